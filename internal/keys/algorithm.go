@@ -1,0 +1,104 @@
+package keys
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"slices"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// Algorithm is a JWS "alg" value (RFC 7518 section 3.1, RFC 8037 section 3.1).
+type Algorithm string
+
+// The algorithms jwtctl signs and verifies with (A24). None is for development
+// keys alone (A90).
+const (
+	HS256 Algorithm = "HS256"
+	HS384 Algorithm = "HS384"
+	HS512 Algorithm = "HS512"
+	RS256 Algorithm = "RS256"
+	RS384 Algorithm = "RS384"
+	RS512 Algorithm = "RS512"
+	PS256 Algorithm = "PS256"
+	PS384 Algorithm = "PS384"
+	PS512 Algorithm = "PS512"
+	ES256 Algorithm = "ES256"
+	ES384 Algorithm = "ES384"
+	ES512 Algorithm = "ES512"
+	EdDSA Algorithm = "EdDSA"
+	None  Algorithm = "none"
+)
+
+// Algorithms returns every algorithm of A24, in the order to list them.
+func Algorithms() []Algorithm {
+	return []Algorithm{ES256, ES384, ES512, RS256, RS384, RS512, PS256, PS384, PS512, EdDSA, HS256, HS384, HS512}
+}
+
+// ParseAlgorithm returns the algorithm called name, which is case-sensitive
+// (RFC 7515 section 4.1.1). Any other name is algorithm_not_allowed, with the
+// one that was probably meant as a hint.
+func ParseAlgorithm(name string) (Algorithm, error) {
+	if slices.Contains(Algorithms(), Algorithm(name)) {
+		return Algorithm(name), nil
+	}
+	err := fault.New(fault.AlgorithmNotAllowed, "algorithm", "%q is not one of %s", Shorten(name), joinAlgorithms(Algorithms()))
+	for _, a := range Algorithms() {
+		if strings.EqualFold(string(a), name) {
+			return "", err.WithHint("algorithm names are case-sensitive: %s", a)
+		}
+	}
+	return "", err
+}
+
+// Type is a JWK "kty" (RFC 7518 section 6.1, RFC 8037 section 2).
+type Type string
+
+// The kinds of key that jwtctl uses. TypeNone is a development key's.
+const (
+	TypeEC     Type = "EC"
+	TypeRSA    Type = "RSA"
+	TypeOKP    Type = "OKP"
+	TypeSecret Type = "oct"
+	TypeNone   Type = "none"
+)
+
+// fitting returns the algorithms that material can be used with, the one to
+// sign with by default first (A22).
+func fitting(material any) []Algorithm {
+	switch k := material.(type) {
+	case *ecdsa.PublicKey:
+		switch k.Curve.Params().BitSize {
+		case 256:
+			return []Algorithm{ES256}
+		case 384:
+			return []Algorithm{ES384}
+		case 521:
+			return []Algorithm{ES512}
+		}
+	case *rsa.PublicKey:
+		return []Algorithm{RS256, RS384, RS512, PS256, PS384, PS512}
+	case ed25519.PublicKey:
+		return []Algorithm{EdDSA}
+	case []byte:
+		// RFC 7518 section 3.2: a secret at least as long as the hash.
+		var fit []Algorithm
+		for i, a := range []Algorithm{HS256, HS384, HS512} {
+			if len(k) >= 32+16*i {
+				fit = append(fit, a)
+			}
+		}
+		return fit
+	}
+	return nil
+}
+
+func joinAlgorithms(list []Algorithm) string {
+	names := make([]string, len(list))
+	for i, a := range list {
+		names[i] = string(a)
+	}
+	return strings.Join(names, ", ")
+}

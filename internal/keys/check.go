@@ -1,0 +1,96 @@
+package keys
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"math/big"
+
+	"github.com/titanous/rocacheck"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// The sizes of RSA keys that are used (S4, S10): below is breakable, above
+// makes one verification cost tens of milliseconds.
+const (
+	MinRSABits = 2048
+	MaxRSABits = 8192
+)
+
+// MinSecretBytes is the shortest HMAC secret (RFC 7518 section 3.2, HS256).
+const MinSecretBytes = 32
+
+// check refuses keys that are no keys, or no safe ones (S10).
+func (k *Key) check() *fault.Error {
+	switch p := k.public.(type) {
+	case *ecdsa.PublicKey:
+		return k.checkEC(p)
+	case *rsa.PublicKey:
+		return k.checkRSA(p)
+	case ed25519.PublicKey:
+		if len(p) != ed25519.PublicKeySize {
+			return fault.New(fault.KeyInvalid, "", "an Ed25519 public key of %d bytes, not %d", len(p), ed25519.PublicKeySize)
+		}
+		return nil
+	}
+	if len(k.secret) < MinSecretBytes {
+		return fault.New(fault.KeyWeak, "", "a secret of %d bytes; HS256 needs %d (RFC 7518 section 3.2)", len(k.secret), MinSecretBytes).
+			WithHint("make one: jwtctl keygen --alg HS256")
+	}
+	return nil
+}
+
+func (k *Key) checkEC(p *ecdsa.PublicKey) *fault.Error {
+	if p.Curve == nil || fitting(p) == nil {
+		name := "unknown"
+		if p.Curve != nil {
+			name = p.Curve.Params().Name
+		}
+		return fault.New(fault.KeyTypeUnsupported, "", "curve %s; P-256, P-384 and P-521 are used", name)
+	}
+	point, err := p.Bytes() // refuses the point at infinity and those off the curve
+	if err != nil {
+		return fault.New(fault.KeyInvalid, "", "its point is not on curve %s", p.Curve.Params().Name)
+	}
+	priv, ok := k.signer.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil
+	}
+	d, err := priv.Bytes()
+	if err != nil {
+		return fault.New(fault.KeyInvalid, "", "its private number is out of range")
+	}
+	again, err := ecdsa.ParseRawPrivateKey(p.Curve, d)
+	if err != nil {
+		return fault.New(fault.KeyInvalid, "", "its private number is out of range")
+	}
+	if derived, err := again.PublicKey.Bytes(); err != nil || string(derived) != string(point) {
+		return fault.New(fault.KeyInvalid, "", "its private and public halves do not belong together")
+	}
+	return nil
+}
+
+func (k *Key) checkRSA(p *rsa.PublicKey) *fault.Error {
+	if p.N == nil || p.N.Sign() <= 0 {
+		return fault.New(fault.KeyInvalid, "", "an RSA key without a modulus")
+	}
+	switch bits := p.N.BitLen(); {
+	case bits < MinRSABits:
+		return fault.New(fault.KeyWeak, "", "an RSA key of %d bits; at least %d are needed", bits, MinRSABits)
+	case bits > MaxRSABits:
+		return fault.New(fault.KeyWeak, "", "an RSA key of %d bits; at most %d are used", bits, MaxRSABits)
+	case p.N.Bit(0) == 0:
+		return fault.New(fault.KeyInvalid, "", "an RSA key with an even modulus")
+	case p.E < 3 || p.E%2 == 0 || big.NewInt(int64(p.E)).BitLen() > 31:
+		return fault.New(fault.KeyWeak, "", "an RSA key with the exponent %d; odd, 3 to 2147483647 is used", p.E)
+	case rocacheck.IsWeak(p):
+		return fault.New(fault.KeyWeak, "", "an RSA key with the ROCA weakness (CVE-2017-15361): its private half can be computed")
+	}
+	if priv, ok := k.signer.(*rsa.PrivateKey); ok {
+		if err := priv.Validate(); err != nil {
+			return fault.New(fault.KeyInvalid, "", "its private and public halves do not belong together")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,310 @@
+// Package keys holds keys: it reads them from PEM, JWK and JWKS, refuses those
+// that are weak or malformed (security.md S8-S12), gives each its id, and
+// chooses the one to sign or verify with (annotations.md A20-A25).
+//
+// It is the only package that knows lestrrat-go/jwx. It makes no key, opens no
+// network connection and may import fault, files and strictjson alone.
+package keys
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/lestrrat-go/jwx/v3/jwk"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// Key is a key for signatures. It never changes once made, and no way of
+// printing one shows its private part.
+type Key struct {
+	id     string
+	hasID  bool // the id was given, not derived
+	issuer string
+	source string
+	algs   []Algorithm // never empty; the first is the one to sign with
+	public crypto.PublicKey
+	signer crypto.Signer // nil where only the public half is known
+	secret []byte        // of an HMAC key alone
+
+	certificate bool // the public half came from an X.509 certificate
+}
+
+// Attributes are what a key has besides its numbers. Each may be empty.
+type Attributes struct {
+	// ID is the key id (kid); by default the RFC 7638 SHA-256 thumbprint.
+	ID string
+	// Algorithm pins the key to one algorithm; by default it may be used with
+	// all that fit its type and curve.
+	Algorithm Algorithm
+	// Issuer binds the key to the tokens of one issuer (A20).
+	Issuer string
+	// Source says where the key came from, for messages.
+	Source string
+}
+
+// New makes a key of material: *ecdsa.PrivateKey, *rsa.PrivateKey,
+// ed25519.PrivateKey, their public halves, or a []byte secret.
+//
+// It returns key_type_unsupported for any other type or curve, key_weak for a
+// key too short or known to be broken, key_invalid for numbers that make no
+// key, and key_algorithm_mismatch where a.Algorithm is not one for it.
+func New(material any, a Attributes) (*Key, error) {
+	k := &Key{id: a.ID, hasID: a.ID != "", issuer: a.Issuer, source: a.Source}
+	switch m := material.(type) {
+	case *ecdsa.PrivateKey:
+		k.signer, k.public = m, &m.PublicKey
+	case *rsa.PrivateKey:
+		k.signer, k.public = m, &m.PublicKey
+	case ed25519.PrivateKey:
+		if len(m) != ed25519.PrivateKeySize {
+			return nil, fault.New(fault.KeyInvalid, a.Source, "an Ed25519 private key of %d bytes", len(m))
+		}
+		k.signer, k.public = m, m.Public()
+	case *ecdsa.PublicKey, *rsa.PublicKey, ed25519.PublicKey:
+		k.public = m
+	case []byte:
+		k.secret = slices.Clone(m)
+	default:
+		return nil, fault.New(fault.KeyTypeUnsupported, a.Source, "keys of type %T are not for signatures here", material)
+	}
+	if err := k.check(); err != nil {
+		return nil, err.About(a.Source)
+	}
+	if err := k.settleAlgorithm(a.Algorithm); err != nil {
+		return nil, err.About(a.Source)
+	}
+	if k.id == "" {
+		id, err := k.thumbprint()
+		if err != nil {
+			return nil, fault.New(fault.KeyInvalid, a.Source, "its thumbprint cannot be made: %w", err)
+		}
+		k.id = id
+	}
+	return k, nil
+}
+
+// Development returns the key of annotations.md section 9: id "dev", algorithm
+// none, no material. Only the flag --dev may ask for one (A90).
+func Development(issuer string) *Key {
+	return &Key{id: "dev", hasID: true, issuer: issuer, source: "--dev", algs: []Algorithm{None}}
+}
+
+// settleAlgorithm pins k to want, or to what fits its type.
+func (k *Key) settleAlgorithm(want Algorithm) *fault.Error {
+	material := any(k.public)
+	if k.secret != nil {
+		material = k.secret
+	}
+	fit := fitting(material)
+	if want == "" {
+		k.algs = fit
+		return nil
+	}
+	if !slices.Contains(fit, want) {
+		return fault.New(fault.KeyAlgMismatch, "", "%s is not an algorithm for this %s", want, k.describe()).
+			WithHint("it can be used with %s", joinAlgorithms(fit))
+	}
+	k.algs = []Algorithm{want}
+	return nil
+}
+
+// With returns a copy of k with the attributes of a that are not empty. Its
+// errors are those of New.
+func (k *Key) With(a Attributes) (*Key, error) {
+	if k.Type() == TypeNone {
+		return k, nil
+	}
+	all := Attributes{ID: a.ID, Algorithm: a.Algorithm, Issuer: a.Issuer, Source: a.Source}
+	if all.ID == "" && k.hasID {
+		all.ID = k.id
+	}
+	if all.Algorithm == "" && len(k.algs) == 1 {
+		all.Algorithm = k.algs[0]
+	}
+	if all.Issuer == "" {
+		all.Issuer = k.issuer
+	}
+	if all.Source == "" {
+		all.Source = k.source
+	}
+	return New(k.material(), all)
+}
+
+// material returns what New takes to make k again.
+func (k *Key) material() any {
+	switch {
+	case k.secret != nil:
+		return k.secret
+	case k.signer != nil:
+		return k.signer
+	default:
+		return k.public
+	}
+}
+
+// Public returns the public half of k under the same id, algorithm and issuer;
+// key_is_secret where k is a shared secret, which has none.
+func (k *Key) Public() (*Key, error) {
+	if k.public == nil {
+		return nil, fault.New(fault.KeyIsSecret, k.source, "a shared secret (%s) has no public half and is never published", k.describe()).
+			WithHint("publish an asymmetric key instead: jwtctl keygen --alg ES256")
+	}
+	c := *k
+	c.signer = nil
+	return &c, nil
+}
+
+// ID returns the key id.
+func (k *Key) ID() string { return k.id }
+
+// HasOwnID says whether the id was given with the key or to New, rather than
+// derived from its numbers.
+func (k *Key) HasOwnID() bool { return k.hasID }
+
+// Issuer returns the issuer the key is bound to, "" for none.
+func (k *Key) Issuer() string { return k.issuer }
+
+// Source returns where the key came from.
+func (k *Key) Source() string { return k.source }
+
+// Algorithm returns the algorithm to sign with.
+func (k *Key) Algorithm() Algorithm { return k.algs[0] }
+
+// Allows says whether a signature by alg may be checked with k (A22).
+func (k *Key) Allows(alg Algorithm) bool { return slices.Contains(k.algs, alg) }
+
+// CanSign says whether k has private or secret material, or is a development
+// key, which needs none.
+func (k *Key) CanSign() bool { return k.signer != nil || k.secret != nil || k.Type() == TypeNone }
+
+// RequireSigner returns nil if k can sign, else key_is_certificate or
+// key_not_private.
+func (k *Key) RequireSigner() error {
+	switch {
+	case k.CanSign():
+		return nil
+	case k.certificate:
+		return fault.New(fault.KeyIsCertificate, k.source, "a certificate holds a public key alone; signing needs the private key").
+			WithHint("give the key that belongs to the certificate")
+	}
+	return fault.New(fault.KeyNotPrivate, k.source, "it is a public key; signing needs the private one").
+		WithHint("make a pair: jwtctl keygen -o key.priv.pem")
+}
+
+// SigningMaterial returns what a signature is made with: a crypto.Signer, a
+// []byte secret, or nil where k cannot sign. Callers must not change it.
+func (k *Key) SigningMaterial() any {
+	if k.secret != nil {
+		return k.secret
+	}
+	if k.signer == nil {
+		return nil
+	}
+	return k.signer
+}
+
+// VerifyingMaterial returns what a signature is checked with: a public key or
+// a []byte secret. Callers must not change it.
+func (k *Key) VerifyingMaterial() any {
+	if k.secret != nil {
+		return k.secret
+	}
+	return k.public
+}
+
+// Type returns the JWK key type.
+func (k *Key) Type() Type {
+	switch k.public.(type) {
+	case *ecdsa.PublicKey:
+		return TypeEC
+	case *rsa.PublicKey:
+		return TypeRSA
+	case ed25519.PublicKey:
+		return TypeOKP
+	}
+	if k.secret != nil {
+		return TypeSecret
+	}
+	return TypeNone
+}
+
+// SameMaterial says whether k and other have the same public half, or the same
+// secret.
+func (k *Key) SameMaterial(other *Key) bool {
+	if k.secret != nil || other.secret != nil {
+		return subtle.ConstantTimeCompare(k.secret, other.secret) == 1
+	}
+	p, ok := k.public.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && p.Equal(other.public)
+}
+
+// Format writes the key's id and kind whatever the verb, so that no log or
+// panic shows its material (S69).
+func (k *Key) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "key %s (%s)", Shorten(k.id), k.describe())
+}
+
+// describe names the kind of key for people: "P-256 key", "2048-bit RSA key".
+func (k *Key) describe() string {
+	switch p := k.public.(type) {
+	case *ecdsa.PublicKey:
+		return p.Curve.Params().Name + " key"
+	case *rsa.PublicKey:
+		return fmt.Sprintf("%d-bit RSA key", p.N.BitLen())
+	case ed25519.PublicKey:
+		return "Ed25519 key"
+	}
+	if k.secret != nil {
+		return fmt.Sprintf("secret of %d bytes", len(k.secret))
+	}
+	return "development key"
+}
+
+// Describe names the kind of key for people, with the algorithm it signs with.
+func (k *Key) Describe() string { return k.describe() + ", " + string(k.Algorithm()) }
+
+// thumbprint returns the RFC 7638 SHA-256 thumbprint, base64url.
+func (k *Key) thumbprint() (string, error) {
+	material := any(k.public)
+	if k.secret != nil {
+		material = k.secret
+	}
+	j, err := jwk.Import(material)
+	if err != nil {
+		return "", err
+	}
+	sum, err := j.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(sum), nil
+}
+
+// Shorten makes text that came from outside fit for a message: at most 64
+// characters, and none that a terminal would act on (S35, S70).
+func Shorten(text string) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range text {
+		if n == 64 {
+			b.WriteString("…")
+			break
+		}
+		n++
+		if unicode.IsPrint(r) && !unicode.Is(unicode.Cf, r) {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, "\\u%04x", r)
+		}
+	}
+	return b.String()
+}

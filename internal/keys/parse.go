@@ -1,0 +1,45 @@
+package keys
+
+import (
+	"bytes"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// MaxFileBytes is the largest key or key set file that is read (S11).
+const MaxFileBytes = 1 << 20
+
+// Loaded is what a file held.
+type Loaded struct {
+	// Keys has at least one key, in the order of the file.
+	Keys []*Key
+	// Ignored says, a line each, which keys of a set were passed over and why.
+	Ignored []string
+}
+
+// Parse reads the key or keys in data: PEM (PKCS#8, PKCS#1, SEC 1, PKIX, an
+// X.509 certificate's public key), a JWK or a JWKS, told apart by content
+// (A25). Of a, Source stands in messages; Algorithm and Issuer go to each key;
+// ID goes to the file's one key, or picks the key of a set.
+//
+// Every error is a *fault.Error with a key_… code; none shows key material.
+func Parse(data []byte, a Attributes) (Loaded, error) {
+	if len(data) > MaxFileBytes {
+		return Loaded{}, fault.New(fault.FileTooLarge, a.Source, "larger than %d bytes, the most a key file may have", MaxFileBytes)
+	}
+	trimmed := bytes.TrimSpace(data)
+	switch {
+	case len(trimmed) == 0:
+		return Loaded{}, fault.New(fault.KeyFormatUnknown, a.Source, "it is empty")
+	case trimmed[0] == '{':
+		return parseJSON(trimmed, a)
+	case bytes.Contains(data, []byte("-----BEGIN ")):
+		k, err := parsePEM(data, a)
+		if err != nil {
+			return Loaded{}, err
+		}
+		return Loaded{Keys: []*Key{k}}, nil
+	}
+	return Loaded{}, fault.New(fault.KeyFormatUnknown, a.Source, "neither PEM, JWK nor JWKS").
+		WithHint("PEM begins with -----BEGIN, a JWK or JWKS with {")
+}
