@@ -25,6 +25,15 @@ const (
 	LimitExceeded       Code = "limit_exceeded"
 )
 
+// Codes of what a Temporal server misses beside them (temporal.md section 4).
+const (
+	HeaderMalformed       Code = "header_malformed"
+	KeyIDMissing          Code = "key_id_missing"
+	RoleMissing           Code = "role_missing"
+	PermissionIneffective Code = "permission_ineffective"
+	NamespaceMissing      Code = "namespace_missing"
+)
+
 // Codes of keys and key sets.
 const (
 	KeyUnreadable       Code = "key_unreadable"
@@ -54,6 +63,7 @@ const (
 	ConfigInvalid Code = "config_invalid"
 	FileExists    Code = "file_exists"
 	FileConflict  Code = "file_conflict"
+	KeyMissing    Code = "key_missing"
 	FileNotPlain  Code = "file_not_plain"
 	FileFailed    Code = "file_failed"
 	FileTooLarge  Code = "file_too_large"
@@ -119,9 +129,15 @@ func Table() []Row {
 		{PayloadNotClaims, Refused, GRPCUnauthenticated, "the signature is good, but the payload is no JSON object"},
 		{LimitExceeded, Refused, GRPCInvalidArgument, "larger or deeper than the limits"},
 		{AccessDenied, Refused, GRPCPermissionDenied, "the server would deny the call"},
+		{HeaderMalformed, Refused, GRPCPermissionDenied, "the authorization header is not \"Bearer \" and a token"},
+		{KeyIDMissing, Refused, GRPCPermissionDenied, "the token names no key, and a Temporal server wants a kid"},
+		{RoleMissing, Refused, GRPCPermissionDenied, "no role of the token reaches what the call needs"},
+		{PermissionIneffective, Refused, GRPCPermissionDenied, "a permission that gives nothing: the server ignores it, or it names another scope"},
+		{NamespaceMissing, Refused, GRPCPermissionDenied, "the call names no namespace for the token's roles to count in"},
 
 		{UsageError, Usage, GRPCInvalidArgument, "wrong flags or arguments"},
 		{ConfigInvalid, Usage, GRPCFailedPrecond, "the configuration file or a variable is wrong"},
+		{KeyMissing, Usage, GRPCFailedPrecond, "no configured key can make this signature (A23)"},
 		{FileExists, Usage, GRPCFailedPrecond, "the output exists and --force was not given"},
 		{FileConflict, Usage, GRPCFailedPrecond, "the output is also an input or another output"},
 

@@ -155,7 +155,7 @@ func (r *Ring) candidates(issuer *string) []entry {
 // can; without an issuer, the first that can (A23). kid, unless empty,
 // overrides the choice.
 //
-// It returns key_not_found, or the reason why the key named by kid, or a ring's
+// It returns key_missing, or the reason why the key named by kid, or a ring's
 // only key, cannot sign.
 func (r *Ring) Signer(issuer, kid string) (*Key, error) {
 	var free, first *Key
@@ -181,7 +181,7 @@ func (r *Ring) Signer(issuer, kid string) (*Key, error) {
 	}
 	switch list := r.Keys(); {
 	case kid != "":
-		return nil, fault.New(fault.KeyNotFound, "--kid", "no key has the id %q", Shorten(kid))
+		return nil, fault.New(fault.KeyMissing, "--kid", "no key has the id %q", Shorten(kid))
 	case issuer == "" && first != nil:
 		return first, nil
 	case issuer != "" && free != nil:
@@ -189,7 +189,7 @@ func (r *Ring) Signer(issuer, kid string) (*Key, error) {
 	case len(list) == 1 && !list[0].CanSign():
 		return nil, list[0].RequireSigner()
 	case issuer != "":
-		return nil, fault.New(fault.KeyNotFound, "keys", "none that can sign has the issuer %q, and none is without an issuer", Shorten(issuer))
+		return nil, fault.New(fault.KeyMissing, "keys", "none that can sign has the issuer %q, and none is without an issuer", Shorten(issuer))
 	}
-	return nil, fault.New(fault.KeyNotFound, "keys", "none of them can sign")
+	return nil, fault.New(fault.KeyMissing, "keys", "none of them can sign")
 }

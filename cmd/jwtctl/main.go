@@ -1,0 +1,10 @@
+// Command jwtctl makes, serves and checks keys and tokens.
+package main
+
+import (
+	"os"
+
+	"github.com/jwtctl/jwtctl/internal/cli"
+)
+
+func main() { os.Exit(cli.Main(os.Args[1:], cli.OS())) }

@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// app is one run of the program.
+type app struct {
+	sys    System
+	out    *checkedWriter
+	config *config
+	global globalFlags
+	// graceful says that the running command ends by itself on an interrupt.
+	graceful atomic.Bool
+}
+
+// globalFlags are those of every command.
+type globalFlags struct {
+	config  string
+	color   string
+	quiet   bool
+	verbose bool
+}
+
+func newApp(sys System) *app {
+	a := &app{sys: sys, out: &checkedWriter{w: sys.Out}, config: &config{}}
+	a.global.color = "auto" // until the flags are read
+	return a
+}
+
+// commands is the list of all commands, in the order of --help.
+func (a *app) commands() []*cobra.Command {
+	return []*cobra.Command{
+		a.keygenCommand(),
+		a.jwksCommand(),
+		a.serveCommand(),
+		a.genAndServeCommand(),
+
+		a.tokenCommand(),
+
+		a.completionCommand(),
+		a.versionCommand(),
+	}
+}
+
+const rootText = `Keys and tokens on the command line: make keys, serve their public halves,
+mint and check JSON Web Tokens.
+
+Results go to stdout, everything for people to stderr. Each flag can also be
+set by the variable and by the key of jwtctl.yaml that its help names; a flag
+wins over a variable, a variable over the file. jwtctl.yaml is looked for in
+the working folder and upwards; paths in it are relative to it.`
+
+// Root returns the command tree for generators of documentation.
+func Root(sys System) *cobra.Command { return newApp(sys).root() }
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:               "jwtctl",
+		Short:             "Keys and tokens on the command line",
+		Long:              rootText,
+		Args:              noSubcommand,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		DisableAutoGenTag: true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.settle(cmd) },
+	}
+	fs := root.PersistentFlags()
+	fs.StringVar(&a.global.config, "config", "", "configuration `FILE`; by default the nearest jwtctl.yaml upwards")
+	fs.StringVar(&a.global.color, "color", "auto", "colours: auto, always or never")
+	fs.BoolVarP(&a.global.quiet, "quiet", "q", false, "nothing on stderr but errors and dangers")
+	fs.BoolVarP(&a.global.verbose, "verbose", "v", false, "more on stderr")
+	keyed(fs, "", "color", "quiet", "verbose")
+	flagOnly(fs, "config")
+
+	root.SetIn(a.sys.In)
+	root.SetOut(a.out)
+	root.SetErr(a.sys.Err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fault.New(fault.UsageError, cmd.CommandPath(), "%w", err).WithHint("%s --help lists the flags", cmd.CommandPath())
+	})
+	root.AddCommand(a.commands()...)
+	root.SetHelpCommand(a.helpCommand(root))
+	describeBindings(root)
+	root.SetUsageTemplate(usageTemplate)
+	return root
+}
+
+// settle reads the configuration, gives every flag of cmd its value and checks
+// the global ones.
+func (a *app) settle(cmd *cobra.Command) error {
+	if cmd.Annotations[needsNoConfig] != "" {
+		return nil
+	}
+	path := a.global.config
+	if path == "" {
+		path, _ = a.sys.Getenv("JWTCTL_CONFIG")
+	}
+	if path == "" {
+		var err error
+		if path, err = findConfig(); err != nil {
+			return err
+		}
+	}
+	if path != "" {
+		c, err := loadConfig(path, schemaOf(cmd.Root()))
+		if err != nil {
+			return err
+		}
+		a.config = c
+	}
+	if err := a.resolve(cmd); err != nil {
+		return err
+	}
+	switch a.global.color {
+	case "auto", "always", "never":
+		return nil
+	}
+	wrong := a.global.color
+	a.global.color = "auto"
+	return fault.New(fault.UsageError, "--color", "%q is none of auto, always, never", wrong)
+}
+
+// needsNoConfig marks commands that answer whatever the configuration says.
+const needsNoConfig = "jwtctl:needs-no-config"
+
+// noSubcommand refuses arguments of commands that only hold others, and of
+// those that take none.
+func noSubcommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if !cmd.HasSubCommands() {
+		return fault.New(fault.UsageError, cmd.CommandPath(), "takes no argument, and %q is one", printable(args[0]))
+	}
+	err := fault.New(fault.UsageError, cmd.CommandPath(), "there is no command %q", printable(args[0]))
+	cmd.SuggestionsMinimumDistance = 2
+	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+		return err.WithHint("did you mean %s %s?", cmd.CommandPath(), like[0])
+	}
+	return err.WithHint("%s --help lists the commands", cmd.CommandPath())
+}
+
+// atFlag adds --at, the time to take for now.
+func (a *app) atFlag(fs *pflag.FlagSet, at *string) {
+	fs.StringVar(at, "at", "", "the `TIME` to take for now, such as 2026-01-31T12:00:00Z (RFC 3339)")
+}
+
+// now returns the time of --at, or the clock's.
+func (a *app) now(at string) (time.Time, error) {
+	if at == "" {
+		return a.sys.Now(), nil
+	}
+	t, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		return time.Time{}, fault.New(fault.UsageError, "--at", "%q is no RFC 3339 time", printable(at)).WithHint("such as 2026-01-31T12:00:00Z")
+	}
+	return t, nil
+}
+
+// findConfig returns the nearest jwtctl.yaml upwards of the working folder, ""
+// if there is none.
+func findConfig() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fault.New(fault.FileFailed, "the working folder", "%w", err)
+	}
+	return findUpwards(dir)
+}

@@ -1,0 +1,221 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// Marks that a flag carries.
+const (
+	markKey      = "jwtctl:key"       // its key of jwtctl.yaml, or none with flagOnly
+	markFlagOnly = "jwtctl:flag-only" // neither a key nor, but for --config, a variable
+	markPath     = "jwtctl:path"      // a path: in the file relative to it
+	markGroup    = "jwtctl:group"     // flags of one group exclude each other
+)
+
+// keyed gives flags their key in jwtctl.yaml: section.name, or name alone
+// where section is empty. Without names, every flag that has none yet.
+func keyed(fs *pflag.FlagSet, section string, names ...string) {
+	set := func(f *pflag.Flag) {
+		if mark(f, markKey) != "" || mark(f, markFlagOnly) != "" {
+			return
+		}
+		key := snake(f.Name)
+		if section != "" {
+			key = section + "." + key
+		}
+		setMark(f, markKey, key)
+	}
+	if len(names) == 0 {
+		fs.VisitAll(set)
+	}
+	for _, n := range names {
+		set(fs.Lookup(n))
+	}
+}
+
+// keyedAs gives one flag a key of another name.
+func keyedAs(fs *pflag.FlagSet, name, key string) { setMark(fs.Lookup(name), markKey, key) }
+
+// flagOnly marks flags that must be given each time: what weakens a check or
+// destroys something is never left lying in an environment (S55).
+func flagOnly(fs *pflag.FlagSet, names ...string) {
+	for _, n := range names {
+		setMark(fs.Lookup(n), markFlagOnly, "yes")
+	}
+}
+
+// paths marks flags whose value is a path.
+func paths(fs *pflag.FlagSet, names ...string) {
+	for _, n := range names {
+		setMark(fs.Lookup(n), markPath, "yes")
+	}
+}
+
+// exclusive says that one of the flags, given on the command line, leaves the
+// variables and keys of the others unread.
+func exclusive(fs *pflag.FlagSet, names ...string) {
+	for _, n := range names {
+		setMark(fs.Lookup(n), markGroup, names[0])
+	}
+}
+
+func setMark(f *pflag.Flag, name, value string) {
+	if f.Annotations == nil {
+		f.Annotations = map[string][]string{}
+	}
+	f.Annotations[name] = []string{value}
+}
+
+func mark(f *pflag.Flag, name string) string {
+	if v := f.Annotations[name]; len(v) == 1 {
+		return v[0]
+	}
+	return ""
+}
+
+func snake(name string) string { return strings.ReplaceAll(name, "-", "_") }
+
+// variable returns the environment variable that sets f, "" for none.
+func variable(f *pflag.Flag) string {
+	if f.Name == "help" || mark(f, markFlagOnly) != "" && f.Name != "config" {
+		return ""
+	}
+	return "JWTCTL_" + strings.ToUpper(snake(f.Name))
+}
+
+// describeBindings ends the help of every flag with its variable and key.
+func describeBindings(root *cobra.Command) {
+	done := map[*pflag.Flag]bool{}
+	eachCommand(root, func(cmd *cobra.Command) {
+		eachFlag(cmd, func(f *pflag.Flag) {
+			if done[f] {
+				return
+			}
+			done[f] = true
+			var also []string
+			if v := variable(f); v != "" {
+				also = append(also, v)
+			}
+			if k := mark(f, markKey); k != "" {
+				also = append(also, k)
+			}
+			if len(also) > 0 {
+				f.Usage += " [" + strings.Join(also, ", ") + "]"
+			}
+		})
+	})
+}
+
+func eachCommand(cmd *cobra.Command, do func(*cobra.Command)) {
+	do(cmd)
+	for _, c := range cmd.Commands() {
+		eachCommand(c, do)
+	}
+}
+
+// eachFlag visits cmd's own flags and those it hands down.
+func eachFlag(cmd *cobra.Command, do func(*pflag.Flag)) {
+	cmd.Flags().VisitAll(do)
+	cmd.PersistentFlags().VisitAll(do)
+}
+
+// schemaOf collects the keys of jwtctl.yaml that flags have, with the flag
+// that says what type each is.
+func schemaOf(root *cobra.Command) map[string]*pflag.Flag {
+	schema := map[string]*pflag.Flag{}
+	eachCommand(root, func(cmd *cobra.Command) {
+		eachFlag(cmd, func(f *pflag.Flag) {
+			if k := mark(f, markKey); k != "" {
+				schema[k] = f
+			}
+		})
+	})
+	return schema
+}
+
+// resolve gives every flag of cmd that was not set the value of its variable,
+// else of its key in the file. viper ranks the two and converts the values;
+// the environment is read through System, so viper's own reading stays off.
+func (a *app) resolve(cmd *cobra.Command) error {
+	v := viper.NewWithOptions(viper.KeyDelimiter("\x00")) // keys hold dots of their own
+	environment, origin, decided := map[string]any{}, map[string]string{}, map[string]bool{}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if group := mark(f, markGroup); group != "" && f.Changed {
+			decided[group] = true
+		}
+		if name := variable(f); name != "" {
+			if text, set := a.sys.Getenv(name); set && text != "" {
+				environment[settingOf(f)], origin[settingOf(f)] = listOf(f, text), name
+			}
+		}
+	})
+	if err := errors.Join(v.MergeConfigMap(a.config.values), v.MergeConfigMap(environment)); err != nil {
+		return fault.New(fault.ConfigInvalid, a.config.path, "%w", err)
+	}
+	var failed error
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		setting := settingOf(f)
+		if failed != nil || f.Changed || decided[mark(f, markGroup)] || !v.InConfig(setting) {
+			return
+		}
+		values := v.GetStringSlice(setting)
+		where, inFile := origin[setting], false
+		if where == "" {
+			where, inFile = a.config.at(setting), true
+		}
+		if inFile && mark(f, markPath) != "" {
+			values = a.config.resolvePaths(values)
+		}
+		failed = setFlag(f, values, where)
+	})
+	return failed
+}
+
+// settingOf names f's value among the settings: its key, else its name.
+func settingOf(f *pflag.Flag) string {
+	if k := mark(f, markKey); k != "" {
+		return k
+	}
+	return "--" + f.Name
+}
+
+// listOf splits a variable of a repeatable flag into its values, one a line.
+func listOf(f *pflag.Flag, text string) []string {
+	if f.Value.Type() == "stringArray" {
+		return strings.Split(strings.TrimRight(text, "\n"), "\n")
+	}
+	return []string{text}
+}
+
+// setFlag gives f its values, which came from where.
+func setFlag(f *pflag.Flag, values []string, where string) error {
+	for _, value := range values {
+		if err := f.Value.Set(value); err != nil {
+			return fault.New(fault.ConfigInvalid, where, "%q is not right for --%s: %s", printable(value), f.Name, typeHint(f))
+		}
+	}
+	f.Changed = true
+	return nil
+}
+
+// typeHint says what a flag takes.
+func typeHint(f *pflag.Flag) string {
+	switch t := f.Value.Type(); t {
+	case "duration":
+		return "a duration such as 90s, 10m or 1h30m is needed"
+	case "bool":
+		return "true or false is needed"
+	case "int":
+		return "a whole number is needed"
+	default:
+		return fmt.Sprintf("a %s is needed", t)
+	}
+}

@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/keygen"
+)
+
+const genAndServeText = `Make a key if there is none yet, then serve its public half: keygen and serve
+in one. A key file that exists is kept; --force makes a new one in its place.`
+
+type genAndServeOptions struct {
+	gen   keygenOptions
+	serve serveOptions
+}
+
+func (a *app) genAndServeCommand() *cobra.Command {
+	var o genAndServeOptions
+	cmd := &cobra.Command{
+		Use:     "gen-and-serve",
+		Short:   "Make a key if there is none, and serve its JWK set",
+		Long:    genAndServeText,
+		Example: "  jwtctl gen-and-serve\n  jwtctl gen-and-serve --alg RS256 --key rsa.pem --listen 127.0.0.1:8080",
+		Args:    noSubcommand,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.runGenAndServe(cmd.Context(), cmd.Flags().Changed("alg"), o)
+		},
+	}
+	flags := cmd.Flags()
+	o.gen.register(flags)
+	o.serve.register(flags)
+	flags.StringArrayVar(&o.serve.keys.files, "key", nil, "key `FILE` to make and serve, further ones to serve; repeatable (default "+defaultKeyFile+")")
+	flags.StringVarP(&o.gen.out, "out", "o", "", "`FILE` of the key to make, instead of the first --key")
+	flags.StringVar(&o.gen.kid, "kid", "", "key `ID` (default: the RFC 7638 SHA-256 thumbprint)")
+	flags.BoolVar(&o.serve.keys.strictPerms, "strict-perms", false, "refuse a private key file that others can read, instead of warning")
+	paths(flags, "key", "out")
+	keyedAs(flags, "key", "keys")
+	keyed(flags, "", "strict-perms")
+	keyed(flags, "serve")
+	return cmd
+}
+
+func (a *app) runGenAndServe(ctx context.Context, algGiven bool, o genAndServeOptions) error {
+	switch {
+	case o.gen.out != "":
+		o.serve.keys.files = append([]string{o.gen.out}, o.serve.keys.files...)
+	case len(o.serve.keys.files) > 0:
+		o.gen.out = o.serve.keys.files[0]
+	}
+	req, out, err := o.gen.plan()
+	if err != nil {
+		return err
+	}
+	if err := o.serve.check(); err != nil {
+		return err
+	}
+	if len(o.serve.keys.files) == 0 {
+		o.serve.keys.files = []string{out.Private}
+	}
+	if _, err := os.Lstat(out.Private); err == nil && !o.gen.force {
+		if err := a.keepKey(out.Private, req, algGiven); err != nil {
+			return err
+		}
+	} else if err == nil || errors.Is(err, fs.ErrNotExist) {
+		key, err := keygen.Generate(req)
+		if err != nil {
+			return err
+		}
+		if err := keygen.Save(files.Writer{}, key, out); err != nil {
+			return err
+		}
+		a.say("wrote %s: a new private key (%s), for you alone", out.Private, key.Describe())
+	}
+	if len(o.serve.keys.files) == 1 {
+		o.serve.keys.kid = o.gen.kid
+	}
+	return a.runServe(ctx, o.serve)
+}
+
+// keepKey says that the key at path stays, and refuses to pass one off for a
+// key of the algorithm that was asked for.
+func (a *app) keepKey(path string, req keygen.Request, algGiven bool) error {
+	list, err := a.loadFiles([]string{path}, false)
+	if err != nil {
+		return err
+	}
+	if algGiven && !list[0].Allows(req.Algorithm) {
+		return fault.New(fault.UsageError, "--alg", "%s exists and is a %s, not one for %s", path, list[0].Describe(), req.Algorithm).
+			WithHint("--force replaces it; --key makes the new one elsewhere")
+	}
+	a.say("kept %s: a key that exists (%s)", path, list[0].Describe())
+	return nil
+}

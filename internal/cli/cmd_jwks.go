@@ -1,0 +1,50 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+const jwksText = `Print the public halves of keys as a JWK set (RFC 7517): kty, the key's public
+numbers, kid, alg and use. Private numbers never leave; a shared secret is
+refused, since it has no public half.`
+
+type jwksOptions struct {
+	keys keyFlags
+	dir  string
+	out  string
+}
+
+func (a *app) jwksCommand() *cobra.Command {
+	var o jwksOptions
+	cmd := &cobra.Command{
+		Use:     "jwks",
+		Short:   "Print the public JWK set of keys",
+		Long:    jwksText,
+		Example: "  jwtctl jwks\n  jwtctl jwks --key new.pem --key old.pem -o jwks.json",
+		Args:    noSubcommand,
+		RunE:    func(*cobra.Command, []string) error { return a.runJWKS(o) },
+	}
+	fs := cmd.Flags()
+	o.keys.register(fs)
+	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of key files (*.pem, *.jwk, *.json) to take instead of --key")
+	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write instead of stdout")
+	paths(fs, "out", "key-dir")
+	keyed(fs, "jwks")
+	return cmd
+}
+
+func (a *app) runJWKS(o jwksOptions) error {
+	source := a.publishing(o.keys, o.dir)
+	list, err := source.load()
+	if err != nil {
+		return err
+	}
+	set, err := keys.PublicSet(list)
+	if err != nil {
+		return err
+	}
+	return a.writeResult(o.out, append(set, '\n'), files.Shared, source.inputs)
+}

@@ -1,0 +1,203 @@
+package cli
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/keygen"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+const keygenText = `Make a new key pair and write the private half to a file that only you can
+read. The key id goes to stdout.
+
+The key is PKCS#8 in PEM, or a JWK with --format jwk or an output called
+*.jwk or *.json; a secret (HS256, HS384, HS512) has no PEM form and becomes a
+JWK. --format json prints a report of kid, alg and files. A file that exists
+is kept unless --force is given.`
+
+type keygenOptions struct {
+	alg       string
+	rsaBits   int
+	out       string
+	publicOut string
+	format    string
+	kid       string
+	force     bool
+}
+
+func (a *app) keygenCommand() *cobra.Command {
+	var o keygenOptions
+	cmd := &cobra.Command{
+		Use:     "keygen",
+		Aliases: []string{"gen"},
+		Short:   "Make a key pair",
+		Long:    keygenText,
+		Example: "  jwtctl keygen\n  jwtctl keygen --alg EdDSA -o ed.jwk --public-out ed.pub.jwk",
+		Args:    noSubcommand,
+		RunE:    func(*cobra.Command, []string) error { return a.runKeygen(o) },
+	}
+	o.register(cmd.Flags())
+	cmd.Flags().StringVar(&o.format, "format", "", "pem or jwk for the key, or json for the report (default pem)")
+	cmd.Flags().StringVarP(&o.out, "out", "o", "", "`FILE` for the private key, - for stdout (default "+defaultKeyFile+", key.priv.jwk for a JWK)")
+	cmd.Flags().StringVar(&o.kid, "kid", "", "key `ID` (default: the RFC 7638 SHA-256 thumbprint)")
+	paths(cmd.Flags(), "out")
+	keyed(cmd.Flags(), "keygen")
+	return cmd
+}
+
+// register adds the flags that gen-and-serve has too.
+func (o *keygenOptions) register(fs *pflag.FlagSet) {
+	if fs.Lookup("alg") == nil {
+		fs.StringVar(&o.alg, "alg", "ES256", "`ALGORITHM`: "+algorithmNames())
+	}
+	fs.IntVar(&o.rsaBits, "rsa-bits", 0, "size `N` of an RSA key, 2048 to 8192 bits (default 2048)")
+	fs.StringVar(&o.publicOut, "public-out", "", "`FILE` for the public key, none by default")
+	fs.BoolVar(&o.force, "force", false, "replace a key file that exists")
+	paths(fs, "public-out")
+	flagOnly(fs, "force")
+	keyed(fs, "keygen")
+}
+
+func algorithmNames() string {
+	var names []string
+	for _, alg := range keys.Algorithms() {
+		names = append(names, string(alg))
+	}
+	return strings.Join(names, ", ")
+}
+
+// plan turns flags into what to make and where to put it; it is pure.
+func (o keygenOptions) plan() (keygen.Request, keygen.Output, error) {
+	alg, err := parseAlg(o.alg)
+	if err != nil {
+		return keygen.Request{}, keygen.Output{}, err
+	}
+	format, err := o.keyFormat(alg)
+	if err != nil {
+		return keygen.Request{}, keygen.Output{}, err
+	}
+	out := o.out
+	if out == "" {
+		out = defaultKeyFile
+		if format == keygen.JWK {
+			out = "key.priv.jwk"
+		}
+	}
+	return keygen.Request{Algorithm: alg, RSABits: o.rsaBits, ID: o.kid},
+		keygen.Output{Private: out, Public: o.publicOut, Format: format, Force: o.force}, nil
+}
+
+// keyFormat returns the form of the key file.
+func (o keygenOptions) keyFormat(alg keys.Algorithm) (keygen.Format, error) {
+	secret := slices.Contains([]keys.Algorithm{keys.HS256, keys.HS384, keys.HS512}, alg)
+	switch o.format {
+	case "jwk":
+		return keygen.JWK, nil
+	case "pem":
+		if secret {
+			return "", fault.New(fault.UsageError, "--format", "a secret has no PEM form").WithHint("use --format jwk")
+		}
+		return keygen.PEM, nil
+	case "", "json":
+		if ext := filepath.Ext(o.out); secret || ext == ".jwk" || ext == ".json" {
+			return keygen.JWK, nil
+		}
+		return keygen.PEM, nil
+	}
+	return "", fault.New(fault.UsageError, "--format", "%q is none of pem, jwk, json", o.format)
+}
+
+func (a *app) runKeygen(o keygenOptions) error {
+	req, out, err := o.plan()
+	if err != nil {
+		return err
+	}
+	if out.Private == "-" {
+		return a.keygenToStdout(o, req, out)
+	}
+	if err := out.Check(); err != nil {
+		return err
+	}
+	key, err := keygen.Generate(req)
+	if err != nil {
+		return err
+	}
+	if err := keygen.Save(files.Writer{}, key, out); err != nil {
+		return err
+	}
+	a.say("wrote %s: a new private key (%s), for you alone", out.Private, key.Describe())
+	return a.renderKeygen(o, key, out)
+}
+
+// keygenToStdout prints the private key itself, but not for all to see in a
+// terminal unless forced (S6).
+func (a *app) keygenToStdout(o keygenOptions, req keygen.Request, out keygen.Output) error {
+	if o.format == "json" {
+		return fault.New(fault.UsageError, "--format", "json reports on a key file; with -o - the key itself is printed")
+	}
+	if a.sys.OutTTY && !o.force {
+		return fault.New(fault.UsageError, "-o", "refusing to print a private key to a terminal").WithHint("--force prints it all the same")
+	}
+	key, err := keygen.Generate(req)
+	if err != nil {
+		return err
+	}
+	if out.Public != "" {
+		half, err := key.Public()
+		if err != nil {
+			return err
+		}
+		if err := a.writeKeyHalf(half, out); err != nil {
+			return err
+		}
+	}
+	text, err := keygen.Encode(key, out.Format)
+	if err != nil {
+		return err
+	}
+	a.say("key id: %s", key.ID())
+	_, err = a.out.Write(text)
+	return err
+}
+
+// writeKeyHalf writes a public key to its file.
+func (a *app) writeKeyHalf(half *keys.Key, out keygen.Output) error {
+	text, err := keygen.Encode(half, out.Format)
+	if err != nil {
+		return err
+	}
+	return files.Writer{}.Write(out.Public, text, files.Shared, out.Force)
+}
+
+// keygenReport is the JSON report. It names files and the key id, and holds no
+// key (S6).
+type keygenReport struct {
+	KeyID     string `json:"kid"`
+	Algorithm string `json:"alg"`
+	Private   string `json:"private"`
+	Public    string `json:"public,omitempty"`
+}
+
+func (a *app) renderKeygen(o keygenOptions, key *keys.Key, out keygen.Output) error {
+	if o.format != "json" {
+		return a.print("%s\n", key.ID())
+	}
+	return a.printJSON(keygenReport{key.ID(), string(key.Algorithm()), out.Private, out.Public})
+}
+
+// printJSON writes v to stdout as JSON for people and scripts.
+func (a *app) printJSON(v any) error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fault.New(fault.Internal, "output", "%w", err)
+	}
+	return a.print("%s\n", text)
+}

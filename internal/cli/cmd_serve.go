@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/jwks"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/temporal"
+)
+
+const serveText = `Serve the public JWK set of keys over HTTP until interrupted.
+
+The set is found under --path and /.well-known/jwks.json, the server's health
+under /healthz. Changed, new and removed key files are picked up without a
+restart; a file that is broken leaves the last good set in place. SIGHUP
+reloads at once. The endpoint is the first line on stdout, printed when
+requests are answered; the settings of a Temporal server that uses it follow
+on stderr.`
+
+type serveOptions struct {
+	keys    keyFlags
+	dir     string
+	listen  string
+	path    string
+	format  string
+	urlFile string
+	maxAge  time.Duration
+	every   time.Duration
+}
+
+func (a *app) serveCommand() *cobra.Command {
+	var o serveOptions
+	cmd := &cobra.Command{
+		Use:     "serve",
+		Short:   "Serve the public JWK set of keys over HTTP",
+		Long:    serveText,
+		Example: "  jwtctl serve --listen 127.0.0.1:8080\n  jwtctl serve --key-dir keys --url-file endpoint.txt",
+		Args:    noSubcommand,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.runServe(cmd.Context(), o) },
+	}
+	o.keys.register(cmd.Flags())
+	o.register(cmd.Flags())
+	keyed(cmd.Flags(), "serve")
+	return cmd
+}
+
+// register adds the flags that gen-and-serve has too.
+func (o *serveOptions) register(fs *pflag.FlagSet) {
+	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of key files (*.pem, *.jwk, *.json), all served side by side")
+	fs.StringVar(&o.listen, "listen", ":0", "`ADDRESS` to listen on; by default all interfaces and a free port")
+	fs.StringVar(&o.path, "path", jwks.DefaultPath, "`PATH` of the set")
+	fs.StringVar(&o.format, "format", "text", "of the first line on stdout: text or json")
+	fs.StringVar(&o.urlFile, "url-file", "", "`FILE` to write the endpoint's URL to, once it answers")
+	fs.DurationVar(&o.maxAge, "max-age", jwks.DefaultMaxAge, "how long others may cache the set, 1s to 1h")
+	fs.DurationVar(&o.every, "reload-interval", jwks.PollInterval, "how often to look for changed keys")
+	paths(fs, "key-dir", "url-file")
+	keyed(fs, "serve")
+}
+
+// check refuses what can be seen to be wrong without reading a key.
+func (o serveOptions) check() error {
+	if o.format != "text" && o.format != "json" {
+		return fault.New(fault.UsageError, "--format", "%q is neither text nor json", o.format)
+	}
+	if o.every <= 0 {
+		return fault.New(fault.UsageError, "--reload-interval", "%s is no interval", o.every)
+	}
+	return nil
+}
+
+func (a *app) runServe(ctx context.Context, o serveOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	source := a.publishing(o.keys, o.dir)
+	publisher, err := jwks.NewPublisher(source.load, a.logger(), a.sys.Now)
+	if err != nil {
+		return err
+	}
+	handler, err := jwks.NewHandler(publisher, jwks.HandlerOptions{Path: o.path, MaxAge: o.maxAge})
+	if err != nil {
+		return err
+	}
+	a.graceful.Store(true)
+	server, err := jwks.Listen(ctx, o.listen, handler, a.logger())
+	if err != nil {
+		return err
+	}
+	served, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(served) }()
+	go publisher.Watch(served, o.every, a.sys.Reload(served))
+	if err := a.renderServe(o, server, publisher.Current(), source.inputs); err != nil {
+		stop()
+		<-ended
+		return err
+	}
+	err = <-ended
+	if err == nil {
+		a.say("stopped")
+	}
+	return err
+}
+
+// renderServe says where the set is: to scripts on stdout and in --url-file, to
+// people on stderr.
+func (a *app) renderServe(o serveOptions, s *jwks.Server, set *jwks.Snapshot, inputs []string) error {
+	if o.urlFile != "" {
+		if err := a.writeResult(o.urlFile, []byte(s.Endpoint()+"\n"), files.Shared, inputs); err != nil {
+			return err
+		}
+	}
+	if o.format == "json" {
+		line, err := json.Marshal(struct {
+			Endpoint string   `json:"endpoint"`
+			KeyIDs   []string `json:"kids"`
+		}{s.Endpoint(), set.KeyIDs()})
+		if err != nil {
+			return fault.New(fault.Internal, "output", "%w", err)
+		}
+		_ = a.print("%s\n", line)
+	} else {
+		_ = a.print("Started JWKS server. Endpoint: %s. Ctrl+C to exit.\n", s.Endpoint())
+	}
+	a.warnOfKeys(set.Keys)
+	if tcp, ok := s.Addr().(*net.TCPAddr); ok {
+		a.say("\n%s", temporal.Settings(tcp.Port, o.path))
+	}
+	return nil
+}
+
+// warnOfKeys says which keys a Temporal server would pass over.
+func (a *app) warnOfKeys(list []*keys.Key) {
+	for _, k := range list {
+		if !slices.ContainsFunc([]keys.Algorithm{keys.ES256, keys.RS256}, k.Allows) {
+			a.warn("key %s (%s): a Temporal server uses RS256 and ES256 keys alone", keys.Shorten(k.ID()), k.Describe())
+		}
+	}
+}

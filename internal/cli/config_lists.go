@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// key reads one of keys.
+func (r *configReader) key(key string, n *yaml.Node) {
+	e := keyEntry{line: n.Line}
+	r.fields(n, key, func(name string, at, value *yaml.Node) {
+		here := join(key, name)
+		switch name {
+		case "id":
+			e.ID = r.text(value, here)
+		case "algorithm":
+			e.Algorithm = r.algorithm(value, here)
+		case "issuer":
+			e.Issuer = r.text(value, here)
+		case "file":
+			e.File = r.out.resolvePath(r.text(value, here))
+		case "secret":
+			variable, isVariable := strings.CutPrefix(r.text(value, here), "env:")
+			if !isVariable || variable == "" {
+				r.failHint(value, here, "write secret: \"env:NAME\" and put the secret into NAME", "secrets never stand in the file")
+			}
+			e.Secret = variable
+		default:
+			r.unknown(at, here, []string{"algorithm", "file", "id", "issuer", "secret"})
+		}
+	})
+	if (e.File == "") == (e.Secret == "") {
+		r.fail(n, key, "either file or secret is needed")
+	}
+	r.out.keys = append(r.out.keys, e)
+}
+
+// keySet reads one of key_sets.
+func (r *configReader) keySet(key string, n *yaml.Node) {
+	e := keySetEntry{line: n.Line}
+	r.fields(n, key, func(name string, at, value *yaml.Node) {
+		here := join(key, name)
+		switch name {
+		case "issuer":
+			e.Issuer = r.text(value, here)
+		case "jwks":
+			e.JWKS = r.text(value, here)
+			if !strings.Contains(e.JWKS, "://") {
+				e.JWKS = r.out.resolvePath(e.JWKS)
+			}
+		case "oidc_discovery":
+			if value.Tag != "!!bool" {
+				r.fail(value, here, "true or false is needed")
+			}
+			e.OIDCDiscovery = value.Value == "true"
+		case "allowed_algorithms":
+			r.items(value, here, func(key string, item *yaml.Node) {
+				e.AllowedAlgorithms = append(e.AllowedAlgorithms, r.algorithm(item, key))
+			})
+		case "refresh_interval":
+			d, err := time.ParseDuration(r.text(value, here))
+			if err != nil || d <= 0 {
+				r.fail(value, here, "a duration such as 90s, 10m or 1h30m is needed")
+			}
+			e.RefreshInterval = d
+		default:
+			r.unknown(at, here, []string{"allowed_algorithms", "issuer", "jwks", "oidc_discovery", "refresh_interval"})
+		}
+	})
+	switch {
+	case e.OIDCDiscovery && e.Issuer == "":
+		r.fail(n, key, "oidc_discovery needs the issuer")
+	case e.OIDCDiscovery == (e.JWKS != ""):
+		r.fail(n, key, "either jwks or oidc_discovery: true is needed")
+	}
+	r.out.keySets = append(r.out.keySets, e)
+}
+
+// message reads one of messages.
+func (r *configReader) message(key string, n *yaml.Node) {
+	e := messageEntry{line: n.Line}
+	r.fields(n, key, func(name string, at, value *yaml.Node) {
+		here := join(key, name)
+		switch name {
+		case "files":
+			e.Files = r.out.resolvePath(r.text(value, here))
+		case "method":
+			e.Method = r.text(value, here)
+		case "type":
+			e.Type = r.text(value, here)
+		default:
+			r.unknown(at, here, []string{"files", "method", "type"})
+		}
+	})
+	switch {
+	case e.Files == "":
+		r.fail(n, key, "files is needed")
+	case (e.Method == "") == (e.Type == ""):
+		r.fail(n, key, "either method or type is needed")
+	}
+	r.out.messages = append(r.out.messages, e)
+}

@@ -1,0 +1,280 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/token"
+)
+
+// configReader walks the nodes of a YAML document, so that every fault has its
+// line and nothing is converted silently. The first fault ends it.
+type configReader struct {
+	path   string
+	schema map[string]*pflag.Flag
+	out    *config
+	err    error
+}
+
+func parseConfig(data []byte, path string, schema map[string]*pflag.Flag) (*config, error) {
+	r := &configReader{path: path, schema: schema, out: &config{path: path, values: map[string]any{}, lines: map[string]int{}}}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var doc yaml.Node
+	switch err := dec.Decode(&doc); {
+	case errors.Is(err, io.EOF):
+		return r.out, nil // an empty file says nothing
+	case err != nil:
+		return nil, fault.New(fault.ConfigInvalid, path, "no valid YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, fault.New(fault.ConfigInvalid, path, "more than one YAML document")
+	}
+	r.root(doc.Content[0])
+	if r.err != nil {
+		return nil, r.err
+	}
+	return r.out, nil
+}
+
+// fail keeps the first fault, at the line of n.
+func (r *configReader) fail(n *yaml.Node, key, format string, args ...any) *fault.Error {
+	where := fmt.Sprintf("%s:%d", r.path, n.Line)
+	if key != "" {
+		where += ": " + printable(key)
+	}
+	f := fault.New(fault.ConfigInvalid, where, format, args...)
+	if r.err == nil {
+		r.err = f
+	}
+	return f
+}
+
+// failHint is fail with something to do about it.
+func (r *configReader) failHint(n *yaml.Node, key, hint, format string, args ...any) {
+	first := r.err == nil
+	f := r.fail(n, key, format, args...)
+	if first {
+		r.err = f.WithHint("%s", hint)
+	}
+}
+
+// fields calls do with each key and value of the mapping n.
+func (r *configReader) fields(n *yaml.Node, key string, do func(name string, at, value *yaml.Node)) {
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+		return
+	}
+	if n.Kind != yaml.MappingNode {
+		r.fail(n, key, "a mapping (name: value) is needed")
+		return
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content) && r.err == nil; i += 2 {
+		name, value := n.Content[i], n.Content[i+1]
+		switch {
+		case name.Kind != yaml.ScalarNode || name.Tag == "!!merge":
+			r.fail(name, key, "names are plain text here")
+		case value.Kind == yaml.AliasNode:
+			r.fail(value, join(key, name.Value), "aliases are not read here; write the value out")
+		case seen[name.Value]:
+			r.fail(name, join(key, name.Value), "stands twice")
+		default:
+			seen[name.Value] = true
+			do(name.Value, name, value)
+		}
+	}
+}
+
+// items calls do with each element of the sequence n.
+func (r *configReader) items(n *yaml.Node, key string, do func(key string, item *yaml.Node)) {
+	if n.Kind != yaml.SequenceNode {
+		r.fail(n, key, "a list is needed")
+		return
+	}
+	for i, item := range n.Content {
+		if r.err == nil {
+			do(fmt.Sprintf("%s[%d]", key, i), item)
+		}
+	}
+}
+
+// text returns the string n.
+func (r *configReader) text(n *yaml.Node, key string) string {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" {
+		r.failHint(n, key, "put it in quotes if it is meant as text", "a string is needed")
+		return ""
+	}
+	return n.Value
+}
+
+// unknown refuses a key, with the one that was probably meant.
+func (r *configReader) unknown(at *yaml.Node, key string, known []string) {
+	hint := "known here: " + strings.Join(known, ", ")
+	if like := nearest(at.Value, known); like != "" {
+		hint = "did you mean " + like + "?"
+	}
+	r.failHint(at, key, hint, "is not known")
+}
+
+// root reads the top of the file: the lists, then what flags have keys for.
+func (r *configReader) root(n *yaml.Node) {
+	sections := map[string][]string{}
+	known := append([]string{"keys", "key_sets", "messages"}, descriptorKeys()...)
+	for key := range r.schema {
+		section, name, nested := strings.Cut(key, ".")
+		if nested {
+			sections[section] = append(sections[section], name)
+		}
+		if !slices.Contains(known, section) {
+			known = append(known, section)
+		}
+	}
+	sort.Strings(known)
+	r.fields(n, "", func(name string, at, value *yaml.Node) {
+		switch {
+		case name == "keys":
+			r.items(value, name, r.key)
+		case name == "key_sets":
+			r.items(value, name, r.keySet)
+		case name == "messages":
+			r.items(value, name, r.message)
+		case slices.Contains(descriptorKeys(), name):
+			r.items(value, name, func(key string, item *yaml.Node) { r.text(item, key) })
+		case sections[name] != nil:
+			sort.Strings(sections[name])
+			r.section(name, value, sections[name])
+		case r.schema[name] != nil:
+			r.value(name, at, value)
+		default:
+			r.unknown(at, name, known)
+		}
+	})
+}
+
+// descriptorKeys are checked, but no command reads descriptors yet.
+func descriptorKeys() []string { return []string{"proto_paths", "protos", "descriptor_sets"} }
+
+// section reads the settings of one command.
+func (r *configReader) section(section string, n *yaml.Node, known []string) {
+	r.fields(n, section, func(name string, at, value *yaml.Node) {
+		key := join(section, name)
+		switch {
+		case key == "token.claims":
+			r.claims(value, key)
+		case slices.Contains(known, name):
+			r.value(key, at, value)
+		default:
+			r.unknown(at, key, known)
+		}
+	})
+}
+
+// value reads the value of a flag's key, of exactly the flag's type.
+func (r *configReader) value(key string, at, n *yaml.Node) {
+	f := r.schema[key]
+	r.out.lines[key] = at.Line
+	switch t := f.Value.Type(); {
+	case t == "stringArray" && n.Kind == yaml.SequenceNode:
+		list := []string{}
+		r.items(n, key, func(key string, item *yaml.Node) { list = append(list, r.text(item, key)) })
+		r.out.values[key] = list
+	case t == "bool" && n.Tag == "!!bool", t == "int" && n.Tag == "!!int":
+		r.out.values[key] = []string{n.Value}
+	case t == "duration" && n.Tag == "!!str":
+		if _, err := time.ParseDuration(n.Value); err != nil {
+			r.fail(n, key, "%q: %s", printable(n.Value), typeHint(f))
+		}
+		r.out.values[key] = []string{n.Value}
+	case (t == "string" || t == "stringArray") && n.Tag == "!!str":
+		r.out.values[key] = []string{n.Value}
+	case t == "string" || t == "stringArray":
+		r.text(n, key)
+	default:
+		r.fail(n, key, "%s", typeHint(f))
+	}
+}
+
+// claims reads token.claims. Names keep their case and dots, numbers their
+// digits.
+func (r *configReader) claims(n *yaml.Node, key string) {
+	r.fields(n, key, func(name string, at, value *yaml.Node) {
+		var v any
+		if err := value.Decode(&v); err != nil {
+			r.fail(value, join(key, name), "cannot be read as JSON would be")
+			return
+		}
+		text, err := json.Marshal(v)
+		if err != nil {
+			r.fail(value, join(key, name), "has no form in JSON")
+			return
+		}
+		c, err := token.ParseClaim(name, string(text))
+		if err != nil {
+			r.fail(value, join(key, name), "has no form in JSON")
+			return
+		}
+		r.out.claims = append(r.out.claims, c)
+	})
+}
+
+// algorithm returns the algorithm that n names.
+func (r *configReader) algorithm(n *yaml.Node, key string) keys.Algorithm {
+	name := r.text(n, key)
+	alg, err := keys.ParseAlgorithm(name)
+	if err != nil {
+		r.fail(n, key, "%q is no algorithm that jwtctl knows", printable(name))
+	}
+	return alg
+}
+
+func join(section, name string) string {
+	if section == "" {
+		return name
+	}
+	return section + "." + name
+}
+
+// nearest returns the one of known that name was probably meant to be, "" if
+// none is near.
+func nearest(name string, known []string) string {
+	best, at := "", 3
+	for _, k := range known {
+		if d := distance(strings.ToLower(name), k); d < at {
+			best, at = k, d
+		}
+	}
+	return best
+}
+
+// distance counts the letters to change, add or drop to get from a to b
+// (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			change := diagonal
+			if a[i-1] != b[j-1] {
+				change++
+			}
+			diagonal = row[j]
+			row[j] = min(change, row[j]+1, row[j-1]+1)
+		}
+	}
+	return row[len(b)]
+}

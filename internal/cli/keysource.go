@@ -1,0 +1,263 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// defaultKeyFile is what keygen writes and everything else reads.
+const defaultKeyFile = "key.priv.pem"
+
+// keyFlags say which keys a command uses.
+type keyFlags struct {
+	files       []string
+	kid, alg    string
+	strictPerms bool
+}
+
+// register adds the flags. They have no section: keys of the file are a list
+// of their own, and a kid or alg belongs to one of them.
+func (k *keyFlags) register(fs *pflag.FlagSet) {
+	fs.StringArrayVar(&k.files, "key", nil, "key `FILE`: PEM, JWK or JWKS; env:NAME takes it from a variable, - from stdin; repeatable (default "+defaultKeyFile+")")
+	fs.StringVar(&k.kid, "kid", "", "`ID` of the key to use, or to give to a key file that has none (default: its RFC 7638 thumbprint)")
+	fs.StringVar(&k.alg, "alg", "", "`ALGORITHM`, where the key allows several (default: the key's own)")
+	fs.BoolVar(&k.strictPerms, "strict-perms", false, "refuse a private key file that others can read, instead of warning")
+	paths(fs, "key")
+	keyedAs(fs, "key", "keys")
+	keyed(fs, "", "strict-perms")
+}
+
+// load returns the keys of the flags, else of the configuration, else of the
+// default file, in their order.
+func (k *keyFlags) load(a *app) ([]*keys.Key, error) {
+	switch {
+	case len(k.files) > 0:
+		return a.loadFiles(k.files, k.strictPerms)
+	case len(a.config.keys) > 0:
+		return a.loadConfigured(k.strictPerms)
+	}
+	list, err := a.loadFiles([]string{defaultKeyFile}, k.strictPerms)
+	return list, withKeygenHint(err)
+}
+
+// all is load with --kid and --alg applied.
+func (k *keyFlags) all(a *app) ([]*keys.Key, error) {
+	list, err := k.picked(a)
+	if err != nil {
+		return nil, err
+	}
+	return k.pinned(list)
+}
+
+// picked is load with --kid applied: it picks the key with that id, or names
+// the one key that has no id of its own.
+func (k *keyFlags) picked(a *app) ([]*keys.Key, error) {
+	list, err := k.load(a)
+	if err != nil || k.kid == "" {
+		return list, err
+	}
+	return pickOrName(list, k.kid)
+}
+
+// pinned applies --alg.
+func (k *keyFlags) pinned(list []*keys.Key) ([]*keys.Key, error) {
+	if k.alg == "" {
+		return list, nil
+	}
+	alg, err := parseAlg(k.alg)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*keys.Key, len(list))
+	for i, key := range list {
+		if out[i], err = key.With(keys.Attributes{Algorithm: alg}); err != nil {
+			return nil, asUsage(err, "--alg")
+		}
+	}
+	return out, nil
+}
+
+// signer returns the one key to sign a token of issuer with (A23). --alg pins
+// that key alone.
+func (k *keyFlags) signer(a *app, issuer string) (*keys.Key, error) {
+	list, err := k.picked(a)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := keys.NewRing(list)
+	if err != nil {
+		return nil, err
+	}
+	key, err := ring.Signer(issuer, "")
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := k.pinned([]*keys.Key{key})
+	if err != nil {
+		return nil, err
+	}
+	return chosen[0], nil
+}
+
+// pickOrName returns the key of list called kid, or list's only key under that
+// id if it has none of its own.
+func pickOrName(list []*keys.Key, kid string) ([]*keys.Key, error) {
+	for _, key := range list {
+		if key.ID() == kid {
+			return []*keys.Key{key}, nil
+		}
+	}
+	if len(list) == 1 && !list[0].HasOwnID() {
+		named, err := list[0].With(keys.Attributes{ID: kid})
+		return []*keys.Key{named}, err
+	}
+	ids := make([]string, len(list))
+	for i, key := range list {
+		ids[i] = keys.Shorten(key.ID())
+	}
+	return nil, fault.New(fault.KeyMissing, "--kid", "no key has the id %q", keys.Shorten(kid)).
+		WithHint("there are %s", strings.Join(ids, ", "))
+}
+
+// loadFiles reads the keys of names: paths, env:NAME or -.
+func (a *app) loadFiles(names []string, strict bool) ([]*keys.Key, error) {
+	var all []*keys.Key
+	for _, name := range names {
+		list, err := a.loadFile(name, keys.Attributes{}, strict)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+	}
+	return all, nil
+}
+
+// loadFile reads the key or keys called name.
+func (a *app) loadFile(name string, with keys.Attributes, strict bool) ([]*keys.Key, error) {
+	data, source, err := a.readKey(name)
+	if err != nil {
+		return nil, err
+	}
+	with.Source = source
+	loaded, err := keys.Parse(data, with)
+	if err != nil {
+		return nil, err
+	}
+	for _, line := range loaded.Ignored {
+		a.warn("%s: key passed over", line)
+	}
+	if source == name {
+		if err := a.checkPermissions(name, loaded.Keys, strict); err != nil {
+			return nil, err
+		}
+	}
+	return loaded.Keys, nil
+}
+
+// readKey returns the text called name, and what to call it in messages.
+func (a *app) readKey(name string) (data []byte, source string, err error) {
+	if variable, isVariable := strings.CutPrefix(name, "env:"); isVariable {
+		text, set := a.sys.Getenv(variable)
+		if !set || text == "" {
+			return nil, "", fault.New(fault.KeyUnreadable, name, "the variable is not set").WithHint("export %s, holding the key itself", variable)
+		}
+		return []byte(text), "variable " + variable, nil
+	}
+	if name == "-" {
+		data, err = files.ReadAll(a.sys.In, "standard input", keys.MaxFileBytes, fault.KeyUnreadable)
+		return data, "standard input", err
+	}
+	data, err = files.Read(name, keys.MaxFileBytes, fault.KeyUnreadable)
+	return data, name, err
+}
+
+// checkPermissions warns of private keys that others can read, or refuses them
+// (S8).
+func (a *app) checkPermissions(path string, list []*keys.Key, strict bool) error {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	for _, k := range list {
+		if !k.CanSign() {
+			continue
+		}
+		why := fmt.Sprintf("the private key's mode is %04o: others can read it", info.Mode().Perm())
+		if strict {
+			return fault.New(fault.KeyPermissions, path, "%s", why).WithHint("chmod 600 %s", path)
+		}
+		a.warn("%s: %s", path, why)
+		return nil
+	}
+	return nil
+}
+
+// loadConfigured reads the keys of the configuration file.
+func (a *app) loadConfigured(strict bool) ([]*keys.Key, error) {
+	var all []*keys.Key
+	for _, e := range a.config.keys {
+		with := keys.Attributes{ID: e.ID, Algorithm: e.Algorithm, Issuer: e.Issuer}
+		if e.Secret != "" {
+			list, err := a.loadSecret(e)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, list...)
+			continue
+		}
+		list, err := a.loadFile(e.File, with, strict)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+	}
+	return all, nil
+}
+
+// loadSecret reads the secret of e from its variable.
+func (a *app) loadSecret(e keyEntry) ([]*keys.Key, error) {
+	text, set := a.sys.Getenv(e.Secret)
+	if !set || text == "" {
+		return nil, fault.New(fault.KeyUnreadable, fmt.Sprintf("%s:%d", a.config.path, e.line), "the variable %s is not set", e.Secret)
+	}
+	key, err := keys.New([]byte(text), keys.Attributes{ID: e.ID, Algorithm: e.Algorithm, Issuer: e.Issuer, Source: "variable " + e.Secret})
+	return []*keys.Key{key}, err
+}
+
+// withKeygenHint says how to make the default key where it is missing.
+func withKeygenHint(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) && f.What == defaultKeyFile && errors.Is(err, fs.ErrNotExist) {
+		return f.WithHint("make one: jwtctl keygen; or name yours: --key FILE")
+	}
+	return err
+}
+
+// parseAlg reads --alg.
+func parseAlg(name string) (keys.Algorithm, error) {
+	alg, err := keys.ParseAlgorithm(name)
+	if err != nil {
+		return "", asUsage(err, "--alg")
+	}
+	return alg, nil
+}
+
+// asUsage turns a fault into one of the flag that caused it.
+func asUsage(err error, flag string) error {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err
+	}
+	c := *f
+	c.Code, c.What = fault.UsageError, flag
+	return &c
+}

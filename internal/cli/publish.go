@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"log/slog"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/jwks"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// published is where the keys of a set come from. Its load may be called again
+// and again: files are read anew, what cannot be read twice is kept.
+type published struct {
+	load jwks.Load
+	// inputs are the files read, for the check that none is overwritten.
+	inputs []string
+}
+
+// publishing returns the source of the keys of flags and of the folder dir. A
+// folder alone replaces the default key.
+func (a *app) publishing(k keyFlags, dir string) published {
+	var parts []jwks.Load
+	var p published
+	add := func(name string, with keys.Attributes) {
+		if strings.HasPrefix(name, "env:") || name == "-" {
+			parts = append(parts, once(func() ([]*keys.Key, error) { return a.loadFile(name, with, k.strictPerms) }))
+			return
+		}
+		p.inputs = append(p.inputs, name)
+		source := &jwks.Source{Files: []string{name}, Attributes: with, Log: a.logger()}
+		parts = append(parts, a.checkedOnce(name, k.strictPerms, source.Load))
+	}
+	switch {
+	case len(k.files) > 0:
+		for _, name := range k.files {
+			add(name, keys.Attributes{})
+		}
+	case dir == "" && len(a.config.keys) == 0:
+		add(defaultKeyFile, keys.Attributes{})
+	case dir == "":
+		for _, e := range a.config.keys {
+			if e.File == "" {
+				parts = append(parts, once(func() ([]*keys.Key, error) { return a.loadSecret(e) }))
+				continue
+			}
+			add(e.File, keys.Attributes{ID: e.ID, Algorithm: e.Algorithm, Issuer: e.Issuer})
+		}
+	}
+	if dir != "" {
+		p.inputs = append(p.inputs, dir)
+		parts = append(parts, (&jwks.Source{Folder: dir, Log: a.logger()}).Load)
+	}
+	p.load = func() ([]*keys.Key, error) {
+		var all []*keys.Key
+		for _, part := range parts {
+			list, err := part()
+			if err != nil {
+				return nil, withKeygenHint(err)
+			}
+			all = append(all, list...)
+		}
+		if k.kid != "" {
+			var err error
+			if all, err = pickOrName(all, k.kid); err != nil {
+				return nil, err
+			}
+		}
+		return k.pinned(all)
+	}
+	return p
+}
+
+// once keeps the keys that load returns, for sources that give them away once.
+func once(load jwks.Load) jwks.Load {
+	var kept []*keys.Key
+	return func() ([]*keys.Key, error) {
+		if kept != nil {
+			return kept, nil
+		}
+		var err error
+		kept, err = load()
+		return kept, err
+	}
+}
+
+// checkedOnce checks the permissions of the file the first time it is loaded.
+func (a *app) checkedOnce(path string, strict bool, load jwks.Load) jwks.Load {
+	checked := false
+	return func() ([]*keys.Key, error) {
+		list, err := load()
+		if err != nil || checked {
+			return list, err
+		}
+		checked = true
+		return list, a.checkPermissions(path, list, strict)
+	}
+}
+
+// logger returns the log of long-running commands, on stderr: with -q errors
+// alone, with -v details too.
+func (a *app) logger() *slog.Logger {
+	level := slog.LevelInfo
+	switch {
+	case a.global.quiet:
+		level = slog.LevelError
+	case a.global.verbose:
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(a.sys.Err, &slog.HandlerOptions{Level: level}))
+}

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// print writes a part of the result to stdout. It returns an error only so
+// that callers can end with it: Main reports what a.out could not write.
+func (a *app) print(format string, args ...any) error {
+	_, _ = fmt.Fprintf(a.out, format, args...)
+	return nil
+}
+
+// writeResult writes data to the file out, or to stdout if out is "" or "-".
+// The file is replaced whole, but never one of the inputs, nor a private key
+// that somebody put there (S2).
+func (a *app) writeResult(out string, data []byte, mode fs.FileMode, inputs []string) error {
+	if out == "" || out == "-" {
+		return a.print("%s", data)
+	}
+	for _, in := range inputs {
+		if files.Same(in, out) {
+			return fault.New(fault.FileConflict, out, "is also an input (%s)", in).WithHint("write to another file")
+		}
+	}
+	if holdsPrivateKey(out) {
+		return fault.New(fault.FileExists, out, "holds a private key, which is not overwritten").WithHint("write to another file, or remove it yourself")
+	}
+	if err := (files.Writer{}).Write(out, data, mode, true); err != nil {
+		return err
+	}
+	a.detail("wrote %s", out)
+	return nil
+}
+
+// holdsPrivateKey says whether path is a file with a private key in it.
+func holdsPrivateKey(path string) bool {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	data, err := files.Read(path, keys.MaxFileBytes, fault.KeyUnreadable)
+	if err != nil {
+		return false
+	}
+	loaded, err := keys.Parse(data, keys.Attributes{Source: path})
+	if err != nil {
+		return errors.Is(err, &fault.Error{Code: fault.KeyEncrypted}) || errors.Is(err, &fault.Error{Code: fault.KeyMultipleBlocks})
+	}
+	for _, k := range loaded.Keys {
+		if k.CanSign() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+)
+
+// The rules of the streams (cli.md, "Everywhere"):
+//   - stdout carries the result and nothing else, and nothing at all where a
+//     command that prints a credential fails;
+//   - stderr carries all that is for people; -q leaves the errors alone;
+//   - text that came from outside is made printable before it is shown.
+
+// checkedWriter remembers the first failure to write, so that a result that
+// went nowhere is no success.
+type checkedWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (c *checkedWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	if err != nil && c.err == nil {
+		c.err = err
+	}
+	return n, err
+}
+
+// say writes a line for people to stderr, unless -q.
+func (a *app) say(format string, args ...any) {
+	if !a.global.quiet {
+		_, _ = fmt.Fprintln(a.sys.Err, printable(fmt.Sprintf(format, args...)))
+	}
+}
+
+// detail is say under -v alone.
+func (a *app) detail(format string, args ...any) {
+	if a.global.verbose {
+		a.say(format, args...)
+	}
+}
+
+// warn writes a warning to stderr, unless -q.
+func (a *app) warn(format string, args ...any) {
+	if !a.global.quiet {
+		_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().warn("warning:"), printable(fmt.Sprintf(format, args...)))
+	}
+}
+
+// danger writes a warning that no flag silences.
+func (a *app) danger(format string, args ...any) {
+	_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().bad("WARNING:"), printable(fmt.Sprintf(format, args...)))
+}
+
+// printable shows characters that a terminal would act on as what they are
+// (S70); line breaks and tabs stay.
+func printable(text string) string {
+	harmless := func(r rune) bool {
+		return r == '\n' || r == '\t' || unicode.IsPrint(r) && !unicode.Is(unicode.Cf, r)
+	}
+	if strings.IndexFunc(text, func(r rune) bool { return !harmless(r) }) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if harmless(r) {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, "\\u%04x", r)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,71 @@
+// Package cli is the command line: the only room that knows flags, streams,
+// configuration files, colours and exit codes. Every command stands in a file
+// of its own, always in the order names, constructor, flags, run, render.
+//
+// It may import every other package; none imports it.
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// System is the outside world, so that tests can stand in for it.
+//
+// Out takes a command's result and nothing else; all that is for people goes
+// to Err.
+type System struct {
+	In       io.Reader
+	Out, Err io.Writer
+	// OutTTY and ErrTTY say whether a person watches the stream.
+	OutTTY, ErrTTY bool
+	Getenv         func(name string) (value string, set bool)
+	Now            func() time.Time
+	// Interrupt returns a context that ends at SIGINT or SIGTERM.
+	Interrupt func(parent context.Context) (context.Context, context.CancelFunc)
+	// Reload returns a channel that receives at every SIGHUP until ctx ends.
+	Reload func(ctx context.Context) <-chan struct{}
+}
+
+// OS returns the machine that the process runs on. It is the one function that
+// names the process's streams, environment, clock and signals.
+func OS() System {
+	return System{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		OutTTY: term.IsTerminal(int(os.Stdout.Fd())),
+		ErrTTY: term.IsTerminal(int(os.Stderr.Fd())),
+		Getenv: os.LookupEnv,
+		Now:    time.Now,
+		Interrupt: func(parent context.Context) (context.Context, context.CancelFunc) {
+			return signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
+		},
+		Reload: hangups,
+	}
+}
+
+func hangups(ctx context.Context) <-chan struct{} {
+	signals, reloads := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, syscall.SIGHUP)
+	go func() {
+		defer signal.Stop(signals)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-signals:
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case reloads <- struct{}{}:
+			}
+		}
+	}()
+	return reloads
+}

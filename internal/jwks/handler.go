@@ -1,0 +1,157 @@
+package jwks
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// The paths that a Handler answers.
+const (
+	DefaultPath   = "/jwks.json"
+	WellKnownPath = "/.well-known/jwks.json"
+	HealthPath    = "/healthz"
+)
+
+// How long others may keep the set before they ask again (S15).
+const (
+	DefaultMaxAge = time.Minute
+	MinMaxAge     = time.Second
+	MaxMaxAge     = time.Hour
+)
+
+// HandlerOptions say how a set is served. Each may be zero.
+type HandlerOptions struct {
+	// Path is where the set is found besides WellKnownPath; by default DefaultPath.
+	Path string
+	// MaxAge is the Cache-Control max-age, in whole seconds from MinMaxAge to
+	// MaxMaxAge; by default DefaultMaxAge. A key must be published this long
+	// before it signs.
+	MaxAge time.Duration
+}
+
+// Handler serves the set of a Publisher, and its health (S14, S15).
+//
+// HealthPath answers 200 with "ok", or with "degraded: …" and the code of the
+// last reload's error. It is 200 even then: the last good set is still served,
+// and a probe that restarted the server would turn a broken file into an
+// outage. The text of the error, which names files, goes to the log alone.
+type Handler struct {
+	publisher *Publisher
+	path      string
+	header    http.Header // of each set
+}
+
+// NewHandler returns a handler of p's set; usage for a path or an age that
+// cannot be served.
+func NewHandler(p *Publisher, o HandlerOptions) (*Handler, error) {
+	if o.Path == "" {
+		o.Path = DefaultPath
+	}
+	if o.MaxAge == 0 {
+		o.MaxAge = DefaultMaxAge
+	}
+	if !isPlainPath(o.Path) || o.Path == HealthPath {
+		return nil, fault.New(fault.UsageError, "path", "%q cannot be the path of a key set", keys.Shorten(o.Path)).
+			WithHint("a path begins with a slash and needs no escaping, such as %s", DefaultPath)
+	}
+	if o.MaxAge < MinMaxAge || o.MaxAge > MaxMaxAge {
+		return nil, fault.New(fault.UsageError, "max-age", "%s is not from %s to %s", o.MaxAge, MinMaxAge, MaxMaxAge)
+	}
+	return &Handler{
+		publisher: p,
+		path:      o.Path,
+		header: http.Header{
+			"Cache-Control":          {fmt.Sprintf("public, max-age=%d", int(o.MaxAge.Seconds()))},
+			"Content-Type":           {"application/jwk-set+json"},
+			"X-Content-Type-Options": {"nosniff"},
+		},
+	}, nil
+}
+
+// isPlainPath says whether p has one spelling only.
+func isPlainPath(p string) bool {
+	odd := func(r rune) bool {
+		return !strings.ContainsRune("/-._~", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}
+	return strings.HasPrefix(p, "/") && path.Clean(p) == p && !strings.ContainsFunc(p, odd)
+}
+
+// Path returns the path of the set.
+func (h *Handler) Path() string { return h.path }
+
+// ServeHTTP answers one request. The path must be spelled as it was configured:
+// nothing is cleaned, unescaped or redirected.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	spelled := r.URL.EscapedPath()
+	isSet := spelled == h.path || spelled == WellKnownPath
+	switch {
+	case r.ContentLength != 0: // or -1, of unknown length
+		w.Header().Set("Connection", "close") // so that the server does not read it either
+		refuse(w, http.StatusRequestEntityTooLarge)
+	case !isSet && spelled != HealthPath:
+		refuse(w, http.StatusNotFound)
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		refuse(w, http.StatusMethodNotAllowed)
+	case isSet:
+		h.serveSet(w, r)
+	default:
+		h.serveHealth(w)
+	}
+}
+
+func (h *Handler) serveSet(w http.ResponseWriter, r *http.Request) {
+	set := h.publisher.Current()
+	maps.Copy(w.Header(), h.header) // values that nobody changes, made once
+	maps.Copy(w.Header(), set.header)
+	if matches(r.Header["If-None-Match"], set.ETag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	_, _ = w.Write(set.Body) // an error is the client's leaving
+}
+
+func (h *Handler) serveHealth(w http.ResponseWriter) {
+	set := h.publisher.Current()
+	text := "ok"
+	if set.Problem != nil {
+		text = fmt.Sprintf("degraded: the last reload failed (%s); serving the keys of %s",
+			fault.CodeOf(set.Problem), set.LoadedAt.UTC().Format(time.RFC3339))
+	}
+	plain(w, http.StatusOK, text)
+}
+
+// refuse answers with status and its name, which no JSON reader accepts: a
+// reader that ignores the status must not take it for a set.
+func refuse(w http.ResponseWriter, status int) {
+	plain(w, status, strings.ToLower(http.StatusText(status)))
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintln(w, text)
+}
+
+// matches says whether an If-None-Match names tag (RFC 9110 section 13.1.2).
+func matches(values []string, tag string) bool {
+	return slices.ContainsFunc(values, func(value string) bool {
+		for one := range strings.SplitSeq(value, ",") {
+			one = strings.TrimPrefix(strings.TrimSpace(one), "W/")
+			if one == tag || one == "*" {
+				return true
+			}
+		}
+		return false
+	})
+}

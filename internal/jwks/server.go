@@ -1,0 +1,87 @@
+package jwks
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// The limits of a connection (S16, S18). Reading, answering and idling each end
+// in less than ten seconds, however slowly the other side drips.
+const (
+	headerTime     = 5 * time.Second
+	readTime       = 5 * time.Second
+	writeTime      = 9 * time.Second
+	idleTime       = 9 * time.Second
+	shutdownTime   = 4 * time.Second
+	maxHeaderBytes = 16 << 10
+)
+
+// Server listens on an address and answers with a Handler.
+type Server struct {
+	listener net.Listener
+	server   *http.Server
+	path     string
+}
+
+// Listen listens on address, such as ":0" for all interfaces and a free port;
+// requests wait from then on until Serve answers them. log gets what goes wrong
+// with connections. It returns listen_failed where the address cannot be had.
+func Listen(ctx context.Context, address string, h *Handler, log *slog.Logger) (*Server, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", address)
+	if err != nil {
+		reason := err
+		var op *net.OpError
+		if errors.As(err, &op) { // whose text repeats the address
+			reason = op.Err
+		}
+		return nil, fault.New(fault.ListenFailed, address, "%w", reason)
+	}
+	return &Server{
+		listener: listener,
+		path:     h.Path(),
+		server: &http.Server{
+			Handler:                      h,
+			DisableGeneralOptionsHandler: true, // OPTIONS * has no path of ours
+			ReadHeaderTimeout:            headerTime,
+			ReadTimeout:                  readTime,
+			WriteTimeout:                 writeTime,
+			IdleTimeout:                  idleTime,
+			MaxHeaderBytes:               maxHeaderBytes,
+			ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		},
+	}, nil
+}
+
+// Addr returns the address listened on, with its real port.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Endpoint returns the URL of the set, such as http://[::]:61884/jwks.json.
+func (s *Server) Endpoint() string { return "http://" + s.Addr().String() + s.path }
+
+// Serve answers requests until ctx is done; then it stops listening, finishes
+// the requests under way and returns nil within five seconds (S18). A panic
+// while answering ends that connection alone (net/http sees to it). It returns
+// listen_failed if the listener breaks.
+func (s *Server) Serve(ctx context.Context) error {
+	broken := make(chan error, 1)
+	go func() { broken <- s.server.Serve(s.listener) }()
+	select {
+	case err := <-broken:
+		return fault.New(fault.ListenFailed, s.Addr().String(), "%w", err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer cancel()
+	if err := s.server.Shutdown(grace); err != nil {
+		_ = s.server.Close() // cuts off what did not finish in time
+	}
+	<-broken
+	return nil
+}

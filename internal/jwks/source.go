@@ -1,0 +1,156 @@
+// Package jwks publishes the public halves of keys as a JWK set over HTTP, and
+// asks for the sets that others publish (security.md S12-S24).
+//
+// Publishing goes Source → Publisher → Handler → Server: a Source reads key
+// files, a Publisher holds the last good set, a Handler answers from it, a
+// Server listens. It never serves a private or secret part, an empty set, half
+// a set, or JSON on an error, because a Temporal server that refreshes its keys
+// looks at the body alone and would drop the keys it has.
+//
+// It makes no keys and checks no tokens. It may import keys, files, strictjson
+// and fault.
+package jwks
+
+import (
+	"crypto/sha256"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// RotationState is the file in a key folder in which package rotate keeps
+// which key signs. It is the one *.json there that holds no key.
+const RotationState = "rotation.json"
+
+// Load returns the keys to publish as they are now, private or public, with
+// *fault.Error as errors.
+type Load func() ([]*keys.Key, error)
+
+// Source is a place that keys are read from: files, a folder of files, or both.
+// It parses a file again only when its content has changed, so that asking
+// often is cheap. It is not safe for concurrent use.
+type Source struct {
+	// Files are read in this order. A pipe is read the first time only.
+	Files []string
+	// Folder, unless empty, holds more key files; see KeyFiles.
+	Folder string
+	// Attributes go to the keys of every file; Source in it is not used.
+	Attributes keys.Attributes
+	// Log is told which keys of a file are passed over.
+	Log *slog.Logger
+
+	seen map[string]content
+}
+
+// content is what a file held when it was last read.
+type content struct {
+	sum  [sha256.Size]byte
+	pipe bool
+	keys []*keys.Key
+}
+
+// Load is a Load of all of s's keys: those of Files in order, then those of
+// Folder by file name. It returns the errors of KeyFiles and keys.Parse for the
+// first file at fault, and no keys with them; key_set_empty where there are no
+// files.
+func (s *Source) Load() ([]*keys.Key, error) {
+	paths := s.Files
+	if s.Folder != "" {
+		found, err := KeyFiles(s.Folder)
+		if err != nil {
+			return nil, err
+		}
+		paths = slices.Concat(paths, found)
+	}
+	var list []*keys.Key
+	seen := make(map[string]content, len(paths))
+	for _, path := range paths {
+		c, err := s.read(path)
+		if err != nil {
+			return nil, err
+		}
+		seen[path] = c
+		list = append(list, c.keys...)
+	}
+	if len(list) == 0 {
+		return nil, fault.New(fault.KeySetEmpty, s.Folder, "there is no key to publish").
+			WithHint("make one: jwtctl keygen -o %s", filepath.Join(s.Folder, "key.priv.pem"))
+	}
+	s.seen = seen
+	return list, nil
+}
+
+// read returns what the file at path holds now.
+func (s *Source) read(path string) (content, error) {
+	before, known := s.seen[path]
+	if known && before.pipe { // which gives its bytes away once
+		return before, nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return content{}, fault.New(fault.KeyUnreadable, path, "%w", files.Reason(err))
+	}
+	data, err := files.Read(path, keys.MaxFileBytes, fault.KeyUnreadable)
+	if err != nil {
+		return content{}, err
+	}
+	now := content{sum: sha256.Sum256(data), pipe: !info.Mode().IsRegular()}
+	if known && before.sum == now.sum {
+		return before, nil
+	}
+	a := s.Attributes
+	a.Source = path
+	loaded, err := keys.Parse(data, a)
+	if err != nil {
+		return content{}, err
+	}
+	for _, line := range loaded.Ignored {
+		s.Log.Warn("a key is passed over", "reason", line)
+	}
+	now.keys = loaded.Keys
+	return now, nil
+}
+
+// KeyFiles returns the paths of the key files in dir, sorted: regular files, or
+// links to them such as a Kubernetes secret's, called *.pem, *.jwk or *.json,
+// without those that begin with a dot and without RotationState. It returns
+// key_unreadable for a folder or a link that leads nowhere.
+func KeyFiles(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fault.New(fault.KeyUnreadable, dir, "%w", files.Reason(err))
+	}
+	var paths []string
+	for _, e := range entries {
+		if !isKeyName(e.Name()) {
+			continue
+		}
+		path := filepath.Join(dir, e.Name())
+		mode := e.Type()
+		if mode&fs.ModeSymlink != 0 {
+			info, err := os.Stat(path)
+			if err != nil {
+				return nil, fault.New(fault.KeyUnreadable, path, "%w", files.Reason(err))
+			}
+			mode = info.Mode()
+		}
+		if mode.IsRegular() {
+			paths = append(paths, path)
+		}
+	}
+	return paths, nil
+}
+
+func isKeyName(name string) bool {
+	if strings.HasPrefix(name, ".") || name == RotationState {
+		return false
+	}
+	return slices.Contains([]string{".pem", ".jwk", ".json"}, filepath.Ext(name))
+}

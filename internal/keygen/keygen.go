@@ -1,0 +1,76 @@
+// Package keygen makes keys and the files that hold them. The primitives are
+// the standard library's; which algorithms and sizes are good enough is
+// decided by package keys.
+//
+// It may import keys, files and fault.
+package keygen
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// DefaultRSABits is the size of RSA keys unless asked otherwise.
+const DefaultRSABits = 2048
+
+// Request says what key to make.
+type Request struct {
+	// Algorithm is the one to sign with; it decides type and curve.
+	Algorithm keys.Algorithm
+	// RSABits is the modulus size in bits, 2048 to 8192; 0 means DefaultRSABits.
+	// Only RSA algorithms have one.
+	RSABits int
+	// ID is the key id; empty means the RFC 7638 thumbprint.
+	ID string
+}
+
+// Generate makes the key of r. A size or an algorithm that cannot be is a
+// usage error (S4).
+func Generate(r Request) (*keys.Key, error) {
+	material, err := generate(r)
+	if err != nil {
+		return nil, err
+	}
+	return keys.New(material, keys.Attributes{ID: r.ID, Algorithm: r.Algorithm, Source: "the new key"})
+}
+
+func generate(r Request) (any, error) {
+	isRSA := strings.HasPrefix(string(r.Algorithm), "RS") || strings.HasPrefix(string(r.Algorithm), "PS")
+	if r.RSABits != 0 && !isRSA {
+		return nil, fault.New(fault.UsageError, "--rsa-bits", "%s keys have no size to choose", r.Algorithm)
+	}
+	switch r.Algorithm {
+	case keys.ES256:
+		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case keys.ES384:
+		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	case keys.ES512:
+		return ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	case keys.EdDSA:
+		_, private, err := ed25519.GenerateKey(rand.Reader)
+		return private, err
+	case keys.HS256, keys.HS384, keys.HS512:
+		bytes := map[keys.Algorithm]int{keys.HS256: 32, keys.HS384: 48, keys.HS512: 64}[r.Algorithm]
+		secret := make([]byte, bytes)
+		_, err := rand.Read(secret)
+		return secret, err
+	}
+	if !isRSA {
+		return nil, fault.New(fault.UsageError, "--alg", "no key can be made for %q", keys.Shorten(string(r.Algorithm)))
+	}
+	bits := r.RSABits
+	if bits == 0 {
+		bits = DefaultRSABits
+	}
+	if bits < keys.MinRSABits || bits > keys.MaxRSABits || bits%8 != 0 {
+		return nil, fault.New(fault.UsageError, "--rsa-bits", "%d is not a multiple of 8 from %d to %d", bits, keys.MinRSABits, keys.MaxRSABits)
+	}
+	return rsa.GenerateKey(rand.Reader, bits)
+}

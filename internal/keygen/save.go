@@ -1,0 +1,92 @@
+package keygen
+
+import (
+	"path/filepath"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// Format is how a key is written.
+type Format string
+
+// The forms of a key file: PKCS#8 and PKIX in PEM, or a JWK.
+const (
+	PEM Format = "pem"
+	JWK Format = "jwk"
+)
+
+// Output says where the halves of a key go.
+type Output struct {
+	// Private is the private key's file. Required.
+	Private string
+	// Public is the public half's file; empty means none is written.
+	Public string
+	Format Format
+	// Force replaces files that exist.
+	Force bool
+}
+
+// Check says whether o can be written before a key is made for it:
+// file_conflict, file_exists, file_not_plain (S2, S3), or nil.
+func (o Output) Check() error {
+	if o.Public != "" && files.Same(o.Private, o.Public) {
+		return fault.New(fault.FileConflict, o.Public, "is the place of both the private and the public key")
+	}
+	if err := files.CheckTarget(o.Private, o.Force); err != nil {
+		return err
+	}
+	if o.Public == "" {
+		return nil
+	}
+	return files.CheckTarget(o.Public, o.Force)
+}
+
+// Save writes the halves of k: the private one for its owner alone, in folders
+// that are made so where they are missing (S1).
+func Save(w files.Writer, k *keys.Key, o Output) error {
+	if err := o.Check(); err != nil {
+		return err
+	}
+	private, err := Encode(k, o.Format)
+	if err != nil {
+		return err
+	}
+	var public []byte
+	if o.Public != "" {
+		half, err := k.Public()
+		if err != nil {
+			return err
+		}
+		if public, err = Encode(half, o.Format); err != nil {
+			return err
+		}
+	}
+	if err := files.MakeFolder(filepath.Dir(o.Private)); err != nil {
+		return err
+	}
+	if err := w.Write(o.Private, private, files.Private, o.Force); err != nil {
+		return err
+	}
+	if o.Public == "" {
+		return nil
+	}
+	if err := files.MakeFolder(filepath.Dir(o.Public)); err != nil {
+		return err
+	}
+	return w.Write(o.Public, public, files.Shared, o.Force)
+}
+
+// Encode returns k in form f, ending in one newline. A secret has no PEM form
+// (key_is_secret).
+func Encode(k *keys.Key, f Format) ([]byte, error) {
+	if f == PEM {
+		return k.PEM()
+	}
+	text, err := k.JWK()
+	if err != nil {
+		return nil, err
+	}
+	return append(text, '\n'), nil
+}

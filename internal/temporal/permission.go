@@ -1,0 +1,109 @@
+// Package temporal knows what a Temporal server with the default authorizer
+// and claim mapper expects of a token, and how its clients are handed one. It
+// verifies no signature and speaks to no server.
+//
+// The facts were measured on go.temporal.io/server v1.30.8 (docs/temporal.md).
+// It may import jws, keys, strictjson and fault.
+package temporal
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// SystemScope is what stands in a permission in place of a namespace for the
+// whole cluster.
+const SystemScope = "temporal-system"
+
+// PermissionsClaim is the claim that the default claim mapper reads.
+const PermissionsClaim = "permissions"
+
+// Role is what a permission allows. The server compares roles by their rank,
+// worker below read below write below admin.
+type Role string
+
+// The roles of the default authorizer.
+const (
+	RoleRead   Role = "read"
+	RoleWrite  Role = "write"
+	RoleWorker Role = "worker"
+	RoleAdmin  Role = "admin"
+)
+
+// Roles returns every role, in the order to list them.
+func Roles() []Role { return []Role{RoleRead, RoleWrite, RoleWorker, RoleAdmin} }
+
+// ParseRole returns the role called name, in any case, as the server reads it.
+// Any other is a usage error: the server would ignore it without a word.
+func ParseRole(name string) (Role, error) {
+	if r := Role(strings.ToLower(name)); slices.Contains(Roles(), r) {
+		return r, nil
+	}
+	return "", fault.New(fault.UsageError, "role", "%q is none; a Temporal server would ignore it without a word", keys.Shorten(name)).
+		WithHint("roles are read, write, worker and admin")
+}
+
+// Permission is one entry of the permissions claim.
+type Permission struct {
+	// Scope is a namespace, or SystemScope.
+	Scope string
+	Role  Role
+}
+
+func (p Permission) String() string { return p.Scope + ":" + string(p.Role) }
+
+// ParsePermission reads "NAMESPACE:ROLE". What the server would silently
+// ignore or never match is a usage error (temporal.md section 4).
+func ParsePermission(text string) (Permission, error) {
+	scope, role, found := strings.Cut(text, ":")
+	if !found {
+		return Permission{}, fault.New(fault.UsageError, "permission", "%q has no colon; a Temporal server would ignore it", keys.Shorten(text)).
+			WithHint("write NAMESPACE:ROLE, such as default:read")
+	}
+	if err := CheckScope(scope); err != nil {
+		return Permission{}, err
+	}
+	r, err := ParseRole(role)
+	if err != nil {
+		return Permission{}, err
+	}
+	return Permission{Scope: scope, Role: r}, nil
+}
+
+// CheckScope refuses names that are no namespace and do not mean the cluster
+// either, though they look like it.
+func CheckScope(scope string) error {
+	bad := func(format string, args ...any) *fault.Error {
+		return fault.New(fault.UsageError, "namespace", format, args...)
+	}
+	switch {
+	case scope == "":
+		return bad("it is empty")
+	case scope == "system":
+		return bad("\"system\" is not the cluster: a server would deny every call").WithHint("use --system, or the scope temporal-system")
+	case strings.EqualFold(scope, SystemScope) && scope != SystemScope:
+		return bad("%q is not the cluster: it is written %s", scope, SystemScope)
+	case strings.ContainsAny(scope, "*?"):
+		return bad("%q: permissions have no wildcards; a server would look for a namespace of this name", keys.Shorten(scope)).
+			WithHint("name each namespace, or use --system")
+	case strings.Contains(scope, ":"):
+		return bad("%q holds a colon, which ends the namespace in a permission", keys.Shorten(scope))
+	case strings.IndexFunc(scope, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) >= 0:
+		return bad("%q holds white space or control characters", keys.Shorten(scope))
+	}
+	return nil
+}
+
+// CheckAlgorithm refuses the algorithms that a Temporal server does: all but
+// RS256 and ES256.
+func CheckAlgorithm(alg keys.Algorithm) error {
+	if alg == keys.RS256 || alg == keys.ES256 {
+		return nil
+	}
+	return fault.New(fault.UsageError, "algorithm", "%s: a Temporal server accepts RS256 and ES256 alone, and answers \"Request unauthorized.\" to all others", alg).
+		WithHint("make a key it accepts: jwtctl keygen --alg ES256")
+}
