@@ -17,6 +17,8 @@ type app struct {
 	out    *checkedWriter
 	config *config
 	global globalFlags
+	// bare says that neither a configuration file nor variables count.
+	bare bool
 	// graceful says that the running command ends by itself on an interrupt.
 	graceful atomic.Bool
 }
@@ -42,8 +44,12 @@ func (a *app) commands() []*cobra.Command {
 		a.jwksCommand(),
 		a.serveCommand(),
 		a.genAndServeCommand(),
+		a.rotateCommand(),
 
 		a.tokenCommand(),
+		a.inspectCommand(),
+		a.explainDenialCommand(),
+		a.demoCommand(),
 
 		a.completionCommand(),
 		a.versionCommand(),
@@ -98,7 +104,7 @@ func (a *app) root() *cobra.Command {
 // settle reads the configuration, gives every flag of cmd its value and checks
 // the global ones.
 func (a *app) settle(cmd *cobra.Command) error {
-	if cmd.Annotations[needsNoConfig] != "" {
+	if a.bare || cmd.Annotations[needsNoConfig] != "" {
 		return nil
 	}
 	path := a.global.config

@@ -146,14 +146,14 @@ func schemaOf(root *cobra.Command) map[string]*pflag.Flag {
 // the environment is read through System, so viper's own reading stays off.
 func (a *app) resolve(cmd *cobra.Command) error {
 	v := viper.NewWithOptions(viper.KeyDelimiter("\x00")) // keys hold dots of their own
-	environment, origin, decided := map[string]any{}, map[string]string{}, map[string]bool{}
+	environment, decided := map[string]any{}, map[string]bool{}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if group := mark(f, markGroup); group != "" && f.Changed {
 			decided[group] = true
 		}
 		if name := variable(f); name != "" {
 			if text, set := a.sys.Getenv(name); set && text != "" {
-				environment[settingOf(f)], origin[settingOf(f)] = listOf(f, text), name
+				environment[name] = listOf(f, text)
 			}
 		}
 	})
@@ -162,29 +162,20 @@ func (a *app) resolve(cmd *cobra.Command) error {
 	}
 	var failed error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		setting := settingOf(f)
-		if failed != nil || f.Changed || decided[mark(f, markGroup)] || !v.InConfig(setting) {
-			return
+		name, key := variable(f), mark(f, markKey)
+		switch {
+		case failed != nil || f.Changed || decided[mark(f, markGroup)]:
+		case name != "" && v.InConfig(name):
+			failed = setFlag(f, v.GetStringSlice(name), name)
+		case key != "" && v.InConfig(key):
+			values := v.GetStringSlice(key)
+			if mark(f, markPath) != "" {
+				values = a.config.resolvePaths(values)
+			}
+			failed = setFlag(f, values, a.config.at(key))
 		}
-		values := v.GetStringSlice(setting)
-		where, inFile := origin[setting], false
-		if where == "" {
-			where, inFile = a.config.at(setting), true
-		}
-		if inFile && mark(f, markPath) != "" {
-			values = a.config.resolvePaths(values)
-		}
-		failed = setFlag(f, values, where)
 	})
 	return failed
-}
-
-// settingOf names f's value among the settings: its key, else its name.
-func settingOf(f *pflag.Flag) string {
-	if k := mark(f, markKey); k != "" {
-		return k
-	}
-	return "--" + f.Name
 }
 
 // listOf splits a variable of a repeatable flag into its values, one a line.

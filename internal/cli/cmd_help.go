@@ -18,7 +18,7 @@ func (a *app) helpCommand(root *cobra.Command) *cobra.Command {
 		Annotations: map[string]string{needsNoConfig: "yes"},
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 && args[0] == "exit-codes" {
-				return a.print("%s", exitCodes())
+				return a.print("%s", ExitCodes())
 			}
 			topic, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {
@@ -32,8 +32,8 @@ func (a *app) helpCommand(root *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// exitCodes renders the one table of codes.
-func exitCodes() string {
+// ExitCodes renders the one table of codes.
+func ExitCodes() string {
 	var b strings.Builder
 	b.WriteString("Exit codes:\n")
 	for _, c := range []struct {

@@ -71,6 +71,9 @@ func (o serveOptions) check() error {
 	if o.format != "text" && o.format != "json" {
 		return fault.New(fault.UsageError, "--format", "%q is neither text nor json", o.format)
 	}
+	if o.maxAge < jwks.MinMaxAge || o.maxAge > jwks.MaxMaxAge {
+		return fault.New(fault.UsageError, "--max-age", "%s is not from %s to %s", o.maxAge, jwks.MinMaxAge, jwks.MaxMaxAge)
+	}
 	if o.every <= 0 {
 		return fault.New(fault.UsageError, "--reload-interval", "%s is no interval", o.every)
 	}
@@ -115,11 +118,6 @@ func (a *app) runServe(ctx context.Context, o serveOptions) error {
 // renderServe says where the set is: to scripts on stdout and in --url-file, to
 // people on stderr.
 func (a *app) renderServe(o serveOptions, s *jwks.Server, set *jwks.Snapshot, inputs []string) error {
-	if o.urlFile != "" {
-		if err := a.writeResult(o.urlFile, []byte(s.Endpoint()+"\n"), files.Shared, inputs); err != nil {
-			return err
-		}
-	}
 	if o.format == "json" {
 		line, err := json.Marshal(struct {
 			Endpoint string   `json:"endpoint"`
@@ -131,6 +129,12 @@ func (a *app) renderServe(o serveOptions, s *jwks.Server, set *jwks.Snapshot, in
 		_ = a.print("%s\n", line)
 	} else {
 		_ = a.print("Started JWKS server. Endpoint: %s. Ctrl+C to exit.\n", s.Endpoint())
+	}
+	// Written last: whoever waits for it finds everything else done.
+	if o.urlFile != "" {
+		if err := a.writeResult(o.urlFile, []byte(s.Endpoint()+"\n"), files.Shared, inputs); err != nil {
+			return err
+		}
 	}
 	a.warnOfKeys(set.Keys)
 	if tcp, ok := s.Addr().(*net.TCPAddr); ok {

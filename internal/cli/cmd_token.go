@@ -13,6 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/rotate"
 	"github.com/jwtctl/jwtctl/internal/temporal"
 	"github.com/jwtctl/jwtctl/internal/token"
 )
@@ -35,6 +36,7 @@ const tokenExample = `  export "$(jwtctl token --system)"
 
 type tokenOptions struct {
 	keys        keyFlags
+	dir         string
 	system      bool
 	namespaces  []string
 	roles       []string
@@ -75,12 +77,14 @@ func (a *app) tokenCommand() *cobra.Command {
 	cmd.Aliases = []string{"tctl-system-token", "cli-system-token"}
 	fs := cmd.Flags()
 	o.keys.register(fs)
+	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of keys that jwtctl rotate looks after: the active one signs")
 	o.registerClaims(fs)
 	a.atFlag(fs, &o.at)
 	o.tokenForm.register(fs)
 	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write instead of stdout, for you alone")
 	fs.BoolVar(&o.refresh, "refresh", false, "keep --out holding a fresh token until interrupted")
-	paths(fs, "out")
+	paths(fs, "out", "key-dir")
+	exclusive(fs, "key", "key-dir")
 	flagOnly(fs, "at", "no-expiry")
 	keyed(fs, "token")
 	return cmd
@@ -216,6 +220,26 @@ func (o tokenOptions) extra(fromFile []token.Claim) ([]token.Claim, error) {
 	return list, nil
 }
 
+// signer returns the key to sign with: the active one of --key-dir, or the one
+// that the key flags choose.
+func (o tokenOptions) signer(a *app) (*keys.Key, error) {
+	if o.dir == "" {
+		return o.keys.signer(a, o.issuer)
+	}
+	if len(o.keys.files) > 0 || o.keys.kid != "" {
+		return nil, fault.New(fault.UsageError, "--key-dir", "does not go with --key or --kid: its active key signs")
+	}
+	key, err := rotate.Signer(o.dir)
+	if err != nil {
+		return nil, err
+	}
+	pinned, err := o.keys.pinned([]*keys.Key{key})
+	if err != nil {
+		return nil, err
+	}
+	return pinned[0], nil
+}
+
 // minted is a token with what is to be said of it.
 type minted struct {
 	compact string
@@ -237,7 +261,7 @@ func (a *app) mint(o tokenOptions, now time.Time) (minted, error) {
 	if err != nil {
 		return minted{}, err
 	}
-	key, err := o.keys.signer(a, o.issuer)
+	key, err := o.signer(a)
 	if err != nil {
 		return minted{}, err
 	}

@@ -61,6 +61,9 @@ func (a *app) execute(root *cobra.Command) error {
 // report writes err for people: a line `jwtctl: what: why`, then its hint.
 func (a *app) report(err error) {
 	for _, e := range flatten(err) {
+		if _, said := e.(answeredNo); said {
+			continue
+		}
 		var f *fault.Error
 		if !errors.As(e, &f) {
 			f = &fault.Error{Why: e.Error()}

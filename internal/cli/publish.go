@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
@@ -48,7 +49,15 @@ func (a *app) publishing(k keyFlags, dir string) published {
 	}
 	if dir != "" {
 		p.inputs = append(p.inputs, dir)
-		parts = append(parts, (&jwks.Source{Folder: dir, Log: a.logger()}).Load)
+		folder := &jwks.Source{Folder: dir, Log: a.logger()}
+		beside := len(parts) > 0
+		parts = append(parts, func() ([]*keys.Key, error) {
+			list, err := folder.Load()
+			if beside && fault.Has(err, fault.KeySetEmpty) {
+				return nil, nil // it may fill up later
+			}
+			return list, err
+		})
 	}
 	p.load = func() ([]*keys.Key, error) {
 		var all []*keys.Key

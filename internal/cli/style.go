@@ -25,7 +25,8 @@ func (a *app) stylesFor(w io.Writer, tty bool) styles {
 		return styles{plain, plain, plain, plain, plain}
 	}
 	// The profile and background are given, so that lipgloss asks the terminal nothing (S71).
-	r := lipgloss.NewRenderer(w, termenv.WithProfile(termenv.ANSI))
+	r := lipgloss.NewRenderer(w)
+	r.SetColorProfile(termenv.ANSI)
 	r.SetHasDarkBackground(true)
 	paint := func(color string, bold bool) func(string) string {
 		s := r.NewStyle().Bold(bold)

@@ -23,8 +23,8 @@ import (
 type System struct {
 	In       io.Reader
 	Out, Err io.Writer
-	// OutTTY and ErrTTY say whether a person watches the stream.
-	OutTTY, ErrTTY bool
+	// InTTY, OutTTY and ErrTTY say whether a person is at the other end.
+	InTTY, OutTTY, ErrTTY bool
 	Getenv         func(name string) (value string, set bool)
 	Now            func() time.Time
 	// Interrupt returns a context that ends at SIGINT or SIGTERM.
@@ -38,6 +38,7 @@ type System struct {
 func OS() System {
 	return System{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		InTTY:  term.IsTerminal(int(os.Stdin.Fd())),
 		OutTTY: term.IsTerminal(int(os.Stdout.Fd())),
 		ErrTTY: term.IsTerminal(int(os.Stderr.Fd())),
 		Getenv: os.LookupEnv,

@@ -3,7 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -40,10 +39,21 @@ func (f tokenForm) check() error {
 	if f.export && f.format != "env" {
 		return fault.New(fault.UsageError, "--export", "goes with --format env alone")
 	}
-	if f.variable != "" && !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(f.variable) {
+	if f.variable != "" && !isVariableName(f.variable) {
 		return fault.New(fault.UsageError, "--env-var", "%q is no name of a variable", printable(f.variable))
 	}
 	return nil
+}
+
+// isVariableName says whether a shell takes name for a variable's.
+func isVariableName(name string) bool {
+	for i, r := range name {
+		letter := r == '_' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z'
+		if !letter && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return name != ""
 }
 
 func (f tokenForm) client() temporal.Client { return temporal.Client(f.audience) }

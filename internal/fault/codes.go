@@ -180,29 +180,26 @@ func Lookup(code Code) Row {
 }
 
 // ClassOf returns what err means to the caller: the gravest class in its tree
-// decides, so a list of refusals with one unreadable file is undecided.
+// decides, so a list of refusals with one unreadable file is undecided, and so
+// is any error without a code.
 func ClassOf(err error) Class {
-	if err == nil {
+	switch e := err.(type) {
+	case nil:
 		return Done
-	}
-	worst := Done
-	var walk func(error)
-	walk = func(e error) {
-		switch x := e.(type) {
-		case nil:
-		case *Error:
-			worst = max(worst, Lookup(x.Code).Class)
-		case interface{ Unwrap() []error }:
-			for _, one := range x.Unwrap() {
-				walk(one)
-			}
-		case interface{ Unwrap() error }:
-			walk(x.Unwrap())
+	case *Error:
+		return Lookup(e.Code).Class
+	case interface{ Unwrap() error }:
+		if below := e.Unwrap(); below != nil {
+			return ClassOf(below)
+		}
+	case interface{ Unwrap() []error }:
+		worst := Done
+		for _, one := range e.Unwrap() {
+			worst = max(worst, ClassOf(one))
+		}
+		if worst != Done {
+			return worst
 		}
 	}
-	walk(err)
-	if worst == Done {
-		return Undecided
-	}
-	return worst
+	return Undecided
 }

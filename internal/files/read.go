@@ -16,8 +16,12 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// pipePatience is how long a read waits for the writer of a pipe.
-const pipePatience = 900 * time.Millisecond
+// How long a pipe is waited for: for somebody to write to it (S11), and for all
+// that a writer has to say, whose program may ask for a passphrase first.
+const (
+	writerPatience = 500 * time.Millisecond
+	pipePatience   = time.Minute
+)
 
 // Read returns what the file at path holds, at most limit bytes. A regular
 // file or a pipe that somebody writes to (such as a shell's <(command)) can be
@@ -37,9 +41,7 @@ func Read(path string, limit int64, code fault.Code) ([]byte, error) {
 	switch mode := info.Mode(); {
 	case mode.IsRegular():
 	case mode&fs.ModeNamedPipe != 0:
-		if err := f.SetReadDeadline(time.Now().Add(pipePatience)); err != nil {
-			return nil, unreadable(path, code, err)
-		}
+		return readPipe(f, path, limit, code)
 	case mode.IsDir():
 		return nil, fault.New(code, path, "is a folder")
 	default:
@@ -48,12 +50,31 @@ func Read(path string, limit int64, code fault.Code) ([]byte, error) {
 	return ReadAll(f, path, limit, code)
 }
 
+// readPipe reads a pipe under the rules of Read. A read of one that nobody has
+// opened for writing ends at once, so it is tried again.
+func readPipe(f *os.File, path string, limit int64, code fault.Code) ([]byte, error) {
+	begin := time.Now()
+	if err := f.SetReadDeadline(begin.Add(pipePatience)); err != nil {
+		return nil, unreadable(path, code, err)
+	}
+	for {
+		data, err := ReadAll(f, path, limit, code)
+		switch {
+		case err != nil || len(data) > 0:
+			return data, err
+		case time.Since(begin) > writerPatience:
+			return nil, fault.New(code, path, "is a pipe that nobody writes to")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
 // ReadAll reads r, which path names, to its end under the rules of Read.
 func ReadAll(r io.Reader, path string, limit int64, code fault.Code) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, fault.New(code, path, "is a pipe that nobody wrote to in time")
+		return nil, fault.New(code, path, "is a pipe whose writer did not end within %s", pipePatience)
 	case err != nil:
 		return nil, unreadable(path, code, err)
 	case int64(len(data)) > limit:

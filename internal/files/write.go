@@ -2,9 +2,11 @@ package files
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -45,7 +47,8 @@ type Writer struct {
 // Write puts data into the file at path with mode, replacing one that exists
 // only if replace is set. The bytes go to a temporary file beside it, are
 // synced and take their name in one step, so path holds the old or the new
-// file at every instant, and a failure leaves the old one.
+// file at every instant, and a failure leaves the old one. Only where the last
+// step fails, making the name durable, is the new file there already.
 //
 // It returns file_exists, file_not_plain for a path that is a link, folder,
 // device or pipe, and file_failed for everything else.
@@ -68,7 +71,7 @@ func (w Writer) Write(path string, data []byte, mode fs.FileMode, replace bool) 
 		}
 		return failed(path, err)
 	}
-	if err := disk.SyncDir(filepath.Dir(path)); err != nil {
+	if err := disk.SyncDir(Folder(path)); err != nil {
 		return failed(path, err)
 	}
 	return nil
@@ -93,7 +96,7 @@ func CheckTarget(path string, replace bool) error {
 
 // fill writes data to a temporary file beside path and returns its name.
 func fill(disk Disk, path string, data []byte, mode fs.FileMode) (string, error) {
-	f, err := disk.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	f, err := disk.CreateTemp(Folder(path), "."+filepath.Base(path)+".*.tmp")
 	if err != nil {
 		return "", err
 	}
@@ -103,8 +106,11 @@ func fill(disk Disk, path string, data []byte, mode fs.FileMode) (string, error)
 				return err
 			}
 		}
-		if _, err := f.Write(data); err != nil {
+		switch n, err := f.Write(data); {
+		case err != nil:
 			return err
+		case n < len(data):
+			return io.ErrShortWrite
 		}
 		return f.Sync()
 	}()
@@ -124,11 +130,20 @@ func place(disk Disk, temp, path string, replace bool) error {
 	switch {
 	case err == nil:
 		return disk.Remove(temp)
-	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.ENOSYS), errors.Is(err, syscall.EMLINK):
+	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EMLINK):
 		// A file system without hard links: the check before is all there is.
 		return disk.Rename(temp, path)
 	}
 	return err
+}
+
+// Folder returns the folder of the file at path as the system finds it; unlike
+// filepath.Dir it leaves a ".." behind a link alone, which leads elsewhere.
+func Folder(path string) string {
+	if dir, _ := filepath.Split(path); dir != "" {
+		return dir
+	}
+	return "."
 }
 
 // MakeFolder makes the folder at path, and those above it, for its owner alone
@@ -141,26 +156,34 @@ func MakeFolder(path string) error {
 }
 
 // Same says whether two paths lead to one file, by whatever spelling or link;
-// of files that do not exist yet, whether their cleaned absolute paths agree.
+// of files that do not exist yet, whether they would.
 func Same(a, b string) bool {
 	infoA, errA := os.Stat(a)
 	infoB, errB := os.Stat(b)
 	if errA == nil && errB == nil {
 		return os.SameFile(infoA, infoB)
 	}
-	return errA != nil && errB != nil && absolute(a) == absolute(b)
+	return errA != nil && errB != nil && resolve(a) == resolve(b)
 }
 
-// absolute resolves the folder of path, which may exist where path does not.
-func absolute(path string) string {
-	full, err := filepath.Abs(path)
-	if err != nil {
-		return filepath.Clean(path)
+// resolve returns the absolute path without links of a file of which not all
+// folders need exist.
+func resolve(path string) string {
+	const separator = string(filepath.Separator)
+	if wd, err := os.Getwd(); err == nil && !filepath.IsAbs(path) {
+		path = wd + separator + path // Join would fold ".." by spelling
 	}
-	if dir, err := filepath.EvalSymlinks(filepath.Dir(full)); err == nil {
-		return filepath.Join(dir, filepath.Base(full))
+	missing := ""
+	for {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			return filepath.Join(real, missing)
+		}
+		dir, base := filepath.Split(strings.TrimRight(path, separator))
+		if base == "" {
+			return filepath.Join(path, missing)
+		}
+		path, missing = dir, filepath.Join(base, missing)
 	}
-	return full
 }
 
 func exists(path string) error {
@@ -196,12 +219,15 @@ func (machine) Rename(from, to string) error                 { return os.Rename(
 func (machine) Remove(path string) error                     { return os.Remove(path) }
 
 func (machine) SyncDir(dir string) error {
+	if runtime.GOOS == "windows" { // which can sync files alone
+		return nil
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
 	// Some file systems have no sync for folders; the file itself is synced.
-	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOTSUP) {
+	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
 		return errors.Join(err, d.Close())
 	}
 	return d.Close()

@@ -6,12 +6,12 @@
 package keygen
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
@@ -42,9 +42,16 @@ func Generate(r Request) (*keys.Key, error) {
 }
 
 func generate(r Request) (any, error) {
-	isRSA := strings.HasPrefix(string(r.Algorithm), "RS") || strings.HasPrefix(string(r.Algorithm), "PS")
-	if r.RSABits != 0 && !isRSA {
-		return nil, fault.New(fault.UsageError, "--rsa-bits", "%s keys have no size to choose", r.Algorithm)
+	switch r.Algorithm {
+	case keys.RS256, keys.RS384, keys.RS512, keys.PS256, keys.PS384, keys.PS512:
+		bits := cmp.Or(r.RSABits, DefaultRSABits)
+		if bits < keys.MinRSABits || bits > keys.MaxRSABits || bits%8 != 0 {
+			return nil, fault.New(fault.UsageError, "--rsa-bits", "%d is not a multiple of 8 from %d to %d", bits, keys.MinRSABits, keys.MaxRSABits)
+		}
+		return rsa.GenerateKey(rand.Reader, bits)
+	}
+	if r.RSABits != 0 {
+		return nil, fault.New(fault.UsageError, "--rsa-bits", "%s keys have no size to choose", keys.Shorten(string(r.Algorithm)))
 	}
 	switch r.Algorithm {
 	case keys.ES256:
@@ -56,21 +63,19 @@ func generate(r Request) (any, error) {
 	case keys.EdDSA:
 		_, private, err := ed25519.GenerateKey(rand.Reader)
 		return private, err
-	case keys.HS256, keys.HS384, keys.HS512:
-		bytes := map[keys.Algorithm]int{keys.HS256: 32, keys.HS384: 48, keys.HS512: 64}[r.Algorithm]
-		secret := make([]byte, bytes)
-		_, err := rand.Read(secret)
-		return secret, err
+	case keys.HS256:
+		return secret(32)
+	case keys.HS384:
+		return secret(48)
+	case keys.HS512:
+		return secret(64)
 	}
-	if !isRSA {
-		return nil, fault.New(fault.UsageError, "--alg", "no key can be made for %q", keys.Shorten(string(r.Algorithm)))
-	}
-	bits := r.RSABits
-	if bits == 0 {
-		bits = DefaultRSABits
-	}
-	if bits < keys.MinRSABits || bits > keys.MaxRSABits || bits%8 != 0 {
-		return nil, fault.New(fault.UsageError, "--rsa-bits", "%d is not a multiple of 8 from %d to %d", bits, keys.MinRSABits, keys.MaxRSABits)
-	}
-	return rsa.GenerateKey(rand.Reader, bits)
+	return nil, fault.New(fault.UsageError, "--alg", "no key can be made for %q", keys.Shorten(string(r.Algorithm)))
+}
+
+// secret returns n random bytes, as many as the hash has (RFC 7518 section 3.2).
+func secret(n int) ([]byte, error) {
+	bytes := make([]byte, n)
+	_, err := rand.Read(bytes)
+	return bytes, err
 }

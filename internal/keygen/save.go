@@ -1,8 +1,6 @@
 package keygen
 
 import (
-	"path/filepath"
-
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keys"
@@ -63,7 +61,7 @@ func Save(w files.Writer, k *keys.Key, o Output) error {
 			return err
 		}
 	}
-	if err := files.MakeFolder(filepath.Dir(o.Private)); err != nil {
+	if err := files.MakeFolder(files.Folder(o.Private)); err != nil {
 		return err
 	}
 	if err := w.Write(o.Private, private, files.Private, o.Force); err != nil {
@@ -72,7 +70,7 @@ func Save(w files.Writer, k *keys.Key, o Output) error {
 	if o.Public == "" {
 		return nil
 	}
-	if err := files.MakeFolder(filepath.Dir(o.Public)); err != nil {
+	if err := files.MakeFolder(files.Folder(o.Public)); err != nil {
 		return err
 	}
 	return w.Write(o.Public, public, files.Shared, o.Force)

@@ -3,6 +3,7 @@ package keys
 import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"slices"
 	"strings"
@@ -70,12 +71,12 @@ const (
 func fitting(material any) []Algorithm {
 	switch k := material.(type) {
 	case *ecdsa.PublicKey:
-		switch k.Curve.Params().BitSize {
-		case 256:
+		switch k.Curve { // by identity: other curves have these sizes too
+		case elliptic.P256():
 			return []Algorithm{ES256}
-		case 384:
+		case elliptic.P384():
 			return []Algorithm{ES384}
-		case 521:
+		case elliptic.P521():
 			return []Algorithm{ES512}
 		}
 	case *rsa.PublicKey:

@@ -4,9 +4,8 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"math"
 	"math/big"
-
-	"github.com/titanous/rocacheck"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
@@ -29,16 +28,28 @@ func (k *Key) check() *fault.Error {
 	case *rsa.PublicKey:
 		return k.checkRSA(p)
 	case ed25519.PublicKey:
-		if len(p) != ed25519.PublicKeySize {
-			return fault.New(fault.KeyInvalid, "", "an Ed25519 public key of %d bytes, not %d", len(p), ed25519.PublicKeySize)
-		}
-		return nil
+		return k.checkEd25519(p)
 	}
 	if len(k.secret) < MinSecretBytes {
 		return fault.New(fault.KeyWeak, "", "a secret of %d bytes; HS256 needs %d (RFC 7518 section 3.2)", len(k.secret), MinSecretBytes).
 			WithHint("make one: jwtctl keygen --alg HS256")
 	}
 	return nil
+}
+
+func (k *Key) checkEd25519(p ed25519.PublicKey) *fault.Error {
+	if len(p) != ed25519.PublicKeySize {
+		return fault.New(fault.KeyInvalid, "", "an Ed25519 public key of %d bytes, not %d", len(p), ed25519.PublicKeySize)
+	}
+	if private, ok := k.signer.(ed25519.PrivateKey); ok && !private.Equal(ed25519.NewKeyFromSeed(private.Seed())) {
+		return errHalves()
+	}
+	return nil
+}
+
+// errHalves is the fault of a key whose private half makes another public one.
+func errHalves() *fault.Error {
+	return fault.New(fault.KeyInvalid, "", "its private and public halves do not belong together")
 }
 
 func (k *Key) checkEC(p *ecdsa.PublicKey) *fault.Error {
@@ -66,7 +77,7 @@ func (k *Key) checkEC(p *ecdsa.PublicKey) *fault.Error {
 		return fault.New(fault.KeyInvalid, "", "its private number is out of range")
 	}
 	if derived, err := again.PublicKey.Bytes(); err != nil || string(derived) != string(point) {
-		return fault.New(fault.KeyInvalid, "", "its private and public halves do not belong together")
+		return errHalves()
 	}
 	return nil
 }
@@ -82,15 +93,32 @@ func (k *Key) checkRSA(p *rsa.PublicKey) *fault.Error {
 		return fault.New(fault.KeyWeak, "", "an RSA key of %d bits; at most %d are used", bits, MaxRSABits)
 	case p.N.Bit(0) == 0:
 		return fault.New(fault.KeyInvalid, "", "an RSA key with an even modulus")
-	case p.E < 3 || p.E%2 == 0 || big.NewInt(int64(p.E)).BitLen() > 31:
+	case p.E < 3 || p.E%2 == 0 || int64(p.E) > math.MaxInt32:
 		return fault.New(fault.KeyWeak, "", "an RSA key with the exponent %d; odd, 3 to 2147483647 is used", p.E)
-	case rocacheck.IsWeak(p):
+	case isROCA(p.N):
 		return fault.New(fault.KeyWeak, "", "an RSA key with the ROCA weakness (CVE-2017-15361): its private half can be computed")
 	}
 	if priv, ok := k.signer.(*rsa.PrivateKey); ok {
 		if err := priv.Validate(); err != nil {
-			return fault.New(fault.KeyInvalid, "", "its private and public halves do not belong together")
+			return errHalves()
 		}
+		priv.Precompute() // or the first to write it as PEM would, while others sign
 	}
 	return nil
+}
+
+// isROCA says whether n is a modulus of the faulty Infineon library
+// (CVE-2017-15361): the primes it makes, and so their products, are powers of
+// 65537 modulo every small prime.
+func isROCA(n *big.Int) bool {
+	for _, small := range []int64{11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157} {
+		rest := new(big.Int).Mod(n, big.NewInt(small)).Int64()
+		power := int64(1)
+		for power != rest {
+			if power = power * 65537 % small; power == 1 {
+				return false // all powers seen
+			}
+		}
+	}
+	return true
 }

@@ -7,24 +7,22 @@
 package keys
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/subtle"
 	"encoding/base64"
-	"fmt"
 	"slices"
-	"strings"
-	"unicode"
 
 	"github.com/lestrrat-go/jwx/v3/jwk"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// Key is a key for signatures. It never changes once made, and no way of
-// printing one shows its private part.
+// Key is a key for signatures. It never changes once made, is safe for
+// concurrent use, and no way of printing one shows its private part.
 type Key struct {
 	id     string
 	hasID  bool // the id was given, not derived
@@ -66,7 +64,7 @@ func New(material any, a Attributes) (*Key, error) {
 		k.signer, k.public = m, &m.PublicKey
 	case ed25519.PrivateKey:
 		if len(m) != ed25519.PrivateKeySize {
-			return nil, fault.New(fault.KeyInvalid, a.Source, "an Ed25519 private key of %d bytes", len(m))
+			return nil, fault.New(fault.KeyInvalid, a.Source, "an Ed25519 private key of %d bytes, not %d", len(m), ed25519.PrivateKeySize)
 		}
 		k.signer, k.public = m, m.Public()
 	case *ecdsa.PublicKey, *rsa.PublicKey, ed25519.PublicKey:
@@ -79,8 +77,11 @@ func New(material any, a Attributes) (*Key, error) {
 	if err := k.check(); err != nil {
 		return nil, err.About(a.Source)
 	}
-	if err := k.settleAlgorithm(a.Algorithm); err != nil {
-		return nil, err.About(a.Source)
+	k.algs = fitting(k.VerifyingMaterial())
+	if a.Algorithm != "" {
+		if err := k.pin(a.Algorithm); err != nil {
+			return nil, err
+		}
 	}
 	if k.id == "" {
 		id, err := k.thumbprint()
@@ -98,57 +99,35 @@ func Development(issuer string) *Key {
 	return &Key{id: "dev", hasID: true, issuer: issuer, source: "--dev", algs: []Algorithm{None}}
 }
 
-// settleAlgorithm pins k to want, or to what fits its type.
-func (k *Key) settleAlgorithm(want Algorithm) *fault.Error {
-	material := any(k.public)
-	if k.secret != nil {
-		material = k.secret
+// pin narrows what k may be used with to alg.
+func (k *Key) pin(alg Algorithm) error {
+	if !k.Allows(alg) {
+		return fault.New(fault.KeyAlgMismatch, k.source, "%s is not an algorithm for this %s", Shorten(string(alg)), k.describe()).
+			WithHint("it can be used with %s", joinAlgorithms(k.algs))
 	}
-	fit := fitting(material)
-	if want == "" {
-		k.algs = fit
-		return nil
-	}
-	if !slices.Contains(fit, want) {
-		return fault.New(fault.KeyAlgMismatch, "", "%s is not an algorithm for this %s", want, k.describe()).
-			WithHint("it can be used with %s", joinAlgorithms(fit))
-	}
-	k.algs = []Algorithm{want}
+	k.algs = []Algorithm{alg}
 	return nil
 }
 
-// With returns a copy of k with the attributes of a that are not empty. Its
-// errors are those of New.
+// With returns a copy of k with the attributes of a that are not empty. It
+// returns key_algorithm_mismatch where k may not be used with a.Algorithm. A
+// development key stays as it is.
 func (k *Key) With(a Attributes) (*Key, error) {
+	c := *k
 	if k.Type() == TypeNone {
-		return k, nil
+		return &c, nil
 	}
-	all := Attributes{ID: a.ID, Algorithm: a.Algorithm, Issuer: a.Issuer, Source: a.Source}
-	if all.ID == "" && k.hasID {
-		all.ID = k.id
+	if a.ID != "" {
+		c.id, c.hasID = a.ID, true
 	}
-	if all.Algorithm == "" && len(k.algs) == 1 {
-		all.Algorithm = k.algs[0]
+	c.issuer = cmp.Or(a.Issuer, k.issuer)
+	c.source = cmp.Or(a.Source, k.source)
+	if a.Algorithm != "" {
+		if err := c.pin(a.Algorithm); err != nil {
+			return nil, err
+		}
 	}
-	if all.Issuer == "" {
-		all.Issuer = k.issuer
-	}
-	if all.Source == "" {
-		all.Source = k.source
-	}
-	return New(k.material(), all)
-}
-
-// material returns what New takes to make k again.
-func (k *Key) material() any {
-	switch {
-	case k.secret != nil:
-		return k.secret
-	case k.signer != nil:
-		return k.signer
-	default:
-		return k.public
-	}
+	return &c, nil
 }
 
 // Public returns the public half of k under the same id, algorithm and issuer;
@@ -203,13 +182,13 @@ func (k *Key) RequireSigner() error {
 // SigningMaterial returns what a signature is made with: a crypto.Signer, a
 // []byte secret, or nil where k cannot sign. Callers must not change it.
 func (k *Key) SigningMaterial() any {
-	if k.secret != nil {
+	switch {
+	case k.secret != nil:
 		return k.secret
+	case k.signer != nil:
+		return k.signer
 	}
-	if k.signer == nil {
-		return nil
-	}
-	return k.signer
+	return nil
 }
 
 // VerifyingMaterial returns what a signature is checked with: a public key or
@@ -247,38 +226,9 @@ func (k *Key) SameMaterial(other *Key) bool {
 	return ok && p.Equal(other.public)
 }
 
-// Format writes the key's id and kind whatever the verb, so that no log or
-// panic shows its material (S69).
-func (k *Key) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "key %s (%s)", Shorten(k.id), k.describe())
-}
-
-// describe names the kind of key for people: "P-256 key", "2048-bit RSA key".
-func (k *Key) describe() string {
-	switch p := k.public.(type) {
-	case *ecdsa.PublicKey:
-		return p.Curve.Params().Name + " key"
-	case *rsa.PublicKey:
-		return fmt.Sprintf("%d-bit RSA key", p.N.BitLen())
-	case ed25519.PublicKey:
-		return "Ed25519 key"
-	}
-	if k.secret != nil {
-		return fmt.Sprintf("secret of %d bytes", len(k.secret))
-	}
-	return "development key"
-}
-
-// Describe names the kind of key for people, with the algorithm it signs with.
-func (k *Key) Describe() string { return k.describe() + ", " + string(k.Algorithm()) }
-
 // thumbprint returns the RFC 7638 SHA-256 thumbprint, base64url.
 func (k *Key) thumbprint() (string, error) {
-	material := any(k.public)
-	if k.secret != nil {
-		material = k.secret
-	}
-	j, err := jwk.Import(material)
+	j, err := jwk.Import(k.VerifyingMaterial())
 	if err != nil {
 		return "", err
 	}
@@ -287,24 +237,4 @@ func (k *Key) thumbprint() (string, error) {
 		return "", err
 	}
 	return base64.RawURLEncoding.EncodeToString(sum), nil
-}
-
-// Shorten makes text that came from outside fit for a message: at most 64
-// characters, and none that a terminal would act on (S35, S70).
-func Shorten(text string) string {
-	var b strings.Builder
-	n := 0
-	for _, r := range text {
-		if n == 64 {
-			b.WriteString("…")
-			break
-		}
-		n++
-		if unicode.IsPrint(r) && !unicode.Is(unicode.Cf, r) {
-			b.WriteRune(r)
-		} else {
-			fmt.Fprintf(&b, "\\u%04x", r)
-		}
-	}
-	return b.String()
 }

@@ -22,7 +22,8 @@ type Loaded struct {
 // (A25). Of a, Source stands in messages; Algorithm and Issuer go to each key;
 // ID goes to the file's one key, or picks the key of a set.
 //
-// Every error is a *fault.Error with a key_… code; none shows key material.
+// Every error is a *fault.Error of class undecided, but key_missing where the
+// set has no key with the ID; none shows key material.
 func Parse(data []byte, a Attributes) (Loaded, error) {
 	if len(data) > MaxFileBytes {
 		return Loaded{}, fault.New(fault.FileTooLarge, a.Source, "larger than %d bytes, the most a key file may have", MaxFileBytes)
@@ -32,7 +33,7 @@ func Parse(data []byte, a Attributes) (Loaded, error) {
 	case len(trimmed) == 0:
 		return Loaded{}, fault.New(fault.KeyFormatUnknown, a.Source, "it is empty")
 	case trimmed[0] == '{':
-		return parseJSON(trimmed, a)
+		return parseJSON(data, a)
 	case bytes.Contains(data, []byte("-----BEGIN ")):
 		k, err := parsePEM(data, a)
 		if err != nil {

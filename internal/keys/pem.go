@@ -20,18 +20,21 @@ const (
 	labelECParams = "EC PARAMETERS"
 )
 
+const pemBegin = "-----BEGIN "
+
 // parsePEM reads the one key of a PEM text.
 func parsePEM(data []byte, a Attributes) (*Key, error) {
-	block, rest := pem.Decode(data)
-	if block == nil {
-		return nil, fault.New(fault.KeyFormatUnknown, a.Source, "it looks like PEM, but no block can be decoded")
-	}
-	if lead := data[:bytes.Index(data, []byte("-----BEGIN "))]; len(bytes.TrimSpace(lead)) > 0 {
+	lead := data[:bytes.Index(data, []byte(pemBegin))]
+	if len(bytes.TrimSpace(lead)) > 0 {
 		return nil, fault.New(fault.KeyTrailingData, a.Source, "%d bytes of other text stand before the PEM block", len(lead))
+	}
+	block, rest := decodeFirst(data)
+	if block == nil {
+		return nil, fault.New(fault.KeyFormatUnknown, a.Source, "it looks like PEM, but the block cannot be decoded")
 	}
 	// `openssl ecparam -genkey` writes the curve in a block of its own before the key.
 	if block.Type == labelECParams {
-		if next, after := pem.Decode(rest); next != nil && next.Type == labelSEC1 {
+		if next, after := decodeFirst(rest); next != nil && next.Type == labelSEC1 {
 			block, rest = next, after
 		}
 	}
@@ -54,6 +57,16 @@ func parsePEM(data []byte, a Attributes) (*Key, error) {
 	return k, nil
 }
 
+// decodeFirst returns the first PEM block of data and what follows it; nil if
+// it is damaged, where pem.Decode would look for a later one.
+func decodeFirst(data []byte) (block *pem.Block, rest []byte) {
+	block, rest = pem.Decode(data)
+	if block == nil || bytes.Count(data[:len(data)-len(rest)], []byte(pemBegin)) != 1 {
+		return nil, data
+	}
+	return block, rest
+}
+
 // checkRest refuses what stands behind the key: a reader that took the first
 // block and one that took the last would not agree on the key (S9).
 func checkRest(rest []byte, source string) error {
@@ -65,37 +78,6 @@ func checkRest(rest []byte, source string) error {
 			WithHint("keep one key in a file; give several files with --key")
 	}
 	return fault.New(fault.KeyTrailingData, source, "%d bytes follow the PEM block", len(rest))
-}
-
-// decodeBlock returns the key in block.
-func decodeBlock(block *pem.Block, source string) (any, error) {
-	var material any
-	var err error
-	switch block.Type {
-	case labelPKCS8:
-		material, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-	case labelPKCS1:
-		material, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-	case labelSEC1:
-		material, err = x509.ParseECPrivateKey(block.Bytes)
-	case labelPKIX:
-		material, err = x509.ParsePKIXPublicKey(block.Bytes)
-	case labelRSAPub:
-		material, err = x509.ParsePKCS1PublicKey(block.Bytes)
-	case labelCert:
-		var cert *x509.Certificate
-		if cert, err = x509.ParseCertificate(block.Bytes); err == nil {
-			material = cert.PublicKey
-		}
-	default:
-		return nil, fault.New(fault.KeyFormatUnknown, source, "a PEM block of type %q is no key that jwtctl reads", Shorten(block.Type)).
-			WithHint("it reads %s", strings.Join([]string{labelPKCS8, labelPKCS1, labelSEC1, labelPKIX, labelRSAPub, labelCert}, ", "))
-	}
-	if err != nil {
-		// x509's own words may quote numbers of the key; the block's type is enough.
-		return nil, fault.New(fault.KeyInvalid, source, "the PEM block %q does not hold a valid key", block.Type)
-	}
-	return material, nil
 }
 
 // PEM returns k's private part as PKCS#8 (RFC 5958), or its public part as

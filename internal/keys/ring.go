@@ -1,7 +1,9 @@
 package keys
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
@@ -11,6 +13,9 @@ import (
 type Set interface {
 	// Issuer is the issuer of all of its keys, "" for none.
 	Issuer() string
+	// Held returns the keys that may be used now, at once; nil if Keys must be
+	// asked, which may take its time.
+	Held() []*Key
 	// Keys returns the keys held now. kid, unless empty, is the id being looked
 	// for, so that a set that has it not may look for newer keys. An error means
 	// that there are no keys to decide by (key_set_unavailable).
@@ -37,8 +42,9 @@ func (e entry) issuer() string {
 }
 
 // NewRing returns the ring of list and sets, keys first. The same key given
-// twice, or as private and public half, counts once. It returns key_ambiguous
-// where two different keys of one issuer have one id.
+// twice, or as private and public half, counts once, unless for different
+// algorithms. It returns key_ambiguous where two different keys of one issuer
+// have one id.
 func NewRing(list []*Key, sets ...Set) (*Ring, error) {
 	r := &Ring{}
 next:
@@ -50,6 +56,9 @@ next:
 			if !e.key.SameMaterial(k) {
 				return nil, fault.New(fault.KeyAmbiguous, k.source, "its id %q is also that of another key (%s)", Shorten(k.id), e.key.source).
 					WithHint("give each key an id of its own, or bind them to different issuers")
+			}
+			if !slices.Equal(e.key.algs, k.algs) {
+				continue
 			}
 			if !e.key.CanSign() {
 				r.entries[i].key = k
@@ -87,47 +96,31 @@ type Query struct {
 // issuer first (A20), then by key id or, without one, the first of the
 // algorithm (A21); the algorithm must be one of the key's (A22).
 //
+// What the ring and its sets hold is looked at first; only then are sets asked
+// for newer keys, all at once, so that a slow one holds up no token whose key
+// is at hand or in another (S24).
+//
 // It returns key_not_found, algorithm_not_allowed, or, where a set that had to
 // be asked could not answer, that set's error.
 func (r *Ring) Find(ctx context.Context, q Query) (*Key, error) {
-	kid := ""
-	if q.KeyID != nil {
-		kid = *q.KeyID
-	}
-	var unavailable error
-	otherAlgorithm := false
-	for _, e := range r.candidates(q.Issuer) {
-		list := []*Key{e.key}
-		if e.set != nil {
-			var err error
-			if list, err = e.set.Keys(ctx, kid); err != nil {
-				if unavailable == nil {
-					unavailable = err
-				}
-				continue
-			}
-		}
-		for _, k := range list {
-			if q.KeyID != nil && k.id != kid {
-				continue
-			}
-			if k.Allows(q.Algorithm) {
-				return k, nil
-			}
-			otherAlgorithm = true
+	s := search{query: q, entries: r.candidates(q.Issuer)}
+	s.answers = make([]answer, len(s.entries))
+	for i, e := range s.entries {
+		switch {
+		case e.set == nil:
+			s.answers[i] = answer{known: true, one: e.key}
+		default:
+			list := e.set.Held()
+			s.answers[i] = answer{known: list != nil, list: list}
 		}
 	}
-	switch {
-	case otherAlgorithm && q.KeyID != nil:
-		return nil, fault.New(fault.AlgorithmNotAllowed, "alg", "%q is not the algorithm of key %s", Shorten(string(q.Algorithm)), Shorten(kid))
-	case unavailable != nil:
-		return nil, unavailable
-	case otherAlgorithm:
-		return nil, fault.New(fault.AlgorithmNotAllowed, "alg", "no key that may be used has the algorithm %q", Shorten(string(q.Algorithm)))
-	case q.KeyID != nil:
-		return nil, fault.New(fault.KeyNotFound, "kid", "no key has the id %q", Shorten(kid))
+	if k := s.match(); k != nil {
+		return k, nil
 	}
-	return nil, fault.New(fault.KeyNotFound, "iss", "no key is configured for the token's issuer")
+	if k := s.ask(ctx); k != nil {
+		return k, nil
+	}
+	return nil, s.failure()
 }
 
 // candidates returns the entries that may vouch for a token of issuer (A20).
@@ -152,44 +145,48 @@ func (r *Ring) candidates(issuer *string) []entry {
 
 // Signer returns the key to sign a token of issuer with ("" for none): the
 // first of that issuer that can sign, else the first without an issuer that
-// can; without an issuer, the first that can (A23). kid, unless empty,
-// overrides the choice.
+// can; without an issuer, the first that can (A23). kid, unless empty, narrows
+// the choice to the keys with that id, and then any issuer will do.
 //
 // It returns key_missing, or the reason why the key named by kid, or a ring's
 // only key, cannot sign.
 func (r *Ring) Signer(issuer, kid string) (*Key, error) {
-	var free, first *Key
-	for _, k := range r.Keys() {
-		if kid != "" {
-			if k.id == kid {
-				return k, k.RequireSigner()
-			}
+	list := r.Keys()
+	var best, named *Key
+	bestRank := 0
+	for _, k := range list {
+		if kid != "" && k.id != kid {
 			continue
 		}
-		if !k.CanSign() {
-			continue
-		}
-		if issuer != "" && k.issuer == issuer {
-			return k, nil
-		}
-		if first == nil {
-			first = k
-		}
-		if free == nil && k.issuer == "" {
-			free = k
+		named = cmp.Or(named, k)
+		if rank := k.signerRank(issuer, kid != ""); rank > bestRank {
+			best, bestRank = k, rank
 		}
 	}
-	switch list := r.Keys(); {
-	case kid != "":
+	switch {
+	case best != nil:
+		return best, nil
+	case kid != "" && named == nil:
 		return nil, fault.New(fault.KeyMissing, "--kid", "no key has the id %q", Shorten(kid))
-	case issuer == "" && first != nil:
-		return first, nil
-	case issuer != "" && free != nil:
-		return free, nil
-	case len(list) == 1 && !list[0].CanSign():
-		return nil, list[0].RequireSigner()
+	case kid != "", len(list) == 1 && !named.CanSign():
+		return nil, named.RequireSigner()
 	case issuer != "":
 		return nil, fault.New(fault.KeyMissing, "keys", "none that can sign has the issuer %q, and none is without an issuer", Shorten(issuer))
 	}
 	return nil, fault.New(fault.KeyMissing, "keys", "none of them can sign")
+}
+
+// signerRank says how well k suits to sign for issuer; 0 is not at all.
+func (k *Key) signerRank(issuer string, named bool) int {
+	switch {
+	case !k.CanSign():
+		return 0
+	case issuer == "" || k.issuer == issuer:
+		return 3
+	case k.issuer == "":
+		return 2
+	case named:
+		return 1
+	}
+	return 0
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
+	"unicode/utf8"
 
 	"github.com/lestrrat-go/jwx/v3/jwk"
 
@@ -18,7 +20,11 @@ const MaxSetKeys = 1000
 // that is broken stops it, one of a kind that is not for us is passed over
 // (RFC 7517 section 5, S12).
 func parseSet(array strictjson.Value, a Attributes) (Loaded, error) {
-	return readSet(array, a, func(err *fault.Error) bool {
+	elements, err := setElements(array, a)
+	if err != nil {
+		return Loaded{}, err
+	}
+	return readSet(elements, a, func(err *fault.Error) bool {
 		return err.Code == fault.KeyTypeUnsupported || err.Code == fault.KeyUseMismatch
 	})
 }
@@ -36,22 +42,26 @@ func ParseRemoteSet(data []byte, a Attributes) (Loaded, error) {
 		if m.Name != "keys" {
 			continue
 		}
-		if secret := privateMember(m.Value); secret != "" {
+		elements, err := setElements(m.Value, a)
+		if err != nil {
+			return Loaded{}, err
+		}
+		if secret := privateMember(elements); secret != "" {
 			return Loaded{}, fault.New(fault.KeySetUnavailable, a.Source, "it publishes private key material (member %q)", secret)
 		}
-		return readSet(m.Value, a, func(*fault.Error) bool { return true })
+		return readSet(elements, a, func(*fault.Error) bool { return true })
 	}
 	return Loaded{}, fault.New(fault.KeySetUnavailable, a.Source, "not a JWKS: it has no \"keys\"")
 }
 
 // privateMember returns the name of a member of one of the keys that only a
 // private or secret key has, "" if there is none.
-func privateMember(array strictjson.Value) string {
-	elements, err := strictjson.Array(array, jsonDepth)
-	if err != nil {
-		return ""
-	}
-	for _, e := range elements {
+func privateMember(elements iter.Seq[strictjson.Value]) string {
+	n := 0
+	for e := range elements {
+		if n++; n > MaxSetKeys {
+			break // readSet refuses so many
+		}
 		members, err := strictjson.Object(e, jsonDepth)
 		if err != nil {
 			continue
@@ -66,21 +76,28 @@ func privateMember(array strictjson.Value) string {
 	return ""
 }
 
-// readSet reads the keys in array, passing over those whose error mayIgnore
-// accepts.
-func readSet(array strictjson.Value, a Attributes, mayIgnore func(*fault.Error) bool) (Loaded, error) {
-	elements, err := strictjson.Array(array, jsonDepth)
+// setElements returns the elements of a set's "keys".
+func setElements(array strictjson.Value, a Attributes) (iter.Seq[strictjson.Value], error) {
+	elements, err := strictjson.Elements(array, jsonDepth)
 	if err != nil {
-		return Loaded{}, fault.New(fault.KeyInvalid, a.Source, "its \"keys\" is no array: %w", err)
+		return nil, fault.New(fault.KeyInvalid, a.Source, "its \"keys\" is no array: %w", err)
 	}
-	if len(elements) > MaxSetKeys {
-		return Loaded{}, fault.New(fault.FileTooLarge, a.Source, "%d keys; a set may hold %d", len(elements), MaxSetKeys)
-	}
+	return elements, nil
+}
+
+// readSet reads the keys of elements, passing over those whose error mayIgnore
+// accepts.
+func readSet(elements iter.Seq[strictjson.Value], a Attributes, mayIgnore func(*fault.Error) bool) (Loaded, error) {
 	var out Loaded
-	for i, e := range elements {
+	n := 0
+	for e := range elements {
+		if n == MaxSetKeys {
+			return Loaded{}, fault.New(fault.FileTooLarge, a.Source, "a set may hold %d keys, and it has more", MaxSetKeys)
+		}
 		at := a
-		at.Source = fmt.Sprintf("%s: keys[%d]", a.Source, i)
+		at.Source = fmt.Sprintf("%s: keys[%d]", a.Source, n)
 		at.ID = ""
+		n++
 		k, err := parseElement(e, at)
 		if err != nil {
 			if !mayIgnore(err) {
@@ -102,7 +119,7 @@ func parseElement(e strictjson.Value, a Attributes) (*Key, *fault.Error) {
 	if err != nil {
 		return nil, fault.New(fault.KeyInvalid, a.Source, "%w", err)
 	}
-	k, err := parseJWK(e, members, a)
+	k, err := parseJWK(members, a)
 	if err != nil {
 		return nil, err.(*fault.Error)
 	}
@@ -142,13 +159,21 @@ func (l Loaded) pick(a Attributes) (Loaded, error) {
 			return Loaded{Keys: []*Key{k}, Ignored: l.Ignored}, nil
 		}
 	}
-	return Loaded{}, fault.New(fault.KeyNotFound, a.Source, "no key of the set has the kid %q", Shorten(a.ID))
+	return Loaded{}, fault.New(fault.KeyMissing, a.Source, "no key of the set has the kid %q", Shorten(a.ID))
 }
 
 // JWK returns k as a JSON Web Key with its private part if it has one. Members
-// are kty and the key's numbers, kid, alg and use.
+// are kty and the key's numbers, kid, alg and use. An id that no JSON can carry
+// is key_invalid.
 func (k *Key) JWK() ([]byte, error) {
-	j, err := jwk.Import(k.material())
+	if !utf8.ValidString(k.id) {
+		return nil, fault.New(fault.KeyInvalid, k.source, "its id is not UTF-8")
+	}
+	material := k.SigningMaterial()
+	if material == nil {
+		material = k.VerifyingMaterial()
+	}
+	j, err := jwk.Import(material)
 	if err == nil {
 		err = errors.Join(j.Set(jwk.KeyIDKey, k.id), j.Set(jwk.AlgorithmKey, string(k.Algorithm())), j.Set(jwk.KeyUsageKey, "sig"))
 	}

@@ -11,6 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -38,64 +40,121 @@ var (
 // It returns ErrTooDeep, ErrNotObject or ErrTrailing (wrapped), or what is
 // wrong with the syntax.
 func Object(data []byte, maxDepth int) ([]Member, error) {
-	if depth(data) > maxDepth {
-		return nil, fmt.Errorf("%w: more than %d levels", ErrTooDeep, maxDepth)
+	if err := check(data, maxDepth); err != nil {
+		return nil, err
 	}
-	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
-	if dec.PeekKind() != '{' {
-		if err := dec.SkipValue(); err != nil {
-			return nil, syntax(err)
-		}
+	c := cursor{data: data}
+	if c.next() != '{' {
 		return nil, ErrNotObject
 	}
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, syntax(err)
-	}
+	c.pos++
 	members := make([]Member, 0, 8)
-	for dec.PeekKind() != '}' {
-		name, err := dec.ReadToken()
-		if err != nil {
-			return nil, syntax(err)
+	for c.next() != '}' {
+		name, _ := String(c.value())
+		c.next() // the colon
+		c.pos++
+		c.next()
+		members = append(members, Member{Name: name, Value: c.value()})
+		if c.next() == ',' {
+			c.pos++
 		}
-		m := Member{Name: name.String()}
-		v, err := dec.ReadValue()
-		if err != nil {
-			return nil, syntax(err)
-		}
-		m.Value = v
-		members = append(members, m)
 	}
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, syntax(err)
-	}
-	return members, end(dec)
+	return members, nil
 }
 
 // Array returns the elements of the one JSON array in data, under the rules
 // of Object.
 func Array(data []byte, maxDepth int) ([]Value, error) {
-	if depth(data) > maxDepth {
-		return nil, fmt.Errorf("%w: more than %d levels", ErrTooDeep, maxDepth)
+	elements, err := Elements(data, maxDepth)
+	if err != nil {
+		return nil, err
 	}
-	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
-	if dec.PeekKind() != '[' {
+	return slices.Collect(elements), nil
+}
+
+// Elements is Array for callers that may stop early: a list of half a million
+// numbers costs them no memory.
+func Elements(data []byte, maxDepth int) (iter.Seq[Value], error) {
+	if err := check(data, maxDepth); err != nil {
+		return nil, err
+	}
+	c := cursor{data: data}
+	if c.next() != '[' {
 		return nil, errors.New("not a JSON array")
 	}
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, syntax(err)
-	}
-	var elements []Value
-	for dec.PeekKind() != ']' {
-		v, err := dec.ReadValue()
-		if err != nil {
-			return nil, syntax(err)
+	return func(yield func(Value) bool) {
+		c := cursor{data: data, pos: c.pos + 1}
+		for c.next() != ']' {
+			if !yield(c.value()) {
+				return
+			}
+			if c.next() == ',' {
+				c.pos++
+			}
 		}
-		elements = append(elements, v)
+	}, nil
+}
+
+// check says what is wrong with data if it is not one JSON value. What is
+// wrong is read a second time to find out, by a reader that is slower.
+func check(data []byte, maxDepth int) error {
+	if depth(data) > maxDepth {
+		return fmt.Errorf("%w: more than %d levels", ErrTooDeep, maxDepth)
 	}
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, syntax(err)
+	if Value(data).IsValid() {
+		return nil
 	}
-	return elements, end(dec)
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
+	if err := dec.SkipValue(); err != nil {
+		return syntax(err)
+	}
+	return ErrTrailing
+}
+
+// cursor cuts up text that check found valid, so it looks for ends alone.
+type cursor struct {
+	data []byte
+	pos  int
+}
+
+// next moves over white space and returns the byte behind it.
+func (c *cursor) next() byte {
+	for {
+		switch b := c.data[c.pos]; b {
+		case ' ', '\t', '\r', '\n':
+			c.pos++
+		default:
+			return b
+		}
+	}
+}
+
+// value moves over the value that begins here, which something follows, and
+// returns it.
+func (c *cursor) value() Value {
+	start := c.pos
+	if b := c.data[start]; b != '"' && b != '{' && b != '[' {
+		c.pos += bytes.IndexAny(c.data[start:], ",]} \t\r\n")
+		return c.data[start:c.pos:c.pos]
+	}
+	for level := 0; ; {
+		switch c.data[c.pos] {
+		case '"':
+			for c.pos++; c.data[c.pos] != '"'; c.pos++ {
+				if c.data[c.pos] == '\\' {
+					c.pos++
+				}
+			}
+		case '{', '[':
+			level++
+		case '}', ']':
+			level--
+		}
+		c.pos++
+		if level == 0 {
+			return c.data[start:c.pos:c.pos]
+		}
+	}
 }
 
 // String returns the text of a JSON string; ok is false for any other value.
@@ -103,17 +162,9 @@ func String(v Value) (text string, ok bool) {
 	if v.Kind() != '"' {
 		return "", false
 	}
-	b, err := jsontext.AppendUnquote(nil, v)
+	var space [64]byte
+	b, err := jsontext.AppendUnquote(space[:0], v)
 	return string(b), err == nil
-}
-
-func end(dec *jsontext.Decoder) error {
-	switch _, err := dec.ReadToken(); {
-	case errors.Is(err, io.EOF):
-		return nil
-	default:
-		return ErrTrailing
-	}
 }
 
 // syntax words a decoder's error without the text around it, which could be

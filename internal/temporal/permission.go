@@ -107,3 +107,18 @@ func CheckAlgorithm(alg keys.Algorithm) error {
 	return fault.New(fault.UsageError, "algorithm", "%s: a Temporal server accepts RS256 and ES256 alone, and answers \"Request unauthorized.\" to all others", alg).
 		WithHint("make a key it accepts: jwtctl keygen --alg ES256")
 }
+
+// Explanation says in words what p allows.
+func Explanation(p Permission) string {
+	where := "in namespace " + p.Scope
+	if p.Scope == SystemScope {
+		where = "in every namespace and the cluster itself"
+	}
+	what := map[Role]string{
+		RoleWorker: "no API asks for this role alone",
+		RoleRead:   "describe and list",
+		RoleWrite:  "read, and start, signal, run and end workflows",
+		RoleAdmin:  "everything",
+	}[p.Role]
+	return what + " " + where
+}

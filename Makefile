@@ -1,0 +1,77 @@
+# `make help` lists the targets. Everything runs from a clone with Go, and what
+# `make tools` installs: nothing else is assumed.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO      ?= go
+FUZZ    ?= 60s
+BENCH   ?= .
+STATIC  := $(GO) tool -modfile=tools/go.mod staticcheck
+EXAMPLE := examples/temporal
+
+## help: list the targets
+help:
+	@sed -n 's/^## /  /p' $(MAKEFILE_LIST)
+
+## demo: the main job, from nothing: key, served set, token, check, rotation; leaves nothing behind
+demo: build
+	@./bin/jwtctl demo
+
+## build: the program, as bin/jwtctl
+build:
+	@$(GO) build -trimpath -o bin/jwtctl ./cmd/jwtctl
+
+## install: the program, into $GOBIN or $GOPATH/bin
+install:
+	$(GO) install -trimpath ./cmd/jwtctl
+
+## test: everything that must hold: check, unit, e2e
+test: tools check unit e2e
+
+## check: formatting, vet, staticcheck, tidy modules, generated files
+check:
+	@out=$$(gofmt -l cmd internal examples); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+	$(GO) vet ./...
+	$(STATIC) ./...
+	$(GO) mod tidy -diff
+	cd $(EXAMPLE) && $(GO) vet ./... && $(GO) mod tidy -diff && $(GO) tool -modfile=../../tools/go.mod staticcheck ./...
+	$(GO) test -count=1 ./internal/docs
+
+## unit: all tests of jwtctl itself, with the race detector
+unit:
+	$(GO) test -race -timeout 10m ./...
+
+## e2e: jwtctl, the worker and the starter against a real Temporal server
+e2e: build
+	cd $(EXAMPLE) && $(GO) test -timeout 15m ./...
+
+## bench: benchmarks; BENCH=regexp picks some
+bench: tools build
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/...
+
+## fuzz: every fuzz target for FUZZ (60s) each
+fuzz:
+	@for pkg in $$($(GO) list ./internal/...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ) $$pkg; \
+	  done; \
+	done
+
+## generate: everything that is generated: docs/cli.md, man pages, Temporal's API table
+generate:
+	$(GO) test -count=1 ./internal/docs -update
+
+## tools: the programs that tests compare jwtctl with (Debian packages; root or sudo)
+tools:
+	@need=""; for t in jose openssl dash curl strace; do command -v $$t >/dev/null || need="$$need $$t"; done; \
+	if [ -n "$$need" ]; then \
+	  echo "installing:$$need"; as=""; [ "$$(id -u)" = 0 ] || as=sudo; \
+	  $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq $$need >/dev/null; \
+	fi
+
+## clean: remove what make built
+clean:
+	rm -rf bin dist
+
+.PHONY: help demo build install test check unit e2e bench fuzz generate tools clean

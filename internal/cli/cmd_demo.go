@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+const demoText = `Show the whole tour in a folder of its own that is gone afterwards: make a key
+and serve it, mint a token, check it against the served set, rotate the key.
+Each step is a jwtctl command, shown and run as you would run it.`
+
+func (a *app) demoCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:         "demo",
+		Short:       "Show the whole tour; leaves nothing behind",
+		Long:        demoText,
+		Args:        noSubcommand,
+		Annotations: map[string]string{needsNoConfig: "yes"},
+		RunE:        func(cmd *cobra.Command, _ []string) error { return a.runDemo(cmd.Context()) },
+	}
+}
+
+// demo is one run of the tour.
+type demo struct {
+	app    *app
+	ctx    context.Context
+	folder string
+}
+
+func (a *app) runDemo(ctx context.Context) (err error) {
+	a.graceful.Store(true)
+	folder, err := os.MkdirTemp("", "jwtctl-demo-")
+	if err != nil {
+		return fault.New(fault.FileFailed, "temporary folder", "%w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	d := &demo{app: a, ctx: ctx, folder: folder}
+	for _, tour := range []func() error{d.temporalTour} {
+		if err := tour(); err != nil {
+			return err
+		}
+	}
+	return a.print("\n%s\n", a.outStyles().good("All of this worked, and nothing of it is left behind."))
+}
+
+// temporalTour makes, serves, mints, checks and rotates.
+func (d *demo) temporalTour() error {
+	key, url, token, dir := d.path("key.priv.pem"), d.path("endpoint.txt"), d.path("token.jwt"), d.path("keys")
+	d.title("A key, served where a Temporal server finds it")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return fault.New(fault.FileFailed, dir, "%w", err)
+	}
+	stop, err := d.serve(url, "gen-and-serve", "--key", key, "--key-dir", dir, "--listen", "127.0.0.1:0", "--url-file", url, "--reload-interval", "50ms")
+	if err != nil {
+		return err
+	}
+	defer stop()
+	endpoint, err := os.ReadFile(url)
+	if err != nil {
+		return fault.New(fault.FileFailed, url, "%w", err)
+	}
+	set := strings.TrimSpace(string(endpoint))
+
+	d.title("A token for an administrator, checked against the served set")
+	if err := d.run("token", "--system", "--key", key, "--format", "token", "--out", token); err != nil {
+		return err
+	}
+	if err := d.run("inspect", "--jwks", set, "@"+token); err != nil {
+		return err
+	}
+	d.title("A rotation: the new key is published before it signs")
+	next := filepath.Join(dir, "next.pem")
+	if err := d.run("keygen", "-o", next); err != nil {
+		return err
+	}
+	if err := d.run("token", "--system", "--key", next, "--format", "token", "--out", token); err != nil {
+		return err
+	}
+	if err := d.until(func() error { return d.quiet("inspect", "--jwks", set, "@"+token) }); err != nil {
+		return err
+	}
+	return d.run("inspect", "--jwks", set, "@"+token)
+}
+
+func (d *demo) path(name string) string { return filepath.Join(d.folder, name) }
+
+func (d *demo) title(text string) {
+	_ = d.app.print("\n%s\n", d.app.outStyles().bold("# "+text))
+}
+
+// shown is args as a person would type them.
+func (d *demo) shown(args []string) string {
+	return strings.ReplaceAll(strings.Join(args, " "), d.folder+string(filepath.Separator), "")
+}
+
+// run shows a command and runs it, its output with it.
+func (d *demo) run(args ...string) error {
+	_ = d.app.print("%s jwtctl %s\n", d.app.outStyles().dim("$"), d.shown(args))
+	return d.execute(d.ctx, d.app.out, args)
+}
+
+// quiet runs a command for its answer alone.
+func (d *demo) quiet(args ...string) error { return d.execute(d.ctx, io.Discard, args) }
+
+func (d *demo) execute(ctx context.Context, out io.Writer, args []string) error {
+	sys := d.app.sys
+	sys.Out = out
+	sys.Err = io.Discard
+	inner := newApp(sys)
+	inner.bare = true
+	root := inner.root()
+	root.SetArgs(args)
+	return root.ExecuteContext(ctx)
+}
+
+// serve shows and starts a server, and returns when it answers. stop ends it.
+func (d *demo) serve(url string, args ...string) (stop func(), err error) {
+	_ = d.app.print("%s jwtctl %s\n", d.app.outStyles().dim("$"), d.shown(args))
+	ctx, cancel := context.WithCancel(d.ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- d.execute(ctx, d.app.out, args) }()
+	stop = func() {
+		cancel()
+		<-ended
+	}
+	err = d.until(func() error {
+		select {
+		case err := <-ended:
+			ended <- err
+			return stopped{err}
+		default:
+		}
+		_, err := os.Stat(url)
+		return err
+	})
+	if err != nil {
+		stop()
+	}
+	return stop, err
+}
+
+// stopped says that the server ended before it answered, and why.
+type stopped struct{ error }
+
+// until asks again and again until there is no error, for ten seconds.
+func (d *demo) until(ask func() error) error {
+	for range 200 {
+		err := ask()
+		if s, ended := err.(stopped); ended {
+			return s.error
+		}
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-d.ctx.Done():
+			return fault.New(fault.Interrupted, "demo", "interrupted")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return ask()
+}

@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/jwks"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/temporal"
+)
+
+const explainDenialText = `Say why a Temporal server with the default authorizer and claim mapper allows
+or denies a call: the role it needs, the roles that the token holds, each fault
+of the token with the server's own log line, and the token that would work. A
+client only ever sees "Request unauthorized.".
+
+The token is the argument, @FILE or stdin, as a header, a variable or by
+itself; empty means a call without one. Give the keys that the server has with
+--jwks or --key; without them neither key id nor signature is checked.`
+
+const explainDenialExample = `  jwtctl explain-denial "$TEMPORAL_CLI_AUTH" --api StartWorkflowExecution --namespace default
+  jwtctl explain-denial @token.jwt --api RegisterNamespace --jwks http://127.0.0.1:61884/jwks.json`
+
+type explainDenialOptions struct {
+	api       string
+	namespace string
+	jwks      []string
+	keys      []string
+	allowHTTP bool
+	audience  string
+	claim     string
+	format    string
+	at        string
+}
+
+func (a *app) explainDenialCommand() *cobra.Command {
+	var o explainDenialOptions
+	cmd := &cobra.Command{
+		Use:     "explain-denial [TOKEN | @FILE | -] --api API",
+		Short:   "Say why a Temporal server allows or denies a call",
+		Long:    explainDenialText,
+		Example: explainDenialExample,
+		Args:    atMostOne,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.runExplainDenial(cmd.Context(), args, o)
+		},
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&o.api, "api", "", "the `API` called, such as StartWorkflowExecution")
+	fs.StringVar(&o.namespace, "namespace", "", "namespace `NS` of the call")
+	fs.StringArrayVar(&o.jwks, "jwks", nil, "key set that the server reads, `FILE|URL`; repeatable")
+	fs.StringArrayVar(&o.keys, "key", nil, "key `FILE` that the server would have; repeatable")
+	fs.BoolVar(&o.allowHTTP, "allow-http", false, "fetch key sets over plain http from other machines too")
+	fs.StringVar(&o.audience, "audience", "", "the server's configured audience, none by default")
+	fs.StringVar(&o.claim, "permissions-claim", temporal.PermissionsClaim, "the server's permissionsClaimName")
+	fs.StringVar(&o.format, "format", "text", "text or json")
+	a.atFlag(fs, &o.at)
+	paths(fs, "key")
+	flagOnly(fs, "at")
+	keyed(fs, "", "allow-http")
+	keyed(fs, "explain_denial")
+	return cmd
+}
+
+func (a *app) runExplainDenial(ctx context.Context, args []string, o explainDenialOptions) error {
+	now, err := a.now(o.at)
+	switch {
+	case err != nil:
+		return err
+	case o.api == "":
+		return fault.New(fault.UsageError, "--api", "is needed").WithHint("such as --api StartWorkflowExecution")
+	case o.format != "text" && o.format != "json":
+		return fault.New(fault.UsageError, "--format", "%q is neither text nor json", o.format)
+	}
+	header, err := a.readHeader(args)
+	if err != nil {
+		return err
+	}
+	held, err := a.serverKeys(ctx, o)
+	if err != nil {
+		return err
+	}
+	v, err := temporal.Explain(temporal.Request{
+		Authorization: header, API: o.api, Namespace: o.namespace,
+		Keys: held, Audience: o.audience, Claim: o.claim, Now: now,
+	})
+	if err != nil {
+		return asUsage(err, "--api")
+	}
+	if o.format == "json" {
+		err = a.printJSON(v)
+	} else {
+		err = a.explainText(v)
+	}
+	if err == nil && !v.Allowed {
+		return answeredNo{fault.AccessDenied}
+	}
+	return err
+}
+
+// readHeader returns the authorization header that args stand for, "" for a
+// call without one. Spaces stay: a server trips over them.
+func (a *app) readHeader(args []string) (string, error) {
+	switch {
+	case len(args) == 1 && strings.HasPrefix(args[0], "@"):
+		data, err := files.Read(args[0][1:], maxTokenInput, fault.FileFailed)
+		return temporal.HeaderOf(string(data)), err
+	case len(args) == 1 && args[0] != "-":
+		return temporal.HeaderOf(args[0]), nil
+	case len(args) == 0 && a.sys.InTTY:
+		return "", nil
+	}
+	data, err := files.ReadAll(a.sys.In, "standard input", maxTokenInput, fault.FileFailed)
+	return temporal.HeaderOf(string(data)), err
+}
+
+// serverKeys returns the keys that the server would have, nil if they are not
+// given.
+func (a *app) serverKeys(ctx context.Context, o explainDenialOptions) (*temporal.KeySet, error) {
+	var documents []temporal.Document
+	for _, location := range o.jwks {
+		var body []byte
+		var err error
+		if strings.Contains(location, "://") {
+			body, err = jwks.Fetch(ctx, location, jwks.Network{AllowHTTP: o.allowHTTP})
+		} else {
+			body, err = files.Read(location, keys.MaxFileBytes, fault.KeyUnreadable)
+		}
+		if err != nil {
+			return nil, err
+		}
+		documents = append(documents, temporal.Document{Source: location, Body: body})
+	}
+	if len(o.keys) > 0 {
+		list, err := a.loadFiles(o.keys, false)
+		if err != nil {
+			return nil, err
+		}
+		set, err := keys.PublicSet(list)
+		if err != nil {
+			return nil, err
+		}
+		documents = append(documents, temporal.Document{Source: strings.Join(o.keys, ", "), Body: set})
+	}
+	if documents == nil {
+		return nil, nil
+	}
+	return temporal.ReadKeySet(documents...), nil
+}
+
+// explainText shows a verdict to people.
+func (a *app) explainText(v temporal.Verdict) error {
+	s := a.outStyles()
+	var b strings.Builder
+	answer := s.bad("Denied")
+	if v.Allowed {
+		answer = s.good("Allowed")
+	}
+	fmt.Fprintf(&b, "%s  %s", answer, v.API)
+	if v.Namespace != "" {
+		fmt.Fprintf(&b, ", namespace %s", printable(v.Namespace))
+	}
+	b.WriteString("\n")
+	if v.RequiredRole != "" {
+		fmt.Fprintf(&b, "  needs  %s or more, %s\n", v.RequiredRole, scopeText(v))
+		held := "nothing that counts"
+		if len(v.HeldRoles) > 0 {
+			held = printable(strings.Join(v.HeldRoles, ", "))
+		}
+		fmt.Fprintf(&b, "  holds  %s\n", held)
+	}
+	if len(v.Faults) > 0 {
+		fmt.Fprintf(&b, "%s\n", s.bold("Faults"))
+	}
+	for _, f := range v.Faults {
+		fmt.Fprintf(&b, "  %s: %s\n", f.Code, printable(f.Reason))
+		if f.Log != "" {
+			fmt.Fprintf(&b, "    %s\n", s.dim("server log: "+oneLine(f.Log)))
+		}
+	}
+	if len(v.Notes) > 0 {
+		fmt.Fprintf(&b, "%s\n", s.bold("Notes"))
+	}
+	for _, n := range v.Notes {
+		fmt.Fprintf(&b, "  %s\n", printable(n))
+	}
+	if v.Fix != "" {
+		fmt.Fprintf(&b, "%s\n  %s\n", s.bold("A token that would work"), printable(v.Fix))
+	}
+	return a.print("%s", b.String())
+}
+
+func scopeText(v temporal.Verdict) string {
+	if v.Scope == temporal.ScopeNamespace {
+		return "in the namespace or the cluster (" + temporal.SystemScope + ")"
+	}
+	return "in the cluster (" + temporal.SystemScope + ")"
+}
+
+// answeredNo is the exit code of a result that was printed already: nothing
+// more is to be said.
+type answeredNo struct{ code fault.Code }
+
+func (n answeredNo) Error() string { return string(n.code) }
+func (n answeredNo) Unwrap() error { return &fault.Error{Code: n.code} }
+

@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestImports holds the packages to docs/architecture.md: imports go one way,
+// and some libraries have one door each.
+func TestImports(t *testing.T) {
+	t.Parallel()
+	const module = "github.com/jwtctl/jwtctl/"
+	allowed := map[string]string{ // package → what of ours it may import
+		"cmd/jwtctl":          "internal/cli",
+		"internal/cli":        "internal/fault internal/files internal/jwks internal/jws internal/keygen internal/keys internal/rotate internal/strictjson internal/temporal internal/token",
+		"internal/docs":       "",
+		"internal/rotate":     "internal/fault internal/files internal/jwks internal/keys internal/strictjson",
+		"internal/keygen":     "internal/fault internal/files internal/keys",
+		"internal/token":      "internal/fault internal/jws internal/keys internal/strictjson",
+		"internal/temporal":   "internal/fault internal/jws internal/keys internal/strictjson",
+		"internal/jwks":       "internal/fault internal/files internal/keys internal/strictjson",
+		"internal/jws":        "internal/fault internal/keys internal/strictjson",
+		"internal/keys":       "internal/fault internal/files internal/strictjson",
+		"internal/files":      "internal/fault",
+		"internal/strictjson": "",
+		"internal/fault":      "",
+	}
+	doors := map[string]string{ // library → the only package that may import it
+		"github.com/golang-jwt/jwt":      "internal/jws",
+		"github.com/lestrrat-go/jwx":     "internal/keys",
+		"github.com/titanous/rocacheck":  "internal/keys",
+		"github.com/spf13/viper":         "internal/cli",
+		"github.com/spf13/pflag":         "internal/cli",
+		"github.com/charmbracelet/":      "internal/cli",
+		"github.com/muesli/termenv":      "internal/cli",
+		"go.yaml.in/yaml":                "internal/cli",
+		"golang.org/x/term":              "internal/cli",
+		"os/signal":                      "internal/cli",
+		"github.com/go-json-experiment/": "internal/jws internal/strictjson internal/token internal/temporal",
+		"net/http":                       "internal/jwks",
+	}
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(lines) != len(allowed) {
+		t.Errorf("%d packages, %d in the table: each needs its row", len(lines), len(allowed))
+	}
+	for _, line := range lines {
+		fields := strings.Fields(line)
+		pkg := strings.TrimPrefix(fields[0], module)
+		may, known := allowed[pkg]
+		if !known {
+			t.Errorf("%s has no row in the table", pkg)
+		}
+		for _, imported := range fields[1:] {
+			if ours, isOurs := strings.CutPrefix(imported, module); isOurs && !slices.Contains(strings.Fields(may), ours) {
+				t.Errorf("%s imports %s; it may import: %s", pkg, ours, may)
+			}
+			for library, door := range doors {
+				if strings.HasPrefix(imported, library) && !slices.Contains(strings.Fields(door), pkg) {
+					t.Errorf("%s imports %s, whose one door is %s", pkg, imported, door)
+				}
+			}
+		}
+	}
+}

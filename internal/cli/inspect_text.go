@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+	"github.com/jwtctl/jwtctl/internal/temporal"
+)
+
+// inspectText shows in to people: nothing of a token that was refused, since
+// its reason stands on stderr (S40).
+func (a *app) inspectText(in inspected, now time.Time) error {
+	if in.token == nil || in.err != nil {
+		return nil
+	}
+	if !in.asked {
+		a.notVerified()
+	}
+	s := a.outStyles()
+	claims, err := in.token.Claims()
+	if err != nil {
+		return err
+	}
+	_ = a.print("%s\n%s", s.bold("Header"), rows(in.token.Header().Members, s, nil))
+	_ = a.print("%s\n%s", s.bold("Claims"), rows(claims.Members(), s, func(name string) string { return distanceOf(claims, name, now) }))
+	if lines := permissionLines(claims); lines != "" {
+		_ = a.print("%s\n%s", s.bold("Temporal permissions"), lines)
+	}
+	if in.verified != nil {
+		_ = a.print("%s by key %s (%s, %s)\n", s.good("Verified"), printable(in.verified.Key.ID()), in.verified.Header.Algorithm, printable(in.verified.Key.Source()))
+	}
+	return nil
+}
+
+// rows renders members as aligned lines. note adds what a value means.
+func rows(members []strictjson.Member, s styles, note func(name string) string) string {
+	width := 0
+	for _, m := range members {
+		width = max(width, len([]rune(printable(m.Name))))
+	}
+	var b strings.Builder
+	for _, m := range members {
+		name := printable(m.Name)
+		value, isText := strictjson.String(m.Value)
+		if !isText {
+			value = string(m.Value)
+		}
+		fmt.Fprintf(&b, "  %s%s  %s", name, strings.Repeat(" ", width-len([]rune(name))), oneLine(value))
+		if note != nil {
+			if text := note(m.Name); text != "" {
+				b.WriteString("  " + s.dim(text))
+			}
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// oneLine is printable text without line breaks of its own.
+func oneLine(text string) string {
+	return strings.NewReplacer("\n", `\u000a`, "\t", `\u0009`).Replace(printable(text))
+}
+
+// distanceOf says when a registered time is: in local time, and how far away.
+func distanceOf(c *jws.Claims, name string, now time.Time) string {
+	read := map[string]func() (time.Time, error){"exp": c.Expiry, "nbf": c.NotBefore, "iat": c.IssuedAt}[name]
+	if read == nil {
+		return ""
+	}
+	at, err := read()
+	if err != nil || at.IsZero() {
+		return ""
+	}
+	away := at.Sub(now).Round(time.Second)
+	text := at.Local().Format("2006-01-02 15:04:05 MST")
+	switch {
+	case name == "exp" && away <= 0:
+		return fmt.Sprintf("%s, expired %s ago", text, -away)
+	case away < 0:
+		return fmt.Sprintf("%s, %s ago", text, -away)
+	default:
+		return fmt.Sprintf("%s, in %s", text, away)
+	}
+}
+
+// permissionLines spells out the permissions of a Temporal token, and those
+// that a server would ignore.
+func permissionLines(c *jws.Claims) string {
+	value, has := c.Get(temporal.PermissionsClaim)
+	if !has {
+		return ""
+	}
+	list, err := strictjson.Array(value, jws.MaxDepth)
+	if err != nil {
+		return "  none: the claim is no array, and a server ignores it\n"
+	}
+	var b strings.Builder
+	for _, entry := range list {
+		text, isText := strictjson.String(entry)
+		if !isText {
+			fmt.Fprintf(&b, "  %s  ignored by a server: no string\n", oneLine(string(entry)))
+			continue
+		}
+		p, err := temporal.ParsePermission(text)
+		if err != nil {
+			fmt.Fprintf(&b, "  %s  worth nothing: %s\n", oneLine(text), printable(err.Error()))
+			continue
+		}
+		fmt.Fprintf(&b, "  %s  %s\n", p, temporal.Explanation(p))
+	}
+	return b.String()
+}

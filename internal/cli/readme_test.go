@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestReadme runs the README's transcript in one bash, as a reader would type
+// it, and demands the output that it shows.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := freePort(t)
+	_, rest, found := strings.Cut(strings.ReplaceAll(string(text), "61884", port), "```console\n")
+	transcript, _, ended := strings.Cut(rest, "```\n")
+	if !found || !ended {
+		t.Fatal("the README has no transcript")
+	}
+	steps := stepsOf(transcript)
+	if len(steps) < 5 {
+		t.Fatalf("only %d commands in the transcript", len(steps))
+	}
+	got := runSteps(t, steps)
+	for i, s := range steps {
+		if have, want := normal(got[i]), normal(s.output); have != want {
+			t.Errorf("$ %s\nprinted:\n%s\nthe README says:\n%s", s.command, have, want)
+		}
+	}
+}
+
+// step is a command of a transcript, with the output shown below it.
+type step struct{ command, output string }
+
+func stepsOf(transcript string) []step {
+	var steps []step
+	for line := range strings.Lines(transcript) {
+		if command, isCommand := strings.CutPrefix(line, "$ "); isCommand {
+			steps = append(steps, step{command: strings.TrimSpace(command)})
+		} else if len(steps) > 0 {
+			steps[len(steps)-1].output += line
+		}
+	}
+	return steps
+}
+
+// runSteps runs the commands in one shell and returns what each printed. A
+// command that is put into the background is waited for until it prints.
+func runSteps(t *testing.T, steps []step) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	shell := exec.CommandContext(ctx, "bash", "--norc")
+	shell.Dir = t.TempDir()
+	// The server of the transcript holds the output open: all of it must end.
+	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	shell.Cancel = func() error { return syscall.Kill(-shell.Process.Pid, syscall.SIGKILL) }
+	shell.Env = append(os.Environ(), "TZ=UTC", "HOME="+shell.Dir)
+	in, err := shell.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := shell.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := shell.Start(); err != nil {
+		t.Fatal(err)
+	}
+	write := func(line string) {
+		if _, err := in.Write([]byte(line + "\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const mark = "=== the end of a step ==="
+	lines := bufio.NewScanner(out)
+	write("exec 2>&1")
+	var got []string
+	for _, s := range steps {
+		write(s.command)
+		background := strings.HasSuffix(s.command, "&")
+		if !background {
+			write("echo '" + mark + "'")
+		}
+		var printed strings.Builder
+		for lines.Scan() && lines.Text() != mark {
+			printed.WriteString(lines.Text() + "\n")
+			if background {
+				break
+			}
+		}
+		got = append(got, printed.String())
+	}
+	write("kill $(jobs -p); wait; exit 0")
+	_ = in.Close()
+	for lines.Scan() { // drained, so that the shell can end
+	}
+	if err := shell.Wait(); err != nil {
+		t.Errorf("the shell ended with %v", err)
+	}
+	return got
+}
+
+// normal puts names in place of what differs from run to run.
+func normal(text string) string {
+	for _, r := range []struct{ pattern, name string }{
+		{`[A-Za-z0-9_-]{43}`, "THUMBPRINT"},
+		{`exp          \d{10}`, "exp          SECONDS"},
+		{`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC`, "TIME"},
+		{`in (1h0m0s|59m5\ds)`, "in AN HOUR"},
+	} {
+		text = regexp.MustCompile(r.pattern).ReplaceAllString(text, r.name)
+	}
+	return text
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}

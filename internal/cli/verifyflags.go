@@ -1,0 +1,152 @@
+package cli
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// verifyFlags say how a token is verified.
+type verifyFlags struct {
+	keys        keyFlags
+	sets        setFlags
+	issuers     []string
+	audiences   []string
+	subjects    []string
+	typ         string
+	leeway      time.Duration
+	maxAge      time.Duration
+	maxLifetime time.Duration
+	requireExp  bool
+	dev         bool
+	at          string
+}
+
+func (v *verifyFlags) register(a *app, fs *pflag.FlagSet) {
+	v.keys.register(fs)
+	fs.Lookup("key").Usage = "key `FILE` to verify with: PEM, JWK or JWKS; env:NAME takes it from a variable; repeatable"
+	v.sets.register(fs)
+	fs.StringArrayVar(&v.issuers, "iss", nil, "issuer `I` that iss must be; repeatable for any of them")
+	fs.StringArrayVar(&v.audiences, "aud", nil, "audience `A` that aud must hold; repeatable for any of them")
+	fs.StringArrayVar(&v.subjects, "sub", nil, "subject `S` that sub must be; repeatable for any of them")
+	fs.StringVar(&v.typ, "typ", "", "`TYPE` that the header's typ must be, such as at+jwt")
+	fs.DurationVar(&v.leeway, "leeway", 0, "clock tolerance for exp, nbf and iat, at most 10m")
+	fs.DurationVar(&v.maxAge, "max-age", 0, "how long ago iat may be")
+	fs.DurationVar(&v.maxLifetime, "max-lifetime", 0, "how far exp may be from iat")
+	fs.BoolVar(&v.requireExp, "require-exp", false, "refuse a token without exp")
+	fs.BoolVar(&v.dev, "dev", false, "accept unsigned tokens too, as the development key makes them")
+	a.atFlag(fs, &v.at)
+	keyed(fs, "", "leeway")
+	flagOnly(fs, "dev", "at")
+}
+
+// verifier returns what verifies by the flags, nil if there is nothing to
+// verify with.
+func (v *verifyFlags) verifier(a *app) (*jws.Verifier, error) {
+	now, err := a.now(v.at)
+	if err != nil {
+		return nil, err
+	}
+	policy := jws.Policy{
+		Issuers: v.issuers, Audiences: v.audiences, Subjects: v.subjects, Type: v.typ,
+		Leeway: v.leeway, MaxAge: v.maxAge, MaxLifetime: v.maxLifetime, RequireExpiry: v.requireExp,
+		Development: v.dev,
+	}
+	if err := policy.Validate(); err != nil {
+		return nil, err
+	}
+	var list []*keys.Key
+	if len(v.keys.files) > 0 || len(a.config.keys) > 0 {
+		if list, err = v.keys.all(a); err != nil {
+			return nil, err
+		}
+	}
+	if v.dev {
+		issuer, _ := a.sys.Getenv("JWT_DEV_SECRET_ISSUER") // A90
+		list = append(list, keys.Development(issuer))
+	}
+	sets, err := v.sets.load(a)
+	if err != nil {
+		return nil, err
+	}
+	if len(list)+len(sets) == 0 {
+		return nil, nil
+	}
+	ring, err := keys.NewRing(list, sets...)
+	if err != nil {
+		return nil, err
+	}
+	clock := a.sys.Now
+	if v.at != "" {
+		clock = func() time.Time { return now }
+	}
+	return jws.NewVerifier(ring, policy, clock)
+}
+
+// maxTokenInput bounds what is read for a token: more than a token may have,
+// so that the token itself is refused for its size, not cut.
+const maxTokenInput = 1 << 20
+
+// readToken returns the token that args name: itself, @FILE, or stdin.
+func (a *app) readToken(args []string) (string, error) {
+	text, where := "", "standard input"
+	switch {
+	case len(args) == 1 && args[0] != "-" && !strings.HasPrefix(args[0], "@"):
+		text, where = args[0], "the token"
+	case len(args) == 1 && args[0] != "-":
+		where = args[0][1:]
+		data, err := files.Read(where, maxTokenInput, fault.FileFailed)
+		if err != nil {
+			return "", err
+		}
+		text = string(data)
+	case len(args) == 0 && a.sys.InTTY: // nobody would know what it waits for
+	default:
+		data, err := files.ReadAll(a.sys.In, where, maxTokenInput, fault.FileFailed)
+		if err != nil {
+			return "", err
+		}
+		text = string(data)
+	}
+	token := unwrapToken(text)
+	if token == "" {
+		return "", fault.New(fault.UsageError, where, "holds no token").WithHint("jwtctl token --system | jwtctl inspect")
+	}
+	return token, nil
+}
+
+// unwrapToken takes off what jwtctl token puts around a token: white space,
+// `export NAME='…'`, `NAME=`, `Authorization:` and `Bearer`.
+func unwrapToken(text string) string {
+	text = strings.TrimSpace(text)
+	text = strings.TrimPrefix(text, "export ")
+	if name, value, found := strings.Cut(text, "="); found && isVariableName(name) {
+		// Padding of an unsigned token (A91) has an equals sign of its own.
+		if value = strings.Trim(value, "'"); strings.HasPrefix(value, "Bearer ") || strings.HasPrefix(value, "ey") {
+			text = value
+		}
+	}
+	if name, value, found := strings.Cut(text, ":"); found && strings.EqualFold(name, "authorization") {
+		text = strings.TrimSpace(value)
+	}
+	if scheme, value, found := strings.Cut(text, " "); found && strings.EqualFold(scheme, "bearer") {
+		text = value
+	}
+	return text
+}
+
+// atMostOne refuses more than one argument.
+func atMostOne(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return fault.New(fault.UsageError, cmd.CommandPath(), "takes one argument, not %d", len(args)).
+			WithHint("put a token that holds spaces into quotes")
+	}
+	return nil
+}

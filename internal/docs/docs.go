@@ -1,0 +1,59 @@
+// Package docs makes docs/cli.md and the man pages from the same text as
+// --help, so that the three cannot differ. It may import cobra alone.
+package docs
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+)
+
+// Generate returns the generated files by their path under docs/. exitCodes is
+// the text of `jwtctl help exit-codes`.
+func Generate(root *cobra.Command, exitCodes string) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	var page strings.Builder
+	page.WriteString("# The command line\n\nGenerated from the text of `--help` by `make generate`.\n")
+	var each func(cmd *cobra.Command) error
+	each = func(cmd *cobra.Command) error {
+		if cmd.Hidden || cmd.Name() == "help" {
+			return nil
+		}
+		section(&page, cmd)
+		man, err := manPage(cmd)
+		if err != nil {
+			return err
+		}
+		files["man/"+strings.ReplaceAll(cmd.CommandPath(), " ", "-")+".1"] = man
+		for _, c := range cmd.Commands() {
+			if err := each(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := each(root); err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(&page, "\n## Exit codes\n\n```text\n%s```\n", exitCodes)
+	files["cli.md"] = []byte(page.String())
+	return files, nil
+}
+
+// section writes what --help says of cmd.
+func section(page *strings.Builder, cmd *cobra.Command) {
+	cmd.InitDefaultHelpFlag()
+	fmt.Fprintf(page, "\n## %s\n\n```text\n%s\n\n%s```\n", cmd.CommandPath(), strings.TrimSpace(cmd.Long), cmd.UsageString())
+}
+
+// manPage renders cmd. Its date is fixed, since the text decides the page.
+func manPage(cmd *cobra.Command) ([]byte, error) {
+	day := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
+	var b bytes.Buffer
+	err := doc.GenMan(cmd, &doc.GenManHeader{Title: "JWTCTL", Section: "1", Source: "jwtctl", Manual: "jwtctl manual", Date: &day}, &b)
+	return b.Bytes(), err
+}

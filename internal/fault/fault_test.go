@@ -1,0 +1,156 @@
+package fault_test
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// declaredCodes returns the value of every constant of type Code, read from
+// the source: what nobody wrote into the table cannot be found any other way.
+func declaredCodes(t *testing.T) []string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "codes.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if kind, ok := spec.Type.(*ast.Ident); ok && kind.Name == "Code" {
+			text, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			codes = append(codes, text)
+		}
+		return true
+	})
+	return codes
+}
+
+func TestTableHasEveryCodeOnce(t *testing.T) {
+	var listed []string
+	for _, row := range fault.Table() {
+		listed = append(listed, string(row.Code))
+		if row.Meaning == "" || strings.HasSuffix(row.Meaning, ".") {
+			t.Errorf("%s: the meaning is empty or ends in a full stop: %q", row.Code, row.Meaning)
+		}
+		if row.Class != fault.Refused && row.Class != fault.Usage && row.Class != fault.Undecided {
+			t.Errorf("%s: class %d is none of a failure", row.Code, row.Class)
+		}
+		if row.GRPC == 0 || row.GRPC > 16 {
+			t.Errorf("%s: gRPC code %d is none of a failure", row.Code, row.GRPC)
+		}
+		if !regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`).MatchString(string(row.Code)) {
+			t.Errorf("%q is not a word for scripts", row.Code)
+		}
+		if fault.Lookup(row.Code) != row {
+			t.Errorf("Lookup(%s) returns another row", row.Code)
+		}
+	}
+	declared := declaredCodes(t)
+	slices.Sort(listed)
+	slices.Sort(declared)
+	if !slices.Equal(listed, declared) {
+		t.Errorf("the table has\n%v\nbut the constants are\n%v", listed, declared)
+	}
+	if double := len(listed) - len(slices.Compact(listed)); double != 0 {
+		t.Errorf("%d codes stand twice", double)
+	}
+}
+
+func TestLookupOfAnUnknownCode(t *testing.T) {
+	row := fault.Lookup("no_such_code")
+	if row.Class != fault.Undecided || row.GRPC != fault.GRPCInternal || row.Code != "no_such_code" || row.Meaning == "" {
+		t.Errorf("got %+v", row)
+	}
+}
+
+func TestClassOf(t *testing.T) {
+	refused := fault.New(fault.TokenExpired, "exp", "expired")
+	usage := fault.New(fault.UsageError, "--x", "wrong")
+	undecided := fault.New(fault.KeyInvalid, "k", "broken")
+	tests := map[string]struct {
+		err  error
+		want fault.Class
+	}{
+		"none":                         {nil, fault.Done},
+		"refused":                      {refused, fault.Refused},
+		"usage":                        {usage, fault.Usage},
+		"undecided":                    {undecided, fault.Undecided},
+		"unknown code":                 {fault.New("odd", "", "odd"), fault.Undecided},
+		"no code":                      {errors.New("plain"), fault.Undecided},
+		"wrapped":                      {fmt.Errorf("a: %w", fmt.Errorf("b: %w", refused)), fault.Refused},
+		"two refusals":                 {errors.Join(refused, refused), fault.Refused},
+		"gravest last":                 {errors.Join(refused, usage, undecided), fault.Undecided},
+		"gravest first":                {errors.Join(undecided, refused), fault.Undecided},
+		"gravest within":               {fmt.Errorf("x: %w", errors.Join(refused, errors.Join(usage))), fault.Usage},
+		"several %w":                   {fmt.Errorf("%w and %w", refused, usage), fault.Usage},
+		"a refusal and one without":    {errors.Join(refused, errors.New("plain")), fault.Undecided},
+		"the outer code counts":        {fault.New(fault.TokenMalformed, "", "x: %w", undecided), fault.Refused},
+		"joined nothing but plain":     {errors.Join(errors.New("a"), errors.New("b")), fault.Undecided},
+		"plain around one with a code": {fmt.Errorf("x: %w", usage), fault.Usage},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := fault.ClassOf(c.err); got != c.want {
+				t.Errorf("got %d, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	base := fault.New(fault.KeyInvalid, "k.pem", "%d bytes: %w", 3, fs.ErrClosed)
+	if got := base.Error(); got != "k.pem: 3 bytes: file already closed" {
+		t.Errorf("got %q", got)
+	}
+	if got := base.About("").Error(); got != "3 bytes: file already closed" {
+		t.Errorf("without what: %q", got)
+	}
+	hinted := base.WithHint("try %s", "x")
+	if hinted.Hint != "try x" || base.Hint != "" {
+		t.Errorf("WithHint: %q, and it changed the original to %q", hinted.Hint, base.Hint)
+	}
+	if moved := hinted.About("j.pem"); moved.What != "j.pem" || moved.Hint != "try x" || base.What != "k.pem" {
+		t.Errorf("About: %+v from %+v", moved, base)
+	}
+}
+
+func TestErrorIs(t *testing.T) {
+	err := fmt.Errorf("x: %w", errors.Join(
+		fault.New(fault.TokenExpired, "exp", "expired"),
+		fault.New(fault.KeyInvalid, "k.pem", "%w", fs.ErrClosed)))
+	if !fault.Has(err, fault.KeyInvalid) || !fault.Has(err, fault.TokenExpired) {
+		t.Error("Has does not find the codes of joined errors")
+	}
+	if fault.Has(err, fault.KeyWeak) || fault.Has(nil, fault.KeyWeak) {
+		t.Error("Has finds a code that is not there")
+	}
+	if !errors.Is(err, fs.ErrClosed) {
+		t.Error("the cause is lost")
+	}
+	if got := fault.CodeOf(err); got != fault.TokenExpired {
+		t.Errorf("CodeOf returns %q, not the first", got)
+	}
+	if got := fault.CodeOf(errors.New("plain")); got != "" {
+		t.Errorf("CodeOf of an error without a code: %q", got)
+	}
+	if full := fault.New(fault.KeyInvalid, "other.pem", "else"); errors.Is(err, full) {
+		t.Error("errors.Is takes one fault for another of the same code")
+	}
+}

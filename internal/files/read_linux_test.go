@@ -1,0 +1,165 @@
+package files
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+const limit = 1 << 20
+
+// read reads path as keys are read, and says how long that took.
+func read(t *testing.T, path string) (data []byte, err error, took time.Duration) {
+	t.Helper()
+	begin := time.Now()
+	data, err = Read(path, limit, fault.KeyUnreadable)
+	return data, err, time.Since(begin)
+}
+
+// TestS11_Read: no file makes a read hang or take much memory.
+func TestS11_Read(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string, size int) string {
+		return put(t, filepath.Join(dir, name), strings.Repeat("x", size))
+	}
+	link := func(name, to string) string {
+		path := filepath.Join(dir, name)
+		if err := os.Symlink(to, path); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "socket")
+	if err := makeSocket(socket); err != nil {
+		t.Fatal(err)
+	}
+	sparse := file("sparse", 0)
+	if err := os.Truncate(sparse, 1<<40); err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct {
+		path string
+		size int
+		code fault.Code
+		why  string
+	}{
+		"file":                    {file("small", 3), 3, "", ""},
+		"empty":                   {file("empty", 0), 0, "", ""},
+		"link":                    {link("link", "small"), 3, "", ""},
+		"as large as may be":      {file("limit", limit), limit, "", ""},
+		"a byte more":             {file("more", limit+1), 0, fault.FileTooLarge, "larger than 1048576 bytes"},
+		"a tebibyte":              {sparse, 0, fault.FileTooLarge, "larger than 1048576 bytes"},
+		"missing":                 {filepath.Join(dir, "missing"), 0, fault.KeyUnreadable, "no such file or directory"},
+		"no path":                 {"", 0, fault.KeyUnreadable, "no such file or directory"},
+		"NUL in the path":         {"a\x00b", 0, fault.KeyUnreadable, "invalid argument"},
+		"folder":                  {dir, 0, fault.KeyUnreadable, "is a folder"},
+		"socket":                  {socket, 0, fault.KeyUnreadable, "no such device or address"},
+		"/dev/zero":               {"/dev/zero", 0, fault.KeyUnreadable, "neither a regular file nor a pipe"},
+		"/dev/null":               {"/dev/null", 0, fault.KeyUnreadable, "neither a regular file nor a pipe"},
+		"link to /dev/zero":       {link("zero", "/dev/zero"), 0, fault.KeyUnreadable, "neither a regular file nor a pipe"},
+		"link to itself":          {link("loop", "loop"), 0, fault.KeyUnreadable, "too many levels of symbolic links"},
+		"FIFO without a writer":   {fifo, 0, fault.KeyUnreadable, "a pipe that nobody writes to"},
+		"/proc/self/mem":          {"/proc/self/mem", 0, fault.KeyUnreadable, "input/output error"},
+		"through a regular file":  {filepath.Join(dir, "small", "x"), 0, fault.KeyUnreadable, "not a directory"},
+		"a file that grows: proc": {"/proc/self/status", -1, "", ""},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			data, err, took := read(t, c.path)
+			runtime.ReadMemStats(&after)
+			wantCode(t, err, c.code)
+			if err == nil && len(data) != c.size && c.size >= 0 || err != nil && data != nil {
+				t.Errorf("%d bytes, want %d", len(data), c.size)
+			}
+			if err != nil && (!strings.Contains(err.Error(), c.why) || strings.Count(err.Error(), c.path) < 1) {
+				t.Errorf("got %q, want %q", err, c.why)
+			}
+			if took > 2*time.Second { // under 1 s on a machine with nothing else to do
+				t.Errorf("took %s", took)
+			}
+			if used := after.TotalAlloc - before.TotalAlloc; used > 16<<20 {
+				t.Errorf("allocated %d bytes", used)
+			}
+		})
+	}
+}
+
+// TestS11_Pipes: a pipe is read to its end, also when its writer comes late,
+// writes slowly or is a shell's <(command).
+func TestS11_Pipes(t *testing.T) {
+	write := func(t *testing.T, f *os.File, pieces ...string) {
+		for _, piece := range pieces {
+			time.Sleep(50 * time.Millisecond)
+			if _, err := f.WriteString(piece); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Run("a writer that comes late", func(t *testing.T) {
+		fifo := filepath.Join(t.TempDir(), "fifo")
+		if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			time.Sleep(100 * time.Millisecond)
+			f, err := os.OpenFile(fifo, os.O_WRONLY, 0)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			write(t, f, "one ", "two")
+		}()
+		if data, err, _ := read(t, fifo); err != nil || string(data) != "one two" {
+			t.Errorf("got %q %v", data, err)
+		}
+	})
+	t.Run("a writer that thinks for longer than one is waited for", func(t *testing.T) {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			time.Sleep(writerPatience + 200*time.Millisecond)
+			write(t, w, "text")
+		}()
+		if data, err, _ := read(t, fdPath(r)); err != nil || string(data) != "text" {
+			t.Errorf("got %q %v", data, err)
+		}
+		_ = r.Close()
+	})
+	t.Run("a writer without an end", func(t *testing.T) {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for block := make([]byte, 64<<10); err == nil; {
+				_, err = w.Write(block)
+			}
+		}()
+		_, readErr, _ := read(t, fdPath(r))
+		wantCode(t, readErr, fault.FileTooLarge)
+		_ = r.Close()
+		<-done
+	})
+}
+
+func fdPath(f *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", f.Fd()) }

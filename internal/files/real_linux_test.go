@@ -1,0 +1,229 @@
+package files
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// TestS1_Modes: under every umask a private file is for its owner alone from
+// its creation on, and its mode is never touched; a shared one is for all.
+func TestS1_Modes(t *testing.T) {
+	for _, umask := range []int{0o000, 0o022, 0o077} {
+		for _, mode := range []fs.FileMode{Private, Shared} {
+			for _, replace := range []bool{false, true} {
+				t.Run(fmt.Sprintf("umask %03o mode %o replace %v", umask, mode, replace), func(t *testing.T) {
+					dir := t.TempDir()
+					path := filepath.Join(dir, "k")
+					if replace {
+						put(t, path, oldText)
+						if err := os.Chmod(path, 0o666); err != nil {
+							t.Fatal(err)
+						}
+					}
+					old := syscall.Umask(umask)
+					defer syscall.Umask(old)
+					d := &modes{t: t, dir: dir}
+					wantCode(t, Writer{Disk: d}.Write(path, []byte(newText), mode, replace), "")
+					if d.looked == 0 || d.touched != (mode == Shared) {
+						t.Errorf("looked %d times, mode touched: %v", d.looked, d.touched)
+					}
+					if info, err := os.Stat(path); err != nil || info.Mode() != mode {
+						t.Errorf("%v %v", info.Mode(), err)
+					}
+				})
+			}
+		}
+	}
+}
+
+// modes is a disk that looks at the temporary file at each step.
+type modes struct {
+	machine
+	t       *testing.T
+	dir     string
+	looked  int
+	touched bool
+}
+
+func (d *modes) CreateTemp(dir, pattern string) (File, error) {
+	f, err := d.machine.CreateTemp(dir, pattern)
+	d.look(f, Private)
+	return &modesFile{File: f, disk: d}, err
+}
+
+func (d *modes) look(f File, mode fs.FileMode) {
+	d.looked++
+	if info, err := os.Lstat(f.Name()); err != nil || info.Mode() != mode || filepath.Dir(f.Name()) != d.dir {
+		d.t.Errorf("%s: %v %v", f.Name(), info, err)
+	}
+}
+
+type modesFile struct {
+	File
+	disk *modes
+}
+
+func (f *modesFile) Chmod(mode fs.FileMode) error {
+	f.disk.touched = true
+	if info, err := os.Stat(f.Name()); err != nil || info.Size() != 0 {
+		f.disk.t.Errorf("the mode changes after content was written: %v %v", info, err)
+	}
+	return f.File.Chmod(mode)
+}
+
+func (f *modesFile) Write(data []byte) (int, error) {
+	mode := Private
+	if f.disk.touched {
+		mode = Shared
+	}
+	f.disk.look(f, mode)
+	return f.File.Write(data)
+}
+
+// TestS3_NotPlain: what is no regular file is neither replaced nor written
+// through.
+func TestS3_NotPlain(t *testing.T) {
+	dir := t.TempDir()
+	target := put(t, filepath.Join(dir, "target"), oldText)
+	paths := map[string]func(path string) error{
+		"link":     func(p string) error { return os.Symlink(target, p) },
+		"dangling": func(p string) error { return os.Symlink(filepath.Join(dir, "nowhere"), p) },
+		"folder":   func(p string) error { return os.Mkdir(p, 0o755) },
+		"fifo":     func(p string) error { return syscall.Mkfifo(p, 0o644) },
+		"socket":   makeSocket,
+		"full":     func(p string) error { return os.Symlink("/dev/full", p) },
+	}
+	for name, make := range paths {
+		path := filepath.Join(dir, name)
+		if err := make(path); err != nil {
+			t.Fatal(err)
+		}
+		before, _ := os.Lstat(path)
+		for _, replace := range []bool{false, true} {
+			err := Writer{}.Write(path, []byte(newText), Private, replace)
+			wantCode(t, err, fault.FileNotPlain)
+			wantCode(t, CheckTarget(path, replace), fault.FileNotPlain)
+		}
+		if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) || before.Mode() != after.Mode() {
+			t.Errorf("%s was touched: %v %v", name, after, err)
+		}
+	}
+	for _, path := range []string{"/dev/full", "/dev/null"} {
+		wantCode(t, Writer{}.Write(path, []byte(newText), Private, true), fault.FileNotPlain)
+	}
+	wantFile(t, target, oldText)
+	wantNames(t, dir, "dangling", "fifo", "folder", "full", "link", "socket", "target")
+}
+
+func makeSocket(path string) error {
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = syscall.Close(fd) }()
+	return syscall.Bind(fd, &syscall.SockaddrUnix{Name: path})
+}
+
+// jobs are run in a process of their own, with limits set.
+var jobs = map[string]func(path string) error{
+	"full file": func(path string) error { // as a disk that fills up in the middle
+		signal.Ignore(syscall.SIGXFSZ)
+		return limited(syscall.RLIMIT_FSIZE, 100, func() error {
+			return Writer{}.Write(path, bytes.Repeat([]byte("x"), 4096), Private, true)
+		})
+	},
+	"no file numbers": func(path string) error {
+		return limited(syscall.RLIMIT_NOFILE, 3, func() error {
+			return Writer{}.Write(path, []byte(newText), Private, true)
+		})
+	},
+}
+
+func limited(resource int, most uint64, do func() error) error {
+	if err := syscall.Setrlimit(resource, &syscall.Rlimit{Cur: most, Max: most}); err != nil {
+		return err
+	}
+	return do()
+}
+
+// TestS7_RealFaults: what the kernel does, not what a test thinks it does.
+// EFBIG stands for ENOSPC where the tests may not mount; it fails in the same
+// way, after a part was written.
+func TestS7_RealFaults(t *testing.T) {
+	dir := t.TempDir()
+	path := put(t, filepath.Join(dir, "k"), oldText)
+	for job, why := range map[string]string{"full file": "file too large", "no file numbers": "too many open files"} {
+		out, failed := inProcess(t, job, path)
+		if !failed || out != path+": cannot be written: "+why {
+			t.Errorf("%s: %q", job, out)
+		}
+		wantFile(t, path, oldText)
+		wantNames(t, dir, "k")
+	}
+	long := strings.Repeat("x", 256)
+	for _, bad := range []string{"/proc/self/k", "/sys/k", dir + "/missing/k", path + "/k", dir + "/" + long, dir + "/k\x00", dir + "/", ""} {
+		wantCode(t, Writer{}.Write(bad, []byte(newText), Private, false), writeCode(bad))
+	}
+	wantNames(t, dir, "k")
+	if os.Getuid() != 0 { // whom a mode does not stop
+		if err := os.Chmod(dir, 0o555); err != nil {
+			t.Fatal(err)
+		}
+		wantCode(t, Writer{}.Write(path, []byte(newText), Private, true), fault.FileFailed)
+		wantFile(t, path, oldText)
+		return
+	}
+	checkMounts(t)
+}
+
+// writeCode is file_failed but for a path that names a folder.
+func writeCode(path string) fault.Code {
+	if strings.HasSuffix(path, "/") {
+		return fault.FileNotPlain
+	}
+	return fault.FileFailed
+}
+
+// checkMounts writes to a file system of two pages, and to one that has become
+// read-only. Root in a container may not mount; it has the other faults then.
+func checkMounts(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8k"); err != nil {
+		t.Logf("no mounts here: %v", err)
+		return
+	}
+	defer func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	}()
+	path := put(t, filepath.Join(dir, "k"), oldText)
+	large := bytes.Repeat([]byte("x"), 64<<10)
+	check := func(where string, errno syscall.Errno) {
+		for name, want := range map[string]string{"k": oldText, "new": ""} {
+			err := Writer{}.Write(filepath.Join(dir, name), large, Private, true)
+			wantCode(t, err, fault.FileFailed)
+			if err == nil || !strings.Contains(err.Error(), errno.Error()) {
+				t.Errorf("%s: %v, want %v", where, err, errno)
+			}
+			wantFile(t, filepath.Join(dir, name), want)
+		}
+		wantNames(t, dir, "k")
+	}
+	check("full", syscall.ENOSPC)
+	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	check("read-only", syscall.EROFS)
+	wantCode(t, MakeFolder(filepath.Join(dir, "folder")), fault.FileFailed)
+	wantFile(t, path, oldText)
+}

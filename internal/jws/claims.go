@@ -1,0 +1,153 @@
+package jws
+
+import (
+	"bytes"
+	"math/big"
+	"strconv"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+)
+
+// Claims are a claims set (RFC 7519 section 4) as the token has it: order,
+// names (compared exactly, S39) and values as written. It never changes.
+//
+// The methods for registered claims return the zero value where the claim is
+// absent, and invalid_claim where RFC 7519 does not allow its value.
+type Claims struct {
+	members []strictjson.Member
+}
+
+// readClaims reads a payload. Text that does not begin an object is
+// payload_not_claims; an object that is not strict JSON makes the token
+// malformed (A84).
+func readClaims(payload []byte, maxDepth int) (*Claims, *fault.Error) {
+	text := bytes.TrimLeft(payload, " \t\r\n")
+	switch {
+	case len(payload) == 0:
+		return nil, malformed("payload", "it is empty")
+	case len(text) == 0 || text[0] != '{':
+		return nil, fault.New(fault.PayloadNotClaims, "payload", "no JSON object, so there are no claims in it")
+	}
+	members, err := strictjson.Object(payload, maxDepth)
+	if err != nil {
+		return nil, jsonFault("payload", err)
+	}
+	return &Claims{members: members}, nil
+}
+
+// Members returns all claims in the order of the token. They must not be changed.
+func (c *Claims) Members() []strictjson.Member { return c.members }
+
+// Get returns the value of the claim called name as it was written.
+func (c *Claims) Get(name string) (strictjson.Value, bool) {
+	for i := range c.members {
+		if c.members[i].Name == name {
+			return c.members[i].Value, true
+		}
+	}
+	return nil, false
+}
+
+// Issuer returns "iss" (RFC 7519 section 4.1.1), nil where absent.
+func (c *Claims) Issuer() (*string, error) { return plain(c.text("iss")) }
+
+// Subject returns "sub" (section 4.1.2), nil where absent.
+func (c *Claims) Subject() (*string, error) { return plain(c.text("sub")) }
+
+// Audience returns "aud" (section 4.1.3), a string being an array of one; nil
+// where absent.
+func (c *Claims) Audience() ([]string, error) { return plain(c.audience()) }
+
+// Expiry returns "exp" (section 4.1.4). Times are exact to the nanosecond and
+// rounded up beyond, which no comparison with a clock of nanoseconds can tell.
+func (c *Claims) Expiry() (time.Time, error) { return plain(c.time("exp")) }
+
+// NotBefore returns "nbf" (section 4.1.5).
+func (c *Claims) NotBefore() (time.Time, error) { return plain(c.time("nbf")) }
+
+// IssuedAt returns "iat" (section 4.1.6).
+func (c *Claims) IssuedAt() (time.Time, error) { return plain(c.time("iat")) }
+
+func (c *Claims) text(name string) (*string, *fault.Error) {
+	v, has := c.Get(name)
+	if !has {
+		return nil, nil
+	}
+	text, isString := strictjson.String(v)
+	if !isString {
+		return nil, fault.New(fault.InvalidClaim, name, "it is not a string")
+	}
+	return &text, nil
+}
+
+func (c *Claims) audience() ([]string, *fault.Error) {
+	v, has := c.Get("aud")
+	if !has {
+		return nil, nil
+	}
+	if text, isString := strictjson.String(v); isString {
+		return []string{text}, nil
+	}
+	elements, err := strictjson.Array(v, MaxDepth)
+	if err != nil {
+		return nil, fault.New(fault.InvalidClaim, "aud", "it is neither a string nor an array of strings")
+	}
+	list := make([]string, len(elements))
+	for i, e := range elements {
+		text, isString := strictjson.String(e)
+		if !isString {
+			return nil, fault.New(fault.InvalidClaim, "aud", "its element %d is not a string", i+1)
+		}
+		list[i] = text
+	}
+	return list, nil
+}
+
+func (c *Claims) time(name string) (time.Time, *fault.Error) {
+	v, has := c.Get(name)
+	if !has {
+		return time.Time{}, nil
+	}
+	t, ok := numericDate(v)
+	if !ok {
+		return time.Time{}, fault.New(fault.InvalidClaim, name, "it is not a number of seconds that makes a time between 1970 and 9999")
+	}
+	return t, nil
+}
+
+// The last second that a NumericDate may name, 9999-12-31T23:59:59Z, and the
+// most characters it may be written in; both are ours (S36).
+const (
+	lastSecond   = 253402300799
+	maxDateChars = 40
+)
+
+// numericDate returns the time that number, which is JSON, names by RFC 7519
+// section 2. It is false for what is no number, and for those that are 0 (which
+// means "never" to some libraries, and so never here), less, or more than
+// lastSecond.
+func numericDate(number []byte) (time.Time, bool) {
+	if sec, err := strconv.ParseInt(string(number), 10, 64); err == nil {
+		return time.Unix(sec, 0), 0 < sec && sec <= lastSecond
+	}
+	if len(number) > maxDateChars {
+		return time.Time{}, false
+	}
+	// A look at the size first: a short number can have a huge exponent.
+	if f, err := strconv.ParseFloat(string(number), 64); err != nil || f <= 0 {
+		return time.Time{}, false
+	}
+	exact, ok := new(big.Rat).SetString(string(number))
+	if !ok || exact.Cmp(big.NewRat(lastSecond, 1)) > 0 {
+		return time.Time{}, false
+	}
+	nanos := exact.Mul(exact, big.NewRat(int64(time.Second), 1))
+	whole, rest := new(big.Int).QuoRem(nanos.Num(), nanos.Denom(), new(big.Int))
+	if rest.Sign() > 0 {
+		whole.Add(whole, big.NewInt(1))
+	}
+	sec, nsec := whole.QuoRem(whole, big.NewInt(int64(time.Second)), rest)
+	return time.Unix(sec.Int64(), nsec.Int64()), true
+}

@@ -1,0 +1,85 @@
+package jws
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+)
+
+// Header is what a token says about itself (RFC 7515 section 4.1). Its key
+// members jku, x5u, x5c and jwk are read by nobody (S20).
+type Header struct {
+	// Algorithm is "alg": one of A24, or none.
+	Algorithm string
+	// KeyID, Type and ContentType are "kid", "typ" and "cty", nil where absent.
+	KeyID, Type, ContentType *string
+	// Members are all members in the order of the token.
+	Members []strictjson.Member
+}
+
+// readHeader applies the rules that need no key (S25, S30-S32, S35).
+func readHeader(data []byte, maxDepth int) (Header, *fault.Error) {
+	members, err := strictjson.Object(data, maxDepth)
+	if err != nil {
+		return Header{}, jsonFault("header", err)
+	}
+	h := Header{Members: members}
+	hasAlg := false
+	for _, m := range members {
+		switch m.Name {
+		case "alg", "kid", "typ", "cty":
+			text, isString := strictjson.String(m.Value)
+			if !isString {
+				return Header{}, malformed(m.Name, "it is not a string")
+			}
+			switch m.Name {
+			case "alg":
+				h.Algorithm, hasAlg = text, true
+			case "kid":
+				h.KeyID = &text
+			case "typ":
+				h.Type = &text
+			case "cty":
+				h.ContentType = &text
+			}
+		case "crit":
+			return Header{}, malformed("crit", "the token demands extensions, and jwtctl has none (RFC 7515 section 4.1.11)")
+		case "b64":
+			return Header{}, malformed("b64", "unencoded payloads are not accepted (RFC 7797)")
+		}
+	}
+	if !hasAlg {
+		return Header{}, malformed("alg", "the header has none")
+	}
+	return h, h.check()
+}
+
+// check refuses algorithms that nobody may use and tokens within tokens.
+func (h Header) check() *fault.Error {
+	if h.Algorithm != string(keys.None) {
+		if _, err := keys.ParseAlgorithm(h.Algorithm); err != nil {
+			return fault.New(fault.AlgorithmNotAllowed, "alg", "%w", err)
+		}
+	}
+	if h.ContentType != nil && mediaType(*h.ContentType) == "jwt" {
+		return fault.New(fault.TypeNotAllowed, "cty", "a token within a token is not accepted (RFC 7519 section 5.2)")
+	}
+	return nil
+}
+
+// mediaType returns the form of a "typ" or "cty" to compare: without the
+// prefix application/ and in lower case (RFC 7515 section 4.1.9).
+func mediaType(text string) string {
+	return strings.TrimPrefix(strings.ToLower(text), "application/")
+}
+
+// jsonFault words what strictjson found in the part called what.
+func jsonFault(what string, err error) *fault.Error {
+	if errors.Is(err, strictjson.ErrTooDeep) {
+		return fault.New(fault.LimitExceeded, what, "%w", err)
+	}
+	return malformed(what, "%w", err)
+}

@@ -1,0 +1,195 @@
+package jws
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// MaxLeeway is the most clock tolerance that a policy may give (S37).
+const MaxLeeway = 10 * time.Minute
+
+// Policy says what a token with a good signature must claim. The zero value
+// asks for no claim, but exp, nbf and iat count where they are there.
+type Policy struct {
+	// Issuers, Audiences and Subjects, unless empty, each demand that the claim
+	// is, or for aud holds, one of them, compared exactly (S38).
+	Issuers, Audiences, Subjects []string
+	// Type, unless empty, is the "typ" that the header must have; its case and
+	// the prefix application/ do not matter (S32).
+	Type string
+	// Leeway is how far the clocks of issuer and verifier may differ, 0 to
+	// MaxLeeway.
+	Leeway time.Duration
+	// MaxAge, unless 0, demands an iat no longer ago (beside Leeway).
+	MaxAge time.Duration
+	// MaxLifetime, unless 0, demands iat and exp, no further apart.
+	MaxLifetime time.Duration
+	// RequireExpiry demands exp.
+	RequireExpiry bool
+	// Development accepts unsigned tokens (A91); the ring needs a development
+	// key for it too.
+	Development bool
+	Limits      Limits
+}
+
+// Validate returns a usage error for a policy that cannot be meant: an empty
+// issuer, audience or subject, which would look like a check and be none, or
+// a time out of range (S37, S38).
+func (p Policy) Validate() error {
+	for _, list := range []struct {
+		what   string
+		values []string
+	}{{"issuer", p.Issuers}, {"audience", p.Audiences}, {"subject", p.Subjects}} {
+		if slices.Contains(list.values, "") {
+			return fault.New(fault.UsageError, list.what, "it is empty").
+				WithHint("leave it out to accept any")
+		}
+	}
+	switch {
+	case p.Leeway < 0 || p.Leeway > MaxLeeway:
+		return fault.New(fault.UsageError, "leeway", "%s is not between 0 and %s", p.Leeway, MaxLeeway)
+	case p.MaxAge < 0:
+		return fault.New(fault.UsageError, "max-age", "%s is less than 0", p.MaxAge)
+	case p.MaxLifetime < 0:
+		return fault.New(fault.UsageError, "max-lifetime", "%s is less than 0", p.MaxLifetime)
+	case p.Limits.TokenBytes < 0 || p.Limits.HeaderBytes < 0 || p.Limits.Depth < 0:
+		return fault.New(fault.UsageError, "limits", "one is less than 0")
+	}
+	return nil
+}
+
+// check returns every failure of a token whose signature is good, in this
+// order: typ, then iss, sub, aud, exp, nbf, iat as RFC 7519 section 4.1 has
+// them, the age with iat, the lifetime last. A claim with a value that cannot
+// be is reported as that alone.
+func (p Policy) check(h Header, c *Claims, now time.Time) error {
+	var found []error
+	add := func(err *fault.Error) {
+		if err != nil {
+			found = append(found, err)
+		}
+	}
+	add(p.checkType(h))
+	add(p.checkIssuer(c))
+	add(p.checkSubject(c))
+	add(p.checkAudience(c))
+	p.checkTimes(c, now, add)
+	if len(found) == 1 {
+		return found[0]
+	}
+	return errors.Join(found...)
+}
+
+func (p Policy) checkType(h Header) *fault.Error {
+	switch {
+	case p.Type == "":
+	case h.Type == nil:
+		return fault.New(fault.TypeNotAllowed, "typ", "the header has none, not %q", keys.Shorten(p.Type))
+	case mediaType(*h.Type) != mediaType(p.Type):
+		return fault.New(fault.TypeNotAllowed, "typ", "%q is not %q", keys.Shorten(*h.Type), keys.Shorten(p.Type))
+	}
+	return nil
+}
+
+func (p Policy) checkIssuer(c *Claims) *fault.Error {
+	iss, err := c.text("iss")
+	return oneOf(fault.IssuerNotAllowed, "iss", iss, err, p.Issuers)
+}
+
+func (p Policy) checkSubject(c *Claims) *fault.Error {
+	sub, err := c.text("sub")
+	return oneOf(fault.SubjectNotAllowed, "sub", sub, err, p.Subjects)
+}
+
+func oneOf(code fault.Code, name string, value *string, err *fault.Error, allowed []string) *fault.Error {
+	switch {
+	case err != nil:
+		return err
+	case len(allowed) == 0:
+	case value == nil:
+		return fault.New(code, name, "the token has none")
+	case !slices.Contains(allowed, *value):
+		return fault.New(code, name, "%q is not one that is accepted", keys.Shorten(*value))
+	}
+	return nil
+}
+
+func (p Policy) checkAudience(c *Claims) *fault.Error {
+	aud, err := c.audience()
+	if err != nil || len(p.Audiences) == 0 {
+		return err
+	}
+	for _, one := range aud {
+		if slices.Contains(p.Audiences, one) {
+			return nil
+		}
+	}
+	if len(aud) == 0 {
+		return fault.New(fault.AudienceNotAllowed, "aud", "the token has none")
+	}
+	return fault.New(fault.AudienceNotAllowed, "aud", "%q is not one that is accepted", keys.Shorten(aud[0]))
+}
+
+// checkTimes reports exp, nbf, iat, age and lifetime, in this order. Its
+// bounds are those of RFC 7519: a token is over when exp is reached, and good
+// from nbf on (S37).
+func (p Policy) checkTimes(c *Claims, now time.Time, add func(*fault.Error)) {
+	exp, err := c.time("exp")
+	switch {
+	case err != nil:
+		add(err)
+	case exp.IsZero() && (p.RequireExpiry || p.MaxLifetime > 0):
+		add(fault.New(fault.ClaimMissing, "exp", "the token has none"))
+	case !exp.IsZero() && !now.Before(exp.Add(p.Leeway)):
+		add(fault.New(fault.TokenExpired, "exp", "expired %s ago", distance(now.Sub(exp))))
+	}
+	nbf, err := c.time("nbf")
+	switch {
+	case err != nil:
+		add(err)
+	case !nbf.IsZero() && now.Add(p.Leeway).Before(nbf):
+		add(fault.New(fault.TokenNotYetValid, "nbf", "valid in %s", distance(nbf.Sub(now))))
+	}
+	iat, err := c.time("iat")
+	switch {
+	case err != nil:
+		add(err)
+		return
+	case iat.IsZero() && (p.MaxAge > 0 || p.MaxLifetime > 0):
+		add(fault.New(fault.ClaimMissing, "iat", "the token has none, so its age is not known"))
+		return
+	case iat.IsZero():
+		return
+	case now.Add(p.Leeway).Before(iat):
+		add(fault.New(fault.TokenNotYetValid, "iat", "issued in %s", distance(iat.Sub(now))))
+	case p.MaxAge > 0 && now.Sub(iat) > p.MaxAge+p.Leeway:
+		add(fault.New(fault.TokenTooOld, "iat", "issued %s ago; at most %s is accepted", distance(now.Sub(iat)), distance(p.MaxAge)))
+	}
+	if p.MaxLifetime > 0 && !exp.IsZero() && exp.Sub(iat) > p.MaxLifetime {
+		add(fault.New(fault.LifetimeTooLong, "exp", "%s after iat; at most %s is accepted", distance(exp.Sub(iat)), distance(p.MaxLifetime)))
+	}
+}
+
+// distance words d for people: 5m, not 5m0s, and days beyond two of them.
+func distance(d time.Duration) string {
+	switch {
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%d days", d/(24*time.Hour))
+	case d >= time.Second:
+		d = d.Round(time.Second)
+	}
+	text := d.String()
+	if whole, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = whole + "m"
+	}
+	if whole, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = whole + "h"
+	}
+	return text
+}

@@ -1,0 +1,115 @@
+package keys
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/pem"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// decodeBlock returns the key in block. x509 lets bytes that mean nothing pass,
+// and looks at one half of an EC pair alone; both are checked here.
+func decodeBlock(block *pem.Block, source string) (any, error) {
+	rest, err := asn1.Unmarshal(block.Bytes, &asn1.RawValue{})
+	if err == nil && len(rest) > 0 {
+		return nil, fault.New(fault.KeyTrailingData, source, "%d bytes follow the key in the PEM block", len(rest))
+	}
+	var material any
+	der := block.Bytes
+	switch block.Type {
+	case labelPKCS8:
+		material, err = x509.ParsePKCS8PrivateKey(der)
+	case labelPKCS1:
+		material, err = x509.ParsePKCS1PrivateKey(der)
+	case labelSEC1:
+		material, err = x509.ParseECPrivateKey(der)
+	case labelPKIX:
+		material, err = x509.ParsePKIXPublicKey(der)
+	case labelRSAPub:
+		material, err = x509.ParsePKCS1PublicKey(der)
+	case labelCert:
+		var cert *x509.Certificate
+		if cert, err = x509.ParseCertificate(der); err == nil {
+			material, der = cert.PublicKey, cert.RawSubjectPublicKeyInfo
+		}
+	default:
+		return nil, fault.New(fault.KeyFormatUnknown, source, "a PEM block of type %q is no key that jwtctl reads", Shorten(block.Type)).
+			WithHint("it reads %s", strings.Join([]string{labelPKCS8, labelPKCS1, labelSEC1, labelPKIX, labelRSAPub, labelCert}, ", "))
+	}
+	switch {
+	case err == nil && material == nil, err != nil && unsupported(err, der): // nil is a certificate's
+		return nil, fault.New(fault.KeyTypeUnsupported, source, "the PEM block %q holds a kind of key that jwtctl does not use", block.Type).
+			WithHint("it uses EC keys on the named curves P-256, P-384 and P-521, RSA keys but those for PSS alone, and Ed25519")
+	case err != nil || !exact(material, der):
+		// x509's own words may quote numbers of the key; the block's type is enough.
+		return nil, fault.New(fault.KeyInvalid, source, "the PEM block %q does not hold a valid key", block.Type)
+	}
+	return material, nil
+}
+
+// unsupported says whether x509 refused der for its kind of key rather than its
+// numbers. x509 has no error values for that, so its words have to do.
+func unsupported(err error, der []byte) bool {
+	for _, words := range []string{"unknown elliptic curve", "unsupported elliptic curve", "invalid ECDSA parameters", "unknown algorithm", "unknown public key algorithm"} {
+		if strings.Contains(err.Error(), words) {
+			return true
+		}
+	}
+	curve := readSEC1(der).Curve.Bytes
+	return len(curve) > 0 && curve[0] == asn1.TagSequence|0x20 // a curve by its numbers, not its name
+}
+
+// exact says whether der says no more than material: a public key has one
+// spelling, and the point beside an EC private key must be its own.
+func exact(material any, der []byte) bool {
+	switch k := material.(type) {
+	case *ecdsa.PrivateKey:
+		point := readSEC1(der).Point.Bytes
+		own, err := k.PublicKey.Bytes()
+		if err != nil || len(point) == 0 || bytes.Equal(point, own) {
+			return true // what no point is made of is refused by New
+		}
+		compressed := append([]byte{2 + own[len(own)-1]&1}, own[1:1+len(own)/2]...) // SEC 1 section 2.3.3
+		return bytes.Equal(point, compressed)
+	case *rsa.PublicKey:
+		if bytes.Equal(der, x509.MarshalPKCS1PublicKey(k)) {
+			return true
+		}
+	case *rsa.PrivateKey:
+		return true
+	}
+	again, err := x509.MarshalPKIXPublicKey(material)
+	return err != nil || bytes.Equal(der, again)
+}
+
+// sec1 is an ECPrivateKey (RFC 5915 section 3).
+type sec1 struct {
+	Version int
+	Number  []byte
+	Curve   asn1.RawValue  `asn1:"optional,explicit,tag:0"`
+	Point   asn1.BitString `asn1:"optional,explicit,tag:1"`
+}
+
+// readSEC1 returns the ECPrivateKey that der is, or holds as PKCS#8; a zero one
+// if it is neither.
+func readSEC1(der []byte) sec1 {
+	var wrapped struct {
+		Version   int
+		Algorithm pkix.AlgorithmIdentifier
+		Key       []byte
+	}
+	if _, err := asn1.Unmarshal(der, &wrapped); err == nil {
+		der = wrapped.Key
+	}
+	var key sec1
+	if _, err := asn1.Unmarshal(der, &key); err != nil {
+		return sec1{}
+	}
+	return key
+}

@@ -1,0 +1,225 @@
+package keys_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"encoding/base64"
+	"math/big"
+	"strings"
+	"testing"
+
+	"github.com/titanous/rocacheck"
+	"pgregory.net/rapid"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// b64 is base64url without padding, as JWKs have it.
+func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+// number returns the number in a JWK's member.
+func (m members) number(name string) *big.Int {
+	return new(big.Int).SetBytes(must(base64.RawURLEncoding.DecodeString(m[name].(string))))
+}
+
+// jwkRow is a JWK and what becomes of it; "" for one that loads.
+type jwkRow struct {
+	jwk  members
+	code fault.Code
+}
+
+func checkRows(t *testing.T, rows map[string]jwkRow) {
+	t.Helper()
+	for name, c := range rows {
+		t.Run(name, func(t *testing.T) {
+			if c.code == "" {
+				mustParse(t, c.jwk.text())
+				return
+			}
+			wantRefused(t, c.jwk.text(), c.code)
+		})
+	}
+}
+
+// TestS10_EC: points, coordinates and private numbers of each curve.
+func TestS10_EC(t *testing.T) {
+	for _, curve := range []string{"P-256", "P-384", "P-521"} {
+		t.Run(curve, func(t *testing.T) {
+			private, public := jwkOf(t, curve), publicJWK(t, curve)
+			params := material()[curve].(*ecdsa.PrivateKey).Params()
+			size := (params.BitSize + 7) / 8
+			full := func(n *big.Int) string { return b64(n.FillBytes(make([]byte, size))) }
+			zero, x := full(new(big.Int)), public.number("x")
+			flipped := full(new(big.Int).Xor(x, big.NewInt(1)))
+			minusY := full(new(big.Int).Sub(params.P, public.number("y")))
+			checkRows(t, map[string]jwkRow{
+				"private":             {private, ""},
+				"public":              {public, ""},
+				"unknown members":     {public.with("x5t", 1, "x5c", []string{"?"}, "ext", true, "foo", members{"d": 1}, "n", "?"), ""},
+				"the other y, public": {public.with("y", minusY), ""}, // another good key
+				"off the curve":       {public.with("x", flipped), fault.KeyInvalid},
+				"x and y swapped":     {public.with("x", public["y"], "y", public["x"]), fault.KeyInvalid},
+				"(0,0)":               {public.with("x", zero, "y", zero), fault.KeyInvalid},
+				"x = p":               {public.with("x", full(params.P)), fault.KeyInvalid},
+				"y = p":               {public.with("y", full(params.P)), fault.KeyInvalid},
+				"short x":             {public.with("x", b64(must(base64.RawURLEncoding.DecodeString(public["x"].(string)))[1:])), fault.KeyInvalid},
+				"long x":              {public.with("x", b64(append([]byte{0}, x.FillBytes(make([]byte, size))...))), fault.KeyInvalid},
+				"empty x":             {public.with("x", ""), fault.KeyInvalid},
+				"no x":                {public.without("x"), fault.KeyInvalid},
+				"no y":                {public.without("y"), fault.KeyInvalid},
+				"x is a number":       {public.with("x", 1), fault.KeyInvalid},
+				"x is null":           {public.with("x", nil), fault.KeyInvalid},
+				"x with padding":      {public.with("x", public["x"].(string)+"="), fault.KeyInvalid},
+				"x with a line feed":  {public.with("x", "\n"+public["x"].(string)), fault.KeyInvalid},
+				"x with a space":      {public.with("x", public["x"].(string)+" "), fault.KeyInvalid},
+				"x in base64":         {public.with("x", strings.Repeat("+/", size*2/3)), fault.KeyInvalid},
+				"x with spare bits":   {public.with("x", strings.TrimRight(zero, "A")+strings.Repeat("A", len(zero)-1)+"B"), fault.KeyInvalid},
+				"d of another key":    {private.with("d", full(new(big.Int).Xor(private.number("d"), big.NewInt(1)))), fault.KeyInvalid},
+				"d of the other y":    {private.with("y", minusY), fault.KeyInvalid},
+				"d = 0":               {private.with("d", zero), fault.KeyInvalid},
+				"d = n":               {private.with("d", full(params.N)), fault.KeyInvalid},
+				"d = d + n":           {private.with("d", b64(new(big.Int).Add(private.number("d"), params.N).FillBytes(make([]byte, size+1)))), fault.KeyInvalid},
+				"short d":             {private.with("d", "AQAB"), fault.KeyInvalid},
+				"empty d":             {private.with("d", ""), fault.KeyInvalid},
+				"d is null":           {private.with("d", nil), fault.KeyInvalid},
+				"d is false":          {private.with("d", false), fault.KeyInvalid},
+			})
+		})
+	}
+	if p521 := publicJWK(t, "P-521"); true { // whose members have room for more than p
+		p := material()["P-521"].(*ecdsa.PrivateKey).Params().P
+		wantRefused(t, p521.with("x", b64(new(big.Int).Add(p521.number("x"), p).FillBytes(make([]byte, 66)))).text(), fault.KeyInvalid)
+	}
+}
+
+func TestS10_Ed25519(t *testing.T) {
+	private, public := jwkOf(t, "OKP"), publicJWK(t, "OKP")
+	seed := material()["OKP2"].(ed25519.PrivateKey).Seed()
+	checkRows(t, map[string]jwkRow{
+		"private":          {private, ""},
+		"public":           {public, ""},
+		"31 bytes":         {public.with("x", b64(make([]byte, 31))), fault.KeyInvalid},
+		"33 bytes":         {public.with("x", b64(make([]byte, 33))), fault.KeyInvalid},
+		"no x":             {private.without("x"), fault.KeyInvalid},
+		"d of 31 bytes":    {private.with("d", b64(seed[:31])), fault.KeyInvalid},
+		"d of 64 bytes":    {private.with("d", b64(material()["OKP"].(ed25519.PrivateKey))), fault.KeyInvalid},
+		"empty d":          {private.with("d", ""), fault.KeyInvalid},
+		"d of another key": {private.with("d", b64(seed)), fault.KeyInvalid},
+		"x of another key": {private.with("x", publicJWK(t, "OKP2")["x"]), fault.KeyInvalid},
+	})
+	mixed := append(ed25519.PrivateKey{}, material()["OKP"].(ed25519.PrivateKey)...)
+	copy(mixed, seed)
+	_, err := keys.New(mixed, keys.Attributes{})
+	wantCode(t, err, fault.KeyInvalid)
+}
+
+// bits returns an odd number of n bits that is no product of two primes, which
+// no check of public keys can see.
+func bits(n uint) string {
+	m := new(big.Int).Lsh(big.NewInt(1), n-1)
+	return b64(m.Add(m, big.NewInt(12345)).Bytes())
+}
+
+func TestS10_RSA(t *testing.T) {
+	private, public := jwkOf(t, "RSA"), publicJWK(t, "RSA")
+	e := func(n int64) members { return public.with("e", b64(big.NewInt(n).Bytes())) }
+	plus := func(name string, n int64) members {
+		return private.with(name, b64(new(big.Int).Add(private.number(name), big.NewInt(n)).Bytes()))
+	}
+	checkRows(t, map[string]jwkRow{
+		"private":                {private, ""},
+		"private, without CRT":   {private.without("dp", "dq", "qi"), ""},
+		"public":                 {public, ""},
+		"n of 2048 bits":         {public.with("n", bits(2048)), ""},
+		"n of 8192 bits":         {public.with("n", bits(8192)), ""},
+		"n of 2047 bits":         {public.with("n", bits(2047)), fault.KeyWeak},
+		"n of 2040 bits":         {public.with("n", bits(2040)), fault.KeyWeak},
+		"n of 1 bit":             {public.with("n", "AQ"), fault.KeyWeak},
+		"n of 8193 bits":         {public.with("n", bits(8193)), fault.KeyWeak},
+		"n of 8200 bits":         {public.with("n", bits(8200)), fault.KeyWeak},
+		"n of 65536 bits":        {public.with("n", bits(65536)), fault.KeyWeak},
+		"even n":                 {public.with("n", b64(new(big.Int).Lsh(big.NewInt(3), 2047).Bytes())), fault.KeyInvalid},
+		"n begins with a zero":   {public.with("n", b64(append([]byte{0}, public.number("n").Bytes()...))), fault.KeyInvalid},
+		"n = 0":                  {public.with("n", "AA"), fault.KeyInvalid},
+		"empty n":                {public.with("n", ""), fault.KeyInvalid},
+		"no n":                   {public.without("n"), fault.KeyInvalid},
+		"no e":                   {public.without("e"), fault.KeyInvalid},
+		"e = 3":                  {e(3), ""},
+		"e = 65537":              {e(65537), ""},
+		"e = 2^31-1":             {e(1<<31 - 1), ""},
+		"e = 2^31+1":             {e(1<<31 + 1), fault.KeyWeak},
+		"e = 2^32+1":             {e(1<<32 + 1), fault.KeyWeak},
+		"e of 300 bytes":         {public.with("e", bits(2400)), fault.KeyWeak},
+		"e = 0":                  {public.with("e", "AA"), fault.KeyInvalid},
+		"e = 1":                  {e(1), fault.KeyWeak},
+		"e = 2":                  {e(2), fault.KeyWeak},
+		"even e":                 {e(65536), fault.KeyWeak},
+		"empty e":                {public.with("e", ""), fault.KeyInvalid},
+		"e begins with a zero":   {public.with("e", "AAEAAQ"), fault.KeyInvalid},
+		"e is a number":          {public.with("e", 65537), fault.KeyInvalid},
+		"a ROCA modulus":         {public.with("n", b64(rocaModulus().Bytes())), fault.KeyWeak},
+		"d of another key":       {plus("d", 2), fault.KeyInvalid},
+		"p of another key":       {plus("p", 2), fault.KeyInvalid},
+		"n of another key":       {plus("n", 2), fault.KeyInvalid},
+		"wrong dp":               {plus("dp", 2), fault.KeyInvalid},
+		"wrong dq":               {plus("dq", 2), fault.KeyInvalid},
+		"wrong qi":               {plus("qi", 1), fault.KeyInvalid},
+		"dp alone":               {private.without("dq", "qi"), fault.KeyInvalid},
+		"without primes":         {private.without("p", "q", "dp", "dq", "qi"), fault.KeyInvalid},
+		"without d":              {private.without("d"), fault.KeyInvalid},
+		"more than two primes":   {private.with("oth", []members{{"r": "AQAB"}}), fault.KeyTypeUnsupported},
+		"a d of 2000 bytes":      {private.with("d", bits(16000)), fault.KeyWeak},
+		"a d that is no string":  {private.with("d", 1), fault.KeyInvalid},
+		"a crv has no say in it": {public.with("crv", "P-256"), ""},
+	})
+}
+
+// rocaModulus returns a modulus of 2048 bits as the faulty library makes them
+// (Nemec et al. 2017, section 2): each factor is k*M + (65537^a mod M), M the
+// product of the first primes.
+func rocaModulus() *big.Int {
+	m := big.NewInt(1)
+	for n := int64(2); m.BitLen() < 960; n++ {
+		if big.NewInt(n).ProbablyPrime(20) {
+			m.Mul(m, big.NewInt(n))
+		}
+	}
+	factor := func(a int64) *big.Int {
+		f := new(big.Int).Exp(big.NewInt(65537), big.NewInt(a), m)
+		k := new(big.Int).Lsh(big.NewInt(1), 1023)
+		k.Div(k, m).Add(k, big.NewInt(1)) // so that the factor has 1024 bits
+		k.Mul(k, big.NewInt(3)).Div(k, big.NewInt(2))
+		return f.Add(f, k.Mul(k, m))
+	}
+	return new(big.Int).Mul(factor(123456), factor(654321))
+}
+
+// TestS10_ROCAAgrees: the check is that of the library that is known for it,
+// over moduli of which many are near misses.
+func TestS10_ROCAAgrees(t *testing.T) {
+	if n := rocaModulus(); n.BitLen() != 2048 || !rocacheck.IsWeak(&rsa.PublicKey{N: n, E: 65537}) {
+		t.Errorf("the modulus of %d bits is not ROCA's", n.BitLen())
+	}
+	public := publicJWK(t, "RSA")
+	primes := []int64{11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157}
+	product := big.NewInt(1)
+	for _, p := range primes {
+		product.Mul(product, big.NewInt(p))
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		n := rocaModulus()
+		step := new(big.Int).Lsh(product, 1) // changes no remainder, and keeps n odd
+		n.Add(n, step.Mul(step, big.NewInt(rapid.Int64Range(0, 1<<40).Draw(t, "steps"))))
+		if prime := rapid.SampledFrom(append(primes, 0)).Draw(t, "prime"); prime != 0 {
+			// Changes one remainder, to one that may or may not be a power of 65537.
+			miss := new(big.Int).Div(product, big.NewInt(prime))
+			n.Add(n, miss.Mul(miss, big.NewInt(2*rapid.Int64Range(0, prime-1).Draw(t, "miss"))))
+		}
+		_, err := parse(public.with("n", b64(n.Bytes())).text())
+		if weak := rocacheck.IsWeak(&rsa.PublicKey{N: n, E: 65537}); weak != (fault.CodeOf(err) == fault.KeyWeak) {
+			t.Fatalf("weak is %v, but %v", weak, err)
+		}
+	})
+}

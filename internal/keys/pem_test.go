@@ -1,0 +1,222 @@
+package keys_test
+
+import (
+	"bytes"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/pem"
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// ders returns one key in each DER form of S9, by PEM label and type.
+func ders() map[string][]byte {
+	ec, rsaKey := material()["P-256"].(*ecdsa.PrivateKey), material()["RSA"].(*rsa.PrivateKey)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "throw-away"}}
+	return map[string][]byte{
+		"PRIVATE KEY, EC":      must(x509.MarshalPKCS8PrivateKey(ec)),
+		"PRIVATE KEY, RSA":     must(x509.MarshalPKCS8PrivateKey(rsaKey)),
+		"PRIVATE KEY, OKP":     must(x509.MarshalPKCS8PrivateKey(material()["OKP"])),
+		"EC PRIVATE KEY, EC":   must(x509.MarshalECPrivateKey(ec)),
+		"RSA PRIVATE KEY, RSA": x509.MarshalPKCS1PrivateKey(rsaKey),
+		"PUBLIC KEY, EC":       must(x509.MarshalPKIXPublicKey(&ec.PublicKey)),
+		"PUBLIC KEY, RSA":      must(x509.MarshalPKIXPublicKey(&rsaKey.PublicKey)),
+		"RSA PUBLIC KEY, RSA":  x509.MarshalPKCS1PublicKey(&rsaKey.PublicKey),
+		"CERTIFICATE, EC":      must(x509.CreateCertificate(rand.Reader, template, template, &ec.PublicKey, ec)),
+		"CERTIFICATE, RSA":     must(x509.CreateCertificate(rand.Reader, template, template, &rsaKey.PublicKey, rsaKey)),
+	}
+}
+
+// TestS9_PEMForms: each form is read, is the same key and says whether it can
+// sign; the same bytes with one more behind them are refused.
+func TestS9_PEMForms(t *testing.T) {
+	of := map[string]string{"EC": "P-256", "RSA": "RSA", "OKP": "OKP"}
+	for name, der := range ders() {
+		t.Run(name, func(t *testing.T) {
+			label, kind, _ := strings.Cut(name, ", ")
+			text := pemOf(label, der)
+			whole := newKey(t, of[kind], keys.Attributes{})
+			for how, text := range map[string]string{
+				"as it is":       text,
+				"CR LF":          strings.ReplaceAll(text, "\n", "\r\n"),
+				"white space":    "\n  \t" + "\n" + text + "\n \n",
+				"no end of line": strings.TrimSuffix(text, "\n"),
+			} {
+				k := mustParse(t, text)
+				if !k.SameMaterial(whole) || k.ID() != whole.ID() || k.HasOwnID() || k.Source() != "k" {
+					t.Errorf("%s: got %v", how, k)
+				}
+				if k.CanSign() != strings.Contains(label, "PRIVATE") {
+					t.Errorf("%s: CanSign is %v", how, k.CanSign())
+				}
+			}
+			wantRefused(t, pemOf(label, append(slices.Clone(der), 0)), fault.KeyTrailingData)
+			wantRefused(t, pemOf(label, append(slices.Clone(der), der...)), fault.KeyTrailingData)
+			wantRefused(t, pemOf(label, der[:len(der)-1]), fault.KeyInvalid)
+		})
+	}
+}
+
+// TestS9_Refusals: each reason has a code of its own.
+func TestS9_Refusals(t *testing.T) {
+	d := ders()
+	ec, ecPublic := pemOf("PRIVATE KEY", d["PRIVATE KEY, EC"]), pemOf("PUBLIC KEY", d["PUBLIC KEY, EC"])
+	certificate := pemOf("CERTIFICATE", d["CERTIFICATE, EC"])
+	params := pemOf("EC PARAMETERS", must(asn1.Marshal(asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7})))
+	sec1 := pemOf("EC PRIVATE KEY", d["EC PRIVATE KEY, EC"])
+	damaged := strings.Replace(ec, "\nM", "\n!", 1)
+	procType := string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-128-CBC,00"}, Bytes: []byte("x")}))
+	tests := map[string]struct {
+		text string
+		code fault.Code
+	}{
+		"curve, then key":              {params + sec1, ""},
+		"two keys":                     {ec + ec, fault.KeyMultipleBlocks},
+		"a key and its public half":    {ec + ecPublic, fault.KeyMultipleBlocks},
+		"a key and its certificate":    {ec + certificate, fault.KeyMultipleBlocks},
+		"a chain of certificates":      {certificate + certificate, fault.KeyMultipleBlocks},
+		"curve, key, key":              {params + sec1 + sec1, fault.KeyMultipleBlocks},
+		"curve, then no SEC 1 key":     {params + ec, fault.KeyMultipleBlocks},
+		"two curves":                   {params + params, fault.KeyMultipleBlocks},
+		"key, then curve":              {sec1 + params, fault.KeyMultipleBlocks},
+		"a key and one behind text":    {ec + "text\n" + ec, fault.KeyMultipleBlocks},
+		"text behind":                  {ec + "x", fault.KeyTrailingData},
+		"NUL behind":                   {ec + "\x00", fault.KeyTrailingData},
+		"half a block behind":          {ec + "-----BEGIN PRIVATE KEY-----\n", fault.KeyTrailingData},
+		"text before":                  {"Bag Attributes\n" + ec, fault.KeyTrailingData},
+		"byte order mark":              {"\ufeff" + ec, fault.KeyTrailingData},
+		"a damaged block before":       {damaged + ec, fault.KeyFormatUnknown},
+		"curve, damaged, key":          {params + strings.Replace(sec1, "\nM", "\n!", 1) + sec1, fault.KeyMultipleBlocks},
+		"damaged":                      {damaged, fault.KeyFormatUnknown},
+		"no end":                       {strings.Split(ec, "-----END")[0], fault.KeyFormatUnknown},
+		"another end":                  {strings.Replace(ec, "END PRIVATE", "END PUBLIC", 1), fault.KeyFormatUnknown},
+		"not at the start of its line": {"x " + ec, fault.KeyTrailingData},
+		"begin alone":                  {"-----BEGIN ", fault.KeyFormatUnknown},
+		"curve alone":                  {params, fault.KeyFormatUnknown},
+		"OpenSSH":                      {pemOf("OPENSSH PRIVATE KEY", []byte("x")), fault.KeyFormatUnknown},
+		"certificate request":          {pemOf("CERTIFICATE REQUEST", d["PUBLIC KEY, EC"]), fault.KeyFormatUnknown},
+		"label in lower case":          {pemOf("public key", d["PUBLIC KEY, EC"]), fault.KeyFormatUnknown},
+		"encrypted PKCS#8":             {pemOf("ENCRYPTED PRIVATE KEY", []byte("x")), fault.KeyEncrypted},
+		"encrypted SEC 1":              {procType, fault.KeyEncrypted},
+		"no key in it":                 {pemOf("PRIVATE KEY", nil), fault.KeyInvalid},
+		"PKCS#8 labelled SEC 1":        {pemOf("EC PRIVATE KEY", d["PRIVATE KEY, EC"]), fault.KeyInvalid},
+		"SEC 1 labelled PKCS#8":        {pemOf("PRIVATE KEY", d["EC PRIVATE KEY, EC"]), fault.KeyInvalid},
+		"PKCS#1 labelled PKIX":         {pemOf("PUBLIC KEY", d["RSA PUBLIC KEY, RSA"]), fault.KeyInvalid},
+		"PKIX labelled PKCS#1":         {pemOf("RSA PUBLIC KEY", d["PUBLIC KEY, RSA"]), fault.KeyInvalid},
+		"public labelled private":      {pemOf("PRIVATE KEY", d["PUBLIC KEY, EC"]), fault.KeyInvalid},
+		"RSA of 1024 bits, private":    {pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(must(rsa.GenerateKey(rand.Reader, 1024)))), fault.KeyWeak},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			if c.code == "" {
+				mustParse(t, c.text)
+				return
+			}
+			wantRefused(t, c.text, c.code)
+		})
+	}
+}
+
+// TestS9_UnsupportedKinds: a key of a kind that is not used is told apart from
+// a broken one.
+func TestS9_UnsupportedKinds(t *testing.T) {
+	p224 := must(ecdsa.GenerateKey(elliptic.P224(), rand.Reader))
+	x25519 := must(ecdh.X25519().GenerateKey(rand.Reader))
+	d := ders()
+	rsaOID := must(asn1.Marshal(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}))
+	pssOID := must(asn1.Marshal(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}))
+	p256OID := must(asn1.Marshal(asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7}))
+	swap := func(der, from, to []byte) []byte { return bytes.Replace(der, from, to, 1) }
+	tests := map[string]string{
+		"P-224, PKIX":             pemOf("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(&p224.PublicKey))),
+		"P-224, PKCS#8":           pemOf("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(p224))),
+		"P-224, SEC 1":            pemOf("EC PRIVATE KEY", must(x509.MarshalECPrivateKey(p224))),
+		"X25519, PKIX":            pemOf("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(x25519.PublicKey()))),
+		"X25519, PKCS#8":          pemOf("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(x25519))),
+		"RSA for PSS, PKIX":       pemOf("PUBLIC KEY", swap(d["PUBLIC KEY, RSA"], rsaOID, pssOID)),
+		"RSA for PSS, PKCS#8":     pemOf("PRIVATE KEY", swap(d["PRIVATE KEY, RSA"], rsaOID, pssOID)),
+		"RSA for PSS, cert":       pemOf("CERTIFICATE", swap(d["CERTIFICATE, RSA"], append(slices.Clone(rsaOID), 5, 0), append(slices.Clone(pssOID), 5, 0))),
+		"another curve, PKIX":     pemOf("PUBLIC KEY", swap(d["PUBLIC KEY, EC"], p256OID, other(p256OID))),
+		"another curve, PKCS#8":   pemOf("PRIVATE KEY", swap(d["PRIVATE KEY, EC"], p256OID, other(p256OID))),
+		"another curve, SEC 1":    pemOf("EC PRIVATE KEY", swap(d["EC PRIVATE KEY, EC"], p256OID, other(p256OID))),
+		"another algorithm, PKIX": pemOf("PUBLIC KEY", swap(d["PUBLIC KEY, RSA"], rsaOID, other(rsaOID))),
+	}
+	for name, text := range tests {
+		t.Run(name, func(t *testing.T) { wantRefused(t, text, fault.KeyTypeUnsupported) })
+	}
+}
+
+// other returns an object identifier that nobody has given away.
+func other(oid []byte) []byte {
+	c := slices.Clone(oid)
+	c[len(c)-1] = 0x7f
+	return c
+}
+
+// TestS9_EmbeddedPoint: an EC private key that carries its public half carries
+// its own, in either form, or none.
+func TestS9_EmbeddedPoint(t *testing.T) {
+	one, two := material()["P-256"].(*ecdsa.PrivateKey), material()["EC2"].(*ecdsa.PrivateKey)
+	own, alien := must(one.PublicKey.Bytes()), must(two.PublicKey.Bytes())
+	compressed := elliptic.MarshalCompressed(one.Curve, one.X, one.Y)
+	wrongSign := slices.Clone(compressed)
+	wrongSign[0] ^= 1
+	for name, c := range map[string]struct {
+		point []byte
+		code  fault.Code
+	}{
+		"its own":             {own, ""},
+		"compressed":          {compressed, ""},
+		"none":                {nil, ""},
+		"another's":           {alien, fault.KeyInvalid},
+		"the other y":         {wrongSign, fault.KeyInvalid},
+		"cut":                 {own[:40], fault.KeyInvalid},
+		"followed by a byte":  {append(slices.Clone(own), 0), fault.KeyInvalid},
+		"the infinite one":    {[]byte{0}, fault.KeyInvalid},
+		"another's, in short": {elliptic.MarshalCompressed(two.Curve, two.X, two.Y), fault.KeyInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, text := range ecPrivate(one, c.point) {
+				if c.code != "" {
+					wantRefused(t, text, c.code)
+				} else if k := mustParse(t, text); !k.SameMaterial(newKey(t, "P-256", keys.Attributes{})) {
+					t.Error("another key")
+				}
+			}
+		})
+	}
+}
+
+// ecPrivate returns k as SEC 1 and PKCS#8 with point as its public half.
+func ecPrivate(k *ecdsa.PrivateKey, point []byte) []string {
+	curve := asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7}
+	type ecPrivateKey struct {
+		Version int
+		Number  []byte
+		Curve   asn1.ObjectIdentifier `asn1:"optional,explicit,tag:0"`
+		Point   asn1.BitString        `asn1:"optional,explicit,tag:1"`
+	}
+	sec1 := ecPrivateKey{Version: 1, Number: must(k.Bytes()), Curve: curve, Point: asn1.BitString{Bytes: point, BitLength: 8 * len(point)}}
+	inner := sec1
+	inner.Curve = nil
+	pkcs8 := struct {
+		Version   int
+		Algorithm pkix.AlgorithmIdentifier
+		Key       []byte
+	}{0, pkix.AlgorithmIdentifier{
+		Algorithm:  asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1},
+		Parameters: asn1.RawValue{FullBytes: must(asn1.Marshal(curve))},
+	}, must(asn1.Marshal(inner))}
+	return []string{pemOf("EC PRIVATE KEY", must(asn1.Marshal(sec1))), pemOf("PRIVATE KEY", must(asn1.Marshal(pkcs8)))}
+}

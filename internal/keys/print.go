@@ -1,0 +1,59 @@
+package keys
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"fmt"
+	"log/slog"
+	"strings"
+	"unicode"
+)
+
+// Format writes the key's id and kind whatever the verb, so that no message
+// shows its material (S69). It is also that of a Key by value.
+func (k Key) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "key %s (%s)", Shorten(k.id), k.describe())
+}
+
+// LogValue makes a structured log show the key's id alone.
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.id) }
+
+// describe names the kind of key for people: "P-256 key", "2048-bit RSA key".
+func (k *Key) describe() string {
+	switch p := k.public.(type) {
+	case *ecdsa.PublicKey:
+		return p.Curve.Params().Name + " key"
+	case *rsa.PublicKey:
+		return fmt.Sprintf("%d-bit RSA key", p.N.BitLen())
+	case ed25519.PublicKey:
+		return "Ed25519 key"
+	}
+	if k.secret != nil {
+		return fmt.Sprintf("secret of %d bytes", len(k.secret))
+	}
+	return "development key"
+}
+
+// Describe names the kind of key for people, with the algorithm it signs with.
+func (k *Key) Describe() string { return k.describe() + ", " + string(k.Algorithm()) }
+
+// Shorten makes text that came from outside fit for a message: at most 64
+// characters, and none that a terminal would act on (S35, S70).
+func Shorten(text string) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range text {
+		if n == 64 {
+			b.WriteString("…")
+			break
+		}
+		n++
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, "\\u%04x", r)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,214 @@
+package rotate
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/jwks"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// Rotation rotates the keys of a folder.
+type Rotation struct {
+	// Folder holds the key files, each with one key, and the state.
+	Folder string
+	Policy Policy
+	// Algorithm is that of the keys to make.
+	Algorithm keys.Algorithm
+	// Make makes a private key for an algorithm.
+	Make func(keys.Algorithm) (*keys.Key, error)
+	// Now is the clock.
+	Now func() time.Time
+	// Writer writes key files and the state.
+	Writer files.Writer
+}
+
+// maxSteps is more than any folder can need: MaxSetKeys removals, and a few.
+const maxSteps = keys.MaxSetKeys + 10
+
+// Run takes every step that is due now and returns them with the state they
+// lead to. Killed at any point, it leaves a folder from which the next Run goes
+// on. Runs on one folder wait for each other where the system has file locks.
+//
+// It returns the errors of Policy.Check, ReadState, Next, Make and files.Write;
+// the steps before the error were taken.
+func (r *Rotation) Run() ([]Step, State, error) {
+	if err := r.Policy.Check(); err != nil {
+		return nil, State{}, err
+	}
+	unlock, err := lock(r.Folder)
+	if err != nil {
+		return nil, State{}, fault.New(fault.KeyUnreadable, r.Folder, "cannot be locked: %w", files.Reason(err))
+	}
+	defer unlock()
+	policy := r.Policy
+	var done []Step
+	for range maxSteps {
+		s, err := ReadState(r.Folder)
+		if err != nil {
+			return done, s, err
+		}
+		held, err := read(r.Folder)
+		if err != nil {
+			return done, s, err
+		}
+		step, err := Next(s, held, r.Now(), policy)
+		if err != nil {
+			return done, s, err.(*fault.Error).About(r.Folder)
+		}
+		if step.Action == Nothing {
+			return done, s, nil
+		}
+		if step, err = r.take(step, held); err != nil {
+			return done, s, err
+		}
+		if step.Action == Make {
+			policy.Force = false // one successor, not one after the other
+		}
+		done = append(done, step)
+	}
+	return done, State{}, fault.New(fault.Internal, r.Folder, "rotation does not come to an end")
+}
+
+// take does what step says, and returns it as it was done.
+func (r *Rotation) take(step Step, held Held) (Step, error) {
+	switch step.Action {
+	case Make:
+		return r.make(step)
+	case Remove:
+		// The files first: while the state names the key, it cannot sign again.
+		for _, path := range held[step.KeyID].Paths {
+			if err := r.remove(path); err != nil {
+				return step, err
+			}
+		}
+	}
+	return step, r.writeState(step.State)
+}
+
+// make makes the next key. Its name goes into the state before its file is
+// there, so that the file is known for what it is even if this is the last that
+// the program does.
+func (r *Rotation) make(step Step) (Step, error) {
+	k, err := r.Make(r.Algorithm)
+	if err != nil {
+		return step, err
+	}
+	if _, err := k.Public(); err != nil { // a secret would stop the server
+		return step, err
+	}
+	if !isFileName(k.ID()) {
+		return step, fault.New(fault.KeyInvalid, "kid", "%q does not make a file name", keys.Shorten(k.ID()))
+	}
+	text, err := k.JWK() // unlike PEM, it keeps the id and the algorithm
+	if err != nil {
+		return step, err
+	}
+	step.KeyID = k.ID()
+	step.State.Next = &Upcoming{KeyID: k.ID()}
+	if err := r.writeState(step.State); err != nil {
+		return step, err
+	}
+	path := filepath.Join(r.Folder, "key-"+k.ID()+".jwk")
+	return step, r.Writer.Write(path, append(text, '\n'), files.Private, false)
+}
+
+// isFileName says whether id is of the alphabet of thumbprints (base64url).
+func isFileName(id string) bool {
+	for _, c := range id {
+		if c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return id != "" && len(id) <= 128
+}
+
+func (r *Rotation) writeState(s State) error {
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return fault.New(fault.Internal, jwks.RotationState, "%w", err)
+	}
+	return r.Writer.Write(filepath.Join(r.Folder, jwks.RotationState), append(text, '\n'), files.Shared, true)
+}
+
+// remove removes a key file. A removal that is lost in a crash is made again.
+func (r *Rotation) remove(path string) error {
+	remove := os.Remove
+	if r.Writer.Disk != nil {
+		remove = r.Writer.Disk.Remove
+	}
+	if err := remove(path); err != nil {
+		return fault.New(fault.FileFailed, path, "cannot be removed: %w", files.Reason(err))
+	}
+	return nil
+}
+
+// Signer returns the key of the folder dir that signs now: the state's active
+// key or, where a folder has no state, its only private key.
+//
+// It returns key_not_found where no key may sign yet or its file is gone,
+// key_ambiguous, and the errors of ReadState and keys.Parse.
+func Signer(dir string) (*keys.Key, error) {
+	s, err := ReadState(dir)
+	if err != nil {
+		return nil, err
+	}
+	held, err := read(dir)
+	if err != nil {
+		return nil, err
+	}
+	id := ""
+	if s.Active != nil {
+		id = s.Active.KeyID
+	} else if s.isNew() {
+		step, err := begin(held, time.Time{})
+		if err != nil {
+			return nil, err.(*fault.Error).About(dir)
+		}
+		id = step.KeyID
+	}
+	if !held[id].CanSign {
+		return nil, fault.New(fault.KeyNotFound, dir, "no key of it may sign").
+			WithHint("jwtctl rotate --key-dir %s makes one and says from when it signs", dir)
+	}
+	return held[id].key, nil
+}
+
+// read returns what the key files of the folder dir hold.
+func read(dir string) (Held, error) {
+	paths, err := jwks.KeyFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	held := Held{}
+	for _, path := range paths {
+		data, err := files.Read(path, keys.MaxFileBytes, fault.KeyUnreadable)
+		if err != nil {
+			return nil, err
+		}
+		loaded, err := keys.Parse(data, keys.Attributes{Source: path})
+		if err != nil {
+			return nil, err
+		}
+		if len(loaded.Keys) > 1 {
+			return nil, fault.New(fault.KeyMultipleBlocks, path, "it holds %d keys; a folder that is rotated has one in each file", len(loaded.Keys))
+		}
+		k := loaded.Keys[0]
+		f, known := held[k.ID()]
+		if known && !f.key.SameMaterial(k) {
+			return nil, fault.New(fault.KeyAmbiguous, path, "its id %q is also that of another key (%s)", keys.Shorten(k.ID()), f.key.Source())
+		}
+		f.Paths = append(f.Paths, path)
+		canSign := k.CanSign() && k.Type() != keys.TypeSecret
+		if !known || canSign {
+			f.key = k
+		}
+		f.CanSign = f.CanSign || canSign
+		held[k.ID()] = f
+	}
+	return held, nil
+}

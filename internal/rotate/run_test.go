@@ -1,0 +1,472 @@
+package rotate_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/jwks"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/rotate"
+)
+
+func newKey(alg keys.Algorithm) (*keys.Key, error) {
+	var material any
+	var err error
+	switch alg {
+	case keys.EdDSA:
+		var private ed25519.PrivateKey
+		_, private, err = ed25519.GenerateKey(rand.Reader)
+		material = private
+	case keys.HS256:
+		material = slices.Repeat([]byte{7}, 32)
+	default:
+		material, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return keys.New(material, keys.Attributes{})
+}
+
+// clock is a time that tests set.
+type clock struct{ at time.Time }
+
+func (c *clock) now() time.Time          { return c.at }
+func (c *clock) advance(d time.Duration) { c.at = c.at.Add(d) }
+
+func newRotation(dir string, c *clock) *rotate.Rotation {
+	return &rotate.Rotation{
+		Folder:    dir,
+		Policy:    rotate.Policy{Every: 24 * time.Hour, PublishWait: time.Hour, MaxTokenLife: 2 * time.Hour},
+		Algorithm: keys.ES256,
+		Make:      newKey,
+		Now:       c.now,
+	}
+}
+
+// run runs r and returns its actions.
+func run(t *testing.T, r *rotate.Rotation) string {
+	t.Helper()
+	steps, state, err := r.Run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if written, err := rotate.ReadState(r.Folder); err != nil || !same(written, state) {
+		t.Errorf("the state written is %+v, %v; that returned is %+v", written, err, state)
+	}
+	var actions []string
+	for _, s := range steps {
+		actions = append(actions, string(s.Action))
+	}
+	return strings.Join(actions, " ")
+}
+
+func same(a, b rotate.State) bool {
+	ids := func(s rotate.State) []string {
+		list := []string{"", ""}
+		if s.Active != nil {
+			list[0] = s.Active.KeyID
+		}
+		if s.Next != nil {
+			list[1] = s.Next.KeyID
+		}
+		for _, r := range s.Retired {
+			list = append(list, r.KeyID)
+		}
+		return list
+	}
+	return slices.Equal(ids(a), ids(b))
+}
+
+func signer(t *testing.T, dir string) string {
+	t.Helper()
+	k, err := rotate.Signer(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !k.CanSign() {
+		t.Errorf("%v cannot sign", k)
+	}
+	return k.ID()
+}
+
+// served returns the ids that a server of dir publishes.
+func served(t *testing.T, dir string) []string {
+	t.Helper()
+	list, err := (&jwks.Source{Folder: dir}).Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, k := range list {
+		if !slices.Contains(ids, k.ID()) {
+			ids = append(ids, k.ID())
+		}
+	}
+	return ids
+}
+
+func TestS17_LifeOfAKey(t *testing.T) {
+	dir, c := t.TempDir(), &clock{noon}
+	r := newRotation(dir, c)
+	expect := func(actions string, publish int) {
+		t.Helper()
+		if got := run(t, r); got != actions {
+			t.Errorf("%s: %q, want %q", c.at, got, actions)
+		}
+		if got := served(t, dir); len(got) != publish {
+			t.Errorf("%s: publishes %v, want %d", c.at, got, publish)
+		}
+	}
+	expect("make announce promote", 1)
+	first := signer(t, dir)
+	expect("", 1)
+	c.advance(24 * time.Hour)
+	expect("make announce", 2)
+	if signer(t, dir) != first {
+		t.Error("a key signs before its wait is over")
+	}
+	c.advance(time.Hour - 1)
+	expect("", 2)
+	c.advance(1)
+	expect("promote", 2)
+	second := signer(t, dir)
+	if second == first {
+		t.Error("the new key does not sign")
+	}
+	c.advance(2*time.Hour + rotate.SignerSlack - 1)
+	expect("", 2)
+	c.advance(1)
+	expect("remove", 1)
+	if got := served(t, dir); !slices.Equal(got, []string{second}) {
+		t.Errorf("publishes %v, want %s", got, second)
+	}
+	r.Policy.Force = true
+	expect("make announce", 2)
+	expect("", 2)
+	r.Policy.PublishWait = 0
+	c.advance(time.Hour)
+	expect("promote make announce promote", 3) // forced again, and without a wait
+}
+
+func TestS17_AdoptsTheOnlyPrivateKey(t *testing.T) {
+	dir, c := t.TempDir(), &clock{noon}
+	k, err := newKey(keys.ES256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := k.Public()
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, dir, "key.priv.pem", must(t)(k.PEM()))
+	put(t, dir, "key.pub.jwk", must(t)(public.JWK()))
+	if got := signer(t, dir); got != k.ID() {
+		t.Errorf("without a state, %s signs", got)
+	}
+	r := newRotation(dir, c)
+	if got := run(t, r); got != "adopt" {
+		t.Errorf("got %q", got)
+	}
+	if got := signer(t, dir); got != k.ID() {
+		t.Errorf("%s signs, not the key that was there", got)
+	}
+	for range 3 {
+		c.advance(25 * time.Hour)
+		run(t, r)
+	}
+	if slices.Contains(served(t, dir), k.ID()) {
+		t.Error("a retired key is still published by another file of its")
+	}
+}
+
+func must(t *testing.T) func([]byte, error) []byte {
+	return func(b []byte, err error) []byte {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+}
+
+func put(t *testing.T, dir, name string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	key := func(alg keys.Algorithm) *keys.Key {
+		k, err := newKey(alg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	sameID := func(alg keys.Algorithm) string {
+		k, err := key(alg).With(keys.Attributes{ID: "same"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(must(t)(k.JWK()))
+	}
+	set := must(t)(keys.PublicSet([]*keys.Key{key(keys.ES256), key(keys.EdDSA)}))
+	for name, tc := range map[string]struct {
+		files map[string]string
+		alg   keys.Algorithm
+		want  fault.Code
+	}{
+		"a state that is no JSON":        {map[string]string{jwks.RotationState: "{"}, "", fault.ConfigInvalid},
+		"a state with an unknown member": {map[string]string{jwks.RotationState: `{"actve":{}}`}, "", fault.ConfigInvalid},
+		"a state with a name twice":      {map[string]string{jwks.RotationState: `{"active":null,"active":null}`}, "", fault.ConfigInvalid},
+		"a state with one kid twice": {map[string]string{jwks.RotationState: `{"active":{"kid":"a","since":"2026-01-01T00:00:00Z"},
+			"retired":[{"kid":"a","remove_after":"2026-01-01T00:00:00Z"}]}`}, "", fault.ConfigInvalid},
+		"a state without a kid": {map[string]string{jwks.RotationState: `{"next":{}}`}, "", fault.ConfigInvalid},
+		"a broken key file":     {map[string]string{"a.pem": "x"}, "", fault.KeyFormatUnknown},
+		"a file of two keys":    {map[string]string{"a.json": string(set)}, "", fault.KeyMultipleBlocks},
+		"two private keys": {map[string]string{"a.pem": string(must(t)(key(keys.ES256).PEM())), "b.pem": string(must(t)(key(keys.ES256).PEM()))},
+			"", fault.KeyAmbiguous},
+		"two keys with one id": {map[string]string{"a.jwk": sameID(keys.ES256), "b.jwk": sameID(keys.EdDSA)}, "", fault.KeyAmbiguous},
+		"a secret to make":     {nil, keys.HS256, fault.KeyIsSecret},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for file, text := range tc.files {
+				put(t, dir, file, []byte(text))
+			}
+			before, _ := os.ReadDir(dir)
+			r := newRotation(dir, &clock{noon})
+			r.Algorithm = tc.alg
+			if _, _, err := r.Run(); fault.CodeOf(err) != tc.want {
+				t.Errorf("got %v, want %s", err, tc.want)
+			}
+			if after, _ := os.ReadDir(dir); len(after) != len(before) {
+				t.Errorf("left %v", after)
+			}
+		})
+	}
+	r := newRotation(filepath.Join(t.TempDir(), "none"), &clock{noon})
+	if _, _, err := r.Run(); fault.CodeOf(err) != fault.KeyUnreadable {
+		t.Errorf("no folder: %v", err)
+	}
+	if _, err := rotate.Signer(t.TempDir()); fault.CodeOf(err) != fault.KeyNotFound {
+		t.Errorf("a signer from nothing: %v", err)
+	}
+}
+
+// Two runs at one time make one key, not two.
+func TestRunsWaitForEachOther(t *testing.T) {
+	dir := t.TempDir()
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			if _, _, err := newRotation(dir, &clock{noon}).Run(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if got := served(t, dir); len(got) != 1 {
+		t.Errorf("made %d keys", len(got))
+	}
+}
+
+// dyingDisk is the machine's disk until a number of changes is used up; then
+// every change fails, as if the program had been killed there.
+type dyingDisk struct{ left int }
+
+var errDied = errors.New("the program died here")
+
+func (d *dyingDisk) spend() error {
+	if d.left--; d.left < 0 {
+		return errDied
+	}
+	return nil
+}
+
+func (d *dyingDisk) CreateTemp(dir, pattern string) (files.File, error) {
+	if err := d.spend(); err != nil {
+		return nil, err
+	}
+	f, err := os.CreateTemp(dir, pattern)
+	return dyingFile{f, d}, err
+}
+
+type dyingFile struct {
+	*os.File
+	disk *dyingDisk
+}
+
+func (f dyingFile) Write(p []byte) (int, error) {
+	if err := f.disk.spend(); err != nil {
+		n, _ := f.File.Write(p[:len(p)/2])
+		return n, err
+	}
+	return f.File.Write(p)
+}
+
+func (f dyingFile) Chmod(mode fs.FileMode) error {
+	return errors.Join(f.disk.spend(), f.File.Chmod(mode))
+}
+func (f dyingFile) Sync() error { return f.disk.spend() }
+
+func (d *dyingDisk) change(do func() error) error {
+	if err := d.spend(); err != nil {
+		return err
+	}
+	return do()
+}
+func (d *dyingDisk) Link(a, b string) error { return d.change(func() error { return os.Link(a, b) }) }
+func (d *dyingDisk) Rename(a, b string) error {
+	return d.change(func() error { return os.Rename(a, b) })
+}
+func (d *dyingDisk) Remove(a string) error { return d.change(func() error { return os.Remove(a) }) }
+func (d *dyingDisk) SyncDir(string) error  { return d.spend() }
+
+// TestS73_DiesAtEachChange lets a whole life of keys die at its first change
+// to the disk, its second, and so on, and demands that the next run goes on as
+// if nothing had been.
+func TestS73_DiesAtEachChange(t *testing.T) {
+	whole := 0
+	for left := 0; whole < 3; left++ {
+		dir, c := t.TempDir(), &clock{noon}
+		disk := &dyingDisk{left: left}
+		died := false
+		for hour := 0; hour < 30; hour++ {
+			r := newRotation(dir, c)
+			r.Writer.Disk = disk
+			if _, _, err := r.Run(); err != nil {
+				if fault.CodeOf(err) != fault.FileFailed || died {
+					t.Fatalf("died at change %d: %v", left, err)
+				}
+				died = true
+				disk.left = 1 << 30 // the next run finds a working disk
+				run(t, newRotation(dir, c))
+			}
+			before, err := rotate.ReadState(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := signer(t, dir); got != before.Active.KeyID {
+				t.Fatalf("%s signs, not %s", got, before.Active.KeyID)
+			}
+			if n := len(served(t, dir)); n > 3 {
+				t.Fatalf("died at change %d: %d keys are published after %d hours", left, n, hour)
+			}
+			c.advance(time.Hour)
+		}
+		checkNames(t, dir)
+		if !died {
+			whole++
+		}
+	}
+}
+
+// checkNames demands that every key file in dir is one that the state names.
+func checkNames(t *testing.T, dir string) {
+	t.Helper()
+	s, err := rotate.ReadState(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var named []string
+	named = append(named, s.Active.KeyID)
+	if s.Next != nil {
+		named = append(named, s.Next.KeyID)
+	}
+	for _, r := range s.Retired {
+		named = append(named, r.KeyID)
+	}
+	for _, id := range served(t, dir) {
+		if !slices.Contains(named, id) {
+			t.Errorf("%s is published, but the state %+v does not name it", id, s)
+		}
+	}
+}
+
+// TestS73_Killed kills a program that rotates all the time, again and again.
+func TestS73_Killed(t *testing.T) {
+	if dir := os.Getenv("ROTATE_FOREVER"); dir != "" {
+		rotateForever(dir)
+	}
+	dir := t.TempDir()
+	for i := range 100 {
+		child := exec.Command(os.Args[0], "-test.run=^TestS73_Killed$")
+		child.Env = append(os.Environ(), "ROTATE_FOREVER="+dir)
+		out, err := child.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := out.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(i*700%5000) * time.Microsecond)
+		if err := child.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = child.Wait()
+		if _, err := rotate.Signer(dir); err != nil && i > 0 {
+			t.Errorf("after kill %d: %v", i, err)
+		}
+		checkModes(t, dir)
+	}
+	r := newRotation(dir, &clock{time.Now().Add(24 * time.Hour)})
+	run(t, r)
+	r.Now = func() time.Time { return time.Now().Add(48 * time.Hour) }
+	run(t, r)
+	checkNames(t, dir)
+}
+
+// checkModes demands that only the state can be read by others.
+func checkModes(t *testing.T, dir string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		isState := strings.Contains(e.Name(), jwks.RotationState)
+		if info.Mode().Perm()&0o077 != 0 && !isState {
+			t.Errorf("%s has mode %s", e.Name(), info.Mode())
+		}
+	}
+}
+
+// rotateForever makes, promotes and removes keys until it is killed.
+func rotateForever(dir string) {
+	c := &clock{time.Now()}
+	for first := true; ; first = false {
+		r := newRotation(dir, c)
+		r.Policy.Force = true
+		if _, _, err := r.Run(); err != nil {
+			panic(err)
+		}
+		if first {
+			_, _ = os.Stdout.WriteString(".")
+		}
+		c.advance(time.Hour)
+	}
+}

@@ -1,0 +1,157 @@
+package temporal
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// Request is a call of a Temporal frontend whose authorizer and claimMapper
+// are "default".
+type Request struct {
+	// Authorization is the header's value as it is sent, "" for none. What a
+	// person pasted becomes one with HeaderOf.
+	Authorization string
+	// API is the method called, in any form that FindAPI takes.
+	API string
+	// Namespace is the one in the request, "" for none.
+	Namespace string
+	// Keys are the keys that the server holds; nil if they are not known, so
+	// that neither key id nor signature is checked.
+	Keys *KeySet
+	// Audience is the server's configured audience, "" for none.
+	Audience string
+	// Claim is the server's permissionsClaimName; "" means PermissionsClaim.
+	Claim string
+	// Now is the server's time.
+	Now time.Time
+}
+
+// Verdict is the server's answer with its reasons.
+type Verdict struct {
+	// Allowed says that the call is authorized; it may still fail afterwards,
+	// such as for a namespace that is not there.
+	Allowed bool `json:"allowed"`
+	// API is the method's full name.
+	API       string `json:"api"`
+	Namespace string `json:"namespace"`
+	// RequiredRole is the lowest role that would do, "" if none is needed or
+	// none would do.
+	RequiredRole Role `json:"required_role"`
+	// Scope says whose role it must be.
+	Scope Scope `json:"scope"`
+	// HeldRoles are the permissions of the token that count for the call, the
+	// cluster's first. They are only claimed if Faults holds one of the token.
+	HeldRoles []string `json:"held_roles"`
+	// Faults are all that stands in the way, in the order in which the server
+	// would find it. It stops at the first and logs that one alone.
+	Faults []Fault `json:"faults"`
+	// Notes are what the answer depends on and what is worth knowing beside it.
+	Notes []string `json:"notes"`
+	// Fix is a command line for a POSIX shell that makes a token which would do,
+	// "" if the call is allowed or no token would do.
+	Fix string `json:"fix,omitempty"`
+}
+
+// Fault is one thing that stands in the way of a call.
+type Fault struct {
+	Code fault.Code `json:"code"`
+	// Reason says what is wrong, for people.
+	Reason string `json:"reason"`
+	// Log is the server's own text for it, in the field "error" of its line
+	// "Authorization error" or, for permissions that it ignores, the line
+	// itself; "" where the server logs nothing.
+	Log string `json:"log,omitempty"`
+}
+
+// HeaderOf returns the authorization header of what a person has at hand: a
+// variable with its value as in Client, a header line, a header's value, or a
+// token alone. Only a line end after it is cut off: spaces matter.
+func HeaderOf(text string) string {
+	text = strings.TrimRight(text, "\r\n")
+	for _, c := range Clients() {
+		if value, found := strings.CutPrefix(strings.TrimPrefix(text, "export "), c.Variable()+"="); found {
+			if value = unquote(value); c == APIKey {
+				return Header(value)
+			}
+			return value
+		}
+	}
+	const name = "authorization:"
+	if len(text) > len(name) && strings.EqualFold(text[:len(name)], name) {
+		return strings.TrimLeft(text[len(name):], " ")
+	}
+	if text == "" || strings.Contains(text, " ") {
+		return text
+	}
+	return Header(text)
+}
+
+// unquote takes one pair of quotes off, as a shell would.
+func unquote(text string) string {
+	if n := len(text); n >= 2 && text[0] == text[n-1] && (text[0] == '"' || text[0] == '\'') {
+		return text[1 : n-1]
+	}
+	return text
+}
+
+// Explain returns what the server answers to r, and why. It follows
+// go.temporal.io/server's default claim mapper and authorizer to the letter,
+// and the golang-jwt v4 below them: also where they take what jwtctl refuses.
+//
+// The only error is a usage error, for an API that the server does not have.
+func Explain(r Request) (Verdict, error) {
+	api, homonyms, err := FindAPI(r.API)
+	if err != nil {
+		return Verdict{}, err
+	}
+	if r.Claim == "" {
+		r.Claim = PermissionsClaim
+	}
+	e := &explainer{Request: r, api: api}
+	if len(homonyms) > 0 {
+		e.note("the name also means %s: give the full name for that one", strings.Join(homonyms, ", "))
+	}
+	e.readAuthorization()
+	tokenIsGood := len(e.faults) == 0
+	held := e.readPermissions()
+	v := Verdict{API: api.Name, Namespace: r.Namespace, RequiredRole: api.Role(), Scope: api.Scope, HeldRoles: held.list(e)}
+	switch api.Access {
+	case AccessOpen:
+		v.Allowed = tokenIsGood
+		e.note("this API needs no token, but refuses a bad one")
+	case AccessNever:
+		e.fault(fault.AccessDenied, e.denialLog(), "the default authorizer does not know this API and refuses it to everybody")
+	default:
+		enough := e.authorize(held)
+		v.Allowed = tokenIsGood && enough
+	}
+	e.noteOnNamespace()
+	if !v.Allowed {
+		v.Fix = e.fix()
+		e.noteOnDenial()
+	}
+	v.Faults, v.Notes = append([]Fault{}, e.faults...), append([]string{}, e.notes...)
+	return v, nil
+}
+
+// explainer gathers what is found about one Request.
+type explainer struct {
+	Request
+	api    API
+	claims map[string]any // nil if there are none that can be read
+	faults []Fault
+	notes  []string
+	// keyAtFault is set where the token needs another key.
+	keyAtFault bool
+}
+
+func (e *explainer) fault(code fault.Code, log, format string, args ...any) {
+	e.faults = append(e.faults, Fault{Code: code, Reason: fmt.Sprintf(format, args...), Log: log})
+}
+
+func (e *explainer) note(format string, args ...any) {
+	e.notes = append(e.notes, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,110 @@
+package temporal
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// checkTimes checks nbf, iat and exp in the reverse of the server's order:
+// each overwrites the log text of the one before it, so the first of ours is
+// the one that is logged. There is no leeway.
+func (e *explainer) checkTimes() {
+	now := time.Unix(e.Now.Unix(), 0)
+	nbf, state := numericDate(e.claims, "nbf")
+	switch {
+	case state == notNumber:
+		e.fault(fault.InvalidClaim, "Token is not valid yet", "its nbf is not a number")
+	case state == given && now.Before(nbf):
+		e.fault(fault.TokenNotYetValid, "Token is not valid yet", "its nbf is %s in the future", nbf.Sub(now))
+	}
+	iat, state := numericDate(e.claims, "iat")
+	switch {
+	case state == notNumber:
+		e.fault(fault.InvalidClaim, "Token used before issued", "its iat is not a number")
+	case state == given && now.Before(iat):
+		e.fault(fault.TokenNotYetValid, "Token used before issued", "its iat is %s in the future; the server allows for no difference of clocks", iat.Sub(now))
+	}
+	exp, state := numericDate(e.claims, "exp")
+	switch {
+	case state == notNumber:
+		e.fault(fault.InvalidClaim, "Token is expired", "its exp is not a number, which the server takes for expired")
+	case state == absent:
+		e.note("the token never expires: the server asks for no exp")
+	case !now.Before(exp):
+		e.fault(fault.TokenExpired, "Token is expired", "it expired %s ago; the server gives no leeway", now.Sub(exp))
+	case exp.Year() > 9999:
+		e.note("its exp lies in the year %d: are these milliseconds?", exp.Year())
+	}
+}
+
+// dateState says what a time claim holds.
+type dateState int
+
+const (
+	absent dateState = iota // also for 0, which golang-jwt takes for that
+	given
+	notNumber
+)
+
+// numericDate returns a time claim as golang-jwt v4 reads it, the fraction of
+// a second cut off.
+func numericDate(claims map[string]any, name string) (time.Time, dateState) {
+	value, has := claims[name]
+	if !has {
+		return time.Time{}, absent
+	}
+	seconds, isNumber := value.(float64)
+	switch {
+	case !isNumber:
+		return time.Time{}, notNumber
+	case seconds == 0:
+		return time.Time{}, absent
+	}
+	whole, fraction := math.Modf(seconds)
+	return time.Unix(int64(whole), int64(fraction*1e9)).Truncate(time.Second), given
+}
+
+// checkAudience holds aud against the server's audience.
+func (e *explainer) checkAudience() {
+	if strings.TrimSpace(e.Audience) == "" {
+		return
+	}
+	if e.api.Stream {
+		e.note("the server checks no audience for this API, as it is a stream")
+		return
+	}
+	const log = "audience mismatch"
+	switch aud := e.claims["aud"].(type) {
+	case string:
+		if aud != e.Audience {
+			e.fault(fault.AudienceNotAllowed, log, "its aud is %q, not %q", keys.Shorten(aud), keys.Shorten(e.Audience))
+		}
+	case []any:
+		if slices.ContainsFunc(aud, func(a any) bool { _, isString := a.(string); return !isString }) {
+			e.fault(fault.AudienceNotAllowed, log, "its aud holds something that is no string")
+		} else if !slices.Contains(aud, any(e.Audience)) {
+			e.fault(fault.AudienceNotAllowed, log, "its aud does not hold %q", keys.Shorten(e.Audience))
+		}
+	default:
+		e.fault(fault.AudienceNotAllowed, log, "it has no aud; the server wants %q", keys.Shorten(e.Audience))
+	}
+}
+
+// checkSubject demands a sub, which may be empty.
+func (e *explainer) checkSubject() {
+	const log = `unexpected value type of "sub" claim`
+	sub, has := e.claims["sub"]
+	if _, isString := sub.(string); isString {
+		return
+	}
+	if !has {
+		e.fault(fault.ClaimMissing, log, "it has no sub, which the server demands")
+		return
+	}
+	e.fault(fault.InvalidClaim, log, "its sub is not a string")
+}

@@ -1,0 +1,45 @@
+package temporal
+
+import (
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+func TestExplainFix(t *testing.T) {
+	for name, row := range map[string]struct {
+		authorization string
+		change        func(*Request)
+		want          string
+	}{
+		"no token":        {want: "jwtctl token --namespace default --role write"},
+		"read API":        {change: func(r *Request) { r.API = "DescribeWorkflowExecution" }, want: "jwtctl token --namespace default --role read"},
+		"cluster API":     {change: func(r *Request) { r.API = "ListNamespaces" }, want: "jwtctl token --system --role read"},
+		"no namespace":    {change: func(r *Request) { r.Namespace = "" }, want: "jwtctl token --system --role write"},
+		"the cluster's":   {change: func(r *Request) { r.Namespace = SystemScope }, want: "jwtctl token --system --role write"},
+		"audience":        {change: func(r *Request) { r.Audience = "temporal" }, want: "jwtctl token --namespace default --role write --aud temporal"},
+		"quoting":         {change: func(r *Request) { r.Namespace, r.Audience = "it's;$x", "a b" }, want: `jwtctl token --namespace 'it'\''s;$x' --role write --aud 'a b'`},
+		"no such scope":   {change: func(r *Request) { r.Namespace = "a:b" }, want: "jwtctl token --system --role write"},
+		"other claim":     {change: func(r *Request) { r.Claim = "roles" }, want: `jwtctl token --namespace default --role write --claim-json 'roles=["default:write"]'`},
+		"open, bad token": {authorization: "x", change: func(r *Request) { r.API = "GetSystemInfo" }, want: "jwtctl token --system --role read"},
+		"nobody's API":    {change: func(r *Request) { r.API = "Health/Watch" }},
+		"no usable key":   {change: func(r *Request) { r.Keys = ReadKeySet(Document{Body: []byte("{}")}) }},
+		"no key with a kid": {change: func(r *Request) {
+			r.Keys = ReadKeySet(Document{Body: []byte(jwks(ecJWK(ecKey(), map[string]any{"kid": nil})))})
+		}},
+		"allowed": {authorization: Header(es256(nil))},
+		"wrong key, one right": {
+			authorization: Header(token(ecKey2(), map[string]any{"alg": "ES256", "kid": "nope"}, claims(nil))),
+			change: func(r *Request) {
+				r.Keys = HeldKeys([]*keys.Key{must(keys.New(&ecKey().PublicKey, keys.Attributes{ID: "my key"}))})
+			},
+			want: "jwtctl token --namespace default --role write --kid 'my key'",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := explain(t, row.authorization, row.change).Fix; got != row.want {
+				t.Errorf("fix %s\nwant %s", got, row.want)
+			}
+		})
+	}
+}

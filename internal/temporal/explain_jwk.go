@@ -1,0 +1,137 @@
+package temporal
+
+import (
+	"bytes"
+	"crypto"
+	_ "crypto/sha1" // x5t is SHA-1 by definition (RFC 7517 section 4.8)
+	_ "crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+)
+
+// jwkFields are the members of a JWK that the server looks at. A null counts
+// as not there.
+type jwkFields struct {
+	text   map[string]string
+	number map[string][]byte // decoded; an empty string is there, with no bytes
+	chain  []string          // x5c
+}
+
+func (f *jwkFields) has(name string) bool { _, ok := f.number[name]; return ok }
+
+// readJWKFields reads the members of a JWK. A name that stands twice, or a
+// known one with a value of another type, is an error; unknown ones are not
+// looked at.
+func readJWKFields(text []byte) (*jwkFields, error) {
+	f := &jwkFields{text: map[string]string{}, number: map[string][]byte{}}
+	if string(text) == "null" {
+		return f, nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	if open, _ := dec.Token(); open != json.Delim('{') {
+		return nil, errors.New("it is no JSON object")
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		name, _ := dec.Token() // text was read as JSON before: no error is left
+		key, _ := name.(string)
+		if seen[key] {
+			return nil, errors.New("a name stands twice in it")
+		}
+		seen[key] = true
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return nil, err
+		}
+		if err := f.set(key, value); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// set keeps one member.
+func (f *jwkFields) set(name string, value json.RawMessage) error {
+	if string(value) == "null" {
+		return nil
+	}
+	var err error
+	switch name {
+	case "use", "kty", "kid", "crv", "alg", "x5u", "x5t", "x5t#S256":
+		var text string
+		err = json.Unmarshal(value, &text)
+		f.text[name] = text
+	case "k", "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi":
+		var text string
+		if err = json.Unmarshal(value, &text); err == nil {
+			f.number[name], err = readBase64(text)
+		}
+	case "x5c":
+		err = json.Unmarshal(value, &f.chain)
+	}
+	if err != nil {
+		return fmt.Errorf("its %s is of the wrong type or encoding", name)
+	}
+	return nil
+}
+
+// checkCertificate holds x5c, x5u and the thumbprints against the key, which
+// is nil for kinds that have no public half here.
+func (f *jwkFields) checkCertificate(public interface{ Equal(crypto.PublicKey) bool }) error {
+	var leaf *x509.Certificate
+	for i, text := range f.chain {
+		der, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			return errors.New("its x5c is not base64")
+		}
+		certificate, err := x509.ParseCertificate(der)
+		if err != nil {
+			return errors.New("its x5c holds no X.509 certificate")
+		}
+		if i == 0 {
+			leaf = certificate
+		}
+	}
+	if leaf != nil {
+		if f.text["kty"] == "oct" || (public != nil && !public.Equal(leaf.PublicKey)) {
+			return errors.New("its x5c is the certificate of another key")
+		}
+	}
+	if _, err := url.Parse(f.text["x5u"]); err != nil {
+		return errors.New("its x5u is no URL")
+	}
+	return f.checkThumbprints(leaf)
+}
+
+// checkThumbprints demands of x5t and x5t#S256 the length of their hash, also
+// if written in hexadecimal, and the certificate they are of.
+func (f *jwkFields) checkThumbprints(leaf *x509.Certificate) error {
+	for _, print := range []struct {
+		name string
+		hash crypto.Hash
+	}{{"x5t", crypto.SHA1}, {"x5t#S256", crypto.SHA256}} {
+		if f.text[print.name] == "" {
+			continue
+		}
+		got, err := readBase64(f.text[print.name])
+		if len(got) == 2*print.hash.Size() {
+			got, err = hex.DecodeString(string(got))
+		}
+		if err != nil || len(got) != print.hash.Size() || (leaf != nil && !slices.Equal(got, sum(print.hash, leaf.Raw))) {
+			return fmt.Errorf("its %s is not its certificate's", print.name)
+		}
+	}
+	return nil
+}
+
+func sum(hash crypto.Hash, data []byte) []byte {
+	h := hash.New()
+	h.Write(data)
+	return h.Sum(nil)
+}

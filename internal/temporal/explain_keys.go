@@ -1,0 +1,278 @@
+package temporal
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// KeySet is the public keys that a server would hold after reading them once.
+// It follows the server's reader (go-jose v4), which takes keys that jwtctl
+// refuses (no lower bound on RSA, "use" and "alg" ignored) and throws a whole
+// set away for one entry that it cannot read (temporal.md section 5).
+type KeySet struct {
+	rsa   map[string]*rsa.PublicKey
+	ecdsa map[string]*ecdsa.PublicKey
+	notes []string
+}
+
+// Document is what one of the server's keySourceURIs answers: the body, as the
+// server looks at neither status nor content type.
+type Document struct {
+	// Source says where it came from, for notes.
+	Source string
+	Body   []byte
+}
+
+// HeldKeys returns the set of list, as if published under their ids. Keys that
+// the server has no use for are passed over with a note.
+func HeldKeys(list []*keys.Key) *KeySet {
+	s := newKeySet()
+	for _, k := range list {
+		if !s.add(k.ID(), k.VerifyingMaterial()) {
+			s.note("key %s: a Temporal server holds RSA and EC keys alone", keys.Shorten(k.ID()))
+		}
+	}
+	return s
+}
+
+// ReadKeySet returns what a server keeps of documents, read in their order. It
+// never fails: what the server would stumble over becomes a note, and a set
+// that it would not take holds no keys.
+func ReadKeySet(documents ...Document) *KeySet {
+	s := newKeySet()
+	for _, d := range documents {
+		if err := s.read(d); err != nil {
+			broken := newKeySet()
+			broken.note("%s: %v; the server drops the whole update and keeps the keys it had, which are none after a start", d.Source, err)
+			return broken
+		}
+	}
+	if len(s.notes) > maxKeyNotes {
+		s.notes = append(s.notes[:maxKeyNotes], "and more about these keys")
+	}
+	if len(s.rsa)+len(s.ecdsa) == 0 {
+		s.note("the set holds no key for a Temporal server; reading it drops all keys that the server had")
+	}
+	return s
+}
+
+// maxKeyNotes is the most keys of a set that are commented on.
+const maxKeyNotes = 20
+
+func newKeySet() *KeySet {
+	return &KeySet{rsa: map[string]*rsa.PublicKey{}, ecdsa: map[string]*ecdsa.PublicKey{}}
+}
+
+func (s *KeySet) note(format string, args ...any) {
+	s.notes = append(s.notes, fmt.Sprintf(format, args...))
+}
+
+// add keeps a public key under kid, in place of an earlier one of its type.
+func (s *KeySet) add(kid string, material any) bool {
+	switch k := material.(type) {
+	case *rsa.PublicKey:
+		s.rsa[kid] = k
+	case *ecdsa.PublicKey:
+		s.ecdsa[kid] = k
+	default:
+		return false
+	}
+	return true
+}
+
+// find returns the key that the server checks a token of alg with.
+func (s *KeySet) find(alg keys.Algorithm, kid string) (key any, found bool) {
+	if alg == keys.RS256 {
+		key, found = s.rsa[kid]
+		return key, found
+	}
+	key, found = s.ecdsa[kid]
+	return key, found
+}
+
+// usableKey is a key that tokens can be signed for.
+type usableKey struct {
+	kid string
+	alg keys.Algorithm
+}
+
+// usable returns the keys that tokens can name and that fit an algorithm of
+// the server's, by kid.
+func (s *KeySet) usable() []usableKey {
+	var list []usableKey
+	for kid := range s.rsa {
+		list = append(list, usableKey{kid, keys.RS256})
+	}
+	for kid, k := range s.ecdsa {
+		if k.Curve == elliptic.P256() {
+			list = append(list, usableKey{kid, keys.ES256})
+		}
+	}
+	list = slices.DeleteFunc(list, func(k usableKey) bool { return k.kid == "" })
+	slices.SortFunc(list, func(a, b usableKey) int {
+		return cmp.Or(cmp.Compare(a.kid, b.kid), cmp.Compare(a.alg, b.alg))
+	})
+	return list
+}
+
+// describe names the usable keys for people.
+func (s *KeySet) describe() string {
+	const most = 8
+	var names []string
+	for _, k := range s.usable() {
+		if len(names) == most {
+			names = append(names, "…")
+			break
+		}
+		names = append(names, fmt.Sprintf("%q (%s)", keys.Shorten(k.kid), k.alg))
+	}
+	if len(names) == 0 {
+		return "none that it can use"
+	}
+	return strings.Join(names, ", ")
+}
+
+// read adds the keys of one document. The first JSON value counts, whatever
+// follows it; names match in any case; a missing "keys" is an empty set.
+func (s *KeySet) read(d Document) error {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.NewDecoder(bytes.NewReader(d.Body)).Decode(&set); err != nil {
+		return errors.New("it is no JWKS")
+	}
+	for i, text := range set.Keys {
+		at := fmt.Sprintf("%s: keys[%d]", d.Source, i)
+		k, err := readServerJWK(text)
+		switch {
+		case err != nil:
+			return fmt.Errorf("keys[%d]: %w", i, err)
+		case !s.add(k.kid, k.material):
+			s.note("%s is passed over: %s", at, k.kind)
+		case k.kid == "":
+			s.note("%s: it has no kid, so that no sensible token can name it", at)
+		}
+	}
+	return nil
+}
+
+// maxRSABytes is the largest RSA number that is worked with; the server knows
+// no limit, and works on one for as long as it takes.
+const maxRSABytes = keys.MaxRSABits / 8
+
+// serverJWK is a JWK as the server reads it. material is nil for the kinds of
+// key that it reads, but does not keep.
+type serverJWK struct {
+	kid, kind string
+	material  any
+}
+
+// readServerJWK reads a JWK by go-jose's rules. Its errors are those that spoil
+// the set it stands in.
+func readServerJWK(text []byte) (serverJWK, error) {
+	f, err := readJWKFields(text)
+	if err != nil {
+		return serverJWK{}, err
+	}
+	k := serverJWK{kid: f.text["kid"]}
+	switch f.text["kty"] {
+	case "EC":
+		k.kind = "a private key"
+		public, err := f.ecdsa()
+		if err != nil {
+			return k, err
+		}
+		if !f.has("d") {
+			k.material = public
+		}
+		return k, f.checkCertificate(public)
+	case "RSA":
+		if max(len(f.number["n"]), len(f.number["d"]), len(f.number["p"]), len(f.number["q"])) > maxRSABytes {
+			k.kind = "an RSA key too large to be checked here"
+			return k, nil
+		}
+		k.kind = "a private key"
+		public, err := f.rsa()
+		if err != nil {
+			return k, err
+		}
+		if !f.has("d") {
+			k.material = public
+		}
+		return k, f.checkCertificate(public)
+	case "OKP":
+		k.kind = "an Ed25519 key"
+		if f.text["crv"] != "Ed25519" || !f.has("x") {
+			return k, errors.New("a key of type OKP that is not Ed25519")
+		}
+		public := make(ed25519.PublicKey, ed25519.PublicKeySize)
+		copy(public, f.number["x"])
+		return k, f.checkCertificate(public)
+	case "oct":
+		k.kind = "a shared secret"
+		if !f.has("k") {
+			return k, errors.New("a key of type oct without k")
+		}
+	default:
+		return k, fmt.Errorf("key type %q", keys.Shorten(f.text["kty"]))
+	}
+	return k, f.checkCertificate(nil)
+}
+
+// ecdsa returns the public half of an EC key.
+func (f *jwkFields) ecdsa() (*ecdsa.PublicKey, error) {
+	curves := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}
+	curve, known := curves[f.text["crv"]]
+	if !known {
+		return nil, fmt.Errorf("curve %q", keys.Shorten(f.text["crv"]))
+	}
+	size := (curve.Params().BitSize + 7) / 8
+	for _, name := range []string{"x", "y", "d"} {
+		if (name != "d" || f.has("d")) && len(f.number[name]) != size {
+			return nil, fmt.Errorf("its %s has %d bytes; %s needs %d", name, len(f.number[name]), f.text["crv"], size)
+		}
+	}
+	point := slices.Concat([]byte{4}, f.number["x"], f.number["y"]) // SEC 1 section 2.3.3, uncompressed
+	public, err := ecdsa.ParseUncompressedPublicKey(curve, point)
+	if err != nil {
+		return nil, fmt.Errorf("its point is not on %s", f.text["crv"])
+	}
+	return public, nil
+}
+
+// rsa returns the public half of an RSA key, of any size.
+func (f *jwkFields) rsa() (*rsa.PublicKey, error) {
+	number := func(name string) *big.Int { return new(big.Int).SetBytes(f.number[name]) }
+	if !f.has("n") || !f.has("e") {
+		return nil, errors.New("an RSA key without n or e")
+	}
+	public := rsa.PublicKey{N: number("n"), E: int(number("e").Int64())}
+	if !f.has("d") {
+		return &public, nil
+	}
+	if !f.has("p") || !f.has("q") {
+		return nil, errors.New("a private RSA key without p or q")
+	}
+	private := rsa.PrivateKey{PublicKey: public, D: number("d"), Primes: []*big.Int{number("p"), number("q")}}
+	if private.Validate() != nil {
+		return nil, errors.New("a private RSA key whose numbers do not belong together")
+	}
+	return &public, nil
+}
+
+// readBase64 decodes as the server's libraries do: line breaks and loose
+// trailing bits pass.
+func readBase64(text string) ([]byte, error) { return base64.RawURLEncoding.DecodeString(text) }

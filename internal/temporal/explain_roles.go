@@ -1,0 +1,192 @@
+package temporal
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// roleSet is roles as the server adds them up. It compares sets as numbers, so
+// that each role includes those below it: worker, read, write, admin.
+type roleSet uint8
+
+// ranked are the roles by the server's rank, the lowest first.
+func ranked() []Role { return []Role{RoleWorker, RoleRead, RoleWrite, RoleAdmin} }
+
+func setOf(r Role) roleSet {
+	if i := slices.Index(ranked(), r); i >= 0 {
+		return 1 << i
+	}
+	return 0
+}
+
+// heldRoles are the roles that count for a call.
+type heldRoles struct{ system, namespace roleSet }
+
+// count returns the roles that the default authorizer compares for an API of
+// scope.
+func (h heldRoles) count(scope Scope) roleSet {
+	if scope == ScopeNamespace {
+		return h.system | h.namespace
+	}
+	return h.system
+}
+
+// list returns the permissions that count for e's call.
+func (h heldRoles) list(e *explainer) []string {
+	list := []string{}
+	for _, r := range ranked() {
+		if h.system&setOf(r) != 0 {
+			list = append(list, Permission{SystemScope, r}.String())
+		}
+	}
+	for _, r := range ranked() {
+		if e.api.Scope == ScopeNamespace && h.namespace&setOf(r) != 0 {
+			list = append(list, keys.Shorten(e.Namespace)+":"+string(r))
+		}
+	}
+	return list
+}
+
+// readPermissions adds up the roles of the permissions claim.
+func (e *explainer) readPermissions() heldRoles {
+	var held heldRoles
+	for _, entry := range e.entries() {
+		scope, role, found := readEntry(entry)
+		if !found {
+			continue
+		}
+		set := setOf(Role(strings.ToLower(role)))
+		if scope == SystemScope {
+			held.system |= set
+		} else if scope == e.Namespace {
+			held.namespace |= set
+		}
+	}
+	return held
+}
+
+// entries returns the permissions claim; anything but an array counts as none.
+func (e *explainer) entries() []any {
+	list, _ := e.claims[e.Claim].([]any)
+	return list
+}
+
+// readEntry splits a permission at its first colon.
+func readEntry(entry any) (scope, role string, found bool) {
+	text, _ := entry.(string)
+	return strings.Cut(text, ":")
+}
+
+// authorize compares roles as the default authorizer does, and says why they
+// do not suffice.
+func (e *explainer) authorize(held heldRoles) bool {
+	enough := held.count(e.api.Scope) >= setOf(e.api.Role())
+	useless := e.useless()
+	switch {
+	case enough:
+		for _, f := range useless {
+			e.note("%s", f.Reason)
+		}
+		return true
+	case e.claims == nil: // no token, or none that can be read: said already
+		return false
+	}
+	if e.api.Scope == ScopeNamespace && e.Namespace == "" && !e.api.TaskToken {
+		e.fault(fault.NamespaceMissing, "", "the call names no namespace, so that only roles of %s count", SystemScope)
+	}
+	e.fault(fault.RoleMissing, e.denialLog(), "the call needs %s; the token has %s", e.need(), e.has(held))
+	e.faults = append(e.faults, useless...)
+	return false
+}
+
+// denialLog returns what the server logs when the authorizer, not the claim
+// mapper, says no: nothing, but for streams.
+func (e *explainer) denialLog() string {
+	if e.api.Stream {
+		return "Request unauthorized."
+	}
+	return ""
+}
+
+// need says which role would do.
+func (e *explainer) need() string {
+	if e.api.Scope == ScopeCluster {
+		return fmt.Sprintf("%s or more in %s, as it concerns the whole cluster", e.api.Role(), SystemScope)
+	}
+	if e.Namespace == "" || e.Namespace == SystemScope {
+		return fmt.Sprintf("%s or more in %s", e.api.Role(), SystemScope)
+	}
+	return fmt.Sprintf("%s or more in namespace %q or in %s", e.api.Role(), keys.Shorten(e.Namespace), SystemScope)
+}
+
+// has says which roles there are.
+func (e *explainer) has(held heldRoles) string {
+	if list := held.list(e); len(list) > 0 {
+		return strings.Join(list, ", ") + " (roles rank worker, read, write, admin)"
+	}
+	if _, there := e.claims[e.Claim]; !there {
+		return fmt.Sprintf("no claim %q", keys.Shorten(e.Claim))
+	}
+	var others []string
+	for _, entry := range e.entries() {
+		if scope, role, found := readEntry(entry); found && setOf(Role(strings.ToLower(role))) != 0 && len(others) < 5 {
+			others = append(others, keys.Shorten(scope+":"+role))
+		}
+	}
+	if len(others) > 0 {
+		return "roles elsewhere only: " + strings.Join(others, ", ")
+	}
+	return "none"
+}
+
+// maxUseless is the most permissions that are spelled out.
+const maxUseless = 10
+
+// useless returns the permissions that give nothing, or not what their writer
+// most likely meant. Roles in other namespaces are none of them.
+func (e *explainer) useless() []Fault {
+	value, there := e.claims[e.Claim]
+	if _, isArray := value.([]any); there && !isArray {
+		return []Fault{{Code: fault.PermissionIneffective, Reason: fmt.Sprintf("the claim %q is no array, so the server takes no role from it", keys.Shorten(e.Claim))}}
+	}
+	var list []Fault
+	for i, entry := range e.entries() {
+		reason, log := e.judge(entry)
+		if reason == "" {
+			continue
+		}
+		if len(list) == maxUseless {
+			return append(list, Fault{Code: fault.PermissionIneffective, Reason: "and more such permissions"})
+		}
+		list = append(list, Fault{fault.PermissionIneffective, fmt.Sprintf("permission %d, %s", i+1, reason), log})
+	}
+	return list
+}
+
+// judge says why a permission gives nothing, "" if it gives something.
+func (e *explainer) judge(entry any) (reason, log string) {
+	text, isString := entry.(string)
+	scope, role, found := readEntry(entry)
+	shown := fmt.Sprintf("%q", keys.Shorten(text))
+	switch {
+	case !isString:
+		return "no string: the server ignores it", "ignoring permission that is not a string: " + keys.Shorten(fmt.Sprint(entry))
+	case !found:
+		return shown + ": it has no colon, so the server ignores it", "ignoring permission in unexpected format: " + keys.Shorten(text)
+	case setOf(Role(strings.ToLower(role))) == 0:
+		return fmt.Sprintf("%s: the server ignores the role %q; it knows read, write, worker and admin", shown, keys.Shorten(role)), ""
+	case scope == e.Namespace || scope == SystemScope:
+		return "", ""
+	case scope == "*":
+		return shown + ": there are no wildcards", ""
+	case scope == "system" || strings.EqualFold(scope, SystemScope) || strings.TrimSpace(scope) == SystemScope:
+		return shown + ": the scope of the whole cluster is written " + SystemScope, ""
+	case strings.EqualFold(scope, e.Namespace) || strings.TrimSpace(scope) == e.Namespace:
+		return fmt.Sprintf("%s: not namespace %q: case and spaces count", shown, keys.Shorten(e.Namespace)), ""
+	}
+	return "", ""
+}

@@ -1,0 +1,125 @@
+package temporal
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// The full product of section 4's last rows: who holds which role where, for
+// one API of each demand.
+func TestTemporal4Roles(t *testing.T) {
+	rank := map[string]int{"none": 0, "worker": 1, "read": 2, "write": 3, "admin": 4}
+	for _, api := range []struct {
+		name   string
+		scope  Scope
+		demand string
+	}{
+		{"DescribeWorkflowExecution", ScopeNamespace, "read"},
+		{"StartWorkflowExecution", ScopeNamespace, "write"},
+		{"UpdateNamespace", ScopeNamespace, "admin"},
+		{"ListNamespaces", ScopeCluster, "read"},
+		{"AddOrUpdateRemoteCluster", ScopeCluster, "admin"},
+	} {
+		for _, scope := range []string{"temporal-system", "default", "other"} {
+			for role := range rank {
+				permissions := []string{}
+				if role != "none" {
+					permissions = append(permissions, scope+":"+role)
+				}
+				v := explain(t, Header(es256(map[string]any{"permissions": permissions})), func(r *Request) { r.API = api.name })
+				counts := scope == "temporal-system" || (scope == "default" && api.scope == ScopeNamespace)
+				if want := counts && rank[role] >= rank[api.demand]; v.Allowed != want {
+					t.Errorf("%s with %s:%s: allowed is %v", api.name, scope, role, v.Allowed)
+				}
+				if got := strings.Join(v.HeldRoles, ","); counts && role != "none" && got != scope+":"+role {
+					t.Errorf("%s with %s:%s: held %q", api.name, scope, role, got)
+				}
+				if string(v.RequiredRole) != api.demand || v.Scope != api.scope {
+					t.Errorf("%s: required %s %s", api.name, v.Scope, v.RequiredRole)
+				}
+			}
+		}
+	}
+}
+
+// Sums of roles: admin of the cluster counts in a namespace; what a namespace
+// has does not count for the cluster.
+func TestTemporal4RolesAddUp(t *testing.T) {
+	v := explain(t, Header(es256(map[string]any{"permissions": []string{"default:worker", "temporal-system:read", "default:read", "default:worker"}})), nil)
+	if v.Allowed {
+		t.Error("worker and read are not write")
+	}
+	if want := []string{"temporal-system:read", "default:worker", "default:read"}; !slices.Equal(v.HeldRoles, want) {
+		t.Errorf("held %q, want %q", v.HeldRoles, want)
+	}
+}
+
+func TestTemporal4Permissions(t *testing.T) {
+	ineffective := []string{"role_missing", "permission_ineffective"}
+	for name, row := range map[string]struct {
+		permissions any
+		claim       string
+		namespace   string
+		want        []string
+		reason      string // of the last fault, or a note
+	}{
+		"one string":            {permissions: "default:write", want: ineffective, reason: "no array"},
+		"no claim":              {want: []string{"role_missing"}, reason: `no claim "permissions"`},
+		"empty":                 {permissions: []any{}, want: []string{"role_missing"}, reason: "has none"},
+		"no colon":              {permissions: []any{"default"}, want: []string{"role_missing", "permission_ineffective: ignoring permission in unexpected format: default"}, reason: "no colon"},
+		"no string":             {permissions: []any{nil}, want: []string{"role_missing", "permission_ineffective: ignoring permission that is not a string: <nil>"}},
+		"upper case role":       {permissions: []any{"default:WRITE"}},
+		"unknown role":          {permissions: []any{"default:owner"}, want: ineffective, reason: `the role "owner"`},
+		"a space before role":   {permissions: []any{"default: write"}, want: ineffective, reason: `the role " write"`},
+		"upper case namespace":  {permissions: []any{"Default:write"}, want: ineffective, reason: "case and spaces count"},
+		"wildcard":              {permissions: []any{"*:write"}, want: ineffective, reason: "no wildcards"},
+		"system":                {permissions: []any{"system:admin"}, want: ineffective, reason: "is written temporal-system"},
+		"TEMPORAL-SYSTEM":       {permissions: []any{"TEMPORAL-SYSTEM:admin"}, want: ineffective, reason: "is written temporal-system"},
+		"elsewhere":             {permissions: []any{"other:admin"}, want: []string{"role_missing"}, reason: "elsewhere only: other:admin"},
+		"only the first colon":  {permissions: []any{"default:x:write"}, want: ineffective},
+		"useless, but enough":   {permissions: []any{"default:owner", "default:write"}, reason: "owner"},
+		"other claim":           {permissions: []any{"default:write"}, claim: "roles", want: []string{"role_missing"}, reason: `no claim "roles"`},
+		"system as a namespace": {permissions: []any{"temporal-system:write"}, namespace: SystemScope},
+		"no namespace":          {permissions: []any{"default:write"}, namespace: "-", want: []string{"namespace_missing", "role_missing"}},
+		"empty scope":           {permissions: []any{":write"}, namespace: "-"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := explain(t, Header(es256(map[string]any{"permissions": row.permissions})), func(r *Request) {
+				r.Claim = row.claim
+				if row.namespace != "" {
+					r.Namespace = strings.Trim(row.namespace, "-")
+				}
+			})
+			if name == "system as a namespace" && !v.Allowed {
+				t.Errorf("%+v", v)
+			}
+			if got := found(v); !slices.Equal(got, row.want) {
+				t.Errorf("faults %q, want %q", got, row.want)
+			}
+			if row.reason != "" && !strings.Contains(fmt.Sprint(v.Faults, v.Notes), row.reason) {
+				t.Errorf("nothing on %q in %v %v", row.reason, v.Faults, v.Notes)
+			}
+		})
+	}
+}
+
+// A request without a namespace may get one from its task token, which is not
+// there to look at.
+func TestTemporal4TaskToken(t *testing.T) {
+	v := explain(t, Header(es256(nil)), func(r *Request) { r.API, r.Namespace = "RespondWorkflowTaskCompleted", "" })
+	if got := found(v); !slices.Equal(got, []string{"role_missing"}) || !noted(v, "task token") {
+		t.Errorf("%+v", v)
+	}
+}
+
+// A token full of useless permissions makes no endless report.
+func TestExplainManyPermissions(t *testing.T) {
+	v := explain(t, Header(es256(map[string]any{"permissions": slices.Repeat([]string{"x"}, 1000)})), nil)
+	if len(v.Faults) != maxUseless+2 || v.Faults[0].Code != fault.RoleMissing {
+		t.Errorf("%d faults", len(v.Faults))
+	}
+}

@@ -1,0 +1,243 @@
+package temporal
+
+import (
+	"bytes"
+	"cmp"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// readAuthorization follows the header through the claim mapper up to the
+// claims, and gathers every fault on the way.
+func (e *explainer) readAuthorization() {
+	value := e.Authorization
+	if i := strings.IndexFunc(value, func(r rune) bool { return r < ' ' || r > '~' }); i >= 0 {
+		e.fault(fault.HeaderMalformed, "", "byte %d of the header is no printable ASCII, such as a line end: a client refuses to send it", i+1)
+	}
+	if value == "" {
+		if e.api.Role() != "" {
+			e.fault(fault.TokenMissing, e.denialLog(), "the call carries no token")
+		}
+		return
+	}
+	scheme, token, found := strings.Cut(value, " ")
+	switch {
+	case !found:
+		e.fault(fault.HeaderMalformed, "unexpected authorization token format", "the header is one word; it must be \"Bearer \" and the token")
+		token = value
+	case !strings.EqualFold(scheme, "bearer"):
+		e.fault(fault.HeaderMalformed, "unexpected name in authorization token", "the header begins with %q, not with \"Bearer\"", keys.Shorten(scheme))
+		return
+	}
+	e.readToken(token)
+}
+
+// readToken takes the token apart as golang-jwt v4 does, in its order.
+func (e *explainer) readToken(token string) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		reason := "it has %d parts, not header.payload.signature"
+		if len(parts) == 5 {
+			reason += ": it is encrypted (JWE)"
+		}
+		e.fault(fault.TokenMalformed, "token contains an invalid number of segments", reason, len(parts))
+		return
+	}
+	header, headerRead := e.readHeader(token, parts[0])
+	e.readClaims(parts[1])
+	if headerRead {
+		e.checkKey(header, parts)
+	}
+	if e.claims != nil {
+		e.checkTimes()
+		e.checkAudience()
+		e.checkSubject()
+	}
+	if err := readStrictly(token); err != nil && len(e.faults) == 0 {
+		e.note("the server takes this token, but jwtctl itself, which is stricter, does not: %v", err)
+	}
+}
+
+// readStrictly reads token by jwtctl's own rules.
+func readStrictly(token string) error {
+	t, err := jws.Parse(token, jws.Limits{})
+	if err != nil {
+		return err
+	}
+	c, err := t.Claims()
+	if err != nil {
+		return err
+	}
+	_, iss := c.Issuer()
+	_, aud := c.Audience()
+	_, exp := c.Expiry()
+	_, nbf := c.NotBefore()
+	_, iat := c.IssuedAt()
+	return cmp.Or(iss, aud, exp, nbf, iat)
+}
+
+// readHeader decodes the header; names may repeat (the last counts), and
+// base64url may be spelled loosely.
+func (e *explainer) readHeader(token, part string) (map[string]any, bool) {
+	data, err := readBase64(part)
+	if err != nil {
+		log := err.Error()
+		if strings.HasPrefix(strings.ToLower(token), "bearer ") {
+			log = "tokenstring should not contain 'bearer '"
+		}
+		e.fault(fault.TokenMalformed, log, "its header is not base64url%s", spaces(part))
+		return nil, false
+	}
+	var header map[string]any
+	if err := json.Unmarshal(data, &header); err != nil {
+		e.fault(fault.TokenMalformed, jsonLog(err, "map[string]interface {}"), "its header is no JSON object")
+		return nil, false
+	}
+	return header, true
+}
+
+// readClaims decodes the payload's first JSON value, whatever follows it.
+func (e *explainer) readClaims(part string) {
+	data, err := readBase64(part)
+	if err != nil {
+		e.fault(fault.TokenMalformed, err.Error(), "its payload is not base64url%s", spaces(part))
+		return
+	}
+	claims := map[string]any{}
+	err = json.NewDecoder(bytes.NewReader(data)).Decode(&claims)
+	switch {
+	case errors.Is(err, io.EOF):
+		e.fault(fault.TokenMalformed, err.Error(), "its payload is empty")
+	case err != nil:
+		e.fault(fault.TokenMalformed, jsonLog(err, "jwt.MapClaims"), "its payload is no JSON object")
+	case claims == nil: // the JSON null
+		e.claims = map[string]any{}
+	default:
+		e.claims = claims
+	}
+}
+
+// jsonLog words a decoder's error as the server's decoder, which reads into a
+// value of type object.
+func jsonLog(err error, object string) string {
+	var mismatch *json.UnmarshalTypeError
+	if !errors.As(err, &mismatch) {
+		return err.Error() // quotes one character of the token at most
+	}
+	if mismatch.Type.Kind() != reflect.Map {
+		object = mismatch.Type.String()
+	}
+	return fmt.Sprintf("json: cannot unmarshal %s into Go value of type %s", keys.Shorten(mismatch.Value), object)
+}
+
+func spaces(part string) string {
+	if strings.Contains(part, " ") {
+		return ": it holds a space"
+	}
+	return ""
+}
+
+// checkKey checks alg, kid and signature.
+func (e *explainer) checkKey(header map[string]any, parts []string) {
+	if e.Keys != nil {
+		e.notes = append(e.notes, e.Keys.notes...)
+	}
+	alg, usable := e.checkAlgorithm(header)
+	key, known := e.checkKeyID(header, alg, usable)
+	signature, err := readBase64(parts[2])
+	switch {
+	case err != nil:
+		e.fault(fault.TokenMalformed, err.Error(), "its signature is not base64url%s", spaces(parts[2]))
+	case usable && known:
+		if err := checkSignature(key, parts[0]+"."+parts[1], signature); err != nil {
+			e.keyAtFault = true
+			e.fault(fault.SignatureInvalid, err.Error(), "its signature was not made with the key that the server has under its kid, or the token was changed")
+		}
+	}
+}
+
+// checkAlgorithm returns the header's alg, and whether the server takes it.
+func (e *explainer) checkAlgorithm(header map[string]any) (keys.Algorithm, bool) {
+	name, isString := header["alg"].(string)
+	alg := keys.Algorithm(name)
+	const only = "a Temporal server takes RS256 and ES256 alone"
+	switch {
+	case !isString:
+		e.fault(fault.AlgorithmNotAllowed, "signing method (alg) is unspecified.", "its header has no alg; %s", only)
+	case alg != keys.None && !slices.Contains(keys.Algorithms(), alg): // golang-jwt's list is the same
+		e.fault(fault.AlgorithmNotAllowed, "signing method (alg) is unavailable.", "its alg %q is unknown; %s", keys.Shorten(name), only)
+	case alg != keys.RS256 && alg != keys.ES256:
+		e.fault(fault.AlgorithmNotAllowed, "signing method "+name+" is invalid", "its alg is %s; %s", name, only)
+	default:
+		return alg, true
+	}
+	e.keyAtFault = true
+	return alg, false
+}
+
+// checkKeyID returns the key that the server checks a signature of alg's kind
+// with.
+func (e *explainer) checkKeyID(header map[string]any, alg keys.Algorithm, usable bool) (key crypto.PublicKey, known bool) {
+	kid, isString := header["kid"].(string)
+	if !isString {
+		e.keyAtFault = true
+		e.fault(fault.KeyIDMissing, `malformed token - no "kid" header`, "its header has no kid")
+		return nil, false
+	}
+	if e.Keys == nil {
+		e.note("neither kid nor signature was checked, as the server's keys were not given")
+		return nil, false
+	}
+	kind, mine, other := "ECDSA", keys.ES256, keys.RS256
+	if strings.HasPrefix(string(alg), "RS") || strings.HasPrefix(string(alg), "PS") {
+		kind, mine, other = "RSA", keys.RS256, keys.ES256
+	}
+	if key, known = e.Keys.find(mine, kid); known {
+		e.note("this holds once the server has fetched these keys: at its start, then at every refreshInterval")
+		return key, true
+	}
+	reason := fmt.Sprintf("the server has no key %q; it has %s", keys.Shorten(kid), e.Keys.describe())
+	if _, otherKind := e.Keys.find(other, kid); otherKind {
+		if !usable { // another alg must be used anyhow, and then the kid may fit
+			return nil, false
+		}
+		reason = fmt.Sprintf("the server's key %q is not one for %s", keys.Shorten(kid), mine)
+	}
+	e.keyAtFault = true
+	e.fault(fault.KeyNotFound, kind+" key not found for key ID: "+keys.Shorten(kid), "%s", reason)
+	e.note("a kid that is new to the server does not make it look: it fetches keys at its start and at every refreshInterval, without one never again")
+	return nil, false
+}
+
+// checkSignature checks a signature by RS256 or ES256, as the key's type has
+// it. The keys are the server's, weak ones among them, so the strict door of
+// package jws is not for them.
+func checkSignature(key crypto.PublicKey, input string, signature []byte) error {
+	digest := sha256.Sum256([]byte(input))
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		return rsa.VerifyPKCS1v15(k, crypto.SHA256, digest[:], signature)
+	case *ecdsa.PublicKey:
+		if len(signature) == 64 {
+			r, s := new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])
+			if ecdsa.Verify(k, digest[:], r, s) {
+				return nil
+			}
+		}
+	}
+	return errors.New("crypto/ecdsa: verification error")
+}
