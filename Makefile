@@ -12,19 +12,19 @@ EXAMPLE := examples/temporal
 
 ## help: list the targets
 help:
-	@sed -n 's/^## /  /p' $(MAKEFILE_LIST)
+	@sed -n "s/^## /  /p" $(firstword $(MAKEFILE_LIST))
 
 ## demo: the main job, from nothing: key, served set, token, check, rotation; leaves nothing behind
 demo: build
 	@./bin/jwtctl demo
 
-## build: the program, as bin/jwtctl
+## build: the program, as bin/jwtctl; without cgo it is static and starts faster
 build:
-	@$(GO) build -trimpath -o bin/jwtctl ./cmd/jwtctl
+	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/jwtctl ./cmd/jwtctl
 
 ## install: the program, into $GOBIN or $GOPATH/bin
 install:
-	$(GO) install -trimpath ./cmd/jwtctl
+	CGO_ENABLED=0 $(GO) install -trimpath ./cmd/jwtctl
 
 ## test: everything that must hold: check, unit, e2e
 test: tools check unit e2e

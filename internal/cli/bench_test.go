@@ -25,6 +25,7 @@ func BenchmarkColdStart(b *testing.B) {
 		return out
 	}
 	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", jwtctl, "../../cmd/jwtctl")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -55,8 +56,12 @@ func (a *app) danger(format string, args ...any) {
 }
 
 // printable shows characters that a terminal would act on as what they are
-// (S70); line breaks and tabs stay.
+// (S70); line breaks and tabs stay. Of a token that somebody put in the wrong
+// place it leaves the header alone (S69).
 func printable(text string) string {
+	if strings.Contains(text, "eyJ") {
+		text = regexp.MustCompile(`(eyJ[A-Za-z0-9_-]{8,40})[A-Za-z0-9_-]*\.[A-Za-z0-9_.-]*`).ReplaceAllString(text, "$1…")
+	}
 	harmless := func(r rune) bool {
 		return r == '\n' || r == '\t' || unicode.IsPrint(r) && !unicode.Is(unicode.Cf, r)
 	}

@@ -1,0 +1,295 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// buffer is a stream that several goroutines may write to.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// fake is a System that tests look into.
+type fake struct {
+	System
+	out, err buffer
+	env      map[string]string
+	ctx      context.Context
+}
+
+func newFake(t *testing.T) *fake {
+	f := &fake{env: map[string]string{"JWTCTL_CONFIG": ""}, ctx: t.Context()}
+	f.System = System{
+		In: strings.NewReader(""), Out: &f.out, Err: &f.err,
+		Getenv: func(name string) (string, bool) { v, ok := f.env[name]; return v, ok },
+		Now:    func() time.Time { return time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC) },
+		Interrupt: func(context.Context) (context.Context, context.CancelFunc) {
+			return context.WithCancel(f.ctx)
+		},
+		Reload: func(context.Context) <-chan struct{} { return nil },
+	}
+	return f
+}
+
+// TestS6 refuses to show a private key to a terminal, unless forced.
+func TestS6(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		tty    bool
+		args   []string
+		code   int
+		stdout string
+	}{
+		"terminal":         {tty: true, args: []string{"keygen", "-o", "-"}, code: 2},
+		"terminal, forced": {tty: true, args: []string{"keygen", "-o", "-", "--force"}, stdout: "BEGIN PRIVATE KEY"},
+		"pipe":             {args: []string{"keygen", "-o", "-"}, stdout: "BEGIN PRIVATE KEY"},
+		"secret":           {tty: true, args: []string{"keygen", "-o", "-", "--alg", "HS256"}, code: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t)
+			f.OutTTY = test.tty
+			if code := Main(test.args, f.System); code != test.code {
+				t.Errorf("exit code %d, want %d\n%s", code, test.code, f.err.String())
+			}
+			if got := f.out.String(); !strings.Contains(got, test.stdout) || test.code != 0 && got != "" {
+				t.Errorf("stdout: %q", got)
+			}
+		})
+	}
+}
+
+// TestS71 paints only where somebody watches and nothing forbids it.
+func TestS71(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		tty     bool
+		env     map[string]string
+		args    []string
+		painted bool
+	}{
+		"terminal":             {tty: true, painted: true},
+		"pipe":                 {},
+		"NO_COLOR":             {tty: true, env: map[string]string{"NO_COLOR": "1"}},
+		"empty NO_COLOR":       {tty: true, env: map[string]string{"NO_COLOR": ""}, painted: true},
+		"TERM=dumb":            {tty: true, env: map[string]string{"TERM": "dumb"}},
+		"never":                {tty: true, args: []string{"--color", "never"}},
+		"always, into a pipe":  {args: []string{"--color", "always"}, painted: true},
+		"always over NO_COLOR": {env: map[string]string{"NO_COLOR": "1"}, args: []string{"--color", "always"}, painted: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t)
+			f.ErrTTY = test.tty
+			for k, v := range test.env {
+				f.env[k] = v
+			}
+			f.In = readerThatFails{t}
+			if code := Main(append(test.args, "jwks", "--key", "nope.pem"), f.System); code != 3 {
+				t.Errorf("exit code %d", code)
+			}
+			if got := strings.Contains(f.err.String(), "\x1b["); got != test.painted {
+				t.Errorf("painted: %v\n%q", got, f.err.String())
+			}
+			if strings.Contains(f.err.String(), "\x1b]") {
+				t.Error("the terminal was asked something")
+			}
+		})
+	}
+}
+
+// readerThatFails fails a test that reads stdin for styling.
+type readerThatFails struct{ t *testing.T }
+
+func (r readerThatFails) Read([]byte) (int, error) {
+	r.t.Error("stdin was read")
+	return 0, io.EOF
+}
+
+// TestInterrupted ends a command that waits for input with code 3.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	f.ctx = ctx
+	in, w := io.Pipe()
+	f.In = in
+	defer func() { _ = w.Close() }()
+	go func() {
+		_, _ = w.Write([]byte("eyJ")) // it reads, and waits for more
+		cancel()
+	}()
+	if code := Main([]string{"inspect", "-"}, f.System); code != 3 {
+		t.Errorf("exit code %d", code)
+	}
+	if got := f.err.String(); !strings.Contains(got, "interrupted") {
+		t.Errorf("stderr: %s", got)
+	}
+}
+
+// TestPanic turns a panic into exit code 3, and shows where, not what.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	a := newApp(f.System)
+	root := &cobra.Command{Use: "x", RunE: func(*cobra.Command, []string) error { panic("the canary") }}
+	root.SetArgs(nil)
+	err := a.execute(root)
+	a.report(err)
+	if got := f.err.String(); strings.Contains(got, "canary") || !strings.Contains(got, "TestPanic") {
+		t.Errorf("stderr: %s", got)
+	}
+}
+
+// TestS69 looks for a private key, a secret and a token's signature in all
+// that commands print where they do not belong.
+func TestS69(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	run := func(args ...string) (stdout, stderr string) {
+		f := newFake(t)
+		f.env["JWTCTL_COLOR"] = "never"
+		Main(append(args, "-v"), f.System)
+		return f.out.String(), f.err.String()
+	}
+	run("keygen", "-o", in("ec.jwk"))
+	run("keygen", "--alg", "HS256", "-o", in("hs.jwk"))
+	run("keygen", "-o", in("ec.pem"))
+	var canaries []string
+	for _, name := range []string{"ec.jwk", "hs.jwk"} {
+		var jwk map[string]string
+		text, err := os.ReadFile(in(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(text, &jwk); err != nil {
+			t.Fatal(err)
+		}
+		for _, member := range []string{"d", "k"} {
+			if v := jwk[member]; v != "" {
+				raw, err := base64.RawURLEncoding.DecodeString(v)
+				if err != nil {
+					t.Fatal(err)
+				}
+				canaries = append(canaries, v, base64.StdEncoding.EncodeToString(raw))
+			}
+		}
+	}
+	pem, err := os.ReadFile(in("ec.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	canaries = append(canaries, strings.Split(string(pem), "\n")[1])
+	token, _ := run("token", "--system", "--key", in("ec.pem"), "--format", "token")
+	signature := strings.TrimSpace(token[strings.LastIndex(token, ".")+1:])
+	if len(canaries) != 5 || len(signature) < 80 {
+		t.Fatalf("%d canaries, signature %q", len(canaries), signature)
+	}
+	broken := in("broken.pem")
+	if err := os.WriteFile(broken, []byte(strings.Replace(string(pem), "M", "N", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"jwks", "--key", in("ec.jwk")}, {"jwks", "--key", in("hs.jwk")}, {"jwks", "--key", broken},
+		{"jwks", "--key", in("ec.jwk"), "--alg", "RS256"}, {"jwks", "--key", in("ec.jwk"), "--kid", "x"},
+		{"token", "--system", "--key", in("hs.jwk")},
+		{"token", "--system", "--key", in("ec.pem"), "--out", in("t.jwt")},
+		{"keygen", "-o", in("ec.pem")}, {"keygen", "-o", in("new.pem"), "--format", "json"},
+		{"inspect", token}, {"inspect", token, "--key", in("ec.pem")}, {"inspect", token, "--key", in("hs.jwk")},
+		{"inspect", token + "x", "--key", in("ec.pem")}, {"inspect", token, "--format", "json"},
+		{"inspect", token, token}, {token},
+		{"explain-denial", token, "--api", "StartWorkflowExecution", "--key", in("ec.pem")},
+		{"explain-denial", token + " ", "--api", "StartWorkflowExecution", "--namespace", "x"},
+		{"rotate", "--key-dir", in("keys")},
+	} {
+		stdout, stderr := run(args...)
+		for _, c := range append(canaries, signature) {
+			if strings.Contains(stdout, c) || strings.Contains(stderr, c) {
+				t.Errorf("jwtctl %s ... shows a secret", args[0])
+			}
+		}
+	}
+}
+
+// TestFlags holds every flag of every command to the help's promise: a
+// variable or a key, but for those that must be given each time.
+func TestFlags(t *testing.T) {
+	t.Parallel()
+	root := Root(newFake(t).System)
+	var only []string
+	eachCommand(root, func(cmd *cobra.Command) {
+		eachFlag(cmd, func(f *pflag.Flag) {
+			if mark(f, markFlagOnly) != "" && !slices.Contains(only, f.Name) {
+				only = append(only, f.Name)
+			}
+			if mark(f, markKey) == "" && mark(f, markFlagOnly) == "" && f.Name != "help" {
+				t.Errorf("%s --%s has no key in jwtctl.yaml", cmd.CommandPath(), f.Name)
+			}
+			if v := variable(f); v != "" && !strings.Contains(f.Usage, v) {
+				t.Errorf("%s --%s does not name its variable", cmd.CommandPath(), f.Name)
+			}
+		})
+	})
+	slices.Sort(only)
+	if want := "at config dev force no-expiry now"; strings.Join(only, " ") != want {
+		t.Errorf("flags that only a command line can give: %v, want %s", only, want)
+	}
+}
+
+// TestS74 survives a world without file descriptors and without space.
+func TestS74(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ script, stderr string }{
+		"EMFILE":   {"jwtctl keygen -q >/dev/null; ulimit -n 5; jwtctl jwks --key key.priv.pem --key key.priv.pem </dev/null", ""},
+		"no space": {"jwtctl keygen -q >/dev/null; jwtctl jwks >/dev/full", "no space left"},
+		"stderr":   {"jwtctl jwks 2>/dev/full", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command("bash", "-c", test.script)
+			cmd.Dir = t.TempDir()
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			_ = cmd.Run()
+			if name == "EMFILE" { // the runtime itself needs some; either answer, but no panic
+				if code := cmd.ProcessState.ExitCode(); code != 0 && code != 3 {
+					t.Errorf("exit code %d\n%s", code, stderr.String())
+				}
+			} else if code := cmd.ProcessState.ExitCode(); code != 3 {
+				t.Errorf("exit code %d\n%s", code, stderr.String())
+			}
+			if got := stderr.String(); !strings.Contains(got, test.stderr) || strings.Contains(got, "panic") || strings.Contains(got, "goroutine") {
+				t.Errorf("stderr: %s", got)
+			}
+		})
+	}
+}
