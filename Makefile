@@ -44,6 +44,7 @@ unit:
 
 ## e2e: jwtctl, the worker and the starter against a real Temporal server
 e2e: build
+	cd $(EXAMPLE) && $(GO) run ./genapi /tmp/jwtctl-api_table.go && diff /tmp/jwtctl-api_table.go ../../internal/temporal/api_table.go
 	cd $(EXAMPLE) && $(GO) test -timeout 15m ./...
 
 ## bench: benchmarks; BENCH=regexp picks some
@@ -60,6 +61,7 @@ fuzz:
 
 ## generate: everything that is generated: docs/cli.md, man pages, Temporal's API table
 generate:
+	cd $(EXAMPLE) && $(GO) run ./genapi ../../internal/temporal/api_table.go
 	$(GO) test -count=1 ./internal/docs -update
 
 ## tools: the programs that tests compare jwtctl with (Debian packages; root or sudo)
