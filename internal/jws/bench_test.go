@@ -11,6 +11,7 @@ import (
 	"encoding/asn1"
 	"math/big"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,8 +59,9 @@ func BenchmarkSign(b *testing.B) {
 	}
 }
 
-// compare runs ours and bare in turns, so that a busy machine slows both, and
-// reports ours as ns/op, B/op and allocs/op.
+// compare runs ours and bare in turns, and reports ours as ns/op, B/op and
+// allocs/op. ratio is that of the medians, which a busy machine distorts least;
+// mean-ratio has every pause of the machine in it.
 func compare(b *testing.B, ours, bare func() bool) {
 	b.ReportAllocs()
 	allocs := testing.AllocsPerRun(100, func() { ours() })
@@ -69,7 +71,7 @@ func compare(b *testing.B, ours, bare func() bool) {
 		ours()
 	}
 	runtime.ReadMemStats(&after)
-	var oursTime, bareTime time.Duration
+	var oursTimes, bareTimes []time.Duration
 	for b.Loop() {
 		start := time.Now()
 		ok := ours()
@@ -77,14 +79,27 @@ func compare(b *testing.B, ours, bare func() bool) {
 		if !bare() || !ok {
 			b.Fatal("refused")
 		}
-		oursTime += middle.Sub(start)
-		bareTime += time.Since(middle)
+		oursTimes = append(oursTimes, middle.Sub(start))
+		bareTimes = append(bareTimes, time.Since(middle))
 	}
-	b.ReportMetric(float64(oursTime.Nanoseconds())/float64(b.N), "ns/op")
-	b.ReportMetric(float64(bareTime.Nanoseconds())/float64(b.N), "bare-ns/op")
-	b.ReportMetric(float64(bareTime)/float64(oursTime), "ratio")
+	oursMedian, oursMean := middleOf(oursTimes)
+	bareMedian, bareMean := middleOf(bareTimes)
+	b.ReportMetric(oursMedian, "ns/op")
+	b.ReportMetric(bareMedian, "bare-ns/op")
+	b.ReportMetric(bareMedian/oursMedian, "ratio")
+	b.ReportMetric(bareMean/oursMean, "mean-ratio")
 	b.ReportMetric(allocs, "allocs/op")
 	b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/100, "B/op")
+}
+
+// middleOf returns the median and the mean of times in nanoseconds.
+func middleOf(times []time.Duration) (median, mean float64) {
+	slices.Sort(times)
+	var sum time.Duration
+	for _, t := range times {
+		sum += t
+	}
+	return float64(times[len(times)/2]), float64(sum) / float64(len(times))
 }
 
 func bareVerify(b *testing.B, alg keys.Algorithm, material any, signed, sig []byte) func() bool {

@@ -72,6 +72,10 @@ func agree(t *testing.T, key *keys.Key, token string) bool {
 		}
 		return false
 	}
+	var read map[string]any
+	if json.Unmarshal(got.Token.HeaderJSON(), &read) != nil || json.Unmarshal(got.Token.PayloadJSON(), &read) != nil {
+		return true // a number beyond float64, which we alone keep as it is (S41)
+	}
 	if err := acceptedByGolangJWT(token, key, got); err != nil {
 		t.Errorf("golang-jwt refuses %s: %v", token, err)
 	}
@@ -81,13 +85,8 @@ func agree(t *testing.T, key *keys.Key, token string) bool {
 	return true
 }
 
-// acceptedByGolangJWT differs on purpose in two points: golang-jwt reads all
-// numbers as floats, and drops fractions of a second.
+// acceptedByGolangJWT allows for fractions of a second, which golang-jwt drops.
 func acceptedByGolangJWT(token string, key *keys.Key, got *Verified) error {
-	var tree map[string]any
-	if json.Unmarshal(got.Token.HeaderJSON(), &tree) != nil || json.Unmarshal(got.Token.PayloadJSON(), &tree) != nil {
-		return nil // a number beyond float64
-	}
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{string(key.Algorithm())}), jwt.WithStrictDecoding(), jwt.WithTimeFunc(at(noon)))
 	_, err := parser.Parse(token, func(*jwt.Token) (any, error) { return key.VerifyingMaterial(), nil })
 	if exp, _ := got.Claims.Expiry(); errors.Is(err, jwt.ErrTokenExpired) && exp.Before(time.Unix(noon+1, 0)) {

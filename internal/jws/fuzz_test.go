@@ -170,8 +170,8 @@ func tree(t *testing.T, data strictjson.Value) any {
 	return json.Number(data)
 }
 
-// mutations is how many mutations TestF4 tries of each algorithm; the figure
-// for a release is 100,000.
+// mutations is how many mutations TestF4 tries of each algorithm. The figure
+// for a release is 100,000: go test ./internal/jws -run TestF4 -mutations 100000
 var mutations = flag.Int("mutations", 200, "mutations of one token of each algorithm to try")
 
 // F4: a valid token with one byte or one bit changed is not accepted.

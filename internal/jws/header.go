@@ -60,8 +60,9 @@ func readHeader(data []byte, maxDepth int) (Header, *fault.Error) {
 // check refuses algorithms that nobody may use and tokens within tokens.
 func (h Header) check() *fault.Error {
 	if h.Algorithm != string(keys.None) {
-		if _, err := keys.ParseAlgorithm(h.Algorithm); err != nil {
-			return fault.New(fault.AlgorithmNotAllowed, "alg", "%w", err)
+		var bad *fault.Error
+		if _, err := keys.ParseAlgorithm(h.Algorithm); errors.As(err, &bad) {
+			return bad.About("alg")
 		}
 	}
 	if h.ContentType != nil && mediaType(*h.ContentType) == "jwt" {

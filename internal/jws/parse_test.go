@@ -66,7 +66,7 @@ func TestS28_OnlyTheCompactFormWithThreeParts(t *testing.T) {
 	}
 	wantCodes(t, v, good, "ok")
 	for token, reason := range map[string]string{
-		"{" + good: "JSON serialization", good + ".a.b": "encrypted", part[0] + "." + part[1]: "there is none", "": "empty", "a": "1 parts",
+		"{" + good: "JSON serialization", good + ".a.b": "encrypted", part[0] + "." + part[1]: "there is none", "": "empty", "a.b.c.d": "parts: 4",
 	} {
 		if _, err := Parse(token, Limits{}); err == nil || !strings.Contains(err.Error(), reason) {
 			t.Errorf("%q: got %v, want %q in it", token, err, reason)

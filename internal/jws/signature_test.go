@@ -199,6 +199,18 @@ func TestWycheproofSignatures(t *testing.T) {
 	}
 }
 
+// A24: what is no algorithm of ours neither signs nor verifies.
+func TestA24_NoMethodForOthers(t *testing.T) {
+	for _, alg := range []keys.Algorithm{keys.None, "", "HS224", "HMD5", "es256"} {
+		if method(alg).Verify("a", nil, []byte("secret")) == nil {
+			t.Errorf("%q verifies", alg)
+		}
+		if _, err := method(alg).Sign("a", []byte("secret")); err == nil {
+			t.Errorf("%q signs", alg)
+		}
+	}
+}
+
 // wycheproofSignatures is a file of raw signatures.
 type wycheproofSignatures struct {
 	TestGroups []struct {

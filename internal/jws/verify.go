@@ -106,7 +106,7 @@ func (t *Token) checkSignature(key *keys.Key) *fault.Error {
 		return nil // parse made sure that there is no signature
 	}
 	if err := method(alg).Verify(t.signed, t.signature, key.VerifyingMaterial()); err != nil {
-		return fault.New(fault.SignatureInvalid, "signature", "it does not fit key %s: %w", keys.Shorten(key.ID()), err)
+		return fault.New(fault.SignatureInvalid, "signature", "it does not fit key %s", keys.Shorten(key.ID()))
 	}
 	return nil
 }

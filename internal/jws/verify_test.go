@@ -273,6 +273,11 @@ func TestS40_BadSignatureSaysNothingElse(t *testing.T) {
 	if !fault.Has(err, fault.TokenExpired) || fault.ClassOf(err) != fault.Refused {
 		t.Errorf("%v has class %d", err, fault.ClassOf(err))
 	}
+	if _, err := v.Verify(context.Background(), es256(t, `{"alg":"ES256","typ":"x"}`, `{"iss":"i","aud":"a","exp":1}`)); codes(err) != "token_expired" {
+		t.Errorf("got %v", err)
+	} else if _, plain := err.(*fault.Error); !plain {
+		t.Errorf("one failure alone is a %T", err)
+	}
 	// VerifyPayload asks for the signature alone.
 	if payload, key, err := v.VerifyPayload(context.Background(), es256(t, es256Header, `text`)); err != nil || string(payload) != "text" || key.ID() != "key-ES256" {
 		t.Errorf("%q, %v, %v", payload, key, err)
