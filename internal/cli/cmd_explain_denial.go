@@ -208,4 +208,3 @@ type answeredNo struct{ code fault.Code }
 
 func (n answeredNo) Error() string { return string(n.code) }
 func (n answeredNo) Unwrap() error { return &fault.Error{Code: n.code} }
-

@@ -25,8 +25,8 @@ type System struct {
 	Out, Err io.Writer
 	// InTTY, OutTTY and ErrTTY say whether a person is at the other end.
 	InTTY, OutTTY, ErrTTY bool
-	Getenv         func(name string) (value string, set bool)
-	Now            func() time.Time
+	Getenv                func(name string) (value string, set bool)
+	Now                   func() time.Time
 	// Interrupt returns a context that ends at SIGINT or SIGTERM.
 	Interrupt func(parent context.Context) (context.Context, context.CancelFunc)
 	// Reload returns a channel that receives at every SIGHUP until ctx ends.

@@ -51,3 +51,11 @@ func pss(m *jwt.SigningMethodRSAPSS) jwt.SigningMethod {
 		Options:          &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash},
 	}
 }
+
+// CheckSignature says whether signature is one over input by alg and public,
+// a *rsa.PublicKey or *ecdsa.PublicKey, in the words of golang-jwt. It asks
+// nothing else of key and token: it is there to retell what a laxer program
+// decides, never to believe a token.
+func CheckSignature(alg keys.Algorithm, public any, input string, signature []byte) error {
+	return method(alg).Verify(input, signature, public)
+}

@@ -4,14 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/rsa"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"reflect"
 	"slices"
 	"strings"
@@ -163,7 +159,7 @@ func (e *explainer) checkKey(header map[string]any, parts []string) {
 	case err != nil:
 		e.fault(fault.TokenMalformed, err.Error(), "its signature is not base64url%s", spaces(parts[2]))
 	case usable && known:
-		if err := checkSignature(key, parts[0]+"."+parts[1], signature); err != nil {
+		if err := jws.CheckSignature(alg, key, parts[0]+"."+parts[1], signature); err != nil {
 			e.keyAtFault = true
 			e.fault(fault.SignatureInvalid, err.Error(), "its signature was not made with the key that the server has under its kid, or the token was changed")
 		}
@@ -221,23 +217,4 @@ func (e *explainer) checkKeyID(header map[string]any, alg keys.Algorithm, usable
 	e.fault(fault.KeyNotFound, kind+" key not found for key ID: "+keys.Shorten(kid), "%s", reason)
 	e.note("a kid that is new to the server does not make it look: it fetches keys at its start and at every refreshInterval, without one never again")
 	return nil, false
-}
-
-// checkSignature checks a signature by RS256 or ES256, as the key's type has
-// it. The keys are the server's, weak ones among them, so the strict door of
-// package jws is not for them.
-func checkSignature(key crypto.PublicKey, input string, signature []byte) error {
-	digest := sha256.Sum256([]byte(input))
-	switch k := key.(type) {
-	case *rsa.PublicKey:
-		return rsa.VerifyPKCS1v15(k, crypto.SHA256, digest[:], signature)
-	case *ecdsa.PublicKey:
-		if len(signature) == 64 {
-			r, s := new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])
-			if ecdsa.Verify(k, digest[:], r, s) {
-				return nil
-			}
-		}
-	}
-	return errors.New("crypto/ecdsa: verification error")
 }
