@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -191,13 +190,4 @@ func (a *app) renderKeygen(o keygenOptions, key *keys.Key, out keygen.Output) er
 		return a.print("%s\n", key.ID())
 	}
 	return a.printJSON(keygenReport{key.ID(), string(key.Algorithm()), out.Private, out.Public})
-}
-
-// printJSON writes v to stdout as JSON for people and scripts.
-func (a *app) printJSON(v any) error {
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return fault.New(fault.Internal, "output", "%w", err)
-	}
-	return a.print("%s\n", text)
 }

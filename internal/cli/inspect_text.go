@@ -109,7 +109,7 @@ func permissionLines(c *jws.Claims) string {
 			fmt.Fprintf(&b, "  %s  worth nothing: %s\n", oneLine(text), printable(err.Error()))
 			continue
 		}
-		fmt.Fprintf(&b, "  %s  %s\n", p, temporal.Explanation(p))
+		fmt.Fprintf(&b, "  %s  %s\n", oneLine(p.String()), oneLine(temporal.Explanation(p)))
 	}
 	return b.String()
 }

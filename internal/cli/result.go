@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +18,19 @@ import (
 func (a *app) print(format string, args ...any) error {
 	_, _ = fmt.Fprintf(a.out, format, args...)
 	return nil
+}
+
+// printJSON writes v to stdout as JSON for people and scripts. Characters that a
+// terminal would act on are escaped, which JSON reads the same (S70).
+func (a *app) printJSON(v any) error {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return fault.New(fault.Internal, "output", "%w", err)
+	}
+	return a.print("%s", escapeControls(text.String()))
 }
 
 // writeResult writes data to the file out, or to stdout if out is "" or "-".

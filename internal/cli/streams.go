@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // The rules of the streams (cli.md, "Everywhere"):
@@ -62,19 +64,30 @@ func printable(text string) string {
 	if strings.Contains(text, "eyJ") {
 		text = regexp.MustCompile(`(eyJ[A-Za-z0-9_-]{8,40})[A-Za-z0-9_-]*\.[A-Za-z0-9_.-]*`).ReplaceAllString(text, "$1…")
 	}
-	harmless := func(r rune) bool {
-		return r == '\n' || r == '\t' || unicode.IsPrint(r) && !unicode.Is(unicode.Cf, r)
-	}
-	if strings.IndexFunc(text, func(r rune) bool { return !harmless(r) }) < 0 {
+	return escapeControls(text)
+}
+
+// escapeControls writes the characters that a terminal would act on as \uXXXX,
+// in UTF-16 as JSON has it; line breaks and tabs stay.
+func escapeControls(text string) string {
+	if strings.IndexFunc(text, isControl) < 0 && utf8.ValidString(text) {
 		return text
 	}
 	var b strings.Builder
 	for _, r := range text {
-		if harmless(r) {
+		if !isControl(r) {
 			b.WriteRune(r)
-		} else {
-			fmt.Fprintf(&b, "\\u%04x", r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, "\\u%04x", unit)
 		}
 	}
 	return b.String()
+}
+
+// isControl says whether r does something other than stand there: C0, C1,
+// format and bidirectional characters, and what is no character at all.
+func isControl(r rune) bool {
+	return r != '\n' && r != '\t' && (!unicode.IsPrint(r) || unicode.Is(unicode.Cf, r))
 }

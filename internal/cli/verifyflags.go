@@ -115,16 +115,16 @@ func (a *app) readToken(args []string) (string, error) {
 		}
 		text = string(data)
 	}
-	token := unwrapToken(text)
-	if token == "" {
+	token, err := unwrapToken(text)
+	if err == nil && token == "" {
 		return "", fault.New(fault.UsageError, where, "holds no token").WithHint("jwtctl token --system | jwtctl inspect")
 	}
-	return token, nil
+	return token, err
 }
 
 // unwrapToken takes off what jwtctl token puts around a token: white space,
 // `export NAME='…'`, `NAME=`, `Authorization:` and `Bearer`.
-func unwrapToken(text string) string {
+func unwrapToken(text string) (string, error) {
 	text = strings.TrimSpace(text)
 	text = strings.TrimPrefix(text, "export ")
 	if name, value, found := strings.Cut(text, "="); found && isVariableName(name) {
@@ -133,13 +133,14 @@ func unwrapToken(text string) string {
 			text = value
 		}
 	}
-	if name, value, found := strings.Cut(text, ":"); found && strings.EqualFold(name, "authorization") {
+	name, value, isHeader := strings.Cut(text, ":")
+	if isHeader = isHeader && strings.EqualFold(name, "authorization"); isHeader {
 		text = strings.TrimSpace(value)
 	}
-	if scheme, value, found := strings.Cut(text, " "); found && strings.EqualFold(scheme, "bearer") {
-		text = value
+	if isHeader || strings.Contains(text, " ") {
+		return jws.Bearer(text)
 	}
-	return text
+	return text, nil
 }
 
 // atMostOne refuses more than one argument.

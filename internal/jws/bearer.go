@@ -1,0 +1,39 @@
+package jws
+
+import (
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// Bearer returns the token in the values of an authorization header or gRPC
+// metadata key (RFC 6750 section 2.1, A30, S61): one value, the scheme Bearer
+// in any case, one space, the token.
+//
+// No value, or one of another scheme, is token_missing. Several values, several
+// in one, and any other spelling are token_malformed: two readers might not
+// take the same token from it. The token itself is not looked at.
+func Bearer(values ...string) (string, error) {
+	switch len(values) {
+	case 0:
+		return "", fault.New(fault.TokenMissing, "authorization", "there is none")
+	case 1:
+	default:
+		return "", malformed("authorization", "%d values; one is read", len(values))
+	}
+	scheme, token, found := strings.Cut(values[0], " ")
+	switch {
+	case strings.ContainsFunc(values[0], func(r rune) bool { return r < ' ' || r > '~' }):
+		return "", malformed("authorization", "it holds a character that no header value has")
+	case !strings.EqualFold(scheme, "Bearer") && !found:
+		return "", fault.New(fault.TokenMissing, "authorization", "it has no scheme; \"Bearer\" and a token are needed")
+	case !strings.EqualFold(scheme, "Bearer"):
+		return "", fault.New(fault.TokenMissing, "authorization", "its scheme is %q, not \"Bearer\"", keys.Shorten(scheme))
+	case token == "":
+		return "", fault.New(fault.TokenMissing, "authorization", "no token follows \"Bearer\"")
+	case strings.ContainsAny(token, " ,"):
+		return "", malformed("authorization", "more than one token, or a space too many")
+	}
+	return token, nil
+}
