@@ -40,7 +40,9 @@ func FuzzF12(f *testing.F) {
 			Main(args, s.System)
 			for _, out := range []string{s.out.String(), s.err.String()} {
 				out = colors.ReplaceAllString(out, "")
-				if i := strings.IndexFunc(out, func(r rune) bool { return r != '\n' && (unicode.IsControl(r) && r != '\t' || unicode.Is(unicode.Cf, r)) }); i >= 0 {
+				if i := strings.IndexFunc(out, func(r rune) bool {
+					return r != '\n' && (unicode.IsControl(r) && r != '\t' || unicode.Is(unicode.Cf, r))
+				}); i >= 0 {
 					t.Fatalf("jwtctl %q: control character at %d of %q", args, i, out)
 				}
 			}

@@ -136,6 +136,9 @@ func (p *Publisher) read() (s *Snapshot, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := keys.NewRing(list); err != nil { // which names both files of one id
+		return nil, err
+	}
 	body, err := keys.PublicSet(list)
 	if err != nil {
 		return nil, err

@@ -4,7 +4,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
-	"math"
 	"math/big"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -26,12 +25,15 @@ func (k *Key) check() *fault.Error {
 	case *ecdsa.PublicKey:
 		return k.checkEC(p)
 	case *rsa.PublicKey:
-		return k.checkRSA(p)
+		if bad := checkRSA(p.N, big.NewInt(int64(p.E))); bad != nil {
+			return bad
+		}
+		return k.checkRSAPrivate()
 	case ed25519.PublicKey:
 		return k.checkEd25519(p)
 	}
-	if len(k.secret) < MinSecretBytes {
-		return fault.New(fault.KeyWeak, "", "a secret of %d bytes; HS256 needs %d (RFC 7518 section 3.2)", len(k.secret), MinSecretBytes).
+	if n := len(k.private.secret); n < MinSecretBytes {
+		return fault.New(fault.KeyWeak, "", "a secret of %d bytes; HS256 needs %d (RFC 7518 section 3.2)", n, MinSecretBytes).
 			WithHint("make one: jwtctl keygen --alg HS256")
 	}
 	return nil
@@ -41,9 +43,24 @@ func (k *Key) checkEd25519(p ed25519.PublicKey) *fault.Error {
 	if len(p) != ed25519.PublicKeySize {
 		return fault.New(fault.KeyInvalid, "", "an Ed25519 public key of %d bytes, not %d", len(p), ed25519.PublicKeySize)
 	}
-	if private, ok := k.signer.(ed25519.PrivateKey); ok && !private.Equal(ed25519.NewKeyFromSeed(private.Seed())) {
+	if private, ok := k.SigningMaterial().(ed25519.PrivateKey); ok && !private.Equal(ed25519.NewKeyFromSeed(private.Seed())) {
 		return errHalves()
 	}
+	return nil
+}
+
+func (k *Key) checkRSAPrivate() *fault.Error {
+	private, ok := k.SigningMaterial().(*rsa.PrivateKey)
+	if !ok {
+		return nil
+	}
+	if n := len(private.Primes); n != 2 {
+		return fault.New(fault.KeyTypeUnsupported, "", "an RSA key of %d primes; two are used", n)
+	}
+	if err := private.Validate(); err != nil {
+		return errHalves()
+	}
+	private.Precompute() // or the first to write it as PEM would, while others sign
 	return nil
 }
 
@@ -64,11 +81,11 @@ func (k *Key) checkEC(p *ecdsa.PublicKey) *fault.Error {
 	if err != nil {
 		return fault.New(fault.KeyInvalid, "", "its point is not on curve %s", p.Curve.Params().Name)
 	}
-	priv, ok := k.signer.(*ecdsa.PrivateKey)
+	private, ok := k.SigningMaterial().(*ecdsa.PrivateKey)
 	if !ok {
 		return nil
 	}
-	d, err := priv.Bytes()
+	d, err := private.Bytes()
 	if err != nil {
 		return fault.New(fault.KeyInvalid, "", "its private number is out of range")
 	}
@@ -82,27 +99,22 @@ func (k *Key) checkEC(p *ecdsa.PublicKey) *fault.Error {
 	return nil
 }
 
-func (k *Key) checkRSA(p *rsa.PublicKey) *fault.Error {
-	if p.N == nil || p.N.Sign() <= 0 {
+// checkRSA refuses the public numbers of RSA keys that are not used.
+func checkRSA(n, e *big.Int) *fault.Error {
+	if n == nil || n.Sign() <= 0 {
 		return fault.New(fault.KeyInvalid, "", "an RSA key without a modulus")
 	}
-	switch bits := p.N.BitLen(); {
+	switch bits := n.BitLen(); {
 	case bits < MinRSABits:
 		return fault.New(fault.KeyWeak, "", "an RSA key of %d bits; at least %d are needed", bits, MinRSABits)
 	case bits > MaxRSABits:
 		return fault.New(fault.KeyWeak, "", "an RSA key of %d bits; at most %d are used", bits, MaxRSABits)
-	case p.N.Bit(0) == 0:
+	case n.Bit(0) == 0:
 		return fault.New(fault.KeyInvalid, "", "an RSA key with an even modulus")
-	case p.E < 3 || p.E%2 == 0 || int64(p.E) > math.MaxInt32:
-		return fault.New(fault.KeyWeak, "", "an RSA key with the exponent %d; odd, 3 to 2147483647 is used", p.E)
-	case isROCA(p.N):
+	case e.BitLen() < 2 || e.BitLen() > 31 || e.Bit(0) == 0:
+		return fault.New(fault.KeyWeak, "", "an RSA key whose exponent is not odd and between 3 and 2147483647")
+	case isROCA(n):
 		return fault.New(fault.KeyWeak, "", "an RSA key with the ROCA weakness (CVE-2017-15361): its private half can be computed")
-	}
-	if priv, ok := k.signer.(*rsa.PrivateKey); ok {
-		if err := priv.Validate(); err != nil {
-			return errHalves()
-		}
-		priv.Precompute() // or the first to write it as PEM would, while others sign
 	}
 	return nil
 }

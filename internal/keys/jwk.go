@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"math/big"
 	"slices"
 	"strings"
 
@@ -126,7 +127,7 @@ func (f *jwkFacts) check() *fault.Error {
 	case f.has("key_ops") && !slices.Contains(f.ops, "sign") && !slices.Contains(f.ops, "verify"):
 		return fault.New(fault.KeyUseMismatch, "", "its key_ops name neither sign nor verify")
 	case f.has("oth"):
-		return fault.New(fault.KeyTypeUnsupported, "", "an RSA key of more than two primes")
+		return fault.New(fault.KeyTypeUnsupported, "", "an RSA key of more than two primes; two are used")
 	}
 	return nil
 }
@@ -171,46 +172,54 @@ func (f *jwkFacts) material() (any, *fault.Error) {
 
 // numbers returns the members that make the key's material. It demands strict
 // base64url of each, the full length of coordinates (RFC 7518 section 6.2.1),
-// and no leading zero in RSA's (section 6.3.1).
+// no leading zero in RSA's (section 6.3.1), and all that make a private half or
+// none (section 6.3.2).
 func (f *jwkFacts) numbers() (map[string]strictjson.Value, *fault.Error) {
-	required := map[string][]string{"EC": {"x", "y"}, "OKP": {"x"}, "RSA": {"n", "e"}, "oct": {"k"}}[f.kty]
-	optional := map[string][]string{"EC": {"d"}, "OKP": {"d"}, "RSA": {"d", "p", "q", "dp", "dq", "qi"}}[f.kty]
+	names := map[string][]string{"EC": {"x", "y"}, "OKP": {"x"}, "RSA": {"n", "e"}, "oct": {"k"}}[f.kty]
+	private := map[string][]string{"EC": {"d"}, "OKP": {"d"}, "RSA": {"d", "p", "q", "dp", "dq", "qi"}}[f.kty]
+	if slices.ContainsFunc(private, f.has) {
+		names = slices.Concat(names, private)
+	}
 	found := make(map[string]strictjson.Value, 10)
-	for i, name := range slices.Concat(required, optional) {
-		if !f.has(name) {
-			if i < len(required) {
-				return nil, fault.New(fault.KeyInvalid, "", "it has no %s", name)
-			}
-			continue
-		}
-		if bad := f.checkNumber(name); bad != nil {
+	decoded := make(map[string][]byte, 8)
+	for _, name := range names {
+		number, bad := f.number(name)
+		if bad != nil {
 			return nil, bad
 		}
-		found[name] = f.members[name]
+		found[name], decoded[name] = f.members[name], number
+	}
+	if f.kty == "RSA" { // before jwx, which does not say what is wrong
+		n, e := new(big.Int).SetBytes(decoded["n"]), new(big.Int).SetBytes(decoded["e"])
+		if bad := checkRSA(n, e); bad != nil {
+			return nil, bad
+		}
 	}
 	return found, nil
 }
 
-func (f *jwkFacts) checkNumber(name string) *fault.Error {
+// number returns the number in the member called name.
+func (f *jwkFacts) number(name string) ([]byte, *fault.Error) {
+	if !f.has(name) {
+		return nil, fault.New(fault.KeyInvalid, "", "it has no %s", name)
+	}
 	text, isString := strictjson.String(f.members[name])
 	if !isString {
-		return fault.New(fault.KeyInvalid, "", "its %s is not a string", name)
+		return nil, fault.New(fault.KeyInvalid, "", "its %s is not a string", name)
 	}
 	number, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	exact := f.coordinateBytes()
 	switch {
 	case err != nil || strings.ContainsAny(text, "\r\n"): // which Go's decoder skips
-		return fault.New(fault.KeyInvalid, "", "its %s is not base64url without padding", name)
+		return nil, fault.New(fault.KeyInvalid, "", "its %s is not base64url without padding", name)
 	case exact != 0 && len(number) != exact:
-		return fault.New(fault.KeyInvalid, "", "its %s has %d bytes; %s needs %d", name, len(number), f.crv, exact)
-	case f.kty != "RSA":
-		return nil
-	case len(number) == 0 || number[0] == 0:
-		return fault.New(fault.KeyInvalid, "", "its %s is empty or begins with a zero byte", name)
-	case name == "e" && len(number) > 4:
-		return fault.New(fault.KeyWeak, "", "an RSA key with an exponent of %d bytes; odd, 3 to 2147483647 is used", len(number))
-	case len(number) > MaxRSABits/8:
-		return fault.New(fault.KeyWeak, "", "an RSA key of more than %d bits", MaxRSABits)
+		return nil, fault.New(fault.KeyInvalid, "", "its %s has %d bytes; %s needs %d", name, len(number), f.crv, exact)
+	case len(number) == 0:
+		return nil, fault.New(fault.KeyInvalid, "", "its %s is empty", name)
+	case f.kty == "RSA" && number[0] == 0:
+		return nil, fault.New(fault.KeyInvalid, "", "its %s begins with a zero byte", name)
+	case f.kty == "RSA" && len(number) > MaxRSABits/8 && name != "n": // whose size is judged with e
+		return nil, fault.New(fault.KeyInvalid, "", "its %s is larger than any modulus", name)
 	}
-	return nil
+	return number, nil
 }

@@ -130,7 +130,7 @@ func TestS10_RSA(t *testing.T) {
 	}
 	checkRows(t, map[string]jwkRow{
 		"private":                {private, ""},
-		"private, without CRT":   {private.without("dp", "dq", "qi"), ""},
+		"private, without CRT":   {private.without("dp", "dq", "qi"), fault.KeyInvalid},
 		"public":                 {public, ""},
 		"n of 2048 bits":         {public.with("n", bits(2048)), ""},
 		"n of 8192 bits":         {public.with("n", bits(8192)), ""},
@@ -166,11 +166,12 @@ func TestS10_RSA(t *testing.T) {
 		"wrong dp":               {plus("dp", 2), fault.KeyInvalid},
 		"wrong dq":               {plus("dq", 2), fault.KeyInvalid},
 		"wrong qi":               {plus("qi", 1), fault.KeyInvalid},
-		"dp alone":               {private.without("dq", "qi"), fault.KeyInvalid},
+		"without qi":             {private.without("qi"), fault.KeyInvalid},
+		"public with dp":         {public.with("dp", private["dp"]), fault.KeyInvalid},
 		"without primes":         {private.without("p", "q", "dp", "dq", "qi"), fault.KeyInvalid},
 		"without d":              {private.without("d"), fault.KeyInvalid},
 		"more than two primes":   {private.with("oth", []members{{"r": "AQAB"}}), fault.KeyTypeUnsupported},
-		"a d of 2000 bytes":      {private.with("d", bits(16000)), fault.KeyWeak},
+		"a d of 2000 bytes":      {private.with("d", bits(16000)), fault.KeyInvalid},
 		"a d that is no string":  {private.with("d", 1), fault.KeyInvalid},
 		"a crv has no say in it": {public.with("crv", "P-256"), ""},
 	})

@@ -20,7 +20,7 @@ func TestS10_Secrets(t *testing.T) {
 		"48 bytes, HS384":      {secret(48).with("alg", "HS384"), ""},
 		"63 bytes, HS512":      {secret(63).with("alg", "HS512"), fault.KeyAlgMismatch},
 		"64 bytes, HS512":      {secret(64).with("alg", "HS512"), ""},
-		"empty":                {secret(0), fault.KeyWeak},
+		"empty":                {secret(0), fault.KeyInvalid},
 		"no k":                 {secret(32).without("k"), fault.KeyInvalid},
 		"k with padding":       {secret(32).with("k", strings.Repeat("A", 43)+"="), fault.KeyInvalid},
 		"k is a number":        {secret(32).with("k", 1), fault.KeyInvalid},

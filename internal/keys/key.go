@@ -24,16 +24,22 @@ import (
 // Key is a key for signatures. It never changes once made, is safe for
 // concurrent use, and no way of printing one shows its private part.
 type Key struct {
-	id     string
-	hasID  bool // the id was given, not derived
-	issuer string
-	source string
-	algs   []Algorithm // never empty; the first is the one to sign with
-	public crypto.PublicKey
-	signer crypto.Signer // nil where only the public half is known
-	secret []byte        // of an HMAC key alone
+	id          string
+	hasID       bool // the id was given, not derived
+	issuer      string
+	source      string
+	algs        []Algorithm      // never empty; the first is the one to sign with
+	public      crypto.PublicKey // nil for a secret
+	private     *private         // nil where only the public half is known
+	certificate bool             // the public half came from an X.509 certificate
+}
 
-	certificate bool // the public half came from an X.509 certificate
+// private is what signs. It is behind a pointer because fmt calls no method of
+// a Key in an unexported field of something else, but prints pointers there as
+// addresses.
+type private struct {
+	signer crypto.Signer
+	secret []byte // of an HMAC key, which has no signer
 }
 
 // Attributes are what a key has besides its numbers. Each may be empty.
@@ -59,18 +65,18 @@ func New(material any, a Attributes) (*Key, error) {
 	k := &Key{id: a.ID, hasID: a.ID != "", issuer: a.Issuer, source: a.Source}
 	switch m := material.(type) {
 	case *ecdsa.PrivateKey:
-		k.signer, k.public = m, &m.PublicKey
+		k.private, k.public = &private{signer: m}, &m.PublicKey
 	case *rsa.PrivateKey:
-		k.signer, k.public = m, &m.PublicKey
+		k.private, k.public = &private{signer: m}, &m.PublicKey
 	case ed25519.PrivateKey:
 		if len(m) != ed25519.PrivateKeySize {
 			return nil, fault.New(fault.KeyInvalid, a.Source, "an Ed25519 private key of %d bytes, not %d", len(m), ed25519.PrivateKeySize)
 		}
-		k.signer, k.public = m, m.Public()
+		k.private, k.public = &private{signer: m}, m.Public()
 	case *ecdsa.PublicKey, *rsa.PublicKey, ed25519.PublicKey:
 		k.public = m
 	case []byte:
-		k.secret = slices.Clone(m)
+		k.private = &private{secret: slices.Clone(m)}
 	default:
 		return nil, fault.New(fault.KeyTypeUnsupported, a.Source, "keys of type %T are not for signatures here", material)
 	}
@@ -138,7 +144,7 @@ func (k *Key) Public() (*Key, error) {
 			WithHint("publish an asymmetric key instead: jwtctl keygen --alg ES256")
 	}
 	c := *k
-	c.signer = nil
+	c.private = nil
 	return &c, nil
 }
 
@@ -163,7 +169,7 @@ func (k *Key) Allows(alg Algorithm) bool { return slices.Contains(k.algs, alg) }
 
 // CanSign says whether k has private or secret material, or is a development
 // key, which needs none.
-func (k *Key) CanSign() bool { return k.signer != nil || k.secret != nil || k.Type() == TypeNone }
+func (k *Key) CanSign() bool { return k.private != nil || k.Type() == TypeNone }
 
 // RequireSigner returns nil if k can sign, else key_is_certificate or
 // key_not_private.
@@ -183,19 +189,19 @@ func (k *Key) RequireSigner() error {
 // []byte secret, or nil where k cannot sign. Callers must not change it.
 func (k *Key) SigningMaterial() any {
 	switch {
-	case k.secret != nil:
-		return k.secret
-	case k.signer != nil:
-		return k.signer
+	case k.private == nil:
+		return nil
+	case k.public == nil:
+		return k.private.secret
 	}
-	return nil
+	return k.private.signer
 }
 
 // VerifyingMaterial returns what a signature is checked with: a public key or
 // a []byte secret. Callers must not change it.
 func (k *Key) VerifyingMaterial() any {
-	if k.secret != nil {
-		return k.secret
+	if k.Type() == TypeSecret {
+		return k.private.secret
 	}
 	return k.public
 }
@@ -210,7 +216,7 @@ func (k *Key) Type() Type {
 	case ed25519.PublicKey:
 		return TypeOKP
 	}
-	if k.secret != nil {
+	if k.private != nil {
 		return TypeSecret
 	}
 	return TypeNone
@@ -219,8 +225,8 @@ func (k *Key) Type() Type {
 // SameMaterial says whether k and other have the same public half, or the same
 // secret.
 func (k *Key) SameMaterial(other *Key) bool {
-	if k.secret != nil || other.secret != nil {
-		return subtle.ConstantTimeCompare(k.secret, other.secret) == 1
+	if k.Type() == TypeSecret && other.Type() == TypeSecret {
+		return subtle.ConstantTimeCompare(k.private.secret, other.private.secret) == 1
 	}
 	p, ok := k.public.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && p.Equal(other.public)

@@ -87,9 +87,9 @@ func (k *Key) PEM() ([]byte, error) {
 		return nil, fault.New(fault.KeyIsSecret, k.source, "a shared secret has no PEM form").WithHint("use --format jwk")
 	}
 	label, der, err := labelPKIX, []byte(nil), error(nil)
-	if k.signer != nil {
+	if k.private != nil {
 		label = labelPKCS8
-		der, err = x509.MarshalPKCS8PrivateKey(k.signer)
+		der, err = x509.MarshalPKCS8PrivateKey(k.private.signer)
 	} else {
 		der, err = x509.MarshalPKIXPublicKey(k.public)
 	}

@@ -29,8 +29,8 @@ func (k *Key) describe() string {
 	case ed25519.PublicKey:
 		return "Ed25519 key"
 	}
-	if k.secret != nil {
-		return fmt.Sprintf("secret of %d bytes", len(k.secret))
+	if k.private != nil {
+		return fmt.Sprintf("secret of %d bytes", len(k.private.secret))
 	}
 	return "development key"
 }

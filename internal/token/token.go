@@ -7,7 +7,7 @@ package token
 
 import (
 	"bytes"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -36,7 +36,8 @@ type Request struct {
 	Audience []string
 	// Permissions are Temporal's, in order.
 	Permissions []string
-	// TTL is how long the token lives; whole seconds, at least one.
+	// TTL is how long the token lives, at least a second; exp is rounded down to
+	// a whole one.
 	TTL time.Duration
 	// MaxTTL is the longest TTL that is made; 0 means MaxLifetime.
 	MaxTTL time.Duration
@@ -45,7 +46,7 @@ type Request struct {
 	// IssuedAt adds iat.
 	IssuedAt bool
 	// Extra are further claims, in order. None may be one that a field above
-	// makes, nor stand twice.
+	// makes, nor stand twice, nor differ from another in case alone.
 	Extra []Claim
 	Now   time.Time
 }
@@ -116,15 +117,26 @@ func (r Request) check() error {
 		return fault.New(fault.UsageError, "--ttl", "%s is longer than %s", r.TTL, limit).
 			WithHint("nobody can take a token back before it expires; --max-ttl raises the limit")
 	}
-	var seen []string
+	return r.checkExtra()
+}
+
+// checkExtra refuses further claims that another one takes the place of, for
+// some reader, and those that RFC 7519 gives another type.
+func (r Request) checkExtra() error {
+	made := reserved()
 	for _, c := range r.Extra {
-		if flag, taken := reserved()[c.Name]; taken {
-			return fault.New(fault.UsageError, "--claim", "the claim %q is made by %s", c.Name, flag)
+		if flag, taken := made[c.Name]; taken {
+			return fault.New(fault.UsageError, "--claim", "the claim %q is made by %s", keys.Shorten(c.Name), flag)
 		}
-		if slices.Contains(seen, c.Name) {
-			return fault.New(fault.UsageError, "--claim", "the claim %q is given twice", keys.Shorten(c.Name))
+		for other := range made { // S44: readers that fold case see one claim twice
+			if strings.EqualFold(other, c.Name) {
+				return fault.New(fault.UsageError, "--claim", "the claim %q differs from %q in case alone", keys.Shorten(c.Name), keys.Shorten(other))
+			}
 		}
-		seen = append(seen, c.Name)
+		made[c.Name] = "another --claim"
+		if kind, registered := map[string]jsontext.Kind{"nbf": '0', "jti": '"'}[c.Name]; registered && c.Value.Kind() != kind {
+			return fault.New(fault.UsageError, "--claim", "the claim %q must be a %s (RFC 7519 section 4.1)", c.Name, kind)
+		}
 	}
 	return nil
 }
@@ -136,7 +148,7 @@ func ParseClaim(name, value string) (Claim, error) {
 	members, err := strictjson.Object([]byte(`{"value":`+value+`}`), jws.MaxDepth)
 	if err != nil || len(members) != 1 {
 		return Claim{}, fault.New(fault.UsageError, "--claim-json", "the value of %q is no JSON value", keys.Shorten(name)).
-			WithHint("a string needs its quotes: %s='\"text\"'; or use --claim", name)
+			WithHint("a string needs its quotes: %s='\"text\"'; or use --claim", keys.Shorten(name))
 	}
 	return Claim{Name: name, Value: members[0].Value}, nil
 }

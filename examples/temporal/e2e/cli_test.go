@@ -1,0 +1,52 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+)
+
+// testCLI runs the temporal CLI with nothing but the one variable that jwtctl token prints for it.
+func testCLI(t *testing.T, bin programs) {
+	cli := installCLI(t)
+	here := newPlace(t)
+	endpoint, _ := here.serveKeys(t, bin, "gen-and-serve")
+	s := startServer(t, endpoint)
+	here = here.with("TEMPORAL_ADDRESS=" + s.address)
+	system := here.with(here.tokenVariable(t, bin, "--system", "--for", "temporal"))
+	user := here.with(here.tokenVariable(t, bin, "--namespace", "default", "--for", "temporal"))
+
+	register := []string{"operator", "namespace", "create", "--namespace", "default"}
+	for _, test := range []struct {
+		name string
+		at   place
+	}{
+		{name: "no token", at: here},
+		{name: "namespace token", at: user},
+		{name: "the variable of tctl", at: here.with(here.tokenVariable(t, bin, "--system"))},
+	} {
+		if r := test.at.run(t, cli, register...); r.exit == 0 || !strings.Contains(r.stderr, "Request unauthorized.") {
+			t.Errorf("register with %s: want Request unauthorized., got %s", test.name, r)
+		}
+	}
+
+	system.mustRun(t, cli, register...)
+	eventually(t, "temporal operator namespace describe", func() error {
+		return containsAll(user.run(t, cli, "operator", "namespace", "describe", "--namespace", "default").stdout, "Registered")
+	})
+	list := []string{"workflow", "list", "--output", "json"}
+	eventually(t, "namespace default known", func() error { return user.run(t, cli, list...).failure() })
+
+	here.start(t, bin.worker, "--address", s.address)
+	start := []string{"workflow", "start", "--type", "Workflow", "--task-queue", "jwtctl-greeting", "--workflow-id", "by-cli", "--input", `"Temporal"`}
+	if r := here.run(t, cli, start...); r.exit == 0 || !strings.Contains(r.stderr, "Request unauthorized.") {
+		t.Errorf("start a workflow without a token: want Request unauthorized., got %s", r)
+	}
+	user.mustRun(t, cli, start...)
+	result := user.mustRun(t, cli, "workflow", "result", "--workflow-id", "by-cli")
+	if !strings.Contains(result, "Hello Temporal!") {
+		t.Errorf("workflow result: want Hello Temporal!, got %q", result)
+	}
+	eventually(t, "the workflow in temporal workflow list", func() error {
+		return containsAll(user.mustRun(t, cli, list...), `"by-cli"`)
+	})
+}

@@ -1,0 +1,48 @@
+// Package e2e runs jwtctl, the worker and the starter as programs against a real Temporal server, which is embedded so
+// that its log can be read: only the log tells why a token was refused. Every case has a server of its own.
+//
+// JWTCTL_BIN names a jwtctl to test instead of one built from this clone; JWTCTL_E2E_CACHE a folder for the temporal
+// CLI instead of jwtctl-e2e in the user's cache folder.
+package e2e
+
+import (
+	"os"
+	"testing"
+	"time"
+)
+
+func TestTemporal(t *testing.T) {
+	t.Cleanup(func() { forbidCaching(t) })
+	bin := buildPrograms(t)
+	for _, test := range []struct {
+		name   string
+		run    func(*testing.T, programs)
+		serial bool
+	}{
+		// Alone: it may have to build the CLI first, and what loads both cores for minutes disturbs the others.
+		{name: "temporal CLI", run: testCLI, serial: true},
+		{name: "ES256", run: func(t *testing.T, bin programs) { testGreeting(t, bin, "ES256") }},
+		{name: "RS256", run: func(t *testing.T, bin programs) { testGreeting(t, bin, "RS256") }},
+		{name: "refused", run: testRefused},
+		{name: "token rotation", run: testTokenRotation},
+		{name: "key rotation", run: testKeyRotation},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if !test.serial {
+				t.Parallel()
+			}
+			test.run(t, bin)
+		})
+	}
+}
+
+// forbidCaching lets go test see a file just changed, so that it runs the test again the next time.
+func forbidCaching(t *testing.T) {
+	const file = "testdata/uncached"
+	if err := os.Chtimes(file, time.Time{}, time.Now()); err != nil {
+		t.Logf("this result may be cached: %v", err)
+	}
+	if _, err := os.ReadFile(file); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,131 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jwtctl/jwtctl/examples/temporal/rotate"
+)
+
+// testTokenRotation runs workflows while the tokens of worker and client expire several times over.
+func testTokenRotation(t *testing.T, bin programs) {
+	const (
+		life  = 6 * time.Second
+		wants = 5 // tokens on either side: two and a half lives
+	)
+	here := newPlace(t)
+	endpoint, _ := here.serveKeys(t, bin, "gen-and-serve")
+	s := startServer(t, endpoint)
+	s.mustRegister(t, here.token(t, bin, "--system"), "default")
+
+	worker := here.start(t, bin.worker, "--address", s.address, "--token-ttl", life.String())
+	var made atomic.Int32
+	tokens, err := rotate.New(rotate.Config{
+		KeyFile:     filepath.Join(here.dir, "key.priv.pem"),
+		Permissions: []string{"default:read", "default:write"},
+		TTL:         life,
+		Renewed:     func(string, time.Time) { made.Add(1) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotating := s.client(t, "default", tokens)
+	fixed := s.client(t, "default", here.token(t, bin, "--namespace", "default", "--ttl", life.String()))
+	if err := greet(fixed); err != nil {
+		t.Fatalf("workflow with a fresh fixed token: %v", err)
+	}
+
+	workflows := 0
+	eventually(t, fmt.Sprintf("%d tokens on either side", wants), func() error {
+		workflows++
+		if err := greet(rotating); err != nil {
+			t.Fatalf("workflow %d failed: %v", workflows, err)
+		}
+		if n := strings.Count(worker.stderr.String(), `msg="new token"`); int(made.Load()) < wants || n < wants {
+			return fmt.Errorf("client made %d, worker %d", made.Load(), n)
+		}
+		return nil
+	})
+	t.Logf("%d workflows", workflows)
+
+	if strings.Contains(worker.stderr.String(), "unauthorized") {
+		t.Errorf("the worker was refused on the way:\n%s", redact(worker.stderr.String()))
+	}
+	if refusals := s.log.refusals(0); len(refusals) > 0 {
+		t.Errorf("tokens were refused on the way: %q", refusals)
+	}
+	// The counter-check: without rotation the same client would be out by now.
+	if err := refused(count(fixed)); err != nil {
+		t.Errorf("fixed token of %s: %v", life, err)
+	}
+	if got := s.log.refusals(0); !slices.Equal(got, []string{"Token is expired"}) {
+		t.Errorf("causes in the server's log: %q, want one: Token is expired", got)
+	}
+}
+
+// testKeyRotation replaces the key: publish the new one beside the old, change over, retire the old. The worker runs
+// all the while.
+func testKeyRotation(t *testing.T, bin programs) {
+	here := newPlace(t)
+	served := filepath.Join(here.dir, "served")
+	if err := os.Mkdir(served, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	oldFile, newFile := filepath.Join(served, "old.priv.pem"), filepath.Join(served, "new.priv.pem")
+	oldKid := here.keygen(t, bin, oldFile)
+	endpoint, _ := here.serveKeys(t, bin, "serve", "--key-dir", served)
+	s := startServer(t, endpoint)
+	s.mustRegister(t, here.token(t, bin, "--system", "--key", oldFile), "default")
+	inUse := filepath.Join(here.dir, "key.priv.pem") // the worker's copy
+	replaceFile(t, oldFile, inUse)
+	worker := here.start(t, bin.worker, "--address", s.address, "--token-ttl", "6s")
+	here.mustGreet(t, bin, s)
+
+	newKid := here.keygen(t, bin, newFile)
+	withOld := s.client(t, "default", here.token(t, bin, "--namespace", "default", "--key", oldFile))
+	withNew := s.client(t, "default", here.token(t, bin, "--namespace", "default", "--key", newFile))
+	eventually(t, "new key accepted", func() error { return count(withNew) })
+	if err := count(withOld); err != nil {
+		t.Errorf("old key in the overlap: %v", err)
+	}
+
+	replaceFile(t, newFile, inUse)
+	eventually(t, "worker changed over to the new key", func() error {
+		if err := greet(withNew); err != nil { // an idle worker makes no request, so it needs no token
+			t.Fatal(err)
+		}
+		return containsAll(worker.stderr.String(), newKid)
+	})
+	before := s.log.mark()
+	if err := os.Remove(oldFile); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "old key refused", func() error { return refused(count(withOld)) })
+	if got, want := s.log.refusals(before), "ECDSA key not found for key ID: "+oldKid; !slices.Equal(got, []string{want}) {
+		t.Errorf("causes in the server's log: %q, want one: %s", got, want)
+	}
+	if err := count(withNew); err != nil {
+		t.Errorf("new key after the old one was retired: %v", err)
+	}
+	here.mustGreet(t, bin, s)
+	if strings.Contains(worker.stderr.String(), "unauthorized") {
+		t.Errorf("the worker was refused on the way:\n%s", redact(worker.stderr.String()))
+	}
+}
+
+// replaceFile puts a copy of a file in place of another at once, so that no reader meets half of it.
+func replaceFile(t *testing.T, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	err = errors.Join(err, os.WriteFile(to+".new", data, 0o600), os.Rename(to+".new", to))
+	if err != nil {
+		t.Fatal(err)
+	}
+}

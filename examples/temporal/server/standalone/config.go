@@ -1,0 +1,95 @@
+package standalone
+
+import (
+	"bytes"
+	"crypto/rand"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"go.temporal.io/server/common/config"
+	"gopkg.in/yaml.v3"
+)
+
+// DefaultRefreshInterval is how often config.yaml has the server fetch the key set again.
+const DefaultRefreshInterval = time.Minute
+
+//go:embed config.yaml
+var configYAML []byte
+
+// Options is what may differ between two servers; all else is fixed in config.yaml.
+type Options struct {
+	// JWKS is the http or https URL of the key set. Required.
+	JWKS string
+	// RefreshInterval is how often the key set is fetched again; 0 means DefaultRefreshInterval.
+	RefreshInterval time.Duration
+	// Port is the frontend's gRPC port; 0 means DefaultPort. The other ports keep their distance to it.
+	Port int
+	// DatabaseFile is an SQLite file; empty keeps everything in memory.
+	DatabaseFile string
+	// LogLevel is debug, info, warn or error; empty means the level in config.yaml.
+	LogLevel string
+}
+
+// Config returns config.yaml with the options applied.
+func Config(o Options) (*config.Config, error) {
+	cfg := &config.Config{}
+	decoder := yaml.NewDecoder(bytes.NewReader(configYAML))
+	decoder.KnownFields(true) // a setting with a typo must not be a setting left out
+	if err := decoder.Decode(cfg); err != nil {
+		return nil, fmt.Errorf("config.yaml: %w", err)
+	}
+	if err := checkURL(o.JWKS); err != nil {
+		return nil, err
+	}
+	if o.RefreshInterval < 0 {
+		return nil, fmt.Errorf("refresh interval %s: must not be negative", o.RefreshInterval)
+	}
+
+	keys := &cfg.Global.Authorization.JWTKeyProvider
+	keys.KeySourceURIs = []string{o.JWKS}
+	if o.RefreshInterval > 0 {
+		keys.RefreshInterval = o.RefreshInterval
+	}
+	switch o.LogLevel {
+	case "":
+	case "debug", "info", "warn", "error":
+		cfg.Log.Level = o.LogLevel
+	default: // the server would take it for info
+		return nil, fmt.Errorf("log level %q: want debug, info, warn or error", o.LogLevel)
+	}
+	if o.Port != 0 {
+		if err := movePorts(cfg, o.Port); err != nil {
+			return nil, err
+		}
+	}
+	setDatabase(cfg, o.DatabaseFile)
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("server configuration: %w", err)
+	}
+	return cfg, nil
+}
+
+func checkURL(jwks string) error {
+	if jwks == "" {
+		return errors.New("no JWKS URL: without one the server knows no key and refuses every token")
+	}
+	u, err := url.Parse(jwks)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return fmt.Errorf("JWKS URL %q: want http://HOST:PORT/PATH or https://HOST/PATH", jwks)
+	}
+	return nil
+}
+
+func setDatabase(cfg *config.Config, file string) {
+	db := cfg.Persistence.DataStores[cfg.Persistence.DefaultStore].SQL
+	if file != "" {
+		db.DatabaseName = file
+		db.ConnectAttributes = map[string]string{"mode": "rwc", "cache": "private", "setup": "true"}
+		return
+	}
+	// In memory, servers of one process share what has the same name, and it outlives them.
+	db.DatabaseName += "-" + rand.Text()
+}

@@ -1,0 +1,279 @@
+package jwks_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/jwks"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+func TestS22_RandomKeyIDs(t *testing.T) {
+	i, c := newIssuer(t, has(t, newKey(t, keys.ES256, "a"))), newClock()
+	set := remote(t, i.URL, options(c, jwks.Network{}))
+	gives(t, set, "a", "a")
+	for n := range 30_000 { // 30 seconds of them
+		c.advance(time.Millisecond)
+		gives(t, set, fmt.Sprint("random ", n), "a")
+		if n == 9_999 && i.fetches.Load() > 2 {
+			t.Fatalf("%d fetches in the first 10 s", i.fetches.Load())
+		}
+	}
+	if got := i.fetches.Load(); got != 2 {
+		t.Errorf("%d fetches in 30 s, want the first and one more", got)
+	}
+}
+
+func TestS22_OneFetchForAThousand(t *testing.T) {
+	i, c := newIssuer(t, nil), newClock()
+	enter := make(chan struct{})
+	good := has(t, newKey(t, keys.ES256, "a"))
+	i.does(func(w http.ResponseWriter, r *http.Request) { <-enter; good(w, r) })
+	set := remote(t, i.URL, options(c, jwks.Network{}))
+	var wait sync.WaitGroup
+	for n := range 1000 {
+		wait.Go(func() {
+			if got := idsIn(set, fmt.Sprint(n%3)); got != "a" {
+				t.Errorf("got %s", got)
+			}
+		})
+	}
+	eventually(t, "the fetch has begun", func() bool { return i.fetches.Load() > 0 })
+	c.advance(time.Minute) // the fetch takes longer than the cooldown
+	wait.Go(func() { idsIn(set, "late") })
+	time.Sleep(20 * time.Millisecond) // so that the others wait too
+	close(enter)
+	wait.Wait()
+	if got := i.fetches.Load(); got != 1 {
+		t.Errorf("%d fetches", got)
+	}
+}
+
+func TestS22_SameIDNewMaterial(t *testing.T) {
+	before, after := newKey(t, keys.ES256, "a"), newKey(t, keys.ES256, "a")
+	i, c := newIssuer(t, has(t, before)), newClock()
+	set := remote(t, i.URL, options(c, jwks.Network{}))
+	gives(t, set, "a", "a")
+	i.does(has(t, after))
+	c.advance(jwks.DefaultRefresh)
+	list, err := set.Keys(t.Context(), "a")
+	if err != nil || len(list) != 1 || !list[0].SameMaterial(after) {
+		t.Errorf("got %v, %v: not the new key", list, err)
+	}
+}
+
+func TestS22_NewKeyAfterCooldown(t *testing.T) {
+	a, b := newKey(t, keys.ES256, "a"), newKey(t, keys.ES256, "b")
+	i, c := newIssuer(t, has(t, a)), newClock()
+	set := remote(t, i.URL, options(c, jwks.Network{}))
+	gives(t, set, "a", "a")
+	i.does(has(t, a, b))
+	c.advance(jwks.Cooldown - 1)
+	gives(t, set, "b", "a")
+	c.advance(1)
+	gives(t, set, "b", "a b")
+}
+
+func TestS23_AgeOfKeys(t *testing.T) {
+	a, b := newKey(t, keys.ES256, "a"), newKey(t, keys.ES256, "b")
+	cached := func(header string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if header != "" {
+				w.Header().Set("Cache-Control", header)
+			}
+			has(t, a)(w, r)
+		}
+	}
+	for name, tc := range map[string]struct {
+		header  string
+		refresh time.Duration
+		fresh   time.Duration
+	}{
+		"by default":              {"", 0, 5 * time.Minute},
+		"of the option":           {"", time.Hour, time.Hour},
+		"shorter":                 {"public, max-age=60", 0, time.Minute},
+		"longer is cut":           {"max-age=86400", 0, 5 * time.Minute},
+		"none at all":             {"no-store", 0, jwks.Cooldown},
+		"zero":                    {"max-age=0", 0, jwks.Cooldown},
+		"the shortest of several": {"max-age=200, max-age=100, s-maxage=1", 0, 100 * time.Second},
+		"of any case, quoted":     {`MAX-AGE="120"`, 0, 2 * time.Minute},
+		"not a number":            {"max-age=-1", 0, 5 * time.Minute},
+		"too large a number":      {"max-age=99999999999999999999", 0, 5 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i, c := newIssuer(t, cached(tc.header)), newClock()
+			o := options(c, jwks.Network{})
+			o.Refresh = tc.refresh
+			set := remote(t, i.URL, o)
+			gives(t, set, "", "a")
+			if set.Held() == nil {
+				t.Error("new keys are held to be old")
+			}
+			i.does(has(t, b)) // a is gone
+			c.advance(tc.fresh - 1)
+			gives(t, set, "a", "a")
+			c.advance(1)
+			if set.Held() != nil {
+				t.Error("old keys are held to be fresh")
+			}
+			gives(t, set, "a", "b")
+		})
+	}
+}
+
+// A removed key stops verifying within the time to live even if somebody asks
+// all the time, and nobody waits for the fetch before that.
+func TestS23_RefreshedAhead(t *testing.T) {
+	i, c := newIssuer(t, has(t, newKey(t, keys.ES256, "a"))), newClock()
+	set := remote(t, i.URL, options(c, jwks.Network{}))
+	gives(t, set, "", "a")
+	c.advance(jwks.DefaultRefresh*3/4 - 1)
+	set.Held()
+	time.Sleep(30 * time.Millisecond)
+	if got := i.fetches.Load(); got != 1 {
+		t.Errorf("%d fetches of keys that are young", got)
+	}
+	enter := make(chan struct{})
+	next := has(t, newKey(t, keys.ES256, "b"))
+	i.does(func(w http.ResponseWriter, r *http.Request) { <-enter; next(w, r) })
+	c.advance(1)
+	if got := idsOf(set.Held()); len(got) != 1 || got[0] != "a" {
+		t.Fatalf("holds %v", got)
+	}
+	eventually(t, "it is fetched meanwhile", func() bool { return i.fetches.Load() == 2 })
+	close(enter)
+	eventually(t, "the new set is there", func() bool { return idsOf(set.Held())[0] == "b" })
+}
+
+func TestS23_LastGoodSetUntilMaxStale(t *testing.T) {
+	a := newKey(t, keys.ES256, "a")
+	i, c := newIssuer(t, has(t, a)), newClock()
+	o := options(c, hurried)
+	o.MaxStale = 20 * time.Minute
+	set := remote(t, i.URL, o)
+	gives(t, set, "", "a")
+	i.does(says(`{"keys":[]}`))
+	for c.advance(5 * time.Minute); c.now().Before(newClock().at.Add(o.MaxStale)); c.advance(time.Minute) {
+		gives(t, set, "a", "a")
+		gives(t, set, "", "a")
+		// Old keys cannot say that a token is bad (S24).
+		gives(t, set, "unknown", string(fault.KeySetUnavailable))
+	}
+	gives(t, set, "a", string(fault.KeySetUnavailable))
+	_, err := set.Keys(t.Context(), "a")
+	if !fault.Has(err, fault.KeySetEmpty) {
+		t.Errorf("%v does not say what is wrong with the newer set", err)
+	}
+	i.does(has(t, a))
+	c.advance(time.Minute)
+	gives(t, set, "a", "a")
+}
+
+// An issuer that stopped answering makes one caller wait, not all that follow.
+func TestS23_StaleKeysDoNotWait(t *testing.T) {
+	i, c := newIssuer(t, has(t, newKey(t, keys.ES256, "a"))), newClock()
+	set := remote(t, i.URL, options(c, hurried))
+	gives(t, set, "", "a")
+	i.does(i.hangs)
+	c.advance(jwks.DefaultRefresh)
+	gives(t, set, "a", "a")
+	c.advance(jwks.Cooldown)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // the answer must not depend on waiting
+	if list, err := set.Keys(ctx, "a"); err != nil || len(list) != 1 {
+		t.Errorf("got %v, %v", list, err)
+	}
+	eventually(t, "it is tried again meanwhile", func() bool { return i.fetches.Load() == 3 })
+}
+
+// A key id that is not known is worth waiting for, even of an issuer that
+// failed the last time.
+func TestS23_NewKeyAfterFailure(t *testing.T) {
+	a, b := newKey(t, keys.ES256, "a"), newKey(t, keys.ES256, "b")
+	i, c := newIssuer(t, has(t, a)), newClock()
+	set := remote(t, i.URL, options(c, jwks.Network{}))
+	gives(t, set, "", "a")
+	i.does(http.NotFound)
+	c.advance(jwks.Cooldown)
+	gives(t, set, "b", "a")
+	i.does(has(t, a, b))
+	c.advance(jwks.Cooldown)
+	gives(t, set, "b", "a b")
+}
+
+func TestS24_ColdSetIsUnavailable(t *testing.T) {
+	i, c := newIssuer(t, http.NotFound), newClock()
+	set := remote(t, i.URL, options(c, jwks.Network{}))
+	ring, err := keys.NewRing([]*keys.Key{newKey(t, keys.ES256, "mine")}, set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	find := func(kid string) fault.Code {
+		_, err := ring.Find(t.Context(), keys.Query{KeyID: &kid, Algorithm: keys.ES256})
+		return fault.CodeOf(err)
+	}
+	if got := find("theirs"); got != fault.KeySetUnavailable {
+		t.Errorf("got %q", got)
+	}
+	if got := find("mine"); got != "" {
+		t.Errorf("a key of one's own: %q", got)
+	}
+	for range 100 {
+		find("theirs")
+	}
+	if got := i.fetches.Load(); got != 1 {
+		t.Errorf("a set that is down was asked %d times at once", got)
+	}
+	i.does(has(t, newKey(t, keys.ES256, "theirs")))
+	c.advance(jwks.ColdRetry)
+	if got := find("theirs"); got != "" {
+		t.Errorf("when it is up: %q", got)
+	}
+}
+
+func TestS24_OneSlowIssuerDelaysNoOther(t *testing.T) {
+	c := newClock()
+	slow := newIssuer(t, nil)
+	slow.does(slow.hangs)
+	quick := newIssuer(t, has(t, newKey(t, keys.ES256, "b")))
+	var sets []keys.Set
+	for range 20 {
+		sets = append(sets, remote(t, slow.URL, options(c, jwks.Network{})))
+	}
+	sets = append(sets, remote(t, quick.URL, options(c, jwks.Network{})))
+	ring, err := keys.NewRing(nil, sets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kid, start := "b", time.Now()
+	for range 3 {
+		if _, err := ring.Find(t.Context(), keys.Query{KeyID: &kid, Algorithm: keys.ES256}); err != nil {
+			t.Error(err)
+		}
+	}
+	if took := time.Since(start); took > jwks.MaxFetchTime/2 {
+		t.Errorf("took %s", took)
+	}
+}
+
+func TestS24_CallerMayGiveUp(t *testing.T) {
+	i, c := newIssuer(t, nil), newClock()
+	i.does(i.hangs)
+	set := remote(t, i.URL, options(c, jwks.Network{}))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	_, err := set.Keys(ctx, "")
+	if !errors.Is(err, context.DeadlineExceeded) || fault.CodeOf(err) != fault.KeySetUnavailable {
+		t.Errorf("got %v", err)
+	}
+	if took := time.Since(start); took > jwks.MaxFetchTime/2 {
+		t.Errorf("took %s", took)
+	}
+}

@@ -1,0 +1,51 @@
+package jwks
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+)
+
+// discoveryDepth bounds the nesting of a discovery document.
+const discoveryDepth = 16
+
+// discover returns the URL of the keys of issuer (OpenID Connect Discovery 1.0
+// sections 4.1 and 4.3). The document must name that very issuer, and an
+// issuer at https may not keep its keys at http.
+func (f *fetcher) discover(ctx context.Context, issuer string) (string, error) {
+	at := strings.TrimSuffix(issuer, "/") + "/.well-known/openid-configuration"
+	a, err := f.get(ctx, at)
+	if err != nil {
+		return "", err
+	}
+	members, err := strictjson.Object(a.body, discoveryDepth)
+	if err != nil {
+		return "", fault.New(fault.KeySetUnavailable, label(at), "not a discovery document: %w", err)
+	}
+	values := map[string]string{}
+	for _, m := range members {
+		if text, ok := strictjson.String(m.Value); ok {
+			values[m.Name] = text
+		}
+	}
+	named, uri := values["issuer"], values["jwks_uri"]
+	switch {
+	case named != issuer:
+		return "", fault.New(fault.KeySetUnavailable, label(at), "it is about the issuer %q, not %q", keys.Shorten(named), keys.Shorten(issuer))
+	case uri == "":
+		return "", fault.New(fault.KeySetUnavailable, label(at), "it names no jwks_uri")
+	case isHTTPS(issuer) && !isHTTPS(uri):
+		return "", fault.New(fault.KeySetURLNotAllowed, label(at), "its jwks_uri %q is not https", keys.Shorten(uri))
+	}
+	return uri, nil
+}
+
+// isHTTPS says whether address is a URL that begins with https in any case.
+func isHTTPS(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Scheme == "https"
+}

@@ -1,0 +1,114 @@
+package jwks_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/jwks"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+func TestS19_Discovery(t *testing.T) {
+	good := has(t, newKey(t, keys.ES256, "a"))
+	plain := newIssuer(t, good)
+	mux := http.NewServeMux()
+	server, n := secure(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "//") { // which a ServeMux would redirect
+			http.NotFound(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
+	mux.HandleFunc("/jwks", good)
+	document := ""
+	for _, at := range []string{"/", "/tenant/", "/slash/"} {
+		mux.HandleFunc(at+".well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = fmt.Fprint(w, document)
+		})
+	}
+	unavailable, notAllowed := string(fault.KeySetUnavailable), string(fault.KeySetURLNotAllowed)
+	doc := func(issuer, uri string) string {
+		return fmt.Sprintf(`{"issuer":%q,"jwks_uri":%q,"x":[1]}`, issuer, uri)
+	}
+	u := server.URL
+	for name, tc := range map[string]struct{ issuer, document, want string }{
+		"good":                     {u, doc(u, u+"/jwks"), "a"},
+		"of a tenant":              {u + "/tenant", doc(u+"/tenant", u+"/jwks"), "a"},
+		"with a slash at its end":  {u + "/slash/", doc(u+"/slash/", u+"/jwks"), "a"},
+		"with keys spelled oddly":  {u, doc(u, strings.Replace(u, "https", "HTTPS", 1)+"/jwks"), "a"},
+		"of another issuer":        {u, doc("https://evil.example", u+"/jwks"), unavailable},
+		"with a slash too many":    {u, doc(u+"/", u+"/jwks"), unavailable},
+		"with a slash too few":     {u + "/slash/", doc(u+"/slash", u+"/jwks"), unavailable},
+		"without an issuer":        {u, `{"jwks_uri":"` + u + `/jwks"}`, unavailable},
+		"without keys":             {u, `{"issuer":"` + u + `"}`, unavailable},
+		"with an issuer twice":     {u, `{"issuer":"x","issuer":"` + u + `","jwks_uri":"` + u + `/jwks"}`, unavailable},
+		"with keys of wrong type":  {u, `{"issuer":"` + u + `","jwks_uri":["` + u + `/jwks"]}`, unavailable},
+		"that is no object":        {u, `[]`, unavailable},
+		"that is null":             {u, `null`, unavailable},
+		"that is HTML":             {u, `<html>`, unavailable},
+		"with keys at http":        {u, doc(u, plain.URL), notAllowed},
+		"with keys at a file":      {u, doc(u, "file:///etc/passwd"), notAllowed},
+		"with keys at no URL":      {u, doc(u, "https://%zz/"), notAllowed},
+		"with keys of a metadata":  {u, doc(u, "https://169.254.169.254/"), notAllowed},
+		"with keys that are gone":  {u, doc(u, u+"/gone"), unavailable},
+		"of an issuer without one": {u + "/none", "", unavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			document = tc.document
+			set, err := jwks.NewDiscovered(tc.issuer, options(newClock(), n))
+			if err != nil {
+				t.Fatal(err)
+			}
+			gives(t, set, "", tc.want)
+			if set.Issuer() != tc.issuer {
+				t.Errorf("bound to %q", set.Issuer())
+			}
+		})
+	}
+	if got := plain.fetches.Load(); got != 0 {
+		t.Error("keys were fetched over http")
+	}
+	if _, err := jwks.NewDiscovered("http://example.com", jwks.RemoteOptions{}); fault.CodeOf(err) != fault.KeySetURLNotAllowed {
+		t.Errorf("an issuer at http: %v", err)
+	}
+}
+
+func TestOpenFile(t *testing.T) {
+	dir := t.TempDir()
+	a, b := newKey(t, keys.ES256, "a"), newKey(t, keys.EdDSA, "b")
+	path := write(t, dir, "jwks.json", setOf(t, a, b))
+	set, err := jwks.Open(path, jwks.RemoteOptions{Issuer: "me", Log: (&logBook{}).logger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gives(t, set, "", "a b")
+	if set.Issuer() != "me" || len(set.Held()) != 2 {
+		t.Errorf("issuer %q, held %v", set.Issuer(), set.Held())
+	}
+	set, err = jwks.Open(path, jwks.RemoteOptions{Algorithms: []keys.Algorithm{keys.EdDSA}, Log: (&logBook{}).logger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gives(t, set, "", "b")
+	for name, tc := range map[string]struct {
+		location string
+		want     fault.Code
+	}{
+		"no such file":    {dir + "/none", fault.KeyUnreadable},
+		"a broken file":   {write(t, dir, "x", []byte("{")), fault.KeyInvalid},
+		"a URL of a file": {"file://" + path, fault.KeySetURLNotAllowed},
+		"a URL at http":   {"http://example.com", fault.KeySetURLNotAllowed},
+		"an empty folder": {dir, fault.KeyUnreadable},
+	} {
+		if _, err := jwks.Open(tc.location, jwks.RemoteOptions{}); fault.CodeOf(err) != tc.want {
+			t.Errorf("%s: got %v, want %s", name, err, tc.want)
+		}
+	}
+	o := jwks.RemoteOptions{Algorithms: []keys.Algorithm{keys.RS256}}
+	if _, err := jwks.Open(path, o); fault.CodeOf(err) != fault.KeySetEmpty {
+		t.Errorf("no allowed algorithm: %v", err)
+	}
+}

@@ -1,0 +1,113 @@
+package jwks_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/jwks"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// issuer is a server of somebody else's keys, which does as it is told.
+type issuer struct {
+	*httptest.Server
+	mode    atomic.Pointer[http.HandlerFunc]
+	fetches atomic.Int32
+	open    chan struct{} // closed at the end, so that handlers that hang can end
+}
+
+func newIssuer(t testing.TB, mode http.HandlerFunc) *issuer {
+	t.Helper()
+	i := &issuer{open: make(chan struct{})}
+	i.does(mode)
+	i.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		i.fetches.Add(1)
+		(*i.mode.Load())(w, r)
+	}))
+	t.Cleanup(func() { close(i.open); i.Close() })
+	return i
+}
+
+func (i *issuer) does(mode http.HandlerFunc) { i.mode.Store(&mode) }
+
+// hangs is a mode that does not answer.
+func (i *issuer) hangs(_ http.ResponseWriter, r *http.Request) {
+	select {
+	case <-r.Context().Done():
+	case <-i.open:
+	}
+}
+
+// says is a mode that answers with text.
+func says(text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, text) }
+}
+
+// has is a mode that answers with the set of list.
+func has(t testing.TB, list ...*keys.Key) http.HandlerFunc {
+	t.Helper()
+	return says(string(setOf(t, list...)))
+}
+
+// testClock is a time that tests set, for concurrent use.
+type testClock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func newClock() *testClock { return &testClock{at: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)} }
+
+func (c *testClock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *testClock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// options returns those of a set that is fetched over n.
+func options(c *testClock, n jwks.Network) jwks.RemoteOptions {
+	return jwks.RemoteOptions{Now: c.now, Log: (&logBook{}).logger(), Network: n}
+}
+
+// hurried gives up soon, so that tests of servers that hang are quick.
+var hurried = jwks.Network{Timeout: 200 * time.Millisecond}
+
+func remote(t testing.TB, address string, o jwks.RemoteOptions) *jwks.Remote {
+	t.Helper()
+	r, err := jwks.NewRemote(address, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// idsIn returns the ids of set, or the code of its error.
+func idsIn(set keys.Set, kid string) string {
+	list, err := set.Keys(context.Background(), kid)
+	if err != nil {
+		return string(fault.CodeOf(err))
+	}
+	return strings.Join(idsOf(list), " ")
+}
+
+// gives demands that set gives want, asked for kid.
+func gives(t testing.TB, set keys.Set, kid, want string) {
+	t.Helper()
+	if got := idsIn(set, kid); got != want {
+		_, err := set.Keys(context.Background(), kid)
+		t.Errorf("asked for %q: got %q, want %q (%v)", kid, got, want, err)
+	}
+}

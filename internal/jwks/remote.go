@@ -1,0 +1,284 @@
+package jwks
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// How long the keys of others are believed (S22, S23).
+const (
+	// DefaultRefresh is the longest time between two fetches: a key that its
+	// issuer removed stops verifying within it.
+	DefaultRefresh = 5 * time.Minute
+	// DefaultMaxStale is how long the last good keys serve while every fetch fails.
+	DefaultMaxStale = time.Hour
+	// Cooldown is the shortest time between two fetches of a set that has keys,
+	// whatever ids tokens name and whatever Cache-Control says.
+	Cooldown = 30 * time.Second
+	// ColdRetry is the same for a set that has none.
+	ColdRetry = 5 * time.Second
+)
+
+// RemoteOptions say whose keys a set holds and how long they are believed.
+type RemoteOptions struct {
+	// Issuer is the issuer that the keys are bound to, "" for none (A20). Of a
+	// discovered set it is the issuer itself.
+	Issuer string
+	// Algorithms are those that the keys may be used with; none means all that
+	// fit.
+	Algorithms []keys.Algorithm
+	// Refresh is the longest time between two fetches; a Cache-Control max-age
+	// makes it shorter, but not below Cooldown. DefaultRefresh by default.
+	Refresh time.Duration
+	// MaxStale is how long after its fetch a set is still used when newer ones
+	// cannot be had; DefaultMaxStale by default. While it is fresh, it is used
+	// in any case.
+	MaxStale time.Duration
+	Network  Network
+	// Now is the clock of the machine, and Log is told of fetches that fail;
+	// both are needed.
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+// Remote is a key set that somebody else publishes. It implements keys.Set.
+//
+// It is fetched when first asked for, once for all who wait; then again before
+// Refresh is over, or after Cooldown for a key id it does not have. A fetch that
+// fails, or brings no usable key, leaves the last good keys for MaxStale.
+type Remote struct {
+	options RemoteOptions
+	where   string // of the set, or the issuer to discover it from
+	locate  func(context.Context) (string, error)
+	fetcher *fetcher
+
+	mu      sync.Mutex
+	held    []*keys.Key // the last good set
+	fetched time.Time   // when that was
+	ttl     time.Duration
+	tried   time.Time     // when the last fetch began, zero before the first
+	problem error         // of the last fetch
+	flight  chan struct{} // closed when the fetch under way ends; nil if there is none
+}
+
+// NewRemote returns the set at address, an http or https URL. It fetches
+// nothing yet. It returns key_set_url_not_allowed for a URL that Network does
+// not permit, and usage for ages that make no sense.
+func NewRemote(address string, o RemoteOptions) (*Remote, error) {
+	r, err := newRemote(address, o)
+	if err != nil {
+		return nil, err
+	}
+	r.locate = func(context.Context) (string, error) { return address, nil }
+	return r, nil
+}
+
+// NewDiscovered returns the set that the OpenID Connect issuer at the URL
+// issuer names in its discovery document, bound to that issuer. Its errors are
+// those of NewRemote.
+func NewDiscovered(issuer string, o RemoteOptions) (*Remote, error) {
+	o.Issuer = issuer
+	r, err := newRemote(issuer, o)
+	if err != nil {
+		return nil, err
+	}
+	r.locate = func(ctx context.Context) (string, error) { return r.fetcher.discover(ctx, issuer) }
+	return r, nil
+}
+
+func newRemote(where string, o RemoteOptions) (*Remote, error) {
+	switch {
+	case o.Refresh < 0 || o.Refresh > 0 && o.Refresh < Cooldown:
+		return nil, fault.New(fault.UsageError, "refresh interval", "%s; at least %s", o.Refresh, Cooldown)
+	case o.MaxStale < 0:
+		return nil, fault.New(fault.UsageError, "max stale", "%s is negative", o.MaxStale)
+	}
+	if o.Refresh == 0 {
+		o.Refresh = DefaultRefresh
+	}
+	if o.MaxStale == 0 {
+		o.MaxStale = DefaultMaxStale
+	}
+	f := newFetcher(o.Network)
+	if _, err := f.parseURL(where); err != nil {
+		return nil, err
+	}
+	return &Remote{options: o, where: where, fetcher: f}, nil
+}
+
+// Issuer returns the issuer that the keys are bound to, "" for none.
+func (r *Remote) Issuer() string { return r.options.Issuer }
+
+// Held returns the keys if they are fresh, without waiting; nil if they must be
+// asked for with Keys. Keys about to grow old are fetched again meanwhile.
+func (r *Remote) Held() []*keys.Key {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.options.Now()
+	age := now.Sub(r.fetched)
+	if r.held == nil || age >= r.ttl {
+		return nil
+	}
+	if age >= r.ttl*3/4 && r.mayFetch(now) {
+		r.start(now)
+	}
+	return r.held
+}
+
+// Keys returns the keys as fresh as they can be had: it waits for a fetch where
+// they are missing, old or without kid, and one may be made; but not for an
+// issuer that failed the last time and still has keys to believe.
+//
+// It returns key_set_unavailable where there are none, or none young enough,
+// and where ctx ends first.
+func (r *Remote) Keys(ctx context.Context, kid string) ([]*keys.Key, error) {
+	r.mu.Lock()
+	now := r.options.Now()
+	if now.Sub(r.fetched) < r.ttl && r.knows(kid) {
+		defer r.mu.Unlock()
+		return r.held, nil
+	}
+	if r.mayFetch(now) {
+		r.start(now)
+	}
+	flight := r.flight
+	// The last fetch failed: that of now may take its time, the keys are known.
+	failing := r.problem != nil && now.Sub(r.fetched) < r.options.MaxStale && r.knows(kid)
+	r.mu.Unlock()
+	if flight != nil && !failing {
+		select {
+		case <-flight:
+		case <-ctx.Done():
+			return nil, fault.New(fault.KeySetUnavailable, label(r.where), "the wait for it was given up: %w", ctx.Err())
+		}
+	}
+	return r.believed(now, kid)
+}
+
+// believed returns the keys as they are after all that could be done at now.
+// Of an id that they do not have, old keys say nothing, so that their answer is
+// an error rather than a refusal (S24).
+func (r *Remote) believed(now time.Time, kid string) ([]*keys.Key, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	age := now.Sub(r.fetched)
+	switch {
+	case r.held == nil:
+		return nil, r.problem
+	case age < r.ttl, age < r.options.MaxStale && r.knows(kid):
+		return r.held, nil
+	}
+	return nil, fault.New(fault.KeySetUnavailable, label(r.where), "its keys are of %s ago, and newer ones cannot be had: %w", age.Truncate(time.Second), r.problem)
+}
+
+// knows says whether there are keys and, unless kid is empty, one of that id.
+// r.mu is held.
+func (r *Remote) knows(kid string) bool {
+	return r.held != nil && (kid == "" || slices.ContainsFunc(r.held, func(k *keys.Key) bool { return k.ID() == kid }))
+}
+
+// mayFetch says whether a fetch may begin at now. r.mu is held.
+func (r *Remote) mayFetch(now time.Time) bool {
+	pause := Cooldown
+	if r.held == nil {
+		pause = ColdRetry
+	}
+	return r.flight == nil && (r.tried.IsZero() || now.Sub(r.tried) >= pause)
+}
+
+// start begins a fetch that nobody's context can end, since all who ask wait
+// for the same one. r.mu is held.
+func (r *Remote) start(now time.Time) {
+	flight := make(chan struct{})
+	r.flight, r.tried = flight, now
+	go func() {
+		list, ttl, err := r.fetch()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		defer close(flight)
+		r.flight, r.problem = nil, err
+		if err != nil {
+			if r.held != nil { // else those who asked are told
+				r.options.Log.Warn("a key set cannot be fetched, the last good one stays", "code", fault.CodeOf(err), "error", err)
+			}
+			return
+		}
+		r.held, r.ttl, r.fetched = list, ttl, now
+	}()
+}
+
+// fetch returns the set and how long it is fresh.
+func (r *Remote) fetch() (list []*keys.Key, ttl time.Duration, err error) {
+	defer func() {
+		if v := recover(); v != nil { // in the background, it would end the program
+			err = fault.New(fault.KeySetUnavailable, label(r.where), "reading it panicked")
+		}
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), r.fetcher.network.Timeout)
+	defer cancel()
+	address, err := r.locate(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	a, err := r.fetcher.get(ctx, address)
+	if err != nil {
+		return nil, 0, err
+	}
+	loaded, err := keys.ParseRemoteSet(a.body, keys.Attributes{Source: label(address), Issuer: r.options.Issuer})
+	if err != nil {
+		return nil, 0, unavailable(err)
+	}
+	for _, line := range loaded.Ignored {
+		r.options.Log.Debug("a key is passed over", "reason", line)
+	}
+	if list, err = narrow(loaded.Keys, r.options.Algorithms); err != nil {
+		return nil, 0, unavailable(err)
+	}
+	ttl = r.options.Refresh
+	if a.maxAge != nil {
+		ttl = min(ttl, max(*a.maxAge, Cooldown))
+	}
+	return list, ttl, nil
+}
+
+// unavailable gives err the one code that says whose fault it is: not the
+// token's (S24).
+func unavailable(err error) error {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return fault.New(fault.KeySetUnavailable, "", "%w", err)
+	}
+	return &fault.Error{Code: fault.KeySetUnavailable, What: f.What, Why: f.Why, Hint: f.Hint, Cause: err}
+}
+
+// narrow returns list with its keys pinned to those of algorithms that they
+// allow, one for each; a key that allows none is left out.
+func narrow(list []*keys.Key, algorithms []keys.Algorithm) ([]*keys.Key, error) {
+	if len(algorithms) == 0 {
+		return list, nil
+	}
+	var narrowed []*keys.Key
+	for _, k := range list {
+		for _, alg := range algorithms {
+			if !k.Allows(alg) {
+				continue
+			}
+			pinned, err := k.With(keys.Attributes{Algorithm: alg})
+			if err != nil {
+				return nil, err
+			}
+			narrowed = append(narrowed, pinned)
+		}
+	}
+	if len(narrowed) == 0 {
+		return nil, fault.New(fault.KeySetEmpty, list[0].Source(), "the set holds no key with an allowed algorithm")
+	}
+	return narrowed, nil
+}

@@ -1,0 +1,214 @@
+package keygen_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keygen"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// run returns what one of the tools that nobody here wrote prints, and fails
+// the test where it fails.
+func run(t testing.TB, tool string, args ...string) string {
+	t.Helper()
+	path, err := exec.LookPath(tool)
+	if err != nil {
+		t.Fatalf("%s is needed to compare with: apt-get install jose openssl", tool)
+	}
+	cmd := exec.Command(path, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", tool, strings.Join(args, " "), err, stderr.String())
+	}
+	return string(out)
+}
+
+// file writes a file for a tool to read.
+func file(t testing.TB, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// encoded returns k in form f as a file.
+func encoded(t testing.TB, k *keys.Key, f keygen.Format) string {
+	t.Helper()
+	text, err := keygen.Encode(k, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file(t, "key", string(text))
+}
+
+func public(t testing.TB, k *keys.Key) *keys.Key {
+	t.Helper()
+	p, err := k.Public()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func parse(t testing.TB, text string) *keys.Key {
+	t.Helper()
+	loaded, err := keys.Parse([]byte(text), keys.Attributes{})
+	if err != nil || len(loaded.Keys) != 1 {
+		t.Fatalf("%v %v", loaded, err)
+	}
+	return loaded.Keys[0]
+}
+
+func pemOf(t testing.TB, k *keys.Key) string {
+	t.Helper()
+	text, err := k.PEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestS5_OthersReadOurs: openssl finds our PEM keys valid and derives the same
+// public half, jose our JWKs.
+func TestS5_OthersReadOurs(t *testing.T) {
+	for _, alg := range []keys.Algorithm{keys.ES256, keys.ES384, keys.ES512, keys.RS256, keys.PS256, keys.EdDSA, keys.HS256, keys.HS512} {
+		t.Run(string(alg), func(t *testing.T) {
+			k := generate(t, keygen.Request{Algorithm: alg})
+			secret := k.Type() == keys.TypeSecret
+			if !secret {
+				pem := encoded(t, k, keygen.PEM)
+				if out := run(t, "openssl", "pkey", "-in", pem, "-check", "-noout"); !strings.Contains(out, "Key is valid") {
+					t.Errorf("openssl: %s", out)
+				}
+				if got, want := run(t, "openssl", "pkey", "-in", pem, "-pubout"), pemOf(t, public(t, k)); got != want {
+					t.Errorf("openssl's public half is\n%s, not\n%s", got, want)
+				}
+				run(t, "openssl", "pkey", "-pubin", "-in", encoded(t, public(t, k), keygen.PEM), "-pubcheck", "-noout")
+			}
+			if alg == keys.EdDSA { // which jose 11 does not know
+				return
+			}
+			jwk := encoded(t, k, keygen.JWK)
+			if got := strings.TrimSpace(run(t, "jose", "jwk", "thp", "-i", jwk)); got != k.ID() {
+				t.Errorf("jose's thumbprint is %s, not %s", got, k.ID())
+			}
+			run(t, "jose", "jwk", "use", "-i", jwk, "-a", "-u", "sign", "-u", "verify")
+			if secret {
+				return
+			}
+			var theirs map[string]string
+			if err := json.Unmarshal([]byte(run(t, "jose", "jwk", "pub", "-i", jwk)), &theirs); err != nil {
+				t.Fatal(err)
+			}
+			if ours := membersOf(t, public(t, k)); !maps.Equal(theirs, ours) {
+				t.Errorf("jose's public half is\n%v, not\n%v", theirs, ours)
+			}
+		})
+	}
+}
+
+// TestS9_WeReadOpenSSL: each way in which openssl makes a key, and each kind of
+// key that is not used, which has its own code.
+func TestS9_WeReadOpenSSL(t *testing.T) {
+	p256 := file(t, "p256", run(t, "openssl", "ecparam", "-genkey", "-noout", "-name", "prime256v1"))
+	dsa := file(t, "dsa", run(t, "openssl", "genpkey", "-genparam", "-algorithm", "DSA", "-pkeyopt", "dsa_paramgen_bits:1024"))
+	tests := map[string]struct {
+		command string
+		code    fault.Code
+	}{
+		"PKCS#8, P-256":        {"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256", ""},
+		"PKCS#8, P-384":        {"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384", ""},
+		"PKCS#8, P-521":        {"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521", ""},
+		"PKCS#8, RSA 2048":     {"genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048", ""},
+		"PKCS#8, RSA e=3":      {"genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen_pubexp:3", ""},
+		"PKCS#8, Ed25519":      {"genpkey -algorithm ED25519", ""},
+		"SEC 1 with its curve": {"ecparam -genkey -name prime256v1", ""},
+		"SEC 1":                {"ecparam -genkey -noout -name secp521r1", ""},
+		"compressed point":     {"ec -in " + p256 + " -conv_form compressed", ""},
+		"no public half":       {"ec -in " + p256 + " -no_public", ""},
+		"PKCS#1":               {"genrsa -traditional 2048", ""},
+		"certificate":          {"req -x509 -new -key " + p256 + " -subj /CN=throw-away", ""},
+		"RSA 1024":             {"genrsa 1024", fault.KeyWeak},
+		"RSA of three primes":  {"genrsa -traditional -primes 3 2048", fault.KeyTypeUnsupported},
+		"RSA for PSS":          {"genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048", fault.KeyTypeUnsupported},
+		"explicit, PKCS#8":     {"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -pkeyopt ec_param_enc:explicit", fault.KeyTypeUnsupported},
+		"explicit, SEC 1":      {"ecparam -genkey -noout -name prime256v1 -param_enc explicit", fault.KeyTypeUnsupported},
+		"explicit, PKIX":       {"ec -in " + p256 + " -pubout -param_enc explicit", fault.KeyTypeUnsupported},
+		"compressed, PKIX":     {"ec -in " + p256 + " -pubout -conv_form compressed", fault.KeyInvalid},
+		"P-224":                {"ecparam -genkey -noout -name secp224r1", fault.KeyTypeUnsupported},
+		"secp256k1":            {"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:secp256k1", fault.KeyTypeUnsupported},
+		"brainpool":            {"ecparam -genkey -noout -name brainpoolP256r1", fault.KeyTypeUnsupported},
+		"X25519":               {"genpkey -algorithm X25519", fault.KeyTypeUnsupported},
+		"Ed448":                {"genpkey -algorithm ED448", fault.KeyTypeUnsupported},
+		"DSA":                  {"genpkey -paramfile " + dsa, fault.KeyTypeUnsupported},
+		"encrypted PKCS#8":     {"pkcs8 -topk8 -in " + p256 + " -passout pass:x", fault.KeyEncrypted},
+		"encrypted SEC 1":      {"ec -in " + p256 + " -aes128 -passout pass:x", fault.KeyEncrypted},
+		"certificate, text":    {"req -x509 -new -key " + p256 + " -subj /CN=throw-away -text", fault.KeyTrailingData},
+		"request":              {"req -new -key " + p256 + " -subj /CN=throw-away", fault.KeyFormatUnknown},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			text := run(t, "openssl", strings.Fields(c.command)...)
+			if c.code != "" {
+				_, err := keys.Parse([]byte(text), keys.Attributes{})
+				wantCode(t, err, c.code)
+				return
+			}
+			k := parse(t, text)
+			if strings.Contains(text, "CERTIFICATE") {
+				wantCode(t, k.RequireSigner(), fault.KeyIsCertificate)
+				return
+			}
+			command := []string{"pkey", "-in", file(t, "key", text), "-pubout"}
+			if k.Type() == keys.TypeEC {
+				command = append(command, "-ec_conv_form", "uncompressed")
+			}
+			if got, want := pemOf(t, public(t, k)), run(t, "openssl", command...); got != want {
+				t.Errorf("our public half is\n%s, not\n%s", got, want)
+			}
+		})
+	}
+}
+
+// TestS5_WeReadJose: keys and sets of jose, with jose's thumbprint as id.
+func TestS5_WeReadJose(t *testing.T) {
+	set := []string{"jwk", "gen", "-s"}
+	for _, alg := range []keys.Algorithm{keys.ES256, keys.ES384, keys.ES512, keys.RS256, keys.PS384, keys.HS256, keys.HS384, keys.HS512} {
+		template := `{"alg":"` + string(alg) + `"}`
+		text := run(t, "jose", "jwk", "gen", "-i", template)
+		k := parse(t, text)
+		if want := strings.TrimSpace(run(t, "jose", "jwk", "thp", "-i", file(t, "jwk", text))); k.ID() != want || k.Algorithm() != alg || !k.CanSign() {
+			t.Errorf("%s: got %v, want %s", alg, k, want)
+		}
+		if k.Type() == keys.TypeSecret {
+			continue
+		}
+		set = append(set, "-i", template)
+		if p := parse(t, run(t, "jose", "jwk", "pub", "-i", file(t, "jwk", text))); p.CanSign() || !p.SameMaterial(k) {
+			t.Errorf("%s: the public half is %v", alg, p)
+		}
+	}
+	text := run(t, "jose", set...)
+	loaded, err := keys.Parse([]byte(text), keys.Attributes{})
+	if err != nil || len(loaded.Keys) != 5 {
+		t.Errorf("%v %v", loaded, err)
+	}
+	thumbprints := strings.Fields(run(t, "jose", "jwk", "thp", "-i", file(t, "set", text)))
+	for i, k := range loaded.Keys {
+		if k.ID() != thumbprints[i] {
+			t.Errorf("keys[%d]: %s, want %s", i, k.ID(), thumbprints[i])
+		}
+	}
+}

@@ -1,0 +1,197 @@
+package keys_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// TestA25_Forms: each type is written in each form it has and read again as
+// the same key; the private key gives its public half.
+func TestA25_Forms(t *testing.T) {
+	for _, name := range types() {
+		t.Run(name, func(t *testing.T) {
+			k := newKey(t, name, keys.Attributes{ID: "id", Issuer: "issuer"})
+			back := mustParse(t, string(must(k.JWK())))
+			if !back.SameMaterial(k) || back.ID() != "id" || !back.HasOwnID() || !back.CanSign() {
+				t.Errorf("JWK: got %v", back)
+			}
+			if name == "oct" {
+				_, err := k.PEM()
+				wantCode(t, err, fault.KeyIsSecret)
+				_, err = k.Public()
+				wantCode(t, err, fault.KeyIsSecret)
+				return
+			}
+			if back := mustParse(t, encodePEM(t, k)); !back.SameMaterial(k) || back.HasOwnID() || !back.CanSign() {
+				t.Errorf("PEM: got %v", back)
+			}
+			p := publicHalf(t, name, keys.Attributes{ID: "id", Issuer: "issuer"})
+			if !p.SameMaterial(k) || p.ID() != "id" || p.Issuer() != "issuer" || p.Algorithm() != k.Algorithm() || p.CanSign() || p.SigningMaterial() != nil {
+				t.Errorf("public half: got %v", p)
+			}
+			for form, text := range map[string]string{"JWK": string(must(p.JWK())), "PEM": encodePEM(t, p)} {
+				if back := mustParse(t, text); !back.SameMaterial(k) || back.CanSign() {
+					t.Errorf("public %s: got %v", form, back)
+				}
+			}
+		})
+	}
+	for _, m := range []any{"text", 1, nil, ecdsa.PrivateKey{}, &elliptic.CurveParams{}} {
+		_, err := keys.New(m, keys.Attributes{Source: "k"})
+		wantCode(t, err, fault.KeyTypeUnsupported)
+	}
+}
+
+// TestA25_OtherCurves: a curve of the same size is another one.
+func TestA25_OtherCurves(t *testing.T) {
+	p := *elliptic.P256().Params()
+	p.Name = "look-alike"
+	for _, curve := range []elliptic.Curve{&p, elliptic.P224(), nil} {
+		_, err := keys.New(&ecdsa.PublicKey{Curve: curve, X: big.NewInt(1), Y: big.NewInt(1)}, keys.Attributes{})
+		wantCode(t, err, fault.KeyTypeUnsupported)
+	}
+	for _, k := range []*ecdsa.PublicKey{{Curve: elliptic.P256(), X: big.NewInt(0), Y: big.NewInt(0)}, {Curve: elliptic.P256(), X: big.NewInt(-1), Y: big.NewInt(1)}} {
+		_, err := keys.New(k, keys.Attributes{})
+		wantCode(t, err, fault.KeyInvalid)
+	}
+}
+
+// TestS9_WhoSigns: a certificate and a public key are told apart where a
+// private key is needed, also after they were given an id.
+func TestS9_WhoSigns(t *testing.T) {
+	d := ders()
+	for text, code := range map[string]fault.Code{
+		pemOf("CERTIFICATE", d["CERTIFICATE, EC"]):         fault.KeyIsCertificate,
+		pemOf("PUBLIC KEY", d["PUBLIC KEY, EC"]):           fault.KeyNotPrivate,
+		publicJWK(t, "OKP").text():                         fault.KeyNotPrivate,
+		pemOf("PRIVATE KEY", d["PRIVATE KEY, EC"]):         "",
+		jwkOf(t, "oct").text():                             "",
+		pemOf("CERTIFICATE", d["CERTIFICATE, RSA"]):        fault.KeyIsCertificate,
+		pemOf("RSA PUBLIC KEY", d["PUBLIC KEY, RSA"][24:]): fault.KeyNotPrivate,
+	} {
+		k := mustParse(t, text)
+		wantCode(t, k.RequireSigner(), code)
+		named, err := k.With(keys.Attributes{ID: "id", Issuer: "issuer", Source: "source"})
+		if err != nil || named.ID() != "id" || named.Issuer() != "issuer" || named.Source() != "source" || k.ID() == "id" {
+			t.Errorf("got %v %v", named, err)
+		}
+		wantCode(t, named.RequireSigner(), code)
+		ring := must(keys.NewRing([]*keys.Key{k}))
+		_, err = ring.Signer("", "")
+		wantCode(t, err, code)
+	}
+	dev := keys.Development("issuer")
+	wantCode(t, dev.RequireSigner(), "")
+	if same, err := dev.With(keys.Attributes{ID: "x", Algorithm: keys.ES256}); err != nil || same.ID() != "dev" || same.Algorithm() != keys.None || dev.Type() != keys.TypeNone {
+		t.Errorf("a development key became %v %v", same, err)
+	}
+	_, err := dev.JWK()
+	wantCode(t, err, fault.KeyInvalid)
+	_, err = dev.Public()
+	wantCode(t, err, fault.KeyIsSecret)
+}
+
+// leading returns an EC key in whose x, y or d the first byte is zero.
+func leading(curve elliptic.Curve, which string) *ecdsa.PrivateKey {
+	size := (curve.Params().BitSize + 7) / 8
+	for d := int64(1); ; d++ {
+		number := big.NewInt(d)
+		if which != "d" { // else a small d does
+			number.Sub(curve.Params().N, number)
+		}
+		k := must(ecdsa.ParseRawPrivateKey(curve, number.FillBytes(make([]byte, size))))
+		point := must(k.PublicKey.Bytes())[1:]
+		if which == "d" || which == "x" && point[0] == 0 || which == "y" && point[size] == 0 {
+			return k
+		}
+	}
+}
+
+// TestS5_LeadingZeros: coordinates have their full length also where they
+// begin with zeros, and are read so.
+func TestS5_LeadingZeros(t *testing.T) {
+	for _, curve := range []elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()} {
+		size := (curve.Params().BitSize + 7) / 8
+		for _, which := range []string{"x", "y", "d"} {
+			k := must(keys.New(leading(curve, which), keys.Attributes{}))
+			text := must(k.JWK())
+			var m map[string]string
+			if err := json.Unmarshal(text, &m); err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range []string{"x", "y", "d"} {
+				if want := (size*8 + 5) / 6; len(m[name]) != want || name == which && m[name][0] != 'A' {
+					t.Errorf("%s %s: %s of %d characters, want %d", curve.Params().Name, which, name, len(m[name]), want)
+				}
+			}
+			for form, text := range map[string]string{"JWK": string(text), "PEM": encodePEM(t, k)} {
+				if back := mustParse(t, text); !back.SameMaterial(k) || back.ID() != k.ID() && form == "PEM" {
+					t.Errorf("%s %s: another key from %s", curve.Params().Name, which, form)
+				}
+			}
+		}
+	}
+}
+
+// TestS15_SameBytes: a set of the same keys is always written the same.
+func TestS15_SameBytes(t *testing.T) {
+	list := []*keys.Key{newKey(t, "P-256", keys.Attributes{ID: "<a>"}), newKey(t, "RSA", keys.Attributes{}), newKey(t, "OKP", keys.Attributes{})}
+	first := must(keys.PublicSet(list))
+	for range 100 {
+		if again := must(keys.PublicSet(list)); !bytes.Equal(again, first) {
+			t.Fatalf("%s\nand then\n%s", first, again)
+		}
+	}
+}
+
+// TestS13_PublicSet: what may be published, and as what.
+func TestS13_PublicSet(t *testing.T) {
+	ec, rsa, secret := newKey(t, "P-256", keys.Attributes{}), newKey(t, "RSA", keys.Attributes{}), newKey(t, "oct", keys.Attributes{})
+	a := func(name string) *keys.Key { return newKey(t, name, keys.Attributes{ID: "a"}) }
+	for name, c := range map[string]struct {
+		list []*keys.Key
+		n    int
+		code fault.Code
+	}{
+		"two":                        {[]*keys.Key{ec, rsa}, 2, ""},
+		"the same twice":             {[]*keys.Key{ec, ec}, 1, ""},
+		"private and public half":    {[]*keys.Key{publicHalf(t, "P-256", keys.Attributes{}), ec}, 1, ""},
+		"one id for two":             {[]*keys.Key{a("P-256"), a("EC2")}, 0, fault.KeyAmbiguous},
+		"a secret":                   {[]*keys.Key{ec, secret}, 0, fault.KeyIsSecret},
+		"a development key":          {[]*keys.Key{keys.Development("")}, 0, fault.KeyIsSecret},
+		"none":                       {nil, 0, fault.KeySetEmpty},
+		"an id that is no UTF-8":     {[]*keys.Key{newKey(t, "P-256", keys.Attributes{ID: "\xff"})}, 0, fault.KeyInvalid},
+		"an id with every character": {[]*keys.Key{newKey(t, "P-256", keys.Attributes{ID: "\x00\"\\<>&\u2028\u202e😀"})}, 1, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, err := keys.PublicSet(c.list)
+			wantCode(t, err, c.code)
+			if err != nil {
+				return
+			}
+			var set struct{ Keys []map[string]any }
+			if err := json.Unmarshal(text, &set); err != nil || len(set.Keys) != c.n {
+				t.Fatalf("%s: %v", text, err)
+			}
+			for _, m := range set.Keys {
+				for member := range m {
+					if !bytes.Contains([]byte(" kty crv x y n e kid alg use "), fmt.Appendf(nil, " %s ", member)) {
+						t.Errorf("member %s is published", member)
+					}
+				}
+			}
+			loaded, err := keys.ParseRemoteSet(text, keys.Attributes{})
+			if err != nil || loaded.Keys[0].ID() != c.list[0].ID() {
+				t.Errorf("%v %v", loaded, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,66 @@
+package keys_test
+
+import (
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// FuzzF5_Load: whatever a file holds, reading it ends in keys or in an error
+// with a code, in little memory; and keys that were read can be written and
+// read again as the same.
+func FuzzF5_Load(f *testing.F) {
+	for _, path := range fixtures(f) {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		loaded, err := keys.Parse(data, keys.Attributes{Source: "k"})
+		remote, remoteErr := keys.ParseRemoteSet(data, keys.Attributes{Source: "k"})
+		runtime.ReadMemStats(&after)
+		if used := after.TotalAlloc - before.TotalAlloc; used > 64<<20 {
+			t.Errorf("allocated %d MiB", used>>20)
+		}
+		if err != nil && (len(loaded.Keys) != 0 || fault.ClassOf(err) != fault.Undecided || !strings.HasPrefix(err.Error(), "k")) {
+			t.Errorf("%v: %v", loaded, err)
+		}
+		if (err == nil) != (len(loaded.Keys) > 0) || (remoteErr == nil) != (len(remote.Keys) > 0) {
+			t.Errorf("%v %v, %v %v", loaded, err, remote, remoteErr)
+		}
+		for _, k := range remote.Keys {
+			if k.CanSign() {
+				t.Errorf("a remote set gave %v, which signs", k)
+			}
+		}
+		for _, k := range loaded.Keys {
+			checkSaved(t, k)
+		}
+	})
+}
+
+// checkSaved writes k in each form and reads it again.
+func checkSaved(t *testing.T, k *keys.Key) {
+	texts := []string{string(must(k.JWK()))}
+	if k.Type() != keys.TypeSecret {
+		texts = append(texts, string(must(k.PEM())), string(must(keys.PublicSet([]*keys.Key{k}))))
+	}
+	plain := must(keys.New(k.VerifyingMaterial(), keys.Attributes{})).ID() // the thumbprint
+	for _, text := range texts {
+		back := mustParse(t, text)
+		if !back.SameMaterial(k) || must(keys.New(back.VerifyingMaterial(), keys.Attributes{})).ID() != plain {
+			t.Errorf("%v became %v by\n%s", k, back, text)
+		}
+		if !strings.Contains(text, "BEGIN") && back.ID() != k.ID() {
+			t.Errorf("the id %q became %q", k.ID(), back.ID())
+		}
+	}
+}

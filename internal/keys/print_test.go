@@ -1,0 +1,153 @@
+package keys_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/gob"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// privateNumbers returns the private parts of a key of material.
+func privateNumbers(m any) [][]byte {
+	switch k := m.(type) {
+	case *ecdsa.PrivateKey:
+		return [][]byte{must(k.Bytes())}
+	case *rsa.PrivateKey:
+		return [][]byte{k.D.Bytes(), k.Primes[0].Bytes(), k.Primes[1].Bytes(), k.Precomputed.Dp.Bytes()}
+	case ed25519.PrivateKey:
+		return [][]byte{k.Seed()}
+	}
+	return [][]byte{m.([]byte)}
+}
+
+// spellings returns what a run of secret bytes looks like in print, shortened
+// to 8 of them.
+func spellings(secret []byte) []string {
+	head := secret[:8]
+	return []string{
+		string(head), hex.EncodeToString(head), strings.ToUpper(hex.EncodeToString(head)),
+		base64.StdEncoding.EncodeToString(head[:6]), base64.RawURLEncoding.EncodeToString(head[:6]),
+		strings.Trim(fmt.Sprint(head), "[]"), strings.Trim(fmt.Sprintf("%#v", head), "[]byte{}"),
+		strings.Trim(fmt.Sprintf("% x", head), "[]"), strings.Trim(fmt.Sprintf("%q", head), `"`),
+	}
+}
+
+func wantNoSecret(t *testing.T, m any, how, text string) {
+	t.Helper()
+	numbers := privateNumbers(m)
+	if k, ok := m.(*rsa.PrivateKey); ok && strings.Contains(text, k.D.String()[:20]) {
+		t.Errorf("%s shows d: %s", how, text)
+	}
+	if k, ok := m.(*ecdsa.PrivateKey); ok && strings.Contains(text, k.D.String()[:20]) {
+		t.Errorf("%s shows d: %s", how, text)
+	}
+	for _, number := range numbers {
+		for _, s := range spellings(number) {
+			if strings.Contains(text, s) {
+				t.Errorf("%s shows the private part as %q", how, s)
+			}
+		}
+	}
+}
+
+// TestS69_Printing: no way of printing a key shows its private part. (S6: what
+// a report may carry is the id and the public half.)
+func TestS69_Printing(t *testing.T) {
+	for _, name := range types() {
+		t.Run(name, func(t *testing.T) {
+			k := newKey(t, name, keys.Attributes{Issuer: "issuer", Source: "source"})
+			want := fmt.Sprintf("key %s (", k.ID())
+			wrapped := map[string]any{
+				"pointer": k, "value": *k, "slice": []*keys.Key{k}, "values": []keys.Key{*k}, "map": map[string]*keys.Key{"k": k},
+				"struct": struct{ K *keys.Key }{k}, "hidden": struct{ k *keys.Key }{k}, "loaded": keys.Loaded{Keys: []*keys.Key{k}},
+				"ring": must(keys.NewRing([]*keys.Key{k})), "any": []any{k, *k},
+			}
+			for how, v := range wrapped {
+				for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%b", "%o", "%T", "%p", "%t", "%e", "%c", "%U", "%z"} {
+					text := fmt.Sprintf(verb, v)
+					wantNoSecret(t, material()[name], how+" "+verb, text)
+					if how == "pointer" && verb != "%T" && verb != "%p" && !strings.HasPrefix(text, want) {
+						t.Errorf("%s: got %s, want %s…", verb, text, want)
+					}
+				}
+				text, err := json.Marshal(v)
+				if err != nil {
+					t.Errorf("%s: %v", how, err)
+				}
+				wantNoSecret(t, material()[name], how+" JSON", string(text))
+			}
+			if text := string(must(json.Marshal(k))); text != "{}" {
+				t.Errorf("JSON is %s", text)
+			}
+			if err := gob.NewEncoder(&bytes.Buffer{}).Encode(k); err == nil {
+				t.Error("gob takes a key")
+			}
+			wantNoSecret(t, material()[name], "an error", fmt.Errorf("it: %v %w", k, fmt.Errorf("%+v", *k)).Error())
+			wantNoSecret(t, material()[name], "Describe", k.Describe())
+		})
+	}
+}
+
+func TestS69_Logging(t *testing.T) {
+	for _, name := range types() {
+		k := newKey(t, name, keys.Attributes{})
+		for how, make := range map[string]func(*bytes.Buffer) slog.Handler{
+			"text": func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) },
+			"JSON": func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) },
+		} {
+			var b bytes.Buffer
+			slog.New(make(&b)).Info("a key", "k", k, "v", *k, "list", []*keys.Key{k}, slog.Group("g", "k", k))
+			wantNoSecret(t, material()[name], how, b.String())
+			if n := strings.Count(b.String(), k.ID()); n < 3 {
+				t.Errorf("%s: the id stands %d times: %s", how, n, b.String())
+			}
+		}
+	}
+}
+
+func TestS70_Shorten(t *testing.T) {
+	long := strings.Repeat("é", 65)
+	for text, want := range map[string]string{
+		"":                         "",
+		"plain text":               "plain text",
+		"é 世界 😀":                   "é 世界 😀",
+		"\x1b[31m":                 `\u001b[31m`,
+		"\x1b]52;c;AAAA\a":         `\u001b]52;c;AAAA\u0007`,
+		"a\rb\nc\td\x00e\x7f":      `a\u000db\u000ac\u0009d\u0000e\u007f`,
+		"\u202e\u2066\u200b\ufeff": `\u202e\u2066\u200b\ufeff`,
+		"\u0085\u009b31m":          `\u0085\u009b31m`,
+		"\u00a0\u2028":             `\u00a0\u2028`,
+		"\xff\xfe":                 "��",
+		long:                       long[:128] + "…",
+		long[:128]:                 long[:128],
+	} {
+		if got := keys.Shorten(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestDescribe: what people read about a key.
+func TestDescribe(t *testing.T) {
+	for name, want := range map[string]string{
+		"P-256": "P-256 key, ES256", "P-384": "P-384 key, ES384", "P-521": "P-521 key, ES512",
+		"RSA": "2048-bit RSA key, RS256", "OKP": "Ed25519 key, EdDSA", "oct": "secret of 64 bytes, HS256",
+	} {
+		if got := newKey(t, name, keys.Attributes{}).Describe(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if got := keys.Development("").Describe(); got != "development key, none" {
+		t.Errorf("got %q", got)
+	}
+}
