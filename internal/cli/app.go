@@ -173,6 +173,15 @@ func (a *app) now(at string) (time.Time, error) {
 	return t, nil
 }
 
+// clock returns the System's clock, or one that stands still at --at.
+func (a *app) clock(at string) (func() time.Time, error) {
+	if at == "" {
+		return a.sys.Now, nil
+	}
+	t, err := a.now(at)
+	return func() time.Time { return t }, err
+}
+
 // findConfig returns the nearest jwtctl.yaml upwards of the working folder, ""
 // if there is none.
 func findConfig() (string, error) {

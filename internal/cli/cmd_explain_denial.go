@@ -31,7 +31,7 @@ type explainDenialOptions struct {
 	namespace string
 	jwks      []string
 	keys      []string
-	allowHTTP bool
+	network   networkFlags
 	audience  string
 	claim     string
 	format    string
@@ -55,14 +55,13 @@ func (a *app) explainDenialCommand() *cobra.Command {
 	fs.StringVar(&o.namespace, "namespace", "", "namespace `NS` of the call")
 	fs.StringArrayVar(&o.jwks, "jwks", nil, "key set that the server reads, `FILE|URL`; repeatable")
 	fs.StringArrayVar(&o.keys, "key", nil, "key `FILE` that the server would have; repeatable")
-	fs.BoolVar(&o.allowHTTP, "allow-http", false, "fetch key sets over plain http from other machines too")
+	o.network.register(fs)
 	fs.StringVar(&o.audience, "audience", "", "the server's configured audience, none by default")
 	fs.StringVar(&o.claim, "permissions-claim", temporal.PermissionsClaim, "the server's permissionsClaimName")
 	fs.StringVar(&o.format, "format", "text", "text or json")
 	a.atFlag(fs, &o.at)
 	paths(fs, "key")
 	flagOnly(fs, "at")
-	keyed(fs, "", "allow-http")
 	keyed(fs, "explain_denial")
 	return cmd
 }
@@ -127,7 +126,7 @@ func (a *app) serverKeys(ctx context.Context, o explainDenialOptions) (*temporal
 		var body []byte
 		var err error
 		if strings.Contains(location, "://") {
-			body, err = jwks.Fetch(ctx, location, jwks.Network{AllowHTTP: o.allowHTTP})
+			body, err = jwks.Fetch(ctx, location, o.network.network())
 		} else {
 			body, err = files.Read(location, keys.MaxFileBytes, fault.KeyUnreadable)
 		}

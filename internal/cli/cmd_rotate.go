@@ -58,7 +58,7 @@ func (a *app) rotateCommand() *cobra.Command {
 }
 
 func (a *app) runRotate(o rotateOptions) error {
-	now, err := a.now(o.at)
+	now, err := a.clock(o.at)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (a *app) runRotate(o rotateOptions) error {
 		Policy:    rotate.Policy{Every: o.every, PublishWait: o.publishWait, MaxTokenLife: o.maxTokenLife, Force: o.force},
 		Algorithm: alg,
 		Make:      func(alg keys.Algorithm) (*keys.Key, error) { return keygen.Generate(keygen.Request{Algorithm: alg}) },
-		Now:       func() time.Time { return now },
+		Now:       now,
 	}
 	steps, state, err := r.Run()
 	if err != nil {

@@ -12,18 +12,33 @@ import (
 
 // setFlags name the key sets of others.
 type setFlags struct {
-	jwks      []string
-	oidc      []string
-	allowHTTP bool
+	jwks []string
+	oidc []string
+	networkFlags
+}
+
+// networkFlags loosen where key sets are fetched from.
+type networkFlags struct {
+	allowHTTP      bool
+	allowLinkLocal bool
+}
+
+func (f *networkFlags) register(fs *pflag.FlagSet) {
+	fs.BoolVar(&f.allowHTTP, "allow-http", false, "fetch key sets over plain http from other machines too")
+	fs.BoolVar(&f.allowLinkLocal, "allow-link-local", false, "fetch key sets from link-local and cloud metadata addresses too")
+	keyed(fs, "", "allow-http", "allow-link-local")
+}
+
+func (f networkFlags) network() jwks.Network {
+	return jwks.Network{AllowHTTP: f.allowHTTP, AllowLinkLocal: f.allowLinkLocal}
 }
 
 func (f *setFlags) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.jwks, "jwks", nil, "key set, `FILE|URL`; http only for this machine, unless --allow-http; repeatable")
 	fs.StringArrayVar(&f.oidc, "oidc-issuer", nil, "issuer `URL` whose OpenID configuration names its key set; repeatable")
-	fs.BoolVar(&f.allowHTTP, "allow-http", false, "fetch key sets over plain http from other machines too")
+	f.networkFlags.register(fs)
 	keyedAs(fs, "jwks", "key_sets")
 	keyedAs(fs, "oidc-issuer", "key_sets")
-	keyed(fs, "", "allow-http")
 }
 
 // load returns the sets of the flags, else of the configuration. Files are read
@@ -72,7 +87,7 @@ func (f *setFlags) loadConfigured(a *app) ([]keys.Set, error) {
 func (f *setFlags) options(a *app, e keySetEntry) jwks.RemoteOptions {
 	return jwks.RemoteOptions{
 		Issuer: e.Issuer, Algorithms: e.AllowedAlgorithms, Refresh: e.RefreshInterval,
-		Network: jwks.Network{AllowHTTP: f.allowHTTP},
+		Network: f.network(),
 		Now:     a.sys.Now, Log: a.logger(),
 	}
 }

@@ -50,7 +50,7 @@ func (v *verifyFlags) register(a *app, fs *pflag.FlagSet) {
 // verifier returns what verifies by the flags, nil if there is nothing to
 // verify with.
 func (v *verifyFlags) verifier(a *app) (*jws.Verifier, error) {
-	now, err := a.now(v.at)
+	clock, err := a.clock(v.at)
 	if err != nil {
 		return nil, err
 	}
@@ -82,10 +82,6 @@ func (v *verifyFlags) verifier(a *app) (*jws.Verifier, error) {
 	ring, err := keys.NewRing(list, sets...)
 	if err != nil {
 		return nil, err
-	}
-	clock := a.sys.Now
-	if v.at != "" {
-		clock = func() time.Time { return now }
 	}
 	return jws.NewVerifier(ring, policy, clock)
 }
