@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -92,7 +93,7 @@ func (a *app) root() *cobra.Command {
 	root.SetOut(a.out)
 	root.SetErr(a.sys.Err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fault.New(fault.UsageError, cmd.CommandPath(), "%w", err).WithHint("%s --help lists the flags", cmd.CommandPath())
+		return fault.New(fault.UsageError, nameOf(cmd), "%w", err).WithHint("%s --help lists the flags", cmd.CommandPath())
 	})
 	root.AddCommand(a.commands()...)
 	root.SetHelpCommand(a.helpCommand(root))
@@ -146,14 +147,19 @@ func noSubcommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if !cmd.HasSubCommands() {
-		return fault.New(fault.UsageError, cmd.CommandPath(), "takes no argument, and %q is one", printable(args[0]))
+		return fault.New(fault.UsageError, nameOf(cmd), "takes no argument, and %q is one", printable(args[0]))
 	}
-	err := fault.New(fault.UsageError, cmd.CommandPath(), "there is no command %q", printable(args[0]))
+	err := fault.New(fault.UsageError, nameOf(cmd), "there is no command %q", printable(args[0]))
 	cmd.SuggestionsMinimumDistance = 2
 	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
 		return err.WithHint("did you mean %s %s?", cmd.CommandPath(), like[0])
 	}
 	return err.WithHint("%s --help lists the commands", cmd.CommandPath())
+}
+
+// nameOf names cmd in messages, which begin with the program's name anyway.
+func nameOf(cmd *cobra.Command) string {
+	return strings.TrimPrefix(strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()), " ")
 }
 
 // atFlag adds --at, the time to take for now.

@@ -22,7 +22,7 @@ func (a *app) helpCommand(root *cobra.Command) *cobra.Command {
 			}
 			topic, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {
-				return fault.New(fault.UsageError, "jwtctl help", "there is no command or topic %q", printable(strings.Join(args, " "))).
+				return fault.New(fault.UsageError, "help", "there is no command or topic %q", printable(strings.Join(args, " "))).
 					WithHint("jwtctl --help lists the commands")
 			}
 			topic.InitDefaultHelpFlag()

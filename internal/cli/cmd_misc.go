@@ -28,7 +28,7 @@ func (a *app) completionCommand() *cobra.Command {
 			if len(args) == 1 && cobra.OnlyValidArgs(cmd, args) == nil {
 				return nil
 			}
-			return fault.New(fault.UsageError, cmd.CommandPath(), "one of bash, zsh, fish and powershell is needed")
+			return fault.New(fault.UsageError, nameOf(cmd), "one of bash, zsh, fish and powershell is needed")
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root := cmd.Root()

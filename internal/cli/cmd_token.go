@@ -142,7 +142,7 @@ func (o tokenOptions) grants() ([]string, error) {
 		wanted = append(wanted, p)
 	}
 	if len(wanted) == 0 {
-		return nil, fault.New(fault.UsageError, "jwtctl token", "one of --system, --namespace and --permission is needed").
+		return nil, fault.New(fault.UsageError, "token", "one of --system, --namespace and --permission is needed").
 			WithHint("export \"$(jwtctl token --system)\" for an administrator")
 	}
 	if len(scopes) == 0 && len(o.roles) > 0 {

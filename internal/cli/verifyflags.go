@@ -142,7 +142,7 @@ func unwrapToken(text string) (string, error) {
 // atMostOne refuses more than one argument.
 func atMostOne(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return fault.New(fault.UsageError, cmd.CommandPath(), "takes one argument, not %d", len(args)).
+		return fault.New(fault.UsageError, nameOf(cmd), "takes one argument, not %d", len(args)).
 			WithHint("put a token that holds spaces into quotes")
 	}
 	return nil

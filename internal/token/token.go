@@ -6,7 +6,8 @@
 package token
 
 import (
-	"bytes"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -66,10 +67,7 @@ func Claims(r Request) ([]byte, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
-	var text bytes.Buffer
-	enc := jsontext.NewEncoder(&text) // refuses a repeated name by itself
-	w := &writer{enc: enc}
-	w.token(jsontext.BeginObject)
+	w := writer{out: append(make([]byte, 0, 256), '{')}
 	w.text("iss", r.Issuer)
 	w.text("sub", r.Subject)
 	switch len(r.Audience) {
@@ -89,16 +87,13 @@ func Claims(r Request) ([]byte, error) {
 		w.number("exp", r.Now.Add(r.TTL).Unix())
 	}
 	for _, c := range r.Extra {
-		w.token(jsontext.String(c.Name))
-		if w.err == nil {
-			w.err = enc.WriteValue(c.Value)
-		}
+		w.name(c.Name)
+		w.add(jsontext.AppendFormat(w.out, c.Value)) // refuses all but one strict value
 	}
-	w.token(jsontext.EndObject)
 	if w.err != nil {
 		return nil, fault.New(fault.UsageError, "claims", "they make no JSON object: %w", w.err)
 	}
-	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
+	return append(w.out, '}'), nil
 }
 
 // check refuses lives and claims that cannot be.
@@ -117,6 +112,9 @@ func (r Request) check() error {
 		return fault.New(fault.UsageError, "--ttl", "%s is longer than %s", r.TTL, limit).
 			WithHint("nobody can take a token back before it expires; --max-ttl raises the limit")
 	}
+	if slices.Contains(r.Audience, "") {
+		return fault.New(fault.UsageError, "--aud", "it is empty")
+	}
 	return r.checkExtra()
 }
 
@@ -125,15 +123,18 @@ func (r Request) check() error {
 func (r Request) checkExtra() error {
 	made := reserved()
 	for _, c := range r.Extra {
-		if flag, taken := made[c.Name]; taken {
-			return fault.New(fault.UsageError, "--claim", "the claim %q is made by %s", keys.Shorten(c.Name), flag)
+		switch flag, taken := made[c.Name]; {
+		case taken && flag == "":
+			return fault.New(fault.UsageError, "--claim", "the claim %q is given twice", keys.Shorten(c.Name))
+		case taken:
+			return fault.New(fault.UsageError, "--claim", "the claim %q is made by %s", c.Name, flag)
 		}
 		for other := range made { // S44: readers that fold case see one claim twice
 			if strings.EqualFold(other, c.Name) {
 				return fault.New(fault.UsageError, "--claim", "the claim %q differs from %q in case alone", keys.Shorten(c.Name), keys.Shorten(other))
 			}
 		}
-		made[c.Name] = "another --claim"
+		made[c.Name] = ""
 		if kind, registered := map[string]jsontext.Kind{"nbf": '0', "jti": '"'}[c.Name]; registered && c.Value.Kind() != kind {
 			return fault.New(fault.UsageError, "--claim", "the claim %q must be a %s (RFC 7519 section 4.1)", c.Name, kind)
 		}
@@ -162,36 +163,49 @@ func TextClaim(name, text string) (Claim, error) {
 	return Claim{Name: name, Value: quoted}, nil
 }
 
-// writer keeps the first error of a run of writes.
+// writer writes the members of an object and keeps the first error.
 type writer struct {
-	enc *jsontext.Encoder
+	out []byte
 	err error
 }
 
-func (w *writer) token(t jsontext.Token) {
+// add takes what a function of jsontext has appended to out.
+func (w *writer) add(out []byte, err error) {
+	w.out = out
 	if w.err == nil {
-		w.err = w.enc.WriteToken(t)
+		w.err = err
 	}
+}
+
+func (w *writer) name(name string) {
+	if len(w.out) > 1 {
+		w.out = append(w.out, ',')
+	}
+	w.add(jsontext.AppendQuote(w.out, name))
+	w.out = append(w.out, ':')
 }
 
 func (w *writer) text(name, value string) {
 	if value == "" {
 		return
 	}
-	w.token(jsontext.String(name))
-	w.token(jsontext.String(value))
+	w.name(name)
+	w.add(jsontext.AppendQuote(w.out, value))
 }
 
 func (w *writer) number(name string, value int64) {
-	w.token(jsontext.String(name))
-	w.token(jsontext.Int(value))
+	w.name(name)
+	w.out = strconv.AppendInt(w.out, value, 10)
 }
 
 func (w *writer) array(name string, values []string) {
-	w.token(jsontext.String(name))
-	w.token(jsontext.BeginArray)
-	for _, v := range values {
-		w.token(jsontext.String(v))
+	w.name(name)
+	for i, v := range values {
+		w.out = append(w.out, "[,"[min(i, 1)])
+		w.add(jsontext.AppendQuote(w.out, v))
 	}
-	w.token(jsontext.EndArray)
+	if len(values) == 0 {
+		w.out = append(w.out, '[')
+	}
+	w.out = append(w.out, ']')
 }
