@@ -16,11 +16,11 @@ import (
 const limit = 1 << 20
 
 // read reads path as keys are read, and says how long that took.
-func read(t *testing.T, path string) (data []byte, err error, took time.Duration) {
+func read(t *testing.T, path string) (data []byte, took time.Duration, err error) {
 	t.Helper()
 	begin := time.Now()
 	data, err = Read(path, limit, fault.KeyUnreadable)
-	return data, err, time.Since(begin)
+	return data, time.Since(begin), err
 }
 
 // TestS11_Read: no file makes a read hang or take much memory.
@@ -78,7 +78,7 @@ func TestS11_Read(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			data, err, took := read(t, c.path)
+			data, took, err := read(t, c.path)
 			runtime.ReadMemStats(&after)
 			wantCode(t, err, c.code)
 			if err == nil && len(data) != c.size && c.size >= 0 || err != nil && data != nil {
@@ -125,7 +125,7 @@ func TestS11_Pipes(t *testing.T) {
 			}
 			write(t, f, "one ", "two")
 		}()
-		if data, err, _ := read(t, fifo); err != nil || string(data) != "one two" {
+		if data, _, err := read(t, fifo); err != nil || string(data) != "one two" {
 			t.Errorf("got %q %v", data, err)
 		}
 	})
@@ -138,7 +138,7 @@ func TestS11_Pipes(t *testing.T) {
 			time.Sleep(writerPatience + 200*time.Millisecond)
 			write(t, w, "text")
 		}()
-		if data, err, _ := read(t, fdPath(r)); err != nil || string(data) != "text" {
+		if data, _, err := read(t, fdPath(r)); err != nil || string(data) != "text" {
 			t.Errorf("got %q %v", data, err)
 		}
 		_ = r.Close()
@@ -155,7 +155,7 @@ func TestS11_Pipes(t *testing.T) {
 				_, err = w.Write(block)
 			}
 		}()
-		_, readErr, _ := read(t, fdPath(r))
+		_, _, readErr := read(t, fdPath(r))
 		wantCode(t, readErr, fault.FileTooLarge)
 		_ = r.Close()
 		<-done
