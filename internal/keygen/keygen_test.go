@@ -130,6 +130,7 @@ func TestS5_ManyKeys(t *testing.T) {
 		keys.RS256: {20, map[string]int{"n": 342, "e": 4}},
 	} {
 		t.Run(string(alg), func(t *testing.T) {
+			t.Parallel()
 			var texts, ids []string
 			seen := map[string]bool{}
 			for range c.n {

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 // sizes, and writes new files beside it.
 func saveForEver(dir string) error {
 	var list []*keys.Key
-	for _, alg := range []keys.Algorithm{keys.ES256, keys.ES512} {
+	for _, alg := range []keys.Algorithm{keys.ES256, keys.EdDSA} {
 		k, err := keygen.Generate(keygen.Request{Algorithm: alg})
 		if err != nil {
 			return err

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"strings"
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -133,6 +135,8 @@ func TestS5_LeadingZeros(t *testing.T) {
 					t.Errorf("%s %s: %s of %d characters, want %d", curve.Params().Name, which, name, len(m[name]), want)
 				}
 			}
+			short := must(base64.RawURLEncoding.DecodeString(m[which]))[1:]
+			wantRefused(t, strings.Replace(string(text), m[which], b64(short), 1), fault.KeyInvalid)
 			for form, text := range map[string]string{"JWK": string(text), "PEM": encodePEM(t, k)} {
 				if back := mustParse(t, text); !back.SameMaterial(k) || back.ID() != k.ID() && form == "PEM" {
 					t.Errorf("%s %s: another key from %s", curve.Params().Name, which, form)

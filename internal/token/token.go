@@ -200,12 +200,12 @@ func (w *writer) number(name string, value int64) {
 
 func (w *writer) array(name string, values []string) {
 	w.name(name)
+	w.out = append(w.out, '[')
 	for i, v := range values {
-		w.out = append(w.out, "[,"[min(i, 1)])
+		if i > 0 {
+			w.out = append(w.out, ',')
+		}
 		w.add(jsontext.AppendQuote(w.out, v))
-	}
-	if len(values) == 0 {
-		w.out = append(w.out, '[')
 	}
 	w.out = append(w.out, ']')
 }

@@ -50,7 +50,9 @@ func startDenialServer(t *testing.T, jwksURL string, change func(*config.Authori
 		}
 		change(&cfg.Global.Authorization)
 		log := &recorder{}
-		running, err := start(func() (temporal.Server, error) { return newDenialServer(cfg, log) })
+		running, err := start(func() (temporal.Server, error) {
+			return standalone.New(cfg, log, temporal.WithChainedFrontendGrpcInterceptors(stop))
+		})
 		if err != nil {
 			failure = fmt.Errorf("%w\n%s", err, log.tail(20))
 			continue
@@ -66,31 +68,6 @@ func startDenialServer(t *testing.T, jwksURL string, change func(*config.Authori
 	}
 	t.Fatalf("no server: %v", failure)
 	return nil
-}
-
-func newDenialServer(cfg *config.Config, log *recorder) (temporal.Server, error) {
-	settings := &cfg.Global.Authorization
-	authorizer, err := auth.GetAuthorizerFromConfig(settings)
-	if err != nil {
-		return nil, err
-	}
-	mapper, err := auth.GetClaimMapperFromConfig(settings, log)
-	if err != nil {
-		return nil, err
-	}
-	audience, err := auth.GetAudienceMapperFromConfig(settings)
-	if err != nil {
-		return nil, err
-	}
-	return temporal.NewServer(
-		temporal.WithConfig(cfg),
-		temporal.ForServices(temporal.Services),
-		temporal.WithLogger(log),
-		temporal.WithAuthorizer(authorizer),
-		temporal.WithClaimMapper(func(*config.Config) auth.ClaimMapper { return mapper }),
-		temporal.WithAudienceGetter(func(*config.Config) auth.JWTAudienceMapper { return audience }),
-		temporal.WithChainedFrontendGrpcInterceptors(stop),
-	)
 }
 
 // asker returns a function that puts a case to the server.

@@ -52,15 +52,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := reach(ctx, opts.JWKS, 5*time.Second); err != nil {
 		return fmt.Errorf("JWKS: %w\nhint: is jwtctl gen-and-serve running, and is this the URL it printed?", err)
 	}
+	if err := standalone.CheckPorts(cfg); err != nil {
+		return fmt.Errorf("%w\nhint: --port moves all ports of the server, --port 0 finds free ones", err)
+	}
 	server, err := standalone.New(cfg, log.NewZapLogger(log.BuildZapLogger(cfg.Log)))
 	if err != nil {
 		return err
 	}
 	if err := server.Start(); err != nil {
-		return fmt.Errorf("start: %w\nhint: is a port around %d taken? --port moves them all", err, opts.Port)
+		return fmt.Errorf("start: %w", err)
 	}
 	fmt.Fprintf(stdout, "Temporal server ready on 127.0.0.1:%d. Keys: %s, again every %s. Ctrl+C to exit.\n",
-		opts.Port, opts.JWKS, opts.RefreshInterval)
+		opts.Port, opts.JWKS, cfg.Global.Authorization.JWTKeyProvider.RefreshInterval)
 	<-ctx.Done()
 	fmt.Fprintln(stderr, "server: stopping")
 	return server.Stop()

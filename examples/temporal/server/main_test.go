@@ -11,9 +11,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jwtctl/jwtctl/examples/temporal/server/standalone"
 )
 
 // runAsServer set in the environment makes the test binary the server itself, so that signals go to a real process.
@@ -85,6 +88,16 @@ func startAndInterrupt(t *testing.T, args []string) {
 }
 
 func TestWrongOptions(t *testing.T) {
+	port, err := standalone.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	takenPort := strconv.Itoa(port)
+	taken, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", takenPort))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
 	for _, test := range []struct {
 		name    string
 		args    []string
@@ -97,6 +110,7 @@ func TestWrongOptions(t *testing.T) {
 		{name: "not found", args: []string{"--jwks", serve(t, http.StatusNotFound)}, wantErr: "404 Not Found"},
 		{name: "port too low", args: []string{"--jwks", "http://127.0.0.1:1/", "--port", "300"}, wantErr: "want 301 to 65525"},
 		{name: "port too high", args: []string{"--jwks", "http://127.0.0.1:1/", "--port", "65526"}, wantErr: "want 301 to 65525"},
+		{name: "port taken", args: []string{"--jwks", serve(t, http.StatusOK), "--port", takenPort}, wantErr: "hint: --port moves all ports"},
 		{name: "negative refresh", args: []string{"--jwks", "http://127.0.0.1:1/", "--refresh", "-1s"}, wantErr: "must not be negative"},
 		{name: "log level", args: []string{"--jwks", "http://127.0.0.1:1/", "--log-level", "loud"}, wantErr: "want debug, info, warn or error"},
 		{name: "argument", args: []string{"http://127.0.0.1:1/"}, wantErr: "unexpected argument"},

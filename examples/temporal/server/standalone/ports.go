@@ -63,20 +63,22 @@ func FreePort() (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if allFree(allPorts(cfg)) {
+		if CheckPorts(cfg) == nil {
 			return port, nil
 		}
 	}
 	return 0, errors.New("no free ports")
 }
 
-func allFree(ports []int) bool {
-	for _, port := range ports {
+// CheckPorts returns an error naming the first port of a server with this configuration that is taken. The server itself
+// would end the process there.
+func CheckPorts(cfg *config.Config) error {
+	for _, port := range allPorts(cfg) {
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
-			return false
+			return err
 		}
 		defer l.Close() // hold all of them until the last is tried
 	}
-	return true
+	return nil
 }

@@ -15,8 +15,8 @@ import (
 )
 
 // New makes a server; its Start returns once all services run, its Stop once they have stopped. It fetches the key set
-// before it returns. The cause of a refusal reaches only the logger, never the client.
-func New(cfg *config.Config, logger log.Logger) (temporal.Server, error) {
+// before it returns. The cause of a refusal reaches only the logger, never the client. More options come last.
+func New(cfg *config.Config, logger log.Logger, more ...temporal.ServerOption) (temporal.Server, error) {
 	auth := &cfg.Global.Authorization
 	authorizer, err := authorization.GetAuthorizerFromConfig(auth)
 	if err != nil {
@@ -30,7 +30,7 @@ func New(cfg *config.Config, logger log.Logger) (temporal.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audience: %w", err)
 	}
-	server, err := temporal.NewServer(
+	server, err := temporal.NewServer(append([]temporal.ServerOption{
 		temporal.WithConfig(cfg),
 		temporal.ForServices(temporal.Services), // all five: the default leaves internal-frontend out
 		temporal.WithLogger(logger),
@@ -38,7 +38,7 @@ func New(cfg *config.Config, logger log.Logger) (temporal.Server, error) {
 		temporal.WithAuthorizer(authorizer),
 		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper { return claimMapper }),
 		temporal.WithAudienceGetter(func(*config.Config) authorization.JWTAudienceMapper { return audience }),
-	)
+	}, more...)...)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}

@@ -1,0 +1,72 @@
+package token_test
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	_ "crypto/sha256" // hashes for crypto.Hash
+	_ "crypto/sha512"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/token"
+)
+
+// BenchmarkMint makes a Temporal token, claims and all, beside a bare hash and
+// signature of the same bytes. ratio is bare time / ours, of the medians of
+// runs in turns: 1 is free, and at least 0.85 is wanted. checked is the same
+// with the signature verified before the token is handed out (S43).
+func BenchmarkMint(b *testing.B) {
+	for _, alg := range []keys.Algorithm{keys.ES256, keys.ES384, keys.RS256, keys.PS256, keys.EdDSA} {
+		key := newKey(alg)
+		request := token.Request{Subject: "jwtctl", Permissions: []string{"default:read", "default:write"}, TTL: time.Hour, Now: noon}
+		compact := must(jws.Sign(key, must(token.Claims(request))))
+		bare := bareSign(alg, key.SigningMaterial().(crypto.Signer), []byte(compact[:strings.LastIndexByte(compact, '.')]))
+		for name, sign := range map[string]func(*keys.Key, []byte) (string, error){"": jws.Sign, "/checked": jws.SignChecked} {
+			b.Run(string(alg)+name, func(b *testing.B) {
+				b.ReportAllocs()
+				var ours, theirs []time.Duration
+				for b.Loop() {
+					start := time.Now()
+					_, err := sign(key, must(token.Claims(request)))
+					middle := time.Now()
+					if bare() != nil || err != nil {
+						b.Fatal(err)
+					}
+					ours, theirs = append(ours, middle.Sub(start)), append(theirs, time.Since(middle))
+				}
+				b.ReportMetric(float64(median(ours)), "ns/op")
+				b.ReportMetric(float64(median(theirs)), "bare-ns/op")
+				b.ReportMetric(float64(median(theirs))/float64(median(ours)), "ratio")
+			})
+		}
+	}
+}
+
+func median(times []time.Duration) time.Duration {
+	slices.Sort(times)
+	return times[len(times)/2]
+}
+
+// bareSign returns what the standard library does for a signature of signed.
+func bareSign(alg keys.Algorithm, signer crypto.Signer, signed []byte) func() error {
+	hash := map[string]crypto.Hash{"256": crypto.SHA256, "384": crypto.SHA384, "512": crypto.SHA512}[string(alg)[2:]]
+	var opts crypto.SignerOpts = hash
+	if alg[0] == 'P' {
+		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: hash}
+	}
+	return func() error {
+		digest := signed
+		if hash != 0 { // EdDSA hashes by itself
+			h := hash.New()
+			h.Write(signed)
+			digest = h.Sum(nil)
+		}
+		_, err := signer.Sign(rand.Reader, digest, opts)
+		return err
+	}
+}

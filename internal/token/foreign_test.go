@@ -1,0 +1,227 @@
+package token_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/asn1"
+	"encoding/base64"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/keygen"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/token"
+)
+
+// attempt runs one of the tools that nobody here wrote and returns what it
+// prints, and whether it failed.
+func attempt(t testing.TB, tool string, args ...string) (string, error) {
+	t.Helper()
+	path, err := exec.LookPath(tool)
+	if err != nil {
+		t.Fatalf("%s is needed to compare with: apt-get install jose openssl", tool)
+	}
+	out, err := exec.Command(path, args...).Output()
+	return string(out), err
+}
+
+func run(t testing.TB, tool string, args ...string) string {
+	t.Helper()
+	out, err := attempt(t, tool, args...)
+	if err != nil {
+		t.Fatalf("%s %s: %v", tool, strings.Join(args, " "), err)
+	}
+	return out
+}
+
+// file writes a file for a tool to read.
+func file(t testing.TB, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func newKey(alg keys.Algorithm) *keys.Key {
+	return must(keygen.Generate(keygen.Request{Algorithm: alg}))
+}
+
+// mint returns a token of key and its claims.
+func mint(key *keys.Key) (compact string, claims []byte) {
+	claims = must(token.Claims(token.Request{Subject: "s", Permissions: []string{"default:read"}, TTL: time.Hour, Now: noon}))
+	return must(jws.SignChecked(key, claims)), claims
+}
+
+func verify(t testing.TB, key *keys.Key, compact string) error {
+	t.Helper()
+	v := must(jws.NewVerifier(must(keys.NewRing([]*keys.Key{key})), jws.Policy{}, func() time.Time { return noon }))
+	_, err := v.Verify(context.Background(), compact)
+	return err
+}
+
+// joseAlgorithms are those of ours that jose 11 knows.
+func joseAlgorithms() []keys.Algorithm {
+	var list []keys.Algorithm
+	for _, alg := range keys.Algorithms() {
+		if alg != keys.EdDSA {
+			list = append(list, alg)
+		}
+	}
+	return list
+}
+
+// other returns compact with its last but one claim byte changed.
+func other(compact string) string {
+	parts := strings.Split(compact, ".")
+	claims := must(base64.RawURLEncoding.DecodeString(parts[1]))
+	claims[len(claims)-2] ^= 1
+	parts[1] = base64.RawURLEncoding.EncodeToString(claims)
+	return strings.Join(parts, ".")
+}
+
+// TestS25_JoseVerifiesOurs, and refuses them once a byte is another.
+func TestS25_JoseVerifiesOurs(t *testing.T) {
+	for _, alg := range joseAlgorithms() {
+		key := newKey(alg)
+		half := key
+		if key.Type() != keys.TypeSecret {
+			half = must(key.Public())
+		}
+		jwk := file(t, "jwk", string(must(half.JWK())))
+		compact, claims := mint(key)
+		if got := run(t, "jose", "jws", "ver", "-i", file(t, "jws", compact), "-k", jwk, "-O", "-"); got != string(claims) {
+			t.Errorf("%s: jose reads %s, not %s", alg, got, claims)
+		}
+		if _, err := attempt(t, "jose", "jws", "ver", "-i", file(t, "jws", other(compact)), "-k", jwk); err == nil {
+			t.Errorf("%s: jose verifies anything", alg)
+		}
+	}
+}
+
+// TestS25_WeVerifyJose: tokens that jose made, with and without a kid in them.
+func TestS25_WeVerifyJose(t *testing.T) {
+	for _, alg := range joseAlgorithms() {
+		jwk := file(t, "jwk", run(t, "jose", "jwk", "gen", "-i", `{"alg":"`+string(alg)+`","kid":"k"}`))
+		loaded, err := keys.Parse(must(os.ReadFile(jwk)), keys.Attributes{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		payload := file(t, "payload", `{"sub":"s","exp":2000000060}`)
+		for _, header := range []string{`{"protected":{"kid":"k","typ":"JWT"}}`, `{}`} {
+			compact := strings.TrimSpace(run(t, "jose", "jws", "sig", "-I", payload, "-k", jwk, "-s", header, "-c"))
+			if err := verify(t, loaded.Keys[0], compact); err != nil {
+				t.Errorf("%s %s: %v", alg, header, err)
+			}
+			if err := verify(t, loaded.Keys[0], other(compact)); !fault.Has(err, fault.SignatureInvalid) {
+				t.Errorf("%s %s, changed: %v", alg, header, err)
+			}
+		}
+	}
+}
+
+// opensslFlags say how openssl makes and checks the signature of alg.
+func opensslFlags(alg keys.Algorithm) []string {
+	hash := "-sha" + string(alg)[2:]
+	if alg[0] == 'P' {
+		return []string{hash, "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest"}
+	}
+	return []string{hash}
+}
+
+// opensslAlgorithms are those that openssl dgst knows. EdDSA, which has no
+// digest, is openssl pkeyutl's.
+func opensslAlgorithms() []keys.Algorithm {
+	return []keys.Algorithm{keys.ES256, keys.ES384, keys.RS256, keys.RS512, keys.PS256, keys.PS384, keys.EdDSA}
+}
+
+// TestS25_OpenSSLVerifiesOurs: openssl takes the signature apart from JSON.
+func TestS25_OpenSSLVerifiesOurs(t *testing.T) {
+	for _, alg := range opensslAlgorithms() {
+		key := newKey(alg)
+		public := file(t, "public", string(must(must(key.Public()).PEM())))
+		compact, _ := mint(key)
+		dot := strings.LastIndexByte(compact, '.')
+		sig := must(base64.RawURLEncoding.DecodeString(compact[dot+1:]))
+		if key.Type() == keys.TypeEC {
+			sig = toDER(sig)
+		}
+		sigFile := file(t, "sig", string(sig))
+		for data, good := range map[string]bool{compact[:dot]: true, compact[:dot] + "x": false} {
+			args := append([]string{"dgst", "-verify", public, "-signature", sigFile}, opensslFlags(alg)...)
+			if alg == keys.EdDSA {
+				args = []string{"pkeyutl", "-verify", "-pubin", "-inkey", public, "-rawin", "-sigfile", sigFile, "-in"}
+			}
+			if out, err := attempt(t, "openssl", append(args, file(t, "data", data))...); (err == nil) != good {
+				t.Errorf("%s, good %v: openssl says %s (%v)", alg, good, out, err)
+			}
+		}
+	}
+}
+
+// TestS25_WeVerifyOpenSSL: signatures that openssl made with a key of its own.
+func TestS25_WeVerifyOpenSSL(t *testing.T) {
+	made := map[byte][]string{
+		'R': {"genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"}, '2': {"ecparam", "-genkey", "-name", "prime256v1"},
+		'3': {"ecparam", "-genkey", "-name", "secp384r1"}, 'd': {"genpkey", "-algorithm", "ED25519"},
+	}
+	made['S'] = made['R']
+	for _, alg := range opensslAlgorithms() {
+		kind := alg[1] // S of PS and ES, S of RS, d of EdDSA
+		if alg[0] == 'E' && kind == 'S' {
+			kind = alg[2]
+		}
+		pem := file(t, "key", run(t, "openssl", made[kind]...))
+		loaded, err := keys.Parse(must(os.ReadFile(pem)), keys.Attributes{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b64 := base64.RawURLEncoding.EncodeToString
+		signed := b64([]byte(`{"alg":"`+string(alg)+`"}`)) + "." + b64([]byte(`{"exp":2000000060}`))
+		args := append([]string{"dgst", "-sign", pem}, opensslFlags(alg)...)
+		if alg == keys.EdDSA {
+			args = []string{"pkeyutl", "-sign", "-inkey", pem, "-rawin", "-in"}
+		}
+		sig := []byte(run(t, "openssl", append(args, file(t, "data", signed))...))
+		if loaded.Keys[0].Type() == keys.TypeEC {
+			sig = fromDER(sig, map[keys.Algorithm]int{keys.ES256: 32, keys.ES384: 48}[alg])
+		}
+		compact := signed + "." + b64(sig)
+		if err := verify(t, loaded.Keys[0], compact); err != nil {
+			t.Errorf("%s: %v", alg, err)
+		}
+		if err := verify(t, loaded.Keys[0], other(compact)); !fault.Has(err, fault.SignatureInvalid) {
+			t.Errorf("%s, changed: %v", alg, err)
+		}
+	}
+}
+
+// toDER and fromDER turn r||s of RFC 7518 section 3.4 into openssl's form and
+// back.
+func toDER(sig []byte) []byte {
+	half := len(sig) / 2
+	return must(asn1.Marshal([]*big.Int{new(big.Int).SetBytes(sig[:half]), new(big.Int).SetBytes(sig[half:])}))
+}
+
+func fromDER(der []byte, size int) []byte {
+	var numbers []*big.Int
+	if _, err := asn1.Unmarshal(der, &numbers); err != nil {
+		panic(err)
+	}
+	return bytes.Join([][]byte{numbers[0].FillBytes(make([]byte, size)), numbers[1].FillBytes(make([]byte, size))}, nil)
+}
