@@ -65,8 +65,11 @@ generate:
 	$(GO) test -count=1 ./internal/docs -update
 
 ## tools: the programs that tests compare jwtctl with (Debian packages; root or sudo)
+# A name is the program's, and after a colon its package's if that has another.
 tools:
-	@need=""; for t in jose openssl dash curl strace; do command -v $$t >/dev/null || need="$$need $$t"; done; \
+	@need=""; for t in jose openssl dash curl strace protoc:protobuf-compiler; do \
+	  command -v "$${t%%:*}" >/dev/null || need="$$need $${t##*:}"; \
+	done; \
 	if [ -n "$$need" ]; then \
 	  echo "installing:$$need"; as=""; [ "$$(id -u)" = 0 ] || as=sudo; \
 	  $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq $$need >/dev/null; \

@@ -92,9 +92,7 @@ func (a *app) root() *cobra.Command {
 	root.SetIn(a.sys.In)
 	root.SetOut(a.out)
 	root.SetErr(a.sys.Err)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fault.New(fault.UsageError, nameOf(cmd), "%w", err).WithHint("%s --help lists the flags", cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(flagFault)
 	root.AddCommand(a.commands()...)
 	root.SetHelpCommand(a.helpCommand(root))
 	describeBindings(root)

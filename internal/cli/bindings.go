@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/viper"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
 // Marks that a flag carries.
@@ -176,6 +177,24 @@ func (a *app) resolve(cmd *cobra.Command) error {
 		}
 	})
 	return failed
+}
+
+// flagFault words what pflag says of the command line.
+func flagFault(cmd *cobra.Command, err error) error {
+	var wrong *pflag.InvalidValueError
+	if errors.As(err, &wrong) {
+		return fault.New(fault.UsageError, "--"+wrong.GetFlag().Name, "%q is not right: %s", keys.Shorten(wrong.GetValue()), typeHint(wrong.GetFlag()))
+	}
+	f := fault.New(fault.UsageError, nameOf(cmd), "%w", err)
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if like := nearest(unknown.GetSpecifiedName(), names); like != "" {
+			return f.WithHint("did you mean --%s?", like)
+		}
+	}
+	return f.WithHint("%s --help lists the flags", cmd.CommandPath())
 }
 
 // listOf splits a variable of a repeatable flag into its values, one a line.

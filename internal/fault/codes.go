@@ -57,6 +57,17 @@ const (
 	KeySetURLNotAllowed Code = "key_set_url_not_allowed"
 )
 
+// Codes of descriptors and their annotations.
+const (
+	DescriptorUnreadable Code = "descriptor_unreadable"
+	DescriptorInvalid    Code = "descriptor_invalid"
+	DescriptorLimit      Code = "descriptor_limit"
+	ProtoSyntax          Code = "proto_syntax"
+	ImportNotFound       Code = "import_not_found"
+	ImportNotAllowed     Code = "import_not_allowed"
+	AnnotationUnreadable Code = "annotation_unreadable"
+)
+
 // Codes of the tool itself.
 const (
 	UsageError    Code = "usage"
@@ -160,6 +171,13 @@ func Table() []Row {
 		{KeySetEmpty, Undecided, GRPCUnavailable, "a key set without a usable key"},
 		{KeySetUnavailable, Undecided, GRPCUnavailable, "a key set cannot be fetched"},
 		{KeySetURLNotAllowed, Undecided, GRPCUnavailable, "a key set's URL is not one to trust"},
+		{DescriptorUnreadable, Undecided, GRPCFailedPrecond, "a .proto file, folder, pattern or descriptor set cannot be read"},
+		{DescriptorInvalid, Undecided, GRPCFailedPrecond, "no descriptor set, or one whose files do not fit together"},
+		{DescriptorLimit, Undecided, GRPCFailedPrecond, "descriptors are larger or deeper than the limits"},
+		{ProtoSyntax, Undecided, GRPCFailedPrecond, "a .proto file does not compile"},
+		{ImportNotFound, Undecided, GRPCFailedPrecond, "an imported file is nowhere"},
+		{ImportNotAllowed, Undecided, GRPCFailedPrecond, "a file or import leads out of the import paths"},
+		{AnnotationUnreadable, Undecided, GRPCFailedPrecond, "an annotation is there and cannot be read, or another schema redefines it"},
 		{FileNotPlain, Undecided, GRPCInternal, "the output is a link, folder, device or pipe"},
 		{FileFailed, Undecided, GRPCInternal, "a file or stream could not be read or written"},
 		{FileTooLarge, Undecided, GRPCInternal, "a file is larger than its limit"},

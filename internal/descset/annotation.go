@@ -1,0 +1,257 @@
+package descset
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// Annotation is what one (kalix.field).jwt, (kalix.message).jwt,
+// (kalix.method).jwt or (kalix.service).jwt says. It is there also where the
+// option is empty: a method's replaces its service's even so (A10).
+type Annotation struct {
+	// Of is what the annotation stands on.
+	Of protoreflect.Descriptor
+	// JWT is the kalix.Jwt…Options of jwtctl's own schema, whatever schema the
+	// input was compiled with. It must not be changed. An enum may hold a
+	// number without a name: to judge that is for policy (S46).
+	JWT protoreflect.Message
+
+	set  *Set
+	path []int32 // of jwt in the file, if positions are known
+}
+
+// Position is a place in a source; Line and Column count from 1 and are 0
+// where there is no source info.
+type Position struct {
+	File         string
+	Line, Column int
+}
+
+func (p Position) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+// Position returns the place of what path leads to within the annotation, by
+// the numbers of fields and the indexes of repeated ones: Position(8, 1) is the
+// second static_claim of a field. Where the source info does not go as deep (no
+// compiler but ours does), it is the place of what holds it: the whole annotation
+// (so with no path), or what the annotation stands on.
+func (a *Annotation) Position(path ...int32) Position {
+	locations := a.Of.ParentFile().SourceLocations()
+	for full := append(slices.Clone(a.path), path...); len(full) > 0 && len(full) >= len(a.path)-1; full = full[:len(full)-1] {
+		if l := locations.ByPath(full); l.Path != nil {
+			return a.set.at(l, a.Of)
+		}
+		if len(full) < len(a.path) {
+			break
+		}
+		if l, ok := a.set.first(a.Of.ParentFile(), full); ok {
+			return a.set.at(l, a.Of)
+		}
+	}
+	return a.set.Position(a.Of)
+}
+
+// Position returns the place of the declaration of d.
+func (s *Set) Position(d protoreflect.Descriptor) Position {
+	return s.at(d.ParentFile().SourceLocations().ByDescriptor(d), d)
+}
+
+func (s *Set) at(l protoreflect.SourceLocation, d protoreflect.Descriptor) Position {
+	p := Position{File: s.origins[d.ParentFile().Path()]}
+	if l.Path != nil {
+		p.Line, p.Column = l.StartLine+1, l.StartColumn+1
+	}
+	return p
+}
+
+// first returns the first location of file below prefix: of several statements
+// that make one option ("(kalix.method).jwt.validate = …") none has the prefix
+// itself.
+func (s *Set) first(file protoreflect.FileDescriptor, prefix protoreflect.SourcePath) (found protoreflect.SourceLocation, ok bool) {
+	list := file.SourceLocations()
+	order := s.orders[file.Path()]()
+	at, _ := slices.BinarySearchFunc(order, prefix, func(i int, p protoreflect.SourcePath) int { return slices.Compare(list.Get(i).Path, p) })
+	for _, i := range order[at:] {
+		l := list.Get(i)
+		if len(l.Path) < len(prefix) || !slices.Equal(l.Path[:len(prefix)], prefix) {
+			break
+		}
+		if !ok || cmp.Or(cmp.Compare(l.StartLine, found.StartLine), cmp.Compare(l.StartColumn, found.StartColumn)) < 0 {
+			found, ok = l, true
+		}
+	}
+	return found, ok
+}
+
+// pathOrder returns a file's locations, by their number, sorted by path.
+func pathOrder(file protoreflect.FileDescriptor) []int {
+	list := file.SourceLocations()
+	order := make([]int, list.Len())
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return slices.Compare(list.Get(a).Path, list.Get(b).Path) })
+	return order
+}
+
+// annotate reads the annotations of all files. One that cannot be read stops
+// everything (S45).
+func (s *Set) annotate(schema *schema) error {
+	for _, f := range s.files {
+		if isWellKnown(f.Descriptor.Path()) {
+			continue
+		}
+		if err := s.annotateMessages(schema, f.Descriptor); err != nil {
+			return err
+		}
+		for i := range f.Descriptor.Services().Len() {
+			service := f.Descriptor.Services().Get(i)
+			if err := s.read(schema.kinds[kindService], service); err != nil {
+				return err
+			}
+			for j := range service.Methods().Len() {
+				if err := s.read(schema.kinds[kindMethod], service.Methods().Get(j)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// annotateMessages reads the annotations of the messages that parent holds, of
+// their fields, and of the extension fields beside them.
+func (s *Set) annotateMessages(schema *schema, parent interface {
+	Messages() protoreflect.MessageDescriptors
+	Extensions() protoreflect.ExtensionDescriptors
+}) error {
+	for i := range parent.Extensions().Len() {
+		if err := s.read(schema.kinds[kindField], parent.Extensions().Get(i)); err != nil {
+			return err
+		}
+	}
+	for i := range parent.Messages().Len() {
+		m := parent.Messages().Get(i)
+		if err := s.read(schema.kinds[kindMessage], m); err != nil {
+			return err
+		}
+		for j := range m.Fields().Len() {
+			if err := s.read(schema.kinds[kindField], m.Fields().Get(j)); err != nil {
+				return err
+			}
+		}
+		if err := s.annotateMessages(schema, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Set) read(k kind, d protoreflect.Descriptor) error {
+	jwt, err := k.read(d.Options())
+	if jwt == nil && err == nil {
+		return nil
+	}
+	a := &Annotation{Of: d, JWT: jwt, set: s}
+	if at := d.ParentFile().SourceLocations().ByDescriptor(d).Path; at != nil {
+		a.path = append(slices.Clone(at), int32(k.options), extension, int32(k.number))
+	}
+	if err != nil {
+		return fault.New(fault.AnnotationUnreadable, a.Position().String(), "the option (kalix.%s) of %s: %w", k.name, d.FullName(), err)
+	}
+	s.annotations[d.FullName()] = a
+	return nil
+}
+
+// read is the one reader of annotations: it returns the jwt part of an options
+// message, nil if there is none. It reads the bytes the options are stored as,
+// so a known field, a dynamic one and an unknown one are all the same to it,
+// and reads them by our schema alone, strictly (S45, S46). What stands beside
+// jwt is not looked at (A3).
+func (k kind) read(options protoreflect.ProtoMessage) (protoreflect.Message, error) {
+	if options == nil || !options.ProtoReflect().IsValid() {
+		return nil, nil
+	}
+	raw, err := proto.MarshalOptions{AllowPartial: true}.Marshal(options)
+	if err != nil {
+		return nil, err
+	}
+	const uninterpreted = 999 // what a parser leaves that knows no types
+	if _, found, err := member(raw, uninterpreted); found || err != nil {
+		return nil, fmt.Errorf("the file's options were never interpreted: compile it again")
+	}
+	kalix, found, err := member(raw, extension)
+	if !found || err != nil {
+		return nil, err
+	}
+	jwt, found, err := member(kalix, k.number)
+	if !found || err != nil {
+		return nil, err
+	}
+	m := dynamicpb.NewMessage(k.jwt)
+	if err := (proto.UnmarshalOptions{RecursionLimit: 10}).Unmarshal(jwt, m); err != nil {
+		return nil, fmt.Errorf("its jwt is not of type %s: %w", k.jwt.FullName(), err)
+	}
+	if where := unknown(m, "jwt"); where != "" {
+		return nil, fmt.Errorf("%s, which %s does not have as such: what it asks for is not known to this jwtctl", where, k.jwt.FullName())
+	}
+	return m, nil
+}
+
+// member returns the bytes of the message that raw holds as field number: one
+// that comes in several pieces is one, as protobuf has it.
+func member(raw []byte, number protoreflect.FieldNumber) (value []byte, found bool, err error) {
+	for len(raw) > 0 {
+		num, kind, n := protowire.ConsumeTag(raw)
+		if n < 0 {
+			return nil, false, protowire.ParseError(n)
+		}
+		size := protowire.ConsumeFieldValue(num, kind, raw[n:])
+		if size < 0 {
+			return nil, false, protowire.ParseError(size)
+		}
+		if num == number {
+			if kind != protowire.BytesType {
+				return nil, false, fmt.Errorf("field %d is stored as something else than a message", number)
+			}
+			piece, _ := protowire.ConsumeBytes(raw[n:])
+			value, found = append(value, piece...), true
+		}
+		raw = raw[n+size:]
+	}
+	return value, found, nil
+}
+
+// unknown names the first field of m, at any depth, that its schema lacks, or
+// has with another type; "" if there is none.
+func unknown(m protoreflect.Message, path string) (where string) {
+	if u := m.GetUnknown(); len(u) > 0 {
+		num, _, _ := protowire.ConsumeTag(u)
+		return path + " holds field " + strconv.Itoa(int(num))
+	}
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if f.Message() == nil {
+			return true
+		}
+		for i := range v.List().Len() { // static_claim, the only message within
+			if where = unknown(v.List().Get(i).Message(), path+"."+f.TextName()); where != "" {
+				return false
+			}
+		}
+		return true
+	})
+	return where
+}

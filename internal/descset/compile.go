@@ -1,0 +1,178 @@
+package descset
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/bufbuild/protocompile"
+	"github.com/bufbuild/protocompile/linker"
+	"github.com/bufbuild/protocompile/reporter"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// compiler is one run over the sources. Its Resolver finds an import among
+// protobuf's own files, then in the import paths, so that a user's copy of the
+// schema wins (A2), then among what jwtctl brings, and at last in the sets.
+type compiler struct {
+	paths importPaths
+	sets  map[string]*descriptorpb.FileDescriptorProto
+
+	mu     sync.Mutex
+	origin map[string]string // import name → path of each source read
+	bytes  int
+	errs   []error
+}
+
+// compile compiles the sources of src and what they import.
+func compile(ctx context.Context, src Sources, sets [][]unit) ([]unit, error) {
+	paths, names, err := openPaths(src)
+	if err != nil {
+		return nil, err
+	}
+	defer paths.close()
+	c := &compiler{paths: paths, origin: map[string]string{}, sets: map[string]*descriptorpb.FileDescriptorProto{}}
+	for _, set := range slices.Backward(sets) { // the first set wins
+		for _, u := range set {
+			c.sets[u.proto.GetName()] = u.proto
+		}
+	}
+	protoc := protocompile.Compiler{
+		Resolver:       c,
+		SourceInfoMode: protocompile.SourceInfoStandard | protocompile.SourceInfoExtraOptionLocations,
+		Reporter:       reporter.NewReporter(c.report, nil),
+	}
+	compiled, err := protoc.Compile(ctx, names...)
+	if err != nil {
+		if len(c.errs) > 0 {
+			return nil, errors.Join(c.errs...)
+		}
+		return nil, compileFault(err, c.origin)
+	}
+	return c.units(compiled, names), nil
+}
+
+// FindFileByPath implements protocompile.Resolver.
+func (c *compiler) FindFileByPath(name string) (protocompile.SearchResult, error) {
+	none := protocompile.SearchResult{}
+	if isWellKnown(name) {
+		if f := standard(name); f != nil {
+			return protocompile.SearchResult{Desc: f}, nil
+		}
+	}
+	text, where, err := c.paths.read(name)
+	if fault.Has(err, fault.ImportNotFound) {
+		return c.elsewhere(name, err)
+	}
+	if err != nil {
+		return none, err
+	}
+	if err := scan(where, text); err != nil {
+		return none, err
+	}
+	if err := c.add(name, where, len(text)); err != nil {
+		return none, err
+	}
+	return protocompile.SearchResult{Source: bytes.NewReader(text)}, nil
+}
+
+// elsewhere finds what is in no import path.
+func (c *compiler) elsewhere(name string, notFound error) (protocompile.SearchResult, error) {
+	if f := standard(name); f != nil {
+		return protocompile.SearchResult{Desc: f}, nil
+	}
+	if found, err := findEmbedded(name); err == nil {
+		return found, c.add(name, name+ofJwtctl, 0)
+	}
+	if f := c.sets[name]; f != nil {
+		return protocompile.SearchResult{Proto: f}, nil
+	}
+	return protocompile.SearchResult{}, notFound
+}
+
+// add notes a source and its size.
+func (c *compiler) add(name, where string, size int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.origin[name] = where
+	if c.bytes += size; c.bytes > maxSources {
+		return beyond(where, "the sources together are larger than %d bytes", maxSources)
+	}
+	if len(c.origin) > maxFiles {
+		return beyond(where, "more than %d files to compile", maxFiles)
+	}
+	return nil
+}
+
+// report collects errors, so that all of a file are told at once.
+func (c *compiler) report(err reporter.ErrorWithPos) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.errs = append(c.errs, compileFault(err, c.origin))
+	if len(c.errs) >= maxErrors {
+		return err
+	}
+	return nil
+}
+
+// compileFault words an error of the compiler.
+func compileFault(err error, origin map[string]string) error {
+	where := "descriptors"
+	var placed reporter.ErrorWithPos
+	if errors.As(err, &placed) {
+		at := placed.GetPosition()
+		p := Position{File: at.Filename, Line: at.Line, Column: at.Col}
+		if path := origin[at.Filename]; path != "" {
+			p.File = path
+		}
+		where, err = p.String(), placed.Unwrap()
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fault.New(fault.Interrupted, "compiling", "%w", err)
+	}
+	var ours *fault.Error
+	if errors.As(err, &ours) { // of the resolver: the position says who imports it
+		if placed == nil {
+			return ours
+		}
+		return &fault.Error{Code: ours.Code, What: where, Why: "import of " + ours.Error(), Hint: ours.Hint, Cause: ours}
+	}
+	var crash protocompile.PanicError
+	if errors.As(err, &crash) {
+		return fault.New(fault.DescriptorInvalid, crash.File, "the compiler failed on it: %s", brief(fmt.Sprint(crash.Value)))
+	}
+	return fault.New(fault.ProtoSyntax, where, "%s", brief(err.Error()))
+}
+
+// units returns the compiled files and their imports, those of sets and
+// protobuf's own aside.
+func (c *compiler) units(compiled linker.Files, names []string) []unit {
+	var list []unit
+	seen := map[string]bool{}
+	var add func(f linker.File)
+	add = func(f linker.File) {
+		if seen[f.Path()] {
+			return
+		}
+		seen[f.Path()] = true
+		result, ok := f.(linker.Result)
+		if where := c.origin[f.Path()]; ok && where != "" {
+			_, named := slices.BinarySearch(names, f.Path())
+			list = append(list, unit{result.FileDescriptorProto(), where, !named})
+		}
+		for i := range f.Imports().Len() {
+			if dep := f.FindImportByPath(f.Imports().Get(i).Path()); dep != nil {
+				add(dep)
+			}
+		}
+	}
+	for _, f := range compiled {
+		add(f)
+	}
+	return list
+}

@@ -1,0 +1,230 @@
+package descset
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+)
+
+// importPath is a folder in which imports are looked for. Its os.Root follows
+// no ".." and no link out of the folder (S52).
+type importPath struct {
+	dir  string
+	root *os.Root
+}
+
+type importPaths []importPath
+
+// openPaths opens the import paths of src, and returns the files that src
+// names, sorted, by their names within them.
+func openPaths(src Sources) (paths importPaths, names []string, err error) {
+	var found []string
+	dirs := src.ImportPaths
+	for _, arg := range src.Protos {
+		list, root, err := expand(arg)
+		if err != nil {
+			return nil, nil, err
+		}
+		found = append(found, list...)
+		if len(src.ImportPaths) == 0 && !slices.Contains(dirs, root) {
+			dirs = append(dirs, root)
+		}
+	}
+	if len(found) > maxFiles {
+		return nil, nil, beyond(src.Protos[0], "%d files to compile, of %d at most", len(found), maxFiles)
+	}
+	for _, dir := range dirs {
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			paths.close()
+			return nil, nil, fault.New(fault.DescriptorUnreadable, dir, "as an import path: %w", files.Reason(err))
+		}
+		paths = append(paths, importPath{dir, root})
+	}
+	for _, file := range found {
+		name, err := paths.name(file)
+		if err != nil {
+			paths.close()
+			return nil, nil, err
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return paths, slices.Compact(names), nil
+}
+
+func (p importPaths) close() {
+	for _, one := range p {
+		_ = one.root.Close()
+	}
+}
+
+// name returns what imports call the file: its path from the first import path
+// that holds it.
+func (p importPaths) name(file string) (string, error) {
+	for i, one := range p {
+		name, err := relative(one.dir, file)
+		if err != nil || !filepath.IsLocal(name) {
+			continue
+		}
+		name = filepath.ToSlash(name)
+		for _, before := range p[:i] {
+			if info, err := before.root.Stat(name); err == nil && info.Mode().IsRegular() {
+				return "", fault.New(fault.ImportNotAllowed, file, "its name %s is taken by %s, which comes first among the import paths", name, filepath.Join(before.dir, name))
+			}
+		}
+		return name, nil
+	}
+	return "", fault.New(fault.ImportNotAllowed, file, "lies in no import path").
+		WithHint("add the folder that its imports start from with -I")
+}
+
+func relative(dir, file string) (string, error) {
+	from, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	to, err := filepath.Abs(file)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Rel(from, to)
+}
+
+// errNotThere says that an import is in no import path.
+var errNotThere = fault.New(fault.ImportNotFound, "", "is in no import path and not brought by jwtctl").
+	WithHint("add the folder that imports start from with -I")
+
+// read returns the file that imports call name, and its path.
+func (p importPaths) read(name string) (text []byte, where string, err error) {
+	if !fs.ValidPath(name) || strings.ContainsAny(name, "\\\x00") {
+		return nil, "", fault.New(fault.ImportNotAllowed, brief(name), "an import is a path below an import path, without \"..\" or \"/\" in front")
+	}
+	for _, one := range p {
+		where := filepath.Join(one.dir, filepath.FromSlash(name))
+		f, err := one.root.OpenFile(filepath.FromSlash(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
+			continue
+		case err != nil:
+			if _, outside := os.Stat(where); outside == nil && !errors.Is(err, fs.ErrPermission) {
+				return nil, "", fault.New(fault.ImportNotAllowed, where, "is a link that leads out of its import path").
+					WithHint("add the folder it leads to with -I")
+			}
+			return nil, "", fault.New(fault.DescriptorUnreadable, where, "%w", files.Reason(err))
+		}
+		text, err = readSource(f, where)
+		return text, where, err
+	}
+	return nil, "", errNotThere.About(brief(name))
+}
+
+func readSource(f *os.File, where string) ([]byte, error) {
+	defer func() { _ = f.Close() }()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, fault.New(fault.DescriptorUnreadable, where, "is not a regular file")
+	}
+	return files.ReadAll(f, where, maxSource, fault.DescriptorUnreadable)
+}
+
+// expand returns the files that arg, a file, folder or pattern, stands for, and
+// the folder to import from if none is given.
+func expand(arg string) (list []string, root string, err error) {
+	base, pattern := splitPattern(arg)
+	if pattern == "" {
+		info, err := os.Stat(arg)
+		switch {
+		case err != nil:
+			return nil, "", fault.New(fault.DescriptorUnreadable, arg, "%w", files.Reason(err))
+		case info.IsDir():
+			base, pattern = arg, "**/*.proto"
+		case filepath.IsLocal(arg):
+			return []string{arg}, ".", nil
+		default:
+			return []string{arg}, filepath.Dir(arg), nil
+		}
+	}
+	if _, err := path.Match(pattern, ""); err != nil {
+		return nil, "", fault.New(fault.DescriptorUnreadable, arg, "is no pattern: %w", err)
+	}
+	folder, err := os.OpenRoot(base)
+	if err != nil {
+		return nil, "", fault.New(fault.DescriptorUnreadable, arg, "%w", files.Reason(err))
+	}
+	defer func() { _ = folder.Close() }()
+	entries := 0
+	err = fs.WalkDir(folder.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return fault.New(fault.DescriptorUnreadable, filepath.Join(base, name), "%w", files.Reason(err))
+		}
+		if entries++; entries > maxEntries {
+			return beyond(arg, "more than %d files and folders to look through", maxEntries)
+		}
+		if d.IsDir() {
+			if base := d.Name(); name != "." && (base[0] == '.' || base == "node_modules") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if matches(strings.Split(pattern, "/"), strings.Split(name, "/")) {
+			list = append(list, filepath.Join(base, name))
+		}
+		return nil
+	})
+	if err == nil && len(list) == 0 {
+		err = fault.New(fault.DescriptorUnreadable, arg, "holds or matches no .proto file")
+	}
+	return list, base, err
+}
+
+// splitPattern splits arg before the first part with a sign of a pattern in it;
+// pattern is empty if there is none.
+func splitPattern(arg string) (base, pattern string) {
+	parts := strings.Split(filepath.ToSlash(arg), "/")
+	i := slices.IndexFunc(parts, func(p string) bool { return strings.ContainsAny(p, "*?[") })
+	if i < 0 {
+		return arg, ""
+	}
+	base = strings.Join(parts[:i], "/")
+	if base == "" {
+		base = "."
+		if strings.HasPrefix(arg, "/") {
+			base = "/"
+		}
+	}
+	return filepath.FromSlash(base), strings.Join(parts[i:], "/")
+}
+
+// matches says whether the parts of a path match those of a pattern, in which
+// ** is any number of folders.
+func matches(pattern, name []string) bool {
+	for len(pattern) > 0 {
+		if pattern[0] == "**" {
+			for len(pattern) > 1 && pattern[1] == "**" {
+				pattern = pattern[1:]
+			}
+			for i := range len(name) + 1 {
+				if matches(pattern[1:], name[i:]) {
+					return true
+				}
+			}
+			return false
+		}
+		if len(name) == 0 {
+			return false
+		}
+		if ok, err := path.Match(pattern[0], name[0]); !ok || err != nil {
+			return false
+		}
+		pattern, name = pattern[1:], name[1:]
+	}
+	return len(name) == 0
+}

@@ -1,0 +1,123 @@
+package descset
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// TestFind: files, folders and patterns, and what their files are called.
+func TestFind(t *testing.T) {
+	const any = "syntax = 'proto3';"
+	dir := folder(t, map[string]string{
+		"proto/a.proto": any, "proto/x/b.proto": any, "proto/x/y/c.proto": any, "proto/readme.txt": "text", "lib/d.proto": any,
+		"proto/.hidden/e.proto": "broken", "proto/node_modules/f.proto": "broken",
+	})
+	t.Chdir(dir)
+	abs := filepath.Join(dir, "proto")
+	tests := map[string]struct {
+		paths, protos []string
+		want          string
+		code          fault.Code
+	}{
+		"file":                       {nil, []string{"proto/a.proto"}, "proto/a.proto", ""},
+		"file, with import path":     {[]string{"proto"}, []string{"proto/a.proto"}, "a.proto", ""},
+		"file, absolute":             {nil, []string{abs + "/a.proto"}, "a.proto", ""},
+		"file elsewhere":             {nil, []string{"../" + filepath.Base(dir) + "/lib/d.proto"}, "d.proto", ""},
+		"folder":                     {nil, []string{"proto"}, "a.proto x/b.proto x/y/c.proto", ""},
+		"folder, slash behind":       {nil, []string{"proto/"}, "a.proto x/b.proto x/y/c.proto", ""},
+		"folder in an import path":   {[]string{"proto"}, []string{"proto/x"}, "x/b.proto x/y/c.proto", ""},
+		"**":                         {nil, []string{"proto/**/*.proto"}, "a.proto x/b.proto x/y/c.proto", ""},
+		"** below an import path":    {[]string{"."}, []string{"proto/**/*.proto"}, "proto/a.proto proto/x/b.proto proto/x/y/c.proto", ""},
+		"** in front":                {[]string{"."}, []string{"**/c.proto"}, "proto/x/y/c.proto", ""},
+		"** twice":                   {nil, []string{"proto/**/**/c.proto"}, "x/y/c.proto", ""},
+		"*":                          {nil, []string{"proto/*.proto"}, "a.proto", ""},
+		"* for a folder":             {nil, []string{"proto/*/*.proto"}, "x/b.proto", ""},
+		"? and []":                   {nil, []string{"proto/x/[a-b].prot?"}, "b.proto", ""},
+		"absolute pattern":           {nil, []string{abs + "/**/b.proto"}, "x/b.proto", ""},
+		"overlapping":                {nil, []string{"proto", "proto/a.proto", "proto/**"}, "", fault.ProtoSyntax}, // ** takes readme.txt
+		"overlapping, all .proto":    {nil, []string{"proto", "proto/a.proto"}, "a.proto x/b.proto x/y/c.proto", ""},
+		"two folders":                {nil, []string{"lib", "proto"}, "a.proto d.proto x/b.proto x/y/c.proto", ""},
+		"a later path does":          {[]string{"lib", "proto"}, []string{"proto/a.proto"}, "a.proto", ""},
+		"missing":                    {nil, []string{"nowhere.proto"}, "", fault.DescriptorUnreadable},
+		"nothing matches":            {nil, []string{"proto/**/z*.proto"}, "", fault.DescriptorUnreadable},
+		"no pattern":                 {nil, []string{"proto/[.proto"}, "", fault.DescriptorUnreadable},
+		"folder of no .proto":        {nil, []string{t.TempDir()}, "", fault.DescriptorUnreadable},
+		"in no import path":          {[]string{"lib"}, []string{"proto/a.proto"}, "", fault.ImportNotAllowed},
+		"no such import path":        {[]string{"nowhere"}, []string{"proto/a.proto"}, "", fault.DescriptorUnreadable},
+		"import path that is a file": {[]string{"proto/a.proto"}, []string{"proto/a.proto"}, "", fault.DescriptorUnreadable},
+		"nothing at all":             {nil, nil, "", fault.UsageError},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			set, err := Load(context.Background(), Sources{ImportPaths: c.paths, Protos: c.protos})
+			if fault.CodeOf(err) != c.code {
+				t.Fatalf("got %v, want %s", err, c.code)
+			}
+			if err != nil {
+				return
+			}
+			var names []string
+			for _, f := range set.Files() {
+				names = append(names, f.Descriptor.Path())
+				if _, err := os.Stat(f.Where); err != nil {
+					t.Errorf("%s is said to be at %s", f.Descriptor.Path(), f.Where)
+				}
+			}
+			if got := strings.Join(names, " "); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// TestShadowed: a file whose name another one takes is an error, not that other.
+func TestShadowed(t *testing.T) {
+	dir := folder(t, map[string]string{"one/a.proto": "syntax = 'proto3'; message One {}", "two/a.proto": "syntax = 'proto3'; message Two {}"})
+	one, two := filepath.Join(dir, "one"), filepath.Join(dir, "two")
+	refused(t, Sources{ImportPaths: []string{one, two}, Protos: []string{two + "/a.proto"}}, fault.ImportNotAllowed, "taken by "+one)
+}
+
+// TestErrors: every error of a file is told, each with its place.
+func TestErrors(t *testing.T) {
+	dir := folder(t, map[string]string{
+		"a.proto": "syntax = \"proto3\";\nimport \"kalix/annotations.proto\";\nmessage M {\n  Lost a = 1;\n  string b = 2 [(kalix.field).jwt.tokn = true];\n  string c = 3 [(kalix.field).jwt = {claim: INCLUDED}];\n}\n",
+		"b.proto": "syntax = \"proto3\";\nmessage M {\n  string a 1;\n}\n",
+	})
+	_, err := Load(context.Background(), Sources{Protos: []string{filepath.Join(dir, "a.proto")}})
+	for _, want := range []string{"a.proto:4:3: ", "Lost"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("no %s in %v", want, err)
+		}
+	}
+	refused(t, Sources{Protos: []string{filepath.Join(dir, "b.proto")}}, fault.ProtoSyntax, filepath.Join(dir, "b.proto")+":3:12: ")
+}
+
+// TestStableOrder: the order of inputs is not seen in the set.
+func TestStableOrder(t *testing.T) {
+	all, err := filepath.Glob(fixtures + "/*.proto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := model(load(t, Sources{ImportPaths: []string{fixtures}, Protos: all}), true)
+	slices.Reverse(all)
+	for range 5 {
+		if got := model(load(t, Sources{ImportPaths: []string{fixtures}, Protos: all}), true); got != want {
+			t.Fatalf("got\n%s\nwant\n%s", got, want)
+		}
+	}
+}
+
+// TestInterrupted: a context that has ended stops the compiler.
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Load(ctx, Sources{Protos: []string{fixtures}}); !fault.Has(err, fault.Interrupted) {
+		t.Errorf("got %v", err)
+	}
+}

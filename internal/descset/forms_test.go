@@ -1,0 +1,252 @@
+package descset
+
+import (
+	"bytes"
+	"compress/gzip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// image returns the set at path as Buf writes it: with a field 8042 in each
+// file, which says whether the file is an import.
+func image(t *testing.T, path string, own ...string) *descriptorpb.FileDescriptorSet {
+	t.Helper()
+	set := readSet(t, path)
+	for _, f := range set.GetFile() {
+		imported := protowire.EncodeBool(!slices.Contains(own, f.GetName()))
+		buf := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), imported)
+		buf = protowire.AppendVarint(protowire.AppendTag(buf, 3, protowire.VarintType), 0)
+		f.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, bufExtension, protowire.BytesType), buf))
+	}
+	return set
+}
+
+// imageJSON writes the set at path as Buf writes JSON: options by their names,
+// and what Buf says of a file beside its members.
+func imageJSON(t *testing.T, path string, types *dynamicpb.Types, own ...string) []byte {
+	t.Helper()
+	set := readSet(t, path)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (proto.UnmarshalOptions{Resolver: types}).Unmarshal(data, set); err != nil {
+		t.Fatal(err)
+	}
+	out := []string{}
+	for _, f := range set.GetFile() {
+		text, err := protojson.MarshalOptions{Resolver: types}.Marshal(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		imported := "true"
+		if slices.Contains(own, f.GetName()) {
+			imported = "false"
+		}
+		out = append(out, strings.TrimSuffix(string(text), "}")+`,"bufExtension":{"isImport":`+imported+`,"isSyntaxUnspecified":false,"moduleInfo":{"name":{"owner":"a"}}}}`)
+	}
+	return []byte(`{"file":[` + strings.Join(out, ",") + `]}`)
+}
+
+func packed(t *testing.T, data []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// TestA4_EveryForm: one annotated service, in every form it can come in, is
+// read as one and the same model.
+func TestA4_EveryForm(t *testing.T) {
+	const name = "mixed.proto"
+	source := load(t, Sources{ImportPaths: []string{fixtures}, Protos: []string{filepath.Join(fixtures, name)}})
+	want := model(source, false)
+	for _, part := range []string{"claim:NEST", `name:"sub"`, "expires_seconds:-1", "examples.mixed.Shop.Ping (examples.mixed.Purchase) examples.mixed.Purchase []", "validate:MESSAGE", `value:"shop"`} {
+		if !strings.Contains(want, part) {
+			t.Fatalf("the model lacks %s:\n%s", part, want)
+		}
+	}
+	// Where jwt stands within a larger option, protoc knows the place of that alone.
+	shallow := strings.NewReplacer(" 68:45\n", " 68:28\n", " 24:5\n", " 20:3\n")
+	full := protoc(t, fixtures, []string{name}, "--include_imports", "--include_source_info")
+	bytesOf := func(path string) []byte {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	own := []string{name}
+	tests := map[string]struct {
+		data       []byte
+		sourceInfo bool
+	}{
+		"protoc -o":                             {bytesOf(protoc(t, fixtures, own)), false},
+		"protoc --include_imports":              {bytesOf(protoc(t, fixtures, own, "--include_imports")), false},
+		"protoc --include_source_info":          {bytesOf(protoc(t, fixtures, own, "--include_source_info")), true},
+		"protoc with both":                      {bytesOf(full), true},
+		"protoc, gzip":                          {packed(t, bytesOf(full)), true},
+		"Buf image":                             {marshal(t, image(t, full, name)), true},
+		"Buf image, gzip":                       {packed(t, marshal(t, image(t, full, name))), true},
+		"Buf image, JSON":                       {imageJSON(t, full, source.Types(), name), true},
+		"Buf image, JSON, gzip":                 {packed(t, imageJSON(t, full, source.Types(), name)), true},
+		"Buf image, JSON, without its imports":  {imageJSON(t, protoc(t, fixtures, own, "--include_source_info"), source.Types(), name), true},
+		"options in pieces, as unknown ones do": {marshal(t, inPieces(t, full)), true},
+	}
+	for form, c := range tests {
+		t.Run(form, func(t *testing.T) {
+			path := put(t, filepath.Join(t.TempDir(), "set"), c.data)
+			set := load(t, Sources{DescriptorSets: []string{path}})
+			if got := model(set, false); got != want {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+			if got := model(set, true); c.sourceInfo && got != shallow.Replace(model(source, true)) {
+				t.Errorf("positions differ: got\n%s\nfrom source\n%s", got, model(source, true))
+			}
+			if told := len(set.Warnings()) > 0; told == c.sourceInfo {
+				t.Errorf("source info: %v, warnings: %v", c.sourceInfo, set.Warnings())
+			}
+			fromStdin := load(t, Sources{DescriptorSets: []string{"-"}, Stdin: bytes.NewReader(c.data)})
+			if model(fromStdin, true) != model(set, true) {
+				t.Error("read differently from standard input")
+			}
+		})
+	}
+}
+
+// inPieces splits each kalix option of the set's methods in two, which protobuf
+// merges when it reads them.
+func inPieces(t *testing.T, path string) *descriptorpb.FileDescriptorSet {
+	t.Helper()
+	set := readSet(t, path)
+	for _, f := range set.GetFile() {
+		for _, s := range f.GetService() {
+			for _, m := range s.GetMethod() {
+				if m.GetOptions() == nil {
+					continue
+				}
+				kalix, found, err := member(marshal(t, m.GetOptions()), extension)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var split []byte
+				for len(kalix) > 0 && found {
+					_, _, n := protowire.ConsumeField(kalix)
+					split = protowire.AppendBytes(protowire.AppendTag(split, extension, protowire.BytesType), kalix[:n])
+					kalix = kalix[n:]
+				}
+				if len(split) > 0 {
+					m.Options = &descriptorpb.MethodOptions{}
+					m.Options.ProtoReflect().SetUnknown(split)
+				}
+			}
+		}
+	}
+	return set
+}
+
+// TestA4_SeveralInputs: inputs supply each other's imports, and a file that two
+// of them have counts once.
+func TestA4_SeveralInputs(t *testing.T) {
+	dir := folder(t, map[string]string{
+		"a.proto": "syntax = 'proto3'; package t; import 'kalix/annotations.proto'; message A { string x = 1 [(kalix.field).jwt.token = true]; }",
+		"b.proto": "syntax = 'proto3'; package t; import 'a.proto'; import 'kalix/annotations.proto'; service S { rpc M(A) returns (A) { option (kalix.method).jwt.validate = MESSAGE; } }",
+	})
+	a, b := protoc(t, dir, []string{"a.proto"}), protoc(t, dir, []string{"b.proto"})
+	both := protoc(t, dir, []string{"b.proto", "a.proto"}, "--include_imports", "--include_source_info")
+	want := model(load(t, Sources{Protos: []string{dir}}), false)
+	alone := folder(t, map[string]string{"b.proto": string(mustRead(t, filepath.Join(dir, "b.proto")))})
+	tests := map[string]Sources{
+		"two sets":                     {DescriptorSets: []string{a, b}},
+		"two sets the other way round": {DescriptorSets: []string{b, a}},
+		"a set twice":                  {DescriptorSets: []string{both, both}},
+		"a set and one of its files":   {DescriptorSets: []string{both, a}},
+		"a source and its set":         {Protos: []string{dir}, DescriptorSets: []string{both}},
+		"a source that needs a set":    {Protos: []string{alone}, DescriptorSets: []string{a}},
+	}
+	for name, src := range tests {
+		t.Run(name, func(t *testing.T) {
+			set := load(t, src)
+			if got := model(set, false); got != want {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+			if set.Method("t.S/M") == nil || set.Method("t.S/M").Input() != set.Message("t.A") {
+				t.Error("the method does not lead to the one message A")
+			}
+		})
+	}
+}
+
+// TestA4_InputsThatDiffer: two inputs that say different things of one file are
+// no set; a comment or another encoding is no difference.
+func TestA4_InputsThatDiffer(t *testing.T) {
+	const head = "syntax = 'proto3'; package t; import 'kalix/annotations.proto'; "
+	one := head + "message A { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; }"
+	tests := map[string]struct {
+		other string
+		same  bool
+	}{
+		"itself":             {one, true},
+		"a comment":          {"// words\n" + one, true},
+		"written out":        {strings.Replace(one, "(kalix.field).jwt.claim = INCLUDE", "(kalix.field) = {jwt: {claim: INCLUDE}}", 1), true},
+		"another annotation": {strings.Replace(one, "INCLUDE", "EXTRACT", 1), false},
+		"no annotation":      {strings.Replace(one, "[(kalix.field).jwt.claim = INCLUDE]", "", 1), false},
+		"another field":      {strings.Replace(one, "x = 1", "x = 2", 1), false},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			source := folder(t, map[string]string{"a.proto": one})
+			set := protoc(t, folder(t, map[string]string{"a.proto": c.other}), []string{"a.proto"})
+			for _, src := range []Sources{{Protos: []string{source}, DescriptorSets: []string{set}}, {DescriptorSets: []string{protoc(t, source, []string{"a.proto"}), set}}} {
+				if c.same {
+					load(t, src)
+				} else {
+					refused(t, src, fault.DescriptorInvalid, "is not the same as in")
+				}
+			}
+		})
+	}
+}
+
+// TestA4_Imports: what others import is found by name, and is in no list.
+func TestA4_Imports(t *testing.T) {
+	dir := folder(t, map[string]string{"lib.proto": "syntax = 'proto3'; package lib; message L {} service S {}", "a.proto": "syntax = 'proto3'; package t; import 'lib.proto'; message A { lib.L l = 1; }"})
+	both := protoc(t, dir, []string{"a.proto"}, "--include_imports", "--include_source_info")
+	types := load(t, Sources{DescriptorSets: []string{both}}).Types()
+	for name, src := range map[string]Sources{
+		"source":     {ImportPaths: []string{dir}, Protos: []string{dir + "/a.proto"}},
+		"image":      {DescriptorSets: []string{put(t, t.TempDir()+"/set", marshal(t, image(t, both, "a.proto")))}},
+		"JSON image": {DescriptorSets: []string{put(t, t.TempDir()+"/set", imageJSON(t, both, types, "a.proto"))}},
+	} {
+		set := load(t, src)
+		if len(set.Messages()) != 1 || len(set.Services()) != 0 || set.Message("lib.L") == nil || set.Service("lib.S") == nil || len(set.Files()) != 2 {
+			t.Errorf("%s: %v, %v", name, set.Messages(), set.Files())
+		}
+	}
+}
+
+func mustRead(tb testing.TB, path string) []byte {
+	tb.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return data
+}

@@ -1,0 +1,336 @@
+package descset
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+type (
+	fileProto    = descriptorpb.FileDescriptorProto
+	messageProto = descriptorpb.DescriptorProto
+	fieldProto   = descriptorpb.FieldDescriptorProto
+)
+
+func file(name string, change func(*fileProto)) *fileProto {
+	f := &fileProto{Name: proto.String(name), Package: proto.String("t"), Syntax: proto.String("proto3"), MessageType: []*messageProto{{Name: proto.String("M" + strings.NewReplacer(".", "", "/", "", ":", "", "\\", "").Replace(name))}}}
+	if change != nil {
+		change(f)
+	}
+	return f
+}
+
+func setOf(tb testing.TB, list ...*fileProto) []byte {
+	return marshal(tb, &descriptorpb.FileDescriptorSet{File: list})
+}
+
+func imports(names ...string) func(*fileProto) {
+	return func(f *fileProto) { f.Dependency = names }
+}
+
+func field(f *fieldProto) func(*fileProto) {
+	return func(d *fileProto) {
+		f.Name, f.Number = proto.String("x"), proto.Int32(1)
+		if f.Label == nil {
+			f.Label = descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum()
+		}
+		d.MessageType[0].Field = []*fieldProto{f}
+	}
+}
+
+// deepMessages is a set whose messages nest n levels.
+func deepMessages(tb testing.TB, n int) []byte {
+	inner := []byte{}
+	for range n {
+		inner = bytesField(3, append(bytesField(1, []byte("M")), inner...))
+	}
+	return append(setOf(tb, file("a.proto", nil)), bytesField(1, append(bytesField(1, []byte("b.proto")), bytesField(4, append(bytesField(1, []byte("B")), inner...))...))...)
+}
+
+// TestS51_DescriptorSets: no descriptor set hangs, crashes or takes much
+// memory, and none that is wrong loads.
+func TestS51_DescriptorSets(t *testing.T) {
+	good := setOf(t, file("a.proto", nil))
+	random := make([]byte, 1<<20)
+	for i := range random {
+		random[i] = byte(rand.N(256))
+	}
+	message := descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum()
+	edition := descriptorpb.Edition(99999)
+	long := strings.Repeat("x", 1<<20)
+	tests := map[string]struct {
+		data []byte
+		code fault.Code
+		want string
+	}{
+		"empty":                   {nil, fault.DescriptorInvalid, "holds no files"},
+		"random":                  {random, fault.DescriptorInvalid, "neither a FileDescriptorSet"},
+		"text":                    {[]byte("hello, world"), fault.DescriptorInvalid, "neither a FileDescriptorSet"},
+		"a .proto source":         {[]byte("syntax = \"proto3\";\nmessage M {}\n"), fault.DescriptorInvalid, "neither a FileDescriptorSet"},
+		"one file, not a set":     {marshal(t, file("a.proto", nil)), fault.DescriptorInvalid, ""},
+		"cut short":               {good[:len(good)-1], fault.DescriptorInvalid, "cut short"},
+		"bytes behind it":         {append(bytes.Clone(good), 0), fault.DescriptorInvalid, ""},
+		"a field that no set has": {append(bytes.Clone(good), varintField(5, 1)...), fault.DescriptorInvalid, "neither a FileDescriptorSet"},
+		"no name":                 {setOf(t, file("", nil)), fault.DescriptorInvalid, "has no name"},
+		"missing import that is used": {setOf(t, file("a.proto", func(f *fileProto) {
+			field(&fieldProto{Type: message, TypeName: proto.String(".other.X")})(f)
+			f.Dependency = []string{"other.proto"}
+		})), fault.ImportNotFound, "uses other.X, and its import of other.proto is missing"},
+		"type that is nowhere": {setOf(t, file("a.proto", field(&fieldProto{Type: message, TypeName: proto.String(".t.None")}))), fault.ImportNotFound, "uses t.None"},
+		"enum that is nowhere": {setOf(t, file("a.proto", field(&fieldProto{Type: descriptorpb.FieldDescriptorProto_TYPE_ENUM.Enum(), TypeName: proto.String(".t.None")}))), fault.ImportNotFound, "uses t.None"},
+		"relative type":        {setOf(t, file("a.proto", field(&fieldProto{Type: message, TypeName: proto.String("None")}))), fault.ImportNotFound, "None"},
+		"method without a type": {setOf(t, file("a.proto", func(f *fileProto) {
+			f.Service = []*descriptorpb.ServiceDescriptorProto{{Name: proto.String("S"), Method: []*descriptorpb.MethodDescriptorProto{{Name: proto.String("Do"), InputType: proto.String(".t.None"), OutputType: proto.String(".t.Maproto")}}}}
+		})), fault.ImportNotFound, "uses t.None"},
+		"imports itself":             {setOf(t, file("a.proto", imports("a.proto"))), fault.DescriptorInvalid, "imports itself"},
+		"cycle":                      {setOf(t, file("a.proto", imports("b.proto")), file("b.proto", imports("c.proto")), file("c.proto", imports("a.proto"))), fault.DescriptorInvalid, "imports itself"},
+		"file twice":                 {append(bytes.Clone(good), good...), fault.DescriptorInvalid, "one that another has"},
+		"symbol twice":               {setOf(t, file("a.proto", nil), file("b.proto", func(f *fileProto) { f.MessageType[0].Name = proto.String("Maproto") })), fault.DescriptorInvalid, "Maproto"},
+		"symbol twice in one file":   {setOf(t, file("a.proto", func(f *fileProto) { f.MessageType = append(f.MessageType, f.MessageType[0]) })), fault.DescriptorInvalid, "Maproto"},
+		"bad syntax":                 {setOf(t, file("a.proto", func(f *fileProto) { f.Syntax = proto.String("proto9") })), fault.DescriptorInvalid, "proto9"},
+		"future edition":             {setOf(t, file("a.proto", func(f *fileProto) { f.Syntax, f.Edition = proto.String("editions"), &edition })), fault.DescriptorInvalid, "edition"},
+		"public import out of range": {setOf(t, file("a.proto", func(f *fileProto) { f.PublicDependency = []int32{7} })), fault.DescriptorInvalid, "import"},
+		"oneof out of range":         {setOf(t, file("a.proto", field(&fieldProto{Type: descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(), OneofIndex: proto.Int32(9)}))), fault.DescriptorInvalid, ""},
+		"oneof below zero":           {setOf(t, file("a.proto", field(&fieldProto{Type: descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(), OneofIndex: proto.Int32(-1)}))), fault.DescriptorInvalid, ""},
+		"span of one number": {setOf(t, file("a.proto", func(f *fileProto) {
+			f.SourceCodeInfo = &descriptorpb.SourceCodeInfo{Location: []*descriptorpb.SourceCodeInfo_Location{{Span: []int32{1}}}}
+		})), fault.DescriptorInvalid, "span"},
+		"gzip, cut short":                 {packed(t, good)[:20], fault.DescriptorInvalid, "unexpected EOF"},
+		"gzip of nothing":                 {packed(t, nil), fault.DescriptorInvalid, "holds no files"},
+		"gzip bomb":                       {packed(t, make([]byte, maxSet+1)), fault.FileTooLarge, "larger than"},
+		"100 MiB":                         {make([]byte, 100<<20), fault.FileTooLarge, "larger than"},
+		"empty messages":                  {bytes.Repeat([]byte{0x0a, 0}, maxSet/2), fault.DescriptorLimit, "more than 1000000 elements"},
+		"empty fields":                    {bytesField(1, append(bytesField(1, []byte("a.proto")), bytesField(4, bytes.Repeat([]byte{0x12, 0}, 1<<24))...)), fault.DescriptorLimit, "elements"},
+		"empty fields, as many as may be": {bytesField(1, append(bytesField(1, []byte("a.proto")), bytesField(4, bytes.Repeat([]byte{0x12, 0}, maxSetNodes-10))...)), fault.DescriptorInvalid, ""},
+		"messages 120 deep":               {deepMessages(t, 120), fault.DescriptorLimit, "nest more than"},
+		"messages 100,000 deep":           {deepMessages(t, 10_000), fault.DescriptorLimit, "nest more than"},
+		"a name of a mebibyte":            {setOf(t, file("a.proto", func(f *fileProto) { f.MessageType[0].Name = &long })), fault.DescriptorLimit, "names are longer"},
+		"JSON":                            {[]byte("{}"), fault.DescriptorInvalid, "holds no files"},
+		"JSON, not a set":                 {[]byte(`{"keys":[]}`), fault.DescriptorInvalid, ""},
+		"JSON, cut short":                 {[]byte(`{"file":[{"name":"a.proto"`), fault.DescriptorInvalid, ""},
+		"JSON and more":                   {[]byte(`{"file":[{"name":"a.proto"}]} {}`), fault.DescriptorInvalid, ""},
+		"JSON, a name twice":              {[]byte(`{"file":[{"name":"a.proto","name":"b.proto"}]}`), fault.DescriptorInvalid, "name"},
+		"JSON, deep":                      {[]byte(`{"file":` + strings.Repeat("[", 1<<20)), fault.DescriptorLimit, "nest more than"},
+		"JSON, an unknown jwt field":      {[]byte(`{"file":[{"name":"a.proto","messageType":[{"name":"M","options":{"[kalix.message]":{"jwt":{"later":true}}}}]}]}`), fault.DescriptorInvalid, "later"},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			refused(t, Sources{DescriptorSets: []string{put(t, filepath.Join(t.TempDir(), "set"), c.data)}}, c.code, c.want)
+		})
+	}
+}
+
+// TestS51_Names: what a set calls its files is never opened.
+func TestS51_Names(t *testing.T) {
+	trap := filepath.Join(t.TempDir(), "trap")
+	if err := syscall.Mkfifo(trap, 0o600); err != nil { // to open it would hang
+		t.Fatal(err)
+	}
+	for _, name := range []string{"../../etc/passwd", "/etc/passwd", trap, "a/../../b", ".", "kalix/../../x", "C:\\x"} {
+		set := load(t, Sources{DescriptorSets: []string{put(t, filepath.Join(t.TempDir(), "set"), setOf(t, file(name, imports("../../etc/shadow", trap+"x"))))}})
+		if len(set.Warnings()) == 0 || !strings.Contains(set.Warnings()[0].Text, "../../etc/shadow") {
+			t.Errorf("%s: %v", name, set.Warnings())
+		}
+	}
+}
+
+// TestS51_Large: what is large but honest loads.
+func TestS51_Large(t *testing.T) {
+	var list []*fileProto
+	for i := range 2000 { // each imports the one before it
+		one := file(fmt.Sprintf("f%d.proto", i), nil)
+		if i > 0 {
+			one.Dependency = []string{fmt.Sprintf("f%d.proto", i-1)}
+		}
+		list = append(list, one)
+	}
+	path := put(t, filepath.Join(t.TempDir(), "set"), setOf(t, list...))
+	set, err := measured(t, Sources{DescriptorSets: []string{path}})
+	if err != nil || len(set.Messages()) != len(list) {
+		t.Error(err)
+	}
+}
+
+// TestS52_Sources: no source hangs, crashes or takes much memory.
+func TestS52_Sources(t *testing.T) {
+	const head = "syntax = 'proto3'; package t; import 'kalix/annotations.proto'; "
+	nest := func(open, inner, end string, n int) string {
+		return head + "message M { string a = 1 [(kalix.field) = " + strings.Repeat(open, n) + inner + strings.Repeat(end, n) + "]; }"
+	}
+	tests := map[string]struct {
+		text string
+		code fault.Code // "" if it may load or not
+		want string
+	}{
+		"literals, 400 KB":               {nest("{jwt:", "", "}", 66_000), fault.DescriptorLimit, "brackets nest more than 64 levels"},
+		"literals in angles":             {nest("{jwt<", "", ">}", 30_000), fault.DescriptorLimit, "brackets nest"},
+		"lists":                          {nest("[", "", "]", 200_000), fault.DescriptorLimit, "brackets nest"},
+		"literals behind closed angles":  {nest("{>jwt:", "", "}", 66_000), fault.DescriptorLimit, "brackets nest"},
+		"literals behind a string":       {nest(`{"\"{`+"\n", "", "}", 60_000), fault.DescriptorLimit, "brackets nest"},
+		"literals behind a quote":        {head + "'\n" + strings.Repeat("{", 100_000), fault.DescriptorLimit, "brackets nest"},
+		"literals, one level too many":   {nest("{jwt:", "", "}", maxNesting), fault.DescriptorLimit, "brackets nest"},
+		"messages":                       {head + strings.Repeat("message M{", 1000) + strings.Repeat("}", 1000), fault.DescriptorLimit, "brackets nest"},
+		"brackets in strings":            {head + "option java_package = '" + strings.Repeat("{", 1000) + "';", "", ""},
+		"brackets in comments":           {head + "/*" + strings.Repeat("{", 1000) + "*/ //" + strings.Repeat("{", 1000) + "\n", "", ""},
+		"more than a mebibyte":           {head + strings.Repeat(" ", maxSource), fault.FileTooLarge, "larger than 1048576 bytes"},
+		"a long name":                    {head + "message " + strings.Repeat("x", 1000) + "{}", fault.DescriptorLimit, "a name is longer"},
+		"a long name in pieces":          {head + "message M { " + strings.Repeat("a . /**/", 1000) + " b = 1; }", fault.DescriptorLimit, "a name is longer"},
+		"nothing but semicolons":         {head + strings.Repeat(";\n", (maxSource-len(head))/2), "", ""},
+		"many fields":                    {many(head+"message M { ", 30_000, "string f%d = %[1]d;\n", "}"), "", ""},
+		"many words":                     {head + strings.Repeat("a\n", maxWords), fault.DescriptorLimit, "more than 250000 words"},
+		"many messages on one line":      {many(head, 30_000, "message M%d { string a = 1; } ", ""), fault.DescriptorLimit, "long lines with many words"},
+		"many messages":                  {many(head, 24_000, "message M%d { string a = 1; }\n", ""), "", ""},
+		"many annotations":               {many(head+"message M { ", 9_000, "string f%d = %[1]d [(kalix.field).jwt = {token: true issuer: 'a' issuer: 'b'}];\n", "}"), "", ""},
+		"many issuers":                   {head + "message M { string a = 1 [(kalix.field).jwt = {issuer: [" + strings.Repeat("'',\n", 120_000) + "'']}]; }", "", ""},
+		"many statements":                {head + "service S { rpc M(N) returns (N) { " + strings.Repeat("option (kalix.method).jwt.sign = MESSAGE;\n", 20_000) + " } } message N {}", "", ""},
+		"many pieces of a string":        {head + "option java_package = " + strings.Repeat("''\n", 340_000) + ";", "", ""},
+		"many brackets that never close": {head + strings.Repeat("message M { }\n", 1000) + "{[<", fault.ProtoSyntax, ""},
+		"not text":                       {string(bytes.Repeat([]byte{0, 0xff, 0x1b, 0x0a}, 100_000)), fault.ProtoSyntax, ""},
+		"a long package and many names":  {many("syntax = 'proto3'; package "+strings.Repeat("p", maxName)+"; message M { ", 30_000, "string f%d = %[1]d;\n", "}"), "", ""},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			src := Sources{Protos: []string{folder(t, map[string]string{"a.proto": c.text})}}
+			if c.code != "" {
+				refused(t, src, c.code, c.want)
+				return
+			}
+			if _, err := measured(t, src); err != nil {
+				t.Logf("%.300s", err)
+			}
+		})
+	}
+}
+
+func many(head string, n int, format, tail string) string {
+	var b strings.Builder
+	b.WriteString(head)
+	for i := range n {
+		fmt.Fprintf(&b, format, i+1+min(i/18_999, 1)*1000) // not 19000 to 19999
+	}
+	return b.String() + tail
+}
+
+// TestS52_Imports: no import leads out of the import paths.
+func TestS52_Imports(t *testing.T) {
+	outside := folder(t, map[string]string{"secret.proto": "syntax = 'proto3'; message Secret {}", "dir/b.proto": "syntax = 'proto3';"})
+	dir := t.TempDir()
+	link := func(name, to string) {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link("link.proto", filepath.Join(outside, "secret.proto"))
+	link("folder", outside)
+	link("up", "..")
+	link("inside.proto", "sub/real.proto")
+	link("loop.proto", "loop.proto")
+	put(t, filepath.Join(dir, "sub/real.proto"), []byte("syntax = 'proto3';"))
+	if err := syscall.Mkfifo(filepath.Join(dir, "fifo.proto"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct {
+		name string
+		code fault.Code
+	}{
+		"inside":                 {"sub/real.proto", ""},
+		"link within the folder": {"inside.proto", ""},
+		"absolute":               {filepath.Join(outside, "secret.proto"), fault.ImportNotAllowed},
+		"up":                     {"../" + filepath.Base(outside) + "/secret.proto", fault.ImportNotAllowed},
+		"down and up":            {"sub/../sub/real.proto", fault.ImportNotAllowed},
+		"dot":                    {"./sub/real.proto", fault.ImportNotAllowed},
+		"backslash":              {`sub\\real.proto`, fault.ImportNotAllowed},
+		"empty":                  {"", fault.ImportNotAllowed},
+		"link to outside":        {"link.proto", fault.ImportNotAllowed},
+		"folder outside":         {"folder/secret.proto", fault.ImportNotAllowed},
+		"folder outside, deeper": {"folder/dir/b.proto", fault.ImportNotAllowed},
+		"link up":                {"up/" + filepath.Base(dir) + "/sub/real.proto", fault.ImportNotAllowed},
+		"link to itself":         {"loop.proto", fault.DescriptorUnreadable},
+		"pipe":                   {"fifo.proto", fault.DescriptorUnreadable},
+		"folder":                 {"sub", fault.DescriptorUnreadable},
+		"through a file":         {"sub/real.proto/x.proto", fault.ImportNotFound},
+		"nowhere":                {"no/such.proto", fault.ImportNotFound},
+		"unknown of kalix":       {"kalix/no.proto", fault.ImportNotFound},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			main := filepath.Join(t.TempDir(), "main.proto")
+			put(t, main, []byte("syntax = 'proto3';\n\n import '"+c.name+"';"))
+			src := Sources{ImportPaths: []string{dir, filepath.Dir(main)}, Protos: []string{main}}
+			if c.code == "" {
+				load(t, src)
+				return
+			}
+			refused(t, src, c.code, main+":3:9: import of ")
+		})
+	}
+	for _, arg := range []string{dir, filepath.Join(dir, "*.proto")} { // a link in a folder is no way out either
+		_, err := Load(context.Background(), Sources{Protos: []string{arg}})
+		if !fault.Has(err, fault.ImportNotAllowed) && !fault.Has(err, fault.DescriptorUnreadable) {
+			t.Errorf("%s: %v", arg, err)
+		}
+	}
+}
+
+// seeds are the inputs that fuzzing begins with.
+func seedSets(tb testing.TB) [][]byte {
+	set := load(tb, Sources{Protos: []string{fixtures}})
+	all := &descriptorpb.FileDescriptorSet{}
+	for _, f := range set.Files() {
+		all.File = append(all.File, protodesc.ToFileDescriptorProto(f.Descriptor))
+	}
+	return [][]byte{setOf(tb, file("a.proto", nil)), setOf(tb, file("a.proto", imports("b.proto")), file("b.proto", imports("a.proto"))), marshal(tb, all), []byte(`{"file":[{"name":"a.proto","bufExtension":{"isImport":true},"options":{"[acme.x]":1}}]}`)}
+}
+
+// FuzzF6_DescriptorSet: no bytes crash, hang, or load and then fail to be
+// walked.
+func FuzzF6_DescriptorSet(f *testing.F) {
+	for _, seed := range seedSets(f) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		set, err := Load(context.Background(), Sources{DescriptorSets: []string{"-"}, Stdin: bytes.NewReader(data)})
+		walked(t, set, err)
+	})
+}
+
+// FuzzF7_Source is the same for the text of a .proto file.
+func FuzzF7_Source(f *testing.F) {
+	list, err := filepath.Glob(fixtures + "/*.proto")
+	if err != nil || len(list) == 0 {
+		f.Fatal(err)
+	}
+	for _, path := range list {
+		f.Add(mustRead(f, path))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := put(t, filepath.Join(t.TempDir(), "a.proto"), data)
+		set, err := Load(context.Background(), Sources{Protos: []string{path}})
+		walked(t, set, err)
+	})
+}
+
+func walked(t *testing.T, set *Set, err error) {
+	if err != nil {
+		if fault.CodeOf(err) == "" || fault.ClassOf(err) != fault.Undecided || set != nil {
+			t.Errorf("%T %v", err, err)
+		}
+		return
+	}
+	_ = model(set, true)
+	for _, a := range set.annotations {
+		a.Position(4, 0, 1)
+	}
+}

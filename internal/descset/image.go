@@ -1,0 +1,159 @@
+package descset
+
+import (
+	"bytes"
+	"compress/gzip"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+)
+
+// unit is one file of an input.
+type unit struct {
+	proto    *descriptorpb.FileDescriptorProto
+	where    string
+	imported bool
+}
+
+// readSets reads the descriptor sets, each on its own.
+func readSets(src Sources, schema *schema) ([][]unit, error) {
+	var sets [][]unit
+	for _, path := range src.DescriptorSets {
+		var data []byte
+		var err error
+		if path == "-" && src.Stdin != nil {
+			path = "standard input"
+			data, err = files.ReadAll(src.Stdin, path, maxSet, fault.DescriptorUnreadable)
+		} else {
+			data, err = files.Read(path, maxSet, fault.DescriptorUnreadable)
+		}
+		if err != nil {
+			return nil, err
+		}
+		set, err := decodeSet(data, path, schema)
+		if err != nil {
+			return nil, err
+		}
+		sets = append(sets, set)
+	}
+	return sets, nil
+}
+
+// decodeSet reads one descriptor set or image, in whatever form it is.
+func decodeSet(data []byte, where string, schema *schema) ([]unit, error) {
+	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
+		unpacked, err := gzip.NewReader(bytes.NewReader(data))
+		if err != nil {
+			return nil, invalid(where, "gzip: %w", err)
+		}
+		if data, err = files.ReadAll(unpacked, where, maxSet, fault.DescriptorInvalid); err != nil {
+			return nil, err
+		}
+	}
+	var set *descriptorpb.FileDescriptorSet
+	var imports map[int]bool
+	var err error
+	if bytes.HasPrefix(data, []byte("{")) { // as a binary set's first byte, it would begin a group
+		set, imports, err = decodeJSON(data, where, schema)
+	} else {
+		set, imports, err = decodeBinary(data, where)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(set.GetFile()) == 0 {
+		return nil, invalid(where, "holds no files")
+	}
+	units := make([]unit, len(set.GetFile()))
+	seen := map[string]bool{}
+	for i, f := range set.GetFile() {
+		if f.GetName() == "" || seen[f.GetName()] {
+			return nil, invalid(where, "file %d has no name or one that another has: %q", i, brief(f.GetName()))
+		}
+		seen[f.GetName()] = true
+		imported := imports[i] || isWellKnown(f.GetName()) || isKalix(f.GetName()) || isGoogleAPI(f.GetName())
+		units[i] = unit{f, where + ": " + brief(f.GetName()), imported}
+	}
+	return units, nil
+}
+
+// bufExtension is the field of a file in a Buf image that says, in its first
+// field, that the file is there because others import it.
+const bufExtension = 8042
+
+func decodeBinary(data []byte, where string) (*descriptorpb.FileDescriptorSet, map[int]bool, error) {
+	set := &descriptorpb.FileDescriptorSet{}
+	nodes := 0
+	if err := measure(data, set.ProtoReflect().Descriptor(), 0, &nodes, where); err != nil {
+		return nil, nil, err
+	}
+	// Without types, extensions stay the bytes they are, whoever declares them.
+	noTypes := proto.UnmarshalOptions{Resolver: (*protoregistry.Types)(nil), AllowPartial: true}
+	if err := noTypes.Unmarshal(data, set); err != nil || len(set.ProtoReflect().GetUnknown()) > 0 {
+		return nil, nil, invalid(where, "neither a FileDescriptorSet nor a Buf image, or cut short")
+	}
+	imports := map[int]bool{}
+	for i, f := range set.GetFile() {
+		buf, _, err := member(f.ProtoReflect().GetUnknown(), bufExtension)
+		if err != nil {
+			return nil, nil, invalid(where, "%w", err)
+		}
+		for len(buf) > 0 {
+			num, kind, n := protowire.ConsumeTag(buf)
+			size := protowire.ConsumeFieldValue(num, kind, buf[max(n, 0):])
+			if n < 0 || size < 0 {
+				return nil, nil, invalid(where, "the Buf part of %s is broken", brief(f.GetName()))
+			}
+			if v, m := protowire.ConsumeVarint(buf[n:]); num == 1 && kind == protowire.VarintType && m > 0 {
+				imports[i] = v != 0
+			}
+			buf = buf[n+size:]
+		}
+		f.ProtoReflect().SetUnknown(nil) // no part of a file's meaning
+	}
+	return set, imports, nil
+}
+
+// measure counts the messages in data, of the type d, before memory is given to
+// them: two bytes of input can be an object of hundreds (S51).
+func measure(data []byte, d protoreflect.MessageDescriptor, depth int, nodes *int, where string) error {
+	if depth > maxSetDepth {
+		return beyond(where, "messages nest more than %d levels", maxSetDepth)
+	}
+	for len(data) > 0 {
+		num, kind, n := protowire.ConsumeTag(data)
+		if n < 0 {
+			return invalid(where, "neither a FileDescriptorSet nor a Buf image, or cut short")
+		}
+		data = data[n:]
+		size := protowire.ConsumeFieldValue(num, kind, data)
+		if size < 0 {
+			return invalid(where, "neither a FileDescriptorSet nor a Buf image, or cut short")
+		}
+		if f := d.Fields().ByNumber(num); f != nil && (f.Message() != nil || f.IsList()) {
+			if *nodes++; *nodes > maxSetNodes {
+				return beyond(where, "holds more than %d elements", maxSetNodes)
+			}
+			if f.Message() != nil && kind == protowire.BytesType {
+				inner, _ := protowire.ConsumeBytes(data)
+				if err := measure(inner, f.Message(), depth+1, nodes, where); err != nil {
+					return err
+				}
+			}
+		}
+		data = data[size:]
+	}
+	return nil
+}
+
+func invalid(what, format string, args ...any) error {
+	f := fault.New(fault.DescriptorInvalid, what, format, args...)
+	f.Why = brief(f.Why)
+	return f
+}

@@ -1,0 +1,198 @@
+package descset
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
+)
+
+// decodeJSON reads an image in JSON, where options stand by their names and so
+// need their types: those the image declares, else ours. An option that neither
+// declares is not one of ours, and is left out (A3).
+func decodeJSON(data []byte, where string, schema *schema) (*descriptorpb.FileDescriptorSet, map[int]bool, error) {
+	if len(data) > maxJSONSet {
+		return nil, nil, beyond(where, "larger than %d bytes in JSON; the binary form may have %d", maxJSONSet, maxSet)
+	}
+	if deeper(data, maxJSONDepth) {
+		return nil, nil, beyond(where, "brackets nest more than %d levels", maxJSONDepth)
+	}
+	// First without options, for the types that they need.
+	bare := &descriptorpb.FileDescriptorSet{}
+	noTypes := protojson.UnmarshalOptions{AllowPartial: true, DiscardUnknown: true, Resolver: (*protoregistry.Types)(nil), RecursionLimit: maxJSONDepth}
+	if err := noTypes.Unmarshal(data, bare); err != nil {
+		return nil, nil, invalid(where, "%w", err)
+	}
+	types := optionTypes{imageTypes(bare), schema.types}
+	slim, imports, err := strip(data, types)
+	if err != nil {
+		return nil, nil, invalid(where, "%w", err)
+	}
+	set := &descriptorpb.FileDescriptorSet{}
+	strict := protojson.UnmarshalOptions{AllowPartial: true, Resolver: types, RecursionLimit: maxJSONDepth}
+	if err := strict.Unmarshal(slim, set); err != nil {
+		return nil, nil, invalid(where, "%w", err)
+	}
+	return set, imports, nil
+}
+
+// optionTypes resolves extensions by what an image declares, else by ours.
+type optionTypes struct {
+	*dynamicpb.Types
+	ours *dynamicpb.Types
+}
+
+func (t optionTypes) FindExtensionByName(name protoreflect.FullName) (protoreflect.ExtensionType, error) {
+	if x, err := t.Types.FindExtensionByName(name); err == nil {
+		return x, nil
+	}
+	return t.ours.FindExtensionByName(name)
+}
+
+// imageTypes links what can be linked of an image, for its options alone.
+func imageTypes(set *descriptorpb.FileDescriptorSet) *dynamicpb.Types {
+	all, err := (protodesc.FileOptions{AllowUnresolvable: true}).NewFiles(set)
+	if err != nil { // link will say what is wrong
+		all = &protoregistry.Files{}
+	}
+	return dynamicpb.NewTypes(all)
+}
+
+// deeper says whether brackets in data nest more than most levels.
+func deeper(data []byte, most int) bool {
+	level, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if level++; level > most {
+				return true
+			}
+		case c == '}' || c == ']':
+			level--
+		}
+	}
+	return false
+}
+
+// strip copies an image without what protojson would stop at: what Buf says of
+// each file, of which it returns which are imports, and options without a type.
+// Everything else is copied as it stands, also what is wrong.
+func strip(data []byte, types optionTypes) (slim []byte, imports map[int]bool, err error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	w := stripper{dec: dec, types: types, imports: map[int]bool{}}
+	if err := w.value(0, false); err != nil {
+		return nil, nil, err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, nil, errors.New("more text follows the JSON value")
+	}
+	return w.out.Bytes(), w.imports, nil
+}
+
+type stripper struct {
+	dec     *json.Decoder
+	out     bytes.Buffer
+	types   optionTypes
+	files   int // that were begun
+	imports map[int]bool
+}
+
+// value copies one value; depth counts what it is in, and inFiles says that
+// this is the list of files.
+func (w *stripper) value(depth int, inFiles bool) error {
+	token, err := w.dec.Token()
+	if err != nil {
+		return err
+	}
+	delim, ok := token.(json.Delim)
+	if !ok {
+		return w.scalar(token)
+	}
+	w.out.WriteRune(rune(delim))
+	for first := true; w.dec.More(); {
+		if delim == '{' {
+			name, skip, err := w.name(depth)
+			if err != nil {
+				return err
+			}
+			if skip {
+				continue
+			}
+			w.comma(&first)
+			if err := w.scalar(name); err != nil {
+				return err
+			}
+			w.out.WriteByte(':')
+			if err := w.value(depth+1, depth == 0 && name == "file"); err != nil {
+				return err
+			}
+			continue
+		}
+		w.comma(&first)
+		if inFiles && depth == 1 {
+			w.files++
+		}
+		if err := w.value(depth+1, false); err != nil {
+			return err
+		}
+	}
+	end, err := w.dec.Token()
+	if err != nil {
+		return err
+	}
+	w.out.WriteRune(rune(end.(json.Delim)))
+	return nil
+}
+
+func (w *stripper) comma(first *bool) {
+	if !*first {
+		w.out.WriteByte(',')
+	}
+	*first = false
+}
+
+func (w *stripper) scalar(v any) error {
+	text, err := json.Marshal(v)
+	w.out.Write(text)
+	return err
+}
+
+// name reads the name of a member, and its value too if that is to be left out.
+func (w *stripper) name(depth int) (name string, skip bool, err error) {
+	token, err := w.dec.Token()
+	if err != nil {
+		return "", false, err
+	}
+	name, _ = token.(string)
+	const fileDepth = 2 // {"file": [ {
+	switch {
+	case depth == fileDepth && (name == "bufExtension" || name == "buf_extension"):
+		var buf struct {
+			IsImport  bool `json:"isImport"`
+			IsImport2 bool `json:"is_import"`
+		}
+		err := w.dec.Decode(&buf)
+		w.imports[w.files-1] = buf.IsImport || buf.IsImport2
+		return name, true, err
+	case strings.HasPrefix(name, "["):
+		if _, err := w.types.FindExtensionByName(protoreflect.FullName(strings.Trim(name, "[]"))); err != nil {
+			var nothing json.RawMessage
+			return name, true, w.dec.Decode(&nothing)
+		}
+	}
+	return name, false, nil
+}

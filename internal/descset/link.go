@@ -1,0 +1,282 @@
+package descset
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// ofJwtctl marks the files that no input had to have.
+const ofJwtctl = " (of jwtctl)"
+
+// pool is the files of all inputs, one for each import name, before they are
+// linked.
+type pool struct {
+	schema *schema
+	units  map[string]unit
+	bytes  int // of the full names in it
+}
+
+// merge puts the inputs together. A file that several have must be the same in
+// all, source info aside. Of the schema and google/api, which differ by version
+// and hold nothing that is judged, the first input's is taken.
+func merge(schema *schema, inputs [][]unit) (*pool, error) {
+	p := &pool{schema: schema, units: map[string]unit{}}
+	haveKalix := false
+	for _, input := range inputs {
+		kalixHere := false
+		for _, u := range input {
+			name := u.proto.GetName()
+			if isWellKnown(name) {
+				continue // jwtctl's own
+			}
+			if err := schema.check(u.where, u.proto); err != nil {
+				return nil, err
+			}
+			kalixHere = kalixHere || isKalix(name)
+			if isKalix(name) && haveKalix {
+				continue
+			}
+			have, twice := p.units[name]
+			if twice && !isGoogleAPI(name) && !schema.same(have.proto, u.proto) {
+				return nil, invalid(u.where, "is not the same as in %s", have.where)
+			}
+			if twice && (have.proto.GetSourceCodeInfo() != nil || u.proto.GetSourceCodeInfo() == nil || isGoogleAPI(name)) {
+				u.proto, u.where = have.proto, have.where
+			}
+			u.imported = u.imported && (!twice || have.imported)
+			p.units[name] = u
+		}
+		haveKalix = haveKalix || kalixHere
+	}
+	if len(p.units) > maxFiles {
+		return nil, beyond("descriptors", "%d files, of %d at most", len(p.units), maxFiles)
+	}
+	for _, name := range p.names() {
+		f := p.units[name].proto
+		if err := p.measureNames(p.units[name].where, f.GetPackage(), f.GetMessageType(), f.GetExtension(), f.GetEnumType(), f.GetService()); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func (p *pool) names() []string {
+	names := make([]string, 0, len(p.units))
+	for name := range p.units {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// measureNames keeps names short, and what they take in full, since each
+// element has its own copy: one long name with many elements below would cost
+// the product of both.
+func (p *pool) measureNames(where, scope string, messages []*descriptorpb.DescriptorProto, fields []*descriptorpb.FieldDescriptorProto,
+	enums []*descriptorpb.EnumDescriptorProto, services []*descriptorpb.ServiceDescriptorProto) error {
+	add := func(name string) error {
+		p.bytes += len(scope) + 1 + len(name)
+		if len(scope)+1+len(name) > 2*maxName || p.bytes > maxSet {
+			return beyond(where, "names are longer than %d bytes, or than %d together", 2*maxName, maxSet)
+		}
+		return nil
+	}
+	for _, f := range fields {
+		if err := add(f.GetName()); err != nil {
+			return err
+		}
+	}
+	for _, e := range enums {
+		for _, v := range e.GetValue() {
+			if err := add(e.GetName() + "." + v.GetName()); err != nil {
+				return err
+			}
+		}
+	}
+	for _, s := range services {
+		for _, m := range s.GetMethod() {
+			if err := add(s.GetName() + "." + m.GetName()); err != nil {
+				return err
+			}
+		}
+	}
+	for _, m := range messages {
+		if err := add(m.GetName()); err != nil {
+			return err
+		}
+		inner := strings.TrimPrefix(scope+"."+m.GetName(), ".")
+		if err := p.measureNames(where, inner, m.GetNestedType(), append(m.GetField(), m.GetExtension()...), m.GetEnumType(), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// link makes the set.
+func (p *pool) link() (*Set, error) {
+	s := &Set{
+		registry:    &protoregistry.Files{},
+		annotations: map[protoreflect.FullName]*Annotation{},
+		origins:     map[string]string{},
+		orders:      map[string]func() []int{},
+	}
+	missing := map[string][]string{} // file → imports that are nowhere
+	state := map[string]int{}
+	for _, name := range p.names() {
+		if err := p.linkFile(s, name, state, missing); err != nil {
+			return nil, err
+		}
+	}
+	s.registry.RangeFiles(func(f protoreflect.FileDescriptor) bool {
+		u, given := p.units[f.Path()]
+		if !given {
+			u = unit{where: f.Path() + ofJwtctl, imported: true}
+		}
+		s.origins[f.Path()] = u.where
+		s.orders[f.Path()] = sync.OnceValue(func() []int { return pathOrder(f) })
+		s.files = append(s.files, File{f, u.where, u.imported, f.SourceLocations().Len() > 0})
+		return true
+	})
+	slices.SortFunc(s.files, func(a, b File) int { return strings.Compare(a.Descriptor.Path(), b.Descriptor.Path()) })
+	s.types = dynamicpb.NewTypes(s.registry)
+	s.warn(missing)
+	return s, nil
+}
+
+// linkFile links the file called name after its imports.
+func (p *pool) linkFile(s *Set, name string, state map[string]int, missing map[string][]string) error {
+	const begun, done = 1, 2
+	u := p.units[name]
+	switch state[name] {
+	case done:
+		return nil
+	case begun:
+		return invalid(u.where, "imports itself, directly or through others")
+	}
+	state[name] = begun
+	for _, dep := range u.proto.GetDependency() {
+		if _, given := p.units[dep]; given {
+			if err := p.linkFile(s, dep, state, missing); err != nil {
+				return err
+			}
+		} else if f := p.brought(dep); f != nil {
+			registerStandard(s.registry, f)
+		} else {
+			missing[name] = append(missing[name], dep)
+		}
+	}
+	f, err := protodesc.FileOptions{AllowUnresolvable: true}.New(u.proto, s.registry)
+	if err != nil {
+		return invalid(u.where, "%s", err)
+	}
+	if err := complete(u.where, f, missing[name]); err != nil {
+		return err
+	}
+	if err := s.registry.RegisterFile(f); err != nil {
+		return invalid(u.where, "%s", err)
+	}
+	state[name] = done
+	return nil
+}
+
+// brought returns the file that no input has from what jwtctl brings.
+func (p *pool) brought(name string) protoreflect.FileDescriptor {
+	if f := standard(name); f != nil {
+		return f
+	}
+	return p.schema.files[name]
+}
+
+// registerStandard registers f and its imports where their names are free.
+func registerStandard(r *protoregistry.Files, f protoreflect.FileDescriptor) {
+	if _, err := r.FindFileByPath(f.Path()); err == nil {
+		return
+	}
+	for i := range f.Imports().Len() {
+		registerStandard(r, f.Imports().Get(i).FileDescriptor)
+	}
+	_ = r.RegisterFile(f) // a name that an input has already is the input's
+}
+
+// complete says whether all types that f uses are there: of a type that is
+// missing nobody knows the annotations.
+func complete(where string, f protoreflect.FileDescriptor, missing []string) error {
+	var lost protoreflect.Descriptor
+	check := func(d protoreflect.Descriptor) {
+		if d != nil && d.IsPlaceholder() {
+			lost = d
+		}
+	}
+	var messages func(protoreflect.MessageDescriptors)
+	fields := func(n int, get func(int) protoreflect.FieldDescriptor) {
+		for i := range n {
+			f := get(i)
+			check(f.ContainingMessage())
+			if m := f.Message(); m != nil {
+				check(m)
+			}
+			if e := f.Enum(); e != nil {
+				check(e)
+			}
+		}
+	}
+	extensions := func(x protoreflect.ExtensionDescriptors) {
+		fields(x.Len(), func(i int) protoreflect.FieldDescriptor { return x.Get(i) })
+	}
+	messages = func(list protoreflect.MessageDescriptors) {
+		for i := range list.Len() {
+			fields(list.Get(i).Fields().Len(), list.Get(i).Fields().Get)
+			extensions(list.Get(i).Extensions())
+			messages(list.Get(i).Messages())
+		}
+	}
+	messages(f.Messages())
+	extensions(f.Extensions())
+	for i := range f.Services().Len() {
+		for j := range f.Services().Get(i).Methods().Len() {
+			check(f.Services().Get(i).Methods().Get(j).Input())
+			check(f.Services().Get(i).Methods().Get(j).Output())
+		}
+	}
+	if lost == nil {
+		return nil
+	}
+	why := fmt.Sprintf("uses %s, which is in none of its imports", lost.FullName())
+	if len(missing) > 0 {
+		why = fmt.Sprintf("uses %s, and its import of %s is missing", lost.FullName(), strings.Join(missing, ", "))
+	}
+	return fault.New(fault.ImportNotFound, where, "%s", brief(why)).
+		WithHint("make the descriptor set with its imports (protoc --include_imports), or give the set that holds them too")
+}
+
+// warn notes what the inputs lack.
+func (s *Set) warn(missing map[string][]string) {
+	bare := map[string]int{}
+	for _, f := range s.files {
+		if lost := missing[f.Descriptor.Path()]; len(lost) > 0 {
+			s.warnings = append(s.warnings, Warning{f.Where, "made without its imports: " + brief(strings.Join(lost, ", ")) + " is missing; no type of it is used here, its options are not read"})
+		}
+		if input, _, inSet := strings.Cut(f.Where, ": "); inSet && !f.Import && !f.SourceInfo {
+			bare[input]++
+		}
+	}
+	for _, input := range slices.Sorted(func(yield func(string) bool) {
+		for input := range bare {
+			if !yield(input) {
+				return
+			}
+		}
+	}) {
+		s.warnings = append(s.warnings, Warning{input, fmt.Sprintf("%d files without source info (protoc --include_source_info): positions name the file alone, comments are not seen", bare[input])})
+	}
+}

@@ -1,0 +1,68 @@
+package descset
+
+import (
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+)
+
+// same says whether two files mean the same here: positions aside, and of
+// custom options the annotations alone, which two compilers may encode in two
+// ways.
+func (s *schema) same(a, b *descriptorpb.FileDescriptorProto) bool {
+	return proto.Equal(s.plain(a), s.plain(b))
+}
+
+func (s *schema) plain(f *descriptorpb.FileDescriptorProto) proto.Message {
+	raw, err := proto.MarshalOptions{AllowPartial: true}.Marshal(f)
+	out := &descriptorpb.FileDescriptorProto{}
+	if err == nil {
+		err = proto.UnmarshalOptions{Resolver: (*protoregistry.Types)(nil), AllowPartial: true}.Unmarshal(raw, out)
+	}
+	if err != nil {
+		return f
+	}
+	out.SourceCodeInfo = nil
+	s.simplify(out.ProtoReflect())
+	return out
+}
+
+// simplify puts the annotation in one encoding in the place of all custom
+// options below m.
+func (s *schema) simplify(m protoreflect.Message) {
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.Message() == nil:
+		case f.IsList():
+			for i := range v.List().Len() {
+				s.simplify(v.List().Get(i).Message())
+			}
+		default:
+			s.simplify(v.Message())
+		}
+		return true
+	})
+	if len(m.GetUnknown()) == 0 {
+		return
+	}
+	var custom []byte
+	for _, k := range s.kinds {
+		if m.Descriptor().FullName() == s.extendee(k) {
+			jwt, err := k.read(m.Interface())
+			if err != nil {
+				return // it stays as it is, and is told of when it is read
+			}
+			if jwt != nil {
+				raw, _ := proto.MarshalOptions{Deterministic: true}.Marshal(jwt.Interface())
+				custom = protowire.AppendBytes(protowire.AppendTag(nil, extension, protowire.BytesType), raw)
+			}
+		}
+	}
+	m.SetUnknown(custom)
+}
+
+func (s *schema) extendee(k kind) protoreflect.FullName {
+	return protoreflect.FullName(s.extensions["kalix."+k.name].GetExtendee()[1:])
+}

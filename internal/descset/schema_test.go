@@ -1,0 +1,182 @@
+package descset
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// TestA1_WireContract holds the embedded schema to annotations.md, section 1.
+func TestA1_WireContract(t *testing.T) {
+	want := map[string]string{
+		"kalix.FieldOptions":      "entity_key=1 bool, jwt=2 kalix.JwtFieldOptions, workflow_key=3 bool",
+		"kalix.MessageOptions":    "jwt=1 kalix.JwtMessageOptions",
+		"kalix.MethodOptions":     "eventing=1 kalix.Eventing, view=2 kalix.View, jwt=3 kalix.JwtMethodOptions, entity=4 kalix.KeyGeneratorMethodOptions, acl=5 kalix.Acl, workflow=6 kalix.KeyGeneratorMethodOptions",
+		"kalix.ServiceOptions":    "type=1 kalix.ServiceOptions.ServiceType, component=2 string, acl=3 kalix.Acl, eventing=4 kalix.ServiceEventing, jwt=5 kalix.JwtServiceOptions",
+		"kalix.JwtFieldOptions":   "claim=1 kalix.JwtFieldOptions.JwtClaimInclude, name=2 string, token=3 bool, include_parent_claims=4 bool, include_bearer_token_claim=5 repeated string, issuer=6 repeated string, expires_seconds=7 int64, static_claim=8 repeated kalix.JwtStaticClaim",
+		"kalix.JwtMessageOptions": "validate_bearer_token=1 bool",
+		"kalix.JwtMethodOptions":  "validate=1 repeated kalix.JwtMethodOptions.JwtMethodMode, sign=2 repeated kalix.JwtMethodOptions.JwtMethodMode, bearer_token_issuer=3 repeated string, static_claim=4 repeated kalix.JwtStaticClaim",
+		"kalix.JwtServiceOptions": "validate=1 kalix.JwtServiceOptions.JwtServiceMode, bearer_token_issuer=3 repeated string, static_claim=4 repeated kalix.JwtStaticClaim",
+		"kalix.JwtStaticClaim":    "claim=1 string, value=2 repeated string, pattern=3 string",
+
+		"kalix.JwtFieldOptions.JwtClaimInclude":  "UNSPECIFIED=0 INCLUDE=1 EXTRACT=2 DESCEND=3 NEST=4 RAW=5",
+		"kalix.JwtMethodOptions.JwtMethodMode":   "UNSPECIFIED=0 BEARER_TOKEN=1 MESSAGE=2",
+		"kalix.JwtServiceOptions.JwtServiceMode": "UNSPECIFIED=0 BEARER_TOKEN=1",
+		"kalix.ServiceOptions.ServiceType":       "SERVICE_TYPE_UNSPECIFIED=0 SERVICE_TYPE_ACTION=1 SERVICE_TYPE_ENTITY=2 SERVICE_TYPE_VIEW=3",
+
+		"kalix.field":   "1080 of google.protobuf.FieldOptions: kalix.FieldOptions",
+		"kalix.message": "1080 of google.protobuf.MessageOptions: kalix.MessageOptions",
+		"kalix.method":  "1080 of google.protobuf.MethodOptions: kalix.MethodOptions",
+		"kalix.service": "1080 of google.protobuf.ServiceOptions: kalix.ServiceOptions",
+		"kalix.file":    "1080 of google.protobuf.FileOptions: kalix.FileOptions",
+		"kalix.codegen": "1081 of google.protobuf.ServiceOptions: kalix.CodegenOptions",
+	}
+	set := load(t, Sources{ImportPaths: []string{"."}, Protos: []string{"kalix"}})
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		d, err := set.registry.FindDescriptorByName(protoreflect.FullName(name))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := contract(d); got != want[name] {
+			t.Errorf("%s:\ngot  %s\nwant %s", name, got, want[name])
+		}
+	}
+}
+
+func contract(d protoreflect.Descriptor) string {
+	var parts []string
+	switch d := d.(type) {
+	case protoreflect.MessageDescriptor:
+		for i := range d.Fields().Len() {
+			f := d.Fields().Get(i)
+			parts = append(parts, fmt.Sprintf("%s=%d %s", f.Name(), f.Number(), typeOf(f)))
+		}
+		return strings.Join(parts, ", ")
+	case protoreflect.EnumDescriptor:
+		for i := range d.Values().Len() {
+			parts = append(parts, fmt.Sprintf("%s=%d", d.Values().Get(i).Name(), d.Values().Get(i).Number()))
+		}
+	case protoreflect.FieldDescriptor:
+		return fmt.Sprintf("%d of %s: %s", d.Number(), d.ContainingMessage().FullName(), typeOf(d))
+	}
+	return strings.Join(parts, " ")
+}
+
+func typeOf(f protoreflect.FieldDescriptor) string {
+	kind := f.Kind().String()
+	switch {
+	case f.Message() != nil:
+		kind = string(f.Message().FullName())
+	case f.Enum() != nil:
+		kind = string(f.Enum().FullName())
+	}
+	if f.IsList() {
+		kind = "repeated " + kind
+	}
+	return kind
+}
+
+const annotated = `syntax = "proto3"; package t; import "kalix/annotations.proto";
+message M { string token = 1 [(kalix.field).jwt.token = true]; }`
+
+// TestA2_Schema: the schema needs no import path, and a user's copy of it wins;
+// google/api is at hand too.
+func TestA2_Schema(t *testing.T) {
+	own, err := fs.ReadFile(embedded, "kalix/jwt.proto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := strings.Replace(string(own), "bool token = 3;", "bool token = 3; bool of_the_user = 99;", 1)
+	dir := folder(t, map[string]string{"a.proto": annotated, "own/kalix/jwt.proto": copied})
+	at := filepath.Join(dir, "a.proto")
+
+	set := load(t, Sources{ImportPaths: []string{dir}, Protos: []string{at}})
+	if set.Annotation(set.Message("t.M").Fields().Get(0)) == nil || set.Message("kalix.JwtFieldOptions").Fields().ByNumber(99) != nil {
+		t.Error("the embedded schema is not the one that was used")
+	}
+	set = load(t, Sources{ImportPaths: []string{dir, filepath.Join(dir, "own")}, Protos: []string{at}})
+	if set.Annotation(set.Message("t.M").Fields().Get(0)) == nil || set.Message("kalix.JwtFieldOptions").Fields().ByNumber(99) == nil {
+		t.Error("the user's copy does not win")
+	}
+	for _, name := range []string{"annotations", "client", "field_behavior", "field_info", "http", "httpbody", "launch_stage", "resource", "routing"} {
+		load(t, Sources{Protos: []string{filepath.Join(folder(t, map[string]string{"a.proto": `syntax = "proto3"; import "google/api/` + name + `.proto";`}), "a.proto")}})
+	}
+}
+
+// TestA3_OtherOptions: what stands beside jwt, known or not, stops nothing.
+func TestA3_OtherOptions(t *testing.T) {
+	set := load(t, Sources{ImportPaths: []string{fixtures}, Protos: []string{filepath.Join(fixtures, "mixed.proto")}})
+	if set.Annotation(set.Service("examples.mixed.Shop")) == nil {
+		t.Error("the service's annotation is lost beside its other options")
+	}
+	// A schema of a later time: more options, more fields in the others.
+	later := folder(t, map[string]string{
+		"a.proto": `syntax = "proto3"; package t; import "kalix/annotations.proto"; import "later.proto"; import "kalix/acl.proto";
+			service S { option (kalix.service) = {acl: {later: 7}, jwt: {validate: BEARER_TOKEN}}; option (kalix.later) = {x: 1}; option (kalix.acme) = "x";
+			rpc M(kalix.Acl) returns (kalix.Acl); }`,
+		"kalix/acl.proto": `syntax = "proto3"; package kalix; message Acl { int32 later = 1; int32 deny_code = 3; }`,
+		"later.proto":     `syntax = "proto3"; package kalix; import "google/protobuf/descriptor.proto"; message Later { int32 x = 1; } extend google.protobuf.ServiceOptions { Later later = 1090; string acme = 50000; }`,
+	})
+	set = load(t, Sources{Protos: []string{later}})
+	if a := set.Annotation(set.Service("t.S")); a == nil || text(a.JWT) != "validate:BEARER_TOKEN" {
+		t.Errorf("%+v", a)
+	}
+	alone := protoc(t, later, []string{"a.proto"}) // neither schema nor other options in it
+	set, err := Load(context.Background(), Sources{DescriptorSets: []string{alone}})
+	if err != nil || set.Annotation(set.Service("t.S")) == nil {
+		t.Errorf("%v", err)
+	}
+	if len(set.Warnings()) < 2 || !strings.Contains(set.Warnings()[0].String(), "later.proto is missing") {
+		t.Errorf("warnings: %q", set.Warnings())
+	}
+}
+
+// TestS45_OtherSchemas: a schema that stores annotations elsewhere, or as
+// something else, is refused, wherever it comes from.
+func TestS45_OtherSchemas(t *testing.T) {
+	const options = `syntax = "proto3"; package kalix; import "google/protobuf/descriptor.proto";`
+	jwt := string(mustRead(t, "kalix/jwt.proto"))
+	annotations := string(mustRead(t, "kalix/annotations.proto"))
+	change := func(text, from, to string) string {
+		if !strings.Contains(text, from) {
+			t.Fatalf("no %q to change", from)
+		}
+		return strings.ReplaceAll(text, from, to)
+	}
+	tests := map[string]struct{ path, text, want string }{
+		"1080 is a string":           {"x.proto", options + `extend google.protobuf.FieldOptions { string mine = 1080; }`, "takes the place of kalix.field"},
+		"1080 in another package":    {"x.proto", `syntax = "proto3"; package acme; import "google/protobuf/descriptor.proto"; message O {} extend google.protobuf.ServiceOptions { O service = 1080; }`, "takes the place of kalix.service"},
+		"1080 within a message":      {"x.proto", options + `message Box { extend google.protobuf.MethodOptions { int32 mine = 1080; } }`, "takes the place of kalix.method"},
+		"the same name, a string":    {"kalix/annotations.proto", options + `extend google.protobuf.FieldOptions { string field = 1080; }`, "kalix.field: another schema"},
+		"another number":             {"kalix/annotations.proto", change(annotations, "FieldOptions field = 1080", "FieldOptions field = 1090"), "kalix.field: another schema"},
+		"another extendee":           {"kalix/annotations.proto", options + `message FieldOptions {} extend google.protobuf.EnumOptions { FieldOptions field = 1080; }`, "takes the place of kalix.field"},
+		"repeated":                   {"kalix/annotations.proto", change(annotations, "  MethodOptions method = 1080", "  repeated MethodOptions method = 1080"), "repeated kalix.MethodOptions"},
+		"jwt elsewhere":              {"kalix/annotations.proto", change(annotations, "JwtFieldOptions jwt = 2", "JwtFieldOptions jwt = 9"), "kalix.FieldOptions.jwt"},
+		"jwt under another name":     {"kalix/annotations.proto", change(annotations, "JwtServiceOptions jwt = 5", "JwtServiceOptions token = 5"), "kalix.ServiceOptions.token"},
+		"jwt of another type":        {"kalix/annotations.proto", change(annotations, "JwtMethodOptions jwt = 3", "bytes jwt = 3"), "bytes jwt = 3"},
+		"jwt of another message":     {"kalix/annotations.proto", change(annotations, "JwtMethodOptions jwt = 3", "JwtFieldOptions jwt = 3"), "kalix.JwtFieldOptions jwt = 3"},
+		"a field with another type":  {"kalix/jwt.proto", change(jwt, "bool token = 3", "int32 token = 3"), "kalix.JwtFieldOptions.token"},
+		"fields that change places":  {"kalix/jwt.proto", change(change(change(jwt, "repeated JwtMethodMode sign = 2", "repeated JwtMethodMode SIGN = 1"), "validate = 1;\n  repeated JwtMethodMode SIGN = 1", "validate = 2;\n  repeated JwtMethodMode sign = 1"), "x", "x"), "kalix.JwtMethodOptions."},
+		"an enum with other numbers": {"kalix/jwt.proto", change(jwt, "MESSAGE = 2", "MESSAGE = 3"), "kalix.JwtMethodOptions.MESSAGE"},
+		"an enum with other names":   {"kalix/jwt.proto", change(jwt, "NEST = 4", "NESTED = 4"), "kalix.JwtFieldOptions.NESTED"},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := folder(t, map[string]string{c.path: c.text, "user.proto": `syntax = "proto3"; import "` + c.path + `"; message M {}`})
+			refused(t, Sources{Protos: []string{dir}}, fault.AnnotationUnreadable, c.want)
+			set := protocWith(t, []string{dir, "."}, []string{"user.proto"}, "--include_imports")
+			refused(t, Sources{DescriptorSets: []string{set}}, fault.AnnotationUnreadable, c.want)
+			refused(t, Sources{Protos: []string{fixtures + "/action.proto"}, DescriptorSets: []string{set}}, fault.AnnotationUnreadable, c.want)
+		})
+	}
+}

@@ -1,0 +1,215 @@
+package descset
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+const fixtures = "../../testdata/proto"
+
+// folder writes files, by their paths, to a new folder.
+func folder(tb testing.TB, list map[string]string) string {
+	tb.Helper()
+	dir := tb.TempDir()
+	for name, text := range list {
+		put(tb, filepath.Join(dir, name), []byte(text))
+	}
+	return dir
+}
+
+func put(tb testing.TB, path string, data []byte) string {
+	tb.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+func load(tb testing.TB, src Sources) *Set {
+	tb.Helper()
+	set, err := Load(context.Background(), src)
+	if err != nil {
+		tb.Fatalf("%+v: %v", src, err)
+	}
+	return set
+}
+
+// refused loads src, which must fail with code and with want in its text,
+// within the time and memory that hostile input is allowed (S51, S52).
+func refused(t *testing.T, src Sources, code fault.Code, want string) {
+	t.Helper()
+	_, err := measured(t, src)
+	if err == nil {
+		t.Fatalf("loaded, want %s", code)
+	}
+	if fault.CodeOf(err) != code || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %s: %v\nwant %s: …%s…", fault.CodeOf(err), err, code, want)
+	}
+	if fault.ClassOf(err) != fault.Undecided {
+		t.Errorf("class %d: %v", fault.ClassOf(err), err)
+	}
+	if strings.Contains(err.Error(), "panic") || len(err.Error()) > 5000 {
+		t.Errorf("unfit for people: %.5000s", err)
+	}
+}
+
+// measured loads src and watches what that takes.
+func measured(tb testing.TB, src Sources) (*Set, error) {
+	tb.Helper()
+	runtime.GC()
+	var before, now runtime.MemStats
+	runtime.ReadMemStats(&before)
+	stop, peak := make(chan struct{}), make(chan uint64)
+	go func() {
+		most := uint64(0)
+		for {
+			select {
+			case <-stop:
+				peak <- most
+				return
+			case <-time.After(5 * time.Millisecond):
+				runtime.ReadMemStats(&now)
+				most = max(most, now.HeapAlloc)
+			}
+		}
+	}()
+	begin := time.Now()
+	set, err := Load(context.Background(), src)
+	took := time.Since(begin)
+	close(stop)
+	heap := int64(<-peak) - int64(before.HeapAlloc)
+	tb.Logf("%s, %d MiB", took.Round(time.Millisecond), heap>>20)
+	if took > 8*time.Second { // 2 s on a machine with nothing else to do
+		tb.Errorf("took %s", took)
+	}
+	if heap > 256<<20 {
+		tb.Errorf("took %d MiB", heap>>20)
+	}
+	return set, err
+}
+
+// protoc compiles files of dir with Debian's protoc, against our schema and
+// google/api, and returns the descriptor set's path.
+func protoc(tb testing.TB, dir string, files []string, flags ...string) string {
+	tb.Helper()
+	return protocWith(tb, []string{dir, "."}, files, flags...)
+}
+
+func protocWith(tb testing.TB, paths, files []string, flags ...string) string {
+	tb.Helper()
+	out := filepath.Join(tb.TempDir(), "set.binpb")
+	args := append([]string{"-o", out, "--descriptor_set_in=" + googleAPI(tb)}, flags...)
+	for _, p := range paths {
+		args = append(args, "-I"+p)
+	}
+	cmd := exec.Command("protoc", append(args, files...)...)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		tb.Fatalf("protoc (make tools installs it): %v\n%s", err, text)
+	}
+	return out
+}
+
+// googleAPI writes google/api, which protoc does not have, as a set.
+func googleAPI(tb testing.TB) string {
+	tb.Helper()
+	set := &descriptorpb.FileDescriptorSet{}
+	seen := map[string]bool{}
+	var add func(protoreflect.FileDescriptor)
+	add = func(f protoreflect.FileDescriptor) {
+		if seen[f.Path()] {
+			return
+		}
+		seen[f.Path()] = true
+		for i := range f.Imports().Len() {
+			add(f.Imports().Get(i).FileDescriptor)
+		}
+		set.File = append(set.File, protodesc.ToFileDescriptorProto(f))
+	}
+	add(standard("google/api/annotations.proto"))
+	add(standard("google/protobuf/timestamp.proto"))
+	add(standard("google/protobuf/empty.proto"))
+	return put(tb, filepath.Join(tb.TempDir(), "google.binpb"), marshal(tb, set))
+}
+
+func marshal(tb testing.TB, m proto.Message) []byte {
+	tb.Helper()
+	data, err := proto.Marshal(m)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return data
+}
+
+func readSet(tb testing.TB, path string) *descriptorpb.FileDescriptorSet {
+	tb.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	set := &descriptorpb.FileDescriptorSet{}
+	if err := proto.Unmarshal(data, set); err != nil {
+		tb.Fatal(err)
+	}
+	return set
+}
+
+// model writes down what a set says: every element of its own files, and every
+// annotation; with positions where withPositions is set.
+func model(set *Set, withPositions bool) string {
+	var b strings.Builder
+	line := func(d protoreflect.Descriptor, format string, args ...any) {
+		fmt.Fprintf(&b, "%s "+format, append([]any{d.FullName()}, args...)...)
+		if a := set.Annotation(d); a != nil {
+			fmt.Fprintf(&b, " [%s]", text(a.JWT))
+			if withPositions {
+				fmt.Fprintf(&b, " %d:%d", a.Position().Line, a.Position().Column)
+			}
+		}
+		b.WriteByte('\n')
+	}
+	for _, m := range set.Messages() {
+		line(m, "message")
+		for i := range m.Fields().Len() {
+			f := m.Fields().Get(i)
+			kind := f.Kind().String()
+			if f.Message() != nil {
+				kind = string(f.Message().FullName())
+			}
+			line(f, "= %d %s %s", f.Number(), f.Cardinality(), kind)
+		}
+	}
+	for _, s := range set.Services() {
+		line(s, "service")
+		for i := range s.Methods().Len() {
+			m := s.Methods().Get(i)
+			line(m, "(%s) %s", m.Input().FullName(), m.Output().FullName())
+		}
+	}
+	return b.String()
+}
+
+func text(m protoreflect.Message) string {
+	return strings.ReplaceAll(prototext.MarshalOptions{}.Format(m.Interface()), "  ", " ")
+}
+
+// noTypes leaves extensions unknown.
+var noTypes = (*protoregistry.Types)(nil)
