@@ -98,7 +98,7 @@ func measured(tb testing.TB, src Sources) (*Set, error) {
 	close(stop)
 	heap := int64(<-peak) - int64(before.HeapAlloc)
 	tb.Logf("%s, %d MiB", took.Round(time.Millisecond), heap>>20)
-	if took > 8*time.Second { // 2 s on a machine with nothing else to do
+	if took > time.Minute { // 2 s on a machine with nothing else to do; what this guards against took minutes
 		tb.Errorf("took %s", took)
 	}
 	if heap > 256<<20 {

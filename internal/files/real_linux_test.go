@@ -180,6 +180,7 @@ func TestS7_RealFaults(t *testing.T) {
 		if err := os.Chmod(dir, 0o555); err != nil {
 			t.Fatal(err)
 		}
+		defer func() { _ = os.Chmod(dir, 0o755) }()
 		wantCode(t, Writer{}.Write(path, []byte(newText), Private, true), fault.FileFailed)
 		wantFile(t, path, oldText)
 		return

@@ -41,15 +41,14 @@ func (e entry) issuer() string {
 	return e.key.issuer
 }
 
-// NewRing returns the ring of list and sets, keys first. The same key given
-// twice, or as private and public half, counts once, unless for different
-// algorithms. It returns key_ambiguous where two different keys of one issuer
-// have one id.
+// NewRing returns the ring of list and sets, keys first. A key that is there
+// already, for the same algorithms and able to sign if it is, counts once. It
+// returns key_ambiguous where two different keys of one issuer have one id.
 func NewRing(list []*Key, sets ...Set) (*Ring, error) {
 	r := &Ring{}
 next:
 	for _, k := range list {
-		for i, e := range r.entries {
+		for _, e := range r.entries {
 			if e.key.id != k.id || e.key.issuer != k.issuer {
 				continue
 			}
@@ -57,13 +56,9 @@ next:
 				return nil, fault.New(fault.KeyAmbiguous, k.source, "its id %q is also that of another key (%s)", Shorten(k.id), e.key.source).
 					WithHint("give each key an id of its own, or bind them to different issuers")
 			}
-			if !slices.Equal(e.key.algs, k.algs) {
-				continue
+			if slices.Equal(e.key.algs, k.algs) && (e.key.CanSign() || !k.CanSign()) {
+				continue next
 			}
-			if !e.key.CanSign() {
-				r.entries[i].key = k
-			}
-			continue next
 		}
 		r.entries = append(r.entries, entry{key: k})
 	}

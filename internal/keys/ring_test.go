@@ -191,7 +191,7 @@ func TestA20_OneIDOneKey(t *testing.T) {
 		code fault.Code
 	}{
 		"twice the same":             {[]*keys.Key{private, private}, 1, ""},
-		"both halves":                {[]*keys.Key{public, private}, 1, ""},
+		"both halves":                {[]*keys.Key{public, private}, 2, ""},
 		"both halves, private first": {[]*keys.Key{private, public}, 1, ""},
 		"another algorithm":          {[]*keys.Key{pinned, private}, 2, ""},
 		"other keys":                 {[]*keys.Key{private, newKey(t, "EC2", id)}, 0, fault.KeyAmbiguous},

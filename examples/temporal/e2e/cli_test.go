@@ -36,6 +36,12 @@ func testCLI(t *testing.T, bin programs) {
 	list := []string{"workflow", "list", "--output", "json"}
 	eventually(t, "namespace default known", func() error { return user.run(t, cli, list...).failure() })
 
+	apiKey := here.with(here.tokenVariable(t, bin, "--namespace", "default", "--for", "api-key"))
+	apiKey.with("TEMPORAL_TLS=false").mustRun(t, cli, list...)
+	if r := apiKey.run(t, cli, list...); r.exit == 0 { // it speaks TLS by itself, as jwtctl token warns
+		t.Errorf("an API key without TEMPORAL_TLS=false: want a failure, got %s", r)
+	}
+
 	here.start(t, bin.worker, "--address", s.address)
 	start := []string{"workflow", "start", "--type", "Workflow", "--task-queue", "jwtctl-greeting", "--workflow-id", "by-cli", "--input", `"Temporal"`}
 	if r := here.run(t, cli, start...); r.exit == 0 || !strings.Contains(r.stderr, "Request unauthorized.") {

@@ -1,0 +1,183 @@
+package files
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// disk is the machine's, with one step that fails and calls before others.
+type disk struct {
+	machine
+	step   string // create, chmod, write, short, sync, close, link, rename, remove, syncdir
+	err    error
+	before map[string]func()
+}
+
+func (d *disk) at(step string) error {
+	if f := d.before[step]; f != nil {
+		f()
+	}
+	if d.step == step {
+		return d.err
+	}
+	return nil
+}
+
+func (d *disk) CreateTemp(dir, pattern string) (File, error) {
+	if err := d.at("create"); err != nil {
+		return nil, err
+	}
+	f, err := d.machine.CreateTemp(dir, pattern)
+	return &diskFile{File: f, disk: d}, err
+}
+
+func (d *disk) Link(from, to string) error {
+	return errors.Join(d.at("link"), d.unless("link", func() error { return d.machine.Link(from, to) }))
+}
+func (d *disk) Rename(from, to string) error {
+	return errors.Join(d.at("rename"), d.unless("rename", func() error { return d.machine.Rename(from, to) }))
+}
+func (d *disk) SyncDir(dir string) error { return errors.Join(d.at("syncdir"), d.machine.SyncDir(dir)) }
+
+func (d *disk) unless(step string, do func() error) error {
+	if d.step == step {
+		return nil
+	}
+	return do()
+}
+
+// Remove fails once, as on a disk that recovers.
+func (d *disk) Remove(path string) error {
+	if err := d.at("remove"); err != nil {
+		d.step = ""
+		return err
+	}
+	return d.machine.Remove(path)
+}
+
+type diskFile struct {
+	File
+	disk *disk
+}
+
+func (f *diskFile) Chmod(mode fs.FileMode) error {
+	return errors.Join(f.disk.at("chmod"), f.File.Chmod(mode))
+}
+func (f *diskFile) Sync() error  { return errors.Join(f.disk.at("sync"), f.File.Sync()) }
+func (f *diskFile) Close() error { return errors.Join(f.File.Close(), f.disk.at("close")) }
+
+func (f *diskFile) Write(data []byte) (int, error) {
+	half := data[:len(data)/2]
+	if err := f.disk.at("write"); err != nil {
+		n, _ := f.File.Write(half)
+		return n, err
+	}
+	if f.disk.step == "short" { // against io.Writer's contract, as some file systems in user space do
+		return f.File.Write(half)
+	}
+	return f.File.Write(data)
+}
+
+// TestS7_InjectedFaults lets each step of writing fail.
+func TestS7_InjectedFaults(t *testing.T) {
+	type step struct {
+		name    string
+		errs    []error
+		replace []bool
+		mode    fs.FileMode
+	}
+	both, all := []bool{false, true}, []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS, syscall.EDQUOT}
+	for _, s := range []step{
+		{"create", append(all, syscall.EACCES, syscall.EMFILE), both, Private},
+		{"chmod", all, both, Shared},
+		{"write", all, both, Private},
+		{"short", []error{nil}, both, Private},
+		{"sync", all, both, Private},
+		{"close", all, both, Private},
+		{"link", all, []bool{false}, Private},
+		{"rename", all, []bool{true}, Private},
+		{"syncdir", all, both, Private},
+	} {
+		for _, failure := range s.errs {
+			for _, replace := range s.replace {
+				name := s.name
+				if failure != nil {
+					name += " " + failure.Error()
+				}
+				if replace {
+					name += ", replacing"
+				}
+				t.Run(name, func(t *testing.T) { checkFault(t, &disk{step: s.name, err: failure}, s.mode, replace) })
+			}
+		}
+	}
+}
+
+func checkFault(t *testing.T, d *disk, mode fs.FileMode, replace bool) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "k")
+	want, names := "", []string(nil)
+	if replace {
+		put(t, path, oldText)
+		want, names = oldText, []string{"k"}
+	}
+	if d.step == "syncdir" { // the file has its name by then
+		want, names = newText, []string{"k"}
+	}
+	err := Writer{Disk: d}.Write(path, []byte(newText), mode, replace)
+	wantCode(t, err, fault.FileFailed)
+	if fault.ClassOf(err) != fault.Undecided {
+		t.Errorf("class %d", fault.ClassOf(err))
+	}
+	if d.err != nil && (!errors.Is(err, d.err) || !strings.Contains(err.Error(), d.err.Error())) {
+		t.Errorf("the reason is lost: %v", err)
+	}
+	if err != nil && strings.Count(err.Error(), path) != 1 {
+		t.Errorf("the file is not named once: %v", err)
+	}
+	wantFile(t, path, want)
+	wantNames(t, dir, names...)
+}
+
+// TestS7_NoHardLinks: where a file system has none, the file is renamed.
+func TestS7_NoHardLinks(t *testing.T) {
+	for _, failure := range []error{syscall.EPERM, syscall.ENOTSUP, syscall.EOPNOTSUPP, syscall.ENOSYS, syscall.EMLINK} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "k")
+		w := Writer{Disk: &disk{step: "link", err: &os.LinkError{Op: "link", Err: failure}}}
+		wantCode(t, w.Write(path, []byte(newText), Private, false), "")
+		wantFile(t, path, newText)
+		wantNames(t, dir, "k")
+		wantCode(t, w.Write(path, []byte(oldText), Private, false), fault.FileExists)
+	}
+}
+
+// TestS7_RemoveFails: the file has its name, but its temporary one stays at
+// first; nobody may be told that all went well, nor find two names.
+func TestS7_RemoveFails(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "k")
+	wantCode(t, Writer{Disk: &disk{step: "remove", err: syscall.EIO}}.Write(path, []byte(newText), Private, false), fault.FileFailed)
+	wantFile(t, path, newText)
+	wantNames(t, dir, "k")
+}
+
+func TestWriteLargeAndEmpty(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "k")
+	large := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+	wantCode(t, Writer{}.Write(path, large, Shared, false), "")
+	wantFile(t, path, string(large))
+	wantCode(t, Writer{}.Write(path, nil, Shared, true), "")
+	if info, err := os.Stat(path); err != nil || info.Size() != 0 {
+		t.Errorf("%v %v", info, err)
+	}
+}
