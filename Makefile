@@ -44,7 +44,7 @@ unit:
 
 ## e2e: jwtctl, the worker and the starter against a real Temporal server
 e2e: build
-	cd $(EXAMPLE) && $(GO) run ./genapi /tmp/jwtctl-api_table.go && diff /tmp/jwtctl-api_table.go ../../internal/temporal/api_table.go
+	cd $(EXAMPLE) && $(GO) run ./genapi ../../bin/api_table.go && diff ../../bin/api_table.go ../../internal/temporal/api_table.go
 	cd $(EXAMPLE) && $(GO) test -timeout 15m ./...
 
 ## bench: benchmarks; BENCH=regexp picks some

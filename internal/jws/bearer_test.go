@@ -7,7 +7,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// TestA30_S61_Bearer pins how the token is taken from an authorization value.
+// TestA30_S61_Bearer pins (A30, S61) how the token is taken from an authorization value.
 func TestA30_S61_Bearer(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

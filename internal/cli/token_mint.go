@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/rotate"
+	"github.com/jwtctl/jwtctl/internal/temporal"
+	"github.com/jwtctl/jwtctl/internal/token"
+)
+
+// signer returns the key to sign with: the active one of --key-dir, or the one
+// that the key flags choose.
+func (o tokenOptions) signer(a *app) (*keys.Key, error) {
+	if o.dir == "" {
+		return o.keys.signer(a, o.issuer)
+	}
+	if len(o.keys.files) > 0 || o.keys.kid != "" {
+		return nil, fault.New(fault.UsageError, "--key-dir", "does not go with --key or --kid: its active key signs")
+	}
+	key, err := rotate.Signer(o.dir)
+	if err != nil {
+		return nil, err
+	}
+	pinned, err := o.keys.pinned([]*keys.Key{key})
+	if err != nil {
+		return nil, err
+	}
+	return pinned[0], nil
+}
+
+// minted is a token with what is to be said of it.
+type minted struct {
+	compact string
+	claims  []byte
+	key     *keys.Key
+	expires time.Time // zero for never
+}
+
+// mint makes one token with the keys as they are now.
+func (a *app) mint(o tokenOptions, now time.Time) (minted, error) {
+	request, err := o.request(a.config.claims, now)
+	if err != nil {
+		return minted{}, err
+	}
+	if err := o.tokenForm.check(); err != nil {
+		return minted{}, err
+	}
+	claims, err := token.Claims(request)
+	if err != nil {
+		return minted{}, err
+	}
+	key, err := o.signer(a)
+	if err != nil {
+		return minted{}, err
+	}
+	if err := temporal.CheckAlgorithm(key.Algorithm()); err != nil {
+		return minted{}, asUsage(err, "--key")
+	}
+	compact, err := jws.SignChecked(key, claims)
+	if err != nil {
+		return minted{}, err
+	}
+	m := minted{compact: compact, claims: claims, key: key}
+	if !request.NoExpiry {
+		m.expires = now.Add(request.TTL).Truncate(time.Second)
+	}
+	return m, nil
+}
