@@ -29,6 +29,7 @@ func (a *app) genAndServeCommand() *cobra.Command {
 		Long:    genAndServeText,
 		Example: "  jwtctl gen-and-serve\n  jwtctl gen-and-serve --alg RS256 --key rsa.pem --listen 127.0.0.1:8080",
 		Args:    noSubcommand,
+		PreRunE: func(cmd *cobra.Command, _ []string) error { return checkRSABits(cmd, o.gen) },
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.runGenAndServe(cmd.Context(), cmd.Flags().Changed("alg"), o)
 		},

@@ -42,6 +42,7 @@ func (a *app) keygenCommand() *cobra.Command {
 		Example: "  jwtctl keygen\n  jwtctl keygen --alg EdDSA -o ed.jwk --public-out ed.pub.jwk",
 		Args:    noSubcommand,
 		RunE:    func(*cobra.Command, []string) error { return a.runKeygen(o) },
+		PreRunE: func(cmd *cobra.Command, _ []string) error { return checkRSABits(cmd, o) },
 	}
 	o.register(cmd.Flags())
 	cmd.Flags().StringVar(&o.format, "format", "", "pem or jwk for the key, or json for the report (default pem)")
@@ -63,6 +64,15 @@ func (o *keygenOptions) register(fs *pflag.FlagSet) {
 	paths(fs, "public-out")
 	flagOnly(fs, "force")
 	keyed(fs, "keygen")
+}
+
+// checkRSABits refuses a size of 0 that was asked for: to the library it means
+// the default (S4).
+func checkRSABits(cmd *cobra.Command, o keygenOptions) error {
+	if o.rsaBits == 0 && cmd.Flags().Changed("rsa-bits") {
+		return fault.New(fault.UsageError, "--rsa-bits", "0 is not a multiple of 8 from %d to %d", keys.MinRSABits, keys.MaxRSABits)
+	}
+	return nil
 }
 
 func algorithmNames() string {

@@ -31,7 +31,6 @@ func TestImports(t *testing.T) {
 	doors := map[string]string{ // library → the only package that may import it
 		"github.com/golang-jwt/jwt":                    "internal/jws",
 		"github.com/lestrrat-go/jwx":                   "internal/keys",
-		"github.com/titanous/rocacheck":                "internal/keys",
 		"github.com/spf13/viper":                       "internal/cli",
 		"github.com/spf13/pflag":                       "internal/cli",
 		"github.com/charmbracelet/":                    "internal/cli",
