@@ -150,7 +150,7 @@ func (r *Rotation) remove(path string) error {
 // Signer returns the key of the folder dir that signs now: the state's active
 // key or, where a folder has no state, its only private key.
 //
-// It returns key_not_found where no key may sign yet or its file is gone,
+// It returns key_missing where no key may sign yet or its file is gone,
 // key_ambiguous, and the errors of ReadState and keys.Parse.
 func Signer(dir string) (*keys.Key, error) {
 	s, err := ReadState(dir)
@@ -172,7 +172,7 @@ func Signer(dir string) (*keys.Key, error) {
 		id = step.KeyID
 	}
 	if !held[id].CanSign {
-		return nil, fault.New(fault.KeyNotFound, dir, "no key of it may sign").
+		return nil, fault.New(fault.KeyMissing, dir, "no key of it may sign").
 			WithHint("jwtctl rotate --key-dir %s makes one and says from when it signs", dir)
 	}
 	return held[id].key, nil

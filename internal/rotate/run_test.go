@@ -261,7 +261,7 @@ func TestRunRefuses(t *testing.T) {
 	if _, _, err := r.Run(); fault.CodeOf(err) != fault.KeyUnreadable {
 		t.Errorf("no folder: %v", err)
 	}
-	if _, err := rotate.Signer(t.TempDir()); fault.CodeOf(err) != fault.KeyNotFound {
+	if _, err := rotate.Signer(t.TempDir()); fault.CodeOf(err) != fault.KeyMissing {
 		t.Errorf("a signer from nothing: %v", err)
 	}
 }
