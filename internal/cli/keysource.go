@@ -36,17 +36,57 @@ func (k *keyFlags) register(fs *pflag.FlagSet) {
 	keyed(fs, "", "strict-perms")
 }
 
-// load returns the keys of the flags, else of the configuration, else of the
-// default file, in their order.
-func (k *keyFlags) load(a *app) ([]*keys.Key, error) {
+// keyPlace is where one or more keys come from: a name that readKey takes, or
+// a secret of the configuration.
+type keyPlace struct {
+	name   string
+	with   keys.Attributes
+	secret *keyEntry
+}
+
+// places returns those of the flags, else of the configuration, else the
+// default file.
+func (k *keyFlags) places(a *app) []keyPlace {
+	var list []keyPlace
 	switch {
 	case len(k.files) > 0:
-		return a.loadFiles(k.files, k.strictPerms)
+		for _, name := range k.files {
+			list = append(list, keyPlace{name: name})
+		}
 	case len(a.config.keys) > 0:
-		return a.loadConfigured(k.strictPerms)
+		for i := range a.config.keys {
+			e := &a.config.keys[i]
+			place := keyPlace{name: e.File, with: keys.Attributes{ID: e.ID, Algorithm: e.Algorithm, Issuer: e.Issuer}}
+			if e.Secret != "" {
+				place.secret = e
+			}
+			list = append(list, place)
+		}
+	default:
+		list = []keyPlace{{name: defaultKeyFile}}
 	}
-	list, err := a.loadFiles([]string{defaultKeyFile}, k.strictPerms)
-	return list, withKeygenHint(err)
+	return list
+}
+
+// read returns the keys at p as they are now.
+func (p keyPlace) read(a *app, strict bool) ([]*keys.Key, error) {
+	if p.secret != nil {
+		return a.loadSecret(*p.secret, p.with)
+	}
+	return a.loadFile(p.name, p.with, strict)
+}
+
+// load returns the keys of all places, in their order.
+func (k *keyFlags) load(a *app) ([]*keys.Key, error) {
+	var all []*keys.Key
+	for _, p := range k.places(a) {
+		list, err := p.read(a, k.strictPerms)
+		if err != nil {
+			return nil, withKeygenHint(err)
+		}
+		all = append(all, list...)
+	}
+	return all, nil
 }
 
 // all is load with --kid and --alg applied.
@@ -201,35 +241,14 @@ func (a *app) checkPermissions(path string, list []*keys.Key, strict bool) error
 	return nil
 }
 
-// loadConfigured reads the keys of the configuration file.
-func (a *app) loadConfigured(strict bool) ([]*keys.Key, error) {
-	var all []*keys.Key
-	for _, e := range a.config.keys {
-		with := keys.Attributes{ID: e.ID, Algorithm: e.Algorithm, Issuer: e.Issuer}
-		if e.Secret != "" {
-			list, err := a.loadSecret(e)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, list...)
-			continue
-		}
-		list, err := a.loadFile(e.File, with, strict)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, list...)
-	}
-	return all, nil
-}
-
 // loadSecret reads the secret of e from its variable.
-func (a *app) loadSecret(e keyEntry) ([]*keys.Key, error) {
+func (a *app) loadSecret(e keyEntry, with keys.Attributes) ([]*keys.Key, error) {
 	text, set := a.sys.Getenv(e.Secret)
 	if !set || text == "" {
 		return nil, fault.New(fault.KeyUnreadable, fmt.Sprintf("%s:%d", a.config.path, e.line), "the variable %s is not set", e.Secret)
 	}
-	key, err := keys.New([]byte(text), keys.Attributes{ID: e.ID, Algorithm: e.Algorithm, Issuer: e.Issuer, Source: "variable " + e.Secret})
+	with.Source = "variable " + e.Secret
+	key, err := keys.New([]byte(text), with)
 	return []*keys.Key{key}, err
 }
 

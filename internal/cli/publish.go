@@ -22,29 +22,15 @@ type published struct {
 func (a *app) publishing(k keyFlags, dir string) published {
 	var parts []jwks.Load
 	var p published
-	add := func(name string, with keys.Attributes) {
-		if strings.HasPrefix(name, "env:") || name == "-" {
-			parts = append(parts, once(func() ([]*keys.Key, error) { return a.loadFile(name, with, k.strictPerms) }))
-			return
-		}
-		p.inputs = append(p.inputs, name)
-		source := &jwks.Source{Files: []string{name}, Attributes: with, Log: a.logger()}
-		parts = append(parts, a.checkedOnce(name, k.strictPerms, source.Load))
-	}
-	switch {
-	case len(k.files) > 0:
-		for _, name := range k.files {
-			add(name, keys.Attributes{})
-		}
-	case dir == "" && len(a.config.keys) == 0:
-		add(defaultKeyFile, keys.Attributes{})
-	case dir == "":
-		for _, e := range a.config.keys {
-			if e.File == "" {
-				parts = append(parts, once(func() ([]*keys.Key, error) { return a.loadSecret(e) }))
+	if dir == "" || len(k.files) > 0 {
+		for _, place := range k.places(a) {
+			if place.secret != nil || place.name == "-" || strings.HasPrefix(place.name, "env:") {
+				parts = append(parts, once(func() ([]*keys.Key, error) { return place.read(a, k.strictPerms) }))
 				continue
 			}
-			add(e.File, keys.Attributes{ID: e.ID, Algorithm: e.Algorithm, Issuer: e.Issuer})
+			p.inputs = append(p.inputs, place.name)
+			source := &jwks.Source{Files: []string{place.name}, Attributes: place.with, Log: a.logger()}
+			parts = append(parts, a.checkedOnce(place.name, k.strictPerms, source.Load))
 		}
 	}
 	if dir != "" {
