@@ -1,0 +1,215 @@
+package policy
+
+import (
+	"slices"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/descset"
+)
+
+// Read returns the policy that the annotations of set make.
+func Read(set *descset.Set) *Policy {
+	p := &Policy{set: set, messages: map[protoreflect.FullName]*Message{}, methods: map[string]*Method{}}
+	r := reader{p, map[string]bool{}}
+	for _, f := range set.Files() {
+		r.imports[f.Descriptor.Path()] = f.Import
+	}
+	for _, m := range set.Messages() {
+		r.message(m)
+	}
+	for _, f := range set.Files() {
+		if !f.Import {
+			r.extensions(f.Descriptor)
+		}
+	}
+	for _, s := range set.Services() {
+		p.Services = append(p.Services, r.service(s))
+	}
+	return p
+}
+
+type reader struct {
+	*Policy
+	imports map[string]bool
+}
+
+func (r reader) service(desc protoreflect.ServiceDescriptor) *Service {
+	s := &Service{Desc: desc, At: r.set.Position(desc), Own: r.rules(desc)}
+	for i := range desc.Methods().Len() {
+		d := desc.Methods().Get(i)
+		m := &Method{Desc: d, Service: s, At: r.set.Position(d), Own: r.rules(d), Input: r.message(d.Input()), Output: r.message(d.Output())}
+		s.Methods = append(s.Methods, m)
+		r.methods[m.Name()] = m
+	}
+	return s
+}
+
+// Numbers of the fields of JwtServiceOptions and JwtMethodOptions (A1).
+const (
+	rulesValidate = 1
+	rulesSign     = 2
+	rulesIssuer   = 3
+	rulesStatic   = 4
+)
+
+func (r reader) rules(d protoreflect.Descriptor) *Rules {
+	a := r.set.Annotation(d)
+	if a == nil {
+		return nil
+	}
+	_, onService := d.(protoreflect.ServiceDescriptor)
+	o := optionsOf(a)
+	rules := &Rules{At: o.whole, OnService: onService, Issuers: o.texts(rulesIssuer), StaticClaims: o.static(rulesStatic)}
+	if onService {
+		if v := o.get(rulesValidate).Enum(); v != 0 {
+			rules.Validate = []ModeAt{{Mode(v), o.at(rulesValidate)}}
+		}
+		return rules
+	}
+	rules.Validate, rules.Sign = o.modes(rulesValidate), o.modes(rulesSign)
+	return rules
+}
+
+// Number of the field of JwtMessageOptions.
+const messageBearer = 1
+
+// message returns the model of desc, and of every message that its annotated
+// fields lead to; recursive types lead back to the one that is there.
+func (r reader) message(desc protoreflect.MessageDescriptor) *Message {
+	if m := r.messages[desc.FullName()]; m != nil {
+		return m
+	}
+	m := &Message{Desc: desc, At: r.set.Position(desc), Imported: r.imports[desc.ParentFile().Path()]}
+	r.messages[desc.FullName()] = m
+	r.Messages = append(r.Messages, m)
+	if a := r.set.Annotation(desc); a != nil {
+		o := optionsOf(a)
+		m.BearerToken, m.BearerTokenAt = o.get(messageBearer).Bool(), o.at(messageBearer)
+	}
+	for i := range desc.Fields().Len() {
+		if f := r.field(desc.Fields().Get(i)); f != nil {
+			f.Parent = m
+			m.Fields = append(m.Fields, f)
+		}
+	}
+	return m
+}
+
+func (r reader) extensions(parent interface {
+	Messages() protoreflect.MessageDescriptors
+	Extensions() protoreflect.ExtensionDescriptors
+}) {
+	for i := range parent.Extensions().Len() {
+		if f := r.field(parent.Extensions().Get(i)); f != nil {
+			r.Extensions = append(r.Extensions, f)
+		}
+	}
+	for i := range parent.Messages().Len() {
+		r.extensions(parent.Messages().Get(i))
+	}
+}
+
+// Numbers of the fields of JwtFieldOptions.
+const (
+	fieldClaim   = 1
+	fieldName    = 2
+	fieldToken   = 3
+	fieldParent  = 4
+	fieldBearer  = 5
+	fieldIssuer  = 6
+	fieldExpires = 7
+	fieldStatic  = 8
+)
+
+func (r reader) field(desc protoreflect.FieldDescriptor) *Field {
+	a := r.set.Annotation(desc)
+	if a == nil {
+		return nil
+	}
+	o := optionsOf(a)
+	f := &Field{
+		Desc: desc, At: o.whole,
+		Claim: Action(o.get(fieldClaim).Enum()), ClaimAt: o.at(fieldClaim),
+		Name:  o.text(fieldName),
+		Token: o.get(fieldToken).Bool(), TokenAt: o.at(fieldToken),
+		Issuers: o.texts(fieldIssuer), BearerClaims: o.texts(fieldBearer), StaticClaims: o.static(fieldStatic),
+		IncludeParentClaims: o.get(fieldParent).Bool(), IncludeParentClaimsAt: o.at(fieldParent),
+		ExpiresSeconds: o.get(fieldExpires).Int(), ExpiresSecondsAt: o.at(fieldExpires),
+	}
+	if m := desc.Message(); m != nil && !desc.IsMap() {
+		f.Child = r.message(m)
+	}
+	return f
+}
+
+// options reads the fields of an annotation by their numbers.
+type options struct {
+	*descset.Annotation
+	whole descset.Position
+}
+
+func optionsOf(a *descset.Annotation) options { return options{a, a.Position()} }
+
+// at returns the place of a field of the annotation; that of the whole where it
+// is not set, without a search for what is not there.
+func (o options) at(number int32) descset.Position {
+	if !o.JWT.Has(o.JWT.Descriptor().Fields().ByNumber(protoreflect.FieldNumber(number))) {
+		return o.whole
+	}
+	return o.Position(number)
+}
+
+func (o options) get(number protoreflect.FieldNumber) protoreflect.Value {
+	return o.JWT.Get(o.JWT.Descriptor().Fields().ByNumber(number))
+}
+
+func (o options) text(number int32) Text {
+	return Text{o.get(protoreflect.FieldNumber(number)).String(), o.at(number)}
+}
+
+func (o options) texts(number int32) []Text {
+	return texts(o.get(protoreflect.FieldNumber(number)).List(), o.Annotation, number)
+}
+
+func texts(list protoreflect.List, a *descset.Annotation, path ...int32) []Text {
+	all := make([]Text, list.Len())
+	for i := range all {
+		all[i] = Text{list.Get(i).String(), a.Position(append(slices.Clone(path), int32(i))...)}
+	}
+	return all
+}
+
+func (o options) modes(number int32) []ModeAt {
+	list := o.get(protoreflect.FieldNumber(number)).List()
+	all := make([]ModeAt, list.Len())
+	for i := range all {
+		all[i] = ModeAt{Mode(list.Get(i).Enum()), o.Position(number, int32(i))}
+	}
+	return all
+}
+
+// Numbers of the fields of JwtStaticClaim.
+const (
+	staticClaim   = 1
+	staticValue   = 2
+	staticPattern = 3
+)
+
+func (o options) static(number int32) []StaticClaim {
+	list := o.get(protoreflect.FieldNumber(number)).List()
+	all := make([]StaticClaim, list.Len())
+	for i := range all {
+		m, at := list.Get(i).Message(), func(path ...int32) descset.Position {
+			return o.Position(append([]int32{number, int32(i)}, path...)...)
+		}
+		fields := m.Descriptor().Fields()
+		all[i] = StaticClaim{
+			At:      at(),
+			Claim:   Text{m.Get(fields.ByNumber(staticClaim)).String(), at(staticClaim)},
+			Values:  texts(m.Get(fields.ByNumber(staticValue)).List(), o.Annotation, number, int32(i), staticValue),
+			Pattern: Text{m.Get(fields.ByNumber(staticPattern)).String(), at(staticPattern)},
+		}
+	}
+	return all
+}

@@ -1,0 +1,112 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/descset"
+)
+
+// MaxPattern is the most bytes of a pattern: RE2 is linear in the text, but not
+// in the size of the expression (S54).
+const MaxPattern = 4 << 10
+
+// StaticClaim is one JwtStaticClaim (section 7 of annotations.md).
+type StaticClaim struct {
+	At      descset.Position
+	Claim   Text
+	Values  []Text
+	Pattern Text // Value is "" where there is none
+}
+
+// ErrNotRE2 is what a pattern fails with that other engines take and RE2 does
+// not (A74).
+var ErrNotRE2 = errors.New("RE2, whose matching time is linear, has no such thing")
+
+// lacking are the openings of what RE2 has not. An escaped backslash in front is
+// taken away before they are looked for.
+var lacking = regexp.MustCompile(`\(\?<?[=!]|\(\?>|\\[1-9]|\\k[<{']|[*+?}]\+|\(\?\(|\(\?R\)|\(\?#|\\[GZXR]`)
+
+// Compile returns the expression that matches exactly what the whole value of a
+// claim must be (A71).
+func (c StaticClaim) Compile() (*regexp.Regexp, error) {
+	pattern := c.Pattern.Value
+	if len(pattern) > MaxPattern {
+		return nil, fmt.Errorf("it has %d bytes, and at most %d are read", len(pattern), MaxPattern)
+	}
+	if _, err := regexp.Compile(pattern); err != nil { // alone: within the group below, "a)(b" would be well-formed
+		return nil, explain(pattern, err)
+	}
+	return regexp.Compile(`\A(?:` + pattern + `)\z`)
+}
+
+// explain says what is wrong with a pattern, and that it is RE2 that lacks it
+// where another engine would have taken it.
+func explain(pattern string, err error) error {
+	reason := err.Error()
+	if e := (*syntax.Error)(nil); errors.As(err, &e) {
+		reason = fmt.Sprintf("%s: %q", e.Code, e.Expr)
+	}
+	if found := lacking.FindString(strings.ReplaceAll(pattern, `\\`, "")); found != "" {
+		return fmt.Errorf("%s (%q: %w)", reason, found, ErrNotRE2)
+	}
+	return errors.New(reason)
+}
+
+// MatchesEverything says whether every text matches the pattern, or every text
+// but the empty one or one with a line break, as examples tell: such a pattern is
+// no check worth its name.
+func MatchesEverything(re *regexp.Regexp) bool {
+	for _, sample := range []string{"a", "admin", "0", "not-my-subject-456", "\u00e9 \t\"{}", "https://example.com/?a=b&c#d", strings.Repeat("x", 300)} {
+		if !re.MatchString(sample) {
+			return false
+		}
+	}
+	return true
+}
+
+// reference is ${NAME} in a text.
+var reference = regexp.MustCompile(`\$\{([^}]*)\}?`)
+var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// Variables returns the environment variables that the text refers to, each
+// once (A72). The error names a reference that is none, such as "${}" or one
+// without its end.
+func (t Text) Variables() ([]string, error) {
+	var names []string
+	seen := map[string]bool{}
+	for _, m := range reference.FindAllStringSubmatch(t.Value, -1) {
+		if !variable.MatchString(m[1]) || !strings.HasSuffix(m[0], "}") {
+			return nil, fmt.Errorf("%q is no reference to an environment variable: it is written ${NAME}", m[0])
+		}
+		if !seen[m[1]] {
+			seen[m[1]] = true
+			names = append(names, m[1])
+		}
+	}
+	return names, nil
+}
+
+// Expand returns the text with its references replaced by what env has (A72).
+// The error names a variable that is not set. Values are not expanded again.
+func (t Text) Expand(env func(string) (string, bool)) (string, error) {
+	if !strings.Contains(t.Value, "${") {
+		return t.Value, nil
+	}
+	names, err := t.Variables()
+	if err != nil {
+		return "", err
+	}
+	for _, name := range names {
+		if _, ok := env(name); !ok {
+			return "", fmt.Errorf("the environment variable %s is not set", name)
+		}
+	}
+	return reference.ReplaceAllStringFunc(t.Value, func(ref string) string {
+		value, _ := env(ref[2 : len(ref)-1])
+		return value
+	}), nil
+}

@@ -1,0 +1,136 @@
+package policy_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+func pattern(text string) policy.StaticClaim {
+	return policy.StaticClaim{Pattern: policy.Text{Value: text}}
+}
+
+// TestA71_WholeValue: a pattern is about the whole value.
+func TestA71_WholeValue(t *testing.T) {
+	tests := map[string]struct {
+		pattern  string
+		yes, not []string
+	}{
+		"the vendor's":       {`my-subject-\d+`, []string{"my-subject-456"}, []string{"not-my-subject-456", "my-subject-456x", "my-subject-", "my-subject-456\n"}},
+		"alternatives":       {`admin|editor`, []string{"admin", "editor"}, []string{"not-admin", "admin2", "editors", "adminx|editor"}},
+		"anchored":           {`^(admin|editor)$`, []string{"admin"}, []string{"admins", "admin\n", "\nadmin"}},
+		"multiline flag":     {`(?m)^a$`, []string{"a"}, []string{"a\nb", "b\na"}},
+		"lazy":               {`a+?`, []string{"aaa", "a"}, []string{"aab", "baa"}},
+		"shorter first":      {`a|ab`, []string{"a", "ab"}, []string{"abc"}},
+		"case":               {`Admin`, []string{"Admin"}, []string{"admin"}},
+		"flag leaks nowhere": {`(?i)admin`, []string{"ADMIN"}, []string{"ADMINS"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			re, err := pattern(tt.pattern).Compile()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range tt.yes {
+				if !re.MatchString(s) {
+					t.Errorf("%q is refused", s)
+				}
+			}
+			for _, s := range tt.not {
+				if re.MatchString(s) {
+					t.Errorf("%q is accepted", s)
+				}
+			}
+		})
+	}
+}
+
+// TestA74_NotRE2: what RE2 lacks is told apart from what is wrong anywhere.
+func TestA74_NotRE2(t *testing.T) {
+	tests := map[string]struct {
+		pattern string
+		lacks   bool
+	}{
+		"look-ahead":             {`a(?=b)`, true},
+		"negative look-ahead":    {`(?!a)b`, true},
+		"look-behind":            {`(?<=a)b`, true},
+		"back-reference":         {`(a)\1`, true},
+		"named back-reference":   {`(?P<x>a)\k<x>`, true},
+		"possessive":             {`a++`, true},
+		"atomic group":           {`(?>a)`, true},
+		"end but for line break": {`a\Z`, true},
+		"open group":             {`(a`, false},
+		"closing first":          {`a)(b`, false},
+		"bad class":              {`[z-a]`, false},
+		"repeat of nothing":      {`*a`, false},
+		"backslash at the end":   {`a\`, false},
+		"escaped backslash":      {`\\1(`, false},
+		"invalid UTF-8":          {"a\xff", false},
+		"too much repetition":    {`(a{1000}){1000}`, false},
+		"too long":               {strings.Repeat("a", policy.MaxPattern+1), false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := pattern(tt.pattern).Compile()
+			if err == nil || errors.Is(err, policy.ErrNotRE2) != tt.lacks {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestMatchesEverything(t *testing.T) {
+	for text, want := range map[string]bool{
+		`.*`: true, `.+`: true, `^.*$`: true, `(?s).*`: true, `[\s\S]*`: true, `.*|admin`: true, `(.*){1,3}`: true, ``: false,
+		`\S+`: false, `admin.*`: false, `.*admin.*`: false, `[a-z]+`: false, `.{3,}`: false,
+	} {
+		re, err := pattern(text).Compile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if policy.MatchesEverything(re) != want {
+			t.Errorf("%q: want %v", text, want)
+		}
+	}
+}
+
+// TestA72_Variables: ${NAME} is replaced, once; what is no reference is an error.
+func TestA72_Variables(t *testing.T) {
+	env := map[string]string{"A": "a", "B_1": "${A}", "EMPTY": ""}
+	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+	tests := map[string]struct {
+		text, want string
+		names      []string
+		bad        string // part of the error of Expand
+	}{
+		"none":           {text: "plain $A {A} $", want: "plain $A {A} $"},
+		"one":            {text: "${A}.kalix.io", want: "a.kalix.io", names: []string{"A"}},
+		"twice":          {text: "${A}${A}-${B_1}", want: "aa-${A}", names: []string{"A", "B_1"}},
+		"empty value":    {text: "x${EMPTY}", want: "x", names: []string{"EMPTY"}},
+		"unset":          {text: "${A}${NOT_SET}", names: []string{"A", "NOT_SET"}, bad: "NOT_SET is not set"},
+		"no name":        {text: "${}", bad: `"${}"`},
+		"no end":         {text: "a${A", bad: `"${A"`},
+		"no such name":   {text: "${a-b}", bad: `"${a-b}"`},
+		"default syntax": {text: "${A:-x}", bad: `"${A:-x}"`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			text := policy.Text{Value: tt.text}
+			got, err := text.Expand(lookup)
+			if tt.bad != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.bad) || got != "" {
+					t.Errorf("got %q, %v", got, err)
+				}
+			} else if err != nil || got != tt.want {
+				t.Errorf("got %q, %v", got, err)
+			}
+			names, err := text.Variables()
+			if (err != nil) != (tt.bad != "" && tt.names == nil) || !slices.Equal(names, tt.names) {
+				t.Errorf("names %q, %v", names, err)
+			}
+		})
+	}
+}
