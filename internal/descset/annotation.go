@@ -29,7 +29,8 @@ type Annotation struct {
 	path []int32 // of jwt in the file, if positions are known
 }
 
-// Position is a place in a source; Line and Column count from 1 and are 0
+// Position is a place in a source, which for a file of a descriptor set is its
+// import name, as compilers print it; Line and Column count from 1 and are 0
 // where there is no source info.
 type Position struct {
 	File         string

@@ -163,7 +163,7 @@ func (c *compiler) units(compiled linker.Files, names []string) []unit {
 		result, ok := f.(linker.Result)
 		if where := c.origin[f.Path()]; ok && where != "" {
 			_, named := slices.BinarySearch(names, f.Path())
-			list = append(list, unit{result.FileDescriptorProto(), where, !named})
+			list = append(list, unit{result.FileDescriptorProto(), where, where, !named})
 		}
 		for i := range f.Imports().Len() {
 			if dep := f.FindImportByPath(f.Imports().Get(i).Path()); dep != nil {

@@ -49,7 +49,7 @@ type Set struct {
 	registry    *protoregistry.Files
 	types       *dynamicpb.Types
 	annotations map[protoreflect.FullName]*Annotation
-	origins     map[string]string       // import name → where it was read
+	origins     map[string]string       // import name → the file of its positions
 	orders      map[string]func() []int // import name → its locations by path, sorted when first needed
 	warnings    []Warning
 }

@@ -16,9 +16,11 @@ import (
 
 // unit is one file of an input.
 type unit struct {
-	proto    *descriptorpb.FileDescriptorProto
-	where    string
-	imported bool
+	proto *descriptorpb.FileDescriptorProto
+	// where is what messages name; source is the file of positions: for a file of
+	// a set its import name, as compilers print it.
+	where, source string
+	imported      bool
 }
 
 // readSets reads the descriptor sets, each on its own.
@@ -78,7 +80,7 @@ func decodeSet(data []byte, where string, schema *schema) ([]unit, error) {
 		}
 		seen[f.GetName()] = true
 		imported := imports[i] || isWellKnown(f.GetName()) || isKalix(f.GetName()) || isGoogleAPI(f.GetName())
-		units[i] = unit{f, where + ": " + brief(f.GetName()), imported}
+		units[i] = unit{f, where + ": " + brief(f.GetName()), brief(f.GetName()), imported}
 	}
 	return units, nil
 }

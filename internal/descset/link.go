@@ -140,9 +140,9 @@ func (p *pool) link() (*Set, error) {
 	s.registry.RangeFiles(func(f protoreflect.FileDescriptor) bool {
 		u, given := p.units[f.Path()]
 		if !given {
-			u = unit{where: f.Path() + ofJwtctl, imported: true}
+			u = unit{where: f.Path() + ofJwtctl, source: f.Path() + ofJwtctl, imported: true}
 		}
-		s.origins[f.Path()] = u.where
+		s.origins[f.Path()] = u.source
 		s.orders[f.Path()] = sync.OnceValue(func() []int { return pathOrder(f) })
 		s.files = append(s.files, File{f, u.where, u.imported, f.SourceLocations().Len() > 0})
 		return true

@@ -203,3 +203,9 @@ func depth(data []byte) int {
 	}
 	return deepest
 }
+
+// Quote returns the JSON string of text; bytes that are not UTF-8 become U+FFFD.
+func Quote(text string) Value {
+	quoted, _ := jsontext.AppendQuote(nil, text) // its one error is about such bytes, which it replaces
+	return quoted
+}

@@ -1,0 +1,152 @@
+package descset
+
+import (
+	"archive/tar"
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"crypto/sha512"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The vendor's npm package, the newest there is, and npm's own checksum of it.
+const (
+	vendorTarball   = "@kalix-io/kalix-javascript-sdk/-/kalix-javascript-sdk-1.1.0.tgz"
+	vendorIntegrity = "sha512-05r22efarNMrBncFoimCr1Lhf4KiBVsZC4D7A8dFKqXQmXLMycO/yRdjyMjFVqGkyu6SXu8vDbrB7a8NpPNcmA=="
+)
+
+// vendor returns a folder with the vendor's own .proto files, to be an import
+// path. They are fetched from the npm registry once a machine.
+func vendor(tb testing.TB) string {
+	tb.Helper()
+	dir := tb.TempDir()
+	if err := unpack(fetch(tb), "package/proto/", dir); err != nil {
+		tb.Fatalf("%s: %v", vendorTarball, err)
+	}
+	return dir
+}
+
+// fetch returns the vendor's package. The copy in the cache is as little
+// believed as what comes over the network.
+func fetch(tb testing.TB) []byte {
+	tb.Helper()
+	cached := filepath.Join(cacheDir(), path.Base(vendorTarball))
+	if data, err := os.ReadFile(cached); err == nil && integrity(data) == vendorIntegrity {
+		return data
+	}
+	registry := cmp.Or(os.Getenv("npm_config_registry"), "https://registry.npmjs.org/")
+	data, err := get(tb.Context(), strings.TrimSuffix(registry, "/")+"/"+vendorTarball)
+	if err != nil {
+		tb.Fatalf("%v\nThe test needs the npm registry (npm_config_registry names another) or %s.", err, cached)
+	}
+	if got := integrity(data); got != vendorIntegrity {
+		tb.Fatalf("%s: %s, want %s", vendorTarball, got, vendorIntegrity)
+	}
+	if err := keep(cached, data); err != nil {
+		tb.Logf("not kept for the next run: %v", err)
+	}
+	return data
+}
+
+// cacheDir is the folder that the end-to-end tests keep theirs in too.
+func cacheDir() string {
+	if dir := os.Getenv("JWTCTL_E2E_CACHE"); dir != "" {
+		return dir
+	}
+	user, err := os.UserCacheDir()
+	if err != nil { // no HOME, as in some containers
+		user = os.TempDir()
+	}
+	return filepath.Join(user, "jwtctl-e2e")
+}
+
+func integrity(data []byte) string {
+	sum := sha512.Sum512(data)
+	return "sha512-" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+func get(ctx context.Context, url string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %s", url, response.Status)
+	}
+	return io.ReadAll(io.LimitReader(response.Body, 4<<20))
+}
+
+// keep writes data to file as a whole: other tests may read it meanwhile.
+func keep(file string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(file), ".")
+	if err != nil {
+		return err
+	}
+	_, err = temp.Write(data)
+	if err = errors.Join(err, temp.Close()); err == nil {
+		err = os.Rename(temp.Name(), file)
+	}
+	if err != nil {
+		_ = os.Remove(temp.Name())
+	}
+	return err
+}
+
+// unpack writes the .proto files that the tarball has below prefix to dir, and
+// nothing anywhere else.
+func unpack(tarball []byte, prefix, dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	unzipped, err := gzip.NewReader(bytes.NewReader(tarball))
+	if err != nil {
+		return err
+	}
+	archive := tar.NewReader(io.LimitReader(unzipped, 16<<20))
+	for {
+		header, err := archive.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		name, found := strings.CutPrefix(header.Name, prefix)
+		if !found || header.Typeflag != tar.TypeReg || path.Ext(name) != ".proto" {
+			continue
+		}
+		text, err := io.ReadAll(archive)
+		if err != nil {
+			return err
+		}
+		if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
+			return err
+		}
+		if err := root.WriteFile(name, text, 0o644); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package finding
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// WriteGitHub prints a workflow command for each finding, which GitHub Actions
+// shows at its line of a pull request. A note is a notice there. The hint
+// follows the message on a line of its own, within the one command.
+func (r Report) WriteGitHub(w io.Writer) error {
+	// What the runner takes apart, in the spelling that it puts back together.
+	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+	var b bytes.Buffer
+	for _, f := range Sort(r.Findings) {
+		command := f.Severity.String()
+		if f.Severity == Note {
+			command = "notice"
+		}
+		var properties []string
+		set := func(name, value string) {
+			properties = append(properties, name+"="+property.Replace(escape(value, "")))
+		}
+		if f.At.File != "" {
+			set("file", f.At.File)
+			if f.At.Line > 0 {
+				set("line", fmt.Sprint(f.At.Line))
+			}
+			if f.At.Line > 0 && f.At.Column > 0 {
+				set("col", fmt.Sprint(f.At.Column))
+			}
+		}
+		if f.Rule != "" {
+			set("title", f.Rule)
+		}
+		message := escape(f.Message, "")
+		if f.Hint != "" {
+			message += "\nhint: " + escape(f.Hint, "")
+		}
+		if len(properties) > 0 {
+			command += " " + strings.Join(properties, ",")
+		}
+		fmt.Fprintf(&b, "::%s::%s\n", command, data.Replace(message))
+	}
+	_, err := b.WriteTo(w)
+	return err
+}

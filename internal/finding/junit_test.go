@@ -1,0 +1,63 @@
+package finding
+
+import (
+	"encoding/xml"
+	"testing"
+)
+
+// TestJUnitNamesAreUniqueAndStable: GitLab follows a case by its name from run
+// to run and drops the second of one name.
+func TestJUnitNamesAreUniqueAndStable(t *testing.T) {
+	t.Parallel()
+	names := func(r Report) map[[2]string]int {
+		var got junitSuites
+		if err := xml.Unmarshal([]byte(render(t, r, "junit")), &got); err != nil {
+			t.Fatal(err)
+		}
+		all := map[[2]string]int{}
+		for _, suite := range got.Suites {
+			for _, c := range suite.Cases {
+				all[[2]string{c.Class, c.Name}]++
+			}
+		}
+		return all
+	}
+	r := sample()
+	before := names(r)
+	if len(before) != len(Sort(r.Findings)) {
+		t.Errorf("%d names for %d findings", len(before), len(Sort(r.Findings)))
+	}
+	for i := range r.Findings {
+		r.Findings[i].At.Line += 100
+	}
+	for name := range names(r) {
+		if before[name] != 1 {
+			t.Errorf("%q is another name when lines move", name)
+		}
+	}
+}
+
+func TestJUnitFailsWhereTheRunFails(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		severity Severity
+		strict   bool
+		fails    bool
+	}{
+		"error":           {Error, false, true},
+		"warning":         {Warning, false, false},
+		"strict warning":  {Warning, true, true},
+		"note":            {Note, false, false},
+		"strict note":     {Note, true, false},
+		"unknown (fails)": {Error + 1, false, true},
+	} {
+		var got junitSuites
+		r := Report{Findings: []Finding{{Severity: row.severity}}, Strict: row.strict}
+		if err := xml.Unmarshal([]byte(render(t, r, "junit")), &got); err != nil || got.Tests != 1 {
+			t.Fatalf("%s: %v, %+v", name, err, got)
+		}
+		if c := got.Suites[0].Cases[0]; (c.Failure != nil) != row.fails || (c.Skipped != nil) == row.fails {
+			t.Errorf("%s: got %+v", name, c)
+		}
+	}
+}

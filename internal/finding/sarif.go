@@ -1,0 +1,120 @@
+package finding
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net/url"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// WriteSARIF prints a SARIF 2.1.0 log as GitHub code scanning wants it: paths
+// relative to the root of the repository (so lint must run there), and a
+// fingerprint that stays the same when lines move, so that an alert stays one
+// alert.
+func (r Report) WriteSARIF(w io.Writer) error {
+	rules := slices.Clone(r.Rules)
+	slices.SortStableFunc(rules, func(a, b Rule) int { return strings.Compare(a.ID, b.ID) })
+	rules = slices.CompactFunc(rules, func(a, b Rule) bool { return a.ID == b.ID })
+
+	run := sarifRun{Results: []sarifResult{}}
+	run.Tool.Driver = sarifDriver{Name: r.Tool, Version: r.Version, Rules: make([]sarifRule, 0, len(rules))}
+	index := map[string]*int{}
+	for i, rule := range rules {
+		index[rule.ID] = &i
+		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, newSARIFRule(rule))
+	}
+	seen := map[string]int{}
+	for _, f := range Sort(r.Findings) {
+		text := f.Message
+		if f.Hint != "" {
+			text += "\nhint: " + f.Hint
+		}
+		hash := fingerprint(f)
+		seen[hash]++
+		run.Results = append(run.Results, sarifResult{
+			RuleID:    f.Rule,
+			RuleIndex: index[f.Rule],
+			Level:     f.Severity.String(),
+			Message:   sarifMessage(text),
+			Locations: sarifLocations(f),
+			PartialFingerprints: map[string]string{
+				"jwtctlFinding/v1": fmt.Sprintf("%s:%d", hash, seen[hash]),
+			},
+		})
+	}
+	return writeJSON(w, sarifLog{
+		Schema:  "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
+		Version: "2.1.0",
+		Runs:    []sarifRun{run},
+	})
+}
+
+// newSARIFRule says the purpose three times, since code scanning requires all
+// three places.
+func newSARIFRule(r Rule) sarifRule {
+	help := r.Purpose
+	if len(r.Refs) > 0 {
+		help += " (" + strings.Join(r.Refs, ", ") + ")"
+	}
+	return sarifRule{
+		ID:               r.ID,
+		ShortDescription: sarifMessage(r.Purpose),
+		FullDescription:  sarifMessage(r.Purpose),
+		Help:             sarifMessage(help),
+		Default:          sarifConfiguration{Level: r.Severity.String()},
+	}
+}
+
+// sarifMessage returns text as a plain text message, in which braces are
+// doubled (SARIF 3.11.5) and "[text](uri)" would be a link (3.11.6).
+func sarifMessage(text string) sarifText {
+	return sarifText{strings.NewReplacer("{", "{{", "}", "}}", "](", "] (").Replace(text)}
+}
+
+// sarifLocations returns the one place of a finding, or none if nothing of it
+// is known.
+func sarifLocations(f Finding) []sarifLocation {
+	var at sarifLocation
+	if f.At.File != "" {
+		physical := &sarifPhysical{Artifact: artifact(f.At.File)}
+		if f.At.Line > 0 {
+			physical.Region = &sarifRegion{Line: f.At.Line, Column: max(f.At.Column, 0)}
+		}
+		at.Physical = physical
+	}
+	if f.Subject != "" {
+		at.Logical = []sarifLogical{{f.Subject}}
+	}
+	if at.Physical == nil && at.Logical == nil {
+		return nil
+	}
+	return []sarifLocation{at}
+}
+
+// artifact returns the file as a URI: an absolute path with its scheme, any
+// other against %SRCROOT%, unless it leads out of there (SARIF 3.4.4).
+func artifact(file string) sarifArtifact {
+	name := path.Clean(filepath.ToSlash(file))
+	if filepath.IsAbs(file) {
+		// A drive letter stands behind a slash: file:///C:/x.
+		return sarifArtifact{URI: (&url.URL{Scheme: "file", Path: "/" + strings.TrimPrefix(name, "/")}).String()}
+	}
+	uri := (&url.URL{Path: name}).String()
+	if name == ".." || strings.HasPrefix(name, "../") {
+		return sarifArtifact{URI: uri}
+	}
+	return sarifArtifact{URI: uri, Base: "%SRCROOT%"}
+}
+
+// fingerprint tells findings apart by all but where they stand: positions that
+// the message names do not count either.
+func fingerprint(f Finding) string {
+	message := regexp.MustCompile(`:[0-9]+`).ReplaceAllString(f.Message, "")
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{f.Rule, f.At.File, f.Subject, message}))
+	return fmt.Sprintf("%x", sum[:16])
+}

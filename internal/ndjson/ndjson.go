@@ -1,0 +1,197 @@
+// Package ndjson runs a function over the lines of a stream, on several cores,
+// with the answers in the order of the lines and memory that does not grow with
+// the stream.
+//
+// It knows nothing of JSON but that a value stands in one line, and imports
+// fault.
+package ndjson
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// Line is one line of the stream without its end.
+type Line struct {
+	// Number counts from 1.
+	Number int
+	// Text is valid until the work on it returns. It is nil if TooLong.
+	Text []byte
+	// TooLong says that the line is longer than the limit and was passed over.
+	TooLong bool
+}
+
+// Work answers one line: what it appends to out is emitted. It runs on several
+// goroutines at once, and reports what must end the run.
+type Work func(ctx context.Context, line Line, out []byte) ([]byte, error)
+
+// Options bound a run. All are needed.
+type Options struct {
+	Jobs    int // goroutines that work
+	MaxLine int // bytes of a line
+}
+
+// The lines that go to a worker at once: so many that handing them over costs
+// little beside the work, and no more than this many bytes of short ones.
+const (
+	batchLines = 64
+	batchBytes = 64 << 10
+)
+
+// batch is some lines in a row and, once done, what they were answered.
+type batch struct {
+	first int
+	text  []byte
+	ends  []int // of each line in text; -1 for one that is too long
+	out   []byte
+	err   error
+	done  chan struct{}
+}
+
+// Run reads r to its end and calls emit with the answers, in the order of the
+// lines and on the goroutine of the caller. Lines of white space are passed
+// over, but counted. It stops at the first error of r, work or emit, or when ctx
+// is done, after emitting what was answered before, and returns it.
+func Run(ctx context.Context, r io.Reader, o Options, work Work, emit func([]byte) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	pool := sync.Pool{New: func() any { return new(batch) }}
+	todo := make(chan *batch)
+	order := make(chan *batch, 2*o.Jobs) // bounds what is in memory
+
+	var workers sync.WaitGroup
+	for range o.Jobs {
+		workers.Go(func() {
+			for b := range todo {
+				b.run(ctx, work)
+				close(b.done)
+			}
+		})
+	}
+	go func() {
+		defer close(order)
+		defer close(todo)
+		in := lines{r: bufio.NewReaderSize(r, 256<<10), max: o.MaxLine}
+		for more := true; more; {
+			b := pool.Get().(*batch)
+			*b = batch{first: in.number + 1, text: b.text[:0], ends: b.ends[:0], out: b.out[:0], done: make(chan struct{})}
+			more = in.read(b)
+			select {
+			case order <- b:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case todo <- b:
+			case <-ctx.Done():
+				b.err = context.Cause(ctx)
+				close(b.done)
+				return
+			}
+		}
+	}()
+
+	var failed error
+	for b := range order {
+		<-b.done
+		if failed == nil {
+			failed = errors.Join(emitAll(emit, b.out), b.err)
+			if failed != nil {
+				cancel(failed)
+			}
+		}
+		pool.Put(b)
+	}
+	workers.Wait()
+	if failed == nil && ctx.Err() != nil {
+		failed = context.Cause(ctx)
+	}
+	return failed
+}
+
+func emitAll(emit func([]byte) error, out []byte) error {
+	if len(out) == 0 {
+		return nil
+	}
+	return emit(out)
+}
+
+// run answers the lines of b.
+func (b *batch) run(ctx context.Context, work Work) {
+	failed := b.err // of reading on, behind these lines
+	b.err = nil
+	start := 0
+	for i, end := range b.ends {
+		line := Line{Number: b.first + i, TooLong: end < 0}
+		if end >= 0 {
+			line.Text = bytes.TrimSpace(b.text[start:end])
+			start = end
+			if len(line.Text) == 0 {
+				continue
+			}
+		}
+		if ctx.Err() != nil {
+			b.err = context.Cause(ctx)
+			return
+		}
+		if b.out, b.err = work(ctx, line, b.out); b.err != nil {
+			return
+		}
+	}
+	b.err = failed
+}
+
+// lines reads a stream line by line.
+type lines struct {
+	r      *bufio.Reader
+	max    int
+	number int
+}
+
+// read fills b; false says that there is nothing after it, b.err why if that is
+// not the end of the stream.
+func (l *lines) read(b *batch) (more bool) {
+	for len(b.ends) < batchLines && len(b.text) < batchBytes {
+		start, long := len(b.text), false
+		for {
+			piece, err := l.r.ReadSlice('\n')
+			if long = long || len(b.text)-start+len(piece) > l.max+1; long { // +1: the line feed
+				b.text = b.text[:start]
+			} else {
+				b.text = append(b.text, piece...)
+			}
+			if errors.Is(err, bufio.ErrBufferFull) {
+				continue
+			}
+			if err != nil && len(piece) == 0 && !long && len(b.text) == start {
+				b.err = readFault(err)
+				return false
+			}
+			l.number++
+			if long {
+				b.ends = append(b.ends, -1)
+			} else {
+				b.ends = append(b.ends, len(b.text))
+			}
+			if err != nil {
+				b.err = readFault(err)
+				return false
+			}
+			break
+		}
+	}
+	return true
+}
+
+func readFault(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return fault.New(fault.FileFailed, "the stream", "%w", err)
+}

@@ -1,0 +1,154 @@
+package ndjson_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/ndjson"
+)
+
+func echo(_ context.Context, line ndjson.Line, out []byte) ([]byte, error) {
+	return fmt.Appendf(out, "%d:%s:%v\n", line.Number, line.Text, line.TooLong), nil
+}
+
+func run(t testing.TB, r io.Reader, o ndjson.Options, work ndjson.Work) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	err := ndjson.Run(context.Background(), r, o, work, func(p []byte) error { _, err := out.Write(p); return err })
+	return out.String(), err
+}
+
+func TestRun(t *testing.T) {
+	tests := map[string]struct{ in, want string }{
+		"nothing":           {"", ""},
+		"one":               {"a\n", "1:a:false\n"},
+		"no line feed":      {"a\nb", "1:a:false\n2:b:false\n"},
+		"CRLF":              {"a\r\nb\r\n", "1:a:false\n2:b:false\n"},
+		"white space":       {"\n \t\na\n\n", "3:a:false\n"},
+		"as long as may be": {"12345678\n1234567\n", "1:12345678:false\n2:1234567:false\n"},
+		"too long":          {"a\n123456789\nb\n", "1:a:false\n2::true\n3:b:false\n"},
+		"too long at end":   {"a\n1234567890", "1:a:false\n2::true\n"},
+	}
+	for name, tt := range tests {
+		for _, jobs := range []int{1, 3} {
+			for kind, r := range map[string]io.Reader{"whole": strings.NewReader(tt.in), "by byte": iotest.OneByteReader(strings.NewReader(tt.in))} {
+				got, err := run(t, r, ndjson.Options{Jobs: jobs, MaxLine: 8}, echo)
+				if got != tt.want || err != nil {
+					t.Errorf("%s, %d jobs, %s: got %q, %v", name, jobs, kind, got, err)
+				}
+			}
+		}
+	}
+}
+
+// TestRunKeepsOrder: answers come in the order of the lines, however long each
+// takes.
+func TestRunKeepsOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		list := rapid.SliceOfN(rapid.StringMatching(`[a-z]{0,300}`), 0, 400).Draw(t, "lines")
+		jobs := rapid.IntRange(1, 6).Draw(t, "jobs")
+		var want strings.Builder
+		for i, l := range list {
+			if l != "" {
+				fmt.Fprintf(&want, "%d:%s:false\n", i+1, l)
+			}
+		}
+		var out bytes.Buffer
+		err := ndjson.Run(context.Background(), strings.NewReader(strings.Join(list, "\n")), ndjson.Options{Jobs: jobs, MaxLine: 1000},
+			func(ctx context.Context, line ndjson.Line, b []byte) ([]byte, error) {
+				if line.Number%7 == 0 {
+					runtime.Gosched()
+				}
+				return echo(ctx, line, b)
+			},
+			func(p []byte) error { _, err := out.Write(p); return err })
+		if err != nil || out.String() != want.String() {
+			t.Fatalf("%v\ngot  %q\nwant %q", err, out.String(), want.String())
+		}
+	})
+}
+
+func TestRunStops(t *testing.T) {
+	broken := errors.New("broken")
+	many := strings.Repeat("x\n", 10_000)
+	t.Run("of the reader", func(t *testing.T) {
+		got, err := run(t, io.MultiReader(strings.NewReader("a\nb\n"), iotest.ErrReader(broken)), ndjson.Options{Jobs: 2, MaxLine: 8}, echo)
+		if !errors.Is(err, broken) || fault.CodeOf(err) != fault.FileFailed || got != "1:a:false\n2:b:false\n" {
+			t.Errorf("got %q, %v", got, err)
+		}
+	})
+	t.Run("of the work", func(t *testing.T) {
+		got, err := run(t, strings.NewReader(many), ndjson.Options{Jobs: 2, MaxLine: 8}, func(ctx context.Context, line ndjson.Line, out []byte) ([]byte, error) {
+			if line.Number >= 100 {
+				return out, broken
+			}
+			return echo(ctx, line, out)
+		})
+		if !errors.Is(err, broken) || strings.Count(got, "\n") != 99 {
+			t.Errorf("%d lines, %v", strings.Count(got, "\n"), err)
+		}
+	})
+	t.Run("of emit", func(t *testing.T) {
+		err := ndjson.Run(context.Background(), strings.NewReader(many), ndjson.Options{Jobs: 2, MaxLine: 8}, echo, func([]byte) error { return broken })
+		if !errors.Is(err, broken) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("of the context", func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		var calls atomic.Int64
+		err := ndjson.Run(ctx, endless{}, ndjson.Options{Jobs: 2, MaxLine: 8}, func(ctx context.Context, line ndjson.Line, out []byte) ([]byte, error) {
+			if calls.Add(1) == 1000 {
+				cancel(broken)
+			}
+			return out, nil
+		}, func([]byte) error { return nil })
+		if !errors.Is(err, broken) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// endless is a stream without an end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = "x\n"[i%2]
+	}
+	return len(p) / 2 * 2, nil
+}
+
+// TestRunHoldsLittle: what waits for a slow reader of the answers is bounded.
+func TestRunHoldsLittle(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var worked atomic.Int64
+	release := make(chan struct{})
+	go func() {
+		time.Sleep(200 * time.Millisecond)
+		close(release)
+	}()
+	_ = ndjson.Run(ctx, endless{}, ndjson.Options{Jobs: 2, MaxLine: 8}, func(_ context.Context, _ ndjson.Line, out []byte) ([]byte, error) {
+		worked.Add(1)
+		return append(out, 'x'), nil
+	}, func([]byte) error {
+		<-release
+		if n := worked.Load(); n > 64*16 {
+			t.Errorf("%d lines were worked on while the first answer waited", n)
+		}
+		cancel()
+		return nil
+	})
+}
