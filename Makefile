@@ -9,6 +9,7 @@ FUZZ    ?= 60s
 BENCH   ?= .
 STATIC  := $(GO) tool -modfile=tools/go.mod staticcheck
 EXAMPLE := examples/temporal
+EXAMPLES := $(EXAMPLE) examples/buf
 
 ## help: list the targets
 help:
@@ -35,17 +36,20 @@ check:
 	$(GO) vet ./...
 	$(STATIC) ./...
 	$(GO) mod tidy -diff
-	cd $(EXAMPLE) && $(GO) vet ./... && $(GO) mod tidy -diff && $(GO) tool -modfile=../../tools/go.mod staticcheck ./...
+	for example in $(EXAMPLES); do \
+	  (cd $$example && $(GO) vet ./... && $(GO) mod tidy -diff && $(GO) tool -modfile=../../tools/go.mod staticcheck ./...); \
+	done
 	$(GO) test -count=1 ./internal/docs
 
 ## unit: all tests of jwtctl itself, with the race detector
 unit:
 	$(GO) test -race -timeout 10m ./...
 
-## e2e: jwtctl, the worker and the starter against a real Temporal server
+## e2e: jwtctl against a real Temporal server, and as a plugin of the real buf
 e2e: build
 	cd $(EXAMPLE) && $(GO) run ./genapi ../../bin/api_table.go && diff ../../bin/api_table.go ../../internal/temporal/api_table.go
 	cd $(EXAMPLE) && $(GO) test -timeout 15m ./...
+	cd examples/buf && $(GO) test ./...
 
 ## bench: benchmarks; BENCH=regexp picks some
 bench: tools build
@@ -74,6 +78,7 @@ tools:
 	  echo "installing:$$need"; as=""; [ "$$(id -u)" = 0 ] || as=sudo; \
 	  $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq $$need >/dev/null; \
 	fi
+	@cd examples/buf && $(GO) tool -n buf >/dev/null # builds it, outside the time limit of tests
 
 ## clean: remove what make built
 clean:

@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,8 @@ type app struct {
 	bare bool
 	// graceful says that the running command ends by itself on an interrupt.
 	graceful atomic.Bool
+	// telling keeps what several goroutines report apart.
+	telling sync.Mutex
 }
 
 // globalFlags are those of every command.
@@ -50,6 +53,12 @@ func (a *app) commands() []*cobra.Command {
 		a.tokenCommand(),
 		a.inspectCommand(),
 		a.explainDenialCommand(),
+
+		a.signCommand(),
+		a.verifyCommand(),
+		a.lintCommand(),
+		a.explainCommand(),
+		a.bufPluginCommand(),
 		a.demoCommand(),
 
 		a.completionCommand(),

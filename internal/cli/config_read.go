@@ -130,7 +130,7 @@ func (r *configReader) unknown(at *yaml.Node, key string, known []string) {
 // root reads the top of the file: the lists, then what flags have keys for.
 func (r *configReader) root(n *yaml.Node) {
 	sections := map[string][]string{}
-	known := append([]string{"keys", "key_sets", "messages"}, descriptorKeys()...)
+	known := []string{"keys", "key_sets", "messages"}
 	for key := range r.schema {
 		section, name, nested := strings.Cut(key, ".")
 		if nested {
@@ -149,8 +149,6 @@ func (r *configReader) root(n *yaml.Node) {
 			r.items(value, name, r.keySet)
 		case name == "messages":
 			r.items(value, name, r.message)
-		case slices.Contains(descriptorKeys(), name):
-			r.items(value, name, func(key string, item *yaml.Node) { r.text(item, key) })
 		case sections[name] != nil:
 			sort.Strings(sections[name])
 			r.section(name, value, sections[name])
@@ -161,9 +159,6 @@ func (r *configReader) root(n *yaml.Node) {
 		}
 	})
 }
-
-// descriptorKeys are checked, but no command reads descriptors yet.
-func descriptorKeys() []string { return []string{"proto_paths", "protos", "descriptor_sets"} }
 
 // section reads the settings of one command.
 func (r *configReader) section(section string, n *yaml.Node, known []string) {

@@ -60,6 +60,8 @@ func (a *app) execute(root *cobra.Command) error {
 
 // report writes err for people: a line `jwtctl: what: why`, then its hint.
 func (a *app) report(err error) {
+	a.telling.Lock()
+	defer a.telling.Unlock()
 	for _, e := range flatten(err) {
 		if _, said := e.(answeredNo); said {
 			continue

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -138,7 +137,7 @@ func readSource(f *os.File, where string) ([]byte, error) {
 // expand returns the files that arg, a file, folder or pattern, stands for, and
 // the folder to import from if none is given.
 func expand(arg string) (list []string, root string, err error) {
-	base, pattern := splitPattern(arg)
+	base, pattern := files.SplitPattern(arg)
 	if pattern == "" {
 		info, err := os.Stat(arg)
 		switch {
@@ -152,79 +151,9 @@ func expand(arg string) (list []string, root string, err error) {
 			return []string{arg}, filepath.Dir(arg), nil
 		}
 	}
-	if _, err := path.Match(pattern, ""); err != nil {
-		return nil, "", fault.New(fault.DescriptorUnreadable, arg, "is no pattern: %w", err)
-	}
-	folder, err := os.OpenRoot(base)
-	if err != nil {
-		return nil, "", fault.New(fault.DescriptorUnreadable, arg, "%w", files.Reason(err))
-	}
-	defer func() { _ = folder.Close() }()
-	entries := 0
-	err = fs.WalkDir(folder.FS(), ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return fault.New(fault.DescriptorUnreadable, filepath.Join(base, name), "%w", files.Reason(err))
-		}
-		if entries++; entries > maxEntries {
-			return beyond(arg, "more than %d files and folders to look through", maxEntries)
-		}
-		if d.IsDir() {
-			if base := d.Name(); name != "." && (base[0] == '.' || base == "node_modules") {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if matches(strings.Split(pattern, "/"), strings.Split(name, "/")) {
-			list = append(list, filepath.Join(base, name))
-		}
-		return nil
-	})
+	list, err = files.Find(base, pattern, fault.DescriptorUnreadable)
 	if err == nil && len(list) == 0 {
 		err = fault.New(fault.DescriptorUnreadable, arg, "holds or matches no .proto file")
 	}
 	return list, base, err
-}
-
-// splitPattern splits arg before the first part with a sign of a pattern in it;
-// pattern is empty if there is none.
-func splitPattern(arg string) (base, pattern string) {
-	parts := strings.Split(filepath.ToSlash(arg), "/")
-	i := slices.IndexFunc(parts, func(p string) bool { return strings.ContainsAny(p, "*?[") })
-	if i < 0 {
-		return arg, ""
-	}
-	base = strings.Join(parts[:i], "/")
-	if base == "" {
-		base = "."
-		if strings.HasPrefix(arg, "/") {
-			base = "/"
-		}
-	}
-	return filepath.FromSlash(base), strings.Join(parts[i:], "/")
-}
-
-// matches says whether the parts of a path match those of a pattern, in which
-// ** is any number of folders.
-func matches(pattern, name []string) bool {
-	for len(pattern) > 0 {
-		if pattern[0] == "**" {
-			for len(pattern) > 1 && pattern[1] == "**" {
-				pattern = pattern[1:]
-			}
-			for i := range len(name) + 1 {
-				if matches(pattern[1:], name[i:]) {
-					return true
-				}
-			}
-			return false
-		}
-		if len(name) == 0 {
-			return false
-		}
-		if ok, err := path.Match(pattern[0], name[0]); !ok || err != nil {
-			return false
-		}
-		pattern, name = pattern[1:], name[1:]
-	}
-	return len(name) == 0
 }

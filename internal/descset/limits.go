@@ -17,7 +17,6 @@ const (
 	maxSet       = 64 << 20  // bytes of a descriptor set, unpacked
 	maxJSONSet   = 16 << 20  // of one in JSON, which costs more memory
 	maxFiles     = 10_000    // in all inputs together
-	maxEntries   = 200_000   // that a folder or pattern is searched for
 	maxNesting   = 64        // brackets of all kinds in a source; protoc allows 32 messages
 	maxWords     = 250_000   // words and signs of one source
 	maxColumns   = 128 << 20 // of all words of a source together

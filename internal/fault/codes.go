@@ -25,6 +25,14 @@ const (
 	LimitExceeded       Code = "limit_exceeded"
 )
 
+// Codes of messages that tokens speak for (annotations.md section 5).
+const (
+	MessageMalformed    Code = "message_malformed"
+	ClaimMismatch       Code = "claim_mismatch"
+	StaticClaimMismatch Code = "static_claim_mismatch"
+	ClaimConflict       Code = "claim_conflict"
+)
+
 // Codes of what a Temporal server misses beside them (temporal.md section 4).
 const (
 	HeaderMalformed       Code = "header_malformed"
@@ -66,6 +74,8 @@ const (
 	ImportNotFound       Code = "import_not_found"
 	ImportNotAllowed     Code = "import_not_allowed"
 	AnnotationUnreadable Code = "annotation_unreadable"
+	PolicyInvalid        Code = "policy_invalid"
+	PolicyFaulty         Code = "policy_faulty"
 )
 
 // Codes of the tool itself.
@@ -111,6 +121,25 @@ const (
 	GRPCUnauthenticated  GRPC = 16
 )
 
+// String returns the code's name in google.rpc.Code.
+func (g GRPC) String() string {
+	switch g {
+	case GRPCInvalidArgument:
+		return "INVALID_ARGUMENT"
+	case GRPCPermissionDenied:
+		return "PERMISSION_DENIED"
+	case GRPCFailedPrecond:
+		return "FAILED_PRECONDITION"
+	case GRPCInternal:
+		return "INTERNAL"
+	case GRPCUnavailable:
+		return "UNAVAILABLE"
+	case GRPCUnauthenticated:
+		return "UNAUTHENTICATED"
+	}
+	return "UNKNOWN"
+}
+
 // Row says what a code means.
 type Row struct {
 	Code    Code
@@ -139,6 +168,10 @@ func Table() []Row {
 		{InvalidClaim, Refused, GRPCUnauthenticated, "a registered claim has a type or value that RFC 7519 does not allow"},
 		{PayloadNotClaims, Refused, GRPCUnauthenticated, "the signature is good, but the payload is no JSON object"},
 		{LimitExceeded, Refused, GRPCInvalidArgument, "larger or deeper than the limits"},
+		{MessageMalformed, Refused, GRPCInvalidArgument, "no valid ProtoJSON of its type (A41)"},
+		{StaticClaimMismatch, Refused, GRPCPermissionDenied, "a static claim is missing, or has another value"},
+		{ClaimConflict, Refused, GRPCInternal, "two fields of a message to sign make one claim with different values (A61)"},
+		{ClaimMismatch, Refused, GRPCPermissionDenied, "a claim is not the value of its field"},
 		{AccessDenied, Refused, GRPCPermissionDenied, "the server would deny the call"},
 		{HeaderMalformed, Refused, GRPCPermissionDenied, "the authorization header is not \"Bearer \" and a token"},
 		{KeyIDMissing, Refused, GRPCPermissionDenied, "the token names no key, and a Temporal server wants a kid"},
@@ -178,6 +211,8 @@ func Table() []Row {
 		{ImportNotFound, Undecided, GRPCFailedPrecond, "an imported file is nowhere"},
 		{ImportNotAllowed, Undecided, GRPCFailedPrecond, "a file or import leads out of the import paths"},
 		{AnnotationUnreadable, Undecided, GRPCFailedPrecond, "an annotation is there and cannot be read, or another schema redefines it"},
+		{PolicyFaulty, Refused, GRPCFailedPrecond, "lint found what it was asked to fail for"},
+		{PolicyInvalid, Undecided, GRPCFailedPrecond, "the annotations have an error that jwtctl lint reports: such a policy never runs (A101)"},
 		{FileNotPlain, Undecided, GRPCInternal, "the output is a link, folder, device or pipe"},
 		{FileFailed, Undecided, GRPCInternal, "a file or stream could not be read or written"},
 		{FileTooLarge, Undecided, GRPCInternal, "a file is larger than its limit"},

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -15,8 +16,10 @@ func Read(set *descset.Set) *Policy {
 	for _, f := range set.Files() {
 		r.imports[f.Descriptor.Path()] = f.Import
 	}
-	for _, m := range set.Messages() {
+	rank, asked := map[protoreflect.FullName]int{}, set.Messages()
+	for i, m := range asked {
 		r.message(m)
+		rank[m.FullName()] = i - len(asked)
 	}
 	for _, f := range set.Files() {
 		if !f.Import {
@@ -26,6 +29,9 @@ func Read(set *descset.Set) *Policy {
 	for _, s := range set.Services() {
 		p.Services = append(p.Services, r.service(s))
 	}
+	slices.SortStableFunc(p.Messages, func(a, b *Message) int { // fields lead to some of them early; imported ones rank 0
+		return cmp.Compare(rank[a.Desc.FullName()], rank[b.Desc.FullName()])
+	})
 	return p
 }
 

@@ -1,0 +1,154 @@
+package claims
+
+import (
+	"bytes"
+	"math"
+)
+
+// number is a JSON number in parts, none of which passes through a float: the
+// digits of whole and fraction, times 10^exp behind the whole ones.
+type number struct {
+	negative        bool
+	whole, fraction []byte
+	exp             int
+}
+
+// farExp stands for every exponent from there on; no text has as many digits
+// as would bring such a number back into range.
+const farExp = 1 << 30
+
+// cutNumber reads text by the grammar of RFC 8259 section 6; ok is false for
+// anything else.
+func cutNumber(text []byte) (n number, ok bool) {
+	text, n.negative = cutSign(text, "-")
+	n.whole, text = digits(text)
+	if len(n.whole) == 0 || len(n.whole) > 1 && n.whole[0] == '0' {
+		return n, false
+	}
+	if len(text) > 0 && text[0] == '.' {
+		n.fraction, text = digits(text[1:])
+		if len(n.fraction) == 0 {
+			return n, false
+		}
+	}
+	if len(text) > 0 && (text[0] == 'e' || text[0] == 'E') {
+		var exp []byte
+		var below bool
+		text, below = cutSign(text[1:], "-")
+		if !below {
+			text, _ = cutSign(text, "+")
+		}
+		exp, text = digits(text)
+		if len(exp) == 0 {
+			return n, false
+		}
+		for _, d := range exp {
+			n.exp = min(n.exp*10+int(d-'0'), farExp)
+		}
+		if below {
+			n.exp = -n.exp
+		}
+	}
+	return n, len(text) == 0
+}
+
+func cutSign(text []byte, sign string) ([]byte, bool) { return bytes.CutPrefix(text, []byte(sign)) }
+
+// digits splits text behind its first digits.
+func digits(text []byte) (first, rest []byte) {
+	i := 0
+	for i < len(text) && '0' <= text[i] && text[i] <= '9' {
+		i++
+	}
+	return text[:i], text[i:]
+}
+
+// digit returns the digit at place k, counted from the left.
+func (n number) digit(k int) uint64 {
+	switch {
+	case k < len(n.whole):
+		return uint64(n.whole[k] - '0')
+	case k < len(n.whole)+len(n.fraction):
+		return uint64(n.fraction[k-len(n.whole)] - '0')
+	}
+	return 0
+}
+
+// integer returns the number without its sign; ok is false if it is not
+// integral or is 2^64 or more.
+func (n number) integer() (magnitude uint64, ok bool) {
+	written := len(n.whole) + len(n.fraction)
+	point := len(n.whole) + n.exp
+	for k := max(point, 0); k < written; k++ {
+		if n.digit(k) != 0 {
+			return 0, false
+		}
+	}
+	for k := 0; k < point && (k < written || magnitude != 0); k++ {
+		d := n.digit(k)
+		if magnitude > (math.MaxUint64-d)/10 {
+			return 0, false
+		}
+		magnitude = magnitude*10 + d
+	}
+	return magnitude, true
+}
+
+// signed returns text as an integer of so many bits.
+func signed(text []byte, bits int) (int64, bool) {
+	n, ok := cutNumber(text)
+	if !ok {
+		return 0, false
+	}
+	magnitude, ok := n.integer()
+	limit := uint64(1) << (bits - 1)
+	switch {
+	case n.negative:
+		return -int64(magnitude), ok && magnitude <= limit
+	default:
+		return int64(magnitude), ok && magnitude < limit
+	}
+}
+
+// unsigned returns text as an integer of so many bits without a sign; -0 is 0.
+func unsigned(text []byte, bits int) (uint64, bool) {
+	n, ok := cutNumber(text)
+	if !ok {
+		return 0, false
+	}
+	magnitude, ok := n.integer()
+	fits := magnitude>>(bits-1)>>1 == 0
+	return magnitude, ok && fits && (!n.negative || magnitude == 0)
+}
+
+// sameNumber says whether two JSON numbers are one, exactly.
+func sameNumber(a, b []byte) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	x, okX := cutNumber(a)
+	y, okY := cutNumber(b)
+	if !okX || !okY {
+		return false
+	}
+	digitsX, expX := x.normal()
+	digitsY, expY := y.normal()
+	if !bytes.Equal(digitsX, digitsY) {
+		return false
+	}
+	if len(digitsX) == 0 {
+		return true
+	}
+	// Exponents that were cut short are only known to be far.
+	near := max(x.exp, -x.exp, y.exp, -y.exp) < farExp
+	return near && expX == expY && x.negative == y.negative
+}
+
+// normal returns the digits without zeros at either end, none for 0, and the
+// power of ten of the last.
+func (n number) normal() (digits []byte, exp int) {
+	all := append(append(make([]byte, 0, len(n.whole)+len(n.fraction)), n.whole...), n.fraction...)
+	digits = bytes.TrimRight(all, "0")
+	exp = n.exp - len(n.fraction) + len(all) - len(digits)
+	return bytes.TrimLeft(digits, "0"), exp
+}

@@ -1,0 +1,81 @@
+package claims
+
+import (
+	"bytes"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/message"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+)
+
+// Object returns the object that members make, in their order. It returns
+// message_malformed if a name stands twice or a name or value is no strict
+// JSON.
+func Object(members []strictjson.Member) (strictjson.Value, error) {
+	var w writer
+	w.object(members)
+	if w.err != nil {
+		return nil, w.err
+	}
+	if !w.out.IsValid() {
+		return nil, fault.New(fault.MessageMalformed, "claims", "a claim stands twice, or is no valid JSON")
+	}
+	return w.out, nil
+}
+
+// Same says whether two claims of no known type are one JSON value: numbers
+// exactly and however written, strings by content, objects without order.
+func Same(a, b strictjson.Value) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	if a.Kind() != b.Kind() {
+		return false
+	}
+	switch a.Kind() {
+	case '0':
+		return sameNumber(a, b)
+	case '"':
+		x, okX := content(a)
+		y, okY := content(b)
+		return okX && okY && bytes.Equal(x, y)
+	case '[':
+		return sameArray(a, b)
+	case '{':
+		return sameObject(a, b)
+	}
+	return true // true, false and null have one spelling
+}
+
+func sameArray(a, b strictjson.Value) bool {
+	x, errX := strictjson.Array(a, message.MaxDepth)
+	y, errY := strictjson.Array(b, message.MaxDepth)
+	if errX != nil || errY != nil || len(x) != len(y) {
+		return false
+	}
+	for i := range x {
+		if !Same(x[i], y[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameObject(a, b strictjson.Value) bool {
+	x, errX := strictjson.Object(a, message.MaxDepth)
+	y, errY := strictjson.Object(b, message.MaxDepth)
+	if errX != nil || errY != nil || len(x) != len(y) {
+		return false
+	}
+	values := make(map[string]strictjson.Value, len(y))
+	for _, m := range y {
+		values[m.Name] = m.Value
+	}
+	for _, m := range x {
+		value, has := values[m.Name]
+		if !has || !Same(m.Value, value) {
+			return false
+		}
+	}
+	return true
+}

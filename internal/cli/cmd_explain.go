@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/explain"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+const explainText = `Show the effective policy that the JWT annotations make: for each method what it
+asks of the bearer token and which messages it validates or signs; for each
+message its tokens, the claims they carry, and the field each claim is from.
+Every fact names the annotation it comes from, as file:line:column.
+
+A policy that lint refuses is explained too; cycles stand out. mermaid and dot
+draw how claims flow from fields into tokens.`
+
+const explainExample = `  jwtctl explain
+  jwtctl explain shop.Shop/Buy shop.Order
+  jwtctl explain --proto proto --format mermaid >policy.mmd
+  jwtctl explain --format dot | dot -Tsvg -o policy.svg`
+
+type explainOptions struct {
+	protos protoFlags
+	format string
+	out    string
+}
+
+func (a *app) explainCommand() *cobra.Command {
+	var o explainOptions
+	cmd := &cobra.Command{
+		Use:     "explain [METHOD | SERVICE | TYPE…]",
+		Short:   "Show the policy that JWT annotations make, and where each part is from",
+		Long:    explainText,
+		Example: explainExample,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.runExplain(cmd.Context(), args, o)
+		},
+	}
+	fs := cmd.Flags()
+	o.protos.register(fs)
+	fs.StringVar(&o.format, "format", "text", strings.Join(explainFormats(), ", "))
+	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout")
+	paths(fs, "out")
+	keyed(fs, "explain")
+	return cmd
+}
+
+func explainFormats() []string { return []string{"text", "json", "mermaid", "dot"} }
+
+func (a *app) runExplain(ctx context.Context, names []string, o explainOptions) error {
+	if !slices.Contains(explainFormats(), o.format) {
+		return fault.New(fault.UsageError, "--format", "%q is none of %s", printable(o.format), strings.Join(explainFormats(), ", "))
+	}
+	set, err := o.protos.load(ctx, a, ".")
+	if err != nil {
+		return err
+	}
+	view, err := explain.New(policy.Read(set), names, a.explainOptions())
+	if err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	switch o.format {
+	case "json":
+		var data []byte
+		data, err = view.JSON()
+		text.Write(data)
+	case "mermaid":
+		err = view.WriteMermaid(&text)
+	case "dot":
+		err = view.WriteDOT(&text)
+	default:
+		err = view.WriteText(&text, a.explainTextOptions(o.out == "" || o.out == "-"))
+	}
+	if err != nil {
+		return err
+	}
+	return a.writeResult(o.out, text.Bytes(), 0o644, o.protos.inputs())
+}
+
+// explainOptions tells which keys are configured; none is read.
+func (a *app) explainOptions() explain.Options {
+	o := explain.Options{HaveKeys: len(a.config.keys)+len(a.config.keySets) > 0}
+	for _, k := range a.config.keys {
+		source := k.File
+		if k.Secret != "" {
+			source = "variable " + k.Secret
+		}
+		o.Keys = append(o.Keys, explain.Key{ID: k.ID, Algorithm: string(k.Algorithm), Issuer: k.Issuer, Source: source, CanSign: true})
+	}
+	for _, s := range a.config.keySets {
+		source := s.JWKS
+		if s.OIDCDiscovery {
+			source = fmt.Sprintf("discovery at %s", s.Issuer)
+		}
+		o.Keys = append(o.Keys, explain.Key{Issuer: s.Issuer, Source: source})
+	}
+	return o
+}
+
+func (a *app) explainTextOptions(onStdout bool) explain.TextOptions {
+	o := explain.TextOptions{Escape: printable}
+	if onStdout {
+		s := a.outStyles()
+		paint := map[string]func(string) string{
+			explain.StyleHeading: s.bold, explain.StylePlace: s.dim, explain.StyleDim: s.dim,
+			explain.StyleGood: s.good, explain.StyleWarn: s.warn, explain.StyleBad: s.bad,
+		}
+		o.Paint = func(style, text string) string {
+			if p := paint[style]; p != nil {
+				return p(text)
+			}
+			return text
+		}
+	}
+	return o
+}

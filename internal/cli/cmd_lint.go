@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/finding"
+	"github.com/jwtctl/jwtctl/internal/lint"
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+const lintText = `Check the JWT annotations of .proto files, descriptor sets and Buf images.
+
+PATH is a .proto file, a folder of them, a pattern, or a descriptor set; by
+default what jwtctl.yaml names, else the working folder. An error is what sign,
+verify and proxy refuse to run with: lint then exits 1. A warning is most
+likely a mistake: with --strict, it exits 1 for one too.
+
+  // jwtctl:ignore RULE-ID REASON
+
+in the comment before what it is about silences a warning or a note, never an
+error. --rules lists the rules.`
+
+const lintExample = `  jwtctl lint proto
+  jwtctl lint -I third_party --proto "proto/**/*.proto" --strict
+  buf build -o - | jwtctl lint -
+  jwtctl lint --format sarif -o jwtctl.sarif`
+
+type lintOptions struct {
+	protos     protoFlags
+	format     string
+	out        string
+	strict     bool
+	requireAll bool
+	rules      bool
+}
+
+func (a *app) lintCommand() *cobra.Command {
+	var o lintOptions
+	cmd := &cobra.Command{
+		Use:     "lint [PATH…]",
+		Short:   "Check the JWT annotations of .proto files and descriptor sets",
+		Long:    lintText,
+		Example: lintExample,
+		Args:    pathArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.runLint(cmd.Context(), o)
+		},
+	}
+	fs := cmd.Flags()
+	o.protos.register(fs)
+	fs.StringVar(&o.format, "format", "text", strings.Join(finding.Formats(), ", "))
+	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout")
+	fs.BoolVar(&o.strict, "strict", false, "exit 1 on a warning too")
+	fs.BoolVar(&o.requireAll, "require-all", false, "a method without a policy is an error")
+	fs.BoolVar(&o.rules, "rules", false, "list the rules, and check nothing")
+	paths(fs, "out")
+	flagOnly(fs, "rules")
+	keyed(fs, "lint")
+	return cmd
+}
+
+func (a *app) runLint(ctx context.Context, o lintOptions) error {
+	if !slices.Contains(finding.Formats(), o.format) {
+		return fault.New(fault.UsageError, "--format", "%q is none of %s", printable(o.format), strings.Join(finding.Formats(), ", "))
+	}
+	if o.rules {
+		return a.printRules(o)
+	}
+	set, err := o.protos.load(ctx, a, ".")
+	if err != nil {
+		return err
+	}
+	found := lint.Check(policy.Read(set), a.lintOptions(o.requireAll))
+	if err := a.writeReport(lintReport(found, o.strict), o.format, o.out, o.protos.inputs()); err != nil {
+		return err
+	}
+	errors, warnings, notes := finding.Count(found)
+	a.say("%s", summary(errors, warnings, notes))
+	if errors > 0 || o.strict && warnings > 0 {
+		return answeredNo{fault.PolicyFaulty}
+	}
+	return nil
+}
+
+// lintOptions returns what the rules on configured keys need.
+func (a *app) lintOptions(requireAll bool) lint.Options {
+	o := lint.Options{RequireAll: requireAll, HaveKeys: len(a.config.keys)+len(a.config.keySets) > 0}
+	for _, k := range a.config.keys {
+		o.Issuers = append(o.Issuers, k.Issuer)
+	}
+	for _, s := range a.config.keySets {
+		o.Issuers = append(o.Issuers, s.Issuer)
+	}
+	o.Issuers = slices.DeleteFunc(o.Issuers, func(issuer string) bool { return issuer == "" })
+	return o
+}
+
+func lintReport(found []finding.Finding, strict bool) finding.Report {
+	return finding.Report{Tool: "jwtctl", Version: version(), Rules: lint.Rules(), Findings: found, Strict: strict}
+}
+
+// writeReport prints findings in one of their forms.
+func (a *app) writeReport(r finding.Report, format, out string, inputs []string) error {
+	opts := finding.TextOptions{Escape: printable}
+	if out == "" || out == "-" {
+		s := a.outStyles()
+		opts.Paint = func(severity finding.Severity, word string) string {
+			switch severity {
+			case finding.Error:
+				return s.bad(word)
+			case finding.Warning:
+				return s.warn(word)
+			}
+			return s.dim(word)
+		}
+	}
+	var text bytes.Buffer
+	if err := r.Write(&text, format, opts); err != nil {
+		return err
+	}
+	return a.writeResult(out, text.Bytes(), 0o644, inputs)
+}
+
+// summary counts findings in words.
+func summary(errors, warnings, notes int) string {
+	var parts []string
+	for _, c := range []struct {
+		n    int
+		word string
+	}{{errors, "error"}, {warnings, "warning"}, {notes, "note"}} {
+		switch {
+		case c.n == 1:
+			parts = append(parts, "1 "+c.word)
+		case c.n > 1:
+			parts = append(parts, fmt.Sprintf("%d %ss", c.n, c.word))
+		}
+	}
+	if parts == nil {
+		return "no findings"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// printRules lists the rules, the gravest first.
+func (a *app) printRules(o lintOptions) error {
+	rules := lintReport(nil, false).Rules
+	slices.SortStableFunc(rules, func(x, y finding.Rule) int { return int(y.Severity) - int(x.Severity) })
+	switch o.format {
+	case "json":
+		type row struct {
+			ID       string   `json:"id"`
+			Severity string   `json:"severity"`
+			Purpose  string   `json:"purpose"`
+			Refs     []string `json:"refs"`
+		}
+		list := []row{}
+		for _, r := range rules {
+			list = append(list, row{r.ID, r.Severity.String(), r.Purpose, append([]string{}, r.Refs...)})
+		}
+		return a.printJSON(map[string]any{"rules": list})
+	case "text":
+		width := 0
+		for _, r := range rules {
+			width = max(width, len(r.ID))
+		}
+		for _, r := range rules {
+			if err := a.print("%-7s  %-*s  %s\n", r.Severity, width, r.ID, r.Purpose); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return fault.New(fault.UsageError, "--format", "the rules are listed as text or json")
+}

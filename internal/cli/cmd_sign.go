@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/message"
+	"github.com/jwtctl/jwtctl/internal/ndjson"
+)
+
+const signText = `Put the tokens into protobuf-JSON messages that their JWT annotations ask for,
+as a server that enforces them would.
+
+With --method, the message is the response of that method, which must sign it;
+with --type, any message whose type has a token field. Without either,
+messages: in jwtctl.yaml says which it is, else "@type" in the message. Where
+the method validates the bearer token, or a token takes claims of it, --bearer
+is needed.
+
+The signed message is printed: one in several lines, several in one line each.
+Nothing is printed unless all of them could be signed. With --ndjson each line
+is a message; one that cannot be signed is told on stderr, and left out.`
+
+const signExample = `  jwtctl sign --type shop.Order order.json -o signed.json
+  jwtctl sign --method shop.Shop/Login --key key.priv.pem response.json
+  jwtctl sign --type shop.Event --ndjson - <events.ndjson`
+
+type signOptions struct {
+	messages messageFlags
+	ndjson   bool
+	jobs     int
+	out      string
+}
+
+func (a *app) signCommand() *cobra.Command {
+	var o signOptions
+	cmd := &cobra.Command{
+		Use:     "sign [FILE… | -]",
+		Short:   "Put the tokens into messages that their JWT annotations ask for",
+		Long:    signText,
+		Example: signExample,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.runSign(cmd.Context(), args, o)
+		},
+	}
+	fs := cmd.Flags()
+	o.messages.register(a, fs)
+	fs.BoolVar(&o.ndjson, "ndjson", false, "each line is a message")
+	fs.IntVar(&o.jobs, "jobs", 0, "lines of --ndjson to sign at once (default: one for each core)")
+	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout, whole or not at all")
+	paths(fs, "out")
+	keyed(fs, "sign")
+	return cmd
+}
+
+func (a *app) runSign(ctx context.Context, args []string, o signOptions) error {
+	switch {
+	case o.jobs < 0:
+		return fault.New(fault.UsageError, "--jobs", "%d is less than 0", o.jobs)
+	case o.ndjson && o.out != "":
+		return fault.New(fault.UsageError, "--out", "is for results that fit into memory; with --ndjson write > FILE")
+	case len(args) == 0 && a.sys.InTTY:
+		return fault.New(fault.UsageError, "sign", "no message is named").WithHint("jwtctl sign msg.json, or - for stdin")
+	case len(args) == 0:
+		args = []string{"-"}
+	}
+	list, err := a.expand(args)
+	if err != nil {
+		return err
+	}
+	m, err := o.messages.load(ctx, a)
+	if err != nil {
+		return err
+	}
+	if o.ndjson {
+		if o.jobs == 0 {
+			o.jobs = runtime.GOMAXPROCS(0)
+		}
+		return m.signStreams(ctx, list, o)
+	}
+	return m.signFiles(ctx, list, o)
+}
+
+func (m *messages) signFiles(ctx context.Context, list []string, o signOptions) error {
+	var out []byte
+	var faults []error
+	for _, path := range list {
+		data, err := m.app.readMessage(path)
+		if err == nil {
+			out, err = m.signOne(ctx, path, data, out, message.Form{Indent: len(list) == 1})
+		}
+		if err != nil {
+			faults = append(faults, verdict{file: path, err: err}.failure(true))
+		}
+	}
+	if len(faults) > 0 {
+		return errors.Join(faults...)
+	}
+	return m.app.writeResult(o.out, out, 0o600, append(o.messages.protos.inputs(), list...))
+}
+
+// signOne appends the signed message to out.
+func (m *messages) signOne(ctx context.Context, path string, data, out []byte, form message.Form) ([]byte, error) {
+	t, err := m.target(path, data, true)
+	if err != nil {
+		return out, err
+	}
+	if t.message == nil {
+		return out, fault.New(fault.UsageError, t.method.Name, "does not sign its response").
+			WithHint("sign: MESSAGE in its annotation makes it, --type %s signs such a message all the same", t.name)
+	}
+	bearer, err := m.bearerOf(ctx, t)
+	if err != nil {
+		return out, err
+	}
+	msg, err := m.codec.Read(data, t.desc)
+	if err != nil {
+		return out, err
+	}
+	if _, err := m.signer.Message(t.message, msg, bearer); err != nil {
+		return out, err
+	}
+	text, err := m.codec.Write(msg, form)
+	return append(out, text...), err
+}
+
+func (m *messages) signStreams(ctx context.Context, list []string, o signOptions) error {
+	var count tally
+	work := func(path string) ndjson.Work {
+		return func(ctx context.Context, line ndjson.Line, out []byte) ([]byte, error) {
+			err := tooLong()
+			if !line.TooLong {
+				out, err = m.signOne(ctx, path, line.Text, out, message.Form{})
+			}
+			count.add(err)
+			if err != nil {
+				m.app.report(verdict{err: err}.failureAt(path, line.Number))
+			}
+			return out, nil
+		}
+	}
+	return m.app.streams(ctx, list, ndjson.Options{Jobs: o.jobs, MaxLine: message.MaxBytes}, &count, work)
+}

@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/message"
+)
+
+const verifyText = `Check protobuf-JSON messages by the JWT annotations of their types, as a server
+that enforces them would.
+
+With --method, the bearer token is checked first and then the request message;
+without FILE the bearer token alone. With --type, the message on its own.
+Without either, messages: in jwtctl.yaml says which type a file holds, else
+"@type" in the message. FILE may be a pattern, and - is stdin.
+
+A line for each message says ok or FAIL; --print shows the validated message
+instead, with what its token says filled in. With --ndjson each line is a
+message. Exit code 1: at least one was refused; 3: at least one could not be
+decided.`
+
+const verifyExample = `  jwtctl verify msg.json
+  jwtctl verify --type shop.Order --key key.pub.pem "orders/*.json"
+  jwtctl verify --method shop.Shop/Buy --bearer @token.jwt --jwks https://example.com/jwks.json request.json
+  jwtctl verify --type shop.Event --ndjson --format json <events.ndjson`
+
+type verifyOptions struct {
+	messages messageFlags
+	print    bool
+	ndjson   bool
+	jobs     int
+	format   string
+	out      string
+}
+
+func (a *app) verifyCommand() *cobra.Command {
+	var o verifyOptions
+	cmd := &cobra.Command{
+		Use:     "verify [FILE… | -]",
+		Short:   "Check messages by the JWT annotations of their types",
+		Long:    verifyText,
+		Example: verifyExample,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.runVerify(cmd.Context(), args, o)
+		},
+	}
+	fs := cmd.Flags()
+	o.messages.register(a, fs)
+	fs.BoolVar(&o.print, "print", false, "print the validated messages instead of verdicts")
+	fs.BoolVar(&o.ndjson, "ndjson", false, "each line is a message; goes on after a refused one")
+	fs.IntVar(&o.jobs, "jobs", 0, "lines of --ndjson to check at once (default: one for each core)")
+	fs.StringVar(&o.format, "format", "text", strings.Join(verdictFormats(), ", "))
+	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout")
+	paths(fs, "out")
+	keyed(fs, "verify")
+	return cmd
+}
+
+func (o verifyOptions) validate(args []string) error {
+	switch {
+	case !slices.Contains(verdictFormats(), o.format):
+		return fault.New(fault.UsageError, "--format", "%q is none of %s", printable(o.format), strings.Join(verdictFormats(), ", "))
+	case o.jobs < 0:
+		return fault.New(fault.UsageError, "--jobs", "%d is less than 0", o.jobs)
+	case o.print && o.format != "text":
+		return fault.New(fault.UsageError, "--print", "prints messages, so --format %s has nothing to print", o.format)
+	case o.ndjson && o.out != "":
+		return fault.New(fault.UsageError, "--out", "is for results that fit into memory; with --ndjson write > FILE")
+	case o.ndjson && o.format != "text" && o.format != "json":
+		return fault.New(fault.UsageError, "--format", "%s is one document; --ndjson streams text or json", o.format)
+	case o.ndjson && len(args) == 0:
+		return fault.New(fault.UsageError, "verify", "--ndjson needs a file of messages, or - for stdin")
+	case len(args) == 0 && o.messages.method == "":
+		return fault.New(fault.UsageError, "verify", "neither a message nor a method is named").
+			WithHint("jwtctl verify msg.json, or --method pkg.Service/Method to check the bearer token alone")
+	}
+	return nil
+}
+
+func (a *app) runVerify(ctx context.Context, args []string, o verifyOptions) error {
+	if err := o.validate(args); err != nil {
+		return err
+	}
+	list, err := a.expand(args)
+	if err != nil {
+		return err
+	}
+	m, err := o.messages.load(ctx, a)
+	if err != nil {
+		return err
+	}
+	if o.ndjson {
+		if o.jobs == 0 {
+			o.jobs = runtime.GOMAXPROCS(0)
+		}
+		return m.verifyStreams(ctx, list, o)
+	}
+	return m.verifyFiles(ctx, list, o)
+}
+
+// verifyFiles checks one message a file, or the bearer token alone.
+func (m *messages) verifyFiles(ctx context.Context, list []string, o verifyOptions) error {
+	var verdicts []verdict
+	if len(list) == 0 {
+		verdicts = append(verdicts, m.verifyBearer(ctx))
+	}
+	for _, path := range list {
+		data, err := m.app.readMessage(path)
+		if err != nil {
+			verdicts = append(verdicts, verdict{file: path, line: 1, err: err})
+			continue
+		}
+		verdicts = append(verdicts, m.verifyOne(ctx, path, 1, data, o.keeps(), message.Form{Indent: o.print && len(list) == 1}))
+	}
+	text, err := m.app.renderVerdicts(verdicts, o)
+	if err != nil {
+		return err
+	}
+	if len(text) > 0 {
+		if err := m.app.writeResult(o.out, text, 0o644, append(o.messages.protos.inputs(), list...)); err != nil {
+			return err
+		}
+	}
+	var faults []error
+	for _, v := range verdicts {
+		if v.err != nil {
+			faults = append(faults, v.failure(o.print))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// keeps says whether the validated message is part of the result.
+func (o verifyOptions) keeps() bool { return o.print || o.format == "json" }
+
+// verifyBearer decides about the bearer token of a call without looking at its
+// message.
+func (m *messages) verifyBearer(ctx context.Context) verdict {
+	v := verdict{file: "bearer token"}
+	t, err := m.resolve(m.method, "", false)
+	if err != nil {
+		return v.refuse(err)
+	}
+	if t.method.Bearer == nil {
+		return v.refuse(fault.New(fault.UsageError, t.method.Name, "validates no bearer token, so there is nothing to check").
+			WithHint("name the file of a request message, if it validates that"))
+	}
+	token, err := m.bearerOf(ctx, t)
+	if err != nil {
+		return v.refuse(err)
+	}
+	v.bearer = token
+	return v
+}
+
+// verifyOne decides about one message. keep says whether the validated message
+// is wanted, and form how.
+func (m *messages) verifyOne(ctx context.Context, path string, line int, data []byte, keep bool, form message.Form) verdict {
+	v := verdict{file: path, line: line}
+	t, err := m.target(path, data, false)
+	if err != nil {
+		return v.refuse(err)
+	}
+	v.typ = t.name
+	bearer, err := m.bearerOf(ctx, t)
+	if err != nil {
+		return v.refuse(err)
+	}
+	msg, err := m.codec.Read(data, t.desc)
+	if err != nil {
+		return v.refuse(err)
+	}
+	if t.message != nil {
+		if v.tokens, err = m.verifier.Message(ctx, t.message, msg, bearer); err != nil {
+			return v.refuse(err)
+		}
+	}
+	if t.method != nil && t.method.Bearer == nil && t.message == nil {
+		v.open = true
+	}
+	v.bearer = bearer
+	if keep {
+		if v.message, err = m.codec.Write(msg, form); err != nil {
+			return v.refuse(err)
+		}
+	}
+	return v
+}

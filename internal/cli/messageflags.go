@@ -1,0 +1,282 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/pflag"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/claims"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/message"
+	"github.com/jwtctl/jwtctl/internal/plan"
+	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/sign"
+	"github.com/jwtctl/jwtctl/internal/verify"
+)
+
+// messageFlags are those of the commands that sign and verify messages.
+type messageFlags struct {
+	protos protoFlags
+	keys   keyFlags
+	sets   setFlags
+	method string
+	typ    string
+	bearer string
+	leeway time.Duration
+	dev    bool
+	at     string
+}
+
+func (f *messageFlags) register(a *app, fs *pflag.FlagSet) {
+	f.protos.register(fs)
+	f.keys.register(fs)
+	f.sets.register(fs)
+	fs.StringVar(&f.method, "method", "", "`METHOD` whose policy applies, as pkg.Service/Method")
+	fs.StringVar(&f.typ, "type", "", "message `TYPE`, as pkg.Message, whose annotations apply without a method")
+	fs.StringVar(&f.bearer, "bearer", "", "bearer token of the call: `TOKEN`, or @FILE")
+	fs.DurationVar(&f.leeway, "leeway", 0, "clock tolerance for exp, nbf and iat, at most 10m")
+	fs.BoolVar(&f.dev, "dev", false, "development key: tokens are made, and accepted, unsigned")
+	a.atFlag(fs, &f.at)
+	keyed(fs, "", "leeway")
+	flagOnly(fs, "dev", "at")
+}
+
+// messages is what a command does to messages: a compiled policy, keys, and
+// which type each file holds.
+type messages struct {
+	app      *app
+	plan     *plan.Plan
+	codec    *message.Codec
+	verifier *verify.Verifier
+	signer   *sign.Signer
+	method   string
+	typ      string
+	token    string // the bearer token; "" for none
+	given    bool   // whether one was given
+
+	bearers sync.Map // *plan.Bearer → *bearerVerdict
+}
+
+// load reads descriptors and keys, and compiles the policy.
+func (f *messageFlags) load(ctx context.Context, a *app) (*messages, error) {
+	if f.method != "" && f.typ != "" {
+		return nil, fault.New(fault.UsageError, "--method", "excludes --type: a method says which message it takes")
+	}
+	clock, err := a.clock(f.at)
+	if err != nil {
+		return nil, err
+	}
+	set, err := f.protos.load(ctx, a, "")
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := plan.Compile(policy.Read(set), a.sys.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := f.ring(a)
+	if err != nil {
+		return nil, err
+	}
+	m := &messages{app: a, plan: compiled, codec: message.New(set.Types(), message.Limits{}), method: f.method, typ: f.typ}
+	codec := claims.New(set.Types())
+	m.verifier, err = verify.New(codec, ring, verify.Options{Leeway: f.leeway, Development: f.dev, Now: clock})
+	if err != nil {
+		return nil, err
+	}
+	m.signer = sign.New(codec, ring, sign.Options{KeyID: f.keys.kid, Now: clock})
+	if m.method != "" || m.typ != "" { // a wrong name is told once, before any message
+		if _, err := m.resolve(m.method, m.typ, false); err != nil {
+			return nil, err
+		}
+	}
+	if f.bearer != "" {
+		if m.token, err = a.bearerToken(f.bearer); err != nil {
+			return nil, err
+		}
+		m.given = true
+	}
+	if f.dev {
+		a.danger("--dev makes and accepts unsigned tokens: anybody can make one")
+	}
+	return m, nil
+}
+
+// ring returns the keys of the flags or the configuration, the sets, and with
+// --dev the development key last (A90). Without any other key or set, the
+// default key file is one.
+func (f *messageFlags) ring(a *app) (*keys.Ring, error) {
+	sets, err := f.sets.load(a)
+	if err != nil {
+		return nil, err
+	}
+	var list []*keys.Key
+	if len(f.keys.files) > 0 || len(a.config.keys) > 0 || len(sets) == 0 && !f.dev {
+		if list, err = f.keys.load(a); err != nil {
+			return nil, err
+		}
+		if list, err = f.keys.pinned(list); err != nil {
+			return nil, err
+		}
+		if f.keys.kid != "" && len(list) == 1 {
+			if list, err = pickOrName(list, f.keys.kid); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if f.dev {
+		issuer, _ := a.sys.Getenv("JWT_DEV_SECRET_ISSUER") // A90
+		list = append(list, keys.Development(issuer))
+	}
+	return keys.NewRing(list, sets...)
+}
+
+// bearerToken returns the token that --bearer names.
+func (a *app) bearerToken(arg string) (string, error) {
+	if path, isFile := strings.CutPrefix(arg, "@"); isFile {
+		data, err := files.Read(path, maxTokenInput, fault.FileFailed)
+		if err != nil {
+			return "", err
+		}
+		arg = string(data)
+	}
+	return unwrapToken(arg)
+}
+
+// target is the policy that a message is held to.
+type target struct {
+	method  *plan.Method  // nil where only a type is known
+	message *plan.Message // nil where the method has nothing to do with its message
+	name    string        // of the message type
+	desc    protoreflect.MessageDescriptor
+}
+
+// target says what the message data of the file path is, for signing or not.
+// The flags decide, then the configuration's messages, then "@type" in the
+// message: whoever writes messages shall not choose the check.
+func (m *messages) target(path string, data []byte, signs bool) (target, error) {
+	method, typ := m.method, m.typ
+	if method == "" && typ == "" {
+		if e := m.app.config.messageEntry(path); e != nil {
+			method, typ = e.Method, e.Type
+		}
+	}
+	if method == "" && typ == "" {
+		name, named, err := message.TypeOf(data)
+		if err != nil {
+			return target{}, err
+		}
+		if !named {
+			return target{}, fault.New(fault.UsageError, path, "nothing says which type it holds").
+				WithHint("--type pkg.Message, --method pkg.Service/Method, \"@type\" in the message, or messages: in %s", configName)
+		}
+		typ = string(name)
+	}
+	return m.resolve(method, typ, signs)
+}
+
+// resolve finds a method or type in the plan.
+func (m *messages) resolve(method, typ string, signs bool) (target, error) {
+	if method == "" {
+		p, err := m.plan.Message(typ)
+		if err != nil {
+			return target{}, err
+		}
+		return target{message: p, name: typ, desc: p.Desc}, nil
+	}
+	p, err := m.plan.Method(method)
+	if err != nil {
+		return target{}, err
+	}
+	t := target{method: p, message: p.Request, desc: p.Desc.Input()}
+	if signs {
+		t.message, t.desc = p.Response, p.Desc.Output()
+	}
+	t.name = string(t.desc.FullName())
+	return t, nil
+}
+
+// messageEntry returns the first entry of messages for the file path.
+func (c *config) messageEntry(path string) *messageEntry {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return nil
+	}
+	for i, e := range c.messages {
+		pattern, err := filepath.Abs(e.Files)
+		if err == nil && files.Match(filepath.ToSlash(pattern), filepath.ToSlash(absolute)) {
+			return &c.messages[i]
+		}
+	}
+	return nil
+}
+
+// bearerVerdict is what was decided of the bearer token, once for each policy.
+type bearerVerdict struct {
+	once  sync.Once
+	token *jws.Verified
+	err   error
+}
+
+// bearerOf returns the bearer token validated for t, nil if t has no use for
+// one: a method that does not validate it, or no token given for a type.
+func (m *messages) bearerOf(ctx context.Context, t target) (*jws.Verified, error) {
+	var need *plan.Bearer
+	switch {
+	case t.method != nil && t.method.Bearer == nil, t.method == nil && !m.given:
+		return nil, nil
+	case t.method != nil:
+		need = t.method.Bearer
+	}
+	kept, _ := m.bearers.LoadOrStore(need, &bearerVerdict{})
+	v := kept.(*bearerVerdict)
+	v.once.Do(func() { v.token, v.err = m.verifier.BearerToken(ctx, need, m.token) })
+	return v.token, v.err
+}
+
+// expand returns the files that args name; a pattern that is no file's name
+// stands for those it matches.
+func (a *app) expand(args []string) ([]string, error) {
+	var list []string
+	for _, arg := range args {
+		if _, err := os.Stat(arg); arg == "-" || !files.IsPattern(arg) || err == nil {
+			list = append(list, arg)
+			continue
+		}
+		base, pattern := files.SplitPattern(arg)
+		found, err := files.Find(base, pattern, fault.FileFailed)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) == 0 {
+			return nil, fault.New(fault.FileFailed, arg, "matches no file")
+		}
+		list = append(list, found...)
+	}
+	seen := map[string]bool{}
+	for _, path := range list {
+		if path == "-" && seen[path] {
+			return nil, fault.New(fault.UsageError, "-", "standard input can be read once only")
+		}
+		seen[path] = true
+	}
+	return list, nil
+}
+
+// readMessage returns the text of one message.
+func (a *app) readMessage(path string) ([]byte, error) {
+	const limit = 16 * message.MaxBytes // more than a message may have, so that it is refused, not unread
+	if path == "-" {
+		return files.ReadAll(a.sys.In, "standard input", limit, fault.FileFailed)
+	}
+	return files.Read(path, limit, fault.FileFailed)
+}

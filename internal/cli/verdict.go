@@ -1,0 +1,262 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/finding"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/verify"
+)
+
+// verdictFormats are the forms of what verify says.
+func verdictFormats() []string { return []string{"text", "json", "junit", "github"} }
+
+// verdict is what was decided of one message, or of a bearer token alone.
+type verdict struct {
+	file    string
+	line    int
+	typ     string
+	tokens  []verify.Token
+	bearer  *jws.Verified
+	message []byte // the validated message, where it is wanted
+	// open says that the method asks for nothing: the message passed unseen.
+	open bool
+	err  error
+}
+
+// refuse returns v with err, and nothing else of what was learned: a refused
+// message yields nothing (A41).
+func (v verdict) refuse(err error) verdict {
+	return verdict{file: v.file, line: v.line, typ: v.typ, err: err}
+}
+
+// at is the file, and in a stream the line.
+func (v verdict) at(stream bool) string {
+	if stream {
+		return fmt.Sprintf("%s:%d", v.file, v.line)
+	}
+	return v.file
+}
+
+// failure is what the program ends with for v: a refusal that stdout has told
+// is silent, anything else is told on stderr.
+func (v verdict) failure(silent bool) error {
+	if fault.ClassOf(v.err) == fault.Refused && !silent {
+		return answeredNo{fault.CodeOf(v.err)}
+	}
+	var list []error
+	for _, e := range flatten(v.err) {
+		var f *fault.Error
+		if !errors.As(e, &f) || f.What == v.file {
+			list = append(list, e)
+			continue
+		}
+		told := *f
+		told.What = v.file
+		if f.What != "" {
+			told.What += ": " + f.What
+		}
+		list = append(list, &told)
+	}
+	return errors.Join(list...)
+}
+
+// renderVerdicts returns the result in the form that was asked for.
+func (a *app) renderVerdicts(list []verdict, o verifyOptions) ([]byte, error) {
+	var out []byte
+	switch {
+	case o.print:
+		for _, v := range list {
+			out = append(out, v.message...)
+		}
+	case o.format == "json":
+		for _, v := range list {
+			out = v.appendJSON(out, o.messages.dev)
+		}
+	case o.format == "junit":
+		return junitVerdicts(list)
+	case o.format == "github":
+		var text bytes.Buffer
+		err := finding.Report{Findings: findings(list)}.WriteGitHub(&text)
+		return text.Bytes(), err
+	default:
+		words := a.verdictWords(o.out == "" || o.out == "-")
+		for _, v := range list {
+			out = v.appendText(out, words, false)
+		}
+	}
+	return out, nil
+}
+
+// verdictWords are ok and FAIL, and what is between them and the file.
+type verdictWords struct{ ok, fail string }
+
+func (a *app) verdictWords(onStdout bool) verdictWords {
+	if !onStdout {
+		return verdictWords{"ok    ", "FAIL  "}
+	}
+	s := a.outStyles()
+	return verdictWords{s.good("ok") + "    ", s.bad("FAIL") + "  "}
+}
+
+// appendText adds a line for each failure, or one that says ok. What could not
+// be decided is no FAIL: stderr tells it.
+func (v verdict) appendText(out []byte, words verdictWords, stream bool) []byte {
+	where := printable(v.at(stream))
+	if v.err == nil {
+		out = append(append(out, words.ok...), where...)
+		if v.open {
+			out = append(out, " (nothing to check: its method has no policy)"...)
+		}
+		return append(out, '\n')
+	}
+	if fault.ClassOf(v.err) != fault.Refused {
+		return out
+	}
+	for _, e := range failuresOf(v.err) {
+		out = append(append(append(out, words.fail...), where...), ": "...)
+		if e.Path != "" && e.Path != v.file {
+			out = append(append(out, printable(e.Path)...), ": "...)
+		}
+		out = fmt.Appendf(out, "%s: %s\n", e.Code, printable(e.Reason))
+	}
+	return out
+}
+
+// failureJSON is one reason for a refusal.
+type failureJSON struct {
+	Code   fault.Code `json:"code"`
+	Path   string     `json:"path"`
+	Reason string     `json:"reason"`
+	GRPC   string     `json:"grpc_code"`
+}
+
+func failuresOf(err error) []failureJSON {
+	var list []failureJSON
+	for _, e := range flatten(err) {
+		f := &fault.Error{Code: fault.Internal, Why: e.Error()}
+		errors.As(e, &f)
+		list = append(list, failureJSON{f.Code, f.What, f.Why, fault.Lookup(f.Code).GRPC.String()})
+	}
+	return list
+}
+
+type tokenJSON struct {
+	Path      string          `json:"path"`
+	KeyID     string          `json:"kid"`
+	Algorithm string          `json:"alg"`
+	Claims    json.RawMessage `json:"claims"`
+}
+
+// verdictJSON is the JSON form (cli.md).
+type verdictJSON struct {
+	File     string          `json:"file"`
+	Line     int             `json:"line"`
+	Type     string          `json:"type"`
+	OK       bool            `json:"ok"`
+	Insecure bool            `json:"insecure,omitempty"`
+	Error    *failureJSON    `json:"error"`
+	Errors   []failureJSON   `json:"errors,omitempty"` // all, where there are several
+	Tokens   []tokenJSON     `json:"tokens"`
+	Message  json.RawMessage `json:"message"`
+}
+
+// appendJSON adds the object of v in one line.
+func (v verdict) appendJSON(out []byte, dev bool) []byte {
+	j := verdictJSON{File: v.file, Line: v.line, Type: v.typ, OK: v.err == nil, Insecure: dev, Tokens: []tokenJSON{}, Message: v.message}
+	if v.err != nil {
+		list := failuresOf(v.err)
+		if j.Error = &list[0]; len(list) > 1 {
+			j.Errors = list
+		}
+	}
+	if v.bearer != nil && (len(v.tokens) == 0 || v.tokens[0].Verified != v.bearer) {
+		j.Tokens = append(j.Tokens, reportToken(verify.BearerPath, v.bearer))
+	}
+	for _, t := range v.tokens {
+		j.Tokens = append(j.Tokens, reportToken(t.Path, t.Verified))
+	}
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(j); err != nil { // nothing in it can fail: raw parts were read as strict JSON
+		return fmt.Appendf(out, "{\"file\":%q,\"ok\":false}\n", v.file)
+	}
+	return append(out, escapeControls(text.String())...)
+}
+
+func reportToken(path string, t *jws.Verified) tokenJSON {
+	return tokenJSON{path, t.Key.ID(), t.Header.Algorithm, json.RawMessage(t.Token.PayloadJSON())}
+}
+
+// findings are the refusals, for annotations in a pull request.
+func findings(list []verdict) []finding.Finding {
+	var found []finding.Finding
+	for _, v := range list {
+		for _, e := range failuresOf(v.err) {
+			text := e.Reason
+			if e.Path != "" && e.Path != v.file {
+				text = e.Path + ": " + text
+			}
+			found = append(found, finding.Finding{Severity: finding.Error, Rule: string(e.Code), Message: text, At: finding.Position{File: v.file, Line: v.line}})
+		}
+	}
+	return found
+}
+
+// The elements of a JUnit report: one case a message.
+type (
+	junitSuite struct {
+		XMLName  xml.Name    `xml:"testsuite"`
+		Name     string      `xml:"name,attr"`
+		Tests    int         `xml:"tests,attr"`
+		Failures int         `xml:"failures,attr"`
+		Errors   int         `xml:"errors,attr"`
+		Cases    []junitCase `xml:"testcase"`
+	}
+	junitCase struct {
+		Class   string        `xml:"classname,attr"`
+		Name    string        `xml:"name,attr"`
+		Failure *junitFailure `xml:"failure"`
+		Error   *junitFailure `xml:"error"`
+	}
+	junitFailure struct {
+		Type    string `xml:"type,attr"`
+		Message string `xml:"message,attr"`
+	}
+)
+
+// junitVerdicts returns the report; a refusal is a failure, what could not be
+// decided an error.
+func junitVerdicts(list []verdict) ([]byte, error) {
+	suite := junitSuite{Name: "jwtctl verify", Tests: len(list)}
+	for _, v := range list {
+		c := junitCase{Class: printable(v.typ), Name: printable(v.file)}
+		if v.err != nil {
+			e := failuresOf(v.err)[0]
+			text := e.Reason
+			if e.Path != "" && e.Path != v.file {
+				text = e.Path + ": " + text
+			}
+			f := &junitFailure{string(e.Code), printable(text)}
+			if fault.ClassOf(v.err) == fault.Refused {
+				suite.Failures++
+				c.Failure = f
+			} else {
+				suite.Errors++
+				c.Error = f
+			}
+		}
+		suite.Cases = append(suite.Cases, c)
+	}
+	text, err := xml.MarshalIndent(struct {
+		XMLName xml.Name `xml:"testsuites"`
+		Suites  []junitSuite
+	}{Suites: []junitSuite{suite}}, "", "  ")
+	return append(append([]byte(xml.Header), text...), '\n'), err
+}

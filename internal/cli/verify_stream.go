@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/message"
+	"github.com/jwtctl/jwtctl/internal/ndjson"
+)
+
+// tally counts what a run over lines did.
+type tally struct {
+	done, refused atomic.Int64
+	mu            sync.Mutex
+	undecided     error // the first that says nothing about its line
+}
+
+func (t *tally) add(err error) {
+	t.done.Add(1)
+	if err == nil {
+		return
+	}
+	t.refused.Add(1)
+	if fault.ClassOf(err) != fault.Refused {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.undecided == nil {
+			t.undecided = err
+		}
+	}
+}
+
+// verifyStreams checks each line of each file and prints the verdicts in order.
+func (m *messages) verifyStreams(ctx context.Context, list []string, o verifyOptions) error {
+	words := m.app.verdictWords(true)
+	var count tally
+	work := func(path string) ndjson.Work {
+		return func(ctx context.Context, line ndjson.Line, out []byte) ([]byte, error) {
+			v := m.verifyLine(ctx, path, line, o)
+			count.add(v.err)
+			switch {
+			case o.print && v.err == nil:
+				return append(out, v.message...), nil
+			case o.print:
+				m.app.report(v.failureAt(path, line.Number))
+				return out, nil
+			case o.format == "json":
+				return v.appendJSON(out, o.messages.dev), nil
+			}
+			return v.appendText(out, words, true), nil
+		}
+	}
+	return m.app.streams(ctx, list, ndjson.Options{Jobs: o.jobs, MaxLine: message.MaxBytes}, &count, work)
+}
+
+func (m *messages) verifyLine(ctx context.Context, path string, line ndjson.Line, o verifyOptions) verdict {
+	if line.TooLong {
+		return verdict{file: path, line: line.Number, err: tooLong()}
+	}
+	return m.verifyOne(ctx, path, line.Number, line.Text, o.keeps(), message.Form{})
+}
+
+func tooLong() error {
+	return fault.New(fault.LimitExceeded, "", "larger than %d bytes", message.MaxBytes)
+}
+
+// failureAt is failure with the line of a stream.
+func (v verdict) failureAt(path string, line int) error {
+	v.file = fmt.Sprintf("%s:%d", path, line)
+	return v.failure(true)
+}
+
+// streams runs work over the lines of each file, with a line of progress for a
+// person, and returns what the whole run comes to.
+func (a *app) streams(ctx context.Context, list []string, o ndjson.Options, count *tally, work func(path string) ndjson.Work) error {
+	stop := a.progress(count)
+	defer stop()
+	for _, path := range list {
+		in, err := a.openStream(path)
+		if err != nil {
+			return err
+		}
+		err = ndjson.Run(ctx, in, o, work(path), func(p []byte) error {
+			_, err := a.out.Write(p)
+			return err
+		})
+		err = errors.Join(err, in.Close())
+		if err != nil {
+			if a.out.err != nil { // Main tells it
+				return nil
+			}
+			return err
+		}
+	}
+	stop()
+	a.say("%s", summaryOf(count))
+	if count.undecided != nil {
+		return count.undecided
+	}
+	if count.refused.Load() > 0 {
+		return answeredNo{fault.ClaimMismatch}
+	}
+	return nil
+}
+
+func summaryOf(count *tally) string {
+	return fmt.Sprintf("%d messages, %d refused", count.done.Load(), count.refused.Load())
+}
+
+// openStream opens a file of any length to be read once.
+func (a *app) openStream(path string) (io.ReadCloser, error) {
+	if path == "-" {
+		return io.NopCloser(a.sys.In), nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fault.New(fault.FileFailed, path, "%w", files.Reason(err))
+	}
+	return f, nil
+}
+
+// progress shows how far a run has come, where a person looks at stderr and
+// stdout goes elsewhere. The function it returns ends that, and may be called
+// again.
+func (a *app) progress(count *tally) (stop func()) {
+	if !a.sys.ErrTTY || a.sys.OutTTY || a.global.quiet {
+		return func() {}
+	}
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		width := 0
+		for {
+			select {
+			case <-tick.C:
+				text := summaryOf(count)
+				_, _ = fmt.Fprintf(a.sys.Err, "\r%-*s", width, text)
+				width = len(text)
+			case <-end:
+				_, _ = fmt.Fprintf(a.sys.Err, "\r%*s\r", width, "")
+				return
+			}
+		}
+	}()
+	var once sync.Once
+	return func() {
+		once.Do(func() { close(end); <-ended })
+	}
+}

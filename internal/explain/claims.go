@@ -1,0 +1,153 @@
+package explain
+
+import (
+	"slices"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+// A message that is nested twice is written out twice, so a few messages could
+// make more claims than anyone has memory for. The fields of a message itself
+// are always listed; from the messages in it so many claims, in all so many, and
+// so deep.
+const (
+	maxClaims = 1_000
+	maxTotal  = 100_000
+	maxDepth  = 32
+)
+
+// claims returns what the fields of m put into its token, and whether that was
+// cut short.
+func (b *builder) claims(m *policy.Message) (list []Claim, cut bool) {
+	w := walker{left: min(maxClaims, b.left)}
+	all := w.left
+	list = w.walk(m, "", nil)
+	b.left -= all - w.left
+	return list, w.cut
+}
+
+type walker struct {
+	left int
+	cut  bool
+	path []*policy.Message // from the message to the one walked now
+}
+
+func (w *walker) walk(m *policy.Message, prefix string, via []Step) []Claim {
+	var list []Claim
+	w.path = append(w.path, m)
+	for _, f := range m.Fields {
+		if !f.IsClaim() {
+			continue
+		}
+		if len(w.path) > 1 {
+			if w.left == 0 {
+				w.cut = true
+				break
+			}
+			w.left--
+		}
+		c := Claim{
+			Name: f.ClaimName(), Field: prefix + string(f.Desc.Name()), Type: typeOf(f.Desc), Action: f.Claim.String(),
+			Meaning: meaning(f), From: at(f.ClaimAt), Via: via, Fault: misuse(f),
+		}
+		if f.Name.Value != "" {
+			c.NameFrom = at(f.Name.At)
+		}
+		list = append(list, w.expand(f, c)...)
+	}
+	w.path = w.path[:len(w.path)-1]
+	return list
+}
+
+// expand returns what c, the claim of f, comes to.
+func (w *walker) expand(f *policy.Field, c Claim) []Claim {
+	if f.Claim == policy.Raw || f.Claim == policy.Descend {
+		c.Name, c.NameFrom = "", ""
+	}
+	if !f.Walks() {
+		return []Claim{c}
+	}
+	if slices.Contains(w.path, f.Child) {
+		c.Cycle, c.Fault = true, "it leads back to "+full(f.Child)+"; lint refuses it"
+		return []Claim{c}
+	}
+	if len(w.path) == maxDepth {
+		w.cut = true
+		return []Claim{c}
+	}
+	if f.Claim == policy.Nest {
+		c.Claims = w.walk(f.Child, c.Field+".", nil)
+		return []Claim{c}
+	}
+	below := w.walk(f.Child, c.Field+".", append(slices.Clone(c.Via), stepOf(f)))
+	if len(below) == 0 {
+		c.Meaning = "makes no claims: " + full(f.Child) + " has none"
+	}
+	if len(below) == 0 || c.Fault != "" {
+		below = append([]Claim{c}, below...)
+	}
+	return below
+}
+
+// meaning says what validation does with the claim of f (A42 to A47).
+func meaning(f *policy.Field) string {
+	given := condition(f.Desc)
+	switch f.Claim {
+	case policy.Include:
+		return "must equal the field if " + given
+	case policy.Extract:
+		return "must equal the field if " + given + ", else fills it"
+	case policy.Descend:
+		return "claims of the message stand beside these"
+	case policy.Nest:
+		if f.Desc.IsList() {
+			return "must be an array of as many objects, each with these claims, if " + given
+		}
+		return "must be an object with these claims if " + given
+	case policy.Raw:
+		if f.Desc.IsMap() {
+			return "every claim that fits " + typeOf(f.Desc.MapValue()) + " goes into the map; signing makes each entry a claim and empties the map"
+		}
+	}
+	return "means nothing"
+}
+
+// condition says when a field is not empty (A43).
+func condition(d protoreflect.FieldDescriptor) string {
+	switch {
+	case d.IsList(), d.IsMap():
+		return "that has elements"
+	case d.HasPresence():
+		return "that is set"
+	case d.Kind() == protoreflect.BoolKind:
+		return "that is true"
+	case d.Kind() == protoreflect.StringKind, d.Kind() == protoreflect.BytesKind:
+		return "that is not empty"
+	case d.Enum() != nil && d.Enum().Values().Len() > 0: // the first is the zero of an open enum
+		return "that is not " + string(d.Enum().Values().Get(0).Name())
+	}
+	return "that is not 0"
+}
+
+// misuse says why lint refuses the claim of f, as far as f alone tells.
+func misuse(f *policy.Field) string {
+	var why string
+	d := f.Desc
+	switch {
+	case !f.Claim.Known():
+		why = "the action " + f.Claim.String() + " is not known here"
+	case f.Claim == policy.Descend && (f.Child == nil || d.IsList()):
+		why = "DESCEND needs a message that is not repeated"
+	case f.Claim == policy.Nest && f.Child == nil:
+		why = "NEST needs a message"
+	case f.Claim == policy.Raw && (!d.IsMap() || d.MapKey().Kind() != protoreflect.StringKind):
+		why = "RAW needs a map with string keys"
+	case d.IsMap() && d.MapKey().Kind() != protoreflect.StringKind:
+		why = "a map needs string keys"
+	default:
+		return ""
+	}
+	return why + "; lint refuses it"
+}

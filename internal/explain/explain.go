@@ -1,0 +1,171 @@
+package explain
+
+import (
+	"slices"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+// Options says what is known beside the policy.
+type Options struct {
+	// Keys are the configured keys in their order; HaveKeys says that these are
+	// all there are, and not that nobody looked.
+	Keys     []Key
+	HaveKeys bool
+}
+
+// New explains what names name: methods ("pkg.Service/Method"), services (all
+// their methods) and messages, and with them the messages that these validate,
+// sign or nest; without names all methods, and all messages with an annotation.
+// An unknown name is a usage error with the nearest name as its hint.
+func New(p *policy.Policy, names []string, o Options) (*View, error) {
+	b := builder{policy: p, keys: o, uses: usesOf(p), left: maxTotal, named: maxTotal}
+	s, err := choose(p, names)
+	if err != nil {
+		return nil, err
+	}
+	v := &View{Methods: []Method{}, Messages: []Message{}}
+	if o.HaveKeys {
+		v.Keys = append([]Key{}, o.Keys...)
+	}
+	for _, service := range p.Services {
+		for _, m := range service.Methods {
+			if s.methods[m] {
+				v.Methods = append(v.Methods, b.method(m))
+			}
+		}
+	}
+	for _, m := range p.Messages {
+		if s.messages[m] {
+			v.Messages = append(v.Messages, b.message(m))
+		}
+	}
+	v.Cycles = s.cycles(p)
+	if len(names) == 0 {
+		for _, f := range p.Extensions {
+			v.Notes = append(v.Notes, Note{"the annotation of the extension " + string(f.Desc.FullName()) + " has no effect: no walk of a message reaches extensions", at(f.At)})
+		}
+	}
+	return v, nil
+}
+
+// builder makes the parts of a View.
+type builder struct {
+	policy *policy.Policy
+	keys   Options
+	uses   map[*policy.Message][]use
+	left   int // claims of messages in messages that may still be listed
+	named  int // claims of parents that may still be looked at
+}
+
+// use is a Use with the field that it is, nil for a method.
+type use struct {
+	Use
+	field *policy.Field
+}
+
+// usesOf returns who uses each message, in the order of the policy.
+func usesOf(p *policy.Policy) map[*policy.Message][]use {
+	uses := map[*policy.Message][]use{}
+	for _, s := range p.Services {
+		for _, m := range s.Methods {
+			r := m.Effective()
+			if r.ValidatesMessage() {
+				uses[m.Input] = append(uses[m.Input], use{Use{Validated, m.Name(), at(r.Where(r.Validate, policy.ModeMessage))}, nil})
+			}
+			if r.SignsMessage() {
+				uses[m.Output] = append(uses[m.Output], use{Use{Signed, m.Name(), at(r.Where(r.Sign, policy.ModeMessage))}, nil})
+			}
+		}
+	}
+	for _, m := range p.Messages {
+		for _, f := range m.Fields {
+			by := string(m.Desc.FullName()) + "." + string(f.Desc.Name())
+			if f.Walks() {
+				uses[f.Child] = append(uses[f.Child], use{Use{f.Claim.String(), by, at(f.ClaimAt)}, f})
+			}
+			if f.NestsTokens() {
+				uses[f.Child] = append(uses[f.Child], use{Use{"token", by, at(f.TokenAt)}, f})
+			}
+		}
+	}
+	return uses
+}
+
+func at(p descset.Position) string { return p.String() }
+
+func full(m *policy.Message) string { return string(m.Desc.FullName()) }
+
+// textsOf returns texts of an annotation with the variables they refer to, and
+// notes on references that are none.
+func textsOf(list []policy.Text) (all []Text, notes []Note) {
+	for _, t := range list {
+		names, err := t.Variables()
+		if err != nil {
+			notes = append(notes, Note{err.Error(), at(t.At)})
+		}
+		all = append(all, Text{t.Value, names, at(t.At)})
+	}
+	return all, notes
+}
+
+func staticsOf(list []policy.StaticClaim) (all []StaticClaim, notes []Note) {
+	for _, c := range list {
+		values, bad := textsOf(c.Values)
+		notes = append(notes, bad...)
+		if c.Pattern.Value != "" {
+			if _, err := c.Compile(); err != nil {
+				notes = append(notes, Note{"the pattern: " + err.Error(), at(c.Pattern.At)})
+			}
+		}
+		if (len(values) > 0) == (c.Pattern.Value != "") {
+			notes = append(notes, Note{"a static claim has either values or a pattern; lint refuses it", at(c.At)})
+		}
+		all = append(all, StaticClaim{c.Claim.Value, values, c.Pattern.Value, at(c.At)})
+	}
+	return all, notes
+}
+
+// typeOf names the type of a field as .proto files do.
+func typeOf(d protoreflect.FieldDescriptor) string {
+	switch {
+	case d.IsMap():
+		return "map<" + typeOf(d.MapKey()) + ", " + typeOf(d.MapValue()) + ">"
+	case d.IsList():
+		return "repeated " + elementOf(d)
+	}
+	return elementOf(d)
+}
+
+func elementOf(d protoreflect.FieldDescriptor) string {
+	switch {
+	case d.Message() != nil:
+		return string(d.Message().FullName())
+	case d.Enum() != nil:
+		return string(d.Enum().FullName())
+	}
+	return d.Kind().String()
+}
+
+// cycles returns the cycles of p that a chosen message is part of.
+func (s *selection) cycles(p *policy.Policy) []Cycle {
+	var all []Cycle
+	for _, chain := range p.Cycles() {
+		if !slices.ContainsFunc(chain, func(f *policy.Field) bool { return s.all || s.messages[f.Parent] }) {
+			continue
+		}
+		var c Cycle
+		for _, f := range chain {
+			c.Steps = append(c.Steps, stepOf(f))
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+func stepOf(f *policy.Field) Step {
+	return Step{full(f.Parent), string(f.Desc.Name()), f.Claim.String(), full(f.Child), at(f.ClaimAt)}
+}

@@ -1,0 +1,296 @@
+package explain
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// TestNames has names choose what is explained.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	p := read(t, descset.Sources{Protos: []string{fixtures + "/nested.proto"}})
+	rows := map[string]struct {
+		names             []string
+		methods, messages []string
+		hint              string
+	}{
+		"all":                   {nil, []string{"Receive", "Send", "Ship"}, []string{"Parcel", "Seal", "Container", "Label"}, ""},
+		"a service":             {[]string{"examples.nested.Parcels"}, []string{"Receive", "Send", "Ship"}, []string{"Parcel", "Seal", "Container", "Label"}, ""},
+		"a method":              {[]string{"examples.nested.Parcels/Ship"}, []string{"Ship"}, []string{"Container", "Label"}, ""},
+		"a message":             {[]string{"examples.nested.Seal"}, nil, []string{"Seal"}, ""},
+		"one without anything":  {[]string{"examples.nested.Address"}, nil, []string{"Address"}, ""},
+		"two, in any order":     {[]string{"examples.nested.Seal", "examples.nested.Parcels/Receive"}, []string{"Receive"}, []string{"Parcel", "Seal"}, ""},
+		"a typing error":        {[]string{"examples.nested.Parcels/Shop"}, nil, nil, "did you mean examples.nested.Parcels/Ship?"},
+		"a dot for the slash":   {[]string{"examples.nested.Parcels.Send"}, nil, nil, "did you mean examples.nested.Parcels/Send?"},
+		"a slash in front":      {[]string{"/examples.nested.Parcels/Send"}, nil, nil, "did you mean examples.nested.Parcels/Send?"},
+		"the last part alone":   {[]string{"label"}, nil, nil, "did you mean examples.nested.Label?"},
+		"the method alone":      {[]string{"Receive"}, nil, nil, "did you mean examples.nested.Parcels/Receive?"},
+		"nothing like it":       {[]string{"zzz"}, nil, nil, "names are written in full: pkg.Service/Method, pkg.Service or pkg.Message"},
+		"empty":                 {[]string{""}, nil, nil, "names are written in full: pkg.Service/Method, pkg.Service or pkg.Message"},
+		"far too long":          {[]string{strings.Repeat("examples.", 1e6)}, nil, nil, "names are written in full: pkg.Service/Method, pkg.Service or pkg.Message"},
+		"one good and one not":  {[]string{"examples.nested.Seal", "examples.nested.Sael"}, nil, nil, "did you mean examples.nested.Seal?"},
+		"escapes are shortened": {[]string{"\x1b[31m"}, nil, nil, "names are written in full: pkg.Service/Method, pkg.Service or pkg.Message"},
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v, err := New(p, row.names, Options{})
+			if row.hint != "" {
+				var e *fault.Error
+				if !errors.As(err, &e) || e.Code != fault.UsageError || e.Hint != row.hint || len(e.Error()) > 300 || strings.Contains(e.Error(), "\x1b") {
+					t.Errorf("got %#v, want the hint %q", err, row.hint)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var methods, messages []string
+			for _, m := range v.Methods {
+				methods = append(methods, strings.TrimPrefix(m.Name, "examples.nested.Parcels/"))
+			}
+			for _, m := range v.Messages {
+				messages = append(messages, strings.TrimPrefix(m.Name, "examples.nested."))
+			}
+			if !slices.Equal(methods, row.methods) || !slices.Equal(messages, row.messages) {
+				t.Errorf("got %v and %v", methods, messages)
+			}
+		})
+	}
+}
+
+// TestA20_Keys has the keys named that may validate a token, and the one that
+// signs it (A23).
+func TestA20_Keys(t *testing.T) {
+	t.Parallel()
+	a, b, free := Key{ID: "a", Issuer: "A"}, Key{ID: "b", Issuer: "B", CanSign: true}, Key{ID: "free", CanSign: true}
+	set := Key{Source: "https://a", Issuer: "A"}
+	rows := map[string]struct {
+		keys             []Key
+		issuers          []Text
+		validate, signer string // the ids, ";" between issuers; null where not known
+	}{
+		"any issuer":                      {[]Key{a, b, free, set}, nil, "a b free set", "b"},
+		"bound keys and sets":             {[]Key{a, b, free, set}, []Text{{Value: "A"}}, "a set", "free"},
+		"the free one only if none bound": {[]Key{a, b, free}, []Text{{Value: "C"}}, "free", "free"},
+		"several":                         {[]Key{a, b, free}, []Text{{Value: "B"}, {Value: "C"}}, "b;free", "b"},
+		"none for it":                     {[]Key{a, b}, []Text{{Value: "C"}}, "", ""},
+		"none at all":                     {[]Key{}, nil, "", ""},
+		"not known":                       {nil, nil, "null", "null"},
+		"from the environment":            {[]Key{a, b, free}, []Text{{Value: "${X}", Environment: []string{"X"}}}, "null", "null"},
+	}
+	ids := func(list ...KeyChoice) string {
+		var all []string
+		for _, c := range list {
+			var one []string
+			for _, k := range c.Keys {
+				one = append(one, map[bool]string{true: "set"}[k.ID == ""]+k.ID)
+			}
+			if c.Keys == nil {
+				one = []string{"null"}
+			}
+			if c.Rule == "" || strings.Contains(c.Rule, "refused") == (len(one) > 0) {
+				all = append(all, "wrong rule: "+c.Rule)
+			}
+			all = append(all, strings.Join(one, " "))
+		}
+		return strings.Join(all, ";")
+	}
+	for name, row := range rows {
+		o := Options{Keys: row.keys, HaveKeys: row.keys != nil}
+		if got := ids(o.validating(row.issuers)...); got != row.validate {
+			t.Errorf("%s: validated by %q, want %q", name, got, row.validate)
+		}
+		if got := ids(o.signing(row.issuers)); got != row.signer {
+			t.Errorf("%s: signed by %q, want %q", name, got, row.signer)
+		}
+	}
+}
+
+// TestA100_Cycles has cycles told and drawn in red, and recursion through token:
+// true end without being one.
+func TestA100_Cycles(t *testing.T) {
+	t.Parallel()
+	v := view(t, source(t, loop), Options{})
+	text := squeeze(textOf(t, v, TextOptions{Width: 300, Paint: func(style, text string) string {
+		if style == StyleBad {
+			return "RED(" + text + ")"
+		}
+		return text
+	}}))
+	for _, want := range []string{
+		"CYCLE 2 steps RED(x.A.child (DESCEND) → x.B)", "RED(x.B.back (NEST) → x.A)", "CYCLE 1 step RED(x.B.me (NEST) → x.B)",
+		"RED(it leads back to x.A; lint refuses it)", "nested again: x.A, by its own token", "x.A.again: x, back, self",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if len(v.Cycles) != 2 {
+		t.Errorf("%d cycles, want 2", len(v.Cycles))
+	}
+	for _, format := range []string{"mmd", "dot"} {
+		if got := string(formats(t, v)[format]); !strings.Contains(got, "red") {
+			t.Errorf("nothing is red in\n%s", got)
+		}
+		if got := string(formats(t, view(t, source(t, strings.ReplaceAll(hostile, "evil", "x")), Options{}))[format]); strings.Contains(got, "=red") || strings.Contains(got, ":red") {
+			t.Errorf("without a cycle something is red in\n%s", got)
+		}
+	}
+	if v := view(t, source(t, loop+`message C { string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }`), Options{}, "x.C"); len(v.Cycles) > 0 {
+		t.Error("cycles of messages that nobody asked for")
+	}
+}
+
+// TestBounds explains a few messages that make more claims than there is memory.
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	for _, action := range []string{"NEST", "DESCEND"} {
+		var b strings.Builder
+		for i := range 20 {
+			fmt.Fprintf(&b, "message M%d { string t = 4 [(kalix.field).jwt = {token: true include_parent_claims: true}]; M%d n = 5 [(kalix.field).jwt = {token: true}];\n", i, i+1)
+			fmt.Fprintf(&b, "M%d a = 1 [(kalix.field).jwt = {claim: %s name: \"a%d\"}]; M%d b = 2 [(kalix.field).jwt = {claim: %s name: \"b%d\"}]; }\n", i+1, action, i, i+1, action, i)
+		}
+		b.WriteString("message M20 { string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; string y = 2 [(kalix.field).jwt = {claim: INCLUDE}]; }\n")
+		p := source(t, b.String())
+		v := view(t, p, Options{})
+		first, last := v.Messages[0], v.Messages[len(v.Messages)-1]
+		if n := count(first.Claims); n < maxClaims/4 || n > maxClaims+2 {
+			t.Errorf("%s: %d claims", action, n)
+		}
+		cut := func(n Note) bool { return strings.Contains(n.Text, "more claims than are listed here") }
+		if !slices.ContainsFunc(first.Notes, cut) || slices.ContainsFunc(last.Notes, cut) {
+			t.Errorf("%s: cut short without a word, or a word too much: %+v, %+v", action, first.Notes, last.Notes)
+		}
+		// What is left for all is used up, and the fields of a message itself stay.
+		poor := builder{policy: p, uses: usesOf(p), left: 3, named: 3}
+		if a, b := poor.message(p.Messages[0]), poor.message(p.Messages[18]); count(a.Claims)+count(b.Claims) > 7 || !slices.ContainsFunc(b.Notes, func(n Note) bool { return strings.Contains(n.Text, "hand down more") }) {
+			t.Errorf("%s: %d and %d claims, %+v", action, count(a.Claims), count(b.Claims), b.Notes)
+		}
+		if m := poor.message(p.Messages[20]); count(m.Claims) != 2 || slices.ContainsFunc(m.Notes, cut) {
+			t.Errorf("%s: %+v", action, m)
+		}
+	}
+}
+
+func count(list []Claim) int {
+	n := len(list)
+	for _, c := range list {
+		n += count(c.Claims)
+	}
+	return n
+}
+
+// TestS70_Hostile has texts that would act on a terminal, or end a statement,
+// stay within their places.
+func TestS70_Hostile(t *testing.T) {
+	t.Parallel()
+	v := view(t, source(t, hostile), configured)
+	statement := map[string]*regexp.Regexp{
+		"txt": regexp.MustCompile(`^(KEYS|METHOD .*|MESSAGE .*|  .*|)$`),
+		"mmd": regexp.MustCompile(`^(flowchart LR|  n\d+(\{\{"[^"]*"\}\}|\(\["[^"]*"\]\))|  subgraph g\d+\["[^"]*"\]|    n\d+(\["[^"]*"\]|\(\["[^"]*"\]\)|\("[^"]*"\)|\[/"[^"]*"/\])|  end|  n\d+ -->(\|"[^"]*"\|)? n\d+)$`),
+		"dot": regexp.MustCompile(`^(digraph policy \{|  (rankdir=LR|(node|edge) \[fontname="sans-serif"\])|  (  )?n\d+( -> n\d+)? \[label="([^"\\]|\\.)*"(, [a-z=, ]+)?\]|  subgraph cluster_\d+ \{|    label="[^"]*"|  \}|\})$`),
+	}
+	for format, text := range formats(t, v) {
+		for _, r := range string(text) {
+			if r != '\n' && (!unicode.IsPrint(r) || r == utf8.RuneError) {
+				t.Errorf("%s holds %U", format, r)
+			}
+		}
+		lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+		for _, line := range lines {
+			if re := statement[format]; re != nil && !re.MatchString(line) {
+				t.Errorf("%s: no statement: %s", format, line)
+			}
+		}
+	}
+	var back View
+	if err := json.Unmarshal(formats(t, v)["json"], &back); err != nil || !reflect.DeepEqual(*v, back) {
+		t.Errorf("JSON does not read back as it was: %v\n%+v\n%+v", err, *v, back)
+	}
+	if text := textOf(t, v, TextOptions{Escape: func(s string) string { return s + "\n\tx" }}); strings.Contains(text, "\n\tx") {
+		t.Errorf("a line break of Escape counts as ours:\n%s", text)
+	}
+}
+
+// TestFrom has every fact of every fixture name a place.
+func TestFrom(t *testing.T) {
+	t.Parallel()
+	place := regexp.MustCompile(`\.proto:\d+:\d+$`)
+	for name, v := range charts(t) {
+		var check func(path string, x reflect.Value)
+		check = func(path string, x reflect.Value) {
+			switch x.Kind() {
+			case reflect.Pointer:
+				if !x.IsNil() {
+					check(path, x.Elem())
+				}
+			case reflect.Slice:
+				for i := range x.Len() {
+					check(fmt.Sprintf("%s[%d]", path, i), x.Index(i))
+				}
+			case reflect.Struct:
+				for i := range x.NumField() {
+					f := x.Type().Field(i)
+					optional := strings.Contains(f.Tag.Get("json"), "omitempty") && x.Field(i).IsZero()
+					if (f.Name == "From" || f.Name == "At") && !optional && !place.MatchString(x.Field(i).String()) {
+						t.Errorf("%s: %s.%s is %q", name, path, f.Name, x.Field(i))
+					}
+					check(path+"."+f.Name, x.Field(i))
+				}
+			}
+		}
+		check("view", reflect.ValueOf(*v))
+		for _, m := range v.Methods {
+			if (m.Policy == PolicyNone) != (m.From == "") || (m.Request.Is == Untouched) != (m.Request.From == "") || (m.Response.Is == Untouched) != (m.Response.From == "") {
+				t.Errorf("%s: %+v", name, m)
+			}
+		}
+	}
+}
+
+// TestText has lines stay within the width as far as words allow, styles asked
+// for by name only, and a failure to write told.
+func TestText(t *testing.T) {
+	t.Parallel()
+	styles := []string{StyleHeading, StylePlace, StyleGood, StyleWarn, StyleBad, StyleDim}
+	for name, v := range charts(t) {
+		plain := textOf(t, v, TextOptions{Width: 110})
+		for line := range strings.SplitSeq(plain, "\n") {
+			if n := utf8.RuneCountInString(line); n > 110 && !strings.Contains(line, "[0-9a-fA-F]") || strings.TrimRight(line, " ") != line {
+				t.Errorf("%s: %d columns: %q", name, n, line)
+			}
+		}
+		painted := textOf(t, v, TextOptions{Width: 110, Paint: func(style, text string) string {
+			if !slices.Contains(styles, style) {
+				t.Errorf("style %q", style)
+			}
+			return "\x1b[1m" + text + "\x1b[0m"
+		}})
+		if got := strings.NewReplacer("\x1b[1m", "", "\x1b[0m", "").Replace(painted); got != plain {
+			t.Errorf("%s: painting moves text:\n%s\n%s", name, got, plain)
+		}
+	}
+	v := &View{Methods: []Method{{Name: "x.S/M"}}}
+	for name, write := range map[string]func(io.Writer) error{"text": func(w io.Writer) error { return v.WriteText(w, TextOptions{}) }, "mermaid": v.WriteMermaid, "dot": v.WriteDOT} {
+		if err := write(broken{}); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }

@@ -1,0 +1,76 @@
+package explain
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// WriteMermaid writes v as a flowchart of Mermaid, one statement a line. By
+// itself Mermaid draws at most 500 edges and 50,000 characters: of a larger
+// policy, explain a part.
+func (v *View) WriteMermaid(w io.Writer) error {
+	g := v.graph()
+	var b strings.Builder
+	b.WriteString("flowchart LR\n")
+	var red []string
+	put := func(indent string, n node) {
+		shape := [...][2]string{methodNode: {"{{", "}}"}, messageNode: {"[", "]"}, tokenNode: {"([", "])"}, claimNode: {"(", ")"}, fieldNode: {"[/", "/]"}}[n.kind]
+		fmt.Fprintf(&b, "%s%s%s%s%s\n", indent, n.id, shape[0], mermaidText(n.lines...), shape[1])
+		if n.red {
+			red = append(red, n.id)
+		}
+	}
+	for _, n := range g.nodes {
+		put("  ", n)
+	}
+	for i, one := range g.groups {
+		fmt.Fprintf(&b, "  subgraph g%d[%s]\n", i+1, mermaidText(one.title))
+		for _, n := range one.nodes {
+			put("    ", n)
+		}
+		b.WriteString("  end\n")
+	}
+	var links []string
+	for i, e := range g.edges {
+		label := ""
+		if e.label != "" {
+			label = "|" + mermaidText(e.label) + "|"
+		}
+		fmt.Fprintf(&b, "  %s -->%s %s\n", e.from, label, e.to)
+		if e.red {
+			links = append(links, fmt.Sprint(i))
+		}
+	}
+	if len(red) > 0 {
+		fmt.Fprintf(&b, "  classDef cycle stroke:red,color:red\n  class %s cycle\n", strings.Join(red, ","))
+	}
+	if len(links) > 0 {
+		fmt.Fprintf(&b, "  linkStyle %s stroke:red,stroke-width:2px,color:red\n", strings.Join(links, ","))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// mermaidText is lines as one quoted text. Mermaid has no escapes in quotes, but
+// entities: every character that could mean something to it, to Markdown or to
+// HTML becomes one.
+func mermaidText(lines ...string) string {
+	var b strings.Builder
+	b.WriteString(`"`)
+	for i, line := range lines {
+		if i > 0 {
+			b.WriteString("<br/>")
+		}
+		for at, r := range visible(line) {
+			letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+			switch {
+			case letter, at > 0 && (r >= '0' && r <= '9' || strings.ContainsRune(" ./,()=", r)): // "1. x" would begin a list
+				b.WriteRune(r)
+			default:
+				fmt.Fprintf(&b, "#%d;", r)
+			}
+		}
+	}
+	return b.String() + `"`
+}

@@ -1,0 +1,161 @@
+package explain
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+func (b *builder) message(m *policy.Message) Message {
+	v := Message{Name: full(m), At: at(m.At), TokenIn: InNone}
+	var cut bool
+	v.Claims, cut = b.claims(m)
+	if cut {
+		v.Notes = append(v.Notes, Note{"it makes more claims than are listed here; name the messages inside it to see theirs", at(m.At)})
+	}
+	for _, f := range m.Fields {
+		b.field(m, f, &v)
+	}
+	if f := m.TokenField(); f != nil {
+		v.TokenIn, v.TokenFrom = InField, at(f.TokenAt)
+		v.Token, v.Notes = b.token(f, v.Claims, cut, v.Notes)
+	}
+	if m.BearerToken {
+		v.TokenIn, v.TokenFrom = InBearer, at(m.BearerTokenAt)
+	}
+	for _, u := range b.uses[m] {
+		v.UsedBy = append(v.UsedBy, u.Use)
+	}
+	if len(v.UsedBy) == 0 && (m.BearerToken || len(m.Fields) > 0) {
+		v.Notes = append(v.Notes, Note{"no method and no annotated field leads to it", at(m.At)})
+	}
+	return v
+}
+
+// field adds the nested tokens of f, and notes what no walk makes sense of.
+func (b *builder) field(m *policy.Message, f *policy.Field, v *Message) {
+	name := string(f.Desc.Name())
+	note := func(p string, format string, args ...any) {
+		v.Notes = append(v.Notes, Note{name + ": " + fmt.Sprintf(format, args...), p})
+	}
+	switch {
+	case f.NestsTokens():
+		v.Nested = append(v.Nested, Nested{name, full(f.Child), f.Desc.IsList(), at(f.TokenAt)})
+		if !f.Child.HasTokens() {
+			note(at(f.TokenAt), "there is no token in %s; lint refuses it", full(f.Child))
+		}
+	case f.Token && !f.HoldsToken():
+		note(at(f.TokenAt), "a token on a field of type %s; lint refuses it", typeOf(f.Desc))
+	case f.Token && m.TokenField() != f:
+		note(at(f.TokenAt), "a second token field; lint refuses it")
+	case !f.Token && !f.IsClaim():
+		note(at(f.At), "its annotation makes it neither a claim nor a token")
+	case !f.Token && (len(f.Issuers)+len(f.BearerClaims)+len(f.StaticClaims) > 0 || f.IncludeParentClaims || f.ExpiresSeconds != 0):
+		note(at(f.At), "its options for tokens have no effect: it is none")
+	}
+}
+
+func (b *builder) token(f *policy.Field, claims []Claim, cut bool, notes []Note) (*Token, []Note) {
+	issuers, badIssuers := textsOf(f.Issuers)
+	statics, badStatics := staticsOf(f.StaticClaims)
+	bearer, _ := textsOf(f.BearerClaims)
+	for i := range bearer {
+		bearer[i].Environment = nil // a name, in which nothing is replaced
+	}
+	t := &Token{
+		Field: string(f.Desc.Name()), Type: typeOf(f.Desc), From: at(f.TokenAt), Issuers: issuers,
+		Expires:      Expiry{f.ExpiresSeconds, expiryRule(f.ExpiresSeconds), at(f.ExpiresSecondsAt)},
+		BearerClaims: bearer, StaticClaims: statics,
+		ValidatedBy: b.keys.validating(issuers), SignedBy: b.keys.signing(issuers),
+	}
+	if f.IncludeParentClaims {
+		t.ParentClaims = &ParentClaims{From: at(f.IncludeParentClaimsAt)}
+		var short bool
+		if t.ParentClaims.Parents, short = b.parents(f.Parent); short {
+			notes = append(notes, Note{"its parents hand down more claims than are listed here", t.ParentClaims.From})
+		}
+		cut = cut || short
+	}
+	notes = append(append(notes, badIssuers...), badStatics...)
+	for _, c := range f.StaticClaims {
+		if c.Pattern.Value != "" && !cut && !t.supplies(c.Claim.Value, claims) { // A65
+			notes = append(notes, Note{fmt.Sprintf("nothing supplies the claim %q when signing, and a pattern does not: a token signed here never passes", c.Claim.Value), at(c.At)})
+		}
+	}
+	return t, notes
+}
+
+// expiryRule is A62 in words.
+func expiryRule(seconds int64) string {
+	switch {
+	case seconds > 0:
+		return fmt.Sprintf("%d s after signing", seconds)
+	case seconds == 0:
+		return "3600 s after signing, unless a field gives exp"
+	case seconds == -1:
+		return "never, unless a field gives exp"
+	}
+	return fmt.Sprintf("%d s means nothing; lint refuses it", seconds)
+}
+
+// parents returns the messages that hand claims down to the token of m: those
+// that nest it, and on as long as their own tokens take theirs (A52). Each is
+// asked once, so recursion through token: true ends.
+func (b *builder) parents(m *policy.Message) (all []Parent, cut bool) {
+	seen := map[*policy.Message]bool{m: true}
+	for todo := []*policy.Message{m}; len(todo) > 0; todo = todo[1:] {
+		for _, u := range b.uses[todo[0]] {
+			if u.field == nil || !u.field.NestsTokens() || u.How != "token" {
+				continue
+			}
+			if b.named == 0 {
+				return all, true
+			}
+			p := u.field.Parent
+			all = append(all, Parent{full(p), string(u.field.Desc.Name()), b.names(p), u.From})
+			if f := p.TokenField(); f != nil && f.IncludeParentClaims && !seen[p] {
+				seen[p] = true
+				todo = append(todo, p)
+			}
+		}
+	}
+	return all, cut
+}
+
+// names returns the names of the claims that m makes, those through DESCEND
+// included; fewer when there were very many before.
+func (b *builder) names(m *policy.Message) []string {
+	var list []string
+	seen := map[*policy.Message]bool{m: true}
+	for todo := []*policy.Message{m}; len(todo) > 0; todo = todo[1:] {
+		for _, f := range todo[0].Fields {
+			switch {
+			case b.named == 0 || !f.IsClaim() || f.Claim == policy.Raw:
+				continue
+			case f.Claim != policy.Descend:
+				list = append(list, f.ClaimName())
+			case f.Child != nil && !seen[f.Child]:
+				seen[f.Child] = true
+				todo = append(todo, f.Child)
+			}
+			b.named--
+		}
+	}
+	return list
+}
+
+// supplies says whether signing may put a claim called name into t.
+func (t *Token) supplies(name string, claims []Claim) bool {
+	switch {
+	case name == "exp" && t.Expires.Seconds >= 0, name == "iss" && len(t.Issuers) > 0:
+		return true
+	case slices.ContainsFunc(claims, func(c Claim) bool { return c.Name == name || c.Action == policy.Raw.String() }),
+		slices.ContainsFunc(t.BearerClaims, func(b Text) bool { return b.Value == name }),
+		slices.ContainsFunc(t.StaticClaims, func(c StaticClaim) bool { return c.Claim == name && len(c.Values) > 0 }):
+		return true
+	case t.ParentClaims == nil:
+		return false
+	}
+	return slices.ContainsFunc(t.ParentClaims.Parents, func(p Parent) bool { return slices.Contains(p.Claims, name) })
+}

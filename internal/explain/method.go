@@ -1,0 +1,99 @@
+package explain
+
+import (
+	"fmt"
+
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+func (b *builder) method(m *policy.Method) Method {
+	r := m.Effective()
+	v := Method{
+		Name: m.Name(), At: at(m.At),
+		ClientStreaming: m.Desc.IsStreamingClient(), ServerStreaming: m.Desc.IsStreamingServer(),
+		Policy:   PolicyNone,
+		Open:     !m.Guarded(),
+		Request:  Body{Message: full(m.Input), Is: Untouched},
+		Response: Body{Message: full(m.Output), Is: Untouched},
+	}
+	if r == nil {
+		return v
+	}
+	v.Policy, v.From = PolicyMethod, at(r.At)
+	if r.OnService {
+		v.Policy = PolicyService
+	} else if own := m.Service.Own; own != nil {
+		v.Replaces = at(own.At)
+		if own.ValidatesBearer() && !r.ValidatesBearer() { // A11
+			v.Notes = append(v.Notes, Note{"the service asks for a bearer token; the method's own annotation replaces that, and does not", at(r.At)})
+		}
+	}
+	if r.ValidatesMessage() {
+		v.Request.Is, v.Request.From = Validated, at(r.Where(r.Validate, policy.ModeMessage))
+	}
+	if r.SignsMessage() {
+		v.Response.Is, v.Response.From = Signed, at(r.Where(r.Sign, policy.ModeMessage))
+	}
+	v.Bearer, v.Notes = b.bearer(r, v.Notes)
+	b.doubtful(m, r, &v)
+	return v
+}
+
+// bearer returns what r asks of the bearer token; nil if it asks for none.
+func (b *builder) bearer(r *policy.Rules, notes []Note) (*Bearer, []Note) {
+	if !r.ValidatesBearer() {
+		for _, t := range r.Issuers {
+			notes = append(notes, Note{"an issuer without effect: no bearer token is validated", at(t.At)})
+		}
+		for _, c := range r.StaticClaims {
+			notes = append(notes, Note{"a static claim without effect: no bearer token is validated", at(c.At)})
+		}
+		return nil, notes
+	}
+	issuers, bad := textsOf(r.Issuers)
+	statics, worse := staticsOf(r.StaticClaims)
+	return &Bearer{
+		From:    at(r.Where(r.Validate, policy.ModeBearerToken)),
+		Issuers: issuers, StaticClaims: statics, Keys: b.keys.validating(issuers),
+	}, append(append(notes, bad...), worse...)
+}
+
+// doubtful notes what lint refuses and what would else read as if it worked. A
+// method with a mode that nobody knows is not called open: it never runs (S46).
+func (b *builder) doubtful(m *policy.Method, r *policy.Rules, v *Method) {
+	note := func(p policy.ModeAt, format string, args ...any) {
+		v.Notes = append(v.Notes, Note{fmt.Sprintf(format, args...) + "; lint refuses it", at(p.At)})
+	}
+	for _, mode := range r.Validate {
+		switch {
+		case !mode.Mode.Known(), r.OnService && mode.Mode == policy.ModeMessage:
+			v.Open = false
+			note(mode, "validate: %s is not known here", mode.Mode)
+		case mode.Mode == policy.ModeMessage && !m.Input.HasTokens():
+			note(mode, "%s is validated, but there is no token in it", full(m.Input))
+		case mode.Mode == policy.ModeMessage && m.Input.BearerToken && !r.ValidatesBearer():
+			note(mode, "%s is validated against the bearer token, which is not validated itself", full(m.Input))
+		}
+	}
+	for _, mode := range r.Sign {
+		switch {
+		case mode.Mode == policy.ModeBearerToken:
+			note(mode, "sign: BEARER_TOKEN means nothing")
+		case !mode.Mode.Known():
+			v.Open = false
+			note(mode, "sign: %s is not known here", mode.Mode)
+		case mode.Mode == policy.ModeMessage && !signable(m.Output):
+			note(mode, "%s is signed, but no field of it holds a token", full(m.Output))
+		}
+	}
+}
+
+// signable says whether m has a field to put a token into, or messages that may.
+func signable(m *policy.Message) bool {
+	for _, f := range m.Fields {
+		if f.HoldsToken() || f.NestsTokens() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,143 @@
+package explain
+
+import (
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+// selection is what a View is about.
+type selection struct {
+	all      bool
+	methods  map[*policy.Method]bool
+	messages map[*policy.Message]bool
+}
+
+func choose(p *policy.Policy, names []string) (*selection, error) {
+	s := &selection{len(names) == 0, map[*policy.Method]bool{}, map[*policy.Message]bool{}}
+	if s.all {
+		for _, service := range p.Services {
+			s.service(service)
+		}
+		for _, m := range p.Messages {
+			if m.BearerToken || len(m.Fields) > 0 {
+				s.message(m)
+			}
+		}
+		return s, nil
+	}
+	services := map[string]*policy.Service{}
+	for _, service := range p.Services {
+		services[string(service.Desc.FullName())] = service
+	}
+	for _, name := range names {
+		if m := p.Method(name); m != nil {
+			s.method(m)
+		} else if service := services[name]; service != nil {
+			s.service(service)
+		} else if m := p.Message(protoreflect.FullName(name)); m != nil {
+			s.message(m)
+		} else {
+			return nil, unknownName(p, name)
+		}
+	}
+	return s, nil
+}
+
+func (s *selection) service(service *policy.Service) {
+	for _, m := range service.Methods {
+		s.method(m)
+	}
+}
+
+func (s *selection) method(m *policy.Method) {
+	s.methods[m] = true
+	if m.Effective().ValidatesMessage() {
+		s.message(m.Input)
+	}
+	if m.Effective().SignsMessage() {
+		s.message(m.Output)
+	}
+}
+
+// message chooses m and, through nested tokens, what it leads to.
+func (s *selection) message(m *policy.Message) {
+	for todo := []*policy.Message{m}; len(todo) > 0; {
+		m, todo = todo[len(todo)-1], todo[:len(todo)-1]
+		if s.messages[m] {
+			continue
+		}
+		s.messages[m] = true
+		for _, f := range m.Fields {
+			if f.NestsTokens() {
+				todo = append(todo, f.Child)
+			}
+		}
+	}
+}
+
+func unknownName(p *policy.Policy, name string) error {
+	err := fault.New(fault.UsageError, keys.Shorten(name), "is no method, service or message of the input")
+	if near := nearest(p, name); near != "" {
+		return err.WithHint("did you mean %s?", near)
+	}
+	return err.WithHint("names are written in full: pkg.Service/Method, pkg.Service or pkg.Message")
+}
+
+// nearest returns the name that ends in name, or else the one that differs from
+// it by the fewest letters, if those are few; "" if there is none.
+func nearest(p *policy.Policy, name string) string {
+	const most = 256 // the time of distance grows with both names
+	if name == "" || len(name) > most {
+		return ""
+	}
+	wanted := strings.ToLower(strings.TrimPrefix(name, "/"))
+	found, least := "", len(wanted)/3+1
+	try := func(candidate string) {
+		lower := strings.ToLower(candidate)
+		if head, ends := strings.CutSuffix(lower, wanted); ends && (head == "" || strings.HasSuffix(head, ".") || strings.HasSuffix(head, "/")) {
+			found, least = candidate, 0
+			return
+		}
+		if delta := len(lower) - len(wanted); len(lower) <= most && max(delta, -delta) < least {
+			if d := distance(wanted, lower); d < least {
+				found, least = candidate, d
+			}
+		}
+	}
+	for _, s := range p.Services {
+		for _, m := range s.Methods {
+			try(m.Name())
+		}
+		try(string(s.Desc.FullName()))
+	}
+	for _, m := range p.Messages {
+		try(full(m))
+	}
+	return found
+}
+
+// distance returns how many bytes must be changed, added or removed to make b
+// of a (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal, row[j+1] = row[j+1], min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,220 @@
+package explain
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Styles that Paint is asked for.
+const (
+	StyleHeading = "heading" // METHOD, MESSAGE and what they are about
+	StylePlace   = "place"   // where a fact is from
+	StyleGood    = "good"    // a check that is made
+	StyleWarn    = "warn"    // nothing is asked for
+	StyleBad     = "bad"     // a cycle, or what else lint refuses
+	StyleDim     = "dim"     // what a fact means
+)
+
+// TextOptions says how text is written.
+type TextOptions struct {
+	// Escape makes text from outside fit for a terminal (S70); without one,
+	// characters that are no print are written as \uXXXX.
+	Escape func(string) string
+	// Paint styles a piece of text; without one nothing is styled.
+	Paint func(style, text string) string
+	// Width is the columns to keep within as far as words allow; 0 means 80.
+	Width int
+}
+
+// WriteText writes v for people.
+func (v *View) WriteText(w io.Writer, o TextOptions) error {
+	if o.Escape == nil {
+		o.Escape = visible
+	}
+	if o.Paint == nil {
+		o.Paint = func(_, text string) string { return text }
+	}
+	if o.Width == 0 {
+		o.Width = 80
+	}
+	t := &textWriter{o: o, breaks: strings.NewReplacer("\n", `\u000a`, "\t", `\u0009`)}
+	t.allKeys(v.Keys)
+	for _, m := range v.Methods {
+		t.method(m)
+	}
+	for _, m := range v.Messages {
+		t.message(m)
+	}
+	for _, c := range v.Cycles {
+		t.cycle(c)
+	}
+	if len(v.Notes) > 0 {
+		t.section("NOTES", "", "")
+		t.notes(v.Notes)
+	}
+	t.flush()
+	_, err := io.WriteString(w, t.out.String())
+	return err
+}
+
+// row is one fact: what it is about, what it says, and where it is from.
+type row struct {
+	indent             int
+	label, text, place string
+	style              string
+}
+
+// textWriter gathers the rows of a section, so that they can be aligned.
+type textWriter struct {
+	o      TextOptions
+	breaks *strings.Replacer
+	out    strings.Builder
+	rows   []row
+}
+
+// clean is text from outside on one line: a line break in it must not look
+// like one of ours.
+func (t *textWriter) clean(text string) string {
+	return t.breaks.Replace(t.o.Escape(text))
+}
+
+// name is text from outside where a name stands: in quotes, unless it is one
+// that no quotes are needed to tell from the text around it.
+func (t *textWriter) name(text string) string {
+	for _, r := range text {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_.-:/@${}", r) {
+			return t.quote(text)
+		}
+	}
+	if text == "" {
+		return `""`
+	}
+	return t.clean(text)
+}
+
+func (t *textWriter) quote(text string) string { return t.clean(strconv.Quote(text)) }
+
+func (t *textWriter) section(kind, name, place string) {
+	t.flush()
+	t.rows = append(t.rows, row{label: kind, text: t.clean(name), place: t.clean(place), style: StyleHeading})
+}
+
+// add adds a fact; text is ready to print, place is not.
+func (t *textWriter) add(label, text, place, style string) {
+	indent := 2
+	if label == "" {
+		indent = labelWidth
+	}
+	t.rows = append(t.rows, row{indent: indent, label: label, text: text, place: t.clean(place), style: style})
+}
+
+// under adds a fact without a label, so many steps to the right.
+func (t *textWriter) under(depth int, text, place, style string) {
+	t.rows = append(t.rows, row{indent: 4 + 2*depth, text: text, place: t.clean(place), style: style})
+}
+
+func (t *textWriter) notes(list []Note) {
+	for _, n := range list {
+		t.add("note", t.clean(n.Text), n.From, StyleWarn)
+	}
+}
+
+const labelWidth = 12 // with the indent and the gap
+
+// flush writes the rows of the section: labels in a column, texts, and the
+// places in a column as far left as the texts allow.
+func (t *textWriter) flush() {
+	if len(t.rows) == 0 {
+		return
+	}
+	if t.out.Len() > 0 {
+		t.out.WriteString("\n")
+	}
+	place := 0
+	for _, r := range t.rows {
+		place = max(place, width(r.place))
+	}
+	column := 0 // of the places
+	for _, r := range t.rows {
+		if r.place != "" {
+			column = max(column, min(r.start()+width(r.text), t.o.Width-place-2))
+		}
+	}
+	column = max(column, 40)
+	for _, r := range t.rows {
+		t.row(r, column)
+	}
+	t.rows = nil
+}
+
+// start is the column of the row's text.
+func (r row) start() int {
+	if r.label == "" {
+		return r.indent
+	}
+	return max(labelWidth, r.indent+len(r.label)+2)
+}
+
+// row writes r: a text too long for its column goes on below.
+func (t *textWriter) row(r row, column int) {
+	limit := t.o.Width - r.start()
+	if r.place != "" {
+		limit = column - r.start()
+	}
+	for i, line := range wrap(r.text, limit) {
+		lead, label := strings.Repeat(" ", r.start()), ""
+		if i == 0 && r.label != "" {
+			lead, label = strings.Repeat(" ", r.indent), r.label+strings.Repeat(" ", r.start()-r.indent-len(r.label))
+		}
+		gap := ""
+		if i == 0 && r.place != "" {
+			gap = strings.Repeat(" ", max(column-r.start()-width(line), 0)+2) + t.o.Paint(StylePlace, r.place)
+		}
+		if r.style == StyleHeading && label != "" {
+			label = t.o.Paint(StyleHeading, r.label) + label[len(r.label):]
+		}
+		if r.style != "" && line != "" {
+			line = t.o.Paint(r.style, line)
+		}
+		t.out.WriteString(strings.TrimRight(lead+label+line+gap, " ") + "\n")
+	}
+}
+
+func width(text string) int { return utf8.RuneCountInString(text) }
+
+// wrap breaks text at spaces into lines of so many characters, if words allow.
+func wrap(text string, limit int) []string {
+	var lines []string
+	line := ""
+	for i, word := range strings.Split(text, " ") {
+		switch {
+		case i == 0:
+			line = word
+		case width(line)+1+width(word) <= limit:
+			line += " " + word
+		default:
+			lines, line = append(lines, line), word
+		}
+	}
+	return append(lines, line)
+}
+
+// visible writes what is no print as \uXXXX.
+func visible(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case unicode.IsPrint(r) && r != utf8.RuneError:
+			b.WriteRune(r)
+		case r > 0xffff:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,107 @@
+package files
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// maxEntries is how many files and folders a pattern may look through.
+const maxEntries = 200_000
+
+// IsPattern says whether arg has a sign of a pattern in it: * ? or [.
+func IsPattern(arg string) bool { return strings.ContainsAny(arg, "*?[") }
+
+// Match says whether name matches pattern part by part, as path.Match has it;
+// ** is any number of folders, or all that is below. Both have slashes. A pattern
+// that is none matches nothing.
+func Match(pattern, name string) bool {
+	return matchParts(strings.Split(pattern, "/"), strings.Split(name, "/"))
+}
+
+func matchParts(pattern, name []string) bool {
+	for len(pattern) > 0 {
+		if pattern[0] == "**" {
+			for len(pattern) > 1 && pattern[1] == "**" {
+				pattern = pattern[1:]
+			}
+			for i := range len(name) + 1 {
+				if matchParts(pattern[1:], name[i:]) {
+					return true
+				}
+			}
+			return false
+		}
+		if len(name) == 0 {
+			return false
+		}
+		if ok, err := path.Match(pattern[0], name[0]); !ok || err != nil {
+			return false
+		}
+		pattern, name = pattern[1:], name[1:]
+	}
+	return len(name) == 0
+}
+
+// SplitPattern splits arg before the first part with a sign of a pattern in it:
+// the folder to look in, and the pattern below it, with slashes. The pattern is
+// empty if there is none.
+func SplitPattern(arg string) (base, pattern string) {
+	parts := strings.Split(filepath.ToSlash(arg), "/")
+	i := slices.IndexFunc(parts, IsPattern)
+	if i < 0 {
+		return arg, ""
+	}
+	base = strings.Join(parts[:i], "/")
+	if base == "" {
+		base = "."
+		if strings.HasPrefix(arg, "/") {
+			base = "/"
+		}
+	}
+	return filepath.FromSlash(base), strings.Join(parts[i:], "/")
+}
+
+// Find returns the files below base that match pattern, sorted. It passes over
+// folders called node_modules or with a dot in front, and follows no link to a
+// folder.
+//
+// code is that of the errors: base cannot be read, pattern is none, or there is
+// more below base than anybody means.
+func Find(base, pattern string, code fault.Code) ([]string, error) {
+	what := filepath.Join(base, pattern)
+	if _, err := path.Match(pattern, ""); err != nil {
+		return nil, fault.New(code, what, "is no pattern: %w", err)
+	}
+	folder, err := os.OpenRoot(base)
+	if err != nil {
+		return nil, fault.New(code, base, "%w", Reason(err))
+	}
+	defer func() { _ = folder.Close() }()
+	var list []string
+	entries := 0
+	err = fs.WalkDir(folder.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return fault.New(code, filepath.Join(base, name), "%w", Reason(err))
+		}
+		if entries++; entries > maxEntries {
+			return fault.New(code, what, "more than %d files and folders to look through", maxEntries)
+		}
+		if d.IsDir() {
+			if part := d.Name(); name != "." && (part[0] == '.' || part == "node_modules") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if Match(pattern, name) {
+			list = append(list, filepath.Join(base, name))
+		}
+		return nil
+	})
+	return list, err
+}

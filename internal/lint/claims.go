@@ -1,0 +1,202 @@
+package lint
+
+import (
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+func claimCycle(p *pass) {
+	for _, c := range p.Cycles() {
+		p.report(c[0].Desc, c[0].ClaimAt, "leave the annotation out on one of these fields, or INCLUDE it as it is",
+			"the claims of %s lead back to it, and would never end: %s", label(c[0].Parent.Desc), c)
+	}
+}
+
+// typeOf says in words what a field holds.
+func typeOf(d protoreflect.FieldDescriptor) string {
+	one := func(d protoreflect.FieldDescriptor) string {
+		switch {
+		case d.Message() != nil:
+			return string(d.Message().FullName())
+		case d.Enum() != nil:
+			return string(d.Enum().FullName())
+		}
+		return d.Kind().String()
+	}
+	switch {
+	case d.IsMap():
+		return "map<" + one(d.MapKey()) + ", " + one(d.MapValue()) + ">"
+	case d.IsList():
+		return "repeated " + one(d)
+	}
+	return one(d)
+}
+
+func descendNotMessage(p *pass) {
+	p.fields(func(f *policy.Field) {
+		if f.Claim == policy.Descend && (f.Child == nil || f.Desc.IsList()) {
+			p.report(f.Desc, f.ClaimAt, "use INCLUDE for the value as a whole, or NEST for repeated messages",
+				"%s is %s: DESCEND takes one message", label(f.Desc), typeOf(f.Desc))
+		}
+	})
+}
+
+func nestNotMessage(p *pass) {
+	p.fields(func(f *policy.Field) {
+		if f.Claim == policy.Nest && f.Child == nil {
+			p.report(f.Desc, f.ClaimAt, "use INCLUDE for the value as a whole",
+				"%s is %s: NEST takes a message, or repeated ones", label(f.Desc), typeOf(f.Desc))
+		}
+	})
+}
+
+func rawNotStringMap(p *pass) {
+	p.fields(func(f *policy.Field) {
+		if f.Claim == policy.Raw && (!f.Desc.IsMap() || f.Desc.MapKey().Kind() != protoreflect.StringKind) {
+			p.report(f.Desc, f.ClaimAt, "use INCLUDE, or make it a map<string, …>",
+				"%s is %s: RAW takes a map with string keys, the names of the claims", label(f.Desc), typeOf(f.Desc))
+		}
+	})
+}
+
+func mapKeyNotString(p *pass) {
+	p.fields(func(f *policy.Field) {
+		included := f.Claim == policy.Include || f.Claim == policy.Extract
+		if included && f.Desc.IsMap() && f.Desc.MapKey().Kind() != protoreflect.StringKind {
+			p.report(f.Desc, f.ClaimAt, "make its keys strings",
+				"%s is %s: a map in a claim has string keys", label(f.Desc), typeOf(f.Desc))
+		}
+	})
+}
+
+// duplicateClaim looks at each message that makes a token or a JSON object of
+// its own; one that others only descend into is looked at as part of them.
+func duplicateClaim(p *pass) {
+	descended := set{}
+	p.fields(func(f *policy.Field) {
+		if f.Claim == policy.Descend && f.Child != nil {
+			descended[f.Child] = true
+		}
+	})
+	type pair struct{ a, b *policy.Field }
+	told := map[pair]bool{}
+	for _, m := range p.Messages {
+		if descended[m] && m.TokenField() == nil && !m.BearerToken && !p.ofToken(m) {
+			continue
+		}
+		c := p.claimsOf(m)
+		if p.steps < 0 {
+			p.report(m.Desc, m.At, "", "the messages share claims in too many ways to compare them all: more than %d", maxSteps)
+			return
+		}
+		first := map[string]claim{}
+		for _, b := range c.list {
+			a, is := first[b.name]
+			if !is {
+				first[b.name] = b
+			} else if !told[pair{a.field, b.field}] && !alternatives(a.field, b.field) {
+				told[pair{a.field, b.field}] = true
+				p.report(b.field.Desc, b.at(), "give one of them another name", "the claim %q of %s is made twice: by %s, and by %s", b.name, label(m.Desc), a, b)
+			}
+		}
+		for _, f := range c.twice {
+			if !told[pair{f, f}] {
+				told[pair{f, f}] = true
+				p.report(f.Desc, f.ClaimAt, "use NEST for one of the fields, so that each has an object of its own",
+					"the claims of %s come into %s twice, the second time through %s", label(f.Child.Desc), label(m.Desc), label(f.Desc))
+			}
+		}
+	}
+}
+
+func (c claim) String() string {
+	if c.via != nil && c.via != c.field {
+		return label(c.field.Desc) + " (through " + label(c.via.Desc) + ")"
+	}
+	return label(c.field.Desc)
+}
+
+func (c claim) at() descset.Position {
+	if c.field.Name.Value != "" {
+		return c.field.Name.At
+	}
+	return c.field.ClaimAt
+}
+
+// alternatives says whether a and b are members of one oneof, so that never
+// both make the claim. EXTRACT would fill the one that is not set, and put the
+// other out; NEST may hold an EXTRACT.
+func alternatives(a, b *policy.Field) bool {
+	oneof := a.Desc.ContainingOneof()
+	return oneof != nil && oneof == b.Desc.ContainingOneof() && a.Claim == policy.Include && b.Claim == policy.Include
+}
+
+// parentClaimContainsToken looks at all claims that a nested token takes over,
+// also those from messages that the parent descends into or nests (A52).
+func parentClaimContainsToken(p *pass) {
+	takers := map[*policy.Message]*policy.Field{} // by whose claims they take
+	var order []*policy.Message
+	for _, m := range p.Messages {
+		for _, f := range m.Fields {
+			if !f.NestsTokens() || takers[m] != nil {
+				continue
+			}
+			if t := f.Child.TokenField(); t != nil && t.IncludeParentClaims {
+				takers[m], order = t, append(order, m)
+			}
+		}
+	}
+	holders := nearest(p.Messages, func(m *policy.Message) (*policy.Field, bool) {
+		for _, f := range m.Fields {
+			if f.Token {
+				return f, true
+			}
+		}
+		return nil, false
+	}, p.parts)
+	for ; len(order) > 0; order = order[1:] {
+		m := order[0]
+		for _, f := range m.Fields {
+			inner := f
+			if !f.Token {
+				inner = holders[p.part(f.Desc)]
+			}
+			switch {
+			case !f.IsClaim():
+			case f.Walks() && !f.Token:
+				if takers[f.Child] == nil {
+					takers[f.Child], order = takers[m], append(order, f.Child)
+				}
+			case inner != nil:
+				p.report(f.Desc, f.ClaimAt, "leave the claim or include_parent_claims out",
+					"the token %s takes over the claim %s (include_parent_claims), which is or holds a token itself, %s: that changes when it is signed",
+					label(takers[m].Desc), label(f.Desc), label(inner.Desc))
+			}
+		}
+	}
+}
+
+// parts returns the messages that the values of m's fields are, annotated or not.
+func (f *facts) parts(m *policy.Message) (list []*policy.Message) {
+	for i := range m.Desc.Fields().Len() {
+		if part := f.part(m.Desc.Fields().Get(i)); part != nil {
+			list = append(list, part)
+		}
+	}
+	return list
+}
+
+// part returns the message that a value, an element or a map's value of the
+// field is; nil for others, and for those of imported files that no annotation
+// leads to.
+func (f *facts) part(d protoreflect.FieldDescriptor) *policy.Message {
+	if d.IsMap() {
+		d = d.MapValue()
+	}
+	if d.Message() == nil {
+		return nil
+	}
+	return f.Message(d.Message().FullName())
+}

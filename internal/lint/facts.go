@@ -1,0 +1,189 @@
+package lint
+
+import (
+	"regexp"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+// facts is what several rules ask of a policy, found once for all of them, each
+// by one walk: lint takes time that grows with the policy alone, not with
+// methods times messages.
+type facts struct {
+	*policy.Policy
+	Options
+	imports map[string]bool // files that nobody asked for
+	methods []*policy.Method
+
+	// A message plays the part of a token's holder where a method validates or
+	// signs it, itself or nested as a token (A49).
+	validated, signed set
+	// reached are those, and the ones whose fields give them claims.
+	reached set
+	// nested are those that any message nests as a token.
+	nested set
+
+	ignores  map[protoreflect.FullName][]ignore
+	flat     map[*policy.Message]*claims // by claimsOf
+	steps    int                         // that claimsOf may still take
+	patterns map[string]compiled
+}
+
+type set map[*policy.Message]bool
+
+type compiled struct {
+	re  *regexp.Regexp
+	err error
+}
+
+func newFacts(p *policy.Policy, o Options) *facts {
+	f := &facts{
+		Policy: p, Options: o, imports: map[string]bool{}, nested: set{},
+		flat: map[*policy.Message]*claims{}, steps: maxSteps, patterns: map[string]compiled{},
+	}
+	for _, file := range p.Set().Files() {
+		f.imports[file.Descriptor.Path()] = file.Import
+	}
+	var inputs, outputs []*policy.Message
+	for _, s := range p.Services {
+		f.methods = append(f.methods, s.Methods...)
+	}
+	for _, m := range f.methods {
+		if m.Effective().ValidatesMessage() {
+			inputs = append(inputs, m.Input)
+		}
+		if m.Effective().SignsMessage() {
+			outputs = append(outputs, m.Output)
+		}
+	}
+	f.validated = spread(inputs, (*policy.Field).NestsTokens)
+	f.signed = spread(outputs, (*policy.Field).NestsTokens)
+	f.reached = spread(append(inputs, outputs...), func(f *policy.Field) bool { return f.NestsTokens() || f.Walks() })
+	f.fields(func(field *policy.Field) {
+		if field.NestsTokens() {
+			f.nested[field.Child] = true
+		}
+	})
+	f.ignores = ignoresOf(p.Set().Files())
+	return f
+}
+
+// ofToken says whether m holds a token that a method validates or signs.
+func (f *facts) ofToken(m *policy.Message) bool { return f.validated[m] || f.signed[m] }
+
+// spread returns roots and all that the fields which follow accepts lead to.
+func spread(roots []*policy.Message, follow func(*policy.Field) bool) set {
+	found := set{}
+	todo := append([]*policy.Message(nil), roots...)
+	for len(todo) > 0 {
+		m := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if found[m] {
+			continue
+		}
+		found[m] = true
+		for _, f := range m.Fields {
+			if f.Child != nil && follow(f) {
+				todo = append(todo, f.Child)
+			}
+		}
+	}
+	return found
+}
+
+// nearest returns, for each message that has what own finds or leads to one
+// that does, the nearest such thing.
+func nearest[T any](messages []*policy.Message, own func(*policy.Message) (T, bool), children func(*policy.Message) []*policy.Message) map[*policy.Message]T {
+	found, parents := map[*policy.Message]T{}, map[*policy.Message][]*policy.Message{}
+	var queue []*policy.Message
+	for _, m := range messages {
+		if thing, ok := own(m); ok {
+			found[m] = thing
+			queue = append(queue, m)
+		}
+		for _, c := range children(m) {
+			parents[c] = append(parents[c], m)
+		}
+	}
+	for ; len(queue) > 0; queue = queue[1:] {
+		for _, m := range parents[queue[0]] {
+			if _, known := found[m]; !known {
+				found[m] = found[queue[0]]
+				queue = append(queue, m)
+			}
+		}
+	}
+	return found
+}
+
+// nestedTokens returns the messages that m nests as tokens.
+func nestedTokens(m *policy.Message) (list []*policy.Message) {
+	for _, f := range m.Fields {
+		if f.NestsTokens() {
+			list = append(list, f.Child)
+		}
+	}
+	return list
+}
+
+func (f *facts) fields(visit func(*policy.Field)) {
+	for _, m := range f.Messages {
+		for _, field := range m.Fields {
+			visit(field)
+		}
+	}
+}
+
+// rules visits the annotations of services and methods.
+func (f *facts) rules(visit func(protoreflect.Descriptor, *policy.Rules)) {
+	for _, s := range f.Services {
+		if s.Own != nil {
+			visit(s.Desc, s.Own)
+		}
+		for _, m := range s.Methods {
+			if m.Own != nil {
+				visit(m.Desc, m.Own)
+			}
+		}
+	}
+}
+
+// statics visits the static claims of tokens, bearer tokens included.
+func (f *facts) statics(visit func(protoreflect.Descriptor, policy.StaticClaim)) {
+	f.rules(func(d protoreflect.Descriptor, r *policy.Rules) {
+		for _, c := range r.StaticClaims {
+			visit(d, c)
+		}
+	})
+	f.fields(func(field *policy.Field) {
+		for _, c := range field.StaticClaims {
+			visit(field.Desc, c)
+		}
+	})
+}
+
+// issuers visits the issuers that tokens must have.
+func (f *facts) issuers(visit func(protoreflect.Descriptor, policy.Text)) {
+	f.rules(func(d protoreflect.Descriptor, r *policy.Rules) {
+		for _, t := range r.Issuers {
+			visit(d, t)
+		}
+	})
+	f.fields(func(field *policy.Field) {
+		for _, t := range field.Issuers {
+			visit(field.Desc, t)
+		}
+	})
+}
+
+// compile compiles the pattern of c, each text once.
+func (f *facts) compile(c policy.StaticClaim) (*regexp.Regexp, error) {
+	done, ok := f.patterns[c.Pattern.Value]
+	if !ok {
+		done.re, done.err = c.Compile()
+		f.patterns[c.Pattern.Value] = done
+	}
+	return done.re, done.err
+}

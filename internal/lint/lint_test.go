@@ -1,0 +1,148 @@
+package lint
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/finding"
+)
+
+// optionsFor are what fixtures of rules on more than annotations need.
+func optionsFor(rule string) Options {
+	switch rule {
+	case "unannotated-method":
+		return Options{RequireAll: true}
+	case "issuer-without-key", "token-without-issuer":
+		return Options{HaveKeys: true, Issuers: []string{"one", "two"}}
+	}
+	return Options{}
+}
+
+// TestS53_Fixtures: each rule has a folder, each folder a rule; bad.proto makes
+// the rule fire, ok.proto, which is much like it, is free of faults, and both
+// are so as descriptor sets without source info.
+func TestS53_Fixtures(t *testing.T) {
+	folders, err := os.ReadDir(fixtures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names, ids []string
+	for _, f := range folders {
+		names = append(names, f.Name())
+	}
+	for _, r := range Rules() {
+		ids = append(ids, r.ID)
+	}
+	slices.Sort(ids)
+	if !slices.Equal(names, ids) {
+		t.Errorf("fixtures for\n%v\nrules\n%v", names, ids)
+	}
+	for _, id := range ids {
+		t.Run(id, func(t *testing.T) {
+			fixture(t, id)
+		})
+	}
+}
+
+func fixture(t *testing.T, id string) {
+	dir := filepath.Join(fixtures, id)
+	load := func(name string) descset.Sources {
+		return descset.Sources{ImportPaths: []string{dir}, Protos: []string{filepath.Join(dir, name)}}
+	}
+	bad, ok := read(t, load("bad.proto")), read(t, load("ok.proto"))
+	found := Check(bad, optionsFor(id))
+	if len(of(found, id)) == 0 {
+		t.Errorf("silent on bad.proto, which has\n%s", textOf(t, found))
+	}
+	for _, f := range of(found, id) {
+		if f.At.Line == 0 || f.Subject == "" {
+			t.Errorf("no place or subject: %+v", f)
+		}
+	}
+	golden(t, filepath.Join(dir, "bad.golden"), textOf(t, found))
+	fine := Check(ok, optionsFor(id))
+	if errors, warnings, _ := finding.Count(fine); errors+warnings > 0 || len(of(fine, id)) > 0 {
+		t.Errorf("ok.proto has\n%s", textOf(t, fine))
+	}
+	// Comments are part of the source info.
+	if id != "ignore-invalid" {
+		bare := Check(read(t, withoutPositions(t, bad)), optionsFor(id))
+		if got, want := messages(bare), messages(found); !slices.Equal(got, want) {
+			t.Errorf("without source info:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		if fine := Check(read(t, withoutPositions(t, ok)), optionsFor(id)); len(of(fine, id)) > 0 {
+			t.Errorf("ok.proto without source info has\n%s", textOf(t, fine))
+		}
+	}
+}
+
+func messages(found []finding.Finding) (list []string) {
+	for _, f := range found {
+		list = append(list, f.Rule+" "+f.Message)
+	}
+	slices.Sort(list)
+	return list
+}
+
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
+	}
+}
+
+// TestRules: what people and tools read about the rules is fit for them.
+func TestRules(t *testing.T) {
+	spec, err := os.ReadFile("testdata/rules.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := strings.Fields(string(spec))
+	seen := map[string]bool{}
+	least := finding.Error
+	for _, r := range Rules() {
+		if !regexp.MustCompile(`^[a-z]+(-[a-z]+)+$`).MatchString(r.ID) || seen[r.ID] {
+			t.Errorf("id %q", r.ID)
+		}
+		if !strings.HasSuffix(r.Purpose, ".") || strings.Count(r.Purpose, ". ") > 0 {
+			t.Errorf("%s: no sentence: %q", r.ID, r.Purpose)
+		}
+		if r.Severity > least {
+			t.Errorf("%s: a %s behind a %s", r.ID, r.Severity, least)
+		}
+		for _, ref := range r.Refs {
+			if !slices.Contains(known, ref) {
+				t.Errorf("%s: there is no rule %s", r.ID, ref)
+			}
+		}
+		seen[r.ID], least = true, r.Severity
+	}
+	for _, id := range []string{"claim-cycle", "method-drops-service-policy", "parent-claim-contains-token"} { // named by the specification
+		if !seen[id] {
+			t.Errorf("no rule %s", id)
+		}
+	}
+}
+
+// TestExamples: those of the user's document have no faults. What two of our
+// own say on purpose is told.
+func TestExamples(t *testing.T) {
+	dir := "../../testdata/proto"
+	found := Check(read(t, descset.Sources{ImportPaths: []string{dir}, Protos: []string{dir}}), Options{})
+	found = slices.DeleteFunc(found, func(f finding.Finding) bool { return f.Severity == finding.Note })
+	golden(t, "testdata/examples.golden", textOf(t, found))
+}

@@ -1,0 +1,112 @@
+package lint
+
+import (
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+// unreachedAnnotation says nothing about a set without methods: they may be in
+// another one.
+func unreachedAnnotation(p *pass) {
+	if len(p.methods) == 0 {
+		return
+	}
+	ways := p.ways()
+	for _, m := range p.Messages {
+		t := m.TokenField()
+		switch {
+		case p.reached[m] && t != nil && !p.ofToken(m):
+			p.report(t.Desc, t.TokenAt, "annotate the field that holds the message with token: true",
+				"the token %s has no effect: %s is only looked into for the claims of others", label(t.Desc), label(m.Desc))
+		case p.reached[m], len(m.Fields) == 0 && !m.BearerToken:
+		default:
+			at := m.BearerTokenAt
+			if !m.BearerToken {
+				at = m.Fields[0].At
+			}
+			p.report(m.Desc, at, ways[m], "the annotations of %s have no effect: no method validates or signs it, by itself or within another message", label(m.Desc))
+		}
+	}
+}
+
+// ways returns for messages a hint how they could be reached.
+func (f *facts) ways() map[*policy.Message]string {
+	ways := map[*policy.Message]string{}
+	add := func(m *policy.Message, hint string) {
+		if ways[m] == "" {
+			ways[m] = hint
+		}
+	}
+	for _, m := range f.methods {
+		add(m.Input, "add validate: MESSAGE to "+label(m.Desc)+", which takes it")
+		add(m.Output, "add sign: MESSAGE to "+label(m.Desc)+", which returns it")
+	}
+	f.fields(func(f *policy.Field) {
+		if f.Child != nil && (f.Claim == policy.Include || f.Claim == policy.Extract) {
+			add(f.Child, "use NEST or DESCEND in "+label(f.Desc)+", which takes it as a whole")
+		}
+	})
+	return ways
+}
+
+// claimWithoutToken looks at messages that are there for the tokens they nest.
+func claimWithoutToken(p *pass) {
+	var giving []*policy.Message // to tokens of others
+	p.fields(func(f *policy.Field) {
+		if f.Walks() && p.ofToken(f.Parent) && (f.Parent.BearerToken || f.Parent.TokenField() != nil) {
+			giving = append(giving, f.Child)
+		}
+	})
+	given := spread(giving, (*policy.Field).Walks)
+	for _, m := range p.Messages {
+		if !p.ofToken(m) || m.BearerToken || m.TokenField() != nil || given[m] {
+			continue
+		}
+		taken, nests := false, false
+		for _, f := range m.Fields {
+			if f.NestsTokens() {
+				t := f.Child.TokenField()
+				nests, taken = true, taken || t != nil && t.IncludeParentClaims
+			}
+		}
+		for _, f := range m.Fields {
+			if nests && !taken && f.IsClaim() {
+				p.report(f.Desc, f.ClaimAt, "give the message a token of its own, or the token it nests include_parent_claims",
+					"the claims of %s are in no token: nothing checks them, and anyone can change them", label(m.Desc))
+				break
+			}
+		}
+	}
+}
+
+// claimOverridden looks at tokens that are signed, and at fields that a service
+// sets by itself: EXTRACT may leave it to the token.
+func claimOverridden(p *pass) {
+	for _, m := range p.Messages {
+		t := m.TokenField()
+		if t == nil || !p.signed[m] {
+			continue
+		}
+		by := map[string]string{}
+		for _, c := range t.StaticClaims {
+			if len(c.Values) > 0 {
+				by[c.Claim.Value] = "static_claim"
+			}
+		}
+		if len(t.Issuers) > 0 {
+			by["iss"] = "issuer"
+		}
+		if t.ExpiresSeconds > 0 {
+			by["exp"] = "expires_seconds"
+		}
+		if len(by) == 0 {
+			continue
+		}
+		for _, c := range p.claimsOf(m).list {
+			if option := by[c.name]; option != "" && c.field.Claim != policy.Extract {
+				p.report(c.field.Desc, c.at(), "use EXTRACT and leave it empty when it is signed, or take one of the two away",
+					"the claim %q of %s comes from %s of %s, so a message with another value in %s is signed and then refused",
+					c.name, label(m.Desc), option, t.Desc.Name(), label(c.field.Desc))
+			}
+		}
+	}
+}

@@ -1,0 +1,108 @@
+package lint
+
+import (
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+// shape is the type of the JSON value that a field becomes (A80, A81).
+type shape int
+
+const (
+	other shape = iota
+	number
+	text
+	texts    // an array of strings, or of anything
+	anything // what only the value tells
+)
+
+// registered has the claims with a meaning of their own (RFC 7519, section 4.1),
+// with the types they may have, in words and as shapes.
+func registered(name string) (want string, shapes []shape) {
+	switch name {
+	case "exp", "nbf", "iat":
+		return "a number, of seconds since 1970", []shape{number, anything}
+	case "iss", "sub", "jti":
+		return "a string", []shape{text, anything}
+	case "aud":
+		return "a string or an array of strings", []shape{text, texts, anything}
+	}
+	return "", nil
+}
+
+// registeredClaimType looks at claims of tokens alone: in a nested object, exp
+// is a name like any other.
+func registeredClaimType(p *pass) {
+	var tokens []*policy.Message
+	for _, m := range p.Messages {
+		if m.HasTokens() || p.nested[m] || p.ofToken(m) {
+			tokens = append(tokens, m)
+		}
+	}
+	for m := range spread(tokens, func(f *policy.Field) bool { return f.Claim == policy.Descend }) {
+		for _, f := range m.Fields {
+			if f.Claim != policy.Include && f.Claim != policy.Extract && f.Claim != policy.Nest {
+				continue
+			}
+			want, shapes := registered(f.ClaimName())
+			if shapes == nil || fits(f, shapes) {
+				continue
+			}
+			p.report(f.Desc, claim{field: f}.at(), "change its type, or give the claim another name",
+				"the claim %q of a token must be %s, and %s is %s", f.ClaimName(), want, label(f.Desc), typeOf(f.Desc))
+		}
+	}
+}
+
+func fits(f *policy.Field, shapes []shape) bool {
+	is := shapeOf(f)
+	for _, s := range shapes {
+		if s == is {
+			return true
+		}
+	}
+	return false
+}
+
+func shapeOf(f *policy.Field) shape {
+	switch {
+	case f.Claim == policy.Nest || f.Desc.IsMap():
+		return other
+	case !f.Desc.IsList():
+		return elementShape(f.Desc)
+	}
+	if s := elementShape(f.Desc); s == text || s == anything {
+		return texts
+	}
+	return other
+}
+
+func elementShape(d protoreflect.FieldDescriptor) shape {
+	switch d.Kind() {
+	case protoreflect.StringKind, protoreflect.BytesKind:
+		return text
+	case protoreflect.BoolKind:
+		return other
+	case protoreflect.EnumKind:
+		if d.Enum().FullName() == "google.protobuf.NullValue" {
+			return other
+		}
+		return text
+	case protoreflect.MessageKind, protoreflect.GroupKind:
+		switch d.Message().FullName() {
+		case "google.protobuf.StringValue", "google.protobuf.BytesValue", "google.protobuf.Timestamp",
+			"google.protobuf.Duration", "google.protobuf.FieldMask",
+			"google.protobuf.Int64Value", "google.protobuf.UInt64Value": // A81 makes numbers of plain fields alone
+			return text
+		case "google.protobuf.Int32Value", "google.protobuf.UInt32Value", "google.protobuf.FloatValue", "google.protobuf.DoubleValue":
+			return number
+		case "google.protobuf.ListValue":
+			return texts
+		case "google.protobuf.Value":
+			return anything
+		}
+		return other
+	}
+	return number
+}

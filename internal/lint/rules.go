@@ -1,0 +1,59 @@
+package lint
+
+import "github.com/jwtctl/jwtctl/internal/finding"
+
+// table returns the rules. Its order is that of the documentation.
+func table() []rule {
+	grave := func(id, purpose string, check func(*pass), refs ...string) rule {
+		return rule{finding.Rule{ID: id, Severity: finding.Error, Purpose: purpose, Refs: refs}, check}
+	}
+	warn := func(id, purpose string, check func(*pass), refs ...string) rule {
+		return rule{finding.Rule{ID: id, Severity: finding.Warning, Purpose: purpose, Refs: refs}, check}
+	}
+	note := func(id, purpose string, check func(*pass), refs ...string) rule {
+		return rule{finding.Rule{ID: id, Severity: finding.Note, Purpose: purpose, Refs: refs}, check}
+	}
+	return []rule{
+		grave("claim-cycle", "DESCEND and NEST must not lead back to the message they start from.", claimCycle, "A100"),
+		grave("descend-not-message", "DESCEND takes the claims of one message, so the field must be a message and not repeated.", descendNotMessage, "A45"),
+		grave("nest-not-message", "NEST takes the claims of a message, so the field must be one, or several.", nestNotMessage, "A46"),
+		grave("raw-not-string-map", "RAW fields hold claims by their names, so they are maps with string keys.", rawNotStringMap, "A47", "A83"),
+		grave("map-key-not-string", "A map in a claim is a JSON object, so its keys must be strings.", mapKeyNotString, "A83"),
+		grave("duplicate-claim", "Two fields must not make the same claim of a token.", duplicateClaim, "A61"),
+		grave("registered-claim-type", "Fields that make a claim with a meaning of its own, such as exp, must have its type.", registeredClaimType, "A31", "A62"),
+		grave("parent-claim-contains-token", "A nested token must not take over claims of its parent that are or hold tokens: those change when they are signed.", parentClaimContainsToken, "A64"),
+		grave("several-token-fields", "A message has one token field at most.", severalTokenFields, "A40"),
+		grave("token-wrong-type", "A token is a string or bytes; a nested one is a message, or several.", tokenWrongType, "A40", "A49"),
+		grave("token-claims-itself", "The field that holds a message's token must not be a claim of that token.", tokenClaimsItself, "A60", "A65"),
+		grave("nested-token-missing", "A message that is nested as a token must have a token of its own.", nestedTokenMissing, "A49"),
+		grave("message-without-token", "A method that validates or signs a message needs a token in that message.", messageWithoutToken, "A40", "A60"),
+		grave("bearer-token-not-validated", "A message with validate_bearer_token needs methods that validate the bearer token.", bearerTokenNotValidated, "A40"),
+		grave("bearer-claim-not-validated", "include_bearer_token_claim needs methods that validate the bearer token.", bearerClaimNotValidated, "A51"),
+		grave("expires-seconds-invalid", "expires_seconds is a number of seconds, 0 for the default or -1 for never.", expiresSecondsInvalid, "A62"),
+		grave("static-claim-invalid", "A static claim has a name, and either values or a pattern.", staticClaimInvalid, "A73"),
+		grave("pattern-invalid", "The pattern of a static claim must be RE2.", patternInvalid, "A74"),
+		grave("variable-invalid", "A reference to an environment variable must be written ${NAME}.", variableInvalid, "A72"),
+		grave("unknown-enum-value", "An annotation must not ask for what this version does not know.", unknownEnumValue, "A1"),
+		grave("sign-bearer-token", "Only messages can be signed.", signBearerToken, "A12"),
+		grave("annotated-extension", "Extension fields are no part of the message that is validated or signed.", annotatedExtension, "A40"),
+		grave("ignore-invalid", "A jwtctl:ignore comment names a rule and the reason, and stands above a message, field, service or method.", ignoreInvalid),
+		grave("unannotated-method", "With --require-all, every method has an annotation, its own or its service's.", unannotatedMethod, "A10"),
+
+		warn("method-drops-service-policy", "The annotation of a method replaces its service's as a whole, so it should ask for as much.", methodDropsServicePolicy, "A10", "A11"),
+		warn("unguarded-method", "A method without any policy beside guarded ones was often forgotten.", unguardedMethod, "A10"),
+		warn("bearer-options-unused", "Issuers and static claims of a method or service need validate: BEARER_TOKEN.", bearerOptionsUnused, "A13"),
+		warn("unreached-annotation", "Annotations of a message that no method validates or signs have no effect.", unreachedAnnotation, "A12"),
+		warn("claim-without-token", "Claims of a message without a token of its own are in no token, so nothing checks them.", claimWithoutToken, "A49"),
+		warn("claim-overridden", "A field makes a claim that signing sets to something else.", claimOverridden, "A61", "A62"),
+		warn("option-without-effect", "An option should stand where it means something.", optionWithoutEffect, "A48", "A50"),
+		warn("parent-claims-without-parent", "include_parent_claims needs a message that is nested as a token.", parentClaimsWithoutParent, "A52"),
+		warn("iss-static-claim", "The issuer has options of its own, which choose the keys too.", issStaticClaim, "A73"),
+		warn("pattern-matches-everything", "A pattern that matches every text checks nothing.", patternMatchesEverything, "A71"),
+		warn("issuer-without-key", "An issuer that is asked for should be that of a configured key.", issuerWithoutKey, "A20"),
+		warn("token-without-issuer", "With keys of several issuers, a token should say which of them may issue it.", tokenWithoutIssuer, "A20"),
+		warn("token-never-expires", "A token that is signed should expire.", tokenNeverExpires, "A62"),
+
+		note("environment-variable", "Which environment variables the policy needs at run time.", environmentVariable, "A72"),
+		note("pattern-not-signed", "A token that must match a pattern needs something that makes the claim when it is signed.", patternNotSigned, "A65"),
+	}
+}

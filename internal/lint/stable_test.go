@@ -1,0 +1,104 @@
+package lint
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/finding"
+)
+
+// allBad are the bad fixtures together.
+func allBad(t testing.TB) descset.Sources {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(fixtures, "*", "bad.proto"))
+	if err != nil || len(paths) < 30 {
+		t.Fatal(len(paths), err)
+	}
+	return descset.Sources{ImportPaths: []string{fixtures}, Protos: paths}
+}
+
+var everything = Options{RequireAll: true, HaveKeys: true, Issuers: []string{"one", "two"}}
+
+// TestS53_Stable: the order of the inputs does not show, nor does a second run.
+func TestS53_Stable(t *testing.T) {
+	src := allBad(t)
+	p := read(t, src)
+	want := Check(p, everything)
+	if !reflect.DeepEqual(want, finding.Sort(want)) {
+		t.Error("not sorted, or something twice")
+	}
+	for range 100 {
+		if got := Check(p, everything); !reflect.DeepEqual(got, want) {
+			t.Fatalf("another run: got\n%swant\n%s", textOf(t, got), textOf(t, want))
+		}
+	}
+	for range 3 {
+		rand.Shuffle(len(src.Protos), func(i, j int) { src.Protos[i], src.Protos[j] = src.Protos[j], src.Protos[i] })
+		if got := Check(read(t, src), everything); !reflect.DeepEqual(got, want) {
+			t.Fatalf("permuted: got\n%swant\n%s", textOf(t, got), textOf(t, want))
+		}
+	}
+}
+
+// TestA101_Errors: what plan refuses is what lint calls an error.
+func TestA101_Errors(t *testing.T) {
+	p := read(t, allBad(t))
+	want := slices.DeleteFunc(Check(p, Options{}), func(f finding.Finding) bool { return f.Severity < finding.Error })
+	got := Errors(p)
+	if !reflect.DeepEqual(got, want) || len(got) < 30 {
+		t.Errorf("got\n%swant\n%s", textOf(t, got), textOf(t, want))
+	}
+}
+
+// TestS51_HostileSourceInfo: positions and comments come from outside too, and
+// may stand on what is not there.
+func TestS51_HostileSourceInfo(t *testing.T) {
+	p := read(t, sources(t, map[string]string{"t.proto": "service S { rpc Do(A) returns (A); } message A {}"}))
+	var paths [][]int32
+	for _, number := range []int32{0, 1, 2, 3, 4, 5, 6, 7, 8, -1, 1 << 30} {
+		paths = append(paths, []int32{number})
+		for _, index := range []int32{-1, 0, 1, 1 << 30, -1 << 31} {
+			paths = append(paths, []int32{number, index}, []int32{number, index, 2, 0}, []int32{number, 0, 2, index}, []int32{number, 0, 3, index, 2})
+		}
+	}
+	set := &descriptorpb.FileDescriptorSet{}
+	for _, f := range p.Set().Files() {
+		file := protodesc.ToFileDescriptorProto(f.Descriptor)
+		if file.GetName() == "t.proto" {
+			file.SourceCodeInfo.Location = nil
+			for _, path := range paths {
+				file.SourceCodeInfo.Location = append(file.SourceCodeInfo.Location, &descriptorpb.SourceCodeInfo_Location{
+					Path: path, Span: []int32{0, 0, 1}, LeadingComments: proto.String(" jwtctl:ignore no-such-rule why\n"),
+				})
+			}
+		}
+		set.File = append(set.File, file)
+	}
+	found := Check(read(t, write(t, set)), Options{})
+	if len(of(found, "ignore-invalid")) == 0 {
+		t.Errorf("no comment was read: %s", textOf(t, found))
+	}
+}
+
+// TestA61_TooEntangled: messages that share the claims of many others stop at a
+// bound, and not silently.
+func TestA61_TooEntangled(t *testing.T) {
+	const n = 3000
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, "message T%d { string token = 1 [(kalix.field).jwt.token = true]; C0 c = 2 [(kalix.field).jwt.claim = DESCEND]; }\n", i)
+		fmt.Fprintf(&text, "message C%d { string c%d = 1 [(kalix.field).jwt.claim = INCLUDE]; C%d next = 2 [(kalix.field).jwt.claim = DESCEND]; }\n", i, i, i+1)
+	}
+	fmt.Fprintf(&text, "message C%d {}\n", n)
+	wants(t, check(t, text.String(), Options{}), fmt.Sprintf("duplicate-claim: too many ways to compare them all: more than %d", maxSteps))
+}

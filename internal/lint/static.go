@@ -1,0 +1,115 @@
+package lint
+
+import (
+	"errors"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+func staticClaimInvalid(p *pass) {
+	p.statics(func(d protoreflect.Descriptor, c policy.StaticClaim) {
+		const hint = "write value for what the claim must hold, or pattern for what it must match"
+		values, pattern := len(c.Values) > 0, c.Pattern.Value != ""
+		if c.Claim.Value == "" {
+			p.report(d, c.At, "set claim", "a static claim of %s names no claim", label(d))
+		}
+		if values && pattern {
+			p.report(d, c.Pattern.At, hint, "the static claim %q of %s has both value and pattern", c.Claim.Value, label(d))
+		}
+		if !values && !pattern {
+			p.report(d, c.At, hint, "the static claim %q of %s has neither value nor pattern", c.Claim.Value, label(d))
+		}
+	})
+}
+
+func patternInvalid(p *pass) {
+	p.statics(func(d protoreflect.Descriptor, c policy.StaticClaim) {
+		if c.Pattern.Value == "" {
+			return
+		}
+		if _, err := p.compile(c); err != nil {
+			hint := "see https://github.com/google/re2/wiki/Syntax"
+			if errors.Is(err, policy.ErrNotRE2) {
+				hint = "write it without; several static claims of one name must all match, which can take the place of look-ahead"
+			}
+			p.report(d, c.Pattern.At, hint, "the pattern of claim %q of %s is no regular expression: %s", c.Claim.Value, label(d), err)
+		}
+	})
+}
+
+func patternMatchesEverything(p *pass) {
+	p.statics(func(d protoreflect.Descriptor, c policy.StaticClaim) {
+		if c.Pattern.Value == "" {
+			return
+		}
+		if re, err := p.compile(c); err == nil && policy.MatchesEverything(re) {
+			p.report(d, c.Pattern.At, "say what the claim must look like; ^\\S+$ is any word",
+				"the pattern of claim %q of %s matches everything: only that the claim is there gets checked", c.Claim.Value, label(d))
+		}
+	})
+}
+
+func issStaticClaim(p *pass) {
+	p.statics(func(d protoreflect.Descriptor, c policy.StaticClaim) {
+		if c.Claim.Value != "iss" {
+			return
+		}
+		option := "bearer_token_issuer"
+		if _, onField := d.(protoreflect.FieldDescriptor); onField {
+			option = "issuer"
+		}
+		p.report(d, c.At, "use "+option, "%s asks for its issuer by a static claim, which has no say in the choice of the key", label(d))
+	})
+}
+
+// values visits the texts that may hold references to environment variables.
+func (f *facts) values(visit func(d protoreflect.Descriptor, what string, t policy.Text)) {
+	f.statics(func(d protoreflect.Descriptor, c policy.StaticClaim) {
+		for _, t := range c.Values {
+			visit(d, "a value of the static claim \""+c.Claim.Value+"\"", t)
+		}
+	})
+	f.issuers(func(d protoreflect.Descriptor, t policy.Text) { visit(d, "an issuer", t) })
+}
+
+func variableInvalid(p *pass) {
+	p.values(func(d protoreflect.Descriptor, what string, t policy.Text) {
+		if _, err := t.Variables(); err != nil {
+			p.report(d, t.At, "", "%s of %s is wrong: %s", what, label(d), err)
+		}
+	})
+}
+
+func environmentVariable(p *pass) {
+	p.values(func(d protoreflect.Descriptor, what string, t policy.Text) {
+		if names, err := t.Variables(); err == nil && len(names) > 0 {
+			p.report(d, t.At, "", "%s of %s comes from the environment: %s", what, label(d), strings.Join(names, ", "))
+		}
+	})
+}
+
+// patternNotSigned says nothing where the bearer token, a parent or a RAW map
+// may supply the claim.
+func patternNotSigned(p *pass) {
+	p.fields(func(f *policy.Field) {
+		if !f.HoldsToken() || !p.signed[f.Parent] || f.IncludeParentClaims {
+			return
+		}
+		made := map[string]bool{"exp": f.ExpiresSeconds >= 0, "iss": len(f.Issuers) > 0}
+		for _, c := range f.StaticClaims {
+			made[c.Claim.Value] = made[c.Claim.Value] || len(c.Values) > 0
+		}
+		for _, t := range f.BearerClaims {
+			made[t.Value] = true
+		}
+		for _, c := range f.StaticClaims {
+			if c.Pattern.Value != "" && !made[c.Claim.Value] && !p.claimsOf(f.Parent).makes(c.Claim.Value) {
+				p.report(f.Desc, c.Pattern.At, "make a field the claim, or leave the pattern to those who only check such tokens",
+					"tokens that are signed in %s lack the claim %q, and so do not pass its pattern", label(f.Desc), c.Claim.Value)
+			}
+		}
+	})
+}

@@ -1,0 +1,184 @@
+package lint
+
+import (
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+func severalTokenFields(p *pass) {
+	for _, m := range p.Messages {
+		first := m.TokenField()
+		for _, f := range m.Fields {
+			if f.HoldsToken() && f != first {
+				p.report(f.Desc, f.TokenAt, "put one of the tokens into a message of its own",
+					"%s has two token fields, %s and %s", label(m.Desc), first.Desc.Name(), f.Desc.Name())
+			}
+		}
+	}
+}
+
+func misplacedToken(f *policy.Field) bool { return f.Token && !f.HoldsToken() && !f.NestsTokens() }
+
+func tokenWrongType(p *pass) {
+	p.fields(func(f *policy.Field) {
+		if misplacedToken(f) {
+			p.report(f.Desc, f.TokenAt, "make it a string; for several tokens, put each into a message and repeat that",
+				"%s is %s: a token is a string or bytes, and a message, also a repeated one, may nest tokens", label(f.Desc), typeOf(f.Desc))
+		}
+	})
+}
+
+// tokenClaimsItself: when such a message is signed the field is empty, so it
+// makes no claim; then it holds the token, which lacks the claim.
+func tokenClaimsItself(p *pass) {
+	p.fields(func(f *policy.Field) {
+		makes := f.Claim == policy.Include || f.Claim == policy.Extract
+		if f.HoldsToken() && makes && p.ofToken(f.Parent) && !f.Parent.BearerToken {
+			p.report(f.Desc, f.ClaimAt, "leave the claim out",
+				"%s holds the token of %s and can't be a claim of it: no token holds itself", label(f.Desc), label(f.Parent.Desc))
+		}
+	})
+}
+
+// withToken returns the messages in which there is a token to check, at some
+// depth. That some message only nests itself does not count (A49).
+func (f *facts) withToken() map[*policy.Message]bool {
+	return nearest(f.Messages, func(m *policy.Message) (bool, bool) { return true, m.BearerToken || m.TokenField() != nil }, nestedTokens)
+}
+
+// signable is withToken for signing, which writes no bearer token.
+func (f *facts) signable() map[*policy.Message]bool {
+	return nearest(f.Messages, func(m *policy.Message) (bool, bool) { return true, m.TokenField() != nil }, nestedTokens)
+}
+
+func nestedTokenMissing(p *pass) {
+	with := p.withToken()
+	p.fields(func(f *policy.Field) {
+		if f.NestsTokens() && !with[f.Child] {
+			p.report(f.Desc, f.TokenAt, "annotate a string field of it with token: true, or take token off this field",
+				"%s nests %s as a token, and that has no token of its own", label(f.Desc), label(f.Child.Desc))
+		}
+	})
+}
+
+func expiresSecondsInvalid(p *pass) {
+	p.fields(func(f *policy.Field) {
+		if f.ExpiresSeconds < -1 {
+			p.report(f.Desc, f.ExpiresSecondsAt, "write -1 for a token that never expires",
+				"expires_seconds of %s is %d: it is a number of seconds, 0 for an hour, or -1 for never", label(f.Desc), f.ExpiresSeconds)
+		}
+	})
+}
+
+func annotatedExtension(p *pass) {
+	for _, f := range p.Extensions {
+		p.report(f.Desc, f.At, "make it a field of the message itself",
+			"%s extends %s: neither its value nor its token would ever be looked at", label(f.Desc), f.Desc.ContainingMessage().FullName())
+	}
+}
+
+// optionWithoutEffect leaves a token of a wrong type alone: that is an error.
+func optionWithoutEffect(p *pass) {
+	p.fields(func(f *policy.Field) {
+		tell := func(there bool, at descset.Position, option, where string) {
+			if there {
+				p.report(f.Desc, at, "take it away", "%s of %s means nothing: it is for %s", option, label(f.Desc), where)
+			}
+		}
+		named := f.Claim == policy.Include || f.Claim == policy.Extract || f.Claim == policy.Nest || !f.Claim.Known()
+		tell(f.Name.Value != "" && !named, f.Name.At, "name", "fields that INCLUDE, EXTRACT or NEST")
+		if f.HoldsToken() || misplacedToken(f) {
+			return
+		}
+		const where = "the string or bytes field that holds the token"
+		tell(f.ExpiresSeconds != 0, f.ExpiresSecondsAt, "expires_seconds", where)
+		tell(f.IncludeParentClaims, f.IncludeParentClaimsAt, "include_parent_claims", where)
+		tell(len(f.Issuers) > 0, first(f.Issuers), "issuer", where)
+		tell(len(f.BearerClaims) > 0, first(f.BearerClaims), "include_bearer_token_claim", where)
+		if len(f.StaticClaims) > 0 {
+			tell(true, f.StaticClaims[0].At, "static_claim", where)
+		}
+	})
+}
+
+func first(list []policy.Text) (at descset.Position) {
+	if len(list) > 0 {
+		at = list[0].At
+	}
+	return at
+}
+
+func parentClaimsWithoutParent(p *pass) {
+	p.fields(func(f *policy.Field) {
+		if f.HoldsToken() && f.IncludeParentClaims && !p.nested[f.Parent] {
+			p.report(f.Desc, f.IncludeParentClaimsAt, "annotate the field that holds it in its parent with token: true, or take the option away",
+				"%s includes the claims of its parent, but no message nests %s as a token", label(f.Desc), label(f.Parent.Desc))
+		}
+	})
+}
+
+// tokenNeverExpires looks at tokens that are signed: a check of a token does
+// not look at the option.
+func tokenNeverExpires(p *pass) {
+	p.fields(func(f *policy.Field) {
+		if f.HoldsToken() && f.ExpiresSeconds == -1 && p.signed[f.Parent] && !p.claimsOf(f.Parent).makes("exp") {
+			p.report(f.Desc, f.ExpiresSecondsAt, "set expires_seconds to a number of seconds, or make a field the claim exp",
+				"the tokens that are signed in %s never expire", label(f.Desc))
+		}
+	})
+}
+
+func tokenWithoutIssuer(p *pass) {
+	if !p.HaveKeys || !p.severalIssuers() {
+		return
+	}
+	pinned := func(list []policy.StaticClaim) bool {
+		for _, c := range list {
+			if c.Claim.Value == "iss" {
+				return true
+			}
+		}
+		return false
+	}
+	const hint = "say whose tokens are meant"
+	p.rules(func(d protoreflect.Descriptor, r *policy.Rules) {
+		if r.ValidatesBearer() && len(r.Issuers) == 0 && !pinned(r.StaticClaims) {
+			p.report(d, r.Where(r.Validate, policy.ModeBearerToken), hint+" with bearer_token_issuer",
+				"the bearer token of %s may come from any issuer, and keys of several are configured", label(d))
+		}
+	})
+	p.fields(func(f *policy.Field) {
+		if f.HoldsToken() && !f.Parent.BearerToken && len(f.Issuers) == 0 && !pinned(f.StaticClaims) {
+			p.report(f.Desc, f.TokenAt, hint+" with issuer",
+				"the token in %s may come from any issuer, and keys of several are configured", label(f.Desc))
+		}
+	})
+}
+
+func (f *facts) severalIssuers() bool {
+	for _, i := range f.Issuers {
+		if i != f.Issuers[0] {
+			return true
+		}
+	}
+	return false
+}
+
+func issuerWithoutKey(p *pass) {
+	if !p.HaveKeys {
+		return
+	}
+	known := map[string]bool{}
+	for _, i := range p.Issuers {
+		known[i] = true
+	}
+	p.issuers(func(d protoreflect.Descriptor, t policy.Text) {
+		names, err := t.Variables()
+		if len(names) == 0 && err == nil && !known[t.Value] {
+			p.report(d, t.At, "configure a key with this issuer, so that no other key's owner can issue such tokens",
+				"%s asks for the issuer %q, and no configured key has that", label(d), t.Value)
+		}
+	})
+}

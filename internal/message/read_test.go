@@ -1,0 +1,266 @@
+package message
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// TestS49_Refused: what is no strict ProtoJSON of its type, with the text of
+// the error; an error never has a value of the message in it.
+func TestS49_Refused(t *testing.T) {
+	set := load(t)
+	c := New(set.Types(), Limits{})
+	tests := map[string]struct {
+		desc protoreflect.FullName // p3.Node where empty
+		text string
+		want string
+	}{
+		"both spellings":      {text: `{"my_token":"a","myToken":"a"}`, want: `line 1:17: duplicate field "myToken"`},
+		"both, other order":   {text: "{\"myToken\":\"a\",\n \"my_token\":\"b\"}", want: `line 2:2: duplicate field "my_token"`},
+		"unknown field":       {text: `{"my_tokens":"a"}`, want: `line 1:2: unknown field "my_tokens"`},
+		"field in other case": {text: `{"MyToken":"a"}`, want: `line 1:2: unknown field "MyToken"`},
+		"unknown below":       {text: "{\n \"nodes\":[{},\n  {\"é\":1, \"x\":{}}]}", want: `line 3:4: unknown field "é"`},
+		"duplicate key":       {text: `{"left":"a","left":"a"}`, want: `line 1:13: the name "left" stands twice in one object`},
+		"duplicate, escaped":  {text: `{"left":"a","l\u0065ft":"a"}`, want: `line 1:13: the name "left" stands twice in one object`},
+		"duplicate below":     {text: `{"struct":{"a":[{"b":1,"b":1}]}}`, want: `line 1:24: the name "b" stands twice in one object`},
+		"duplicate in unread": {text: `{"child":null,"struct":null,"value":{"a":1,"a":2}}`, want: `line 1:44: the name "a" stands twice in one object`},
+		"duplicate map key":   {text: `{"levels":{"1":0,"01":0}}`, want: `line 1:18: duplicate map key "01"`},
+		"oneof twice":         {text: `{"left":"a","right":1}`, want: `line 1:13: oneof p3.Node.pick is already set`},
+		"text behind":         {text: "{} \n {}", want: `line 2:2: more text follows the message`},
+		"brace behind":        {text: `{}}`, want: `line 1:3: more text follows the message`},
+		"nul behind":          {text: "{}\x00", want: `line 1:3: more text follows the message`},
+		"nothing":             {text: ``, want: `line 1:1: it ends too early`},
+		"blank":               {text: " \n", want: `line 2:1: it ends too early`},
+		"cut short":           {text: `{"left":"a"`, want: `line 1:12: it ends too early`},
+		"array":               {text: `[]`, want: `line 1:1: unexpected token [`},
+		"null":                {text: `null`, want: `line 1:1: unexpected token null`},
+		"comment":             {text: `{/**/}`, want: `line 1:2: `},
+		"comma":               {text: `{"@type":"p3.Node",}`, want: `line 1:19: `},
+		"byte order mark":     {text: "\xef\xbb\xbf{}", want: `line 1:1: it begins with a byte order mark`},
+		"not utf-8":           {text: "{\"left\":\"\xff\"}", want: `line 1:10: invalid UTF-8`},
+		"lone surrogate":      {text: `{"left":"\ud800"}`, want: `line 1:10: `},
+		"utf-16":              {text: "{\x00}\x00", want: `line 1:2: `},
+		"wrong type":          {text: `{"my_token":1}`, want: `line 1:13: invalid value for string field myToken: 1`},
+		"secret in number":    {text: `{"n":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}`, want: `line 1:6: invalid value for int32 field n (a string)`},
+		"secret in message":   {text: `{"child":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}`, want: `line 1:10: unexpected token (a string)`},
+		"secret in timestamp": {text: `{"time":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}`, want: `line 1:9: invalid google.protobuf.Timestamp value (a string)`},
+		"secret in mask":      {text: `{"mask":"eyJhbGciOiJIUzI1NiJ9_"}`, want: `line 1:9: google.protobuf.FieldMask.paths contains invalid path (a string)`},
+		"enum name":           {text: `{"level":"HIGH"}`, want: `line 1:10: invalid value for enum field level (a string)`},
+		"number too large":    {text: `{"value":1e400}`, want: `line 1:10: invalid google.protobuf.Value: 1e400`},
+		"any of no type":      {text: `{"any":{"@type":"x/p3.Nobody"}}`, want: `line 1:17: the descriptors have no type "x/p3.Nobody", which an Any names`}, // S47
+		"any without type":    {text: `{"any":{"left":"a"}}`, want: `line 1:8: missing "@type" field`},
+		"any without value":   {text: `{"any":{"@type":"google.protobuf.Value"}}`, want: `line 1:40: missing "value" field`},
+		"any, type no string": {text: `{"any":{"@type":1}}`, want: `line 1:17: @type field value is not a string: 1`},
+		"unknown in any":      {text: `{"any":{"@type":"x/p3.Node","x":1}}`, want: `line 1:29: unknown field "x"`},
+		"required":            {desc: "p2.Needs", text: `{}`, want: `required field p2.Needs.id not set`},
+		"other extension":     {desc: "p2.Needs", text: `{"id":"a","[p2.less]":1}`, want: `line 1:11: unknown field "[p2.less]"`},
+		"of another type":     {text: `{"@type":"p2.Needs","id":"a"}`, want: `"@type" says it is a p2.Needs, not a p3.Node`},
+		"type no string":      {text: `{ "@type" : 7}`, want: `line 1:13: "@type" names no message type`},
+		"type no name":        {text: `{"@type":"x/"}`, want: `line 1:10: "@type" names no message type`},
+		"type twice":          {text: `{"@type":"p3.Node","@type":"p3.Node"}`, want: `line 1:20: the name "@type" stands twice in one object`},
+		"type below":          {text: `{"child":{"@type":"p3.Node"}}`, want: `line 1:11: unknown field "@type"`},
+		"behind a type":       {text: "{\"@type\":\"p3.Node\",\n\"x\":1}", want: `line 2:1: unknown field "x"`},
+		"on a type's line":    {text: `{"left":"a", "@type":"p3.Node", "x":1}`, want: `line 1:33: unknown field "x"`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if tt.desc == "" {
+				tt.desc = "p3.Node"
+			}
+			m, err := c.Read([]byte(tt.text), find(t, set, tt.desc))
+			if !fault.Has(err, fault.MessageMalformed) || m != nil {
+				t.Fatalf("got %v, %v", m, err)
+			}
+			if got := err.Error(); !strings.HasPrefix(got, "message: "+tt.want) || tt.want[len(tt.want)-1] != ' ' && got != "message: "+tt.want {
+				t.Errorf("got  %s\nwant message: %s", got, tt.want)
+			}
+			for e := err; e != nil; e = errors.Unwrap(e) {
+				if strings.Contains(e.Error(), "eyJ") {
+					t.Errorf("a value is in the error: %v", e)
+				}
+			}
+			var f *fault.Error
+			if !errors.As(err, &f) || f.Why == "" {
+				t.Errorf("no reason: %v", err)
+			}
+		})
+	}
+}
+
+// Both spellings of a name alone are good, and "@type" is no field wherever it
+// stands.
+func TestA41_Read(t *testing.T) {
+	set := load(t)
+	c := New(set.Types(), Limits{})
+	tests := map[string]struct {
+		desc protoreflect.FullName
+		text string
+		same string // for protojson
+	}{
+		"proto name":         {"p3.Node", `{"my_token":"a"}`, `{"myToken":"a"}`},
+		"json name":          {"p3.Node", ` {"myToken":"a"} ` + "\r\n\t", `{"myToken":"a"}`},
+		"null is absent":     {"p3.Node", `{"child":null,"left":null,"maybe":null}`, `{}`},
+		"null is a value":    {"p3.Node", `{"value":null}`, `{"value":null}`},
+		"type alone":         {"p3.Node", `{"@type":"p3.Node"}`, `{}`},
+		"type first":         {"p3.Node", `{"@type":"type.googleapis.com/p3.Node" , "left":"a"}`, `{"left":"a"}`},
+		"type last":          {"p3.Node", `{"left":"a",` + "\n" + `"@type":"p3.Node"}`, `{"left":"a"}`},
+		"type between":       {"p3.Node", `{"left":"a", "@type": "p3.Node" ,"maybe":true}`, `{"left":"a","maybe":true}`},
+		"type escaped":       {"p3.Node", `{"\u0040type":"p3\u002eNode","left":"a"}`, `{"left":"a"}`},
+		"extension":          {"p2.Needs", `{"@type":"p2.Needs","id":"a","[p2.more]":"5","part":{"n":1}}`, `{"id":"a","[p2.more]":5,"part":{"n":1}}`},
+		"edition":            {"e23.Card", `{"id":"","n":0,"card":{"id":"a"}}`, `{"id":"","card":{"id":"a"}}`},
+		"any keeps its type": {"google.protobuf.Any", `{"@type":"x/p3.Node","left":"a"}`, `{"@type":"x/p3.Node","left":"a"}`},
+		"struct keeps it":    {"google.protobuf.Struct", `{"@type":"p3.Node","a":1}`, `{"@type":"p3.Node","a":1}`},
+		"empty has no form":  {"google.protobuf.Empty", `{"@type":"google.protobuf.Empty"}`, `{}`},
+		"wrapper":            {"google.protobuf.Int64Value", `"5"`, `5`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			desc := find(t, set, tt.desc)
+			want := dynamicpb.NewMessage(desc)
+			if err := (protojson.UnmarshalOptions{Resolver: set.Types()}).Unmarshal([]byte(tt.same), want); err != nil {
+				t.Fatal(err)
+			}
+			text := []byte(tt.text)
+			got, err := c.Read(text, desc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !proto.Equal(got, want) {
+				t.Errorf("got  %v\nwant %v", got, want)
+			}
+			if string(text) != tt.text {
+				t.Error("the text was changed")
+			}
+		})
+	}
+}
+
+func TestTypeOf(t *testing.T) {
+	tests := map[string]struct {
+		text string
+		name protoreflect.FullName
+		bad  bool
+	}{
+		"name":            {text: `{"@type":"pkg.T"}`, name: "pkg.T"},
+		"url":             {text: ` { "a" : {"@type":"no"} , "@type" : "type.googleapis.com/pkg.T" } `, name: "pkg.T"},
+		"other host":      {text: `{"@type":"a.b/c/pkg.T"}`, name: "pkg.T"},
+		"escaped":         {text: `{"\u0040\u0074ype":"pkg\u002eT"}`, name: "pkg.T"},
+		"none":            {text: `{"type":"pkg.T","a":[]}`},
+		"below":           {text: `{"a":{"@type":"pkg.T"}}`},
+		"empty":           {text: `{}`},
+		"an array":        {text: `["@type","pkg.T"]`},
+		"a string":        {text: `"@type"`},
+		"nothing":         {text: ``},
+		"a number":        {text: `{"@type":7}`, bad: true},
+		"null":            {text: `{"@type":null}`, bad: true},
+		"no name":         {text: `{"@type":"pkg.T "}`, bad: true},
+		"the url's host":  {text: `{"@type":"pkg.T/"}`, bad: true},
+		"cut short":       {text: `{"a":1`, bad: true},
+		"no json":         {text: `{"a":01}`, bad: true},
+		"no json in name": {text: "{\"\xff\":1}", bad: true},
+		"no json at all":  {text: `{x}`, bad: true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, ok, err := TypeOf([]byte(tt.text))
+			if got != tt.name || ok != (tt.name != "") || (err != nil) != tt.bad || err != nil && !fault.Has(err, fault.MessageMalformed) {
+				t.Errorf("got %q, %t, %v", got, ok, err)
+			}
+		})
+	}
+}
+
+// TestS50_Limits: refused before protojson sees it, fast whatever the shape.
+func TestS50_Limits(t *testing.T) {
+	set := load(t)
+	c := New(set.Types(), Limits{})
+	desc := find(t, set, "p3.Node")
+	nest := func(n int, open, middle, shut string) string {
+		return strings.Repeat(open, n) + middle + strings.Repeat(shut, n)
+	}
+	anys := func(n int) string { return nest(n, `{"any":{"@type":"x/p3.Node","any":`, `{}`, `}}`) }
+	late := func(n int) string {
+		return `{"any":` + nest(n, `{"any":`, `{"@type":"x/p3.Node"}`, `,"@type":"x/p3.Node"}`) + `}`
+	}
+	tests := map[string]struct {
+		text string
+		ok   bool
+	}{
+		"100 levels":              {nest(99, `{"child":`, `{}`, `}`), true},
+		"101 levels":              {nest(100, `{"child":`, `{}`, `}`), false},
+		"lists count":             {nest(50, `{"nodes":[`, `{}`, `]}`), false},
+		"no end":                  {strings.Repeat(`[`, 4<<20), false},
+		"4 MiB":                   {`{"left":"` + strings.Repeat("a", 4<<20-11) + `"}`, true},
+		"4 MiB and a byte":        {`{"left":"` + strings.Repeat("a", 4<<20-10) + `"}`, false},
+		"5 anys":                  {late(4), true},
+		"6 anys":                  {late(5), false},
+		"any in any":              {anys(100), false},
+		"any in any, 480 KB":      {nest(10000, `{"any":{"@type":"x/google.protobuf.Any","value":`, `{}`, `}}`), false},
+		"type behind its content": {late(98), false},
+		"escaped type":            {strings.ReplaceAll(late(40), "@", `\u0040`), false},
+		"any in any and large":    {`{"any":` + nest(40, `{"@type":"x/p3.Node","any":`, `{"@type":"x/p3.Node","left":"`+strings.Repeat("a", 4<<20-2000)+`"}`, `}`) + `}`, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			begin := time.Now()
+			_, err := c.Read([]byte(tt.text), desc)
+			took := time.Since(begin)
+			if tt.ok && err != nil || !tt.ok && !fault.Has(err, fault.LimitExceeded) {
+				t.Errorf("got %v", err)
+			}
+			// 200 ms by S50, which a machine with other work need not keep; what
+			// this guards against takes 9 s.
+			if took > 2*time.Second {
+				t.Errorf("took %s", took)
+			}
+			t.Log(took.Round(time.Millisecond))
+		})
+	}
+}
+
+func TestA102_LimitsCanBeSet(t *testing.T) {
+	set := load(t)
+	desc := find(t, set, "p3.Node")
+	for name, tt := range map[string]struct {
+		limits Limits
+		text   string
+	}{
+		"bytes": {Limits{Bytes: 20}, `{"left":"abcdefghijk"}`},
+		"depth": {Limits{Depth: 2}, `{"child":{"child":{}}}`},
+		"anys":  {Limits{AnyDepth: 1}, `{"any":{"@type":"x/p3.Node","any":{"@type":"x/p3.Node"}}}`},
+	} {
+		if _, err := New(set.Types(), tt.limits).Read([]byte(tt.text), desc); !fault.Has(err, fault.LimitExceeded) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := New(set.Types(), Limits{}).Read([]byte(tt.text), desc); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Unmarshal takes generated messages, and reads "@type" as no more than the
+// type does.
+func TestUnmarshal(t *testing.T) {
+	set := load(t)
+	c := New(set.Types(), Limits{})
+	var s structpb.Struct
+	if err := c.Unmarshal([]byte(`{"@type":"x","a":null}`), s.ProtoReflect()); err != nil || len(s.Fields) != 2 {
+		t.Errorf("%v, %v", &s, err)
+	}
+	node := dynamicpb.NewMessage(find(t, set, "p3.Node"))
+	for _, text := range []string{`{"@type":"p3.Node"}`, `{"struct":{"a":1,"a":2}}`, `null`, `{}{}`} {
+		if err := c.Unmarshal([]byte(text), node); !fault.Has(err, fault.MessageMalformed) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}

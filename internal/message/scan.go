@@ -1,0 +1,114 @@
+package message
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+)
+
+// scan says what is wrong with data before anything is made of it: its size,
+// what is not strict JSON, and how it nests.
+func (c *Codec) scan(data []byte) *fault.Error {
+	if len(data) > c.limits.Bytes {
+		return fault.New(fault.LimitExceeded, what, "it is larger than %d bytes", c.limits.Bytes)
+	}
+	if isBOM(data) {
+		return malformed("line 1:1: it begins with a byte order mark")
+	}
+	return c.nesting(data)
+}
+
+// nesting reads data once, from its begin to its end.
+func (c *Codec) nesting(data []byte) *fault.Error {
+	// Of each object and array that is open, and of the text around them: how
+	// many objects with "@type" stand in each other there.
+	type open struct {
+		typed bool // has "@type" itself
+		below int  // the most in one of its values
+	}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
+	stack := []open{{}}
+	for begun := false; !begun || len(stack) > 1; begun = true {
+		if dec.PeekKind() == '"' { // ReadValue gives a string as it stands, without a copy
+			text, err := dec.ReadValue()
+			if err != nil {
+				return syntax(data, err)
+			}
+			if isName(dec) && isTypeKey(text) {
+				stack[len(stack)-1].typed = true
+			}
+			continue
+		}
+		token, err := dec.ReadToken()
+		if err != nil {
+			return syntax(data, err)
+		}
+		switch token.Kind() {
+		case '{', '[':
+			if len(stack) > c.limits.Depth {
+				return fault.New(fault.LimitExceeded, what, "it nests deeper than %d levels", c.limits.Depth)
+			}
+			stack = append(stack, open{})
+		case '}', ']':
+			closed := stack[len(stack)-1]
+			if closed.typed {
+				closed.below++
+			}
+			if closed.below > c.limits.AnyDepth {
+				return c.tooManyAnys()
+			}
+			stack = stack[:len(stack)-1]
+			around := &stack[len(stack)-1]
+			around.below = max(around.below, closed.below)
+		}
+	}
+	end := dec.InputOffset()
+	if _, err := dec.ReadToken(); err != io.EOF {
+		rest := bytes.TrimLeft(data[end:], " \t\r\n")
+		return malformed("line %s: more text follows the message", place(data, len(data)-len(rest)))
+	}
+	return nil
+}
+
+// isName says whether the string that dec has just read is a member's name.
+func isName(dec *jsontext.Decoder) bool {
+	kind, read := dec.StackIndex(dec.StackDepth())
+	return kind == '{' && read%2 == 1
+}
+
+// isTypeKey says whether the JSON string text is "@type", in any spelling.
+func isTypeKey(text jsontext.Value) bool {
+	if bytes.IndexByte(text, '\\') < 0 {
+		return string(text) == `"@type"`
+	}
+	name, _ := strictjson.String(text)
+	return name == typeKey
+}
+
+// syntax words a decoder's error, with its place.
+func syntax(data []byte, err error) *fault.Error {
+	var s *jsontext.SyntacticError
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
+		return malformed("line %s: it ends too early", place(data, len(data)))
+	case !errors.As(err, &s):
+		return malformed("it is no valid JSON")
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return malformed("line %s: the name %q stands twice in one object", place(data, int(s.ByteOffset)), keys.Shorten(s.JSONPointer.LastToken()))
+	}
+	return malformed("line %s: %s", place(data, int(s.ByteOffset)), keys.Shorten(s.Err.Error()))
+}
+
+// place returns line and column of offset, as protojson writes them.
+func place(data []byte, offset int) position {
+	before := data[:min(offset, len(data))]
+	line := bytes.Count(before, []byte("\n")) + 1
+	return position{line, utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1}
+}

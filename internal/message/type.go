@@ -1,0 +1,120 @@
+package message
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+)
+
+// typeKey is the member that names a message's type.
+const (
+	typeKey = "@type"
+	anyName = protoreflect.FullName("google.protobuf.Any")
+)
+
+// TypeOf returns the full name of the message type that data names in the
+// member "@type" of its one object: "pkg.T" or, as in an Any, a URL whose last
+// part is that. ok is false where data is no object or has no such member.
+//
+// It reads no further than it must: that data is a message is for Read to say,
+// and so is that it keeps the limits. The error is message_malformed.
+func TypeOf(data []byte) (name protoreflect.FullName, ok bool, err error) {
+	at, bad := findType(data)
+	if bad != nil {
+		return "", false, bad
+	}
+	return at.name, at.end > 0, nil
+}
+
+// member is where "@type" stands: from the end of what is before it, which is
+// a brace or another member's value, to the end of its own value.
+type member struct {
+	name       protoreflect.FullName
+	start, end int
+	first      bool
+}
+
+func findType(data []byte) (member, *fault.Error) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
+	if dec.PeekKind() != '{' {
+		return member{}, nil
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return member{}, syntax(data, err)
+	}
+	for first := true; dec.PeekKind() == '"'; first = false {
+		start := int(dec.InputOffset())
+		key, err := dec.ReadValue()
+		if err != nil {
+			return member{}, syntax(data, err)
+		}
+		isType := isTypeKey(key)
+		value, err := dec.ReadValue()
+		if err != nil {
+			return member{}, syntax(data, err)
+		}
+		if isType {
+			name, err := typeName(data, int(dec.InputOffset())-len(value), value)
+			return member{name, start, int(dec.InputOffset()), first}, err
+		}
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return member{}, syntax(data, err)
+	}
+	return member{}, nil
+}
+
+func typeName(data []byte, offset int, value strictjson.Value) (protoreflect.FullName, *fault.Error) {
+	url, isString := strictjson.String(value)
+	name := protoreflect.FullName(url[strings.LastIndexByte(url, '/')+1:])
+	if !isString || !name.IsValid() {
+		return "", malformed(`line %s: "@type" names no message type`, place(data, offset))
+	}
+	return name, nil
+}
+
+// withoutType returns data with blanks for the member "@type" of its one
+// object, so that what comes behind it keeps its line and column.
+func withoutType(data []byte, want protoreflect.FullName) ([]byte, *fault.Error) {
+	at, err := findType(data)
+	switch {
+	case err != nil || at.end == 0:
+		return data, err
+	case at.name != want:
+		return nil, malformed(`"@type" says it is a %s, not a %s`, keys.Shorten(string(at.name)), want)
+	}
+	out := bytes.Clone(data)
+	if at.first { // the comma behind it goes too, else the one before it
+		rest := bytes.TrimLeft(out[at.end:], " \t\r\n")
+		if rest[0] == ',' {
+			at.end = len(out) - len(rest) + 1
+		}
+	}
+	for i, b := range out[at.start:at.end] {
+		if b != '\n' {
+			out[at.start+i] = ' '
+		}
+	}
+	return out, nil
+}
+
+// hasOwnForm says whether desc is a well-known type that ProtoJSON does not
+// write as an object of its fields; "@type" would be a value in some of them.
+func hasOwnForm(desc protoreflect.MessageDescriptor) bool {
+	if desc.FullName().Parent() != "google.protobuf" {
+		return false
+	}
+	switch desc.Name() {
+	case "Any", "Timestamp", "Duration", "FieldMask", "Struct", "Value", "ListValue",
+		"BoolValue", "Int32Value", "Int64Value", "UInt32Value", "UInt64Value",
+		"FloatValue", "DoubleValue", "StringValue", "BytesValue":
+		return true
+	}
+	return false
+}

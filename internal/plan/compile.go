@@ -1,0 +1,150 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+type compiler struct {
+	plan   *Plan
+	env    func(string) (string, bool)
+	faults []error
+}
+
+func (c *compiler) method(m *policy.Method) {
+	out := &Method{Name: m.Name(), Desc: m.Desc}
+	rules := m.Effective()
+	if rules.ValidatesBearer() {
+		out.Bearer = &Bearer{
+			Issuers: c.texts(rules.Issuers, "bearer_token_issuer of "+out.Name),
+			Static:  c.statics(rules.StaticClaims, out.Name),
+		}
+	}
+	if rules.ValidatesMessage() {
+		out.Request = c.message(m.Input)
+	}
+	if rules.SignsMessage() {
+		out.Response = c.message(m.Output)
+	}
+	c.plan.methods[out.Name] = out
+}
+
+// message returns the plan of m; a type that leads back to itself, as nested
+// tokens may, leads to the one plan it has.
+func (c *compiler) message(m *policy.Message) *Message {
+	if out := c.plan.messages[m.Desc.FullName()]; out != nil {
+		return out
+	}
+	out := &Message{Desc: m.Desc, UsesBearer: m.BearerToken}
+	c.plan.messages[m.Desc.FullName()] = out
+	for _, f := range m.Fields {
+		if f.HoldsToken() {
+			out.Token = c.token(f)
+		}
+		if f.NestsTokens() {
+			out.Nested = append(out.Nested, Nested{f.Desc, c.message(f.Child)})
+		}
+		if f.IsClaim() {
+			claim := Claim{Field: f.Desc, Action: f.Claim, Name: f.ClaimName()}
+			if f.Walks() { // a tree: lint has refused cycles
+				claim.Message = c.message(f.Child)
+			}
+			out.Claims = append(out.Claims, claim)
+		}
+	}
+	return out
+}
+
+// settleFills sets Fills in all plans, once all are whole: nested tokens may
+// lead back to a message whose plan is still being made.
+func (c *compiler) settleFills() {
+	done := map[*Message]bool{}
+	var fills func(*Message) bool
+	fills = func(m *Message) bool {
+		if !done[m] {
+			done[m] = true
+			for _, claim := range m.Claims {
+				within := claim.Message != nil && fills(claim.Message)
+				m.Fills = m.Fills || within || claim.Action == policy.Extract || claim.Action == policy.Raw
+			}
+		}
+		return m.Fills
+	}
+	for _, m := range c.plan.messages {
+		fills(m)
+	}
+}
+
+func (c *compiler) token(f *policy.Field) *Token {
+	name := string(f.Desc.FullName())
+	t := &Token{
+		Field:          f.Desc,
+		Issuers:        c.texts(f.Issuers, "issuer of "+name),
+		ExpiresSeconds: f.ExpiresSeconds,
+		ParentClaims:   f.IncludeParentClaims,
+		Static:         c.statics(f.StaticClaims, name),
+	}
+	for _, claim := range f.BearerClaims {
+		t.BearerClaims = append(t.BearerClaims, claim.Value)
+	}
+	return t
+}
+
+func (c *compiler) statics(list []policy.StaticClaim, of string) []Static {
+	var all []Static
+	for _, s := range list {
+		what := fmt.Sprintf("static_claim %q of %s", s.Claim.Value, of)
+		out := Static{Claim: s.Claim.Value, Values: c.texts(s.Values, what)}
+		if s.Pattern.Value != "" {
+			var err error
+			if out.Pattern, err = s.Compile(); err != nil { // lint has refused it before
+				c.fail(s.Pattern, what, fault.PolicyInvalid, err)
+			}
+		}
+		all = append(all, out)
+	}
+	return all
+}
+
+// texts fills in the variables (A72). One that leaves nothing is refused: an
+// empty issuer or value would look like a check and be one nobody meant.
+func (c *compiler) texts(list []policy.Text, what string) []string {
+	var all []string
+	for _, t := range list {
+		text, err := t.Expand(c.env)
+		if err == nil && text == "" && t.Value != "" {
+			err = fmt.Errorf("%s is empty: its variables are set to nothing", t.Value)
+		}
+		if err != nil {
+			c.fail(t, what, fault.ConfigInvalid, err)
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+func (c *compiler) fail(t policy.Text, what string, code fault.Code, err error) {
+	c.faults = append(c.faults, fault.New(code, t.At.String(), "%s: %w", what, err))
+}
+
+// unknown says that no kind is called name, and what was probably meant: the
+// name in another case, with a dot for the slash, or without its package.
+func unknown[K ~string, V any](kind, name string, known map[K]V) error {
+	err := fault.New(fault.UsageError, "--"+map[string]string{"method": "method", "message": "type"}[kind], "the descriptors have no %s %q", kind, name)
+	plain := func(s string) string { return strings.ToLower(strings.ReplaceAll(strings.Trim(s, "/."), "/", ".")) }
+	like := ""
+	for k := range known {
+		if candidate := string(k); plain(candidate) == plain(name) || strings.HasSuffix(plain(candidate), "."+plain(name)) {
+			if like == "" || candidate < like {
+				like = candidate
+			}
+		}
+	}
+	if like != "" {
+		return err.WithHint("did you mean %s?", like)
+	}
+	return err
+}

@@ -1,0 +1,193 @@
+// Package plan compiles a policy into what sign, verify and the proxy walk for
+// every message: fields resolved, names and issuers settled, environment
+// variables filled in, patterns compiled. One plan serves them all, so they
+// cannot drift, and nothing of an annotation is looked at again per message.
+//
+// It fails closed: a policy with a fault that lint calls an error is no plan
+// (A101). A Plan never changes and is safe for concurrent use.
+package plan
+
+import (
+	"errors"
+	"regexp"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/lint"
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+// Plan is a compiled policy.
+type Plan struct {
+	set      *descset.Set
+	methods  map[string]*Method
+	messages map[protoreflect.FullName]*Message
+}
+
+// Method is what a call of one method must pass, and what its answer gets.
+type Method struct {
+	Name string // "pkg.Service/Method"
+	Desc protoreflect.MethodDescriptor
+	// Bearer is nil if no bearer token is asked for.
+	Bearer *Bearer
+	// Request is nil if the request is not validated, Response if the response
+	// is not signed (A12).
+	Request, Response *Message
+}
+
+// Bearer is what a bearer token must have beside a good signature.
+type Bearer struct {
+	Issuers []string // A32; none: any
+	Static  []Static // A33
+}
+
+// Message is what is checked and made in a message of one type.
+type Message struct {
+	Desc protoreflect.MessageDescriptor
+	// UsesBearer says that the bearer token is the message's token (A40).
+	UsesBearer bool
+	// Token is the token in a field of the message; nil if there is none.
+	Token *Token
+	// Claims are the fields that are claims or make claims, in the order of the
+	// file.
+	Claims []Claim
+	// Nested are the fields whose messages have tokens of their own (A49).
+	Nested []Nested
+	// Fills says that validation may write into the message: it has an EXTRACT or
+	// RAW field, or a DESCEND or NEST field whose message has.
+	Fills bool
+}
+
+// Tokenless says whether there is no token to check or make.
+func (m *Message) Tokenless() bool { return !m.UsesBearer && m.Token == nil && len(m.Nested) == 0 }
+
+// Token is a token in a string or bytes field.
+type Token struct {
+	Field          protoreflect.FieldDescriptor
+	Issuers        []string // A50; the first is the one to sign as (A61)
+	ExpiresSeconds int64    // A62
+	ParentClaims   bool     // A52
+	BearerClaims   []string // A51
+	Static         []Static
+}
+
+// Claim is a field and the claim it belongs to.
+type Claim struct {
+	Field  protoreflect.FieldDescriptor
+	Action policy.Action
+	Name   string // A48
+	// Message is that of a DESCEND or NEST field.
+	Message *Message
+}
+
+// Nested is a field of messages with tokens.
+type Nested struct {
+	Field   protoreflect.FieldDescriptor
+	Message *Message
+}
+
+// Static is a static claim: values that must all be there, or a pattern (A70,
+// A71).
+type Static struct {
+	Claim   string
+	Values  []string
+	Pattern *regexp.Regexp // nil if there are values; it matches whole texts
+}
+
+// Compile makes the plan of p. env looks environment variables up (A72).
+//
+// Errors, all of them joined: policy_invalid for each error that lint finds, and
+// config_invalid for each text whose variable is not set or that is empty then.
+func Compile(p *policy.Policy, env func(string) (string, bool)) (*Plan, error) {
+	var faults []error
+	for _, f := range lint.Errors(p) {
+		e := fault.New(fault.PolicyInvalid, f.At.String(), "%s (%s)", f.Message, f.Rule)
+		if f.Hint != "" {
+			e = e.WithHint("%s", f.Hint)
+		}
+		faults = append(faults, e)
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	c := compiler{
+		plan: &Plan{set: p.Set(), methods: map[string]*Method{}, messages: map[protoreflect.FullName]*Message{}},
+		env:  env,
+	}
+	for _, m := range p.Messages {
+		c.message(m)
+	}
+	for _, s := range p.Services {
+		for _, m := range s.Methods {
+			c.method(m)
+		}
+	}
+	if len(c.faults) > 0 {
+		return nil, errors.Join(c.faults...)
+	}
+	c.settleFills()
+	return c.plan, nil
+}
+
+// Set returns the descriptors that the plan was made of.
+func (p *Plan) Set() *descset.Set { return p.set }
+
+// Method returns the plan of the method that "pkg.Service/Method" names, in
+// exactly this spelling (S60). A name that is none is a usage error.
+func (p *Plan) Method(name string) (*Method, error) {
+	if m := p.methods[name]; m != nil {
+		return m, nil
+	}
+	return nil, unknown("method", name, p.methods)
+}
+
+// Message returns the plan of the message with this full name. A name that is
+// none is a usage error.
+func (p *Plan) Message(name string) (*Message, error) {
+	if m := p.messages[protoreflect.FullName(name)]; m != nil {
+		return m, nil
+	}
+	return nil, unknown("message", name, p.messages)
+}
+
+// OwnNames adds to names the claims at the top of a token that the fields of m
+// make, m being a message of the type p is for: what is empty makes none, nor
+// does a NEST message that makes none itself, and RAW entries are not counted.
+func (p *Message) OwnNames(m protoreflect.Message, names map[string]bool) {
+	for i := range p.Claims {
+		c := &p.Claims[i]
+		switch {
+		case c.Action == policy.Raw || !m.Has(c.Field):
+		case c.Action == policy.Descend:
+			c.Message.OwnNames(m.Get(c.Field).Message(), names)
+		case c.Action == policy.Nest && !c.Field.IsList():
+			within := map[string]bool{}
+			if c.Message.OwnNames(m.Get(c.Field).Message(), within); len(within) > 0 {
+				names[c.Name] = true
+			}
+		default:
+			names[c.Name] = true
+		}
+	}
+}
+
+// Names adds to names the claims that the annotation of the token itself makes
+// when it is signed, whatever the fields say (A61, A62).
+func (t *Token) Names(names map[string]bool) {
+	for _, claim := range t.BearerClaims {
+		names[claim] = true
+	}
+	for _, s := range t.Static {
+		if s.Pattern == nil {
+			names[s.Claim] = true
+		}
+	}
+	if len(t.Issuers) > 0 {
+		names["iss"] = true
+	}
+	if t.ExpiresSeconds > 0 {
+		names["exp"] = true
+	}
+}

@@ -1,0 +1,219 @@
+package policy_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+func TestA100_Cycles(t *testing.T) {
+	tests := map[string]struct {
+		text string
+		want []string
+	}{
+		"itself": {
+			`message A { A child = 1 [(kalix.field).jwt.claim = DESCEND]; }`,
+			[]string{"t.A.child (DESCEND) → t.A"},
+		},
+		"through another, the first one declared leads": {
+			`message B { A back = 1 [(kalix.field).jwt.claim = NEST]; }
+			 message A { B child = 1 [(kalix.field).jwt.claim = DESCEND]; }`,
+			[]string{"t.B.back (NEST) → t.A.child (DESCEND) → t.B"},
+		},
+		"through a oneof and repeated ones": {
+			`message A { oneof one { B b = 1 [(kalix.field).jwt.claim = DESCEND]; string s = 2; } }
+			 message B { repeated C c = 1 [(kalix.field).jwt.claim = NEST]; }
+			 message C { A a = 1 [(kalix.field).jwt.claim = NEST]; }`,
+			[]string{"t.A.b (DESCEND) → t.B.c (NEST) → t.C.a (NEST) → t.A"},
+		},
+		"two fields make two": {
+			`message A { B one = 1 [(kalix.field).jwt.claim = NEST]; B two = 2 [(kalix.field).jwt.claim = DESCEND]; }
+			 message B { A a = 1 [(kalix.field).jwt.claim = NEST]; }`,
+			[]string{"t.A.one (NEST) → t.B.a (NEST) → t.A", "t.A.two (DESCEND) → t.B.a (NEST) → t.A"},
+		},
+		"not from the message that is validated": {
+			`message A { B b = 1 [(kalix.field).jwt.claim = DESCEND]; }
+			 message B { B b = 1 [(kalix.field).jwt.claim = DESCEND]; }`,
+			[]string{"t.B.b (DESCEND) → t.B"},
+		},
+		"a figure of eight": {
+			`message A { B b = 1 [(kalix.field).jwt.claim = NEST]; C c = 2 [(kalix.field).jwt.claim = NEST]; }
+			 message B { A a = 1 [(kalix.field).jwt.claim = NEST]; }
+			 message C { A a = 1 [(kalix.field).jwt.claim = NEST]; }`,
+			[]string{"t.A.b (NEST) → t.B.a (NEST) → t.A", "t.A.c (NEST) → t.C.a (NEST) → t.A"},
+		},
+		"recursion that walks nowhere": {
+			`message A {
+				A plain = 1;
+				A whole = 2 [(kalix.field).jwt.claim = INCLUDE];
+				repeated A tokens = 3 [(kalix.field).jwt.token = true];
+				map<string, A> map = 4 [(kalix.field).jwt.claim = NEST];
+				B b = 5 [(kalix.field).jwt.claim = NEST];
+			}
+			message B { A a = 1; string s = 2 [(kalix.field).jwt.claim = DESCEND]; }`,
+			nil,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, c := range one(t, test.text).Cycles() {
+				got = append(got, c.String())
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+			}
+		})
+	}
+}
+
+// graph is a policy with nothing but messages and the fields that walk them.
+func graph(nodes int, edges [][2]int) *policy.Policy {
+	p := &policy.Policy{}
+	for range nodes {
+		p.Messages = append(p.Messages, &policy.Message{})
+	}
+	for _, e := range edges {
+		from := p.Messages[e[0]]
+		from.Fields = append(from.Fields, &policy.Field{Parent: from, Child: p.Messages[e[1]], Claim: policy.Descend})
+	}
+	return p
+}
+
+// everyCycle finds cycles the plain way: it follows every path from every
+// message, through messages behind that one alone, and keeps those that return.
+func everyCycle(p *policy.Policy) (all []policy.Cycle) {
+	number := map[*policy.Message]int{}
+	for i, m := range p.Messages {
+		number[m] = i
+	}
+	var follow func(path policy.Cycle, at *policy.Message)
+	follow = func(path policy.Cycle, at *policy.Message) {
+		for _, f := range at.Fields {
+			next := append(slices.Clone(path), f)
+			first := next[0].Parent
+			switch {
+			case f.Child == first:
+				all = append(all, next)
+			case number[f.Child] > number[first] && !slices.ContainsFunc(next, func(g *policy.Field) bool { return g.Parent == f.Child }):
+				follow(next, f.Child)
+			}
+		}
+	}
+	for _, m := range p.Messages {
+		follow(nil, m)
+	}
+	return all
+}
+
+// TestA100_CyclesOfRandomGraphs compares with the plain reference, order
+// included.
+func TestA100_CyclesOfRandomGraphs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		nodes := rapid.IntRange(1, 8).Draw(t, "nodes")
+		node := rapid.IntRange(0, nodes-1)
+		edges := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) [2]int { return [2]int{node.Draw(t, "from"), node.Draw(t, "to")} }), 0, 16).Draw(t, "edges")
+		p := graph(nodes, edges)
+		want, got := everyCycle(p), p.Cycles()
+		if few := len(want) <= 100; few && !slices.EqualFunc(got, want, slices.Equal[policy.Cycle]) {
+			t.Fatalf("%d cycles, want %d:\n%v\n%v", len(got), len(want), lines(p, got), lines(p, want))
+		} else if !few {
+			t.Log("many")
+			enough(t, p, want, got)
+		}
+	})
+}
+
+// TestA100_ManyCyclesNameEachField: among messages that all lead to each other,
+// what is returned is true, and leaves no field out.
+func TestA100_ManyCyclesNameEachField(t *testing.T) {
+	var edges [][2]int
+	const nodes = 7
+	for from := range nodes {
+		for to := range nodes {
+			edges = append(edges, [2]int{from, to}, [2]int{to, from})
+		}
+	}
+	p := graph(nodes, edges)
+	enough(t, p, everyCycle(p), p.Cycles())
+}
+
+func enough(t interface {
+	Helper()
+	Errorf(string, ...any)
+}, p *policy.Policy, every, got []policy.Cycle) {
+	t.Helper()
+	key := func(c policy.Cycle) string { return fmt.Sprint([]*policy.Field(c)) }
+	real, fields := map[string]bool{}, map[*policy.Field]bool{}
+	for _, c := range every {
+		real[key(c)] = true
+		for _, f := range c {
+			fields[f] = true
+		}
+	}
+	for _, c := range got {
+		if !real[key(c)] {
+			t.Errorf("no cycle, or there twice: %s", lines(p, []policy.Cycle{c}))
+		}
+		delete(real, key(c))
+		for _, f := range c {
+			delete(fields, f)
+		}
+	}
+	if len(fields) > 0 || len(got) < 100 {
+		t.Errorf("%d cycles leave out %d fields", len(got), len(fields))
+	}
+}
+
+func lines(p *policy.Policy, list []policy.Cycle) string {
+	var b strings.Builder
+	for _, c := range list {
+		for _, f := range c {
+			fmt.Fprintf(&b, "%d.%d ", slices.Index(p.Messages, f.Parent), slices.Index(f.Parent.Fields, f))
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// TestA100_LargeGraphs: 20,000 messages in shapes that cost depth or time.
+func TestA100_LargeGraphs(t *testing.T) {
+	const n = 20_000
+	shapes := map[string]struct {
+		edges func(i int) [][2]int
+		want  int // cycles; -1 is any number
+	}{
+		"chain":          {func(i int) [][2]int { return [][2]int{{i, min(i+1, n-1)}} }, 1},
+		"ring":           {func(i int) [][2]int { return [][2]int{{i, (i + 1) % n}} }, 1},
+		"pairs":          {func(i int) [][2]int { return [][2]int{{i, i ^ 1}} }, n / 2},
+		"loops":          {func(i int) [][2]int { return [][2]int{{i, i}} }, n},
+		"ring and loops": {func(i int) [][2]int { return [][2]int{{i, (i + 1) % n}, {i, i}} }, n + 1},
+		"both ways":      {func(i int) [][2]int { return [][2]int{{i, min(i+1, n-1)}, {min(i+1, n-1), i}} }, n + 1},
+		"ring and jumps": {func(i int) [][2]int { return [][2]int{{i, (i + 1) % n}, {i, (i + 2) % n}} }, -1},
+		"star":           {func(i int) [][2]int { return [][2]int{{0, i}, {i, 0}} }, -1},
+	}
+	for name, shape := range shapes {
+		t.Run(name, func(t *testing.T) {
+			var edges [][2]int
+			for i := range n {
+				edges = append(edges, shape.edges(i)...)
+			}
+			begin := time.Now()
+			got := graph(n, edges).Cycles()
+			took := time.Since(begin)
+			t.Logf("%d cycles, %s", len(got), took.Round(time.Millisecond))
+			if shape.want >= 0 && len(got) != shape.want {
+				t.Errorf("%d cycles, want %d", len(got), shape.want)
+			}
+			if took > time.Minute {
+				t.Errorf("took %s", took)
+			}
+		})
+	}
+}

@@ -1,0 +1,275 @@
+package sign
+
+import (
+	"strconv"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/claims"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/plan"
+	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+)
+
+// set is claims in the order in which they were made.
+type set struct {
+	members []strictjson.Member
+	index   map[string]int
+	// doubtful says that a registered claim may have a value that no verifier
+	// takes: a time out of range, or the entry of a RAW field.
+	doubtful bool
+}
+
+// put adds a claim, or gives it a new value.
+func (s *set) put(name string, value strictjson.Value) {
+	if i, there := s.index[name]; there {
+		s.members[i].Value = value
+		return
+	}
+	if s.index == nil {
+		s.index = map[string]int{}
+	}
+	s.index[name] = len(s.members)
+	s.members = append(s.members, strictjson.Member{Name: name, Value: value})
+}
+
+func (s *set) get(name string) (strictjson.Value, bool) {
+	i, there := s.index[name]
+	if !there {
+		return nil, false
+	}
+	return s.members[i].Value, true
+}
+
+func (s *set) has(name string) bool { _, there := s.index[name]; return there }
+
+// add is put for the claims of fields: two may not differ about one (A61).
+func (s *set) add(name string, value strictjson.Value, path func() string) error {
+	if old, there := s.get(name); there && !claims.Same(old, value) {
+		return fault.New(fault.ClaimConflict, path(), "makes the claim %q, of which another field makes another value", keys.Shorten(name))
+	}
+	s.put(name, value)
+	return nil
+}
+
+// claims returns the claims of the token of m, later ones winning: those of the
+// messages around it, its own, the bearer token's, static ones, iss and exp
+// (A61).
+func (w *walker) claims(p *plan.Message, m protoreflect.Message, around *parent) (*set, error) {
+	all := &set{}
+	if p.Token.ParentClaims {
+		if err := w.inherit(all, around); err != nil {
+			return nil, err
+		}
+	}
+	fields, raw := &set{}, &set{}
+	if err := w.collect(p, m, fields, raw); err != nil {
+		return nil, err
+	}
+	// An entry of a RAW field is gone from the message that goes out. Over a
+	// claim of a field that stays, it would leave a token that fits no more.
+	for _, r := range raw.members {
+		for _, other := range []*set{all, fields} {
+			if value, there := other.get(r.Name); there && !claims.Same(value, r.Value) {
+				return nil, fault.New(fault.ClaimConflict, w.path.To(p.Token.Field, plan.Single).String(), "a RAW entry and a field make the claim %q with different values", keys.Shorten(r.Name))
+			}
+		}
+	}
+	for _, f := range fields.members {
+		all.put(f.Name, f.Value)
+	}
+	for _, r := range raw.members {
+		all.put(r.Name, r.Value)
+	}
+	all.doubtful = len(raw.members) > 0 || all.has("exp") || all.has("nbf") || all.has("iat")
+	return all, w.decide(all, p.Token)
+}
+
+// inherit adds what the messages around make, the nearer ones' winning (A52).
+func (w *walker) inherit(all *set, around *parent) error {
+	if around == nil {
+		return nil
+	}
+	if err := w.inherit(all, around.up); err != nil {
+		return err
+	}
+	own := &set{}
+	outside := walker{Signer: w.Signer, path: around.path.Clone()}
+	if err := outside.collect(around.plan, around.message, own, nil); err != nil {
+		return err
+	}
+	for _, c := range own.members {
+		all.put(c.Name, c.Value)
+	}
+	return nil
+}
+
+// collect adds the claims that the fields of m make to into, and the entries of
+// its RAW fields to raw, unless that is nil (A60).
+func (w *walker) collect(p *plan.Message, m protoreflect.Message, into, raw *set) error {
+	for i := range p.Claims {
+		c := &p.Claims[i]
+		if claims.Empty(m, c.Field) {
+			continue
+		}
+		var err error
+		switch c.Action {
+		case policy.Include, policy.Extract:
+			err = w.include(c, m, into)
+		case policy.Descend:
+			leave := w.enter(c.Field, plan.Single)
+			err = w.collect(c.Message, m.Get(c.Field).Message(), into, raw)
+			leave()
+		case policy.Nest:
+			err = w.nest(c, m.Get(c.Field), into, raw != nil)
+		case policy.Raw:
+			if raw != nil {
+				err = w.entries(c, m.Get(c.Field), raw)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walker) include(c *plan.Claim, m protoreflect.Message, into *set) error {
+	value, err := w.codec.Value(c.Field, m.Get(c.Field))
+	if err != nil {
+		return at(w.at(c), err)
+	}
+	return into.add(c.Name, value, func() string { return w.at(c) })
+}
+
+func (w *walker) entries(c *plan.Claim, v protoreflect.Value, raw *set) error {
+	entries, err := w.codec.RawEntries(c.Field, v)
+	if err != nil {
+		return at(w.at(c), err)
+	}
+	for _, e := range entries {
+		if err := raw.add(e.Name, e.Value, func() string { return w.at(c) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nest adds the object that the message of a field makes, or the array of them.
+// An object without members is left out, but not from an array, whose elements
+// are told by their order (A46, A60).
+func (w *walker) nest(c *plan.Claim, v protoreflect.Value, into *set, withRaw bool) error {
+	if !c.Field.IsList() {
+		object, some, err := w.object(c, v.Message(), plan.Single, withRaw)
+		if err != nil || !some {
+			return err
+		}
+		return into.add(c.Name, object, func() string { return w.at(c) })
+	}
+	array := strictjson.Value{'['}
+	for i := range v.List().Len() {
+		object, _, err := w.object(c, v.List().Get(i).Message(), i, withRaw)
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			array = append(array, ',')
+		}
+		array = append(array, object...)
+	}
+	return into.add(c.Name, append(array, ']'), func() string { return w.at(c) })
+}
+
+func (w *walker) object(c *plan.Claim, m protoreflect.Message, index int, withRaw bool) (object strictjson.Value, some bool, err error) {
+	leave := w.enter(c.Field, index)
+	defer leave()
+	fields := &set{}
+	raw := fields // an entry and a field of one name must agree here too
+	if !withRaw {
+		raw = nil
+	}
+	if err := w.collect(c.Message, m, fields, raw); err != nil {
+		return nil, false, err
+	}
+	object, err = claims.Object(fields.members)
+	return object, len(fields.members) > 0, at(w.path.String(), err)
+}
+
+// lastSecond is the last time that jws takes for one, the end of the year 9999.
+const lastSecond = 253402300799
+
+// decide adds what the annotation of the token says itself (A51, A61, A62).
+func (w *walker) decide(all *set, t *plan.Token) error {
+	path := func() string { return w.path.To(t.Field, plan.Single).String() }
+	for _, name := range t.BearerClaims {
+		if w.bearer == nil {
+			return fault.New(fault.TokenMissing, path(), "it includes the claim %q of the bearer token, and there is no bearer token", keys.Shorten(name))
+		}
+		value, there := w.bearer.Claims.Get(name)
+		if !there {
+			return fault.New(fault.ClaimMissing, path(), "it includes the claim %q of the bearer token, which has none", keys.Shorten(name))
+		}
+		all.put(name, value)
+	}
+	for _, s := range t.Static {
+		if s.Pattern == nil {
+			all.put(s.Claim, stringsClaim(s.Values))
+		}
+	}
+	if len(t.Issuers) > 0 {
+		all.put("iss", stringsClaim(t.Issuers[:1]))
+	}
+	lifetime := t.ExpiresSeconds
+	switch {
+	case lifetime == 0 && !all.has("exp"):
+		lifetime = int64(DefaultLifetime.Seconds())
+	case lifetime <= 0:
+		return nil
+	}
+	now := w.now.Unix()
+	if lifetime > lastSecond-now {
+		return fault.New(fault.PolicyInvalid, path(), "expires_seconds: %d is past the year 9999, which no verifier takes", lifetime)
+	}
+	all.put("exp", strictjson.Value(strconv.FormatInt(now+lifetime, 10)))
+	return nil
+}
+
+// stringsClaim is one string, or an array of several (A61).
+func stringsClaim(values []string) strictjson.Value {
+	if len(values) == 1 {
+		return strictjson.Quote(values[0])
+	}
+	array := strictjson.Value{'['}
+	for i, v := range values {
+		if i > 0 {
+			array = append(array, ',')
+		}
+		array = append(array, strictjson.Quote(v)...)
+	}
+	return append(array, ']')
+}
+
+// clearRaw empties the RAW fields of m and of the messages whose claims are m's
+// (A60).
+func clearRaw(p *plan.Message, m protoreflect.Message) {
+	for i := range p.Claims {
+		c := &p.Claims[i]
+		switch {
+		case claims.Empty(m, c.Field):
+		case c.Action == policy.Raw:
+			m.Clear(c.Field)
+		case c.Message == nil:
+		case c.Field.IsList():
+			list := m.Mutable(c.Field).List()
+			for j := range list.Len() {
+				clearRaw(c.Message, list.Get(j).Message())
+			}
+		default:
+			clearRaw(c.Message, m.Mutable(c.Field).Message())
+		}
+	}
+}
+
+func (w *walker) at(c *plan.Claim) string { return w.path.To(c.Field, plan.Single).String() }

@@ -1,0 +1,218 @@
+// Package sign makes the tokens of a message as its annotations say, along the
+// compiled plan: the rules of annotations.md section 6.
+//
+// It knows neither files nor gRPC. It imports plan, claims, jws, keys,
+// strictjson and fault.
+package sign
+
+import (
+	"errors"
+	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/claims"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/plan"
+)
+
+// DefaultLifetime is that of a token whose annotation says nothing (A62).
+const DefaultLifetime = time.Hour
+
+// Options say how tokens are made.
+type Options struct {
+	// KeyID picks the key instead of the token's issuer (A23); "" for none.
+	KeyID string
+	// Now tells the time that lifetimes begin at; it is needed.
+	Now func() time.Time
+}
+
+// Signer makes tokens with the keys of one ring. It does not change and is safe
+// for concurrent use.
+type Signer struct {
+	codec *claims.Codec
+	ring  *keys.Ring
+	o     Options
+}
+
+// New returns a Signer. codec knows the types of the messages.
+func New(codec *claims.Codec, ring *keys.Ring, o Options) *Signer { return &Signer{codec, ring, o} }
+
+// Token is a token that was made, and where it was put.
+type Token struct {
+	Path string // as in "friends[2].tok"
+	Key  *keys.Key
+}
+
+// Message puts a token into every token field of m, whose plan is p, and clears
+// the RAW fields that became claims (A60). Nothing else of m changes (A65).
+// bearer is the validated bearer token, nil if there is none.
+//
+// After an error m must not be used. Errors have the path of the token or field
+// as What: key_missing or what else keys.Ring.Signer and jws.Sign return,
+// token_missing and claim_missing where claims of a bearer token are to be
+// included (A51), claim_conflict (A61), message_malformed for a field that has
+// no form as a claim, and policy_invalid for a message without a token.
+func (s *Signer) Message(p *plan.Message, m protoreflect.Message, bearer *jws.Verified) ([]Token, error) {
+	if p.Token == nil && len(p.Nested) == 0 {
+		return nil, fault.New(fault.PolicyInvalid, string(p.Desc.FullName()), "has no field to put a token into: none is annotated token: true")
+	}
+	w := walker{Signer: s, bearer: bearer, now: s.o.Now()}
+	if err := w.message(p, m, nil); err != nil {
+		return nil, err
+	}
+	return w.tokens, nil
+}
+
+// walker is one walk over a message.
+type walker struct {
+	*Signer
+	bearer *jws.Verified
+	now    time.Time
+	path   plan.Path
+	tokens []Token
+}
+
+// parent is a message around a nested one.
+type parent struct {
+	plan    *plan.Message
+	message protoreflect.Message
+	// up is the message around it, whose claims its own token includes; nil if
+	// it does not (A52).
+	up   *parent
+	path plan.Path
+}
+
+// message signs the messages within m that have tokens, then m itself (A64).
+func (w *walker) message(p *plan.Message, m protoreflect.Message, around *parent) error {
+	here := &parent{plan: p, message: m, path: w.path.Clone()}
+	if p.Token != nil && p.Token.ParentClaims {
+		here.up = around
+	}
+	for _, n := range p.Nested {
+		if err := w.nested(n, m, here); err != nil {
+			return err
+		}
+	}
+	if p.Token == nil {
+		return nil
+	}
+	return w.token(p, m, around)
+}
+
+func (w *walker) nested(n plan.Nested, m protoreflect.Message, here *parent) error {
+	if claims.Empty(m, n.Field) {
+		return nil
+	}
+	if !n.Field.IsList() {
+		defer w.enter(n.Field, plan.Single)()
+		return w.message(n.Message, m.Mutable(n.Field).Message(), here)
+	}
+	list := m.Mutable(n.Field).List()
+	for i := range list.Len() {
+		leave := w.enter(n.Field, i)
+		if err := w.message(n.Message, list.Get(i).Message(), here); err != nil {
+			return err
+		}
+		leave()
+	}
+	return nil
+}
+
+// token makes the token of m and puts it into its field.
+func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) error {
+	path := w.path.To(p.Token.Field, plan.Single).String()
+	set, err := w.claims(p, m, around)
+	if err != nil {
+		return err
+	}
+	payload, err := claims.Object(set.members)
+	if err != nil {
+		return at(path, err)
+	}
+	issuer := ""
+	if len(p.Token.Issuers) > 0 {
+		issuer = p.Token.Issuers[0]
+	}
+	key, err := w.ring.Signer(issuer, w.o.KeyID)
+	if err != nil {
+		return at(path, err)
+	}
+	compact, err := jws.Sign(key, payload)
+	if err != nil {
+		return at(path, err)
+	}
+	if err := checkReadable(compact, set); err != nil {
+		return at(path, err)
+	}
+	if other := otherOfOneof(p.Token.Field, m); other != nil {
+		return fault.New(fault.ClaimConflict, path, "it would replace %s, which is set, of the same oneof", other.Name())
+	}
+	if p.Token.Field.Kind() == protoreflect.BytesKind {
+		m.Set(p.Token.Field, protoreflect.ValueOfBytes([]byte(compact)))
+	} else {
+		m.Set(p.Token.Field, protoreflect.ValueOfString(compact))
+	}
+	clearRaw(p, m)
+	w.tokens = append(w.tokens, Token{path, key})
+	return nil
+}
+
+// checkReadable refuses a token that nobody would accept for its size or for
+// what its registered claims are (A65); the types of fields lint has checked.
+func checkReadable(compact string, of *set) error {
+	if len(compact) > jws.MaxTokenBytes {
+		return fault.New(fault.LimitExceeded, "", "the token would have %d bytes, and at most %d are read", len(compact), jws.MaxTokenBytes)
+	}
+	if !of.doubtful {
+		return nil
+	}
+	token, err := jws.ParseDevelopment(compact, jws.Limits{})
+	if err != nil {
+		return err
+	}
+	c, err := token.Claims()
+	if err != nil {
+		return err
+	}
+	_, iss := c.Issuer()
+	_, sub := c.Subject()
+	_, aud := c.Audience()
+	_, notAfter := c.Expiry()
+	_, notBefore := c.NotBefore()
+	_, issuedAt := c.IssuedAt()
+	for _, err := range []error{iss, sub, aud, notAfter, notBefore, issuedAt} {
+		if f := (*fault.Error)(nil); errors.As(err, &f) {
+			return fault.New(fault.MessageMalformed, "", "no verifier would take the claim %s that the message makes: %s", f.What, f.Why)
+		}
+	}
+	return nil
+}
+
+// otherOfOneof returns the member that setting fd would drop; nil if none.
+func otherOfOneof(fd protoreflect.FieldDescriptor, m protoreflect.Message) protoreflect.FieldDescriptor {
+	if oneof := fd.ContainingOneof(); oneof != nil && !m.Has(fd) {
+		return m.WhichOneof(oneof)
+	}
+	return nil
+}
+
+// enter goes into a field; the function it returns goes back.
+func (w *walker) enter(fd protoreflect.FieldDescriptor, index int) (leave func()) {
+	w.path = w.path.To(fd, index)
+	return func() { w.path = w.path[:len(w.path)-1] }
+}
+
+// at names the path in faults.
+func at(path string, err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		if f.What != "" && fault.ClassOf(f) != fault.Refused {
+			return fault.New(f.Code, path, "%s: %s", f.What, f.Why).WithHint("%s", f.Hint)
+		}
+		return f.About(path)
+	}
+	return err
+}

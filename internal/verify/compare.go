@@ -1,0 +1,134 @@
+package verify
+
+import (
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/claims"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/plan"
+	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+)
+
+// object is the claims of one level: those of a token, or an object within.
+type object interface {
+	Get(name string) (strictjson.Value, bool)
+	Members() []strictjson.Member
+}
+
+// members is an object within a token. Tokens are small: a list is quick enough
+// for what nests in them, and keeps the order.
+type members []strictjson.Member
+
+func (m members) Members() []strictjson.Member { return m }
+
+func (m members) Get(name string) (strictjson.Value, bool) {
+	for _, one := range m {
+		if one.Name == name {
+			return one.Value, true
+		}
+	}
+	return nil, false
+}
+
+// compare checks that every field of m that is a claim and not empty is in c
+// (A42, A45, A46). It writes nothing. Names in decided are passed over.
+func (w *walker) compare(p *plan.Message, m protoreflect.Message, c object, decided map[string]bool) error {
+	for i := range p.Claims {
+		claim := &p.Claims[i]
+		if claim.Action == policy.Raw || claims.Empty(m, claim.Field) || claim.Action != policy.Descend && decided[claim.Name] {
+			continue
+		}
+		var err error
+		switch claim.Action {
+		case policy.Include, policy.Extract:
+			value, ok := c.Get(claim.Name)
+			if !ok {
+				return w.missing(claim)
+			}
+			if err = w.codec.Equal(claim.Field, m.Get(claim.Field), value); err != nil {
+				err = at(w.where(claim.Field), err)
+			}
+		case policy.Descend:
+			w.enter(claim.Field, plan.Single)
+			err = w.compare(claim.Message, m.Get(claim.Field).Message(), c, decided)
+			w.leave()
+		case policy.Nest:
+			err = w.compareNested(claim, m.Get(claim.Field), c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walker) missing(claim *plan.Claim) error {
+	return fault.New(fault.ClaimMissing, w.where(claim.Field), "the token has no claim %q", keys.Shorten(claim.Name))
+}
+
+// compareNested checks a NEST field that is not empty against the object or
+// array of objects that claim names (A46). A message none of whose fields is a
+// claim makes no object, so an absent one is like an empty one.
+func (w *walker) compareNested(claim *plan.Claim, v protoreflect.Value, c object) error {
+	value, ok := c.Get(claim.Name)
+	if !claim.Field.IsList() {
+		inner := members(nil)
+		if ok {
+			var err error
+			if inner, err = w.object(claim, value); err != nil {
+				return err
+			}
+		}
+		w.enter(claim.Field, plan.Single)
+		defer w.leave()
+		return w.compare(claim.Message, v.Message(), inner, nil)
+	}
+	if !ok {
+		return w.missing(claim)
+	}
+	list := v.List()
+	objects, err := w.objects(claim, value, list.Len())
+	if err != nil {
+		return err
+	}
+	for i, inner := range objects {
+		w.enter(claim.Field, i)
+		if err := w.compare(claim.Message, list.Get(i).Message(), inner, nil); err != nil {
+			return err
+		}
+		w.leave()
+	}
+	return nil
+}
+
+// anyLength is no length to insist on.
+const anyLength = -1
+
+// objects returns the members of the objects in an array of want.
+func (w *walker) objects(claim *plan.Claim, value strictjson.Value, want int) ([]members, error) {
+	elements, err := strictjson.Array(value, jws.MaxDepth)
+	switch {
+	case err != nil:
+		return nil, fault.New(fault.ClaimMismatch, w.where(claim.Field), "the claim %q is no array", keys.Shorten(claim.Name))
+	case want != anyLength && len(elements) != want:
+		return nil, fault.New(fault.ClaimMismatch, w.where(claim.Field), "the claim %q has %d elements, and the field has %d", keys.Shorten(claim.Name), len(elements), want)
+	}
+	list := make([]members, len(elements))
+	for i, element := range elements {
+		if list[i], err = w.object(claim, element); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+func (w *walker) object(claim *plan.Claim, value strictjson.Value) (members, error) {
+	list, err := strictjson.Object(value, jws.MaxDepth)
+	if err != nil {
+		return nil, fault.New(fault.ClaimMismatch, w.where(claim.Field), "the claim %q holds something else than an object", keys.Shorten(claim.Name))
+	}
+	return list, nil
+}

@@ -1,0 +1,138 @@
+package verify
+
+import (
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/claims"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/plan"
+	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+)
+
+// fill writes claims into the EXTRACT fields of m that are empty, and into its
+// RAW fields (A44, A45, A47), and says whether it wrote any.
+func (w *walker) fill(p *plan.Message, m protoreflect.Message, c object) (wrote bool, err error) {
+	for i := range p.Claims {
+		claim := &p.Claims[i]
+		var one bool
+		switch claim.Action {
+		case policy.Extract:
+			one, err = w.extract(claim, m, c)
+		case policy.Raw:
+			if err = w.codec.RawFill(claim.Field, c.Members(), m); err != nil {
+				err = at(w.where(claim.Field), err)
+			}
+			one = !claims.Empty(m, claim.Field)
+		case policy.Descend:
+			one, err = w.fillChild(claim, m, c)
+		case policy.Nest:
+			one, err = w.fillNested(claim, m, c)
+		}
+		if err != nil {
+			return false, err
+		}
+		wrote = wrote || one
+	}
+	return wrote, nil
+}
+
+func (w *walker) extract(claim *plan.Claim, m protoreflect.Message, c object) (bool, error) {
+	value, ok := c.Get(claim.Name)
+	switch {
+	case !ok:
+		return false, nil
+	case !claims.Empty(m, claim.Field):
+		// It was compared when it came in; but it may be filled since, from the
+		// token of a message around this one.
+		return false, at(w.where(claim.Field), w.codec.Equal(claim.Field, m.Get(claim.Field), value))
+	}
+	if err := w.codec.Parse(claim.Field, value, m); err != nil {
+		return false, at(w.where(claim.Field), err)
+	}
+	return !claims.Empty(m, claim.Field), nil // a zero value is as good as none
+}
+
+// fillChild fills the message of a singular field. One that is not set is made
+// if something is to be put into it (A45).
+func (w *walker) fillChild(claim *plan.Claim, m protoreflect.Message, c object) (bool, error) {
+	w.enter(claim.Field, plan.Single)
+	defer w.leave()
+	if !claims.Empty(m, claim.Field) {
+		return w.fill(claim.Message, m.Mutable(claim.Field).Message(), c)
+	}
+	child := m.NewField(claim.Field)
+	wrote, err := w.fill(claim.Message, child.Message(), c)
+	if wrote && err == nil {
+		if other := otherOfOneof(claim.Field, m); other != nil {
+			return false, fault.New(fault.ClaimMismatch, w.path.String(), "the token fills it, but %s, which is set, is of the same oneof", other.Name())
+		}
+		m.Set(claim.Field, child)
+	}
+	return wrote, err
+}
+
+// otherOfOneof returns the member that setting fd would drop; nil if none.
+func otherOfOneof(fd protoreflect.FieldDescriptor, m protoreflect.Message) protoreflect.FieldDescriptor {
+	if oneof := fd.ContainingOneof(); oneof != nil {
+		return m.WhichOneof(oneof)
+	}
+	return nil
+}
+
+// fillNested fills the message or messages of a NEST field from the claim of
+// its name.
+func (w *walker) fillNested(claim *plan.Claim, m protoreflect.Message, c object) (bool, error) {
+	value, ok := c.Get(claim.Name)
+	if !claim.Message.Fills || !ok && claims.Empty(m, claim.Field) {
+		return false, nil
+	}
+	if claim.Field.IsList() {
+		return w.fillList(claim, m, value, ok)
+	}
+	inner := members(nil) // RAW entries are dropped, whether a claim is there or not
+	if ok {
+		var err error
+		if inner, err = w.object(claim, value); err != nil {
+			return false, err
+		}
+	}
+	return w.fillChild(claim, m, inner)
+}
+
+// fillList fills the messages of a repeated NEST field. A list that is empty
+// gets the elements of the claim if there is something to put into one of them.
+func (w *walker) fillList(claim *plan.Claim, m protoreflect.Message, value strictjson.Value, ok bool) (bool, error) {
+	list, fresh := m.NewField(claim.Field).List(), claims.Empty(m, claim.Field)
+	if !fresh {
+		list = m.Mutable(claim.Field).List()
+	}
+	objects := make([]members, list.Len())
+	if ok {
+		want := list.Len()
+		if fresh {
+			want = anyLength
+		}
+		var err error
+		if objects, err = w.objects(claim, value, want); err != nil {
+			return false, err
+		}
+	}
+	wrote := false
+	for i, inner := range objects {
+		if fresh {
+			list.Append(list.NewElement())
+		}
+		w.enter(claim.Field, i)
+		one, err := w.fill(claim.Message, list.Get(i).Message(), inner)
+		if err != nil {
+			return false, err
+		}
+		w.leave()
+		wrote = wrote || one
+	}
+	if fresh && wrote {
+		m.Set(claim.Field, protoreflect.ValueOfList(list))
+	}
+	return wrote, nil
+}

@@ -1,0 +1,73 @@
+package verify
+
+import (
+	"slices"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/plan"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+)
+
+// MaxClaimText is the most bytes of a claim that a pattern is tried on (S54).
+const MaxClaimText = 8 << 10
+
+// checkStatic checks that c has every static claim (A75).
+func checkStatic(c *jws.Claims, list []plan.Static) error {
+	for i := range list {
+		s := &list[i]
+		value, ok := c.Get(s.Claim)
+		switch {
+		case !ok:
+			return fault.New(fault.StaticClaimMismatch, "", "the token has no claim %q, which must be there", keys.Shorten(s.Claim))
+		case s.Pattern != nil && len(value) > MaxClaimText:
+			return fault.New(fault.StaticClaimMismatch, "", "the claim %q has %d bytes; a pattern is tried on %d at most", keys.Shorten(s.Claim), len(value), MaxClaimText)
+		case s.Pattern != nil && !matches(s, value):
+			return fault.New(fault.StaticClaimMismatch, "", "the claim %q does not match the pattern that it must match whole", keys.Shorten(s.Claim))
+		case s.Pattern == nil && !hasAll(value, s.Values):
+			return fault.New(fault.StaticClaimMismatch, "", "the claim %q has not all of the values that it must have", keys.Shorten(s.Claim))
+		}
+	}
+	return nil
+}
+
+// hasAll is A70: a string is its one value, an array all its strings.
+func hasAll(value strictjson.Value, want []string) bool {
+	var have []string
+	if text, ok := strictjson.String(value); ok {
+		have = []string{text}
+	} else if elements, err := strictjson.Array(value, jws.MaxDepth); err == nil {
+		for _, e := range elements {
+			if text, ok := strictjson.String(e); ok {
+				have = append(have, text)
+			}
+		}
+	}
+	for _, w := range want {
+		if !slices.Contains(have, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// matches is A71: the whole value, or one element of an array.
+func matches(s *plan.Static, value strictjson.Value) bool {
+	if value.Kind() != '[' {
+		return matchesOne(s, value)
+	}
+	elements, err := strictjson.Array(value, jws.MaxDepth)
+	return err == nil && slices.ContainsFunc(elements, func(e strictjson.Value) bool { return matchesOne(s, e) })
+}
+
+func matchesOne(s *plan.Static, value strictjson.Value) bool {
+	switch value.Kind() {
+	case '"':
+		text, ok := strictjson.String(value)
+		return ok && s.Pattern.MatchString(text)
+	case '0', 't', 'f': // a number or a boolean, by its JSON text
+		return s.Pattern.Match(value)
+	}
+	return false
+}

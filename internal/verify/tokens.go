@@ -1,0 +1,223 @@
+package verify
+
+import (
+	"errors"
+	"slices"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/claims"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/plan"
+)
+
+// parent is a message around a nested one, with what its claims are.
+type parent struct {
+	plan    *plan.Message
+	message protoreflect.Message
+	depth   int // of the path to it, which that to the nested one begins with
+	// up is the message around it, whose claims its own token includes; nil if
+	// it does not (A52).
+	up *parent
+}
+
+// message checks the token of m, what the fields of m claim, and the messages
+// in m that have tokens of their own (A40, A49).
+func (w *walker) message(p *plan.Message, m protoreflect.Message, around *parent) error {
+	token, err := w.token(p, m, around)
+	if err != nil {
+		return err
+	}
+	top := object(members(nil)) // without a token, RAW entries are dropped all the same (A47)
+	if token != nil {
+		top = token.Claims
+		if err := w.compare(p, m, top, nil); err != nil {
+			return err
+		}
+	}
+	if p.Fills {
+		w.fills = append(w.fills, filling{p, m, top, w.path.Clone()})
+	}
+	if len(p.Nested) == 0 {
+		return nil
+	}
+	here := &parent{plan: p, message: m, depth: len(w.path)}
+	if p.Token != nil && p.Token.ParentClaims {
+		here.up = around
+	}
+	for _, nested := range p.Nested {
+		if err := w.nested(nested, m, here); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nested checks the message in a field, or each of them; what is not set has
+// nothing to check (A49).
+func (w *walker) nested(n plan.Nested, m protoreflect.Message, here *parent) error {
+	if claims.Empty(m, n.Field) {
+		return nil
+	}
+	if !n.Field.IsList() {
+		w.enter(n.Field, plan.Single)
+		defer w.leave()
+		return w.message(n.Message, m.Get(n.Field).Message(), here)
+	}
+	list := m.Get(n.Field).List()
+	for i := range list.Len() {
+		w.enter(n.Field, i)
+		if err := w.message(n.Message, list.Get(i).Message(), here); err != nil {
+			return err
+		}
+		w.leave()
+	}
+	return nil
+}
+
+// token returns the validated token of m; nil if m has none of its own but
+// nests some.
+func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) (*jws.Verified, error) {
+	if p.UsesBearer {
+		if w.bearer == nil {
+			return nil, fault.New(fault.TokenMissing, BearerPath, "%s is validated against it, and there is none", p.Desc.FullName())
+		}
+		w.tokens = append(w.tokens, Token{BearerPath, w.bearer})
+		return w.bearer, nil
+	}
+	t := p.Token
+	if t == nil {
+		return nil, nil
+	}
+	path := w.where(t.Field)
+	compact := text(t.Field, m.Get(t.Field))
+	if compact == "" {
+		return nil, fault.New(fault.TokenMissing, path, "the message has no token there")
+	}
+	token, err := w.Verifier.tokens.Verify(w.ctx, compact)
+	if err == nil {
+		err = w.checkToken(t, token.Claims)
+	}
+	if err == nil && t.ParentClaims {
+		err = w.checkParents(p, m, token, around)
+	}
+	if err != nil {
+		return nil, inToken(path, err)
+	}
+	w.tokens = append(w.tokens, Token{path, token})
+	return token, nil
+}
+
+// text returns the token that a string or bytes field holds.
+func text(fd protoreflect.FieldDescriptor, v protoreflect.Value) string {
+	if fd.Kind() == protoreflect.BytesKind {
+		return string(v.Bytes())
+	}
+	return v.String()
+}
+
+// checkToken checks what the annotation of a token field asks of its claims.
+func (w *walker) checkToken(t *plan.Token, c *jws.Claims) error {
+	if err := checkIssuer(c, t.Issuers); err != nil {
+		return err
+	}
+	if err := checkStatic(c, t.Static); err != nil {
+		return err
+	}
+	for _, name := range t.BearerClaims { // A51
+		if w.bearer == nil {
+			return fault.New(fault.TokenMissing, "", "it includes the claim %q of the bearer token, and there is no bearer token", keys.Shorten(name))
+		}
+		want, inBearer := w.bearer.Claims.Get(name)
+		got, inToken := c.Get(name)
+		switch {
+		case !inBearer:
+			return fault.New(fault.ClaimMissing, "", "the bearer token has no claim %q", keys.Shorten(name))
+		case !inToken:
+			return fault.New(fault.ClaimMissing, "", "there is no claim %q, which the bearer token has", keys.Shorten(name))
+		case !claims.Same(want, got):
+			return fault.New(fault.ClaimMismatch, "", "the claim %q is not the bearer token's", keys.Shorten(name))
+		}
+	}
+	return nil
+}
+
+// checkParents checks that the token of m carries what the fields around it
+// claim, but for the names that the token itself decides about (A52, A61).
+func (w *walker) checkParents(p *plan.Message, m protoreflect.Message, token *jws.Verified, around *parent) error {
+	decided := map[string]bool{}
+	p.OwnNames(m, decided)
+	p.Token.Names(decided)
+	path := w.path
+	for up := around; up != nil; up = up.up {
+		w.path = slices.Clip(path[:up.depth])
+		if err := w.compare(up.plan, up.message, token.Claims, decided); err != nil {
+			return outer(err)
+		}
+		up.plan.OwnNames(up.message, decided) // the nearer parent's win
+	}
+	w.path = path
+	return nil
+}
+
+// outer says that a mismatch is with a field around the message.
+func outer(err error) error {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err
+	}
+	return fault.New(f.Code, "", "it includes the claims around it, but %s: %s", f.What, f.Why)
+}
+
+// checkIssuer is A32 and A50.
+func checkIssuer(c *jws.Claims, allowed []string) error {
+	if len(allowed) == 0 {
+		return nil
+	}
+	iss, err := c.Issuer()
+	switch {
+	case err != nil:
+		return err
+	case iss == nil:
+		return fault.New(fault.IssuerNotAllowed, "", "the token has no issuer")
+	case !slices.Contains(allowed, *iss):
+		return fault.New(fault.IssuerNotAllowed, "", "issuer %q is not one that is accepted", keys.Shorten(*iss))
+	}
+	return nil
+}
+
+// inToken gives refusals of a token the path to it, and keeps which part of it
+// they are about; what says nothing about the token, such as a key set that
+// cannot be had, keeps its own.
+func inToken(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		var list []error
+		for _, one := range many.Unwrap() {
+			list = append(list, inToken(path, one))
+		}
+		return errors.Join(list...)
+	}
+	var f *fault.Error
+	if !errors.As(err, &f) || fault.ClassOf(f) != fault.Refused {
+		return err
+	}
+	part := *f
+	if part.What != "" && part.What != "token" {
+		part.Why = part.What + ": " + part.Why
+	}
+	return part.About(path)
+}
+
+// at gives the path of a field to what is wrong with its claim.
+func at(path string, err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) && fault.ClassOf(f) == fault.Refused {
+		return f.About(path)
+	}
+	return err
+}

@@ -1,0 +1,139 @@
+// Package verify decides about bearer tokens and messages as their annotations
+// say, along the compiled plan: the checks of annotations.md sections 4, 5 and 7.
+//
+// A message is checked whole before anything is written into it, and a refused
+// one yields nothing. It knows neither files nor gRPC. It imports plan, claims,
+// jws, keys, strictjson and fault.
+package verify
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/claims"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/plan"
+)
+
+// BearerPath is the path that refusals of the bearer token have.
+const BearerPath = "bearer token"
+
+// Options say how tokens are believed.
+type Options struct {
+	// Leeway is how far clocks may differ (A31), 0 to jws.MaxLeeway.
+	Leeway time.Duration
+	// Development accepts unsigned tokens (A91).
+	Development bool
+	Limits      jws.Limits
+	// Now tells the time; it is needed.
+	Now func() time.Time
+}
+
+// Verifier checks by the keys of one ring. It does not change and is safe for
+// concurrent use.
+type Verifier struct {
+	tokens *jws.Verifier
+	codec  *claims.Codec
+}
+
+// New returns a Verifier. codec knows the types of the messages. The error is a
+// usage error for a leeway out of range.
+func New(codec *claims.Codec, ring *keys.Ring, o Options) (*Verifier, error) {
+	tokens, err := jws.NewVerifier(ring, jws.Policy{Leeway: o.Leeway, Development: o.Development, Limits: o.Limits}, o.Now)
+	if err != nil {
+		return nil, err
+	}
+	return &Verifier{tokens: tokens, codec: codec}, nil
+}
+
+// Token is a token that passed, and where it stood.
+type Token struct {
+	Path string // as in "friends[2].tok"
+	*jws.Verified
+}
+
+// Bearer decides about the bearer token of a call. values are those of the
+// authorization header or metadata key (A30). need is what the method asks
+// beside a good signature; nil asks for nothing more.
+//
+// Errors have BearerPath as What: those of jws.Bearer and jws.Verifier.Verify,
+// issuer_not_allowed (A32) and static_claim_mismatch (A33).
+func (v *Verifier) Bearer(ctx context.Context, need *plan.Bearer, values ...string) (*jws.Verified, error) {
+	compact, err := jws.Bearer(values...)
+	if err != nil {
+		return nil, inToken(BearerPath, err)
+	}
+	return v.BearerToken(ctx, need, compact)
+}
+
+// BearerToken is Bearer for a token without the header around it.
+func (v *Verifier) BearerToken(ctx context.Context, need *plan.Bearer, compact string) (*jws.Verified, error) {
+	if compact == "" {
+		return nil, fault.New(fault.TokenMissing, BearerPath, "there is none")
+	}
+	token, err := v.tokens.Verify(ctx, compact)
+	if err == nil && need != nil {
+		if err = checkIssuer(token.Claims, need.Issuers); err == nil {
+			err = checkStatic(token.Claims, need.Static)
+		}
+	}
+	if err != nil {
+		return nil, inToken(BearerPath, err)
+	}
+	return token, nil
+}
+
+// Message decides about m, whose plan is p, and then fills in its EXTRACT and
+// RAW fields (A44, A47). bearer is the validated bearer token, nil if there is
+// none. It returns the tokens of the message in the order of the walk.
+//
+// After an error m must not be used. Errors have the path of a token or field as
+// What: those of jws.Verifier.Verify, token_missing (A41), issuer_not_allowed
+// (A50), static_claim_mismatch, claim_missing and claim_mismatch; and
+// policy_invalid for a message that has no token at all.
+func (v *Verifier) Message(ctx context.Context, p *plan.Message, m protoreflect.Message, bearer *jws.Verified) ([]Token, error) {
+	if p.Tokenless() {
+		return nil, fault.New(fault.PolicyInvalid, string(p.Desc.FullName()), "has no token: no field is annotated token: true, and validate_bearer_token is not set")
+	}
+	w := walker{Verifier: v, ctx: ctx, bearer: bearer}
+	if err := w.message(p, m, nil); err != nil {
+		return nil, err
+	}
+	for _, f := range w.fills {
+		w.path = f.path
+		if _, err := w.fill(f.plan, f.message, f.claims); err != nil {
+			return nil, err
+		}
+	}
+	return w.tokens, nil
+}
+
+// walker is one walk over a message.
+type walker struct {
+	*Verifier
+	ctx    context.Context
+	bearer *jws.Verified
+	path   plan.Path
+	tokens []Token
+	fills  []filling
+}
+
+// filling is a message that is filled from claims once all of it has passed.
+type filling struct {
+	plan    *plan.Message
+	message protoreflect.Message
+	claims  object
+	path    plan.Path
+}
+
+func (w *walker) enter(fd protoreflect.FieldDescriptor, index int) { w.path = w.path.To(fd, index) }
+func (w *walker) leave()                                           { w.path = w.path[:len(w.path)-1] }
+
+// where returns the path to fd of the message that the walk is in.
+func (w *walker) where(fd protoreflect.FieldDescriptor) string {
+	return w.path.To(fd, plan.Single).String()
+}
