@@ -22,7 +22,7 @@ func TestA80_Forms(t *testing.T) {
 	}{
 		"bool":            {field: "p3.All.bool", value: `true`, want: `true`, other: []string{`false`}},
 		"string":          {field: "p3.All.string", value: `"é\n\"<"`, want: `"é\n\"<"`, same: []string{`"\u00e9\u000a\u0022\u003c"`}, other: []string{`"é"`}},
-		"bytes":           {field: "p3.All.bytes", value: `"+/8="`, want: `"+/8="`, same: []string{`"-_8="`, `"-_8"`, `"+/8"`, `"\u002b/8"`}, other: []string{`"+/+="`, `"+/9="`, `"+/8=\n"`, `"+_8="`, `"AAAA"`}},
+		"bytes":           {field: "p3.All.bytes", value: `"+/8="`, want: `"+/8="`, same: []string{`"-_8="`, `"-_8"`, `"+/8"`, `"\u002b/8"`}, other: []string{`"+/+="`, `"+/9="`, `"+/8=\n"`, `"+/\n8="`, `"+_8="`, `"AAAA"`}},
 		"enum":            {field: "p3.All.level", value: `2`, want: `"LEVEL_HIGH"`, same: []string{`2`, `2.0`}, other: []string{`"LEVEL_LOW"`, `1`}},
 		"unknown number":  {field: "p3.All.level", value: `9`, want: `9`, other: []string{`"LEVEL_HIGH"`, `"9"`}},
 		"int32":           {field: "p3.All.int32", value: `-5`, want: `-5`, same: []string{`-5.0`, `-50e-1`, `-0.5E+1`}, other: []string{`5`, `-5.5`, `-4294967301`}},
@@ -99,7 +99,7 @@ func TestS48_NoCoercion(t *testing.T) {
 	s := newSchema(t)
 	columns := []string{
 		`1`, `"1"`, `1.0`, `"1e0"`, `1.5`, `true`, `"true"`, `null`, `[1]`, `["1"]`, `{}`,
-		`"LEVEL_LOW"`, `"AQ=="`, `"-_8"`, `"NaN"`, `9007199254740993`, `"9007199254740993"`, `-1`, `""`,
+		`"LEVEL_LOW"`, `"AQ=="`, `"-_8"`, `"NaN"`, `9007199254740993`, `"9007199254740993"`, `-1`, `""`, `1e39`,
 	}
 	tests := map[protoreflect.FullName]string{ // the columns that are read
 		"p3.All.bool":     `true`,
@@ -118,7 +118,7 @@ func TestS48_NoCoercion(t *testing.T) {
 		"p3.All.uint64":   `1 "1" 1.0 "1e0" 9007199254740993 "9007199254740993"`,
 		"p3.All.fixed64":  `1 "1" 1.0 "1e0" 9007199254740993 "9007199254740993"`,
 		"p3.All.float":    `1 1.0 1.5 "NaN" 9007199254740993 -1`,
-		"p3.All.double":   `1 1.0 1.5 "NaN" 9007199254740993 -1`,
+		"p3.All.double":   `1 1.0 1.5 "NaN" 9007199254740993 -1 1e39`,
 		"p3.All.child":    `{}`,
 		"p3.All.strings":  `["1"]`,
 		"p3.All.int32s":   `[1]`,
@@ -126,7 +126,7 @@ func TestS48_NoCoercion(t *testing.T) {
 		"p3.All.m_string": `{}`,
 		"p3.All.numbered": ``, // A83
 		"p3.All.null":     `1 1.0 null -1`,
-		"p3.All.value":    `1 "1" 1.0 "1e0" 1.5 true "true" null [1] ["1"] {} "LEVEL_LOW" "AQ==" "-_8" "NaN" 9007199254740993 "9007199254740993" -1 ""`,
+		"p3.All.value":    `1 "1" 1.0 "1e0" 1.5 true "true" null [1] ["1"] {} "LEVEL_LOW" "AQ==" "-_8" "NaN" 9007199254740993 "9007199254740993" -1 "" 1e39`,
 		"p3.All.struct":   `{}`,
 		"p3.All.list":     `[1] ["1"]`,
 		"p3.All.any":      `{}`,

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -196,11 +197,16 @@ func (a *app) clock(at string) (func() time.Time, error) {
 }
 
 // findConfig returns the nearest jwtctl.yaml upwards of the working folder, ""
-// if there is none.
+// if there is none. Its path is relative, so that the paths in it stay as short
+// in messages and reports as they are there.
 func findConfig() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", fault.New(fault.FileFailed, "the working folder", "%w", err)
 	}
-	return findUpwards(dir)
+	path, err := findUpwards(dir)
+	if err != nil || path == "" {
+		return "", err
+	}
+	return filepath.Rel(dir, path)
 }

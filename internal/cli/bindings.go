@@ -11,6 +11,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
 // Marks that a flag carries.
@@ -190,7 +191,7 @@ func flagFault(cmd *cobra.Command, err error) error {
 	if errors.As(err, &unknown) {
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		if like := nearest(unknown.GetSpecifiedName(), names); like != "" {
+		if like := suggest.Nearest(unknown.GetSpecifiedName(), names); like != "" {
 			return f.WithHint("did you mean --%s?", like)
 		}
 	}

@@ -83,7 +83,7 @@ func (a *app) runExplain(ctx context.Context, names []string, o explainOptions) 
 	if err != nil {
 		return err
 	}
-	return a.writeResult(o.out, text.Bytes(), 0o644, o.protos.inputs())
+	return a.writeResult(o.out, text.Bytes(), 0o644, o.protos.inputs(set))
 }
 
 // explainOptions tells which keys are configured; none is read.

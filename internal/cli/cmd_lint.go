@@ -78,7 +78,7 @@ func (a *app) runLint(ctx context.Context, o lintOptions) error {
 		return err
 	}
 	found := lint.Check(policy.Read(set), a.lintOptions(o.requireAll))
-	if err := a.writeReport(lintReport(found, o.strict), o.format, o.out, o.protos.inputs()); err != nil {
+	if err := a.writeReport(lintReport(found, o.strict), o.format, o.out, o.protos.inputs(set)); err != nil {
 		return err
 	}
 	errors, warnings, notes := finding.Count(found)

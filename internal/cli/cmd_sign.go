@@ -100,7 +100,7 @@ func (m *messages) signFiles(ctx context.Context, list []string, o signOptions) 
 	if len(faults) > 0 {
 		return errors.Join(faults...)
 	}
-	return m.app.writeResult(o.out, out, 0o600, append(o.messages.protos.inputs(), list...))
+	return m.app.writeResult(o.out, out, 0o600, append(m.inputs, list...))
 }
 
 // signOne appends the signed message to out.
@@ -117,7 +117,7 @@ func (m *messages) signOne(ctx context.Context, path string, data, out []byte, f
 	if err != nil {
 		return out, err
 	}
-	msg, err := m.codec.Read(data, t.desc)
+	msg, err := m.read(data, t)
 	if err != nil {
 		return out, err
 	}

@@ -124,7 +124,7 @@ func (m *messages) verifyFiles(ctx context.Context, list []string, o verifyOptio
 		return err
 	}
 	if len(text) > 0 {
-		if err := m.app.writeResult(o.out, text, 0o644, append(o.messages.protos.inputs(), list...)); err != nil {
+		if err := m.app.writeResult(o.out, text, 0o644, append(m.inputs, list...)); err != nil {
 			return err
 		}
 	}
@@ -173,7 +173,7 @@ func (m *messages) verifyOne(ctx context.Context, path string, line int, data []
 	if err != nil {
 		return v.refuse(err)
 	}
-	msg, err := m.codec.Read(data, t.desc)
+	msg, err := m.read(data, t)
 	if err != nil {
 		return v.refuse(err)
 	}

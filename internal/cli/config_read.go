@@ -16,6 +16,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/suggest"
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
@@ -121,7 +122,7 @@ func (r *configReader) text(n *yaml.Node, key string) string {
 // unknown refuses a key, with the one that was probably meant.
 func (r *configReader) unknown(at *yaml.Node, key string, known []string) {
 	hint := "known here: " + strings.Join(known, ", ")
-	if like := nearest(at.Value, known); like != "" {
+	if like := suggest.Nearest(at.Value, known); like != "" {
 		hint = "did you mean " + like + "?"
 	}
 	r.failHint(at, key, hint, "is not known")
@@ -238,38 +239,4 @@ func join(section, name string) string {
 		return name
 	}
 	return section + "." + name
-}
-
-// nearest returns the one of known that name was probably meant to be, "" if
-// none is near.
-func nearest(name string, known []string) string {
-	best, at := "", 3
-	for _, k := range known {
-		if d := distance(strings.ToLower(name), k); d < at {
-			best, at = k, d
-		}
-	}
-	return best
-}
-
-// distance counts the letters to change, add or drop to get from a to b
-// (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := diagonal
-			if a[i-1] != b[j-1] {
-				change++
-			}
-			diagonal = row[j]
-			row[j] = min(change, row[j]+1, row[j-1]+1)
-		}
-	}
-	return row[len(b)]
 }

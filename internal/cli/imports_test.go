@@ -14,14 +14,14 @@ func TestImports(t *testing.T) {
 	const module = "github.com/jwtctl/jwtctl/"
 	allowed := map[string]string{ // package → what of ours it may import
 		"cmd/jwtctl":          "internal/cli",
-		"internal/cli":        "internal/bufplugin internal/claims internal/descset internal/explain internal/fault internal/files internal/finding internal/jwks internal/jws internal/keygen internal/keys internal/lint internal/message internal/ndjson internal/plan internal/policy internal/rotate internal/sign internal/strictjson internal/temporal internal/token internal/verify",
+		"internal/cli":        "internal/bufplugin internal/claims internal/descset internal/explain internal/fault internal/files internal/finding internal/jwks internal/jws internal/keygen internal/keys internal/lint internal/message internal/ndjson internal/plan internal/policy internal/rotate internal/sign internal/strictjson internal/suggest internal/temporal internal/token internal/verify",
 		"internal/docs":       "",
 		"internal/bufplugin":  "internal/descset internal/finding internal/lint internal/policy",
 		"internal/sign":       "internal/claims internal/fault internal/jws internal/keys internal/plan internal/policy internal/strictjson",
 		"internal/verify":     "internal/claims internal/fault internal/jws internal/keys internal/plan internal/policy internal/strictjson",
-		"internal/plan":       "internal/descset internal/fault internal/lint internal/policy",
+		"internal/plan":       "internal/descset internal/fault internal/lint internal/policy internal/suggest",
 		"internal/lint":       "internal/descset internal/finding internal/policy",
-		"internal/explain":    "internal/descset internal/fault internal/keys internal/policy",
+		"internal/explain":    "internal/descset internal/fault internal/keys internal/policy internal/suggest",
 		"internal/policy":     "internal/descset",
 		"internal/claims":     "internal/fault internal/keys internal/message internal/strictjson",
 		"internal/message":    "internal/fault internal/keys internal/strictjson",
@@ -31,13 +31,14 @@ func TestImports(t *testing.T) {
 		"internal/rotate":     "internal/fault internal/files internal/jwks internal/keys internal/strictjson",
 		"internal/keygen":     "internal/fault internal/files internal/keys",
 		"internal/token":      "internal/fault internal/jws internal/keys internal/strictjson",
-		"internal/temporal":   "internal/fault internal/jws internal/keys internal/strictjson",
+		"internal/temporal":   "internal/fault internal/jws internal/keys internal/strictjson internal/suggest",
 		"internal/descset":    "internal/fault internal/files",
 		"internal/jwks":       "internal/fault internal/files internal/keys internal/strictjson",
 		"internal/jws":        "internal/fault internal/keys internal/strictjson",
 		"internal/keys":       "internal/fault internal/files internal/strictjson",
 		"internal/files":      "internal/fault",
 		"internal/strictjson": "",
+		"internal/suggest":    "",
 		"internal/fault":      "",
 	}
 	doors := map[string]string{ // library → the only package that may import it

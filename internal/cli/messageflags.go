@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/jwtctl/jwtctl/internal/claims"
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -62,6 +64,7 @@ type messages struct {
 	typ      string
 	token    string // the bearer token; "" for none
 	given    bool   // whether one was given
+	inputs   []string
 
 	bearers sync.Map // *plan.Bearer → *bearerVerdict
 }
@@ -87,7 +90,7 @@ func (f *messageFlags) load(ctx context.Context, a *app) (*messages, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &messages{app: a, plan: compiled, codec: message.New(set.Types(), message.Limits{}), method: f.method, typ: f.typ}
+	m := &messages{app: a, plan: compiled, codec: message.New(set.Types(), message.Limits{}), method: f.method, typ: f.typ, inputs: f.protos.inputs(set)}
 	codec := claims.New(set.Types())
 	m.verifier, err = verify.New(codec, ring, verify.Options{Leeway: f.leeway, Development: f.dev, Now: clock})
 	if err != nil {
@@ -241,6 +244,16 @@ func (m *messages) bearerOf(ctx context.Context, t target) (*jws.Verified, error
 	v := kept.(*bearerVerdict)
 	v.once.Do(func() { v.token, v.err = m.verifier.BearerToken(ctx, need, m.token) })
 	return v.token, v.err
+}
+
+// read returns the message in data. Faults of the whole text have no path.
+func (m *messages) read(data []byte, t target) (*dynamicpb.Message, error) {
+	msg, err := m.codec.Read(data, t.desc)
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return nil, f.About("")
+	}
+	return msg, err
 }
 
 // expand returns the files that args name; a pattern that is no file's name

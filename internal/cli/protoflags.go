@@ -3,7 +3,7 @@ package cli
 import (
 	"context"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -75,12 +75,10 @@ func (p *protoFlags) load(ctx context.Context, a *app, fallback string) (*descse
 }
 
 // inputs returns the files that a result must not overwrite.
-func (p *protoFlags) inputs() []string {
-	var list []string
-	for _, arg := range append(append([]string{}, p.protos...), p.sets...) {
-		if !strings.ContainsAny(filepath.Base(arg), "*?[") {
-			list = append(list, arg)
-		}
+func (p *protoFlags) inputs(set *descset.Set) []string {
+	list := slices.Clone(p.sets)
+	for _, f := range set.Files() {
+		list = append(list, f.Where)
 	}
 	return list
 }

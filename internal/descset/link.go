@@ -182,6 +182,9 @@ func (p *pool) linkFile(s *Set, name string, state map[string]int, missing map[s
 	if err := complete(u.where, f, missing[name]); err != nil {
 		return err
 	}
+	if name := redefines(f); name != "" {
+		return invalid(u.where, "%s is not the type of that name: its JSON form would not fit its fields", name)
+	}
 	if err := s.registry.RegisterFile(f); err != nil {
 		return invalid(u.where, "%s", err)
 	}

@@ -197,10 +197,14 @@ func count(list []Claim) int {
 // stay within their places.
 func TestS70_Hostile(t *testing.T) {
 	t.Parallel()
-	v := view(t, source(t, hostile), configured)
+	v := view(t, source(t, hostile), Options{HaveKeys: true, Keys: []Key{
+		{ID: "k\x1b[31m\"]\n", Algorithm: "\x07", Issuer: "\u202e", Source: "\x1b]52;c;x\x07\n\u202e"},
+		{Source: "https://x/\u009b\n-->"},
+	}})
 	statement := map[string]*regexp.Regexp{
 		"txt": regexp.MustCompile(`^(KEYS|METHOD .*|MESSAGE .*|  .*|)$`),
-		"mmd": regexp.MustCompile(`^(flowchart LR|  n\d+(\{\{"[^"]*"\}\}|\(\["[^"]*"\]\))|  subgraph g\d+\["[^"]*"\]|    n\d+(\["[^"]*"\]|\(\["[^"]*"\]\)|\("[^"]*"\)|\[/"[^"]*"/\])|  end|  n\d+ -->(\|"[^"]*"\|)? n\d+)$`),
+		"mmd": regexp.MustCompile(strings.ReplaceAll(`^(flowchart LR|  n\d+(\{\{TEXT\}\}|\(\[TEXT\]\))|  subgraph g\d+\[TEXT\]|    n\d+(\[TEXT\]|\(\[TEXT\]\)|\(TEXT\)|\[/TEXT/\])|  end|  n\d+ -->(\|TEXT\|)? n\d+)$`,
+			"TEXT", `"(<br/>|[A-Za-z0-9 ./,()=]|#\d+;)*"`)),
 		"dot": regexp.MustCompile(`^(digraph policy \{|  (rankdir=LR|(node|edge) \[fontname="sans-serif"\])|  (  )?n\d+( -> n\d+)? \[label="([^"\\]|\\.)*"(, [a-z=, ]+)?\]|  subgraph cluster_\d+ \{|    label="[^"]*"|  \}|\})$`),
 	}
 	for format, text := range formats(t, v) {

@@ -107,6 +107,21 @@ func TestCases(t *testing.T) {
 		"A12 annotations of a set without methods may be used elsewhere": {
 			`message A {` + token + `}`, nil,
 		},
+		"A61 options that do not make the claim": {
+			checks + `message A { string token = 1 [(kalix.field).jwt = {token: true issuer: "i"}]; string iss = 2 [(kalix.field).jwt.claim = INCLUDE]; }`,
+			nil,
+		},
+		"A64 a token that is a claim of another": {
+			`service S { rpc Do(A) returns (Z) { option (kalix.method).jwt = {validate: BEARER_TOKEN validate: MESSAGE}; } } message Z {}
+			message A { option (kalix.message).jwt.validate_bearer_token = true; string token = 1 [(kalix.field).jwt = {token: true claim: INCLUDE}]; B b = 2 [(kalix.field).jwt.claim = NEST]; }
+			message B { string token = 1 [(kalix.field).jwt = {token: true claim: INCLUDE}]; }`,
+			[]string{"unreached-annotation: t.B.token"},
+		},
+		"A65 a parent may supply a claim": {
+			signs + `message A { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; B b = 2 [(kalix.field).jwt.token = true]; }
+			message B { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true static_claim: {claim: "x" pattern: "a"}}]; }`,
+			nil,
+		},
 		"A65 what supplies a claim": {
 			`service S { rpc Do(Z) returns (A) { option (kalix.method).jwt = {validate: BEARER_TOKEN sign: MESSAGE}; } } message Z {}
 			message A { string token = 1 [(kalix.field).jwt = {token: true issuer: "i" include_bearer_token_claim: "sub"
@@ -185,6 +200,12 @@ func TestOptions(t *testing.T) {
 	p := read(t, sources(t, map[string]string{"t.proto": text}))
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { wants(t, Check(p, test.o), test.want...) })
+	}
+	const pinned = `service S { option (kalix.service).jwt = {validate: BEARER_TOKEN static_claim: {claim: "iss" value: "one"}}; rpc Do(A) returns (A); }
+	message A { option (kalix.message).jwt.validate_bearer_token = true; string token = 1 [(kalix.field).jwt.token = true]; }
+	message B { string token = 1 [(kalix.field).jwt = {token: true static_claim: {claim: "iss" value: "one"}}]; }`
+	if found := of(check(t, pinned, Options{HaveKeys: true, Issuers: []string{"one", "two"}}), "token-without-issuer"); len(found) > 0 {
+		t.Errorf("pinned by other means:\n%s", textOf(t, found))
 	}
 	if found := Errors(p); len(found) > 0 {
 		t.Errorf("errors without options:\n%s", textOf(t, found))

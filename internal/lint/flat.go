@@ -4,7 +4,7 @@ import "github.com/jwtctl/jwtctl/internal/policy"
 
 // maxSteps is how many claims are gathered for all messages together. Without a
 // bound, messages that share the claims of many others cost the square of them.
-const maxSteps = 4 << 20
+const maxSteps = 2 << 20
 
 // claims are what a message puts into one JSON object: its own claims, and
 // those of the messages it descends into (A45).

@@ -70,6 +70,7 @@ func TestS49_Refused(t *testing.T) {
 		"type twice":          {text: `{"@type":"p3.Node","@type":"p3.Node"}`, want: `line 1:20: the name "@type" stands twice in one object`},
 		"type below":          {text: `{"child":{"@type":"p3.Node"}}`, want: `line 1:11: unknown field "@type"`},
 		"behind a type":       {text: "{\"@type\":\"p3.Node\",\n\"x\":1}", want: `line 2:1: unknown field "x"`},
+		"lines of a type":     {text: "{\n\"@type\"\n:\"p3.Node\",\n\"x\":1}", want: `line 4:1: unknown field "x"`},
 		"on a type's line":    {text: `{"left":"a", "@type":"p3.Node", "x":1}`, want: `line 1:33: unknown field "x"`},
 	}
 	for name, tt := range tests {
@@ -207,6 +208,8 @@ func TestS50_Limits(t *testing.T) {
 		"any in any":              {anys(100), false},
 		"any in any, 480 KB":      {nest(10000, `{"any":{"@type":"x/google.protobuf.Any","value":`, `{}`, `}}`), false},
 		"type behind its content": {late(98), false},
+		"deep one first":          {`{"any":{"@type":"x/p3.Node","nodes":[` + late(4) + `,{}]}}`, false},
+		"a value is no name":      {nest(20, `{"left":"@type","child":`, `{}`, `}`), true},
 		"escaped type":            {strings.ReplaceAll(late(40), "@", `\u0040`), false},
 		"any in any and large":    {`{"any":` + nest(40, `{"@type":"x/p3.Node","any":`, `{"@type":"x/p3.Node","left":"`+strings.Repeat("a", 4<<20-2000)+`"}`, `}`) + `}`, false},
 	}

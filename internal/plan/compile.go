@@ -2,10 +2,11 @@ package plan
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
 type compiler struct {
@@ -130,20 +131,15 @@ func (c *compiler) fail(t policy.Text, what string, code fault.Code, err error) 
 	c.faults = append(c.faults, fault.New(code, t.At.String(), "%s: %w", what, err))
 }
 
-// unknown says that no kind is called name, and what was probably meant: the
-// name in another case, with a dot for the slash, or without its package.
-func unknown[K ~string, V any](kind, name string, known map[K]V) error {
-	err := fault.New(fault.UsageError, "--"+map[string]string{"method": "method", "message": "type"}[kind], "the descriptors have no %s %q", kind, name)
-	plain := func(s string) string { return strings.ToLower(strings.ReplaceAll(strings.Trim(s, "/."), "/", ".")) }
-	like := ""
+// unknown says that no kind is called name, and what was probably meant.
+func unknown[K ~string, V any](kind, flag, name string, known map[K]V) error {
+	err := fault.New(fault.UsageError, flag, "the descriptors have no %s %q", kind, name)
+	var names []string
 	for k := range known {
-		if candidate := string(k); plain(candidate) == plain(name) || strings.HasSuffix(plain(candidate), "."+plain(name)) {
-			if like == "" || candidate < like {
-				like = candidate
-			}
-		}
+		names = append(names, string(k))
 	}
-	if like != "" {
+	slices.Sort(names)
+	if like := suggest.Nearest(name, names); like != "" {
 		return err.WithHint("did you mean %s?", like)
 	}
 	return err

@@ -140,7 +140,7 @@ func (p *Plan) Method(name string) (*Method, error) {
 	if m := p.methods[name]; m != nil {
 		return m, nil
 	}
-	return nil, unknown("method", name, p.methods)
+	return nil, unknown("method", "--method", name, p.methods)
 }
 
 // Message returns the plan of the message with this full name. A name that is
@@ -149,7 +149,7 @@ func (p *Plan) Message(name string) (*Message, error) {
 	if m := p.messages[protoreflect.FullName(name)]; m != nil {
 		return m, nil
 	}
-	return nil, unknown("message", name, p.messages)
+	return nil, unknown("message", "--type", name, p.messages)
 }
 
 // OwnNames adds to names the claims at the top of a token that the fields of m

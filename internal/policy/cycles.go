@@ -62,7 +62,10 @@ type walkGraph struct {
 	// What Tarjan's algorithm remembers of each node.
 	index, low []int
 	onStack    []bool
-	looks      int
+	// blocked has the number of the search in which a node is blocked.
+	blocked  []int
+	searches int
+	looks    int
 }
 
 type walkEdge struct {
@@ -74,7 +77,7 @@ func newWalkGraph(p *Policy) *walkGraph {
 	n := len(p.Messages)
 	g := &walkGraph{
 		out: make([][]walkEdge, n), order: map[*Field]int{}, group: make([]int, n),
-		index: make([]int, n), low: make([]int, n), onStack: make([]bool, n), looks: maxLooks,
+		index: make([]int, n), low: make([]int, n), onStack: make([]bool, n), blocked: make([]int, n), looks: maxLooks,
 	}
 	number := make(map[*Message]int, n)
 	for i, m := range p.Messages {
@@ -132,20 +135,20 @@ type circuits struct {
 	*walkGraph
 	start   int
 	path    Cycle
-	blocked map[int]bool
 	waiting map[int][]int
 	full    func(Cycle) bool // takes a cycle; true ends the search
 	ended   bool
 }
 
 func newCircuits(g *walkGraph, start int, full func(Cycle) bool) *circuits {
-	return &circuits{walkGraph: g, start: start, blocked: map[int]bool{}, waiting: map[int][]int{}, full: full}
+	g.searches++
+	return &circuits{walkGraph: g, start: start, waiting: map[int][]int{}, full: full}
 }
 
 // from extends the path from v, and says whether start was reached. It goes as
 // deep as there are messages in a row, which Go's stacks are made for.
 func (c *circuits) from(v int) (reached bool) {
-	c.blocked[v] = true
+	c.blocked[v] = c.searches
 	for _, e := range c.out[v] {
 		if c.ended || !c.inside(v, e) {
 			continue
@@ -153,7 +156,7 @@ func (c *circuits) from(v int) (reached bool) {
 		c.path = append(c.path, e.field)
 		if e.to == c.start {
 			reached, c.ended = true, c.full(slices.Clone(c.path))
-		} else if !c.blocked[e.to] && c.from(e.to) {
+		} else if c.blocked[e.to] != c.searches && c.from(e.to) {
 			reached = true
 		}
 		c.path = c.path[:len(c.path)-1]
@@ -173,8 +176,8 @@ func (c *circuits) from(v int) (reached bool) {
 func (c *circuits) free(v int) {
 	for list := []int{v}; len(list) > 0; {
 		v, list = list[len(list)-1], list[:len(list)-1]
-		if c.blocked[v] {
-			delete(c.blocked, v)
+		if c.blocked[v] == c.searches {
+			c.blocked[v] = 0
 			list = append(list, c.waiting[v]...)
 			delete(c.waiting, v)
 		}

@@ -227,7 +227,7 @@ func TestReadImports(t *testing.T) {
 }
 message B { A back = 1 [(kalix.field).jwt.claim = NEST]; extensions_are_for_proto2 x = 2; }
 message extensions_are_for_proto2 {}
-service S { rpc M`+empty+`; }`})
+service S { rpc M` + empty + `; }`})
 	var names []string
 	for _, m := range p.Messages {
 		names = append(names, fmt.Sprint(m.Desc.FullName(), " ", m.Imported))

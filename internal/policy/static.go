@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"strings"
+	"sync"
 
 	"github.com/jwtctl/jwtctl/internal/descset"
 )
@@ -28,7 +29,9 @@ var ErrNotRE2 = errors.New("RE2, whose matching time is linear, has no such thin
 
 // lacking are the openings of what RE2 has not. An escaped backslash in front is
 // taken away before they are looked for.
-var lacking = regexp.MustCompile(`\(\?<?[=!]|\(\?>|\\[1-9]|\\k[<{']|[*+?}]\+|\(\?\(|\(\?R\)|\(\?#|\\[GZXR]`)
+var lacking = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\(\?<?[=!]|\(\?>|\\[1-9]|\\k[<{']|[*+?}]\+|\(\?\(|\(\?R\)|\(\?#|\\[GZXR]`)
+})
 
 // Compile returns the expression that matches exactly what the whole value of a
 // claim must be (A71).
@@ -50,7 +53,7 @@ func explain(pattern string, err error) error {
 	if e := (*syntax.Error)(nil); errors.As(err, &e) {
 		reason = fmt.Sprintf("%s: %q", e.Code, e.Expr)
 	}
-	if found := lacking.FindString(strings.ReplaceAll(pattern, `\\`, "")); found != "" {
+	if found := lacking().FindString(strings.ReplaceAll(pattern, `\\`, "")); found != "" {
 		return fmt.Errorf("%s (%q: %w)", reason, found, ErrNotRE2)
 	}
 	return errors.New(reason)
@@ -69,8 +72,8 @@ func MatchesEverything(re *regexp.Regexp) bool {
 }
 
 // reference is ${NAME} in a text.
-var reference = regexp.MustCompile(`\$\{([^}]*)\}?`)
-var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var reference = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$\{([^}]*)\}?`) })
+var variable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) })
 
 // Variables returns the environment variables that the text refers to, each
 // once (A72). The error names a reference that is none, such as "${}" or one
@@ -78,8 +81,8 @@ var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 func (t Text) Variables() ([]string, error) {
 	var names []string
 	seen := map[string]bool{}
-	for _, m := range reference.FindAllStringSubmatch(t.Value, -1) {
-		if !variable.MatchString(m[1]) || !strings.HasSuffix(m[0], "}") {
+	for _, m := range reference().FindAllStringSubmatch(t.Value, -1) {
+		if !variable().MatchString(m[1]) || !strings.HasSuffix(m[0], "}") {
 			return nil, fmt.Errorf("%q is no reference to an environment variable: it is written ${NAME}", m[0])
 		}
 		if !seen[m[1]] {
@@ -105,7 +108,7 @@ func (t Text) Expand(env func(string) (string, bool)) (string, error) {
 			return "", fmt.Errorf("the environment variable %s is not set", name)
 		}
 	}
-	return reference.ReplaceAllStringFunc(t.Value, func(ref string) string {
+	return reference().ReplaceAllStringFunc(t.Value, func(ref string) string {
 		value, _ := env(ref[2 : len(ref)-1])
 		return value
 	}), nil

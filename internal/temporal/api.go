@@ -7,6 +7,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
 // Scope says which roles of a token count for an API.
@@ -102,7 +103,7 @@ func nearestAPIs(name string) []string {
 	var list []candidate
 	for _, a := range APIs() {
 		method := a.Name[strings.LastIndex(a.Name, "/")+1:]
-		if d := distance(wanted, strings.ToLower(method)); d <= len(method)/4 {
+		if d := suggest.Distance(wanted, strings.ToLower(method)); d <= len(method)/4 {
 			list = append(list, candidate{method, d})
 		}
 	}
@@ -114,26 +115,4 @@ func nearestAPIs(name string) []string {
 		}
 	}
 	return names
-}
-
-// distance returns how many bytes must be changed, added or removed to make b
-// of a (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

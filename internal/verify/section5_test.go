@@ -175,7 +175,7 @@ func TestA44_S48_Extract(t *testing.T) {
 message P { string s = 1; }
 message M {
   string tok = 1 [(kalix.field).jwt = {token: true}];
-  string user = 2 [(kalix.field).jwt = {claim: EXTRACT name: "sub"}];
+  string user = 2 [(kalix.field).jwt = {claim: EXTRACT name: "who"}];
   int64 n = 3 [(kalix.field).jwt = {claim: EXTRACT}];
   repeated string roles = 4 [(kalix.field).jwt = {claim: EXTRACT}];
   P p = 5 [(kalix.field).jwt = {claim: EXTRACT}];
@@ -184,20 +184,20 @@ message M {
   map<string,bool> flags = 9 [(kalix.field).jwt = {claim: EXTRACT}];
 }`, policytest.Setup{})
 	check(t, w, map[string]row{
-		"written":                   {in: `{"tok":$({"sub":"alice","n":5,"roles":["a","b"],"p":{"s":"x"},"at":"2026-01-01T00:00:00Z","flags":{"x":true}})}`, want: `{"tok":"…","user":"alice","n":"5","roles":["a","b"],"p":{"s":"x"},"at":"2026-01-01T00:00:00Z","flags":{"x":true}}`},
-		"equal":                     {in: `{"tok":$({"sub":"alice"}),"user":"alice"}`, want: `{"tok":"…","user":"alice"}`},
-		"S48 body alice, token bob": {in: `{"tok":$({"sub":"bob"}),"user":"alice"}`, code: fault.ClaimMismatch, path: "user"},
+		"written":                   {in: `{"tok":$({"who":"alice","n":5,"roles":["a","b"],"p":{"s":"x"},"at":"2026-01-01T00:00:00Z","flags":{"x":true}})}`, want: `{"tok":"…","user":"alice","n":"5","roles":["a","b"],"p":{"s":"x"},"at":"2026-01-01T00:00:00Z","flags":{"x":true}}`},
+		"equal":                     {in: `{"tok":$({"who":"alice"}),"user":"alice"}`, want: `{"tok":"…","user":"alice"}`},
+		"S48 body alice, token bob": {in: `{"tok":$({"who":"bob"}),"user":"alice"}`, code: fault.ClaimMismatch, path: "user"},
 		"body alice, no claim":      {in: `{"tok":$({}),"user":"alice"}`, code: fault.ClaimMissing, path: "user"},
 		"no claim":                  {in: `{"tok":$({})}`, want: `{"tok":"…"}`},
-		"S48 a number for a text":   {in: `{"tok":$({"sub":1})}`, code: fault.ClaimMismatch, path: "user"},
-		"S48 null":                  {in: `{"tok":$({"sub":null})}`, code: fault.ClaimMismatch, path: "user"},
+		"S48 a number for a text":   {in: `{"tok":$({"who":1})}`, code: fault.ClaimMismatch, path: "user"},
+		"S48 null":                  {in: `{"tok":$({"who":null})}`, code: fault.ClaimMismatch, path: "user"},
 		"S48 a text for a number":   {in: `{"tok":$({"n":"5x"})}`, code: fault.ClaimMismatch, path: "n"},
 		"S48 one for several":       {in: `{"tok":$({"roles":"a"})}`, code: fault.ClaimMismatch, path: "roles"},
-		"S48 several for one":       {in: `{"tok":$({"sub":["alice"]})}`, code: fault.ClaimMismatch, path: "user"},
+		"S48 several for one":       {in: `{"tok":$({"who":["alice"]})}`, code: fault.ClaimMismatch, path: "user"},
 		"unknown member":            {in: `{"tok":$({"p":{"x":1}})}`, code: fault.ClaimMismatch, path: "p"},
 		"over a set oneof":          {in: `{"tok":$({"left":"a"}),"right":"b"}`, code: fault.ClaimMismatch, path: "left"},
 		"oneof":                     {in: `{"tok":$({"left":"a"})}`, want: `{"tok":"…","left":"a"}`},
 		"oneof, empty is set":       {in: `{"tok":$({"left":"a"}),"left":""}`, code: fault.ClaimMismatch, path: "left"},
-		"empty claim":               {in: `{"tok":$({"sub":"","n":0})}`, want: `{"tok":"…"}`},
+		"empty claim":               {in: `{"tok":$({"who":"","n":0})}`, want: `{"tok":"…"}`},
 	})
 }

@@ -131,11 +131,11 @@ func (w *walker) checkToken(t *plan.Token, c *jws.Claims) error {
 			return fault.New(fault.TokenMissing, "", "it includes the claim %q of the bearer token, and there is no bearer token", keys.Shorten(name))
 		}
 		want, inBearer := w.bearer.Claims.Get(name)
-		got, inToken := c.Get(name)
+		got, carried := c.Get(name)
 		switch {
 		case !inBearer:
 			return fault.New(fault.ClaimMissing, "", "the bearer token has no claim %q", keys.Shorten(name))
-		case !inToken:
+		case !carried:
 			return fault.New(fault.ClaimMissing, "", "there is no claim %q, which the bearer token has", keys.Shorten(name))
 		case !claims.Same(want, got):
 			return fault.New(fault.ClaimMismatch, "", "the claim %q is not the bearer token's", keys.Shorten(name))
@@ -151,6 +151,7 @@ func (w *walker) checkParents(p *plan.Message, m protoreflect.Message, token *jw
 	p.OwnNames(m, decided)
 	p.Token.Names(decided)
 	path := w.path
+	defer func() { w.path = path }()
 	for up := around; up != nil; up = up.up {
 		w.path = slices.Clip(path[:up.depth])
 		if err := w.compare(up.plan, up.message, token.Claims, decided); err != nil {
@@ -158,7 +159,6 @@ func (w *walker) checkParents(p *plan.Message, m protoreflect.Message, token *jw
 		}
 		up.plan.OwnNames(up.message, decided) // the nearer parent's win
 	}
-	w.path = path
 	return nil
 }
 

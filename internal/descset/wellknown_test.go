@@ -1,0 +1,38 @@
+package descset
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// TestS51_RedefinedWellKnownType: a type whose JSON form protojson makes by its
+// name must have the fields of that name, wherever it is declared.
+func TestS51_RedefinedWellKnownType(t *testing.T) {
+	tests := map[string]struct {
+		file, text string
+		bad        bool
+	}{
+		"in another file":   {"x.proto", `syntax = "proto3"; package google.protobuf; message Timestamp { string when = 1; }`, true},
+		"in its own file":   {"google/protobuf/duration.proto", `syntax = "proto3"; package google.protobuf; message Duration { int64 seconds = 1; }`, false}, // not read: the compiler's own is taken
+		"other types":       {"x.proto", `syntax = "proto3"; package google.protobuf; message Any { string type_url = 1; string value = 2; }`, true},
+		"map is a list":     {"x.proto", `syntax = "proto3"; package google.protobuf; message Struct { repeated string fields = 1; }`, true},
+		"the same":          {"x.proto", `syntax = "proto3"; package google.protobuf; message Empty {}`, false},
+		"a name of its own": {"x.proto", `syntax = "proto3"; package google.protobuf; message Mine { string when = 1; }`, false},
+		"another package":   {"x.proto", `syntax = "proto3"; package other; message Timestamp { string when = 1; }`, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := folder(t, map[string]string{tt.file: tt.text})
+			src := Sources{ImportPaths: []string{dir}, Protos: []string{filepath.Join(dir, tt.file)}}
+			if tt.bad {
+				refused(t, src, fault.DescriptorInvalid, "is not the type of that name")
+				return
+			}
+			if d := load(t, src).Message("google.protobuf.Duration"); d != nil && d.Fields().Len() != 2 {
+				t.Errorf("Duration has %d fields", d.Fields().Len())
+			}
+		})
+	}
+}

@@ -1,0 +1,185 @@
+package sign_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/policytest"
+)
+
+// tok is a token field without exp, so that claims stand alone.
+const tok = `string tok = 15 [(kalix.field).jwt = {token: true expires_seconds: -1}];`
+
+// with returns a token field with options beside token: true.
+func with(options string) string {
+	return `string tok = 15 [(kalix.field).jwt = {token: true ` + options + `}];`
+}
+
+func TestA60_Claims(t *testing.T) {
+	w := policytest.New(t, `
+message C { string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; string y = 2 [(kalix.field).jwt = {claim: EXTRACT}]; string plain = 3; D d = 4 [(kalix.field).jwt = {claim: DESCEND}]; map<string,string> raw = 5 [(kalix.field).jwt = {claim: RAW}]; }
+message D { string z = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }
+message P { string s_s = 1; }
+message M {
+  `+tok+`
+  string include = 1 [(kalix.field).jwt = {claim: INCLUDE}];
+  string extract = 2 [(kalix.field).jwt = {claim: EXTRACT name: "taken"}];
+  C descend = 3 [(kalix.field).jwt = {claim: DESCEND}];
+  C nest = 4 [(kalix.field).jwt = {claim: NEST}];
+  repeated C list = 5 [(kalix.field).jwt = {claim: NEST name: "all"}];
+  map<string,int32> raw = 6 [(kalix.field).jwt = {claim: RAW}];
+  P p = 7 [(kalix.field).jwt = {claim: INCLUDE}];
+  string plain = 8;
+  optional bool b = 9 [(kalix.field).jwt = {claim: INCLUDE}];
+}
+message Bytes { bytes tok = 1 [(kalix.field).jwt = {token: true expires_seconds: -1}]; string x = 2 [(kalix.field).jwt = {claim: INCLUDE}]; }
+message None { string x = 1; }
+message Bearer { option (kalix.message).jwt = {validate_bearer_token: true}; string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }
+`, policytest.Setup{})
+	check(t, w, map[string]row{
+		"nothing":              {in: `{}`, claims: `{}`, out: `{"tok":"…"}`},
+		"INCLUDE and EXTRACT":  {in: `{"include":"a","extract":"b","plain":"p"}`, claims: `{"include":"a","taken":"b"}`, out: `{"tok":"…","include":"a","extract":"b","plain":"p"}`},
+		"empty fields":         {in: `{"include":"","descend":{},"nest":{},"list":[],"raw":{}}`, claims: `{}`, out: `{"tok":"…","descend":{},"nest":{}}`},
+		"A43 set is not empty": {in: `{"b":false,"p":{}}`, claims: `{"p":{},"b":false}`},
+		"DESCEND":              {in: `{"descend":{"x":"1","d":{"z":"2"},"plain":"p"}}`, claims: `{"x":"1","z":"2"}`},
+		"NEST":                 {in: `{"nest":{"x":"1","d":{"z":"2"},"plain":"p"}}`, claims: `{"nest":{"x":"1","z":"2"}}`},
+		"NEST, no claim in it": {in: `{"nest":{"plain":"p"}}`, claims: `{}`},
+		"NEST, repeated":       {in: `{"list":[{"x":"1"},{"plain":"p"},{"y":"2"}]}`, claims: `{"all":[{"x":"1"},{},{"y":"2"}]}`},
+		"INCLUDE of a message": {in: `{"p":{"s_s":"1"}}`, claims: `{"p":{"sS":"1"}}`},
+		"RAW, sorted":          {in: `{"raw":{"b":2,"a":1},"include":"x"}`, claims: `{"include":"x","a":1,"b":2}`, out: `{"tok":"…","include":"x"}`},
+		"RAW within DESCEND":   {in: `{"descend":{"raw":{"k":"v"}}}`, claims: `{"k":"v"}`, out: `{"tok":"…","descend":{}}`},
+		"RAW within NEST":      {in: `{"nest":{"x":"1","raw":{"k":"v"}},"list":[{"raw":{"k":"w"}}]}`, claims: `{"nest":{"x":"1","k":"v"},"all":[{"k":"w"}]}`, out: `{"tok":"…","nest":{"x":"1"},"list":[{}]}`},
+		"RAW of zeros":         {in: `{"raw":{"a":0}}`, claims: `{"a":0}`},
+		"an old token goes":    {in: `{"tok":"old","include":"a"}`, claims: `{"include":"a"}`},
+		"no token field":       {of: "None", in: `{"x":"1"}`, fails: fault.PolicyInvalid, path: "t.None"},
+		"the bearer token is no place to put one": {of: "Bearer", in: `{"x":"1"}`, fails: fault.PolicyInvalid, path: "t.Bearer"},
+	})
+	m, err := w.Sign("Bytes", `{"x":"1"}`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := m.Descriptor().Fields()
+	if got := policytest.Claims(t, string(m.Get(fields.ByName("tok")).Bytes())); got != `{"x":"1"}` {
+		t.Error(got)
+	}
+}
+
+func TestA61_LaterOnesWin(t *testing.T) {
+	w := policytest.New(t, `
+message M {
+  `+with(`expires_seconds: 60 issuer: "me" issuer: "you" include_bearer_token_claim: "sub" include_bearer_token_claim: "role" static_claim: {claim: "role" value: "admin"} static_claim: {claim: "aud" value: "a" value: "b"} static_claim: {claim: "kind" pattern: "k.*"}`)+`
+  string kind = 1 [(kalix.field).jwt = {claim: INCLUDE}];
+  string role = 2 [(kalix.field).jwt = {claim: INCLUDE}];
+  string sub = 3 [(kalix.field).jwt = {claim: INCLUDE}];
+  string iss = 4 [(kalix.field).jwt = {claim: INCLUDE}];
+  int64 exp = 5 [(kalix.field).jwt = {claim: INCLUDE}];
+  map<string,string> raw = 6 [(kalix.field).jwt = {claim: RAW}];
+  map<string,int32> ints = 7 [(kalix.field).jwt = {claim: RAW}];
+}
+message Free { `+tok+` C c = 1 [(kalix.field).jwt = {claim: DESCEND}]; map<string,string> raw = 2 [(kalix.field).jwt = {claim: RAW}]; map<string,int32> ints = 3 [(kalix.field).jwt = {claim: RAW}]; N n = 4 [(kalix.field).jwt = {claim: NEST}]; }
+message C { string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }
+message N { string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; map<string,string> raw = 2 [(kalix.field).jwt = {claim: RAW}]; }
+message OneOf { oneof one { string tok = 1 [(kalix.field).jwt = {token: true expires_seconds: -1}]; string user = 2 [(kalix.field).jwt = {claim: INCLUDE}]; } }
+`, policytest.Setup{})
+	const bearer = `{"sub":"bearer","role":"guest"}`
+	const decided = `"role":"admin","aud":["a","b"],"iss":"me","exp":1769860860}`
+	check(t, w, map[string]row{
+		"the token's own":             {in: `{"kind":"k1"}`, bearer: bearer, claims: `{"kind":"k1","sub":"bearer",` + decided, refused: fault.ClaimMismatch}, // role: bearer's against static
+		"bearer over field":           {in: `{"kind":"k1","sub":"field"}`, bearer: bearer, claims: `{"kind":"k1","sub":"bearer",` + decided, refused: fault.ClaimMismatch},
+		"static over field":           {in: `{"kind":"k1","role":"field"}`, bearer: bearer, claims: `{"kind":"k1","role":"admin","sub":"bearer","aud":["a","b"],"iss":"me","exp":1769860860}`, refused: fault.ClaimMismatch},
+		"issuer and exp over field":   {in: `{"kind":"k1","iss":"field","exp":"1"}`, bearer: bearer, claims: `{"kind":"k1","iss":"me","exp":1769860860,"sub":"bearer","role":"admin","aud":["a","b"]}`, refused: fault.ClaimMismatch},
+		"all agree":                   {in: `{"kind":"k1","iss":"me","role":"admin","exp":"1769860860","sub":"bearer"}`, bearer: `{"sub":"bearer","role":"admin"}`, claims: `{"kind":"k1","role":"admin","sub":"bearer","iss":"me","exp":1769860860,"aud":["a","b"]}`},
+		"A65 a pattern adds nothing":  {in: `{}`, bearer: `{"sub":"bearer","role":"admin"}`, claims: `{"sub":"bearer","role":"admin","aud":["a","b"],"iss":"me","exp":1769860860}`, refused: fault.StaticClaimMismatch},
+		"over RAW":                    {in: `{"raw":{"kind":"k","role":"raw","iss":"raw"}}`, bearer: `{"sub":"s","role":"admin"}`, claims: `{"iss":"me","kind":"k","role":"admin","sub":"s","aud":["a","b"],"exp":1769860860}`},
+		"A51 no bearer token":         {in: `{"kind":"k1"}`, fails: fault.TokenMissing, path: "tok"},
+		"A51 not in the bearer token": {in: `{"kind":"k1"}`, bearer: `{"sub":"s"}`, fails: fault.ClaimMissing, path: "tok"},
+		"RAW against RAW":             {of: "Free", in: `{"raw":{"a":"1"},"ints":{"a":1}}`, fails: fault.ClaimConflict, path: "ints"},
+		"RAW against a field":         {of: "Free", in: `{"raw":{"x":"secret"},"c":{"x":"2"}}`, fails: fault.ClaimConflict, path: "tok"},
+		"RAW like the field":          {of: "Free", in: `{"raw":{"x":"2"},"c":{"x":"2"}}`, claims: `{"x":"2"}`, out: `{"tok":"…","c":{"x":"2"}}`},
+		"RAW against NEST":            {of: "Free", in: `{"raw":{"n":"1"},"n":{"x":"2"}}`, fails: fault.ClaimConflict, path: "tok"},
+		"RAW within NEST":             {of: "Free", in: `{"n":{"x":"2","raw":{"x":"3"}}}`, fails: fault.ClaimConflict, path: "n.raw"},
+		"RAW like the field in NEST":  {of: "Free", in: `{"n":{"x":"2","raw":{"x":"2"}}}`, claims: `{"n":{"x":"2"}}`},
+		"the token's oneof":           {of: "OneOf", in: `{"user":"a"}`, fails: fault.ClaimConflict, path: "tok"},
+		"the token's oneof, unset":    {of: "OneOf", in: `{}`, claims: `{}`},
+	})
+}
+
+// A61: two fields that make one claim; lint sees them where it can, and signing
+// where a message is DESCENDed into twice.
+func TestA61_TwoFields(t *testing.T) {
+	const schema = `message M { ` + tok + ` string a = 1 [(kalix.field).jwt = {claim: INCLUDE}]; string b = 2 [(kalix.field).jwt = {claim: INCLUDE name: "a"}]; }`
+	if _, err := policytest.Compile(policytest.Load(t, schema), nil); !fault.Has(err, fault.PolicyInvalid) {
+		t.Errorf("two fields, one claim: %v", err)
+	}
+	if _, err := policytest.Compile(policytest.Load(t, strings.Replace(schema, `name: "a"`, `name: "b"`, 1)), nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// Now is 1769860800.
+func TestA62_Expiry(t *testing.T) {
+	for name, c := range map[string]struct {
+		expires, in, claims string
+		fails, refused      fault.Code
+	}{
+		"set":                      {expires: "expires_seconds: 300", in: `{}`, claims: `{"exp":1769861100}`},
+		"set, over a field":        {expires: "expires_seconds: 300", in: `{"exp":"1769899999"}`, claims: `{"exp":1769861100}`, refused: fault.ClaimMismatch},
+		"unset":                    {in: `{}`, claims: `{"exp":1769864400}`},
+		"0":                        {expires: "expires_seconds: 0", in: `{}`, claims: `{"exp":1769864400}`},
+		"unset, a field":           {in: `{"exp":"1769899999"}`, claims: `{"exp":1769899999}`},
+		"unset, a RAW entry":       {in: `{"raw":{"exp":1769899999}}`, claims: `{"exp":1769899999}`},
+		"-1":                       {expires: "expires_seconds: -1", in: `{}`, claims: `{}`},
+		"-1, a field":              {expires: "expires_seconds: -1", in: `{"exp":"1769899999"}`, claims: `{"exp":1769899999}`},
+		"a field of the past":      {in: `{"exp":"1769860800"}`, claims: `{"exp":1769860800}`, refused: fault.TokenExpired},
+		"as far as times go":       {expires: "expires_seconds: 251632439999", in: `{}`, claims: `{"exp":253402300799}`},
+		"further":                  {expires: "expires_seconds: 251632440000", in: `{}`, fails: fault.PolicyInvalid},
+		"much further":             {expires: "expires_seconds: 9223372036854775807", in: `{}`, fails: fault.PolicyInvalid},
+		"A65 a field further":      {in: `{"exp":"253402300800"}`, fails: fault.MessageMalformed},
+		"A65 a field before 1970":  {in: `{"exp":"-1"}`, fails: fault.MessageMalformed},
+		"A65 a field beyond 2^53":  {in: `{"exp":"9007199254740993"}`, fails: fault.MessageMalformed},
+		"A65 nbf of a RAW entry":   {in: `{"raw":{"nbf":-5}}`, fails: fault.MessageMalformed},
+		"A65 sub of a RAW entry":   {in: `{"raw":{"sub":5}}`, fails: fault.MessageMalformed},
+		"A65 aud of a RAW entry":   {in: `{"raw":{"aud":5}}`, fails: fault.MessageMalformed},
+		"A65 other entries are ok": {expires: "expires_seconds: -1", in: `{"raw":{"subject":5}}`, claims: `{"subject":5}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := policytest.New(t, `message M { `+with(c.expires)+` int64 exp = 1 [(kalix.field).jwt = {claim: INCLUDE}]; map<string,int64> raw = 2 [(kalix.field).jwt = {claim: RAW}]; }`, policytest.Setup{})
+			check(t, w, map[string]row{"-": {in: c.in, claims: c.claims, fails: c.fails, path: "tok", refused: c.refused}})
+		})
+	}
+	if _, err := policytest.Compile(policytest.Load(t, `message M { `+with("expires_seconds: -2")+` }`), nil); !fault.Has(err, fault.PolicyInvalid) {
+		t.Errorf("-2: %v", err)
+	}
+}
+
+func TestA63_Header(t *testing.T) {
+	schema := `message M { ` + with("") + ` }`
+	for _, alg := range []keys.Algorithm{keys.ES256, keys.EdDSA, keys.HS256} {
+		w := policytest.New(t, schema, policytest.Setup{Keys: []*keys.Key{policytest.Key(t, alg, keys.Attributes{ID: "the \"key\""})}})
+		m, err := w.Sign("M", `{}`, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := jws.Parse(tokenAt(m, ""), jws.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := string(token.HeaderJSON()), `{"alg":"`+string(alg)+`","kid":"the \"key\"","typ":"JWT"}`; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if got := string(token.PayloadJSON()); strings.Contains(got, "iat") {
+			t.Errorf("iat in %s", got)
+		}
+	}
+	// No key that signs: nothing is put into the message.
+	public, err := policytest.Key(t, keys.ES256, keys.Attributes{ID: "k"}).Public()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := policytest.New(t, schema, policytest.Setup{Keys: []*keys.Key{public}})
+	_, err = w.Sign("M", `{}`, nil)
+	fails(t, err, fault.KeyNotPrivate, "tok")
+}

@@ -1,0 +1,133 @@
+package sign_test
+
+import (
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/policytest"
+)
+
+const family = `
+message D { string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; map<string,string> raw = 2 [(kalix.field).jwt = {claim: RAW}]; }
+message M {
+  string tok = 1 [(kalix.field).jwt = {token: true expires_seconds: -1}];
+  string user = 2 [(kalix.field).jwt = {claim: INCLUDE}];
+  string org = 3 [(kalix.field).jwt = {claim: EXTRACT}];
+  D d = 4 [(kalix.field).jwt = {claim: DESCEND}];
+  D n = 5 [(kalix.field).jwt = {claim: NEST}];
+  map<string,string> raw = 6 [(kalix.field).jwt = {claim: RAW}];
+  repeated C cs = 7 [(kalix.field).jwt = {token: true}];
+  Plain plain = 8 [(kalix.field).jwt = {token: true}];
+}
+message C {
+  string tok = 1 [(kalix.field).jwt = {token: true expires_seconds: -1 include_parent_claims: true}];
+  string user = 2 [(kalix.field).jwt = {claim: INCLUDE}];
+  string name = 3 [(kalix.field).jwt = {claim: INCLUDE}];
+  map<string,string> raw = 4 [(kalix.field).jwt = {claim: RAW}];
+  G g = 5 [(kalix.field).jwt = {token: true}];
+  D n = 6 [(kalix.field).jwt = {claim: NEST}];
+}
+message G { string tok = 1 [(kalix.field).jwt = {token: true expires_seconds: -1 include_parent_claims: true}]; string name = 2 [(kalix.field).jwt = {claim: INCLUDE}]; }
+message Plain { string tok = 1 [(kalix.field).jwt = {token: true expires_seconds: -1}]; string name = 2 [(kalix.field).jwt = {claim: INCLUDE}]; G g = 3 [(kalix.field).jwt = {token: true}]; }
+message Open { string user = 1 [(kalix.field).jwt = {claim: INCLUDE}]; map<string,string> raw = 2 [(kalix.field).jwt = {claim: RAW}]; repeated C cs = 3 [(kalix.field).jwt = {token: true}]; }
+message Holds { string tok = 1 [(kalix.field).jwt = {token: true expires_seconds: -1}]; repeated Plain all = 2 [(kalix.field).jwt = {token: true claim: INCLUDE}]; Plain one = 3 [(kalix.field).jwt = {token: true claim: NEST}]; }
+`
+
+// A52, seen from signing.
+func TestA52_A64_ParentClaims(t *testing.T) {
+	check(t, policytest.New(t, family, policytest.Setup{}), map[string]row{
+		"taken over":                    {in: `{"user":"u","org":"o","d":{"x":"1"},"n":{"x":"2"},"cs":[{"name":"a"}]}`, at: "cs.0", claims: `{"user":"u","org":"o","x":"1","n":{"x":"2"},"name":"a"}`},
+		"RAW entries are not":           {in: `{"user":"u","raw":{"k":"v"},"d":{"raw":{"l":"w"}},"n":{"x":"2","raw":{"m":"w"}},"cs":[{"name":"a"}]}`, at: "cs.0", claims: `{"user":"u","n":{"x":"2"},"name":"a"}`},
+		"NEST with RAW alone":           {in: `{"n":{"raw":{"m":"w"}},"cs":[{"name":"a"}]}`, at: "cs.0", claims: `{"name":"a"}`},
+		"the child's own wins":          {in: `{"user":"u","org":"o","cs":[{"user":"v"}]}`, at: "cs.0", claims: `{"user":"v","org":"o"}`},
+		"an empty NEST of its own":      {in: `{"n":{"x":"2"},"cs":[{"n":{}}]}`, at: "cs.0", claims: `{"n":{"x":"2"}}`},
+		"a NEST of its own":             {in: `{"n":{"x":"2"},"cs":[{"n":{"x":"3"}}]}`, at: "cs.0", claims: `{"n":{"x":"3"}}`},
+		"empty ones aside":              {in: `{"user":"","cs":[{"name":"a"}]}`, at: "cs.0", claims: `{"name":"a"}`},
+		"the second element":            {in: `{"user":"u","cs":[{"name":"a"},{"name":"b"}]}`, at: "cs.1", claims: `{"user":"u","name":"b"}`},
+		"a child without it":            {in: `{"user":"u","plain":{"name":"a"}}`, at: "plain", claims: `{"name":"a"}`},
+		"a parent that takes nothing":   {in: `{"user":"u","plain":{"name":"a","g":{}}}`, at: "plain.g", claims: `{"name":"a"}`},
+		"the grandparent's":             {in: `{"user":"u","org":"o","cs":[{"name":"a","g":{}}]}`, at: "cs.0.g", claims: `{"user":"u","org":"o","name":"a"}`},
+		"the nearer wins":               {in: `{"user":"u","cs":[{"user":"v","name":"a","g":{"name":"b"}}]}`, at: "cs.0.g", claims: `{"user":"v","name":"b"}`},
+		"without a parent's token":      {of: "Open", in: `{"user":"u","raw":{"k":"v"},"cs":[{"name":"a"}]}`, at: "cs.0", claims: `{"user":"u","name":"a"}`},
+		"RAW of the child's own":        {in: `{"user":"u","cs":[{"raw":{"k":"v"}}]}`, at: "cs.0", claims: `{"user":"u","k":"v"}`},
+		"RAW of the child's, equal":     {in: `{"user":"u","cs":[{"raw":{"user":"u"}}]}`, at: "cs.0", claims: `{"user":"u"}`},
+		"RAW of the child's, other":     {in: `{"user":"u","cs":[{},{"raw":{"user":"secret"}}]}`, fails: fault.ClaimConflict, path: "cs[1].tok"},
+		"RAW against the grandparent's": {in: `{"org":"o","cs":[{"raw":{"org":"secret"}}]}`, fails: fault.ClaimConflict, path: "cs[0].tok"},
+		"the parent's own, as ever":     {in: `{"user":"u","cs":[{"name":"a"}]}`, claims: `{"user":"u"}`},
+	})
+}
+
+// A64: nested tokens are made first, so that claims of the parent that hold
+// them hold what goes out.
+func TestA64_InnermostFirst(t *testing.T) {
+	w := policytest.New(t, family, policytest.Setup{})
+	p, m := w.Message("Holds", `{"all":[{"name":"a"},{"name":"b","g":{"name":"c"}}],"one":{"name":"d"}}`)
+	made, err := w.Signer.Message(p, m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, one := range made {
+		paths = append(paths, one.Path)
+	}
+	if got := strings.Join(paths, " "); got != "all[0].tok all[1].g.tok all[1].tok one.tok tok" {
+		t.Error(got)
+	}
+	claims := policytest.Claims(t, tokenAt(m, ""))
+	if !strings.Contains(claims, tokenAt(m, "all.1.g")) || !strings.Contains(claims, `"one":{"name":"d"}`) {
+		t.Error(claims)
+	}
+	if _, err := w.Verify("Holds", w.JSON(m), nil); err != nil {
+		t.Error(err)
+	}
+	for _, claim := range []string{"INCLUDE", "NEST", "DESCEND"} { // handed down, they would hold no token yet
+		_, err = policytest.Compile(policytest.Load(t, `message M { string tok = 1 [(kalix.field).jwt = {token: true}]; C c = 2 [(kalix.field).jwt = {token: true claim: `+claim+`}]; }
+			message C { string tok = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; X x = 2 [(kalix.field).jwt = {token: true claim: INCLUDE}]; } message X { string tok = 1 [(kalix.field).jwt = {token: true}]; }`), nil)
+		if !fault.Has(err, fault.PolicyInvalid) || !strings.Contains(err.Error(), "parent-claim-contains-token") {
+			t.Errorf("%s: %v", claim, err)
+		}
+	}
+}
+
+// A65: beside tokens and RAW fields nothing changes, and a message that was
+// refused is no different to a reader than one that was never signed.
+func TestA65_NothingElseChanges(t *testing.T) {
+	w := policytest.New(t, family, policytest.Setup{})
+	const in = `{"user":"u","org":"o","d":{"x":"1"},"n":{"x":"2"},"cs":[{"name":"a","g":{"name":"b"}},{}],"plain":{"name":"c"}}`
+	p, m := w.Message("M", in)
+	_, before := w.Message("M", in)
+	if _, err := w.Signer.Message(p, m, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []string{"", "cs.0", "cs.0.g", "cs.1", "plain"} {
+		if tokenAt(m, at) == "" {
+			t.Errorf("no token at %q", at)
+		}
+	}
+	// RAW fields fill again when it is verified; all else is what it was.
+	after := w.JSON(m)
+	for _, piece := range strings.Split(after, `"tok":"`)[1:] {
+		token, _, _ := strings.Cut(piece, `"`)
+		after = strings.ReplaceAll(strings.ReplaceAll(after, `"tok":"`+token+`",`, ""), `"tok":"`+token+`"`, "")
+	}
+	_, cleaned := w.Message("M", after)
+	if !proto.Equal(cleaned, before) {
+		t.Errorf("was %s\nis %s", in, after)
+	}
+}
+
+// A65: what no verifier would take for its size is refused when it is made.
+func TestA65_A102_TooLargeToRead(t *testing.T) {
+	w := policytest.New(t, `message M { `+tok+` string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; google.protobuf.Value v = 2 [(kalix.field).jwt = {claim: INCLUDE}]; }`, policytest.Setup{})
+	deep := func(n int) string { return strings.Repeat("[", n) + "1" + strings.Repeat("]", n) }
+	long := strings.Repeat("x", 48<<10)
+	check(t, w, map[string]row{
+		"below 64 KiB": {in: `{"x":"` + long + `"}`, claims: `{"x":"` + long + `"}`},
+		"above 64 KiB": {in: `{"x":"` + long + strings.Repeat("y", 500) + `"}`, fails: fault.LimitExceeded, path: "tok"},
+		"64 deep":      {in: `{"v":` + deep(63) + `}`, claims: `{"v":` + deep(63) + `}`},
+		"65 deep":      {in: `{"v":` + deep(64) + `}`, fails: fault.LimitExceeded, path: "tok"},
+	})
+}

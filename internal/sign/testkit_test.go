@@ -1,0 +1,88 @@
+package sign_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/policytest"
+)
+
+// row is a message of type M, or the type named, and the claims of the token
+// that it gets.
+type row struct {
+	of     string // the type, M if empty
+	in     string // ProtoJSON
+	bearer string // claims of the bearer token, "" for none
+	at     string // the way to the message whose token is meant, "cs.0"; "" for M itself
+	claims string // as they are written
+	out    string // the message afterwards with "…" for tokens; in if empty
+	fails  fault.Code
+	path   string
+	// refused is what verification says of the signed message, "" for nothing.
+	refused fault.Code
+}
+
+// check signs each row's message, and verifies what comes out.
+func check(t *testing.T, w *policytest.World, rows map[string]row) {
+	t.Helper()
+	for name, r := range rows {
+		t.Run(name, func(t *testing.T) {
+			t.Helper()
+			if r.of == "" {
+				r.of = "M"
+			}
+			bearer := w.Bearer(r.bearer)
+			m, err := w.Sign(r.of, r.in, bearer)
+			if r.fails != "" {
+				fails(t, err, r.fails, r.path)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := policytest.Claims(t, tokenAt(m, r.at)); got != r.claims {
+				t.Errorf("claims\ngot  %s\nwant %s", got, r.claims)
+			}
+			out := w.JSON(m)
+			if got := policytest.WithoutTokens(out); r.out != "" && got != r.out {
+				t.Errorf("message\ngot  %s\nwant %s", got, r.out)
+			}
+			if _, err := w.Verify(r.of, out, bearer); fault.CodeOf(err) != r.refused {
+				t.Errorf("A65 verified: %v, want %q", err, r.refused)
+			}
+		})
+	}
+}
+
+func fails(t *testing.T, err error, code fault.Code, path string) {
+	t.Helper()
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Code != code || f.What != path {
+		t.Fatalf("got %v (%s), want %s at %q", err, fault.CodeOf(err), code, path)
+	}
+	if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "  ") || strings.HasSuffix(err.Error(), ": ") {
+		t.Errorf("not a text to show: %v", err)
+	}
+}
+
+// tokenAt returns the token in the field tok of the message that the way, as in
+// "cs.0.g", leads to.
+func tokenAt(m protoreflect.Message, way string) string {
+	var list protoreflect.List
+	for _, step := range strings.FieldsFunc(way, func(r rune) bool { return r == '.' }) {
+		fd := m.Descriptor().Fields().ByName(protoreflect.Name(step))
+		switch {
+		case fd == nil:
+			m = list.Get(int(step[0] - '0')).Message()
+		case fd.IsList():
+			list = m.Get(fd).List()
+		default:
+			m = m.Get(fd).Message()
+		}
+	}
+	return m.Get(m.Descriptor().Fields().ByName("tok")).String()
+}

@@ -1,0 +1,55 @@
+// Package suggest finds the name that somebody probably meant. It imports
+// nothing.
+package suggest
+
+import "strings"
+
+// longest is the most bytes of a name that is compared: the time of Distance
+// grows with both.
+const longest = 256
+
+// Nearest returns the one of known that name was probably meant to be: the same
+// in another case or without its package, or else the one with the fewest
+// letters to change, if those are few beside its length. It returns "" if none is
+// near. Of several it is the first.
+func Nearest(name string, known []string) string {
+	wanted := strings.ToLower(strings.Trim(name, "/."))
+	if wanted == "" || len(wanted) > longest {
+		return ""
+	}
+	found, least := "", max(3, len(wanted)/3+1)
+	for _, candidate := range known {
+		lower := strings.ToLower(candidate)
+		if head, ends := strings.CutSuffix(lower, wanted); ends && (head == "" || strings.HasSuffix(head, ".") || strings.HasSuffix(head, "/")) {
+			return candidate
+		}
+		if delta := len(lower) - len(wanted); len(lower) <= longest && max(delta, -delta) < least {
+			if d := Distance(wanted, lower); d < least && d < len(wanted) {
+				found, least = candidate, d
+			}
+		}
+	}
+	return found
+}
+
+// Distance counts the letters to change, add or drop to get from a to b
+// (Levenshtein).
+func Distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			change := diagonal
+			if a[i-1] != b[j-1] {
+				change++
+			}
+			diagonal = row[j]
+			row[j] = min(change, row[j]+1, row[j-1]+1)
+		}
+	}
+	return row[len(b)]
+}

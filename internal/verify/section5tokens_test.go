@@ -1,0 +1,205 @@
+package verify_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/policytest"
+)
+
+func TestA49_S47_NestedTokens(t *testing.T) {
+	w := policytest.New(t, `
+message C { string tok = 1 [(kalix.field).jwt = {token: true issuer: "me"}]; string name = 2 [(kalix.field).jwt = {claim: INCLUDE}]; repeated C cs = 3 [(kalix.field).jwt = {token: true}]; }
+message M { repeated C cs = 1 [(kalix.field).jwt = {token: true}]; C c = 2 [(kalix.field).jwt = {token: true}]; oneof one { C left = 3 [(kalix.field).jwt = {token: true}]; string right = 4; } W w = 5 [(kalix.field).jwt = {token: true}]; C plain = 6; }
+message W { C c = 1 [(kalix.field).jwt = {token: true}]; string name = 2 [(kalix.field).jwt = {claim: INCLUDE}]; }
+`, policytest.Setup{})
+	a, b := `{"tok":$({"iss":"me","name":"a"}),"name":"a"}`, `{"tok":$({"iss":"me","name":"b"}),"name":"b"}`
+	wrong, bare := `{"tok":$({"iss":"you"})}`, `{"name":"x"}`
+	expired := `{"tok":$({"iss":"me","exp":` + past + `})}`
+	clean := func(in string) string { // what is in a message that passes as it is
+		for strings.Contains(in, "$(") {
+			before, rest, _ := strings.Cut(in, "$(")
+			_, after, _ := strings.Cut(rest, ")")
+			in = before + `"…"` + after
+		}
+		return in
+	}
+	pass := func(in string) row { return row{in: in, want: clean(in)} }
+	check(t, w, map[string]row{
+		"nothing set":               pass(`{}`),
+		"no elements":               {in: `{"cs":[]}`, want: `{}`},
+		"all good":                  pass(`{"cs":[` + a + `,` + b + `],"c":` + a + `,"left":` + b + `,"w":{"c":` + a + `}}`),
+		"deeper":                    pass(`{"c":{"tok":$({"iss":"me","name":"a"}),"name":"a","cs":[` + a + `,` + b + `]}}`),
+		"the last of many":          {in: `{"cs":[` + a + `,` + b + `,` + wrong + `]}`, code: fault.IssuerNotAllowed, path: "cs[2].tok"},
+		"the first of many":         {in: `{"cs":[` + bare + `,` + b + `,` + a + `]}`, code: fault.TokenMissing, path: "cs[0].tok"},
+		"an empty element":          {in: `{"cs":[` + a + `,{}]}`, code: fault.TokenMissing, path: "cs[1].tok"},
+		"a singular one":            {in: `{"cs":[` + a + `],"c":` + expired + `}`, code: fault.TokenExpired, path: "c.tok"},
+		"set and empty":             {in: `{"c":{}}`, code: fault.TokenMissing, path: "c.tok"},
+		"in a oneof":                {in: `{"c":` + a + `,"left":` + wrong + `}`, code: fault.IssuerNotAllowed, path: "left.tok"},
+		"the other of the oneof":    pass(`{"c":` + a + `,"right":"x"}`),
+		"through one without token": {in: `{"w":{"c":` + wrong + `}}`, code: fault.IssuerNotAllowed, path: "w.c.tok"},
+		"one of many, deeper":       {in: `{"c":{"tok":$({"iss":"me"}),"cs":[` + a + `,{"tok":$({"iss":"me"}),"cs":[` + wrong + `]}]}}`, code: fault.IssuerNotAllowed, path: "c.cs[1].cs[0].tok"},
+		"its claims":                {in: `{"cs":[` + a + `,{"tok":$({"iss":"me","name":"a"}),"name":"b"}]}`, code: fault.ClaimMismatch, path: "cs[1].name"},
+		"elements swapped":          {in: `{"cs":[{"tok":$({"iss":"me","name":"b"}),"name":"a"},{"tok":$({"iss":"me","name":"a"}),"name":"b"}]}`, code: fault.ClaimMismatch, path: "cs[0].name"},
+		"a token of another level":  {in: `{"c":{"tok":$({"iss":"me","name":"a"}),"cs":[{"name":"a"}]}}`, code: fault.TokenMissing, path: "c.cs[0].tok"},
+		"not annotated":             pass(`{"plain":{"name":"x"}}`),
+	})
+	p, m := w.Message("M", strings.ReplaceAll(`{"cs":[T,T],"w":{"c":T},"c":T}`, "T", inField(w.Token(`{"iss":"me"}`))))
+	tokens, err := w.Verifier.Message(context.Background(), p, m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, one := range tokens {
+		paths = append(paths, one.Path)
+	}
+	if got := strings.Join(paths, " "); got != "cs[0].tok cs[1].tok c.tok w.c.tok" {
+		t.Error(got)
+	}
+}
+
+// S47: an Any is part of what is protected only with a type that is known.
+func TestS47_Any(t *testing.T) {
+	w := policytest.New(t, `
+message P { string s = 1; }
+message M { string tok = 1 [(kalix.field).jwt = {token: true}]; google.protobuf.Any any = 2 [(kalix.field).jwt = {claim: INCLUDE}]; google.protobuf.Any got = 3 [(kalix.field).jwt = {claim: EXTRACT}]; }
+`, policytest.Setup{})
+	const known, other = `{"@type":"type.googleapis.com/t.P","s":"x"}`, `{"@type":"type.googleapis.com/t.P","s":"y"}`
+	const unknown = `{"@type":"type.googleapis.com/t.Q","s":"x"}`
+	check(t, w, map[string]row{
+		"known":                 {in: `{"tok":$({"any":` + known + `}),"any":` + known + `}`, want: `{"tok":"…","any":` + known + `}`},
+		"other content":         {in: `{"tok":$({"any":` + known + `}),"any":` + other + `}`, code: fault.ClaimMismatch, path: "any"},
+		"unknown in the token":  {in: `{"tok":$({"any":` + unknown + `}),"any":` + known + `}`, code: fault.ClaimMismatch, path: "any"},
+		"unknown, to be filled": {in: `{"tok":$({"got":` + unknown + `})}`, code: fault.ClaimMismatch, path: "got"},
+		"known, to be filled":   {in: `{"tok":$({"got":` + known + `})}`, want: `{"tok":"…","got":` + known + `}`},
+	})
+	p, m := w.Message("M", inField(w.Token(`{"any":`+unknown+`}`)))
+	if _, err := w.Codec.Read([]byte(`{"any":`+unknown+`}`), p.Desc); !fault.Has(err, fault.MessageMalformed) {
+		t.Errorf("unknown type in a message: %v", err)
+	}
+	// As it comes over the wire, where nobody looked into it.
+	fd := p.Desc.Fields().ByName("any")
+	inner := m.Mutable(fd).Message()
+	inner.Set(inner.Descriptor().Fields().ByName("type_url"), stringValue("type.googleapis.com/t.Q"))
+	_, err := w.Verifier.Message(context.Background(), p, m, nil)
+	refused(t, err, fault.ClaimMismatch, "any")
+}
+
+func TestA51_BearerClaims(t *testing.T) {
+	w := policytest.New(t, `message M { string tok = 1 [(kalix.field).jwt = {token: true include_bearer_token_claim: "sub" include_bearer_token_claim: "org"}]; string sub = 2 [(kalix.field).jwt = {claim: INCLUDE}]; }`, policytest.Setup{})
+	check(t, w, map[string]row{
+		"equal":                  {in: `{"tok":$({"sub":"a","org":{"x":[1,2]}})}`, bearer: `{"sub":"a","org":{"x":[1,2.0]},"z":1}`, want: `{"tok":"…"}`},
+		"another value":          {in: `{"tok":$({"sub":"a","org":1})}`, bearer: `{"sub":"secret","org":1}`, code: fault.ClaimMismatch, path: "tok"},
+		"another type":           {in: `{"tok":$({"sub":"a","org":"1"})}`, bearer: `{"sub":"a","org":1}`, code: fault.ClaimMismatch, path: "tok"},
+		"the second is another":  {in: `{"tok":$({"sub":"a","org":2})}`, bearer: `{"sub":"a","org":1}`, code: fault.ClaimMismatch, path: "tok"},
+		"not in the token":       {in: `{"tok":$({"sub":"a"})}`, bearer: `{"sub":"a","org":1}`, code: fault.ClaimMissing, path: "tok"},
+		"not in the bearer":      {in: `{"tok":$({"sub":"a","org":1})}`, bearer: `{"sub":"a"}`, code: fault.ClaimMissing, path: "tok"},
+		"in neither":             {in: `{"tok":$({"sub":"a"})}`, bearer: `{"sub":"a"}`, code: fault.ClaimMissing, path: "tok"},
+		"no bearer token":        {in: `{"tok":$({"sub":"a","org":1})}`, code: fault.TokenMissing, path: "tok"},
+		"the message's own, too": {in: `{"tok":$({"sub":"a","org":1}),"sub":"b"}`, bearer: `{"sub":"a","org":1}`, code: fault.ClaimMismatch, path: "sub"},
+	})
+}
+
+func TestA52_ParentClaims(t *testing.T) {
+	w := policytest.New(t, `
+message M {
+  string tok = 1 [(kalix.field).jwt = {token: true}];
+  string user = 2 [(kalix.field).jwt = {claim: INCLUDE}];
+  string org = 3 [(kalix.field).jwt = {claim: EXTRACT}];
+  D d = 4 [(kalix.field).jwt = {claim: DESCEND}];
+  D n = 5 [(kalix.field).jwt = {claim: NEST name: "nested"}];
+  string iss = 6 [(kalix.field).jwt = {claim: INCLUDE}];
+  int64 exp = 7 [(kalix.field).jwt = {claim: INCLUDE}];
+  repeated C cs = 8 [(kalix.field).jwt = {token: true}];
+  map<string,string> raw = 9 [(kalix.field).jwt = {claim: RAW}];
+}
+message D { string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }
+message C {
+  string tok = 1 [(kalix.field).jwt = {token: true include_parent_claims: true issuer: "me" expires_seconds: 60 static_claim: {claim: "role" value: "admin"} static_claim: {claim: "kind" pattern: "c.*"}}];
+  string user = 2 [(kalix.field).jwt = {claim: INCLUDE}];
+  D nested = 3 [(kalix.field).jwt = {claim: NEST}];
+  G g = 4 [(kalix.field).jwt = {token: true}];
+  L l = 5 [(kalix.field).jwt = {token: true}];
+}
+message G { string tok = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; string org = 2 [(kalix.field).jwt = {claim: EXTRACT}]; }
+message L { string tok = 1 [(kalix.field).jwt = {token: true}]; }
+message Open { string user = 1 [(kalix.field).jwt = {claim: INCLUDE}]; repeated C cs = 2 [(kalix.field).jwt = {token: true}]; }
+`, policytest.Setup{})
+	c := func(claims, more string) string {
+		return `{"tok":$({"iss":"me","role":"admin","kind":"c",` + claims + `})` + more + `}`
+	}
+	m := func(claims, fields, child string) string {
+		return `{"tok":$({` + claims + `}),` + fields + `,"cs":[` + child + `]}`
+	}
+	org := func(child string) string { return m(`"org":"o"`, `"org":"o"`, child) }
+	check(t, w, map[string]row{
+		"INCLUDE":                  {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"u"`, ``)), want: `{"tok":"…","user":"u","cs":[{"tok":"…"}],"raw":{"user":"u"}}`},
+		"INCLUDE, other":           {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"INCLUDE, missing":         {in: m(`"user":"u"`, `"user":"u"`, c(`"z":1`, ``)), code: fault.ClaimMissing, path: "cs[0].tok"},
+		"EXTRACT":                  {in: org(c(`"org":"o"`, ``)), want: `{"tok":"…","org":"o","cs":[{"tok":"…"}],"raw":{"org":"o"}}`},
+		"EXTRACT, other":           {in: org(c(`"org":"p"`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"EXTRACT, as it came in":   {in: m(`"org":"o"`, `"user":""`, c(`"z":1`, ``)), want: `{"tok":"…","org":"o","cs":[{"tok":"…"}],"raw":{"org":"o"}}`},
+		"DESCEND":                  {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"1"`, ``)), want: `{"tok":"…","d":{"x":"1"},"cs":[{"tok":"…"}],"raw":{"x":"1"}}`},
+		"DESCEND, other":           {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"2"`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"NEST":                     {in: m(`"nested":{"x":"1"}`, `"n":{"x":"1"}`, c(`"nested":{"x":"1"}`, ``)), want: `{"tok":"…","n":{"x":"1"},"cs":[{"tok":"…"}]}`},
+		"NEST, other":              {in: m(`"nested":{"x":"1"}`, `"n":{"x":"1"}`, c(`"nested":{"x":"2"}`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"the child's own wins":     {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v"`)), want: `{"tok":"…","user":"u","cs":[{"tok":"…","user":"v"}],"raw":{"user":"u"}}`},
+		"its NEST wins":            {in: m(`"nested":{"x":"1"}`, `"n":{"x":"1"}`, c(`"nested":{"x":"2"}`, `,"nested":{"x":"2"}`)), want: `{"tok":"…","n":{"x":"1"},"cs":[{"tok":"…","nested":{"x":"2"}}]}`},
+		"an empty NEST does not":   {in: m(`"nested":{"x":"1"}`, `"n":{"x":"1"}`, c(`"nested":{"x":"2"}`, `,"nested":{}`)), code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"the token decides iss":    {in: m(`"iss":"u"`, `"iss":"u"`, c(`"z":1`, ``)), want: `{"tok":"…","iss":"u","cs":[{"tok":"…"}],"raw":{"iss":"u"}}`},
+		"the token decides exp":    {in: m(`"exp":`+future, `"exp":"`+future+`"`, c(`"exp":1769870001`, ``)), want: `{"tok":"…","exp":"1769870000","cs":[{"tok":"…"}]}`},
+		"the second element":       {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"u"`, ``)+`,`+c(`"user":"v"`, ``)), code: fault.ClaimMismatch, path: "cs[1].tok"},
+		"without a parent's token": {of: "Open", in: `{"user":"u","cs":[` + c(`"user":"u"`, ``) + `]}`, want: `{"user":"u","cs":[{"tok":"…"}]}`},
+		"without one, other":       {of: "Open", in: `{"user":"u","cs":[` + c(`"user":"v"`, ``) + `]}`, code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"the grandparent's":        {in: org(c(`"org":"o"`, `,"g":{"tok":$({"org":"o"})}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","g":{"tok":"…","org":"o"}}],"raw":{"org":"o"}}`},
+		"the grandparent's, other": {in: org(c(`"org":"o"`, `,"g":{"tok":$({"org":"p"})}`)), code: fault.ClaimMismatch, path: "cs[0].g.tok"},
+		"over the grandparent's":   {in: org(c(`"org":"o"`, `,"g":{"tok":$({"org":"p"}),"org":"p"}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","g":{"tok":"…","org":"p"}}],"raw":{"org":"o"}}`},
+		"the nearer parent's wins": {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v","g":{"tok":$({"user":"v"})}`)), want: `{"tok":"…","user":"u","cs":[{"tok":"…","user":"v","g":{"tok":"…"}}],"raw":{"user":"u"}}`},
+		"not the farther one's":    {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v","g":{"tok":$({"user":"u"})}`)), code: fault.ClaimMismatch, path: "cs[0].g.tok"},
+		"a child without it":       {in: org(c(`"org":"o"`, `,"l":{"tok":$({})}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","l":{"tok":"…"}}],"raw":{"org":"o"}}`},
+	})
+	// The text says which field of which message is meant.
+	_, err := w.Verify("M", m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"2"`, ``)), nil)
+	if err == nil || !strings.Contains(err.Error(), "but d.x: ") {
+		t.Error(err)
+	}
+}
+
+// Two tokens may speak for one message: where both have a claim for what is
+// filled in, they must agree (A44, A46).
+func TestA44_TwoTokensFillOneMessage(t *testing.T) {
+	w := policytest.New(t, `
+message M { string tok = 1 [(kalix.field).jwt = {token: true}]; C c = 2 [(kalix.field).jwt = {token: true claim: DESCEND}]; }
+message C { string tok = 1 [(kalix.field).jwt = {token: true}]; string x = 2 [(kalix.field).jwt = {claim: EXTRACT}]; repeated E es = 3 [(kalix.field).jwt = {claim: NEST}]; }
+message E { string y = 1 [(kalix.field).jwt = {claim: EXTRACT}]; }
+`, policytest.Setup{})
+	m := func(outer, inner string) string { return `{"tok":$({` + outer + `}),"c":{"tok":$({` + inner + `})}}` }
+	check(t, w, map[string]row{
+		"agree":           {in: m(`"x":"1"`, `"x":"1"`), want: `{"tok":"…","c":{"tok":"…","x":"1"}}`},
+		"one says it":     {in: m(`"x":"1"`, ``), want: `{"tok":"…","c":{"tok":"…","x":"1"}}`},
+		"differ":          {in: m(`"x":"1"`, `"x":"2"`), code: fault.ClaimMismatch, path: "c.x"},
+		"lists agree":     {in: m(`"es":[{"y":"1"}]`, `"es":[{"y":"1"}]`), want: `{"tok":"…","c":{"tok":"…","es":[{"y":"1"}]}}`},
+		"longer list":     {in: m(`"es":[{"y":"1"}]`, `"es":[{"y":"1"},{"y":"2"}]`), code: fault.ClaimMismatch, path: "c.es"},
+		"shorter list":    {in: m(`"es":[{"y":"1"},{"y":"2"}]`, `"es":[{"y":"1"}]`), code: fault.ClaimMismatch, path: "c.es"},
+		"elements differ": {in: m(`"es":[{"y":"1"}]`, `"es":[{"y":"2"}]`), code: fault.ClaimMismatch, path: "c.es[0].y"},
+	})
+}
+
+// A message that nests itself as a token is filled like any other, whichever
+// of the plans is made first.
+func TestA47_RawThroughRecursion(t *testing.T) {
+	for name, order := range map[string]string{"A first": "ABC", "B first": "BAC", "C first": "CAB"} {
+		text := ""
+		for _, which := range order {
+			text += map[rune]string{
+				'A': "message A { string tok = 1 [(kalix.field).jwt = {token: true}]; repeated B bs = 2 [(kalix.field).jwt = {token: true}]; map<string,string> raw = 3 [(kalix.field).jwt = {claim: RAW}]; }\n",
+				'B': "message B { string tok = 1 [(kalix.field).jwt = {token: true}]; A a = 2 [(kalix.field).jwt = {claim: NEST}]; }\n",
+				'C': "message C { string tok = 1 [(kalix.field).jwt = {token: true}]; B b = 2 [(kalix.field).jwt = {claim: NEST}]; }\n",
+			}[which]
+		}
+		w := policytest.New(t, text, policytest.Setup{})
+		check(t, w, map[string]row{name: {of: "C", in: `{"tok":$({"b":{"a":{"k":"token"}}}),"b":{"a":{"raw":{"k":"body"}}}}`, want: `{"tok":"…","b":{"a":{"raw":{"k":"token"}}}}`}})
+	}
+}
