@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -25,7 +26,7 @@ func TestDocument(t *testing.T) {
 		"A10 the service's policy": {"service.proto", "examples.service.JwtSpecService/Message",
 			[]string{"policy the service's service.proto:11:3", "bearer token required service.proto:12:5", "issuer my-issuer service.proto:13:5"}, []string{"my-other-issuer"}},
 		"A10 replaced as a whole": {"service.proto", "examples.service.JwtSpecService/MessageWithIssuer",
-			[]string{"policy its own service.proto:21:5 in place of the service's service.proto:11:3", "issuer my-other-issuer service.proto:23:7"}, []string{"my-issuer"}},
+			[]string{"policy its own service.proto:21:5 in place of the service's service.proto:11:3", "issuer my-other-issuer service.proto:23:7"}, []string{"my-issuer", "note"}},
 		"A11 replaced by nothing": {"mixed.proto", "examples.mixed.Shop/Ping",
 			[]string{"OPEN: anyone may call", "note the service asks for a bearer token"}, []string{"token required"}},
 		"A12 all three": {"message.proto", "examples.message.Orders/Renew",
@@ -47,7 +48,7 @@ func TestDocument(t *testing.T) {
 		"A44 EXTRACT": {"claim.proto", "examples.claim.Everything",
 			[]string{"my_extracted_field claim.proto:43:5 EXTRACT string: must equal the field if that is not empty, else fills it"}, nil},
 		"A45 DESCEND": {"claim.proto", "examples.claim.Everything",
-			[]string{"colour ← my_flat_message.colour claim.proto:54:43", "through my_flat_message of examples.claim.Everything claim.proto:31:5 (DESCEND)"}, nil},
+			[]string{"colour ← my_flat_message.colour claim.proto:54:43", "through my_flat_message of examples.claim.Everything claim.proto:31:5 (DESCEND)"}, []string{"MESSAGE examples.claim.Flat"}},
 		"A46 NEST": {"claim.proto", "examples.claim.Everything",
 			[]string{"my_child_message claim.proto:35:5 NEST examples.claim.Nested: must be an object with these claims if that is set foo ← my_child_message.foo claim.proto:58:40",
 				"my-children ← my_child_messages claim.proto:38:5 NEST repeated examples.claim.Nested: must be an array of as many objects"}, nil},
@@ -171,5 +172,27 @@ func TestA65_Supplied(t *testing.T) {
 				t.Error(got)
 			}
 		})
+	}
+}
+
+// TestA52_Parents has each parent named once, with each of its claims once, in
+// whatever circles they lead.
+func TestA52_Parents(t *testing.T) {
+	t.Parallel()
+	p := source(t, `message P {
+		string t = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}];
+		P flat = 2 [(kalix.field).jwt = {claim: DESCEND}];
+		C both = 3 [(kalix.field).jwt = {token: true claim: NEST}];
+		string x = 4 [(kalix.field).jwt = {claim: INCLUDE}];
+		map<string, string> r = 5 [(kalix.field).jwt = {claim: RAW}];
+	}
+	message C { string t = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; P up = 2 [(kalix.field).jwt = {token: true}]; }`)
+	got := view(t, p, Options{}, "x.C").Messages[1].Token.ParentClaims.Parents
+	want := []Parent{{"x.P", "both", []string{"both", "x"}, ""}, {"x.C", "up", nil, ""}}
+	for i := range got {
+		got[i].From = ""
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

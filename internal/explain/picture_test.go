@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -247,5 +248,46 @@ func sameEdges(t *testing.T, name string, got, want []string) {
 		if n != 0 {
 			t.Errorf("%s: edge %q: %d too few", name, e, n)
 		}
+	}
+}
+
+// TestMermaidText has no text mean anything to Mermaid, to Markdown or to HTML.
+func TestMermaidText(t *testing.T) {
+	t.Parallel()
+	rows := map[string]struct{ text, want string }{
+		"plain":          {"pkg.Message x/y (z), a=b", `"pkg.Message x/y (z), a=b"`},
+		"a list":         {"1. x", `"#49;. x"`},
+		"code":           {"    x", `"#32;   x"`},
+		"end of text":    {`a"]`, `"a#34;#93;"`},
+		"entity":         {"#quot;&lt;", `"#35;quot#59;#38;lt#59;"`},
+		"Markdown":       {"`*x*_y_", `"#96;#42;x#42;#95;y#95;"`},
+		"HTML":           {"<b>", `"#60;b#62;"`},
+		"style of v9":    {"style:#a;", `"style#58;#35;a#59;"`},
+		"two lines":      {"a\nb", `"a#92;u000ab"`},
+		"no ASCII":       {"é…", `"#233;#8230;"`},
+		"beyond 16 bits": {"\U0001f511", `"#128273;"`},
+	}
+	for name, row := range rows {
+		if got := mermaidText(row.text); got != row.want {
+			t.Errorf("%s: got %s, want %s", name, got, row.want)
+		}
+	}
+}
+
+// TestCycleEdges has a field that is part of two cycles drawn once.
+func TestCycleEdges(t *testing.T) {
+	t.Parallel()
+	v := view(t, source(t, `
+		message A { B b = 1 [(kalix.field).jwt = {claim: NEST}]; }
+		message B { A a = 1 [(kalix.field).jwt = {claim: NEST}]; C c = 2 [(kalix.field).jwt = {claim: DESCEND}]; }
+		message C { A a = 1 [(kalix.field).jwt = {claim: NEST name: "c"}]; }`), Options{})
+	red := map[string]int{}
+	for _, e := range v.graph().edges {
+		if e.red && strings.Contains(e.label, "(") {
+			red[e.label[:strings.Index(e.label, ")")+1]]++
+		}
+	}
+	if want := map[string]int{"b (NEST)": 1, "a (NEST)": 2, "c (DESCEND)": 1}; len(v.Cycles) != 2 || !maps.Equal(red, want) {
+		t.Errorf("%d cycles, red: %v, want %v", len(v.Cycles), red, want)
 	}
 }
