@@ -20,6 +20,7 @@ package claims
 import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/message"
@@ -82,7 +83,7 @@ func (c *Codec) Parse(fd protoreflect.FieldDescriptor, claim strictjson.Value, i
 	}
 	v, ok := c.parse(fd, claim, into)
 	if !ok {
-		return mismatch(fd, claim, "does not fit")
+		return misfit(fd, claim)
 	}
 	into.Set(fd, v)
 	return nil
@@ -145,7 +146,7 @@ func (c *Codec) parseMap(fd protoreflect.FieldDescriptor, claim strictjson.Value
 // claim_mismatch if it is another or none (A82).
 func (c *Codec) Equal(fd protoreflect.FieldDescriptor, v protoreflect.Value, claim strictjson.Value) error {
 	if !c.equal(fd, v, claim) {
-		return mismatch(fd, claim, "is not the value of")
+		return c.differs(fd, claim)
 	}
 	return nil
 }
@@ -214,9 +215,18 @@ func (c *Codec) equalForm(parsed, m protoreflect.Message) bool {
 	return c.messages.Unmarshal(text, again) == nil && proto.Equal(parsed.Interface(), again.Interface())
 }
 
-// mismatch says of both sides what they are, never what they hold.
-func mismatch(fd protoreflect.FieldDescriptor, claim strictjson.Value, verb string) error {
-	return fault.New(fault.ClaimMismatch, string(fd.FullName()), "the claim (%s) %s the field (%s)", jsonKind(claim), verb, typeName(fd))
+// differs says why a field is not its claim, and never what either holds.
+func (c *Codec) differs(fd protoreflect.FieldDescriptor, claim strictjson.Value) error {
+	scratch := dynamicpb.NewMessage(fd.ContainingMessage())
+	if _, fits := c.parse(fd, claim, scratch); fits {
+		return fault.New(fault.ClaimMismatch, string(fd.FullName()), "the field does not hold what the token claims")
+	}
+	return misfit(fd, claim)
+}
+
+// misfit says that a claim has no value of the field's type.
+func misfit(fd protoreflect.FieldDescriptor, claim strictjson.Value) error {
+	return fault.New(fault.ClaimMismatch, string(fd.FullName()), "the token's claim is %s that is no value of a field of type %s", jsonKind(claim), typeName(fd))
 }
 
 func jsonKind(claim strictjson.Value) string {
@@ -232,7 +242,7 @@ func jsonKind(claim strictjson.Value) string {
 	case '[':
 		return "an array"
 	}
-	return "null"
+	return "a null"
 }
 
 func typeName(fd protoreflect.FieldDescriptor) string {

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"embed"
 	"errors"
 	"io"
 	"os"
@@ -12,11 +14,19 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
 )
 
 const demoText = `Show the whole tour in a folder of its own that is gone afterwards: make a key
-and serve it, mint a token, check it against the served set, rotate the key.
-Each step is a jwtctl command, shown and run as you would run it.`
+and serve it, mint a token, check it against the served set, rotate the key;
+sign a message by its annotations, verify it, refuse it once tampered with, and
+lint annotations that lead nowhere. Each step is a jwtctl command, shown and run
+as you would run it.`
+
+// demoFiles are what the tour of messages works on.
+//
+//go:embed demo
+var demoFiles embed.FS
 
 func (a *app) demoCommand() *cobra.Command {
 	return &cobra.Command{
@@ -44,7 +54,7 @@ func (a *app) runDemo(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	d := &demo{app: a, ctx: ctx, folder: folder}
-	for _, tour := range []func() error{d.temporalTour} {
+	for _, tour := range []func() error{d.temporalTour, d.messageTour} {
 		if err := tour(); err != nil {
 			return err
 		}
@@ -91,6 +101,58 @@ func (d *demo) temporalTour() error {
 	return d.run("inspect", "--jwks", set, "@"+token)
 }
 
+// messageTour explains, signs, verifies, tampers with a message, and lints.
+func (d *demo) messageTour() error {
+	for _, name := range []string{"shop.proto", "endless.proto", "order.json"} {
+		data, err := demoFiles.ReadFile("demo/" + name)
+		if err != nil {
+			return fault.New(fault.Internal, name, "%w", err)
+		}
+		if err := d.write(name, data); err != nil {
+			return err
+		}
+	}
+	order, signed, tampered, proto := d.path("order.json"), d.path("signed.json"), d.path("tampered.json"), d.path("shop.proto")
+	common := []string{"--type", "shop.Order", "--proto", proto, "--key", d.path("key.priv.pem")}
+	d.title("A message, and the token that its annotations ask for")
+	if err := d.run("explain", "--proto", proto, "shop.Order"); err != nil {
+		return err
+	}
+	if err := d.run(append([]string{"sign", order, "-o", signed}, common...)...); err != nil {
+		return err
+	}
+	if err := d.run(append([]string{"verify", signed}, common...)...); err != nil {
+		return err
+	}
+	d.title("The same message, tampered with")
+	data, err := os.ReadFile(signed)
+	if err != nil {
+		return fault.New(fault.FileFailed, signed, "%w", err)
+	}
+	if err := d.write("tampered.json", bytes.Replace(data, []byte("alice"), []byte("mallory"), 1)); err != nil {
+		return err
+	}
+	if err := d.refused(append([]string{"verify", tampered}, common...)...); err != nil {
+		return err
+	}
+	d.title("Annotations that would never end")
+	return d.refused("lint", d.path("endless.proto"))
+}
+
+// write puts a file into the folder of the tour.
+func (d *demo) write(name string, data []byte) error {
+	return (files.Writer{}).Write(d.path(name), data, 0o600, true)
+}
+
+// refused is run for a command whose answer is no.
+func (d *demo) refused(args ...string) error {
+	err := d.run(args...)
+	if fault.ClassOf(err) != fault.Refused {
+		return errors.Join(err, fault.New(fault.Internal, "demo", "%s should have been refused", args[0]))
+	}
+	return d.app.print("%s\n", d.app.outStyles().dim("exit code 1"))
+}
+
 func (d *demo) path(name string) string { return filepath.Join(d.folder, name) }
 
 func (d *demo) title(text string) {
@@ -105,7 +167,18 @@ func (d *demo) shown(args []string) string {
 // run shows a command and runs it, its output with it.
 func (d *demo) run(args ...string) error {
 	_ = d.app.print("%s jwtctl %s\n", d.app.outStyles().dim("$"), d.shown(args))
-	return d.execute(d.ctx, d.app.out, args)
+	return d.execute(d.ctx, nearby{d.app.out, d.folder + string(filepath.Separator)}, args)
+}
+
+// nearby writes paths as they would be in the folder itself.
+type nearby struct {
+	io.Writer
+	folder string
+}
+
+func (n nearby) Write(p []byte) (int, error) {
+	_, err := n.Writer.Write(bytes.ReplaceAll(p, []byte(n.folder), nil))
+	return len(p), err
 }
 
 // quiet runs a command for its answer alone.

@@ -1,6 +1,10 @@
 package sign_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
@@ -85,4 +89,39 @@ func tokenAt(m protoreflect.Message, way string) string {
 		}
 	}
 	return m.Get(m.Descriptor().Fields().ByName("tok")).String()
+}
+
+// forged returns a token with this payload, whatever it is.
+func forged(tb testing.TB, w *policytest.World, payload string) string {
+	tb.Helper()
+	enc := base64.RawURLEncoding
+	input := enc.EncodeToString([]byte(`{"alg":"ES256"}`)) + "." + enc.EncodeToString([]byte(payload))
+	digest := sha256.Sum256([]byte(input))
+	r, s, err := ecdsa.Sign(rand.Reader, w.Key.SigningMaterial().(*ecdsa.PrivateKey), digest[:])
+	if err != nil {
+		tb.Fatal(err)
+	}
+	signature := make([]byte, 64)
+	r.FillBytes(signature[:32])
+	s.FillBytes(signature[32:])
+	return input + "." + enc.EncodeToString(signature)
+}
+
+// fielder sets fields by name.
+type fielder struct{ protoreflect.Message }
+
+func (m fielder) field(name protoreflect.Name) protoreflect.FieldDescriptor {
+	return m.Descriptor().Fields().ByName(name)
+}
+
+func (m fielder) set(name protoreflect.Name, text string) {
+	m.Set(m.field(name), protoreflect.ValueOfString(text))
+}
+
+func (m fielder) child(name protoreflect.Name) fielder {
+	return fielder{m.Mutable(m.field(name)).Message()}
+}
+
+func (m fielder) entry(name protoreflect.Name, key, value string) {
+	m.Mutable(m.field(name)).Map().Set(protoreflect.ValueOfString(key).MapKey(), protoreflect.ValueOfString(value))
 }
