@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -13,29 +14,45 @@ import (
 	"time"
 )
 
-// TestReadme runs the README's transcript in one bash, as a reader would type
-// it, and demands the output that it shows.
+// TestReadme runs the README's transcripts, each in a bash of its own, as a
+// reader would type them, and demands the output that it shows. shop.proto is
+// what the README says it is.
 func TestReadme(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../README.md")
+	data, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := freePort(t)
-	_, rest, found := strings.Cut(strings.ReplaceAll(string(text), "61884", port), "```console\n")
-	transcript, _, ended := strings.Cut(rest, "```\n")
-	if !found || !ended {
-		t.Fatal("the README has no transcript")
+	text := strings.ReplaceAll(string(data), "61884", freePort(t))
+	proto := blocks(text, "proto")
+	transcripts := blocks(text, "console")
+	if len(proto) != 1 || len(transcripts) != 2 {
+		t.Fatalf("the README has %d transcripts and %d .proto files", len(transcripts), len(proto))
 	}
-	steps := stepsOf(transcript)
-	if len(steps) < 5 {
-		t.Fatalf("only %d commands in the transcript", len(steps))
-	}
-	got := runSteps(t, steps)
-	for i, s := range steps {
-		if have, want := normal(got[i]), normal(s.output); have != want {
-			t.Errorf("$ %s\nprinted:\n%s\nthe README says:\n%s", s.command, have, want)
+	for _, transcript := range transcripts {
+		steps := stepsOf(transcript)
+		if len(steps) < 5 {
+			t.Fatalf("only %d commands in the transcript", len(steps))
 		}
+		got := runSteps(t, steps, map[string]string{"shop.proto": proto[0]})
+		for i, s := range steps {
+			if have, want := normal(got[i]), normal(s.output); have != want {
+				t.Errorf("$ %s\nprinted:\n%s\nthe README says:\n%s", s.command, have, want)
+			}
+		}
+	}
+}
+
+// blocks returns the fenced blocks of a language.
+func blocks(text, language string) []string {
+	var list []string
+	for {
+		_, rest, found := strings.Cut(text, "```"+language+"\n")
+		block, after, ended := strings.Cut(rest, "```\n")
+		if !found || !ended {
+			return list
+		}
+		list, text = append(list, block), after
 	}
 }
 
@@ -54,14 +71,20 @@ func stepsOf(transcript string) []step {
 	return steps
 }
 
-// runSteps runs the commands in one shell and returns what each printed. A
-// command that is put into the background is waited for until it prints.
-func runSteps(t *testing.T, steps []step) []string {
+// runSteps runs the commands in one shell, in a new folder with files, and
+// returns what each printed. A command that is put into the background is waited
+// for until it prints.
+func runSteps(t *testing.T, steps []step, files map[string]string) []string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	shell := exec.CommandContext(ctx, "bash", "--norc")
-	shell.Dir = t.TempDir()
+	shell.Dir = dir
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(shell.Dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	// The server of the transcript holds the output open: all of it must end.
 	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	shell.Cancel = func() error { return syscall.Kill(-shell.Process.Pid, syscall.SIGKILL) }
@@ -84,7 +107,7 @@ func runSteps(t *testing.T, steps []step) []string {
 	}
 	const mark = "=== the end of a step ==="
 	lines := bufio.NewScanner(out)
-	write("exec 2>&1")
+	write("exec 2>&1\n" + prelude)
 	var got []string
 	for _, s := range steps {
 		write(s.command)
@@ -101,7 +124,7 @@ func runSteps(t *testing.T, steps []step) []string {
 		}
 		got = append(got, printed.String())
 	}
-	write("kill $(jobs -p); wait; exit 0")
+	write("kill $(jobs -p) 2>/dev/null; wait; exit 0")
 	_ = in.Close()
 	for lines.Scan() { // drained, so that the shell can end
 	}
