@@ -68,16 +68,18 @@ generate:
 	cd $(EXAMPLE) && $(GO) run ./genapi ../../internal/temporal/api_table.go
 	$(GO) test -count=1 ./internal/docs -update
 
-## tools: the programs that tests compare jwtctl with (Debian packages; root or sudo)
+## tools: the programs that tests compare jwtctl with (Debian and npm packages; root or sudo)
 # A name is the program's, and after a colon its package's if that has another.
 tools:
-	@need=""; for t in jose openssl dash curl strace protoc:protobuf-compiler; do \
+	@need=""; for t in jose openssl dash curl strace protoc:protobuf-compiler dot:graphviz node:nodejs npm; do \
 	  command -v "$${t%%:*}" >/dev/null || need="$$need $${t##*:}"; \
 	done; \
 	if [ -n "$$need" ]; then \
 	  echo "installing:$$need"; as=""; [ "$$(id -u)" = 0 ] || as=sudo; \
 	  $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq $$need >/dev/null; \
 	fi
+	@cmp -s internal/explain/testdata/mermaid/package-lock.json bin/mermaid/package-lock.json || { rm -rf bin/mermaid && mkdir -p bin/mermaid && \
+	  cp internal/explain/testdata/mermaid/package*.json bin/mermaid/ && npm ci --silent --no-audit --no-fund --prefix bin/mermaid; }
 	@cd examples/buf && $(GO) tool -n buf >/dev/null # builds it, outside the time limit of tests
 
 ## clean: remove what make built

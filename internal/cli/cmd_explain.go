@@ -11,6 +11,8 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/explain"
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/finding"
+	"github.com/jwtctl/jwtctl/internal/lint"
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
@@ -63,9 +65,13 @@ func (a *app) runExplain(ctx context.Context, names []string, o explainOptions) 
 	if err != nil {
 		return err
 	}
-	view, err := explain.New(policy.Read(set), names, a.explainOptions())
+	p := policy.Read(set)
+	view, err := explain.New(p, names, a.explainOptions())
 	if err != nil {
 		return err
+	}
+	if n, _, _ := finding.Count(lint.Errors(p)); n > 0 {
+		a.warn("nothing runs with this policy: jwtctl lint finds errors in it (%d)", n)
 	}
 	var text bytes.Buffer
 	switch o.format {

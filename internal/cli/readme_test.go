@@ -34,7 +34,11 @@ func TestReadme(t *testing.T) {
 		if len(steps) < 5 {
 			t.Fatalf("only %d commands in the transcript", len(steps))
 		}
-		got := runSteps(t, steps, map[string]string{"shop.proto": proto[0]})
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "shop.proto"), []byte(proto[0]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got := runSteps(t, dir, "", steps)
 		for i, s := range steps {
 			if have, want := normal(got[i]), normal(s.output); have != want {
 				t.Errorf("$ %s\nprinted:\n%s\nthe README says:\n%s", s.command, have, want)
@@ -71,20 +75,15 @@ func stepsOf(transcript string) []step {
 	return steps
 }
 
-// runSteps runs the commands in one shell, in a new folder with files, and
-// returns what each printed. A command that is put into the background is waited
-// for until it prints.
-func runSteps(t *testing.T, steps []step, files map[string]string) []string {
+// runSteps runs the commands in one shell, which begins in dir with the lines
+// of prelude, and returns what each printed. A command that is put into the
+// background is waited for until it prints.
+func runSteps(t *testing.T, dir, prelude string, steps []step) []string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	shell := exec.CommandContext(ctx, "bash", "--norc")
 	shell.Dir = dir
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(shell.Dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 	// The server of the transcript holds the output open: all of it must end.
 	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	shell.Cancel = func() error { return syscall.Kill(-shell.Process.Pid, syscall.SIGKILL) }

@@ -1,13 +1,12 @@
 package explain
 
 import (
-	"strings"
-
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
 // selection is what a View is about.
@@ -88,56 +87,17 @@ func unknownName(p *policy.Policy, name string) error {
 	return err.WithHint("names are written in full: pkg.Service/Method, pkg.Service or pkg.Message")
 }
 
-// nearest returns the name that ends in name, or else the one that differs from
-// it by the fewest letters, if those are few; "" if there is none.
+// nearest returns the name that was probably meant; "" if there is none.
 func nearest(p *policy.Policy, name string) string {
-	const most = 256 // the time of distance grows with both names
-	if name == "" || len(name) > most {
-		return ""
-	}
-	wanted := strings.ToLower(strings.TrimPrefix(name, "/"))
-	found, least := "", len(wanted)/3+1
-	try := func(candidate string) {
-		lower := strings.ToLower(candidate)
-		if head, ends := strings.CutSuffix(lower, wanted); ends && (head == "" || strings.HasSuffix(head, ".") || strings.HasSuffix(head, "/")) {
-			found, least = candidate, 0
-			return
-		}
-		if delta := len(lower) - len(wanted); len(lower) <= most && max(delta, -delta) < least {
-			if d := distance(wanted, lower); d < least {
-				found, least = candidate, d
-			}
-		}
-	}
+	var names []string
 	for _, s := range p.Services {
 		for _, m := range s.Methods {
-			try(m.Name())
+			names = append(names, m.Name())
 		}
-		try(string(s.Desc.FullName()))
+		names = append(names, string(s.Desc.FullName()))
 	}
 	for _, m := range p.Messages {
-		try(full(m))
+		names = append(names, full(m))
 	}
-	return found
-}
-
-// distance returns how many bytes must be changed, added or removed to make b
-// of a (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal, row[j+1] = row[j+1], min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return suggest.Nearest(name, names)
 }

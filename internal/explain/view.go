@@ -7,7 +7,7 @@
 // wrong with it stands in notes and faults, and cycles are drawn in red. The
 // package judges nothing, reads no file and no environment.
 //
-// It imports policy, descset, keys (for Shorten) and fault.
+// It imports policy, descset, suggest, keys (for Shorten) and fault.
 package explain
 
 // View is what explain prints. Its JSON form is stable: members are added, never

@@ -105,13 +105,24 @@ func golden(t *testing.T, path, got string) {
 	}
 }
 
+// numbers are those of the rules in annotations.md.
+const numbers = `
+A1 A2 A3 A4
+A10 A11 A12 A13
+A20 A21 A22 A23 A24 A25
+A30 A31 A32 A33 A34 A35 A36
+A40 A41 A42 A43 A44 A45 A46 A47 A48 A49
+A50 A51 A52 A53
+A60 A61 A62 A63 A64 A65
+A70 A71 A72 A73 A74 A75
+A80 A81 A82 A83 A84
+A90 A91 A92 A93
+A100 A101 A102
+`
+
 // TestRules: what people and tools read about the rules is fit for them.
 func TestRules(t *testing.T) {
-	spec, err := os.ReadFile("testdata/rules.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	known := strings.Fields(string(spec))
+	known := strings.Fields(numbers)
 	seen := map[string]bool{}
 	least := finding.Error
 	for _, r := range Rules() {

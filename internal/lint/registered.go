@@ -1,6 +1,8 @@
 package lint
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/jwtctl/jwtctl/internal/policy"
@@ -34,6 +36,15 @@ func registered(name string) (want string, shapes []shape) {
 // registeredClaimType looks at claims of tokens alone: in a nested object, exp
 // is a name like any other.
 func registeredClaimType(p *pass) {
+	p.statics(func(d protoreflect.Descriptor, c policy.StaticClaim) {
+		is, makes := text, "a string"
+		if len(c.Values) > 1 {
+			is, makes = texts, "an array of strings"
+		}
+		if want, shapes := registered(c.Claim.Value); shapes != nil && len(c.Values) > 0 && !slices.Contains(shapes, is) {
+			p.report(d, c.At, "use pattern, or another name", "the claim %q of a token must be %s, and the static claim of %s is %s", c.Claim.Value, want, label(d), makes)
+		}
+	})
 	var tokens []*policy.Message
 	for _, m := range p.Messages {
 		if m.HasTokens() || p.nested[m] || p.ofToken(m) {
@@ -46,23 +57,13 @@ func registeredClaimType(p *pass) {
 				continue
 			}
 			want, shapes := registered(f.ClaimName())
-			if shapes == nil || fits(f, shapes) {
+			if shapes == nil || slices.Contains(shapes, shapeOf(f)) {
 				continue
 			}
 			p.report(f.Desc, claim{field: f}.at(), "change its type, or give the claim another name",
 				"the claim %q of a token must be %s, and %s is %s", f.ClaimName(), want, label(f.Desc), typeOf(f.Desc))
 		}
 	}
-}
-
-func fits(f *policy.Field, shapes []shape) bool {
-	is := shapeOf(f)
-	for _, s := range shapes {
-		if s == is {
-			return true
-		}
-	}
-	return false
 }
 
 func shapeOf(f *policy.Field) shape {

@@ -50,7 +50,11 @@ func (w *walker) extract(claim *plan.Claim, m protoreflect.Message, c object) (b
 	if err := w.codec.Parse(claim.Field, value, m); err != nil {
 		return false, at(w.where(claim.Field), err)
 	}
-	return !claims.Empty(m, claim.Field), nil // a zero value is as good as none
+	if claims.Empty(m, claim.Field) {
+		return false, nil // a zero value is as good as none
+	}
+	w.extracted++
+	return true, nil
 }
 
 // fillChild fills the message of a singular field. One that is not set is made
@@ -61,15 +65,20 @@ func (w *walker) fillChild(claim *plan.Claim, m protoreflect.Message, c object) 
 	if !claims.Empty(m, claim.Field) {
 		return w.fill(claim.Message, m.Mutable(claim.Field).Message(), c)
 	}
-	child := m.NewField(claim.Field)
+	child, before := m.NewField(claim.Field), w.extracted
 	wrote, err := w.fill(claim.Message, child.Message(), c)
-	if wrote && err == nil {
-		if other := otherOfOneof(claim.Field, m); other != nil {
-			return false, fault.New(fault.ClaimMismatch, w.path.String(), "the token fills it, but %s, which is set, is of the same oneof", other.Name())
-		}
-		m.Set(claim.Field, child)
+	if err != nil || !wrote {
+		return false, err
 	}
-	return wrote, err
+	other := otherOfOneof(claim.Field, m)
+	switch {
+	case other == nil:
+		m.Set(claim.Field, child)
+		return true, nil
+	case w.extracted > before:
+		return false, fault.New(fault.ClaimMismatch, w.path.String(), "the token fills it, but %s, which is set, is of the same oneof", other.Name())
+	}
+	return false, nil // entries of RAW fields alone, which any claim makes
 }
 
 // otherOfOneof returns the member that setting fd would drop; nil if none.

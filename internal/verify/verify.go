@@ -120,6 +120,8 @@ type walker struct {
 	path   plan.Path
 	tokens []Token
 	fills  []filling
+	// extracted counts the EXTRACT fields that were filled.
+	extracted int
 }
 
 // filling is a message that is filled from claims once all of it has passed.

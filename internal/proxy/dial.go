@@ -1,0 +1,46 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// Dial returns a connection to the upstream at target, "host:port" or any name
+// that grpc-go resolves ("dns:///…", "unix:///…"). It connects with the first
+// call, to every address that the name has, and again soon after it was lost.
+// tlsConfig nil is plaintext. A target that is no name is a usage error.
+//
+// The machine's HTTP proxy settings and service configurations in the DNS are
+// not followed: where calls go is for the caller to say.
+func Dial(target string, tlsConfig *tls.Config, l Limits) (*grpc.ClientConn, error) {
+	l = l.orDefault()
+	creds := insecure.NewCredentials()
+	if tlsConfig != nil {
+		creds = credentials.NewTLS(tlsConfig)
+	}
+	conn, err := grpc.NewClient(target,
+		grpc.WithTransportCredentials(creds),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(l.MessageBytes)),
+		grpc.WithMaxHeaderListSize(l.MetadataBytes),
+		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig":[{"round_robin":{}}]}`),
+		grpc.WithDisableServiceConfig(),
+		grpc.WithNoProxy(),
+		grpc.WithDisableRetry(),
+		grpc.WithConnectParams(grpc.ConnectParams{
+			// grpc-go's own backoff leaves a server that is back alone for two minutes.
+			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 3 * time.Second},
+			MinConnectTimeout: 5 * time.Second,
+		}),
+	)
+	if err != nil {
+		return nil, fault.New(fault.UsageError, "upstream", "%w", err)
+	}
+	return conn, nil
+}

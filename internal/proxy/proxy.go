@@ -1,0 +1,188 @@
+// Package proxy enforces a policy in front of a gRPC server: a reverse proxy
+// that refuses calls, tells the server who calls, validates request messages
+// and signs response messages, along the same plan and with the same verdicts as
+// jwtctl verify (annotations.md A12, A30-A36; security.md S59-S68).
+//
+// A call is what the descriptors say it is: its path is looked up as it was
+// spelled, and the name found there is what goes upstream (S60). Messages that
+// no annotation speaks of pass as bytes and are never decoded. Everything else
+// passes unchanged: metadata, trailers, status details, deadlines, cancellation.
+//
+// It reads no file, knows no flags and makes no keys. It is the only package
+// that knows google.golang.org/grpc, and imports plan, verify, sign, message,
+// jws, keys, strictjson and fault.
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	_ "google.golang.org/grpc/encoding/gzip" // clients are answered in the encoding they send
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// The limits of a Proxy that nobody set others for (S66).
+const (
+	MaxMetadataBytes = 16 << 10
+	MaxMessageBytes  = 4 << 20
+	MaxStreams       = 250
+	MinPingInterval  = 10 * time.Second
+)
+
+// Limits bound what one client may cost. A zero stands for the constant of that
+// name.
+type Limits struct {
+	// MetadataBytes is the most bytes of a call's metadata, as HTTP/2 counts them.
+	MetadataBytes uint32
+	// MessageBytes is the most bytes of a message, after decompression, in
+	// either direction.
+	MessageBytes int
+	// Streams is the most calls under way on one connection.
+	Streams uint32
+	// PingInterval is how often a client may ping.
+	PingInterval time.Duration
+}
+
+func (l Limits) orDefault() Limits {
+	if l.MetadataBytes == 0 {
+		l.MetadataBytes = MaxMetadataBytes
+	}
+	if l.MessageBytes == 0 {
+		l.MessageBytes = MaxMessageBytes
+	}
+	if l.Streams == 0 {
+		l.Streams = MaxStreams
+	}
+	if l.PingInterval == 0 {
+		l.PingInterval = MinPingInterval
+	}
+	return l
+}
+
+// Options say how a Proxy stands between clients and server.
+type Options struct {
+	// Upstream is the server behind, as by Dial; it is needed, and stays open
+	// when the Proxy has shut down.
+	Upstream grpc.ClientConnInterface
+	// TLS, unless nil, is how clients are spoken to; nil is plaintext.
+	TLS    *tls.Config
+	Limits Limits
+	// ForwardAuthorization sends authorization upstream on methods that
+	// validate it, too (S62).
+	ForwardAuthorization bool
+	// PassHealth and PassReflection let the upstream's own grpc.health.v1 and
+	// grpc.reflection through, unguarded (S65). Without PassHealth the Proxy
+	// answers grpc.health.v1 for itself.
+	PassHealth, PassReflection bool
+	// CachedTokens is how many bearer tokens are remembered with their verdict;
+	// 0 is none.
+	CachedTokens int
+	// Log is told of refusals; Now is the clock of the machine. Both are needed.
+	Log *slog.Logger
+	Now func() time.Time
+	// Observer, unless nil, is told of every call.
+	Observer Observer
+}
+
+// Proxy is a gRPC server that forwards what its policy lets through. It is safe
+// for concurrent use.
+type Proxy struct {
+	options  Options
+	upstream grpc.ClientConnInterface
+	server   *grpc.Server
+	health   *health.Server
+	state    atomic.Pointer[state]
+}
+
+// New returns a Proxy that enforces policy. The errors are those of Swap, and
+// internal for options that miss what they need.
+func New(policy Policy, o Options) (*Proxy, error) {
+	if o.Upstream == nil || o.Log == nil || o.Now == nil {
+		return nil, fault.New(fault.Internal, "proxy", "upstream, log and clock are needed")
+	}
+	o.Limits = o.Limits.orDefault()
+	if o.Observer == nil {
+		o.Observer = nobody{}
+	}
+	p := &Proxy{options: o, upstream: o.Upstream, health: health.NewServer()}
+	if err := p.Swap(policy); err != nil {
+		return nil, err
+	}
+	p.server = grpc.NewServer(p.serverOptions()...)
+	if !o.PassHealth {
+		grpc_health_v1.RegisterHealthServer(p.server, p.health)
+	}
+	return p, nil
+}
+
+func (p *Proxy) serverOptions() []grpc.ServerOption {
+	l := p.options.Limits
+	all := []grpc.ServerOption{
+		grpc.UnknownServiceHandler(p.handle),
+		grpc.ForceServerCodecV2(codec{}),
+		grpc.MaxHeaderListSize(l.MetadataBytes),
+		grpc.MaxRecvMsgSize(l.MessageBytes),
+		grpc.MaxConcurrentStreams(l.Streams),
+		grpc.ConnectionTimeout(20 * time.Second),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: l.PingInterval, PermitWithoutStream: true}),
+		// A client that is gone without a word holds its streams no longer than this.
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+		grpc.WaitForHandlers(true),
+	}
+	if p.options.TLS != nil {
+		all = append(all, grpc.Creds(credentials.NewTLS(p.options.TLS)))
+	}
+	return all
+}
+
+// Swap puts policy in force for the calls that begin from now on. Those under
+// way keep the policy they began with, keys and all, until they end. A policy
+// that misses what it needs is refused, and the old one stays.
+func (p *Proxy) Swap(policy Policy) error {
+	s, err := newState(policy, p.options)
+	if err != nil {
+		return err
+	}
+	p.state.Store(s)
+	return nil
+}
+
+// Serve answers calls that come in by l, and closes it in the end. It returns
+// nil after Shutdown, and listen_failed if l breaks.
+func (p *Proxy) Serve(l net.Listener) error {
+	if err := p.server.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fault.New(fault.ListenFailed, l.Addr().String(), "%w", err)
+	}
+	return nil
+}
+
+// Shutdown stops listening, says so to health checks and clients, and lets the
+// calls under way end. Those that have not when ctx is done are broken off with
+// UNAVAILABLE, and the error is interrupted.
+func (p *Proxy) Shutdown(ctx context.Context) error {
+	p.health.Shutdown()
+	drained := make(chan struct{})
+	go func() {
+		p.server.GracefulStop()
+		close(drained)
+	}()
+	select {
+	case <-drained:
+		return nil
+	case <-ctx.Done():
+		p.server.Stop()
+		<-drained
+		return fault.New(fault.Interrupted, "proxy", "calls were still under way when the time to end them was over: %w", ctx.Err())
+	}
+}
