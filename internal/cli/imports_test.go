@@ -38,6 +38,7 @@ func TestImports(t *testing.T) {
 		"internal/keys":       "internal/fault internal/files internal/strictjson",
 		"internal/files":      "internal/fault",
 		"internal/strictjson": "",
+		"internal/vendortest": "",
 		"internal/suggest":    "",
 		"internal/fault":      "",
 	}
@@ -52,7 +53,7 @@ func TestImports(t *testing.T) {
 		"golang.org/x/term":                            "internal/cli",
 		"os/signal":                                    "internal/cli",
 		"github.com/go-json-experiment/":               "internal/jws internal/strictjson internal/token internal/temporal internal/message internal/claims",
-		"net/http":                                     "internal/jwks",
+		"net/http":                                     "internal/jwks internal/vendortest",
 		"github.com/bufbuild/":                         "internal/descset",
 		"buf.build/":                                   "internal/bufplugin",
 		"pluginrpc.com/":                               "internal/bufplugin internal/cli",

@@ -9,6 +9,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/jwtctl/jwtctl/internal/vendortest"
 )
 
 // buf returns the program that examples/buf/go.mod pins. Go builds it once a
@@ -103,7 +105,7 @@ func outer(name string, p Position) Position {
 	case "examples.mixed.Shop":
 		p.Line, p.Column = 20, 3
 	case "examples.mixed.Purchase.items":
-		p.Line, p.Column = 68, 28
+		p.Line, p.Column = 71, 28
 	}
 	return p
 }
@@ -117,7 +119,7 @@ func named(tb testing.TB) func(string, Position) Position {
 			p.Line, p.Column = 25, 7
 			return p
 		case "examples.mixed.Purchase.items":
-			p.Line, p.Column = 68, 51
+			p.Line, p.Column = 71, 51
 			return p
 		}
 		text, err := os.ReadFile(filepath.Join(fixtures, p.File))
@@ -136,7 +138,7 @@ func named(tb testing.TB) func(string, Position) Position {
 // the vendor's schema and against ours, are read as our own compiler reads them
 // with our own schema.
 func TestA4_RealTools(t *testing.T) {
-	dir, buf := vendor(t), buf(t)
+	dir, buf := vendortest.Protos(t), buf(t)
 	google := filepath.Join(dir, "google")
 	schemas := map[string]struct {
 		names  []string

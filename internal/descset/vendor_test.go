@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/vendortest"
 )
 
 // unpublished are the fixtures that use what the vendor documents but does not
@@ -49,7 +50,7 @@ func sources(names []string, paths ...string) Sources {
 // the vendor's names, numbers and types; and this is all we add.
 func TestA1_VendorSchema(t *testing.T) {
 	ours := declared(load(t, Sources{ImportPaths: []string{"."}, Protos: []string{"kalix"}}))
-	theirs := declared(load(t, Sources{Protos: []string{vendor(t)}}))
+	theirs := declared(load(t, Sources{Protos: []string{vendortest.Protos(t)}}))
 	for _, name := range []string{"kalix.JwtFieldOptions.claim", "kalix.method", "kalix.Eventing.in", "kalix.JwtFieldOptions.RAW"} {
 		if ours[name] == "" || theirs[name] == "" {
 			t.Errorf("%s: ours %q, the vendor's %q", name, ours[name], theirs[name])
@@ -131,7 +132,7 @@ func declared(set *Set) map[string]string {
 // annotated samples are read as with our schema. Those that need more than
 // the vendor publishes are refused, as protoc refuses them.
 func TestA2_VendorOnImportPath(t *testing.T) {
-	dir := vendor(t)
+	dir := vendortest.Protos(t)
 	for _, name := range all(t) {
 		t.Run(name, func(t *testing.T) {
 			want := model(load(t, sources([]string{name})), true)
@@ -162,7 +163,7 @@ func TestA2_VendorOnImportPath(t *testing.T) {
 // TestA3_VendorFiles: all files that the vendor publishes compile as they are,
 // google/api among them.
 func TestA3_VendorFiles(t *testing.T) {
-	set := load(t, Sources{Protos: []string{vendor(t)}})
+	set := load(t, Sources{Protos: []string{vendortest.Protos(t)}})
 	for _, name := range []string{"kalix/annotations.proto", "kalix/component/view/view.proto", "google/api/annotations.proto"} {
 		if !slices.ContainsFunc(set.Files(), func(f File) bool { return f.Descriptor.Path() == name && !f.Import }) {
 			t.Errorf("%s is not among them", name)

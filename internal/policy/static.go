@@ -40,10 +40,15 @@ func (c StaticClaim) Compile() (*regexp.Regexp, error) {
 	if len(pattern) > MaxPattern {
 		return nil, fmt.Errorf("it has %d bytes, and at most %d are read", len(pattern), MaxPattern)
 	}
-	if _, err := regexp.Compile(pattern); err != nil { // alone: within the group below, "a)(b" would be well-formed
+	parsed, err := syntax.Parse(pattern, syntax.Perl) // alone: within the group below, "a)(b" would be well-formed
+	if err != nil {
 		return nil, explain(pattern, err)
 	}
-	return regexp.Compile(`\A(?:` + pattern + `)\z`)
+	re, err := regexp.Compile(`\A(?:` + pattern + `)\z`)
+	if err != nil { // an open \Q quotes the group's end
+		re, err = regexp.Compile(`\A(?:` + parsed.String() + `)\z`)
+	}
+	return re, err
 }
 
 // explain says what is wrong with a pattern, and that it is RE2 that lacks it

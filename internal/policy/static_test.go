@@ -25,6 +25,7 @@ func TestA71_WholeValue(t *testing.T) {
 		"multiline flag":     {`(?m)^a$`, []string{"a"}, []string{"a\nb", "b\na"}},
 		"lazy":               {`a+?`, []string{"aaa", "a"}, []string{"aab", "baa"}},
 		"shorter first":      {`a|ab`, []string{"a", "ab"}, []string{"abc"}},
+		"open quote":         {`\Qa.b`, []string{"a.b"}, []string{"axb", "a.b)", "a.bc"}},
 		"case":               {`Admin`, []string{"Admin"}, []string{"admin"}},
 		"flag leaks nowhere": {`(?i)admin`, []string{"ADMIN"}, []string{"ADMINS"}},
 	}

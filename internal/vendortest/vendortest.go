@@ -1,4 +1,6 @@
-package descset
+// Package vendortest is for tests alone: it gets the vendor's own .proto files,
+// which no one here wrote, from the npm registry. It imports nothing of jwtctl.
+package vendortest
 
 import (
 	"archive/tar"
@@ -26,9 +28,9 @@ const (
 	vendorIntegrity = "sha512-05r22efarNMrBncFoimCr1Lhf4KiBVsZC4D7A8dFKqXQmXLMycO/yRdjyMjFVqGkyu6SXu8vDbrB7a8NpPNcmA=="
 )
 
-// vendor returns a folder with the vendor's own .proto files, to be an import
+// Protos returns a folder with the vendor's own .proto files, to be an import
 // path. They are fetched from the npm registry once a machine.
-func vendor(tb testing.TB) string {
+func Protos(tb testing.TB) string {
 	tb.Helper()
 	dir := tb.TempDir()
 	if err := unpack(fetch(tb), "package/proto/", dir); err != nil {
