@@ -212,7 +212,7 @@ func bash(t *testing.T, dir, script string) (output string, ok bool) {
 	}
 	cmd := exec.CommandContext(t.Context(), "bash", "--norc", "-c", script)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOME="+dir, "TMPDIR="+temporary)
+	cmd.Env = append(os.Environ(), "HOME="+dir, "TMPDIR="+temporary, noRaceWait)
 	out, err := cmd.CombinedOutput()
 	return string(out), err == nil
 }

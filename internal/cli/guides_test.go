@@ -57,29 +57,34 @@ func blocksOf(text string) []block {
 	return list
 }
 
-// run runs the transcripts among blocks in one bash in the folder dir, and
-// demands the output they show. It returns that output.
-func (g *guide) run(t *testing.T, dir, prelude string, blocks []block) string {
+// run runs the transcripts of text in one bash in the folder dir, and demands
+// the output they show. It returns that output.
+func (g *guide) run(t *testing.T, dir, prelude, text string) string {
 	t.Helper()
-	var steps []step
-	for _, b := range blocks {
-		if b.info == "console" {
-			steps = append(steps, stepsOf(b.text)...)
+	transcripts := blocks(text, "console")
+	got := runSteps(t, dir, prelude, stepsOf(strings.Join(transcripts, "")))
+	printed := strings.Join(got, "")
+	for _, shown := range transcripts {
+		now := ""
+		for _, s := range stepsOf(shown) {
+			out := strings.ReplaceAll(got[0], dir+"/", "")
+			if got = got[1:]; normal(out) == normal(s.output) {
+				out = s.output
+			}
+			now += "$ " + s.command + "\n" + out
 		}
-	}
-	got := runSteps(t, dir, prelude, steps)
-	for i, s := range steps {
-		got[i] = strings.ReplaceAll(got[i], dir+"/", "")
-		if have, want := normal(got[i]), normal(s.output); have == want {
+		if now == shown {
 			continue
-		} else if os.Getenv("UPDATE_SCRIPTS") == "" {
-			t.Errorf("$ %s\nprinted:\n%s\n%s says:\n%s", s.command, have, g.path, want)
+		}
+		if os.Getenv("UPDATE_SCRIPTS") == "" {
+			t.Errorf("%s says:\n%s\nand now:\n%s", g.path, shown, now)
+			continue
 		}
 		g.mu.Lock()
-		g.edits = append(g.edits, edit{"$ " + s.command + "\n" + s.output, "$ " + s.command + "\n" + got[i]})
+		g.edits = append(g.edits, edit{shown, now})
 		g.mu.Unlock()
 	}
-	return strings.Join(got, "")
+	return printed
 }
 
 // atNoon lets the commands that know the time run at that of the guide.
@@ -103,8 +108,8 @@ func TestAnnotationsGuide(t *testing.T) {
 		title, _, _ := strings.Cut(section, "\n")
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()
-			dir, blocks := t.TempDir(), blocksOf(section)
-			for _, b := range slices.Concat(common[1:], blocks) {
+			dir, list := t.TempDir(), blocksOf(section)
+			for _, b := range slices.Concat(common[1:], list) {
 				lang, name, _ := strings.Cut(b.info, " ")
 				switch {
 				case lang == "proto":
@@ -113,12 +118,12 @@ func TestAnnotationsGuide(t *testing.T) {
 					writeText(t, filepath.Join(dir, name), b.text)
 				}
 			}
-			printed := g.run(t, dir, atNoon, blocks)
+			printed := g.run(t, dir, atNoon, section)
 			if !strings.Contains(printed, "ok    ") || !strings.Contains(printed, "FAIL  ") {
 				t.Errorf("nothing passed, or nothing was refused:\n%s", printed)
 			}
 			shown := 0
-			for _, b := range blocks {
+			for _, b := range list {
 				if where, isClaims := strings.CutPrefix(b.info, "json claims"); isClaims {
 					shown++
 					demandClaims(t, dir, strings.TrimSpace(where), b.text)
@@ -172,18 +177,13 @@ func demandClaims(t *testing.T, dir, where, text string) {
 // example.
 func TestAnnotationsGuideIsWhole(t *testing.T) {
 	t.Parallel()
-	var examples strings.Builder
-	for _, b := range blocksOf(readText(t, "../../docs/annotations.md")) {
-		if b.info == "proto" {
-			examples.WriteString(b.text)
-		}
-	}
+	examples := strings.Join(blocks(readText(t, "../../docs/annotations.md"), "proto"), "")
 	names := regexp.MustCompile(`(\w+) = \d+;`).FindAllStringSubmatch(readText(t, "../descset/kalix/jwt.proto"), -1)
 	if len(names) < 20 {
 		t.Fatalf("only %d options found", len(names))
 	}
 	for _, m := range names {
-		if !strings.Contains(m[1], "UNSPECIFIED") && !regexp.MustCompile(`\b`+m[1]+`\b`).MatchString(examples.String()) {
+		if !strings.Contains(m[1], "UNSPECIFIED") && !regexp.MustCompile(`\b`+m[1]+`\b`).MatchString(examples) {
 			t.Errorf("no example has %s", m[1])
 		}
 	}
@@ -194,8 +194,8 @@ func TestAnnotationsGuideIsWhole(t *testing.T) {
 func TestGuides(t *testing.T) {
 	t.Parallel()
 	g := openGuide(t, "../../docs/verify-in-ci.md")
-	dir, blocks, shown := copyExample(t), blocksOf(g.text), 0
-	for _, b := range blocks {
+	dir, shown := copyExample(t), 0
+	for _, b := range blocksOf(g.text) {
 		if _, name, isFile := strings.Cut(b.info, " "); isFile {
 			shown++
 			if have := readText(t, filepath.Join(dir, name)); have != b.text {
@@ -203,10 +203,10 @@ func TestGuides(t *testing.T) {
 			}
 		}
 	}
-	if shown < 4 {
+	if shown != 3 {
 		t.Errorf("the guide shows %d files", shown)
 	}
-	g.run(t, dir, gitIdentity, blocks)
+	g.run(t, dir, gitIdentity, g.text)
 }
 
 func copyExample(t *testing.T) string {

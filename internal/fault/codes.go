@@ -31,6 +31,7 @@ const (
 	ClaimMismatch       Code = "claim_mismatch"
 	StaticClaimMismatch Code = "static_claim_mismatch"
 	ClaimConflict       Code = "claim_conflict"
+	MethodUnknown       Code = "method_unknown"
 )
 
 // Codes of what a Temporal server misses beside them (temporal.md section 4).
@@ -116,6 +117,7 @@ const (
 	GRPCInvalidArgument  GRPC = 3
 	GRPCPermissionDenied GRPC = 7
 	GRPCFailedPrecond    GRPC = 9
+	GRPCUnimplemented    GRPC = 12
 	GRPCInternal         GRPC = 13
 	GRPCUnavailable      GRPC = 14
 	GRPCUnauthenticated  GRPC = 16
@@ -130,6 +132,8 @@ func (g GRPC) String() string {
 		return "PERMISSION_DENIED"
 	case GRPCFailedPrecond:
 		return "FAILED_PRECONDITION"
+	case GRPCUnimplemented:
+		return "UNIMPLEMENTED"
 	case GRPCInternal:
 		return "INTERNAL"
 	case GRPCUnavailable:
@@ -172,6 +176,7 @@ func Table() []Row {
 		{StaticClaimMismatch, Refused, GRPCPermissionDenied, "a static claim is missing, or has another value"},
 		{ClaimConflict, Refused, GRPCInternal, "two fields of a message to sign make one claim with different values (A61)"},
 		{ClaimMismatch, Refused, GRPCPermissionDenied, "a claim is not the value of its field"},
+		{MethodUnknown, Refused, GRPCUnimplemented, "the descriptors have no method of this path, in this spelling (S60)"},
 		{AccessDenied, Refused, GRPCPermissionDenied, "the server would deny the call"},
 		{HeaderMalformed, Refused, GRPCPermissionDenied, "the authorization header is not \"Bearer \" and a token"},
 		{KeyIDMissing, Refused, GRPCPermissionDenied, "the token names no key, and a Temporal server wants a kid"},

@@ -148,14 +148,17 @@ func (c *Codec) encode(m protoreflect.Message, protoNames bool) (jsontext.Value,
 	if err != nil {
 		return nil, malformed("%s", reason(err))
 	}
-	// protojson varies its white space on purpose.
+	// protojson varies its white space on purpose. Two fields can have one JSON
+	// name, and maps and lists nest deeper than messages do: nothing goes out that
+	// would not come in.
 	text := jsontext.Value(out)
-	if err := text.Compact(); err != nil {
-		return nil, malformed("it makes no valid JSON")
+	if err := text.Format(jsontext.PreserveRawStrings(true)); err != nil {
+		return nil, syntax(out, err)
 	}
-	// Two fields can have one JSON name, and maps and lists nest deeper than
-	// messages do: nothing goes out that would not come in.
-	if err := c.nesting(text); err != nil {
+	if c.flat(text) {
+		return text, nil
+	}
+	if err := c.walk(text); err != nil {
 		return nil, err
 	}
 	return text, nil

@@ -82,6 +82,9 @@ func typeName(data []byte, offset int, value strictjson.Value) (protoreflect.Ful
 // withoutType returns data with blanks for the member "@type" of its one
 // object, so that what comes behind it keeps its line and column.
 func withoutType(data []byte, want protoreflect.FullName) ([]byte, *fault.Error) {
+	if !mayName(data) {
+		return data, nil
+	}
 	at, err := findType(data)
 	switch {
 	case err != nil || at.end == 0:

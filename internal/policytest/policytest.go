@@ -53,6 +53,7 @@ type World struct {
 type Setup struct {
 	Env     map[string]string
 	Keys    []*keys.Key // an ES256 key without issuer if empty
+	Sets    []keys.Set
 	Verify  verify.Options
 	SignKID string
 }
@@ -90,7 +91,7 @@ func New(tb testing.TB, text string, s Setup) *World {
 	if s.Keys == nil {
 		s.Keys = []*keys.Key{Key(tb, keys.ES256, keys.Attributes{ID: "test"})}
 	}
-	ring, err := keys.NewRing(s.Keys)
+	ring, err := keys.NewRing(s.Keys, s.Sets...)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"errors"
 	"io"
 	"strings"
 	"time"
@@ -31,14 +30,15 @@ type call struct {
 
 // handle is where every call comes in.
 func (p *Proxy) handle(_ any, client grpc.ServerStream) (err error) {
-	c := &call{Proxy: p, state: p.state.Load(), client: client, began: p.options.Now()}
+	c := &call{Proxy: p, state: p.state.Load(), client: client}
 	p.options.Observer.Begin()
+	defer func() { c.end(err) }()
 	defer func() {
 		if cause := recover(); cause != nil { // S74
 			err = crashed(cause)
 		}
-		c.end(err)
 	}()
+	c.began = p.options.Now()
 	// The path as the client spelled it is the only name there is (S60).
 	path, _ := grpc.MethodFromServerStream(client)
 	if c.method = c.state.methods[path]; c.method == nil {
@@ -251,9 +251,10 @@ func (c *call) header(up grpc.ClientStream, send func(metadata.MD) error) error 
 
 // finish returns how the call ends where RecvMsg has returned ended.
 func (c *call) finish(ctx context.Context, up grpc.ClientStream, ended error, empty bool) error {
-	// The client's own end of ctx has ctx.Err() as its cause.
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, ctx.Err()) {
-		return cause
+	if cause := context.Cause(ctx); cause != nil {
+		if _, ours := status.FromError(cause); ours { // pump's; that of a client is no status
+			return cause
+		}
 	}
 	if empty && c.method.Desc != nil && !c.method.Desc.IsStreamingServer() {
 		if err := c.header(up, c.client.SendHeader); err != nil {

@@ -1,6 +1,15 @@
 package proxy
 
 import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -31,3 +40,145 @@ type nobody struct{}
 
 func (nobody) Begin()   {}
 func (nobody) End(Call) {}
+
+// buckets are the upper bounds of the latency histogram, in seconds.
+var buckets = [...]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+
+// MetricsType is the content type of what Metrics writes.
+const MetricsType = "text/plain; version=0.0.4; charset=utf-8"
+
+// Metrics counts calls, and writes what it counted in the text format of
+// Prometheus. It is an Observer. The format is a page long, so that no library
+// is started with every jwtctl for it.
+type Metrics struct {
+	mu     sync.Mutex
+	open   int
+	ended  map[verdict]uint64
+	took   map[string]*histogram
+	gauges []Gauge
+}
+
+type verdict struct {
+	method string
+	status codes.Code
+	reason fault.Code
+}
+
+type histogram struct {
+	counts [len(buckets)]uint64 // not cumulative
+	count  uint64
+	sum    float64
+}
+
+// Gauge is a number that others know, such as the age of a key set.
+type Gauge struct {
+	Name, Help string // a Prometheus name, and what it is
+	// Read returns the values by the value of Label; without a Label, there is
+	// one, under "".
+	Read  func() map[string]float64
+	Label string
+}
+
+// NewMetrics returns Metrics that also show gauges.
+func NewMetrics(gauges ...Gauge) *Metrics {
+	return &Metrics{ended: map[verdict]uint64{}, took: map[string]*histogram{}, gauges: gauges}
+}
+
+// Begin counts a call as under way.
+func (m *Metrics) Begin() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.open++
+}
+
+// End counts a call that has ended.
+func (m *Metrics) End(c Call) {
+	method := cmp.Or(c.Method, "unknown")
+	seconds := c.Took.Seconds()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.open--
+	m.ended[verdict{method, c.Status, c.Reason}]++
+	h := m.took[method]
+	if h == nil {
+		h = &histogram{}
+		m.took[method] = h
+	}
+	h.count++
+	h.sum += seconds
+	if i, _ := slices.BinarySearch(buckets[:], seconds); i < len(buckets) {
+		h.counts[i]++
+	}
+}
+
+// WriteTo writes all that was counted, in an order that does not change.
+func (m *Metrics) WriteTo(w io.Writer) (int64, error) {
+	var out bytes.Buffer
+	head := func(name, kind, help string) {
+		fmt.Fprintf(&out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
+	}
+	m.mu.Lock()
+	head("jwtctl_proxy_calls_total", "counter", "Calls that ended, by gRPC status, and by the reason where the proxy refused them.")
+	for _, v := range slices.SortedFunc(maps.Keys(m.ended), verdict.compare) {
+		fmt.Fprintf(&out, "jwtctl_proxy_calls_total{method=%s,grpc_code=%s,reason=%s} %d\n", label(v.method), label(statusName(v.status)), label(string(v.reason)), m.ended[v])
+	}
+	head("jwtctl_proxy_call_seconds", "histogram", "How long calls took, from their first byte to their status.")
+	for _, method := range slices.Sorted(maps.Keys(m.took)) {
+		m.took[method].write(&out, label(method))
+	}
+	head("jwtctl_proxy_calls_open", "gauge", "Calls under way.")
+	fmt.Fprintf(&out, "jwtctl_proxy_calls_open %d\n", m.open)
+	m.mu.Unlock()
+	for _, g := range m.gauges {
+		head(g.Name, "gauge", g.Help)
+		values := g.Read()
+		for _, key := range slices.Sorted(maps.Keys(values)) {
+			labels := ""
+			if g.Label != "" {
+				labels = "{" + g.Label + "=" + label(key) + "}"
+			}
+			fmt.Fprintf(&out, "%s%s %s\n", g.Name, labels, number(values[key]))
+		}
+	}
+	return out.WriteTo(w)
+}
+
+func (h *histogram) write(out *bytes.Buffer, method string) {
+	const name = "jwtctl_proxy_call_seconds"
+	total := uint64(0)
+	for i, bound := range buckets {
+		total += h.counts[i]
+		fmt.Fprintf(out, "%s_bucket{method=%s,le=\"%s\"} %d\n", name, method, number(bound), total)
+	}
+	fmt.Fprintf(out, "%s_bucket{method=%s,le=\"+Inf\"} %d\n%s_sum{method=%s} %s\n%s_count{method=%s} %d\n", name, method, h.count, name, method, number(h.sum), name, method, h.count)
+}
+
+func (v verdict) compare(w verdict) int {
+	return cmp.Or(cmp.Compare(v.method, w.method), cmp.Compare(v.status, w.status), cmp.Compare(v.reason, w.reason))
+}
+
+// statusName returns the name of a status in google.rpc.Code, as in all of
+// jwtctl.
+func statusName(code codes.Code) string {
+	switch code {
+	case codes.OK:
+		return "OK"
+	case codes.Canceled:
+		return "CANCELLED"
+	}
+	var out strings.Builder
+	for i, r := range code.String() {
+		if i > 0 && 'A' <= r && r <= 'Z' {
+			out.WriteByte('_')
+		}
+		out.WriteRune(r)
+	}
+	return strings.ToUpper(out.String())
+}
+
+func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+
+// label returns text as the value of a label.
+func label(text string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`).Replace(text) + `"`
+}

@@ -164,7 +164,7 @@ func (c *call) end(err error) {
 	var r *refusal
 	if !errors.As(err, &r) {
 		c.options.Observer.End(done)
-		c.options.Log.LogAttrs(ctx, slog.LevelDebug, "call", slog.String("method", path), slog.String("grpc_code", done.Status.String()), slog.Duration("took", done.Took))
+		c.options.Log.LogAttrs(ctx, slog.LevelDebug, "call", slog.String("method", path), slog.String("grpc_code", statusName(done.Status)), slog.Duration("took", done.Took))
 		return
 	}
 	done.Reason = r.fault.Code
@@ -174,7 +174,7 @@ func (c *call) end(err error) {
 	if row.Class != fault.Refused {
 		level, reason = slog.LevelError, r.fault.Why
 	}
-	attrs := []slog.Attr{slog.String("method", path), slog.String("code", string(row.Code)), slog.String("grpc_code", done.Status.String()), slog.String("what", r.fault.What), slog.String("reason", reason)}
+	attrs := []slog.Attr{slog.String("method", path), slog.String("code", string(row.Code)), slog.String("grpc_code", statusName(done.Status)), slog.String("what", r.fault.What), slog.String("reason", reason)}
 	if r.kid != "" {
 		attrs = append(attrs, slog.String("kid", r.kid))
 	}

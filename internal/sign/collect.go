@@ -13,47 +13,6 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// set is claims in the order in which they were made.
-type set struct {
-	members []strictjson.Member
-	index   map[string]int
-	// doubtful says that a registered claim may have a value that no verifier
-	// takes: a time out of range, or the entry of a RAW field.
-	doubtful bool
-}
-
-// put adds a claim, or gives it a new value.
-func (s *set) put(name string, value strictjson.Value) {
-	if i, there := s.index[name]; there {
-		s.members[i].Value = value
-		return
-	}
-	if s.index == nil {
-		s.index = map[string]int{}
-	}
-	s.index[name] = len(s.members)
-	s.members = append(s.members, strictjson.Member{Name: name, Value: value})
-}
-
-func (s *set) get(name string) (strictjson.Value, bool) {
-	i, there := s.index[name]
-	if !there {
-		return nil, false
-	}
-	return s.members[i].Value, true
-}
-
-func (s *set) has(name string) bool { _, there := s.index[name]; return there }
-
-// add is put for the claims of fields: two may not differ about one (A61).
-func (s *set) add(name string, value strictjson.Value, path func() string) error {
-	if old, there := s.get(name); there && !claims.Same(old, value) {
-		return fault.New(fault.ClaimConflict, path(), "makes the claim %q, of which another field makes another value", keys.Shorten(name))
-	}
-	s.put(name, value)
-	return nil
-}
-
 // claims returns the claims of the token of m, later ones winning: those of the
 // messages around it, its own, the bearer token's, static ones, iss and exp
 // (A61).

@@ -1,6 +1,7 @@
 package sign_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -182,4 +183,22 @@ func TestA63_Header(t *testing.T) {
 	w := policytest.New(t, schema, policytest.Setup{Keys: []*keys.Key{public}})
 	_, err = w.Sign("M", `{}`, nil)
 	fails(t, err, fault.KeyNotPrivate, "tok")
+}
+
+// A61: what wins does not depend on how many claims there are.
+func TestA61_ManyClaims(t *testing.T) {
+	for _, n := range []int{14, 15, 16, 17, 18, 40} {
+		var text, in, want strings.Builder
+		for i := range n {
+			fmt.Fprintf(&text, "string f%d = %d [(kalix.field).jwt = {claim: INCLUDE}];\n", i, 20+i)
+			fmt.Fprintf(&in, `"f%d":"m%d",`, i, i)
+			fmt.Fprintf(&want, `"f%d":"m%d",`, i, i)
+		}
+		w := policytest.New(t, "message M { "+with(`expires_seconds: 1 static_claim: {claim: "z" value: "static"} static_claim: {claim: "f0" value: "m0"}`)+text.String()+
+			"map<string,string> raw = 1 [(kalix.field).jwt = {claim: RAW}]; }", policytest.Setup{})
+		check(t, w, map[string]row{
+			fmt.Sprint(n):              {in: "{" + in.String() + `"raw":{"z":"raw","f1":"m1"}}`, claims: "{" + want.String() + `"z":"static","exp":1769860801}`},
+			fmt.Sprint(n, " conflict"): {in: "{" + in.String() + `"raw":{"f2":"raw"}}`, fails: fault.ClaimConflict, path: "tok"},
+		})
+	}
 }

@@ -180,13 +180,12 @@ func checkReadable(compact string, of *set) error {
 	_, iss := c.Issuer()
 	_, sub := c.Subject()
 	_, aud := c.Audience()
-	_, notAfter := c.Expiry()
-	_, notBefore := c.NotBefore()
-	_, issuedAt := c.IssuedAt()
-	for _, err := range []error{iss, sub, aud, notAfter, notBefore, issuedAt} {
-		if f := (*fault.Error)(nil); errors.As(err, &f) {
-			return fault.New(fault.MessageMalformed, "", "no verifier would take the claim %s that the message makes: %s", f.What, f.Why)
-		}
+	_, exp := c.Expiry()
+	_, nbf := c.NotBefore()
+	_, iat := c.IssuedAt()
+	var f *fault.Error
+	if errors.As(errors.Join(iss, sub, aud, exp, nbf, iat), &f) {
+		return fault.New(fault.MessageMalformed, "", "no verifier would take the claim %s that the message makes: %s", f.What, f.Why)
 	}
 	return nil
 }

@@ -68,6 +68,7 @@ func fails(t *testing.T, err error, code fault.Code, path string) {
 	if !errors.As(err, &f) || f.Code != code || f.What != path {
 		t.Fatalf("got %v (%s), want %s at %q", err, fault.CodeOf(err), code, path)
 	}
+	t.Log(err) // for those who read with -v
 	if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "  ") || strings.HasSuffix(err.Error(), ": ") {
 		t.Errorf("not a text to show: %v", err)
 	}

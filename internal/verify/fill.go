@@ -45,7 +45,10 @@ func (w *walker) extract(claim *plan.Claim, m protoreflect.Message, c object) (b
 	case !claims.Empty(m, claim.Field):
 		// It was compared when it came in; but it may be filled since, from the
 		// token of a message around this one.
-		return false, at(w.where(claim.Field), w.codec.Equal(claim.Field, m.Get(claim.Field), value))
+		if err := w.codec.Equal(claim.Field, m.Get(claim.Field), value); err != nil {
+			return false, at(w.where(claim.Field), err)
+		}
+		return false, nil
 	}
 	if err := w.codec.Parse(claim.Field, value, m); err != nil {
 		return false, at(w.where(claim.Field), err)

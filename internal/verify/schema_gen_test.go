@@ -133,7 +133,7 @@ func randomize(t *rapid.T, m protoreflect.Message, depth int) {
 		case fd.IsList():
 			list := m.Mutable(fd).List()
 			for range rapid.IntRange(1, 3).Draw(t, "elements") {
-				if fd.Message() == m.Descriptor() && depth == 0 {
+				if fd.Message() == m.Descriptor() && depth <= 0 {
 					break
 				}
 				list.Append(randomValue(t, fd, list.NewElement, depth-1))

@@ -41,6 +41,7 @@ func TestA70_A71_A75_StaticClaims(t *testing.T) {
 		"A70 one of two values":               {schema: several, claims: `{"role":["admin"]}`},
 		"A70 the other of two values":         {schema: several, claims: `{"role":["editor","editor"]}`},
 		"A70 a string is one value":           {schema: several, claims: `{"role":"admin"}`},
+		"A70 a string that is all of them":    {schema: static(`claim: "role" value: "admin" value: "admin"`), claims: `{"role":"admin"}`, ok: true},
 		"A70 a string is not split":           {schema: several, claims: `{"role":"admin editor"}`},
 		"A70 a number is no string":           {schema: static(`claim: "n" value: "1"`), claims: `{"n":1}`},
 		"A70 a string of a number":            {schema: static(`claim: "n" value: "1"`), claims: `{"n":"1"}`, ok: true},

@@ -62,6 +62,7 @@ func refused(t *testing.T, err error, code fault.Code, path string) {
 	if f.Code != code || f.What != path {
 		t.Errorf("got %s at %q (%s), want %s at %q", f.Code, f.What, f.Why, code, path)
 	}
+	t.Log(err) // for those who read with -v
 	presentable(t, err)
 }
 

@@ -1,0 +1,193 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const benchProto = `syntax = "proto3";
+package bench;
+import "kalix/annotations.proto";
+message Event {
+  string token = 1 [(kalix.field).jwt = {token: true issuer: "bench"}];
+  string user = 2 [(kalix.field).jwt = {claim: INCLUDE}];
+  int64 amount = 3 [(kalix.field).jwt = {claim: INCLUDE}];
+  string note = 4;
+}
+`
+
+// streamBench is a folder with a key, a policy and lines to sign and verify.
+type streamBench struct {
+	dir    string
+	signed []byte
+}
+
+func newStreamBench(b *testing.B, alg string, lines int) *streamBench {
+	b.Helper()
+	s := &streamBench{dir: b.TempDir()}
+	if err := os.WriteFile(s.path("bench.proto"), []byte(benchProto), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	s.run(b, nil, "keygen", "-q", "--alg", alg, "-o", s.path("k.pem"))
+	s.signed = s.run(b, []byte(plainLines(lines)), "sign", "-q", "--proto", s.path("bench.proto"), "--type", "bench.Event", "--key", s.path("k.pem"), "--ndjson", "-")
+	return s
+}
+
+func plainLines(n int) string {
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, "{\"user\":\"user-%d\",\"amount\":\"%d\",\"note\":\"nothing of importance\"}\n", i, i)
+	}
+	return text.String()
+}
+
+func (s *streamBench) path(name string) string { return filepath.Join(s.dir, name) }
+
+// run runs a command of this program within the process.
+func (s *streamBench) run(b *testing.B, in []byte, args ...string) []byte {
+	b.Helper()
+	var out bytes.Buffer
+	s.runTo(b, &out, in, args...)
+	return out.Bytes()
+}
+
+func (s *streamBench) runTo(b *testing.B, out io.Writer, in []byte, args ...string) {
+	b.Helper()
+	var errs bytes.Buffer
+	sys := OS()
+	sys.In, sys.Out, sys.Err = bytes.NewReader(in), out, &errs
+	if code := Main(args, sys); code != 0 {
+		b.Fatalf("jwtctl %s: exit code %d: %s", strings.Join(args, " "), code, errs.String())
+	}
+}
+
+// onAllCores returns the seconds that n calls of do take on all cores.
+func onAllCores(n int, do func()) float64 {
+	var wg sync.WaitGroup
+	begin := time.Now()
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for range n / runtime.GOMAXPROCS(0) {
+				do()
+			}
+		})
+	}
+	wg.Wait()
+	return time.Since(begin).Seconds()
+}
+
+// bare returns one verification and one signature of alg without anything
+// around them.
+func bare(b *testing.B, alg string) (verify, sign func()) {
+	b.Helper()
+	digest := sha256.Sum256([]byte("header.payload"))
+	check := func(ok bool, err error) {
+		if !ok || err != nil {
+			panic(fmt.Sprint("the bare primitive failed: ", err))
+		}
+	}
+	if alg == "RS256" {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		check(err == nil, err)
+		signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
+		check(err == nil, err)
+		return func() {
+				err := rsa.VerifyPKCS1v15(&key.PublicKey, crypto.SHA256, digest[:], signature)
+				check(err == nil, err)
+			}, func() {
+				_, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
+				check(err == nil, err)
+			}
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(err == nil, err)
+	signature, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
+	check(err == nil, err)
+	return func() { check(ecdsa.VerifyASN1(&key.PublicKey, digest[:], signature), nil) },
+		func() {
+			_, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
+			check(err == nil, err)
+		}
+}
+
+// BenchmarkNDJSON is verify and sign of lines with one token each, on all cores,
+// as a share of what the bare primitive reaches on them just before and after.
+func BenchmarkNDJSON(b *testing.B) {
+	const lines = 40_000
+	for _, alg := range []string{"ES256", "RS256"} {
+		s := newStreamBench(b, alg, lines) // 40,000 signatures of RSA take a while
+		verify, sign := bare(b, alg)
+		for name, c := range map[string]struct {
+			in        []byte
+			primitive func()
+		}{"verify": {s.signed, verify}, "sign": {[]byte(plainLines(lines)), sign}} {
+			if alg == "RS256" && name == "sign" {
+				continue // 30 times as slow as all the rest
+			}
+			b.Run(name+"/"+alg, func(b *testing.B) {
+				alone, whole := 0.0, 0.0
+				for b.Loop() {
+					alone += onAllCores(lines/2, c.primitive)
+					begin := time.Now()
+					s.runTo(b, io.Discard, c.in, name, "-q", "--proto", s.path("bench.proto"), "--type", "bench.Event", "--key", s.path("k.pem"), "--ndjson", "-")
+					whole += time.Since(begin).Seconds()
+					alone += onAllCores(lines/2, c.primitive)
+				}
+				b.ReportMetric(alone/whole, "of-the-primitive")
+				b.ReportMetric(float64(lines*b.N)/whole, "messages/s")
+			})
+		}
+	}
+}
+
+// BenchmarkMemory prints the most memory that `verify --ndjson` holds for ten
+// thousand and for a million lines.
+func BenchmarkMemory(b *testing.B) {
+	s := newStreamBench(b, "ES256", 10_000)
+	program, err := filepath.Abs("../../bin/jwtctl")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, times := range []int{1, 100} {
+		b.Run(fmt.Sprint(times*10_000, " lines"), func(b *testing.B) {
+			for b.Loop() {
+				cmd := exec.CommandContext(b.Context(), program, "verify", "-q", "--proto", s.path("bench.proto"), "--type", "bench.Event", "--key", s.path("k.pem"), "--ndjson", "-")
+				in, err := cmd.StdinPipe()
+				if err != nil {
+					b.Fatal(err)
+				}
+				cmd.Stdout = io.Discard
+				if err := cmd.Start(); err != nil {
+					b.Fatal(err)
+				}
+				w := bufio.NewWriter(in)
+				for range times {
+					_, _ = w.Write(s.signed)
+				}
+				_ = w.Flush()
+				_ = in.Close()
+				if err := cmd.Wait(); err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(float64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)/1024, "MiB-max-RSS")
+			}
+		})
+	}
+}

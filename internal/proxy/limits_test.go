@@ -1,0 +1,297 @@
+package proxy_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/jwtctl/jwtctl/internal/proxy"
+)
+
+var streams = flag.Int("proxy.streams", 1000, "how many streams to open and leave at once")
+
+// TestS68_StreamsThenIdle opens streams by the thousand, ends them, and is back
+// at the goroutines and descriptors it began with. It counts those of the whole
+// program, so nothing may run beside it.
+func TestS68_StreamsThenIdle(t *testing.T) {
+	r := start(t, setup{})
+	if got := r.call(context.Background(), r.conn, "Open", `{}`); got.err != nil {
+		t.Fatal(got.err)
+	}
+	// Two connections are open from here on, and stay.
+	goroutines, files := runtime.NumGoroutine(), openFiles(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var conns []*grpc.ClientConn
+	for i := range *streams {
+		if i%200 == 0 { // MaxStreams is 250 a connection
+			conns = append(conns, dial(t, r.addr))
+		}
+		s, err := conns[i/200].NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, "/t.S/OpenBidi")
+		if err != nil {
+			t.Fatal(i, err)
+		}
+		if i%100 == 0 { // some say something
+			m, _ := r.Plan.Method("t.S/OpenBidi")
+			in, _ := r.Codec.Read([]byte(`{"text":"x"}`), m.Desc.Input())
+			if err := s.SendMsg(in); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	r.waitCalls(int64(*streams) + 1)
+	cancel()
+	for _, c := range conns {
+		_ = c.Close()
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		g, f := runtime.NumGoroutine(), openFiles(t)
+		if g <= goroutines+10 && f <= files+10 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines and %d files, %d and %d before", g, f, goroutines, files)
+		}
+	}
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// TestS66_RapidResets begins calls and takes them back by the thousand, as
+// CVE-2023-44487 did: the goroutines stay bounded, and go.
+func TestS66_RapidResets(t *testing.T) {
+	r := start(t, setup{})
+	if got := r.call(context.Background(), r.conn, "Open", `{}`); got.err != nil {
+		t.Fatal(got.err)
+	}
+	before := runtime.NumGoroutine()
+	raw := r.raw()
+	worst := 0
+	for i := range 10_000 {
+		id := uint32(2*i + 1)
+		raw.headers(id, "/t.S/OpenBidi")
+		if err := raw.WriteRSTStream(id, http2.ErrCodeCancel); err != nil {
+			break // the server may well have enough of it
+		}
+		if i%100 == 0 {
+			worst = max(worst, runtime.NumGoroutine())
+		}
+	}
+	// Of each call under way: its handler and pump here, and the upstream's.
+	if worst > before+5*proxy.MaxStreams {
+		t.Errorf("%d goroutines, %d before", worst, before)
+	}
+	_ = raw.conn.Close()
+	for deadline := time.Now().Add(20 * time.Second); runtime.NumGoroutine() > before+10; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+		}
+	}
+	if got := r.call(context.Background(), r.conn, "Open", `{}`); got.err != nil {
+		t.Error(got.err)
+	}
+}
+
+// rawConn is a client that speaks HTTP/2 by hand.
+type rawConn struct {
+	*http2.Framer
+	conn net.Conn
+	buf  bytes.Buffer
+	enc  *hpack.Encoder
+}
+
+func (r *rig) raw() *rawConn {
+	r.t.Helper()
+	conn, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	if _, err := conn.Write([]byte(http2.ClientPreface)); err != nil {
+		r.t.Fatal(err)
+	}
+	c := &rawConn{Framer: http2.NewFramer(conn, conn), conn: conn}
+	c.enc = hpack.NewEncoder(&c.buf)
+	if err := c.WriteSettings(); err != nil {
+		r.t.Fatal(err)
+	}
+	return c
+}
+
+// headers begins a call of path with more headers, name and value in turn.
+func (c *rawConn) headers(id uint32, path string, more ...string) {
+	c.buf.Reset()
+	all := append([]string{":method", "POST", ":scheme", "http", ":path", path, ":authority", "x", "content-type", "application/grpc", "te", "trailers"}, more...)
+	for i := 0; i < len(all); i += 2 {
+		_ = c.enc.WriteField(hpack.HeaderField{Name: all[i], Value: all[i+1]})
+	}
+	block := c.buf.Bytes()
+	first := block[:min(len(block), 16<<10)]
+	_ = c.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: first, EndHeaders: len(first) == len(block)})
+	for rest := block[len(first):]; len(rest) > 0; {
+		n := min(len(rest), 16<<10)
+		_ = c.WriteContinuation(id, n == len(rest), rest[:n])
+		rest = rest[n:]
+	}
+}
+
+// until reads frames until one that want takes.
+func (c *rawConn) until(t *testing.T, want func(http2.Frame) bool) {
+	t.Helper()
+	for {
+		f, err := c.ReadFrame()
+		if err != nil {
+			t.Errorf("the connection ended: %v", err)
+			return
+		}
+		if want(f) {
+			return
+		}
+	}
+}
+
+// TestS66_Pings ends a connection whose client pings more often than it may.
+func TestS66_Pings(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{})
+	raw := r.raw()
+	for range 10 {
+		_ = raw.WritePing(false, [8]byte{})
+	}
+	raw.until(t, func(f http2.Frame) bool {
+		away, is := f.(*http2.GoAwayFrame)
+		return is && away.ErrCode == http2.ErrCodeEnhanceYourCalm
+	})
+}
+
+// TestS66_Metadata refuses more than 16 KiB of it, from clients that look at
+// what the server says it takes and from those that don't.
+func TestS66_Metadata(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{})
+	md := func(n int) context.Context {
+		return metadata.AppendToOutgoingContext(context.Background(), "x", strings.Repeat("a", n))
+	}
+	if got := r.call(md(15<<10), r.conn, "Open", `{}`); got.err != nil {
+		t.Error(got.err)
+	}
+	if got := r.call(md(17<<10), r.conn, "Open", `{}`); got.err == nil {
+		t.Error("17 KiB passed")
+	}
+	raw := r.raw()
+	raw.headers(1, "/t.S/Open", "x", strings.Repeat("~", 40<<10))
+	raw.until(t, func(f http2.Frame) bool { _, is := f.(*http2.RSTStreamFrame); return is })
+	if n := r.upstream.calls.Load(); n != 1 {
+		t.Errorf("the upstream had %d calls", n)
+	}
+}
+
+// TestS66_Messages refuses messages over the limit both ways, and those that are
+// only over it when they are decompressed.
+func TestS66_Messages(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{
+		options:  proxy.Options{Limits: proxy.Limits{MessageBytes: 100 << 10}},
+		upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{}), grpc.MaxRecvMsgSize(1 << 30)},
+	})
+	var answer []byte
+	r.upstream.become(func(_ string, ss grpc.ServerStream) error {
+		var in []byte
+		if err := ss.RecvMsg(&in); err != nil && err != io.EOF {
+			return err
+		}
+		return ss.SendMsg(&answer)
+	})
+	tests := map[string]struct {
+		request, answer int
+		zip             bool
+		want            codes.Code
+		reaches         bool
+	}{
+		"within":                  {request: 100 << 10, answer: 100 << 10, want: codes.OK, reaches: true},
+		"a request too large":     {request: 100<<10 + 1, want: codes.ResourceExhausted},
+		"an answer too large":     {answer: 100<<10 + 1, want: codes.ResourceExhausted, reaches: true},
+		"a compressed bomb":       {request: 64 << 20, zip: true, want: codes.ResourceExhausted},
+		"compressed, and within":  {request: 100 << 10, zip: true, want: codes.OK, reaches: true},
+		"a bomb sent as a stream": {request: 64 << 20, zip: true, want: codes.ResourceExhausted},
+	}
+	for name, c := range tests {
+		for _, method := range []string{"Open", "OpenBidi", "Check"} {
+			if method == "Check" && c.want == codes.OK {
+				continue // it is no message of that method
+			}
+			before := r.upstream.calls.Load()
+			request := make([]byte, c.request)
+			answer = make([]byte, c.answer)
+			options := []grpc.CallOption{grpc.ForceCodecV2(bytesCodec{}), grpc.MaxCallRecvMsgSize(1 << 30)}
+			if c.zip {
+				options = append(options, grpc.UseCompressor("gzip"))
+			}
+			if method == "Check" && c.reaches {
+				continue
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			err := r.conn.Invoke(ctx, "/t.S/"+method, &request, new([]byte), options...)
+			cancel()
+			if status.Code(err) != c.want {
+				t.Errorf("%s, %s: %v", name, method, err)
+			}
+			// A stream is begun before its messages are there.
+			if reached := r.upstream.calls.Load() != before; reached != c.reaches && method != "OpenBidi" {
+				t.Errorf("%s, %s: the upstream was reached: %v", name, method, reached)
+			}
+		}
+	}
+}
+
+// TestS66_Streams lets a connection have so many calls at once, and no more.
+func TestS66_Streams(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{options: proxy.Options{Limits: proxy.Limits{Streams: 5}}})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for range 5 {
+		r.open(ctx, "OpenBidi")
+	}
+	r.waitCalls(5)
+	late, stop := context.WithTimeout(ctx, 200*time.Millisecond)
+	defer stop()
+	if got := r.call(late, r.conn, "Open", `{}`); status.Code(got.err) != codes.DeadlineExceeded {
+		t.Errorf("a sixth call: %v", got.err)
+	}
+	cancel()
+	if got := r.call(context.Background(), r.conn, "Open", `{}`); got.err != nil {
+		t.Error(got.err)
+	}
+	// One who does not keep to it is refused.
+	raw := r.raw()
+	for i := range 20 {
+		raw.headers(uint32(2*i+1), "/t.S/OpenBidi")
+	}
+	raw.until(t, func(f http2.Frame) bool {
+		reset, is := f.(*http2.RSTStreamFrame)
+		return is && reset.ErrCode == http2.ErrCodeRefusedStream
+	})
+}

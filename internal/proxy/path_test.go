@@ -1,0 +1,112 @@
+package proxy_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/jwtctl/jwtctl/internal/proxy"
+)
+
+// TestS60_Paths lets through what the descriptors name in their spelling, and
+// nothing else: not to the upstream, and not as another method.
+func TestS60_Paths(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{})
+	tests := map[string]codes.Code{
+		"/t.S/Open":                codes.OK,
+		"/t.S/Who":                 codes.Unauthenticated,
+		"/t.S/Nope":                codes.Unimplemented,
+		"/t.T/Open":                codes.Unimplemented,
+		"/S/Open":                  codes.Unimplemented,
+		"t.S/Open":                 codes.Unimplemented,
+		"t.S/Who":                  codes.Unimplemented,
+		"//t.S/Open":               codes.Unimplemented,
+		"//t.S/Who":                codes.Unimplemented,
+		"/t.S//Who":                codes.Unimplemented,
+		"/t.S/Who/":                codes.Unimplemented,
+		"/t.S/Open/":               codes.Unimplemented,
+		"/t.S/Open/Who":            codes.Unimplemented,
+		"/t.S":                     codes.Unimplemented,
+		"/t.S/":                    codes.Unimplemented,
+		"/":                        codes.Unimplemented,
+		"/t.S/open":                codes.Unimplemented,
+		"/T.S/Open":                codes.Unimplemented,
+		"/t.s/Who":                 codes.Unimplemented,
+		"/t.S%2FOpen":              codes.Unimplemented,
+		"/t.S%2fWho":               codes.Unimplemented,
+		"/t.S/%4fpen":              codes.Unimplemented,
+		"/t.S/Open?x=1":            codes.Unimplemented,
+		"/t.S/Open#x":              codes.Unimplemented,
+		"/t.S/Open ":               codes.Unimplemented,
+		"/./t.S/Open":              codes.Unimplemented,
+		"/x/../t.S/Open":           codes.Unimplemented,
+		"/t.S.Open":                codes.Unimplemented,
+		"/.t.S/Open":               codes.Unimplemented,
+		"/unknown_service_handler": codes.Unimplemented,
+	}
+	for path, want := range tests {
+		before := r.upstream.calls.Load()
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		err := r.conn.Invoke(ctx, path, &emptypb.Empty{}, &emptypb.Empty{})
+		cancel()
+		if status.Code(err) != want {
+			t.Errorf("%s: %v, want %v", path, err, want)
+		}
+		if reached := r.upstream.calls.Load() != before; reached != (want == codes.OK) {
+			t.Errorf("%s: the upstream was reached: %v", path, reached)
+		}
+	}
+}
+
+// TestS65_HealthAndReflection keeps the upstream's own services from clients
+// unless they are asked for; the proxy's health is its own.
+func TestS65_HealthAndReflection(t *testing.T) {
+	t.Parallel()
+	const reflection = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+	const check = "/grpc.health.v1.Health/Check"
+	tests := map[string]struct {
+		options proxy.Options
+		path    string
+		want    codes.Code
+		reaches bool
+	}{
+		"health is the proxy's":         {proxy.Options{}, check, codes.OK, false},
+		"health of the upstream":        {proxy.Options{PassHealth: true}, check, codes.OK, true},
+		"not another method of it":      {proxy.Options{PassHealth: true}, "/grpc.health.v1.Health/Kill", codes.Unimplemented, false},
+		"reflection is refused":         {proxy.Options{PassHealth: true}, reflection, codes.Unimplemented, false},
+		"reflection passes":             {proxy.Options{PassReflection: true}, reflection, codes.OK, true},
+		"the older reflection":          {proxy.Options{PassReflection: true}, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", codes.OK, true},
+		"not another service of it":     {proxy.Options{PassReflection: true}, "/grpc.reflection.v1.Other/ServerReflectionInfo", codes.Unimplemented, false},
+		"health beside reflection":      {proxy.Options{PassReflection: true}, check, codes.OK, false},
+		"channelz is never let through": {proxy.Options{PassReflection: true, PassHealth: true}, "/grpc.channelz.v1.Channelz/GetServers", codes.Unimplemented, false},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, setup{options: c.options})
+			r.upstream.become(func(_ string, ss grpc.ServerStream) error {
+				if err := ss.RecvMsg(&emptypb.Empty{}); err != nil {
+					return err
+				}
+				return ss.SendMsg(&emptypb.Empty{})
+			})
+			answer := &grpc_health_v1.HealthCheckResponse{}
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			err := r.conn.Invoke(ctx, c.path, &grpc_health_v1.HealthCheckRequest{}, answer)
+			if status.Code(err) != c.want || (r.upstream.calls.Load() > 0) != c.reaches {
+				t.Errorf("%v; %d calls upstream", err, r.upstream.calls.Load())
+			}
+			if serving := answer.Status == grpc_health_v1.HealthCheckResponse_SERVING; serving != (c.path == check && !c.reaches) {
+				t.Errorf("status %v", answer.Status)
+			}
+		})
+	}
+}

@@ -1,0 +1,346 @@
+package proxy_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/jwks"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/policytest"
+	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/sign"
+	"github.com/jwtctl/jwtctl/internal/verify"
+)
+
+func signed(t testing.TB, key *keys.Key, claims string) string {
+	t.Helper()
+	token, err := jws.Sign(key, []byte(claims))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// TestSwap_RotationUnderLoad replaces keys under callers that always sign with
+// the newest: not one of them is refused, with and without a cache.
+func TestSwap_RotationUnderLoad(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{options: proxy.Options{CachedTokens: 100}})
+	ring := make([]*keys.Key, 12)
+	for i := range ring {
+		ring[i] = policytest.Key(t, keys.ES256, keys.Attributes{ID: fmt.Sprint("rotated", i)})
+	}
+	swap := func(list ...*keys.Key) {
+		if err := r.proxy.Swap(r.policy(list)); err != nil {
+			t.Error(err)
+		}
+	}
+	swap(ring[0])
+	var current sync.RWMutex // held by those who sign with the newest key
+	newest := 0
+	var stop atomic.Bool
+	var calls atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			method := []string{"Who", "WhoBidi"}[i%2]
+			for !stop.Load() {
+				current.RLock()
+				token := signed(t, ring[newest], goodClaims)
+				for range 2 {
+					if got := r.call(bearing(token), r.conn, method, `{}`); got.err != nil {
+						t.Error(got.err)
+					}
+					calls.Add(1)
+				}
+				current.RUnlock()
+			}
+		}()
+	}
+	for i := 1; i < len(ring); i++ {
+		swap(ring[i-1], ring[i])
+		current.Lock()
+		newest = i
+		current.Unlock()
+		swap(ring[i]) // nobody signs with the older one any more
+		time.Sleep(10 * time.Millisecond)
+	}
+	stop.Store(true)
+	wg.Wait()
+	if got := r.call(bearing(signed(t, ring[0], goodClaims)), r.conn, "Who", `{}`); status.Code(got.err) != codes.Unauthenticated {
+		t.Errorf("a key that is gone: %v", got.err)
+	}
+	t.Log(calls.Load(), "calls")
+}
+
+// TestSwap_CallsKeepTheirPolicy lets a call under way end as it began; a broken
+// policy changes nothing.
+func TestSwap_CallsKeepTheirPolicy(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{})
+	s := r.open(context.Background(), "CheckBidi")
+	send := func() error {
+		s.send(`{"tok":"` + r.Token(signedClaims) + `"}`)
+		_, err := s.receive()
+		return err
+	}
+	if err := send(); err != nil {
+		t.Fatal(err)
+	}
+	other := []*keys.Key{policytest.Key(t, keys.ES256, keys.Attributes{ID: "elsewhere"})}
+	for name, bad := range map[string]proxy.Policy{
+		"empty":     {},
+		"no plan":   {Verifier: r.Verifier, Signer: r.Signer},
+		"no signer": {Plan: r.Plan, Verifier: r.Verifier},
+	} {
+		if err := r.proxy.Swap(bad); fault.CodeOf(err) != fault.Internal {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got := r.call(bearing(r.Token(goodClaims)), r.conn, "Who", `{}`); got.err != nil {
+		t.Errorf("after a broken policy: %v", got.err)
+	}
+	if err := r.proxy.Swap(r.policy(other)); err != nil {
+		t.Fatal(err)
+	}
+	if err := send(); err != nil {
+		t.Errorf("a call that began before: %v", err)
+	}
+	if got := r.call(context.Background(), r.conn, "CheckBidi", `{"tok":"`+r.Token(signedClaims)+`"}`); status.Code(got.err) != codes.Unauthenticated {
+		t.Errorf("a call that began after: %v", got.err)
+	}
+}
+
+// TestCache_NeverLonger holds a remembered token to all that changes: the clock,
+// the keys, and what another method asks.
+func TestCache_NeverLonger(t *testing.T) {
+	t.Parallel()
+	old, next := policytest.Key(t, keys.ES256, keys.Attributes{ID: "a"}), policytest.Key(t, keys.ES256, keys.Attributes{ID: "b"})
+	sameID, err := next.With(keys.Attributes{ID: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var published atomic.Pointer[keys.Key]
+	published.Store(old)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		set, err := keys.PublicSet([]*keys.Key{published.Load()})
+		if err != nil {
+			t.Error(err)
+		}
+		_, _ = w.Write(set)
+	}))
+	t.Cleanup(server.Close)
+	var now func() time.Time
+	remote, err := jwks.NewRemote(server.URL, jwks.RemoteOptions{Issuer: "me", Now: func() time.Time { return now() }, Log: discard()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, setup{keySets: []keys.Set{remote}, options: proxy.Options{CachedTokens: 10}})
+	now = func() time.Time { return time.Unix(0, r.now.Load()) }
+	long := strings.Replace(goodClaims, "1769864400", "1769960800", 1) // a day
+	token := signed(t, old, long)
+	expect := func(what, method, token string, want codes.Code) {
+		t.Helper()
+		for range 3 {
+			if got := r.call(bearing(token), r.conn, method, `{}`); status.Code(got.err) != want {
+				t.Errorf("%s: %v", what, got.err)
+			}
+		}
+	}
+	expect("good", "Who", token, codes.OK)
+	expect("without the role", "Bearer", signed(t, old, `{"iss":"me"}`), codes.OK)
+	expect("without the role, where it is asked for", "Who", signed(t, old, `{"iss":"me"}`), codes.PermissionDenied)
+	short := signed(t, old, goodClaims)
+	expect("before exp", "Who", short, codes.OK)
+	r.advance(time.Hour)
+	expect("at exp", "Who", short, codes.Unauthenticated)
+	expect("another that is not", "Who", token, codes.OK)
+	published.Store(sameID) // the same id, another key
+	r.advance(jwks.DefaultRefresh)
+	expect("a key that its issuer replaced", "Who", token, codes.Unauthenticated)
+	expect("the new key", "Who", signed(t, sameID, long), codes.OK)
+}
+
+// TestShutdown_LosesNoCall stops the proxy under load: each call that the
+// upstream heard of is answered.
+func TestShutdown_LosesNoCall(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{})
+	r.upstream.become(func(name string, ss grpc.ServerStream) error {
+		time.Sleep(20 * time.Millisecond)
+		return r.upstream.echo(name, ss)
+	})
+	var answered, refused atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 50 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			method := []string{"Open", "Who", "Sign", "OpenBidi"}[i%4]
+			for {
+				got := r.call(bearing(r.Token(goodClaims)), r.conn, method, `{}`)
+				if got.err != nil {
+					if status.Code(got.err) != codes.Unavailable {
+						t.Error(got.err)
+					}
+					refused.Add(1)
+					return
+				}
+				answered.Add(1)
+			}
+		}()
+	}
+	r.waitCalls(100)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := r.proxy.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	wg.Wait()
+	if n := r.upstream.calls.Load(); n != answered.Load() || refused.Load() != 50 {
+		t.Errorf("the upstream had %d calls, %d were answered", n, answered.Load())
+	}
+}
+
+// TestShutdown_Deadline breaks off what does not end.
+func TestShutdown_Deadline(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{})
+	watch, err := grpc_health_v1.NewHealthClient(r.conn).Watch(context.Background(), &grpc_health_v1.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := watch.Recv(); err != nil || got.Status != grpc_health_v1.HealthCheckResponse_SERVING {
+		t.Fatal(got, err)
+	}
+	s := r.open(context.Background(), "OpenBidi")
+	r.waitCalls(1)
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	if err := r.proxy.Shutdown(ctx); fault.CodeOf(err) != fault.Interrupted {
+		t.Error(err)
+	}
+	if got, err := watch.Recv(); err != nil || got.Status != grpc_health_v1.HealthCheckResponse_NOT_SERVING {
+		t.Error("health while draining:", got, err)
+	}
+	if _, err := s.receive(); status.Code(err) != codes.Unavailable {
+		t.Error(err)
+	}
+}
+
+// TestS74_Panic answers INTERNAL, forwards nothing, and goes on.
+func TestS74_Panic(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{})
+	var broken atomic.Bool
+	clock := func() time.Time {
+		if broken.Load() {
+			panic("CANARY")
+		}
+		return policytest.Now
+	}
+	ring, err := keys.NewRing([]*keys.Key{r.Key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := verify.New(r.Claims, ring, verify.Options{Now: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.proxy.Swap(proxy.Policy{Plan: r.Plan, Verifier: v, Signer: sign.New(r.Claims, ring, sign.Options{Now: clock})}); err != nil {
+		t.Fatal(err)
+	}
+	good := `{"tok":"` + r.Token(signedClaims) + `"}`
+	s := r.open(context.Background(), "CheckBidi")
+	s.send(good)
+	if _, err := s.receive(); err != nil {
+		t.Fatal(err)
+	}
+	broken.Store(true)
+	s.send(good)
+	_, err = s.receive()
+	got := []error{err, r.call(bearing(r.Token(goodClaims)), r.conn, "Who", `{}`).err, r.call(context.Background(), r.conn, "Check", good).err}
+	if n := r.upstream.calls.Load(); n != 1 || len(r.upstream.received()) != 1 {
+		t.Errorf("forwarded: %d calls", n)
+	}
+	got = append(got, r.call(context.Background(), r.conn, "Sign", `{}`).err)
+	for i, err := range got {
+		if status.Code(err) != codes.Internal || strings.Contains(err.Error(), "CANARY") {
+			t.Error(i, err)
+		}
+	}
+	if text := r.waitLog(0, "it panicked"); strings.Contains(text, "CANARY") || !strings.Contains(text, "verify.go") {
+		t.Errorf("logged: %s", text)
+	}
+	broken.Store(false)
+	if got := r.call(bearing(r.Token(goodClaims)), r.conn, "Who", `{}`); got.err != nil {
+		t.Error(got.err)
+	}
+}
+
+// TestMetrics counts verdicts by method and status, and names no method that a
+// client made up.
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{})
+	r.call(context.Background(), r.conn, "Open", `{}`)
+	r.call(context.Background(), r.conn, "Who", `{}`)
+	r.call(bearing(r.Token(goodClaims)), r.conn, "Who", `{}`)
+	_ = r.conn.Invoke(context.Background(), "/made.Up/Name", &grpc_health_v1.HealthCheckRequest{}, &grpc_health_v1.HealthCheckRequest{})
+	r.open(context.Background(), "OpenBidi")
+	r.waitCalls(3)
+	m := proxy.NewMetrics(proxy.Gauge{Name: "age_seconds", Help: "Age.", Label: "issuer", Read: func() map[string]float64 { return map[string]float64{`a"b`: 1.5} }})
+	m.Begin()
+	m.End(proxy.Call{Method: "x.Y/Z", Status: codes.Canceled, Took: 3 * time.Millisecond})
+	m.End(proxy.Call{Method: "x.Y/Z", Took: time.Minute})
+	var text strings.Builder
+	for _, one := range []*proxy.Metrics{r.metrics, m} {
+		if _, err := one.WriteTo(&text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{
+		`jwtctl_proxy_calls_total{method="t.S/Open",grpc_code="OK",reason=""} 1`,
+		`jwtctl_proxy_calls_total{method="t.S/Who",grpc_code="OK",reason=""} 1`,
+		`jwtctl_proxy_calls_total{method="t.S/Who",grpc_code="UNAUTHENTICATED",reason="token_missing"} 1`,
+		`jwtctl_proxy_calls_total{method="unknown",grpc_code="UNIMPLEMENTED",reason="method_unknown"} 1`,
+		`jwtctl_proxy_calls_total{method="x.Y/Z",grpc_code="CANCELLED",reason=""} 1`,
+		`jwtctl_proxy_call_seconds_bucket{method="x.Y/Z",le="0.0025"} 0`,
+		`jwtctl_proxy_call_seconds_bucket{method="x.Y/Z",le="0.005"} 1`,
+		`jwtctl_proxy_call_seconds_bucket{method="x.Y/Z",le="10"} 1`,
+		`jwtctl_proxy_call_seconds_bucket{method="x.Y/Z",le="+Inf"} 2`,
+		`jwtctl_proxy_call_seconds_sum{method="x.Y/Z"} 60.003`,
+		`jwtctl_proxy_call_seconds_count{method="x.Y/Z"} 2`,
+		"jwtctl_proxy_calls_open 1\n",
+		"# TYPE age_seconds gauge\nage_seconds{issuer=\"a\\\"b\"} 1.5\n",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %s in\n%s", want, text.String())
+		}
+	}
+	if strings.Contains(text.String(), "made.Up") {
+		t.Error("a client names metrics")
+	}
+	for _, line := range strings.Split(strings.TrimSpace(r.logged.String()), "\n") {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("logged: %s", line)
+		}
+	}
+}

@@ -1,0 +1,374 @@
+package proxy_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/message"
+	"github.com/jwtctl/jwtctl/internal/policytest"
+	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/verify"
+)
+
+// source is the policy of these tests: a method of each kind for each thing that
+// a method can ask for.
+const source = `
+message Plain { string text = 1; bytes blob = 2; }
+message Signed {
+  string user = 1 [(kalix.field).jwt = {claim: INCLUDE}];
+  int64 n = 2 [(kalix.field).jwt = {claim: EXTRACT}];
+  map<string, string> raw = 3 [(kalix.field).jwt = {claim: RAW}];
+  string tok = 4 [(kalix.field).jwt = {token: true, issuer: "maker", static_claim: {claim: "role", value: "r"}}];
+  string other = 5;
+}
+message Mine {
+  option (kalix.message).jwt = {validate_bearer_token: true};
+  string sub = 1 [(kalix.field).jwt = {claim: EXTRACT}];
+  string text = 2;
+}
+service S {
+  rpc Open(Plain) returns (Plain);
+  rpc OpenClient(stream Plain) returns (Plain);
+  rpc OpenServer(Plain) returns (stream Plain);
+  rpc OpenBidi(stream Plain) returns (stream Plain);
+  rpc Bearer(Plain) returns (Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN}; }
+  rpc Who(Plain) returns (Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN, bearer_token_issuer: "me", static_claim: {claim: "role", value: "admin"}}; }
+  rpc WhoClient(stream Plain) returns (Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN, bearer_token_issuer: "me", static_claim: {claim: "role", value: "admin"}}; }
+  rpc WhoServer(Plain) returns (stream Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN, bearer_token_issuer: "me", static_claim: {claim: "role", value: "admin"}}; }
+  rpc WhoBidi(stream Plain) returns (stream Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN, bearer_token_issuer: "me", static_claim: {claim: "role", value: "admin"}}; }
+  rpc Check(Signed) returns (Plain) { option (kalix.method).jwt = {validate: MESSAGE}; }
+  rpc CheckClient(stream Signed) returns (Plain) { option (kalix.method).jwt = {validate: MESSAGE}; }
+  rpc CheckServer(Signed) returns (stream Plain) { option (kalix.method).jwt = {validate: MESSAGE}; }
+  rpc CheckBidi(stream Signed) returns (stream Plain) { option (kalix.method).jwt = {validate: MESSAGE}; }
+  rpc CheckMine(stream Mine) returns (stream Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN, validate: MESSAGE}; }
+  rpc Sign(Plain) returns (Signed) { option (kalix.method).jwt = {sign: MESSAGE}; }
+  rpc SignServer(Plain) returns (stream Signed) { option (kalix.method).jwt = {sign: MESSAGE}; }
+}
+`
+
+// Claims that pass: of a bearer token for the Who methods, and of a Signed.
+const (
+	goodClaims   = `{"iss":"me","sub":"alice","role":"admin","exp":1769864400}` // an hour after policytest.Now
+	signedClaims = `{"iss":"maker","role":"r","user":"bob","n":7,"team":"x"}`
+)
+
+// rig is an upstream, a proxy in front of it, and a client of each.
+type rig struct {
+	*policytest.World
+	t        testing.TB
+	upstream *upstream
+	proxy    *proxy.Proxy
+	addr     string           // of the proxy
+	conn     *grpc.ClientConn // through the proxy
+	direct   *grpc.ClientConn
+	logged   *locked
+	metrics  *proxy.Metrics
+	now      atomic.Int64
+}
+
+type setup struct {
+	source  string
+	world   policytest.Setup
+	keySets []keys.Set // beside those of world
+	options proxy.Options
+	// dial is the address to dial instead of the upstream's.
+	dial string
+	// upstream is how the upstream serves, unless nil.
+	upstream []grpc.ServerOption
+}
+
+func start(t testing.TB, s setup) *rig {
+	t.Helper()
+	if s.source == "" {
+		s.source = source
+	}
+	r := &rig{t: t, logged: &locked{}, metrics: proxy.NewMetrics()}
+	r.now.Store(policytest.Now.UnixNano())
+	clock := func() time.Time { return time.Unix(0, r.now.Load()) }
+	s.world.Verify.Now = clock
+	r.World = policytest.New(t, s.source, s.world)
+	r.upstream = startUpstream(t, r.World, s.upstream...)
+	if s.dial == "" {
+		s.dial = r.upstream.addr
+	}
+	up, err := proxy.Dial(s.dial, nil, s.options.Limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := s.options
+	o.Upstream, o.Now, o.Observer = up, clock, r.metrics
+	o.Log = slog.New(slog.NewJSONHandler(r.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if r.proxy, err = proxy.New(r.policy(s.world.Keys, s.keySets...), o); err != nil {
+		t.Fatal(err)
+	}
+	l := listen(t)
+	r.addr = l.Addr().String()
+	served := make(chan error, 1)
+	go func() { served <- r.proxy.Serve(l) }()
+	r.conn, r.direct = dial(t, r.addr), dial(t, r.upstream.addr)
+	t.Cleanup(func() {
+		_ = r.conn.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = r.proxy.Shutdown(ctx)
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+		_ = up.Close()
+	})
+	return r
+}
+
+// policy is the World's with these keys; its own for none.
+func (r *rig) policy(list []*keys.Key, sets ...keys.Set) proxy.Policy {
+	r.t.Helper()
+	if list == nil {
+		list = []*keys.Key{r.Key}
+	}
+	ring, err := keys.NewRing(list, sets...)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	v, err := verify.New(r.Claims, ring, verify.Options{Now: func() time.Time { return time.Unix(0, r.now.Load()) }, Development: list[0].Algorithm() == keys.None})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return proxy.Policy{Plan: r.Plan, Verifier: v, Signer: r.Signer, Ring: ring}
+}
+
+func (r *rig) advance(d time.Duration) { r.now.Add(int64(d)) }
+
+func listen(t testing.TB) net.Listener { return listenAt(t, "127.0.0.1:0") }
+
+func listenAt(t testing.TB, addr string) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func dial(t testing.TB, addr string, more ...grpc.DialOption) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient(addr, append([]grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}, more...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// upstream is a real gRPC server that has all methods of a World: each answers
+// every request with one message, or the last one where it has one answer.
+type upstream struct {
+	world *policytest.World
+	addr  string
+	srv   *grpc.Server
+	calls atomic.Int64 // that were begun
+
+	mu  sync.Mutex
+	md  metadata.MD
+	got []string // requests as JSON
+	// serve, unless nil, answers instead.
+	serve func(name string, ss grpc.ServerStream) error
+}
+
+func startUpstream(t testing.TB, w *policytest.World, o ...grpc.ServerOption) *upstream {
+	t.Helper()
+	u := &upstream{world: w}
+	u.srv = grpc.NewServer(append(o, grpc.UnknownServiceHandler(u.handle))...)
+	l := listen(t)
+	u.addr = l.Addr().String()
+	go func() { _ = u.srv.Serve(l) }()
+	t.Cleanup(u.srv.Stop)
+	return u
+}
+
+func (u *upstream) handle(_ any, ss grpc.ServerStream) error {
+	u.calls.Add(1)
+	full, _ := grpc.MethodFromServerStream(ss)
+	md, _ := metadata.FromIncomingContext(ss.Context())
+	u.mu.Lock()
+	u.md = md
+	serve := u.serve
+	u.mu.Unlock()
+	if serve != nil {
+		return serve(strings.TrimPrefix(full, "/"), ss)
+	}
+	return u.echo(strings.TrimPrefix(full, "/"), ss)
+}
+
+func (u *upstream) echo(name string, ss grpc.ServerStream) error {
+	m, err := u.world.Plan.Method(name)
+	if err != nil {
+		return err
+	}
+	answer := func() error {
+		out := dynamicpb.NewMessage(m.Desc.Output())
+		if f := out.Descriptor().Fields().ByName("user"); f != nil {
+			out.Set(f, valueOf("bob"))
+		}
+		return ss.SendMsg(out)
+	}
+	for {
+		in := dynamicpb.NewMessage(m.Desc.Input())
+		err := ss.RecvMsg(in)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		text, err := u.world.Codec.Write(in, message.Form{ProtoNames: true})
+		if err != nil {
+			return err
+		}
+		u.mu.Lock()
+		u.got = append(u.got, strings.TrimSpace(string(text)))
+		u.mu.Unlock()
+		if m.Desc.IsStreamingServer() {
+			if err := answer(); err != nil {
+				return err
+			}
+		}
+	}
+	if m.Desc.IsStreamingServer() {
+		return nil
+	}
+	return answer()
+}
+
+// become makes the upstream answer with serve.
+func (u *upstream) become(serve func(name string, ss grpc.ServerStream) error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.serve = serve
+}
+
+// metadata returns that of the last call, and received all requests so far.
+func (u *upstream) metadata() metadata.MD {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return maps.Clone(u.md)
+}
+
+func (u *upstream) received() []string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return append([]string{}, u.got...)
+}
+
+// reply is what a client got of a call.
+type reply struct {
+	messages        []string // as JSON
+	header, trailer metadata.MD
+	err             error
+}
+
+// call makes a call of method t.S/name with the messages that JSON makes.
+func (r *rig) call(ctx context.Context, conn *grpc.ClientConn, name string, requests ...string) reply {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	m, err := r.Plan.Method("t.S/" + name)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	desc := &grpc.StreamDesc{ClientStreams: m.Desc.IsStreamingClient(), ServerStreams: m.Desc.IsStreamingServer()}
+	stream, err := conn.NewStream(ctx, desc, "/t.S/"+name)
+	if err != nil {
+		return reply{err: err}
+	}
+	for _, text := range requests {
+		in, err := r.Codec.Read([]byte(text), m.Desc.Input())
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if stream.SendMsg(in) != nil {
+			break
+		}
+	}
+	_ = stream.CloseSend()
+	var out reply
+	for {
+		answer := dynamicpb.NewMessage(m.Desc.Output())
+		if out.err = stream.RecvMsg(answer); out.err != nil {
+			break
+		}
+		out.messages = append(out.messages, r.JSON(answer))
+		if !desc.ServerStreams {
+			break
+		}
+	}
+	if out.err == io.EOF {
+		out.err = nil
+	}
+	out.header, _ = stream.Header()
+	out.trailer = stream.Trailer()
+	return out
+}
+
+// bearing returns a context with this bearer token.
+func bearing(token string) context.Context {
+	return metadata.AppendToOutgoingContext(context.Background(), "authorization", "Bearer "+token)
+}
+
+// locked is a buffer for a log.
+type locked struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *locked) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// bytesCodec sends and receives *[]byte as they are.
+type bytesCodec struct{}
+
+func (bytesCodec) Name() string { return "proto" }
+
+func (bytesCodec) Marshal(v any) (mem.BufferSlice, error) {
+	if m, ok := v.(proto.Message); ok {
+		b, err := proto.Marshal(m)
+		return mem.BufferSlice{mem.SliceBuffer(b)}, err
+	}
+	return mem.BufferSlice{mem.SliceBuffer(slices.Clone(*v.(*[]byte)))}, nil
+}
+
+func (bytesCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	if m, ok := v.(proto.Message); ok {
+		return proto.Unmarshal(data.Materialize(), m)
+	}
+	*v.(*[]byte) = data.Materialize()
+	return nil
+}

@@ -1,0 +1,318 @@
+package proxy_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	_ "google.golang.org/grpc/encoding/gzip"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
+	"pgregory.net/rapid"
+)
+
+// script is what an upstream does with a call, and a client sends.
+type script struct {
+	method          string
+	sent            metadata.MD
+	requests        [][]byte
+	header, trailer metadata.MD
+	early           bool // the header goes out before anything is read
+	answers         [][]byte
+	status          *status.Status
+}
+
+// seen is all that client and upstream see of a call.
+type seen struct {
+	Upstream        metadata.MD
+	Requests        [][]byte
+	Answers         [][]byte
+	Header, Trailer metadata.MD
+	Status          string
+	Details         []byte
+}
+
+func drawMetadata(rt *rapid.T, name string) metadata.MD {
+	md := metadata.MD{}
+	for range rapid.IntRange(0, 3).Draw(rt, name) {
+		key := "x" + rapid.StringMatching(`[0-9a-z_.-]{0,12}[0-9a-z]`).Draw(rt, "key")
+		if rapid.Bool().Draw(rt, "binary") {
+			md.Append(strings.TrimSuffix(key, "-bin")+"-bin", string(rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(rt, "bytes")))
+			continue
+		}
+		if !strings.HasSuffix(key, "-bin") {
+			md.Append(key, rapid.StringMatching(`([!-~][ -~]{0,30}[!-~])?`).Draw(rt, "value"))
+		}
+	}
+	return md
+}
+
+func drawScript(rt *rapid.T) script {
+	messages := rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 0, 200), 0, 4)
+	s := script{
+		method:   rapid.SampledFrom([]string{"Open", "OpenClient", "OpenServer", "OpenBidi"}).Draw(rt, "method"),
+		sent:     drawMetadata(rt, "sent"),
+		requests: messages.Draw(rt, "requests"),
+		header:   drawMetadata(rt, "header"),
+		trailer:  drawMetadata(rt, "trailer"),
+		early:    rapid.Bool().Draw(rt, "early"),
+		answers:  messages.Draw(rt, "answers"),
+	}
+	if s.method == "Open" || s.method == "OpenServer" {
+		s.requests = append(s.requests, []byte("one"))[:1]
+	}
+	if s.method == "Open" || s.method == "OpenClient" {
+		s.answers = s.answers[:min(1, len(s.answers))]
+	}
+	code := codes.Code(rapid.IntRange(0, 17).Draw(rt, "code"))
+	s.status = status.New(code, rapid.String().Draw(rt, "text"))
+	if code != codes.OK && rapid.Bool().Draw(rt, "details") {
+		s.status, _ = s.status.WithDetails(durationpb.New(time.Second), structpb.NewStringValue("why"))
+	}
+	return s
+}
+
+// play makes the call that s is by conn.
+func (s script) play(t *rapid.T, r *rig, conn *grpc.ClientConn) seen {
+	var got seen
+	var mu sync.Mutex
+	served := make(chan struct{})
+	r.upstream.become(func(_ string, ss grpc.ServerStream) error {
+		defer close(served)
+		mu.Lock()
+		defer mu.Unlock()
+		got.Upstream, _ = metadata.FromIncomingContext(ss.Context())
+		delete(got.Upstream, ":authority")
+		_ = ss.SetHeader(s.header)
+		if s.early {
+			_ = ss.SendHeader(nil)
+		}
+		for {
+			var in []byte
+			if ss.RecvMsg(&in) != nil {
+				break
+			}
+			got.Requests = append(got.Requests, in)
+		}
+		for i := range s.answers {
+			if err := ss.SendMsg(&s.answers[i]); err != nil {
+				t.Errorf("SendMsg: %v", err)
+			}
+		}
+		ss.SetTrailer(s.trailer)
+		return s.status.Err()
+	})
+	ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(context.Background(), s.sent), 20*time.Second)
+	defer cancel()
+	m, _ := r.Plan.Method("t.S/" + s.method)
+	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: m.Desc.IsStreamingClient(), ServerStreams: m.Desc.IsStreamingServer()}, "/t.S/"+s.method, grpc.ForceCodecV2(bytesCodec{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range s.requests {
+		if err := stream.SendMsg(&s.requests[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = stream.CloseSend()
+	for {
+		var answer []byte
+		if err = stream.RecvMsg(&answer); err != nil {
+			break
+		}
+		got.Answers = append(got.Answers, answer)
+		if !m.Desc.IsStreamingServer() {
+			break
+		}
+	}
+	<-served
+	mu.Lock()
+	defer mu.Unlock()
+	got.Header, _ = stream.Header()
+	got.Trailer = stream.Trailer()
+	if err == io.EOF {
+		err = nil
+	}
+	st := status.Convert(err)
+	got.Status = fmt.Sprintf("%v %q", st.Code(), st.Message())
+	got.Details, _ = proto.MarshalOptions{Deterministic: true}.Marshal(st.Proto())
+	return got
+}
+
+// TestS67_SameAsDirect makes random calls twice, past and through the proxy, and
+// compares all that either end sees. -rapid.checks=10000 makes as many.
+func TestS67_SameAsDirect(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})}})
+	rapid.Check(t, func(rt *rapid.T) {
+		s := drawScript(rt)
+		direct, proxied := s.play(rt, r, r.direct), s.play(rt, r, r.conn)
+		if !reflect.DeepEqual(direct, proxied) {
+			rt.Errorf("%+v\ndirect  %+v\nproxied %+v", s, direct, proxied)
+		}
+	})
+}
+
+// TestS67_HeaderAtOnce passes a stream's header on before there is a message.
+func TestS67_HeaderAtOnce(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{})
+	r.upstream.become(func(_ string, ss grpc.ServerStream) error {
+		if err := ss.SendHeader(metadata.Pairs("x", "1")); err != nil {
+			return err
+		}
+		<-ss.Context().Done()
+		return ss.Context().Err()
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for _, name := range []string{"OpenServer", "OpenBidi"} {
+		s := r.open(ctx, name)
+		if name == "OpenServer" {
+			s.send(`{}`)
+			_ = s.CloseSend()
+		}
+		if md, err := s.Header(); err != nil || md.Get("x") == nil {
+			t.Errorf("%s: %v %v", name, md, err)
+		}
+	}
+}
+
+// TestS67_Deadlines tells the upstream the client's deadline, and both of its end.
+func TestS67_Deadlines(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{})
+	left := make(chan time.Duration, 1)
+	over := make(chan error, 1)
+	r.upstream.become(func(_ string, ss grpc.ServerStream) error {
+		deadline, _ := ss.Context().Deadline()
+		left <- time.Until(deadline)
+		<-ss.Context().Done()
+		over <- ss.Context().Err()
+		return ss.Context().Err()
+	})
+	for _, name := range []string{"Open", "OpenClient", "OpenServer", "OpenBidi"} {
+		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		got := r.call(ctx, r.conn, name, `{}`)
+		cancel()
+		if status.Code(got.err) != codes.DeadlineExceeded {
+			t.Errorf("%s: %v", name, got.err)
+		}
+		if d := <-left; d <= 0 || d > 300*time.Millisecond {
+			t.Errorf("%s: the upstream had %v", name, d)
+		}
+		<-over
+	}
+	for _, name := range []string{"Open", "OpenClient", "OpenServer", "OpenBidi"} {
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- r.call(ctx, r.conn, name, `{}`).err }()
+		<-left
+		cancel()
+		if err := <-ended; status.Code(err) != codes.Canceled {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := <-over; err != context.Canceled {
+			t.Errorf("%s: upstream %v", name, err)
+		}
+	}
+}
+
+// TestS67_UpstreamDown answers UNAVAILABLE at once, tells no address, and
+// forwards again soon after the upstream is back.
+func TestS67_UpstreamDown(t *testing.T) {
+	t.Parallel()
+	gone := listen(t)
+	addr := gone.Addr().String()
+	_ = gone.Close()
+	r := start(t, setup{dial: addr})
+	for _, name := range []string{"Open", "OpenClient", "OpenServer", "OpenBidi"} {
+		got := r.call(context.Background(), r.conn, name, `{}`)
+		if status.Code(got.err) != codes.Unavailable || strings.Contains(got.err.Error(), "127.0.0.1") {
+			t.Errorf("%s: %v", name, got.err)
+		}
+	}
+	back := listenAt(t, addr)
+	go func() { _ = r.upstream.srv.Serve(back) }()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if r.call(context.Background(), r.conn, "Open", `{}`).err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the upstream is back and not reached")
+		}
+	}
+}
+
+// TestS67_UpstreamKilled ends the calls under way with UNAVAILABLE.
+func TestS67_UpstreamKilled(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{})
+	s := r.open(context.Background(), "OpenBidi")
+	s.send(`{"text":"1"}`)
+	if _, err := s.receive(); err != nil {
+		t.Fatal(err)
+	}
+	r.upstream.srv.Stop()
+	if _, err := s.receive(); status.Code(err) != codes.Unavailable || strings.Contains(err.Error(), "127.0.0.1") {
+		t.Error(err)
+	}
+}
+
+// encodings notes what the answers of a connection were compressed with.
+type encodings struct {
+	mu   sync.Mutex
+	seen []string
+}
+
+func (e *encodings) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
+func (e *encodings) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+func (e *encodings) HandleConn(context.Context, stats.ConnStats)                       {}
+func (e *encodings) HandleRPC(_ context.Context, s stats.RPCStats) {
+	if h, ok := s.(*stats.InHeader); ok {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.seen = append(e.seen, h.Compression)
+	}
+}
+
+// TestS67_Compression answers in the encoding of the client, on methods whose
+// messages are looked at, too.
+func TestS67_Compression(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{})
+	e := &encodings{}
+	conn := dial(t, r.addr, grpc.WithStatsHandler(e))
+	zipped := dial(t, r.addr, grpc.WithStatsHandler(e), grpc.WithDefaultCallOptions(grpc.UseCompressor("gzip")))
+	text := strings.Repeat("a", 10_000)
+	for _, name := range []string{"Open", "Sign", "OpenBidi"} {
+		for _, c := range []*grpc.ClientConn{conn, zipped} {
+			if got := r.call(context.Background(), c, name, `{"text":"`+text+`"}`); got.err != nil {
+				t.Fatal(got.err)
+			}
+		}
+	}
+	if got := strings.Join(e.seen, ","); got != ",gzip,,gzip,,gzip" {
+		t.Errorf("answers were compressed with %q", got)
+	}
+	if got := r.upstream.received(); len(got) != 6 || !strings.Contains(got[1], text) {
+		t.Errorf("the upstream got %d messages", len(got))
+	}
+	// What nobody here can decompress is said to be so.
+	odd := metadata.AppendToOutgoingContext(context.Background(), "grpc-accept-encoding", "zstd")
+	if got := r.call(odd, r.conn, "Open", `{}`); got.err != nil || bytes.Contains([]byte(strings.Join(r.upstream.metadata().Get("grpc-accept-encoding"), ",")), []byte("zstd")) {
+		t.Errorf("%v: the upstream is offered zstd: %v", got.err, r.upstream.metadata())
+	}
+}

@@ -1,0 +1,70 @@
+package sign
+
+import (
+	"github.com/jwtctl/jwtctl/internal/claims"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+)
+
+// set is claims in the order in which they were made.
+type set struct {
+	members []strictjson.Member
+	index   map[string]int // of members; nil up to fewMembers of them
+	// doubtful says that a registered claim may have a value that no verifier
+	// takes: a time out of range, or the entry of a RAW field.
+	doubtful bool
+}
+
+// fewMembers are found as quickly one by one.
+const fewMembers = 16
+
+func (s *set) find(name string) (int, bool) {
+	if s.index != nil {
+		i, there := s.index[name]
+		return i, there
+	}
+	for i := range s.members {
+		if s.members[i].Name == name {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// put adds a claim, or gives it a new value.
+func (s *set) put(name string, value strictjson.Value) {
+	if i, there := s.find(name); there {
+		s.members[i].Value = value
+		return
+	}
+	s.members = append(s.members, strictjson.Member{Name: name, Value: value})
+	switch n := len(s.members); {
+	case n == fewMembers+1:
+		s.index = make(map[string]int, 2*n)
+		for i, m := range s.members {
+			s.index[m.Name] = i
+		}
+	case n > fewMembers:
+		s.index[name] = n - 1
+	}
+}
+
+func (s *set) get(name string) (strictjson.Value, bool) {
+	i, there := s.find(name)
+	if !there {
+		return nil, false
+	}
+	return s.members[i].Value, true
+}
+
+func (s *set) has(name string) bool { _, there := s.find(name); return there }
+
+// add is put for the claims of fields: two may not differ about one (A61).
+func (s *set) add(name string, value strictjson.Value, path func() string) error {
+	if old, there := s.get(name); there && !claims.Same(old, value) {
+		return fault.New(fault.ClaimConflict, path(), "makes the claim %q, of which another field makes another value", keys.Shorten(name))
+	}
+	s.put(name, value)
+	return nil
+}
