@@ -82,7 +82,11 @@ func (a *app) runLint(ctx context.Context, o lintOptions) error {
 		return err
 	}
 	errors, warnings, notes := finding.Count(found)
-	a.say("%s", summary(errors, warnings, notes))
+	if o.out != "" && o.out != "-" {
+		a.say("%s: %s", o.out, summary(errors, warnings, notes))
+	} else {
+		a.say("%s", summary(errors, warnings, notes))
+	}
 	if errors > 0 || o.strict && warnings > 0 {
 		return answeredNo{fault.PolicyFaulty}
 	}

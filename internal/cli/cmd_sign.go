@@ -96,6 +96,9 @@ func (m *messages) signFiles(ctx context.Context, list []string, o signOptions) 
 		if err != nil {
 			faults = append(faults, verdict{file: path, err: err}.failure(true))
 		}
+		if fault.ClassOf(err) == fault.Usage { // as for all the others
+			break
+		}
 	}
 	if len(faults) > 0 {
 		return errors.Join(faults...)
@@ -135,6 +138,7 @@ func (m *messages) signStreams(ctx context.Context, list []string, o signOptions
 			err := tooLong()
 			if !line.TooLong {
 				out, err = m.signOne(ctx, path, line.Text, out, message.Form{})
+				err = inLine(err)
 			}
 			count.add(err)
 			if err != nil {

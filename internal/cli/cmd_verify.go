@@ -117,7 +117,11 @@ func (m *messages) verifyFiles(ctx context.Context, list []string, o verifyOptio
 			verdicts = append(verdicts, verdict{file: path, line: 1, err: err})
 			continue
 		}
-		verdicts = append(verdicts, m.verifyOne(ctx, path, 1, data, o.keeps(), message.Form{Indent: o.print && len(list) == 1}))
+		v := m.verifyOne(ctx, path, 1, data, o.keeps(), message.Form{Indent: o.print && len(list) == 1})
+		if fault.ClassOf(v.err) == fault.Usage { // as for all the others
+			return v.failure(true)
+		}
+		verdicts = append(verdicts, v)
 	}
 	text, err := m.app.renderVerdicts(verdicts, o)
 	if err != nil {
@@ -133,6 +137,9 @@ func (m *messages) verifyFiles(ctx context.Context, list []string, o verifyOptio
 		if v.err != nil {
 			faults = append(faults, v.failure(o.print))
 		}
+	}
+	if o.out != "" && o.out != "-" {
+		m.app.say("%s: %d messages, %d refused or undecided", o.out, len(verdicts), len(faults))
 	}
 	return errors.Join(faults...)
 }

@@ -16,6 +16,7 @@ func TestImports(t *testing.T) {
 		"cmd/jwtctl":          "internal/cli",
 		"internal/cli":        "internal/bufplugin internal/claims internal/descset internal/explain internal/fault internal/files internal/finding internal/jwks internal/jws internal/keygen internal/keys internal/lint internal/message internal/ndjson internal/plan internal/policy internal/rotate internal/sign internal/strictjson internal/suggest internal/temporal internal/token internal/verify",
 		"internal/docs":       "",
+		"internal/proxy":      "internal/fault internal/jws internal/keys internal/message internal/plan internal/sign internal/strictjson internal/verify",
 		"internal/bufplugin":  "internal/descset internal/finding internal/lint internal/policy",
 		"internal/sign":       "internal/claims internal/fault internal/jws internal/keys internal/plan internal/policy internal/strictjson",
 		"internal/verify":     "internal/claims internal/fault internal/jws internal/keys internal/plan internal/policy internal/strictjson",

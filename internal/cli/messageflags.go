@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -96,7 +97,9 @@ func (f *messageFlags) load(ctx context.Context, a *app) (*messages, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.signer = sign.New(codec, ring, sign.Options{KeyID: f.keys.kid, Now: clock})
+	if m.signer, err = f.signer(a, codec, ring, clock); err != nil {
+		return nil, err
+	}
 	if m.method != "" || m.typ != "" { // a wrong name is told once, before any message
 		if _, err := m.resolve(m.method, m.typ, false); err != nil {
 			return nil, err
@@ -112,6 +115,24 @@ func (f *messageFlags) load(ctx context.Context, a *app) (*messages, error) {
 		a.danger("--dev makes and accepts unsigned tokens: anybody can make one")
 	}
 	return m, nil
+}
+
+// signer signs with the keys of ring; with --dev the tokens are unsigned (A91),
+// unless --kid names one of the others.
+func (f *messageFlags) signer(a *app, codec *claims.Codec, ring *keys.Ring, clock func() time.Time) (*sign.Signer, error) {
+	if !f.dev || f.keys.kid != "" && f.keys.kid != developmentID {
+		return sign.New(codec, ring, sign.Options{KeyID: f.keys.kid, Now: clock}), nil
+	}
+	ring, err := keys.NewRing([]*keys.Key{a.developmentKey()})
+	return sign.New(codec, ring, sign.Options{Now: clock}), err
+}
+
+// developmentID is the id of the development key (A90).
+const developmentID = "dev"
+
+func (a *app) developmentKey() *keys.Key {
+	issuer, _ := a.sys.Getenv("JWT_DEV_SECRET_ISSUER") // A90
+	return keys.Development(issuer)
 }
 
 // ring returns the keys of the flags or the configuration, the sets, and with
@@ -130,15 +151,14 @@ func (f *messageFlags) ring(a *app) (*keys.Ring, error) {
 		if list, err = f.keys.pinned(list); err != nil {
 			return nil, err
 		}
-		if f.keys.kid != "" && len(list) == 1 {
+		if f.keys.kid != "" && len(list) == 1 && !(f.dev && f.keys.kid == developmentID) {
 			if list, err = pickOrName(list, f.keys.kid); err != nil {
 				return nil, err
 			}
 		}
 	}
 	if f.dev {
-		issuer, _ := a.sys.Getenv("JWT_DEV_SECRET_ISSUER") // A90
-		list = append(list, keys.Development(issuer))
+		list = append(list, a.developmentKey())
 	}
 	return keys.NewRing(list, sets...)
 }
@@ -170,7 +190,8 @@ func (m *messages) target(path string, data []byte, signs bool) (target, error) 
 	method, typ := m.method, m.typ
 	if method == "" && typ == "" {
 		if e := m.app.config.messageEntry(path); e != nil {
-			method, typ = e.Method, e.Type
+			t, err := m.resolve(e.Method, e.Type, signs)
+			return t, asConfigFault(err, fmt.Sprintf("%s:%d: messages", m.app.config.path, e.line))
 		}
 	}
 	if method == "" && typ == "" {
@@ -250,10 +271,17 @@ func (m *messages) bearerOf(ctx context.Context, t target) (*jws.Verified, error
 func (m *messages) read(data []byte, t target) (*dynamicpb.Message, error) {
 	msg, err := m.codec.Read(data, t.desc)
 	var f *fault.Error
-	if errors.As(err, &f) {
-		return nil, f.About("")
+	if !errors.As(err, &f) {
+		return msg, err
 	}
-	return msg, err
+	f = f.About("")
+	switch {
+	case strings.Contains(f.Why, "unknown field"):
+		f.Why += fmt.Sprintf(", which %s has not", t.name)
+	case strings.Contains(f.Why, "more text follows"):
+		f.Why += "; --ndjson reads one message a line"
+	}
+	return nil, f
 }
 
 // expand returns the files that args name; a pattern that is no file's name
@@ -267,10 +295,7 @@ func (a *app) expand(args []string) ([]string, error) {
 		}
 		base, pattern := files.SplitPattern(arg)
 		found, err := files.Find(base, pattern, fault.FileFailed)
-		if err != nil {
-			return nil, err
-		}
-		if len(found) == 0 {
+		if err != nil || len(found) == 0 {
 			return nil, fault.New(fault.FileFailed, arg, "matches no file")
 		}
 		list = append(list, found...)

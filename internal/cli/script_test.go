@@ -40,6 +40,7 @@ func TestScripts(t *testing.T) {
 				RequireExplicitExec: true,
 				Setup: func(env *testscript.Env) error {
 					env.Setenv("HOME", env.WorkDir)
+					env.Vars = append(env.Vars, noRaceWait)
 					return nil
 				},
 				Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){

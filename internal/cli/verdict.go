@@ -203,7 +203,11 @@ func findings(list []verdict) []finding.Finding {
 			if e.Path != "" && e.Path != v.file {
 				text = e.Path + ": " + text
 			}
-			found = append(found, finding.Finding{Severity: finding.Error, Rule: string(e.Code), Message: text, At: finding.Position{File: v.file, Line: v.line}})
+			at := finding.Position{File: v.file, Line: v.line}
+			if n, err := fmt.Sscanf(text, "line %d:%d:", &at.Line, &at.Column); n < 2 || err != nil {
+				at = finding.Position{File: v.file, Line: v.line}
+			}
+			found = append(found, finding.Finding{Severity: finding.Error, Rule: string(e.Code), Message: text, At: at})
 		}
 	}
 	return found

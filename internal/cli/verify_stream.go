@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,7 +66,21 @@ func (m *messages) verifyLine(ctx context.Context, path string, line ndjson.Line
 	if line.TooLong {
 		return verdict{file: path, line: line.Number, err: tooLong()}
 	}
-	return m.verifyOne(ctx, path, line.Number, line.Text, o.keeps(), message.Form{})
+	v := m.verifyOne(ctx, path, line.Number, line.Text, o.keeps(), message.Form{})
+	v.err = inLine(v.err)
+	return v
+}
+
+// inLine takes the line off a place in a message that is one line of a stream:
+// "line 1:7" beside "events.ndjson:3" would be read as two.
+func inLine(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) && strings.HasPrefix(f.Why, "line 1:") {
+		c := *f
+		c.Why = "column " + strings.TrimPrefix(f.Why, "line 1:")
+		return &c
+	}
+	return err
 }
 
 func tooLong() error {

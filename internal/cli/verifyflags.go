@@ -69,8 +69,7 @@ func (v *verifyFlags) verifier(a *app) (*jws.Verifier, error) {
 		}
 	}
 	if v.dev {
-		issuer, _ := a.sys.Getenv("JWT_DEV_SECRET_ISSUER") // A90
-		list = append(list, keys.Development(issuer))
+		list = append(list, a.developmentKey())
 	}
 	sets, err := v.sets.load(a)
 	if err != nil {

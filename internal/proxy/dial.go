@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
@@ -33,6 +34,8 @@ func Dial(target string, tlsConfig *tls.Config, l Limits) (*grpc.ClientConn, err
 		grpc.WithDisableServiceConfig(),
 		grpc.WithNoProxy(),
 		grpc.WithDisableRetry(),
+		// A server gone without a word is noticed; most let clients ping every five minutes.
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 6 * time.Minute, Timeout: 20 * time.Second}),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			// grpc-go's own backoff leaves a server that is back alone for two minutes.
 			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 3 * time.Second},

@@ -110,3 +110,33 @@ func TestS65_HealthAndReflection(t *testing.T) {
 		})
 	}
 }
+
+// TestHealth answers for the proxy and for the services of its policy.
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{})
+	client := grpc_health_v1.NewHealthClient(r.conn)
+	tests := map[string]struct {
+		code  codes.Code
+		watch grpc_health_v1.HealthCheckResponse_ServingStatus
+	}{
+		"":    {codes.OK, grpc_health_v1.HealthCheckResponse_SERVING},
+		"t.S": {codes.OK, grpc_health_v1.HealthCheckResponse_SERVING},
+		"t":   {codes.NotFound, grpc_health_v1.HealthCheckResponse_SERVICE_UNKNOWN},
+		"x.Y": {codes.NotFound, grpc_health_v1.HealthCheckResponse_SERVICE_UNKNOWN},
+	}
+	for service, c := range tests {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if _, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: service}); status.Code(err) != c.code {
+			t.Errorf("%q: %v", service, err)
+		}
+		watch, err := client.Watch(ctx, &grpc_health_v1.HealthCheckRequest{Service: service})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := watch.Recv(); err != nil || got.GetStatus() != c.watch {
+			t.Errorf("%q: %v %v", service, got, err)
+		}
+	}
+}

@@ -25,7 +25,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	_ "google.golang.org/grpc/encoding/gzip" // clients are answered in the encoding they send
-	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 
@@ -81,6 +80,9 @@ type Options struct {
 	// ForwardAuthorization sends authorization upstream on methods that
 	// validate it, too (S62).
 	ForwardAuthorization bool
+	// ConnectionAge, unless 0, is when a connection is asked to end, calls under
+	// way apart, so that clients come to know of new replicas.
+	ConnectionAge time.Duration
 	// PassHealth and PassReflection let the upstream's own grpc.health.v1 and
 	// grpc.reflection through, unguarded (S65). Without PassHealth the Proxy
 	// answers grpc.health.v1 for itself.
@@ -101,7 +103,7 @@ type Proxy struct {
 	options  Options
 	upstream grpc.ClientConnInterface
 	server   *grpc.Server
-	health   *health.Server
+	health   *healthServer
 	state    atomic.Pointer[state]
 }
 
@@ -115,7 +117,8 @@ func New(policy Policy, o Options) (*Proxy, error) {
 	if o.Observer == nil {
 		o.Observer = nobody{}
 	}
-	p := &Proxy{options: o, upstream: o.Upstream, health: health.NewServer()}
+	p := &Proxy{options: o, upstream: o.Upstream}
+	p.health = &healthServer{proxy: p, closing: make(chan struct{})}
 	if err := p.Swap(policy); err != nil {
 		return nil, err
 	}
@@ -137,7 +140,7 @@ func (p *Proxy) serverOptions() []grpc.ServerOption {
 		grpc.ConnectionTimeout(20 * time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: l.PingInterval, PermitWithoutStream: true}),
 		// A client that is gone without a word holds its streams no longer than this.
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second, MaxConnectionAge: p.options.ConnectionAge}),
 		grpc.WaitForHandlers(true),
 	}
 	if p.options.TLS != nil {
@@ -171,7 +174,7 @@ func (p *Proxy) Serve(l net.Listener) error {
 // calls under way end. Those that have not when ctx is done are broken off with
 // UNAVAILABLE, and the error is interrupted.
 func (p *Proxy) Shutdown(ctx context.Context) error {
-	p.health.Shutdown()
+	p.health.close()
 	drained := make(chan struct{})
 	go func() {
 		p.server.GracefulStop()

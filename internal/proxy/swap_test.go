@@ -208,6 +208,13 @@ func TestShutdown_LosesNoCall(t *testing.T) {
 		}()
 	}
 	r.waitCalls(100)
+	watch, err := grpc_health_v1.NewHealthClient(r.conn).Watch(context.Background(), &grpc_health_v1.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := watch.Recv(); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if err := r.proxy.Shutdown(ctx); err != nil {
@@ -239,6 +246,9 @@ func TestShutdown_Deadline(t *testing.T) {
 	}
 	if got, err := watch.Recv(); err != nil || got.Status != grpc_health_v1.HealthCheckResponse_NOT_SERVING {
 		t.Error("health while draining:", got, err)
+	}
+	if _, err := watch.Recv(); status.Code(err) != codes.Unavailable {
+		t.Error("a watcher of health:", err)
 	}
 	if _, err := s.receive(); status.Code(err) != codes.Unavailable {
 		t.Error(err)

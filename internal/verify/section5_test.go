@@ -36,6 +36,10 @@ message None { string user = 1; }
 	if got, err := w.Verifier.Message(context.Background(), p, m, nil); err != nil || len(got) != 1 || got[0].Path != "tok" {
 		t.Errorf("a bytes field: %v %v", got, err)
 	}
+	p2, m2 := w.Message("Bearer", `{"user":"a"}`)
+	if got, err := w.Verifier.Message(context.Background(), p2, m2, w.Bearer(`{"user":"a"}`)); err != nil || len(got) != 1 || got[0].Path != verify.BearerPath {
+		t.Errorf("the bearer token: %v %v", got, err)
+	}
 	m.Set(p.Token.Field, bytesValue(token+"\xff"))
 	_, err := w.Verifier.Message(context.Background(), p, m, nil)
 	refused(t, err, fault.TokenMalformed, "tok")

@@ -15,17 +15,37 @@ func static(claims ...string) string {
 	return `message M { string tok = 1 [(kalix.field).jwt = {token: true static_claim: {` + strings.Join(claims, `} static_claim: {`) + `}}]; }`
 }
 
-func TestA70_A71_A75_StaticClaims(t *testing.T) {
-	one, several := static(`claim: "role" value: "admin"`), static(`claim: "role" value: "admin" value: "editor"`)
-	pattern := static(`claim: "sub" pattern: "my-subject-\\d+"`)
-	any, role := static(`claim: "c" pattern: ".*"`), static(`claim: "c" pattern: "^(admin|editor)$"`)
-	twice := static(`claim: "role" value: "admin"`, `claim: "role" value: "editor"`, `claim: "aud" value: "a"`)
+// staticRow is a schema and the claims of its token.
+type staticRow struct {
+	schema, claims string
+	ok             bool
+}
+
+func checkStatic(t *testing.T, rows map[string]staticRow) {
+	t.Helper()
 	worlds := map[string]*policytest.World{}
+	for name, c := range rows {
+		t.Run(name, func(t *testing.T) {
+			w := worlds[c.schema]
+			if w == nil {
+				w = policytest.New(t, c.schema, policytest.Setup{})
+				worlds[c.schema] = w
+			}
+			_, err := w.Verify("M", inField(w.Token(c.claims)), nil)
+			if !c.ok {
+				refused(t, err, fault.StaticClaimMismatch, "tok")
+			} else if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestA70_A75_Values(t *testing.T) {
+	one, several := static(`claim: "role" value: "admin"`), static(`claim: "role" value: "admin" value: "editor"`)
+	twice := static(`claim: "role" value: "admin"`, `claim: "role" value: "editor"`, `claim: "aud" value: "a"`)
 	mixed := static(`claim: "role" value: "admin"`, `claim: "role" pattern: "ad.*"`, `claim: "org" pattern: "\\S+"`)
-	for name, c := range map[string]struct {
-		schema, claims string
-		ok             bool
-	}{
+	checkStatic(t, map[string]staticRow{
 		"A70 the value":                       {schema: one, claims: `{"role":"admin"}`, ok: true},
 		"A70 the value, escaped":              {schema: one, claims: `{"role":"\u0061dmin"}`, ok: true},
 		"A70 another value":                   {schema: one, claims: `{"role":"user"}`},
@@ -45,56 +65,49 @@ func TestA70_A71_A75_StaticClaims(t *testing.T) {
 		"A70 a string is not split":           {schema: several, claims: `{"role":"admin editor"}`},
 		"A70 a number is no string":           {schema: static(`claim: "n" value: "1"`), claims: `{"n":1}`},
 		"A70 a string of a number":            {schema: static(`claim: "n" value: "1"`), claims: `{"n":"1"}`, ok: true},
-		"A71 whole":                           {schema: pattern, claims: `{"sub":"my-subject-456"}`, ok: true},
-		"A71 more before it":                  {schema: pattern, claims: `{"sub":"not-my-subject-456"}`},
-		"A71 more behind it":                  {schema: pattern, claims: `{"sub":"my-subject-456x"}`},
-		"A71 a line break behind it":          {schema: pattern, claims: `{"sub":"my-subject-456\n"}`},
-		"A71 a line before it":                {schema: static(`claim: "c" pattern: "(?m)^a$"`), claims: `{"c":"x\na"}`},
-		"A71 alternatives are whole":          {schema: static(`claim: "c" pattern: "a|b"`), claims: `{"c":"ab"}`},
-		"A71 an alternative":                  {schema: static(`claim: "c" pattern: "a|b"`), claims: `{"c":"b"}`, ok: true},
-		"A71 the document's role":             {schema: role, claims: `{"c":"editor"}`, ok: true},
-		"A71 the document's role, other":      {schema: role, claims: `{"c":"owner"}`},
-		"A71 one element":                     {schema: role, claims: `{"c":["owner",null,"admin"]}`, ok: true},
-		"A71 no element":                      {schema: role, claims: `{"c":["owner","administrator",["admin"],{"admin":1}]}`},
-		"A71 an empty array":                  {schema: any, claims: `{"c":[]}`},
-		"A71 a number":                        {schema: static(`claim: "c" pattern: "\\d+"`), claims: `{"c":42}`, ok: true},
-		"A71 a number by its text":            {schema: static(`claim: "c" pattern: "1\\.0"`), claims: `{"c":1.0}`, ok: true},
-		"A71 a number by its text, other":     {schema: static(`claim: "c" pattern: "1\\.0"`), claims: `{"c":1}`},
-		"A71 true":                            {schema: static(`claim: "c" pattern: "true"`), claims: `{"c":true}`, ok: true},
-		"A71 false":                           {schema: static(`claim: "c" pattern: "true"`), claims: `{"c":false}`},
-		"A71 a number in an array":            {schema: static(`claim: "c" pattern: "\\d+"`), claims: `{"c":["x",42]}`, ok: true},
-		"A71 an object, never":                {schema: any, claims: `{"c":{"a":1}}`},
-		"A71 null, never":                     {schema: any, claims: `{"c":null}`},
-		"A71 null in an array, never":         {schema: any, claims: `{"c":[null,{}]}`},
-		"A71 no claim":                        {schema: any, claims: `{}`},
-		"A71 an empty string":                 {schema: any, claims: `{"c":""}`, ok: true},
-		"A71 not empty":                       {schema: static(`claim: "c" pattern: "^\\S+$"`), claims: `{"c":""}`},
-		"A71 escaped":                         {schema: static(`claim: "c" pattern: "a\\\\\"b"`), claims: `{"c":"a\\\"b"}`, ok: true},
 		"A75 all entries of one claim":        {schema: twice, claims: `{"role":["admin","editor"],"aud":"a"}`, ok: true},
 		"A75 the last entry is another claim": {schema: twice, claims: `{"role":["admin","editor"]}`},
 		"A75 the second entry is not there":   {schema: twice, claims: `{"role":["admin"],"aud":"a"}`},
 		"A75 a value and a pattern":           {schema: mixed, claims: `{"role":"admin","org":"x"}`, ok: true},
 		"A75 the pattern fails":               {schema: mixed, claims: `{"role":"admin","org":" "}`},
-		"S54 admin is not not-admin":          {schema: static(`claim: "c" pattern: "admin"`), claims: `{"c":"not-admin"}`},
-		"S54 long, up to 8 KiB":               {schema: any, claims: `{"c":"` + strings.Repeat("x", 8<<10-2) + `"}`, ok: true},
-		"S54 longer":                          {schema: any, claims: `{"c":"` + strings.Repeat("x", 8<<10-1) + `"}`},
-		"S54 an array that is longer":         {schema: any, claims: `{"c":["` + strings.Repeat("x", 8<<10) + `","x"]}`},
 		"S54 values are not patterns":         {schema: static(`claim: "c" value: "a.c"`), claims: `{"c":"abc"}`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := worlds[c.schema]
-			if w == nil {
-				w = policytest.New(t, c.schema, policytest.Setup{})
-				worlds[c.schema] = w
-			}
-			_, err := w.Verify("M", inField(w.Token(c.claims)), nil)
-			if !c.ok {
-				refused(t, err, fault.StaticClaimMismatch, "tok")
-			} else if err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	})
+}
+
+func TestA71_S54_Patterns(t *testing.T) {
+	pattern := static(`claim: "sub" pattern: "my-subject-\\d+"`)
+	any, role := static(`claim: "c" pattern: ".*"`), static(`claim: "c" pattern: "^(admin|editor)$"`)
+	checkStatic(t, map[string]staticRow{
+		"A71 whole":                       {schema: pattern, claims: `{"sub":"my-subject-456"}`, ok: true},
+		"A71 more before it":              {schema: pattern, claims: `{"sub":"not-my-subject-456"}`},
+		"A71 more behind it":              {schema: pattern, claims: `{"sub":"my-subject-456x"}`},
+		"A71 a line break behind it":      {schema: pattern, claims: `{"sub":"my-subject-456\n"}`},
+		"A71 a line before it":            {schema: static(`claim: "c" pattern: "(?m)^a$"`), claims: `{"c":"x\na"}`},
+		"A71 alternatives are whole":      {schema: static(`claim: "c" pattern: "a|b"`), claims: `{"c":"ab"}`},
+		"A71 an alternative":              {schema: static(`claim: "c" pattern: "a|b"`), claims: `{"c":"b"}`, ok: true},
+		"A71 the document's role":         {schema: role, claims: `{"c":"editor"}`, ok: true},
+		"A71 the document's role, other":  {schema: role, claims: `{"c":"owner"}`},
+		"A71 one element":                 {schema: role, claims: `{"c":["owner",null,"admin"]}`, ok: true},
+		"A71 no element":                  {schema: role, claims: `{"c":["owner","administrator",["admin"],{"admin":1}]}`},
+		"A71 an empty array":              {schema: any, claims: `{"c":[]}`},
+		"A71 a number":                    {schema: static(`claim: "c" pattern: "\\d+"`), claims: `{"c":42}`, ok: true},
+		"A71 a number by its text":        {schema: static(`claim: "c" pattern: "1\\.0"`), claims: `{"c":1.0}`, ok: true},
+		"A71 a number by its text, other": {schema: static(`claim: "c" pattern: "1\\.0"`), claims: `{"c":1}`},
+		"A71 true":                        {schema: static(`claim: "c" pattern: "true"`), claims: `{"c":true}`, ok: true},
+		"A71 false":                       {schema: static(`claim: "c" pattern: "true"`), claims: `{"c":false}`},
+		"A71 a number in an array":        {schema: static(`claim: "c" pattern: "\\d+"`), claims: `{"c":["x",42]}`, ok: true},
+		"A71 an object, never":            {schema: any, claims: `{"c":{"a":1}}`},
+		"A71 null, never":                 {schema: any, claims: `{"c":null}`},
+		"A71 null in an array, never":     {schema: any, claims: `{"c":[null,{}]}`},
+		"A71 no claim":                    {schema: any, claims: `{}`},
+		"A71 an empty string":             {schema: any, claims: `{"c":""}`, ok: true},
+		"A71 not empty":                   {schema: static(`claim: "c" pattern: "^\\S+$"`), claims: `{"c":""}`},
+		"A71 escaped":                     {schema: static(`claim: "c" pattern: "a\\\\\"b"`), claims: `{"c":"a\\\"b"}`, ok: true},
+		"S54 admin is not not-admin":      {schema: static(`claim: "c" pattern: "admin"`), claims: `{"c":"not-admin"}`},
+		"S54 long, up to 8 KiB":           {schema: any, claims: `{"c":"` + strings.Repeat("x", 8<<10-2) + `"}`, ok: true},
+		"S54 longer":                      {schema: any, claims: `{"c":"` + strings.Repeat("x", 8<<10-1) + `"}`},
+		"S54 an array that is longer":     {schema: any, claims: `{"c":["` + strings.Repeat("x", 8<<10) + `","x"]}`},
+	})
 }
 
 // A72: variables in values and issuers, of fields, methods and services.

@@ -1,0 +1,120 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/plan"
+	"github.com/jwtctl/jwtctl/internal/policytest"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+)
+
+// TestCache_Entry looks at single entries: what is a hit, and what is bounded.
+func TestCache_Entry(t *testing.T) {
+	t.Parallel()
+	w := policytest.New(t, `message M { string x = 1; } service S { rpc A(M) returns (M); }`, policytest.Setup{})
+	ring, err := keys.NewRing([]*keys.Key{w.Key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := w.Key.With(keys.Attributes{ID: w.Key.ID()}) // the same, fetched again
+	if err != nil {
+		t.Fatal(err)
+	}
+	later, err := keys.NewRing([]*keys.Key{again})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := policytest.Now
+	need := &plan.Bearer{}
+	a := &admission{token: w.Bearer(`{"sub":"x"}`), expires: now.Add(time.Minute)}
+	ctx := context.Background()
+	c := newTokenCache(10)
+	id := identify("token", need)
+	c.put(id, a, now, 100)
+	c.put(identify("large", need), a, now, maxCachedToken+1)
+	tests := map[string]struct {
+		id   tokenID
+		ring *keys.Ring
+		at   time.Time
+		hit  bool
+	}{
+		"at once":        {id, ring, now, true},
+		"just before":    {id, ring, now.Add(time.Minute - 1), true},
+		"at exp":         {id, ring, now.Add(time.Minute), false},
+		"clock set back": {id, ring, now.Add(-1), false},
+		"another need":   {identify("token", &plan.Bearer{}), ring, now, false},
+		"another token":  {identify("token2", need), ring, now, false},
+		"another key":    {id, later, now, false},
+		"a large token":  {identify("large", need), ring, now, false},
+	}
+	for name, one := range tests {
+		if got := c.get(ctx, one.id, one.ring, one.at); (got == a) != one.hit || got != a && got != nil {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	for i := range 1000 {
+		c.put(identify(fmt.Sprint(i), need), a, now, 100)
+		if c.get(ctx, id, ring, now) == nil {
+			t.Fatalf("after %d others, the one asked for each time is gone", i)
+		}
+		if n := len(c.young) + len(c.old); n > 10 {
+			t.Fatalf("%d entries", n)
+		}
+	}
+}
+
+// TestS64_ClientTexts gives every code of the table a text that tells clients
+// nothing of it. A36.
+func TestS64_ClientTexts(t *testing.T) {
+	t.Parallel()
+	for _, row := range fault.Table() {
+		for at := inCall; at <= inResponse; at++ {
+			r := refuse(at, fault.New(row.Code, "WHAT", "WHY"))
+			s := status.Convert(r)
+			if s.Code() == codes.OK || s.Code() == codes.Unknown || s.Message() == "" || strings.Contains(s.Message(), "WH") || strings.Contains(s.Message(), string(row.Code)) {
+				t.Errorf("%s at %d: %v", row.Code, at, s)
+			}
+			if at == inResponse && s.Code() == codes.InvalidArgument {
+				t.Errorf("%s: the client is blamed for a response", row.Code)
+			}
+		}
+	}
+}
+
+// FuzzA34_ClaimMetadata makes metadata of any claims: each pair is one that gRPC
+// carries, and no key comes twice.
+func FuzzA34_ClaimMetadata(f *testing.F) {
+	for _, seed := range []string{`{"sub":"alice"}`, `{"Sub":1,"sub":2}`, `{"é":"é","x-bin":"y","":[]}`, `{"a":{"b":"\u007f\ud83c\udf89"}}`, `{"a":" "}`, `{"a":"\n","K":1}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		members, err := strictjson.Object(data, 64)
+		if err != nil {
+			return
+		}
+		list, bad := claimMetadata(members)
+		if bad != nil {
+			return
+		}
+		seen := map[string]bool{}
+		for _, p := range list {
+			name, prefixed := strings.CutPrefix(p.key, ClaimPrefix)
+			if !prefixed || name == "" || seen[p.key] || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_.-") != "" {
+				t.Errorf("%s: key %q", data, p.key)
+			}
+			seen[p.key] = true
+			if !strings.HasSuffix(p.key, "-bin") && !plainText(p.value) {
+				t.Errorf("%s: %q is %q", data, p.key, p.value)
+			}
+		}
+	})
+}

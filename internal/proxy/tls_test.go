@@ -1,0 +1,93 @@
+package proxy_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"math/big"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/status"
+
+	"github.com/jwtctl/jwtctl/internal/proxy"
+)
+
+// certificate is one for localhost that vouches for itself, and who trusts it.
+func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(parsed)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+}
+
+// TestS68_TLS speaks TLS and mTLS on both sides, and verifies the upstream.
+func TestS68_TLS(t *testing.T) {
+	t.Parallel()
+	server, trusted := certificate(t)
+	client, clients := certificate(t)
+	_, strangers := certificate(t)
+	mutual := &tls.Config{Certificates: []tls.Certificate{server}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients}
+	r := start(t, setup{upstream: []grpc.ServerOption{grpc.Creds(credentials.NewTLS(mutual))}})
+	tests := map[string]struct {
+		upstream, client *tls.Config
+		want             codes.Code
+	}{
+		"both sides":              {&tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, codes.OK},
+		"an upstream of another":  {&tls.Config{RootCAs: strangers, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, codes.Unavailable},
+		"an upstream, other name": {&tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "example.com"}, &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, codes.Unavailable},
+		"system roots by default": {&tls.Config{Certificates: []tls.Certificate{client}, ServerName: "localhost"}, &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, codes.Unavailable},
+		"no certificate upstream": {&tls.Config{RootCAs: trusted, ServerName: "localhost"}, &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, codes.Unavailable},
+		"plaintext upstream":      {nil, &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, codes.Unavailable},
+		"a client of none":        {&tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, &tls.Config{RootCAs: trusted, ServerName: "localhost"}, codes.Unavailable},
+	}
+	for name, c := range tests {
+		before := r.upstream.calls.Load()
+		up, err := proxy.Dial(r.upstream.addr, c.upstream, proxy.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := proxy.New(r.policy(nil), proxy.Options{Upstream: up, TLS: mutual, Log: discard(), Now: time.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := listen(t)
+		go func() { _ = p.Serve(l) }()
+		conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(credentials.NewTLS(c.client)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.call(context.Background(), conn, "Open", `{}`); status.Code(got.err) != c.want {
+			t.Errorf("%s: %v", name, got.err)
+		}
+		if reached := r.upstream.calls.Load() != before; reached != (c.want == codes.OK) {
+			t.Errorf("%s: the upstream was reached: %v", name, reached)
+		}
+		_ = conn.Close()
+		_ = p.Shutdown(context.Background())
+		_ = up.Close()
+	}
+}
