@@ -2,22 +2,16 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/spf13/pflag"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/jwtctl/jwtctl/internal/claims"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
-	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/plan"
@@ -173,115 +167,6 @@ func (a *app) bearerToken(arg string) (string, error) {
 		arg = string(data)
 	}
 	return unwrapToken(arg)
-}
-
-// target is the policy that a message is held to.
-type target struct {
-	method  *plan.Method  // nil where only a type is known
-	message *plan.Message // nil where the method has nothing to do with its message
-	name    string        // of the message type
-	desc    protoreflect.MessageDescriptor
-}
-
-// target says what the message data of the file path is, for signing or not.
-// The flags decide, then the configuration's messages, then "@type" in the
-// message: whoever writes messages shall not choose the check.
-func (m *messages) target(path string, data []byte, signs bool) (target, error) {
-	method, typ := m.method, m.typ
-	if method == "" && typ == "" {
-		if e := m.app.config.messageEntry(path); e != nil {
-			t, err := m.resolve(e.Method, e.Type, signs)
-			return t, asConfigFault(err, fmt.Sprintf("%s:%d: messages", m.app.config.path, e.line))
-		}
-	}
-	if method == "" && typ == "" {
-		name, named, err := message.TypeOf(data)
-		if err != nil {
-			return target{}, err
-		}
-		if !named {
-			return target{}, fault.New(fault.UsageError, path, "nothing says which type it holds").
-				WithHint("--type pkg.Message, --method pkg.Service/Method, \"@type\" in the message, or messages: in %s", configName)
-		}
-		typ = string(name)
-	}
-	return m.resolve(method, typ, signs)
-}
-
-// resolve finds a method or type in the plan.
-func (m *messages) resolve(method, typ string, signs bool) (target, error) {
-	if method == "" {
-		p, err := m.plan.Message(typ)
-		if err != nil {
-			return target{}, err
-		}
-		return target{message: p, name: typ, desc: p.Desc}, nil
-	}
-	p, err := m.plan.Method(method)
-	if err != nil {
-		return target{}, err
-	}
-	t := target{method: p, message: p.Request, desc: p.Desc.Input()}
-	if signs {
-		t.message, t.desc = p.Response, p.Desc.Output()
-	}
-	t.name = string(t.desc.FullName())
-	return t, nil
-}
-
-// messageEntry returns the first entry of messages for the file path.
-func (c *config) messageEntry(path string) *messageEntry {
-	absolute, err := filepath.Abs(path)
-	if err != nil {
-		return nil
-	}
-	for i, e := range c.messages {
-		pattern, err := filepath.Abs(e.Files)
-		if err == nil && files.Match(filepath.ToSlash(pattern), filepath.ToSlash(absolute)) {
-			return &c.messages[i]
-		}
-	}
-	return nil
-}
-
-// bearerVerdict is what was decided of the bearer token, once for each policy.
-type bearerVerdict struct {
-	once  sync.Once
-	token *jws.Verified
-	err   error
-}
-
-// bearerOf returns the bearer token validated for t, nil if t has no use for
-// one: a method that does not validate it, or no token given for a type.
-func (m *messages) bearerOf(ctx context.Context, t target) (*jws.Verified, error) {
-	var need *plan.Bearer
-	switch {
-	case t.method != nil && t.method.Bearer == nil, t.method == nil && !m.given:
-		return nil, nil
-	case t.method != nil:
-		need = t.method.Bearer
-	}
-	kept, _ := m.bearers.LoadOrStore(need, &bearerVerdict{})
-	v := kept.(*bearerVerdict)
-	v.once.Do(func() { v.token, v.err = m.verifier.BearerToken(ctx, need, m.token) })
-	return v.token, v.err
-}
-
-// read returns the message in data. Faults of the whole text have no path.
-func (m *messages) read(data []byte, t target) (*dynamicpb.Message, error) {
-	msg, err := m.codec.Read(data, t.desc)
-	var f *fault.Error
-	if !errors.As(err, &f) {
-		return msg, err
-	}
-	f = f.About("")
-	switch {
-	case strings.Contains(f.Why, "unknown field"):
-		f.Why += fmt.Sprintf(", which %s has not", t.name)
-	case strings.Contains(f.Why, "more text follows"):
-		f.Why += "; --ndjson reads one message a line"
-	}
-	return nil, f
 }
 
 // expand returns the files that args name; a pattern that is no file's name
