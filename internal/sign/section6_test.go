@@ -143,6 +143,8 @@ func TestA62_Expiry(t *testing.T) {
 		"A65 a field beyond 2^53":  {in: `{"exp":"9007199254740993"}`, fails: fault.MessageMalformed},
 		"A65 nbf of a RAW entry":   {in: `{"raw":{"nbf":-5}}`, fails: fault.MessageMalformed},
 		"A65 sub of a RAW entry":   {in: `{"raw":{"sub":5}}`, fails: fault.MessageMalformed},
+		"A65 iss of a RAW entry":   {in: `{"raw":{"iss":5}}`, fails: fault.MessageMalformed},
+		"A65 iat of a RAW entry":   {in: `{"raw":{"iat":253402300800}}`, fails: fault.MessageMalformed},
 		"A65 aud of a RAW entry":   {in: `{"raw":{"aud":5}}`, fails: fault.MessageMalformed},
 		"A65 other entries are ok": {expires: "expires_seconds: -1", in: `{"raw":{"subject":5}}`, claims: `{"subject":5}`},
 	} {

@@ -1,7 +1,7 @@
 // Package sign makes the tokens of a message as its annotations say, along the
 // compiled plan: the rules of annotations.md section 6.
 //
-// It knows neither files nor gRPC. It imports plan, claims, jws, keys,
+// It knows neither files nor gRPC. It imports plan, policy, claims, jws, keys,
 // strictjson and fault.
 package sign
 

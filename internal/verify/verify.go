@@ -2,8 +2,8 @@
 // say, along the compiled plan: the checks of annotations.md sections 4, 5 and 7.
 //
 // A message is checked whole before anything is written into it, and a refused
-// one yields nothing. It knows neither files nor gRPC. It imports plan, claims,
-// jws, keys, strictjson and fault.
+// one yields nothing. It knows neither files nor gRPC. It imports plan, policy,
+// claims, jws, keys, strictjson and fault.
 package verify
 
 import (
