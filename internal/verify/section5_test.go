@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -74,6 +75,21 @@ message Outer { string tok = 1 [(kalix.field).jwt = {token: true}]; string user 
 		"A50 none":              {of: "Issuer", in: `{"tok":$({"sub":"me"})}`, code: fault.IssuerNotAllowed, path: "tok"},
 		"A75 the token's own":   {of: "Static", in: `{"tok":$({"role":"admin"})}`, want: `{"tok":"…"}`},
 		"A75 another, in token": {of: "Static", in: `{"tok":$({"role":"secret"})}`, code: fault.StaticClaimMismatch, path: "tok"},
+	})
+}
+
+// The path is that of the message that was being filled, not of the last one
+// that the walk was in (A44).
+func TestA44_PathsOfWhatIsFilled(t *testing.T) {
+	w := policytest.New(t, `message M { string tok = 1 [(kalix.field).jwt = {token: true}]; int64 n = 2 [(kalix.field).jwt = {claim: EXTRACT}]; repeated M ms = 3 [(kalix.field).jwt = {token: true}]; }`, policytest.Setup{})
+	m := func(n ...string) string {
+		return `{"tok":$({}),"ms":[{"tok":$({"n":` + strings.Join(n, `})},{"tok":$({"n":`) + `})}]}`
+	}
+	check(t, w, map[string]row{
+		"the first":  {in: m(`"x"`, `1`, `2`), code: fault.ClaimMismatch, path: "ms[0].n"},
+		"the second": {in: m(`1`, `"x"`, `2`), code: fault.ClaimMismatch, path: "ms[1].n"},
+		"deeper":     {in: `{"tok":$({}),"ms":[` + m(`1`, `"x"`, `3`) + `,{"tok":$({})}]}`, code: fault.ClaimMismatch, path: "ms[0].ms[1].n"},
+		"none":       {in: m(`1`, `2`), want: `{"tok":"…","ms":[{"tok":"…","n":"1"},{"tok":"…","n":"2"}]}`},
 	})
 }
 
