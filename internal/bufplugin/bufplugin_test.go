@@ -1,0 +1,175 @@
+package bufplugin_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+
+	checkv1 "buf.build/gen/go/bufbuild/bufplugin/protocolbuffers/go/buf/plugin/check/v1"
+	descriptorv1 "buf.build/gen/go/bufbuild/bufplugin/protocolbuffers/go/buf/plugin/descriptor/v1"
+	infov1 "buf.build/gen/go/bufbuild/bufplugin/protocolbuffers/go/buf/plugin/info/v1"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"pluginrpc.com/pluginrpc"
+
+	"github.com/jwtctl/jwtctl/internal/bufplugin"
+	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/finding"
+	"github.com/jwtctl/jwtctl/internal/lint"
+)
+
+// The real buf runs the plugin in examples/buf; here it is called by the
+// protocol's own client, for what that buf never asks.
+
+func call(t *testing.T, path string, request, response proto.Message) error {
+	t.Helper()
+	server, err := bufplugin.NewServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pluginrpc.NewClient(pluginrpc.NewServerRunner(server)).Call(t.Context(), path, request, response)
+}
+
+const service = "/buf.plugin.check.v1.CheckService/"
+
+// TestListRules: Buf knows every rule of lint, under an id and with a purpose
+// that it takes.
+func TestListRules(t *testing.T) {
+	var rules checkv1.ListRulesResponse
+	var categories checkv1.ListCategoriesResponse
+	if err := call(t, service+"ListRules", &checkv1.ListRulesRequest{}, &rules); err != nil {
+		t.Fatal(err)
+	}
+	if err := call(t, service+"ListCategories", &checkv1.ListCategoriesRequest{}, &categories); err != nil {
+		t.Fatal(err)
+	}
+	var known []string
+	for _, c := range categories.GetCategories() {
+		known = append(known, c.GetId())
+	}
+	listed := map[string]*checkv1.Rule{}
+	for _, r := range rules.GetRules() {
+		listed[r.GetId()] = r
+		if !regexp.MustCompile(`^[A-Z0-9][A-Z0-9_]{1,62}[A-Z0-9]$`).MatchString(r.GetId()) || !regexp.MustCompile(`^[A-Z].*[.]$`).MatchString(r.GetPurpose()) {
+			t.Errorf("Buf would refuse %s: %q", r.GetId(), r.GetPurpose())
+		}
+		for _, id := range r.GetCategoryIds() {
+			if !slices.Contains(known, id) {
+				t.Errorf("%s is in %s, which is not listed", r.GetId(), id)
+			}
+		}
+	}
+	for _, r := range lint.Rules() {
+		rule := listed[bufplugin.RuleID(r.ID)]
+		optional := r.Severity == finding.Note || r.ID == "unannotated-method"
+		switch {
+		case rule == nil:
+			t.Errorf("%s is not listed", r.ID)
+		case rule.GetDefault() == optional, slices.Contains(rule.GetCategoryIds(), bufplugin.Category) == optional,
+			slices.Contains(rule.GetCategoryIds(), bufplugin.CategoryErrors) != (r.Severity == finding.Error && !optional):
+			t.Errorf("%s: default %v, categories %v", r.ID, rule.GetDefault(), rule.GetCategoryIds())
+		}
+	}
+	if len(listed) != len(lint.Rules()) {
+		t.Errorf("%d rules are listed, of %d", len(listed), len(lint.Rules()))
+	}
+}
+
+func TestInfo(t *testing.T) {
+	var info infov1.GetPluginInfoResponse
+	if err := call(t, "/buf.plugin.info.v1.PluginInfoService/GetPluginInfo", &infov1.GetPluginInfoRequest{}, &info); err != nil || info.GetPluginInfo().GetDocumentation() == "" {
+		t.Errorf("%v, %v", &info, err)
+	}
+}
+
+// files compiles sources, those called import*.proto as imports.
+func files(t *testing.T, sources map[string]string) []*descriptorv1.FileDescriptor {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range sources {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("syntax = \"proto3\";\n"+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set, err := descset.Load(context.Background(), descset.Sources{Protos: []string{dir}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []*descriptorv1.FileDescriptor
+	for _, f := range set.Files() {
+		_, ours := sources[f.Descriptor.Path()]
+		isImport := !ours || regexp.MustCompile(`^import`).MatchString(f.Descriptor.Path())
+		list = append(list, &descriptorv1.FileDescriptor{FileDescriptorProto: protodesc.ToFileDescriptorProto(f.Descriptor), IsImport: isImport})
+	}
+	return list
+}
+
+// TestCheck: what is found, where, and only by the rules that were asked for.
+func TestCheck(t *testing.T) {
+	sources := map[string]string{
+		"import.proto": `package i; import "kalix/annotations.proto"; message I { string tok = 1 [(kalix.field).jwt = {token: true expires_seconds: -1}]; }
+service Bare { rpc Open(I) returns (I); rpc Guarded(I) returns (I) { option (kalix.method).jwt.validate = BEARER_TOKEN; } }`,
+		"t.proto": `package t; import "kalix/annotations.proto"; import "import.proto";
+service S {
+  rpc Open(i.I) returns (i.I);
+  rpc Guarded(i.I) returns (i.I) {
+    option (kalix.method).jwt = {validate: BEARER_TOKEN bearer_token_issuer: "${ISSUER}"};
+  }
+}
+message A {
+  A a = 1 [(kalix.field).jwt = {claim: DESCEND}];
+}`,
+	}
+	tests := map[string]struct {
+		rules []string
+		want  []string
+	}{
+		"by default":    {nil, []string{"JWT_CLAIM_CYCLE", "JWT_UNGUARDED_METHOD", "JWT_UNREACHED_ANNOTATION"}},
+		"one":           {[]string{"JWT_CLAIM_CYCLE"}, []string{"JWT_CLAIM_CYCLE"}},
+		"a note":        {[]string{"JWT_ENVIRONMENT_VARIABLE"}, []string{"JWT_ENVIRONMENT_VARIABLE"}},
+		"every method":  {[]string{"JWT_UNANNOTATED_METHOD"}, []string{"JWT_UNANNOTATED_METHOD"}},
+		"none that has": {[]string{"JWT_DUPLICATE_CLAIM"}, nil},
+	}
+	all := files(t, sources)
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var response checkv1.CheckResponse
+			if err := call(t, service+"Check", &checkv1.CheckRequest{FileDescriptors: all, RuleIds: tt.rules}, &response); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, a := range response.GetAnnotations() {
+				got = append(got, a.GetRuleId())
+				if a.GetMessage() == "" || a.GetFileLocation().GetFileName() != "t.proto" {
+					t.Errorf("%v", a)
+				}
+				if a.GetRuleId() == "JWT_CLAIM_CYCLE" && !slices.Equal(a.GetFileLocation().GetSourcePath(), []int32{4, 0, 2, 0, 8, 1080, 2, 1}) {
+					t.Errorf("the cycle is at %v", a.GetFileLocation().GetSourcePath())
+				}
+			}
+			slices.Sort(got)
+			if got = slices.Compact(got); !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestS45_CheckUnreadable: annotations that cannot be read are an error of the
+// call, never a call without findings.
+func TestS45_CheckUnreadable(t *testing.T) {
+	list := files(t, map[string]string{"t.proto": `package t; import "kalix/annotations.proto"; message M { string a = 1 [(kalix.field).jwt.token = true]; }`})
+	for _, f := range list {
+		if f.GetFileDescriptorProto().GetName() == "t.proto" {
+			raw := f.GetFileDescriptorProto().GetMessageType()[0].GetField()[0]
+			raw.Options.ProtoReflect().SetUnknown([]byte{0xc2, 0x43, 0x02, 0x12, 0x7f}) // 1080, cut short
+		}
+	}
+	var response checkv1.CheckResponse
+	if err := call(t, service+"Check", &checkv1.CheckRequest{FileDescriptors: list}, &response); err == nil {
+		t.Errorf("got %v", &response)
+	}
+}
