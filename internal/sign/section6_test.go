@@ -88,23 +88,24 @@ message OneOf { oneof one { string tok = 1 [(kalix.field).jwt = {token: true exp
 	const bearer = `{"sub":"bearer","role":"guest"}`
 	const decided = `"role":"admin","aud":["a","b"],"iss":"me","exp":1769860860}`
 	check(t, w, map[string]row{
-		"the token's own":             {in: `{"kind":"k1"}`, bearer: bearer, claims: `{"kind":"k1","sub":"bearer",` + decided, refused: fault.ClaimMismatch}, // role: bearer's against static
-		"bearer over field":           {in: `{"kind":"k1","sub":"field"}`, bearer: bearer, claims: `{"kind":"k1","sub":"bearer",` + decided, refused: fault.ClaimMismatch},
-		"static over field":           {in: `{"kind":"k1","role":"field"}`, bearer: bearer, claims: `{"kind":"k1","role":"admin","sub":"bearer","aud":["a","b"],"iss":"me","exp":1769860860}`, refused: fault.ClaimMismatch},
-		"issuer and exp over field":   {in: `{"kind":"k1","iss":"field","exp":"1"}`, bearer: bearer, claims: `{"kind":"k1","iss":"me","exp":1769860860,"sub":"bearer","role":"admin","aud":["a","b"]}`, refused: fault.ClaimMismatch},
-		"all agree":                   {in: `{"kind":"k1","iss":"me","role":"admin","exp":"1769860860","sub":"bearer"}`, bearer: `{"sub":"bearer","role":"admin"}`, claims: `{"kind":"k1","role":"admin","sub":"bearer","iss":"me","exp":1769860860,"aud":["a","b"]}`},
-		"A65 a pattern adds nothing":  {in: `{}`, bearer: `{"sub":"bearer","role":"admin"}`, claims: `{"sub":"bearer","role":"admin","aud":["a","b"],"iss":"me","exp":1769860860}`, refused: fault.StaticClaimMismatch},
-		"over RAW":                    {in: `{"raw":{"kind":"k","role":"raw","iss":"raw"}}`, bearer: `{"sub":"s","role":"admin"}`, claims: `{"iss":"me","kind":"k","role":"admin","sub":"s","aud":["a","b"],"exp":1769860860}`},
-		"A51 no bearer token":         {in: `{"kind":"k1"}`, fails: fault.TokenMissing, path: "tok"},
-		"A51 not in the bearer token": {in: `{"kind":"k1"}`, bearer: `{"sub":"s"}`, fails: fault.ClaimMissing, path: "tok"},
-		"RAW against RAW":             {of: "Free", in: `{"raw":{"a":"1"},"ints":{"a":1}}`, fails: fault.ClaimConflict, path: "ints"},
-		"RAW against a field":         {of: "Free", in: `{"raw":{"x":"secret"},"c":{"x":"2"}}`, fails: fault.ClaimConflict, path: "tok"},
-		"RAW like the field":          {of: "Free", in: `{"raw":{"x":"2"},"c":{"x":"2"}}`, claims: `{"x":"2"}`, out: `{"tok":"…","c":{"x":"2"}}`},
-		"RAW against NEST":            {of: "Free", in: `{"raw":{"n":"1"},"n":{"x":"2"}}`, fails: fault.ClaimConflict, path: "tok"},
-		"RAW within NEST":             {of: "Free", in: `{"n":{"x":"2","raw":{"x":"3"}}}`, fails: fault.ClaimConflict, path: "n.raw"},
-		"RAW like the field in NEST":  {of: "Free", in: `{"n":{"x":"2","raw":{"x":"2"}}}`, claims: `{"n":{"x":"2"}}`},
-		"the token's oneof":           {of: "OneOf", in: `{"user":"a"}`, fails: fault.ClaimConflict, path: "tok"},
-		"the token's oneof, unset":    {of: "OneOf", in: `{}`, claims: `{}`},
+		"the token's own":               {in: `{"kind":"k1"}`, bearer: bearer, claims: `{"kind":"k1","sub":"bearer",` + decided, refused: fault.ClaimMismatch}, // role: bearer's against static
+		"bearer over field":             {in: `{"kind":"k1","sub":"field"}`, bearer: bearer, claims: `{"kind":"k1","sub":"bearer",` + decided, refused: fault.ClaimMismatch},
+		"static over field":             {in: `{"kind":"k1","role":"field"}`, bearer: bearer, claims: `{"kind":"k1","role":"admin","sub":"bearer","aud":["a","b"],"iss":"me","exp":1769860860}`, refused: fault.ClaimMismatch},
+		"issuer and exp over field":     {in: `{"kind":"k1","iss":"field","exp":"1"}`, bearer: bearer, claims: `{"kind":"k1","iss":"me","exp":1769860860,"sub":"bearer","role":"admin","aud":["a","b"]}`, refused: fault.ClaimMismatch},
+		"all agree":                     {in: `{"kind":"k1","iss":"me","role":"admin","exp":"1769860860","sub":"bearer"}`, bearer: `{"sub":"bearer","role":"admin"}`, claims: `{"kind":"k1","role":"admin","sub":"bearer","iss":"me","exp":1769860860,"aud":["a","b"]}`},
+		"A65 a pattern adds nothing":    {in: `{}`, bearer: `{"sub":"bearer","role":"admin"}`, claims: `{"sub":"bearer","role":"admin","aud":["a","b"],"iss":"me","exp":1769860860}`, refused: fault.StaticClaimMismatch},
+		"over RAW":                      {in: `{"raw":{"kind":"k","role":"raw","iss":"raw"}}`, bearer: `{"sub":"s","role":"admin"}`, claims: `{"iss":"me","kind":"k","role":"admin","sub":"s","aud":["a","b"],"exp":1769860860}`},
+		"A51 no bearer token":           {in: `{"kind":"k1"}`, fails: fault.TokenMissing, path: "tok"},
+		"A51 not in the bearer token":   {in: `{"kind":"k1"}`, bearer: `{"sub":"s"}`, fails: fault.ClaimMissing, path: "tok"},
+		"RAW against RAW":               {of: "Free", in: `{"raw":{"a":"1"},"ints":{"a":1}}`, fails: fault.ClaimConflict, path: "ints"},
+		"RAW against a field":           {of: "Free", in: `{"raw":{"x":"secret"},"c":{"x":"2"}}`, fails: fault.ClaimConflict, path: "tok"},
+		"RAW like the field":            {of: "Free", in: `{"raw":{"x":"2"},"c":{"x":"2"}}`, claims: `{"x":"2"}`, out: `{"tok":"…","c":{"x":"2"}}`},
+		"RAW against NEST":              {of: "Free", in: `{"raw":{"n":"1"},"n":{"x":"2"}}`, fails: fault.ClaimConflict, path: "tok"},
+		"RAW within NEST":               {of: "Free", in: `{"n":{"x":"2","raw":{"x":"3"}}}`, fails: fault.ClaimConflict, path: "n.raw"},
+		"RAW like the field in NEST":    {of: "Free", in: `{"n":{"x":"2","raw":{"x":"2"}}}`, claims: `{"n":{"x":"2"}}`},
+		"the token's oneof":             {of: "OneOf", in: `{"user":"a"}`, fails: fault.ClaimConflict, path: "tok"},
+		"the token's oneof, an old one": {of: "OneOf", in: `{"tok":"old"}`, claims: `{}`},
+		"the token's oneof, unset":      {of: "OneOf", in: `{}`, claims: `{}`},
 	})
 }
 
@@ -158,6 +159,16 @@ func TestA62_Expiry(t *testing.T) {
 	}
 }
 
+// A65: times of fields that no verifier would take.
+func TestA65_TimesOutOfRange(t *testing.T) {
+	w := policytest.New(t, `message M { `+tok+` int64 nbf = 1 [(kalix.field).jwt = {claim: INCLUDE}]; int64 iat = 2 [(kalix.field).jwt = {claim: INCLUDE}]; }`, policytest.Setup{})
+	check(t, w, map[string]row{
+		"good":       {in: `{"nbf":"1769860800","iat":"1"}`, claims: `{"nbf":1769860800,"iat":1}`},
+		"nbf, below": {in: `{"nbf":"-1"}`, fails: fault.MessageMalformed, path: "tok"},
+		"iat, above": {in: `{"iat":"253402300800"}`, fails: fault.MessageMalformed, path: "tok"},
+	})
+}
+
 func TestA63_Header(t *testing.T) {
 	schema := `message M { ` + with("") + ` }`
 	for _, alg := range []keys.Algorithm{keys.ES256, keys.EdDSA, keys.HS256} {
@@ -185,6 +196,9 @@ func TestA63_Header(t *testing.T) {
 	w := policytest.New(t, schema, policytest.Setup{Keys: []*keys.Key{public}})
 	_, err = w.Sign("M", `{}`, nil)
 	fails(t, err, fault.KeyNotPrivate, "tok")
+	if !strings.Contains(err.Error(), "the new key") { // its source
+		t.Errorf("it does not say which key: %v", err)
+	}
 }
 
 // A61: what wins does not depend on how many claims there are.

@@ -54,10 +54,20 @@ func TestA52_A64_ParentClaims(t *testing.T) {
 		"without a parent's token":      {of: "Open", in: `{"user":"u","raw":{"k":"v"},"cs":[{"name":"a"}]}`, at: "cs.0", claims: `{"user":"u","name":"a"}`},
 		"RAW of the child's own":        {in: `{"user":"u","cs":[{"raw":{"k":"v"}}]}`, at: "cs.0", claims: `{"user":"u","k":"v"}`},
 		"RAW of the child's, equal":     {in: `{"user":"u","cs":[{"raw":{"user":"u"}}]}`, at: "cs.0", claims: `{"user":"u"}`},
-		"RAW of the child's, other":     {in: `{"user":"u","cs":[{},{"raw":{"user":"secret"}}]}`, fails: fault.ClaimConflict, path: "cs[1].tok"},
+		"RAW of the child's, other":     {in: `{"user":"u","d":{"x":"1"},"cs":[{},{"raw":{"user":"secret"}}]}`, fails: fault.ClaimConflict, path: "cs[1].tok"},
 		"RAW against the grandparent's": {in: `{"org":"o","cs":[{"raw":{"org":"secret"}}]}`, fails: fault.ClaimConflict, path: "cs[0].tok"},
 		"the parent's own, as ever":     {in: `{"user":"u","cs":[{"name":"a"}]}`, claims: `{"user":"u"}`},
 	})
+}
+
+// A52: a fault in a claim that is handed down is the parent's.
+func TestA52_FaultOfTheParent(t *testing.T) {
+	w := policytest.New(t, family, policytest.Setup{})
+	p, m := w.Message("M", `{"cs":[{"g":{}},{"g":{}}]}`)
+	cs := m.Get(p.Desc.Fields().ByName("cs")).List()
+	fielder{cs.Get(1).Message()}.set("name", "\xff")
+	_, err := w.Signer.Message(p, m, nil)
+	fails(t, err, fault.MessageMalformed, "cs[1].name")
 }
 
 // A64: nested tokens are made first, so that claims of the parent that hold

@@ -87,7 +87,7 @@ type parent struct {
 
 // message signs the messages within m that have tokens, then m itself (A64).
 func (w *walker) message(p *plan.Message, m protoreflect.Message, around *parent) error {
-	here := &parent{plan: p, message: m, path: w.path.Clone()}
+	here := &parent{plan: p, message: m, path: w.path}
 	if p.Token != nil && p.Token.ParentClaims {
 		here.up = around
 	}

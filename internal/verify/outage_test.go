@@ -2,9 +2,11 @@ package verify_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -51,6 +53,10 @@ message E {} service S { rpc Any(E) returns (E) { option (kalix.method).jwt = {v
 	_, err = w.Verify("M", in, nil)
 	if fault.CodeOf(err) != fault.KeySetUnavailable || fault.ClassOf(err) != fault.Undecided {
 		t.Errorf("message: %v", err)
+	}
+	var f *fault.Error
+	if errors.As(err, &f) && strings.Contains(f.What, "tok") {
+		t.Errorf("the token is blamed: %v", err)
 	}
 	if _, err = bearer(t, w, "Any", "Bearer "+token); fault.ClassOf(err) != fault.Undecided {
 		t.Errorf("bearer token: %v", err)

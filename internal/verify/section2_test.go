@@ -75,7 +75,15 @@ func TestA11_A12_Modes(t *testing.T) {
 			t.Errorf("%s: bearer %v, request %v, response %v; want %v", method, m.Bearer != nil, m.Request != nil, m.Response != nil, want)
 		}
 	}
-	_, err := policytest.Compile(policytest.Load(t, `message M { string tok = 1 [(kalix.field).jwt = {token: true}]; } service S { rpc A(M) returns (M) { option (kalix.method).jwt = {sign: BEARER_TOKEN}; } }`), nil)
+	two, err := policytest.Compile(policytest.Load(t, `message I { string tok = 1 [(kalix.field).jwt = {token: true}]; } message O { string tok = 1 [(kalix.field).jwt = {token: true}]; }
+		service S { rpc A(I) returns (O) { option (kalix.method).jwt = {validate: MESSAGE sign: MESSAGE}; } }`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := two.Method("t.S/A"); err != nil || m.Request.Desc.Name() != "I" || m.Response.Desc.Name() != "O" {
+		t.Errorf("A12: request and response: %v", err)
+	}
+	_, err = policytest.Compile(policytest.Load(t, `message M { string tok = 1 [(kalix.field).jwt = {token: true}]; } service S { rpc A(M) returns (M) { option (kalix.method).jwt = {sign: BEARER_TOKEN}; } }`), nil)
 	if !fault.Has(err, fault.PolicyInvalid) {
 		t.Errorf("A12 sign: BEARER_TOKEN: %v", err)
 	}

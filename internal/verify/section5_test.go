@@ -76,6 +76,10 @@ message Outer { string tok = 1 [(kalix.field).jwt = {token: true}]; string user 
 		"A75 the token's own":   {of: "Static", in: `{"tok":$({"role":"admin"})}`, want: `{"tok":"…"}`},
 		"A75 another, in token": {of: "Static", in: `{"tok":$({"role":"secret"})}`, code: fault.StaticClaimMismatch, path: "tok"},
 	})
+	// Beside the place of the token, the part of it that is at fault.
+	if _, err := w.Verify("M", inField(tampered(w.Token(`{}`))), nil); err == nil || !strings.HasPrefix(err.Error(), "tok: signature: ") {
+		t.Error(err)
+	}
 }
 
 // The path is that of the message that was being filled, not of the last one

@@ -81,6 +81,7 @@ func TestA46_NestRepeated(t *testing.T) {
 		"empty, nothing fits":     {of: "List", in: `{"tok":$({"cs":[{"n":1},{}]})}`, want: `{"tok":"…"}`},
 		"empty, one is bad":       {of: "List", in: `{"tok":$({"cs":[{"e":"1"},{"e":2}]})}`, code: fault.ClaimMismatch, path: "cs[1].e"},
 		"empty, one is no object": {of: "List", in: `{"tok":$({"cs":[{"e":"1"},2]})}`, code: fault.ClaimMismatch, path: "cs"},
+		"empty, the first filled": {of: "List", in: `{"tok":$({"cs":[{"e":"2"},{"n":1}]})}`, want: `{"tok":"…","cs":[{"e":"2","raw":{"e":"2"}},{}]}`},
 		"empty, nothing to fill":  {of: "List", in: `{"tok":$({"os":"1"})}`, want: `{"tok":"…"}`},
 		"empty, no array":         {of: "List", in: `{"tok":$({"cs":{"e":"1"}})}`, code: fault.ClaimMismatch, path: "cs"},
 	})

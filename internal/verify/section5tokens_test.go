@@ -122,6 +122,8 @@ message C {
   D nested = 3 [(kalix.field).jwt = {claim: NEST}];
   G g = 4 [(kalix.field).jwt = {token: true}];
   L l = 5 [(kalix.field).jwt = {token: true}];
+  string d = 6 [(kalix.field).jwt = {claim: INCLUDE}];
+  string x = 7 [(kalix.field).jwt = {claim: INCLUDE}];
 }
 message G { string tok = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; string org = 2 [(kalix.field).jwt = {claim: EXTRACT}]; }
 message L { string tok = 1 [(kalix.field).jwt = {token: true}]; }
@@ -135,35 +137,43 @@ message Open { string user = 1 [(kalix.field).jwt = {claim: INCLUDE}]; repeated 
 	}
 	org := func(child string) string { return m(`"org":"o"`, `"org":"o"`, child) }
 	check(t, w, map[string]row{
-		"INCLUDE":                  {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"u"`, ``)), want: `{"tok":"…","user":"u","cs":[{"tok":"…"}],"raw":{"user":"u"}}`},
-		"INCLUDE, other":           {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
-		"INCLUDE, missing":         {in: m(`"user":"u"`, `"user":"u"`, c(`"z":1`, ``)), code: fault.ClaimMissing, path: "cs[0].tok"},
-		"EXTRACT":                  {in: org(c(`"org":"o"`, ``)), want: `{"tok":"…","org":"o","cs":[{"tok":"…"}],"raw":{"org":"o"}}`},
-		"EXTRACT, other":           {in: org(c(`"org":"p"`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
-		"EXTRACT, as it came in":   {in: m(`"org":"o"`, `"user":""`, c(`"z":1`, ``)), want: `{"tok":"…","org":"o","cs":[{"tok":"…"}],"raw":{"org":"o"}}`},
-		"DESCEND":                  {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"1"`, ``)), want: `{"tok":"…","d":{"x":"1"},"cs":[{"tok":"…"}],"raw":{"x":"1"}}`},
-		"DESCEND, other":           {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"2"`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
-		"NEST":                     {in: m(`"nested":{"x":"1"}`, `"n":{"x":"1"}`, c(`"nested":{"x":"1"}`, ``)), want: `{"tok":"…","n":{"x":"1"},"cs":[{"tok":"…"}]}`},
-		"NEST, other":              {in: m(`"nested":{"x":"1"}`, `"n":{"x":"1"}`, c(`"nested":{"x":"2"}`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
-		"the child's own wins":     {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v"`)), want: `{"tok":"…","user":"u","cs":[{"tok":"…","user":"v"}],"raw":{"user":"u"}}`},
-		"its NEST wins":            {in: m(`"nested":{"x":"1"}`, `"n":{"x":"1"}`, c(`"nested":{"x":"2"}`, `,"nested":{"x":"2"}`)), want: `{"tok":"…","n":{"x":"1"},"cs":[{"tok":"…","nested":{"x":"2"}}]}`},
-		"an empty NEST does not":   {in: m(`"nested":{"x":"1"}`, `"n":{"x":"1"}`, c(`"nested":{"x":"2"}`, `,"nested":{}`)), code: fault.ClaimMismatch, path: "cs[0].tok"},
-		"the token decides iss":    {in: m(`"iss":"u"`, `"iss":"u"`, c(`"z":1`, ``)), want: `{"tok":"…","iss":"u","cs":[{"tok":"…"}],"raw":{"iss":"u"}}`},
-		"the token decides exp":    {in: m(`"exp":`+future, `"exp":"`+future+`"`, c(`"exp":1769870001`, ``)), want: `{"tok":"…","exp":"1769870000","cs":[{"tok":"…"}]}`},
-		"the second element":       {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"u"`, ``)+`,`+c(`"user":"v"`, ``)), code: fault.ClaimMismatch, path: "cs[1].tok"},
-		"without a parent's token": {of: "Open", in: `{"user":"u","cs":[` + c(`"user":"u"`, ``) + `]}`, want: `{"user":"u","cs":[{"tok":"…"}]}`},
-		"without one, other":       {of: "Open", in: `{"user":"u","cs":[` + c(`"user":"v"`, ``) + `]}`, code: fault.ClaimMismatch, path: "cs[0].tok"},
-		"the grandparent's":        {in: org(c(`"org":"o"`, `,"g":{"tok":$({"org":"o"})}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","g":{"tok":"…","org":"o"}}],"raw":{"org":"o"}}`},
-		"the grandparent's, other": {in: org(c(`"org":"o"`, `,"g":{"tok":$({"org":"p"})}`)), code: fault.ClaimMismatch, path: "cs[0].g.tok"},
-		"over the grandparent's":   {in: org(c(`"org":"o"`, `,"g":{"tok":$({"org":"p"}),"org":"p"}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","g":{"tok":"…","org":"p"}}],"raw":{"org":"o"}}`},
-		"the nearer parent's wins": {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v","g":{"tok":$({"user":"v"})}`)), want: `{"tok":"…","user":"u","cs":[{"tok":"…","user":"v","g":{"tok":"…"}}],"raw":{"user":"u"}}`},
-		"not the farther one's":    {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v","g":{"tok":$({"user":"u"})}`)), code: fault.ClaimMismatch, path: "cs[0].g.tok"},
-		"a child without it":       {in: org(c(`"org":"o"`, `,"l":{"tok":$({})}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","l":{"tok":"…"}}],"raw":{"org":"o"}}`},
+		"INCLUDE":                        {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"u"`, ``)), want: `{"tok":"…","user":"u","cs":[{"tok":"…"}],"raw":{"user":"u"}}`},
+		"INCLUDE, other":                 {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"INCLUDE, missing":               {in: m(`"user":"u"`, `"user":"u"`, c(`"z":1`, ``)), code: fault.ClaimMissing, path: "cs[0].tok"},
+		"EXTRACT":                        {in: org(c(`"org":"o"`, ``)), want: `{"tok":"…","org":"o","cs":[{"tok":"…"}],"raw":{"org":"o"}}`},
+		"EXTRACT, other":                 {in: org(c(`"org":"p"`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"EXTRACT, as it came in":         {in: m(`"org":"o"`, `"user":""`, c(`"z":1`, ``)), want: `{"tok":"…","org":"o","cs":[{"tok":"…"}],"raw":{"org":"o"}}`},
+		"DESCEND":                        {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"1"`, ``)), want: `{"tok":"…","d":{"x":"1"},"cs":[{"tok":"…"}],"raw":{"x":"1"}}`},
+		"DESCEND, other":                 {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"2"`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"DESCEND, the child's own wins":  {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"2"`, `,"x":"2"`)), want: `{"tok":"…","d":{"x":"1"},"cs":[{"tok":"…","x":"2"}],"raw":{"x":"1"}}`},
+		"DESCEND has no name of its own": {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"2","d":"q"`, `,"d":"q"`)), code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"DESCEND, then its own":          {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"1","user":"u"`, `,"user":"v"`)), code: fault.ClaimMismatch, path: "cs[0].user"},
+		"NEST":                           {in: m(`"nested":{"x":"1"}`, `"n":{"x":"1"}`, c(`"nested":{"x":"1"}`, ``)), want: `{"tok":"…","n":{"x":"1"},"cs":[{"tok":"…"}]}`},
+		"NEST, other":                    {in: m(`"nested":{"x":"1"}`, `"n":{"x":"1"}`, c(`"nested":{"x":"2"}`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"the child's own wins":           {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v"`)), want: `{"tok":"…","user":"u","cs":[{"tok":"…","user":"v"}],"raw":{"user":"u"}}`},
+		"its NEST wins":                  {in: m(`"nested":{"x":"1"}`, `"n":{"x":"1"}`, c(`"nested":{"x":"2"}`, `,"nested":{"x":"2"}`)), want: `{"tok":"…","n":{"x":"1"},"cs":[{"tok":"…","nested":{"x":"2"}}]}`},
+		"an empty NEST does not":         {in: m(`"nested":{"x":"1"}`, `"n":{"x":"1"}`, c(`"nested":{"x":"2"}`, `,"nested":{}`)), code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"the token decides iss":          {in: m(`"iss":"u"`, `"iss":"u"`, c(`"z":1`, ``)), want: `{"tok":"…","iss":"u","cs":[{"tok":"…"}],"raw":{"iss":"u"}}`},
+		"the token decides exp":          {in: m(`"exp":`+future, `"exp":"`+future+`"`, c(`"exp":1769870001`, ``)), want: `{"tok":"…","exp":"1769870000","cs":[{"tok":"…"}]}`},
+		"the token leaves exp alone":     {in: m(`"exp":`+future, `"exp":"`+future+`"`, c(`"z":1`, `,"g":{"tok":$({"exp":1769870001})}`)), code: fault.ClaimMismatch, path: "cs[0].g.tok"},
+		"the second element":             {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"u"`, ``)+`,`+c(`"user":"v"`, ``)), code: fault.ClaimMismatch, path: "cs[1].tok"},
+		"without a parent's token":       {of: "Open", in: `{"user":"u","cs":[` + c(`"user":"u"`, ``) + `]}`, want: `{"user":"u","cs":[{"tok":"…"}]}`},
+		"without one, other":             {of: "Open", in: `{"user":"u","cs":[` + c(`"user":"v"`, ``) + `]}`, code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"the grandparent's":              {in: org(c(`"org":"o"`, `,"g":{"tok":$({"org":"o"})}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","g":{"tok":"…","org":"o"}}],"raw":{"org":"o"}}`},
+		"the grandparent's, other":       {in: org(c(`"org":"o"`, `,"g":{"tok":$({"org":"p"})}`)), code: fault.ClaimMismatch, path: "cs[0].g.tok"},
+		"over the grandparent's":         {in: org(c(`"org":"o"`, `,"g":{"tok":$({"org":"p"}),"org":"p"}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","g":{"tok":"…","org":"p"}}],"raw":{"org":"o"}}`},
+		"the nearer parent's wins":       {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v","g":{"tok":$({"user":"v"})}`)), want: `{"tok":"…","user":"u","cs":[{"tok":"…","user":"v","g":{"tok":"…"}}],"raw":{"user":"u"}}`},
+		"not the farther one's":          {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v","g":{"tok":$({"user":"u"})}`)), code: fault.ClaimMismatch, path: "cs[0].g.tok"},
+		"a child without it":             {in: org(c(`"org":"o"`, `,"l":{"tok":$({})}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","l":{"tok":"…"}}],"raw":{"org":"o"}}`},
 	})
 	// The text says which field of which message is meant.
-	_, err := w.Verify("M", m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"2"`, ``)), nil)
-	if err == nil || !strings.Contains(err.Error(), "but d.x: ") {
-		t.Error(err)
+	for field, in := range map[string]string{
+		"d.x":        m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"2"`, ``)),
+		"cs[0].user": m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v","g":{"tok":$({"user":"u"})}`)),
+	} {
+		if _, err := w.Verify("M", in, nil); err == nil || !strings.Contains(err.Error(), "but "+field+": ") {
+			t.Errorf("%s: %v", field, err)
+		}
 	}
 }
 
