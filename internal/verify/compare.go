@@ -1,6 +1,9 @@
 package verify
 
 import (
+	"errors"
+	"fmt"
+
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/jwtctl/jwtctl/internal/claims"
@@ -33,9 +36,14 @@ func (m members) Get(name string) (strictjson.Value, bool) {
 	return nil, false
 }
 
+// maxFaults is how many faults of one token's claims are told.
+const maxFaults = 20
+
 // compare checks that every field of m that is a claim and not empty is in c
-// (A42, A45, A46). It writes nothing. Names in decided are passed over.
+// (A42, A45, A46), and returns what is wrong with each that is not. It writes
+// nothing. Names in decided are passed over.
 func (w *walker) compare(p *plan.Message, m protoreflect.Message, c object, decided map[string]bool) error {
+	var wrong []error
 	for i := range p.Claims {
 		claim := &p.Claims[i]
 		if claim.Action == policy.Raw || claims.Empty(m, claim.Field) || claim.Action != policy.Descend && decided[claim.Name] {
@@ -44,13 +52,7 @@ func (w *walker) compare(p *plan.Message, m protoreflect.Message, c object, deci
 		var err error
 		switch claim.Action {
 		case policy.Include, policy.Extract:
-			value, ok := c.Get(claim.Name)
-			if !ok {
-				return w.missing(claim)
-			}
-			if err = w.codec.Equal(claim.Field, m.Get(claim.Field), value); err != nil {
-				err = at(w.where(claim.Field), err)
-			}
+			err = w.compareOne(claim, m.Get(claim.Field), c)
 		case policy.Descend:
 			w.enter(claim.Field, plan.Single)
 			err = w.compare(claim.Message, m.Get(claim.Field).Message(), c, decided)
@@ -59,10 +61,37 @@ func (w *walker) compare(p *plan.Message, m protoreflect.Message, c object, deci
 			err = w.compareNested(claim, m.Get(claim.Field), c)
 		}
 		if err != nil {
-			return err
+			if wrong = append(wrong, err); len(wrong) == maxFaults {
+				break
+			}
 		}
 	}
-	return nil
+	return join(wrong)
+}
+
+// join returns no error, the one, or all of them.
+func join(list []error) error {
+	if len(list) == 1 {
+		return list[0]
+	}
+	return errors.Join(list...)
+}
+
+// compareOne checks an INCLUDE or EXTRACT field that is not empty.
+func (w *walker) compareOne(claim *plan.Claim, v protoreflect.Value, c object) error {
+	value, ok := c.Get(claim.Name)
+	if !ok {
+		return w.missing(claim)
+	}
+	err := w.codec.Equal(claim.Field, v, value)
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err
+	}
+	if f = f.About(w.where(claim.Field)); claim.Name != string(claim.Field.Name()) {
+		f.Why = fmt.Sprintf("claim %q: %s", keys.Shorten(claim.Name), f.Why)
+	}
+	return f
 }
 
 func (w *walker) missing(claim *plan.Claim) error {
@@ -94,14 +123,15 @@ func (w *walker) compareNested(claim *plan.Claim, v protoreflect.Value, c object
 	if err != nil {
 		return err
 	}
-	for i, inner := range objects {
+	var wrong []error
+	for i := 0; i < len(objects) && len(wrong) < maxFaults; i++ {
 		w.enter(claim.Field, i)
-		if err := w.compare(claim.Message, list.Get(i).Message(), inner, nil); err != nil {
-			return err
+		if err := w.compare(claim.Message, list.Get(i).Message(), objects[i], nil); err != nil {
+			wrong = append(wrong, err)
 		}
 		w.leave()
 	}
-	return nil
+	return join(wrong)
 }
 
 // anyLength is no length to insist on.

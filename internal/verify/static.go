@@ -25,15 +25,17 @@ func checkStatic(c *jws.Claims, list []plan.Static) error {
 			return fault.New(fault.StaticClaimMismatch, "", "the claim %q has %d bytes; a pattern is tried on %d at most", keys.Shorten(s.Claim), len(value), MaxClaimText)
 		case s.Pattern != nil && !matches(s, value):
 			return fault.New(fault.StaticClaimMismatch, "", "the claim %q does not match the pattern that it must match whole", keys.Shorten(s.Claim))
-		case s.Pattern == nil && !hasAll(value, s.Values):
-			return fault.New(fault.StaticClaimMismatch, "", "the claim %q has not all of the values that it must have", keys.Shorten(s.Claim))
+		}
+		if lacks, any := lacking(value, s.Values); any && s.Pattern == nil {
+			return fault.New(fault.StaticClaimMismatch, "", "the claim %q lacks %q, which it must hold", keys.Shorten(s.Claim), keys.Shorten(lacks))
 		}
 	}
 	return nil
 }
 
-// hasAll is A70: a string is its one value, an array all its strings.
-func hasAll(value strictjson.Value, want []string) bool {
+// lacking returns the first of want that is not in value: a string is its one
+// value, an array all its strings (A70).
+func lacking(value strictjson.Value, want []string) (lacks string, any bool) {
 	var have []string
 	if text, ok := strictjson.String(value); ok {
 		have = []string{text}
@@ -46,10 +48,10 @@ func hasAll(value strictjson.Value, want []string) bool {
 	}
 	for _, w := range want {
 		if !slices.Contains(have, w) {
-			return false
+			return w, true
 		}
 	}
-	return true
+	return "", false
 }
 
 // matches is A71: the whole value, or one element of an array.
