@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -98,6 +99,9 @@ func (v verdict) failureAt(path string, line int) error {
 func (a *app) streams(ctx context.Context, list []string, o ndjson.Options, count *tally, work func(path string) ndjson.Work) error {
 	stop := a.progress(count)
 	defer stop()
+	// A stream leaves little alive, and much behind: 40 MiB more make the
+	// collector's share of the time a tenth.
+	defer debug.SetGCPercent(debug.SetGCPercent(800))
 	for _, path := range list {
 		in, err := a.openStream(path)
 		if err != nil {

@@ -10,8 +10,10 @@
 package jws
 
 import (
+	"bytes"
 	"encoding/base64"
 	"strings"
+	"sync/atomic"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
@@ -109,6 +111,34 @@ func (t *Token) Claims() (*Claims, error) {
 type rules struct {
 	unsigned bool // take the tokens of A91
 	claims   bool // refuse a payload that begins an object and is none, or is empty
+	headers  *headerMemo
+}
+
+// headerMemo keeps the last header that was read: the tokens of one issuer have
+// one header until its key changes. What it says depends on its text alone.
+type headerMemo struct{ last atomic.Pointer[knownHeader] }
+
+type knownHeader struct {
+	segment string
+	json    []byte
+	header  Header
+}
+
+// get returns what is known of segment, nil for nothing.
+func (m *headerMemo) get(segment string) *knownHeader {
+	if m == nil {
+		return nil
+	}
+	if known := m.last.Load(); known != nil && known.segment == segment {
+		return known
+	}
+	return nil
+}
+
+func (m *headerMemo) put(segment string, t *Token) {
+	if m != nil {
+		m.last.Store(&knownHeader{strings.Clone(segment), bytes.Clone(t.headerJSON), t.header})
+	}
 }
 
 func parse(compact string, l Limits, r rules) (*Token, *fault.Error) {
@@ -123,14 +153,8 @@ func parse(compact string, l Limits, r rules) (*Token, *fault.Error) {
 	payload, signature, _ := strings.Cut(rest, ".")
 	t := &Token{signed: compact[:len(header)+1+len(payload)]}
 	d := decoder{room: make([]byte, 0, base64.StdEncoding.DecodedLen(len(compact))), padded: signature == ""}
-	var err *fault.Error
-	if t.headerJSON, err = d.decode("header", header); err != nil {
-		return nil, err
-	}
-	if len(t.headerJSON) > l.HeaderBytes {
-		return nil, fault.New(fault.LimitExceeded, "header", "%d bytes; at most %d are read", len(t.headerJSON), l.HeaderBytes)
-	}
-	if t.header, err = readHeader(t.headerJSON, l.Depth); err != nil {
+	err := t.readHeader(&d, header, l, r)
+	if err != nil {
 		return nil, err
 	}
 	switch unsigned := t.header.Algorithm == string(keys.None); {
@@ -154,6 +178,27 @@ func parse(compact string, l Limits, r rules) (*Token, *fault.Error) {
 		return nil, t.claimsErr
 	}
 	return t, nil
+}
+
+// readHeader takes the header apart, or from the memo.
+func (t *Token) readHeader(d *decoder, segment string, l Limits, r rules) (err *fault.Error) {
+	if known := r.headers.get(segment); known != nil {
+		t.headerJSON, t.header = known.json, known.header
+		return nil
+	}
+	if t.headerJSON, err = d.decode("header", segment); err != nil {
+		return err
+	}
+	if len(t.headerJSON) > l.HeaderBytes {
+		return fault.New(fault.LimitExceeded, "header", "%d bytes; at most %d are read", len(t.headerJSON), l.HeaderBytes)
+	}
+	if t.header, err = readHeader(t.headerJSON, l.Depth); err != nil {
+		return err
+	}
+	if !d.padded { // one that has another spelling is read anew
+		r.headers.put(segment, t)
+	}
+	return nil
 }
 
 // checkForm refuses what is no compact JWS at first sight, with the name of

@@ -9,12 +9,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// Verifier decides about tokens by one ring of keys and one policy. It is
-// immutable and safe for concurrent use.
+// Verifier decides about tokens by one ring of keys and one policy, which never
+// change. It is safe for concurrent use.
 type Verifier struct {
-	ring   *keys.Ring
-	policy Policy
-	now    func() time.Time
+	ring    *keys.Ring
+	policy  Policy
+	now     func() time.Time
+	headers headerMemo
 }
 
 // NewVerifier returns a verifier of tokens signed by a key of ring. now tells
@@ -47,7 +48,7 @@ type Verified struct {
 // returned, several of them joined with errors.Join, in the order typ, iss,
 // sub, aud, exp, nbf, iat or age, lifetime.
 func (v *Verifier) Verify(ctx context.Context, compact string) (*Verified, error) {
-	t, key, err := v.authenticate(ctx, compact, rules{unsigned: v.policy.Development, claims: true})
+	t, key, err := v.authenticate(ctx, compact, rules{unsigned: v.policy.Development, claims: true, headers: &v.headers})
 	if err != nil {
 		return nil, err
 	}

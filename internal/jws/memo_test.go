@@ -1,0 +1,46 @@
+package jws
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// TestHeaderMemo: a header that was read before is what it was, whoever comes
+// between, and a token is refused all the same that has it and another fault.
+func TestHeaderMemo(t *testing.T) {
+	one, two := signingKey(t, keys.ES256, keys.Attributes{ID: "one"}), signingKey(t, keys.EdDSA, keys.Attributes{ID: "two"})
+	v := verifier(t, Policy{}, one, two)
+	sign := func(k *keys.Key, claims string) string {
+		compact, err := Sign(k, []byte(claims))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return compact
+	}
+	a, b := sign(one, `{"n":1}`), sign(two, `{"n":2}`)
+	header := func(compact string) string { segment, _, _ := strings.Cut(compact, "."); return segment }
+	for i, compact := range []string{a, a, b, a, b, b, a} {
+		token, err := v.Verify(context.Background(), compact)
+		if err != nil {
+			t.Fatalf("%d: %v", i, err)
+		}
+		want := map[string]string{a: "one", b: "two"}[compact]
+		if *token.Header.KeyID != want || token.Key.ID() != want || token.Header.Type == nil || !strings.Contains(string(token.Token.HeaderJSON()), want) {
+			t.Errorf("%d: %s is taken for %s", i, want, token.Token.HeaderJSON())
+		}
+	}
+	for name, bad := range map[string]string{
+		"the other's body": header(a) + b[len(header(b)):],
+		"no signature":     header(a) + ".e30.",
+		"two parts":        header(a) + ".e30",
+		"bad payload":      header(a) + ".e3" + a[strings.LastIndex(a, "."):],
+	} {
+		if _, err := v.Verify(context.Background(), bad); fault.ClassOf(err) != fault.Refused {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
