@@ -222,10 +222,11 @@ func (c *Codec) unpack(m protoreflect.Message) (protoreflect.Message, *fault.Err
 }
 
 // Decode reads protobuf's binary form into m; m is of no use after an error,
-// which is message_malformed. proto.Unmarshal must not be used on a dynamic
+// which is message_malformed, also where messages nest deeper than Limits.Depth:
+// to encode such a one costs its size times its depth. proto.Unmarshal must not be used on a dynamic
 // message that comes from outside: see decode.
 func (c *Codec) Decode(wire []byte, m protoreflect.Message) error {
-	if err := decode(proto.UnmarshalOptions{Resolver: c.types}, wire, m); err != nil {
+	if err := decode(proto.UnmarshalOptions{Resolver: c.types, RecursionLimit: c.limits.Depth}, wire, m); err != nil {
 		return err
 	}
 	return nil

@@ -2,6 +2,8 @@ package proxy_test
 
 import (
 	"context"
+	"encoding/base64"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/policytest"
 	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
 func valueOf(text string) protoreflect.Value { return protoreflect.ValueOfString(text) }
@@ -141,17 +144,20 @@ func TestS64_LogTellsNoToken(t *testing.T) {
 	}
 }
 
-// TestS59_KeysDown answers UNAVAILABLE, never "bad token" (S24).
+// TestS59_KeysDown answers UNAVAILABLE, never "bad token" (S24), until the keys
+// can be had.
 func TestS59_KeysDown(t *testing.T) {
 	t.Parallel()
 	gone := listen(t)
 	address := "http://" + gone.Addr().String() + "/jwks.json"
 	_ = gone.Close()
-	remote, err := jwks.NewRemote(address, jwks.RemoteOptions{Issuer: "me", Now: time.Now, Log: discard()})
+	now := time.Now
+	remote, err := jwks.NewRemote(address, jwks.RemoteOptions{Issuer: "me", Now: func() time.Time { return now() }, Log: discard()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := start(t, setup{keySets: []keys.Set{remote}})
+	now = func() time.Time { return time.Unix(0, r.now.Load()) }
 	for _, kind := range []string{"Who", "WhoClient", "WhoServer", "WhoBidi"} {
 		got := r.call(bearing(r.Token(goodClaims)), r.conn, kind, `{}`)
 		if status.Code(got.err) != codes.Unavailable || strings.Contains(got.err.Error(), "127.0.0.1") {
@@ -160,6 +166,18 @@ func TestS59_KeysDown(t *testing.T) {
 	}
 	if n := r.upstream.calls.Load(); n != 0 {
 		t.Errorf("the upstream had %d calls", n)
+	}
+	set, err := keys.PublicSet([]*keys.Key{r.Key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(set) })}
+	back := listenAt(t, gone.Addr().String())
+	go func() { _ = server.Serve(back) }()
+	t.Cleanup(func() { _ = server.Close() })
+	r.advance(jwks.ColdRetry)
+	if got := r.call(bearing(r.Token(goodClaims)), r.conn, "Who", `{}`); got.err != nil {
+		t.Errorf("the keys are there again: %v", got.err)
 	}
 }
 
@@ -237,5 +255,29 @@ func TestS62_MetadataUpstream(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestA92_Development takes unsigned tokens where the development key is, and
+// enforces all the rest; nowhere else, as TestS59_Matrix has it.
+func TestA92_Development(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{world: policytest.Setup{Keys: []*keys.Key{keys.Development("")}, Verify: verify.Options{Development: true}}})
+	unsigned := func(claims string) string { // as in the user's document: two parts, with padding
+		return base64.StdEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + base64.StdEncoding.EncodeToString([]byte(claims))
+	}
+	for claims, want := range map[string]codes.Code{
+		goodClaims:                                  codes.OK,
+		`{"iss":"you","role":"admin"}`:              codes.Unauthenticated,
+		`{"iss":"me","role":"user"}`:                codes.PermissionDenied,
+		`{"iss":"me","role":"admin","exp":1000}`:    codes.Unauthenticated,
+		`{"iss":"me","role":"admin","A":1,"a":"x"}`: codes.Unauthenticated,
+	} {
+		if got := r.call(bearing(unsigned(claims)), r.conn, "Who", `{}`); status.Code(got.err) != want {
+			t.Errorf("%s: %v", claims, got.err)
+		}
+	}
+	if got := r.call(context.Background(), r.conn, "Sign", `{}`); got.err != nil || !strings.Contains(got.messages[0], `."`) {
+		t.Errorf("an unsigned response: %+v", got)
 	}
 }

@@ -118,23 +118,16 @@ func (c *call) forward(ctx context.Context) error {
 	}
 	desc := &grpc.StreamDesc{ClientStreams: streams, ServerStreams: true}
 	up, err := c.upstream.NewStream(ctx, desc, "/"+c.method.Name, c.callOptions()...)
-	if err != nil {
-		if first != nil {
-			first.free()
-		}
+	switch {
+	case err != nil:
+		first.free()
 		return unreachable(err)
-	}
-	open := streams
-	if first != nil {
-		if err := up.SendMsg(first); err != nil {
-			open = false // RecvMsg says why
-		}
-	} else if waits {
+	case !waits:
+		go c.pump(ctx, cancel, up, true)
+	case first == nil:
 		_ = up.CloseSend()
-		open = false
-	}
-	if open {
-		go c.pump(ctx, cancel, up, !waits)
+	case up.SendMsg(first) == nil && streams: // an error is for RecvMsg to tell
+		go c.pump(ctx, cancel, up, false)
 	}
 	return c.respond(ctx, up)
 }

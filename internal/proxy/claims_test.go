@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
@@ -79,5 +80,24 @@ func TestA35_NamesAlike(t *testing.T) {
 	}
 	if n := r.upstream.calls.Load(); n != 0 {
 		t.Errorf("the upstream had %d calls", n)
+	}
+}
+
+// TestS67_TraceContext passes what tracers send (W3C Trace Context, OpenCensus).
+func TestS67_TraceContext(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{})
+	sent := map[string]string{"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "tracestate": "a=1,b=2", "baggage": "k=v", "grpc-trace-bin": "\x00\x01"}
+	ctx := bearing(r.Token(goodClaims))
+	for key, value := range sent {
+		ctx = metadata.AppendToOutgoingContext(ctx, key, value)
+	}
+	if got := r.call(ctx, r.conn, "Who", `{}`); got.err != nil {
+		t.Fatal(got.err)
+	}
+	for key, value := range sent {
+		if got := r.upstream.metadata().Get(key); len(got) != 1 || got[0] != value {
+			t.Errorf("%s: %q", key, got)
+		}
 	}
 }

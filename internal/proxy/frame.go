@@ -12,8 +12,10 @@ import (
 type frame struct{ data mem.BufferSlice }
 
 func (f *frame) free() {
-	f.data.Free()
-	f.data = nil
+	if f != nil {
+		f.data.Free()
+		f.data = nil
+	}
 }
 
 // codec passes frames as they are. What else the server speaks, which is health,

@@ -72,6 +72,37 @@ func TestCache_Entry(t *testing.T) {
 	}
 }
 
+// TestCache_Hit checks the signature of a token once, for each thing asked of it.
+func TestCache_Hit(t *testing.T) {
+	t.Parallel()
+	w := policytest.New(t, `message M { string x = 1; } service S { rpc A(M) returns (M); }`, policytest.Setup{})
+	ring, err := keys.NewRing([]*keys.Key{w.Key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := func() time.Time { return policytest.Now }
+	s, err := newState(Policy{Plan: w.Plan, Verifier: w.Verifier, Ring: ring}, Options{CachedTokens: 10, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, other := &plan.Bearer{}, &plan.Bearer{}
+	admit := func(need *plan.Bearer, value string) *admission {
+		a, err := s.admit(context.Background(), need, []string{value})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	value := "Bearer " + w.Token(`{"sub":"x"}`)
+	first := admit(one, value)
+	if admit(one, value) != first || admit(one, "bearer"+value[6:]) != first {
+		t.Error("not remembered")
+	}
+	if admit(other, value) == first {
+		t.Error("remembered for what it was not asked")
+	}
+}
+
 // TestS64_ClientTexts gives every code of the table a text that tells clients
 // nothing of it. A36.
 func TestS64_ClientTexts(t *testing.T) {

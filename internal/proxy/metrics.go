@@ -115,7 +115,7 @@ func (m *Metrics) End(c Call) {
 func (m *Metrics) WriteTo(w io.Writer) (int64, error) {
 	var out bytes.Buffer
 	head := func(name, kind, help string) {
-		fmt.Fprintf(&out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
+		fmt.Fprintf(&out, "# HELP %s %s\n# TYPE %s %s\n", name, strings.NewReplacer(`\`, `\\`, "\n", `\n`).Replace(help), name, kind)
 	}
 	m.mu.Lock()
 	head("jwtctl_proxy_calls_total", "counter", "Calls that ended, by gRPC status, and by the reason where the proxy refused them.")

@@ -8,6 +8,14 @@
 // no annotation speaks of pass as bytes and are never decoded. Everything else
 // passes unchanged: metadata, trailers, status details, deadlines, cancellation.
 //
+// Rules of its own, where the specification is silent:
+//   - A bearer token is checked when the call begins. From its expiry on no
+//     further request is delivered; responses still are (S63).
+//   - Where requests are validated, the upstream hears of a call with the first
+//     request that passed, so one that must speak first cannot.
+//   - A call keeps the policy and the keys that it began with, see Swap.
+//   - A claim whose name ends in "-bin" goes nowhere: gRPC would take it for bytes.
+//
 // It reads no file, knows no flags and makes no keys. It is the only package
 // that knows google.golang.org/grpc, and imports plan, verify, sign, message,
 // jws, keys, strictjson and fault.
@@ -42,7 +50,8 @@ const (
 // Limits bound what one client may cost. A zero stands for the constant of that
 // name.
 type Limits struct {
-	// MetadataBytes is the most bytes of a call's metadata, as HTTP/2 counts them.
+	// MetadataBytes is the most bytes of a call's metadata, as HTTP/2 counts them,
+	// in either direction.
 	MetadataBytes uint32
 	// MessageBytes is the most bytes of a message, after decompression, in
 	// either direction.

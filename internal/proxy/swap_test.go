@@ -2,7 +2,6 @@ package proxy_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -23,8 +22,6 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/policytest"
 	"github.com/jwtctl/jwtctl/internal/proxy"
-	"github.com/jwtctl/jwtctl/internal/sign"
-	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
 func signed(t testing.TB, key *keys.Key, claims string) string {
@@ -252,105 +249,5 @@ func TestShutdown_Deadline(t *testing.T) {
 	}
 	if _, err := s.receive(); status.Code(err) != codes.Unavailable {
 		t.Error(err)
-	}
-}
-
-// TestS74_Panic answers INTERNAL, forwards nothing, and goes on.
-func TestS74_Panic(t *testing.T) {
-	t.Parallel()
-	r := start(t, setup{})
-	var broken atomic.Bool
-	clock := func() time.Time {
-		if broken.Load() {
-			panic("CANARY")
-		}
-		return policytest.Now
-	}
-	ring, err := keys.NewRing([]*keys.Key{r.Key})
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := verify.New(r.Claims, ring, verify.Options{Now: clock})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.proxy.Swap(proxy.Policy{Plan: r.Plan, Verifier: v, Signer: sign.New(r.Claims, ring, sign.Options{Now: clock})}); err != nil {
-		t.Fatal(err)
-	}
-	good := `{"tok":"` + r.Token(signedClaims) + `"}`
-	s := r.open(context.Background(), "CheckBidi")
-	s.send(good)
-	if _, err := s.receive(); err != nil {
-		t.Fatal(err)
-	}
-	broken.Store(true)
-	s.send(good)
-	_, err = s.receive()
-	got := []error{err, r.call(bearing(r.Token(goodClaims)), r.conn, "Who", `{}`).err, r.call(context.Background(), r.conn, "Check", good).err}
-	if n := r.upstream.calls.Load(); n != 1 || len(r.upstream.received()) != 1 {
-		t.Errorf("forwarded: %d calls", n)
-	}
-	got = append(got, r.call(context.Background(), r.conn, "Sign", `{}`).err)
-	for i, err := range got {
-		if status.Code(err) != codes.Internal || strings.Contains(err.Error(), "CANARY") {
-			t.Error(i, err)
-		}
-	}
-	if text := r.waitLog(0, "it panicked"); strings.Contains(text, "CANARY") || !strings.Contains(text, "verify.go") {
-		t.Errorf("logged: %s", text)
-	}
-	broken.Store(false)
-	if got := r.call(bearing(r.Token(goodClaims)), r.conn, "Who", `{}`); got.err != nil {
-		t.Error(got.err)
-	}
-}
-
-// TestMetrics counts verdicts by method and status, and names no method that a
-// client made up.
-func TestMetrics(t *testing.T) {
-	t.Parallel()
-	r := start(t, setup{})
-	r.call(context.Background(), r.conn, "Open", `{}`)
-	r.call(context.Background(), r.conn, "Who", `{}`)
-	r.call(bearing(r.Token(goodClaims)), r.conn, "Who", `{}`)
-	_ = r.conn.Invoke(context.Background(), "/made.Up/Name", &grpc_health_v1.HealthCheckRequest{}, &grpc_health_v1.HealthCheckRequest{})
-	r.open(context.Background(), "OpenBidi")
-	r.waitCalls(3)
-	m := proxy.NewMetrics(proxy.Gauge{Name: "age_seconds", Help: "Age.", Label: "issuer", Read: func() map[string]float64 { return map[string]float64{`a"b`: 1.5} }})
-	m.Begin()
-	m.End(proxy.Call{Method: "x.Y/Z", Status: codes.Canceled, Took: 3 * time.Millisecond})
-	m.End(proxy.Call{Method: "x.Y/Z", Took: time.Minute})
-	var text strings.Builder
-	for _, one := range []*proxy.Metrics{r.metrics, m} {
-		if _, err := one.WriteTo(&text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, want := range []string{
-		`jwtctl_proxy_calls_total{method="t.S/Open",grpc_code="OK",reason=""} 1`,
-		`jwtctl_proxy_calls_total{method="t.S/Who",grpc_code="OK",reason=""} 1`,
-		`jwtctl_proxy_calls_total{method="t.S/Who",grpc_code="UNAUTHENTICATED",reason="token_missing"} 1`,
-		`jwtctl_proxy_calls_total{method="unknown",grpc_code="UNIMPLEMENTED",reason="method_unknown"} 1`,
-		`jwtctl_proxy_calls_total{method="x.Y/Z",grpc_code="CANCELLED",reason=""} 1`,
-		`jwtctl_proxy_call_seconds_bucket{method="x.Y/Z",le="0.0025"} 0`,
-		`jwtctl_proxy_call_seconds_bucket{method="x.Y/Z",le="0.005"} 1`,
-		`jwtctl_proxy_call_seconds_bucket{method="x.Y/Z",le="10"} 1`,
-		`jwtctl_proxy_call_seconds_bucket{method="x.Y/Z",le="+Inf"} 2`,
-		`jwtctl_proxy_call_seconds_sum{method="x.Y/Z"} 60.003`,
-		`jwtctl_proxy_call_seconds_count{method="x.Y/Z"} 2`,
-		"jwtctl_proxy_calls_open 1\n",
-		"# TYPE age_seconds gauge\nage_seconds{issuer=\"a\\\"b\"} 1.5\n",
-	} {
-		if !strings.Contains(text.String(), want) {
-			t.Errorf("no %s in\n%s", want, text.String())
-		}
-	}
-	if strings.Contains(text.String(), "made.Up") {
-		t.Error("a client names metrics")
-	}
-	for _, line := range strings.Split(strings.TrimSpace(r.logged.String()), "\n") {
-		if !json.Valid([]byte(line)) {
-			t.Errorf("logged: %s", line)
-		}
 	}
 }

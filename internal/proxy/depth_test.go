@@ -1,0 +1,45 @@
+package proxy_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"google.golang.org/grpc"
+)
+
+// TestS50_Depth refuses a message that nests deeper than ProtoJSON may, before
+// anything walks it: to encode one costs by size times depth.
+func TestS50_Depth(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{source: `
+message Deep { string tok = 1 [(kalix.field).jwt = {token: true}]; Deep deep = 2; bytes blob = 3; }
+service S { rpc Check(Deep) returns (Deep) { option (kalix.method).jwt = {validate: MESSAGE}; } }`})
+	nested := func(depth, size int) []byte {
+		wire := protowire.AppendBytes(protowire.AppendTag(nil, 3, protowire.BytesType), make([]byte, size))
+		for range depth - 1 {
+			wire = protowire.AppendBytes(protowire.AppendTag(make([]byte, 0, len(wire)+8), 2, protowire.BytesType), wire)
+		}
+		return append(protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), r.Token(`{}`)), wire...)
+	}
+	for name, c := range map[string]struct {
+		request []byte
+		want    codes.Code
+	}{
+		"within":   {nested(100, 1000), codes.OK},
+		"too deep": {nested(101, 1000), codes.InvalidArgument},
+		"deeper":   {nested(1000, 64<<10), codes.InvalidArgument},
+	} {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		begun := time.Now()
+		err := r.conn.Invoke(ctx, "/t.S/Check", &c.request, new([]byte), grpc.ForceCodecV2(bytesCodec{}))
+		cancel()
+		if status.Code(err) != c.want {
+			t.Errorf("%s: %v after %s", name, err, time.Since(begun))
+		}
+	}
+}

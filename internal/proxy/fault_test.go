@@ -1,0 +1,137 @@
+package proxy_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/policytest"
+	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/sign"
+	"github.com/jwtctl/jwtctl/internal/verify"
+)
+
+// TestS67_UpstreamDown answers UNAVAILABLE at once, tells no address, and
+// forwards again soon after the upstream is back.
+func TestS67_UpstreamDown(t *testing.T) {
+	t.Parallel()
+	gone := listen(t)
+	addr := gone.Addr().String()
+	_ = gone.Close()
+	r := start(t, setup{dial: addr})
+	for _, name := range []string{"Open", "OpenClient", "OpenServer", "OpenBidi"} {
+		got := r.call(context.Background(), r.conn, name, `{}`)
+		if status.Code(got.err) != codes.Unavailable || strings.Contains(got.err.Error(), "127.0.0.1") {
+			t.Errorf("%s: %v", name, got.err)
+		}
+	}
+	back := listenAt(t, addr)
+	go func() { _ = r.upstream.srv.Serve(back) }()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if r.call(context.Background(), r.conn, "Open", `{}`).err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the upstream is back and not reached")
+		}
+	}
+}
+
+// TestS67_UpstreamKilled ends the calls under way with UNAVAILABLE, however the
+// connection ends, and tells nobody between which addresses it was (S64).
+func TestS67_UpstreamKilled(t *testing.T) {
+	t.Parallel()
+	between := listen(t)
+	t.Cleanup(func() { _ = between.Close() })
+	r := start(t, setup{dial: between.Addr().String()})
+	accepted := make(chan net.Conn, 10)
+	go func() {
+		for {
+			conn, err := between.Accept()
+			if err != nil {
+				return
+			}
+			up, err := net.Dial("tcp", r.upstream.addr)
+			if err != nil { // it has been stopped
+				_ = conn.Close()
+				continue
+			}
+			go func() { _, _ = io.Copy(up, conn); _ = up.Close() }()
+			go func() { _, _ = io.Copy(conn, up); _ = conn.Close() }()
+			accepted <- conn
+		}
+	}()
+	for i, kill := range []func(net.Conn){
+		func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0); _ = c.Close() },
+		func(c net.Conn) { _ = c.Close() },
+		func(net.Conn) { r.upstream.srv.Stop() },
+	} {
+		s := r.open(context.Background(), "OpenBidi")
+		s.send(`{"text":"1"}`)
+		if _, err := s.receive(); err != nil {
+			t.Fatal(i, err)
+		}
+		kill(<-accepted)
+		if _, err := s.receive(); status.Code(err) != codes.Unavailable || status.Convert(err).Message() != "Upstream is not available" {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+}
+
+// TestS74_Panic answers INTERNAL, forwards nothing, and goes on.
+func TestS74_Panic(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{})
+	var broken atomic.Bool
+	clock := func() time.Time {
+		if broken.Load() {
+			panic("CANARY")
+		}
+		return policytest.Now
+	}
+	ring, err := keys.NewRing([]*keys.Key{r.Key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := verify.New(r.Claims, ring, verify.Options{Now: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.proxy.Swap(proxy.Policy{Plan: r.Plan, Verifier: v, Signer: sign.New(r.Claims, ring, sign.Options{Now: clock})}); err != nil {
+		t.Fatal(err)
+	}
+	good := `{"tok":"` + r.Token(signedClaims) + `"}`
+	s := r.open(context.Background(), "CheckBidi")
+	s.send(good)
+	if _, err := s.receive(); err != nil {
+		t.Fatal(err)
+	}
+	broken.Store(true)
+	s.send(good)
+	_, err = s.receive()
+	got := []error{err, r.call(bearing(r.Token(goodClaims)), r.conn, "Who", `{}`).err, r.call(context.Background(), r.conn, "Check", good).err}
+	if n := r.upstream.calls.Load(); n != 1 || len(r.upstream.received()) != 1 {
+		t.Errorf("forwarded: %d calls", n)
+	}
+	got = append(got, r.call(context.Background(), r.conn, "Sign", `{}`).err)
+	for i, err := range got {
+		if status.Code(err) != codes.Internal || strings.Contains(err.Error(), "CANARY") {
+			t.Error(i, err)
+		}
+	}
+	if text := r.waitLog(0, "it panicked"); strings.Contains(text, "CANARY") || !strings.Contains(text, "verify.go") {
+		t.Errorf("logged: %s", text)
+	}
+	broken.Store(false)
+	if got := r.call(bearing(r.Token(goodClaims)), r.conn, "Who", `{}`); got.err != nil {
+		t.Error(got.err)
+	}
+}
