@@ -207,7 +207,10 @@ func inToken(path string, err error) error {
 		return err
 	}
 	part := *f
-	if part.What != "" && part.What != "token" {
+	switch {
+	case part.What == "" || part.What == "token":
+	case part.Code == fault.TokenExpired || part.Code == fault.TokenNotYetValid: // which says it, as cli.md has it
+	default:
 		part.Why = part.What + ": " + part.Why
 	}
 	return part.About(path)
