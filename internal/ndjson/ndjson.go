@@ -38,7 +38,9 @@ type Options struct {
 }
 
 // The lines that go to a worker at once: so many that handing them over costs
-// little beside the work, and no more than this many bytes of short ones.
+// little beside the work, no more than this many bytes of short ones, and none
+// that would have to be waited for: who writes a line now and then is answered
+// each time.
 const (
 	batchLines = 64
 	batchBytes = 64 << 10
@@ -157,7 +159,7 @@ type lines struct {
 // read fills b; false says that there is nothing after it, b.err why if that is
 // not the end of the stream.
 func (l *lines) read(b *batch) (more bool) {
-	for len(b.ends) < batchLines && len(b.text) < batchBytes {
+	for len(b.ends) == 0 || len(b.ends) < batchLines && len(b.text) < batchBytes && l.r.Buffered() > 0 {
 		start, long := len(b.text), false
 		for {
 			piece, err := l.r.ReadSlice('\n')

@@ -121,6 +121,28 @@ func TestRunStops(t *testing.T) {
 	})
 }
 
+// TestRunAnswersEachLine: an answer does not wait for the next line.
+func TestRunAnswersEachLine(t *testing.T) {
+	in, feed := io.Pipe()
+	answers := make(chan string)
+	ended := make(chan error)
+	go func() {
+		ended <- ndjson.Run(context.Background(), in, ndjson.Options{Jobs: 2, MaxLine: 8}, echo, func(p []byte) error { answers <- string(p); return nil })
+	}()
+	for i := range 5 {
+		if _, err := io.WriteString(feed, "x\n"); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := <-answers, fmt.Sprintf("%d:x:false\n", i+1); got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+	_ = feed.Close()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // endless is a stream without an end.
 type endless struct{}
 

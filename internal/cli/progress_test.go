@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// glimpse is a stream that tells when a text has gone by.
+type glimpse struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	want string
+	seen chan struct{}
+	once sync.Once
+}
+
+func (w *glimpse) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text.Write(p)
+	if w.want != "" && strings.Contains(w.text.String(), w.want) {
+		w.once.Do(func() { close(w.seen) })
+	}
+	return len(p), nil
+}
+
+func (w *glimpse) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
+// TestProgress: a person who looks at stderr sees how far a stream has come,
+// while stdout goes elsewhere; nobody else does.
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	proto := filepath.Join(dir, "m.proto")
+	if err := os.WriteFile(proto, []byte(`syntax = "proto3"; package t; import "kalix/annotations.proto"; message M { string tok = 1 [(kalix.field).jwt.token = true]; }`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct {
+		errTTY, outTTY, quiet bool
+		shown                 bool
+	}{
+		"stderr alone":    {errTTY: true, shown: true},
+		"both":            {errTTY: true, outTTY: true},
+		"neither":         {},
+		"stderr, but -q":  {errTTY: true, quiet: true},
+		"stdout, no more": {outTTY: true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			errs := &glimpse{seen: make(chan struct{})}
+			if tt.shown {
+				errs.want = "\r1 messages, 1 refused"
+			}
+			in, feed := io.Pipe()
+			sys := OS()
+			sys.In, sys.Out, sys.Err, sys.ErrTTY, sys.OutTTY = in, io.Discard, errs, tt.errTTY, tt.outTTY
+			args := []string{"verify", "--color", "never", "--dev", "--proto", proto, "--type", "t.M", "--ndjson", "-"}
+			if tt.quiet {
+				args = append(args, "-q")
+			}
+			go func() {
+				_, _ = feed.Write([]byte("{}\n"))
+				if tt.shown {
+					<-errs.seen
+				}
+				_, _ = feed.Write([]byte("{}"))
+				_ = feed.Close()
+			}()
+			if code := Main(args, sys); code != 1 {
+				t.Errorf("exit code %d", code)
+			}
+			text := errs.String()
+			if strings.Contains(text, "\r") != tt.shown {
+				t.Errorf("stderr: %q", text)
+			}
+			if strings.Contains(text, "2 messages, 2 refused\n") == tt.quiet {
+				t.Errorf("stderr ends in %q", text)
+			}
+		})
+	}
+}
