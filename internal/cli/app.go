@@ -26,6 +26,13 @@ type app struct {
 	graceful atomic.Bool
 	// telling keeps what several goroutines report apart.
 	telling sync.Mutex
+	// args are those of the command line, and capture, unless nil, is what
+	// jwtctl proxy calls with its options instead of running.
+	args    []string
+	capture func(proxyOptions)
+	// live is what a command that loads its policy anew keeps between the
+	// loads; nil for the others.
+	live *live
 }
 
 // globalFlags are those of every command.
@@ -60,6 +67,7 @@ func (a *app) commands() []*cobra.Command {
 		a.lintCommand(),
 		a.explainCommand(),
 		a.bufPluginCommand(),
+		a.proxyCommand(),
 		a.demoCommand(),
 
 		a.completionCommand(),

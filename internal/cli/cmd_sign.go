@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -31,9 +30,7 @@ const signExample = `  jwtctl sign --type shop.Order order.json -o signed.json
 
 type signOptions struct {
 	messages messageFlags
-	ndjson   bool
-	jobs     int
-	out      string
+	stream   streamFlags
 }
 
 func (a *app) signCommand() *cobra.Command {
@@ -49,20 +46,16 @@ func (a *app) signCommand() *cobra.Command {
 	}
 	fs := cmd.Flags()
 	o.messages.register(a, fs)
-	fs.BoolVar(&o.ndjson, "ndjson", false, "each line is a message")
-	fs.IntVar(&o.jobs, "jobs", 0, "lines of --ndjson to sign at once (default: one for each core)")
-	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout, whole or not at all")
-	paths(fs, "out")
+	o.stream.register(fs)
 	keyed(fs, "sign")
 	return cmd
 }
 
 func (a *app) runSign(ctx context.Context, args []string, o signOptions) error {
+	if err := o.stream.check(); err != nil {
+		return err
+	}
 	switch {
-	case o.jobs < 0:
-		return fault.New(fault.UsageError, "--jobs", "%d is less than 0", o.jobs)
-	case o.ndjson && o.out != "":
-		return fault.New(fault.UsageError, "--out", "is for results that fit into memory; with --ndjson write > FILE")
 	case len(args) == 0 && a.sys.InTTY:
 		return fault.New(fault.UsageError, "sign", "no message is named").WithHint("jwtctl sign msg.json, or - for stdin")
 	case len(args) == 0:
@@ -76,10 +69,7 @@ func (a *app) runSign(ctx context.Context, args []string, o signOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.ndjson {
-		if o.jobs == 0 {
-			o.jobs = runtime.GOMAXPROCS(0)
-		}
+	if o.stream.ndjson {
 		return m.signStreams(ctx, list, o)
 	}
 	return m.signFiles(ctx, list, o)
@@ -103,7 +93,7 @@ func (m *messages) signFiles(ctx context.Context, list []string, o signOptions) 
 	if len(faults) > 0 {
 		return errors.Join(faults...)
 	}
-	return m.app.writeResult(o.out, out, 0o600, append(m.inputs, list...))
+	return m.app.writeResult(o.stream.out, out, 0o600, append(m.inputs, list...))
 }
 
 // signOne appends the signed message to out.
@@ -147,5 +137,5 @@ func (m *messages) signStreams(ctx context.Context, list []string, o signOptions
 			return out, nil
 		}
 	}
-	return m.app.streams(ctx, list, ndjson.Options{Jobs: o.jobs, MaxLine: message.MaxBytes}, &count, work)
+	return m.app.streams(ctx, list, o.stream.options(), &count, work)
 }

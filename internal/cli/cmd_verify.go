@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -33,11 +32,9 @@ const verifyExample = `  jwtctl verify msg.json
 
 type verifyOptions struct {
 	messages messageFlags
+	stream   streamFlags
 	print    bool
-	ndjson   bool
-	jobs     int
 	format   string
-	out      string
 }
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -53,12 +50,9 @@ func (a *app) verifyCommand() *cobra.Command {
 	}
 	fs := cmd.Flags()
 	o.messages.register(a, fs)
+	o.stream.register(fs)
 	fs.BoolVar(&o.print, "print", false, "print the validated messages instead of verdicts")
-	fs.BoolVar(&o.ndjson, "ndjson", false, "each line is a message; goes on after a refused one")
-	fs.IntVar(&o.jobs, "jobs", 0, "lines of --ndjson to check at once (default: one for each core)")
 	fs.StringVar(&o.format, "format", "text", strings.Join(verdictFormats(), ", "))
-	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout")
-	paths(fs, "out")
 	keyed(fs, "verify")
 	return cmd
 }
@@ -67,21 +61,17 @@ func (o verifyOptions) validate(args []string) error {
 	switch {
 	case !slices.Contains(verdictFormats(), o.format):
 		return fault.New(fault.UsageError, "--format", "%q is none of %s", printable(o.format), strings.Join(verdictFormats(), ", "))
-	case o.jobs < 0:
-		return fault.New(fault.UsageError, "--jobs", "%d is less than 0", o.jobs)
 	case o.print && o.format != "text":
 		return fault.New(fault.UsageError, "--print", "prints messages, so --format %s has nothing to print", o.format)
-	case o.ndjson && o.out != "":
-		return fault.New(fault.UsageError, "--out", "is for results that fit into memory; with --ndjson write > FILE")
-	case o.ndjson && o.format != "text" && o.format != "json":
+	case o.stream.ndjson && o.format != "text" && o.format != "json":
 		return fault.New(fault.UsageError, "--format", "%s is one document; --ndjson streams text or json", o.format)
-	case o.ndjson && len(args) == 0:
+	case o.stream.ndjson && len(args) == 0:
 		return fault.New(fault.UsageError, "verify", "--ndjson needs a file of messages, or - for stdin")
 	case len(args) == 0 && o.messages.method == "":
 		return fault.New(fault.UsageError, "verify", "neither a message nor a method is named").
 			WithHint("jwtctl verify msg.json, or --method pkg.Service/Method to check the bearer token alone")
 	}
-	return nil
+	return o.stream.check()
 }
 
 func (a *app) runVerify(ctx context.Context, args []string, o verifyOptions) error {
@@ -96,10 +86,7 @@ func (a *app) runVerify(ctx context.Context, args []string, o verifyOptions) err
 	if err != nil {
 		return err
 	}
-	if o.ndjson {
-		if o.jobs == 0 {
-			o.jobs = runtime.GOMAXPROCS(0)
-		}
+	if o.stream.ndjson {
 		return m.verifyStreams(ctx, list, o)
 	}
 	return m.verifyFiles(ctx, list, o)
@@ -128,7 +115,7 @@ func (m *messages) verifyFiles(ctx context.Context, list []string, o verifyOptio
 		return err
 	}
 	if len(text) > 0 {
-		if err := m.app.writeResult(o.out, text, 0o644, append(m.inputs, list...)); err != nil {
+		if err := m.app.writeResult(o.stream.out, text, 0o644, append(m.inputs, list...)); err != nil {
 			return err
 		}
 	}
@@ -138,8 +125,8 @@ func (m *messages) verifyFiles(ctx context.Context, list []string, o verifyOptio
 			faults = append(faults, v.failure(o.print))
 		}
 	}
-	if o.out != "" && o.out != "-" {
-		m.app.say("%s: %d messages, %d refused or undecided", o.out, len(verdicts), len(faults))
+	if o.stream.out != "" && o.stream.out != "-" {
+		m.app.say("%s: %d messages, %d refused or undecided", o.stream.out, len(verdicts), len(faults))
 	}
 	return errors.Join(faults...)
 }

@@ -14,7 +14,7 @@ func TestImports(t *testing.T) {
 	const module = "github.com/jwtctl/jwtctl/"
 	allowed := map[string]string{ // package → what of ours it may import
 		"cmd/jwtctl":          "internal/cli",
-		"internal/cli":        "internal/bufplugin internal/claims internal/descset internal/explain internal/fault internal/files internal/finding internal/jwks internal/jws internal/keygen internal/keys internal/lint internal/message internal/ndjson internal/plan internal/policy internal/rotate internal/sign internal/strictjson internal/suggest internal/temporal internal/token internal/verify",
+		"internal/cli":        "internal/bufplugin internal/claims internal/descset internal/explain internal/fault internal/files internal/finding internal/jwks internal/jws internal/keygen internal/keys internal/lint internal/message internal/ndjson internal/plan internal/policy internal/proxy internal/rotate internal/sign internal/strictjson internal/suggest internal/temporal internal/token internal/verify",
 		"internal/docs":       "",
 		"internal/proxy":      "internal/fault internal/jws internal/keys internal/message internal/plan internal/sign internal/strictjson internal/verify",
 		"internal/bufplugin":  "internal/descset internal/finding internal/lint internal/policy",
@@ -54,7 +54,8 @@ func TestImports(t *testing.T) {
 		"golang.org/x/term":                            "internal/cli",
 		"os/signal":                                    "internal/cli",
 		"github.com/go-json-experiment/":               "internal/jws internal/strictjson internal/token internal/temporal internal/message internal/claims",
-		"net/http":                                     "internal/jwks internal/vendortest",
+		"net/http":                                     "internal/jwks internal/vendortest internal/cli", // cli serves the proxy's metrics
+		"google.golang.org/grpc":                       "internal/proxy",
 		"github.com/bufbuild/":                         "internal/descset",
 		"buf.build/":                                   "internal/bufplugin",
 		"pluginrpc.com/":                               "internal/bufplugin internal/cli",

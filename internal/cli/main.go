@@ -15,6 +15,7 @@ import (
 // 1 the answer is no, 2 wrong usage, 3 could not decide (fault.Class).
 func Main(args []string, sys System) int {
 	a := newApp(sys)
+	a.args = args
 	root := a.root()
 	root.SetArgs(args)
 	err := a.execute(root)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/jwtctl/jwtctl/internal/claims"
+	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keys"
@@ -34,37 +35,72 @@ type messageFlags struct {
 }
 
 func (f *messageFlags) register(a *app, fs *pflag.FlagSet) {
-	f.protos.register(fs)
-	f.keys.register(fs)
-	f.sets.register(fs)
+	f.registerPolicy(fs)
 	fs.StringVar(&f.method, "method", "", "`METHOD` whose policy applies, as pkg.Service/Method")
 	fs.StringVar(&f.typ, "type", "", "message `TYPE`, as pkg.Message, whose annotations apply without a method")
 	fs.StringVar(&f.bearer, "bearer", "", "bearer token of the call: `TOKEN`, or @FILE")
+	a.atFlag(fs, &f.at)
+	flagOnly(fs, "at")
+}
+
+// registerPolicy adds the flags of what applies to every message.
+func (f *messageFlags) registerPolicy(fs *pflag.FlagSet) {
+	f.protos.register(fs)
+	f.keys.register(fs)
+	f.sets.register(fs)
 	fs.DurationVar(&f.leeway, "leeway", 0, "clock tolerance for exp, nbf and iat, at most 10m")
 	fs.BoolVar(&f.dev, "dev", false, "development key: tokens are made, and accepted, unsigned")
-	a.atFlag(fs, &f.at)
 	keyed(fs, "", "leeway")
-	flagOnly(fs, "dev", "at")
+	flagOnly(fs, "dev")
 }
 
 // messages is what a command does to messages: a compiled policy, keys, and
 // which type each file holds.
 type messages struct {
-	app      *app
-	plan     *plan.Plan
-	codec    *message.Codec
-	verifier *verify.Verifier
-	signer   *sign.Signer
-	method   string
-	typ      string
-	token    string // the bearer token; "" for none
-	given    bool   // whether one was given
-	inputs   []string
+	compiled
+	app    *app
+	codec  *message.Codec
+	method string
+	typ    string
+	token  string // the bearer token; "" for none
+	given  bool   // whether one was given
+	inputs []string
 
 	bearers sync.Map // *plan.Bearer → *bearerVerdict
 }
 
-// load reads descriptors and keys, and compiles the policy.
+// compiled is a policy, and the keys that it is enforced with.
+type compiled struct {
+	set      *descset.Set
+	plan     *plan.Plan
+	ring     *keys.Ring
+	verifier *verify.Verifier
+	signer   *sign.Signer
+}
+
+// policy reads descriptors and keys, and compiles the policy.
+func (f *messageFlags) policy(ctx context.Context, a *app, clock func() time.Time) (*compiled, error) {
+	set, err := f.protos.load(ctx, a, "")
+	if err != nil {
+		return nil, err
+	}
+	p := &compiled{set: set}
+	if p.plan, err = plan.Compile(policy.Read(set), a.sys.Getenv); err != nil {
+		return nil, err
+	}
+	if p.ring, err = f.ring(a); err != nil {
+		return nil, err
+	}
+	codec := claims.New(set.Types())
+	p.verifier, err = verify.New(codec, p.ring, verify.Options{Leeway: f.leeway, Development: f.dev, Now: clock})
+	if err != nil {
+		return nil, err
+	}
+	p.signer, err = f.signer(a, codec, p.ring, clock)
+	return p, err
+}
+
+// load returns what the flags say to do to messages.
 func (f *messageFlags) load(ctx context.Context, a *app) (*messages, error) {
 	if f.method != "" && f.typ != "" {
 		return nil, fault.New(fault.UsageError, "--method", "excludes --type: a method says which message it takes")
@@ -73,27 +109,11 @@ func (f *messageFlags) load(ctx context.Context, a *app) (*messages, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := f.protos.load(ctx, a, "")
+	p, err := f.policy(ctx, a, clock)
 	if err != nil {
 		return nil, err
 	}
-	compiled, err := plan.Compile(policy.Read(set), a.sys.Getenv)
-	if err != nil {
-		return nil, err
-	}
-	ring, err := f.ring(a)
-	if err != nil {
-		return nil, err
-	}
-	m := &messages{app: a, plan: compiled, codec: message.New(set.Types(), message.Limits{}), method: f.method, typ: f.typ, inputs: f.protos.inputs(set)}
-	codec := claims.New(set.Types())
-	m.verifier, err = verify.New(codec, ring, verify.Options{Leeway: f.leeway, Development: f.dev, Now: clock})
-	if err != nil {
-		return nil, err
-	}
-	if m.signer, err = f.signer(a, codec, ring, clock); err != nil {
-		return nil, err
-	}
+	m := &messages{app: a, compiled: *p, codec: message.New(p.set.Types(), message.Limits{}), method: f.method, typ: f.typ, inputs: f.protos.inputs(p.set)}
 	if m.method != "" || m.typ != "" { // a wrong name is told once, before any message
 		if _, err := m.resolve(m.method, m.typ, false); err != nil {
 			return nil, err

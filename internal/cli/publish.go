@@ -94,6 +94,13 @@ func (a *app) checkedOnce(path string, strict bool, load jwks.Load) jwks.Load {
 // logger returns the log of long-running commands, on stderr: with -q errors
 // alone, with -v details too.
 func (a *app) logger() *slog.Logger {
+	if a.live != nil {
+		return a.live.log
+	}
+	return slog.New(slog.NewTextHandler(a.sys.Err, a.logOptions()))
+}
+
+func (a *app) logOptions() *slog.HandlerOptions {
 	level := slog.LevelInfo
 	switch {
 	case a.global.quiet:
@@ -101,5 +108,5 @@ func (a *app) logger() *slog.Logger {
 	case a.global.verbose:
 		level = slog.LevelDebug
 	}
-	return slog.New(slog.NewTextHandler(a.sys.Err, &slog.HandlerOptions{Level: level}))
+	return &slog.HandlerOptions{Level: level}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -17,7 +18,7 @@ type setFlags struct {
 	networkFlags
 }
 
-// networkFlags loosen where key sets are fetched from.
+// networkFlags loosen where key sets are opened from.
 type networkFlags struct {
 	allowHTTP      bool
 	allowLinkLocal bool
@@ -44,19 +45,12 @@ func (f *setFlags) register(fs *pflag.FlagSet) {
 // load returns the sets of the flags, else of the configuration. Files are read
 // now, URLs when a token needs them.
 func (f *setFlags) load(a *app) ([]keys.Set, error) {
-	if len(f.jwks)+len(f.oidc) == 0 {
-		return f.loadConfigured(a)
-	}
 	var sets []keys.Set
-	for _, location := range f.jwks {
-		set, err := jwks.Open(location, f.options(a, keySetEntry{}))
-		if err != nil {
-			return nil, err
+	for _, e := range f.entries(a) {
+		set, err := f.open(a, e)
+		if err != nil && e.line > 0 {
+			err = asConfigFault(err, fmt.Sprintf("%s:%d: key_sets", a.config.path, e.line))
 		}
-		sets = append(sets, set)
-	}
-	for _, issuer := range f.oidc {
-		set, err := jwks.NewDiscovered(issuer, f.options(a, keySetEntry{}))
 		if err != nil {
 			return nil, err
 		}
@@ -65,23 +59,37 @@ func (f *setFlags) load(a *app) ([]keys.Set, error) {
 	return sets, nil
 }
 
-// loadConfigured returns the sets of key_sets.
-func (f *setFlags) loadConfigured(a *app) ([]keys.Set, error) {
-	var sets []keys.Set
-	for _, e := range a.config.keySets {
-		var set keys.Set
-		var err error
-		if e.OIDCDiscovery {
-			set, err = jwks.NewDiscovered(e.Issuer, f.options(a, e))
-		} else {
-			set, err = jwks.Open(e.JWKS, f.options(a, e))
-		}
-		if err != nil {
-			return nil, asConfigFault(err, fmt.Sprintf("%s:%d: key_sets", a.config.path, e.line))
-		}
-		sets = append(sets, set)
+// entries returns what stands in key_sets, or what the flags say instead.
+func (f *setFlags) entries(a *app) []keySetEntry {
+	if len(f.jwks)+len(f.oidc) == 0 {
+		return a.config.keySets
 	}
-	return sets, nil
+	var list []keySetEntry
+	for _, location := range f.jwks {
+		list = append(list, keySetEntry{JWKS: location})
+	}
+	for _, issuer := range f.oidc {
+		list = append(list, keySetEntry{Issuer: issuer, OIDCDiscovery: true})
+	}
+	return list
+}
+
+func (e keySetEntry) isRemote() bool { return e.OIDCDiscovery || strings.Contains(e.JWKS, "://") }
+
+// open returns the set of e. A remote one that was loaded before is the same
+// again, with the keys that it holds.
+func (f *setFlags) open(a *app, e keySetEntry) (keys.Set, error) {
+	opened := func() (keys.Set, error) {
+		if e.OIDCDiscovery {
+			return jwks.NewDiscovered(e.Issuer, f.options(a, e))
+		}
+		return jwks.Open(e.JWKS, f.options(a, e))
+	}
+	if a.live == nil || !e.isRemote() {
+		return opened()
+	}
+	e.line = 0 // where it stands says nothing about it
+	return a.live.set(fmt.Sprintf("%+v %+v", e, f.networkFlags), opened)
 }
 
 func (f *setFlags) options(a *app, e keySetEntry) jwks.RemoteOptions {

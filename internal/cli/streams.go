@@ -47,7 +47,9 @@ func (a *app) detail(format string, args ...any) {
 
 // warn writes a warning to stderr, unless -q.
 func (a *app) warn(format string, args ...any) {
-	if !a.global.quiet {
+	if a.live != nil {
+		a.live.warn(printable(fmt.Sprintf(format, args...)))
+	} else if !a.global.quiet {
 		_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().warn("warning:"), printable(fmt.Sprintf(format, args...)))
 	}
 }

@@ -85,7 +85,7 @@ func (a *app) renderVerdicts(list []verdict, o verifyOptions) ([]byte, error) {
 		err := finding.Report{Findings: findings(list)}.WriteGitHub(&text)
 		return text.Bytes(), err
 	default:
-		words := a.verdictWords(o.out == "" || o.out == "-")
+		words := a.verdictWords(o.stream.out == "" || o.stream.out == "-")
 		for _, v := range list {
 			out = v.appendText(out, words, false)
 		}

@@ -1,22 +1,55 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/ndjson"
 )
+
+// streamFlags are those of the commands that take messages, one or a stream of
+// them.
+type streamFlags struct {
+	ndjson bool
+	jobs   int
+	out    string
+}
+
+func (f *streamFlags) register(fs *pflag.FlagSet) {
+	fs.BoolVar(&f.ndjson, "ndjson", false, "each line is a message; goes on after one that is refused")
+	fs.IntVar(&f.jobs, "jobs", 0, "lines of --ndjson to work on at once (default: one for each core)")
+	fs.StringVarP(&f.out, "out", "o", "", "`FILE` to write to instead of stdout, whole or not at all")
+	paths(fs, "out")
+}
+
+func (f streamFlags) check() error {
+	switch {
+	case f.jobs < 0:
+		return fault.New(fault.UsageError, "--jobs", "%d is less than 0", f.jobs)
+	case f.ndjson && f.out != "":
+		return fault.New(fault.UsageError, "--out", "is for results that fit into memory; with --ndjson write > FILE")
+	}
+	return nil
+}
+
+func (f streamFlags) options() ndjson.Options {
+	return ndjson.Options{Jobs: cmp.Or(f.jobs, runtime.GOMAXPROCS(0)), MaxLine: message.MaxBytes}
+}
 
 // tally counts what a run over lines did.
 type tally struct {
@@ -60,7 +93,7 @@ func (m *messages) verifyStreams(ctx context.Context, list []string, o verifyOpt
 			return v.appendText(out, words, true), nil
 		}
 	}
-	return m.app.streams(ctx, list, ndjson.Options{Jobs: o.jobs, MaxLine: message.MaxBytes}, &count, work)
+	return m.app.streams(ctx, list, o.stream.options(), &count, work)
 }
 
 func (m *messages) verifyLine(ctx context.Context, path string, line ndjson.Line, o verifyOptions) verdict {

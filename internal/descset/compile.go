@@ -49,6 +49,8 @@ func compile(ctx context.Context, src Sources, sets [][]unit) ([]unit, error) {
 	}
 	compiled, err := protoc.Compile(ctx, names...)
 	if err != nil {
+		c.mu.Lock() // the compiler may still be at other files
+		defer c.mu.Unlock()
 		if len(c.errs) > 0 {
 			return nil, errors.Join(c.errs...)
 		}

@@ -1,0 +1,244 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// guarded is a service whose Who takes the tokens of one issuer. A StringValue
+// is a Plain on the wire.
+func guarded(service, issuer string) string {
+	return `syntax = "proto3"; package t; import "kalix/annotations.proto";
+message Plain` + service + ` { string text = 1; }
+service ` + service + ` {
+  rpc Open(Plain` + service + `) returns (Plain` + service + `);
+  rpc Who(Plain` + service + `) returns (Plain` + service + `) { option (kalix.method).jwt = {validate: BEARER_TOKEN, bearer_token_issuer: "` + issuer + `"}; }
+}`
+}
+
+// echoServer is a real gRPC server that answers every request with itself.
+type echoServer struct {
+	addr  string
+	calls atomic.Int64
+	told  atomic.Int64  // calls with authorization
+	hold  chan struct{} // unless nil, answers wait for it
+}
+
+func startEcho(t *testing.T, o ...grpc.ServerOption) *echoServer {
+	t.Helper()
+	u := &echoServer{}
+	srv := grpc.NewServer(append(o, grpc.UnknownServiceHandler(func(_ any, ss grpc.ServerStream) error {
+		u.calls.Add(1)
+		if md, _ := metadata.FromIncomingContext(ss.Context()); len(md["authorization"]) > 0 {
+			u.told.Add(1)
+		}
+		if u.hold != nil {
+			select {
+			case <-u.hold:
+			case <-ss.Context().Done():
+			}
+		}
+		var m wrapperspb.StringValue
+		if err := ss.RecvMsg(&m); err != nil {
+			return err
+		}
+		return ss.SendMsg(&m)
+	}))...)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.addr = l.Addr().String()
+	go func() { _ = srv.Serve(l) }()
+	t.Cleanup(srv.Stop)
+	return u
+}
+
+// proxyRun is jwtctl proxy, run in this process, and a client of it.
+type proxyRun struct {
+	*fake
+	t         *testing.T
+	dir       string
+	addr      string
+	conn      *grpc.ClientConn
+	interrupt context.CancelFunc
+	hangup    chan struct{}
+	code      chan int
+}
+
+// startProxy runs jwtctl proxy in dir with a proto folder and a key of its own,
+// and these arguments besides.
+func startProxy(t *testing.T, dir, upstream string, args ...string) *proxyRun {
+	t.Helper()
+	r := &proxyRun{fake: newFake(t), t: t, dir: dir, hangup: make(chan struct{}), code: make(chan int, 1)}
+	r.ctx, r.interrupt = context.WithCancel(context.Background())
+	r.Reload = func(context.Context) <-chan struct{} { return r.hangup }
+	addrFile := filepath.Join(dir, "addr")
+	args = append([]string{"proxy", "--upstream", upstream, "--addr-file", addrFile, "--reload-interval", "20ms"}, args...)
+	go func() { r.code <- Main(args, r.System) }()
+	r.eventually("the address", func() bool {
+		select {
+		case code := <-r.code:
+			t.Fatalf("exit code %d\n%s", code, r.err.String())
+		default:
+		}
+		data, _ := os.ReadFile(addrFile)
+		r.addr = strings.TrimSpace(string(data))
+		return r.addr != ""
+	})
+	r.conn = r.dial(insecure.NewCredentials())
+	t.Cleanup(func() { r.stop(0) })
+	return r
+}
+
+// stop interrupts it, unless that was done, and demands the exit code.
+func (r *proxyRun) stop(want int) {
+	r.t.Helper()
+	if r.interrupt == nil {
+		return
+	}
+	r.interrupt()
+	r.interrupt = nil
+	select {
+	case code := <-r.code:
+		if code != want {
+			r.t.Errorf("exit code %d, want %d\n%s", code, want, r.err.String())
+		}
+	case <-time.After(20 * time.Second):
+		r.t.Error("it does not end")
+	}
+}
+
+func (r *proxyRun) dial(c credentials.TransportCredentials) *grpc.ClientConn {
+	r.t.Helper()
+	conn, err := grpc.NewClient(r.addr, grpc.WithTransportCredentials(c))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// call makes a call with a bearer token, "" for none.
+func (r *proxyRun) call(conn *grpc.ClientConn, method, token string) codes.Code {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if token != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
+	}
+	var out wrapperspb.StringValue
+	err := conn.Invoke(ctx, path(method), wrapperspb.String("hello"), &out)
+	if err == nil && out.Value != "hello" {
+		r.t.Errorf("%s answered %q", method, out.Value)
+	}
+	return status.Code(err)
+}
+
+// path returns that of a method, of package t if it is short.
+func path(method string) string {
+	if strings.HasPrefix(method, "/") {
+		return method
+	}
+	return "/t." + method
+}
+
+func (r *proxyRun) want(method, token string, want codes.Code) {
+	r.t.Helper()
+	if got := r.call(r.conn, method, token); got != want {
+		r.t.Errorf("%s: %v, want %v\n%s", method, got, want, r.err.String())
+	}
+}
+
+func (r *proxyRun) eventually(what string, done func() bool) {
+	r.t.Helper()
+	for end := time.Now().Add(20 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			r.t.Fatalf("waited in vain for %s\n%s", what, r.err.String())
+		}
+	}
+}
+
+// eventuallyIs waits until a call ends so.
+func (r *proxyRun) eventuallyIs(method, token string, want codes.Code) {
+	r.t.Helper()
+	r.eventually(fmt.Sprintf("%s: %v", method, want), func() bool { return r.call(r.conn, method, token) == want })
+}
+
+func (r *proxyRun) eventuallyLogs(text string) {
+	r.t.Helper()
+	r.eventually("the log "+text, func() bool { return strings.Contains(r.err.String(), text) })
+}
+
+func put(t *testing.T, path, text string) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// makeKey makes the key file at path anew, and returns what signs tokens by it.
+func makeKey(t *testing.T, path string) func(claims string) string {
+	t.Helper()
+	f := newFake(t)
+	if code := Main([]string{"keygen", "-q", "--force", "--format", "jwk", "-o", path}, f.System); code != 0 {
+		t.Fatal(f.err.String())
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := keys.Parse(data, keys.Attributes{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(claims string) string {
+		token, err := jws.Sign(loaded.Keys[0], []byte(claims))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+}
+
+const ofMe = `{"iss":"me","sub":"alice","exp":4102444800}`
+
+// world is a folder with a proto folder and a key, and the flags for them.
+func world(t *testing.T) (dir string, sign func(string) string, args []string) {
+	t.Helper()
+	dir = t.TempDir()
+	put(t, filepath.Join(dir, "proto", "s.proto"), guarded("S", "me"))
+	key := filepath.Join(dir, "key.jwk")
+	return dir, makeKey(t, key), []string{"--proto", filepath.Join(dir, "proto"), "--key", key}
+}
+
+func must(data []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return data
+}

@@ -1,0 +1,300 @@
+package cli
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/proxy"
+)
+
+// live is what a command that loads its policy again and again keeps between
+// the loads.
+type live struct {
+	log *slog.Logger
+
+	mu   sync.Mutex
+	told map[string]bool // warnings: the same file says the same at each load
+	// sets are the remote key sets, with the keys they hold, by what they were
+	// made of; asked are those that the load under way has asked for.
+	sets, asked map[string]keys.Set
+}
+
+func newLive(log *slog.Logger) *live {
+	return &live{log: log, told: map[string]bool{}, asked: map[string]keys.Set{}}
+}
+
+func (l *live) warn(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.told[text] {
+		l.told[text] = true
+		l.log.Warn(text)
+	}
+}
+
+// set returns the set called id of the policy in force, else what opened makes.
+func (l *live) set(id string, opened func() (keys.Set, error)) (keys.Set, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, known := range []map[string]keys.Set{l.asked, l.sets} {
+		if set := known[id]; set != nil {
+			l.asked[id] = set
+			return set, nil
+		}
+	}
+	set, err := opened()
+	if err == nil {
+		l.asked[id] = set
+	}
+	return set, err
+}
+
+// loaded ends a load. The sets of one that was refused are forgotten.
+func (l *live) loaded(inForce bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if inForce {
+		l.sets = l.asked
+	}
+	l.asked = map[string]keys.Set{}
+}
+
+// reloader puts policy and certificates in force as their files are now.
+type reloader struct {
+	app     *app
+	options proxyOptions
+	proxy   *proxy.Proxy
+	certs   *certificates
+	watched watched
+	seen    map[string]os.FileInfo // when the policy in force was read
+	problem string                 // why the last reload failed, "" if it did not
+
+	at      atomic.Int64 // when the policy in force was read, in Unix seconds
+	failing atomic.Bool
+}
+
+// start loads the first policy.
+func (r *reloader) start(ctx context.Context) (policy proxy.Policy, err error) {
+	w := r.options.watched(r.app)
+	seen := w.look()
+	if r.certs, err = r.options.serving.tls.load(r.app.sys.Now); err != nil {
+		return policy, err
+	}
+	p, err := r.options.policy.policy(ctx, r.app, r.app.sys.Now)
+	if err != nil {
+		return policy, err
+	}
+	r.inForce(p, w, seen)
+	return r.options.proxyPolicy(p), nil
+}
+
+func (o *proxyOptions) proxyPolicy(p *compiled) proxy.Policy {
+	return proxy.Policy{Plan: p.plan, Verifier: p.verifier, Signer: p.signer, Ring: p.ring, Leeway: o.policy.leeway}
+}
+
+// inForce remembers what p was made of. seen is how the files looked before
+// they were read, so that a change since then is seen at the next look.
+func (r *reloader) inForce(p *compiled, w watched, seen map[string]os.FileInfo) {
+	var imports []string
+	for _, f := range p.set.Files() {
+		imports = append(imports, f.Where)
+		for _, dir := range w.importPaths { // one that is new there may come first
+			imports = append(imports, filepath.Join(dir, f.Descriptor.Path()))
+		}
+	}
+	w.fixed = append(w.fixed, imports...)
+	for name, info := range (watched{fixed: imports}).look() {
+		if _, known := seen[name]; !known {
+			seen[name] = info
+		}
+	}
+	r.watched, r.seen = w, seen
+	r.app.live.loaded(true)
+	r.at.Store(r.app.sys.Now().Unix())
+}
+
+// inputs returns the files that a result must not overwrite.
+func (r *reloader) inputs() []string { return slices.Collect(maps.Keys(r.seen)) }
+
+// watch reloads what has changed, and at once when told, until ctx is done. It
+// asks rather than waits for events, as jwks.Publisher does.
+func (r *reloader) watch(ctx context.Context, told <-chan struct{}) {
+	ticker := time.NewTicker(r.options.serving.every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-told:
+			r.reload(ctx, true)
+		case <-ticker.C:
+			// After a failure all may look as before: a file is back in its place.
+			if r.problem != "" || !maps.EqualFunc(r.seen, r.watched.look(), sameFile) {
+				r.reload(ctx, false)
+			}
+		}
+	}
+}
+
+// reload loads everything anew and puts it in force, or says why not: at each
+// try that was asked for, and else once for each reason.
+func (r *reloader) reload(ctx context.Context, asked bool) {
+	log := r.app.live.log
+	err := r.renew(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case err == nil:
+		r.problem = ""
+		r.failing.Store(false)
+		log.Info("policy reloaded")
+	default:
+		r.app.live.loaded(false)
+		r.failing.Store(true)
+		// Joined errors stand on a line each.
+		text := strings.ReplaceAll(printable(err.Error()), "\n", "; ")
+		if asked || text != r.problem {
+			log.Error("the new version is refused, the policy in force stays", "code", fault.CodeOf(err), "error", text)
+		}
+		r.problem = text
+	}
+}
+
+// renew swaps policy and certificates, or neither.
+func (r *reloader) renew(ctx context.Context) (err error) {
+	defer func() {
+		if v := recover(); v != nil { // in the background, it would end the proxy
+			err = fault.New(fault.Internal, "policy", "loading it panicked")
+		}
+	}()
+	before := r.watched.look()
+	fresh, o, err := r.app.again(ctx)
+	if err != nil {
+		return err
+	}
+	if o.serving != r.options.serving {
+		r.app.live.warn("what changed under proxy: in jwtctl.yaml counts from the next start")
+	}
+	w := o.watched(fresh)
+	seen := w.look()
+	for name := range seen {
+		if info, known := before[name]; known { // the configuration is read already
+			seen[name] = info
+		}
+	}
+	certs, err := r.options.serving.tls.read(r.app.sys.Now)
+	if err != nil {
+		return err
+	}
+	p, err := o.policy.policy(ctx, fresh, fresh.sys.Now)
+	if err != nil {
+		return err
+	}
+	if err := r.proxy.Swap(o.proxyPolicy(p)); err != nil {
+		return err
+	}
+	r.certs.current.Store(certs)
+	r.inForce(p, w, seen)
+	return nil
+}
+
+// again reads the command line, the variables and the configuration as at the
+// start, and returns what they say now.
+func (a *app) again(ctx context.Context) (*app, *proxyOptions, error) {
+	fresh := newApp(a.sys)
+	fresh.live, fresh.args = a.live, a.args
+	var o *proxyOptions
+	fresh.capture = func(got proxyOptions) { o = &got }
+	root := fresh.root()
+	root.SetArgs(a.args)
+	if err := root.ExecuteContext(ctx); err != nil {
+		return nil, nil, err
+	}
+	if o == nil {
+		return nil, nil, fault.New(fault.Internal, "proxy", "its command line cannot be read again")
+	}
+	if fresh.config.path != a.config.path {
+		return nil, nil, fault.New(fault.ConfigInvalid, "the configuration", "%q counted at the start, now it is %q", a.config.path, fresh.config.path)
+	}
+	return fresh, o, o.check(fresh)
+}
+
+// checkRereadable refuses inputs that give away what they hold once.
+func (f *messageFlags) checkRereadable(a *app) error {
+	once := func(flag string) error {
+		return fault.New(fault.UsageError, flag, "standard input can be read once only, and the proxy reads again").WithHint("name a file")
+	}
+	if slices.Contains(f.protos.sets, "-") {
+		return once("--descriptor-set")
+	}
+	if slices.ContainsFunc(f.keys.places(a), func(p keyPlace) bool { return p.name == "-" }) {
+		return once("--key")
+	}
+	return nil
+}
+
+// watched are the places to look for changes at.
+type watched struct {
+	fixed, protos, importPaths []string
+}
+
+// watched returns what is known before anything is read.
+func (o *proxyOptions) watched(a *app) watched {
+	w := watched{protos: o.policy.protos.protos, importPaths: o.policy.protos.importPaths}
+	w.fixed = slices.Concat(o.policy.protos.sets, o.serving.tls.files(), []string{a.config.path})
+	for _, p := range o.policy.keys.places(a) {
+		if p.secret == nil && !strings.HasPrefix(p.name, "env:") {
+			w.fixed = append(w.fixed, p.name)
+		}
+	}
+	for _, e := range o.policy.sets.entries(a) {
+		if !e.isRemote() {
+			w.fixed = append(w.fixed, e.JWKS)
+		}
+	}
+	return w
+}
+
+// look returns the files as they are now; nil for one that is not there.
+func (w watched) look() map[string]os.FileInfo {
+	seen := map[string]os.FileInfo{}
+	add := func(list ...string) {
+		for _, name := range list {
+			if name != "" {
+				seen[name], _ = os.Stat(name)
+			}
+		}
+	}
+	add(w.fixed...)
+	for _, arg := range w.protos {
+		base, pattern := files.SplitPattern(arg)
+		if info, err := os.Stat(arg); pattern == "" && err == nil && info.IsDir() {
+			base, pattern = arg, "**/*.proto"
+		}
+		if pattern == "" {
+			add(arg)
+			continue
+		}
+		found, _ := files.Find(base, pattern, fault.DescriptorUnreadable) // loading says what is wrong
+		add(found...)
+	}
+	return seen
+}
+
+// sameFile says whether nobody has written a file between two looks.
+func sameFile(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}

@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+// TestProxyReloadsPolicy follows the files, and keeps what it has when they
+// break.
+func TestProxyReloadsPolicy(t *testing.T) {
+	t.Parallel()
+	dir, sign, args := world(t)
+	lib := filepath.Join(dir, "lib")
+	put(t, filepath.Join(lib, "empty.proto"), `syntax = "proto3";`)
+	r := startProxy(t, dir, startEcho(t).addr, append(args, "-I", filepath.Join(dir, "proto"), "-I", lib)...)
+	proto := filepath.Join(dir, "proto", "s.proto")
+	me, you := sign(ofMe), sign(strings.Replace(ofMe, "me", "you", 1))
+	r.want("S/Who", me, codes.OK)
+
+	put(t, proto, guarded("S", "you")+"}")
+	r.eventuallyLogs("the new version is refused")
+	r.want("S/Who", me, codes.OK)
+	r.want("S/Who", you, codes.Unauthenticated)
+	time.Sleep(100 * time.Millisecond) // it tries again, and says nothing
+
+	put(t, proto, strings.Replace(guarded("S", "you"), "BEARER_TOKEN", "77", 1)) // no plan: lint refuses it
+	r.eventuallyLogs("policy_invalid")
+	r.want("S/Who", me, codes.OK)
+
+	// What is missing appears where nobody has looked for it.
+	put(t, proto, strings.Replace(guarded("S", "you"), "import", `import "x.proto"; import`, 1))
+	r.eventuallyLogs("import_not_found")
+	put(t, filepath.Join(lib, "x.proto"), `syntax = "proto3";`)
+	r.eventuallyIs("S/Who", me, codes.Unauthenticated)
+	r.want("S/Who", you, codes.OK)
+
+	r.want("Z/Open", "", codes.Unimplemented)
+	put(t, filepath.Join(dir, "proto", "new", "z.proto"), guarded("Z", "me"))
+	r.eventuallyIs("Z/Open", "", codes.OK)
+	if err := os.Remove(filepath.Join(dir, "proto", "new", "z.proto")); err != nil {
+		t.Fatal(err)
+	}
+	r.eventuallyIs("Z/Open", "", codes.Unimplemented)
+	put(t, filepath.Join(dir, "proto", "new", "y.proto"), guarded("Y", "me"))
+	r.eventuallyIs("Y/Open", "", codes.OK)
+	if n := strings.Count(r.err.String(), "proto_syntax"); n != 1 {
+		t.Errorf("one reason was told %d times", n)
+	}
+}
+
+// TestProxyRotatesKeys follows a key file: a token of the old key is refused
+// though it was remembered.
+func TestProxyRotatesKeys(t *testing.T) {
+	t.Parallel()
+	dir, sign, args := world(t)
+	r := startProxy(t, dir, startEcho(t).addr, args...)
+	old := sign(ofMe)
+	r.want("S/Who", old, codes.OK) // and is remembered
+	next := makeKey(t, filepath.Join(dir, "key.jwk"))(ofMe)
+	r.eventuallyIs("S/Who", next, codes.OK)
+	r.want("S/Who", old, codes.Unauthenticated)
+	good := must(os.ReadFile(filepath.Join(dir, "key.jwk")))
+	put(t, filepath.Join(dir, "key.jwk"), "{")
+	r.eventuallyLogs("key.jwk")
+	r.want("S/Who", next, codes.OK)
+
+	loads := strings.Count(r.err.String(), "policy reloaded")
+	put(t, filepath.Join(dir, "key.jwk"), string(good))
+	r.eventually("the good key", func() bool { return strings.Count(r.err.String(), "policy reloaded") > loads })
+
+	key, aside := filepath.Join(dir, "key.jwk"), filepath.Join(dir, "aside")
+	for _, move := range []struct{ from, to, log string }{{key, aside, "no such file"}, {aside, key, "policy reloaded"}} {
+		before := strings.Count(r.err.String(), move.log)
+		if err := os.Rename(move.from, move.to); err != nil {
+			t.Fatal(err)
+		}
+		r.eventually(move.log, func() bool { return strings.Count(r.err.String(), move.log) > before })
+	}
+}
+
+// TestProxyReloadsConfiguration follows jwtctl.yaml at SIGHUP, and fetches the
+// keys of others anew only where key_sets changed.
+func TestProxyReloadsConfiguration(t *testing.T) {
+	t.Parallel()
+	dir, sign, _ := world(t)
+	var fetched atomic.Int64
+	f := newFake(t)
+	if code := Main([]string{"jwks", "--key", filepath.Join(dir, "key.jwk")}, f.System); code != 0 {
+		t.Fatal(f.err.String())
+	}
+	set := f.out.String()
+	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fetched.Add(1)
+		_, _ = io.WriteString(w, set)
+	}))
+	t.Cleanup(issuer.Close)
+	config := func(from, more string) string {
+		return put(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkey_sets: [{issuer: "+from+", jwks: \""+issuer.URL+"/\"}]\n"+more)
+	}
+	path := config("me", "proxy: {metrics: \"127.0.0.1:0\"}\n")
+	r := startProxy(t, dir, startEcho(t).addr, "--config", path, "--reload-interval", "1h")
+	me := sign(ofMe)
+	hangup := func() {
+		select {
+		case r.hangup <- struct{}{}:
+		case <-time.After(10 * time.Second):
+			t.Fatal("nobody hears SIGHUP")
+		}
+	}
+	late := sign(`{"iss":"me","exp":1769860790}`) // ten seconds ago
+	r.want("S/Who", late, codes.Unauthenticated)
+	r.want("S/Who", me, codes.OK)
+
+	config("me", "leeway: 30s\n")
+	hangup()
+	r.eventuallyIs("S/Who", late, codes.OK)
+	r.eventuallyLogs("counts from the next start")
+	if n := fetched.Load(); n != 1 {
+		t.Errorf("the set was fetched %d times", n)
+	}
+	config("me", "laeway: 1s\n")
+	hangup()
+	r.eventuallyLogs("is not known")
+	r.want("S/Who", late, codes.OK)
+	config("me", "keys: [{id: k, file: \"-\"}]\n")
+	hangup()
+	r.eventuallyLogs("can be read once only")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	hangup()
+	r.eventuallyLogs("no such file")
+	r.want("S/Who", me, codes.OK)
+
+	config("you", "")
+	hangup()
+	r.eventuallyIs("S/Who", me, codes.Unauthenticated)
+	config("me", "")
+	hangup()
+	r.eventuallyIs("S/Who", me, codes.OK)
+	if n := fetched.Load(); n < 2 {
+		t.Errorf("the set was fetched %d times, though key_sets changed", n)
+	}
+}

@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+)
+
+// TestS59_Proxy admits a good token and no other, and says where it is.
+func TestS59_Proxy(t *testing.T) {
+	t.Parallel()
+	dir, sign, args := world(t)
+	u := startEcho(t)
+	r := startProxy(t, dir, u.addr, args...)
+	good := sign(ofMe)
+	for name, token := range map[string]string{
+		"none": "", "malformed": "x", "tampered": good[:len(good)-8] + "AAAAAAAA", "another issuer": sign(`{"iss":"you"}`),
+		"expired": sign(`{"iss":"me","exp":1}`), "another key": makeKey(t, filepath.Join(dir, "other.jwk"))(ofMe),
+		"unsigned": "eyJhbGciOiJub25lIn0.eyJpc3MiOiJtZSJ9",
+	} {
+		if got := r.call(r.conn, "S/Who", token); got != codes.Unauthenticated {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	r.want("S/Nope", good, codes.Unimplemented)
+	if n := u.calls.Load(); n != 0 {
+		t.Errorf("the upstream was called %d times", n)
+	}
+	r.want("S/Who", good, codes.OK)
+	r.want("S/Open", "", codes.OK)
+	r.stop(0)
+	if got, want := r.out.String(), "Started proxy. Listening on "+r.addr+", upstream "+u.addr+". Ctrl+C to exit.\n"; got != want {
+		t.Errorf("stdout %q, want %q", got, want)
+	}
+	if log := r.err.String(); !strings.Contains(log, "code=token_expired") || !strings.Contains(log, "msg=stopped") || strings.Contains(log, good) {
+		t.Errorf("log:\n%s", log)
+	}
+}
+
+// TestS62_S65_ProxyFlags lets through what flags say, and nothing without.
+func TestS62_S65_ProxyFlags(t *testing.T) {
+	t.Parallel()
+	_, sign, args := world(t)
+	const health, reflection = "/grpc.health.v1.Health/List", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+	for flag, passed := range map[string]string{
+		"--cache-tokens=0": "", "--pass-health": health, "--pass-reflection": reflection, "--forward-authorization": "authorization",
+	} {
+		u := startEcho(t)
+		r := startProxy(t, t.TempDir(), u.addr, append([]string{flag}, args...)...)
+		r.want("S/Who", sign(ofMe), codes.OK)
+		if told := u.told.Load() == 1; told != (passed == "authorization") {
+			t.Errorf("%s: the upstream was told authorization: %v", flag, told)
+		}
+		for _, method := range []string{health, reflection} {
+			before := u.calls.Load()
+			_ = r.call(r.conn, method, "")
+			if through := u.calls.Load() > before; through != (passed == method) {
+				t.Errorf("%s: %s went through: %v", flag, method, through)
+			}
+		}
+		r.stop(0)
+	}
+}
+
+// TestS56_ProxyMetrics counts verdicts, and says of --dev wherever it speaks.
+func TestS56_ProxyMetrics(t *testing.T) {
+	t.Parallel()
+	dir, sign, args := world(t)
+	r := startProxy(t, dir, startEcho(t).addr, append(args, "--dev", "--metrics", "127.0.0.1:0", "--log-format", "json")...)
+	const unsigned = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJtZSIsImV4cCI6NDEwMjQ0NDgwMH0" // {"alg":"none"} {"iss":"me","exp":4102444800}
+	r.want("S/Who", sign(ofMe), codes.OK)
+	r.want("S/Who", unsigned, codes.OK)
+	r.want("S/Who", "", codes.Unauthenticated)
+	found := regexp.MustCompile(`"url":"(http://127\.0\.0\.1:\d+/metrics)"`).FindStringSubmatch(r.err.String())
+	if found == nil {
+		t.Fatal(r.err.String())
+	}
+	get := func(url string) (int, string) {
+		resp, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		return resp.StatusCode, string(must(io.ReadAll(resp.Body)))
+	}
+	_, text := get(found[1])
+	for _, line := range []string{
+		`jwtctl_proxy_calls_total{method="t.S/Who",grpc_code="OK",reason=""} 2`,
+		`jwtctl_proxy_calls_total{method="t.S/Who",grpc_code="UNAUTHENTICATED",reason="token_missing"} 1`,
+		"jwtctl_proxy_insecure 1", "jwtctl_proxy_reload_failing 0", "jwtctl_proxy_policy_loaded_timestamp_seconds 1.7698608e+09",
+	} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("no %s in\n%s", line, text)
+		}
+	}
+	put(t, filepath.Join(dir, "key.jwk"), "{")
+	r.eventually("the gauge", func() bool {
+		_, text := get(found[1])
+		return strings.Contains(text, "jwtctl_proxy_reload_failing 1\n")
+	})
+	if code, _ := get(strings.TrimSuffix(found[1], "/metrics")); code != http.StatusNotFound {
+		t.Errorf("the root answers %d", code)
+	}
+	r.stop(0)
+	banner, lines, _ := strings.Cut(r.err.String(), "\n")
+	if !strings.Contains(banner, "WARNING") || !strings.HasPrefix(r.out.String(), "Started proxy. ") {
+		t.Errorf("%s\n%s", banner, r.out.String())
+	}
+	for line := range strings.Lines(lines) {
+		if !strings.HasPrefix(line, `{"time":`) || !strings.Contains(line, `"insecure":true`) {
+			t.Errorf("log: %s", line)
+		}
+	}
+}
+
+// TestS74_ProxyDrains lets a call under way end, and no longer than it was told.
+func TestS74_ProxyDrains(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		drain string
+		code  int
+		want  codes.Code
+	}{
+		"in time":  {drain: "1m", want: codes.OK},
+		"too slow": {drain: "50ms", code: 3, want: codes.Unavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, sign, args := world(t)
+			u := startEcho(t)
+			u.hold = make(chan struct{})
+			r := startProxy(t, dir, u.addr, append(args, "--drain-timeout", test.drain)...)
+			ended := make(chan codes.Code, 1)
+			go func() { ended <- r.call(r.conn, "S/Who", sign(ofMe)) }()
+			r.eventually("the call", func() bool { return u.calls.Load() == 1 })
+			r.interrupt()
+			r.eventuallyLogs("calls under way may end")
+			if test.code == 0 {
+				r.eventually("the end of listening", func() bool {
+					c, err := net.Dial("tcp", r.addr)
+					if err == nil {
+						_ = c.Close()
+					}
+					return err != nil
+				})
+				close(u.hold)
+			}
+			if got := <-ended; got != test.want {
+				t.Errorf("the call ended with %v", got)
+			}
+			r.stop(test.code)
+		})
+	}
+}
