@@ -125,8 +125,10 @@ func (m *messages) signStreams(ctx context.Context, list []string, o signOptions
 	var count tally
 	work := func(path string) ndjson.Work {
 		return func(ctx context.Context, line ndjson.Line, out []byte) ([]byte, error) {
-			err := tooLong()
-			if !line.TooLong {
+			var err error
+			if line.TooLong {
+				err = tooLong()
+			} else {
 				out, err = m.signOne(ctx, path, line.Text, out, message.Form{})
 				err = inLine(err)
 			}
