@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/proxy"
 )
@@ -241,60 +240,4 @@ func (f *messageFlags) checkRereadable(a *app) error {
 		return once("--key")
 	}
 	return nil
-}
-
-// watched are the places to look for changes at.
-type watched struct {
-	fixed, protos, importPaths []string
-}
-
-// watched returns what is known before anything is read.
-func (o *proxyOptions) watched(a *app) watched {
-	w := watched{protos: o.policy.protos.protos, importPaths: o.policy.protos.importPaths}
-	w.fixed = slices.Concat(o.policy.protos.sets, o.serving.tls.files(), []string{a.config.path})
-	for _, p := range o.policy.keys.places(a) {
-		if p.secret == nil && !strings.HasPrefix(p.name, "env:") {
-			w.fixed = append(w.fixed, p.name)
-		}
-	}
-	for _, e := range o.policy.sets.entries(a) {
-		if !e.isRemote() {
-			w.fixed = append(w.fixed, e.JWKS)
-		}
-	}
-	return w
-}
-
-// look returns the files as they are now; nil for one that is not there.
-func (w watched) look() map[string]os.FileInfo {
-	seen := map[string]os.FileInfo{}
-	add := func(list ...string) {
-		for _, name := range list {
-			if name != "" {
-				seen[name], _ = os.Stat(name)
-			}
-		}
-	}
-	add(w.fixed...)
-	for _, arg := range w.protos {
-		base, pattern := files.SplitPattern(arg)
-		if info, err := os.Stat(arg); pattern == "" && err == nil && info.IsDir() {
-			base, pattern = arg, "**/*.proto"
-		}
-		if pattern == "" {
-			add(arg)
-			continue
-		}
-		found, _ := files.Find(base, pattern, fault.DescriptorUnreadable) // loading says what is wrong
-		add(found...)
-	}
-	return seen
-}
-
-// sameFile says whether nobody has written a file between two looks.
-func sameFile(a, b os.FileInfo) bool {
-	if a == nil || b == nil {
-		return a == nil && b == nil
-	}
-	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
