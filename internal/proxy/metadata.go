@@ -9,7 +9,6 @@ import (
 
 	"google.golang.org/grpc/metadata"
 
-	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
@@ -28,14 +27,12 @@ type pair struct{ key, value string }
 //
 // Names that differ in case alone are token_malformed: they would be one key.
 func claimMetadata(claims []strictjson.Member) ([]pair, error) {
-	seen := make(map[string]bool, len(claims))
+	if err := verify.DistinctNames(claims); err != nil {
+		return nil, err
+	}
 	list := make([]pair, 0, len(claims))
 	for _, c := range claims {
 		name := strings.ToLower(c.Name)
-		if seen[name] {
-			return nil, fault.New(fault.TokenMalformed, verify.BearerPath, "two claims differ only in the case of their names")
-		}
-		seen[name] = true
 		if !validKey(c.Name) || strings.HasSuffix(name, "-bin") {
 			continue
 		}

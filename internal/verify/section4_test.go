@@ -124,6 +124,24 @@ func TestA31_A32_A33_BearerToken(t *testing.T) {
 	}
 }
 
+// TestA35_NamesWithoutCase: claims that would be one metadata key are refused by
+// verify as by the proxy.
+func TestA35_NamesWithoutCase(t *testing.T) {
+	w := policytest.New(t, bearerService, policytest.Setup{})
+	for claims, refuse := range map[string]bool{`{"Sub":"a","sub":"b"}`: true, `{"sub":"a","SUB":"a"}`: true, `{"Sub":"a","sub2":"b"}`: false, `{"o":{"A":1,"a":2}}`: false} {
+		_, err := bearer(t, w, "Any", "Bearer "+w.Token(claims))
+		if refuse {
+			refused(t, err, fault.TokenMalformed, verify.BearerPath)
+		} else if err != nil {
+			t.Errorf("%s: %v", claims, err)
+		}
+	}
+	// A token for a message alone goes nowhere as metadata.
+	if _, err := w.Verifier.BearerToken(context.Background(), nil, w.Token(`{"Sub":"a","sub":"b"}`)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestA31_Leeway(t *testing.T) {
 	w := policytest.New(t, bearerService, policytest.Setup{Verify: verify.Options{Leeway: time.Minute}})
 	for claims, code := range map[string]fault.Code{

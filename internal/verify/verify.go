@@ -8,6 +8,7 @@ package verify
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -17,6 +18,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/plan"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
 // BearerPath is the path that refusals of the bearer token have.
@@ -77,14 +79,37 @@ func (v *Verifier) BearerToken(ctx context.Context, need *plan.Bearer, compact s
 	}
 	token, err := v.tokens.Verify(ctx, compact)
 	if err == nil && need != nil {
-		if err = checkIssuer(token.Claims, need.Issuers); err == nil {
-			err = checkStatic(token.Claims, need.Static)
-		}
+		err = meets(token.Claims, need)
 	}
 	if err != nil {
 		return nil, inToken(BearerPath, err)
 	}
 	return token, nil
+}
+
+// meets checks what a method asks of its bearer token (A32, A33, A35).
+func meets(c *jws.Claims, need *plan.Bearer) error {
+	if err := checkIssuer(c, need.Issuers); err != nil {
+		return err
+	}
+	if err := checkStatic(c, need.Static); err != nil {
+		return err
+	}
+	return DistinctNames(c.Members())
+}
+
+// DistinctNames returns token_malformed if two claims differ only in the case of
+// their names: as metadata, whose keys have no case, they would be one (A35).
+func DistinctNames(claims []strictjson.Member) error {
+	seen := make(map[string]bool, len(claims))
+	for _, c := range claims {
+		name := strings.ToLower(c.Name)
+		if seen[name] {
+			return fault.New(fault.TokenMalformed, BearerPath, "two claims differ only in the case of their names")
+		}
+		seen[name] = true
+	}
+	return nil
 }
 
 // Message decides about m, whose plan is p, and then fills in its EXTRACT and
