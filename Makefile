@@ -80,6 +80,7 @@ tools:
 	fi
 	@cmp -s internal/explain/testdata/mermaid/package-lock.json bin/mermaid/package-lock.json || { rm -rf bin/mermaid && mkdir -p bin/mermaid && \
 	  cp internal/explain/testdata/mermaid/package*.json bin/mermaid/ && npm ci --silent --no-audit --no-fund --prefix bin/mermaid; }
+	@$(GO) tool -modfile=tools/go.mod -n actionlint >/dev/null
 	@cd examples/buf && $(GO) tool -n buf >/dev/null # builds it, outside the time limit of tests
 
 ## clean: remove what make built

@@ -105,8 +105,10 @@ func TestGuidesWorkflowSchema(t *testing.T) {
 	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), "go", "tool", "-modfile=../../tools/go.mod", "actionlint",
 		"-shellcheck=", "-pyflakes=", "../../examples/ci/.github/workflows/verify.yml")
-	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
-		t.Errorf("%v\n%s", err, out)
+	var errs strings.Builder
+	cmd.Stderr = &errs // where go tells what it downloads
+	if out, err := cmd.Output(); err != nil || len(out) > 0 {
+		t.Errorf("%v\n%s%s", err, out, errs.String())
 	}
 }
 
