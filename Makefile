@@ -47,7 +47,7 @@ unit:
 
 ## e2e: jwtctl against a real Temporal server, and as a plugin of the real buf
 e2e: build
-	cd $(EXAMPLE) && $(GO) run ./genapi ../../bin/api_table.go && diff ../../bin/api_table.go ../../internal/temporal/api_table.go
+	cd $(EXAMPLE) && $(GO) run ./genapi ../../bin/api_table.txt && diff ../../bin/api_table.txt ../../internal/temporal/api_table.go
 	cd $(EXAMPLE) && $(GO) test -timeout 15m ./...
 	cd examples/buf && $(GO) test ./...
 
