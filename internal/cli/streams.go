@@ -5,9 +5,8 @@ import (
 	"io"
 	"regexp"
 	"strings"
-	"unicode"
-	"unicode/utf16"
-	"unicode/utf8"
+
+	"github.com/jwtctl/jwtctl/internal/finding"
 )
 
 // The rules of the streams (cli.md, "Everywhere"):
@@ -71,25 +70,4 @@ func printable(text string) string {
 
 // escapeControls writes the characters that a terminal would act on as \uXXXX,
 // in UTF-16 as JSON has it; line breaks and tabs stay.
-func escapeControls(text string) string {
-	if strings.IndexFunc(text, isControl) < 0 && utf8.ValidString(text) {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		if !isControl(r) {
-			b.WriteRune(r)
-			continue
-		}
-		for _, unit := range utf16.Encode([]rune{r}) {
-			fmt.Fprintf(&b, "\\u%04x", unit)
-		}
-	}
-	return b.String()
-}
-
-// isControl says whether r does something other than stand there: C0, C1,
-// format and bidirectional characters, and what is no character at all.
-func isControl(r rune) bool {
-	return r != '\n' && r != '\t' && (!unicode.IsPrint(r) || unicode.Is(unicode.Cf, r))
-}
+func escapeControls(text string) string { return finding.Escape(text, "\n\t") }

@@ -8,11 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// escape writes each character that does something other than stand there as
+// Escape writes each character that does something other than stand there as
 // \uXXXX, but those of keep: control, format and bidirectional characters, line
 // breaks of every kind, and what is no character at all (S70). The spelling is
 // JSON's, so that within a JSON string the value stays the same.
-func escape(text, keep string) string {
+func Escape(text, keep string) string {
 	acts := func(r rune) bool { return !unicode.IsPrint(r) && !strings.ContainsRune(keep, r) }
 	if utf8.ValidString(text) && strings.IndexFunc(text, acts) < 0 {
 		return text

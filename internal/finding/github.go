@@ -22,7 +22,7 @@ func (r Report) WriteGitHub(w io.Writer) error {
 		}
 		var properties []string
 		set := func(name, value string) {
-			properties = append(properties, name+"="+property.Replace(escape(value, "")))
+			properties = append(properties, name+"="+property.Replace(Escape(value, "")))
 		}
 		if f.At.File != "" {
 			set("file", f.At.File)
@@ -36,9 +36,9 @@ func (r Report) WriteGitHub(w io.Writer) error {
 		if f.Rule != "" {
 			set("title", f.Rule)
 		}
-		message := escape(f.Message, "")
+		message := Escape(f.Message, "")
 		if f.Hint != "" {
-			message += "\nhint: " + escape(f.Hint, "")
+			message += "\nhint: " + Escape(f.Hint, "")
 		}
 		if len(properties) > 0 {
 			command += " " + strings.Join(properties, ",")

@@ -32,9 +32,9 @@ func checkGitHub(t *testing.T, text string, want []Finding) {
 				got[name] = undo.Replace(value)
 			}
 		}
-		expect := map[string]string{"": escape(f.Message, ""), "title": escape(f.Rule, ""), "file": escape(f.At.File, "")}
+		expect := map[string]string{"": Escape(f.Message, ""), "title": Escape(f.Rule, ""), "file": Escape(f.At.File, "")}
 		if f.Hint != "" {
-			expect[""] += "\nhint: " + escape(f.Hint, "")
+			expect[""] += "\nhint: " + Escape(f.Hint, "")
 		}
 		if f.At.File != "" && f.At.Line > 0 {
 			expect["line"] = fmt.Sprint(f.At.Line)

@@ -107,7 +107,7 @@ func checkJUnit(t *testing.T, text string, want []Finding, strict bool) {
 		if outcome == nil {
 			outcome = cases[i].Skipped
 		}
-		if cases[i].Line != max(f.At.Line, 0) || outcome.Message != escape(f.Message, "") || outcome.Type != escape(f.Rule, "") {
+		if cases[i].Line != max(f.At.Line, 0) || outcome.Message != Escape(f.Message, "") || outcome.Type != Escape(f.Rule, "") {
 			t.Fatalf("junit: got %+v, %+v of %+v", cases[i], outcome, f)
 		}
 	}

@@ -51,6 +51,6 @@ func writeJSON(w io.Writer, v any) error {
 	if err := enc.Encode(v); err != nil {
 		return err
 	}
-	_, err := io.WriteString(w, escape(b.String(), "\n"))
+	_, err := io.WriteString(w, Escape(b.String(), "\n"))
 	return err
 }

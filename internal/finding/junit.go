@@ -18,7 +18,7 @@ import (
 // Characters that a terminal acts on, or that XML cannot hold, are written as
 // \uXXXX.
 func (r Report) WriteJUnit(w io.Writer) error {
-	out := junitSuites{Name: escape(r.Tool, "")}
+	out := junitSuites{Name: Escape(r.Tool, "")}
 	sorted := Sort(r.Findings)
 	if len(sorted) == 0 {
 		out.add(junitCase{Name: "no findings", Class: out.Name})
@@ -26,9 +26,9 @@ func (r Report) WriteJUnit(w io.Writer) error {
 	seen := map[junitCase]int{}
 	for _, f := range sorted {
 		c := junitCase{
-			Name:  escape(cmp.Or(strings.TrimSpace(f.Rule+" "+f.Subject), "finding"), ""),
-			Class: escape(cmp.Or(f.At.File, r.Tool), ""),
-			File:  escape(f.At.File, ""),
+			Name:  Escape(cmp.Or(strings.TrimSpace(f.Rule+" "+f.Subject), "finding"), ""),
+			Class: Escape(cmp.Or(f.At.File, r.Tool), ""),
+			File:  Escape(f.At.File, ""),
 		}
 		// GitLab follows a case from run to run by its name and drops the second
 		// of one name: so the name holds no line, and a number where it repeats.
@@ -61,7 +61,7 @@ func (r Report) WriteJUnit(w io.Writer) error {
 func newJUnitOutcome(f Finding) *junitOutcome {
 	var text bytes.Buffer
 	_ = Report{Findings: []Finding{f}}.WriteText(&text, TextOptions{}) // a buffer takes everything
-	return &junitOutcome{Message: escape(f.Message, ""), Type: escape(f.Rule, ""), Text: strings.TrimSuffix(text.String(), "\n")}
+	return &junitOutcome{Message: Escape(f.Message, ""), Type: Escape(f.Rule, ""), Text: strings.TrimSuffix(text.String(), "\n")}
 }
 
 type junitSuites struct {

@@ -24,7 +24,7 @@ func (r Report) WriteText(w io.Writer, opts TextOptions) error {
 		if opts.Escape != nil {
 			text = opts.Escape(text)
 		}
-		return escape(text, "")
+		return Escape(text, "")
 	}
 	var b bytes.Buffer
 	for _, f := range Sort(r.Findings) {
