@@ -49,29 +49,50 @@ func newApp(sys System) *app {
 	return a
 }
 
+// command is a command that is built when it is asked for.
+type command struct {
+	name  string
+	build func() *cobra.Command
+}
+
 // commands is the list of all commands, in the order of --help.
-func (a *app) commands() []*cobra.Command {
-	return []*cobra.Command{
-		a.keygenCommand(),
-		a.jwksCommand(),
-		a.serveCommand(),
-		a.genAndServeCommand(),
-		a.rotateCommand(),
+func (a *app) commands() []command {
+	return []command{
+		{"keygen", a.keygenCommand},
+		{"jwks", a.jwksCommand},
+		{"serve", a.serveCommand},
+		{"gen-and-serve", a.genAndServeCommand},
+		{"rotate", a.rotateCommand},
 
-		a.tokenCommand(),
-		a.inspectCommand(),
-		a.explainDenialCommand(),
+		{"token", a.tokenCommand},
+		{"inspect", a.inspectCommand},
+		{"explain-denial", a.explainDenialCommand},
 
-		a.signCommand(),
-		a.verifyCommand(),
-		a.lintCommand(),
-		a.explainCommand(),
-		a.bufPluginCommand(),
-		a.proxyCommand(),
-		a.demoCommand(),
+		{"sign", a.signCommand},
+		{"verify", a.verifyCommand},
+		{"lint", a.lintCommand},
+		{"explain", a.explainCommand},
+		{"buf-plugin", a.bufPluginCommand},
+		{"proxy", a.proxyCommand},
+		{"demo", a.demoCommand},
 
-		a.completionCommand(),
-		a.versionCommand(),
+		{"completion", a.completionCommand},
+		{"version", a.versionCommand},
+	}
+}
+
+// addCommands gives root the one command that args begin with, or all of them:
+// to build some two hundred flags takes longer than to make a token.
+func (a *app) addCommands(root *cobra.Command, args []string) {
+	all := a.commands()
+	for _, c := range all {
+		if len(args) > 0 && args[0] == c.name {
+			root.AddCommand(c.build())
+			return
+		}
+	}
+	for _, c := range all {
+		root.AddCommand(c.build())
 	}
 }
 
@@ -84,9 +105,10 @@ wins over a variable, a variable over the file. jwtctl.yaml is looked for in
 the working folder and upwards; paths in it are relative to it.`
 
 // Root returns the command tree for generators of documentation.
-func Root(sys System) *cobra.Command { return newApp(sys).root() }
+func Root(sys System) *cobra.Command { return newApp(sys).root(nil) }
 
-func (a *app) root() *cobra.Command {
+// root returns the command tree as far as args need it: all of it for none.
+func (a *app) root(args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:               "jwtctl",
 		Short:             "Keys and tokens on the command line",
@@ -111,7 +133,7 @@ func (a *app) root() *cobra.Command {
 	root.SetOut(a.out)
 	root.SetErr(a.sys.Err)
 	root.SetFlagErrorFunc(flagFault)
-	root.AddCommand(a.commands()...)
+	a.addCommands(root, args)
 	root.SetHelpCommand(a.helpCommand(root))
 	describeBindings(root)
 	root.SetUsageTemplate(usageTemplate)
@@ -135,7 +157,7 @@ func (a *app) settle(cmd *cobra.Command) error {
 		}
 	}
 	if path != "" {
-		c, err := loadConfig(path, schemaOf(cmd.Root()))
+		c, err := loadConfig(path, schemaOf(Root(a.sys)))
 		if err != nil {
 			return err
 		}

@@ -190,7 +190,7 @@ func (d *demo) execute(ctx context.Context, out io.Writer, args []string) error 
 	sys.Err = io.Discard
 	inner := newApp(sys)
 	inner.bare = true
-	root := inner.root()
+	root := inner.root(nil)
 	root.SetArgs(args)
 	return root.ExecuteContext(ctx)
 }

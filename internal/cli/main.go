@@ -16,7 +16,7 @@ import (
 func Main(args []string, sys System) int {
 	a := newApp(sys)
 	a.args = args
-	root := a.root()
+	root := a.root(args)
 	root.SetArgs(args)
 	err := a.execute(root)
 	if a.out.err != nil {

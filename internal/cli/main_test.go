@@ -240,6 +240,24 @@ func TestS69(t *testing.T) {
 	}
 }
 
+// TestCommands: a command built alone is the one that its name asks for, and as
+// it is among the others.
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	sys := newFake(t).System
+	all := Root(sys)
+	for _, c := range newApp(sys).commands() {
+		alone := newApp(sys).root([]string{c.name, "--help"})
+		if n := len(alone.Commands()); n != 1 || alone.Commands()[0].Name() != c.name {
+			t.Fatalf("%q builds %d commands, the first of them %q", c.name, n, alone.Commands()[0].Name())
+		}
+		among, _, err := all.Find([]string{c.name})
+		if err != nil || alone.Commands()[0].UsageString() != among.UsageString() {
+			t.Errorf("%s: alone it is described otherwise: %v", c.name, err)
+		}
+	}
+}
+
 // TestFlags holds every flag of every command to the help's promise: a
 // variable or a key, but for those that must be given each time.
 func TestFlags(t *testing.T) {

@@ -214,7 +214,7 @@ func (a *app) again(ctx context.Context) (*app, *proxyOptions, error) {
 	fresh.live, fresh.args = a.live, a.args
 	var o *proxyOptions
 	fresh.capture = func(got proxyOptions) { o = &got }
-	root := fresh.root()
+	root := fresh.root(fresh.args)
 	root.SetArgs(a.args)
 	if err := root.ExecuteContext(ctx); err != nil {
 		return nil, nil, err

@@ -20,8 +20,9 @@ import (
 // protobuf's own files, then in the import paths, so that a user's copy of the
 // schema wins (A2), then among what jwtctl brings, and at last in the sets.
 type compiler struct {
-	paths importPaths
-	sets  map[string]*descriptorpb.FileDescriptorProto
+	schema *schema
+	paths  importPaths
+	sets   map[string]*descriptorpb.FileDescriptorProto
 
 	mu     sync.Mutex
 	origin map[string]string // import name → path of each source read
@@ -30,13 +31,13 @@ type compiler struct {
 }
 
 // compile compiles the sources of src and what they import.
-func compile(ctx context.Context, src Sources, sets [][]unit) ([]unit, error) {
+func compile(ctx context.Context, schema *schema, src Sources, sets [][]unit) ([]unit, error) {
 	paths, names, err := openPaths(src)
 	if err != nil {
 		return nil, err
 	}
 	defer paths.close()
-	c := &compiler{paths: paths, origin: map[string]string{}, sets: map[string]*descriptorpb.FileDescriptorProto{}}
+	c := &compiler{schema: schema, paths: paths, origin: map[string]string{}, sets: map[string]*descriptorpb.FileDescriptorProto{}}
 	for _, set := range slices.Backward(sets) { // the first set wins
 		for _, u := range set {
 			c.sets[u.proto.GetName()] = u.proto
@@ -63,7 +64,7 @@ func compile(ctx context.Context, src Sources, sets [][]unit) ([]unit, error) {
 func (c *compiler) FindFileByPath(name string) (protocompile.SearchResult, error) {
 	none := protocompile.SearchResult{}
 	if isWellKnown(name) {
-		if f := standard(name); f != nil {
+		if f := c.schema.standard(name); f != nil {
 			return protocompile.SearchResult{Desc: f}, nil
 		}
 	}
@@ -85,7 +86,7 @@ func (c *compiler) FindFileByPath(name string) (protocompile.SearchResult, error
 
 // elsewhere finds what is in no import path.
 func (c *compiler) elsewhere(name string, notFound error) (protocompile.SearchResult, error) {
-	if f := standard(name); f != nil {
+	if f := c.schema.standard(name); f != nil {
 		return protocompile.SearchResult{Desc: f}, nil
 	}
 	if found, err := findEmbedded(name); err == nil {

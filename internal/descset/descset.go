@@ -94,7 +94,7 @@ func Load(ctx context.Context, src Sources) (set *Set, err error) {
 	if err != nil {
 		return nil, err
 	}
-	compiled, err := compile(ctx, src, sets)
+	compiled, err := compile(ctx, schema, src, sets)
 	if err != nil {
 		return nil, err
 	}

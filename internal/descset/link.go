@@ -194,7 +194,7 @@ func (p *pool) linkFile(s *Set, name string, state map[string]int, missing map[s
 
 // brought returns the file that no input has from what jwtctl brings.
 func (p *pool) brought(name string) protoreflect.FileDescriptor {
-	if f := standard(name); f != nil {
+	if f := p.schema.standard(name); f != nil {
 		return f
 	}
 	return p.schema.files[name]

@@ -6,10 +6,9 @@ import (
 	"embed"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/bufbuild/protocompile"
-	"google.golang.org/genproto/googleapis/api/annotations"
-	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -33,6 +32,8 @@ type schema struct {
 	kinds []kind
 	types *dynamicpb.Types
 	files map[string]protoreflect.FileDescriptor
+	// api reads google/api when a file first imports of it.
+	api func() *protoregistry.Files
 	// What another copy of the schema must agree with, by full name.
 	extensions map[string]*descriptorpb.FieldDescriptorProto
 	messages   map[string]*descriptorpb.DescriptorProto
@@ -63,6 +64,7 @@ func loadSchema(ctx context.Context) (*schema, error) {
 		return nil, compileFault(err, nil)
 	}
 	s := &schema{
+		api:        sync.OnceValue(readGoogleAPI),
 		extensions: map[string]*descriptorpb.FieldDescriptorProto{},
 		messages:   map[string]*descriptorpb.DescriptorProto{},
 	}
@@ -95,42 +97,6 @@ func findEmbedded(name string) (protocompile.SearchResult, error) {
 	text, err := embedded.ReadFile(name)
 	return protocompile.SearchResult{Source: bytes.NewReader(text)}, err
 }
-
-// standard returns the files that need not be given: google/protobuf and
-// google/api, the latter unless an input has its own.
-func standard(name string) protoreflect.FileDescriptor {
-	if isWellKnown(name) {
-		none := protocompile.ResolverFunc(func(string) (protocompile.SearchResult, error) {
-			return protocompile.SearchResult{}, protoregistry.NotFound
-		})
-		found, _ := protocompile.WithStandardImports(none).FindFileByPath(name)
-		return found.Desc
-	}
-	for _, f := range []protoreflect.FileDescriptor{
-		annotations.File_google_api_annotations_proto, annotations.File_google_api_client_proto,
-		annotations.File_google_api_field_behavior_proto, annotations.File_google_api_field_info_proto,
-		annotations.File_google_api_http_proto, annotations.File_google_api_resource_proto,
-		annotations.File_google_api_routing_proto, httpbody.File_google_api_httpbody_proto,
-	} {
-		if f.Path() == name {
-			return f
-		}
-		for i := range f.Imports().Len() { // google/api/launch_stage.proto
-			if one := f.Imports().Get(i); one.Path() == name && strings.HasPrefix(name, "google/api/") {
-				return one.FileDescriptor
-			}
-		}
-	}
-	return nil
-}
-
-// isWellKnown says whether name is one of protobuf's own files, of which ours
-// is taken always: it defines what options are.
-func isWellKnown(name string) bool { return strings.HasPrefix(name, "google/protobuf/") }
-
-func isKalix(name string) bool { return strings.HasPrefix(name, "kalix/") }
-
-func isGoogleAPI(name string) bool { return strings.HasPrefix(name, "google/api/") }
 
 // check says whether f declares the options of Kalix otherwise than the wire
 // contract has them (A1, S45). With such a schema an annotation would be stored

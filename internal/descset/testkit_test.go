@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
@@ -117,7 +118,7 @@ func protoc(tb testing.TB, dir string, files []string, flags ...string) string {
 func protocWith(tb testing.TB, paths, files []string, flags ...string) string {
 	tb.Helper()
 	out := filepath.Join(tb.TempDir(), "set.binpb")
-	args := append([]string{"-o", out, "--descriptor_set_in=" + googleAPI(tb)}, flags...)
+	args := append([]string{"-o", out, "--descriptor_set_in=" + withGoogleAPI(tb)}, flags...)
 	for _, p := range paths {
 		args = append(args, "-I"+p)
 	}
@@ -128,9 +129,15 @@ func protocWith(tb testing.TB, paths, files []string, flags ...string) string {
 	return out
 }
 
-// googleAPI writes google/api, which protoc does not have, as a set.
-func googleAPI(tb testing.TB) string {
+// withGoogleAPI writes google/api, which protoc does not have, as a set.
+func withGoogleAPI(tb testing.TB) string {
 	tb.Helper()
+	set := bundle(annotations.File_google_api_annotations_proto, wellKnown("google/protobuf/timestamp.proto"), wellKnown("google/protobuf/empty.proto"))
+	return put(tb, filepath.Join(tb.TempDir(), "google.binpb"), marshal(tb, set))
+}
+
+// bundle returns files behind what they import.
+func bundle(files ...protoreflect.FileDescriptor) *descriptorpb.FileDescriptorSet {
 	set := &descriptorpb.FileDescriptorSet{}
 	seen := map[string]bool{}
 	var add func(protoreflect.FileDescriptor)
@@ -144,10 +151,10 @@ func googleAPI(tb testing.TB) string {
 		}
 		set.File = append(set.File, protodesc.ToFileDescriptorProto(f))
 	}
-	add(standard("google/api/annotations.proto"))
-	add(standard("google/protobuf/timestamp.proto"))
-	add(standard("google/protobuf/empty.proto"))
-	return put(tb, filepath.Join(tb.TempDir(), "google.binpb"), marshal(tb, set))
+	for _, f := range files {
+		add(f)
+	}
+	return set
 }
 
 func marshal(tb testing.TB, m proto.Message) []byte {
