@@ -76,6 +76,8 @@ func (a *app) commands() []command {
 		{"proxy", a.proxyCommand},
 		{"demo", a.demoCommand},
 
+		{"init", a.initCommand},
+		{"config", a.configCommand},
 		{"completion", a.completionCommand},
 		{"version", a.versionCommand},
 	}
@@ -140,21 +142,14 @@ func (a *app) root(args []string) *cobra.Command {
 	return root
 }
 
-// settle reads the configuration, gives every flag of cmd its value and checks
-// the global ones.
+// settle reads the configuration and applies it.
 func (a *app) settle(cmd *cobra.Command) error {
 	if a.bare || cmd.Annotations[needsNoConfig] != "" {
 		return nil
 	}
-	path := a.global.config
-	if path == "" {
-		path, _ = a.sys.Getenv("JWTCTL_CONFIG")
-	}
-	if path == "" {
-		var err error
-		if path, err = findConfig(); err != nil {
-			return err
-		}
+	path, err := a.configPath()
+	if err != nil {
+		return err
 	}
 	if path != "" {
 		c, err := loadConfig(path, schemaOf(Root(a.sys)))
@@ -163,6 +158,12 @@ func (a *app) settle(cmd *cobra.Command) error {
 		}
 		a.config = c
 	}
+	return a.apply(cmd)
+}
+
+// apply gives every flag of cmd that was not set the value of its variable or
+// of the configuration, and checks the global ones.
+func (a *app) apply(cmd *cobra.Command) error {
 	if err := a.resolve(cmd); err != nil {
 		return err
 	}
@@ -173,6 +174,17 @@ func (a *app) settle(cmd *cobra.Command) error {
 	wrong := a.global.color
 	a.global.color = "auto"
 	return fault.New(fault.UsageError, "--color", "%q is none of auto, always, never", wrong)
+}
+
+// configPath returns the configuration file that counts, "" for none.
+func (a *app) configPath() (string, error) {
+	if a.global.config != "" {
+		return a.global.config, nil
+	}
+	if path, _ := a.sys.Getenv("JWTCTL_CONFIG"); path != "" {
+		return path, nil
+	}
+	return findConfig()
 }
 
 // needsNoConfig marks commands that answer whatever the configuration says.

@@ -109,7 +109,7 @@ func (c *config) resolvePaths(list []string) []string {
 }
 
 func (c *config) resolvePath(p string) string {
-	if filepath.IsAbs(p) || p == "-" || strings.HasPrefix(p, "env:") {
+	if p == "" || filepath.IsAbs(p) || p == "-" || strings.HasPrefix(p, "env:") {
 		return p
 	}
 	return filepath.Join(filepath.Dir(c.path), p)

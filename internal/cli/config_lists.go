@@ -9,7 +9,7 @@ import (
 
 // key reads one of keys.
 func (r *configReader) key(key string, n *yaml.Node) {
-	e := keyEntry{line: n.Line}
+	e, before := keyEntry{line: n.Line}, len(r.faults)
 	r.fields(n, key, func(name string, at, value *yaml.Node) {
 		here := join(key, name)
 		switch name {
@@ -31,7 +31,7 @@ func (r *configReader) key(key string, n *yaml.Node) {
 			r.unknown(at, here, []string{"algorithm", "file", "id", "issuer", "secret"})
 		}
 	})
-	if (e.File == "") == (e.Secret == "") {
+	if len(r.faults) == before && (e.File == "") == (e.Secret == "") {
 		r.fail(n, key, "either file or secret is needed")
 	}
 	r.out.keys = append(r.out.keys, e)
@@ -39,7 +39,7 @@ func (r *configReader) key(key string, n *yaml.Node) {
 
 // keySet reads one of key_sets.
 func (r *configReader) keySet(key string, n *yaml.Node) {
-	e := keySetEntry{line: n.Line}
+	e, before := keySetEntry{line: n.Line}, len(r.faults)
 	r.fields(n, key, func(name string, at, value *yaml.Node) {
 		here := join(key, name)
 		switch name {
@@ -60,8 +60,8 @@ func (r *configReader) keySet(key string, n *yaml.Node) {
 				e.AllowedAlgorithms = append(e.AllowedAlgorithms, r.algorithm(item, key))
 			})
 		case "refresh_interval":
-			d, err := time.ParseDuration(r.text(value, here))
-			if err != nil || d <= 0 {
+			d, err := time.ParseDuration(value.Value)
+			if value.Tag != "!!str" || err != nil || d <= 0 {
 				r.fail(value, here, "a duration such as 90s, 10m or 1h30m is needed")
 			}
 			e.RefreshInterval = d
@@ -70,6 +70,7 @@ func (r *configReader) keySet(key string, n *yaml.Node) {
 		}
 	})
 	switch {
+	case len(r.faults) > before: // of a part; what is missing as a whole is told of sound parts only
 	case e.OIDCDiscovery && e.Issuer == "":
 		r.fail(n, key, "oidc_discovery needs the issuer")
 	case e.OIDCDiscovery == (e.JWKS != ""):
@@ -80,7 +81,7 @@ func (r *configReader) keySet(key string, n *yaml.Node) {
 
 // message reads one of messages.
 func (r *configReader) message(key string, n *yaml.Node) {
-	e := messageEntry{line: n.Line}
+	e, before := messageEntry{line: n.Line}, len(r.faults)
 	r.fields(n, key, func(name string, at, value *yaml.Node) {
 		here := join(key, name)
 		switch name {
@@ -95,6 +96,7 @@ func (r *configReader) message(key string, n *yaml.Node) {
 		}
 	})
 	switch {
+	case len(r.faults) > before:
 	case e.Files == "":
 		r.fail(n, key, "files is needed")
 	case (e.Method == "") == (e.Type == ""):

@@ -21,13 +21,16 @@ import (
 )
 
 // configReader walks the nodes of a YAML document, so that every fault has its
-// line and nothing is converted silently. The first fault ends it.
+// line and nothing is converted silently.
 type configReader struct {
 	path   string
 	schema map[string]*pflag.Flag
 	out    *config
-	err    error
+	faults []error
 }
+
+// maxConfigFaults is how many faults of a file are told.
+const maxConfigFaults = 20
 
 func parseConfig(data []byte, path string, schema map[string]*pflag.Flag) (*config, error) {
 	r := &configReader{path: path, schema: schema, out: &config{path: path, values: map[string]any{}, lines: map[string]int{}}}
@@ -43,32 +46,31 @@ func parseConfig(data []byte, path string, schema map[string]*pflag.Flag) (*conf
 		return nil, fault.New(fault.ConfigInvalid, path, "more than one YAML document")
 	}
 	r.root(doc.Content[0])
-	if r.err != nil {
-		return nil, r.err
+	if len(r.faults) > 0 {
+		return nil, errors.Join(r.faults...)
 	}
 	return r.out, nil
 }
 
-// fail keeps the first fault, at the line of n.
-func (r *configReader) fail(n *yaml.Node, key, format string, args ...any) *fault.Error {
+// fail notes a fault at the line of n.
+func (r *configReader) fail(n *yaml.Node, key, format string, args ...any) {
+	r.failHint(n, key, "", format, args...)
+}
+
+// failHint is fail with something to do about it.
+func (r *configReader) failHint(n *yaml.Node, key, hint, format string, args ...any) {
+	if len(r.faults) == maxConfigFaults {
+		return
+	}
 	where := fmt.Sprintf("%s:%d", r.path, n.Line)
 	if key != "" {
 		where += ": " + printable(key)
 	}
 	f := fault.New(fault.ConfigInvalid, where, format, args...)
-	if r.err == nil {
-		r.err = f
+	if hint != "" {
+		f = f.WithHint("%s", hint)
 	}
-	return f
-}
-
-// failHint is fail with something to do about it.
-func (r *configReader) failHint(n *yaml.Node, key, hint, format string, args ...any) {
-	first := r.err == nil
-	f := r.fail(n, key, format, args...)
-	if first {
-		r.err = f.WithHint("%s", hint)
-	}
+	r.faults = append(r.faults, f)
 }
 
 // fields calls do with each key and value of the mapping n.
@@ -81,7 +83,7 @@ func (r *configReader) fields(n *yaml.Node, key string, do func(name string, at,
 		return
 	}
 	seen := map[string]bool{}
-	for i := 0; i+1 < len(n.Content) && r.err == nil; i += 2 {
+	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, value := n.Content[i], n.Content[i+1]
 		switch {
 		case name.Kind != yaml.ScalarNode || name.Tag == "!!merge":
@@ -104,9 +106,7 @@ func (r *configReader) items(n *yaml.Node, key string, do func(key string, item 
 		return
 	}
 	for i, item := range n.Content {
-		if r.err == nil {
-			do(fmt.Sprintf("%s[%d]", key, i), item)
-		}
+		do(fmt.Sprintf("%s[%d]", key, i), item)
 	}
 }
 
@@ -226,7 +226,11 @@ func (r *configReader) claims(n *yaml.Node, key string) {
 
 // algorithm returns the algorithm that n names.
 func (r *configReader) algorithm(n *yaml.Node, key string) keys.Algorithm {
+	before := len(r.faults)
 	name := r.text(n, key)
+	if len(r.faults) > before {
+		return ""
+	}
 	alg, err := keys.ParseAlgorithm(name)
 	if err != nil {
 		r.fail(n, key, "%q is no algorithm that jwtctl knows", printable(name))

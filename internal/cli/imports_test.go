@@ -14,8 +14,9 @@ func TestImports(t *testing.T) {
 	const module = "github.com/jwtctl/jwtctl/"
 	allowed := map[string]string{ // package → what of ours it may import
 		"cmd/jwtctl":          "internal/cli",
-		"internal/cli":        "internal/bufplugin internal/claims internal/descset internal/explain internal/fault internal/files internal/finding internal/jwks internal/jws internal/keygen internal/keys internal/lint internal/message internal/ndjson internal/plan internal/policy internal/proxy internal/rotate internal/sign internal/strictjson internal/suggest internal/temporal internal/token internal/verify",
+		"internal/cli":        "internal/bufplugin internal/claims internal/descset internal/explain internal/fault internal/files internal/finding internal/jwks internal/jws internal/keygen internal/keys internal/lint internal/message internal/ndjson internal/plan internal/policy internal/proxy internal/rotate internal/scaffold internal/sign internal/strictjson internal/suggest internal/temporal internal/token internal/verify",
 		"internal/docs":       "",
+		"internal/scaffold":   "internal/descset internal/fault internal/files internal/keys internal/policy",
 		"internal/proxy":      "internal/fault internal/jws internal/keys internal/message internal/plan internal/sign internal/strictjson internal/verify",
 		"internal/bufplugin":  "internal/descset internal/finding internal/lint internal/policy",
 		"internal/sign":       "internal/claims internal/fault internal/jws internal/keys internal/plan internal/policy internal/strictjson",

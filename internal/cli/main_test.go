@@ -278,7 +278,7 @@ func TestFlags(t *testing.T) {
 		})
 	})
 	slices.Sort(only)
-	if want := "allow-plaintext at config dev dev-allow-remote force no-expiry now rules"; strings.Join(only, " ") != want {
+	if want := "allow-plaintext at config dev dev-allow-remote force no-expiry now out rules"; strings.Join(only, " ") != want {
 		t.Errorf("flags that only a command line can give: %v, want %s", only, want)
 	}
 }

@@ -13,7 +13,8 @@ import (
 
 var update = flag.Bool("update", false, "write the generated files")
 
-// TestGenerated holds docs/cli.md and docs/man against the text of --help.
+// TestGenerated holds docs/cli.md and docs/man against the text of --help, and
+// the schema of jwtctl.yaml against the keys that are read.
 func TestGenerated(t *testing.T) {
 	files, err := docs.Generate(cli.Root(cli.System{}), cli.ExitCodes())
 	if err != nil {
@@ -21,6 +22,9 @@ func TestGenerated(t *testing.T) {
 	}
 	if len(files) < 5 {
 		t.Fatalf("only %d files were generated", len(files))
+	}
+	if files["jwtctl.schema.json"], err = cli.ConfigSchema(cli.System{}); err != nil {
+		t.Fatal(err)
 	}
 	root := filepath.Join("..", "..", "docs")
 	for name, want := range files {
@@ -34,7 +38,7 @@ func TestGenerated(t *testing.T) {
 			}
 		}
 		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s is not what --help says (%v): run make generate", path, err)
+			t.Errorf("%s is not what jwtctl says of itself (%v): run make generate", path, err)
 		}
 	}
 	pages, err := filepath.Glob(filepath.Join(root, "man", "*"))

@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"encoding/json"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+const configText = `jwtctl.yaml holds what a team's commands share: where the protos are, which
+keys and key sets count, which type a message file holds, and any flag's value.
+It is looked for in the working folder and upwards. jwtctl init writes one.`
+
+const configCheckText = `Read jwtctl.yaml strictly, and open everything that it names: keys, key sets,
+descriptors and their policy, and the message files with their types. Every
+fault is told with its line, not the first alone.
+
+FILE is the nearest jwtctl.yaml by default. Key sets at a URL are fetched with
+--online only. What is found goes to stdout, what is wrong to stderr; the exit
+code is that of the gravest fault (jwtctl help exit-codes).`
+
+const configSchemaText = `Print the JSON Schema (2020-12) of jwtctl.yaml, for editors that complete and
+check YAML by one. It is also docs/jwtctl.schema.json.`
+
+func (a *app) configCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:         "config",
+		Short:       "Check jwtctl.yaml, or print its schema",
+		Long:        configText,
+		Args:        noSubcommand,
+		Annotations: map[string]string{needsNoConfig: "yes"},
+		RunE:        func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.configCheckCommand(), a.configSchemaCommand())
+	return cmd
+}
+
+func (a *app) configCheckCommand() *cobra.Command {
+	var o configCheckOptions
+	cmd := &cobra.Command{
+		Use:         "check [FILE]",
+		Short:       "Check jwtctl.yaml and what it names",
+		Long:        configCheckText,
+		Example:     "  jwtctl config check\n  jwtctl config check --online --format json ci/jwtctl.yaml",
+		Annotations: map[string]string{needsNoConfig: "yes"}, // it reads the file itself
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return fault.New(fault.UsageError, "config check", "takes one file, and there are %d", len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.runConfigCheck(cmd, &o, args)
+		},
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&o.format, "format", "text", "text or json")
+	fs.BoolVar(&o.online, "online", false, "fetch the key sets at URLs")
+	keyed(fs, "config")
+	return cmd
+}
+
+func (a *app) configSchemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:         "schema",
+		Short:       "Print the JSON Schema of jwtctl.yaml",
+		Long:        configSchemaText,
+		Example:     "  jwtctl config schema > .jwtctl.schema.json",
+		Args:        noSubcommand,
+		Annotations: map[string]string{needsNoConfig: "yes"},
+		RunE: func(*cobra.Command, []string) error {
+			text, err := ConfigSchema(a.sys)
+			if err != nil {
+				return err
+			}
+			return a.print("%s", text)
+		},
+	}
+}
+
+// ConfigSchema returns the JSON Schema of jwtctl.yaml, as indented JSON.
+func ConfigSchema(sys System) ([]byte, error) {
+	text, err := json.MarshalIndent(configSchema(schemaOf(Root(sys))), "", "  ")
+	if err != nil {
+		return nil, fault.New(fault.Internal, "schema", "%w", err)
+	}
+	return append(text, '\n'), nil
+}

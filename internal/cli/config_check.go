@@ -1,0 +1,306 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/plan"
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+type configCheckOptions struct {
+	format string
+	online bool
+}
+
+// configReport is what the check found, and its JSON form.
+type configReport struct {
+	File     string           `json:"file"`
+	OK       bool             `json:"ok"`
+	Keys     []configKey      `json:"keys"`
+	KeySets  []configSet      `json:"key_sets"`
+	Protos   *configProtos    `json:"protos,omitempty"`
+	Messages []configMessages `json:"messages"`
+	Problems []configProblem  `json:"problems"`
+	faults   []error
+}
+
+type configKey struct {
+	ID        string `json:"id"`
+	Algorithm string `json:"alg"`
+	Issuer    string `json:"issuer,omitempty"`
+	From      string `json:"from"`
+	Signs     bool   `json:"signs"`
+}
+
+type configSet struct {
+	Issuer string `json:"issuer,omitempty"`
+	From   string `json:"from"`
+	// Keys is how many it holds; nil if it was not fetched.
+	Keys *int `json:"keys,omitempty"`
+}
+
+type configProtos struct {
+	Files    int `json:"files"`
+	Methods  int `json:"methods"`
+	Guarded  int `json:"guarded"`
+	Messages int `json:"messages_with_tokens"`
+}
+
+type configMessages struct {
+	Files   string `json:"files"`
+	Method  string `json:"method,omitempty"`
+	Type    string `json:"type,omitempty"`
+	Matched int    `json:"matched"`
+}
+
+type configProblem struct {
+	Code   fault.Code `json:"code"`
+	Where  string     `json:"where"`
+	Reason string     `json:"reason"`
+	Hint   string     `json:"hint,omitempty"`
+}
+
+func (a *app) runConfigCheck(cmd *cobra.Command, o *configCheckOptions, args []string) error {
+	path, err := a.configPath()
+	if len(args) == 1 {
+		path, err = args[0], nil
+	}
+	if err != nil {
+		return err
+	}
+	if path == "" {
+		return fault.New(fault.UsageError, configName, "is neither in the working folder nor above it").WithHint("jwtctl init writes one")
+	}
+	read, wrong := loadConfig(path, schemaOf(Root(a.sys)))
+	if wrong == nil {
+		a.config = read
+	}
+	if err := a.apply(cmd); err != nil {
+		return err
+	}
+	if o.format != "text" && o.format != "json" {
+		return fault.New(fault.UsageError, "--format", "%q is neither text nor json", printable(o.format))
+	}
+	r := &configReport{File: path, Keys: []configKey{}, KeySets: []configSet{}, Messages: []configMessages{}, Problems: []configProblem{}}
+	if wrong != nil {
+		r.fail("", wrong)
+	} else {
+		a.checkConfig(cmd.Context(), r, o.online)
+	}
+	r.OK = len(r.faults) == 0
+	if o.format == "json" {
+		return errors.Join(a.printJSON(r), answered(r.faults))
+	}
+	return errors.Join(a.printConfigReport(r), errors.Join(r.faults...))
+}
+
+// answered is the exit code of faults that the answer itself has told: that of
+// the gravest.
+func answered(faults []error) error {
+	var gravest error
+	for _, f := range faults {
+		if gravest == nil || fault.ClassOf(f) > fault.ClassOf(gravest) {
+			gravest = f
+		}
+	}
+	if gravest == nil {
+		return nil
+	}
+	return answeredNo{fault.CodeOf(gravest)}
+}
+
+// fail notes what is wrong at a place of the file.
+func (r *configReport) fail(where string, err error) {
+	for _, one := range flatten(err) {
+		var f *fault.Error
+		if !errors.As(one, &f) {
+			f = fault.New(fault.ConfigInvalid, where, "%w", one)
+		} else if where != "" && !strings.HasPrefix(f.What, r.File) {
+			f = &fault.Error{Code: f.Code, What: where, Why: f.Error(), Hint: f.Hint, Cause: f}
+		}
+		r.faults = append(r.faults, f)
+		r.Problems = append(r.Problems, configProblem{f.Code, f.What, f.Why, f.Hint})
+	}
+}
+
+// checkConfig opens all that a.config names.
+func (a *app) checkConfig(ctx context.Context, r *configReport, online bool) {
+	a.checkConfigKeys(ctx, r, online)
+	p := a.checkConfigPolicy(ctx, r)
+	for i, e := range a.config.messages {
+		where := fmt.Sprintf("%s:%d: messages[%d]", a.config.path, e.line, i)
+		m := configMessages{Files: e.Files, Method: e.Method, Type: e.Type}
+		if _, err := os.Stat(e.Files); err == nil {
+			m.Matched = 1
+		} else if files.IsPattern(e.Files) {
+			base, pattern := files.SplitPattern(e.Files)
+			found, _ := files.Find(base, pattern, fault.FileFailed)
+			m.Matched = len(found)
+		}
+		r.Messages = append(r.Messages, m)
+		if m.Matched == 0 {
+			a.warn("%s: %s matches no file", where, e.Files)
+		}
+		if p == nil {
+			continue
+		}
+		var err error
+		if e.Method != "" {
+			_, err = p.Method(e.Method)
+		} else {
+			_, err = p.Message(e.Type)
+		}
+		var f *fault.Error
+		if errors.As(err, &f) { // of a flag that nobody gave
+			r.fail(where, fault.New(fault.ConfigInvalid, where, "%s", f.Why).WithHint("%s", f.Hint))
+		}
+	}
+}
+
+func (a *app) checkConfigKeys(ctx context.Context, r *configReport, online bool) {
+	var all []*keys.Key
+	for i, place := range (&keyFlags{}).places(a) {
+		if len(a.config.keys) == 0 {
+			break // the default key is not the file's
+		}
+		e := a.config.keys[i]
+		where := fmt.Sprintf("%s:%d: keys[%d]", a.config.path, e.line, i)
+		if place.secret != nil {
+			if text, set := a.sys.Getenv(e.Secret); !set || text == "" {
+				a.warn("%s: the variable %s is not set here: this key is not checked", where, e.Secret)
+				continue
+			}
+		}
+		list, err := place.read(a, false)
+		if err != nil {
+			r.fail(where, err)
+			continue
+		}
+		all = append(all, list...)
+		for _, k := range list {
+			r.Keys = append(r.Keys, configKey{k.ID(), string(k.Algorithm()), k.Issuer(), k.Source(), k.CanSign()})
+		}
+	}
+	if _, err := keys.NewRing(all); err != nil {
+		r.fail(a.config.path+": keys", err)
+	}
+	flags := &setFlags{}
+	for i, e := range a.config.keySets {
+		where := fmt.Sprintf("%s:%d: key_sets[%d]", a.config.path, e.line, i)
+		set, err := flags.open(a, e)
+		if err != nil {
+			r.fail(where, asConfigFault(err, where))
+			continue
+		}
+		found := configSet{Issuer: e.Issuer, From: e.JWKS}
+		if e.OIDCDiscovery {
+			found.From = "OpenID configuration of " + e.Issuer
+		}
+		if !e.isRemote() || online {
+			held, err := set.Keys(ctx, "")
+			if err != nil {
+				r.fail(where, err)
+			}
+			n := len(held)
+			found.Keys = &n
+		}
+		r.KeySets = append(r.KeySets, found)
+	}
+}
+
+// checkConfigPolicy compiles the descriptors that a.config names; nil if it
+// names none, or they do not compile.
+func (a *app) checkConfigPolicy(ctx context.Context, r *configReport) *plan.Plan {
+	protos := protoFlags{importPaths: a.config.paths("proto_paths"), protos: a.config.paths("protos"), sets: a.config.paths("descriptor_sets")}
+	if len(protos.protos)+len(protos.sets) == 0 {
+		if len(a.config.messages) > 0 {
+			r.fail(a.config.path+": messages", fault.New(fault.ConfigInvalid, a.config.path+": messages", "neither protos nor descriptor_sets says where their types are"))
+		}
+		return nil
+	}
+	set, err := protos.load(ctx, a, "")
+	if err != nil {
+		r.fail("", err)
+		return nil
+	}
+	read := policy.Read(set)
+	r.Protos = &configProtos{}
+	for _, f := range set.Files() {
+		if !f.Import {
+			r.Protos.Files++
+		}
+	}
+	for _, s := range read.Services {
+		for _, m := range s.Methods {
+			r.Protos.Methods++
+			if m.Guarded() {
+				r.Protos.Guarded++
+			}
+		}
+	}
+	for _, m := range read.Messages {
+		if m.HasTokens() {
+			r.Protos.Messages++
+		}
+	}
+	p, err := plan.Compile(read, a.sys.Getenv)
+	if err != nil {
+		r.fail("", err)
+		return nil
+	}
+	return p
+}
+
+// paths returns the paths under key.
+func (c *config) paths(key string) []string {
+	list, _ := c.values[key].([]string)
+	return c.resolvePaths(list)
+}
+
+// printConfigReport prints what there is, a line for each thing.
+func (a *app) printConfigReport(r *configReport) error {
+	s := a.outStyles()
+	line := func(kind, format string, args ...any) {
+		_ = a.print("%s %s\n", s.dim(fmt.Sprintf("%-9s", kind)), printable(fmt.Sprintf(format, args...)))
+	}
+	for _, k := range r.Keys {
+		use := "verifies"
+		if k.Signs {
+			use = "signs and verifies"
+		}
+		line("key", "%s (%s, from %s) %s%s", keys.Shorten(k.ID), k.Algorithm, k.From, use, ofIssuer(k.Issuer))
+	}
+	for _, k := range r.KeySets {
+		held := "not fetched: --online does"
+		if k.Keys != nil {
+			held = counted(*k.Keys, "key", "keys")
+		}
+		line("key set", "%s%s (%s)", k.From, ofIssuer(k.Issuer), held)
+	}
+	if p := r.Protos; p != nil {
+		line("protos", "%s; methods that validate something: %d of %d; message types with tokens: %d", counted(p.Files, "file", "files"), p.Guarded, p.Methods, p.Messages)
+	}
+	for _, m := range r.Messages {
+		line("messages", "%s: %s%s (%s)", m.Files, m.Method, m.Type, counted(m.Matched, "file", "files"))
+	}
+	if r.OK {
+		return a.print("%s\n", s.good(printable(r.File)+" is right"))
+	}
+	return nil
+}
+
+func ofIssuer(issuer string) string {
+	if issuer == "" {
+		return ""
+	}
+	return " for issuer " + keys.Shorten(issuer)
+}

@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// object is a JSON object to be.
+type object = map[string]any
+
+// configSchema describes what parseConfig accepts: the keys that flags have, and
+// the lists. What a schema cannot say (that a pattern matches, that a key can be
+// read) is for `jwtctl config check`.
+func configSchema(flags map[string]*pflag.Flag) object {
+	properties := object{"keys": listOfEntries(keyEntrySchema()), "key_sets": listOfEntries(keySetEntrySchema()), "messages": listOfEntries(messageEntrySchema())}
+	for key, f := range flags {
+		section, name, nested := strings.Cut(key, ".")
+		switch {
+		case properties[key] != nil: // a list, which is more than its flag
+		case !nested:
+			properties[key] = flagSchema(f)
+		default:
+			if properties[section] == nil {
+				properties[section] = mapping(object{})
+				properties[section].(object)["description"] = "what jwtctl " + strings.ReplaceAll(section, "_", "-") + " does unless a flag or variable says otherwise"
+			}
+			properties[section].(object)["properties"].(object)[name] = flagSchema(f)
+		}
+	}
+	properties["token"].(object)["properties"].(object)["claims"] = object{
+		"type": []string{"object", "null"}, "description": "claims of every token, by their names",
+	}
+	schema := mapping(properties)
+	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	schema["title"] = configName
+	schema["description"] = "configuration of jwtctl; paths in it are relative to its folder"
+	return schema
+}
+
+// mapping is a YAML mapping with these properties and no other; it may be empty.
+func mapping(properties object) object {
+	return object{"type": []string{"object", "null"}, "properties": properties, "additionalProperties": false}
+}
+
+func listOfEntries(entry object) object { return object{"type": "array", "items": entry} }
+
+// durationPattern is what time.ParseDuration takes.
+const durationPattern = `^[+-]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`
+
+func flagSchema(f *pflag.Flag) object {
+	usage, _, _ := strings.Cut(f.Usage, " [JWTCTL_")
+	s := object{"description": strings.ReplaceAll(usage, "`", "")}
+	text := object{"type": "string"}
+	switch f.Value.Type() {
+	case "bool":
+		s["type"] = "boolean"
+	case "int":
+		s["type"] = "integer"
+	case "duration":
+		s["type"], s["pattern"] = "string", durationPattern
+	case "stringArray":
+		s["oneOf"] = []object{text, {"type": "array", "items": text}}
+	default:
+		s["type"] = "string"
+	}
+	return s
+}
+
+func algorithmSchema() object { return object{"enum": keys.Algorithms()} }
+
+func keyEntrySchema() object {
+	entry := mapping(object{
+		"id":        object{"type": "string", "description": "key id; by default the file's own, else the RFC 7638 thumbprint"},
+		"algorithm": algorithmSchema(),
+		"issuer":    object{"type": "string", "description": "the issuer whose tokens it signs and verifies"},
+		"file":      object{"type": "string", "minLength": 1, "description": "PEM, JWK or JWKS"},
+		"secret":    object{"type": "string", "pattern": "^env:.", "description": "env:NAME, the variable that holds the secret of HS256, HS384 or HS512"},
+	})
+	entry["type"] = "object"
+	entry["oneOf"] = []object{{"required": []string{"file"}}, {"required": []string{"secret"}}}
+	return entry
+}
+
+func keySetEntrySchema() object {
+	yes := object{"const": true}
+	entry := mapping(object{
+		"issuer":             object{"type": "string", "description": "the issuer whose tokens it verifies"},
+		"jwks":               object{"type": "string", "description": "file or URL of the JWK set"},
+		"oidc_discovery":     object{"type": "boolean", "description": "take the set that the issuer's OpenID configuration names"},
+		"allowed_algorithms": object{"type": "array", "items": algorithmSchema()},
+		"refresh_interval":   object{"type": "string", "pattern": durationPattern, "not": object{"pattern": "^-|^[^1-9]*$"}, "description": "age at which the set is fetched anew"},
+	})
+	entry["type"] = "object"
+	discovered := object{"required": []string{"oidc_discovery"}, "properties": object{"oidc_discovery": yes}}
+	located := object{"required": []string{"jwks"}, "properties": object{"jwks": object{"minLength": 1}}}
+	entry["oneOf"] = []object{discovered, located}
+	entry["if"] = discovered
+	entry["then"] = object{"required": []string{"issuer"}, "properties": object{"issuer": object{"minLength": 1}}}
+	return entry
+}
+
+func messageEntrySchema() object {
+	text := object{"type": "string", "minLength": 1}
+	entry := mapping(object{
+		"files":  object{"type": "string", "minLength": 1, "description": "pattern of paths, with * and **"},
+		"method": object{"type": "string", "description": "pkg.Service/Method whose policy applies"},
+		"type":   object{"type": "string", "description": "pkg.Message whose annotations apply"},
+	})
+	entry["type"] = "object"
+	entry["required"] = []string{"files"}
+	entry["oneOf"] = []object{
+		{"required": []string{"method"}, "properties": object{"method": text}},
+		{"required": []string{"type"}, "properties": object{"type": text}},
+	}
+	return entry
+}

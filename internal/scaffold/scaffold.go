@@ -1,0 +1,285 @@
+// Package scaffold looks at a folder for what a jwtctl.yaml could name: .proto
+// files with JWT annotations and the folders that their imports start from,
+// descriptor sets, keys and key sets. It reads, and writes nothing.
+//
+// What it finds is a proposal: a folder of imports that it takes for one may be
+// another. It imports descset, policy, keys, files and fault.
+package scaffold
+
+import (
+	"bytes"
+	"context"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+// Found is what a folder holds. Paths have slashes and are relative to it.
+type Found struct {
+	// ProtoPaths and Protos are the import folders and patterns of the annotated
+	// sources.
+	ProtoPaths, Protos []string
+	// Sets are descriptor sets with annotations; they may hold what Protos name.
+	Sets []string
+	// Keys are key files, those that sign before those that only verify, and
+	// KeySets files with several keys.
+	Keys    []Key
+	KeySets []string
+	// Issuers are those that the annotations name, sorted; Methods and Types
+	// what can be verified by them, in the order of the files.
+	Issuers, Methods, Types []string
+	// Faulty is why the sources could not be read as they were found; nil if
+	// they could.
+	Faulty error
+}
+
+// Key is one key file.
+type Key struct {
+	Path, ID  string
+	Algorithm keys.Algorithm
+	Signs     bool
+}
+
+// maxProbe is how much of a file that may be of interest is read.
+const maxProbe = 4 << 20
+
+// Look returns what dir holds, in folders called node_modules or with a dot in
+// front aside. The error is file_failed where dir cannot be read.
+func Look(ctx context.Context, dir string) (*Found, error) {
+	list, err := files.Find(dir, "**", fault.FileFailed)
+	if err != nil {
+		return nil, err
+	}
+	l := look{dir: dir, found: &Found{}}
+	for _, name := range list {
+		relative, err := filepath.Rel(dir, name)
+		if err != nil {
+			return nil, fault.New(fault.FileFailed, name, "%w", err)
+		}
+		l.file(ctx, filepath.ToSlash(relative))
+	}
+	l.keys()
+	l.roots()
+	l.policy(ctx)
+	return l.found, nil
+}
+
+type look struct {
+	dir     string
+	found   *Found
+	sources []source
+}
+
+// source is a .proto file.
+type source struct {
+	path, pkg string
+	imports   []string
+}
+
+// file sorts in the file at path.
+func (l *look) file(ctx context.Context, path string) {
+	switch filepath.Ext(path) {
+	case ".proto":
+		if text := l.read(path); text != nil {
+			l.sources = append(l.sources, readSource(path, text))
+		}
+	case ".binpb", ".protoset", ".desc", ".pb":
+		if set, err := descset.Load(ctx, descset.Sources{DescriptorSets: []string{l.at(path)}}); err == nil && annotated(policy.Read(set)) {
+			l.found.Sets = append(l.found.Sets, path)
+		}
+	case ".pem", ".key", ".jwk", ".jwks":
+		l.keyFile(path)
+	case ".json":
+		if strings.Contains(strings.ToLower(filepath.Base(path)), "jwk") {
+			l.keyFile(path)
+		}
+	}
+}
+
+func (l *look) at(path string) string { return filepath.Join(l.dir, filepath.FromSlash(path)) }
+
+// read returns the text of a file; nil if it cannot be read or is too large to
+// be what it is called.
+func (l *look) read(path string) []byte {
+	text, err := files.Read(l.at(path), maxProbe, fault.FileFailed)
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+// keyFile notes the key, or keys, at path.
+func (l *look) keyFile(path string) {
+	text := l.read(path)
+	if bytes.Contains(text, []byte("BEGIN CERTIFICATE")) {
+		return // it is of a server more likely than of an issuer
+	}
+	loaded, err := keys.Parse(text, keys.Attributes{Source: path})
+	switch {
+	case err != nil:
+	case len(loaded.Keys) > 1:
+		l.found.KeySets = append(l.found.KeySets, path)
+	default:
+		k := loaded.Keys[0]
+		l.found.Keys = append(l.found.Keys, Key{path, k.ID(), k.Algorithm(), k.CanSign()})
+	}
+}
+
+// keys puts those that sign first, and drops the public half of one of them.
+func (l *look) keys() {
+	list := l.found.Keys
+	slices.SortStableFunc(list, func(a, b Key) int {
+		switch {
+		case a.Signs == b.Signs:
+			return 0
+		case a.Signs:
+			return -1
+		}
+		return 1
+	})
+	seen := map[string]bool{}
+	l.found.Keys = slices.DeleteFunc(list, func(k Key) bool {
+		again := seen[k.ID]
+		seen[k.ID] = true
+		return again
+	})
+}
+
+// roots says where the imports of the annotated sources start, and which
+// patterns name these sources.
+func (l *look) roots() {
+	need := func(list *[]string, item string) {
+		if !slices.Contains(*list, item) {
+			*list = append(*list, item)
+		}
+	}
+	for _, s := range l.sources {
+		if !s.annotated() {
+			continue
+		}
+		root := l.root(s)
+		need(&l.found.ProtoPaths, root)
+		if root != "." {
+			need(&l.found.Protos, root+"/**/*.proto")
+		} else if first, rest, below := strings.Cut(s.path, "/"); below && rest != "" {
+			need(&l.found.Protos, first+"/**/*.proto")
+		} else {
+			need(&l.found.Protos, "*.proto")
+		}
+		for _, name := range s.imports {
+			if from, there := l.startOf(name); there {
+				need(&l.found.ProtoPaths, from)
+			}
+		}
+	}
+}
+
+// root returns the folder that the path of s starts from, as others import it,
+// or else as its package has it.
+func (l *look) root(s source) string {
+	for _, other := range l.sources {
+		for _, name := range other.imports {
+			if from, is := cutSuffix(s.path, name); is {
+				return from
+			}
+		}
+	}
+	dir := path.Dir(s.path)
+	if from, is := cutSuffix(dir, strings.ReplaceAll(s.pkg, ".", "/")); is && s.pkg != "" {
+		return from
+	}
+	return dir
+}
+
+// startOf returns the folder that an import starts from, if it is of this
+// folder's own files.
+func (l *look) startOf(name string) (string, bool) {
+	for _, s := range l.sources {
+		if from, is := cutSuffix(s.path, name); is {
+			return from, true
+		}
+	}
+	return "", false
+}
+
+// cutSuffix returns the folder below which path is called name.
+func cutSuffix(path, name string) (string, bool) {
+	if path == name {
+		return ".", true
+	}
+	return strings.CutSuffix(path, "/"+name)
+}
+
+// policy reads what was found, for its issuers, methods and types.
+func (l *look) policy(ctx context.Context) {
+	var src descset.Sources
+	for _, p := range l.found.ProtoPaths {
+		src.ImportPaths = append(src.ImportPaths, l.at(p))
+	}
+	for _, p := range l.found.Protos {
+		src.Protos = append(src.Protos, l.at(p))
+	}
+	if len(src.Protos) == 0 {
+		for _, p := range l.found.Sets {
+			src.DescriptorSets = append(src.DescriptorSets, l.at(p))
+		}
+	}
+	if len(src.Protos)+len(src.DescriptorSets) == 0 {
+		return
+	}
+	set, err := descset.Load(ctx, src)
+	if err != nil {
+		l.found.Faulty = err
+		return
+	}
+	p := policy.Read(set)
+	for _, s := range p.Services {
+		l.issuers(rulesOf(s.Own))
+		for _, m := range s.Methods {
+			l.issuers(rulesOf(m.Own))
+			if m.Guarded() {
+				l.found.Methods = append(l.found.Methods, m.Name())
+			}
+		}
+	}
+	for _, m := range p.Messages {
+		for _, f := range m.Fields {
+			l.issuers(f.Issuers)
+		}
+		if m.HasTokens() && !m.Imported {
+			l.found.Types = append(l.found.Types, string(m.Desc.FullName()))
+		}
+	}
+	slices.Sort(l.found.Issuers)
+	l.found.Issuers = slices.Compact(l.found.Issuers)
+}
+
+func rulesOf(r *policy.Rules) []policy.Text {
+	if r == nil {
+		return nil
+	}
+	return r.Issuers
+}
+
+// issuers notes those that stand in the annotations as they are; what an
+// environment makes of the others is not for a file.
+func (l *look) issuers(list []policy.Text) {
+	for _, t := range list {
+		if variables, err := t.Variables(); err == nil && len(variables) == 0 && t.Value != "" {
+			l.found.Issuers = append(l.found.Issuers, t.Value)
+		}
+	}
+}
+
+func annotated(p *policy.Policy) bool {
+	return slices.ContainsFunc(p.Services, func(s *policy.Service) bool {
+		return s.Own != nil || slices.ContainsFunc(s.Methods, func(m *policy.Method) bool { return m.Own != nil })
+	}) || slices.ContainsFunc(p.Messages, func(m *policy.Message) bool { return len(m.Fields) > 0 || m.BearerToken })
+}
