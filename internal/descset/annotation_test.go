@@ -111,7 +111,7 @@ func TestS45_Options(t *testing.T) {
 	if !proto.HasExtension(known, dynamicpb.NewExtensionType(field)) || len(known.ProtoReflect().GetUnknown()) > 0 {
 		t.Fatal("not a known extension")
 	}
-	dynamic := dynamicpb.NewMessage(wellKnown("google/protobuf/descriptor.proto").Messages().ByName("FieldOptions"))
+	dynamic := dynamicpb.NewMessage(linked("google/protobuf/descriptor.proto").Messages().ByName("FieldOptions"))
 	if err := (proto.UnmarshalOptions{Resolver: schema.types}).Unmarshal(raw, dynamic); err != nil {
 		t.Fatal(err)
 	}

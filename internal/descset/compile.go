@@ -2,13 +2,12 @@ package descset
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 
-	"github.com/bufbuild/protocompile"
 	"github.com/bufbuild/protocompile/linker"
 	"github.com/bufbuild/protocompile/reporter"
 	"google.golang.org/protobuf/types/descriptorpb"
@@ -16,7 +15,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// compiler is one run over the sources. Its Resolver finds an import among
+// compiler is one run over the sources. It finds an import among
 // protobuf's own files, then in the import paths, so that a user's copy of the
 // schema wins (A2), then among what jwtctl brings, and at last in the sets.
 type compiler struct {
@@ -27,7 +26,7 @@ type compiler struct {
 	mu     sync.Mutex
 	origin map[string]string // import name → path of each source read
 	bytes  int
-	errs   []error
+	errs   []reporter.ErrorWithPos
 }
 
 // compile compiles the sources of src and what they import.
@@ -43,29 +42,22 @@ func compile(ctx context.Context, schema *schema, src Sources, sets [][]unit) ([
 			c.sets[u.proto.GetName()] = u.proto
 		}
 	}
-	protoc := protocompile.Compiler{
-		Resolver:       c,
-		SourceInfoMode: protocompile.SourceInfoStandard | protocompile.SourceInfoExtraOptionLocations,
-		Reporter:       reporter.NewReporter(c.report, nil),
-	}
-	compiled, err := protoc.Compile(ctx, names...)
-	if err != nil {
-		c.mu.Lock() // the compiler may still be at other files
-		defer c.mu.Unlock()
-		if len(c.errs) > 0 {
-			return nil, errors.Join(c.errs...)
-		}
+	compiled, err := compileFiles(ctx, names, c.resolve, reporter.NewReporter(c.report, nil))
+	switch {
+	case len(c.errs) > 0:
+		return nil, c.told()
+	case err != nil:
 		return nil, compileFault(err, c.origin)
 	}
 	return c.units(compiled, names), nil
 }
 
-// FindFileByPath implements protocompile.Resolver.
-func (c *compiler) FindFileByPath(name string) (protocompile.SearchResult, error) {
-	none := protocompile.SearchResult{}
+// resolve finds the file called name.
+func (c *compiler) resolve(name string) (resolved, error) {
+	none := resolved{}
 	if isWellKnown(name) {
 		if f := c.schema.standard(name); f != nil {
-			return protocompile.SearchResult{Desc: f}, nil
+			return resolved{desc: f}, nil
 		}
 	}
 	text, where, err := c.paths.read(name)
@@ -81,21 +73,21 @@ func (c *compiler) FindFileByPath(name string) (protocompile.SearchResult, error
 	if err := c.add(name, where, len(text)); err != nil {
 		return none, err
 	}
-	return protocompile.SearchResult{Source: bytes.NewReader(text)}, nil
+	return resolved{source: bytes.NewReader(text)}, nil
 }
 
 // elsewhere finds what is in no import path.
-func (c *compiler) elsewhere(name string, notFound error) (protocompile.SearchResult, error) {
+func (c *compiler) elsewhere(name string, notFound error) (resolved, error) {
 	if f := c.schema.standard(name); f != nil {
-		return protocompile.SearchResult{Desc: f}, nil
+		return resolved{desc: f}, nil
 	}
 	if found, err := findEmbedded(name); err == nil {
 		return found, c.add(name, name+ofJwtctl, 0)
 	}
 	if f := c.sets[name]; f != nil {
-		return protocompile.SearchResult{Proto: f}, nil
+		return resolved{proto: f}, nil
 	}
-	return protocompile.SearchResult{}, notFound
+	return resolved{}, notFound
 }
 
 // add notes a source and its size.
@@ -116,11 +108,24 @@ func (c *compiler) add(name, where string, size int) error {
 func (c *compiler) report(err reporter.ErrorWithPos) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.errs = append(c.errs, compileFault(err, c.origin))
-	if len(c.errs) >= maxErrors {
+	if len(c.errs) == maxErrors {
 		return err
 	}
+	c.errs = append(c.errs, err)
 	return nil
+}
+
+// told returns the collected errors, by file and place.
+func (c *compiler) told() error {
+	slices.SortStableFunc(c.errs, func(a, b reporter.ErrorWithPos) int {
+		x, y := a.GetPosition(), b.GetPosition()
+		return cmp.Or(cmp.Compare(c.origin[x.Filename], c.origin[y.Filename]), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Col, y.Col))
+	})
+	var all []error
+	for _, err := range c.errs {
+		all = append(all, compileFault(err, c.origin))
+	}
+	return errors.Join(all...)
 }
 
 // compileFault words an error of the compiler.
@@ -144,10 +149,6 @@ func compileFault(err error, origin map[string]string) error {
 			return ours
 		}
 		return &fault.Error{Code: ours.Code, What: where, Why: "import of " + ours.Error(), Hint: ours.Hint, Cause: ours}
-	}
-	var crash protocompile.PanicError
-	if errors.As(err, &crash) {
-		return fault.New(fault.DescriptorInvalid, crash.File, "the compiler failed on it: %s", brief(fmt.Sprint(crash.Value)))
 	}
 	return fault.New(fault.ProtoSyntax, where, "%s", brief(err.Error()))
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/bufbuild/protocompile"
+	"github.com/bufbuild/protocompile/reporter"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -32,8 +32,8 @@ type schema struct {
 	kinds []kind
 	types *dynamicpb.Types
 	files map[string]protoreflect.FileDescriptor
-	// api reads google/api when a file first imports of it.
-	api func() *protoregistry.Files
+	// bundled reads the bundle when a file first imports of it.
+	bundled func() *protoregistry.Files
 	// What another copy of the schema must agree with, by full name.
 	extensions map[string]*descriptorpb.FieldDescriptorProto
 	messages   map[string]*descriptorpb.DescriptorProto
@@ -57,16 +57,19 @@ const (
 
 // loadSchema compiles the embedded schema.
 func loadSchema(ctx context.Context) (*schema, error) {
-	embedded := protocompile.ResolverFunc(findEmbedded)
-	compiler := protocompile.Compiler{Resolver: protocompile.WithStandardImports(embedded)}
-	files, err := compiler.Compile(ctx, "kalix/annotations.proto", "kalix/jwt.proto")
-	if err != nil {
-		return nil, compileFault(err, nil)
-	}
 	s := &schema{
-		api:        sync.OnceValue(readGoogleAPI),
+		bundled:    sync.OnceValue(readBundle),
 		extensions: map[string]*descriptorpb.FieldDescriptorProto{},
 		messages:   map[string]*descriptorpb.DescriptorProto{},
+	}
+	files, err := compileFiles(ctx, []string{"kalix/annotations.proto", "kalix/jwt.proto"}, func(name string) (resolved, error) {
+		if f := s.standard(name); f != nil {
+			return resolved{desc: f}, nil
+		}
+		return findEmbedded(name)
+	}, reporter.NewReporter(nil, nil))
+	if err != nil {
+		return nil, compileFault(err, nil)
 	}
 	options := []protoreflect.FieldNumber{kindField: 8, kindMessage: 7, kindMethod: 4, kindService: 3}
 	for i, name := range []protoreflect.Name{kindField: "field", kindMessage: "message", kindMethod: "method", kindService: "service"} {
@@ -93,9 +96,9 @@ func loadSchema(ctx context.Context) (*schema, error) {
 	return s, nil
 }
 
-func findEmbedded(name string) (protocompile.SearchResult, error) {
+func findEmbedded(name string) (resolved, error) {
 	text, err := embedded.ReadFile(name)
-	return protocompile.SearchResult{Source: bytes.NewReader(text)}, err
+	return resolved{source: bytes.NewReader(text)}, err
 }
 
 // check says whether f declares the options of Kalix otherwise than the wire

@@ -2,9 +2,9 @@ package descset
 
 import (
 	_ "embed"
+	"errors"
 	"strings"
 
-	"github.com/bufbuild/protocompile"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -12,31 +12,31 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// googleAPI is a descriptor set of google/api. As bytes it costs nothing until
-// it is needed; the generated packages of it would register themselves at each
-// start of the program.
+// bundle is a descriptor set of google/api, and of the files of protobuf that no
+// generated package here has. As bytes they cost nothing until they are needed;
+// generated packages would register themselves at each start of the program.
 //
-//go:embed google_api.binpb
-var googleAPI []byte
+//go:embed standard.binpb
+var bundle []byte
 
-// readGoogleAPI links googleAPI.
-func readGoogleAPI() *protoregistry.Files {
+// readBundle links bundle.
+func readBundle() *protoregistry.Files {
 	var set descriptorpb.FileDescriptorSet
-	if err := proto.Unmarshal(googleAPI, &set); err != nil {
-		panic("descset: google_api.binpb: " + err.Error()) // it is part of the program
-	}
+	err := proto.Unmarshal(bundle, &set)
 	files := &protoregistry.Files{}
-	for _, dep := range set.GetFile() {
-		for _, name := range dep.GetDependency() {
-			if isWellKnown(name) {
-				registerStandard(files, wellKnown(name))
+	for _, one := range set.GetFile() {
+		for _, name := range one.GetDependency() {
+			if f := linked(name); f != nil {
+				registerStandard(files, f)
 			}
 		}
-		f, err := protodesc.NewFile(dep, files)
-		if err != nil {
-			panic("descset: google_api.binpb: " + err.Error())
+		f, failed := protodesc.NewFile(one, files)
+		if err = errors.Join(err, failed); failed == nil {
+			err = errors.Join(err, files.RegisterFile(f))
 		}
-		_ = files.RegisterFile(f)
+	}
+	if err != nil {
+		panic("descset: standard.binpb: " + err.Error()) // it is part of the program
 	}
 	return files
 }
@@ -44,23 +44,25 @@ func readGoogleAPI() *protoregistry.Files {
 // standard returns the files that need not be given: google/protobuf and
 // google/api, the latter unless an input has its own.
 func (s *schema) standard(name string) protoreflect.FileDescriptor {
-	switch {
-	case isWellKnown(name):
-		return wellKnown(name)
-	case isGoogleAPI(name):
-		if f, err := s.api().FindFileByPath(name); err == nil {
+	if f := linked(name); f != nil {
+		return f
+	}
+	if isWellKnown(name) || isGoogleAPI(name) {
+		if f, err := s.bundled().FindFileByPath(name); err == nil {
 			return f
 		}
 	}
 	return nil
 }
 
-func wellKnown(name string) protoreflect.FileDescriptor {
-	none := protocompile.ResolverFunc(func(string) (protocompile.SearchResult, error) {
-		return protocompile.SearchResult{}, protoregistry.NotFound
-	})
-	found, _ := protocompile.WithStandardImports(none).FindFileByPath(name)
-	return found.Desc
+// linked returns the file of protobuf that a generated package of the program
+// has.
+func linked(name string) protoreflect.FileDescriptor {
+	if !isWellKnown(name) {
+		return nil
+	}
+	f, _ := protoregistry.GlobalFiles.FindFileByPath(name)
+	return f
 }
 
 // isWellKnown says whether name is one of protobuf's own files, of which ours

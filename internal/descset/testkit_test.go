@@ -132,12 +132,12 @@ func protocWith(tb testing.TB, paths, files []string, flags ...string) string {
 // withGoogleAPI writes google/api, which protoc does not have, as a set.
 func withGoogleAPI(tb testing.TB) string {
 	tb.Helper()
-	set := bundle(annotations.File_google_api_annotations_proto, wellKnown("google/protobuf/timestamp.proto"), wellKnown("google/protobuf/empty.proto"))
+	set := bundleOf(annotations.File_google_api_annotations_proto, linked("google/protobuf/timestamp.proto"), linked("google/protobuf/empty.proto"))
 	return put(tb, filepath.Join(tb.TempDir(), "google.binpb"), marshal(tb, set))
 }
 
-// bundle returns files behind what they import.
-func bundle(files ...protoreflect.FileDescriptor) *descriptorpb.FileDescriptorSet {
+// bundleOf returns files behind what they import.
+func bundleOf(files ...protoreflect.FileDescriptor) *descriptorpb.FileDescriptorSet {
 	set := &descriptorpb.FileDescriptorSet{}
 	seen := map[string]bool{}
 	var add func(protoreflect.FileDescriptor)

@@ -1,0 +1,267 @@
+package descset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/bufbuild/protocompile/ast"
+	"github.com/bufbuild/protocompile/linker"
+	"github.com/bufbuild/protocompile/options"
+	"github.com/bufbuild/protocompile/parser"
+	"github.com/bufbuild/protocompile/reporter"
+	"github.com/bufbuild/protocompile/sourceinfo"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// resolved is what a resolver has of an import: one of the three.
+type resolved struct {
+	source io.Reader
+	proto  *descriptorpb.FileDescriptorProto
+	desc   protoreflect.FileDescriptor
+}
+
+// build parses files and all that they import, and links them, on all cores.
+// protocompile does the work of each file; its own driver of it, which stands in
+// its root package, would cost every start of the program a tenth, for the
+// standard imports that it prepares.
+type build struct {
+	resolve func(name string) (resolved, error)
+	report  reporter.Reporter
+	symbols linker.Symbols
+	slots   chan struct{} // what may run at once
+
+	mu    sync.Mutex
+	tasks map[string]*task
+	work  sync.WaitGroup
+}
+
+// task is one file.
+type task struct {
+	name    string
+	handler *reporter.Handler
+	named   bool // it is no import alone
+	parsed  parser.Result
+	imports []string
+	file    linker.File   // once done
+	done    chan struct{} // file or err is known
+	err     error
+}
+
+// compileFiles returns names, compiled. resolve finds them and their imports;
+// what is wrong with a source goes to report, for all files before it ends.
+func compileFiles(ctx context.Context, names []string, resolve func(string) (resolved, error), report reporter.Reporter) (linker.Files, error) {
+	b := &build{resolve: resolve, report: report, slots: make(chan struct{}, runtime.GOMAXPROCS(0)), tasks: map[string]*task{}}
+	for _, name := range names {
+		b.parse(ctx, name, true)
+	}
+	b.work.Wait()
+	if err := b.failed(); err != nil {
+		return nil, err
+	}
+	seen := map[string]int{}
+	for _, name := range names {
+		if err := b.acyclic(name, seen, nil); err != nil {
+			return nil, err
+		}
+	}
+	for _, t := range b.tasks {
+		b.work.Go(func() { b.link(ctx, t) })
+	}
+	b.work.Wait()
+	if err := b.failed(); err != nil {
+		return nil, err
+	}
+	files := make(linker.Files, len(names))
+	for i, name := range names {
+		files[i] = b.tasks[name].file
+	}
+	return files, nil
+}
+
+// failed returns the error of the first file that has one, by its name.
+func (b *build) failed() error {
+	for _, name := range b.names() {
+		if err := b.tasks[name].err; err != nil {
+			return b.importFault(name, err)
+		}
+	}
+	return nil
+}
+
+func (b *build) names() []string {
+	var list []string
+	for name := range b.tasks {
+		list = append(list, name)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// parse reads the file called name, and then its imports, each once.
+func (b *build) parse(ctx context.Context, name string, named bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t := b.tasks[name]; t != nil {
+		t.named = t.named || named
+		return
+	}
+	t := &task{name: name, named: named, handler: reporter.NewHandler(b.report), done: make(chan struct{})}
+	b.tasks[name] = t
+	b.work.Go(func() {
+		t.err = b.run(ctx, name, func() error { return b.read(t) })
+		for _, dep := range t.imports {
+			b.parse(ctx, dep, false)
+		}
+	})
+}
+
+// run calls do when there is a slot for it. A panic of the compiler is an error.
+func (b *build) run(ctx context.Context, name string, do func() error) (err error) {
+	select {
+	case b.slots <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-b.slots }()
+	defer func() {
+		if v := recover(); v != nil {
+			err = fault.New(fault.DescriptorInvalid, name, "the compiler failed on it: %s", brief(fmt.Sprint(v)))
+		}
+	}()
+	return do()
+}
+
+// read resolves and parses t.
+func (b *build) read(t *task) error {
+	got, err := b.resolve(t.name)
+	switch {
+	case err != nil:
+		return unresolved{err}
+	case got.desc != nil:
+		t.file, err = linker.NewFileRecursive(got.desc)
+		return err
+	case got.proto != nil:
+		// Linking writes into it.
+		t.parsed = parser.ResultWithoutAST(proto.CloneOf(got.proto))
+	default:
+		tree, err := parser.Parse(t.name, got.source, t.handler)
+		if err != nil {
+			return err
+		}
+		if t.parsed, err = parser.ResultFromAST(tree, true, t.handler); err != nil {
+			return err
+		}
+	}
+	t.imports = t.parsed.FileDescriptorProto().GetDependency()
+	return nil
+}
+
+// unresolved is the error of a resolver, which is placed where the import is.
+type unresolved struct{ error }
+
+func (u unresolved) Unwrap() error { return u.error }
+
+// acyclic says whether name leads back to itself by imports. path is how it was
+// reached; seen has the place of each file in it, from 1, and -1 for what was
+// looked at.
+func (b *build) acyclic(name string, seen map[string]int, path []string) error {
+	t := b.tasks[name]
+	path = append(path, name)
+	seen[name] = len(path)
+	for _, dep := range t.imports {
+		switch at := seen[dep]; {
+		case at > 0:
+			var chain strings.Builder
+			for _, step := range path[at-1:] {
+				fmt.Fprintf(&chain, "%q -> ", step)
+			}
+			return reporter.Errorf(t.place(dep), "cycle found in imports: %s%q", chain.String(), dep)
+		case at == 0:
+			if err := b.acyclic(dep, seen, path); err != nil {
+				return err
+			}
+		}
+	}
+	seen[name] = -1
+	return nil
+}
+
+// place returns where t imports dep.
+func (t *task) place(dep string) ast.SourceSpan {
+	if root := t.parsed.AST(); root != nil {
+		for _, d := range root.Decls {
+			if i, isImport := d.(*ast.ImportNode); isImport && i.Name.AsString() == dep {
+				return root.NodeInfo(i.Name)
+			}
+		}
+	}
+	return ast.UnknownSpan(t.name)
+}
+
+// link links t behind its imports.
+func (b *build) link(ctx context.Context, t *task) {
+	defer close(t.done)
+	if t.file != nil {
+		return
+	}
+	deps := make(linker.Files, len(t.imports))
+	for i, name := range t.imports {
+		dep := b.tasks[name]
+		<-dep.done
+		if dep.err != nil {
+			t.err = dep.err
+			return
+		}
+		deps[i] = dep.file
+	}
+	t.err = b.run(ctx, t.name, func() error { return b.linkBehind(t, deps) })
+}
+
+func (b *build) linkBehind(t *task, deps linker.Files) error {
+	file, err := linker.Link(t.parsed, deps, &b.symbols, t.handler)
+	if err != nil {
+		return err
+	}
+	index, err := options.InterpretOptions(file, t.handler)
+	if err != nil {
+		return err
+	}
+	if err := file.ValidateOptions(t.handler, &b.symbols); err != nil {
+		return err
+	}
+	if err := t.handler.Error(); err != nil {
+		return err
+	}
+	if tree := t.parsed.AST(); tree != nil {
+		t.parsed.FileDescriptorProto().SourceCodeInfo = sourceinfo.GenerateSourceInfo(tree, index, sourceinfo.WithExtraOptionLocations())
+	}
+	file.PopulateSourceCodeInfo()
+	file.RemoveAST()
+	t.file = file
+	return nil
+}
+
+// importFault returns err, placed at the first import that led to the file that
+// could not be found.
+func (b *build) importFault(name string, err error) error {
+	var missing unresolved
+	if !errors.As(err, &missing) {
+		return err
+	}
+	for _, other := range b.names() {
+		if t := b.tasks[other]; slices.Contains(t.imports, name) {
+			return reporter.Error(t.place(name), missing.error)
+		}
+	}
+	return missing.error
+}
