@@ -71,6 +71,7 @@ func (a *app) commands() []command {
 		{"sign", a.signCommand},
 		{"verify", a.verifyCommand},
 		{"lint", a.lintCommand},
+		{"diff", a.diffCommand},
 		{"explain", a.explainCommand},
 		{"buf-plugin", a.bufPluginCommand},
 		{"proxy", a.proxyCommand},

@@ -67,11 +67,11 @@ func (a *app) lintCommand() *cobra.Command {
 }
 
 func (a *app) runLint(ctx context.Context, o lintOptions) error {
-	if !slices.Contains(finding.Formats(), o.format) {
-		return fault.New(fault.UsageError, "--format", "%q is none of %s", printable(o.format), strings.Join(finding.Formats(), ", "))
+	if err := checkFormat(o.format); err != nil {
+		return err
 	}
 	if o.rules {
-		return a.printRules(o)
+		return a.printRules(lint.Rules(), o.format)
 	}
 	set, err := o.protos.load(ctx, a, ".")
 	if err != nil {
@@ -91,6 +91,14 @@ func (a *app) runLint(ctx context.Context, o lintOptions) error {
 		return answeredNo{fault.PolicyFaulty}
 	}
 	return nil
+}
+
+// checkFormat refuses what is no form of findings.
+func checkFormat(format string) error {
+	if slices.Contains(finding.Formats(), format) {
+		return nil
+	}
+	return fault.New(fault.UsageError, "--format", "%q is none of %s", printable(format), strings.Join(finding.Formats(), ", "))
 }
 
 // lintOptions returns what the rules on configured keys need.
@@ -153,10 +161,10 @@ func summary(errors, warnings, notes int) string {
 }
 
 // printRules lists the rules, the gravest first.
-func (a *app) printRules(o lintOptions) error {
-	rules := lintReport(nil, false).Rules
+func (a *app) printRules(rules []finding.Rule, format string) error {
+	rules = slices.Clone(rules)
 	slices.SortStableFunc(rules, func(x, y finding.Rule) int { return int(y.Severity) - int(x.Severity) })
-	switch o.format {
+	switch format {
 	case "json":
 		type row struct {
 			ID       string   `json:"id"`

@@ -209,6 +209,28 @@ func TestGuides(t *testing.T) {
 	g.run(t, dir, gitIdentity, g.text)
 }
 
+// TestGuidesRun runs the guides that bring all their files: those whose blocks
+// have a name.
+func TestGuidesRun(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"lint-and-explain", "keys", "exit-codes"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g, dir := openGuide(t, "../../docs/"+name+".md"), t.TempDir()
+			for _, b := range blocksOf(g.text) {
+				if _, file, isFile := strings.Cut(b.info, " "); isFile {
+					writeText(t, filepath.Join(dir, file), b.text)
+				}
+			}
+			port := freePort(t)
+			g.run(t, dir, "", strings.ReplaceAll(g.text, "61884", port))
+			for i, e := range g.edits {
+				g.edits[i] = edit{strings.ReplaceAll(e.old, port, "61884"), strings.ReplaceAll(e.new, port, "61884")}
+			}
+		})
+	}
+}
+
 func copyExample(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "ci")

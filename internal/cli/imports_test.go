@@ -7,6 +7,24 @@ import (
 	"testing"
 )
 
+// TestStart: what costs every start of the program much and does little for it
+// is not linked in. GODEBUG=inittrace=1 bin/jwtctl version tells what is.
+func TestStart(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command("go", "list", "-deps", "../../cmd/jwtctl").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dep := range strings.Lines(string(out)) {
+		switch dep = strings.TrimSpace(dep); {
+		case dep == "github.com/bufbuild/protocompile", // prepares the standard imports; its parts do not
+			strings.HasPrefix(dep, "google.golang.org/genproto/googleapis/api"), // registers itself; descset has it as bytes
+			strings.HasPrefix(dep, "buf.build/go/"), strings.HasPrefix(dep, "github.com/google/cel-go"):
+			t.Errorf("%s is linked in", dep)
+		}
+	}
+}
+
 // TestImports holds the packages to docs/architecture.md: imports go one way,
 // and some libraries have one door each.
 func TestImports(t *testing.T) {
@@ -14,8 +32,10 @@ func TestImports(t *testing.T) {
 	const module = "github.com/jwtctl/jwtctl/"
 	allowed := map[string]string{ // package → what of ours it may import
 		"cmd/jwtctl":          "internal/cli",
-		"internal/cli":        "internal/bufplugin internal/claims internal/descset internal/explain internal/fault internal/files internal/finding internal/jwks internal/jws internal/keygen internal/keys internal/lint internal/message internal/ndjson internal/plan internal/policy internal/proxy internal/rotate internal/scaffold internal/sign internal/strictjson internal/suggest internal/temporal internal/token internal/verify",
+		"internal/cli":        "internal/bufplugin internal/claims internal/descset internal/diff internal/explain internal/fault internal/files internal/finding internal/gittree internal/jwks internal/jws internal/keygen internal/keys internal/lint internal/message internal/ndjson internal/plan internal/policy internal/proxy internal/rotate internal/scaffold internal/sign internal/strictjson internal/suggest internal/temporal internal/token internal/verify",
 		"internal/docs":       "",
+		"internal/diff":       "internal/descset internal/fault internal/finding internal/plan internal/policy internal/strictjson internal/suggest",
+		"internal/gittree":    "internal/fault internal/files",
 		"internal/scaffold":   "internal/descset internal/fault internal/files internal/keys internal/policy",
 		"internal/proxy":      "internal/fault internal/jws internal/keys internal/message internal/plan internal/sign internal/strictjson internal/verify",
 		"internal/bufplugin":  "internal/descset internal/finding internal/lint internal/policy",

@@ -31,6 +31,10 @@ func TestScripts(t *testing.T) {
 	if err != nil || len(folders) == 0 {
 		t.Fatalf("no scripts found: %v", err)
 	}
+	kalix, err := filepath.Abs("../descset")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, dir := range folders {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			testscript.Run(t, testscript.Params{
@@ -40,6 +44,7 @@ func TestScripts(t *testing.T) {
 				RequireExplicitExec: true,
 				Setup: func(env *testscript.Env) error {
 					env.Setenv("HOME", env.WorkDir)
+					env.Setenv("KALIX", kalix) // for protoc
 					env.Vars = append(env.Vars, noRaceWait)
 					return nil
 				},

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/gittree"
+)
+
+// loadRevision reads what the paths of the new version were in revision rev.
+func (a *app) loadRevision(ctx context.Context, o diffOptions, rev string) (*oldVersion, error) {
+	tree, err := gittree.Open(ctx, ".", rev)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "jwtctl-diff-")
+	if err != nil {
+		return nil, fault.New(fault.FileFailed, "a temporary folder", "%w", files.Reason(err))
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+
+	r := revision{tree: tree, dir: dir}
+	now := o.protos
+	if len(now.protos)+len(now.sets) == 0 {
+		now.protos = []string{"."}
+	}
+	old := protoFlags{importPaths: r.paths(now.importPaths), protos: r.paths(now.protos), sets: r.paths(now.sets)}
+	n, err := tree.Extract(ctx, dir, func(path string) bool {
+		return strings.HasSuffix(path, ".proto") || slices.Contains(old.sets, filepath.Join(dir, filepath.FromSlash(path)))
+	})
+	if err != nil {
+		return nil, err
+	}
+	old.importPaths, old.protos = slices.DeleteFunc(old.importPaths, r.gone), slices.DeleteFunc(old.protos, r.gone)
+	if n == 0 || len(old.protos)+len(old.sets) == 0 {
+		return nil, fault.New(fault.FileFailed, o.against, "has none of the paths that are compared").WithHint("name a revision, or paths, that both versions have")
+	}
+	version := &oldVersion{dir: dir, source: o.against, top: tree.Up()}
+	if version.set, err = old.load(ctx, a, ""); err != nil {
+		return nil, version.rename(err)
+	}
+	return version, nil
+}
+
+// revision maps paths of the working folder to those of what was taken out.
+type revision struct {
+	tree *gittree.Tree
+	dir  string
+}
+
+func (r revision) paths(list []string) []string {
+	var out []string
+	for _, p := range list {
+		out = append(out, r.path(p))
+	}
+	return out
+}
+
+// path returns where p was taken out to; paths outside of the repository are as
+// they are.
+func (r revision) path(p string) string {
+	inside := filepath.Join(filepath.FromSlash(r.tree.Prefix), p)
+	if filepath.IsAbs(p) {
+		relative, err := filepath.Rel(r.tree.Top, p)
+		if err != nil {
+			return p
+		}
+		inside = relative
+	}
+	if inside != "." && !filepath.IsLocal(inside) {
+		return p
+	}
+	return filepath.Join(r.dir, inside)
+}
+
+// gone says whether the revision has nothing at a path; a pattern may match
+// nothing.
+func (r revision) gone(path string) bool {
+	base, _ := files.SplitPattern(path)
+	_, err := os.Stat(base)
+	return err != nil
+}
+
+// rename words faults about the folder as ones about the revision.
+func (v *oldVersion) rename(err error) error {
+	list := flatten(err)
+	for i, one := range list {
+		if f, isFault := one.(*fault.Error); isFault {
+			list[i] = &fault.Error{Code: f.Code, What: v.place(f.What), Why: v.place(f.Why), Hint: f.Hint}
+		}
+	}
+	return errors.Join(list...)
+}

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestDocLinks: every link from one document into the repository leads to a
+// file, and to a heading of it where it names one.
+func TestDocLinks(t *testing.T) {
+	t.Parallel()
+	var docs []string
+	for _, pattern := range []string{"../../*.md", "../../docs/*.md", "../../examples/*/*.md", "../../testdata/*.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs = append(docs, found...)
+	}
+	links := 0
+	for _, doc := range docs {
+		for _, m := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(readText(t, doc), -1) {
+			if strings.Contains(m[1], "://") || strings.HasPrefix(m[1], "mailto:") {
+				continue
+			}
+			links++
+			file, heading, _ := strings.Cut(m[1], "#")
+			target := filepath.Join(filepath.Dir(doc), file)
+			if file == "" {
+				target = doc
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s: %s leads nowhere", doc, m[1])
+			} else if heading != "" && !hasHeading(readText(t, target), heading) {
+				t.Errorf("%s: %s has no such heading", doc, m[1])
+			}
+		}
+	}
+	if len(docs) < 10 || links < 30 {
+		t.Errorf("only %d links in %d documents", links, len(docs))
+	}
+}
+
+// hasHeading says whether text has a heading whose anchor GitHub calls so.
+func hasHeading(text, anchor string) bool {
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		slug := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		if strings.ReplaceAll(slug, " ", "-") == anchor {
+			return true
+		}
+	}
+	return false
+}

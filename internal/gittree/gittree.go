@@ -1,0 +1,177 @@
+// Package gittree reads files of a revision of the git repository around a
+// folder, with the git that is installed: nothing else knows every repository's
+// format, alternates and partial clones. It changes nothing in the repository.
+//
+// It imports files and fault.
+package gittree
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+)
+
+// Limits of what is taken out of a revision.
+const (
+	maxFiles = 20_000
+	maxBytes = 256 << 20
+)
+
+// Tree is the files of one revision.
+type Tree struct {
+	// Top is the repository's folder, and Prefix the path from there to the folder
+	// that Open was given: "" or "api/".
+	Top, Prefix string
+	rev         string
+	commit      string
+}
+
+// Open returns the tree of revision rev (a branch, tag or commit, as git names
+// them) of the repository that dir is in. The error is file_failed where git, the
+// repository or the revision is missing.
+func Open(ctx context.Context, dir, rev string) (*Tree, error) {
+	t := &Tree{rev: rev}
+	top, err := t.git(ctx, dir, nil, "rev-parse", "--show-toplevel", "--show-prefix")
+	if err != nil {
+		return nil, err
+	}
+	lines := strings.Split(string(top), "\n")
+	if len(lines) < 2 {
+		return nil, t.fail("git names no folder of the repository")
+	}
+	t.Top, t.Prefix = filepath.FromSlash(lines[0]), lines[1]
+	if rev == "" || strings.HasPrefix(rev, "-") {
+		return nil, t.fail("it is no revision")
+	}
+	commit, err := t.git(ctx, dir, nil, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
+	if err != nil {
+		return nil, t.fail("the repository has no such revision").WithHint("a clone of one commit has no other: git fetch, or fetch-depth: 0 of actions/checkout")
+	}
+	t.commit = strings.TrimSpace(string(commit))
+	return t, nil
+}
+
+// Up is the path from the folder that Open was given to Top: "." or "..".
+func (t *Tree) Up() string {
+	return filepath.Join(".", strings.Repeat("../", strings.Count(t.Prefix, "/")))
+}
+
+// blob is a file of the tree.
+type blob struct{ id, path string }
+
+// Extract writes the files that keep wants, by their paths from Top with slashes,
+// below the folder into, and returns how many. Links and submodules are passed
+// over. The error is file_failed, or file_too_large for more than anybody means.
+func (t *Tree) Extract(ctx context.Context, into string, keep func(path string) bool) (int, error) {
+	listed, err := t.git(ctx, t.Top, nil, "ls-tree", "-r", "-z", "--full-tree", t.commit)
+	if err != nil {
+		return 0, err
+	}
+	var blobs []blob
+	var ids bytes.Buffer
+	for entry := range strings.SplitSeq(string(listed), "\x00") {
+		about, path, _ := strings.Cut(entry, "\t")
+		mode, rest, _ := strings.Cut(about, " ")
+		_, id, _ := strings.Cut(rest, " ")
+		if !strings.HasPrefix(mode, "100") || !filepath.IsLocal(filepath.FromSlash(path)) || !keep(path) {
+			continue
+		}
+		blobs = append(blobs, blob{id, path})
+		ids.WriteString(id + "\n")
+	}
+	if len(blobs) > maxFiles {
+		return 0, fault.New(fault.FileTooLarge, "git:"+t.rev, "has more than %d files to compare", maxFiles)
+	}
+	if len(blobs) == 0 {
+		return 0, nil
+	}
+	return len(blobs), t.write(ctx, into, blobs, &ids)
+}
+
+// write asks git for blobs, one after the other, and writes them.
+func (t *Tree) write(ctx context.Context, into string, blobs []blob, ids io.Reader) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends git where reading ends early
+	cmd := command(ctx, t.Top, ids, "cat-file", "--batch")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return t.fail("%s", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return t.fail("%s", err)
+	}
+	defer func() { _ = cmd.Wait() }()
+	defer cancel()
+	r, left := bufio.NewReader(out), int64(maxBytes)
+	for _, b := range blobs {
+		header, err := r.ReadString('\n')
+		if err != nil {
+			return t.fail("git ended before %s", b.path)
+		}
+		fields := strings.Fields(header) // id, "blob", size
+		if len(fields) != 3 || fields[0] != b.id {
+			return t.fail("git has no contents of %s", b.path)
+		}
+		size, err := strconv.ParseInt(fields[2], 10, 64)
+		if left -= size; err != nil || left < 0 {
+			return fault.New(fault.FileTooLarge, "git:"+t.rev, "has more than %d bytes to compare", int64(maxBytes))
+		}
+		text := make([]byte, size)
+		if _, err := io.ReadFull(r, text); err != nil {
+			return t.fail("git ended in %s", b.path)
+		}
+		if _, err := r.Discard(1); err != nil {
+			return t.fail("git ended behind %s", b.path)
+		}
+		path := filepath.Join(into, filepath.FromSlash(b.path))
+		if err := files.MakeFolder(filepath.Dir(path)); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, text, files.Private); err != nil { // not synced: it is gone soon
+			return fault.New(fault.FileFailed, path, "%w", files.Reason(err))
+		}
+	}
+	return nil
+}
+
+func (t *Tree) fail(format string, args ...any) *fault.Error {
+	return fault.New(fault.FileFailed, "git:"+t.rev, format, args...)
+}
+
+func command(ctx context.Context, dir string, in io.Reader, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "git", append([]string{"--no-optional-locks", "-C", dir}, args...)...)
+	cmd.Stdin = in
+	return cmd
+}
+
+// git runs git in dir and returns what it prints.
+func (t *Tree) git(ctx context.Context, dir string, in io.Reader, args ...string) ([]byte, error) {
+	cmd := command(ctx, dir, in, args...)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	switch {
+	case err == nil:
+		return out, nil
+	case ctx.Err() != nil:
+		return nil, fault.New(fault.Interrupted, "git:"+t.rev, "%w", ctx.Err())
+	case errors.Is(err, exec.ErrNotFound):
+		return nil, t.fail("git is not installed, or not in PATH").WithHint("give a folder or a descriptor set instead")
+	}
+	first, _, _ := strings.Cut(strings.TrimSpace(errs.String()), "\n")
+	if first == "" {
+		first = fmt.Sprintf("git %s: %v", args[0], err)
+	}
+	return nil, t.fail("%s", strings.TrimPrefix(first, "fatal: "))
+}
