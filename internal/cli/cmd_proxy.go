@@ -26,11 +26,11 @@ Methods that no descriptor has are refused. Messages of methods without
 annotations pass as bytes. authorization is not sent on where it was validated,
 and _kalix-jwt-claim-* metadata of clients never is.
 
-Keys, descriptors, certificates and jwtctl.yaml are read anew when they change,
-and at SIGHUP; a version that is broken is refused, and the old one stays. What
-stands under proxy: in jwtctl.yaml, and --upstream-ca, is read at the start. The
-first line on stdout is printed when calls are answered; logs go to stderr.
-SIGTERM lets calls under way end.`
+Keys, descriptors, certificates, CAs and jwtctl.yaml are read anew when they
+change, and at SIGHUP; a version that is broken is refused, and the old one
+stays. What stands under proxy: in jwtctl.yaml is read at the start. The first
+line on stdout is printed when calls are answered; logs go to stderr. SIGTERM
+lets calls under way end.`
 
 const proxyExample = `  jwtctl proxy --upstream 127.0.0.1:9000 --listen 127.0.0.1:8080 --proto "proto/**/*.proto"
   jwtctl proxy --upstream shop:9000 --upstream-tls --listen :8443 --tls-cert tls.crt --tls-key tls.key \
@@ -51,6 +51,7 @@ type servingFlags struct {
 	passHealth, passReflection bool
 	cachedTokens               int
 	drain, every               time.Duration
+	age, ageGrace              time.Duration
 	logFormat, addrFile        string
 }
 
@@ -80,7 +81,7 @@ func (a *app) proxyCommand() *cobra.Command {
 func (o *servingFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&o.listen, "listen", "127.0.0.1:0", "`ADDRESS` to listen on; port 0 is a free one")
 	fs.StringVar(&o.upstream, "upstream", "", "`ADDRESS` of the gRPC server, as host:port or a name of gRPC such as unix:///run/shop.sock")
-	fs.StringVar(&o.metrics, "metrics", "", "`ADDRESS` to serve Prometheus metrics on, over HTTP under "+metricsPath)
+	fs.StringVar(&o.metrics, "metrics", "", "`ADDRESS` to serve Prometheus metrics on, over HTTP under "+metricsPath+", and "+alivePath+" and "+readyPath+" for probes")
 	o.tls.register(fs)
 	fs.BoolVar(&o.allowPlaintext, "allow-plaintext", false, "speak without TLS to other machines too")
 	fs.BoolVar(&o.devRemote, "dev-allow-remote", false, "let --dev serve, or stand before, other machines")
@@ -89,6 +90,8 @@ func (o *servingFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.passReflection, "pass-reflection", false, "let calls of the upstream's grpc.reflection through unguarded")
 	fs.IntVar(&o.cachedTokens, "cache-tokens", 10000, "`N` bearer tokens to remember with their verdict; 0 for none")
 	fs.DurationVar(&o.drain, "drain-timeout", 30*time.Second, "how long calls under way may take to end")
+	fs.DurationVar(&o.age, "max-connection-age", 10*time.Minute, "age, give or take a tenth, at which clients are asked to connect anew, so that replicas share the load; 0 for never")
+	fs.DurationVar(&o.ageGrace, "max-connection-age-grace", 0, "how long calls of such a connection may go on; 0 for as long as they take")
 	fs.DurationVar(&o.every, "reload-interval", 2*time.Second, "how often to look for changed files")
 	fs.StringVar(&o.logFormat, "log-format", "text", "of the log on stderr: text or json")
 	fs.StringVar(&o.addrFile, "addr-file", "", "`FILE` to write the address listened on to, once it answers")
@@ -108,6 +111,10 @@ func (o *proxyOptions) check(a *app) error {
 		return fault.New(fault.UsageError, "--cache-tokens", "%d is less than 0", s.cachedTokens)
 	case s.drain < 0:
 		return fault.New(fault.UsageError, "--drain-timeout", "%s is less than 0", s.drain)
+	case s.age < 0:
+		return fault.New(fault.UsageError, "--max-connection-age", "%s is less than 0", s.age)
+	case s.ageGrace < 0:
+		return fault.New(fault.UsageError, "--max-connection-age-grace", "%s is less than 0", s.ageGrace)
 	case s.every <= 0:
 		return fault.New(fault.UsageError, "--reload-interval", "%s is no interval", s.every)
 	}
@@ -166,15 +173,16 @@ func (a *app) runProxy(ctx context.Context, o proxyOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	upstream, err := proxy.Dial(o.serving.upstream, r.certs.toUpstream(a.sys.Now), proxy.Limits{})
+	upstream, err := proxy.Dial(o.serving.upstream, r.certs.toUpstream(), proxy.Limits{})
 	if err != nil {
 		return asUsage(err, "--upstream")
 	}
 	defer func() { _ = upstream.Close() }()
-	metrics := proxy.NewMetrics(r.gauges()...)
+	metrics := proxy.NewMetrics(r.families()...)
 	r.proxy, err = proxy.New(policy, proxy.Options{
 		Upstream: upstream, TLS: r.certs.toClients(), Observer: metrics, Log: a.live.log, Now: a.sys.Now,
 		ForwardAuthorization: o.serving.forwardAuthorization, CachedTokens: o.serving.cachedTokens,
+		ConnectionAge: o.serving.age, ConnectionGrace: o.serving.ageGrace,
 		PassHealth: o.serving.passHealth, PassReflection: o.serving.passReflection,
 	})
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -82,6 +83,7 @@ type proxyRun struct {
 	interrupt context.CancelFunc
 	hangup    chan struct{}
 	code      chan int
+	later     atomic.Int64 // how far its clock is ahead of the test's, in ns
 }
 
 // startProxy runs jwtctl proxy in dir with a proto folder and a key of its own,
@@ -91,6 +93,8 @@ func startProxy(t *testing.T, dir, upstream string, args ...string) *proxyRun {
 	r := &proxyRun{fake: newFake(t), t: t, dir: dir, hangup: make(chan struct{}), code: make(chan int, 1)}
 	r.ctx, r.interrupt = context.WithCancel(context.Background())
 	r.Reload = func(context.Context) <-chan struct{} { return r.hangup }
+	now := r.Now
+	r.Now = func() time.Time { return now().Add(time.Duration(r.later.Load())) }
 	addrFile := filepath.Join(dir, "addr")
 	args = append([]string{"proxy", "--upstream", upstream, "--addr-file", addrFile, "--reload-interval", "20ms"}, args...)
 	go func() { r.code <- Main(args, r.System) }()
@@ -127,14 +131,28 @@ func (r *proxyRun) stop(want int) {
 	}
 }
 
-func (r *proxyRun) dial(c credentials.TransportCredentials) *grpc.ClientConn {
+func (r *proxyRun) dial(c credentials.TransportCredentials, more ...grpc.DialOption) *grpc.ClientConn {
 	r.t.Helper()
-	conn, err := grpc.NewClient(r.addr, grpc.WithTransportCredentials(c))
+	conn, err := grpc.NewClient(r.addr, append(more, grpc.WithTransportCredentials(c))...)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { _ = conn.Close() })
 	return conn
+}
+
+// connections counts those that a client has begun.
+type connections struct {
+	atomic.Int64
+}
+
+func (c *connections) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
+func (c *connections) HandleRPC(context.Context, stats.RPCStats)                         {}
+func (c *connections) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+func (c *connections) HandleConn(_ context.Context, s stats.ConnStats) {
+	if _, begun := s.(*stats.ConnBegin); begun {
+		c.Add(1)
+	}
 }
 
 // call makes a call with a bearer token, "" for none.

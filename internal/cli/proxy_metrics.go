@@ -2,16 +2,26 @@ package cli
 
 import (
 	"context"
+	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
+	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/proxy"
 )
 
-// metricsPath is where Prometheus looks for metrics.
-const metricsPath = "/metrics"
+// The paths of the metrics server: what Prometheus reads, and two for probes. The
+// process is alive while it answers, and ready until it was told to stop. What
+// upstream and key sets do is no part of that: no restart would mend them.
+const (
+	metricsPath = "/metrics"
+	alivePath   = "/healthz"
+	readyPath   = "/readyz"
+)
 
 // metricsServer serves the metrics of a proxy over HTTP.
 type metricsServer struct {
@@ -20,7 +30,8 @@ type metricsServer struct {
 	log      *slog.Logger
 }
 
-// listenForMetrics listens on address.
+// listenForMetrics listens on address. From the end of ctx on, the proxy is not
+// ready.
 func (a *app) listenForMetrics(ctx context.Context, address string, m *proxy.Metrics) (*metricsServer, error) {
 	listener, err := listenOn(ctx, address)
 	if err != nil {
@@ -30,6 +41,20 @@ func (a *app) listenForMetrics(ctx context.Context, address string, m *proxy.Met
 	mux.HandleFunc("GET "+metricsPath, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", proxy.MetricsType)
 		_, _ = m.WriteTo(w)
+	})
+	answer := func(w http.ResponseWriter, status int, text string) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, text+"\n")
+	}
+	mux.HandleFunc("GET "+alivePath, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET "+readyPath, func(w http.ResponseWriter, _ *http.Request) {
+		if ctx.Err() != nil {
+			answer(w, http.StatusServiceUnavailable, "stopping")
+			return
+		}
+		answer(w, http.StatusOK, "ok")
 	})
 	a.live.log.Info("metrics are served", "url", "http://"+listener.Addr().String()+metricsPath)
 	const each = 5 * time.Second // nobody holds a connection longer by dripping
@@ -48,10 +73,10 @@ func (s *metricsServer) serve(ctx context.Context) {
 	}
 }
 
-// gauges tell what only the command knows.
-func (r *reloader) gauges() []proxy.Gauge {
-	one := func(name, help string, read func() float64) proxy.Gauge {
-		return proxy.Gauge{Name: name, Help: help, Read: func() map[string]float64 { return map[string]float64{"": read()} }}
+// families tell what only the command knows.
+func (r *reloader) families() []proxy.Family {
+	one := func(name, help string, read func() float64) proxy.Family {
+		return proxy.Family{Name: name, Help: help, Read: func() []proxy.Sample { return []proxy.Sample{{Number: read()}} }}
 	}
 	flag := func(set bool) float64 {
 		if set {
@@ -59,9 +84,70 @@ func (r *reloader) gauges() []proxy.Gauge {
 		}
 		return 0
 	}
-	return []proxy.Gauge{
+	sets := r.app.live.keySets
+	return []proxy.Family{
 		one("jwtctl_proxy_policy_loaded_timestamp_seconds", "When the policy in force was read, in Unix time.", func() float64 { return float64(r.at.Load()) }),
 		one("jwtctl_proxy_reload_failing", "1 while the newest version of the policy is refused.", func() float64 { return flag(r.failing.Load()) }),
 		one("jwtctl_proxy_insecure", "1 with --dev.", func() float64 { return flag(r.options.policy.dev) }),
+		{
+			Name: "jwtctl_proxy_key_set_age_seconds", Help: "Time since the last fetch of a remote key set that brought keys; absent before the first.",
+			Labels: []string{"set", "issuer"}, Read: func() []proxy.Sample { return ages(sets(), r.app.sys.Now()) },
+		},
+		{
+			Name: "jwtctl_proxy_key_set_fetches_total", Help: "Fetches of a remote key set that ended, by whether they brought keys.", Counter: true,
+			Labels: []string{"set", "issuer", "result"}, Read: func() []proxy.Sample { return fetches(sets()) },
+		},
 	}
+}
+
+// keySets returns the status of the remote sets in force.
+func (l *live) keySets() []jwks.Status {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []jwks.Status
+	for _, set := range l.sets {
+		if remote, isRemote := set.(*jwks.Remote); isRemote {
+			all = append(all, remote.Status())
+		}
+	}
+	return byLabels(all)
+}
+
+// byLabels makes one of the sets that metrics cannot tell apart, such as those
+// that differ in their algorithms: as old as the oldest of their keys.
+func byLabels(all []jwks.Status) []jwks.Status {
+	merged := map[[2]string]jwks.Status{}
+	for _, s := range all {
+		id := [2]string{s.Where, s.Issuer}
+		m, known := merged[id]
+		if !known {
+			merged[id] = s
+			continue
+		}
+		if m.FetchedAt.IsZero() || !s.FetchedAt.IsZero() && s.FetchedAt.Before(m.FetchedAt) {
+			m.FetchedAt = s.FetchedAt
+		}
+		m.Succeeded += s.Succeeded
+		m.Failed += s.Failed
+		merged[id] = m
+	}
+	return slices.Collect(maps.Values(merged))
+}
+
+func ages(sets []jwks.Status, now time.Time) (samples []proxy.Sample) {
+	for _, s := range sets {
+		if !s.FetchedAt.IsZero() {
+			samples = append(samples, proxy.Sample{Labels: []string{s.Where, s.Issuer}, Number: now.Sub(s.FetchedAt).Seconds()})
+		}
+	}
+	return samples
+}
+
+func fetches(sets []jwks.Status) (samples []proxy.Sample) {
+	for _, s := range sets {
+		samples = append(samples,
+			proxy.Sample{Labels: []string{s.Where, s.Issuer, "ok"}, Number: float64(s.Succeeded)},
+			proxy.Sample{Labels: []string{s.Where, s.Issuer, "failed"}, Number: float64(s.Failed)})
+	}
+	return samples
 }

@@ -151,3 +151,30 @@ func TestProxyReloadsConfiguration(t *testing.T) {
 		t.Errorf("the set was fetched %d times, though key_sets changed", n)
 	}
 }
+
+// TestProxyFollowsKeySetFiles: a set in a file is the issuer's, without its being
+// asked, and counts as it is now.
+func TestProxyFollowsKeySetFiles(t *testing.T) {
+	t.Parallel()
+	dir, sign, _ := world(t)
+	publish := func(key string) {
+		t.Helper()
+		f := newFake(t)
+		if code := Main([]string{"jwks", "--key", filepath.Join(dir, key)}, f.System); code != 0 {
+			t.Fatal(f.err.String())
+		}
+		put(t, filepath.Join(dir, "set.json"), f.out.String())
+	}
+	publish("key.jwk")
+	path := put(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkey_sets: [{issuer: me, jwks: set.json}]\n")
+	r := startProxy(t, dir, startEcho(t).addr, "--config", path)
+	r.want("S/Who", sign(ofMe), codes.OK)
+	next := makeKey(t, filepath.Join(dir, "next.jwk"))
+	r.want("S/Who", next(ofMe), codes.Unauthenticated)
+	put(t, filepath.Join(dir, "set.json"), `{"keys":[]}`)
+	r.eventuallyLogs("the new version is refused")
+	r.want("S/Who", sign(ofMe), codes.OK)
+	publish("next.jwk")
+	r.eventuallyIs("S/Who", next(ofMe), codes.OK)
+	r.want("S/Who", sign(ofMe), codes.Unauthenticated)
+}

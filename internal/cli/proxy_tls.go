@@ -56,23 +56,21 @@ func (f tlsFlags) check() error {
 
 // files returns those that are read again and again.
 func (f tlsFlags) files() []string {
-	return []string{f.cert, f.key, f.clientCA, f.upstreamCert, f.upstreamKey}
+	return []string{f.cert, f.key, f.clientCA, f.upstreamCA, f.upstreamCert, f.upstreamKey}
 }
 
 // certificates are those in force on both sides.
 type certificates struct {
 	flags   tlsFlags
-	roots   *x509.CertPool // of the upstream; nil for the machine's
 	current atomic.Pointer[certificateSet]
 }
 
 // certificateSet is what the files hold at one time.
 type certificateSet struct {
-	clients  *tls.Config // how clients are spoken to, nil for plaintext
-	upstream *tls.Certificate
+	clients, upstream *tls.Config // how each side is spoken to, nil for plaintext
 }
 
-// load reads all files, those of --upstream-ca for good.
+// load reads all files.
 func (f tlsFlags) load(now func() time.Time) (*certificates, error) {
 	c := &certificates{flags: f}
 	set, err := f.read(now)
@@ -80,10 +78,7 @@ func (f tlsFlags) load(now func() time.Time) (*certificates, error) {
 		return nil, err
 	}
 	c.current.Store(set)
-	if f.upstreamCA != "" {
-		c.roots, err = readCAs(f.upstreamCA)
-	}
-	return c, err
+	return c, nil
 }
 
 // read returns what the files hold now.
@@ -105,14 +100,31 @@ func (f tlsFlags) read(now func() time.Time) (*certificateSet, error) {
 		// A resumed session would outlive the CA that it was admitted by.
 		set.clients.SessionTicketsDisabled = true
 	}
+	var err error
+	set.upstream, err = f.readUpstream(now)
+	return set, err
+}
+
+// readUpstream returns how the upstream is spoken to, nil for plaintext.
+func (f tlsFlags) readUpstream(now func() time.Time) (config *tls.Config, err error) {
+	if !f.upstream {
+		return nil, nil
+	}
+	config = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.upstreamServer, Time: now}
+	if f.upstreamCA != "" {
+		if config.RootCAs, err = readCAs(f.upstreamCA); err != nil {
+			return nil, err
+		}
+	}
 	if f.upstreamCert != "" {
 		pair, err := readPair(f.upstreamCert, f.upstreamKey)
 		if err != nil {
 			return nil, err
 		}
-		set.upstream = pair
+		// Shown whatever CAs the upstream says it wants: it decides.
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair, nil }
 	}
-	return set, nil
+	return config, nil
 }
 
 // toClients returns how clients are spoken to, by the certificates of each time;
@@ -127,18 +139,13 @@ func (c *certificates) toClients() *tls.Config {
 	return config
 }
 
-// toUpstream is toClients for the other side.
-func (c *certificates) toUpstream(now func() time.Time) *tls.Config {
+// toUpstream is toClients for the other side. What changes holds for connections
+// that are made from then on.
+func (c *certificates) toUpstream() func() *tls.Config {
 	if !c.flags.upstream {
 		return nil
 	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.roots, ServerName: c.flags.upstreamServer, Time: now}
-	if c.flags.upstreamCert != "" {
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			return c.current.Load().upstream, nil
-		}
-	}
-	return config
+	return func() *tls.Config { return c.current.Load().upstream }
 }
 
 // readPair reads a certificate and its key. What crypto/tls says of them quotes

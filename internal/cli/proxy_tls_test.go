@@ -11,12 +11,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
 )
 
 // authority makes certificates.
@@ -147,4 +149,53 @@ func TestS68_ProxyTLS(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
+}
+
+// TestS68_ProxyUpstreamCA follows the CAs of the upstream: connections that are
+// made after a change are held to the new ones, and a broken file changes nothing.
+func TestS68_ProxyUpstreamCA(t *testing.T) {
+	t.Parallel()
+	dir, sign, args := world(t)
+	in := func(name string) string { return filepath.Join(dir, name) }
+	first, next := newAuthority(t, in("first.pem")), newAuthority(t, in("next.pem"))
+	clients := newAuthority(t, in("clients.pem"))
+	clients.pair(in("client"))
+	var shown atomic.Pointer[tls.Certificate]
+	show := func(a *authority) { pair := a.pair(in("upstream")); shown.Store(&pair) }
+	show(first)
+	u := startEcho(t, grpc.Creds(credentials.NewTLS(&tls.Config{
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return shown.Load(), nil },
+		ClientAuth:     tls.RequireAndVerifyClientCert, ClientCAs: clients.pool(),
+	})), grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: 20 * time.Millisecond})) // each call may be a new connection
+	ca := put(t, in("ca.pem"), string(must(os.ReadFile(first.file))))
+	r := startProxy(t, dir, u.addr, append(args, "--upstream-tls", "--upstream-ca", ca, "--upstream-cert", in("client.crt"), "--upstream-key", in("client.key"))...)
+	token := sign(ofMe)
+	stays := func(want codes.Code) {
+		t.Helper()
+		for end := time.Now().Add(200 * time.Millisecond); time.Now().Before(end); {
+			r.want("S/Who", token, want)
+		}
+	}
+	stays(codes.OK)
+
+	put(t, ca, "broken")
+	r.eventuallyLogs("the new version is refused")
+	stays(codes.OK)
+	show(next) // the CA in force does not know it
+	r.eventuallyIs("S/Who", token, codes.Unavailable)
+
+	put(t, ca, string(must(os.ReadFile(next.file))))
+	r.eventuallyIs("S/Who", token, codes.OK)
+	stays(codes.OK)
+	show(first) // nobody knows it any more
+	r.eventuallyIs("S/Who", token, codes.Unavailable)
+	stays(codes.Unavailable)
+
+	// Whom the upstream believes is another's matter: a client of another CA.
+	show(next)
+	r.eventuallyIs("S/Who", token, codes.OK)
+	next.pair(in("client"))
+	r.eventuallyIs("S/Who", token, codes.Unavailable)
+	clients.pair(in("client"))
+	r.eventuallyIs("S/Who", token, codes.OK)
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -95,8 +96,8 @@ func (f *setFlags) open(a *app, e keySetEntry) (keys.Set, error) {
 func (f *setFlags) options(a *app, e keySetEntry) jwks.RemoteOptions {
 	return jwks.RemoteOptions{
 		Issuer: e.Issuer, Algorithms: e.AllowedAlgorithms, Refresh: e.RefreshInterval,
-		Network: f.network(),
-		Now:     a.sys.Now, Log: a.logger(),
+		Network: f.network(), Random: rand.Float64,
+		Now: a.sys.Now, Log: a.logger(),
 	}
 }
 

@@ -45,3 +45,28 @@ type fileSet struct {
 func (s fileSet) Issuer() string                                    { return s.issuer }
 func (s fileSet) Held() []*keys.Key                                 { return s.keys }
 func (s fileSet) Keys(context.Context, string) ([]*keys.Key, error) { return s.keys, nil }
+
+// narrow returns list with its keys pinned to those of algorithms that they
+// allow, one for each; a key that allows none is left out.
+func narrow(list []*keys.Key, algorithms []keys.Algorithm) ([]*keys.Key, error) {
+	if len(algorithms) == 0 {
+		return list, nil
+	}
+	var narrowed []*keys.Key
+	for _, k := range list {
+		for _, alg := range algorithms {
+			if !k.Allows(alg) {
+				continue
+			}
+			pinned, err := k.With(keys.Attributes{Algorithm: alg})
+			if err != nil {
+				return nil, err
+			}
+			narrowed = append(narrowed, pinned)
+		}
+	}
+	if len(narrowed) == 0 {
+		return nil, fault.New(fault.KeySetEmpty, list[0].Source(), "the set holds no key with an allowed algorithm")
+	}
+	return narrowed, nil
+}

@@ -26,6 +26,13 @@ const (
 	ColdRetry = 5 * time.Second
 )
 
+// Keys in use are fetched again ahead of their end, after a part of Refresh
+// between these: replicas that began together do not go on together.
+const (
+	EarliestAhead = 0.6
+	LatestAhead   = 0.9
+)
+
 // RemoteOptions say whose keys a set holds and how long they are believed.
 type RemoteOptions struct {
 	// Issuer is the issuer that the keys are bound to, "" for none (A20). Of a
@@ -42,6 +49,10 @@ type RemoteOptions struct {
 	// in any case.
 	MaxStale time.Duration
 	Network  Network
+	// Random, unless nil, returns a number from 0 to 1, but not 1, that says when
+	// between EarliestAhead and LatestAhead the next fetch is; without it, that is
+	// in the middle. It must be safe for concurrent use.
+	Random func() float64
 	// Now is the clock of the machine, and Log is told of fetches that fail;
 	// both are needed.
 	Now func() time.Time
@@ -63,9 +74,12 @@ type Remote struct {
 	held    []*keys.Key // the last good set
 	fetched time.Time   // when that was
 	ttl     time.Duration
+	ahead   time.Duration // the age to fetch newer ones at, while these are fresh
 	tried   time.Time     // when the last fetch began, zero before the first
 	problem error         // of the last fetch
 	flight  chan struct{} // closed when the fetch under way ends; nil if there is none
+
+	succeeded, failed uint64 // fetches
 }
 
 // NewRemote returns the set at address, an http or https URL. It fetches
@@ -106,6 +120,9 @@ func newRemote(where string, o RemoteOptions) (*Remote, error) {
 	if o.MaxStale == 0 {
 		o.MaxStale = DefaultMaxStale
 	}
+	if o.Random == nil {
+		o.Random = func() float64 { return 0.5 }
+	}
 	f := newFetcher(o.Network)
 	if _, err := f.parseURL(where); err != nil {
 		return nil, err
@@ -126,7 +143,7 @@ func (r *Remote) Held() []*keys.Key {
 	if r.held == nil || age >= r.ttl {
 		return nil
 	}
-	if age >= r.ttl*3/4 && r.mayFetch(now) {
+	if age >= r.ahead && r.mayFetch(now) {
 		r.start(now)
 	}
 	return r.held
@@ -205,12 +222,15 @@ func (r *Remote) start(now time.Time) {
 		defer close(flight)
 		r.flight, r.problem = nil, err
 		if err != nil {
+			r.failed++
 			if r.held != nil { // else those who asked are told
 				r.options.Log.Warn("a key set cannot be fetched, the last good one stays", "code", fault.CodeOf(err), "error", err)
 			}
 			return
 		}
+		r.succeeded++
 		r.held, r.ttl, r.fetched = list, ttl, now
+		r.ahead = time.Duration(float64(ttl) * (EarliestAhead + (LatestAhead-EarliestAhead)*r.options.Random()))
 	}()
 }
 
@@ -256,29 +276,4 @@ func unavailable(err error) error {
 		return fault.New(fault.KeySetUnavailable, "", "%w", err)
 	}
 	return &fault.Error{Code: fault.KeySetUnavailable, What: f.What, Why: f.Why, Hint: f.Hint, Cause: err}
-}
-
-// narrow returns list with its keys pinned to those of algorithms that they
-// allow, one for each; a key that allows none is left out.
-func narrow(list []*keys.Key, algorithms []keys.Algorithm) ([]*keys.Key, error) {
-	if len(algorithms) == 0 {
-		return list, nil
-	}
-	var narrowed []*keys.Key
-	for _, k := range list {
-		for _, alg := range algorithms {
-			if !k.Allows(alg) {
-				continue
-			}
-			pinned, err := k.With(keys.Attributes{Algorithm: alg})
-			if err != nil {
-				return nil, err
-			}
-			narrowed = append(narrowed, pinned)
-		}
-	}
-	if len(narrowed) == 0 {
-		return nil, fault.New(fault.KeySetEmpty, list[0].Source(), "the set holds no key with an allowed algorithm")
-	}
-	return narrowed, nil
 }

@@ -24,7 +24,7 @@ func Bearer(values ...string) (string, error) {
 	}
 	scheme, token, found := strings.Cut(values[0], " ")
 	switch {
-	case strings.ContainsFunc(values[0], func(r rune) bool { return r < ' ' || r > '~' }):
+	case !printable(values[0]):
 		return "", malformed("authorization", "it holds a character that no header value has")
 	case !strings.EqualFold(scheme, "Bearer") && !found:
 		return "", fault.New(fault.TokenMissing, "authorization", "it has no scheme; \"Bearer\" and a token are needed")
@@ -32,8 +32,17 @@ func Bearer(values ...string) (string, error) {
 		return "", fault.New(fault.TokenMissing, "authorization", "its scheme is %q, not \"Bearer\"", keys.Shorten(scheme))
 	case token == "":
 		return "", fault.New(fault.TokenMissing, "authorization", "no token follows \"Bearer\"")
-	case strings.ContainsAny(token, " ,"):
+	case strings.IndexByte(token, ' ') >= 0 || strings.IndexByte(token, ',') >= 0:
 		return "", malformed("authorization", "more than one token, or a space too many")
 	}
 	return token, nil
+}
+
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }

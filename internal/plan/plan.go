@@ -96,11 +96,9 @@ type Static struct {
 	Pattern *regexp.Regexp // nil if there are values; it matches whole texts
 }
 
-// Compile makes the plan of p. env looks environment variables up (A72).
-//
-// Errors, all of them joined: policy_invalid for each error that lint finds, and
-// config_invalid for each text whose variable is not set or that is empty then.
-func Compile(p *policy.Policy, env func(string) (string, bool)) (*Plan, error) {
+// Valid says whether p may run at all (A101). The error is policy_invalid for
+// each error that lint finds, all of them joined.
+func Valid(p *policy.Policy) error {
 	var faults []error
 	for _, f := range lint.Errors(p) {
 		e := fault.New(fault.PolicyInvalid, f.At.String(), "%s (%s)", f.Message, f.Rule)
@@ -109,8 +107,16 @@ func Compile(p *policy.Policy, env func(string) (string, bool)) (*Plan, error) {
 		}
 		faults = append(faults, e)
 	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+	return errors.Join(faults...)
+}
+
+// Compile makes the plan of p. env looks environment variables up (A72).
+//
+// Errors, all of them joined: those of Valid, or else config_invalid for each
+// text whose variable is not set or that is empty then.
+func Compile(p *policy.Policy, env func(string) (string, bool)) (*Plan, error) {
+	if err := Valid(p); err != nil {
+		return nil, err
 	}
 	c := compiler{
 		plan: &Plan{set: p.Set(), methods: map[string]*Method{}, messages: map[protoreflect.FullName]*Message{}},

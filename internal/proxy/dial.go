@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"context"
 	"crypto/tls"
+	"net"
 	"time"
 
 	"google.golang.org/grpc"
@@ -16,15 +18,18 @@ import (
 // Dial returns a connection to the upstream at target, "host:port" or any name
 // that grpc-go resolves ("dns:///…", "unix:///…"). It connects with the first
 // call, to every address that the name has, and again soon after it was lost.
-// tlsConfig nil is plaintext. A target that is no name is a usage error.
+// A target that is no name is a usage error.
+//
+// config is asked for each connection, so that CAs and certificates may change
+// while the proxy runs; nil is plaintext.
 //
 // The machine's HTTP proxy settings and service configurations in the DNS are
 // not followed: where calls go is for the caller to say.
-func Dial(target string, tlsConfig *tls.Config, l Limits) (*grpc.ClientConn, error) {
+func Dial(target string, config func() *tls.Config, l Limits) (*grpc.ClientConn, error) {
 	l = l.orDefault()
 	creds := insecure.NewCredentials()
-	if tlsConfig != nil {
-		creds = credentials.NewTLS(tlsConfig)
+	if config != nil {
+		creds = renewed{credentials.NewTLS(config()), config}
 	}
 	conn, err := grpc.NewClient(target,
 		grpc.WithTransportCredentials(creds),
@@ -46,4 +51,21 @@ func Dial(target string, tlsConfig *tls.Config, l Limits) (*grpc.ClientConn, err
 		return nil, fault.New(fault.UsageError, "upstream", "%w", err)
 	}
 	return conn, nil
+}
+
+// renewed speaks TLS by the configuration of the time of each handshake. What it
+// embeds answers for the rest, which configurations do not differ in.
+type renewed struct {
+	credentials.TransportCredentials
+	config func() *tls.Config
+}
+
+// ClientHandshake is that of credentials.TransportCredentials.
+func (r renewed) ClientHandshake(ctx context.Context, authority string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	return credentials.NewTLS(r.config()).ClientHandshake(ctx, authority, conn)
+}
+
+// Clone is that of credentials.TransportCredentials.
+func (r renewed) Clone() credentials.TransportCredentials {
+	return renewed{r.TransportCredentials.Clone(), r.config}
 }

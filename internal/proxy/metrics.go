@@ -51,11 +51,11 @@ const MetricsType = "text/plain; version=0.0.4; charset=utf-8"
 // Prometheus. It is an Observer. The format is a page long, so that no library
 // is started with every jwtctl for it.
 type Metrics struct {
-	mu     sync.Mutex
-	open   int
-	ended  map[verdict]uint64
-	took   map[string]*histogram
-	gauges []Gauge
+	mu    sync.Mutex
+	open  int
+	ended map[verdict]uint64
+	took  map[string]*histogram
+	more  []Family
 }
 
 type verdict struct {
@@ -70,18 +70,24 @@ type histogram struct {
 	sum    float64
 }
 
-// Gauge is a number that others know, such as the age of a key set.
-type Gauge struct {
+// Family is a metric that others know the numbers of, such as the age of key sets.
+type Family struct {
 	Name, Help string // a Prometheus name, and what it is
-	// Read returns the values by the value of Label; without a Label, there is
-	// one, under "".
-	Read  func() map[string]float64
-	Label string
+	Counter    bool   // else it is a gauge
+	Labels     []string
+	// Read returns the numbers, no two with the same values of Labels.
+	Read func() []Sample
 }
 
-// NewMetrics returns Metrics that also show gauges.
-func NewMetrics(gauges ...Gauge) *Metrics {
-	return &Metrics{ended: map[verdict]uint64{}, took: map[string]*histogram{}, gauges: gauges}
+// Sample is a number, and the values of its family's labels.
+type Sample struct {
+	Labels []string
+	Number float64
+}
+
+// NewMetrics returns Metrics that also show more.
+func NewMetrics(more ...Family) *Metrics {
+	return &Metrics{ended: map[verdict]uint64{}, took: map[string]*histogram{}, more: more}
 }
 
 // Begin counts a call as under way.
@@ -129,18 +135,28 @@ func (m *Metrics) WriteTo(w io.Writer) (int64, error) {
 	head("jwtctl_proxy_calls_open", "gauge", "Calls under way.")
 	fmt.Fprintf(&out, "jwtctl_proxy_calls_open %d\n", m.open)
 	m.mu.Unlock()
-	for _, g := range m.gauges {
-		head(g.Name, "gauge", g.Help)
-		values := g.Read()
-		for _, key := range slices.Sorted(maps.Keys(values)) {
-			labels := ""
-			if g.Label != "" {
-				labels = "{" + g.Label + "=" + label(key) + "}"
-			}
-			fmt.Fprintf(&out, "%s%s %s\n", g.Name, labels, number(values[key]))
+	for _, f := range m.more {
+		kind := "gauge"
+		if f.Counter {
+			kind = "counter"
+		}
+		head(f.Name, kind, f.Help)
+		for _, one := range slices.SortedFunc(slices.Values(f.Read()), func(a, b Sample) int { return slices.Compare(a.Labels, b.Labels) }) {
+			fmt.Fprintf(&out, "%s%s %s\n", f.Name, f.labels(one), number(one.Number))
 		}
 	}
 	return out.WriteTo(w)
+}
+
+func (f *Family) labels(s Sample) string {
+	if len(f.Labels) == 0 {
+		return ""
+	}
+	var pairs []string
+	for i, name := range f.Labels {
+		pairs = append(pairs, name+"="+label(s.Labels[i]))
+	}
+	return "{" + strings.Join(pairs, ",") + "}"
 }
 
 func (h *histogram) write(out *bytes.Buffer, method string) {

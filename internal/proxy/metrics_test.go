@@ -25,7 +25,12 @@ func TestMetrics(t *testing.T) {
 	_ = r.conn.Invoke(context.Background(), "/made.Up/Name", &grpc_health_v1.HealthCheckRequest{}, &grpc_health_v1.HealthCheckRequest{})
 	r.open(context.Background(), "OpenBidi")
 	r.waitCalls(3)
-	m := proxy.NewMetrics(proxy.Gauge{Name: "age_seconds", Help: "Age.", Label: "issuer", Read: func() map[string]float64 { return map[string]float64{`a"b`: 1.5} }})
+	m := proxy.NewMetrics(
+		proxy.Family{Name: "age_seconds", Help: "Age.", Labels: []string{"set", "issuer"}, Read: func() []proxy.Sample {
+			return []proxy.Sample{{[]string{"s", "x"}, 2}, {[]string{"s", `a"b`}, 1.5}}
+		}},
+		proxy.Family{Name: "loads_total", Help: "Loads.", Counter: true, Read: func() []proxy.Sample { return []proxy.Sample{{nil, 3}} }},
+	)
 	m.Begin()
 	m.End(proxy.Call{Method: "x.Y/Z", Status: codes.Canceled, Took: 3 * time.Millisecond})
 	m.End(proxy.Call{Method: "x.Y/Z", Took: time.Minute})
@@ -48,7 +53,8 @@ func TestMetrics(t *testing.T) {
 		`jwtctl_proxy_call_seconds_sum{method="x.Y/Z"} 60.003`,
 		`jwtctl_proxy_call_seconds_count{method="x.Y/Z"} 2`,
 		"jwtctl_proxy_calls_open 1\n",
-		"# TYPE age_seconds gauge\nage_seconds{issuer=\"a\\\"b\"} 1.5\n",
+		"# TYPE age_seconds gauge\nage_seconds{set=\"s\",issuer=\"a\\\"b\"} 1.5\nage_seconds{set=\"s\",issuer=\"x\"} 2\n",
+		"# TYPE loads_total counter\nloads_total 3\n",
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %s in\n%s", want, text.String())

@@ -101,7 +101,7 @@ func (s *state) admit(ctx context.Context, need *plan.Bearer, values []string) (
 		return s.decide(ctx, need, values)
 	}
 	compact, err := jws.Bearer(values...)
-	if err != nil {
+	if err != nil || len(compact) > maxCachedToken {
 		return s.decide(ctx, need, values) // says it as ever
 	}
 	id := identify(compact, need)

@@ -89,9 +89,11 @@ type Options struct {
 	// ForwardAuthorization sends authorization upstream on methods that
 	// validate it, too (S62).
 	ForwardAuthorization bool
-	// ConnectionAge, unless 0, is when a connection is asked to end, calls under
-	// way apart, so that clients come to know of new replicas.
-	ConnectionAge time.Duration
+	// ConnectionAge, unless 0, is the age, give or take a tenth, at which a
+	// client is asked to connect anew (GOAWAY), so that it comes to know of new
+	// replicas and shows its certificate again. Calls under way go on, and after
+	// ConnectionGrace, unless 0, are broken off with UNAVAILABLE.
+	ConnectionAge, ConnectionGrace time.Duration
 	// PassHealth and PassReflection let the upstream's own grpc.health.v1 and
 	// grpc.reflection through, unguarded (S65). Without PassHealth the Proxy
 	// answers grpc.health.v1 for itself.
@@ -149,7 +151,10 @@ func (p *Proxy) serverOptions() []grpc.ServerOption {
 		grpc.ConnectionTimeout(20 * time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: l.PingInterval, PermitWithoutStream: true}),
 		// A client that is gone without a word holds its streams no longer than this.
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second, MaxConnectionAge: p.options.ConnectionAge}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			Time: time.Minute, Timeout: 20 * time.Second,
+			MaxConnectionAge: p.options.ConnectionAge, MaxConnectionAgeGrace: p.options.ConnectionGrace,
+		}),
 		grpc.WaitForHandlers(true),
 	}
 	if p.options.TLS != nil {

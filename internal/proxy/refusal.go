@@ -126,7 +126,8 @@ func bearerKeyID(values []string) *string {
 	if err != nil {
 		return nil
 	}
-	return keyID(compact)
+	head, _, _ := strings.Cut(compact, ".")
+	return keyID(head + ".e30.AA") // its payload does not matter, and may be long
 }
 
 // messageKeyID is that of the token which m, refused, has at its top.
@@ -164,7 +165,9 @@ func (c *call) end(err error) {
 	var r *refusal
 	if !errors.As(err, &r) {
 		c.options.Observer.End(done)
-		c.options.Log.LogAttrs(ctx, slog.LevelDebug, "call", slog.String("method", path), slog.String("grpc_code", statusName(done.Status)), slog.Duration("took", done.Took))
+		if c.options.Log.Enabled(ctx, slog.LevelDebug) { // nearly all calls end here
+			c.options.Log.LogAttrs(ctx, slog.LevelDebug, "call", append([]slog.Attr{slog.String("method", path), slog.String("grpc_code", statusName(done.Status)), slog.Duration("took", done.Took)}, traceAttrs(ctx)...)...)
+		}
 		return
 	}
 	done.Reason = r.fault.Code
@@ -178,6 +181,7 @@ func (c *call) end(err error) {
 	if r.kid != "" {
 		attrs = append(attrs, slog.String("kid", r.kid))
 	}
+	attrs = append(attrs, traceAttrs(ctx)...)
 	if r.stack != nil {
 		attrs = append(attrs, slog.String("stack", string(r.stack)))
 	}

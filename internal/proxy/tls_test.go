@@ -66,7 +66,11 @@ func TestS68_TLS(t *testing.T) {
 	}
 	for name, c := range tests {
 		before := r.upstream.calls.Load()
-		up, err := proxy.Dial(r.upstream.addr, c.upstream, proxy.Limits{})
+		var config func() *tls.Config
+		if c.upstream != nil {
+			config = func() *tls.Config { return c.upstream }
+		}
+		up, err := proxy.Dial(r.upstream.addr, config, proxy.Limits{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/jwtctl/jwtctl/internal/jwks"
+)
+
+// get asks the metrics server.
+func (r *proxyRun) get(path string) (status int, text string) {
+	r.t.Helper()
+	found := regexp.MustCompile(`(http://127\.0\.0\.1:\d+)/metrics`).FindStringSubmatch(r.err.String())
+	if found == nil {
+		r.t.Fatal(r.err.String())
+	}
+	resp, err := http.Get(found[1] + path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	return resp.StatusCode, string(must(io.ReadAll(resp.Body)))
+}
+
+// TestProxyKeySetMetrics tells how old the keys of others are, and how often
+// they could not be had.
+func TestProxyKeySetMetrics(t *testing.T) {
+	t.Parallel()
+	dir, sign, _ := world(t)
+	f := newFake(t)
+	if code := Main([]string{"jwks", "--key", filepath.Join(dir, "key.jwk")}, f.System); code != 0 {
+		t.Fatal(f.err.String())
+	}
+	var down atomic.Bool
+	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if down.Load() {
+			w.WriteHeader(http.StatusBadGateway)
+		}
+		_, _ = io.WriteString(w, f.out.String())
+	}))
+	t.Cleanup(issuer.Close)
+	path := put(t, filepath.Join(dir, "jwtctl.yaml"), fmt.Sprintf(`protos: [proto]
+key_sets: [{issuer: me, jwks: "%s/?secret=x"}, {issuer: me, jwks: "%[1]s/", allowed_algorithms: [ES256]}, {issuer: other, jwks: "%[1]s/"}]
+`, issuer.URL))
+	r := startProxy(t, dir, startEcho(t).addr, "--config", path, "--metrics", "127.0.0.1:0")
+	labels := fmt.Sprintf(`{set="%s/",issuer="me"`, issuer.URL)
+	shows := func(when string, want ...string) {
+		t.Helper()
+		_, text := r.get("/metrics")
+		for _, line := range want {
+			line, absent := strings.CutPrefix(line, "no ")
+			if strings.Contains(text, "\n"+line) == absent {
+				t.Errorf("%s: %s, absent: %v\n%s", when, line, absent, text)
+			}
+		}
+		if strings.Contains(text, "secret") || strings.Count(text, "fetches_total"+labels) > 2 {
+			t.Errorf("%s:\n%s", when, text)
+		}
+	}
+	const age, fetched = "jwtctl_proxy_key_set_age_seconds", "jwtctl_proxy_key_set_fetches_total"
+	shows("at the start", "no "+age+"{", fetched+labels+`,result="ok"} 0`, fetched+labels+`,result="failed"} 0`, fetched+strings.Replace(labels, "me", "other", 1))
+	r.want("S/Who", sign(ofMe), codes.OK)
+	// Two sets have these labels, and a token makes both be fetched.
+	shows("after a call", age+labels+"} 0\n", fetched+labels+`,result="ok"} 2`)
+	down.Store(true)
+	r.later.Store(int64(10 * time.Minute)) // the keys are old, and serve on
+	r.want("S/Who", sign(ofMe), codes.OK)
+	shows("while the issuer is down", age+labels+"} 600\n", fetched+labels+`,result="ok"} 2`, fetched+labels+`,result="failed"} 2`)
+}
+
+// TestProxyKeySetLabels: sets of the same labels are one, in whatever order.
+func TestProxyKeySetLabels(t *testing.T) {
+	t.Parallel()
+	at := func(second int64) time.Time { return time.Unix(second, 0) }
+	never, old, young := jwks.Status{Where: "s", Failed: 1}, jwks.Status{Where: "s", FetchedAt: at(1), Succeeded: 2}, jwks.Status{Where: "s", FetchedAt: at(2), Succeeded: 3, Failed: 4}
+	other := jwks.Status{Where: "s", Issuer: "me"}
+	want := jwks.Status{Where: "s", FetchedAt: at(1), Succeeded: 5, Failed: 5}
+	for _, all := range [][]jwks.Status{{never, old, young, other}, {other, young, old, never}, {old, never, other, young}} {
+		got := byLabels(all)
+		if len(got) != 2 || !slices.Contains(got, want) || !slices.Contains(got, other) {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
+// TestProxyProbes: alive as long as it answers, and not ready from the signal on.
+func TestProxyProbes(t *testing.T) {
+	t.Parallel()
+	dir, sign, args := world(t)
+	u := startEcho(t)
+	u.hold = make(chan struct{})
+	r := startProxy(t, dir, u.addr, append(args, "--metrics", "127.0.0.1:0")...)
+	probe := func(path string, want int) {
+		t.Helper()
+		if status, text := r.get(path); status != want {
+			t.Errorf("%s answers %d %q, want %d", path, status, text, want)
+		}
+	}
+	probe("/healthz", http.StatusOK)
+	probe("/readyz", http.StatusOK)
+	ended := make(chan codes.Code, 1)
+	go func() { ended <- r.call(r.conn, "S/Who", sign(ofMe)) }()
+	r.eventually("the call", func() bool { return u.calls.Load() == 1 })
+	r.interrupt()
+	r.eventuallyLogs("calls under way may end")
+	probe("/healthz", http.StatusOK)
+	probe("/readyz", http.StatusServiceUnavailable)
+	close(u.hold)
+	if got := <-ended; got != codes.OK {
+		t.Errorf("the call under way ended with %v", got)
+	}
+	r.stop(0)
+}
+
+// TestProxyConnectionAge asks clients to connect anew, by the configuration too.
+func TestProxyConnectionAge(t *testing.T) {
+	t.Parallel()
+	dir, sign, args := world(t)
+	path := put(t, filepath.Join(dir, "jwtctl.yaml"), "proxy: {max_connection_age: 50ms}\n")
+	r := startProxy(t, dir, startEcho(t).addr, append(args, "--config", path)...)
+	u := startProxy(t, t.TempDir(), startEcho(t).addr, append(args, "--max-connection-age", "0")...)
+	for _, test := range []struct {
+		r    *proxyRun
+		want bool
+	}{{r, true}, {u, false}} {
+		var begun connections
+		conn := test.r.dial(insecure.NewCredentials(), grpc.WithStatsHandler(&begun))
+		for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end) || test.want && begun.Load() < 4 && time.Since(end) < 20*time.Second; {
+			if got := test.r.call(conn, "S/Who", sign(ofMe)); got != codes.OK {
+				t.Fatalf("%v after %d connections", got, begun.Load())
+			}
+		}
+		if n := begun.Load(); n < 4 && test.want || n != 1 && !test.want {
+			t.Errorf("%d connections", n)
+		}
+	}
+}

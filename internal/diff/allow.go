@@ -1,0 +1,159 @@
+package diff
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+	"github.com/jwtctl/jwtctl/internal/suggest"
+)
+
+// Entry accepts one change that lets more through, for some time.
+type Entry struct {
+	// Kind, Subject and What are those of the change, to the letter: an entry
+	// accepts one issuer that was added, not the next as well.
+	Kind, Subject, What string
+	// Reason says why, to those who read the file.
+	Reason string
+	// Until is the last day, in UTC, on which the entry counts: "2026-12-31".
+	Until string
+}
+
+// expires returns the moment from which e does not count any more.
+func (e Entry) expires() time.Time {
+	day, _ := time.Parse(time.DateOnly, e.Until)
+	return day.AddDate(0, 0, 1)
+}
+
+// accepts says whether e is about c.
+func (e Entry) accepts(c Change) bool {
+	return e.Kind == c.Kind && e.Subject == c.Subject && e.What == c.What && c.Direction >= Unknown
+}
+
+// String returns e as ReadAllow takes it.
+func (e Entry) String() string {
+	var b strings.Builder
+	for i, m := range [][2]string{{"kind", e.Kind}, {"subject", e.Subject}, {"what", e.What}, {"reason", e.Reason}, {"until", e.Until}} {
+		if m[0] == "what" && m[1] == "" {
+			continue
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%s: %s", strictjson.Quote(m[0]), strictjson.Quote(m[1]))
+	}
+	return "{" + b.String() + "}"
+}
+
+// Entry returns the entry that accepts c, but for its reason and its last day.
+func (c Change) Entry() Entry { return Entry{Kind: c.Kind, Subject: c.Subject, What: c.What} }
+
+// Allow is what an allow file accepts.
+type Allow []Entry
+
+// maxDepth is how deep an allow file nests.
+const maxDepth = 2
+
+// ReadAllow reads an allow file: a strict JSON array of objects with "kind",
+// "subject", "reason", "until" and, where the change has one, "what". The error
+// is config_invalid about "entry N", counted from 1, or about the whole: an entry
+// without reason or last day is none, nor is one that could accept nothing.
+func ReadAllow(data []byte) (Allow, error) {
+	list, err := strictjson.Array(data, maxDepth)
+	if err != nil {
+		return nil, fault.New(fault.ConfigInvalid, "", "it is no JSON array: %w", err)
+	}
+	kinds, allow := byID(), Allow{}
+	seen := map[Entry]int{}
+	for i, value := range list {
+		e, err := readEntry(value, kinds)
+		if err != nil {
+			return nil, err.About(fmt.Sprintf("entry %d", i+1))
+		}
+		same := Entry{Kind: e.Kind, Subject: e.Subject, What: e.What}
+		if first, twice := seen[same]; twice {
+			return nil, fault.New(fault.ConfigInvalid, fmt.Sprintf("entry %d", i+1), "it accepts the same change as entry %d", first)
+		}
+		seen[same] = i + 1
+		allow = append(allow, e)
+	}
+	return allow, nil
+}
+
+func readEntry(value strictjson.Value, kinds map[string]Kind) (e Entry, _ *fault.Error) {
+	invalid := func(format string, args ...any) *fault.Error {
+		return fault.New(fault.ConfigInvalid, "", format, args...)
+	}
+	members, err := strictjson.Object(value, maxDepth-1)
+	if err != nil {
+		return e, invalid("it is no JSON object of texts: %w", err)
+	}
+	texts := map[string]*string{"kind": &e.Kind, "subject": &e.Subject, "what": &e.What, "reason": &e.Reason, "until": &e.Until}
+	for _, m := range members {
+		into, known := texts[m.Name]
+		if !known {
+			return e, invalid("%q is no member of an entry: they are kind, subject, what, reason and until", keys.Shorten(m.Name))
+		}
+		text, ok := strictjson.String(m.Value)
+		if !ok {
+			return e, invalid("%s is no JSON string", m.Name)
+		}
+		*into = text
+	}
+	for _, name := range []string{"kind", "subject", "reason", "until"} {
+		if strings.TrimSpace(*texts[name]) == "" {
+			return e, invalid("it has no %s", name)
+		}
+	}
+	kind, known := kinds[e.Kind]
+	switch _, err := time.Parse(time.DateOnly, e.Until); {
+	case !known:
+		return e, unknownKind(e.Kind, kinds)
+	case kind.Direction < Unknown:
+		return e, invalid("changes of the kind %s need not be accepted: they are %s", e.Kind, kind.Direction)
+	case err != nil:
+		return e, invalid("until is %q, and no day such as 2026-12-31", keys.Shorten(e.Until))
+	}
+	return e, nil
+}
+
+func unknownKind(name string, kinds map[string]Kind) *fault.Error {
+	var ids []string
+	for _, k := range Kinds() {
+		if kinds[k.ID].Direction >= Unknown {
+			ids = append(ids, k.ID)
+		}
+	}
+	err := fault.New(fault.ConfigInvalid, "", "there is no kind of change %q", keys.Shorten(name))
+	if like := suggest.Nearest(name, ids); like != "" {
+		return err.WithHint("did you mean %s?", like)
+	}
+	return err
+}
+
+// Apply returns the changes, those marked that an entry accepts on the day of
+// now. Expired are the entries whose last day is over, whether they would accept
+// a change or not; unused are the others that accept none, which should be taken
+// out before a change comes back that they would accept.
+func (a Allow) Apply(changes []Change, now time.Time) (marked []Change, expired, unused []Entry) {
+	marked = append(marked, changes...)
+	for _, e := range a {
+		if !now.Before(e.expires()) {
+			expired = append(expired, e)
+			continue
+		}
+		used := false
+		for i := range marked {
+			if e.accepts(marked[i]) {
+				marked[i].Accepted, used = &e, true
+			}
+		}
+		if !used {
+			unused = append(unused, e)
+		}
+	}
+	return marked, expired, unused
+}

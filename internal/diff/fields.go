@@ -1,0 +1,137 @@
+package diff
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+// fields compares what tokens say about the fields of a message.
+func (p *pass) fields(f, t *policy.Message) {
+	same := matchFields(f.Desc, t.Desc)
+	for _, old := range f.Fields {
+		desc := same[old.Desc]
+		from, to := p.from.field(f, old.Desc), p.to.field(t, desc)
+		new := &policy.Field{} // asks for nothing
+		if desc != nil {
+			if a := annotated(t, desc); a != nil {
+				new = a
+			}
+		}
+		p.nests(from, to, old, new)
+		p.claim(from, to, old, new, desc)
+	}
+}
+
+// nests compares whether the messages in a field have tokens of their own (A49).
+func (p *pass) nests(from, to place, old, new *policy.Field) {
+	switch {
+	case old.NestsTokens() && new.NestsTokens():
+		p.changed(from, to, old.Desc, new.Desc, true)
+		p.types(from, to, old.Child, new.Child)
+	case old.NestsTokens():
+		p.add(loss{kind: "nested-token-not-validated", from: from.on(old.TokenAt), to: to, old: "token: true"})
+	}
+}
+
+// claim compares what a field has to do with a claim. desc is the field in the
+// later version, nil if it is gone: those who read the old one on the wire take
+// its value on trust then.
+func (p *pass) claim(from, to place, old, new *policy.Field, desc protoreflect.FieldDescriptor) {
+	if !old.IsClaim() {
+		return
+	}
+	l := loss{from: from.on(old.ClaimAt), to: to.on(new.ClaimAt), what: claimOf(old), old: word(old), new: word(new)}
+	switch {
+	case !new.IsClaim():
+		l.kind = "claim-not-compared"
+		switch {
+		case old.Walks():
+			l.kind = "nested-claims-not-compared"
+		case old.Claim == policy.Raw:
+			l.kind = "raw-claims-not-taken"
+		}
+		if desc == nil {
+			l.because = fmt.Sprintf("; the field is gone, and who still reads number %d finds what nobody looked at", old.Desc.Number())
+		}
+		p.add(l)
+		return
+	case old.Claim == policy.Extract && new.Claim == policy.Include:
+		l.kind = "extract-to-include"
+		p.add(l)
+	case old.Claim == policy.Include && new.Claim == policy.Extract: // for who looks from the other side
+	case old.Claim != new.Claim:
+		l.kind, l.what = "claim-action-changed", fmt.Sprintf("%s, no longer %s", new.Claim, old.Claim)
+		p.add(l)
+		return
+	}
+	if old.Claim != policy.Descend && old.Claim != policy.Raw && old.ClaimName() != new.ClaimName() {
+		r := l
+		r.kind, r.what, r.old, r.new = "claim-renamed", fmt.Sprintf("%q, no longer %q", new.ClaimName(), old.ClaimName()), old.ClaimName(), new.ClaimName()
+		r.to = to.on(new.Name.At)
+		p.add(r)
+	}
+	p.changed(from, to, old.Desc, new.Desc, old.Walks())
+	switch {
+	case old.Walks():
+		p.types(from, to, old.Child, new.Child)
+	case old.Desc.HasPresence() && !new.Desc.HasPresence() && new.Desc.Cardinality() != protoreflect.Repeated:
+		l.kind = "zero-not-compared"
+		p.add(l)
+	}
+}
+
+// claimOf names the claim of f; "" if it is all that are made of a message or map.
+func claimOf(f *policy.Field) string {
+	if f.Claim == policy.Descend || f.Claim == policy.Raw {
+		return ""
+	}
+	return f.ClaimName()
+}
+
+// word says what f asks, in the words of its annotation.
+func word(f *policy.Field) string {
+	switch {
+	case !f.IsClaim():
+		return "nothing"
+	case f.Name.Value != "":
+		return fmt.Sprintf("claim: %s name: %q", f.Claim, f.Name.Value)
+	}
+	return "claim: " + f.Claim.String()
+}
+
+// changed tells whether a field has become another one, to JSON or on the wire.
+// What is in a message that is walked is compared field by field.
+func (p *pass) changed(from, to place, old, new protoreflect.FieldDescriptor, walks bool) {
+	s := shapes{}
+	if what := s.differ(old, new, walks); what != "" {
+		a, b := typeOf(old), typeOf(new)
+		p.add(loss{kind: "field-changed", from: from, to: to, what: what, old: a, new: b})
+	}
+}
+
+func typeOf(f protoreflect.FieldDescriptor) string {
+	text := f.Kind().String()
+	switch {
+	case f.IsMap():
+		return fmt.Sprintf("map<%s, %s> %s = %d", typeName(f.MapKey()), typeName(f.MapValue()), f.Name(), f.Number())
+	case f.Message() != nil || f.Enum() != nil:
+		text = typeName(f)
+	}
+	if f.IsList() {
+		text = "repeated " + text
+	}
+	return fmt.Sprintf("%s %s = %d", text, f.Name(), f.Number())
+}
+
+func typeName(f protoreflect.FieldDescriptor) string {
+	switch {
+	case f.Message() != nil:
+		return string(f.Message().FullName())
+	case f.Enum() != nil:
+		return string(f.Enum().FullName())
+	}
+	return f.Kind().String()
+}

@@ -1,0 +1,87 @@
+package diff
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/finding"
+)
+
+// Findings returns the changes as package finding prints them: errors for those
+// to stop for, notes for all others. name writes a place of the old version, in
+// the words of whoever knows where that came from; nil is its String.
+//
+// A finding stands at a place of the new version, where a pull request can show
+// it: that of the annotation, or else of what it stood on; and of the old one only
+// where all of that is gone. The text then says where the annotation was.
+func Findings(changes []Change, name func(descset.Position) string) []finding.Finding {
+	if name == nil {
+		name = descset.Position.String
+	}
+	var list []finding.Finding
+	for _, c := range changes {
+		at := c.NewAt
+		if at == (descset.Position{}) {
+			at = c.OldAt
+		}
+		f := finding.Finding{
+			Severity: finding.Note, Rule: c.Kind, Subject: c.Subject, Message: c.Direction.String() + ": " + c.Message,
+			At: finding.Position{File: at.File, Line: at.Line, Column: at.Column},
+		}
+		switch {
+		case c.NewAt == descset.Position{}:
+			f.Message += fmt.Sprintf(" (it was at %s)", name(c.OldAt))
+		case c.Deleted:
+			f.Message += fmt.Sprintf(" (the annotation was at %s)", name(c.OldAt))
+		}
+		if c.Gain != "" {
+			f.Message += "; " + clause(c.Gain)
+		}
+		switch {
+		case c.Accepted != nil:
+			f.Message += fmt.Sprintf("; accepted until %s: %s", c.Accepted.Until, c.Accepted.Reason)
+		case c.Fails():
+			f.Severity = finding.Error
+			f.Hint = "take it back, or accept it with " + c.Entry().String()
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+// clause makes a sentence a part of another.
+func clause(sentence string) string {
+	runes := []rune(strings.TrimSuffix(sentence, "."))
+	if len(runes) > 1 && !unicode.IsUpper(runes[1]) {
+		runes[0] = unicode.ToLower(runes[0])
+	}
+	return string(runes)
+}
+
+// Rules returns the kinds as rules, for reports that list what they look for.
+func Rules() []finding.Rule {
+	var list []finding.Rule
+	for _, k := range Kinds() {
+		r := finding.Rule{ID: k.ID, Purpose: k.Purpose(), Refs: k.Refs}
+		if k.Direction >= Unknown {
+			r.Severity = finding.Error
+		}
+		list = append(list, r)
+	}
+	slices.SortStableFunc(list, func(a, b finding.Rule) int { return cmp.Compare(b.Severity, a.Severity) })
+	return list
+}
+
+// detail is what Text says of one change alone.
+var detail = regexp.MustCompile(`(: it was|:)? ?\{[wq]\}`)
+
+// Purpose is Text as a sentence about no one change.
+func (k Kind) Purpose() string {
+	text := strings.Replace(detail.ReplaceAllString(k.Text, ""), "{s}", k.Of, 1)
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}

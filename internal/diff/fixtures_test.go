@@ -1,0 +1,92 @@
+package diff
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestFixtures: each kind, or its mirror, has a folder whose two files differ by
+// it; each version is the same as itself; and the way back is the mirror.
+func TestFixtures(t *testing.T) {
+	folders, err := os.ReadDir(fixtures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds, shown := byID(), map[string]bool{}
+	for _, folder := range folders {
+		t.Run(folder.Name(), func(t *testing.T) {
+			kind, known := kinds[folder.Name()]
+			if !known {
+				t.Fatalf("there is no such kind")
+			}
+			shown[kind.ID], shown[kind.Mirror] = true, true
+			dir := filepath.Join(fixtures, kind.ID)
+			before, after := read(t, filepath.Join(dir, "old.proto")), read(t, filepath.Join(dir, "new.proto"))
+			there, back := compare(t, before, after), compare(t, after, before)
+			if !has(there, kind.ID) || !has(back, kind.Mirror) {
+				t.Errorf("%s is not among the changes, or %s not among those back", kind.ID, kind.Mirror)
+			}
+			golden(t, filepath.Join(dir, "diff.golden"), "# old to new\n"+textOf(t, there)+"# new to old\n"+textOf(t, back))
+			// S53: sets without source info have the same changes.
+			if got, want := identities(compare(t, before, bare(t, after))), identities(there); !slices.Equal(got, want) {
+				t.Errorf("without positions: got\n%q\nwant\n%q", got, want)
+			}
+			for _, same := range [][]Change{compare(t, before, before), compare(t, after, after)} {
+				if len(same) > 0 {
+					t.Errorf("a version differs from itself:\n%s", textOf(t, same))
+				}
+			}
+			for _, c := range append(there, back...) {
+				if at, _ := c.At(); at.Line == 0 || c.Subject == "" || (c.Gain == "") != (c.Direction < Unknown) {
+					t.Errorf("no place, subject or gain: %+v", c)
+				}
+			}
+		})
+	}
+	for id := range kinds {
+		if !shown[id] {
+			t.Errorf("no fixture shows %s", id)
+		}
+	}
+}
+
+func identities(changes []Change) (list []string) {
+	for _, c := range changes {
+		list = append(list, c.Direction.String()+" "+c.Message)
+	}
+	slices.Sort(list)
+	return list
+}
+
+func has(changes []Change, kind string) bool {
+	return slices.ContainsFunc(changes, func(c Change) bool { return c.Kind == kind })
+}
+
+// TestKinds: the table is whole, and fit to be read.
+func TestKinds(t *testing.T) {
+	kinds := byID()
+	if len(kinds) != len(Kinds()) {
+		t.Error("two kinds of one id")
+	}
+	for _, k := range Kinds() {
+		mirror := kinds[k.Mirror]
+		switch {
+		case !regexp.MustCompile(`^[a-z]+(-[a-z]+)+$`).MatchString(k.ID):
+			t.Errorf("id %q", k.ID)
+		case mirror.Mirror != k.ID:
+			t.Errorf("%s: its mirror is %q, whose mirror is %q", k.ID, k.Mirror, mirror.Mirror)
+		case k.Direction == Weaker && mirror.Direction < Stronger, k.Direction == Stronger && mirror.Direction < Unknown, k.Direction == Neutral && mirror.Direction != Neutral:
+			t.Errorf("%s is %s, and %s, which takes it back, is %s", k.ID, k.Direction, k.Mirror, mirror.Direction)
+		case (k.Gain == "") != (k.Direction < Unknown) || k.Gain != "" && (!strings.HasSuffix(k.Gain, ".") || strings.Count(k.Gain, ". ") > 0):
+			t.Errorf("%s: no sentence: %q", k.ID, k.Gain)
+		case !strings.HasPrefix(k.Text, "{s}") || strings.HasSuffix(k.Text, ".") || len(k.Refs) == 0:
+			t.Errorf("%s: %q, %v", k.ID, k.Text, k.Refs)
+		case strings.ContainsAny(k.Purpose(), "{}:") || strings.Contains(k.Purpose(), "  "):
+			t.Errorf("%s: purpose %q", k.ID, k.Purpose())
+		}
+	}
+}

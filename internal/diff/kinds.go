@@ -1,0 +1,168 @@
+package diff
+
+// Direction says whether a change lets more through.
+type Direction int
+
+// The directions.
+const (
+	// Neutral changes let through what passed before, no more and no less, as far
+	// as annotations decide that.
+	Neutral Direction = iota
+	// Stronger changes can only refuse more.
+	Stronger
+	// Unknown: nobody can tell from the annotations. It counts as Weaker.
+	Unknown
+	// Weaker changes let through what was refused.
+	Weaker
+)
+
+func (d Direction) String() string {
+	return [...]string{"neutral", "stronger", "can't tell", "weaker"}[d]
+}
+
+// Kind describes one kind of change.
+type Kind struct {
+	// ID is stable: allow files name it.
+	ID string
+	// Mirror is the kind of the change that takes this one back; it may be ID.
+	Mirror string
+	// Direction is that of changes of the kind; a Weaker kind may have some that
+	// are Unknown.
+	Direction Direction
+	// Of says what such a change is about: "a method".
+	Of string
+	// Text says what happened; {s} is the subject, {w} what of it, and {q} that in
+	// quotes.
+	Text string
+	// Gain is a sentence on what an attacker gains, "" if nothing.
+	Gain string
+	// Refs are the numbers of the rules of annotations.md it is about.
+	Refs []string
+}
+
+// Kinds returns every kind of change, in the order of the documentation.
+func Kinds() []Kind {
+	return append(methodKinds(), append(tokenKinds(), claimKinds()...)...)
+}
+
+// byID returns the kinds by their ids.
+func byID() map[string]Kind {
+	all := map[string]Kind{}
+	for _, k := range Kinds() {
+		all[k.ID] = k
+	}
+	return all
+}
+
+func refs(list ...string) []string { return list }
+
+func methodKinds() []Kind {
+	return []Kind{
+		{"bearer-not-validated", "bearer-validated", Weaker, "a method", "{s} no longer validates the bearer token",
+			"Anyone who reaches the method can call it, without a token or with a forged one.", refs("A10", "A12")},
+		{"bearer-validated", "bearer-not-validated", Stronger, "a method", "{s} now validates the bearer token", "", refs("A10", "A12")},
+		{"message-not-validated", "message-validated", Weaker, "a method", "{s} no longer validates its request message",
+			"A caller can put any value into the fields that a token had to vouch for.", refs("A10", "A12")},
+		{"message-validated", "message-not-validated", Stronger, "a method", "{s} now validates its request message", "", refs("A10", "A12")},
+		{"response-not-signed", "response-signed", Weaker, "a method", "{s} no longer signs its response",
+			"Whoever stands between can change the response, and no token in it shows that.", refs("A12")},
+		{"response-signed", "response-not-signed", Stronger, "a method", "{s} now signs its response", "", refs("A12")},
+		{"open-signing-added", "open-signing-removed", Unknown, "a method", "{s} now signs its response, and nothing guards it",
+			"Whoever may call a method that signs can have tokens made, and what they say depends on the service alone.", refs("A12")},
+		{"open-signing-removed", "open-signing-added", Weaker, "a method", "{s}, which nothing guarded, no longer signs its response",
+			"Whoever stands between can change the response, and no token in it shows that.", refs("A12")},
+		{"open-method-added", "open-method-removed", Weaker, "a method", "{s} is new, and nothing guards it",
+			"Anyone can call the method without a token.", refs("A10", "A11")},
+		{"open-method-removed", "open-method-added", Stronger, "a method", "{s}, which nothing guarded, is gone", "", refs("A10", "A11")},
+		{"method-added", "method-removed", Neutral, "a method", "{s} is new{w}", "", refs("A10")},
+		{"method-removed", "method-added", Neutral, "a method", "{s} is gone{w}", "", refs("A10")},
+		{"method-renamed", "method-renamed", Neutral, "a method", "{s} has another name: it was {w}", "", refs("A10")},
+		{"service-renamed", "service-renamed", Neutral, "a service", "{s} has another name: it was {w}", "", refs("A10")},
+		{"message-type-changed", "message-type-changed", Neutral, "a method or a field", "{s} has a message of another type, with which the old one is compared: {w}", "", refs("A12", "A49")},
+		{"message-added", "message-removed", Neutral, "a message", "{s}, which has a token, is new", "", refs("A40")},
+		{"message-removed", "message-added", Neutral, "a message", "{s}, which had a token, is gone", "", refs("A40")},
+	}
+}
+
+func tokenKinds() []Kind {
+	return []Kind{
+		{"issuer-added", "issuer-removed", Weaker, "a method or a token", "{s} accepts one more issuer: {q}",
+			"Whoever can have a token of that issuer, with claims of that issuer's choice, passes.", refs("A32", "A50")},
+		{"issuer-removed", "issuer-added", Stronger, "a method or a token", "{s} accepts one issuer less: {q}", "", refs("A32", "A50")},
+		{"issuers-dropped", "issuers-required", Weaker, "a method or a token", "{s} accepts tokens of any issuer: it was {w}",
+			"A token of any issuer that a key is configured for passes, and one that names none.", refs("A20", "A32", "A50")},
+		{"issuers-required", "issuers-dropped", Stronger, "a method or a token", "{s} now asks for an issuer: {w}", "", refs("A32", "A50")},
+		{"static-claim-removed", "static-claim-added", Weaker, "a method or a token", "{s} no longer asks for a static claim: {q}",
+			"Any token that is good otherwise passes, whatever its role or purpose.", refs("A33", "A75")},
+		{"static-claim-added", "static-claim-removed", Stronger, "a method or a token", "{s} now asks for a static claim: {q}", "", refs("A33", "A75")},
+		{"static-value-removed", "static-value-added", Weaker, "a method or a token", "{s} no longer asks for a value of a static claim: {w}",
+			"A token without that value passes.", refs("A70", "A75")},
+		{"static-value-added", "static-value-removed", Stronger, "a method or a token", "{s} now asks for a value of a static claim: {w}", "", refs("A70", "A75")},
+		{"static-pattern-removed", "static-pattern-added", Weaker, "a method or a token", "{s} no longer asks for a match of a pattern: {w}",
+			"A token passes whose claim the pattern refused.", refs("A71", "A75")},
+		{"static-pattern-added", "static-pattern-removed", Stronger, "a method or a token", "{s} now asks for a match of a pattern: {w}", "", refs("A71", "A75")},
+		{"static-pattern-widened", "static-pattern-narrowed", Weaker, "a method or a token", "{s} has a pattern that accepts more: {w}",
+			"A token passes whose claim the old pattern refused.", refs("A71", "A75")},
+		{"static-pattern-narrowed", "static-pattern-widened", Stronger, "a method or a token", "{s} has a pattern that accepts less: {w}", "", refs("A71", "A75")},
+		{"static-pattern-changed", "static-pattern-changed", Unknown, "a method or a token", "{s} has another pattern, and whether it accepts more can't be told: {w}",
+			"A token may pass whose claim the old pattern refused.", refs("A71", "A75")},
+		{"token-not-required", "token-required", Weaker, "a message", "{s} no longer needs a token of its own",
+			"A message that was refused for its token, or for having none, passes with any content.", refs("A40", "A41")},
+		{"token-required", "token-not-required", Stronger, "a message", "{s} now needs a token of its own", "", refs("A40", "A41")},
+		{"bearer-replaces-token", "token-replaces-bearer", Weaker, "a message", "{s} is checked against the bearer token in place of a token of its own",
+			"Whoever may call the method needs no token that was made for the message, and can send each claim of the bearer token again and again.", refs("A40")},
+		{"token-replaces-bearer", "bearer-replaces-token", Unknown, "a message", "{s} is checked against a token of its own in place of the bearer token",
+			"A message passes that contradicts the caller's bearer token, with a token that somebody else may have been given.", refs("A40")},
+		{"token-moved", "token-moved", Unknown, "a message", "{s} has its token in another field: {w}",
+			"What stands in the one field is no longer looked at, and what stands in the other now is; senders and readers may disagree which counts.", refs("A40")},
+		{"nested-token-not-validated", "nested-token-validated", Weaker, "a field", "{s} holds messages whose own tokens are no longer validated",
+			"The nested messages pass with any content, and without a token.", refs("A49")},
+		{"nested-token-validated", "nested-token-not-validated", Stronger, "a field", "{s} holds messages whose own tokens are now validated", "", refs("A49")},
+		{"bearer-claim-not-included", "bearer-claim-included", Weaker, "a token", "{s} need not have a claim of the bearer token: {q}",
+			"A message token that was made for one caller can be sent by another.", refs("A51")},
+		{"bearer-claim-included", "bearer-claim-not-included", Stronger, "a token", "{s} must have a claim of the bearer token: {q}", "", refs("A51")},
+		{"parent-claims-not-included", "parent-claims-included", Weaker, "a token", "{s} need not have the claims of the message around it",
+			"A nested message can be moved, with its token, from one message into another.", refs("A52")},
+		{"parent-claims-included", "parent-claims-not-included", Stronger, "a token", "{s} must have the claims of the message around it", "", refs("A52")},
+		{"parent-claim-shadowed", "parent-claim-unshadowed", Weaker, "a token", "{s} makes a claim itself, so the one of the message around is not compared: {q}",
+			"A nested message can be moved into another message that differs in that claim alone.", refs("A52", "A61")},
+		{"parent-claim-unshadowed", "parent-claim-shadowed", Stronger, "a token", "{s} no longer makes a claim itself, so the one of the message around is compared: {q}", "", refs("A52", "A61")},
+		{"expiry-longer", "expiry-shorter", Weaker, "a token", "{s} is signed for a longer time: {w}",
+			"A stolen token can be used for longer.", refs("A62")},
+		{"expiry-shorter", "expiry-longer", Stronger, "a token", "{s} is signed for a shorter time: {w}", "", refs("A62")},
+		{"expiry-removed", "expiry-added", Weaker, "a token", "{s} is signed without an end: {w}",
+			"A stolen token can be used for ever.", refs("A62")},
+		{"expiry-added", "expiry-removed", Stronger, "a token", "{s} is signed with an end: {w}", "", refs("A62")},
+		{"expiry-changed", "expiry-changed", Unknown, "a token", "{s} has its expiry from elsewhere: {w}",
+			"Where a claim of the message decides how long a token lives, whoever sets it may choose a long time.", refs("A62")},
+		{"signing-issuer-changed", "signing-issuer-changed", Unknown, "a token", "{s} is signed as another issuer: {w}",
+			"The token has the name of another issuer, and perhaps its key, for readers who may grant that one more.", refs("A23", "A61")},
+	}
+}
+
+func claimKinds() []Kind {
+	return []Kind{
+		{"claim-not-compared", "claim-compared", Weaker, "a field", "{s} is no longer compared with its claim {q}",
+			"A sender can put any value into the field, whatever the token says.", refs("A42", "A44")},
+		{"claim-compared", "claim-not-compared", Stronger, "a field", "{s} is now compared with its claim {q}", "", refs("A42", "A44")},
+		{"nested-claims-not-compared", "nested-claims-compared", Weaker, "a field", "{s} holds fields that are no longer compared with claims",
+			"A sender can put any values into the nested message, whatever the token says.", refs("A45", "A46")},
+		{"nested-claims-compared", "nested-claims-not-compared", Stronger, "a field", "{s} holds fields that are now compared with claims", "", refs("A45", "A46")},
+		{"raw-claims-not-taken", "raw-claims-taken", Weaker, "a field", "{s} holds what the sender put into it, no longer the claims of the token",
+			"A sender can put in any entry, and the service takes it for a claim of the token.", refs("A47")},
+		{"raw-claims-taken", "raw-claims-not-taken", Stronger, "a field", "{s} now holds the claims of the token, whatever the sender put into it", "", refs("A47")},
+		{"extract-to-include", "include-to-extract", Weaker, "a field", "{s} is no longer filled from its claim when it is empty: {q}",
+			"A sender can leave the field out to escape the claim: the service sees an empty one, where it saw what the token says.", refs("A42", "A44")},
+		{"include-to-extract", "extract-to-include", Unknown, "a field", "{s} is now filled from its claim when it is empty: {q}",
+			"A sender need not state the value any more: a message that the service may have refused as incomplete passes with the token alone.", refs("A42", "A44")},
+		{"claim-renamed", "claim-renamed", Unknown, "a field", "{s} is compared with another claim: {w}",
+			"A token that was made for something else, and has a claim of that name, may pass.", refs("A48")},
+		{"claim-action-changed", "claim-action-changed", Unknown, "a field", "{s} is compared in another way: {w}",
+			"A token may pass that says less about the field, or says it in another place.", refs("A42", "A45", "A46", "A47")},
+		{"field-changed", "field-changed", Unknown, "a field", "{s} has another type or number: {w}",
+			"A value may pass for what the token says that was none in the old type, or reach a reader that knows the old field.", refs("A80", "A82")},
+		{"zero-not-compared", "zero-compared", Weaker, "a field", "{s} has lost its presence, so a zero value counts as empty and is not compared with its claim {q}",
+			"A sender can set the field to 0, false or \"\" to escape the claim.", refs("A42", "A43")},
+		{"zero-compared", "zero-not-compared", Stronger, "a field", "{s} has presence now, so a zero value is compared with its claim {q}", "", refs("A42", "A43")},
+	}
+}

@@ -1,0 +1,212 @@
+package diff
+
+import (
+	"fmt"
+	"regexp/syntax"
+	"slices"
+)
+
+// verdict answers a question that can't always be answered.
+type verdict int
+
+const (
+	fails  verdict = iota
+	partly         // it fails, but no example is known
+	untold         // the question is too hard, or depends on more than annotations
+	holds
+)
+
+// Bounds of included: states that are visited and steps that are made for one
+// question, and steps for all of one comparison. Patterns in use need some
+// hundreds of steps; hostile ones can need 2 to the power of their length.
+const (
+	maxStates   = 5_000
+	maxSteps    = 2 << 20
+	maxAllSteps = 50 * maxSteps
+)
+
+// oracle answers included, each question once: what a service asks, all of its
+// methods ask.
+type oracle struct {
+	known map[[2]string]answer
+	steps int
+}
+
+type answer struct {
+	verdict verdict
+	example string
+}
+
+func newOracle() *oracle { return &oracle{known: map[[2]string]answer{}} }
+
+func (o *oracle) included(narrow, wide string) (verdict, string) {
+	question := [2]string{narrow, wide}
+	a, known := o.known[question]
+	if !known {
+		steps := 0
+		if a.verdict = untold; o.steps < maxAllSteps {
+			a.verdict, a.example, steps = included(narrow, wide)
+		}
+		o.known[question] = a
+		o.steps += steps
+	}
+	return a.verdict, a.example
+}
+
+// included says whether every text that the pattern narrow matches whole is one
+// that wide matches whole, and gives a shortest text that is not. RE2 patterns
+// describe regular languages, so this can be decided: both are run at once as
+// deterministic automata, made on the way, in search of a text that narrow
+// accepts and wide does not.
+func included(narrow, wide string) (_ verdict, example string, steps int) {
+	a, errA := compile(narrow)
+	b, errB := compile(wide)
+	if errA != nil || errB != nil {
+		return untold, "", 0
+	}
+	s := search{a: automaton{prog: a}, b: automaton{prog: b}, known: map[string]bool{}}
+	s.looks = looks(a) || looks(b)
+	tests, edges := runeTests(s.looks, a, b)
+	if s.a.steps = len(tests) * len(edges); s.a.steps > maxSteps {
+		return untold, "", maxSteps
+	}
+	s.runes = alphabet(tests, edges)
+	found, example := s.run()
+	return found, example, s.a.steps + s.b.steps
+}
+
+func compile(pattern string) (*syntax.Prog, error) {
+	re, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return nil, err
+	}
+	return syntax.Compile(re.Simplify())
+}
+
+// looks says whether p asks what stands on both sides of a place, as \b does.
+func looks(p *syntax.Prog) bool {
+	return slices.ContainsFunc(p.Inst, func(i syntax.Inst) bool { return i.Op == syntax.InstEmptyWidth })
+}
+
+// automaton runs one pattern; a state of it is a sorted set of instructions.
+type automaton struct {
+	prog  *syntax.Prog
+	steps int
+}
+
+// reach returns the instructions that read a rune or match, to which in leads
+// without reading any, where flags hold.
+func (m *automaton) reach(in []uint32, flags syntax.EmptyOp) []uint32 {
+	seen := make(map[uint32]bool, len(in))
+	var out []uint32
+	todo := slices.Clone(in)
+	for len(todo) > 0 {
+		pc := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		m.steps++
+		if seen[pc] {
+			continue
+		}
+		seen[pc] = true
+		switch i := &m.prog.Inst[pc]; i.Op {
+		case syntax.InstAlt, syntax.InstAltMatch:
+			todo = append(todo, i.Out, i.Arg)
+		case syntax.InstCapture, syntax.InstNop:
+			todo = append(todo, i.Out)
+		case syntax.InstEmptyWidth:
+			if syntax.EmptyOp(i.Arg)&^flags == 0 {
+				todo = append(todo, i.Out)
+			}
+		case syntax.InstFail:
+		default:
+			out = append(out, pc)
+		}
+	}
+	return out
+}
+
+// next returns the state after r.
+func (m *automaton) next(reached []uint32, r rune) []uint32 {
+	var out []uint32
+	for _, pc := range reached {
+		m.steps++
+		if i := &m.prog.Inst[pc]; i.Op != syntax.InstMatch && i.MatchRune(r) {
+			out = append(out, i.Out)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (m *automaton) accepts(in []uint32, flags syntax.EmptyOp) bool {
+	return slices.ContainsFunc(m.reach(in, flags), func(pc uint32) bool { return m.prog.Inst[pc].Op == syntax.InstMatch })
+}
+
+// search walks both automata, the shortest texts first.
+type search struct {
+	a, b  automaton
+	looks bool
+	runes []rune // one of each kind that the patterns tell apart
+	nodes []node
+	known map[string]bool
+}
+
+type node struct {
+	a, b []uint32
+	last rune // the one read last; -1 if there is none
+	up   int  // the node before it; -1 if there is none
+}
+
+// spent says whether the bounds are reached.
+func (s *search) spent() bool { return len(s.nodes) > maxStates || s.a.steps+s.b.steps > maxSteps }
+
+func (s *search) run() (verdict, string) {
+	s.visit(node{[]uint32{uint32(s.a.prog.Start)}, []uint32{uint32(s.b.prog.Start)}, -1, -1})
+	for at := 0; at < len(s.nodes); at++ {
+		n := s.nodes[at]
+		end := syntax.EmptyOpContext(n.last, -1)
+		if s.a.accepts(n.a, end) && !s.b.accepts(n.b, end) {
+			return fails, s.text(at)
+		}
+		// What holds between two runes depends on what they are.
+		var a, b []uint32
+		flags := syntax.EmptyOp(0xff)
+		for _, r := range s.runes {
+			if s.spent() {
+				return untold, ""
+			}
+			if f := syntax.EmptyOpContext(n.last, r); f != flags {
+				flags, a, b = f, s.a.reach(n.a, f), s.b.reach(n.b, f)
+			}
+			s.visit(node{s.a.next(a, r), s.b.next(b, r), r, at})
+		}
+	}
+	return holds, ""
+}
+
+// visit adds n, unless it is known or leads nowhere.
+func (s *search) visit(n node) {
+	if len(n.a) == 0 {
+		return
+	}
+	context := syntax.EmptyOp(0)
+	if s.looks {
+		// The kinds of rune that assertions tell apart: none, line end, word or other.
+		context = syntax.EmptyOpContext(n.last, 'a')
+	}
+	key := fmt.Sprint(n.a, n.b, context)
+	if !s.known[key] {
+		s.known[key] = true
+		s.nodes = append(s.nodes, n)
+	}
+}
+
+// text returns what was read up to a node.
+func (s *search) text(at int) string {
+	var runes []rune
+	for ; s.nodes[at].up >= 0; at = s.nodes[at].up {
+		runes = append(runes, s.nodes[at].last)
+	}
+	slices.Reverse(runes)
+	return string(runes)
+}

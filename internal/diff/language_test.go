@@ -1,0 +1,173 @@
+package diff
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+// whole returns what matches exactly the texts of a pattern; nil for none.
+func whole(pattern string) *regexp.Regexp {
+	re, err := policy.StaticClaim{Pattern: policy.Text{Value: pattern}}.Compile()
+	if err != nil {
+		return nil
+	}
+	return re
+}
+
+func TestA71_Included(t *testing.T) {
+	rows := map[string]struct {
+		narrow, wide string
+		want         verdict
+		example      string
+	}{
+		"the same":                 {`a+`, `a+`, holds, ""},
+		"written otherwise":        {`a+`, `aa*`, holds, ""},
+		"alternatives":             {`dev|prod`, `(prod|stage|dev)`, holds, ""},
+		"one alternative more":     {`dev|prod|test`, `dev|prod`, fails, "test"},
+		"an escaped dot":           {`svc.x`, `svc\.x`, fails, "svcax"},
+		"a bound":                  {`\d{1,4}`, `\d{1,3}`, fails, "0000"},
+		"a class":                  {`[a-f]+`, `\w+`, holds, ""},
+		"a class of another":       {`\w`, `[a-z]`, fails, "0"},
+		"the empty text":           {`a*`, `a+`, fails, ""},
+		"without regard to case":   {`(?i)admin`, `admin`, fails, "aDMIN"},
+		"and the other way":        {`admin`, `(?i)admin`, holds, ""},
+		"the Kelvin sign":          {`(?i)k`, `[kK]`, fails, "\u212a"},
+		"anchors add nothing":      {`^a$`, `a`, holds, ""},
+		"anchors take nothing":     {`a`, `^a$`, holds, ""},
+		"an anchor within":         {`a^b`, `c`, holds, ""},
+		"lines":                    {`(?m)a$\n^b`, `a\nb`, holds, ""},
+		"a dot is no line end":     {`(?s).`, `.`, fails, "\n"},
+		"a word ends":              {`a\b.*`, `a|a[ -/:-@].*`, fails, ""},
+		"a word goes on":           {`a\B.+`, `a\w.*`, holds, ""},
+		"words":                    {`\bfoo\b`, `foo`, holds, ""},
+		"letters of all scripts":   {`\p{L}+`, `\pL\pL*`, holds, ""},
+		"Greek is not Latin":       {`\p{Greek}`, `\p{Latin}`, fails, ""},
+		"everything":               {`.*`, `(?s).*`, holds, ""},
+		"too much":                 {`[ab]*a[ab]{40}`, `[ab]*b[ab]{20}|[ab]*a[ab]{40}`, untold, ""},
+		"no pattern":               {`a(`, `a`, untold, ""},
+		"surrogates are no text":   {`[\x{d800}-\x{dfff}]a`, `b`, holds, ""},
+		"the last rune":            {`[\x{10fffe}-\x{10ffff}]`, `\x{10fffe}`, fails, "\U0010ffff"},
+		"a group and a lazy count": {`(?P<x>a){2,3}?`, `a{2,3}`, holds, ""},
+	}
+	for name, r := range rows {
+		t.Run(name, func(t *testing.T) {
+			got, example, _ := included(r.narrow, r.wide)
+			if got != r.want || r.example != "" && example != r.example {
+				t.Errorf("got %d, %q; want %d, %q", got, example, r.want, r.example)
+			}
+			truthful(t, r.narrow, r.wide, got, example)
+		})
+	}
+}
+
+// truthful checks that an example is one.
+func truthful(tb rapid.TB, narrow, wide string, got verdict, example string) {
+	tb.Helper()
+	if got == fails && (!whole(narrow).MatchString(example) || whole(wide).MatchString(example)) {
+		tb.Errorf("%q is no text of %q without %q", example, narrow, wide)
+	}
+}
+
+// TestIncludedAgainstRegexp: no short text contradicts an answer.
+func TestIncludedAgainstRegexp(t *testing.T) {
+	texts := []string{""}
+	for i := 0; i < len(texts) && len(texts) < 3000; i++ {
+		for _, r := range "ab1\n " {
+			texts = append(texts, texts[i]+string(r))
+		}
+	}
+	atom := rapid.SampledFrom([]string{"a", "b", "[ab]", "[^b]", ".", "(?s:.)", `\w`, `\d`, `\b`, `\B`, "^", "$", "(?m:^)", "(?m:$)", "(?i:A)", "(?:)"})
+	var pattern func(depth int) *rapid.Generator[string]
+	pattern = func(depth int) *rapid.Generator[string] {
+		return rapid.Custom(func(rt *rapid.T) string {
+			if depth == 0 {
+				return atom.Draw(rt, "atom")
+			}
+			x, y := pattern(depth-1).Draw(rt, "x"), pattern(depth-1).Draw(rt, "y")
+			switch rapid.IntRange(0, 4).Draw(rt, "how") {
+			case 0:
+				return x + "|" + y
+			case 1:
+				return "(" + x + ")" + rapid.SampledFrom([]string{"*", "+", "?", "{2}"}).Draw(rt, "times")
+			case 2:
+				return "(" + x + ")" + y
+			default:
+				return "(?:" + x + ")(" + y + ")"
+			}
+		})
+	}
+	counts := map[verdict]int{}
+	rapid.Check(t, func(rt *rapid.T) {
+		for range 5 {
+			narrow, wide := pattern(2).Draw(rt, "narrow"), pattern(2).Draw(rt, "wide")
+			got, example, _ := included(narrow, wide)
+			counts[got]++
+			truthful(rt, narrow, wide, got, example)
+			a, b := whole(narrow), whole(wide)
+			for _, text := range texts {
+				if a.MatchString(text) && !b.MatchString(text) {
+					if got == holds || len([]rune(example)) > len([]rune(text)) {
+						rt.Fatalf("%q against %q: %d, %q, but there is %q", narrow, wide, got, example, text)
+					}
+					break
+				}
+			}
+		}
+	})
+	t.Log(counts)
+	if counts[holds] < 50 || counts[fails] < 50 {
+		t.Error("too few of one kind to prove anything")
+	}
+}
+
+// TestIncludedIsBounded: patterns made to take for ever don't, nor do many.
+func TestIncludedIsBounded(t *testing.T) {
+	var letters strings.Builder // each of another kind
+	for r := rune(0x4e00); letters.Len() < policy.MaxPattern/2; r += 2 {
+		letters.WriteRune(r)
+	}
+	ask := newOracle()
+	for _, pattern := range []string{
+		`[ab]*a[ab]{40}`, `(a|b)*a(a|b){30}c*`, `(.*a){20}`, `(\w+\s?)*x{500}`, `((a?){30}){30}`, strings.Repeat(`[a-z\p{Greek}]?`, 200),
+		strings.Repeat(`(x+x+)+y|`, 20) + `z`, letters.String(), `[` + letters.String() + `]*`,
+	} {
+		for _, pair := range [][2]string{{pattern + `|q`, pattern}, {pattern, `[^b]*|` + pattern + `r`}} {
+			if _, _, steps := included(pair[0], pair[1]); steps > 2*maxSteps {
+				t.Errorf("%.40s: %d steps", pattern, steps)
+			}
+			ask.included(pair[0], pair[1])
+		}
+	}
+	ask.steps = maxAllSteps
+	if v, _ := ask.included("a", "a|b"); v != untold {
+		t.Error("asked on for ever")
+	}
+	if v, _ := ask.included(`[ab]*a[ab]{40}|q`, `[ab]*a[ab]{40}`); v != fails { // known from before
+		t.Error(v)
+	}
+}
+
+func FuzzIncluded(f *testing.F) {
+	for _, s := range [][2]string{{`a+`, `a*`}, {`(?i)straße`, `STRASSE`}, {`\bx\b`, `x|\Qx`}, {`[^\x00-\x{10FFFF}]`, ``}, {`a{0}`, `^*`}} {
+		f.Add(s[0], s[1])
+	}
+	f.Fuzz(func(t *testing.T, narrow, wide string) {
+		if len(narrow)+len(wide) > 200 {
+			return
+		}
+		got, example, _ := included(narrow, wide)
+		if whole(narrow) != nil && whole(wide) != nil {
+			truthful(t, narrow, wide, got, example)
+		} else if got != untold {
+			t.Errorf("%d for what is no pattern", got)
+		}
+		if same, _, _ := included(narrow, narrow); same == fails {
+			t.Errorf("%q is not included in itself", narrow)
+		}
+	})
+}

@@ -1,0 +1,106 @@
+package diff
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+// matched pairs what two versions have: things of one name, and then, among those
+// left, renamed ones.
+type matched[T any] struct {
+	pairs [][2]T
+	fresh []T // only in the later version
+	gone  []T // only in the earlier one
+}
+
+// match pairs by each of keys in turn, as far as a key names one thing of those
+// left on either side. It does not matter which version comes first.
+func match[T any](from, to []T, keys ...func(T) string) matched[T] {
+	m := matched[T]{gone: from, fresh: to}
+	for _, key := range keys {
+		a, b := unique(m.gone, key), unique(m.fresh, key)
+		pick := func(x T) bool {
+			k := key(x)
+			_, inA := a[k]
+			_, inB := b[k]
+			return k != "" && inA && inB
+		}
+		for _, x := range m.gone {
+			if pick(x) {
+				m.pairs = append(m.pairs, [2]T{x, b[key(x)]})
+			}
+		}
+		m.gone = slices.DeleteFunc(slices.Clone(m.gone), pick)
+		m.fresh = slices.DeleteFunc(slices.Clone(m.fresh), pick)
+	}
+	return m
+}
+
+// unique returns the things whose key is theirs alone.
+func unique[T any](list []T, key func(T) string) map[string]T {
+	found, count := map[string]T{}, map[string]int{}
+	for _, x := range list {
+		k := key(x)
+		found[k] = x
+		if count[k]++; count[k] > 1 {
+			delete(found, k)
+		}
+	}
+	return found
+}
+
+func matchServices(from, to []*policy.Service) matched[*policy.Service] {
+	return match(from, to,
+		func(s *policy.Service) string { return string(s.Desc.FullName()) },
+		func(s *policy.Service) string { return string(s.Desc.Name()) },
+		func(s *policy.Service) string { // the same methods
+			var names []string
+			for _, m := range s.Methods {
+				names = append(names, string(m.Desc.Name()))
+			}
+			slices.Sort(names)
+			return strings.Join(names, " ")
+		})
+}
+
+func matchMethods(from, to []*policy.Method) matched[*policy.Method] {
+	return match(from, to,
+		func(m *policy.Method) string { return string(m.Desc.Name()) },
+		func(m *policy.Method) string { // the same messages
+			return string(m.Input.Desc.Name()) + " " + string(m.Output.Desc.Name())
+		})
+}
+
+func matchMessages(from, to []*policy.Message) matched[*policy.Message] {
+	return match(from, to,
+		func(m *policy.Message) string { return string(m.Desc.FullName()) },
+		func(m *policy.Message) string { // in a package of another name
+			return strings.TrimPrefix(string(m.Desc.FullName()), string(m.Desc.ParentFile().Package())+".")
+		})
+}
+
+// matchFields returns the field of the one message that is each field of the
+// other: by name, and else by number.
+func matchFields(from, to protoreflect.MessageDescriptor) map[protoreflect.FieldDescriptor]protoreflect.FieldDescriptor {
+	m := match(fieldsOf(from), fieldsOf(to),
+		func(f protoreflect.FieldDescriptor) string { return string(f.Name()) },
+		func(f protoreflect.FieldDescriptor) string { return strconv.Itoa(int(f.Number())) })
+	found := map[protoreflect.FieldDescriptor]protoreflect.FieldDescriptor{}
+	for _, pair := range m.pairs {
+		found[pair[0]] = pair[1]
+	}
+	return found
+}
+
+func fieldsOf(m protoreflect.MessageDescriptor) []protoreflect.FieldDescriptor {
+	list := make([]protoreflect.FieldDescriptor, m.Fields().Len())
+	for i := range list {
+		list[i] = m.Fields().Get(i)
+	}
+	return list
+}

@@ -1,0 +1,163 @@
+package diff
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+// holder says what the token of a message is (A40).
+type holder int
+
+const (
+	none holder = iota
+	own
+	bearer
+)
+
+func holderOf(m *policy.Message) holder {
+	switch {
+	case m.BearerToken:
+		return bearer
+	case m.TokenField() != nil:
+		return own
+	}
+	return none
+}
+
+// message compares what two versions of a message ask: of its token, and of its
+// fields, if tokens speak for them in both. Where one version alone has a token
+// for them, the message that would have it is told.
+func (p *pass) message(f, t *policy.Message) {
+	p.paired[t] = true
+	pair := [2]*policy.Message{f, t}
+	if p.done[pair] {
+		return
+	}
+	p.done[pair] = true
+	l := loss{from: p.from.message(f), to: p.to.message(t)}
+	switch was, is := holderOf(f), holderOf(t); {
+	case was == own && is == own:
+		p.token(f, t)
+	case was == is:
+	case is == none:
+		l.kind = "token-not-required"
+		p.add(l)
+	case is == bearer && was == own:
+		l.kind = "bearer-replaces-token"
+		p.add(l)
+	}
+	if p.from.live[f] && p.to.live[t] {
+		p.fields(f, t)
+	}
+}
+
+// token compares what two versions of a message ask of its own token.
+func (p *pass) token(f, t *policy.Message) {
+	old, new := f.TokenField(), t.TokenField()
+	from, to := p.from.message(f), p.to.message(t)
+	if matchFields(f.Desc, t.Desc)[old.Desc] != new.Desc {
+		a, b := string(old.Desc.Name()), string(new.Desc.Name())
+		p.add(loss{kind: "token-moved", from: from, to: to, what: b + ", not " + a, old: a, new: b})
+	}
+	from, to = p.from.field(f, old.Desc), p.to.field(t, new.Desc)
+	p.issuers(from, to, old.Issuers, new.Issuers)
+	p.statics(from, to, old.StaticClaims, new.StaticClaims)
+	for _, c := range old.BearerClaims {
+		if !slices.ContainsFunc(new.BearerClaims, func(n policy.Text) bool { return n.Value == c.Value }) {
+			p.add(loss{kind: "bearer-claim-not-included", from: from.on(c.At), to: to, what: c.Value, old: c.Value})
+		}
+	}
+	p.parentClaims(f, t)
+	if !p.from.onlyValidated(f) || !p.to.onlyValidated(t) {
+		p.signing(f, t)
+	}
+}
+
+// parentClaims compares what the token has to have of the messages around (A52).
+func (p *pass) parentClaims(f, t *policy.Message) {
+	old, new := f.TokenField(), t.TokenField()
+	from, to := p.from.field(f, old.Desc).on(old.IncludeParentClaimsAt), p.to.field(t, new.Desc)
+	if !p.from.inherits(f) {
+		return
+	}
+	if !p.to.inherits(t) {
+		if !new.IncludeParentClaims { // else nothing nests it any more, which is told there
+			p.add(loss{kind: "parent-claims-not-included", from: from, to: to, old: "include_parent_claims: true"})
+		}
+		return
+	}
+	decided := p.from.decides(f)
+	for claim, level := range p.to.decides(t) {
+		if level > decided[claim] && p.from.hands(claim)[f] && p.to.hands(claim)[t] {
+			p.add(loss{kind: "parent-claim-shadowed", from: from, to: to, what: claim})
+		}
+	}
+}
+
+// signing compares how the token is made: by whom, and for how long (A61, A62).
+func (p *pass) signing(f, t *policy.Message) {
+	old, new := f.TokenField(), t.TokenField()
+	l := loss{from: p.from.field(f, old.Desc), to: p.to.field(t, new.Desc)}
+	// With no issuer on one side, that is told as issuers-dropped or -required.
+	if len(old.Issuers) > 0 && len(new.Issuers) > 0 && old.Issuers[0].Value != new.Issuers[0].Value {
+		s := l
+		s.kind, s.old, s.new = "signing-issuer-changed", fmt.Sprintf("%q", old.Issuers[0].Value), fmt.Sprintf("%q", new.Issuers[0].Value)
+		s.what, s.to = s.new+", no longer "+s.old, s.to.on(new.Issuers[0].At)
+		p.add(s)
+	}
+	a, b := p.from.lifetime(f), p.to.lifetime(t)
+	l.old, l.new, l.what = a.String(), b.String(), b.String()+", no longer "+a.String()
+	l.back = a.String() + ", no longer " + b.String()
+	l.from, l.to = l.from.on(old.ExpiresSecondsAt), l.to.on(new.ExpiresSecondsAt)
+	switch {
+	case a == b || a.never():
+		return
+	case b.never():
+		l.kind = "expiry-removed"
+	case a.claim != b.claim:
+		l.kind = "expiry-changed"
+	case b.seconds > a.seconds:
+		l.kind = "expiry-longer"
+	default:
+		return
+	}
+	p.add(l)
+}
+
+// defaultLifetime is how many seconds a token lives if nothing says it (A62).
+const defaultLifetime = 3600
+
+// lifetime is for how long a token is signed: for seconds, or -1 for ever, unless
+// a claim that something else makes says it.
+type lifetime struct {
+	seconds int64
+	claim   bool
+}
+
+func (l lifetime) never() bool { return l.seconds < 0 }
+
+func (l lifetime) String() string {
+	text := fmt.Sprintf("%d seconds", l.seconds)
+	if l.never() {
+		text = "for ever"
+	}
+	if l.claim {
+		text = "until the claim exp, or else " + text
+	}
+	return text
+}
+
+func (s *side) lifetime(m *policy.Message) lifetime {
+	t := m.TokenField()
+	if t.ExpiresSeconds > 0 {
+		return lifetime{seconds: t.ExpiresSeconds}
+	}
+	names := s.names(m)
+	l := lifetime{defaultLifetime, names["exp"] || names[anyClaim] || s.hands("exp")[m] || slices.ContainsFunc(t.BearerClaims, func(c policy.Text) bool { return c.Value == "exp" })}
+	if t.ExpiresSeconds < 0 {
+		l.seconds = -1
+	}
+	return l
+}

@@ -1,0 +1,156 @@
+package diff
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+// pass gathers what one version asks and the other does not.
+type pass struct {
+	from, to *side
+	oracle   *oracle
+	found    []loss
+	done     map[[2]*policy.Message]bool
+	paired   map[*policy.Message]bool // messages of to that one of from was compared with
+}
+
+// losses returns what from asks and to does not.
+func losses(from, to *side, ask *oracle) []loss {
+	p := &pass{from: from, to: to, oracle: ask, done: map[[2]*policy.Message]bool{}, paired: map[*policy.Message]bool{}}
+	p.services()
+	messages := matchMessages(from.Messages, to.Messages)
+	for _, m := range messages.pairs {
+		p.message(m[0], m[1])
+	}
+	for _, m := range messages.fresh {
+		if !p.paired[m] && m.HasTokens() {
+			p.add(loss{kind: "message-added", to: to.message(m)})
+		}
+	}
+	return p.found
+}
+
+func (p *pass) add(l loss) { p.found = append(p.found, l) }
+
+func (p *pass) services() {
+	services := matchServices(p.from.Services, p.to.Services)
+	for _, s := range services.pairs {
+		from, to := p.from.service(s[0]), p.to.service(s[1])
+		if from.subject != to.subject {
+			p.add(loss{kind: "service-renamed", from: from, to: to, what: from.subject, old: from.subject, new: to.subject})
+		}
+		methods := matchMethods(s[0].Methods, s[1].Methods)
+		for _, m := range methods.pairs {
+			p.method(m[0], m[1])
+		}
+		for _, m := range methods.fresh {
+			p.added(m, guarded(s[0]) || guarded(s[1]), false)
+		}
+	}
+	for _, s := range services.fresh {
+		for _, m := range s.Methods {
+			p.added(m, guarded(s), slices.ContainsFunc(services.gone, guarded))
+		}
+	}
+}
+
+func guarded(s *policy.Service) bool {
+	return s.Own.ValidatesBearer() || slices.ContainsFunc(s.Methods, (*policy.Method).Guarded)
+}
+
+// added is about a method that is new. guarded says that others of its service
+// are guarded, and replaces that it may stand for one of a service that is gone
+// and was.
+func (p *pass) added(m *policy.Method, guarded, replaces bool) {
+	l := loss{kind: "open-method-added", to: p.to.method(m), new: "validates nothing"}
+	switch {
+	case m.Guarded():
+		l.kind, l.what, l.new = "method-added", ", and guarded", describe(m.Effective())
+	case guarded:
+		l.because = ", in a service with guarded methods" + hides(m)
+	case replaces:
+		l.unknown, l.because = true, "; a service with guarded methods is gone, and whether this one replaces it can't be told"
+	case m.Effective().SignsMessage():
+		l.unknown, l.because = true, ", and it signs its response"
+	default:
+		l.kind, l.what = "method-added", ", unguarded as all of its service"
+	}
+	p.add(l)
+}
+
+// describe says what rules ask, in the words of their annotation.
+func describe(r *policy.Rules) string {
+	var list []string
+	if r.ValidatesBearer() {
+		list = append(list, "validate: BEARER_TOKEN")
+	}
+	if r.ValidatesMessage() {
+		list = append(list, "validate: MESSAGE")
+	}
+	if r.SignsMessage() {
+		list = append(list, "sign: MESSAGE")
+	}
+	return join(list, "nothing")
+}
+
+// hides says so if m would be guarded by its service, had it no option of its
+// own (A10, A11).
+func hides(m *policy.Method) string {
+	if m.Own != nil && m.Service.Own.ValidatesBearer() && !m.Own.ValidatesBearer() {
+		return fmt.Sprintf(": its own option hides the one of %s, which validates it", m.Service.Desc.FullName())
+	}
+	return ""
+}
+
+// mints says so if anyone may have m sign.
+func mints(m *policy.Method) string {
+	if m.Effective().SignsMessage() && !m.Guarded() {
+		return "; nothing guards it, and it signs its response"
+	}
+	return ""
+}
+
+func (p *pass) method(f, t *policy.Method) {
+	from, to, asked, asks := p.from.method(f), p.to.method(t), f.Effective(), t.Effective()
+	l := loss{from: from, to: to, old: describe(asked), new: describe(asks)}
+	tell := func(kind string, list []policy.ModeAt, mode policy.Mode, because string) {
+		one := l
+		one.kind, one.because, one.from = kind, because, from.on(asked.Where(list, mode))
+		p.add(one)
+	}
+	if f.Desc.Name() != t.Desc.Name() {
+		p.add(loss{kind: "method-renamed", from: from, to: to, what: from.subject, old: from.subject, new: to.subject})
+	}
+	switch {
+	case asked.ValidatesBearer() && asks.ValidatesBearer():
+		p.issuers(from, to, asked.Issuers, asks.Issuers)
+		p.statics(from, to, asked.StaticClaims, asks.StaticClaims)
+	case asked.ValidatesBearer():
+		tell("bearer-not-validated", asked.Validate, policy.ModeBearerToken, hides(t)+mints(t))
+	}
+	switch {
+	case asked.ValidatesMessage() && asks.ValidatesMessage():
+		p.types(from, to, f.Input, t.Input)
+	case asked.ValidatesMessage():
+		tell("message-not-validated", asked.Validate, policy.ModeMessage, mints(t))
+	}
+	switch {
+	case asked.SignsMessage() && asks.SignsMessage():
+		p.types(from, to, f.Output, t.Output)
+	case asked.SignsMessage() && !f.Guarded():
+		tell("open-signing-removed", asked.Sign, policy.ModeMessage, "")
+	case asked.SignsMessage():
+		tell("response-not-signed", asked.Sign, policy.ModeMessage, "")
+	}
+}
+
+// types compares the messages that one method or field has in the two versions,
+// which may be called differently.
+func (p *pass) types(from, to place, f, t *policy.Message) {
+	if a, b := string(f.Desc.FullName()), string(t.Desc.FullName()); a != b {
+		p.add(loss{kind: "message-type-changed", from: from, to: to, what: b + ", no longer " + a, old: a, new: b})
+	}
+	p.message(f, t)
+}

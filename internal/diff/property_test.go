@@ -1,0 +1,189 @@
+package diff
+
+import (
+	"context"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/policytest"
+)
+
+var env = map[string]string{"ROLE": "auditor", "ISSUER": "three"}
+
+// world returns a random policy with keys, or none if its annotations have
+// errors.
+func world(t *testing.T, k knobs, key *keys.Key) *policytest.World {
+	text := k.source()
+	if _, err := policytest.Compile(policytest.Load(t, text), env); err != nil {
+		return nil
+	}
+	return policytest.New(t, text, policytest.Setup{Env: env, Keys: []*keys.Key{key}})
+}
+
+// TestWhatPassesNowIsTold: where the later policy accepts a call or a message
+// that the earlier one refused, one change at least is weaker, or can't be told.
+// Nothing differs from itself, and the way back has the mirror of each change.
+func TestWhatPassesNowIsTold(t *testing.T) {
+	key := policytest.Key(t, keys.HS256, keys.Attributes{ID: "k"})
+	told, pairs := 0, 0
+	rapid.Check(t, func(rt *rapid.T) {
+		// One drawn number makes all the rest: rapid's own draws prefer extremes,
+		// with which no token fits.
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0))
+		k := drawKnobs(random)
+		a := world(t, k, key)
+		if a == nil {
+			return
+		}
+		other := k.turned(random)
+		b := world(t, other, key)
+		if b == nil {
+			return
+		}
+		pairs++
+		there, back := compare(t, a.Policy, b.Policy), compare(t, b.Policy, a.Policy)
+		if same := compare(t, a.Policy, policytest.Load(t, k.source())); len(same) > 0 {
+			rt.Fatalf("a policy differs from itself:\n%s", textOf(t, same))
+		}
+		mirrors(rt, there, back)
+		for range 20 {
+			s := drawSample(random, a.Token)
+			was, is := outcome(a, s), outcome(b, s)
+			told += tells(rt, s, was, is, there) + tells(rt, s, is, was, back)
+		}
+	})
+	t.Logf("%d pairs of policies; %d times something passed that was refused before", pairs, told)
+	if told < 60 {
+		t.Errorf("only %d samples passed the one and not the other", told)
+	}
+}
+
+// tells checks that changes have a grave one if the sample passes now and did not
+// before, and counts how often it did.
+func tells(tb rapid.TB, s sample, was, is [2]string, changes []Change) (n int) {
+	tb.Helper()
+	for i, how := range []string{"call", "message"} {
+		if was[i] != "refused" || is[i] != "accepted" {
+			continue
+		}
+		if n++; !fail(changes) {
+			tb.Fatalf("this %s passes now, and nobody is told:\n%s\n%s\n%+v", how, s.bearer, s.message, changes)
+		}
+	}
+	return n
+}
+
+// TestEachChoiceIsTold is TestWhatPassesNowIsTold for each two values of each
+// knob, the others at rest.
+func TestEachChoiceIsTold(t *testing.T) {
+	key := policytest.Key(t, keys.HS256, keys.Attributes{ID: "k"})
+	random := rand.New(rand.NewPCG(1, 2))
+	signer := policytest.New(t, usual().source(), policytest.Setup{Keys: []*keys.Key{key}})
+	samples := make([]sample, 150)
+	for i := range samples {
+		samples[i] = drawSample(random, signer.Token)
+	}
+	quiet := map[string]bool{"M expires": true, "M.raw": true} // they change what is made and what is filled in
+	for name, values := range choices() {
+		t.Run(name, func(t *testing.T) {
+			var worlds []*policytest.World
+			var outcomes [][][2]string
+			for _, value := range values {
+				k := usual()
+				if strings.HasPrefix(name, "service") {
+					k["service"], k["method"] = choices()["service"][1], ""
+				}
+				k[name] = value
+				if w := world(t, k, key); w != nil {
+					var of [][2]string
+					for _, s := range samples {
+						of = append(of, outcome(w, s))
+					}
+					worlds, outcomes = append(worlds, w), append(outcomes, of)
+				}
+			}
+			told := 0
+			for i, a := range worlds {
+				for j, b := range worlds {
+					changes := compare(t, a.Policy, b.Policy)
+					for n, s := range samples {
+						told += tells(t, s, outcomes[i][n], outcomes[j][n], changes)
+					}
+				}
+			}
+			if told == 0 && !quiet[name] {
+				t.Error("no sample passes with one value and not with another")
+			}
+		})
+	}
+}
+
+func fail(changes []Change) bool {
+	for _, c := range changes {
+		if c.Fails() {
+			return true
+		}
+	}
+	return false
+}
+
+// mirrors checks that each change has its mirror on the way back, which is
+// neither as good nor as bad.
+func mirrors(rt *rapid.T, there, back []Change) {
+	kinds := byID()
+	for _, ways := range [][2][]Change{{there, back}, {back, there}} {
+		for _, c := range ways[0] {
+			if !has(ways[1], kinds[c.Kind].Mirror) {
+				rt.Fatalf("no mirror of %+v\n%+v", c, ways[1])
+			}
+		}
+	}
+	for _, c := range there {
+		for _, m := range back {
+			if m.Kind == kinds[c.Kind].Mirror && m.Subject == c.Subject && c.Direction == m.Direction && (c.Direction == Weaker || c.Direction == Stronger) {
+				rt.Fatalf("%s both ways: %+v, %+v", c.Direction, c, m)
+			}
+		}
+	}
+}
+
+// outcome says what becomes of a sample as a call of S/Do, and as a message of
+// type M by itself: accepted, refused, or undecided.
+func outcome(w *policytest.World, s sample) (of [2]string) {
+	method, err := w.Plan.Method("t.S/Do")
+	if err != nil {
+		w.TB.Fatal(err)
+	}
+	ctx := context.Background()
+	var bearer *jws.Verified
+	if method.Bearer != nil {
+		bearer, err = w.Verifier.BearerToken(ctx, method.Bearer, s.bearer)
+	}
+	if err == nil && method.Request != nil {
+		_, err = w.Verify("M", s.message, bearer)
+	}
+	of[0] = word3(err)
+	bearer, _ = w.Verifier.BearerToken(ctx, nil, s.bearer)
+	if s.bearer != "" && bearer == nil {
+		w.TB.Fatal("a good token is refused")
+	}
+	_, err = w.Verify("M", s.message, bearer)
+	of[1] = word3(err)
+	return of
+}
+
+func word3(err error) string {
+	switch {
+	case err == nil:
+		return "accepted"
+	case fault.ClassOf(err) == fault.Refused:
+		return "refused"
+	}
+	return "undecided"
+}

@@ -1,0 +1,74 @@
+package diff
+
+import (
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// shapes compares types by what their values look like in JSON and on the wire:
+// names of types do not matter, and fields that one of them lacks do not either,
+// since a claim with an unknown member fits no message. It holds the pairs of
+// messages that are being compared.
+type shapes map[[2]protoreflect.MessageDescriptor]bool
+
+// differ returns what makes b another field than a; "" if nothing does. within
+// leaves out what the messages of the fields hold.
+func (s shapes) differ(a, b protoreflect.FieldDescriptor, without bool) string {
+	switch {
+	case a.Number() != b.Number():
+		return fmt.Sprintf("%s, which was number %d", typeOf(b), a.Number())
+	case a.Kind() != b.Kind() || a.IsList() != b.IsList() || a.IsMap() != b.IsMap():
+		return fmt.Sprintf("%s, no longer %s", typeOf(b), typeOf(a))
+	case a.IsMap():
+		if what := s.differ(a.MapKey(), b.MapKey(), false); what != "" {
+			return what
+		}
+		return s.differ(a.MapValue(), b.MapValue(), false)
+	case a.Enum() != nil:
+		return enums(a.Enum(), b.Enum())
+	case a.Message() != nil && !without:
+		return s.messages(a.Message(), b.Message())
+	}
+	return ""
+}
+
+func enums(a, b protoreflect.EnumDescriptor) string {
+	for i := range a.Values().Len() {
+		old := a.Values().Get(i)
+		if new := b.Values().ByName(old.Name()); new != nil && new.Number() != old.Number() {
+			return fmt.Sprintf("%s is %d, and was %d", new.FullName(), new.Number(), old.Number())
+		}
+	}
+	return ""
+}
+
+// wellKnown are types whose JSON depends on their name.
+func wellKnown(m protoreflect.MessageDescriptor) bool {
+	return strings.HasPrefix(string(m.FullName()), "google.protobuf.")
+}
+
+func (s shapes) messages(a, b protoreflect.MessageDescriptor) string {
+	if s[[2]protoreflect.MessageDescriptor{a, b}] {
+		return ""
+	}
+	s[[2]protoreflect.MessageDescriptor{a, b}] = true
+	if (wellKnown(a) || wellKnown(b)) && a.FullName() != b.FullName() {
+		return fmt.Sprintf("%s, no longer %s", b.FullName(), a.FullName())
+	}
+	for i := range a.Fields().Len() {
+		old := a.Fields().Get(i)
+		new := b.Fields().ByName(old.Name())
+		if new == nil {
+			continue
+		}
+		if what := s.differ(old, new, false); what != "" {
+			return what
+		}
+		if old.HasPresence() != new.HasPresence() {
+			return fmt.Sprintf("the presence of %s", new.FullName())
+		}
+	}
+	return ""
+}

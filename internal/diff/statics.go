@@ -1,0 +1,227 @@
+package diff
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+)
+
+// issuers compares the issuers that a token may have. None means any (A32, A50).
+func (p *pass) issuers(from, to place, old, new []policy.Text) {
+	if len(old) == 0 {
+		return
+	}
+	l := loss{from: from.on(old[0].At), to: to, what: quoted(old), old: quoted(old), new: quoted(new)}
+	if len(new) == 0 {
+		l.kind = "issuers-dropped"
+		p.add(l)
+		return
+	}
+	for _, n := range new {
+		if !slices.ContainsFunc(old, func(o policy.Text) bool { return o.Value == n.Value }) {
+			l.kind, l.what, l.to = "issuer-added", n.Value, to.on(n.At)
+			p.add(l)
+		}
+	}
+}
+
+func quoted(list []policy.Text) string {
+	var all []string
+	for _, t := range list {
+		all = append(all, fmt.Sprintf("%q", t.Value))
+	}
+	return join(all, "any")
+}
+
+func join(list []string, none string) string {
+	if len(list) == 0 {
+		return none
+	}
+	return strings.Join(list, ", ")
+}
+
+// atom is the least thing that static claims ask of one claim: a value that it
+// holds, or a pattern that it, or an element of it, matches (A70, A71). Several
+// entries for a claim are all required (A75), so what they ask is a set of atoms.
+type atom struct {
+	policy.StaticClaim
+	pattern bool
+	text    policy.Text
+}
+
+func (a atom) String() string {
+	if a.pattern {
+		return fmt.Sprintf("pattern %q", a.text.Value)
+	}
+	return fmt.Sprintf("%q", a.text.Value)
+}
+
+// atoms returns the claims in their order, and what is asked of each.
+func atoms(list []policy.StaticClaim) (claims []string, of map[string][]atom) {
+	of = map[string][]atom{}
+	for _, s := range list {
+		name := s.Claim.Value
+		if of[name] == nil {
+			claims = append(claims, name)
+		}
+		all := s.Values
+		if s.Pattern.Value != "" {
+			all = []policy.Text{s.Pattern}
+		}
+		for _, text := range all {
+			a := atom{s, s.Pattern.Value != "", text}
+			if !slices.ContainsFunc(of[name], a.same) {
+				of[name] = append(of[name], a)
+			}
+		}
+	}
+	return claims, of
+}
+
+func (a atom) same(b atom) bool { return a.pattern == b.pattern && a.text.Value == b.text.Value }
+
+// expression returns a pattern of all that satisfies a; with a variable in a
+// value, of more than that.
+func (a atom) expression() string {
+	if a.pattern {
+		return a.text.Value
+	}
+	var b strings.Builder
+	rest := a.text.Value
+	for {
+		before, after, found := strings.Cut(rest, "${")
+		b.WriteString(regexp.QuoteMeta(before))
+		if !found {
+			return b.String()
+		}
+		_, rest, _ = strings.Cut(after, "}")
+		b.WriteString(`(?s:.*)`)
+	}
+}
+
+// implies says whether what satisfies a satisfies b, and if not, gives a JSON
+// value that does not, where one is known.
+func (a atom) implies(b atom, ask *oracle) (verdict, string) {
+	if a.same(b) {
+		return holds, ""
+	}
+	example := func(text string) string { return string(strictjson.Quote(text)) }
+	switch {
+	case !a.pattern && variable(a.text.Value) && !b.pattern, !b.pattern && variable(b.text.Value):
+		return fails, "" // as the two are written
+	case !a.pattern && !b.pattern:
+		return fails, example(a.text.Value)
+	}
+	answer, witness := ask.included(a.expression(), b.expression())
+	switch {
+	case answer == holds && !b.pattern && scalar(b.text.Value):
+		return fails, b.text.Value // as a number or boolean it matches a, and is no string (A70, A71)
+	case answer == fails && !a.pattern && variable(a.text.Value):
+		return untold, "" // the variable may stand for something else
+	case answer == fails:
+		return fails, example(witness)
+	}
+	return answer, ""
+}
+
+// scalar says whether text is a JSON number or boolean.
+func scalar(text string) bool {
+	list, err := strictjson.Array([]byte("["+text+"]"), 2)
+	return err == nil && len(list) == 1 && strings.TrimSpace(text) == text && strings.Contains("0tf", string(list[0].Kind()))
+}
+
+// implied says whether a claim that satisfies every atom of list satisfies b.
+// That is so if, and only if, one of them implies it: an array with one element
+// that fails b for each satisfies them all. The example is such a claim.
+func implied(list []atom, b atom, ask *oracle) (verdict, string) {
+	answer := fails
+	var examples []string
+	for _, a := range list {
+		one, example := a.implies(b, ask)
+		switch one {
+		case holds:
+			return holds, ""
+		case untold:
+			answer = untold
+		}
+		if example == "" {
+			answer = max(answer, partly)
+		}
+		examples = append(examples, example)
+	}
+	switch {
+	case answer == partly: // it fails, but there is no example
+		return fails, ""
+	case answer == fails && len(examples) == 1:
+		return fails, examples[0]
+	case answer == fails:
+		return fails, "[" + strings.Join(examples, ",") + "]"
+	}
+	return untold, ""
+}
+
+// statics compares the static claims of a token (section 7).
+func (p *pass) statics(from, to place, old, new []policy.StaticClaim) {
+	claims, asked := atoms(old)
+	_, asks := atoms(new)
+	for _, claim := range claims {
+		l := loss{from: from.on(asked[claim][0].At), to: to, what: claim, old: list(asked[claim]), new: list(asks[claim]), key: claim}
+		if len(asks[claim]) == 0 {
+			l.kind = "static-claim-removed"
+			p.add(l)
+			continue
+		}
+		l.to = to.on(asks[claim][0].At)
+		for _, a := range asked[claim] {
+			if answer, example := implied(asks[claim], a, p.oracle); answer != holds {
+				p.atomLost(l, claim, a, asked[claim], asks[claim], answer, example)
+			}
+		}
+	}
+}
+
+func list(atoms []atom) string {
+	var all []string
+	for _, a := range atoms {
+		all = append(all, a.String())
+	}
+	return join(all, "nothing")
+}
+
+func (p *pass) atomLost(l loss, claim string, a atom, asked, asks []atom, answer verdict, example string) {
+	var others []string // patterns that may stand in the place of a
+	for _, b := range asks {
+		if b.pattern && !slices.ContainsFunc(asked, b.same) {
+			others = append(others, b.text.Value)
+			l.to = l.to.on(b.text.At)
+		}
+	}
+	l.what, l.shown = claim+": "+a.text.Value, fmt.Sprintf("%q of %q", a.text.Value, claim)
+	l.from = l.from.on(a.text.At)
+	switch {
+	case answer == untold:
+		l.kind = "static-pattern-changed"
+		l.replaces(claim, list(asked), list(asks))
+	case !a.pattern:
+		l.kind = "static-value-removed"
+	case len(others) > 0:
+		l.kind = "static-pattern-widened"
+		l.replaces(claim, a.text.Value, strings.Join(others, ", "))
+	default:
+		l.kind = "static-pattern-removed"
+	}
+	if answer == fails && example != "" {
+		l.because = "; for example " + example + " passes now"
+	}
+	p.add(l)
+}
+
+// replaces sets what l is about to a pattern, or several, in the place of others.
+func (l *loss) replaces(claim, old, new string) {
+	arrow := func(a, b string) string { return claim + ": " + a + " → " + b }
+	l.what, l.back, l.shown, l.backShown = arrow(old, new), arrow(new, old), "", ""
+}

@@ -1,0 +1,69 @@
+package jwks_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/jwks"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// TestS22_RefreshIsSpread: sets that were fetched together are not fetched
+// together again, and all of them before the keys are old.
+func TestS22_RefreshIsSpread(t *testing.T) {
+	for name, tc := range map[string]struct {
+		random float64
+		at     time.Duration // of DefaultRefresh
+	}{
+		"first":  {0, 180 * time.Second},
+		"middle": {0.5, 225 * time.Second},
+		"last":   {0.999, 270 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i, c := newIssuer(t, has(t, newKey(t, keys.ES256, "a"))), newClock()
+			o := options(c, jwks.Network{})
+			o.Random = func() float64 { return tc.random }
+			set := remote(t, i.URL, o)
+			gives(t, set, "", "a")
+			c.advance(tc.at - time.Second)
+			set.Held()
+			time.Sleep(20 * time.Millisecond)
+			if got := i.fetches.Load(); got != 1 {
+				t.Errorf("%d fetches a second before it is time", got)
+			}
+			c.advance(time.Second)
+			set.Held()
+			eventually(t, "it is fetched again", func() bool { return i.fetches.Load() == 2 })
+		})
+	}
+}
+
+// TestStatus counts fetches, and knows when the last good one was.
+func TestStatus(t *testing.T) {
+	i, c := newIssuer(t, http.NotFound), newClock()
+	o := options(c, jwks.Network{})
+	o.Issuer = "me"
+	set := remote(t, i.URL+"/keys?secret=x", o)
+	want := jwks.Status{Where: i.URL + "/keys", Issuer: "me"}
+	is := func(when string) {
+		t.Helper()
+		if got := set.Status(); got != want {
+			t.Errorf("%s: %+v, want %+v", when, got, want)
+		}
+	}
+	is("before the first fetch")
+	_, _ = set.Keys(t.Context(), "")
+	want.Failed = 1
+	is("after a fetch that failed")
+	i.does(has(t, newKey(t, keys.ES256, "a")))
+	c.advance(jwks.ColdRetry)
+	_, _ = set.Keys(t.Context(), "")
+	want.Succeeded, want.FetchedAt = 1, c.now()
+	is("after a good one")
+	i.does(http.NotFound)
+	c.advance(jwks.DefaultRefresh)
+	_, _ = set.Keys(t.Context(), "")
+	want.Failed = 2
+	is("after one more that failed")
+}

@@ -1,0 +1,58 @@
+package proxy
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const (
+	aTrace  = "0af7651916cd43dd8448eb211c80319c"
+	aSpan   = "b7ad6b7169203331"
+	aParent = "00-" + aTrace + "-" + aSpan + "-01"
+)
+
+// TestTraceParent takes what W3C Trace Context calls valid, and nothing else.
+func TestTraceParent(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		text string
+		ok   bool
+	}{
+		"valid":                {aParent, true},
+		"not sampled":          {aParent[:53] + "00", true},
+		"later version":        {"01" + aParent[2:], true},
+		"later, with more":     {"cc" + aParent[2:] + "-what.ever", true},
+		"later, and no hyphen": {"cc" + aParent[2:] + ".what", false},
+		"00, with more":        {aParent + "-x", false},
+		"version ff":           {"ff" + aParent[2:], false},
+		"version no hex":       {"0x" + aParent[2:], false},
+		"upper case":           {strings.ToUpper(aParent), false},
+		"no trace":             {"00-" + strings.Repeat("0", 32) + "-" + aSpan + "-01", false},
+		"no span":              {"00-" + aTrace + "-" + strings.Repeat("0", 16) + "-01", false},
+		"trace no hex":         {"00-" + strings.Repeat("x", 32) + "-" + aSpan + "-01", false},
+		"span no hex":          {"00-" + aTrace + "-" + strings.Repeat("\x1b", 16) + "-01", false},
+		"flags no hex":         {aParent[:53] + "0g", false},
+		"no hyphens":           {strings.ReplaceAll(aParent, "-", "0"), false},
+		"short":                {aParent[:54], false},
+		"empty":                {"", false},
+	} {
+		trace, span, ok := parseTraceParent(c.text)
+		if ok != c.ok || ok && (trace != aTrace || span != aSpan) || !ok && trace+span != "" {
+			t.Errorf("%s: %q, %q, %v", name, trace, span, ok)
+		}
+	}
+}
+
+// FuzzTraceParent: what is taken is two ids, whatever it stood in.
+func FuzzTraceParent(f *testing.F) {
+	for _, seed := range []string{aParent, "cc" + aParent[2:] + "-more", aParent + "\n", strings.Repeat("-", 55)} {
+		f.Add(seed)
+	}
+	trace, span := regexp.MustCompile(`^[0-9a-f]{32}$`), regexp.MustCompile(`^[0-9a-f]{16}$`)
+	f.Fuzz(func(t *testing.T, text string) {
+		if a, b, ok := parseTraceParent(text); ok && (!trace.MatchString(a) || !span.MatchString(b)) {
+			t.Errorf("%q: %q, %q", text, a, b)
+		}
+	})
+}
