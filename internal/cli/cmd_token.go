@@ -24,17 +24,22 @@ permissions. What the server would silently ignore or deny is an error here.
 By default one line NAME=VALUE for tctl goes to stdout; --for temporal and
 --for api-key set the variables of the temporal CLI and the SDKs. --export
 makes it a line for eval. With --out FILE --refresh the file is kept holding a
-fresh token until interrupted.`
+fresh token until interrupted.
+
+--plain makes a bearer token for any other service, such as one behind jwtctl
+proxy: without permissions, with any algorithm, and printed alone.`
 
 const tokenExample = `  export "$(jwtctl token --system)"
   export "$(jwtctl token --namespace default --for temporal)"
   jwtctl token --namespace default --role read --ttl 1h --format token
-  jwtctl token --namespace default --format token --out token.jwt --refresh`
+  jwtctl token --namespace default --format token --out token.jwt --refresh
+  jwtctl token --plain --iss accounts --sub alice --aud shop --claim role=admin`
 
 type tokenOptions struct {
 	keys        keyFlags
 	dir         string
 	system      bool
+	plain       bool
 	namespaces  []string
 	roles       []string
 	permissions []string
@@ -59,13 +64,16 @@ type tokenOptions struct {
 func (a *app) tokenCommand() *cobra.Command {
 	var o tokenOptions
 	cmd := &cobra.Command{
-		Use:     "token (--system | --namespace NS)",
-		Short:   "Make a token for a Temporal server",
+		Use:     "token (--system | --namespace NS | --plain)",
+		Short:   "Make a token for a Temporal server, or a plain one",
 		Long:    tokenText,
 		Example: tokenExample,
 		Args:    noSubcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.ttlGiven = cmd.Flags().Changed("ttl")
+			if o.plain && !cmd.Flags().Changed("format") {
+				o.format = "token"
+			}
 			o.system = o.system || slices.Contains([]string{"tctl-system-token", "cli-system-token"}, cmd.CalledAs())
 			return a.runToken(cmd.Context(), o)
 		},
@@ -90,6 +98,7 @@ func (a *app) tokenCommand() *cobra.Command {
 func (o *tokenOptions) registerClaims(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.system, "system", false, "permission temporal-system:admin, for an hour")
 	fs.StringArrayVar(&o.namespaces, "namespace", nil, "permissions `NS`:read and NS:write, for ten minutes; repeatable")
+	fs.BoolVar(&o.plain, "plain", false, "no permissions: a bearer token for another service than Temporal")
 	fs.StringArrayVar(&o.roles, "role", nil, "`ROLE` instead of those: read, write, worker or admin; repeatable")
 	fs.StringArrayVar(&o.permissions, "permission", nil, "a single permission `NS:ROLE`; repeatable")
 	fs.DurationVar(&o.ttl, "ttl", 0, "how long the token lives (default 1h with --system, else 10m)")
@@ -102,11 +111,17 @@ func (o *tokenOptions) registerClaims(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&o.jsonClaims, "claim-json", nil, "another claim `NAME=JSON`; repeatable. In the file, a mapping")
 	fs.BoolVar(&o.issuedAt, "iat", false, "add iat; a server whose clock is behind refuses such a token")
 	keyedAs(fs, "claim-json", "token.claims")
-	exclusive(fs, "system", "namespace")
+	exclusive(fs, "system", "namespace", "plain")
 }
 
 // grants returns the permissions that the flags ask for.
 func (o tokenOptions) grants() ([]string, error) {
+	if o.plain {
+		if o.system || len(o.namespaces)+len(o.roles)+len(o.permissions) > 0 {
+			return nil, fault.New(fault.UsageError, "--plain", "does not go with --system, --namespace, --role and --permission: they are permissions of Temporal")
+		}
+		return nil, nil
+	}
 	if o.system && len(o.namespaces) > 0 {
 		return nil, fault.New(fault.UsageError, "--system", "does not go with --namespace").
 			WithHint("--permission NS:ROLE adds single permissions to either")
@@ -139,7 +154,7 @@ func (o tokenOptions) grants() ([]string, error) {
 		wanted = append(wanted, p)
 	}
 	if len(wanted) == 0 {
-		return nil, fault.New(fault.UsageError, "token", "one of --system, --namespace and --permission is needed").
+		return nil, fault.New(fault.UsageError, "token", "one of --system, --namespace, --permission and --plain is needed").
 			WithHint("export \"$(jwtctl token --system)\" for an administrator")
 	}
 	if len(scopes) == 0 && len(o.roles) > 0 {
