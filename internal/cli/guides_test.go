@@ -213,7 +213,7 @@ func TestGuides(t *testing.T) {
 // have a name.
 func TestGuidesRun(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"lint-and-explain", "keys", "exit-codes"} {
+	for _, name := range []string{"lint-and-explain", "diff", "keys", "exit-codes"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g, dir := openGuide(t, "../../docs/"+name+".md"), t.TempDir()
@@ -223,7 +223,7 @@ func TestGuidesRun(t *testing.T) {
 				}
 			}
 			port := freePort(t)
-			g.run(t, dir, "", strings.ReplaceAll(g.text, "61884", port))
+			g.run(t, dir, gitIdentity, strings.ReplaceAll(g.text, "61884", port))
 			for i, e := range g.edits {
 				g.edits[i] = edit{strings.ReplaceAll(e.old, port, "61884"), strings.ReplaceAll(e.new, port, "61884")}
 			}
