@@ -23,18 +23,37 @@ type Claims struct {
 // payload_not_claims; an object that is not strict JSON makes the token
 // malformed (A84).
 func readClaims(payload []byte, maxDepth int) (*Claims, *fault.Error) {
-	text := bytes.TrimLeft(payload, " \t\r\n")
-	switch {
-	case len(payload) == 0:
-		return nil, malformed("payload", "it is empty")
-	case len(text) == 0 || text[0] != '{':
-		return nil, fault.New(fault.PayloadNotClaims, "payload", "no JSON object, so there are no claims in it")
+	if err := checkObject(payload); err != nil {
+		return nil, err
 	}
 	members, err := strictjson.Object(payload, maxDepth)
 	if err != nil {
 		return nil, jsonFault("payload", err)
 	}
 	return &Claims{members: members}, nil
+}
+
+// checkClaims says what readClaims would, without reading them.
+func checkClaims(payload []byte, maxDepth int) error {
+	if err := checkObject(payload); err != nil {
+		return err
+	}
+	if err := strictjson.Check(payload, maxDepth); err != nil {
+		return jsonFault("payload", err)
+	}
+	return nil
+}
+
+// checkObject tells what is no object by its first character.
+func checkObject(payload []byte) *fault.Error {
+	text := bytes.TrimLeft(payload, " \t\r\n")
+	switch {
+	case len(payload) == 0:
+		return malformed("payload", "it is empty")
+	case len(text) == 0 || text[0] != '{':
+		return fault.New(fault.PayloadNotClaims, "payload", "no JSON object, so there are no claims in it")
+	}
+	return nil
 }
 
 // Members returns all claims in the order of the token. They must not be changed.

@@ -20,7 +20,7 @@ func Sign(key *keys.Key, claims []byte) (string, error) {
 	if err := key.RequireSigner(); err != nil {
 		return "", err
 	}
-	if _, err := readClaims(claims, MaxDepth); err != nil {
+	if err := checkClaims(claims, MaxDepth); err != nil {
 		return "", err
 	}
 	alg := key.Algorithm()

@@ -40,7 +40,7 @@ var (
 // It returns ErrTooDeep, ErrNotObject or ErrTrailing (wrapped), or what is
 // wrong with the syntax.
 func Object(data []byte, maxDepth int) ([]Member, error) {
-	if err := check(data, maxDepth); err != nil {
+	if err := Check(data, maxDepth); err != nil {
 		return nil, err
 	}
 	c := cursor{data: data}
@@ -75,7 +75,7 @@ func Array(data []byte, maxDepth int) ([]Value, error) {
 // Elements is Array for callers that may stop early: a list of half a million
 // numbers costs them no memory.
 func Elements(data []byte, maxDepth int) (iter.Seq[Value], error) {
-	if err := check(data, maxDepth); err != nil {
+	if err := Check(data, maxDepth); err != nil {
 		return nil, err
 	}
 	c := cursor{data: data}
@@ -95,9 +95,10 @@ func Elements(data []byte, maxDepth int) (iter.Seq[Value], error) {
 	}, nil
 }
 
-// check says what is wrong with data if it is not one JSON value. What is
-// wrong is read a second time to find out, by a reader that is slower.
-func check(data []byte, maxDepth int) error {
+// Check says what is wrong with data if it is not one JSON value, under the rules
+// and with the errors of Object. What is wrong is read a second time to find out,
+// by a reader that is slower.
+func Check(data []byte, maxDepth int) error {
 	if depth(data) > maxDepth {
 		return fmt.Errorf("%w: more than %d levels", ErrTooDeep, maxDepth)
 	}
@@ -111,7 +112,7 @@ func check(data []byte, maxDepth int) error {
 	return ErrTrailing
 }
 
-// cursor cuts up text that check found valid, so it looks for ends alone.
+// cursor cuts up text that Check found valid, so it looks for ends alone.
 type cursor struct {
 	data []byte
 	pos  int
