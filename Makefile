@@ -9,7 +9,7 @@ FUZZ    ?= 60s
 BENCH   ?= .
 STATIC  := $(GO) tool -modfile=tools/go.mod staticcheck
 EXAMPLE := examples/temporal
-EXAMPLES := $(EXAMPLE) examples/buf
+EXAMPLES := $(EXAMPLE) examples/buf examples/kubernetes examples/proxy
 
 ## help: list the targets
 help:
@@ -45,11 +45,11 @@ check:
 unit:
 	$(GO) test -race -timeout 10m ./...
 
-## e2e: jwtctl against a real Temporal server, and as a plugin of the real buf
+## e2e: jwtctl with a real Temporal server, buf, grpcurl and Node, and the Kubernetes manifests
 e2e: build
 	cd $(EXAMPLE) && $(GO) run ./genapi ../../bin/api_table.txt && diff ../../bin/api_table.txt ../../internal/temporal/api_table.go
 	cd $(EXAMPLE) && $(GO) test -timeout 15m ./...
-	cd examples/buf && $(GO) test ./...
+	for example in buf kubernetes proxy; do (cd examples/$$example && $(GO) test ./...); done
 
 ## bench: benchmarks; BENCH=regexp picks some
 bench: tools build
@@ -80,7 +80,10 @@ tools:
 	fi
 	@cmp -s internal/explain/testdata/mermaid/package-lock.json bin/mermaid/package-lock.json || { rm -rf bin/mermaid && mkdir -p bin/mermaid && \
 	  cp internal/explain/testdata/mermaid/package*.json bin/mermaid/ && npm ci --silent --no-audit --no-fund --prefix bin/mermaid; }
+	@cmp -s examples/proxy/server/package-lock.json bin/proxy-example/package-lock.json || { rm -rf bin/proxy-example && mkdir -p bin/proxy-example && \
+	  cp examples/proxy/server/package*.json bin/proxy-example/ && npm ci --silent --no-audit --no-fund --prefix bin/proxy-example; }
 	@$(GO) tool -modfile=tools/go.mod -n actionlint >/dev/null
+	@cd examples/proxy && $(GO) tool -n grpcurl >/dev/null # builds it, outside the time limit of tests
 	@cd examples/buf && $(GO) tool -n buf >/dev/null # builds it, outside the time limit of tests
 
 ## clean: remove what make built
