@@ -13,18 +13,17 @@ import (
 	"github.com/jwtctl/jwtctl/internal/vendortest"
 )
 
-// buf returns the program that examples/buf/go.mod pins. Go builds it once a
-// machine, in some minutes.
+// buf returns the program that examples/buf/package.json pins; make tools installs it.
 func buf(tb testing.TB) string {
 	tb.Helper()
-	cmd := exec.CommandContext(tb.Context(), "go", "tool", "-n", "buf")
-	cmd.Dir = "../../examples/buf"
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		tb.Fatalf("go tool buf: %v", err)
+	path, err := filepath.Abs("../../examples/buf/node_modules/.bin/buf")
+	if err == nil {
+		_, err = os.Stat(path)
 	}
-	return strings.TrimSpace(string(out))
+	if err != nil {
+		tb.Fatalf("%v: make tools installs it", err)
+	}
+	return path
 }
 
 // workspace makes a workspace of Buf: a module with the fixtures called names,

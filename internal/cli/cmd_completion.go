@@ -1,9 +1,6 @@
 package cli
 
 import (
-	"runtime"
-	"runtime/debug"
-
 	"github.com/spf13/cobra"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -44,42 +41,4 @@ func (a *app) completionCommand() *cobra.Command {
 			}
 		},
 	}
-}
-
-func (a *app) versionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:         "version",
-		Short:       "Print the version",
-		Args:        noSubcommand,
-		Annotations: map[string]string{needsNoConfig: "yes"},
-		RunE:        func(*cobra.Command, []string) error { return a.print("jwtctl %s\n", version()) },
-	}
-}
-
-// version returns what the build says of itself: the module's version or the
-// commit, and the Go release.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown " + runtime.Version()
-	}
-	commit, modified := "", ""
-	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			commit = s.Value
-		case "vcs.modified":
-			if s.Value == "true" {
-				modified = " modified"
-			}
-		}
-	}
-	text := info.Main.Version
-	if text == "" || text == "(devel)" {
-		text = "development"
-	}
-	if commit != "" {
-		text += " " + commit[:min(12, len(commit))] + modified
-	}
-	return text + " " + info.GoVersion
 }

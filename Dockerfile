@@ -1,0 +1,23 @@
+# An image of jwtctl alone: no shell, no libraries, no root.
+#   docker build -t jwtctl . && docker run --rm jwtctl version
+FROM --platform=$BUILDPLATFORM golang:1.26.8 AS build
+ARG TARGETOS TARGETARCH
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY cmd cmd
+COPY internal internal
+# What the image says it is; without them, "development".
+ARG VERSION="" COMMIT="" DATE=""
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false -ldflags="-s -w \
+  -X github.com/jwtctl/jwtctl/internal/cli.linkedVersion=$VERSION \
+  -X github.com/jwtctl/jwtctl/internal/cli.linkedCommit=$COMMIT \
+  -X github.com/jwtctl/jwtctl/internal/cli.linkedDate=$DATE" -o /out/jwtctl ./cmd/jwtctl
+
+FROM scratch
+# The authorities whose certificates https key sets and upstreams may have.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build /out/jwtctl /usr/bin/jwtctl
+COPY LICENSE /usr/share/doc/jwtctl/LICENSE
+USER 65532:65532
+ENTRYPOINT ["/usr/bin/jwtctl"]

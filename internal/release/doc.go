@@ -1,0 +1,7 @@
+// Package release is the tests of what jwtctl is shipped with: programs for every
+// platform, the image, the GitHub Action, the hooks of pre-commit, the workflow of
+// the project itself. It holds no code.
+//
+// What a release holds is checked by tools/goreleaser (make release-check), which
+// takes longer than a test of every change may.
+package release
