@@ -10,6 +10,9 @@ BENCH   ?= .
 STATIC  := $(GO) tool -modfile=tools/go.mod staticcheck
 EXAMPLE := examples/temporal
 EXAMPLES := $(EXAMPLE) examples/buf examples/kubernetes examples/proxy
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+# A name is the program's, and after a colon its package's if that has another.
+PROGRAMS := jose openssl dash curl strace protoc:protobuf-compiler dot:graphviz node:nodejs npm buildah busybox:busybox-static pre-commit
 
 ## help: list the targets
 help:
@@ -27,12 +30,19 @@ build:
 install:
 	CGO_ENABLED=0 $(GO) install -trimpath ./cmd/jwtctl
 
-## test: everything that must hold: check, unit, e2e
-test: tools check unit e2e
+## cross: the program for every platform that archives are made for, in bin/cross
+cross:
+	@for target in $(PLATFORMS); do \
+	  out=bin/cross/jwtctl-$${target/\//-}; case $$target in windows/*) out=$$out.exe;; esac; \
+	  CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build -trimpath -ldflags='-s -w' -o $$out ./cmd/jwtctl; \
+	done
+
+## test: everything that must hold: check, cross, unit, e2e
+test: tools check cross unit e2e
 
 ## check: formatting, vet, staticcheck, tidy modules, generated files
 check:
-	@out=$$(gofmt -l cmd internal examples); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+	@out=$$(gofmt -l cmd internal examples tools); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
 	$(GO) vet ./...
 	$(STATIC) ./...
 	$(GO) mod tidy -diff
@@ -50,6 +60,13 @@ e2e: build
 	cd $(EXAMPLE) && $(GO) run ./genapi ../../bin/api_table.txt && diff ../../bin/api_table.txt ../../internal/temporal/api_table.go
 	cd $(EXAMPLE) && $(GO) test -timeout 15m ./...
 	for example in buf kubernetes proxy; do (cd examples/$$example && $(GO) test ./...); done
+
+## release-check: a release with the real goreleaser that goes nowhere, twice: all that is in it, and the same bytes
+release-check:
+	@$(MAKE) -s packages PROGRAMS=lintian
+	cd tools/goreleaser && $(GO) vet ./... && $(GO) tool -modfile=../go.mod staticcheck ./...
+	cd tools/goreleaser && $(GO) tool -n goreleaser >/dev/null # builds it, outside the time limit of tests
+	cd tools/goreleaser && $(GO) test -count=1 -timeout 40m ./...
 
 ## bench: benchmarks; BENCH=regexp picks some
 bench: tools build
@@ -69,25 +86,29 @@ generate:
 	$(GO) test -count=1 ./internal/docs -update
 
 ## tools: the programs that tests compare jwtctl with (Debian and npm packages; root or sudo)
-# A name is the program's, and after a colon its package's if that has another.
-tools:
-	@need=""; for t in jose openssl dash curl strace protoc:protobuf-compiler dot:graphviz node:nodejs npm; do \
+tools: packages
+	@$(call npm,internal/explain/testdata/mermaid,bin/mermaid)
+	@$(call npm,examples/proxy/server,bin/proxy-example)
+	@cmp -s examples/buf/package-lock.json examples/buf/node_modules/.locked || { cd examples/buf && \
+	  npm ci --ignore-scripts --silent --no-audit --no-fund && cp package-lock.json node_modules/.locked; }
+	@$(GO) tool -modfile=tools/go.mod -n actionlint >/dev/null
+	@cd examples/proxy && $(GO) tool -n grpcurl >/dev/null # builds it, outside the time limit of tests
+
+# npm,FROM,TO installs the packages that FROM locks into TO, once.
+npm = cmp -s $(1)/package-lock.json $(2)/package-lock.json || \
+  { rm -rf $(2) && mkdir -p $(2) && cp $(1)/package*.json $(2)/ && npm ci --silent --no-audit --no-fund --prefix $(2); }
+
+packages:
+	@need=""; for t in $(PROGRAMS); do \
 	  command -v "$${t%%:*}" >/dev/null || need="$$need $${t##*:}"; \
 	done; \
 	if [ -n "$$need" ]; then \
 	  echo "installing:$$need"; as=""; [ "$$(id -u)" = 0 ] || as=sudo; \
 	  $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq $$need >/dev/null; \
 	fi
-	@cmp -s internal/explain/testdata/mermaid/package-lock.json bin/mermaid/package-lock.json || { rm -rf bin/mermaid && mkdir -p bin/mermaid && \
-	  cp internal/explain/testdata/mermaid/package*.json bin/mermaid/ && npm ci --silent --no-audit --no-fund --prefix bin/mermaid; }
-	@cmp -s examples/proxy/server/package-lock.json bin/proxy-example/package-lock.json || { rm -rf bin/proxy-example && mkdir -p bin/proxy-example && \
-	  cp examples/proxy/server/package*.json bin/proxy-example/ && npm ci --silent --no-audit --no-fund --prefix bin/proxy-example; }
-	@$(GO) tool -modfile=tools/go.mod -n actionlint >/dev/null
-	@cd examples/proxy && $(GO) tool -n grpcurl >/dev/null # builds it, outside the time limit of tests
-	@cd examples/buf && $(GO) tool -n buf >/dev/null # builds it, outside the time limit of tests
 
 ## clean: remove what make built
 clean:
 	rm -rf bin dist
 
-.PHONY: help demo build install test check unit e2e bench fuzz generate tools clean
+.PHONY: help demo build install cross test check unit e2e release-check bench fuzz generate tools packages clean

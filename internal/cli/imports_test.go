@@ -34,6 +34,7 @@ func TestImports(t *testing.T) {
 		"cmd/jwtctl":          "internal/cli",
 		"internal/cli":        "internal/bufplugin internal/claims internal/descset internal/diff internal/explain internal/fault internal/files internal/finding internal/gittree internal/jwks internal/jws internal/keygen internal/keys internal/lint internal/message internal/ndjson internal/plan internal/policy internal/proxy internal/rotate internal/scaffold internal/sign internal/strictjson internal/suggest internal/temporal internal/token internal/verify",
 		"internal/docs":       "",
+		"internal/release":    "",
 		"internal/diff":       "internal/descset internal/fault internal/finding internal/keys internal/plan internal/policy internal/strictjson internal/suggest",
 		"internal/gittree":    "internal/fault internal/files",
 		"internal/scaffold":   "internal/descset internal/fault internal/files internal/keys internal/policy",

@@ -73,11 +73,19 @@ key_sets: [{issuer: me, jwks: "%s/?secret=x"}, {issuer: me, jwks: "%[1]s/", allo
 	const age, fetched = "jwtctl_proxy_key_set_age_seconds", "jwtctl_proxy_key_set_fetches_total"
 	shows("at the start", "no "+age+"{", fetched+labels+`,result="ok"} 0`, fetched+labels+`,result="failed"} 0`, fetched+strings.Replace(labels, "me", "other", 1))
 	r.want("S/Who", sign(ofMe), codes.OK)
-	// Two sets have these labels, and a token makes both be fetched.
+	// Two sets have these labels, and a token makes both be fetched, each at its own time.
+	counted := func(line string) {
+		r.eventually(line, func() bool {
+			_, text := r.get("/metrics")
+			return strings.Contains(text, "\n"+line)
+		})
+	}
+	counted(fetched + labels + `,result="ok"} 2`)
 	shows("after a call", age+labels+"} 0\n", fetched+labels+`,result="ok"} 2`)
 	down.Store(true)
 	r.later.Store(int64(10 * time.Minute)) // the keys are old, and serve on
 	r.want("S/Who", sign(ofMe), codes.OK)
+	counted(fetched + labels + `,result="failed"} 2`)
 	shows("while the issuer is down", age+labels+"} 600\n", fetched+labels+`,result="ok"} 2`, fetched+labels+`,result="failed"} 2`)
 }
 
