@@ -247,7 +247,7 @@ func (b *build) linkBehind(t *task, deps linker.Files) error {
 	}
 	file.PopulateSourceCodeInfo()
 	file.RemoveAST()
-	t.file = file
+	t.file, t.parsed = file, nil // the tree is large
 	return nil
 }
 
