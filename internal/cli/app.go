@@ -26,6 +26,9 @@ type app struct {
 	graceful atomic.Bool
 	// telling keeps what several goroutines report apart.
 	telling sync.Mutex
+	// origins are where flags have their values from that the command line did
+	// not give, by "--name".
+	origins map[string]string
 	// args are those of the command line, and capture, unless nil, is what
 	// jwtctl proxy calls with its options instead of running.
 	args    []string
@@ -44,7 +47,7 @@ type globalFlags struct {
 }
 
 func newApp(sys System) *app {
-	a := &app{sys: sys, out: &checkedWriter{w: sys.Out}, config: &config{}}
+	a := &app{sys: sys, out: &checkedWriter{w: sys.Out}, config: &config{}, origins: map[string]string{}}
 	a.global.color = "auto" // until the flags are read
 	return a
 }
@@ -139,7 +142,7 @@ func (a *app) root(args []string) *cobra.Command {
 	a.addCommands(root, args)
 	root.SetHelpCommand(a.helpCommand(root))
 	describeBindings(root)
-	root.SetUsageTemplate(usageTemplate)
+	root.SetUsageTemplate(usageFor(a.sys.OutColumns))
 	return root
 }
 
