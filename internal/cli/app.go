@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
 // app is one run of the program.
@@ -204,11 +205,22 @@ func noSubcommand(cmd *cobra.Command, args []string) error {
 		return fault.New(fault.UsageError, nameOf(cmd), "takes no argument, and %q is one", printable(args[0]))
 	}
 	err := fault.New(fault.UsageError, nameOf(cmd), "there is no command %q", printable(args[0]))
-	cmd.SuggestionsMinimumDistance = 2
-	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
-		return err.WithHint("did you mean %s %s?", cmd.CommandPath(), like[0])
+	if like := nearestCommand(cmd, args[0]); like != "" {
+		return err.WithHint("did you mean %s %s?", cmd.CommandPath(), like)
 	}
 	return err.WithHint("%s --help lists the commands", cmd.CommandPath())
+}
+
+// nearestCommand returns the command of cmd that name was probably meant to be,
+// "" if there is none.
+func nearestCommand(cmd *cobra.Command, name string) string {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	return suggest.Nearest(name, names)
 }
 
 // nameOf names cmd in messages, which begin with the program's name anyway.

@@ -65,7 +65,7 @@ func (a *app) runSign(ctx context.Context, args []string, o signOptions) error {
 	if err != nil {
 		return err
 	}
-	m, err := o.messages.load(ctx, a)
+	m, err := o.messages.load(ctx, a, list)
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ func (a *app) runVerify(ctx context.Context, args []string, o verifyOptions) err
 	if err != nil {
 		return err
 	}
-	m, err := o.messages.load(ctx, a)
+	m, err := o.messages.load(ctx, a, list)
 	if err != nil {
 		return err
 	}

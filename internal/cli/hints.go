@@ -40,6 +40,9 @@ func notAKeyFile(name string) error {
 // missingAt is the flag value at which a file of a token was forgotten: the
 // name of one that is there, without its @.
 func missingAt(arg string) error {
+	if arg == "-" || arg == "@-" {
+		return fault.New(fault.UsageError, "--bearer", "takes a token or @FILE").WithHint("--bearer @/dev/stdin")
+	}
 	if info, err := os.Stat(arg); err != nil || !info.Mode().IsRegular() {
 		return nil
 	}

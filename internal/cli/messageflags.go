@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -103,8 +104,11 @@ func (f *messageFlags) policy(ctx context.Context, a *app, clock func() time.Tim
 	return p, err
 }
 
-// load returns what the flags say to do to messages.
-func (f *messageFlags) load(ctx context.Context, a *app) (*messages, error) {
+// load returns what the flags say to do to the messages in inputs.
+func (f *messageFlags) load(ctx context.Context, a *app, inputs []string) (*messages, error) {
+	if err := f.checkStdin(inputs); err != nil {
+		return nil, err
+	}
 	if f.method != "" && f.typ != "" {
 		return nil, fault.New(fault.UsageError, "--method", "excludes --type: a method says which message it takes")
 	}
@@ -132,6 +136,20 @@ func (f *messageFlags) load(ctx context.Context, a *app) (*messages, error) {
 		a.danger("--dev makes and accepts unsigned tokens: anybody can make one")
 	}
 	return m, nil
+}
+
+// checkStdin refuses to read standard input for two things.
+func (f *messageFlags) checkStdin(inputs []string) error {
+	n := 0
+	for _, name := range slices.Concat(inputs, f.keys.files, f.protos.sets) {
+		if name == "-" {
+			n++
+		}
+	}
+	if n < 2 {
+		return nil
+	}
+	return fault.New(fault.UsageError, "-", "standard input can be read once only")
 }
 
 // signer signs with the keys of ring; with --dev the tokens are unsigned (A91),
