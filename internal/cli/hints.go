@@ -37,9 +37,9 @@ func notAKeyFile(name string) error {
 	return nil
 }
 
-// missingAt is the flag value at which a file of a token was forgotten: the
-// name of one that is there, without its @.
-func missingAt(arg string) error {
+// notABearer refuses for --bearer the name of a file that is there, without its
+// @, and standard input.
+func notABearer(arg string) error {
 	if arg == "-" || arg == "@-" {
 		return fault.New(fault.UsageError, "--bearer", "takes a token or @FILE").WithHint("--bearer @/dev/stdin")
 	}

@@ -200,7 +200,7 @@ func (f *messageFlags) ring(a *app) (*keys.Ring, error) {
 
 // bearerToken returns the token that --bearer names.
 func (a *app) bearerToken(arg string) (string, error) {
-	if err := missingAt(arg); err != nil {
+	if err := notABearer(arg); err != nil {
 		return "", err
 	}
 	what := "--bearer"
