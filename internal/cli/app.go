@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
 // app is one run of the program.
@@ -26,6 +27,9 @@ type app struct {
 	graceful atomic.Bool
 	// telling keeps what several goroutines report apart.
 	telling sync.Mutex
+	// origins are where flags have their values from that the command line did
+	// not give, by "--name".
+	origins map[string]string
 	// args are those of the command line, and capture, unless nil, is what
 	// jwtctl proxy calls with its options instead of running.
 	args    []string
@@ -44,7 +48,7 @@ type globalFlags struct {
 }
 
 func newApp(sys System) *app {
-	a := &app{sys: sys, out: &checkedWriter{w: sys.Out}, config: &config{}}
+	a := &app{sys: sys, out: &checkedWriter{w: sys.Out}, config: &config{}, origins: map[string]string{}}
 	a.global.color = "auto" // until the flags are read
 	return a
 }
@@ -139,7 +143,7 @@ func (a *app) root(args []string) *cobra.Command {
 	a.addCommands(root, args)
 	root.SetHelpCommand(a.helpCommand(root))
 	describeBindings(root)
-	root.SetUsageTemplate(usageTemplate)
+	root.SetUsageTemplate(usageFor(a.sys.OutColumns))
 	return root
 }
 
@@ -201,11 +205,22 @@ func noSubcommand(cmd *cobra.Command, args []string) error {
 		return fault.New(fault.UsageError, nameOf(cmd), "takes no argument, and %q is one", printable(args[0]))
 	}
 	err := fault.New(fault.UsageError, nameOf(cmd), "there is no command %q", printable(args[0]))
-	cmd.SuggestionsMinimumDistance = 2
-	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
-		return err.WithHint("did you mean %s %s?", cmd.CommandPath(), like[0])
+	if like := nearestCommand(cmd, args[0]); like != "" {
+		return err.WithHint("did you mean %s %s?", cmd.CommandPath(), like)
 	}
 	return err.WithHint("%s --help lists the commands", cmd.CommandPath())
+}
+
+// nearestCommand returns the command of cmd that name was probably meant to be,
+// "" if there is none.
+func nearestCommand(cmd *cobra.Command, name string) string {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	return suggest.Nearest(name, names)
 }
 
 // nameOf names cmd in messages, which begin with the program's name anyway.

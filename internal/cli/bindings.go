@@ -169,12 +169,14 @@ func (a *app) resolve(cmd *cobra.Command) error {
 		case failed != nil || f.Changed || decided[mark(f, markGroup)]:
 		case name != "" && v.InConfig(name):
 			failed = setFlag(f, v.GetStringSlice(name), name)
+			a.origins["--"+f.Name] = name
 		case key != "" && v.InConfig(key):
 			values := v.GetStringSlice(key)
 			if mark(f, markPath) != "" {
 				values = a.config.resolvePaths(values)
 			}
 			failed = setFlag(f, values, a.config.at(key))
+			a.origins["--"+f.Name] = a.config.at(key)
 		}
 	})
 	return failed

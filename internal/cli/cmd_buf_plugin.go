@@ -21,6 +21,8 @@ with these lines in buf.yaml:
 A rule is called by its id in Buf's spelling: claim-cycle is JWT_CLAIM_CYCLE.
 The category JWT is every error and warning, JWT_ERRORS the errors alone.`
 
+const bufPluginHint = "jwtctl lint checks the same by itself; jwtctl buf-plugin --help says how Buf finds it"
+
 func (a *app) bufPluginCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:                "buf-plugin",
@@ -33,7 +35,7 @@ func (a *app) bufPluginCommand() *cobra.Command {
 				return cmd.Help()
 			}
 			if len(args) == 0 {
-				return fault.New(fault.UsageError, "buf-plugin", "is started by buf lint").WithHint("jwtctl lint checks the same by itself; jwtctl buf-plugin --help says how Buf finds it")
+				return fault.New(fault.UsageError, "buf-plugin", "is started by buf lint").WithHint(bufPluginHint)
 			}
 			return bufFault(bufplugin.Serve(cmd.Context(), args, a.sys.In, a.out, a.sys.Err))
 		},
@@ -47,5 +49,5 @@ func bufFault(err error) error {
 	if err == nil || errors.As(err, &exit) && exit.ExitCode() == 0 {
 		return nil
 	}
-	return fault.New(fault.UsageError, "buf-plugin", "%w", err)
+	return fault.New(fault.UsageError, "buf-plugin", "%w", err).WithHint(bufPluginHint)
 }

@@ -208,7 +208,7 @@ func (a *app) loadAgainst(ctx context.Context, o diffOptions) (*oldVersion, erro
 	}
 	set, err := old.load(ctx, a, "")
 	if err != nil {
-		return nil, err
+		return nil, withRevisionHint(err, o.against)
 	}
 	return &oldVersion{set: set}, nil
 }

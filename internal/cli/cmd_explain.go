@@ -92,7 +92,8 @@ func (a *app) runExplain(ctx context.Context, names []string, o explainOptions) 
 	return a.writeResult(o.out, text.Bytes(), 0o644, o.protos.inputs(set))
 }
 
-// explainOptions tells which keys are configured; none is read.
+// explainOptions tells which keys are configured. Of a file it is read whether
+// it is a public key; one that cannot be read is taken for what it should be.
 func (a *app) explainOptions() explain.Options {
 	o := explain.Options{HaveKeys: len(a.config.keys)+len(a.config.keySets) > 0}
 	for _, k := range a.config.keys {
@@ -100,7 +101,7 @@ func (a *app) explainOptions() explain.Options {
 		if k.Secret != "" {
 			source = "variable " + k.Secret
 		}
-		o.Keys = append(o.Keys, explain.Key{ID: k.ID, Algorithm: string(k.Algorithm), Issuer: k.Issuer, Source: source, CanSign: true})
+		o.Keys = append(o.Keys, explain.Key{ID: k.ID, Algorithm: string(k.Algorithm), Issuer: k.Issuer, Source: source, CanSign: k.Secret != "" || !isPublic(k.File)})
 	}
 	for _, s := range a.config.keySets {
 		source := s.JWKS

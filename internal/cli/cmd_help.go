@@ -22,8 +22,11 @@ func (a *app) helpCommand(root *cobra.Command) *cobra.Command {
 			}
 			topic, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {
-				return fault.New(fault.UsageError, "help", "there is no command or topic %q", printable(strings.Join(args, " "))).
-					WithHint("jwtctl --help lists the commands")
+				err := fault.New(fault.UsageError, "help", "there is no command or topic %q", printable(strings.Join(args, " ")))
+				if like := nearestCommand(root, args[0]); like != "" && len(args) == 1 {
+					return err.WithHint("did you mean jwtctl help %s?", like)
+				}
+				return err.WithHint("jwtctl --help lists the commands, jwtctl help exit-codes the exit codes")
 			}
 			topic.InitDefaultHelpFlag()
 			return topic.Help()

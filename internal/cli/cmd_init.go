@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -60,6 +61,9 @@ func (a *app) initCommand() *cobra.Command {
 }
 
 func (a *app) runInit(ctx context.Context, o initOptions, dir string) error {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return fault.New(fault.UsageError, "init", "%s is no folder", printable(dir)).WithHint("jwtctl init -o FILE names the file to write")
+	}
 	out := o.out
 	if out == "" {
 		out = filepath.Join(dir, configName)

@@ -117,6 +117,12 @@ func (o *proxyOptions) check(a *app) error {
 		return fault.New(fault.UsageError, "--max-connection-age-grace", "%s is less than 0", s.ageGrace)
 	case s.every <= 0:
 		return fault.New(fault.UsageError, "--reload-interval", "%s is no interval", s.every)
+	case s.listen == s.upstream:
+		return fault.New(fault.UsageError, "--upstream", "%s is what --listen says, too: the proxy would stand before itself", printable(s.upstream))
+	case s.metrics != "":
+		if err := checkAddress("--metrics", s.metrics); err != nil {
+			return err
+		}
 	}
 	return errors.Join(s.tls.check(), s.checkReach(o.policy.dev), o.policy.checkRereadable(a))
 }
@@ -131,8 +137,8 @@ func (o *servingFlags) checkReach(dev bool) error {
 		{"--listen", o.listen, "--tls-cert and --tls-key", isLocal(o.listen), o.tls.cert != ""},
 		{"--upstream", o.upstream, "--upstream-tls", isLocalTarget(o.upstream), o.tls.upstream},
 	} {
-		if _, port, err := net.SplitHostPort(side.address); !strings.Contains(side.address, ":/") && (err != nil || port == "") {
-			return fault.New(fault.UsageError, side.flag, "%q is no host:port", printable(side.address))
+		if err := checkAddress(side.flag, side.address); err != nil {
+			return err
 		}
 		switch {
 		case side.local:
@@ -191,7 +197,7 @@ func (a *app) runProxy(ctx context.Context, o proxyOptions) (err error) {
 	a.graceful.Store(true)
 	listener, err := listenOn(ctx, o.serving.listen)
 	if err != nil {
-		return err
+		return ofFlag(err, "--listen")
 	}
 	// Until the last call has ended, and no longer.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -201,7 +207,7 @@ func (a *app) runProxy(ctx context.Context, o proxyOptions) (err error) {
 	if o.serving.metrics != "" {
 		server, err := a.listenForMetrics(ctx, o.serving.metrics, metrics)
 		if err != nil {
-			return errors.Join(err, listener.Close())
+			return errors.Join(ofFlag(err, "--metrics"), listener.Close())
 		}
 		running.Go(func() { server.serve(background) })
 	}

@@ -61,11 +61,11 @@ func (a *app) runSign(ctx context.Context, args []string, o signOptions) error {
 	case len(args) == 0:
 		args = []string{"-"}
 	}
-	list, err := a.expand(args)
+	list, err := a.expand("sign", args)
 	if err != nil {
 		return err
 	}
-	m, err := o.messages.load(ctx, a)
+	m, err := o.messages.load(ctx, a, list)
 	if err != nil {
 		return err
 	}
@@ -84,6 +84,7 @@ func (m *messages) signFiles(ctx context.Context, list []string, o signOptions) 
 			out, err = m.signOne(ctx, path, data, out, message.Form{Indent: len(list) == 1})
 		}
 		if err != nil {
+			err = m.withKeyHint(err)
 			faults = append(faults, verdict{file: path, err: err}.failure(true))
 		}
 		if fault.ClassOf(err) == fault.Usage { // as for all the others

@@ -78,11 +78,11 @@ func (a *app) runVerify(ctx context.Context, args []string, o verifyOptions) err
 	if err := o.validate(args); err != nil {
 		return err
 	}
-	list, err := a.expand(args)
+	list, err := a.expand("verify", args)
 	if err != nil {
 		return err
 	}
-	m, err := o.messages.load(ctx, a)
+	m, err := o.messages.load(ctx, a, list)
 	if err != nil {
 		return err
 	}
@@ -120,13 +120,18 @@ func (m *messages) verifyFiles(ctx context.Context, list []string, o verifyOptio
 		}
 	}
 	var faults []error
+	unknownKey := false
 	for _, v := range verdicts {
 		if v.err != nil {
 			faults = append(faults, v.failure(o.print))
+			unknownKey = unknownKey || fault.Has(v.err, fault.KeyNotFound)
 		}
 	}
 	if o.stream.out != "" && o.stream.out != "-" {
-		m.app.say("%s: %d messages, %d refused or undecided", o.stream.out, len(verdicts), len(faults))
+		m.app.say("%s: %s, %d refused or undecided", o.stream.out, counted(len(verdicts), "message", "messages"), len(faults))
+	}
+	if hint := m.keyHint(); unknownKey && hint != "" {
+		m.app.hint(hint)
 	}
 	return errors.Join(faults...)
 }

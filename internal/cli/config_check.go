@@ -11,8 +11,6 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keys"
-	"github.com/jwtctl/jwtctl/internal/plan"
-	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
 type configCheckOptions struct {
@@ -71,6 +69,7 @@ func answered(faults []error) error {
 
 // checkConfig opens all that a.config names.
 func (a *app) checkConfig(ctx context.Context, r *configReport, online bool) {
+	a.checkConfigLeeway(r)
 	a.checkConfigKeys(ctx, r, online)
 	p := a.checkConfigPolicy(ctx, r)
 	for i, e := range a.config.messages {
@@ -152,53 +151,4 @@ func (a *app) checkConfigKeys(ctx context.Context, r *configReport, online bool)
 		}
 		r.KeySets = append(r.KeySets, found)
 	}
-}
-
-// checkConfigPolicy compiles the descriptors that a.config names; nil if it
-// names none, or they do not compile.
-func (a *app) checkConfigPolicy(ctx context.Context, r *configReport) *plan.Plan {
-	protos := protoFlags{importPaths: a.config.paths("proto_paths"), protos: a.config.paths("protos"), sets: a.config.paths("descriptor_sets")}
-	if len(protos.protos)+len(protos.sets) == 0 {
-		if len(a.config.messages) > 0 {
-			r.fail(a.config.path+": messages", fault.New(fault.ConfigInvalid, a.config.path+": messages", "neither protos nor descriptor_sets says where their types are"))
-		}
-		return nil
-	}
-	set, err := protos.load(ctx, a, "")
-	if err != nil {
-		r.fail("", err)
-		return nil
-	}
-	read := policy.Read(set)
-	r.Protos = &configProtos{}
-	for _, f := range set.Files() {
-		if !f.Import {
-			r.Protos.Files++
-		}
-	}
-	for _, s := range read.Services {
-		for _, m := range s.Methods {
-			r.Protos.Methods++
-			if m.Guarded() {
-				r.Protos.Guarded++
-			}
-		}
-	}
-	for _, m := range read.Messages {
-		if m.HasTokens() {
-			r.Protos.Messages++
-		}
-	}
-	p, err := plan.Compile(read, a.sys.Getenv)
-	if err != nil {
-		r.fail("", err)
-		return nil
-	}
-	return p
-}
-
-// paths returns the paths under key.
-func (c *config) paths(key string) []string {
-	list, _ := c.values[key].([]string)
-	return c.resolvePaths(list)
 }

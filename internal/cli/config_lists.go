@@ -32,9 +32,18 @@ func (r *configReader) key(key string, n *yaml.Node) {
 		}
 	})
 	if len(r.faults) == before && (e.File == "") == (e.Secret == "") {
-		r.fail(n, key, "either file or secret is needed")
+		r.oneOf(n, key, "file", "secret", e.File != "")
 	}
 	r.out.keys = append(r.out.keys, e)
+}
+
+// oneOf refuses both of two fields, or neither.
+func (r *configReader) oneOf(n *yaml.Node, key, one, other string, both bool) {
+	if both {
+		r.fail(n, key, "either %s or %s is needed, not both", one, other)
+		return
+	}
+	r.fail(n, key, "either %s or %s is needed", one, other)
 }
 
 // keySet reads one of key_sets.
@@ -100,7 +109,7 @@ func (r *configReader) message(key string, n *yaml.Node) {
 	case e.Files == "":
 		r.fail(n, key, "files is needed")
 	case (e.Method == "") == (e.Type == ""):
-		r.fail(n, key, "either method or type is needed")
+		r.oneOf(n, key, "method", "type", e.Method != "")
 	}
 	r.out.messages = append(r.out.messages, e)
 }

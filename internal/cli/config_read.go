@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,7 +41,11 @@ func parseConfig(data []byte, path string, schema map[string]*pflag.Flag) (*conf
 	case errors.Is(err, io.EOF):
 		return r.out, nil // an empty file says nothing
 	case err != nil:
-		return nil, fault.New(fault.ConfigInvalid, path, "no valid YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+		f := fault.New(fault.ConfigInvalid, path, "no valid YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+		if bytes.Contains(data, []byte("\n\t")) {
+			f = f.WithHint("YAML indents by spaces; there are tabs")
+		}
+		return nil, f
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, fault.New(fault.ConfigInvalid, path, "more than one YAML document")
@@ -233,7 +238,11 @@ func (r *configReader) algorithm(n *yaml.Node, key string) keys.Algorithm {
 	}
 	alg, err := keys.ParseAlgorithm(name)
 	if err != nil {
-		r.fail(n, key, "%q is no algorithm that jwtctl knows", printable(name))
+		hint := ""
+		if f := (*fault.Error)(nil); errors.As(err, &f) {
+			hint = f.Hint
+		}
+		r.failHint(n, key, cmp.Or(hint, "such as ES256, RS256 or EdDSA"), "%q is no algorithm that jwtctl knows", printable(name))
 	}
 	return alg
 }

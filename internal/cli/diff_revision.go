@@ -15,6 +15,9 @@ import (
 
 // loadRevision reads what the paths of the new version were in revision rev.
 func (a *app) loadRevision(ctx context.Context, o diffOptions, rev string) (*oldVersion, error) {
+	if rev == "" {
+		return nil, fault.New(fault.UsageError, "--against", "git: names no revision").WithHint("--against git:origin/main")
+	}
 	tree, err := gittree.Open(ctx, ".", rev)
 	if err != nil {
 		return nil, err
@@ -38,7 +41,7 @@ func (a *app) loadRevision(ctx context.Context, o diffOptions, rev string) (*old
 		return nil, err
 	}
 	old.importPaths, old.protos = slices.DeleteFunc(old.importPaths, r.gone), slices.DeleteFunc(old.protos, r.gone)
-	if n == 0 || len(old.protos)+len(old.sets) == 0 {
+	if n == 0 || !slices.ContainsFunc(append(slices.Clone(old.protos), old.sets...), r.holds) {
 		return nil, fault.New(fault.FileFailed, o.against, "has none of the paths that are compared").WithHint("name a revision, or paths, that both versions have")
 	}
 	version := &oldVersion{dir: dir, source: o.against, top: tree.Up()}
@@ -85,6 +88,13 @@ func (r revision) gone(path string) bool {
 	base, _ := files.SplitPattern(path)
 	_, err := os.Stat(base)
 	return err != nil
+}
+
+// holds says whether path is one that was taken out: what lies outside of the
+// repository has no older version in it, and would be compared with itself.
+func (r revision) holds(path string) bool {
+	inside, err := filepath.Rel(r.dir, path)
+	return err == nil && filepath.IsLocal(inside)
 }
 
 // rename words faults about the folder as ones about the revision.

@@ -212,6 +212,9 @@ func (a *app) readKey(name string) (data []byte, source string, err error) {
 		}
 		return []byte(text), "variable " + variable, nil
 	}
+	if err := notAKeyFile(name); err != nil {
+		return nil, "", err
+	}
 	if name == "-" {
 		data, err = files.ReadAll(a.sys.In, "standard input", keys.MaxFileBytes, fault.KeyUnreadable)
 		return data, "standard input", err

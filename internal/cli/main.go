@@ -59,10 +59,12 @@ func (a *app) execute(root *cobra.Command) error {
 	}
 }
 
-// report writes err for people: a line `jwtctl: what: why`, then its hint.
+// report writes err for people: a line `jwtctl: what: why`, then its hint, once
+// for several in a row that have the same.
 func (a *app) report(err error) {
 	a.telling.Lock()
 	defer a.telling.Unlock()
+	var list []*fault.Error
 	for _, e := range flatten(err) {
 		if _, said := e.(answeredNo); said {
 			continue
@@ -71,8 +73,12 @@ func (a *app) report(err error) {
 		if !errors.As(e, &f) {
 			f = &fault.Error{Why: e.Error()}
 		}
+		list = append(list, a.asGiven(f))
+	}
+	for i, f := range list {
 		_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().bad("jwtctl:"), printable(f.Error()))
-		if f.Hint != "" {
+		again := i+1 < len(list) && list[i+1].Hint == f.Hint // which is told once, after the last
+		if f.Hint != "" && !again {
 			_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().dim("hint:"), printable(f.Hint))
 		}
 	}

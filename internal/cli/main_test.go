@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -254,6 +255,28 @@ func TestCommands(t *testing.T) {
 		among, _, err := all.Find([]string{c.name})
 		if err != nil || alone.Commands()[0].UsageString() != among.UsageString() {
 			t.Errorf("%s: alone it is described otherwise: %v", c.name, err)
+		}
+	}
+}
+
+// TestUsageWidth: on a terminal the texts of flags are wrapped to it; documents
+// and pipes have each in one line.
+func TestUsageWidth(t *testing.T) {
+	t.Parallel()
+	for columns, want := range map[int]bool{0: false, 40: false, 80: true, 100: true} {
+		sys := newFake(t).System
+		sys.OutColumns = columns
+		cmd, _, err := Root(sys).Find([]string{"verify"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, flags, _ := strings.Cut(cmd.UsageString(), "\nFlags:\n")
+		longest := 0
+		for line := range strings.Lines(flags) {
+			longest = max(longest, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")))
+		}
+		if wrapped := longest <= 100; wrapped != want || want && longest > columns {
+			t.Errorf("%d columns: the longest line has %d", columns, longest)
 		}
 	}
 }

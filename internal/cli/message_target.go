@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +47,11 @@ func (m *messages) target(path string, data []byte, signs bool) (target, error) 
 			return target{}, fault.New(fault.UsageError, path, "nothing says which type it holds").
 				WithHint("--type pkg.Message, --method pkg.Service/Method, \"@type\" in the message, or messages: in %s", configName)
 		}
-		typ = string(name)
+		t, err := m.resolve("", string(name), signs)
+		if f := (*fault.Error)(nil); errors.As(err, &f) {
+			return t, f.About(`"@type"`)
+		}
+		return t, err
 	}
 	return m.resolve(method, typ, signs)
 }
@@ -118,7 +123,14 @@ func (m *messages) read(data []byte, t target) (*dynamicpb.Message, error) {
 		return msg, err
 	}
 	f = f.About("")
+	begin := bytes.TrimLeft(data, " \t\r\n")
 	switch {
+	case len(begin) == 0:
+		f.Why = "line 1:1: it is empty, and a message is a JSON object"
+	case begin[0] == '[':
+		f.Why += "; a message is one JSON object, and --ndjson reads one a line"
+	case begin[0] != '{' && !bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
+		f.Why += "; a message is a JSON object"
 	case strings.Contains(f.Why, "unknown field"):
 		f.Why += fmt.Sprintf(", which %s has not", t.name)
 	case strings.Contains(f.Why, "more text follows"):

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -65,6 +67,8 @@ type messages struct {
 	token  string // the bearer token; "" for none
 	given  bool   // whether one was given
 	inputs []string
+	// keyFiles are those of --key.
+	keyFiles []string
 
 	bearers sync.Map // *plan.Bearer → *bearerVerdict
 }
@@ -94,14 +98,17 @@ func (f *messageFlags) policy(ctx context.Context, a *app, clock func() time.Tim
 	codec := claims.New(set.Types())
 	p.verifier, err = verify.New(codec, p.ring, verify.Options{Leeway: f.leeway, Development: f.dev, Now: clock})
 	if err != nil {
-		return nil, err
+		return nil, asUsage(err, "--leeway") // the one option that can be wrong
 	}
 	p.signer, err = f.signer(a, codec, p.ring, clock)
 	return p, err
 }
 
-// load returns what the flags say to do to messages.
-func (f *messageFlags) load(ctx context.Context, a *app) (*messages, error) {
+// load returns what the flags say to do to the messages in inputs.
+func (f *messageFlags) load(ctx context.Context, a *app, inputs []string) (*messages, error) {
+	if err := f.checkStdin(inputs); err != nil {
+		return nil, err
+	}
 	if f.method != "" && f.typ != "" {
 		return nil, fault.New(fault.UsageError, "--method", "excludes --type: a method says which message it takes")
 	}
@@ -113,7 +120,7 @@ func (f *messageFlags) load(ctx context.Context, a *app) (*messages, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &messages{app: a, compiled: *p, codec: message.New(p.set.Types(), message.Limits{}), method: f.method, typ: f.typ, inputs: f.protos.inputs(p.set)}
+	m := &messages{app: a, compiled: *p, codec: message.New(p.set.Types(), message.Limits{}), method: f.method, typ: f.typ, inputs: f.protos.inputs(p.set), keyFiles: f.keys.files}
 	if m.method != "" || m.typ != "" { // a wrong name is told once, before any message
 		if _, err := m.resolve(m.method, m.typ, false); err != nil {
 			return nil, err
@@ -129,6 +136,20 @@ func (f *messageFlags) load(ctx context.Context, a *app) (*messages, error) {
 		a.danger("--dev makes and accepts unsigned tokens: anybody can make one")
 	}
 	return m, nil
+}
+
+// checkStdin refuses to read standard input for two things.
+func (f *messageFlags) checkStdin(inputs []string) error {
+	n := 0
+	for _, name := range slices.Concat(inputs, f.keys.files, f.protos.sets) {
+		if name == "-" {
+			n++
+		}
+	}
+	if n < 2 {
+		return nil
+	}
+	return fault.New(fault.UsageError, "-", "standard input can be read once only")
 }
 
 // signer signs with the keys of ring; with --dev the tokens are unsigned (A91),
@@ -179,21 +200,33 @@ func (f *messageFlags) ring(a *app) (*keys.Ring, error) {
 
 // bearerToken returns the token that --bearer names.
 func (a *app) bearerToken(arg string) (string, error) {
+	if err := notABearer(arg); err != nil {
+		return "", err
+	}
+	what := "--bearer"
 	if path, isFile := strings.CutPrefix(arg, "@"); isFile {
 		data, err := files.Read(path, maxTokenInput, fault.FileFailed)
 		if err != nil {
 			return "", err
 		}
-		arg = string(data)
+		arg, what = string(data), path
 	}
-	return unwrapToken(arg)
+	token, err := unwrapToken(arg)
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return "", f.About(what).WithHint("a token by itself, or after \"Bearer \"")
+	}
+	return token, err
 }
 
 // expand returns the files that args name; a pattern that is no file's name
 // stands for those it matches.
-func (a *app) expand(args []string) ([]string, error) {
+func (a *app) expand(command string, args []string) ([]string, error) {
 	var list []string
 	for _, arg := range args {
+		if err := notAFile(command, arg); err != nil {
+			return nil, err
+		}
 		if _, err := os.Stat(arg); arg == "-" || !files.IsPattern(arg) || err == nil {
 			list = append(list, arg)
 			continue

@@ -59,7 +59,7 @@ func TestProgress(t *testing.T) {
 			t.Parallel()
 			errs := &glimpse{seen: make(chan struct{})}
 			if tt.shown {
-				errs.want = "\r1 messages, 1 refused"
+				errs.want = "\r1 message, 1 refused"
 			}
 			in, feed := io.Pipe()
 			sys := OS()

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -66,12 +67,23 @@ func (p *protoFlags) load(ctx context.Context, a *app, fallback string) (*descse
 	}
 	set, err := descset.Load(ctx, src)
 	if err != nil {
-		return nil, err
+		return nil, p.withHint(a, err, fallback)
 	}
 	for _, w := range set.Warnings() {
 		a.warn("%s", w)
 	}
 	return set, nil
+}
+
+// withHint says what named a path that cannot be read.
+func (p *protoFlags) withHint(a *app, err error, fallback string) error {
+	var f *fault.Error
+	if len(p.protos)+len(p.sets) == 0 && errors.As(err, &f) && f.What == fallback {
+		return f.WithHint("name .proto files, a folder or a descriptor set, here or in %s, which jwtctl init writes", configName)
+	}
+	err = a.withOrigin(err, "proto", p.protos)
+	err = a.withOrigin(err, "descriptor-set", p.sets)
+	return a.withOrigin(err, "proto-path", p.importPaths)
 }
 
 // inputs returns the files that a result must not overwrite.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -161,7 +162,11 @@ func readPair(cert, key string) (*tls.Certificate, error) {
 	}
 	pair, err := tls.X509KeyPair(certPEM, keyPEM)
 	if err != nil {
-		return nil, fault.New(fault.KeyInvalid, cert, "with %s: %w", key, err)
+		f := fault.New(fault.KeyInvalid, cert, "with %s: %w", key, err)
+		if bytes.Contains(certPEM, []byte("PRIVATE KEY-----")) && bytes.Contains(keyPEM, []byte("BEGIN CERTIFICATE-----")) {
+			f = fault.New(fault.KeyInvalid, cert, "is a private key, and %s the certificate", key).WithHint("change the two around: --tls-cert FILE --tls-key FILE")
+		}
+		return nil, f
 	}
 	return &pair, nil
 }

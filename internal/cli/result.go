@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
@@ -53,6 +54,16 @@ func (a *app) writeResult(out string, data []byte, mode fs.FileMode, inputs []st
 	}
 	a.detail("wrote %s", out)
 	return nil
+}
+
+// isPublic says whether path is a file with public keys alone.
+func isPublic(path string) bool {
+	data, err := files.Read(path, keys.MaxFileBytes, fault.KeyUnreadable)
+	if err != nil {
+		return false
+	}
+	loaded, err := keys.Parse(data, keys.Attributes{Source: path})
+	return err == nil && !slices.ContainsFunc(loaded.Keys, (*keys.Key).CanSign)
 }
 
 // holdsPrivateKey says whether path is a file with a private key in it.

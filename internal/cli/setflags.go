@@ -53,7 +53,7 @@ func (f *setFlags) load(a *app) ([]keys.Set, error) {
 			err = asConfigFault(err, fmt.Sprintf("%s:%d: key_sets", a.config.path, e.line))
 		}
 		if err != nil {
-			return nil, err
+			return nil, withURLHint(err, e.JWKS)
 		}
 		sets = append(sets, set)
 	}

@@ -37,6 +37,13 @@ func (a *app) say(format string, args ...any) {
 	}
 }
 
+// hint says what to do about an answer that stdout has.
+func (a *app) hint(text string) {
+	if !a.global.quiet {
+		_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().dim("hint:"), printable(text))
+	}
+}
+
 // detail is say under -v alone.
 func (a *app) detail(format string, args ...any) {
 	if a.global.verbose {
@@ -60,8 +67,14 @@ func (a *app) danger(format string, args ...any) {
 
 // printable shows characters that a terminal would act on as what they are
 // (S70); line breaks and tabs stay. Of a token that somebody put in the wrong
-// place it leaves the header alone (S69).
+// place it leaves the header alone, of a private key nothing (S69).
 func printable(text string) string {
+	if strings.Contains(text, "PRIVATE KEY") {
+		text = regexp.MustCompile(`(-----BEGIN [A-Z0-9 ]*PRIVATE KEY)[^"]*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|"|\z)`).ReplaceAllString(text, "$1-----…$2")
+	}
+	if strings.Contains(text, "kty") {
+		text = regexp.MustCompile(`("(?:d|p|q|dp|dq|qi|k)\\?"\s*:\s*\\?")[A-Za-z0-9_=+/-]*`).ReplaceAllString(text, "$1…")
+	}
 	if strings.Contains(text, "eyJ") {
 		text = regexp.MustCompile(`(eyJ[A-Za-z0-9_-]{8,40})[A-Za-z0-9_-]*\.[A-Za-z0-9_.-]*`).ReplaceAllString(text, "$1…")
 	}

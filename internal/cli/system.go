@@ -25,8 +25,10 @@ type System struct {
 	Out, Err io.Writer
 	// InTTY, OutTTY and ErrTTY say whether a person is at the other end.
 	InTTY, OutTTY, ErrTTY bool
-	Getenv                func(name string) (value string, set bool)
-	Now                   func() time.Time
+	// OutColumns is how wide Out is, 0 if that is not known.
+	OutColumns int
+	Getenv     func(name string) (value string, set bool)
+	Now        func() time.Time
 	// Interrupt returns a context that ends at SIGINT or SIGTERM.
 	Interrupt func(parent context.Context) (context.Context, context.CancelFunc)
 	// Reload returns a channel that receives at every SIGHUP until ctx ends.
@@ -36,7 +38,13 @@ type System struct {
 // OS returns the machine that the process runs on. It is the one function that
 // names the process's streams, environment, clock and signals.
 func OS() System {
+	columns, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil { // no terminal
+		columns = 0
+	}
 	return System{
+		OutColumns: columns,
+
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		InTTY:  term.IsTerminal(int(os.Stdin.Fd())),
 		OutTTY: term.IsTerminal(int(os.Stdout.Fd())),

@@ -1,5 +1,20 @@
 package cli
 
+import (
+	"fmt"
+	"strings"
+)
+
+// usageFor returns the template for a terminal of so many columns, to which the
+// texts of flags are wrapped; 0 leaves each in one line, as documents have them.
+func usageFor(columns int) string {
+	const narrowest = 60
+	if columns < narrowest {
+		return usageTemplate
+	}
+	return strings.ReplaceAll(usageTemplate, ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", columns))
+}
+
 // usageTemplate is cobra's with our headings: usage, commands, flags.
 const usageTemplate = `Usage:{{if .Runnable}}
   {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}

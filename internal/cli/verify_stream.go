@@ -164,7 +164,7 @@ func (a *app) streams(ctx context.Context, list []string, o ndjson.Options, coun
 }
 
 func summaryOf(count *tally) string {
-	return fmt.Sprintf("%d messages, %d refused", count.done.Load(), count.refused.Load())
+	return fmt.Sprintf("%s, %d refused", counted(int(count.done.Load()), "message", "messages"), count.refused.Load())
 }
 
 // openStream opens a file of any length to be read once.

@@ -5,7 +5,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/bufbuild/protocompile/linker"
@@ -148,9 +151,44 @@ func compileFault(err error, origin map[string]string) error {
 		if placed == nil {
 			return ours
 		}
-		return &fault.Error{Code: ours.Code, What: where, Why: "import of " + ours.Error(), Hint: ours.Hint, Cause: ours}
+		told := &fault.Error{Code: ours.Code, What: where, Why: "import of " + ours.Error(), Hint: ours.Hint, Cause: ours}
+		if dir := importFolder(origin[placed.GetPosition().Filename], ours.What); ours.Code == fault.ImportNotFound && dir != "" {
+			told.Hint = "it is below " + dir + ": add -I " + dir
+		}
+		return told
 	}
-	return fault.New(fault.ProtoSyntax, where, "%s", brief(err.Error()))
+	return withSchemaHint(fault.New(fault.ProtoSyntax, where, "%s", brief(err.Error())), origin)
+}
+
+// importFolder returns the folder that importer, a path, seems to import name
+// from: the nearest around it that holds name; "" if none does.
+func importFolder(importer, name string) string {
+	for dir := filepath.Dir(importer); importer != ""; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	return ""
+}
+
+// withSchemaHint says which schema of the annotations a source was compiled
+// with, where that lacks what the source says.
+func withSchemaHint(f *fault.Error, origin map[string]string) *fault.Error {
+	if strings.Contains(f.Why, "unknown extension kalix.") {
+		return f.WithHint(`import "kalix/annotations.proto" declares it`)
+	}
+	if !strings.Contains(f.Why, "(kalix.") && !strings.Contains(f.Why, "kalix.ServiceOptions") {
+		return f
+	}
+	for _, name := range []string{"kalix/jwt.proto", "kalix/annotations.proto"} {
+		if path := origin[name]; path != "" && path != name+ofJwtctl {
+			return f.WithHint("the schema is that of %s; jwtctl brings its own, newer copy: leave that folder out of -I", path)
+		}
+	}
+	return f
 }
 
 // units returns the compiled files and their imports, those of sets and

@@ -30,7 +30,7 @@ func openPaths(src Sources) (paths importPaths, names []string, err error) {
 	for _, arg := range src.Protos {
 		list, root, err := expand(arg)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, src.withPathHint(err, arg)
 		}
 		found = append(found, list...)
 		if len(src.ImportPaths) == 0 && !slices.Contains(dirs, root) {
@@ -58,6 +58,18 @@ func openPaths(src Sources) (paths importPaths, names []string, err error) {
 	}
 	slices.Sort(names)
 	return paths, slices.Compact(names), nil
+}
+
+// withPathHint says where arg is if it was written as imports write it.
+func (src Sources) withPathHint(err error, arg string) error {
+	var f *fault.Error
+	for _, dir := range src.ImportPaths {
+		path := filepath.Join(dir, arg)
+		if _, missing := os.Stat(path); missing == nil && errors.As(err, &f) && errors.Is(err, fs.ErrNotExist) {
+			return f.WithHint("did you mean %s? files are named from the working folder, imports from -I", path)
+		}
+	}
+	return err
 }
 
 func (p importPaths) close() {
@@ -152,6 +164,9 @@ func expand(arg string) (list []string, root string, err error) {
 		}
 	}
 	list, err = files.Find(base, pattern, fault.DescriptorUnreadable)
+	if errors.Is(err, fs.ErrNotExist) && base != arg {
+		err = fault.New(fault.DescriptorUnreadable, arg, "matches no file: there is no folder %s", base)
+	}
 	if err == nil && len(list) == 0 {
 		err = fault.New(fault.DescriptorUnreadable, arg, "holds or matches no .proto file")
 	}

@@ -3,6 +3,8 @@ package descset
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
+	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -67,10 +69,10 @@ func decodeSet(data []byte, where string, schema *schema) ([]unit, error) {
 		set, imports, err = decodeBinary(data, where)
 	}
 	if err != nil {
-		return nil, err
+		return nil, withSetHint(err, where)
 	}
 	if len(set.GetFile()) == 0 {
-		return nil, invalid(where, "holds no files")
+		return nil, withSetHint(invalid(where, "holds no files: it is no descriptor set"), where)
 	}
 	units := make([]unit, len(set.GetFile()))
 	seen := map[string]bool{}
@@ -152,6 +154,18 @@ func measure(data []byte, d protoreflect.MessageDescriptor, depth int, nodes *in
 		data = data[size:]
 	}
 	return nil
+}
+
+// withSetHint says what was probably meant by a file that is no descriptor set.
+func withSetHint(err error, where string) error {
+	var f *fault.Error
+	switch {
+	case !errors.As(err, &f) || f.Code != fault.DescriptorInvalid || f.Hint != "":
+		return err
+	case strings.HasSuffix(where, ".proto"):
+		return f.WithHint("sources are named with --proto, or stand under protos:")
+	}
+	return f.WithHint("protoc -o FILE and buf build -o FILE make descriptor sets")
 }
 
 func invalid(what, format string, args ...any) error {

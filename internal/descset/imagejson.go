@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protodesc"
@@ -29,7 +30,7 @@ func decodeJSON(data []byte, where string, schema *schema) (*descriptorpb.FileDe
 	bare := &descriptorpb.FileDescriptorSet{}
 	noTypes := protojson.UnmarshalOptions{AllowPartial: true, DiscardUnknown: true, Resolver: (*protoregistry.Types)(nil), RecursionLimit: maxJSONDepth}
 	if err := noTypes.Unmarshal(data, bare); err != nil {
-		return nil, nil, invalid(where, "%w", err)
+		return nil, nil, noImage(where, err)
 	}
 	types := optionTypes{imageTypes(bare), schema.types}
 	slim, imports, err := strip(data, types)
@@ -39,9 +40,15 @@ func decodeJSON(data []byte, where string, schema *schema) (*descriptorpb.FileDe
 	set := &descriptorpb.FileDescriptorSet{}
 	strict := protojson.UnmarshalOptions{AllowPartial: true, Resolver: types, RecursionLimit: maxJSONDepth}
 	if err := strict.Unmarshal(slim, set); err != nil {
-		return nil, nil, invalid(where, "%w", err)
+		return nil, nil, noImage(where, err)
 	}
 	return set, imports, nil
+}
+
+// noImage words what protojson says.
+func noImage(where string, err error) error {
+	text := strings.TrimLeftFunc(strings.TrimPrefix(err.Error(), "proto:"), unicode.IsSpace)
+	return invalid(where, "no Buf image in JSON: %s", text)
 }
 
 // optionTypes resolves extensions by what an image declares, else by ours.

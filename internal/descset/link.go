@@ -280,6 +280,13 @@ func (s *Set) warn(missing map[string][]string) {
 			}
 		}
 	}) {
-		s.warnings = append(s.warnings, Warning{input, fmt.Sprintf("%d files without source info (protoc --include_source_info): positions name the file alone, comments are not seen", bare[input])})
+		s.warnings = append(s.warnings, Warning{input, fmt.Sprintf("%s without source info (protoc --include_source_info): positions name the file alone, comments are not seen", countedFiles(bare[input]))})
 	}
+}
+
+func countedFiles(n int) string {
+	if n == 1 {
+		return "1 file"
+	}
+	return fmt.Sprintf("%d files", n)
 }

@@ -1,6 +1,7 @@
 package descset
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -143,6 +144,9 @@ func TestA2_VendorOnImportPath(t *testing.T) {
 			if slices.Contains(unpublished, name) {
 				if fault.CodeOf(err) != fault.ProtoSyntax {
 					t.Errorf("got %v, want %s", err, fault.ProtoSyntax)
+				}
+				if f := (*fault.Error)(nil); !errors.As(err, &f) || !strings.Contains(f.Hint, dir) || !strings.Contains(f.Hint, "newer copy") {
+					t.Errorf("nothing says whose schema lacks it: %#v", f)
 				}
 				cmd := exec.CommandContext(t.Context(), "protoc", "-I"+fixtures, "-I"+dir, "-o", os.DevNull, name)
 				if text, err := cmd.CombinedOutput(); err == nil {

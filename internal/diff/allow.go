@@ -64,7 +64,8 @@ const maxDepth = 2
 func ReadAllow(data []byte) (Allow, error) {
 	list, err := strictjson.Array(data, maxDepth)
 	if err != nil {
-		return nil, fault.New(fault.ConfigInvalid, "", "it is no JSON array: %w", err)
+		return nil, fault.New(fault.ConfigInvalid, "", "it is no JSON array: %w", err).
+			WithHint(`[{"kind": "…", "subject": "…", "reason": "…", "until": "2026-12-31"}]`)
 	}
 	kinds, allow := byID(), Allow{}
 	seen := map[Entry]int{}

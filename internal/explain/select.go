@@ -1,6 +1,8 @@
 package explain
 
 import (
+	"strings"
+
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -83,6 +85,9 @@ func unknownName(p *policy.Policy, name string) error {
 	err := fault.New(fault.UsageError, keys.Shorten(name), "is no method, service or message of the input")
 	if near := nearest(p, name); near != "" {
 		return err.WithHint("did you mean %s?", near)
+	}
+	if strings.HasSuffix(name, ".proto") {
+		return err.WithHint("files are named with --proto %s", keys.Shorten(name))
 	}
 	return err.WithHint("names are written in full: pkg.Service/Method, pkg.Service or pkg.Message")
 }

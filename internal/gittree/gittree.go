@@ -56,6 +56,9 @@ func Open(ctx context.Context, dir, rev string) (*Tree, error) {
 	}
 	commit, err := t.git(ctx, dir, nil, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
 	if err != nil {
+		if before, path, found := strings.Cut(rev, ":"); found {
+			return nil, t.fail("the repository has no such revision").WithHint("git:%s alone: the paths to compare, such as %s, are arguments", before, path)
+		}
 		return nil, t.fail("the repository has no such revision").WithHint("a clone of one commit has no other: git fetch, or fetch-depth: 0 of actions/checkout")
 	}
 	t.commit = strings.TrimSpace(string(commit))

@@ -153,7 +153,11 @@ func (f *fetcher) parseURL(address string) (*url.URL, error) {
 func (f *fetcher) checkURL(u *url.URL) *fault.Error {
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http":
-		return fault.New(fault.KeySetURLNotAllowed, "", "its scheme is %q; a key set is fetched by https", keys.Shorten(u.Scheme))
+		f := fault.New(fault.KeySetURLNotAllowed, "", "its scheme is %q; a key set is fetched by https", keys.Shorten(u.Scheme))
+		if u.Scheme == "" {
+			f = f.WithHint("a URL begins with https://")
+		}
+		return f
 	case u.Hostname() == "":
 		return fault.New(fault.KeySetURLNotAllowed, "", "it names no host")
 	case u.User != nil:

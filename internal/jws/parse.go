@@ -239,7 +239,7 @@ func (d *decoder) decode(what, text string) ([]byte, *fault.Error) {
 			}
 		}
 	}
-	return nil, malformed(what, "not base64url without padding")
+	return nil, malformed(what, "not base64url without padding, or cut short")
 }
 
 func (d *decoder) try(enc *base64.Encoding, text string) ([]byte, bool) {

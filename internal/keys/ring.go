@@ -115,7 +115,17 @@ func (r *Ring) Find(ctx context.Context, q Query) (*Key, error) {
 	if k := s.ask(ctx); k != nil {
 		return k, nil
 	}
-	return nil, s.failure()
+	err := s.failure()
+	if fault.Has(err, fault.KeyNotFound) && r.bindsElsewhere(q) {
+		err = fault.New(fault.KeyNotFound, "kid", "no key of the token's issuer has the id %q; one of another issuer has", Shorten(s.keyID()))
+	}
+	return nil, err
+}
+
+// bindsElsewhere says whether a key of the ring's own has the id that q names,
+// and may not vouch for its issuer.
+func (r *Ring) bindsElsewhere(q Query) bool {
+	return q.KeyID != nil && q.Issuer != nil && slices.ContainsFunc(r.Keys(), func(k *Key) bool { return k.id == *q.KeyID })
 }
 
 // candidates returns the entries that may vouch for a token of issuer (A20).

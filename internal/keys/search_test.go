@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -191,5 +192,25 @@ func TestA20_SetsOfOtherIssuersAreLeftAlone(t *testing.T) {
 	}
 	if other.asked.Load()+free.asked.Load() != 0 {
 		t.Error("a set that may not vouch for the token was asked")
+	}
+}
+
+// TestA20_IdOfAnotherIssuer: a key that has the token's id and may not vouch for
+// its issuer is told of, without its issuer.
+func TestA20_IdOfAnotherIssuer(t *testing.T) {
+	bound, err := ec(t, "a").With(keys.Attributes{Issuer: "secret-partner"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err := keys.NewRing([]*keys.Key{bound})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{"a": "one of another issuer has", "b": `no key has the id "b"`} {
+		issuer := "shop"
+		_, err := ring.Find(t.Context(), keys.Query{Issuer: &issuer, KeyID: &id, Algorithm: keys.ES256})
+		if fault.CodeOf(err) != fault.KeyNotFound || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "partner") {
+			t.Errorf("%s: got %v, want %q", id, err, want)
+		}
 	}
 }

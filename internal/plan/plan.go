@@ -10,6 +10,8 @@ package plan
 import (
 	"errors"
 	"regexp"
+	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -146,6 +148,9 @@ func (p *Plan) Method(name string) (*Method, error) {
 	if m := p.methods[name]; m != nil {
 		return m, nil
 	}
+	if err := p.isService("--method", name, "method"); err != nil {
+		return nil, err
+	}
 	return nil, unknown("method", "--method", name, p.methods)
 }
 
@@ -155,7 +160,28 @@ func (p *Plan) Message(name string) (*Message, error) {
 	if m := p.messages[protoreflect.FullName(name)]; m != nil {
 		return m, nil
 	}
+	if p.methods[name] != nil {
+		return nil, fault.New(fault.UsageError, "--type", "%q is a method, not a message", name).WithHint("--method %s", name)
+	}
+	if err := p.isService("--type", name, "message"); err != nil {
+		return nil, err
+	}
 	return nil, unknown("message", "--type", name, p.messages)
+}
+
+// isService says so where name, given for a kind, is a service's.
+func (p *Plan) isService(flag, name, kind string) error {
+	var of []string
+	for full := range p.methods {
+		if strings.HasPrefix(full, name+"/") {
+			of = append(of, full)
+		}
+	}
+	if len(of) == 0 {
+		return nil
+	}
+	slices.Sort(of)
+	return fault.New(fault.UsageError, flag, "%q is a service, not a %s", name, kind).WithHint("its methods are %s", strings.Join(of[:min(len(of), 8)], ", "))
 }
 
 // OwnNames adds to names the claims at the top of a token that the fields of m

@@ -29,6 +29,14 @@ func Nearest(name string, known []string) string {
 			}
 		}
 	}
+	if found == "" && len(wanted) >= 3 {
+		for _, candidate := range known { // more or less than the name: alg, bearer-token
+			lower := strings.ToLower(candidate)
+			if strings.HasPrefix(lower, wanted) || strings.HasPrefix(wanted, lower+"-") {
+				return candidate
+			}
+		}
+	}
 	return found
 }
 

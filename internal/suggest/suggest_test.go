@@ -8,10 +8,10 @@ import (
 )
 
 func TestNearest(t *testing.T) {
-	names := []string{"shop.Shop/Buy", "shop.Shop/Look", "shop.Order", "format", "proto_paths", "id"}
+	names := []string{"shop.Shop/Buy", "shop.Shop/Look", "shop.Order", "format", "proto_paths", "id", "algorithm", "bearer"}
 	for name, want := range map[string]string{
 		"shop.Ordr": "shop.Order", "Order": "shop.Order", "order": "shop.Order", "shop.shop/buy": "shop.Shop/Buy", "/shop.Shop/Buy": "shop.Shop/Buy",
-		"Shop/Buy": "shop.Shop/Buy", "Buy": "shop.Shop/Buy", "formt": "format", "fromat": "format", "proto-paths": "proto_paths", "ID": "id",
+		"Shop/Buy": "shop.Shop/Buy", "Buy": "shop.Shop/Buy", "formt": "format", "fromat": "format", "proto-paths": "proto_paths", "ID": "id", "alg": "algorithm", "bearer-token": "bearer", "al": "",
 		"": "", "zzzzzz": "", "xy": "", "completely.else/There": "", strings.Repeat("a", 300): "",
 	} {
 		if got := suggest.Nearest(name, names); got != want {

@@ -1,0 +1,152 @@
+package cli
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// What people put in the wrong place, and what to say to it.
+
+// notAFile refuses the text of a message or token where the name of its file is
+// needed; nil for anything else.
+func notAFile(command, arg string) error {
+	switch {
+	case strings.HasPrefix(strings.TrimSpace(arg), "{"):
+		return fault.New(fault.UsageError, command, "the message itself stands where the name of its file is needed").
+			WithHint("echo '{…}' | jwtctl %s -", command)
+	case strings.HasPrefix(arg, "eyJ") && strings.Count(arg, ".") >= 1 && !strings.HasSuffix(arg, ".json"):
+		return fault.New(fault.UsageError, command, "a token stands where the file of a message is needed").
+			WithHint("jwtctl inspect checks a token by itself, --bearer TOKEN the bearer token of a call")
+	}
+	return nil
+}
+
+// notAKeyFile refuses the text of a key where the name of its file is needed: a
+// command line is shown to others (S69).
+func notAKeyFile(name string) error {
+	if strings.Contains(name, "-----BEGIN ") || strings.HasPrefix(strings.TrimSpace(name), "{") {
+		return fault.New(fault.UsageError, "key", "the key itself stands where the name of its file is needed").
+			WithHint("put it into a file, or into a variable that env:NAME names: anybody on the machine can read a command line")
+	}
+	return nil
+}
+
+// notABearer refuses for --bearer the name of a file that is there, without its
+// @, and standard input.
+func notABearer(arg string) error {
+	if arg == "-" || arg == "@-" {
+		return fault.New(fault.UsageError, "--bearer", "takes a token or @FILE").WithHint("--bearer @/dev/stdin")
+	}
+	if info, err := os.Stat(arg); err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	return fault.New(fault.UsageError, "--bearer", "%s is the name of a file, not a token", printable(arg)).
+		WithHint("--bearer @%s takes the token that is in it", arg)
+}
+
+// withOrigin says which line of jwtctl.yaml, or which variable, named the path
+// that cannot be read, where the command line did not.
+func (a *app) withOrigin(err error, flag string, values []string) error {
+	var f *fault.Error
+	if where := a.origins["--"+flag]; where != "" && errors.As(err, &f) && f.Hint == "" && slices.Contains(values, f.What) {
+		return f.WithHint("%s names it", where)
+	}
+	return err
+}
+
+// asGiven names the line of jwtctl.yaml, or the variable, that a wrong value came
+// from, instead of the flag that nobody gave.
+func (a *app) asGiven(f *fault.Error) *fault.Error {
+	where := a.origins[f.What]
+	if where == "" || f.Code != fault.UsageError {
+		return f
+	}
+	return f.About(where + ": " + f.What)
+}
+
+// withKeyHint says of which keys a token's was not one: --key takes neither id
+// nor issuer from jwtctl.yaml.
+func (m *messages) withKeyHint(err error) error {
+	var list []error
+	for _, one := range flatten(err) {
+		var f *fault.Error
+		if errors.As(one, &f) && f.Hint == "" {
+			switch {
+			case f.Code == fault.KeyNotFound:
+				one = f.WithHint("%s", m.keyHint())
+			case f.Code == fault.KeyMissing && f.What != "keys":
+				one = f.WithHint("%s", m.keysInUse())
+			case f.Code == fault.TokenMissing && !m.given && f.What == "bearer token":
+				one = f.WithHint("--bearer TOKEN, or --bearer @FILE")
+			}
+		}
+		list = append(list, one)
+	}
+	return errors.Join(list...)
+}
+
+// keyHint names the keys in use, and how to use others; "" where there are only
+// key sets.
+func (m *messages) keyHint() string {
+	text, own := m.keysInUse(), m.ring.Keys()
+	if len(own) == 1 && !own[0].HasOwnID() {
+		way := "--kid ID"
+		if len(m.keyFiles) == 0 && len(m.app.config.keys) > 0 {
+			way += ", or id: in " + m.app.config.path + ","
+		}
+		text += "; " + way + " gives it the id that tokens name"
+	}
+	if len(m.keyFiles) > 0 && len(m.app.config.keys) > 0 {
+		text += "; without --key those of " + m.app.config.path + " count, with their ids and issuers"
+	}
+	return text
+}
+
+// keysInUse lists the keys that were given, which those of remote sets are not.
+func (m *messages) keysInUse() string {
+	const most = 8
+	var names []string
+	for _, k := range m.ring.Keys() {
+		name := keys.Shorten(k.ID())
+		if k.Issuer() != "" {
+			name += " (issuer " + keys.Shorten(k.Issuer()) + ")"
+		}
+		names = append(names, name)
+	}
+	if len(names) > most {
+		names = append(names[:most], "…")
+	}
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return "the only key is " + names[0]
+	}
+	return "the keys are " + strings.Join(names, ", ")
+}
+
+// withURLHint says how a URL begins, where one without its scheme was taken for a
+// file.
+func withURLHint(err error, location string) error {
+	host, _, isPath := strings.Cut(location, "/")
+	var f *fault.Error
+	if errors.As(err, &f) && errors.Is(err, fs.ErrNotExist) && isPath && strings.Contains(strings.TrimLeft(host, "."), ".") {
+		return f.WithHint("a URL begins with https://")
+	}
+	return err
+}
+
+// withRevisionHint says how --against names a revision.
+func withRevisionHint(err error, against string) error {
+	var f *fault.Error
+	if errors.As(err, &f) && f.What == against && errors.Is(err, fs.ErrNotExist) {
+		return f.WithHint("a branch, tag or commit is written --against git:%s", against)
+	}
+	return err
+}

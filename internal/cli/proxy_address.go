@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// checkAddress refuses what is no host:port, nor, for the upstream, a name that
+// gRPC resolves.
+func checkAddress(flag, address string) error {
+	wrong := func(format string, args ...any) *fault.Error {
+		return fault.New(fault.UsageError, flag, format, args...)
+	}
+	scheme, rest, isURL := strings.Cut(address, "://")
+	switch {
+	case isURL && flag == "--upstream" && scheme == "https":
+		return wrong("%q is a URL, and a host:port is needed", printable(address)).WithHint("--upstream %s --upstream-tls", printable(strings.TrimRight(rest, "/")))
+	case isURL && (strings.HasPrefix(scheme, "http") || strings.HasPrefix(scheme, "grpc")):
+		return wrong("%q is a URL, and a host:port is needed", printable(address)).WithHint("%s %s", flag, printable(strings.TrimRight(rest, "/")))
+	case strings.Contains(address, ":/") && flag == "--upstream":
+		return nil // unix:/…, dns:///…: the dialer says what is wrong
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err != nil || port == "" || strings.ContainsAny(address, "/ ") {
+		f := wrong("%q is no host:port", printable(address))
+		if _, err := strconv.Atoi(address); err == nil {
+			f = f.WithHint("%s 127.0.0.1:%s", flag, address)
+		}
+		return f
+	}
+	if n, err := strconv.Atoi(port); err == nil && (n < 0 || n > 65535) {
+		return wrong("%q has no port: %s is not between 0 and 65535", printable(address), port)
+	}
+	return nil
+}
+
+// ofFlag says which flag has the address that cannot be had.
+func ofFlag(err error, flag string) error {
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Code != fault.ListenFailed {
+		return err
+	}
+	return f.About(flag + ": " + f.What)
+}
