@@ -71,9 +71,10 @@ func (a *app) report(err error) {
 		if !errors.As(e, &f) {
 			f = &fault.Error{Why: e.Error()}
 		}
-		_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().bad("jwtctl:"), printable(f.Error()))
+		f = a.placed(f)
+		_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().bad("jwtctl:"), printable(withoutSecrets(f.Error())))
 		if f.Hint != "" {
-			_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().dim("hint:"), printable(f.Hint))
+			_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().dim("hint:"), printable(withoutSecrets(f.Hint)))
 		}
 	}
 }

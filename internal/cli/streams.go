@@ -33,7 +33,7 @@ func (c *checkedWriter) Write(p []byte) (int, error) {
 // say writes a line for people to stderr, unless -q.
 func (a *app) say(format string, args ...any) {
 	if !a.global.quiet {
-		_, _ = fmt.Fprintln(a.sys.Err, printable(fmt.Sprintf(format, args...)))
+		_, _ = fmt.Fprintln(a.sys.Err, printable(withoutSecrets(fmt.Sprintf(format, args...))))
 	}
 }
 
@@ -47,15 +47,15 @@ func (a *app) detail(format string, args ...any) {
 // warn writes a warning to stderr, unless -q.
 func (a *app) warn(format string, args ...any) {
 	if a.live != nil {
-		a.live.warn(printable(fmt.Sprintf(format, args...)))
+		a.live.warn(printable(withoutSecrets(fmt.Sprintf(format, args...))))
 	} else if !a.global.quiet {
-		_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().warn("warning:"), printable(fmt.Sprintf(format, args...)))
+		_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().warn("warning:"), printable(withoutSecrets(fmt.Sprintf(format, args...))))
 	}
 }
 
 // danger writes a warning that no flag silences.
 func (a *app) danger(format string, args ...any) {
-	_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().bad("WARNING:"), printable(fmt.Sprintf(format, args...)))
+	_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().bad("WARNING:"), printable(withoutSecrets(fmt.Sprintf(format, args...))))
 }
 
 // printable shows characters that a terminal would act on as what they are
