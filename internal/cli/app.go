@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,7 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/suggest"
+	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
 // app is one run of the program.
@@ -27,9 +29,10 @@ type app struct {
 	graceful atomic.Bool
 	// telling keeps what several goroutines report apart.
 	telling sync.Mutex
-	// origins are where flags have their values from that the command line did
-	// not give, by "--name".
-	origins map[string]string
+	// origins are where values are from that were not on the command line.
+	origins []origin
+	// running is the command whose flags are read, nil before that.
+	running *cobra.Command
 	// args are those of the command line, and capture, unless nil, is what
 	// jwtctl proxy calls with its options instead of running.
 	args    []string
@@ -48,7 +51,7 @@ type globalFlags struct {
 }
 
 func newApp(sys System) *app {
-	a := &app{sys: sys, out: &checkedWriter{w: sys.Out}, config: &config{}, origins: map[string]string{}}
+	a := &app{sys: sys, out: &checkedWriter{w: sys.Out}, config: &config{}}
 	a.global.color = "auto" // until the flags are read
 	return a
 }
@@ -104,7 +107,8 @@ func (a *app) addCommands(root *cobra.Command, args []string) {
 }
 
 const rootText = `Keys and tokens on the command line: make keys, serve their public halves,
-mint and check JSON Web Tokens.
+mint and check JSON Web Tokens, sign and verify protobuf messages by their JWT
+annotations.
 
 Results go to stdout, everything for people to stderr. Each flag can also be
 set by the variable and by the key of jwtctl.yaml that its help names; a flag
@@ -139,7 +143,7 @@ func (a *app) root(args []string) *cobra.Command {
 	root.SetIn(a.sys.In)
 	root.SetOut(a.out)
 	root.SetErr(a.sys.Err)
-	root.SetFlagErrorFunc(flagFault)
+	root.SetFlagErrorFunc(a.flagFault)
 	a.addCommands(root, args)
 	root.SetHelpCommand(a.helpCommand(root))
 	describeBindings(root)
@@ -149,8 +153,9 @@ func (a *app) root(args []string) *cobra.Command {
 
 // settle reads the configuration and applies it.
 func (a *app) settle(cmd *cobra.Command) error {
+	a.running = cmd
 	if a.bare || cmd.Annotations[needsNoConfig] != "" {
-		return nil
+		return errors.Join(a.checkColor(), a.checkPaths(cmd))
 	}
 	path, err := a.configPath()
 	if err != nil {
@@ -162,6 +167,12 @@ func (a *app) settle(cmd *cobra.Command) error {
 			return err
 		}
 		a.config = c
+		for i, e := range c.keys {
+			a.came("", fmt.Sprintf("%s:%d: keys[%d]", c.path, e.line, i), e.File)
+		}
+		for i, e := range c.keySets {
+			a.came("", fmt.Sprintf("%s:%d: key_sets[%d]", c.path, e.line, i), e.JWKS)
+		}
 	}
 	return a.apply(cmd)
 }
@@ -172,6 +183,10 @@ func (a *app) apply(cmd *cobra.Command) error {
 	if err := a.resolve(cmd); err != nil {
 		return err
 	}
+	return errors.Join(a.checkColor(), a.checkPaths(cmd))
+}
+
+func (a *app) checkColor() error {
 	switch a.global.color {
 	case "auto", "always", "never":
 		return nil
@@ -187,6 +202,7 @@ func (a *app) configPath() (string, error) {
 		return a.global.config, nil
 	}
 	if path, _ := a.sys.Getenv("JWTCTL_CONFIG"); path != "" {
+		a.came("config", "JWTCTL_CONFIG", path)
 		return path, nil
 	}
 	return findConfig()
@@ -202,25 +218,16 @@ func noSubcommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if !cmd.HasSubCommands() {
-		return fault.New(fault.UsageError, nameOf(cmd), "takes no argument, and %q is one", printable(args[0]))
+		return meantAsFlag(cmd, args[0], fault.New(fault.UsageError, nameOf(cmd), "takes no argument, and %q is one", keys.Shorten(args[0])))
 	}
 	err := fault.New(fault.UsageError, nameOf(cmd), "there is no command %q", printable(args[0]))
 	if like := nearestCommand(cmd, args[0]); like != "" {
 		return err.WithHint("did you mean %s %s?", cmd.CommandPath(), like)
 	}
-	return err.WithHint("%s --help lists the commands", cmd.CommandPath())
-}
-
-// nearestCommand returns the command of cmd that name was probably meant to be,
-// "" if there is none.
-func nearestCommand(cmd *cobra.Command, name string) string {
-	var names []string
-	for _, c := range cmd.Commands() {
-		if c.IsAvailableCommand() {
-			names = append(names, c.Name())
-		}
+	if strings.HasPrefix(args[0], "eyJ") {
+		return err.WithHint("jwtctl inspect shows what a token says")
 	}
-	return suggest.Nearest(name, names)
+	return err.WithHint("%s --help lists the commands", cmd.CommandPath())
 }
 
 // nameOf names cmd in messages, which begin with the program's name anyway.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
-	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
 // Marks that a flag carries.
@@ -168,36 +167,35 @@ func (a *app) resolve(cmd *cobra.Command) error {
 		switch {
 		case failed != nil || f.Changed || decided[mark(f, markGroup)]:
 		case name != "" && v.InConfig(name):
-			failed = setFlag(f, v.GetStringSlice(name), name)
-			a.origins["--"+f.Name] = name
+			failed = a.setFlag(f, v.GetStringSlice(name), name)
 		case key != "" && v.InConfig(key):
 			values := v.GetStringSlice(key)
 			if mark(f, markPath) != "" {
 				values = a.config.resolvePaths(values)
 			}
-			failed = setFlag(f, values, a.config.at(key))
-			a.origins["--"+f.Name] = a.config.at(key)
+			failed = a.setFlag(f, values, a.config.at(key))
 		}
 	})
 	return failed
 }
 
 // flagFault words what pflag says of the command line.
-func flagFault(cmd *cobra.Command, err error) error {
+func (a *app) flagFault(cmd *cobra.Command, err error) error {
 	var wrong *pflag.InvalidValueError
 	if errors.As(err, &wrong) {
-		return fault.New(fault.UsageError, "--"+wrong.GetFlag().Name, "%q is not right: %s", keys.Shorten(wrong.GetValue()), typeHint(wrong.GetFlag()))
+		return wrongValue(fault.UsageError, "--"+wrong.GetFlag().Name, keys.Shorten(wrong.GetValue()), "", wrong.GetFlag())
 	}
-	f := fault.New(fault.UsageError, nameOf(cmd), "%w", err)
+	var without *pflag.ValueRequiredError
+	if errors.As(err, &without) {
+		f := without.GetFlag()
+		kind, usage := pflag.UnquoteUsage(f)
+		return fault.New(fault.UsageError, "--"+f.Name, "a value is needed").WithHint("--%s %s: %s", f.Name, kind, usage)
+	}
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {
-		var names []string
-		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		if like := suggest.Nearest(unknown.GetSpecifiedName(), names); like != "" {
-			return f.WithHint("did you mean --%s?", like)
-		}
+		return a.unknownFlag(cmd, unknown)
 	}
-	return f.WithHint("%s --help lists the flags", cmd.CommandPath())
+	return fault.New(fault.UsageError, nameOf(cmd), "%w", err).WithHint("%s --help lists the flags", cmd.CommandPath())
 }
 
 // listOf splits a variable of a repeatable flag into its values, one a line.
@@ -209,13 +207,14 @@ func listOf(f *pflag.Flag, text string) []string {
 }
 
 // setFlag gives f its values, which came from where.
-func setFlag(f *pflag.Flag, values []string, where string) error {
+func (a *app) setFlag(f *pflag.Flag, values []string, where string) error {
 	for _, value := range values {
 		if err := f.Value.Set(value); err != nil {
-			return fault.New(fault.ConfigInvalid, where, "%q is not right for --%s: %s", printable(value), f.Name, typeHint(f))
+			return wrongValue(fault.ConfigInvalid, where, keys.Shorten(value), " for --"+f.Name, f)
 		}
 	}
 	f.Changed = true
+	a.came(f.Name, where, values...)
 	return nil
 }
 

@@ -1,9 +1,13 @@
 package cli
 
 import (
+	"path/filepath"
+
 	"github.com/spf13/cobra"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
 const completionText = `Print the completion script of a shell.
@@ -25,20 +29,31 @@ func (a *app) completionCommand() *cobra.Command {
 			if len(args) == 1 && cobra.OnlyValidArgs(cmd, args) == nil {
 				return nil
 			}
-			return fault.New(fault.UsageError, nameOf(cmd), "one of bash, zsh, fish and powershell is needed")
+			if len(args) != 1 {
+				return fault.New(fault.UsageError, nameOf(cmd), "one of bash, zsh, fish and powershell is needed")
+			}
+			err := fault.New(fault.UsageError, nameOf(cmd), "%q is none of bash, zsh, fish, powershell", keys.Shorten(args[0]))
+			name := filepath.Base(args[0])
+			if name == "pwsh" {
+				name = "powershell"
+			}
+			if like := suggest.Nearest(name, shells); like != "" && len(name) > 2 {
+				return err.WithHint("did you mean jwtctl completion %s?", like)
+			}
+			return err
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root := cmd.Root()
-			switch args[0] {
-			case "bash":
-				return root.GenBashCompletionV2(a.out, true)
-			case "zsh":
-				return root.GenZshCompletion(a.out)
-			case "fish":
-				return root.GenFishCompletion(a.out, true)
-			default:
-				return root.GenPowerShellCompletionWithDesc(a.out)
+			print := map[string]func() error{
+				"bash":       func() error { return root.GenBashCompletionV2(a.out, true) },
+				"zsh":        func() error { return root.GenZshCompletion(a.out) },
+				"fish":       func() error { return root.GenFishCompletion(a.out, true) },
+				"powershell": func() error { return root.GenPowerShellCompletionWithDesc(a.out) },
+			}[args[0]]
+			if err := print(); a.out.err == nil { // which Main tells by itself
+				return err
 			}
+			return nil
 		},
 	}
 }

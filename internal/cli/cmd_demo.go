@@ -48,9 +48,12 @@ type demo struct {
 
 func (a *app) runDemo(ctx context.Context) (err error) {
 	a.graceful.Store(true)
+	if a.sys.KeepPipes != nil {
+		a.sys.KeepPipes() // demo | head leaves nothing behind either
+	}
 	folder, err := os.MkdirTemp("", "jwtctl-demo-")
 	if err != nil {
-		return fault.New(fault.FileFailed, "temporary folder", "%w", err)
+		return fault.New(fault.FileFailed, "temporary folder", "%w", err).WithHint("TMPDIR says where it is made")
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	d := &demo{app: a, ctx: ctx, folder: folder}

@@ -41,11 +41,12 @@ type explainDenialOptions struct {
 func (a *app) explainDenialCommand() *cobra.Command {
 	var o explainDenialOptions
 	cmd := &cobra.Command{
-		Use:     "explain-denial [TOKEN | @FILE | -] --api API",
-		Short:   "Say why a Temporal server allows or denies a call",
-		Long:    explainDenialText,
-		Example: explainDenialExample,
-		Args:    atMostOne,
+		Use:        "explain-denial [TOKEN | @FILE | -] --api API",
+		SuggestFor: []string{"why", "denied", "denial"},
+		Short:      "Say why a Temporal server allows or denies a call",
+		Long:       explainDenialText,
+		Example:    explainDenialExample,
+		Args:       atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.runExplainDenial(cmd.Context(), args, o)
 		},
@@ -75,6 +76,9 @@ func (a *app) runExplainDenial(ctx context.Context, args []string, o explainDeni
 		return fault.New(fault.UsageError, "--api", "is needed").WithHint("such as --api StartWorkflowExecution")
 	case o.format != "text" && o.format != "json":
 		return fault.New(fault.UsageError, "--format", "%q is neither text nor json", o.format)
+	}
+	if err := checkTokenArgument(args); err != nil {
+		return err
 	}
 	header, err := a.readHeader(args)
 	if err != nil {
@@ -131,14 +135,14 @@ func (a *app) serverKeys(ctx context.Context, o explainDenialOptions) (*temporal
 			body, err = files.Read(location, keys.MaxFileBytes, fault.KeyUnreadable)
 		}
 		if err != nil {
-			return nil, err
+			return nil, withURLHint(err, location)
 		}
 		documents = append(documents, temporal.Document{Source: location, Body: body})
 	}
 	if len(o.keys) > 0 {
 		list, err := a.loadFiles(o.keys, false)
 		if err != nil {
-			return nil, err
+			return nil, withKeyHint(err)
 		}
 		set, err := keys.PublicSet(list)
 		if err != nil {

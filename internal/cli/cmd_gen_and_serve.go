@@ -5,12 +5,15 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keygen"
+	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
 const genAndServeText = `Make a key if there is none yet, then serve its public half: keygen and serve
@@ -54,15 +57,17 @@ func (a *app) runGenAndServe(ctx context.Context, algGiven bool, o genAndServeOp
 		o.serve.keys.files = append([]string{o.gen.out}, o.serve.keys.files...)
 	case len(o.serve.keys.files) > 0:
 		o.gen.out = o.serve.keys.files[0]
+	case len(a.config.keys) > 0 && a.config.keys[0].File != "":
+		o.useConfigured(a.config.keys[0], algGiven)
 	}
 	req, out, err := o.gen.plan()
 	if err != nil {
 		return err
 	}
-	if err := o.serve.check(); err != nil {
+	if err := o.check(req.Algorithm, out.Private); err != nil {
 		return err
 	}
-	if len(o.serve.keys.files) == 0 {
+	if len(o.serve.keys.files) == 0 && (len(a.config.keys) == 0 || o.gen.out != a.config.keys[0].File) {
 		o.serve.keys.files = []string{out.Private}
 	}
 	if _, err := os.Lstat(out.Private); err == nil && !o.gen.force {
@@ -70,6 +75,9 @@ func (a *app) runGenAndServe(ctx context.Context, algGiven bool, o genAndServeOp
 			return err
 		}
 	} else if err == nil || errors.Is(err, fs.ErrNotExist) {
+		if err := checkPublicOut(out.Public, out.Force); err != nil {
+			return err
+		}
 		key, err := keygen.Generate(req)
 		if err != nil {
 			return err
@@ -83,6 +91,36 @@ func (a *app) runGenAndServe(ctx context.Context, algGiven bool, o genAndServeOp
 		o.serve.keys.kid = o.gen.kid
 	}
 	return a.runServe(ctx, o.serve)
+}
+
+// useConfigured makes the first of keys: in jwtctl.yaml, as it is described there.
+func (o *genAndServeOptions) useConfigured(e keyEntry, algGiven bool) {
+	o.gen.out = e.File
+	if e.Algorithm != "" && !algGiven {
+		o.gen.alg = string(e.Algorithm)
+	}
+}
+
+// check refuses, before a key is made, what cannot be served.
+func (o genAndServeOptions) check(alg keys.Algorithm, private string) error {
+	switch {
+	case private == "-" || strings.HasPrefix(private, "env:"):
+		return fault.New(fault.UsageError, "--key", "%q is no file that a key can be made in", printable(private)).WithHint("jwtctl serve serves a key from elsewhere")
+	case isSecret(alg):
+		return fault.New(fault.UsageError, "--alg", "%s makes a shared secret, which is never published", alg).WithHint("--alg ES256 makes a pair")
+	}
+	for _, path := range append(o.serve.keys.files[min(1, len(o.serve.keys.files)):], o.serve.dir) {
+		if path == "" || path == "-" || strings.HasPrefix(path, "env:") {
+			continue
+		}
+		if _, err := os.Stat(path); err != nil {
+			return fault.New(fault.KeyUnreadable, path, "%w", files.Reason(err))
+		}
+	}
+	if _, err := jwks.NewHandler(nil, jwks.HandlerOptions{Path: o.serve.path, MaxAge: o.serve.maxAge}); err != nil {
+		return err
+	}
+	return o.serve.check()
 }
 
 // keepKey says that the key at path stays, and refuses to pass one off for a

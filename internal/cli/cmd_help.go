@@ -2,11 +2,14 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
 // helpCommand is cobra's, but an unknown topic is an error, and exit-codes is
@@ -22,17 +25,37 @@ func (a *app) helpCommand(root *cobra.Command) *cobra.Command {
 			}
 			topic, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {
-				err := fault.New(fault.UsageError, "help", "there is no command or topic %q", printable(strings.Join(args, " ")))
-				if like := nearestCommand(root, args[0]); like != "" && len(args) == 1 {
-					return err.WithHint("did you mean jwtctl help %s?", like)
-				}
-				return err.WithHint("jwtctl --help lists the commands, jwtctl help exit-codes the exit codes")
+				return unknownTopic(root, args)
 			}
 			topic.InitDefaultHelpFlag()
 			return topic.Help()
 		},
 	}
 	return cmd
+}
+
+// unknownTopic says that there is no help on args, and on what there is.
+func unknownTopic(root *cobra.Command, args []string) error {
+	name := strings.Join(args, " ")
+	err := fault.New(fault.UsageError, "help", "there is no command or topic %q", keys.Shorten(name))
+	const codes = "exit-codes"
+	if knownCode(name) || strings.Trim(name, "0123") == "" && name != "" || suggest.Nearest(name, []string{codes}) != "" {
+		return err.WithHint("jwtctl help %s lists them all", codes)
+	}
+	cmd := root
+	if len(args) > 1 {
+		if found, _, findErr := root.Find(args[:1]); findErr == nil && found.HasSubCommands() {
+			cmd, name = found, args[1]
+		}
+	}
+	if like := nearestCommand(cmd, name); like != "" {
+		return err.WithHint("did you mean jwtctl help %s?", strings.TrimSpace(nameOf(cmd)+" "+like))
+	}
+	return err.WithHint("jwtctl --help lists the commands")
+}
+
+func knownCode(name string) bool {
+	return slices.ContainsFunc(fault.Table(), func(r fault.Row) bool { return string(r.Code) == name })
 }
 
 // ExitCodes renders the one table of codes.

@@ -26,17 +26,21 @@ const inspectExample = `  jwtctl token --system | jwtctl inspect
 type inspectOptions struct {
 	verify verifyFlags
 	format string
+	// demand is a flag of the command line that asks something of a token.
+	demand string
 }
 
 func (a *app) inspectCommand() *cobra.Command {
 	var o inspectOptions
 	cmd := &cobra.Command{
-		Use:     "inspect [TOKEN | @FILE | -]",
-		Short:   "Show what a token says, and verify it",
-		Long:    inspectText,
-		Example: inspectExample,
-		Args:    atMostOne,
+		Use:        "inspect [TOKEN | @FILE | -]",
+		SuggestFor: []string{"decode", "debug", "show", "parse", "introspect", "read"},
+		Short:      "Show what a token says, and verify it",
+		Long:       inspectText,
+		Example:    inspectExample,
+		Args:       atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			o.demand, _ = a.given(cmd, "iss", "aud", "sub", "typ", "max-age", "max-lifetime", "require-exp")
 			return a.runInspect(cmd.Context(), args, o)
 		},
 	}
@@ -60,11 +64,18 @@ func (a *app) runInspect(ctx context.Context, args []string, o inspectOptions) e
 	if o.format != "text" && o.format != "json" {
 		return fault.New(fault.UsageError, "--format", "%q is neither text nor json", o.format)
 	}
+	if err := checkTokenArgument(args); err != nil {
+		return err
+	}
+	o.verify.tokenFromStdin = len(args) == 0 || args[0] == "-"
 	verifier, err := o.verify.verifier(a)
 	if err != nil {
 		return err
 	}
-	compact, err := a.readToken(args)
+	if verifier == nil && o.demand != "" {
+		return fault.New(fault.UsageError, "--"+o.demand, "nothing can be checked without a key").WithHint("--key, --jwks or --oidc-issuer verifies the token")
+	}
+	compact, raw, err := a.readToken(args)
 	if err != nil {
 		return err
 	}
@@ -79,6 +90,7 @@ func (a *app) runInspect(ctx context.Context, args []string, o inspectOptions) e
 	if in.err == nil {
 		in.err = err
 	}
+	in.err = withTokenHint(in.err, raw)
 	if in.err == nil && !in.asked {
 		_, in.err = in.token.Claims()
 	}
@@ -88,7 +100,8 @@ func (a *app) runInspect(ctx context.Context, args []string, o inspectOptions) e
 	if o.format == "json" {
 		return errors.Join(a.inspectJSON(in, o.verify.dev), in.err)
 	}
-	return errors.Join(a.inspectText(in, a.sys.Now()), in.err)
+	now, err := a.now(o.verify.at)
+	return errors.Join(a.inspectText(in, now), in.err, err)
 }
 
 // inspectReport is the JSON form (cli.md).

@@ -20,12 +20,13 @@ type jwksOptions struct {
 func (a *app) jwksCommand() *cobra.Command {
 	var o jwksOptions
 	cmd := &cobra.Command{
-		Use:     "jwks",
-		Short:   "Print the public JWK set of keys",
-		Long:    jwksText,
-		Example: "  jwtctl jwks\n  jwtctl jwks --key new.pem --key old.pem -o jwks.json",
-		Args:    noSubcommand,
-		RunE:    func(*cobra.Command, []string) error { return a.runJWKS(o) },
+		Use:        "jwks",
+		SuggestFor: []string{"jwk", "public", "publish", "export", "keyset"},
+		Short:      "Print the public JWK set of keys",
+		Long:       jwksText,
+		Example:    "  jwtctl jwks\n  jwtctl jwks --key new.pem --key old.pem -o jwks.json",
+		Args:       noSubcommand,
+		RunE:       func(*cobra.Command, []string) error { return a.runJWKS(o) },
 	}
 	fs := cmd.Flags()
 	o.keys.register(fs)

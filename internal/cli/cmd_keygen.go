@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -35,14 +37,15 @@ type keygenOptions struct {
 func (a *app) keygenCommand() *cobra.Command {
 	var o keygenOptions
 	cmd := &cobra.Command{
-		Use:     "keygen",
-		Aliases: []string{"gen"},
-		Short:   "Make a key pair",
-		Long:    keygenText,
-		Example: "  jwtctl keygen\n  jwtctl keygen --alg EdDSA -o ed.jwk --public-out ed.pub.jwk",
-		Args:    noSubcommand,
-		RunE:    func(*cobra.Command, []string) error { return a.runKeygen(o) },
-		PreRunE: func(cmd *cobra.Command, _ []string) error { return checkRSABits(cmd, o) },
+		Use:        "keygen",
+		Aliases:    []string{"gen"},
+		SuggestFor: []string{"generate", "gen-key", "gen-keys", "genkey", "generate-key", "create", "new", "key"},
+		Short:      "Make a key pair",
+		Long:       keygenText,
+		Example:    "  jwtctl keygen\n  jwtctl keygen --alg EdDSA -o ed.jwk --public-out ed.pub.jwk",
+		Args:       noSubcommand,
+		RunE:       func(*cobra.Command, []string) error { return a.runKeygen(o) },
+		PreRunE:    func(cmd *cobra.Command, _ []string) error { return checkRSABits(cmd, o) },
 	}
 	o.register(cmd.Flags())
 	cmd.Flags().StringVar(&o.format, "format", "", "pem or jwk for the key, or json for the report (default pem)")
@@ -69,6 +72,9 @@ func (o *keygenOptions) register(fs *pflag.FlagSet) {
 // checkRSABits refuses a size of 0 that was asked for: to the library it means
 // the default (S4).
 func checkRSABits(cmd *cobra.Command, o keygenOptions) error {
+	if o.rsaBits != 0 && o.alg == "ES256" && !cmd.Flags().Changed("alg") {
+		return fault.New(fault.UsageError, "--rsa-bits", "%s keys have no size to choose", o.alg).WithHint("--alg RS256 makes an RSA key")
+	}
 	if o.rsaBits == 0 && cmd.Flags().Changed("rsa-bits") {
 		return fault.New(fault.UsageError, "--rsa-bits", "0 is not a multiple of 8 from %d to %d", keys.MinRSABits, keys.MaxRSABits)
 	}
@@ -93,6 +99,9 @@ func (o keygenOptions) plan() (keygen.Request, keygen.Output, error) {
 	if err != nil {
 		return keygen.Request{}, keygen.Output{}, err
 	}
+	if err := o.checkNames(alg); err != nil {
+		return keygen.Request{}, keygen.Output{}, err
+	}
 	out := o.out
 	if out == "" {
 		out = defaultKeyFile
@@ -104,9 +113,55 @@ func (o keygenOptions) plan() (keygen.Request, keygen.Output, error) {
 		keygen.Output{Private: out, Public: o.publicOut, Format: format, Force: o.force}, nil
 }
 
+// checkNames refuses a place or an id that no key can have.
+func (o keygenOptions) checkNames(alg keys.Algorithm) error {
+	switch {
+	case o.publicOut == "-":
+		return fault.New(fault.UsageError, "--public-out", "it is written to a file, not to stdout").WithHint("jwtctl jwks prints the public half of a key")
+	case o.publicOut != "" && isSecret(alg):
+		return fault.New(fault.UsageError, "--public-out", "a secret (%s) has no public half", alg).WithHint("--alg ES256 makes a pair")
+	case strings.HasSuffix(o.out, "/"):
+		return fault.New(fault.UsageError, "--out", "%q names a folder, and a file is needed", printable(o.out)).
+			WithHint("--out %s%s", printable(o.out), defaultKeyFile)
+	case strings.HasSuffix(o.publicOut, "/"):
+		return fault.New(fault.UsageError, "--public-out", "%q names a folder, and a file is needed", printable(o.publicOut))
+	}
+	return checkKeyID(o.kid)
+}
+
+// checkKeyID refuses an id that cannot be one line of text.
+func checkKeyID(id string) error {
+	if strings.ContainsFunc(id, unicode.IsControl) {
+		return fault.New(fault.UsageError, "--kid", "%q holds a line break or another control character", keys.Shorten(id))
+	}
+	return nil
+}
+
+func isSecret(alg keys.Algorithm) bool {
+	return slices.Contains([]keys.Algorithm{keys.HS256, keys.HS384, keys.HS512}, alg)
+}
+
+// checkPublicOut says whether the public half of a key can go to path. It never
+// takes the place of a private key, not even by force (S2).
+func checkPublicOut(path string, force bool) error {
+	if path == "" {
+		return nil
+	}
+	if holdsPrivateKey(path) {
+		return fault.New(fault.FileExists, path, "holds a private key, which a public one does not replace").
+			WithHint("--public-out writes somewhere else")
+	}
+	err := files.CheckTarget(path, force)
+	var f *fault.Error
+	if errors.As(err, &f) && f.Code == fault.FileExists {
+		return f.WithHint("--force replaces it; --public-out writes somewhere else")
+	}
+	return err
+}
+
 // keyFormat returns the form of the key file.
 func (o keygenOptions) keyFormat(alg keys.Algorithm) (keygen.Format, error) {
-	secret := slices.Contains([]keys.Algorithm{keys.HS256, keys.HS384, keys.HS512}, alg)
+	secret := isSecret(alg)
 	switch o.format {
 	case "jwk":
 		return keygen.JWK, nil
@@ -131,6 +186,11 @@ func (a *app) runKeygen(o keygenOptions) error {
 	}
 	if out.Private == "-" {
 		return a.keygenToStdout(o, req, out)
+	}
+	if !files.Same(out.Private, out.Public) {
+		if err := checkPublicOut(out.Public, out.Force); err != nil {
+			return err
+		}
 	}
 	if err := out.Check(); err != nil {
 		return err
@@ -164,6 +224,9 @@ func (a *app) keygenToStdout(o keygenOptions, req keygen.Request, out keygen.Out
 		if err != nil {
 			return err
 		}
+		if err := checkPublicOut(out.Public, out.Force); err != nil {
+			return err
+		}
 		if err := a.writeKeyHalf(half, out); err != nil {
 			return err
 		}
@@ -173,8 +236,7 @@ func (a *app) keygenToStdout(o keygenOptions, req keygen.Request, out keygen.Out
 		return err
 	}
 	a.say("key id: %s", key.ID())
-	_, err = a.out.Write(text)
-	return err
+	return a.print("%s", text)
 }
 
 // writeKeyHalf writes a public key to its file.

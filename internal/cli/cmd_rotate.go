@@ -68,16 +68,23 @@ func (a *app) runRotate(o rotateOptions) error {
 	}
 	switch {
 	case o.dir == "":
-		return fault.New(fault.UsageError, "--key-dir", "is needed")
+		return fault.New(fault.UsageError, "--key-dir", "is needed").WithHint("such as --key-dir keys")
 	case o.format != "text" && o.format != "json":
 		return fault.New(fault.UsageError, "--format", "%q is neither text nor json", o.format)
+	}
+	policy := rotate.Policy{Every: o.every, PublishWait: o.publishWait, MaxTokenLife: o.maxTokenLife, Force: o.force}
+	if err := policy.Check(); err != nil {
+		return err
+	}
+	if isSecret(alg) {
+		return fault.New(fault.UsageError, "--alg", "%s makes a shared secret, which is never published", alg).WithHint("--alg ES256 makes a pair")
 	}
 	if err := files.MakeFolder(o.dir); err != nil {
 		return err
 	}
 	r := rotate.Rotation{
 		Folder:    o.dir,
-		Policy:    rotate.Policy{Every: o.every, PublishWait: o.publishWait, MaxTokenLife: o.maxTokenLife, Force: o.force},
+		Policy:    policy,
 		Algorithm: alg,
 		Make:      func(alg keys.Algorithm) (*keys.Key, error) { return keygen.Generate(keygen.Request{Algorithm: alg}) },
 		Now:       now,

@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,12 +43,13 @@ type serveOptions struct {
 func (a *app) serveCommand() *cobra.Command {
 	var o serveOptions
 	cmd := &cobra.Command{
-		Use:     "serve",
-		Short:   "Serve the public JWK set of keys over HTTP",
-		Long:    serveText,
-		Example: "  jwtctl serve --listen 127.0.0.1:8080\n  jwtctl serve --key-dir keys --url-file endpoint.txt",
-		Args:    noSubcommand,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.runServe(cmd.Context(), o) },
+		Use:        "serve",
+		SuggestFor: []string{"server", "start", "run", "listen", "jwks-server"},
+		Short:      "Serve the public JWK set of keys over HTTP",
+		Long:       serveText,
+		Example:    "  jwtctl serve --listen 127.0.0.1:8080\n  jwtctl serve --key-dir keys --url-file endpoint.txt",
+		Args:       noSubcommand,
+		RunE:       func(cmd *cobra.Command, _ []string) error { return a.runServe(cmd.Context(), o) },
 	}
 	o.keys.register(cmd.Flags())
 	o.register(cmd.Flags())
@@ -74,10 +78,38 @@ func (o serveOptions) check() error {
 	if o.maxAge < jwks.MinMaxAge || o.maxAge > jwks.MaxMaxAge {
 		return fault.New(fault.UsageError, "--max-age", "%s is not from %s to %s", o.maxAge, jwks.MinMaxAge, jwks.MaxMaxAge)
 	}
+	if err := checkListen(o.listen); err != nil {
+		return err
+	}
 	if o.every <= 0 {
 		return fault.New(fault.UsageError, "--reload-interval", "%s is no interval", o.every)
 	}
 	return nil
+}
+
+// checkListen refuses what is no address; whether it can be had shows later.
+func checkListen(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err == nil || address == "" {
+		return nil
+	}
+	wrong := fault.New(fault.UsageError, "--listen", "%q is no address and port", keys.Shorten(address))
+	if _, portErr := net.LookupPort("tcp", address); portErr == nil {
+		return wrong.WithHint("127.0.0.1:%[1]s for this machine alone, :%[1]s for all interfaces", address)
+	}
+	return wrong.WithHint("such as 127.0.0.1:8080, or :8080 for all interfaces")
+}
+
+// withPortHint says what to do about an address that is taken.
+func withPortHint(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) && errors.Is(err, syscall.EADDRINUSE) {
+		return f.WithHint("another program listens there; port 0 takes a free one")
+	}
+	return err
 }
 
 func (a *app) runServe(ctx context.Context, o serveOptions) error {
@@ -85,6 +117,11 @@ func (a *app) runServe(ctx context.Context, o serveOptions) error {
 		return err
 	}
 	source := a.publishing(o.keys, o.dir)
+	if o.urlFile != "" {
+		if err := checkOut(o.urlFile, source.inputs); err != nil {
+			return err
+		}
+	}
 	publisher, err := jwks.NewPublisher(source.load, a.logger(), a.sys.Now)
 	if err != nil {
 		return err
@@ -96,7 +133,7 @@ func (a *app) runServe(ctx context.Context, o serveOptions) error {
 	a.graceful.Store(true)
 	server, err := jwks.Listen(ctx, o.listen, handler, a.logger())
 	if err != nil {
-		return err
+		return withPortHint(err)
 	}
 	served, stop := context.WithCancel(ctx)
 	defer stop()
@@ -138,7 +175,7 @@ func (a *app) renderServe(o serveOptions, s *jwks.Server, set *jwks.Snapshot, in
 	}
 	a.warnOfKeys(set.Keys)
 	if tcp, ok := s.Addr().(*net.TCPAddr); ok {
-		a.say("\n%s", temporal.Settings(tcp.Port, o.path))
+		a.say("\n%s", temporal.Settings(tcp.Port, cmp.Or(o.path, jwks.DefaultPath)))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/temporal"
 	"github.com/jwtctl/jwtctl/internal/token"
 )
@@ -64,11 +65,12 @@ type tokenOptions struct {
 func (a *app) tokenCommand() *cobra.Command {
 	var o tokenOptions
 	cmd := &cobra.Command{
-		Use:     "token (--system | --namespace NS | --plain)",
-		Short:   "Make a token for a Temporal server, or a plain one",
-		Long:    tokenText,
-		Example: tokenExample,
-		Args:    noSubcommand,
+		Use:        "token (--system | --namespace NS | --plain)",
+		SuggestFor: []string{"mint", "issue", "encode", "jwt"},
+		Short:      "Make a token for a Temporal server, or a plain one",
+		Long:       tokenText,
+		Example:    tokenExample,
+		Args:       noSubcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.ttlGiven = cmd.Flags().Changed("ttl")
 			if o.plain && !cmd.Flags().Changed("format") {
@@ -135,6 +137,10 @@ func (o tokenOptions) grants() ([]string, error) {
 	}
 	var wanted []temporal.Permission
 	for _, scope := range scopes {
+		if strings.Contains(scope, ",") {
+			return nil, fault.New(fault.UsageError, "--namespace", "%q holds a comma, and is one name", keys.Shorten(scope)).
+				WithHint("--namespace each time for several; in a variable, one a line")
+		}
 		if err := temporal.CheckScope(scope); err != nil {
 			return nil, asUsage(err, "--namespace")
 		}
@@ -148,6 +154,10 @@ func (o tokenOptions) grants() ([]string, error) {
 	}
 	for _, text := range o.permissions {
 		p, err := temporal.ParsePermission(text)
+		if strings.HasPrefix(text, ":") {
+			return nil, fault.New(fault.UsageError, "--permission", "%q names no namespace before its colon", keys.Shorten(text)).
+				WithHint("write NAMESPACE:ROLE, such as default:read")
+		}
 		if err != nil {
 			return nil, asUsage(err, "--permission")
 		}
@@ -175,6 +185,9 @@ func (o tokenOptions) request(fromFile []token.Claim, now time.Time) (token.Requ
 	permissions, err := o.grants()
 	if err != nil {
 		return token.Request{}, err
+	}
+	if o.maxTTL <= 0 {
+		return token.Request{}, fault.New(fault.UsageError, "--max-ttl", "%s is no limit", o.maxTTL)
 	}
 	if o.subject == "" {
 		return token.Request{}, fault.New(fault.UsageError, "--sub", "it is empty").WithHint("the server logs it as the caller; leave it out for %q", "jwtctl")
@@ -207,7 +220,7 @@ func (o tokenOptions) extra(fromFile []token.Claim) ([]token.Claim, error) {
 		for _, text := range values {
 			name, value, found := strings.Cut(text, "=")
 			if !found || name == "" {
-				return fault.New(fault.UsageError, flag, "NAME=VALUE is needed")
+				return fault.New(fault.UsageError, flag, "%q is not NAME=VALUE", keys.Shorten(text))
 			}
 			c, err := make(name, value)
 			if err != nil {

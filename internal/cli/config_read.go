@@ -17,7 +17,6 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
-	"github.com/jwtctl/jwtctl/internal/suggest"
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
@@ -118,7 +117,11 @@ func (r *configReader) items(n *yaml.Node, key string, do func(key string, item 
 // text returns the string n.
 func (r *configReader) text(n *yaml.Node, key string) string {
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" {
-		r.failHint(n, key, "put it in quotes if it is meant as text", "a string is needed")
+		hint := ""
+		if n.Kind == yaml.ScalarNode {
+			hint = "put it in quotes if it is meant as text"
+		}
+		r.failHint(n, key, hint, "a string is needed")
 		return ""
 	}
 	return n.Value
@@ -127,8 +130,23 @@ func (r *configReader) text(n *yaml.Node, key string) string {
 // unknown refuses a key, with the one that was probably meant.
 func (r *configReader) unknown(at *yaml.Node, key string, known []string) {
 	hint := "known here: " + strings.Join(known, ", ")
-	if like := suggest.Nearest(at.Value, known); like != "" {
+	name := strings.ReplaceAll(at.Value, "-", "_")
+	var nested []string
+	for other := range r.schema {
+		if key == at.Value && strings.HasSuffix(other, "."+name) {
+			nested = append(nested, other)
+		}
+	}
+	sort.Strings(nested)
+	switch like := nearestName(at.Value, known); {
+	case slices.Contains([]string{"force", "no_expiry", "now", "dev", "at"}, name) && key != at.Value:
+		hint = "--" + strings.ReplaceAll(name, "_", "-") + " is given each time, on the command line"
+	case name == "gen_and_serve":
+		hint = "its settings stand under keygen and serve"
+	case like != "":
 		hint = "did you mean " + like + "?"
+	case len(nested) > 0 && len(nested) <= 6:
+		hint = "did you mean " + strings.Join(nested, " or ") + "?"
 	}
 	r.failHint(at, key, hint, "is not known")
 }
@@ -194,11 +212,15 @@ func (r *configReader) value(key string, at, n *yaml.Node) {
 		r.out.values[key] = []string{n.Value}
 	case t == "duration" && n.Tag == "!!str":
 		if _, err := time.ParseDuration(n.Value); err != nil {
-			r.fail(n, key, "%q: %s", printable(n.Value), typeHint(f))
+			r.failHint(n, key, durationHint(n.Value), "%q: %s", printable(n.Value), typeHint(f))
 		}
 		r.out.values[key] = []string{n.Value}
 	case (t == "string" || t == "stringArray") && n.Tag == "!!str":
 		r.out.values[key] = []string{n.Value}
+	case t == "duration":
+		r.failHint(n, key, durationHint(n.Value), "%s", typeHint(f))
+	case key == "token.claim" && n.Kind == yaml.MappingNode:
+		r.failHint(n, key, "token.claims takes a mapping", "a string or a list of strings is needed")
 	case t == "string" || t == "stringArray":
 		r.text(n, key)
 	default:
@@ -209,7 +231,12 @@ func (r *configReader) value(key string, at, n *yaml.Node) {
 // claims reads token.claims. Names keep their case and dots, numbers their
 // digits.
 func (r *configReader) claims(n *yaml.Node, key string) {
+	r.out.lines[key] = n.Line
 	r.fields(n, key, func(name string, at, value *yaml.Node) {
+		if hasTime(value) {
+			r.failHint(value, join(key, name), "put it in quotes", "a date would change its form")
+			return
+		}
 		var v any
 		if err := value.Decode(&v); err != nil {
 			r.fail(value, join(key, name), "cannot be read as JSON would be")
@@ -227,6 +254,11 @@ func (r *configReader) claims(n *yaml.Node, key string) {
 		}
 		r.out.claims = append(r.out.claims, c)
 	})
+}
+
+// hasTime says whether YAML takes something in n for a time.
+func hasTime(n *yaml.Node) bool {
+	return n.ShortTag() == "!!timestamp" || slices.ContainsFunc(n.Content, hasTime)
 }
 
 // algorithm returns the algorithm that n names.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -27,16 +26,6 @@ func notAFile(command, arg string) error {
 	return nil
 }
 
-// notAKeyFile refuses the text of a key where the name of its file is needed: a
-// command line is shown to others (S69).
-func notAKeyFile(name string) error {
-	if strings.Contains(name, "-----BEGIN ") || strings.HasPrefix(strings.TrimSpace(name), "{") {
-		return fault.New(fault.UsageError, "key", "the key itself stands where the name of its file is needed").
-			WithHint("put it into a file, or into a variable that env:NAME names: anybody on the machine can read a command line")
-	}
-	return nil
-}
-
 // notABearer refuses for --bearer the name of a file that is there, without its
 // @, and standard input.
 func notABearer(arg string) error {
@@ -48,26 +37,6 @@ func notABearer(arg string) error {
 	}
 	return fault.New(fault.UsageError, "--bearer", "%s is the name of a file, not a token", printable(arg)).
 		WithHint("--bearer @%s takes the token that is in it", arg)
-}
-
-// withOrigin says which line of jwtctl.yaml, or which variable, named the path
-// that cannot be read, where the command line did not.
-func (a *app) withOrigin(err error, flag string, values []string) error {
-	var f *fault.Error
-	if where := a.origins["--"+flag]; where != "" && errors.As(err, &f) && f.Hint == "" && slices.Contains(values, f.What) {
-		return f.WithHint("%s names it", where)
-	}
-	return err
-}
-
-// asGiven names the line of jwtctl.yaml, or the variable, that a wrong value came
-// from, instead of the flag that nobody gave.
-func (a *app) asGiven(f *fault.Error) *fault.Error {
-	where := a.origins[f.What]
-	if where == "" || f.Code != fault.UsageError {
-		return f
-	}
-	return f.About(where + ": " + f.What)
 }
 
 // withKeyHint says of which keys a token's was not one: --key takes neither id
@@ -129,17 +98,6 @@ func (m *messages) keysInUse() string {
 		return "the only key is " + names[0]
 	}
 	return "the keys are " + strings.Join(names, ", ")
-}
-
-// withURLHint says how a URL begins, where one without its scheme was taken for a
-// file.
-func withURLHint(err error, location string) error {
-	host, _, isPath := strings.Cut(location, "/")
-	var f *fault.Error
-	if errors.As(err, &f) && errors.Is(err, fs.ErrNotExist) && isPath && strings.Contains(strings.TrimLeft(host, "."), ".") {
-		return f.WithHint("a URL begins with https://")
-	}
-	return err
 }
 
 // withRevisionHint says how --against names a revision.

@@ -75,14 +75,18 @@ func distanceOf(c *jws.Claims, name string, now time.Time) string {
 		return ""
 	}
 	away := at.Sub(now).Round(time.Second)
+	distance := max(away, -away).String()
+	if max(away, -away) >= 48*time.Hour {
+		distance = fmt.Sprintf("%d days", max(away, -away)/(24*time.Hour))
+	}
 	text := at.Local().Format("2006-01-02 15:04:05 MST")
 	switch {
 	case name == "exp" && away <= 0:
-		return fmt.Sprintf("%s, expired %s ago", text, -away)
+		return fmt.Sprintf("%s, expired %s ago", text, distance)
 	case away < 0:
-		return fmt.Sprintf("%s, %s ago", text, -away)
+		return fmt.Sprintf("%s, %s ago", text, distance)
 	default:
-		return fmt.Sprintf("%s, in %s", text, away)
+		return fmt.Sprintf("%s, in %s", text, distance)
 	}
 }
 

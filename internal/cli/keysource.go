@@ -82,7 +82,7 @@ func (k *keyFlags) load(a *app) ([]*keys.Key, error) {
 	for _, p := range k.places(a) {
 		list, err := p.read(a, k.strictPerms)
 		if err != nil {
-			return nil, withKeygenHint(err)
+			return nil, withKeyHint(err)
 		}
 		all = append(all, list...)
 	}
@@ -104,6 +104,9 @@ func (k *keyFlags) picked(a *app) ([]*keys.Key, error) {
 	list, err := k.load(a)
 	if err != nil || k.kid == "" {
 		return list, err
+	}
+	if err := checkKeyID(k.kid); err != nil {
+		return nil, err
 	}
 	return pickOrName(list, k.kid)
 }
@@ -206,14 +209,14 @@ func (a *app) loadFile(name string, with keys.Attributes, strict bool) ([]*keys.
 // readKey returns the text called name, and what to call it in messages.
 func (a *app) readKey(name string) (data []byte, source string, err error) {
 	if variable, isVariable := strings.CutPrefix(name, "env:"); isVariable {
+		if variable == "" {
+			return nil, "", fault.New(fault.UsageError, "--key", "%q names no variable", name).WithHint("--key env:NAME")
+		}
 		text, set := a.sys.Getenv(variable)
 		if !set || text == "" {
 			return nil, "", fault.New(fault.KeyUnreadable, name, "the variable is not set").WithHint("export %s, holding the key itself", variable)
 		}
 		return []byte(text), "variable " + variable, nil
-	}
-	if err := notAKeyFile(name); err != nil {
-		return nil, "", err
 	}
 	if name == "-" {
 		data, err = files.ReadAll(a.sys.In, "standard input", keys.MaxFileBytes, fault.KeyUnreadable)
@@ -255,11 +258,21 @@ func (a *app) loadSecret(e keyEntry, with keys.Attributes) ([]*keys.Key, error) 
 	return []*keys.Key{key}, err
 }
 
-// withKeygenHint says how to make the default key where it is missing.
-func withKeygenHint(err error) error {
+// withKeyHint says what to do about a key file that is missing, or is none.
+func withKeyHint(err error) error {
 	var f *fault.Error
-	if errors.As(err, &f) && f.What == defaultKeyFile && errors.Is(err, fs.ErrNotExist) {
+	if !errors.As(err, &f) || f.Hint != "" {
+		return err
+	}
+	missing := errors.Is(err, fs.ErrNotExist)
+	info, statErr := os.Stat(f.What)
+	switch {
+	case missing && f.What == defaultKeyFile:
 		return f.WithHint("make one: jwtctl keygen; or name yours: --key FILE")
+	case missing && strings.ContainsAny(f.What, ", *?\n"):
+		return f.WithHint("--key takes one file; for several, --key each time")
+	case f.Code == fault.KeyUnreadable && statErr == nil && info.IsDir():
+		return f.WithHint("--key names a file; --key-dir, where a command has it, a folder")
 	}
 	return err
 }

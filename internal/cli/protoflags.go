@@ -81,9 +81,7 @@ func (p *protoFlags) withHint(a *app, err error, fallback string) error {
 	if len(p.protos)+len(p.sets) == 0 && errors.As(err, &f) && f.What == fallback {
 		return f.WithHint("name .proto files, a folder or a descriptor set, here or in %s, which jwtctl init writes", configName)
 	}
-	err = a.withOrigin(err, "proto", p.protos)
-	err = a.withOrigin(err, "descriptor-set", p.sets)
-	return a.withOrigin(err, "proto-path", p.importPaths)
+	return err
 }
 
 // inputs returns the files that a result must not overwrite.

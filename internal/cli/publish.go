@@ -50,7 +50,7 @@ func (a *app) publishing(k keyFlags, dir string) published {
 		for _, part := range parts {
 			list, err := part()
 			if err != nil {
-				return nil, withKeygenHint(err)
+				return nil, withKeyHint(err)
 			}
 			all = append(all, list...)
 		}

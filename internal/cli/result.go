@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -41,6 +42,22 @@ func (a *app) writeResult(out string, data []byte, mode fs.FileMode, inputs []st
 	if out == "" || out == "-" {
 		return a.print("%s", data)
 	}
+	if err := checkOut(out, inputs); err != nil {
+		return err
+	}
+	if err := (files.Writer{}).Write(out, data, mode, true); err != nil {
+		return err
+	}
+	a.detail("wrote %s", out)
+	return nil
+}
+
+// checkOut says whether a result may go to the file out. A folder that is
+// missing is not made: it is a slip more often than a wish.
+func checkOut(out string, inputs []string) error {
+	if out == "-" {
+		return nil
+	}
 	for _, in := range inputs {
 		if files.Same(in, out) {
 			return fault.New(fault.FileConflict, out, "is also an input (%s)", in).WithHint("write to another file")
@@ -49,11 +66,10 @@ func (a *app) writeResult(out string, data []byte, mode fs.FileMode, inputs []st
 	if holdsPrivateKey(out) {
 		return fault.New(fault.FileExists, out, "holds a private key, which is not overwritten").WithHint("write to another file, or remove it yourself")
 	}
-	if err := (files.Writer{}).Write(out, data, mode, true); err != nil {
-		return err
+	if _, err := os.Stat(files.Folder(out)); errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.FileFailed, out, "cannot be written: its folder does not exist").WithHint("mkdir -p %s", filepath.Clean(files.Folder(out)))
 	}
-	a.detail("wrote %s", out)
-	return nil
+	return files.CheckTarget(out, true)
 }
 
 // isPublic says whether path is a file with public keys alone.

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"strings"
 
@@ -11,6 +13,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
+
+// wellKnown is what an issuer's URL is continued with (OpenID Connect Discovery 1.0).
+const wellKnown = "/.well-known/openid-configuration"
 
 // setFlags name the key sets of others.
 type setFlags struct {
@@ -53,7 +58,7 @@ func (f *setFlags) load(a *app) ([]keys.Set, error) {
 			err = asConfigFault(err, fmt.Sprintf("%s:%d: key_sets", a.config.path, e.line))
 		}
 		if err != nil {
-			return nil, withURLHint(err, e.JWKS)
+			return nil, err
 		}
 		sets = append(sets, set)
 	}
@@ -75,16 +80,35 @@ func (f *setFlags) entries(a *app) []keySetEntry {
 	return list
 }
 
+// withURLHint says what a location that is no file may lack to be a URL.
+func withURLHint(err error, location string) error {
+	var f *fault.Error
+	host, _, isPath := strings.Cut(location, "/")
+	switch {
+	case !errors.As(err, &f) || f.Hint != "" || !errors.Is(err, fs.ErrNotExist):
+	case strings.Contains(host, ":"):
+		return f.WithHint("a URL begins with http:// or https://")
+	case isPath && strings.Contains(strings.TrimLeft(host, "."), "."):
+		return f.WithHint("a URL begins with https://")
+	}
+	return err
+}
+
 func (e keySetEntry) isRemote() bool { return e.OIDCDiscovery || strings.Contains(e.JWKS, "://") }
 
 // open returns the set of e. A remote one that was loaded before is the same
 // again, with the keys that it holds.
 func (f *setFlags) open(a *app, e keySetEntry) (keys.Set, error) {
 	opened := func() (keys.Set, error) {
+		if e.OIDCDiscovery && strings.HasSuffix(strings.TrimRight(e.Issuer, "/"), wellKnown) {
+			return nil, fault.New(fault.UsageError, "--oidc-issuer", "it names the configuration, and the issuer is needed").
+				WithHint("leave %s out", wellKnown)
+		}
 		if e.OIDCDiscovery {
 			return jwks.NewDiscovered(e.Issuer, f.options(a, e))
 		}
-		return jwks.Open(e.JWKS, f.options(a, e))
+		set, err := jwks.Open(e.JWKS, f.options(a, e))
+		return set, withURLHint(err, e.JWKS)
 	}
 	if a.live == nil || !e.isRemote() {
 		return opened()

@@ -33,7 +33,7 @@ func (c *checkedWriter) Write(p []byte) (int, error) {
 // say writes a line for people to stderr, unless -q.
 func (a *app) say(format string, args ...any) {
 	if !a.global.quiet {
-		_, _ = fmt.Fprintln(a.sys.Err, printable(fmt.Sprintf(format, args...)))
+		_, _ = fmt.Fprintln(a.sys.Err, printable(withoutSecrets(fmt.Sprintf(format, args...))))
 	}
 }
 
@@ -54,27 +54,21 @@ func (a *app) detail(format string, args ...any) {
 // warn writes a warning to stderr, unless -q.
 func (a *app) warn(format string, args ...any) {
 	if a.live != nil {
-		a.live.warn(printable(fmt.Sprintf(format, args...)))
+		a.live.warn(printable(withoutSecrets(fmt.Sprintf(format, args...))))
 	} else if !a.global.quiet {
-		_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().warn("warning:"), printable(fmt.Sprintf(format, args...)))
+		_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().warn("warning:"), printable(withoutSecrets(fmt.Sprintf(format, args...))))
 	}
 }
 
 // danger writes a warning that no flag silences.
 func (a *app) danger(format string, args ...any) {
-	_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().bad("WARNING:"), printable(fmt.Sprintf(format, args...)))
+	_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().bad("WARNING:"), printable(withoutSecrets(fmt.Sprintf(format, args...))))
 }
 
 // printable shows characters that a terminal would act on as what they are
 // (S70); line breaks and tabs stay. Of a token that somebody put in the wrong
 // place it leaves the header alone, of a private key nothing (S69).
 func printable(text string) string {
-	if strings.Contains(text, "PRIVATE KEY") {
-		text = regexp.MustCompile(`(-----BEGIN [A-Z0-9 ]*PRIVATE KEY)[^"]*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|"|\z)`).ReplaceAllString(text, "$1-----…$2")
-	}
-	if strings.Contains(text, "kty") {
-		text = regexp.MustCompile(`("(?:d|p|q|dp|dq|qi|k)\\?"\s*:\s*\\?")[A-Za-z0-9_=+/-]*`).ReplaceAllString(text, "$1…")
-	}
 	if strings.Contains(text, "eyJ") {
 		text = regexp.MustCompile(`(eyJ[A-Za-z0-9_-]{8,40})[A-Za-z0-9_-]*\.[A-Za-z0-9_.-]*`).ReplaceAllString(text, "$1…")
 	}

@@ -31,6 +31,9 @@ type System struct {
 	Now        func() time.Time
 	// Interrupt returns a context that ends at SIGINT or SIGTERM.
 	Interrupt func(parent context.Context) (context.Context, context.CancelFunc)
+	// KeepPipes lets a write to a pipe that nobody reads any more fail, instead
+	// of ending the process where it stands.
+	KeepPipes func()
 	// Reload returns a channel that receives at every SIGHUP until ctx ends.
 	Reload func(ctx context.Context) <-chan struct{}
 }
@@ -54,7 +57,8 @@ func OS() System {
 		Interrupt: func(parent context.Context) (context.Context, context.CancelFunc) {
 			return signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
 		},
-		Reload: hangups,
+		KeepPipes: func() { signal.Ignore(syscall.SIGPIPE) },
+		Reload:    hangups,
 	}
 }
 

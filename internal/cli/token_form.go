@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
@@ -37,10 +38,10 @@ func (f tokenForm) check() error {
 		return err
 	}
 	if f.export && f.format != "env" {
-		return fault.New(fault.UsageError, "--export", "goes with --format env alone")
+		return fault.New(fault.UsageError, "--export", "goes with --format env alone, not with %s", f.format)
 	}
 	if f.variable != "" && !isVariableName(f.variable) {
-		return fault.New(fault.UsageError, "--env-var", "%q is no name of a variable", printable(f.variable))
+		return fault.New(fault.UsageError, "--env-var", "%q is no name of a variable", keys.Shorten(f.variable)).WithHint("letters, digits and _ alone, and no digit first")
 	}
 	return nil
 }

@@ -49,6 +49,9 @@ func (a *app) mint(o tokenOptions, now time.Time) (minted, error) {
 		return minted{}, err
 	}
 	claims, err := token.Claims(request)
+	if err != nil && len(o.claims)+len(o.jsonClaims) == 0 && len(a.config.claims) > 0 {
+		return minted{}, asUsage(err, a.config.at("token.claims"))
+	}
 	if err != nil {
 		return minted{}, err
 	}

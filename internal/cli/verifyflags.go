@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,8 @@ type verifyFlags struct {
 	requireExp  bool
 	dev         bool
 	at          string
+
+	tokenFromStdin bool
 }
 
 func (v *verifyFlags) register(a *app, fs *pflag.FlagSet) {
@@ -53,6 +56,9 @@ func (v *verifyFlags) verifier(a *app) (*jws.Verifier, error) {
 	clock, err := a.clock(v.at)
 	if err != nil {
 		return nil, err
+	}
+	if slices.Contains(v.keys.files, "-") && v.tokenFromStdin {
+		return nil, fault.New(fault.UsageError, "--key", "- is standard input, and the token is read from there").WithHint("@FILE reads a token from a file")
 	}
 	policy := jws.Policy{
 		Issuers: v.issuers, Audiences: v.audiences, Subjects: v.subjects, Type: v.typ,
@@ -89,9 +95,10 @@ func (v *verifyFlags) verifier(a *app) (*jws.Verifier, error) {
 // so that the token itself is refused for its size, not cut.
 const maxTokenInput = 1 << 20
 
-// readToken returns the token that args name: itself, @FILE, or stdin.
-func (a *app) readToken(args []string) (string, error) {
-	text, where := "", "standard input"
+// readToken returns the token that args name, itself, @FILE or stdin, and the
+// text that it stood in.
+func (a *app) readToken(args []string) (token, text string, err error) {
+	where := "standard input"
 	switch {
 	case len(args) == 1 && args[0] != "-" && !strings.HasPrefix(args[0], "@"):
 		text, where = args[0], "the token"
@@ -99,22 +106,62 @@ func (a *app) readToken(args []string) (string, error) {
 		where = args[0][1:]
 		data, err := files.Read(where, maxTokenInput, fault.FileFailed)
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
 		text = string(data)
 	case len(args) == 0 && a.sys.InTTY: // nobody would know what it waits for
 	default:
 		data, err := files.ReadAll(a.sys.In, where, maxTokenInput, fault.FileFailed)
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
 		text = string(data)
 	}
-	token, err := unwrapToken(text)
-	if err == nil && token == "" {
-		return "", fault.New(fault.UsageError, where, "holds no token").WithHint("jwtctl token --system | jwtctl inspect")
+	token, err = unwrapToken(text)
+	switch {
+	case err == nil && token == "" && len(args) == 1 && args[0] == "":
+		return "", "", fault.New(fault.UsageError, where, "it is empty").WithHint("is a variable in it not set?")
+	case err == nil && token == "":
+		return "", "", fault.New(fault.UsageError, where, "holds no token").WithHint("jwtctl token --system | jwtctl inspect")
 	}
-	return token, err
+	return token, text, withTokenHint(err, text)
+}
+
+// checkTokenArgument refuses the name of a file in place of a token.
+func checkTokenArgument(args []string) error {
+	if len(args) == 1 && args[0] != "-" && isFile(args[0]) {
+		return fault.New(fault.UsageError, "the token", "%q is a file", keys.Shorten(args[0])).WithHint("@%s reads the token from it", keys.Shorten(args[0]))
+	}
+	return nil
+}
+
+// withTokenHint adds to a fault of a malformed token what text looks like.
+func withTokenHint(err error, text string) error {
+	f, isFault := err.(*fault.Error)
+	if !isFault || f.Code != fault.TokenMalformed || f.Hint != "" {
+		return err
+	}
+	text = strings.TrimSpace(text)
+	hint := ""
+	switch first := text[:min(1, len(text))]; {
+	case strings.Contains(text, "-----BEGIN "):
+		hint = "it is a key or certificate, not a token: --key FILE verifies with one"
+	case strings.Contains(text, "\x00"):
+		hint = "it looks like UTF-16 text, as PowerShell writes it; save it as UTF-8"
+	case strings.HasPrefix(text, "\ufeff"):
+		hint = "a byte order mark stands before the token; save it as UTF-8 without one"
+	case first == "{" || first == "[":
+		hint = "it is JSON; give the token in it alone, as by jq -r .access_token"
+	case first == "<":
+		hint = "it looks like a web page"
+	case first == "'" || first == "\"":
+		hint = "quotes stand around the token"
+	case strings.ContainsAny(text, "\r\n"):
+		hint = "it has more than one line; a token is one"
+	default:
+		return err
+	}
+	return f.WithHint("%s", hint)
 }
 
 // unwrapToken takes off what jwtctl token puts around a token: white space,
@@ -132,7 +179,7 @@ func unwrapToken(text string) (string, error) {
 	if isHeader = isHeader && strings.EqualFold(name, "authorization"); isHeader {
 		text = strings.TrimSpace(value)
 	}
-	if isHeader || strings.Contains(text, " ") {
+	if isHeader || strings.Contains(text, " ") && !strings.HasPrefix(text, "{") {
 		return jws.Bearer(text)
 	}
 	return text, nil

@@ -58,7 +58,10 @@ func NewHandler(p *Publisher, o HandlerOptions) (*Handler, error) {
 	if o.MaxAge == 0 {
 		o.MaxAge = DefaultMaxAge
 	}
-	if !isPlainPath(o.Path) || o.Path == HealthPath {
+	if o.Path == HealthPath {
+		return nil, fault.New(fault.UsageError, "path", "%q is the path of the server's health", o.Path)
+	}
+	if !isPlainPath(o.Path) {
 		return nil, fault.New(fault.UsageError, "path", "%q cannot be the path of a key set", keys.Shorten(o.Path)).
 			WithHint("a path begins with a slash and needs no escaping, such as %s", DefaultPath)
 	}

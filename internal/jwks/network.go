@@ -152,6 +152,8 @@ func (f *fetcher) parseURL(address string) (*url.URL, error) {
 
 func (f *fetcher) checkURL(u *url.URL) *fault.Error {
 	switch {
+	case u.Scheme == "" || u.Opaque != "":
+		return fault.New(fault.KeySetURLNotAllowed, "", "it is no whole URL").WithHint("such as https://%s", keys.Shorten(u.String()))
 	case u.Scheme != "https" && u.Scheme != "http":
 		f := fault.New(fault.KeySetURLNotAllowed, "", "its scheme is %q; a key set is fetched by https", keys.Shorten(u.Scheme))
 		if u.Scheme == "" {

@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
+	"slices"
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -16,6 +17,14 @@ import (
 // decodeBlock returns the key in block. x509 lets bytes that mean nothing pass,
 // and looks at one half of an EC pair alone; both are checked here.
 func decodeBlock(block *pem.Block, source string) (any, error) {
+	labels := []string{labelPKCS8, labelPKCS1, labelSEC1, labelPKIX, labelRSAPub, labelCert}
+	if !slices.Contains(labels, block.Type) {
+		err := fault.New(fault.KeyFormatUnknown, source, "a PEM block of type %q is no key that jwtctl reads", Shorten(block.Type))
+		if block.Type == "OPENSSH PRIVATE KEY" {
+			return nil, err.WithHint("ssh-keygen -p -m PKCS8 -f %s converts an RSA or ECDSA key, in place", source)
+		}
+		return nil, err.WithHint("it reads %s", strings.Join(labels, ", "))
+	}
 	rest, err := asn1.Unmarshal(block.Bytes, &asn1.RawValue{})
 	if err == nil && len(rest) > 0 {
 		return nil, fault.New(fault.KeyTrailingData, source, "%d bytes follow the key in the PEM block", len(rest))
@@ -38,9 +47,6 @@ func decodeBlock(block *pem.Block, source string) (any, error) {
 		if cert, err = x509.ParseCertificate(der); err == nil {
 			material, der = cert.PublicKey, cert.RawSubjectPublicKeyInfo
 		}
-	default:
-		return nil, fault.New(fault.KeyFormatUnknown, source, "a PEM block of type %q is no key that jwtctl reads", Shorten(block.Type)).
-			WithHint("it reads %s", strings.Join([]string{labelPKCS8, labelPKCS1, labelSEC1, labelPKIX, labelRSAPub, labelCert}, ", "))
 	}
 	switch {
 	case err == nil && material == nil, err != nil && unsupported(err, der): // nil is a certificate's

@@ -117,7 +117,7 @@ func (f *jwkFacts) check() *fault.Error {
 		}
 	case "RSA", "oct":
 	case "":
-		return fault.New(fault.KeyInvalid, "", "it has no kty")
+		return fault.New(fault.KeyInvalid, "", "it has no kty").WithHint("a JWK has a member kty, a JWKS a member keys")
 	default:
 		return fault.New(fault.KeyTypeUnsupported, "", "key type %q; jwtctl uses EC, RSA, OKP and oct", Shorten(f.kty))
 	}

@@ -41,6 +41,25 @@ func Parse(data []byte, a Attributes) (Loaded, error) {
 		}
 		return Loaded{Keys: []*Key{k}}, nil
 	}
-	return Loaded{}, fault.New(fault.KeyFormatUnknown, a.Source, "neither PEM, JWK nor JWKS").
-		WithHint("PEM begins with -----BEGIN, a JWK or JWKS with {")
+	return Loaded{}, fault.New(fault.KeyFormatUnknown, a.Source, "neither PEM, JWK nor JWKS").WithHint("%s", formHint(trimmed, a.Source))
+}
+
+// formHint says what text, which is no key, looks like, and what to do then.
+func formHint(text []byte, source string) string {
+	begins := func(with string) bool { return bytes.HasPrefix(text, []byte(with)) }
+	switch {
+	case begins("\x30\x82") || begins("\x30\x81") || begins("\x30\x77") || begins("\x30\x59") || begins("\x30\x2e"):
+		return "it looks like DER; as PEM: openssl pkey -inform DER -in " + source + " -out key.pem, for PKCS#12 openssl pkcs12 -nodes"
+	case begins("\xff\xfe") || begins("\xfe\xff"):
+		return "it is UTF-16 text, as PowerShell writes it; save it as UTF-8"
+	case begins("eyJ"):
+		return "it looks like a token; a key is needed"
+	case begins("LS0tLS1CRUdJTi"):
+		return "it is PEM in base64 once more: base64 -d decodes it"
+	case begins("<"):
+		return "it looks like a web page"
+	case begins("ssh-") || begins("ecdsa-sha2-"):
+		return "it is an OpenSSH public key; as PEM: ssh-keygen -e -m PKCS8 -f " + source
+	}
+	return "PEM begins with -----BEGIN, a JWK or JWKS with {"
 }

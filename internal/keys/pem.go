@@ -25,12 +25,19 @@ const pemBegin = "-----BEGIN "
 // parsePEM reads the one key of a PEM text.
 func parsePEM(data []byte, a Attributes) (*Key, error) {
 	lead := data[:bytes.Index(data, []byte(pemBegin))]
+	if string(lead) == "\ufeff" {
+		return nil, fault.New(fault.KeyTrailingData, a.Source, "a byte order mark stands before the PEM block").WithHint("save it as UTF-8 without one")
+	}
 	if len(bytes.TrimSpace(lead)) > 0 {
 		return nil, fault.New(fault.KeyTrailingData, a.Source, "%d bytes of other text stand before the PEM block", len(lead))
 	}
 	block, rest := decodeFirst(data)
 	if block == nil {
-		return nil, fault.New(fault.KeyFormatUnknown, a.Source, "it looks like PEM, but the block cannot be decoded")
+		err := fault.New(fault.KeyFormatUnknown, a.Source, "it looks like PEM, but the block cannot be decoded")
+		if bytes.Contains(data, []byte(`\n`)) {
+			return nil, err.WithHint(`its line breaks are written as \n; they must be line breaks`)
+		}
+		return nil, err.WithHint("whole lines are needed, from -----BEGIN to -----END")
 	}
 	// `openssl ecparam -genkey` writes the curve in a block of its own before the key.
 	if block.Type == labelECParams {

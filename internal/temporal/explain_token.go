@@ -46,7 +46,7 @@ func (e *explainer) readAuthorization() {
 func (e *explainer) readToken(token string) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		reason := "it has %d parts, not header.payload.signature"
+		reason := "parts: %d, not the 3 of header.payload.signature"
 		if len(parts) == 5 {
 			reason += ": it is encrypted (JWE)"
 		}

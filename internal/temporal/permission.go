@@ -44,7 +44,7 @@ func ParseRole(name string) (Role, error) {
 	if r := Role(strings.ToLower(name)); slices.Contains(Roles(), r) {
 		return r, nil
 	}
-	return "", fault.New(fault.UsageError, "role", "%q is none; a Temporal server would ignore it without a word", keys.Shorten(name)).
+	return "", fault.New(fault.UsageError, "role", "%q is no role; a Temporal server would ignore it without a word", keys.Shorten(name)).
 		WithHint("roles are read, write, worker and admin")
 }
 
