@@ -125,19 +125,16 @@ func (m *messages) signOne(ctx context.Context, path string, data, out []byte, f
 func (m *messages) signStreams(ctx context.Context, list []string, o signOptions) error {
 	var count tally
 	work := func(path string) ndjson.Work {
-		return func(ctx context.Context, line ndjson.Line, out []byte) ([]byte, error) {
+		return func(ctx context.Context, line ndjson.Line, to *ndjson.Answer) error {
 			var err error
 			if line.TooLong {
 				err = tooLong()
 			} else {
-				out, err = m.signOne(ctx, path, line.Text, out, message.Form{})
+				to.Out, err = m.signOne(ctx, path, line.Text, to.Out, message.Form{})
 				err = inLine(err)
 			}
-			count.add(err)
-			if err != nil {
-				m.app.report(verdict{err: err}.failureAt(path, line.Number))
-			}
-			return out, nil
+			count.add(err, to, func() { m.app.report(verdict{err: err}.failureAt(path, line.Number)) })
+			return nil
 		}
 	}
 	return m.app.streams(ctx, list, o.stream.options(), &count, work)

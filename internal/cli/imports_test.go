@@ -43,7 +43,7 @@ func TestImports(t *testing.T) {
 		"internal/sign":       "internal/claims internal/fault internal/jws internal/keys internal/plan internal/policy internal/strictjson",
 		"internal/verify":     "internal/claims internal/fault internal/jws internal/keys internal/plan internal/policy internal/strictjson",
 		"internal/plan":       "internal/descset internal/fault internal/lint internal/policy internal/suggest",
-		"internal/lint":       "internal/descset internal/finding internal/policy",
+		"internal/lint":       "internal/claims internal/descset internal/finding internal/policy internal/strictjson",
 		"internal/explain":    "internal/descset internal/fault internal/keys internal/policy internal/suggest",
 		"internal/policy":     "internal/descset",
 		"internal/claims":     "internal/fault internal/keys internal/message internal/strictjson",

@@ -54,23 +54,25 @@ func (f streamFlags) options() ndjson.Options {
 // tally counts what a run over lines did.
 type tally struct {
 	done, refused atomic.Int64
-	mu            sync.Mutex
 	undecided     error // the first that says nothing about its line
 }
 
-func (t *tally) add(err error) {
+// add counts a line. What is wrong with it is dealt with, and told by tell, in
+// the order of the lines, however many are worked on at once; tell may be nil.
+func (t *tally) add(err error, to *ndjson.Answer, tell func()) {
 	t.done.Add(1)
 	if err == nil {
 		return
 	}
 	t.refused.Add(1)
-	if fault.ClassOf(err) != fault.Refused {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if t.undecided == nil {
+	to.Then = append(to.Then, func() {
+		if t.undecided == nil && fault.ClassOf(err) != fault.Refused {
 			t.undecided = err
 		}
-	}
+		if tell != nil {
+			tell()
+		}
+	})
 }
 
 // verifyStreams checks each line of each file and prints the verdicts in order.
@@ -78,19 +80,21 @@ func (m *messages) verifyStreams(ctx context.Context, list []string, o verifyOpt
 	words := m.app.verdictWords(true)
 	var count tally
 	work := func(path string) ndjson.Work {
-		return func(ctx context.Context, line ndjson.Line, out []byte) ([]byte, error) {
+		return func(ctx context.Context, line ndjson.Line, to *ndjson.Answer) error {
 			v := m.verifyLine(ctx, path, line, o)
-			count.add(v.err)
+			var tell func()
 			switch {
 			case o.print && v.err == nil:
-				return append(out, v.message...), nil
+				to.Out = append(to.Out, v.message...)
 			case o.print:
-				m.app.report(v.failureAt(path, line.Number))
-				return out, nil
+				tell = func() { m.app.report(v.failureAt(path, line.Number)) }
 			case o.format == "json":
-				return v.appendJSON(out, o.messages.dev), nil
+				to.Out = v.appendJSON(to.Out, o.messages.dev)
+			default:
+				to.Out = v.appendText(to.Out, words, true)
 			}
-			return v.appendText(out, words, true), nil
+			count.add(v.err, to, tell)
+			return nil
 		}
 	}
 	return m.app.streams(ctx, list, o.stream.options(), &count, work)

@@ -117,6 +117,36 @@ func TestCases(t *testing.T) {
 			message B { string token = 1 [(kalix.field).jwt = {token: true claim: INCLUDE}]; }`,
 			[]string{"unreached-annotation: t.B.token"},
 		},
+		"A44 nothing is signed": {
+			checks + `message A { string token = 1 [(kalix.field).jwt = {token: true static_claim: {claim: "x" value: "a"}}]; bool x = 2 [(kalix.field).jwt.claim = EXTRACT]; }`,
+			nil,
+		},
+		"A44 what the bearer token claims is not known": {
+			`service S { rpc Do(A) returns (A) { option (kalix.method).jwt = {validate: BEARER_TOKEN validate: MESSAGE sign: MESSAGE}; } }
+			message A { option (kalix.message).jwt.validate_bearer_token = true; string token = 1 [(kalix.field).jwt = {token: true static_claim: {claim: "x" value: "a"}}];
+				bool x = 2 [(kalix.field).jwt.claim = EXTRACT]; string y = 3 [(kalix.field).jwt.claim = INCLUDE]; B b = 4 [(kalix.field).jwt.token = true]; }
+			message B { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true include_bearer_token_claim: "y"}]; bool y = 2 [(kalix.field).jwt.claim = EXTRACT]; }`,
+			nil,
+		},
+		"A61 the issuer is the first, and of a wrong type an error alone": {
+			signs + `message A { string token = 1 [(kalix.field).jwt = {token: true issuer: "i" issuer: "j"}]; string iss = 2 [(kalix.field).jwt.claim = EXTRACT]; B b = 3 [(kalix.field).jwt.token = true]; }
+			message B { string token = 1 [(kalix.field).jwt = {token: true issuer: "i"}]; int32 iss = 2 [(kalix.field).jwt.claim = EXTRACT]; }`,
+			[]string{"registered-claim-type: t.B.iss"},
+		},
+		"A52 only from parents, which are signed": {
+			signs + `service T { rpc Do(C) returns (Z) { option (kalix.method).jwt = {validate: MESSAGE}; } }
+			message A {` + token + ` string x = 2 [(kalix.field).jwt.claim = INCLUDE]; B b = 3 [(kalix.field).jwt.token = true]; }
+			message B {` + token + ` D d = 3 [(kalix.field).jwt.token = true]; }
+			message C {` + token + ` string x = 2 [(kalix.field).jwt.claim = INCLUDE]; D d = 3 [(kalix.field).jwt.token = true]; }
+			message D { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; bool x = 2 [(kalix.field).jwt.claim = EXTRACT]; }`,
+			nil,
+		},
+		"A52 what a parent nests is an object or an array": {
+			signs + `message A {` + token + ` Z x = 2 [(kalix.field).jwt.claim = NEST]; repeated Z y = 3 [(kalix.field).jwt.claim = NEST]; B b = 4 [(kalix.field).jwt.token = true]; }
+			message B { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}];
+				map<string, string> x = 2 [(kalix.field).jwt.claim = EXTRACT]; map<string, string> y = 3 [(kalix.field).jwt.claim = EXTRACT]; }`,
+			[]string{`extract-wrong-type: "y" of t.B comes from t.A.y`},
+		},
 		"A65 a parent may supply a claim": {
 			signs + `message A { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; B b = 2 [(kalix.field).jwt.token = true]; }
 			message B { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true static_claim: {claim: "x" pattern: "a"}}]; }`,

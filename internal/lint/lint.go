@@ -4,7 +4,8 @@
 //
 // It reads the model of package policy and never an option, looks up no
 // environment variable and no key, and prints nothing: findings are for package
-// finding to render. Of jwtctl it imports descset, finding and policy.
+// finding to render. Of jwtctl it imports claims, descset, finding, policy and
+// strictjson.
 package lint
 
 import (

@@ -86,26 +86,15 @@ func claimOverridden(p *pass) {
 		if t == nil || !p.signed[m] {
 			continue
 		}
-		by := map[string]string{}
-		for _, c := range t.StaticClaims {
-			if len(c.Values) > 0 {
-				by[c.Claim.Value] = "static_claim"
-			}
-		}
-		if len(t.Issuers) > 0 {
-			by["iss"] = "issuer"
-		}
-		if t.ExpiresSeconds > 0 {
-			by["exp"] = "expires_seconds"
-		}
+		by := origins(t)
 		if len(by) == 0 {
 			continue
 		}
 		for _, c := range p.claimsOf(m).list {
-			if option := by[c.name]; option != "" && c.field.Claim != policy.Extract {
+			if o, decided := by[c.name]; decided && c.field.Claim != policy.Extract {
 				p.report(c.field.Desc, c.at(), "use EXTRACT and leave it empty when it is signed, or take one of the two away",
 					"the claim %q of %s comes from %s of %s, so a message with another value in %s is signed and then refused",
-					c.name, label(m.Desc), option, t.Desc.Name(), label(c.field.Desc))
+					c.name, label(m.Desc), o.option, t.Desc.Name(), label(c.field.Desc))
 			}
 		}
 	}

@@ -56,14 +56,21 @@ func registeredClaimType(p *pass) {
 			if f.Claim != policy.Include && f.Claim != policy.Extract && f.Claim != policy.Nest {
 				continue
 			}
-			want, shapes := registered(f.ClaimName())
-			if shapes == nil || slices.Contains(shapes, shapeOf(f)) {
+			if !misregistered(f) {
 				continue
 			}
+			want, _ := registered(f.ClaimName())
 			p.report(f.Desc, claim{field: f}.at(), "change its type, or give the claim another name",
 				"the claim %q of a token must be %s, and %s is %s", f.ClaimName(), want, label(f.Desc), typeOf(f.Desc))
 		}
 	}
+}
+
+// misregistered says whether a claim of a token has a type that its meaning
+// rules out.
+func misregistered(f *policy.Field) bool {
+	_, shapes := registered(f.ClaimName())
+	return shapes != nil && !slices.Contains(shapes, shapeOf(f))
 }
 
 func shapeOf(f *policy.Field) shape {

@@ -42,6 +42,23 @@ func tokenClaimsItself(p *pass) {
 	})
 }
 
+// tokenInOneof: sign does not replace what is set of the oneof (A65), and what
+// holds that instead of the token has none (A41). A oneof of one is no choice.
+func tokenInOneof(p *pass) {
+	p.fields(func(f *policy.Field) {
+		oneof := f.Desc.ContainingOneof()
+		if !f.HoldsToken() || oneof == nil || oneof.Fields().Len() == 1 {
+			return
+		}
+		result := "is neither signed nor accepted"
+		if f.Parent.BearerToken {
+			result = "is not signed"
+		}
+		p.report(f.Desc, f.TokenAt, "move the token out of the oneof",
+			"the token %s is a member of the oneof %s: a message with another member of it set has no place for a token, and %s", label(f.Desc), oneof.Name(), result)
+	})
+}
+
 // withToken returns the messages in which there is a token to check, at some
 // depth. That some message only nests itself does not count (A49).
 func (f *facts) withToken() map[*policy.Message]bool {

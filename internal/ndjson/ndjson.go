@@ -27,9 +27,17 @@ type Line struct {
 	TooLong bool
 }
 
-// Work answers one line: what it appends to out is emitted. It runs on several
-// goroutines at once, and reports what must end the run.
-type Work func(ctx context.Context, line Line, out []byte) ([]byte, error)
+// Answer is what some lines in a row were answered.
+type Answer struct {
+	Out []byte // is emitted
+	// Then are called once that is done, on the goroutine of Run's caller: what
+	// is to happen in the order of the lines too.
+	Then []func()
+}
+
+// Work adds the answer of one line to what those before it were answered. It
+// runs on several goroutines at once, and returns what must end the run.
+type Work func(ctx context.Context, line Line, to *Answer) error
 
 // Options bound a run. All are needed.
 type Options struct {
@@ -51,7 +59,7 @@ type batch struct {
 	first int
 	text  []byte
 	ends  []int // of each line in text; -1 for one that is too long
-	out   []byte
+	to    Answer
 	err   error
 	done  chan struct{}
 }
@@ -82,7 +90,7 @@ func Run(ctx context.Context, r io.Reader, o Options, work Work, emit func([]byt
 		in := lines{r: bufio.NewReaderSize(r, 256<<10), max: o.MaxLine}
 		for more := true; more; {
 			b := pool.Get().(*batch)
-			*b = batch{first: in.number + 1, text: b.text[:0], ends: b.ends[:0], out: b.out[:0], done: make(chan struct{})}
+			*b = batch{first: in.number + 1, text: b.text[:0], ends: b.ends[:0], to: Answer{Out: b.to.Out[:0]}, done: make(chan struct{})}
 			more = in.read(b)
 			select {
 			case order <- b:
@@ -103,7 +111,7 @@ func Run(ctx context.Context, r io.Reader, o Options, work Work, emit func([]byt
 	for b := range order {
 		<-b.done
 		if failed == nil {
-			failed = errors.Join(emitAll(emit, b.out), b.err)
+			failed = errors.Join(emitAll(emit, b.to), b.err)
 			if failed != nil {
 				cancel(failed)
 			}
@@ -117,11 +125,16 @@ func Run(ctx context.Context, r io.Reader, o Options, work Work, emit func([]byt
 	return failed
 }
 
-func emitAll(emit func([]byte) error, out []byte) error {
-	if len(out) == 0 {
-		return nil
+func emitAll(emit func([]byte) error, a Answer) error {
+	if len(a.Out) > 0 {
+		if err := emit(a.Out); err != nil {
+			return err
+		}
 	}
-	return emit(out)
+	for _, then := range a.Then {
+		then()
+	}
+	return nil
 }
 
 // run answers the lines of b.
@@ -142,7 +155,7 @@ func (b *batch) run(ctx context.Context, work Work) {
 			b.err = context.Cause(ctx)
 			return
 		}
-		if b.out, b.err = work(ctx, line, b.out); b.err != nil {
+		if b.err = work(ctx, line, &b.to); b.err != nil {
 			return
 		}
 	}

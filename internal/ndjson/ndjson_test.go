@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,8 +20,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/ndjson"
 )
 
-func echo(_ context.Context, line ndjson.Line, out []byte) ([]byte, error) {
-	return fmt.Appendf(out, "%d:%s:%v\n", line.Number, line.Text, line.TooLong), nil
+func echo(_ context.Context, line ndjson.Line, to *ndjson.Answer) error {
+	to.Out = fmt.Appendf(to.Out, "%d:%s:%v\n", line.Number, line.Text, line.TooLong)
+	return nil
 }
 
 func run(t testing.TB, r io.Reader, o ndjson.Options, work ndjson.Work) (string, error) {
@@ -60,22 +62,34 @@ func TestRunKeepsOrder(t *testing.T) {
 		list := rapid.SliceOfN(rapid.StringMatching(`[a-z]{0,300}`), 0, 400).Draw(t, "lines")
 		jobs := rapid.IntRange(1, 6).Draw(t, "jobs")
 		var want strings.Builder
+		var wantThen, then []int
 		for i, l := range list {
 			if l != "" {
 				fmt.Fprintf(&want, "%d:%s:false\n", i+1, l)
+				if (i+1)%3 == 0 {
+					wantThen = append(wantThen, i+1)
+				}
 			}
 		}
 		var out bytes.Buffer
 		err := ndjson.Run(context.Background(), strings.NewReader(strings.Join(list, "\n")), ndjson.Options{Jobs: jobs, MaxLine: 1000},
-			func(ctx context.Context, line ndjson.Line, b []byte) ([]byte, error) {
+			func(ctx context.Context, line ndjson.Line, to *ndjson.Answer) error {
 				if line.Number%7 == 0 {
 					runtime.Gosched()
 				}
-				return echo(ctx, line, b)
+				if line.Number%3 == 0 {
+					to.Then = append(to.Then, func() {
+						if !strings.Contains(out.String(), fmt.Sprintf("%d:", line.Number)) {
+							t.Errorf("line %d is not out yet", line.Number)
+						}
+						then = append(then, line.Number)
+					})
+				}
+				return echo(ctx, line, to)
 			},
 			func(p []byte) error { _, err := out.Write(p); return err })
-		if err != nil || out.String() != want.String() {
-			t.Fatalf("%v\ngot  %q\nwant %q", err, out.String(), want.String())
+		if err != nil || out.String() != want.String() || !slices.Equal(then, wantThen) {
+			t.Fatalf("%v\ngot  %q, %v\nwant %q, %v", err, out.String(), then, want.String(), wantThen)
 		}
 	})
 }
@@ -90,11 +104,11 @@ func TestRunStops(t *testing.T) {
 		}
 	})
 	t.Run("of the work", func(t *testing.T) {
-		got, err := run(t, strings.NewReader(many), ndjson.Options{Jobs: 2, MaxLine: 8}, func(ctx context.Context, line ndjson.Line, out []byte) ([]byte, error) {
+		got, err := run(t, strings.NewReader(many), ndjson.Options{Jobs: 2, MaxLine: 8}, func(ctx context.Context, line ndjson.Line, to *ndjson.Answer) error {
 			if line.Number >= 100 {
-				return out, broken
+				return broken
 			}
-			return echo(ctx, line, out)
+			return echo(ctx, line, to)
 		})
 		if !errors.Is(err, broken) || strings.Count(got, "\n") != 99 {
 			t.Errorf("%d lines, %v", strings.Count(got, "\n"), err)
@@ -109,11 +123,11 @@ func TestRunStops(t *testing.T) {
 	t.Run("of the context", func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		var calls atomic.Int64
-		err := ndjson.Run(ctx, endless{}, ndjson.Options{Jobs: 2, MaxLine: 8}, func(ctx context.Context, line ndjson.Line, out []byte) ([]byte, error) {
+		err := ndjson.Run(ctx, endless{}, ndjson.Options{Jobs: 2, MaxLine: 8}, func(context.Context, ndjson.Line, *ndjson.Answer) error {
 			if calls.Add(1) == 1000 {
 				cancel(broken)
 			}
-			return out, nil
+			return nil
 		}, func([]byte) error { return nil })
 		if !errors.Is(err, broken) {
 			t.Errorf("got %v", err)
@@ -162,9 +176,10 @@ func TestRunHoldsLittle(t *testing.T) {
 		time.Sleep(200 * time.Millisecond)
 		close(release)
 	}()
-	_ = ndjson.Run(ctx, endless{}, ndjson.Options{Jobs: 2, MaxLine: 8}, func(_ context.Context, _ ndjson.Line, out []byte) ([]byte, error) {
+	_ = ndjson.Run(ctx, endless{}, ndjson.Options{Jobs: 2, MaxLine: 8}, func(_ context.Context, _ ndjson.Line, to *ndjson.Answer) error {
 		worked.Add(1)
-		return append(out, 'x'), nil
+		to.Out = append(to.Out, 'x')
+		return nil
 	}, func([]byte) error {
 		<-release
 		if n := worked.Load(); n > 64*16 {
