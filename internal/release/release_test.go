@@ -106,7 +106,7 @@ func TestWorkflow(t *testing.T) {
 	}
 	makefile := readText(t, "Makefile")
 	runs := regexp.MustCompile(`(?m)- run: make (.*)$`).FindAllStringSubmatch(readText(t, ".github/workflows/ci.yml"), -1)
-	if len(runs) != 2 {
+	if len(runs) != 3 {
 		t.Errorf("runs %v", runs)
 	}
 	for _, r := range runs {
