@@ -155,11 +155,7 @@ func (f *fetcher) checkURL(u *url.URL) *fault.Error {
 	case u.Scheme == "" || u.Opaque != "":
 		return fault.New(fault.KeySetURLNotAllowed, "", "it is no whole URL").WithHint("such as https://%s", keys.Shorten(u.String()))
 	case u.Scheme != "https" && u.Scheme != "http":
-		f := fault.New(fault.KeySetURLNotAllowed, "", "its scheme is %q; a key set is fetched by https", keys.Shorten(u.Scheme))
-		if u.Scheme == "" {
-			f = f.WithHint("a URL begins with https://")
-		}
-		return f
+		return fault.New(fault.KeySetURLNotAllowed, "", "its scheme is %q; a key set is fetched by https", keys.Shorten(u.Scheme))
 	case u.Hostname() == "":
 		return fault.New(fault.KeySetURLNotAllowed, "", "it names no host")
 	case u.User != nil:
