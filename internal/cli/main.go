@@ -76,10 +76,10 @@ func (a *app) report(err error) {
 		list = append(list, a.placed(f))
 	}
 	for i, f := range list {
-		_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().bad("jwtctl:"), printable(withoutSecrets(f.Error())))
+		_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().bad("jwtctl:"), forPeople(f.Error()))
 		again := i+1 < len(list) && list[i+1].Hint == f.Hint // which is told once, after the last
 		if f.Hint != "" && !again {
-			_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().dim("hint:"), printable(withoutSecrets(f.Hint)))
+			_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().dim("hint:"), forPeople(f.Hint))
 		}
 	}
 }
