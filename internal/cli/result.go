@@ -74,12 +74,8 @@ func checkOut(out string, inputs []string) error {
 
 // isPublic says whether path is a file with public keys alone.
 func isPublic(path string) bool {
-	data, err := files.Read(path, keys.MaxFileBytes, fault.KeyUnreadable)
-	if err != nil {
-		return false
-	}
-	loaded, err := keys.Parse(data, keys.Attributes{Source: path})
-	return err == nil && !slices.ContainsFunc(loaded.Keys, (*keys.Key).CanSign)
+	private, err := readsPrivateKey(path)
+	return err == nil && !private
 }
 
 // holdsPrivateKey says whether path is a file with a private key in it.
@@ -87,18 +83,16 @@ func holdsPrivateKey(path string) bool {
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return false
 	}
+	private, err := readsPrivateKey(path)
+	return private || fault.Has(err, fault.KeyEncrypted) || fault.Has(err, fault.KeyMultipleBlocks)
+}
+
+// readsPrivateKey reads the keys at path, and says whether one can sign.
+func readsPrivateKey(path string) (bool, error) {
 	data, err := files.Read(path, keys.MaxFileBytes, fault.KeyUnreadable)
 	if err != nil {
-		return false
+		return false, err
 	}
 	loaded, err := keys.Parse(data, keys.Attributes{Source: path})
-	if err != nil {
-		return errors.Is(err, &fault.Error{Code: fault.KeyEncrypted}) || errors.Is(err, &fault.Error{Code: fault.KeyMultipleBlocks})
-	}
-	for _, k := range loaded.Keys {
-		if k.CanSign() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(loaded.Keys, (*keys.Key).CanSign), err
 }
