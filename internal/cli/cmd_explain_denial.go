@@ -142,7 +142,7 @@ func (a *app) serverKeys(ctx context.Context, o explainDenialOptions) (*temporal
 	if len(o.keys) > 0 {
 		list, err := a.loadFiles(o.keys, false)
 		if err != nil {
-			return nil, withKeyHint(err)
+			return nil, withKeyFileHint(err)
 		}
 		set, err := keys.PublicSet(list)
 		if err != nil {

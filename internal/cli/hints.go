@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -32,7 +31,7 @@ func notABearer(arg string) error {
 	if arg == "-" || arg == "@-" {
 		return fault.New(fault.UsageError, "--bearer", "takes a token or @FILE").WithHint("--bearer @/dev/stdin")
 	}
-	if info, err := os.Stat(arg); err != nil || !info.Mode().IsRegular() {
+	if !isFile(arg) {
 		return nil
 	}
 	return fault.New(fault.UsageError, "--bearer", "%s is the name of a file, not a token", printable(arg)).

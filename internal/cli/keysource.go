@@ -82,7 +82,7 @@ func (k *keyFlags) load(a *app) ([]*keys.Key, error) {
 	for _, p := range k.places(a) {
 		list, err := p.read(a, k.strictPerms)
 		if err != nil {
-			return nil, withKeyHint(err)
+			return nil, withKeyFileHint(err)
 		}
 		all = append(all, list...)
 	}
@@ -258,8 +258,8 @@ func (a *app) loadSecret(e keyEntry, with keys.Attributes) ([]*keys.Key, error) 
 	return []*keys.Key{key}, err
 }
 
-// withKeyHint says what to do about a key file that is missing, or is none.
-func withKeyHint(err error) error {
+// withKeyFileHint says what to do about a key file that is missing, or is none.
+func withKeyFileHint(err error) error {
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Hint != "" {
 		return err

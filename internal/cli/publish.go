@@ -50,7 +50,7 @@ func (a *app) publishing(k keyFlags, dir string) published {
 		for _, part := range parts {
 			list, err := part()
 			if err != nil {
-				return nil, withKeyHint(err)
+				return nil, withKeyFileHint(err)
 			}
 			all = append(all, list...)
 		}
