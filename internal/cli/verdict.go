@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/finding"
@@ -38,7 +39,7 @@ func (v verdict) refuse(err error) verdict {
 // at is the file, and in a stream the line.
 func (v verdict) at(stream bool) string {
 	if stream {
-		return fmt.Sprintf("%s:%d", v.file, v.line)
+		return v.file + ":" + strconv.Itoa(v.line)
 	}
 	return v.file
 }

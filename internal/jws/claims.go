@@ -17,6 +17,9 @@ import (
 // absent, and invalid_claim where RFC 7519 does not allow its value.
 type Claims struct {
 	members []strictjson.Member
+	// iss is what every check of a token asks for, read once.
+	iss    *string
+	issErr *fault.Error
 }
 
 // readClaims reads a payload. Text that does not begin an object is
@@ -30,7 +33,9 @@ func readClaims(payload []byte, maxDepth int) (*Claims, *fault.Error) {
 	if err != nil {
 		return nil, jsonFault("payload", err)
 	}
-	return &Claims{members: members}, nil
+	c := &Claims{members: members}
+	c.iss, c.issErr = c.text("iss")
+	return c, nil
 }
 
 // checkClaims says what readClaims would, without reading them.
@@ -69,8 +74,9 @@ func (c *Claims) Get(name string) (strictjson.Value, bool) {
 	return nil, false
 }
 
-// Issuer returns "iss" (RFC 7519 section 4.1.1), nil where absent.
-func (c *Claims) Issuer() (*string, error) { return plain(c.text("iss")) }
+// Issuer returns "iss" (RFC 7519 section 4.1.1), nil where absent. It must not be
+// changed.
+func (c *Claims) Issuer() (*string, error) { return plain(c.iss, c.issErr) }
 
 // Subject returns "sub" (section 4.1.2), nil where absent.
 func (c *Claims) Subject() (*string, error) { return plain(c.text("sub")) }

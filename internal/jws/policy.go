@@ -98,8 +98,7 @@ func (p Policy) checkType(h Header) *fault.Error {
 }
 
 func (p Policy) checkIssuer(c *Claims) *fault.Error {
-	iss, err := c.text("iss")
-	return oneOf(fault.IssuerNotAllowed, "iss", iss, err, p.Issuers)
+	return oneOf(fault.IssuerNotAllowed, "iss", c.iss, c.issErr, p.Issuers)
 }
 
 func (p Policy) checkSubject(c *Claims) *fault.Error {

@@ -84,7 +84,7 @@ func (v *Verifier) authenticate(ctx context.Context, compact string, r rules) (*
 	q := keys.Query{KeyID: t.header.KeyID, Algorithm: alg}
 	if t.claims != nil {
 		// What is no string is nobody's issuer; the policy reports it.
-		q.Issuer, _ = t.claims.text("iss")
+		q.Issuer = t.claims.iss
 	}
 	key, err := v.ring.Find(ctx, q)
 	if err != nil {

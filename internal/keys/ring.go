@@ -26,6 +26,9 @@ type Set interface {
 // safe for concurrent use.
 type Ring struct {
 	entries []entry
+	// bound are those of each issuer, free those of none (A20).
+	bound map[string][]entry
+	free  []entry
 }
 
 // entry is a key or a set of keys.
@@ -64,6 +67,14 @@ next:
 	}
 	for _, s := range sets {
 		r.entries = append(r.entries, entry{set: s})
+	}
+	r.bound = map[string][]entry{}
+	for _, e := range r.entries {
+		if iss := e.issuer(); iss != "" {
+			r.bound[iss] = append(r.bound[iss], e)
+		} else {
+			r.free = append(r.free, e)
+		}
 	}
 	return r, nil
 }
@@ -133,19 +144,10 @@ func (r *Ring) candidates(issuer *string) []entry {
 	if issuer == nil {
 		return r.entries
 	}
-	bound, free := make([]entry, 0, len(r.entries)), make([]entry, 0, len(r.entries))
-	for _, e := range r.entries {
-		switch e.issuer() {
-		case "":
-			free = append(free, e)
-		case *issuer:
-			bound = append(bound, e)
-		}
-	}
-	if len(bound) > 0 {
+	if bound := r.bound[*issuer]; len(bound) > 0 {
 		return bound
 	}
-	return free
+	return r.free
 }
 
 // Signer returns the key to sign a token of issuer with ("" for none): the

@@ -9,6 +9,7 @@ package message
 
 import (
 	"bytes"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -29,6 +30,10 @@ const (
 	MaxAnyDepth = 5
 )
 
+// usualBytes is room for most messages with a token, so that the encoder need not
+// find it bit by bit.
+const usualBytes = 512
+
 // Limits bound a message. A zero stands for the constant of that name.
 type Limits struct {
 	Bytes    int // of the JSON text
@@ -43,11 +48,12 @@ type Resolver interface {
 	protoregistry.ExtensionTypeResolver
 }
 
-// Codec reads and writes messages. It does not change, and is safe for
-// concurrent use where its Resolver is.
+// Codec reads and writes messages. It is safe for concurrent use where its
+// Resolver is.
 type Codec struct {
-	types  Resolver
-	limits Limits
+	types    Resolver
+	limits   Limits
+	required sync.Map // what requires found: MessageDescriptor → bool
 }
 
 // New returns a Codec that knows types, within limits.
@@ -101,7 +107,7 @@ func (c *Codec) Unmarshal(value strictjson.Value, m protoreflect.Message) error 
 
 func (c *Codec) fill(m protoreflect.Message, data []byte) *fault.Error {
 	// To discard unknown fields would be to check less than what was sent.
-	err := protojson.UnmarshalOptions{Resolver: c.types}.Unmarshal(data, m.Interface())
+	err := protojson.UnmarshalOptions{Resolver: c.types, AllowPartial: !c.requires(m.Descriptor())}.Unmarshal(data, m.Interface())
 	if err != nil {
 		return malformed("%s", reason(err))
 	}
@@ -144,7 +150,7 @@ func (c *Codec) encode(m protoreflect.Message, protoNames bool) (jsontext.Value,
 	if err := c.complete(m, 0); err != nil {
 		return nil, err
 	}
-	out, err := protojson.MarshalOptions{Resolver: c.types, UseProtoNames: protoNames}.Marshal(m.Interface())
+	out, err := protojson.MarshalOptions{Resolver: c.types, UseProtoNames: protoNames, AllowPartial: !c.requires(m.Descriptor())}.MarshalAppend(make([]byte, 0, usualBytes), m.Interface())
 	if err != nil {
 		return nil, malformed("%s", reason(err))
 	}
@@ -226,7 +232,8 @@ func (c *Codec) unpack(m protoreflect.Message) (protoreflect.Message, *fault.Err
 // to encode such a one costs its size times its depth. proto.Unmarshal must not be used on a dynamic
 // message that comes from outside: see decode.
 func (c *Codec) Decode(wire []byte, m protoreflect.Message) error {
-	if err := decode(proto.UnmarshalOptions{Resolver: c.types, RecursionLimit: c.limits.Depth}, wire, m); err != nil {
+	options := proto.UnmarshalOptions{Resolver: c.types, RecursionLimit: c.limits.Depth, AllowPartial: !c.requires(m.Descriptor())}
+	if err := decode(options, wire, m); err != nil {
 		return err
 	}
 	return nil

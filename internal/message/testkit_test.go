@@ -53,6 +53,10 @@ syntax = "proto2";
 package p2;
 message Needs { required string id = 1; optional group Part = 2 { optional int32 n = 1; } extensions 100 to 200; }
 extend Needs { optional int64 more = 100; }
+message Hard { required string id = 1; }
+message Below { optional Hard one = 1; repeated Hard list = 2; map<string, Hard> by_name = 3; optional Below loop = 4; }
+message Wide { extensions 100 to 200; }
+extend Wide { optional Hard hard = 100; }
 message Same { optional string a_b = 1 [json_name = "x"]; optional string c = 2 [json_name = "y"]; }
 `,
 	"e23.proto": `

@@ -83,7 +83,7 @@ func TestA80_WriteLeavesNothingOut(t *testing.T) {
 	node := find(t, set, "p3.Node")
 	raw := func(desc protoreflect.MessageDescriptor, wire []byte) protoreflect.Message {
 		m := dynamicpb.NewMessage(desc)
-		if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(wire, m); err != nil {
+		if err := (proto.UnmarshalOptions{AllowPartial: true, Resolver: set.Types()}).Unmarshal(wire, m); err != nil {
 			t.Fatal(err)
 		}
 		return m
@@ -118,21 +118,23 @@ func TestA80_WriteLeavesNothingOut(t *testing.T) {
 		code fault.Code
 		want string
 	}{
-		"unknown field":    {raw(node, unknown), fault.MessageMalformed, "a p3.Node in it has a field that the type does not know"},
-		"unknown below":    {raw(node, field(2, unknown)), fault.MessageMalformed, "does not know"},
-		"unknown in list":  {raw(node, append(field(3, nil), field(3, unknown)...)), fault.MessageMalformed, "does not know"},
-		"unknown in map":   {raw(node, field(4, append(field(1, []byte("a")), field(2, unknown)...))), fault.MessageMalformed, "does not know"},
-		"unknown in any":   {raw(node, field(5, anyOf("x/p3.Node", unknown))), fault.MessageMalformed, "does not know"},
-		"any of no type":   {raw(node, field(5, anyOf("x/p3.Nobody", nil))), fault.MessageMalformed, `the descriptors have no type "x/p3.Nobody"`},
-		"any without type": {raw(node, field(5, field(2, []byte{1}))), fault.MessageMalformed, "no type"},
-		"any of no bytes":  {raw(node, field(5, anyOf("x/p3.Node", []byte{0xff}))), fault.MessageMalformed, "it is no valid protobuf of p3.Node"},
-		"any, double key":  {raw(node, field(5, anyOf("x/p3.Node", doubleKey))), fault.MessageMalformed, "it is no valid protobuf of p3.Node"},
-		"6 anys":           {raw(node, field(5, anys(6))), fault.LimitExceeded, `more than 5 objects with "@type"`},
-		"1000 anys":        {raw(node, field(5, anys(1000))), fault.LimitExceeded, `more than 5 objects with "@type"`},
-		"101 levels":       {raw(node, deep(100)), fault.LimitExceeded, "deeper than 100 levels"},
-		"required":         {raw(find(t, set, "p2.Needs"), nil), fault.MessageMalformed, "required field p2.Needs.id not set"},
-		"no value":         {raw(node, field(7, nil)), fault.MessageMalformed, "google.protobuf.Value"},
-		"far duration":     {raw(node, field(19, protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 1<<60))), fault.MessageMalformed, "google.protobuf.Duration: "},
+		"unknown field":     {raw(node, unknown), fault.MessageMalformed, "a p3.Node in it has a field that the type does not know"},
+		"unknown below":     {raw(node, field(2, unknown)), fault.MessageMalformed, "does not know"},
+		"unknown in list":   {raw(node, append(field(3, nil), field(3, unknown)...)), fault.MessageMalformed, "does not know"},
+		"unknown in map":    {raw(node, field(4, append(field(1, []byte("a")), field(2, unknown)...))), fault.MessageMalformed, "does not know"},
+		"unknown in any":    {raw(node, field(5, anyOf("x/p3.Node", unknown))), fault.MessageMalformed, "does not know"},
+		"any of no type":    {raw(node, field(5, anyOf("x/p3.Nobody", nil))), fault.MessageMalformed, `the descriptors have no type "x/p3.Nobody"`},
+		"any without type":  {raw(node, field(5, field(2, []byte{1}))), fault.MessageMalformed, "no type"},
+		"any of no bytes":   {raw(node, field(5, anyOf("x/p3.Node", []byte{0xff}))), fault.MessageMalformed, "it is no valid protobuf of p3.Node"},
+		"any, double key":   {raw(node, field(5, anyOf("x/p3.Node", doubleKey))), fault.MessageMalformed, "it is no valid protobuf of p3.Node"},
+		"6 anys":            {raw(node, field(5, anys(6))), fault.LimitExceeded, `more than 5 objects with "@type"`},
+		"1000 anys":         {raw(node, field(5, anys(1000))), fault.LimitExceeded, `more than 5 objects with "@type"`},
+		"101 levels":        {raw(node, deep(100)), fault.LimitExceeded, "deeper than 100 levels"},
+		"required":          {raw(find(t, set, "p2.Needs"), nil), fault.MessageMalformed, "required field p2.Needs.id not set"},
+		"required extended": {raw(find(t, set, "p2.Wide"), protowire.AppendBytes(protowire.AppendTag(nil, 100, protowire.BytesType), nil)), fault.MessageMalformed, "required field p2.Hard.id not set"},
+		"required below":    {raw(find(t, set, "p2.Below"), field(1, nil)), fault.MessageMalformed, "required field p2.Hard.id not set"},
+		"no value":          {raw(node, field(7, nil)), fault.MessageMalformed, "google.protobuf.Value"},
+		"far duration":      {raw(node, field(19, protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 1<<60))), fault.MessageMalformed, "google.protobuf.Duration: "},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

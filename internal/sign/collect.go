@@ -17,13 +17,13 @@ import (
 // messages around it, its own, the bearer token's, static ones, iss and exp
 // (A61).
 func (w *walker) claims(p *plan.Message, m protoreflect.Message, around *parent) (*set, error) {
-	all := &set{}
+	all := newSet(len(p.Claims) + len(p.Token.Static) + 2) // iss, exp
 	if p.Token.ParentClaims {
 		if err := w.inherit(all, around); err != nil {
 			return nil, err
 		}
 	}
-	fields, raw := &set{}, &set{}
+	fields, raw := newSet(len(p.Claims)), &set{}
 	if err := w.collect(p, m, fields, raw); err != nil {
 		return nil, err
 	}

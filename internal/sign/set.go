@@ -16,6 +16,9 @@ type set struct {
 	doubtful bool
 }
 
+// newSet returns a set with room for so many members.
+func newSet(room int) *set { return &set{members: make([]strictjson.Member, 0, room)} }
+
 // fewMembers are found as quickly one by one.
 const fewMembers = 16
 

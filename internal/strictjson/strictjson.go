@@ -48,7 +48,7 @@ func Object(data []byte, maxDepth int) ([]Member, error) {
 		return nil, ErrNotObject
 	}
 	c.pos++
-	members := make([]Member, 0, 8)
+	members := make([]Member, 0, min(bytes.Count(data, []byte(":")), 16))
 	for c.next() != '}' {
 		name, _ := String(c.value())
 		c.next() // the colon
@@ -158,10 +158,14 @@ func (c *cursor) value() Value {
 	}
 }
 
-// String returns the text of a JSON string; ok is false for any other value.
+// String returns the text of a JSON string; ok is false for any other value. v is
+// JSON that Check found valid, or a part of it.
 func String(v Value) (text string, ok bool) {
 	if v.Kind() != '"' {
 		return "", false
+	}
+	if bytes.IndexByte(v, '\\') < 0 {
+		return string(v[1 : len(v)-1]), true
 	}
 	var space [64]byte
 	b, err := jsontext.AppendUnquote(space[:0], v)
