@@ -32,6 +32,7 @@ type call struct {
 func (p *Proxy) handle(_ any, client grpc.ServerStream) (err error) {
 	c := &call{Proxy: p, state: p.state.Load(), client: client}
 	p.options.Observer.Begin()
+	defer func() { p.holder.hold(client.Context(), err, err == nil || c.bearer != nil, p.options.Now()) }()
 	defer func() { c.end(err) }()
 	defer func() {
 		if cause := recover(); cause != nil { // S74
