@@ -88,7 +88,12 @@ func (r *reloader) families() []proxy.Family {
 	return []proxy.Family{
 		one("jwtctl_proxy_policy_loaded_timestamp_seconds", "When the policy in force was read, in Unix time.", func() float64 { return float64(r.at.Load()) }),
 		one("jwtctl_proxy_reload_failing", "1 while the newest version of the policy is refused.", func() float64 { return flag(r.failing.Load()) }),
-		one("jwtctl_proxy_refusals_held", "Refusals that are told late, since there are too many.", func() float64 { return float64(r.proxy.Held()) }),
+		one("jwtctl_proxy_refusals_held", "Refusals that are told late, since there are too many.", func() float64 {
+			if r.proxy == nil { // not made yet
+				return 0
+			}
+			return float64(r.proxy.Held())
+		}),
 		one("jwtctl_proxy_insecure", "1 with --dev.", func() float64 { return flag(r.options.policy.dev) }),
 		{
 			Name: "jwtctl_proxy_key_set_age_seconds", Help: "Time since the last fetch of a remote key set that brought keys; absent before the first.",
