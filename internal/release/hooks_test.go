@@ -10,11 +10,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A change of examples/ci that its token does not vouch for, and one that lint refuses.
+// Changes of examples/ci: one that its token does not vouch for, one that makes the
+// policy weaker than the commit before it, and one that lint refuses.
 const (
-	tampered = `sed -i 's/"cents": 700/"cents": 100/' requests/book.json`
-	dropped  = `sed -i 's/token: true/token: false/' proto/shop/v1/shop.proto`
-	stored   = `--at 2026-01-31T12:30:00Z "requests/*.json"`
+	tampered  = `sed -i 's/"cents": 700/"cents": 100/' requests/book.json`
+	committed = `git init -q && git add -A && git commit -qm first`
+	weakened  = `sed -i /issuer:/d proto/shop/v1/shop.proto`
+	dropped   = `sed -i 's/token: true/token: false/' proto/shop/v1/shop.proto`
+	stored    = `--at 2026-01-31T12:30:00Z "requests/*.json"`
 )
 
 // action is what is read of action.yml.
@@ -54,6 +57,8 @@ func TestAction(t *testing.T) {
 		{"lint finds", dropped, map[string]string{"command": "lint"}, true, "::error file=proto/shop/v1/shop.proto,line="},
 		{"verify", ":", map[string]string{"command": "verify", "args": stored, "format": "text"}, false, "ok    requests/book.json\n"},
 		{"verify refuses", tampered, map[string]string{"command": "verify", "args": stored}, true, "::error file=requests/book.json,line=1,title=claim_mismatch::"},
+		{"diff", committed, map[string]string{"command": "diff", "args": "--against git:HEAD"}, false, ""},
+		{"diff finds", committed + " && " + weakened, map[string]string{"command": "diff", "args": "--against git:HEAD"}, true, "::error file=proto/shop/v1/shop.proto,line="},
 		{"in a folder", "mkdir a && mv *.yaml proto keys requests a", map[string]string{"command": "verify", "args": stored, "format": "text", "working-directory": "a"}, false, "ok    requests/book.json\n"},
 		{"arguments over lines", ":", map[string]string{"command": "verify", "format": "text", "args": "--at\n2026-01-31T12:30:00Z\n'requests/book.json'\n"}, false, "ok    requests/book.json\n"},
 		{"an argument with a blank", "cp requests/book.json 'requests/my book.json'", map[string]string{"command": "verify", "format": "text", "args": `--at 2026-01-31T12:30:00Z 'requests/my book.json'`}, false, "ok    requests/my book.json\n"},
@@ -64,7 +69,9 @@ func TestAction(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) { // not parallel: one builds for all
 			dir := copyExample(t)
-			script(t, dir, c.change)
+			if out, ok := script(t, dir, c.change); !ok {
+				t.Fatal(out)
+			}
 			log, ok := a.run(t, dir, temp, c.with)
 			if ok == c.fails || !strings.Contains(log, c.log) {
 				t.Errorf("succeeded: %v, want %v and %q in\n%s", ok, !c.fails, c.log, log)
