@@ -91,6 +91,8 @@ func TestA44_A61_ExtractWrongType(t *testing.T) {
 		"name":  `static_claim: {claim: "x" value: "E1"}`,
 		"time":  `static_claim: {claim: "x" value: "2026-01-01T00:00:00Z"}`,
 		"array": `static_claim: {claim: "x" value: "a" value: "b"}`,
+		"two":   `static_claim: {claim: "x" value: "5"} static_claim: {claim: "x" value: "b"}`,
+		"same":  `static_claim: {claim: "x" value: "5"} static_claim: {claim: "x" value: "5"}`,
 	}
 	var text strings.Builder
 	text.WriteString(types)

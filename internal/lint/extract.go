@@ -27,9 +27,15 @@ type origin struct {
 // token has none: it may be anything.
 func origins(t *policy.Field) map[string]origin {
 	by := map[string]origin{}
+	values := map[string][]policy.Text{} // of all entries: a token needs all of them
 	for _, c := range t.StaticClaims {
-		if len(c.Values) > 0 {
-			by[c.Claim.Value] = stringsFrom("static_claim", c.Values)
+		if name := c.Claim.Value; len(c.Values) > 0 {
+			for _, v := range c.Values {
+				if !slices.ContainsFunc(values[name], func(t policy.Text) bool { return t.Value == v.Value }) {
+					values[name] = append(values[name], v)
+				}
+			}
+			by[name] = stringsFrom("static_claim", values[name])
 		}
 	}
 	if len(t.Issuers) > 0 {

@@ -94,8 +94,11 @@ func (c *compiler) token(f *policy.Field) *Token {
 	return t
 }
 
+// statics makes one of the entries with values of one claim: as all are required,
+// a token that is signed must have the values of all (A65, A75).
 func (c *compiler) statics(list []policy.StaticClaim, of string) []Static {
 	var all []Static
+	valued := map[string]int{} // the place in all
 	for _, s := range list {
 		what := fmt.Sprintf("static_claim %q of %s", s.Claim.Value, of)
 		out := Static{Claim: s.Claim.Value, Values: c.texts(s.Values, what)}
@@ -104,6 +107,17 @@ func (c *compiler) statics(list []policy.StaticClaim, of string) []Static {
 			if out.Pattern, err = s.Compile(); err != nil { // lint has refused it before
 				c.fail(s.Pattern, what, fault.PolicyInvalid, err)
 			}
+		}
+		if at, there := valued[out.Claim]; there && out.Pattern == nil {
+			for _, v := range out.Values {
+				if !slices.Contains(all[at].Values, v) {
+					all[at].Values = append(all[at].Values, v)
+				}
+			}
+			continue
+		}
+		if out.Pattern == nil {
+			valued[out.Claim] = len(all)
 		}
 		all = append(all, out)
 	}

@@ -68,6 +68,20 @@ message Bearer { option (kalix.message).jwt = {validate_bearer_token: true}; str
 	}
 }
 
+// Several entries for one claim are all required, so all are signed.
+func TestA75_EntriesOfOneClaim(t *testing.T) {
+	w := policytest.New(t, `
+message Two { `+with(`expires_seconds: -1 static_claim: {claim: "role" value: "a"} static_claim: {claim: "role" value: "b"}`)+` }
+message More { `+with(`expires_seconds: -1 static_claim: {claim: "role" value: "a" value: "b"} static_claim: {claim: "role" pattern: "b|c"} static_claim: {claim: "role" value: "b" value: "c"}`)+` }
+message Same { `+with(`expires_seconds: -1 static_claim: {claim: "role" value: "a"} static_claim: {claim: "x" value: "y"} static_claim: {claim: "role" value: "a"}`)+` }
+`, policytest.Setup{})
+	check(t, w, map[string]row{
+		"two values":             {of: "Two", in: `{}`, claims: `{"role":["a","b"]}`},
+		"more, and a pattern":    {of: "More", in: `{}`, claims: `{"role":["a","b","c"]}`},
+		"the same value, a text": {of: "Same", in: `{}`, claims: `{"role":"a","x":"y"}`},
+	})
+}
+
 func TestA61_LaterOnesWin(t *testing.T) {
 	w := policytest.New(t, `
 message M {

@@ -38,7 +38,7 @@ func (s *schema) message(name string, depth int, token bool, inherit []string) {
 	recursive := token && s.maybe("recursive", 1)
 	if token {
 		options := "token: true"
-		for option, text := range map[int]string{1: `expires_seconds: -1`, 2: `issuer: "me" issuer: "you"`, 3: `static_claim: {claim: "role" value: "admin"}`, 4: `include_bearer_token_claim: "sub"`} {
+		for option, text := range map[int]string{1: `expires_seconds: -1`, 2: `issuer: "me" issuer: "you"`, 3: `static_claim: {claim: "role" value: "admin"}`, 4: `include_bearer_token_claim: "sub"`, 5: `static_claim: {claim: "team" value: "a"} static_claim: {claim: "team" value: "b"}`} {
 			if s.maybe(fmt.Sprint("option ", option), 1) {
 				options += " " + text
 			}
