@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -134,7 +133,7 @@ func (a *app) root(args []string) *cobra.Command {
 	}
 	fs := root.PersistentFlags()
 	fs.StringVar(&a.global.config, "config", "", "configuration `FILE`; by default the nearest jwtctl.yaml upwards")
-	fs.StringVar(&a.global.color, "color", "auto", "colours: auto, always or never")
+	choiceVar(fs, &a.global.color, "color", "auto", "colours: auto, always or never", "auto", "always", "never")
 	fs.BoolVarP(&a.global.quiet, "quiet", "q", false, "nothing on stderr but errors and dangers")
 	fs.BoolVarP(&a.global.verbose, "verbose", "v", false, "more on stderr")
 	keyed(fs, "", "color", "quiet", "verbose")
@@ -147,6 +146,9 @@ func (a *app) root(args []string) *cobra.Command {
 	a.addCommands(root, args)
 	root.SetHelpCommand(a.helpCommand(root))
 	describeBindings(root)
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		eachCommand(root, completeChoices)
+	}
 	root.SetUsageTemplate(usageFor(a.sys.OutColumns))
 	return root
 }
@@ -155,7 +157,7 @@ func (a *app) root(args []string) *cobra.Command {
 func (a *app) settle(cmd *cobra.Command) error {
 	a.running = cmd
 	if a.bare || cmd.Annotations[needsNoConfig] != "" {
-		return errors.Join(a.checkColor(), a.checkPaths(cmd))
+		return a.checkPaths(cmd)
 	}
 	path, err := a.configPath()
 	if err != nil {
@@ -183,17 +185,7 @@ func (a *app) apply(cmd *cobra.Command) error {
 	if err := a.resolve(cmd); err != nil {
 		return err
 	}
-	return errors.Join(a.checkColor(), a.checkPaths(cmd))
-}
-
-func (a *app) checkColor() error {
-	switch a.global.color {
-	case "auto", "always", "never":
-		return nil
-	}
-	wrong := a.global.color
-	a.global.color = "auto"
-	return fault.New(fault.UsageError, "--color", "%q is none of auto, always, never", wrong)
+	return a.checkPaths(cmd)
 }
 
 // configPath returns the configuration file that counts, "" for none.

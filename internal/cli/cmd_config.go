@@ -55,7 +55,7 @@ func (a *app) configCheckCommand() *cobra.Command {
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&o.format, "format", "text", "text or json")
+	choiceVar(fs, &o.format, "format", "text", "text or json", "text", "json")
 	fs.BoolVar(&o.online, "online", false, "fetch the key sets at URLs")
 	keyed(fs, "config")
 	return cmd

@@ -65,7 +65,7 @@ func (a *app) diffCommand() *cobra.Command {
 	o.protos.register(fs)
 	fs.StringVar(&o.against, "against", "", "the old version: `FILE|DIR|git:REV`")
 	fs.StringVar(&o.allow, "allow", "", "JSON `FILE` of accepted changes")
-	fs.StringVar(&o.format, "format", "text", strings.Join(finding.Formats(), ", "))
+	choiceVar(fs, &o.format, "format", "text", strings.Join(finding.Formats(), ", "), finding.Formats()...)
 	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout")
 	fs.BoolVar(&o.rules, "rules", false, "list the kinds of changes, and compare nothing")
 	paths(fs, "allow", "out")
@@ -75,9 +75,6 @@ func (a *app) diffCommand() *cobra.Command {
 }
 
 func (a *app) runDiff(ctx context.Context, o diffOptions) error {
-	if err := checkFormat(o.format); err != nil {
-		return err
-	}
 	if o.rules {
 		return a.printRules(diff.Rules(), o.format)
 	}

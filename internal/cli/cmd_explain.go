@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/jwtctl/jwtctl/internal/explain"
-	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/finding"
 	"github.com/jwtctl/jwtctl/internal/lint"
 	"github.com/jwtctl/jwtctl/internal/policy"
@@ -48,7 +46,7 @@ func (a *app) explainCommand() *cobra.Command {
 	}
 	fs := cmd.Flags()
 	o.protos.register(fs)
-	fs.StringVar(&o.format, "format", "text", strings.Join(explainFormats(), ", "))
+	choiceVar(fs, &o.format, "format", "text", strings.Join(explainFormats(), ", "), explainFormats()...)
 	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout")
 	paths(fs, "out")
 	keyed(fs, "explain")
@@ -58,9 +56,6 @@ func (a *app) explainCommand() *cobra.Command {
 func explainFormats() []string { return []string{"text", "json", "mermaid", "dot"} }
 
 func (a *app) runExplain(ctx context.Context, names []string, o explainOptions) error {
-	if !slices.Contains(explainFormats(), o.format) {
-		return fault.New(fault.UsageError, "--format", "%q is none of %s", printable(o.format), strings.Join(explainFormats(), ", "))
-	}
 	set, err := o.protos.load(ctx, a, ".")
 	if err != nil {
 		return err

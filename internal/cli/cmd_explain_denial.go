@@ -59,7 +59,7 @@ func (a *app) explainDenialCommand() *cobra.Command {
 	o.network.register(fs)
 	fs.StringVar(&o.audience, "audience", "", "the server's configured audience, none by default")
 	fs.StringVar(&o.claim, "permissions-claim", temporal.PermissionsClaim, "the server's permissionsClaimName")
-	fs.StringVar(&o.format, "format", "text", "text or json")
+	choiceVar(fs, &o.format, "format", "text", "text or json", "text", "json")
 	a.atFlag(fs, &o.at)
 	paths(fs, "key")
 	flagOnly(fs, "at")
@@ -74,8 +74,6 @@ func (a *app) runExplainDenial(ctx context.Context, args []string, o explainDeni
 		return err
 	case o.api == "":
 		return fault.New(fault.UsageError, "--api", "is needed").WithHint("such as --api StartWorkflowExecution")
-	case o.format != "text" && o.format != "json":
-		return fault.New(fault.UsageError, "--format", "%q is neither text nor json", o.format)
 	}
 	if err := checkTokenArgument(args); err != nil {
 		return err

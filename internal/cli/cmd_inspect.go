@@ -46,7 +46,7 @@ func (a *app) inspectCommand() *cobra.Command {
 	}
 	fs := cmd.Flags()
 	o.verify.register(a, fs)
-	fs.StringVar(&o.format, "format", "text", "text or json")
+	choiceVar(fs, &o.format, "format", "text", "text or json", "text", "json")
 	keyed(fs, "inspect")
 	return cmd
 }
@@ -61,9 +61,6 @@ type inspected struct {
 }
 
 func (a *app) runInspect(ctx context.Context, args []string, o inspectOptions) error {
-	if o.format != "text" && o.format != "json" {
-		return fault.New(fault.UsageError, "--format", "%q is neither text nor json", o.format)
-	}
 	if err := checkTokenArgument(args); err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func (a *app) keygenCommand() *cobra.Command {
 		PreRunE:    func(cmd *cobra.Command, _ []string) error { return checkRSABits(cmd, o) },
 	}
 	o.register(cmd.Flags())
-	cmd.Flags().StringVar(&o.format, "format", "", "pem or jwk for the key, or json for the report (default pem)")
+	choiceVar(cmd.Flags(), &o.format, "format", "", "pem or jwk for the key, or json for the report (default pem)", "pem", "jwk", "json")
 	cmd.Flags().StringVarP(&o.out, "out", "o", "", "`FILE` for the private key, - for stdout (default "+defaultKeyFile+", key.priv.jwk for a JWK)")
 	cmd.Flags().StringVar(&o.kid, "kid", "", "key `ID` (default: the RFC 7638 SHA-256 thumbprint)")
 	paths(cmd.Flags(), "out")
@@ -170,13 +170,11 @@ func (o keygenOptions) keyFormat(alg keys.Algorithm) (keygen.Format, error) {
 			return "", fault.New(fault.UsageError, "--format", "a secret has no PEM form").WithHint("use --format jwk")
 		}
 		return keygen.PEM, nil
-	case "", "json":
-		if ext := filepath.Ext(o.out); secret || ext == ".jwk" || ext == ".json" {
-			return keygen.JWK, nil
-		}
-		return keygen.PEM, nil
 	}
-	return "", fault.New(fault.UsageError, "--format", "%q is none of pem, jwk, json", o.format)
+	if ext := filepath.Ext(o.out); secret || ext == ".jwk" || ext == ".json" {
+		return keygen.JWK, nil
+	}
+	return keygen.PEM, nil
 }
 
 func (a *app) runKeygen(o keygenOptions) error {

@@ -55,7 +55,7 @@ func (a *app) lintCommand() *cobra.Command {
 	}
 	fs := cmd.Flags()
 	o.protos.register(fs)
-	fs.StringVar(&o.format, "format", "text", strings.Join(finding.Formats(), ", "))
+	choiceVar(fs, &o.format, "format", "text", strings.Join(finding.Formats(), ", "), finding.Formats()...)
 	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout")
 	fs.BoolVar(&o.strict, "strict", false, "exit 1 on a warning too")
 	fs.BoolVar(&o.requireAll, "require-all", false, "a method without a policy is an error")
@@ -67,9 +67,6 @@ func (a *app) lintCommand() *cobra.Command {
 }
 
 func (a *app) runLint(ctx context.Context, o lintOptions) error {
-	if err := checkFormat(o.format); err != nil {
-		return err
-	}
 	if o.rules {
 		return a.printRules(lint.Rules(), o.format)
 	}
@@ -91,14 +88,6 @@ func (a *app) runLint(ctx context.Context, o lintOptions) error {
 		return answeredNo{fault.PolicyFaulty}
 	}
 	return nil
-}
-
-// checkFormat refuses what is no form of findings.
-func checkFormat(format string) error {
-	if slices.Contains(finding.Formats(), format) {
-		return nil
-	}
-	return fault.New(fault.UsageError, "--format", "%q is none of %s", printable(format), strings.Join(finding.Formats(), ", "))
 }
 
 // lintOptions returns what the rules on configured keys need.

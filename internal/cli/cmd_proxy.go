@@ -94,7 +94,7 @@ func (o *servingFlags) register(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.age, "max-connection-age", 10*time.Minute, "age, give or take a tenth, at which clients are asked to connect anew, so that replicas share the load; 0 for never")
 	fs.DurationVar(&o.ageGrace, "max-connection-age-grace", 0, "how long calls of such a connection may go on; 0 for as long as they take")
 	fs.DurationVar(&o.every, "reload-interval", 2*time.Second, "how often to look for changed files")
-	fs.StringVar(&o.logFormat, "log-format", "text", "of the log on stderr: text or json")
+	choiceVar(fs, &o.logFormat, "log-format", "text", "of the log on stderr: text or json", "text", "json")
 	fs.StringVar(&o.addrFile, "addr-file", "", "`FILE` to write the address listened on to, once it answers")
 	paths(fs, "addr-file")
 	flagOnly(fs, "allow-plaintext", "dev-allow-remote")
@@ -106,8 +106,6 @@ func (o *proxyOptions) check(a *app) error {
 	switch {
 	case s.upstream == "":
 		return fault.New(fault.UsageError, "--upstream", "is needed").WithHint("--upstream 127.0.0.1:9000 names the gRPC server to stand before")
-	case s.logFormat != "text" && s.logFormat != "json":
-		return fault.New(fault.UsageError, "--log-format", "%q is neither text nor json", printable(s.logFormat))
 	case s.cachedTokens < 0:
 		return fault.New(fault.UsageError, "--cache-tokens", "%d is less than 0", s.cachedTokens)
 	case s.drain < 0:

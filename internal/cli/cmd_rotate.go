@@ -49,7 +49,7 @@ func (a *app) rotateCommand() *cobra.Command {
 	fs.DurationVar(&o.publishWait, "publish-wait", 10*time.Minute, "how long a new key is published before it signs; more than the servers' refresh interval")
 	fs.DurationVar(&o.maxTokenLife, "max-token-life", 24*time.Hour, "how long a retired key stays published; at least the longest --ttl of token")
 	fs.BoolVar(&o.force, "now", false, "make a new key whatever the active one's age")
-	fs.StringVar(&o.format, "format", "text", "of the report: text or json")
+	choiceVar(fs, &o.format, "format", "text", "of the report: text or json", "text", "json")
 	a.atFlag(fs, &o.at)
 	paths(fs, "key-dir")
 	flagOnly(fs, "now", "at")
@@ -69,8 +69,6 @@ func (a *app) runRotate(o rotateOptions) error {
 	switch {
 	case o.dir == "":
 		return fault.New(fault.UsageError, "--key-dir", "is needed").WithHint("such as --key-dir keys")
-	case o.format != "text" && o.format != "json":
-		return fault.New(fault.UsageError, "--format", "%q is neither text nor json", o.format)
 	}
 	policy := rotate.Policy{Every: o.every, PublishWait: o.publishWait, MaxTokenLife: o.maxTokenLife, Force: o.force}
 	if err := policy.Check(); err != nil {

@@ -62,7 +62,7 @@ func (o *serveOptions) register(fs *pflag.FlagSet) {
 	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of key files (*.pem, *.jwk, *.json), all served side by side")
 	fs.StringVar(&o.listen, "listen", ":0", "`ADDRESS` to listen on; by default all interfaces and a free port")
 	fs.StringVar(&o.path, "path", jwks.DefaultPath, "`PATH` of the set")
-	fs.StringVar(&o.format, "format", "text", "of the first line on stdout: text or json")
+	choiceVar(fs, &o.format, "format", "text", "of the first line on stdout: text or json", "text", "json")
 	fs.StringVar(&o.urlFile, "url-file", "", "`FILE` to write the endpoint's URL to, once it answers")
 	fs.DurationVar(&o.maxAge, "max-age", jwks.DefaultMaxAge, "how long others may cache the set, 1s to 1h")
 	fs.DurationVar(&o.every, "reload-interval", jwks.PollInterval, "how often to look for changed keys")
@@ -72,9 +72,6 @@ func (o *serveOptions) register(fs *pflag.FlagSet) {
 
 // check refuses what can be seen to be wrong without reading a key.
 func (o serveOptions) check() error {
-	if o.format != "text" && o.format != "json" {
-		return fault.New(fault.UsageError, "--format", "%q is neither text nor json", o.format)
-	}
 	if o.maxAge < jwks.MinMaxAge || o.maxAge > jwks.MaxMaxAge {
 		return fault.New(fault.UsageError, "--max-age", "%s is not from %s to %s", o.maxAge, jwks.MinMaxAge, jwks.MaxMaxAge)
 	}

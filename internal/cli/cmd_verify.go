@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -52,15 +51,13 @@ func (a *app) verifyCommand() *cobra.Command {
 	o.messages.register(a, fs)
 	o.stream.register(fs)
 	fs.BoolVar(&o.print, "print", false, "print the validated messages instead of verdicts")
-	fs.StringVar(&o.format, "format", "text", strings.Join(verdictFormats(), ", "))
+	choiceVar(fs, &o.format, "format", "text", strings.Join(verdictFormats(), ", "), verdictFormats()...)
 	keyed(fs, "verify")
 	return cmd
 }
 
 func (o verifyOptions) validate(args []string) error {
 	switch {
-	case !slices.Contains(verdictFormats(), o.format):
-		return fault.New(fault.UsageError, "--format", "%q is none of %s", printable(o.format), strings.Join(verdictFormats(), ", "))
 	case o.print && o.format != "text":
 		return fault.New(fault.UsageError, "--print", "prints messages, so --format %s has nothing to print", o.format)
 	case o.stream.ndjson && o.format != "text" && o.format != "json":

@@ -6,8 +6,6 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
-
-	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
 const versionText = `Print the version, the commit it was built from and when that was made, and the
@@ -39,19 +37,16 @@ func (a *app) versionCommand() *cobra.Command {
 		Annotations: map[string]string{needsNoConfig: "yes"},
 		RunE:        func(*cobra.Command, []string) error { return a.runVersion(format) },
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	choiceVar(cmd.Flags(), &format, "format", "text", "text or json", "text", "json")
 	flagOnly(cmd.Flags(), "format")
 	return cmd
 }
 
 func (a *app) runVersion(format string) error {
-	switch b := build(); format {
-	case "json":
-		return a.printJSON(b)
-	case "text":
-		return a.print("%s", b.text())
+	if format == "json" {
+		return a.printJSON(build())
 	}
-	return fault.New(fault.UsageError, "--format", "%q is neither text nor json", format)
+	return a.print("%s", build().text())
 }
 
 // text is the version alone in the first line, and one fact in each other.

@@ -36,9 +36,6 @@ func (a *app) runConfigCheck(cmd *cobra.Command, o *configCheckOptions, args []s
 	if err := a.apply(cmd); err != nil {
 		return err
 	}
-	if o.format != "text" && o.format != "json" {
-		return fault.New(fault.UsageError, "--format", "%q is neither text nor json", printable(o.format))
-	}
 	r := &configReport{File: path, Keys: []configKey{}, KeySets: []configSet{}, Messages: []configMessages{}, Problems: []configProblem{}}
 	if wrong != nil {
 		r.fail("", wrong)

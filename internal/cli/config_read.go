@@ -216,6 +216,9 @@ func (r *configReader) value(key string, at, n *yaml.Node) {
 		}
 		r.out.values[key] = []string{n.Value}
 	case (t == "string" || t == "stringArray") && n.Tag == "!!str":
+		if c, ok := f.Value.(choice); ok && !slices.Contains(c.of, n.Value) {
+			r.fail(n, key, "%q %s", printable(n.Value), c.needed())
+		}
 		r.out.values[key] = []string{n.Value}
 	case t == "duration":
 		r.failHint(n, key, durationHint(n.Value), "%s", typeHint(f))

@@ -53,6 +53,10 @@ const durationPattern = `^[+-]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|
 func flagSchema(f *pflag.Flag) object {
 	usage, _, _ := strings.Cut(f.Usage, " [JWTCTL_")
 	s := object{"description": strings.ReplaceAll(usage, "`", "")}
+	if c, ok := f.Value.(choice); ok {
+		s["enum"] = c.of
+		return s
+	}
 	text := object{"type": "string"}
 	switch f.Value.Type() {
 	case "bool":

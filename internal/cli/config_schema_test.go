@@ -85,6 +85,10 @@ func TestConfigSchema(t *testing.T) {
 		"list as text":        {"token: {sub: [a]}", false},
 		"text as int":         {"keygen: {rsa_bits: \"2048\"}", false},
 		"a list":              {"- a", false},
+		"a word of several":   {"verify: {format: junit}\ncolor: never\n", true},
+		"another's word":      {"verify: {format: sarif}", false},
+		"empty word":          {"proxy: {log_format: \"\"}", false},
+		"no word":             {"color: true", false},
 	} {
 		if got := agree(c.text); got != c.want {
 			t.Errorf("%s: accepted %v, want %v", name, got, c.want)
@@ -144,7 +148,7 @@ func (g configGen) one(list ...any) any { return list[g.IntN(len(list))] }
 
 // value is of any type; "5m", true, 7 and lists are each right for some flag.
 func (g configGen) value() any {
-	return g.one("5m", "5m", "x", "x", true, 7, []any{"a", "b"}, "", "1h2", "-3s", 1.5, nil, []any{1}, map[string]any{})
+	return g.one("5m", "5m", "x", "x", "json", true, 7, []any{"a", "b"}, "", "1h2", "-3s", 1.5, nil, []any{1}, map[string]any{})
 }
 
 func (g configGen) file() map[string]any {

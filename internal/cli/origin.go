@@ -175,6 +175,9 @@ func durationHint(value string) string {
 // wrongValue says that value is not one of f, with a hint where it can be told
 // what was meant.
 func wrongValue(code fault.Code, what, value, of string, f *pflag.Flag) error {
+	if c, ok := f.Value.(choice); ok {
+		return fault.New(code, what, "%q %s", value, c.needed())
+	}
 	err := fault.New(code, what, "%q is not right%s: %s", value, of, typeHint(f))
 	if f.Value.Type() == "duration" {
 		if hint := durationHint(value); hint != "" {

@@ -21,19 +21,18 @@ type tokenForm struct {
 }
 
 func (f *tokenForm) register(fs *pflag.FlagSet) {
-	fs.StringVar(&f.format, "format", "env", "env (NAME=VALUE), token, header (Authorization: Bearer …) or json")
-	fs.StringVar(&f.audience, "for", string(temporal.TCTL), "`CLIENT` that reads the variable: tctl, temporal (its CLI and the SDKs) or api-key")
+	choiceVar(fs, &f.format, "format", "env", "env (NAME=VALUE), token, header (Authorization: Bearer …) or json", "env", "token", "header", "json")
+	var clients []string
+	for _, c := range temporal.Clients() {
+		clients = append(clients, string(c))
+	}
+	choiceVar(fs, &f.audience, "for", string(temporal.TCTL), "`CLIENT` that reads the variable: tctl, temporal (its CLI and the SDKs) or api-key", clients...)
 	fs.StringVar(&f.variable, "env-var", "", "`NAME` of the variable (default: the one that --for reads)")
 	fs.BoolVar(&f.export, "export", false, "a line for eval: export NAME='VALUE'")
 }
 
 // check refuses forms that do not exist or do not go together.
 func (f tokenForm) check() error {
-	switch f.format {
-	case "env", "token", "header", "json":
-	default:
-		return fault.New(fault.UsageError, "--format", "%q is none of env, token, header, json", f.format)
-	}
 	if _, err := temporal.ParseClient(f.audience); err != nil {
 		return err
 	}
