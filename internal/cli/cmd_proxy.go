@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -172,7 +171,9 @@ func (a *app) runProxy(ctx context.Context, o proxyOptions) (err error) {
 	if o.policy.dev {
 		a.danger("--dev makes and accepts unsigned tokens: anybody can make one")
 	}
-	defer a.collectSeldom()()
+	if _, set := a.sys.Getenv("GOGC"); !set {
+		defer proxy.KeepGarbage()()
+	}
 	a.live = newLive(a.proxyLog(o))
 	r := &reloader{app: a, options: o}
 	policy, err := r.start(ctx)
@@ -214,16 +215,6 @@ func (a *app) runProxy(ctx context.Context, o proxyOptions) (err error) {
 	inputs := r.inputs()
 	running.Go(func() { r.watch(background, a.sys.Reload(background)) })
 	return a.serveProxy(ctx, o.serving, r.proxy, listener, inputs)
-}
-
-// collectSeldom sets how often garbage is collected, unless the environment does,
-// until the function that it returns is called.
-func (a *app) collectSeldom() (end func()) {
-	if _, set := a.sys.Getenv("GOGC"); set {
-		return func() {}
-	}
-	before := debug.SetGCPercent(proxy.GCPercent)
-	return func() { debug.SetGCPercent(before) }
 }
 
 // serveProxy serves by listener until ctx is done and the calls have ended.

@@ -90,7 +90,18 @@ type proxyRun struct {
 // and these arguments besides.
 func startProxy(t *testing.T, dir, upstream string, args ...string) *proxyRun {
 	t.Helper()
+	return startProxyIn(t, nil, dir, upstream, args...)
+}
+
+// startProxyIn is startProxy with variables in its environment, empty for none.
+func startProxyIn(t *testing.T, env map[string]string, dir, upstream string, args ...string) *proxyRun {
+	t.Helper()
 	r := &proxyRun{fake: newFake(t), t: t, dir: dir, hangup: make(chan struct{}), code: make(chan int, 1)}
+	for name, value := range env {
+		if value != "" {
+			r.env[name] = value
+		}
+	}
 	r.ctx, r.interrupt = context.WithCancel(context.Background())
 	r.Reload = func(context.Context) <-chan struct{} { return r.hangup }
 	now := r.Now

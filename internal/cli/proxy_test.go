@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"google.golang.org/grpc/codes"
-
-	"github.com/jwtctl/jwtctl/internal/proxy"
 )
 
 // TestS59_Proxy admits a good token and no other, and says where it is.
@@ -148,28 +146,24 @@ func TestS74_ProxyDrains(t *testing.T) {
 	}
 }
 
-// TestProxyCollectsSeldom lets garbage gather while a proxy runs, unless GOGC says
+// TestProxyKeepsGarbage lets garbage gather while a proxy runs, unless GOGC says
 // something else. It is about the process, so nothing runs beside it.
-func TestProxyCollectsSeldom(t *testing.T) {
+func TestProxyKeepsGarbage(t *testing.T) {
 	percent := func() uint64 {
 		sample := []metrics.Sample{{Name: "/gc/gogc:percent"}}
 		metrics.Read(sample)
 		return sample[0].Value.Uint64()
 	}
 	before := percent()
-	dir, _, args := world(t)
-	r := startProxy(t, dir, startEcho(t).addr, args...)
-	if got := percent(); got != proxy.GCPercent {
-		t.Errorf("%d %% while it runs, want %d", got, proxy.GCPercent)
-	}
-	r.stop(0)
-	if got := percent(); got != before {
-		t.Errorf("%d %% after it, %d before", got, before)
-	}
-	f := newFake(t)
-	f.env["GOGC"] = "77"
-	defer (&app{sys: f.System}).collectSeldom()()
-	if got := percent(); got != before {
-		t.Errorf("%d %% in spite of GOGC", got)
+	for gogc, want := range map[string]bool{"": true, "77": false} {
+		dir, _, args := world(t)
+		r := startProxyIn(t, map[string]string{"GOGC": gogc}, dir, startEcho(t).addr, args...)
+		if got := percent(); got > before != want {
+			t.Errorf("GOGC=%s: %d %% while it runs, %d before", gogc, got, before)
+		}
+		r.stop(0)
+		if got := percent(); got != before {
+			t.Errorf("GOGC=%s: %d %% after it, %d before", gogc, got, before)
+		}
 	}
 }

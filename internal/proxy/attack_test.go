@@ -3,11 +3,14 @@ package proxy_test
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -16,11 +19,16 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/jwtctl/jwtctl/internal/proxy"
 )
 
-// attackAddr names the proxy to a child of this program, which then is attackers
-// instead of tests.
-const attackAddr = "JWTCTL_TEST_ATTACK"
+// What a child of this program is, instead of tests: attackers of the proxy that
+// attackAddr names, or a proxy for them.
+const (
+	attackAddr = "JWTCTL_TEST_ATTACK"
+	asProxy    = "JWTCTL_TEST_PROXY"
+)
 
 func TestMain(m *testing.M) {
 	if addr := os.Getenv(attackAddr); addr != "" {
@@ -66,8 +74,19 @@ type child struct {
 
 func startAttackers(b *testing.B, addr string) *child {
 	b.Helper()
-	cmd := exec.CommandContext(b.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), attackAddr+"="+addr)
+	_, in, out := again(b, attackAddr+"="+addr)
+	c := &child{b, in, out}
+	if n := c.answer(); n != crowd {
+		b.Fatalf("%d attackers have connected", n)
+	}
+	return c
+}
+
+// again runs this program once more, until the benchmark ends.
+func again(b *testing.B, env string, args ...string) (*exec.Cmd, io.Writer, *bufio.Reader) {
+	b.Helper()
+	cmd := exec.CommandContext(b.Context(), os.Args[0], args...)
+	cmd.Env = append(os.Environ(), env)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -84,11 +103,77 @@ func startAttackers(b *testing.B, addr string) *child {
 		_ = in.Close()
 		_ = cmd.Wait()
 	})
-	c := &child{b, in, bufio.NewReader(out)}
-	if n := c.answer(); n != crowd {
-		b.Fatalf("%d attackers have connected", n)
+	return cmd, in, bufio.NewReader(out)
+}
+
+// mostToken is the longest token that 16 KiB of metadata have room for.
+const mostToken = 15 << 10
+
+// process is a proxy of its own, and what its clients need.
+type process struct {
+	Addr, Good, Forged string
+	Request            []byte
+
+	b   *testing.B
+	pid int
+}
+
+func startProcess(b *testing.B) *process {
+	b.Helper()
+	cmd, _, out := again(b, asProxy+"=yes", "-test.run=^TestProxyProcess$")
+	p := &process{b: b, pid: cmd.Process.Pid}
+	line, err := out.ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, p)
 	}
-	return c
+	if err != nil {
+		b.Fatal(err)
+	}
+	return p
+}
+
+// cpu returns the time that p has computed.
+func (p *process) cpu() time.Duration {
+	p.b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
+	if err != nil {
+		p.b.Fatal(err)
+	}
+	var user, system int64 // in hundredths of a second
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+2:]))
+	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
+		p.b.Fatal(err)
+	}
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+// TestProxyProcess is no test, but the proxy of startProcess: it serves, with a
+// clock that goes on, until stdin ends.
+func TestProxyProcess(t *testing.T) {
+	if os.Getenv(asProxy) == "" {
+		return
+	}
+	defer proxy.KeepGarbage()()
+	r := startBytes(t, proxy.Options{CachedTokens: 10_000})
+	signed := r.Token(strings.Replace(benchClaims, "{", `{"pad":"`+strings.Repeat("x", mostToken*3/4-400)+`",`, 1))
+	forged := signed[:strings.LastIndexByte(signed, '.')+1] + base64.RawURLEncoding.EncodeToString(bytes.Repeat([]byte{7}, 64))
+	if err := json.NewEncoder(os.Stdout).Encode(process{Addr: r.addr, Good: r.Token(benchClaims), Forged: forged, Request: r.benchRequest("Open")}); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = io.Copy(io.Discard, os.Stdin)
+	}()
+	const tick = 100 * time.Millisecond
+	for each := time.NewTicker(tick); ; {
+		select {
+		case <-each.C:
+			r.advance(tick)
+		case <-ended:
+			return
+		}
+	}
 }
 
 // begin has all send token, see attack; end ends that, and returns how many were

@@ -48,12 +48,6 @@ const (
 	MinPingInterval  = 10 * time.Second
 )
 
-// GCPercent is what a process that is a Proxy does well to give
-// debug.SetGCPercent. Calls leave much garbage and little else: with Go's own 100
-// it is collected so often that one call in a hundred meets it, which is seen at
-// p99 (BenchmarkS76_Hostile).
-const GCPercent = 400
-
 // Limits bound what one client may cost. A zero stands for the constant of that
 // name.
 type Limits struct {

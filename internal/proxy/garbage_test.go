@@ -1,0 +1,51 @@
+package proxy
+
+import (
+	"runtime"
+	"runtime/metrics"
+	"testing"
+	"time"
+)
+
+func TestGCPercent(t *testing.T) {
+	t.Parallel()
+	for live, want := range map[uint64]int{0: 1600, 1 << 20: 1600, 4 << 20: 1600, 16 << 20: 400, 64 << 20: 100, 1 << 30: 100} {
+		if got := gcPercent(live); got != want {
+			t.Errorf("%d bytes live: %d %%, want %d", live, got, want)
+		}
+	}
+}
+
+// TestKeepGarbage follows what lives. It is about the process, so nothing runs
+// beside it.
+func TestKeepGarbage(t *testing.T) {
+	percent := func() uint64 {
+		sample := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+		metrics.Read(sample)
+		return sample[0].Value.Uint64()
+	}
+	becomes := func(what string, right func(uint64) bool) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); !right(percent()); time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: %d %%", what, percent())
+			}
+			runtime.GC()
+		}
+	}
+	before := percent()
+	stop := KeepGarbage()
+	becomes("at first", func(p uint64) bool { return p > 200 })
+	much := make([]byte, 100<<20)
+	becomes("with 100 MiB that live", func(p uint64) bool { return p == 100 })
+	runtime.KeepAlive(much)
+	becomes("with little again", func(p uint64) bool { return p > 200 })
+	stop()
+	for range 3 {
+		runtime.GC()
+		time.Sleep(10 * time.Millisecond)
+	}
+	if got := percent(); got != before {
+		t.Errorf("%d %% after it, %d before", got, before)
+	}
+}
