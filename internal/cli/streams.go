@@ -65,8 +65,8 @@ func (a *app) danger(format string, args ...any) {
 	_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().bad("WARNING:"), forPeople(fmt.Sprintf(format, args...)))
 }
 
-// forPeople is how all text goes to stderr: printable, and without the private
-// keys that somebody put in the wrong place (S69).
+// forPeople is how text for people goes to stderr: printable, and without the
+// private keys that somebody put in the wrong place (S69).
 func forPeople(text string) string { return printable(withoutSecrets(text)) }
 
 // printable shows characters that a terminal would act on as what they are
