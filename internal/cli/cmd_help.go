@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -55,7 +54,12 @@ func unknownTopic(root *cobra.Command, args []string) error {
 }
 
 func knownCode(name string) bool {
-	return slices.ContainsFunc(fault.Table(), func(r fault.Row) bool { return string(r.Code) == name })
+	for row := range fault.Table {
+		if string(row.Code) == name {
+			return true
+		}
+	}
+	return false
 }
 
 // ExitCodes renders the one table of codes.
@@ -72,7 +76,7 @@ func ExitCodes() string {
 		{fault.Undecided, "could not decide"},
 	} {
 		fmt.Fprintf(&b, "\n  %d  %s\n", c.class, c.text)
-		for _, row := range fault.Table() {
+		for row := range fault.Table {
 			if row.Class == c.class {
 				fmt.Fprintf(&b, "       %-24s %s\n", row.Code, row.Meaning)
 			}

@@ -152,84 +152,83 @@ type Row struct {
 	Meaning string
 }
 
-// Table returns the meaning of every code, in the order to print them.
-func Table() []Row {
-	return []Row{
-		{TokenMissing, Refused, GRPCUnauthenticated, "there is no token where one is needed"},
-		{TokenMalformed, Refused, GRPCUnauthenticated, "not a compact JWS in its one strict spelling"},
-		{SignatureInvalid, Refused, GRPCUnauthenticated, "the signature does not fit the key"},
-		{KeyNotFound, Refused, GRPCUnauthenticated, "no configured key has the token's issuer and key id"},
-		{AlgorithmNotAllowed, Refused, GRPCUnauthenticated, "the header's alg is not the key's, or not one jwtctl knows"},
-		{TokenExpired, Refused, GRPCUnauthenticated, "exp has passed"},
-		{TokenNotYetValid, Refused, GRPCUnauthenticated, "nbf or iat has not come yet"},
-		{IssuerNotAllowed, Refused, GRPCUnauthenticated, "iss is not one of the issuers asked for"},
-		{AudienceNotAllowed, Refused, GRPCPermissionDenied, "aud does not hold the audience asked for"},
-		{SubjectNotAllowed, Refused, GRPCPermissionDenied, "sub is not the subject asked for"},
-		{ClaimMissing, Refused, GRPCPermissionDenied, "a claim that must be there is not"},
-		{TokenTooOld, Refused, GRPCUnauthenticated, "iat is longer ago than --max-age"},
-		{LifetimeTooLong, Refused, GRPCUnauthenticated, "exp is further from iat than --max-lifetime"},
-		{TypeNotAllowed, Refused, GRPCUnauthenticated, "the header's typ is not the one asked for"},
-		{InvalidClaim, Refused, GRPCUnauthenticated, "a registered claim has a type or value that RFC 7519 does not allow"},
-		{PayloadNotClaims, Refused, GRPCUnauthenticated, "the signature is good, but the payload is no JSON object"},
-		{LimitExceeded, Refused, GRPCInvalidArgument, "larger or deeper than the limits"},
-		{MessageMalformed, Refused, GRPCInvalidArgument, "no valid ProtoJSON of its type (A41)"},
-		{StaticClaimMismatch, Refused, GRPCPermissionDenied, "a static claim is missing, or has another value"},
-		{ClaimConflict, Refused, GRPCInternal, "two fields of a message to sign make one claim with different values (A61)"},
-		{ClaimMismatch, Refused, GRPCPermissionDenied, "a claim is not the value of its field"},
-		{MethodUnknown, Refused, GRPCUnimplemented, "the descriptors have no method of this path, in this spelling (S60)"},
-		{AccessDenied, Refused, GRPCPermissionDenied, "the server would deny the call"},
-		{HeaderMalformed, Refused, GRPCPermissionDenied, "the authorization header is not \"Bearer \" and a token"},
-		{KeyIDMissing, Refused, GRPCPermissionDenied, "the token names no key, and a Temporal server wants a kid"},
-		{RoleMissing, Refused, GRPCPermissionDenied, "no role of the token reaches what the call needs"},
-		{PermissionIneffective, Refused, GRPCPermissionDenied, "a permission that gives nothing: the server ignores it, or it names another scope"},
-		{NamespaceMissing, Refused, GRPCPermissionDenied, "the call names no namespace for the token's roles to count in"},
+// Table yields the meaning of every code, in the order to print them; it
+// allocates nothing, since every refusal is looked up.
+func Table(yield func(Row) bool) {
+	_ = yield(Row{TokenMissing, Refused, GRPCUnauthenticated, "there is no token where one is needed"}) &&
+		yield(Row{TokenMalformed, Refused, GRPCUnauthenticated, "not a compact JWS in its one strict spelling"}) &&
+		yield(Row{SignatureInvalid, Refused, GRPCUnauthenticated, "the signature does not fit the key"}) &&
+		yield(Row{KeyNotFound, Refused, GRPCUnauthenticated, "no configured key has the token's issuer and key id"}) &&
+		yield(Row{AlgorithmNotAllowed, Refused, GRPCUnauthenticated, "the header's alg is not the key's, or not one jwtctl knows"}) &&
+		yield(Row{TokenExpired, Refused, GRPCUnauthenticated, "exp has passed"}) &&
+		yield(Row{TokenNotYetValid, Refused, GRPCUnauthenticated, "nbf or iat has not come yet"}) &&
+		yield(Row{IssuerNotAllowed, Refused, GRPCUnauthenticated, "iss is not one of the issuers asked for"}) &&
+		yield(Row{AudienceNotAllowed, Refused, GRPCPermissionDenied, "aud does not hold the audience asked for"}) &&
+		yield(Row{SubjectNotAllowed, Refused, GRPCPermissionDenied, "sub is not the subject asked for"}) &&
+		yield(Row{ClaimMissing, Refused, GRPCPermissionDenied, "a claim that must be there is not"}) &&
+		yield(Row{TokenTooOld, Refused, GRPCUnauthenticated, "iat is longer ago than --max-age"}) &&
+		yield(Row{LifetimeTooLong, Refused, GRPCUnauthenticated, "exp is further from iat than --max-lifetime"}) &&
+		yield(Row{TypeNotAllowed, Refused, GRPCUnauthenticated, "the header's typ is not the one asked for"}) &&
+		yield(Row{InvalidClaim, Refused, GRPCUnauthenticated, "a registered claim has a type or value that RFC 7519 does not allow"}) &&
+		yield(Row{PayloadNotClaims, Refused, GRPCUnauthenticated, "the signature is good, but the payload is no JSON object"}) &&
+		yield(Row{LimitExceeded, Refused, GRPCInvalidArgument, "larger or deeper than the limits"}) &&
+		yield(Row{MessageMalformed, Refused, GRPCInvalidArgument, "no valid ProtoJSON of its type (A41)"}) &&
+		yield(Row{StaticClaimMismatch, Refused, GRPCPermissionDenied, "a static claim is missing, or has another value"}) &&
+		yield(Row{ClaimConflict, Refused, GRPCInternal, "two fields of a message to sign make one claim with different values (A61)"}) &&
+		yield(Row{ClaimMismatch, Refused, GRPCPermissionDenied, "a claim is not the value of its field"}) &&
+		yield(Row{MethodUnknown, Refused, GRPCUnimplemented, "the descriptors have no method of this path, in this spelling (S60)"}) &&
+		yield(Row{AccessDenied, Refused, GRPCPermissionDenied, "the server would deny the call"}) &&
+		yield(Row{HeaderMalformed, Refused, GRPCPermissionDenied, "the authorization header is not \"Bearer \" and a token"}) &&
+		yield(Row{KeyIDMissing, Refused, GRPCPermissionDenied, "the token names no key, and a Temporal server wants a kid"}) &&
+		yield(Row{RoleMissing, Refused, GRPCPermissionDenied, "no role of the token reaches what the call needs"}) &&
+		yield(Row{PermissionIneffective, Refused, GRPCPermissionDenied, "a permission that gives nothing: the server ignores it, or it names another scope"}) &&
+		yield(Row{NamespaceMissing, Refused, GRPCPermissionDenied, "the call names no namespace for the token's roles to count in"}) &&
 
-		{UsageError, Usage, GRPCInvalidArgument, "wrong flags or arguments"},
-		{ConfigInvalid, Usage, GRPCFailedPrecond, "the configuration file or a variable is wrong"},
-		{KeyMissing, Usage, GRPCFailedPrecond, "no configured key can make this signature (A23)"},
-		{FileExists, Usage, GRPCFailedPrecond, "the output exists and --force was not given"},
-		{FileConflict, Usage, GRPCFailedPrecond, "the output is also an input or another output"},
+		yield(Row{UsageError, Usage, GRPCInvalidArgument, "wrong flags or arguments"}) &&
+		yield(Row{ConfigInvalid, Usage, GRPCFailedPrecond, "the configuration file or a variable is wrong"}) &&
+		yield(Row{KeyMissing, Usage, GRPCFailedPrecond, "no configured key can make this signature (A23)"}) &&
+		yield(Row{FileExists, Usage, GRPCFailedPrecond, "the output exists and --force was not given"}) &&
+		yield(Row{FileConflict, Usage, GRPCFailedPrecond, "the output is also an input or another output"}) &&
 
-		{KeyUnreadable, Undecided, GRPCUnavailable, "a key file cannot be read"},
-		{KeyFormatUnknown, Undecided, GRPCUnavailable, "neither PEM, JWK nor JWKS, or a PEM block of another kind"},
-		{KeyMultipleBlocks, Undecided, GRPCUnavailable, "a PEM file holds more than one key"},
-		{KeyTrailingData, Undecided, GRPCUnavailable, "bytes stand before or after the key"},
-		{KeyEncrypted, Undecided, GRPCUnavailable, "the key is protected by a passphrase"},
-		{KeyInvalid, Undecided, GRPCUnavailable, "the key's numbers do not make a key"},
-		{KeyWeak, Undecided, GRPCUnavailable, "too short or known to be broken"},
-		{KeyTypeUnsupported, Undecided, GRPCUnavailable, "a kind of key or curve that jwtctl does not use"},
-		{KeyUseMismatch, Undecided, GRPCUnavailable, "the key says it is not for signatures"},
-		{KeyAlgMismatch, Undecided, GRPCUnavailable, "the algorithm is not one for this key"},
-		{KeyNotPrivate, Undecided, GRPCUnavailable, "a public key was given where one must sign"},
-		{KeyIsCertificate, Undecided, GRPCUnavailable, "a certificate was given where a key must sign"},
-		{KeyIsSecret, Undecided, GRPCUnavailable, "a shared secret was given where a key is published"},
-		{KeyPermissions, Undecided, GRPCUnavailable, "others can read the private key (--strict-perms)"},
-		{KeyAmbiguous, Undecided, GRPCUnavailable, "two different keys have one id"},
-		{KeySetMixed, Undecided, GRPCUnavailable, "secrets and public keys in one set"},
-		{KeySetEmpty, Undecided, GRPCUnavailable, "a key set without a usable key"},
-		{KeySetUnavailable, Undecided, GRPCUnavailable, "a key set cannot be fetched"},
-		{KeySetURLNotAllowed, Undecided, GRPCUnavailable, "a key set's URL is not one to trust"},
-		{DescriptorUnreadable, Undecided, GRPCFailedPrecond, "a .proto file, folder, pattern or descriptor set cannot be read"},
-		{DescriptorInvalid, Undecided, GRPCFailedPrecond, "no descriptor set, or one whose files do not fit together"},
-		{DescriptorLimit, Undecided, GRPCFailedPrecond, "descriptors are larger or deeper than the limits"},
-		{ProtoSyntax, Undecided, GRPCFailedPrecond, "a .proto file does not compile"},
-		{ImportNotFound, Undecided, GRPCFailedPrecond, "an imported file is nowhere"},
-		{ImportNotAllowed, Undecided, GRPCFailedPrecond, "a file or import leads out of the import paths"},
-		{AnnotationUnreadable, Undecided, GRPCFailedPrecond, "an annotation is there and cannot be read, or another schema redefines it"},
-		{PolicyFaulty, Refused, GRPCFailedPrecond, "lint found what it was asked to fail for"},
-		{PolicyInvalid, Undecided, GRPCFailedPrecond, "the annotations have an error that jwtctl lint reports: such a policy never runs (A101)"},
-		{FileNotPlain, Undecided, GRPCInternal, "the output is a link, folder, device or pipe"},
-		{FileFailed, Undecided, GRPCInternal, "a file or stream could not be read or written"},
-		{FileTooLarge, Undecided, GRPCInternal, "a file is larger than its limit"},
-		{ListenFailed, Undecided, GRPCInternal, "the address to listen on cannot be had"},
-		{Interrupted, Undecided, GRPCUnavailable, "stopped by a signal before there was an answer"},
-		{Internal, Undecided, GRPCInternal, "a fault of jwtctl itself"},
-	}
+		yield(Row{KeyUnreadable, Undecided, GRPCUnavailable, "a key file cannot be read"}) &&
+		yield(Row{KeyFormatUnknown, Undecided, GRPCUnavailable, "neither PEM, JWK nor JWKS, or a PEM block of another kind"}) &&
+		yield(Row{KeyMultipleBlocks, Undecided, GRPCUnavailable, "a PEM file holds more than one key"}) &&
+		yield(Row{KeyTrailingData, Undecided, GRPCUnavailable, "bytes stand before or after the key"}) &&
+		yield(Row{KeyEncrypted, Undecided, GRPCUnavailable, "the key is protected by a passphrase"}) &&
+		yield(Row{KeyInvalid, Undecided, GRPCUnavailable, "the key's numbers do not make a key"}) &&
+		yield(Row{KeyWeak, Undecided, GRPCUnavailable, "too short or known to be broken"}) &&
+		yield(Row{KeyTypeUnsupported, Undecided, GRPCUnavailable, "a kind of key or curve that jwtctl does not use"}) &&
+		yield(Row{KeyUseMismatch, Undecided, GRPCUnavailable, "the key says it is not for signatures"}) &&
+		yield(Row{KeyAlgMismatch, Undecided, GRPCUnavailable, "the algorithm is not one for this key"}) &&
+		yield(Row{KeyNotPrivate, Undecided, GRPCUnavailable, "a public key was given where one must sign"}) &&
+		yield(Row{KeyIsCertificate, Undecided, GRPCUnavailable, "a certificate was given where a key must sign"}) &&
+		yield(Row{KeyIsSecret, Undecided, GRPCUnavailable, "a shared secret was given where a key is published"}) &&
+		yield(Row{KeyPermissions, Undecided, GRPCUnavailable, "others can read the private key (--strict-perms)"}) &&
+		yield(Row{KeyAmbiguous, Undecided, GRPCUnavailable, "two different keys have one id"}) &&
+		yield(Row{KeySetMixed, Undecided, GRPCUnavailable, "secrets and public keys in one set"}) &&
+		yield(Row{KeySetEmpty, Undecided, GRPCUnavailable, "a key set without a usable key"}) &&
+		yield(Row{KeySetUnavailable, Undecided, GRPCUnavailable, "a key set cannot be fetched"}) &&
+		yield(Row{KeySetURLNotAllowed, Undecided, GRPCUnavailable, "a key set's URL is not one to trust"}) &&
+		yield(Row{DescriptorUnreadable, Undecided, GRPCFailedPrecond, "a .proto file, folder, pattern or descriptor set cannot be read"}) &&
+		yield(Row{DescriptorInvalid, Undecided, GRPCFailedPrecond, "no descriptor set, or one whose files do not fit together"}) &&
+		yield(Row{DescriptorLimit, Undecided, GRPCFailedPrecond, "descriptors are larger or deeper than the limits"}) &&
+		yield(Row{ProtoSyntax, Undecided, GRPCFailedPrecond, "a .proto file does not compile"}) &&
+		yield(Row{ImportNotFound, Undecided, GRPCFailedPrecond, "an imported file is nowhere"}) &&
+		yield(Row{ImportNotAllowed, Undecided, GRPCFailedPrecond, "a file or import leads out of the import paths"}) &&
+		yield(Row{AnnotationUnreadable, Undecided, GRPCFailedPrecond, "an annotation is there and cannot be read, or another schema redefines it"}) &&
+		yield(Row{PolicyFaulty, Refused, GRPCFailedPrecond, "lint found what it was asked to fail for"}) &&
+		yield(Row{PolicyInvalid, Undecided, GRPCFailedPrecond, "the annotations have an error that jwtctl lint reports: such a policy never runs (A101)"}) &&
+		yield(Row{FileNotPlain, Undecided, GRPCInternal, "the output is a link, folder, device or pipe"}) &&
+		yield(Row{FileFailed, Undecided, GRPCInternal, "a file or stream could not be read or written"}) &&
+		yield(Row{FileTooLarge, Undecided, GRPCInternal, "a file is larger than its limit"}) &&
+		yield(Row{ListenFailed, Undecided, GRPCInternal, "the address to listen on cannot be had"}) &&
+		yield(Row{Interrupted, Undecided, GRPCUnavailable, "stopped by a signal before there was an answer"}) &&
+		yield(Row{Internal, Undecided, GRPCInternal, "a fault of jwtctl itself"})
 }
 
 // Lookup returns the row of code; an unknown code is an internal fault.
 func Lookup(code Code) Row {
-	for _, r := range Table() {
+	for r := range Table {
 		if r.Code == code {
 			return r
 		}

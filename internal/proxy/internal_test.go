@@ -107,7 +107,7 @@ func TestCache_Hit(t *testing.T) {
 // nothing of it. A36.
 func TestS64_ClientTexts(t *testing.T) {
 	t.Parallel()
-	for _, row := range fault.Table() {
+	for row := range fault.Table {
 		for at := inCall; at <= inResponse; at++ {
 			r := refuse(at, fault.New(row.Code, "WHAT", "WHY"))
 			s := status.Convert(r)
