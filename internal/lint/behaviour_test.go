@@ -130,6 +130,57 @@ func TestA44_A61_ExtractWrongType(t *testing.T) {
 	}
 }
 
+// TestA44_A70_ExtractWrongTypeOfStatic: where messages are only validated, the
+// rule fires for a type just where no token passes.
+func TestA44_A70_ExtractWrongTypeOfStatic(t *testing.T) {
+	options := map[string]struct {
+		option string
+		tokens []string // all that pass the static claims, as far as types go
+	}{
+		"text":  {`static_claim: {claim: "x" value: "high"}`, []string{`"high"`, `["high"]`, `["high","low"]`, `["high",1]`, `["high",true]`}},
+		"digit": {`static_claim: {claim: "x" value: "5"}`, []string{`"5"`, `["5"]`, `["5",5]`}},
+		"name":  {`static_claim: {claim: "x" value: "E1"}`, []string{`"E1"`, `["E1"]`}},
+		"time":  {`static_claim: {claim: "x" value: "2026-01-01T00:00:00Z"}`, []string{`"2026-01-01T00:00:00Z"`, `["2026-01-01T00:00:00Z"]`}},
+		"two":   {`static_claim: {claim: "x" value: "5" value: "a"}`, []string{`["5","a"]`, `["a","5",{}]`}},
+		"apart": {`static_claim: {claim: "x" value: "5"} static_claim: {claim: "x" value: "6"}`, []string{`["5","6"]`}},
+		"same":  {`static_claim: {claim: "x" value: "5"} static_claim: {claim: "x" value: "5"}`, []string{`"5"`, `["5"]`}},
+	}
+	var text strings.Builder
+	text.WriteString(types)
+	type row struct{ option, kind string }
+	rows := map[string]row{}
+	for option, o := range options {
+		for kind := range values {
+			name := fmt.Sprintf("%s%d", option, len(rows))
+			rows[name] = row{option, kind}
+			fmt.Fprintf(&text, `service S%[1]s { rpc Do(%[1]s) returns (X) { option (kalix.method).jwt.validate = MESSAGE; } }
+				message %[1]s { string tok = 1 [(kalix.field).jwt = {token: true %[2]s}]; %[3]s x = 2 [(kalix.field).jwt.claim = EXTRACT]; }`+"\n", name, o.option, kind)
+		}
+	}
+	w := policytest.New(t, text.String(), policytest.Setup{})
+	found := fires(w, "extract-wrong-type")
+	fired := 0
+	for name, r := range rows {
+		passes := false
+		for _, x := range options[r.option].tokens {
+			_, err := w.Verify(name, `{"tok":$({"x":`+x+`})}`, nil)
+			if err != nil && !fault.Has(err, fault.ClaimMismatch) {
+				t.Errorf("%s into %s: %v", x, r.kind, err)
+			}
+			passes = passes || err == nil
+		}
+		if found["t."+name+".x"] == passes {
+			t.Errorf("%s into %s: lint warns: %v; a token passes: %v", r.option, r.kind, !passes, passes)
+		}
+		if !passes {
+			fired++
+		}
+	}
+	if fired < 100 || fired > len(rows)-20 {
+		t.Errorf("%d of %d are refused", fired, len(rows))
+	}
+}
+
 // TestA52_ExtractWrongTypeOfParents: where the rule fires for two types, no
 // value of the one that is set is put back into the other.
 func TestA52_ExtractWrongTypeOfParents(t *testing.T) {

@@ -117,9 +117,12 @@ func TestCases(t *testing.T) {
 			message B { string token = 1 [(kalix.field).jwt = {token: true claim: INCLUDE}]; }`,
 			[]string{"unreached-annotation: t.B.token"},
 		},
-		"A44 nothing is signed": {
-			checks + `message A { string token = 1 [(kalix.field).jwt = {token: true static_claim: {claim: "x" value: "a"}}]; bool x = 2 [(kalix.field).jwt.claim = EXTRACT]; }`,
-			nil,
+		"A70 what is only validated": {
+			checks + `message A { string token = 1 [(kalix.field).jwt = {token: true expires_seconds: 60
+				static_claim: {claim: "x" value: "a"} static_claim: {claim: "p" pattern: "a"} static_claim: {claim: "i" value: "1"} static_claim: {claim: "e" value: "a"}}];
+				bool x = 2 [(kalix.field).jwt.claim = EXTRACT]; bool p = 3 [(kalix.field).jwt.claim = EXTRACT]; bool i = 4 [(kalix.field).jwt.claim = INCLUDE];
+				repeated string e = 5 [(kalix.field).jwt.claim = EXTRACT]; int32 exp = 6 [(kalix.field).jwt.claim = EXTRACT]; }`,
+			[]string{`extract-wrong-type: "x" of t.A must have what static_claim of token says, and t.A.x is bool`},
 		},
 		"A44 what the bearer token claims is not known": {
 			`service S { rpc Do(A) returns (A) { option (kalix.method).jwt = {validate: BEARER_TOKEN validate: MESSAGE sign: MESSAGE}; } }

@@ -27,19 +27,11 @@ type origin struct {
 // token has none: it may be anything.
 func origins(t *policy.Field) map[string]origin {
 	by := map[string]origin{}
-	values := map[string][]policy.Text{} // of all entries: a token needs all of them
-	for _, c := range t.StaticClaims {
-		if name := c.Claim.Value; len(c.Values) > 0 {
-			for _, v := range c.Values {
-				if !slices.ContainsFunc(values[name], func(t policy.Text) bool { return t.Value == v.Value }) {
-					values[name] = append(values[name], v)
-				}
-			}
-			by[name] = stringsFrom("static_claim", values[name])
-		}
+	for name, list := range staticValues(t) {
+		by[name] = stringsFrom("static_claim", list, len(list) > 1)
 	}
 	if len(t.Issuers) > 0 {
-		by["iss"] = stringsFrom("issuer", t.Issuers[:1])
+		by["iss"] = stringsFrom("issuer", t.Issuers[:1], false)
 	}
 	if t.ExpiresSeconds > 0 { // the least that the time of expiry can be
 		by["exp"] = origin{"expires_seconds", "0", strictjson.Value(strconv.FormatInt(t.ExpiresSeconds, 10))}
@@ -47,8 +39,23 @@ func origins(t *policy.Field) map[string]origin {
 	return by
 }
 
-// stringsFrom is one string, or an array of several.
-func stringsFrom(option string, list []policy.Text) origin {
+// staticValues returns the values that each static claim of a token must have:
+// those of all its entries (A70, A75), each once.
+func staticValues(t *policy.Field) map[string][]policy.Text {
+	values := map[string][]policy.Text{}
+	for _, c := range t.StaticClaims {
+		name := c.Claim.Value
+		for _, v := range c.Values {
+			if !slices.ContainsFunc(values[name], func(t policy.Text) bool { return t.Value == v.Value }) {
+				values[name] = append(values[name], v)
+			}
+		}
+	}
+	return values
+}
+
+// stringsFrom is the first of list, or an array of all.
+func stringsFrom(option string, list []policy.Text, array bool) origin {
 	o := origin{option: option, kind: `"`}
 	var quoted []string
 	for _, t := range list {
@@ -59,7 +66,7 @@ func stringsFrom(option string, list []policy.Text) origin {
 		quoted = append(quoted, string(strictjson.Quote(t.Value)))
 	}
 	text := strings.Join(quoted, ",")
-	if len(list) > 1 {
+	if array {
 		o.kind, text = "[", "["+text+"]"
 	}
 	if quoted != nil {
@@ -68,34 +75,65 @@ func stringsFrom(option string, list []policy.Text) origin {
 	return o
 }
 
-// extractWrongType looks at what signing writes for an EXTRACT field that is
-// left empty, and verification then has to put back (A44, A65).
+// extractWrongType looks at what verification has to put into an EXTRACT field
+// (A44): where a message is signed, what signing writes for one that is left empty
+// (A65); elsewhere, what every token must have.
 func extractWrongType(p *pass) {
 	codec := jsonclaims.New(p.Set().Types())
 	parents := p.signedParents()
 	left := maxSteps
 	for _, m := range p.Messages {
 		t := m.TokenField()
-		if t == nil || m.BearerToken || !p.signed[m] {
+		switch {
+		case t == nil || m.BearerToken:
+		case p.signed[m]:
+			open := p.extractSigned(codec, m, t)
+			if t.IncludeParentClaims && len(open) > 0 {
+				p.extractFromParents(m, without(open, t.BearerClaims), parents, &left)
+			}
+		case p.validated[m]:
+			p.extractStatic(codec, m, t)
+		}
+	}
+}
+
+const holdsNot = "give it a type that can hold that, or leave the claim out"
+
+// extractSigned looks at the claims that options of t, the token of m, decide.
+// It returns those that are open to the messages around m.
+func (p *pass) extractSigned(codec *jsonclaims.Codec, m *policy.Message, t *policy.Field) (open []claim) {
+	by := origins(t)
+	for _, c := range p.claimsOf(m).list {
+		o, decided := by[c.name]
+		switch {
+		case c.field.Claim != policy.Extract || misregistered(c.field):
+		case !decided:
+			open = append(open, c)
+		case !o.fits(codec, c.field.Desc):
+			p.report(c.field.Desc, c.at(), holdsNot,
+				"the claim %q of %s comes from %s of %s, and %s is %s, which can't hold it: what is signed is always refused",
+				c.name, label(m.Desc), o.option, t.Desc.Name(), label(c.field.Desc), typeOf(c.field.Desc))
+		}
+	}
+	return open
+}
+
+// extractStatic looks at the claims that tokens of m, which t holds, must have
+// with certain values: as a string that is the only one, or in an array (A70).
+func (p *pass) extractStatic(codec *jsonclaims.Codec, m *policy.Message, t *policy.Field) {
+	values := staticValues(t)
+	for _, c := range p.claimsOf(m).list {
+		list := values[c.name]
+		if c.field.Claim != policy.Extract || misregistered(c.field) || len(list) == 0 {
 			continue
 		}
-		by := origins(t)
-		var open []claim // to the messages around m
-		for _, c := range p.claimsOf(m).list {
-			o, decided := by[c.name]
-			switch {
-			case c.field.Claim != policy.Extract || misregistered(c.field):
-			case !decided:
-				open = append(open, c)
-			case !o.fits(codec, c.field.Desc):
-				p.report(c.field.Desc, c.at(), "give it a type that can hold that, or leave the claim out",
-					"the claim %q of %s comes from %s of %s, and %s is %s, which can't hold it: what is signed is always refused",
-					c.name, label(m.Desc), o.option, t.Desc.Name(), label(c.field.Desc), typeOf(c.field.Desc))
-			}
+		one, all := stringsFrom("", list, false), stringsFrom("", list, true)
+		if len(list) == 1 && one.fits(codec, c.field.Desc) || all.fits(codec, c.field.Desc) {
+			continue
 		}
-		if t.IncludeParentClaims && len(open) > 0 {
-			p.extractFromParents(m, without(open, t.BearerClaims), parents, &left)
-		}
+		p.report(c.field.Desc, c.at(), holdsNot,
+			"the claim %q of %s must have what static_claim of %s says, and %s is %s, which can't hold it: every message is refused",
+			c.name, label(m.Desc), t.Desc.Name(), label(c.field.Desc), typeOf(c.field.Desc))
 	}
 }
 

@@ -45,7 +45,7 @@ func table() []rule {
 		warn("unreached-annotation", "Annotations of a message that no method validates or signs have no effect.", unreachedAnnotation, "A12"),
 		warn("claim-without-token", "Claims of a message without a token of its own are in no token, so nothing checks them.", claimWithoutToken, "A49"),
 		warn("claim-overridden", "A field makes a claim that signing sets to something else.", claimOverridden, "A61", "A62"),
-		warn("extract-wrong-type", "An EXTRACT field must be able to hold the claim that signing makes for it when it is empty.", extractWrongType, "A44", "A52", "A61", "A65"),
+		warn("extract-wrong-type", "An EXTRACT field must be able to hold the claim that signing makes for it, or that every token must have.", extractWrongType, "A44", "A52", "A61", "A65", "A70"),
 		warn("token-in-oneof", "A token that is a member of a oneof leaves no use for the other members.", tokenInOneof, "A41", "A65"),
 		warn("option-without-effect", "An option should stand where it means something.", optionWithoutEffect, "A48", "A50"),
 		warn("parent-claims-without-parent", "The option include_parent_claims needs a message that is nested as a token.", parentClaimsWithoutParent, "A52"),
