@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -43,7 +42,6 @@ func TestMain(m *testing.M) {
 // with how many were sent. They are a process of their own, which has the CPU
 // that nobody else wants: attackers do not compute on the machine they attack.
 func attackers(addr string, in io.Reader, out io.Writer) {
-	_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, 19)
 	all := make([]*attacker, crowd)
 	for i := range all {
 		all[i] = newAttacker(addr)
@@ -74,7 +72,7 @@ type child struct {
 
 func startAttackers(b *testing.B, addr string) *child {
 	b.Helper()
-	_, in, out := again(b, attackAddr+"="+addr)
+	_, in, out := again(b, attackAddr+"="+addr, "nice", "-n", "19", os.Args[0])
 	c := &child{b, in, out}
 	if n := c.answer(); n != crowd {
 		b.Fatalf("%d attackers have connected", n)
@@ -82,10 +80,10 @@ func startAttackers(b *testing.B, addr string) *child {
 	return c
 }
 
-// again runs this program once more, until the benchmark ends.
+// again runs this program once more, by args, until the benchmark ends.
 func again(b *testing.B, env string, args ...string) (*exec.Cmd, io.Writer, *bufio.Reader) {
 	b.Helper()
-	cmd := exec.CommandContext(b.Context(), os.Args[0], args...)
+	cmd := exec.CommandContext(b.Context(), args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), env)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
@@ -120,7 +118,7 @@ type process struct {
 
 func startProcess(b *testing.B) *process {
 	b.Helper()
-	cmd, _, out := again(b, asProxy+"=yes", "-test.run=^TestProxyProcess$")
+	cmd, _, out := again(b, asProxy+"=yes", os.Args[0], "-test.run=^TestProxyProcess$")
 	p := &process{b: b, pid: cmd.Process.Pid}
 	line, err := out.ReadBytes('\n')
 	if err == nil {
@@ -206,7 +204,6 @@ type attacker struct {
 	framer   *http2.Framer
 	id       uint32
 	answered chan bool // one for each answer; closed with the connection
-	waits    bool      // for the answer to what was sent last
 }
 
 func newAttacker(addr string) *attacker {
@@ -256,7 +253,7 @@ func (a *attacker) send(block []byte) {
 }
 
 // attack has all send token, rate times a second together or, for 0, whenever they
-// are answered, until stop, which returns how often they did.
+// are answered, until stop, which returns how often they did once all are answered.
 func attack(all []*attacker, token string, rate int) (stop func() int64) {
 	var block bytes.Buffer
 	enc := hpack.NewEncoder(&block)
@@ -269,10 +266,11 @@ func attack(all []*attacker, token string, rate int) (stop func() int64) {
 	}
 	var sent atomic.Int64
 	var wg sync.WaitGroup
-	done := make(chan struct{})
+	done, always := make(chan struct{}), make(chan time.Time)
+	close(always)
 	for i, a := range all {
 		wg.Go(func() {
-			var tick <-chan time.Time
+			var tick <-chan time.Time = always
 			if rate > 0 {
 				every := time.Duration(len(all)) * time.Second / time.Duration(rate)
 				time.Sleep(every * time.Duration(i) / time.Duration(len(all)))
@@ -281,26 +279,15 @@ func attack(all []*attacker, token string, rate int) (stop func() int64) {
 				tick = t.C
 			}
 			for {
-				if !a.waits {
-					a.send(block.Bytes())
-					sent.Add(1)
+				a.send(block.Bytes())
+				sent.Add(1)
+				if open := <-a.answered; !open {
+					a.connect()
 				}
-				a.waits = true
 				select {
-				case open := <-a.answered:
-					a.waits = false
-					if !open {
-						a.connect()
-					}
+				case <-tick:
 				case <-done:
 					return
-				}
-				if tick != nil {
-					select {
-					case <-tick:
-					case <-done:
-						return
-					}
 				}
 			}
 		})

@@ -57,6 +57,9 @@ func (p *Proxy) handle(_ any, client grpc.ServerStream) (err error) {
 func (c *call) admit() (context.Context, error) {
 	ctx := c.client.Context()
 	md, _ := metadata.FromIncomingContext(ctx) // a copy
+	if n, most := listSize("/"+c.method.Name, md), c.options.Limits.MetadataBytes; n > int(most) {
+		return nil, refuse(inCall, fault.New(fault.LimitExceeded, "metadata", "%d bytes; at most %d are read", n, most))
+	}
 	if err := c.contentType(md.Get("content-type")); err != nil {
 		return nil, err
 	}

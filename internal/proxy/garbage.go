@@ -8,7 +8,7 @@ import (
 )
 
 // spareGarbage is how much garbage may gather, in bytes, however little lives.
-const spareGarbage = 64 << 20
+const spareGarbage = 128 << 20
 
 // smallestHeap is the least that Go takes for what lives.
 const smallestHeap = 4 << 20
@@ -22,7 +22,7 @@ func gcPercent(live uint64) int {
 // KeepGarbage lets garbage of this process gather for longer than Go does, until
 // stop is called. Calls leave much garbage, and little that lives: Go's own pace
 // collects it so often that one call in a hundred meets that, which is seen at
-// p99 (BenchmarkS76_Hostile). It costs 64 MiB at most; GOMEMLIMIT holds as ever.
+// p99 (BenchmarkS76_Hostile). It costs 128 MiB at most; GOMEMLIMIT holds as ever.
 func KeepGarbage() (stop func()) {
 	var mu sync.Mutex
 	stopped := false

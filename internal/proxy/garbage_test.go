@@ -9,7 +9,7 @@ import (
 
 func TestGCPercent(t *testing.T) {
 	t.Parallel()
-	for live, want := range map[uint64]int{0: 1600, 1 << 20: 1600, 4 << 20: 1600, 16 << 20: 400, 64 << 20: 100, 1 << 30: 100} {
+	for live, want := range map[uint64]int{0: 3200, 1 << 20: 3200, 4 << 20: 3200, 16 << 20: 800, 64 << 20: 200, 128 << 20: 100, 1 << 30: 100} {
 		if got := gcPercent(live); got != want {
 			t.Errorf("%d bytes live: %d %%, want %d", live, got, want)
 		}
@@ -36,8 +36,8 @@ func TestKeepGarbage(t *testing.T) {
 	before := percent()
 	stop := KeepGarbage()
 	becomes("at first", func(p uint64) bool { return p > 200 })
-	much := make([]byte, 100<<20)
-	becomes("with 100 MiB that live", func(p uint64) bool { return p == 100 })
+	much := make([]byte, 200<<20)
+	becomes("with 200 MiB that live", func(p uint64) bool { return p == 100 })
 	runtime.KeepAlive(much)
 	becomes("with little again", func(p uint64) bool { return p > 200 })
 	stop()

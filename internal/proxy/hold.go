@@ -26,7 +26,7 @@ import (
 const (
 	promptRefusals = 200
 	promptRate     = 50
-	firstRefusals  = 10 // of a connection, and after each call of it that passed
+	firstRefusals  = 3 // of a connection, and after each call of it that passed
 	lateBy         = 5 * time.Second
 	maxHeld        = 2048
 )

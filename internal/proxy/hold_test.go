@@ -2,11 +2,13 @@ package proxy_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -59,19 +61,25 @@ func TestS76_RefusalsAreHeld(t *testing.T) {
 			t.Fatalf("a good call: %v", got.err)
 		}
 	}
-	r.promptly(other, 10) // are the first of their connection
+	r.promptly(other, 3) // are the first of their connection
 	second := r.heldCall(bearing("bad"), other)
 	good(other, codes.OK)
-	r.promptly(other, 10) // are the first since a call passed
+	r.promptly(other, 3) // are the first since a call passed
 	r.upstream.become(func(string, grpc.ServerStream) error { return status.Error(codes.NotFound, "passed") })
 	good(r.conn, codes.NotFound)
-	r.promptly(r.conn, 10)
+	r.promptly(r.conn, 3)
 
 	// A deadline shortens it, and the client learns the reason.
 	ctx, cancel := context.WithTimeout(bearing("bad"), 2*time.Second)
 	defer cancel()
 	if got := <-r.heldCall(ctx, r.conn); status.Code(got.err) != codes.Unauthenticated {
 		t.Errorf("with a deadline: %v", got.err)
+	}
+	// Too much metadata is a refusal like others.
+	ctx, cancel = context.WithTimeout(metadata.AppendToOutgoingContext(context.Background(), "x", strings.Repeat("x", 17<<10)), 2*time.Second)
+	defer cancel()
+	if got := <-r.heldCall(ctx, r.conn); status.Code(got.err) != codes.ResourceExhausted {
+		t.Errorf("too much metadata: %v", got.err)
 	}
 	// Who hangs up is not waited for.
 	ctx, hangUp := context.WithCancel(bearing("bad"))

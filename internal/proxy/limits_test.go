@@ -6,12 +6,14 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -146,8 +148,11 @@ func TestS66_Metadata(t *testing.T) {
 	if got := r.call(md(15<<10), r.conn, "Open", `{}`); got.err != nil {
 		t.Error(got.err)
 	}
-	if got := r.call(md(17<<10), r.conn, "Open", `{}`); got.err == nil {
-		t.Error("17 KiB passed")
+	if got := r.call(md(17<<10), r.conn, "Open", `{}`); status.Code(got.err) != codes.ResourceExhausted {
+		t.Errorf("17 KiB: %v", got.err)
+	}
+	if got := r.call(md(33<<10), r.conn, "Open", `{}`); got.err == nil {
+		t.Error("33 KiB passed")
 	}
 	for name, headers := range map[string][]string{
 		"one value":   {"x", strings.Repeat("~", 40<<10)},
@@ -169,6 +174,58 @@ func TestS66_Metadata(t *testing.T) {
 	}
 	if n := r.upstream.calls.Load(); n != 1 {
 		t.Errorf("the upstream had %d calls", n)
+	}
+}
+
+// TestS66_MetadataLimit counts bytes as HTTP/2 does, and refuses calls with more
+// than 16 KiB of them like any other, whose connection goes on. Beyond 32 KiB the
+// connection ends.
+func TestS66_MetadataLimit(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{})
+	raw := r.raw()
+	raw.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	const path = "/t.S/Bearer" // so that even what is within the limit needs no message
+	rest := 7 * 32
+	for _, text := range []string{":methodPOST", ":schemehttp", ":path" + path, ":authorityx", "content-typeapplication/grpc", "tetrailers"} {
+		rest += len(text)
+	}
+	for i, c := range []struct {
+		key  string
+		size int
+		want codes.Code
+	}{
+		{"x", 16 << 10, codes.Unauthenticated},
+		{"x", 16<<10 + 1, codes.ResourceExhausted},
+		{"x-bin", 16 << 10, codes.Unauthenticated},
+		{"x-bin", 16<<10 + 4, codes.ResourceExhausted},
+		{"x", 32 << 10, codes.ResourceExhausted},
+		{"x", 1 << 10, codes.Unauthenticated},
+	} {
+		id := uint32(2*i + 1)
+		value := strings.Repeat("A", c.size-rest-len(c.key))
+		if c.key == "x-bin" {
+			value = value[:len(value)/4*4] // what base64 can be
+		}
+		raw.headers(id, path, c.key, value)
+		var got string
+		if !raw.until(func(f http2.Frame) bool {
+			h, is := f.(*http2.MetaHeadersFrame)
+			if !is || h.StreamID != id {
+				return false
+			}
+			for _, field := range h.RegularFields() {
+				if field.Name == "grpc-status" {
+					got = field.Value
+				}
+			}
+			return true
+		}) {
+			t.Fatalf("%s, %d bytes: no answer", c.key, c.size)
+		}
+		if want := strconv.Itoa(int(c.want)); got != want {
+			t.Errorf("%s, %d bytes: status %s, want %s", c.key, c.size, got, want)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"strings"
 	"unicode/utf16"
@@ -113,6 +114,24 @@ func forwardable(md metadata.MD) metadata.MD {
 	delete(md, "user-agent")
 	delete(md, "grpc-accept-encoding")
 	return md
+}
+
+// listSize returns the bytes of the header of a call of path, whose metadata is
+// md, as HTTP/2 counts them (RFC 9113, section 6.5.2). Its timeout and encoding,
+// of which the transport keeps nothing here, are not counted.
+func listSize(path string, md metadata.MD) int {
+	const field = 32
+	n := len(":method"+"POST"+":scheme"+"http"+":path"+"te"+"trailers") + len(path) + 4*field
+	for key, values := range md {
+		for _, v := range values {
+			size := len(v)
+			if strings.HasSuffix(key, "-bin") {
+				size = base64.RawStdEncoding.EncodedLen(size)
+			}
+			n += len(key) + size + field
+		}
+	}
+	return n
 }
 
 // withoutClaims takes from md what only the proxy may say.

@@ -52,7 +52,7 @@ const (
 // name.
 type Limits struct {
 	// MetadataBytes is the most bytes of a call's metadata, as HTTP/2 counts them,
-	// in either direction.
+	// in either direction. A client that sends more than twice as many is thrown out.
 	MetadataBytes uint32
 	// MessageBytes is the most bytes of a message, after decompression, in
 	// either direction.
@@ -148,7 +148,9 @@ func (p *Proxy) serverOptions() []grpc.ServerOption {
 	all := []grpc.ServerOption{
 		grpc.UnknownServiceHandler(p.handle),
 		grpc.ForceServerCodecV2(codec{}),
-		grpc.MaxHeaderListSize(l.MetadataBytes),
+		// Beyond this the whole connection ends; a call that is over the limit itself
+		// is refused like others, see admit.
+		grpc.MaxHeaderListSize(2 * l.MetadataBytes),
 		grpc.MaxRecvMsgSize(l.MessageBytes),
 		grpc.MaxConcurrentStreams(l.Streams),
 		grpc.ConnectionTimeout(20 * time.Second),

@@ -44,8 +44,11 @@ func (r *refusal) GRPCStatus() *status.Status { return r.status }
 func refuse(at place, err error) *refusal {
 	f := gravest(err)
 	code := codes.Code(fault.Lookup(f.Code).GRPC)
-	if at == inResponse && code == codes.InvalidArgument {
+	switch {
+	case at == inResponse && code == codes.InvalidArgument:
 		code = codes.Internal // the message is not the client's
+	case at == inCall && f.Code == fault.LimitExceeded:
+		code = codes.ResourceExhausted // as gRPC says it of metadata and messages
 	}
 	return &refusal{fault: f, status: status.New(code, clientText(at, f.Code, code))}
 }
@@ -64,6 +67,8 @@ func clientText(at place, reason fault.Code, code codes.Code) string {
 	switch {
 	case reason == fault.MethodUnknown:
 		return "Unknown method"
+	case code == codes.ResourceExhausted:
+		return "Metadata is too large"
 	case code == codes.Unavailable:
 		return "Tokens cannot be validated now"
 	case at == inResponse:
