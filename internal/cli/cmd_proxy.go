@@ -164,6 +164,15 @@ func isLocalTarget(target string) bool {
 	return strings.HasPrefix(target, "unix:/") || isLocal(strings.TrimPrefix(strings.TrimPrefix(target, "dns:///"), "passthrough:///"))
 }
 
+// spareGarbage is how much garbage may gather where limit is that of the
+// container's memory, 0 for none.
+func spareGarbage(limit uint64) uint64 {
+	if limit == 0 {
+		return proxy.SpareGarbage
+	}
+	return min(proxy.SpareGarbage, limit/4)
+}
+
 func (a *app) runProxy(ctx context.Context, o proxyOptions) (err error) {
 	if err := o.check(a); err != nil {
 		return err
@@ -172,7 +181,7 @@ func (a *app) runProxy(ctx context.Context, o proxyOptions) (err error) {
 		a.danger("--dev makes and accepts unsigned tokens: anybody can make one")
 	}
 	if _, set := a.sys.Getenv("GOGC"); !set {
-		defer proxy.KeepGarbage()()
+		defer proxy.KeepGarbage(spareGarbage(a.sys.MemoryLimit()))()
 	}
 	a.live = newLive(a.proxyLog(o))
 	r := &reloader{app: a, options: o}

@@ -50,8 +50,9 @@ func newFake(t *testing.T) *fake {
 	f := &fake{env: map[string]string{"JWTCTL_CONFIG": ""}, ctx: t.Context()}
 	f.System = System{
 		In: strings.NewReader(""), Out: &f.out, Err: &f.err,
-		Getenv: func(name string) (string, bool) { v, ok := f.env[name]; return v, ok },
-		Now:    func() time.Time { return time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC) },
+		Getenv:      func(name string) (string, bool) { v, ok := f.env[name]; return v, ok },
+		Now:         func() time.Time { return time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC) },
+		MemoryLimit: func() uint64 { return 0 },
 		Interrupt: func(context.Context) (context.Context, context.CancelFunc) {
 			return context.WithCancel(f.ctx)
 		},

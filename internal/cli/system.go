@@ -29,6 +29,8 @@ type System struct {
 	OutColumns int
 	Getenv     func(name string) (value string, set bool)
 	Now        func() time.Time
+	// MemoryLimit returns the bytes that the container may take, 0 for any number.
+	MemoryLimit func() uint64
 	// Interrupt returns a context that ends at SIGINT or SIGTERM.
 	Interrupt func(parent context.Context) (context.Context, context.CancelFunc)
 	// KeepPipes lets a write to a pipe that nobody reads any more fail, instead
@@ -54,6 +56,8 @@ func OS() System {
 		ErrTTY: term.IsTerminal(int(os.Stderr.Fd())),
 		Getenv: os.LookupEnv,
 		Now:    time.Now,
+
+		MemoryLimit: func() uint64 { return memoryLimit(os.DirFS("/sys/fs/cgroup")) },
 		Interrupt: func(parent context.Context) (context.Context, context.CancelFunc) {
 			return signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
 		},

@@ -151,7 +151,7 @@ func TestProxyProcess(t *testing.T) {
 	if os.Getenv(asProxy) == "" {
 		return
 	}
-	defer proxy.KeepGarbage()()
+	defer proxy.KeepGarbage(proxy.SpareGarbage)()
 	r := startBytes(t, proxy.Options{CachedTokens: 10_000})
 	signed := r.Token(strings.Replace(benchClaims, "{", `{"pad":"`+strings.Repeat("x", mostToken*3/4-400)+`",`, 1))
 	forged := signed[:strings.LastIndexByte(signed, '.')+1] + base64.RawURLEncoding.EncodeToString(bytes.Repeat([]byte{7}, 64))

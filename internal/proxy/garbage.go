@@ -7,29 +7,29 @@ import (
 	"sync"
 )
 
-// spareGarbage is how much garbage may gather, in bytes, however little lives.
-const spareGarbage = 128 << 20
+// SpareGarbage is how much garbage it is good to let gather, in bytes.
+const SpareGarbage = 128 << 20
 
 // smallestHeap is the least that Go takes for what lives.
 const smallestHeap = 4 << 20
 
 // gcPercent returns what to give debug.SetGCPercent where so many bytes live:
-// that spareGarbage may gather, or as much as lives if that is more.
-func gcPercent(live uint64) int {
-	return int(max(100, spareGarbage*100/max(live, smallestHeap)))
+// that spare may gather, or as much as lives if that is more.
+func gcPercent(live, spare uint64) int {
+	return int(max(100, spare*100/max(live, smallestHeap)))
 }
 
-// KeepGarbage lets garbage of this process gather for longer than Go does, until
-// stop is called. Calls leave much garbage, and little that lives: Go's own pace
-// collects it so often that one call in a hundred meets that, which is seen at
-// p99 (BenchmarkS76_Hostile). It costs 128 MiB at most; GOMEMLIMIT holds as ever.
-func KeepGarbage() (stop func()) {
+// KeepGarbage lets garbage of this process gather for longer than Go does, spare
+// bytes or as much as lives, until stop is called. Calls leave much garbage, and
+// little that lives: Go's own pace collects it so often that one call in a hundred
+// meets that, which is seen at p99 (BenchmarkS76_Hostile). GOMEMLIMIT holds as ever.
+func KeepGarbage(spare uint64) (stop func()) {
 	var mu sync.Mutex
 	stopped := false
 	set := func() {
 		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 		metrics.Read(live)
-		debug.SetGCPercent(gcPercent(live[0].Value.Uint64()))
+		debug.SetGCPercent(gcPercent(live[0].Value.Uint64(), spare))
 	}
 	before := debug.SetGCPercent(100)
 	set()

@@ -10,7 +10,7 @@ import (
 func TestGCPercent(t *testing.T) {
 	t.Parallel()
 	for live, want := range map[uint64]int{0: 3200, 1 << 20: 3200, 4 << 20: 3200, 16 << 20: 800, 64 << 20: 200, 128 << 20: 100, 1 << 30: 100} {
-		if got := gcPercent(live); got != want {
+		if got := gcPercent(live, SpareGarbage); got != want {
 			t.Errorf("%d bytes live: %d %%, want %d", live, got, want)
 		}
 	}
@@ -34,7 +34,7 @@ func TestKeepGarbage(t *testing.T) {
 		}
 	}
 	before := percent()
-	stop := KeepGarbage()
+	stop := KeepGarbage(SpareGarbage)
 	becomes("at first", func(p uint64) bool { return p > 200 })
 	much := make([]byte, 200<<20)
 	becomes("with 200 MiB that live", func(p uint64) bool { return p == 100 })
