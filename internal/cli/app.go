@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // app is one run of the program.
@@ -210,9 +210,9 @@ func noSubcommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if !cmd.HasSubCommands() {
-		return meantAsFlag(cmd, args[0], fault.New(fault.UsageError, nameOf(cmd), "takes no argument, and %q is one", keys.Shorten(args[0])))
+		return meantAsFlag(cmd, args[0], fault.New(fault.UsageError, nameOf(cmd), "takes no argument, and %q is one", quote.Shorten(args[0])))
 	}
-	err := fault.New(fault.UsageError, nameOf(cmd), "there is no command %q", printable(args[0]))
+	err := fault.New(fault.UsageError, nameOf(cmd), "there is no command %q", quote.Printable(args[0]))
 	if like := nearestCommand(cmd, args[0]); like != "" {
 		return err.WithHint("did you mean %s %s?", cmd.CommandPath(), like)
 	}
@@ -239,7 +239,7 @@ func (a *app) now(at string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, at)
 	if err != nil {
-		return time.Time{}, fault.New(fault.UsageError, "--at", "%q is no RFC 3339 time", printable(at)).WithHint("such as 2026-01-31T12:00:00Z")
+		return time.Time{}, fault.New(fault.UsageError, "--at", "%q is no RFC 3339 time", quote.Printable(at)).WithHint("such as 2026-01-31T12:00:00Z")
 	}
 	return t, nil
 }

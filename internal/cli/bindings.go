@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/viper"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // Marks that a flag carries.
@@ -183,7 +183,7 @@ func (a *app) resolve(cmd *cobra.Command) error {
 func (a *app) flagFault(cmd *cobra.Command, err error) error {
 	var wrong *pflag.InvalidValueError
 	if errors.As(err, &wrong) {
-		return wrongValue(fault.UsageError, "--"+wrong.GetFlag().Name, keys.Shorten(wrong.GetValue()), "", wrong.GetFlag())
+		return wrongValue(fault.UsageError, "--"+wrong.GetFlag().Name, quote.Shorten(wrong.GetValue()), "", wrong.GetFlag())
 	}
 	var without *pflag.ValueRequiredError
 	if errors.As(err, &without) {
@@ -210,7 +210,7 @@ func listOf(f *pflag.Flag, text string) []string {
 func (a *app) setFlag(f *pflag.Flag, values []string, where string) error {
 	for _, value := range values {
 		if err := f.Value.Set(value); err != nil {
-			return wrongValue(fault.ConfigInvalid, where, keys.Shorten(value), " for --"+f.Name, f)
+			return wrongValue(fault.ConfigInvalid, where, quote.Shorten(value), " for --"+f.Name, f)
 		}
 	}
 	f.Changed = true

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
@@ -32,7 +32,7 @@ func (a *app) completionCommand() *cobra.Command {
 			if len(args) != 1 {
 				return fault.New(fault.UsageError, nameOf(cmd), "one of bash, zsh, fish and powershell is needed")
 			}
-			err := fault.New(fault.UsageError, nameOf(cmd), "%q is none of bash, zsh, fish, powershell", keys.Shorten(args[0]))
+			err := fault.New(fault.UsageError, nameOf(cmd), "%q is none of bash, zsh, fish, powershell", quote.Shorten(args[0]))
 			name := filepath.Base(args[0])
 			if name == "pwsh" {
 				name = "powershell"

@@ -130,7 +130,7 @@ func (o diffOptions) invalid(err error, old *oldVersion) error {
 		return invalid.Err
 	}
 	var list []error
-	for _, one := range flatten(invalid.Err) {
+	for _, one := range fault.All(invalid.Err) {
 		var f *fault.Error
 		if errors.As(one, &f) {
 			f = &fault.Error{Code: f.Code, What: "--against " + o.against, Why: "the old version has errors, so it admitted nothing: " + old.place(f.Error()), Hint: "compare with a version that runs"}

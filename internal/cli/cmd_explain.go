@@ -12,6 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/finding"
 	"github.com/jwtctl/jwtctl/internal/lint"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 const explainText = `Show the effective policy that the JWT annotations make: for each method what it
@@ -109,7 +110,7 @@ func (a *app) explainOptions() explain.Options {
 }
 
 func (a *app) explainTextOptions(onStdout bool) explain.TextOptions {
-	o := explain.TextOptions{Escape: printable}
+	o := explain.TextOptions{Escape: quote.Printable}
 	if onStdout {
 		s := a.outStyles()
 		paint := map[string]func(string) string{

@@ -11,6 +11,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
@@ -164,14 +165,14 @@ func (a *app) explainText(v temporal.Verdict) error {
 	}
 	fmt.Fprintf(&b, "%s  %s", answer, v.API)
 	if v.Namespace != "" {
-		fmt.Fprintf(&b, ", namespace %s", printable(v.Namespace))
+		fmt.Fprintf(&b, ", namespace %s", quote.Printable(v.Namespace))
 	}
 	b.WriteString("\n")
 	if v.RequiredRole != "" {
 		fmt.Fprintf(&b, "  needs  %s or more, %s\n", v.RequiredRole, scopeText(v))
 		held := "nothing that counts"
 		if len(v.HeldRoles) > 0 {
-			held = printable(strings.Join(v.HeldRoles, ", "))
+			held = quote.Printable(strings.Join(v.HeldRoles, ", "))
 		}
 		fmt.Fprintf(&b, "  holds  %s\n", held)
 	}
@@ -179,19 +180,19 @@ func (a *app) explainText(v temporal.Verdict) error {
 		fmt.Fprintf(&b, "%s\n", s.bold("Faults"))
 	}
 	for _, f := range v.Faults {
-		fmt.Fprintf(&b, "  %s: %s\n", f.Code, printable(f.Reason))
+		fmt.Fprintf(&b, "  %s: %s\n", f.Code, quote.Printable(f.Reason))
 		if f.Log != "" {
-			fmt.Fprintf(&b, "    %s\n", s.dim("server log: "+oneLine(f.Log)))
+			fmt.Fprintf(&b, "    %s\n", s.dim("server log: "+quote.OneLine(f.Log)))
 		}
 	}
 	if len(v.Notes) > 0 {
 		fmt.Fprintf(&b, "%s\n", s.bold("Notes"))
 	}
 	for _, n := range v.Notes {
-		fmt.Fprintf(&b, "  %s\n", printable(n))
+		fmt.Fprintf(&b, "  %s\n", quote.Printable(n))
 	}
 	if v.Fix != "" {
-		fmt.Fprintf(&b, "%s\n  %s\n", s.bold("A token that would work"), printable(v.Fix))
+		fmt.Fprintf(&b, "%s\n  %s\n", s.bold("A token that would work"), quote.Printable(v.Fix))
 	}
 	return a.print("%s", b.String())
 }

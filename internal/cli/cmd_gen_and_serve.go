@@ -14,6 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keygen"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 const genAndServeText = `Make a key if there is none yet, then serve its public half: keygen and serve
@@ -105,7 +106,7 @@ func (o *genAndServeOptions) useConfigured(e keyEntry, algGiven bool) {
 func (o genAndServeOptions) check(alg keys.Algorithm, private string) error {
 	switch {
 	case private == "-" || strings.HasPrefix(private, "env:"):
-		return fault.New(fault.UsageError, "--key", "%q is no file that a key can be made in", printable(private)).WithHint("jwtctl serve serves a key from elsewhere")
+		return fault.New(fault.UsageError, "--key", "%q is no file that a key can be made in", quote.Printable(private)).WithHint("jwtctl serve serves a key from elsewhere")
 	case isSecret(alg):
 		return fault.New(fault.UsageError, "--alg", "%s makes a shared secret, which is never published", alg).WithHint("--alg ES256 makes a pair")
 	}

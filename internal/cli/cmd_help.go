@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
@@ -36,7 +36,7 @@ func (a *app) helpCommand(root *cobra.Command) *cobra.Command {
 // unknownTopic says that there is no help on args, and on what there is.
 func unknownTopic(root *cobra.Command, args []string) error {
 	name := strings.Join(args, " ")
-	err := fault.New(fault.UsageError, "help", "there is no command or topic %q", keys.Shorten(name))
+	err := fault.New(fault.UsageError, "help", "there is no command or topic %q", quote.Shorten(name))
 	const codes = "exit-codes"
 	if knownCode(name) || strings.Trim(name, "0123") == "" && name != "" || suggest.Nearest(name, []string{codes}) != "" {
 		return err.WithHint("jwtctl help %s lists them all", codes)

@@ -14,7 +14,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/scaffold"
 )
 
@@ -62,7 +62,7 @@ func (a *app) initCommand() *cobra.Command {
 
 func (a *app) runInit(ctx context.Context, o initOptions, dir string) error {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-		return fault.New(fault.UsageError, "init", "%s is no folder", printable(dir)).WithHint("jwtctl init -o FILE names the file to write")
+		return fault.New(fault.UsageError, "init", "%s is no folder", quote.Printable(dir)).WithHint("jwtctl init -o FILE names the file to write")
 	}
 	out := o.out
 	if out == "" {
@@ -102,7 +102,7 @@ func (a *app) tellFound(f *scaffold.Found) {
 	switch {
 	case f.Faulty != nil:
 		a.warn("the .proto files cannot be read as they were found: correct proto_paths and protos")
-		a.warn("%s", flatten(f.Faulty)[0])
+		a.warn("%s", fault.All(f.Faulty)[0])
 	case len(f.Protos)+len(f.Sets) == 0:
 		a.say("found no .proto file that imports kalix/annotations.proto")
 	}
@@ -201,7 +201,7 @@ func (w *configWriter) keys(f *scaffold.Found) {
 		if k.Signs {
 			use = "signs and verifies"
 		}
-		w.entry(true, fmt.Sprintf("  - {file: %s%s} # %s, %s, %s", w.text(k.Path), issuer, k.Algorithm, printable(keys.Shorten(k.ID)), use))
+		w.entry(true, fmt.Sprintf("  - {file: %s%s} # %s, %s, %s", w.text(k.Path), issuer, k.Algorithm, quote.Printable(quote.Shorten(k.ID)), use))
 	}
 	if len(f.Keys) == 0 {
 		w.comment("  - {file: key.priv.pem, issuer: my-issuer}")

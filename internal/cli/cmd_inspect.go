@@ -151,7 +151,7 @@ func (a *app) inspectJSON(in inspected, dev bool) error {
 // reported returns the single faults of err.
 func reported(err error) []reportedError {
 	var list []reportedError
-	for _, e := range flatten(err) {
+	for _, e := range fault.All(err) {
 		list = append(list, reportedError{fault.CodeOf(e), e.Error()})
 	}
 	return list

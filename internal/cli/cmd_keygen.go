@@ -14,6 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keygen"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 const keygenText = `Make a new key pair and write the private half to a file that only you can
@@ -121,10 +122,10 @@ func (o keygenOptions) checkNames(alg keys.Algorithm) error {
 	case o.publicOut != "" && isSecret(alg):
 		return fault.New(fault.UsageError, "--public-out", "a secret (%s) has no public half", alg).WithHint("--alg ES256 makes a pair")
 	case strings.HasSuffix(o.out, "/"):
-		return fault.New(fault.UsageError, "--out", "%q names a folder, and a file is needed", printable(o.out)).
-			WithHint("--out %s%s", printable(o.out), defaultKeyFile)
+		return fault.New(fault.UsageError, "--out", "%q names a folder, and a file is needed", quote.Printable(o.out)).
+			WithHint("--out %s%s", quote.Printable(o.out), defaultKeyFile)
 	case strings.HasSuffix(o.publicOut, "/"):
-		return fault.New(fault.UsageError, "--public-out", "%q names a folder, and a file is needed", printable(o.publicOut))
+		return fault.New(fault.UsageError, "--public-out", "%q names a folder, and a file is needed", quote.Printable(o.publicOut))
 	}
 	return checkKeyID(o.kid)
 }
@@ -132,7 +133,7 @@ func (o keygenOptions) checkNames(alg keys.Algorithm) error {
 // checkKeyID refuses an id that cannot be one line of text.
 func checkKeyID(id string) error {
 	if strings.ContainsFunc(id, unicode.IsControl) {
-		return fault.New(fault.UsageError, "--kid", "%q holds a line break or another control character", keys.Shorten(id))
+		return fault.New(fault.UsageError, "--kid", "%q holds a line break or another control character", quote.Shorten(id))
 	}
 	return nil
 }

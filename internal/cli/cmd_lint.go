@@ -13,6 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/finding"
 	"github.com/jwtctl/jwtctl/internal/lint"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 const lintText = `Check the JWT annotations of .proto files, descriptor sets and Buf images.
@@ -109,7 +110,7 @@ func lintReport(found []finding.Finding, strict bool) finding.Report {
 
 // writeReport prints findings in one of their forms.
 func (a *app) writeReport(r finding.Report, format, out string, inputs []string) error {
-	opts := finding.TextOptions{Escape: printable}
+	opts := finding.TextOptions{Escape: quote.Printable}
 	if out == "" || out == "-" {
 		s := a.outStyles()
 		opts.Paint = func(severity finding.Severity, word string) string {

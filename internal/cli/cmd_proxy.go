@@ -16,6 +16,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 const proxyText = `Enforce the JWT annotations in front of a gRPC server: refuse calls whose bearer
@@ -116,7 +117,7 @@ func (o *proxyOptions) check(a *app) error {
 	case s.every <= 0:
 		return fault.New(fault.UsageError, "--reload-interval", "%s is no interval", s.every)
 	case s.listen == s.upstream:
-		return fault.New(fault.UsageError, "--upstream", "%s is what --listen says, too: the proxy would stand before itself", printable(s.upstream))
+		return fault.New(fault.UsageError, "--upstream", "%s is what --listen says, too: the proxy would stand before itself", quote.Printable(s.upstream))
 	case s.metrics != "":
 		if err := checkAddress("--metrics", s.metrics); err != nil {
 			return err
@@ -141,10 +142,10 @@ func (o *servingFlags) checkReach(dev bool) error {
 		switch {
 		case side.local:
 		case dev && !o.devRemote:
-			return fault.New(fault.UsageError, side.flag, "%s is not on this machine alone, and --dev believes tokens that anybody can make", printable(side.address)).
+			return fault.New(fault.UsageError, side.flag, "%s is not on this machine alone, and --dev believes tokens that anybody can make", quote.Printable(side.address)).
 				WithHint("--dev-allow-remote takes the risk")
 		case !side.encrypted && !o.allowPlaintext:
-			return fault.New(fault.UsageError, side.flag, "%s is not on this machine alone, and tokens would go there in plaintext", printable(side.address)).
+			return fault.New(fault.UsageError, side.flag, "%s is not on this machine alone, and tokens would go there in plaintext", quote.Printable(side.address)).
 				WithHint("%s, or --allow-plaintext where the network is safe", side.secure)
 		}
 	}
@@ -250,7 +251,7 @@ func (a *app) serveProxy(ctx context.Context, o servingFlags, p *proxy.Proxy, li
 
 // renderProxy says where the proxy is.
 func (a *app) renderProxy(o servingFlags, address string, inputs []string) error {
-	_ = a.print("Started proxy. Listening on %s, upstream %s. Ctrl+C to exit.\n", address, printable(o.upstream))
+	_ = a.print("Started proxy. Listening on %s, upstream %s. Ctrl+C to exit.\n", address, quote.Printable(o.upstream))
 	if o.addrFile == "" {
 		return nil
 	}
@@ -278,7 +279,7 @@ func listenOn(ctx context.Context, address string) (net.Listener, error) {
 		if errors.As(err, &op) { // whose text repeats the address
 			err = op.Err
 		}
-		return nil, fault.New(fault.ListenFailed, printable(address), "%w", err)
+		return nil, fault.New(fault.ListenFailed, quote.Printable(address), "%w", err)
 	}
 	return l, nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
@@ -93,7 +94,7 @@ func checkListen(address string) error {
 	if err == nil || address == "" {
 		return nil
 	}
-	wrong := fault.New(fault.UsageError, "--listen", "%q is no address and port", keys.Shorten(address))
+	wrong := fault.New(fault.UsageError, "--listen", "%q is no address and port", quote.Shorten(address))
 	if _, portErr := net.LookupPort("tcp", address); portErr == nil {
 		return wrong.WithHint("127.0.0.1:%[1]s for this machine alone, :%[1]s for all interfaces", address)
 	}
@@ -181,7 +182,7 @@ func (a *app) renderServe(o serveOptions, s *jwks.Server, set *jwks.Snapshot, in
 func (a *app) warnOfKeys(list []*keys.Key) {
 	for _, k := range list {
 		if !slices.ContainsFunc([]keys.Algorithm{keys.ES256, keys.RS256}, k.Allows) {
-			a.warn("key %s (%s): a Temporal server uses RS256 and ES256 keys alone", keys.Shorten(k.ID()), k.Describe())
+			a.warn("key %s (%s): a Temporal server uses RS256 and ES256 keys alone", quote.Shorten(k.ID()), k.Describe())
 		}
 	}
 }

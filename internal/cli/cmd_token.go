@@ -11,7 +11,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/temporal"
 	"github.com/jwtctl/jwtctl/internal/token"
 )
@@ -138,7 +138,7 @@ func (o tokenOptions) grants() ([]string, error) {
 	var wanted []temporal.Permission
 	for _, scope := range scopes {
 		if strings.Contains(scope, ",") {
-			return nil, fault.New(fault.UsageError, "--namespace", "%q holds a comma, and is one name", keys.Shorten(scope)).
+			return nil, fault.New(fault.UsageError, "--namespace", "%q holds a comma, and is one name", quote.Shorten(scope)).
 				WithHint("--namespace each time for several; in a variable, one a line")
 		}
 		if err := temporal.CheckScope(scope); err != nil {
@@ -155,7 +155,7 @@ func (o tokenOptions) grants() ([]string, error) {
 	for _, text := range o.permissions {
 		p, err := temporal.ParsePermission(text)
 		if strings.HasPrefix(text, ":") {
-			return nil, fault.New(fault.UsageError, "--permission", "%q names no namespace before its colon", keys.Shorten(text)).
+			return nil, fault.New(fault.UsageError, "--permission", "%q names no namespace before its colon", quote.Shorten(text)).
 				WithHint("write NAMESPACE:ROLE, such as default:read")
 		}
 		if err != nil {
@@ -220,7 +220,7 @@ func (o tokenOptions) extra(fromFile []token.Claim) ([]token.Claim, error) {
 		for _, text := range values {
 			name, value, found := strings.Cut(text, "=")
 			if !found || name == "" {
-				return fault.New(fault.UsageError, flag, "%q is not NAME=VALUE", keys.Shorten(text))
+				return fault.New(fault.UsageError, flag, "%q is not NAME=VALUE", quote.Shorten(text))
 			}
 			c, err := make(name, value)
 			if err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
@@ -68,7 +69,7 @@ func (r *configReader) failHint(n *yaml.Node, key, hint, format string, args ...
 	}
 	where := fmt.Sprintf("%s:%d", r.path, n.Line)
 	if key != "" {
-		where += ": " + printable(key)
+		where += ": " + quote.Printable(key)
 	}
 	f := fault.New(fault.ConfigInvalid, where, format, args...)
 	if hint != "" {
@@ -212,12 +213,12 @@ func (r *configReader) value(key string, at, n *yaml.Node) {
 		r.out.values[key] = []string{n.Value}
 	case t == "duration" && n.Tag == "!!str":
 		if _, err := time.ParseDuration(n.Value); err != nil {
-			r.failHint(n, key, durationHint(n.Value), "%q: %s", printable(n.Value), typeHint(f))
+			r.failHint(n, key, durationHint(n.Value), "%q: %s", quote.Printable(n.Value), typeHint(f))
 		}
 		r.out.values[key] = []string{n.Value}
 	case (t == "string" || t == "stringArray") && n.Tag == "!!str":
 		if c, ok := f.Value.(choice); ok && !slices.Contains(c.of, n.Value) {
-			r.fail(n, key, "%q %s", printable(n.Value), c.needed())
+			r.fail(n, key, "%q %s", quote.Printable(n.Value), c.needed())
 		}
 		r.out.values[key] = []string{n.Value}
 	case t == "duration":
@@ -277,7 +278,7 @@ func (r *configReader) algorithm(n *yaml.Node, key string) keys.Algorithm {
 		if f := (*fault.Error)(nil); errors.As(err, &f) {
 			hint = f.Hint
 		}
-		r.failHint(n, key, cmp.Or(hint, "such as ES256, RS256 or EdDSA"), "%q is no algorithm that jwtctl knows", printable(name))
+		r.failHint(n, key, cmp.Or(hint, "such as ES256, RS256 or EdDSA"), "%q is no algorithm that jwtctl knows", quote.Printable(name))
 	}
 	return alg
 }

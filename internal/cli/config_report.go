@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // configReport is what the check found, and its JSON form.
@@ -59,7 +59,7 @@ type configProblem struct {
 
 // fail notes what is wrong at a place of the file.
 func (r *configReport) fail(where string, err error) {
-	for _, one := range flatten(err) {
+	for _, one := range fault.All(err) {
 		var f *fault.Error
 		if !errors.As(one, &f) {
 			f = fault.New(fault.ConfigInvalid, where, "%w", one)
@@ -75,14 +75,14 @@ func (r *configReport) fail(where string, err error) {
 func (a *app) printConfigReport(r *configReport) error {
 	s := a.outStyles()
 	line := func(kind, format string, args ...any) {
-		_ = a.print("%s %s\n", s.dim(fmt.Sprintf("%-9s", kind)), printable(fmt.Sprintf(format, args...)))
+		_ = a.print("%s %s\n", s.dim(fmt.Sprintf("%-9s", kind)), quote.Printable(fmt.Sprintf(format, args...)))
 	}
 	for _, k := range r.Keys {
 		use := "verifies"
 		if k.Signs {
 			use = "signs and verifies"
 		}
-		line("key", "%s (%s, from %s) %s%s", keys.Shorten(k.ID), k.Algorithm, k.From, use, ofIssuer(k.Issuer))
+		line("key", "%s (%s, from %s) %s%s", quote.Shorten(k.ID), k.Algorithm, k.From, use, ofIssuer(k.Issuer))
 	}
 	for _, k := range r.KeySets {
 		held := "not fetched: --online does"
@@ -98,7 +98,7 @@ func (a *app) printConfigReport(r *configReport) error {
 		line("messages", "%s: %s%s (%s)", m.Files, m.Method, m.Type, counted(m.Matched, "file", "files"))
 	}
 	if r.OK {
-		return a.print("%s\n", s.good(printable(r.File)+" is right"))
+		return a.print("%s\n", s.good(quote.Printable(r.File)+" is right"))
 	}
 	return nil
 }
@@ -107,5 +107,5 @@ func ofIssuer(issuer string) string {
 	if issuer == "" {
 		return ""
 	}
-	return " for issuer " + keys.Shorten(issuer)
+	return " for issuer " + quote.Shorten(issuer)
 }

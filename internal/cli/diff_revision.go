@@ -99,7 +99,7 @@ func (r revision) holds(path string) bool {
 
 // rename words faults about the folder as ones about the revision.
 func (v *oldVersion) rename(err error) error {
-	list := flatten(err)
+	list := fault.All(err)
 	for i, one := range list {
 		if f, isFault := one.(*fault.Error); isFault {
 			list[i] = &fault.Error{Code: f.Code, What: v.place(f.What), Why: v.place(f.Why), Hint: f.Hint}

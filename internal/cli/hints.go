@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // What people put in the wrong place, and what to say to it.
@@ -34,7 +34,7 @@ func notABearer(arg string) error {
 	if !isFile(arg) {
 		return nil
 	}
-	return fault.New(fault.UsageError, "--bearer", "%s is the name of a file, not a token", printable(arg)).
+	return fault.New(fault.UsageError, "--bearer", "%s is the name of a file, not a token", quote.Printable(arg)).
 		WithHint("--bearer @%s takes the token that is in it", arg)
 }
 
@@ -42,7 +42,7 @@ func notABearer(arg string) error {
 // nor issuer from jwtctl.yaml.
 func (m *messages) withKeyHint(err error) error {
 	var list []error
-	for _, one := range flatten(err) {
+	for _, one := range fault.All(err) {
 		var f *fault.Error
 		if errors.As(one, &f) && f.Hint == "" {
 			switch {
@@ -81,9 +81,9 @@ func (m *messages) keysInUse() string {
 	const most = 8
 	var names []string
 	for _, k := range m.ring.Keys() {
-		name := keys.Shorten(k.ID())
+		name := quote.Shorten(k.ID())
 		if k.Issuer() != "" {
-			name += " (issuer " + keys.Shorten(k.Issuer()) + ")"
+			name += " (issuer " + quote.Shorten(k.Issuer()) + ")"
 		}
 		names = append(names, name)
 	}

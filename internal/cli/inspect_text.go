@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
@@ -30,7 +31,7 @@ func (a *app) inspectText(in inspected, now time.Time) error {
 		_ = a.print("%s\n%s", s.bold("Temporal permissions"), lines)
 	}
 	if in.verified != nil {
-		_ = a.print("%s by key %s (%s, %s)\n", s.good("Verified"), printable(in.verified.Key.ID()), in.verified.Header.Algorithm, printable(in.verified.Key.Source()))
+		_ = a.print("%s by key %s (%s, %s)\n", s.good("Verified"), quote.Printable(in.verified.Key.ID()), in.verified.Header.Algorithm, quote.Printable(in.verified.Key.Source()))
 	}
 	return nil
 }
@@ -39,16 +40,16 @@ func (a *app) inspectText(in inspected, now time.Time) error {
 func rows(members []strictjson.Member, s styles, note func(name string) string) string {
 	width := 0
 	for _, m := range members {
-		width = max(width, len([]rune(printable(m.Name))))
+		width = max(width, len([]rune(quote.Printable(m.Name))))
 	}
 	var b strings.Builder
 	for _, m := range members {
-		name := printable(m.Name)
+		name := quote.Printable(m.Name)
 		value, isText := strictjson.String(m.Value)
 		if !isText {
 			value = string(m.Value)
 		}
-		fmt.Fprintf(&b, "  %s%s  %s", name, strings.Repeat(" ", width-len([]rune(name))), oneLine(value))
+		fmt.Fprintf(&b, "  %s%s  %s", name, strings.Repeat(" ", width-len([]rune(name))), quote.OneLine(value))
 		if note != nil {
 			if text := note(m.Name); text != "" {
 				b.WriteString("  " + s.dim(text))
@@ -57,11 +58,6 @@ func rows(members []strictjson.Member, s styles, note func(name string) string) 
 		b.WriteString("\n")
 	}
 	return b.String()
-}
-
-// oneLine is printable text without line breaks of its own.
-func oneLine(text string) string {
-	return strings.NewReplacer("\n", `\u000a`, "\t", `\u0009`).Replace(printable(text))
 }
 
 // distanceOf says when a registered time is: in local time, and how far away.
@@ -105,15 +101,15 @@ func permissionLines(c *jws.Claims) string {
 	for _, entry := range list {
 		text, isText := strictjson.String(entry)
 		if !isText {
-			fmt.Fprintf(&b, "  %s  ignored by a server: no string\n", oneLine(string(entry)))
+			fmt.Fprintf(&b, "  %s  ignored by a server: no string\n", quote.OneLine(string(entry)))
 			continue
 		}
 		p, err := temporal.ParsePermission(text)
 		if err != nil {
-			fmt.Fprintf(&b, "  %s  worth nothing: %s\n", oneLine(text), printable(err.Error()))
+			fmt.Fprintf(&b, "  %s  worth nothing: %s\n", quote.OneLine(text), quote.Printable(err.Error()))
 			continue
 		}
-		fmt.Fprintf(&b, "  %s  %s\n", oneLine(p.String()), oneLine(temporal.Explanation(p)))
+		fmt.Fprintf(&b, "  %s  %s\n", quote.OneLine(p.String()), quote.OneLine(temporal.Explanation(p)))
 	}
 	return b.String()
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // defaultKeyFile is what keygen writes and everything else reads.
@@ -165,9 +166,9 @@ func pickOrName(list []*keys.Key, kid string) ([]*keys.Key, error) {
 	}
 	ids := make([]string, len(list))
 	for i, key := range list {
-		ids[i] = keys.Shorten(key.ID())
+		ids[i] = quote.Shorten(key.ID())
 	}
-	return nil, fault.New(fault.KeyMissing, "--kid", "no key has the id %q", keys.Shorten(kid)).
+	return nil, fault.New(fault.KeyMissing, "--kid", "no key has the id %q", quote.Shorten(kid)).
 		WithHint("there are %s", strings.Join(ids, ", "))
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // Main runs the command that args name and returns the exit code: 0 done,
@@ -65,7 +66,7 @@ func (a *app) report(err error) {
 	a.telling.Lock()
 	defer a.telling.Unlock()
 	var list []*fault.Error
-	for _, e := range flatten(err) {
+	for _, e := range fault.All(err) {
 		if _, said := e.(answeredNo); said {
 			continue
 		}
@@ -76,25 +77,10 @@ func (a *app) report(err error) {
 		list = append(list, a.placed(f))
 	}
 	for i, f := range list {
-		_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().bad("jwtctl:"), forPeople(f.Error()))
+		_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().bad("jwtctl:"), quote.Message(f.Error()))
 		again := i+1 < len(list) && list[i+1].Hint == f.Hint // which is told once, after the last
 		if f.Hint != "" && !again {
-			_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().dim("hint:"), forPeople(f.Hint))
+			_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().dim("hint:"), quote.Message(f.Hint))
 		}
 	}
-}
-
-// flatten returns the single errors in the order they were joined.
-func flatten(err error) []error {
-	if err == nil {
-		return nil
-	}
-	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		var list []error
-		for _, e := range many.Unwrap() {
-			list = append(list, flatten(e)...)
-		}
-		return list
-	}
-	return []error{err}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
@@ -53,7 +54,7 @@ func (a *app) unknownFlag(cmd *cobra.Command, e *pflag.NotExistError) error {
 	})
 	name, group := e.GetSpecifiedName(), e.GetSpecifiedShortnames()
 	if group == "" {
-		err := fault.New(fault.UsageError, nameOf(cmd), "unknown flag: --%s", keys.Shorten(name))
+		err := fault.New(fault.UsageError, nameOf(cmd), "unknown flag: --%s", quote.Shorten(name))
 		if name == "version" {
 			return err.WithHint("jwtctl version prints it")
 		}
@@ -64,7 +65,7 @@ func (a *app) unknownFlag(cmd *cobra.Command, e *pflag.NotExistError) error {
 	}
 	// pflag reads -ttl as -t -t -l, and may have eaten -t when it stumbles.
 	written := a.shortGroup(group)
-	err := fault.New(fault.UsageError, nameOf(cmd), "unknown flag: -%s", keys.Shorten(written))
+	err := fault.New(fault.UsageError, nameOf(cmd), "unknown flag: -%s", quote.Shorten(written))
 	if long, _, _ := strings.Cut(written, "="); len(long) > 1 {
 		if like := nearestName(long, names); like != "" {
 			return err.WithHint("did you mean --%s?", like)
@@ -120,7 +121,7 @@ func meantAsFlag(cmd *cobra.Command, arg string, err *fault.Error) error {
 	default:
 		return err.WithHint("%s --help lists the flags", cmd.CommandPath())
 	}
-	return err.WithHint("did you mean --%s %s?", like, keys.Shorten(arg))
+	return err.WithHint("did you mean --%s %s?", like, quote.Shorten(arg))
 }
 
 // nearestCommand returns the command of cmd that name was meant to be, "" if

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // origin is where the values of a flag are from that were not on the command
@@ -117,12 +118,12 @@ func (a *app) checkPath(cmd *cobra.Command, flag, value string) error {
 	case isKeyText(value):
 		return wrong("it holds PEM or JSON, where the name of a file is needed")
 	case strings.HasPrefix(value, "~/") && a.isGiven(flag):
-		return wrong("%q: only a shell knows ~, and only at the start of a word without quotes", printable(value)).
-			WithHint("--%s %s, with a space, or the whole path", flag, printable(value))
+		return wrong("%q: only a shell knows ~, and only at the start of a word without quotes", quote.Printable(value)).
+			WithHint("--%s %s, with a space, or the whole path", flag, quote.Printable(value))
 	case flag == "key-dir" && isFile(value):
 		return fault.New(fault.KeyUnreadable, value, "is a file, and --key-dir takes a folder")
 	case flag == "key" && strings.Contains(value, "://"):
-		err := wrong("%q is a URL, and keys are read from files", printable(value))
+		err := wrong("%q is a URL, and keys are read from files", quote.Printable(value))
 		if cmd.Flags().Lookup("jwks") != nil {
 			return err.WithHint("--jwks takes the URL of a key set")
 		}
@@ -138,21 +139,6 @@ func isKeyText(value string) bool {
 func isFile(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && !info.IsDir()
-}
-
-// secretText matches what a message must not show (S69), however it came
-// there: the body of a private key in PEM, the private members of a JWK.
-func secretText() *regexp.Regexp {
-	return regexp.MustCompile(`(-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----)[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z0-9 ]*-----)?` +
-		`|(\\?"(?:k|d|p|q|dp|dq|qi)\\?"\s*:\s*\\?")[A-Za-z0-9_-]+`)
-}
-
-// withoutSecrets cuts private keys out of the text of a message.
-func withoutSecrets(text string) string {
-	if !strings.Contains(text, "PRIVATE KEY") && !strings.Contains(text, `"`) {
-		return text
-	}
-	return secretText().ReplaceAllString(text, "$1$2…")
 }
 
 // durationHint says what is wrong with a duration as other tools write it.

@@ -5,33 +5,6 @@ import (
 	"testing"
 )
 
-// TestS69_WithoutSecrets: no spelling of a private key gets through a message.
-func TestS69_WithoutSecrets(t *testing.T) {
-	t.Parallel()
-	const body = "MIGHAgEAMBMGByqGSM49"
-	for name, text := range map[string]string{
-		"whole":     "-----BEGIN PRIVATE KEY-----\n" + body + "\n-----END PRIVATE KEY-----: no such file",
-		"crlf":      "-----BEGIN RSA PRIVATE KEY-----\r\n" + body + "\r\n-----END RSA PRIVATE KEY-----",
-		"shortened": "-----BEGIN EC PRIVATE KEY-----\\u000a" + body + "…",
-		"escaped":   `"-----BEGIN PRIVATE KEY-----\n` + body + `\n-----END PRIVATE KEY-----\n" is wrong`,
-		"jwk":       `{"kty":"oct","k":"` + body + `"} is wrong`,
-		"quoted":    `"{\"kty\":\"EC\",\"d\": \"` + body + `\"}" is wrong`,
-		"cut":       `{"kty":"oct","k":"` + body,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if got := withoutSecrets(text); strings.Contains(got, body[:4]) || !strings.Contains(got, "…") {
-				t.Errorf("%q", got)
-			}
-		})
-	}
-	for _, text := range []string{"key.pem: no such file", `"a" is none of "k", "d"`, `keys: no key has the id "d"`} {
-		if got := withoutSecrets(text); got != text {
-			t.Errorf("%q became %q", text, got)
-		}
-	}
-}
-
 // TestDurationHint: durations as other tools write them lead to ours.
 func TestDurationHint(t *testing.T) {
 	t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // checkAddress refuses what is no host:port, nor, for the upstream, a name that
@@ -18,22 +19,22 @@ func checkAddress(flag, address string) error {
 	scheme, rest, isURL := strings.Cut(address, "://")
 	switch {
 	case isURL && flag == "--upstream" && scheme == "https":
-		return wrong("%q is a URL, and a host:port is needed", printable(address)).WithHint("--upstream %s --upstream-tls", printable(strings.TrimRight(rest, "/")))
+		return wrong("%q is a URL, and a host:port is needed", quote.Printable(address)).WithHint("--upstream %s --upstream-tls", quote.Printable(strings.TrimRight(rest, "/")))
 	case isURL && (strings.HasPrefix(scheme, "http") || strings.HasPrefix(scheme, "grpc")):
-		return wrong("%q is a URL, and a host:port is needed", printable(address)).WithHint("%s %s", flag, printable(strings.TrimRight(rest, "/")))
+		return wrong("%q is a URL, and a host:port is needed", quote.Printable(address)).WithHint("%s %s", flag, quote.Printable(strings.TrimRight(rest, "/")))
 	case strings.Contains(address, ":/") && flag == "--upstream":
 		return nil // unix:/…, dns:///…: the dialer says what is wrong
 	}
 	_, port, err := net.SplitHostPort(address)
 	if err != nil || port == "" || strings.ContainsAny(address, "/ ") {
-		f := wrong("%q is no host:port", printable(address))
+		f := wrong("%q is no host:port", quote.Printable(address))
 		if _, err := strconv.Atoi(address); err == nil {
 			f = f.WithHint("%s 127.0.0.1:%s", flag, address)
 		}
 		return f
 	}
 	if n, err := strconv.Atoi(port); err == nil && (n < 0 || n > 65535) {
-		return wrong("%q has no port: %s is not between 0 and 65535", printable(address), port)
+		return wrong("%q has no port: %s is not between 0 and 65535", quote.Printable(address), port)
 	}
 	return nil
 }

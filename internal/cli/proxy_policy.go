@@ -15,6 +15,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // live is what a command that loads its policy again and again keeps between
@@ -161,7 +162,7 @@ func (r *reloader) reload(ctx context.Context, asked bool) {
 		r.app.live.loaded(false)
 		r.failing.Store(true)
 		// Joined errors stand on a line each.
-		text := strings.ReplaceAll(printable(err.Error()), "\n", "; ")
+		text := strings.ReplaceAll(quote.Printable(err.Error()), "\n", "; ")
 		if asked || text != r.problem {
 			log.Error("the new version is refused, the policy in force stays", "code", fault.CodeOf(err), "error", text)
 		}

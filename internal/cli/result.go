@@ -13,6 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // print writes a part of the result to stdout. It returns an error only so
@@ -32,7 +33,7 @@ func (a *app) printJSON(v any) error {
 	if err := enc.Encode(v); err != nil {
 		return fault.New(fault.Internal, "output", "%w", err)
 	}
-	return a.print("%s", escapeControls(text.String()))
+	return a.print("%s", quote.EscapeControls(text.String()))
 }
 
 // writeResult writes data to the file out, or to stdout if out is "" or "-".

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
@@ -40,7 +40,7 @@ func (f tokenForm) check() error {
 		return fault.New(fault.UsageError, "--export", "goes with --format env alone, not with %s", f.format)
 	}
 	if f.variable != "" && !isVariableName(f.variable) {
-		return fault.New(fault.UsageError, "--env-var", "%q is no name of a variable", keys.Shorten(f.variable)).WithHint("letters, digits and _ alone, and no digit first")
+		return fault.New(fault.UsageError, "--env-var", "%q is no name of a variable", quote.Shorten(f.variable)).WithHint("letters, digits and _ alone, and no digit first")
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/finding"
 	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
@@ -51,7 +52,7 @@ func (v verdict) failure(silent bool) error {
 		return answeredNo{fault.CodeOf(v.err)}
 	}
 	var list []error
-	for _, e := range flatten(v.err) {
+	for _, e := range fault.All(v.err) {
 		var f *fault.Error
 		if !errors.As(e, &f) || f.What == v.file {
 			list = append(list, e)
@@ -108,7 +109,7 @@ func (a *app) verdictWords(onStdout bool) verdictWords {
 // appendText adds a line for each failure, or one that says ok. What could not
 // be decided is no FAIL: stderr tells it.
 func (v verdict) appendText(out []byte, words verdictWords, stream bool) []byte {
-	where := printable(v.at(stream))
+	where := quote.Printable(v.at(stream))
 	if v.err == nil {
 		out = append(append(out, words.ok...), where...)
 		if v.open {
@@ -122,9 +123,9 @@ func (v verdict) appendText(out []byte, words verdictWords, stream bool) []byte 
 	for _, e := range failuresOf(v.err) {
 		out = append(append(append(out, words.fail...), where...), ": "...)
 		if e.Path != "" && e.Path != v.file {
-			out = append(append(out, printable(e.Path)...), ": "...)
+			out = append(append(out, quote.Printable(e.Path)...), ": "...)
 		}
-		out = fmt.Appendf(out, "%s: %s\n", e.Code, printable(e.Reason))
+		out = fmt.Appendf(out, "%s: %s\n", e.Code, quote.Printable(e.Reason))
 	}
 	return out
 }
@@ -139,7 +140,7 @@ type failureJSON struct {
 
 func failuresOf(err error) []failureJSON {
 	var list []failureJSON
-	for _, e := range flatten(err) {
+	for _, e := range fault.All(err) {
 		f := &fault.Error{Code: fault.Internal, Why: e.Error()}
 		errors.As(e, &f)
 		list = append(list, failureJSON{f.Code, f.What, f.Why, fault.Lookup(f.Code).GRPC.String()})
@@ -188,7 +189,7 @@ func (v verdict) appendJSON(out []byte, dev bool) []byte {
 	if err := enc.Encode(j); err != nil { // nothing in it can fail: raw parts were read as strict JSON
 		return fmt.Appendf(out, "{\"file\":%q,\"ok\":false}\n", v.file)
 	}
-	return append(out, escapeControls(text.String())...)
+	return append(out, quote.EscapeControls(text.String())...)
 }
 
 func reportToken(path string, t *jws.Verified) tokenJSON {
@@ -241,14 +242,14 @@ type (
 func junitVerdicts(list []verdict) ([]byte, error) {
 	suite := junitSuite{Name: "jwtctl verify", Tests: len(list)}
 	for _, v := range list {
-		c := junitCase{Class: printable(v.typ), Name: printable(v.file)}
+		c := junitCase{Class: quote.Printable(v.typ), Name: quote.Printable(v.file)}
 		if v.err != nil {
 			e := failuresOf(v.err)[0]
 			text := e.Reason
 			if e.Path != "" && e.Path != v.file {
 				text = e.Path + ": " + text
 			}
-			f := &junitFailure{string(e.Code), printable(text)}
+			f := &junitFailure{string(e.Code), quote.Printable(text)}
 			if fault.ClassOf(v.err) == fault.Refused {
 				suite.Failures++
 				c.Failure = f

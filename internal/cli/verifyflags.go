@@ -12,6 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // verifyFlags say how a token is verified.
@@ -130,7 +131,7 @@ func (a *app) readToken(args []string) (token, text string, err error) {
 // checkTokenArgument refuses the name of a file in place of a token.
 func checkTokenArgument(args []string) error {
 	if len(args) == 1 && args[0] != "-" && isFile(args[0]) {
-		return fault.New(fault.UsageError, "the token", "%q is a file", keys.Shorten(args[0])).WithHint("@%s reads the token from it", keys.Shorten(args[0]))
+		return fault.New(fault.UsageError, "the token", "%q is a file", quote.Shorten(args[0])).WithHint("@%s reads the token from it", quote.Shorten(args[0]))
 	}
 	return nil
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
@@ -96,7 +96,7 @@ func readEntry(value strictjson.Value, kinds map[string]Kind) (e Entry, _ *fault
 	for _, m := range members {
 		into, known := texts[m.Name]
 		if !known {
-			return e, invalid("%q is no member of an entry: they are kind, subject, what, reason and until", keys.Shorten(m.Name))
+			return e, invalid("%q is no member of an entry: they are kind, subject, what, reason and until", quote.Shorten(m.Name))
 		}
 		text, ok := strictjson.String(m.Value)
 		if !ok {
@@ -116,7 +116,7 @@ func readEntry(value strictjson.Value, kinds map[string]Kind) (e Entry, _ *fault
 	case kind.Direction < Unknown:
 		return e, invalid("changes of the kind %s need not be accepted: they are %s", e.Kind, kind.Direction)
 	case err != nil:
-		return e, invalid("until is %q, and no day such as 2026-12-31", keys.Shorten(e.Until))
+		return e, invalid("until is %q, and no day such as 2026-12-31", quote.Shorten(e.Until))
 	}
 	return e, nil
 }
@@ -128,7 +128,7 @@ func unknownKind(name string, kinds map[string]Kind) *fault.Error {
 			ids = append(ids, k.ID)
 		}
 	}
-	err := fault.New(fault.ConfigInvalid, "", "there is no kind of change %q", keys.Shorten(name))
+	err := fault.New(fault.ConfigInvalid, "", "there is no kind of change %q", quote.Shorten(name))
 	if like := suggest.Nearest(name, ids); like != "" {
 		return err.WithHint("did you mean %s?", like)
 	}

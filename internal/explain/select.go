@@ -6,8 +6,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
@@ -82,12 +82,12 @@ func (s *selection) message(m *policy.Message) {
 }
 
 func unknownName(p *policy.Policy, name string) error {
-	err := fault.New(fault.UsageError, keys.Shorten(name), "is no method, service or message of the input")
+	err := fault.New(fault.UsageError, quote.Shorten(name), "is no method, service or message of the input")
 	if near := nearest(p, name); near != "" {
 		return err.WithHint("did you mean %s?", near)
 	}
 	if strings.HasSuffix(name, ".proto") {
-		return err.WithHint("files are named with --proto %s", keys.Shorten(name))
+		return err.WithHint("files are named with --proto %s", quote.Shorten(name))
 	}
 	return err.WithHint("names are written in full: pkg.Service/Method, pkg.Service or pkg.Message")
 }

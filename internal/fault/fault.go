@@ -75,3 +75,19 @@ func CodeOf(err error) Code {
 
 // Has says whether err's tree holds an Error with this code.
 func Has(err error, code Code) bool { return errors.Is(err, &Error{Code: code}) }
+
+// All returns the single errors of err's tree in the order they were joined.
+func All(err error) []error {
+	if err == nil {
+		return nil
+	}
+	many, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var list []error
+	for _, e := range many.Unwrap() {
+		list = append(list, All(e)...)
+	}
+	return list
+}

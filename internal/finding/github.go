@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // WriteGitHub prints a workflow command for each finding, which GitHub Actions
@@ -22,7 +24,7 @@ func (r Report) WriteGitHub(w io.Writer) error {
 		}
 		var properties []string
 		set := func(name, value string) {
-			properties = append(properties, name+"="+property.Replace(Escape(value, "")))
+			properties = append(properties, name+"="+property.Replace(quote.Escape(value, "")))
 		}
 		if f.At.File != "" {
 			set("file", f.At.File)
@@ -36,9 +38,9 @@ func (r Report) WriteGitHub(w io.Writer) error {
 		if f.Rule != "" {
 			set("title", f.Rule)
 		}
-		message := Escape(f.Message, "")
+		message := quote.Escape(f.Message, "")
 		if f.Hint != "" {
-			message += "\nhint: " + Escape(f.Hint, "")
+			message += "\nhint: " + quote.Escape(f.Hint, "")
 		}
 		if len(properties) > 0 {
 			command += " " + strings.Join(properties, ",")

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // checkGitHub reads each line as the runner of GitHub Actions does: up to the
@@ -32,9 +34,9 @@ func checkGitHub(t *testing.T, text string, want []Finding) {
 				got[name] = undo.Replace(value)
 			}
 		}
-		expect := map[string]string{"": Escape(f.Message, ""), "title": Escape(f.Rule, ""), "file": Escape(f.At.File, "")}
+		expect := map[string]string{"": quote.Escape(f.Message, ""), "title": quote.Escape(f.Rule, ""), "file": quote.Escape(f.At.File, "")}
 		if f.Hint != "" {
-			expect[""] += "\nhint: " + Escape(f.Hint, "")
+			expect[""] += "\nhint: " + quote.Escape(f.Hint, "")
 		}
 		if f.At.File != "" && f.At.Line > 0 {
 			expect["line"] = fmt.Sprint(f.At.Line)

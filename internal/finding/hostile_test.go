@@ -7,6 +7,8 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // hostile are texts that try to break out of one format or another.
@@ -107,7 +109,7 @@ func checkJUnit(t *testing.T, text string, want []Finding, strict bool) {
 		if outcome == nil {
 			outcome = cases[i].Skipped
 		}
-		if cases[i].Line != max(f.At.Line, 0) || outcome.Message != Escape(f.Message, "") || outcome.Type != Escape(f.Rule, "") {
+		if cases[i].Line != max(f.At.Line, 0) || outcome.Message != quote.Escape(f.Message, "") || outcome.Type != quote.Escape(f.Rule, "") {
 			t.Fatalf("junit: got %+v, %+v of %+v", cases[i], outcome, f)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // jsonReport is the schema of the json form. Scripts rely on it (S53): every
@@ -51,6 +53,6 @@ func writeJSON(w io.Writer, v any) error {
 	if err := enc.Encode(v); err != nil {
 		return err
 	}
-	_, err := io.WriteString(w, Escape(b.String(), "\n"))
+	_, err := io.WriteString(w, quote.Escape(b.String(), "\n"))
 	return err
 }

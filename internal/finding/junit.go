@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // WriteJUnit prints JUnit XML as GitLab, Jenkins and the actions of GitHub read
@@ -18,7 +20,7 @@ import (
 // Characters that a terminal acts on, or that XML cannot hold, are written as
 // \uXXXX.
 func (r Report) WriteJUnit(w io.Writer) error {
-	out := junitSuites{Name: Escape(r.Tool, "")}
+	out := junitSuites{Name: quote.Escape(r.Tool, "")}
 	sorted := Sort(r.Findings)
 	if len(sorted) == 0 {
 		out.add(junitCase{Name: "no findings", Class: out.Name})
@@ -26,9 +28,9 @@ func (r Report) WriteJUnit(w io.Writer) error {
 	seen := map[junitCase]int{}
 	for _, f := range sorted {
 		c := junitCase{
-			Name:  Escape(cmp.Or(strings.TrimSpace(f.Rule+" "+f.Subject), "finding"), ""),
-			Class: Escape(cmp.Or(f.At.File, r.Tool), ""),
-			File:  Escape(f.At.File, ""),
+			Name:  quote.Escape(cmp.Or(strings.TrimSpace(f.Rule+" "+f.Subject), "finding"), ""),
+			Class: quote.Escape(cmp.Or(f.At.File, r.Tool), ""),
+			File:  quote.Escape(f.At.File, ""),
 		}
 		// GitLab follows a case from run to run by its name and drops the second
 		// of one name: so the name holds no line, and a number where it repeats.
@@ -61,7 +63,7 @@ func (r Report) WriteJUnit(w io.Writer) error {
 func newJUnitOutcome(f Finding) *junitOutcome {
 	var text bytes.Buffer
 	_ = Report{Findings: []Finding{f}}.WriteText(&text, TextOptions{}) // a buffer takes everything
-	return &junitOutcome{Message: Escape(f.Message, ""), Type: Escape(f.Rule, ""), Text: strings.TrimSuffix(text.String(), "\n")}
+	return &junitOutcome{Message: quote.Escape(f.Message, ""), Type: quote.Escape(f.Rule, ""), Text: strings.TrimSuffix(text.String(), "\n")}
 }
 
 type junitSuites struct {

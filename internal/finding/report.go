@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // Report is what one run of a tool found. Every Write method prints the
@@ -38,5 +39,5 @@ func (r Report) Write(w io.Writer, format string, opts TextOptions) error {
 	case "junit":
 		return r.WriteJUnit(w)
 	}
-	return fault.New(fault.UsageError, "format", "%s is none of %s", Escape(format, ""), strings.Join(Formats(), ", "))
+	return fault.New(fault.UsageError, "format", "%s is none of %s", quote.Escape(format, ""), strings.Join(Formats(), ", "))
 }

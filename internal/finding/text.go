@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // TextOptions shape the text for whoever reads it.
@@ -24,7 +26,7 @@ func (r Report) WriteText(w io.Writer, opts TextOptions) error {
 		if opts.Escape != nil {
 			text = opts.Escape(text)
 		}
-		return Escape(text, "")
+		return quote.Escape(text, "")
 	}
 	var b bytes.Buffer
 	for _, f := range Sort(r.Findings) {

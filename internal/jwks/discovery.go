@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
@@ -35,11 +35,11 @@ func (f *fetcher) discover(ctx context.Context, issuer string) (string, error) {
 	named, uri := values["issuer"], values["jwks_uri"]
 	switch {
 	case named != issuer:
-		return "", fault.New(fault.KeySetUnavailable, label(at), "it is about the issuer %q, not %q", keys.Shorten(named), keys.Shorten(issuer))
+		return "", fault.New(fault.KeySetUnavailable, label(at), "it is about the issuer %q, not %q", quote.Shorten(named), quote.Shorten(issuer))
 	case uri == "":
 		return "", fault.New(fault.KeySetUnavailable, label(at), "it names no jwks_uri")
 	case isHTTPS(issuer) && !isHTTPS(uri):
-		return "", fault.New(fault.KeySetURLNotAllowed, label(at), "its jwks_uri %q is not https", keys.Shorten(uri))
+		return "", fault.New(fault.KeySetURLNotAllowed, label(at), "its jwks_uri %q is not https", quote.Shorten(uri))
 	}
 	return uri, nil
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // The paths that a Handler answers.
@@ -62,7 +62,7 @@ func NewHandler(p *Publisher, o HandlerOptions) (*Handler, error) {
 		return nil, fault.New(fault.UsageError, "path", "%q is the path of the server's health", o.Path)
 	}
 	if !isPlainPath(o.Path) {
-		return nil, fault.New(fault.UsageError, "path", "%q cannot be the path of a key set", keys.Shorten(o.Path)).
+		return nil, fault.New(fault.UsageError, "path", "%q cannot be the path of a key set", quote.Shorten(o.Path)).
 			WithHint("a path begins with a slash and needs no escaping, such as %s", DefaultPath)
 	}
 	if o.MaxAge < MinMaxAge || o.MaxAge > MaxMaxAge {

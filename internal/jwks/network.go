@@ -17,6 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // The limits of fetching (S19, S21).
@@ -110,7 +111,7 @@ func (f *fetcher) get(ctx context.Context, address string) (answer, error) {
 		return answer{}, fault.New(fault.KeySetUnavailable, label(address), "it answered %d, not 200", response.StatusCode)
 	}
 	if coding := response.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
-		return answer{}, fault.New(fault.KeySetUnavailable, label(address), "it answered in the encoding %q, which was not asked for", keys.Shorten(coding))
+		return answer{}, fault.New(fault.KeySetUnavailable, label(address), "it answered in the encoding %q, which was not asked for", quote.Shorten(coding))
 	}
 	body, err := files.ReadAll(response.Body, label(address), keys.MaxFileBytes, fault.KeySetUnavailable)
 	if fault.CodeOf(err) == fault.FileTooLarge {
@@ -135,7 +136,7 @@ func failed(ctx context.Context, address string, err error) error {
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
-	return fault.New(fault.KeySetUnavailable, label(address), "cannot be fetched: %s", keys.Shorten(err.Error()))
+	return fault.New(fault.KeySetUnavailable, label(address), "cannot be fetched: %s", quote.Shorten(err.Error()))
 }
 
 // parseURL returns address as a URL that may be fetched (S19).
@@ -153,9 +154,9 @@ func (f *fetcher) parseURL(address string) (*url.URL, error) {
 func (f *fetcher) checkURL(u *url.URL) *fault.Error {
 	switch {
 	case u.Scheme == "" || u.Opaque != "":
-		return fault.New(fault.KeySetURLNotAllowed, "", "it is no whole URL").WithHint("such as https://%s", keys.Shorten(u.String()))
+		return fault.New(fault.KeySetURLNotAllowed, "", "it is no whole URL").WithHint("such as https://%s", quote.Shorten(u.String()))
 	case u.Scheme != "https" && u.Scheme != "http":
-		return fault.New(fault.KeySetURLNotAllowed, "", "its scheme is %q; a key set is fetched by https", keys.Shorten(u.Scheme))
+		return fault.New(fault.KeySetURLNotAllowed, "", "its scheme is %q; a key set is fetched by https", quote.Shorten(u.Scheme))
 	case u.Hostname() == "":
 		return fault.New(fault.KeySetURLNotAllowed, "", "it names no host")
 	case u.User != nil:
@@ -257,7 +258,7 @@ func maxAge(h http.Header) *time.Duration {
 func label(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
-		return strconv.QuoteToASCII(keys.Shorten(address))
+		return strconv.QuoteToASCII(quote.Shorten(address))
 	}
 	u.RawQuery, u.Fragment = "", ""
 	return strings.Trim(strconv.QuoteToASCII(u.Redacted()), `"`)

@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // Bearer returns the token in the values of an authorization header or gRPC
@@ -29,7 +29,7 @@ func Bearer(values ...string) (string, error) {
 	case !strings.EqualFold(scheme, "Bearer") && !found:
 		return "", fault.New(fault.TokenMissing, "authorization", "it has no scheme; \"Bearer\" and a token are needed")
 	case !strings.EqualFold(scheme, "Bearer"):
-		return "", fault.New(fault.TokenMissing, "authorization", "its scheme is %q, not \"Bearer\"", keys.Shorten(scheme))
+		return "", fault.New(fault.TokenMissing, "authorization", "its scheme is %q, not \"Bearer\"", quote.Shorten(scheme))
 	case token == "":
 		return "", fault.New(fault.TokenMissing, "authorization", "no token follows \"Bearer\"")
 	case strings.IndexByte(token, ' ') >= 0 || strings.IndexByte(token, ',') >= 0:

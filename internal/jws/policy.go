@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // MaxLeeway is the most clock tolerance that a policy may give (S37).
@@ -90,9 +90,9 @@ func (p Policy) checkType(h Header) *fault.Error {
 	switch {
 	case p.Type == "":
 	case h.Type == nil:
-		return fault.New(fault.TypeNotAllowed, "typ", "the header has none, not %q", keys.Shorten(p.Type))
+		return fault.New(fault.TypeNotAllowed, "typ", "the header has none, not %q", quote.Shorten(p.Type))
 	case mediaType(*h.Type) != mediaType(p.Type):
-		return fault.New(fault.TypeNotAllowed, "typ", "%q is not %q", keys.Shorten(*h.Type), keys.Shorten(p.Type))
+		return fault.New(fault.TypeNotAllowed, "typ", "%q is not %q", quote.Shorten(*h.Type), quote.Shorten(p.Type))
 	}
 	return nil
 }
@@ -114,7 +114,7 @@ func oneOf(code fault.Code, name string, value *string, err *fault.Error, allowe
 	case value == nil:
 		return fault.New(code, name, "the token has none")
 	case !slices.Contains(allowed, *value):
-		return fault.New(code, name, "%q is not one that is accepted", keys.Shorten(*value))
+		return fault.New(code, name, "%q is not one that is accepted", quote.Shorten(*value))
 	}
 	return nil
 }
@@ -132,7 +132,7 @@ func (p Policy) checkAudience(c *Claims) *fault.Error {
 	if len(aud) == 0 {
 		return fault.New(fault.AudienceNotAllowed, "aud", "the token has none")
 	}
-	return fault.New(fault.AudienceNotAllowed, "aud", "%q is not one that is accepted", keys.Shorten(aud[0]))
+	return fault.New(fault.AudienceNotAllowed, "aud", "%q is not one that is accepted", quote.Shorten(aud[0]))
 }
 
 // checkTimes reports exp, nbf, iat, age and lifetime, in this order. Its

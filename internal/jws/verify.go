@@ -7,6 +7,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // Verifier decides about tokens by one ring of keys and one policy, which never
@@ -101,13 +102,13 @@ func (v *Verifier) authenticate(ctx context.Context, compact string, r rules) (*
 func (t *Token) checkSignature(key *keys.Key) *fault.Error {
 	alg := keys.Algorithm(t.header.Algorithm)
 	if !key.Allows(alg) { // as Ring.Find made sure; once more where it counts
-		return fault.New(fault.AlgorithmNotAllowed, "alg", "%q is not the algorithm of key %s", alg, keys.Shorten(key.ID()))
+		return fault.New(fault.AlgorithmNotAllowed, "alg", "%q is not the algorithm of key %s", alg, quote.Shorten(key.ID()))
 	}
 	if alg == keys.None {
 		return nil // parse made sure that there is no signature
 	}
 	if err := method(alg).Verify(t.signed, t.signature, key.VerifyingMaterial()); err != nil {
-		return fault.New(fault.SignatureInvalid, "signature", "it does not fit key %s", keys.Shorten(key.ID()))
+		return fault.New(fault.SignatureInvalid, "signature", "it does not fit key %s", quote.Shorten(key.ID()))
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // DefaultRSABits is the size of RSA keys unless asked otherwise.
@@ -51,7 +52,7 @@ func generate(r Request) (any, error) {
 		return rsa.GenerateKey(rand.Reader, bits)
 	}
 	if r.RSABits != 0 {
-		return nil, fault.New(fault.UsageError, "--rsa-bits", "%s keys have no size to choose", keys.Shorten(string(r.Algorithm)))
+		return nil, fault.New(fault.UsageError, "--rsa-bits", "%s keys have no size to choose", quote.Shorten(string(r.Algorithm)))
 	}
 	switch r.Algorithm {
 	case keys.ES256:
@@ -70,7 +71,7 @@ func generate(r Request) (any, error) {
 	case keys.HS512:
 		return secret(64)
 	}
-	return nil, fault.New(fault.UsageError, "--alg", "no key can be made for %q", keys.Shorten(string(r.Algorithm)))
+	return nil, fault.New(fault.UsageError, "--alg", "no key can be made for %q", quote.Shorten(string(r.Algorithm)))
 }
 
 // secret returns n random bytes, as many as the hash has (RFC 7518 section 3.2).

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // Algorithm is a JWS "alg" value (RFC 7518 section 3.1, RFC 8037 section 3.1).
@@ -45,7 +46,7 @@ func ParseAlgorithm(name string) (Algorithm, error) {
 	if slices.Contains(Algorithms(), Algorithm(name)) {
 		return Algorithm(name), nil
 	}
-	err := fault.New(fault.AlgorithmNotAllowed, "algorithm", "%q is not one of %s", Shorten(name), joinAlgorithms(Algorithms()))
+	err := fault.New(fault.AlgorithmNotAllowed, "algorithm", "%q is not one of %s", quote.Shorten(name), joinAlgorithms(Algorithms()))
 	for _, a := range Algorithms() {
 		if strings.EqualFold(string(a), name) {
 			return "", err.WithHint("algorithm names are case-sensitive: %s", a)

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // decodeBlock returns the key in block. x509 lets bytes that mean nothing pass,
@@ -19,7 +20,7 @@ import (
 func decodeBlock(block *pem.Block, source string) (any, error) {
 	labels := []string{labelPKCS8, labelPKCS1, labelSEC1, labelPKIX, labelRSAPub, labelCert}
 	if !slices.Contains(labels, block.Type) {
-		err := fault.New(fault.KeyFormatUnknown, source, "a PEM block of type %q is no key that jwtctl reads", Shorten(block.Type))
+		err := fault.New(fault.KeyFormatUnknown, source, "a PEM block of type %q is no key that jwtctl reads", quote.Shorten(block.Type))
 		if block.Type == "OPENSSH PRIVATE KEY" {
 			return nil, err.WithHint("ssh-keygen -p -m PKCS8 -f %s converts an RSA or ECDSA key, in place", source)
 		}

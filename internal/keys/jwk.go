@@ -13,6 +13,7 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwk"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
@@ -65,7 +66,7 @@ func parseJWK(members []strictjson.Member, a Attributes) (*Key, error) {
 	if f.has("alg") {
 		var err error
 		if own.Algorithm, err = ParseAlgorithm(f.alg); err != nil {
-			return nil, fault.New(fault.KeyAlgMismatch, a.Source, "its alg %q is not one of %s", Shorten(f.alg), joinAlgorithms(Algorithms()))
+			return nil, fault.New(fault.KeyAlgMismatch, a.Source, "its alg %q is not one of %s", quote.Shorten(f.alg), joinAlgorithms(Algorithms()))
 		}
 	}
 	k, err := New(material, own)
@@ -113,17 +114,17 @@ func (f *jwkFacts) check() *fault.Error {
 	switch f.kty {
 	case "EC", "OKP":
 		if f.coordinateBytes() == 0 {
-			return fault.New(fault.KeyTypeUnsupported, "", "curve %q of key type %s; jwtctl uses P-256, P-384, P-521 and Ed25519", Shorten(f.crv), f.kty)
+			return fault.New(fault.KeyTypeUnsupported, "", "curve %q of key type %s; jwtctl uses P-256, P-384, P-521 and Ed25519", quote.Shorten(f.crv), f.kty)
 		}
 	case "RSA", "oct":
 	case "":
 		return fault.New(fault.KeyInvalid, "", "it has no kty").WithHint("a JWK has a member kty, a JWKS a member keys")
 	default:
-		return fault.New(fault.KeyTypeUnsupported, "", "key type %q; jwtctl uses EC, RSA, OKP and oct", Shorten(f.kty))
+		return fault.New(fault.KeyTypeUnsupported, "", "key type %q; jwtctl uses EC, RSA, OKP and oct", quote.Shorten(f.kty))
 	}
 	switch {
 	case f.has("use") && f.use != "sig":
-		return fault.New(fault.KeyUseMismatch, "", "its use is %q, not \"sig\"", Shorten(f.use))
+		return fault.New(fault.KeyUseMismatch, "", "its use is %q, not \"sig\"", quote.Shorten(f.use))
 	case f.has("key_ops") && !slices.Contains(f.ops, "sign") && !slices.Contains(f.ops, "verify"):
 		return fault.New(fault.KeyUseMismatch, "", "its key_ops name neither sign nor verify")
 	case f.has("oth"):

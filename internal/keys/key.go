@@ -19,6 +19,7 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwk"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // Key is a key for signatures. It never changes once made, is safe for
@@ -108,7 +109,7 @@ func Development(issuer string) *Key {
 // pin narrows what k may be used with to alg.
 func (k *Key) pin(alg Algorithm) error {
 	if !k.Allows(alg) {
-		return fault.New(fault.KeyAlgMismatch, k.source, "%s is not an algorithm for this %s", Shorten(string(alg)), k.describe()).
+		return fault.New(fault.KeyAlgMismatch, k.source, "%s is not an algorithm for this %s", quote.Shorten(string(alg)), k.describe()).
 			WithHint("it can be used with %s", joinAlgorithms(k.algs))
 	}
 	k.algs = []Algorithm{alg}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // The PEM labels that are read (RFC 7468, RFC 8017, RFC 5915).
@@ -81,7 +82,7 @@ func checkRest(rest []byte, source string) error {
 		return nil
 	}
 	if next, _ := pem.Decode(rest); next != nil {
-		return fault.New(fault.KeyMultipleBlocks, source, "it holds more than one PEM block (the second is %q)", Shorten(next.Type)).
+		return fault.New(fault.KeyMultipleBlocks, source, "it holds more than one PEM block (the second is %q)", quote.Shorten(next.Type)).
 			WithHint("keep one key in a file; give several files with --key")
 	}
 	return fault.New(fault.KeyTrailingData, source, "%d bytes follow the PEM block", len(rest))

@@ -6,14 +6,14 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"log/slog"
-	"strings"
-	"unicode"
+
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // Format writes the key's id and kind whatever the verb, so that no message
 // shows its material (S69). It is also that of a Key by value.
 func (k Key) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "key %s (%s)", Shorten(k.id), k.describe())
+	_, _ = fmt.Fprintf(f, "key %s (%s)", quote.Shorten(k.id), k.describe())
 }
 
 // LogValue makes a structured log show the key's id alone.
@@ -37,23 +37,3 @@ func (k *Key) describe() string {
 
 // Describe names the kind of key for people, with the algorithm it signs with.
 func (k *Key) Describe() string { return k.describe() + ", " + string(k.Algorithm()) }
-
-// Shorten makes text that came from outside fit for a message: at most 64
-// characters, and none that a terminal would act on (S35, S70).
-func Shorten(text string) string {
-	var b strings.Builder
-	n := 0
-	for _, r := range text {
-		if n == 64 {
-			b.WriteString("…")
-			break
-		}
-		n++
-		if unicode.IsPrint(r) {
-			b.WriteRune(r)
-		} else {
-			fmt.Fprintf(&b, "\\u%04x", r)
-		}
-	}
-	return b.String()
-}

@@ -117,28 +117,6 @@ func TestS69_Logging(t *testing.T) {
 	}
 }
 
-func TestS70_Shorten(t *testing.T) {
-	long := strings.Repeat("é", 65)
-	for text, want := range map[string]string{
-		"":                         "",
-		"plain text":               "plain text",
-		"é 世界 😀":                   "é 世界 😀",
-		"\x1b[31m":                 `\u001b[31m`,
-		"\x1b]52;c;AAAA\a":         `\u001b]52;c;AAAA\u0007`,
-		"a\rb\nc\td\x00e\x7f":      `a\u000db\u000ac\u0009d\u0000e\u007f`,
-		"\u202e\u2066\u200b\ufeff": `\u202e\u2066\u200b\ufeff`,
-		"\u0085\u009b31m":          `\u0085\u009b31m`,
-		"\u00a0\u2028":             `\u00a0\u2028`,
-		"\xff\xfe":                 "��",
-		long:                       long[:128] + "…",
-		long[:128]:                 long[:128],
-	} {
-		if got := keys.Shorten(text); got != want {
-			t.Errorf("%q: got %q, want %q", text, got, want)
-		}
-	}
-}
-
 // TestDescribe: what people read about a key.
 func TestDescribe(t *testing.T) {
 	for name, want := range map[string]string{

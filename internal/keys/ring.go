@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // Set is a group of keys that may change while the program runs, such as a
@@ -56,7 +57,7 @@ next:
 				continue
 			}
 			if !e.key.SameMaterial(k) {
-				return nil, fault.New(fault.KeyAmbiguous, k.source, "its id %q is also that of another key (%s)", Shorten(k.id), e.key.source).
+				return nil, fault.New(fault.KeyAmbiguous, k.source, "its id %q is also that of another key (%s)", quote.Shorten(k.id), e.key.source).
 					WithHint("give each key an id of its own, or bind them to different issuers")
 			}
 			if slices.Equal(e.key.algs, k.algs) && (e.key.CanSign() || !k.CanSign()) {
@@ -128,7 +129,7 @@ func (r *Ring) Find(ctx context.Context, q Query) (*Key, error) {
 	}
 	err := s.failure()
 	if fault.Has(err, fault.KeyNotFound) && r.bindsElsewhere(q) {
-		err = fault.New(fault.KeyNotFound, "kid", "no key of the token's issuer has the id %q; one of another issuer has", Shorten(s.keyID()))
+		err = fault.New(fault.KeyNotFound, "kid", "no key of the token's issuer has the id %q; one of another issuer has", quote.Shorten(s.keyID()))
 	}
 	return nil, err
 }
@@ -174,11 +175,11 @@ func (r *Ring) Signer(issuer, kid string) (*Key, error) {
 	case best != nil:
 		return best, nil
 	case kid != "" && named == nil:
-		return nil, fault.New(fault.KeyMissing, "--kid", "no key has the id %q", Shorten(kid))
+		return nil, fault.New(fault.KeyMissing, "--kid", "no key has the id %q", quote.Shorten(kid))
 	case kid != "", len(list) == 1 && !named.CanSign():
 		return nil, named.RequireSigner()
 	case issuer != "":
-		return nil, fault.New(fault.KeyMissing, "keys", "none that can sign has the issuer %q, and none is without an issuer", Shorten(issuer))
+		return nil, fault.New(fault.KeyMissing, "keys", "none that can sign has the issuer %q, and none is without an issuer", quote.Shorten(issuer))
 	}
 	return nil, fault.New(fault.KeyMissing, "keys", "none of them can sign")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // search is one look for a key among the entries that may vouch for a token.
@@ -101,13 +102,13 @@ func (s *search) failure() error {
 	named := s.query.KeyID != nil
 	switch {
 	case otherAlgorithm && named:
-		return fault.New(fault.AlgorithmNotAllowed, "alg", "%q is not the algorithm of key %s", Shorten(string(s.query.Algorithm)), Shorten(s.keyID()))
+		return fault.New(fault.AlgorithmNotAllowed, "alg", "%q is not the algorithm of key %s", quote.Shorten(string(s.query.Algorithm)), quote.Shorten(s.keyID()))
 	case unavailable != nil:
 		return unavailable
 	case otherAlgorithm:
-		return fault.New(fault.AlgorithmNotAllowed, "alg", "no key that may be used has the algorithm %q", Shorten(string(s.query.Algorithm)))
+		return fault.New(fault.AlgorithmNotAllowed, "alg", "no key that may be used has the algorithm %q", quote.Shorten(string(s.query.Algorithm)))
 	case named:
-		return fault.New(fault.KeyNotFound, "kid", "no key has the id %q", Shorten(s.keyID()))
+		return fault.New(fault.KeyNotFound, "kid", "no key has the id %q", quote.Shorten(s.keyID()))
 	}
 	return fault.New(fault.KeyNotFound, "iss", "no key is configured for the token's issuer")
 }

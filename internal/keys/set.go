@@ -10,6 +10,7 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwk"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
@@ -136,7 +137,7 @@ func checkSet(list []*Key, source string) error {
 	secrets := 0
 	for _, k := range list {
 		if seen[k.id] {
-			return fault.New(fault.KeyAmbiguous, source, "two keys of the set have the kid %q", Shorten(k.id))
+			return fault.New(fault.KeyAmbiguous, source, "two keys of the set have the kid %q", quote.Shorten(k.id))
 		}
 		seen[k.id] = true
 		if k.Type() == TypeSecret {
@@ -159,7 +160,7 @@ func (l Loaded) pick(a Attributes) (Loaded, error) {
 			return Loaded{Keys: []*Key{k}, Ignored: l.Ignored}, nil
 		}
 	}
-	return Loaded{}, fault.New(fault.KeyMissing, a.Source, "no key of the set has the kid %q", Shorten(a.ID))
+	return Loaded{}, fault.New(fault.KeyMissing, a.Source, "no key of the set has the kid %q", quote.Shorten(a.ID))
 }
 
 // JWK returns k as a JSON Web Key with its private part if it has one. Members

@@ -7,7 +7,7 @@ import (
 	"unicode"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // what is at fault in every error; who knows the file says so with About.
@@ -22,7 +22,7 @@ func (c *Codec) tooManyAnys() *fault.Error {
 }
 
 func unknownType(url string) *fault.Error {
-	return malformed("%s", unknownTypeText(strconv.Quote(keys.Shorten(url))))
+	return malformed("%s", unknownTypeText(strconv.Quote(quote.Shorten(url))))
 }
 
 func unknownTypeText(quoted string) string {
@@ -50,15 +50,15 @@ func reason(err error) string {
 func withoutValues(text string) string {
 	for _, harmless := range []string{"unknown field ", "duplicate ", "missing ", "required field "} {
 		if name, found := strings.CutPrefix(text, harmless); found {
-			return harmless + keys.Shorten(name)
+			return harmless + quote.Shorten(name)
 		}
 	}
 	if quoted, found := strings.CutPrefix(text, "unable to resolve "); found {
 		quoted, _, _ = strings.Cut(quoted, `: "`)
-		return unknownTypeText(keys.Shorten(quoted))
+		return unknownTypeText(quote.Shorten(quoted))
 	}
 	if _, oneof, found := strings.Cut(text, ", oneof "); found {
-		return "oneof " + keys.Shorten(oneof)
+		return "oneof " + quote.Shorten(oneof)
 	}
 	plain, _, found := strings.Cut(text, `"`)
 	if plain = strings.TrimRight(plain, ": "); found {
@@ -74,5 +74,5 @@ func shortenTail(text string) string {
 	if !found {
 		return head
 	}
-	return head + ": " + keys.Shorten(tail)
+	return head + ": " + quote.Shorten(tail)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
@@ -121,9 +121,9 @@ func syntax(data []byte, err error) *fault.Error {
 	case !errors.As(err, &s):
 		return malformed("it is no valid JSON")
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		return malformed("line %s: the name %q stands twice in one object", place(data, int(s.ByteOffset)), keys.Shorten(s.JSONPointer.LastToken()))
+		return malformed("line %s: the name %q stands twice in one object", place(data, int(s.ByteOffset)), quote.Shorten(s.JSONPointer.LastToken()))
 	}
-	return malformed("line %s: %s", place(data, int(s.ByteOffset)), keys.Shorten(s.Err.Error()))
+	return malformed("line %s: %s", place(data, int(s.ByteOffset)), quote.Shorten(s.Err.Error()))
 }
 
 // place returns line and column of offset, as protojson writes them.

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
@@ -90,7 +90,7 @@ func withoutType(data []byte, want protoreflect.FullName) ([]byte, *fault.Error)
 	case err != nil || at.end == 0:
 		return data, err
 	case at.name != want:
-		return nil, malformed(`"@type" says it is a %s, not a %s`, keys.Shorten(string(at.name)), want)
+		return nil, malformed(`"@type" says it is a %s, not a %s`, quote.Shorten(string(at.name)), want)
 	}
 	out := bytes.Clone(data)
 	if at.first { // the comma behind it goes too, else the one before it

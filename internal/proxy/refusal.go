@@ -13,8 +13,8 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/jws"
-	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/plan"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // place is what of a call was refused.
@@ -56,7 +56,7 @@ func refuse(at place, err error) *refusal {
 // signedBy returns r with the key id that the token at fault names.
 func (r *refusal) signedBy(kid *string) *refusal {
 	if kid != nil {
-		r.kid = keys.Shorten(*kid)
+		r.kid = quote.Shorten(*kid)
 	}
 	return r
 }
@@ -164,7 +164,7 @@ func (c *call) end(err error) {
 	if c.method != nil {
 		done.Method, path = c.method.Name, c.method.Name
 	} else if full, ok := grpc.MethodFromServerStream(c.client); ok {
-		path = keys.Shorten(full)
+		path = quote.Shorten(full)
 	}
 	ctx := c.client.Context()
 	var r *refusal

@@ -10,6 +10,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // Rotation rotates the keys of a folder.
@@ -102,7 +103,7 @@ func (r *Rotation) make(step Step) (Step, error) {
 		return step, err
 	}
 	if !isFileName(k.ID()) {
-		return step, fault.New(fault.KeyInvalid, "kid", "%q does not make a file name", keys.Shorten(k.ID()))
+		return step, fault.New(fault.KeyInvalid, "kid", "%q does not make a file name", quote.Shorten(k.ID()))
 	}
 	text, err := k.JWK() // unlike PEM, it keeps the id and the algorithm
 	if err != nil {
@@ -200,7 +201,7 @@ func read(dir string) (Held, error) {
 		k := loaded.Keys[0]
 		f, known := held[k.ID()]
 		if known && !f.key.SameMaterial(k) {
-			return nil, fault.New(fault.KeyAmbiguous, path, "its id %q is also that of another key (%s)", keys.Shorten(k.ID()), f.key.Source())
+			return nil, fault.New(fault.KeyAmbiguous, path, "its id %q is also that of another key (%s)", quote.Shorten(k.ID()), f.key.Source())
 		}
 		f.Paths = append(f.Paths, path)
 		canSign := k.CanSign() && k.Type() != keys.TypeSecret

@@ -7,9 +7,9 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/claims"
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
@@ -32,7 +32,7 @@ func (w *walker) claims(p *plan.Message, m protoreflect.Message, around *parent)
 	for _, r := range raw.members {
 		for _, other := range []*set{all, fields} {
 			if value, there := other.get(r.Name); there && !claims.Same(value, r.Value) {
-				return nil, fault.New(fault.ClaimConflict, w.path.To(p.Token.Field, plan.Single).String(), "a RAW entry and a field make the claim %q with different values", keys.Shorten(r.Name))
+				return nil, fault.New(fault.ClaimConflict, w.path.To(p.Token.Field, plan.Single).String(), "a RAW entry and a field make the claim %q with different values", quote.Shorten(r.Name))
 			}
 		}
 	}
@@ -164,11 +164,11 @@ func (w *walker) decide(all *set, t *plan.Token) error {
 	path := func() string { return w.path.To(t.Field, plan.Single).String() }
 	for _, name := range t.BearerClaims {
 		if w.bearer == nil {
-			return fault.New(fault.TokenMissing, path(), "it includes the claim %q of the bearer token, and there is no bearer token", keys.Shorten(name))
+			return fault.New(fault.TokenMissing, path(), "it includes the claim %q of the bearer token, and there is no bearer token", quote.Shorten(name))
 		}
 		value, there := w.bearer.Claims.Get(name)
 		if !there {
-			return fault.New(fault.ClaimMissing, path(), "it includes the claim %q of the bearer token, which has none", keys.Shorten(name))
+			return fault.New(fault.ClaimMissing, path(), "it includes the claim %q of the bearer token, which has none", quote.Shorten(name))
 		}
 		all.put(name, value)
 	}

@@ -3,7 +3,7 @@ package sign
 import (
 	"github.com/jwtctl/jwtctl/internal/claims"
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
@@ -66,7 +66,7 @@ func (s *set) has(name string) bool { _, there := s.find(name); return there }
 // add is put for the claims of fields: two may not differ about one (A61).
 func (s *set) add(name string, value strictjson.Value, path func() string) error {
 	if old, there := s.get(name); there && !claims.Same(old, value) {
-		return fault.New(fault.ClaimConflict, path(), "makes the claim %q, of which another field makes another value", keys.Shorten(name))
+		return fault.New(fault.ClaimConflict, path(), "makes the claim %q, of which another field makes another value", quote.Shorten(name))
 	}
 	s.put(name, value)
 	return nil

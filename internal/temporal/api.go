@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
@@ -81,7 +81,7 @@ func FindAPI(name string) (api API, homonyms []string, err error) {
 }
 
 func unknownAPI(name string) error {
-	err := fault.New(fault.UsageError, "API", "a Temporal server %s has none called %q", ServerVersion, keys.Shorten(name))
+	err := fault.New(fault.UsageError, "API", "a Temporal server %s has none called %q", ServerVersion, quote.Shorten(name))
 	if near := nearestAPIs(name); len(near) > 0 {
 		return err.WithHint("did you mean %s? (upper and lower case count)", strings.Join(near, " or "))
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // checkTimes checks nbf, iat and exp in the reverse of the server's order:
@@ -82,16 +82,16 @@ func (e *explainer) checkAudience() {
 	switch aud := e.claims["aud"].(type) {
 	case string:
 		if aud != e.Audience {
-			e.fault(fault.AudienceNotAllowed, log, "its aud is %q, not %q", keys.Shorten(aud), keys.Shorten(e.Audience))
+			e.fault(fault.AudienceNotAllowed, log, "its aud is %q, not %q", quote.Shorten(aud), quote.Shorten(e.Audience))
 		}
 	case []any:
 		if slices.ContainsFunc(aud, func(a any) bool { _, isString := a.(string); return !isString }) {
 			e.fault(fault.AudienceNotAllowed, log, "its aud holds something that is no string")
 		} else if !slices.Contains(aud, any(e.Audience)) {
-			e.fault(fault.AudienceNotAllowed, log, "its aud does not hold %q", keys.Shorten(e.Audience))
+			e.fault(fault.AudienceNotAllowed, log, "its aud does not hold %q", quote.Shorten(e.Audience))
 		}
 	default:
-		e.fault(fault.AudienceNotAllowed, log, "it has no aud; the server wants %q", keys.Shorten(e.Audience))
+		e.fault(fault.AudienceNotAllowed, log, "it has no aud; the server wants %q", quote.Shorten(e.Audience))
 	}
 }
 

@@ -37,13 +37,13 @@ func (e *explainer) fix() string {
 		args = append(args, "--kid", e.Keys.usable()[0].kid)
 	}
 	for i, a := range args {
-		args[i] = quote(a)
+		args[i] = shellQuote(a)
 	}
 	return strings.Join(args, " ")
 }
 
 // quote makes one word of text for a POSIX shell.
-func quote(text string) string {
+func shellQuote(text string) string {
 	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=,"
 	if text != "" && strings.Trim(text, safe) == "" {
 		return text

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // KeySet is the public keys that a server would hold after reading them once.
@@ -42,7 +43,7 @@ func HeldKeys(list []*keys.Key) *KeySet {
 	s := newKeySet()
 	for _, k := range list {
 		if !s.add(k.ID(), k.VerifyingMaterial()) {
-			s.note("key %s: a Temporal server holds RSA and EC keys alone", keys.Shorten(k.ID()))
+			s.note("key %s: a Temporal server holds RSA and EC keys alone", quote.Shorten(k.ID()))
 		}
 	}
 	return s
@@ -137,7 +138,7 @@ func (s *KeySet) describe() string {
 			names = append(names, "…")
 			break
 		}
-		names = append(names, fmt.Sprintf("%q (%s)", keys.Shorten(k.kid), k.alg))
+		names = append(names, fmt.Sprintf("%q (%s)", quote.Shorten(k.kid), k.alg))
 	}
 	if len(names) == 0 {
 		return "none that it can use"
@@ -227,7 +228,7 @@ func readServerJWK(text []byte) (serverJWK, error) {
 			return k, errors.New("a key of type oct without k")
 		}
 	default:
-		return k, fmt.Errorf("key type %q", keys.Shorten(f.text["kty"]))
+		return k, fmt.Errorf("key type %q", quote.Shorten(f.text["kty"]))
 	}
 	return k, f.checkCertificate(nil)
 }
@@ -237,7 +238,7 @@ func (f *jwkFields) ecdsa() (*ecdsa.PublicKey, error) {
 	curves := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}
 	curve, known := curves[f.text["crv"]]
 	if !known {
-		return nil, fmt.Errorf("curve %q", keys.Shorten(f.text["crv"]))
+		return nil, fmt.Errorf("curve %q", quote.Shorten(f.text["crv"]))
 	}
 	size := (curve.Params().BitSize + 7) / 8
 	for _, name := range []string{"x", "y", "d"} {

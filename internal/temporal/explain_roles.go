@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // roleSet is roles as the server adds them up. It compares sets as numbers, so
@@ -45,7 +45,7 @@ func (h heldRoles) list(e *explainer) []string {
 	}
 	for _, r := range ranked() {
 		if e.api.Scope == ScopeNamespace && h.namespace&setOf(r) != 0 {
-			list = append(list, keys.Shorten(e.Namespace)+":"+string(r))
+			list = append(list, quote.Shorten(e.Namespace)+":"+string(r))
 		}
 	}
 	return list
@@ -120,7 +120,7 @@ func (e *explainer) need() string {
 	if e.Namespace == "" || e.Namespace == SystemScope {
 		return fmt.Sprintf("%s or more in %s", e.api.Role(), SystemScope)
 	}
-	return fmt.Sprintf("%s or more in namespace %q or in %s", e.api.Role(), keys.Shorten(e.Namespace), SystemScope)
+	return fmt.Sprintf("%s or more in namespace %q or in %s", e.api.Role(), quote.Shorten(e.Namespace), SystemScope)
 }
 
 // has says which roles there are.
@@ -129,12 +129,12 @@ func (e *explainer) has(held heldRoles) string {
 		return strings.Join(list, ", ") + " (roles rank worker, read, write, admin)"
 	}
 	if _, there := e.claims[e.Claim]; !there {
-		return fmt.Sprintf("no claim %q", keys.Shorten(e.Claim))
+		return fmt.Sprintf("no claim %q", quote.Shorten(e.Claim))
 	}
 	var others []string
 	for _, entry := range e.entries() {
 		if scope, role, found := readEntry(entry); found && setOf(Role(strings.ToLower(role))) != 0 && len(others) < 5 {
-			others = append(others, keys.Shorten(scope+":"+role))
+			others = append(others, quote.Shorten(scope+":"+role))
 		}
 	}
 	if len(others) > 0 {
@@ -151,7 +151,7 @@ const maxUseless = 10
 func (e *explainer) useless() []Fault {
 	value, there := e.claims[e.Claim]
 	if _, isArray := value.([]any); there && !isArray {
-		return []Fault{{Code: fault.PermissionIneffective, Reason: fmt.Sprintf("the claim %q is no array, so the server takes no role from it", keys.Shorten(e.Claim))}}
+		return []Fault{{Code: fault.PermissionIneffective, Reason: fmt.Sprintf("the claim %q is no array, so the server takes no role from it", quote.Shorten(e.Claim))}}
 	}
 	var list []Fault
 	for i, entry := range e.entries() {
@@ -171,14 +171,14 @@ func (e *explainer) useless() []Fault {
 func (e *explainer) judge(entry any) (reason, log string) {
 	text, isString := entry.(string)
 	scope, role, found := readEntry(entry)
-	shown := fmt.Sprintf("%q", keys.Shorten(text))
+	shown := fmt.Sprintf("%q", quote.Shorten(text))
 	switch {
 	case !isString:
-		return "no string: the server ignores it", "ignoring permission that is not a string: " + keys.Shorten(fmt.Sprint(entry))
+		return "no string: the server ignores it", "ignoring permission that is not a string: " + quote.Shorten(fmt.Sprint(entry))
 	case !found:
-		return shown + ": it has no colon, so the server ignores it", "ignoring permission in unexpected format: " + keys.Shorten(text)
+		return shown + ": it has no colon, so the server ignores it", "ignoring permission in unexpected format: " + quote.Shorten(text)
 	case setOf(Role(strings.ToLower(role))) == 0:
-		return fmt.Sprintf("%s: the server ignores the role %q; it knows read, write, worker and admin", shown, keys.Shorten(role)), ""
+		return fmt.Sprintf("%s: the server ignores the role %q; it knows read, write, worker and admin", shown, quote.Shorten(role)), ""
 	case scope == e.Namespace || scope == SystemScope:
 		return "", ""
 	case scope == "*":
@@ -186,7 +186,7 @@ func (e *explainer) judge(entry any) (reason, log string) {
 	case scope == "system" || strings.EqualFold(scope, SystemScope) || strings.TrimSpace(scope) == SystemScope:
 		return shown + ": the scope of the whole cluster is written " + SystemScope, ""
 	case strings.EqualFold(scope, e.Namespace) || strings.TrimSpace(scope) == e.Namespace:
-		return fmt.Sprintf("%s: not namespace %q: case and spaces count", shown, keys.Shorten(e.Namespace)), ""
+		return fmt.Sprintf("%s: not namespace %q: case and spaces count", shown, quote.Shorten(e.Namespace)), ""
 	}
 	return "", ""
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // readAuthorization follows the header through the claim mapper up to the
@@ -36,7 +37,7 @@ func (e *explainer) readAuthorization() {
 		e.fault(fault.HeaderMalformed, "unexpected authorization token format", "the header is one word; it must be \"Bearer \" and the token")
 		token = value
 	case !strings.EqualFold(scheme, "bearer"):
-		e.fault(fault.HeaderMalformed, "unexpected name in authorization token", "the header begins with %q, not with \"Bearer\"", keys.Shorten(scheme))
+		e.fault(fault.HeaderMalformed, "unexpected name in authorization token", "the header begins with %q, not with \"Bearer\"", quote.Shorten(scheme))
 		return
 	}
 	e.readToken(token)
@@ -137,7 +138,7 @@ func jsonLog(err error, object string) string {
 	if mismatch.Type.Kind() != reflect.Map {
 		object = mismatch.Type.String()
 	}
-	return fmt.Sprintf("json: cannot unmarshal %s into Go value of type %s", keys.Shorten(mismatch.Value), object)
+	return fmt.Sprintf("json: cannot unmarshal %s into Go value of type %s", quote.Shorten(mismatch.Value), object)
 }
 
 func spaces(part string) string {
@@ -175,7 +176,7 @@ func (e *explainer) checkAlgorithm(header map[string]any) (keys.Algorithm, bool)
 	case !isString:
 		e.fault(fault.AlgorithmNotAllowed, "signing method (alg) is unspecified.", "its header has no alg; %s", only)
 	case alg != keys.None && !slices.Contains(keys.Algorithms(), alg): // golang-jwt's list is the same
-		e.fault(fault.AlgorithmNotAllowed, "signing method (alg) is unavailable.", "its alg %q is unknown; %s", keys.Shorten(name), only)
+		e.fault(fault.AlgorithmNotAllowed, "signing method (alg) is unavailable.", "its alg %q is unknown; %s", quote.Shorten(name), only)
 	case alg != keys.RS256 && alg != keys.ES256:
 		e.fault(fault.AlgorithmNotAllowed, "signing method "+name+" is invalid", "its alg is %s; %s", name, only)
 	default:
@@ -206,15 +207,15 @@ func (e *explainer) checkKeyID(header map[string]any, alg keys.Algorithm, usable
 		e.note("this holds once the server has fetched these keys: at its start, then at every refreshInterval")
 		return key, true
 	}
-	reason := fmt.Sprintf("the server has no key %q; it has %s", keys.Shorten(kid), e.Keys.describe())
+	reason := fmt.Sprintf("the server has no key %q; it has %s", quote.Shorten(kid), e.Keys.describe())
 	if _, otherKind := e.Keys.find(other, kid); otherKind {
 		if !usable { // another alg must be used anyhow, and then the kid may fit
 			return nil, false
 		}
-		reason = fmt.Sprintf("the server's key %q is not one for %s", keys.Shorten(kid), mine)
+		reason = fmt.Sprintf("the server's key %q is not one for %s", quote.Shorten(kid), mine)
 	}
 	e.keyAtFault = true
-	e.fault(fault.KeyNotFound, kind+" key not found for key ID: "+keys.Shorten(kid), "%s", reason)
+	e.fault(fault.KeyNotFound, kind+" key not found for key ID: "+quote.Shorten(kid), "%s", reason)
 	e.note("a kid that is new to the server does not make it look: it fetches keys at its start and at every refreshInterval, without one never again")
 	return nil, false
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // SystemScope is what stands in a permission in place of a namespace for the
@@ -44,7 +45,7 @@ func ParseRole(name string) (Role, error) {
 	if r := Role(strings.ToLower(name)); slices.Contains(Roles(), r) {
 		return r, nil
 	}
-	return "", fault.New(fault.UsageError, "role", "%q is no role; a Temporal server would ignore it without a word", keys.Shorten(name)).
+	return "", fault.New(fault.UsageError, "role", "%q is no role; a Temporal server would ignore it without a word", quote.Shorten(name)).
 		WithHint("roles are read, write, worker and admin")
 }
 
@@ -62,7 +63,7 @@ func (p Permission) String() string { return p.Scope + ":" + string(p.Role) }
 func ParsePermission(text string) (Permission, error) {
 	scope, role, found := strings.Cut(text, ":")
 	if !found {
-		return Permission{}, fault.New(fault.UsageError, "permission", "%q has no colon; a Temporal server would ignore it", keys.Shorten(text)).
+		return Permission{}, fault.New(fault.UsageError, "permission", "%q has no colon; a Temporal server would ignore it", quote.Shorten(text)).
 			WithHint("write NAMESPACE:ROLE, such as default:read")
 	}
 	if err := CheckScope(scope); err != nil {
@@ -89,12 +90,12 @@ func CheckScope(scope string) error {
 	case strings.EqualFold(scope, SystemScope) && scope != SystemScope:
 		return bad("%q is not the cluster: it is written %s", scope, SystemScope)
 	case strings.ContainsAny(scope, "*?"):
-		return bad("%q: permissions have no wildcards; a server would look for a namespace of this name", keys.Shorten(scope)).
+		return bad("%q: permissions have no wildcards; a server would look for a namespace of this name", quote.Shorten(scope)).
 			WithHint("name each namespace, or use --system")
 	case strings.Contains(scope, ":"):
-		return bad("%q holds a colon, which ends the namespace in a permission", keys.Shorten(scope))
+		return bad("%q holds a colon, which ends the namespace in a permission", quote.Shorten(scope))
 	case strings.IndexFunc(scope, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) >= 0:
-		return bad("%q holds white space or control characters", keys.Shorten(scope))
+		return bad("%q holds white space or control characters", quote.Shorten(scope))
 	}
 	return nil
 }

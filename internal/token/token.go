@@ -15,7 +15,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/jws"
-	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
@@ -125,13 +125,13 @@ func (r Request) checkExtra() error {
 	for _, c := range r.Extra {
 		switch flag, taken := made[c.Name]; {
 		case taken && flag == "":
-			return fault.New(fault.UsageError, "--claim", "the claim %q is given twice", keys.Shorten(c.Name))
+			return fault.New(fault.UsageError, "--claim", "the claim %q is given twice", quote.Shorten(c.Name))
 		case taken:
 			return fault.New(fault.UsageError, "--claim", "the claim %q is made by %s", c.Name, flag)
 		}
 		for other := range made { // S44: readers that fold case see one claim twice
 			if strings.EqualFold(other, c.Name) {
-				return fault.New(fault.UsageError, "--claim", "the claim %q differs from %q in case alone", keys.Shorten(c.Name), keys.Shorten(other))
+				return fault.New(fault.UsageError, "--claim", "the claim %q differs from %q in case alone", quote.Shorten(c.Name), quote.Shorten(other))
 			}
 		}
 		made[c.Name] = ""
@@ -148,8 +148,8 @@ func ParseClaim(name, value string) (Claim, error) {
 	// An object around it gives the value's own names, numbers and depth the strict reading.
 	members, err := strictjson.Object([]byte(`{"value":`+value+`}`), jws.MaxDepth)
 	if err != nil || len(members) != 1 {
-		return Claim{}, fault.New(fault.UsageError, "--claim-json", "the value of %q is no JSON value", keys.Shorten(name)).
-			WithHint("a string needs its quotes: %s='\"text\"'; or use --claim", keys.Shorten(name))
+		return Claim{}, fault.New(fault.UsageError, "--claim-json", "the value of %q is no JSON value", quote.Shorten(name)).
+			WithHint("a string needs its quotes: %s='\"text\"'; or use --claim", quote.Shorten(name))
 	}
 	return Claim{Name: name, Value: members[0].Value}, nil
 }
@@ -158,7 +158,7 @@ func ParseClaim(name, value string) (Claim, error) {
 func TextClaim(name, text string) (Claim, error) {
 	quoted, err := jsontext.AppendQuote(nil, text)
 	if err != nil {
-		return Claim{}, fault.New(fault.UsageError, "--claim", "the value of %q is not UTF-8", keys.Shorten(name))
+		return Claim{}, fault.New(fault.UsageError, "--claim", "the value of %q is not UTF-8", quote.Shorten(name))
 	}
 	return Claim{Name: name, Value: quoted}, nil
 }

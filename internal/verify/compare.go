@@ -9,9 +9,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/claims"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/jws"
-	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
@@ -89,13 +89,13 @@ func (w *walker) compareOne(claim *plan.Claim, v protoreflect.Value, c object) e
 		return err
 	}
 	if f = f.About(w.where(claim.Field)); claim.Name != string(claim.Field.Name()) {
-		f.Why = fmt.Sprintf("claim %q: %s", keys.Shorten(claim.Name), f.Why)
+		f.Why = fmt.Sprintf("claim %q: %s", quote.Shorten(claim.Name), f.Why)
 	}
 	return f
 }
 
 func (w *walker) missing(claim *plan.Claim) error {
-	return fault.New(fault.ClaimMissing, w.where(claim.Field), "the token has no claim %q", keys.Shorten(claim.Name))
+	return fault.New(fault.ClaimMissing, w.where(claim.Field), "the token has no claim %q", quote.Shorten(claim.Name))
 }
 
 // compareNested checks a NEST field that is not empty against the object or
@@ -142,9 +142,9 @@ func (w *walker) objects(claim *plan.Claim, value strictjson.Value, want int) ([
 	elements, err := strictjson.Array(value, jws.MaxDepth)
 	switch {
 	case err != nil:
-		return nil, fault.New(fault.ClaimMismatch, w.where(claim.Field), "the claim %q is no array", keys.Shorten(claim.Name))
+		return nil, fault.New(fault.ClaimMismatch, w.where(claim.Field), "the claim %q is no array", quote.Shorten(claim.Name))
 	case want != anyLength && len(elements) != want:
-		return nil, fault.New(fault.ClaimMismatch, w.where(claim.Field), "the claim %q has %d elements, and the field has %d", keys.Shorten(claim.Name), len(elements), want)
+		return nil, fault.New(fault.ClaimMismatch, w.where(claim.Field), "the claim %q has %d elements, and the field has %d", quote.Shorten(claim.Name), len(elements), want)
 	}
 	list := make([]members, len(elements))
 	for i, element := range elements {
@@ -158,7 +158,7 @@ func (w *walker) objects(claim *plan.Claim, value strictjson.Value, want int) ([
 func (w *walker) object(claim *plan.Claim, value strictjson.Value) (members, error) {
 	list, err := strictjson.Object(value, jws.MaxDepth)
 	if err != nil {
-		return nil, fault.New(fault.ClaimMismatch, w.where(claim.Field), "the claim %q holds something else than an object", keys.Shorten(claim.Name))
+		return nil, fault.New(fault.ClaimMismatch, w.where(claim.Field), "the claim %q holds something else than an object", quote.Shorten(claim.Name))
 	}
 	return list, nil
 }

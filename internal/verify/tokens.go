@@ -9,8 +9,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/claims"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/jws"
-	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/plan"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // parent is a message around a nested one, with what its claims are.
@@ -128,17 +128,17 @@ func (w *walker) checkToken(t *plan.Token, c *jws.Claims) error {
 	}
 	for _, name := range t.BearerClaims { // A51
 		if w.bearer == nil {
-			return fault.New(fault.TokenMissing, "", "it includes the claim %q of the bearer token, and there is no bearer token", keys.Shorten(name))
+			return fault.New(fault.TokenMissing, "", "it includes the claim %q of the bearer token, and there is no bearer token", quote.Shorten(name))
 		}
 		want, inBearer := w.bearer.Claims.Get(name)
 		got, carried := c.Get(name)
 		switch {
 		case !inBearer:
-			return fault.New(fault.ClaimMissing, "", "the bearer token has no claim %q", keys.Shorten(name))
+			return fault.New(fault.ClaimMissing, "", "the bearer token has no claim %q", quote.Shorten(name))
 		case !carried:
-			return fault.New(fault.ClaimMissing, "", "there is no claim %q, which the bearer token has", keys.Shorten(name))
+			return fault.New(fault.ClaimMissing, "", "there is no claim %q, which the bearer token has", quote.Shorten(name))
 		case !claims.Same(want, got):
-			return fault.New(fault.ClaimMismatch, "", "the claim %q is not the bearer token's", keys.Shorten(name))
+			return fault.New(fault.ClaimMismatch, "", "the claim %q is not the bearer token's", quote.Shorten(name))
 		}
 	}
 	return nil
@@ -183,7 +183,7 @@ func checkIssuer(c *jws.Claims, allowed []string) error {
 	case iss == nil:
 		return fault.New(fault.IssuerNotAllowed, "", "the token has no issuer")
 	case !slices.Contains(allowed, *iss):
-		return fault.New(fault.IssuerNotAllowed, "", "issuer %q is not one that is accepted", keys.Shorten(*iss))
+		return fault.New(fault.IssuerNotAllowed, "", "issuer %q is not one that is accepted", quote.Shorten(*iss))
 	}
 	return nil
 }
