@@ -7,6 +7,8 @@ SHELL := /bin/bash
 GO      ?= go
 FUZZ    ?= 60s
 BENCH   ?= .
+FLAKY   ?= 20
+PKG     ?= ./...
 STATIC  := $(GO) tool -modfile=tools/go.mod staticcheck
 EXAMPLE := examples/temporal
 EXAMPLES := $(EXAMPLE) examples/buf examples/kubernetes examples/proxy
@@ -44,8 +46,11 @@ cross:
 	  GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build "$${quick[@]}" -ldflags='-s -w' -o $$out ./cmd/jwtctl; \
 	done
 
-## test: everything that must hold: check, cross, unit, e2e
-test: tools check cross unit e2e
+## test: what every change must pass, in ten minutes from empty caches
+test: tools check unit e2e-quick
+
+## test-all: everything that must hold: test, then what takes longer or needs a real Temporal server; .ci/run calls it
+test-all: test race e2e check-examples shipping release-check
 
 ## check: formatting, vet, staticcheck, tidy modules, generated files
 check:
@@ -56,22 +61,39 @@ check:
 	for example in $(EXAMPLES); do (cd $$example && $(GO) mod tidy -diff); done
 	$(GO) test -count=1 ./internal/docs
 
-## check-examples: vet and staticcheck for the examples; not of make test, for the minutes that their dependencies cost it
+## check-examples: vet and staticcheck for the examples
 check-examples:
 	for example in $(EXAMPLES); do \
 	  (cd $$example && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./...); \
 	done
 
-## unit: all tests of jwtctl itself, with the race detector
+## unit: all tests of jwtctl itself
 unit:
-	CGO_ENABLED=1 $(GO) test -race -vet=off -timeout 10m ./... # check has vetted it
+	$(GO) test -vet=off -timeout 10m ./... # check has vetted it
 
-## e2e: jwtctl with a real Temporal server, buf, grpcurl and Node, and the Kubernetes manifests
-e2e: build # -count=1: go test does not see that the program has changed
+## race: the same with the race detector
+race:
+	CGO_ENABLED=1 $(GO) test -race -vet=off -timeout 20m ./...
+
+## flaky: every package's tests FLAKY (20) times while both processors are busy; PKG=./internal/x/... picks some
+flaky:
+	@for i in 1 2; do (while :; do :; done) & done; trap 'kill $$(jobs -p)' EXIT; \
+	  $(GO) test -vet=off -p 1 -count=$(FLAKY) -timeout 60m $(PKG)
+
+## e2e-quick: jwtctl in front of a Node service, called with grpcurl, and inside buf
+e2e-quick: build # -count=1: go test does not see that the program has changed
+	for example in buf proxy; do (cd examples/$$example && $(GO) test -count=1 -vet=off ./...); done
+
+## e2e: jwtctl with a real Temporal server, and the Kubernetes manifests
+e2e: build
 	cd $(EXAMPLE) && $(GO) run $(QUICK) ./genapi ../../bin/api_table.txt && diff ../../bin/api_table.txt ../../internal/temporal/api_table.go
 	cd $(EXAMPLE) && JWTCTL_BIN=$(CURDIR)/bin/jwtctl GOFLAGS="$(GOFLAGS) $(QUICK)" $(GO) test -count=1 -vet=off -timeout 15m ./...
 	cd examples/kubernetes && $(GO) test $(QUICK) -vet=off ./...
-	for example in buf proxy; do (cd examples/$$example && $(GO) test -count=1 -vet=off ./...); done
+
+## shipping: what is shipped: programs for all platforms, the image, the action, the hooks
+shipping: cross
+	$(GO) vet -tags=shipping ./internal/release
+	$(GO) test -tags=shipping -vet=off -timeout 20m ./internal/release
 
 ## release-check: a release with the real goreleaser that goes nowhere, twice: all that is in it, and the same bytes
 release-check:
@@ -101,26 +123,30 @@ generate:
 tools: packages
 	@$(call npm,internal/explain/testdata/mermaid,bin/mermaid)
 	@$(call npm,examples/proxy/server,bin/proxy-example)
-	@cmp -s examples/buf/package-lock.json examples/buf/node_modules/.locked || { cd examples/buf && \
-	  npm ci --ignore-scripts --silent --no-audit --no-fund && cp package-lock.json node_modules/.locked; }
+	@$(call npm,examples/buf,examples/buf,--ignore-scripts)
 	@$(GO) tool -modfile=tools/go.mod -n actionlint >/dev/null
 	@cd examples/proxy && $(GO) tool -n grpcurl >/dev/null # builds it, outside the time limit of tests
 
-# npm,FROM,TO installs the packages that FROM locks into TO, once.
-npm = cmp -s $(1)/package-lock.json $(2)/package-lock.json || \
-  { rm -rf $(2) && mkdir -p $(2) && cp $(1)/package*.json $(2)/ && npm ci --silent --no-audit --no-fund --prefix $(2); }
+# npm,FROM,TO,OPTIONS installs the packages that FROM locks into TO, once. The copy of
+# the lock file is written last, so that a failed installation is tried again.
+npm = cmp -s $(1)/package-lock.json $(2)/node_modules/.locked || { mkdir -p $(2); \
+  [ $(1) = $(2) ] || cp $(1)/package.json $(1)/package-lock.json $(2)/; \
+  npm ci $(3) --loglevel=error --no-audit --no-fund --prefix $(2) >/dev/null && cp $(1)/package-lock.json $(2)/node_modules/.locked; }
 
 packages:
 	@need=""; for t in $(PROGRAMS); do \
 	  command -v "$${t%%:*}" >/dev/null || need="$$need $${t##*:}"; \
-	done; \
-	if [ -n "$$need" ]; then \
-	  echo "installing:$$need"; as=""; [ "$$(id -u)" = 0 ] || as=sudo; \
-	  $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq $$need >/dev/null; \
-	fi
+	done; [ -n "$$need" ] || exit 0; \
+	as=""; [ "$$(id -u)" = 0 ] || as=sudo; \
+	if ! command -v apt-get >/dev/null || ! command -v $${as:-true} >/dev/null; then \
+	  echo "The tests need these Debian packages:$$need"; \
+	  echo "Install them as root: apt-get install -y$$need"; exit 1; \
+	fi; \
+	echo "installing:$$need"; \
+	$$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq $$need >/dev/null
 
 ## clean: remove what make built
 clean:
 	rm -rf bin dist
 
-.PHONY: help demo build install cross test check check-examples unit e2e release-check bench fuzz generate tools packages clean
+.PHONY: help demo build install cross test test-all check check-examples unit race flaky e2e-quick e2e shipping release-check bench fuzz generate tools packages clean

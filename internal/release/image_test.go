@@ -1,3 +1,5 @@
+//go:build shipping
+
 package release
 
 import (
