@@ -7,6 +7,7 @@ go 1.26.0
 tool github.com/fullstorydev/grpcurl/cmd/grpcurl
 
 require (
+	connectrpc.com/connect v1.21.1
 	golang.org/x/net v0.62.0
 	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12

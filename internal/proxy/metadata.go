@@ -106,13 +106,35 @@ func asciiJSON(value []byte) string {
 	return string(text)
 }
 
-// forwardable takes from md, metadata that came in, what is not for the other
-// side: what the transport says of its own connection.
+// ofTransport reports whether key, in lower case, concerns one connection or the
+// framing of its messages, and so never crosses (S78): the fields that RFC 9110,
+// section 7.6.1, and RFC 9113, section 8.2.2, name, those of a conversation with
+// a proxy (RFC 9110, section 11.7), content-length, since a message may change its
+// length on the way, and those that gRPC's transport writes for each side itself.
+func ofTransport(key string) bool {
+	switch key {
+	case ":authority", "content-type", "user-agent", "grpc-accept-encoding",
+		"connection", "content-length", "expect", "http2-settings", "keep-alive",
+		"proxy-authenticate", "proxy-authentication-info", "proxy-authorization",
+		"proxy-connection", "te", "transfer-encoding", "upgrade":
+		return true
+	}
+	return false
+}
+
+// forwardable removes from md, metadata that came in, what is not for the other
+// side: the fields of ofTransport, and those that connection names.
 func forwardable(md metadata.MD) metadata.MD {
-	delete(md, ":authority")
-	delete(md, "content-type")
-	delete(md, "user-agent")
-	delete(md, "grpc-accept-encoding")
+	for _, value := range md["connection"] {
+		for name := range strings.SplitSeq(value, ",") {
+			delete(md, strings.ToLower(strings.Trim(name, " \t")))
+		}
+	}
+	for key := range md {
+		if ofTransport(key) {
+			delete(md, key)
+		}
+	}
 	return md
 }
 
@@ -134,12 +156,37 @@ func listSize(path string, md metadata.MD) int {
 	return n
 }
 
-// withoutClaims takes from md what only the proxy may say.
+// withoutClaims removes from md what only the proxy may say.
 func withoutClaims(md metadata.MD) metadata.MD {
 	for key := range md {
-		if len(key) >= len(ClaimPrefix) && strings.EqualFold(key[:len(ClaimPrefix)], ClaimPrefix) {
+		if isClaim(key) {
 			delete(md, key)
 		}
 	}
 	return md
+}
+
+// isClaim reports whether a server would read key as a claim that the proxy sent.
+// Many fold what separates words, and case: CGI makes one variable of a_b and
+// a-b (RFC 3875, section 4.1.18).
+func isClaim(key string) bool {
+	if len(key) < len(ClaimPrefix) {
+		return false
+	}
+	for i := range len(ClaimPrefix) {
+		if folded(key[i]) != folded(ClaimPrefix[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func folded(c byte) byte {
+	switch {
+	case c == '_', c == '.':
+		return '-'
+	case 'A' <= c && c <= 'Z':
+		return c + 'a' - 'A'
+	}
+	return c
 }
