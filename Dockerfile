@@ -10,9 +10,9 @@ COPY internal internal
 # What the image says it is; without them, "development".
 ARG VERSION="" COMMIT="" DATE=""
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false -ldflags="-s -w \
-  -X github.com/jwtctl/jwtctl/internal/cli.linkedVersion=$VERSION \
-  -X github.com/jwtctl/jwtctl/internal/cli.linkedCommit=$COMMIT \
-  -X github.com/jwtctl/jwtctl/internal/cli.linkedDate=$DATE" -o /out/jwtctl ./cmd/jwtctl
+  -X github.com/jwtctl/jwtctl/internal/build.linkedVersion=$VERSION \
+  -X github.com/jwtctl/jwtctl/internal/build.linkedCommit=$COMMIT \
+  -X github.com/jwtctl/jwtctl/internal/build.linkedDate=$DATE" -o /out/jwtctl ./cmd/jwtctl
 
 FROM scratch
 # The authorities whose certificates https key sets and upstreams may have.

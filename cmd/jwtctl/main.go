@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/jwtctl/jwtctl/internal/cli"
+	"github.com/jwtctl/jwtctl/internal/system"
 )
 
-func main() { os.Exit(cli.Main(os.Args[1:], cli.OS())) }
+func main() { os.Exit(cli.Main(os.Args[1:], system.OS())) }

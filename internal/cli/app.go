@@ -5,29 +5,29 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/system"
 )
 
 // app is one run of the program.
 type app struct {
-	sys    System
-	out    *checkedWriter
+	sys system.System
+	*console.Console
 	config *config
-	global globalFlags
+	// configFlag is --config.
+	configFlag string
 	// bare says that neither a configuration file nor variables count.
 	bare bool
 	// graceful says that the running command ends by itself on an interrupt.
 	graceful atomic.Bool
-	// telling keeps what several goroutines report apart.
-	telling sync.Mutex
 	// origins are where values are from that were not on the command line.
 	origins []origin
 	// running is the command whose flags are read, nil before that.
@@ -41,18 +41,8 @@ type app struct {
 	live *live
 }
 
-// globalFlags are those of every command.
-type globalFlags struct {
-	config  string
-	color   string
-	quiet   bool
-	verbose bool
-}
-
-func newApp(sys System) *app {
-	a := &app{sys: sys, out: &checkedWriter{w: sys.Out}, config: &config{}}
-	a.global.color = "auto" // until the flags are read
-	return a
+func newApp(sys system.System) *app {
+	return &app{sys: sys, Console: console.New(sys), config: &config{}}
 }
 
 // command is a command that is built when it is asked for.
@@ -115,7 +105,7 @@ wins over a variable, a variable over the file. jwtctl.yaml is looked for in
 the working folder and upwards; paths in it are relative to it.`
 
 // Root returns the command tree for generators of documentation.
-func Root(sys System) *cobra.Command { return newApp(sys).root(nil) }
+func Root(sys system.System) *cobra.Command { return newApp(sys).root(nil) }
 
 // root returns the command tree as far as args need it: all of it for none.
 func (a *app) root(args []string) *cobra.Command {
@@ -132,15 +122,15 @@ func (a *app) root(args []string) *cobra.Command {
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.settle(cmd) },
 	}
 	fs := root.PersistentFlags()
-	fs.StringVar(&a.global.config, "config", "", "configuration `FILE`; by default the nearest jwtctl.yaml upwards")
-	choiceVar(fs, &a.global.color, "color", "auto", "colours: auto, always or never", "auto", "always", "never")
-	fs.BoolVarP(&a.global.quiet, "quiet", "q", false, "nothing on stderr but errors and dangers")
-	fs.BoolVarP(&a.global.verbose, "verbose", "v", false, "more on stderr")
+	fs.StringVar(&a.configFlag, "config", "", "configuration `FILE`; by default the nearest jwtctl.yaml upwards")
+	choiceVar(fs, &a.Color, "color", "auto", "colours: auto, always or never", "auto", "always", "never")
+	fs.BoolVarP(&a.Quiet, "quiet", "q", false, "nothing on stderr but errors and dangers")
+	fs.BoolVarP(&a.Verbose, "verbose", "v", false, "more on stderr")
 	keyed(fs, "", "color", "quiet", "verbose")
 	flagOnly(fs, "config")
 
 	root.SetIn(a.sys.In)
-	root.SetOut(a.out)
+	root.SetOut(a.Out)
 	root.SetErr(a.sys.Err)
 	root.SetFlagErrorFunc(a.flagFault)
 	a.addCommands(root, args)
@@ -190,8 +180,8 @@ func (a *app) apply(cmd *cobra.Command) error {
 
 // configPath returns the configuration file that counts, "" for none.
 func (a *app) configPath() (string, error) {
-	if a.global.config != "" {
-		return a.global.config, nil
+	if a.configFlag != "" {
+		return a.configFlag, nil
 	}
 	if path, _ := a.sys.Getenv("JWTCTL_CONFIG"); path != "" {
 		a.came("config", "JWTCTL_CONFIG", path)

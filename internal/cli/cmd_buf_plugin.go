@@ -37,7 +37,7 @@ func (a *app) bufPluginCommand() *cobra.Command {
 			if len(args) == 0 {
 				return fault.New(fault.UsageError, "buf-plugin", "is started by buf lint").WithHint(bufPluginHint)
 			}
-			return bufFault(bufplugin.Serve(cmd.Context(), args, a.sys.In, a.out, a.sys.Err))
+			return bufFault(bufplugin.Serve(cmd.Context(), args, a.sys.In, a.Out, a.sys.Err))
 		},
 	}
 }

@@ -45,12 +45,12 @@ func (a *app) completionCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root := cmd.Root()
 			print := map[string]func() error{
-				"bash":       func() error { return root.GenBashCompletionV2(a.out, true) },
-				"zsh":        func() error { return root.GenZshCompletion(a.out) },
-				"fish":       func() error { return root.GenFishCompletion(a.out, true) },
-				"powershell": func() error { return root.GenPowerShellCompletionWithDesc(a.out) },
+				"bash":       func() error { return root.GenBashCompletionV2(a.Out, true) },
+				"zsh":        func() error { return root.GenZshCompletion(a.Out) },
+				"fish":       func() error { return root.GenFishCompletion(a.Out, true) },
+				"powershell": func() error { return root.GenPowerShellCompletionWithDesc(a.Out) },
 			}[args[0]]
-			if err := print(); a.out.err == nil { // which Main tells by itself
+			if err := print(); a.Out.Err() == nil { // which Main tells by itself
 				return err
 			}
 			return nil

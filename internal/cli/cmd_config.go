@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/system"
 )
 
 const configText = `jwtctl.yaml holds what a team's commands share: where the protos are, which
@@ -74,13 +75,13 @@ func (a *app) configSchemaCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print("%s", text)
+			return a.Print("%s", text)
 		},
 	}
 }
 
 // ConfigSchema returns the JSON Schema of jwtctl.yaml, as indented JSON.
-func ConfigSchema(sys System) ([]byte, error) {
+func ConfigSchema(sys system.System) ([]byte, error) {
 	text, err := json.MarshalIndent(configSchema(schemaOf(Root(sys))), "", "  ")
 	if err != nil {
 		return nil, fault.New(fault.Internal, "schema", "%w", err)

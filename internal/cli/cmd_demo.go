@@ -62,7 +62,7 @@ func (a *app) runDemo(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return a.print("\n%s\n", a.outStyles().good("All of this worked, and nothing of it is left behind."))
+	return a.Print("\n%s\n", a.OutStyles().Good("All of this worked, and nothing of it is left behind."))
 }
 
 // temporalTour makes, serves, mints, checks and rotates.
@@ -153,13 +153,13 @@ func (d *demo) refused(args ...string) error {
 	if fault.ClassOf(err) != fault.Refused {
 		return errors.Join(err, fault.New(fault.Internal, "demo", "%s should have been refused", args[0]))
 	}
-	return d.app.print("%s\n", d.app.outStyles().dim("exit code 1"))
+	return d.app.Print("%s\n", d.app.OutStyles().Dim("exit code 1"))
 }
 
 func (d *demo) path(name string) string { return filepath.Join(d.folder, name) }
 
 func (d *demo) title(text string) {
-	_ = d.app.print("\n%s\n", d.app.outStyles().bold("# "+text))
+	_ = d.app.Print("\n%s\n", d.app.OutStyles().Bold("# "+text))
 }
 
 // shown is args as a person would type them.
@@ -169,8 +169,8 @@ func (d *demo) shown(args []string) string {
 
 // run shows a command and runs it, its output with it.
 func (d *demo) run(args ...string) error {
-	_ = d.app.print("%s jwtctl %s\n", d.app.outStyles().dim("$"), d.shown(args))
-	return d.execute(d.ctx, nearby{d.app.out, d.folder + string(filepath.Separator)}, args)
+	_ = d.app.Print("%s jwtctl %s\n", d.app.OutStyles().Dim("$"), d.shown(args))
+	return d.execute(d.ctx, nearby{d.app.Out, d.folder + string(filepath.Separator)}, args)
 }
 
 // nearby writes paths as they would be in the folder itself.
@@ -200,10 +200,10 @@ func (d *demo) execute(ctx context.Context, out io.Writer, args []string) error 
 
 // serve shows and starts a server, and returns when it answers. stop ends it.
 func (d *demo) serve(url string, args ...string) (stop func(), err error) {
-	_ = d.app.print("%s jwtctl %s\n", d.app.outStyles().dim("$"), d.shown(args))
+	_ = d.app.Print("%s jwtctl %s\n", d.app.OutStyles().Dim("$"), d.shown(args))
 	ctx, cancel := context.WithCancel(d.ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- d.execute(ctx, d.app.out, args) }()
+	go func() { ended <- d.execute(ctx, d.app.Out, args) }()
 	stop = func() {
 		cancel()
 		<-ended

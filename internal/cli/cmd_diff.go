@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/jwtctl/jwtctl/internal/build"
+	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/diff"
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -99,23 +101,23 @@ func (a *app) runDiff(ctx context.Context, o diffOptions) error {
 	}
 	changes, expired, unused := allow.Apply(changes, a.sys.Now())
 	for _, e := range expired {
-		a.warn("%s: expired on %s: %s", o.allow, e.Until, e)
+		a.Warn("%s: expired on %s: %s", o.allow, e.Until, e)
 	}
 	for _, e := range unused {
-		a.warn("%s: accepts no change, take it out: %s", o.allow, e)
+		a.Warn("%s: accepts no change, take it out: %s", o.allow, e)
 	}
 	found := diff.Findings(changes, old.name)
 	for i := range found {
 		found[i].At.File = old.here(found[i].At.File)
 	}
-	report := finding.Report{Tool: "jwtctl", Version: version(), Rules: diff.Rules(), Findings: found}
+	report := finding.Report{Tool: "jwtctl", Version: build.Version(), Rules: diff.Rules(), Findings: found}
 	inputs := append(o.protos.inputs(now), o.allow)
 	if err := a.writeReport(report, o.format, o.out, append(inputs, o.protos.inputs(old.set)...)); err != nil {
 		return err
 	}
-	a.say("%s", changeSummary(changes))
+	a.Say("%s", changeSummary(changes))
 	if slices.ContainsFunc(changes, diff.Change.Fails) {
-		return answeredNo{fault.PolicyFaulty}
+		return console.AnsweredNo{Code: fault.PolicyFaulty}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/explain"
 	"github.com/jwtctl/jwtctl/internal/finding"
 	"github.com/jwtctl/jwtctl/internal/lint"
@@ -67,7 +68,7 @@ func (a *app) runExplain(ctx context.Context, names []string, o explainOptions) 
 		return err
 	}
 	if n, _, _ := finding.Count(lint.Errors(p)); n > 0 {
-		a.warn("nothing runs with this policy: jwtctl lint finds errors in it (%d)", n)
+		a.Warn("nothing runs with this policy: jwtctl lint finds errors in it (%d)", n)
 	}
 	var text bytes.Buffer
 	switch o.format {
@@ -85,7 +86,7 @@ func (a *app) runExplain(ctx context.Context, names []string, o explainOptions) 
 	if err != nil {
 		return err
 	}
-	return a.writeResult(o.out, text.Bytes(), 0o644, o.protos.inputs(set))
+	return a.WriteResult(o.out, text.Bytes(), 0o644, o.protos.inputs(set))
 }
 
 // explainOptions tells which keys are configured. Of a file it is read whether
@@ -97,7 +98,7 @@ func (a *app) explainOptions() explain.Options {
 		if k.Secret != "" {
 			source = "variable " + k.Secret
 		}
-		o.Keys = append(o.Keys, explain.Key{ID: k.ID, Algorithm: string(k.Algorithm), Issuer: k.Issuer, Source: source, CanSign: k.Secret != "" || !isPublic(k.File)})
+		o.Keys = append(o.Keys, explain.Key{ID: k.ID, Algorithm: string(k.Algorithm), Issuer: k.Issuer, Source: source, CanSign: k.Secret != "" || !console.IsPublic(k.File)})
 	}
 	for _, s := range a.config.keySets {
 		source := s.JWKS
@@ -112,10 +113,10 @@ func (a *app) explainOptions() explain.Options {
 func (a *app) explainTextOptions(onStdout bool) explain.TextOptions {
 	o := explain.TextOptions{Escape: quote.Printable}
 	if onStdout {
-		s := a.outStyles()
+		s := a.OutStyles()
 		paint := map[string]func(string) string{
-			explain.StyleHeading: s.bold, explain.StylePlace: s.dim, explain.StyleDim: s.dim,
-			explain.StyleGood: s.good, explain.StyleWarn: s.warn, explain.StyleBad: s.bad,
+			explain.StyleHeading: s.Bold, explain.StylePlace: s.Dim, explain.StyleDim: s.Dim,
+			explain.StyleGood: s.Good, explain.StyleWarn: s.Warn, explain.StyleBad: s.Bad,
 		}
 		o.Paint = func(style, text string) string {
 			if p := paint[style]; p != nil {

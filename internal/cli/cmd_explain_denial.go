@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/jwks"
@@ -95,12 +96,12 @@ func (a *app) runExplainDenial(ctx context.Context, args []string, o explainDeni
 		return asUsage(err, "--api")
 	}
 	if o.format == "json" {
-		err = a.printJSON(v)
+		err = a.PrintJSON(v)
 	} else {
 		err = a.explainText(v)
 	}
 	if err == nil && !v.Allowed {
-		return answeredNo{fault.AccessDenied}
+		return console.AnsweredNo{Code: fault.AccessDenied}
 	}
 	return err
 }
@@ -157,11 +158,11 @@ func (a *app) serverKeys(ctx context.Context, o explainDenialOptions) (*temporal
 
 // explainText shows a verdict to people.
 func (a *app) explainText(v temporal.Verdict) error {
-	s := a.outStyles()
+	s := a.OutStyles()
 	var b strings.Builder
-	answer := s.bad("Denied")
+	answer := s.Bad("Denied")
 	if v.Allowed {
-		answer = s.good("Allowed")
+		answer = s.Good("Allowed")
 	}
 	fmt.Fprintf(&b, "%s  %s", answer, v.API)
 	if v.Namespace != "" {
@@ -177,24 +178,24 @@ func (a *app) explainText(v temporal.Verdict) error {
 		fmt.Fprintf(&b, "  holds  %s\n", held)
 	}
 	if len(v.Faults) > 0 {
-		fmt.Fprintf(&b, "%s\n", s.bold("Faults"))
+		fmt.Fprintf(&b, "%s\n", s.Bold("Faults"))
 	}
 	for _, f := range v.Faults {
 		fmt.Fprintf(&b, "  %s: %s\n", f.Code, quote.Printable(f.Reason))
 		if f.Log != "" {
-			fmt.Fprintf(&b, "    %s\n", s.dim("server log: "+quote.OneLine(f.Log)))
+			fmt.Fprintf(&b, "    %s\n", s.Dim("server log: "+quote.OneLine(f.Log)))
 		}
 	}
 	if len(v.Notes) > 0 {
-		fmt.Fprintf(&b, "%s\n", s.bold("Notes"))
+		fmt.Fprintf(&b, "%s\n", s.Bold("Notes"))
 	}
 	for _, n := range v.Notes {
 		fmt.Fprintf(&b, "  %s\n", quote.Printable(n))
 	}
 	if v.Fix != "" {
-		fmt.Fprintf(&b, "%s\n  %s\n", s.bold("A token that would work"), quote.Printable(v.Fix))
+		fmt.Fprintf(&b, "%s\n  %s\n", s.Bold("A token that would work"), quote.Printable(v.Fix))
 	}
-	return a.print("%s", b.String())
+	return a.Print("%s", b.String())
 }
 
 func scopeText(v temporal.Verdict) string {
@@ -203,10 +204,3 @@ func scopeText(v temporal.Verdict) string {
 	}
 	return "in the cluster (" + temporal.SystemScope + ")"
 }
-
-// answeredNo is the exit code of a result that was printed already: nothing
-// more is to be said.
-type answeredNo struct{ code fault.Code }
-
-func (n answeredNo) Error() string { return string(n.code) }
-func (n answeredNo) Unwrap() error { return &fault.Error{Code: n.code} }

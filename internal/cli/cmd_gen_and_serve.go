@@ -86,7 +86,7 @@ func (a *app) runGenAndServe(ctx context.Context, algGiven bool, o genAndServeOp
 		if err := keygen.Save(files.Writer{}, key, out); err != nil {
 			return err
 		}
-		a.say("wrote %s: a new private key (%s), for you alone", out.Private, key.Describe())
+		a.Say("wrote %s: a new private key (%s), for you alone", out.Private, key.Describe())
 	}
 	if len(o.serve.keys.files) == 1 {
 		o.serve.keys.kid = o.gen.kid
@@ -135,6 +135,6 @@ func (a *app) keepKey(path string, req keygen.Request, algGiven bool) error {
 		return fault.New(fault.UsageError, "--alg", "%s exists and is a %s, not one for %s", path, list[0].Describe(), req.Algorithm).
 			WithHint("--force replaces it; --key makes the new one elsewhere")
 	}
-	a.say("kept %s: a key that exists (%s)", path, list[0].Describe())
+	a.Say("kept %s: a key that exists (%s)", path, list[0].Describe())
 	return nil
 }

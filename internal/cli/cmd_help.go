@@ -20,7 +20,7 @@ func (a *app) helpCommand(root *cobra.Command) *cobra.Command {
 		Annotations: map[string]string{needsNoConfig: "yes"},
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 && args[0] == "exit-codes" {
-				return a.print("%s", ExitCodes())
+				return a.Print("%s", ExitCodes())
 			}
 			topic, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/quote"
@@ -79,20 +80,20 @@ func (a *app) runInit(ctx context.Context, o initOptions, dir string) error {
 	}
 	text := renderConfig(found)
 	if out == "-" {
-		return a.print("%s", text)
+		return a.Print("%s", text)
 	}
 	if err := (files.Writer{}).Write(out, []byte(text), files.Shared, o.force); err != nil {
 		return err
 	}
 	a.tellFound(found)
-	return a.print("%s\n", out)
+	return a.Print("%s\n", out)
 }
 
 // tellFound says what the file has, and what is left to do.
 func (a *app) tellFound(f *scaffold.Found) {
 	count := func(n int, one, many string) {
 		if n > 0 {
-			a.say("found %s", counted(n, one, many))
+			a.Say("found %s", console.Counted(n, one, many))
 		}
 	}
 	count(len(f.Methods), "method that validates something", "methods that validate something")
@@ -101,20 +102,12 @@ func (a *app) tellFound(f *scaffold.Found) {
 	count(len(f.KeySets), "key set", "key sets")
 	switch {
 	case f.Faulty != nil:
-		a.warn("the .proto files cannot be read as they were found: correct proto_paths and protos")
-		a.warn("%s", fault.All(f.Faulty)[0])
+		a.Warn("the .proto files cannot be read as they were found: correct proto_paths and protos")
+		a.Warn("%s", fault.All(f.Faulty)[0])
 	case len(f.Protos)+len(f.Sets) == 0:
-		a.say("found no .proto file that imports kalix/annotations.proto")
+		a.Say("found no .proto file that imports kalix/annotations.proto")
 	}
-	a.say("next: jwtctl config check")
-}
-
-// counted says how many of something there are.
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
+	a.Say("next: jwtctl config check")
 }
 
 // renderConfig renders the file. What was not found stands in it as a comment.

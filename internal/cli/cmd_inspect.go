@@ -92,7 +92,7 @@ func (a *app) runInspect(ctx context.Context, args []string, o inspectOptions) e
 		_, in.err = in.token.Claims()
 	}
 	if o.verify.dev {
-		a.danger("--dev accepts unsigned tokens: anybody can make one")
+		a.Danger("--dev accepts unsigned tokens: anybody can make one")
 	}
 	if o.format == "json" {
 		return errors.Join(a.inspectJSON(in, o.verify.dev), in.err)
@@ -145,7 +145,7 @@ func (a *app) inspectJSON(in inspected, dev bool) error {
 	if !in.asked && in.token != nil {
 		a.notVerified()
 	}
-	return a.printJSON(r)
+	return a.PrintJSON(r)
 }
 
 // reported returns the single faults of err.
@@ -158,5 +158,5 @@ func reported(err error) []reportedError {
 }
 
 func (a *app) notVerified() {
-	a.danger("NOT VERIFIED: no key was given, and anybody can write such a token")
+	a.Danger("NOT VERIFIED: no key was given, and anybody can write such a token")
 }

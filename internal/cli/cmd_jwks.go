@@ -47,5 +47,5 @@ func (a *app) runJWKS(o jwksOptions) error {
 	if err != nil {
 		return err
 	}
-	return a.writeResult(o.out, append(set, '\n'), files.Shared, source.inputs)
+	return a.WriteResult(o.out, append(set, '\n'), files.Shared, source.inputs)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keygen"
@@ -148,7 +149,7 @@ func checkPublicOut(path string, force bool) error {
 	if path == "" {
 		return nil
 	}
-	if holdsPrivateKey(path) {
+	if console.HoldsPrivateKey(path) {
 		return fault.New(fault.FileExists, path, "holds a private key, which a public one does not replace").
 			WithHint("--public-out writes somewhere else")
 	}
@@ -201,7 +202,7 @@ func (a *app) runKeygen(o keygenOptions) error {
 	if err := keygen.Save(files.Writer{}, key, out); err != nil {
 		return err
 	}
-	a.say("wrote %s: a new private key (%s), for you alone", out.Private, key.Describe())
+	a.Say("wrote %s: a new private key (%s), for you alone", out.Private, key.Describe())
 	return a.renderKeygen(o, key, out)
 }
 
@@ -234,8 +235,8 @@ func (a *app) keygenToStdout(o keygenOptions, req keygen.Request, out keygen.Out
 	if err != nil {
 		return err
 	}
-	a.say("key id: %s", key.ID())
-	return a.print("%s", text)
+	a.Say("key id: %s", key.ID())
+	return a.Print("%s", text)
 }
 
 // writeKeyHalf writes a public key to its file.
@@ -258,7 +259,7 @@ type keygenReport struct {
 
 func (a *app) renderKeygen(o keygenOptions, key *keys.Key, out keygen.Output) error {
 	if o.format != "json" {
-		return a.print("%s\n", key.ID())
+		return a.Print("%s\n", key.ID())
 	}
-	return a.printJSON(keygenReport{key.ID(), string(key.Algorithm()), out.Private, out.Public})
+	return a.PrintJSON(keygenReport{key.ID(), string(key.Algorithm()), out.Private, out.Public})
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/jwtctl/jwtctl/internal/build"
+	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/finding"
 	"github.com/jwtctl/jwtctl/internal/lint"
@@ -81,12 +83,12 @@ func (a *app) runLint(ctx context.Context, o lintOptions) error {
 	}
 	errors, warnings, notes := finding.Count(found)
 	if o.out != "" && o.out != "-" {
-		a.say("%s: %s", o.out, summary(errors, warnings, notes))
+		a.Say("%s: %s", o.out, summary(errors, warnings, notes))
 	} else {
-		a.say("%s", summary(errors, warnings, notes))
+		a.Say("%s", summary(errors, warnings, notes))
 	}
 	if errors > 0 || o.strict && warnings > 0 {
-		return answeredNo{fault.PolicyFaulty}
+		return console.AnsweredNo{Code: fault.PolicyFaulty}
 	}
 	return nil
 }
@@ -105,29 +107,29 @@ func (a *app) lintOptions(requireAll bool) lint.Options {
 }
 
 func lintReport(found []finding.Finding, strict bool) finding.Report {
-	return finding.Report{Tool: "jwtctl", Version: version(), Rules: lint.Rules(), Findings: found, Strict: strict}
+	return finding.Report{Tool: "jwtctl", Version: build.Version(), Rules: lint.Rules(), Findings: found, Strict: strict}
 }
 
 // writeReport prints findings in one of their forms.
 func (a *app) writeReport(r finding.Report, format, out string, inputs []string) error {
 	opts := finding.TextOptions{Escape: quote.Printable}
 	if out == "" || out == "-" {
-		s := a.outStyles()
+		s := a.OutStyles()
 		opts.Paint = func(severity finding.Severity, word string) string {
 			switch severity {
 			case finding.Error:
-				return s.bad(word)
+				return s.Bad(word)
 			case finding.Warning:
-				return s.warn(word)
+				return s.Warn(word)
 			}
-			return s.dim(word)
+			return s.Dim(word)
 		}
 	}
 	var text bytes.Buffer
 	if err := r.Write(&text, format, opts); err != nil {
 		return err
 	}
-	return a.writeResult(out, text.Bytes(), 0o644, inputs)
+	return a.WriteResult(out, text.Bytes(), 0o644, inputs)
 }
 
 // summary counts findings in words.
@@ -166,14 +168,14 @@ func (a *app) printRules(rules []finding.Rule, format string) error {
 		for _, r := range rules {
 			list = append(list, row{r.ID, r.Severity.String(), r.Purpose, append([]string{}, r.Refs...)})
 		}
-		return a.printJSON(map[string]any{"rules": list})
+		return a.PrintJSON(map[string]any{"rules": list})
 	case "text":
 		width := 0
 		for _, r := range rules {
 			width = max(width, len(r.ID))
 		}
 		for _, r := range rules {
-			if err := a.print("%-7s  %-*s  %s\n", r.Severity, width, r.ID, r.Purpose); err != nil {
+			if err := a.Print("%-7s  %-*s  %s\n", r.Severity, width, r.ID, r.Purpose); err != nil {
 				return err
 			}
 		}

@@ -179,12 +179,12 @@ func (a *app) runProxy(ctx context.Context, o proxyOptions) (err error) {
 		return err
 	}
 	if o.policy.dev {
-		a.danger("--dev makes and accepts unsigned tokens: anybody can make one")
+		a.Danger("--dev makes and accepts unsigned tokens: anybody can make one")
 	}
 	if _, set := a.sys.Getenv("GOGC"); !set {
 		defer proxy.KeepGarbage(spareGarbage(a.sys.MemoryLimit()))()
 	}
-	a.live = newLive(a.proxyLog(o))
+	a.Console, a.live = a.Logging(a.proxyLog(o)), newLive()
 	r := &reloader{app: a, options: o}
 	policy, err := r.start(ctx)
 	if err != nil {
@@ -197,7 +197,7 @@ func (a *app) runProxy(ctx context.Context, o proxyOptions) (err error) {
 	defer func() { _ = upstream.Close() }()
 	metrics := proxy.NewMetrics(r.families()...)
 	r.proxy, err = proxy.New(policy, proxy.Options{
-		Upstream: upstream, TLS: r.certs.toClients(), Observer: metrics, Log: a.live.log, Now: a.sys.Now,
+		Upstream: upstream, TLS: r.certs.toClients(), Observer: metrics, Log: a.Logger(), Now: a.sys.Now,
 		ForwardAuthorization: o.serving.forwardAuthorization, CachedTokens: o.serving.cachedTokens,
 		ConnectionAge: o.serving.age, ConnectionGrace: o.serving.ageGrace,
 		PassHealth: o.serving.passHealth, PassReflection: o.serving.passReflection,
@@ -238,31 +238,31 @@ func (a *app) serveProxy(ctx context.Context, o servingFlags, p *proxy.Proxy, li
 			return err
 		case <-ctx.Done():
 		}
-		a.live.log.Info("stopping: calls under way may end", "within", o.drain)
+		a.Logger().Info("stopping: calls under way may end", "within", o.drain)
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.drain)
 	defer cancel()
 	err := errors.Join(failed, p.Shutdown(grace), <-ended)
 	if err == nil {
-		a.live.log.Info("stopped")
+		a.Logger().Info("stopped")
 	}
 	return err
 }
 
 // renderProxy says where the proxy is.
 func (a *app) renderProxy(o servingFlags, address string, inputs []string) error {
-	_ = a.print("Started proxy. Listening on %s, upstream %s. Ctrl+C to exit.\n", address, quote.Printable(o.upstream))
+	_ = a.Print("Started proxy. Listening on %s, upstream %s. Ctrl+C to exit.\n", address, quote.Printable(o.upstream))
 	if o.addrFile == "" {
 		return nil
 	}
-	return a.writeResult(o.addrFile, []byte(address+"\n"), files.Shared, inputs)
+	return a.WriteResult(o.addrFile, []byte(address+"\n"), files.Shared, inputs)
 }
 
 // proxyLog returns the log of o's format. With --dev each line says so (S56).
 func (a *app) proxyLog(o proxyOptions) *slog.Logger {
-	log := a.logger()
+	log := a.Logger()
 	if o.serving.logFormat == "json" {
-		log = slog.New(slog.NewJSONHandler(a.sys.Err, a.logOptions()))
+		log = a.JSONLogger()
 	}
 	if o.policy.dev {
 		log = log.With("insecure", true)

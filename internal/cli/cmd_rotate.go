@@ -108,19 +108,19 @@ func (a *app) renderRotate(o rotateOptions, steps []rotate.Step, s rotate.State)
 		for _, step := range steps {
 			report.Actions = append(report.Actions, action{string(step.Action), step.KeyID})
 		}
-		return a.printJSON(report)
+		return a.PrintJSON(report)
 	}
 	for _, step := range steps {
-		_ = a.print("%-9s %s\n", step.Action, step.KeyID)
+		_ = a.Print("%-9s %s\n", step.Action, step.KeyID)
 	}
 	if s.Active != nil {
-		_ = a.print("active    %s since %s\n", s.Active.KeyID, stamp(s.Active.Since))
+		_ = a.Print("active    %s since %s\n", s.Active.KeyID, stamp(s.Active.Since))
 	}
 	if s.Next != nil && s.Next.SignsFrom != nil {
-		_ = a.print("next      %s from %s\n", s.Next.KeyID, stamp(*s.Next.SignsFrom))
+		_ = a.Print("next      %s from %s\n", s.Next.KeyID, stamp(*s.Next.SignsFrom))
 	}
 	for _, old := range s.Retired {
-		_ = a.print("retired   %s until %s\n", old.KeyID, stamp(old.RemoveAfter))
+		_ = a.Print("retired   %s until %s\n", old.KeyID, stamp(old.RemoveAfter))
 	}
 	return nil
 }

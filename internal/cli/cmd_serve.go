@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/jwks"
@@ -116,11 +117,11 @@ func (a *app) runServe(ctx context.Context, o serveOptions) error {
 	}
 	source := a.publishing(o.keys, o.dir)
 	if o.urlFile != "" {
-		if err := checkOut(o.urlFile, source.inputs); err != nil {
+		if err := console.CheckOut(o.urlFile, source.inputs); err != nil {
 			return err
 		}
 	}
-	publisher, err := jwks.NewPublisher(source.load, a.logger(), a.sys.Now)
+	publisher, err := jwks.NewPublisher(source.load, a.Logger(), a.sys.Now)
 	if err != nil {
 		return err
 	}
@@ -129,7 +130,7 @@ func (a *app) runServe(ctx context.Context, o serveOptions) error {
 		return err
 	}
 	a.graceful.Store(true)
-	server, err := jwks.Listen(ctx, o.listen, handler, a.logger())
+	server, err := jwks.Listen(ctx, o.listen, handler, a.Logger())
 	if err != nil {
 		return withPortHint(err)
 	}
@@ -145,7 +146,7 @@ func (a *app) runServe(ctx context.Context, o serveOptions) error {
 	}
 	err = <-ended
 	if err == nil {
-		a.say("stopped")
+		a.Say("stopped")
 	}
 	return err
 }
@@ -161,19 +162,19 @@ func (a *app) renderServe(o serveOptions, s *jwks.Server, set *jwks.Snapshot, in
 		if err != nil {
 			return fault.New(fault.Internal, "output", "%w", err)
 		}
-		_ = a.print("%s\n", line)
+		_ = a.Print("%s\n", line)
 	} else {
-		_ = a.print("Started JWKS server. Endpoint: %s. Ctrl+C to exit.\n", s.Endpoint())
+		_ = a.Print("Started JWKS server. Endpoint: %s. Ctrl+C to exit.\n", s.Endpoint())
 	}
 	// Written last: whoever waits for it finds everything else done.
 	if o.urlFile != "" {
-		if err := a.writeResult(o.urlFile, []byte(s.Endpoint()+"\n"), files.Shared, inputs); err != nil {
+		if err := a.WriteResult(o.urlFile, []byte(s.Endpoint()+"\n"), files.Shared, inputs); err != nil {
 			return err
 		}
 	}
 	a.warnOfKeys(set.Keys)
 	if tcp, ok := s.Addr().(*net.TCPAddr); ok {
-		a.say("\n%s", temporal.Settings(tcp.Port, cmp.Or(o.path, jwks.DefaultPath)))
+		a.Say("\n%s", temporal.Settings(tcp.Port, cmp.Or(o.path, jwks.DefaultPath)))
 	}
 	return nil
 }
@@ -182,7 +183,7 @@ func (a *app) renderServe(o serveOptions, s *jwks.Server, set *jwks.Snapshot, in
 func (a *app) warnOfKeys(list []*keys.Key) {
 	for _, k := range list {
 		if !slices.ContainsFunc([]keys.Algorithm{keys.ES256, keys.RS256}, k.Allows) {
-			a.warn("key %s (%s): a Temporal server uses RS256 and ES256 keys alone", quote.Shorten(k.ID()), k.Describe())
+			a.Warn("key %s (%s): a Temporal server uses RS256 and ES256 keys alone", quote.Shorten(k.ID()), k.Describe())
 		}
 	}
 }

@@ -94,7 +94,7 @@ func (m *messages) signFiles(ctx context.Context, list []string, o signOptions) 
 	if len(faults) > 0 {
 		return errors.Join(faults...)
 	}
-	return m.app.writeResult(o.stream.out, out, 0o600, append(m.inputs, list...))
+	return m.app.WriteResult(o.stream.out, out, 0o600, append(m.inputs, list...))
 }
 
 // signOne appends the signed message to out.

@@ -262,10 +262,10 @@ func (a *app) runToken(ctx context.Context, o tokenOptions) error {
 		return err
 	}
 	if o.noExpiry {
-		a.danger("this token never expires, and nobody can take it back but by retiring its key")
+		a.Danger("this token never expires, and nobody can take it back but by retiring its key")
 	}
 	if note := o.client().Note(); note != "" && o.wantsVariable() {
-		a.say("note: %s", note)
+		a.Say("note: %s", note)
 	}
-	return a.writeResult(o.out, text, files.Private, o.keys.files)
+	return a.WriteResult(o.out, text, files.Private, o.keys.files)
 }

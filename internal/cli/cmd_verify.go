@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/message"
 )
@@ -112,7 +113,7 @@ func (m *messages) verifyFiles(ctx context.Context, list []string, o verifyOptio
 		return err
 	}
 	if len(text) > 0 {
-		if err := m.app.writeResult(o.stream.out, text, 0o644, append(m.inputs, list...)); err != nil {
+		if err := m.app.WriteResult(o.stream.out, text, 0o644, append(m.inputs, list...)); err != nil {
 			return err
 		}
 	}
@@ -125,10 +126,10 @@ func (m *messages) verifyFiles(ctx context.Context, list []string, o verifyOptio
 		}
 	}
 	if o.stream.out != "" && o.stream.out != "-" {
-		m.app.say("%s: %s, %d refused or undecided", o.stream.out, counted(len(verdicts), "message", "messages"), len(faults))
+		m.app.Say("%s: %s, %d refused or undecided", o.stream.out, console.Counted(len(verdicts), "message", "messages"), len(faults))
 	}
 	if hint := m.keyHint(); unknownKey && hint != "" {
-		m.app.hint(hint)
+		m.app.Hint(hint)
 	}
 	return errors.Join(faults...)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keys"
@@ -44,7 +45,7 @@ func (a *app) runConfigCheck(cmd *cobra.Command, o *configCheckOptions, args []s
 	}
 	r.OK = len(r.faults) == 0
 	if o.format == "json" {
-		return errors.Join(a.printJSON(r), answered(r.faults))
+		return errors.Join(a.PrintJSON(r), answered(r.faults))
 	}
 	return errors.Join(a.printConfigReport(r), errors.Join(r.faults...))
 }
@@ -61,7 +62,7 @@ func answered(faults []error) error {
 	if gravest == nil {
 		return nil
 	}
-	return answeredNo{fault.CodeOf(gravest)}
+	return console.AnsweredNo{Code: fault.CodeOf(gravest)}
 }
 
 // checkConfig opens all that a.config names.
@@ -81,7 +82,7 @@ func (a *app) checkConfig(ctx context.Context, r *configReport, online bool) {
 		}
 		r.Messages = append(r.Messages, m)
 		if m.Matched == 0 {
-			a.warn("%s: %s matches no file", where, e.Files)
+			a.Warn("%s: %s matches no file", where, e.Files)
 		}
 		if p == nil {
 			continue
@@ -109,7 +110,7 @@ func (a *app) checkConfigKeys(ctx context.Context, r *configReport, online bool)
 		where := fmt.Sprintf("%s:%d: keys[%d]", a.config.path, e.line, i)
 		if place.secret != nil {
 			if text, set := a.sys.Getenv(e.Secret); !set || text == "" {
-				a.warn("%s: the variable %s is not set here: this key is not checked", where, e.Secret)
+				a.Warn("%s: the variable %s is not set here: this key is not checked", where, e.Secret)
 				continue
 			}
 		}

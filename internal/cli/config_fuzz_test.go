@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/system"
 )
 
 // FuzzF10 reads arbitrary configuration files: no panic, every refusal is
@@ -19,7 +20,7 @@ func FuzzF10(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	schema := schemaOf(Root(System{}))
+	schema := schemaOf(Root(system.System{}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := parseConfig(data, "jwtctl.yaml", schema)
 		var fe *fault.Error

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
@@ -73,9 +74,9 @@ func (r *configReport) fail(where string, err error) {
 
 // printConfigReport prints what there is, a line for each thing.
 func (a *app) printConfigReport(r *configReport) error {
-	s := a.outStyles()
+	s := a.OutStyles()
 	line := func(kind, format string, args ...any) {
-		_ = a.print("%s %s\n", s.dim(fmt.Sprintf("%-9s", kind)), quote.Printable(fmt.Sprintf(format, args...)))
+		_ = a.Print("%s %s\n", s.Dim(fmt.Sprintf("%-9s", kind)), quote.Printable(fmt.Sprintf(format, args...)))
 	}
 	for _, k := range r.Keys {
 		use := "verifies"
@@ -87,18 +88,18 @@ func (a *app) printConfigReport(r *configReport) error {
 	for _, k := range r.KeySets {
 		held := "not fetched: --online does"
 		if k.Keys != nil {
-			held = counted(*k.Keys, "key", "keys")
+			held = console.Counted(*k.Keys, "key", "keys")
 		}
 		line("key set", "%s%s (%s)", k.From, ofIssuer(k.Issuer), held)
 	}
 	if p := r.Protos; p != nil {
-		line("protos", "%s; methods that validate something: %d of %d; message types with tokens: %d", counted(p.Files, "file", "files"), p.Guarded, p.Methods, p.Messages)
+		line("protos", "%s; methods that validate something: %d of %d; message types with tokens: %d", console.Counted(p.Files, "file", "files"), p.Guarded, p.Methods, p.Messages)
 	}
 	for _, m := range r.Messages {
-		line("messages", "%s: %s%s (%s)", m.Files, m.Method, m.Type, counted(m.Matched, "file", "files"))
+		line("messages", "%s: %s%s (%s)", m.Files, m.Method, m.Type, console.Counted(m.Matched, "file", "files"))
 	}
 	if r.OK {
-		return a.print("%s\n", s.good(quote.Printable(r.File)+" is right"))
+		return a.Print("%s\n", s.Good(quote.Printable(r.File)+" is right"))
 	}
 	return nil
 }

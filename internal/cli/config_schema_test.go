@@ -10,6 +10,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/jwtctl/jwtctl/internal/system"
 )
 
 // compiledSchema returns docs/jwtctl.schema.json, which internal/docs holds to
@@ -39,7 +41,7 @@ func compiledSchema(t *testing.T) *jsonschema.Schema {
 // TestConfigSchema: the schema and the strict loader accept the same files.
 func TestConfigSchema(t *testing.T) {
 	t.Parallel()
-	schema, flags := compiledSchema(t), schemaOf(Root(System{}))
+	schema, flags := compiledSchema(t), schemaOf(Root(system.System{}))
 	agree := func(text string) (accepted bool) {
 		var value any
 		if err := yaml.Unmarshal([]byte(text), &value); err != nil {

@@ -131,7 +131,7 @@ func TestProxyGuideIsTrue(t *testing.T) {
 		t.Errorf("the guide has %d codes", codes)
 	}
 	var shown strings.Builder
-	r := &reloader{app: &app{sys: newFake(t).System, live: newLive(nil)}}
+	r := &reloader{app: &app{sys: newFake(t).System, live: newLive()}}
 	if _, err := proxy.NewMetrics(r.families()...).WriteTo(&shown); err != nil {
 		t.Fatal(err)
 	}

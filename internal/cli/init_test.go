@@ -10,13 +10,14 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/scaffold"
+	"github.com/jwtctl/jwtctl/internal/system"
 )
 
 // TestInit: whatever was found and however it is called, the strict loader reads
 // it again from the file, as it does the examples in the comments.
 func TestInit(t *testing.T) {
 	t.Parallel()
-	schema := schemaOf(Root(System{}))
+	schema := schemaOf(Root(system.System{}))
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringOfN(rapid.OneOf(rapid.RuneFrom([]rune("ab/.-*\"'#:,[]{}\\ \n\t$é\u202e")), rapid.Rune()), 1, 12, -1)
 		path := text.Filter(func(s string) bool {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
@@ -20,24 +21,24 @@ func (a *app) inspectText(in inspected, now time.Time) error {
 	if !in.asked {
 		a.notVerified()
 	}
-	s := a.outStyles()
+	s := a.OutStyles()
 	claims, err := in.token.Claims()
 	if err != nil {
 		return err
 	}
-	_ = a.print("%s\n%s", s.bold("Header"), rows(in.token.Header().Members, s, nil))
-	_ = a.print("%s\n%s", s.bold("Claims"), rows(claims.Members(), s, func(name string) string { return distanceOf(claims, name, now) }))
+	_ = a.Print("%s\n%s", s.Bold("Header"), rows(in.token.Header().Members, s, nil))
+	_ = a.Print("%s\n%s", s.Bold("Claims"), rows(claims.Members(), s, func(name string) string { return distanceOf(claims, name, now) }))
 	if lines := permissionLines(claims); lines != "" {
-		_ = a.print("%s\n%s", s.bold("Temporal permissions"), lines)
+		_ = a.Print("%s\n%s", s.Bold("Temporal permissions"), lines)
 	}
 	if in.verified != nil {
-		_ = a.print("%s by key %s (%s, %s)\n", s.good("Verified"), quote.Printable(in.verified.Key.ID()), in.verified.Header.Algorithm, quote.Printable(in.verified.Key.Source()))
+		_ = a.Print("%s by key %s (%s, %s)\n", s.Good("Verified"), quote.Printable(in.verified.Key.ID()), in.verified.Header.Algorithm, quote.Printable(in.verified.Key.Source()))
 	}
 	return nil
 }
 
 // rows renders members as aligned lines. note adds what a value means.
-func rows(members []strictjson.Member, s styles, note func(name string) string) string {
+func rows(members []strictjson.Member, s console.Styles, note func(name string) string) string {
 	width := 0
 	for _, m := range members {
 		width = max(width, len([]rune(quote.Printable(m.Name))))
@@ -52,7 +53,7 @@ func rows(members []strictjson.Member, s styles, note func(name string) string) 
 		fmt.Fprintf(&b, "  %s%s  %s", name, strings.Repeat(" ", width-len([]rune(name))), quote.OneLine(value))
 		if note != nil {
 			if text := note(m.Name); text != "" {
-				b.WriteString("  " + s.dim(text))
+				b.WriteString("  " + s.Dim(text))
 			}
 		}
 		b.WriteString("\n")

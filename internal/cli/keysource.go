@@ -197,7 +197,7 @@ func (a *app) loadFile(name string, with keys.Attributes, strict bool) ([]*keys.
 		return nil, err
 	}
 	for _, line := range loaded.Ignored {
-		a.warn("%s: key passed over", line)
+		a.Warn("%s: key passed over", line)
 	}
 	if source == name {
 		if err := a.checkPermissions(name, loaded.Keys, strict); err != nil {
@@ -242,7 +242,7 @@ func (a *app) checkPermissions(path string, list []*keys.Key, strict bool) error
 		if strict {
 			return fault.New(fault.KeyPermissions, path, "%s", why).WithHint("chmod 600 %s", path)
 		}
-		a.warn("%s: %s", path, why)
+		a.Warn("%s: %s", path, why)
 		return nil
 	}
 	return nil

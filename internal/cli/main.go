@@ -3,25 +3,24 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/system"
 )
 
 // Main runs the command that args name and returns the exit code: 0 done,
 // 1 the answer is no, 2 wrong usage, 3 could not decide (fault.Class).
-func Main(args []string, sys System) int {
+func Main(args []string, sys system.System) int {
 	a := newApp(sys)
 	a.args = args
 	root := a.root(args)
 	root.SetArgs(args)
 	err := a.execute(root)
-	if a.out.err != nil {
-		err = errors.Join(err, fault.New(fault.FileFailed, "standard output", "cannot be written: %w", a.out.err))
+	if failed := a.Out.Err(); failed != nil {
+		err = errors.Join(err, fault.New(fault.FileFailed, "standard output", "cannot be written: %w", failed))
 	}
 	a.report(err)
 	return int(fault.ClassOf(err))
@@ -38,8 +37,8 @@ func (a *app) execute(root *cobra.Command) error {
 		defer func() {
 			if p := recover(); p != nil {
 				// The value of a panic may quote what it stumbled over: only its place is shown.
-				done <- fault.New(fault.Internal, "jwtctl", "a fault of its own (%T)\n%s", p, debug.Stack()).
-					WithHint("please report this, without your keys and tokens")
+				done <- fault.New(fault.Internal, "", "internal error (%T)\n%s", p, debug.Stack()).
+					WithHint("please report this bug, without your keys and tokens")
 			}
 		}()
 		done <- root.ExecuteContext(ctx)
@@ -56,31 +55,9 @@ func (a *app) execute(root *cobra.Command) error {
 	case err := <-done: // it ended at the same instant
 		return err
 	default:
-		return fault.New(fault.Interrupted, "jwtctl", "interrupted")
+		return fault.New(fault.Interrupted, "", "interrupted")
 	}
 }
 
-// report writes err for people: a line `jwtctl: what: why`, then its hint, once
-// for several in a row that have the same.
-func (a *app) report(err error) {
-	a.telling.Lock()
-	defer a.telling.Unlock()
-	var list []*fault.Error
-	for _, e := range fault.All(err) {
-		if _, said := e.(answeredNo); said {
-			continue
-		}
-		var f *fault.Error
-		if !errors.As(e, &f) {
-			f = &fault.Error{Why: e.Error()}
-		}
-		list = append(list, a.placed(f))
-	}
-	for i, f := range list {
-		_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().bad("jwtctl:"), quote.Message(f.Error()))
-		again := i+1 < len(list) && list[i+1].Hint == f.Hint // which is told once, after the last
-		if f.Hint != "" && !again {
-			_, _ = fmt.Fprintf(a.sys.Err, "%s %s\n", a.styles().dim("hint:"), quote.Message(f.Hint))
-		}
-	}
-}
+// report writes err for people.
+func (a *app) report(err error) { a.Report(err, a.placed) }

@@ -18,6 +18,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/system"
 )
 
 // buffer is a stream that several goroutines may write to.
@@ -38,9 +40,9 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// fake is a System that tests look into.
+// fake is a system.System that tests look into.
 type fake struct {
-	System
+	system.System
 	out, err buffer
 	env      map[string]string
 	ctx      context.Context
@@ -48,7 +50,7 @@ type fake struct {
 
 func newFake(t *testing.T) *fake {
 	f := &fake{env: map[string]string{"JWTCTL_CONFIG": ""}, ctx: t.Context()}
-	f.System = System{
+	f.System = system.System{
 		In: strings.NewReader(""), Out: &f.out, Err: &f.err,
 		Getenv:      func(name string) (string, bool) { v, ok := f.env[name]; return v, ok },
 		Now:         func() time.Time { return time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC) },
@@ -152,7 +154,7 @@ func TestInterrupted(t *testing.T) {
 	if code := Main([]string{"inspect", "-"}, f.System); code != 3 {
 		t.Errorf("exit code %d", code)
 	}
-	if got := f.err.String(); !strings.Contains(got, "interrupted") {
+	if got := f.err.String(); !strings.HasPrefix(got, "jwtctl: interrupted\n") {
 		t.Errorf("stderr: %s", got)
 	}
 }

@@ -21,6 +21,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jwtctl/jwtctl/internal/system"
 )
 
 const benchProto = `syntax = "proto3";
@@ -70,7 +72,7 @@ func (s *streamBench) run(b *testing.B, in []byte, args ...string) []byte {
 func (s *streamBench) runTo(b *testing.B, out io.Writer, in []byte, args ...string) {
 	b.Helper()
 	var errs bytes.Buffer
-	sys := OS()
+	sys := system.OS()
 	sys.In, sys.Out, sys.Err = bytes.NewReader(in), out, &errs
 	if code := Main(args, sys); code != 0 {
 		b.Fatalf("jwtctl %s: exit code %d: %s", strings.Join(args, " "), code, errs.String())

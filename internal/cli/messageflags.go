@@ -133,7 +133,7 @@ func (f *messageFlags) load(ctx context.Context, a *app, inputs []string) (*mess
 		m.given = true
 	}
 	if f.dev {
-		a.danger("--dev makes and accepts unsigned tokens: anybody can make one")
+		a.Danger("--dev makes and accepts unsigned tokens: anybody can make one")
 	}
 	return m, nil
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/system"
 )
 
 // glimpse is a stream that tells when a text has gone by.
@@ -62,7 +64,7 @@ func TestProgress(t *testing.T) {
 				errs.want = "\r1 message, 1 refused"
 			}
 			in, feed := io.Pipe()
-			sys := OS()
+			sys := system.OS()
 			sys.In, sys.Out, sys.Err, sys.ErrTTY, sys.OutTTY = in, io.Discard, errs, tt.errTTY, tt.outTTY
 			args := []string{"verify", "--color", "never", "--dev", "--proto", proto, "--type", "t.M", "--ndjson", "-"}
 			if tt.quiet {

@@ -70,7 +70,7 @@ func (p *protoFlags) load(ctx context.Context, a *app, fallback string) (*descse
 		return nil, p.withHint(a, err, fallback)
 	}
 	for _, w := range set.Warnings() {
-		a.warn("%s", w)
+		a.Warn("%s", w)
 	}
 	return set, nil
 }

@@ -56,11 +56,11 @@ func (a *app) listenForMetrics(ctx context.Context, address string, m *proxy.Met
 		}
 		answer(w, http.StatusOK, "ok")
 	})
-	a.live.log.Info("metrics are served", "url", "http://"+listener.Addr().String()+metricsPath)
+	a.Logger().Info("metrics are served", "url", "http://"+listener.Addr().String()+metricsPath)
 	const each = 5 * time.Second // nobody holds a connection longer by dripping
-	return &metricsServer{listener: listener, log: a.live.log, server: &http.Server{
+	return &metricsServer{listener: listener, log: a.Logger(), server: &http.Server{
 		Handler: mux, ReadTimeout: each, WriteTimeout: each, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-		ErrorLog: slog.NewLogLogger(a.live.log.Handler(), slog.LevelWarn),
+		ErrorLog: slog.NewLogLogger(a.Logger().Handler(), slog.LevelWarn),
 	}}, nil
 }
 

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -21,26 +20,14 @@ import (
 // live is what a command that loads its policy again and again keeps between
 // the loads.
 type live struct {
-	log *slog.Logger
-
-	mu   sync.Mutex
-	told map[string]bool // warnings: the same file says the same at each load
+	mu sync.Mutex
 	// sets are the remote key sets, with the keys they hold, by what they were
 	// made of; asked are those that the load under way has asked for.
 	sets, asked map[string]keys.Set
 }
 
-func newLive(log *slog.Logger) *live {
-	return &live{log: log, told: map[string]bool{}, asked: map[string]keys.Set{}}
-}
-
-func (l *live) warn(text string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.told[text] {
-		l.told[text] = true
-		l.log.Warn(text)
-	}
+func newLive() *live {
+	return &live{asked: map[string]keys.Set{}}
 }
 
 // set returns the set called id of the policy in force, else what opened makes.
@@ -150,7 +137,7 @@ func (r *reloader) watch(ctx context.Context, told <-chan struct{}) {
 // reload loads everything anew and puts it in force, or says why not: at each
 // try that was asked for, and else once for each reason.
 func (r *reloader) reload(ctx context.Context, asked bool) {
-	log := r.app.live.log
+	log := r.app.Logger()
 	err := r.renew(ctx)
 	switch {
 	case ctx.Err() != nil:
@@ -183,7 +170,7 @@ func (r *reloader) renew(ctx context.Context) (err error) {
 		return err
 	}
 	if o.serving != r.options.serving {
-		r.app.live.warn("what changed under proxy: in jwtctl.yaml counts from the next start")
+		r.app.Warn("what changed under proxy: in jwtctl.yaml counts from the next start")
 	}
 	w := o.watched(fresh)
 	seen := w.look()
@@ -223,6 +210,7 @@ func (a *app) again(ctx context.Context) (*app, *proxyOptions, error) {
 	if o == nil {
 		return nil, nil, fault.New(fault.Internal, "proxy", "its command line cannot be read again")
 	}
+	fresh.Console = a.Console
 	if fresh.config.path != a.config.path {
 		return nil, nil, fault.New(fault.ConfigInvalid, "the configuration", "%q counted at the start, now it is %q", a.config.path, fresh.config.path)
 	}

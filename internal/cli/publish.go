@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"log/slog"
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -29,13 +28,13 @@ func (a *app) publishing(k keyFlags, dir string) published {
 				continue
 			}
 			p.inputs = append(p.inputs, place.name)
-			source := &jwks.Source{Files: []string{place.name}, Attributes: place.with, Log: a.logger()}
+			source := &jwks.Source{Files: []string{place.name}, Attributes: place.with, Log: a.Logger()}
 			parts = append(parts, a.checkedOnce(place.name, k.strictPerms, source.Load))
 		}
 	}
 	if dir != "" {
 		p.inputs = append(p.inputs, dir)
-		folder := &jwks.Source{Folder: dir, Log: a.logger()}
+		folder := &jwks.Source{Folder: dir, Log: a.Logger()}
 		beside := len(parts) > 0
 		parts = append(parts, func() ([]*keys.Key, error) {
 			list, err := folder.Load()
@@ -89,24 +88,4 @@ func (a *app) checkedOnce(path string, strict bool, load jwks.Load) jwks.Load {
 		checked = true
 		return list, a.checkPermissions(path, list, strict)
 	}
-}
-
-// logger returns the log of long-running commands, on stderr: with -q errors
-// alone, with -v details too.
-func (a *app) logger() *slog.Logger {
-	if a.live != nil {
-		return a.live.log
-	}
-	return slog.New(slog.NewTextHandler(a.sys.Err, a.logOptions()))
-}
-
-func (a *app) logOptions() *slog.HandlerOptions {
-	level := slog.LevelInfo
-	switch {
-	case a.global.quiet:
-		level = slog.LevelError
-	case a.global.verbose:
-		level = slog.LevelDebug
-	}
-	return &slog.HandlerOptions{Level: level}
 }

@@ -15,12 +15,14 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/jwtctl/jwtctl/internal/system"
 )
 
 // TestMain lets the scripts call this program as jwtctl.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"jwtctl": func() { os.Exit(Main(os.Args[1:], OS())) },
+		"jwtctl": func() { os.Exit(Main(os.Args[1:], system.OS())) },
 	})
 }
 

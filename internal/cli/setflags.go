@@ -121,7 +121,7 @@ func (f *setFlags) options(a *app, e keySetEntry) jwks.RemoteOptions {
 	return jwks.RemoteOptions{
 		Issuer: e.Issuer, Algorithms: e.AllowedAlgorithms, Refresh: e.RefreshInterval,
 		Network: f.network(), Random: rand.Float64,
-		Now: a.sys.Now, Log: a.logger(),
+		Now: a.sys.Now, Log: a.Logger(),
 	}
 }
 

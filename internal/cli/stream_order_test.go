@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/system"
 )
 
 // TestStreamFaultsInOrder: stderr follows the order of the lines, as stdout does,
@@ -30,7 +32,7 @@ func TestStreamFaultsInOrder(t *testing.T) {
 	}
 	for _, command := range [][]string{{"sign"}, {"verify", "--print"}} {
 		var out, errs bytes.Buffer
-		sys := OS()
+		sys := system.OS()
 		sys.In, sys.Out, sys.Err = strings.NewReader(lines.String()), &out, &errs
 		args := append(command, "--dev", "--proto", proto, "--type", "t.M", "--ndjson", "--jobs", "4", "-")
 		if code := Main(args, sys); code == 0 {

@@ -32,7 +32,7 @@ func (a *app) refreshToken(ctx context.Context, o tokenOptions) error {
 	for {
 		select {
 		case <-ctx.Done():
-			a.say("stopped; %s keeps its last token", o.out)
+			a.Say("stopped; %s keeps its last token", o.out)
 			return nil
 		case <-time.After(pause):
 		}
@@ -54,9 +54,9 @@ func (a *app) writeToken(o tokenOptions) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := a.writeResult(o.out, text, files.Private, o.keys.files); err != nil {
+	if err := a.WriteResult(o.out, text, files.Private, o.keys.files); err != nil {
 		return 0, err
 	}
-	a.say("%s: a fresh token until %s", o.out, m.expires.Local().Format(time.RFC3339))
+	a.Say("%s: a fresh token until %s", o.out, m.expires.Local().Format(time.RFC3339))
 	return m.expires.Sub(now) * 2 / 3, nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/finding"
 	"github.com/jwtctl/jwtctl/internal/jws"
@@ -49,7 +50,7 @@ func (v verdict) at(stream bool) string {
 // is silent, anything else is told on stderr.
 func (v verdict) failure(silent bool) error {
 	if fault.ClassOf(v.err) == fault.Refused && !silent {
-		return answeredNo{fault.CodeOf(v.err)}
+		return console.AnsweredNo{Code: fault.CodeOf(v.err)}
 	}
 	var list []error
 	for _, e := range fault.All(v.err) {
@@ -102,8 +103,8 @@ func (a *app) verdictWords(onStdout bool) verdictWords {
 	if !onStdout {
 		return verdictWords{"ok    ", "FAIL  "}
 	}
-	s := a.outStyles()
-	return verdictWords{s.good("ok") + "    ", s.bad("FAIL") + "  "}
+	s := a.OutStyles()
+	return verdictWords{s.Good("ok") + "    ", s.Bad("FAIL") + "  "}
 }
 
 // appendText adds a line for each failure, or one that says ok. What could not

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/message"
@@ -148,30 +149,30 @@ func (a *app) streams(ctx context.Context, list []string, o ndjson.Options, coun
 			return err
 		}
 		err = ndjson.Run(ctx, in, o, work(path), func(p []byte) error {
-			_, err := a.out.Write(p)
+			_, err := a.Out.Write(p)
 			return err
 		})
 		err = errors.Join(err, in.Close())
 		if err != nil {
-			if a.out.err != nil { // Main tells it
+			if a.Out.Err() != nil { // Main tells it
 				return nil
 			}
 			return err
 		}
 	}
 	stop()
-	a.say("%s", summaryOf(count))
+	a.Say("%s", summaryOf(count))
 	if count.undecided != nil {
 		return count.undecided
 	}
 	if count.refused.Load() > 0 {
-		return answeredNo{fault.ClaimMismatch}
+		return console.AnsweredNo{Code: fault.ClaimMismatch}
 	}
 	return nil
 }
 
 func summaryOf(count *tally) string {
-	return fmt.Sprintf("%s, %d refused", counted(int(count.done.Load()), "message", "messages"), count.refused.Load())
+	return fmt.Sprintf("%s, %d refused", console.Counted(int(count.done.Load()), "message", "messages"), count.refused.Load())
 }
 
 // openStream opens a file of any length to be read once.
@@ -190,7 +191,7 @@ func (a *app) openStream(path string) (io.ReadCloser, error) {
 // stdout goes elsewhere. The function it returns ends that, and may be called
 // again.
 func (a *app) progress(count *tally) (stop func()) {
-	if !a.sys.ErrTTY || a.sys.OutTTY || a.global.quiet {
+	if !a.sys.ErrTTY || a.sys.OutTTY || a.Quiet {
 		return func() {}
 	}
 	end, ended := make(chan struct{}), make(chan struct{})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/cli"
 	"github.com/jwtctl/jwtctl/internal/docs"
+	"github.com/jwtctl/jwtctl/internal/system"
 )
 
 var update = flag.Bool("update", false, "write the generated files")
@@ -16,14 +17,14 @@ var update = flag.Bool("update", false, "write the generated files")
 // TestGenerated holds docs/cli.md and docs/man against the text of --help, and
 // the schema of jwtctl.yaml against the keys that are read.
 func TestGenerated(t *testing.T) {
-	files, err := docs.Generate(cli.Root(cli.System{}), cli.ExitCodes())
+	files, err := docs.Generate(cli.Root(system.System{}), cli.ExitCodes())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(files) < 5 {
 		t.Fatalf("only %d files were generated", len(files))
 	}
-	if files["jwtctl.schema.json"], err = cli.ConfigSchema(cli.System{}); err != nil {
+	if files["jwtctl.schema.json"], err = cli.ConfigSchema(system.System{}); err != nil {
 		t.Fatal(err)
 	}
 	root := filepath.Join("..", "..", "docs")

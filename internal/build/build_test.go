@@ -1,4 +1,4 @@
-package cli
+package build
 
 import (
 	"encoding/json"
@@ -37,8 +37,8 @@ func TestVersion(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := describeBuild(c.info, c.linked[0], c.linked[1], c.linked[2])
-			if got := b.text(); got != c.text+platform {
+			b := describe(c.info, c.linked[0], c.linked[1], c.linked[2])
+			if got := b.Text(); got != c.text+platform {
 				t.Errorf("got\n%swant\n%s", got, c.text+platform)
 			}
 			got, err := json.Marshal(b)

@@ -1,4 +1,4 @@
-package cli
+package console
 
 import (
 	"bytes"
@@ -16,16 +16,16 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// print writes a part of the result to stdout. It returns an error only so
-// that callers can end with it: Main reports what a.out could not write.
-func (a *app) print(format string, args ...any) error {
-	_, _ = fmt.Fprintf(a.out, format, args...)
+// Print writes a part of the result to stdout. It returns an error only so
+// that callers can end with it: Main reports what c.Out could not write.
+func (c *Console) Print(format string, args ...any) error {
+	_, _ = fmt.Fprintf(c.Out, format, args...)
 	return nil
 }
 
-// printJSON writes v to stdout as JSON for people and scripts. Characters that a
+// PrintJSON writes v to stdout as JSON for people and scripts. Characters that a
 // terminal would act on are escaped, which JSON reads the same (S70).
-func (a *app) printJSON(v any) error {
+func (c *Console) PrintJSON(v any) error {
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
@@ -33,29 +33,29 @@ func (a *app) printJSON(v any) error {
 	if err := enc.Encode(v); err != nil {
 		return fault.New(fault.Internal, "output", "%w", err)
 	}
-	return a.print("%s", quote.EscapeControls(text.String()))
+	return c.Print("%s", quote.EscapeControls(text.String()))
 }
 
-// writeResult writes data to the file out, or to stdout if out is "" or "-".
+// WriteResult writes data to the file out, or to stdout if out is "" or "-".
 // The file is replaced whole, but never one of the inputs, nor a private key
 // that somebody put there (S2).
-func (a *app) writeResult(out string, data []byte, mode fs.FileMode, inputs []string) error {
+func (c *Console) WriteResult(out string, data []byte, mode fs.FileMode, inputs []string) error {
 	if out == "" || out == "-" {
-		return a.print("%s", data)
+		return c.Print("%s", data)
 	}
-	if err := checkOut(out, inputs); err != nil {
+	if err := CheckOut(out, inputs); err != nil {
 		return err
 	}
 	if err := (files.Writer{}).Write(out, data, mode, true); err != nil {
 		return err
 	}
-	a.detail("wrote %s", out)
+	c.Detail("wrote %s", out)
 	return nil
 }
 
-// checkOut says whether a result may go to the file out. A folder that is
+// CheckOut reports whether a result may go to the file out. A folder that is
 // missing is not made: it is a slip more often than a wish.
-func checkOut(out string, inputs []string) error {
+func CheckOut(out string, inputs []string) error {
 	if out == "-" {
 		return nil
 	}
@@ -64,7 +64,7 @@ func checkOut(out string, inputs []string) error {
 			return fault.New(fault.FileConflict, out, "is also an input (%s)", in).WithHint("write to another file")
 		}
 	}
-	if holdsPrivateKey(out) {
+	if HoldsPrivateKey(out) {
 		return fault.New(fault.FileExists, out, "holds a private key, which is not overwritten").WithHint("write to another file, or remove it yourself")
 	}
 	if _, err := os.Stat(files.Folder(out)); errors.Is(err, fs.ErrNotExist) {
@@ -73,14 +73,14 @@ func checkOut(out string, inputs []string) error {
 	return files.CheckTarget(out, true)
 }
 
-// isPublic says whether path is a file with public keys alone.
-func isPublic(path string) bool {
+// IsPublic reports whether path is a file with public keys alone.
+func IsPublic(path string) bool {
 	private, err := readsPrivateKey(path)
 	return err == nil && !private
 }
 
-// holdsPrivateKey says whether path is a file with a private key in it.
-func holdsPrivateKey(path string) bool {
+// HoldsPrivateKey reports whether path is a file with a private key in it.
+func HoldsPrivateKey(path string) bool {
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return false
 	}
@@ -88,7 +88,7 @@ func holdsPrivateKey(path string) bool {
 	return private || fault.Has(err, fault.KeyEncrypted) || fault.Has(err, fault.KeyMultipleBlocks)
 }
 
-// readsPrivateKey reads the keys at path, and says whether one can sign.
+// readsPrivateKey reads the keys at path, and reports whether one can sign.
 func readsPrivateKey(path string) (bool, error) {
 	data, err := files.Read(path, keys.MaxFileBytes, fault.KeyUnreadable)
 	if err != nil {

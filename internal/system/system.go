@@ -1,9 +1,6 @@
-// Package cli is the command line: the only room that knows flags, streams,
-// configuration files, colours and exit codes. Every command stands in a file
-// of its own, always in the order names, constructor, flags, run, render.
-//
-// It may import every other package; none imports it.
-package cli
+// Package system is the outside world: streams, environment, clock and signals
+// of the process, in one struct that tests can fill by themselves.
+package system
 
 import (
 	"context"

@@ -1,0 +1,41 @@
+package console
+
+import (
+	"errors"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// AnsweredNo is the exit code of an answer that stdout has already: nothing
+// more is printed for it.
+type AnsweredNo struct{ Code fault.Code }
+
+func (n AnsweredNo) Error() string { return string(n.Code) }
+
+func (n AnsweredNo) Unwrap() error { return &fault.Error{Code: n.Code} }
+
+// Report writes err for people: a line `jwtctl: what: why` for each fault, then
+// its hint, once for several in a row that have the same. place words each
+// fault by what the user wrote.
+func (c *Console) Report(err error, place func(*fault.Error) *fault.Error) {
+	c.reporting.Lock()
+	defer c.reporting.Unlock()
+	var list []*fault.Error
+	for _, e := range fault.All(err) {
+		if _, said := e.(AnsweredNo); said {
+			continue
+		}
+		var f *fault.Error
+		if !errors.As(e, &f) {
+			f = &fault.Error{Why: e.Error()}
+		}
+		list = append(list, place(f))
+	}
+	for i, f := range list {
+		c.line(c.Styles().Bad, "jwtctl:", f.Error())
+		again := i+1 < len(list) && list[i+1].Hint == f.Hint // printed once, after the last
+		if f.Hint != "" && !again {
+			c.line(c.Styles().Dim, "hint:", f.Hint)
+		}
+	}
+}

@@ -1,0 +1,57 @@
+package console
+
+import (
+	"io"
+
+	"github.com/charmbracelet/lipgloss"
+	"github.com/muesli/termenv"
+)
+
+// Styles paint short pieces of text; without colour they return them as they
+// are.
+type Styles struct {
+	Bad, Warn, Good, Dim, Bold func(string) string
+}
+
+// Styles returns what stderr may show.
+func (c *Console) Styles() Styles { return c.stylesFor(c.sys.Err, c.sys.ErrTTY) }
+
+// OutStyles returns what stdout may show.
+func (c *Console) OutStyles() Styles { return c.stylesFor(c.sys.Out, c.sys.OutTTY) }
+
+func (c *Console) stylesFor(w io.Writer, tty bool) Styles {
+	if !c.colored(tty) {
+		plain := func(s string) string { return s }
+		return Styles{plain, plain, plain, plain, plain}
+	}
+	// The profile and background are given, so that lipgloss asks the terminal nothing (S71).
+	r := lipgloss.NewRenderer(w)
+	r.SetColorProfile(termenv.ANSI)
+	r.SetHasDarkBackground(true)
+	paint := func(color string, bold bool) func(string) string {
+		s := r.NewStyle().Bold(bold)
+		if color != "" {
+			s = s.Foreground(lipgloss.Color(color))
+		}
+		return func(text string) string { return s.Render(text) }
+	}
+	faint := func(text string) string { return r.NewStyle().Faint(true).Render(text) }
+	return Styles{Bad: paint("1", true), Warn: paint("3", false), Good: paint("2", false), Dim: faint, Bold: paint("", true)}
+}
+
+// colored says whether a stream may hold escape sequences.
+func (c *Console) colored(tty bool) bool {
+	switch c.Color {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	if v, set := c.sys.Getenv("NO_COLOR"); set && v != "" {
+		return false
+	}
+	if v, _ := c.sys.Getenv("TERM"); v == "dumb" {
+		return false
+	}
+	return tty
+}
