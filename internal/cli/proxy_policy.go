@@ -87,7 +87,7 @@ func (r *reloader) start(ctx context.Context) (policy proxy.Policy, err error) {
 }
 
 func (o *proxyOptions) proxyPolicy(p *compiled) proxy.Policy {
-	return proxy.Policy{Plan: p.plan, Verifier: p.verifier, Signer: p.signer, Ring: p.ring, Leeway: o.policy.leeway}
+	return proxy.Policy{Plan: p.plan, Verifier: p.verifier, Signer: p.signer, Ring: p.ring}
 }
 
 // inForce remembers what p was made of. seen is how the files looked before

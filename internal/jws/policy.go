@@ -139,15 +139,8 @@ func (p Policy) checkAudience(c *Claims) *fault.Error {
 // bounds are those of RFC 7519: a token is over when exp is reached, and good
 // from nbf on (S37).
 func (p Policy) checkTimes(c *Claims, now time.Time, add func(*fault.Error)) {
-	exp, err := c.time("exp")
-	switch {
-	case err != nil:
-		add(err)
-	case exp.IsZero() && (p.RequireExpiry || p.MaxLifetime > 0):
-		add(fault.New(fault.ClaimMissing, "exp", "the token has none"))
-	case !exp.IsZero() && !now.Before(exp.Add(p.Leeway)):
-		add(fault.New(fault.TokenExpired, "exp", "expired %s ago", distance(now.Sub(exp))))
-	}
+	exp, err := p.checkExpiry(c, now)
+	add(err)
 	nbf, err := c.time("nbf")
 	switch {
 	case err != nil:
@@ -173,6 +166,20 @@ func (p Policy) checkTimes(c *Claims, now time.Time, add func(*fault.Error)) {
 	if p.MaxLifetime > 0 && !exp.IsZero() && exp.Sub(iat) > p.MaxLifetime {
 		add(fault.New(fault.LifetimeTooLong, "exp", "%s after iat; at most %s is accepted", distance(exp.Sub(iat)), distance(p.MaxLifetime)))
 	}
+}
+
+// checkExpiry returns exp, the zero time for a token without.
+func (p Policy) checkExpiry(c *Claims, now time.Time) (time.Time, *fault.Error) {
+	exp, err := c.time("exp")
+	switch {
+	case err != nil:
+		return exp, err
+	case exp.IsZero() && (p.RequireExpiry || p.MaxLifetime > 0):
+		return exp, fault.New(fault.ClaimMissing, "exp", "the token has none")
+	case !exp.IsZero() && !now.Before(exp.Add(p.Leeway)):
+		return exp, fault.New(fault.TokenExpired, "exp", "expired %s ago", distance(now.Sub(exp)))
+	}
+	return exp, nil
 }
 
 // distance words d for people: 5m, not 5m0s, and days beyond two of them.

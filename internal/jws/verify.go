@@ -62,6 +62,15 @@ func (v *Verifier) Verify(ctx context.Context, compact string) (*Verified, error
 	return &Verified{Token: t, Header: t.header, Claims: t.claims, Key: key}, nil
 }
 
+// StillCounts returns the error of a token that passed Verify and has expired
+// since (S88). The other checks cannot change with time.
+func (v *Verifier) StillCounts(t *Verified) error {
+	if _, err := v.policy.checkExpiry(t.Claims, v.now()); err != nil {
+		return err
+	}
+	return nil
+}
+
 // VerifyPayload returns the payload and key of a JWS whose signature is good,
 // whatever the payload is, and checks no claim: an expired token passes, and
 // what is no strict JSON object is nobody's, so any key of the ring will do

@@ -39,6 +39,13 @@ type Method struct {
 	Request, Response *Message
 }
 
+// OneRequest reports whether a call has exactly one request message: it is false
+// for a client stream, and for a method that is forwarded without a descriptor.
+func (m *Method) OneRequest() bool { return m.Desc != nil && !m.Desc.IsStreamingClient() }
+
+// OneResponse is OneRequest for the response.
+func (m *Method) OneResponse() bool { return m.Desc != nil && !m.Desc.IsStreamingServer() }
+
 // Bearer is what a bearer token must have beside a good signature.
 type Bearer struct {
 	Issuers []string // A32; none: any

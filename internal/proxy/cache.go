@@ -58,7 +58,7 @@ func (c *tokenCache) get(ctx context.Context, id tokenID, ring *keys.Ring, now t
 	}
 	c.mu.Unlock()
 	// At exp, leeway or not, and with a clock set back, the verifier decides.
-	if r == nil || r.overAt(now, 0) || now.Before(r.since) {
+	if r == nil || r.overAt(now) || now.Before(r.since) {
 		return nil
 	}
 	iss, err := r.token.Claims.Issuer()

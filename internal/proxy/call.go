@@ -7,12 +7,12 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/plan"
+	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
 // call is one call on its way through.
@@ -22,8 +22,10 @@ type call struct {
 	client grpc.ServerStream
 	method *plan.Method
 	began  time.Time
-	// bearer is the token that passed, nil where none is asked for.
+	// bearer is the token that passed, nil where none is required.
 	bearer *admission
+	// rules decide about the requests of the call as a whole.
+	rules *verify.Call
 	// subtype is what the content type says of the messages, "" for protobuf.
 	subtype string
 }
@@ -74,6 +76,10 @@ func (c *call) admit() (context.Context, error) {
 			delete(md, authorization)
 		}
 	}
+	var err error
+	if c.rules, err = c.state.Verifier.Call(c.method, c.verified()); err != nil {
+		return nil, refuse(inBearer, err)
+	}
 	withoutClaims(forwardable(md))
 	if c.bearer != nil {
 		for _, claim := range c.bearer.claims {
@@ -105,33 +111,31 @@ func (c *call) contentType(values []string) error {
 func (c *call) forward(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	streams := c.method.Desc == nil || c.method.Desc.IsStreamingClient()
-	waits := !streams || c.method.Request != nil
+	one := c.method.OneRequest()
+	waits := one || c.method.Request != nil
 	var first *frame
 	if waits {
 		var err error
-		if first, err = c.receive(ctx, true); err != nil {
+		if first, err = c.receive(ctx); err != nil {
 			return err
 		}
 	}
-	if !streams && first != nil {
-		if err := c.noMore(); err != nil {
+	if one {
+		if err := c.noMore(ctx); err != nil {
 			first.free()
 			return err
 		}
 	}
-	desc := &grpc.StreamDesc{ClientStreams: streams, ServerStreams: true}
+	desc := &grpc.StreamDesc{ClientStreams: !one, ServerStreams: true}
 	up, err := c.upstream.NewStream(ctx, desc, "/"+c.method.Name, c.callOptions()...)
 	switch {
 	case err != nil:
 		first.free()
 		return unreachable(err)
 	case !waits:
-		go c.pump(ctx, cancel, up, true)
-	case first == nil:
-		_ = up.CloseSend()
-	case up.SendMsg(first) == nil && streams: // an error is for RecvMsg to tell
-		go c.pump(ctx, cancel, up, false)
+		go c.pump(ctx, cancel, up)
+	case up.SendMsg(first) == nil && !one: // an error is for RecvMsg to tell
+		go c.pump(ctx, cancel, up)
 	}
 	return c.respond(ctx, up)
 }
@@ -144,30 +148,31 @@ func (c *call) callOptions() []grpc.CallOption {
 	return options
 }
 
-// noMore returns an error if the client sends more than the one message that
-// its method has.
-func (c *call) noMore() error {
+// noMore waits until the client has sent all requests of a method that takes
+// one, and returns an error if there is another, or if the one may not be
+// delivered any more.
+func (c *call) noMore(ctx context.Context) error {
 	var f frame
 	switch err := c.client.RecvMsg(&f); {
 	case err == io.EOF:
-		return nil
+		return c.refuseRequest(c.rules.End(), nil)
 	case err != nil:
 		return err
 	}
 	f.free()
-	return status.Error(codes.Internal, "more than one request message for a method that takes one")
+	return c.refuseRequest(c.rules.Request(ctx, nil), nil)
 }
 
 // pump passes requests until the client has no more. A message that is refused
 // ends the call, by its context, with that refusal (S63).
-func (c *call) pump(ctx context.Context, cancel context.CancelCauseFunc, up grpc.ClientStream, first bool) {
+func (c *call) pump(ctx context.Context, cancel context.CancelCauseFunc, up grpc.ClientStream) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			cancel(crashed(cause))
 		}
 	}()
-	for ; ; first = false {
-		f, err := c.receive(ctx, first)
+	for {
+		f, err := c.receive(ctx)
 		switch {
 		case err != nil:
 			cancel(err)
@@ -183,33 +188,23 @@ func (c *call) pump(ctx context.Context, cancel context.CancelCauseFunc, up grpc
 }
 
 // receive returns the next request as it goes upstream; nil when there are no
-// more.
-//
-// The bearer token was good when the call began. From its expiry on, no further
-// request is delivered (S63); responses still are.
-func (c *call) receive(ctx context.Context, first bool) (*frame, error) {
+// more, and that is right (A37, S63, S88).
+func (c *call) receive(ctx context.Context) (*frame, error) {
 	f := new(frame)
 	switch err := c.client.RecvMsg(f); {
 	case err == io.EOF:
-		return nil, nil
+		return nil, c.refuseRequest(c.rules.End(), nil)
 	case err != nil:
 		return nil, err
 	}
-	if !first && c.bearer.overAt(c.options.Now(), c.state.Leeway) {
-		f.free()
-		return nil, refuse(inBearer, fault.New(fault.TokenExpired, "bearer token", "expired while the call was under way")).signedBy(c.bearer.token.Header.KeyID)
-	}
-	if c.method.Request == nil {
-		return f, nil
-	}
-	return c.validate(ctx, f)
+	return c.request(ctx, f)
 }
 
 // respond passes the upstream's answer to the client.
 func (c *call) respond(ctx context.Context, up grpc.ClientStream) error {
 	// Whoever waits for a stream to begin waits for its header; that of a single
 	// answer goes with it.
-	if c.method.Desc == nil || c.method.Desc.IsStreamingServer() {
+	if !c.method.OneResponse() {
 		if err := c.header(up, c.client.SendHeader); err != nil {
 			return err
 		}
@@ -225,7 +220,7 @@ func (c *call) respond(ctx context.Context, up grpc.ClientStream) error {
 				return err
 			}
 		}
-		if first && c.method.Desc != nil && !c.method.Desc.IsStreamingServer() {
+		if first && c.method.OneResponse() {
 			if err := c.header(up, c.client.SetHeader); err != nil {
 				return err
 			}
@@ -253,7 +248,7 @@ func (c *call) finish(ctx context.Context, up grpc.ClientStream, ended error, em
 			return cause
 		}
 	}
-	if empty && c.method.Desc != nil && !c.method.Desc.IsStreamingServer() {
+	if empty && c.method.OneResponse() {
 		if err := c.header(up, c.client.SendHeader); err != nil {
 			return err
 		}

@@ -10,20 +10,42 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/plan"
+	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// validate returns the request in f as it goes upstream: with its EXTRACT and
-// RAW fields filled in. What the upstream reads is always what was checked, in
-// the one spelling that we give it, and fields that the descriptors do not know.
-func (c *call) validate(ctx context.Context, f *frame) (*frame, error) {
+// request decides about the request in f and returns it as it goes upstream:
+// where it is validated, with its EXTRACT and RAW fields filled in. What the
+// upstream reads is then what was checked, in the one spelling that we give it.
+func (c *call) request(ctx context.Context, f *frame) (*frame, error) {
+	if c.method.Request == nil {
+		if err := c.rules.Request(ctx, nil); err != nil {
+			f.free()
+			return nil, c.refuseRequest(err, nil)
+		}
+		return f, nil
+	}
 	m, err := c.decode(f, c.method.Request)
 	if err == nil {
-		_, err = c.state.Verifier.Message(ctx, c.method.Request, m, c.verified())
+		err = c.rules.Request(ctx, m)
 	}
 	if err != nil {
-		return nil, refuse(inRequest, err).signedBy(messageKeyID(c.method.Request, m))
+		return nil, c.refuseRequest(err, m)
 	}
 	return encode(inRequest, m)
+}
+
+// refuseRequest returns the refusal for what the rules of the call say of m, nil
+// for no error. m is nil where the error is about no single message.
+func (c *call) refuseRequest(err error, m *dynamicpb.Message) error {
+	switch {
+	case err == nil:
+		return nil
+	case gravest(err).What == verify.BearerPath && c.bearer != nil:
+		return refuse(inBearer, err).signedBy(c.bearer.token.Header.KeyID)
+	case m == nil:
+		return refuse(inRequest, err)
+	}
+	return refuse(inRequest, err).signedBy(messageKeyID(c.method.Request, m))
 }
 
 // sign returns the response in f with its tokens.

@@ -21,8 +21,6 @@ type Policy struct {
 	Signer *sign.Signer
 	// Ring is that of Verifier; it is needed to remember bearer tokens.
 	Ring *keys.Ring
-	// Leeway is that of Verifier.
-	Leeway time.Duration
 }
 
 // state is a Policy in force. Only its cache changes.
@@ -90,9 +88,9 @@ type admission struct {
 	expires time.Time
 }
 
-// overAt says whether the token has expired by now.
-func (a *admission) overAt(now time.Time, leeway time.Duration) bool {
-	return a != nil && !a.expires.IsZero() && !now.Before(a.expires.Add(leeway))
+// overAt reports whether the token has expired by now, leeway aside.
+func (a *admission) overAt(now time.Time) bool {
+	return !a.expires.IsZero() && !now.Before(a.expires)
 }
 
 // admit decides about the bearer token in values, those of authorization.

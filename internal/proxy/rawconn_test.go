@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"net"
 	"time"
 
@@ -37,7 +38,10 @@ func (r *rig) raw() *rawConn {
 }
 
 // headers begins a call of path with more headers, name and value in turn.
-func (c *rawConn) headers(id uint32, path string, more ...string) {
+func (c *rawConn) headers(id uint32, path string, more ...string) { c.begin(id, path, false, more...) }
+
+// begin is headers; with end, they end the client's half of the stream.
+func (c *rawConn) begin(id uint32, path string, end bool, more ...string) {
 	c.buf.Reset()
 	all := append([]string{":method", "POST", ":scheme", "http", ":path", path, ":authority", "x", "content-type", "application/grpc", "te", "trailers"}, more...)
 	for i := 0; i < len(all); i += 2 {
@@ -45,12 +49,43 @@ func (c *rawConn) headers(id uint32, path string, more ...string) {
 	}
 	block := c.buf.Bytes()
 	first := block[:min(len(block), 16<<10)]
-	_ = c.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: first, EndHeaders: len(first) == len(block)})
+	_ = c.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: first, EndHeaders: len(first) == len(block), EndStream: end})
 	for rest := block[len(first):]; len(rest) > 0; {
 		n := min(len(rest), 16<<10)
 		_ = c.WriteContinuation(id, n == len(rest), rest[:n])
 		rest = rest[n:]
 	}
+}
+
+// answer is how a call ended.
+type answer struct{ status, message string }
+
+// answers reads until n calls have ended; the Framer must have ReadMetaHeaders.
+func (c *rawConn) answers(n int) map[uint32]answer {
+	ended := map[uint32]answer{}
+	c.until(func(f http2.Frame) bool {
+		if h, is := f.(*http2.MetaHeadersFrame); is && h.StreamEnded() {
+			a := answer{}
+			for _, field := range h.RegularFields() {
+				switch field.Name {
+				case "grpc-status":
+					a.status = field.Value
+				case "grpc-message":
+					a.message = field.Value
+				}
+			}
+			ended[h.StreamID] = a
+		}
+		return len(ended) == n
+	})
+	return ended
+}
+
+// wire returns the gRPC frame of a message.
+func wire(message []byte) []byte {
+	head := []byte{0, 0, 0, 0, 0}
+	binary.BigEndian.PutUint32(head[1:], uint32(len(message)))
+	return append(head, message...)
 }
 
 // until reads frames until one that want takes; it is false if none came.

@@ -67,6 +67,8 @@ func clientText(at place, reason fault.Code, code codes.Code) string {
 	switch {
 	case reason == fault.MethodUnknown:
 		return "Unknown method"
+	case reason == fault.RequestCount:
+		return "Method takes exactly one request message"
 	case code == codes.ResourceExhausted:
 		return "Metadata is too large"
 	case code == codes.Unavailable:

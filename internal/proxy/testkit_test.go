@@ -76,6 +76,7 @@ type rig struct {
 	logged   *locked
 	metrics  *proxy.Metrics
 	now      atomic.Int64
+	asked    atomic.Int64 // how often the verifier has asked for the time
 }
 
 type setup struct {
@@ -142,11 +143,28 @@ func (r *rig) policy(list []*keys.Key, sets ...keys.Set) proxy.Policy {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	v, err := verify.New(r.Claims, ring, verify.Options{Now: func() time.Time { return time.Unix(0, r.now.Load()) }, Development: list[0].Algorithm() == keys.None})
+	v, err := verify.New(r.Claims, ring, verify.Options{Now: r.askTime, Development: list[0].Algorithm() == keys.None})
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	return proxy.Policy{Plan: r.Plan, Verifier: v, Signer: r.Signer, Ring: ring}
+}
+
+func (r *rig) askTime() time.Time {
+	now := r.now.Load()
+	r.asked.Add(1)
+	return time.Unix(0, now)
+}
+
+// waitAsked waits until the verifier has asked for the time n times: it has then
+// decided by the time that it was.
+func (r *rig) waitAsked(n int64) {
+	r.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); r.asked.Load() < n; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("the verifier asked for the time %d times, not %d", r.asked.Load(), n)
+		}
+	}
 }
 
 func (r *rig) advance(d time.Duration) { r.now.Add(int64(d)) }

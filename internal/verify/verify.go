@@ -75,7 +75,7 @@ func (v *Verifier) Bearer(ctx context.Context, need *plan.Bearer, values ...stri
 // BearerToken is Bearer for a token without the header around it.
 func (v *Verifier) BearerToken(ctx context.Context, need *plan.Bearer, compact string) (*jws.Verified, error) {
 	if compact == "" {
-		return nil, fault.New(fault.TokenMissing, BearerPath, "there is none")
+		return nil, noBearer()
 	}
 	token, err := v.tokens.Verify(ctx, compact)
 	if err == nil && need != nil {
@@ -86,6 +86,8 @@ func (v *Verifier) BearerToken(ctx context.Context, need *plan.Bearer, compact s
 	}
 	return token, nil
 }
+
+func noBearer() error { return fault.New(fault.TokenMissing, BearerPath, "there is none") }
 
 // meets checks what a method asks of its bearer token (A32, A33, A35).
 func meets(c *jws.Claims, need *plan.Bearer) error {

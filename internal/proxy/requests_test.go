@@ -1,0 +1,218 @@
+package proxy_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// kinds are the four kinds of method.
+var kinds = map[string]string{"Unary": "rpc %s(%s) returns (%s)", "Client": "rpc %s(stream %s) returns (%s)", "Server": "rpc %s(%s) returns (stream %s)", "Bidi": "rpc %s(stream %s) returns (stream %s)"}
+
+// guarded is a service with a method of each kind, validating its messages in
+// each way, signing and not.
+func guarded() string {
+	var b strings.Builder
+	b.WriteString(`
+message Own { string user = 1 [(kalix.field).jwt = {claim: INCLUDE}]; string tok = 2 [(kalix.field).jwt = {token: true}]; }
+message Mine { option (kalix.message).jwt = {validate_bearer_token: true}; string sub = 1 [(kalix.field).jwt = {claim: EXTRACT}]; }
+message Out { string user = 1 [(kalix.field).jwt = {claim: INCLUDE}]; string tok = 2 [(kalix.field).jwt = {token: true}]; }
+service S {
+`)
+	for kind, form := range kinds {
+		for name, mode := range map[string][2]string{
+			"M": {"Own", "validate: MESSAGE"}, "BM": {"Own", "validate: BEARER_TOKEN, validate: MESSAGE"}, "BMMine": {"Mine", "validate: BEARER_TOKEN, validate: MESSAGE"},
+		} {
+			for suffix, sign := range map[string]string{"": "", "Sign": ", sign: MESSAGE"} {
+				fmt.Fprintf(&b, form+" { option (kalix.method).jwt = {%s%s}; }\n", kind+name+suffix, mode[0], "Out", mode[1], sign)
+			}
+		}
+	}
+	return b.String() + "}\n"
+}
+
+// TestS77_NoMessageNoCall refuses every call of a method that validates messages
+// which ends without one, however it ends, before the server hears of it (A37).
+func TestS77_NoMessageNoCall(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{source: guarded()})
+	token := "Bearer " + r.Token(goodClaims)
+	endings := map[string]func(c *rawConn, id uint32, path string){
+		"headers that end the stream": func(c *rawConn, id uint32, path string) { c.begin(id, path, true, "authorization", token) },
+		"an empty frame that does": func(c *rawConn, id uint32, path string) {
+			c.begin(id, path, false, "authorization", token)
+			_ = c.WriteData(id, true, nil)
+		},
+		"two empty frames": func(c *rawConn, id uint32, path string) {
+			c.begin(id, path, false, "authorization", token)
+			_ = c.WriteData(id, false, nil)
+			_ = c.WriteData(id, true, nil)
+		},
+	}
+	methods := r.Set.Services()[0].Methods()
+	if methods.Len() != 4*3*2 {
+		t.Fatalf("%d methods", methods.Len())
+	}
+	for name, end := range endings {
+		raw := r.raw()
+		raw.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+		paths := map[uint32]string{}
+		for i := range methods.Len() {
+			id := uint32(2*i + 1)
+			paths[id] = "/t.S/" + string(methods.Get(i).Name())
+			end(raw, id, paths[id])
+		}
+		ended := raw.answers(methods.Len())
+		for id, path := range paths {
+			if got := ended[id]; got != (answer{fmt.Sprint(int(codes.Unauthenticated)), "Message token is missing"}) {
+				t.Errorf("%s, %s: %+v", path, name, got)
+			}
+		}
+	}
+	raw := r.raw()
+	for i := range methods.Len() { // headers, and nothing more
+		raw.begin(uint32(2*i+1), "/t.S/"+string(methods.Get(i).Name()), false, "authorization", token)
+	}
+	for i := range methods.Len() {
+		_ = raw.WriteRSTStream(uint32(2*i+1), http2.ErrCodeCancel)
+	}
+	for i := range methods.Len() { // a client that says that it has sent all
+		name := string(methods.Get(i).Name())
+		if got := r.call(bearing(strings.TrimPrefix(token, "Bearer ")), r.conn, name); status.Code(got.err) != codes.Unauthenticated || len(got.messages) != 0 {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := r.proxy.Shutdown(ctx); err != nil { // so that all have been decided
+		t.Error(err)
+	}
+	if n := r.upstream.calls.Load(); n != 0 {
+		t.Errorf("the upstream had %d calls", n)
+	}
+	if text := r.logged.String(); strings.Count(text, `"code":"token_missing"`) != 4*methods.Len() {
+		t.Errorf("%d refusals are logged as token_missing, not %d", strings.Count(text, `"code":"token_missing"`), 4*methods.Len())
+	}
+}
+
+// TestS88_TheFirstMessageMayNotComeLate: a bearer token counts until its exp
+// whenever a message comes, the first one too, and whichever part of it is late.
+func TestS88_TheFirstMessageMayNotComeLate(t *testing.T) {
+	t.Parallel()
+	text, err := proto.Marshal(policyMessage(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := wire(text)
+	type send struct {
+		data []byte
+		end  bool
+	}
+	late := map[string]struct {
+		before []send // the expiry
+		after  []send
+	}{
+		"all of it":       {nil, []send{{frame, true}}},
+		"its end":         {[]send{{frame[:len(frame)-1], false}}, []send{{frame[len(frame)-1:], true}}},
+		"all but a byte":  {[]send{{frame[:1], false}}, []send{{frame[1:], true}}},
+		"without its end": {nil, []send{{frame, false}, {nil, true}}},
+	}
+	for _, kind := range []string{"Who", "WhoClient", "WhoServer", "WhoBidi"} {
+		for name, c := range late {
+			for _, wait := range []time.Duration{time.Hour - 1, time.Hour} { // the last moment, and the first one that is too late
+				r := start(t, setup{})
+				raw := r.raw()
+				raw.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+				raw.headers(1, "/t.S/"+kind, "authorization", "Bearer "+r.Token(goodClaims))
+				for _, s := range c.before {
+					_ = raw.WriteData(1, s.end, s.data)
+				}
+				r.waitAsked(1)
+				r.advance(wait)
+				for _, s := range c.after {
+					_ = raw.WriteData(1, s.end, s.data)
+				}
+				got, received := raw.answers(1)[1], r.upstream.received()
+				if wait < time.Hour {
+					if got.status != "0" || len(received) != 1 {
+						t.Errorf("%s, %s late, in time: %+v, the upstream got %v", kind, name, got, received)
+					}
+					continue
+				}
+				if got != (answer{"16", "Bearer token is not valid"}) || len(received) != 0 {
+					t.Errorf("%s, %s late: %+v, the upstream got %v", kind, name, got, received)
+				}
+				if line := r.waitLog(0, "call refused"); !strings.Contains(line, `"code":"token_expired"`) || !strings.Contains(line, `"kid":"test"`) {
+					t.Errorf("%s, %s late: logged %s", kind, name, line)
+				}
+				if n := r.upstream.calls.Load(); n != 0 && (kind == "Who" || kind == "WhoServer") {
+					t.Errorf("%s, %s late: the upstream had %d calls", kind, name, n)
+				}
+			}
+		}
+	}
+}
+
+func policyMessage(t *testing.T) proto.Message {
+	t.Helper()
+	r := start(t, setup{})
+	m, err := r.Codec.Read([]byte(`{"text":"x"}`), r.Set.Services()[0].Methods().ByName("Open").Input())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// TestS88_TheOnlyRequestIsDeliveredInTime: the one request of a method is
+// delivered when its stream has ended, and its tokens have to count then.
+func TestS88_TheOnlyRequestIsDeliveredInTime(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		method, bearer, message string
+		asked                   int64 // the time, until the message has passed
+		text                    string
+	}{
+		"bearer token":                 {"Who", goodClaims, `{"text":"x"}`, 2, "Bearer token is not valid"},
+		"bearer token, server stream":  {"WhoServer", goodClaims, `{"text":"x"}`, 2, "Bearer token is not valid"},
+		"the message's":                {"Check", "", `{"tok":"$"}`, 1, "Message token is not valid"},
+		"the message's, server stream": {"CheckServer", "", `{"tok":"$"}`, 1, "Message token is not valid"},
+	}
+	for name, c := range tests {
+		for _, wait := range []time.Duration{time.Hour - 1, time.Hour} {
+			r := start(t, setup{})
+			claims := `{"iss":"maker","role":"r","exp":1769864400}`
+			m, err := r.Codec.Read([]byte(strings.ReplaceAll(c.message, "$", r.Token(claims))), r.Set.Services()[0].Methods().ByName(protoreflect.Name(c.method)).Input())
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := proto.Marshal(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw := r.raw()
+			raw.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+			var more []string
+			if c.bearer != "" {
+				more = []string{"authorization", "Bearer " + r.Token(c.bearer)}
+			}
+			raw.headers(1, "/t.S/"+c.method, more...)
+			_ = raw.WriteData(1, false, wire(data))
+			r.waitAsked(c.asked)
+			r.advance(wait)
+			_ = raw.WriteData(1, true, nil)
+			got, calls := raw.answers(1)[1], r.upstream.calls.Load()
+			if wait < time.Hour && (got.status != "0" || calls != 1) || wait == time.Hour && (got != (answer{"16", c.text}) || calls != 0) {
+				t.Errorf("%s, after %s: %+v, the upstream had %d calls", name, wait, got, calls)
+			}
+		}
+	}
+}
