@@ -112,26 +112,7 @@ func (p *pass) changed(from, to place, old, new protoreflect.FieldDescriptor, wa
 	}
 }
 
+// typeOf is the declaration of a field, without its options.
 func typeOf(f protoreflect.FieldDescriptor) string {
-	text := f.Kind().String()
-	switch {
-	case f.IsMap():
-		return fmt.Sprintf("map<%s, %s> %s = %d", typeName(f.MapKey()), typeName(f.MapValue()), f.Name(), f.Number())
-	case f.Message() != nil || f.Enum() != nil:
-		text = typeName(f)
-	}
-	if f.IsList() {
-		text = "repeated " + text
-	}
-	return fmt.Sprintf("%s %s = %d", text, f.Name(), f.Number())
-}
-
-func typeName(f protoreflect.FieldDescriptor) string {
-	switch {
-	case f.Message() != nil:
-		return string(f.Message().FullName())
-	case f.Enum() != nil:
-		return string(f.Enum().FullName())
-	}
-	return f.Kind().String()
+	return fmt.Sprintf("%s %s = %d", policy.TypeName(f), f.Name(), f.Number())
 }

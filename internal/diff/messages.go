@@ -126,9 +126,6 @@ func (p *pass) signing(f, t *policy.Message) {
 	p.add(l)
 }
 
-// defaultLifetime is how many seconds a token lives if nothing says it (A62).
-const defaultLifetime = 3600
-
 // lifetime is for how long a token is signed: for seconds, or -1 for ever, unless
 // a claim that something else makes says it.
 type lifetime struct {
@@ -150,14 +147,17 @@ func (l lifetime) String() string {
 }
 
 func (s *side) lifetime(m *policy.Message) lifetime {
-	t := m.TokenField()
-	if t.ExpiresSeconds > 0 {
-		return lifetime{seconds: t.ExpiresSeconds}
-	}
-	names := s.names(m)
-	l := lifetime{defaultLifetime, names["exp"] || names[anyClaim] || s.hands("exp")[m] || slices.ContainsFunc(t.BearerClaims, func(c policy.Text) bool { return c.Value == "exp" })}
-	if t.ExpiresSeconds < 0 {
-		l.seconds = -1
+	l := lifetime{-1, s.flat.Of(m).Makes("exp") || s.hands("exp")[m]}
+	for _, d := range m.TokenField().Decides() {
+		switch {
+		case d.Claim != "exp":
+		case d.Lifetime > 0 && !d.Default:
+			return lifetime{seconds: d.Lifetime}
+		case d.Lifetime > 0:
+			l.seconds = d.Lifetime
+		default:
+			l.claim = true
+		}
 	}
 	return l
 }

@@ -1,6 +1,9 @@
 package diff
 
 import (
+	"math"
+	"slices"
+
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/jwtctl/jwtctl/internal/policy"
@@ -12,15 +15,15 @@ type side struct {
 	around map[*policy.Message][]*policy.Message // those that nest it as a token (A49)
 	// live are the messages whose fields are compared with some token: those with
 	// a token, or that nest some (A52), and all that give these their claims.
-	live              map[*policy.Message]bool
-	validated, signed map[*policy.Message]bool            // by a method, nested ones too
-	flat              map[*policy.Message]map[string]bool // by names
-	handed            map[string]map[*policy.Message]bool // by hands
+	live   policy.Set
+	reach  policy.Reach
+	flat   policy.Flattener
+	handed map[string]policy.Set // by hands
 }
 
 func newSide(p *policy.Policy) *side {
-	s := &side{Policy: p, around: map[*policy.Message][]*policy.Message{}, flat: map[*policy.Message]map[string]bool{}, handed: map[string]map[*policy.Message]bool{}}
-	var roots, inputs, outputs []*policy.Message
+	s := &side{Policy: p, around: map[*policy.Message][]*policy.Message{}, reach: p.Reach(), flat: policy.Flattener{Left: math.MaxInt}, handed: map[string]policy.Set{}}
+	var roots []*policy.Message
 	for _, m := range p.Messages {
 		if m.HasTokens() {
 			roots = append(roots, m)
@@ -31,68 +34,14 @@ func newSide(p *policy.Policy) *side {
 			}
 		}
 	}
-	for _, service := range p.Services {
-		for _, m := range service.Methods {
-			if m.Effective().ValidatesMessage() {
-				inputs = append(inputs, m.Input)
-			}
-			if m.Effective().SignsMessage() {
-				outputs = append(outputs, m.Output)
-			}
-		}
-	}
-	s.live = spread(roots, (*policy.Field).Walks)
-	s.validated = spread(inputs, (*policy.Field).NestsTokens)
-	s.signed = spread(outputs, (*policy.Field).NestsTokens)
+	s.live = policy.Spread(roots, (*policy.Field).Walks)
 	return s
 }
 
-// spread returns roots and all that the fields which follow accepts lead to.
-func spread(roots []*policy.Message, follow func(*policy.Field) bool) map[*policy.Message]bool {
-	found := map[*policy.Message]bool{}
-	for len(roots) > 0 {
-		m := roots[len(roots)-1]
-		roots = roots[:len(roots)-1]
-		if found[m] {
-			continue
-		}
-		found[m] = true
-		for _, f := range m.Fields {
-			if follow(f) {
-				roots = append(roots, f.Child)
-			}
-		}
-	}
-	return found
-}
-
-// onlyValidated says whether methods use m, and none of them to sign it: what it
+// onlyValidated reports whether methods use m, and none of them to sign it: what it
 // says about signing has no effect then. What no method uses, commands may sign.
-func (s *side) onlyValidated(m *policy.Message) bool { return s.validated[m] && !s.signed[m] }
-
-// anyClaim is the name that names has for what a RAW field makes.
-const anyClaim = "\x00any"
-
-// names returns the claims that the fields of m make at the top of a token (A60).
-func (s *side) names(m *policy.Message) map[string]bool {
-	if known := s.flat[m]; known != nil {
-		return known
-	}
-	names := map[string]bool{}
-	s.flat[m] = names
-	for _, f := range m.Fields {
-		switch f.Claim {
-		case policy.Include, policy.Extract, policy.Nest:
-			names[f.ClaimName()] = true
-		case policy.Raw:
-			names[anyClaim] = true
-		case policy.Descend:
-			for name := range s.names(f.Child) {
-				names[name] = true
-			}
-		}
-	}
-	return names
+func (s *side) onlyValidated(m *policy.Message) bool {
+	return s.reach.Validated[m] && !s.reach.Signed[m]
 }
 
 // inherits says whether the token of m has to have the claims of a message
@@ -104,15 +53,15 @@ func (s *side) inherits(m *policy.Message) bool {
 
 // hands returns the messages whose tokens have to have a claim because a message
 // around makes it, or one around that, as long as those inherit too (A52).
-func (s *side) hands(claim string) map[*policy.Message]bool {
+func (s *side) hands(claim string) policy.Set {
 	if known := s.handed[claim]; known != nil {
 		return known
 	}
-	found := map[*policy.Message]bool{}
+	found := policy.Set{}
 	s.handed[claim] = found
 	var todo []*policy.Message
 	for _, m := range s.Messages {
-		if s.names(m)[claim] {
+		if slices.ContainsFunc(s.flat.Of(m).List, func(c policy.Made) bool { return c.Name == claim }) {
 			todo = append(todo, m)
 		}
 	}
@@ -132,24 +81,14 @@ func (s *side) hands(claim string) map[*policy.Message]bool {
 // decides returns the claims that m itself settles, so that they are not compared
 // with those of a message around it: 1 where its fields are set, 2 always (A61).
 func (s *side) decides(m *policy.Message) map[string]int {
-	t, claims := m.TokenField(), map[string]int{}
-	for claim := range s.names(m) {
-		claims[claim] = 1
+	claims := map[string]int{}
+	for _, c := range s.flat.Of(m).List {
+		claims[c.Name] = 1
 	}
-	delete(claims, anyClaim)
-	for _, c := range t.BearerClaims {
-		claims[c.Value] = 2
-	}
-	for _, c := range t.StaticClaims {
-		if len(c.Values) > 0 {
-			claims[c.Claim.Value] = 2
+	for _, d := range m.TokenField().Decides() {
+		if !d.Default {
+			claims[d.Claim] = 2
 		}
-	}
-	if len(t.Issuers) > 0 {
-		claims["iss"] = 2
-	}
-	if t.ExpiresSeconds > 0 {
-		claims["exp"] = 2
 	}
 	return claims
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/policy"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
@@ -44,54 +45,38 @@ func join(list []string, none string) string {
 	return strings.Join(list, ", ")
 }
 
-// atom is the least thing that static claims ask of one claim: a value that it
-// holds, or a pattern that it, or an element of it, matches (A70, A71). Several
-// entries for a claim are all required (A75), so what they ask is a set of atoms.
-type atom struct {
-	policy.StaticClaim
-	pattern bool
-	text    policy.Text
-}
+// atom is the least thing that static claims require of one claim: a value that
+// it holds, or a pattern that it, or an element of it, matches (A70, A71).
+type atom policy.Term
 
 func (a atom) String() string {
-	if a.pattern {
-		return fmt.Sprintf("pattern %q", a.text.Value)
+	if a.Pattern {
+		return fmt.Sprintf("pattern %q", a.Value)
 	}
-	return fmt.Sprintf("%q", a.text.Value)
+	return fmt.Sprintf("%q", a.Value)
 }
 
-// atoms returns the claims in their order, and what is asked of each.
-func atoms(list []policy.StaticClaim) (claims []string, of map[string][]atom) {
-	of = map[string][]atom{}
-	for _, s := range list {
-		name := s.Claim.Value
-		if of[name] == nil {
-			claims = append(claims, name)
-		}
-		all := s.Values
-		if s.Pattern.Value != "" {
-			all = []policy.Text{s.Pattern}
-		}
-		for _, text := range all {
-			a := atom{s, s.Pattern.Value != "", text}
-			if !slices.ContainsFunc(of[name], a.same) {
-				of[name] = append(of[name], a)
-			}
+// atoms returns what is required of each claim; of says it by the claim's name.
+func atoms(list []policy.StaticClaim) (claims []policy.RequiredClaim, of map[string][]atom) {
+	claims, of = policy.RequiredClaims(list), map[string][]atom{}
+	for _, r := range claims {
+		for _, t := range r.Terms {
+			of[r.Claim] = append(of[r.Claim], atom(t))
 		}
 	}
 	return claims, of
 }
 
-func (a atom) same(b atom) bool { return a.pattern == b.pattern && a.text.Value == b.text.Value }
+func (a atom) same(b atom) bool { return a.Pattern == b.Pattern && a.Value == b.Value }
 
 // expression returns a pattern of all that satisfies a; with a variable in a
 // value, of more than that.
 func (a atom) expression() string {
-	if a.pattern {
-		return a.text.Value
+	if a.Pattern {
+		return a.Value
 	}
 	var b strings.Builder
-	rest := a.text.Value
+	rest := a.Value
 	for {
 		before, after, found := strings.Cut(rest, "${")
 		b.WriteString(regexp.QuoteMeta(before))
@@ -111,16 +96,16 @@ func (a atom) implies(b atom, ask *oracle) (verdict, string) {
 	}
 	example := func(text string) string { return string(strictjson.Quote(text)) }
 	switch {
-	case !a.pattern && variable(a.text.Value) && !b.pattern, !b.pattern && variable(b.text.Value):
+	case !a.Pattern && variable(a.Value) && !b.Pattern, !b.Pattern && variable(b.Value):
 		return fails, "" // as the two are written
-	case !a.pattern && !b.pattern:
-		return fails, example(a.text.Value)
+	case !a.Pattern && !b.Pattern:
+		return fails, example(a.Value)
 	}
 	answer, witness := ask.included(a.expression(), b.expression())
 	switch {
-	case answer == holds && !b.pattern && scalar(b.text.Value):
-		return fails, b.text.Value // as a number or boolean it matches a, and is no string (A70, A71)
-	case answer == fails && !a.pattern && variable(a.text.Value):
+	case answer == holds && !b.Pattern && scalar(b.Value):
+		return fails, b.Value // as a number or boolean it matches a, and is no string (A70, A71)
+	case answer == fails && !a.Pattern && variable(a.Value):
 		return untold, "" // the variable may stand for something else
 	case answer == fails:
 		return fails, example(witness)
@@ -167,15 +152,20 @@ func implied(list []atom, b atom, ask *oracle) (verdict, string) {
 // statics compares the static claims of a token (section 7).
 func (p *pass) statics(from, to place, old, new []policy.StaticClaim) {
 	claims, asked := atoms(old)
-	_, asks := atoms(new)
-	for _, claim := range claims {
-		l := loss{from: from.on(asked[claim][0].At), to: to, what: claim, old: list(asked[claim]), new: list(asks[claim]), key: claim}
+	news, asks := atoms(new)
+	required := map[string]descset.Position{}
+	for _, r := range news {
+		required[r.Claim] = r.At
+	}
+	for _, r := range claims {
+		claim := r.Claim
+		l := loss{from: from.on(r.At), to: to, what: claim, old: list(asked[claim]), new: list(asks[claim]), key: claim}
 		if len(asks[claim]) == 0 {
 			l.kind = "static-claim-removed"
 			p.add(l)
 			continue
 		}
-		l.to = to.on(asks[claim][0].At)
+		l.to = to.on(required[claim])
 		for _, a := range asked[claim] {
 			if answer, example := implied(asks[claim], a, p.oracle); answer != holds {
 				p.atomLost(l, claim, a, asked[claim], asks[claim], answer, example)
@@ -195,22 +185,22 @@ func list(atoms []atom) string {
 func (p *pass) atomLost(l loss, claim string, a atom, asked, asks []atom, answer verdict, example string) {
 	var others []string // patterns that may stand in the place of a
 	for _, b := range asks {
-		if b.pattern && !slices.ContainsFunc(asked, b.same) {
-			others = append(others, b.text.Value)
-			l.to = l.to.on(b.text.At)
+		if b.Pattern && !slices.ContainsFunc(asked, b.same) {
+			others = append(others, b.Value)
+			l.to = l.to.on(b.At)
 		}
 	}
-	l.what, l.shown = claim+": "+a.text.Value, fmt.Sprintf("%q of %q", a.text.Value, claim)
-	l.from = l.from.on(a.text.At)
+	l.what, l.shown = claim+": "+a.Value, fmt.Sprintf("%q of %q", a.Value, claim)
+	l.from = l.from.on(a.At)
 	switch {
 	case answer == untold:
 		l.kind = "static-pattern-changed"
 		l.replaces(claim, list(asked), list(asks))
-	case !a.pattern:
+	case !a.Pattern:
 		l.kind = "static-value-removed"
 	case len(others) > 0:
 		l.kind = "static-pattern-widened"
-		l.replaces(claim, a.text.Value, strings.Join(others, ", "))
+		l.replaces(claim, a.Value, strings.Join(others, ", "))
 	default:
 		l.kind = "static-pattern-removed"
 	}

@@ -21,7 +21,7 @@ const (
 // claims returns what the fields of m put into its token, and whether that was
 // cut short.
 func (b *builder) claims(m *policy.Message) (list []Claim, cut bool) {
-	w := walker{left: min(maxClaims, b.left)}
+	w := walker{onCycle: b.onCycle, left: min(maxClaims, b.left)}
 	all := w.left
 	list = w.walk(m, "", nil)
 	b.left -= all - w.left
@@ -29,19 +29,19 @@ func (b *builder) claims(m *policy.Message) (list []Claim, cut bool) {
 }
 
 type walker struct {
-	left int
-	cut  bool
-	path []*policy.Message // from the message to the one walked now
+	left    int
+	cut     bool
+	depth   int // how many messages are around the one walked now
+	onCycle func(*policy.Field) bool
 }
 
 func (w *walker) walk(m *policy.Message, prefix string, via []Step) []Claim {
 	var list []Claim
-	w.path = append(w.path, m)
 	for _, f := range m.Fields {
 		if !f.IsClaim() {
 			continue
 		}
-		if len(w.path) > 1 {
+		if w.depth > 0 {
 			if w.left == 0 {
 				w.cut = true
 				break
@@ -49,7 +49,7 @@ func (w *walker) walk(m *policy.Message, prefix string, via []Step) []Claim {
 			w.left--
 		}
 		c := Claim{
-			Name: f.ClaimName(), Field: prefix + string(f.Desc.Name()), Type: typeOf(f.Desc), Action: f.Claim.String(),
+			Name: f.ClaimName(), Field: prefix + string(f.Desc.Name()), Type: policy.TypeName(f.Desc), Action: f.Claim.String(),
 			Meaning: meaning(f), From: at(f.ClaimAt), Via: via, Fault: misuse(f),
 		}
 		if f.Name.Value != "" {
@@ -57,7 +57,6 @@ func (w *walker) walk(m *policy.Message, prefix string, via []Step) []Claim {
 		}
 		list = append(list, w.expand(f, c)...)
 	}
-	w.path = w.path[:len(w.path)-1]
 	return list
 }
 
@@ -69,14 +68,16 @@ func (w *walker) expand(f *policy.Field, c Claim) []Claim {
 	if !f.Walks() {
 		return []Claim{c}
 	}
-	if slices.Contains(w.path, f.Child) {
-		c.Cycle, c.Fault = true, "it leads back to "+full(f.Child)+"; lint refuses it"
+	if w.onCycle(f) {
+		c.Cycle, c.Fault = true, "it leads back to "+full(f.Parent)+"; lint refuses it"
 		return []Claim{c}
 	}
-	if len(w.path) == maxDepth {
+	if w.depth+1 == maxDepth {
 		w.cut = true
 		return []Claim{c}
 	}
+	w.depth++
+	defer func() { w.depth-- }()
 	if f.Claim == policy.Nest {
 		c.Claims = w.walk(f.Child, c.Field+".", nil)
 		return []Claim{c}
@@ -108,7 +109,7 @@ func meaning(f *policy.Field) string {
 		return "must be an object with these claims if " + given
 	case policy.Raw:
 		if f.Desc.IsMap() {
-			return "every claim that fits " + typeOf(f.Desc.MapValue()) + " goes into the map; signing makes each entry a claim and empties the map"
+			return "every claim that fits " + policy.TypeName(f.Desc.MapValue()) + " goes into the map; signing makes each entry a claim and empties the map"
 		}
 	}
 	return "means nothing"

@@ -3,8 +3,6 @@ package explain
 import (
 	"slices"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
@@ -22,7 +20,7 @@ type Options struct {
 // sign or nest; without names all methods, and all messages with an annotation.
 // An unknown name is a usage error with the nearest name as its hint.
 func New(p *policy.Policy, names []string, o Options) (*View, error) {
-	b := builder{policy: p, keys: o, uses: usesOf(p), left: maxTotal, named: maxTotal}
+	b := builder{policy: p, keys: o, uses: usesOf(p), onCycle: p.OnCycle(), left: maxTotal, flat: policy.Flattener{Left: maxTotal}}
 	s, err := choose(p, names)
 	if err != nil {
 		return nil, err
@@ -54,11 +52,12 @@ func New(p *policy.Policy, names []string, o Options) (*View, error) {
 
 // builder makes the parts of a View.
 type builder struct {
-	policy *policy.Policy
-	keys   Options
-	uses   map[*policy.Message][]use
-	left   int // claims of messages in messages that may still be listed
-	named  int // claims of parents that may still be looked at
+	policy  *policy.Policy
+	keys    Options
+	uses    map[*policy.Message][]use
+	onCycle func(*policy.Field) bool
+	left    int              // claims of messages in messages that may still be listed
+	flat    policy.Flattener // of the messages that hand claims down
 }
 
 // use is a Use with the field that it is, nil for a method.
@@ -127,27 +126,6 @@ func staticsOf(list []policy.StaticClaim) (all []StaticClaim, notes []Note) {
 		all = append(all, StaticClaim{c.Claim.Value, values, c.Pattern.Value, at(c.At)})
 	}
 	return all, notes
-}
-
-// typeOf names the type of a field as .proto files do.
-func typeOf(d protoreflect.FieldDescriptor) string {
-	switch {
-	case d.IsMap():
-		return "map<" + typeOf(d.MapKey()) + ", " + typeOf(d.MapValue()) + ">"
-	case d.IsList():
-		return "repeated " + elementOf(d)
-	}
-	return elementOf(d)
-}
-
-func elementOf(d protoreflect.FieldDescriptor) string {
-	switch {
-	case d.Message() != nil:
-		return string(d.Message().FullName())
-	case d.Enum() != nil:
-		return string(d.Enum().FullName())
-	}
-	return d.Kind().String()
 }
 
 // cycles returns the cycles of p that a chosen message is part of.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
 // TestNames has names choose what is explained.
@@ -132,7 +133,7 @@ func TestA100_Cycles(t *testing.T) {
 	}}))
 	for _, want := range []string{
 		"CYCLE 2 steps RED(x.A.child (DESCEND) → x.B)", "RED(x.B.back (NEST) → x.A)", "CYCLE 1 step RED(x.B.me (NEST) → x.B)",
-		"RED(it leads back to x.A; lint refuses it)", "nested again: x.A, by its own token", "x.A.again: x, back, self",
+		"RED(it leads back to x.A; lint refuses it)", "nested again: x.A, by its own token", "x.A.again: back, self, x",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
@@ -175,7 +176,7 @@ func TestBounds(t *testing.T) {
 			t.Errorf("%s: cut short without a word, or a word too much: %+v, %+v", action, first.Notes, last.Notes)
 		}
 		// What is left for all is used up, and the fields of a message itself stay.
-		poor := builder{policy: p, uses: usesOf(p), left: 3, named: 3}
+		poor := builder{policy: p, uses: usesOf(p), onCycle: p.OnCycle(), left: 3, flat: policy.Flattener{Left: 3}}
 		if a, b := poor.message(p.Messages[0]), poor.message(p.Messages[18]); count(a.Claims)+count(b.Claims) > 7 || !slices.ContainsFunc(b.Notes, func(n Note) bool { return strings.Contains(n.Text, "hand down more") }) {
 			t.Errorf("%s: %d and %d claims, %+v", action, count(a.Claims), count(b.Claims), b.Notes)
 		}

@@ -46,7 +46,7 @@ func (b *builder) field(m *policy.Message, f *policy.Field, v *Message) {
 			note(at(f.TokenAt), "there is no token in %s; lint refuses it", full(f.Child))
 		}
 	case f.Token && !f.HoldsToken():
-		note(at(f.TokenAt), "a token on a field of type %s; lint refuses it", typeOf(f.Desc))
+		note(at(f.TokenAt), "a token on a field of type %s; lint refuses it", policy.TypeName(f.Desc))
 	case f.Token && m.TokenField() != f:
 		note(at(f.TokenAt), "a second token field; lint refuses it")
 	case !f.Token && !f.IsClaim():
@@ -64,7 +64,7 @@ func (b *builder) token(f *policy.Field, claims []Claim, cut bool, notes []Note)
 		bearer[i].Environment = nil // a name, in which nothing is replaced
 	}
 	t := &Token{
-		Field: string(f.Desc.Name()), Type: typeOf(f.Desc), From: at(f.TokenAt), Issuers: issuers,
+		Field: string(f.Desc.Name()), Type: policy.TypeName(f.Desc), From: at(f.TokenAt), Issuers: issuers,
 		Expires:      Expiry{f.ExpiresSeconds, expiryRule(f.ExpiresSeconds), at(f.ExpiresSecondsAt)},
 		BearerClaims: bearer, StaticClaims: statics,
 		ValidatedBy: b.keys.validating(issuers), SignedBy: b.keys.signing(issuers),
@@ -78,8 +78,9 @@ func (b *builder) token(f *policy.Field, claims []Claim, cut bool, notes []Note)
 		cut = cut || short
 	}
 	notes = append(append(notes, badIssuers...), badStatics...)
+	supplied := supplied(f, t, claims)
 	for _, c := range f.StaticClaims {
-		if c.Pattern.Value != "" && !cut && !t.supplies(c.Claim.Value, claims) { // A65
+		if c.Pattern.Value != "" && !cut && !supplied(c.Claim.Value) { // A65
 			notes = append(notes, Note{fmt.Sprintf("nothing supplies the claim %q when signing, and a pattern does not: a token signed here never passes", c.Claim.Value), at(c.At)})
 		}
 	}
@@ -92,7 +93,7 @@ func expiryRule(seconds int64) string {
 	case seconds > 0:
 		return fmt.Sprintf("%d s after signing", seconds)
 	case seconds == 0:
-		return "3600 s after signing, unless a field gives exp"
+		return fmt.Sprintf("%d s after signing, unless a field gives exp", policy.DefaultLifetime)
 	case seconds == -1:
 		return "never, unless a field gives exp"
 	}
@@ -109,11 +110,15 @@ func (b *builder) parents(m *policy.Message) (all []Parent, cut bool) {
 			if u.field == nil || !u.field.NestsTokens() || u.How != "token" {
 				continue
 			}
-			if b.named == 0 {
+			p := u.field.Parent
+			var names []string
+			for _, c := range b.flat.Of(p).List {
+				names = append(names, c.Name)
+			}
+			if b.flat.Left < 0 {
 				return all, true
 			}
-			p := u.field.Parent
-			all = append(all, Parent{full(p), string(u.field.Desc.Name()), b.names(p), u.From})
+			all = append(all, Parent{full(p), string(u.field.Desc.Name()), names, u.From})
 			if f := p.TokenField(); f != nil && f.IncludeParentClaims && !seen[p] {
 				seen[p] = true
 				todo = append(todo, p)
@@ -123,39 +128,13 @@ func (b *builder) parents(m *policy.Message) (all []Parent, cut bool) {
 	return all, cut
 }
 
-// names returns the names of the claims that m makes, those through DESCEND
-// included; fewer when there were very many before.
-func (b *builder) names(m *policy.Message) []string {
-	var list []string
-	seen := map[*policy.Message]bool{m: true}
-	for todo := []*policy.Message{m}; len(todo) > 0; todo = todo[1:] {
-		for _, f := range todo[0].Fields {
-			switch {
-			case b.named == 0 || !f.IsClaim() || f.Claim == policy.Raw:
-				continue
-			case f.Claim != policy.Descend:
-				list = append(list, f.ClaimName())
-			case f.Child != nil && !seen[f.Child]:
-				seen[f.Child] = true
-				todo = append(todo, f.Child)
-			}
-			b.named--
-		}
+// supplied returns a function that reports whether signing may put a claim of
+// this name into the token in f, whose View t is.
+func supplied(f *policy.Field, t *Token, claims []Claim) func(name string) bool {
+	decided := f.Decides()
+	return func(name string) bool {
+		return slices.ContainsFunc(decided, func(d policy.Decision) bool { return d.Claim == name }) ||
+			slices.ContainsFunc(claims, func(c Claim) bool { return c.Name == name || c.Action == policy.Raw.String() }) ||
+			t.ParentClaims != nil && slices.ContainsFunc(t.ParentClaims.Parents, func(p Parent) bool { return slices.Contains(p.Claims, name) })
 	}
-	return list
-}
-
-// supplies says whether signing may put a claim called name into t.
-func (t *Token) supplies(name string, claims []Claim) bool {
-	switch {
-	case name == "exp" && t.Expires.Seconds >= 0, name == "iss" && len(t.Issuers) > 0:
-		return true
-	case slices.ContainsFunc(claims, func(c Claim) bool { return c.Name == name || c.Action == policy.Raw.String() }),
-		slices.ContainsFunc(t.BearerClaims, func(b Text) bool { return b.Value == name }),
-		slices.ContainsFunc(t.StaticClaims, func(c StaticClaim) bool { return c.Claim == name && len(c.Values) > 0 }):
-		return true
-	case t.ParentClaims == nil:
-		return false
-	}
-	return slices.ContainsFunc(t.ParentClaims.Parents, func(p Parent) bool { return slices.Contains(p.Claims, name) })
 }

@@ -67,17 +67,8 @@ func (s *selection) method(m *policy.Method) {
 
 // message chooses m and, through nested tokens, what it leads to.
 func (s *selection) message(m *policy.Message) {
-	for todo := []*policy.Message{m}; len(todo) > 0; {
-		m, todo = todo[len(todo)-1], todo[:len(todo)-1]
-		if s.messages[m] {
-			continue
-		}
+	for m := range policy.Spread([]*policy.Message{m}, (*policy.Field).NestsTokens) {
 		s.messages[m] = true
-		for _, f := range m.Fields {
-			if f.NestsTokens() {
-				todo = append(todo, f.Child)
-			}
-		}
 	}
 }
 

@@ -24,31 +24,11 @@ func claimCycle(p *pass) {
 	}
 }
 
-// typeOf says in words what a field holds.
-func typeOf(d protoreflect.FieldDescriptor) string {
-	one := func(d protoreflect.FieldDescriptor) string {
-		switch {
-		case d.Message() != nil:
-			return string(d.Message().FullName())
-		case d.Enum() != nil:
-			return string(d.Enum().FullName())
-		}
-		return d.Kind().String()
-	}
-	switch {
-	case d.IsMap():
-		return "map<" + one(d.MapKey()) + ", " + one(d.MapValue()) + ">"
-	case d.IsList():
-		return "repeated " + one(d)
-	}
-	return one(d)
-}
-
 func descendNotMessage(p *pass) {
 	p.fields(func(f *policy.Field) {
 		if f.Claim == policy.Descend && (f.Child == nil || f.Desc.IsList()) {
 			p.report(f.Desc, f.ClaimAt, "use INCLUDE for the value as a whole, or NEST for repeated messages",
-				"%s is %s: DESCEND takes one message", label(f.Desc), typeOf(f.Desc))
+				"%s is %s: DESCEND takes one message", label(f.Desc), policy.TypeName(f.Desc))
 		}
 	})
 }
@@ -57,7 +37,7 @@ func nestNotMessage(p *pass) {
 	p.fields(func(f *policy.Field) {
 		if f.Claim == policy.Nest && f.Child == nil {
 			p.report(f.Desc, f.ClaimAt, "use INCLUDE for the value as a whole",
-				"%s is %s: NEST takes a message, or repeated ones", label(f.Desc), typeOf(f.Desc))
+				"%s is %s: NEST takes a message, or repeated ones", label(f.Desc), policy.TypeName(f.Desc))
 		}
 	})
 }
@@ -66,7 +46,7 @@ func rawNotStringMap(p *pass) {
 	p.fields(func(f *policy.Field) {
 		if f.Claim == policy.Raw && (!f.Desc.IsMap() || f.Desc.MapKey().Kind() != protoreflect.StringKind) {
 			p.report(f.Desc, f.ClaimAt, "use INCLUDE, or make it a map<string, …>",
-				"%s is %s: RAW takes a map with string keys, the names of the claims", label(f.Desc), typeOf(f.Desc))
+				"%s is %s: RAW takes a map with string keys, the names of the claims", label(f.Desc), policy.TypeName(f.Desc))
 		}
 	})
 }
@@ -76,7 +56,7 @@ func mapKeyNotString(p *pass) {
 		included := f.Claim == policy.Include || f.Claim == policy.Extract
 		if included && f.Desc.IsMap() && f.Desc.MapKey().Kind() != protoreflect.StringKind {
 			p.report(f.Desc, f.ClaimAt, "make its keys strings",
-				"%s is %s: a map in a claim has string keys", label(f.Desc), typeOf(f.Desc))
+				"%s is %s: a map in a claim has string keys", label(f.Desc), policy.TypeName(f.Desc))
 		}
 	})
 }
@@ -84,7 +64,7 @@ func mapKeyNotString(p *pass) {
 // duplicateClaim looks at each message that makes a token or a JSON object of
 // its own; one that others only descend into is looked at as part of them.
 func duplicateClaim(p *pass) {
-	descended := set{}
+	descended := policy.Set{}
 	p.fields(func(f *policy.Field) {
 		if f.Claim == policy.Descend && f.Child != nil {
 			descended[f.Child] = true
@@ -97,21 +77,21 @@ func duplicateClaim(p *pass) {
 			continue
 		}
 		c := p.claimsOf(m)
-		if p.steps < 0 {
+		if p.flat.Left < 0 {
 			p.report(m.Desc, m.At, "", "the messages share claims in too many ways to compare them all: more than %d", maxSteps)
 			return
 		}
-		first := map[string]claim{}
-		for _, b := range c.list {
-			a, is := first[b.name]
+		first := map[string]policy.Made{}
+		for _, b := range c.List {
+			a, is := first[b.Name]
 			if !is {
-				first[b.name] = b
-			} else if !told[pair{a.field, b.field}] && !alternatives(a.field, b.field) {
-				told[pair{a.field, b.field}] = true
-				p.report(b.field.Desc, b.at(), "give one of them another name", "the claim %q of %s is made twice: by %s, and by %s", b.name, label(m.Desc), a, b)
+				first[b.Name] = b
+			} else if !told[pair{a.Field, b.Field}] && !alternatives(a.Field, b.Field) {
+				told[pair{a.Field, b.Field}] = true
+				p.report(b.Field.Desc, nameAt(b.Field), "give one of them another name", "the claim %q of %s is made twice: by %s, and by %s", b.Name, label(m.Desc), through(a), through(b))
 			}
 		}
-		for _, f := range c.twice {
+		for _, f := range c.Twice {
 			if !told[pair{f, f}] {
 				told[pair{f, f}] = true
 				p.report(f.Desc, f.ClaimAt, "use NEST for one of the fields, so that each has an object of its own",
@@ -121,18 +101,20 @@ func duplicateClaim(p *pass) {
 	}
 }
 
-func (c claim) String() string {
-	if c.via != nil && c.via != c.field {
-		return label(c.field.Desc) + " (through " + label(c.via.Desc) + ")"
+// through names the field that makes c, and the one that leads to it.
+func through(c policy.Made) string {
+	if c.Via != nil && c.Via != c.Field {
+		return label(c.Field.Desc) + " (through " + label(c.Via.Desc) + ")"
 	}
-	return label(c.field.Desc)
+	return label(c.Field.Desc)
 }
 
-func (c claim) at() descset.Position {
-	if c.field.Name.Value != "" {
-		return c.field.Name.At
+// nameAt returns where the claim that f makes has its name from.
+func nameAt(f *policy.Field) descset.Position {
+	if f.Name.Value != "" {
+		return f.Name.At
 	}
-	return c.field.ClaimAt
+	return f.ClaimAt
 }
 
 // alternatives says whether a and b are members of one oneof, so that never

@@ -13,50 +13,37 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// origin is an option that signing takes a claim from, whatever the field of
-// the claim holds (A61).
-type origin struct {
-	option string
+// made is a claim that the annotation of a token settles, as a JSON value.
+type made struct {
 	// kind is that of the claim, as in strictjson.Value.Kind.
 	kind string
 	// value is nil where only the environment tells it.
 	value strictjson.Value
 }
 
-// origins returns those of a token's claims by name. A claim of the bearer
-// token has none: it may be anything.
-func origins(t *policy.Field) map[string]origin {
-	by := map[string]origin{}
-	for name, list := range staticValues(t) {
-		by[name] = stringsFrom("static_claim", list, len(list) > 1)
-	}
-	if len(t.Issuers) > 0 {
-		by["iss"] = stringsFrom("issuer", t.Issuers[:1], false)
-	}
-	if t.ExpiresSeconds > 0 { // the least that the time of expiry can be
-		by["exp"] = origin{"expires_seconds", "0", strictjson.Value(strconv.FormatInt(t.ExpiresSeconds, 10))}
+// decisions returns what the annotation of the token t settles, by claim (A61).
+func decisions(t *policy.Field) map[string]policy.Decision {
+	by := map[string]policy.Decision{}
+	for _, d := range t.Decides() {
+		if !d.Default {
+			by[d.Claim] = d
+		}
 	}
 	return by
 }
 
-// staticValues returns the values that each static claim of a token must have:
-// those of all its entries (A70, A75), each once.
-func staticValues(t *policy.Field) map[string][]policy.Text {
-	values := map[string][]policy.Text{}
-	for _, c := range t.StaticClaims {
-		name := c.Claim.Value
-		for _, v := range c.Values {
-			if !slices.ContainsFunc(values[name], func(t policy.Text) bool { return t.Value == v.Value }) {
-				values[name] = append(values[name], v)
-			}
-		}
+// valueOf returns what signing makes of d; a claim of the bearer token may be
+// anything.
+func valueOf(d policy.Decision) made {
+	if d.Lifetime > 0 { // the least that the time of expiry can be
+		return made{"0", strictjson.Value(strconv.FormatInt(d.Lifetime, 10))}
 	}
-	return values
+	return stringsFrom(d.Strings, len(d.Strings) > 1)
 }
 
 // stringsFrom is the first of list, or an array of all.
-func stringsFrom(option string, list []policy.Text, array bool) origin {
-	o := origin{option: option, kind: `"`}
+func stringsFrom(list []policy.Text, array bool) made {
+	o := made{kind: `"`}
 	var quoted []string
 	for _, t := range list {
 		if names, err := t.Variables(); len(names) > 0 || err != nil {
@@ -86,12 +73,12 @@ func extractWrongType(p *pass) {
 		t := m.TokenField()
 		switch {
 		case t == nil || m.BearerToken:
-		case p.signed[m]:
+		case p.reach.Signed[m]:
 			open := p.extractSigned(codec, m, t)
 			if t.IncludeParentClaims && len(open) > 0 {
-				p.extractFromParents(m, without(open, t.BearerClaims), parents, &left)
+				p.extractFromParents(m, open, parents, &left)
 			}
-		case p.validated[m]:
+		case p.reach.Validated[m]:
 			p.extractStatic(codec, m, t)
 		}
 	}
@@ -101,18 +88,18 @@ const holdsNot = "give it a type that can hold that, or leave the claim out"
 
 // extractSigned looks at the claims that options of t, the token of m, decide.
 // It returns those that are open to the messages around m.
-func (p *pass) extractSigned(codec *jsonclaims.Codec, m *policy.Message, t *policy.Field) (open []claim) {
-	by := origins(t)
-	for _, c := range p.claimsOf(m).list {
-		o, decided := by[c.name]
+func (p *pass) extractSigned(codec *jsonclaims.Codec, m *policy.Message, t *policy.Field) (open []policy.Made) {
+	by := decisions(t)
+	for _, c := range p.claimsOf(m).List {
+		d, decided := by[c.Name]
 		switch {
-		case c.field.Claim != policy.Extract || misregistered(c.field):
+		case c.Field.Claim != policy.Extract || misregistered(c.Field):
 		case !decided:
 			open = append(open, c)
-		case !o.fits(codec, c.field.Desc):
-			p.report(c.field.Desc, c.at(), holdsNot,
+		case !d.FromBearer && !valueOf(d).fits(codec, c.Field.Desc):
+			p.report(c.Field.Desc, nameAt(c.Field), holdsNot,
 				"the claim %q of %s comes from %s of %s, and %s is %s, which can't hold it: what is signed is always refused",
-				c.name, label(m.Desc), o.option, t.Desc.Name(), label(c.field.Desc), typeOf(c.field.Desc))
+				c.Name, label(m.Desc), d.Option, t.Desc.Name(), label(c.Field.Desc), policy.TypeName(c.Field.Desc))
 		}
 	}
 	return open
@@ -121,53 +108,42 @@ func (p *pass) extractSigned(codec *jsonclaims.Codec, m *policy.Message, t *poli
 // extractStatic looks at the claims that tokens of m, which t holds, must have
 // with certain values: as a string that is the only one, or in an array (A70).
 func (p *pass) extractStatic(codec *jsonclaims.Codec, m *policy.Message, t *policy.Field) {
-	values := staticValues(t)
-	for _, c := range p.claimsOf(m).list {
-		list := values[c.name]
-		if c.field.Claim != policy.Extract || misregistered(c.field) || len(list) == 0 {
+	values := map[string][]policy.Text{}
+	for _, r := range policy.RequiredClaims(t.StaticClaims) {
+		values[r.Claim] = r.Values()
+	}
+	for _, c := range p.claimsOf(m).List {
+		list := values[c.Name]
+		if c.Field.Claim != policy.Extract || misregistered(c.Field) || len(list) == 0 {
 			continue
 		}
-		one, all := stringsFrom("", list, false), stringsFrom("", list, true)
-		if len(list) == 1 && one.fits(codec, c.field.Desc) || all.fits(codec, c.field.Desc) {
+		one, all := stringsFrom(list, false), stringsFrom(list, true)
+		if len(list) == 1 && one.fits(codec, c.Field.Desc) || all.fits(codec, c.Field.Desc) {
 			continue
 		}
-		p.report(c.field.Desc, c.at(), holdsNot,
+		p.report(c.Field.Desc, nameAt(c.Field), holdsNot,
 			"the claim %q of %s must have what static_claim of %s says, and %s is %s, which can't hold it: every message is refused",
-			c.name, label(m.Desc), t.Desc.Name(), label(c.field.Desc), typeOf(c.field.Desc))
+			c.Name, label(m.Desc), t.Desc.Name(), label(c.Field.Desc), policy.TypeName(c.Field.Desc))
 	}
 }
 
-// fits says whether a field can be given the claim.
-func (o origin) fits(codec *jsonclaims.Codec, fd protoreflect.FieldDescriptor) bool {
+// fits reports whether a field can be given the claim.
+func (o made) fits(codec *jsonclaims.Codec, fd protoreflect.FieldDescriptor) bool {
 	if o.value == nil {
 		return strings.ContainsAny(kindsOf(fd), o.kind)
 	}
 	return codec.Parse(fd, o.value, dynamicpb.NewMessage(fd.ContainingMessage())) == nil
 }
 
-// without returns the claims that the bearer token does not give.
-func without(list []claim, bearer []policy.Text) (rest []claim) {
-	names := map[string]bool{}
-	for _, t := range bearer {
-		names[t.Value] = true
-	}
-	for _, c := range list {
-		if !names[c.name] {
-			rest = append(rest, c)
-		}
-	}
-	return rest
-}
-
 // extractFromParents looks at the claims that come down to the token of m: of
 // the messages that nest it, and of those around one whose own token includes
 // its parent's (A52).
-func (p *pass) extractFromParents(m *policy.Message, open []claim, parents map[*policy.Message][]*policy.Message, left *int) {
-	byName := map[string]claim{}
+func (p *pass) extractFromParents(m *policy.Message, open []policy.Made, parents map[*policy.Message][]*policy.Message, left *int) {
+	byName := map[string]policy.Made{}
 	for _, c := range open {
-		byName[c.name] = c
+		byName[c.Name] = c
 	}
-	seen := set{}
+	seen := policy.Set{}
 	for around := slices.Clone(parents[m]); len(around) > 0; around = around[1:] {
 		parent := around[0]
 		if seen[parent] {
@@ -177,18 +153,18 @@ func (p *pass) extractFromParents(m *policy.Message, open []claim, parents map[*
 		if t := parent.TokenField(); t != nil && t.IncludeParentClaims {
 			around = append(around, parents[parent]...)
 		}
-		outers := p.claimsOf(parent).list
+		outers := p.claimsOf(parent).List
 		if *left -= 1 + len(outers); *left < 0 {
 			return
 		}
 		for _, outer := range outers {
-			inner, there := byName[outer.name]
-			if !there || strings.ContainsAny(kindsOf(outer.field.Desc), kindsOf(inner.field.Desc)) {
+			inner, there := byName[outer.Name]
+			if !there || strings.ContainsAny(kindsOf(outer.Field.Desc), kindsOf(inner.Field.Desc)) {
 				continue
 			}
-			p.report(inner.field.Desc, inner.at(), "give it the type of the other, or another name",
+			p.report(inner.Field.Desc, nameAt(inner.Field), "give it the type of the other, or another name",
 				"the claim %q of %s comes from %s (include_parent_claims) where %s is empty, and that is %s, which can't hold it: what is signed so is refused",
-				inner.name, label(m.Desc), label(outer.field.Desc), label(inner.field.Desc), typeOf(inner.field.Desc))
+				inner.Name, label(m.Desc), label(outer.Field.Desc), label(inner.Field.Desc), policy.TypeName(inner.Field.Desc))
 		}
 	}
 }
@@ -198,9 +174,9 @@ func (p *pass) extractFromParents(m *policy.Message, open []claim, parents map[*
 func (f *facts) signedParents() map[*policy.Message][]*policy.Message {
 	parents := map[*policy.Message][]*policy.Message{}
 	for _, m := range f.Messages {
-		told := set{}
+		told := policy.Set{}
 		for _, child := range nestedTokens(m) {
-			if f.signed[m] && !told[child] {
+			if f.reach.Signed[m] && !told[child] {
 				told[child] = true
 				parents[child] = append(parents[child], m)
 			}

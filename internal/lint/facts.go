@@ -17,21 +17,14 @@ type facts struct {
 	imports map[string]bool // files that nobody asked for
 	methods []*policy.Method
 
-	// A message plays the part of a token's holder where a method validates or
-	// signs it, itself or nested as a token (A49).
-	validated, signed set
-	// reached are those, and the ones whose fields give them claims.
-	reached set
-	// nested are those that any message nests as a token.
-	nested set
+	reach policy.Reach
+	// nested are the messages that any message nests as a token.
+	nested policy.Set
 
 	ignores  map[protoreflect.FullName][]ignore
-	flat     map[*policy.Message]*claims // by claimsOf
-	steps    int                         // that claimsOf may still take
+	flat     policy.Flattener
 	patterns map[string]compiled
 }
-
-type set map[*policy.Message]bool
 
 type compiled struct {
 	re  *regexp.Regexp
@@ -40,27 +33,15 @@ type compiled struct {
 
 func newFacts(p *policy.Policy, o Options) *facts {
 	f := &facts{
-		Policy: p, Options: o, imports: map[string]bool{}, nested: set{},
-		flat: map[*policy.Message]*claims{}, steps: maxSteps, patterns: map[string]compiled{},
+		Policy: p, Options: o, imports: map[string]bool{}, reach: p.Reach(), nested: policy.Set{},
+		flat: policy.Flattener{Left: maxSteps}, patterns: map[string]compiled{},
 	}
 	for _, file := range p.Set().Files() {
 		f.imports[file.Descriptor.Path()] = file.Import
 	}
-	var inputs, outputs []*policy.Message
 	for _, s := range p.Services {
 		f.methods = append(f.methods, s.Methods...)
 	}
-	for _, m := range f.methods {
-		if m.Effective().ValidatesMessage() {
-			inputs = append(inputs, m.Input)
-		}
-		if m.Effective().SignsMessage() {
-			outputs = append(outputs, m.Output)
-		}
-	}
-	f.validated = spread(inputs, (*policy.Field).NestsTokens)
-	f.signed = spread(outputs, (*policy.Field).NestsTokens)
-	f.reached = spread(append(inputs, outputs...), func(f *policy.Field) bool { return f.NestsTokens() || f.Walks() })
 	f.fields(func(field *policy.Field) {
 		if field.NestsTokens() {
 			f.nested[field.Child] = true
@@ -70,28 +51,14 @@ func newFacts(p *policy.Policy, o Options) *facts {
 	return f
 }
 
-// ofToken says whether m holds a token that a method validates or signs.
-func (f *facts) ofToken(m *policy.Message) bool { return f.validated[m] || f.signed[m] }
+// maxSteps is how many claims are gathered for all messages together.
+const maxSteps = 2 << 20
 
-// spread returns roots and all that the fields which follow accepts lead to.
-func spread(roots []*policy.Message, follow func(*policy.Field) bool) set {
-	found := set{}
-	todo := append([]*policy.Message(nil), roots...)
-	for len(todo) > 0 {
-		m := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if found[m] {
-			continue
-		}
-		found[m] = true
-		for _, f := range m.Fields {
-			if f.Child != nil && follow(f) {
-				todo = append(todo, f.Child)
-			}
-		}
-	}
-	return found
-}
+// claimsOf returns the claims of m; less than all where maxSteps are used up.
+func (f *facts) claimsOf(m *policy.Message) *policy.Flat { return f.flat.Of(m) }
+
+// ofToken reports whether m holds a token that a method validates or signs.
+func (f *facts) ofToken(m *policy.Message) bool { return f.reach.Validated[m] || f.reach.Signed[m] }
 
 // nearest returns, for each message that has what own finds or leads to one
 // that does, the nearest such thing.

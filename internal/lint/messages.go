@@ -14,10 +14,10 @@ func unreachedAnnotation(p *pass) {
 	for _, m := range p.Messages {
 		t := m.TokenField()
 		switch {
-		case p.reached[m] && t != nil && !p.ofToken(m):
+		case p.reach.All[m] && t != nil && !p.ofToken(m):
 			p.report(t.Desc, t.TokenAt, "annotate the field that holds the message with token: true",
 				"the token %s has no effect: %s is only looked into for the claims of others", label(t.Desc), label(m.Desc))
-		case p.reached[m], len(m.Fields) == 0 && !m.BearerToken:
+		case p.reach.All[m], len(m.Fields) == 0 && !m.BearerToken:
 		default:
 			at := m.BearerTokenAt
 			if !m.BearerToken {
@@ -56,7 +56,7 @@ func claimWithoutToken(p *pass) {
 			giving = append(giving, f.Child)
 		}
 	})
-	given := spread(giving, (*policy.Field).Walks)
+	given := policy.Spread(giving, (*policy.Field).Walks)
 	for _, m := range p.Messages {
 		if !p.ofToken(m) || m.BearerToken || m.TokenField() != nil || given[m] {
 			continue
@@ -83,18 +83,15 @@ func claimWithoutToken(p *pass) {
 func claimOverridden(p *pass) {
 	for _, m := range p.Messages {
 		t := m.TokenField()
-		if t == nil || !p.signed[m] {
+		if t == nil || !p.reach.Signed[m] {
 			continue
 		}
-		by := origins(t)
-		if len(by) == 0 {
-			continue
-		}
-		for _, c := range p.claimsOf(m).list {
-			if o, decided := by[c.name]; decided && c.field.Claim != policy.Extract {
-				p.report(c.field.Desc, c.at(), "use EXTRACT and leave it empty when it is signed, or take one of the two away",
+		by := decisions(t)
+		for _, c := range p.claimsOf(m).List {
+			if d, decided := by[c.Name]; decided && !d.FromBearer && c.Field.Claim != policy.Extract {
+				p.report(c.Field.Desc, nameAt(c.Field), "use EXTRACT and leave it empty when it is signed, or remove one of the two",
 					"the claim %q of %s comes from %s of %s, so a message with another value in %s is signed and then refused",
-					c.name, label(m.Desc), o.option, t.Desc.Name(), label(c.field.Desc))
+					c.Name, label(m.Desc), d.Option, t.Desc.Name(), label(c.Field.Desc))
 			}
 		}
 	}

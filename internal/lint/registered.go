@@ -51,7 +51,7 @@ func registeredClaimType(p *pass) {
 			tokens = append(tokens, m)
 		}
 	}
-	for m := range spread(tokens, func(f *policy.Field) bool { return f.Claim == policy.Descend }) {
+	for m := range policy.Spread(tokens, func(f *policy.Field) bool { return f.Claim == policy.Descend }) {
 		for _, f := range m.Fields {
 			if f.Claim != policy.Include && f.Claim != policy.Extract && f.Claim != policy.Nest {
 				continue
@@ -60,8 +60,8 @@ func registeredClaimType(p *pass) {
 				continue
 			}
 			want, _ := registered(f.ClaimName())
-			p.report(f.Desc, claim{field: f}.at(), "change its type, or give the claim another name",
-				"the claim %q of a token must be %s, and %s is %s", f.ClaimName(), want, label(f.Desc), typeOf(f.Desc))
+			p.report(f.Desc, nameAt(f), "change its type, or give the claim another name",
+				"the claim %q of a token must be %s, and %s is %s", f.ClaimName(), want, label(f.Desc), policy.TypeName(f.Desc))
 		}
 	}
 }

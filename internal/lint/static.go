@@ -95,18 +95,15 @@ func environmentVariable(p *pass) {
 // may supply the claim.
 func patternNotSigned(p *pass) {
 	p.fields(func(f *policy.Field) {
-		if !f.HoldsToken() || !p.signed[f.Parent] || f.IncludeParentClaims {
+		if !f.HoldsToken() || !p.reach.Signed[f.Parent] || f.IncludeParentClaims {
 			return
 		}
-		made := map[string]bool{"exp": f.ExpiresSeconds >= 0, "iss": len(f.Issuers) > 0}
-		for _, c := range f.StaticClaims {
-			made[c.Claim.Value] = made[c.Claim.Value] || len(c.Values) > 0
-		}
-		for _, t := range f.BearerClaims {
-			made[t.Value] = true
+		made := map[string]bool{}
+		for _, d := range f.Decides() {
+			made[d.Claim] = true
 		}
 		for _, c := range f.StaticClaims {
-			if c.Pattern.Value != "" && !made[c.Claim.Value] && !p.claimsOf(f.Parent).makes(c.Claim.Value) {
+			if c.Pattern.Value != "" && !made[c.Claim.Value] && !p.claimsOf(f.Parent).Makes(c.Claim.Value) {
 				p.report(f.Desc, c.Pattern.At, "make a field the claim, or leave the pattern to those who only check such tokens",
 					"tokens that are signed in %s lack the claim %q, and so do not pass its pattern", label(f.Desc), c.Claim.Value)
 			}

@@ -25,7 +25,7 @@ func tokenWrongType(p *pass) {
 	p.fields(func(f *policy.Field) {
 		if misplacedToken(f) {
 			p.report(f.Desc, f.TokenAt, "make it a string; for several tokens, put each into a message and repeat that",
-				"%s is %s: a token is a string or bytes, and a message, also a repeated one, may nest tokens", label(f.Desc), typeOf(f.Desc))
+				"%s is %s: a token is a string or bytes, and a message, also a repeated one, may nest tokens", label(f.Desc), policy.TypeName(f.Desc))
 		}
 	})
 }
@@ -74,7 +74,7 @@ func nestedTokenMissing(p *pass) {
 	with := p.withToken()
 	p.fields(func(f *policy.Field) {
 		if f.NestsTokens() && !with[f.Child] {
-			p.report(f.Desc, f.TokenAt, "annotate a string field of it with token: true, or take token off this field",
+			p.report(f.Desc, f.TokenAt, "annotate a string field of it with token: true, or remove token from this field",
 				"%s nests %s as a token, and that has no token of its own", label(f.Desc), label(f.Child.Desc))
 		}
 	})
@@ -101,7 +101,7 @@ func optionWithoutEffect(p *pass) {
 	p.fields(func(f *policy.Field) {
 		tell := func(there bool, at descset.Position, option, where string) {
 			if there {
-				p.report(f.Desc, at, "take it away", "%s of %s means nothing: it is for %s", option, label(f.Desc), where)
+				p.report(f.Desc, at, "remove it", "%s of %s means nothing: it is for %s", option, label(f.Desc), where)
 			}
 		}
 		named := f.Claim == policy.Include || f.Claim == policy.Extract || f.Claim == policy.Nest || !f.Claim.Known()
@@ -130,7 +130,7 @@ func first(list []policy.Text) (at descset.Position) {
 func parentClaimsWithoutParent(p *pass) {
 	p.fields(func(f *policy.Field) {
 		if f.HoldsToken() && f.IncludeParentClaims && !p.nested[f.Parent] {
-			p.report(f.Desc, f.IncludeParentClaimsAt, "annotate the field that holds it in its parent with token: true, or take the option away",
+			p.report(f.Desc, f.IncludeParentClaimsAt, "annotate the field that holds it in its parent with token: true, or remove the option",
 				"%s includes the claims of its parent, but no message nests %s as a token", label(f.Desc), label(f.Parent.Desc))
 		}
 	})
@@ -140,7 +140,7 @@ func parentClaimsWithoutParent(p *pass) {
 // not look at the option.
 func tokenNeverExpires(p *pass) {
 	p.fields(func(f *policy.Field) {
-		if f.HoldsToken() && f.ExpiresSeconds == -1 && p.signed[f.Parent] && !p.claimsOf(f.Parent).makes("exp") {
+		if f.HoldsToken() && f.ExpiresSeconds == -1 && p.reach.Signed[f.Parent] && !p.claimsOf(f.Parent).Makes("exp") {
 			p.report(f.Desc, f.ExpiresSecondsAt, "set expires_seconds to a number of seconds, or make a field the claim exp",
 				"the tokens that are signed in %s never expire", label(f.Desc))
 		}

@@ -22,213 +22,111 @@ func (c Cycle) String() string {
 	return b.String() + string(c[0].Parent.Desc.FullName())
 }
 
-// There are more cycles in a few messages that all lead to each other than
-// anyone could read. Of messages that are connected by cycles, this many are
-// found; then, for each field on a cycle that none of those has, a shortest one,
-// until that has looked at so many fields.
-const (
-	maxCycles = 100
-	maxLooks  = 10 << 20
-)
+// maxLooks is at how many fields the searches for chains look. More than that
+// only hundreds of fields between messages that all lead to each other can need; then some
+// fields are in no chain, but some chain is always found.
+const maxLooks = 1 << 20
 
-// Cycles returns every cycle once, sorted by the fields in it. Two fields
-// between the same messages make two cycles. Where there are very many, it
-// returns enough of them to name each field that lies on one.
+// Cycles returns for each field that is on a cycle a chain with it, as short as
+// can be: sorted by the fields in it, each chain once.
 func (p *Policy) Cycles() []Cycle {
-	g := newWalkGraph(p)
-	all := make([]int, len(g.out))
-	for i := range all {
-		all[i] = i
-	}
+	g := newWalks(p)
+	named := map[*Field]bool{}
 	var found []Cycle
-	for _, component := range g.split(all) {
-		found = append(found, g.cycles(component)...)
+	for _, m := range p.Messages {
+		for _, f := range m.Fields {
+			if named[f] || !g.OnCycle(f) || g.looks > maxLooks {
+				continue
+			}
+			c := append(Cycle{f}, g.shortest(f.Child, m)...)
+			for _, f := range c {
+				named[f] = true
+			}
+			first := slices.Index(c, slices.MinFunc(c, g.compare))
+			found = append(found, slices.Concat(c[first:], c[:first]))
+		}
 	}
-	slices.SortFunc(found, func(a, b Cycle) int {
-		return slices.CompareFunc(a, b, func(a, b *Field) int { return cmp.Compare(g.order[a], g.order[b]) })
-	})
+	slices.SortFunc(found, func(a, b Cycle) int { return slices.CompareFunc(a, b, g.compare) })
 	return found
 }
 
-// walkGraph has the messages as nodes, by their index, and the fields that walk
-// into a message as edges.
-type walkGraph struct {
-	out   [][]walkEdge
+// OnCycle returns a function that reports whether a field of p is on a cycle.
+func (p *Policy) OnCycle() func(*Field) bool { return newWalks(p).OnCycle }
+
+// walks are the messages of a policy and the fields that walk from one to
+// another (A45, A46).
+type walks struct {
 	order map[*Field]int
-	// group numbers the set of nodes that each is in at the time; edges between
-	// two sets do not count. Groups are never taken apart without new numbers.
-	group  []int
-	groups int
-	// What Tarjan's algorithm remembers of each node.
-	index, low []int
-	onStack    []bool
-	// blocked has the number of the search in which a node is blocked.
-	blocked  []int
-	searches int
-	looks    int
+	// group numbers the messages: two have one number if, and only if, each
+	// leads to the other.
+	group map[*Message]int
+	looks int
+	// What Tarjan's algorithm (1972) remembers: when a message was first seen,
+	// the first seen one that it leads to, and those without a group yet.
+	seen, low map[*Message]int
+	stack     []*Message
 }
 
-type walkEdge struct {
-	to    int
-	field *Field
-}
-
-func newWalkGraph(p *Policy) *walkGraph {
-	n := len(p.Messages)
-	g := &walkGraph{
-		out: make([][]walkEdge, n), order: map[*Field]int{}, group: make([]int, n),
-		index: make([]int, n), low: make([]int, n), onStack: make([]bool, n), blocked: make([]int, n), looks: maxLooks,
-	}
-	number := make(map[*Message]int, n)
-	for i, m := range p.Messages {
-		number[m] = i
-	}
-	for i, m := range p.Messages {
+func newWalks(p *Policy) *walks {
+	g := &walks{order: map[*Field]int{}, group: map[*Message]int{}, seen: map[*Message]int{}, low: map[*Message]int{}}
+	for _, m := range p.Messages {
 		for _, f := range m.Fields {
-			if f.Walks() {
-				g.order[f] = len(g.order)
-				g.out[i] = append(g.out[i], walkEdge{number[f.Child], f})
-			}
+			g.order[f] = len(g.order)
+		}
+		if g.seen[m] == 0 {
+			g.visit(m)
 		}
 	}
 	return g
 }
 
-// regroup makes nodes a group of their own.
-func (g *walkGraph) regroup(nodes []int) {
-	g.groups++
-	for _, v := range nodes {
-		g.group[v] = g.groups
-	}
-}
+func (g *walks) compare(a, b *Field) int { return cmp.Compare(g.order[a], g.order[b]) }
 
-// inside says whether e, which starts at v, stays in v's group.
-func (g *walkGraph) inside(v int, e walkEdge) bool { return g.group[v] == g.group[e.to] }
+// OnCycle reports whether f leads back to its message.
+func (g *walks) OnCycle(f *Field) bool { return f.Walks() && g.group[f.Parent] == g.group[f.Child] }
 
-// cycles returns the cycles of one strongly connected component: those through
-// its first node, then those of what is left without it (Johnson, "Finding all
-// the elementary circuits of a directed graph", 1975).
-func (g *walkGraph) cycles(component []int) []Cycle {
-	var found []Cycle
-	full := func(c Cycle) bool {
-		found = append(found, c)
-		return len(found) > maxCycles
-	}
-	for left := [][]int{slices.Clone(component)}; len(left) > 0 && len(found) <= maxCycles; {
-		nodes := left[len(left)-1]
-		first := slices.Min(nodes)
-		g.regroup(nodes)
-		newCircuits(g, first, full).from(first)
-		rest := slices.DeleteFunc(nodes, func(v int) bool { return v == first })
-		left = append(left[:len(left)-1], g.split(rest)...)
-	}
-	if len(found) > maxCycles {
-		found = g.nameAll(component, found[:maxCycles])
-	}
-	return found
-}
-
-// circuits looks for the cycles through start within its group. A node is
-// blocked while it is on the path, and as long as it cannot reach start without
-// the path; waiting has what is to be freed together with a node.
-type circuits struct {
-	*walkGraph
-	start   int
-	path    Cycle
-	waiting map[int][]int
-	full    func(Cycle) bool // takes a cycle; true ends the search
-	ended   bool
-}
-
-func newCircuits(g *walkGraph, start int, full func(Cycle) bool) *circuits {
-	g.searches++
-	return &circuits{walkGraph: g, start: start, waiting: map[int][]int{}, full: full}
-}
-
-// from extends the path from v, and says whether start was reached. It goes as
-// deep as there are messages in a row, which Go's stacks are made for.
-func (c *circuits) from(v int) (reached bool) {
-	c.blocked[v] = c.searches
-	for _, e := range c.out[v] {
-		if c.ended || !c.inside(v, e) {
+// visit groups m and what it leads to. It goes as deep as there are messages in
+// a row, which Go's stacks are made for.
+func (g *walks) visit(m *Message) {
+	g.seen[m] = len(g.seen) + 1
+	g.low[m] = g.seen[m]
+	g.stack = append(g.stack, m)
+	for _, f := range m.Fields {
+		if !f.Walks() || g.group[f.Child] != 0 {
 			continue
 		}
-		c.path = append(c.path, e.field)
-		if e.to == c.start {
-			reached, c.ended = true, c.full(slices.Clone(c.path))
-		} else if c.blocked[e.to] != c.searches && c.from(e.to) {
-			reached = true
+		if g.seen[f.Child] == 0 {
+			g.visit(f.Child)
 		}
-		c.path = c.path[:len(c.path)-1]
+		g.low[m] = min(g.low[m], g.low[f.Child])
 	}
-	if reached {
-		c.free(v)
-		return true
+	if g.low[m] < g.seen[m] {
+		return
 	}
-	for _, e := range c.out[v] {
-		if c.inside(v, e) {
-			c.waiting[e.to] = append(c.waiting[e.to], v)
-		}
-	}
-	return false
-}
-
-func (c *circuits) free(v int) {
-	for list := []int{v}; len(list) > 0; {
-		v, list = list[len(list)-1], list[:len(list)-1]
-		if c.blocked[v] == c.searches {
-			c.blocked[v] = 0
-			list = append(list, c.waiting[v]...)
-			delete(c.waiting, v)
+	for at := len(g.stack) - 1; ; at-- {
+		g.group[g.stack[at]] = g.seen[m]
+		if g.stack[at] == m {
+			g.stack = g.stack[:at]
+			return
 		}
 	}
 }
 
-// nameAll adds to found a shortest cycle for each field within component that
-// is in none.
-func (g *walkGraph) nameAll(component []int, found []Cycle) []Cycle {
-	g.regroup(component)
-	named := map[*Field]bool{}
-	for _, c := range found {
-		for _, f := range c {
-			named[f] = true
-		}
-	}
-	for _, v := range component {
-		for _, e := range g.out[v] {
-			if named[e.field] || !g.inside(v, e) || g.looks < 0 {
-				continue
-			}
-			c := append(Cycle{e.field}, g.shortest(e.to, v)...)
-			for _, f := range c {
-				named[f] = true
-			}
-			first := slices.Index(c, slices.MinFunc(c, func(a, b *Field) int { return cmp.Compare(g.order[a], g.order[b]) }))
-			found = append(found, slices.Concat(c[first:], c[:first]))
-		}
-	}
-	return found
-}
-
-// shortest returns a shortest way between two nodes of a component.
-func (g *walkGraph) shortest(from, to int) Cycle {
-	type step struct {
-		node int
-		by   *Field
-	}
-	came := map[int]step{from: {from, nil}}
-	for queue := []int{from}; len(queue) > 0 && queue[0] != to; queue = queue[1:] {
-		for _, e := range g.out[queue[0]] {
-			g.looks--
-			if _, seen := came[e.to]; !seen && g.inside(queue[0], e) {
-				came[e.to] = step{queue[0], e.field}
-				queue = append(queue, e.to)
+// shortest returns a shortest way between two messages of one group.
+func (g *walks) shortest(from, to *Message) Cycle {
+	came := map[*Message]*Field{}
+	for queue := []*Message{from}; came[to] == nil && from != to; queue = queue[1:] {
+		for _, f := range queue[0].Fields {
+			g.looks++
+			if g.OnCycle(f) && f.Child != from && came[f.Child] == nil {
+				came[f.Child] = f
+				queue = append(queue, f.Child)
 			}
 		}
 	}
 	var way Cycle
-	for at := to; at != from; at = came[at].node {
-		way = append(way, came[at].by)
+	for at := to; at != from; at = came[at].Parent {
+		way = append(way, came[at])
 	}
 	slices.Reverse(way)
 	return way

@@ -1,0 +1,53 @@
+package policy
+
+// Set is a set of messages.
+type Set map[*Message]bool
+
+// Spread returns roots and all messages that the fields which follow accepts
+// lead to, directly or through others.
+func Spread(roots []*Message, follow func(*Field) bool) Set {
+	found := Set{}
+	for todo := append([]*Message(nil), roots...); len(todo) > 0; {
+		m := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if found[m] {
+			continue
+		}
+		found[m] = true
+		for _, f := range m.Fields {
+			if f.Child != nil && follow(f) {
+				todo = append(todo, f.Child)
+			}
+		}
+	}
+	return found
+}
+
+// Reach is which messages the methods of a policy act on.
+type Reach struct {
+	// Validated and Signed are the messages whose token is validated or signed:
+	// those of methods, and the ones nested in them as tokens (A12, A49).
+	Validated, Signed Set
+	// All are those, and the messages whose fields make their claims.
+	All Set
+}
+
+// Reach returns which messages the methods of p act on.
+func (p *Policy) Reach() Reach {
+	var inputs, outputs []*Message
+	for _, s := range p.Services {
+		for _, m := range s.Methods {
+			if m.Effective().ValidatesMessage() {
+				inputs = append(inputs, m.Input)
+			}
+			if m.Effective().SignsMessage() {
+				outputs = append(outputs, m.Output)
+			}
+		}
+	}
+	return Reach{
+		Validated: Spread(inputs, (*Field).NestsTokens),
+		Signed:    Spread(outputs, (*Field).NestsTokens),
+		All:       Spread(append(inputs, outputs...), func(f *Field) bool { return f.NestsTokens() || f.Walks() }),
+	}
+}

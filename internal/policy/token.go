@@ -1,0 +1,108 @@
+package policy
+
+import (
+	"slices"
+
+	"github.com/jwtctl/jwtctl/internal/descset"
+)
+
+// DefaultLifetime is for how many seconds a token is valid if neither its
+// annotation nor a field says so (A62).
+const DefaultLifetime = 3600
+
+// Decision is one claim of a token that the annotation of the token settles
+// itself, whatever the fields of the message hold (A61). Exactly one of
+// FromBearer, Strings and Lifetime is set.
+type Decision struct {
+	Claim string
+	// Option is the option of the annotation that decides: "static_claim".
+	Option string
+	At     descset.Position
+	// FromBearer: the value is that of the bearer token (A51).
+	FromBearer bool
+	// Strings: one is the value, several are an array.
+	Strings []Text
+	// Lifetime is how many seconds after signing the time is (A62).
+	Lifetime int64
+	// Default: this counts only if nothing else makes the claim.
+	Default bool
+}
+
+// Decides returns what the annotation of the token in f settles, in the order in
+// which signing sets the claims: of two decisions about one claim the later one
+// counts (A61, A62). It is the only place that knows this order: plan compiles
+// it for sign and verify, and lint, diff and explain read it.
+func (f *Field) Decides() []Decision {
+	var all []Decision
+	for _, c := range f.BearerClaims {
+		all = append(all, Decision{Claim: c.Value, Option: "include_bearer_token_claim", At: c.At, FromBearer: true})
+	}
+	for _, r := range RequiredClaims(f.StaticClaims) {
+		if values := r.Values(); len(values) > 0 {
+			all = append(all, Decision{Claim: r.Claim, Option: "static_claim", At: r.At, Strings: values})
+		}
+	}
+	if len(f.Issuers) > 0 {
+		all = append(all, Decision{Claim: "iss", Option: "issuer", At: f.Issuers[0].At, Strings: f.Issuers[:1]})
+	}
+	switch exp := (Decision{Claim: "exp", Option: "expires_seconds", At: f.ExpiresSecondsAt}); {
+	case f.ExpiresSeconds > 0:
+		exp.Lifetime = f.ExpiresSeconds
+		all = append(all, exp)
+	case f.ExpiresSeconds == 0:
+		exp.Lifetime, exp.Default = DefaultLifetime, true
+		all = append(all, exp)
+	}
+	return all
+}
+
+// RequiredClaim is what the static claims of a token together require of one
+// claim: every value and a match of every pattern, in all entries (A70, A71,
+// A75).
+type RequiredClaim struct {
+	Claim string
+	At    descset.Position // of the first entry
+	Terms []Term           // in the order of the annotation, each text once
+}
+
+// Term is one value that a claim must hold, or one pattern that it must match.
+type Term struct {
+	Text
+	Pattern bool
+}
+
+// Values returns the terms that are values.
+func (r RequiredClaim) Values() []Text {
+	var values []Text
+	for _, t := range r.Terms {
+		if !t.Pattern {
+			values = append(values, t.Text)
+		}
+	}
+	return values
+}
+
+// RequiredClaims returns what list requires of each claim, in the order of the
+// claims' first entries.
+func RequiredClaims(list []StaticClaim) []RequiredClaim {
+	var all []RequiredClaim
+	for _, s := range list {
+		at := slices.IndexFunc(all, func(r RequiredClaim) bool { return r.Claim == s.Claim.Value })
+		if at < 0 {
+			at, all = len(all), append(all, RequiredClaim{Claim: s.Claim.Value, At: s.At})
+		}
+		for _, v := range s.Values {
+			all[at].add(Term{v, false})
+		}
+		if s.Pattern.Value != "" {
+			all[at].add(Term{s.Pattern, true})
+		}
+	}
+	return all
+}
+
+func (r *RequiredClaim) add(t Term) {
+	if !slices.ContainsFunc(r.Terms, func(u Term) bool { return u.Pattern == t.Pattern && u.Value == t.Value }) {
+		r.Terms = append(r.Terms, t)
+	}
+}
