@@ -24,6 +24,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/message"
+	"github.com/jwtctl/jwtctl/internal/policy"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
@@ -226,7 +227,7 @@ func (c *Codec) differs(fd protoreflect.FieldDescriptor, claim strictjson.Value)
 
 // misfit says that a claim has no value of the field's type.
 func misfit(fd protoreflect.FieldDescriptor, claim strictjson.Value) error {
-	return fault.New(fault.ClaimMismatch, string(fd.FullName()), "the token's claim is %s that is no value of a field of type %s", jsonKind(claim), typeName(fd))
+	return fault.New(fault.ClaimMismatch, string(fd.FullName()), "the token's claim is %s that is no value of a field of type %s", jsonKind(claim), policy.TypeName(fd))
 }
 
 func jsonKind(claim strictjson.Value) string {
@@ -243,24 +244,4 @@ func jsonKind(claim strictjson.Value) string {
 		return "an array"
 	}
 	return "a null"
-}
-
-func typeName(fd protoreflect.FieldDescriptor) string {
-	switch {
-	case fd.IsMap():
-		return "map<" + typeName(fd.MapKey()) + ", " + typeName(fd.MapValue()) + ">"
-	case fd.IsList():
-		return "repeated " + oneName(fd)
-	}
-	return oneName(fd)
-}
-
-func oneName(fd protoreflect.FieldDescriptor) string {
-	switch {
-	case fd.Message() != nil:
-		return string(fd.Message().FullName())
-	case fd.Enum() != nil:
-		return "enum " + string(fd.Enum().FullName())
-	}
-	return fd.Kind().String()
 }

@@ -82,44 +82,50 @@ func (c *compiler) settleFills() {
 func (c *compiler) token(f *policy.Field) *Token {
 	name := string(f.Desc.FullName())
 	t := &Token{
-		Field:          f.Desc,
-		Issuers:        c.texts(f.Issuers, "issuer of "+name),
-		ExpiresSeconds: f.ExpiresSeconds,
-		ParentClaims:   f.IncludeParentClaims,
-		Static:         c.statics(f.StaticClaims, name),
+		Field:        f.Desc,
+		Issuers:      c.texts(f.Issuers, "issuer of "+name),
+		ParentClaims: f.IncludeParentClaims,
+		Static:       c.statics(f.StaticClaims, name),
 	}
 	for _, claim := range f.BearerClaims {
 		t.BearerClaims = append(t.BearerClaims, claim.Value)
 	}
+	for _, d := range f.Decides() {
+		t.Decided = append(t.Decided, Decision{d.Claim, d.FromBearer, unique(c.expand(d.Strings)), d.Lifetime, d.Default})
+	}
 	return t
 }
 
-// statics makes one of the entries with values of one claim: as all are required,
-// a token that is signed must have the values of all (A65, A75).
+// statics makes one Static of the values of each claim, and one of each pattern
+// (A75).
 func (c *compiler) statics(list []policy.StaticClaim, of string) []Static {
 	var all []Static
-	valued := map[string]int{} // the place in all
-	for _, s := range list {
-		what := fmt.Sprintf("static_claim %q of %s", s.Claim.Value, of)
-		out := Static{Claim: s.Claim.Value, Values: c.texts(s.Values, what)}
-		if s.Pattern.Value != "" {
-			var err error
-			if out.Pattern, err = s.Compile(); err != nil { // lint has refused it before
-				c.fail(s.Pattern, what, fault.PolicyInvalid, err)
+	for _, r := range policy.RequiredClaims(list) {
+		what := fmt.Sprintf("static_claim %q of %s", r.Claim, of)
+		if values := unique(c.texts(r.Values(), what)); len(values) > 0 {
+			all = append(all, Static{Claim: r.Claim, Values: values})
+		}
+		for _, t := range r.Terms {
+			if !t.Pattern {
+				continue
 			}
-		}
-		if at, there := valued[out.Claim]; there && out.Pattern == nil {
-			for _, v := range out.Values {
-				if !slices.Contains(all[at].Values, v) {
-					all[at].Values = append(all[at].Values, v)
-				}
+			re, err := policy.StaticClaim{Pattern: t.Text}.Compile()
+			if err != nil { // lint has refused it before
+				c.fail(t.Text, what, fault.PolicyInvalid, err)
 			}
-			continue
+			all = append(all, Static{Claim: r.Claim, Pattern: re})
 		}
-		if out.Pattern == nil {
-			valued[out.Claim] = len(all)
+	}
+	return all
+}
+
+// unique returns each text once: variables may make one text of two.
+func unique(list []string) []string {
+	var all []string
+	for _, text := range list {
+		if !slices.Contains(all, text) {
+			all = append(all, text)
 		}
-		all = append(all, out)
 	}
 	return all
 }
@@ -137,6 +143,15 @@ func (c *compiler) texts(list []policy.Text, what string) []string {
 			c.fail(t, what, fault.ConfigInvalid, err)
 		}
 		all = append(all, text)
+	}
+	return all
+}
+
+// expand is texts for what texts has looked at before.
+func (c *compiler) expand(list []policy.Text) []string {
+	all := make([]string, len(list))
+	for i, t := range list {
+		all[i], _ = t.Expand(c.env)
 	}
 	return all
 }

@@ -74,12 +74,25 @@ func (m *Message) Tokenless() bool { return !m.UsesBearer && m.Token == nil && l
 
 // Token is a token in a string or bytes field.
 type Token struct {
-	Field          protoreflect.FieldDescriptor
-	Issuers        []string // A50; the first is the one to sign as (A61)
-	ExpiresSeconds int64    // A62
-	ParentClaims   bool     // A52
-	BearerClaims   []string // A51
-	Static         []Static
+	Field        protoreflect.FieldDescriptor
+	Issuers      []string // A50
+	ParentClaims bool     // A52
+	BearerClaims []string // A51
+	Static       []Static
+	// Decided are the claims that signing sets whatever the fields say, in the
+	// order in which it sets them (A61).
+	Decided []Decision
+}
+
+// Decision is a policy.Decision with its variables filled in.
+type Decision struct {
+	Claim string
+	// FromBearer, Strings or Lifetime in seconds, as in policy.Decision; Default
+	// counts only if nothing else makes the claim.
+	FromBearer bool
+	Strings    []string
+	Lifetime   int64
+	Default    bool
 }
 
 // Claim is a field and the claim it belongs to.
@@ -215,18 +228,9 @@ func (p *Message) OwnNames(m protoreflect.Message, names map[string]bool) {
 // Names adds to names the claims that the annotation of the token itself makes
 // when it is signed, whatever the fields say (A61, A62).
 func (t *Token) Names(names map[string]bool) {
-	for _, claim := range t.BearerClaims {
-		names[claim] = true
-	}
-	for _, s := range t.Static {
-		if s.Pattern == nil {
-			names[s.Claim] = true
+	for _, d := range t.Decided {
+		if !d.Default {
+			names[d.Claim] = true
 		}
-	}
-	if len(t.Issuers) > 0 {
-		names["iss"] = true
-	}
-	if t.ExpiresSeconds > 0 {
-		names["exp"] = true
 	}
 }

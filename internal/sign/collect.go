@@ -162,36 +162,28 @@ const lastSecond = 253402300799
 // decide adds what the annotation of the token says itself (A51, A61, A62).
 func (w *walker) decide(all *set, t *plan.Token) error {
 	path := func() string { return w.path.To(t.Field, plan.Single).String() }
-	for _, name := range t.BearerClaims {
-		if w.bearer == nil {
-			return fault.New(fault.TokenMissing, path(), "it includes the claim %q of the bearer token, and there is no bearer token", quote.Shorten(name))
+	for i := range t.Decided {
+		d := &t.Decided[i]
+		switch {
+		case d.Default && all.has(d.Claim):
+		case d.FromBearer && w.bearer == nil:
+			return fault.New(fault.TokenMissing, path(), "it includes the claim %q of the bearer token, and there is no bearer token", quote.Shorten(d.Claim))
+		case d.FromBearer:
+			value, there := w.bearer.Claims.Get(d.Claim)
+			if !there {
+				return fault.New(fault.ClaimMissing, path(), "it includes the claim %q of the bearer token, which has none", quote.Shorten(d.Claim))
+			}
+			all.put(d.Claim, value)
+		case d.Lifetime > 0:
+			now := w.now.Unix()
+			if d.Lifetime > lastSecond-now {
+				return fault.New(fault.PolicyInvalid, path(), "expires_seconds: %d is past the year 9999, which no verifier takes", d.Lifetime)
+			}
+			all.put(d.Claim, strictjson.Value(strconv.FormatInt(now+d.Lifetime, 10)))
+		default:
+			all.put(d.Claim, stringsClaim(d.Strings))
 		}
-		value, there := w.bearer.Claims.Get(name)
-		if !there {
-			return fault.New(fault.ClaimMissing, path(), "it includes the claim %q of the bearer token, which has none", quote.Shorten(name))
-		}
-		all.put(name, value)
 	}
-	for _, s := range t.Static {
-		if s.Pattern == nil {
-			all.put(s.Claim, stringsClaim(s.Values))
-		}
-	}
-	if len(t.Issuers) > 0 {
-		all.put("iss", stringsClaim(t.Issuers[:1]))
-	}
-	lifetime := t.ExpiresSeconds
-	switch {
-	case lifetime == 0 && !all.has("exp"):
-		lifetime = int64(DefaultLifetime.Seconds())
-	case lifetime <= 0:
-		return nil
-	}
-	now := w.now.Unix()
-	if lifetime > lastSecond-now {
-		return fault.New(fault.PolicyInvalid, path(), "expires_seconds: %d is past the year 9999, which no verifier takes", lifetime)
-	}
-	all.put("exp", strictjson.Value(strconv.FormatInt(now+lifetime, 10)))
 	return nil
 }
 

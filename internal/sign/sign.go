@@ -18,9 +18,6 @@ import (
 	"github.com/jwtctl/jwtctl/internal/plan"
 )
 
-// DefaultLifetime is that of a token whose annotation says nothing (A62).
-const DefaultLifetime = time.Hour
-
 // Options say how tokens are made.
 type Options struct {
 	// KeyID picks the key instead of the token's issuer (A23); "" for none.

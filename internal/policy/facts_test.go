@@ -1,0 +1,174 @@
+package policy_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+// TestA61_TokenDecides: what the annotation of a token settles, in the order in
+// which signing sets it.
+func TestA61_TokenDecides(t *testing.T) {
+	tests := map[string]struct {
+		options string
+		want    string
+	}{
+		"nothing, but for the default time of A62": {``, `exp +3600 unless made`},
+		"everything, the issuer and time last": {
+			`expires_seconds: 60 issuer: "i" issuer: "j" static_claim: {claim: "role" value: "a" value: "b"} include_bearer_token_claim: "sub" include_bearer_token_claim: "org"`,
+			`sub from bearer, org from bearer, role = a b, iss = i, exp +60`},
+		"a bearer claim that a static one replaces": {
+			`include_bearer_token_claim: "role" static_claim: {claim: "role" value: "a"} expires_seconds: -1`, `role from bearer, role = a`},
+		"A75 entries of one claim together, each value once": {
+			`static_claim: {claim: "r" value: "x"} static_claim: {claim: "s" value: "1"} static_claim: {claim: "r" value: "y" value: "x"} expires_seconds: -1`, `r = x y, s = 1`},
+		"a pattern adds nothing":                   {`static_claim: {claim: "r" pattern: "x.*"} expires_seconds: -1`, ``},
+		"a bearer token's exp, before the default": {`include_bearer_token_claim: "exp"`, `exp from bearer, exp +3600 unless made`},
+		"never": {`expires_seconds: -1`, ``},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := one(t, `message M { string t = 1 [(kalix.field).jwt = {token: true `+test.options+`}]; }`).Messages[0].Fields[0]
+			var got []string
+			for _, d := range f.Decides() {
+				text := d.Claim
+				switch {
+				case d.FromBearer:
+					text += " from bearer"
+				case d.Lifetime > 0:
+					text += fmt.Sprintf(" +%d", d.Lifetime)
+				default:
+					text += " ="
+					for _, s := range d.Strings {
+						text += " " + s.Value
+					}
+				}
+				if d.Default {
+					text += " unless made"
+				}
+				if !strings.Contains(`include_bearer_token_claim static_claim issuer expires_seconds`, d.Option) || d.Option == "" || d.At.Line == 0 {
+					t.Errorf("%+v has no option or place", d)
+				}
+				got = append(got, text)
+			}
+			if strings.Join(got, ", ") != test.want {
+				t.Errorf("got %q, want %q", strings.Join(got, ", "), test.want)
+			}
+		})
+	}
+}
+
+// TestA75_RequiredClaims: the terms of a claim in the order in which they are
+// written, each once; a value is not the pattern of the same text.
+func TestA75_RequiredClaims(t *testing.T) {
+	f := one(t, `message M { string t = 1 [(kalix.field).jwt = {token: true
+  static_claim: {claim: "r" pattern: "x"} static_claim: {claim: "s" value: "1"} static_claim: {claim: "r" value: "x" value: "y"} static_claim: {claim: "r" pattern: "x"}}]; }`).Messages[0].Fields[0]
+	var got []string
+	for _, r := range policy.RequiredClaims(f.StaticClaims) {
+		text := r.Claim + ":"
+		for _, term := range r.Terms {
+			text += fmt.Sprintf(" %s/%v", term.Value, term.Pattern)
+		}
+		got = append(got, fmt.Sprintf("%s (%d values, line %d)", text, len(r.Values()), r.At.Line))
+	}
+	if want := []string{"r: x/true x/false y/false (2 values, line 3)", "s: 1/false (1 values, line 3)"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestA45_FlatClaims: DESCEND fields lay the claims of their messages flat, once
+// and in the order of the file; NEST fields are one claim; cycles end.
+func TestA45_FlatClaims(t *testing.T) {
+	const c = `message C { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; }`
+	tests := map[string]struct {
+		text, want string
+		left       int
+	}{
+		"of its own":            {text: `message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE name: "n"}]; string b = 2 [(kalix.field).jwt.claim = EXTRACT]; string c = 3; }`, want: "n b"},
+		"through DESCEND":       {text: `message M { C c = 1 [(kalix.field).jwt.claim = DESCEND]; string a = 2 [(kalix.field).jwt.claim = INCLUDE]; }` + c, want: "x(c) a"},
+		"through two":           {text: `message M { D d = 1 [(kalix.field).jwt.claim = DESCEND]; } message D { C c = 1 [(kalix.field).jwt.claim = DESCEND]; }` + c, want: "x(d)"},
+		"NEST is one":           {text: `message M { C c = 1 [(kalix.field).jwt.claim = NEST]; }` + c, want: "c"},
+		"twice":                 {text: `message M { C c = 1 [(kalix.field).jwt.claim = DESCEND]; C d = 2 [(kalix.field).jwt.claim = DESCEND]; }` + c, want: "x(c) twice:d"},
+		"RAW may be any":        {text: `message M { map<string, string> r = 1 [(kalix.field).jwt.claim = RAW]; }`, want: "raw"},
+		"a cycle":               {text: `message M { M m = 1 [(kalix.field).jwt.claim = DESCEND]; string a = 2 [(kalix.field).jwt.claim = INCLUDE]; }`, want: "a"},
+		"DESCEND of no message": {text: `message M { string s = 1 [(kalix.field).jwt.claim = DESCEND]; }`, want: ""},
+		"more than may be":      {text: `message M { string a = 1 [(kalix.field).jwt.claim = INCLUDE]; string b = 2 [(kalix.field).jwt.claim = INCLUDE]; }`, left: 1, want: "a short"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			fl := policy.Flattener{Left: 100}
+			if test.left > 0 {
+				fl.Left = test.left
+			}
+			flat := fl.Of(one(t, test.text).Message("t.M"))
+			var got []string
+			for _, c := range flat.List {
+				text := c.Name
+				if c.Via != nil {
+					text += "(" + string(c.Via.Desc.Name()) + ")"
+				}
+				got = append(got, text)
+				if !flat.Makes(c.Name) {
+					t.Errorf("it does not make %q", c.Name)
+				}
+			}
+			for _, f := range flat.Twice {
+				got = append(got, "twice:"+string(f.Desc.Name()))
+			}
+			if flat.Raw {
+				got = append(got, "raw")
+			}
+			if fl.Left < 0 {
+				got = append(got, "short")
+			}
+			if flat.Makes("no such claim") != flat.Raw {
+				t.Errorf("it makes any claim: %v, and has a RAW map: %v", !flat.Raw, flat.Raw)
+			}
+			if strings.Join(got, " ") != test.want {
+				t.Errorf("got %q, want %q", strings.Join(got, " "), test.want)
+			}
+		})
+	}
+}
+
+// TestA49_Reach: which messages the methods act on.
+func TestA49_Reach(t *testing.T) {
+	p := one(t, `service S {
+  rpc V(A) returns (X) { option (kalix.method).jwt = {validate: MESSAGE}; }
+  rpc G(X) returns (D) { option (kalix.method).jwt = {validate: BEARER_TOKEN sign: MESSAGE}; }
+  rpc O(Open) returns (Open);
+}
+message A { B b = 1 [(kalix.field).jwt.token = true]; C c = 2 [(kalix.field).jwt.claim = NEST]; Open o = 3 [(kalix.field).jwt.claim = INCLUDE]; }
+message B { A again = 1 [(kalix.field).jwt.token = true]; }
+message C {} message X {} message Open {}
+message D { repeated B b = 1 [(kalix.field).jwt.token = true]; }`)
+	names := func(set policy.Set) string {
+		var list []string
+		for m := range set {
+			list = append(list, string(m.Desc.Name()))
+		}
+		slices.Sort(list)
+		return strings.Join(list, " ")
+	}
+	r := p.Reach()
+	for got, want := range map[string]string{"validated " + names(r.Validated): "validated A B", "signed " + names(r.Signed): "signed A B D", "all " + names(r.All): "all A B C D"} {
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// TestTypeName: as .proto files name types.
+func TestTypeName(t *testing.T) {
+	fields := one(t, `message M { string a = 1; repeated M b = 2; map<string, M> c = 3; E d = 4; optional int64 e = 5; map<int32, E> f = 6; } enum E { NO = 0; }`).Message("t.M").Desc.Fields()
+	want := []string{"string", "repeated t.M", "map<string, t.M>", "t.E", "int64", "map<int32, t.E>"}
+	for i := range fields.Len() {
+		if got := policy.TypeName(protoreflect.FieldDescriptor(fields.Get(i))); got != want[i] {
+			t.Errorf("got %q, want %q", got, want[i])
+		}
+	}
+}
