@@ -61,6 +61,16 @@ check:
 	for example in $(EXAMPLES); do (cd $$example && $(GO) mod tidy -diff); done
 	$(GO) test -count=1 ./internal/docs
 
+## prose: plain English in documents, help, comments and messages; tools/vale/styles/Plain has the rules
+prose: bin/vale
+	@rm -rf bin/prose
+	@cd tools && $(GO) build -o ../bin/extract-prose ./prose
+	@bin/extract-prose bin/prose docs/cli.md $$(git ls-files -co --exclude-standard 'cmd/*.go' 'internal/*.go' | grep -v _test.go | xargs ls 2>/dev/null)
+	@bin/vale --config=tools/vale/.vale.ini --output=line --glob='!{docs/cli.md,**/testdata/**,**/*_test.go}' README.md CONTRIBUTING.md SECURITY.md docs cmd internal bin/prose
+
+bin/vale: tools/vale/go.mod tools/vale/go.sum # it parses source with C libraries
+	@cd tools/vale && CGO_ENABLED=1 $(GO) build -o ../../bin/vale github.com/vale-cli/vale/v3/cmd/vale 2>/dev/null
+
 ## check-examples: vet and staticcheck for the examples
 check-examples:
 	for example in $(EXAMPLES); do \
@@ -149,4 +159,4 @@ packages:
 clean:
 	rm -rf bin dist
 
-.PHONY: help demo build install cross test test-all check check-examples unit race flaky e2e-quick e2e shipping release-check bench fuzz generate tools packages clean
+.PHONY: help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench fuzz generate tools packages clean
