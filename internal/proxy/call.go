@@ -86,7 +86,7 @@ func (c *call) admit() (context.Context, error) {
 			md[claim.key] = []string{claim.value}
 		}
 	}
-	return metadata.NewOutgoingContext(ctx, md), nil
+	return outgoing(ctx, md), nil
 }
 
 // contentType keeps what the messages are encoded in. Those that must be looked
@@ -205,7 +205,7 @@ func (c *call) respond(ctx context.Context, up grpc.ClientStream) error {
 	// Whoever waits for a stream to begin waits for its header; that of a single
 	// answer goes with it.
 	if !c.method.OneResponse() {
-		if err := c.header(up, c.client.SendHeader); err != nil {
+		if err := c.header(up, grpc.SendHeader); err != nil {
 			return err
 		}
 	}
@@ -221,7 +221,7 @@ func (c *call) respond(ctx context.Context, up grpc.ClientStream) error {
 			}
 		}
 		if first && c.method.OneResponse() {
-			if err := c.header(up, c.client.SetHeader); err != nil {
+			if err := c.header(up, grpc.SetHeader); err != nil {
 				return err
 			}
 		}
@@ -233,12 +233,15 @@ func (c *call) respond(ctx context.Context, up grpc.ClientStream) error {
 
 // header passes the upstream's header on by send; there is none if it answers
 // with a status alone.
-func (c *call) header(up grpc.ClientStream, send func(metadata.MD) error) error {
+//
+// Unlike those of c.client, grpc.SendHeader, SetHeader and SetTrailer let pass what
+// is valid in HTTP alone, see outgoing.
+func (c *call) header(up grpc.ClientStream, send func(context.Context, metadata.MD) error) error {
 	md, err := up.Header()
 	if err != nil || md == nil {
 		return nil // RecvMsg says why
 	}
-	return send(forwardable(md))
+	return send(c.client.Context(), forwardable(md))
 }
 
 // finish returns how the call ends where RecvMsg has returned ended.
@@ -249,11 +252,11 @@ func (c *call) finish(ctx context.Context, up grpc.ClientStream, ended error, em
 		}
 	}
 	if empty && c.method.OneResponse() {
-		if err := c.header(up, c.client.SendHeader); err != nil {
+		if err := c.header(up, grpc.SendHeader); err != nil {
 			return err
 		}
 	}
-	c.client.SetTrailer(forwardable(up.Trailer()))
+	_ = grpc.SetTrailer(c.client.Context(), forwardable(up.Trailer())) // fails once the call is over
 	if ended == io.EOF {
 		return nil
 	}

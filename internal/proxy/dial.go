@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// Dial returns a connection to the upstream at target, "host:port" or any name
+// Dial returns the upstream at target, "host:port" or any name
 // that grpc-go resolves ("dns:///…", "unix:///…"). It connects with the first
 // call, to every address that the name has, and again soon after it was lost.
 // A target that is no name is a usage error.
@@ -25,13 +26,25 @@ import (
 //
 // The machine's HTTP proxy settings and service configurations in the DNS are
 // not followed: where calls go is for the caller to say.
-func Dial(target string, config func() *tls.Config, l Limits) (*grpc.ClientConn, error) {
+func Dial(target string, config func() *tls.Config, l Limits) (*Upstream, error) {
+	plain, err := dial(target, config, l)
+	if err != nil {
+		return nil, err
+	}
+	exact, err := dial(target, config, l, grpc.WithStatsHandler(exactStats{}))
+	if err != nil {
+		return nil, errors.Join(err, plain.Close())
+	}
+	return &Upstream{plain, exact}, nil
+}
+
+func dial(target string, config func() *tls.Config, l Limits, more ...grpc.DialOption) (*grpc.ClientConn, error) {
 	l = l.orDefault()
 	creds := insecure.NewCredentials()
 	if config != nil {
 		creds = renewed{credentials.NewTLS(config()), config}
 	}
-	conn, err := grpc.NewClient(target,
+	conn, err := grpc.NewClient(target, append(more,
 		grpc.WithTransportCredentials(creds),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(l.MessageBytes)),
 		grpc.WithMaxHeaderListSize(l.MetadataBytes),
@@ -46,7 +59,7 @@ func Dial(target string, config func() *tls.Config, l Limits) (*grpc.ClientConn,
 			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 3 * time.Second},
 			MinConnectTimeout: 5 * time.Second,
 		}),
-	)
+	)...)
 	if err != nil {
 		return nil, fault.New(fault.UsageError, "upstream", "%w", err)
 	}

@@ -83,7 +83,7 @@ func (l Limits) orDefault() Limits {
 type Options struct {
 	// Upstream is the server behind, as by Dial; it is needed, and stays open
 	// when the Proxy has shut down.
-	Upstream grpc.ClientConnInterface
+	Upstream *Upstream
 	// TLS, unless nil, is how clients are spoken to; nil is plaintext.
 	TLS    *tls.Config
 	Limits Limits
@@ -113,7 +113,7 @@ type Options struct {
 // for concurrent use.
 type Proxy struct {
 	options  Options
-	upstream grpc.ClientConnInterface
+	upstream *Upstream
 	server   *grpc.Server
 	health   *healthServer
 	holder   *holder

@@ -1,0 +1,103 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
+)
+
+// Upstream is the server behind, as by Dial. It has two connections: grpc-go
+// refuses to send metadata that HTTP allows and gRPC's own grammar does not, unless
+// a stats handler adds it, and stats cost CPU. So only calls that need it go by
+// the connection that has one.
+type Upstream struct {
+	plain, exact *grpc.ClientConn
+}
+
+// NewStream is that of grpc.ClientConnInterface.
+func (u *Upstream) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	if exactly(ctx) != nil {
+		return u.exact.NewStream(ctx, desc, method, opts...)
+	}
+	return u.plain.NewStream(ctx, desc, method, opts...)
+}
+
+// Close closes both connections.
+func (u *Upstream) Close() error { return errors.Join(u.plain.Close(), u.exact.Close()) }
+
+// exact is what a call sends that grpc-go would refuse.
+type exact struct {
+	pairs []string // of metadata, name and value in turn
+}
+
+type exactKey struct{}
+
+func exactly(ctx context.Context) *exact {
+	x, _ := ctx.Value(exactKey{}).(*exact)
+	return x
+}
+
+// outgoing returns ctx with md as the metadata to send, all of it. gRPC over
+// HTTP/2 (PROTOCOL-HTTP2.md, Custom-Metadata) forbids an error for a value that is
+// valid in HTTP (RFC 9110, section 5.5: printable ASCII, tab, and bytes from 0x80
+// on) and not in gRPC; it may be dropped or accepted. Here it arrives as it would
+// directly. What is not valid in HTTP the transport has reset before.
+func outgoing(ctx context.Context, md metadata.MD) context.Context {
+	var beyond []string
+	for key, values := range md {
+		if grpcValid(key, values) {
+			continue
+		}
+		for _, v := range values {
+			beyond = append(beyond, key, v)
+		}
+		delete(md, key)
+	}
+	if beyond != nil {
+		ctx = context.WithValue(ctx, exactKey{}, &exact{beyond})
+	}
+	return metadata.NewOutgoingContext(ctx, md)
+}
+
+// grpcValid reports whether gRPC's grammar allows a key, in lower case, and its
+// values (PROTOCOL-HTTP2.md: Header-Name, ASCII-Value).
+func grpcValid(key string, values []string) bool {
+	if !validKey(key) {
+		return false
+	}
+	if strings.HasSuffix(key, "-bin") {
+		return true
+	}
+	for _, v := range values {
+		for i := range len(v) {
+			if v[i] < ' ' || v[i] > '~' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// exactStats adds the metadata of exact behind grpc-go's check.
+type exactStats struct{}
+
+// TagRPC is that of stats.Handler.
+func (exactStats) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
+	if x := exactly(ctx); x != nil {
+		return metadata.AppendToOutgoingContext(ctx, x.pairs...)
+	}
+	return ctx
+}
+
+// HandleRPC is that of stats.Handler.
+func (exactStats) HandleRPC(context.Context, stats.RPCStats) {}
+
+// TagConn is that of stats.Handler.
+func (exactStats) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+
+// HandleConn is that of stats.Handler.
+func (exactStats) HandleConn(context.Context, stats.ConnStats) {}
