@@ -39,6 +39,7 @@ type build struct {
 	report  reporter.Reporter
 	symbols linker.Symbols
 	slots   chan struct{} // what may run at once
+	inOrder bool          // one file after the other, by name, imports first
 
 	mu    sync.Mutex
 	tasks map[string]*task
@@ -50,6 +51,7 @@ type task struct {
 	name    string
 	handler *reporter.Handler
 	named   bool // it is no import alone
+	linked  bool // in order only: it was linked, or is at it
 	parsed  parser.Result
 	imports []string
 	file    linker.File   // once done
@@ -58,9 +60,11 @@ type task struct {
 }
 
 // compileFiles returns names, compiled. resolve finds them and their imports;
-// what is wrong with a source goes to report, for all files before it ends.
-func compileFiles(ctx context.Context, names []string, resolve func(string) (resolved, error), report reporter.Reporter) (linker.Files, error) {
-	b := &build{resolve: resolve, report: report, slots: make(chan struct{}, runtime.GOMAXPROCS(0)), tasks: map[string]*task{}}
+// what is wrong with a source goes to report, for all files before it ends. If
+// several files are at fault, what is reported is the same each time only if
+// inOrder, which uses one core.
+func compileFiles(ctx context.Context, names []string, inOrder bool, resolve func(string) (resolved, error), report reporter.Reporter) (linker.Files, error) {
+	b := &build{resolve: resolve, report: report, slots: make(chan struct{}, runtime.GOMAXPROCS(0)), inOrder: inOrder, tasks: map[string]*task{}}
 	for _, name := range names {
 		b.parse(ctx, name, true)
 	}
@@ -74,8 +78,8 @@ func compileFiles(ctx context.Context, names []string, resolve func(string) (res
 			return nil, err
 		}
 	}
-	for _, t := range b.tasks {
-		b.work.Go(func() { b.link(ctx, t) })
+	for _, name := range b.names() {
+		b.start(func() { b.link(ctx, b.tasks[name]) })
 	}
 	b.work.Wait()
 	if err := b.failed(); err != nil {
@@ -110,19 +114,30 @@ func (b *build) names() []string {
 // parse reads the file called name, and then its imports, each once.
 func (b *build) parse(ctx context.Context, name string, named bool) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if t := b.tasks[name]; t != nil {
+	t := b.tasks[name]
+	if t != nil {
 		t.named = t.named || named
+		b.mu.Unlock()
 		return
 	}
-	t := &task{name: name, named: named, handler: reporter.NewHandler(b.report), done: make(chan struct{})}
+	t = &task{name: name, named: named, handler: reporter.NewHandler(b.report), done: make(chan struct{})}
 	b.tasks[name] = t
-	b.work.Go(func() {
+	b.mu.Unlock()
+	b.start(func() {
 		t.err = b.run(ctx, name, func() error { return b.read(t) })
 		for _, dep := range t.imports {
 			b.parse(ctx, dep, false)
 		}
 	})
+}
+
+// start calls do: in order, or beside others.
+func (b *build) start(do func()) {
+	if b.inOrder {
+		do()
+		return
+	}
+	b.work.Go(do)
 }
 
 // run calls do when there is a slot for it. A panic of the compiler is an error.
@@ -210,6 +225,15 @@ func (t *task) place(dep string) ast.SourceSpan {
 
 // link links t behind its imports.
 func (b *build) link(ctx context.Context, t *task) {
+	if b.inOrder {
+		if t.linked {
+			return
+		}
+		t.linked = true
+		for _, name := range t.imports {
+			b.link(ctx, b.tasks[name])
+		}
+	}
 	defer close(t.done)
 	if t.file != nil {
 		return

@@ -39,13 +39,22 @@ func compile(ctx context.Context, schema *schema, src Sources, sets [][]unit) ([
 		return nil, err
 	}
 	defer paths.close()
-	c := &compiler{schema: schema, paths: paths, origin: map[string]string{}, sets: map[string]*descriptorpb.FileDescriptorProto{}}
+	c := &compiler{schema: schema, paths: paths, sets: map[string]*descriptorpb.FileDescriptorProto{}}
 	for _, set := range slices.Backward(sets) { // the first set wins
 		for _, u := range set {
 			c.sets[u.proto.GetName()] = u.proto
 		}
 	}
-	compiled, err := compileFiles(ctx, names, c.resolve, reporter.NewReporter(c.report, nil))
+	run := func(inOrder bool) (linker.Files, error) {
+		c.origin, c.bytes, c.errs = map[string]string{}, 0, nil
+		return compileFiles(ctx, names, inOrder, c.resolve, reporter.NewReporter(c.report, nil))
+	}
+	compiled, err := run(false)
+	if (err != nil || len(c.errs) > 0) && ctx.Err() == nil {
+		// Which file is at fault, and what of many faults is reported, depends on
+		// which file comes first (S53).
+		compiled, err = run(true)
+	}
 	switch {
 	case len(c.errs) > 0:
 		return nil, c.told()

@@ -62,7 +62,7 @@ func loadSchema(ctx context.Context) (*schema, error) {
 		extensions: map[string]*descriptorpb.FieldDescriptorProto{},
 		messages:   map[string]*descriptorpb.DescriptorProto{},
 	}
-	files, err := compileFiles(ctx, []string{"kalix/annotations.proto", "kalix/jwt.proto"}, func(name string) (resolved, error) {
+	files, err := compileFiles(ctx, []string{"kalix/annotations.proto", "kalix/jwt.proto"}, false, func(name string) (resolved, error) {
 		if f := s.standard(name); f != nil {
 			return resolved{desc: f}, nil
 		}

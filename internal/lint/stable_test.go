@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -29,7 +30,8 @@ func allBad(t testing.TB) descset.Sources {
 
 var everything = Options{RequireAll: true, HaveKeys: true, Issuers: []string{"one", "two"}}
 
-// TestS53_Stable: the order of the inputs does not show, nor does a second run.
+// TestS53_Stable: the order of the inputs does not show in any format, nor does
+// a second run.
 func TestS53_Stable(t *testing.T) {
 	src := allBad(t)
 	p := read(t, src)
@@ -42,12 +44,27 @@ func TestS53_Stable(t *testing.T) {
 			t.Fatalf("another run: got\n%swant\n%s", textOf(t, got), textOf(t, want))
 		}
 	}
-	for range 3 {
+	printed := formats(t, want)
+	for range 100 {
 		rand.Shuffle(len(src.Protos), func(i, j int) { src.Protos[i], src.Protos[j] = src.Protos[j], src.Protos[i] })
 		if got := Check(read(t, src), everything); !reflect.DeepEqual(got, want) {
 			t.Fatalf("permuted: got\n%swant\n%s", textOf(t, got), textOf(t, want))
+		} else if !bytes.Equal(formats(t, got), printed) {
+			t.Fatalf("permuted: printed differently")
 		}
 	}
+}
+
+// formats prints findings in all formats.
+func formats(t *testing.T, found []finding.Finding) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	for _, format := range finding.Formats() {
+		if err := (finding.Report{Tool: "jwtctl", Rules: Rules(), Findings: found}).Write(&b, format, finding.TextOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.Bytes()
 }
 
 // TestA101_Errors: what plan refuses is what lint calls an error.
