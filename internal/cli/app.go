@@ -30,6 +30,9 @@ type app struct {
 	graceful atomic.Bool
 	// origins are where values are from that were not on the command line.
 	origins []origin
+	// keysNamedBy is the flag or variable that names the keys to use, "" where
+	// those of the configuration count.
+	keysNamedBy string
 	// running is the command whose flags are read, nil before that.
 	running *cobra.Command
 	// args are those of the command line, and capture, unless nil, is what
@@ -102,7 +105,8 @@ annotations.
 Results go to stdout, everything for people to stderr. Each flag can also be
 set by the variable and by the key of jwtctl.yaml that its help names; a flag
 wins over a variable, a variable over the file. jwtctl.yaml is looked for in
-the working folder and upwards; paths in it are relative to it.`
+the working folder and upwards; paths in it are relative to it. Keys that are
+named by a flag or variable replace keys: and key_sets: of the file.`
 
 // Root returns the command tree for generators of documentation.
 func Root(sys system.System) *cobra.Command { return newApp(sys).root(nil) }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -60,11 +61,23 @@ func paths(fs *pflag.FlagSet, names ...string) {
 	}
 }
 
-// exclusive says that one of the flags, given on the command line, leaves the
-// variables and keys of the others unread.
+// exclusive puts flags into one group: one of them on the command line leaves
+// the variables and keys of the others unread, and one variable their keys.
 func exclusive(fs *pflag.FlagSet, names ...string) {
 	for _, n := range names {
 		setMark(fs.Lookup(n), markGroup, names[0])
+	}
+}
+
+// keySources is the group of the flags that name keys.
+const keySources = "keys"
+
+// namesKeys marks the flags that say which keys a command uses. Keys that are
+// named count alone (S85): one of these flags, or of their variables, replaces
+// keys: and key_sets: of the file, and no variable adds to a flag.
+func namesKeys(fs *pflag.FlagSet, names ...string) {
+	for _, n := range names {
+		setMark(fs.Lookup(n), markGroup, keySources)
 	}
 }
 
@@ -147,27 +160,32 @@ func schemaOf(root *cobra.Command) map[string]*pflag.Flag {
 // the environment is read through System, so viper's own reading stays off.
 func (a *app) resolve(cmd *cobra.Command) error {
 	v := viper.NewWithOptions(viper.KeyDelimiter("\x00")) // keys hold dots of their own
-	environment, decided := map[string]any{}, map[string]bool{}
+	environment := map[string]any{}
+	byFlag, byVariable := map[string]string{}, map[string]string{} // what decides a group
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if group := mark(f, markGroup); group != "" && f.Changed {
-			decided[group] = true
+		group := mark(f, markGroup)
+		if f.Changed {
+			byFlag[group] = "--" + f.Name
 		}
 		if name := variable(f); name != "" {
 			if text, set := a.sys.Getenv(name); set && text != "" {
 				environment[name] = listOf(f, text)
+				byVariable[group] = name
 			}
 		}
 	})
+	a.keysNamedBy = cmp.Or(byFlag[keySources], byVariable[keySources])
 	if err := errors.Join(v.MergeConfigMap(a.config.values), v.MergeConfigMap(environment)); err != nil {
 		return fault.New(fault.ConfigInvalid, a.config.path, "%w", err)
 	}
 	var failed error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		name, key := variable(f), mark(f, markKey)
+		name, key, group := variable(f), mark(f, markKey), mark(f, markGroup)
 		switch {
-		case failed != nil || f.Changed || decided[mark(f, markGroup)]:
+		case failed != nil || f.Changed || group != "" && byFlag[group] != "":
 		case name != "" && v.InConfig(name):
 			failed = a.setFlag(f, v.GetStringSlice(name), name)
+		case group != "" && byVariable[group] != "":
 		case key != "" && v.InConfig(key):
 			values := v.GetStringSlice(key)
 			if mark(f, markPath) != "" {

@@ -64,6 +64,7 @@ func (a *app) explainDenialCommand() *cobra.Command {
 	choiceVar(fs, &o.format, "format", "text", "text or json", "text", "json")
 	a.atFlag(fs, &o.at)
 	paths(fs, "key")
+	namesKeys(fs, "key", "jwks")
 	flagOnly(fs, "at")
 	keyed(fs, "explain_denial")
 	return cmd

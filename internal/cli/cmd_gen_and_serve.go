@@ -47,6 +47,7 @@ func (a *app) genAndServeCommand() *cobra.Command {
 	flags.BoolVar(&o.serve.keys.strictPerms, "strict-perms", false, "refuse a private key file that others can read, instead of warning")
 	paths(flags, "key", "out")
 	keyedAs(flags, "key", "keys")
+	namesKeys(flags, "key")
 	keyed(flags, "", "strict-perms")
 	keyed(flags, "serve")
 	return cmd
@@ -58,7 +59,7 @@ func (a *app) runGenAndServe(ctx context.Context, algGiven bool, o genAndServeOp
 		o.serve.keys.files = append([]string{o.gen.out}, o.serve.keys.files...)
 	case len(o.serve.keys.files) > 0:
 		o.gen.out = o.serve.keys.files[0]
-	case len(a.config.keys) > 0 && a.config.keys[0].File != "":
+	case len(a.configuredKeys()) > 0 && a.config.keys[0].File != "":
 		o.useConfigured(a.config.keys[0], algGiven)
 	}
 	req, out, err := o.gen.plan()
@@ -68,7 +69,7 @@ func (a *app) runGenAndServe(ctx context.Context, algGiven bool, o genAndServeOp
 	if err := o.check(req.Algorithm, out.Private); err != nil {
 		return err
 	}
-	if len(o.serve.keys.files) == 0 && (len(a.config.keys) == 0 || o.gen.out != a.config.keys[0].File) {
+	if len(o.serve.keys.files) == 0 && (len(a.configuredKeys()) == 0 || o.gen.out != a.config.keys[0].File) {
 		o.serve.keys.files = []string{out.Private}
 	}
 	if _, err := os.Lstat(out.Private); err == nil && !o.gen.force {

@@ -33,6 +33,7 @@ func (a *app) jwksCommand() *cobra.Command {
 	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of key files (*.pem, *.jwk, *.json) to take instead of --key")
 	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write instead of stdout")
 	paths(fs, "out", "key-dir")
+	namesKeys(fs, "key-dir")
 	keyed(fs, "jwks")
 	return cmd
 }

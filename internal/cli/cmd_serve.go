@@ -69,6 +69,7 @@ func (o *serveOptions) register(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.maxAge, "max-age", jwks.DefaultMaxAge, "how long others may cache the set, 1s to 1h")
 	fs.DurationVar(&o.every, "reload-interval", jwks.PollInterval, "how often to look for changed keys")
 	paths(fs, "key-dir", "url-file")
+	namesKeys(fs, "key-dir")
 	keyed(fs, "serve")
 }
 

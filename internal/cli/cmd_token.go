@@ -91,7 +91,7 @@ func (a *app) tokenCommand() *cobra.Command {
 	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write instead of stdout, for you alone")
 	fs.BoolVar(&o.refresh, "refresh", false, "keep --out holding a fresh token until interrupted")
 	paths(fs, "out", "key-dir")
-	exclusive(fs, "key", "key-dir")
+	namesKeys(fs, "key-dir")
 	flagOnly(fs, "at", "no-expiry")
 	keyed(fs, "token")
 	return cmd

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 
@@ -38,8 +39,8 @@ func notABearer(arg string) error {
 		WithHint("--bearer @%s takes the token that is in it", arg)
 }
 
-// withKeyHint says of which keys a token's was not one: --key takes neither id
-// nor issuer from jwtctl.yaml.
+// withKeyHint adds to errors about keys which keys are in use: those that are
+// named replace the ones of jwtctl.yaml, with their ids and issuers.
 func (m *messages) withKeyHint(err error) error {
 	var list []error
 	for _, one := range fault.All(err) {
@@ -48,6 +49,8 @@ func (m *messages) withKeyHint(err error) error {
 			switch {
 			case f.Code == fault.KeyNotFound:
 				one = f.WithHint("%s", m.keyHint())
+			case f.Code == fault.KeyMissing && m.app.setAside() != "":
+				one = f.WithHint("%s", m.app.setAside())
 			case f.Code == fault.KeyMissing && f.What != "keys":
 				one = f.WithHint("%s", m.keysInUse())
 			case f.Code == fault.TokenMissing && !m.given && f.What == "bearer token":
@@ -65,15 +68,24 @@ func (m *messages) keyHint() string {
 	text, own := m.keysInUse(), m.ring.Keys()
 	if len(own) == 1 && !own[0].HasOwnID() {
 		way := "--kid ID"
-		if len(m.keyFiles) == 0 && len(m.app.config.keys) > 0 {
+		if len(m.app.configuredKeys()) > 0 {
 			way += ", or id: in " + m.app.config.path + ","
 		}
 		text += "; " + way + " gives it the id that tokens name"
 	}
-	if len(m.keyFiles) > 0 && len(m.app.config.keys) > 0 {
-		text += "; without --key those of " + m.app.config.path + " count, with their ids and issuers"
+	if by := m.app.setAside(); by != "" {
+		text = strings.TrimPrefix(text+"; "+by, "; ")
 	}
 	return text
+}
+
+// setAside says what replaces the keys of jwtctl.yaml (S85); "" where they
+// count, or there are none.
+func (a *app) setAside() string {
+	if a.keysNamedBy == "" || len(a.config.keys)+len(a.config.keySets) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s replaces the keys and key sets of %s, with their ids and issuers", a.keysNamedBy, a.config.path)
 }
 
 // keysInUse lists the keys that were given, which those of remote sets are not.

@@ -34,6 +34,7 @@ func (k *keyFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&k.strictPerms, "strict-perms", false, "refuse a private key file that others can read, instead of warning")
 	paths(fs, "key")
 	keyedAs(fs, "key", "keys")
+	namesKeys(fs, "key")
 	keyed(fs, "", "strict-perms")
 }
 
@@ -45,6 +46,24 @@ type keyPlace struct {
 	secret *keyEntry
 }
 
+// configuredKeys returns keys: of the configuration, none where other keys are
+// named (S85).
+func (a *app) configuredKeys() []keyEntry {
+	if a.keysNamedBy != "" {
+		return nil
+	}
+	return a.config.keys
+}
+
+// configuredSets returns key_sets: of the configuration, none where other keys
+// are named (S85).
+func (a *app) configuredSets() []keySetEntry {
+	if a.keysNamedBy != "" {
+		return nil
+	}
+	return a.config.keySets
+}
+
 // places returns those of the flags, else of the configuration, else the
 // default file.
 func (k *keyFlags) places(a *app) []keyPlace {
@@ -54,7 +73,7 @@ func (k *keyFlags) places(a *app) []keyPlace {
 		for _, name := range k.files {
 			list = append(list, keyPlace{name: name})
 		}
-	case len(a.config.keys) > 0:
+	case len(a.configuredKeys()) > 0:
 		for i := range a.config.keys {
 			e := &a.config.keys[i]
 			place := keyPlace{name: e.File, with: keys.Attributes{ID: e.ID, Algorithm: e.Algorithm, Issuer: e.Issuer}}
@@ -142,6 +161,9 @@ func (k *keyFlags) signer(a *app, issuer string) (*keys.Key, error) {
 		return nil, err
 	}
 	key, err := ring.Signer(issuer, "")
+	if f := (*fault.Error)(nil); errors.As(err, &f) && f.Code == fault.KeyMissing && f.Hint == "" && a.setAside() != "" {
+		return nil, f.WithHint("%s", a.setAside())
+	}
 	if err != nil {
 		return nil, err
 	}

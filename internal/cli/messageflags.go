@@ -67,8 +67,6 @@ type messages struct {
 	token  string // the bearer token; "" for none
 	given  bool   // whether one was given
 	inputs []string
-	// keyFiles are those of --key.
-	keyFiles []string
 
 	bearers sync.Map // *plan.Bearer → *bearerVerdict
 }
@@ -120,7 +118,7 @@ func (f *messageFlags) load(ctx context.Context, a *app, inputs []string) (*mess
 	if err != nil {
 		return nil, err
 	}
-	m := &messages{app: a, compiled: *p, codec: message.New(p.set.Types(), message.Limits{}), method: f.method, typ: f.typ, inputs: f.protos.inputs(p.set), keyFiles: f.keys.files}
+	m := &messages{app: a, compiled: *p, codec: message.New(p.set.Types(), message.Limits{}), method: f.method, typ: f.typ, inputs: f.protos.inputs(p.set)}
 	if m.method != "" || m.typ != "" { // a wrong name is told once, before any message
 		if _, err := m.resolve(m.method, m.typ, false); err != nil {
 			return nil, err
@@ -179,7 +177,7 @@ func (f *messageFlags) ring(a *app) (*keys.Ring, error) {
 		return nil, err
 	}
 	var list []*keys.Key
-	if len(f.keys.files) > 0 || len(a.config.keys) > 0 || len(sets) == 0 && !f.dev {
+	if len(f.keys.files)+len(a.configuredKeys()) > 0 || len(sets) == 0 && !f.dev {
 		if list, err = f.keys.load(a); err != nil {
 			return nil, err
 		}

@@ -46,6 +46,7 @@ func (f *setFlags) register(fs *pflag.FlagSet) {
 	f.networkFlags.register(fs)
 	keyedAs(fs, "jwks", "key_sets")
 	keyedAs(fs, "oidc-issuer", "key_sets")
+	namesKeys(fs, "jwks", "oidc-issuer")
 }
 
 // load returns the sets of the flags, else of the configuration. Files are read
@@ -68,7 +69,7 @@ func (f *setFlags) load(a *app) ([]keys.Set, error) {
 // entries returns what stands in key_sets, or what the flags say instead.
 func (f *setFlags) entries(a *app) []keySetEntry {
 	if len(f.jwks)+len(f.oidc) == 0 {
-		return a.config.keySets
+		return a.configuredSets()
 	}
 	var list []keySetEntry
 	for _, location := range f.jwks {

@@ -70,7 +70,7 @@ func (v *verifyFlags) verifier(a *app) (*jws.Verifier, error) {
 		return nil, err
 	}
 	var list []*keys.Key
-	if len(v.keys.files) > 0 || len(a.config.keys) > 0 {
+	if len(v.keys.files)+len(a.configuredKeys()) > 0 {
 		if list, err = v.keys.all(a); err != nil {
 			return nil, err
 		}
