@@ -105,8 +105,9 @@ annotations.
 Results go to stdout, everything for people to stderr. Each flag can also be
 set by the variable and by the key of jwtctl.yaml that its help names; a flag
 wins over a variable, a variable over the file. jwtctl.yaml is looked for in
-the working folder and upwards; paths in it are relative to it. Keys that are
-named by a flag or variable replace keys: and key_sets: of the file.`
+the working folder and upwards; paths in it are relative to it. One that others
+can write counts only if --config names it. Keys named by a flag or variable
+replace keys: and key_sets: of the file.`
 
 // Root returns the command tree for generators of documentation.
 func Root(sys system.System) *cobra.Command { return newApp(sys).root(nil) }
@@ -153,12 +154,12 @@ func (a *app) settle(cmd *cobra.Command) error {
 	if a.bare || cmd.Annotations[needsNoConfig] != "" {
 		return a.checkPaths(cmd)
 	}
-	path, err := a.configPath()
+	path, found, err := a.configPath()
 	if err != nil {
 		return err
 	}
 	if path != "" {
-		c, err := loadConfig(path, schemaOf(Root(a.sys)))
+		c, err := loadConfig(path, found, schemaOf(Root(a.sys)))
 		if err != nil {
 			return err
 		}
@@ -182,16 +183,18 @@ func (a *app) apply(cmd *cobra.Command) error {
 	return a.checkPaths(cmd)
 }
 
-// configPath returns the configuration file that counts, "" for none.
-func (a *app) configPath() (string, error) {
+// configPath returns the configuration file that counts, "" for none, and
+// whether it was found rather than named.
+func (a *app) configPath() (path string, found bool, err error) {
 	if a.configFlag != "" {
-		return a.configFlag, nil
+		return a.configFlag, false, nil
 	}
 	if path, _ := a.sys.Getenv("JWTCTL_CONFIG"); path != "" {
 		a.came("config", "JWTCTL_CONFIG", path)
-		return path, nil
+		return path, false, nil
 	}
-	return findConfig()
+	path, err = findConfig()
+	return path, true, err
 }
 
 // needsNoConfig marks commands that answer whatever the configuration says.

@@ -85,13 +85,32 @@ func findUpwards(dir string) (string, error) {
 
 // loadConfig reads the file at path strictly: a key that is not known, a value
 // of the wrong type or a bad duration is config_invalid with its line (S72).
-// schema holds the keys that flags have.
-func loadConfig(path string, schema map[string]*pflag.Flag) (*config, error) {
-	data, err := files.Read(path, maxConfigBytes, fault.ConfigInvalid)
+// schema holds the keys that flags have. A file that was found rather than named
+// must be one that only the user and root can write (S85).
+func loadConfig(path string, found bool, schema map[string]*pflag.Flag) (*config, error) {
+	accept := func(fs.FileInfo) error { return nil }
+	if found {
+		accept = func(info fs.FileInfo) error { return checkConfigWriters(path, info) }
+	}
+	data, err := files.ReadIf(path, maxConfigBytes, fault.ConfigInvalid, accept)
 	if err != nil {
 		return nil, err
 	}
 	return parseConfig(data, path, schema)
+}
+
+// checkConfigWriters refuses a configuration file that others can write, or can
+// exchange by a link of theirs: it names the keys that are believed.
+func checkConfigWriters(path string, info fs.FileInfo) error {
+	why := files.OtherWriters(info, os.Geteuid())
+	if link, err := os.Lstat(path); err == nil && link.Mode()&fs.ModeSymlink != 0 && why == "" {
+		why = files.OtherWriters(link, os.Geteuid())
+	}
+	if why == "" {
+		return nil
+	}
+	return fault.New(fault.ConfigInvalid, path, "%s, so it does not count unless it is named", why).
+		WithHint("--config %s or JWTCTL_CONFIG=%[1]s names it; chmod and chown make it yours alone to write", path)
 }
 
 // at returns where key stands in the file: `jwtctl.yaml:12: token.ttl`.

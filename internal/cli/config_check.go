@@ -20,9 +20,9 @@ type configCheckOptions struct {
 }
 
 func (a *app) runConfigCheck(cmd *cobra.Command, o *configCheckOptions, args []string) error {
-	path, err := a.configPath()
+	path, found, err := a.configPath()
 	if len(args) == 1 {
-		path, err = args[0], nil
+		path, found, err = args[0], false, nil
 	}
 	if err != nil {
 		return err
@@ -30,7 +30,7 @@ func (a *app) runConfigCheck(cmd *cobra.Command, o *configCheckOptions, args []s
 	if path == "" {
 		return fault.New(fault.UsageError, configName, "is neither in the working folder nor above it").WithHint("jwtctl init writes one")
 	}
-	read, wrong := loadConfig(path, schemaOf(Root(a.sys)))
+	read, wrong := loadConfig(path, found, schemaOf(Root(a.sys)))
 	if wrong == nil {
 		a.config = read
 	}

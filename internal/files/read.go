@@ -29,6 +29,11 @@ const (
 //
 // It returns code for a file that cannot be read and file_too_large.
 func Read(path string, limit int64, code fault.Code) ([]byte, error) {
+	return ReadIf(path, limit, code, func(fs.FileInfo) error { return nil })
+}
+
+// ReadIf is Read, unless accept returns an error for the file that was opened.
+func ReadIf(path string, limit int64, code fault.Code, accept func(fs.FileInfo) error) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, unreadable(path, code, err)
@@ -37,6 +42,9 @@ func Read(path string, limit int64, code fault.Code) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, unreadable(path, code, err)
+	}
+	if err := accept(info); err != nil {
+		return nil, err
 	}
 	switch mode := info.Mode(); {
 	case mode.IsRegular():

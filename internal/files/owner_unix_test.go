@@ -1,0 +1,74 @@
+//go:build unix
+
+package files
+
+import (
+	"io/fs"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// fileOf is the FileInfo of a file with an owner and a mode.
+type fileOf struct {
+	mode     fs.FileMode
+	uid, gid uint32
+}
+
+func (f fileOf) Name() string       { return "jwtctl.yaml" }
+func (f fileOf) Size() int64        { return 0 }
+func (f fileOf) Mode() fs.FileMode  { return f.mode }
+func (f fileOf) ModTime() time.Time { return time.Time{} }
+func (f fileOf) IsDir() bool        { return false }
+func (f fileOf) Sys() any           { return &syscall.Stat_t{Uid: f.uid, Gid: f.gid} }
+
+// S85: who can write the file chooses the keys that are believed.
+func TestOtherWriters(t *testing.T) {
+	const nobody = 3999999998 // no such user, so no group is its own
+	tests := map[string]struct {
+		file fileOf
+		uid  int
+		want string // in the reason; "" for none
+	}{
+		"the user's":             {file: fileOf{mode: 0o644, uid: nobody}, uid: nobody},
+		"root's":                 {file: fileOf{mode: 0o644}, uid: nobody},
+		"root's, for root":       {file: fileOf{mode: 0o600}, uid: 0},
+		"another's":              {file: fileOf{mode: 0o600, uid: 1234}, uid: nobody, want: "owner is user 1234"},
+		"another's, for root":    {file: fileOf{mode: 0o600, uid: 1234}, uid: 0, want: "owner is user 1234"},
+		"everyone may write":     {file: fileOf{mode: 0o646, uid: nobody}, uid: nobody, want: "everyone can write it (mode 0646)"},
+		"root's, for everyone":   {file: fileOf{mode: 0o666}, uid: nobody, want: "everyone"},
+		"a group may write":      {file: fileOf{mode: 0o664, uid: nobody, gid: 100}, uid: nobody, want: "its group can write it (mode 0664)"},
+		"a link has no mode":     {file: fileOf{mode: fs.ModeSymlink | 0o777, uid: nobody}, uid: nobody},
+		"a link of another user": {file: fileOf{mode: fs.ModeSymlink | 0o777, uid: 1234}, uid: nobody, want: "owner is user 1234"},
+	}
+	for name, tt := range tests {
+		got := OtherWriters(tt.file, tt.uid)
+		if (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
+// A group of the user alone is not somebody else.
+func TestSoleMember(t *testing.T) {
+	const groups = "root:x:0:\nstaff:x:50:bob\nalice:x:1000:\nbob:x:1001:bob\ncarol:x:1002:carol,eve\ndave:x:1003:eve\ntwice:x:1004:\nother:x:1004:\n"
+	tests := map[string]struct {
+		name, gid string
+		want      bool
+	}{
+		"no members":            {"alice", "1000", true},
+		"itself":                {"bob", "1001", true},
+		"and another":           {"carol", "1002", false},
+		"another alone":         {"dave", "1003", false},
+		"another name":          {"bob", "1000", false},
+		"shared":                {"bob", "50", false},
+		"unknown":               {"eve", "1009", false},
+		"two groups of one gid": {"twice", "1004", false},
+	}
+	for name, tt := range tests {
+		if got := soleMember(groups, tt.name, tt.gid); got != tt.want {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
