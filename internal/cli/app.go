@@ -1,62 +1,42 @@
 package cli
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
+	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/console"
-	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/system"
 )
 
 // app is one run of the program.
 type app struct {
-	sys system.System
-	*console.Console
-	config *config
-	// configFlag is --config.
-	configFlag string
-	// bare says that neither a configuration file nor variables count.
-	bare bool
+	command.Deps
 	// graceful says that the running command ends by itself on an interrupt.
 	graceful atomic.Bool
-	// origins are where values are from that were not on the command line.
-	origins []origin
-	// keysNamedBy is the flag or variable that names the keys to use, "" where
-	// those of the configuration count.
-	keysNamedBy string
-	// running is the command whose flags are read, nil before that.
-	running *cobra.Command
-	// args are those of the command line, and capture, unless nil, is what
-	// jwtctl proxy calls with its options instead of running.
-	args    []string
-	capture func(proxyOptions)
 	// live is what a command that loads its policy anew keeps between the
 	// loads; nil for the others.
 	live *live
 }
 
 func newApp(sys system.System) *app {
-	return &app{sys: sys, Console: console.New(sys), config: &config{}}
+	a := &app{Deps: command.Deps{System: sys, Console: console.New(sys), Settings: settings.New(sys.Getenv)}}
+	a.Stay = func() { a.graceful.Store(true) }
+	return a
 }
 
-// command is a command that is built when it is asked for.
-type command struct {
+// lazy is a command that is built when it is needed.
+type lazy struct {
 	name  string
 	build func() *cobra.Command
 }
 
 // commands is the list of all commands, in the order of --help.
-func (a *app) commands() []command {
-	return []command{
+func (a *app) commands() []lazy {
+	return []lazy{
 		{"keygen", a.keygenCommand},
 		{"jwks", a.jwksCommand},
 		{"serve", a.serveCommand},
@@ -118,149 +98,32 @@ func (a *app) root(args []string) *cobra.Command {
 		Use:               "jwtctl",
 		Short:             "Keys and tokens on the command line",
 		Long:              rootText,
-		Args:              noSubcommand,
+		Args:              command.NoArguments,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.settle(cmd) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.Settings.Load(cmd) },
 	}
 	fs := root.PersistentFlags()
-	fs.StringVar(&a.configFlag, "config", "", "configuration `FILE`; by default the nearest jwtctl.yaml upwards")
-	choiceVar(fs, &a.Color, "color", "auto", "colours: auto, always or never", "auto", "always", "never")
+	fs.String("config", "", "configuration `FILE`; by default the nearest jwtctl.yaml upwards")
+	settings.ChoiceVar(fs, &a.Color, "color", "auto", "colours: auto, always or never", "auto", "always", "never")
 	fs.BoolVarP(&a.Quiet, "quiet", "q", false, "nothing on stderr but errors and dangers")
 	fs.BoolVarP(&a.Verbose, "verbose", "v", false, "more on stderr")
-	keyed(fs, "", "color", "quiet", "verbose")
-	flagOnly(fs, "config")
+	settings.Keyed(fs, "", "color", "quiet", "verbose")
+	settings.FlagOnly(fs, "config")
 
-	root.SetIn(a.sys.In)
+	root.SetIn(a.System.In)
 	root.SetOut(a.Out)
-	root.SetErr(a.sys.Err)
-	root.SetFlagErrorFunc(a.flagFault)
+	root.SetErr(a.System.Err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagFault(cmd, err, args) })
 	a.addCommands(root, args)
 	root.SetHelpCommand(a.helpCommand(root))
-	describeBindings(root)
+	settings.Describe(root)
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
-		eachCommand(root, completeChoices)
+		settings.EachCommand(root, settings.CompleteChoices)
 	}
-	root.SetUsageTemplate(usageFor(a.sys.OutColumns))
+	root.SetUsageTemplate(usageFor(a.System.OutColumns))
 	return root
-}
-
-// settle reads the configuration and applies it.
-func (a *app) settle(cmd *cobra.Command) error {
-	a.running = cmd
-	if a.bare || cmd.Annotations[needsNoConfig] != "" {
-		return a.checkPaths(cmd)
-	}
-	path, found, err := a.configPath()
-	if err != nil {
-		return err
-	}
-	if path != "" {
-		c, err := loadConfig(path, found, schemaOf(Root(a.sys)))
-		if err != nil {
-			return err
-		}
-		a.config = c
-		for i, e := range c.keys {
-			a.came("", fmt.Sprintf("%s:%d: keys[%d]", c.path, e.line, i), e.File)
-		}
-		for i, e := range c.keySets {
-			a.came("", fmt.Sprintf("%s:%d: key_sets[%d]", c.path, e.line, i), e.JWKS)
-		}
-	}
-	return a.apply(cmd)
-}
-
-// apply gives every flag of cmd that was not set the value of its variable or
-// of the configuration, and checks the global ones.
-func (a *app) apply(cmd *cobra.Command) error {
-	if err := a.resolve(cmd); err != nil {
-		return err
-	}
-	return a.checkPaths(cmd)
-}
-
-// configPath returns the configuration file that counts, "" for none, and
-// whether it was found rather than named.
-func (a *app) configPath() (path string, found bool, err error) {
-	if a.configFlag != "" {
-		return a.configFlag, false, nil
-	}
-	if path, _ := a.sys.Getenv("JWTCTL_CONFIG"); path != "" {
-		a.came("config", "JWTCTL_CONFIG", path)
-		return path, false, nil
-	}
-	path, err = findConfig()
-	return path, true, err
-}
-
-// needsNoConfig marks commands that answer whatever the configuration says.
-const needsNoConfig = "jwtctl:needs-no-config"
-
-// noSubcommand refuses arguments of commands that only hold others, and of
-// those that take none.
-func noSubcommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	if !cmd.HasSubCommands() {
-		return meantAsFlag(cmd, args[0], fault.New(fault.UsageError, nameOf(cmd), "takes no argument, and %q is one", quote.Shorten(args[0])))
-	}
-	err := fault.New(fault.UsageError, nameOf(cmd), "there is no command %q", quote.Printable(args[0]))
-	if like := nearestCommand(cmd, args[0]); like != "" {
-		return err.WithHint("did you mean %s %s?", cmd.CommandPath(), like)
-	}
-	if strings.HasPrefix(args[0], "eyJ") {
-		return err.WithHint("jwtctl inspect shows what a token says")
-	}
-	return err.WithHint("%s --help lists the commands", cmd.CommandPath())
-}
-
-// nameOf names cmd in messages, which begin with the program's name anyway.
-func nameOf(cmd *cobra.Command) string {
-	return strings.TrimPrefix(strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()), " ")
-}
-
-// atFlag adds --at, the time to take for now.
-func (a *app) atFlag(fs *pflag.FlagSet, at *string) {
-	fs.StringVar(at, "at", "", "the `TIME` to take for now, such as 2026-01-31T12:00:00Z (RFC 3339)")
-}
-
-// now returns the time of --at, or the clock's.
-func (a *app) now(at string) (time.Time, error) {
-	if at == "" {
-		return a.sys.Now(), nil
-	}
-	t, err := time.Parse(time.RFC3339, at)
-	if err != nil {
-		return time.Time{}, fault.New(fault.UsageError, "--at", "%q is no RFC 3339 time", quote.Printable(at)).WithHint("such as 2026-01-31T12:00:00Z")
-	}
-	return t, nil
-}
-
-// clock returns the System's clock, or one that stands still at --at.
-func (a *app) clock(at string) (func() time.Time, error) {
-	if at == "" {
-		return a.sys.Now, nil
-	}
-	t, err := a.now(at)
-	return func() time.Time { return t }, err
-}
-
-// findConfig returns the nearest jwtctl.yaml upwards of the working folder, ""
-// if there is none. Its path is relative, so that the paths in it stay as short
-// in messages and reports as they are there.
-func findConfig() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fault.New(fault.FileFailed, "the working folder", "%w", err)
-	}
-	path, err := findUpwards(dir)
-	if err != nil || path == "" {
-		return "", err
-	}
-	return filepath.Rel(dir, path)
 }

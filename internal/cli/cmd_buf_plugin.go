@@ -8,6 +8,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/bufplugin"
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 const bufPluginText = `Run the rules of jwtctl lint inside buf lint. Buf starts this command itself,
@@ -28,7 +29,7 @@ func (a *app) bufPluginCommand() *cobra.Command {
 		Use:                "buf-plugin",
 		Short:              "Run the rules of lint inside buf lint",
 		Long:               bufPluginText,
-		Annotations:        map[string]string{needsNoConfig: "yes"},
+		Annotations:        map[string]string{settings.NeedsNoFile: "yes"},
 		DisableFlagParsing: true, // they are the protocol's
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
@@ -37,7 +38,7 @@ func (a *app) bufPluginCommand() *cobra.Command {
 			if len(args) == 0 {
 				return fault.New(fault.UsageError, "buf-plugin", "is started by buf lint").WithHint(bufPluginHint)
 			}
-			return bufFault(bufplugin.Serve(cmd.Context(), args, a.sys.In, a.Out, a.sys.Err))
+			return bufFault(bufplugin.Serve(cmd.Context(), args, a.System.In, a.Out, a.System.Err))
 		},
 	}
 }

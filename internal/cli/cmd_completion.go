@@ -7,6 +7,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
@@ -24,15 +25,15 @@ func (a *app) completionCommand() *cobra.Command {
 		Short:       "Print a shell's completion script",
 		Long:        completionText,
 		ValidArgs:   shells,
-		Annotations: map[string]string{needsNoConfig: "yes"},
+		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && cobra.OnlyValidArgs(cmd, args) == nil {
 				return nil
 			}
 			if len(args) != 1 {
-				return fault.New(fault.UsageError, nameOf(cmd), "one of bash, zsh, fish and powershell is needed")
+				return fault.New(fault.UsageError, settings.NameOf(cmd), "one of bash, zsh, fish and powershell is needed")
 			}
-			err := fault.New(fault.UsageError, nameOf(cmd), "%q is none of bash, zsh, fish, powershell", quote.Shorten(args[0]))
+			err := fault.New(fault.UsageError, settings.NameOf(cmd), "%q is none of bash, zsh, fish, powershell", quote.Shorten(args[0]))
 			name := filepath.Base(args[0])
 			if name == "pwsh" {
 				name = "powershell"

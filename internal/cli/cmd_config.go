@@ -1,12 +1,11 @@
 package cli
 
 import (
-	"encoding/json"
-
 	"github.com/spf13/cobra"
 
+	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/system"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 const configText = `jwtctl.yaml holds what a team's commands share: where the protos are, which
@@ -29,8 +28,8 @@ func (a *app) configCommand() *cobra.Command {
 		Use:         "config",
 		Short:       "Check jwtctl.yaml, or print its schema",
 		Long:        configText,
-		Args:        noSubcommand,
-		Annotations: map[string]string{needsNoConfig: "yes"},
+		Args:        command.NoArguments,
+		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
 		RunE:        func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.configCheckCommand(), a.configSchemaCommand())
@@ -44,7 +43,7 @@ func (a *app) configCheckCommand() *cobra.Command {
 		Short:       "Check jwtctl.yaml and what it names",
 		Long:        configCheckText,
 		Example:     "  jwtctl config check\n  jwtctl config check --online --format json ci/jwtctl.yaml",
-		Annotations: map[string]string{needsNoConfig: "yes"}, // it reads the file itself
+		Annotations: map[string]string{settings.NeedsNoFile: "yes"}, // it reads the file itself
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return fault.New(fault.UsageError, "config check", "takes one file, and there are %d", len(args))
@@ -56,9 +55,9 @@ func (a *app) configCheckCommand() *cobra.Command {
 		},
 	}
 	fs := cmd.Flags()
-	choiceVar(fs, &o.format, "format", "text", "text or json", "text", "json")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "text or json", "text", "json")
 	fs.BoolVar(&o.online, "online", false, "fetch the key sets at URLs")
-	keyed(fs, "config")
+	settings.Keyed(fs, "config")
 	return cmd
 }
 
@@ -68,23 +67,14 @@ func (a *app) configSchemaCommand() *cobra.Command {
 		Short:       "Print the JSON Schema of jwtctl.yaml",
 		Long:        configSchemaText,
 		Example:     "  jwtctl config schema > .jwtctl.schema.json",
-		Args:        noSubcommand,
-		Annotations: map[string]string{needsNoConfig: "yes"},
+		Args:        command.NoArguments,
+		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
 		RunE: func(*cobra.Command, []string) error {
-			text, err := ConfigSchema(a.sys)
+			text, err := settings.Schema()
 			if err != nil {
 				return err
 			}
 			return a.Print("%s", text)
 		},
 	}
-}
-
-// ConfigSchema returns the JSON Schema of jwtctl.yaml, as indented JSON.
-func ConfigSchema(sys system.System) ([]byte, error) {
-	text, err := json.MarshalIndent(configSchema(schemaOf(Root(sys))), "", "  ")
-	if err != nil {
-		return nil, fault.New(fault.Internal, "schema", "%w", err)
-	}
-	return append(text, '\n'), nil
 }

@@ -13,8 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 const demoText = `Show the whole tour in a folder of its own that is gone afterwards: make a key
@@ -33,8 +35,8 @@ func (a *app) demoCommand() *cobra.Command {
 		Use:         "demo",
 		Short:       "Show the whole tour; leaves nothing behind",
 		Long:        demoText,
-		Args:        noSubcommand,
-		Annotations: map[string]string{needsNoConfig: "yes"},
+		Args:        command.NoArguments,
+		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
 		RunE:        func(cmd *cobra.Command, _ []string) error { return a.runDemo(cmd.Context()) },
 	}
 }
@@ -47,9 +49,9 @@ type demo struct {
 }
 
 func (a *app) runDemo(ctx context.Context) (err error) {
-	a.graceful.Store(true)
-	if a.sys.KeepPipes != nil {
-		a.sys.KeepPipes() // demo | head leaves nothing behind either
+	a.Stay()
+	if a.System.KeepPipes != nil {
+		a.System.KeepPipes() // demo | head leaves nothing behind either
 	}
 	folder, err := os.MkdirTemp("", "jwtctl-demo-")
 	if err != nil {
@@ -57,6 +59,9 @@ func (a *app) runDemo(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	d := &demo{app: a, ctx: ctx, folder: folder}
+	if err := d.write(settings.Name, nil); err != nil { // so that none of the user's counts
+		return err
+	}
 	for _, tour := range []func() error{d.temporalTour, d.messageTour} {
 		if err := tour(); err != nil {
 			return err
@@ -188,13 +193,16 @@ func (n nearby) Write(p []byte) (int, error) {
 func (d *demo) quiet(args ...string) error { return d.execute(d.ctx, io.Discard, args) }
 
 func (d *demo) execute(ctx context.Context, out io.Writer, args []string) error {
-	sys := d.app.sys
-	sys.Out = out
-	sys.Err = io.Discard
-	inner := newApp(sys)
-	inner.bare = true
-	root := inner.root(nil)
-	root.SetArgs(args)
+	sys := d.app.System
+	sys.Out, sys.Err = out, io.Discard
+	sys.Getenv = func(name string) (string, bool) {
+		if strings.HasPrefix(name, "JWTCTL_") {
+			return "", false
+		}
+		return d.app.System.Getenv(name)
+	}
+	root := newApp(sys).root(args)
+	root.SetArgs(append([]string{args[0], "--config", d.path(settings.Name)}, args[1:]...))
 	return root.ExecuteContext(ctx)
 }
 

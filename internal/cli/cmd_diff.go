@@ -19,6 +19,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/finding"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 const diffText = `Compare the JWT policy of two versions of the descriptors, and exit 1 where it
@@ -67,12 +68,12 @@ func (a *app) diffCommand() *cobra.Command {
 	o.protos.register(fs)
 	fs.StringVar(&o.against, "against", "", "the old version: `FILE|DIR|git:REV`")
 	fs.StringVar(&o.allow, "allow", "", "JSON `FILE` of accepted changes")
-	choiceVar(fs, &o.format, "format", "text", strings.Join(finding.Formats(), ", "), finding.Formats()...)
+	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(finding.Formats(), ", "), finding.Formats()...)
 	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout")
 	fs.BoolVar(&o.rules, "rules", false, "list the kinds of changes, and compare nothing")
-	paths(fs, "allow", "out")
-	flagOnly(fs, "rules")
-	keyed(fs, "diff")
+	settings.Paths(fs, "allow", "out")
+	settings.FlagOnly(fs, "rules")
+	settings.Keyed(fs, "diff")
 	return cmd
 }
 
@@ -99,7 +100,7 @@ func (a *app) runDiff(ctx context.Context, o diffOptions) error {
 	if err != nil {
 		return o.invalid(err, old)
 	}
-	changes, expired, unused := allow.Apply(changes, a.sys.Now())
+	changes, expired, unused := allow.Apply(changes, a.System.Now())
 	for _, e := range expired {
 		a.Warn("%s: expired on %s: %s", o.allow, e.Until, e)
 	}
@@ -146,7 +147,7 @@ func readAllow(path string) (diff.Allow, error) {
 	if path == "" {
 		return nil, nil
 	}
-	data, err := files.Read(path, maxConfigBytes, fault.ConfigInvalid)
+	data, err := files.Read(path, settings.MaxBytes, fault.ConfigInvalid)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/lint"
 	"github.com/jwtctl/jwtctl/internal/policy"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 const explainText = `Show the effective policy that the JWT annotations make: for each method what it
@@ -48,10 +49,10 @@ func (a *app) explainCommand() *cobra.Command {
 	}
 	fs := cmd.Flags()
 	o.protos.register(fs)
-	choiceVar(fs, &o.format, "format", "text", strings.Join(explainFormats(), ", "), explainFormats()...)
+	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(explainFormats(), ", "), explainFormats()...)
 	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout")
-	paths(fs, "out")
-	keyed(fs, "explain")
+	settings.Paths(fs, "out")
+	settings.Keyed(fs, "explain")
 	return cmd
 }
 
@@ -92,15 +93,15 @@ func (a *app) runExplain(ctx context.Context, names []string, o explainOptions) 
 // explainOptions tells which keys are configured. Of a file it is read whether
 // it is a public key; one that cannot be read is taken for what it should be.
 func (a *app) explainOptions() explain.Options {
-	o := explain.Options{HaveKeys: len(a.config.keys)+len(a.config.keySets) > 0}
-	for _, k := range a.config.keys {
+	o := explain.Options{HaveKeys: len(a.Settings.Keys)+len(a.Settings.KeySets) > 0}
+	for _, k := range a.Settings.Keys {
 		source := k.File
 		if k.Secret != "" {
 			source = "variable " + k.Secret
 		}
 		o.Keys = append(o.Keys, explain.Key{ID: k.ID, Algorithm: string(k.Algorithm), Issuer: k.Issuer, Source: source, CanSign: k.Secret != "" || !console.IsPublic(k.File)})
 	}
-	for _, s := range a.config.keySets {
+	for _, s := range a.Settings.KeySets {
 		source := s.JWKS
 		if s.OIDCDiscovery {
 			source = fmt.Sprintf("discovery at %s", s.Issuer)

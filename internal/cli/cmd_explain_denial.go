@@ -7,12 +7,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
@@ -61,17 +63,17 @@ func (a *app) explainDenialCommand() *cobra.Command {
 	o.network.register(fs)
 	fs.StringVar(&o.audience, "audience", "", "the server's configured audience, none by default")
 	fs.StringVar(&o.claim, "permissions-claim", temporal.PermissionsClaim, "the server's permissionsClaimName")
-	choiceVar(fs, &o.format, "format", "text", "text or json", "text", "json")
-	a.atFlag(fs, &o.at)
-	paths(fs, "key")
-	namesKeys(fs, "key", "jwks")
-	flagOnly(fs, "at")
-	keyed(fs, "explain_denial")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "text or json", "text", "json")
+	command.AtFlag(fs, &o.at)
+	settings.Paths(fs, "key")
+	settings.NamesKeys(fs, "key", "jwks")
+	settings.FlagOnly(fs, "at")
+	settings.Keyed(fs, "explain_denial")
 	return cmd
 }
 
 func (a *app) runExplainDenial(ctx context.Context, args []string, o explainDenialOptions) error {
-	now, err := a.now(o.at)
+	now, err := a.Now(o.at)
 	switch {
 	case err != nil:
 		return err
@@ -116,10 +118,10 @@ func (a *app) readHeader(args []string) (string, error) {
 		return temporal.HeaderOf(string(data)), err
 	case len(args) == 1 && args[0] != "-":
 		return temporal.HeaderOf(args[0]), nil
-	case len(args) == 0 && a.sys.InTTY:
+	case len(args) == 0 && a.System.InTTY:
 		return "", nil
 	}
-	data, err := files.ReadAll(a.sys.In, "standard input", maxTokenInput, fault.FileFailed)
+	data, err := files.ReadAll(a.System.In, "standard input", maxTokenInput, fault.FileFailed)
 	return temporal.HeaderOf(string(data)), err
 }
 

@@ -9,12 +9,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keygen"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 const genAndServeText = `Make a key if there is none yet, then serve its public half: keygen and serve
@@ -32,7 +34,7 @@ func (a *app) genAndServeCommand() *cobra.Command {
 		Short:   "Make a key if there is none, and serve its JWK set",
 		Long:    genAndServeText,
 		Example: "  jwtctl gen-and-serve\n  jwtctl gen-and-serve --alg RS256 --key rsa.pem --listen 127.0.0.1:8080",
-		Args:    noSubcommand,
+		Args:    command.NoArguments,
 		PreRunE: func(cmd *cobra.Command, _ []string) error { return checkRSABits(cmd, o.gen) },
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.runGenAndServe(cmd.Context(), cmd.Flags().Changed("alg"), o)
@@ -45,11 +47,11 @@ func (a *app) genAndServeCommand() *cobra.Command {
 	flags.StringVarP(&o.gen.out, "out", "o", "", "`FILE` of the key to make, instead of the first --key")
 	flags.StringVar(&o.gen.kid, "kid", "", "key `ID` (default: the RFC 7638 SHA-256 thumbprint)")
 	flags.BoolVar(&o.serve.keys.strictPerms, "strict-perms", false, "refuse a private key file that others can read, instead of warning")
-	paths(flags, "key", "out")
-	keyedAs(flags, "key", "keys")
-	namesKeys(flags, "key")
-	keyed(flags, "", "strict-perms")
-	keyed(flags, "serve")
+	settings.Paths(flags, "key", "out")
+	settings.KeyedAs(flags, "key", "keys")
+	settings.NamesKeys(flags, "key")
+	settings.Keyed(flags, "", "strict-perms")
+	settings.Keyed(flags, "serve")
 	return cmd
 }
 
@@ -59,8 +61,8 @@ func (a *app) runGenAndServe(ctx context.Context, algGiven bool, o genAndServeOp
 		o.serve.keys.files = append([]string{o.gen.out}, o.serve.keys.files...)
 	case len(o.serve.keys.files) > 0:
 		o.gen.out = o.serve.keys.files[0]
-	case len(a.configuredKeys()) > 0 && a.config.keys[0].File != "":
-		o.useConfigured(a.config.keys[0], algGiven)
+	case len(a.Settings.ConfiguredKeys()) > 0 && a.Settings.Keys[0].File != "":
+		o.useConfigured(a.Settings.Keys[0], algGiven)
 	}
 	req, out, err := o.gen.plan()
 	if err != nil {
@@ -69,7 +71,7 @@ func (a *app) runGenAndServe(ctx context.Context, algGiven bool, o genAndServeOp
 	if err := o.check(req.Algorithm, out.Private); err != nil {
 		return err
 	}
-	if len(o.serve.keys.files) == 0 && (len(a.configuredKeys()) == 0 || o.gen.out != a.config.keys[0].File) {
+	if len(o.serve.keys.files) == 0 && (len(a.Settings.ConfiguredKeys()) == 0 || o.gen.out != a.Settings.Keys[0].File) {
 		o.serve.keys.files = []string{out.Private}
 	}
 	if _, err := os.Lstat(out.Private); err == nil && !o.gen.force {
@@ -96,7 +98,7 @@ func (a *app) runGenAndServe(ctx context.Context, algGiven bool, o genAndServeOp
 }
 
 // useConfigured makes the first of keys: in jwtctl.yaml, as it is described there.
-func (o *genAndServeOptions) useConfigured(e keyEntry, algGiven bool) {
+func (o *genAndServeOptions) useConfigured(e settings.KeyEntry, algGiven bool) {
 	o.gen.out = e.File
 	if e.Algorithm != "" && !algGiven {
 		o.gen.alg = string(e.Algorithm)

@@ -6,8 +6,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
@@ -17,7 +19,7 @@ func (a *app) helpCommand(root *cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:         "help [COMMAND | exit-codes]",
 		Short:       "Say more of a command, or list the exit codes",
-		Annotations: map[string]string{needsNoConfig: "yes"},
+		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 && args[0] == "exit-codes" {
 				return a.Print("%s", ExitCodes())
@@ -47,8 +49,8 @@ func unknownTopic(root *cobra.Command, args []string) error {
 			cmd, name = found, args[1]
 		}
 	}
-	if like := nearestCommand(cmd, name); like != "" {
-		return err.WithHint("did you mean jwtctl help %s?", strings.TrimSpace(nameOf(cmd)+" "+like))
+	if like := command.NearestCommand(cmd, name); like != "" {
+		return err.WithHint("did you mean jwtctl help %s?", strings.TrimSpace(settings.NameOf(cmd)+" "+like))
 	}
 	return err.WithHint("jwtctl --help lists the commands")
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/scaffold"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 const initText = `Write a commented jwtctl.yaml for the folder DIR (default: the working folder),
@@ -39,7 +40,7 @@ func (a *app) initCommand() *cobra.Command {
 		Short:       "Write a jwtctl.yaml for what a folder holds",
 		Long:        initText,
 		Example:     "  jwtctl init\n  jwtctl init -o - ./api",
-		Annotations: map[string]string{needsNoConfig: "yes"},
+		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return fault.New(fault.UsageError, "init", "takes one folder, and there are %d", len(args))
@@ -55,9 +56,9 @@ func (a *app) initCommand() *cobra.Command {
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write, - for stdout (default DIR/"+configName+")")
+	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write, - for stdout (default DIR/"+settings.Name+")")
 	fs.BoolVar(&o.force, "force", false, "replace a file that exists")
-	flagOnly(fs, "out", "force")
+	settings.FlagOnly(fs, "out", "force")
 	return cmd
 }
 
@@ -67,7 +68,7 @@ func (a *app) runInit(ctx context.Context, o initOptions, dir string) error {
 	}
 	out := o.out
 	if out == "" {
-		out = filepath.Join(dir, configName)
+		out = filepath.Join(dir, settings.Name)
 	}
 	if out != "-" {
 		if err := files.CheckTarget(out, o.force); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 const inspectText = `Show what a token says. With a key, a key set or an issuer it is verified too,
@@ -40,14 +41,14 @@ func (a *app) inspectCommand() *cobra.Command {
 		Example:    inspectExample,
 		Args:       atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.demand, _ = a.given(cmd, "iss", "aud", "sub", "typ", "max-age", "max-lifetime", "require-exp")
+			o.demand, _ = a.Settings.Given("iss", "aud", "sub", "typ", "max-age", "max-lifetime", "require-exp")
 			return a.runInspect(cmd.Context(), args, o)
 		},
 	}
 	fs := cmd.Flags()
 	o.verify.register(a, fs)
-	choiceVar(fs, &o.format, "format", "text", "text or json", "text", "json")
-	keyed(fs, "inspect")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "text or json", "text", "json")
+	settings.Keyed(fs, "inspect")
 	return cmd
 }
 
@@ -97,7 +98,7 @@ func (a *app) runInspect(ctx context.Context, args []string, o inspectOptions) e
 	if o.format == "json" {
 		return errors.Join(a.inspectJSON(in, o.verify.dev), in.err)
 	}
-	now, err := a.now(o.verify.at)
+	now, err := a.Now(o.verify.at)
 	return errors.Join(a.inspectText(in, now), in.err, err)
 }
 

@@ -3,8 +3,10 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 const jwksText = `Print the public halves of keys as a JWK set (RFC 7517): kty, the key's public
@@ -25,16 +27,16 @@ func (a *app) jwksCommand() *cobra.Command {
 		Short:      "Print the public JWK set of keys",
 		Long:       jwksText,
 		Example:    "  jwtctl jwks\n  jwtctl jwks --key new.pem --key old.pem -o jwks.json",
-		Args:       noSubcommand,
+		Args:       command.NoArguments,
 		RunE:       func(*cobra.Command, []string) error { return a.runJWKS(o) },
 	}
 	fs := cmd.Flags()
 	o.keys.register(fs)
 	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of key files (*.pem, *.jwk, *.json) to take instead of --key")
 	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write instead of stdout")
-	paths(fs, "out", "key-dir")
-	namesKeys(fs, "key-dir")
-	keyed(fs, "jwks")
+	settings.Paths(fs, "out", "key-dir")
+	settings.NamesKeys(fs, "key-dir")
+	settings.Keyed(fs, "jwks")
 	return cmd
 }
 

@@ -10,12 +10,14 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keygen"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 const keygenText = `Make a new key pair and write the private half to a file that only you can
@@ -45,16 +47,16 @@ func (a *app) keygenCommand() *cobra.Command {
 		Short:      "Make a key pair",
 		Long:       keygenText,
 		Example:    "  jwtctl keygen\n  jwtctl keygen --alg EdDSA -o ed.jwk --public-out ed.pub.jwk",
-		Args:       noSubcommand,
+		Args:       command.NoArguments,
 		RunE:       func(*cobra.Command, []string) error { return a.runKeygen(o) },
 		PreRunE:    func(cmd *cobra.Command, _ []string) error { return checkRSABits(cmd, o) },
 	}
 	o.register(cmd.Flags())
-	choiceVar(cmd.Flags(), &o.format, "format", "", "pem or jwk for the key, or json for the report (default pem)", "pem", "jwk", "json")
+	settings.ChoiceVar(cmd.Flags(), &o.format, "format", "", "pem or jwk for the key, or json for the report (default pem)", "pem", "jwk", "json")
 	cmd.Flags().StringVarP(&o.out, "out", "o", "", "`FILE` for the private key, - for stdout (default "+defaultKeyFile+", key.priv.jwk for a JWK)")
 	cmd.Flags().StringVar(&o.kid, "kid", "", "key `ID` (default: the RFC 7638 SHA-256 thumbprint)")
-	paths(cmd.Flags(), "out")
-	keyed(cmd.Flags(), "keygen")
+	settings.Paths(cmd.Flags(), "out")
+	settings.Keyed(cmd.Flags(), "keygen")
 	return cmd
 }
 
@@ -66,9 +68,9 @@ func (o *keygenOptions) register(fs *pflag.FlagSet) {
 	fs.IntVar(&o.rsaBits, "rsa-bits", 0, "size `N` of an RSA key, 2048 to 8192 bits (default 2048)")
 	fs.StringVar(&o.publicOut, "public-out", "", "`FILE` for the public key, none by default")
 	fs.BoolVar(&o.force, "force", false, "replace a key file that exists")
-	paths(fs, "public-out")
-	flagOnly(fs, "force")
-	keyed(fs, "keygen")
+	settings.Paths(fs, "public-out")
+	settings.FlagOnly(fs, "force")
+	settings.Keyed(fs, "keygen")
 }
 
 // checkRSABits refuses a size of 0 that was asked for: to the library it means
@@ -212,7 +214,7 @@ func (a *app) keygenToStdout(o keygenOptions, req keygen.Request, out keygen.Out
 	if o.format == "json" {
 		return fault.New(fault.UsageError, "--format", "json reports on a key file; with -o - the key itself is printed")
 	}
-	if a.sys.OutTTY && !o.force {
+	if a.System.OutTTY && !o.force {
 		return fault.New(fault.UsageError, "-o", "refusing to print a private key to a terminal").WithHint("--force prints it all the same")
 	}
 	key, err := keygen.Generate(req)

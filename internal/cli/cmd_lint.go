@@ -16,6 +16,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/lint"
 	"github.com/jwtctl/jwtctl/internal/policy"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 const lintText = `Check the JWT annotations of .proto files, descriptor sets and Buf images.
@@ -58,14 +59,14 @@ func (a *app) lintCommand() *cobra.Command {
 	}
 	fs := cmd.Flags()
 	o.protos.register(fs)
-	choiceVar(fs, &o.format, "format", "text", strings.Join(finding.Formats(), ", "), finding.Formats()...)
+	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(finding.Formats(), ", "), finding.Formats()...)
 	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout")
 	fs.BoolVar(&o.strict, "strict", false, "exit 1 on a warning too")
 	fs.BoolVar(&o.requireAll, "require-all", false, "a method without a policy is an error")
 	fs.BoolVar(&o.rules, "rules", false, "list the rules, and check nothing")
-	paths(fs, "out")
-	flagOnly(fs, "rules")
-	keyed(fs, "lint")
+	settings.Paths(fs, "out")
+	settings.FlagOnly(fs, "rules")
+	settings.Keyed(fs, "lint")
 	return cmd
 }
 
@@ -95,11 +96,11 @@ func (a *app) runLint(ctx context.Context, o lintOptions) error {
 
 // lintOptions returns what the rules on configured keys need.
 func (a *app) lintOptions(requireAll bool) lint.Options {
-	o := lint.Options{RequireAll: requireAll, HaveKeys: len(a.config.keys)+len(a.config.keySets) > 0}
-	for _, k := range a.config.keys {
+	o := lint.Options{RequireAll: requireAll, HaveKeys: len(a.Settings.Keys)+len(a.Settings.KeySets) > 0}
+	for _, k := range a.Settings.Keys {
 		o.Issuers = append(o.Issuers, k.Issuer)
 	}
-	for _, s := range a.config.keySets {
+	for _, s := range a.Settings.KeySets {
 		o.Issuers = append(o.Issuers, s.Issuer)
 	}
 	o.Issuers = slices.DeleteFunc(o.Issuers, func(issuer string) bool { return issuer == "" })

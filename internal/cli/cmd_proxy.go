@@ -13,10 +13,12 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/proxy"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 const proxyText = `Enforce the JWT annotations in front of a gRPC server: refuse calls whose bearer
@@ -63,20 +65,20 @@ func (a *app) proxyCommand() *cobra.Command {
 		Short:   "Enforce annotations in front of a gRPC server",
 		Long:    proxyText,
 		Example: proxyExample,
-		Args:    noSubcommand,
+		Args:    command.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if a.capture != nil {
-				a.capture(o)
-				return nil
-			}
 			return a.runProxy(cmd.Context(), o)
 		},
 	}
-	o.policy.registerPolicy(cmd.Flags())
-	cmd.Flags().Lookup("key").Usage = "key `FILE`: PEM, JWK or JWKS; env:NAME takes it from a variable; repeatable (default " + defaultKeyFile + ")"
-	o.serving.register(cmd.Flags())
-	keyed(cmd.Flags(), "proxy")
+	o.register(cmd.Flags())
 	return cmd
+}
+
+func (o *proxyOptions) register(fs *pflag.FlagSet) {
+	o.policy.registerPolicy(fs)
+	fs.Lookup("key").Usage = "key `FILE`: PEM, JWK or JWKS; env:NAME takes it from a variable; repeatable (default " + defaultKeyFile + ")"
+	o.serving.register(fs)
+	settings.Keyed(fs, "proxy")
 }
 
 func (o *servingFlags) register(fs *pflag.FlagSet) {
@@ -94,10 +96,10 @@ func (o *servingFlags) register(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.age, "max-connection-age", 10*time.Minute, "age, give or take a tenth, at which clients are asked to connect anew, so that replicas share the load; 0 for never")
 	fs.DurationVar(&o.ageGrace, "max-connection-age-grace", 0, "how long calls of such a connection may go on; 0 for as long as they take")
 	fs.DurationVar(&o.every, "reload-interval", 2*time.Second, "how often to look for changed files")
-	choiceVar(fs, &o.logFormat, "log-format", "text", "of the log on stderr: text or json", "text", "json")
+	settings.ChoiceVar(fs, &o.logFormat, "log-format", "text", "of the log on stderr: text or json", "text", "json")
 	fs.StringVar(&o.addrFile, "addr-file", "", "`FILE` to write the address listened on to, once it answers")
-	paths(fs, "addr-file")
-	flagOnly(fs, "allow-plaintext", "dev-allow-remote")
+	settings.Paths(fs, "addr-file")
+	settings.FlagOnly(fs, "allow-plaintext", "dev-allow-remote")
 }
 
 // check refuses what can be seen to be wrong without reading a file.
@@ -181,8 +183,8 @@ func (a *app) runProxy(ctx context.Context, o proxyOptions) (err error) {
 	if o.policy.dev {
 		a.Danger("--dev makes and accepts unsigned tokens: anybody can make one")
 	}
-	if _, set := a.sys.Getenv("GOGC"); !set {
-		defer proxy.KeepGarbage(spareGarbage(a.sys.MemoryLimit()))()
+	if _, set := a.System.Getenv("GOGC"); !set {
+		defer proxy.KeepGarbage(spareGarbage(a.System.MemoryLimit()))()
 	}
 	a.Console, a.live = a.Logging(a.proxyLog(o)), newLive()
 	r := &reloader{app: a, options: o}
@@ -197,7 +199,7 @@ func (a *app) runProxy(ctx context.Context, o proxyOptions) (err error) {
 	defer func() { _ = upstream.Close() }()
 	metrics := proxy.NewMetrics(r.families()...)
 	r.proxy, err = proxy.New(policy, proxy.Options{
-		Upstream: upstream, TLS: r.certs.toClients(), Observer: metrics, Log: a.Logger(), Now: a.sys.Now,
+		Upstream: upstream, TLS: r.certs.toClients(), Observer: metrics, Log: a.Logger(), Now: a.System.Now,
 		ForwardAuthorization: o.serving.forwardAuthorization, CachedTokens: o.serving.cachedTokens,
 		ConnectionAge: o.serving.age, ConnectionGrace: o.serving.ageGrace,
 		PassHealth: o.serving.passHealth, PassReflection: o.serving.passReflection,
@@ -205,7 +207,7 @@ func (a *app) runProxy(ctx context.Context, o proxyOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	a.graceful.Store(true)
+	a.Stay()
 	listener, err := listenOn(ctx, o.serving.listen)
 	if err != nil {
 		return ofFlag(err, "--listen")
@@ -223,7 +225,7 @@ func (a *app) runProxy(ctx context.Context, o proxyOptions) (err error) {
 		running.Go(func() { server.serve(background) })
 	}
 	inputs := r.inputs()
-	running.Go(func() { r.watch(background, a.sys.Reload(background)) })
+	running.Go(func() { r.watch(background, a.System.Reload(background)) })
 	return a.serveProxy(ctx, o.serving, r.proxy, listener, inputs)
 }
 

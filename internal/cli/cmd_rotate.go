@@ -5,11 +5,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keygen"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/rotate"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 const rotateText = `Take every step of a key rotation that is due in a folder of keys. Run it as
@@ -39,7 +41,7 @@ func (a *app) rotateCommand() *cobra.Command {
 		Short:   "Rotate the keys of a folder, a safe step at a time",
 		Long:    rotateText,
 		Example: "  jwtctl rotate --key-dir keys\n  jwtctl rotate --key-dir keys --now --publish-wait 5m",
-		Args:    noSubcommand,
+		Args:    command.NoArguments,
 		RunE:    func(*cobra.Command, []string) error { return a.runRotate(o) },
 	}
 	fs := cmd.Flags()
@@ -49,16 +51,16 @@ func (a *app) rotateCommand() *cobra.Command {
 	fs.DurationVar(&o.publishWait, "publish-wait", 10*time.Minute, "how long a new key is published before it signs; more than the servers' refresh interval")
 	fs.DurationVar(&o.maxTokenLife, "max-token-life", 24*time.Hour, "how long a retired key stays published; at least the longest --ttl of token")
 	fs.BoolVar(&o.force, "now", false, "make a new key whatever the active one's age")
-	choiceVar(fs, &o.format, "format", "text", "of the report: text or json", "text", "json")
-	a.atFlag(fs, &o.at)
-	paths(fs, "key-dir")
-	flagOnly(fs, "now", "at")
-	keyed(fs, "rotate")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "of the report: text or json", "text", "json")
+	command.AtFlag(fs, &o.at)
+	settings.Paths(fs, "key-dir")
+	settings.FlagOnly(fs, "now", "at")
+	settings.Keyed(fs, "rotate")
 	return cmd
 }
 
 func (a *app) runRotate(o rotateOptions) error {
-	now, err := a.clock(o.at)
+	now, err := a.Clock(o.at)
 	if err != nil {
 		return err
 	}

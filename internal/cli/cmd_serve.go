@@ -13,12 +13,14 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
@@ -50,12 +52,12 @@ func (a *app) serveCommand() *cobra.Command {
 		Short:      "Serve the public JWK set of keys over HTTP",
 		Long:       serveText,
 		Example:    "  jwtctl serve --listen 127.0.0.1:8080\n  jwtctl serve --key-dir keys --url-file endpoint.txt",
-		Args:       noSubcommand,
+		Args:       command.NoArguments,
 		RunE:       func(cmd *cobra.Command, _ []string) error { return a.runServe(cmd.Context(), o) },
 	}
 	o.keys.register(cmd.Flags())
 	o.register(cmd.Flags())
-	keyed(cmd.Flags(), "serve")
+	settings.Keyed(cmd.Flags(), "serve")
 	return cmd
 }
 
@@ -64,13 +66,13 @@ func (o *serveOptions) register(fs *pflag.FlagSet) {
 	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of key files (*.pem, *.jwk, *.json), all served side by side")
 	fs.StringVar(&o.listen, "listen", ":0", "`ADDRESS` to listen on; by default all interfaces and a free port")
 	fs.StringVar(&o.path, "path", jwks.DefaultPath, "`PATH` of the set")
-	choiceVar(fs, &o.format, "format", "text", "of the first line on stdout: text or json", "text", "json")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "of the first line on stdout: text or json", "text", "json")
 	fs.StringVar(&o.urlFile, "url-file", "", "`FILE` to write the endpoint's URL to, once it answers")
 	fs.DurationVar(&o.maxAge, "max-age", jwks.DefaultMaxAge, "how long others may cache the set, 1s to 1h")
 	fs.DurationVar(&o.every, "reload-interval", jwks.PollInterval, "how often to look for changed keys")
-	paths(fs, "key-dir", "url-file")
-	namesKeys(fs, "key-dir")
-	keyed(fs, "serve")
+	settings.Paths(fs, "key-dir", "url-file")
+	settings.NamesKeys(fs, "key-dir")
+	settings.Keyed(fs, "serve")
 }
 
 // check refuses what can be seen to be wrong without reading a key.
@@ -122,7 +124,7 @@ func (a *app) runServe(ctx context.Context, o serveOptions) error {
 			return err
 		}
 	}
-	publisher, err := jwks.NewPublisher(source.load, a.Logger(), a.sys.Now)
+	publisher, err := jwks.NewPublisher(source.load, a.Logger(), a.System.Now)
 	if err != nil {
 		return err
 	}
@@ -130,7 +132,7 @@ func (a *app) runServe(ctx context.Context, o serveOptions) error {
 	if err != nil {
 		return err
 	}
-	a.graceful.Store(true)
+	a.Stay()
 	server, err := jwks.Listen(ctx, o.listen, handler, a.Logger())
 	if err != nil {
 		return withPortHint(err)
@@ -139,7 +141,7 @@ func (a *app) runServe(ctx context.Context, o serveOptions) error {
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(served) }()
-	go publisher.Watch(served, o.every, a.sys.Reload(served))
+	go publisher.Watch(served, o.every, a.System.Reload(served))
 	if err := a.renderServe(o, server, publisher.Current(), source.inputs); err != nil {
 		stop()
 		<-ended

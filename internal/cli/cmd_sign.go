@@ -9,6 +9,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/ndjson"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 const signText = `Put the tokens into protobuf-JSON messages that their JWT annotations ask for,
@@ -47,7 +48,7 @@ func (a *app) signCommand() *cobra.Command {
 	fs := cmd.Flags()
 	o.messages.register(a, fs)
 	o.stream.register(fs)
-	keyed(fs, "sign")
+	settings.Keyed(fs, "sign")
 	return cmd
 }
 
@@ -56,7 +57,7 @@ func (a *app) runSign(ctx context.Context, args []string, o signOptions) error {
 		return err
 	}
 	switch {
-	case len(args) == 0 && a.sys.InTTY:
+	case len(args) == 0 && a.System.InTTY:
 		return fault.New(fault.UsageError, "sign", "no message is named").WithHint("jwtctl sign msg.json, or - for stdin")
 	case len(args) == 0:
 		args = []string{"-"}
@@ -133,7 +134,7 @@ func (m *messages) signStreams(ctx context.Context, list []string, o signOptions
 				to.Out, err = m.signOne(ctx, path, line.Text, to.Out, message.Form{})
 				err = inLine(err)
 			}
-			count.add(err, to, func() { m.app.report(verdict{err: err}.failureAt(path, line.Number)) })
+			count.add(err, to, func() { m.app.Report(verdict{err: err}.failureAt(path, line.Number)) })
 			return nil
 		}
 	}

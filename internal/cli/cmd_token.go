@@ -9,9 +9,11 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/temporal"
 	"github.com/jwtctl/jwtctl/internal/token"
 )
@@ -70,7 +72,7 @@ func (a *app) tokenCommand() *cobra.Command {
 		Short:      "Make a token for a Temporal server, or a plain one",
 		Long:       tokenText,
 		Example:    tokenExample,
-		Args:       noSubcommand,
+		Args:       command.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.ttlGiven = cmd.Flags().Changed("ttl")
 			if o.plain && !cmd.Flags().Changed("format") {
@@ -86,14 +88,14 @@ func (a *app) tokenCommand() *cobra.Command {
 	o.keys.register(fs)
 	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of keys that jwtctl rotate looks after: the active one signs")
 	o.registerClaims(fs)
-	a.atFlag(fs, &o.at)
+	command.AtFlag(fs, &o.at)
 	o.tokenForm.register(fs)
 	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write instead of stdout, for you alone")
 	fs.BoolVar(&o.refresh, "refresh", false, "keep --out holding a fresh token until interrupted")
-	paths(fs, "out", "key-dir")
-	namesKeys(fs, "key-dir")
-	flagOnly(fs, "at", "no-expiry")
-	keyed(fs, "token")
+	settings.Paths(fs, "out", "key-dir")
+	settings.NamesKeys(fs, "key-dir")
+	settings.FlagOnly(fs, "at", "no-expiry")
+	settings.Keyed(fs, "token")
 	return cmd
 }
 
@@ -112,8 +114,8 @@ func (o *tokenOptions) registerClaims(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&o.claims, "claim", nil, "another claim `NAME=TEXT`; repeatable")
 	fs.StringArrayVar(&o.jsonClaims, "claim-json", nil, "another claim `NAME=JSON`; repeatable. In the file, a mapping")
 	fs.BoolVar(&o.issuedAt, "iat", false, "add iat; a server whose clock is behind refuses such a token")
-	keyedAs(fs, "claim-json", "token.claims")
-	exclusive(fs, "system", "namespace", "plain")
+	settings.KeyedAs(fs, "claim-json", "token.claims")
+	settings.Exclusive(fs, "system", "namespace", "plain")
 }
 
 // grants returns the permissions that the flags ask for.
@@ -246,7 +248,7 @@ func (o tokenOptions) extra(fromFile []token.Claim) ([]token.Claim, error) {
 }
 
 func (a *app) runToken(ctx context.Context, o tokenOptions) error {
-	now, err := a.now(o.at)
+	now, err := a.Now(o.at)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/message"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 const verifyText = `Check protobuf-JSON messages by the JWT annotations of their types, as a server
@@ -52,8 +53,8 @@ func (a *app) verifyCommand() *cobra.Command {
 	o.messages.register(a, fs)
 	o.stream.register(fs)
 	fs.BoolVar(&o.print, "print", false, "print the validated messages instead of verdicts")
-	choiceVar(fs, &o.format, "format", "text", strings.Join(verdictFormats(), ", "), verdictFormats()...)
-	keyed(fs, "verify")
+	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(verdictFormats(), ", "), verdictFormats()...)
+	settings.Keyed(fs, "verify")
 	return cmd
 }
 

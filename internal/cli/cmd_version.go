@@ -4,6 +4,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jwtctl/jwtctl/internal/build"
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 const versionText = `Print the version, the commit it was built from and when that was made, and the
@@ -17,12 +19,12 @@ func (a *app) versionCommand() *cobra.Command {
 		Short:       "Print the version",
 		Long:        versionText,
 		Example:     "  jwtctl version\n  jwtctl version --format json",
-		Args:        noSubcommand,
-		Annotations: map[string]string{needsNoConfig: "yes"},
+		Args:        command.NoArguments,
+		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
 		RunE:        func(*cobra.Command, []string) error { return a.runVersion(format) },
 	}
-	choiceVar(cmd.Flags(), &format, "format", "text", "text or json", "text", "json")
-	flagOnly(cmd.Flags(), "format")
+	settings.ChoiceVar(cmd.Flags(), &format, "format", "text", "text or json", "text", "json")
+	settings.FlagOnly(cmd.Flags(), "format")
 	return cmd
 }
 

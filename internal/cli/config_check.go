@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -12,6 +11,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 type configCheckOptions struct {
@@ -20,7 +20,7 @@ type configCheckOptions struct {
 }
 
 func (a *app) runConfigCheck(cmd *cobra.Command, o *configCheckOptions, args []string) error {
-	path, found, err := a.configPath()
+	path, found, err := a.Settings.Find(cmd)
 	if len(args) == 1 {
 		path, found, err = args[0], false, nil
 	}
@@ -28,13 +28,13 @@ func (a *app) runConfigCheck(cmd *cobra.Command, o *configCheckOptions, args []s
 		return err
 	}
 	if path == "" {
-		return fault.New(fault.UsageError, configName, "is neither in the working folder nor above it").WithHint("jwtctl init writes one")
+		return fault.New(fault.UsageError, settings.Name, "is neither in the working folder nor above it").WithHint("jwtctl init writes one")
 	}
-	read, wrong := loadConfig(path, found, schemaOf(Root(a.sys)))
-	if wrong == nil {
-		a.config = read
+	file, wrong := settings.Read(path, found)
+	if wrong != nil {
+		file = &settings.File{}
 	}
-	if err := a.apply(cmd); err != nil {
+	if err := a.Settings.Apply(cmd, file); err != nil {
 		return err
 	}
 	r := &configReport{File: path, Keys: []configKey{}, KeySets: []configSet{}, Messages: []configMessages{}, Problems: []configProblem{}}
@@ -70,8 +70,8 @@ func (a *app) checkConfig(ctx context.Context, r *configReport, online bool) {
 	a.checkConfigLeeway(r)
 	a.checkConfigKeys(ctx, r, online)
 	p := a.checkConfigPolicy(ctx, r)
-	for i, e := range a.config.messages {
-		where := fmt.Sprintf("%s:%d: messages[%d]", a.config.path, e.line, i)
+	for i, e := range a.Settings.Messages {
+		where := a.Settings.MessageAt(i)
 		m := configMessages{Files: e.Files, Method: e.Method, Type: e.Type}
 		if _, err := os.Stat(e.Files); err == nil {
 			m.Matched = 1
@@ -103,13 +103,13 @@ func (a *app) checkConfig(ctx context.Context, r *configReport, online bool) {
 func (a *app) checkConfigKeys(ctx context.Context, r *configReport, online bool) {
 	var all []*keys.Key
 	for i, place := range (&keyFlags{}).places(a) {
-		if len(a.config.keys) == 0 {
+		if len(a.Settings.Keys) == 0 {
 			break // the default key is not the file's
 		}
-		e := a.config.keys[i]
-		where := fmt.Sprintf("%s:%d: keys[%d]", a.config.path, e.line, i)
+		e := a.Settings.Keys[i]
+		where := a.Settings.KeyAt(i)
 		if place.secret != nil {
-			if text, set := a.sys.Getenv(e.Secret); !set || text == "" {
+			if text, set := a.System.Getenv(e.Secret); !set || text == "" {
 				a.Warn("%s: the variable %s is not set here: this key is not checked", where, e.Secret)
 				continue
 			}
@@ -125,11 +125,11 @@ func (a *app) checkConfigKeys(ctx context.Context, r *configReport, online bool)
 		}
 	}
 	if _, err := keys.NewRing(all); err != nil {
-		r.fail(a.config.path+": keys", err)
+		r.fail(a.Settings.Path+": keys", err)
 	}
 	flags := &setFlags{}
-	for i, e := range a.config.keySets {
-		where := fmt.Sprintf("%s:%d: key_sets[%d]", a.config.path, e.line, i)
+	for i, e := range a.Settings.KeySets {
+		where := a.Settings.KeySetAt(i)
 		set, err := flags.open(a, e)
 		if err != nil {
 			r.fail(where, asConfigFault(err, where))
@@ -139,7 +139,7 @@ func (a *app) checkConfigKeys(ctx context.Context, r *configReport, online bool)
 		if e.OIDCDiscovery {
 			found.From = "OpenID configuration of " + e.Issuer
 		}
-		if !e.isRemote() || online {
+		if !e.IsRemote() || online {
 			held, err := set.Keys(ctx, "")
 			if err != nil {
 				r.fail(where, err)

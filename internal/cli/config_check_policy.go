@@ -14,22 +14,22 @@ import (
 
 // checkConfigLeeway refuses a leeway that no check accepts (S37).
 func (a *app) checkConfigLeeway(r *configReport) {
-	text, _ := a.config.values["leeway"].([]string)
+	text := a.Settings.Values("leeway")
 	if len(text) != 1 {
 		return
 	}
 	if d, err := time.ParseDuration(text[0]); err == nil && (d < 0 || d > jws.MaxLeeway) {
-		r.fail("", fault.New(fault.ConfigInvalid, a.config.at("leeway"), "%s is not between 0 and %s", d, jws.MaxLeeway))
+		r.fail("", fault.New(fault.ConfigInvalid, a.Settings.At("leeway"), "%s is not between 0 and %s", d, jws.MaxLeeway))
 	}
 }
 
 // checkConfigPolicy compiles the descriptors that a.config names; nil if it
 // names none, or they do not compile.
 func (a *app) checkConfigPolicy(ctx context.Context, r *configReport) *plan.Plan {
-	protos := protoFlags{importPaths: a.config.paths("proto_paths"), protos: a.config.paths("protos"), sets: a.config.paths("descriptor_sets")}
+	protos := protoFlags{importPaths: a.Settings.ValuePaths("proto_paths"), protos: a.Settings.ValuePaths("protos"), sets: a.Settings.ValuePaths("descriptor_sets")}
 	if len(protos.protos)+len(protos.sets) == 0 {
-		if len(a.config.messages) > 0 {
-			r.fail(a.config.path+": messages", fault.New(fault.ConfigInvalid, a.config.path+": messages", "neither protos nor descriptor_sets says where their types are"))
+		if len(a.Settings.Messages) > 0 {
+			r.fail(a.Settings.Path+": messages", fault.New(fault.ConfigInvalid, a.Settings.Path+": messages", "neither protos nor descriptor_sets says where their types are"))
 		}
 		return nil
 	}
@@ -58,7 +58,7 @@ func (a *app) checkConfigPolicy(ctx context.Context, r *configReport) *plan.Plan
 			r.Protos.Messages++
 		}
 	}
-	p, err := plan.Compile(read, a.sys.Getenv)
+	p, err := plan.Compile(read, a.System.Getenv)
 	if err != nil {
 		r.fail("", err)
 		return nil
@@ -70,15 +70,9 @@ func (a *app) checkConfigPolicy(ctx context.Context, r *configReport) *plan.Plan
 func (a *app) namedIn(err error) error {
 	var f *fault.Error
 	for _, key := range []string{"protos", "descriptor_sets", "proto_paths"} {
-		if errors.As(err, &f) && slices.Contains(a.config.paths(key), f.What) {
-			return &fault.Error{Code: f.Code, What: a.config.at(key), Why: f.Error(), Hint: f.Hint, Cause: f}
+		if errors.As(err, &f) && slices.Contains(a.Settings.ValuePaths(key), f.What) {
+			return &fault.Error{Code: f.Code, What: a.Settings.At(key), Why: f.Error(), Hint: f.Hint, Cause: f}
 		}
 	}
 	return err
-}
-
-// paths returns the paths under key.
-func (c *config) paths(key string) []string {
-	list, _ := c.values[key].([]string)
-	return c.resolvePaths(list)
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -111,11 +112,10 @@ func openLayout(t *testing.T, name string) *layout {
 	i := slices.IndexFunc(l.pod.Containers, func(c kubeContainer) bool { return c.Name == "jwtctl" })
 	l.proxy = l.pod.Containers[i]
 	a := newApp(newFake(t).System)
-	a.capture = func(o proxyOptions) { l.options = o }
 	args := slices.DeleteFunc(slices.Clone(l.proxy.Args), func(arg string) bool { return strings.HasPrefix(arg, "--config=") })
-	root := a.root(args)
-	root.SetArgs(args)
-	if err := root.ExecuteContext(t.Context()); err != nil {
+	fs := pflag.NewFlagSet("proxy", pflag.ContinueOnError)
+	l.options.register(fs)
+	if err := fs.Parse(args[1:]); err != nil || args[0] != "proxy" || fs.NArg() > 0 {
 		t.Fatalf("jwtctl %s: %v", strings.Join(args, " "), err)
 	}
 	if err := l.options.check(a); err != nil {

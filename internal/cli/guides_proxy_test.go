@@ -131,7 +131,9 @@ func TestProxyGuideIsTrue(t *testing.T) {
 		t.Errorf("the guide has %d codes", codes)
 	}
 	var shown strings.Builder
-	r := &reloader{app: &app{sys: newFake(t).System, live: newLive()}}
+	a := newApp(newFake(t).System)
+	a.live = newLive()
+	r := &reloader{app: a}
 	if _, err := proxy.NewMetrics(r.families()...).WriteTo(&shown); err != nil {
 		t.Fatal(err)
 	}

@@ -2,12 +2,12 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 // What people put in the wrong place, and what to say to it.
@@ -32,7 +32,7 @@ func notABearer(arg string) error {
 	if arg == "-" || arg == "@-" {
 		return fault.New(fault.UsageError, "--bearer", "takes a token or @FILE").WithHint("--bearer @/dev/stdin")
 	}
-	if !isFile(arg) {
+	if !settings.IsFile(arg) {
 		return nil
 	}
 	return fault.New(fault.UsageError, "--bearer", "%s is the name of a file, not a token", quote.Printable(arg)).
@@ -49,8 +49,8 @@ func (m *messages) withKeyHint(err error) error {
 			switch {
 			case f.Code == fault.KeyNotFound:
 				one = f.WithHint("%s", m.keyHint())
-			case f.Code == fault.KeyMissing && m.app.setAside() != "":
-				one = f.WithHint("%s", m.app.setAside())
+			case f.Code == fault.KeyMissing && m.app.Settings.SetAside() != "":
+				one = f.WithHint("%s", m.app.Settings.SetAside())
 			case f.Code == fault.KeyMissing && f.What != "keys":
 				one = f.WithHint("%s", m.keysInUse())
 			case f.Code == fault.TokenMissing && !m.given && f.What == "bearer token":
@@ -68,24 +68,15 @@ func (m *messages) keyHint() string {
 	text, own := m.keysInUse(), m.ring.Keys()
 	if len(own) == 1 && !own[0].HasOwnID() {
 		way := "--kid ID"
-		if len(m.app.configuredKeys()) > 0 {
-			way += ", or id: in " + m.app.config.path + ","
+		if len(m.app.Settings.ConfiguredKeys()) > 0 {
+			way += ", or id: in " + m.app.Settings.Path + ","
 		}
 		text += "; " + way + " gives it the id that tokens name"
 	}
-	if by := m.app.setAside(); by != "" {
+	if by := m.app.Settings.SetAside(); by != "" {
 		text = strings.TrimPrefix(text+"; "+by, "; ")
 	}
 	return text
-}
-
-// setAside says what replaces the keys of jwtctl.yaml (S85); "" where they
-// count, or there are none.
-func (a *app) setAside() string {
-	if a.keysNamedBy == "" || len(a.config.keys)+len(a.config.keySets) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%s replaces the keys and key sets of %s, with their ids and issuers", a.keysNamedBy, a.config.path)
 }
 
 // keysInUse lists the keys that were given, which those of remote sets are not.

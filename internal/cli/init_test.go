@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,14 +11,13 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/scaffold"
-	"github.com/jwtctl/jwtctl/internal/system"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 // TestInit: whatever was found and however it is called, the strict loader reads
 // it again from the file, as it does the examples in the comments.
 func TestInit(t *testing.T) {
 	t.Parallel()
-	schema := schemaOf(Root(system.System{}))
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringOfN(rapid.OneOf(rapid.RuneFrom([]rune("ab/.-*\"'#:,[]{}\\ \n\t$é\u202e")), rapid.Rune()), 1, 12, -1)
 		path := text.Filter(func(s string) bool {
@@ -29,21 +29,21 @@ func TestInit(t *testing.T) {
 			found.Keys = append(found.Keys, scaffold.Key{Path: p, ID: text.Draw(t, "id"), Algorithm: keys.ES256, Signs: rapid.Bool().Draw(t, "signs")})
 		}
 		file := renderConfig(found)
-		c, err := parseConfig([]byte(file), "jwtctl.yaml", schema)
+		c, err := settings.Parse([]byte(file), "jwtctl.yaml")
 		if err != nil {
 			t.Fatalf("%v\n%s", err, file)
 		}
-		if got, _ := c.values["protos"].([]string); !slices.Equal(got, found.Protos) {
+		if got := c.Values("protos"); !slices.Equal(got, found.Protos) {
 			t.Errorf("protos %q, want %q", got, found.Protos)
 		}
-		if len(c.keys) != len(found.Keys) || len(c.keySets) != len(found.KeySets) {
-			t.Errorf("%d keys and %d sets, want %d and %d", len(c.keys), len(c.keySets), len(found.Keys), len(found.KeySets))
+		if len(c.Keys) != len(found.Keys) || len(c.KeySets) != len(found.KeySets) {
+			t.Errorf("%d keys and %d sets, want %d and %d", len(c.Keys), len(c.KeySets), len(found.Keys), len(found.KeySets))
 		}
-		for i, k := range c.keys {
-			if want := c.resolvePath(found.Keys[i].Path); k.File != want {
+		for i, k := range c.Keys {
+			if want := filepath.Clean(found.Keys[i].Path); k.File != want {
 				t.Errorf("key %q, want %q", k.File, want)
 			}
-			if len(found.Issuers) == 1 && len(c.keys) == 1 && k.Issuer != found.Issuers[0] {
+			if len(found.Issuers) == 1 && len(c.Keys) == 1 && k.Issuer != found.Issuers[0] {
 				t.Errorf("issuer %q, want %q", k.Issuer, found.Issuers[0])
 			}
 		}
@@ -51,11 +51,16 @@ func TestInit(t *testing.T) {
 
 	empty := renderConfig(&scaffold.Found{})
 	examples := regexp.MustCompile(`(?m)^# ((?:  - |[a-z_]+: ?(?:[\[{]|\S+$|$)).*)$`).ReplaceAllString(empty, "$1")
-	c, err := parseConfig([]byte(examples), "jwtctl.yaml", schema)
+	c, err := settings.Parse([]byte(examples), "jwtctl.yaml")
 	if err != nil {
 		t.Fatalf("the examples: %v\n%s", err, examples)
 	}
-	if len(c.keys) != 2 || len(c.keySets) != 2 || len(c.messages) != 2 || len(c.values) != 5 {
-		t.Errorf("%d keys, %d sets, %d messages, and %v are read from the examples\n%s", len(c.keys), len(c.keySets), len(c.messages), c.values, examples)
+	if len(c.Keys) != 2 || len(c.KeySets) != 2 || len(c.Messages) != 2 {
+		t.Errorf("%d keys, %d sets, %d messages are read from the examples\n%s", len(c.Keys), len(c.KeySets), len(c.Messages), examples)
+	}
+	for _, key := range []string{"proto_paths", "protos", "descriptor_sets", "leeway", "lint.strict"} {
+		if len(c.Values(key)) == 0 {
+			t.Errorf("the examples have no %s\n%s", key, examples)
+		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 // defaultKeyFile is what keygen writes and everything else reads.
@@ -32,10 +33,10 @@ func (k *keyFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&k.kid, "kid", "", "`ID` of the key to use, or to give to a key file that has none (default: its RFC 7638 thumbprint)")
 	fs.StringVar(&k.alg, "alg", "", "`ALGORITHM`, where the key allows several (default: the key's own)")
 	fs.BoolVar(&k.strictPerms, "strict-perms", false, "refuse a private key file that others can read, instead of warning")
-	paths(fs, "key")
-	keyedAs(fs, "key", "keys")
-	namesKeys(fs, "key")
-	keyed(fs, "", "strict-perms")
+	settings.Paths(fs, "key")
+	settings.KeyedAs(fs, "key", "keys")
+	settings.NamesKeys(fs, "key")
+	settings.Keyed(fs, "", "strict-perms")
 }
 
 // keyPlace is where one or more keys come from: a name that readKey takes, or
@@ -43,25 +44,7 @@ func (k *keyFlags) register(fs *pflag.FlagSet) {
 type keyPlace struct {
 	name   string
 	with   keys.Attributes
-	secret *keyEntry
-}
-
-// configuredKeys returns keys: of the configuration, none where other keys are
-// named (S85).
-func (a *app) configuredKeys() []keyEntry {
-	if a.keysNamedBy != "" {
-		return nil
-	}
-	return a.config.keys
-}
-
-// configuredSets returns key_sets: of the configuration, none where other keys
-// are named (S85).
-func (a *app) configuredSets() []keySetEntry {
-	if a.keysNamedBy != "" {
-		return nil
-	}
-	return a.config.keySets
+	secret *settings.KeyEntry
 }
 
 // places returns those of the flags, else of the configuration, else the
@@ -73,9 +56,9 @@ func (k *keyFlags) places(a *app) []keyPlace {
 		for _, name := range k.files {
 			list = append(list, keyPlace{name: name})
 		}
-	case len(a.configuredKeys()) > 0:
-		for i := range a.config.keys {
-			e := &a.config.keys[i]
+	case len(a.Settings.ConfiguredKeys()) > 0:
+		for i := range a.Settings.Keys {
+			e := &a.Settings.Keys[i]
 			place := keyPlace{name: e.File, with: keys.Attributes{ID: e.ID, Algorithm: e.Algorithm, Issuer: e.Issuer}}
 			if e.Secret != "" {
 				place.secret = e
@@ -161,8 +144,8 @@ func (k *keyFlags) signer(a *app, issuer string) (*keys.Key, error) {
 		return nil, err
 	}
 	key, err := ring.Signer(issuer, "")
-	if f := (*fault.Error)(nil); errors.As(err, &f) && f.Code == fault.KeyMissing && f.Hint == "" && a.setAside() != "" {
-		return nil, f.WithHint("%s", a.setAside())
+	if f := (*fault.Error)(nil); errors.As(err, &f) && f.Code == fault.KeyMissing && f.Hint == "" && a.Settings.SetAside() != "" {
+		return nil, f.WithHint("%s", a.Settings.SetAside())
 	}
 	if err != nil {
 		return nil, err
@@ -235,14 +218,14 @@ func (a *app) readKey(name string) (data []byte, source string, err error) {
 		if variable == "" {
 			return nil, "", fault.New(fault.UsageError, "--key", "%q names no variable", name).WithHint("--key env:NAME")
 		}
-		text, set := a.sys.Getenv(variable)
+		text, set := a.System.Getenv(variable)
 		if !set || text == "" {
 			return nil, "", fault.New(fault.KeyUnreadable, name, "the variable is not set").WithHint("export %s, holding the key itself", variable)
 		}
 		return []byte(text), "variable " + variable, nil
 	}
 	if name == "-" {
-		data, err = files.ReadAll(a.sys.In, "standard input", keys.MaxFileBytes, fault.KeyUnreadable)
+		data, err = files.ReadAll(a.System.In, "standard input", keys.MaxFileBytes, fault.KeyUnreadable)
 		return data, "standard input", err
 	}
 	data, err = files.Read(name, keys.MaxFileBytes, fault.KeyUnreadable)
@@ -271,10 +254,10 @@ func (a *app) checkPermissions(path string, list []*keys.Key, strict bool) error
 }
 
 // loadSecret reads the secret of e from its variable.
-func (a *app) loadSecret(e keyEntry, with keys.Attributes) ([]*keys.Key, error) {
-	text, set := a.sys.Getenv(e.Secret)
+func (a *app) loadSecret(e settings.KeyEntry, with keys.Attributes) ([]*keys.Key, error) {
+	text, set := a.System.Getenv(e.Secret)
 	if !set || text == "" {
-		return nil, fault.New(fault.KeyUnreadable, fmt.Sprintf("%s:%d", a.config.path, e.line), "the variable %s is not set", e.Secret)
+		return nil, fault.New(fault.KeyUnreadable, fmt.Sprintf("%s:%d", a.Settings.Path, e.Line), "the variable %s is not set", e.Secret)
 	}
 	with.Source = "variable " + e.Secret
 	key, err := keys.New([]byte(text), with)

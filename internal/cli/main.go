@@ -15,14 +15,13 @@ import (
 // 1 the answer is no, 2 wrong usage, 3 could not decide (fault.Class).
 func Main(args []string, sys system.System) int {
 	a := newApp(sys)
-	a.args = args
 	root := a.root(args)
 	root.SetArgs(args)
 	err := a.execute(root)
 	if failed := a.Out.Err(); failed != nil {
 		err = errors.Join(err, fault.New(fault.FileFailed, "standard output", "cannot be written: %w", failed))
 	}
-	a.report(err)
+	a.Report(err)
 	return int(fault.ClassOf(err))
 }
 
@@ -30,7 +29,7 @@ func Main(args []string, sys system.System) int {
 // itself on an interrupt (app.graceful) is waited for; any other is left where
 // it stands, since files are written whole or not at all.
 func (a *app) execute(root *cobra.Command) error {
-	ctx, stop := a.sys.Interrupt(context.Background())
+	ctx, stop := a.System.Interrupt(context.Background())
 	defer stop()
 	done := make(chan error, 1)
 	go func() {
@@ -58,6 +57,3 @@ func (a *app) execute(root *cobra.Command) error {
 		return fault.New(fault.Interrupted, "", "interrupted")
 	}
 }
-
-// report writes err for people.
-func (a *app) report(err error) { a.Report(err, a.placed) }

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/system"
 )
 
@@ -167,7 +168,7 @@ func TestPanic(t *testing.T) {
 	root := &cobra.Command{Use: "x", RunE: func(*cobra.Command, []string) error { panic("the canary") }}
 	root.SetArgs(nil)
 	err := a.execute(root)
-	a.report(err)
+	a.Report(err)
 	if got := f.err.String(); strings.Contains(got, "canary") || !strings.Contains(got, "TestPanic") {
 		t.Errorf("stderr: %s", got)
 	}
@@ -290,16 +291,16 @@ func TestFlags(t *testing.T) {
 	t.Parallel()
 	root := Root(newFake(t).System)
 	var only []string
-	eachCommand(root, func(cmd *cobra.Command) {
-		eachFlag(cmd, func(f *pflag.Flag) {
-			readsNone := cmd.Annotations[needsNoConfig] != "" // neither a file nor variables
-			if mark(f, markFlagOnly) != "" && !readsNone && !slices.Contains(only, f.Name) {
+	settings.EachCommand(root, func(cmd *cobra.Command) {
+		settings.EachFlag(cmd, func(f *pflag.Flag) {
+			readsNone := cmd.Annotations[settings.NeedsNoFile] != "" // neither a file nor variables
+			if settings.IsFlagOnly(f) && !readsNone && !slices.Contains(only, f.Name) {
 				only = append(only, f.Name)
 			}
-			if mark(f, markKey) == "" && mark(f, markFlagOnly) == "" && f.Name != "help" {
+			if settings.Key(f) == "" && !settings.IsFlagOnly(f) && f.Name != "help" {
 				t.Errorf("%s --%s has no key in jwtctl.yaml", cmd.CommandPath(), f.Name)
 			}
-			if v := variable(f); v != "" && !strings.Contains(f.Usage, v) {
+			if v := settings.Variable(f); v != "" && !strings.Contains(f.Usage, v) {
 				t.Errorf("%s --%s does not name its variable", cmd.CommandPath(), f.Name)
 			}
 		})

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 
@@ -13,10 +12,10 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/plan"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 // target is the policy that a message is held to.
@@ -33,9 +32,9 @@ type target struct {
 func (m *messages) target(path string, data []byte, signs bool) (target, error) {
 	method, typ := m.method, m.typ
 	if method == "" && typ == "" {
-		if e := m.app.config.messageEntry(path); e != nil {
+		if e := m.app.Settings.MessageOf(path); e != nil {
 			t, err := m.resolve(e.Method, e.Type, signs)
-			return t, asConfigFault(err, fmt.Sprintf("%s:%d: messages", m.app.config.path, e.line))
+			return t, asConfigFault(err, fmt.Sprintf("%s:%d: messages", m.app.Settings.Path, e.Line))
 		}
 	}
 	if method == "" && typ == "" {
@@ -45,7 +44,7 @@ func (m *messages) target(path string, data []byte, signs bool) (target, error) 
 		}
 		if !named {
 			return target{}, fault.New(fault.UsageError, path, "nothing says which type it holds").
-				WithHint("--type pkg.Message, --method pkg.Service/Method, \"@type\" in the message, or messages: in %s", configName)
+				WithHint("--type pkg.Message, --method pkg.Service/Method, \"@type\" in the message, or messages: in %s", settings.Name)
 		}
 		t, err := m.resolve("", string(name), signs)
 		if f := (*fault.Error)(nil); errors.As(err, &f) {
@@ -75,21 +74,6 @@ func (m *messages) resolve(method, typ string, signs bool) (target, error) {
 	}
 	t.name = string(t.desc.FullName())
 	return t, nil
-}
-
-// messageEntry returns the first entry of messages for the file path.
-func (c *config) messageEntry(path string) *messageEntry {
-	absolute, err := filepath.Abs(path)
-	if err != nil {
-		return nil
-	}
-	for i, e := range c.messages {
-		pattern, err := filepath.Abs(e.Files)
-		if err == nil && files.Match(filepath.ToSlash(pattern), filepath.ToSlash(absolute)) {
-			return &c.messages[i]
-		}
-	}
-	return nil
 }
 
 // bearerVerdict is what was decided of the bearer token, once for each policy.

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/jwtctl/jwtctl/internal/claims"
+	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
@@ -19,6 +20,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/sign"
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
@@ -41,8 +43,8 @@ func (f *messageFlags) register(a *app, fs *pflag.FlagSet) {
 	fs.StringVar(&f.method, "method", "", "`METHOD` whose policy applies, as pkg.Service/Method")
 	fs.StringVar(&f.typ, "type", "", "message `TYPE`, as pkg.Message, whose annotations apply without a method")
 	fs.StringVar(&f.bearer, "bearer", "", "bearer token of the call: `TOKEN`, or @FILE")
-	a.atFlag(fs, &f.at)
-	flagOnly(fs, "at")
+	command.AtFlag(fs, &f.at)
+	settings.FlagOnly(fs, "at")
 }
 
 // registerPolicy adds the flags of what applies to every message.
@@ -52,8 +54,8 @@ func (f *messageFlags) registerPolicy(fs *pflag.FlagSet) {
 	f.sets.register(fs)
 	fs.DurationVar(&f.leeway, "leeway", 0, "clock tolerance for exp, nbf and iat, at most 10m")
 	fs.BoolVar(&f.dev, "dev", false, "development key: tokens are made, and accepted, unsigned")
-	keyed(fs, "", "leeway")
-	flagOnly(fs, "dev")
+	settings.Keyed(fs, "", "leeway")
+	settings.FlagOnly(fs, "dev")
 }
 
 // messages is what a command does to messages: a compiled policy, keys, and
@@ -87,7 +89,7 @@ func (f *messageFlags) policy(ctx context.Context, a *app, clock func() time.Tim
 		return nil, err
 	}
 	p := &compiled{set: set}
-	if p.plan, err = plan.Compile(policy.Read(set), a.sys.Getenv); err != nil {
+	if p.plan, err = plan.Compile(policy.Read(set), a.System.Getenv); err != nil {
 		return nil, err
 	}
 	if p.ring, err = f.ring(a); err != nil {
@@ -110,7 +112,7 @@ func (f *messageFlags) load(ctx context.Context, a *app, inputs []string) (*mess
 	if f.method != "" && f.typ != "" {
 		return nil, fault.New(fault.UsageError, "--method", "excludes --type: a method says which message it takes")
 	}
-	clock, err := a.clock(f.at)
+	clock, err := a.Clock(f.at)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +166,7 @@ func (f *messageFlags) signer(a *app, codec *claims.Codec, ring *keys.Ring, cloc
 const developmentID = "dev"
 
 func (a *app) developmentKey() *keys.Key {
-	issuer, _ := a.sys.Getenv("JWT_DEV_SECRET_ISSUER") // A90
+	issuer, _ := a.System.Getenv("JWT_DEV_SECRET_ISSUER") // A90
 	return keys.Development(issuer)
 }
 
@@ -177,7 +179,7 @@ func (f *messageFlags) ring(a *app) (*keys.Ring, error) {
 		return nil, err
 	}
 	var list []*keys.Key
-	if len(f.keys.files)+len(a.configuredKeys()) > 0 || len(sets) == 0 && !f.dev {
+	if len(f.keys.files)+len(a.Settings.ConfiguredKeys()) > 0 || len(sets) == 0 && !f.dev {
 		if list, err = f.keys.load(a); err != nil {
 			return nil, err
 		}
@@ -250,7 +252,7 @@ func (a *app) expand(command string, args []string) ([]string, error) {
 func (a *app) readMessage(path string) ([]byte, error) {
 	const limit = 16 * message.MaxBytes // more than a message may have, so that it is refused, not unread
 	if path == "-" {
-		return files.ReadAll(a.sys.In, "standard input", limit, fault.FileFailed)
+		return files.ReadAll(a.System.In, "standard input", limit, fault.FileFailed)
 	}
 	return files.Read(path, limit, fault.FileFailed)
 }

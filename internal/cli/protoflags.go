@@ -12,6 +12,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 // protoFlags say where descriptors come from.
@@ -25,11 +26,11 @@ func (p *protoFlags) register(fs *pflag.FlagSet) {
 	fs.StringArrayVarP(&p.importPaths, "proto-path", "I", nil, "folder `DIR` that imports start from; repeatable. kalix/*.proto and google/api/*.proto are at hand without")
 	fs.StringArrayVar(&p.protos, "proto", nil, ".proto `FILE`, folder, or pattern with * and **; repeatable")
 	fs.StringArrayVar(&p.sets, "descriptor-set", nil, "descriptor set or Buf image `FILE` (also --protoset, --descriptor_set_in); repeatable")
-	paths(fs, "proto-path", "proto", "descriptor-set")
-	keyedAs(fs, "proto-path", "proto_paths")
-	keyedAs(fs, "proto", "protos")
-	keyedAs(fs, "descriptor-set", "descriptor_sets")
-	exclusive(fs, "proto", "descriptor-set") // one of them given is the whole input
+	settings.Paths(fs, "proto-path", "proto", "descriptor-set")
+	settings.KeyedAs(fs, "proto-path", "proto_paths")
+	settings.KeyedAs(fs, "proto", "protos")
+	settings.KeyedAs(fs, "descriptor-set", "descriptor_sets")
+	settings.Exclusive(fs, "proto", "descriptor-set") // one of them given is the whole input
 	fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		switch name {
 		case "protoset", "descriptor_set_in": // as grpcurl and protoc call it
@@ -57,11 +58,11 @@ func pathArguments(cmd *cobra.Command, args []string) error {
 // load reads the descriptors. Where nothing names any, they are the sources in
 // the folder fallback; if that is empty too, it is a usage error.
 func (p *protoFlags) load(ctx context.Context, a *app, fallback string) (*descset.Set, error) {
-	src := descset.Sources{ImportPaths: p.importPaths, Protos: p.protos, DescriptorSets: p.sets, Stdin: a.sys.In}
+	src := descset.Sources{ImportPaths: p.importPaths, Protos: p.protos, DescriptorSets: p.sets, Stdin: a.System.In}
 	if len(src.Protos)+len(src.DescriptorSets) == 0 {
 		if fallback == "" {
 			return nil, fault.New(fault.UsageError, "descriptors", "neither a .proto file nor a descriptor set is named").
-				WithHint("--proto FILE or --descriptor-set FILE, or protos: in %s", configName)
+				WithHint("--proto FILE or --descriptor-set FILE, or protos: in %s", settings.Name)
 		}
 		src.Protos = []string{fallback}
 	}
@@ -79,7 +80,7 @@ func (p *protoFlags) load(ctx context.Context, a *app, fallback string) (*descse
 func (p *protoFlags) withHint(a *app, err error, fallback string) error {
 	var f *fault.Error
 	if len(p.protos)+len(p.sets) == 0 && errors.As(err, &f) && f.What == fallback {
-		return f.WithHint("name .proto files, a folder or a descriptor set, here or in %s, which jwtctl init writes", configName)
+		return f.WithHint("name .proto files, a folder or a descriptor set, here or in %s, which jwtctl init writes", settings.Name)
 	}
 	return err
 }

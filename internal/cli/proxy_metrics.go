@@ -97,7 +97,7 @@ func (r *reloader) families() []proxy.Family {
 		one("jwtctl_proxy_insecure", "1 with --dev.", func() float64 { return flag(r.options.policy.dev) }),
 		{
 			Name: "jwtctl_proxy_key_set_age_seconds", Help: "Time since the last fetch of a remote key set that brought keys; absent before the first.",
-			Labels: []string{"set", "issuer"}, Read: func() []proxy.Sample { return ages(sets(), r.app.sys.Now()) },
+			Labels: []string{"set", "issuer"}, Read: func() []proxy.Sample { return ages(sets(), r.app.System.Now()) },
 		},
 		{
 			Name: "jwtctl_proxy_key_set_fetches_total", Help: "Fetches of a remote key set that ended, by whether they brought keys.", Counter: true,

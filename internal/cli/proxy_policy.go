@@ -75,10 +75,10 @@ type reloader struct {
 func (r *reloader) start(ctx context.Context) (policy proxy.Policy, err error) {
 	w := r.options.watched(r.app)
 	seen := w.look()
-	if r.certs, err = r.options.serving.tls.load(r.app.sys.Now); err != nil {
+	if r.certs, err = r.options.serving.tls.load(r.app.System.Now); err != nil {
 		return policy, err
 	}
-	p, err := r.options.policy.policy(ctx, r.app, r.app.sys.Now)
+	p, err := r.options.policy.policy(ctx, r.app, r.app.System.Now)
 	if err != nil {
 		return policy, err
 	}
@@ -108,7 +108,7 @@ func (r *reloader) inForce(p *compiled, w watched, seen map[string]os.FileInfo) 
 	}
 	r.watched, r.seen = w, seen
 	r.app.live.loaded(true)
-	r.at.Store(r.app.sys.Now().Unix())
+	r.at.Store(r.app.System.Now().Unix())
 }
 
 // inputs returns the files that a result must not overwrite.
@@ -165,7 +165,7 @@ func (r *reloader) renew(ctx context.Context) (err error) {
 		}
 	}()
 	before := r.watched.look()
-	fresh, o, err := r.app.again(ctx)
+	fresh, o, err := r.app.again()
 	if err != nil {
 		return err
 	}
@@ -179,11 +179,11 @@ func (r *reloader) renew(ctx context.Context) (err error) {
 			seen[name] = info
 		}
 	}
-	certs, err := r.options.serving.tls.read(r.app.sys.Now)
+	certs, err := r.options.serving.tls.read(r.app.System.Now)
 	if err != nil {
 		return err
 	}
-	p, err := o.policy.policy(ctx, fresh, fresh.sys.Now)
+	p, err := o.policy.policy(ctx, fresh, fresh.System.Now)
 	if err != nil {
 		return err
 	}
@@ -197,24 +197,14 @@ func (r *reloader) renew(ctx context.Context) (err error) {
 
 // again reads the command line, the variables and the configuration as at the
 // start, and returns what they say now.
-func (a *app) again(ctx context.Context) (*app, *proxyOptions, error) {
-	fresh := newApp(a.sys)
-	fresh.live, fresh.args = a.live, a.args
-	var o *proxyOptions
-	fresh.capture = func(got proxyOptions) { o = &got }
-	root := fresh.root(fresh.args)
-	root.SetArgs(a.args)
-	if err := root.ExecuteContext(ctx); err != nil {
+func (a *app) again() (*app, *proxyOptions, error) {
+	var o proxyOptions
+	fresh := &app{Deps: a.Deps, live: a.live}
+	var err error
+	if fresh.Settings, err = a.Settings.Again(o.register); err != nil {
 		return nil, nil, err
 	}
-	if o == nil {
-		return nil, nil, fault.New(fault.Internal, "proxy", "its command line cannot be read again")
-	}
-	fresh.Console = a.Console
-	if fresh.config.path != a.config.path {
-		return nil, nil, fault.New(fault.ConfigInvalid, "the configuration", "%q counted at the start, now it is %q", a.config.path, fresh.config.path)
-	}
-	return fresh, o, o.check(fresh)
+	return fresh, &o, o.check(fresh)
 }
 
 // checkRereadable refuses inputs that give away what they hold once.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 // maxPEMBytes bounds a file of certificates; bundles of CAs are long.
@@ -33,7 +34,7 @@ func (f *tlsFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.upstreamCert, "upstream-cert", "", "PEM `FILE` of the certificate to show to the upstream (mTLS)")
 	fs.StringVar(&f.upstreamKey, "upstream-key", "", "PEM `FILE` of its private key")
 	fs.StringVar(&f.upstreamServer, "upstream-server-name", "", "`NAME` that the upstream's certificate must have (default: the host of --upstream)")
-	paths(fs, "tls-cert", "tls-key", "tls-client-ca", "upstream-ca", "upstream-cert", "upstream-key")
+	settings.Paths(fs, "tls-cert", "tls-key", "tls-client-ca", "upstream-ca", "upstream-cert", "upstream-key")
 }
 
 // check refuses flags that say nothing without another.

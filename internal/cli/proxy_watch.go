@@ -17,14 +17,14 @@ type watched struct {
 // watched returns what is known before anything is read.
 func (o *proxyOptions) watched(a *app) watched {
 	w := watched{protos: o.policy.protos.protos, importPaths: o.policy.protos.importPaths}
-	w.fixed = slices.Concat(o.policy.protos.sets, o.serving.tls.files(), []string{a.config.path})
+	w.fixed = slices.Concat(o.policy.protos.sets, o.serving.tls.files(), []string{a.Settings.Path})
 	for _, p := range o.policy.keys.places(a) {
 		if p.secret == nil && !strings.HasPrefix(p.name, "env:") {
 			w.fixed = append(w.fixed, p.name)
 		}
 	}
 	for _, e := range o.policy.sets.entries(a) {
-		if !e.isRemote() {
+		if !e.IsRemote() {
 			w.fixed = append(w.fixed, e.JWKS)
 		}
 	}

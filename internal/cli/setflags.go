@@ -12,6 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 // wellKnown is what an issuer's URL is continued with (OpenID Connect Discovery 1.0).
@@ -33,7 +34,7 @@ type networkFlags struct {
 func (f *networkFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.allowHTTP, "allow-http", false, "fetch key sets over plain http from other machines too")
 	fs.BoolVar(&f.allowLinkLocal, "allow-link-local", false, "fetch key sets from link-local and cloud metadata addresses too")
-	keyed(fs, "", "allow-http", "allow-link-local")
+	settings.Keyed(fs, "", "allow-http", "allow-link-local")
 }
 
 func (f networkFlags) network() jwks.Network {
@@ -44,9 +45,9 @@ func (f *setFlags) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.jwks, "jwks", nil, "key set, `FILE|URL`; http only for this machine, unless --allow-http; repeatable")
 	fs.StringArrayVar(&f.oidc, "oidc-issuer", nil, "issuer `URL` whose OpenID configuration names its key set; repeatable")
 	f.networkFlags.register(fs)
-	keyedAs(fs, "jwks", "key_sets")
-	keyedAs(fs, "oidc-issuer", "key_sets")
-	namesKeys(fs, "jwks", "oidc-issuer")
+	settings.KeyedAs(fs, "jwks", "key_sets")
+	settings.KeyedAs(fs, "oidc-issuer", "key_sets")
+	settings.NamesKeys(fs, "jwks", "oidc-issuer")
 }
 
 // load returns the sets of the flags, else of the configuration. Files are read
@@ -55,8 +56,8 @@ func (f *setFlags) load(a *app) ([]keys.Set, error) {
 	var sets []keys.Set
 	for _, e := range f.entries(a) {
 		set, err := f.open(a, e)
-		if err != nil && e.line > 0 {
-			err = asConfigFault(err, fmt.Sprintf("%s:%d: key_sets", a.config.path, e.line))
+		if err != nil && e.Line > 0 {
+			err = asConfigFault(err, fmt.Sprintf("%s:%d: key_sets", a.Settings.Path, e.Line))
 		}
 		if err != nil {
 			return nil, err
@@ -67,16 +68,16 @@ func (f *setFlags) load(a *app) ([]keys.Set, error) {
 }
 
 // entries returns what stands in key_sets, or what the flags say instead.
-func (f *setFlags) entries(a *app) []keySetEntry {
+func (f *setFlags) entries(a *app) []settings.KeySetEntry {
 	if len(f.jwks)+len(f.oidc) == 0 {
-		return a.configuredSets()
+		return a.Settings.ConfiguredSets()
 	}
-	var list []keySetEntry
+	var list []settings.KeySetEntry
 	for _, location := range f.jwks {
-		list = append(list, keySetEntry{JWKS: location})
+		list = append(list, settings.KeySetEntry{JWKS: location})
 	}
 	for _, issuer := range f.oidc {
-		list = append(list, keySetEntry{Issuer: issuer, OIDCDiscovery: true})
+		list = append(list, settings.KeySetEntry{Issuer: issuer, OIDCDiscovery: true})
 	}
 	return list
 }
@@ -95,11 +96,9 @@ func withURLHint(err error, location string) error {
 	return err
 }
 
-func (e keySetEntry) isRemote() bool { return e.OIDCDiscovery || strings.Contains(e.JWKS, "://") }
-
 // open returns the set of e. A remote one that was loaded before is the same
 // again, with the keys that it holds.
-func (f *setFlags) open(a *app, e keySetEntry) (keys.Set, error) {
+func (f *setFlags) open(a *app, e settings.KeySetEntry) (keys.Set, error) {
 	opened := func() (keys.Set, error) {
 		if e.OIDCDiscovery && strings.HasSuffix(strings.TrimRight(e.Issuer, "/"), wellKnown) {
 			return nil, fault.New(fault.UsageError, "--oidc-issuer", "it names the configuration, and the issuer is needed").
@@ -111,18 +110,18 @@ func (f *setFlags) open(a *app, e keySetEntry) (keys.Set, error) {
 		set, err := jwks.Open(e.JWKS, f.options(a, e))
 		return set, withURLHint(err, e.JWKS)
 	}
-	if a.live == nil || !e.isRemote() {
+	if a.live == nil || !e.IsRemote() {
 		return opened()
 	}
-	e.line = 0 // where it stands says nothing about it
+	e.Line = 0 // where it stands says nothing about it
 	return a.live.set(fmt.Sprintf("%+v %+v", e, f.networkFlags), opened)
 }
 
-func (f *setFlags) options(a *app, e keySetEntry) jwks.RemoteOptions {
+func (f *setFlags) options(a *app, e settings.KeySetEntry) jwks.RemoteOptions {
 	return jwks.RemoteOptions{
 		Issuer: e.Issuer, Algorithms: e.AllowedAlgorithms, Refresh: e.RefreshInterval,
 		Network: f.network(), Random: rand.Float64,
-		Now: a.sys.Now, Log: a.Logger(),
+		Now: a.System.Now, Log: a.Logger(),
 	}
 }
 

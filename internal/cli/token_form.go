@@ -9,6 +9,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
@@ -21,12 +22,12 @@ type tokenForm struct {
 }
 
 func (f *tokenForm) register(fs *pflag.FlagSet) {
-	choiceVar(fs, &f.format, "format", "env", "env (NAME=VALUE), token, header (Authorization: Bearer …) or json", "env", "token", "header", "json")
+	settings.ChoiceVar(fs, &f.format, "format", "env", "env (NAME=VALUE), token, header (Authorization: Bearer …) or json", "env", "token", "header", "json")
 	var clients []string
 	for _, c := range temporal.Clients() {
 		clients = append(clients, string(c))
 	}
-	choiceVar(fs, &f.audience, "for", string(temporal.TCTL), "`CLIENT` that reads the variable: tctl, temporal (its CLI and the SDKs) or api-key", clients...)
+	settings.ChoiceVar(fs, &f.audience, "for", string(temporal.TCTL), "`CLIENT` that reads the variable: tctl, temporal (its CLI and the SDKs) or api-key", clients...)
 	fs.StringVar(&f.variable, "env-var", "", "`NAME` of the variable (default: the one that --for reads)")
 	fs.BoolVar(&f.export, "export", false, "a line for eval: export NAME='VALUE'")
 }

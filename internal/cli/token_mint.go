@@ -41,7 +41,7 @@ type minted struct {
 
 // mint makes one token with the keys as they are now.
 func (a *app) mint(o tokenOptions, now time.Time) (minted, error) {
-	request, err := o.request(a.config.claims, now)
+	request, err := o.request(a.Settings.Claims, now)
 	if err != nil {
 		return minted{}, err
 	}
@@ -49,8 +49,8 @@ func (a *app) mint(o tokenOptions, now time.Time) (minted, error) {
 		return minted{}, err
 	}
 	claims, err := token.Claims(request)
-	if err != nil && len(o.claims)+len(o.jsonClaims) == 0 && len(a.config.claims) > 0 {
-		return minted{}, asUsage(err, a.config.at("token.claims"))
+	if err != nil && len(o.claims)+len(o.jsonClaims) == 0 && len(a.Settings.Claims) > 0 {
+		return minted{}, asUsage(err, a.Settings.At("token.claims"))
 	}
 	if err != nil {
 		return minted{}, err

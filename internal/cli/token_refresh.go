@@ -24,7 +24,7 @@ func (a *app) refreshToken(ctx context.Context, o tokenOptions) error {
 	case o.noExpiry:
 		return fault.New(fault.UsageError, "--refresh", "does not go with --no-expiry")
 	}
-	a.graceful.Store(true)
+	a.Stay()
 	pause, err := a.writeToken(o)
 	if err != nil {
 		return err
@@ -37,7 +37,7 @@ func (a *app) refreshToken(ctx context.Context, o tokenOptions) error {
 		case <-time.After(pause):
 		}
 		if pause, err = a.writeToken(o); err != nil {
-			a.report(err)
+			a.Report(err)
 			pause = retryAfter
 		}
 	}
@@ -45,7 +45,7 @@ func (a *app) refreshToken(ctx context.Context, o tokenOptions) error {
 
 // writeToken writes one token and returns how long it is fresh.
 func (a *app) writeToken(o tokenOptions) (time.Duration, error) {
-	now := a.sys.Now()
+	now := a.System.Now()
 	m, err := a.mint(o, now)
 	if err != nil {
 		return 0, err

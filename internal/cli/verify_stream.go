@@ -21,6 +21,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/ndjson"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 // streamFlags are those of the commands that take messages, one or a stream of
@@ -35,7 +36,7 @@ func (f *streamFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.ndjson, "ndjson", false, "each line is a message; goes on after one that is refused")
 	fs.IntVar(&f.jobs, "jobs", 0, "lines of --ndjson to work on at once (default: one for each core)")
 	fs.StringVarP(&f.out, "out", "o", "", "`FILE` to write to instead of stdout, whole or not at all")
-	paths(fs, "out")
+	settings.Paths(fs, "out")
 }
 
 func (f streamFlags) check() error {
@@ -88,7 +89,7 @@ func (m *messages) verifyStreams(ctx context.Context, list []string, o verifyOpt
 			case o.print && v.err == nil:
 				to.Out = append(to.Out, v.message...)
 			case o.print:
-				tell = func() { m.app.report(v.failureAt(path, line.Number)) }
+				tell = func() { m.app.Report(v.failureAt(path, line.Number)) }
 			case o.format == "json":
 				to.Out = v.appendJSON(to.Out, o.messages.dev)
 			default:
@@ -178,7 +179,7 @@ func summaryOf(count *tally) string {
 // openStream opens a file of any length to be read once.
 func (a *app) openStream(path string) (io.ReadCloser, error) {
 	if path == "-" {
-		return io.NopCloser(a.sys.In), nil
+		return io.NopCloser(a.System.In), nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -191,7 +192,7 @@ func (a *app) openStream(path string) (io.ReadCloser, error) {
 // stdout goes elsewhere. The function it returns ends that, and may be called
 // again.
 func (a *app) progress(count *tally) (stop func()) {
-	if !a.sys.ErrTTY || a.sys.OutTTY || a.Quiet {
+	if !a.System.ErrTTY || a.System.OutTTY || a.Quiet {
 		return func() {}
 	}
 	end, ended := make(chan struct{}), make(chan struct{})
@@ -204,10 +205,10 @@ func (a *app) progress(count *tally) (stop func()) {
 			select {
 			case <-tick.C:
 				text := summaryOf(count)
-				_, _ = fmt.Fprintf(a.sys.Err, "\r%-*s", width, text)
+				_, _ = fmt.Fprintf(a.System.Err, "\r%-*s", width, text)
 				width = len(text)
 			case <-end:
-				_, _ = fmt.Fprintf(a.sys.Err, "\r%*s\r", width, "")
+				_, _ = fmt.Fprintf(a.System.Err, "\r%*s\r", width, "")
 				return
 			}
 		}

@@ -8,11 +8,13 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 // verifyFlags say how a token is verified.
@@ -46,15 +48,15 @@ func (v *verifyFlags) register(a *app, fs *pflag.FlagSet) {
 	fs.DurationVar(&v.maxLifetime, "max-lifetime", 0, "how far exp may be from iat")
 	fs.BoolVar(&v.requireExp, "require-exp", false, "refuse a token without exp")
 	fs.BoolVar(&v.dev, "dev", false, "accept unsigned tokens too, as the development key makes them")
-	a.atFlag(fs, &v.at)
-	keyed(fs, "", "leeway")
-	flagOnly(fs, "dev", "at")
+	command.AtFlag(fs, &v.at)
+	settings.Keyed(fs, "", "leeway")
+	settings.FlagOnly(fs, "dev", "at")
 }
 
 // verifier returns what verifies by the flags, nil if there is nothing to
 // verify with.
 func (v *verifyFlags) verifier(a *app) (*jws.Verifier, error) {
-	clock, err := a.clock(v.at)
+	clock, err := a.Clock(v.at)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +72,7 @@ func (v *verifyFlags) verifier(a *app) (*jws.Verifier, error) {
 		return nil, err
 	}
 	var list []*keys.Key
-	if len(v.keys.files)+len(a.configuredKeys()) > 0 {
+	if len(v.keys.files)+len(a.Settings.ConfiguredKeys()) > 0 {
 		if list, err = v.keys.all(a); err != nil {
 			return nil, err
 		}
@@ -110,9 +112,9 @@ func (a *app) readToken(args []string) (token, text string, err error) {
 			return "", "", err
 		}
 		text = string(data)
-	case len(args) == 0 && a.sys.InTTY: // nobody would know what it waits for
+	case len(args) == 0 && a.System.InTTY: // nobody would know what it waits for
 	default:
-		data, err := files.ReadAll(a.sys.In, where, maxTokenInput, fault.FileFailed)
+		data, err := files.ReadAll(a.System.In, where, maxTokenInput, fault.FileFailed)
 		if err != nil {
 			return "", "", err
 		}
@@ -130,7 +132,7 @@ func (a *app) readToken(args []string) (token, text string, err error) {
 
 // checkTokenArgument refuses the name of a file in place of a token.
 func checkTokenArgument(args []string) error {
-	if len(args) == 1 && args[0] != "-" && isFile(args[0]) {
+	if len(args) == 1 && args[0] != "-" && settings.IsFile(args[0]) {
 		return fault.New(fault.UsageError, "the token", "%q is a file", quote.Shorten(args[0])).WithHint("@%s reads the token from it", quote.Shorten(args[0]))
 	}
 	return nil
@@ -189,7 +191,7 @@ func unwrapToken(text string) (string, error) {
 // atMostOne refuses more than one argument.
 func atMostOne(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return fault.New(fault.UsageError, nameOf(cmd), "takes one argument, not %d", len(args)).
+		return fault.New(fault.UsageError, settings.NameOf(cmd), "takes one argument, not %d", len(args)).
 			WithHint("put a token that holds spaces into quotes")
 	}
 	return nil

@@ -9,27 +9,31 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/cli"
 	"github.com/jwtctl/jwtctl/internal/docs"
+	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/system"
 )
 
 var update = flag.Bool("update", false, "write the generated files")
 
-// TestGenerated holds docs/cli.md and docs/man against the text of --help, and
-// the schema of jwtctl.yaml against the keys that are read.
+// TestGenerated: docs/cli.md and docs/man are the text of --help, and the keys
+// of jwtctl.yaml and their schema are those of the flags.
 func TestGenerated(t *testing.T) {
-	files, err := docs.Generate(cli.Root(system.System{}), cli.ExitCodes())
+	root := cli.Root(system.System{})
+	files, err := docs.Generate(root, cli.ExitCodes())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(files) < 5 {
 		t.Fatalf("only %d files were generated", len(files))
 	}
-	if files["jwtctl.schema.json"], err = cli.ConfigSchema(system.System{}); err != nil {
+	table := settings.TableOf(root)
+	files["../internal/settings/table.txt"] = []byte(table)
+	if files["jwtctl.schema.json"], err = settings.SchemaOf(table); err != nil {
 		t.Fatal(err)
 	}
-	root := filepath.Join("..", "..", "docs")
+	folder := filepath.Join("..", "..", "docs")
 	for name, want := range files {
-		path := filepath.Join(root, name)
+		path := filepath.Join(folder, name)
 		if *update {
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				t.Fatal(err)
@@ -42,7 +46,7 @@ func TestGenerated(t *testing.T) {
 			t.Errorf("%s is not what jwtctl says of itself (%v): run make generate", path, err)
 		}
 	}
-	pages, err := filepath.Glob(filepath.Join(root, "man", "*"))
+	pages, err := filepath.Glob(filepath.Join(folder, "man", "*"))
 	if err != nil {
 		t.Fatal(err)
 	}

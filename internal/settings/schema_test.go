@@ -1,17 +1,14 @@
-package cli
+package settings
 
 import (
 	"bytes"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
-
-	"github.com/jwtctl/jwtctl/internal/system"
 )
 
 // compiledSchema returns docs/jwtctl.schema.json, which internal/docs holds to
@@ -41,7 +38,7 @@ func compiledSchema(t *testing.T) *jsonschema.Schema {
 // TestConfigSchema: the schema and the strict loader accept the same files.
 func TestConfigSchema(t *testing.T) {
 	t.Parallel()
-	schema, flags := compiledSchema(t), schemaOf(Root(system.System{}))
+	schema := compiledSchema(t)
 	agree := func(text string) (accepted bool) {
 		var value any
 		if err := yaml.Unmarshal([]byte(text), &value); err != nil {
@@ -50,7 +47,7 @@ func TestConfigSchema(t *testing.T) {
 		if value == nil {
 			value = map[string]any{} // an empty file
 		}
-		_, loads := parseConfig([]byte(text), configName, flags)
+		_, loads := Parse([]byte(text), Name)
 		if fits := schema.Validate(value); (fits == nil) != (loads == nil) {
 			t.Errorf("schema: %v\nloader: %v\n%s", fits, loads, text)
 		}
@@ -66,6 +63,9 @@ func TestConfigSchema(t *testing.T) {
 		"one for a list":      {"protos: a.proto\nlint: {strict: true}\n", true},
 		"claims":              {"token: {claims: {a.B: [1, {c: null}]}}", true},
 		"unknown":             {"keyz: []", false},
+		"half a row of keys":  {"\"color\\tstring\": always", false},
+		"a row of keys":       {"\"a\\ncolor\": always", false},
+		"a dot in the key":    {"token.ttl: 5m", false},
 		"unknown in section":  {"token: {tll: 5m}", false},
 		"unknown in list":     {"keys: [{file: a, alg: ES256}]", false},
 		"two places":          {"keys: [{file: a, secret: \"env:A\"}]", false},
@@ -99,7 +99,7 @@ func TestConfigSchema(t *testing.T) {
 
 	accepted := 0
 	r := rand.New(rand.NewPCG(1, 2))
-	g := configGen{r, sortedKeys(flags)}
+	g := configGen{r, allKeys()}
 	for range 5000 {
 		text, err := yaml.Marshal(g.file())
 		if err != nil {
@@ -131,12 +131,10 @@ messages:
 leeway: 30s
 `
 
-func sortedKeys[V any](flags map[string]V) []string {
-	var list []string
-	for k := range flags {
-		list = append(list, k)
+func allKeys() (list []string) {
+	for key := range keysOf(table) {
+		list = append(list, key)
 	}
-	slices.Sort(list)
 	return list
 }
 

@@ -1,33 +1,37 @@
-package cli
+package settings
 
 import (
+	"encoding/json"
 	"strings"
 
-	"github.com/spf13/pflag"
-
+	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
 // object is a JSON object to be.
 type object = map[string]any
 
-// configSchema describes what parseConfig accepts: the keys that flags have, and
-// the lists. What a schema cannot say (that a pattern matches, that a key can be
-// read) is for `jwtctl config check`.
-func configSchema(flags map[string]*pflag.Flag) object {
+// Schema returns the JSON Schema (2020-12) of the file, as indented JSON: what
+// Parse accepts of the keys that flags have, and of the lists. What a schema
+// cannot say (that a pattern matches, that a key can be read) is for `jwtctl
+// config check`.
+func Schema() ([]byte, error) { return SchemaOf(table) }
+
+// SchemaOf is Schema for a table of other flags.
+func SchemaOf(rows string) ([]byte, error) {
 	properties := object{"keys": listOfEntries(keyEntrySchema()), "key_sets": listOfEntries(keySetEntrySchema()), "messages": listOfEntries(messageEntrySchema())}
-	for key, f := range flags {
+	for key, kind := range keysOf(rows) {
 		section, name, nested := strings.Cut(key, ".")
 		switch {
 		case properties[key] != nil: // a list, which is more than its flag
 		case !nested:
-			properties[key] = flagSchema(f)
+			properties[key] = kind.schema()
 		default:
 			if properties[section] == nil {
 				properties[section] = mapping(object{})
 				properties[section].(object)["description"] = "what jwtctl " + strings.ReplaceAll(section, "_", "-") + " does unless a flag or variable says otherwise"
 			}
-			properties[section].(object)["properties"].(object)[name] = flagSchema(f)
+			properties[section].(object)["properties"].(object)[name] = kind.schema()
 		}
 	}
 	properties["token"].(object)["properties"].(object)["claims"] = object{
@@ -35,9 +39,13 @@ func configSchema(flags map[string]*pflag.Flag) object {
 	}
 	schema := mapping(properties)
 	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	schema["title"] = configName
+	schema["title"] = Name
 	schema["description"] = "configuration of jwtctl; paths in it are relative to its folder"
-	return schema
+	text, err := json.MarshalIndent(schema, "", "  ")
+	if err != nil {
+		return nil, fault.New(fault.Internal, "schema", "%w", err)
+	}
+	return append(text, '\n'), nil
 }
 
 // mapping is a YAML mapping with these properties and no other; it may be empty.
@@ -50,22 +58,19 @@ func listOfEntries(entry object) object { return object{"type": "array", "items"
 // durationPattern is what time.ParseDuration takes.
 const durationPattern = `^[+-]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`
 
-func flagSchema(f *pflag.Flag) object {
-	usage, _, _ := strings.Cut(f.Usage, " [JWTCTL_")
-	s := object{"description": strings.ReplaceAll(usage, "`", "")}
-	if c, ok := f.Value.(choice); ok {
-		s["enum"] = c.of
-		return s
-	}
+func (k Kind) schema() object {
+	s := object{"description": k.Usage}
 	text := object{"type": "string"}
-	switch f.Value.Type() {
-	case "bool":
+	switch {
+	case k.Words != nil:
+		s["enum"] = k.Words
+	case k.Type == "bool":
 		s["type"] = "boolean"
-	case "int":
+	case k.Type == "int":
 		s["type"] = "integer"
-	case "duration":
+	case k.Type == "duration":
 		s["type"], s["pattern"] = "string", durationPattern
-	case "stringArray":
+	case k.Type == "stringArray":
 		s["oneOf"] = []object{text, {"type": "array", "items": text}}
 	default:
 		s["type"] = "string"

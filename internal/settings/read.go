@@ -1,4 +1,4 @@
-package cli
+package settings
 
 import (
 	"bytes"
@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -21,20 +20,20 @@ import (
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
-// configReader walks the nodes of a YAML document, so that every fault has its
+// reader walks the nodes of a YAML document, so that every fault has its
 // line and nothing is converted silently.
-type configReader struct {
+type reader struct {
 	path   string
-	schema map[string]*pflag.Flag
-	out    *config
+	out    *File
 	faults []error
 }
 
-// maxConfigFaults is how many faults of a file are told.
-const maxConfigFaults = 20
+// maxFaults is how many faults of a file are told.
+const maxFaults = 20
 
-func parseConfig(data []byte, path string, schema map[string]*pflag.Flag) (*config, error) {
-	r := &configReader{path: path, schema: schema, out: &config{path: path, values: map[string]any{}, lines: map[string]int{}}}
+// Parse is Read for the text of a file that is called path.
+func Parse(data []byte, path string) (*File, error) {
+	r := &reader{path: path, out: &File{Path: path, values: map[string]any{}, lines: map[string]int{}}}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc yaml.Node
 	switch err := dec.Decode(&doc); {
@@ -58,13 +57,13 @@ func parseConfig(data []byte, path string, schema map[string]*pflag.Flag) (*conf
 }
 
 // fail notes a fault at the line of n.
-func (r *configReader) fail(n *yaml.Node, key, format string, args ...any) {
+func (r *reader) fail(n *yaml.Node, key, format string, args ...any) {
 	r.failHint(n, key, "", format, args...)
 }
 
 // failHint is fail with something to do about it.
-func (r *configReader) failHint(n *yaml.Node, key, hint, format string, args ...any) {
-	if len(r.faults) == maxConfigFaults {
+func (r *reader) failHint(n *yaml.Node, key, hint, format string, args ...any) {
+	if len(r.faults) == maxFaults {
 		return
 	}
 	where := fmt.Sprintf("%s:%d", r.path, n.Line)
@@ -79,7 +78,7 @@ func (r *configReader) failHint(n *yaml.Node, key, hint, format string, args ...
 }
 
 // fields calls do with each key and value of the mapping n.
-func (r *configReader) fields(n *yaml.Node, key string, do func(name string, at, value *yaml.Node)) {
+func (r *reader) fields(n *yaml.Node, key string, do func(name string, at, value *yaml.Node)) {
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
 		return
 	}
@@ -105,7 +104,7 @@ func (r *configReader) fields(n *yaml.Node, key string, do func(name string, at,
 }
 
 // items calls do with each element of the sequence n.
-func (r *configReader) items(n *yaml.Node, key string, do func(key string, item *yaml.Node)) {
+func (r *reader) items(n *yaml.Node, key string, do func(key string, item *yaml.Node)) {
 	if n.Kind != yaml.SequenceNode {
 		r.fail(n, key, "a list is needed")
 		return
@@ -116,7 +115,7 @@ func (r *configReader) items(n *yaml.Node, key string, do func(key string, item 
 }
 
 // text returns the string n.
-func (r *configReader) text(n *yaml.Node, key string) string {
+func (r *reader) text(n *yaml.Node, key string) string {
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" {
 		hint := ""
 		if n.Kind == yaml.ScalarNode {
@@ -129,17 +128,20 @@ func (r *configReader) text(n *yaml.Node, key string) string {
 }
 
 // unknown refuses a key, with the one that was probably meant.
-func (r *configReader) unknown(at *yaml.Node, key string, known []string) {
+func (r *reader) unknown(at *yaml.Node, key string, known []string) {
 	hint := "known here: " + strings.Join(known, ", ")
 	name := strings.ReplaceAll(at.Value, "-", "_")
 	var nested []string
-	for other := range r.schema {
+	for other := range keysOf(table) {
 		if key == at.Value && strings.HasSuffix(other, "."+name) {
 			nested = append(nested, other)
 		}
 	}
-	sort.Strings(nested)
-	switch like := nearestName(at.Value, known); {
+	section, inner, _ := strings.Cut(key, ".")
+	_, dotted := lookup(at.Value)
+	switch like := Nearest(at.Value, known); {
+	case dotted && key == at.Value:
+		hint = fmt.Sprintf("write %s: {%s: …}", section, inner)
 	case slices.Contains([]string{"force", "no_expiry", "now", "dev", "at"}, name) && key != at.Value:
 		hint = "--" + strings.ReplaceAll(name, "_", "-") + " is given each time, on the command line"
 	case name == "gen_and_serve":
@@ -153,20 +155,9 @@ func (r *configReader) unknown(at *yaml.Node, key string, known []string) {
 }
 
 // root reads the top of the file: the lists, then what flags have keys for.
-func (r *configReader) root(n *yaml.Node) {
-	sections := map[string][]string{}
-	known := []string{"keys", "key_sets", "messages"}
-	for key := range r.schema {
-		section, name, nested := strings.Cut(key, ".")
-		if nested {
-			sections[section] = append(sections[section], name)
-		}
-		if !slices.Contains(known, section) {
-			known = append(known, section)
-		}
-	}
-	sort.Strings(known)
+func (r *reader) root(n *yaml.Node) {
 	r.fields(n, "", func(name string, at, value *yaml.Node) {
+		kind, known := lookup(name)
 		switch {
 		case name == "keys":
 			r.items(value, name, r.key)
@@ -174,37 +165,55 @@ func (r *configReader) root(n *yaml.Node) {
 			r.items(value, name, r.keySet)
 		case name == "messages":
 			r.items(value, name, r.message)
-		case sections[name] != nil:
-			sort.Strings(sections[name])
-			r.section(name, value, sections[name])
-		case r.schema[name] != nil:
-			r.value(name, at, value)
+		case known && !strings.Contains(name, "."):
+			r.value(name, kind, at, value)
+		case hasSection(name):
+			r.section(name, value)
 		default:
-			r.unknown(at, name, known)
+			r.unknown(at, name, namesIn(""))
 		}
 	})
 }
 
+// namesIn returns the names that a section has, "" for the top of the file.
+func namesIn(section string) []string {
+	var names []string
+	if section == "" {
+		names = []string{"keys", "key_sets", "messages"}
+	}
+	for key := range keysOf(table) {
+		outer, name, nested := strings.Cut(key, ".")
+		switch {
+		case section == "" && !slices.Contains(names, outer):
+			names = append(names, outer)
+		case nested && outer == section:
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	return names
+}
+
 // section reads the settings of one command.
-func (r *configReader) section(section string, n *yaml.Node, known []string) {
+func (r *reader) section(section string, n *yaml.Node) {
 	r.fields(n, section, func(name string, at, value *yaml.Node) {
 		key := join(section, name)
+		kind, known := lookup(key)
 		switch {
 		case key == "token.claims":
 			r.claims(value, key)
-		case slices.Contains(known, name):
-			r.value(key, at, value)
+		case known:
+			r.value(key, kind, at, value)
 		default:
-			r.unknown(at, key, known)
+			r.unknown(at, key, namesIn(section))
 		}
 	})
 }
 
 // value reads the value of a flag's key, of exactly the flag's type.
-func (r *configReader) value(key string, at, n *yaml.Node) {
-	f := r.schema[key]
+func (r *reader) value(key string, kind Kind, at, n *yaml.Node) {
 	r.out.lines[key] = at.Line
-	switch t := f.Value.Type(); {
+	switch t := kind.Type; {
 	case t == "stringArray" && n.Kind == yaml.SequenceNode:
 		list := []string{}
 		r.items(n, key, func(key string, item *yaml.Node) { list = append(list, r.text(item, key)) })
@@ -213,28 +222,28 @@ func (r *configReader) value(key string, at, n *yaml.Node) {
 		r.out.values[key] = []string{n.Value}
 	case t == "duration" && n.Tag == "!!str":
 		if _, err := time.ParseDuration(n.Value); err != nil {
-			r.failHint(n, key, durationHint(n.Value), "%q: %s", quote.Printable(n.Value), typeHint(f))
+			r.failHint(n, key, durationHint(n.Value), "%q: %s", quote.Printable(n.Value), kind.needed())
 		}
 		r.out.values[key] = []string{n.Value}
 	case (t == "string" || t == "stringArray") && n.Tag == "!!str":
-		if c, ok := f.Value.(choice); ok && !slices.Contains(c.of, n.Value) {
-			r.fail(n, key, "%q %s", quote.Printable(n.Value), c.needed())
+		if kind.Words != nil && !slices.Contains(kind.Words, n.Value) {
+			r.fail(n, key, "%q %s", quote.Printable(n.Value), kind.needed())
 		}
 		r.out.values[key] = []string{n.Value}
 	case t == "duration":
-		r.failHint(n, key, durationHint(n.Value), "%s", typeHint(f))
+		r.failHint(n, key, durationHint(n.Value), "%s", kind.needed())
 	case key == "token.claim" && n.Kind == yaml.MappingNode:
 		r.failHint(n, key, "token.claims takes a mapping", "a string or a list of strings is needed")
 	case t == "string" || t == "stringArray":
 		r.text(n, key)
 	default:
-		r.fail(n, key, "%s", typeHint(f))
+		r.fail(n, key, "%s", kind.needed())
 	}
 }
 
 // claims reads token.claims. Names keep their case and dots, numbers their
 // digits.
-func (r *configReader) claims(n *yaml.Node, key string) {
+func (r *reader) claims(n *yaml.Node, key string) {
 	r.out.lines[key] = n.Line
 	r.fields(n, key, func(name string, at, value *yaml.Node) {
 		if hasTime(value) {
@@ -256,7 +265,7 @@ func (r *configReader) claims(n *yaml.Node, key string) {
 			r.fail(value, join(key, name), "has no form in JSON")
 			return
 		}
-		r.out.claims = append(r.out.claims, c)
+		r.out.Claims = append(r.out.Claims, c)
 	})
 }
 
@@ -266,7 +275,7 @@ func hasTime(n *yaml.Node) bool {
 }
 
 // algorithm returns the algorithm that n names.
-func (r *configReader) algorithm(n *yaml.Node, key string) keys.Algorithm {
+func (r *reader) algorithm(n *yaml.Node, key string) keys.Algorithm {
 	before := len(r.faults)
 	name := r.text(n, key)
 	if len(r.faults) > before {

@@ -1,4 +1,4 @@
-package cli
+package settings
 
 import (
 	"strings"
@@ -8,8 +8,8 @@ import (
 )
 
 // key reads one of keys.
-func (r *configReader) key(key string, n *yaml.Node) {
-	e, before := keyEntry{line: n.Line}, len(r.faults)
+func (r *reader) key(key string, n *yaml.Node) {
+	e, before := KeyEntry{Line: n.Line}, len(r.faults)
 	r.fields(n, key, func(name string, at, value *yaml.Node) {
 		here := join(key, name)
 		switch name {
@@ -34,11 +34,11 @@ func (r *configReader) key(key string, n *yaml.Node) {
 	if len(r.faults) == before && (e.File == "") == (e.Secret == "") {
 		r.oneOf(n, key, "file", "secret", e.File != "")
 	}
-	r.out.keys = append(r.out.keys, e)
+	r.out.Keys = append(r.out.Keys, e)
 }
 
 // oneOf refuses both of two fields, or neither.
-func (r *configReader) oneOf(n *yaml.Node, key, one, other string, both bool) {
+func (r *reader) oneOf(n *yaml.Node, key, one, other string, both bool) {
 	if both {
 		r.fail(n, key, "either %s or %s is needed, not both", one, other)
 		return
@@ -47,8 +47,8 @@ func (r *configReader) oneOf(n *yaml.Node, key, one, other string, both bool) {
 }
 
 // keySet reads one of key_sets.
-func (r *configReader) keySet(key string, n *yaml.Node) {
-	e, before := keySetEntry{line: n.Line}, len(r.faults)
+func (r *reader) keySet(key string, n *yaml.Node) {
+	e, before := KeySetEntry{Line: n.Line}, len(r.faults)
 	r.fields(n, key, func(name string, at, value *yaml.Node) {
 		here := join(key, name)
 		switch name {
@@ -85,12 +85,12 @@ func (r *configReader) keySet(key string, n *yaml.Node) {
 	case e.OIDCDiscovery == (e.JWKS != ""):
 		r.fail(n, key, "either jwks or oidc_discovery: true is needed")
 	}
-	r.out.keySets = append(r.out.keySets, e)
+	r.out.KeySets = append(r.out.KeySets, e)
 }
 
 // message reads one of messages.
-func (r *configReader) message(key string, n *yaml.Node) {
-	e, before := messageEntry{line: n.Line}, len(r.faults)
+func (r *reader) message(key string, n *yaml.Node) {
+	e, before := MessageEntry{Line: n.Line}, len(r.faults)
 	r.fields(n, key, func(name string, at, value *yaml.Node) {
 		here := join(key, name)
 		switch name {
@@ -111,5 +111,5 @@ func (r *configReader) message(key string, n *yaml.Node) {
 	case (e.Method == "") == (e.Type == ""):
 		r.oneOf(n, key, "method", "type", e.Method != "")
 	}
-	r.out.messages = append(r.out.messages, e)
+	r.out.Messages = append(r.out.Messages, e)
 }

@@ -1,4 +1,4 @@
-package cli
+package settings
 
 import (
 	"errors"
@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/system"
 )
 
 // FuzzF10 reads arbitrary configuration files: no panic, every refusal is
@@ -20,18 +19,17 @@ func FuzzF10(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	schema := schemaOf(Root(system.System{}))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := parseConfig(data, "jwtctl.yaml", schema)
+		c, err := Parse(data, "jwtctl.yaml")
 		var fe *fault.Error
 		switch {
 		case err == nil:
-			for _, claim := range c.claims {
+			for _, claim := range c.Claims {
 				if !claim.Value.IsValid() {
 					t.Errorf("claim %q holds no JSON: %s", claim.Name, claim.Value)
 				}
 			}
-			for _, k := range c.keys {
+			for _, k := range c.Keys {
 				if (k.File == "") == (k.Secret == "") {
 					t.Error("a key without, or with two, places")
 				}

@@ -1,9 +1,8 @@
-package cli
+package settings
 
 import (
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -16,8 +15,8 @@ type choice struct {
 	of []string
 }
 
-// choiceVar defines a flag that takes one of these words.
-func choiceVar(fs *pflag.FlagSet, to *string, name, initial, usage string, of ...string) {
+// ChoiceVar defines a flag that takes one of these words.
+func ChoiceVar(fs *pflag.FlagSet, to *string, name, initial, usage string, of ...string) {
 	*to = initial
 	fs.Var(choice{to, of}, name, usage)
 }
@@ -25,7 +24,7 @@ func choiceVar(fs *pflag.FlagSet, to *string, name, initial, usage string, of ..
 // Set is that of pflag.Value.
 func (c choice) Set(text string) error {
 	if !slices.Contains(c.of, text) {
-		return errors.New(c.needed())
+		return errors.New(Kind{Words: c.of}.needed())
 	}
 	*c.to = text
 	return nil
@@ -42,17 +41,9 @@ func (c choice) String() string {
 // Type is that of pflag.Value.
 func (choice) Type() string { return "string" }
 
-// needed ends a sentence about a word that is none of c's.
-func (c choice) needed() string {
-	if len(c.of) == 2 {
-		return "is neither " + c.of[0] + " nor " + c.of[1]
-	}
-	return "is none of " + strings.Join(c.of, ", ")
-}
-
-// completeChoices lets the shell complete the words of cmd's flags.
-func completeChoices(cmd *cobra.Command) {
-	eachFlag(cmd, func(f *pflag.Flag) {
+// CompleteChoices lets the shell complete the words of cmd's flags.
+func CompleteChoices(cmd *cobra.Command) {
+	EachFlag(cmd, func(f *pflag.Flag) {
 		if c, ok := f.Value.(choice); ok {
 			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(c.of, cobra.ShellCompDirectiveNoFileComp)) // an error is that it has one
 		}

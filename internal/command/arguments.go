@@ -1,0 +1,85 @@
+package command
+
+import (
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
+	"github.com/jwtctl/jwtctl/internal/suggest"
+)
+
+// NoArguments refuses arguments of commands that only hold others, and of
+// those that take none.
+func NoArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if !cmd.HasSubCommands() {
+		return MeantAsFlag(cmd, args[0], fault.New(fault.UsageError, settings.NameOf(cmd), "takes no argument, and %q is one", quote.Shorten(args[0])))
+	}
+	err := fault.New(fault.UsageError, settings.NameOf(cmd), "there is no command %q", quote.Printable(args[0]))
+	if like := NearestCommand(cmd, args[0]); like != "" {
+		return err.WithHint("did you mean %s %s?", cmd.CommandPath(), like)
+	}
+	if strings.HasPrefix(args[0], "eyJ") {
+		return err.WithHint("jwtctl inspect shows what a token says")
+	}
+	return err.WithHint("%s --help lists the commands", cmd.CommandPath())
+}
+
+// MeantAsFlag adds to err, of a command that takes no argument, which flag the
+// argument belongs to.
+func MeantAsFlag(cmd *cobra.Command, arg string, err *fault.Error) error {
+	has := func(name string) bool { return cmd.Flags().Lookup(name) != nil }
+	_, notAlg := keys.ParseAlgorithm(arg)
+	info, statErr := os.Stat(arg)
+	var like string
+	switch {
+	case arg == "true" || arg == "false":
+		return err.WithHint("a switch takes its value after an equals sign: --FLAG=%s", arg)
+	case has("alg") && notAlg == nil:
+		like = "alg"
+	case has("key-dir") && statErr == nil && info.IsDir():
+		like = "key-dir"
+	case has("key") && statErr == nil && info.Mode().IsRegular():
+		return err.WithHint("--key names a file; for several, --key each time")
+	case has("listen") && strings.Trim(arg, "0123456789.:") == "" && arg != "":
+		if like = "listen"; !strings.Contains(arg, ":") {
+			arg = ":" + arg
+		}
+	case has("namespace") && has("system") && !strings.ContainsAny(arg, "./:"):
+		like = "namespace"
+	case has("out") && !has("namespace") && strings.ContainsAny(arg, "./") && !strings.Contains(arg, "://"):
+		like = "out"
+	default:
+		return err.WithHint("%s --help lists the flags", cmd.CommandPath())
+	}
+	return err.WithHint("did you mean --%s %s?", like, quote.Shorten(arg))
+}
+
+// NearestCommand returns the command of cmd that name was meant to be, "" if
+// none is near: in another spelling, or by what it is called elsewhere.
+func NearestCommand(cmd *cobra.Command, name string) string {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if !c.IsAvailableCommand() {
+			continue
+		}
+		if slices.Contains(c.SuggestFor, strings.ToLower(name)) {
+			return c.Name()
+		}
+		names = append(names, c.Name())
+	}
+	for _, n := range names {
+		if len(name) > 2 && strings.HasPrefix(n, strings.ToLower(name)) {
+			return n
+		}
+	}
+	return suggest.Nearest(name, names)
+}

@@ -1,0 +1,141 @@
+package settings
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// Marks that a flag carries.
+const (
+	markKey      = "jwtctl:key"       // its key of jwtctl.yaml, or none with flagOnly
+	markFlagOnly = "jwtctl:flag-only" // neither a key nor, but for --config, a variable
+	markPath     = "jwtctl:path"      // a path: in the file relative to it
+	markGroup    = "jwtctl:group"     // flags of one group exclude each other
+)
+
+// Keyed gives flags their key in jwtctl.yaml: section.name, or name alone
+// where section is empty. Without names, every flag that has none yet.
+func Keyed(fs *pflag.FlagSet, section string, names ...string) {
+	set := func(f *pflag.Flag) {
+		if mark(f, markKey) != "" || mark(f, markFlagOnly) != "" {
+			return
+		}
+		key := snake(f.Name)
+		if section != "" {
+			key = section + "." + key
+		}
+		setMark(f, markKey, key)
+	}
+	if len(names) == 0 {
+		fs.VisitAll(set)
+	}
+	for _, n := range names {
+		set(fs.Lookup(n))
+	}
+}
+
+// KeyedAs gives one flag a key of another name.
+func KeyedAs(fs *pflag.FlagSet, name, key string) { setMark(fs.Lookup(name), markKey, key) }
+
+// FlagOnly marks flags that must be given each time: what weakens a check or
+// destroys something is never left lying in an environment (S55).
+func FlagOnly(fs *pflag.FlagSet, names ...string) {
+	for _, n := range names {
+		setMark(fs.Lookup(n), markFlagOnly, "yes")
+	}
+}
+
+// Paths marks flags whose value is a path.
+func Paths(fs *pflag.FlagSet, names ...string) {
+	for _, n := range names {
+		setMark(fs.Lookup(n), markPath, "yes")
+	}
+}
+
+// Exclusive puts flags into one group: one of them on the command line leaves
+// the variables and keys of the others unread, and one variable their keys.
+func Exclusive(fs *pflag.FlagSet, names ...string) {
+	for _, n := range names {
+		setMark(fs.Lookup(n), markGroup, names[0])
+	}
+}
+
+// keySources is the group of the flags that name keys.
+const keySources = "keys"
+
+// NamesKeys marks the flags that say which keys a command uses. Keys that are
+// named count alone (S85): one of these flags, or of their variables, replaces
+// keys: and key_sets: of the file, and no variable adds to a flag.
+func NamesKeys(fs *pflag.FlagSet, names ...string) {
+	for _, n := range names {
+		setMark(fs.Lookup(n), markGroup, keySources)
+	}
+}
+
+// Key returns the key of jwtctl.yaml that sets f, "" for none.
+func Key(f *pflag.Flag) string { return mark(f, markKey) }
+
+// IsFlagOnly reports whether f must be given each time.
+func IsFlagOnly(f *pflag.Flag) bool { return mark(f, markFlagOnly) != "" }
+
+func setMark(f *pflag.Flag, name, value string) {
+	if f.Annotations == nil {
+		f.Annotations = map[string][]string{}
+	}
+	f.Annotations[name] = []string{value}
+}
+
+func mark(f *pflag.Flag, name string) string {
+	if v := f.Annotations[name]; len(v) == 1 {
+		return v[0]
+	}
+	return ""
+}
+
+func snake(name string) string { return strings.ReplaceAll(name, "-", "_") }
+
+// Variable returns the environment variable that sets f, "" for none.
+func Variable(f *pflag.Flag) string {
+	if f.Name == "help" || mark(f, markFlagOnly) != "" && f.Name != "config" {
+		return ""
+	}
+	return "JWTCTL_" + strings.ToUpper(snake(f.Name))
+}
+
+// Describe ends the help of every flag with its variable and key.
+func Describe(root *cobra.Command) {
+	done := map[*pflag.Flag]bool{}
+	EachCommand(root, func(cmd *cobra.Command) {
+		EachFlag(cmd, func(f *pflag.Flag) {
+			if done[f] {
+				return
+			}
+			done[f] = true
+			var also []string
+			if v := Variable(f); v != "" {
+				also = append(also, v)
+			}
+			if k := mark(f, markKey); k != "" {
+				also = append(also, k)
+			}
+			if len(also) > 0 {
+				f.Usage += " [" + strings.Join(also, ", ") + "]"
+			}
+		})
+	})
+}
+
+func EachCommand(cmd *cobra.Command, do func(*cobra.Command)) {
+	do(cmd)
+	for _, c := range cmd.Commands() {
+		EachCommand(c, do)
+	}
+}
+
+// EachFlag visits cmd's own flags and those it hands down.
+func EachFlag(cmd *cobra.Command, do func(*pflag.Flag)) {
+	cmd.Flags().VisitAll(do)
+	cmd.PersistentFlags().VisitAll(do)
+}

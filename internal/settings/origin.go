@@ -1,0 +1,69 @@
+package settings
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// origin is where the values of a flag are from that were not on the command
+// line: a variable, or a line of jwtctl.yaml.
+type origin struct {
+	flag, where string
+	values      []string
+}
+
+// came notes where values of a flag are from.
+func (s *Settings) came(flag, where string, values ...string) {
+	s.origins = append(s.origins, origin{flag, where, values})
+}
+
+// Given reports whether the command line itself sets one of the flags, and which.
+func (s *Settings) Given(names ...string) (string, bool) {
+	for _, name := range names {
+		if f := s.cmd.Flags().Lookup(name); f != nil && f.Changed && s.isGiven(name) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// isGiven says whether a flag that is set was set on the command line.
+func (s *Settings) isGiven(flag string) bool {
+	return !slices.ContainsFunc(s.origins, func(o origin) bool { return o.flag == flag })
+}
+
+// Placed lets f name what is at fault by where it stands: nobody looks for
+// --ttl in a command line that has none.
+func (s *Settings) Placed(f *fault.Error) *fault.Error {
+	if name := s.flagOf(f); name != "" {
+		f = f.About("--" + name)
+	}
+	if f.Hint == "" && strings.Contains("/"+f.What, "/~/") {
+		return f.WithHint("only a shell knows ~; write the path out")
+	}
+	for _, o := range s.origins {
+		switch {
+		case f.What == "--"+o.flag:
+			return f.About(o.where)
+		case f.What != "" && f.Hint == "" && slices.Contains(o.values, f.What):
+			return f.WithHint("%s names it", o.where)
+		}
+	}
+	return f
+}
+
+// flagOf returns the flag that a library's usage fault is about, "" for none:
+// libraries name what they are given, and know no flags.
+func (s *Settings) flagOf(f *fault.Error) string {
+	if s.cmd == nil || f.Code != fault.UsageError || f.What == NameOf(s.cmd) {
+		return ""
+	}
+	for _, name := range append([]string{f.What}, otherNames(f.What)...) {
+		if s.cmd.Flags().Lookup(name) != nil {
+			return name
+		}
+	}
+	return ""
+}

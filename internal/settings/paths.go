@@ -1,0 +1,78 @@
+package settings
+
+import (
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// checkPaths refuses values of flags that no file has for a name, but that a
+// slip of the shell makes: nothing, a tilde, the key itself.
+func (s *Settings) checkPaths(fs *pflag.FlagSet) error {
+	var failed error
+	fs.VisitAll(func(f *pflag.Flag) {
+		_, repeatable := f.Value.(pflag.SliceValue)
+		isPath := mark(f, markPath) != "" || f.Name == "jwks"
+		if failed != nil || !f.Changed || !isPath && f.Name != "oidc-issuer" {
+			return
+		}
+		for _, value := range flagValues(f) {
+			switch {
+			case value == "" && (repeatable || f.Name == "key-dir"):
+				failed = fault.New(fault.UsageError, "--"+f.Name, "it is empty").WithHint("is a variable in it not set?")
+			case isPath:
+				failed = s.checkPath(fs, f.Name, value)
+			}
+			if failed != nil {
+				return
+			}
+		}
+	})
+	return failed
+}
+
+func flagValues(f *pflag.Flag) []string {
+	if list, ok := f.Value.(pflag.SliceValue); ok {
+		return list.GetSlice()
+	}
+	return []string{f.Value.String()}
+}
+
+func (s *Settings) checkPath(fs *pflag.FlagSet, flag, value string) error {
+	wrong := func(format string, args ...any) *fault.Error {
+		return fault.New(fault.UsageError, "--"+flag, format, args...)
+	}
+	switch {
+	case isKeyText(value) && flag == "key":
+		return wrong("it holds a key itself, where the name of a file is needed").
+			WithHint("--key env:NAME takes the key from the variable NAME, --key - from stdin")
+	case isKeyText(value):
+		return wrong("it holds PEM or JSON, where the name of a file is needed")
+	case strings.HasPrefix(value, "~/") && s.isGiven(flag):
+		return wrong("%q: only a shell knows ~, and only at the start of a word without quotes", quote.Printable(value)).
+			WithHint("--%s %s, with a space, or the whole path", flag, quote.Printable(value))
+	case flag == "key-dir" && IsFile(value):
+		return fault.New(fault.KeyUnreadable, value, "is a file, and --key-dir takes a folder")
+	case flag == "key" && strings.Contains(value, "://"):
+		err := wrong("%q is a URL, and keys are read from files", quote.Printable(value))
+		if fs.Lookup("jwks") != nil {
+			return err.WithHint("--jwks takes the URL of a key set")
+		}
+		return err
+	}
+	return nil
+}
+
+func isKeyText(value string) bool {
+	return strings.Contains(value, "-----BEGIN ") || strings.HasPrefix(strings.TrimSpace(value), "{")
+}
+
+// IsFile reports whether path is a file that is there.
+func IsFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.IsDir()
+}

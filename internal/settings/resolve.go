@@ -1,0 +1,75 @@
+package settings
+
+import (
+	"cmp"
+	"errors"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// resolve gives every flag of fs that was not set the value of its variable,
+// else of its key in the file. viper ranks the two and converts the values;
+// the environment is passed in, so viper's own reading stays off.
+func (s *Settings) resolve(fs *pflag.FlagSet) error {
+	v := viper.NewWithOptions(viper.KeyDelimiter("\x00")) // keys hold dots of their own
+	environment := map[string]any{}
+	byFlag, byVariable := map[string]string{}, map[string]string{} // what decides a group
+	fs.VisitAll(func(f *pflag.Flag) {
+		group := mark(f, markGroup)
+		if f.Changed {
+			byFlag[group] = "--" + f.Name
+		}
+		if name := Variable(f); name != "" {
+			if text, set := s.getenv(name); set && text != "" {
+				environment[name] = listOf(f, text)
+				byVariable[group] = name
+			}
+		}
+	})
+	s.keysNamedBy = cmp.Or(byFlag[keySources], byVariable[keySources])
+	if err := errors.Join(v.MergeConfigMap(s.values), v.MergeConfigMap(environment)); err != nil {
+		return fault.New(fault.ConfigInvalid, s.Path, "%w", err)
+	}
+	var failed error
+	fs.VisitAll(func(f *pflag.Flag) {
+		name, key, group := Variable(f), mark(f, markKey), mark(f, markGroup)
+		switch {
+		case failed != nil || f.Changed || group != "" && byFlag[group] != "":
+		case name != "" && v.InConfig(name):
+			failed = s.setFlag(f, v.GetStringSlice(name), name)
+		case group != "" && byVariable[group] != "":
+		case key != "" && v.InConfig(key):
+			values := v.GetStringSlice(key)
+			if mark(f, markPath) != "" {
+				values = s.resolvePaths(values)
+			}
+			failed = s.setFlag(f, values, s.At(key))
+		}
+	})
+	return failed
+}
+
+// listOf splits a variable of a repeatable flag into its values, one a line.
+func listOf(f *pflag.Flag, text string) []string {
+	if f.Value.Type() == "stringArray" {
+		return strings.Split(strings.TrimRight(text, "\n"), "\n")
+	}
+	return []string{text}
+}
+
+// setFlag gives f its values, which came from where.
+func (s *Settings) setFlag(f *pflag.Flag, values []string, where string) error {
+	for _, value := range values {
+		if err := f.Value.Set(value); err != nil {
+			return KindOf(f).Wrong(fault.ConfigInvalid, where, quote.Shorten(value), " for --"+f.Name)
+		}
+	}
+	f.Changed = true
+	s.came(f.Name, where, values...)
+	return nil
+}

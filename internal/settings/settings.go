@@ -1,0 +1,143 @@
+// Package settings is what a run of the program is set to: by flags, else by
+// variables, else by jwtctl.yaml, and where each value came from.
+package settings
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// NeedsNoFile marks commands that answer whatever jwtctl.yaml and variables say.
+const NeedsNoFile = "jwtctl:needs-no-config"
+
+// Settings are those of one command.
+type Settings struct {
+	// File is what jwtctl.yaml says; it is empty where there is none.
+	*File
+	getenv func(name string) (value string, set bool)
+	// origins are where values are from that were not on the command line.
+	origins []origin
+	// keysNamedBy is the flag or variable that names the keys to use, "" where
+	// those of the file count.
+	keysNamedBy string
+	// cmd is the command whose flags are read, nil before that.
+	cmd *cobra.Command
+}
+
+// New returns the settings of a command that is not known yet.
+func New(getenv func(name string) (value string, set bool)) *Settings {
+	return &Settings{File: &File{}, getenv: getenv}
+}
+
+// Load gives every flag of cmd that the command line does not set the value of
+// its variable, else of its key in the configuration file that counts.
+func (s *Settings) Load(cmd *cobra.Command) error {
+	s.cmd = cmd
+	if cmd.Annotations[NeedsNoFile] != "" {
+		return s.checkPaths(cmd.Flags())
+	}
+	path, found, err := s.Find(cmd)
+	if err != nil {
+		return err
+	}
+	file := &File{}
+	if path != "" {
+		if file, err = Read(path, found); err != nil {
+			return err
+		}
+	}
+	return s.Apply(cmd, file)
+}
+
+// Apply is Load with what a file says that was read already.
+func (s *Settings) Apply(cmd *cobra.Command, file *File) error {
+	s.File, s.cmd = file, cmd
+	for i, e := range file.Keys {
+		s.came("", file.KeyAt(i), e.File)
+	}
+	for i, e := range file.KeySets {
+		s.came("", file.KeySetAt(i), e.JWKS)
+	}
+	if err := s.resolve(cmd.Flags()); err != nil {
+		return err
+	}
+	return s.checkPaths(cmd.Flags())
+}
+
+// Again returns the settings as the files and variables are now, for a command
+// that runs for long. register defines the command's flags in fs, on options
+// that are not in use yet; they get the values of the command line too.
+func (s *Settings) Again(register func(fs *pflag.FlagSet)) (*Settings, error) {
+	cmd := &cobra.Command{Use: s.cmd.Use}
+	fs := cmd.Flags()
+	register(fs)
+	var failed error
+	s.cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Changed || !s.isGiven(f.Name) || fs.Lookup(f.Name) == nil {
+			return
+		}
+		for _, value := range flagValues(f) {
+			if err := fs.Set(f.Name, value); err != nil {
+				failed = fault.New(fault.Internal, "--"+f.Name, "cannot be read again: %w", err)
+			}
+		}
+	})
+	if failed != nil {
+		return nil, failed
+	}
+	fresh := New(s.getenv)
+	path, found, err := fresh.Find(s.cmd)
+	if err != nil {
+		return nil, err
+	}
+	if path != s.Path {
+		return nil, fault.New(fault.ConfigInvalid, "the configuration", "%q counted at the start, now it is %q", s.Path, path)
+	}
+	file := &File{}
+	if path != "" {
+		if file, err = Read(path, found); err != nil {
+			return nil, err
+		}
+	}
+	return fresh, fresh.Apply(cmd, file)
+}
+
+// Find returns the configuration file that counts for cmd, "" for none, and
+// whether it was found rather than named.
+func (s *Settings) Find(cmd *cobra.Command) (path string, found bool, err error) {
+	if f := cmd.Flags().Lookup("config"); f != nil && f.Value.String() != "" {
+		return f.Value.String(), false, nil
+	}
+	if path, _ := s.getenv("JWTCTL_CONFIG"); path != "" {
+		s.came("config", "JWTCTL_CONFIG", path)
+		return path, false, nil
+	}
+	path, err = findUpwards()
+	return path, true, err
+}
+
+// findUpwards returns the nearest jwtctl.yaml upwards of the working folder, ""
+// if there is none. Its path is relative, so that the paths in it stay as short
+// in messages and reports as they are there.
+func findUpwards() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fault.New(fault.FileFailed, "the working folder", "%w", err)
+	}
+	path, err := findAbove(dir)
+	if err != nil || path == "" {
+		return "", err
+	}
+	return filepath.Rel(dir, path)
+}
+
+// NameOf names cmd in messages, which begin with the program's name anyway.
+func NameOf(cmd *cobra.Command) string {
+	return strings.TrimPrefix(strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()), " ")
+}
