@@ -28,13 +28,21 @@ type call struct {
 	rules *verify.Call
 	// subtype is what the content type says of the messages, "" for protobuf.
 	subtype string
+	// answered reports that the client was sent a message.
+	answered bool
 }
 
 // handle is where every call comes in.
 func (p *Proxy) handle(_ any, client grpc.ServerStream) (err error) {
 	c := &call{Proxy: p, state: p.state.Load(), client: client}
 	p.options.Observer.Begin()
-	defer func() { p.holder.hold(client.Context(), err, err == nil || c.bearer != nil, p.options.Now()) }()
+	defer func() {
+		now, ctx := p.options.Now(), client.Context()
+		if v := visitorOf(ctx); v != nil {
+			v.resets.count(ctx, err, c.answered, c.began, now)
+			p.holder.hold(ctx, v, err, err == nil || c.bearer != nil, now)
+		}
+	}()
 	defer func() { c.end(err) }()
 	defer func() {
 		if cause := recover(); cause != nil { // S74
@@ -46,6 +54,9 @@ func (p *Proxy) handle(_ any, client grpc.ServerStream) (err error) {
 	path, _ := grpc.MethodFromServerStream(client)
 	if c.method = c.state.methods[path]; c.method == nil {
 		return refuse(inCall, fault.New(fault.MethodUnknown, "", "the descriptors have no method of this path"))
+	}
+	if err := gone(client.Context()); err != nil {
+		return err
 	}
 	ctx, err := c.admit()
 	if err != nil {
@@ -228,6 +239,7 @@ func (c *call) respond(ctx context.Context, up grpc.ClientStream) error {
 		if err := c.client.SendMsg(f); err != nil {
 			return err
 		}
+		c.answered = true
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // SpareGarbage is how much garbage it is good to let gather, in bytes.
-const SpareGarbage = 128 << 20
+const SpareGarbage = 96 << 20
 
 // smallestHeap is the least that Go takes for what lives.
 const smallestHeap = 4 << 20

@@ -9,7 +9,7 @@ import (
 
 func TestGCPercent(t *testing.T) {
 	t.Parallel()
-	for live, want := range map[uint64]int{0: 3200, 1 << 20: 3200, 4 << 20: 3200, 16 << 20: 800, 64 << 20: 200, 128 << 20: 100, 1 << 30: 100} {
+	for live, want := range map[uint64]int{0: 2400, 1 << 20: 2400, 4 << 20: 2400, 16 << 20: 600, 64 << 20: 150, 128 << 20: 100, 1 << 30: 100} {
 		if got := gcPercent(live, SpareGarbage); got != want {
 			t.Errorf("%d bytes live: %d %%, want %d", live, got, want)
 		}

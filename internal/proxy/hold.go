@@ -43,15 +43,11 @@ func newHolder(closing <-chan struct{}) *holder {
 	return &holder{prompt: rate.NewLimiter(promptRate, promptRefusals), late: lateBy, closing: closing}
 }
 
-// hold returns when the client of the call of ctx may hear that it ended with
+// hold returns when v, the client of the call of ctx, may hear that it ended with
 // err at now; passed says that the call was let through, whatever the upstream
 // made of it. A call with a deadline is held for at most half of the time left,
 // so that its client learns the reason.
-func (h *holder) hold(ctx context.Context, err error, passed bool, now time.Time) {
-	v := visitorOf(ctx)
-	if v == nil {
-		return
-	}
+func (h *holder) hold(ctx context.Context, v *visitor, err error, passed bool, now time.Time) {
 	if passed {
 		v.refused.Store(0)
 		return
@@ -83,11 +79,12 @@ func (h *holder) hold(ctx context.Context, err error, passed bool, now time.Time
 // Held returns how many refusals are held back now.
 func (p *Proxy) Held() int { return int(min(p.holder.held.Load(), maxHeld)) }
 
-// visitor is a client's connection: what the handshake learned of it, and how
-// many of its calls were refused since one passed.
+// visitor is a client's connection: what the handshake learned of it, how many of
+// its calls were refused since one passed, and how many it may still reset.
 type visitor struct {
 	credentials.AuthInfo
 	refused atomic.Int64
+	resets  resets
 }
 
 // visitorOf returns the connection that the call of ctx came in by.
@@ -99,9 +96,11 @@ func visitorOf(ctx context.Context) *visitor {
 	return nil
 }
 
-// visited makes a visitor of each connection.
+// visited makes a visitor of each connection, and reads it by pacedConn.
 type visited struct {
 	credentials.TransportCredentials
+	now  func() time.Time
+	stop <-chan struct{}
 }
 
 // ServerHandshake is that of credentials.TransportCredentials.
@@ -110,10 +109,12 @@ func (c visited) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo,
 	if err != nil {
 		return nil, nil, err
 	}
-	return conn, &visitor{AuthInfo: info}, nil
+	v := &visitor{AuthInfo: info}
+	v.resets.add(resetsAtOnce, c.now())
+	return &pacedConn{Conn: conn, visitor: v, now: c.now, stop: c.stop, closed: make(chan struct{})}, v, nil
 }
 
 // Clone is that of credentials.TransportCredentials.
 func (c visited) Clone() credentials.TransportCredentials {
-	return visited{c.TransportCredentials.Clone()}
+	return visited{c.TransportCredentials.Clone(), c.now, c.stop}
 }

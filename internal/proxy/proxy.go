@@ -166,7 +166,7 @@ func (p *Proxy) serverOptions() []grpc.ServerOption {
 	if p.options.TLS != nil {
 		creds = credentials.NewTLS(p.options.TLS)
 	}
-	return append(all, grpc.Creds(visited{creds}))
+	return append(all, grpc.Creds(visited{creds, p.options.Now, p.health.closing}))
 }
 
 // Swap puts policy in force for the calls that begin from now on. Those under

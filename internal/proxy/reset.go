@@ -1,0 +1,102 @@
+package proxy
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// A call that its client resets at once costs the client a few bytes and the proxy,
+// maybe the upstream too, a call (CVE-2023-44487). So a connection that resets more
+// of them than resetsAtOnce, and resetRate a second, is read more slowly: TCP then
+// holds its client back. No call is refused for it, and clients whose calls mostly
+// get their answer are not slowed, however often they reset others (S81).
+const (
+	resetsAtOnce = 200
+	resetRate    = 50
+	resetAtOnce  = time.Second     // a call is young for so long
+	longestPause = 5 * time.Second // far less than what keepalive waits for
+)
+
+// resets are the resets that a connection may still make at once.
+type resets struct {
+	mu    sync.Mutex
+	left  float64 // negative: paid by waiting
+	since time.Time
+}
+
+// count takes note of a call that ended with err at now. begun is when it began,
+// and answered that its client got a message.
+func (r *resets) count(ctx context.Context, err error, answered bool, begun, now time.Time) {
+	switch {
+	case err == nil:
+		r.add(1, now)
+	case ctx.Err() == context.Canceled && !answered && now.Sub(begun) < resetAtOnce:
+		r.add(-1, now)
+	}
+}
+
+// add adds n to what is left, and what time has brought by now.
+func (r *resets) add(n float64, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if passed := now.Sub(r.since).Seconds(); passed > 0 {
+		r.left += passed * resetRate
+		r.since = now
+	}
+	r.left = min(r.left+n, resetsAtOnce)
+}
+
+// pause returns how long to wait before more is read.
+func (r *resets) pause(now time.Time) time.Duration {
+	r.add(0, now)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return min(longestPause, time.Duration(max(0, -r.left)/resetRate*float64(time.Second)))
+}
+
+// pacedConn is a client's connection that is read no faster than its resets allow.
+type pacedConn struct {
+	net.Conn
+	visitor *visitor
+	now     func() time.Time
+	stop    <-chan struct{} // ends all waiting
+	once    sync.Once
+	closed  chan struct{}
+}
+
+// Read is that of net.Conn.
+func (c *pacedConn) Read(p []byte) (int, error) {
+	if pause := c.visitor.resets.pause(c.now()); pause > 0 {
+		timer := time.NewTimer(pause)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-c.closed:
+		case <-c.stop:
+		}
+	}
+	return c.Conn.Read(p)
+}
+
+// Close is that of net.Conn.
+func (c *pacedConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+// gone returns the error of a call whose client has reset it, or whose deadline
+// has passed, before anything was done for it.
+func gone(ctx context.Context) error {
+	switch ctx.Err() {
+	case nil:
+		return nil
+	case context.DeadlineExceeded:
+		return status.Error(codes.DeadlineExceeded, context.DeadlineExceeded.Error())
+	}
+	return status.Error(codes.Canceled, context.Canceled.Error())
+}

@@ -1,0 +1,87 @@
+package proxy
+
+import (
+	"context"
+	"net"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// TestResetsSlowTheirConnection counts only calls that a client resets soon and
+// unanswered, lets answered calls make up for them, and forgets with time. S81.
+func TestResetsSlowTheirConnection(t *testing.T) {
+	t.Parallel()
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	late, stop := context.WithDeadline(context.Background(), time.Unix(1, 0))
+	defer stop()
+	canceled := status.Error(codes.Canceled, "")
+	begun := time.Unix(1000, 0)
+	type call struct {
+		n        int
+		ctx      context.Context
+		err      error
+		answered bool
+		after    time.Duration // it began
+	}
+	reset := func(n int) call { return call{n: n, ctx: gone, err: canceled} }
+	for name, c := range map[string]struct {
+		calls []call
+		wait  time.Duration // after the calls, before the pause is looked at
+		pause time.Duration
+	}{
+		"a few resets":            {calls: []call{reset(resetsAtOnce)}},
+		"one more":                {calls: []call{reset(resetsAtOnce + 1)}, pause: time.Second / resetRate},
+		"a crowd":                 {calls: []call{reset(100_000)}, pause: longestPause},
+		"paid by waiting":         {calls: []call{reset(resetsAtOnce + resetRate)}, wait: 600 * time.Millisecond, pause: 400 * time.Millisecond},
+		"paid by answered calls":  {calls: []call{reset(150), {n: 150, ctx: context.Background()}, reset(resetsAtOnce)}},
+		"answers before are few":  {calls: []call{{n: 1000, ctx: context.Background()}, reset(resetsAtOnce + resetRate)}, pause: time.Second},
+		"reset after an answer":   {calls: []call{{n: 1000, ctx: gone, err: canceled, answered: true}}},
+		"reset later":             {calls: []call{{n: 1000, ctx: gone, err: canceled, after: resetAtOnce}}},
+		"a deadline passed":       {calls: []call{{n: 1000, ctx: late, err: status.Error(codes.DeadlineExceeded, "")}}},
+		"refused, and not reset":  {calls: []call{{n: 1000, ctx: context.Background(), err: status.Error(codes.Unauthenticated, "")}}},
+		"refusals pay for no one": {calls: []call{reset(200), {n: 200, ctx: context.Background(), err: canceled}, reset(resetRate)}, pause: time.Second},
+	} {
+		var r resets
+		r.add(resetsAtOnce, begun)
+		for _, one := range c.calls {
+			for range one.n {
+				r.count(one.ctx, one.err, one.answered, begun.Add(-one.after), begun)
+			}
+		}
+		if got := r.pause(begun.Add(c.wait)); (got - c.pause).Abs() > time.Millisecond {
+			t.Errorf("%s: %s, want %s", name, got, c.pause)
+		}
+	}
+}
+
+// TestPausedConnectionEnds wakes a paused read when its connection closes, and when
+// the proxy shuts down.
+func TestPausedConnectionEnds(t *testing.T) {
+	t.Parallel()
+	for _, shutDown := range []bool{false, true} {
+		client, server := net.Pipe()
+		v, stop := &visitor{}, make(chan struct{})
+		now := time.Unix(1000, 0)
+		v.resets.add(-1e6, now)
+		c := &pacedConn{Conn: server, visitor: v, now: func() time.Time { return now }, stop: stop, closed: make(chan struct{})}
+		ended := make(chan error, 1)
+		go func() {
+			_, err := c.Read(make([]byte, 1))
+			ended <- err
+		}()
+		begun := time.Now()
+		if shutDown {
+			close(stop)
+			_ = client.Close()
+		} else {
+			_ = c.Close()
+		}
+		if err := <-ended; err == nil || time.Since(begun) >= longestPause {
+			t.Errorf("shut down %v: %v after %s", shutDown, err, time.Since(begun))
+		}
+	}
+}
