@@ -26,8 +26,10 @@ import (
 // resolved is what a resolver has of an import: one of the three.
 type resolved struct {
 	source io.Reader
-	proto  *descriptorpb.FileDescriptorProto
-	desc   protoreflect.FileDescriptor
+	// lenient: what is not about JWTs in options of package kalix is left out.
+	lenient bool
+	proto   *descriptorpb.FileDescriptorProto
+	desc    protoreflect.FileDescriptor
 }
 
 // build parses files and all that they import, and links them, on all cores.
@@ -175,6 +177,11 @@ func (b *build) read(t *task) error {
 		}
 		if t.parsed, err = parser.ResultFromAST(tree, true, t.handler); err != nil {
 			return err
+		}
+		if got.lenient {
+			if err := leaveOut(t.parsed, t.handler); err != nil {
+				return err
+			}
 		}
 	}
 	t.imports = t.parsed.FileDescriptorProto().GetDependency()

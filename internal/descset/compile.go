@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
 // compiler is one run over the sources. It finds an import among
@@ -59,7 +60,7 @@ func compile(ctx context.Context, schema *schema, src Sources, sets [][]unit) ([
 	case len(c.errs) > 0:
 		return nil, c.told()
 	case err != nil:
-		return nil, compileFault(err, c.origin)
+		return nil, c.fault(err)
 	}
 	return c.units(compiled, names), nil
 }
@@ -85,7 +86,7 @@ func (c *compiler) resolve(name string) (resolved, error) {
 	if err := c.add(name, where, len(text)); err != nil {
 		return none, err
 	}
-	return resolved{source: bytes.NewReader(text)}, nil
+	return resolved{source: bytes.NewReader(text), lenient: namesKalix(text)}, nil
 }
 
 // elsewhere finds what is in no import path.
@@ -135,9 +136,21 @@ func (c *compiler) told() error {
 	})
 	var all []error
 	for _, err := range c.errs {
-		all = append(all, compileFault(err, c.origin))
+		all = append(all, c.fault(err))
 	}
 	return errors.Join(all...)
+}
+
+// fault words an error of the compiler, with what was meant.
+func (c *compiler) fault(err error) error {
+	worded := compileFault(err, c.origin)
+	var f *fault.Error
+	if errors.As(worded, &f) && f.Hint == "" {
+		if meant := c.schema.meant(f.Why); meant != "" {
+			return f.WithHint("did you mean %s?", meant)
+		}
+	}
+	return worded
 }
 
 // compileFault words an error of the compiler.
@@ -154,6 +167,10 @@ func compileFault(err error, origin map[string]string) error {
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fault.New(fault.Interrupted, "compiling", "%w", err)
+	}
+	var slip misspelled
+	if errors.As(err, &slip) {
+		return fault.New(fault.ProtoSyntax, where, "unknown option %s%s", slip.of, slip.member).WithHint("did you mean %sjwt?", slip.of)
 	}
 	var ours *fault.Error
 	if errors.As(err, &ours) { // of the resolver: the position says who imports it
@@ -186,7 +203,12 @@ func importFolder(importer, name string) string {
 // withSchemaHint says which schema of the annotations a source was compiled
 // with, where that lacks what the source says.
 func withSchemaHint(f *fault.Error, origin map[string]string) *fault.Error {
-	if strings.Contains(f.Why, "unknown extension kalix.") {
+	if name, unknown := strings.CutPrefix(f.Why[strings.LastIndex(f.Why, ": ")+1:], " unknown extension kalix."); unknown {
+		if !slices.Contains(kinds, name) {
+			if like := suggest.Nearest(name, kinds); like != "" {
+				return f.WithHint("did you mean (kalix.%s)?", like)
+			}
+		}
 		return f.WithHint(`import "kalix/annotations.proto" declares it`)
 	}
 	if !strings.Contains(f.Why, "(kalix.") && !strings.Contains(f.Why, "kalix.ServiceOptions") {

@@ -55,6 +55,9 @@ const (
 	kindService
 )
 
+// kinds are the names of the options that can hold a JWT annotation.
+var kinds = []string{kindField: "field", kindMessage: "message", kindMethod: "method", kindService: "service"}
+
 // loadSchema compiles the embedded schema.
 func loadSchema(ctx context.Context) (*schema, error) {
 	s := &schema{
@@ -72,11 +75,11 @@ func loadSchema(ctx context.Context) (*schema, error) {
 		return nil, compileFault(err, nil)
 	}
 	options := []protoreflect.FieldNumber{kindField: 8, kindMessage: 7, kindMethod: 4, kindService: 3}
-	for i, name := range []protoreflect.Name{kindField: "field", kindMessage: "message", kindMethod: "method", kindService: "service"} {
-		ext := files[0].Extensions().ByName(name)
+	for i, name := range kinds {
+		ext := files[0].Extensions().ByName(protoreflect.Name(name))
 		jwt := ext.Message().Fields().ByName("jwt")
-		s.kinds = append(s.kinds, kind{name: string(name), options: options[i], number: jwt.Number(), jwt: jwt.Message()})
-		s.extensions["kalix."+string(name)] = protodesc.ToFieldDescriptorProto(ext)
+		s.kinds = append(s.kinds, kind{name: name, options: options[i], number: jwt.Number(), jwt: jwt.Message()})
+		s.extensions["kalix."+name] = protodesc.ToFieldDescriptorProto(ext)
 		// Of the options' message only jwt is ours to check (A3).
 		s.messages["kalix."+string(ext.Message().Name())] = &descriptorpb.DescriptorProto{
 			Field: []*descriptorpb.FieldDescriptorProto{protodesc.ToFieldDescriptorProto(jwt)},

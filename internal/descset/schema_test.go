@@ -2,6 +2,7 @@ package descset
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -139,6 +140,81 @@ func TestA3_OtherOptions(t *testing.T) {
 	if len(set.Warnings()) < 2 || !strings.Contains(set.Warnings()[0].String(), "later.proto is missing") {
 		t.Errorf("warnings: %q", set.Warnings())
 	}
+}
+
+// TestA3_SourceOptions: in source, an option of package kalix that is not about
+// JWTs stops nothing, whatever it says; one that is, or nearly, is read strictly.
+func TestA3_SourceOptions(t *testing.T) {
+	const field, method, service, file = "field", "method", "service", "file"
+	tests := map[string]struct {
+		on, option string
+		want       string // of the annotation; "none" without one
+		refused    string // the error, and its hint after a line break
+	}{
+		"a member no schema has":              {on: field, option: `(kalix.field).id = true`, want: "none"},
+		"a message no schema has":             {on: method, option: `(kalix.method).trigger = {on: STARTUP max_retries: 3}`, want: "none"},
+		"a new member of a known message":     {on: method, option: `(kalix.method).eventing.in = {event_sourced_entity: "x" handle_snapshots: true}`, want: "none"},
+		"an extension no schema has":          {on: service, option: `(kalix.later).x = {y: [1, 2]}`, want: "none"},
+		"a new member of an extension":        {on: service, option: `(kalix.codegen) = {event_sourced_entity: {name: "x" type_id: "x"}}`, want: "none"},
+		"of a file":                           {on: file, option: `(kalix.file).later = {x: 1}`, want: "none"},
+		"with a leading dot":                  {on: field, option: `(.kalix.field).id = true`, want: "none"},
+		"next to jwt in a literal":            {on: field, option: `(kalix.field) = {id: true, jwt {token: true}; [kalix.other]: {}, key: "x"}`, want: "token:true"},
+		"jwt in several pieces":               {on: field, option: `(kalix.field).jwt.token = true, (kalix.field).id = true, (kalix.field).jwt.issuer = "i"`, want: `token:true issuer:"i"`},
+		"an empty literal":                    {on: method, option: `(kalix.method) = {}`, want: "none"},
+		"an empty jwt":                        {on: method, option: `(kalix.method).jwt = {}`, want: ""},
+		"jwt with letters exchanged":          {on: field, option: `(kalix.field).jtw.token = true`, refused: "unknown option (kalix.field).jtw\ndid you mean (kalix.field).jwt?"},
+		"jwt in capitals":                     {on: method, option: `(kalix.method).Jwt.validate = MESSAGE`, refused: "unknown option (kalix.method).Jwt\ndid you mean (kalix.method).jwt?"},
+		"jwt lacks a letter, in a literal":    {on: method, option: `(kalix.method) = {trigger: {}, jw: {validate: MESSAGE}}`, refused: "unknown option (kalix.method).jw\ndid you mean (kalix.method).jwt?"},
+		"jwt has a letter too many":           {on: service, option: `(kalix.service).jwts.validate = BEARER_TOKEN`, refused: "unknown option (kalix.service).jwts\ndid you mean (kalix.service).jwt?"},
+		"jwt of no extension":                 {on: method, option: `(kalix.methd).jwt.validate = MESSAGE`, refused: "unknown extension kalix.methd\ndid you mean (kalix.method)?"},
+		"jwt of no extension, in a literal":   {on: method, option: `(kalix.methd) = {jwt: {validate: MESSAGE}}`, refused: "unknown extension kalix.methd\ndid you mean (kalix.method)?"},
+		"jwt of another extension":            {on: service, option: `(kalix.codegen).jwt = {}`, refused: "field jwt of kalix.CodegenOptions does not exist\n"},
+		"an unknown member of jwt":            {on: method, option: `(kalix.method).jwt.validat = MESSAGE`, refused: "field validat of kalix.JwtMethodOptions does not exist\ndid you mean validate?"},
+		"an unknown member of a jwt literal":  {on: field, option: `(kalix.field).jwt = {tokn: true}`, refused: "field tokn not found\ndid you mean token?"},
+		"an unknown member of a static claim": {on: field, option: `(kalix.field).jwt = {token: true static_claim: {clam: "x"}}`, refused: "field clam not found\ndid you mean claim?"},
+		"an unknown value":                    {on: field, option: `(kalix.field).jwt.claim = INCLUD`, refused: "has no value named INCLUD\ndid you mean INCLUDE?"},
+		"of another package":                  {on: field, option: `(acme.field).id = true`, refused: "unknown extension acme.field\n"},
+		"a literal where none fits":           {on: field, option: `(kalix.field) = true`, refused: "expecting message, got identifier\n"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			at := map[string]string{test.on: "option " + test.option + ";"}
+			if test.on == field {
+				at[field] = "[" + test.option + "]"
+			}
+			dir := folder(t, map[string]string{"a.proto": `syntax = "proto3"; package t; import "kalix/annotations.proto"; ` + at[file] +
+				`service S { ` + at[service] + ` rpc M(T) returns (T) { ` + at[method] + ` } } message T { string f = 1 ` + at[field] + `; }`})
+			set, err := Load(context.Background(), Sources{Protos: []string{dir}})
+			if test.refused != "" {
+				var f *fault.Error
+				if !errors.As(err, &f) || f.Code != fault.ProtoSyntax || !strings.HasPrefix(f.What, dir+"/a.proto:1:") ||
+					!strings.HasSuffix(f.Why+"\n"+f.Hint, test.refused) && f.Why+"\n"+f.Hint != test.refused {
+					t.Errorf("got %v, hint %q; want …%q", err, hintOf(err), test.refused)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatalf("%v, hint %q", err, hintOf(err))
+			}
+			got := "none"
+			for _, d := range []protoreflect.Descriptor{set.Message("t.T").Fields().Get(0), set.Service("t.S"), set.Method("t.S/M")} {
+				if a := set.Annotation(d); a != nil {
+					got = text(a.JWT)
+				}
+			}
+			if got != test.want {
+				t.Errorf("the annotation is %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func hintOf(err error) string {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return f.Hint
+	}
+	return ""
 }
 
 // TestS45_OtherSchemas: a schema that stores annotations elsewhere, or as

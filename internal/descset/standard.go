@@ -3,6 +3,7 @@ package descset
 import (
 	_ "embed"
 	"errors"
+	"path"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -69,6 +70,11 @@ func linked(name string) protoreflect.FileDescriptor {
 // is taken always: it defines what options are.
 func isWellKnown(name string) bool { return strings.HasPrefix(name, "google/protobuf/") }
 
-func isKalix(name string) bool { return strings.HasPrefix(name, "kalix/") }
+// isKalix reports whether name is a file of the vendor's schema. Those below, such
+// as kalix/tck/model.proto, are not.
+func isKalix(name string) bool {
+	dir, _ := path.Split(name)
+	return dir == "kalix/"
+}
 
 func isGoogleAPI(name string) bool { return strings.HasPrefix(name, "google/api/") }

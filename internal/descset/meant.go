@@ -1,0 +1,59 @@
+package descset
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/jwtctl/jwtctl/internal/suggest"
+)
+
+// The compiler's words for a member or a value that the schema lacks.
+var (
+	noMember = regexp.MustCompile(`\(kalix\.(\w+)\)\.jwt.*field (\w+) (?:of (\S+) does not exist|not found)`)
+	noValue  = regexp.MustCompile(`enum (kalix\.\S+) has no value named (\w+)`)
+)
+
+// meant returns the member or value of an annotation that why, an error of the
+// compiler, is probably about; "" if none is near.
+func (s *schema) meant(why string) string {
+	if m := noValue.FindStringSubmatch(why); m != nil {
+		return suggest.Nearest(m[2], s.values(m[1]))
+	}
+	m := noMember.FindStringSubmatch(why)
+	if m == nil {
+		return ""
+	}
+	// In a literal the error does not name the message: it is that of jwt, or of
+	// a static claim within.
+	at := slices.Index(kinds, m[1])
+	if at < 0 {
+		return ""
+	}
+	of := []string{m[3]}
+	if m[3] == "" {
+		of = []string{string(s.kinds[at].jwt.FullName()), "kalix.JwtStaticClaim"}
+	}
+	var names []string
+	for _, message := range of {
+		for _, f := range s.messages[message].GetField() {
+			names = append(names, f.GetName())
+		}
+	}
+	return suggest.Nearest(m[2], names)
+}
+
+// values returns the names of the values of the enum called name.
+func (s *schema) values(name string) (list []string) {
+	message, enum := name[:strings.LastIndexByte(name, '.')], name[strings.LastIndexByte(name, '.')+1:]
+	at := slices.IndexFunc(s.messages[message].GetEnumType(), func(e *descriptorpb.EnumDescriptorProto) bool { return e.GetName() == enum })
+	if at < 0 {
+		return nil
+	}
+	for _, v := range s.messages[message].GetEnumType()[at].GetValue() {
+		list = append(list, v.GetName())
+	}
+	return list
+}
