@@ -41,6 +41,11 @@ func (a *app) inspectCommand() *cobra.Command {
 		Example:    inspectExample,
 		Args:       atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, name := range []string{"max-age", "max-lifetime"} {
+				if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "0s" {
+					return fault.New(fault.UsageError, "--"+name, "must be greater than 0").WithHint("leave it out to accept any")
+				}
+			}
 			o.demand, _ = a.Settings.Given("iss", "aud", "sub", "typ", "max-age", "max-lifetime", "require-exp")
 			return a.runInspect(cmd.Context(), args, o)
 		},

@@ -50,7 +50,7 @@ type fake struct {
 }
 
 func newFake(t *testing.T) *fake {
-	f := &fake{env: map[string]string{"JWTCTL_CONFIG": ""}, ctx: t.Context()}
+	f := &fake{env: map[string]string{}, ctx: t.Context()}
 	f.System = system.System{
 		In: strings.NewReader(""), Out: &f.out, Err: &f.err,
 		Getenv:      func(name string) (string, bool) { v, ok := f.env[name]; return v, ok },

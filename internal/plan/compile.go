@@ -130,15 +130,12 @@ func unique(list []string) []string {
 	return all
 }
 
-// texts fills in the variables (A72). One that leaves nothing is refused: an
-// empty issuer or value would look like a check and be one nobody meant.
+// texts fills in the variables (A72). An empty one is refused: it would make a
+// check look like another one (S87).
 func (c *compiler) texts(list []policy.Text, what string) []string {
 	var all []string
 	for _, t := range list {
 		text, err := t.Expand(c.env)
-		if err == nil && text == "" && t.Value != "" {
-			err = fmt.Errorf("%s is empty: its variables are set to nothing", t.Value)
-		}
 		if err != nil {
 			c.fail(t, what, fault.ConfigInvalid, err)
 		}

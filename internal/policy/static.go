@@ -99,7 +99,7 @@ func (t Text) Variables() ([]string, error) {
 }
 
 // Expand returns the text with its references replaced by what env has (A72).
-// The error names a variable that is not set. Values are not expanded again.
+// The error names a variable that is not set, or set to nothing (S87). Values are not expanded again.
 func (t Text) Expand(env func(string) (string, bool)) (string, error) {
 	if !strings.Contains(t.Value, "${") {
 		return t.Value, nil
@@ -109,8 +109,11 @@ func (t Text) Expand(env func(string) (string, bool)) (string, error) {
 		return "", err
 	}
 	for _, name := range names {
-		if _, ok := env(name); !ok {
+		switch value, ok := env(name); {
+		case !ok:
 			return "", fmt.Errorf("the environment variable %s is not set", name)
+		case value == "":
+			return "", fmt.Errorf("the environment variable %s is empty", name)
 		}
 	}
 	return reference().ReplaceAllStringFunc(t.Value, func(ref string) string {

@@ -110,7 +110,7 @@ func TestA72_Variables(t *testing.T) {
 		"none":           {text: "plain $A {A} $", want: "plain $A {A} $"},
 		"one":            {text: "${A}.kalix.io", want: "a.kalix.io", names: []string{"A"}},
 		"twice":          {text: "${A}${A}-${B_1}", want: "aa-${A}", names: []string{"A", "B_1"}},
-		"empty value":    {text: "x${EMPTY}", want: "x", names: []string{"EMPTY"}},
+		"empty value":    {text: "x${EMPTY}", names: []string{"EMPTY"}, bad: "EMPTY is empty"}, // S87
 		"unset":          {text: "${A}${NOT_SET}", names: []string{"A", "NOT_SET"}, bad: "NOT_SET is not set"},
 		"no name":        {text: "${}", bad: `"${}"`},
 		"no end":         {text: "a${A", bad: `"${A"`},

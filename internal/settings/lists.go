@@ -23,7 +23,7 @@ func (r *reader) key(key string, n *yaml.Node) {
 			e.File = r.out.resolvePath(r.text(value, here))
 		case "secret":
 			variable, isVariable := strings.CutPrefix(r.text(value, here), "env:")
-			if !isVariable || variable == "" {
+			if value.Value != "" && (!isVariable || variable == "") {
 				r.failHint(value, here, "write secret: \"env:NAME\" and put the secret into NAME", "secrets never stand in the file")
 			}
 			e.Secret = variable

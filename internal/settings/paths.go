@@ -10,19 +10,19 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// checkPaths refuses values of flags that no file has for a name, but that a
-// slip of the shell makes: nothing, a tilde, the key itself.
-func (s *Settings) checkPaths(fs *pflag.FlagSet) error {
+// checkValues refuses values of flags that a slip of the shell makes: nothing,
+// which must never mean anything (S87), and for paths a tilde, or the key
+// itself.
+func (s *Settings) checkValues(fs *pflag.FlagSet) error {
 	var failed error
 	fs.VisitAll(func(f *pflag.Flag) {
-		_, repeatable := f.Value.(pflag.SliceValue)
-		isPath := mark(f, markPath) != "" || f.Name == "jwks"
-		if failed != nil || !f.Changed || !isPath && f.Name != "oidc-issuer" {
+		if failed != nil || !f.Changed {
 			return
 		}
+		isPath := mark(f, markPath) != "" || f.Name == "jwks"
 		for _, value := range flagValues(f) {
 			switch {
-			case value == "" && (repeatable || f.Name == "key-dir"):
+			case value == "":
 				failed = fault.New(fault.UsageError, "--"+f.Name, "it is empty").WithHint("is a variable in it not set?")
 			case isPath:
 				failed = s.checkPath(fs, f.Name, value)

@@ -109,12 +109,16 @@ func (r *reader) items(n *yaml.Node, key string, do func(key string, item *yaml.
 		r.fail(n, key, "a list is needed")
 		return
 	}
+	if len(n.Content) == 0 {
+		r.failHint(n, key, "remove it, or list what it holds", "the list is empty")
+	}
 	for i, item := range n.Content {
 		do(fmt.Sprintf("%s[%d]", key, i), item)
 	}
 }
 
-// text returns the string n.
+// text returns the string n, which must not be empty: an empty value would look
+// like a rule and allow anything (S87).
 func (r *reader) text(n *yaml.Node, key string) string {
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" {
 		hint := ""
@@ -123,6 +127,9 @@ func (r *reader) text(n *yaml.Node, key string) string {
 		}
 		r.failHint(n, key, hint, "a string is needed")
 		return ""
+	}
+	if n.Value == "" {
+		r.failHint(n, key, "remove it, or give it a value", "it is empty")
 	}
 	return n.Value
 }
@@ -228,8 +235,9 @@ func (r *reader) value(key string, kind Kind, at, n *yaml.Node) {
 	case (t == "string" || t == "stringArray") && n.Tag == "!!str":
 		if kind.Words != nil && !slices.Contains(kind.Words, n.Value) {
 			r.fail(n, key, "%q %s", quote.Printable(n.Value), kind.needed())
+			return
 		}
-		r.out.values[key] = []string{n.Value}
+		r.out.values[key] = []string{r.text(n, key)}
 	case t == "duration":
 		r.failHint(n, key, durationHint(n.Value), "%s", kind.needed())
 	case key == "token.claim" && n.Kind == yaml.MappingNode:

@@ -40,6 +40,8 @@ func (s *Settings) resolve(fs *pflag.FlagSet) error {
 		name, key, group := Variable(f), mark(f, markKey), mark(f, markGroup)
 		switch {
 		case failed != nil || f.Changed || group != "" && byFlag[group] != "":
+		case s.isEmpty(name) && KindOf(f).Words == nil: // a choice has a default
+			failed = fault.New(fault.ConfigInvalid, name, "the variable is empty").WithHint("unset it, or give it a value")
 		case name != "" && v.InConfig(name):
 			failed = s.setFlag(f, v.GetStringSlice(name), name)
 		case group != "" && byVariable[group] != "":
@@ -52,6 +54,13 @@ func (s *Settings) resolve(fs *pflag.FlagSet) error {
 		}
 	})
 	return failed
+}
+
+// isEmpty reports whether the variable is set to nothing, which must not mean
+// anything (S87): a script that fills it in has failed to.
+func (s *Settings) isEmpty(name string) bool {
+	text, set := s.getenv(name)
+	return name != "" && set && text == ""
 }
 
 // listOf splits a variable of a repeatable flag into its values, one a line.

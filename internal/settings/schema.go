@@ -53,14 +53,16 @@ func mapping(properties object) object {
 	return object{"type": []string{"object", "null"}, "properties": properties, "additionalProperties": false}
 }
 
-func listOfEntries(entry object) object { return object{"type": "array", "items": entry} }
+func listOfEntries(entry object) object {
+	return object{"type": "array", "minItems": 1, "items": entry}
+}
 
 // durationPattern is what time.ParseDuration takes.
 const durationPattern = `^[+-]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`
 
 func (k Kind) schema() object {
 	s := object{"description": k.Usage}
-	text := object{"type": "string"}
+	text := object{"type": "string", "minLength": 1}
 	switch {
 	case k.Words != nil:
 		s["enum"] = k.Words
@@ -71,9 +73,9 @@ func (k Kind) schema() object {
 	case k.Type == "duration":
 		s["type"], s["pattern"] = "string", durationPattern
 	case k.Type == "stringArray":
-		s["oneOf"] = []object{text, {"type": "array", "items": text}}
+		s["oneOf"] = []object{text, {"type": "array", "minItems": 1, "items": text}}
 	default:
-		s["type"] = "string"
+		s["type"], s["minLength"] = "string", 1
 	}
 	return s
 }
@@ -82,9 +84,9 @@ func algorithmSchema() object { return object{"enum": keys.Algorithms()} }
 
 func keyEntrySchema() object {
 	entry := mapping(object{
-		"id":        object{"type": "string", "description": "key id; by default the file's own, else the RFC 7638 thumbprint"},
+		"id":        object{"type": "string", "minLength": 1, "description": "key id; by default the file's own, else the RFC 7638 thumbprint"},
 		"algorithm": algorithmSchema(),
-		"issuer":    object{"type": "string", "description": "the issuer whose tokens it signs and verifies"},
+		"issuer":    object{"type": "string", "minLength": 1, "description": "the issuer whose tokens it signs and verifies"},
 		"file":      object{"type": "string", "minLength": 1, "description": "PEM, JWK or JWKS"},
 		"secret":    object{"type": "string", "pattern": "^env:.", "description": "env:NAME, the variable that holds the secret of HS256, HS384 or HS512"},
 	})
@@ -96,33 +98,32 @@ func keyEntrySchema() object {
 func keySetEntrySchema() object {
 	yes := object{"const": true}
 	entry := mapping(object{
-		"issuer":             object{"type": "string", "description": "the issuer whose tokens it verifies"},
-		"jwks":               object{"type": "string", "description": "file or URL of the JWK set"},
+		"issuer":             object{"type": "string", "minLength": 1, "description": "the issuer whose tokens it verifies"},
+		"jwks":               object{"type": "string", "minLength": 1, "description": "file or URL of the JWK set"},
 		"oidc_discovery":     object{"type": "boolean", "description": "take the set that the issuer's OpenID configuration names"},
-		"allowed_algorithms": object{"type": "array", "items": algorithmSchema()},
+		"allowed_algorithms": object{"type": "array", "minItems": 1, "items": algorithmSchema()},
 		"refresh_interval":   object{"type": "string", "pattern": durationPattern, "not": object{"pattern": "^-|^[^1-9]*$"}, "description": "age at which the set is fetched anew"},
 	})
 	entry["type"] = "object"
 	discovered := object{"required": []string{"oidc_discovery"}, "properties": object{"oidc_discovery": yes}}
-	located := object{"required": []string{"jwks"}, "properties": object{"jwks": object{"minLength": 1}}}
+	located := object{"required": []string{"jwks"}}
 	entry["oneOf"] = []object{discovered, located}
 	entry["if"] = discovered
-	entry["then"] = object{"required": []string{"issuer"}, "properties": object{"issuer": object{"minLength": 1}}}
+	entry["then"] = object{"required": []string{"issuer"}}
 	return entry
 }
 
 func messageEntrySchema() object {
-	text := object{"type": "string", "minLength": 1}
 	entry := mapping(object{
 		"files":  object{"type": "string", "minLength": 1, "description": "pattern of paths, with * and **"},
-		"method": object{"type": "string", "description": "pkg.Service/Method whose policy applies"},
-		"type":   object{"type": "string", "description": "pkg.Message whose annotations apply"},
+		"method": object{"type": "string", "minLength": 1, "description": "pkg.Service/Method whose policy applies"},
+		"type":   object{"type": "string", "minLength": 1, "description": "pkg.Message whose annotations apply"},
 	})
 	entry["type"] = "object"
 	entry["required"] = []string{"files"}
 	entry["oneOf"] = []object{
-		{"required": []string{"method"}, "properties": object{"method": text}},
-		{"required": []string{"type"}, "properties": object{"type": text}},
+		{"required": []string{"method"}},
+		{"required": []string{"type"}},
 	}
 	return entry
 }

@@ -59,7 +59,13 @@ func TestConfigSchema(t *testing.T) {
 	}{
 		"empty":               {"", true},
 		"of cli.md":           {documented, true},
-		"empty sections":      {"token:\nserve: {}\nkeys: []\n", true},
+		"empty sections":      {"token:\nserve: {}\n", true},
+		"no keys":             {"keys: []", false}, // S87
+		"no algorithm":        {"key_sets: [{jwks: a, allowed_algorithms: []}]", false},
+		"empty issuer":        {"keys: [{file: a, issuer: \"\"}]", false},
+		"any issuer":          {"inspect: {iss: []}", false},
+		"empty type":          {"inspect: {typ: \"\"}", false},
+		"no messages":         {"messages: []", false},
 		"one for a list":      {"protos: a.proto\nlint: {strict: true}\n", true},
 		"claims":              {"token: {claims: {a.B: [1, {c: null}]}}", true},
 		"unknown":             {"keyz: []", false},

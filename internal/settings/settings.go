@@ -40,7 +40,7 @@ func New(getenv func(name string) (value string, set bool)) *Settings {
 func (s *Settings) Load(cmd *cobra.Command) error {
 	s.cmd = cmd
 	if cmd.Annotations[NeedsNoFile] != "" {
-		return s.checkPaths(cmd.Flags())
+		return s.checkValues(cmd.Flags())
 	}
 	path, found, err := s.Find(cmd)
 	if err != nil {
@@ -67,7 +67,7 @@ func (s *Settings) Apply(cmd *cobra.Command, file *File) error {
 	if err := s.resolve(cmd.Flags()); err != nil {
 		return err
 	}
-	return s.checkPaths(cmd.Flags())
+	return s.checkValues(cmd.Flags())
 }
 
 // Again returns the settings as the files and variables are now, for a command
