@@ -8,6 +8,7 @@ GO      ?= go
 FUZZ    ?= 60s
 BENCH   ?= .
 FLAKY   ?= 20
+ONLY    ?= .
 PKG     ?= ./...
 STATIC  := $(GO) tool -modfile=tools/go.mod staticcheck
 EXAMPLE := examples/temporal
@@ -58,7 +59,7 @@ check:
 	$(GO) vet ./...
 	$(STATIC) ./...
 	$(GO) mod tidy -diff
-	for example in $(EXAMPLES); do (cd $$example && $(GO) mod tidy -diff); done
+	for module in $(EXAMPLES) tools/conformance; do (cd $$module && $(GO) mod tidy -diff); done
 	$(GO) test -count=1 ./internal/docs
 
 ## prose: plain English in documents, help, comments and messages; tools/vale/styles/Plain has the rules
@@ -99,6 +100,18 @@ e2e: build
 	cd $(EXAMPLE) && $(GO) run $(QUICK) ./genapi ../../bin/api_table.txt && diff ../../bin/api_table.txt ../../internal/temporal/api_table.go
 	cd $(EXAMPLE) && JWTCTL_BIN=$(CURDIR)/bin/jwtctl GOFLAGS="$(GOFLAGS) $(QUICK)" $(GO) test -count=1 -vet=off -timeout 15m ./...
 	cd examples/kubernetes && $(GO) test $(QUICK) -vet=off ./...
+
+## conformance: the suites of connectrpc.com/conformance and grpc-go, directly and through the proxy; ONLY=regexp picks some
+conformance: conformance-programs
+	cd tools/conformance && ../../bin/conformance/conformance -only '$(ONLY)'
+
+## conformance-quick: the same without the suites that take longest
+conformance-quick: conformance-programs
+	cd tools/conformance && ../../bin/conformance/conformance -quick
+
+conformance-programs: build
+	@mkdir -p bin/conformance
+	@cd tools/conformance && $(GO) vet . && $(GO) test -vet=off . && $(GO) build -o ../../bin/conformance/ . tool
 
 ## shipping: what is shipped: programs for all platforms, the image, the action, the hooks
 shipping: cross
@@ -159,4 +172,4 @@ packages:
 clean:
 	rm -rf bin dist
 
-.PHONY: help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench fuzz generate tools packages clean
+.PHONY: conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench fuzz generate tools packages clean

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+)
+
+// outcome is how one run of a suite ended.
+type outcome struct {
+	total  int
+	failed map[string]string // why, by the name of the case
+}
+
+func (o outcome) passed() int { return o.total - len(o.failed) }
+
+// result is how a suite ended directly and through the proxy.
+type result struct {
+	suite           string
+	direct, through outcome
+
+	broken   []string // fail through the proxy alone, and no exception names them
+	excepted int
+	mended   []exception // name cases of which none fails any longer
+}
+
+// judge compares both runs.
+func (r *result) judge(known []exception) {
+	used := make([]bool, len(known))
+	for name := range r.through.failed {
+		if _, also := r.direct.failed[name]; also {
+			continue
+		}
+		i := slices.IndexFunc(known, func(e exception) bool { return e.covers(r.suite, name) })
+		if i < 0 {
+			r.broken = append(r.broken, name)
+			continue
+		}
+		used[i] = true
+		r.excepted++
+	}
+	slices.Sort(r.broken)
+	for i, e := range known {
+		if e.suite.MatchString(r.suite) && !used[i] && !e.shared() {
+			r.mended = append(r.mended, e)
+		}
+	}
+}
+
+// good reports whether the proxy breaks nothing that is not excepted. A run in
+// which not one case passes directly proves nothing.
+func (r *result) good() bool {
+	return len(r.broken) == 0 && len(r.mended) == 0 && r.direct.total == r.through.total && r.direct.passed() > 0
+}
+
+func printHeader(w io.Writer) {
+	fmt.Fprintf(w, "%-34s %8s %8s %8s %9s\n", "suite", "cases", "direct", "through", "excepted")
+}
+
+func (r *result) print(w io.Writer) {
+	fmt.Fprintf(w, "%-34s %8d %8d %8d %9d\n", r.suite, r.direct.total, r.direct.passed(), r.through.passed(), r.excepted)
+	if r.direct.total != r.through.total {
+		fmt.Fprintf(w, "  %d cases ran through the proxy\n", r.through.total)
+	}
+	for _, name := range r.broken {
+		fmt.Fprintf(w, "  FAILS THROUGH THE PROXY: %s\n%s\n", name, r.through.failed[name])
+	}
+	for _, e := range r.mended {
+		fmt.Fprintf(w, "  PASSES NOW: exceptions.txt:%d names %s; remove the line\n", e.line, e.pattern)
+	}
+}
