@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/jwtctl/jwtctl/internal/claims"
@@ -73,15 +74,32 @@ func (w *walker) fillChild(claim *plan.Claim, m protoreflect.Message, c object) 
 	if err != nil || !wrote {
 		return false, err
 	}
+	extracted := w.extracted > before
+	if whole, err := w.whole(child.Message(), extracted); !whole {
+		return false, err
+	}
 	other := otherOfOneof(claim.Field, m)
 	switch {
 	case other == nil:
 		m.Set(claim.Field, child)
 		return true, nil
-	case w.extracted > before:
+	case extracted:
 		return false, fault.New(fault.ClaimMismatch, w.path.String(), "the token fills it, but %s, which is set, is of the same oneof", other.Name())
 	}
 	return false, nil // entries of RAW fields alone, which any claim makes
+}
+
+// whole reports whether a new message that the token filled has all its required
+// fields. Without them it cannot be encoded: that is claim_mismatch if the token
+// filled an EXTRACT field, and entries of RAW fields alone make no message.
+func (w *walker) whole(child protoreflect.Message, extracted bool) (bool, error) {
+	switch {
+	case proto.CheckInitialized(child.Interface()) == nil:
+		return true, nil
+	case extracted:
+		return false, fault.New(fault.ClaimMismatch, w.path.String(), "the token fills it, but not all of its required fields")
+	}
+	return false, nil
 }
 
 // otherOfOneof returns the member that setting fd would drop; nil if none.
@@ -130,7 +148,7 @@ func (w *walker) fillList(claim *plan.Claim, m protoreflect.Message, value stric
 			return false, err
 		}
 	}
-	wrote := false
+	wrote, before := false, w.extracted
 	for i, inner := range objects {
 		if fresh {
 			list.Append(list.NewElement())
@@ -143,8 +161,16 @@ func (w *walker) fillList(claim *plan.Claim, m protoreflect.Message, value stric
 		w.leave()
 		wrote = wrote || one
 	}
-	if fresh && wrote {
-		m.Set(claim.Field, protoreflect.ValueOfList(list))
+	if !fresh || !wrote {
+		return wrote, nil
 	}
-	return wrote, nil
+	for i := range list.Len() {
+		w.enter(claim.Field, i)
+		whole, err := w.whole(list.Get(i).Message(), w.extracted > before)
+		if w.leave(); !whole {
+			return false, err
+		}
+	}
+	m.Set(claim.Field, protoreflect.ValueOfList(list))
+	return true, nil
 }

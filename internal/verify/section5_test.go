@@ -194,6 +194,29 @@ message M { `+label+` string tok = 1 [(kalix.field).jwt = {token: true}]; `+labe
 	}
 }
 
+// A45: a message that the token makes has all its required fields, or is not made.
+func TestMessageWithoutRequiredFieldsIsNotFilledIn(t *testing.T) {
+	w := policytest.New(t, `syntax = "proto2"; package t; import "kalix/annotations.proto";
+message C {
+  required int32 n = 1 [(kalix.field).jwt = {claim: EXTRACT}];
+  optional string s = 2 [(kalix.field).jwt = {claim: EXTRACT}];
+  map<string,string> raw = 3 [(kalix.field).jwt = {claim: RAW}];
+}
+message M {
+  optional string tok = 1 [(kalix.field).jwt = {token: true}];
+  optional C one = 2 [(kalix.field).jwt = {claim: NEST}];
+  repeated C many = 3 [(kalix.field).jwt = {claim: NEST}];
+}`, policytest.Setup{})
+	check(t, w, map[string]row{
+		"all there":            {in: `{"tok":$({"one":{"n":1}})}`, want: `{"tok":"…","one":{"n":1}}`},
+		"one lacks it":         {in: `{"tok":$({"one":{"s":"x"}})}`, code: fault.ClaimMismatch, path: "one"},
+		"one, RAW alone":       {in: `{"tok":$({"one":{"x":"x"}})}`, want: `{"tok":"…"}`},
+		"an element lacks it":  {in: `{"tok":$({"many":[{"n":1},{"s":"x"}]})}`, code: fault.ClaimMismatch, path: "many[1]"},
+		"an element, RAW only": {in: `{"tok":$({"many":[{"n":1},{"x":"x"}]})}`, code: fault.ClaimMismatch, path: "many[1]"},
+		"all, RAW alone":       {in: `{"tok":$({"many":[{"x":"x"},{"x":"y"}]})}`, want: `{"tok":"…"}`},
+	})
+}
+
 func TestA44_S48_Extract(t *testing.T) {
 	w := policytest.New(t, `
 message P { string s = 1; }
