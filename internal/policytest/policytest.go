@@ -1,6 +1,10 @@
 // Package policytest is for tests alone: it makes plans of .proto text, keys,
-// messages and tokens, and signs and verifies with them at a time that stands
-// still.
+// messages and tokens, and signs and verifies with them at a fixed time.
+//
+// For laws it draws random policies (RandomSchema) and messages (Filler), attacks
+// them (Tamperer, Hostile), reads protobuf as the most lenient implementations do
+// (Lenient), and works out by its own means what a reader sees and whether tokens
+// say so (Oracle).
 package policytest
 
 import (
@@ -88,6 +92,12 @@ func New(tb testing.TB, text string, s Setup) *World {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return Of(tb, p, compiled, s)
+}
+
+// Of makes a World of a policy and its plan.
+func Of(tb testing.TB, p *policy.Policy, compiled *plan.Plan, s Setup) *World {
+	tb.Helper()
 	if s.Keys == nil {
 		s.Keys = []*keys.Key{Key(tb, keys.ES256, keys.Attributes{ID: "test"})}
 	}

@@ -65,20 +65,24 @@ func (c *rawConn) answers(n int) map[uint32]answer {
 	ended := map[uint32]answer{}
 	c.until(func(f http2.Frame) bool {
 		if h, is := f.(*http2.MetaHeadersFrame); is && h.StreamEnded() {
-			a := answer{}
-			for _, field := range h.RegularFields() {
-				switch field.Name {
-				case "grpc-status":
-					a.status = field.Value
-				case "grpc-message":
-					a.message = field.Value
-				}
-			}
-			ended[h.StreamID] = a
+			ended[h.StreamID] = statusOf(h)
 		}
 		return len(ended) == n
 	})
 	return ended
+}
+
+func statusOf(trailers *http2.MetaHeadersFrame) answer {
+	a := answer{}
+	for _, field := range trailers.RegularFields() {
+		switch field.Name {
+		case "grpc-status":
+			a.status = field.Value
+		case "grpc-message":
+			a.message = field.Value
+		}
+	}
+	return a
 }
 
 // wire returns the gRPC frame of a message.
