@@ -28,7 +28,7 @@ func (e Entry) expires() time.Time {
 	return day.AddDate(0, 0, 1)
 }
 
-// accepts says whether e is about c.
+// accepts reports whether e is about c.
 func (e Entry) accepts(c Change) bool {
 	return e.Kind == c.Kind && e.Subject == c.Subject && e.What == c.What && c.Direction >= Unknown
 }

@@ -51,7 +51,7 @@ type Change struct {
 	Accepted *Entry
 }
 
-// Fails says whether the change is one to stop for: it is Weaker or Unknown, and
+// Fails reports whether the change is one to stop for: it is Weaker or Unknown, and
 // nobody accepted it.
 func (c Change) Fails() bool { return c.Direction >= Unknown && c.Accepted == nil }
 

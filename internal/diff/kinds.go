@@ -1,6 +1,6 @@
 package diff
 
-// Direction says whether a change lets more through.
+// Direction reports whether a change lets more through.
 type Direction int
 
 // The directions.

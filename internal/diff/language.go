@@ -53,7 +53,7 @@ func (o *oracle) included(narrow, wide string) (verdict, string) {
 	return a.verdict, a.example
 }
 
-// included says whether every text that the pattern narrow matches whole is one
+// included reports whether every text that the pattern narrow matches whole is one
 // that wide matches whole, and gives a shortest text that is not. RE2 patterns
 // describe regular languages, so this can be decided: both are run at once as
 // deterministic automata, made on the way, in search of a text that narrow
@@ -83,7 +83,7 @@ func compile(pattern string) (*syntax.Prog, error) {
 	return syntax.Compile(re.Simplify())
 }
 
-// looks says whether p asks what stands on both sides of a place, as \b does.
+// looks reports whether p asks what stands on both sides of a place, as \b does.
 func looks(p *syntax.Prog) bool {
 	return slices.ContainsFunc(p.Inst, func(i syntax.Inst) bool { return i.Op == syntax.InstEmptyWidth })
 }
@@ -157,7 +157,7 @@ type node struct {
 	up   int  // the node before it; -1 if there is none
 }
 
-// spent says whether the bounds are reached.
+// spent reports whether the bounds are reached.
 func (s *search) spent() bool { return len(s.nodes) > maxStates || s.a.steps+s.b.steps > maxSteps }
 
 func (s *search) run() (verdict, string) {

@@ -44,7 +44,7 @@ func (s *side) onlyValidated(m *policy.Message) bool {
 	return s.reach.Validated[m] && !s.reach.Signed[m]
 }
 
-// inherits says whether the token of m has to have the claims of a message
+// inherits reports whether the token of m has to have the claims of a message
 // around it (A52).
 func (s *side) inherits(m *policy.Message) bool {
 	t := m.TokenField()

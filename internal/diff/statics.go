@@ -88,7 +88,7 @@ func (a atom) expression() string {
 	}
 }
 
-// implies says whether what satisfies a satisfies b, and if not, gives a JSON
+// implies reports whether what satisfies a satisfies b, and if not, gives a JSON
 // value that does not, where one is known.
 func (a atom) implies(b atom, ask *oracle) (verdict, string) {
 	if a.same(b) {
@@ -113,13 +113,13 @@ func (a atom) implies(b atom, ask *oracle) (verdict, string) {
 	return answer, ""
 }
 
-// scalar says whether text is a JSON number or boolean.
+// scalar reports whether text is a JSON number or boolean.
 func scalar(text string) bool {
 	list, err := strictjson.Array([]byte("["+text+"]"), 2)
 	return err == nil && len(list) == 1 && strings.TrimSpace(text) == text && strings.Contains("0tf", string(list[0].Kind()))
 }
 
-// implied says whether a claim that satisfies every atom of list satisfies b.
+// implied reports whether a claim that satisfies every atom of list satisfies b.
 // That is so if, and only if, one of them implies it: an array with one element
 // that fails b for each satisfies them all. The example is such a claim.
 func implied(list []atom, b atom, ask *oracle) (verdict, string) {

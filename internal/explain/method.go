@@ -88,7 +88,7 @@ func (b *builder) doubtful(m *policy.Method, r *policy.Rules, v *Method) {
 	}
 }
 
-// signable says whether m has a field to put a token into, or messages that may.
+// signable reports whether m has a field to put a token into, or messages that may.
 func signable(m *policy.Message) bool {
 	for _, f := range m.Fields {
 		if f.HoldsToken() || f.NestsTokens() {

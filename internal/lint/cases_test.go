@@ -26,7 +26,7 @@ func TestCases(t *testing.T) {
 		},
 		"A49 a list of tokens is enough": {
 			checks + `message A { repeated B b = 1 [(kalix.field).jwt.token = true]; } message B {` + token + `}`,
-			nil,
+			[]string{"every-token-optional: t.S/Do validates t.A, whose only tokens are in messages that may be absent (b)"},
 		},
 		"A49 two messages that nest each other have no token": {
 			checks + `message A { B b = 1 [(kalix.field).jwt.token = true]; } message B { A a = 1 [(kalix.field).jwt.token = true]; }`,
@@ -70,7 +70,7 @@ func TestCases(t *testing.T) {
 			signs + `message A { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; B b = 2 [(kalix.field).jwt = {token: true claim: NEST}]; }
 			message B { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; C c = 2 [(kalix.field).jwt.token = true]; }
 			message C { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; }`,
-			[]string{"parent-claim-contains-token: t.B.token takes over the claim t.A.b"},
+			[]string{"parent-claim-contains-token: t.B.token takes over the claim t.A.b", "walk-without-claims: NEST in t.A.b"},
 		},
 		"A64 a token deep within a message that is a claim": {
 			signs + `message A { B b = 1 [(kalix.field).jwt.token = true]; map<string, D> d = 2 [(kalix.field).jwt.claim = INCLUDE]; C c = 3 [(kalix.field).jwt.claim = INCLUDE]; }
@@ -115,7 +115,7 @@ func TestCases(t *testing.T) {
 			`service S { rpc Do(A) returns (Z) { option (kalix.method).jwt = {validate: BEARER_TOKEN validate: MESSAGE}; } } message Z {}
 			message A { option (kalix.message).jwt.validate_bearer_token = true; string token = 1 [(kalix.field).jwt = {token: true claim: INCLUDE}]; B b = 2 [(kalix.field).jwt.claim = NEST]; }
 			message B { string token = 1 [(kalix.field).jwt = {token: true claim: INCLUDE}]; }`,
-			[]string{"unreached-annotation: t.B.token"},
+			[]string{"unreached-annotation: t.A is checked against the bearer token", "unreached-annotation: t.B.token"},
 		},
 		"A70 what is only validated": {
 			checks + `message A { string token = 1 [(kalix.field).jwt = {token: true expires_seconds: 60
@@ -148,7 +148,7 @@ func TestCases(t *testing.T) {
 			signs + `message A {` + token + ` Z x = 2 [(kalix.field).jwt.claim = NEST]; repeated Z y = 3 [(kalix.field).jwt.claim = NEST]; B b = 4 [(kalix.field).jwt.token = true]; }
 			message B { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}];
 				map<string, string> x = 2 [(kalix.field).jwt.claim = EXTRACT]; map<string, string> y = 3 [(kalix.field).jwt.claim = EXTRACT]; }`,
-			[]string{`extract-wrong-type: "y" of t.B comes from t.A.y`},
+			[]string{"walk-without-claims: t.A.x", "walk-without-claims: t.A.y", `extract-wrong-type: "y" of t.B comes from t.A.y`},
 		},
 		"A65 a parent may supply a claim": {
 			signs + `message A { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; B b = 2 [(kalix.field).jwt.token = true]; }
@@ -265,8 +265,8 @@ func TestIgnore(t *testing.T) {
 		"message, for a field of a nested one": {"// jwtctl:ignore environment-variable why\nmessage A { message B {\nstring token = 1 [(kalix.field).jwt = {token: true issuer: \"${X}\"}]; } }", nil},
 		"field":                                {"message A {\n// jwtctl:ignore environment-variable why\nstring token = 1 [(kalix.field).jwt = {token: true issuer: \"${X}\"}]; }", nil},
 		"an error":                             {"message A {\n// jwtctl:ignore nest-not-message why\nstring x = 1 [(kalix.field).jwt.claim = NEST]; }", []string{"nest-not-message"}},
-		"an import is no place":                {"// jwtctl:ignore nest-not-message why\nimport \"google/protobuf/empty.proto\";", []string{"ignore-invalid: nothing that could be silenced"}},
-		"nor is a oneof's name":                {"message A {\n// jwtctl:ignore nest-not-message why\noneof o { string x = 1; } }", []string{"ignore-invalid: nothing that could be silenced"}},
+		"an import is no place":                {"// jwtctl:ignore nest-not-message why\nimport \"google/protobuf/empty.proto\";", []string{"ignore-invalid: not above anything that could be silenced"}},
+		"nor is a oneof's name":                {"message A {\n// jwtctl:ignore nest-not-message why\noneof o { string x = 1; } }", []string{"ignore-invalid: not above anything that could be silenced"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { wants(t, check(t, test.text, Options{}), test.want...) })
@@ -282,7 +282,7 @@ func TestImported(t *testing.T) {
 			message B { string token = 1 [(kalix.field).jwt = {token: true issuer: "${X}" expires_seconds: -2}]; string x = 2 [(kalix.field).jwt.name = "y"]; }
 			message Unused { string token = 1 [(kalix.field).jwt.token = true]; }`,
 	})
-	wants(t, Check(read(t, src), Options{}), "ignore-invalid", "environment-variable", "expires-seconds-invalid", "option-without-effect", "unreached-annotation")
+	wants(t, Check(read(t, src), Options{}), "ignore-invalid", "token-without-claims", "environment-variable", "expires-seconds-invalid", "option-without-effect", "unreached-annotation")
 	src.Protos = []string{src.ImportPaths[0] + "/a.proto"}
 	found := Check(read(t, src), Options{})
 	wants(t, found, "expires-seconds-invalid")

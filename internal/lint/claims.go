@@ -117,7 +117,7 @@ func nameAt(f *policy.Field) descset.Position {
 	return f.ClaimAt
 }
 
-// alternatives says whether a and b are members of one oneof, so that never
+// alternatives reports whether a and b are members of one oneof, so that never
 // both make the claim. EXTRACT would fill the one that is not set, and put the
 // other out; NEST may hold an EXTRACT.
 func alternatives(a, b *policy.Field) bool {

@@ -14,7 +14,7 @@ import (
 type facts struct {
 	*policy.Policy
 	Options
-	imports map[string]bool // files that nobody asked for
+	imports map[string]bool // files that were not named as input
 	methods []*policy.Method
 
 	reach policy.Reach

@@ -42,7 +42,7 @@ func ignoresOf(files []descset.File) map[protoreflect.FullName][]ignore {
 	return found
 }
 
-// ignored says whether a comment with a reason silences the rule for d: one of
+// ignored reports whether a comment with a reason silences the rule for d: one of
 // its own, or of what holds it, but not of a whole file.
 func (f *facts) ignored(d protoreflect.Descriptor, rule string) bool {
 	for ; d != nil; d = d.Parent() {
@@ -146,7 +146,7 @@ func ignoreInvalid(p *pass) {
 			switch {
 			case onFile:
 				p.report(i.on, i.at, "put it above the message, field, service or method that it is about",
-					"this %s comment stands above nothing that could be silenced", ignoreMark)
+					"this %s comment is not above anything that could be silenced", ignoreMark)
 			case i.rule == "":
 				p.report(i.on, i.at, hint, "a %s comment at %s names no rule", ignoreMark, label(i.on))
 			case !known[i.rule]:

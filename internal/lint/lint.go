@@ -81,7 +81,7 @@ type pass struct {
 }
 
 // report adds a finding about the annotation of d, unless it is less than an
-// error and d is told to be left alone, or stands in a file that others import.
+// error and d has a comment that silences it, or is in an imported file.
 func (p *pass) report(d protoreflect.Descriptor, at descset.Position, hint, format string, args ...any) {
 	if p.rule.Severity < finding.Error && (p.imports[d.ParentFile().Path()] || p.ignored(d, p.rule.ID)) {
 		return

@@ -14,6 +14,9 @@ func unreachedAnnotation(p *pass) {
 	for _, m := range p.Messages {
 		t := m.TokenField()
 		switch {
+		case t != nil && m.BearerToken && p.reach.Validated[m] && !p.reach.Signed[m]:
+			p.report(t.Desc, t.TokenAt, "remove it, or remove validate_bearer_token from the message",
+				"the token %s has no effect: %s is checked against the bearer token (validate_bearer_token), and no method signs it", label(t.Desc), label(m.Desc))
 		case p.reach.All[m] && t != nil && !p.ofToken(m):
 			p.report(t.Desc, t.TokenAt, "annotate the field that holds the message with token: true",
 				"the token %s has no effect: %s is only looked into for the claims of others", label(t.Desc), label(m.Desc))

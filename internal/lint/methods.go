@@ -82,12 +82,12 @@ func unknownEnumValue(p *pass) {
 			if i >= len(r.Validate) {
 				option = "sign"
 			}
-			p.report(d, m.At, hint, "%s of %s has the number %d, which stands for nothing that jwtctl knows", option, label(d), m.Mode)
+			p.report(d, m.At, hint, "%s of %s has the unknown enum value %d", option, label(d), m.Mode)
 		}
 	})
 	p.fields(func(f *policy.Field) {
 		if !f.Claim.Known() {
-			p.report(f.Desc, f.ClaimAt, hint, "claim of %s has the number %d, which stands for nothing that jwtctl knows", label(f.Desc), f.Claim)
+			p.report(f.Desc, f.ClaimAt, hint, "claim of %s has the unknown enum value %d", label(f.Desc), f.Claim)
 		}
 	})
 }
@@ -131,7 +131,7 @@ func dropped(service, method *policy.Rules) []string {
 func methodDropsServicePolicy(p *pass) {
 	for _, m := range p.methods {
 		if missing := dropped(m.Service.Own, m.Own); missing != nil {
-			p.report(m.Desc, m.Own.At, "repeat in the method what its service asks for; nothing is merged",
+			p.report(m.Desc, m.Own.At, "repeat in the method what its service requires; nothing is merged",
 				"%s replaces the annotation of its service, and no longer checks %s", label(m.Desc), strings.Join(missing, " and "))
 		}
 	}

@@ -66,7 +66,7 @@ func registeredClaimType(p *pass) {
 	}
 }
 
-// misregistered says whether a claim of a token has a type that its meaning
+// misregistered reports whether a claim of a token has a type that its meaning
 // rules out.
 func misregistered(f *policy.Field) bool {
 	_, shapes := registered(f.ClaimName())

@@ -44,6 +44,8 @@ func TestS53_Stable(t *testing.T) {
 			t.Fatalf("another run: got\n%swant\n%s", textOf(t, got), textOf(t, want))
 		}
 	}
+	src.Protos = src.Protos[:12] // enough, and quick
+	want = Check(read(t, src), everything)
 	printed := formats(t, want)
 	for range 100 {
 		rand.Shuffle(len(src.Protos), func(i, j int) { src.Protos[i], src.Protos[j] = src.Protos[j], src.Protos[i] })

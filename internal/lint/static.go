@@ -35,7 +35,7 @@ func patternInvalid(p *pass) {
 			if errors.Is(err, policy.ErrNotRE2) {
 				hint = "write it without; several static claims of one name must all match, which can take the place of look-ahead"
 			}
-			p.report(d, c.Pattern.At, hint, "the pattern of claim %q of %s is no regular expression: %s", c.Claim.Value, label(d), err)
+			p.report(d, c.Pattern.At, hint, "the pattern of claim %q of %s is not a valid regular expression: %s", c.Claim.Value, label(d), err)
 		}
 	})
 }
@@ -61,7 +61,7 @@ func issStaticClaim(p *pass) {
 		if _, onField := d.(protoreflect.FieldDescriptor); onField {
 			option = "issuer"
 		}
-		p.report(d, c.At, "use "+option, "%s asks for its issuer by a static claim, which has no say in the choice of the key", label(d))
+		p.report(d, c.At, "use "+option, "%s requires its issuer by a static claim, which does not choose the key", label(d))
 	})
 }
 
@@ -78,7 +78,7 @@ func (f *facts) values(visit func(d protoreflect.Descriptor, what string, t poli
 func variableInvalid(p *pass) {
 	p.values(func(d protoreflect.Descriptor, what string, t policy.Text) {
 		if _, err := t.Variables(); err != nil {
-			p.report(d, t.At, "", "%s of %s is wrong: %s", what, label(d), err)
+			p.report(d, t.At, "", "%s of %s is not valid: %s", what, label(d), err)
 		}
 	})
 }

@@ -104,6 +104,9 @@ func optionWithoutEffect(p *pass) {
 				p.report(f.Desc, at, "remove it", "%s of %s means nothing: it is for %s", option, label(f.Desc), where)
 			}
 		}
+		if options := f.Name.Value != "" || f.ExpiresSeconds != 0 || f.IncludeParentClaims || len(f.Issuers)+len(f.BearerClaims)+len(f.StaticClaims) > 0; !options && !f.IsClaim() && !f.Token {
+			p.report(f.Desc, f.At, "say claim or token, or remove it", "the annotation of %s makes it neither a claim nor a token: it does nothing", label(f.Desc))
+		}
 		named := f.Claim == policy.Include || f.Claim == policy.Extract || f.Claim == policy.Nest || !f.Claim.Known()
 		tell(f.Name.Value != "" && !named, f.Name.At, "name", "fields that INCLUDE, EXTRACT or NEST")
 		if f.HoldsToken() || misplacedToken(f) {
@@ -132,8 +135,34 @@ func parentClaimsWithoutParent(p *pass) {
 		if f.HoldsToken() && f.IncludeParentClaims && !p.nested[f.Parent] {
 			p.report(f.Desc, f.IncludeParentClaimsAt, "annotate the field that holds it in its parent with token: true, or remove the option",
 				"%s includes the claims of its parent, but no message nests %s as a token", label(f.Desc), label(f.Parent.Desc))
+		} else if f.HoldsToken() && f.IncludeParentClaims && !p.handsDown(f.Parent) {
+			p.report(f.Desc, f.IncludeParentClaimsAt, "make fields of the parent claims, or remove the option",
+				"%s includes the claims of its parent, but no message around %s makes any: it can be moved from one into another", label(f.Desc), label(f.Parent.Desc))
 		}
 	})
+}
+
+// handsDown reports whether some message around m, whose token includes its
+// parent's claims, makes a claim (A52).
+func (f *facts) handsDown(m *policy.Message) bool {
+	around := map[*policy.Message][]*policy.Message{}
+	for _, parent := range f.Messages {
+		for _, child := range nestedTokens(parent) {
+			around[child] = append(around[child], parent)
+		}
+	}
+	seen := policy.Set{}
+	for todo := around[m]; len(todo) > 0; todo = todo[1:] {
+		parent := todo[0]
+		if flat := f.claimsOf(parent); len(flat.List) > 0 || flat.Raw {
+			return true
+		}
+		if t := parent.TokenField(); t != nil && t.IncludeParentClaims && !seen[parent] {
+			seen[parent] = true
+			todo = append(todo, around[parent]...)
+		}
+	}
+	return false
 }
 
 // tokenNeverExpires looks at tokens that are signed: a check of a token does
@@ -195,7 +224,7 @@ func issuerWithoutKey(p *pass) {
 		names, err := t.Variables()
 		if len(names) == 0 && err == nil && !known[t.Value] {
 			p.report(d, t.At, "configure a key with this issuer, so that no other key's owner can issue such tokens",
-				"%s asks for the issuer %q, and no configured key has that", label(d), t.Value)
+				"%s requires the issuer %q, and no configured key has it", label(d), t.Value)
 		}
 	})
 }

@@ -38,7 +38,8 @@ func TestA2_VendorSamples(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, f := range lint.Check(policy.Read(set), lint.Options{}) {
-				if f.Severity > finding.Note { // the examples lint clean (issue 4)
+				// The examples lint clean, but for a request that is accepted without a token (A49).
+				if f.Severity > finding.Note && f.Rule != "every-token-optional" {
 					t.Errorf("%s: %s: %s (%s)", f.At, f.Severity, f.Message, f.Rule)
 				}
 			}

@@ -23,7 +23,7 @@ const (
 	Raw     Action = 5
 )
 
-// Known says whether the schema has a name for a.
+// Known reports whether the schema has a name for a.
 func (a Action) Known() bool { return a >= NoClaim && a <= Raw }
 
 func (a Action) String() string {
@@ -82,20 +82,20 @@ func (f *Field) ClaimName() string {
 	return string(f.Desc.Name())
 }
 
-// IsClaim says whether the field's value is a claim, or makes claims.
+// IsClaim reports whether the field's value is a claim, or makes claims.
 func (f *Field) IsClaim() bool { return f.Claim != NoClaim }
 
-// HoldsToken says whether the field is the place of a token itself (A40).
+// HoldsToken reports whether the field is the place of a token itself (A40).
 func (f *Field) HoldsToken() bool {
 	k := f.Desc.Kind()
 	return f.Token && !f.Desc.IsList() && !f.Desc.IsMap() && (k == protoreflect.StringKind || k == protoreflect.BytesKind)
 }
 
-// NestsTokens says whether the field holds a message, or several, with tokens
+// NestsTokens reports whether the field holds a message, or several, with tokens
 // of their own (A49).
 func (f *Field) NestsTokens() bool { return f.Token && f.Child != nil }
 
-// Walks says whether the claims of the field are those of its message's own
+// Walks reports whether the claims of the field are those of its message's own
 // fields (A45, A46).
 func (f *Field) Walks() bool { return f.Child != nil && (f.Claim == Descend || f.Claim == Nest) }
 
@@ -110,7 +110,7 @@ func (m *Message) TokenField() *Field {
 	return nil
 }
 
-// HasTokens says whether there is a token to check in m: the bearer token, one
+// HasTokens reports whether there is a token to check in m: the bearer token, one
 // of its own, or one in a message that it nests.
 func (m *Message) HasTokens() bool {
 	return m.BearerToken || slices.ContainsFunc(m.Fields, func(f *Field) bool { return f.HoldsToken() || f.NestsTokens() })

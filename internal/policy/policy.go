@@ -64,7 +64,7 @@ const (
 	ModeMessage     Mode = 2
 )
 
-// Known says whether the schema has a name for m. ModeMessage is none of a
+// Known reports whether the schema has a name for m. ModeMessage is none of a
 // service's, which OnService of the Rules that hold it tells.
 func (m Mode) Known() bool { return m >= ModeUnspecified && m <= ModeMessage }
 
@@ -96,14 +96,14 @@ type Rules struct {
 	StaticClaims []StaticClaim
 }
 
-// ValidatesBearer says whether the request needs a bearer token (A12). No Rules
+// ValidatesBearer reports whether the request needs a bearer token (A12). No Rules
 // validate nothing.
 func (r *Rules) ValidatesBearer() bool { return r != nil && has(r.Validate, ModeBearerToken) }
 
-// ValidatesMessage says whether the request message is validated (A12).
+// ValidatesMessage reports whether the request message is validated (A12).
 func (r *Rules) ValidatesMessage() bool { return r != nil && has(r.Validate, ModeMessage) }
 
-// SignsMessage says whether the response message is signed (A12).
+// SignsMessage reports whether the response message is signed (A12).
 func (r *Rules) SignsMessage() bool { return r != nil && has(r.Sign, ModeMessage) }
 
 func has(list []ModeAt, mode Mode) bool {
@@ -152,7 +152,7 @@ func (m *Method) Effective() *Rules {
 	return m.Service.Own
 }
 
-// Guarded says whether m validates anything.
+// Guarded reports whether m validates anything.
 func (m *Method) Guarded() bool {
 	r := m.Effective()
 	return r.ValidatesBearer() || r.ValidatesMessage()

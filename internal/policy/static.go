@@ -64,7 +64,7 @@ func explain(pattern string, err error) error {
 	return errors.New(reason)
 }
 
-// MatchesEverything says whether every text matches the pattern, or every text
+// MatchesEverything reports whether every text matches the pattern, or every text
 // but the empty one or one with a line break, as examples tell: such a pattern is
 // no check worth its name.
 func MatchesEverything(re *regexp.Regexp) bool {

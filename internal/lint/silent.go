@@ -1,0 +1,192 @@
+package lint
+
+import (
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+// This file has the rules for annotations that read like a check and leave a way
+// around it: a token or claim that can be left out, or that binds nothing.
+
+// claimWithDefault: of a field that is not set nothing is checked (A42), and
+// readers see its default.
+func claimWithDefault(p *pass) {
+	p.fields(func(f *policy.Field) {
+		if f.Claim != policy.Include && f.Claim != policy.Extract {
+			return
+		}
+		if value := policy.UnsetValue(f.Desc); value != "" {
+			p.report(f.Desc, f.ClaimAt, "remove the default, or give the enum a first value of 0 that means nothing",
+				"%s reads as %s when it is not set, and then it is not compared with its claim: a sender leaves it out to say %s without a token that says so",
+				label(f.Desc), value, value)
+		}
+	})
+}
+
+// everyTokenOptional looks at requests only: of a response that holds no token
+// there is nothing to sign.
+func everyTokenOptional(p *pass) {
+	needs, with := p.NeedsToken(), p.withToken()
+	for _, m := range p.methods {
+		r := m.Effective()
+		if !r.ValidatesMessage() || r.ValidatesBearer() || needs[m.Input] || !with[m.Input] {
+			continue
+		}
+		var names string
+		for _, f := range m.Input.Fields {
+			if f.NestsTokens() {
+				names += map[bool]string{true: ", "}[names != ""] + string(f.Desc.Name())
+			}
+		}
+		p.report(m.Desc, r.Where(r.Validate, policy.ModeMessage), "give the request a token of its own, or validate the bearer token as well",
+			"%s validates %s, whose only tokens are in messages that may be absent (%s): a request without them is accepted without any token",
+			label(m.Desc), label(m.Input.Desc), names)
+	}
+}
+
+// tokenNotValidated looks at messages with tokens that no annotation leads to, at
+// any depth within one that a method validates or signs.
+func tokenNotValidated(p *pass) {
+	holders := nearest(p.Messages, func(m *policy.Message) (*policy.Field, bool) { return m.TokenField(), m.TokenField() != nil }, p.parts)
+	for _, m := range p.Messages {
+		if !p.reach.All[m] {
+			continue
+		}
+		annotated := map[protoreflect.FieldDescriptor]bool{}
+		for _, f := range m.Fields {
+			annotated[f.Desc] = f.IsClaim() || f.Token
+		}
+		for i := range m.Desc.Fields().Len() {
+			if fd := m.Desc.Fields().Get(i); !annotated[fd] {
+				p.unvalidated(m, fd, holders)
+			}
+		}
+	}
+}
+
+func (p *pass) unvalidated(m *policy.Message, fd protoreflect.FieldDescriptor, holders map[*policy.Message]*policy.Field) {
+	at, hint := p.Set().Position(fd), "annotate the field with token: true"
+	if inner := holders[p.part(fd)]; inner != nil {
+		if fd.IsMap() {
+			hint = "make it a repeated field, and annotate that with token: true"
+		}
+		p.report(fd, at, hint, "%s holds the token %s, and nothing validates that: no annotation leads from %s to it", label(fd), label(inner.Desc), label(m.Desc))
+		return
+	}
+	value := fd
+	if fd.IsMap() {
+		value = fd.MapValue()
+	}
+	if value.Message() == nil || value.Message().FullName() != "google.protobuf.Any" {
+		return
+	}
+	for _, other := range p.Messages {
+		if t := other.TokenField(); t != nil && !p.ofToken(other) {
+			p.report(fd, at, "use a field of that type with token: true, or a oneof of such fields",
+				"%s is a google.protobuf.Any, which may hold %s: nothing validates a token in it", label(fd), label(other.Desc))
+			return
+		}
+	}
+}
+
+// tokenWithoutClaims looks at messages whose token binds none of their fields.
+// Of a token in a field, whatever else is required of it counts as its purpose.
+func tokenWithoutClaims(p *pass) {
+	for _, m := range p.Messages {
+		t, flat := m.TokenField(), p.claimsOf(m)
+		if !p.reach.Validated[m] || len(flat.List) > 0 || flat.Raw || len(nestedTokens(m)) > 0 {
+			continue
+		}
+		const hint = "annotate the fields that the token must vouch for with claim: INCLUDE"
+		switch {
+		case m.BearerToken && m.Desc.Fields().Len() > 0:
+			p.report(m.Desc, m.BearerTokenAt, hint, "%s is checked against the bearer token, and no field of it is a claim: any content is accepted", label(m.Desc))
+		case m.BearerToken || t == nil || m.Desc.Fields().Len() == 1 || len(t.StaticClaims)+len(t.BearerClaims) > 0 || t.IncludeParentClaims:
+		default:
+			p.report(t.Desc, t.TokenAt, hint, "no field of %s is a claim of its token: with any valid token every content is accepted", label(m.Desc))
+		}
+	}
+}
+
+// walkWithoutClaims looks at DESCEND and NEST fields that lead to no claim.
+func walkWithoutClaims(p *pass) {
+	leads := nearest(p.Messages, func(m *policy.Message) (bool, bool) {
+		for _, f := range m.Fields {
+			if f.IsClaim() && f.Claim != policy.Descend && f.Claim != policy.Nest {
+				return true, true
+			}
+		}
+		return false, false
+	}, func(m *policy.Message) (list []*policy.Message) {
+		for _, f := range m.Fields {
+			if f.Walks() {
+				list = append(list, f.Child)
+			}
+		}
+		return list
+	})
+	cycle := p.OnCycle() // an error of its own
+	p.fields(func(f *policy.Field) {
+		if f.Walks() && !leads[f.Child] && !cycle(f) {
+			p.report(f.Desc, f.ClaimAt, "annotate fields of it with claim: INCLUDE, or use INCLUDE here for the value as a whole",
+				"%s in %s compares nothing: no field of %s is a claim", f.Claim, label(f.Desc), label(f.Child.Desc))
+		}
+	})
+}
+
+// claimInOneof: a sender sets a member that is no claim in place of the one that
+// is, and that one is empty then (A42). EXTRACT takes the place back.
+func claimInOneof(p *pass) {
+	p.fields(func(f *policy.Field) {
+		oneof := f.Desc.ContainingOneof()
+		if oneof == nil || f.Parent == nil || f.Claim != policy.Include && !f.Walks() {
+			return
+		}
+		claimed := map[protoreflect.FieldDescriptor]bool{}
+		for _, other := range f.Parent.Fields {
+			claimed[other.Desc] = other.IsClaim() || other.Token
+		}
+		for i := range oneof.Fields().Len() {
+			if free := oneof.Fields().Get(i); !claimed[free] {
+				p.report(f.Desc, f.ClaimAt, "make "+string(free.Name())+" a claim as well, or move it out of the oneof",
+					"%s is a member of the oneof %s, and so is %s, which is not a claim: a sender sets that instead, and no token must vouch for it",
+					label(f.Desc), oneof.Name(), free.Name())
+				return
+			}
+		}
+	})
+}
+
+// emptyName: nothing has the name "".
+func emptyName(p *pass) {
+	p.issuers(func(d protoreflect.Descriptor, t policy.Text) {
+		if t.Value == "" {
+			p.report(d, t.At, "name the issuer, or remove the option", "an issuer of %s is empty", label(d))
+		}
+	})
+	p.fields(func(f *policy.Field) {
+		for _, t := range f.BearerClaims {
+			if t.Value == "" {
+				p.report(f.Desc, t.At, "name the claim, or remove the option", "include_bearer_token_claim of %s is empty: it names no claim", label(f.Desc))
+			}
+		}
+	})
+}
+
+// modeUnspecified looks at methods: of a service, UNSPECIFIED cannot be told from
+// an option that is not set.
+func modeUnspecified(p *pass) {
+	p.rules(func(d protoreflect.Descriptor, r *policy.Rules) {
+		for i, m := range append(append([]policy.ModeAt(nil), r.Validate...), r.Sign...) {
+			if m.Mode == policy.ModeUnspecified {
+				option, other := "validate", "BEARER_TOKEN or MESSAGE"
+				if i >= len(r.Validate) {
+					option, other = "sign", "MESSAGE"
+				}
+				p.report(d, m.At, "write "+option+": "+other+"; for a method that is open on purpose, option (kalix.method).jwt = {}",
+					"%s: UNSPECIFIED of %s does nothing", option, label(d))
+			}
+		}
+	})
+}

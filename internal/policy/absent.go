@@ -1,0 +1,70 @@
+package policy
+
+import (
+	"fmt"
+	"strconv"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// NeedsToken returns the messages of p that are never accepted without a token
+// (A40, A49): those with a token of their own, or of the bearer token, and those
+// that must hold one of these. A nested message that is not set needs none.
+func (p *Policy) NeedsToken() Set {
+	found := Set{}
+	for grown := true; grown; {
+		grown = false
+		for _, m := range p.Messages {
+			if !found[m] && m.needsToken(found) {
+				found[m], grown = true, true
+			}
+		}
+	}
+	return found
+}
+
+func (m *Message) needsToken(known Set) bool {
+	if m.BearerToken || m.TokenField() != nil {
+		return true
+	}
+	for _, f := range m.Fields {
+		if f.NestsTokens() && f.Desc.Cardinality() == protoreflect.Required && known[f.Child] {
+			return true
+		}
+	}
+	return false
+}
+
+// UnsetValue returns what a reader sees in a field that is not set, as .proto
+// files write it, if that is something else than zero: a declared default, or the
+// first value of a closed enum. It is "" for all others, and for required fields,
+// which are always set.
+func UnsetValue(d protoreflect.FieldDescriptor) string {
+	if d.Cardinality() != protoreflect.Optional || d.Message() != nil {
+		return ""
+	}
+	v := d.Default()
+	switch d.Kind() {
+	case protoreflect.EnumKind:
+		if v.Enum() == 0 {
+			return ""
+		}
+		if named := d.Enum().Values().ByNumber(v.Enum()); named != nil {
+			return string(named.Name())
+		}
+	case protoreflect.StringKind:
+		if v.String() == "" {
+			return ""
+		}
+		return strconv.Quote(v.String())
+	case protoreflect.BytesKind:
+		if len(v.Bytes()) == 0 {
+			return ""
+		}
+		return strconv.Quote(string(v.Bytes()))
+	}
+	if text := fmt.Sprint(v.Interface()); text != "0" && text != "-0" && text != "false" {
+		return text
+	}
+	return ""
+}
