@@ -29,11 +29,12 @@ Methods that no descriptor has are refused. Messages of methods without
 annotations pass as bytes. authorization is not sent on where it was validated,
 and _kalix-jwt-claim-* metadata of clients never is.
 
-Keys, descriptors, certificates, CAs and jwtctl.yaml are read anew when they
-change, and at SIGHUP; a version that is broken is refused, and the old one
-stays. What stands under proxy: in jwtctl.yaml is read at the start. The first
-line on stdout is printed when calls are answered; logs go to stderr. SIGTERM
-lets calls under way end.`
+Keys, descriptors, certificates, CAs and jwtctl.yaml are read again when they
+change, and at SIGHUP. A broken version, or one without any service, is refused,
+and the policy in force stays; a weaker one is logged, change by change, and
+refused with --refuse-weaker. Settings under proxy: in jwtctl.yaml are read at
+startup only. The first line on stdout is printed when calls are answered; logs
+go to stderr. SIGTERM lets calls under way end.`
 
 const proxyExample = `  jwtctl proxy --upstream 127.0.0.1:9000 --listen 127.0.0.1:8080 --proto "proto/**/*.proto"
   jwtctl proxy --upstream shop:9000 --upstream-tls --listen :8443 --tls-cert tls.crt --tls-key tls.key \
@@ -52,6 +53,7 @@ type servingFlags struct {
 	allowPlaintext, devRemote  bool
 	forwardAuthorization       bool
 	passHealth, passReflection bool
+	refuseWeaker               bool
 	cachedTokens               int
 	drain, every               time.Duration
 	age, ageGrace              time.Duration
@@ -91,6 +93,7 @@ func (o *servingFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.forwardAuthorization, "forward-authorization", false, "send authorization upstream where it was validated, too")
 	fs.BoolVar(&o.passHealth, "pass-health", false, "let calls of the upstream's grpc.health.v1 through unguarded, instead of answering them")
 	fs.BoolVar(&o.passReflection, "pass-reflection", false, "let calls of the upstream's grpc.reflection through unguarded")
+	fs.BoolVar(&o.refuseWeaker, "refuse-weaker", false, "refuse to reload a policy that lets more through than the one in force, as by jwtctl diff")
 	fs.IntVar(&o.cachedTokens, "cache-tokens", 10000, "`N` bearer tokens to remember with their verdict; 0 for none")
 	fs.DurationVar(&o.drain, "drain-timeout", 30*time.Second, "how long calls under way may take to end")
 	fs.DurationVar(&o.age, "max-connection-age", 10*time.Minute, "age, give or take a tenth, at which clients are asked to connect anew, so that replicas share the load; 0 for never")

@@ -76,23 +76,35 @@ type messages struct {
 // compiled is a policy, and the keys that it is enforced with.
 type compiled struct {
 	set      *descset.Set
+	facts    *policy.Policy
 	plan     *plan.Plan
 	ring     *keys.Ring
 	verifier *verify.Verifier
 	signer   *sign.Signer
 }
 
+// Whether a policy may be without any key.
+const (
+	keysAlways     = false
+	keysIfEnforced = true // without, if none is named and the policy enforces nothing
+)
+
 // policy reads descriptors and keys, and compiles the policy.
-func (f *messageFlags) policy(ctx context.Context, a *app, clock func() time.Time) (*compiled, error) {
+func (f *messageFlags) policy(ctx context.Context, a *app, clock func() time.Time, keyless bool) (*compiled, error) {
 	set, err := f.protos.load(ctx, a, "")
 	if err != nil {
 		return nil, err
 	}
-	p := &compiled{set: set}
-	if p.plan, err = plan.Compile(policy.Read(set), a.System.Getenv); err != nil {
+	p := &compiled{set: set, facts: policy.Read(set)}
+	if p.plan, err = plan.Compile(p.facts, a.System.Getenv); err != nil {
 		return nil, err
 	}
-	if p.ring, err = f.ring(a); err != nil {
+	if keyless && !p.plan.Enforces() && !f.namesKeys(a) {
+		p.ring, err = keys.NewRing(nil)
+	} else {
+		p.ring, err = f.ring(a)
+	}
+	if err != nil {
 		return nil, err
 	}
 	codec := claims.New(set.Types())
@@ -116,7 +128,7 @@ func (f *messageFlags) load(ctx context.Context, a *app, inputs []string) (*mess
 	if err != nil {
 		return nil, err
 	}
-	p, err := f.policy(ctx, a, clock)
+	p, err := f.policy(ctx, a, clock, keysAlways)
 	if err != nil {
 		return nil, err
 	}
@@ -168,6 +180,11 @@ const developmentID = "dev"
 func (a *app) developmentKey() *keys.Key {
 	issuer, _ := a.System.Getenv("JWT_DEV_SECRET_ISSUER") // A90
 	return keys.Development(issuer)
+}
+
+// namesKeys reports whether flags or configuration name any key or set.
+func (f *messageFlags) namesKeys(a *app) bool {
+	return f.dev || len(f.keys.files) > 0 || len(a.Settings.ConfiguredKeys()) > 0 || len(f.sets.entries(a)) > 0
 }
 
 // ring returns the keys of the flags or the configuration, the sets, and with

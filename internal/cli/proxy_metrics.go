@@ -88,6 +88,10 @@ func (r *reloader) families() []proxy.Family {
 	return []proxy.Family{
 		one("jwtctl_proxy_policy_loaded_timestamp_seconds", "When the policy in force was read, in Unix time.", func() float64 { return float64(r.at.Load()) }),
 		one("jwtctl_proxy_reload_failing", "1 while the newest version of the policy is refused.", func() float64 { return flag(r.failing.Load()) }),
+		{
+			Name: "jwtctl_proxy_policy_weakened_total", Help: "Changes by which reloads made the policy weaker.", Counter: true,
+			Read: func() []proxy.Sample { return []proxy.Sample{{Number: float64(r.weakened.Load())}} },
+		},
 		one("jwtctl_proxy_refusals_held", "Refusals that are told late, since there are too many.", func() float64 {
 			if r.proxy == nil { // not made yet
 				return 0

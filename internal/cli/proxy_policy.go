@@ -66,9 +66,12 @@ type reloader struct {
 	watched watched
 	seen    map[string]os.FileInfo // when the policy in force was read
 	problem string                 // why the last reload failed, "" if it did not
+	inUse   *compiled              // the policy in force
 
 	at      atomic.Int64 // when the policy in force was read, in Unix seconds
 	failing atomic.Bool
+	// weakened counts the changes by which reloads made the policy weaker.
+	weakened atomic.Int64
 }
 
 // start loads the first policy.
@@ -78,11 +81,12 @@ func (r *reloader) start(ctx context.Context) (policy proxy.Policy, err error) {
 	if r.certs, err = r.options.serving.tls.load(r.app.System.Now); err != nil {
 		return policy, err
 	}
-	p, err := r.options.policy.policy(ctx, r.app, r.app.System.Now)
+	p, err := r.options.policy.policy(ctx, r.app, r.app.System.Now, keysIfEnforced)
 	if err != nil {
 		return policy, err
 	}
 	r.inForce(p, w, seen)
+	r.warnOpen(p)
 	return r.options.proxyPolicy(p), nil
 }
 
@@ -106,7 +110,7 @@ func (r *reloader) inForce(p *compiled, w watched, seen map[string]os.FileInfo) 
 			seen[name] = info
 		}
 	}
-	r.watched, r.seen = w, seen
+	r.watched, r.seen, r.inUse = w, seen, p
 	r.app.live.loaded(true)
 	r.at.Store(r.app.System.Now().Unix())
 }
@@ -183,7 +187,14 @@ func (r *reloader) renew(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	p, err := o.policy.policy(ctx, fresh, fresh.System.Now)
+	p, err := o.policy.policy(ctx, fresh, fresh.System.Now, keysIfEnforced)
+	if err != nil {
+		return err
+	}
+	weaker, err := r.weaker(p)
+	if err == nil {
+		err = r.checkWeaker(weaker)
+	}
 	if err != nil {
 		return err
 	}
@@ -191,7 +202,12 @@ func (r *reloader) renew(ctx context.Context) (err error) {
 		return err
 	}
 	r.certs.current.Store(certs)
+	opened := r.inUse.plan.Enforces() && !p.plan.Enforces()
 	r.inForce(p, w, seen)
+	r.warnWeaker(weaker)
+	if opened {
+		r.warnOpen(p)
+	}
 	return nil
 }
 

@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+)
+
+// TestProxyRefusesReloadWithoutService keeps its policy while a file is empty for a
+// moment, as when an editor writes it. S79.
+func TestProxyRefusesReloadWithoutService(t *testing.T) {
+	t.Parallel()
+	dir, sign, args := world(t)
+	r := startProxy(t, dir, startEcho(t).addr, args...)
+	proto := filepath.Join(dir, "proto", "s.proto")
+	for _, text := range []string{"", `syntax = "proto3";`} {
+		before := strings.Count(r.err.String(), "policy reloaded")
+		put(t, proto, text)
+		r.eventuallyLogs("the new version has no service")
+		r.want("S/Who", "", codes.Unauthenticated)
+		r.want("S/Who", sign(ofMe), codes.OK)
+		put(t, proto, guarded("S", "me"))
+		r.eventually("the reload", func() bool { return strings.Count(r.err.String(), "policy reloaded") > before })
+	}
+}
+
+// TestProxyWarnsOfWeakerPolicy logs each change that lets more through, in the words
+// of jwtctl diff, and none of a change that does not. S79.
+func TestProxyWarnsOfWeakerPolicy(t *testing.T) {
+	t.Parallel()
+	dir, _, args := world(t)
+	r := startProxy(t, dir, startEcho(t).addr, args...)
+	proto := filepath.Join(dir, "proto", "s.proto")
+	put(t, proto, guarded("S", "me")+"\nmessage More {}\n")
+	r.eventuallyLogs("policy reloaded")
+	if strings.Contains(r.err.String(), "weaker") {
+		t.Fatalf("a change without effect is called weaker\n%s", r.err.String())
+	}
+	open := strings.Replace(guarded("S", "me"), "validate: BEARER_TOKEN, bearer_token_issuer: \"me\"", "", 1)
+	put(t, proto, open)
+	r.eventuallyIs("S/Who", "", codes.OK)
+	r.eventuallyLogs("no method has JWT annotations")
+	log := r.err.String()
+	for _, want := range []string{"level=WARN", "the policy became weaker", "subject=t.S/Who", "gain="} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log lacks %q\n%s", want, log)
+		}
+	}
+	put(t, proto, guarded("S", "me"))
+	r.eventuallyIs("S/Who", "", codes.Unauthenticated)
+	if got := strings.Count(r.err.String(), "the policy became weaker"); got != strings.Count(log, "the policy became weaker") {
+		t.Errorf("a stronger policy is called weaker\n%s", r.err.String())
+	}
+}
+
+// TestProxyRefusesWeakerPolicy keeps the policy in force with --refuse-weaker, and
+// takes a stronger one. S79.
+func TestProxyRefusesWeakerPolicy(t *testing.T) {
+	t.Parallel()
+	dir, sign, args := world(t)
+	r := startProxy(t, dir, startEcho(t).addr, append(args, "--refuse-weaker")...)
+	proto := filepath.Join(dir, "proto", "s.proto")
+	put(t, proto, strings.Replace(guarded("S", "me"), `, bearer_token_issuer: "me"`, "", 1))
+	r.eventuallyLogs("policy_faulty")
+	r.want("S/Who", sign(strings.Replace(ofMe, "me", "you", 1)), codes.Unauthenticated)
+	r.want("S/Who", sign(ofMe), codes.OK)
+	put(t, proto, strings.Replace(guarded("S", "me"), "rpc Open(PlainS) returns (PlainS);", `rpc Open(PlainS) returns (PlainS) { option (kalix.method).jwt = {validate: BEARER_TOKEN}; }`, 1))
+	r.eventuallyIs("S/Open", "", codes.Unauthenticated)
+}
+
+// TestProxyWithoutAnnotationsNeedsNoKey starts in front of a service that has no
+// annotations, says that it enforces nothing, and refuses to reload a policy that
+// needs the keys it does not have. S79.
+func TestProxyWithoutAnnotationsNeedsNoKey(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	proto := put(t, filepath.Join(dir, "proto", "s.proto"), `syntax = "proto3"; package t; message Plain { string text = 1; } service S { rpc Open(Plain) returns (Plain); }`)
+	r := startProxy(t, dir, startEcho(t).addr, "--proto", filepath.Join(dir, "proto"))
+	r.want("S/Open", "", codes.OK)
+	r.want("S/Who", "", codes.Unimplemented)
+	r.eventuallyLogs("no method has JWT annotations")
+	put(t, proto, guarded("S", "me"))
+	r.eventuallyLogs("key.priv.pem")
+	r.want("S/Who", "", codes.Unimplemented)
+}
+
+// TestProxyWithoutServiceWarns starts with descriptors of messages alone, and takes
+// a service when there is one. S79.
+func TestProxyWithoutServiceWarns(t *testing.T) {
+	t.Parallel()
+	dir, sign, args := world(t)
+	proto := put(t, filepath.Join(dir, "proto", "s.proto"), `syntax = "proto3"; package t; message Plain {}`)
+	r := startProxy(t, dir, startEcho(t).addr, args...)
+	r.eventuallyLogs("the descriptors have no service")
+	r.want("S/Who", sign(ofMe), codes.Unimplemented)
+	put(t, proto, guarded("S", "me"))
+	r.eventuallyIs("S/Who", sign(ofMe), codes.OK)
+}
