@@ -201,8 +201,8 @@ func (a *app) loadFile(name string, with keys.Attributes, strict bool) ([]*keys.
 	if err != nil {
 		return nil, err
 	}
-	for _, line := range loaded.Ignored {
-		a.Warn("%s: key passed over", line)
+	for _, e := range loaded.PassedOver() {
+		a.Warn("%s: key passed over", e.Problem)
 	}
 	if source == name {
 		if err := a.checkPermissions(name, loaded.Keys, strict); err != nil {

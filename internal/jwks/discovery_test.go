@@ -97,17 +97,25 @@ func TestOpenFile(t *testing.T) {
 		location string
 		want     fault.Code
 	}{
-		"no such file":    {dir + "/none", fault.KeyUnreadable},
-		"a broken file":   {write(t, dir, "x", []byte("{")), fault.KeyInvalid},
-		"a URL of a file": {"file://" + path, fault.KeySetURLNotAllowed},
-		"a URL at http":   {"http://example.com", fault.KeySetURLNotAllowed},
-		"an empty folder": {dir, fault.KeyUnreadable},
+		"no such file":     {dir + "/none", fault.KeyUnreadable},
+		"a broken file":    {write(t, dir, "x", []byte("{")), fault.KeyInvalid},
+		"a file elsewhere": {"file://example.com" + path, fault.KeySetURLNotAllowed},
+		"no file at all":   {"file://", fault.KeySetURLNotAllowed},
+		"file, query":      {"file://" + path + "?x=1", fault.KeySetURLNotAllowed},
+		"no such file URL": {"file://" + path + "x", fault.KeyUnreadable},
+		"a URL at http":    {"http://example.com", fault.KeySetURLNotAllowed},
+		"an empty folder":  {dir, fault.KeyUnreadable},
 	} {
-		if _, err := jwks.Open(tc.location, jwks.RemoteOptions{}); fault.CodeOf(err) != tc.want {
+		if _, err := jwks.Open(tc.location, jwks.RemoteOptions{Log: (&logBook{}).logger()}); fault.CodeOf(err) != tc.want {
 			t.Errorf("%s: got %v, want %s", name, err, tc.want)
 		}
 	}
-	o := jwks.RemoteOptions{Algorithms: []keys.Algorithm{keys.RS256}}
+	for _, location := range []string{"file://" + path, "FILE://localhost" + path, "file:///" + strings.ReplaceAll(path[1:], "/", "%2f")} {
+		if set, err := jwks.Open(location, jwks.RemoteOptions{Log: (&logBook{}).logger()}); err != nil || len(set.Held()) != 2 {
+			t.Errorf("%s: %v", location, err)
+		}
+	}
+	o := jwks.RemoteOptions{Algorithms: []keys.Algorithm{keys.RS256}, Log: (&logBook{}).logger()}
 	if _, err := jwks.Open(path, o); fault.CodeOf(err) != fault.KeySetEmpty {
 		t.Errorf("no allowed algorithm: %v", err)
 	}

@@ -217,7 +217,7 @@ func (p *published) kids(t testing.TB) []string {
 	if answer.StatusCode != http.StatusOK {
 		t.Fatalf("status %d: %s", answer.StatusCode, body)
 	}
-	loaded, err := keys.ParseRemoteSet([]byte(body), keys.Attributes{Source: "served"})
+	loaded, err := keys.ParseSet([]byte(body), keys.Attributes{Source: "served"}, true)
 	if err != nil {
 		t.Fatal(err)
 	}

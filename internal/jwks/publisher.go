@@ -144,7 +144,7 @@ func (p *Publisher) read() (s *Snapshot, err error) {
 		return nil, err
 	}
 	body = append(body, '\n')
-	again, err := keys.ParseRemoteSet(body, keys.Attributes{Source: "the set to publish"})
+	again, err := keys.ParseSet(body, keys.Attributes{Source: "the set to publish"}, true)
 	if err != nil {
 		return nil, err
 	}

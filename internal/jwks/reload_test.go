@@ -71,7 +71,7 @@ func checkAnswer(p *published) (string, error) {
 	if answer.StatusCode != http.StatusOK {
 		return "", fmt.Errorf("status %d: %s", answer.StatusCode, body)
 	}
-	loaded, err := keys.ParseRemoteSet(body, keys.Attributes{Source: "served"})
+	loaded, err := keys.ParseSet(body, keys.Attributes{Source: "served"}, true)
 	if err != nil {
 		return "", err
 	}

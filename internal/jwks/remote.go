@@ -38,6 +38,8 @@ type RemoteOptions struct {
 	// Issuer is the issuer that the keys are bound to, "" for none (A20). Of a
 	// discovered set it is the issuer itself.
 	Issuer string
+	// KeyID picks the keys of the set, as keys.Pick does; "" for all.
+	KeyID string
 	// Algorithms are those that the keys may be used with; none means all that
 	// fit.
 	Algorithms []keys.Algorithm
@@ -167,7 +169,7 @@ func (r *Remote) Keys(ctx context.Context, kid string) ([]*keys.Key, error) {
 	}
 	flight := r.flight
 	// The last fetch failed: that of now may take its time, the keys are known.
-	failing := r.problem != nil && now.Sub(r.fetched) < r.options.MaxStale && r.knows(kid)
+	failing := r.problem != nil && now.Sub(r.fetched) < r.options.MaxStale && r.speaksFor(kid)
 	r.mu.Unlock()
 	if flight != nil && !failing {
 		select {
@@ -192,13 +194,23 @@ func (r *Remote) believed(now time.Time, kid string) ([]*keys.Key, error) {
 	case age < r.ttl, age < r.options.MaxStale && r.knows(kid):
 		return r.held, nil
 	}
-	return nil, fault.New(fault.KeySetUnavailable, label(r.where), "its keys are of %s ago, and newer ones cannot be had: %w", age.Truncate(time.Second), r.problem)
+	err := fault.New(fault.KeySetUnavailable, label(r.where), "its keys are of %s ago, and newer ones cannot be had: %w", age.Truncate(time.Second), r.problem)
+	if age < r.options.MaxStale && r.speaksFor(kid) {
+		return r.held, err
+	}
+	return nil, err
 }
 
 // knows says whether there are keys and, unless kid is empty, one of that id.
 // r.mu is held.
 func (r *Remote) knows(kid string) bool {
 	return r.held != nil && (kid == "" || slices.ContainsFunc(r.held, func(k *keys.Key) bool { return k.ID() == kid }))
+}
+
+// speaksFor is knows, but a key whose id nobody chose stands for any (A21), so
+// that a set of such keys serves as long as others do. r.mu is held.
+func (r *Remote) speaksFor(kid string) bool {
+	return r.knows(kid) || slices.ContainsFunc(r.held, func(k *keys.Key) bool { return !k.HasOwnID() })
 }
 
 // mayFetch says whether a fetch may begin at now. r.mu is held.
@@ -251,14 +263,7 @@ func (r *Remote) fetch() (list []*keys.Key, ttl time.Duration, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	loaded, err := keys.ParseRemoteSet(a.body, keys.Attributes{Source: label(address), Issuer: r.options.Issuer})
-	if err != nil {
-		return nil, 0, unavailable(err)
-	}
-	for _, line := range loaded.Ignored {
-		r.options.Log.Debug("a key is passed over", "reason", line)
-	}
-	if list, err = narrow(loaded.Keys, r.options.Algorithms); err != nil {
+	if list, err = r.options.parse(a.body, label(address), true); err != nil {
 		return nil, 0, unavailable(err)
 	}
 	ttl = r.options.Refresh

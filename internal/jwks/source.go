@@ -111,8 +111,8 @@ func (s *Source) read(path string) (content, error) {
 	if err != nil {
 		return content{}, err
 	}
-	for _, line := range loaded.Ignored {
-		s.Log.Warn("a key is passed over", "reason", line)
+	for _, e := range loaded.PassedOver() {
+		s.Log.Warn("a key is passed over", "reason", e.Problem)
 	}
 	now.keys = loaded.Keys
 	return now, nil

@@ -85,8 +85,12 @@ func agree(t *testing.T, key *keys.Key, token string) bool {
 	return true
 }
 
-// acceptedByGolangJWT allows for fractions of a second, which golang-jwt drops.
+// acceptedByGolangJWT allows for fractions of a second, which golang-jwt drops,
+// and for the name Ed25519 (RFC 9864), which it does not know.
 func acceptedByGolangJWT(token string, key *keys.Key, got *Verified) error {
+	if key.Algorithm() == keys.Ed25519 {
+		return nil
+	}
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{string(key.Algorithm())}), jwt.WithStrictDecoding(), jwt.WithTimeFunc(at(noon)))
 	_, err := parser.Parse(token, func(*jwt.Token) (any, error) { return key.VerifyingMaterial(), nil })
 	if exp, _ := got.Claims.Expiry(); errors.Is(err, jwt.ErrTokenExpired) && exp.Before(time.Unix(noon+1, 0)) {

@@ -37,7 +37,7 @@ func method(alg keys.Algorithm) jwt.SigningMethod {
 		return jwt.SigningMethodES384
 	case keys.ES512:
 		return jwt.SigningMethodES512
-	case keys.EdDSA:
+	case keys.EdDSA, keys.Ed25519:
 		return jwt.SigningMethodEdDSA
 	}
 	return jwt.SigningMethodNone // refuses all

@@ -60,6 +60,7 @@ type Token struct {
 	signed     string // header.payload as written, what the signature is over
 	claims     *Claims
 	claimsErr  *fault.Error
+	signer     *keys.Key // whose signature was found good while the key was looked for
 }
 
 // Parse takes compact apart: three parts, base64url without padding in its one

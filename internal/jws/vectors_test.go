@@ -87,7 +87,15 @@ func TestWycheproof(t *testing.T) {
 				}
 				scored++
 				verdict := "valid"
-				if err := wycheproofVerdict(key, test.JWS); err != nil {
+				asSet := wycheproofVerdict(key, test.JWS, func(data []byte) (keys.Loaded, error) {
+					return keys.ParseSet(data, keys.Attributes{}, false)
+				})
+				if asSet == nil && want != "valid" {
+					t.Errorf("%s %d (%s): accepted with its keys as a key set, want %s", file.name, test.TcID, test.Comment, want)
+				}
+				if err := wycheproofVerdict(key, test.JWS, func(data []byte) (keys.Loaded, error) {
+					return keys.Parse(data, keys.Attributes{})
+				}); err != nil {
 					verdict = "invalid"
 					if fault.CodeOf(err) == "" {
 						t.Errorf("%s %d: an error without a code: %v", file.name, test.TcID, err)
@@ -111,9 +119,9 @@ func TestWycheproof(t *testing.T) {
 }
 
 // wycheproofVerdict returns nil if jws, a JSON string or a JSON serialization,
-// bears a good signature of a key in key, a JWK or JWKS.
-func wycheproofVerdict(key, jws json.RawMessage) error {
-	loaded, err := keys.Parse(key, keys.Attributes{})
+// bears a good signature of a key in key, a JWK or JWKS that parse reads.
+func wycheproofVerdict(key, jws json.RawMessage, parse func([]byte) (keys.Loaded, error)) error {
+	loaded, err := parse(key)
 	if err != nil {
 		return err
 	}

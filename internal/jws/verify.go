@@ -91,7 +91,7 @@ func (v *Verifier) authenticate(ctx context.Context, compact string, r rules) (*
 		return nil, nil, bad
 	}
 	alg := keys.Algorithm(t.header.Algorithm)
-	q := keys.Query{KeyID: t.header.KeyID, Algorithm: alg}
+	q := keys.Query{KeyID: t.header.KeyID, Algorithm: alg, Token: t}
 	if t.claims != nil {
 		// What is no string is nobody's issuer; the policy reports it.
 		q.Issuer = t.claims.iss
@@ -100,10 +100,22 @@ func (v *Verifier) authenticate(ctx context.Context, compact string, r rules) (*
 	if err != nil {
 		return nil, nil, err
 	}
+	if t.signer == key { // tried by Find
+		return t, key, nil
+	}
 	if bad := t.checkSignature(key); bad != nil {
 		return nil, nil, bad
 	}
 	return t, key, nil
+}
+
+// SignedBy reports whether t's signature is one by key, for keys.Ring.Find.
+func (t *Token) SignedBy(key *keys.Key) bool {
+	if t.checkSignature(key) != nil {
+		return false
+	}
+	t.signer = key
+	return true
 }
 
 // checkSignature checks t's signature with key by the header's algorithm,

@@ -61,7 +61,7 @@ func generate(r Request) (any, error) {
 		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	case keys.ES512:
 		return ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
-	case keys.EdDSA:
+	case keys.EdDSA, keys.Ed25519:
 		_, private, err := ed25519.GenerateKey(rand.Reader)
 		return private, err
 	case keys.HS256:

@@ -31,12 +31,15 @@ const (
 	ES384 Algorithm = "ES384"
 	ES512 Algorithm = "ES512"
 	EdDSA Algorithm = "EdDSA"
-	None  Algorithm = "none"
+	// Ed25519 is the fully specified name of EdDSA with an Ed25519 key (RFC 9864
+	// section 2.2): the same signature under another name.
+	Ed25519 Algorithm = "Ed25519"
+	None    Algorithm = "none"
 )
 
 // Algorithms returns every algorithm of A24, in the order to list them.
 func Algorithms() []Algorithm {
-	return []Algorithm{ES256, ES384, ES512, RS256, RS384, RS512, PS256, PS384, PS512, EdDSA, HS256, HS384, HS512}
+	return []Algorithm{ES256, ES384, ES512, RS256, RS384, RS512, PS256, PS384, PS512, EdDSA, Ed25519, HS256, HS384, HS512}
 }
 
 // ParseAlgorithm returns the algorithm called name, which is case-sensitive
@@ -83,7 +86,7 @@ func fitting(material any) []Algorithm {
 	case *rsa.PublicKey:
 		return []Algorithm{RS256, RS384, RS512, PS256, PS384, PS512}
 	case ed25519.PublicKey:
-		return []Algorithm{EdDSA}
+		return []Algorithm{EdDSA, Ed25519}
 	case []byte:
 		// RFC 7518 section 3.2: a secret at least as long as the hash.
 		var fit []Algorithm
@@ -95,6 +98,18 @@ func fitting(material any) []Algorithm {
 		return fit
 	}
 	return nil
+}
+
+// names returns the algorithms of a key that is pinned to alg, alg first: an
+// Ed25519 key that has one of its two names takes tokens with either (A24).
+func (alg Algorithm) names() []Algorithm {
+	switch alg {
+	case EdDSA:
+		return []Algorithm{EdDSA, Ed25519}
+	case Ed25519:
+		return []Algorithm{Ed25519, EdDSA}
+	}
+	return []Algorithm{alg}
 }
 
 func joinAlgorithms(list []Algorithm) string {

@@ -2,6 +2,7 @@ package keys_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"runtime"
 	"strings"
@@ -119,73 +120,109 @@ func TestS11_ManyKeys(t *testing.T) {
 		t.Errorf("%d keys, %v", len(loaded.Keys), err)
 	}
 	wantRefused(t, manyKeys(t, keys.MaxSetKeys+1), fault.FileTooLarge)
-	_, err = keys.ParseRemoteSet([]byte(manyKeys(t, keys.MaxSetKeys+1)), keys.Attributes{})
+	_, err = keys.ParseSet([]byte(manyKeys(t, keys.MaxSetKeys+1)), keys.Attributes{}, true)
 	wantCode(t, err, fault.FileTooLarge)
 }
 
-// TestS12_Sets: what a set of one's own and one of somebody else's may hold.
+// TestS12_Sets: what a set may hold: one that its owner names with --key, one of
+// another's from a file, and the same one from a URL.
 func TestS12_Sets(t *testing.T) {
 	ec, ec2, okp := publicJWK(t, "P-256").text(), publicJWK(t, "EC2").text(), publicJWK(t, "OKP").text()
 	kid := func(name, id string) string { return publicJWK(t, name).with("kid", id).text() }
 	broken := publicJWK(t, "P-384").with("x", "AAAA").text()
 	weak := publicJWK(t, "RSA").with("n", bits(1024)).text()
 	secret, private := jwkOf(t, "oct").text(), jwkOf(t, "EC2").text()
+	rs := func(alg string) string { return publicJWK(t, "RSA").with("kid", "r", "alg", alg).text() }
 	tests := map[string]struct {
-		text          string
-		keys, ignored int // where it loads
-		local, remote fault.Code
+		text         string
+		keys, passed int // where it loads
+		// What becomes of it; url is that of set where it says nothing.
+		named, set, url fault.Code
 	}{
-		"two":                         {setOf(ec, okp), 2, 0, "", ""},
-		"one kid twice":               {setOf(kid("P-256", "a"), kid("EC2", "a")), 0, 0, fault.KeyAmbiguous, fault.KeyAmbiguous},
-		"one kid twice, other type":   {setOf(kid("P-256", "a"), kid("OKP", "a")), 0, 0, fault.KeyAmbiguous, fault.KeyAmbiguous},
-		"the same key twice":          {setOf(ec, ec), 0, 0, fault.KeyAmbiguous, fault.KeyAmbiguous},
-		"the same key, another kid":   {setOf(kid("P-256", "a"), kid("P-256", "b")), 2, 0, "", ""},
-		"kids that differ in case":    {setOf(kid("P-256", "a"), kid("EC2", "A")), 2, 0, "", ""},
-		"a thumbprint taken as kid":   {setOf(ec, kid("EC2", newKey(t, "P-256", keys.Attributes{}).ID())), 0, 0, fault.KeyAmbiguous, fault.KeyAmbiguous},
-		"an ignored key's kid":        {setOf(kid("P-256", "a"), `{"kty":"?","kid":"a"}`), 1, 1, "", ""},
-		"secrets alone":               {setOf(secret), 1, 0, "", fault.KeySetUnavailable},
-		"a secret beside":             {setOf(ec, secret), 0, 0, fault.KeySetMixed, fault.KeySetUnavailable},
-		"private ones":                {setOf(ec, private), 2, 0, "", fault.KeySetUnavailable},
-		"unknown kty":                 {setOf(`{"kty":"AKP","alg":"ML-DSA-44"}`, ec), 1, 1, "", ""},
-		"unknown curve":               {setOf(ec, publicJWK(t, "OKP").with("crv", "Ed448").text()), 1, 1, "", ""},
-		"for encryption":              {setOf(publicJWK(t, "RSA").with("use", "enc").text(), ec), 1, 1, "", ""},
-		"unknown ones alone":          {setOf(`{"kty":"?"}`, `{"kty":"?"}`), 0, 0, fault.KeySetEmpty, fault.KeySetEmpty},
-		"a broken key":                {setOf(ec, broken, ec2), 2, 1, fault.KeyInvalid, ""},
-		"a weak key":                  {setOf(weak, ec), 1, 1, fault.KeyWeak, ""},
-		"an algorithm of no one":      {setOf(publicJWK(t, "OKP").with("alg", "ES521").text(), ec), 1, 1, fault.KeyAlgMismatch, ""},
-		"broken ones alone":           {setOf(broken), 0, 0, fault.KeyInvalid, fault.KeySetEmpty},
-		"no object":                   {setOf("1", ec), 1, 1, fault.KeyInvalid, ""},
-		"null":                        {setOf("null", ec), 1, 1, fault.KeyInvalid, ""},
-		"no kty":                      {setOf(`{}`, ec), 1, 1, fault.KeyInvalid, ""},
-		"an ignored key with d":       {setOf(ec, `{"kty":"?","d":"AAAA"}`), 1, 1, "", fault.KeySetUnavailable},
-		"a single JWK":                {ec, 1, 0, "", fault.KeySetUnavailable},
-		"empty":                       {setOf(), 0, 0, fault.KeySetEmpty, fault.KeySetEmpty},
-		"an object without keys":      {`{}`, 0, 0, fault.KeyInvalid, fault.KeySetUnavailable},
-		"two readings":                {strings.Replace(setOf(ec), `{`, `{"keys":[],`, 1), 0, 0, fault.KeyInvalid, fault.KeySetUnavailable},
-		"a PEM text":                  {pemOf("PUBLIC KEY", ders()["PUBLIC KEY, EC"]), 1, 0, "", fault.KeySetUnavailable},
-		"members that are none of us": {`{"keys":[` + ec + `],"d":"AAAA","k":"AAAA"}`, 1, 0, "", ""},
+		"two":                        {text: setOf(ec, okp), keys: 2},
+		"one kid twice":              {text: setOf(kid("P-256", "a"), kid("EC2", "a")), named: fault.KeyAmbiguous, set: fault.KeyAmbiguous},
+		"one kid twice, other type":  {text: setOf(kid("P-256", "a"), kid("OKP", "a")), keys: 2},
+		"one kid, RS256 and any":     {text: setOf(rs("RS256"), publicJWK(t, "RSA2").with("kid", "r").text()), named: fault.KeyAmbiguous, set: fault.KeyAmbiguous},
+		"one kid, RS256 and RS512":   {text: setOf(rs("RS256"), publicJWK(t, "RSA2").with("kid", "r", "alg", "RS512").text()), keys: 2},
+		"EdDSA and Ed25519":          {text: setOf(publicJWK(t, "OKP").with("kid", "e", "alg", "EdDSA").text(), publicJWK(t, "OKP2").with("kid", "e", "alg", "Ed25519").text()), named: fault.KeyAmbiguous, set: fault.KeyAmbiguous},
+		"the same key twice":         {text: setOf(ec, ec), keys: 2},
+		"one key, three algorithms":  {text: setOf(rs("RS256"), rs("RS384"), rs("PS512")), keys: 3},
+		"the same key, another kid":  {text: setOf(kid("P-256", "a"), kid("P-256", "b")), keys: 2},
+		"kids that differ in case":   {text: setOf(kid("P-256", "a"), kid("EC2", "A")), keys: 2},
+		"a thumbprint taken as kid":  {text: setOf(ec, kid("EC2", newKey(t, "P-256", keys.Attributes{}).ID())), named: fault.KeyAmbiguous, set: fault.KeyAmbiguous},
+		"a passed over key's kid":    {text: setOf(kid("P-256", "a"), `{"kty":"?","kid":"a"}`), keys: 1, passed: 1},
+		"secrets alone":              {text: setOf(secret), keys: 1, url: fault.KeySetUnavailable},
+		"a secret next to a key":     {text: setOf(ec, secret), named: fault.KeySetMixed, set: fault.KeySetMixed, url: fault.KeySetUnavailable},
+		"a key to wrap keys":         {text: setOf(ec, jwkOf(t, "oct").with("alg", "A128KW").text()), keys: 1, passed: 1, named: fault.KeyAlgMismatch},
+		"a secret for encryption":    {text: setOf(ec, jwkOf(t, "oct").with("use", "enc").text()), keys: 1, passed: 1},
+		"a short secret":             {text: setOf(ec, jwkOf(t, "oct").with("k", "AAAA").text()), keys: 1, passed: 1, named: fault.KeyWeak, url: fault.KeySetUnavailable},
+		"private ones":               {text: setOf(ec, private), keys: 2, url: fault.KeySetUnavailable},
+		"a private one to decrypt":   {text: setOf(ec, jwkOf(t, "RSA").with("alg", "RSA-OAEP").text()), keys: 1, passed: 1, named: fault.KeyAlgMismatch, url: fault.KeySetUnavailable},
+		"unknown kty":                {text: setOf(`{"kty":"AKP","alg":"ML-DSA-44"}`, ec), keys: 1, passed: 1},
+		"unknown curve":              {text: setOf(ec, publicJWK(t, "OKP").with("crv", "Ed448").text()), keys: 1, passed: 1},
+		"for encryption":             {text: setOf(publicJWK(t, "RSA").with("use", "enc").text(), ec), keys: 1, passed: 1},
+		"unknown ones alone":         {text: setOf(`{"kty":"?"}`, `{"kty":"?"}`), named: fault.KeySetEmpty, set: fault.KeySetEmpty},
+		"a broken key":               {text: setOf(ec, broken, ec2), keys: 2, passed: 1, named: fault.KeyInvalid},
+		"a broken key of one kid":    {text: setOf(kid("P-384", "a"), publicJWK(t, "P-384").with("kid", "a", "x", "AAAA").text()), named: fault.KeyInvalid, set: fault.KeyAmbiguous},
+		"a weak key of one kid":      {text: setOf(publicJWK(t, "RSA").with("kid", "r", "n", bits(1024)).text(), rs("RS256")), named: fault.KeyWeak, set: fault.KeyAmbiguous},
+		"the same, other algorithm":  {text: setOf(publicJWK(t, "RSA").with("kid", "r", "alg", "PS256", "n", bits(1024)).text(), rs("RS256")), keys: 1, passed: 1, named: fault.KeyWeak},
+		"a weak key":                 {text: setOf(weak, ec), keys: 1, passed: 1, named: fault.KeyWeak},
+		"RSA-OAEP-256":               {text: setOf(ec, rs("RSA-OAEP-256")), keys: 1, passed: 1, named: fault.KeyAlgMismatch},
+		"RS1":                        {text: setOf(ec, rs("RS1")), keys: 1, passed: 1, named: fault.KeyAlgMismatch},
+		"Ed25519 as alg":             {text: setOf(ec, publicJWK(t, "OKP").with("alg", "Ed25519").text()), keys: 2},
+		"an algorithm of another":    {text: setOf(publicJWK(t, "OKP").with("alg", "ES521").text(), ec), keys: 1, passed: 1, named: fault.KeyAlgMismatch},
+		"broken ones alone":          {text: setOf(broken), named: fault.KeyInvalid, set: fault.KeySetEmpty},
+		"not an object":              {text: setOf("1", ec), keys: 1, passed: 1, named: fault.KeyInvalid},
+		"null":                       {text: setOf("null", ec), keys: 1, passed: 1, named: fault.KeyInvalid},
+		"no kty":                     {text: setOf(`{}`, ec), keys: 1, passed: 1, named: fault.KeyInvalid},
+		"a key not for us with d":    {text: setOf(ec, `{"kty":"?","d":"AAAA"}`), keys: 1, passed: 1, url: fault.KeySetUnavailable},
+		"d is null":                  {text: setOf(publicJWK(t, "P-256").with("d", nil).text()), keys: 1},
+		"d is empty":                 {text: setOf(publicJWK(t, "P-256").with("d", "").text()), keys: 1, named: fault.KeyInvalid},
+		"d is an empty array":        {text: setOf(publicJWK(t, "RSA").with("d", []int{}).text()), keys: 1, named: fault.KeyInvalid},
+		"d is false":                 {text: setOf(ec2, publicJWK(t, "P-256").with("d", false).text()), keys: 1, passed: 1, named: fault.KeyInvalid, url: fault.KeySetUnavailable},
+		"oth is empty":               {text: setOf(publicJWK(t, "RSA").with("oth", []int{}).text()), keys: 1},
+		"oth is not":                 {text: setOf(ec, publicJWK(t, "RSA").with("oth", []members{{"r": "AQAB"}}).text()), keys: 1, passed: 1, url: fault.KeySetUnavailable},
+		"everything optional null":   {text: setOf(publicJWK(t, "P-256").with("alg", nil, "kid", nil, "use", nil, "key_ops", nil, "x5c", nil).text()), keys: 1},
+		"everything optional empty":  {text: setOf(publicJWK(t, "P-256").with("alg", "", "kid", "", "use", "", "x5c", []int{}, "x5t", "").text()), keys: 1, named: fault.KeyInvalid},
+		"n is null":                  {text: setOf(ec, publicJWK(t, "RSA").with("n", nil).text()), keys: 1, passed: 1, named: fault.KeyInvalid},
+		"x is empty":                 {text: setOf(ec2, publicJWK(t, "P-256").with("x", "").text()), keys: 1, passed: 1, named: fault.KeyInvalid},
+		"empty key_ops":              {text: setOf(publicJWK(t, "RSA").with("key_ops", []int{}).text()), named: fault.KeySetEmpty, set: fault.KeySetEmpty},
+		"SPIFFE's keys":              {text: setOf(publicJWK(t, "P-256").with("use", "jwt-svid").text(), publicJWK(t, "EC2").with("use", "x509-svid").text()), keys: 1, passed: 1},
+		"SPIFFE's use in capitals":   {text: setOf(publicJWK(t, "P-256").with("use", "JWT-SVID").text()), named: fault.KeySetEmpty, set: fault.KeySetEmpty},
+		"a single JWK":               {text: ec, keys: 1},
+		"a single private JWK":       {text: private, keys: 1, url: fault.KeySetUnavailable},
+		"empty":                      {text: setOf(), named: fault.KeySetEmpty, set: fault.KeySetEmpty},
+		"an object without keys":     {text: `{}`, named: fault.KeyInvalid, set: fault.KeyInvalid},
+		"keys that are null":         {text: `{"keys":null}`, named: fault.KeyInvalid, set: fault.KeyInvalid},
+		"a member twice":             {text: setOf(ec, strings.Replace(ec2, "{", `{"kid":"a","kid":"b",`, 1)), named: fault.KeyInvalid, set: fault.KeyInvalid},
+		"two readings":               {text: strings.Replace(setOf(ec), `{`, `{"keys":[],`, 1), named: fault.KeyInvalid, set: fault.KeyInvalid},
+		"a PEM text":                 {text: pemOf("PUBLIC KEY", ders()["PUBLIC KEY, EC"]), keys: 1},
+		"a private PEM text":         {text: encodePEM(t, newKey(t, "EC2", keys.Attributes{})), keys: 1, url: fault.KeySetUnavailable},
+		"members of the set, not us": {text: `{"keys":[` + ec + `],"d":"AAAA","k":"AAAA"}`, keys: 1},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
-			check := func(loaded keys.Loaded, err error, code fault.Code, count, ignored int) {
+			check := func(from string, loaded keys.Loaded, err error, code fault.Code) {
 				t.Helper()
 				wantCode(t, err, code)
-				if code != "" {
-					count, ignored = 0, 0
+				if err == nil && (len(loaded.Keys) != c.keys || len(loaded.PassedOver()) != c.passed || len(loaded.Entries) != c.keys+c.passed) {
+					t.Errorf("%s: %v, %v passed over; want %d, %d", from, loaded.Keys, loaded.PassedOver(), c.keys, c.passed)
 				}
-				if len(loaded.Keys) != count || len(loaded.Ignored) != ignored {
-					t.Errorf("%d keys, %d ignored; want %d, %d: %v", len(loaded.Keys), len(loaded.Ignored), count, ignored, loaded)
-				}
-				for _, line := range loaded.Ignored {
-					if !strings.HasPrefix(line, "k: keys[") {
-						t.Errorf("the key passed over is not named: %s", line)
+				for _, e := range loaded.PassedOver() {
+					if !strings.HasPrefix(e.Problem.What, "k: keys[") || e.Problem.Why == "" {
+						t.Errorf("%s: the key passed over is not named: %v", from, e.Problem)
+					}
+					if fault.Has(err, fault.KeySetEmpty) && !strings.Contains(err.Error(), e.Problem.Why) {
+						t.Errorf("%s: %v does not say why", from, err)
 					}
 				}
 			}
 			loaded, err := parse(c.text)
-			check(loaded, err, c.local, c.keys, c.ignored)
-			loaded, err = keys.ParseRemoteSet([]byte(c.text), keys.Attributes{Source: "k"})
-			check(loaded, err, c.remote, c.keys, c.ignored)
+			check("--key", loaded, err, c.named)
+			loaded, err = keys.ParseSet([]byte(c.text), keys.Attributes{Source: "k"}, false)
+			check("a file", loaded, err, c.set)
+			loaded, err = keys.ParseSet([]byte(c.text), keys.Attributes{Source: "k"}, true)
+			check("a URL", loaded, err, cmp.Or(c.url, c.set))
 		})
 	}
 }
@@ -194,7 +231,7 @@ func TestS12_Sets(t *testing.T) {
 func TestS12_Pick(t *testing.T) {
 	set := []byte(setOf(publicJWK(t, "P-256").with("kid", "a").text(), publicJWK(t, "EC2").with("kid", "b").text(), `{"kty":"?"}`))
 	loaded, err := keys.Parse(set, keys.Attributes{ID: "b", Issuer: "i", Algorithm: keys.ES256})
-	if err != nil || len(loaded.Keys) != 1 || loaded.Keys[0].ID() != "b" || loaded.Keys[0].Issuer() != "i" || len(loaded.Ignored) != 1 {
+	if err != nil || len(loaded.Keys) != 1 || loaded.Keys[0].ID() != "b" || loaded.Keys[0].Issuer() != "i" || len(loaded.PassedOver()) != 1 {
 		t.Errorf("%v %v", loaded, err)
 	}
 	_, err = keys.Parse(set, keys.Attributes{ID: "c"})

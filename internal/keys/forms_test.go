@@ -193,7 +193,7 @@ func TestS13_PublicSet(t *testing.T) {
 					}
 				}
 			}
-			loaded, err := keys.ParseRemoteSet(text, keys.Attributes{})
+			loaded, err := keys.ParseSet(text, keys.Attributes{}, true)
 			if err != nil || loaded.Keys[0].ID() != c.list[0].ID() {
 				t.Errorf("%v %v", loaded, err)
 			}

@@ -25,7 +25,7 @@ func FuzzF5_Load(f *testing.F) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		loaded, err := keys.Parse(data, keys.Attributes{Source: "k"})
-		remote, remoteErr := keys.ParseRemoteSet(data, keys.Attributes{Source: "k"})
+		remote, remoteErr := keys.ParseSet(data, keys.Attributes{Source: "k"}, true)
 		runtime.ReadMemStats(&after)
 		if used := after.TotalAlloc - before.TotalAlloc; used > 64<<20 {
 			t.Errorf("allocated %d MiB", used>>20)

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"cmp"
 	"crypto"
 	"encoding/base64"
@@ -28,7 +29,7 @@ type jwkFacts struct {
 }
 
 // parseJSON reads a JWK (RFC 7517 section 4) or a JWKS (section 5).
-func parseJSON(data []byte, a Attributes) (Loaded, error) {
+func parseJSON(data []byte, a Attributes, r reading) (Loaded, error) {
 	members, err := strictjson.Object(data, jsonDepth)
 	if err != nil {
 		code := fault.KeyInvalid
@@ -39,18 +40,20 @@ func parseJSON(data []byte, a Attributes) (Loaded, error) {
 	}
 	for _, m := range members {
 		if m.Name == "keys" {
-			return parseSet(m.Value, a)
+			return readSet(m.Value, a, r)
 		}
 	}
-	k, err := parseJWK(members, a)
-	if err != nil {
-		return Loaded{}, err
+	r.passesOver = func(*fault.Error) bool { return false } // there is no other
+	entry, bad := r.members(members, a)
+	if bad != nil {
+		return Loaded{}, bad
 	}
-	return Loaded{Keys: []*Key{k}}, nil
+	return Loaded{Keys: []*Key{entry.Key}, Entries: []Entry{entry}}, nil
 }
 
-// parseJWK makes a key of the members of a JWK.
-func parseJWK(members []strictjson.Member, a Attributes) (*Key, error) {
+// parseJWK makes a key of the members of a JWK. A null member counts as absent,
+// as the serializers that write one mean it.
+func parseJWK(members []strictjson.Member, a Attributes) (*Key, *fault.Error) {
 	f, bad := readFacts(members)
 	if bad == nil {
 		bad = f.check()
@@ -62,24 +65,24 @@ func parseJWK(members []strictjson.Member, a Attributes) (*Key, error) {
 	if bad != nil {
 		return nil, bad.About(a.Source)
 	}
-	own := Attributes{ID: cmp.Or(a.ID, f.kid), Issuer: a.Issuer, Source: a.Source}
-	if f.has("alg") {
-		var err error
-		if own.Algorithm, err = ParseAlgorithm(f.alg); err != nil {
-			return nil, fault.New(fault.KeyAlgMismatch, a.Source, "its alg %q is not one of %s", quote.Shorten(f.alg), joinAlgorithms(Algorithms()))
-		}
-	}
+	own := Attributes{ID: cmp.Or(a.ID, f.kid), Issuer: a.Issuer, Source: a.Source, Algorithm: Algorithm(f.alg)}
 	k, err := New(material, own)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		k, err = k.With(Attributes{Algorithm: a.Algorithm})
 	}
-	return k.With(Attributes{Algorithm: a.Algorithm})
+	if err != nil {
+		return nil, err.(*fault.Error)
+	}
+	return k, nil
 }
 
 func readFacts(members []strictjson.Member) (*jwkFacts, *fault.Error) {
 	f := &jwkFacts{members: make(map[string]strictjson.Value, len(members))}
 	texts := map[string]*string{"kty": &f.kty, "crv": &f.crv, "kid": &f.kid, "use": &f.use, "alg": &f.alg}
 	for _, m := range members {
+		if isNull(m.Value) || m.Name == "oth" && isEmpty(m.Value) {
+			continue
+		}
 		f.members[m.Name] = m.Value
 		if target, ok := texts[m.Name]; ok {
 			if *target, ok = strictjson.String(m.Value); !ok {
@@ -107,6 +110,22 @@ func readFacts(members []strictjson.Member) (*jwkFacts, *fault.Error) {
 	return f, nil
 }
 
+// isNull and isEmpty report whether v, which is valid JSON, is null, or is "",
+// [] or {}.
+func isNull(v strictjson.Value) bool { return v.Kind() == 'n' }
+
+func isEmpty(v strictjson.Value) bool {
+	inside := bytes.Trim(v, " \t\r\n")
+	if len(inside) < 2 {
+		return false
+	}
+	switch string(inside[:1]) + string(inside[len(inside)-1:]) {
+	case `""`, "[]", "{}":
+		return len(bytes.Trim(inside[1:len(inside)-1], " \t\r\n")) == 0 && (inside[0] != '"' || len(inside) == 2)
+	}
+	return false
+}
+
 func (f *jwkFacts) has(name string) bool { _, has := f.members[name]; return has }
 
 // check refuses keys of other kinds and for other uses (S10).
@@ -123,12 +142,17 @@ func (f *jwkFacts) check() *fault.Error {
 		return fault.New(fault.KeyTypeUnsupported, "", "key type %q; jwtctl uses EC, RSA, OKP and oct", quote.Shorten(f.kty))
 	}
 	switch {
-	case f.has("use") && f.use != "sig":
+	case f.has("use") && f.use != "sig" && f.use != "jwt-svid": // SPIFFE's word for keys that sign JWT-SVIDs
 		return fault.New(fault.KeyUseMismatch, "", "its use is %q, not \"sig\"", quote.Shorten(f.use))
+	case f.has("key_ops") && len(f.ops) == 0:
+		return fault.New(fault.KeyUseMismatch, "", "its key_ops is empty, which permits nothing")
 	case f.has("key_ops") && !slices.Contains(f.ops, "sign") && !slices.Contains(f.ops, "verify"):
 		return fault.New(fault.KeyUseMismatch, "", "its key_ops name neither sign nor verify")
 	case f.has("oth"):
 		return fault.New(fault.KeyTypeUnsupported, "", "an RSA key of more than two primes; two are used")
+	case f.has("alg") && !slices.Contains(Algorithms(), Algorithm(f.alg)):
+		return fault.New(fault.KeyAlgMismatch, "", "its alg %q is not a signature algorithm that jwtctl uses", quote.Shorten(f.alg)).
+			WithHint("it uses %s", joinAlgorithms(Algorithms()))
 	}
 	return nil
 }

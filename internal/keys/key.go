@@ -112,7 +112,7 @@ func (k *Key) pin(alg Algorithm) error {
 		return fault.New(fault.KeyAlgMismatch, k.source, "%s is not an algorithm for this %s", quote.Shorten(string(alg)), k.describe()).
 			WithHint("it can be used with %s", joinAlgorithms(k.algs))
 	}
-	k.algs = []Algorithm{alg}
+	k.algs = alg.names()
 	return nil
 }
 

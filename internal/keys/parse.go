@@ -9,22 +9,46 @@ import (
 // MaxFileBytes is the largest key or key set file that is read (S11).
 const MaxFileBytes = 1 << 20
 
-// Loaded is what a file held.
+// Loaded is what a file or set held.
 type Loaded struct {
-	// Keys has at least one key, in the order of the file.
+	// Keys are those that can be used, in the order of the file.
 	Keys []*Key
-	// Ignored says, a line each, which keys of a set were passed over and why.
-	Ignored []string
+	// Entries are all keys of the file with what became of each.
+	Entries []Entry
+}
+
+func (l *Loaded) add(e Entry) {
+	l.Entries = append(l.Entries, e)
+	if e.Key != nil {
+		l.Keys = append(l.Keys, e.Key)
+	}
+}
+
+// PassedOver returns the entries that are not used.
+func (l Loaded) PassedOver() []Entry {
+	var list []Entry
+	for _, e := range l.Entries {
+		if e.Problem != nil {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // Parse reads the key or keys in data: PEM (PKCS#8, PKCS#1, SEC 1, PKIX, an
 // X.509 certificate's public key), a JWK or a JWKS, told apart by content
-// (A25). Of a, Source stands in messages; Algorithm and Issuer go to each key;
+// (A25). Of a, Source is named in messages; Algorithm and Issuer go to each key;
 // ID goes to the file's one key, or picks the key of a set.
 //
-// Every error is a *fault.Error of class undecided, but key_missing where the
-// set has no key with the ID; none shows key material.
+// It is for files that their owner names: a broken key in a set is an error
+// (ParseSet passes it over). Every error is a *fault.Error of class undecided,
+// but key_missing where the set has no key with the ID; none shows key material.
+// Without an error there is at least one key.
 func Parse(data []byte, a Attributes) (Loaded, error) {
+	return parse(data, a, strictly())
+}
+
+func parse(data []byte, a Attributes, r reading) (Loaded, error) {
 	if len(data) > MaxFileBytes {
 		return Loaded{}, fault.New(fault.FileTooLarge, a.Source, "larger than %d bytes, the most a key file may have", MaxFileBytes)
 	}
@@ -33,13 +57,13 @@ func Parse(data []byte, a Attributes) (Loaded, error) {
 	case len(trimmed) == 0:
 		return Loaded{}, fault.New(fault.KeyFormatUnknown, a.Source, "it is empty")
 	case trimmed[0] == '{':
-		return parseJSON(data, a)
+		return parseJSON(data, a, r)
 	case bytes.Contains(data, []byte("-----BEGIN ")):
 		k, err := parsePEM(data, a)
 		if err != nil {
 			return Loaded{}, err
 		}
-		return Loaded{Keys: []*Key{k}}, nil
+		return Loaded{Keys: []*Key{k}, Entries: []Entry{{Key: k}}}, nil
 	}
 	return Loaded{}, fault.New(fault.KeyFormatUnknown, a.Source, "neither PEM, JWK nor JWKS").WithHint("%s", formHint(trimmed, a.Source))
 }

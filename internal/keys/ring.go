@@ -19,7 +19,8 @@ type Set interface {
 	Held() []*Key
 	// Keys returns the keys held now. kid, unless empty, is the id being looked
 	// for, so that a set that has it not may look for newer keys. An error means
-	// that there are no keys to decide by (key_set_unavailable).
+	// that there are no keys to decide by (key_set_unavailable): keys that are
+	// returned with one count for a signature by them, but refuse no token.
 	Keys(ctx context.Context, kid string) ([]*Key, error)
 }
 
@@ -97,18 +98,34 @@ type Query struct {
 	Issuer    *string
 	KeyID     *string
 	Algorithm Algorithm
+	// Token is asked about keys whose id nobody chose, since only the signature
+	// tells whether such a key is the one that the token names (A21).
+	Token Signed
 }
+
+// Signed is a token whose signature can be checked.
+type Signed interface {
+	// SignedBy reports whether the signature is one by k.
+	SignedBy(k *Key) bool
+}
+
+// MaxTried is how many keys without an id of their own are tried for a token
+// that names a key (A21).
+const MaxTried = 8
 
 // Find returns the key that a token's signature must be checked with: by
 // issuer first (A20), then by key id or, without one, the first of the
-// algorithm (A21); the algorithm must be one of the key's (A22).
+// algorithm (A21); the algorithm must be one of the key's (A22). For an id that
+// no key has, keys whose id nobody chose are tried in order, MaxTried at most:
+// the first that the signature is by, if there is one.
 //
 // What the ring and its sets hold is looked at first; only then are sets asked
 // for newer keys, all at once, so that a slow one holds up no token whose key
 // is at hand or in another (S24).
 //
-// It returns key_not_found, algorithm_not_allowed, or, where a set that had to
-// be asked could not answer, that set's error.
+// It returns key_not_found, algorithm_not_allowed, signature_invalid where keys
+// were tried in vain, or, where a set that had to be asked could not answer, that
+// set's error.
 func (r *Ring) Find(ctx context.Context, q Query) (*Key, error) {
 	s := search{query: q, entries: r.candidates(q.Issuer)}
 	s.answers = make([]answer, len(s.entries))

@@ -36,7 +36,7 @@ func TestA21_Model(t *testing.T) {
 		all := slices.Clone(list)
 		for range rapid.IntRange(0, 2).Draw(t, "sets") {
 			s := fixedSet{issuer: pick(t, "set's issuer", "", "A", "B")}
-			s.list = []*keys.Key{must(keys.New(material()[pick(t, "set's type", types()...)], keys.Attributes{ID: pick(t, "set's id", "a", "d"), Issuer: s.issuer}))}
+			s.list = []*keys.Key{must(keys.New(material()[pick(t, "set's type", types()...)], keys.Attributes{ID: pick(t, "set's id", "", "a", "d"), Issuer: s.issuer}))}
 			sets, all = append(sets, s), append(all, s.list...)
 		}
 		r, err := keys.NewRing(list, sets...)
@@ -48,8 +48,9 @@ func TestA21_Model(t *testing.T) {
 		}
 		iss, kid := pick(t, "iss", "", "A", "B", "C"), pick(t, "kid", "", "a", "b", "d")
 		alg := rapid.SampledFrom(append(keys.Algorithms(), keys.None)).Draw(t, "alg")
-		got, err := r.Find(context.Background(), keys.Query{Issuer: optional(iss), KeyID: optional(kid), Algorithm: alg})
-		if want := modelFind(all, iss, kid, alg); (want == nil) != (err != nil) || want != nil && (!got.SameMaterial(want) || name(got) != name(want)) {
+		token := signedBy{must(keys.New(material()[pick(t, "signed by", types()...)], keys.Attributes{}))}
+		got, err := r.Find(context.Background(), keys.Query{Issuer: optional(iss), KeyID: optional(kid), Algorithm: alg, Token: token})
+		if want := modelFind(all, iss, kid, alg, token); (want == nil) != (err != nil) || want != nil && (!got.SameMaterial(want) || name(got) != name(want)) {
 			t.Fatalf("Find: got %v %v, want %v", got, err, want)
 		}
 		signer, err := r.Signer(iss, kid)
@@ -89,14 +90,23 @@ func called(id string) func(*keys.Key) bool {
 	return func(k *keys.Key) bool { return id == "" || k.ID() == id }
 }
 
+// signedBy is a token with a signature by a key.
+type signedBy struct{ key *keys.Key }
+
+func (s signedBy) SignedBy(k *keys.Key) bool { return s.key.SameMaterial(k) }
+
 // modelFind is A20, A21 and A22, a sentence a line.
-func modelFind(list []*keys.Key, iss, kid string, alg keys.Algorithm) *keys.Key {
+func modelFind(list []*keys.Key, iss, kid string, alg keys.Algorithm, token signedBy) *keys.Key {
 	if iss != "" && len(filter(list, of(iss))) > 0 {
 		list = filter(list, of(iss))
 	} else if iss != "" {
 		list = filter(list, of(""))
 	}
-	list = filter(list, called(kid), func(k *keys.Key) bool { return k.Allows(alg) })
+	allows := func(k *keys.Key) bool { return k.Allows(alg) }
+	if len(filter(list, called(kid))) > 0 {
+		return append(filter(list, called(kid), allows), nil)[0]
+	}
+	list = filter(list, allows, token.SignedBy, func(k *keys.Key) bool { return !k.HasOwnID() })
 	return append(list, nil)[0]
 }
 

@@ -80,8 +80,8 @@ func TestS13_NeverPrivate(t *testing.T) {
 				}
 			}
 		}
-		loaded, err := keys.ParseRemoteSet(text, keys.Attributes{})
-		if err != nil || len(loaded.Ignored) != 0 {
+		loaded, err := keys.ParseSet(text, keys.Attributes{}, true)
+		if err != nil || len(loaded.PassedOver()) != 0 {
 			t.Fatalf("%v %v", loaded, err)
 		}
 		for _, k := range list {

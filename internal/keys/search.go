@@ -2,6 +2,7 @@ package keys
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/quote"
@@ -12,6 +13,7 @@ type search struct {
 	query   Query
 	entries []entry
 	answers []answer // of the entries, at their places
+	tried   []*Key   // without an id of their own, that the signature is not by
 }
 
 // answer is what an entry has to say.
@@ -29,29 +31,73 @@ func (s *search) keyID() string {
 	return *s.query.KeyID
 }
 
-// fits says whether the token names k; its algorithm may still be another.
+// fits reports whether the token names k; its algorithm may still be another.
 func (s *search) fits(k *Key) bool { return s.query.KeyID == nil || k.id == *s.query.KeyID }
+
+// keys yields all candidates that are known, in order.
+func (s *search) keys(yield func(*Key) bool) {
+	for i := range s.answers {
+		a := &s.answers[i]
+		if a.one != nil && !yield(a.one) {
+			return
+		}
+		for _, k := range a.list {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
 
 // match returns the first key that the token may have been signed with, nil if
 // there is none so far. Without a key id the order of the configuration
 // decides, so nothing counts behind a set that has not answered, or cannot.
 func (s *search) match() *Key {
+	named := false // some candidate has the token's key id
 	for i := range s.answers {
 		a := &s.answers[i]
 		if s.query.KeyID == nil && (!a.known || a.err != nil) {
 			return nil
 		}
-		if a.one != nil && s.fits(a.one) && a.one.Allows(s.query.Algorithm) {
-			return a.one
+		if a.one != nil && s.fits(a.one) {
+			if named = true; a.one.Allows(s.query.Algorithm) {
+				return a.one
+			}
 		}
 		for _, k := range a.list {
-			if s.fits(k) && k.Allows(s.query.Algorithm) {
+			if !s.fits(k) {
+				continue
+			}
+			if named = true; k.Allows(s.query.Algorithm) {
 				return k
 			}
 		}
 	}
+	if named || s.query.KeyID == nil || s.query.Token == nil {
+		return nil
+	}
+	return s.try()
+}
+
+// try returns the first of the keys whose id nobody chose that the token's
+// signature is by. A key that was tried is not tried again (A21).
+func (s *search) try() *Key {
+	for k := range s.keys {
+		if k.hasID || !k.Allows(s.query.Algorithm) || s.wasTried(k) {
+			continue
+		}
+		if len(s.tried) == MaxTried {
+			return nil
+		}
+		s.tried = append(s.tried, k)
+		if s.query.Token.SignedBy(k) {
+			return k
+		}
+	}
 	return nil
 }
+
+func (s *search) wasTried(k *Key) bool { return slices.ContainsFunc(s.tried, k.SameMaterial) }
 
 // ask asks the sets for the key, all at once, until there is a match. Sets that
 // hold keys are not asked about a token without a key id: they have said all.
@@ -87,26 +133,29 @@ func (s *search) ask(ctx context.Context) *Key {
 // failure says why there is no match.
 func (s *search) failure() error {
 	var unavailable error
-	otherAlgorithm := false
 	for _, a := range s.answers {
 		if unavailable == nil {
 			unavailable = a.err
 		}
-		if a.one != nil && s.fits(a.one) {
-			otherAlgorithm = true
-		}
-		for _, k := range a.list {
-			otherAlgorithm = otherAlgorithm || s.fits(k)
-		}
+	}
+	otherAlgorithm, unnamed := false, false
+	for k := range s.keys {
+		otherAlgorithm = otherAlgorithm || s.fits(k)
+		unnamed = unnamed || !k.hasID
 	}
 	named := s.query.KeyID != nil
+	alg := quote.Shorten(string(s.query.Algorithm))
 	switch {
 	case otherAlgorithm && named:
-		return fault.New(fault.AlgorithmNotAllowed, "alg", "%q is not the algorithm of key %s", quote.Shorten(string(s.query.Algorithm)), quote.Shorten(s.keyID()))
+		return fault.New(fault.AlgorithmNotAllowed, "alg", "%q is not the algorithm of key %s", alg, quote.Shorten(s.keyID()))
 	case unavailable != nil:
 		return unavailable
-	case otherAlgorithm:
-		return fault.New(fault.AlgorithmNotAllowed, "alg", "no key that may be used has the algorithm %q", quote.Shorten(string(s.query.Algorithm)))
+	case len(s.tried) == 1:
+		return fault.New(fault.SignatureInvalid, "signature", "it does not fit key %s", quote.Shorten(s.tried[0].id))
+	case len(s.tried) > 1:
+		return fault.New(fault.SignatureInvalid, "signature", "no key has the id %q, and it does not fit any of the keys without an id that were tried (%d, at most %d)", quote.Shorten(s.keyID()), len(s.tried), MaxTried)
+	case otherAlgorithm, named && unnamed:
+		return fault.New(fault.AlgorithmNotAllowed, "alg", "no key that may be used has the algorithm %q", alg)
 	case named:
 		return fault.New(fault.KeyNotFound, "kid", "no key has the id %q", quote.Shorten(s.keyID()))
 	}

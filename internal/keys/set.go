@@ -1,13 +1,10 @@
 package keys
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
-	"unicode/utf8"
-
-	"github.com/lestrrat-go/jwx/v3/jwk"
+	"slices"
+	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/quote"
@@ -17,214 +14,279 @@ import (
 // MaxSetKeys is the most keys that a set may hold (S11).
 const MaxSetKeys = 1000
 
-// parseSet reads the "keys" of a JWKS from a file of the user's own: a key
-// that is broken stops it, one of a kind that is not for us is passed over
-// (RFC 7517 section 5, S12).
-func parseSet(array strictjson.Value, a Attributes) (Loaded, error) {
-	elements, err := setElements(array, a)
-	if err != nil {
-		return Loaded{}, err
-	}
-	return readSet(elements, a, func(err *fault.Error) bool {
-		return err.Code == fault.KeyTypeUnsupported || err.Code == fault.KeyUseMismatch
-	})
+// Entry is a key of a file or set, and what became of it.
+type Entry struct {
+	// Index is the key's place in the set, from 0.
+	Index int
+	// KeyID is the kid as it was written, "" for none.
+	KeyID string
+	// Key is the key, nil if it is passed over; Problem then says why.
+	Key     *Key
+	Problem *fault.Error
+
+	kty, alg string // as they were written
 }
 
-// ParseRemoteSet reads a JWKS that somebody else publishes: every key that
-// cannot be used is passed over and counted (S12), but a private or secret
-// member in any of them spoils the set, since its keys are then anybody's
-// (S21). A set without one usable key is key_set_empty.
-func ParseRemoteSet(data []byte, a Attributes) (Loaded, error) {
-	members, err := strictjson.Object(data, jsonDepth)
+// claims reports whether e, which is broken or weak, was meant to check the
+// signatures that k checks: the two are ambiguous then (S12).
+func (e Entry) claims(k *Key) bool {
+	return e.Problem != nil && (e.Problem.Code == fault.KeyInvalid || e.Problem.Code == fault.KeyWeak) &&
+		e.KeyID == k.id && e.kty == string(k.Type()) && (e.alg == "" || k.Allows(Algorithm(e.alg)))
+}
+
+// String names the entry by its place and id.
+func (e Entry) String() string {
+	if e.KeyID == "" {
+		return fmt.Sprintf("keys[%d]", e.Index)
+	}
+	return fmt.Sprintf("keys[%d] (kid %q)", e.Index, quote.Shorten(e.KeyID))
+}
+
+// ParseSet reads a key set, or a single key, that somebody else may have made:
+// a JWKS (RFC 7517 section 5), a JWK, or what else Parse reads. The same bytes
+// get the same verdict wherever they are from (S12): a key that is not for
+// signatures, broken or weak is passed over, and members that are null or empty
+// count as absent. published says that the set is public, at a URL; then private
+// or secret material in any of its keys spoils all of it, since anyone may have
+// it (S21).
+//
+// Of a, Source is named in messages, Issuer and Algorithm go to each key, and ID
+// picks keys, as Pick does. Errors are those of Parse, key_set_empty, which gives
+// the reason for each key, key_ambiguous and key_set_mixed. The entries are
+// returned with key_set_empty too.
+func ParseSet(data []byte, a Attributes, published bool) (Loaded, error) {
+	loaded, err := parse(data, a, leniently(published))
 	if err != nil {
-		return Loaded{}, fault.New(fault.KeySetUnavailable, a.Source, "not a JWKS: %w", err)
+		return loaded, err
+	}
+	if published && slices.ContainsFunc(loaded.Keys, func(k *Key) bool { return k.private != nil }) { // PEM
+		return Loaded{}, errPublished(a.Source, "a private key")
+	}
+	return loaded, nil
+}
+
+// reading says how the keys of a set are read.
+type reading struct {
+	// passesOver reports whether a key with this fault is left out rather than
+	// the end of the whole set.
+	passesOver func(*fault.Error) bool
+	// empties counts members that are empty as absent.
+	empties bool
+	// published refuses private material.
+	published bool
+}
+
+// strictly reads a file that its owner named: a key of a kind that is not for us
+// is passed over (RFC 7517 section 5), any other must load.
+func strictly() reading {
+	return reading{passesOver: func(err *fault.Error) bool {
+		return err.Code == fault.KeyTypeUnsupported || err.Code == fault.KeyUseMismatch
+	}}
+}
+
+func leniently(published bool) reading {
+	return reading{passesOver: func(*fault.Error) bool { return true }, empties: true, published: published}
+}
+
+// present returns the members that count.
+func (r reading) present(members []strictjson.Member) []strictjson.Member {
+	if !r.empties {
+		return members
+	}
+	return slices.DeleteFunc(members, func(m strictjson.Member) bool { return m.Name != "key_ops" && isEmpty(m.Value) })
+}
+
+func errPublished(source, what string) *fault.Error {
+	return fault.New(fault.KeySetUnavailable, source, "it publishes private key material (%s)", what).
+		WithHint("publish public keys only: jwtctl jwks prints them; replace the keys that were published")
+}
+
+// privateMember returns the name of a member of members that only a private or
+// secret key has, "" if there is none. The k of a key for something other than
+// signatures is none that a token could be forged with.
+func privateMember(members []strictjson.Member, problem *fault.Error) string {
+	forOther := problem != nil && problem.Code == fault.KeyUseMismatch
+	for _, m := range members {
+		alg, _ := strictjson.String(m.Value)
+		forOther = forOther || m.Name == "alg" && alg != "" && !slices.Contains(Algorithms(), Algorithm(alg))
 	}
 	for _, m := range members {
-		if m.Name != "keys" {
-			continue
-		}
-		elements, err := setElements(m.Value, a)
-		if err != nil {
-			return Loaded{}, err
-		}
-		if secret := privateMember(elements); secret != "" {
-			return Loaded{}, fault.New(fault.KeySetUnavailable, a.Source, "it publishes private key material (member %q)", secret)
-		}
-		return readSet(elements, a, func(*fault.Error) bool { return true })
-	}
-	return Loaded{}, fault.New(fault.KeySetUnavailable, a.Source, "not a JWKS: it has no \"keys\"")
-}
-
-// privateMember returns the name of a member of one of the keys that only a
-// private or secret key has, "" if there is none.
-func privateMember(elements iter.Seq[strictjson.Value]) string {
-	n := 0
-	for e := range elements {
-		if n++; n > MaxSetKeys {
-			break // readSet refuses so many
-		}
-		members, err := strictjson.Object(e, jsonDepth)
-		if err != nil {
-			continue
-		}
-		for _, m := range members {
-			switch m.Name {
-			case "d", "p", "q", "dp", "dq", "qi", "oth", "k":
-				return m.Name
+		switch m.Name {
+		case "d", "p", "q", "dp", "dq", "qi", "oth":
+		case "k":
+			if forOther {
+				continue
 			}
+		default:
+			continue
+		}
+		if !isNull(m.Value) && !isEmpty(m.Value) {
+			return m.Name
 		}
 	}
 	return ""
 }
 
-// setElements returns the elements of a set's "keys".
-func setElements(array strictjson.Value, a Attributes) (iter.Seq[strictjson.Value], error) {
+// readSet reads the keys of the JWKS whose "keys" is array.
+func readSet(array strictjson.Value, a Attributes, r reading) (Loaded, error) {
 	elements, err := strictjson.Elements(array, jsonDepth)
 	if err != nil {
-		return nil, fault.New(fault.KeyInvalid, a.Source, "its \"keys\" is no array: %w", err)
+		return Loaded{}, fault.New(fault.KeyInvalid, a.Source, "its \"keys\" is not an array: %w", err)
 	}
-	return elements, nil
-}
-
-// readSet reads the keys of elements, passing over those whose error mayIgnore
-// accepts.
-func readSet(elements iter.Seq[strictjson.Value], a Attributes, mayIgnore func(*fault.Error) bool) (Loaded, error) {
-	var out Loaded
-	n := 0
-	for e := range elements {
-		if n == MaxSetKeys {
-			return Loaded{}, fault.New(fault.FileTooLarge, a.Source, "a set may hold %d keys, and it has more", MaxSetKeys)
-		}
-		at := a
-		at.Source = fmt.Sprintf("%s: keys[%d]", a.Source, n)
-		at.ID = ""
-		n++
-		k, err := parseElement(e, at)
-		if err != nil {
-			if !mayIgnore(err) {
-				return Loaded{}, err
-			}
-			out.Ignored = append(out.Ignored, err.Error())
-			continue
-		}
-		out.Keys = append(out.Keys, k)
+	out, err := readElements(elements, a, r)
+	if err != nil {
+		return out, err
 	}
-	if err := checkSet(out.Keys, a.Source); err != nil {
+	if err := checkSet(out, a.Source); err != nil {
 		return Loaded{}, err
 	}
-	return out.pick(a)
+	if a.ID == "" {
+		return out, nil
+	}
+	out.Keys, err = Pick(out.Keys, a.ID)
+	return out, about(err, a.Source)
 }
 
-func parseElement(e strictjson.Value, a Attributes) (*Key, *fault.Error) {
+func readElements(elements iter.Seq[strictjson.Value], a Attributes, r reading) (Loaded, error) {
+	var out Loaded
+	for e := range elements {
+		n := len(out.Entries)
+		if n == MaxSetKeys {
+			return Loaded{}, fault.New(fault.FileTooLarge, a.Source, "the set holds more than %d keys", MaxSetKeys)
+		}
+		at := a
+		at.ID, at.Source = "", fmt.Sprintf("%s: keys[%d]", a.Source, n)
+		entry, err := r.element(e, at)
+		if err != nil {
+			return Loaded{}, err
+		}
+		entry.Index = n
+		out.add(entry)
+	}
+	if len(out.Keys) == 0 {
+		return out, errNoKey(out.Entries, a.Source)
+	}
+	return out, nil
+}
+
+// element reads one key of a set, or the JWK that a file is.
+func (r reading) element(e strictjson.Value, a Attributes) (Entry, *fault.Error) {
 	members, err := strictjson.Object(e, jsonDepth)
 	if err != nil {
-		return nil, fault.New(fault.KeyInvalid, a.Source, "%w", err)
+		bad := fault.New(fault.KeyInvalid, a.Source, "%w", err)
+		if !r.passesOver(bad) {
+			return Entry{}, bad
+		}
+		return Entry{Problem: bad}, nil
 	}
-	k, err := parseJWK(members, a)
-	if err != nil {
-		return nil, err.(*fault.Error)
-	}
-	return k, nil
+	return r.members(members, a)
 }
 
-// checkSet refuses sets in which a kid does not name one key, or in which a
-// public key could be taken for a secret (S12).
-func checkSet(list []*Key, source string) error {
-	if len(list) == 0 {
-		return fault.New(fault.KeySetEmpty, source, "the set holds no key that can be used")
-	}
-	seen := make(map[string]bool, len(list))
-	secrets := 0
-	for _, k := range list {
-		if seen[k.id] {
-			return fault.New(fault.KeyAmbiguous, source, "two keys of the set have the kid %q", quote.Shorten(k.id))
+func (r reading) members(members []strictjson.Member, a Attributes) (Entry, *fault.Error) {
+	var entry Entry
+	for _, m := range members {
+		switch m.Name {
+		case "kid":
+			entry.KeyID, _ = strictjson.String(m.Value)
+		case "kty":
+			entry.kty, _ = strictjson.String(m.Value)
+		case "alg":
+			entry.alg, _ = strictjson.String(m.Value)
 		}
-		seen[k.id] = true
+	}
+	members = r.present(members)
+	entry.Key, entry.Problem = parseJWK(members, a)
+	if r.published {
+		if secret := privateMember(members, entry.Problem); secret != "" {
+			return Entry{}, errPublished(a.Source, "member "+secret)
+		}
+	}
+	if entry.Problem != nil && !r.passesOver(entry.Problem) {
+		return Entry{}, entry.Problem
+	}
+	return entry, nil
+}
+
+// errNoKey says of each key of a set why it is not used.
+func errNoKey(entries []Entry, source string) *fault.Error {
+	if len(entries) == 0 {
+		return fault.New(fault.KeySetEmpty, source, "the set is empty: it holds no keys")
+	}
+	const most = 8
+	var reasons []string
+	for _, e := range entries[:min(most, len(entries))] {
+		reasons = append(reasons, fmt.Sprintf("%s: %s", e, e.Problem.Why))
+	}
+	if more := len(entries) - most; more > 0 {
+		reasons = append(reasons, fmt.Sprintf("%d more", more))
+	}
+	return fault.New(fault.KeySetEmpty, source, "the set holds no key that can be used: %s", strings.Join(reasons, "; "))
+}
+
+// ambiguous reports whether a signature by one id and algorithm could be checked
+// with either of two different keys (S12).
+func ambiguous(a, b *Key) bool {
+	return a.id == b.id && slices.ContainsFunc(a.algs, b.Allows) && !a.SameMaterial(b)
+}
+
+// checkSet refuses sets in which a kid and an algorithm do not name one key, or
+// in which a public key could be taken for a secret (S12).
+func checkSet(set Loaded, source string) error {
+	byID := make(map[string][]*Key, len(set.Keys))
+	secrets := 0
+	for _, k := range set.Keys {
+		if slices.ContainsFunc(byID[k.id], func(other *Key) bool { return ambiguous(k, other) }) {
+			return errAmbiguous(source, k.id)
+		}
+		byID[k.id] = append(byID[k.id], k)
 		if k.Type() == TypeSecret {
 			secrets++
 		}
 	}
-	if secrets != 0 && secrets != len(list) {
-		return fault.New(fault.KeySetMixed, source, "the set holds shared secrets beside asymmetric keys")
+	for _, e := range set.Entries {
+		if e.Problem != nil && slices.ContainsFunc(byID[e.KeyID], e.claims) {
+			return errAmbiguous(source, e.KeyID)
+		}
+	}
+	if secrets != 0 && secrets != len(set.Keys) {
+		return fault.New(fault.KeySetMixed, source, "the set holds shared secrets next to asymmetric keys")
 	}
 	return nil
 }
 
-// pick narrows l to the key with id a.ID, if one is asked for.
-func (l Loaded) pick(a Attributes) (Loaded, error) {
-	if a.ID == "" {
-		return l, nil
-	}
-	for _, k := range l.Keys {
-		if k.id == a.ID {
-			return Loaded{Keys: []*Key{k}, Ignored: l.Ignored}, nil
-		}
-	}
-	return Loaded{}, fault.New(fault.KeyMissing, a.Source, "no key of the set has the kid %q", quote.Shorten(a.ID))
+func errAmbiguous(source, kid string) *fault.Error {
+	return fault.New(fault.KeyAmbiguous, source, "two different keys of the set have the kid %q", quote.Shorten(kid))
 }
 
-// JWK returns k as a JSON Web Key with its private part if it has one. Members
-// are kty and the key's numbers, kid, alg and use. An id that no JSON can carry
-// is key_invalid.
-func (k *Key) JWK() ([]byte, error) {
-	if !utf8.ValidString(k.id) {
-		return nil, fault.New(fault.KeyInvalid, k.source, "its id is not UTF-8")
-	}
-	material := k.SigningMaterial()
-	if material == nil {
-		material = k.VerifyingMaterial()
-	}
-	j, err := jwk.Import(material)
-	if err == nil {
-		err = errors.Join(j.Set(jwk.KeyIDKey, k.id), j.Set(jwk.AlgorithmKey, string(k.Algorithm())), j.Set(jwk.KeyUsageKey, "sig"))
-	}
-	if err != nil {
-		return nil, fault.New(fault.KeyInvalid, k.source, "it cannot be written as a JWK: %w", err)
-	}
-	text, err := json.Marshal(j)
-	if err != nil {
-		return nil, fault.New(fault.KeyInvalid, k.source, "it cannot be written as a JWK: %w", err)
-	}
-	return text, nil
-}
-
-// PublicSet returns the JWKS of the public halves of list, in its order and
-// always in the same bytes. It refuses secrets (key_is_secret), an empty list
-// (key_set_empty) and one kid for two keys (key_ambiguous); the same key given
-// twice stands once.
-func PublicSet(list []*Key) ([]byte, error) {
-	set := struct {
-		Keys []json.RawMessage `json:"keys"`
-	}{Keys: []json.RawMessage{}}
-	var public []*Key
+// Pick returns the keys of list with the id kid: one, or the same for several
+// algorithms. If there is none and list's only key has no id of its own, it gets
+// this one. It returns key_missing where there is no such key.
+func Pick(list []*Key, kid string) ([]*Key, error) {
+	var picked []*Key
 	for _, k := range list {
-		p, err := k.Public()
-		if err != nil {
-			return nil, err
-		}
-		if !holds(public, p) {
-			public = append(public, p)
+		if k.id == kid {
+			picked = append(picked, k)
 		}
 	}
-	if err := checkSet(public, ""); err != nil {
-		return nil, err
+	if len(picked) > 0 {
+		return picked, nil
 	}
-	for _, p := range public {
-		text, err := p.JWK()
-		if err != nil {
-			return nil, err
-		}
-		set.Keys = append(set.Keys, text)
+	if len(list) == 1 && !list[0].hasID {
+		named, err := list[0].With(Attributes{ID: kid})
+		return []*Key{named}, err
 	}
-	return json.MarshalIndent(set, "", "  ")
+	ids := make([]string, len(list))
+	for i, k := range list {
+		ids[i] = quote.Shorten(k.id)
+	}
+	return nil, fault.New(fault.KeyMissing, "--kid", "no key has the id %q", quote.Shorten(kid)).
+		WithHint("there are %s", strings.Join(ids, ", "))
 }
 
-// holds says whether list has k: the same id and the same numbers.
-func holds(list []*Key, k *Key) bool {
-	for _, other := range list {
-		if other.id == k.id && other.SameMaterial(k) {
-			return true
-		}
+// about gives err, unless nil, the place source.
+func about(err error, source string) error {
+	if f, isFault := err.(*fault.Error); isFault {
+		return f.About(source)
 	}
-	return false
+	return err
 }

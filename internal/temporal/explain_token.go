@@ -175,7 +175,7 @@ func (e *explainer) checkAlgorithm(header map[string]any) (keys.Algorithm, bool)
 	switch {
 	case !isString:
 		e.fault(fault.AlgorithmNotAllowed, "signing method (alg) is unspecified.", "its header has no alg; %s", only)
-	case alg != keys.None && !slices.Contains(keys.Algorithms(), alg): // golang-jwt's list is the same
+	case alg != keys.None && (alg == keys.Ed25519 || !slices.Contains(keys.Algorithms(), alg)): // golang-jwt's list, which has no Ed25519
 		e.fault(fault.AlgorithmNotAllowed, "signing method (alg) is unavailable.", "its alg %q is unknown; %s", quote.Shorten(name), only)
 	case alg != keys.RS256 && alg != keys.ES256:
 		e.fault(fault.AlgorithmNotAllowed, "signing method "+name+" is invalid", "its alg is %s; %s", name, only)

@@ -1,0 +1,76 @@
+package keys
+
+import (
+	"encoding/json"
+	"errors"
+	"unicode/utf8"
+
+	"github.com/lestrrat-go/jwx/v3/jwk"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// JWK returns k as a JSON Web Key with its private part if it has one. Members
+// are kty and the key's numbers, kid, alg and use. An id that no JSON can carry
+// is key_invalid.
+func (k *Key) JWK() ([]byte, error) {
+	if !utf8.ValidString(k.id) {
+		return nil, fault.New(fault.KeyInvalid, k.source, "its id is not UTF-8")
+	}
+	material := k.SigningMaterial()
+	if material == nil {
+		material = k.VerifyingMaterial()
+	}
+	j, err := jwk.Import(material)
+	if err == nil {
+		err = errors.Join(j.Set(jwk.KeyIDKey, k.id), j.Set(jwk.AlgorithmKey, string(k.Algorithm())), j.Set(jwk.KeyUsageKey, "sig"))
+	}
+	if err != nil {
+		return nil, fault.New(fault.KeyInvalid, k.source, "it cannot be written as a JWK: %w", err)
+	}
+	text, err := json.Marshal(j)
+	if err != nil {
+		return nil, fault.New(fault.KeyInvalid, k.source, "it cannot be written as a JWK: %w", err)
+	}
+	return text, nil
+}
+
+// PublicSet returns the JWKS of the public halves of list, in its order and
+// always in the same bytes. It refuses secrets (key_is_secret), an empty list
+// (key_set_empty) and one kid for two keys (key_ambiguous), whatever their
+// algorithms: many readers of sets keep one key for each kid. The same key given
+// twice for one algorithm is there once.
+func PublicSet(list []*Key) ([]byte, error) {
+	set := struct {
+		Keys []json.RawMessage `json:"keys"`
+	}{Keys: []json.RawMessage{}}
+	if len(list) == 0 {
+		return nil, fault.New(fault.KeySetEmpty, "", "there is no key to publish")
+	}
+	var public []*Key
+next:
+	for _, k := range list {
+		p, err := k.Public()
+		if err != nil {
+			return nil, err
+		}
+		for _, other := range public {
+			switch {
+			case other.id != p.id:
+			case !other.SameMaterial(p):
+				return nil, fault.New(fault.KeyAmbiguous, p.source, "its id %q is also that of another key (%s)", quote.Shorten(p.id), other.source).
+					WithHint("give each key an id of its own: --kid, or \"kid\" in a JWK")
+			case other.Algorithm() == p.Algorithm():
+				continue next
+			}
+		}
+		public = append(public, p)
+		text, err := p.JWK()
+		if err != nil {
+			return nil, err
+		}
+		set.Keys = append(set.Keys, text)
+	}
+	return json.MarshalIndent(set, "", "  ")
+}
