@@ -11,7 +11,6 @@ import (
 	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
-	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/settings"
@@ -130,15 +129,9 @@ func (a *app) readHeader(args []string) (string, error) {
 func (a *app) serverKeys(ctx context.Context, o explainDenialOptions) (*temporal.KeySet, error) {
 	var documents []temporal.Document
 	for _, location := range o.jwks {
-		var body []byte
-		var err error
-		if strings.Contains(location, "://") {
-			body, err = jwks.Fetch(ctx, location, o.network.network())
-		} else {
-			body, err = files.Read(location, keys.MaxFileBytes, fault.KeyUnreadable)
-		}
+		body, err := o.network.read(ctx, a, location)
 		if err != nil {
-			return nil, withURLHint(err, location)
+			return nil, err
 		}
 		documents = append(documents, temporal.Document{Source: location, Body: body})
 	}

@@ -71,7 +71,7 @@ func (a *app) runInspect(ctx context.Context, args []string, o inspectOptions) e
 		return err
 	}
 	o.verify.tokenFromStdin = len(args) == 0 || args[0] == "-"
-	verifier, err := o.verify.verifier(a)
+	verifier, ring, err := o.verify.verifier(a)
 	if err != nil {
 		return err
 	}
@@ -85,6 +85,7 @@ func (a *app) runInspect(ctx context.Context, args []string, o inspectOptions) e
 	in := inspected{asked: verifier != nil}
 	if in.asked {
 		in.verified, in.err = verifier.Verify(ctx, compact)
+		in.err = withHint(in.err, fault.KeyNotFound, func() string { return a.keyHint(ring) })
 	}
 	if fault.ClassOf(in.err) == fault.Undecided { // it says nothing about the token
 		return in.err

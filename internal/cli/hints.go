@@ -3,9 +3,11 @@ package cli
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
@@ -62,33 +64,47 @@ func (m *messages) withKeyHint(err error) error {
 	return errors.Join(list...)
 }
 
-// keyHint names the keys in use, and how to use others; "" where there are only
-// key sets.
-func (m *messages) keyHint() string {
-	text, own := m.keysInUse(), m.ring.Keys()
-	if len(own) == 1 && !own[0].HasOwnID() {
-		way := "--kid ID"
-		if len(m.app.Settings.ConfiguredKeys()) > 0 {
-			way += ", or id: in " + m.app.Settings.Path + ","
-		}
-		text += "; " + way + " gives it the id that tokens name"
+// withHint gives an error of code that has no hint the one that hint returns,
+// unless that is "".
+func withHint(err error, code fault.Code, hint func() string) error {
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Code != code || f.Hint != "" {
+		return err
 	}
-	if by := m.app.Settings.SetAside(); by != "" {
+	if text := hint(); text != "" {
+		return f.WithHint("%s", text)
+	}
+	return err
+}
+
+// keyHint names the keys in use, and how to use others.
+func (m *messages) keyHint() string { return m.app.keyHint(m.ring) }
+
+// keysInUse lists the keys that were given.
+func (m *messages) keysInUse() string { return keysInUse(m.ring) }
+
+// keyHint names the keys of ring, and which others are set aside.
+func (a *app) keyHint(ring *keys.Ring) string {
+	text := keysInUse(ring)
+	if by := a.Settings.SetAside(); by != "" {
 		text = strings.TrimPrefix(text+"; "+by, "; ")
 	}
 	return text
 }
 
-// keysInUse lists the keys that were given, which those of remote sets are not.
-func (m *messages) keysInUse() string {
+// keysInUse lists the keys of ring that are at hand, those of sets too; "" where
+// there are none.
+func keysInUse(ring *keys.Ring) string {
 	const most = 8
 	var names []string
-	for _, k := range m.ring.Keys() {
+	for _, k := range ring.Held() {
 		name := quote.Shorten(k.ID())
 		if k.Issuer() != "" {
 			name += " (issuer " + quote.Shorten(k.Issuer()) + ")"
 		}
-		names = append(names, name)
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
 	if len(names) > most {
 		names = append(names[:most], "…")

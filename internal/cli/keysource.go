@@ -12,7 +12,6 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keys"
-	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
@@ -111,7 +110,7 @@ func (k *keyFlags) picked(a *app) ([]*keys.Key, error) {
 	if err := checkKeyID(k.kid); err != nil {
 		return nil, err
 	}
-	return pickOrName(list, k.kid)
+	return keys.Pick(list, k.kid)
 }
 
 // pinned applies --alg.
@@ -155,26 +154,6 @@ func (k *keyFlags) signer(a *app, issuer string) (*keys.Key, error) {
 		return nil, err
 	}
 	return chosen[0], nil
-}
-
-// pickOrName returns the key of list called kid, or list's only key under that
-// id if it has none of its own.
-func pickOrName(list []*keys.Key, kid string) ([]*keys.Key, error) {
-	for _, key := range list {
-		if key.ID() == kid {
-			return []*keys.Key{key}, nil
-		}
-	}
-	if len(list) == 1 && !list[0].HasOwnID() {
-		named, err := list[0].With(keys.Attributes{ID: kid})
-		return []*keys.Key{named}, err
-	}
-	ids := make([]string, len(list))
-	for i, key := range list {
-		ids[i] = quote.Shorten(key.ID())
-	}
-	return nil, fault.New(fault.KeyMissing, "--kid", "no key has the id %q", quote.Shorten(kid)).
-		WithHint("there are %s", strings.Join(ids, ", "))
 }
 
 // loadFiles reads the keys of names: paths, env:NAME or -.

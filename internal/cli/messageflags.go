@@ -153,7 +153,7 @@ func (f *messageFlags) load(ctx context.Context, a *app, inputs []string) (*mess
 // checkStdin refuses to read standard input for two things.
 func (f *messageFlags) checkStdin(inputs []string) error {
 	n := 0
-	for _, name := range slices.Concat(inputs, f.keys.files, f.protos.sets) {
+	for _, name := range slices.Concat(inputs, f.keys.files, f.sets.jwks, f.protos.sets) {
 		if name == "-" {
 			n++
 		}
@@ -191,6 +191,7 @@ func (f *messageFlags) namesKeys(a *app) bool {
 // --dev the development key last (A90). Without any other key or set, the
 // default key file is one.
 func (f *messageFlags) ring(a *app) (*keys.Ring, error) {
+	f.sets.pick(a, f.keys)
 	sets, err := f.sets.load(a)
 	if err != nil {
 		return nil, err
@@ -204,7 +205,7 @@ func (f *messageFlags) ring(a *app) (*keys.Ring, error) {
 			return nil, err
 		}
 		if f.keys.kid != "" && len(list) == 1 && !(f.dev && f.keys.kid == developmentID) {
-			if list, err = pickOrName(list, f.keys.kid); err != nil {
+			if list, err = keys.Pick(list, f.keys.kid); err != nil {
 				return nil, err
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/proxy"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 // live is what a command that loads its policy again and again keeps between
@@ -233,6 +234,9 @@ func (f *messageFlags) checkRereadable(a *app) error {
 	}
 	if slices.ContainsFunc(f.keys.places(a), func(p keyPlace) bool { return p.name == "-" }) {
 		return once("--key")
+	}
+	if slices.ContainsFunc(f.sets.entries(a), func(e settings.KeySetEntry) bool { return e.JWKS == "-" }) {
+		return once("--jwks")
 	}
 	return nil
 }

@@ -24,8 +24,8 @@ func (o *proxyOptions) watched(a *app) watched {
 		}
 	}
 	for _, e := range o.policy.sets.entries(a) {
-		if !e.IsRemote() {
-			w.fixed = append(w.fixed, e.JWKS)
+		if path, err := files.PathOf(e.JWKS, fault.KeySetURLNotAllowed); err == nil && !e.IsRemote() {
+			w.fixed = append(w.fixed, path)
 		}
 	}
 	return w

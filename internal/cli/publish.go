@@ -55,7 +55,7 @@ func (a *app) publishing(k keyFlags, dir string) published {
 		}
 		if k.kid != "" {
 			var err error
-			if all, err = pickOrName(all, k.kid); err != nil {
+			if all, err = keys.Pick(all, k.kid); err != nil {
 				return nil, err
 			}
 		}

@@ -53,15 +53,15 @@ func (v *verifyFlags) register(a *app, fs *pflag.FlagSet) {
 	settings.FlagOnly(fs, "dev", "at")
 }
 
-// verifier returns what verifies by the flags, nil if there is nothing to
-// verify with.
-func (v *verifyFlags) verifier(a *app) (*jws.Verifier, error) {
+// verifier returns what verifies by the flags, and its keys; nil if there is
+// nothing to verify with.
+func (v *verifyFlags) verifier(a *app) (*jws.Verifier, *keys.Ring, error) {
 	clock, err := a.Clock(v.at)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if slices.Contains(v.keys.files, "-") && v.tokenFromStdin {
-		return nil, fault.New(fault.UsageError, "--key", "- is standard input, and the token is read from there").WithHint("@FILE reads a token from a file")
+	if err := v.checkStdin(); err != nil {
+		return nil, nil, err
 	}
 	policy := jws.Policy{
 		Issuers: v.issuers, Audiences: v.audiences, Subjects: v.subjects, Type: v.typ,
@@ -69,29 +69,50 @@ func (v *verifyFlags) verifier(a *app) (*jws.Verifier, error) {
 		Development: v.dev,
 	}
 	if err := policy.Validate(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var list []*keys.Key
 	if len(v.keys.files)+len(a.Settings.ConfiguredKeys()) > 0 {
 		if list, err = v.keys.all(a); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if v.dev {
 		list = append(list, a.developmentKey())
 	}
+	v.sets.pick(a, v.keys)
 	sets, err := v.sets.load(a)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(list)+len(sets) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	ring, err := keys.NewRing(list, sets...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return jws.NewVerifier(ring, policy, clock)
+	verifier, err := jws.NewVerifier(ring, policy, clock)
+	return verifier, ring, err
+}
+
+// checkStdin refuses to read standard input twice.
+func (v *verifyFlags) checkStdin() error {
+	isStdin := func(name string) bool { return name == "-" }
+	flag := ""
+	switch {
+	case slices.ContainsFunc(v.sets.jwks, isStdin):
+		flag = "--jwks"
+	case slices.ContainsFunc(v.keys.files, isStdin):
+		flag = "--key"
+	}
+	switch {
+	case flag != "" && v.tokenFromStdin:
+		return fault.New(fault.UsageError, flag, "- is standard input, and the token is read from there").WithHint("@FILE reads a token from a file")
+	case flag == "--jwks" && slices.ContainsFunc(v.keys.files, isStdin):
+		return fault.New(fault.UsageError, flag, "- is standard input, and --key is read from there")
+	}
+	return nil
 }
 
 // maxTokenInput bounds what is read for a token: more than a token may have,

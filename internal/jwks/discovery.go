@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
@@ -35,13 +36,26 @@ func (f *fetcher) discover(ctx context.Context, issuer string) (string, error) {
 	named, uri := values["issuer"], values["jwks_uri"]
 	switch {
 	case named != issuer:
-		return "", fault.New(fault.KeySetUnavailable, label(at), "it is about the issuer %q, not %q", quote.Shorten(named), quote.Shorten(issuer))
+		return "", wrongIssuer(at, named, issuer)
 	case uri == "":
 		return "", fault.New(fault.KeySetUnavailable, label(at), "it names no jwks_uri")
 	case isHTTPS(issuer) && !isHTTPS(uri):
 		return "", fault.New(fault.KeySetURLNotAllowed, label(at), "its jwks_uri %q is not https", quote.Shorten(uri))
 	}
 	return uri, nil
+}
+
+// wrongIssuer says whose document it is, and, where the two differ by a slip,
+// which.
+func wrongIssuer(at, named, wanted string) *fault.Error {
+	err := fault.New(fault.KeySetUnavailable, label(at), "it is about the issuer %q, not %q", quote.Shorten(named), quote.Shorten(wanted))
+	switch slip := keys.IssuerSlip(named, wanted); {
+	case strings.Contains(named, "{tenantid}"):
+		return err.WithHint("it is for any tenant; name your own in place of %q", "{tenantid}")
+	case slip != "" && label(named) == named:
+		return err.WithHint("the issuer is written %s", named)
+	}
+	return err
 }
 
 // isHTTPS says whether address is a URL that begins with https in any case.

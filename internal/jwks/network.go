@@ -36,10 +36,11 @@ type Network struct {
 	AllowHTTP bool
 	// AllowLinkLocal permits link-local and metadata addresses.
 	AllowLinkLocal bool
-	// RootCAs, unless nil, are trusted instead of the system's certificates.
+	// RootCAs, unless nil, are trusted instead of the system's certificates; see
+	// TrustCA.
 	RootCAs *x509.CertPool
-	// Proxy, unless nil, chooses a proxy for a request. Behind one, it is the
-	// proxy that looks names up, so their addresses are not checked here.
+	// Proxy, unless nil, chooses a proxy for a request; see ProxyFrom. Behind one,
+	// it is the proxy that looks names up, so their addresses are not checked here.
 	Proxy func(*http.Request) (*url.URL, error)
 	// Resolver, unless nil, looks names up instead of the system's.
 	Resolver *net.Resolver
@@ -73,7 +74,7 @@ func newFetcher(n Network) *fetcher {
 		CheckRedirect: f.checkRedirect,
 		Transport: &http.Transport{
 			Proxy:                  n.Proxy,
-			DialContext:            dialer.DialContext,
+			DialContext:            dialThisMachine(dialer.DialContext),
 			TLSClientConfig:        &tls.Config{RootCAs: n.RootCAs, MinVersion: tls.VersionTLS12},
 			TLSHandshakeTimeout:    n.Timeout,
 			ForceAttemptHTTP2:      true,
@@ -136,7 +137,35 @@ func failed(ctx context.Context, address string, err error) error {
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
-	return fault.New(fault.KeySetUnavailable, label(address), "cannot be fetched: %s", quote.Shorten(err.Error()))
+	const most = 1024 // of a text that a server has a part in
+	text := quote.Escape(err.Error(), "")
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return fault.New(fault.KeySetUnavailable, label(address), "cannot be fetched: %s", text).WithHint("%s", failureHint(err))
+}
+
+// failureHint says what may help against an error of the network, "" if nothing
+// is known to.
+func failureHint(err error) string {
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var record tls.RecordHeaderError
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &unknown):
+		return "if its CA is one of your own, --ca-cert FILE trusts it"
+	case errors.As(err, &name):
+		return "the certificate is for another name: use the name that it is for"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "the certificate has expired, or the clock of this machine is wrong"
+	case errors.As(err, &record):
+		return "the server does not speak TLS on this port"
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "is the name of the host spelled right?"
+	}
+	return ""
 }
 
 // parseURL returns address as a URL that may be fetched (S19).
@@ -161,9 +190,13 @@ func (f *fetcher) checkURL(u *url.URL) *fault.Error {
 		return fault.New(fault.KeySetURLNotAllowed, "", "it names no host")
 	case u.User != nil:
 		return fault.New(fault.KeySetURLNotAllowed, "", "it holds a user name; a key set is public")
-	case u.Scheme == "http" && !f.network.AllowHTTP && !isLoopbackName(u.Hostname()):
+	case u.Scheme == "http" && !f.network.AllowHTTP && !isThisMachine(u.Hostname()):
 		return fault.New(fault.KeySetURLNotAllowed, "", "http lets anyone on the way replace the keys").
 			WithHint("use https; --allow-http accepts the risk")
+	}
+	// A proxy would look at no address, so what is one already is checked here, too.
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && !f.network.AllowLinkLocal && !ip.Unmap().IsUnspecified() && isLinkLocal(ip.Unmap()) {
+		return fault.New(fault.KeySetURLNotAllowed, "", "%s is a link-local or metadata address", ip)
 	}
 	return nil
 }
@@ -220,10 +253,29 @@ func isLinkLocal(ip netip.Addr) bool {
 	return false
 }
 
-// isLoopbackName says whether host is this machine by its spelling.
-func isLoopbackName(host string) bool {
+// isThisMachine reports whether host is this machine by its spelling. That is
+// also an unspecified address (0.0.0.0, ::), as servers print it that listen on
+// all interfaces.
+func isThisMachine(host string) bool {
 	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+	return host == "localhost" || err == nil && (ip.Unmap().IsLoopback() || ip.Unmap().IsUnspecified())
+}
+
+// dialThisMachine returns dial, but an unspecified address is dialled as a
+// loopback one: what such an address leads to depends on the system.
+func dialThisMachine(dial func(ctx context.Context, network, address string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		host, port, err := net.SplitHostPort(address)
+		ip, notIP := netip.ParseAddr(host)
+		if err != nil || notIP != nil || !ip.Unmap().IsUnspecified() {
+			return dial(ctx, network, address)
+		}
+		conn, err := dial(ctx, network, net.JoinHostPort("127.0.0.1", port))
+		if err != nil && ip.Is6() {
+			conn, err = dial(ctx, network, net.JoinHostPort("::1", port))
+		}
+		return conn, err
+	}
 }
 
 // maxAge returns how long Cache-Control lets an answer be kept (RFC 9111

@@ -39,8 +39,10 @@ func TestS19_URLs(t *testing.T) {
 		"http://localhost.example.com/":       {strict, fault.KeySetURLNotAllowed},
 		"http://127.0.0.1.example.com/":       {strict, fault.KeySetURLNotAllowed},
 		"http://10.0.0.1/":                    {strict, fault.KeySetURLNotAllowed},
-		"http://0.0.0.0/":                     {strict, fault.KeySetURLNotAllowed},
-		"http://[::]/":                        {strict, fault.KeySetURLNotAllowed},
+		"http://0.0.0.0/":                     {strict, ""}, // as servers print this machine
+		"http://[::]/":                        {strict, ""},
+		"http://0.0.0.1/":                     {strict, fault.KeySetURLNotAllowed},
+		"http://[::2]/":                       {strict, fault.KeySetURLNotAllowed},
 		"http://2130706433/":                  {strict, fault.KeySetURLNotAllowed},
 		"http://localhost@example.com/":       {strict, fault.KeySetURLNotAllowed},
 		"https://user:secret@example.com/":    {strict, fault.KeySetURLNotAllowed},

@@ -3,8 +3,6 @@ package jwks
 import (
 	"context"
 	"fmt"
-	"net/url"
-	"path/filepath"
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -13,16 +11,6 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// IsRemote reports whether location is fetched over a network rather than read
-// from a file, by a path or a file URL.
-func IsRemote(location string) bool {
-	return strings.Contains(location, "://") && !isFileURL(location)
-}
-
-func isFileURL(location string) bool {
-	return len(location) >= 7 && strings.EqualFold(location[:7], "file://")
-}
-
 // Open returns the key set at location: a URL, as by NewRemote, or a file, by
 // its path or file URL (RFC 8089), which is read here and not again. The same
 // bytes give the same keys from either (S12).
@@ -30,10 +18,10 @@ func isFileURL(location string) bool {
 // Besides the errors of NewRemote, it returns those of keys.ParseSet, and
 // key_set_empty where a file has no key with an allowed algorithm.
 func Open(location string, o RemoteOptions) (keys.Set, error) {
-	if IsRemote(location) {
+	if files.IsURL(location) {
 		return NewRemote(location, o)
 	}
-	path, err := filePath(location)
+	path, err := files.PathOf(location, fault.KeySetURLNotAllowed)
 	if err != nil {
 		return nil, err
 	}
@@ -47,51 +35,41 @@ func Open(location string, o RemoteOptions) (keys.Set, error) {
 // Read returns the key set in data, which came from source. Its errors are those
 // of Open.
 func Read(data []byte, source string, o RemoteOptions) (keys.Set, error) {
-	list, err := o.parse(data, source, false)
+	loaded, err := o.parse(data, source, false)
 	if err != nil {
 		return nil, err
 	}
-	return fileSet{issuer: o.Issuer, keys: list}, nil
+	return fileSet{o.Issuer, loaded}, nil
 }
 
-// filePath returns the path that location is, or that it names as a file URL.
-func filePath(location string) (string, error) {
-	if !isFileURL(location) {
-		return location, nil
-	}
-	u, err := url.Parse(location)
-	if err != nil || u.Host != "" && u.Host != "localhost" || u.Path == "" || u.RawQuery != "" || u.Fragment != "" {
-		return "", fault.New(fault.KeySetURLNotAllowed, label(location), "it does not name a file on this machine").WithHint("such as file:///etc/keys/jwks.json")
-	}
-	path := u.Path
-	if len(path) > 2 && path[0] == '/' && path[2] == ':' { // file:///C:/keys
-		path = path[1:]
-	}
-	return filepath.FromSlash(path), nil
-}
-
-// parse returns the keys of a set that may be used. published says that it was
-// at a URL.
-func (o RemoteOptions) parse(data []byte, source string, published bool) ([]*keys.Key, error) {
-	loaded, err := keys.ParseSet(data, keys.Attributes{Source: source, Issuer: o.Issuer, ID: o.KeyID}, published)
+// parse reads a set, of which only the keys that may be used are left. published
+// says that it was at a URL.
+func (o RemoteOptions) parse(data []byte, source string, published bool) (keys.Loaded, error) {
+	loaded, err := keys.ParseSet(data, keys.Attributes{Source: source, Issuer: o.Issuer}, published)
 	for _, e := range loaded.PassedOver() {
 		o.Log.Debug("a key is passed over", "reason", e.Problem)
 	}
-	if err != nil {
-		return nil, err
+	if err == nil && o.KeyID != "" {
+		if loaded.Keys, err = keys.Pick(loaded.Keys, o.KeyID); err != nil {
+			err = fault.New(fault.CodeOf(err), source, "the set has no key with the id %q", quote.Shorten(o.KeyID))
+		}
 	}
-	return narrow(loaded.Keys, source, o.Algorithms)
+	if err == nil {
+		loaded.Keys, err = narrow(loaded.Keys, source, o.Algorithms)
+	}
+	return loaded, err
 }
 
 // fileSet is a set that was read from a file.
 type fileSet struct {
 	issuer string
-	keys   []*keys.Key
+	keys.Loaded
 }
 
 func (s fileSet) Issuer() string                                    { return s.issuer }
-func (s fileSet) Held() []*keys.Key                                 { return s.keys }
-func (s fileSet) Keys(context.Context, string) ([]*keys.Key, error) { return s.keys, nil }
+func (s fileSet) Held() []*keys.Key                                 { return s.Loaded.Keys }
+func (s fileSet) Keys(context.Context, string) ([]*keys.Key, error) { return s.Loaded.Keys, nil }
+func (s fileSet) PassedOver(kid string) *fault.Error                { return s.Problem(kid) }
 
 // narrow returns list with its keys pinned to those of algorithms that they
 // allow, one for each; a key that allows none is left out.

@@ -177,7 +177,9 @@ func TestS17_LogIsQuiet(t *testing.T) {
 	path := write(t, dir, "a.jwk", jwkOf(t, newKey(t, keys.ES256, "a")))
 	p := publish(t, folder(dir), jwks.HandlerOptions{})
 	watch(t, p, nil, time.Millisecond)
-	write(t, dir, "b.jwk", []byte("{"))
+	if err := os.Rename(write(t, dir, "new", []byte("{")), filepath.Join(dir, "b.jwk")); err != nil { // never half
+		t.Fatal(err)
+	}
 	stays(t, p, []string{"a"}, fault.KeyInvalid)
 	time.Sleep(50 * time.Millisecond)
 	if n := strings.Count(p.log.String(), "level=ERROR"); n != 1 {

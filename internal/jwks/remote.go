@@ -74,6 +74,7 @@ type Remote struct {
 
 	mu      sync.Mutex
 	held    []*keys.Key // the last good set
+	passed  keys.Loaded // what else was in it
 	fetched time.Time   // when that was
 	ttl     time.Duration
 	ahead   time.Duration // the age to fetch newer ones at, while these are fresh
@@ -201,6 +202,14 @@ func (r *Remote) believed(now time.Time, kid string) ([]*keys.Key, error) {
 	return nil, err
 }
 
+// PassedOver returns why the key called kid of the last set is not used; nil if
+// there is none.
+func (r *Remote) PassedOver(kid string) *fault.Error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.passed.Problem(kid)
+}
+
 // knows says whether there are keys and, unless kid is empty, one of that id.
 // r.mu is held.
 func (r *Remote) knows(kid string) bool {
@@ -228,7 +237,7 @@ func (r *Remote) start(now time.Time) {
 	flight := make(chan struct{})
 	r.flight, r.tried = flight, now
 	go func() {
-		list, ttl, err := r.fetch()
+		loaded, ttl, err := r.fetch()
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		defer close(flight)
@@ -241,13 +250,13 @@ func (r *Remote) start(now time.Time) {
 			return
 		}
 		r.succeeded++
-		r.held, r.ttl, r.fetched = list, ttl, now
+		r.held, r.passed, r.ttl, r.fetched = loaded.Keys, keys.Loaded{Entries: loaded.PassedOver()}, ttl, now
 		r.ahead = time.Duration(float64(ttl) * (EarliestAhead + (LatestAhead-EarliestAhead)*r.options.Random()))
 	}()
 }
 
 // fetch returns the set and how long it is fresh.
-func (r *Remote) fetch() (list []*keys.Key, ttl time.Duration, err error) {
+func (r *Remote) fetch() (loaded keys.Loaded, ttl time.Duration, err error) {
 	defer func() {
 		if v := recover(); v != nil { // in the background, it would end the program
 			err = fault.New(fault.KeySetUnavailable, label(r.where), "reading it panicked")
@@ -257,20 +266,20 @@ func (r *Remote) fetch() (list []*keys.Key, ttl time.Duration, err error) {
 	defer cancel()
 	address, err := r.locate(ctx)
 	if err != nil {
-		return nil, 0, err
+		return keys.Loaded{}, 0, err
 	}
 	a, err := r.fetcher.get(ctx, address)
 	if err != nil {
-		return nil, 0, err
+		return keys.Loaded{}, 0, err
 	}
-	if list, err = r.options.parse(a.body, label(address), true); err != nil {
-		return nil, 0, unavailable(err)
+	if loaded, err = r.options.parse(a.body, label(address), true); err != nil {
+		return keys.Loaded{}, 0, unavailable(err)
 	}
 	ttl = r.options.Refresh
 	if a.maxAge != nil {
 		ttl = min(ttl, max(*a.maxAge, Cooldown))
 	}
-	return list, ttl, nil
+	return loaded, ttl, nil
 }
 
 // unavailable gives err the one code that says whose fault it is: not the

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
@@ -98,7 +99,16 @@ func (p Policy) checkType(h Header) *fault.Error {
 }
 
 func (p Policy) checkIssuer(c *Claims) *fault.Error {
-	return oneOf(fault.IssuerNotAllowed, "iss", c.iss, c.issErr, p.Issuers)
+	bad := oneOf(fault.IssuerNotAllowed, "iss", c.iss, c.issErr, p.Issuers)
+	if bad == nil || c.iss == nil {
+		return bad
+	}
+	for _, issuer := range p.Issuers {
+		if slip := keys.IssuerSlip(*c.iss, issuer); slip != "" {
+			return fault.New(bad.Code, bad.What, "%s; %s", bad.Why, slip)
+		}
+	}
+	return bad
 }
 
 func (p Policy) checkSubject(c *Claims) *fault.Error {
@@ -114,9 +124,24 @@ func oneOf(code fault.Code, name string, value *string, err *fault.Error, allowe
 	case value == nil:
 		return fault.New(code, name, "the token has none")
 	case !slices.Contains(allowed, *value):
-		return fault.New(code, name, "%q is not one that is accepted", quote.Shorten(*value))
+		return notAccepted(code, name, *value, allowed)
 	}
 	return nil
+}
+
+// notAccepted says which value of a claim is not accepted, and which are.
+func notAccepted(code fault.Code, name, value string, allowed []string) *fault.Error {
+	const most = 8
+	var list []string
+	for _, one := range allowed[:min(most, len(allowed))] {
+		list = append(list, fmt.Sprintf("%q", quote.Shorten(one)))
+	}
+	if len(allowed) > most {
+		list = append(list, "…")
+	}
+	what := map[string]string{"iss": "issuer", "sub": "subject", "aud": "audience"}[name]
+	return fault.New(code, name, "%q is not an accepted %s", quote.Shorten(value), what).
+		WithHint("accepted: %s", strings.Join(list, ", "))
 }
 
 func (p Policy) checkAudience(c *Claims) *fault.Error {
@@ -132,7 +157,7 @@ func (p Policy) checkAudience(c *Claims) *fault.Error {
 	if len(aud) == 0 {
 		return fault.New(fault.AudienceNotAllowed, "aud", "the token has none")
 	}
-	return fault.New(fault.AudienceNotAllowed, "aud", "%q is not one that is accepted", quote.Shorten(aud[0]))
+	return notAccepted(fault.AudienceNotAllowed, "aud", aud[0], p.Audiences)
 }
 
 // checkTimes reports exp, nbf, iat, age and lifetime, in this order. Its

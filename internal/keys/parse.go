@@ -35,6 +35,16 @@ func (l Loaded) PassedOver() []Entry {
 	return list
 }
 
+// Problem returns why the key called kid is passed over; nil if none is.
+func (l Loaded) Problem(kid string) *fault.Error {
+	for _, e := range l.Entries {
+		if e.KeyID == kid && e.Problem != nil {
+			return e.Problem
+		}
+	}
+	return nil
+}
+
 // Parse reads the key or keys in data: PEM (PKCS#8, PKCS#1, SEC 1, PKIX, an
 // X.509 certificate's public key), a JWK or a JWKS, told apart by content
 // (A25). Of a, Source is named in messages; Algorithm and Issuer go to each key;

@@ -3,7 +3,10 @@ package keys
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/quote"
@@ -22,6 +25,12 @@ type Set interface {
 	// that there are no keys to decide by (key_set_unavailable): keys that are
 	// returned with one count for a signature by them, but refuse no token.
 	Keys(ctx context.Context, kid string) ([]*Key, error)
+}
+
+// PassesOver is a Set that knows the keys it does not use.
+type PassesOver interface {
+	// PassedOver returns why the key called kid is not used; nil if there is none.
+	PassedOver(kid string) *fault.Error
 }
 
 // Ring is the keys of one configuration, in its order. It is immutable and
@@ -92,6 +101,19 @@ func (r *Ring) Keys() []*Key {
 	return list
 }
 
+// Held returns the ring's keys and those that its sets hold now, in order.
+func (r *Ring) Held() []*Key {
+	var list []*Key
+	for _, e := range r.entries {
+		if e.set != nil {
+			list = append(list, e.set.Held()...)
+		} else {
+			list = append(list, e.key)
+		}
+	}
+	return list
+}
+
 // Query is what a token says about the key it was signed with. Issuer and KeyID
 // are nil where the token has none.
 type Query struct {
@@ -144,14 +166,45 @@ func (r *Ring) Find(ctx context.Context, q Query) (*Key, error) {
 	if k := s.ask(ctx); k != nil {
 		return k, nil
 	}
-	err := s.failure()
-	if fault.Has(err, fault.KeyNotFound) && r.bindsElsewhere(q) {
-		err = fault.New(fault.KeyNotFound, "kid", "no key of the token's issuer has the id %q; one of another issuer has", quote.Shorten(s.keyID()))
-	}
-	return nil, err
+	return nil, r.explain(q, s.failure())
 }
 
-// bindsElsewhere says whether a key of the ring's own has the id that q names,
+// explain gives a key_not_found the reason that a person looks for: the issuer,
+// where that is why a key is no candidate.
+func (r *Ring) explain(q Query, err error) error {
+	if q.Issuer == nil || !fault.Has(err, fault.KeyNotFound) || len(r.bound[*q.Issuer]) > 0 && !r.bindsElsewhere(q) {
+		return err
+	}
+	for _, issuer := range slices.Sorted(maps.Keys(r.bound)) {
+		if slip := IssuerSlip(*q.Issuer, issuer); slip != "" {
+			return fault.New(fault.KeyNotFound, "iss", "no key is configured for the token's issuer; %s", slip)
+		}
+	}
+	switch {
+	case r.bindsElsewhere(q):
+		return fault.New(fault.KeyNotFound, "kid", "no key of the token's issuer has the id %q; one of another issuer has", quote.Shorten(*q.KeyID))
+	case len(r.free) == 0 && len(r.bound[*q.Issuer]) == 0 && len(r.bound) > 0:
+		return fault.New(fault.KeyNotFound, "iss", "no key is configured for the token's issuer %q", quote.Shorten(*q.Issuer)).
+			WithHint("keys are configured for %s", r.issuers())
+	}
+	return err
+}
+
+// issuers lists the issuers that keys are bound to, the first few of them.
+func (r *Ring) issuers() string {
+	const most = 8
+	var list []string
+	for issuer := range r.bound {
+		list = append(list, fmt.Sprintf("%q", quote.Shorten(issuer)))
+	}
+	slices.Sort(list)
+	if len(list) > most {
+		list = append(list[:most], "…")
+	}
+	return strings.Join(list, ", ")
+}
+
+// bindsElsewhere reports whether a key of the ring's own has the id that q names,
 // and may not vouch for its issuer.
 func (r *Ring) bindsElsewhere(q Query) bool {
 	return q.KeyID != nil && q.Issuer != nil && slices.ContainsFunc(r.Keys(), func(k *Key) bool { return k.id == *q.KeyID })

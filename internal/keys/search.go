@@ -157,7 +157,20 @@ func (s *search) failure() error {
 	case otherAlgorithm, named && unnamed:
 		return fault.New(fault.AlgorithmNotAllowed, "alg", "no key that may be used has the algorithm %q", alg)
 	case named:
-		return fault.New(fault.KeyNotFound, "kid", "no key has the id %q", quote.Shorten(s.keyID()))
+		return s.notFound()
 	}
 	return fault.New(fault.KeyNotFound, "iss", "no key is configured for the token's issuer")
+}
+
+// notFound says that no key has the id that the token names, or that one has and
+// is not used.
+func (s *search) notFound() error {
+	for _, e := range s.entries {
+		if set, knows := e.set.(PassesOver); knows {
+			if problem := set.PassedOver(s.keyID()); problem != nil {
+				return fault.New(fault.KeyNotFound, "kid", "the key %q is passed over: %w", quote.Shorten(s.keyID()), problem)
+			}
+		}
+	}
+	return fault.New(fault.KeyNotFound, "kid", "no key has the id %q", quote.Shorten(s.keyID()))
 }

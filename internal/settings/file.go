@@ -57,7 +57,7 @@ type KeySetEntry struct {
 }
 
 // IsRemote reports whether the set is fetched over the network.
-func (e KeySetEntry) IsRemote() bool { return e.OIDCDiscovery || strings.Contains(e.JWKS, "://") }
+func (e KeySetEntry) IsRemote() bool { return e.OIDCDiscovery || files.IsURL(e.JWKS) }
 
 // MessageEntry is one of messages.
 type MessageEntry struct {

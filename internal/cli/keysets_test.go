@@ -1,0 +1,284 @@
+package cli
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/keygen"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// issued is a key as an identity provider publishes it, and what it signs.
+type issued struct {
+	public map[string]any
+	token  string
+}
+
+func issue(t *testing.T, alg keys.Algorithm, kid string) issued {
+	t.Helper()
+	key, err := keygen.Generate(keygen.Request{Algorithm: alg, ID: kid})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := jws.Sign(key, []byte(`{"iss":"https://idp.example.org/","sub":"alice"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	half, err := key.Public()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := half.JWK()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var public map[string]any
+	if err := json.Unmarshal(text, &public); err != nil {
+		t.Fatal(err)
+	}
+	return issued{public, token}
+}
+
+// but returns the JWK with members changed; those of nil are taken out, those of
+// null are null.
+func (i issued) but(pairs ...any) map[string]any {
+	m := map[string]any{}
+	for name, value := range i.public {
+		m[name] = value
+	}
+	for n := 0; n < len(pairs); n += 2 {
+		if pairs[n+1] == nil {
+			delete(m, pairs[n].(string))
+		} else {
+			m[pairs[n].(string)] = pairs[n+1]
+		}
+	}
+	return m
+}
+
+// null is JSON's.
+var null = json.RawMessage("null")
+
+// inspectSet inspects token by the set from each place that a set comes from, and
+// wants one answer.
+func inspectSet(t *testing.T, set []byte, token string) (code int, stderr string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(set) }))
+	defer server.Close()
+	path := filepath.Join(t.TempDir(), "set of keys.json")
+	if err := os.WriteFile(path, set, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i, place := range []string{path, server.URL, "-", "file://" + strings.ReplaceAll(path, " ", "%20")} {
+		f := newFake(t)
+		f.In = strings.NewReader(string(set))
+		got := Main([]string{"inspect", "--jwks", place, token}, f.System)
+		text := strings.NewReplacer(place+":", "SET:", "standard input:", "SET:").Replace(f.err.String())
+		if i == 0 {
+			code, stderr = got, text
+		}
+		if got != code {
+			t.Errorf("from %s: exit %d, from a file %d:\n%s", place, got, code, f.err.String())
+		}
+		if got == 0 && !strings.Contains(f.out.String(), "Verified") {
+			t.Errorf("from %s: exit 0 without a verdict: %s", place, f.out.String())
+		}
+		if i == 1 { // the reason is the same, whatever else is said
+			continue
+		}
+		if text != stderr {
+			t.Errorf("from %s:\n%s\nfrom a file:\n%s", place, text, stderr)
+		}
+	}
+	return code, stderr
+}
+
+// TestS12_KeySetsOfTheWorld: key sets of the kinds that real issuers publish
+// verify their token, and of each kind the nearest that must not.
+func TestS12_KeySetsOfTheWorld(t *testing.T) {
+	rs, rs2, es, ed := issue(t, keys.RS256, "idp-1"), issue(t, keys.RS256, "idp-2"), issue(t, keys.ES256, "ec-1"), issue(t, keys.EdDSA, "ed-1")
+	ed25519 := issue(t, keys.Ed25519, "ed-2")
+	secret := map[string]any{"kty": "oct", "k": "MDEyMzQ1Njc4OWFiY2RlZg", "kid": "wrap-1"}
+	with := func(m map[string]any, pairs ...any) map[string]any { return issued{public: m}.but(pairs...) }
+	short := with(rs2.public, "n", rs2.public["n"].(string)[:172])
+	type set = []any
+	for name, tc := range map[string]struct {
+		set   set
+		token issued
+		code  int
+		says  string
+	}{
+		"next to a key to wrap keys, A128KW":   {set{with(secret, "alg", "A128KW"), rs.public}, rs, 0, ""},
+		"next to a key to wrap keys, A256KW":   {set{rs.public, with(secret, "alg", "A256GCMKW")}, rs, 0, ""},
+		"next to a secret for encryption":      {set{rs.public, with(secret, "use", "enc")}, rs, 0, ""},
+		"next to a secret to encrypt, key_ops": {set{rs.public, with(secret, "key_ops", set{"wrapKey"})}, rs, 0, ""},
+		"next to a secret that signs":          {set{rs.public, with(secret, "k", strings.Repeat("MDEyMzQ1Njc4OWFiY2RlZg", 3)[:64], "alg", "HS256")}, rs, 3, ""},
+
+		"next to RSA-OAEP":             {set{rs.public, rs2.but("alg", "RSA-OAEP", "use", "enc")}, rs, 0, ""},
+		"next to RSA-OAEP-256, no use": {set{rs2.but("alg", "RSA-OAEP-256", "use", nil), rs.public}, rs, 0, ""},
+		"next to RSA1_5":               {set{rs2.but("alg", "RSA1_5"), rs.public}, rs, 0, ""},
+		"next to RS1":                  {set{rs2.but("alg", "RS1"), rs.public}, rs, 0, ""},
+		"next to ECDH-ES":              {set{es.but("alg", "ECDH-ES+A128KW"), rs.public}, rs, 0, ""},
+		"next to ES256K":               {set{es.but("alg", "ES256K", "crv", "secp256k1"), rs.public}, rs, 0, ""},
+		"next to ML-DSA-65":            {set{map[string]any{"kty": "AKP", "alg": "ML-DSA-65", "pub": "AAAA", "kid": "pq"}, rs.public}, rs, 0, ""},
+		"next to X25519":               {set{ed.but("crv", "X25519", "alg", "ECDH-ES"), rs.public}, rs, 0, ""},
+		"the key itself for RSA-OAEP":  {set{rs.but("alg", "RSA-OAEP"), rs2.public}, rs, 1, "passed over"},
+		"the key itself for RS1":       {set{rs.but("alg", "RS1")}, rs, 3, `its alg "RS1"`},
+
+		"next to Ed25519 by that name":     {set{rs.public, ed.but("alg", "Ed25519")}, rs, 0, ""},
+		"Ed25519 key, EdDSA token":         {set{ed.but("alg", "Ed25519")}, ed, 0, ""},
+		"EdDSA key, Ed25519 token":         {set{ed25519.but("alg", "EdDSA")}, ed25519, 0, ""},
+		"key without alg, Ed25519 token":   {set{ed25519.but("alg", nil)}, ed25519, 0, ""},
+		"Ed448 by name":                    {set{ed.but("alg", "Ed448")}, ed, 3, `its alg "Ed448"`},
+		"another Ed25519 key of that name": {set{ed25519.but("kid", "ed-1")}, ed, 1, "signature_invalid|does not fit"},
+
+		"next to a short RSA key":     {set{short, rs.public}, rs, 0, ""},
+		"next to a broken RSA key":    {set{rs2.but("n", "AA"), rs.public}, rs, 0, ""},
+		"next to a point off curve":   {set{es.but("x", es.public["y"]), rs.public}, rs, 0, ""},
+		"next to an even exponent":    {set{rs.public, rs2.but("e", "AQAA")}, rs, 0, ""},
+		"signed by the short RSA key": {set{short, rs.public}, rs2, 1, "1032 bits|1026 bits|bits"},
+		"a short RSA key alone":       {set{short}, rs2, 3, "the set holds no key that can be used: keys[0] (kid \"idp-2\"): an RSA key of"},
+
+		"key_ops is empty":     {set{rs.but("key_ops", set{})}, rs, 3, "its key_ops is empty"},
+		"key_ops to encrypt":   {set{rs.but("key_ops", set{"encrypt"})}, rs, 3, "key_ops"},
+		"key_ops is null":      {set{rs.but("key_ops", null)}, rs, 0, ""},
+		"key_ops to verify":    {set{rs.but("key_ops", set{"verify"})}, rs, 0, ""},
+		"key_ops, no use":      {set{rs.but("key_ops", set{"verify"}, "use", nil)}, rs, 0, ""},
+		"oth is empty":         {set{rs.but("oth", set{})}, rs, 0, ""},
+		"oth is null":          {set{rs.but("oth", null)}, rs, 0, ""},
+		"d is null":            {set{rs.but("d", null)}, rs, 0, ""},
+		"all private null":     {set{rs.but("d", null, "p", null, "q", null, "dp", null, "dq", null, "qi", null)}, rs, 0, ""},
+		"d is empty":           {set{rs.but("d", "")}, rs, 0, ""},
+		"d of EC null":         {set{es.but("d", null)}, es, 0, ""},
+		"everything else null": {set{rs.but("x5c", null, "x5t", null, "key_ops", null, "x", null, "crv", null)}, rs, 0, ""},
+		"alg is null":          {set{rs.but("alg", null)}, rs, 0, ""},
+		"use is null":          {set{rs.but("use", null)}, rs, 0, ""},
+		"use is empty":         {set{rs.but("use", "")}, rs, 0, ""},
+		"n is null":            {set{rs.but("n", null)}, rs, 3, "it has no n"},
+
+		"no kid":                         {set{rs.but("kid", nil)}, rs, 0, ""},
+		"kid is null":                    {set{rs.but("kid", null)}, rs, 0, ""},
+		"kid is empty":                   {set{rs.but("kid", "")}, rs, 0, ""},
+		"two without kid":                {set{rs2.but("kid", nil), rs.but("kid", nil)}, rs, 0, ""},
+		"null kid and alg next to":       {set{es.but("kid", null, "alg", null), rs.public}, rs, 0, ""},
+		"no kid, another key":            {set{rs2.but("kid", nil)}, rs, 1, "does not fit"},
+		"no kid, and the kid is another": {set{rs.but("kid", nil), rs2.but("kid", "idp-1")}, rs, 1, "does not fit"},
+		"no kid, another algorithm":      {set{rs.but("kid", nil, "alg", "PS256")}, rs, 1, `algorithm "RS256"`},
+		"another kid":                    {set{rs.but("kid", "IDP-1")}, rs, 1, `no key has the id "idp-1"`},
+
+		"listed twice":               {set{rs.public, rs.public}, rs, 0, ""},
+		"listed twice, once bare":    {set{rs.public, rs.but("alg", nil, "use", nil)}, rs, 0, ""},
+		"listed three times":         {set{es.public, rs.public, es.public, rs.public, es.public}, es, 0, ""},
+		"one key, three algorithms":  {set{rs.public, rs.but("alg", "RS384"), rs.but("alg", "RS512")}, rs, 0, ""},
+		"the algorithm comes last":   {set{rs.but("alg", "PS256"), rs.but("alg", "RS512"), rs.public}, rs, 0, ""},
+		"none is the algorithm":      {set{rs.but("alg", "PS256"), rs.but("alg", "RS512")}, rs, 1, "is not the algorithm of key idp-1"},
+		"two keys of one kid":        {set{rs.public, rs2.but("kid", "idp-1")}, rs, 3, "two different keys of the set have the kid"},
+		"two keys, two algorithms":   {set{rs2.but("kid", "idp-1", "alg", "RS512"), rs.public}, rs, 0, ""},
+		"two keys of one kid, kinds": {set{es.but("kid", "idp-1"), rs.public}, rs, 0, ""},
+
+		"a SPIFFE bundle":           {set{es.but("use", "jwt-svid", "alg", nil), rs2.but("use", "x509-svid", "alg", nil, "kid", nil)}, es, 0, ""},
+		"a SPIFFE bundle, RSA":      {set{rs2.but("use", "x509-svid", "kid", nil), rs.but("use", "jwt-svid")}, rs, 0, ""},
+		"only X.509 keys of SPIFFE": {set{es.but("use", "x509-svid", "kid", nil)}, es, 3, `its use is "x509-svid"`},
+		"signed by the X.509 key":   {set{rs.but("use", "x509-svid"), es.but("use", "jwt-svid")}, rs, 1, "passed over"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, err := json.Marshal(map[string]any{"keys": tc.set, "spiffe_sequence": 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			code, stderr := inspectSet(t, text, tc.token.token)
+			said := tc.says == ""
+			for one := range strings.SplitSeq(tc.says, "|") {
+				said = said || strings.Contains(stderr, one)
+			}
+			if code != tc.code || !said {
+				t.Errorf("exit %d, want %d, saying %q:\n%s", code, tc.code, tc.says, stderr)
+			}
+		})
+	}
+	// A single key, without a set around it.
+	for name, bare := range map[string]map[string]any{"with kid": rs.public, "without": rs.but("kid", nil)} {
+		text, err := json.Marshal(bare)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code, stderr := inspectSet(t, text, rs.token); code != 0 {
+			t.Errorf("a bare key %s: exit %d:\n%s", name, code, stderr)
+		}
+	}
+}
+
+// TestS12_SharedCases runs the sets that came with the request for them, which are
+// next to a clone where the project is developed.
+func TestS12_SharedCases(t *testing.T) {
+	const folder = "../../../shared/cases/keys"
+	token, err := os.ReadFile(filepath.Join(folder, "rs256.jwt"))
+	if err != nil {
+		t.Skip("no shared cases here; TestS12_KeySetsOfTheWorld has sets of the same kinds")
+	}
+	sets, err := filepath.Glob(filepath.Join(folder, "*.json"))
+	if err != nil || len(sets) < 12 {
+		t.Fatalf("%d sets: %v", len(sets), err)
+	}
+	for _, path := range sets {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			set, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, says := 0, ""
+			switch filepath.Base(path) {
+			case "spiffe-bundle.json":
+				want, says = 1, `no key has the id "idp-key-1"`
+			case "empty-key-ops.json":
+				want, says = 3, "its key_ops is empty"
+			}
+			code, stderr := inspectSet(t, set, strings.TrimSpace(string(token)))
+			if code != want || !strings.Contains(stderr, says) {
+				t.Errorf("exit %d, want %d and %q:\n%s", code, want, says, stderr)
+			}
+		})
+	}
+}
+
+// TestA21_TokensNameAnyKey: --key with a key that names itself after nothing
+// verifies whatever kid a token has; one that has an id does not.
+func TestA21_TokensNameAnyKey(t *testing.T) {
+	rs, other := issue(t, keys.RS256, "idp-1"), issue(t, keys.RS256, "idp-1")
+	write := func(m map[string]any) string {
+		text, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "k.jwk")
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for i, tc := range []struct {
+		args []string
+		code int
+	}{
+		{[]string{"--key", write(rs.but("kid", nil))}, 0},
+		{[]string{"--jwks", write(rs.but("kid", nil)), "--kid", "idp-1"}, 0},
+		{[]string{"--key", write(rs.but("kid", nil)), "--kid", "idp-1"}, 0},
+		{[]string{"--key", write(rs.but("kid", nil)), "--kid", "idp-2"}, 1}, // the id was chosen
+		{[]string{"--jwks", write(rs.but("kid", nil)), "--kid", "idp-2"}, 1},
+		{[]string{"--jwks", write(rs.public), "--kid", "idp-2"}, 2},
+		{[]string{"--key", write(rs.but("kid", "idp-2"))}, 1},
+		{[]string{"--key", write(other.but("kid", nil))}, 1},
+		{[]string{"--key", write(other.but("kid", nil)), "--key", write(rs.but("kid", nil))}, 0},
+	} {
+		f := newFake(t)
+		if code := Main(append([]string{"inspect", rs.token}, tc.args...), f.System); code != tc.code {
+			t.Errorf("%d %v: exit %d, want %d:\n%s", i, tc.args, code, tc.code, f.err.String())
+		}
+	}
+}

@@ -1,0 +1,37 @@
+package files
+
+import (
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// IsURL reports whether location is the URL of something that is not a file of
+// this machine.
+func IsURL(location string) bool {
+	return strings.Contains(location, "://") && !isFileURL(location)
+}
+
+func isFileURL(location string) bool {
+	return len(location) >= 7 && strings.EqualFold(location[:7], "file://")
+}
+
+// PathOf returns the path that location is, or that it names as a file URL (RFC
+// 8089); an error with code for one of another machine, or that is not valid.
+func PathOf(location string, code fault.Code) (string, error) {
+	if !isFileURL(location) {
+		return location, nil
+	}
+	u, err := url.Parse(location)
+	if err != nil || u.Host != "" && u.Host != "localhost" || u.Path == "" || u.RawQuery != "" || u.Fragment != "" {
+		return "", fault.New(code, quote.Shorten(location), "it does not name a file on this machine").WithHint("such as file:///etc/keys/jwks.json")
+	}
+	path := u.Path
+	if len(path) > 2 && path[0] == '/' && path[2] == ':' { // file:///C:/keys
+		path = path[1:]
+	}
+	return filepath.FromSlash(path), nil
+}

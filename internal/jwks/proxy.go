@@ -1,0 +1,89 @@
+package jwks
+
+import (
+	"crypto/x509"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/net/http/httpproxy"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// ProxyFrom returns, for Network.Proxy, the proxy that the environment names, by
+// the rules of curl: https_proxy, http_proxy, else all_proxy, but not for the
+// hosts of no_proxy; each also in capitals. This machine is never reached by a
+// proxy. A variable that holds no URL of a proxy is config_invalid at the first
+// request, without its value, which may hold a password.
+func ProxyFrom(getenv func(name string) (value string, set bool)) func(*http.Request) (*url.URL, error) {
+	choose := sync.OnceValues(func() (func(*url.URL) (*url.URL, error), error) {
+		return readProxies(getenv)
+	})
+	return func(r *http.Request) (*url.URL, error) {
+		if isThisMachine(r.URL.Hostname()) {
+			return nil, nil
+		}
+		proxy, err := choose()
+		if err != nil {
+			return nil, err
+		}
+		return proxy(r.URL)
+	}
+}
+
+func readProxies(getenv func(string) (string, bool)) (func(*url.URL) (*url.URL, error), error) {
+	_, isCGI := getenv("REQUEST_METHOD") // where a client's header Proxy: becomes HTTP_PROXY
+	config := httpproxy.Config{CGI: isCGI}
+	for _, v := range []struct {
+		name string
+		to   *string
+	}{{"https_proxy", &config.HTTPSProxy}, {"http_proxy", &config.HTTPProxy}, {"no_proxy", &config.NoProxy}} {
+		value, name := lookup(getenv, v.name)
+		if value == "" && v.name != "no_proxy" {
+			value, name = lookup(getenv, "all_proxy")
+		}
+		if v.name != "no_proxy" && value != "" && !isProxyURL(value) {
+			return nil, fault.New(fault.ConfigInvalid, name, "is not the URL of a proxy").WithHint("such as http://proxy.example.com:3128")
+		}
+		*v.to = value
+	}
+	return config.ProxyFunc(), nil
+}
+
+// lookup returns the first of a variable's two spellings that is set and not
+// empty.
+func lookup(getenv func(string) (string, bool), name string) (value, spelling string) {
+	for _, spelling := range []string{name, strings.ToUpper(name)} {
+		if value, _ := getenv(spelling); value != "" {
+			return value, spelling
+		}
+	}
+	return "", name
+}
+
+// isProxyURL reports whether value is a URL that net/http reaches a proxy by, or
+// its host and port alone.
+func isProxyURL(value string) bool {
+	if !strings.Contains(value, "://") {
+		value = "http://" + value
+	}
+	u, err := url.Parse(value)
+	return err == nil && u.Hostname() != "" && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
+}
+
+// TrustCA returns, for Network.RootCAs, the machine's certificates and those in
+// data, PEM text from source; key_format_unknown where there are none.
+func TrustCA(data []byte, source string) (*x509.CertPool, error) {
+	pool, err := x509.SystemCertPool()
+	if err != nil { // this machine has none
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(data) {
+		return nil, fault.New(fault.KeyFormatUnknown, source, "it holds no CA certificate in PEM").
+			WithHint("a certificate in DER becomes PEM by: openssl x509 -inform DER")
+	}
+	return pool, nil
+}

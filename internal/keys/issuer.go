@@ -1,0 +1,80 @@
+package keys
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// IssuerSlip says how the issuer that a token names differs from one that was
+// configured, where a person may have meant the same one; "" where they have
+// nothing in common. Issuers are compared exactly all the same (A20, S38).
+func IssuerSlip(token, configured string) string {
+	differs := func(how string, args ...any) string {
+		return fmt.Sprintf("the token says %q, the configuration %q: %s", shownIssuer(token), shownIssuer(configured), fmt.Sprintf(how, args...))
+	}
+	tokenHas := func(suffix string) bool { return strings.HasSuffix(token, suffix) }
+	switch {
+	case token == configured:
+		return ""
+	case strings.TrimRight(token, "/") == strings.TrimRight(configured, "/") && tokenHas("/"):
+		return differs("the token has a slash at the end")
+	case strings.TrimRight(token, "/") == strings.TrimRight(configured, "/"):
+		return differs("the token has no slash at the end")
+	case strings.TrimSpace(token) == strings.TrimSpace(configured):
+		return differs("one has white space around it")
+	case "https://"+token == configured || "https://"+strings.TrimRight(token, "/") == strings.TrimRight(configured, "/"):
+		return differs("the token leaves https:// out")
+	case token == "https://"+configured || strings.TrimRight(token, "/") == "https://"+strings.TrimRight(configured, "/"):
+		return differs("the configuration leaves https:// out")
+	case strings.EqualFold(token, configured):
+		return differs("they differ in upper and lower case")
+	case withoutScheme(token) == withoutScheme(configured):
+		return differs("one is http, the other https")
+	case isMicrosoft(token) && isMicrosoft(configured):
+		return differs("%s", microsoftSlip(token, configured))
+	}
+	return ""
+}
+
+// shownIssuer is issuer fit for a message, and longer than quote.Shorten leaves
+// it: what differs is often its end.
+func shownIssuer(issuer string) string {
+	const most = 256
+	if len(issuer) > most {
+		issuer = strings.ToValidUTF8(issuer[:most], "") + "…"
+	}
+	return quote.Escape(issuer, "")
+}
+
+func withoutScheme(issuer string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(issuer, "http://"), "https://")
+}
+
+// Hosts of Microsoft's identity platform: its endpoints of versions 2 and 1.
+const microsoftV1 = "sts.windows.net"
+
+func isMicrosoft(issuer string) bool {
+	u, err := url.Parse(issuer)
+	return err == nil && slices.Contains([]string{"login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn", microsoftV1}, u.Host)
+}
+
+// microsoftSlip tells apart the forms of Microsoft's issuers: for many tenants
+// (common, organizations, consumers, {tenantid}), of which no token is, for one,
+// and of two versions.
+func microsoftSlip(token, configured string) string {
+	tenant := func(issuer string) string {
+		parts := strings.Split(withoutScheme(issuer), "/")
+		return append(parts, "")[min(1, len(parts))]
+	}
+	if name := tenant(configured); slices.Contains([]string{"common", "organizations", "consumers", "{tenantid}"}, name) {
+		return fmt.Sprintf("%q stands for any tenant, and a token names its own; configure the issuer of that tenant", name)
+	}
+	if tenant(token) != tenant(configured) {
+		return "they are different tenants"
+	}
+	return "they are of different versions of the endpoint (v1.0 and v2.0)"
+}
