@@ -17,9 +17,9 @@ as a server that enforces them would.
 
 With --method, the message is the response of that method, which must sign it;
 with --type, any message whose type has a token field. Without either,
-messages: in jwtctl.yaml says which it is, else "@type" in the message. Where
-the method validates the bearer token, or a token takes claims of it, --bearer
-is needed.
+messages: in jwtctl.yaml decides, and where there is none, "@type" in the
+message. Where the method validates the bearer token, or a token takes claims
+of it, --bearer is required.
 
 The signed message is printed: one in several lines, several in one line each.
 Nothing is printed unless all of them could be signed. With --ndjson each line

@@ -18,8 +18,9 @@ that enforces them would.
 
 With --method, the bearer token is checked first and then the request message;
 without FILE the bearer token alone. With --type, the message on its own.
-Without either, messages: in jwtctl.yaml says which type a file holds, else
-"@type" in the message. FILE may be a pattern, and - is stdin.
+Without either, messages: in jwtctl.yaml decides which type a file holds; a file
+or stream that it does not name is refused. Where there is no messages:, "@type"
+in the message counts. FILE may be a pattern, and - is stdin.
 
 A line for each message says ok or FAIL; --print shows the validated message
 instead, with what its token says filled in. With --ndjson each line is a

@@ -77,7 +77,8 @@ func (a *app) checkConfig(ctx context.Context, r *configReport, online bool) {
 			m.Matched = 1
 		} else if files.IsPattern(e.Files) {
 			base, pattern := files.SplitPattern(e.Files)
-			found, _ := files.Find(base, pattern, fault.FileFailed)
+			found, passed, _ := files.FindAll(base, pattern, fault.FileFailed)
+			a.warnPassed(e.Files, passed)
 			m.Matched = len(found)
 		}
 		r.Messages = append(r.Messages, m)

@@ -26,33 +26,57 @@ type target struct {
 	desc    protoreflect.MessageDescriptor
 }
 
-// target says what the message data of the file path is, for signing or not.
-// The flags decide, then the configuration's messages, then "@type" in the
-// message: whoever writes messages shall not choose the check.
+// target returns the policy of the message data of the file path, for signing or
+// not. The flags decide, then messages: of the configuration: whoever writes a
+// message never chooses its check (S86). Only where neither is given does
+// "@type" in the message count.
 func (m *messages) target(path string, data []byte, signs bool) (target, error) {
-	method, typ := m.method, m.typ
-	if method == "" && typ == "" {
-		if e := m.app.Settings.MessageOf(path); e != nil {
-			t, err := m.resolve(e.Method, e.Type, signs)
-			return t, asConfigFault(err, fmt.Sprintf("%s:%d: messages", m.app.Settings.Path, e.Line))
-		}
+	if m.method != "" || m.typ != "" {
+		return m.resolve(m.method, m.typ, signs)
 	}
-	if method == "" && typ == "" {
-		name, named, err := message.TypeOf(data)
-		if err != nil {
-			return target{}, err
-		}
-		if !named {
-			return target{}, fault.New(fault.UsageError, path, "nothing says which type it holds").
-				WithHint("--type pkg.Message, --method pkg.Service/Method, \"@type\" in the message, or messages: in %s", settings.Name)
-		}
-		t, err := m.resolve("", string(name), signs)
-		if f := (*fault.Error)(nil); errors.As(err, &f) {
-			return t, f.About(`"@type"`)
-		}
-		return t, err
+	if len(m.app.Settings.Messages) > 0 {
+		kept, _ := m.targets.LoadOrStore(path, &pathTarget{})
+		c := kept.(*pathTarget)
+		c.once.Do(func() { c.target, c.err = m.configured(path, signs) })
+		return c.target, c.err
 	}
-	return m.resolve(method, typ, signs)
+	name, named, err := message.TypeOf(data)
+	if err != nil {
+		return target{}, err
+	}
+	if !named {
+		return target{}, fault.New(fault.UsageError, path, "nothing says which type it holds").
+			WithHint("--type pkg.Message, --method pkg.Service/Method, \"@type\" in the message, or messages: in %s", settings.Name)
+	}
+	t, err := m.resolve("", string(name), signs)
+	if f := (*fault.Error)(nil); errors.As(err, &f) {
+		return t, f.About(`"@type"`)
+	}
+	return t, err
+}
+
+// pathTarget is what the configuration decides for a path, once.
+type pathTarget struct {
+	once   sync.Once
+	target target
+	err    error
+}
+
+// configured returns the target that messages: of the configuration names for a
+// file. One that no entry matches is a usage error, as is standard input.
+func (m *messages) configured(path string, signs bool) (target, error) {
+	s := m.app.Settings
+	if path == "-" {
+		return target{}, fault.New(fault.UsageError, path, "messages: in %s goes by the names of files", s.Path).
+			WithHint("--type pkg.Message or --method pkg.Service/Method decides")
+	}
+	e := s.MessageOf(path)
+	if e == nil {
+		return target{}, fault.New(fault.UsageError, path, "no pattern of messages: in %s matches it", s.Path).
+			WithHint("--type pkg.Message or --method pkg.Service/Method decides; patterns match the path without links, case included")
+	}
+	t, err := m.resolve(e.Method, e.Type, signs)
+	return t, asConfigFault(err, fmt.Sprintf("%s:%d: messages", s.Path, e.Line))
 }
 
 // resolve finds a method or type in the plan.

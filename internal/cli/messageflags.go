@@ -20,6 +20,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/sign"
 	"github.com/jwtctl/jwtctl/internal/verify"
@@ -71,6 +72,7 @@ type messages struct {
 	inputs []string
 
 	bearers sync.Map // *plan.Bearer → *bearerVerdict
+	targets sync.Map // path → *pathTarget
 }
 
 // compiled is a policy, and the keys that it is enforced with.
@@ -250,7 +252,8 @@ func (a *app) expand(command string, args []string) ([]string, error) {
 			continue
 		}
 		base, pattern := files.SplitPattern(arg)
-		found, err := files.Find(base, pattern, fault.FileFailed)
+		found, passed, err := files.FindAll(base, pattern, fault.FileFailed)
+		a.warnPassed(arg, passed)
 		if err != nil || len(found) == 0 {
 			return nil, fault.New(fault.FileFailed, arg, "matches no file")
 		}
@@ -264,6 +267,14 @@ func (a *app) expand(command string, args []string) ([]string, error) {
 		seen[path] = true
 	}
 	return list, nil
+}
+
+// warnPassed names the folders that a pattern passes over though files in them
+// match it (S86).
+func (a *app) warnPassed(pattern string, folders []string) {
+	for _, dir := range folders {
+		a.Warn("%s: passed over, and files in it match %s: patterns look neither into folders that begin with a dot, nor node_modules, nor links", quote.Printable(dir), quote.Printable(pattern))
+	}
 }
 
 // readMessage returns the text of one message.

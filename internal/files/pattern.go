@@ -71,37 +71,96 @@ func SplitPattern(arg string) (base, pattern string) {
 // folders called node_modules or with a dot in front, and follows no link to a
 // folder.
 //
-// code is that of the errors: base cannot be read, pattern is none, or there is
-// more below base than anybody means.
+// code is that of the errors: base cannot be read, pattern is not valid, or there
+// is more below base than maxEntries.
 func Find(base, pattern string, code fault.Code) ([]string, error) {
+	list, _, err := FindAll(base, pattern, code)
+	return list, err
+}
+
+// FindAll is Find, and returns the folders passed over, too, in which something
+// matches pattern, or may: a link to a folder, or one too large to look through.
+func FindAll(base, pattern string, code fault.Code) (list, passed []string, err error) {
 	what := filepath.Join(base, pattern)
 	if _, err := path.Match(pattern, ""); err != nil {
-		return nil, fault.New(code, what, "is no pattern: %w", err)
+		return nil, nil, fault.New(code, what, "is not a valid pattern: %w", err)
 	}
 	folder, err := os.OpenRoot(base)
 	if err != nil {
-		return nil, fault.New(code, base, "%w", Reason(err))
+		return nil, nil, fault.New(code, base, "%w", Reason(err))
 	}
 	defer func() { _ = folder.Close() }()
-	var list []string
+	tree := folder.FS()
 	entries := 0
-	err = fs.WalkDir(folder.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return fault.New(code, filepath.Join(base, name), "%w", Reason(err))
 		}
 		if entries++; entries > maxEntries {
 			return fault.New(code, what, "more than %d files and folders to look through", maxEntries)
 		}
-		if d.IsDir() {
-			if part := d.Name(); name != "." && (part[0] == '.' || part == "node_modules") {
-				return fs.SkipDir
+		switch part := d.Name(); {
+		case d.IsDir() && name != "." && (part[0] == '.' || part == "node_modules"):
+			if holdsMatch(tree, name, pattern) {
+				passed = append(passed, filepath.Join(base, name))
 			}
+			return fs.SkipDir
+		case d.IsDir():
 			return nil
+		case d.Type()&fs.ModeSymlink != 0 && mayMatchBelow(pattern, name) && isFolder(folder, base, name):
+			passed = append(passed, filepath.Join(base, name))
 		}
 		if Match(pattern, name) {
 			list = append(list, filepath.Join(base, name))
 		}
 		return nil
 	})
-	return list, err
+	return list, passed, err
+}
+
+// holdsMatch reports whether a file in or below the folder dir matches pattern.
+// Git's own folder holds none that anyone means.
+func holdsMatch(tree fs.FS, dir, pattern string) bool {
+	const most = 10_000
+	if path.Base(dir) == ".git" || !mayMatchBelow(pattern, dir) {
+		return false
+	}
+	found, entries := false, 0
+	_ = fs.WalkDir(tree, dir, func(name string, d fs.DirEntry, err error) error {
+		entries++
+		if err != nil || entries > most || !d.IsDir() && Match(pattern, name) {
+			found = true // or it may be
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return found
+}
+
+// mayMatchBelow reports whether pattern can match something below the folder
+// name.
+func mayMatchBelow(pattern, name string) bool {
+	parts, names := strings.Split(pattern, "/"), strings.Split(name, "/")
+	for i, part := range parts {
+		switch {
+		case part == "**":
+			return true
+		case i == len(names):
+			return true
+		}
+		if ok, err := path.Match(part, names[i]); !ok || err != nil {
+			return false
+		}
+	}
+	return false
+}
+
+// isFolder reports whether the link name in folder, which is at base, leads to
+// a folder, inside or outside.
+func isFolder(folder *os.Root, base, name string) bool {
+	info, err := folder.Stat(name)
+	if err != nil { // it may lead out
+		info, err = os.Stat(filepath.Join(base, name))
+	}
+	return err == nil && info.IsDir()
 }

@@ -72,3 +72,40 @@ func TestFind(t *testing.T) {
 		t.Errorf("no folder: %v", err)
 	}
 }
+
+// S86: what a pattern passes over is named where files in it match.
+func TestFindAllNamesWhatItPassesOver(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a/b.json", "a/.x/c.json", "a/.y/c.txt", ".git/e.json", "node_modules/p/f.json", ".z/deep/er/g.json"} {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, to := range map[string]string{"a/inside": "../a", "out": t.TempDir(), "a/file.json": "b.json", "dangling": "nowhere"} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Skip(err)
+		}
+	}
+	for pattern, want := range map[string][]string{
+		"**/*.json":   {".z", "a/.x", "a/inside", "node_modules", "out"},
+		"a/*.json":    nil,
+		"a/*/*.json":  {"a/.x", "a/inside"},
+		"a/**/c.txt":  {"a/.y", "a/inside"},
+		"*/c.json":    {"out"},
+		"**":          {".z", "a/.x", "a/.y", "a/inside", "node_modules", "out"},
+		"a/**/x.json": {"a/inside"},
+	} {
+		_, passed, err := files.FindAll(dir, pattern, fault.FileFailed)
+		var got []string
+		for _, p := range passed {
+			name, _ := filepath.Rel(dir, p)
+			got = append(got, filepath.ToSlash(name))
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: passed over %q, %v; want %q", pattern, got, err, want)
+		}
+	}
+}

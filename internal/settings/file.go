@@ -153,17 +153,41 @@ func (c *File) entryAt(list string, line, i int) string {
 	return fmt.Sprintf("%s:%d: %s[%d]", c.Path, line, list, i)
 }
 
-// MessageOf returns the first entry of messages for the file path.
+// MessageOf returns the first entry of messages whose pattern matches the file
+// at path, nil for none. Patterns match the real path, so that no link chooses
+// (S86): only the folder of the configuration may be reached through links.
 func (c *File) MessageOf(path string) *MessageEntry {
-	absolute, err := filepath.Abs(path)
+	dir := filepath.Dir(c.Path)
+	home, err := realPath(dir)
+	if err != nil {
+		return nil
+	}
+	real, err := realPath(path)
 	if err != nil {
 		return nil
 	}
 	for i, e := range c.Messages {
-		pattern, err := filepath.Abs(e.Files)
-		if err == nil && files.Match(filepath.ToSlash(pattern), filepath.ToSlash(absolute)) {
+		pattern, name := e.Files, real
+		inside, err := filepath.Rel(dir, e.Files)
+		if err == nil && (!filepath.IsAbs(e.Files) || !strings.HasPrefix(inside, "..")) {
+			below, err := filepath.Rel(home, real)
+			if err != nil {
+				continue
+			}
+			pattern, name = inside, below
+		}
+		if files.Match(filepath.ToSlash(pattern), filepath.ToSlash(name)) {
 			return &c.Messages[i]
 		}
 	}
 	return nil
+}
+
+// realPath returns the absolute path of a file without links.
+func realPath(path string) (string, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(absolute)
 }
