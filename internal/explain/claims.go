@@ -21,7 +21,7 @@ const (
 // claims returns what the fields of m put into its token, and whether that was
 // cut short.
 func (b *builder) claims(m *policy.Message) (list []Claim, cut bool) {
-	w := walker{onCycle: b.onCycle, left: min(maxClaims, b.left)}
+	w := walker{onCycle: b.onCycle, loose: m.TokenField() == nil && !m.BearerToken, left: min(maxClaims, b.left)}
 	all := w.left
 	list = w.walk(m, "", nil)
 	b.left -= all - w.left
@@ -33,6 +33,7 @@ type walker struct {
 	cut     bool
 	depth   int // how many messages are around the one walked now
 	onCycle func(*policy.Field) bool
+	loose   bool // there may be no token that the claims are compared with
 }
 
 func (w *walker) walk(m *policy.Message, prefix string, via []Step) []Claim {
@@ -50,7 +51,7 @@ func (w *walker) walk(m *policy.Message, prefix string, via []Step) []Claim {
 		}
 		c := Claim{
 			Name: f.ClaimName(), Field: prefix + string(f.Desc.Name()), Type: policy.TypeName(f.Desc), Action: f.Claim.String(),
-			Meaning: meaning(f), From: at(f.ClaimAt), Via: via, Fault: misuse(f),
+			Meaning: w.meaning(f), From: at(f.ClaimAt), Via: via, Fault: misuse(f),
 		}
 		if f.Name.Value != "" {
 			c.NameFrom = at(f.Name.At)
@@ -93,8 +94,11 @@ func (w *walker) expand(f *policy.Field, c Claim) []Claim {
 }
 
 // meaning says what validation does with the claim of f (A42 to A47).
-func meaning(f *policy.Field) string {
+func (w *walker) meaning(f *policy.Field) string {
 	given := condition(f.Desc)
+	if w.loose {
+		given += " and there is a token"
+	}
 	switch f.Claim {
 	case policy.Include:
 		return "must equal the field if " + given
@@ -147,6 +151,8 @@ func misuse(f *policy.Field) string {
 		why = "RAW needs a map with string keys"
 	case d.IsMap() && d.MapKey().Kind() != protoreflect.StringKind:
 		why = "a map needs string keys"
+	case (f.Claim == policy.Include || f.Claim == policy.Extract) && policy.UnsetValue(d) != "":
+		why = "it reads as " + policy.UnsetValue(d) + " when it is not set, and nothing is compared then"
 	default:
 		return ""
 	}

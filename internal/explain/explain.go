@@ -20,7 +20,7 @@ type Options struct {
 // sign or nest; without names all methods, and all messages with an annotation.
 // An unknown name is a usage error with the nearest name as its hint.
 func New(p *policy.Policy, names []string, o Options) (*View, error) {
-	b := builder{policy: p, keys: o, uses: usesOf(p), onCycle: p.OnCycle(), left: maxTotal, flat: policy.Flattener{Left: maxTotal}}
+	b := builder{policy: p, keys: o, uses: usesOf(p), onCycle: p.OnCycle(), needs: p.NeedsToken(), left: maxTotal, flat: policy.Flattener{Left: maxTotal}}
 	s, err := choose(p, names)
 	if err != nil {
 		return nil, err
@@ -56,6 +56,7 @@ type builder struct {
 	keys    Options
 	uses    map[*policy.Message][]use
 	onCycle func(*policy.Field) bool
+	needs   policy.Set       // messages that are never accepted without a token
 	left    int              // claims of messages in messages that may still be listed
 	flat    policy.Flattener // of the messages that hand claims down
 }

@@ -120,6 +120,29 @@ func TestA20_Keys(t *testing.T) {
 	}
 }
 
+// TestA49_TokenMayBeAbsent: where a request may hold no token, the method says so,
+// and no claim of it is said to hold without one.
+func TestA49_TokenMayBeAbsent(t *testing.T) {
+	t.Parallel()
+	const text = `syntax = "proto2"; package x; import "kalix/annotations.proto";
+service S { rpc Do(A) returns (A) { option (kalix.method).jwt = {validate: MESSAGE}; } }
+message A { CARDINALITY B b = 1 [(kalix.field).jwt = {token: true}]; optional string a = 2 [(kalix.field).jwt = {claim: INCLUDE}]; }
+message B { optional string tok = 1 [(kalix.field).jwt = {token: true}]; optional string c = 2 [(kalix.field).jwt = {claim: INCLUDE}]; }`
+	for cardinality, optional := range map[string]bool{"optional": true, "repeated": true, "required": false} {
+		v := view(t, source(t, strings.Replace(text, "CARDINALITY", cardinality, 1)), Options{})
+		got := squeeze(textOf(t, v, TextOptions{Width: 300}))
+		if has := strings.Contains(got, "no token is needed in it"); has != optional || v.Methods[0].Request.TokenOptional != optional {
+			t.Errorf("%s: it says so: %v, %v, in\n%s", cardinality, has, v.Methods[0].Request.TokenOptional, got)
+		}
+		if !strings.Contains(v.Messages[0].Claims[0].Meaning, "and there is a token") {
+			t.Errorf("%s: A.a %s", cardinality, v.Messages[0].Claims[0].Meaning)
+		}
+		if strings.Contains(v.Messages[1].Claims[0].Meaning, "there is a token") {
+			t.Errorf("%s: B.c %s", cardinality, v.Messages[1].Claims[0].Meaning)
+		}
+	}
+}
+
 // TestA100_Cycles has cycles told and drawn in red, and recursion through token:
 // true end without being one.
 func TestA100_Cycles(t *testing.T) {
@@ -133,7 +156,7 @@ func TestA100_Cycles(t *testing.T) {
 	}}))
 	for _, want := range []string{
 		"CYCLE 2 steps RED(x.A.child (DESCEND) → x.B)", "RED(x.B.back (NEST) → x.A)", "CYCLE 1 step RED(x.B.me (NEST) → x.B)",
-		"RED(it leads back to x.A; lint refuses it)", "nested again: x.A, by its own token", "x.A.again: back, self, x",
+		"RED(it leads back to x.A; lint refuses it)", "nested again: x.A, by its own token, if it is set", "x.A.again: back, self, x",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)

@@ -55,7 +55,7 @@ func TestDocument(t *testing.T) {
 		"A47 RAW": {"claim.proto", "examples.claim.Everything",
 			[]string{"* ← my_raw_numbers claim.proto:49:5 RAW map<string, int32>: every claim that fits int32 goes into the map"}, nil},
 		"A49 nested tokens": {"nested.proto", "examples.nested.Parcel",
-			[]string{"token none of its own", "nested seal: examples.nested.Seal, by its own token nested.proto:36:5", "nested more_seals: each examples.nested.Seal", "MESSAGE examples.nested.Seal"}, nil},
+			[]string{"token none of its own", "nested seal: examples.nested.Seal, by its own token, if nested.proto:36:5 it is set", "nested more_seals: each examples.nested.Seal", "MESSAGE examples.nested.Seal"}, nil},
 		"A52 parent claims": {"nested.proto", "examples.nested.Label",
 			[]string{"parents their claims are in this token too nested.proto:61:5 examples.nested.Container.labels: number nested.proto:54:5"}, nil},
 	}

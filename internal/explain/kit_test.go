@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/descset"
@@ -28,7 +29,9 @@ func read(tb testing.TB, src descset.Sources) *policy.Policy {
 func source(tb testing.TB, text string) *policy.Policy {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "x.proto")
-	text = "syntax = \"proto3\";\npackage x;\nimport \"kalix/annotations.proto\";\n" + text
+	if !strings.HasPrefix(text, "syntax") {
+		text = "syntax = \"proto3\";\npackage x;\nimport \"kalix/annotations.proto\";\n" + text
+	}
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
@@ -41,7 +43,7 @@ func (b *builder) field(m *policy.Message, f *policy.Field, v *Message) {
 	}
 	switch {
 	case f.NestsTokens():
-		v.Nested = append(v.Nested, Nested{name, full(f.Child), f.Desc.IsList(), at(f.TokenAt)})
+		v.Nested = append(v.Nested, Nested{name, full(f.Child), f.Desc.IsList(), f.Desc.Cardinality() != protoreflect.Required, at(f.TokenAt)})
 		if !f.Child.HasTokens() {
 			note(at(f.TokenAt), "there is no token in %s; lint refuses it", full(f.Child))
 		}

@@ -30,6 +30,7 @@ func (b *builder) method(m *policy.Method) Method {
 	}
 	if r.ValidatesMessage() {
 		v.Request.Is, v.Request.From = Validated, at(r.Where(r.Validate, policy.ModeMessage))
+		v.Request.TokenOptional = !b.needs[m.Input] && m.Input.HasTokens()
 	}
 	if r.SignsMessage() {
 		v.Response.Is, v.Response.From = Signed, at(r.Where(r.Sign, policy.ModeMessage))

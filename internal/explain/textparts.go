@@ -43,6 +43,9 @@ func (t *textWriter) body(label string, b Body, stream bool) {
 		return
 	}
 	t.add(label, text+" is "+b.Is, b.From, StyleGood)
+	if b.TokenOptional {
+		t.add("", "no token is needed in it: each is in a message that may be absent", "", StyleWarn)
+	}
 }
 
 func (t *textWriter) issuers(list []Text) {
@@ -160,11 +163,14 @@ func (t *textWriter) message(m Message) {
 		t.claims(m.Claims, 0)
 	}
 	for _, n := range m.Nested {
-		text := t.clean(n.Field) + ": " + t.clean(n.Message)
-		if n.Repeated {
-			text = t.clean(n.Field) + ": each " + t.clean(n.Message)
+		text := t.clean(n.Field) + ": " + t.clean(n.Message) + ", by its own token"
+		switch {
+		case n.Repeated:
+			text = t.clean(n.Field) + ": each " + t.clean(n.Message) + ", by its own token"
+		case n.Optional:
+			text += ", if it is set"
 		}
-		t.add("nested", text+", by its own token", n.From, "")
+		t.add("nested", text, n.From, "")
 	}
 	for i, u := range m.UsedBy {
 		t.add([]string{"used by", ""}[min(i, 1)], t.clean(u.By)+" ("+u.How+")", u.From, "")

@@ -121,6 +121,9 @@ type Body struct {
 	Message string `json:"message"`
 	Is      string `json:"is"`
 	From    string `json:"from,omitempty"`
+	// TokenOptional says that a request is validated by nothing but tokens in
+	// messages that may be absent, so it is accepted without any (A49).
+	TokenOptional bool `json:"token_optional,omitempty"`
 }
 
 // Where validation takes a message's token from (A40).
@@ -217,6 +220,8 @@ type Nested struct {
 	Field    string `json:"field"`
 	Message  string `json:"message"`
 	Repeated bool   `json:"repeated"`
+	// Optional says that the message may be absent, and its token with it.
+	Optional bool   `json:"optional"`
 	From     string `json:"from"`
 }
 
