@@ -42,6 +42,12 @@ func New(types message.Resolver) *Codec {
 	return &Codec{messages: message.New(types, message.Limits{})}
 }
 
+// Settle makes sure that all readers read the same from m (A38); see
+// message.Codec.Settle.
+func (c *Codec) Settle(m protoreflect.Message, s message.Strictness) error {
+	return c.messages.Settle(m, s)
+}
+
 // Empty says whether m's field is empty: not set where it can be told, and else
 // the zero value or without elements (A43).
 func Empty(m protoreflect.Message, fd protoreflect.FieldDescriptor) bool { return !m.Has(fd) }

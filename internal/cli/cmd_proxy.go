@@ -79,6 +79,7 @@ func (a *app) proxyCommand() *cobra.Command {
 func (o *proxyOptions) register(fs *pflag.FlagSet) {
 	o.policy.registerPolicy(fs)
 	fs.Lookup("key").Usage = "key `FILE`: PEM, JWK or JWKS; env:NAME takes it from a variable; repeatable (default " + defaultKeyFile + ")"
+	fs.BoolVar(&o.policy.refuseUnknown, "refuse-unknown-fields", false, "refuse messages that are validated or signed if they have a field that their type does not declare")
 	o.serving.register(fs)
 	settings.Keyed(fs, "proxy")
 }

@@ -37,6 +37,8 @@ type messageFlags struct {
 	leeway time.Duration
 	dev    bool
 	at     string
+	// refuseUnknown refuses fields whose numbers a message's type does not declare.
+	refuseUnknown bool
 }
 
 func (f *messageFlags) register(a *app, fs *pflag.FlagSet) {
@@ -110,7 +112,7 @@ func (f *messageFlags) policy(ctx context.Context, a *app, clock func() time.Tim
 		return nil, err
 	}
 	codec := claims.New(set.Types())
-	p.verifier, err = verify.New(codec, p.ring, verify.Options{Leeway: f.leeway, Development: f.dev, Now: clock})
+	p.verifier, err = verify.New(codec, p.ring, verify.Options{Leeway: f.leeway, Development: f.dev, RefuseUnknownFields: f.refuseUnknown, Now: clock})
 	if err != nil {
 		return nil, asUsage(err, "--leeway") // the one option that can be wrong
 	}
@@ -170,10 +172,10 @@ func (f *messageFlags) checkStdin(inputs []string) error {
 // unless --kid names one of the others.
 func (f *messageFlags) signer(a *app, codec *claims.Codec, ring *keys.Ring, clock func() time.Time) (*sign.Signer, error) {
 	if !f.dev || f.keys.kid != "" && f.keys.kid != developmentID {
-		return sign.New(codec, ring, sign.Options{KeyID: f.keys.kid, Now: clock}), nil
+		return sign.New(codec, ring, sign.Options{KeyID: f.keys.kid, RefuseUnknownFields: f.refuseUnknown, Now: clock}), nil
 	}
 	ring, err := keys.NewRing([]*keys.Key{a.developmentKey()})
-	return sign.New(codec, ring, sign.Options{Now: clock}), err
+	return sign.New(codec, ring, sign.Options{RefuseUnknownFields: f.refuseUnknown, Now: clock}), err
 }
 
 // developmentID is the id of the development key (A90).

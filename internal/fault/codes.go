@@ -173,7 +173,7 @@ func Table(yield func(Row) bool) {
 		yield(Row{InvalidClaim, Refused, GRPCUnauthenticated, "a registered claim has a type or value that RFC 7519 does not allow"}) &&
 		yield(Row{PayloadNotClaims, Refused, GRPCUnauthenticated, "the signature is good, but the payload is no JSON object"}) &&
 		yield(Row{LimitExceeded, Refused, GRPCInvalidArgument, "larger or deeper than the limits"}) &&
-		yield(Row{MessageMalformed, Refused, GRPCInvalidArgument, "no valid ProtoJSON of its type (A41)"}) &&
+		yield(Row{MessageMalformed, Refused, GRPCInvalidArgument, "not a valid message of its type, or one that two readers could read differently (A38, A41)"}) &&
 		yield(Row{StaticClaimMismatch, Refused, GRPCPermissionDenied, "a static claim is missing, or has another value"}) &&
 		yield(Row{ClaimConflict, Refused, GRPCInternal, "two fields of a message to sign make one claim with different values (A61)"}) &&
 		yield(Row{ClaimMismatch, Refused, GRPCPermissionDenied, "a claim is not the value of its field"}) &&

@@ -51,9 +51,9 @@ type Resolver interface {
 // Codec reads and writes messages. It is safe for concurrent use where its
 // Resolver is.
 type Codec struct {
-	types    Resolver
-	limits   Limits
-	required sync.Map // what requires found: MessageDescriptor → bool
+	types  Resolver
+	limits Limits
+	shapes sync.Map // MessageDescriptor → *shape
 }
 
 // New returns a Codec that knows types, within limits.
@@ -107,7 +107,7 @@ func (c *Codec) Unmarshal(value strictjson.Value, m protoreflect.Message) error 
 
 func (c *Codec) fill(m protoreflect.Message, data []byte) *fault.Error {
 	// To discard unknown fields would be to check less than what was sent.
-	err := protojson.UnmarshalOptions{Resolver: c.types, AllowPartial: !c.requires(m.Descriptor())}.Unmarshal(data, m.Interface())
+	err := protojson.UnmarshalOptions{Resolver: c.types, AllowPartial: !c.shapeOf(m.Descriptor()).requires}.Unmarshal(data, m.Interface())
 	if err != nil {
 		return malformed("%s", reason(err))
 	}
@@ -150,7 +150,7 @@ func (c *Codec) encode(m protoreflect.Message, protoNames bool) (jsontext.Value,
 	if err := c.complete(m, 0); err != nil {
 		return nil, err
 	}
-	out, err := protojson.MarshalOptions{Resolver: c.types, UseProtoNames: protoNames, AllowPartial: !c.requires(m.Descriptor())}.MarshalAppend(make([]byte, 0, usualBytes), m.Interface())
+	out, err := protojson.MarshalOptions{Resolver: c.types, UseProtoNames: protoNames, AllowPartial: !c.shapeOf(m.Descriptor()).requires}.MarshalAppend(make([]byte, 0, usualBytes), m.Interface())
 	if err != nil {
 		return nil, malformed("%s", reason(err))
 	}
@@ -223,31 +223,38 @@ func (c *Codec) unpack(m protoreflect.Message) (protoreflect.Message, *fault.Err
 		return nil, unknownType(url)
 	}
 	inner := found.New()
-	options := proto.UnmarshalOptions{AllowPartial: true, Resolver: c.types} // as protojson does
-	return inner, decode(options, value, inner)
+	// Partial, as in protojson. A level of JSON is up to three of protobuf: a Value,
+	// the Struct in it, and an entry of its map.
+	options := proto.UnmarshalOptions{AllowPartial: true, Resolver: c.types, RecursionLimit: 3 * c.limits.Depth}
+	return inner, c.decode(options, value, inner)
 }
 
 // Decode reads protobuf's binary form into m; m is of no use after an error,
 // which is message_malformed, also where messages nest deeper than Limits.Depth:
 // to encode such a one costs its size times its depth. proto.Unmarshal must not be used on a dynamic
-// message that comes from outside: see decode.
+// message that comes from outside: see decode. Two readers may still take different
+// messages from wire until Settle has seen m.
 func (c *Codec) Decode(wire []byte, m protoreflect.Message) error {
-	options := proto.UnmarshalOptions{Resolver: c.types, RecursionLimit: c.limits.Depth, AllowPartial: !c.requires(m.Descriptor())}
-	if err := decode(options, wire, m); err != nil {
+	options := proto.UnmarshalOptions{Resolver: c.types, RecursionLimit: c.limits.Depth, AllowPartial: !c.shapeOf(m.Descriptor()).requires}
+	if err := c.decode(options, wire, m); err != nil {
 		return err
 	}
 	return nil
 }
 
-// decode stands between a sender and a panic of protobuf-go 1.36.12, whose
-// reader of dynamic messages trusts the key of a map entry that has a second
-// one of another wire type (FuzzF8_Wire found it).
-func decode(options proto.UnmarshalOptions, wire []byte, m protoreflect.Message) (bad *fault.Error) {
+// decode refuses entries of maps whose key or value has another wire type, of
+// which nothing is left once they are decoded (A38). It is between a sender and a
+// panic of protobuf-go 1.36.12, whose reader of dynamic messages trusts the key of
+// a map entry that has a second one of another wire type (FuzzF8_Wire found it).
+func (c *Codec) decode(options proto.UnmarshalOptions, wire []byte, m protoreflect.Message) (bad *fault.Error) {
 	defer func() {
 		if recover() != nil {
 			bad = malformed("it is no valid protobuf of %s", m.Descriptor().FullName())
 		}
 	}()
+	if bad := c.entries(wire, m.Descriptor(), 0); bad != nil {
+		return bad
+	}
 	if err := options.Unmarshal(wire, m.Interface()); err != nil {
 		return malformed("it is no valid protobuf of %s", m.Descriptor().FullName())
 	}

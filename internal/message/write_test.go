@@ -126,7 +126,7 @@ func TestA80_WriteLeavesNothingOut(t *testing.T) {
 		"any of no type":    {raw(node, field(5, anyOf("x/p3.Nobody", nil))), fault.MessageMalformed, `the descriptors have no type "x/p3.Nobody"`},
 		"any without type":  {raw(node, field(5, field(2, []byte{1}))), fault.MessageMalformed, "no type"},
 		"any of no bytes":   {raw(node, field(5, anyOf("x/p3.Node", []byte{0xff}))), fault.MessageMalformed, "it is no valid protobuf of p3.Node"},
-		"any, double key":   {raw(node, field(5, anyOf("x/p3.Node", doubleKey))), fault.MessageMalformed, "it is no valid protobuf of p3.Node"},
+		"any, double key":   {raw(node, field(5, anyOf("x/p3.Node", doubleKey))), fault.MessageMalformed, "p3.Node.ByNameEntry.key: its number 1 comes with wire type 0"},
 		"6 anys":            {raw(node, field(5, anys(6))), fault.LimitExceeded, `more than 5 objects with "@type"`},
 		"1000 anys":         {raw(node, field(5, anys(1000))), fault.LimitExceeded, `more than 5 objects with "@type"`},
 		"101 levels":        {raw(node, deep(100)), fault.LimitExceeded, "deeper than 100 levels"},

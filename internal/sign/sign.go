@@ -15,6 +15,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/plan"
 )
 
@@ -22,6 +23,9 @@ import (
 type Options struct {
 	// KeyID picks the key instead of the token's issuer (A23); "" for none.
 	KeyID string
+	// RefuseUnknownFields refuses messages with fields whose numbers their types
+	// do not declare (A38).
+	RefuseUnknownFields bool
 	// Now tells the time that lifetimes begin at; it is needed.
 	Now func() time.Time
 }
@@ -51,10 +55,13 @@ type Token struct {
 // as What: key_missing or what else keys.Ring.Signer and jws.Sign return,
 // token_missing and claim_missing where claims of a bearer token are to be
 // included (A51), claim_conflict (A61), message_malformed for a field that has
-// no form as a claim, and policy_invalid for a message without a token.
+// no form as a claim, those of message.Codec.Settle (A38), and policy_invalid for a message without a token.
 func (s *Signer) Message(p *plan.Message, m protoreflect.Message, bearer *jws.Verified) ([]Token, error) {
 	if p.Token == nil && len(p.Nested) == 0 {
 		return nil, fault.New(fault.PolicyInvalid, string(p.Desc.FullName()), "has no field to put a token into: none is annotated token: true")
+	}
+	if err := s.codec.Settle(m, message.Strictness{UnknownFields: s.o.RefuseUnknownFields}); err != nil {
+		return nil, err
 	}
 	w := walker{Signer: s, bearer: bearer, now: s.o.Now()}
 	if err := w.message(p, m, nil); err != nil {

@@ -3,7 +3,7 @@
 //
 // A message is checked whole before anything is written into it, and a refused
 // one yields nothing. It knows neither files nor gRPC. It imports plan, policy,
-// claims, jws, keys, strictjson and fault.
+// claims, message, jws, keys, strictjson and fault.
 package verify
 
 import (
@@ -17,6 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
@@ -30,7 +31,10 @@ type Options struct {
 	Leeway time.Duration
 	// Development accepts unsigned tokens (A91).
 	Development bool
-	Limits      jws.Limits
+	// RefuseUnknownFields refuses messages with fields whose numbers their types
+	// do not declare (A38).
+	RefuseUnknownFields bool
+	Limits              jws.Limits
 	// Now tells the time; it is needed.
 	Now func() time.Time
 }
@@ -40,6 +44,7 @@ type Options struct {
 type Verifier struct {
 	tokens *jws.Verifier
 	codec  *claims.Codec
+	strict message.Strictness
 }
 
 // New returns a Verifier. codec knows the types of the messages. The error is a
@@ -49,7 +54,7 @@ func New(codec *claims.Codec, ring *keys.Ring, o Options) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Verifier{tokens: tokens, codec: codec}, nil
+	return &Verifier{tokens: tokens, codec: codec, strict: message.Strictness{UnknownFields: o.RefuseUnknownFields, UnknownTypes: true}}, nil
 }
 
 // Token is a token that passed, and where it stood.
@@ -115,16 +120,20 @@ func DistinctNames(claims []strictjson.Member) error {
 }
 
 // Message decides about m, whose plan is p, and then fills in its EXTRACT and
-// RAW fields (A44, A47). bearer is the validated bearer token, nil if there is
+// RAW fields (A44, A47). What is in an Any of m is encoded again, so that nothing is
+// left that other readers could read differently (A38). bearer is the validated bearer token, nil if there is
 // none. It returns the tokens of the message in the order of the walk.
 //
 // After an error m must not be used. Errors have the path of a token or field as
 // What: those of jws.Verifier.Verify, token_missing (A41), issuer_not_allowed
-// (A50), static_claim_mismatch, claim_missing and claim_mismatch; and
-// policy_invalid for a message that has no token at all.
+// (A50), static_claim_mismatch, claim_missing and claim_mismatch; those of
+// message.Codec.Settle, with the field or type as What; and policy_invalid for a message that has no token at all.
 func (v *Verifier) Message(ctx context.Context, p *plan.Message, m protoreflect.Message, bearer *jws.Verified) ([]Token, error) {
 	if p.Tokenless() {
 		return nil, fault.New(fault.PolicyInvalid, string(p.Desc.FullName()), "has no token: no field is annotated token: true, and validate_bearer_token is not set")
+	}
+	if err := v.codec.Settle(m, v.strict); err != nil {
+		return nil, err
 	}
 	w := walker{Verifier: v, ctx: ctx, bearer: bearer}
 	if err := w.message(p, m, nil); err != nil {

@@ -1,0 +1,251 @@
+package message
+
+import (
+	"bytes"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// Strictness is what Settle refuses in addition.
+type Strictness struct {
+	// UnknownFields refuses fields whose number the type does not declare.
+	UnknownFields bool
+	// UnknownTypes refuses an Any of a type that the descriptors lack. Without
+	// it, such an Any stays as it is.
+	UnknownTypes bool
+}
+
+// Settle makes sure that every implementation of protobuf reads the same from m
+// and the messages in it (A38). Some ignore the wire type of a field, or let the
+// last value of it win, where Go keeps it as unknown and passes it on.
+//
+// It returns message_malformed for an unknown field whose number the type
+// declares, and for a value that a closed enum lacks; limit_exceeded for too many
+// Any in each other. What is in an Any is checked like the rest,
+// and its bytes are replaced by those that Go makes of the message in it.
+func (c *Codec) Settle(m protoreflect.Message, s Strictness) error {
+	if bad := (&settler{c, s}).message(m, 0); bad != nil {
+		return bad
+	}
+	return nil
+}
+
+type settler struct {
+	*Codec
+	strict Strictness
+}
+
+// message settles m, which is within so many Any.
+func (s *settler) message(m protoreflect.Message, anys int) *fault.Error {
+	desc := m.Descriptor()
+	if unknown := m.GetUnknown(); len(unknown) > 0 {
+		if bad := s.unknown(desc, unknown); bad != nil {
+			return bad
+		}
+	}
+	if desc.FullName() == anyName {
+		return s.any(m, anys)
+	}
+	of := s.shapeOf(desc)
+	for _, fd := range of.fields {
+		if m.Has(fd) {
+			if bad := s.field(fd, m.Get(fd), anys); bad != nil {
+				return bad
+			}
+		}
+	}
+	if !of.extensible {
+		return nil
+	}
+	var bad *fault.Error
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if fd.IsExtension() && looksInto(fd) {
+			bad = s.field(fd, v, anys)
+		}
+		return bad == nil
+	})
+	return bad
+}
+
+// field settles the value of a field that looksInto is true for.
+func (s *settler) field(fd protoreflect.FieldDescriptor, v protoreflect.Value, anys int) (bad *fault.Error) {
+	switch {
+	case fd.IsMap():
+		v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
+			bad = s.one(fd.MapValue(), v, anys)
+			return bad == nil
+		})
+	case fd.IsList():
+		for i := 0; i < v.List().Len() && bad == nil; i++ {
+			bad = s.one(fd, v.List().Get(i), anys)
+		}
+	default:
+		bad = s.one(fd, v, anys)
+	}
+	return bad
+}
+
+func (s *settler) one(fd protoreflect.FieldDescriptor, v protoreflect.Value, anys int) *fault.Error {
+	if fd.Message() != nil {
+		return s.message(v.Message(), anys)
+	}
+	if fd.Enum().Values().ByNumber(v.Enum()) == nil {
+		return fault.New(fault.MessageMalformed, string(fd.FullName()), "it has the number %d, which the closed enum %s lacks", v.Enum(), fd.Enum().FullName())
+	}
+	return nil
+}
+
+// any settles what is in an Any.
+func (s *settler) any(m protoreflect.Message, anys int) *fault.Error {
+	if anys == s.limits.AnyDepth {
+		return s.tooManyAnys()
+	}
+	if !s.strict.UnknownTypes && !s.knows(m) {
+		return nil
+	}
+	inner, bad := s.unpack(m)
+	if inner == nil || bad != nil {
+		return bad
+	}
+	if bad := s.message(inner, anys+1); bad != nil {
+		return bad
+	}
+	settled, err := proto.MarshalOptions{Deterministic: true, AllowPartial: true}.Marshal(inner.Interface())
+	if err != nil {
+		return malformed("a %s in an Any cannot be encoded", inner.Descriptor().FullName())
+	}
+	value := m.Descriptor().Fields().ByName("value")
+	if !bytes.Equal(settled, m.Get(value).Bytes()) {
+		m.Set(value, protoreflect.ValueOfBytes(settled))
+	}
+	return nil
+}
+
+// knows reports whether the type of what is in an Any is known.
+func (s *settler) knows(m protoreflect.Message) bool {
+	_, err := s.types.FindMessageByURL(m.Get(m.Descriptor().Fields().ByName("type_url")).String())
+	return err == nil
+}
+
+// unknown returns the fault of the unknown fields of a message of desc.
+func (s *settler) unknown(desc protoreflect.MessageDescriptor, fields []byte) *fault.Error {
+	for len(fields) > 0 {
+		number, wire, n := protowire.ConsumeField(fields)
+		if n < 0 {
+			return malformed("it is not valid protobuf of %s", desc.FullName())
+		}
+		if fd := s.declared(desc, number); fd != nil {
+			return otherWireType(fd, wire)
+		}
+		if s.strict.UnknownFields {
+			return fault.New(fault.MessageMalformed, string(desc.FullName()), "it has a field with the number %d, which the type does not declare", number)
+		}
+		fields = fields[n:]
+	}
+	return nil
+}
+
+// declared returns the field or extension of desc that has this number, nil for
+// none.
+func (c *Codec) declared(desc protoreflect.MessageDescriptor, number protowire.Number) protoreflect.FieldDescriptor {
+	if fd := desc.Fields().ByNumber(number); fd != nil {
+		return fd
+	}
+	if desc.ExtensionRanges().Has(number) {
+		if x, err := c.types.FindExtensionByNumber(desc.FullName(), number); err == nil {
+			return x.TypeDescriptor()
+		}
+	}
+	return nil
+}
+
+func otherWireType(fd protoreflect.FieldDescriptor, wire protowire.Type) *fault.Error {
+	return fault.New(fault.MessageMalformed, string(fd.FullName()), "its number %d comes with wire type %d, which is not that of the field: other readers would take it for the field", fd.Number(), wire)
+}
+
+// entries checks the entries of all maps in wire, a message of desc: Go passes
+// over a key or value of another wire type without a word. What else is wrong
+// is for the decoder to report.
+func (c *Codec) entries(wire []byte, desc protoreflect.MessageDescriptor, depth int) *fault.Error {
+	if depth > c.limits.Depth || !c.shapeOf(desc).maps {
+		return nil
+	}
+	for len(wire) > 0 {
+		number, typ, n := protowire.ConsumeTag(wire)
+		if n < 0 {
+			return nil
+		}
+		size := protowire.ConsumeFieldValue(number, typ, wire[n:])
+		if size < 0 {
+			return nil
+		}
+		value := wire[n : n+size]
+		wire = wire[n+size:]
+		fd := c.declared(desc, number)
+		if fd == nil || fd.Message() == nil || typ != wireType(fd) {
+			continue
+		}
+		if bad := c.entriesOf(fd, content(number, typ, value), depth); bad != nil {
+			return bad
+		}
+	}
+	return nil
+}
+
+// entriesOf is entries for the bytes of one message in the field fd.
+func (c *Codec) entriesOf(fd protoreflect.FieldDescriptor, value []byte, depth int) *fault.Error {
+	if !fd.IsMap() {
+		return c.entries(value, fd.Message(), depth+1)
+	}
+	for len(value) > 0 {
+		number, typ, n := protowire.ConsumeTag(value)
+		if n < 0 {
+			return nil
+		}
+		size := protowire.ConsumeFieldValue(number, typ, value[n:])
+		if size < 0 {
+			return nil
+		}
+		if of := fd.Message().Fields().ByNumber(number); of != nil {
+			if typ != wireType(of) {
+				return otherWireType(of, typ)
+			}
+			if of.Message() != nil {
+				if bad := c.entries(content(number, typ, value[n:n+size]), of.Message(), depth+2); bad != nil {
+					return bad
+				}
+			}
+		}
+		value = value[n+size:]
+	}
+	return nil
+}
+
+// content returns the bytes of the message in value, which is one field's.
+func content(number protowire.Number, typ protowire.Type, value []byte) []byte {
+	if typ == protowire.StartGroupType {
+		inner, _ := protowire.ConsumeGroup(number, value)
+		return inner
+	}
+	inner, _ := protowire.ConsumeBytes(value)
+	return inner
+}
+
+// wireType returns the wire type of one value of fd.
+func wireType(fd protoreflect.FieldDescriptor) protowire.Type {
+	switch fd.Kind() {
+	case protoreflect.GroupKind:
+		return protowire.StartGroupType
+	case protoreflect.StringKind, protoreflect.BytesKind, protoreflect.MessageKind:
+		return protowire.BytesType
+	case protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind, protoreflect.FloatKind:
+		return protowire.Fixed32Type
+	case protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind, protoreflect.DoubleKind:
+		return protowire.Fixed64Type
+	}
+	return protowire.VarintType
+}
