@@ -90,9 +90,13 @@ func (a *app) runExplainDenial(ctx context.Context, args []string, o explainDeni
 	if err != nil {
 		return err
 	}
+	var signers []temporal.Signer
+	if held != nil {
+		signers = a.signersAtHand(o.keys)
+	}
 	v, err := temporal.Explain(temporal.Request{
 		Authorization: header, API: o.api, Namespace: o.namespace,
-		Keys: held, Audience: o.audience, Claim: o.claim, Now: now,
+		Keys: held, Signers: signers, Audience: o.audience, Claim: o.claim, Now: now,
 	})
 	if err != nil {
 		return asUsage(err, "--api")
@@ -150,6 +154,35 @@ func (a *app) serverKeys(ctx context.Context, o explainDenialOptions) (*temporal
 		return nil, nil
 	}
 	return temporal.ReadKeySet(documents...), nil
+}
+
+// signersAtHand returns the key that jwtctl token would sign with, and those of
+// files that can sign. What cannot be read is not at hand.
+func (a *app) signersAtHand(files []string) []temporal.Signer {
+	var signers []temporal.Signer
+	for _, p := range placesOf(a.Settings.Keys) {
+		list, err := p.read(a, false)
+		if err != nil {
+			continue
+		}
+		for _, k := range list {
+			if k.CanSign() && len(signers) == 0 {
+				signers = append(signers, temporal.Signer{Key: k})
+			}
+		}
+	}
+	for _, name := range files {
+		list, err := a.loadFiles([]string{name}, false)
+		if err != nil {
+			continue
+		}
+		for _, k := range list {
+			if k.CanSign() {
+				signers = append(signers, temporal.Signer{Key: k, Flags: []string{"--key", name}})
+			}
+		}
+	}
+	return signers
 }
 
 // explainText shows a verdict to people.

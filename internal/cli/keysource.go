@@ -49,23 +49,29 @@ type keyPlace struct {
 // places returns those of the flags, else of the configuration, else the
 // default file.
 func (k *keyFlags) places(a *app) []keyPlace {
+	if len(k.files) == 0 {
+		return placesOf(a.Settings.ConfiguredKeys())
+	}
 	var list []keyPlace
-	switch {
-	case len(k.files) > 0:
-		for _, name := range k.files {
-			list = append(list, keyPlace{name: name})
+	for _, name := range k.files {
+		list = append(list, keyPlace{name: name})
+	}
+	return list
+}
+
+// placesOf returns the places of entries, of none the default file.
+func placesOf(entries []settings.KeyEntry) []keyPlace {
+	if len(entries) == 0 {
+		return []keyPlace{{name: defaultKeyFile}}
+	}
+	var list []keyPlace
+	for i := range entries {
+		e := &entries[i]
+		place := keyPlace{name: e.File, with: keys.Attributes{ID: e.ID, Algorithm: e.Algorithm, Issuer: e.Issuer}}
+		if e.Secret != "" {
+			place.secret = e
 		}
-	case len(a.Settings.ConfiguredKeys()) > 0:
-		for i := range a.Settings.Keys {
-			e := &a.Settings.Keys[i]
-			place := keyPlace{name: e.File, with: keys.Attributes{ID: e.ID, Algorithm: e.Algorithm, Issuer: e.Issuer}}
-			if e.Secret != "" {
-				place.secret = e
-			}
-			list = append(list, place)
-		}
-	default:
-		list = []keyPlace{{name: defaultKeyFile}}
+		list = append(list, place)
 	}
 	return list
 }

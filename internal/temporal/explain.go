@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
 // Request is a call of a Temporal frontend whose authorizer and claimMapper
@@ -21,12 +22,21 @@ type Request struct {
 	// Keys are the keys that the server holds; nil if they are not known, so
 	// that neither key id nor signature is checked.
 	Keys *KeySet
+	// Signers are the private keys at hand; the first is the one that jwtctl token
+	// takes unless told otherwise.
+	Signers []Signer
 	// Audience is the server's configured audience, "" for none.
 	Audience string
 	// Claim is the server's permissionsClaimName; "" means PermissionsClaim.
 	Claim string
 	// Now is the server's time.
 	Now time.Time
+}
+
+// Signer is a private key, and the flags with which jwtctl token takes it.
+type Signer struct {
+	Key   *keys.Key
+	Flags []string
 }
 
 // Verdict is the server's answer with its reasons.

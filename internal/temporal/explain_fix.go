@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // fix returns the command that makes a token which would do.
@@ -33,16 +35,62 @@ func (e *explainer) fix() string {
 	if strings.TrimSpace(e.Audience) != "" && !e.api.Stream {
 		args = append(args, "--aud", e.Audience)
 	}
-	if e.keyAtFault && e.Keys != nil && len(e.Keys.usable()) == 1 {
-		args = append(args, "--kid", e.Keys.usable()[0].kid)
-	}
+	args = append(args, e.signingFlags()...)
 	for i, a := range args {
 		args[i] = shellQuote(a)
 	}
 	return strings.Join(args, " ")
 }
 
-// quote makes one word of text for a POSIX shell.
+// signingFlags returns the flags that let jwtctl token sign with a key that the
+// server knows. It never gives a key the id of another: the server would look
+// that one up, and the signature would not fit.
+func (e *explainer) signingFlags() []string {
+	if e.Keys == nil {
+		return nil
+	}
+	for i, s := range e.Signers {
+		kid, known := e.Keys.kidOf(s.Key)
+		if !known {
+			continue
+		}
+		var flags []string
+		if i > 0 {
+			flags = append(flags, s.Flags...)
+		}
+		if kid != s.Key.ID() {
+			flags = append(flags, "--kid", kid)
+		}
+		return flags
+	}
+	if e.unknownSigner() {
+		return []string{"--key", "FILE"}
+	}
+	return nil
+}
+
+// unknownSigner reports whether jwtctl token would sign, or has signed, with a
+// key that the server does not know. It is not where a token without any fault
+// of its key shows that a good one is at hand.
+func (e *explainer) unknownSigner() bool {
+	if e.Keys == nil || slices.ContainsFunc(e.Signers, func(s Signer) bool { _, known := e.Keys.kidOf(s.Key); return known }) {
+		return false
+	}
+	return e.keyAtFault || len(e.Signers) > 0
+}
+
+// noteOnSigner says which key FILE in Fix stands for.
+func (e *explainer) noteOnSigner() {
+	if len(e.Signers) == 0 {
+		e.note("FILE is the private half of a key that the server knows: %s. A key that jwtctl keygen makes now is not one of them until the server has fetched it", e.Keys.describe())
+		return
+	}
+	k := e.Signers[0].Key
+	e.note("the key at hand, %s (%s), is not one that the server knows: it knows %s. Sign with the private half of one of those (--key FILE), or let the server fetch yours: jwtctl serve",
+		quote.Shorten(k.ID()), k.Source(), e.Keys.describe())
+}
+
+// shellWord makes one word of text for a POSIX shell.
 func shellQuote(text string) string {
 	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=,"
 	if text != "" && strings.Trim(text, safe) == "" {
@@ -57,6 +105,8 @@ func (e *explainer) noteOnDenial() {
 	case e.api.Access == AccessNever:
 	case e.Keys != nil && len(e.Keys.usable()) == 0:
 		e.note("no token will do before the server finds a key that it can use: see jwtctl serve")
+	case e.unknownSigner():
+		e.noteOnSigner()
 	case e.keyAtFault && e.Keys != nil:
 		e.note("sign with the private half of a key that the server has: %s", e.Keys.describe())
 	case e.keyAtFault:

@@ -33,7 +33,36 @@ func TestExplainFix(t *testing.T) {
 			change: func(r *Request) {
 				r.Keys = HeldKeys([]*keys.Key{must(keys.New(&ecKey().PublicKey, keys.Attributes{ID: "my key"}))})
 			},
+			want: "jwtctl token --namespace default --role write --key FILE",
+		},
+		"the key at hand is the server's, by another id": {
+			authorization: Header(token(ecKey2(), map[string]any{"alg": "ES256", "kid": "nope"}, claims(nil))),
+			change: func(r *Request) {
+				r.Keys = HeldKeys([]*keys.Key{must(keys.New(&ecKey().PublicKey, keys.Attributes{ID: "my key"}))})
+				r.Signers = []Signer{{Key: must(keys.New(ecKey(), keys.Attributes{}))}}
+			},
 			want: "jwtctl token --namespace default --role write --kid 'my key'",
+		},
+		"the key at hand is the server's": {
+			change: func(r *Request) {
+				r.Keys = HeldKeys([]*keys.Key{must(keys.New(&ecKey().PublicKey, keys.Attributes{ID: "k"}))})
+				r.Signers = []Signer{{Key: must(keys.New(ecKey(), keys.Attributes{ID: "k"}))}}
+			},
+			want: "jwtctl token --namespace default --role write",
+		},
+		"another key at hand is the server's": {
+			change: func(r *Request) {
+				r.Keys = HeldKeys([]*keys.Key{must(keys.New(&ecKey().PublicKey, keys.Attributes{ID: "k"}))})
+				r.Signers = []Signer{{Key: must(keys.New(ecKey2(), keys.Attributes{ID: "k"}))}, {Key: must(keys.New(ecKey(), keys.Attributes{ID: "k"})), Flags: []string{"--key", "my key.pem"}}}
+			},
+			want: "jwtctl token --namespace default --role write --key 'my key.pem'",
+		},
+		"no key at hand is the server's, though its id is": {
+			change: func(r *Request) {
+				r.Keys = HeldKeys([]*keys.Key{must(keys.New(&ecKey().PublicKey, keys.Attributes{ID: "k"}))})
+				r.Signers = []Signer{{Key: must(keys.New(ecKey2(), keys.Attributes{ID: "k"}))}}
+			},
+			want: "jwtctl token --namespace default --role write --key FILE",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package temporal
 import (
 	"bytes"
 	"cmp"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -102,6 +103,20 @@ func (s *KeySet) find(alg keys.Algorithm, kid string) (key any, found bool) {
 	}
 	key, found = s.ecdsa[kid]
 	return key, found
+}
+
+// kidOf returns the id under which the server knows the public half of k.
+func (s *KeySet) kidOf(k *keys.Key) (kid string, known bool) {
+	public, ok := k.VerifyingMaterial().(interface{ Equal(crypto.PublicKey) bool })
+	if !ok {
+		return "", false
+	}
+	for _, u := range s.usable() {
+		if held, _ := s.find(u.alg, u.kid); k.Allows(u.alg) && public.Equal(held) {
+			return u.kid, true
+		}
+	}
+	return "", false
 }
 
 // usableKey is a key that tokens can be signed for.
