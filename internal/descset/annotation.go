@@ -14,16 +14,22 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// Annotation is what one (kalix.field).jwt, (kalix.message).jwt,
-// (kalix.method).jwt or (kalix.service).jwt says. It is there also where the
-// option is empty: a method's replaces its service's even so (A10).
+// Annotation is the JWT annotation of a field, message, method or service. It is
+// there also where the option is empty: a method's replaces its service's even
+// so (A10).
 type Annotation struct {
-	// Of is what the annotation stands on.
+	// Of is what is annotated.
 	Of protoreflect.Descriptor
-	// JWT is the kalix.Jwt…Options of jwtctl's own schema, whatever schema the
-	// input was compiled with. It must not be changed. An enum may hold a
-	// number without a name: to judge that is for policy (S46).
+	// Option is how the annotation is spelled: (kalix.field).jwt, (jwtctl.v1.field).
+	Option string
+	// JWT is the kalix.Jwt…Options of jwtctl's own schema, however the annotation
+	// is spelled (A111) and whatever schema the input was compiled with. It must
+	// not be changed. An enum may hold a number without a name: to judge that is
+	// for policy (S46).
 	JWT protoreflect.Message
+	// Other is the annotation of the same element in the other spelling, which
+	// is an error (A111); nil, as a rule.
+	Other *Annotation
 
 	set  *Set
 	path []int32 // of jwt in the file, if positions are known
@@ -161,19 +167,29 @@ func (s *Set) annotateMessages(schema *schema, parent interface {
 	return nil
 }
 
-func (s *Set) read(k kind, d protoreflect.Descriptor) error {
-	jwt, err := k.read(d.Options())
-	if jwt == nil && err == nil {
-		return nil
+// read reads the annotation of d in each spelling.
+func (s *Set) read(spellings []kind, d protoreflect.Descriptor) error {
+	for _, k := range spellings {
+		jwt, err := k.read(d.Options())
+		if jwt == nil && err == nil {
+			continue
+		}
+		a := &Annotation{Of: d, Option: k.option(), JWT: jwt, set: s}
+		if at := d.ParentFile().SourceLocations().ByDescriptor(d).Path; at != nil {
+			a.path = append(slices.Clone(at), int32(k.options), int32(k.number))
+			if k.within != 0 {
+				a.path = append(a.path, int32(k.within))
+			}
+		}
+		if err != nil {
+			return fault.New(fault.AnnotationUnreadable, a.Position().String(), "the option (%s) of %s: %w", k.extension, d.FullName(), err)
+		}
+		if first := s.annotations[d.FullName()]; first != nil {
+			first.Other = a
+			continue
+		}
+		s.annotations[d.FullName()] = a
 	}
-	a := &Annotation{Of: d, JWT: jwt, set: s}
-	if at := d.ParentFile().SourceLocations().ByDescriptor(d).Path; at != nil {
-		a.path = append(slices.Clone(at), int32(k.options), extension, int32(k.number))
-	}
-	if err != nil {
-		return fault.New(fault.AnnotationUnreadable, a.Position().String(), "the option (kalix.%s) of %s: %w", k.name, d.FullName(), err)
-	}
-	s.annotations[d.FullName()] = a
 	return nil
 }
 
@@ -194,20 +210,21 @@ func (k kind) read(options protoreflect.ProtoMessage) (protoreflect.Message, err
 	if _, found, err := member(raw, uninterpreted); found || err != nil {
 		return nil, fmt.Errorf("the file's options were never interpreted: compile it again")
 	}
-	kalix, found, err := member(raw, extension)
-	if !found || err != nil {
-		return nil, err
+	jwt, found, err := member(raw, k.number)
+	name := "the option"
+	if found && err == nil && k.within != 0 {
+		name = "jwt"
+		jwt, found, err = member(jwt, k.within)
 	}
-	jwt, found, err := member(kalix, k.number)
 	if !found || err != nil {
 		return nil, err
 	}
 	m := dynamicpb.NewMessage(k.jwt)
 	if err := (proto.UnmarshalOptions{RecursionLimit: 10}).Unmarshal(jwt, m); err != nil {
-		return nil, fmt.Errorf("its jwt is not of type %s: %w", k.jwt.FullName(), err)
+		return nil, fmt.Errorf("%s is not of type %s: %w", name, k.as, err)
 	}
-	if where := unknown(m, "jwt"); where != "" {
-		return nil, fmt.Errorf("%s, which %s does not have as such: what it asks for is not known to this jwtctl", where, k.jwt.FullName())
+	if where := unknown(m, name); where != "" {
+		return nil, fmt.Errorf("%s, which %s does not have as such: this jwtctl does not know what it requires", where, k.as)
 	}
 	return m, nil
 }

@@ -95,7 +95,7 @@ func TestS45_S46_Bytes(t *testing.T) {
 // TestS45_Options: an annotation is the same whether its options message holds
 // it as a field that is known, dynamic or unknown.
 func TestS45_Options(t *testing.T) {
-	schema, err := loadSchema(t.Context())
+	schema, err := loadSchema()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,13 +116,13 @@ func TestS45_Options(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, options := range map[string]proto.Message{"unknown": unknown, "known": known, "dynamic": dynamic} {
-		jwt, err := schema.kinds[kindField].read(options)
+		jwt, err := schema.kinds[kindField][0].read(options)
 		if err != nil || jwt == nil || text(jwt) != "token:true" {
 			t.Errorf("%s: %v %v", name, jwt, err)
 		}
 	}
 	for name, options := range map[string]proto.Message{"nil": nil, "typed nil": (*descriptorpb.FieldOptions)(nil), "empty": &descriptorpb.FieldOptions{}} {
-		if jwt, err := schema.kinds[kindField].read(options); jwt != nil || err != nil {
+		if jwt, err := schema.kinds[kindField][0].read(options); jwt != nil || err != nil {
 			t.Errorf("%s: %v %v", name, jwt, err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bufbuild/protocompile/linker"
 	"github.com/bufbuild/protocompile/reporter"
+	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -28,6 +29,7 @@ type compiler struct {
 	sets   map[string]*descriptorpb.FileDescriptorProto
 
 	mu     sync.Mutex
+	own    map[string]bool   // what hasOwn found
 	origin map[string]string // import name → path of each source read
 	bytes  int
 	errs   []reporter.ErrorWithPos
@@ -40,7 +42,7 @@ func compile(ctx context.Context, schema *schema, src Sources, sets [][]unit) ([
 		return nil, err
 	}
 	defer paths.close()
-	c := &compiler{schema: schema, paths: paths, sets: map[string]*descriptorpb.FileDescriptorProto{}}
+	c := &compiler{schema: schema, paths: paths, own: map[string]bool{}, sets: map[string]*descriptorpb.FileDescriptorProto{}}
 	for _, set := range slices.Backward(sets) { // the first set wins
 		for _, u := range set {
 			c.sets[u.proto.GetName()] = u.proto
@@ -94,13 +96,32 @@ func (c *compiler) elsewhere(name string, notFound error) (resolved, error) {
 	if f := c.schema.standard(name); f != nil {
 		return resolved{desc: f}, nil
 	}
-	if found, err := findEmbedded(name); err == nil {
-		return found, c.add(name, name+ofJwtctl, 0)
+	if f := c.schema.files[name]; f != nil {
+		if !c.hasOwn(family(name)) {
+			return resolved{desc: f}, nil
+		}
+		return resolved{proto: protodesc.ToFileDescriptorProto(f)}, c.add(name, name+ofJwtctl, 0)
 	}
 	if f := c.sets[name]; f != nil {
 		return resolved{proto: f}, nil
 	}
 	return resolved{}, notFound
+}
+
+// hasOwn reports whether an import path has a file of the schema: the rest of the
+// schema is then linked with it.
+func (c *compiler) hasOwn(schema string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	own, known := c.own[schema]
+	for name := range c.schema.files {
+		if !known && !own && family(name) == schema {
+			_, _, err := c.paths.read(name)
+			own = !fault.Has(err, fault.ImportNotFound)
+		}
+	}
+	c.own[schema] = own
+	return own
 }
 
 // add notes a source and its size.
@@ -203,13 +224,13 @@ func importFolder(importer, name string) string {
 // withSchemaHint says which schema of the annotations a source was compiled
 // with, where that lacks what the source says.
 func withSchemaHint(f *fault.Error, origin map[string]string) *fault.Error {
-	if name, unknown := strings.CutPrefix(f.Why[strings.LastIndex(f.Why, ": ")+1:], " unknown extension kalix."); unknown {
-		if !slices.Contains(kinds, name) {
-			if like := suggest.Nearest(name, kinds); like != "" {
-				return f.WithHint("did you mean (kalix.%s)?", like)
+	if m := noExtension.FindStringSubmatch(f.Why); m != nil {
+		if !slices.Contains(kinds, m[2]) {
+			if like := suggest.Nearest(m[2], kinds); like != "" {
+				return f.WithHint("did you mean (%s.%s)?", m[1], like)
 			}
 		}
-		return f.WithHint(`import "kalix/annotations.proto" declares it`)
+		return f.WithHint("import \"%s/annotations.proto\" declares it", strings.ReplaceAll(m[1], ".", "/"))
 	}
 	if !strings.Contains(f.Why, "(kalix.") && !strings.Contains(f.Why, "kalix.ServiceOptions") {
 		return f

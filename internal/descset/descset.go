@@ -86,7 +86,7 @@ func Load(ctx context.Context, src Sources) (set *Set, err error) {
 	if len(src.Protos)+len(src.DescriptorSets) == 0 {
 		return nil, fault.New(fault.UsageError, "descriptors", "neither a .proto file nor a descriptor set is named")
 	}
-	schema, err := loadSchema(ctx)
+	schema, err := loadSchema()
 	if err != nil {
 		return nil, err
 	}

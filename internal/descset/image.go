@@ -81,7 +81,7 @@ func decodeSet(data []byte, where string, schema *schema) ([]unit, error) {
 			return nil, invalid(where, "file %d has no name or one that another has: %q", i, brief(f.GetName()))
 		}
 		seen[f.GetName()] = true
-		imported := imports[i] || isWellKnown(f.GetName()) || isKalix(f.GetName()) || isGoogleAPI(f.GetName())
+		imported := imports[i] || isWellKnown(f.GetName()) || strings.HasPrefix(f.GetName(), "kalix/") || f.GetName() == jwtctlFile || isGoogleAPI(f.GetName())
 		units[i] = unit{f, where + ": " + brief(f.GetName()), brief(f.GetName()), imported}
 	}
 	return units, nil

@@ -2,6 +2,7 @@ package descset
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -31,9 +32,9 @@ type pool struct {
 // and hold nothing that is judged, the first input's is taken.
 func merge(schema *schema, inputs [][]unit) (*pool, error) {
 	p := &pool{schema: schema, units: map[string]unit{}}
-	haveKalix := false
+	have := map[string]bool{} // families of the schema that an input before has
 	for _, input := range inputs {
-		kalixHere := false
+		here := map[string]bool{}
 		for _, u := range input {
 			name := u.proto.GetName()
 			if isWellKnown(name) {
@@ -42,21 +43,22 @@ func merge(schema *schema, inputs [][]unit) (*pool, error) {
 			if err := schema.check(u.where, u.proto); err != nil {
 				return nil, err
 			}
-			kalixHere = kalixHere || isKalix(name)
-			if isKalix(name) && haveKalix {
-				continue
+			if schema := family(name); schema != "" {
+				if here[schema] = true; have[schema] {
+					continue
+				}
 			}
-			have, twice := p.units[name]
-			if twice && !isGoogleAPI(name) && !schema.same(have.proto, u.proto) {
-				return nil, invalid(u.where, "is not the same as in %s", have.where)
+			first, twice := p.units[name]
+			if twice && !isGoogleAPI(name) && !schema.same(first.proto, u.proto) {
+				return nil, invalid(u.where, "is not the same as in %s", first.where)
 			}
-			if twice && (have.proto.GetSourceCodeInfo() != nil || u.proto.GetSourceCodeInfo() == nil || isGoogleAPI(name)) {
-				u.proto, u.where = have.proto, have.where
+			if twice && (first.proto.GetSourceCodeInfo() != nil || u.proto.GetSourceCodeInfo() == nil || isGoogleAPI(name)) {
+				u.proto, u.where = first.proto, first.where
 			}
-			u.imported = u.imported && (!twice || have.imported)
+			u.imported = u.imported && (!twice || first.imported)
 			p.units[name] = u
 		}
-		haveKalix = haveKalix || kalixHere
+		maps.Copy(have, here)
 	}
 	if len(p.units) > maxFiles {
 		return nil, beyond("descriptors", "%d files, of %d at most", len(p.units), maxFiles)

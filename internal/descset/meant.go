@@ -12,8 +12,9 @@ import (
 
 // The compiler's words for a member or a value that the schema lacks.
 var (
-	noMember = regexp.MustCompile(`\(kalix\.(\w+)\)\.jwt.*field (\w+) (?:of (\S+) does not exist|not found)`)
-	noValue  = regexp.MustCompile(`enum (kalix\.\S+) has no value named (\w+)`)
+	noMember    = regexp.MustCompile(`\(((?:kalix|jwtctl\.v1)\.\w+)\).*field (\w+) (?:of (\S+) does not exist|not found)`)
+	noExtension = regexp.MustCompile(`unknown extension (kalix|jwtctl\.v1)\.(\w+)$`)
+	noValue     = regexp.MustCompile(`enum ((?:kalix|jwtctl\.v1)\.\S+) has no value named (\w+)`)
 )
 
 // meant returns the member or value of an annotation that why, an error of the
@@ -28,13 +29,16 @@ func (s *schema) meant(why string) string {
 	}
 	// In a literal the error does not name the message: it is that of jwt, or of
 	// a static claim within.
-	at := slices.Index(kinds, m[1])
-	if at < 0 {
-		return ""
-	}
 	of := []string{m[3]}
 	if m[3] == "" {
-		of = []string{string(s.kinds[at].jwt.FullName()), "kalix.JwtStaticClaim"}
+		of = nil
+		for _, spellings := range s.kinds {
+			for _, k := range spellings {
+				if string(k.extension) == m[1] {
+					of = []string{string(k.as), "kalix.JwtStaticClaim"}
+				}
+			}
+		}
 	}
 	var names []string
 	for _, message := range of {

@@ -48,15 +48,18 @@ func (s *schema) simplify(m protoreflect.Message) {
 		return
 	}
 	var custom []byte
-	for _, k := range s.kinds {
-		if m.Descriptor().FullName() == s.extendee(k) {
+	for _, spellings := range s.kinds {
+		for _, k := range spellings {
+			if m.Descriptor().FullName() != s.extendee(k) {
+				continue
+			}
 			jwt, err := k.read(m.Interface())
 			if err != nil {
-				return // it stays as it is, and is told of when it is read
+				return // it stays as it is, and is reported when it is read
 			}
 			if jwt != nil {
 				raw, _ := proto.MarshalOptions{Deterministic: true}.Marshal(jwt.Interface())
-				custom = protowire.AppendBytes(protowire.AppendTag(nil, extension, protowire.BytesType), raw)
+				custom = protowire.AppendBytes(protowire.AppendTag(custom, k.number, protowire.BytesType), raw)
 			}
 		}
 	}
@@ -64,5 +67,5 @@ func (s *schema) simplify(m protoreflect.Message) {
 }
 
 func (s *schema) extendee(k kind) protoreflect.FullName {
-	return protoreflect.FullName(s.extensions["kalix."+k.name].GetExtendee()[1:])
+	return protoreflect.FullName(s.extensions[string(k.extension)].GetExtendee()[1:])
 }

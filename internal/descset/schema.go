@@ -1,14 +1,11 @@
 package descset
 
 import (
-	"bytes"
-	"context"
-	"embed"
+	_ "embed"
 	"fmt"
 	"strings"
 	"sync"
 
-	"github.com/bufbuild/protocompile/reporter"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -18,18 +15,18 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// embedded holds the schema of the annotations, of our own text (A2).
+// compiledSchema is a descriptor set of kalix/*.proto in this folder, of our own
+// text (A2), and of proto/jwtctl/v1/annotations.proto (A110). As bytes it costs
+// nothing until a command reads descriptors.
 //
-//go:embed kalix/*.proto
-var embedded embed.FS
+//go:embed schema.binpb
+var compiledSchema []byte
 
-// extension is the number of all four options (annotations.md, section 1).
-const extension = 1080
-
-// schema is our own reading of the annotations (A1): nothing of what an input
-// says about them decides how they are read.
+// schema is our own reading of the annotations (A1, A110): nothing of what an
+// input says about them decides how they are read.
 type schema struct {
-	kinds []kind
+	// kinds are what can be annotated, each in both spellings.
+	kinds [][]kind
 	types *dynamicpb.Types
 	files map[string]protoreflect.FileDescriptor
 	// bundled reads the bundle when a file first imports of it.
@@ -39,12 +36,26 @@ type schema struct {
 	messages   map[string]*descriptorpb.DescriptorProto
 }
 
-// kind is one of the four things that can be annotated.
+// kind is one of the four things that can be annotated, in one spelling.
 type kind struct {
-	name    string                   // of the extension in package kalix
-	options protoreflect.FieldNumber // of "options" in its descriptor
-	number  protoreflect.FieldNumber // of jwt in the extension's message
-	jwt     protoreflect.MessageDescriptor
+	extension protoreflect.FullName    // kalix.field
+	options   protoreflect.FieldNumber // of "options" in its descriptor
+	number    protoreflect.FieldNumber // of the extension
+	// within is the number of jwt in the extension's message; 0 where the
+	// extension is the annotation itself (A110).
+	within protoreflect.FieldNumber
+	// as is the message as its spelling declares it, and jwt that of package
+	// kalix, as which it is read.
+	as  protoreflect.FullName
+	jwt protoreflect.MessageDescriptor
+}
+
+// option returns the annotation's name in messages.
+func (k kind) option() string {
+	if k.within != 0 {
+		return "(" + string(k.extension) + ").jwt"
+	}
+	return "(" + string(k.extension) + ")"
 }
 
 // Positions of the kinds in schema.kinds.
@@ -58,54 +69,69 @@ const (
 // kinds are the names of the options that can hold a JWT annotation.
 var kinds = []string{kindField: "field", kindMessage: "message", kindMethod: "method", kindService: "service"}
 
-// loadSchema compiles the embedded schema.
-func loadSchema(ctx context.Context) (*schema, error) {
+// The two spellings: the vendor's, and ours without its name.
+const (
+	kalixFile  = "kalix/annotations.proto"
+	jwtFile    = "kalix/jwt.proto"
+	jwtctlFile = "jwtctl/v1/annotations.proto"
+)
+
+// loadSchema links the compiled schema.
+func loadSchema() (*schema, error) {
 	s := &schema{
 		bundled:    sync.OnceValue(readBundle),
 		extensions: map[string]*descriptorpb.FieldDescriptorProto{},
 		messages:   map[string]*descriptorpb.DescriptorProto{},
+		files:      map[string]protoreflect.FileDescriptor{},
 	}
-	files, err := compileFiles(ctx, []string{"kalix/annotations.proto", "kalix/jwt.proto"}, false, func(name string) (resolved, error) {
-		if f := s.standard(name); f != nil {
-			return resolved{desc: f}, nil
-		}
-		return findEmbedded(name)
-	}, reporter.NewReporter(nil, nil))
+	registry, err := linkAll(compiledSchema)
 	if err != nil {
-		return nil, compileFault(err, nil)
+		return nil, fault.New(fault.Internal, "schema.binpb", "%w", err)
 	}
-	options := []protoreflect.FieldNumber{kindField: 8, kindMessage: 7, kindMethod: 4, kindService: 3}
-	for i, name := range kinds {
-		ext := files[0].Extensions().ByName(protoreflect.Name(name))
-		jwt := ext.Message().Fields().ByName("jwt")
-		s.kinds = append(s.kinds, kind{name: name, options: options[i], number: jwt.Number(), jwt: jwt.Message()})
-		s.extensions["kalix."+name] = protodesc.ToFieldDescriptorProto(ext)
-		// Of the options' message only jwt is ours to check (A3).
-		s.messages["kalix."+string(ext.Message().Name())] = &descriptorpb.DescriptorProto{
-			Field: []*descriptorpb.FieldDescriptorProto{protodesc.ToFieldDescriptorProto(jwt)},
-		}
-	}
-	for i := range files[1].Messages().Len() {
-		m := files[1].Messages().Get(i)
-		s.messages[string(m.FullName())] = protodesc.ToDescriptorProto(m)
-	}
-	registry := &protoregistry.Files{}
-	registerStandard(registry, files[0])
-	s.types, s.files = dynamicpb.NewTypes(registry), map[string]protoreflect.FileDescriptor{}
 	registry.RangeFiles(func(f protoreflect.FileDescriptor) bool {
 		s.files[f.Path()] = f
 		return true
 	})
+	options := []protoreflect.FieldNumber{kindField: 8, kindMessage: 7, kindMethod: 4, kindService: 3}
+	for i, name := range kinds {
+		vendors := s.files[kalixFile].Extensions().ByName(protoreflect.Name(name))
+		jwt := vendors.Message().Fields().ByName("jwt")
+		ours := s.files[jwtctlFile].Extensions().ByName(protoreflect.Name(name))
+		s.kinds = append(s.kinds, []kind{
+			{vendors.FullName(), options[i], vendors.Number(), jwt.Number(), jwt.Message().FullName(), jwt.Message()},
+			{ours.FullName(), options[i], ours.Number(), 0, ours.Message().FullName(), jwt.Message()},
+		})
+		s.extensions[string(vendors.FullName())] = protodesc.ToFieldDescriptorProto(vendors)
+		s.extensions[string(ours.FullName())] = protodesc.ToFieldDescriptorProto(ours)
+		// Of the vendor's messages for options only jwt is ours to check (A3).
+		s.messages[string(vendors.Message().FullName())] = &descriptorpb.DescriptorProto{
+			Field: []*descriptorpb.FieldDescriptorProto{protodesc.ToFieldDescriptorProto(jwt)},
+		}
+	}
+	for _, name := range []string{jwtFile, jwtctlFile} {
+		for i := range s.files[name].Messages().Len() {
+			m := s.files[name].Messages().Get(i)
+			s.messages[string(m.FullName())] = protodesc.ToDescriptorProto(m)
+		}
+	}
+	s.types = dynamicpb.NewTypes(registry)
 	return s, nil
 }
 
-func findEmbedded(name string) (resolved, error) {
-	text, err := embedded.ReadFile(name)
-	return resolved{source: bytes.NewReader(text)}, err
+// family returns which schema the file called name is part of: those of a family
+// differ by version only. "" for none.
+func family(name string) string {
+	if isKalix(name) {
+		return "kalix"
+	}
+	if name == jwtctlFile {
+		return "jwtctl"
+	}
+	return ""
 }
 
-// check says whether f declares the options of Kalix otherwise than the wire
-// contract has them (A1, S45). With such a schema an annotation would be stored
+// check reports how f declares the options otherwise than the wire contract has
+// them (A1, A110, S45). With such a schema an annotation would be stored
 // where nobody looks for it, or be read as something else.
 func (s *schema) check(where string, f *descriptorpb.FileDescriptorProto) error {
 	c := checker{schema: s, where: where, pkg: f.GetPackage()}
@@ -123,14 +149,12 @@ type checker struct {
 func (c checker) extensions(scope string, list []*descriptorpb.FieldDescriptorProto) error {
 	for _, theirs := range list {
 		name := strings.TrimPrefix(scope+"."+theirs.GetName(), ".")
-		for _, k := range c.kinds {
-			ourName := "kalix." + k.name
-			ours := c.schema.extensions[ourName]
-			if name != ourName && (theirs.GetNumber() != extension || theirs.GetExtendee() != ours.GetExtendee()) {
+		for ourName, ours := range c.schema.extensions {
+			if name != ourName && (theirs.GetNumber() != ours.GetNumber() || theirs.GetExtendee() != ours.GetExtendee()) {
 				continue
 			}
 			if name != ourName || theirs.GetExtendee() != ours.GetExtendee() {
-				return c.differs(name, "it takes the place of %s, number %d of %s", ourName, extension, ours.GetExtendee()[1:])
+				return c.differs(name, "it takes the place of %s, number %d of %s", ourName, ours.GetNumber(), ours.GetExtendee()[1:])
 			}
 			if err := c.field(name, theirs, ours); err != nil {
 				return err
@@ -211,5 +235,9 @@ func signature(f *descriptorpb.FieldDescriptorProto) string {
 func (c checker) differs(name, format string, args ...any) error {
 	f := fault.New(fault.AnnotationUnreadable, c.where+": "+name, format, args...)
 	f.Why = "another schema for the annotations: " + f.Why
-	return f.WithHint("remove this copy of the schema: jwtctl brings its own kalix/annotations.proto")
+	file := kalixFile
+	if strings.HasPrefix(name, "jwtctl.") {
+		file = jwtctlFile
+	}
+	return f.WithHint("remove this copy of the schema: jwtctl brings its own %s", file)
 }

@@ -1,20 +1,71 @@
 package descset
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/bufbuild/protocompile/reporter"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
+
+// TestCompiledSchema: schema.binpb is what the sources of the schema compile to.
+func TestCompiledSchema(t *testing.T) {
+	var names []string
+	sources := map[string]string{jwtctlFile: "../../proto/" + jwtctlFile}
+	for _, path := range must(filepath.Glob("kalix/*.proto")) {
+		sources[path] = path
+		names = append(names, path)
+	}
+	names = append(names, jwtctlFile)
+	compiled, err := compileFiles(t.Context(), names, false, func(name string) (resolved, error) {
+		if f := linked(name); f != nil {
+			return resolved{desc: f}, nil
+		}
+		text, err := os.ReadFile(sources[name])
+		return resolved{source: bytes.NewReader(text)}, err
+	}, reporter.NewReporter(nil, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []protoreflect.FileDescriptor
+	for _, f := range compiled {
+		files = append(files, f)
+	}
+	set := bundleOf(files...)
+	set.File = slices.DeleteFunc(set.File, func(f *descriptorpb.FileDescriptorProto) bool { return isWellKnown(f.GetName()) })
+	want, err := proto.MarshalOptions{Deterministic: true}.Marshal(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile("schema.binpb", want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if !bytes.Equal(compiledSchema, want) {
+		t.Error("schema.binpb is not what the sources say: go test ./internal/descset -run TestCompiledSchema -update")
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
 
 // TestA1_WireContract holds the embedded schema to annotations.md, section 1.
 func TestA1_WireContract(t *testing.T) {
@@ -93,7 +144,7 @@ message M { string token = 1 [(kalix.field).jwt.token = true]; }`
 // TestA2_Schema: the schema needs no import path, and a user's copy of it wins;
 // google/api is at hand too.
 func TestA2_Schema(t *testing.T) {
-	own, err := fs.ReadFile(embedded, "kalix/jwt.proto")
+	own, err := os.ReadFile("kalix/jwt.proto")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,8 +22,18 @@ var bundle []byte
 
 // readBundle links bundle.
 func readBundle() *protoregistry.Files {
+	files, err := linkAll(bundle)
+	if err != nil {
+		panic("descset: standard.binpb: " + err.Error()) // it is part of the program
+	}
+	return files
+}
+
+// linkAll links a descriptor set that is part of the program. Its files come
+// after their imports, and of those it lacks the program has generated packages.
+func linkAll(data []byte) (*protoregistry.Files, error) {
 	var set descriptorpb.FileDescriptorSet
-	err := proto.Unmarshal(bundle, &set)
+	err := proto.Unmarshal(data, &set)
 	files := &protoregistry.Files{}
 	for _, one := range set.GetFile() {
 		for _, name := range one.GetDependency() {
@@ -36,10 +46,7 @@ func readBundle() *protoregistry.Files {
 			err = errors.Join(err, files.RegisterFile(f))
 		}
 	}
-	if err != nil {
-		panic("descset: standard.binpb: " + err.Error()) // it is part of the program
-	}
-	return files
+	return files, err
 }
 
 // standard returns the files that need not be given: google/protobuf and

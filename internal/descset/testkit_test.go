@@ -22,6 +22,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
+// extension is the number of the vendor's options.
+const extension = 1080
+
 const fixtures = "../../testdata/proto"
 
 // folder writes files, by their paths, to a new folder.

@@ -120,7 +120,7 @@ func declared(set *Set) map[string]string {
 		}
 	}
 	for _, f := range set.Files() {
-		if _, err := embedded.Open(f.Descriptor.Path()); err == nil {
+		if _, err := os.Stat(f.Descriptor.Path()); err == nil {
 			messages(f.Descriptor.Messages())
 			enums(f.Descriptor.Enums())
 			fields(f.Descriptor.Extensions())
