@@ -106,7 +106,7 @@ func (a *app) tellFound(f *scaffold.Found) {
 		a.Warn("the .proto files cannot be read as they were found: correct proto_paths and protos")
 		a.Warn("%s", fault.All(f.Faulty)[0])
 	case len(f.Protos)+len(f.Sets) == 0:
-		a.Say("found no .proto file that imports kalix/annotations.proto")
+		a.Say("found no .proto file that imports kalix/annotations.proto or jwtctl/v1/annotations.proto")
 	}
 	a.Say("next: jwtctl config check")
 }

@@ -20,13 +20,13 @@ func TestDocument(t *testing.T) {
 		not        []string
 	}{
 		"bearer token of any issuer": {"bearer.proto", "examples.bearer.Library/ListBooks",
-			[]string{"policy its own bearer.proto:12:5", "bearer token required bearer.proto:13:7", "keys those of the token's issuer, else those without an issuer"}, []string{"OPEN", "issuer my"}},
+			[]string{"policy its own, (kalix.method).jwt bearer.proto:12:5", "bearer token required bearer.proto:13:7", "keys those of the token's issuer, else those without an issuer"}, []string{"OPEN", "issuer my"}},
 		"bearer token of one of two issuers": {"bearer.proto", "examples.bearer.Library/ReturnBook",
 			[]string{"issuer my-issuer bearer.proto:27:7 or my-other-issuer bearer.proto:28:7"}, nil},
 		"A10 the service's policy": {"service.proto", "examples.service.JwtSpecService/Message",
-			[]string{"policy the service's service.proto:11:3", "bearer token required service.proto:12:5", "issuer my-issuer service.proto:13:5"}, []string{"my-other-issuer"}},
+			[]string{"policy the service's, (kalix.service).jwt service.proto:11:3", "bearer token required service.proto:12:5", "issuer my-issuer service.proto:13:5"}, []string{"my-other-issuer"}},
 		"A10 replaced as a whole": {"service.proto", "examples.service.JwtSpecService/MessageWithIssuer",
-			[]string{"policy its own service.proto:21:5 in place of the service's service.proto:11:3", "issuer my-other-issuer service.proto:23:7"}, []string{"my-issuer", "note"}},
+			[]string{"policy its own, (kalix.method).jwt service.proto:21:5 in place of the service's service.proto:11:3", "issuer my-other-issuer service.proto:23:7"}, []string{"my-issuer", "note"}},
 		"A11 replaced by nothing": {"mixed.proto", "examples.mixed.Shop/Ping",
 			[]string{"OPEN: anyone may call", "note the service asks for a bearer token"}, []string{"token required"}},
 		"A12 all three": {"message.proto", "examples.message.Orders/Renew",

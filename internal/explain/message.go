@@ -66,7 +66,7 @@ func (b *builder) token(f *policy.Field, claims []Claim, cut bool, notes []Note)
 		bearer[i].Environment = nil // a name, in which nothing is replaced
 	}
 	t := &Token{
-		Field: string(f.Desc.Name()), Type: policy.TypeName(f.Desc), From: at(f.TokenAt), Issuers: issuers,
+		Field: string(f.Desc.Name()), Type: policy.TypeName(f.Desc), Annotation: f.Option, From: at(f.TokenAt), Issuers: issuers,
 		Expires:      Expiry{f.ExpiresSeconds, expiryRule(f.ExpiresSeconds), at(f.ExpiresSecondsAt)},
 		BearerClaims: bearer, StaticClaims: statics,
 		ValidatedBy: b.keys.validating(issuers), SignedBy: b.keys.signing(issuers),

@@ -19,7 +19,7 @@ func (b *builder) method(m *policy.Method) Method {
 	if r == nil {
 		return v
 	}
-	v.Policy, v.From = PolicyMethod, at(r.At)
+	v.Policy, v.Annotation, v.From = PolicyMethod, r.Option, at(r.At)
 	if r.OnService {
 		v.Policy = PolicyService
 	} else if own := m.Service.Own; own != nil {

@@ -12,9 +12,9 @@ func (t *textWriter) method(m Method) {
 	case m.Policy == PolicyNone:
 		t.add("policy", "none", "", "")
 	case m.Policy == PolicyService:
-		t.add("policy", "the service's", m.From, "")
+		t.add("policy", "the service's, "+m.Annotation, m.From, "")
 	default:
-		t.add("policy", "its own", m.From, "")
+		t.add("policy", "its own, "+m.Annotation, m.From, "")
 	}
 	if m.Replaces != "" {
 		t.add("", "in place of the service's", m.Replaces, "")

@@ -87,9 +87,11 @@ type Method struct {
 	// Policy is the place of the effective policy: "method", "service" or
 	// "none"; From is the annotation, Replaces the service's that does not
 	// count because the method has its own.
-	Policy   string `json:"policy"`
-	From     string `json:"from,omitempty"`
-	Replaces string `json:"replaces,omitempty"`
+	Policy string `json:"policy"`
+	// Annotation is how the option is spelled: "(kalix.method).jwt".
+	Annotation string `json:"annotation,omitempty"`
+	From       string `json:"from,omitempty"`
+	Replaces   string `json:"replaces,omitempty"`
 	// Open says that nothing is asked of a request: anyone may call.
 	Open bool `json:"open"`
 	// Bearer is what the bearer token must be; null if none is needed.
@@ -153,11 +155,13 @@ type Message struct {
 
 // Token is a field that holds a token.
 type Token struct {
-	Field   string `json:"field"`
-	Type    string `json:"type"`
-	From    string `json:"from"`
-	Issuers []Text `json:"issuers,omitempty"`
-	Expires Expiry `json:"expires"`
+	Field string `json:"field"`
+	Type  string `json:"type"`
+	// Annotation is how the option is spelled: "(kalix.field).jwt".
+	Annotation string `json:"annotation"`
+	From       string `json:"from"`
+	Issuers    []Text `json:"issuers,omitempty"`
+	Expires    Expiry `json:"expires"`
 	// BearerClaims are taken from the bearer token (A51), ParentClaims from the
 	// messages that this one is nested in (A52).
 	BearerClaims []Text        `json:"bearer_claims,omitempty"`

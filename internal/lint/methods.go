@@ -71,8 +71,14 @@ func signBearerToken(p *pass) {
 	})
 }
 
+func annotatedTwice(p *pass) {
+	for _, t := range p.Twice {
+		p.report(t.Desc, t.OtherAt, "remove one of them", "%s is annotated twice, by %s and %s", label(t.Desc), t.Option, t.Other)
+	}
+}
+
 func unknownEnumValue(p *pass) {
-	const hint = "use a value of kalix/jwt.proto, or a newer jwtctl"
+	const hint = "use a value that the schema names, or a newer jwtctl"
 	p.rules(func(d protoreflect.Descriptor, r *policy.Rules) {
 		for i, m := range append(append([]policy.ModeAt(nil), r.Validate...), r.Sign...) {
 			if m.Mode.Known() && !(r.OnService && m.Mode == policy.ModeMessage) {
@@ -96,7 +102,7 @@ func unknownEnumValue(p *pass) {
 func unannotatedMethod(p *pass) {
 	for _, m := range p.methods {
 		if p.RequireAll && m.Effective() == nil {
-			p.report(m.Desc, m.At, "annotate it; if it is meant to be open: option (kalix.method).jwt = {}",
+			p.report(m.Desc, m.At, "annotate it; if it is meant to be open: option "+policy.MethodOption(m.Desc)+" = {}",
 				"%s has no annotation, and neither has its service", label(m.Desc))
 		}
 	}
@@ -151,7 +157,7 @@ func unguardedMethod(p *pass) {
 		}
 		for _, m := range s.Methods {
 			if guarded != nil && m.Effective() == nil {
-				p.report(m.Desc, m.At, "annotate it; if it is meant to be open: option (kalix.method).jwt = {}",
+				p.report(m.Desc, m.At, "annotate it; if it is meant to be open: option "+policy.MethodOption(m.Desc)+" = {}",
 					"%s is open to everyone, while %s is guarded", label(m.Desc), guarded.Desc.Name())
 			}
 		}

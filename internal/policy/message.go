@@ -53,6 +53,7 @@ type Field struct {
 	Desc   protoreflect.FieldDescriptor
 	Parent *Message         // nil for an extension
 	At     descset.Position // of the annotation
+	Option string           // how it is spelled
 	// Child is the message type of the field or of its elements; nil for other
 	// types and for maps.
 	Child *Message

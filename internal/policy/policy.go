@@ -29,6 +29,9 @@ type Policy struct {
 	// Extensions are the annotated extension fields of the files that were
 	// asked for. No walk of a message reaches them.
 	Extensions []*Field
+	// Twice are the elements with an annotation in both spellings (A111). What the
+	// model has of them is the vendor's.
+	Twice []Twice
 
 	set      *descset.Set
 	messages map[protoreflect.FullName]*Message
@@ -45,6 +48,24 @@ func (p *Policy) Message(name protoreflect.FullName) *Message { return p.message
 // Method returns the method that "pkg.Service/Method" names, in exactly this
 // spelling (S60); nil if there is none.
 func (p *Policy) Method(name string) *Method { return p.methods[name] }
+
+// Twice is an element with an annotation in both spellings.
+type Twice struct {
+	Desc protoreflect.Descriptor
+	// Option and Other are the spellings; OtherAt is the place of the second.
+	Option, Other string
+	OtherAt       descset.Position
+}
+
+// MethodOption returns how an annotation of method would be spelled in its file.
+func MethodOption(method protoreflect.MethodDescriptor) string {
+	for i := range method.ParentFile().Imports().Len() {
+		if method.ParentFile().Imports().Get(i).Path() == "jwtctl/v1/annotations.proto" {
+			return "(jwtctl.v1.method)"
+		}
+	}
+	return "(kalix.method).jwt"
+}
 
 // Text is one text of an annotation. Value is "" where there is none, and At
 // then the place of the annotation.
@@ -86,8 +107,10 @@ type ModeAt struct {
 	At   descset.Position
 }
 
-// Rules is one (kalix.method).jwt or (kalix.service).jwt.
+// Rules is the annotation of one method or service.
 type Rules struct {
+	// Option is how the annotation is spelled: (kalix.method).jwt.
+	Option         string
 	At             descset.Position
 	OnService      bool
 	Validate, Sign []ModeAt

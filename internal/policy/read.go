@@ -59,14 +59,23 @@ const (
 	rulesStatic   = 4
 )
 
-func (r reader) rules(d protoreflect.Descriptor) *Rules {
+// annotation returns the annotation of d, nil for none.
+func (r reader) annotation(d protoreflect.Descriptor) *descset.Annotation {
 	a := r.set.Annotation(d)
+	if a != nil && a.Other != nil {
+		r.Twice = append(r.Twice, Twice{d, a.Option, a.Other.Option, a.Other.Position()})
+	}
+	return a
+}
+
+func (r reader) rules(d protoreflect.Descriptor) *Rules {
+	a := r.annotation(d)
 	if a == nil {
 		return nil
 	}
 	_, onService := d.(protoreflect.ServiceDescriptor)
 	o := optionsOf(a)
-	rules := &Rules{At: o.whole, OnService: onService, Issuers: o.texts(rulesIssuer), StaticClaims: o.static(rulesStatic)}
+	rules := &Rules{Option: a.Option, At: o.whole, OnService: onService, Issuers: o.texts(rulesIssuer), StaticClaims: o.static(rulesStatic)}
 	if onService {
 		if v := o.get(rulesValidate).Enum(); v != 0 {
 			rules.Validate = []ModeAt{{Mode(v), o.at(rulesValidate)}}
@@ -89,7 +98,7 @@ func (r reader) message(desc protoreflect.MessageDescriptor) *Message {
 	m := &Message{Desc: desc, At: r.set.Position(desc), Imported: r.imports[desc.ParentFile().Path()]}
 	r.messages[desc.FullName()] = m
 	r.Messages = append(r.Messages, m)
-	if a := r.set.Annotation(desc); a != nil {
+	if a := r.annotation(desc); a != nil {
 		o := optionsOf(a)
 		m.BearerToken, m.BearerTokenAt = o.get(messageBearer).Bool(), o.at(messageBearer)
 	}
@@ -129,13 +138,13 @@ const (
 )
 
 func (r reader) field(desc protoreflect.FieldDescriptor) *Field {
-	a := r.set.Annotation(desc)
+	a := r.annotation(desc)
 	if a == nil {
 		return nil
 	}
 	o := optionsOf(a)
 	f := &Field{
-		Desc: desc, At: o.whole,
+		Desc: desc, At: o.whole, Option: a.Option,
 		Claim: Action(o.get(fieldClaim).Enum()), ClaimAt: o.at(fieldClaim),
 		Name:  o.text(fieldName),
 		Token: o.get(fieldToken).Bool(), TokenAt: o.at(fieldToken),

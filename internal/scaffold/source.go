@@ -20,4 +20,6 @@ func readSource(path string, text []byte) source {
 }
 
 // annotated says whether s can hold annotations.
-func (s source) annotated() bool { return slices.Contains(s.imports, "kalix/annotations.proto") }
+func (s source) annotated() bool {
+	return slices.Contains(s.imports, "kalix/annotations.proto") || slices.Contains(s.imports, "jwtctl/v1/annotations.proto")
+}
