@@ -34,7 +34,10 @@ change, and at SIGHUP. A broken version, or one without any service, is refused,
 and the policy in force stays; a weaker one is logged, change by change, and
 refused with --refuse-weaker. Settings under proxy: in jwtctl.yaml are read at
 startup only. The first line on stdout is printed when calls are answered; logs
-go to stderr. SIGTERM lets calls under way end.`
+go to stderr. SIGTERM lets calls under way end.
+
+--report-only is for putting a policy in front of live traffic: everything is
+decided, claims are sent and responses signed, and no call is refused.`
 
 const proxyExample = `  jwtctl proxy --upstream 127.0.0.1:9000 --listen 127.0.0.1:8080 --proto "proto/**/*.proto"
   jwtctl proxy --upstream shop:9000 --upstream-tls --listen :8443 --tls-cert tls.crt --tls-key tls.key \
@@ -53,7 +56,7 @@ type servingFlags struct {
 	allowPlaintext, devRemote  bool
 	forwardAuthorization       bool
 	passHealth, passReflection bool
-	refuseWeaker               bool
+	refuseWeaker, reportOnly   bool
 	cachedTokens               int
 	drain, every               time.Duration
 	age, ageGrace              time.Duration
@@ -95,6 +98,7 @@ func (o *servingFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.passHealth, "pass-health", false, "let calls of the upstream's grpc.health.v1 through unguarded, instead of answering them")
 	fs.BoolVar(&o.passReflection, "pass-reflection", false, "let calls of the upstream's grpc.reflection through unguarded")
 	fs.BoolVar(&o.refuseWeaker, "refuse-weaker", false, "refuse to reload a policy that lets more through than the one in force, as by jwtctl diff")
+	fs.BoolVar(&o.reportOnly, "report-only", false, "refuse no call: log and count those that would be refused")
 	fs.IntVar(&o.cachedTokens, "cache-tokens", 10000, "`N` bearer tokens to remember with their verdict; 0 for none")
 	fs.DurationVar(&o.drain, "drain-timeout", 30*time.Second, "how long calls under way may take to end")
 	fs.DurationVar(&o.age, "max-connection-age", 10*time.Minute, "age, give or take a tenth, at which clients are asked to connect anew, so that replicas share the load; 0 for never")
@@ -103,7 +107,7 @@ func (o *servingFlags) register(fs *pflag.FlagSet) {
 	settings.ChoiceVar(fs, &o.logFormat, "log-format", "text", "of the log on stderr: text or json", "text", "json")
 	fs.StringVar(&o.addrFile, "addr-file", "", "`FILE` to write the address listened on to, once it answers")
 	settings.Paths(fs, "addr-file")
-	settings.FlagOnly(fs, "allow-plaintext", "dev-allow-remote")
+	settings.FlagOnly(fs, "allow-plaintext", "dev-allow-remote", "report-only")
 }
 
 // check refuses what can be seen to be wrong without reading a file.
@@ -187,6 +191,9 @@ func (a *app) runProxy(ctx context.Context, o proxyOptions) (err error) {
 	if o.policy.dev {
 		a.Danger("--dev makes and accepts unsigned tokens: anybody can make one")
 	}
+	if o.serving.reportOnly {
+		a.Danger("--report-only refuses nothing: calls that the policy does not allow reach the server")
+	}
 	if _, set := a.System.Getenv("GOGC"); !set {
 		defer proxy.KeepGarbage(spareGarbage(a.System.MemoryLimit()))()
 	}
@@ -207,6 +214,7 @@ func (a *app) runProxy(ctx context.Context, o proxyOptions) (err error) {
 		ForwardAuthorization: o.serving.forwardAuthorization, CachedTokens: o.serving.cachedTokens,
 		ConnectionAge: o.serving.age, ConnectionGrace: o.serving.ageGrace,
 		PassHealth: o.serving.passHealth, PassReflection: o.serving.passReflection,
+		ReportOnly: o.serving.reportOnly,
 	})
 	if err != nil {
 		return err

@@ -98,6 +98,7 @@ func (r *reloader) families() []proxy.Family {
 			}
 			return float64(r.proxy.Held())
 		}),
+		one("jwtctl_proxy_report_only", "1 with --report-only: no call is refused.", func() float64 { return flag(r.options.serving.reportOnly) }),
 		one("jwtctl_proxy_insecure", "1 with --dev.", func() float64 { return flag(r.options.policy.dev) }),
 		{
 			Name: "jwtctl_proxy_key_set_age_seconds", Help: "Time since the last fetch of a remote key set that brought keys; absent before the first.",

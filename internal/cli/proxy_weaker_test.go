@@ -98,3 +98,24 @@ func TestProxyWithoutServiceWarns(t *testing.T) {
 	put(t, proto, guarded("S", "me"))
 	r.eventuallyIs("S/Who", sign(ofMe), codes.OK)
 }
+
+// TestProxyReportOnlyIsAFlagAlone refuses no call with the flag, says so on stderr
+// and in a metric, and takes it from no variable or file (as S55).
+func TestProxyReportOnlyIsAFlagAlone(t *testing.T) {
+	t.Parallel()
+	dir, _, args := world(t)
+	r := startProxy(t, dir, startEcho(t).addr, append(args, "--report-only")...)
+	r.want("S/Who", "", codes.OK)
+	r.eventuallyLogs("call would be refused")
+	if !strings.Contains(r.err.String(), "WARNING: --report-only refuses nothing") {
+		t.Errorf("no warning\n%s", r.err.String())
+	}
+	other, _, args := world(t)
+	plain := startProxyIn(t, map[string]string{"JWTCTL_REPORT_ONLY": "true", "JWTCTL_PROXY_REPORT_ONLY": "true"}, other, startEcho(t).addr, args...)
+	plain.want("S/Who", "", codes.Unauthenticated)
+	config := put(t, filepath.Join(other, "jwtctl.yaml"), "protos: [proto]\nproxy: {report_only: true}\n")
+	f := newFake(t)
+	if code := Main([]string{"proxy", "--upstream", "127.0.0.1:1", "--config", config}, f.System); code != 2 {
+		t.Errorf("exit code %d\n%s", code, f.err.String())
+	}
+}

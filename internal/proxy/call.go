@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -21,6 +22,7 @@ type call struct {
 	state  *state // for all of the call, whatever Swap does meanwhile
 	client grpc.ServerStream
 	method *plan.Method
+	known  bool // the policy has the method
 	began  time.Time
 	// bearer is the token that passed, nil where none is required.
 	bearer *admission
@@ -30,6 +32,8 @@ type call struct {
 	subtype string
 	// answered reports that the client was sent a message.
 	answered bool
+	// reported reports that the call would have been refused, see passes.
+	reported atomic.Bool
 }
 
 // handle is where every call comes in.
@@ -52,65 +56,22 @@ func (p *Proxy) handle(_ any, client grpc.ServerStream) (err error) {
 	c.began = p.options.Now()
 	// The path as the client spelled it is the only name there is (S60).
 	path, _ := grpc.MethodFromServerStream(client)
-	if c.method = c.state.methods[path]; c.method == nil {
-		return refuse(inCall, fault.New(fault.MethodUnknown, "", "the descriptors have no method of this path"))
-	}
+	c.method, c.known = c.state.methods[path]
 	if err := gone(client.Context()); err != nil {
 		return err
+	}
+	if !c.known {
+		r := refuse(inCall, fault.New(fault.MethodUnknown, "", "the descriptors have no method of this path"))
+		if !c.passes(r) {
+			return r
+		}
+		c.method = &plan.Method{Name: strings.TrimPrefix(path, "/")}
 	}
 	ctx, err := c.admit()
 	if err != nil {
 		return err
 	}
 	return c.forward(ctx)
-}
-
-// admit decides about the bearer token and returns the context of the call to
-// the upstream, with its metadata.
-func (c *call) admit() (context.Context, error) {
-	ctx := c.client.Context()
-	md, _ := metadata.FromIncomingContext(ctx) // a copy
-	if n, most := listSize("/"+c.method.Name, md), c.options.Limits.MetadataBytes; n > int(most) {
-		return nil, refuse(inCall, fault.New(fault.LimitExceeded, "metadata", "%d bytes; at most %d are read", n, most))
-	}
-	if err := c.contentType(md.Get("content-type")); err != nil {
-		return nil, err
-	}
-	if need := c.method.Bearer; need != nil {
-		values := md.Get(authorization)
-		a, err := c.state.admit(ctx, need, values)
-		if err != nil {
-			return nil, refuse(inBearer, err).signedBy(bearerKeyID(values))
-		}
-		c.bearer = a
-		if !c.options.ForwardAuthorization {
-			delete(md, authorization)
-		}
-	}
-	var err error
-	if c.rules, err = c.state.Verifier.Call(c.method, c.verified()); err != nil {
-		return nil, refuse(inBearer, err)
-	}
-	withoutClaims(forwardable(md))
-	if c.bearer != nil {
-		for _, claim := range c.bearer.claims {
-			md[claim.key] = []string{claim.value}
-		}
-	}
-	return outgoing(ctx, md), nil
-}
-
-// contentType keeps what the messages are encoded in. Those that must be looked
-// at must be protobuf.
-func (c *call) contentType(values []string) error {
-	if len(values) > 0 { // the transport has made sure that it is one of gRPC
-		c.subtype = strings.TrimLeft(strings.TrimPrefix(values[0], "application/grpc"), "+;")
-	}
-	looks := c.method.Request != nil || c.method.Response != nil
-	if c.subtype == "" || c.subtype == "proto" || !looks && validKey(c.subtype) {
-		return nil
-	}
-	return refuse(inRequest, fault.New(fault.MessageMalformed, "content-type", "it is not that of protobuf"))
 }
 
 // forward opens the call to the upstream and passes messages both ways until it
@@ -124,6 +85,9 @@ func (c *call) forward(ctx context.Context) error {
 	defer cancel(nil)
 	one := c.method.OneRequest()
 	waits := one || c.method.Request != nil
+	if c.options.ReportOnly { // however many there are, they pass
+		one, waits = false, false
+	}
 	var first *frame
 	if waits {
 		var err error
@@ -203,6 +167,8 @@ func (c *call) pump(ctx context.Context, cancel context.CancelCauseFunc, up grpc
 func (c *call) receive(ctx context.Context) (*frame, error) {
 	f := new(frame)
 	switch err := c.client.RecvMsg(f); {
+	case err == io.EOF && c.rules == nil:
+		return nil, nil
 	case err == io.EOF:
 		return nil, c.refuseRequest(c.rules.End(), nil)
 	case err != nil:
@@ -225,7 +191,7 @@ func (c *call) respond(ctx context.Context, up grpc.ClientStream) error {
 		if err := up.RecvMsg(f); err != nil {
 			return c.finish(ctx, up, err, first)
 		}
-		if c.method.Response != nil {
+		if c.method.Response != nil && c.isProtobuf() {
 			var err error
 			if f, err = c.sign(f); err != nil {
 				return err

@@ -17,35 +17,48 @@ import (
 // where it is validated, with its EXTRACT and RAW fields filled in. What the
 // upstream reads is then what was checked, in the one spelling that we give it.
 func (c *call) request(ctx context.Context, f *frame) (*frame, error) {
-	if c.method.Request == nil {
-		if err := c.rules.Request(ctx, nil); err != nil {
-			f.free()
-			return nil, c.refuseRequest(err, nil)
-		}
+	if c.rules == nil { // it would have been refused
 		return f, nil
 	}
-	m, err := c.decode(f, c.method.Request)
-	if err == nil {
-		err = c.rules.Request(ctx, m)
+	var m *dynamicpb.Message
+	var err error
+	if c.method.Request != nil {
+		if m, err = c.decode(f, c.method.Request); err == nil {
+			err = c.rules.Request(ctx, m)
+		}
+	} else {
+		err = c.rules.Request(ctx, nil)
 	}
-	if err != nil {
-		return nil, c.refuseRequest(err, m)
+	if err = c.refuseRequest(err, m); err != nil {
+		f.free()
+		return nil, err
 	}
+	if c.method.Request == nil || c.rules == nil {
+		return f, nil
+	}
+	f.free()
 	return encode(inRequest, m)
 }
 
 // refuseRequest returns the refusal for what the rules of the call say of m, nil
-// for no error. m is nil where the error is about no single message.
+// for no error and for one that is reported only. m is nil where the error is about
+// no single message.
 func (c *call) refuseRequest(err error, m *dynamicpb.Message) error {
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case gravest(err).What == verify.BearerPath && c.bearer != nil:
-		return refuse(inBearer, err).signedBy(c.bearer.token.Header.KeyID)
-	case m == nil:
-		return refuse(inRequest, err)
 	}
-	return refuse(inRequest, err).signedBy(messageKeyID(c.method.Request, m))
+	r := refuse(inRequest, err)
+	switch {
+	case gravest(err).What == verify.BearerPath && c.bearer != nil:
+		r = refuse(inBearer, err).signedBy(c.bearer.token.Header.KeyID)
+	case m != nil:
+		r = r.signedBy(messageKeyID(c.method.Request, m))
+	}
+	if c.passes(r) {
+		c.rules = nil
+		return nil
+	}
+	return r
 }
 
 // sign returns the response in f with its tokens.
@@ -55,8 +68,14 @@ func (c *call) sign(f *frame) (*frame, error) {
 		_, err = c.state.Signer.Message(c.method.Response, m, c.verified())
 	}
 	if err != nil {
-		return nil, refuse(inResponse, err)
+		r := refuse(inResponse, err)
+		if c.passes(r) {
+			return f, nil
+		}
+		f.free()
+		return nil, r
 	}
+	f.free()
 	return encode(inResponse, m)
 }
 
@@ -68,9 +87,8 @@ func (c *call) verified() *jws.Verified {
 	return c.bearer.token
 }
 
-// decode takes f's message out of it.
+// decode returns the message in f, which keeps its bytes.
 func (c *call) decode(f *frame, p *plan.Message) (*dynamicpb.Message, error) {
-	defer f.free()
 	m := dynamicpb.NewMessage(p.Desc)
 	return m, c.state.codec.Decode(f.data.Materialize(), m)
 }

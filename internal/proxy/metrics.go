@@ -34,12 +34,17 @@ type Call struct {
 type Observer interface {
 	Begin()
 	End(Call)
+	// WouldRefuse tells of a call that goes on although the policy refuses it, at
+	// most once for each call, and before its End. method is that of Call.
+	WouldRefuse(method string, reason fault.Code)
 }
 
 type nobody struct{}
 
 func (nobody) Begin()   {}
 func (nobody) End(Call) {}
+
+func (nobody) WouldRefuse(string, fault.Code) {}
 
 // buckets are the upper bounds of the latency histogram, in seconds.
 var buckets = [...]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
@@ -54,6 +59,7 @@ type Metrics struct {
 	mu    sync.Mutex
 	open  int
 	ended map[verdict]uint64
+	would map[verdict]uint64 // without a status
 	took  map[string]*histogram
 	more  []Family
 }
@@ -87,7 +93,7 @@ type Sample struct {
 
 // NewMetrics returns Metrics that also show more.
 func NewMetrics(more ...Family) *Metrics {
-	return &Metrics{ended: map[verdict]uint64{}, took: map[string]*histogram{}, more: more}
+	return &Metrics{ended: map[verdict]uint64{}, would: map[verdict]uint64{}, took: map[string]*histogram{}, more: more}
 }
 
 // Begin counts a call as under way.
@@ -117,6 +123,13 @@ func (m *Metrics) End(c Call) {
 	}
 }
 
+// WouldRefuse counts a refusal that is reported only.
+func (m *Metrics) WouldRefuse(method string, reason fault.Code) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.would[verdict{method: cmp.Or(method, "unknown"), reason: reason}]++
+}
+
 // WriteTo writes all that was counted, in an order that does not change.
 func (m *Metrics) WriteTo(w io.Writer) (int64, error) {
 	var out bytes.Buffer
@@ -127,6 +140,10 @@ func (m *Metrics) WriteTo(w io.Writer) (int64, error) {
 	head("jwtctl_proxy_calls_total", "counter", "Calls that ended, by gRPC status, and by the reason where the proxy refused them.")
 	for _, v := range slices.SortedFunc(maps.Keys(m.ended), verdict.compare) {
 		fmt.Fprintf(&out, "jwtctl_proxy_calls_total{method=%s,grpc_code=%s,reason=%s} %d\n", label(v.method), label(statusName(v.status)), label(string(v.reason)), m.ended[v])
+	}
+	head("jwtctl_proxy_would_refuse_total", "counter", "Calls that passed with --report-only and would have been refused, by the reason.")
+	for _, v := range slices.SortedFunc(maps.Keys(m.would), verdict.compare) {
+		fmt.Fprintf(&out, "jwtctl_proxy_would_refuse_total{method=%s,reason=%s} %d\n", label(v.method), label(string(v.reason)), m.would[v])
 	}
 	head("jwtctl_proxy_call_seconds", "histogram", "How long calls took, from their first byte to their status.")
 	for _, method := range slices.Sorted(maps.Keys(m.took)) {

@@ -99,6 +99,10 @@ type Options struct {
 	// grpc.reflection through, unguarded (S65). Without PassHealth the Proxy
 	// answers grpc.health.v1 for itself.
 	PassHealth, PassReflection bool
+	// ReportOnly refuses no call: each that would be is told to Log and Observer, and
+	// passes. Everything else is as ever: claims are sent and those of clients removed,
+	// messages that pass are filled in, and responses signed.
+	ReportOnly bool
 	// CachedTokens is how many bearer tokens are remembered with their verdict;
 	// 0 is none.
 	CachedTokens int

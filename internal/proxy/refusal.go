@@ -157,17 +157,10 @@ func keyID(compact string) *string {
 	return t.Header().KeyID
 }
 
-// end tells log and observer how the call ended. Why a token was refused is told
-// by its code's meaning, never in words that could quote a claim (S64); what
-// else went wrong is told as it is.
+// end tells log and observer how the call ended.
 func (c *call) end(err error) {
-	done := Call{Status: status.Code(err), Took: c.options.Now().Sub(c.began)}
-	var path string
-	if c.method != nil {
-		done.Method, path = c.method.Name, c.method.Name
-	} else if full, ok := grpc.MethodFromServerStream(c.client); ok {
-		path = quote.Shorten(full)
-	}
+	name, path := c.names()
+	done := Call{Method: name, Status: status.Code(err), Took: c.options.Now().Sub(c.began)}
 	ctx := c.client.Context()
 	var r *refusal
 	if !errors.As(err, &r) {
@@ -179,20 +172,45 @@ func (c *call) end(err error) {
 	}
 	done.Reason = r.fault.Code
 	c.options.Observer.End(done)
+	c.log("call refused", path, r)
+}
+
+// report tells log and observer of a refusal that is reported only.
+func (c *call) report(r *refusal) {
+	name, path := c.names()
+	c.options.Observer.WouldRefuse(name, r.fault.Code)
+	c.log("call would be refused", path, r)
+}
+
+// names returns what metrics and the log call the method. What clients ask for must
+// not name metrics: there, a method that the policy does not have is "".
+func (c *call) names() (metric, path string) {
+	if c.known {
+		return c.method.Name, c.method.Name
+	}
+	full, _ := grpc.MethodFromServerStream(c.client)
+	return "", quote.Shorten(full)
+}
+
+// log tells the log of a refusal. Why a token was refused is told by its code's
+// meaning, never in words that could quote a claim (S64); what else went wrong is
+// told as it is.
+func (c *call) log(message, path string, r *refusal) {
 	row := fault.Lookup(r.fault.Code)
 	level, reason := slog.LevelInfo, row.Meaning
 	if row.Class != fault.Refused {
 		level, reason = slog.LevelError, r.fault.Why
 	}
-	attrs := []slog.Attr{slog.String("method", path), slog.String("code", string(row.Code)), slog.String("grpc_code", statusName(done.Status)), slog.String("what", r.fault.What), slog.String("reason", reason)}
+	attrs := []slog.Attr{slog.String("method", path), slog.String("code", string(row.Code)), slog.String("grpc_code", statusName(r.status.Code())), slog.String("what", r.fault.What), slog.String("reason", reason)}
 	if r.kid != "" {
 		attrs = append(attrs, slog.String("kid", r.kid))
 	}
+	ctx := c.client.Context()
 	attrs = append(attrs, traceAttrs(ctx)...)
 	if r.stack != nil {
 		attrs = append(attrs, slog.String("stack", string(r.stack)))
 	}
-	c.options.Log.LogAttrs(ctx, level, "call refused", attrs...)
+	c.options.Log.LogAttrs(ctx, level, message, attrs...)
 }
 
 // unreachable is the status of a call that the upstream was not reached for.

@@ -89,6 +89,8 @@ type setup struct {
 	dial string
 	// upstream is how the upstream serves, unless nil.
 	upstream []grpc.ServerOption
+	// serve, unless nil, is what the upstream answers with.
+	serve func(name string, ss grpc.ServerStream) error
 }
 
 func start(t testing.TB, s setup) *rig {
@@ -102,6 +104,9 @@ func start(t testing.TB, s setup) *rig {
 	s.world.Verify.Now = clock
 	r.World = policytest.New(t, s.source, s.world)
 	r.upstream = startUpstream(t, r.World, s.upstream...)
+	if s.serve != nil {
+		r.upstream.become(s.serve)
+	}
 	if s.dial == "" {
 		s.dial = r.upstream.addr
 	}
