@@ -112,6 +112,8 @@ func TestAnnotationsGuide(t *testing.T) {
 			for _, b := range slices.Concat(common[1:], list) {
 				lang, name, _ := strings.Cut(b.info, " ")
 				switch {
+				case lang == "proto" && strings.HasPrefix(b.text, "syntax"):
+					writeText(t, filepath.Join(dir, "example.proto"), b.text)
 				case lang == "proto":
 					writeText(t, filepath.Join(dir, "example.proto"), common[0].text+b.text)
 				case filepath.Ext(name) != "" && !strings.HasPrefix(name, "claims"):
