@@ -123,6 +123,7 @@ type inspectReport struct {
 type inspectKey struct {
 	KeyID     string `json:"kid"`
 	Algorithm string `json:"alg"`
+	From      string `json:"from"` // the file, variable or URL of the key (S85)
 }
 
 type reportedError struct {
@@ -141,7 +142,7 @@ func (a *app) inspectJSON(in inspected, dev bool) error {
 		}
 	}
 	if in.verified != nil {
-		r.Key = &inspectKey{in.verified.Key.ID(), in.verified.Header.Algorithm}
+		r.Key = &inspectKey{in.verified.Key.ID(), in.verified.Header.Algorithm, in.verified.Key.Source()}
 	}
 	if list := reported(in.err); len(list) > 0 {
 		r.Error = &list[0]

@@ -24,8 +24,9 @@ in the message counts. FILE may be a pattern, and - is stdin.
 
 A line for each message says ok or FAIL; --print shows the validated message
 instead, with what its token says filled in. With --ndjson each line is a
-message. Exit code 1: at least one was refused; 3: at least one could not be
-decided.`
+message. A message that nothing checks, since its method has no policy or it
+holds no token, is ok with a note; --strict refuses it. Exit code 1: at least
+one was refused; 3: at least one could not be decided, or a stream held none.`
 
 const verifyExample = `  jwtctl verify msg.json
   jwtctl verify --type shop.Order --key key.pub.pem "orders/*.json"
@@ -36,6 +37,7 @@ type verifyOptions struct {
 	messages messageFlags
 	stream   streamFlags
 	print    bool
+	strict   bool
 	format   string
 }
 
@@ -54,6 +56,7 @@ func (a *app) verifyCommand() *cobra.Command {
 	o.messages.register(a, fs)
 	o.stream.register(fs)
 	fs.BoolVar(&o.print, "print", false, "print the validated messages instead of verdicts")
+	fs.BoolVar(&o.strict, "strict", false, "refuse a message that nothing checks")
 	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(verdictFormats(), ", "), verdictFormats()...)
 	settings.Keyed(fs, "verify")
 	return cmd
@@ -86,6 +89,7 @@ func (a *app) runVerify(ctx context.Context, args []string, o verifyOptions) err
 	if err != nil {
 		return err
 	}
+	m.strict = o.strict
 	if o.stream.ndjson {
 		return m.verifyStreams(ctx, list, o)
 	}
@@ -181,8 +185,15 @@ func (m *messages) verifyOne(ctx context.Context, path string, line int, data []
 			return v.refuse(err)
 		}
 	}
-	if t.method != nil && t.method.Bearer == nil && t.message == nil {
-		v.open = true
+	switch {
+	case len(v.tokens) > 0 || t.method != nil && t.method.Bearer != nil:
+	case t.message == nil:
+		v.unchecked = "its method has no policy"
+	default:
+		v.unchecked = "it holds no token"
+	}
+	if v.unchecked != "" && m.strict {
+		return v.refuse(fault.New(fault.NotChecked, "", "nothing checks it: %s", v.unchecked))
 	}
 	v.bearer = bearer
 	if keep {

@@ -71,6 +71,7 @@ type messages struct {
 	typ    string
 	token  string // the bearer token; "" for none
 	given  bool   // whether one was given
+	strict bool   // refuse what nothing checks
 	inputs []string
 
 	bearers sync.Map // *plan.Bearer → *bearerVerdict

@@ -27,15 +27,24 @@ type verdict struct {
 	tokens  []verify.Token
 	bearer  *jws.Verified
 	message []byte // the validated message, where it is wanted
-	// open says that the method asks for nothing: the message passed unseen.
-	open bool
-	err  error
+	// unchecked is why nothing checks the message, "" if something does (S84).
+	unchecked string
+	err       error
 }
 
 // refuse returns v with err, and nothing else of what was learned: a refused
 // message yields nothing (A41).
 func (v verdict) refuse(err error) verdict {
 	return verdict{file: v.file, line: v.line, typ: v.typ, err: err}
+}
+
+// checked reports whether a token decided about v: not where nothing checks the
+// message, or it could not be decided.
+func (v verdict) checked() bool {
+	if v.err != nil {
+		return fault.ClassOf(v.err) == fault.Refused && !fault.Has(v.err, fault.NotChecked)
+	}
+	return v.unchecked == ""
 }
 
 // at is the file, and in a stream the line.
@@ -113,8 +122,8 @@ func (v verdict) appendText(out []byte, words verdictWords, stream bool) []byte 
 	where := quote.Printable(v.at(stream))
 	if v.err == nil {
 		out = append(append(out, words.ok...), where...)
-		if v.open {
-			out = append(out, " (nothing to check: its method has no policy)"...)
+		if v.unchecked != "" {
+			out = append(append(append(out, " (nothing to check: "...), v.unchecked...), ')')
 		}
 		return append(out, '\n')
 	}
@@ -154,6 +163,7 @@ type tokenJSON struct {
 	KeyID     string          `json:"kid"`
 	Algorithm string          `json:"alg"`
 	Claims    json.RawMessage `json:"claims"`
+	KeyFrom   string          `json:"key_from"` // the file, variable or URL of the key (S85)
 }
 
 // verdictJSON is the JSON form (cli.md).
@@ -167,11 +177,12 @@ type verdictJSON struct {
 	Errors   []failureJSON   `json:"errors,omitempty"` // all, where there are several
 	Tokens   []tokenJSON     `json:"tokens"`
 	Message  json.RawMessage `json:"message"`
+	Checked  bool            `json:"checked"` // by a token (S84)
 }
 
 // appendJSON adds the object of v in one line.
 func (v verdict) appendJSON(out []byte, dev bool) []byte {
-	j := verdictJSON{File: v.file, Line: v.line, Type: v.typ, OK: v.err == nil, Insecure: dev, Tokens: []tokenJSON{}, Message: v.message}
+	j := verdictJSON{File: v.file, Line: v.line, Type: v.typ, OK: v.err == nil, Checked: v.checked(), Insecure: dev, Tokens: []tokenJSON{}, Message: v.message}
 	if v.err != nil {
 		list := failuresOf(v.err)
 		if j.Error = &list[0]; len(list) > 1 {
@@ -194,13 +205,16 @@ func (v verdict) appendJSON(out []byte, dev bool) []byte {
 }
 
 func reportToken(path string, t *jws.Verified) tokenJSON {
-	return tokenJSON{path, t.Key.ID(), t.Header.Algorithm, json.RawMessage(t.Token.PayloadJSON())}
+	return tokenJSON{path, t.Key.ID(), t.Header.Algorithm, json.RawMessage(t.Token.PayloadJSON()), t.Key.Source()}
 }
 
-// findings are the refusals, for annotations in a pull request.
+// findings are the refusals, and what nothing checks, for annotations in a pull request.
 func findings(list []verdict) []finding.Finding {
 	var found []finding.Finding
 	for _, v := range list {
+		if v.err == nil && v.unchecked != "" {
+			found = append(found, finding.Finding{Severity: finding.Note, Rule: string(fault.NotChecked), Message: "nothing checks this message: " + v.unchecked, At: finding.Position{File: v.file, Line: v.line}})
+		}
 		for _, e := range failuresOf(v.err) {
 			text := e.Reason
 			if e.Path != "" && e.Path != v.file {
@@ -224,6 +238,7 @@ type (
 		Tests    int         `xml:"tests,attr"`
 		Failures int         `xml:"failures,attr"`
 		Errors   int         `xml:"errors,attr"`
+		Skipped  int         `xml:"skipped,attr"`
 		Cases    []junitCase `xml:"testcase"`
 	}
 	junitCase struct {
@@ -231,6 +246,10 @@ type (
 		Name    string        `xml:"name,attr"`
 		Failure *junitFailure `xml:"failure"`
 		Error   *junitFailure `xml:"error"`
+		Skipped *junitSkipped `xml:"skipped"`
+	}
+	junitSkipped struct {
+		Message string `xml:"message,attr"`
 	}
 	junitFailure struct {
 		Type    string `xml:"type,attr"`
@@ -239,11 +258,15 @@ type (
 )
 
 // junitVerdicts returns the report; a refusal is a failure, what could not be
-// decided an error.
+// decided an error, what nothing checks skipped.
 func junitVerdicts(list []verdict) ([]byte, error) {
 	suite := junitSuite{Name: "jwtctl verify", Tests: len(list)}
 	for _, v := range list {
 		c := junitCase{Class: quote.Printable(v.typ), Name: quote.Printable(v.file)}
+		if v.err == nil && v.unchecked != "" {
+			suite.Skipped++
+			c.Skipped = &junitSkipped{"nothing checks it: " + v.unchecked}
+		}
 		if v.err != nil {
 			e := failuresOf(v.err)[0]
 			text := e.Reason

@@ -144,7 +144,9 @@ func (a *app) streams(ctx context.Context, list []string, o ndjson.Options, coun
 	// A stream leaves little alive, and much behind: 40 MiB more make the
 	// collector's share of the time a tenth.
 	defer debug.SetGCPercent(debug.SetGCPercent(800))
+	var empty []error // files without a message
 	for _, path := range list {
+		before := count.done.Load()
 		in, err := a.openStream(path)
 		if err != nil {
 			return err
@@ -160,11 +162,14 @@ func (a *app) streams(ctx context.Context, list []string, o ndjson.Options, coun
 			}
 			return err
 		}
+		if count.done.Load() == before {
+			empty = append(empty, fault.New(fault.FileFailed, path, "holds no message"))
+		}
 	}
 	stop()
 	a.Say("%s", summaryOf(count))
-	if count.undecided != nil {
-		return count.undecided
+	if count.undecided != nil || len(empty) > 0 {
+		return errors.Join(append(empty, count.undecided)...)
 	}
 	if count.refused.Load() > 0 {
 		return console.AnsweredNo{Code: fault.ClaimMismatch}

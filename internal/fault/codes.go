@@ -32,6 +32,7 @@ const (
 	StaticClaimMismatch Code = "static_claim_mismatch"
 	ClaimConflict       Code = "claim_conflict"
 	MethodUnknown       Code = "method_unknown"
+	NotChecked          Code = "not_checked"
 	RequestCount        Code = "request_count"
 )
 
@@ -179,6 +180,7 @@ func Table(yield func(Row) bool) {
 		yield(Row{ClaimMismatch, Refused, GRPCPermissionDenied, "a claim is not the value of its field"}) &&
 		yield(Row{MethodUnknown, Refused, GRPCUnimplemented, "the descriptors have no method of this path, in this spelling (S60)"}) &&
 		yield(Row{RequestCount, Refused, GRPCUnimplemented, "a method that takes one request message got none, or more than one (A37)"}) &&
+		yield(Row{NotChecked, Refused, GRPCFailedPrecond, "nothing checks the message, and --strict was given (S84)"}) &&
 		yield(Row{AccessDenied, Refused, GRPCPermissionDenied, "the server would deny the call"}) &&
 		yield(Row{HeaderMalformed, Refused, GRPCPermissionDenied, "the authorization header is not \"Bearer \" and a token"}) &&
 		yield(Row{KeyIDMissing, Refused, GRPCPermissionDenied, "the token names no key, and a Temporal server wants a kid"}) &&
