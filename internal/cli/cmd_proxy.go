@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"strings"
@@ -57,7 +58,8 @@ type servingFlags struct {
 	forwardAuthorization       bool
 	passHealth, passReflection bool
 	refuseWeaker, reportOnly   bool
-	cachedTokens               int
+	cachedTokens, maxStreams   int
+	maxMessage, maxMetadata    int
 	drain, every               time.Duration
 	age, ageGrace              time.Duration
 	logFormat, addrFile        string
@@ -100,6 +102,9 @@ func (o *servingFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.refuseWeaker, "refuse-weaker", false, "refuse to reload a policy that lets more through than the one in force, as by jwtctl diff")
 	fs.BoolVar(&o.reportOnly, "report-only", false, "refuse no call: log and count those that would be refused")
 	fs.IntVar(&o.cachedTokens, "cache-tokens", 10000, "`N` bearer tokens to remember with their verdict; 0 for none")
+	sizeVar(fs, &o.maxMessage, "max-message", proxy.MaxMessageBytes, 1, 1<<30, "largest message, as `SIZE` after decompression, in either direction")
+	sizeVar(fs, &o.maxMetadata, "max-metadata", proxy.MaxMetadataBytes, 1<<10, 16<<20, "most metadata of a call, as `SIZE` in either direction")
+	fs.IntVar(&o.maxStreams, "max-streams", proxy.MaxStreams, "`N` calls at once that a connection of a client may have")
 	fs.DurationVar(&o.drain, "drain-timeout", 30*time.Second, "how long calls under way may take to end")
 	fs.DurationVar(&o.age, "max-connection-age", 10*time.Minute, "age, give or take a tenth, at which clients are asked to connect anew, so that replicas share the load; 0 for never")
 	fs.DurationVar(&o.ageGrace, "max-connection-age-grace", 0, "how long calls of such a connection may go on; 0 for as long as they take")
@@ -118,6 +123,8 @@ func (o *proxyOptions) check(a *app) error {
 		return fault.New(fault.UsageError, "--upstream", "is needed").WithHint("--upstream 127.0.0.1:9000 names the gRPC server to stand before")
 	case s.cachedTokens < 0:
 		return fault.New(fault.UsageError, "--cache-tokens", "%d is less than 0", s.cachedTokens)
+	case s.maxStreams < 1 || s.maxStreams > math.MaxInt32:
+		return fault.New(fault.UsageError, "--max-streams", "must be from 1 to %d", math.MaxInt32)
 	case s.drain < 0:
 		return fault.New(fault.UsageError, "--drain-timeout", "%s is less than 0", s.drain)
 	case s.age < 0:
@@ -175,15 +182,6 @@ func isLocalTarget(target string) bool {
 	return strings.HasPrefix(target, "unix:/") || isLocal(strings.TrimPrefix(strings.TrimPrefix(target, "dns:///"), "passthrough:///"))
 }
 
-// spareGarbage is how much garbage may gather where limit is that of the
-// container's memory, 0 for none.
-func spareGarbage(limit uint64) uint64 {
-	if limit == 0 {
-		return proxy.SpareGarbage
-	}
-	return min(proxy.SpareGarbage, limit/4)
-}
-
 func (a *app) runProxy(ctx context.Context, o proxyOptions) (err error) {
 	if err := o.check(a); err != nil {
 		return err
@@ -203,7 +201,7 @@ func (a *app) runProxy(ctx context.Context, o proxyOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	upstream, err := proxy.Dial(o.serving.upstream, r.certs.toUpstream(), proxy.Limits{})
+	upstream, err := proxy.Dial(o.serving.upstream, r.certs.toUpstream(), o.serving.limits())
 	if err != nil {
 		return asUsage(err, "--upstream")
 	}
@@ -214,7 +212,7 @@ func (a *app) runProxy(ctx context.Context, o proxyOptions) (err error) {
 		ForwardAuthorization: o.serving.forwardAuthorization, CachedTokens: o.serving.cachedTokens,
 		ConnectionAge: o.serving.age, ConnectionGrace: o.serving.ageGrace,
 		PassHealth: o.serving.passHealth, PassReflection: o.serving.passReflection,
-		ReportOnly: o.serving.reportOnly,
+		ReportOnly: o.serving.reportOnly, Limits: o.serving.limits(),
 	})
 	if err != nil {
 		return err

@@ -1,11 +1,16 @@
 package cli
 
 import (
+	"context"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 // TestProxyRefusesReloadWithoutService keeps its policy while a file is empty for a
@@ -117,5 +122,38 @@ func TestProxyReportOnlyIsAFlagAlone(t *testing.T) {
 	f := newFake(t)
 	if code := Main([]string{"proxy", "--upstream", "127.0.0.1:1", "--config", config}, f.System); code != 2 {
 		t.Errorf("exit code %d\n%s", code, f.err.String())
+	}
+}
+
+// TestProxyLimitsAreFlags holds messages, metadata and streams to the flags, and to
+// jwtctl.yaml. S66.
+func TestProxyLimitsAreFlags(t *testing.T) {
+	t.Parallel()
+	dir, _, _ := world(t)
+	config := put(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkeys: [{id: k, file: key.jwk}]\nproxy: {max_message: 1KiB, max_metadata: 2KiB, max_streams: 7}\n")
+	r := startProxy(t, dir, startEcho(t).addr, "--config", config)
+	send := func(message, metadataBytes int) codes.Code {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		ctx = metadata.AppendToOutgoingContext(ctx, "x", strings.Repeat("x", metadataBytes))
+		var out wrapperspb.StringValue
+		return status.Code(r.conn.Invoke(ctx, "/t.S/Open", wrapperspb.String(strings.Repeat("x", message)), &out))
+	}
+	for name, c := range map[string]struct {
+		message, metadata int
+		want              codes.Code
+	}{
+		"within": {1000, 1000, codes.OK}, "a message": {1025, 0, codes.ResourceExhausted}, "metadata": {0, 2048, codes.ResourceExhausted},
+	} {
+		if got := send(c.message, c.metadata); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+	put(t, filepath.Join(dir, "bad.yaml"), "proxy: {max_message: 1MB}\n")
+	for _, flags := range [][]string{{"--config", filepath.Join(dir, "bad.yaml")}, {"--max-streams", "0"}, {"--max-message", "0"}, {"--max-message", "1MB"}, {"--max-metadata", "100"}} {
+		f := newFake(t)
+		if code := Main(append([]string{"proxy", "--upstream", "127.0.0.1:1", "--config", config}, flags...), f.System); code != 2 {
+			t.Errorf("%v: exit code %d\n%s", flags, code, f.err.String())
+		}
 	}
 }
