@@ -235,6 +235,49 @@ func (p *Message) OwnNames(m protoreflect.Message, names map[string]bool) {
 	}
 }
 
+// FilledNames adds to names the claims at the top of a token that EXTRACT fields
+// of m, nil for a message that is not set, are filled from (A44-A46): those that
+// are empty, and the NEST fields around such.
+func (p *Message) FilledNames(m protoreflect.Message, names map[string]bool) {
+	for i := range p.Claims {
+		c := &p.Claims[i]
+		switch c.Action {
+		case policy.Extract:
+			if m == nil || !m.Has(c.Field) {
+				names[c.Name] = true
+			}
+		case policy.Descend:
+			for _, child := range children(m, c.Field) {
+				c.Message.FilledNames(child, names)
+			}
+		case policy.Nest:
+			within := map[string]bool{}
+			for _, child := range children(m, c.Field) {
+				c.Message.FilledNames(child, within)
+			}
+			if len(within) > 0 {
+				names[c.Name] = true
+			}
+		}
+	}
+}
+
+// children returns the messages of m's field fd; nil for one that is not set.
+func children(m protoreflect.Message, fd protoreflect.FieldDescriptor) []protoreflect.Message {
+	if m == nil || !m.Has(fd) {
+		return []protoreflect.Message{nil}
+	}
+	if !fd.IsList() {
+		return []protoreflect.Message{m.Get(fd).Message()}
+	}
+	list := m.Get(fd).List()
+	all := make([]protoreflect.Message, list.Len())
+	for i := range all {
+		all[i] = list.Get(i).Message()
+	}
+	return all
+}
+
 // Names adds to names the claims that the annotation of the token itself makes
 // when it is signed, whatever the fields say (A61, A62).
 func (t *Token) Names(names map[string]bool) {

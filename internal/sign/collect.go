@@ -46,7 +46,9 @@ func (w *walker) claims(p *plan.Message, m protoreflect.Message, around *parent)
 	return all, w.decide(all, p.Token)
 }
 
-// inherit adds what the messages around make, the nearer ones' winning (A52).
+// inherit adds what the messages around make, the nearer ones' winning, as they
+// will be once they have been validated: what their tokens then fill in counts
+// like what is there now (A52).
 func (w *walker) inherit(all *set, around *parent) error {
 	if around == nil {
 		return nil
@@ -55,14 +57,41 @@ func (w *walker) inherit(all *set, around *parent) error {
 		return err
 	}
 	own := &set{}
-	outside := walker{Signer: w.Signer, path: around.path.Clone()}
+	outside := walker{Signer: w.Signer, bearer: w.bearer, now: w.now, path: around.path.Clone()}
 	if err := outside.collect(around.plan, around.message, own, nil); err != nil {
 		return err
 	}
 	for _, c := range own.members {
 		all.put(c.Name, c.Value)
 	}
-	return nil
+	names := map[string]bool{}
+	if around.plan.FilledNames(around.message, names); len(names) == 0 {
+		return nil
+	}
+	token, err := outside.tokenOf(around)
+	for _, c := range token {
+		if names[c.Name] {
+			all.put(c.Name, c.Value)
+		}
+	}
+	return err
+}
+
+// tokenOf returns the claims of the token that of is validated by.
+func (w *walker) tokenOf(of *parent) ([]strictjson.Member, error) {
+	switch {
+	case of.plan.UsesBearer && w.bearer != nil:
+		return w.bearer.Claims.Members(), nil
+	case of.plan.Token == nil:
+		return nil, nil
+	}
+	if of.claims == nil {
+		var err error
+		if of.claims, err = w.claims(of.plan, of.message, of.up); err != nil {
+			return nil, err
+		}
+	}
+	return of.claims.members, nil
 }
 
 // collect adds the claims that the fields of m make to into, and the entries of

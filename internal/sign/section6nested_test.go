@@ -141,3 +141,40 @@ func TestA65_A102_TooLargeToRead(t *testing.T) {
 		"65 deep":      {in: `{"v":` + deep(64) + `}`, fails: fault.LimitExceeded, path: "tok"},
 	})
 }
+
+// A52, A65: what validation will fill in of the messages around counts when they
+// are signed, so that the token within fits.
+func TestA52_WhatWillBeFilledIsHandedDown(t *testing.T) {
+	w := policytest.New(t, `
+message M {
+  string tok = 1 [(kalix.field).jwt = {token: true issuer: "me" include_bearer_token_claim: "org" include_bearer_token_claim: "n" include_bearer_token_claim: "deep" static_claim: {claim: "role" value: "r"}}];
+  string org = 2 [(kalix.field).jwt = {claim: EXTRACT}];
+  string role = 3 [(kalix.field).jwt = {claim: EXTRACT}];
+  string iss = 4 [(kalix.field).jwt = {claim: EXTRACT}];
+  int64 exp = 5 [(kalix.field).jwt = {claim: EXTRACT}];
+  string entry = 6 [(kalix.field).jwt = {claim: EXTRACT}];
+  N n = 7 [(kalix.field).jwt = {claim: NEST}];
+  N d = 8 [(kalix.field).jwt = {claim: DESCEND}];
+  map<string, string> raw = 9 [(kalix.field).jwt = {claim: RAW}];
+  C c = 10 [(kalix.field).jwt = {token: true}];
+}
+message N { string deep = 1 [(kalix.field).jwt = {claim: EXTRACT}]; }
+message C { string tok = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; string own = 2 [(kalix.field).jwt = {claim: EXTRACT}]; C c = 3 [(kalix.field).jwt = {token: true}]; }
+message Mine { option (kalix.message).jwt = {validate_bearer_token: true}; string org = 1 [(kalix.field).jwt = {claim: EXTRACT}]; C c = 2 [(kalix.field).jwt = {token: true}]; }
+`, policytest.Setup{})
+	bearer := w.Bearer(`{"org":"o","n":{"deep":"x"},"deep":"y"}`)
+	for name, in := range map[string]string{
+		"M":    `{"raw":{"entry":"e"},"c":{"own":"1","c":{"c":{}}}}`,
+		"Mine": `{"c":{"c":{}}}`,
+	} {
+		p, m := w.Message(name, in)
+		if _, err := w.Signer.Message(p, m, bearer); err != nil {
+			t.Fatal(name, err)
+		}
+		for range 2 { // as it was signed, and as it was printed
+			if _, err := w.Verifier.Message(t.Context(), p, m, bearer); err != nil {
+				t.Fatal(name, err)
+			}
+		}
+	}
+}

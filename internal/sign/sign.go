@@ -87,6 +87,8 @@ type parent struct {
 	// it does not (A52).
 	up   *parent
 	path plan.Path
+	// claims are those of its token, once a message within has needed them.
+	claims *set
 }
 
 // message signs the messages within m that have tokens, then m itself (A64).

@@ -142,7 +142,9 @@ message Open { string user = 1 [(kalix.field).jwt = {claim: INCLUDE}]; repeated 
 		"INCLUDE, missing":               {in: m(`"user":"u"`, `"user":"u"`, c(`"z":1`, ``)), code: fault.ClaimMissing, path: "cs[0].tok"},
 		"EXTRACT":                        {in: org(c(`"org":"o"`, ``)), want: `{"tok":"…","org":"o","cs":[{"tok":"…"}],"raw":{"org":"o"}}`},
 		"EXTRACT, other":                 {in: org(c(`"org":"p"`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
-		"EXTRACT, as it came in":         {in: m(`"org":"o"`, `"user":""`, c(`"z":1`, ``)), want: `{"tok":"…","org":"o","cs":[{"tok":"…"}],"raw":{"org":"o"}}`},
+		"EXTRACT, filled":                {in: m(`"org":"o"`, `"user":""`, c(`"org":"o"`, ``)), want: `{"tok":"…","org":"o","cs":[{"tok":"…"}],"raw":{"org":"o"}}`},
+		"EXTRACT, filled, missing":       {in: m(`"org":"o"`, `"user":""`, c(`"z":1`, ``)), code: fault.ClaimMissing, path: "cs[0].tok"},
+		"EXTRACT, filled, other":         {in: m(`"org":"o"`, `"user":""`, c(`"org":"p"`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
 		"DESCEND":                        {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"1"`, ``)), want: `{"tok":"…","d":{"x":"1"},"cs":[{"tok":"…"}],"raw":{"x":"1"}}`},
 		"DESCEND, other":                 {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"2"`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
 		"DESCEND, the child's own wins":  {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"2"`, `,"x":"2"`)), want: `{"tok":"…","d":{"x":"1"},"cs":[{"tok":"…","x":"2"}],"raw":{"x":"1"}}`},
@@ -160,7 +162,8 @@ message Open { string user = 1 [(kalix.field).jwt = {claim: INCLUDE}]; repeated 
 		"without a parent's token":       {of: "Open", in: `{"user":"u","cs":[` + c(`"user":"u"`, ``) + `]}`, want: `{"user":"u","cs":[{"tok":"…"}]}`},
 		"without one, other":             {of: "Open", in: `{"user":"u","cs":[` + c(`"user":"v"`, ``) + `]}`, code: fault.ClaimMismatch, path: "cs[0].tok"},
 		"the grandparent's":              {in: org(c(`"org":"o"`, `,"g":{"tok":$({"org":"o"})}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","g":{"tok":"…","org":"o"}}],"raw":{"org":"o"}}`},
-		"the grandparent's, other":       {in: org(c(`"org":"o"`, `,"g":{"tok":$({"org":"p"})}`)), code: fault.ClaimMismatch, path: "cs[0].g.tok"},
+		"the grandparent's, missing":     {in: org(c(`"org":"o"`, `,"g":{"tok":$({"z":1})}`)), code: fault.ClaimMissing, path: "cs[0].g.tok"},
+		"over the grandparent's, filled": {in: org(c(`"org":"o"`, `,"g":{"tok":$({"org":"p"})}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","g":{"tok":"…","org":"p"}}],"raw":{"org":"o"}}`},
 		"over the grandparent's":         {in: org(c(`"org":"o"`, `,"g":{"tok":$({"org":"p"}),"org":"p"}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","g":{"tok":"…","org":"p"}}],"raw":{"org":"o"}}`},
 		"the nearer parent's wins":       {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v","g":{"tok":$({"user":"v"})}`)), want: `{"tok":"…","user":"u","cs":[{"tok":"…","user":"v","g":{"tok":"…"}}],"raw":{"user":"u"}}`},
 		"not the farther one's":          {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v","g":{"tok":$({"user":"u"})}`)), code: fault.ClaimMismatch, path: "cs[0].g.tok"},
@@ -212,4 +215,34 @@ func TestA47_RawThroughRecursion(t *testing.T) {
 		w := policytest.New(t, text, policytest.Setup{})
 		check(t, w, map[string]row{name: {of: "C", in: `{"tok":$({"b":{"a":{"k":"token"}}}),"b":{"a":{"raw":{"k":"body"}}}}`, want: `{"tok":"…","b":{"a":{"raw":{"k":"token"}}}}`}})
 	}
+}
+
+// TestA52_MovedIntoAnotherParent refuses a message in a parent that it was not
+// made for, also where the parent's claim is left out and comes from its own token;
+// and what is printed of one that passes, verifies again.
+func TestA52_MovedIntoAnotherParent(t *testing.T) {
+	w := policytest.New(t, `
+message M { string tok = 1 [(kalix.field).jwt = {token: true}]; string tenant = 2 [(kalix.field).jwt = {claim: EXTRACT}]; W w = 3 [(kalix.field).jwt = {claim: DESCEND}]; repeated W ws = 4 [(kalix.field).jwt = {claim: NEST}]; Inner inner = 5 [(kalix.field).jwt = {token: true}]; }
+message W { string deep = 1 [(kalix.field).jwt = {claim: EXTRACT}]; }
+message Inner { string tok = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; int32 amount = 2 [(kalix.field).jwt = {claim: INCLUDE}]; }
+message Mine { option (kalix.message).jwt = {validate_bearer_token: true}; string tenant = 1 [(kalix.field).jwt = {claim: EXTRACT}]; Inner inner = 2 [(kalix.field).jwt = {token: true}]; }
+`, policytest.Setup{})
+	inner := func(claims string) string { return `"inner":{"tok":$({"amount":1,` + claims + `}),"amount":1}` }
+	outer := func(claims, fields, in string) string {
+		return `{"tok":$({` + claims + `})` + fields + `,` + inner(in) + `}`
+	}
+	check(t, w, map[string]row{
+		"its own":              {in: outer(`"tenant":"a"`, `,"tenant":"a"`, `"tenant":"a"`), want: `{"tok":"…","tenant":"a","inner":{"tok":"…","amount":1}}`},
+		"its own, left out":    {in: outer(`"tenant":"a"`, ``, `"tenant":"a"`), want: `{"tok":"…","tenant":"a","inner":{"tok":"…","amount":1}}`},
+		"another's":            {in: outer(`"tenant":"b"`, `,"tenant":"b"`, `"tenant":"a"`), code: fault.ClaimMismatch, path: "inner.tok"},
+		"another's, left out":  {in: outer(`"tenant":"b"`, ``, `"tenant":"a"`), code: fault.ClaimMismatch, path: "inner.tok"},
+		"no one's":             {in: outer(`"z":"a"`, ``, `"tenant":"a"`), want: `{"tok":"…","inner":{"tok":"…","amount":1}}`},
+		"DESCEND that is made": {in: outer(`"deep":"b"`, ``, `"deep":"a"`), code: fault.ClaimMismatch, path: "inner.tok"},
+		"NEST that is made":    {in: outer(`"ws":[{"deep":"b"}]`, ``, `"ws":[{"deep":"a"}]`), code: fault.ClaimMismatch, path: "inner.tok"},
+		"NEST, missing":        {in: outer(`"ws":[{"deep":"b"}]`, ``, `"z":1`), code: fault.ClaimMissing, path: "inner.tok"},
+	})
+	check(t, w, map[string]row{
+		"of the bearer's":   {of: "Mine", in: `{` + inner(`"tenant":"a"`) + `}`, bearer: `{"tenant":"a"}`, want: `{"tenant":"a","inner":{"tok":"…","amount":1}}`},
+		"of another bearer": {of: "Mine", in: `{` + inner(`"tenant":"a"`) + `}`, bearer: `{"tenant":"b"}`, code: fault.ClaimMismatch, path: "inner.tok"},
+	})
 }

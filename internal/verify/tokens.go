@@ -100,11 +100,11 @@ func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) 
 	if err == nil {
 		err = w.checkToken(t, token.Claims)
 	}
-	if err == nil && t.ParentClaims {
-		err = w.checkParents(p, m, token, around)
-	}
 	if err != nil {
 		return nil, inToken(path, err)
+	}
+	if t.ParentClaims && around != nil {
+		w.inherits = append(w.inherits, inheritance{p, m, token, around, w.path.Clone()})
 	}
 	w.tokens = append(w.tokens, Token{path, token})
 	return token, nil
@@ -144,18 +144,29 @@ func (w *walker) checkToken(t *plan.Token, c *jws.Claims) error {
 	return nil
 }
 
-// checkParents checks that the token of m carries what the fields around it
-// claim, but for the names that the token itself decides about (A52, A61).
-func (w *walker) checkParents(p *plan.Message, m protoreflect.Message, token *jws.Verified, around *parent) error {
+// inheritance is the token of a message that has to carry the claims of the
+// messages around it.
+type inheritance struct {
+	plan    *plan.Message
+	message protoreflect.Message
+	token   *jws.Verified
+	around  *parent
+	path    plan.Path
+}
+
+// checkParents checks that a token carries what the fields around its message
+// claim, but for the names that it decides about itself (A52, A61). All messages
+// are compared as they are once they have been filled in: a field that was left
+// out and then filled from another token counts like any other.
+func (w *walker) checkParents(of inheritance) error {
 	decided := map[string]bool{}
-	p.OwnNames(m, decided)
-	p.Token.Names(decided)
-	path := w.path
-	defer func() { w.path = path }()
-	for up := around; up != nil; up = up.up {
-		w.path = slices.Clip(path[:up.depth])
-		if err := w.compare(up.plan, up.message, token.Claims, decided); err != nil {
-			return outer(err)
+	of.plan.OwnNames(of.message, decided)
+	of.plan.Token.Names(decided)
+	for up := of.around; up != nil; up = up.up {
+		w.path = slices.Clip(of.path[:up.depth])
+		if err := w.compare(up.plan, up.message, of.token.Claims, decided); err != nil {
+			w.path = of.path
+			return inToken(w.where(of.plan.Token.Field), outer(err))
 		}
 		up.plan.OwnNames(up.message, decided) // the nearer parent's win
 	}

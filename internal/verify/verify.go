@@ -1,8 +1,8 @@
 // Package verify decides about bearer tokens and messages as their annotations
 // say, along the compiled plan: the checks of annotations.md sections 4, 5 and 7.
 //
-// A message is checked whole before anything is written into it, and a refused
-// one yields nothing. It knows neither files nor gRPC. It imports plan, policy,
+// Every field that came with a message is checked before anything is written into
+// it, and a refused one yields nothing. It knows neither files nor gRPC. It imports plan, policy,
 // claims, message, jws, keys, strictjson and fault.
 package verify
 
@@ -145,6 +145,11 @@ func (v *Verifier) Message(ctx context.Context, p *plan.Message, m protoreflect.
 			return nil, err
 		}
 	}
+	for _, one := range w.inherits {
+		if err := w.checkParents(one); err != nil {
+			return nil, err
+		}
+	}
 	return w.tokens, nil
 }
 
@@ -156,6 +161,8 @@ type walker struct {
 	path   plan.Path
 	tokens []Token
 	fills  []filling
+	// inherits are compared once all has been filled in.
+	inherits []inheritance
 	// extracted counts the EXTRACT fields that were filled.
 	extracted int
 }
