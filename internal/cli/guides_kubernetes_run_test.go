@@ -72,14 +72,14 @@ func TestKubernetesManifestsRun(t *testing.T) {
 			kubeMount(t, root+"/etc/upstream-tls", "..1", secret(ca))
 			kubeMount(t, root+"/etc/signing", "..1", map[string][]byte{"key.priv.pem": must(os.ReadFile(key))})
 			var o []grpc.ServerOption
-			if l.options.serving.tls.upstream {
+			if l.value("upstream-tls") == "true" {
 				o = append(o, grpc.Creds(credentials.NewTLS(&tls.Config{
 					Certificates: []tls.Certificate{ca.pair(filepath.Join(root, "upstream"))}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.pool(),
 				})))
 			}
 			u := startEcho(t, o...)
 			args := make([]string, len(l.proxy.Args)-1)
-			ports := strings.NewReplacer(l.options.serving.upstream, u.addr, "=:8443", "=127.0.0.1:0", "=:9090", "=127.0.0.1:0")
+			ports := strings.NewReplacer(l.value("upstream"), u.addr, "=:8443", "=127.0.0.1:0", "=:9090", "=127.0.0.1:0")
 			for i, arg := range l.proxy.Args[1:] {
 				args[i] = ports.Replace(local(arg))
 			}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/jwtctl/jwtctl/internal/gateway"
 )
 
 // kubeObject is what is read of an object of Kubernetes.
@@ -98,8 +100,12 @@ type layout struct {
 	pod     podSpec
 	labels  map[string]string
 	proxy   kubeContainer
-	options proxyOptions
+	options gateway.Options
+	flags   *pflag.FlagSet // that are bound to options
 }
+
+// value is what a flag of the proxy has.
+func (l *layout) value(flag string) string { return l.flags.Lookup(flag).Value.String() }
 
 func openLayout(t *testing.T, name string) *layout {
 	t.Helper()
@@ -111,14 +117,14 @@ func openLayout(t *testing.T, name string) *layout {
 	l.pod, l.labels = template.Spec, template.Metadata.Labels
 	i := slices.IndexFunc(l.pod.Containers, func(c kubeContainer) bool { return c.Name == "jwtctl" })
 	l.proxy = l.pod.Containers[i]
-	a := newApp(newFake(t).System)
+	d := newDeps(newFake(t).System)
 	args := slices.DeleteFunc(slices.Clone(l.proxy.Args), func(arg string) bool { return strings.HasPrefix(arg, "--config=") })
-	fs := pflag.NewFlagSet("proxy", pflag.ContinueOnError)
-	l.options.register(fs)
-	if err := fs.Parse(args[1:]); err != nil || args[0] != "proxy" || fs.NArg() > 0 {
+	l.flags = pflag.NewFlagSet("proxy", pflag.ContinueOnError)
+	l.options.Register(l.flags)
+	if err := l.flags.Parse(args[1:]); err != nil || args[0] != "proxy" || l.flags.NArg() > 0 {
 		t.Fatalf("jwtctl %s: %v", strings.Join(args, " "), err)
 	}
-	if err := l.options.check(a); err != nil {
+	if err := l.options.Check(d); err != nil {
 		t.Errorf("jwtctl %s: %v", strings.Join(args, " "), err)
 	}
 	return l
@@ -165,10 +171,14 @@ func (l *layout) checkPod(t *testing.T) {
 	if l.pod.AutomountServiceAccountToken == nil || *l.pod.AutomountServiceAccountToken {
 		t.Error("it gets a token of the cluster")
 	}
+	drain, err := l.flags.GetDuration("drain-timeout")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range l.pod.Containers {
 		stop := time.Duration(c.Lifecycle.PreStop.Sleep.Seconds) * time.Second
-		if stop == 0 || stop+l.options.serving.drain >= time.Duration(l.pod.TerminationGracePeriodSeconds)*time.Second {
-			t.Errorf("%s: %d s are too few for %s and %s", c.Name, l.pod.TerminationGracePeriodSeconds, stop, l.options.serving.drain)
+		if stop == 0 || stop+drain >= time.Duration(l.pod.TerminationGracePeriodSeconds)*time.Second {
+			t.Errorf("%s: %d s are too few for %s and %s", c.Name, l.pod.TerminationGracePeriodSeconds, stop, drain)
 		}
 		if c.Name != "jwtctl" && c.Lifecycle.PreStop.Sleep.Seconds <= l.proxy.Lifecycle.PreStop.Sleep.Seconds {
 			t.Errorf("%s stops before the proxy", c.Name)
@@ -188,19 +198,19 @@ func (l *layout) checkPorts(t *testing.T) {
 	for _, p := range l.proxy.Ports {
 		ports[p.Name] = ":" + string(must(json.Marshal(p.ContainerPort)))
 	}
-	if want := map[string]string{"grpc": l.options.serving.listen, "metrics": l.options.serving.metrics}; !maps.Equal(ports, want) {
+	if want := map[string]string{"grpc": l.value("listen"), "metrics": l.value("metrics")}; !maps.Equal(ports, want) {
 		t.Errorf("ports %v, and it listens on %v", ports, want)
 	}
-	if p := l.proxy.LivenessProbe.HTTPGet; p.Path != alivePath || p.Port != "metrics" {
+	if p := l.proxy.LivenessProbe.HTTPGet; p.Path != gateway.AlivePath || p.Port != "metrics" {
 		t.Errorf("liveness %+v", p)
 	}
-	if p := l.proxy.ReadinessProbe.HTTPGet; p.Path != readyPath || p.Port != "metrics" {
+	if p := l.proxy.ReadinessProbe.HTTPGet; p.Path != gateway.ReadyPath || p.Port != "metrics" {
 		t.Errorf("readiness %+v", p)
 	}
 	if s := l.objects["Service"][0].Spec; len(s.Ports) != 1 || s.Ports[0].TargetPort != "grpc" || !strings.Contains(string(s.Selector), l.labels["app"]) {
 		t.Errorf("service %+v", s)
 	}
-	if a := l.objects["Deployment"][0].Spec.Template.Metadata.Annotations; ":"+a["prometheus.io/port"] != l.options.serving.metrics || a["prometheus.io/path"] != metricsPath {
+	if a := l.objects["Deployment"][0].Spec.Template.Metadata.Annotations; ":"+a["prometheus.io/port"] != l.value("metrics") || a["prometheus.io/path"] != gateway.MetricsPath {
 		t.Errorf("annotations %v", a)
 	}
 }
@@ -224,7 +234,7 @@ func (l *layout) checkVolumes(t *testing.T) {
 		}
 		mounts = append(mounts, m.MountPath)
 	}
-	for _, path := range append(l.options.serving.tls.files(), "/etc/jwtctl/jwtctl.yaml") {
+	for _, path := range []string{l.value("tls-cert"), l.value("tls-key"), l.value("tls-client-ca"), l.value("upstream-ca"), l.value("upstream-cert"), l.value("upstream-key"), "/etc/jwtctl/jwtctl.yaml"} {
 		if path != "" && !slices.Contains(mounts, filepath.Dir(path)) {
 			t.Errorf("%s is mounted nowhere", path)
 		}

@@ -109,7 +109,7 @@ func (r resolver) FindDescriptorByName(name protoreflect.FullName) (protoreflect
 	return r[1].FindDescriptorByName(name)
 }
 
-// TestProxyGuideIsTrue holds the tables of docs/proxy.md to the code.
+// TestProxyGuideIsTrue holds the table of statuses in docs/proxy.md to the code.
 func TestProxyGuideIsTrue(t *testing.T) {
 	t.Parallel()
 	text := readText(t, "../../docs/proxy.md")
@@ -129,17 +129,5 @@ func TestProxyGuideIsTrue(t *testing.T) {
 	}
 	if codes < 15 {
 		t.Errorf("the guide has %d codes", codes)
-	}
-	var shown strings.Builder
-	a := newApp(newFake(t).System)
-	a.live = newLive()
-	r := &reloader{app: a}
-	if _, err := proxy.NewMetrics(r.families()...).WriteTo(&shown); err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range regexp.MustCompile(`(?m)^# TYPE (\S+) (\S+)$`).FindAllStringSubmatch(shown.String(), -1) {
-		if !strings.Contains(text, "| `"+m[1]+"` | "+m[2]+" |") {
-			t.Errorf("the guide has no row for the %s %s", m[2], m[1])
-		}
 	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -105,6 +106,59 @@ func TestImports(t *testing.T) {
 		slices.Sort(ours)
 		if got, want := strings.Join(ours, " "), rows[i][2]; got != want {
 			t.Errorf("%s imports %q, docs/architecture.md lists %q", pkg, got, want)
+		}
+	}
+}
+
+// TestNoCommandImportsAnother: what two commands share is below both.
+func TestNoCommandImportsAnother(t *testing.T) {
+	t.Parallel()
+	groups := 0
+	for pkg, imports := range importsByPackage(t) {
+		if strings.HasPrefix(pkg, "command/") {
+			groups++
+		}
+		for _, path := range imports {
+			if strings.HasPrefix(shortName(path), "command/") && pkg != "cli" {
+				t.Errorf("%s imports %s, which only cli may", pkg, shortName(path))
+			}
+		}
+	}
+	if groups < 5 {
+		t.Errorf("only %d packages of commands: the rule says little", groups)
+	}
+}
+
+// topFloor are the packages that know of flags, streams and exit codes.
+func topFloor(pkg string) bool {
+	return strings.HasPrefix(pkg, "command/") || slices.Contains([]string{"cli", "command", "console", "gateway", "input", "config", "settings", "system"}, pkg)
+}
+
+// TestTopFloorIsSmall: no package of the top floor has more than 1,500 lines
+// without its tests, and no file of it more than 300.
+func TestTopFloorIsSmall(t *testing.T) {
+	t.Parallel()
+	const mostOfPackage, mostOfFile = 1500, 300
+	for pkg := range importsByPackage(t) {
+		if !topFloor(pkg) {
+			continue
+		}
+		files, err := filepath.Glob(filepath.Join("..", pkg, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: no files: %v", pkg, err)
+		}
+		total := 0
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			n := strings.Count(readText(t, file), "\n")
+			if total += n; n > mostOfFile {
+				t.Errorf("%s has %d lines, more than %d", file, n, mostOfFile)
+			}
+		}
+		if total > mostOfPackage {
+			t.Errorf("%s has %d lines, more than %d: split it", pkg, total, mostOfPackage)
 		}
 	}
 }

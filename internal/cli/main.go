@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -14,22 +15,23 @@ import (
 // Main runs the command that args name and returns the exit code: 0 done,
 // 1 the answer is no, 2 wrong usage, 3 could not decide (fault.Class).
 func Main(args []string, sys system.System) int {
-	a := newApp(sys)
-	root := a.root(args)
+	d := newDeps(sys)
+	var stays atomic.Bool
+	d.Stay = func() { stays.Store(true) }
+	root := newRoot(d, args)
 	root.SetArgs(args)
-	err := a.execute(root)
-	if failed := a.Out.Err(); failed != nil {
+	err := execute(root, sys, &stays)
+	if failed := d.Out.Err(); failed != nil {
 		err = errors.Join(err, fault.New(fault.FileFailed, "standard output", "cannot be written: %w", failed))
 	}
-	a.Report(err)
+	d.Report(err)
 	return int(fault.ClassOf(err))
 }
 
-// execute runs root until it is done or interrupted. A command that ends by
-// itself on an interrupt (app.graceful) is waited for; any other is left where
-// it stands, since files are written whole or not at all.
-func (a *app) execute(root *cobra.Command) error {
-	ctx, stop := a.System.Interrupt(context.Background())
+// execute runs root until it is done or interrupted. A command that stays is
+// waited for, since it ends by itself on an interrupt.
+func execute(root *cobra.Command, sys system.System, stays *atomic.Bool) error {
+	ctx, stop := sys.Interrupt(context.Background())
 	defer stop()
 	done := make(chan error, 1)
 	go func() {
@@ -47,7 +49,7 @@ func (a *app) execute(root *cobra.Command) error {
 		return err
 	case <-ctx.Done():
 	}
-	if a.graceful.Load() {
+	if stays.Load() {
 		return <-done
 	}
 	select {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -164,11 +165,11 @@ func TestInterrupted(t *testing.T) {
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
-	a := newApp(f.System)
+	d := newDeps(f.System)
 	root := &cobra.Command{Use: "x", RunE: func(*cobra.Command, []string) error { panic("the canary") }}
 	root.SetArgs(nil)
-	err := a.execute(root)
-	a.Report(err)
+	err := execute(root, f.System, new(atomic.Bool))
+	d.Report(err)
 	if got := f.err.String(); strings.Contains(got, "canary") || !strings.Contains(got, "TestPanic") {
 		t.Errorf("stderr: %s", got)
 	}
@@ -251,8 +252,8 @@ func TestCommands(t *testing.T) {
 	t.Parallel()
 	sys := newFake(t).System
 	all := Root(sys)
-	for _, c := range newApp(sys).commands() {
-		alone := newApp(sys).root([]string{c.name, "--help"})
+	for _, c := range commands() {
+		alone := newRoot(newDeps(sys), []string{c.name, "--help"})
 		if n := len(alone.Commands()); n != 1 || alone.Commands()[0].Name() != c.name {
 			t.Fatalf("%q builds %d commands, the first of them %q", c.name, n, alone.Commands()[0].Name())
 		}
@@ -306,7 +307,7 @@ func TestFlags(t *testing.T) {
 		})
 	})
 	slices.Sort(only)
-	if want := "allow-plaintext at config dev dev-allow-remote force no-expiry now rules"; strings.Join(only, " ") != want {
+	if want := "allow-plaintext at config dev dev-allow-remote force no-expiry now report-only rules version"; strings.Join(only, " ") != want {
 		t.Errorf("flags that only a command line can give: %v, want %s", only, want)
 	}
 }

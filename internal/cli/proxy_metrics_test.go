@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,8 +15,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
-
-	"github.com/jwtctl/jwtctl/internal/jwks"
 )
 
 // get asks the metrics server.
@@ -87,21 +84,6 @@ key_sets: [{issuer: me, jwks: "%s/?secret=x"}, {issuer: me, jwks: "%[1]s/", allo
 	r.want("S/Who", sign(ofMe), codes.OK)
 	counted(fetched + labels + `,result="failed"} 2`)
 	shows("while the issuer is down", age+labels+"} 600\n", fetched+labels+`,result="ok"} 2`, fetched+labels+`,result="failed"} 2`)
-}
-
-// TestProxyKeySetLabels: sets of the same labels are one, in whatever order.
-func TestProxyKeySetLabels(t *testing.T) {
-	t.Parallel()
-	at := func(second int64) time.Time { return time.Unix(second, 0) }
-	never, old, young := jwks.Status{Where: "s", Failed: 1}, jwks.Status{Where: "s", FetchedAt: at(1), Succeeded: 2}, jwks.Status{Where: "s", FetchedAt: at(2), Succeeded: 3, Failed: 4}
-	other := jwks.Status{Where: "s", Issuer: "me"}
-	want := jwks.Status{Where: "s", FetchedAt: at(1), Succeeded: 5, Failed: 5}
-	for _, all := range [][]jwks.Status{{never, old, young, other}, {other, young, old, never}, {old, never, other, young}} {
-		got := byLabels(all)
-		if len(got) != 2 || !slices.Contains(got, want) || !slices.Contains(got, other) {
-			t.Errorf("%+v", got)
-		}
-	}
 }
 
 // TestProxyProbes: alive as long as it answers, and not ready from the signal on.

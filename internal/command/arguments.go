@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -82,4 +83,24 @@ func NearestCommand(cmd *cobra.Command, name string) string {
 		}
 	}
 	return suggest.Nearest(name, names)
+}
+
+// AtMostOne refuses more than one argument.
+func AtMostOne(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return fault.New(fault.UsageError, settings.NameOf(cmd), "takes one argument, not %d", len(args)).
+			WithHint("put a token that holds spaces into quotes")
+	}
+	return nil
+}
+
+// AsUsage turns a fault into one of the flag that caused it.
+func AsUsage(err error, flag string) error {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err
+	}
+	c := *f
+	c.Code, c.What = fault.UsageError, flag
+	return &c
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/cli"
+	"github.com/jwtctl/jwtctl/internal/config"
 	"github.com/jwtctl/jwtctl/internal/docs"
 	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/system"
@@ -27,8 +28,8 @@ func TestGenerated(t *testing.T) {
 		t.Fatalf("only %d files were generated", len(files))
 	}
 	table := settings.TableOf(root)
-	files["../internal/settings/table.txt"] = []byte(table)
-	if files["jwtctl.schema.json"], err = settings.SchemaOf(table); err != nil {
+	files["../internal/config/table.txt"] = []byte(table)
+	if files["jwtctl.schema.json"], err = config.SchemaOf(table); err != nil {
 		t.Fatal(err)
 	}
 	folder := filepath.Join("..", "..", "docs")

@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/config"
 )
 
 // choice is the value of a flag that takes one of a few words. The command line,
@@ -24,7 +26,7 @@ func ChoiceVar(fs *pflag.FlagSet, to *string, name, initial, usage string, of ..
 // Set is that of pflag.Value.
 func (c choice) Set(text string) error {
 	if !slices.Contains(c.of, text) {
-		return errors.New(Kind{Words: c.of}.needed())
+		return errors.New(config.Kind{Words: c.of}.Needed())
 	}
 	*c.to = text
 	return nil

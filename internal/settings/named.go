@@ -1,10 +1,14 @@
 package settings
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/jwtctl/jwtctl/internal/config"
+)
 
 // ConfiguredKeys returns keys: of the configuration, none where other keys are
 // named (S85).
-func (s *Settings) ConfiguredKeys() []KeyEntry {
+func (s *Settings) ConfiguredKeys() []config.KeyEntry {
 	if s.keysNamedBy != "" {
 		return nil
 	}
@@ -13,7 +17,7 @@ func (s *Settings) ConfiguredKeys() []KeyEntry {
 
 // ConfiguredSets returns key_sets: of the configuration, none where other keys
 // are named (S85).
-func (s *Settings) ConfiguredSets() []KeySetEntry {
+func (s *Settings) ConfiguredSets() []config.KeySetEntry {
 	if s.keysNamedBy != "" {
 		return nil
 	}

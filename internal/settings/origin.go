@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jwtctl/jwtctl/internal/config"
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
@@ -60,7 +61,7 @@ func (s *Settings) flagOf(f *fault.Error) string {
 	if s.cmd == nil || f.Code != fault.UsageError || f.What == NameOf(s.cmd) {
 		return ""
 	}
-	for _, name := range append([]string{f.What}, otherNames(f.What)...) {
+	for _, name := range append([]string{f.What}, config.OtherNames(f.What)...) {
 		if s.cmd.Flags().Lookup(name) != nil {
 			return name
 		}

@@ -32,7 +32,7 @@ func (s *Settings) resolve(fs *pflag.FlagSet) error {
 		}
 	})
 	s.keysNamedBy = cmp.Or(byFlag[keySources], byVariable[keySources])
-	if err := errors.Join(v.MergeConfigMap(s.values), v.MergeConfigMap(environment)); err != nil {
+	if err := errors.Join(v.MergeConfigMap(s.All()), v.MergeConfigMap(environment)); err != nil {
 		return fault.New(fault.ConfigInvalid, s.Path, "%w", err)
 	}
 	var failed error
@@ -48,7 +48,7 @@ func (s *Settings) resolve(fs *pflag.FlagSet) error {
 		case key != "" && v.InConfig(key):
 			values := v.GetStringSlice(key)
 			if mark(f, markPath) != "" {
-				values = s.resolvePaths(values)
+				values = s.ResolvePaths(values)
 			}
 			failed = s.setFlag(f, values, s.At(key))
 		}

@@ -3,13 +3,12 @@
 package settings
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/jwtctl/jwtctl/internal/config"
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
@@ -19,7 +18,7 @@ const NeedsNoFile = "jwtctl:needs-no-config"
 // Settings are those of one command.
 type Settings struct {
 	// File is what jwtctl.yaml says; it is empty where there is none.
-	*File
+	*config.File
 	getenv func(name string) (value string, set bool)
 	// origins are where values are from that were not on the command line.
 	origins []origin
@@ -32,7 +31,7 @@ type Settings struct {
 
 // New returns the settings of a command that is not known yet.
 func New(getenv func(name string) (value string, set bool)) *Settings {
-	return &Settings{File: &File{}, getenv: getenv}
+	return &Settings{File: &config.File{}, getenv: getenv}
 }
 
 // Load gives every flag of cmd that the command line does not set the value of
@@ -46,9 +45,9 @@ func (s *Settings) Load(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	file := &File{}
+	file := &config.File{}
 	if path != "" {
-		if file, err = Read(path, found); err != nil {
+		if file, err = config.Read(path, found); err != nil {
 			return err
 		}
 	}
@@ -56,7 +55,7 @@ func (s *Settings) Load(cmd *cobra.Command) error {
 }
 
 // Apply is Load with what a file says that was read already.
-func (s *Settings) Apply(cmd *cobra.Command, file *File) error {
+func (s *Settings) Apply(cmd *cobra.Command, file *config.File) error {
 	s.File, s.cmd = file, cmd
 	for i, e := range file.Keys {
 		s.came("", file.KeyAt(i), e.File)
@@ -99,9 +98,9 @@ func (s *Settings) Again(register func(fs *pflag.FlagSet)) (*Settings, error) {
 	if path != s.Path {
 		return nil, fault.New(fault.ConfigInvalid, "the configuration", "%q counted at the start, now it is %q", s.Path, path)
 	}
-	file := &File{}
+	file := &config.File{}
 	if path != "" {
-		if file, err = Read(path, found); err != nil {
+		if file, err = config.Read(path, found); err != nil {
 			return nil, err
 		}
 	}
@@ -118,23 +117,8 @@ func (s *Settings) Find(cmd *cobra.Command) (path string, found bool, err error)
 		s.came("config", "JWTCTL_CONFIG", path)
 		return path, false, nil
 	}
-	path, err = findUpwards()
+	path, err = config.Find()
 	return path, true, err
-}
-
-// findUpwards returns the nearest jwtctl.yaml upwards of the working folder, ""
-// if there is none. Its path is relative, so that the paths in it stay as short
-// in messages and reports as they are there.
-func findUpwards() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fault.New(fault.FileFailed, "the working folder", "%w", err)
-	}
-	path, err := findAbove(dir)
-	if err != nil || path == "" {
-		return "", err
-	}
-	return filepath.Rel(dir, path)
 }
 
 // NameOf names cmd in messages, which begin with the program's name anyway.

@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/config"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
+)
+
+// flagFault words what pflag says of the command line args.
+func flagFault(cmd *cobra.Command, err error, args []string) error {
+	var wrong *pflag.InvalidValueError
+	if errors.As(err, &wrong) {
+		return settings.KindOf(wrong.GetFlag()).Wrong(fault.UsageError, "--"+wrong.GetFlag().Name, quote.Shorten(wrong.GetValue()), "")
+	}
+	var without *pflag.ValueRequiredError
+	if errors.As(err, &without) {
+		f := without.GetFlag()
+		kind, usage := pflag.UnquoteUsage(f)
+		return fault.New(fault.UsageError, "--"+f.Name, "a value is needed").WithHint("--%s %s: %s", f.Name, kind, usage)
+	}
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		return unknownFlag(cmd, unknown, args)
+	}
+	return fault.New(fault.UsageError, settings.NameOf(cmd), "%w", err).WithHint("%s --help lists the flags", cmd.CommandPath())
+}
+
+// unknownFlag says that cmd has no such flag, and which was meant.
+func unknownFlag(cmd *cobra.Command, e *pflag.NotExistError, args []string) error {
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Name != "help" {
+			names = append(names, f.Name)
+		}
+	})
+	name, group := e.GetSpecifiedName(), e.GetSpecifiedShortnames()
+	if group == "" {
+		err := fault.New(fault.UsageError, settings.NameOf(cmd), "unknown flag: --%s", quote.Shorten(name))
+		if name == "version" {
+			return err.WithHint("jwtctl version prints it")
+		}
+		if like := config.Nearest(name, names); like != "" {
+			return err.WithHint("did you mean --%s?", like)
+		}
+		return err.WithHint("%s --help lists the flags", cmd.CommandPath())
+	}
+	// pflag reads -ttl as -t -t -l, and may have eaten -t when it stumbles.
+	written := shortGroup(group, args)
+	err := fault.New(fault.UsageError, settings.NameOf(cmd), "unknown flag: -%s", quote.Shorten(written))
+	if long, _, _ := strings.Cut(written, "="); len(long) > 1 {
+		if like := config.Nearest(long, names); like != "" {
+			return err.WithHint("did you mean --%s?", like)
+		}
+	}
+	var like []string
+	for _, n := range names {
+		if strings.HasPrefix(n, name) {
+			like = append(like, "--"+n)
+		}
+	}
+	if len(like) == 0 || len(like) > 3 {
+		return err.WithHint("%s --help lists the flags", cmd.CommandPath())
+	}
+	return err.WithHint("did you mean %s?", strings.Join(like, " or "))
+}
+
+// shortGroup returns the argument that pflag was reading when only group of it
+// was left.
+func shortGroup(group string, args []string) string {
+	for _, arg := range args {
+		if strings.HasPrefix(arg, "-") && !strings.HasPrefix(arg, "--") && strings.HasSuffix(arg, group) {
+			return arg[1:]
+		}
+	}
+	return group
+}

@@ -1,0 +1,159 @@
+// Package cli is the command line as a whole: the list of commands, the flags of
+// all, and the exit code.
+package cli
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/build"
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/command/keycmd"
+	"github.com/jwtctl/jwtctl/internal/command/messagecmd"
+	"github.com/jwtctl/jwtctl/internal/command/policycmd"
+	"github.com/jwtctl/jwtctl/internal/command/proxycmd"
+	"github.com/jwtctl/jwtctl/internal/command/temporalcmd"
+	"github.com/jwtctl/jwtctl/internal/command/tokencmd"
+	"github.com/jwtctl/jwtctl/internal/command/toolcmd"
+	"github.com/jwtctl/jwtctl/internal/console"
+	"github.com/jwtctl/jwtctl/internal/settings"
+	"github.com/jwtctl/jwtctl/internal/system"
+)
+
+// lazy is a command that is built when it is needed.
+type lazy struct {
+	name, group string
+	build       func(d command.Deps) *cobra.Command
+}
+
+// groups are the headings of --help, in their order.
+func groups() []string {
+	return []string{"Keys", "Tokens", "Temporal", "Policies", "Enforcing", "Tool"}
+}
+
+// commands is the list of all commands, in the order of --help.
+func commands() []lazy {
+	return []lazy{
+		{"keygen", "Keys", keycmd.Keygen},
+		{"jwks", "Keys", keycmd.JWKS},
+		{"serve", "Keys", keycmd.Serve},
+		{"gen-and-serve", "Keys", keycmd.GenAndServe},
+		{"rotate", "Keys", keycmd.Rotate},
+
+		{"token", "Tokens", tokencmd.Token},
+		{"inspect", "Tokens", tokencmd.Inspect},
+
+		{"explain-denial", "Temporal", temporalcmd.ExplainDenial},
+
+		{"sign", "Policies", messagecmd.Sign},
+		{"verify", "Policies", messagecmd.Verify},
+		{"lint", "Policies", policycmd.Lint},
+		{"explain", "Policies", policycmd.Explain},
+		{"diff", "Policies", policycmd.Diff},
+		{"buf-plugin", "Policies", policycmd.BufPlugin},
+
+		{"proxy", "Enforcing", proxycmd.Proxy},
+
+		{"init", "Tool", toolcmd.Init},
+		{"config", "Tool", toolcmd.Config},
+		{"demo", "Tool", func(d command.Deps) *cobra.Command { return toolcmd.Demo(d, run) }},
+		{"completion", "Tool", toolcmd.Completion},
+		{"version", "Tool", toolcmd.Version},
+	}
+}
+
+// addCommands gives root the one command that args begin with, or all of them:
+// to build some two hundred flags takes longer than to make a token.
+func addCommands(root *cobra.Command, d command.Deps, args []string) {
+	all := commands()
+	if i := slices.IndexFunc(all, func(c lazy) bool { return len(args) > 0 && args[0] == c.name }); i >= 0 {
+		all = all[i : i+1]
+	}
+	for _, c := range all {
+		cmd := c.build(d)
+		cmd.GroupID = c.group
+		root.AddCommand(cmd)
+	}
+}
+
+const rootText = `Keys and tokens on the command line: make keys, serve their public halves,
+mint and check JSON Web Tokens, sign and verify protobuf messages by their JWT
+annotations.
+
+Results go to stdout, everything for people to stderr. Each flag can also be
+set by the variable and by the key of jwtctl.yaml that its help names; a flag
+wins over a variable, a variable over the file. jwtctl.yaml is looked for in
+the working folder and upwards; paths in it are relative to it. One that others
+can write counts only if --config names it. Keys named by a flag or variable
+replace keys: and key_sets: of the file.`
+
+// Root returns the command tree for generators of documentation.
+func Root(sys system.System) *cobra.Command { return newRoot(newDeps(sys), nil) }
+
+// newDeps returns what the commands of one run are given.
+func newDeps(sys system.System) command.Deps {
+	return command.Deps{System: sys, Console: console.New(sys), Settings: settings.New(sys.Getenv), Stay: func() {}}
+}
+
+// newRoot returns the command tree as far as args need it: all of it for none.
+func newRoot(d command.Deps, args []string) *cobra.Command {
+	version := false
+	root := &cobra.Command{
+		Use:               "jwtctl",
+		Short:             "Keys and tokens on the command line",
+		Long:              rootText,
+		Args:              command.NoArguments,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		DisableAutoGenTag: true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if !cmd.HasParent() { // help and version, whatever is set
+				return nil
+			}
+			return d.Settings.Load(cmd)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if version {
+				return d.Print("%s", build.Read().Text())
+			}
+			return cmd.Help()
+		},
+	}
+	root.Flags().BoolVar(&version, "version", false, "print the version")
+	fs := root.PersistentFlags()
+	fs.String("config", "", "configuration `FILE`; by default the nearest jwtctl.yaml upwards")
+	settings.ChoiceVar(fs, &d.Color, "color", "auto", "colours: auto, always or never", "auto", "always", "never")
+	fs.BoolVarP(&d.Quiet, "quiet", "q", false, "nothing on stderr but errors and dangers")
+	fs.BoolVarP(&d.Verbose, "verbose", "v", false, "more on stderr")
+	settings.Keyed(fs, "", "color", "quiet", "verbose")
+	settings.FlagOnly(fs, "config")
+	settings.FlagOnly(root.Flags(), "version")
+
+	root.SetIn(d.System.In)
+	root.SetOut(d.Out)
+	root.SetErr(d.System.Err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagFault(cmd, err, args) })
+	for _, g := range groups() {
+		root.AddGroup(&cobra.Group{ID: g, Title: g})
+	}
+	addCommands(root, d, args)
+	root.SetHelpCommandGroupID("Tool")
+	root.SetHelpCommand(newHelp(root, d))
+	settings.Describe(root)
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		settings.EachCommand(root, settings.CompleteChoices)
+	}
+	root.SetUsageTemplate(usageFor(d.System.OutColumns))
+	return root
+}
+
+// run runs the command that args name within another.
+func run(ctx context.Context, sys system.System, args []string) error {
+	root := newRoot(newDeps(sys), args)
+	root.SetArgs(args)
+	return root.ExecuteContext(ctx)
+}

@@ -1,0 +1,146 @@
+package keycmd
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/config"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/jwks"
+	"github.com/jwtctl/jwtctl/internal/keygen"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
+)
+
+const genAndServeText = `Make a key if there is none yet, then serve its public half: keygen and serve
+in one. A key file that exists is kept; --force makes a new one in its place.`
+
+type genAndServeOptions struct {
+	gen   keygenOptions
+	serve serveOptions
+}
+
+// GenAndServe returns the command.
+func GenAndServe(d command.Deps) *cobra.Command {
+	var o genAndServeOptions
+	cmd := &cobra.Command{
+		Use:     "gen-and-serve",
+		Short:   "Make a key if there is none, and serve its JWK set",
+		Long:    genAndServeText,
+		Example: "  jwtctl gen-and-serve\n  jwtctl gen-and-serve --alg RS256 --key rsa.pem --listen 127.0.0.1:8080",
+		Args:    command.NoArguments,
+		PreRunE: func(cmd *cobra.Command, _ []string) error { return checkRSABits(cmd, o.gen) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runGenAndServe(cmd.Context(), d, cmd.Flags().Changed("alg"), o)
+		},
+	}
+	flags := cmd.Flags()
+	o.gen.register(flags)
+	o.serve.register(flags)
+	flags.StringArrayVar(&o.serve.keys.Files, "key", nil, "key `FILE` to make and serve, further ones to serve; repeatable (default "+input.DefaultKeyFile+")")
+	flags.StringVarP(&o.gen.out, "out", "o", "", "`FILE` of the key to make, instead of the first --key")
+	flags.StringVar(&o.gen.kid, "kid", "", "key `ID` (default: the RFC 7638 SHA-256 thumbprint)")
+	flags.BoolVar(&o.serve.keys.StrictPerms, "strict-perms", false, "refuse a private key file that others can read, instead of warning")
+	settings.Paths(flags, "key", "out")
+	settings.KeyedAs(flags, "key", "keys")
+	settings.NamesKeys(flags, "key")
+	settings.Keyed(flags, "", "strict-perms")
+	settings.Keyed(flags, "serve")
+	return cmd
+}
+
+func runGenAndServe(ctx context.Context, d command.Deps, algGiven bool, o genAndServeOptions) error {
+	switch {
+	case o.gen.out != "":
+		o.serve.keys.Files = append([]string{o.gen.out}, o.serve.keys.Files...)
+	case len(o.serve.keys.Files) > 0:
+		o.gen.out = o.serve.keys.Files[0]
+	case len(d.Settings.ConfiguredKeys()) > 0 && d.Settings.Keys[0].File != "":
+		o.useConfigured(d.Settings.Keys[0], algGiven)
+	}
+	req, out, err := o.gen.plan()
+	if err != nil {
+		return err
+	}
+	if err := o.check(req.Algorithm, out.Private); err != nil {
+		return err
+	}
+	if len(o.serve.keys.Files) == 0 && (len(d.Settings.ConfiguredKeys()) == 0 || o.gen.out != d.Settings.Keys[0].File) {
+		o.serve.keys.Files = []string{out.Private}
+	}
+	if _, err := os.Lstat(out.Private); err == nil && !o.gen.force {
+		if err := keepKey(d, out.Private, req, algGiven); err != nil {
+			return err
+		}
+	} else if err == nil || errors.Is(err, fs.ErrNotExist) {
+		if err := checkPublicOut(out.Public, out.Force); err != nil {
+			return err
+		}
+		key, err := keygen.Generate(req)
+		if err != nil {
+			return err
+		}
+		if err := keygen.Save(files.Writer{}, key, out); err != nil {
+			return err
+		}
+		d.Say("wrote %s: a new private key (%s), for you alone", out.Private, key.Describe())
+	}
+	if len(o.serve.keys.Files) == 1 {
+		o.serve.keys.KeyID = o.gen.kid
+	}
+	return runServe(ctx, d, o.serve)
+}
+
+// useConfigured makes the first of keys: in jwtctl.yaml, as it is described there.
+func (o *genAndServeOptions) useConfigured(e config.KeyEntry, algGiven bool) {
+	o.gen.out = e.File
+	if e.Algorithm != "" && !algGiven {
+		o.gen.alg = string(e.Algorithm)
+	}
+}
+
+// check refuses, before a key is made, what cannot be served.
+func (o genAndServeOptions) check(alg keys.Algorithm, private string) error {
+	switch {
+	case private == "-" || strings.HasPrefix(private, "env:"):
+		return fault.New(fault.UsageError, "--key", "%q is no file that a key can be made in", quote.Printable(private)).WithHint("jwtctl serve serves a key from elsewhere")
+	case isSecret(alg):
+		return fault.New(fault.UsageError, "--alg", "%s makes a shared secret, which is never published", alg).WithHint("--alg ES256 makes a pair")
+	}
+	for _, path := range append(o.serve.keys.Files[min(1, len(o.serve.keys.Files)):], o.serve.dir) {
+		if path == "" || path == "-" || strings.HasPrefix(path, "env:") {
+			continue
+		}
+		if _, err := os.Stat(path); err != nil {
+			return fault.New(fault.KeyUnreadable, path, "%w", files.Reason(err))
+		}
+	}
+	if _, err := jwks.NewHandler(nil, jwks.HandlerOptions{Path: o.serve.path, MaxAge: o.serve.maxAge}); err != nil {
+		return err
+	}
+	return o.serve.check()
+}
+
+// keepKey says that the key at path stays, and refuses to pass one off for a
+// key of the algorithm that was asked for.
+func keepKey(d command.Deps, path string, req keygen.Request, algGiven bool) error {
+	list, err := input.ReadKeys(d, []string{path}, false)
+	if err != nil {
+		return err
+	}
+	if algGiven && !list[0].Allows(req.Algorithm) {
+		return fault.New(fault.UsageError, "--alg", "%s exists and is a %s, not one for %s", path, list[0].Describe(), req.Algorithm).
+			WithHint("--force replaces it; --key makes the new one elsewhere")
+	}
+	d.Say("kept %s: a key that exists (%s)", path, list[0].Describe())
+	return nil
+}

@@ -1,0 +1,260 @@
+package keycmd
+
+import (
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/console"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/keygen"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
+)
+
+const keygenText = `Make a new key pair and write the private half to a file that only you can
+read. The key id goes to stdout.
+
+The key is PKCS#8 in PEM, or a JWK with --format jwk or an output called
+*.jwk or *.json; a secret (HS256, HS384, HS512) has no PEM form and becomes a
+JWK. --format json prints a report of kid, alg and files. A file that exists
+is kept unless --force is given.`
+
+type keygenOptions struct {
+	alg       string
+	rsaBits   int
+	out       string
+	publicOut string
+	format    string
+	kid       string
+	force     bool
+}
+
+// Keygen returns the command.
+func Keygen(d command.Deps) *cobra.Command {
+	var o keygenOptions
+	cmd := &cobra.Command{
+		Use:        "keygen",
+		Aliases:    []string{"gen"},
+		SuggestFor: []string{"generate", "gen-key", "gen-keys", "genkey", "generate-key", "create", "new", "key"},
+		Short:      "Make a key pair",
+		Long:       keygenText,
+		Example:    "  jwtctl keygen\n  jwtctl keygen --alg EdDSA -o ed.jwk --public-out ed.pub.jwk",
+		Args:       command.NoArguments,
+		RunE:       func(*cobra.Command, []string) error { return runKeygen(d, o) },
+		PreRunE:    func(cmd *cobra.Command, _ []string) error { return checkRSABits(cmd, o) },
+	}
+	o.register(cmd.Flags())
+	settings.ChoiceVar(cmd.Flags(), &o.format, "format", "", "pem or jwk for the key, or json for the report (default pem)", "pem", "jwk", "json")
+	cmd.Flags().StringVarP(&o.out, "out", "o", "", "`FILE` for the private key, - for stdout (default "+input.DefaultKeyFile+", key.priv.jwk for a JWK)")
+	cmd.Flags().StringVar(&o.kid, "kid", "", "key `ID` (default: the RFC 7638 SHA-256 thumbprint)")
+	settings.Paths(cmd.Flags(), "out")
+	settings.Keyed(cmd.Flags(), "keygen")
+	return cmd
+}
+
+// register adds the flags that gen-and-serve has too.
+func (o *keygenOptions) register(fs *pflag.FlagSet) {
+	if fs.Lookup("alg") == nil {
+		fs.StringVar(&o.alg, "alg", "ES256", "`ALGORITHM`: "+algorithmNames())
+	}
+	fs.IntVar(&o.rsaBits, "rsa-bits", 0, "size `N` of an RSA key, 2048 to 8192 bits (default 2048)")
+	fs.StringVar(&o.publicOut, "public-out", "", "`FILE` for the public key, none by default")
+	fs.BoolVar(&o.force, "force", false, "replace a key file that exists")
+	settings.Paths(fs, "public-out")
+	settings.FlagOnly(fs, "force")
+	settings.Keyed(fs, "keygen")
+}
+
+// checkRSABits refuses a size of 0 that was asked for: to the library it means
+// the default (S4).
+func checkRSABits(cmd *cobra.Command, o keygenOptions) error {
+	if o.rsaBits != 0 && o.alg == "ES256" && !cmd.Flags().Changed("alg") {
+		return fault.New(fault.UsageError, "--rsa-bits", "%s keys have no size to choose", o.alg).WithHint("--alg RS256 makes an RSA key")
+	}
+	if o.rsaBits == 0 && cmd.Flags().Changed("rsa-bits") {
+		return fault.New(fault.UsageError, "--rsa-bits", "0 is not a multiple of 8 from %d to %d", keys.MinRSABits, keys.MaxRSABits)
+	}
+	return nil
+}
+
+func algorithmNames() string {
+	var names []string
+	for _, alg := range keys.Algorithms() {
+		names = append(names, string(alg))
+	}
+	return strings.Join(names, ", ")
+}
+
+// plan turns flags into what to make and where to put it; it is pure.
+func (o keygenOptions) plan() (keygen.Request, keygen.Output, error) {
+	alg, err := input.ParseAlgorithm(o.alg)
+	if err != nil {
+		return keygen.Request{}, keygen.Output{}, err
+	}
+	format, err := o.keyFormat(alg)
+	if err != nil {
+		return keygen.Request{}, keygen.Output{}, err
+	}
+	if err := o.checkNames(alg); err != nil {
+		return keygen.Request{}, keygen.Output{}, err
+	}
+	out := o.out
+	if out == "" {
+		out = input.DefaultKeyFile
+		if format == keygen.JWK {
+			out = "key.priv.jwk"
+		}
+	}
+	return keygen.Request{Algorithm: alg, RSABits: o.rsaBits, ID: o.kid},
+		keygen.Output{Private: out, Public: o.publicOut, Format: format, Force: o.force}, nil
+}
+
+// checkNames refuses a place or an id that no key can have.
+func (o keygenOptions) checkNames(alg keys.Algorithm) error {
+	switch {
+	case o.publicOut == "-":
+		return fault.New(fault.UsageError, "--public-out", "it is written to a file, not to stdout").WithHint("jwtctl jwks prints the public half of a key")
+	case o.publicOut != "" && isSecret(alg):
+		return fault.New(fault.UsageError, "--public-out", "a secret (%s) has no public half", alg).WithHint("--alg ES256 makes a pair")
+	case strings.HasSuffix(o.out, "/"):
+		return fault.New(fault.UsageError, "--out", "%q names a folder, and a file is needed", quote.Printable(o.out)).
+			WithHint("--out %s%s", quote.Printable(o.out), input.DefaultKeyFile)
+	case strings.HasSuffix(o.publicOut, "/"):
+		return fault.New(fault.UsageError, "--public-out", "%q names a folder, and a file is needed", quote.Printable(o.publicOut))
+	}
+	return input.CheckKeyID(o.kid)
+}
+
+func isSecret(alg keys.Algorithm) bool {
+	return slices.Contains([]keys.Algorithm{keys.HS256, keys.HS384, keys.HS512}, alg)
+}
+
+// checkPublicOut says whether the public half of a key can go to path. It never
+// takes the place of a private key, not even by force (S2).
+func checkPublicOut(path string, force bool) error {
+	if path == "" {
+		return nil
+	}
+	if console.HoldsPrivateKey(path) {
+		return fault.New(fault.FileExists, path, "holds a private key, which a public one does not replace").
+			WithHint("--public-out writes somewhere else")
+	}
+	err := files.CheckTarget(path, force)
+	var f *fault.Error
+	if errors.As(err, &f) && f.Code == fault.FileExists {
+		return f.WithHint("--force replaces it; --public-out writes somewhere else")
+	}
+	return err
+}
+
+// keyFormat returns the form of the key file.
+func (o keygenOptions) keyFormat(alg keys.Algorithm) (keygen.Format, error) {
+	secret := isSecret(alg)
+	switch o.format {
+	case "jwk":
+		return keygen.JWK, nil
+	case "pem":
+		if secret {
+			return "", fault.New(fault.UsageError, "--format", "a secret has no PEM form").WithHint("use --format jwk")
+		}
+		return keygen.PEM, nil
+	}
+	if ext := filepath.Ext(o.out); secret || ext == ".jwk" || ext == ".json" {
+		return keygen.JWK, nil
+	}
+	return keygen.PEM, nil
+}
+
+func runKeygen(d command.Deps, o keygenOptions) error {
+	req, out, err := o.plan()
+	if err != nil {
+		return err
+	}
+	if out.Private == "-" {
+		return keygenToStdout(d, o, req, out)
+	}
+	if !files.Same(out.Private, out.Public) {
+		if err := checkPublicOut(out.Public, out.Force); err != nil {
+			return err
+		}
+	}
+	if err := out.Check(); err != nil {
+		return err
+	}
+	key, err := keygen.Generate(req)
+	if err != nil {
+		return err
+	}
+	if err := keygen.Save(files.Writer{}, key, out); err != nil {
+		return err
+	}
+	d.Say("wrote %s: a new private key (%s), for you alone", out.Private, key.Describe())
+	return renderKeygen(d, o, key, out)
+}
+
+// keygenToStdout prints the private key itself, but not for all to see in a
+// terminal unless forced (S6).
+func keygenToStdout(d command.Deps, o keygenOptions, req keygen.Request, out keygen.Output) error {
+	if o.format == "json" {
+		return fault.New(fault.UsageError, "--format", "json reports on a key file; with -o - the key itself is printed")
+	}
+	if d.System.OutTTY && !o.force {
+		return fault.New(fault.UsageError, "-o", "refusing to print a private key to a terminal").WithHint("--force prints it all the same")
+	}
+	key, err := keygen.Generate(req)
+	if err != nil {
+		return err
+	}
+	if out.Public != "" {
+		half, err := key.Public()
+		if err != nil {
+			return err
+		}
+		if err := checkPublicOut(out.Public, out.Force); err != nil {
+			return err
+		}
+		if err := writeKeyHalf(d, half, out); err != nil {
+			return err
+		}
+	}
+	text, err := keygen.Encode(key, out.Format)
+	if err != nil {
+		return err
+	}
+	d.Say("key id: %s", key.ID())
+	return d.Print("%s", text)
+}
+
+// writeKeyHalf writes a public key to its file.
+func writeKeyHalf(d command.Deps, half *keys.Key, out keygen.Output) error {
+	text, err := keygen.Encode(half, out.Format)
+	if err != nil {
+		return err
+	}
+	return files.Writer{}.Write(out.Public, text, files.Shared, out.Force)
+}
+
+// keygenReport is the JSON report. It names files and the key id, and holds no
+// key (S6).
+type keygenReport struct {
+	KeyID     string `json:"kid"`
+	Algorithm string `json:"alg"`
+	Private   string `json:"private"`
+	Public    string `json:"public,omitempty"`
+}
+
+func renderKeygen(d command.Deps, o keygenOptions, key *keys.Key, out keygen.Output) error {
+	if o.format != "json" {
+		return d.Print("%s\n", key.ID())
+	}
+	return d.PrintJSON(keygenReport{key.ID(), string(key.Algorithm()), out.Private, out.Public})
+}

@@ -1,0 +1,93 @@
+package keycmd
+
+import (
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/jwks"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// published is where the keys of a set come from. Its load may be called again
+// and again: files are read anew, what cannot be read twice is kept.
+type published struct {
+	load jwks.Load
+	// inputs are the files read, for the check that none is overwritten.
+	inputs []string
+}
+
+// publishing returns the source of the keys of flags and of the folder dir. A
+// folder alone replaces the default key.
+func publishing(d command.Deps, k input.KeyFlags, dir string) published {
+	var parts []jwks.Load
+	var p published
+	if dir == "" || len(k.Files) > 0 {
+		for _, place := range k.Places(d) {
+			if place.Secret != nil || place.Name == "-" || strings.HasPrefix(place.Name, "env:") {
+				parts = append(parts, once(func() ([]*keys.Key, error) { return place.Read(d, k.StrictPerms) }))
+				continue
+			}
+			p.inputs = append(p.inputs, place.Name)
+			source := &jwks.Source{Files: []string{place.Name}, Attributes: place.With, Log: d.Logger()}
+			parts = append(parts, checkedOnce(d, place.Name, k.StrictPerms, source.Load))
+		}
+	}
+	if dir != "" {
+		p.inputs = append(p.inputs, dir)
+		folder := &jwks.Source{Folder: dir, Log: d.Logger()}
+		beside := len(parts) > 0
+		parts = append(parts, func() ([]*keys.Key, error) {
+			list, err := folder.Load()
+			if beside && fault.Has(err, fault.KeySetEmpty) {
+				return nil, nil // it may fill up later
+			}
+			return list, err
+		})
+	}
+	p.load = func() ([]*keys.Key, error) {
+		var all []*keys.Key
+		for _, part := range parts {
+			list, err := part()
+			if err != nil {
+				return nil, input.WithKeyFileHint(err)
+			}
+			all = append(all, list...)
+		}
+		if k.KeyID != "" {
+			var err error
+			if all, err = keys.Pick(all, k.KeyID); err != nil {
+				return nil, err
+			}
+		}
+		return k.Pinned(all)
+	}
+	return p
+}
+
+// once keeps the keys that load returns, for sources that give them away once.
+func once(load jwks.Load) jwks.Load {
+	var kept []*keys.Key
+	return func() ([]*keys.Key, error) {
+		if kept != nil {
+			return kept, nil
+		}
+		var err error
+		kept, err = load()
+		return kept, err
+	}
+}
+
+// checkedOnce checks the permissions of the file the first time it is loaded.
+func checkedOnce(d command.Deps, path string, strict bool, load jwks.Load) jwks.Load {
+	checked := false
+	return func() ([]*keys.Key, error) {
+		list, err := load()
+		if err != nil || checked {
+			return list, err
+		}
+		checked = true
+		return list, input.CheckPermissions(d, path, list, strict)
+	}
+}

@@ -1,0 +1,133 @@
+package keycmd
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/keygen"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/rotate"
+	"github.com/jwtctl/jwtctl/internal/settings"
+)
+
+const rotateText = `Take every step of a key rotation that is due in a folder of keys. Run it as
+often as you like, from cron say; what is not due is left alone.
+
+A new key is published first and signs only after --publish-wait, when every
+server has fetched it; then the old one is retired, stays published for
+--max-token-life, until the last token it signed has expired, and is removed.
+serve --key-dir publishes the folder, token --key-dir signs with its active
+key. Which key that is stands in rotation.json, beside the keys.`
+
+type rotateOptions struct {
+	dir          string
+	alg          string
+	every        time.Duration
+	publishWait  time.Duration
+	maxTokenLife time.Duration
+	force        bool
+	at           string
+	format       string
+}
+
+// Rotate returns the command.
+func Rotate(d command.Deps) *cobra.Command {
+	var o rotateOptions
+	cmd := &cobra.Command{
+		Use:     "rotate --key-dir DIR",
+		Short:   "Rotate the keys of a folder, a safe step at a time",
+		Long:    rotateText,
+		Example: "  jwtctl rotate --key-dir keys\n  jwtctl rotate --key-dir keys --now --publish-wait 5m",
+		Args:    command.NoArguments,
+		RunE:    func(*cobra.Command, []string) error { return runRotate(d, o) },
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of the keys; made if it does not exist")
+	fs.StringVar(&o.alg, "alg", "ES256", "`ALGORITHM` of new keys")
+	fs.DurationVar(&o.every, "every", 30*24*time.Hour, "how old the active key becomes before a new one is made; 0s for never")
+	fs.DurationVar(&o.publishWait, "publish-wait", 10*time.Minute, "how long a new key is published before it signs; more than the servers' refresh interval")
+	fs.DurationVar(&o.maxTokenLife, "max-token-life", 24*time.Hour, "how long a retired key stays published; at least the longest --ttl of token")
+	fs.BoolVar(&o.force, "now", false, "make a new key whatever the active one's age")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "of the report: text or json", "text", "json")
+	command.AtFlag(fs, &o.at)
+	settings.Paths(fs, "key-dir")
+	settings.FlagOnly(fs, "now", "at")
+	settings.Keyed(fs, "rotate")
+	return cmd
+}
+
+func runRotate(d command.Deps, o rotateOptions) error {
+	now, err := d.Clock(o.at)
+	if err != nil {
+		return err
+	}
+	alg, err := input.ParseAlgorithm(o.alg)
+	if err != nil {
+		return err
+	}
+	switch {
+	case o.dir == "":
+		return fault.New(fault.UsageError, "--key-dir", "is needed").WithHint("such as --key-dir keys")
+	}
+	policy := rotate.Policy{Every: o.every, PublishWait: o.publishWait, MaxTokenLife: o.maxTokenLife, Force: o.force}
+	if err := policy.Check(); err != nil {
+		return err
+	}
+	if isSecret(alg) {
+		return fault.New(fault.UsageError, "--alg", "%s makes a shared secret, which is never published", alg).WithHint("--alg ES256 makes a pair")
+	}
+	if err := files.MakeFolder(o.dir); err != nil {
+		return err
+	}
+	r := rotate.Rotation{
+		Folder:    o.dir,
+		Policy:    policy,
+		Algorithm: alg,
+		Make:      func(alg keys.Algorithm) (*keys.Key, error) { return keygen.Generate(keygen.Request{Algorithm: alg}) },
+		Now:       now,
+	}
+	steps, state, err := r.Run()
+	if err != nil {
+		return err
+	}
+	return renderRotate(d, o, steps, state)
+}
+
+// renderRotate says what was done and what comes next.
+func renderRotate(d command.Deps, o rotateOptions, steps []rotate.Step, s rotate.State) error {
+	if o.format == "json" {
+		type action struct {
+			Action string `json:"action"`
+			KeyID  string `json:"kid"`
+		}
+		report := struct {
+			Actions []action     `json:"actions"`
+			State   rotate.State `json:"state"`
+		}{Actions: []action{}, State: s}
+		for _, step := range steps {
+			report.Actions = append(report.Actions, action{string(step.Action), step.KeyID})
+		}
+		return d.PrintJSON(report)
+	}
+	for _, step := range steps {
+		_ = d.Print("%-9s %s\n", step.Action, step.KeyID)
+	}
+	if s.Active != nil {
+		_ = d.Print("active    %s since %s\n", s.Active.KeyID, stamp(s.Active.Since))
+	}
+	if s.Next != nil && s.Next.SignsFrom != nil {
+		_ = d.Print("next      %s from %s\n", s.Next.KeyID, stamp(*s.Next.SignsFrom))
+	}
+	for _, old := range s.Retired {
+		_ = d.Print("retired   %s until %s\n", old.KeyID, stamp(old.RemoveAfter))
+	}
+	return nil
+}
+
+// stamp is a time for scripts and people alike.
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,0 +1,194 @@
+package keycmd
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/console"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/jwks"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
+	"github.com/jwtctl/jwtctl/internal/temporal"
+)
+
+const serveText = `Serve the public JWK set of keys over HTTP until interrupted.
+
+The set is found under --path and /.well-known/jwks.json, the server's health
+under /healthz. Changed, new and removed key files are picked up without a
+restart; a file that is broken leaves the last good set in place. SIGHUP
+reloads at once. The endpoint is the first line on stdout, printed when
+requests are answered; the settings of a Temporal server that uses it follow
+on stderr.`
+
+type serveOptions struct {
+	keys    input.KeyFlags
+	dir     string
+	listen  string
+	path    string
+	format  string
+	urlFile string
+	maxAge  time.Duration
+	every   time.Duration
+}
+
+// Serve returns the command.
+func Serve(d command.Deps) *cobra.Command {
+	var o serveOptions
+	cmd := &cobra.Command{
+		Use:        "serve",
+		SuggestFor: []string{"server", "start", "run", "listen", "jwks-server"},
+		Short:      "Serve the public JWK set of keys over HTTP",
+		Long:       serveText,
+		Example:    "  jwtctl serve --listen 127.0.0.1:8080\n  jwtctl serve --key-dir keys --url-file endpoint.txt",
+		Args:       command.NoArguments,
+		RunE:       func(cmd *cobra.Command, _ []string) error { return runServe(cmd.Context(), d, o) },
+	}
+	o.keys.Register(cmd.Flags())
+	o.register(cmd.Flags())
+	settings.Keyed(cmd.Flags(), "serve")
+	return cmd
+}
+
+// register adds the flags that gen-and-serve has too.
+func (o *serveOptions) register(fs *pflag.FlagSet) {
+	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of key files (*.pem, *.jwk, *.json), all served side by side")
+	fs.StringVar(&o.listen, "listen", ":0", "`ADDRESS` to listen on; by default all interfaces and a free port")
+	fs.StringVar(&o.path, "path", jwks.DefaultPath, "`PATH` of the set")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "of the first line on stdout: text or json", "text", "json")
+	fs.StringVar(&o.urlFile, "url-file", "", "`FILE` to write the endpoint's URL to, once it answers")
+	fs.DurationVar(&o.maxAge, "max-age", jwks.DefaultMaxAge, "how long others may cache the set, 1s to 1h")
+	fs.DurationVar(&o.every, "reload-interval", jwks.PollInterval, "how often to look for changed keys")
+	settings.Paths(fs, "key-dir", "url-file")
+	settings.NamesKeys(fs, "key-dir")
+	settings.Keyed(fs, "serve")
+}
+
+// check refuses what can be seen to be wrong without reading a key.
+func (o serveOptions) check() error {
+	if o.maxAge < jwks.MinMaxAge || o.maxAge > jwks.MaxMaxAge {
+		return fault.New(fault.UsageError, "--max-age", "%s is not from %s to %s", o.maxAge, jwks.MinMaxAge, jwks.MaxMaxAge)
+	}
+	if err := checkListen(o.listen); err != nil {
+		return err
+	}
+	if o.every <= 0 {
+		return fault.New(fault.UsageError, "--reload-interval", "%s is no interval", o.every)
+	}
+	return nil
+}
+
+// checkListen refuses what is no address; whether it can be had shows later.
+func checkListen(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err == nil || address == "" {
+		return nil
+	}
+	wrong := fault.New(fault.UsageError, "--listen", "%q is no address and port", quote.Shorten(address))
+	if _, portErr := net.LookupPort("tcp", address); portErr == nil {
+		return wrong.WithHint("127.0.0.1:%[1]s for this machine alone, :%[1]s for all interfaces", address)
+	}
+	return wrong.WithHint("such as 127.0.0.1:8080, or :8080 for all interfaces")
+}
+
+// withPortHint says what to do about an address that is taken.
+func withPortHint(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) && errors.Is(err, syscall.EADDRINUSE) {
+		return f.WithHint("another program listens there; port 0 takes a free one")
+	}
+	return err
+}
+
+func runServe(ctx context.Context, d command.Deps, o serveOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	source := publishing(d, o.keys, o.dir)
+	if o.urlFile != "" {
+		if err := console.CheckOut(o.urlFile, source.inputs); err != nil {
+			return err
+		}
+	}
+	publisher, err := jwks.NewPublisher(source.load, d.Logger(), d.System.Now)
+	if err != nil {
+		return err
+	}
+	handler, err := jwks.NewHandler(publisher, jwks.HandlerOptions{Path: o.path, MaxAge: o.maxAge})
+	if err != nil {
+		return err
+	}
+	d.Stay()
+	server, err := jwks.Listen(ctx, o.listen, handler, d.Logger())
+	if err != nil {
+		return withPortHint(err)
+	}
+	served, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(served) }()
+	go publisher.Watch(served, o.every, d.System.Reload(served))
+	if err := renderServe(d, o, server, publisher.Current(), source.inputs); err != nil {
+		stop()
+		<-ended
+		return err
+	}
+	err = <-ended
+	if err == nil {
+		d.Say("stopped")
+	}
+	return err
+}
+
+// renderServe says where the set is: to scripts on stdout and in --url-file, to
+// people on stderr.
+func renderServe(d command.Deps, o serveOptions, s *jwks.Server, set *jwks.Snapshot, inputs []string) error {
+	if o.format == "json" {
+		line, err := json.Marshal(struct {
+			Endpoint string   `json:"endpoint"`
+			KeyIDs   []string `json:"kids"`
+		}{s.Endpoint(), set.KeyIDs()})
+		if err != nil {
+			return fault.New(fault.Internal, "output", "%w", err)
+		}
+		_ = d.Print("%s\n", line)
+	} else {
+		_ = d.Print("Started JWKS server. Endpoint: %s. Ctrl+C to exit.\n", s.Endpoint())
+	}
+	// Written last: whoever waits for it finds everything else done.
+	if o.urlFile != "" {
+		if err := d.WriteResult(o.urlFile, []byte(s.Endpoint()+"\n"), files.Shared, inputs); err != nil {
+			return err
+		}
+	}
+	warnOfKeys(d, set.Keys)
+	if tcp, ok := s.Addr().(*net.TCPAddr); ok {
+		d.Say("\n%s", temporal.Settings(tcp.Port, cmp.Or(o.path, jwks.DefaultPath)))
+	}
+	return nil
+}
+
+// warnOfKeys says which keys a Temporal server would pass over.
+func warnOfKeys(d command.Deps, list []*keys.Key) {
+	for _, k := range list {
+		if !slices.ContainsFunc([]keys.Algorithm{keys.ES256, keys.RS256}, k.Allows) {
+			d.Warn("key %s (%s): a Temporal server uses RS256 and ES256 keys alone", quote.Shorten(k.ID()), k.Describe())
+		}
+	}
+}

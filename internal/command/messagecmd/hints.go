@@ -1,0 +1,63 @@
+package messagecmd
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
+)
+
+// What people put in the wrong place, and what to say to it.
+
+// notAFile refuses the text of a message or token where the name of its file is
+// needed; nil for anything else.
+func notAFile(command, arg string) error {
+	switch {
+	case strings.HasPrefix(strings.TrimSpace(arg), "{"):
+		return fault.New(fault.UsageError, command, "the message itself stands where the name of its file is needed").
+			WithHint("echo '{…}' | jwtctl %s -", command)
+	case strings.HasPrefix(arg, "eyJ") && strings.Count(arg, ".") >= 1 && !strings.HasSuffix(arg, ".json"):
+		return fault.New(fault.UsageError, command, "a token stands where the file of a message is needed").
+			WithHint("jwtctl inspect checks a token by itself, --bearer TOKEN the bearer token of a call")
+	}
+	return nil
+}
+
+// notABearer refuses for --bearer the name of a file that is there, without its
+// @, and standard input.
+func notABearer(arg string) error {
+	if arg == "-" || arg == "@-" {
+		return fault.New(fault.UsageError, "--bearer", "takes a token or @FILE").WithHint("--bearer @/dev/stdin")
+	}
+	if !settings.IsFile(arg) {
+		return nil
+	}
+	return fault.New(fault.UsageError, "--bearer", "%s is the name of a file, not a token", quote.Printable(arg)).
+		WithHint("--bearer @%s takes the token that is in it", arg)
+}
+
+// withKeyHint adds to errors about keys which keys are in use: those that are
+// named replace the ones of jwtctl.yaml, with their ids and issuers.
+func (m *messages) withKeyHint(err error) error {
+	var list []error
+	for _, one := range fault.All(err) {
+		var f *fault.Error
+		if errors.As(one, &f) && f.Hint == "" {
+			switch {
+			case f.Code == fault.KeyNotFound:
+				one = f.WithHint("%s", input.KeyHint(m.d, m.Ring))
+			case f.Code == fault.KeyMissing && m.d.Settings.SetAside() != "":
+				one = f.WithHint("%s", m.d.Settings.SetAside())
+			case f.Code == fault.KeyMissing && f.What != "keys":
+				one = f.WithHint("%s", input.KeysInUse(m.Ring))
+			case f.Code == fault.TokenMissing && !m.given && f.What == "bearer token":
+				one = f.WithHint("--bearer TOKEN, or --bearer @FILE")
+			}
+		}
+		list = append(list, one)
+	}
+	return errors.Join(list...)
+}

@@ -1,0 +1,162 @@
+package messagecmd
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/message"
+	"github.com/jwtctl/jwtctl/internal/settings"
+)
+
+// messageFlags are those of the commands that sign and verify messages.
+type messageFlags struct {
+	input.PolicyFlags
+	method string
+	typ    string
+	bearer string
+	at     string
+}
+
+func (f *messageFlags) register(fs *pflag.FlagSet) {
+	f.Register(fs)
+	fs.StringVar(&f.method, "method", "", "`METHOD` whose policy applies, as pkg.Service/Method")
+	fs.StringVar(&f.typ, "type", "", "message `TYPE`, as pkg.Message, whose annotations apply without a method")
+	fs.StringVar(&f.bearer, "bearer", "", "bearer token of the call: `TOKEN`, or @FILE")
+	command.AtFlag(fs, &f.at)
+	settings.FlagOnly(fs, "at")
+}
+
+// messages is what a command does to messages: a compiled policy, keys, and
+// which type each file holds.
+type messages struct {
+	*input.Policy
+	d      command.Deps
+	codec  *message.Codec
+	method string
+	typ    string
+	token  string // the bearer token; "" for none
+	given  bool   // whether one was given
+	strict bool   // refuse what nothing checks
+	inputs []string
+
+	bearers sync.Map // *plan.Bearer → *bearerVerdict
+	targets sync.Map // path → *pathTarget
+}
+
+// load returns what the flags say to do to the messages in inputs.
+func (f *messageFlags) load(ctx context.Context, d command.Deps, inputs []string) (*messages, error) {
+	if err := f.checkStdin(inputs); err != nil {
+		return nil, err
+	}
+	if f.method != "" && f.typ != "" {
+		return nil, fault.New(fault.UsageError, "--method", "excludes --type: a method says which message it takes")
+	}
+	clock, err := d.Clock(f.at)
+	if err != nil {
+		return nil, err
+	}
+	p, err := f.PolicyFlags.Load(ctx, d, clock, input.LoadOptions{})
+	if err != nil {
+		return nil, err
+	}
+	m := &messages{Policy: p, d: d, codec: message.New(p.Set.Types(), message.Limits{}), method: f.method, typ: f.typ, inputs: f.Protos.Inputs(p.Set)}
+	if m.method != "" || m.typ != "" { // a wrong name is told once, before any message
+		if _, err := m.resolve(m.method, m.typ, false); err != nil {
+			return nil, err
+		}
+	}
+	if f.bearer != "" {
+		if m.token, err = bearerToken(d, f.bearer); err != nil {
+			return nil, err
+		}
+		m.given = true
+	}
+	if f.Dev {
+		d.Danger("--dev makes and accepts unsigned tokens: anybody can make one")
+	}
+	return m, nil
+}
+
+// checkStdin refuses to read standard input for two things.
+func (f *messageFlags) checkStdin(inputs []string) error {
+	n := 0
+	for _, name := range slices.Concat(inputs, f.Keys.Files, f.Sets.JWKS, f.Protos.Sets) {
+		if name == "-" {
+			n++
+		}
+	}
+	if n < 2 {
+		return nil
+	}
+	return fault.New(fault.UsageError, "-", "standard input can be read once only")
+}
+
+// bearerToken returns the token that --bearer names.
+func bearerToken(d command.Deps, arg string) (string, error) {
+	if err := notABearer(arg); err != nil {
+		return "", err
+	}
+	what := "--bearer"
+	if path, isFile := strings.CutPrefix(arg, "@"); isFile {
+		data, err := files.Read(path, input.MaxToken, fault.FileFailed)
+		if err != nil {
+			return "", err
+		}
+		arg, what = string(data), path
+	}
+	token, err := input.UnwrapToken(arg)
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return "", f.About(what).WithHint("a token by itself, or after \"Bearer \"")
+	}
+	return token, err
+}
+
+// expand returns the files that the arguments of a command name; a pattern that
+// is not the name of a file is replaced by the files that it matches.
+func expand(d command.Deps, name string, args []string) ([]string, error) {
+	var list []string
+	for _, arg := range args {
+		if err := notAFile(name, arg); err != nil {
+			return nil, err
+		}
+		if _, err := os.Stat(arg); arg == "-" || !files.IsPattern(arg) || err == nil {
+			list = append(list, arg)
+			continue
+		}
+		base, pattern := files.SplitPattern(arg)
+		found, passed, err := files.FindAll(base, pattern, fault.FileFailed)
+		input.WarnPassed(d, arg, passed)
+		if err != nil || len(found) == 0 {
+			return nil, fault.New(fault.FileFailed, arg, "matches no file")
+		}
+		list = append(list, found...)
+	}
+	seen := map[string]bool{}
+	for _, path := range list {
+		if path == "-" && seen[path] {
+			return nil, fault.New(fault.UsageError, "-", "standard input can be read once only")
+		}
+		seen[path] = true
+	}
+	return list, nil
+}
+
+// readMessage returns the text of one message.
+func readMessage(d command.Deps, path string) ([]byte, error) {
+	const limit = 16 * message.MaxBytes // more than a message may have, so that it is refused, not unread
+	if path == "-" {
+		return files.ReadAll(d.System.In, "standard input", limit, fault.FileFailed)
+	}
+	return files.Read(path, limit, fault.FileFailed)
+}

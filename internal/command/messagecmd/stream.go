@@ -1,0 +1,226 @@
+package messagecmd
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/console"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/message"
+	"github.com/jwtctl/jwtctl/internal/ndjson"
+	"github.com/jwtctl/jwtctl/internal/settings"
+)
+
+// streamFlags are those of the commands that take messages, one or a stream of
+// them.
+type streamFlags struct {
+	ndjson bool
+	jobs   int
+	out    string
+}
+
+func (f *streamFlags) register(fs *pflag.FlagSet) {
+	fs.BoolVar(&f.ndjson, "ndjson", false, "each line is a message; goes on after one that is refused")
+	fs.IntVar(&f.jobs, "jobs", 0, "lines of --ndjson to work on at once (default: one for each core)")
+	fs.StringVarP(&f.out, "out", "o", "", "`FILE` to write to instead of stdout, whole or not at all")
+	settings.Paths(fs, "out")
+}
+
+func (f streamFlags) check() error {
+	switch {
+	case f.jobs < 0:
+		return fault.New(fault.UsageError, "--jobs", "%d is less than 0", f.jobs)
+	case f.ndjson && f.out != "":
+		return fault.New(fault.UsageError, "--out", "is for results that fit into memory; with --ndjson write > FILE")
+	}
+	return nil
+}
+
+func (f streamFlags) options() ndjson.Options {
+	return ndjson.Options{Jobs: cmp.Or(f.jobs, runtime.GOMAXPROCS(0)), MaxLine: message.MaxBytes}
+}
+
+// tally counts what a run over lines did.
+type tally struct {
+	done, refused atomic.Int64
+	undecided     error // the first that says nothing about its line
+}
+
+// add counts a line. What is wrong with it is dealt with, and told by tell, in
+// the order of the lines, however many are worked on at once; tell may be nil.
+func (t *tally) add(err error, to *ndjson.Answer, tell func()) {
+	t.done.Add(1)
+	if err == nil {
+		return
+	}
+	t.refused.Add(1)
+	to.Then = append(to.Then, func() {
+		if t.undecided == nil && fault.ClassOf(err) != fault.Refused {
+			t.undecided = err
+		}
+		if tell != nil {
+			tell()
+		}
+	})
+}
+
+// verifyStreams checks each line of each file and prints the verdicts in order.
+func (m *messages) verifyStreams(ctx context.Context, list []string, o verifyOptions) error {
+	words := wordsFor(m.d, true)
+	var count tally
+	work := func(path string) ndjson.Work {
+		return func(ctx context.Context, line ndjson.Line, to *ndjson.Answer) error {
+			v := m.verifyLine(ctx, path, line, o)
+			var tell func()
+			switch {
+			case o.print && v.err == nil:
+				to.Out = append(to.Out, v.message...)
+			case o.print:
+				tell = func() { m.d.Report(v.failureAt(path, line.Number)) }
+			case o.format == "json":
+				to.Out = v.appendJSON(to.Out, o.messages.Dev)
+			default:
+				to.Out = v.appendText(to.Out, words, true)
+			}
+			count.add(v.err, to, tell)
+			return nil
+		}
+	}
+	return streams(ctx, m.d, list, o.stream.options(), &count, work)
+}
+
+func (m *messages) verifyLine(ctx context.Context, path string, line ndjson.Line, o verifyOptions) verdict {
+	if line.TooLong {
+		return verdict{file: path, line: line.Number, err: tooLong()}
+	}
+	v := m.verifyOne(ctx, path, line.Number, line.Text, o.keeps(), message.Form{})
+	v.err = inLine(v.err)
+	return v
+}
+
+// inLine takes the line off a place in a message that is one line of a stream:
+// "line 1:7" beside "events.ndjson:3" would be read as two.
+func inLine(err error) error {
+	if err == nil {
+		return nil
+	}
+	var f *fault.Error
+	if errors.As(err, &f) && strings.HasPrefix(f.Why, "line 1:") {
+		c := *f
+		c.Why = "column " + strings.TrimPrefix(f.Why, "line 1:")
+		return &c
+	}
+	return err
+}
+
+func tooLong() error {
+	return fault.New(fault.LimitExceeded, "", "larger than %d bytes", message.MaxBytes)
+}
+
+// failureAt is failure with the line of a stream.
+func (v verdict) failureAt(path string, line int) error {
+	v.file = fmt.Sprintf("%s:%d", path, line)
+	return v.failure(true)
+}
+
+// streams runs work over the lines of each file, with a line of progress for a
+// person, and returns what the whole run comes to.
+func streams(ctx context.Context, d command.Deps, list []string, o ndjson.Options, count *tally, work func(path string) ndjson.Work) error {
+	stop := progress(d, count)
+	defer stop()
+	// A stream leaves little alive, and much behind: 40 MiB more make the
+	// collector's share of the time a tenth.
+	defer debug.SetGCPercent(debug.SetGCPercent(800))
+	var empty []error // files without a message
+	for _, path := range list {
+		before := count.done.Load()
+		in, err := openStream(d, path)
+		if err != nil {
+			return err
+		}
+		err = ndjson.Run(ctx, in, o, work(path), func(p []byte) error {
+			_, err := d.Out.Write(p)
+			return err
+		})
+		err = errors.Join(err, in.Close())
+		if err != nil {
+			if d.Out.Err() != nil { // Main tells it
+				return nil
+			}
+			return err
+		}
+		if count.done.Load() == before {
+			empty = append(empty, fault.New(fault.FileFailed, path, "holds no message"))
+		}
+	}
+	stop()
+	d.Say("%s", summaryOf(count))
+	if count.undecided != nil || len(empty) > 0 {
+		return errors.Join(append(empty, count.undecided)...)
+	}
+	if count.refused.Load() > 0 {
+		return console.AnsweredNo{Code: fault.ClaimMismatch}
+	}
+	return nil
+}
+
+func summaryOf(count *tally) string {
+	return fmt.Sprintf("%s, %d refused", console.Counted(int(count.done.Load()), "message", "messages"), count.refused.Load())
+}
+
+// openStream opens a file of any length to be read once.
+func openStream(d command.Deps, path string) (io.ReadCloser, error) {
+	if path == "-" {
+		return io.NopCloser(d.System.In), nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fault.New(fault.FileFailed, path, "%w", files.Reason(err))
+	}
+	return f, nil
+}
+
+// progress shows how far a run has come, where a person looks at stderr and
+// stdout goes elsewhere. The function it returns ends that, and may be called
+// again.
+func progress(d command.Deps, count *tally) (stop func()) {
+	if !d.System.ErrTTY || d.System.OutTTY || d.Quiet {
+		return func() {}
+	}
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		width := 0
+		for {
+			select {
+			case <-tick.C:
+				text := summaryOf(count)
+				_, _ = fmt.Fprintf(d.System.Err, "\r%-*s", width, text)
+				width = len(text)
+			case <-end:
+				_, _ = fmt.Fprintf(d.System.Err, "\r%*s\r", width, "")
+				return
+			}
+		}
+	}()
+	var once sync.Once
+	return func() {
+		once.Do(func() { close(end); <-ended })
+	}
+}

@@ -1,0 +1,148 @@
+package messagecmd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/jwtctl/jwtctl/internal/config"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/message"
+	"github.com/jwtctl/jwtctl/internal/plan"
+)
+
+// target is the policy that a message is held to.
+type target struct {
+	method  *plan.Method  // nil where only a type is known
+	message *plan.Message // nil where the method has nothing to do with its message
+	name    string        // of the message type
+	desc    protoreflect.MessageDescriptor
+}
+
+// target returns the policy of the message data of the file path, for signing or
+// not. The flags decide, then messages: of the configuration: whoever writes a
+// message never chooses its check (S86). Only where neither is given does
+// "@type" in the message count.
+func (m *messages) target(path string, data []byte, signs bool) (target, error) {
+	if m.method != "" || m.typ != "" {
+		return m.resolve(m.method, m.typ, signs)
+	}
+	if len(m.d.Settings.Messages) > 0 {
+		kept, _ := m.targets.LoadOrStore(path, &pathTarget{})
+		c := kept.(*pathTarget)
+		c.once.Do(func() { c.target, c.err = m.configured(path, signs) })
+		return c.target, c.err
+	}
+	name, named, err := message.TypeOf(data)
+	if err != nil {
+		return target{}, err
+	}
+	if !named {
+		return target{}, fault.New(fault.UsageError, path, "nothing says which type it holds").
+			WithHint("--type pkg.Message, --method pkg.Service/Method, \"@type\" in the message, or messages: in %s", config.Name)
+	}
+	t, err := m.resolve("", string(name), signs)
+	if f := (*fault.Error)(nil); errors.As(err, &f) {
+		return t, f.About(`"@type"`)
+	}
+	return t, err
+}
+
+// pathTarget is what the configuration decides for a path, once.
+type pathTarget struct {
+	once   sync.Once
+	target target
+	err    error
+}
+
+// configured returns the target that messages: of the configuration names for a
+// file. One that no entry matches is a usage error, as is standard input.
+func (m *messages) configured(path string, signs bool) (target, error) {
+	s := m.d.Settings
+	if path == "-" {
+		return target{}, fault.New(fault.UsageError, path, "messages: in %s goes by the names of files", s.Path).
+			WithHint("--type pkg.Message or --method pkg.Service/Method decides")
+	}
+	e := s.MessageOf(path)
+	if e == nil {
+		return target{}, fault.New(fault.UsageError, path, "no pattern of messages: in %s matches it", s.Path).
+			WithHint("--type pkg.Message or --method pkg.Service/Method decides; patterns match the path without links, case included")
+	}
+	t, err := m.resolve(e.Method, e.Type, signs)
+	return t, config.AsFault(err, fmt.Sprintf("%s:%d: messages", s.Path, e.Line))
+}
+
+// resolve finds a method or type in the plan.
+func (m *messages) resolve(method, typ string, signs bool) (target, error) {
+	if method == "" {
+		p, err := m.Plan.Message(typ)
+		if err != nil {
+			return target{}, err
+		}
+		return target{message: p, name: typ, desc: p.Desc}, nil
+	}
+	p, err := m.Plan.Method(method)
+	if err != nil {
+		return target{}, err
+	}
+	t := target{method: p, message: p.Request, desc: p.Desc.Input()}
+	if signs {
+		t.message, t.desc = p.Response, p.Desc.Output()
+	}
+	t.name = string(t.desc.FullName())
+	return t, nil
+}
+
+// bearerVerdict is what was decided of the bearer token, once for each policy.
+type bearerVerdict struct {
+	once  sync.Once
+	token *jws.Verified
+	err   error
+}
+
+// bearerOf returns the bearer token validated for t, nil if t has no use for
+// one: a method that does not validate it, or no token given for a type.
+func (m *messages) bearerOf(ctx context.Context, t target) (*jws.Verified, error) {
+	var need *plan.Bearer
+	switch {
+	case t.method != nil && t.method.Bearer == nil, t.method == nil && !m.given:
+		return nil, nil
+	case t.method != nil:
+		need = t.method.Bearer
+	}
+	kept, _ := m.bearers.LoadOrStore(need, &bearerVerdict{})
+	v := kept.(*bearerVerdict)
+	v.once.Do(func() { v.token, v.err = m.Verifier.BearerToken(ctx, need, m.token) })
+	return v.token, v.err
+}
+
+// read returns the message in data. Faults of the whole text have no path.
+func (m *messages) read(data []byte, t target) (*dynamicpb.Message, error) {
+	msg, err := m.codec.Read(data, t.desc)
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return msg, err
+	}
+	f = f.About("")
+	begin := bytes.TrimLeft(data, " \t\r\n")
+	switch {
+	case len(begin) == 0:
+		f.Why = "line 1:1: it is empty, and a message is a JSON object"
+	case begin[0] == '[':
+		f.Why += "; a message is one JSON object, and --ndjson reads one a line"
+	case begin[0] != '{' && !bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
+		f.Why += "; a message is a JSON object"
+	case strings.Contains(f.Why, "unknown field"):
+		f.Why += fmt.Sprintf(", which %s has not", t.name)
+	case strings.Contains(f.Why, "more text follows"):
+		f.Why += "; --ndjson reads one message a line"
+	}
+	return nil, f
+}

@@ -1,0 +1,293 @@
+package messagecmd
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/console"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/finding"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/verify"
+)
+
+// verdictFormats are the forms of what verify says.
+func verdictFormats() []string { return []string{"text", "json", "junit", "github"} }
+
+// verdict is what was decided of one message, or of a bearer token alone.
+type verdict struct {
+	file    string
+	line    int
+	typ     string
+	tokens  []verify.Token
+	bearer  *jws.Verified
+	message []byte // the validated message, where it is wanted
+	// unchecked is why nothing checks the message, "" if something does (S84).
+	unchecked string
+	err       error
+}
+
+// refuse returns v with err, and nothing else of what was learned: a refused
+// message yields nothing (A41).
+func (v verdict) refuse(err error) verdict {
+	return verdict{file: v.file, line: v.line, typ: v.typ, err: err}
+}
+
+// checked reports whether a token decided about v: not where nothing checks the
+// message, or it could not be decided.
+func (v verdict) checked() bool {
+	if v.err != nil {
+		return fault.ClassOf(v.err) == fault.Refused && !fault.Has(v.err, fault.NotChecked)
+	}
+	return v.unchecked == ""
+}
+
+// at is the file, and in a stream the line.
+func (v verdict) at(stream bool) string {
+	if stream {
+		return v.file + ":" + strconv.Itoa(v.line)
+	}
+	return v.file
+}
+
+// failure is what the program ends with for v: a refusal that stdout has told
+// is silent, anything else is told on stderr.
+func (v verdict) failure(silent bool) error {
+	if fault.ClassOf(v.err) == fault.Refused && !silent {
+		return console.AnsweredNo{Code: fault.CodeOf(v.err)}
+	}
+	var list []error
+	for _, e := range fault.All(v.err) {
+		var f *fault.Error
+		if !errors.As(e, &f) || f.What == v.file {
+			list = append(list, e)
+			continue
+		}
+		told := *f
+		told.What = v.file
+		if f.What != "" {
+			told.What += ": " + f.What
+		}
+		list = append(list, &told)
+	}
+	return errors.Join(list...)
+}
+
+// renderVerdicts returns the result in the form that was asked for.
+func renderVerdicts(d command.Deps, list []verdict, o verifyOptions) ([]byte, error) {
+	var out []byte
+	switch {
+	case o.print:
+		for _, v := range list {
+			out = append(out, v.message...)
+		}
+	case o.format == "json":
+		for _, v := range list {
+			out = v.appendJSON(out, o.messages.Dev)
+		}
+	case o.format == "junit":
+		return junitVerdicts(list)
+	case o.format == "github":
+		var text bytes.Buffer
+		err := finding.Report{Findings: findings(list)}.WriteGitHub(&text)
+		return text.Bytes(), err
+	default:
+		words := wordsFor(d, o.stream.out == "" || o.stream.out == "-")
+		for _, v := range list {
+			out = v.appendText(out, words, false)
+		}
+	}
+	return out, nil
+}
+
+// verdictWords are ok and FAIL, and what is between them and the file.
+type verdictWords struct{ ok, fail string }
+
+func wordsFor(d command.Deps, onStdout bool) verdictWords {
+	if !onStdout {
+		return verdictWords{"ok    ", "FAIL  "}
+	}
+	s := d.OutStyles()
+	return verdictWords{s.Good("ok") + "    ", s.Bad("FAIL") + "  "}
+}
+
+// appendText adds a line for each failure, or one that says ok. What could not
+// be decided is no FAIL: stderr tells it.
+func (v verdict) appendText(out []byte, words verdictWords, stream bool) []byte {
+	where := quote.Printable(v.at(stream))
+	if v.err == nil {
+		out = append(append(out, words.ok...), where...)
+		if v.unchecked != "" {
+			out = append(append(append(out, " (nothing to check: "...), v.unchecked...), ')')
+		}
+		return append(out, '\n')
+	}
+	if fault.ClassOf(v.err) != fault.Refused {
+		return out
+	}
+	for _, e := range failuresOf(v.err) {
+		out = append(append(append(out, words.fail...), where...), ": "...)
+		if e.Path != "" && e.Path != v.file {
+			out = append(append(out, quote.Printable(e.Path)...), ": "...)
+		}
+		out = fmt.Appendf(out, "%s: %s\n", e.Code, quote.Printable(e.Reason))
+	}
+	return out
+}
+
+// failureJSON is one reason for a refusal.
+type failureJSON struct {
+	Code   fault.Code `json:"code"`
+	Path   string     `json:"path"`
+	Reason string     `json:"reason"`
+	GRPC   string     `json:"grpc_code"`
+}
+
+func failuresOf(err error) []failureJSON {
+	var list []failureJSON
+	for _, e := range fault.All(err) {
+		f := &fault.Error{Code: fault.Internal, Why: e.Error()}
+		errors.As(e, &f)
+		list = append(list, failureJSON{f.Code, f.What, f.Why, fault.Lookup(f.Code).GRPC.String()})
+	}
+	return list
+}
+
+type tokenJSON struct {
+	Path      string          `json:"path"`
+	KeyID     string          `json:"kid"`
+	Algorithm string          `json:"alg"`
+	Claims    json.RawMessage `json:"claims"`
+	KeyFrom   string          `json:"key_from"` // the file, variable or URL of the key (S85)
+}
+
+// verdictJSON is the JSON form (cli.md).
+type verdictJSON struct {
+	File     string          `json:"file"`
+	Line     int             `json:"line"`
+	Type     string          `json:"type"`
+	OK       bool            `json:"ok"`
+	Insecure bool            `json:"insecure,omitempty"`
+	Error    *failureJSON    `json:"error"`
+	Errors   []failureJSON   `json:"errors,omitempty"` // all, where there are several
+	Tokens   []tokenJSON     `json:"tokens"`
+	Message  json.RawMessage `json:"message"`
+	Checked  bool            `json:"checked"` // by a token (S84)
+}
+
+// appendJSON adds the object of v in one line.
+func (v verdict) appendJSON(out []byte, dev bool) []byte {
+	j := verdictJSON{File: v.file, Line: v.line, Type: v.typ, OK: v.err == nil, Checked: v.checked(), Insecure: dev, Tokens: []tokenJSON{}, Message: v.message}
+	if v.err != nil {
+		list := failuresOf(v.err)
+		if j.Error = &list[0]; len(list) > 1 {
+			j.Errors = list
+		}
+	}
+	if v.bearer != nil && (len(v.tokens) == 0 || v.tokens[0].Verified != v.bearer) {
+		j.Tokens = append(j.Tokens, reportToken(verify.BearerPath, v.bearer))
+	}
+	for _, t := range v.tokens {
+		j.Tokens = append(j.Tokens, reportToken(t.Path, t.Verified))
+	}
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(j); err != nil { // nothing in it can fail: raw parts were read as strict JSON
+		return fmt.Appendf(out, "{\"file\":%q,\"ok\":false}\n", v.file)
+	}
+	return append(out, quote.EscapeControls(text.String())...)
+}
+
+func reportToken(path string, t *jws.Verified) tokenJSON {
+	return tokenJSON{path, t.Key.ID(), t.Header.Algorithm, json.RawMessage(t.Token.PayloadJSON()), t.Key.Source()}
+}
+
+// findings are the refusals, and what nothing checks, for annotations in a pull request.
+func findings(list []verdict) []finding.Finding {
+	var found []finding.Finding
+	for _, v := range list {
+		if v.err == nil && v.unchecked != "" {
+			found = append(found, finding.Finding{Severity: finding.Note, Rule: string(fault.NotChecked), Message: "nothing checks this message: " + v.unchecked, At: finding.Position{File: v.file, Line: v.line}})
+		}
+		for _, e := range failuresOf(v.err) {
+			text := e.Reason
+			if e.Path != "" && e.Path != v.file {
+				text = e.Path + ": " + text
+			}
+			at := finding.Position{File: v.file, Line: v.line}
+			if n, err := fmt.Sscanf(text, "line %d:%d:", &at.Line, &at.Column); n < 2 || err != nil {
+				at = finding.Position{File: v.file, Line: v.line}
+			}
+			found = append(found, finding.Finding{Severity: finding.Error, Rule: string(e.Code), Message: text, At: at})
+		}
+	}
+	return found
+}
+
+// The elements of a JUnit report: one case a message.
+type (
+	junitSuite struct {
+		XMLName  xml.Name    `xml:"testsuite"`
+		Name     string      `xml:"name,attr"`
+		Tests    int         `xml:"tests,attr"`
+		Failures int         `xml:"failures,attr"`
+		Errors   int         `xml:"errors,attr"`
+		Skipped  int         `xml:"skipped,attr"`
+		Cases    []junitCase `xml:"testcase"`
+	}
+	junitCase struct {
+		Class   string        `xml:"classname,attr"`
+		Name    string        `xml:"name,attr"`
+		Failure *junitFailure `xml:"failure"`
+		Error   *junitFailure `xml:"error"`
+		Skipped *junitSkipped `xml:"skipped"`
+	}
+	junitSkipped struct {
+		Message string `xml:"message,attr"`
+	}
+	junitFailure struct {
+		Type    string `xml:"type,attr"`
+		Message string `xml:"message,attr"`
+	}
+)
+
+// junitVerdicts returns the report; a refusal is a failure, what could not be
+// decided an error, what nothing checks skipped.
+func junitVerdicts(list []verdict) ([]byte, error) {
+	suite := junitSuite{Name: "jwtctl verify", Tests: len(list)}
+	for _, v := range list {
+		c := junitCase{Class: quote.Printable(v.typ), Name: quote.Printable(v.file)}
+		if v.err == nil && v.unchecked != "" {
+			suite.Skipped++
+			c.Skipped = &junitSkipped{"nothing checks it: " + v.unchecked}
+		}
+		if v.err != nil {
+			e := failuresOf(v.err)[0]
+			text := e.Reason
+			if e.Path != "" && e.Path != v.file {
+				text = e.Path + ": " + text
+			}
+			f := &junitFailure{string(e.Code), quote.Printable(text)}
+			if fault.ClassOf(v.err) == fault.Refused {
+				suite.Failures++
+				c.Failure = f
+			} else {
+				suite.Errors++
+				c.Error = f
+			}
+		}
+		suite.Cases = append(suite.Cases, c)
+	}
+	text, err := xml.MarshalIndent(struct {
+		XMLName xml.Name `xml:"testsuites"`
+		Suites  []junitSuite
+	}{Suites: []junitSuite{suite}}, "", "  ")
+	return append(append([]byte(xml.Header), text...), '\n'), err
+}

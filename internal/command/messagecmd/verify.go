@@ -1,0 +1,208 @@
+package messagecmd
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/console"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/message"
+	"github.com/jwtctl/jwtctl/internal/settings"
+)
+
+const verifyText = `Check protobuf-JSON messages by the JWT annotations of their types, as a server
+that enforces them would.
+
+With --method, the bearer token is checked first and then the request message;
+without FILE the bearer token alone. With --type, the message on its own.
+Without either, messages: in jwtctl.yaml decides which type a file holds; a file
+or stream that it does not name is refused. Where there is no messages:, "@type"
+in the message counts. FILE may be a pattern, and - is stdin.
+
+A line for each message says ok or FAIL; --print shows the validated message
+instead, with what its token says filled in. With --ndjson each line is a
+message. A message that nothing checks, since its method has no policy or it
+holds no token, is ok with a note; --strict refuses it. Exit code 1: at least
+one was refused; 3: at least one could not be decided, or a stream held none.`
+
+const verifyExample = `  jwtctl verify msg.json
+  jwtctl verify --type shop.Order --key key.pub.pem "orders/*.json"
+  jwtctl verify --method shop.Shop/Buy --bearer @token.jwt --jwks https://example.com/jwks.json request.json
+  jwtctl verify --type shop.Event --ndjson --format json <events.ndjson`
+
+type verifyOptions struct {
+	messages messageFlags
+	stream   streamFlags
+	print    bool
+	strict   bool
+	format   string
+}
+
+// Verify returns the command.
+func Verify(d command.Deps) *cobra.Command {
+	var o verifyOptions
+	cmd := &cobra.Command{
+		Use:     "verify [FILE… | -]",
+		Short:   "Check messages by the JWT annotations of their types",
+		Long:    verifyText,
+		Example: verifyExample,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runVerify(cmd.Context(), d, args, o)
+		},
+	}
+	fs := cmd.Flags()
+	o.messages.register(fs)
+	o.stream.register(fs)
+	fs.BoolVar(&o.print, "print", false, "print the validated messages instead of verdicts")
+	fs.BoolVar(&o.strict, "strict", false, "refuse a message that nothing checks")
+	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(verdictFormats(), ", "), verdictFormats()...)
+	settings.Keyed(fs, "verify")
+	return cmd
+}
+
+func (o verifyOptions) validate(args []string) error {
+	switch {
+	case o.print && o.format != "text":
+		return fault.New(fault.UsageError, "--print", "prints messages, so --format %s has nothing to print", o.format)
+	case o.stream.ndjson && o.format != "text" && o.format != "json":
+		return fault.New(fault.UsageError, "--format", "%s is one document; --ndjson streams text or json", o.format)
+	case o.stream.ndjson && len(args) == 0:
+		return fault.New(fault.UsageError, "verify", "--ndjson needs a file of messages, or - for stdin")
+	case len(args) == 0 && o.messages.method == "":
+		return fault.New(fault.UsageError, "verify", "neither a message nor a method is named").
+			WithHint("jwtctl verify msg.json, or --method pkg.Service/Method to check the bearer token alone")
+	}
+	return o.stream.check()
+}
+
+func runVerify(ctx context.Context, d command.Deps, args []string, o verifyOptions) error {
+	if err := o.validate(args); err != nil {
+		return err
+	}
+	list, err := expand(d, "verify", args)
+	if err != nil {
+		return err
+	}
+	m, err := o.messages.load(ctx, d, list)
+	if err != nil {
+		return err
+	}
+	m.strict = o.strict
+	if o.stream.ndjson {
+		return m.verifyStreams(ctx, list, o)
+	}
+	return m.verifyFiles(ctx, list, o)
+}
+
+// verifyFiles checks one message a file, or the bearer token alone.
+func (m *messages) verifyFiles(ctx context.Context, list []string, o verifyOptions) error {
+	var verdicts []verdict
+	if len(list) == 0 {
+		verdicts = append(verdicts, m.verifyBearer(ctx))
+	}
+	for _, path := range list {
+		data, err := readMessage(m.d, path)
+		if err != nil {
+			verdicts = append(verdicts, verdict{file: path, line: 1, err: err})
+			continue
+		}
+		v := m.verifyOne(ctx, path, 1, data, o.keeps(), message.Form{Indent: o.print && len(list) == 1})
+		if fault.ClassOf(v.err) == fault.Usage { // as for all the others
+			return v.failure(true)
+		}
+		verdicts = append(verdicts, v)
+	}
+	text, err := renderVerdicts(m.d, verdicts, o)
+	if err != nil {
+		return err
+	}
+	if len(text) > 0 {
+		if err := m.d.WriteResult(o.stream.out, text, 0o644, append(m.inputs, list...)); err != nil {
+			return err
+		}
+	}
+	var faults []error
+	unknownKey := false
+	for _, v := range verdicts {
+		if v.err != nil {
+			faults = append(faults, v.failure(o.print))
+			unknownKey = unknownKey || fault.Has(v.err, fault.KeyNotFound)
+		}
+	}
+	if o.stream.out != "" && o.stream.out != "-" {
+		m.d.Say("%s: %s, %d refused or undecided", o.stream.out, console.Counted(len(verdicts), "message", "messages"), len(faults))
+	}
+	if hint := input.KeyHint(m.d, m.Ring); unknownKey && hint != "" {
+		m.d.Hint(hint)
+	}
+	return errors.Join(faults...)
+}
+
+// keeps says whether the validated message is part of the result.
+func (o verifyOptions) keeps() bool { return o.print || o.format == "json" }
+
+// verifyBearer decides about the bearer token of a call without looking at its
+// message.
+func (m *messages) verifyBearer(ctx context.Context) verdict {
+	v := verdict{file: "bearer token"}
+	t, err := m.resolve(m.method, "", false)
+	if err != nil {
+		return v.refuse(err)
+	}
+	if t.method.Bearer == nil {
+		return v.refuse(fault.New(fault.UsageError, t.method.Name, "validates no bearer token, so there is nothing to check").
+			WithHint("name the file of a request message, if it validates that"))
+	}
+	token, err := m.bearerOf(ctx, t)
+	if err != nil {
+		return v.refuse(err)
+	}
+	v.bearer = token
+	return v
+}
+
+// verifyOne decides about one message. keep says whether the validated message
+// is wanted, and form how.
+func (m *messages) verifyOne(ctx context.Context, path string, line int, data []byte, keep bool, form message.Form) verdict {
+	v := verdict{file: path, line: line}
+	t, err := m.target(path, data, false)
+	if err != nil {
+		return v.refuse(err)
+	}
+	v.typ = t.name
+	bearer, err := m.bearerOf(ctx, t)
+	if err != nil {
+		return v.refuse(err)
+	}
+	msg, err := m.read(data, t)
+	if err != nil {
+		return v.refuse(err)
+	}
+	if t.message != nil {
+		if v.tokens, err = m.Verifier.Message(ctx, t.message, msg, bearer); err != nil {
+			return v.refuse(err)
+		}
+	}
+	switch {
+	case len(v.tokens) > 0 || t.method != nil && t.method.Bearer != nil:
+	case t.message == nil:
+		v.unchecked = "its method has no policy"
+	default:
+		v.unchecked = "it holds no token"
+	}
+	if v.unchecked != "" && m.strict {
+		return v.refuse(fault.New(fault.NotChecked, "", "nothing checks it: %s", v.unchecked))
+	}
+	v.bearer = bearer
+	if keep {
+		if v.message, err = m.codec.Write(msg, form); err != nil {
+			return v.refuse(err)
+		}
+	}
+	return v
+}

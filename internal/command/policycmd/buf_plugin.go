@@ -1,0 +1,56 @@
+package policycmd
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+	"pluginrpc.com/pluginrpc"
+
+	"github.com/jwtctl/jwtctl/internal/bufplugin"
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/settings"
+)
+
+const bufPluginText = `Run the rules of jwtctl lint inside buf lint. Buf starts this command itself,
+with these lines in buf.yaml:
+
+  plugins:
+    - plugin: [jwtctl, buf-plugin]
+  lint:
+    use: [STANDARD, JWT]
+
+A rule is called by its id in Buf's spelling: claim-cycle is JWT_CLAIM_CYCLE.
+The category JWT is every error and warning, JWT_ERRORS the errors alone.`
+
+const bufPluginHint = "jwtctl lint checks the same by itself; jwtctl buf-plugin --help says how Buf finds it"
+
+// BufPlugin returns the command.
+func BufPlugin(d command.Deps) *cobra.Command {
+	return &cobra.Command{
+		Use:                "buf-plugin",
+		Short:              "Run the rules of lint inside buf lint",
+		Long:               bufPluginText,
+		Annotations:        map[string]string{settings.NeedsNoFile: "yes"},
+		DisableFlagParsing: true, // they are the protocol's
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
+				return cmd.Help()
+			}
+			if len(args) == 0 {
+				return fault.New(fault.UsageError, "buf-plugin", "is started by buf lint").WithHint(bufPluginHint)
+			}
+			return bufFault(bufplugin.Serve(cmd.Context(), args, d.System.In, d.Out, d.System.Err))
+		},
+	}
+}
+
+// bufFault tells what went wrong beside the calls themselves, whose faults the
+// protocol carries.
+func bufFault(err error) error {
+	var exit *pluginrpc.ExitError
+	if err == nil || errors.As(err, &exit) && exit.ExitCode() == 0 {
+		return nil
+	}
+	return fault.New(fault.UsageError, "buf-plugin", "%w", err).WithHint(bufPluginHint)
+}

@@ -1,0 +1,243 @@
+package policycmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/build"
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/config"
+	"github.com/jwtctl/jwtctl/internal/console"
+	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/diff"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/finding"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/settings"
+)
+
+const diffText = `Compare the JWT policy of two versions of the descriptors, and exit 1 where it
+got weaker: a method that no longer validates, an issuer more, a claim that is
+no longer compared, a longer expiry, and so on. Each change is told with its
+annotation's place and what an attacker gains by it. What nobody can tell (two
+patterns that no example parts) counts as weaker.
+
+PATH is the new version, as for lint: by default what jwtctl.yaml names, else
+the working folder. --against is the old one: a folder of .proto files, a .proto
+file, a descriptor set or Buf image, or git:REV, the same paths as they are in
+that branch, tag or commit.
+
+--allow FILE names a JSON array of changes that were decided on, each until a
+day: the hint of a change is its entry, but for reason and day.
+
+  [{"kind": "issuer-added", "subject": "shop.v1.Orders/Place", "what": "partner",
+    "reason": "the partner signs orders from July", "until": "2026-12-31"}]`
+
+const diffExample = `  jwtctl diff --against git:origin/main
+  jwtctl diff --against released.binpb proto --format github
+  jwtctl diff --against git:v1.4.0 --allow policy-changes.json`
+
+type diffOptions struct {
+	protos  input.ProtoFlags
+	against string
+	allow   string
+	format  string
+	out     string
+	rules   bool
+}
+
+// Diff returns the command.
+func Diff(d command.Deps) *cobra.Command {
+	var o diffOptions
+	cmd := &cobra.Command{
+		Use:     "diff --against FILE|DIR|git:REV [PATH…]",
+		Short:   "Say where the policy of two versions got weaker",
+		Long:    diffText,
+		Example: diffExample,
+		Args:    input.PathArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runDiff(cmd.Context(), d, o)
+		},
+	}
+	fs := cmd.Flags()
+	o.protos.Register(fs)
+	fs.StringVar(&o.against, "against", "", "the old version: `FILE|DIR|git:REV`")
+	fs.StringVar(&o.allow, "allow", "", "JSON `FILE` of accepted changes")
+	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(finding.Formats(), ", "), finding.Formats()...)
+	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout")
+	fs.BoolVar(&o.rules, "rules", false, "list the kinds of changes, and compare nothing")
+	settings.Paths(fs, "allow", "out")
+	settings.FlagOnly(fs, "rules")
+	settings.Keyed(fs, "diff")
+	return cmd
+}
+
+func runDiff(ctx context.Context, d command.Deps, o diffOptions) error {
+	if o.rules {
+		return printRules(d, diff.Rules(), o.format)
+	}
+	if o.against == "" {
+		return fault.New(fault.UsageError, "--against", "is needed: what to compare with").WithHint("--against git:origin/main, or a folder or descriptor set of the old version")
+	}
+	allow, err := readAllow(o.allow)
+	if err != nil {
+		return err
+	}
+	now, err := o.protos.Load(ctx, d, ".")
+	if err != nil {
+		return err
+	}
+	old, err := loadAgainst(ctx, d, o)
+	if err != nil {
+		return err
+	}
+	changes, err := diff.Compare(policy.Read(old.set), policy.Read(now))
+	if err != nil {
+		return o.invalid(err, old)
+	}
+	changes, expired, unused := allow.Apply(changes, d.System.Now())
+	for _, e := range expired {
+		d.Warn("%s: expired on %s: %s", o.allow, e.Until, e)
+	}
+	for _, e := range unused {
+		d.Warn("%s: accepts no change, take it out: %s", o.allow, e)
+	}
+	found := diff.Findings(changes, old.name)
+	for i := range found {
+		found[i].At.File = old.here(found[i].At.File)
+	}
+	report := finding.Report{Tool: "jwtctl", Version: build.Version(), Rules: diff.Rules(), Findings: found}
+	inputs := append(o.protos.Inputs(now), o.allow)
+	if err := writeReport(d, report, o.format, o.out, append(inputs, o.protos.Inputs(old.set)...)); err != nil {
+		return err
+	}
+	d.Say("%s", changeSummary(changes))
+	if slices.ContainsFunc(changes, diff.Change.Fails) {
+		return console.AnsweredNo{Code: fault.PolicyFaulty}
+	}
+	return nil
+}
+
+// invalid words why there is nothing to compare.
+func (o diffOptions) invalid(err error, old *oldVersion) error {
+	var invalid *diff.InvalidError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	if !invalid.Old {
+		return invalid.Err
+	}
+	var list []error
+	for _, one := range fault.All(invalid.Err) {
+		var f *fault.Error
+		if errors.As(one, &f) {
+			f = &fault.Error{Code: f.Code, What: "--against " + o.against, Why: "the old version has errors, so it admitted nothing: " + old.place(f.Error()), Hint: "compare with a version that runs"}
+			list = append(list, f)
+		}
+	}
+	return errors.Join(list...)
+}
+
+func readAllow(path string) (diff.Allow, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := files.Read(path, config.MaxBytes, fault.ConfigInvalid)
+	if err != nil {
+		return nil, err
+	}
+	allow, err := diff.ReadAllow(data)
+	var f *fault.Error
+	if errors.As(err, &f) {
+		what := path
+		if f.What != "" {
+			what += ": " + f.What
+		}
+		return nil, f.About(what)
+	}
+	return allow, err
+}
+
+// oldVersion is what --against names.
+type oldVersion struct {
+	set *descset.Set
+	// dir is the folder that it was taken out into, "" for none; source what to
+	// call that, and top what it was the contents of.
+	dir, source, top string
+}
+
+// place writes the folder that a revision was taken out into as the revision.
+func (v *oldVersion) place(text string) string {
+	if v.dir == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, v.dir+string(os.PathSeparator), v.source+":")
+}
+
+func (v *oldVersion) name(at descset.Position) string { return v.place(at.String()) }
+
+// here returns the path that a file of the old version has, or had, in the
+// repository, which reports can show.
+func (v *oldVersion) here(path string) string {
+	inside, is := strings.CutPrefix(path, v.dir+string(os.PathSeparator))
+	if v.dir == "" || !is {
+		return path
+	}
+	return filepath.Join(v.top, inside)
+}
+
+// loadAgainst reads the old version.
+func loadAgainst(ctx context.Context, d command.Deps, o diffOptions) (*oldVersion, error) {
+	if rev, isRev := strings.CutPrefix(o.against, "git:"); isRev {
+		return loadRevision(ctx, d, o, rev)
+	}
+	old := input.ProtoFlags{}
+	info, err := os.Stat(o.against)
+	switch {
+	case err == nil && info.IsDir():
+		old.Protos, old.ImportPaths = []string{o.against}, append([]string{o.against}, o.protos.ImportPaths...)
+	case strings.HasSuffix(o.against, ".proto"):
+		old.Protos, old.ImportPaths = []string{o.against}, o.protos.ImportPaths
+	default:
+		old.Sets = []string{o.against}
+	}
+	set, err := old.Load(ctx, d, "")
+	if err != nil {
+		return nil, withRevisionHint(err, o.against)
+	}
+	return &oldVersion{set: set}, nil
+}
+
+// changeSummary counts changes in words.
+func changeSummary(changes []diff.Change) string {
+	counts, accepted := map[diff.Direction]int{}, 0
+	for _, c := range changes {
+		if c.Accepted != nil {
+			accepted++
+			continue
+		}
+		counts[c.Direction]++
+	}
+	var parts []string
+	for _, d := range []diff.Direction{diff.Weaker, diff.Unknown, diff.Stronger, diff.Neutral} {
+		if counts[d] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[d], d))
+		}
+	}
+	if accepted > 0 {
+		parts = append(parts, fmt.Sprintf("%d accepted", accepted))
+	}
+	if parts == nil {
+		return "no change of the policy"
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,121 @@
+package policycmd
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/gittree"
+	"github.com/jwtctl/jwtctl/internal/input"
+)
+
+// loadRevision reads what the paths of the new version were in revision rev.
+func loadRevision(ctx context.Context, d command.Deps, o diffOptions, rev string) (*oldVersion, error) {
+	if rev == "" {
+		return nil, fault.New(fault.UsageError, "--against", "git: names no revision").WithHint("--against git:origin/main")
+	}
+	tree, err := gittree.Open(ctx, ".", rev)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "jwtctl-diff-")
+	if err != nil {
+		return nil, fault.New(fault.FileFailed, "a temporary folder", "%w", files.Reason(err))
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+
+	r := revision{tree: tree, dir: dir}
+	now := o.protos
+	if len(now.Protos)+len(now.Sets) == 0 {
+		now.Protos = []string{"."}
+	}
+	old := input.ProtoFlags{ImportPaths: r.paths(now.ImportPaths), Protos: r.paths(now.Protos), Sets: r.paths(now.Sets)}
+	n, err := tree.Extract(ctx, dir, func(path string) bool {
+		return strings.HasSuffix(path, ".proto") || slices.Contains(old.Sets, filepath.Join(dir, filepath.FromSlash(path)))
+	})
+	if err != nil {
+		return nil, err
+	}
+	old.ImportPaths, old.Protos = slices.DeleteFunc(old.ImportPaths, r.gone), slices.DeleteFunc(old.Protos, r.gone)
+	if n == 0 || !slices.ContainsFunc(append(slices.Clone(old.Protos), old.Sets...), r.holds) {
+		return nil, fault.New(fault.FileFailed, o.against, "has none of the paths that are compared").WithHint("name a revision, or paths, that both versions have")
+	}
+	version := &oldVersion{dir: dir, source: o.against, top: tree.Up()}
+	if version.set, err = old.Load(ctx, d, ""); err != nil {
+		return nil, version.rename(err)
+	}
+	return version, nil
+}
+
+// revision maps paths of the working folder to those of what was taken out.
+type revision struct {
+	tree *gittree.Tree
+	dir  string
+}
+
+func (r revision) paths(list []string) []string {
+	var out []string
+	for _, p := range list {
+		out = append(out, r.path(p))
+	}
+	return out
+}
+
+// path returns where p was taken out to; paths outside of the repository are as
+// they are.
+func (r revision) path(p string) string {
+	inside := filepath.Join(filepath.FromSlash(r.tree.Prefix), p)
+	if filepath.IsAbs(p) {
+		relative, err := filepath.Rel(r.tree.Top, p)
+		if err != nil {
+			return p
+		}
+		inside = relative
+	}
+	if inside != "." && !filepath.IsLocal(inside) {
+		return p
+	}
+	return filepath.Join(r.dir, inside)
+}
+
+// gone says whether the revision has nothing at a path; a pattern may match
+// nothing.
+func (r revision) gone(path string) bool {
+	base, _ := files.SplitPattern(path)
+	_, err := os.Stat(base)
+	return err != nil
+}
+
+// holds says whether path is one that was taken out: what lies outside of the
+// repository has no older version in it, and would be compared with itself.
+func (r revision) holds(path string) bool {
+	inside, err := filepath.Rel(r.dir, path)
+	return err == nil && filepath.IsLocal(inside)
+}
+
+// rename words faults about the folder as ones about the revision.
+func (v *oldVersion) rename(err error) error {
+	list := fault.All(err)
+	for i, one := range list {
+		if f, isFault := one.(*fault.Error); isFault {
+			list[i] = &fault.Error{Code: f.Code, What: v.place(f.What), Why: v.place(f.Why), Hint: f.Hint}
+		}
+	}
+	return errors.Join(list...)
+}
+
+// withRevisionHint says how --against names a revision.
+func withRevisionHint(err error, against string) error {
+	var f *fault.Error
+	if errors.As(err, &f) && f.What == against && errors.Is(err, fs.ErrNotExist) {
+		return f.WithHint("a branch, tag or commit is written --against git:%s", against)
+	}
+	return err
+}

@@ -1,0 +1,133 @@
+package policycmd
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/console"
+	"github.com/jwtctl/jwtctl/internal/explain"
+	"github.com/jwtctl/jwtctl/internal/finding"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/lint"
+	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
+)
+
+const explainText = `Show the effective policy that the JWT annotations make: for each method what it
+asks of the bearer token and which messages it validates or signs; for each
+message its tokens, the claims they carry, and the field each claim is from.
+Every fact names the annotation it comes from, as file:line:column.
+
+A policy that lint refuses is explained too; cycles stand out. mermaid and dot
+draw how claims flow from fields into tokens.`
+
+const explainExample = `  jwtctl explain
+  jwtctl explain shop.Shop/Buy shop.Order
+  jwtctl explain --proto proto --format mermaid >policy.mmd
+  jwtctl explain --format dot | dot -Tsvg -o policy.svg`
+
+type explainOptions struct {
+	protos input.ProtoFlags
+	format string
+	out    string
+}
+
+// Explain returns the command.
+func Explain(d command.Deps) *cobra.Command {
+	var o explainOptions
+	cmd := &cobra.Command{
+		Use:     "explain [METHOD | SERVICE | TYPE…]",
+		Short:   "Show the policy that JWT annotations make, and where each part is from",
+		Long:    explainText,
+		Example: explainExample,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runExplain(cmd.Context(), d, args, o)
+		},
+	}
+	fs := cmd.Flags()
+	o.protos.Register(fs)
+	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(explainFormats(), ", "), explainFormats()...)
+	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout")
+	settings.Paths(fs, "out")
+	settings.Keyed(fs, "explain")
+	return cmd
+}
+
+func explainFormats() []string { return []string{"text", "json", "mermaid", "dot"} }
+
+func runExplain(ctx context.Context, d command.Deps, names []string, o explainOptions) error {
+	set, err := o.protos.Load(ctx, d, ".")
+	if err != nil {
+		return err
+	}
+	p := policy.Read(set)
+	view, err := explain.New(p, names, configuredKeys(d))
+	if err != nil {
+		return err
+	}
+	if n, _, _ := finding.Count(lint.Errors(p)); n > 0 {
+		d.Warn("nothing runs with this policy: jwtctl lint finds errors in it (%d)", n)
+	}
+	var text bytes.Buffer
+	switch o.format {
+	case "json":
+		var data []byte
+		data, err = view.JSON()
+		text.Write(data)
+	case "mermaid":
+		err = view.WriteMermaid(&text)
+	case "dot":
+		err = view.WriteDOT(&text)
+	default:
+		err = view.WriteText(&text, textOptions(d, o.out == "" || o.out == "-"))
+	}
+	if err != nil {
+		return err
+	}
+	return d.WriteResult(o.out, text.Bytes(), 0o644, o.protos.Inputs(set))
+}
+
+// configuredKeys tells which keys are configured. Of a file it is read whether
+// it is a public key; one that cannot be read is taken for what it should be.
+func configuredKeys(d command.Deps) explain.Options {
+	o := explain.Options{HaveKeys: len(d.Settings.Keys)+len(d.Settings.KeySets) > 0}
+	for _, k := range d.Settings.Keys {
+		source := k.File
+		if k.Secret != "" {
+			source = "variable " + k.Secret
+		}
+		o.Keys = append(o.Keys, explain.Key{ID: k.ID, Algorithm: string(k.Algorithm), Issuer: k.Issuer, Source: source, CanSign: k.Secret != "" || !console.IsPublic(k.File)})
+	}
+	for _, s := range d.Settings.KeySets {
+		source := s.JWKS
+		if s.OIDCDiscovery {
+			source = fmt.Sprintf("discovery at %s", s.Issuer)
+		}
+		o.Keys = append(o.Keys, explain.Key{Issuer: s.Issuer, Source: source})
+	}
+	return o
+}
+
+func textOptions(d command.Deps, onStdout bool) explain.TextOptions {
+	o := explain.TextOptions{Escape: quote.Printable}
+	if onStdout {
+		s := d.OutStyles()
+		paint := map[string]func(string) string{
+			explain.StyleHeading: s.Bold, explain.StylePlace: s.Dim, explain.StyleDim: s.Dim,
+			explain.StyleGood: s.Good, explain.StyleWarn: s.Warn, explain.StyleBad: s.Bad,
+		}
+		o.Paint = func(style, text string) string {
+			if p := paint[style]; p != nil {
+				return p(text)
+			}
+			return text
+		}
+	}
+	return o
+}

@@ -1,0 +1,189 @@
+package policycmd
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/build"
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/console"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/finding"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/lint"
+	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
+)
+
+const lintText = `Check the JWT annotations of .proto files, descriptor sets and Buf images.
+
+PATH is a .proto file, a folder of them, a pattern, or a descriptor set; by
+default what jwtctl.yaml names, else the working folder. An error is what sign,
+verify and proxy refuse to run with: lint then exits 1. A warning is most
+likely a mistake: with --strict, it exits 1 for one too.
+
+  // jwtctl:ignore RULE-ID REASON
+
+in the comment before what it is about silences a warning or a note, never an
+error. --rules lists the rules.`
+
+const lintExample = `  jwtctl lint proto
+  jwtctl lint -I third_party --proto "proto/**/*.proto" --strict
+  buf build -o - | jwtctl lint -
+  jwtctl lint --format sarif -o jwtctl.sarif`
+
+type lintOptions struct {
+	protos     input.ProtoFlags
+	format     string
+	out        string
+	strict     bool
+	requireAll bool
+	rules      bool
+}
+
+// Lint returns the command.
+func Lint(d command.Deps) *cobra.Command {
+	var o lintOptions
+	cmd := &cobra.Command{
+		Use:     "lint [PATH…]",
+		Short:   "Check the JWT annotations of .proto files and descriptor sets",
+		Long:    lintText,
+		Example: lintExample,
+		Args:    input.PathArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runLint(cmd.Context(), d, o)
+		},
+	}
+	fs := cmd.Flags()
+	o.protos.Register(fs)
+	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(finding.Formats(), ", "), finding.Formats()...)
+	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout")
+	fs.BoolVar(&o.strict, "strict", false, "exit 1 on a warning too")
+	fs.BoolVar(&o.requireAll, "require-all", false, "a method without a policy is an error")
+	fs.BoolVar(&o.rules, "rules", false, "list the rules, and check nothing")
+	settings.Paths(fs, "out")
+	settings.FlagOnly(fs, "rules")
+	settings.Keyed(fs, "lint")
+	return cmd
+}
+
+func runLint(ctx context.Context, d command.Deps, o lintOptions) error {
+	if o.rules {
+		return printRules(d, lint.Rules(), o.format)
+	}
+	set, err := o.protos.Load(ctx, d, ".")
+	if err != nil {
+		return err
+	}
+	found := lint.Check(policy.Read(set), ruleOptions(d, o.requireAll))
+	if err := writeReport(d, lintReport(found, o.strict), o.format, o.out, o.protos.Inputs(set)); err != nil {
+		return err
+	}
+	errors, warnings, notes := finding.Count(found)
+	if o.out != "" && o.out != "-" {
+		d.Say("%s: %s", o.out, summary(errors, warnings, notes))
+	} else {
+		d.Say("%s", summary(errors, warnings, notes))
+	}
+	if errors > 0 || o.strict && warnings > 0 {
+		return console.AnsweredNo{Code: fault.PolicyFaulty}
+	}
+	return nil
+}
+
+// ruleOptions returns what the rules on configured keys need.
+func ruleOptions(d command.Deps, requireAll bool) lint.Options {
+	o := lint.Options{RequireAll: requireAll, HaveKeys: len(d.Settings.Keys)+len(d.Settings.KeySets) > 0}
+	for _, k := range d.Settings.Keys {
+		o.Issuers = append(o.Issuers, k.Issuer)
+	}
+	for _, s := range d.Settings.KeySets {
+		o.Issuers = append(o.Issuers, s.Issuer)
+	}
+	o.Issuers = slices.DeleteFunc(o.Issuers, func(issuer string) bool { return issuer == "" })
+	return o
+}
+
+func lintReport(found []finding.Finding, strict bool) finding.Report {
+	return finding.Report{Tool: "jwtctl", Version: build.Version(), Rules: lint.Rules(), Findings: found, Strict: strict}
+}
+
+// writeReport prints findings in one of their forms.
+func writeReport(d command.Deps, r finding.Report, format, out string, inputs []string) error {
+	opts := finding.TextOptions{Escape: quote.Printable}
+	if out == "" || out == "-" {
+		s := d.OutStyles()
+		opts.Paint = func(severity finding.Severity, word string) string {
+			switch severity {
+			case finding.Error:
+				return s.Bad(word)
+			case finding.Warning:
+				return s.Warn(word)
+			}
+			return s.Dim(word)
+		}
+	}
+	var text bytes.Buffer
+	if err := r.Write(&text, format, opts); err != nil {
+		return err
+	}
+	return d.WriteResult(out, text.Bytes(), 0o644, inputs)
+}
+
+// summary counts findings in words.
+func summary(errors, warnings, notes int) string {
+	var parts []string
+	for _, c := range []struct {
+		n    int
+		word string
+	}{{errors, "error"}, {warnings, "warning"}, {notes, "note"}} {
+		switch {
+		case c.n == 1:
+			parts = append(parts, "1 "+c.word)
+		case c.n > 1:
+			parts = append(parts, fmt.Sprintf("%d %ss", c.n, c.word))
+		}
+	}
+	if parts == nil {
+		return "no findings"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// printRules lists the rules, the gravest first.
+func printRules(d command.Deps, rules []finding.Rule, format string) error {
+	rules = slices.Clone(rules)
+	slices.SortStableFunc(rules, func(x, y finding.Rule) int { return int(y.Severity) - int(x.Severity) })
+	switch format {
+	case "json":
+		type row struct {
+			ID       string   `json:"id"`
+			Severity string   `json:"severity"`
+			Purpose  string   `json:"purpose"`
+			Refs     []string `json:"refs"`
+		}
+		list := []row{}
+		for _, r := range rules {
+			list = append(list, row{r.ID, r.Severity.String(), r.Purpose, append([]string{}, r.Refs...)})
+		}
+		return d.PrintJSON(map[string]any{"rules": list})
+	case "text":
+		width := 0
+		for _, r := range rules {
+			width = max(width, len(r.ID))
+		}
+		for _, r := range rules {
+			if err := d.Print("%-7s  %-*s  %s\n", r.Severity, width, r.ID, r.Purpose); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return fault.New(fault.UsageError, "--format", "the rules are listed as text or json")
+}

@@ -1,0 +1,48 @@
+// Package proxycmd has the commands that enforce a policy.
+package proxycmd
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/gateway"
+)
+
+const proxyText = `Enforce the JWT annotations in front of a gRPC server: refuse calls whose bearer
+token or messages do not pass, tell the server by metadata who calls, and sign
+responses. Verdicts are those of jwtctl verify; all else passes unchanged.
+
+Methods that no descriptor has are refused. Messages of methods without
+annotations pass as bytes. authorization is not sent on where it was validated,
+and _kalix-jwt-claim-* metadata of clients never is.
+
+Keys, descriptors, certificates, CAs and jwtctl.yaml are read again when they
+change, and at SIGHUP. A broken version, or one without any service, is refused,
+and the policy in force stays; a weaker one is logged, change by change, and
+refused with --refuse-weaker. Settings under proxy: in jwtctl.yaml are read at
+startup only. The first line on stdout is printed when calls are answered; logs
+go to stderr. SIGTERM lets calls under way end.
+
+--report-only is for putting a policy in front of live traffic: everything is
+decided, claims are sent and responses signed, and no call is refused.`
+
+const proxyExample = `  jwtctl proxy --upstream 127.0.0.1:9000 --listen 127.0.0.1:8080 --proto "proto/**/*.proto"
+  jwtctl proxy --upstream shop:9000 --upstream-tls --listen :8443 --tls-cert tls.crt --tls-key tls.key \
+    --descriptor-set api.binpb --jwks https://example.com/jwks.json --metrics :9090`
+
+// Proxy returns the command.
+func Proxy(d command.Deps) *cobra.Command {
+	var o gateway.Options
+	cmd := &cobra.Command{
+		Use:     "proxy --upstream ADDRESS",
+		Short:   "Enforce annotations in front of a gRPC server",
+		Long:    proxyText,
+		Example: proxyExample,
+		Args:    command.NoArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return gateway.Run(cmd.Context(), d, o)
+		},
+	}
+	o.Register(cmd.Flags())
+	return cmd
+}

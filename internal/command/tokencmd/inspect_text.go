@@ -1,0 +1,117 @@
+package tokencmd
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/console"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+	"github.com/jwtctl/jwtctl/internal/temporal"
+)
+
+// printInspected shows in to people: nothing of a token that was refused, since
+// its reason stands on stderr (S40).
+func printInspected(d command.Deps, in inspected, now time.Time) error {
+	if in.token == nil || in.err != nil {
+		return nil
+	}
+	if !in.asked {
+		notVerified(d)
+	}
+	s := d.OutStyles()
+	claims, err := in.token.Claims()
+	if err != nil {
+		return err
+	}
+	_ = d.Print("%s\n%s", s.Bold("Header"), rows(in.token.Header().Members, s, nil))
+	_ = d.Print("%s\n%s", s.Bold("Claims"), rows(claims.Members(), s, func(name string) string { return distanceOf(claims, name, now) }))
+	if lines := permissionLines(claims); lines != "" {
+		_ = d.Print("%s\n%s", s.Bold("Temporal permissions"), lines)
+	}
+	if in.verified != nil {
+		_ = d.Print("%s by key %s (%s, %s)\n", s.Good("Verified"), quote.Printable(in.verified.Key.ID()), in.verified.Header.Algorithm, quote.Printable(in.verified.Key.Source()))
+	}
+	return nil
+}
+
+// rows renders members as aligned lines. note adds what a value means.
+func rows(members []strictjson.Member, s console.Styles, note func(name string) string) string {
+	width := 0
+	for _, m := range members {
+		width = max(width, len([]rune(quote.Printable(m.Name))))
+	}
+	var b strings.Builder
+	for _, m := range members {
+		name := quote.Printable(m.Name)
+		value, isText := strictjson.String(m.Value)
+		if !isText {
+			value = string(m.Value)
+		}
+		fmt.Fprintf(&b, "  %s%s  %s", name, strings.Repeat(" ", width-len([]rune(name))), quote.OneLine(value))
+		if note != nil {
+			if text := note(m.Name); text != "" {
+				b.WriteString("  " + s.Dim(text))
+			}
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// distanceOf says when a registered time is: in local time, and how far away.
+func distanceOf(c *jws.Claims, name string, now time.Time) string {
+	read := map[string]func() (time.Time, error){"exp": c.Expiry, "nbf": c.NotBefore, "iat": c.IssuedAt}[name]
+	if read == nil {
+		return ""
+	}
+	at, err := read()
+	if err != nil || at.IsZero() {
+		return ""
+	}
+	away := at.Sub(now).Round(time.Second)
+	distance := max(away, -away).String()
+	if max(away, -away) >= 48*time.Hour {
+		distance = fmt.Sprintf("%d days", max(away, -away)/(24*time.Hour))
+	}
+	text := at.Local().Format("2006-01-02 15:04:05 MST")
+	switch {
+	case name == "exp" && away <= 0:
+		return fmt.Sprintf("%s, expired %s ago", text, distance)
+	case away < 0:
+		return fmt.Sprintf("%s, %s ago", text, distance)
+	default:
+		return fmt.Sprintf("%s, in %s", text, distance)
+	}
+}
+
+// permissionLines spells out the permissions of a Temporal token, and those
+// that a server would ignore.
+func permissionLines(c *jws.Claims) string {
+	value, has := c.Get(temporal.PermissionsClaim)
+	if !has {
+		return ""
+	}
+	list, err := strictjson.Array(value, jws.MaxDepth)
+	if err != nil {
+		return "  none: the claim is no array, and a server ignores it\n"
+	}
+	var b strings.Builder
+	for _, entry := range list {
+		text, isText := strictjson.String(entry)
+		if !isText {
+			fmt.Fprintf(&b, "  %s  ignored by a server: no string\n", quote.OneLine(string(entry)))
+			continue
+		}
+		p, err := temporal.ParsePermission(text)
+		if err != nil {
+			fmt.Fprintf(&b, "  %s  worth nothing: %s\n", quote.OneLine(text), quote.Printable(err.Error()))
+			continue
+		}
+		fmt.Fprintf(&b, "  %s  %s\n", quote.OneLine(p.String()), quote.OneLine(temporal.Explanation(p)))
+	}
+	return b.String()
+}

@@ -1,0 +1,77 @@
+package tokencmd
+
+import (
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/rotate"
+	"github.com/jwtctl/jwtctl/internal/temporal"
+	"github.com/jwtctl/jwtctl/internal/token"
+)
+
+// signer returns the key to sign with: the active one of --key-dir, or the one
+// that the key flags choose.
+func (o tokenOptions) signer(d command.Deps) (*keys.Key, error) {
+	if o.dir == "" {
+		return o.keys.Signer(d, o.issuer)
+	}
+	if len(o.keys.Files) > 0 || o.keys.KeyID != "" {
+		return nil, fault.New(fault.UsageError, "--key-dir", "does not go with --key or --kid: its active key signs")
+	}
+	key, err := rotate.Signer(o.dir)
+	if err != nil {
+		return nil, err
+	}
+	pinned, err := o.keys.Pinned([]*keys.Key{key})
+	if err != nil {
+		return nil, err
+	}
+	return pinned[0], nil
+}
+
+// minted is a token with what is to be said of it.
+type minted struct {
+	compact string
+	claims  []byte
+	key     *keys.Key
+	expires time.Time // zero for never
+}
+
+// mint makes one token with the keys as they are now.
+func mint(d command.Deps, o tokenOptions, now time.Time) (minted, error) {
+	request, err := o.request(d.Settings.Claims, now)
+	if err != nil {
+		return minted{}, err
+	}
+	if err := o.tokenForm.check(); err != nil {
+		return minted{}, err
+	}
+	claims, err := token.Claims(request)
+	if err != nil && len(o.claims)+len(o.jsonClaims) == 0 && len(d.Settings.Claims) > 0 {
+		return minted{}, command.AsUsage(err, d.Settings.At("token.claims"))
+	}
+	if err != nil {
+		return minted{}, err
+	}
+	key, err := o.signer(d)
+	if err != nil {
+		return minted{}, err
+	}
+	if !o.plain {
+		if err := temporal.CheckAlgorithm(key.Algorithm()); err != nil {
+			return minted{}, command.AsUsage(err, "--key")
+		}
+	}
+	compact, err := jws.SignChecked(key, claims)
+	if err != nil {
+		return minted{}, err
+	}
+	m := minted{compact: compact, claims: claims, key: key}
+	if !request.NoExpiry {
+		m.expires = now.Add(request.TTL).Truncate(time.Second)
+	}
+	return m, nil
+}

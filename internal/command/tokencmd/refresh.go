@@ -1,0 +1,63 @@
+package tokencmd
+
+import (
+	"context"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+)
+
+// retryAfter is the pause after a refresh that failed.
+const retryAfter = 5 * time.Second
+
+// refreshToken keeps the file of --out holding a token with at least a third
+// of its life left, until interrupted. The keys are read anew each time, so a
+// rotated key is taken up. After the first token a failure is reported and
+// tried again: the file still holds a good one.
+func refreshToken(ctx context.Context, d command.Deps, o tokenOptions) error {
+	switch {
+	case o.out == "" || o.out == "-":
+		return fault.New(fault.UsageError, "--refresh", "needs --out FILE")
+	case o.at != "":
+		return fault.New(fault.UsageError, "--refresh", "does not go with --at")
+	case o.noExpiry:
+		return fault.New(fault.UsageError, "--refresh", "does not go with --no-expiry")
+	}
+	d.Stay()
+	pause, err := writeToken(d, o)
+	if err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			d.Say("stopped; %s keeps its last token", o.out)
+			return nil
+		case <-time.After(pause):
+		}
+		if pause, err = writeToken(d, o); err != nil {
+			d.Report(err)
+			pause = retryAfter
+		}
+	}
+}
+
+// writeToken writes one token and returns how long it is fresh.
+func writeToken(d command.Deps, o tokenOptions) (time.Duration, error) {
+	now := d.System.Now()
+	m, err := mint(d, o, now)
+	if err != nil {
+		return 0, err
+	}
+	text, err := o.tokenForm.render(m)
+	if err != nil {
+		return 0, err
+	}
+	if err := d.WriteResult(o.out, text, files.Private, o.keys.Files); err != nil {
+		return 0, err
+	}
+	d.Say("%s: a fresh token until %s", o.out, m.expires.Local().Format(time.RFC3339))
+	return m.expires.Sub(now) * 2 / 3, nil
+}

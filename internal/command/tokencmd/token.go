@@ -1,0 +1,275 @@
+package tokencmd
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
+	"github.com/jwtctl/jwtctl/internal/temporal"
+	"github.com/jwtctl/jwtctl/internal/token"
+)
+
+const tokenText = `Make a token for a Temporal server with JWT authorization.
+
+--system is temporal-system:admin for an hour, --namespace NS is NS:read and
+NS:write for ten minutes; --role replaces the roles, --permission adds single
+permissions. What the server would silently ignore or deny is an error here.
+
+By default one line NAME=VALUE for tctl goes to stdout; --for temporal and
+--for api-key set the variables of the temporal CLI and the SDKs. --export
+makes it a line for eval. With --out FILE --refresh the file is kept holding a
+fresh token until interrupted.
+
+--plain makes a bearer token for any other service, such as one behind jwtctl
+proxy: without permissions, with any algorithm, and printed alone.`
+
+const tokenExample = `  export "$(jwtctl token --system)"
+  export "$(jwtctl token --namespace default --for temporal)"
+  jwtctl token --namespace default --role read --ttl 1h --format token
+  jwtctl token --namespace default --format token --out token.jwt --refresh
+  jwtctl token --plain --iss accounts --sub alice --aud shop --claim role=admin`
+
+type tokenOptions struct {
+	keys        input.KeyFlags
+	dir         string
+	system      bool
+	plain       bool
+	namespaces  []string
+	roles       []string
+	permissions []string
+	ttl         time.Duration
+	maxTTL      time.Duration
+	noExpiry    bool
+	subject     string
+	issuer      string
+	audiences   []string
+	claims      []string
+	jsonClaims  []string
+	issuedAt    bool
+	at          string
+
+	tokenForm
+	out     string
+	refresh bool
+
+	ttlGiven bool
+}
+
+// Token returns the command.
+func Token(d command.Deps) *cobra.Command {
+	var o tokenOptions
+	cmd := &cobra.Command{
+		Use:        "token (--system | --namespace NS | --plain)",
+		SuggestFor: []string{"mint", "issue", "encode", "jwt"},
+		Short:      "Make a token for a Temporal server, or a plain one",
+		Long:       tokenText,
+		Example:    tokenExample,
+		Args:       command.NoArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.ttlGiven = cmd.Flags().Changed("ttl")
+			if o.plain && !cmd.Flags().Changed("format") {
+				o.format = "token"
+			}
+			o.system = o.system || slices.Contains([]string{"tctl-system-token", "cli-system-token"}, cmd.CalledAs())
+			return runToken(cmd.Context(), d, o)
+		},
+	}
+	// The names of Temporal's sample stand for token --system; cobra lists no aliases of these.
+	cmd.Aliases = []string{"tctl-system-token", "cli-system-token"}
+	fs := cmd.Flags()
+	o.keys.Register(fs)
+	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of keys that jwtctl rotate looks after: the active one signs")
+	o.registerClaims(fs)
+	command.AtFlag(fs, &o.at)
+	o.tokenForm.register(fs)
+	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write instead of stdout, for you alone")
+	fs.BoolVar(&o.refresh, "refresh", false, "keep --out holding a fresh token until interrupted")
+	settings.Paths(fs, "out", "key-dir")
+	settings.NamesKeys(fs, "key-dir")
+	settings.FlagOnly(fs, "at", "no-expiry")
+	settings.Keyed(fs, "token")
+	return cmd
+}
+
+func (o *tokenOptions) registerClaims(fs *pflag.FlagSet) {
+	fs.BoolVar(&o.system, "system", false, "permission temporal-system:admin, for an hour")
+	fs.StringArrayVar(&o.namespaces, "namespace", nil, "permissions `NS`:read and NS:write, for ten minutes; repeatable")
+	fs.BoolVar(&o.plain, "plain", false, "no permissions: a bearer token for another service than Temporal")
+	fs.StringArrayVar(&o.roles, "role", nil, "`ROLE` instead of those: read, write, worker or admin; repeatable")
+	fs.StringArrayVar(&o.permissions, "permission", nil, "a single permission `NS:ROLE`; repeatable")
+	fs.DurationVar(&o.ttl, "ttl", 0, "how long the token lives (default 1h with --system, else 10m)")
+	fs.DurationVar(&o.maxTTL, "max-ttl", token.MaxLifetime, "the longest --ttl that is accepted")
+	fs.BoolVar(&o.noExpiry, "no-expiry", false, "a token that never expires; nobody can take it back")
+	fs.StringVar(&o.subject, "sub", "jwtctl", "subject `S`")
+	fs.StringVar(&o.issuer, "iss", "", "issuer `I`; it also picks the key of that issuer")
+	fs.StringArrayVar(&o.audiences, "aud", nil, "audience `A`; repeatable")
+	fs.StringArrayVar(&o.claims, "claim", nil, "another claim `NAME=TEXT`; repeatable")
+	fs.StringArrayVar(&o.jsonClaims, "claim-json", nil, "another claim `NAME=JSON`; repeatable. In the file, a mapping")
+	fs.BoolVar(&o.issuedAt, "iat", false, "add iat; a server whose clock is behind refuses such a token")
+	settings.KeyedAs(fs, "claim-json", "token.claims")
+	settings.Exclusive(fs, "system", "namespace", "plain")
+}
+
+// grants returns the permissions that the flags ask for.
+func (o tokenOptions) grants() ([]string, error) {
+	if o.plain {
+		if o.system || len(o.namespaces)+len(o.roles)+len(o.permissions) > 0 {
+			return nil, fault.New(fault.UsageError, "--plain", "does not go with --system, --namespace, --role and --permission: they are permissions of Temporal")
+		}
+		return nil, nil
+	}
+	if o.system && len(o.namespaces) > 0 {
+		return nil, fault.New(fault.UsageError, "--system", "does not go with --namespace").
+			WithHint("--permission NS:ROLE adds single permissions to either")
+	}
+	scopes, roles := o.namespaces, []string{string(temporal.RoleRead), string(temporal.RoleWrite)}
+	if o.system {
+		scopes, roles = []string{temporal.SystemScope}, []string{string(temporal.RoleAdmin)}
+	}
+	if len(o.roles) > 0 {
+		roles = o.roles
+	}
+	var wanted []temporal.Permission
+	for _, scope := range scopes {
+		if strings.Contains(scope, ",") {
+			return nil, fault.New(fault.UsageError, "--namespace", "%q holds a comma, and is one name", quote.Shorten(scope)).
+				WithHint("--namespace each time for several; in a variable, one a line")
+		}
+		if err := temporal.CheckScope(scope); err != nil {
+			return nil, command.AsUsage(err, "--namespace")
+		}
+		for _, name := range roles {
+			role, err := temporal.ParseRole(name)
+			if err != nil {
+				return nil, command.AsUsage(err, "--role")
+			}
+			wanted = append(wanted, temporal.Permission{Scope: scope, Role: role})
+		}
+	}
+	for _, text := range o.permissions {
+		p, err := temporal.ParsePermission(text)
+		if strings.HasPrefix(text, ":") {
+			return nil, fault.New(fault.UsageError, "--permission", "%q names no namespace before its colon", quote.Shorten(text)).
+				WithHint("write NAMESPACE:ROLE, such as default:read")
+		}
+		if err != nil {
+			return nil, command.AsUsage(err, "--permission")
+		}
+		wanted = append(wanted, p)
+	}
+	if len(wanted) == 0 {
+		return nil, fault.New(fault.UsageError, "token", "one of --system, --namespace, --permission and --plain is needed").
+			WithHint("export \"$(jwtctl token --system)\" for an administrator")
+	}
+	if len(scopes) == 0 && len(o.roles) > 0 {
+		return nil, fault.New(fault.UsageError, "--role", "needs --namespace or --system")
+	}
+	var list []string
+	for _, p := range wanted {
+		if !slices.Contains(list, p.String()) {
+			list = append(list, p.String())
+		}
+	}
+	return list, nil
+}
+
+// request turns the flags into what the token claims; it is pure but for the
+// clock.
+func (o tokenOptions) request(fromFile []token.Claim, now time.Time) (token.Request, error) {
+	permissions, err := o.grants()
+	if err != nil {
+		return token.Request{}, err
+	}
+	if o.maxTTL <= 0 {
+		return token.Request{}, fault.New(fault.UsageError, "--max-ttl", "%s is no limit", o.maxTTL)
+	}
+	if o.subject == "" {
+		return token.Request{}, fault.New(fault.UsageError, "--sub", "it is empty").WithHint("the server logs it as the caller; leave it out for %q", "jwtctl")
+	}
+	extra, err := o.extra(fromFile)
+	if err != nil {
+		return token.Request{}, err
+	}
+	if slices.Contains(o.audiences, "") {
+		return token.Request{}, fault.New(fault.UsageError, "--aud", "it is empty")
+	}
+	r := token.Request{
+		Subject: o.subject, Issuer: o.issuer, Audience: o.audiences, Permissions: permissions,
+		TTL: o.ttl, MaxTTL: o.maxTTL, NoExpiry: o.noExpiry, IssuedAt: o.issuedAt, Extra: extra, Now: now,
+	}
+	if !o.ttlGiven && !o.noExpiry {
+		r.TTL = 10 * time.Minute
+		if o.system {
+			r.TTL = time.Hour
+		}
+	}
+	return r, nil
+}
+
+// extra returns the claims of --claim and --claim-json, and those of the file
+// that no flag gives.
+func (o tokenOptions) extra(fromFile []token.Claim) ([]token.Claim, error) {
+	var list []token.Claim
+	parse := func(flag string, values []string, make func(name, value string) (token.Claim, error)) error {
+		for _, text := range values {
+			name, value, found := strings.Cut(text, "=")
+			if !found || name == "" {
+				return fault.New(fault.UsageError, flag, "%q is not NAME=VALUE", quote.Shorten(text))
+			}
+			c, err := make(name, value)
+			if err != nil {
+				return err
+			}
+			list = append(list, c)
+		}
+		return nil
+	}
+	if err := parse("--claim", o.claims, token.TextClaim); err != nil {
+		return nil, err
+	}
+	if err := parse("--claim-json", o.jsonClaims, token.ParseClaim); err != nil {
+		return nil, err
+	}
+	given := list
+	for _, c := range fromFile {
+		if !slices.ContainsFunc(given, func(other token.Claim) bool { return other.Name == c.Name }) {
+			list = append(list, c)
+		}
+	}
+	return list, nil
+}
+
+func runToken(ctx context.Context, d command.Deps, o tokenOptions) error {
+	now, err := d.Now(o.at)
+	if err != nil {
+		return err
+	}
+	if o.refresh {
+		return refreshToken(ctx, d, o)
+	}
+	m, err := mint(d, o, now)
+	if err != nil {
+		return err
+	}
+	text, err := o.tokenForm.render(m)
+	if err != nil {
+		return err
+	}
+	if o.noExpiry {
+		d.Danger("this token never expires, and nobody can take it back but by retiring its key")
+	}
+	if note := o.client().Note(); note != "" && o.wantsVariable() {
+		d.Say("note: %s", note)
+	}
+	return d.WriteResult(o.out, text, files.Private, o.keys.Files)
+}

@@ -1,0 +1,260 @@
+package toolcmd
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/config"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/settings"
+	"github.com/jwtctl/jwtctl/internal/system"
+)
+
+const demoText = `Show the whole tour in a folder of its own that is gone afterwards: make a key
+and serve it, mint a token, check it against the served set, rotate the key;
+sign a message by its annotations, verify it, refuse it once tampered with, and
+lint annotations that lead nowhere. Each step is a jwtctl command, shown and run
+as you would run it.`
+
+// demoFiles are what the tour of messages works on.
+//
+//go:embed demo
+var demoFiles embed.FS
+
+// Run runs the command that args name on sys.
+type Run func(ctx context.Context, sys system.System, args []string) error
+
+// Demo returns the command, which runs others.
+func Demo(d command.Deps, run Run) *cobra.Command {
+	return &cobra.Command{
+		Use:         "demo",
+		Short:       "Show the whole tour; leaves nothing behind",
+		Long:        demoText,
+		Args:        command.NoArguments,
+		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
+		RunE:        func(cmd *cobra.Command, _ []string) error { return runDemo(cmd.Context(), d, run) },
+	}
+}
+
+// demo is one run of the tour.
+type demo struct {
+	command.Deps
+	jwtctl Run
+	ctx    context.Context
+	folder string
+}
+
+func runDemo(ctx context.Context, deps command.Deps, run Run) (err error) {
+	deps.Stay()
+	if deps.System.KeepPipes != nil {
+		deps.System.KeepPipes() // demo | head leaves nothing behind either
+	}
+	folder, err := os.MkdirTemp("", "jwtctl-demo-")
+	if err != nil {
+		return fault.New(fault.FileFailed, "temporary folder", "%w", err).WithHint("TMPDIR says where it is made")
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	d := &demo{Deps: deps, jwtctl: run, ctx: ctx, folder: folder}
+	if err := d.write(config.Name, nil); err != nil { // so that none of the user's counts
+		return err
+	}
+	for _, tour := range []func() error{d.temporalTour, d.messageTour} {
+		if err := tour(); err != nil {
+			return err
+		}
+	}
+	return d.Print("\n%s\n", d.OutStyles().Good("All of this worked, and nothing of it is left behind."))
+}
+
+// temporalTour makes, serves, mints, checks and rotates.
+func (d *demo) temporalTour() error {
+	key, url, token, dir := d.path("key.priv.pem"), d.path("endpoint.txt"), d.path("token.jwt"), d.path("keys")
+	d.title("A key, served where a Temporal server finds it")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return fault.New(fault.FileFailed, dir, "%w", err)
+	}
+	stop, err := d.serve(url, "gen-and-serve", "--key", key, "--key-dir", dir, "--listen", "127.0.0.1:0", "--url-file", url, "--reload-interval", "50ms")
+	if err != nil {
+		return err
+	}
+	defer stop()
+	endpoint, err := os.ReadFile(url)
+	if err != nil {
+		return fault.New(fault.FileFailed, url, "%w", err)
+	}
+	set := strings.TrimSpace(string(endpoint))
+
+	d.title("A token for an administrator, checked against the served set")
+	if err := d.run("token", "--system", "--key", key, "--format", "token", "--out", token); err != nil {
+		return err
+	}
+	if err := d.run("inspect", "--jwks", set, "@"+token); err != nil {
+		return err
+	}
+	d.title("A rotation: the new key is published before it signs")
+	next := filepath.Join(dir, "next.pem")
+	if err := d.run("keygen", "-o", next); err != nil {
+		return err
+	}
+	if err := d.run("token", "--system", "--key", next, "--format", "token", "--out", token); err != nil {
+		return err
+	}
+	if err := d.until(func() error { return d.quiet("inspect", "--jwks", set, "@"+token) }); err != nil {
+		return err
+	}
+	return d.run("inspect", "--jwks", set, "@"+token)
+}
+
+// messageTour explains, signs, verifies, tampers with a message, and lints.
+func (d *demo) messageTour() error {
+	for _, name := range []string{"shop.proto", "endless.proto", "order.json"} {
+		data, err := demoFiles.ReadFile("demo/" + name)
+		if err != nil {
+			return fault.New(fault.Internal, name, "%w", err)
+		}
+		if err := d.write(name, data); err != nil {
+			return err
+		}
+	}
+	order, signed, tampered, proto := d.path("order.json"), d.path("signed.json"), d.path("tampered.json"), d.path("shop.proto")
+	common := []string{"--type", "shop.Order", "--proto", proto, "--key", d.path("key.priv.pem")}
+	d.title("A message, and the token that its annotations ask for")
+	if err := d.run("explain", "--proto", proto, "shop.Order"); err != nil {
+		return err
+	}
+	if err := d.run(append([]string{"sign", order, "-o", signed}, common...)...); err != nil {
+		return err
+	}
+	if err := d.run(append([]string{"verify", signed}, common...)...); err != nil {
+		return err
+	}
+	d.title("The same message, tampered with")
+	data, err := os.ReadFile(signed)
+	if err != nil {
+		return fault.New(fault.FileFailed, signed, "%w", err)
+	}
+	if err := d.write("tampered.json", bytes.Replace(data, []byte("alice"), []byte("mallory"), 1)); err != nil {
+		return err
+	}
+	if err := d.refused(append([]string{"verify", tampered}, common...)...); err != nil {
+		return err
+	}
+	d.title("Annotations that would never end")
+	return d.refused("lint", d.path("endless.proto"))
+}
+
+// write puts a file into the folder of the tour.
+func (d *demo) write(name string, data []byte) error {
+	return (files.Writer{}).Write(d.path(name), data, 0o600, true)
+}
+
+// refused is run for a command whose answer is no.
+func (d *demo) refused(args ...string) error {
+	err := d.run(args...)
+	if fault.ClassOf(err) != fault.Refused {
+		return errors.Join(err, fault.New(fault.Internal, "demo", "%s should have been refused", args[0]))
+	}
+	return d.Print("%s\n", d.OutStyles().Dim("exit code 1"))
+}
+
+func (d *demo) path(name string) string { return filepath.Join(d.folder, name) }
+
+func (d *demo) title(text string) {
+	_ = d.Print("\n%s\n", d.OutStyles().Bold("# "+text))
+}
+
+// shown is args as a person would type them.
+func (d *demo) shown(args []string) string {
+	return strings.ReplaceAll(strings.Join(args, " "), d.folder+string(filepath.Separator), "")
+}
+
+// run shows a command and runs it, its output with it.
+func (d *demo) run(args ...string) error {
+	_ = d.Print("%s jwtctl %s\n", d.OutStyles().Dim("$"), d.shown(args))
+	return d.execute(d.ctx, nearby{d.Out, d.folder + string(filepath.Separator)}, args)
+}
+
+// nearby writes paths as they would be in the folder itself.
+type nearby struct {
+	io.Writer
+	folder string
+}
+
+func (n nearby) Write(p []byte) (int, error) {
+	_, err := n.Writer.Write(bytes.ReplaceAll(p, []byte(n.folder), nil))
+	return len(p), err
+}
+
+// quiet runs a command for its answer alone.
+func (d *demo) quiet(args ...string) error { return d.execute(d.ctx, io.Discard, args) }
+
+func (d *demo) execute(ctx context.Context, out io.Writer, args []string) error {
+	sys := d.System
+	sys.Out, sys.Err = out, io.Discard
+	sys.Getenv = func(name string) (string, bool) {
+		if strings.HasPrefix(name, "JWTCTL_") {
+			return "", false
+		}
+		return d.System.Getenv(name)
+	}
+	return d.jwtctl(ctx, sys, append([]string{args[0], "--config", d.path(config.Name)}, args[1:]...))
+}
+
+// serve shows and starts a server, and returns when it answers. stop ends it.
+func (d *demo) serve(url string, args ...string) (stop func(), err error) {
+	_ = d.Print("%s jwtctl %s\n", d.OutStyles().Dim("$"), d.shown(args))
+	ctx, cancel := context.WithCancel(d.ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- d.execute(ctx, d.Out, args) }()
+	stop = func() {
+		cancel()
+		<-ended
+	}
+	err = d.until(func() error {
+		select {
+		case err := <-ended:
+			ended <- err
+			return stopped{err}
+		default:
+		}
+		_, err := os.Stat(url)
+		return err
+	})
+	if err != nil {
+		stop()
+	}
+	return stop, err
+}
+
+// stopped says that the server ended before it answered, and why.
+type stopped struct{ error }
+
+// until asks again and again until there is no error, for ten seconds.
+func (d *demo) until(ask func() error) error {
+	for range 200 {
+		err := ask()
+		if s, ended := err.(stopped); ended {
+			return s.error
+		}
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-d.ctx.Done():
+			return fault.New(fault.Interrupted, "demo", "interrupted")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return ask()
+}

@@ -1,0 +1,221 @@
+// Package config is what jwtctl.yaml says: its keys, the strict reader and the
+// JSON Schema.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/token"
+)
+
+// Name is the file that is looked for.
+const Name = "jwtctl.yaml"
+
+// MaxBytes bounds the file.
+const MaxBytes = 1 << 20
+
+// File is what jwtctl.yaml says. Without a file it is empty.
+type File struct {
+	Path string
+	// values are those of flags, by key.
+	values map[string]any
+	// lines are the positions of the keys in values.
+	lines map[string]int
+
+	Keys    []KeyEntry
+	KeySets []KeySetEntry
+	// Messages say which type a message file holds.
+	Messages []MessageEntry
+	// Claims are those of token.claims, with their names as written.
+	Claims []token.Claim
+}
+
+// KeyEntry is one of keys.
+type KeyEntry struct {
+	ID        string
+	Algorithm keys.Algorithm
+	Issuer    string
+	// File is a path, Secret the name of a variable; one of them is set.
+	File, Secret string
+	Line         int
+}
+
+// KeySetEntry is one of key_sets.
+type KeySetEntry struct {
+	Issuer, JWKS      string
+	OIDCDiscovery     bool
+	AllowedAlgorithms []keys.Algorithm
+	RefreshInterval   time.Duration
+	Line              int
+}
+
+// IsRemote reports whether the set is fetched over the network.
+func (e KeySetEntry) IsRemote() bool { return e.OIDCDiscovery || files.IsURL(e.JWKS) }
+
+// MessageEntry is one of messages.
+type MessageEntry struct {
+	Files, Method, Type string
+	Line                int
+}
+
+// findAbove returns the configuration file in dir or the nearest folder above
+// it, "" if there is none.
+func findAbove(dir string) (string, error) {
+	for {
+		path := filepath.Join(dir, Name)
+		switch _, err := os.Stat(path); {
+		case err == nil:
+			return path, nil
+		case !errors.Is(err, fs.ErrNotExist):
+			return "", fault.New(fault.ConfigInvalid, path, "cannot be read: %w", files.Reason(err))
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return "", nil
+		}
+		dir = up
+	}
+}
+
+// Read reads the file at path strictly: a key that is not known, a value of the
+// wrong type or a bad duration is config_invalid with its line (S72). A file that
+// was found rather than named must be one that only the user and root can write
+// (S85).
+func Read(path string, found bool) (*File, error) {
+	accept := func(fs.FileInfo) error { return nil }
+	if found {
+		accept = func(info fs.FileInfo) error { return checkWriters(path, info) }
+	}
+	data, err := files.ReadIf(path, MaxBytes, fault.ConfigInvalid, accept)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(data, path)
+}
+
+// checkWriters refuses a configuration file that others can write, or can
+// exchange by a link of theirs: it names the keys that are believed.
+func checkWriters(path string, info fs.FileInfo) error {
+	why := files.OtherWriters(info, os.Geteuid())
+	if link, err := os.Lstat(path); err == nil && link.Mode()&fs.ModeSymlink != 0 && why == "" {
+		why = files.OtherWriters(link, os.Geteuid())
+	}
+	if why == "" {
+		return nil
+	}
+	return fault.New(fault.ConfigInvalid, path, "%s, so it does not count unless it is named", why).
+		WithHint("--config %s or JWTCTL_CONFIG=%[1]s names it; chmod and chown make it yours alone to write", path)
+}
+
+// At returns where key stands in the file: `jwtctl.yaml:12: token.ttl`.
+func (c *File) At(key string) string {
+	return fmt.Sprintf("%s:%d: %s", c.Path, c.lines[key], key)
+}
+
+// ResolvePaths makes paths that stand in the file relative to its folder.
+func (c *File) ResolvePaths(list []string) []string {
+	out := make([]string, len(list))
+	for i, p := range list {
+		out[i] = c.resolvePath(p)
+	}
+	return out
+}
+
+func (c *File) resolvePath(p string) string {
+	if p == "" || filepath.IsAbs(p) || p == "-" || strings.HasPrefix(p, "env:") {
+		return p
+	}
+	return filepath.Join(filepath.Dir(c.Path), p)
+}
+
+// All returns what the file has under the keys that flags have.
+func (c *File) All() map[string]any { return c.values }
+
+// Values returns what the file has under key, which a flag has too.
+func (c *File) Values(key string) []string {
+	list, _ := c.values[key].([]string)
+	return list
+}
+
+// ValuePaths returns the paths under key.
+func (c *File) ValuePaths(key string) []string { return c.ResolvePaths(c.Values(key)) }
+
+// KeyAt, KeySetAt and MessageAt return where the entry i stands.
+func (c *File) KeyAt(i int) string     { return c.entryAt("keys", c.Keys[i].Line, i) }
+func (c *File) KeySetAt(i int) string  { return c.entryAt("key_sets", c.KeySets[i].Line, i) }
+func (c *File) MessageAt(i int) string { return c.entryAt("messages", c.Messages[i].Line, i) }
+
+func (c *File) entryAt(list string, line, i int) string {
+	return fmt.Sprintf("%s:%d: %s[%d]", c.Path, line, list, i)
+}
+
+// MessageOf returns the first entry of messages whose pattern matches the file
+// at path, nil for none. Patterns match the real path, so that no link chooses
+// (S86): only the folder of the configuration may be reached through links.
+func (c *File) MessageOf(path string) *MessageEntry {
+	dir := filepath.Dir(c.Path)
+	home, err := realPath(dir)
+	if err != nil {
+		return nil
+	}
+	real, err := realPath(path)
+	if err != nil {
+		return nil
+	}
+	for i, e := range c.Messages {
+		pattern, name := e.Files, real
+		inside, err := filepath.Rel(dir, e.Files)
+		if err == nil && (!filepath.IsAbs(e.Files) || !strings.HasPrefix(inside, "..")) {
+			below, err := filepath.Rel(home, real)
+			if err != nil {
+				continue
+			}
+			pattern, name = inside, below
+		}
+		if files.Match(filepath.ToSlash(pattern), filepath.ToSlash(name)) {
+			return &c.Messages[i]
+		}
+	}
+	return nil
+}
+
+// realPath returns the absolute path of a file without links.
+func realPath(path string) (string, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(absolute)
+}
+
+// AsFault gives a usage fault its place in the file.
+func AsFault(err error, where string) error {
+	if f, isFault := err.(*fault.Error); isFault && f.Code == fault.UsageError {
+		return &fault.Error{Code: fault.ConfigInvalid, What: where, Why: f.Error(), Hint: f.Hint}
+	}
+	return err
+}
+
+// Find returns the nearest jwtctl.yaml upwards of the working folder, ""
+// if there is none. Its path is relative, so that the paths in it stay as short
+// in messages and reports as they are there.
+func Find() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fault.New(fault.FileFailed, "the working folder", "%w", err)
+	}
+	path, err := findAbove(dir)
+	if err != nil || path == "" {
+		return "", err
+	}
+	return filepath.Rel(dir, path)
+}

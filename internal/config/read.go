@@ -1,0 +1,273 @@
+package config
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// reader walks the nodes of a YAML document, so that every fault has its
+// line and nothing is converted silently.
+type reader struct {
+	path   string
+	out    *File
+	faults []error
+}
+
+// maxFaults is how many faults of a file are told.
+const maxFaults = 20
+
+// Parse is Read for the text of a file that is called path.
+func Parse(data []byte, path string) (*File, error) {
+	r := &reader{path: path, out: &File{Path: path, values: map[string]any{}, lines: map[string]int{}}}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var doc yaml.Node
+	switch err := dec.Decode(&doc); {
+	case errors.Is(err, io.EOF):
+		return r.out, nil // an empty file says nothing
+	case err != nil:
+		f := fault.New(fault.ConfigInvalid, path, "no valid YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+		if bytes.Contains(data, []byte("\n\t")) {
+			f = f.WithHint("YAML indents by spaces; there are tabs")
+		}
+		return nil, f
+	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, fault.New(fault.ConfigInvalid, path, "more than one YAML document")
+	}
+	r.root(doc.Content[0])
+	if len(r.faults) > 0 {
+		return nil, errors.Join(r.faults...)
+	}
+	return r.out, nil
+}
+
+// fail notes a fault at the line of n.
+func (r *reader) fail(n *yaml.Node, key, format string, args ...any) {
+	r.failHint(n, key, "", format, args...)
+}
+
+// failHint is fail with something to do about it.
+func (r *reader) failHint(n *yaml.Node, key, hint, format string, args ...any) {
+	if len(r.faults) == maxFaults {
+		return
+	}
+	where := fmt.Sprintf("%s:%d", r.path, n.Line)
+	if key != "" {
+		where += ": " + quote.Printable(key)
+	}
+	f := fault.New(fault.ConfigInvalid, where, format, args...)
+	if hint != "" {
+		f = f.WithHint("%s", hint)
+	}
+	r.faults = append(r.faults, f)
+}
+
+// fields calls do with each key and value of the mapping n.
+func (r *reader) fields(n *yaml.Node, key string, do func(name string, at, value *yaml.Node)) {
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+		return
+	}
+	if n.Kind != yaml.MappingNode {
+		r.fail(n, key, "a mapping (name: value) is needed")
+		return
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		name, value := n.Content[i], n.Content[i+1]
+		switch {
+		case name.Kind != yaml.ScalarNode || name.Tag == "!!merge":
+			r.fail(name, key, "names are plain text here")
+		case value.Kind == yaml.AliasNode:
+			r.fail(value, join(key, name.Value), "aliases are not read here; write the value out")
+		case seen[name.Value]:
+			r.fail(name, join(key, name.Value), "stands twice")
+		default:
+			seen[name.Value] = true
+			do(name.Value, name, value)
+		}
+	}
+}
+
+// items calls do with each element of the sequence n.
+func (r *reader) items(n *yaml.Node, key string, do func(key string, item *yaml.Node)) {
+	if n.Kind != yaml.SequenceNode {
+		r.fail(n, key, "a list is needed")
+		return
+	}
+	if len(n.Content) == 0 {
+		r.failHint(n, key, "remove it, or list what it holds", "the list is empty")
+	}
+	for i, item := range n.Content {
+		do(fmt.Sprintf("%s[%d]", key, i), item)
+	}
+}
+
+// text returns the string n, which must not be empty: an empty value would look
+// like a rule and allow anything (S87).
+func (r *reader) text(n *yaml.Node, key string) string {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" {
+		hint := ""
+		if n.Kind == yaml.ScalarNode {
+			hint = "put it in quotes if it is meant as text"
+		}
+		r.failHint(n, key, hint, "a string is needed")
+		return ""
+	}
+	if n.Value == "" {
+		r.failHint(n, key, "remove it, or give it a value", "it is empty")
+	}
+	return n.Value
+}
+
+// unknown refuses a key, with the one that was probably meant.
+func (r *reader) unknown(at *yaml.Node, key string, known []string) {
+	hint := "known here: " + strings.Join(known, ", ")
+	name := strings.ReplaceAll(at.Value, "-", "_")
+	var nested []string
+	for other := range keysOf(table) {
+		if key == at.Value && strings.HasSuffix(other, "."+name) {
+			nested = append(nested, other)
+		}
+	}
+	section, inner, _ := strings.Cut(key, ".")
+	_, dotted := lookup(at.Value)
+	switch like := Nearest(at.Value, known); {
+	case dotted && key == at.Value:
+		hint = fmt.Sprintf("write %s: {%s: …}", section, inner)
+	case slices.Contains([]string{"force", "no_expiry", "now", "dev", "at"}, name) && key != at.Value:
+		hint = "--" + strings.ReplaceAll(name, "_", "-") + " is given each time, on the command line"
+	case name == "gen_and_serve":
+		hint = "its settings stand under keygen and serve"
+	case like != "":
+		hint = "did you mean " + like + "?"
+	case len(nested) > 0 && len(nested) <= 6:
+		hint = "did you mean " + strings.Join(nested, " or ") + "?"
+	}
+	r.failHint(at, key, hint, "is not known")
+}
+
+// root reads the top of the file: the lists, then what flags have keys for.
+func (r *reader) root(n *yaml.Node) {
+	r.fields(n, "", func(name string, at, value *yaml.Node) {
+		kind, known := lookup(name)
+		switch {
+		case name == "keys":
+			r.items(value, name, r.key)
+		case name == "key_sets":
+			r.items(value, name, r.keySet)
+		case name == "messages":
+			r.items(value, name, r.message)
+		case known && !strings.Contains(name, "."):
+			r.value(name, kind, at, value)
+		case hasSection(name):
+			r.section(name, value)
+		default:
+			r.unknown(at, name, namesIn(""))
+		}
+	})
+}
+
+// namesIn returns the names that a section has, "" for the top of the file.
+func namesIn(section string) []string {
+	var names []string
+	if section == "" {
+		names = []string{"keys", "key_sets", "messages"}
+	}
+	for key := range keysOf(table) {
+		outer, name, nested := strings.Cut(key, ".")
+		switch {
+		case section == "" && !slices.Contains(names, outer):
+			names = append(names, outer)
+		case nested && outer == section:
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	return names
+}
+
+// section reads the settings of one command.
+func (r *reader) section(section string, n *yaml.Node) {
+	r.fields(n, section, func(name string, at, value *yaml.Node) {
+		key := join(section, name)
+		kind, known := lookup(key)
+		switch {
+		case key == "token.claims":
+			r.claims(value, key)
+		case known:
+			r.value(key, kind, at, value)
+		default:
+			r.unknown(at, key, namesIn(section))
+		}
+	})
+}
+
+// value reads the value of a flag's key, of exactly the flag's type.
+func (r *reader) value(key string, kind Kind, at, n *yaml.Node) {
+	r.out.lines[key] = at.Line
+	switch t := kind.Type; {
+	case t == "stringArray" && n.Kind == yaml.SequenceNode:
+		list := []string{}
+		r.items(n, key, func(key string, item *yaml.Node) { list = append(list, r.text(item, key)) })
+		r.out.values[key] = list
+	case t == "bool" && n.Tag == "!!bool", t == "int" && n.Tag == "!!int":
+		r.out.values[key] = []string{n.Value}
+	case t == "duration" && n.Tag == "!!str":
+		if _, err := time.ParseDuration(n.Value); err != nil {
+			r.failHint(n, key, durationHint(n.Value), "%q: %s", quote.Printable(n.Value), kind.Needed())
+		}
+		r.out.values[key] = []string{n.Value}
+	case (t == "string" || t == "stringArray") && n.Tag == "!!str":
+		if kind.Words != nil && !slices.Contains(kind.Words, n.Value) {
+			r.fail(n, key, "%q %s", quote.Printable(n.Value), kind.Needed())
+			return
+		}
+		r.out.values[key] = []string{r.text(n, key)}
+	case t == "duration":
+		r.failHint(n, key, durationHint(n.Value), "%s", kind.Needed())
+	case key == "token.claim" && n.Kind == yaml.MappingNode:
+		r.failHint(n, key, "token.claims takes a mapping", "a string or a list of strings is needed")
+	case t == "string" || t == "stringArray":
+		r.text(n, key)
+	default:
+		r.fail(n, key, "%s", kind.Needed())
+	}
+}
+
+// algorithm returns the algorithm that n names.
+func (r *reader) algorithm(n *yaml.Node, key string) keys.Algorithm {
+	before := len(r.faults)
+	name := r.text(n, key)
+	if len(r.faults) > before {
+		return ""
+	}
+	alg, err := keys.ParseAlgorithm(name)
+	if err != nil {
+		hint := ""
+		if f := (*fault.Error)(nil); errors.As(err, &f) {
+			hint = f.Hint
+		}
+		r.failHint(n, key, cmp.Or(hint, "such as ES256, RS256 or EdDSA"), "%q is no algorithm that jwtctl knows", quote.Printable(name))
+	}
+	return alg
+}
+
+func join(section, name string) string {
+	if section == "" {
+		return name
+	}
+	return section + "." + name
+}

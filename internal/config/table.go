@@ -1,0 +1,116 @@
+package config
+
+import (
+	_ "embed"
+	"fmt"
+	"iter"
+	"regexp"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// table has a row for each key of jwtctl.yaml that a flag has: key, type, words
+// (of a choice) and help, between tabs, in the order of the keys. It is made
+// from the flags (make generate), so that reading a file builds none of them.
+//
+//go:embed table.txt
+var table string
+
+// Kind is what values a flag, or its key, takes.
+type Kind struct {
+	// Type is that of pflag: bool, int, duration, string or stringArray.
+	Type string
+	// Words are those of a choice, nil for others.
+	Words []string
+	// Usage is the help.
+	Usage string
+}
+
+// lookup returns the row of key.
+func lookup(key string) (k Kind, known bool) {
+	start := 0
+	if strings.ContainsAny(key, "\t\n") {
+		return k, false
+	}
+	if !strings.HasPrefix(table, key+"\t") {
+		if start = strings.Index(table, "\n"+key+"\t") + 1; start == 0 {
+			return k, false
+		}
+	}
+	row, _, _ := strings.Cut(table[start:], "\n")
+	_, k = parseRow(row)
+	return k, true
+}
+
+// hasSection reports whether keys of the table begin with name and a dot.
+func hasSection(name string) bool {
+	return !strings.ContainsAny(name, ".\t\n") && strings.Contains("\n"+table, "\n"+name+".")
+}
+
+// keysOf yields each key of a table with what it takes.
+func keysOf(rows string) iter.Seq2[string, Kind] {
+	return func(yield func(string, Kind) bool) {
+		for row := range strings.Lines(rows) {
+			if !yield(parseRow(strings.TrimSuffix(row, "\n"))) {
+				return
+			}
+		}
+	}
+}
+
+func parseRow(row string) (key string, k Kind) {
+	cells := strings.SplitN(row, "\t", 4)
+	k = Kind{Type: cells[1], Usage: cells[3]}
+	if cells[2] != "" {
+		k.Words = strings.Split(cells[2], " ")
+	}
+	return cells[0], k
+}
+
+// Needed ends a sentence about a value that k does not take.
+func (k Kind) Needed() string {
+	switch {
+	case len(k.Words) == 2:
+		return "is neither " + k.Words[0] + " nor " + k.Words[1]
+	case k.Words != nil:
+		return "is none of " + strings.Join(k.Words, ", ")
+	case k.Type == "duration":
+		return "a duration such as 90s, 10m or 1h30m is needed"
+	case k.Type == "bool":
+		return "true or false is needed"
+	case k.Type == "int":
+		return "a whole number is needed"
+	}
+	return fmt.Sprintf("a %s is needed", k.Type)
+}
+
+// Wrong reports that value is not one of k, with a hint where it is clear what
+// was meant. of says what it is a value of.
+func (k Kind) Wrong(code fault.Code, what, value, of string) error {
+	if k.Words != nil {
+		return fault.New(code, what, "%q %s", value, k.Needed())
+	}
+	err := fault.New(code, what, "%q is not right%s: %s", value, of, k.Needed())
+	if hint := durationHint(value); k.Type == "duration" && hint != "" {
+		return err.WithHint("%s", hint)
+	}
+	return err
+}
+
+// durationHint says what is wrong with a duration as other tools write it.
+func durationHint(value string) string {
+	var n int
+	switch m := regexp.MustCompile(`^(\d{1,6})(?:\s*(d|days?|w|weeks?))?$`).FindStringSubmatch(value); {
+	case m == nil:
+	case m[2] == "":
+		return fmt.Sprintf("with its unit: %ss, %sm or %sh", m[1], m[1], m[1])
+	default:
+		_, _ = fmt.Sscan(m[1], &n)
+		if m[2][0] == 'w' {
+			n *= 7
+		}
+		return fmt.Sprintf("the longest unit is the hour: %dh", n*24)
+	}
+	return ""
+}

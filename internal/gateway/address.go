@@ -1,0 +1,78 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// checkAddress refuses what is no host:port, nor, for the upstream, a name that
+// gRPC resolves.
+func checkAddress(flag, address string) error {
+	wrong := func(format string, args ...any) *fault.Error {
+		return fault.New(fault.UsageError, flag, format, args...)
+	}
+	scheme, rest, isURL := strings.Cut(address, "://")
+	switch {
+	case isURL && flag == "--upstream" && scheme == "https":
+		return wrong("%q is a URL, and a host:port is needed", quote.Printable(address)).WithHint("--upstream %s --upstream-tls", quote.Printable(strings.TrimRight(rest, "/")))
+	case isURL && (strings.HasPrefix(scheme, "http") || strings.HasPrefix(scheme, "grpc")):
+		return wrong("%q is a URL, and a host:port is needed", quote.Printable(address)).WithHint("%s %s", flag, quote.Printable(strings.TrimRight(rest, "/")))
+	case strings.Contains(address, ":/") && flag == "--upstream":
+		return nil // unix:/…, dns:///…: the dialer says what is wrong
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err != nil || port == "" || strings.ContainsAny(address, "/ ") {
+		f := wrong("%q is no host:port", quote.Printable(address))
+		if _, err := strconv.Atoi(address); err == nil {
+			f = f.WithHint("%s 127.0.0.1:%s", flag, address)
+		}
+		return f
+	}
+	if n, err := strconv.Atoi(port); err == nil && (n < 0 || n > 65535) {
+		return wrong("%q has no port: %s is not between 0 and 65535", quote.Printable(address), port)
+	}
+	return nil
+}
+
+// ofFlag says which flag has the address that cannot be had.
+func ofFlag(err error, flag string) error {
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Code != fault.ListenFailed {
+		return err
+	}
+	return f.About(flag + ": " + f.What)
+}
+
+// isLocal says whether address, "host:port", is this machine alone by its
+// spelling.
+func isLocal(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip, notIP := netip.ParseAddr(host)
+	return err == nil && (host == "localhost" || notIP == nil && ip.Unmap().IsLoopback())
+}
+
+// isLocalTarget is isLocal for a name as grpc-go takes it.
+func isLocalTarget(target string) bool {
+	return strings.HasPrefix(target, "unix:/") || isLocal(strings.TrimPrefix(strings.TrimPrefix(target, "dns:///"), "passthrough:///"))
+}
+
+// listenOn listens on address; listen_failed where it cannot be had.
+func listenOn(ctx context.Context, address string) (net.Listener, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", address)
+	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) { // whose text repeats the address
+			err = op.Err
+		}
+		return nil, fault.New(fault.ListenFailed, quote.Printable(address), "%w", err)
+	}
+	return l, nil
+}

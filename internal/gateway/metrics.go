@@ -1,0 +1,152 @@
+package gateway
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/jwks"
+	"github.com/jwtctl/jwtctl/internal/proxy"
+)
+
+// The paths of the metrics server: what Prometheus reads, and two for probes. The
+// process is alive while it answers, and ready until it was told to stop. What
+// upstream and key sets do is no part of that: no restart would mend them.
+const (
+	MetricsPath = "/metrics"
+	AlivePath   = "/healthz"
+	ReadyPath   = "/readyz"
+)
+
+// metricsServer serves the metrics of a proxy over HTTP.
+type metricsServer struct {
+	listener net.Listener
+	server   *http.Server
+	log      *slog.Logger
+}
+
+// listenForMetrics listens on address. From the end of ctx on, the proxy is not
+// ready.
+func listenForMetrics(ctx context.Context, d command.Deps, address string, m *proxy.Metrics) (*metricsServer, error) {
+	listener, err := listenOn(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+MetricsPath, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", proxy.MetricsType)
+		_, _ = m.WriteTo(w)
+	})
+	answer := func(w http.ResponseWriter, status int, text string) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, text+"\n")
+	}
+	mux.HandleFunc("GET "+AlivePath, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET "+ReadyPath, func(w http.ResponseWriter, _ *http.Request) {
+		if ctx.Err() != nil {
+			answer(w, http.StatusServiceUnavailable, "stopping")
+			return
+		}
+		answer(w, http.StatusOK, "ok")
+	})
+	d.Logger().Info("metrics are served", "url", "http://"+listener.Addr().String()+MetricsPath)
+	const each = 5 * time.Second // nobody holds a connection longer by dripping
+	return &metricsServer{listener: listener, log: d.Logger(), server: &http.Server{
+		Handler: mux, ReadTimeout: each, WriteTimeout: each, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(d.Logger().Handler(), slog.LevelWarn),
+	}}, nil
+}
+
+// serve answers until ctx is done.
+func (s *metricsServer) serve(ctx context.Context) {
+	end := context.AfterFunc(ctx, func() { _ = s.server.Close() })
+	defer end()
+	if err := s.server.Serve(s.listener); ctx.Err() == nil {
+		s.log.Error("metrics are served no longer", "error", err)
+	}
+}
+
+// families tell what only the command knows.
+func (r *reloader) families() []proxy.Family {
+	one := func(name, help string, read func() float64) proxy.Family {
+		return proxy.Family{Name: name, Help: help, Read: func() []proxy.Sample { return []proxy.Sample{{Number: read()}} }}
+	}
+	flag := func(set bool) float64 {
+		if set {
+			return 1
+		}
+		return 0
+	}
+	sets := func() []jwks.Status { return byLabels(r.sets.Status()) }
+	return []proxy.Family{
+		one("jwtctl_proxy_policy_loaded_timestamp_seconds", "When the policy in force was read, in Unix time.", func() float64 { return float64(r.at.Load()) }),
+		one("jwtctl_proxy_reload_failing", "1 while the newest version of the policy is refused.", func() float64 { return flag(r.failing.Load()) }),
+		{
+			Name: "jwtctl_proxy_policy_weakened_total", Help: "Changes by which reloads made the policy weaker.", Counter: true,
+			Read: func() []proxy.Sample { return []proxy.Sample{{Number: float64(r.weakened.Load())}} },
+		},
+		one("jwtctl_proxy_refusals_held", "Refusals that are told late, since there are too many.", func() float64 {
+			if r.proxy == nil { // not made yet
+				return 0
+			}
+			return float64(r.proxy.Held())
+		}),
+		one("jwtctl_proxy_report_only", "1 with --report-only: no call is refused.", func() float64 { return flag(r.options.serving.reportOnly) }),
+		one("jwtctl_proxy_insecure", "1 with --dev.", func() float64 { return flag(r.options.Policy.Dev) }),
+		{
+			Name: "jwtctl_proxy_key_set_age_seconds", Help: "Time since the last fetch of a remote key set that brought keys; absent before the first.",
+			Labels: []string{"set", "issuer"}, Read: func() []proxy.Sample { return ages(sets(), r.d.System.Now()) },
+		},
+		{
+			Name: "jwtctl_proxy_key_set_fetches_total", Help: "Fetches of a remote key set that ended, by whether they brought keys.", Counter: true,
+			Labels: []string{"set", "issuer", "result"}, Read: func() []proxy.Sample { return fetches(sets()) },
+		},
+	}
+}
+
+// byLabels makes one of the sets that metrics cannot tell apart, such as those
+// that differ in their algorithms: as old as the oldest of their keys.
+func byLabels(all []jwks.Status) []jwks.Status {
+	merged := map[[2]string]jwks.Status{}
+	for _, s := range all {
+		id := [2]string{s.Where, s.Issuer}
+		m, known := merged[id]
+		if !known {
+			merged[id] = s
+			continue
+		}
+		if m.FetchedAt.IsZero() || !s.FetchedAt.IsZero() && s.FetchedAt.Before(m.FetchedAt) {
+			m.FetchedAt = s.FetchedAt
+		}
+		m.Succeeded += s.Succeeded
+		m.Failed += s.Failed
+		merged[id] = m
+	}
+	return slices.Collect(maps.Values(merged))
+}
+
+func ages(sets []jwks.Status, now time.Time) (samples []proxy.Sample) {
+	for _, s := range sets {
+		if !s.FetchedAt.IsZero() {
+			samples = append(samples, proxy.Sample{Labels: []string{s.Where, s.Issuer}, Number: now.Sub(s.FetchedAt).Seconds()})
+		}
+	}
+	return samples
+}
+
+func fetches(sets []jwks.Status) (samples []proxy.Sample) {
+	for _, s := range sets {
+		samples = append(samples,
+			proxy.Sample{Labels: []string{s.Where, s.Issuer, "ok"}, Number: float64(s.Succeeded)},
+			proxy.Sample{Labels: []string{s.Where, s.Issuer, "failed"}, Number: float64(s.Failed)})
+	}
+	return samples
+}

@@ -1,0 +1,192 @@
+// Package gateway runs a proxy for a long time: addresses, TLS, metrics, and a
+// policy that is read again when its files change.
+package gateway
+
+import (
+	"context"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// reloader puts policy and certificates in force as their files are now.
+type reloader struct {
+	d       command.Deps
+	sets    *input.SetCache
+	options Options
+	proxy   *proxy.Proxy
+	certs   *certificates
+	watched watched
+	seen    map[string]os.FileInfo // when the policy in force was read
+	problem string                 // why the last reload failed, "" if it did not
+	inUse   *input.Policy          // the policy in force
+
+	at      atomic.Int64 // when the policy in force was read, in Unix seconds
+	failing atomic.Bool
+	// weakened counts the changes by which reloads made the policy weaker.
+	weakened atomic.Int64
+}
+
+// start loads the first policy.
+func (r *reloader) start(ctx context.Context) (policy proxy.Policy, err error) {
+	w := r.options.watched(r.d)
+	seen := w.look()
+	if r.certs, err = r.options.serving.tls.load(r.d.System.Now); err != nil {
+		return policy, err
+	}
+	p, err := r.load(ctx, r.d, &r.options)
+	if err != nil {
+		return policy, err
+	}
+	r.inForce(p, w, seen)
+	r.warnOpen(p)
+	return r.options.proxyPolicy(p), nil
+}
+
+// load loads the policy that o names.
+func (r *reloader) load(ctx context.Context, d command.Deps, o *Options) (*input.Policy, error) {
+	return o.Policy.Load(ctx, d, d.System.Now, input.LoadOptions{Cache: r.sets, Keyless: true})
+}
+
+func (o *Options) proxyPolicy(p *input.Policy) proxy.Policy {
+	return proxy.Policy{Plan: p.Plan, Verifier: p.Verifier, Signer: p.Signer, Ring: p.Ring}
+}
+
+// inForce remembers what p was made of. seen is how the files looked before
+// they were read, so that a change since then is seen at the next look.
+func (r *reloader) inForce(p *input.Policy, w watched, seen map[string]os.FileInfo) {
+	var imports []string
+	for _, f := range p.Set.Files() {
+		imports = append(imports, f.Where)
+		for _, dir := range w.importPaths { // one that is new there may come first
+			imports = append(imports, filepath.Join(dir, f.Descriptor.Path()))
+		}
+	}
+	w.fixed = append(w.fixed, imports...)
+	for name, info := range (watched{fixed: imports}).look() {
+		if _, known := seen[name]; !known {
+			seen[name] = info
+		}
+	}
+	r.watched, r.seen, r.inUse = w, seen, p
+	r.sets.Loaded(true)
+	r.at.Store(r.d.System.Now().Unix())
+}
+
+// inputs returns the files that a result must not overwrite.
+func (r *reloader) inputs() []string { return slices.Collect(maps.Keys(r.seen)) }
+
+// watch reloads what has changed, and at once when told, until ctx is done. It
+// asks rather than waits for events, as jwks.Publisher does.
+func (r *reloader) watch(ctx context.Context, told <-chan struct{}) {
+	ticker := time.NewTicker(r.options.serving.every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-told:
+			r.reload(ctx, true)
+		case <-ticker.C:
+			// After a failure all may look as before: a file is back in its place.
+			if r.problem != "" || !maps.EqualFunc(r.seen, r.watched.look(), sameFile) {
+				r.reload(ctx, false)
+			}
+		}
+	}
+}
+
+// reload loads everything anew and puts it in force, or says why not: at each
+// try that was asked for, and else once for each reason.
+func (r *reloader) reload(ctx context.Context, asked bool) {
+	log := r.d.Logger()
+	err := r.renew(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case err == nil:
+		r.problem = ""
+		r.failing.Store(false)
+		log.Info("policy reloaded")
+	default:
+		r.sets.Loaded(false)
+		r.failing.Store(true)
+		// Joined errors stand on a line each.
+		text := strings.ReplaceAll(quote.Printable(err.Error()), "\n", "; ")
+		if asked || text != r.problem {
+			log.Error("the new version is refused, the policy in force stays", "code", fault.CodeOf(err), "error", text)
+		}
+		r.problem = text
+	}
+}
+
+// renew swaps policy and certificates, or neither.
+func (r *reloader) renew(ctx context.Context) (err error) {
+	defer func() {
+		if v := recover(); v != nil { // in the background, it would end the proxy
+			err = fault.New(fault.Internal, "policy", "loading it panicked")
+		}
+	}()
+	before := r.watched.look()
+	fresh, o, err := r.again()
+	if err != nil {
+		return err
+	}
+	if o.serving != r.options.serving {
+		r.d.Warn("what changed under proxy: in jwtctl.yaml counts from the next start")
+	}
+	w := o.watched(fresh)
+	seen := w.look()
+	for name := range seen {
+		if info, known := before[name]; known { // the configuration is read already
+			seen[name] = info
+		}
+	}
+	certs, err := r.options.serving.tls.read(r.d.System.Now)
+	if err != nil {
+		return err
+	}
+	p, err := r.load(ctx, fresh, o)
+	if err != nil {
+		return err
+	}
+	weaker, err := r.weaker(p)
+	if err == nil {
+		err = r.checkWeaker(weaker)
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.proxy.Swap(o.proxyPolicy(p)); err != nil {
+		return err
+	}
+	r.certs.current.Store(certs)
+	opened := r.inUse.Plan.Enforces() && !p.Plan.Enforces()
+	r.inForce(p, w, seen)
+	r.warnWeaker(weaker)
+	if opened {
+		r.warnOpen(p)
+	}
+	return nil
+}
+
+// again reads the command line, the variables and the configuration as at the
+// start, and returns what they say now.
+func (r *reloader) again() (command.Deps, *Options, error) {
+	var o Options
+	fresh := r.d
+	var err error
+	if fresh.Settings, err = r.d.Settings.Again(o.Register); err != nil {
+		return fresh, nil, err
+	}
+	return fresh, &o, o.Check(fresh)
+}

@@ -1,0 +1,65 @@
+package gateway
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/diff"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/input"
+)
+
+// weaker returns the changes from the policy in force to next that let more through,
+// or that cannot be decided, as jwtctl diff reports them (S79).
+//
+// The error is policy_invalid for a policy without any service where the one in
+// force has some: a file that is being written is empty for a moment.
+func (r *reloader) weaker(next *input.Policy) ([]diff.Change, error) {
+	if len(next.Set.Services()) == 0 && len(r.inUse.Set.Services()) > 0 {
+		return nil, fault.New(fault.PolicyInvalid, "descriptors", "the new version has no service")
+	}
+	changes, err := diff.Compare(r.inUse.Facts, next.Facts)
+	if err != nil {
+		return nil, err
+	}
+	var fails []diff.Change
+	for _, c := range changes {
+		if c.Fails() {
+			fails = append(fails, c)
+		}
+	}
+	return fails, nil
+}
+
+// checkWeaker refuses a weaker policy where --refuse-weaker is given.
+func (r *reloader) checkWeaker(changes []diff.Change) error {
+	if !r.options.serving.refuseWeaker {
+		return nil
+	}
+	var all []error
+	for _, c := range changes {
+		all = append(all, fault.New(fault.PolicyFaulty, c.Subject, "%s (%s): %s", c.Message, c.Kind, c.Gain))
+	}
+	return errors.Join(all...)
+}
+
+// warnWeaker logs each change of a weaker policy that is in force now.
+func (r *reloader) warnWeaker(changes []diff.Change) {
+	for _, c := range changes {
+		r.weakened.Add(1)
+		r.d.Logger().Warn("the policy became weaker", "change", c.Kind, "subject", c.Subject, "detail", c.Message, "gain", c.Gain)
+	}
+}
+
+// warnOpen logs that a policy enforces nothing.
+func (r *reloader) warnOpen(p *input.Policy) {
+	named := r.options.Policy.Protos
+	from := strings.Join(slices.Concat(named.Protos, named.Sets), " ")
+	switch {
+	case len(p.Set.Services()) == 0:
+		r.d.Logger().Warn("the descriptors have no service: calls of any method are refused", "descriptors", from)
+	case !p.Plan.Enforces():
+		r.d.Logger().Warn("no method has JWT annotations: nothing is enforced, and calls pass unchanged", "descriptors", from)
+	}
+}

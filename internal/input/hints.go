@@ -1,0 +1,68 @@
+package input
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// WithHint gives an error of code that has no hint the one that hint returns,
+// unless that is "".
+func WithHint(err error, code fault.Code, hint func() string) error {
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Code != code || f.Hint != "" {
+		return err
+	}
+	if text := hint(); text != "" {
+		return f.WithHint("%s", text)
+	}
+	return err
+}
+
+// KeyHint names the keys of ring, and which others are set aside.
+func KeyHint(d command.Deps, ring *keys.Ring) string {
+	text := KeysInUse(ring)
+	if by := d.Settings.SetAside(); by != "" {
+		text = strings.TrimPrefix(text+"; "+by, "; ")
+	}
+	return text
+}
+
+// KeysInUse lists the keys of ring that are at hand, those of sets too; "" where
+// there are none.
+func KeysInUse(ring *keys.Ring) string {
+	const most = 8
+	var names []string
+	for _, k := range ring.Held() {
+		name := quote.Shorten(k.ID())
+		if k.Issuer() != "" {
+			name += " (issuer " + quote.Shorten(k.Issuer()) + ")"
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) > most {
+		names = append(names[:most], "…")
+	}
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return "the only key is " + names[0]
+	}
+	return "the keys are " + strings.Join(names, ", ")
+}
+
+// WarnPassed names the folders that a pattern passes over though files in them
+// match it (S86).
+func WarnPassed(d command.Deps, pattern string, folders []string) {
+	for _, dir := range folders {
+		d.Warn("%s: passed over, and files in it match %s: patterns look neither into folders that begin with a dot, nor node_modules, nor links", quote.Printable(dir), quote.Printable(pattern))
+	}
+}

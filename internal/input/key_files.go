@@ -1,0 +1,100 @@
+package input
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/config"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// ReadKeys reads the keys of names: paths, env:NAME or -.
+func ReadKeys(d command.Deps, names []string, strict bool) ([]*keys.Key, error) {
+	var all []*keys.Key
+	for _, name := range names {
+		list, err := readKeys(d, name, keys.Attributes{}, strict)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+	}
+	return all, nil
+}
+
+// readKeys reads the key or keys called name.
+func readKeys(d command.Deps, name string, with keys.Attributes, strict bool) ([]*keys.Key, error) {
+	data, source, err := readKey(d, name)
+	if err != nil {
+		return nil, err
+	}
+	with.Source = source
+	loaded, err := keys.Parse(data, with)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range loaded.PassedOver() {
+		d.Warn("%s: key passed over", e.Problem)
+	}
+	if source == name {
+		if err := CheckPermissions(d, name, loaded.Keys, strict); err != nil {
+			return nil, err
+		}
+	}
+	return loaded.Keys, nil
+}
+
+// readKey returns the text called name, and what to call it in messages.
+func readKey(d command.Deps, name string) (data []byte, source string, err error) {
+	if variable, isVariable := strings.CutPrefix(name, "env:"); isVariable {
+		if variable == "" {
+			return nil, "", fault.New(fault.UsageError, "--key", "%q names no variable", name).WithHint("--key env:NAME")
+		}
+		text, set := d.System.Getenv(variable)
+		if !set || text == "" {
+			return nil, "", fault.New(fault.KeyUnreadable, name, "the variable is not set").WithHint("export %s, holding the key itself", variable)
+		}
+		return []byte(text), "variable " + variable, nil
+	}
+	if name == "-" {
+		data, err = files.ReadAll(d.System.In, "standard input", keys.MaxFileBytes, fault.KeyUnreadable)
+		return data, "standard input", err
+	}
+	data, err = files.Read(name, keys.MaxFileBytes, fault.KeyUnreadable)
+	return data, name, err
+}
+
+// CheckPermissions warns of private keys that others can read, or refuses them
+// (S8).
+func CheckPermissions(d command.Deps, path string, list []*keys.Key, strict bool) error {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	for _, k := range list {
+		if !k.CanSign() {
+			continue
+		}
+		why := fmt.Sprintf("the private key's mode is %04o: others can read it", info.Mode().Perm())
+		if strict {
+			return fault.New(fault.KeyPermissions, path, "%s", why).WithHint("chmod 600 %s", path)
+		}
+		d.Warn("%s: %s", path, why)
+		return nil
+	}
+	return nil
+}
+
+// loadSecret reads the secret of e from its variable.
+func loadSecret(d command.Deps, e config.KeyEntry, with keys.Attributes) ([]*keys.Key, error) {
+	text, set := d.System.Getenv(e.Secret)
+	if !set || text == "" {
+		return nil, fault.New(fault.KeyUnreadable, fmt.Sprintf("%s:%d", d.Settings.Path, e.Line), "the variable %s is not set", e.Secret)
+	}
+	with.Source = "variable " + e.Secret
+	key, err := keys.New([]byte(text), with)
+	return []*keys.Key{key}, err
+}

@@ -1,0 +1,204 @@
+// Package input is what commands read: keys, key sets, descriptors with the policy
+// that they make, and tokens, by the flags that name them or what jwtctl.yaml has
+// instead.
+package input
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"unicode"
+
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/config"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
+)
+
+// DefaultKeyFile is what keygen writes and everything else reads.
+const DefaultKeyFile = "key.priv.pem"
+
+// KeyFlags say which keys a command uses.
+type KeyFlags struct {
+	Files       []string
+	KeyID, Alg  string
+	StrictPerms bool
+}
+
+// Register adds the flags. They have no section: keys of the file are a list
+// of their own, and a kid or alg belongs to one of them.
+func (k *KeyFlags) Register(fs *pflag.FlagSet) {
+	fs.StringArrayVar(&k.Files, "key", nil, "key `FILE`: PEM, JWK or JWKS; env:NAME takes it from a variable, - from stdin; repeatable (default "+DefaultKeyFile+")")
+	fs.StringVar(&k.KeyID, "kid", "", "`ID` of the key to use, or to give to a key file that has none (default: its RFC 7638 thumbprint)")
+	fs.StringVar(&k.Alg, "alg", "", "`ALGORITHM`, where the key allows several (default: the key's own)")
+	fs.BoolVar(&k.StrictPerms, "strict-perms", false, "refuse a private key file that others can read, instead of warning")
+	settings.Paths(fs, "key")
+	settings.KeyedAs(fs, "key", "keys")
+	settings.NamesKeys(fs, "key")
+	settings.Keyed(fs, "", "strict-perms")
+}
+
+// Place is where one or more keys come from: a name that --key takes, or
+// a secret of the configuration.
+type Place struct {
+	Name   string
+	With   keys.Attributes
+	Secret *config.KeyEntry
+}
+
+// Places returns those of the flags, else of the configuration, else the
+// default file.
+func (k *KeyFlags) Places(d command.Deps) []Place {
+	if len(k.Files) == 0 {
+		return PlacesOf(d.Settings.ConfiguredKeys())
+	}
+	var list []Place
+	for _, name := range k.Files {
+		list = append(list, Place{Name: name})
+	}
+	return list
+}
+
+// PlacesOf returns the places of entries, of none the default file.
+func PlacesOf(entries []config.KeyEntry) []Place {
+	if len(entries) == 0 {
+		return []Place{{Name: DefaultKeyFile}}
+	}
+	var list []Place
+	for i := range entries {
+		e := &entries[i]
+		place := Place{Name: e.File, With: keys.Attributes{ID: e.ID, Algorithm: e.Algorithm, Issuer: e.Issuer}}
+		if e.Secret != "" {
+			place.Secret = e
+		}
+		list = append(list, place)
+	}
+	return list
+}
+
+// Read returns the keys at p as they are now.
+func (p Place) Read(d command.Deps, strict bool) ([]*keys.Key, error) {
+	if p.Secret != nil {
+		return loadSecret(d, *p.Secret, p.With)
+	}
+	return readKeys(d, p.Name, p.With, strict)
+}
+
+// Load returns the keys of all places, in their order.
+func (k *KeyFlags) Load(d command.Deps) ([]*keys.Key, error) {
+	var all []*keys.Key
+	for _, p := range k.Places(d) {
+		list, err := p.Read(d, k.StrictPerms)
+		if err != nil {
+			return nil, WithKeyFileHint(err)
+		}
+		all = append(all, list...)
+	}
+	return all, nil
+}
+
+// All is Load with --kid and --alg applied.
+func (k *KeyFlags) All(d command.Deps) ([]*keys.Key, error) {
+	list, err := k.picked(d)
+	if err != nil {
+		return nil, err
+	}
+	return k.Pinned(list)
+}
+
+// picked is Load with --kid applied: it picks the key with that id, or names
+// the one key that has no id of its own.
+func (k *KeyFlags) picked(d command.Deps) ([]*keys.Key, error) {
+	list, err := k.Load(d)
+	if err != nil || k.KeyID == "" {
+		return list, err
+	}
+	if err := CheckKeyID(k.KeyID); err != nil {
+		return nil, err
+	}
+	return keys.Pick(list, k.KeyID)
+}
+
+// Pinned applies --alg.
+func (k *KeyFlags) Pinned(list []*keys.Key) ([]*keys.Key, error) {
+	if k.Alg == "" {
+		return list, nil
+	}
+	alg, err := ParseAlgorithm(k.Alg)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*keys.Key, len(list))
+	for i, key := range list {
+		if out[i], err = key.With(keys.Attributes{Algorithm: alg}); err != nil {
+			return nil, command.AsUsage(err, "--alg")
+		}
+	}
+	return out, nil
+}
+
+// Signer returns the one key to sign a token of issuer with (A23). --alg pins
+// that key alone.
+func (k *KeyFlags) Signer(d command.Deps, issuer string) (*keys.Key, error) {
+	list, err := k.picked(d)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := keys.NewRing(list)
+	if err != nil {
+		return nil, err
+	}
+	key, err := ring.Signer(issuer, "")
+	if f := (*fault.Error)(nil); errors.As(err, &f) && f.Code == fault.KeyMissing && f.Hint == "" && d.Settings.SetAside() != "" {
+		return nil, f.WithHint("%s", d.Settings.SetAside())
+	}
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := k.Pinned([]*keys.Key{key})
+	if err != nil {
+		return nil, err
+	}
+	return chosen[0], nil
+}
+
+// WithKeyFileHint says what to do about a key file that is missing, or is none.
+func WithKeyFileHint(err error) error {
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Hint != "" {
+		return err
+	}
+	missing := errors.Is(err, fs.ErrNotExist)
+	info, statErr := os.Stat(f.What)
+	switch {
+	case missing && f.What == DefaultKeyFile:
+		return f.WithHint("make one: jwtctl keygen; or name yours: --key FILE")
+	case missing && strings.ContainsAny(f.What, ", *?\n"):
+		return f.WithHint("--key takes one file; for several, --key each time")
+	case f.Code == fault.KeyUnreadable && statErr == nil && info.IsDir():
+		return f.WithHint("--key names a file; --key-dir, where a command has it, a folder")
+	}
+	return err
+}
+
+// ParseAlgorithm reads --alg.
+func ParseAlgorithm(name string) (keys.Algorithm, error) {
+	alg, err := keys.ParseAlgorithm(name)
+	if err != nil {
+		return "", command.AsUsage(err, "--alg")
+	}
+	return alg, nil
+}
+
+// CheckKeyID refuses an id that cannot be one line of text.
+func CheckKeyID(id string) error {
+	if strings.ContainsFunc(id, unicode.IsControl) {
+		return fault.New(fault.UsageError, "--kid", "%q holds a line break or another control character", quote.Shorten(id))
+	}
+	return nil
+}

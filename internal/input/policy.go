@@ -1,0 +1,139 @@
+package input
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/claims"
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/plan"
+	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/settings"
+	"github.com/jwtctl/jwtctl/internal/sign"
+	"github.com/jwtctl/jwtctl/internal/verify"
+)
+
+// PolicyFlags say which policy applies to messages, and which keys count.
+type PolicyFlags struct {
+	Protos ProtoFlags
+	Keys   KeyFlags
+	Sets   SetFlags
+	Leeway time.Duration
+	Dev    bool
+	// RefuseUnknown refuses fields whose numbers a message's type does not declare.
+	RefuseUnknown bool
+}
+
+// Register adds the flags of what applies to every message.
+func (f *PolicyFlags) Register(fs *pflag.FlagSet) {
+	f.Protos.Register(fs)
+	f.Keys.Register(fs)
+	f.Sets.Register(fs)
+	fs.DurationVar(&f.Leeway, "leeway", 0, "clock tolerance for exp, nbf and iat, at most 10m")
+	fs.BoolVar(&f.Dev, "dev", false, "development key: tokens are made, and accepted, unsigned")
+	settings.Keyed(fs, "", "leeway")
+	settings.FlagOnly(fs, "dev")
+}
+
+// Policy is a policy, and the keys that it is enforced with.
+type Policy struct {
+	Set      *descset.Set
+	Facts    *policy.Policy
+	Plan     *plan.Plan
+	Ring     *keys.Ring
+	Verifier *verify.Verifier
+	Signer   *sign.Signer
+}
+
+// LoadOptions are those of commands that load a policy again and again.
+type LoadOptions struct {
+	// Cache keeps remote key sets between loads; nil opens them each time.
+	Cache *SetCache
+	// Keyless lets a policy that enforces nothing be without any key, where none
+	// is named.
+	Keyless bool
+}
+
+// Load reads descriptors and keys, and compiles the policy.
+func (f *PolicyFlags) Load(ctx context.Context, d command.Deps, clock func() time.Time, o LoadOptions) (*Policy, error) {
+	set, err := f.Protos.Load(ctx, d, "")
+	if err != nil {
+		return nil, err
+	}
+	p := &Policy{Set: set, Facts: policy.Read(set)}
+	if p.Plan, err = plan.Compile(p.Facts, d.System.Getenv); err != nil {
+		return nil, err
+	}
+	if o.Keyless && !p.Plan.Enforces() && !f.namesKeys(d) {
+		p.Ring, err = keys.NewRing(nil)
+	} else {
+		p.Ring, err = f.ring(d, o.Cache)
+	}
+	if err != nil {
+		return nil, err
+	}
+	codec := claims.New(set.Types())
+	p.Verifier, err = verify.New(codec, p.Ring, verify.Options{Leeway: f.Leeway, Development: f.Dev, RefuseUnknownFields: f.RefuseUnknown, Now: clock})
+	if err != nil {
+		return nil, command.AsUsage(err, "--leeway") // the one option that can be wrong
+	}
+	p.Signer, err = f.signer(d, codec, p.Ring, clock)
+	return p, err
+}
+
+// signer signs with the keys of ring; with --dev the tokens are unsigned (A91),
+// unless --kid names one of the others.
+func (f *PolicyFlags) signer(d command.Deps, codec *claims.Codec, ring *keys.Ring, clock func() time.Time) (*sign.Signer, error) {
+	if !f.Dev || f.Keys.KeyID != "" && f.Keys.KeyID != developmentID {
+		return sign.New(codec, ring, sign.Options{KeyID: f.Keys.KeyID, RefuseUnknownFields: f.RefuseUnknown, Now: clock}), nil
+	}
+	ring, err := keys.NewRing([]*keys.Key{DevelopmentKey(d)})
+	return sign.New(codec, ring, sign.Options{RefuseUnknownFields: f.RefuseUnknown, Now: clock}), err
+}
+
+// developmentID is the id of the development key (A90).
+const developmentID = "dev"
+
+// DevelopmentKey returns the key of --dev.
+func DevelopmentKey(d command.Deps) *keys.Key {
+	issuer, _ := d.System.Getenv("JWT_DEV_SECRET_ISSUER") // A90
+	return keys.Development(issuer)
+}
+
+// namesKeys reports whether flags or configuration name any key or set.
+func (f *PolicyFlags) namesKeys(d command.Deps) bool {
+	return f.Dev || len(f.Keys.Files) > 0 || len(d.Settings.ConfiguredKeys()) > 0 || len(f.Sets.Entries(d)) > 0
+}
+
+// ring returns the keys of the flags or the configuration, the sets, and with
+// --dev the development key last (A90). Without any other key or set, the
+// default key file is one.
+func (f *PolicyFlags) ring(d command.Deps, cache *SetCache) (*keys.Ring, error) {
+	f.Sets.Pick(d, f.Keys)
+	sets, err := f.Sets.Load(d, cache)
+	if err != nil {
+		return nil, err
+	}
+	var list []*keys.Key
+	if len(f.Keys.Files)+len(d.Settings.ConfiguredKeys()) > 0 || len(sets) == 0 && !f.Dev {
+		if list, err = f.Keys.Load(d); err != nil {
+			return nil, err
+		}
+		if list, err = f.Keys.Pinned(list); err != nil {
+			return nil, err
+		}
+		if f.Keys.KeyID != "" && len(list) == 1 && !(f.Dev && f.Keys.KeyID == developmentID) {
+			if list, err = keys.Pick(list, f.Keys.KeyID); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if f.Dev {
+		list = append(list, DevelopmentKey(d))
+	}
+	return keys.NewRing(list, sets...)
+}

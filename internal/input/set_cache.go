@@ -1,0 +1,60 @@
+package input
+
+import (
+	"sync"
+
+	"github.com/jwtctl/jwtctl/internal/jwks"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// SetCache keeps remote key sets, with the keys they hold, for a command that
+// loads its policy again and again.
+type SetCache struct {
+	mu sync.Mutex
+	// inForce are the sets of the policy in force, by what they were made of;
+	// asked are those that the load under way has asked for.
+	inForce, asked map[string]keys.Set
+}
+
+// NewSetCache returns an empty cache.
+func NewSetCache() *SetCache { return &SetCache{asked: map[string]keys.Set{}} }
+
+// set returns the set called id of the policy in force, else what opened makes.
+func (c *SetCache) set(id string, opened func() (keys.Set, error)) (keys.Set, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, known := range []map[string]keys.Set{c.asked, c.inForce} {
+		if set := known[id]; set != nil {
+			c.asked[id] = set
+			return set, nil
+		}
+	}
+	set, err := opened()
+	if err == nil {
+		c.asked[id] = set
+	}
+	return set, err
+}
+
+// Loaded ends a load. The sets of one that was refused are forgotten.
+func (c *SetCache) Loaded(inForce bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if inForce {
+		c.inForce = c.asked
+	}
+	c.asked = map[string]keys.Set{}
+}
+
+// Status returns the status of the remote sets in force.
+func (c *SetCache) Status() []jwks.Status {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []jwks.Status
+	for _, set := range c.inForce {
+		if remote, isRemote := set.(*jwks.Remote); isRemote {
+			all = append(all, remote.Status())
+		}
+	}
+	return all
+}

@@ -1,0 +1,197 @@
+package input
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/config"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/jwks"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/settings"
+)
+
+// wellKnown is what an issuer's URL is continued with (OpenID Connect Discovery 1.0).
+const wellKnown = "/.well-known/openid-configuration"
+
+// SetFlags name the key sets of others.
+type SetFlags struct {
+	JWKS []string
+	OIDC []string
+	NetworkFlags
+	// kid, unless empty, picks keys of the sets.
+	kid string
+}
+
+// NetworkFlags say how key sets are fetched.
+type NetworkFlags struct {
+	AllowHTTP      bool
+	AllowLinkLocal bool
+	CACert         string
+}
+
+// Register adds the flags.
+func (f *NetworkFlags) Register(fs *pflag.FlagSet) {
+	fs.BoolVar(&f.AllowHTTP, "allow-http", false, "fetch key sets over plain http from other machines too")
+	fs.BoolVar(&f.AllowLinkLocal, "allow-link-local", false, "fetch key sets from link-local and cloud metadata addresses too")
+	fs.StringVar(&f.CACert, "ca-cert", "", "PEM `FILE` of CA certificates to trust in addition to this machine's")
+	settings.Paths(fs, "ca-cert")
+	settings.Keyed(fs, "", "allow-http", "allow-link-local", "ca-cert")
+}
+
+// network returns how to fetch, by the flags and the proxies of the environment.
+func (f NetworkFlags) network(d command.Deps) (jwks.Network, error) {
+	n := jwks.Network{AllowHTTP: f.AllowHTTP, AllowLinkLocal: f.AllowLinkLocal, Proxy: jwks.ProxyFrom(d.System.Getenv)}
+	if f.CACert == "" {
+		return n, nil
+	}
+	data, err := files.Read(f.CACert, keys.MaxFileBytes, fault.KeyUnreadable)
+	if err != nil {
+		return n, err
+	}
+	n.RootCAs, err = jwks.TrustCA(data, f.CACert)
+	return n, err
+}
+
+// Register adds the flags.
+func (f *SetFlags) Register(fs *pflag.FlagSet) {
+	fs.StringArrayVar(&f.JWKS, "jwks", nil, "key set, `FILE|URL`, - for stdin; http only for this machine, unless --allow-http; repeatable")
+	fs.StringArrayVar(&f.OIDC, "oidc-issuer", nil, "issuer `URL` whose OpenID configuration names its key set; repeatable")
+	f.NetworkFlags.Register(fs)
+	settings.KeyedAs(fs, "jwks", "key_sets")
+	settings.KeyedAs(fs, "oidc-issuer", "key_sets")
+	settings.NamesKeys(fs, "jwks", "oidc-issuer")
+}
+
+// Load returns the sets of the flags, else of the configuration. Files are read
+// now, URLs when a token needs them.
+func (f *SetFlags) Load(d command.Deps, cache *SetCache) ([]keys.Set, error) {
+	var sets []keys.Set
+	for _, e := range f.Entries(d) {
+		set, err := f.Open(d, e, cache)
+		if err != nil && e.Line > 0 {
+			err = config.AsFault(err, fmt.Sprintf("%s:%d: key_sets", d.Settings.Path, e.Line))
+		}
+		if err != nil {
+			return nil, err
+		}
+		sets = append(sets, set)
+	}
+	return sets, nil
+}
+
+// Pick lets --kid name a key of the one set, where there are no other keys for it
+// to name.
+func (f *SetFlags) Pick(d command.Deps, k KeyFlags) {
+	if len(k.Files)+len(d.Settings.ConfiguredKeys()) == 0 && len(f.Entries(d)) == 1 {
+		f.kid = k.KeyID
+	}
+}
+
+// Entries returns what stands in key_sets, or what the flags say instead.
+func (f *SetFlags) Entries(d command.Deps) []config.KeySetEntry {
+	if len(f.JWKS)+len(f.OIDC) == 0 {
+		return d.Settings.ConfiguredSets()
+	}
+	var list []config.KeySetEntry
+	for _, location := range f.JWKS {
+		list = append(list, config.KeySetEntry{JWKS: location})
+	}
+	for _, issuer := range f.OIDC {
+		list = append(list, config.KeySetEntry{Issuer: issuer, OIDCDiscovery: true})
+	}
+	return list
+}
+
+// withURLHint says what a location that is no file may lack to be a URL.
+func withURLHint(err error, location string) error {
+	var f *fault.Error
+	host, _, isPath := strings.Cut(location, "/")
+	switch {
+	case !errors.As(err, &f) || f.Hint != "" || !errors.Is(err, fs.ErrNotExist):
+	case strings.Contains(host, ":"):
+		return f.WithHint("a URL begins with http:// or https://")
+	case isPath && strings.Contains(strings.TrimLeft(host, "."), "."):
+		return f.WithHint("a URL begins with https://")
+	}
+	return err
+}
+
+// Open returns the set of e. A remote one that was loaded before is the same
+// again, with the keys that it holds.
+func (f *SetFlags) Open(d command.Deps, e config.KeySetEntry, cache *SetCache) (keys.Set, error) {
+	opened := func() (keys.Set, error) {
+		if e.OIDCDiscovery && strings.HasSuffix(strings.TrimRight(e.Issuer, "/"), wellKnown) {
+			return nil, fault.New(fault.UsageError, "--oidc-issuer", "it names the configuration, and the issuer is needed").
+				WithHint("leave %s out", wellKnown)
+		}
+		options, err := f.options(d, e)
+		switch {
+		case err != nil:
+			return nil, err
+		case e.OIDCDiscovery:
+			return jwks.NewDiscovered(e.Issuer, options)
+		case e.JWKS == "-":
+			data, err := readStdinKeys(d)
+			if err != nil {
+				return nil, err
+			}
+			return jwks.Read(data, stdinName, options)
+		}
+		set, err := jwks.Open(e.JWKS, options)
+		return set, withURLHint(err, e.JWKS)
+	}
+	if cache == nil || !e.IsRemote() {
+		return opened()
+	}
+	e.Line = 0 // where it stands says nothing about it
+	return cache.set(fmt.Sprintf("%+v %+v", e, f.NetworkFlags), opened)
+}
+
+func (f *SetFlags) options(d command.Deps, e config.KeySetEntry) (jwks.RemoteOptions, error) {
+	o := jwks.RemoteOptions{
+		Issuer: e.Issuer, KeyID: f.kid, Algorithms: e.AllowedAlgorithms, Refresh: e.RefreshInterval,
+		Random: rand.Float64, Now: d.System.Now, Log: d.Logger(),
+	}
+	if !e.IsRemote() {
+		return o, nil
+	}
+	var err error
+	o.Network, err = f.network(d)
+	return o, err
+}
+
+// stdinName is what messages call standard input.
+const stdinName = "standard input"
+
+func readStdinKeys(d command.Deps) ([]byte, error) {
+	return files.ReadAll(d.System.In, stdinName, keys.MaxFileBytes, fault.KeyUnreadable)
+}
+
+// Read returns what is at location: a URL, a file or, for -, standard input.
+func (f NetworkFlags) Read(ctx context.Context, d command.Deps, location string) ([]byte, error) {
+	switch {
+	case location == "-":
+		return readStdinKeys(d)
+	case files.IsURL(location):
+		network, err := f.network(d)
+		if err != nil {
+			return nil, err
+		}
+		return jwks.Fetch(ctx, location, network)
+	}
+	path, err := files.PathOf(location, fault.KeySetURLNotAllowed)
+	if err != nil {
+		return nil, err
+	}
+	data, err := files.Read(path, keys.MaxFileBytes, fault.KeyUnreadable)
+	return data, withURLHint(err, location)
+}

@@ -1,0 +1,117 @@
+package input
+
+import (
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
+)
+
+// MaxToken bounds what is read for a token: more than a token may have,
+// so that the token itself is refused for its size, not cut.
+const MaxToken = 1 << 20
+
+// ReadToken returns the token that args name, itself, @FILE or stdin, and the
+// text that it stood in.
+func ReadToken(d command.Deps, args []string) (token, text string, err error) {
+	where := "standard input"
+	switch {
+	case len(args) == 1 && args[0] != "-" && !strings.HasPrefix(args[0], "@"):
+		text, where = args[0], "the token"
+	case len(args) == 1 && args[0] != "-":
+		where = args[0][1:]
+		data, err := files.Read(where, MaxToken, fault.FileFailed)
+		if err != nil {
+			return "", "", err
+		}
+		text = string(data)
+	case len(args) == 0 && d.System.InTTY: // nobody would know what it waits for
+	default:
+		data, err := files.ReadAll(d.System.In, where, MaxToken, fault.FileFailed)
+		if err != nil {
+			return "", "", err
+		}
+		text = string(data)
+	}
+	token, err = UnwrapToken(text)
+	switch {
+	case err == nil && token == "" && len(args) == 1 && args[0] == "":
+		return "", "", fault.New(fault.UsageError, where, "it is empty").WithHint("is a variable in it not set?")
+	case err == nil && token == "":
+		return "", "", fault.New(fault.UsageError, where, "holds no token").WithHint("jwtctl token --system | jwtctl inspect")
+	}
+	return token, text, WithTokenHint(err, text)
+}
+
+// CheckTokenArgument refuses the name of a file in place of a token.
+func CheckTokenArgument(args []string) error {
+	if len(args) == 1 && args[0] != "-" && settings.IsFile(args[0]) {
+		return fault.New(fault.UsageError, "the token", "%q is a file", quote.Shorten(args[0])).WithHint("@%s reads the token from it", quote.Shorten(args[0]))
+	}
+	return nil
+}
+
+// WithTokenHint adds to a fault of a malformed token what text looks like.
+func WithTokenHint(err error, text string) error {
+	f, isFault := err.(*fault.Error)
+	if !isFault || f.Code != fault.TokenMalformed || f.Hint != "" {
+		return err
+	}
+	text = strings.TrimSpace(text)
+	hint := ""
+	switch first := text[:min(1, len(text))]; {
+	case strings.Contains(text, "-----BEGIN "):
+		hint = "it is a key or certificate, not a token: --key FILE verifies with one"
+	case strings.Contains(text, "\x00"):
+		hint = "it looks like UTF-16 text, as PowerShell writes it; save it as UTF-8"
+	case strings.HasPrefix(text, "\ufeff"):
+		hint = "a byte order mark stands before the token; save it as UTF-8 without one"
+	case first == "{" || first == "[":
+		hint = "it is JSON; give the token in it alone, as by jq -r .access_token"
+	case first == "<":
+		hint = "it looks like a web page"
+	case first == "'" || first == "\"":
+		hint = "quotes stand around the token"
+	case strings.ContainsAny(text, "\r\n"):
+		hint = "it has more than one line; a token is one"
+	default:
+		return err
+	}
+	return f.WithHint("%s", hint)
+}
+
+// UnwrapToken takes off what jwtctl token puts around a token: white space,
+// `export NAME='…'`, `NAME=`, `Authorization:` and `Bearer`.
+func UnwrapToken(text string) (string, error) {
+	text = strings.TrimSpace(text)
+	text = strings.TrimPrefix(text, "export ")
+	if name, value, found := strings.Cut(text, "="); found && IsVariableName(name) {
+		// Padding of an unsigned token (A91) has an equals sign of its own.
+		if value = strings.Trim(value, "'"); strings.HasPrefix(value, "Bearer ") || strings.HasPrefix(value, "ey") {
+			text = value
+		}
+	}
+	name, value, isHeader := strings.Cut(text, ":")
+	if isHeader = isHeader && strings.EqualFold(name, "authorization"); isHeader {
+		text = strings.TrimSpace(value)
+	}
+	if isHeader || strings.Contains(text, " ") && !strings.HasPrefix(text, "{") {
+		return jws.Bearer(text)
+	}
+	return text, nil
+}
+
+// IsVariableName says whether a shell takes name for a variable's.
+func IsVariableName(name string) bool {
+	for i, r := range name {
+		letter := r == '_' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z'
+		if !letter && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return name != ""
+}

@@ -1,0 +1,67 @@
+package settings
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// size is the value of a flag that takes a number of bytes: 4MiB, 16KiB, 1000.
+type size struct {
+	to          *int
+	least, most int
+}
+
+// SizeVar defines a flag that takes a number of bytes from least to most.
+func SizeVar(fs *pflag.FlagSet, to *int, name string, initial, least, most int, usage string) {
+	*to = initial
+	fs.Var(size{to, least, most}, name, usage)
+}
+
+var sizeUnits = []struct {
+	name  string
+	bytes int
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}}
+
+// Set is that of pflag.Value.
+func (s size) Set(text string) error {
+	for _, unit := range sizeUnits {
+		digits, is := strings.CutSuffix(text, unit.name)
+		if !is {
+			continue
+		}
+		n, err := strconv.ParseUint(strings.TrimSpace(digits), 10, 31)
+		if err != nil {
+			break
+		}
+		if total := n * uint64(unit.bytes); total < uint64(s.least) || total > uint64(s.most) {
+			return fmt.Errorf("must be from %s to %s", sizeText(s.least), sizeText(s.most))
+		}
+		*s.to = int(n) * unit.bytes
+		return nil
+	}
+	return fmt.Errorf("must be a number of bytes such as %s", sizeText(s.least))
+}
+
+// String is that of pflag.Value.
+func (s size) String() string {
+	if s.to == nil { // as pflag makes one to know the zero
+		return ""
+	}
+	return sizeText(*s.to)
+}
+
+// Type is that of pflag.Value.
+func (size) Type() string { return "string" }
+
+// sizeText writes n in the largest unit that leaves no rest.
+func sizeText(n int) string {
+	for _, unit := range sizeUnits {
+		if unit.bytes > 1 && n >= unit.bytes && n%unit.bytes == 0 {
+			return strconv.Itoa(n/unit.bytes) + unit.name
+		}
+	}
+	return strconv.Itoa(n)
+}
