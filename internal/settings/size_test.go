@@ -1,4 +1,4 @@
-package cli
+package settings
 
 import (
 	"testing"
@@ -16,7 +16,7 @@ func TestSizeFlag(t *testing.T) {
 	} {
 		var n int
 		fs := pflag.NewFlagSet("", pflag.ContinueOnError)
-		sizeVar(fs, &n, "x", 7, 1<<10, 1<<30, "")
+		SizeVar(fs, &n, "x", 7, 1<<10, 1<<30, "")
 		err := fs.Set("x", text)
 		if want == 0 {
 			if err == nil || n != 7 {
