@@ -111,6 +111,9 @@ func (k *KeyFlags) All(d command.Deps) ([]*keys.Key, error) {
 	return k.Pinned(list)
 }
 
+// Named reports whether flags or variables name a key.
+func (k *KeyFlags) Named() bool { return len(k.Files) > 0 }
+
 // picked is Load with --kid applied: it picks the key with that id, or names
 // the one key that has no id of its own.
 func (k *KeyFlags) picked(d command.Deps) ([]*keys.Key, error) {

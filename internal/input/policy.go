@@ -77,7 +77,7 @@ func (f *PolicyFlags) Load(ctx context.Context, d command.Deps, clock func() tim
 		return nil, err
 	}
 	codec := claims.New(set.Types())
-	p.Verifier, err = verify.New(codec, p.Ring, verify.Options{Leeway: f.Leeway, Development: f.Dev, RefuseUnknownFields: f.RefuseUnknown, Now: clock})
+	p.Verifier, err = verify.New(codec, p.Ring, verify.Options{Leeway: f.Leeway, Development: f.Dev, AnySignature: !f.Keys.Named() && !f.Sets.Named(), RefuseUnknownFields: f.RefuseUnknown, Now: clock})
 	if err != nil {
 		return nil, command.AsUsage(err, "--leeway") // the one option that can be wrong
 	}

@@ -96,9 +96,12 @@ func (f *SetFlags) Pick(d command.Deps, k KeyFlags) {
 	}
 }
 
+// Named reports whether flags or variables name a key set.
+func (f *SetFlags) Named() bool { return len(f.JWKS)+len(f.OIDC) > 0 }
+
 // Entries returns what stands in key_sets, or what the flags say instead.
 func (f *SetFlags) Entries(d command.Deps) []config.KeySetEntry {
-	if len(f.JWKS)+len(f.OIDC) == 0 {
+	if !f.Named() {
 		return d.Settings.ConfiguredSets()
 	}
 	var list []config.KeySetEntry

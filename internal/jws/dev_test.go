@@ -77,6 +77,50 @@ func TestS57_DevelopmentAcceptsNothingElse(t *testing.T) {
 	}
 }
 
+// TestA91_NoSignatureIsLookedAt: without keys that were named for the run, the
+// development key takes any algorithm, key id and third part. All else is checked.
+func TestA91_NoSignatureIsLookedAt(t *testing.T) {
+	dev := Policy{Development: true, AnySignature: true}
+	free := verifier(t, dev, keys.Development(""), signingKey(t, keys.ES256))
+	shop, err := signingKey(t, keys.ES256).With(keys.Attributes{Issuer: "shop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bound := verifier(t, dev, shop, keys.Development("my-issuer"))
+	hs, claims := `{"alg":"HS256","typ":"JWT"}`, `{"sub":">>>???","exp":3000000000}`
+	for name, c := range map[string]struct {
+		v     *Verifier
+		token string
+		want  string
+	}{
+		"HS256, two parts":            {free, b64(hs) + "." + b64(claims), "ok"},
+		"HS256, an empty third":       {free, b64(hs) + "." + b64(claims) + ".", "ok"},
+		"HS256, a third part":         {free, b64(hs) + "." + b64(claims) + ".SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c", "ok"},
+		"a third part of anything":    {free, b64(hs) + "." + b64(claims) + ".no signature!", "ok"},
+		"padded, with a third part":   {free, padded(hs) + "." + padded(claims) + ".x", "ok"},
+		"none, with a third part":     {free, b64(`{"alg":"none"}`) + "." + b64(claims) + ".x", "ok"},
+		"an algorithm of no one":      {free, b64(`{"alg":"HMD5"}`) + "." + b64(claims) + ".", "ok"},
+		"the id of another key":       {free, b64(`{"alg":"ES256","kid":"key-ES256"}`) + "." + b64(claims) + ".x", "ok"},
+		"an id of no key":             {free, b64(`{"alg":"none","kid":"x"}`) + "." + b64(claims) + ".", "ok"},
+		"its issuer":                  {bound, b64(hs) + "." + b64(`{"iss":"my-issuer"}`), "ok"},
+		"the issuer of a file's key":  {bound, b64(hs) + "." + b64(`{"iss":"shop"}`) + ".x", "ok"},
+		"an issuer of no key":         {bound, b64(hs) + "." + b64(`{"iss":"else"}`) + ".x", "key_not_found"},
+		"expired":                     {free, b64(hs) + "." + b64(`{"exp":1}`) + ".x", "token_expired"},
+		"four parts":                  {free, b64(hs) + "." + b64(claims) + "..", "token_malformed"},
+		"one part":                    {free, b64(hs), "token_malformed"},
+		"crit":                        {free, b64(`{"alg":"none","crit":["x"]}`) + "." + b64(claims), "token_malformed"},
+		"no algorithm":                {free, b64(`{}`) + "." + b64(claims), "token_malformed"},
+		"duplicate names":             {free, b64(hs) + "." + b64(`{"a":1,"a":2}`), "token_malformed"},
+		"unused bits":                 {free, b64(hs) + ".e31", "token_malformed"},
+		"no claims":                   {free, b64(hs) + "." + b64(`text`), "payload_not_claims"},
+		"named keys: HS256, unsigned": {verifier(t, Policy{Development: true}, keys.Development(""), signingKey(t, keys.ES256)), b64(hs) + "." + b64(claims) + ".", "token_malformed"},
+		"the key, but not the flag":   {verifier(t, Policy{AnySignature: true}, keys.Development("")), b64(hs) + "." + b64(claims) + ".x", "token_malformed"},
+		"the flag, but not the key":   {verifier(t, dev, signingKey(t, keys.ES256)), b64(hs) + "." + b64(claims) + ".x", "key_not_found"},
+	} {
+		t.Run(name, func(t *testing.T) { wantCodes(t, c.v, c.token, c.want) })
+	}
+}
+
 // A92: everything but the signature counts.
 func TestA92_DevelopmentClaimsAreEnforced(t *testing.T) {
 	p := Policy{Development: true, Issuers: []string{"my-issuer"}, Audiences: []string{"a"}, RequireExpiry: true, Type: "JWT"}

@@ -20,8 +20,9 @@ type Header struct {
 	Members []strictjson.Member
 }
 
-// readHeader applies the rules that need no key (S25, S30-S32, S35).
-func readHeader(data []byte, maxDepth int) (Header, *fault.Error) {
+// readHeader applies the rules that need no key (S25, S30-S32, S35). anyAlgorithm
+// accepts algorithms of any name (A91).
+func readHeader(data []byte, maxDepth int, anyAlgorithm bool) (Header, *fault.Error) {
 	members, err := strictjson.Object(data, maxDepth)
 	if err != nil {
 		return Header{}, jsonFault("header", err)
@@ -54,12 +55,12 @@ func readHeader(data []byte, maxDepth int) (Header, *fault.Error) {
 	if !hasAlg {
 		return Header{}, malformed("alg", "the header has none")
 	}
-	return h, h.check()
+	return h, h.check(anyAlgorithm)
 }
 
-// check refuses algorithms that nobody may use and tokens within tokens.
-func (h Header) check() *fault.Error {
-	if h.Algorithm != string(keys.None) {
+// check refuses unknown algorithms and tokens within tokens.
+func (h Header) check(anyAlgorithm bool) *fault.Error {
+	if h.Algorithm != string(keys.None) && !anyAlgorithm {
 		var bad *fault.Error
 		if _, err := keys.ParseAlgorithm(h.Algorithm); errors.As(err, &bad) {
 			return bad.About("alg")

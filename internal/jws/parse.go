@@ -110,9 +110,11 @@ func (t *Token) Claims() (*Claims, error) {
 
 // rules are what the callers of parse differ in.
 type rules struct {
-	unsigned bool // take the tokens of A91
-	claims   bool // refuse a payload that begins an object and is none, or is empty
-	headers  *headerMemo
+	unsigned bool // take tokens of algorithm none
+	// anySignature takes whatever the third part is, and does not read it (A91).
+	anySignature bool
+	claims       bool // refuse a payload that begins an object and is none, or is empty
+	headers      *headerMemo
 }
 
 // headerMemo keeps the last header that was read: the tokens of one issuer have
@@ -153,12 +155,14 @@ func parse(compact string, l Limits, r rules) (*Token, *fault.Error) {
 	header, rest, _ := strings.Cut(compact, ".")
 	payload, signature, _ := strings.Cut(rest, ".")
 	t := &Token{signed: compact[:len(header)+1+len(payload)]}
-	d := decoder{room: make([]byte, 0, base64.StdEncoding.DecodedLen(len(compact))), padded: signature == ""}
+	d := decoder{room: make([]byte, 0, base64.StdEncoding.DecodedLen(len(compact))), padded: signature == "" || r.anySignature}
 	err := t.readHeader(&d, header, l, r)
 	if err != nil {
 		return nil, err
 	}
 	switch unsigned := t.header.Algorithm == string(keys.None); {
+	case r.anySignature:
+		signature = ""
 	case unsigned && !r.unsigned:
 		return nil, fault.New(fault.AlgorithmNotAllowed, "alg", "the token says %q: it is not signed", keys.None).
 			WithHint("only --dev, for development, accepts unsigned tokens")
@@ -193,7 +197,7 @@ func (t *Token) readHeader(d *decoder, segment string, l Limits, r rules) (err *
 	if len(t.headerJSON) > l.HeaderBytes {
 		return fault.New(fault.LimitExceeded, "header", "%d bytes; at most %d are read", len(t.headerJSON), l.HeaderBytes)
 	}
-	if t.header, err = readHeader(t.headerJSON, l.Depth); err != nil {
+	if t.header, err = readHeader(t.headerJSON, l.Depth, r.anySignature); err != nil {
 		return err
 	}
 	if !d.padded { // one that has another spelling is read anew
@@ -222,7 +226,8 @@ func checkForm(compact string) *fault.Error {
 type decoder struct {
 	room []byte // for all of them, in one piece
 	// padded says that padded standard base64 will do too. It is only set for
-	// tokens without a signature, which pass by A91 or not at all.
+	// tokens whose signature is empty or not looked at, which pass by A91 or not
+	// at all.
 	padded bool
 }
 

@@ -36,7 +36,11 @@ type Policy struct {
 	// Development accepts unsigned tokens (A91); the ring needs a development
 	// key for it too.
 	Development bool
-	Limits      Limits
+	// AnySignature, with Development, looks at no signature (A91): any algorithm
+	// and key id, a third part that says anything, or none. It is for a ring whose
+	// keys were not named for this run (S56).
+	AnySignature bool
+	Limits       Limits
 }
 
 // Validate returns a usage error for a policy that cannot be meant: an empty

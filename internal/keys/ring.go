@@ -169,6 +169,18 @@ func (r *Ring) Find(ctx context.Context, q Query) (*Key, error) {
 	return nil, r.explain(q, s.failure())
 }
 
+// Development returns the ring's development key for a token whose signature is
+// not looked at, whatever its key id and algorithm (A91). The issuer still
+// counts (A92): it returns key_not_found where no key may vouch for it.
+func (r *Ring) Development(q Query) (*Key, error) {
+	for _, e := range r.entries {
+		if e.key != nil && e.key.Allows(None) && len(r.candidates(q.Issuer)) > 0 {
+			return e.key, nil
+		}
+	}
+	return nil, r.explain(q, fault.New(fault.KeyNotFound, "iss", "no key is configured for the token's issuer"))
+}
+
 // explain gives a key_not_found the reason that a person looks for: the issuer,
 // where that is why a key is no candidate.
 func (r *Ring) explain(q Query, err error) error {

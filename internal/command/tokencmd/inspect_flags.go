@@ -63,7 +63,7 @@ func (v *verifyFlags) verifier(d command.Deps) (*jws.Verifier, *keys.Ring, error
 	policy := jws.Policy{
 		Issuers: v.issuers, Audiences: v.audiences, Subjects: v.subjects, Type: v.typ,
 		Leeway: v.leeway, MaxAge: v.maxAge, MaxLifetime: v.maxLifetime, RequireExpiry: v.requireExp,
-		Development: v.dev,
+		Development: v.dev, AnySignature: !v.keys.Named() && !v.sets.Named(),
 	}
 	if err := policy.Validate(); err != nil {
 		return nil, nil, err
