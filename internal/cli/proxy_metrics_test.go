@@ -42,7 +42,9 @@ func TestProxyKeySetMetrics(t *testing.T) {
 		t.Fatal(f.err.String())
 	}
 	var down atomic.Bool
+	answering := make(chan struct{}) // closed when the issuer begins to answer: the proxy asks at its start
 	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		<-answering
 		if down.Load() {
 			w.WriteHeader(http.StatusBadGateway)
 		}
@@ -69,6 +71,7 @@ key_sets: [{issuer: me, jwks: "%s/?secret=x"}, {issuer: me, jwks: "%[1]s/", allo
 	}
 	const age, fetched = "jwtctl_proxy_key_set_age_seconds", "jwtctl_proxy_key_set_fetches_total"
 	shows("at the start", "no "+age+"{", fetched+labels+`,result="ok"} 0`, fetched+labels+`,result="failed"} 0`, fetched+strings.Replace(labels, "me", "other", 1))
+	close(answering)
 	r.want("S/Who", sign(ofMe), codes.OK)
 	// Two sets have these labels, and a token makes both be fetched, each at its own time.
 	counted := func(line string) {

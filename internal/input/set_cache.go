@@ -2,6 +2,7 @@ package input
 
 import (
 	"sync"
+	"time"
 
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
@@ -15,6 +16,9 @@ type SetCache struct {
 	// asked are those that the load under way has asked for.
 	inForce, asked map[string]keys.Set
 }
+
+// Patience is how long a call that goes through the proxy waits for a key set.
+const Patience = 2 * time.Second
 
 // NewSetCache returns an empty cache.
 func NewSetCache() *SetCache { return &SetCache{asked: map[string]keys.Set{}} }
@@ -36,12 +40,18 @@ func (c *SetCache) set(id string, opened func() (keys.Set, error)) (keys.Set, er
 	return set, err
 }
 
-// Loaded ends a load. The sets of one that was refused are forgotten.
+// Loaded ends a load. The sets of one that was refused are forgotten; those of one
+// that is in force are fetched before a token needs them.
 func (c *SetCache) Loaded(inForce bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if inForce {
 		c.inForce = c.asked
+		for _, set := range c.inForce {
+			if remote, isRemote := set.(*jwks.Remote); isRemote {
+				remote.Prefetch()
+			}
+		}
 	}
 	c.asked = map[string]keys.Set{}
 }

@@ -136,7 +136,7 @@ func (f *SetFlags) Open(d command.Deps, e config.KeySetEntry, cache *SetCache) (
 			return nil, fault.New(fault.UsageError, "--oidc-issuer", "it names the configuration, and the issuer is needed").
 				WithHint("leave %s out", wellKnown)
 		}
-		options, err := f.options(d, e)
+		options, err := f.options(d, e, cache)
 		switch {
 		case err != nil:
 			return nil, err
@@ -159,13 +159,16 @@ func (f *SetFlags) Open(d command.Deps, e config.KeySetEntry, cache *SetCache) (
 	return cache.set(fmt.Sprintf("%+v %+v", e, f.NetworkFlags), opened)
 }
 
-func (f *SetFlags) options(d command.Deps, e config.KeySetEntry) (jwks.RemoteOptions, error) {
+func (f *SetFlags) options(d command.Deps, e config.KeySetEntry, cache *SetCache) (jwks.RemoteOptions, error) {
 	o := jwks.RemoteOptions{
 		Issuer: e.Issuer, KeyID: f.kid, Algorithms: e.AllowedAlgorithms, Refresh: e.RefreshInterval,
 		Random: rand.Float64, Now: d.System.Now, Log: d.Logger(),
 	}
 	if !e.IsRemote() {
 		return o, nil
+	}
+	if cache != nil {
+		o.Patience = Patience
 	}
 	var err error
 	o.Network, err = f.network(d)

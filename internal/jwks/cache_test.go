@@ -277,3 +277,44 @@ func TestS24_CallerMayGiveUp(t *testing.T) {
 		t.Errorf("took %s", took)
 	}
 }
+
+// TestPatienceEndsTheWait answers that a set is unavailable as soon as patience is
+// over, while its fetch goes on and then counts; the next to ask does not wait again.
+func TestPatienceEndsTheWait(t *testing.T) {
+	i, c := newIssuer(t, nil), newClock()
+	enter := make(chan struct{})
+	good := has(t, newKey(t, keys.ES256, "a"))
+	i.does(func(w http.ResponseWriter, r *http.Request) { <-enter; good(w, r) })
+	o := options(c, jwks.Network{})
+	o.Patience = 50 * time.Millisecond
+	set := remote(t, i.URL, o)
+	asks := func(what string) {
+		t.Helper()
+		if _, err := set.Keys(t.Context(), "a"); fault.CodeOf(err) != fault.KeySetUnavailable {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	asks("the first")
+	c.advance(o.Patience)
+	asks("the next")
+	close(enter)
+	eventually(t, "the keys are there", func() bool { return set.Held() != nil })
+	gives(t, set, "a", "a")
+	if got := i.fetches.Load(); got != 1 {
+		t.Errorf("%d fetches", got)
+	}
+}
+
+// TestPrefetch fetches a set before a token needs it, once.
+func TestPrefetch(t *testing.T) {
+	i, c := newIssuer(t, has(t, newKey(t, keys.ES256, "a"))), newClock()
+	set := remote(t, i.URL, options(c, jwks.Network{}))
+	set.Prefetch()
+	set.Prefetch()
+	eventually(t, "the keys are there", func() bool { return set.Held() != nil })
+	set.Prefetch()
+	gives(t, set, "a", "a")
+	if got := i.fetches.Load(); got != 1 {
+		t.Errorf("%d fetches", got)
+	}
+}

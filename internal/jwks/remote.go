@@ -51,6 +51,9 @@ type RemoteOptions struct {
 	// in any case.
 	MaxStale time.Duration
 	Network  Network
+	// Patience, unless 0, is how long after its beginning a fetch is waited for. It
+	// goes on then, and its keys count when it ends.
+	Patience time.Duration
 	// Random, unless nil, returns a number from 0 to 1, but not 1, that says when
 	// between EarliestAhead and LatestAhead the next fetch is; without it, that is
 	// in the middle. It must be safe for concurrent use.
@@ -168,18 +171,49 @@ func (r *Remote) Keys(ctx context.Context, kid string) ([]*keys.Key, error) {
 	if r.mayFetch(now) {
 		r.start(now)
 	}
-	flight := r.flight
+	flight, tried := r.flight, r.tried
 	// The last fetch failed: that of now may take its time, the keys are known.
 	failing := r.problem != nil && now.Sub(r.fetched) < r.options.MaxStale && r.speaksFor(kid)
 	r.mu.Unlock()
 	if flight != nil && !failing {
-		select {
-		case <-flight:
-		case <-ctx.Done():
-			return nil, fault.New(fault.KeySetUnavailable, label(r.where), "the wait for it was given up: %w", ctx.Err())
+		if err := r.await(ctx, flight, now.Sub(tried)); err != nil {
+			return nil, err
 		}
 	}
 	return r.believed(now, kid)
+}
+
+// await waits for the end of flight, which has been under way for so long.
+func (r *Remote) await(ctx context.Context, flight <-chan struct{}, long time.Duration) error {
+	var over <-chan time.Time
+	if r.options.Patience > 0 {
+		timer := time.NewTimer(r.options.Patience - long)
+		defer timer.Stop()
+		over = timer.C
+	}
+	select {
+	case <-flight:
+		return nil
+	case <-ctx.Done():
+		return fault.New(fault.KeySetUnavailable, label(r.where), "the wait for it was given up: %w", ctx.Err())
+	case <-over:
+	}
+	select {
+	case <-flight: // at the same moment
+		return nil
+	default:
+		return fault.New(fault.KeySetUnavailable, label(r.where), "it does not answer within %s", r.options.Patience)
+	}
+}
+
+// Prefetch begins to fetch the set if nothing has asked for it yet, so that the
+// first token does not have to wait.
+func (r *Remote) Prefetch() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.flight == nil && r.tried.IsZero() {
+		r.start(r.options.Now())
+	}
 }
 
 // believed returns the keys as they are after all that could be done at now.

@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/jwtctl/jwtctl/internal/input"
+)
+
+// TestProxyDoesNotWaitForKeySetThatHangs asks for the keys at the start, and answers
+// UNAVAILABLE within seconds where their issuer accepts connections and says nothing.
+func TestProxyDoesNotWaitForKeySetThatHangs(t *testing.T) {
+	t.Parallel()
+	dir, sign, _ := world(t)
+	issuer, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = issuer.Close() })
+	asked := make(chan net.Conn, 10)
+	go func() {
+		for {
+			conn, err := issuer.Accept()
+			if err != nil {
+				return
+			}
+			asked <- conn
+		}
+	}()
+	config := put(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkey_sets: [{issuer: me, jwks: \"http://"+issuer.Addr().String()+"/\"}]\n")
+	r := startProxy(t, dir, startEcho(t).addr, "--config", config)
+	select { // before any call
+	case conn := <-asked:
+		t.Cleanup(func() { _ = conn.Close() })
+	case <-time.After(20 * time.Second):
+		t.Fatal("the key set is not fetched at the start")
+	}
+	begun := time.Now()
+	r.want("S/Who", sign(ofMe), codes.Unavailable)
+	if took := time.Since(begun); took > input.Patience+3*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	r.want("S/Open", "", codes.OK)
+}
