@@ -63,7 +63,7 @@ type around struct {
 func (o *Oracle) Look(m protoreflect.Message) *Report {
 	r := &Report{}
 	o.message(r, o.Schema.Root, m, nil, string(o.Schema.Root.Name))
-	if len(r.Tokens) == 0 {
+	if len(r.Tokens) == 0 && o.Bearer == nil {
 		r.doubt(o.hazardOf(OptionalTokens, Unspecified), "%s: not one token", o.Schema.Root.Name)
 	}
 	return r

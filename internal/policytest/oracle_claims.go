@@ -326,11 +326,23 @@ func (o *Oracle) text(fd protoreflect.FieldDescriptor, v protoreflect.Value) str
 	return o.oneText(fd, v)
 }
 
+// oneText is v as its claim has it, whatever the type of the field: two fields
+// of different types can have one claim in one token.
 func (o *Oracle) oneText(fd protoreflect.FieldDescriptor, v protoreflect.Value) string {
-	if fd.Message() != nil {
+	switch fd.Kind() {
+	case protoreflect.BytesKind:
+		return base64.StdEncoding.EncodeToString(v.Bytes())
+	case protoreflect.EnumKind:
+		if value := fd.Enum().Values().ByNumber(v.Enum()); value != nil {
+			return string(value.Name())
+		}
+	case protoreflect.MessageKind, protoreflect.GroupKind:
 		text, err := protojson.MarshalOptions{Resolver: o.Types, AllowPartial: true}.Marshal(v.Message().Interface())
 		if err != nil {
 			return err.Error()
+		}
+		if unquoted, err := strconv.Unquote(string(text)); err == nil {
+			return unquoted
 		}
 		return string(compact(text))
 	}

@@ -148,6 +148,20 @@ func AnyType(types protoregistry.MessageTypeResolver, m protoreflect.Message) (p
 	return found, m.Get(fields.ByName("value")).Bytes()
 }
 
+// OnlyUndeclared reports whether unknown, the unknown fields of a message, holds
+// some and all are of the number that no type of a Schema declares.
+func OnlyUndeclared(unknown []byte) bool {
+	some := len(unknown) > 0
+	for len(unknown) > 0 {
+		number, _, n := protowire.ConsumeField(unknown)
+		if n < 0 || number != undeclared {
+			return false
+		}
+		unknown = unknown[n:]
+	}
+	return some
+}
+
 // UndeclaredField is the bytes of a field that no type of a Schema declares.
 func UndeclaredField() []byte {
 	return protowire.AppendVarint(protowire.AppendTag(nil, undeclared, protowire.VarintType), 1)

@@ -149,7 +149,7 @@ func RandomSchema(t *rapid.T, o SchemaOptions) *Schema {
 	g.hazard = g.s.Hazard
 	g.s.Root = g.root()
 	g.s.Bearer = g.s.Bearer || g.maybe("bearer", 2)
-	g.s.Text = g.s.render()
+	g.s.Text = g.s.render(true)
 	return g.s
 }
 
@@ -252,7 +252,9 @@ func (g *generator) unannotated(t *Type) {
 		return
 	}
 	child := g.add(&Type{Name: fmt.Sprintf("T%d", n)})
-	child.Fields = append(child.Fields, g.token(false))
+	token := g.token(false)
+	token.Label = g.singular() // signing does not reach it
+	child.Fields = append(child.Fields, token)
 	g.claims(child, 0, nil)
 	switch f.Kind {
 	case "":

@@ -159,6 +159,9 @@ func (g *generator) label(t *Type, f *Field, repeatable bool) {
 	case Edition2023:
 		labels = []string{"", "", "implicit", "required", "oneof", "delimited"}
 	}
+	if f.Kind == "group" { // protobufjs knows none in a oneof
+		labels = []string{"optional", "required"}
+	}
 	if repeatable {
 		labels = append(labels, "repeated")
 	}

@@ -18,7 +18,10 @@ message Plain { %[1]s string s = 1; repeated int64 ns = 2; }
 message Inner { oneof who { string user = 1; string admin = 2; } %[1]s int32 n = 3; %[1]s Plain plain = 4; }
 `
 
-func (s *Schema) render() string {
+// Bare returns the source without annotations, for readers that need none.
+func (s *Schema) Bare() string { return s.render(false) }
+
+func (s *Schema) render(annotated bool) string {
 	var b strings.Builder
 	b.WriteString(string(s.Dialect))
 	b.WriteString(imports)
@@ -40,29 +43,31 @@ func (s *Schema) render() string {
 	if s.Root.UsesBearer && !slices.ContainsFunc(s.Root.Fields, func(f *Field) bool { return f.Token }) {
 		sign = ""
 	}
-	fmt.Fprintf(&b, "service S { rpc Call(M) returns (M) { option (kalix.method).jwt = {%s%s}; } }\n", validate, sign)
+	if annotated {
+		fmt.Fprintf(&b, "service S { rpc Call(M) returns (M) { option (kalix.method).jwt = {%s%s}; } }\n", validate, sign)
+	}
 	for _, t := range s.order {
-		t.render(&b)
+		t.render(&b, annotated)
 	}
 	return b.String()
 }
 
-func (t *Type) render(b *strings.Builder) {
+func (t *Type) render(b *strings.Builder, annotated bool) {
 	fmt.Fprintf(b, "message %s {\n", t.Name)
-	if t.UsesBearer {
+	if t.UsesBearer && annotated {
 		b.WriteString("  option (kalix.message).jwt = {validate_bearer_token: true};\n")
 	}
 	seen := map[string]bool{}
 	for _, f := range t.Fields {
 		switch {
 		case f.Oneof == "":
-			fmt.Fprintf(b, "  %s\n", f.render())
+			fmt.Fprintf(b, "  %s\n", f.render(annotated))
 		case !seen[f.Oneof]:
 			seen[f.Oneof] = true
 			fmt.Fprintf(b, "  oneof %s {\n", f.Oneof)
 			for _, member := range t.Fields {
 				if member.Oneof == f.Oneof {
-					fmt.Fprintf(b, "    %s\n", member.render())
+					fmt.Fprintf(b, "    %s\n", member.render(annotated))
 				}
 			}
 			b.WriteString("  }\n")
@@ -71,9 +76,9 @@ func (t *Type) render(b *strings.Builder) {
 	b.WriteString("}\n")
 }
 
-func (f *Field) render() string {
+func (f *Field) render(annotated bool) string {
 	options := slices.Clone(f.options)
-	if jwt := f.jwt(); jwt != "" {
+	if jwt := f.jwt(); jwt != "" && annotated {
 		options = append(options, "(kalix.field).jwt = {"+jwt+"}")
 	}
 	var brackets, label string

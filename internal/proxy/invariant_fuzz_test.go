@@ -1,0 +1,262 @@
+package proxy_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+// FuzzUpstreamSeesOnlyWhatPasses plays any HTTP/2 frames and any protobuf bytes
+// against a real proxy with a real upstream behind it: the upstream sees no call
+// and no message of a guarded method that the verifier refuses or that another
+// implementation reads differently, and nothing is signed that no policy
+// requires (S59, S77, S82, S83, S89).
+//
+// An input is a program for a client, see play. In the seeds are calls without a
+// message and messages with a field of another wire type. With the check of either
+// taken out (verify.Call.End returning nil; unknown fields of declared numbers let
+// through), the seeds alone fail, and so does fuzzing from the honest seeds.
+func FuzzUpstreamSeesOnlyWhatPasses(f *testing.F) {
+	g := newGauntlet(f)
+	for _, seed := range g.seeds() {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, program []byte) {
+		if len(program) > 4<<10 {
+			return
+		}
+		g.play(program)
+		for _, wrong := range g.faults() {
+			t.Error(wrong)
+		}
+	})
+}
+
+// The instructions of a program. Each is followed by its arguments, a byte each.
+const (
+	opHeaders  = 'H' // method, credentials, flags: begins a call
+	opMessage  = 'M' // stream, template, flags, edits, and three bytes for each edit
+	opProtobuf = 'P' // stream, flags, length, bytes: one message
+	opData     = 'D' // stream, flags, length, bytes: of the body, as they are
+	opFrame    = 'F' // type, flags, stream, length, bytes: any frame
+	opReset    = 'R' // stream
+)
+
+// Flags of instructions.
+const (
+	flagEnd     = 1 // ends the client's half of the stream
+	flagSplit   = 2 // in two frames
+	flagPadded  = 4
+	flagClaimed = 8 // with metadata that looks like a claim of the proxy's
+)
+
+// player is a client that carries out one program.
+type player struct {
+	g       *gauntlet
+	framer  *http2.Framer
+	program []byte
+	buf     bytes.Buffer
+	enc     *hpack.Encoder
+	calls   []*playedCall
+}
+
+// playedCall is a call that a program began.
+type playedCall struct {
+	id     uint32
+	method string
+	tag    string // that the upstream knows it by
+	closed bool   // by the client
+	over   bool
+	body   []byte // of the answer
+}
+
+// play carries out program, and waits for the answers to the calls that it ended
+// and for the upstream to be done with all.
+func (g *gauntlet) play(program []byte) {
+	conn, err := net.Dial("tcp", g.addr)
+	if err != nil {
+		g.fault("%v", err)
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
+	var out bytes.Buffer
+	out.WriteString(http2.ClientPreface)
+	p := &player{g: g, framer: http2.NewFramer(&out, nil), program: program}
+	p.enc = hpack.NewEncoder(&p.buf)
+	p.framer.AllowIllegalWrites = true
+	_ = p.framer.WriteSettings()
+	for steps := 0; len(p.program) > 0 && steps < 40; steps++ {
+		p.step()
+	}
+	waits := 0
+	for _, c := range p.calls {
+		if c.closed {
+			waits++
+		} else {
+			_ = p.framer.WriteRSTStream(c.id, http2.ErrCodeCancel)
+		}
+	}
+	if _, err := conn.Write(out.Bytes()); err == nil {
+		p.read(conn, waits)
+	}
+	_ = conn.Close()
+	g.settle()
+	for _, c := range p.calls {
+		g.checkAnswer(c)
+	}
+}
+
+// arg takes the next argument, 0 at the end.
+func (p *player) arg() int {
+	if len(p.program) == 0 {
+		return 0
+	}
+	b := p.program[0]
+	p.program = p.program[1:]
+	return int(b)
+}
+
+// bytes takes as many as the next argument is.
+func (p *player) bytes() []byte {
+	n := min(p.arg(), len(p.program))
+	b := p.program[:n]
+	p.program = p.program[n:]
+	return b
+}
+
+// call is the one that an argument names; nil before the first.
+func (p *player) call() *playedCall {
+	n := p.arg()
+	if len(p.calls) == 0 {
+		return nil
+	}
+	return p.calls[n%len(p.calls)]
+}
+
+func (p *player) step() {
+	switch p.arg() {
+	case opHeaders:
+		p.begin(p.arg(), p.arg(), p.arg())
+	case opMessage:
+		c, template, flags := p.call(), p.arg(), p.arg()
+		message := bytes.Clone(p.g.templates[template%len(p.g.templates)])
+		for range p.arg() % 8 {
+			message = p.edit(message)
+		}
+		p.data(c, flags, wire(message))
+	case opProtobuf:
+		c, flags := p.call(), p.arg()
+		p.data(c, flags, wire(p.bytes()))
+	case opData:
+		c, flags := p.call(), p.arg()
+		p.data(c, flags, p.bytes())
+	case opFrame:
+		kind, flags, id := p.arg(), p.arg(), p.arg()
+		_ = p.framer.WriteRawFrame(http2.FrameType(kind%10), http2.Flags(flags), uint32(id), p.bytes())
+	case opReset:
+		if c := p.call(); c != nil {
+			c.closed = false
+			c.over = true
+			_ = p.framer.WriteRSTStream(c.id, http2.ErrCodeCancel)
+		}
+	}
+}
+
+func (p *player) begin(method, credentials, flags int) {
+	c := &playedCall{id: uint32(2*len(p.calls) + 1), method: p.g.methods[method%len(p.g.methods)], closed: flags&flagEnd != 0}
+	p.g.played++
+	c.tag = fmt.Sprint(p.g.played)
+	p.calls = append(p.calls, c)
+	fields := append([]string{":method", "POST", ":scheme", "http", ":path", "/t.S/" + c.method, ":authority", "x", "content-type", "application/grpc", "te", "trailers", tagKey, c.tag},
+		p.g.credentials[credentials%len(p.g.credentials)]...)
+	if flags&flagClaimed != 0 {
+		fields = append(fields, "_kalix-jwt-claim-sub", "mallory", "_kalix_jwt_claim_sub", "mallory", "-kalix-jwt-claim-sub", "mallory")
+	}
+	p.buf.Reset()
+	for i := 0; i < len(fields); i += 2 {
+		_ = p.enc.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
+	}
+	_ = p.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: c.id, BlockFragment: p.buf.Bytes(), EndHeaders: true, EndStream: c.closed})
+}
+
+// edit changes one place of a message: it puts in, sets or takes away a byte, cuts
+// the message off, or puts in a whole field from the list of snippets.
+func (p *player) edit(message []byte) []byte {
+	kind, at, value := p.arg(), p.arg(), p.arg()
+	at = at * (len(message) + 1) / 256
+	switch kind % 6 {
+	case 0:
+		return append(message[:at:at], append([]byte{byte(value)}, message[at:]...)...)
+	case 1:
+		if at < len(message) {
+			message[at] = byte(value)
+		}
+	case 2:
+		return append(message[:at:at], message[min(at+1, len(message)):]...)
+	case 3:
+		return message[:at]
+	case 4:
+		return append(message, p.g.snippets[value%len(p.g.snippets)]...)
+	case 5:
+		return append(bytes.Clone(p.g.snippets[value%len(p.g.snippets)]), message...)
+	}
+	return message
+}
+
+func (p *player) data(c *playedCall, flags int, data []byte) {
+	if c == nil {
+		return
+	}
+	end := flags&flagEnd != 0
+	if flags&flagSplit != 0 && len(data) > 1 {
+		_ = p.framer.WriteData(c.id, false, data[:len(data)/2])
+		data = data[len(data)/2:]
+	}
+	if flags&flagPadded != 0 {
+		_ = p.framer.WriteDataPadded(c.id, end, data, []byte{0, 0, 0})
+	} else {
+		_ = p.framer.WriteData(c.id, end, data)
+	}
+	c.closed = c.closed || end && !c.over
+}
+
+// read takes in frames until so many calls are over, or the connection is.
+func (p *player) read(conn io.Reader, waits int) {
+	framer := http2.NewFramer(io.Discard, conn)
+	byID := map[uint32]*playedCall{}
+	for _, c := range p.calls {
+		byID[c.id] = c
+	}
+	for waits > 0 {
+		frame, err := framer.ReadFrame()
+		if err != nil {
+			return
+		}
+		c := byID[frame.Header().StreamID]
+		if c == nil {
+			continue
+		}
+		ended := false
+		switch frame := frame.(type) {
+		case *http2.DataFrame:
+			c.body = append(c.body, frame.Data()...)
+		case *http2.HeadersFrame:
+			ended = frame.StreamEnded()
+		case *http2.RSTStreamFrame:
+			ended = true
+		}
+		if ended && !c.over {
+			c.over = true
+			if c.closed {
+				waits--
+			}
+		}
+	}
+}
