@@ -156,7 +156,11 @@ func (k *KeyFlags) Signer(d command.Deps, issuer string) (*keys.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := ring.Signer(issuer, "")
+	var of *string // of a token without an issuer
+	if issuer != "" {
+		of = &issuer
+	}
+	key, err := ring.Signer(of, "")
 	if f := (*fault.Error)(nil); errors.As(err, &f) && f.Code == fault.KeyMissing && f.Hint == "" && d.Settings.SetAside() != "" {
 		return nil, f.WithHint("%s", d.Settings.SetAside())
 	}

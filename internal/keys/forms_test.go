@@ -88,7 +88,7 @@ func TestS9_WhoSigns(t *testing.T) {
 		}
 		wantCode(t, named.RequireSigner(), code)
 		ring := must(keys.NewRing([]*keys.Key{k}))
-		_, err = ring.Signer("", "")
+		_, err = ring.Signer(nil, "")
 		wantCode(t, err, code)
 	}
 	dev := keys.Development("issuer")

@@ -68,6 +68,8 @@ func parseJWK(members []strictjson.Member, a Attributes) (*Key, *fault.Error) {
 	own := Attributes{ID: cmp.Or(a.ID, f.kid), Issuer: a.Issuer, Source: a.Source, Algorithm: Algorithm(f.alg)}
 	k, err := New(material, own)
 	if err == nil {
+		k.onlyVerifies = k.Type() == TypeSecret && !f.permits("sign")
+		k.onlySigns = k.Type() == TypeSecret && !f.permits("verify")
 		k, err = k.With(Attributes{Algorithm: a.Algorithm})
 	}
 	if err != nil {
@@ -126,6 +128,10 @@ func isEmpty(v strictjson.Value) bool {
 	return false
 }
 
+// permits reports whether the key may be used for op, which is so for any where
+// there is no key_ops (RFC 7517 section 4.3).
+func (f *jwkFacts) permits(op string) bool { return !f.has("key_ops") || slices.Contains(f.ops, op) }
+
 func (f *jwkFacts) has(name string) bool { _, has := f.members[name]; return has }
 
 // check refuses keys of other kinds and for other uses (S10).
@@ -146,8 +152,10 @@ func (f *jwkFacts) check() *fault.Error {
 		return fault.New(fault.KeyUseMismatch, "", "its use is %q, not \"sig\"", quote.Shorten(f.use))
 	case f.has("key_ops") && len(f.ops) == 0:
 		return fault.New(fault.KeyUseMismatch, "", "its key_ops is empty, which permits nothing")
-	case f.has("key_ops") && !slices.Contains(f.ops, "sign") && !slices.Contains(f.ops, "verify"):
-		return fault.New(fault.KeyUseMismatch, "", "its key_ops name neither sign nor verify")
+	case !f.permits("sign") && !f.permits("verify"):
+		return fault.New(fault.KeyUseMismatch, "", "its key_ops names neither sign nor verify")
+	case !f.permits("verify") && f.kty != "oct" && !f.has("d"):
+		return fault.New(fault.KeyUseMismatch, "", "it is a public key, and its key_ops does not permit it to verify")
 	case f.has("oth"):
 		return fault.New(fault.KeyTypeUnsupported, "", "an RSA key of more than two primes; two are used")
 	case f.has("alg") && !slices.Contains(Algorithms(), Algorithm(f.alg)):
@@ -187,7 +195,7 @@ func (f *jwkFacts) material() (any, *fault.Error) {
 	if err != nil { // its words may quote the numbers
 		return nil, fault.New(fault.KeyInvalid, "", "its numbers do not make a key of type %s", f.kty)
 	}
-	if f.has("key_ops") && !slices.Contains(f.ops, "sign") {
+	if !f.permits("sign") {
 		if private, ok := raw.(crypto.Signer); ok {
 			raw = private.Public()
 		}

@@ -96,14 +96,65 @@ func TestS10_Kinds(t *testing.T) {
 	})
 }
 
-// TestS10_KeyOpsBind: a private key that may only verify does not sign.
+// TestS10_KeyOpsBind: key_ops decides what a key of any type may do. A private key
+// that may only sign has a public half that may verify; a secret has none.
 func TestS10_KeyOpsBind(t *testing.T) {
-	for _, name := range []string{"P-256", "RSA", "OKP"} {
-		k := mustParse(t, jwkOf(t, name).with("key_ops", []string{"verify"}).text())
-		if k.CanSign() {
-			t.Errorf("%s signs", name)
+	for _, name := range []string{"P-256", "P-384", "P-521", "RSA", "OKP", "oct"} {
+		for _, c := range []struct {
+			ops          []string
+			sign, verify bool
+		}{
+			{[]string{"verify"}, false, true},
+			{[]string{"sign"}, true, name != "oct"},
+			{[]string{"sign", "verify"}, true, true},
+			{[]string{"verify", "deriveKey"}, false, true},
+			{nil, true, true},
+		} {
+			of := jwkOf(t, name)
+			if c.ops != nil {
+				of = of.with("key_ops", c.ops)
+			}
+			k := mustParse(t, of.with("kid", "k").text())
+			if k.CanSign() != c.sign || (k.SigningMaterial() != nil) != c.sign || k.CanVerify() != c.verify {
+				t.Errorf("%s, %q: signs %v, verifies %v", name, c.ops, k.CanSign(), k.CanVerify())
+			}
+			bound := must(k.With(keys.Attributes{Issuer: "A"}))
+			for _, k := range []*keys.Key{k, bound} {
+				r := must(keys.NewRing([]*keys.Key{k}))
+				signer, err := r.Signer(nil, "")
+				if (err == nil) != c.sign || c.sign && signer != k {
+					t.Errorf("%s, %q: %v", name, c.ops, err)
+				}
+				if !c.sign && name == "oct" {
+					wantCode(t, err, fault.KeyUseMismatch)
+				}
+				for _, kid := range []*string{nil, optional("k")} {
+					found, err := r.Find(t.Context(), keys.Query{KeyID: kid, Algorithm: k.Algorithm()})
+					if (found != nil) != c.verify {
+						t.Errorf("%s, %q, found by %v: %v", name, c.ops, kid, err)
+					}
+					if !c.verify {
+						wantCode(t, err, fault.KeyNotFound)
+					}
+				}
+			}
 		}
-		wantCode(t, k.RequireSigner(), fault.KeyNotPrivate)
+		if name != "oct" {
+			_, err := parse(publicJWK(t, name).with("key_ops", []string{"sign"}).text())
+			wantCode(t, err, fault.KeyUseMismatch)
+		}
+	}
+	// The same secret, once to sign and once to verify, is two keys.
+	oct := jwkOf(t, "oct").with("kid", "k")
+	signs, verifies := mustParse(t, oct.with("key_ops", []string{"sign"}).text()), mustParse(t, oct.with("key_ops", []string{"verify"}).text())
+	for _, list := range [][]*keys.Key{{signs, verifies}, {verifies, signs}} {
+		r := must(keys.NewRing(list))
+		if k, err := r.Signer(nil, "k"); err != nil || k != signs {
+			t.Errorf("signs: %v", err)
+		}
+		if k, err := r.Find(t.Context(), keys.Query{KeyID: optional("k"), Algorithm: keys.HS256}); err != nil || k != verifies {
+			t.Errorf("verifies: %v", err)
+		}
 	}
 }
 

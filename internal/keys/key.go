@@ -33,6 +33,9 @@ type Key struct {
 	public      crypto.PublicKey // nil for a secret
 	private     *private         // nil where only the public half is known
 	certificate bool             // the public half came from an X.509 certificate
+	// onlyVerifies and onlySigns are what key_ops leaves of a secret (RFC 7517
+	// section 4.3).
+	onlyVerifies, onlySigns bool
 }
 
 // private is what signs. It is behind a pointer because fmt calls no method of
@@ -168,16 +171,21 @@ func (k *Key) Algorithm() Algorithm { return k.algs[0] }
 // Allows says whether a signature by alg may be checked with k (A22).
 func (k *Key) Allows(alg Algorithm) bool { return slices.Contains(k.algs, alg) }
 
-// CanSign says whether k has private or secret material, or is a development
-// key, which needs none.
-func (k *Key) CanSign() bool { return k.private != nil || k.Type() == TypeNone }
+// CanSign reports whether k has private or secret material that may sign, or is a
+// development key, which needs none.
+func (k *Key) CanSign() bool { return k.private != nil && !k.onlyVerifies || k.Type() == TypeNone }
 
-// RequireSigner returns nil if k can sign, else key_is_certificate or
-// key_not_private.
+// CanVerify reports whether signatures may be checked with k.
+func (k *Key) CanVerify() bool { return !k.onlySigns }
+
+// RequireSigner returns nil if k can sign, else key_is_certificate,
+// key_use_mismatch or key_not_private.
 func (k *Key) RequireSigner() error {
 	switch {
 	case k.CanSign():
 		return nil
+	case k.onlyVerifies:
+		return fault.New(fault.KeyUseMismatch, k.source, "its key_ops does not permit it to sign")
 	case k.certificate:
 		return fault.New(fault.KeyIsCertificate, k.source, "a certificate holds a public key alone; signing needs the private key").
 			WithHint("give the key that belongs to the certificate")
@@ -190,7 +198,7 @@ func (k *Key) RequireSigner() error {
 // []byte secret, or nil where k cannot sign. Callers must not change it.
 func (k *Key) SigningMaterial() any {
 	switch {
-	case k.private == nil:
+	case k.private == nil || k.onlyVerifies:
 		return nil
 	case k.public == nil:
 		return k.private.secret

@@ -70,7 +70,7 @@ next:
 				return nil, fault.New(fault.KeyAmbiguous, k.source, "its id %q is also that of another key (%s)", quote.Shorten(k.id), e.key.source).
 					WithHint("give each key an id of its own, or bind them to different issuers")
 			}
-			if slices.Equal(e.key.algs, k.algs) && (e.key.CanSign() || !k.CanSign()) {
+			if slices.Equal(e.key.algs, k.algs) && (e.key.CanSign() || !k.CanSign()) && (e.key.CanVerify() || !k.CanVerify()) {
 				continue next
 			}
 		}
@@ -233,14 +233,15 @@ func (r *Ring) candidates(issuer *string) []entry {
 	return r.free
 }
 
-// Signer returns the key to sign a token of issuer with ("" for none): the
-// first of that issuer that can sign, else the first without an issuer that
-// can; without an issuer, the first that can (A23). kid, unless empty, narrows
-// the choice to the keys with that id, and then any issuer will do.
+// Signer returns the key to sign a token with whose "iss" is issuer, nil for a
+// token without: the first key of that issuer that can sign, else the first
+// without an issuer that can; for a token without an issuer, the first that can
+// (A23). A key that is bound to one issuer never signs for another (S89). kid,
+// unless empty, narrows the choice to the keys with that id.
 //
 // It returns key_missing, or the reason why the key named by kid, or a ring's
 // only key, cannot sign.
-func (r *Ring) Signer(issuer, kid string) (*Key, error) {
+func (r *Ring) Signer(issuer *string, kid string) (*Key, error) {
 	list := r.Keys()
 	var best, named *Key
 	bestRank := 0
@@ -249,7 +250,7 @@ func (r *Ring) Signer(issuer, kid string) (*Key, error) {
 			continue
 		}
 		named = cmp.Or(named, k)
-		if rank := k.signerRank(issuer, kid != ""); rank > bestRank {
+		if rank := k.signerRank(issuer); rank > bestRank {
 			best, bestRank = k, rank
 		}
 	}
@@ -258,24 +259,24 @@ func (r *Ring) Signer(issuer, kid string) (*Key, error) {
 		return best, nil
 	case kid != "" && named == nil:
 		return nil, fault.New(fault.KeyMissing, "--kid", "no key has the id %q", quote.Shorten(kid))
-	case kid != "", len(list) == 1 && !named.CanSign():
+	case (kid != "" || len(list) == 1) && !named.CanSign():
 		return nil, named.RequireSigner()
-	case issuer != "":
-		return nil, fault.New(fault.KeyMissing, "keys", "none that can sign has the issuer %q, and none is without an issuer", quote.Shorten(issuer))
+	case kid != "":
+		return nil, fault.New(fault.KeyMissing, "--kid", "the key %q is bound to the issuer %q, and the token's is %q", quote.Shorten(kid), quote.Shorten(named.issuer), quote.Shorten(*issuer))
+	case issuer != nil:
+		return nil, fault.New(fault.KeyMissing, "keys", "none that can sign has the issuer %q, and none is without an issuer", quote.Shorten(*issuer))
 	}
 	return nil, fault.New(fault.KeyMissing, "keys", "none of them can sign")
 }
 
-// signerRank says how well k suits to sign for issuer; 0 is not at all.
-func (k *Key) signerRank(issuer string, named bool) int {
+// signerRank returns how well k suits to sign for issuer; 0 is not at all.
+func (k *Key) signerRank(issuer *string) int {
 	switch {
 	case !k.CanSign():
 		return 0
-	case issuer == "" || k.issuer == issuer:
-		return 3
-	case k.issuer == "":
+	case issuer == nil || k.issuer == *issuer:
 		return 2
-	case named:
+	case k.issuer == "":
 		return 1
 	}
 	return 0

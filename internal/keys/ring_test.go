@@ -149,11 +149,12 @@ func TestA23_Signer(t *testing.T) {
 		"else one without an issuer": {full, "C", "", "free", ""},
 		"no issuer: the first":       {full, "", "", "b1@B", ""},
 		"by id":                      {full, "", "a2", "a2@A", ""},
-		"by id, of another issuer":   {full, "A", "b1", "b1@B", ""},
+		"by id, of another issuer":   {full, "A", "b1", "", fault.KeyMissing},
+		"by id, without an issuer":   {full, "A", "free", "free", ""},
 		"by id, a public key":        {full, "", "pub", "", fault.KeyNotPrivate},
 		"by id, unknown":             {full, "", "zzz", "", fault.KeyMissing},
 		"one id, two issuers":        {bound, "A", "x", "x@A", ""},
-		"one id, another issuer":     {bound, "C", "x", "x@B", ""},
+		"one id, another issuer":     {bound, "C", "x", "", fault.KeyMissing},
 		"no key of the issuer":       {bound, "C", "", "", fault.KeyMissing},
 		"the only key cannot":        {full[:1], "", "", "", fault.KeyNotPrivate},
 		"the only key cannot, bound": {full[3:4], "A", "", "", fault.KeyNotPrivate},
@@ -168,7 +169,7 @@ func TestA23_Signer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			k, err := r.Signer(c.iss, c.kid)
+			k, err := r.Signer(optional(c.iss), c.kid)
 			wantCode(t, err, c.code)
 			if name(k) != c.want {
 				t.Errorf("got %q, want %q", name(k), c.want)
@@ -208,7 +209,7 @@ func TestA20_OneIDOneKey(t *testing.T) {
 			if len(r.Keys()) != c.n {
 				t.Errorf("%d keys, want %d", len(r.Keys()), c.n)
 			}
-			if k, err := r.Signer("", "a"); err != nil || !k.CanSign() {
+			if k, err := r.Signer(nil, "a"); err != nil || !k.CanSign() {
 				t.Errorf("the private half is lost: %v %v", k, err)
 			}
 			if k, err := r.Find(context.Background(), keys.Query{Algorithm: keys.RS512}); err != nil || k.Type() != keys.TypeRSA {
@@ -216,4 +217,15 @@ func TestA20_OneIDOneKey(t *testing.T) {
 			}
 		})
 	}
+}
+
+// S89: an issuer that is empty is an issuer, and no bound key's.
+func TestS89_EmptyIssuer(t *testing.T) {
+	empty := ""
+	bound, free := newKey(t, "EC2", keys.Attributes{ID: "b", Issuer: "B"}), newKey(t, "RSA", keys.Attributes{ID: "f"})
+	if k, err := must(keys.NewRing([]*keys.Key{bound, free})).Signer(&empty, ""); err != nil || k != free {
+		t.Errorf("%v, %v", k, err)
+	}
+	_, err := must(keys.NewRing([]*keys.Key{bound})).Signer(&empty, "")
+	wantCode(t, err, fault.KeyMissing)
 }

@@ -32,7 +32,9 @@ func (s *search) keyID() string {
 }
 
 // fits reports whether the token names k; its algorithm may still be another.
-func (s *search) fits(k *Key) bool { return s.query.KeyID == nil || k.id == *s.query.KeyID }
+func (s *search) fits(k *Key) bool {
+	return k.CanVerify() && (s.query.KeyID == nil || k.id == *s.query.KeyID)
+}
 
 // keys yields all candidates that are known, in order.
 func (s *search) keys(yield func(*Key) bool) {
@@ -83,7 +85,7 @@ func (s *search) match() *Key {
 // signature is by. A key that was tried is not tried again (A21).
 func (s *search) try() *Key {
 	for k := range s.keys {
-		if k.hasID || !k.Allows(s.query.Algorithm) || s.wasTried(k) {
+		if k.hasID || !k.CanVerify() || !k.Allows(s.query.Algorithm) || s.wasTried(k) {
 			continue
 		}
 		if len(s.tried) == MaxTried {
@@ -141,7 +143,7 @@ func (s *search) failure() error {
 	otherAlgorithm, unnamed := false, false
 	for k := range s.keys {
 		otherAlgorithm = otherAlgorithm || s.fits(k)
-		unnamed = unnamed || !k.hasID
+		unnamed = unnamed || !k.hasID && k.CanVerify()
 	}
 	named := s.query.KeyID != nil
 	alg := quote.Shorten(string(s.query.Algorithm))
@@ -165,6 +167,11 @@ func (s *search) failure() error {
 // notFound says that no key has the id that the token names, or that one has and
 // is not used.
 func (s *search) notFound() error {
+	for k := range s.keys {
+		if k.id == s.keyID() { // or it would have been found
+			return fault.New(fault.KeyNotFound, "kid", "the key %q may only sign: its key_ops does not permit it to verify", quote.Shorten(s.keyID()))
+		}
+	}
 	for _, e := range s.entries {
 		if set, knows := e.set.(PassesOver); knows {
 			if problem := set.PassedOver(s.keyID()); problem != nil {

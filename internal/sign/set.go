@@ -71,3 +71,17 @@ func (s *set) add(name string, value strictjson.Value, path func() string) error
 	s.put(name, value)
 	return nil
 }
+
+// issuer returns the "iss" that the token will have, whatever makes it; nil for
+// none. The key is chosen by it (S89).
+func (s *set) issuer() (*string, error) {
+	value, there := s.get("iss")
+	if !there {
+		return nil, nil
+	}
+	text, isString := strictjson.String(value)
+	if !isString {
+		return nil, fault.New(fault.MessageMalformed, "", "no verifier would accept the claim iss that the message makes: it is not a string")
+	}
+	return &text, nil
+}

@@ -138,9 +138,9 @@ func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) 
 	if err != nil {
 		return at(path, err)
 	}
-	issuer := ""
-	if len(p.Token.Issuers) > 0 {
-		issuer = p.Token.Issuers[0]
+	issuer, err := set.issuer()
+	if err != nil {
+		return at(path, err)
 	}
 	key, err := w.ring.Signer(issuer, w.o.KeyID)
 	if err != nil {

@@ -135,7 +135,7 @@ service S {
 		want []string // parts of each fault
 	}{
 		"not set":      {env: map[string]string{"AUD": "a"}, want: []string{"ISS is not set", "t.proto:", `issuer of t.M.tok`, `static_claim "aud" of t.M.tok`, "bearer_token_issuer of t.S/Any"}},
-		"set, empty":   {env: map[string]string{"AUD": "a", "ISS": ""}, want: []string{"${ISS} is empty", "issuer of t.M.tok"}},
+		"set, empty":   {env: map[string]string{"AUD": "a", "ISS": ""}, want: []string{"ISS is empty", "issuer of t.M.tok"}},
 		"both not set": {env: nil, want: []string{"ISS is not set", "AUD is not set"}},
 	} {
 		p, err := policytest.Compile(policytest.Load(t, schema), c.env)
