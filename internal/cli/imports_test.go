@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -107,6 +109,87 @@ func TestImports(t *testing.T) {
 		if got, want := strings.Join(ours, " "), rows[i][2]; got != want {
 			t.Errorf("%s imports %q, docs/architecture.md lists %q", pkg, got, want)
 		}
+	}
+}
+
+// TestPicture: each arrow of the picture in docs/architecture.md is an import,
+// and the picture shows every package of the top floor.
+func TestPicture(t *testing.T) {
+	t.Parallel()
+	all := importsByPackage(t)
+	full := map[string]string{}
+	for pkg := range all {
+		full[filepath.Base(pkg)] = pkg
+	}
+	_, picture, _ := strings.Cut(readText(t, "../../docs/architecture.md"), "```mermaid\n")
+	picture, _, _ = strings.Cut(picture, "```")
+	shown := map[string]bool{}
+	arrows := 0
+	for line := range strings.Lines(picture) {
+		if !strings.Contains(line, "-->") {
+			continue
+		}
+		var from []string
+		for i, end := range strings.Split(line, "-->") {
+			names := strings.Split(strings.ReplaceAll(end, " ", ""), "&")
+			for n, name := range names {
+				names[n] = full[strings.TrimSpace(name)]
+				shown[names[n]] = true
+				for _, importer := range from {
+					arrows++
+					if !slices.Contains(all[importer], module+"internal/"+names[n]) {
+						t.Errorf("%q: %s does not import %q", strings.TrimSpace(line), importer, names[n])
+					}
+				}
+			}
+			if from = names; i == 0 && len(names) == 0 {
+				t.Errorf("%q has no start", line)
+			}
+		}
+	}
+	if arrows < 40 {
+		t.Errorf("the picture has %d arrows", arrows)
+	}
+	for pkg := range all {
+		if topFloor(pkg) && !shown[pkg] {
+			t.Errorf("the picture does not show %s", pkg)
+		}
+	}
+}
+
+// TestArchitectureNamesWhatIs: the files and names in docs/architecture.md exist.
+func TestArchitectureNamesWhatIs(t *testing.T) {
+	t.Parallel()
+	doc := readText(t, "../../docs/architecture.md")
+	folders := map[string]string{}
+	for pkg := range importsByPackage(t) {
+		folders[filepath.Base(pkg)] = filepath.Join("..", pkg)
+	}
+	names, files := 0, 0
+	for _, m := range regexp.MustCompile("`([a-z]+)\\.([A-Z]\\w+)`").FindAllStringSubmatch(doc, -1) {
+		folder, ours := folders[m[1]]
+		if !ours {
+			t.Errorf("%s.%s: there is no such package", m[1], m[2])
+			continue
+		}
+		names++
+		sources, err := filepath.Glob(filepath.Join(folder, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		declared := regexp.MustCompile(`(?m)^(func (\(\w+ \*?\w+\) )?|type )` + m[2] + `\b`)
+		if !slices.ContainsFunc(sources, func(file string) bool { return declared.MatchString(readText(t, file)) }) {
+			t.Errorf("%s.%s does not exist", m[1], m[2])
+		}
+	}
+	for _, m := range regexp.MustCompile("`((?:internal|cmd|docs)/[\\w./-]+\\.\\w+)`").FindAllStringSubmatch(doc, -1) {
+		files++
+		if _, err := os.Stat(filepath.Join("../..", m[1])); err != nil {
+			t.Error(err)
+		}
+	}
+	if names < 25 || files < 5 {
+		t.Errorf("only %d names and %d files are found", names, files)
 	}
 }
 
