@@ -247,6 +247,29 @@ func TestS12_SharedCases(t *testing.T) {
 	}
 }
 
+// TestSharedDecodeOnly decodes the tokens that came with the request for it.
+func TestSharedDecodeOnly(t *testing.T) {
+	data, err := os.ReadFile("../../../shared/cases/keys/decode-only.txt")
+	if err != nil {
+		t.Skip("no shared cases here; testdata/script/inspect/decoder.txtar has tokens of the same kinds")
+	}
+	n := 0
+	for line := range strings.Lines(string(data)) {
+		name, token, found := strings.Cut(strings.TrimSpace(line), " ")
+		if !found || name == "#" {
+			continue
+		}
+		n++
+		f := newFake(t)
+		if code := Main([]string{"inspect", token}, f.System); code != 0 || !strings.Contains(f.err.String(), "NOT VERIFIED") || f.out.String() == "" {
+			t.Errorf("%s: exit %d\n%s%s", name, code, f.out.String(), f.err.String())
+		}
+	}
+	if n < 7 {
+		t.Errorf("%d tokens", n)
+	}
+}
+
 // TestA21_TokensNameAnyKey: --key with a key that names itself after nothing
 // verifies whatever kid a token has; one that has an id does not.
 func TestA21_TokensNameAnyKey(t *testing.T) {

@@ -54,7 +54,7 @@ func checkObject(payload []byte) *fault.Error {
 	text := bytes.TrimLeft(payload, " \t\r\n")
 	switch {
 	case len(payload) == 0:
-		return malformed("payload", "it is empty")
+		return fault.New(fault.PayloadNotClaims, "payload", "it is empty, so there are no claims in it")
 	case len(text) == 0 || text[0] != '{':
 		return fault.New(fault.PayloadNotClaims, "payload", "no JSON object, so there are no claims in it")
 	}

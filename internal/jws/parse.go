@@ -113,7 +113,7 @@ type rules struct {
 	unsigned bool // take tokens of algorithm none
 	// anySignature takes whatever the third part is, and does not read it (A91).
 	anySignature bool
-	claims       bool // refuse a payload that begins an object and is none, or is empty
+	claims       bool // refuse a payload that begins an object and is none
 	headers      *headerMemo
 }
 

@@ -50,7 +50,7 @@ func TestSign_Refuses(t *testing.T) {
 		"a public key":     {public, `{}`, fault.KeyNotPrivate},
 		"no object":        {private, `[]`, fault.PayloadNotClaims},
 		"text":             {private, `hello`, fault.PayloadNotClaims},
-		"nothing":          {private, ``, fault.TokenMalformed},
+		"nothing":          {private, ``, fault.PayloadNotClaims},
 		"names twice":      {private, `{"a":1,"a":2}`, fault.TokenMalformed},
 		"two objects":      {private, `{}{}`, fault.TokenMalformed},
 		"too deep":         {private, strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65), fault.LimitExceeded},

@@ -1,9 +1,11 @@
 package tokencmd
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,20 +13,27 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 const inspectText = `Show what a token says. With a key, a key set or an issuer it is verified too,
 and shown only if it passes; without one, stderr says NOT VERIFIED.
 
+Without a key, any token is decoded as far as it can be read: a JWS of any
+algorithm, with text or a token as its payload, or with the disclosures of an
+SD-JWT; the header of an encrypted token; else "no JWT: an opaque token".
+
 The token is the argument, @FILE, or stdin; the lines that jwtctl token prints
 (NAME=Bearer …, Authorization: Bearer …) are taken apart. Text is for people,
---format json for scripts, with the token's numbers as they were written.`
+--format json for scripts, with the token's numbers as they were written.
+--format claims prints the claims alone, for jwtctl token --plain --claims -.`
 
 const inspectExample = `  jwtctl token --system | jwtctl inspect
   jwtctl inspect --key key.priv.pem --iss my-issuer @token.jwt
   jwtctl inspect --jwks https://example.com/.well-known/jwks.json - <token.jwt
-  jwtctl inspect --oidc-issuer https://accounts.example.org --aud my-api @token.jwt`
+  jwtctl inspect --oidc-issuer https://accounts.example.org --aud my-api @token.jwt
+  jwtctl inspect --format claims @token.jwt | jq '.sub="bob"' | jwtctl token --plain --claims -`
 
 type inspectOptions struct {
 	verify verifyFlags
@@ -55,18 +64,17 @@ func Inspect(d command.Deps) *cobra.Command {
 	}
 	fs := cmd.Flags()
 	o.verify.register(fs)
-	settings.ChoiceVar(fs, &o.format, "format", "text", "text or json", "text", "json")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "text, json, or claims for the claims alone", "text", "json", "claims")
 	settings.Keyed(fs, "inspect")
 	return cmd
 }
 
-// inspected is a token with what is known of it.
+// inspected is a token that was to be verified.
 type inspected struct {
 	token    *jws.Token    // nil if it cannot be taken apart
-	verified *jws.Verified // nil if it was not verified, or refused
-	// asked says whether there was a key to verify with.
-	asked bool
-	err   error
+	verified *jws.Verified // nil if it was refused
+	err      error
+	now      time.Time
 }
 
 func runInspect(ctx context.Context, d command.Deps, args []string, o inspectOptions) error {
@@ -85,11 +93,16 @@ func runInspect(ctx context.Context, d command.Deps, args []string, o inspectOpt
 	if err != nil {
 		return err
 	}
-	in := inspected{asked: verifier != nil}
-	if in.asked {
-		in.verified, in.err = verifier.Verify(ctx, compact)
-		in.err = input.WithHint(in.err, fault.KeyNotFound, func() string { return input.KeyHint(d, ring) })
+	now, err := d.Now(o.verify.at)
+	if err != nil {
+		return err
 	}
+	if verifier == nil {
+		return decode(d, compact, raw, o.format, now)
+	}
+	in := inspected{now: now}
+	in.verified, in.err = verifier.Verify(ctx, compact)
+	in.err = input.WithHint(in.err, fault.KeyNotFound, func() string { return input.KeyHint(d, ring) })
 	if fault.ClassOf(in.err) == fault.Undecided { // it says nothing about the token
 		return in.err
 	}
@@ -98,17 +111,37 @@ func runInspect(ctx context.Context, d command.Deps, args []string, o inspectOpt
 		in.err = err
 	}
 	in.err = input.WithTokenHint(in.err, raw)
-	if in.err == nil && !in.asked {
-		_, in.err = in.token.Claims()
-	}
 	if o.verify.dev {
 		d.Danger("--dev accepts unsigned tokens: anybody can make one")
 	}
-	if o.format == "json" {
-		return errors.Join(inspectJSON(d, in, o.verify.dev), in.err)
+	return errors.Join(renderInspected(d, in, o), in.err)
+}
+
+// renderInspected shows a token that was verified, and of a refused one its
+// header at most: its reason is on stderr (S40).
+func renderInspected(d command.Deps, in inspected, o inspectOptions) error {
+	switch {
+	case o.format == "json":
+		return inspectJSON(d, in, o.verify.dev)
+	case in.err != nil:
+		return nil
+	case o.format == "claims":
+		return printClaims(d, in.verified.Token.PayloadJSON())
 	}
-	now, err := d.Now(o.verify.at)
-	return errors.Join(printInspected(d, in, now), in.err, err)
+	s := d.OutStyles()
+	key := in.verified.Key
+	showToken(d, shown{header: in.verified.Header.Members, claims: in.verified.Claims}, in.now)
+	return d.Print("%s by key %s (%s, %s)\n", s.Good("Verified"), quote.Printable(key.ID()), in.verified.Header.Algorithm, quote.Printable(key.Source()))
+}
+
+// printClaims prints a claims set for people to edit: its order and its numbers
+// stay as they are.
+func printClaims(d command.Deps, claims []byte) error {
+	var text bytes.Buffer
+	if err := json.Indent(&text, bytes.TrimSpace(claims), "", "  "); err != nil {
+		return fault.New(fault.Internal, "output", "%w", err)
+	}
+	return d.Print("%s\n", quote.EscapeControls(text.String()))
 }
 
 // inspectReport is the JSON form (cli.md).
@@ -121,6 +154,8 @@ type inspectReport struct {
 	Error    *reportedError  `json:"error,omitempty"`
 	// Errors are all of them, where there are several.
 	Errors []reportedError `json:"errors,omitempty"`
+	// What follows is of tokens that were decoded without a key.
+	decodedReport
 }
 
 type inspectKey struct {
@@ -140,11 +175,9 @@ func inspectJSON(d command.Deps, in inspected, dev bool) error {
 	r := inspectReport{Header: json.RawMessage("null"), Claims: json.RawMessage("null"), Verified: in.verified != nil, Insecure: dev}
 	if in.token != nil {
 		r.Header = in.token.HeaderJSON()
-		if _, err := in.token.Claims(); err == nil && (in.verified != nil || !in.asked) {
-			r.Claims = in.token.PayloadJSON()
-		}
 	}
 	if in.verified != nil {
+		r.Claims = in.token.PayloadJSON()
 		r.Key = &inspectKey{in.verified.Key.ID(), in.verified.Header.Algorithm, in.verified.Key.Source()}
 	}
 	if list := reported(in.err); len(list) > 0 {
@@ -152,9 +185,6 @@ func inspectJSON(d command.Deps, in inspected, dev bool) error {
 		if len(list) > 1 {
 			r.Errors = list
 		}
-	}
-	if !in.asked && in.token != nil {
-		notVerified(d)
 	}
 	return d.PrintJSON(r)
 }
@@ -166,8 +196,4 @@ func reported(err error) []reportedError {
 		list = append(list, reportedError{fault.CodeOf(e), e.Error()})
 	}
 	return list
-}
-
-func notVerified(d command.Deps) {
-	d.Danger("NOT VERIFIED: no key was given, and anybody can write such a token")
 }

@@ -13,29 +13,23 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-// printInspected shows in to people: nothing of a token that was refused, since
-// its reason stands on stderr (S40).
-func printInspected(d command.Deps, in inspected, now time.Time) error {
-	if in.token == nil || in.err != nil {
-		return nil
-	}
-	if !in.asked {
-		notVerified(d)
-	}
+// shown is what text shows of a token.
+type shown struct {
+	header []strictjson.Member
+	claims *jws.Claims // nil for none
+}
+
+// showToken shows a token to people.
+func showToken(d command.Deps, t shown, now time.Time) {
 	s := d.OutStyles()
-	claims, err := in.token.Claims()
-	if err != nil {
-		return err
+	_ = d.Print("%s\n%s", s.Bold("Header"), rows(t.header, s, nil))
+	if t.claims == nil {
+		return
 	}
-	_ = d.Print("%s\n%s", s.Bold("Header"), rows(in.token.Header().Members, s, nil))
-	_ = d.Print("%s\n%s", s.Bold("Claims"), rows(claims.Members(), s, func(name string) string { return distanceOf(claims, name, now) }))
-	if lines := permissionLines(claims); lines != "" {
+	_ = d.Print("%s\n%s", s.Bold("Claims"), rows(t.claims.Members(), s, func(name string) string { return distanceOf(t.claims, name, now) }))
+	if lines := permissionLines(t.claims); lines != "" {
 		_ = d.Print("%s\n%s", s.Bold("Temporal permissions"), lines)
 	}
-	if in.verified != nil {
-		_ = d.Print("%s by key %s (%s, %s)\n", s.Good("Verified"), quote.Printable(in.verified.Key.ID()), in.verified.Header.Algorithm, quote.Printable(in.verified.Key.Source()))
-	}
-	return nil
 }
 
 // rows renders members as aligned lines. note adds what a value means.

@@ -1,0 +1,197 @@
+package tokencmd
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+)
+
+// maxNested is how many tokens within tokens are shown.
+const maxNested = 4
+
+// decodedReport is what the JSON form says of a token that nothing was checked
+// of.
+type decodedReport struct {
+	// Payload is that of a JWS without claims: text, else in base64url.
+	Payload       *string `json:"payload,omitempty"`
+	PayloadBase64 *string `json:"payload_base64url,omitempty"`
+	// Nested is the token that the payload is.
+	Nested      *inspectReport    `json:"nested,omitempty"`
+	Encrypted   bool              `json:"encrypted,omitempty"`
+	Opaque      bool              `json:"opaque,omitempty"`
+	Disclosures []disclosedReport `json:"disclosures,omitempty"`
+}
+
+// disclosedReport is a disclosure of an SD-JWT; an element of an array has no
+// name.
+type disclosedReport struct {
+	Name  string          `json:"name,omitempty"`
+	Value json.RawMessage `json:"value"`
+}
+
+// decode shows a token that there is no key for. What was not checked is said to
+// be so whatever the form.
+func decode(d command.Deps, compact, raw, format string, now time.Time) error {
+	t, err := jws.Decode(compact, jws.Limits{})
+	if err != nil {
+		err = input.WithTokenHint(err, raw)
+		if format != "json" {
+			return err
+		}
+		list := reported(err)
+		return errors.Join(d.PrintJSON(inspectReport{Header: json.RawMessage("null"), Claims: json.RawMessage("null"), Error: &list[0]}), err)
+	}
+	if format == "claims" && t.Claims == nil {
+		return fault.New(fault.PayloadNotClaims, "token", "it has no claims that can be read: %s", kindOf(t))
+	}
+	d.Danger("NOT VERIFIED: no key given; anyone could have made this token")
+	switch format {
+	case "json":
+		return d.PrintJSON(reportDecoded(t, maxNested))
+	case "claims":
+		return printClaims(d, t.Payload)
+	}
+	decodeText(d, t, now, maxNested)
+	notes(d, t)
+	return nil
+}
+
+// kindOf says what t is instead of a token with claims.
+func kindOf(t *jws.Decoded) string {
+	switch {
+	case t.Opaque():
+		return "no JWT: an opaque token"
+	case t.Encrypted:
+		alg, enc := headerText(t, "alg"), headerText(t, "enc")
+		return fmt.Sprintf("encrypted: %s, %s; only the header of a JWE can be read", alg, enc)
+	case len(t.Payload) == 0:
+		return "its payload is empty"
+	}
+	return "its payload is not a JSON object"
+}
+
+// headerText returns the member of t's header called name, "?" if it is not text.
+func headerText(t *jws.Decoded, name string) string {
+	for _, m := range t.Header {
+		if value, isText := strictjson.String(m.Value); isText && m.Name == name {
+			return quote.Shorten(value)
+		}
+	}
+	return "?"
+}
+
+// nestedIn returns the token that t's payload is, nil if it is none.
+func nestedIn(t *jws.Decoded, most int) *jws.Decoded {
+	if most == 0 || t.Claims != nil || t.Encrypted || !strings.HasPrefix(string(t.Payload), "ey") {
+		return nil
+	}
+	inner, err := jws.Decode(string(t.Payload), jws.Limits{})
+	if err != nil {
+		return nil
+	}
+	return inner
+}
+
+func decodeText(d command.Deps, t *jws.Decoded, now time.Time, most int) {
+	s := d.OutStyles()
+	if t.Opaque() {
+		_ = d.Print("%s\n", kindOf(t))
+		return
+	}
+	showToken(d, shown{header: t.Header, claims: t.Claims}, now)
+	switch inner := nestedIn(t, most); {
+	case t.Encrypted:
+		_ = d.Print("%s\n", kindOf(t))
+	case inner != nil:
+		_ = d.Print("%s\n", s.Bold("Nested token"))
+		decodeText(d, inner, now, most-1)
+	case t.Claims == nil:
+		_ = d.Print("%s\n  %s\n", s.Bold(fmt.Sprintf("Payload of %d bytes, not claims", len(t.Payload))), payloadText(t.Payload))
+	}
+	if len(t.Disclosures) == 0 {
+		return
+	}
+	var list []strictjson.Member
+	for _, one := range t.Disclosures {
+		name := one.Name
+		if name == "" {
+			name = "(element)"
+		}
+		list = append(list, strictjson.Member{Name: name, Value: one.Value})
+	}
+	_ = d.Print("%s\n%s", s.Bold("Disclosures"), rows(list, s, nil))
+}
+
+// payloadText is a payload for people: text, or what it is in base64url.
+func payloadText(payload []byte) string {
+	switch {
+	case len(payload) == 0:
+		return "(empty)"
+	case utf8.Valid(payload):
+		return quote.OneLine(string(payload))
+	}
+	return base64.RawURLEncoding.EncodeToString(payload) + " (base64url)"
+}
+
+// notes says on stderr which tokens would not be verified, key or not.
+func notes(d command.Deps, t *jws.Decoded) {
+	if t.Opaque() || t.Encrypted {
+		return
+	}
+	for _, m := range t.Header {
+		switch value, _ := strictjson.String(m.Value); m.Name {
+		case "alg":
+			if _, err := keys.ParseAlgorithm(value); err != nil && value != string(keys.None) {
+				d.Say("note: jwtctl does not verify the algorithm %q", quote.Shorten(value))
+			}
+		case "crit":
+			d.Say("note: with a key, jwtctl refuses a token with crit: it has no extensions (RFC 7515 section 4.1.11)")
+		case "cty":
+			if strings.EqualFold(strings.TrimPrefix(strings.ToLower(value), "application/"), "jwt") {
+				d.Say("note: with a key, jwtctl refuses a token that says it holds another one (cty)")
+			}
+		}
+	}
+	if len(t.Disclosures) > 0 || t.KeyBinding != "" {
+		d.Say("note: with a key, jwtctl refuses an SD-JWT; whether the disclosures belong to it was not checked")
+	}
+}
+
+func reportDecoded(t *jws.Decoded, most int) inspectReport {
+	r := inspectReport{Header: json.RawMessage("null"), Claims: json.RawMessage("null")}
+	r.Opaque, r.Encrypted = t.Opaque(), t.Encrypted
+	if r.Opaque {
+		return r
+	}
+	r.Header = t.HeaderJSON
+	switch inner := nestedIn(t, most); {
+	case t.Encrypted:
+	case t.Claims != nil:
+		r.Claims = t.Payload
+	case inner != nil:
+		report := reportDecoded(inner, most-1)
+		r.Nested = &report
+	case utf8.Valid(t.Payload):
+		payload := string(t.Payload)
+		r.Payload = &payload
+	default:
+		payload := base64.RawURLEncoding.EncodeToString(t.Payload)
+		r.PayloadBase64 = &payload
+	}
+	for _, one := range t.Disclosures {
+		r.Disclosures = append(r.Disclosures, disclosedReport{one.Name, json.RawMessage(one.Value)})
+	}
+	return r
+}

@@ -1,0 +1,142 @@
+package jws
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+)
+
+// Decoded is what a token says, of which NOTHING was checked: it is for looking
+// at a token, never for deciding by it.
+type Decoded struct {
+	// Header are the members of the header as they were written, and HeaderJSON
+	// its text; nil for an opaque token.
+	Header     []strictjson.Member
+	HeaderJSON []byte
+	// Encrypted says that it is a JWE (RFC 7516), of which only the header can be
+	// read.
+	Encrypted bool
+	// Payload is that of a JWS. Claims is what it claims, nil if it is not a JSON
+	// object.
+	Payload []byte
+	Claims  *Claims
+	// Disclosures are what follows an SD-JWT (RFC 9901), and KeyBinding the token
+	// at the end that proves possession of a key, "" for none.
+	Disclosures []Disclosure
+	KeyBinding  string
+}
+
+// Disclosure is a claim that an SD-JWT holds the digest of; an element of an
+// array has no name.
+type Disclosure struct {
+	Name  string
+	Value strictjson.Value
+}
+
+// Opaque reports whether the token is not a JWT at all: one that only who issued
+// it can read.
+func (d *Decoded) Opaque() bool { return d.HeaderJSON == nil }
+
+// Decode takes a token apart as far as it can be read: a JWS with any header,
+// algorithm and payload, with the disclosures of an SD-JWT, the header of a JWE;
+// anything else that could be a token is opaque. It returns token_malformed for
+// what looks like a JWT and is damaged, or is not a token, and limit_exceeded.
+func Decode(text string, l Limits) (*Decoded, error) { return plain(decode(text, l.orDefault())) }
+
+func decode(text string, l Limits) (*Decoded, *fault.Error) {
+	if len(text) > l.TokenBytes {
+		return nil, fault.New(fault.LimitExceeded, "token", "%d bytes; at most %d are read", len(text), l.TokenBytes)
+	}
+	compact, rest, hasDisclosures := strings.Cut(text, "~")
+	parts := strings.Split(compact, ".")
+	if !strings.HasPrefix(compact, "ey") { // every JSON object that begins with a quote, in base64url
+		if isOpaque(text) {
+			return &Decoded{}, nil
+		}
+		return nil, malformed("token", "not a token")
+	}
+	if n := len(parts); n != 2 && n != 3 && n != 5 {
+		return nil, checkForm(compact)
+	}
+	r := decoder{room: make([]byte, 0, base64.StdEncoding.DecodedLen(len(compact))), padded: len(parts) == 2 || parts[2] == ""}
+	d := &Decoded{Encrypted: len(parts) == 5}
+	var err *fault.Error
+	if d.HeaderJSON, err = r.decode("header", parts[0]); err != nil {
+		return nil, err
+	}
+	if len(d.HeaderJSON) > l.HeaderBytes {
+		return nil, fault.New(fault.LimitExceeded, "header", "%d bytes; at most %d are read", len(d.HeaderJSON), l.HeaderBytes)
+	}
+	var bad error
+	if d.Header, bad = strictjson.Object(d.HeaderJSON, l.Depth); bad != nil {
+		return nil, jsonFault("header", bad)
+	}
+	if d.Encrypted {
+		return d, nil
+	}
+	if d.Payload, err = r.decode("payload", parts[1]); err != nil {
+		return nil, err
+	}
+	if len(parts) == 3 {
+		if _, err = r.decode("signature", parts[2]); err != nil {
+			return nil, err
+		}
+	}
+	if d.Claims, err = readClaims(d.Payload, l.Depth); err != nil && err.Code != fault.PayloadNotClaims {
+		return nil, err
+	}
+	if hasDisclosures {
+		return d, d.readDisclosures(rest, l)
+	}
+	return d, nil
+}
+
+// isOpaque reports whether text could be a token of RFC 6750 section 2.1.
+func isOpaque(text string) bool {
+	odd := func(r rune) bool {
+		return !strings.ContainsRune("-._~+/=:", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}
+	return text != "" && text[0] != '-' && !strings.ContainsFunc(text, odd)
+}
+
+// readDisclosures reads what follows the first tilde of an SD-JWT (RFC 9901
+// section 4).
+func (d *Decoded) readDisclosures(text string, l Limits) *fault.Error {
+	segments := strings.Split(text, "~")
+	last := len(segments) - 1
+	if strings.Contains(segments[last], ".") {
+		d.KeyBinding = segments[last]
+	} else if segments[last] != "" {
+		return malformed("disclosures", "the last does not end in a tilde")
+	}
+	for i, segment := range segments[:last] {
+		what := fmt.Sprintf("disclosure %d", i+1)
+		r := decoder{room: make([]byte, 0, len(segment))}
+		data, err := r.decode(what, segment)
+		if err != nil {
+			return err
+		}
+		elements, bad := strictjson.Array(data, l.Depth)
+		if bad != nil {
+			return jsonFault(what, bad)
+		}
+		disclosed := Disclosure{}
+		switch len(elements) {
+		case 2:
+			disclosed.Value = elements[1]
+		case 3:
+			name, isString := strictjson.String(elements[1])
+			if !isString {
+				return malformed(what, "its name is not a string")
+			}
+			disclosed.Name, disclosed.Value = name, elements[2]
+		default:
+			return malformed(what, "it has %d elements, want 2 or 3", len(elements))
+		}
+		d.Disclosures = append(d.Disclosures, disclosed)
+	}
+	return nil
+}
