@@ -60,8 +60,8 @@ func readKey(d command.Deps, name string) (data []byte, source string, err error
 		return []byte(text), "variable " + variable, nil
 	}
 	if name == "-" {
-		data, err = files.ReadAll(d.System.In, "standard input", keys.MaxFileBytes, fault.KeyUnreadable)
-		return data, "standard input", err
+		data, err = files.ReadAll(d.System.In, StdinName, keys.MaxFileBytes, fault.KeyUnreadable)
+		return data, StdinName, err
 	}
 	data, err = files.Read(name, keys.MaxFileBytes, fault.KeyUnreadable)
 	return data, name, err

@@ -147,7 +147,7 @@ func (f *SetFlags) Open(d command.Deps, e config.KeySetEntry, cache *SetCache) (
 			if err != nil {
 				return nil, err
 			}
-			return jwks.Read(data, stdinName, options)
+			return jwks.Read(data, StdinName, options)
 		}
 		set, err := jwks.Open(e.JWKS, options)
 		return set, withURLHint(err, e.JWKS)
@@ -175,11 +175,11 @@ func (f *SetFlags) options(d command.Deps, e config.KeySetEntry, cache *SetCache
 	return o, err
 }
 
-// stdinName is what messages call standard input.
-const stdinName = "standard input"
+// StdinName is what messages call standard input.
+const StdinName = "standard input"
 
 func readStdinKeys(d command.Deps) ([]byte, error) {
-	return files.ReadAll(d.System.In, stdinName, keys.MaxFileBytes, fault.KeyUnreadable)
+	return files.ReadAll(d.System.In, StdinName, keys.MaxFileBytes, fault.KeyUnreadable)
 }
 
 // Read returns what is at location: a URL, a file or, for -, standard input.

@@ -18,7 +18,7 @@ const MaxToken = 1 << 20
 // ReadToken returns the token that args name, itself, @FILE or stdin, and the
 // text that it stood in.
 func ReadToken(d command.Deps, args []string) (token, text string, err error) {
-	where := "standard input"
+	where := StdinName
 	switch {
 	case len(args) == 1 && args[0] != "-" && !strings.HasPrefix(args[0], "@"):
 		text, where = args[0], "the token"

@@ -38,6 +38,28 @@ func readClaims(payload []byte, maxDepth int) (*Claims, *fault.Error) {
 	return c, nil
 }
 
+// CheckClaims returns the claims in text, whose registered ones must have values
+// that RFC 7519 section 4.1 allows. Its errors are those of Parse for a payload,
+// payload_not_claims and invalid_claim, which names the claim.
+func CheckClaims(text []byte) (*Claims, error) {
+	c, bad := readClaims(text, MaxDepth)
+	if bad != nil {
+		return nil, bad
+	}
+	for _, name := range []string{"iss", "sub", "jti"} {
+		if _, bad := c.text(name); bad != nil {
+			return nil, bad
+		}
+	}
+	for _, name := range []string{"exp", "nbf", "iat"} {
+		if _, bad := c.time(name); bad != nil {
+			return nil, bad
+		}
+	}
+	_, bad = c.audience()
+	return plain(c, bad)
+}
+
 // checkClaims says what readClaims would, without reading them.
 func checkClaims(payload []byte, maxDepth int) error {
 	if err := checkObject(payload); err != nil {

@@ -1,13 +1,44 @@
 package jws
 
 import (
+	"cmp"
 	"encoding/base64"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
+
+// HeaderOptions are what a header has besides alg and kid.
+type HeaderOptions struct {
+	// Type is "typ"; "" means "JWT".
+	Type string
+	// Members follow the others. None may be one of them, nor crit or b64, which
+	// change how a token is read.
+	Members []strictjson.Member
+}
+
+// check refuses members that a header has already, or that no verifier of ours
+// takes, as usage errors.
+func (o HeaderOptions) check() error {
+	flags := map[string]string{"alg": "--alg", "kid": "--kid", "typ": "--typ"}
+	seen := map[string]bool{}
+	for _, m := range o.Members {
+		switch flag, taken := flags[m.Name]; {
+		case taken:
+			return fault.New(fault.UsageError, "--header", "%s is set by %s", m.Name, flag)
+		case m.Name == "crit" || m.Name == "b64":
+			return fault.New(fault.UsageError, "--header", "%s would change how the token is read, and jwtctl has no such extension", m.Name)
+		case seen[m.Name]:
+			return fault.New(fault.UsageError, "--header", "%q is given twice", quote.Shorten(m.Name))
+		}
+		seen[m.Name] = true
+	}
+	return nil
+}
 
 // Sign returns the compact JWS of claims, which must be one strict JSON object
 // of at most MaxDepth levels and is signed as it is written, by key's own
@@ -17,6 +48,10 @@ import (
 // Errors: those of key.RequireSigner, token_malformed, payload_not_claims and
 // limit_exceeded for claims that Parse would not take, and key_invalid.
 func Sign(key *keys.Key, claims []byte) (string, error) {
+	return sign(key, claims, HeaderOptions{})
+}
+
+func sign(key *keys.Key, claims []byte, o HeaderOptions) (string, error) {
 	if err := key.RequireSigner(); err != nil {
 		return "", err
 	}
@@ -25,9 +60,9 @@ func Sign(key *keys.Key, claims []byte) (string, error) {
 	}
 	alg := key.Algorithm()
 	var space [256]byte
-	header, err := appendHeader(space[:0], alg, key.ID())
+	header, err := appendHeader(space[:0], alg, key.ID(), o)
 	if err != nil {
-		return "", fault.New(fault.KeyInvalid, key.Source(), "its id is not UTF-8")
+		return "", fault.New(fault.KeyInvalid, key.Source(), "its id or a member of the header is not UTF-8")
 	}
 	enc := base64.RawURLEncoding
 	out := make([]byte, 0, enc.EncodedLen(len(header))+enc.EncodedLen(len(claims))+180) // the longest of ECDSA
@@ -50,7 +85,15 @@ func Sign(key *keys.Key, claims []byte) (string, error) {
 // apart again and checks its signature before it returns it (S43). Its errors
 // are those of Sign and Parse, and internal for a signature that is not good.
 func SignChecked(key *keys.Key, claims []byte) (string, error) {
-	compact, err := Sign(key, claims)
+	return SignHeader(key, claims, HeaderOptions{})
+}
+
+// SignHeader is SignChecked with more in the header; usage for one that cannot be.
+func SignHeader(key *keys.Key, claims []byte, o HeaderOptions) (string, error) {
+	if err := o.check(); err != nil {
+		return "", err
+	}
+	compact, err := sign(key, claims, o)
 	if err != nil {
 		return "", err
 	}
@@ -66,10 +109,21 @@ func SignChecked(key *keys.Key, claims []byte) (string, error) {
 }
 
 // appendHeader appends the JSON of the header to b.
-func appendHeader(b []byte, alg keys.Algorithm, kid string) ([]byte, error) {
+func appendHeader(b []byte, alg keys.Algorithm, kid string, o HeaderOptions) ([]byte, error) {
 	b = append(b, `{"alg":"`...)
 	b = append(b, alg...)
 	b = append(b, `","kid":`...)
 	b, err := jsontext.AppendQuote(b, kid)
-	return append(b, `,"typ":"JWT"}`...), err
+	b = append(b, `,"typ":`...)
+	b, typErr := jsontext.AppendQuote(b, cmp.Or(o.Type, "JWT"))
+	err = cmp.Or(err, typErr)
+	for _, m := range o.Members {
+		b = append(b, ',')
+		var nameErr, valueErr error
+		b, nameErr = jsontext.AppendQuote(b, m.Name)
+		b = append(b, ':')
+		b, valueErr = jsontext.AppendFormat(b, m.Value)
+		err = cmp.Or(err, nameErr, valueErr)
+	}
+	return append(b, '}'), err
 }

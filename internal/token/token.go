@@ -6,6 +6,8 @@
 package token
 
 import (
+	"cmp"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,19 +48,26 @@ type Request struct {
 	NoExpiry bool
 	// IssuedAt adds iat.
 	IssuedAt bool
+	// ID is jti, and NotBefore, unless zero, nbf in whole seconds.
+	ID        string
+	NotBefore time.Time
+	// Base are claims to start from, in order; its exp, nbf and iat give way to
+	// those of TTL, NotBefore and IssuedAt, any other may not be made twice.
+	Base []Claim
 	// Extra are further claims, in order. None may be one that a field above
-	// makes, nor stand twice, nor differ from another in case alone.
+	// makes, nor be given twice, nor differ from another in case alone.
 	Extra []Claim
-	Now   time.Time
+	// AnyExtra lets Extra have claims that a field above is there for, and
+	// TimesExtra exp, nbf and iat; where the field makes none. exp is then not
+	// held to be in the future.
+	AnyExtra, TimesExtra bool
+	Now                  time.Time
 }
 
-// reserved are the claims that a Request has fields for, with the flag that
-// sets each, for messages.
-func reserved() map[string]string {
-	return map[string]string{
-		"sub": "--sub", "iss": "--iss", "aud": "--aud", "exp": "--ttl", "iat": "--iat",
-		"permissions": "--system, --namespace or --permission",
-	}
+// Has reports whether Base or Extra have the claim called name.
+func (r Request) Has(name string) bool {
+	is := func(c Claim) bool { return c.Name == name }
+	return slices.ContainsFunc(r.Base, is) || slices.ContainsFunc(r.Extra, is)
 }
 
 // Claims returns r as a JSON object, the same bytes for the same request. A
@@ -67,77 +76,191 @@ func Claims(r Request) ([]byte, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
+	made, err := r.made()
+	if err != nil {
+		return nil, err
+	}
 	w := writer{out: append(make([]byte, 0, 256), '{')}
-	w.text("iss", r.Issuer)
-	w.text("sub", r.Subject)
-	switch len(r.Audience) {
-	case 0:
-	case 1:
-		w.text("aud", r.Audience[0])
-	default:
-		w.array("aud", r.Audience)
+	for _, c := range r.Base {
+		if i := slices.IndexFunc(made, func(m Claim) bool { return m.Name == c.Name }); i >= 0 {
+			c = made[i]
+			made = slices.Delete(made, i, i+1)
+		}
+		w.claim(c)
 	}
-	if r.Permissions != nil {
-		w.array("permissions", r.Permissions)
-	}
-	if r.IssuedAt {
-		w.number("iat", r.Now.Unix())
-	}
-	if !r.NoExpiry {
-		w.number("exp", r.Now.Add(r.TTL).Unix())
-	}
-	for _, c := range r.Extra {
-		w.name(c.Name)
-		w.add(jsontext.AppendFormat(w.out, c.Value)) // refuses all but one strict value
+	for _, c := range slices.Concat(made, r.Extra) {
+		w.claim(c)
 	}
 	if w.err != nil {
 		return nil, fault.New(fault.UsageError, "claims", "they make no JSON object: %w", w.err)
 	}
-	return append(w.out, '}'), nil
+	claims := append(w.out, '}')
+	if err := r.checkMade(claims); err != nil {
+		return nil, err
+	}
+	return claims, nil
+}
+
+// made returns the claims that the fields of r make.
+func (r Request) made() ([]Claim, error) {
+	var list []Claim
+	var bad error
+	add := func(name string, out []byte, err error) {
+		list = append(list, Claim{name, out})
+		bad = cmp.Or(bad, err)
+	}
+	text := func(name, value string) {
+		if value != "" {
+			out, err := jsontext.AppendQuote(nil, value)
+			add(name, out, err)
+		}
+	}
+	array := func(name string, values []string) {
+		out := []byte{'['}
+		for i, v := range values {
+			if i > 0 {
+				out = append(out, ',')
+			}
+			var err error
+			out, err = jsontext.AppendQuote(out, v)
+			bad = cmp.Or(bad, err)
+		}
+		add(name, append(out, ']'), nil)
+	}
+	number := func(name string, value int64) { add(name, strconv.AppendInt(nil, value, 10), nil) }
+	text("iss", r.Issuer)
+	text("sub", r.Subject)
+	switch len(r.Audience) {
+	case 0:
+	case 1:
+		text("aud", r.Audience[0])
+	default:
+		array("aud", r.Audience)
+	}
+	if r.Permissions != nil {
+		array("permissions", r.Permissions)
+	}
+	if !r.NotBefore.IsZero() {
+		number("nbf", r.NotBefore.Unix())
+	}
+	if r.IssuedAt {
+		number("iat", r.Now.Unix())
+	}
+	if r.TTL != 0 {
+		number("exp", r.Now.Add(r.TTL).Unix())
+	}
+	text("jti", r.ID)
+	if bad != nil {
+		return nil, fault.New(fault.UsageError, "claims", "they make no JSON object: %w", bad)
+	}
+	return list, nil
+}
+
+func (r Request) limit() time.Duration {
+	if r.MaxTTL == 0 {
+		return MaxLifetime
+	}
+	return r.MaxTTL
 }
 
 // check refuses lives and claims that cannot be.
 func (r Request) check() error {
-	limit := r.MaxTTL
-	if limit == 0 {
-		limit = MaxLifetime
-	}
 	switch {
 	case r.NoExpiry && r.TTL != 0:
 		return fault.New(fault.UsageError, "--no-expiry", "a token without exp has no --ttl")
-	case r.NoExpiry:
+	case r.NoExpiry && r.Has("exp"):
+		return fault.New(fault.UsageError, "--no-expiry", "the claims have exp")
+	case r.NoExpiry, r.TTL == 0 && r.Has("exp"):
 	case r.TTL < time.Second:
 		return fault.New(fault.UsageError, "--ttl", "%s: a token lives at least 1s", r.TTL)
-	case r.TTL > limit:
-		return fault.New(fault.UsageError, "--ttl", "%s is longer than %s", r.TTL, limit).
-			WithHint("nobody can take a token back before it expires; --max-ttl raises the limit")
+	case r.TTL > r.limit():
+		return r.tooLong("--ttl", r.TTL)
 	}
 	if slices.Contains(r.Audience, "") {
 		return fault.New(fault.UsageError, "--aud", "it is empty")
 	}
-	return r.checkExtra()
+	return r.checkNames()
 }
 
-// checkExtra refuses further claims that another one takes the place of, for
-// some reader, and those that RFC 7519 gives another type.
-func (r Request) checkExtra() error {
-	made := reserved()
+func (r Request) tooLong(what string, life time.Duration) error {
+	return fault.New(fault.UsageError, what, "%s is longer than %s", life, r.limit()).
+		WithHint("a token cannot be revoked before it expires; --max-ttl raises the limit")
+}
+
+// reserved are the claims that a field of r is there for, with the flag that sets
+// each, as far as neither Base nor Extra may have them.
+func (r Request) reserved() map[string]string {
+	flags := map[string]string{
+		"sub": "--sub", "iss": "--iss", "aud": "--aud", "exp": "--ttl", "iat": "--iat", "nbf": "--nbf", "jti": "--jti",
+		"permissions": "--system, --namespace or --permission",
+	}
+	makes := map[string]bool{
+		"sub": r.Subject != "", "iss": r.Issuer != "", "aud": len(r.Audience) > 0, "exp": r.TTL != 0, "iat": r.IssuedAt,
+		"nbf": !r.NotBefore.IsZero(), "jti": r.ID != "", "permissions": r.Permissions != nil,
+	}
+	for name := range flags {
+		isTime := name == "exp" || name == "iat"
+		always := name == "nbf" || name == "jti" // no field made these once
+		if !makes[name] && (r.AnyExtra || always || r.TimesExtra && isTime) {
+			delete(flags, name)
+		}
+	}
+	return flags
+}
+
+// checkNames refuses claims that another one takes the place of, for some
+// reader.
+func (r Request) checkNames() error {
+	seen := r.reserved()
+	add := func(name string) error {
+		for other := range seen { // S44: readers that fold case see one claim twice
+			if name != other && strings.EqualFold(other, name) {
+				return fault.New(fault.UsageError, "--claim", "the claim %q differs from %q in case alone", quote.Shorten(name), quote.Shorten(other))
+			}
+		}
+		seen[name] = ""
+		return nil
+	}
+	for _, c := range r.Base {
+		if flag := seen[c.Name]; flag != "" && !slices.Contains([]string{"exp", "nbf", "iat"}, c.Name) {
+			return fault.New(fault.UsageError, "--claims", "the claim %q is also made by %s", c.Name, flag)
+		}
+		if err := add(c.Name); err != nil {
+			return err
+		}
+	}
 	for _, c := range r.Extra {
-		switch flag, taken := made[c.Name]; {
+		switch flag, taken := seen[c.Name]; {
 		case taken && flag == "":
 			return fault.New(fault.UsageError, "--claim", "the claim %q is given twice", quote.Shorten(c.Name))
 		case taken:
 			return fault.New(fault.UsageError, "--claim", "the claim %q is made by %s", c.Name, flag)
 		}
-		for other := range made { // S44: readers that fold case see one claim twice
-			if strings.EqualFold(other, c.Name) {
-				return fault.New(fault.UsageError, "--claim", "the claim %q differs from %q in case alone", quote.Shorten(c.Name), quote.Shorten(other))
-			}
+		if err := add(c.Name); err != nil {
+			return err
 		}
-		made[c.Name] = ""
-		if kind, registered := map[string]jsontext.Kind{"nbf": '0', "jti": '"'}[c.Name]; registered && c.Value.Kind() != kind {
-			return fault.New(fault.UsageError, "--claim", "the claim %q must be a %s (RFC 7519 section 4.1)", c.Name, kind)
-		}
+	}
+	return nil
+}
+
+// checkMade refuses registered claims that no verifier takes, and an expiry that
+// is over, or too far away.
+func (r Request) checkMade(claims []byte) error {
+	c, err := jws.CheckClaims(claims)
+	var bad *fault.Error
+	if errors.As(err, &bad) {
+		return fault.New(fault.UsageError, "--claim", "the claim %q is not valid: %s (RFC 7519 section 4.1)", bad.What, bad.Why)
+	}
+	exp, err := c.Expiry()
+	if err != nil || exp.IsZero() || r.TTL != 0 {
+		return err
+	}
+	isExtra := slices.ContainsFunc(r.Extra, func(c Claim) bool { return c.Name == "exp" })
+	switch life := exp.Sub(r.Now); {
+	case life <= 0 && !isExtra:
+		return fault.New(fault.UsageError, "--claims", "its exp is over (%s)", exp.UTC().Format(time.RFC3339)).WithHint("--ttl 10m gives the token a new one")
+	case life > r.limit():
+		return r.tooLong("exp", life.Round(time.Second))
 	}
 	return nil
 }
@@ -185,27 +308,20 @@ func (w *writer) name(name string) {
 	w.out = append(w.out, ':')
 }
 
-func (w *writer) text(name, value string) {
-	if value == "" {
-		return
-	}
-	w.name(name)
-	w.add(jsontext.AppendQuote(w.out, value))
+func (w *writer) claim(c Claim) {
+	w.name(c.Name)
+	w.add(jsontext.AppendFormat(w.out, c.Value)) // refuses all but one strict value
 }
 
-func (w *writer) number(name string, value int64) {
-	w.name(name)
-	w.out = strconv.AppendInt(w.out, value, 10)
-}
-
-func (w *writer) array(name string, values []string) {
-	w.name(name)
-	w.out = append(w.out, '[')
-	for i, v := range values {
-		if i > 0 {
-			w.out = append(w.out, ',')
-		}
-		w.add(jsontext.AppendQuote(w.out, v))
+// ParseClaims makes claims of a JSON object, under the rules of ParseClaim.
+func ParseClaims(data []byte, source string) ([]Claim, error) {
+	members, err := strictjson.Object(data, jws.MaxDepth)
+	if err != nil {
+		return nil, fault.New(fault.UsageError, source, "it is not a JSON object of claims: %w", err)
 	}
-	w.out = append(w.out, ']')
+	list := make([]Claim, 0, len(members))
+	for _, m := range members {
+		list = append(list, Claim(m))
+	}
+	return list, nil
 }

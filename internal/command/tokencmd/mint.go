@@ -46,15 +46,26 @@ func mint(d command.Deps, o tokenOptions, now time.Time) (minted, error) {
 	if err != nil {
 		return minted{}, err
 	}
+	header, err := o.header()
+	if err != nil {
+		return minted{}, err
+	}
 	if err := o.tokenForm.check(); err != nil {
 		return minted{}, err
 	}
 	claims, err := token.Claims(request)
-	if err != nil && len(o.claims)+len(o.jsonClaims) == 0 && len(d.Settings.Claims) > 0 {
+	if err != nil && len(o.claims)+len(o.jsonClaims)+len(o.base) == 0 && len(d.Settings.Claims) > 0 {
 		return minted{}, command.AsUsage(err, d.Settings.At("token.claims"))
 	}
 	if err != nil {
 		return minted{}, err
+	}
+	made, err := jws.CheckClaims(claims)
+	if err != nil {
+		return minted{}, err
+	}
+	if iss, err := made.Issuer(); err == nil && iss != nil {
+		o.issuer = *iss // however it came there, it picks the key (S89)
 	}
 	key, err := o.signer(d)
 	if err != nil {
@@ -65,13 +76,10 @@ func mint(d command.Deps, o tokenOptions, now time.Time) (minted, error) {
 			return minted{}, command.AsUsage(err, "--key")
 		}
 	}
-	compact, err := jws.SignChecked(key, claims)
+	compact, err := jws.SignHeader(key, claims, header)
 	if err != nil {
 		return minted{}, err
 	}
-	m := minted{compact: compact, claims: claims, key: key}
-	if !request.NoExpiry {
-		m.expires = now.Add(request.TTL).Truncate(time.Second)
-	}
-	return m, nil
+	expires, err := made.Expiry()
+	return minted{compact: compact, claims: claims, key: key, expires: expires}, err
 }

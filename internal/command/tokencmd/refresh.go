@@ -22,6 +22,8 @@ func refreshToken(ctx context.Context, d command.Deps, o tokenOptions) error {
 		return fault.New(fault.UsageError, "--refresh", "needs --out FILE")
 	case o.at != "":
 		return fault.New(fault.UsageError, "--refresh", "does not go with --at")
+	case o.choosesExpiry():
+		return fault.New(fault.UsageError, "--refresh", "does not go with an exp of its own").WithHint("--ttl says how long each token lives")
 	case o.noExpiry:
 		return fault.New(fault.UsageError, "--refresh", "does not go with --no-expiry")
 	}

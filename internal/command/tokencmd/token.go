@@ -31,13 +31,17 @@ makes it a line for eval. With --out FILE --refresh the file is kept holding a
 fresh token until interrupted.
 
 --plain makes a bearer token for any other service, such as one behind jwtctl
-proxy: without permissions, with any algorithm, and printed alone.`
+proxy: with any algorithm, any claims and header, and printed alone. --claims
+takes a JSON object to start from, as jwtctl inspect --format claims prints it;
+its exp gives way to --ttl.`
 
 const tokenExample = `  export "$(jwtctl token --system)"
   export "$(jwtctl token --namespace default --for temporal)"
   jwtctl token --namespace default --role read --ttl 1h --format token
   jwtctl token --namespace default --format token --out token.jwt --refresh
-  jwtctl token --plain --iss accounts --sub alice --aud shop --claim role=admin`
+  jwtctl token --plain --iss accounts --sub alice --aud shop --claim role=admin
+  jwtctl token --plain --typ at+jwt --header x5t=abc --jti 1 --nbf -1m --no-sub
+  jwtctl inspect --format claims @token.jwt | jwtctl token --plain --claims - --ttl 1h`
 
 type tokenOptions struct {
 	keys        input.KeyFlags
@@ -57,6 +61,7 @@ type tokenOptions struct {
 	jsonClaims  []string
 	issuedAt    bool
 	at          string
+	plainOptions
 
 	tokenForm
 	out     string
@@ -77,6 +82,7 @@ func Token(d command.Deps) *cobra.Command {
 		Args:       command.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.ttlGiven = cmd.Flags().Changed("ttl")
+			o.given = cmd.Flags().Changed
 			if o.plain && !cmd.Flags().Changed("format") {
 				o.format = "token"
 			}
@@ -104,18 +110,19 @@ func Token(d command.Deps) *cobra.Command {
 func (o *tokenOptions) registerClaims(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.system, "system", false, "permission temporal-system:admin, for an hour")
 	fs.StringArrayVar(&o.namespaces, "namespace", nil, "permissions `NS`:read and NS:write, for ten minutes; repeatable")
-	fs.BoolVar(&o.plain, "plain", false, "no permissions: a bearer token for another service than Temporal")
+	fs.BoolVar(&o.plain, "plain", false, "a bearer token for a service other than Temporal")
 	fs.StringArrayVar(&o.roles, "role", nil, "`ROLE` instead of those: read, write, worker or admin; repeatable")
 	fs.StringArrayVar(&o.permissions, "permission", nil, "a single permission `NS:ROLE`; repeatable")
 	fs.DurationVar(&o.ttl, "ttl", 0, "how long the token lives (default 1h with --system, else 10m)")
 	fs.DurationVar(&o.maxTTL, "max-ttl", token.MaxLifetime, "the longest --ttl that is accepted")
-	fs.BoolVar(&o.noExpiry, "no-expiry", false, "a token that never expires; nobody can take it back")
+	fs.BoolVar(&o.noExpiry, "no-expiry", false, "a token that never expires; it cannot be revoked")
 	fs.StringVar(&o.subject, "sub", "jwtctl", "subject `S`")
 	fs.StringVar(&o.issuer, "iss", "", "issuer `I`; it also picks the key of that issuer")
 	fs.StringArrayVar(&o.audiences, "aud", nil, "audience `A`; repeatable")
 	fs.StringArrayVar(&o.claims, "claim", nil, "another claim `NAME=TEXT`; repeatable")
 	fs.StringArrayVar(&o.jsonClaims, "claim-json", nil, "another claim `NAME=JSON`; repeatable. In the file, a mapping")
 	fs.BoolVar(&o.issuedAt, "iat", false, "add iat; a server whose clock is behind refuses such a token")
+	o.plainOptions.register(fs)
 	settings.KeyedAs(fs, "claim-json", "token.claims")
 	settings.Exclusive(fs, "system", "namespace", "plain")
 }
@@ -191,7 +198,7 @@ func (o tokenOptions) request(fromFile []token.Claim, now time.Time) (token.Requ
 		return token.Request{}, err
 	}
 	if o.maxTTL <= 0 {
-		return token.Request{}, fault.New(fault.UsageError, "--max-ttl", "%s is no limit", o.maxTTL)
+		return token.Request{}, fault.New(fault.UsageError, "--max-ttl", "%s is not a limit", o.maxTTL)
 	}
 	if o.subject == "" {
 		return token.Request{}, fault.New(fault.UsageError, "--sub", "it is empty").WithHint("the server logs it as the caller; leave it out for %q", "jwtctl")
@@ -206,8 +213,12 @@ func (o tokenOptions) request(fromFile []token.Claim, now time.Time) (token.Requ
 	r := token.Request{
 		Subject: o.subject, Issuer: o.issuer, Audience: o.audiences, Permissions: permissions,
 		TTL: o.ttl, MaxTTL: o.maxTTL, NoExpiry: o.noExpiry, IssuedAt: o.issuedAt, Extra: extra, Now: now,
+		AnyExtra: o.plain, TimesExtra: o.setsTimes(),
 	}
-	if !o.ttlGiven && !o.noExpiry {
+	if err := o.applyPlain(&r); err != nil {
+		return token.Request{}, err
+	}
+	if !o.ttlGiven && !o.noExpiry && !r.Has("exp") {
 		r.TTL = 10 * time.Minute
 		if o.system {
 			r.TTL = time.Hour
@@ -254,6 +265,9 @@ func runToken(ctx context.Context, d command.Deps, o tokenOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := o.readClaims(d); err != nil {
+		return err
+	}
 	if o.refresh {
 		return refreshToken(ctx, d, o)
 	}
@@ -266,8 +280,9 @@ func runToken(ctx context.Context, d command.Deps, o tokenOptions) error {
 		return err
 	}
 	if o.noExpiry {
-		d.Danger("this token never expires, and nobody can take it back but by retiring its key")
+		d.Danger("this token never expires; it cannot be revoked (except by retiring its key)")
 	}
+	o.warn(d, m, now)
 	if note := o.client().Note(); note != "" && o.wantsVariable() {
 		d.Say("note: %s", note)
 	}

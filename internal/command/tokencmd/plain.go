@@ -1,0 +1,172 @@
+package tokencmd
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+	"github.com/jwtctl/jwtctl/internal/token"
+)
+
+// plainOptions are the flags of jwtctl token that go with --plain alone.
+type plainOptions struct {
+	claimsFile  string
+	headers     []string
+	jsonHeaders []string
+	typ         string
+	id          string
+	notBefore   time.Duration
+	noSubject   bool
+
+	base  []token.Claim          // those of claimsFile
+	given func(flag string) bool // on the command line
+}
+
+func (o *plainOptions) register(fs *pflag.FlagSet) {
+	fs.StringVar(&o.claimsFile, "claims", "", "with --plain, `FILE` with a JSON object of claims to start from, - for stdin")
+	fs.StringArrayVar(&o.headers, "header", nil, "with --plain, a member of the header `NAME=TEXT`; repeatable")
+	fs.StringArrayVar(&o.jsonHeaders, "header-json", nil, "with --plain, a member of the header `NAME=JSON`; repeatable")
+	fs.StringVar(&o.typ, "typ", "", "with --plain, the header's `TYPE`, such as at+jwt (default JWT)")
+	fs.StringVar(&o.id, "jti", "", "with --plain, token `ID`")
+	fs.DurationVar(&o.notBefore, "nbf", 0, "with --plain, how far from now the token becomes valid; may be negative")
+	fs.BoolVar(&o.noSubject, "no-sub", false, "with --plain, no subject")
+	settings.Paths(fs, "claims")
+}
+
+// flags are the names of plainOptions' flags.
+func (plainOptions) flags() []string {
+	return []string{"claims", "header", "header-json", "typ", "jti", "nbf", "no-sub"}
+}
+
+func (o plainOptions) hasClaims() bool { return o.claimsFile != "" || o.given("claims") }
+
+// readClaims reads --claims, once for a token that is made again and again.
+func (o *tokenOptions) readClaims(d command.Deps) error {
+	if !o.plain || !o.hasClaims() {
+		return nil
+	}
+	var data []byte
+	var err error
+	source := o.claimsFile
+	switch {
+	case source == "":
+		return fault.New(fault.UsageError, "--claims", "it is empty").WithHint("--claims FILE, or - for stdin")
+	case source == "-" && slices.Contains(o.keys.Files, "-"):
+		return fault.New(fault.UsageError, "--claims", "- is standard input, and --key is read from there")
+	case source == "-":
+		source = input.StdinName
+		data, err = files.ReadAll(d.System.In, source, jws.MaxTokenBytes, fault.FileFailed)
+	default:
+		data, err = files.Read(source, jws.MaxTokenBytes, fault.FileFailed)
+	}
+	if err != nil {
+		return err
+	}
+	o.base, err = token.ParseClaims(data, source)
+	return err
+}
+
+// applyPlain adds to r what goes with --plain alone.
+func (o tokenOptions) applyPlain(r *token.Request) error {
+	if !o.plain {
+		for _, name := range o.flags() {
+			if o.given(name) {
+				return fault.New(fault.UsageError, "--"+name, "goes with --plain: a Temporal server reads none of it")
+			}
+		}
+		return nil
+	}
+	for _, name := range []string{"typ", "jti"} {
+		if o.given(name) && o.typ+o.id == "" {
+			return fault.New(fault.UsageError, "--"+name, "it is empty")
+		}
+	}
+	r.Base, r.ID = o.base, o.id
+	if o.given("nbf") || o.notBefore != 0 {
+		r.NotBefore = r.Now.Add(o.notBefore)
+	}
+	switch {
+	case o.noSubject && (o.given("sub") || r.Has("sub")):
+		return fault.New(fault.UsageError, "--no-sub", "there is a sub")
+	case o.noSubject, !o.given("sub") && (o.hasClaims() || r.Has("sub")):
+		r.Subject = "" // the default one
+	}
+	// The configuration's give way to those of the command line, too.
+	if !o.given("iss") && r.Has("iss") {
+		r.Issuer = ""
+	}
+	if !o.given("aud") && r.Has("aud") {
+		r.Audience = nil
+	}
+	return nil
+}
+
+// choosesExpiry reports whether the token's exp is one that was chosen, rather
+// than made by --ttl.
+func (o tokenOptions) choosesExpiry() bool {
+	isExpiry := func(c token.Claim) bool { return c.Name == "exp" }
+	return slices.ContainsFunc(o.jsonClaims, func(c string) bool { return strings.HasPrefix(c, "exp=") }) ||
+		!o.ttlGiven && slices.ContainsFunc(o.base, isExpiry)
+}
+
+// header returns the members of --header and --header-json.
+func (o tokenOptions) header() (jws.HeaderOptions, error) {
+	if !o.plain {
+		return jws.HeaderOptions{}, nil
+	}
+	h := jws.HeaderOptions{Type: o.typ}
+	for _, list := range []struct {
+		flag   string
+		values []string
+	}{{"--header", o.headers}, {"--header-json", o.jsonHeaders}} {
+		for _, text := range list.values {
+			name, value, found := strings.Cut(text, "=")
+			if !found || name == "" {
+				return h, fault.New(fault.UsageError, list.flag, "%q is not NAME=VALUE", quote.Shorten(text))
+			}
+			parse := token.TextClaim
+			if list.flag == "--header-json" {
+				parse = token.ParseClaim
+			}
+			member, err := parse(name, value)
+			if err != nil {
+				return h, command.AsUsage(err, list.flag)
+			}
+			h.Members = append(h.Members, strictjson.Member(member))
+		}
+	}
+	return h, nil
+}
+
+// setsTimes reports whether --claim-json sets exp, nbf or iat.
+func (o tokenOptions) setsTimes() bool {
+	return slices.ContainsFunc(o.jsonClaims, func(c string) bool {
+		return strings.HasPrefix(c, "exp=") || strings.HasPrefix(c, "nbf=") || strings.HasPrefix(c, "iat=")
+	})
+}
+
+// warn says of a token whose times were chosen that they are for tests.
+func (o tokenOptions) warn(d command.Deps, m minted, now time.Time) {
+	named := func(c string) bool {
+		return strings.HasPrefix(c, "exp=") || strings.HasPrefix(c, "nbf=") || strings.HasPrefix(c, "iat=")
+	}
+	if !slices.ContainsFunc(o.jsonClaims, named) {
+		return
+	}
+	switch {
+	case !m.expires.IsZero() && !now.Before(m.expires):
+		d.Warn("this token has expired already: its exp was set by --claim-json")
+	case !o.plain:
+		d.Warn("exp, nbf and iat that --claim-json sets are for tests")
+	}
+}
