@@ -46,7 +46,10 @@ type KeyEntry struct {
 	Issuer    string
 	// File is a path, Secret the name of a variable; one of them is set.
 	File, Secret string
-	Line         int
+	// Rules are what every token of the issuer must have, or without an issuer
+	// every token signed by the key.
+	Rules keys.Rules
+	Line  int
 }
 
 // KeySetEntry is one of key_sets.
@@ -55,6 +58,7 @@ type KeySetEntry struct {
 	OIDCDiscovery     bool
 	AllowedAlgorithms []keys.Algorithm
 	RefreshInterval   time.Duration
+	Rules             keys.Rules // as those of a KeyEntry
 	Line              int
 }
 

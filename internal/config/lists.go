@@ -32,7 +32,9 @@ func (r *reader) key(key string, n *yaml.Node) {
 			}
 			e.Secret = variable
 		default:
-			r.unknown(at, here, []string{"algorithm", "file", "id", "issuer", "secret"})
+			if !r.rule(&e.Rules, name, here, value) {
+				r.unknown(at, here, append([]string{"algorithm", "file", "id", "issuer", "secret"}, ruleNames()...))
+			}
 		}
 	})
 	if len(r.faults) == before && (e.File == "") == (e.Secret == "") {
@@ -79,7 +81,9 @@ func (r *reader) keySet(key string, n *yaml.Node) {
 			}
 			e.RefreshInterval = d
 		default:
-			r.unknown(at, here, []string{"allowed_algorithms", "issuer", "jwks", "oidc_discovery", "refresh_interval"})
+			if !r.rule(&e.Rules, name, here, value) {
+				r.unknown(at, here, append([]string{"allowed_algorithms", "issuer", "jwks", "oidc_discovery", "refresh_interval"}, ruleNames()...))
+			}
 		}
 	})
 	switch {

@@ -48,6 +48,7 @@ func Parse(data []byte, path string) (*File, error) {
 		return nil, fault.New(fault.ConfigInvalid, path, "more than one YAML document")
 	}
 	r.root(doc.Content[0])
+	r.shareRules()
 	if len(r.faults) > 0 {
 		return nil, errors.Join(r.faults...)
 	}

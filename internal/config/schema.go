@@ -83,27 +83,44 @@ func (k Kind) schema() object {
 func algorithmSchema() object { return object{"enum": keys.Algorithms()} }
 
 func keyEntrySchema() object {
-	entry := mapping(object{
+	entry := mapping(withRules(object{
 		"id":        object{"type": "string", "minLength": 1, "description": "key id; by default the file's own, else the RFC 7638 thumbprint"},
 		"algorithm": algorithmSchema(),
 		"issuer":    object{"type": "string", "minLength": 1, "description": "the issuer whose tokens it signs and verifies"},
 		"file":      object{"type": "string", "minLength": 1, "description": "PEM, JWK or JWKS"},
 		"secret":    object{"type": "string", "pattern": "^env:.", "description": "env:NAME, the variable that holds the secret of HS256, HS384 or HS512"},
-	})
+	}))
 	entry["type"] = "object"
 	entry["oneOf"] = []object{{"required": []string{"file"}}, {"required": []string{"secret"}}}
 	return entry
 }
 
+// positiveSchema is that of a duration greater than 0.
+func positiveSchema(description string) object {
+	return object{"type": "string", "pattern": durationPattern, "not": object{"pattern": "^-|^[^1-9]*$"}, "description": description}
+}
+
+// withRules adds the rules for the tokens of an issuer to the properties of an
+// entry.
+func withRules(properties object) object {
+	text := object{"type": "string", "minLength": 1}
+	properties["audiences"] = object{"type": "array", "minItems": 1, "items": text, "description": "audiences of which aud must hold one, in every token of the issuer"}
+	properties["type"] = object{"type": "string", "minLength": 1, "description": "typ that every token of the issuer must have, such as at+jwt"}
+	properties["max_lifetime"] = positiveSchema("how far exp may be from iat; both are then required")
+	properties["max_age"] = positiveSchema("how long ago iat may be; it is then required")
+	properties["require_expiry"] = object{"type": "boolean", "description": "refuse tokens of the issuer without exp"}
+	return properties
+}
+
 func keySetEntrySchema() object {
 	yes := object{"const": true}
-	entry := mapping(object{
+	entry := mapping(withRules(object{
 		"issuer":             object{"type": "string", "minLength": 1, "description": "the issuer whose tokens it verifies"},
 		"jwks":               object{"type": "string", "minLength": 1, "description": "file or URL of the JWK set"},
 		"oidc_discovery":     object{"type": "boolean", "description": "take the set that the issuer's OpenID configuration names"},
 		"allowed_algorithms": object{"type": "array", "minItems": 1, "items": algorithmSchema()},
-		"refresh_interval":   object{"type": "string", "pattern": durationPattern, "not": object{"pattern": "^-|^[^1-9]*$"}, "description": "age at which the set is fetched anew"},
-	})
+		"refresh_interval":   positiveSchema("age at which the set is fetched again"),
+	}))
 	entry["type"] = "object"
 	discovered := object{"required": []string{"oidc_discovery"}, "properties": object{"oidc_discovery": yes}}
 	located := object{"required": []string{"jwks"}}

@@ -168,8 +168,8 @@ func Table(yield func(Row) bool) {
 		yield(Row{AudienceNotAllowed, Refused, GRPCPermissionDenied, "aud does not hold the audience asked for"}) &&
 		yield(Row{SubjectNotAllowed, Refused, GRPCPermissionDenied, "sub is not the subject asked for"}) &&
 		yield(Row{ClaimMissing, Refused, GRPCPermissionDenied, "a claim that must be there is not"}) &&
-		yield(Row{TokenTooOld, Refused, GRPCUnauthenticated, "iat is longer ago than --max-age"}) &&
-		yield(Row{LifetimeTooLong, Refused, GRPCUnauthenticated, "exp is further from iat than --max-lifetime"}) &&
+		yield(Row{TokenTooOld, Refused, GRPCUnauthenticated, "iat is longer ago than max_age allows"}) &&
+		yield(Row{LifetimeTooLong, Refused, GRPCUnauthenticated, "exp is further from iat than max_lifetime allows"}) &&
 		yield(Row{TypeNotAllowed, Refused, GRPCUnauthenticated, "the header's typ is not the one asked for"}) &&
 		yield(Row{InvalidClaim, Refused, GRPCUnauthenticated, "a registered claim has a type or value that RFC 7519 does not allow"}) &&
 		yield(Row{PayloadNotClaims, Refused, GRPCUnauthenticated, "the signature is good, but the payload is no JSON object"}) &&

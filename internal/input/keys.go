@@ -72,7 +72,7 @@ func PlacesOf(entries []config.KeyEntry) []Place {
 	var list []Place
 	for i := range entries {
 		e := &entries[i]
-		place := Place{Name: e.File, With: keys.Attributes{ID: e.ID, Algorithm: e.Algorithm, Issuer: e.Issuer}}
+		place := Place{Name: e.File, With: keys.Attributes{ID: e.ID, Algorithm: e.Algorithm, Issuer: e.Issuer, Rules: e.Rules}}
 		if e.Secret != "" {
 			place.Secret = e
 		}

@@ -161,7 +161,7 @@ func (f *SetFlags) Open(d command.Deps, e config.KeySetEntry, cache *SetCache) (
 
 func (f *SetFlags) options(d command.Deps, e config.KeySetEntry, cache *SetCache) (jwks.RemoteOptions, error) {
 	o := jwks.RemoteOptions{
-		Issuer: e.Issuer, KeyID: f.kid, Algorithms: e.AllowedAlgorithms, Refresh: e.RefreshInterval,
+		Issuer: e.Issuer, Rules: e.Rules, KeyID: f.kid, Algorithms: e.AllowedAlgorithms, Refresh: e.RefreshInterval,
 		Random: rand.Float64, Now: d.System.Now, Log: d.Logger(),
 	}
 	if !e.IsRemote() {

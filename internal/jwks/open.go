@@ -45,7 +45,7 @@ func Read(data []byte, source string, o RemoteOptions) (keys.Set, error) {
 // parse reads a set, of which only the keys that may be used are left. published
 // says that it was at a URL.
 func (o RemoteOptions) parse(data []byte, source string, published bool) (keys.Loaded, error) {
-	loaded, err := keys.ParseSet(data, keys.Attributes{Source: source, Issuer: o.Issuer}, published)
+	loaded, err := keys.ParseSet(data, keys.Attributes{Source: source, Issuer: o.Issuer, Rules: o.Rules}, published)
 	for _, e := range loaded.PassedOver() {
 		o.Log.Debug("a key is passed over", "reason", e.Problem)
 	}

@@ -38,6 +38,8 @@ type RemoteOptions struct {
 	// Issuer is the issuer that the keys are bound to, "" for none (A20). Of a
 	// discovered set it is the issuer itself.
 	Issuer string
+	// Rules are what tokens signed by the keys must have.
+	Rules keys.Rules
 	// KeyID picks the keys of the set, as keys.Pick does; "" for all.
 	KeyID string
 	// Algorithms are those that the keys may be used with; none means all that

@@ -88,7 +88,7 @@ func FuzzF1_Parse(f *testing.F) {
 				t.Errorf("accepted %q, which is spelled %q", text, again)
 			}
 			if claims, err := token.Claims(); err == nil {
-				_ = Policy{Audiences: []string{"a"}, MaxAge: time.Hour}.check(token.header, claims, time.Unix(noon, 0))
+				_ = Policy{Audiences: []string{"a"}, MaxAge: time.Hour}.check(token.header, claims, keys.Rules{Audiences: []string{"b"}, MaxLifetime: time.Minute}, time.Unix(noon, 0))
 			}
 		}
 	})

@@ -69,35 +69,60 @@ func (p Policy) Validate() error {
 	return nil
 }
 
-// check returns every failure of a token whose signature is good, in this
+// with returns p and the rules of a key together: of two demands the tighter one
+// counts. Type and Audiences of the rules are checked on their own, since both
+// must be met.
+func (p Policy) with(r keys.Rules) Policy {
+	p.MaxAge, p.MaxLifetime = tighter(p.MaxAge, r.MaxAge), tighter(p.MaxLifetime, r.MaxLifetime)
+	p.RequireExpiry = p.RequireExpiry || r.RequireExpiry
+	return p
+}
+
+// tighter returns the shorter of two limits; 0 is none.
+func tighter(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
+}
+
+// check returns every failure of a token whose signature is good by a key with
+// the rules r, in this
 // order: typ, then iss, sub, aud, exp, nbf, iat as RFC 7519 section 4.1 has
 // them, the age with iat, the lifetime last. A claim with a value that cannot
 // be is reported as that alone.
-func (p Policy) check(h Header, c *Claims, now time.Time) error {
+func (p Policy) check(h Header, c *Claims, r keys.Rules, now time.Time) error {
 	var found []error
 	add := func(err *fault.Error) {
 		if err != nil {
 			found = append(found, err)
 		}
 	}
-	add(p.checkType(h))
+	bad := checkType(h, p.Type)
+	if bad == nil {
+		bad = checkType(h, r.Type)
+	}
+	add(bad)
 	add(p.checkIssuer(c))
 	add(p.checkSubject(c))
-	add(p.checkAudience(c))
-	p.checkTimes(c, now, add)
+	if bad = checkAudience(c, p.Audiences); bad == nil {
+		bad = checkAudience(c, r.Audiences)
+	}
+	add(bad)
+	p.with(r).checkTimes(c, now, add)
 	if len(found) == 1 {
 		return found[0]
 	}
 	return errors.Join(found...)
 }
 
-func (p Policy) checkType(h Header) *fault.Error {
+func checkType(h Header, want string) *fault.Error {
 	switch {
-	case p.Type == "":
+	case want == "":
 	case h.Type == nil:
-		return fault.New(fault.TypeNotAllowed, "typ", "the header has none, not %q", quote.Shorten(p.Type))
-	case mediaType(*h.Type) != mediaType(p.Type):
-		return fault.New(fault.TypeNotAllowed, "typ", "%q is not %q", quote.Shorten(*h.Type), quote.Shorten(p.Type))
+		return fault.New(fault.TypeNotAllowed, "typ", "the header has none, not %q", quote.Shorten(want))
+	case mediaType(*h.Type) != mediaType(want):
+		return fault.New(fault.TypeNotAllowed, "typ", "%q is not %q", quote.Shorten(*h.Type), quote.Shorten(want))
 	}
 	return nil
 }
@@ -148,20 +173,20 @@ func notAccepted(code fault.Code, name, value string, allowed []string) *fault.E
 		WithHint("accepted: %s", strings.Join(list, ", "))
 }
 
-func (p Policy) checkAudience(c *Claims) *fault.Error {
+func checkAudience(c *Claims, accepted []string) *fault.Error {
 	aud, err := c.audience()
-	if err != nil || len(p.Audiences) == 0 {
+	if err != nil || len(accepted) == 0 {
 		return err
 	}
 	for _, one := range aud {
-		if slices.Contains(p.Audiences, one) {
+		if slices.Contains(accepted, one) {
 			return nil
 		}
 	}
 	if len(aud) == 0 {
 		return fault.New(fault.AudienceNotAllowed, "aud", "the token has none")
 	}
-	return notAccepted(fault.AudienceNotAllowed, "aud", aud[0], p.Audiences)
+	return notAccepted(fault.AudienceNotAllowed, "aud", aud[0], accepted)
 }
 
 // checkTimes reports exp, nbf, iat, age and lifetime, in this order. Its
@@ -189,12 +214,20 @@ func (p Policy) checkTimes(c *Claims, now time.Time, add func(*fault.Error)) {
 		return
 	case now.Add(p.Leeway).Before(iat):
 		add(fault.New(fault.TokenNotYetValid, "iat", "issued in %s", distance(iat.Sub(now))))
-	case p.MaxAge > 0 && now.Sub(iat) > p.MaxAge+p.Leeway:
-		add(fault.New(fault.TokenTooOld, "iat", "issued %s ago; at most %s is accepted", distance(now.Sub(iat)), distance(p.MaxAge)))
+	default:
+		add(p.checkAge(iat, now))
 	}
 	if p.MaxLifetime > 0 && !exp.IsZero() && exp.Sub(iat) > p.MaxLifetime {
 		add(fault.New(fault.LifetimeTooLong, "exp", "%s after iat; at most %s is accepted", distance(exp.Sub(iat)), distance(p.MaxLifetime)))
 	}
+}
+
+// checkAge returns the error of a token that was issued at iat, too long ago.
+func (p Policy) checkAge(iat, now time.Time) *fault.Error {
+	if p.MaxAge == 0 || now.Sub(iat) <= p.MaxAge+p.Leeway {
+		return nil
+	}
+	return fault.New(fault.TokenTooOld, "iat", "issued %s ago; at most %s is accepted", distance(now.Sub(iat)), distance(p.MaxAge))
 }
 
 // checkExpiry returns exp, the zero time for a token without.

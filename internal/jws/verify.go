@@ -47,7 +47,8 @@ type Verified struct {
 // signature_invalid and nothing else is said (S40). A good one over no JSON
 // object is payload_not_claims; over claims, every failure of the policy is
 // returned, several of them joined with errors.Join, in the order typ, iss,
-// sub, aud, exp, nbf, iat or age, lifetime.
+// sub, aud, exp, nbf, iat or age, lifetime. The rules of the key count like those
+// of the policy (Rules of package keys): both must be met.
 func (v *Verifier) Verify(ctx context.Context, compact string) (*Verified, error) {
 	t, key, err := v.authenticate(ctx, compact, v.rules(true))
 	if err != nil {
@@ -56,19 +57,40 @@ func (v *Verifier) Verify(ctx context.Context, compact string) (*Verified, error
 	if t.claimsErr != nil {
 		return nil, t.claimsErr
 	}
-	if err := v.policy.check(t.header, t.claims, v.now()); err != nil {
+	if err := v.policy.check(t.header, t.claims, key.Rules(), v.now()); err != nil {
 		return nil, err
 	}
 	return &Verified{Token: t, Header: t.header, Claims: t.claims, Key: key}, nil
 }
 
-// StillCounts returns the error of a token that passed Verify and has expired
-// since (S88). The other checks cannot change with time.
+// StillCounts returns the error of a token that passed Verify and has expired, or
+// become too old, since (S88). The other checks cannot change with time.
 func (v *Verifier) StillCounts(t *Verified) error {
-	if _, err := v.policy.checkExpiry(t.Claims, v.now()); err != nil {
+	p, now := v.policy.with(t.Key.Rules()), v.now()
+	if _, err := p.checkExpiry(t.Claims, now); err != nil {
 		return err
 	}
+	if iat, err := t.Claims.IssuedAt(); err == nil && !iat.IsZero() { // Verify has seen that it is there if it must be
+		if err := p.checkAge(iat, now); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// GoodUntil returns when the token ends to count, leeway aside: at its exp, or
+// when it is too old for the rules of its key; the zero time for never.
+func (t *Verified) GoodUntil() (time.Time, error) {
+	exp, err := t.Claims.Expiry()
+	age := t.Key.Rules().MaxAge
+	if err != nil || age == 0 {
+		return exp, err
+	}
+	iat, err := t.Claims.IssuedAt()
+	if old := iat.Add(age); err == nil && (exp.IsZero() || old.Before(exp)) {
+		return old, nil
+	}
+	return exp, err
 }
 
 // VerifyPayload returns the payload and key of a JWS whose signature is good,

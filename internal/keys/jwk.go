@@ -65,7 +65,7 @@ func parseJWK(members []strictjson.Member, a Attributes) (*Key, *fault.Error) {
 	if bad != nil {
 		return nil, bad.About(a.Source)
 	}
-	own := Attributes{ID: cmp.Or(a.ID, f.kid), Issuer: a.Issuer, Source: a.Source, Algorithm: Algorithm(f.alg)}
+	own := Attributes{ID: cmp.Or(a.ID, f.kid), Issuer: a.Issuer, Source: a.Source, Algorithm: Algorithm(f.alg), Rules: a.Rules}
 	k, err := New(material, own)
 	if err == nil {
 		k.onlyVerifies = k.Type() == TypeSecret && !f.permits("sign")

@@ -29,6 +29,7 @@ type Key struct {
 	hasID       bool // the id was given, not derived
 	issuer      string
 	source      string
+	rules       Rules
 	algs        []Algorithm      // never empty; the first is the one to sign with
 	public      crypto.PublicKey // nil for a secret
 	private     *private         // nil where only the public half is known
@@ -57,6 +58,8 @@ type Attributes struct {
 	Issuer string
 	// Source says where the key came from, for messages.
 	Source string
+	// Rules are what tokens signed by the key must have.
+	Rules Rules
 }
 
 // New makes a key of material: *ecdsa.PrivateKey, *rsa.PrivateKey,
@@ -66,7 +69,7 @@ type Attributes struct {
 // key too short or known to be broken, key_invalid for numbers that make no
 // key, and key_algorithm_mismatch where a.Algorithm is not one for it.
 func New(material any, a Attributes) (*Key, error) {
-	k := &Key{id: a.ID, hasID: a.ID != "", issuer: a.Issuer, source: a.Source}
+	k := &Key{id: a.ID, hasID: a.ID != "", issuer: a.Issuer, source: a.Source, rules: a.Rules}
 	switch m := material.(type) {
 	case *ecdsa.PrivateKey:
 		k.private, k.public = &private{signer: m}, &m.PublicKey
@@ -132,6 +135,9 @@ func (k *Key) With(a Attributes) (*Key, error) {
 	}
 	c.issuer = cmp.Or(a.Issuer, k.issuer)
 	c.source = cmp.Or(a.Source, k.source)
+	if !a.Rules.IsZero() {
+		c.rules = a.Rules
+	}
 	if a.Algorithm != "" {
 		if err := c.pin(a.Algorithm); err != nil {
 			return nil, err

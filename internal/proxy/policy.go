@@ -123,7 +123,7 @@ func (s *state) decide(ctx context.Context, need *plan.Bearer, values []string) 
 	if err != nil {
 		return nil, err
 	}
-	expires, err := token.Claims.Expiry()
+	expires, err := token.GoodUntil()
 	if err != nil {
 		return nil, err
 	}

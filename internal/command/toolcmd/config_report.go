@@ -8,6 +8,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
@@ -29,13 +30,16 @@ type configKey struct {
 	Issuer    string `json:"issuer,omitempty"`
 	From      string `json:"from"`
 	Signs     bool   `json:"signs"`
+	// Rules are nil where there are none.
+	Rules *keys.Rules `json:"rules,omitempty"`
 }
 
 type configSet struct {
 	Issuer string `json:"issuer,omitempty"`
 	From   string `json:"from"`
 	// Keys is how many it holds; nil if it was not fetched.
-	Keys *int `json:"keys,omitempty"`
+	Keys  *int        `json:"keys,omitempty"`
+	Rules *keys.Rules `json:"rules,omitempty"`
 }
 
 type configProtos struct {
@@ -84,14 +88,14 @@ func printConfigReport(d command.Deps, r *configReport) error {
 		if k.Signs {
 			use = "signs and verifies"
 		}
-		line("key", "%s (%s, from %s) %s%s", quote.Shorten(k.ID), k.Algorithm, k.From, use, ofIssuer(k.Issuer))
+		line("key", "%s (%s, from %s) %s%s%s", quote.Shorten(k.ID), k.Algorithm, k.From, use, ofIssuer(k.Issuer), withRules(k.Rules))
 	}
 	for _, k := range r.KeySets {
 		held := "not fetched: --online does"
 		if k.Keys != nil {
 			held = console.Counted(*k.Keys, "key", "keys")
 		}
-		line("key set", "%s%s (%s)", k.From, ofIssuer(k.Issuer), held)
+		line("key set", "%s%s (%s)%s", k.From, ofIssuer(k.Issuer), held, withRules(k.Rules))
 	}
 	if p := r.Protos; p != nil {
 		line("protos", "%s; methods that validate something: %d of %d; message types with tokens: %d", console.Counted(p.Files, "file", "files"), p.Guarded, p.Methods, p.Messages)
@@ -110,4 +114,20 @@ func ofIssuer(issuer string) string {
 		return ""
 	}
 	return " for issuer " + quote.Shorten(issuer)
+}
+
+// withRules adds the rules for tokens to a line.
+func withRules(r *keys.Rules) string {
+	if r == nil {
+		return ""
+	}
+	return "; " + strings.Join(r.Words(), ", ")
+}
+
+// someRules returns r, nil for none.
+func someRules(r keys.Rules) *keys.Rules {
+	if r.IsZero() {
+		return nil
+	}
+	return &r
 }

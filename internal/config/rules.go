@@ -1,0 +1,88 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// ruleNames are the keys of keys: and key_sets: that are rules for tokens.
+func ruleNames() []string {
+	return []string{"audiences", "max_age", "max_lifetime", "require_expiry", "type"}
+}
+
+// rule reads one rule for the tokens of an entry into out; false if name is not
+// one.
+func (r *reader) rule(out *keys.Rules, name, here string, n *yaml.Node) bool {
+	switch name {
+	case "audiences":
+		r.items(n, here, func(key string, item *yaml.Node) { out.Audiences = append(out.Audiences, r.text(item, key)) })
+	case "type":
+		out.Type = r.text(n, here)
+	case "max_lifetime":
+		out.MaxLifetime = r.positive(n, here)
+	case "max_age":
+		out.MaxAge = r.positive(n, here)
+	case "require_expiry":
+		if n.Tag != "!!bool" {
+			r.fail(n, here, "true or false is needed")
+		}
+		out.RequireExpiry = n.Value == "true"
+	default:
+		return false
+	}
+	return true
+}
+
+// positive returns the duration n, which must be greater than 0.
+func (r *reader) positive(n *yaml.Node, here string) time.Duration {
+	d, err := time.ParseDuration(n.Value)
+	if n.Tag != "!!str" || err != nil || d <= 0 {
+		r.failHint(n, here, durationHint(n.Value), "a duration such as 90s, 10m or 1h30m is needed")
+	}
+	return d
+}
+
+// shareRules gives each entry of an issuer the rules of all: they are rules for
+// every token of the issuer, whichever of its keys has signed it. Two entries
+// that say different things about one issuer are refused.
+func (r *reader) shareRules() {
+	type stated struct {
+		rules *keys.Rules
+		at    string
+		line  int
+	}
+	byIssuer := map[string][]stated{}
+	for i := range r.out.Keys {
+		e := &r.out.Keys[i]
+		byIssuer[e.Issuer] = append(byIssuer[e.Issuer], stated{&e.Rules, fmt.Sprintf("keys[%d]", i), e.Line})
+	}
+	for i := range r.out.KeySets {
+		e := &r.out.KeySets[i]
+		byIssuer[e.Issuer] = append(byIssuer[e.Issuer], stated{&e.Rules, fmt.Sprintf("key_sets[%d]", i), e.Line})
+	}
+	delete(byIssuer, "") // keys that any issuer may use share nothing
+	for _, issuer := range slices.Sorted(maps.Keys(byIssuer)) {
+		list, all := byIssuer[issuer], stated{}
+		for _, s := range list {
+			switch {
+			case s.rules.IsZero():
+			case all.rules == nil:
+				all = s
+			case !s.rules.Equal(*all.rules):
+				r.fail(&yaml.Node{Line: s.line}, s.at, "its rules for the issuer's tokens differ from those of %s", all.at)
+			}
+		}
+		if all.rules == nil {
+			continue
+		}
+		for _, s := range list {
+			*s.rules = *all.rules
+		}
+	}
+}

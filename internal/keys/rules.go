@@ -1,0 +1,99 @@
+package keys
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// Rules are what every token of an issuer must have beside a good signature by a
+// key of that issuer. The zero value demands nothing.
+type Rules struct {
+	// Audiences, unless empty, are those of which aud must hold one.
+	Audiences []string
+	// Type, unless empty, is the typ that the header must have (RFC 8725 section
+	// 3.11); its case and the prefix application/ do not matter.
+	Type string
+	// MaxLifetime, unless 0, demands iat and exp, no further apart.
+	MaxLifetime time.Duration
+	// MaxAge, unless 0, demands an iat no longer ago.
+	MaxAge time.Duration
+	// RequireExpiry demands exp.
+	RequireExpiry bool
+}
+
+// IsZero reports whether r demands nothing.
+func (r Rules) IsZero() bool { return r.Equal(Rules{}) }
+
+// Equal reports whether r and o demand the same; the order of audiences does
+// not matter.
+func (r Rules) Equal(o Rules) bool {
+	return r.Type == o.Type && r.MaxLifetime == o.MaxLifetime && r.MaxAge == o.MaxAge && r.RequireExpiry == o.RequireExpiry &&
+		slices.Equal(sorted(r.Audiences), sorted(o.Audiences))
+}
+
+func sorted(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) }
+
+// Rules returns what tokens signed by k must have.
+func (k *Key) Rules() Rules { return k.rules }
+
+// Words returns each rule in a few words, by the names of jwtctl.yaml.
+func (r Rules) Words() []string {
+	var list []string
+	if len(r.Audiences) > 0 {
+		list = append(list, "aud "+strings.Join(shortened(r.Audiences), " or "))
+	}
+	if r.Type != "" {
+		list = append(list, "type "+quote.Shorten(r.Type))
+	}
+	if r.MaxAge > 0 {
+		list = append(list, "max_age "+plain(r.MaxAge))
+	}
+	if r.MaxLifetime > 0 {
+		list = append(list, "max_lifetime "+plain(r.MaxLifetime))
+	}
+	if r.RequireExpiry {
+		list = append(list, "require_expiry")
+	}
+	return list
+}
+
+// MarshalJSON returns the rules by the names of jwtctl.yaml.
+func (r Rules) MarshalJSON() ([]byte, error) {
+	duration := func(d time.Duration) string {
+		if d == 0 {
+			return ""
+		}
+		return plain(d)
+	}
+	return json.Marshal(struct {
+		Audiences     []string `json:"audiences,omitempty"`
+		Type          string   `json:"type,omitempty"`
+		MaxAge        string   `json:"max_age,omitempty"`
+		MaxLifetime   string   `json:"max_lifetime,omitempty"`
+		RequireExpiry bool     `json:"require_expiry,omitempty"`
+	}{r.Audiences, r.Type, duration(r.MaxAge), duration(r.MaxLifetime), r.RequireExpiry})
+}
+
+func shortened(list []string) []string {
+	out := make([]string, len(list))
+	for i, text := range list {
+		out[i] = quote.Shorten(text)
+	}
+	return out
+}
+
+// plain words d as people write it: 5m, not 5m0s.
+func plain(d time.Duration) string {
+	text := d.String()
+	if whole, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = whole + "m"
+	}
+	if whole, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = whole + "h"
+	}
+	return text
+}
