@@ -79,3 +79,8 @@ func (c *call) passes(r *refusal) bool {
 	}
 	return true
 }
+
+// reportedOnly reports whether the call would have been refused: what still comes
+// passes as it is. A call without rules that is not reported only is a fault of the
+// proxy, and ends there.
+func (c *call) reportedOnly() bool { return c.rules == nil && c.options.ReportOnly }

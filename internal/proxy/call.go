@@ -167,7 +167,7 @@ func (c *call) pump(ctx context.Context, cancel context.CancelCauseFunc, up grpc
 func (c *call) receive(ctx context.Context) (*frame, error) {
 	f := new(frame)
 	switch err := c.client.RecvMsg(f); {
-	case err == io.EOF && c.rules == nil:
+	case err == io.EOF && c.reportedOnly():
 		return nil, nil
 	case err == io.EOF:
 		return nil, c.refuseRequest(c.rules.End(), nil)

@@ -149,3 +149,25 @@ func FuzzA34_ClaimMetadata(f *testing.F) {
 		}
 	})
 }
+
+// TestCallWithoutRulesPassesNothing: that nothing has decided about a call lets it
+// pass where refusals are reported only, and nowhere else.
+func TestCallWithoutRulesPassesNothing(t *testing.T) {
+	c := &call{Proxy: &Proxy{}, method: &plan.Method{}}
+	if c.reportedOnly() {
+		t.Error("it passes")
+	}
+	crashed := func() (is bool) {
+		defer func() { is = recover() != nil }() // INTERNAL to the client (S74)
+		f, err := c.request(t.Context(), &frame{})
+		t.Errorf("%v, %v", f, err)
+		return false
+	}
+	if !crashed() {
+		t.Error("a request passes")
+	}
+	c.options.ReportOnly = true
+	if !c.reportedOnly() {
+		t.Error("it is refused where refusals are reported only")
+	}
+}

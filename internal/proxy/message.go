@@ -17,7 +17,7 @@ import (
 // where it is validated, with its EXTRACT and RAW fields filled in. What the
 // upstream reads is then what was checked, in the one spelling that we give it.
 func (c *call) request(ctx context.Context, f *frame) (*frame, error) {
-	if c.rules == nil { // it would have been refused
+	if c.reportedOnly() {
 		return f, nil
 	}
 	var m *dynamicpb.Message
@@ -33,14 +33,14 @@ func (c *call) request(ctx context.Context, f *frame) (*frame, error) {
 		f.free()
 		return nil, err
 	}
-	if c.method.Request == nil || c.rules == nil {
+	if c.method.Request == nil || c.reportedOnly() {
 		return f, nil
 	}
 	f.free()
 	return encode(inRequest, m)
 }
 
-// refuseRequest returns the refusal for what the rules of the call say of m, nil
+// refuseRequest returns the refusal for err, which the rules of the call gave for m, nil
 // for no error and for one that is reported only. m is nil where the error is about
 // no single message.
 func (c *call) refuseRequest(err error, m *dynamicpb.Message) error {

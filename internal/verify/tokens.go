@@ -155,7 +155,7 @@ type inheritance struct {
 }
 
 // checkParents checks that a token carries what the fields around its message
-// claim, but for the names that it decides about itself (A52, A61). All messages
+// claim, except the names that it decides about itself (A52, A61). All messages
 // are compared as they are once they have been filled in: a field that was left
 // out and then filled from another token counts like any other.
 func (w *walker) checkParents(of inheritance) error {
