@@ -107,9 +107,13 @@ func (c *Codec) Unmarshal(value strictjson.Value, m protoreflect.Message) error 
 
 func (c *Codec) fill(m protoreflect.Message, data []byte) *fault.Error {
 	// To discard unknown fields would be to check less than what was sent.
-	err := protojson.UnmarshalOptions{Resolver: c.types, AllowPartial: !c.shapeOf(m.Descriptor()).requires}.Unmarshal(data, m.Interface())
-	if err != nil {
+	of := c.shapeOf(m.Descriptor())
+	err := protojson.UnmarshalOptions{Resolver: c.types, AllowPartial: !of.requires}.Unmarshal(data, m.Interface())
+	switch {
+	case err != nil:
 		return malformed("%s", reason(err))
+	case of.times:
+		return c.checkTimes(m, data)
 	}
 	return nil
 }

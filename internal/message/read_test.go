@@ -54,6 +54,10 @@ func TestS49_Refused(t *testing.T) {
 		"secret in number":    {text: `{"n":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}`, want: `line 1:6: invalid value for int32 field n (a string)`},
 		"secret in message":   {text: `{"child":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}`, want: `line 1:10: unexpected token (a string)`},
 		"secret in timestamp": {text: `{"time":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}`, want: `line 1:9: invalid google.protobuf.Timestamp value (a string)`},
+		"24 hours from UTC":   {text: `{"time":"2026-01-31T00:00:00+24:00"}`, want: `line 1:9: the offset of a time must be at most 23:59 (RFC 3339 section 5.6)`},
+		"60 minutes from UTC": {text: `{"n":1,"time":"2026-01-31T00:00:00.5-00:60"}`, want: `line 1:15: the offset of a time must be at most 23:59 (RFC 3339 section 5.6)`},
+		"offset, escaped":     {text: `{"time":"2026-01-31T00:00:00\u002b24:00"}`, want: `line 1:9: the offset of a time must be at most 23:59 (RFC 3339 section 5.6)`},
+		"offset in an any":    {text: `{"left":"2026-01-31T00:00:00+24:00","any":{"@type":"x/google.protobuf.Timestamp","value":"2026-01-31T00:00:00+24:00"}}`, want: `the offset of a time must be at most 23:59 (RFC 3339 section 5.6)`},
 		"secret in mask":      {text: `{"mask":"eyJhbGciOiJIUzI1NiJ9_"}`, want: `line 1:9: google.protobuf.FieldMask.paths contains invalid path (a string)`},
 		"enum name":           {text: `{"level":"HIGH"}`, want: `line 1:10: invalid value for enum field level (a string)`},
 		"number too large":    {text: `{"value":1e400}`, want: `line 1:10: invalid google.protobuf.Value: 1e400`},
@@ -127,6 +131,7 @@ func TestA41_Read(t *testing.T) {
 		"any keeps its type": {"google.protobuf.Any", `{"@type":"x/p3.Node","left":"a"}`, `{"@type":"x/p3.Node","left":"a"}`},
 		"struct keeps it":    {"google.protobuf.Struct", `{"@type":"p3.Node","a":1}`, `{"@type":"p3.Node","a":1}`},
 		"empty has no form":  {"google.protobuf.Empty", `{"@type":"google.protobuf.Empty"}`, `{}`},
+		"no time":            {"p3.Node", `{"left":"2026-01-31T00:00:00+24:00","time":"2026-01-31T00:00:00+23:59"}`, `{"left":"2026-01-31T00:00:00+24:00","time":"2026-01-30T00:01:00Z"}`},
 		"wrapper":            {"google.protobuf.Int64Value", `"5"`, `5`},
 	}
 	for name, tt := range tests {

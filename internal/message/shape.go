@@ -10,6 +10,8 @@ type shape struct {
 	requires bool
 	// maps reports whether there can be a map in a message of the type.
 	maps bool
+	// times reports whether there can be a Timestamp in a message of the type.
+	times bool
 	// fields are those that Settle looks into; extensible types may have more.
 	fields     []protoreflect.FieldDescriptor
 	extensible bool
@@ -22,6 +24,7 @@ func (c *Codec) shapeOf(desc protoreflect.MessageDescriptor) *shape {
 	s := &shape{
 		requires: below(desc, map[protoreflect.MessageDescriptor]bool{}, func(d protoreflect.MessageDescriptor) bool { return d.RequiredNumbers().Len() > 0 }),
 		maps:     below(desc, map[protoreflect.MessageDescriptor]bool{}, protoreflect.MessageDescriptor.IsMapEntry),
+		times:    below(desc, map[protoreflect.MessageDescriptor]bool{}, holdsTimes),
 	}
 	for i := range desc.Fields().Len() {
 		if fd := desc.Fields().Get(i); looksInto(fd) {

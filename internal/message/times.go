@@ -1,0 +1,66 @@
+package message
+
+import (
+	"bytes"
+	"regexp"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+)
+
+// impossibleOffset is a time whose offset from UTC is none of RFC 3339, section
+// 5.6: more than 23 hours or 59 minutes. Go's time.Parse takes it, and so does
+// protojson.
+var impossibleOffset = regexp.MustCompile(`T[0-9:.]+[+-](?:(?:2[4-9]|[3-9][0-9]):[0-9]{2}|[0-9]{2}:[6-9][0-9])$`)
+
+// holdsTimes reports whether desc is a Timestamp or Any.
+func holdsTimes(desc protoreflect.MessageDescriptor) bool {
+	return desc.FullName() == "google.protobuf.Timestamp" || desc.FullName() == anyName
+}
+
+// checkTimes refuses times with an impossible offset in data, which was read into
+// m. Other strings may look like one: only a time keeps data from being read again
+// with something else in its place.
+func (c *Codec) checkTimes(m protoreflect.Message, data []byte) *fault.Error {
+	var changed []byte
+	first, last, count := 0, 0, 0
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
+	for {
+		if dec.PeekKind() != '"' {
+			if _, err := dec.ReadToken(); err != nil {
+				break // the end: data was read before
+			}
+			continue
+		}
+		value, err := dec.ReadValue()
+		if err != nil {
+			break
+		}
+		if text, _ := strictjson.String(strictjson.Value(value)); isName(dec) || !impossibleOffset.MatchString(text) {
+			continue
+		}
+		end := int(dec.InputOffset())
+		if count++; count == 1 {
+			first = end - len(value)
+		}
+		changed = append(append(changed, data[last:end-len(value)]...), `"x"`...)
+		last = end
+	}
+	if count == 0 {
+		return nil
+	}
+	changed = append(changed, data[last:]...)
+	err := protojson.UnmarshalOptions{Resolver: c.types, AllowPartial: true}.Unmarshal(changed, m.New().Interface())
+	if err == nil {
+		return nil
+	}
+	const why = "the offset of a time must be at most 23:59 (RFC 3339 section 5.6)"
+	if count > 1 { // which of them is the time is not known
+		return malformed(why)
+	}
+	return malformed("line %s: %s", place(data, first), why)
+}
