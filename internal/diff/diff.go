@@ -99,12 +99,12 @@ func Compare(before, after *policy.Policy) ([]Change, error) {
 	kinds := byID()
 	var changes []Change
 	told := map[string]bool{}
-	for _, l := range losses(a, b, ask) {
+	for _, l := range losses(a, b, ask, kinds) {
 		kind := kinds[l.kind]
 		told[kind.ID+l.key+"\n"+l.from.subject+"\n"+l.to.subject] = true
 		changes = append(changes, l.change(kind, l.direction(kind), l.from, l.to))
 	}
-	for _, l := range losses(b, a, ask) {
+	for _, l := range losses(b, a, ask, kinds) {
 		kind := kinds[kinds[l.kind].Mirror]
 		direction := kind.Direction
 		if kind.ID == kind.Mirror {

@@ -7,14 +7,27 @@ import (
 	"testing"
 )
 
-// TestDocs: docs/diff.md has each kind as the table has it.
+// TestDocs: docs/diff.md has each kind as the table has it, and the
+// rearrangements with their verdicts.
 func TestDocs(t *testing.T) {
-	const path, begin, end = "../../docs/diff.md", "<!-- kinds -->\n", "<!-- /kinds -->\n"
-	var b strings.Builder
-	b.WriteString("| kind | | what happened | what an attacker gains | back |\n|---|---|---|---|---|\n")
+	var kinds, rearranged strings.Builder
+	kinds.WriteString("| kind | | what happened | what an attacker gains | back |\n|---|---|---|---|---|\n")
 	for _, k := range Kinds() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | `%s` |\n", k.ID, k.Direction, k.Purpose(), k.Gain, k.Mirror)
+		fmt.Fprintf(&kinds, "| `%s` | %s | %s | %s | `%s` |\n", k.ID, k.Direction, k.Purpose(), k.Gain, k.Mirror)
 	}
+	rearranged.WriteString("| rearrangement | verdict | why |\n|---|---|---|\n")
+	for _, r := range rearrangements() {
+		fmt.Fprintf(&rearranged, "| %s | %s | %s |\n", r.name, r.verdict, r.why)
+	}
+	section(t, "kinds", kinds.String())
+	section(t, "rearrangements", rearranged.String())
+}
+
+// section compares a part of docs/diff.md between two comments.
+func section(t *testing.T, name, want string) {
+	t.Helper()
+	const path = "../../docs/diff.md"
+	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->\n"
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -22,15 +35,15 @@ func TestDocs(t *testing.T) {
 	before, rest, found := strings.Cut(string(data), begin)
 	table, after, closed := strings.Cut(rest, end)
 	if !found || !closed {
-		t.Fatalf("%s has no place for the kinds", path)
+		t.Fatalf("%s has no place for the %s", path, name)
 	}
-	if table == b.String() {
+	if table == want {
 		return
 	}
 	if !*update {
-		t.Fatalf("%s has other kinds than the code; go test ./internal/diff -update writes them", path)
+		t.Fatalf("%s has other %s than the code; go test ./internal/diff -update writes them", path, name)
 	}
-	if err := os.WriteFile(path, []byte(before+begin+b.String()+end+after), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -29,7 +29,10 @@ func (p *pass) fields(f, t *policy.Message) {
 func (p *pass) nests(from, to place, old, new *policy.Field) {
 	switch {
 	case old.NestsTokens() && new.NestsTokens():
-		p.changed(from, to, old.Desc, new.Desc, true)
+		p.changed(from, to, old, new, true)
+		if !old.IsClaim() || !new.IsClaim() {
+			p.required(from.on(old.TokenAt), to.on(new.TokenAt), old, new)
+		}
 		p.types(from, to, old.Child, new.Child)
 	case old.NestsTokens():
 		p.add(loss{kind: "nested-token-not-validated", from: from.on(old.TokenAt), to: to, old: "token: true"})
@@ -73,7 +76,8 @@ func (p *pass) claim(from, to place, old, new *policy.Field, desc protoreflect.F
 		r.to = to.on(new.Name.At)
 		p.add(r)
 	}
-	p.changed(from, to, old.Desc, new.Desc, old.Walks())
+	p.changed(from, to, old, new, old.Walks())
+	p.required(l.from, l.to, old, new)
 	switch {
 	case old.Walks():
 		p.types(from, to, old.Child, new.Child)
@@ -104,11 +108,21 @@ func word(f *policy.Field) string {
 
 // changed tells whether a field has become another one, to JSON or on the wire.
 // What is in a message that is walked is compared field by field.
-func (p *pass) changed(from, to place, old, new protoreflect.FieldDescriptor, walks bool) {
+func (p *pass) changed(from, to place, old, new *policy.Field, walks bool) {
 	s := shapes{}
-	if what := s.differ(old, new, walks); what != "" {
-		a, b := typeOf(old), typeOf(new)
-		p.add(loss{kind: "field-changed", from: from, to: to, what: what, old: a, new: b})
+	what := s.differ(old.Desc, new.Desc, walks)
+	if free := new.Alternative(); what == "" && free != nil && old.Alternative() == nil {
+		what = fmt.Sprintf("a sender can set %s in its place, which is not a claim", free.Name())
+	}
+	if what != "" {
+		p.add(loss{kind: "field-changed", from: from, to: to, what: what, old: typeOf(old.Desc), new: typeOf(new.Desc)})
+	}
+}
+
+// required compares whether the field must be set.
+func (p *pass) required(from, to place, old, new *policy.Field) {
+	if old.Desc.Cardinality() == protoreflect.Required && new.Desc.Cardinality() == protoreflect.Optional {
+		p.add(loss{kind: "field-not-required", from: from, to: to, old: "required", new: "optional"})
 	}
 }
 

@@ -71,9 +71,12 @@ func matchServices(from, to []*policy.Service) matched[*policy.Service] {
 func matchMethods(from, to []*policy.Method) matched[*policy.Method] {
 	return match(from, to,
 		func(m *policy.Method) string { return string(m.Desc.Name()) },
-		func(m *policy.Method) string { // the same messages
-			return string(m.Input.Desc.Name()) + " " + string(m.Output.Desc.Name())
-		})
+		messagesOf)
+}
+
+// messagesOf names the messages that m takes and returns.
+func messagesOf(m *policy.Method) string {
+	return string(m.Input.Desc.Name()) + " " + string(m.Output.Desc.Name())
 }
 
 func matchMessages(from, to []*policy.Message) matched[*policy.Message] {

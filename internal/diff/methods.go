@@ -2,7 +2,6 @@ package diff
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
@@ -11,14 +10,19 @@ import (
 type pass struct {
 	from, to *side
 	oracle   *oracle
+	kinds    map[string]Kind
 	found    []loss
 	done     map[[2]*policy.Message]bool
 	paired   map[*policy.Message]bool // messages of to that one of from was compared with
 }
 
+func newPass(from, to *side, ask *oracle, kinds map[string]Kind) *pass {
+	return &pass{from: from, to: to, oracle: ask, kinds: kinds, done: map[[2]*policy.Message]bool{}, paired: map[*policy.Message]bool{}}
+}
+
 // losses returns what from asks and to does not.
-func losses(from, to *side, ask *oracle) []loss {
-	p := &pass{from: from, to: to, oracle: ask, done: map[[2]*policy.Message]bool{}, paired: map[*policy.Message]bool{}}
+func losses(from, to *side, ask *oracle, kinds map[string]Kind) []loss {
+	p := newPass(from, to, ask, kinds)
 	p.services()
 	messages := matchMessages(from.Messages, to.Messages)
 	for _, m := range messages.pairs {
@@ -33,52 +37,6 @@ func losses(from, to *side, ask *oracle) []loss {
 }
 
 func (p *pass) add(l loss) { p.found = append(p.found, l) }
-
-func (p *pass) services() {
-	services := matchServices(p.from.Services, p.to.Services)
-	for _, s := range services.pairs {
-		from, to := p.from.service(s[0]), p.to.service(s[1])
-		if from.subject != to.subject {
-			p.add(loss{kind: "service-renamed", from: from, to: to, what: from.subject, old: from.subject, new: to.subject})
-		}
-		methods := matchMethods(s[0].Methods, s[1].Methods)
-		for _, m := range methods.pairs {
-			p.method(m[0], m[1])
-		}
-		for _, m := range methods.fresh {
-			p.added(m, guarded(s[0]) || guarded(s[1]), false)
-		}
-	}
-	for _, s := range services.fresh {
-		for _, m := range s.Methods {
-			p.added(m, guarded(s), slices.ContainsFunc(services.gone, guarded))
-		}
-	}
-}
-
-func guarded(s *policy.Service) bool {
-	return s.Own.ValidatesBearer() || slices.ContainsFunc(s.Methods, (*policy.Method).Guarded)
-}
-
-// added is about a method that is new. guarded says that others of its service
-// are guarded, and replaces that it may stand for one of a service that is gone
-// and was.
-func (p *pass) added(m *policy.Method, guarded, replaces bool) {
-	l := loss{kind: "open-method-added", to: p.to.method(m), new: "validates nothing"}
-	switch {
-	case m.Guarded():
-		l.kind, l.what, l.new = "method-added", ", and guarded", describe(m.Effective())
-	case guarded:
-		l.because = ", in a service with guarded methods" + hides(m)
-	case replaces:
-		l.unknown, l.because = true, "; a service with guarded methods is gone, and whether this one replaces it can't be told"
-	case m.Effective().SignsMessage():
-		l.unknown, l.because = true, ", and it signs its response"
-	default:
-		l.kind, l.what = "method-added", ", unguarded as all of its service"
-	}
-	p.add(l)
-}
 
 // describe says what rules ask, in the words of their annotation.
 func describe(r *policy.Rules) string {
@@ -121,7 +79,7 @@ func (p *pass) method(f, t *policy.Method) {
 		p.add(one)
 	}
 	if f.Desc.Name() != t.Desc.Name() {
-		p.add(loss{kind: "method-renamed", from: from, to: to, what: from.subject, old: from.subject, new: to.subject})
+		p.renamed(f, t)
 	}
 	switch {
 	case asked.ValidatesBearer() && asks.ValidatesBearer():

@@ -135,7 +135,7 @@ func fail(changes []Change) bool {
 
 // mirrors checks that each change has its mirror on the way back, which is
 // neither as good nor as bad.
-func mirrors(rt *rapid.T, there, back []Change) {
+func mirrors(rt rapid.TB, there, back []Change) {
 	kinds := byID()
 	for _, ways := range [][2][]Change{{there, back}, {back, there}} {
 		for _, c := range ways[0] {

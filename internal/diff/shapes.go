@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
 // shapes compares types by what their values look like in JSON and on the wire:
@@ -26,6 +28,8 @@ func (s shapes) differ(a, b protoreflect.FieldDescriptor, without bool) string {
 			return what
 		}
 		return s.differ(a.MapValue(), b.MapValue(), false)
+	case policy.UnsetValue(a) != policy.UnsetValue(b):
+		return fmt.Sprintf("it reads as %s when it is not set, and read as %s", unset(b), unset(a))
 	case a.Enum() != nil:
 		return enums(a.Enum(), b.Enum())
 	case a.Message() != nil && !without:
@@ -34,7 +38,21 @@ func (s shapes) differ(a, b protoreflect.FieldDescriptor, without bool) string {
 	return ""
 }
 
+// unset is what a reader sees in a field that is not set.
+func unset(d protoreflect.FieldDescriptor) string {
+	if value := policy.UnsetValue(d); value != "" {
+		return value
+	}
+	return "empty"
+}
+
 func enums(a, b protoreflect.EnumDescriptor) string {
+	if a.IsClosed() != b.IsClosed() {
+		return fmt.Sprintf("%s is open to unknown values: %v, no longer %v", b.FullName(), !b.IsClosed(), !a.IsClosed())
+	}
+	if old, new := a.Values().Get(0), b.Values().Get(0); old.Name() != new.Name() {
+		return fmt.Sprintf("the first value of %s is %s, and was %s", b.FullName(), new.Name(), old.Name())
+	}
 	for i := range a.Values().Len() {
 		old := a.Values().Get(i)
 		if new := b.Values().ByName(old.Name()); new != nil && new.Number() != old.Number() {
@@ -65,6 +83,9 @@ func (s shapes) messages(a, b protoreflect.MessageDescriptor) string {
 		}
 		if what := s.differ(old, new, false); what != "" {
 			return what
+		}
+		if required := old.Cardinality() == protoreflect.Required; required != (new.Cardinality() == protoreflect.Required) {
+			return fmt.Sprintf("whether %s must be set: %v, no longer %v", new.FullName(), !required, required)
 		}
 		if old.HasPresence() != new.HasPresence() {
 			return fmt.Sprintf("the presence of %s", new.FullName())

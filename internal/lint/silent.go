@@ -135,25 +135,12 @@ func walkWithoutClaims(p *pass) {
 	})
 }
 
-// claimInOneof: a sender sets a member that is no claim in place of the one that
-// is, and that one is empty then (A42). EXTRACT takes the place back.
 func claimInOneof(p *pass) {
 	p.fields(func(f *policy.Field) {
-		oneof := f.Desc.ContainingOneof()
-		if oneof == nil || f.Parent == nil || f.Claim != policy.Include && !f.Walks() {
-			return
-		}
-		claimed := map[protoreflect.FieldDescriptor]bool{}
-		for _, other := range f.Parent.Fields {
-			claimed[other.Desc] = other.IsClaim() || other.Token
-		}
-		for i := range oneof.Fields().Len() {
-			if free := oneof.Fields().Get(i); !claimed[free] {
-				p.report(f.Desc, f.ClaimAt, "make "+string(free.Name())+" a claim as well, or move it out of the oneof",
-					"%s is a member of the oneof %s, and so is %s, which is not a claim: a sender sets that instead, and no token must vouch for it",
-					label(f.Desc), oneof.Name(), free.Name())
-				return
-			}
+		if free := f.Alternative(); free != nil {
+			p.report(f.Desc, f.ClaimAt, "make "+string(free.Name())+" a claim as well, or move it out of the oneof",
+				"%s is a member of the oneof %s, and so is %s, which is not a claim: a sender sets that instead, and no token must vouch for it",
+				label(f.Desc), f.Desc.ContainingOneof().Name(), free.Name())
 		}
 	})
 }

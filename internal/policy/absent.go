@@ -68,3 +68,24 @@ func UnsetValue(d protoreflect.FieldDescriptor) string {
 	}
 	return ""
 }
+
+// Alternative returns a member of f's oneof that is neither a claim nor has a
+// token, which a sender can set in the place of f: then f is not set, and nothing
+// is compared (A42). It is nil if there is none, and for EXTRACT fields, which
+// take their place back.
+func (f *Field) Alternative() protoreflect.FieldDescriptor {
+	oneof := f.Desc.ContainingOneof()
+	if oneof == nil || f.Parent == nil || f.Claim != Include && !f.Walks() {
+		return nil
+	}
+	checked := map[protoreflect.FieldDescriptor]bool{}
+	for _, other := range f.Parent.Fields {
+		checked[other.Desc] = other.IsClaim() || other.Token
+	}
+	for i := range oneof.Fields().Len() {
+		if member := oneof.Fields().Get(i); !checked[member] {
+			return member
+		}
+	}
+	return nil
+}

@@ -1,0 +1,147 @@
+package diff
+
+import (
+	"slices"
+
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+// services compares the methods of all services. Pairs are those of two services
+// that are one, and then, among the methods left of all services, what has moved
+// from one into another with its name and messages.
+func (p *pass) services() {
+	services := matchServices(p.from.Services, p.to.Services)
+	var left matched[*policy.Method]
+	in := map[*policy.Method]surroundings{}
+	for _, s := range services.pairs {
+		from, to := p.from.service(s[0]), p.to.service(s[1])
+		if from.subject != to.subject {
+			p.add(loss{kind: "service-renamed", from: from, to: to, what: from.subject, old: from.subject, new: to.subject})
+		}
+		methods := matchMethods(s[0].Methods, s[1].Methods)
+		for _, m := range methods.pairs {
+			p.method(m[0], m[1])
+		}
+		left.pairs = append(left.pairs, methods.pairs...)
+		left.gone = append(left.gone, methods.gone...)
+		left.fresh = append(left.fresh, methods.fresh...)
+		for _, m := range methods.fresh {
+			in[m] = surroundings{guarded: guarded(s[0]) || guarded(s[1])}
+		}
+	}
+	for _, s := range services.gone {
+		left.gone = append(left.gone, s.Methods...)
+	}
+	for _, s := range services.fresh {
+		left.fresh = append(left.fresh, s.Methods...)
+		for _, m := range s.Methods {
+			in[m] = surroundings{guarded(s), slices.ContainsFunc(services.gone, guarded)}
+		}
+	}
+	moved := match(left.gone, left.fresh, func(m *policy.Method) string { return string(m.Desc.Name()) + " " + messagesOf(m) })
+	for _, m := range moved.pairs {
+		p.renamed(m[0], m[1])
+		p.method(m[0], m[1])
+	}
+	// former may be elsewhere: also what is paired, but not by name and messages.
+	former, pairs := slices.Clone(moved.gone), append(left.pairs, moved.pairs...)
+	for _, m := range pairs {
+		if !same(m[0], m[1]) {
+			former = append(former, m[0])
+		}
+	}
+	for _, m := range moved.fresh {
+		p.added(m, in[m], p.predecessor(m, former))
+	}
+	for _, m := range pairs {
+		others := former
+		if same(m[0], m[1]) {
+			others = nil
+			if !m[0].Guarded() && !m[1].Guarded() { // two services may have become one
+				others = slices.DeleteFunc(slices.Clone(moved.gone), func(g *policy.Method) bool { return g.Desc.Name() != m[1].Desc.Name() })
+			}
+		}
+		p.replaced(m[1], p.predecessor(m[1], slices.DeleteFunc(slices.Clone(others), func(g *policy.Method) bool { return g == m[0] })))
+	}
+}
+
+// same reports whether two methods have one name and messages of one name.
+func same(a, b *policy.Method) bool {
+	return a.Desc.Name() == b.Desc.Name() && messagesOf(a) == messagesOf(b)
+}
+
+// surroundings is what is known of the service of a method that is new.
+type surroundings struct {
+	guarded  bool // other methods of it are guarded
+	replaces bool // it may stand for a service that is gone and was guarded
+}
+
+func guarded(s *policy.Service) bool {
+	return s.Own.ValidatesBearer() || slices.ContainsFunc(s.Methods, (*policy.Method).Guarded)
+}
+
+// predecessor returns a method of gone that m may be now, by its name or its
+// messages, and that required something which m does not; nil if there is none.
+func (p *pass) predecessor(m *policy.Method, gone []*policy.Method) *policy.Method {
+	for _, g := range gone {
+		if !g.Guarded() || g.Desc.Name() != m.Desc.Name() && messagesOf(g) != messagesOf(m) {
+			continue
+		}
+		trial := newPass(p.from, p.to, p.oracle, p.kinds)
+		trial.method(g, m)
+		if slices.ContainsFunc(trial.found, func(l loss) bool { return p.kinds[l.kind].Direction >= Unknown }) {
+			return g
+		}
+	}
+	return nil
+}
+
+// replaced adds that m may be what g was; g may be nil.
+func (p *pass) replaced(m, g *policy.Method) {
+	if g != nil {
+		from, to := p.from.method(g), p.to.method(m)
+		p.add(loss{kind: "replaced-by-weaker", from: from, to: to, what: from.subject, back: to.subject, old: describe(g.Effective()), new: describe(m.Effective())})
+	}
+}
+
+// twin returns a guarded method of the earlier version with the name and the
+// messages of m; nil if there is none.
+func (p *pass) twin(m *policy.Method) *policy.Method {
+	for _, s := range p.from.Services {
+		for _, f := range s.Methods {
+			if f.Guarded() && same(f, m) {
+				return f
+			}
+		}
+	}
+	return nil
+}
+
+// added is about a method that is new, which may be what g was.
+func (p *pass) added(m *policy.Method, in surroundings, g *policy.Method) {
+	l := loss{kind: "open-method-added", to: p.to.method(m), new: "validates nothing"}
+	switch {
+	case g != nil && (m.Guarded() || !in.guarded):
+		p.replaced(m, g)
+		return
+	case m.Guarded():
+		l.kind, l.what, l.new = "method-added", ", and guarded", describe(m.Effective())
+	case in.guarded:
+		l.because = ", in a service with guarded methods" + hides(m)
+	case in.replaces:
+		l.unknown, l.because = true, "; a service with guarded methods is gone, and whether this one replaces it can't be told"
+	case p.twin(m) != nil:
+		l.unknown, l.because = true, "; "+p.twin(m).Name()+", which has its name and messages, is guarded"
+	case m.Effective().SignsMessage():
+		l.unknown, l.because = true, ", and it signs its response"
+	default:
+		l.kind, l.what = "method-added", ", unguarded as all of its service"
+	}
+	p.add(l)
+}
+
+// renamed adds that a method has another name, or another service.
+func (p *pass) renamed(f, t *policy.Method) {
+	from, to := p.from.method(f), p.to.method(t)
+	p.add(loss{kind: "method-renamed", from: from, to: to, what: from.subject, old: from.subject, new: to.subject})
+}
