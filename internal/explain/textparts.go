@@ -109,6 +109,9 @@ func (t *textWriter) allKeys(list []Key) {
 		if k.CanSign {
 			text += ", can sign"
 		}
+		if k.Rules != nil {
+			text += "; its tokens need: " + t.clean(strings.Join(k.Rules.Words(), ", "))
+		}
 		place := k.Source
 		if k.ID == "" {
 			place = ""

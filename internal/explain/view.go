@@ -7,8 +7,10 @@
 // wrong with it stands in notes and faults, and cycles are drawn in red. The
 // package judges nothing, reads no file and no environment.
 //
-// It imports policy, descset, suggest, keys (for Shorten) and fault.
+// It imports policy, descset, suggest, keys, quote and fault.
 package explain
+
+import "github.com/jwtctl/jwtctl/internal/keys"
 
 // View is what explain prints. Its JSON form is stable: members are added, never
 // renamed, and "from" and "at" are always a position, "file.proto:12:5" (or the
@@ -35,6 +37,9 @@ type Key struct {
 	Issuer    string `json:"issuer,omitempty"`
 	Source    string `json:"source,omitempty"`
 	CanSign   bool   `json:"can_sign"`
+	// Rules are what every token of the issuer must have, or without an issuer
+	// every token signed by the key; nil for none.
+	Rules *keys.Rules `json:"rules,omitempty"`
 }
 
 // Note is a remark on what stands at From.

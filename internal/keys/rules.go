@@ -28,6 +28,14 @@ type Rules struct {
 // IsZero reports whether r demands nothing.
 func (r Rules) IsZero() bool { return r.Equal(Rules{}) }
 
+// OrNil returns r, nil where it demands nothing.
+func (r Rules) OrNil() *Rules {
+	if r.IsZero() {
+		return nil
+	}
+	return &r
+}
+
 // Equal reports whether r and o demand the same; the order of audiences does
 // not matter.
 func (r Rules) Equal(o Rules) bool {

@@ -102,14 +102,14 @@ func configuredKeys(d command.Deps) explain.Options {
 		if k.Secret != "" {
 			source = "variable " + k.Secret
 		}
-		o.Keys = append(o.Keys, explain.Key{ID: k.ID, Algorithm: string(k.Algorithm), Issuer: k.Issuer, Source: source, CanSign: k.Secret != "" || !console.IsPublic(k.File)})
+		o.Keys = append(o.Keys, explain.Key{ID: k.ID, Algorithm: string(k.Algorithm), Issuer: k.Issuer, Source: source, CanSign: k.Secret != "" || !console.IsPublic(k.File), Rules: k.Rules.OrNil()})
 	}
 	for _, s := range d.Settings.KeySets {
 		source := s.JWKS
 		if s.OIDCDiscovery {
 			source = fmt.Sprintf("discovery at %s", s.Issuer)
 		}
-		o.Keys = append(o.Keys, explain.Key{Issuer: s.Issuer, Source: source})
+		o.Keys = append(o.Keys, explain.Key{Issuer: s.Issuer, Source: source, Rules: s.Rules.OrNil()})
 	}
 	return o
 }

@@ -124,7 +124,7 @@ func checkConfigKeys(ctx context.Context, d command.Deps, r *configReport, onlin
 		}
 		all = append(all, list...)
 		for _, k := range list {
-			r.Keys = append(r.Keys, configKey{k.ID(), string(k.Algorithm()), k.Issuer(), k.Source(), k.CanSign(), someRules(k.Rules())})
+			r.Keys = append(r.Keys, configKey{k.ID(), string(k.Algorithm()), k.Issuer(), k.Source(), k.CanSign(), k.Rules().OrNil()})
 		}
 	}
 	if _, err := keys.NewRing(all); err != nil {
@@ -138,7 +138,7 @@ func checkConfigKeys(ctx context.Context, d command.Deps, r *configReport, onlin
 			r.fail(where, config.AsFault(err, where))
 			continue
 		}
-		found := configSet{Issuer: e.Issuer, From: e.JWKS, Rules: someRules(e.Rules)}
+		found := configSet{Issuer: e.Issuer, From: e.JWKS, Rules: e.Rules.OrNil()}
 		if e.OIDCDiscovery {
 			found.From = "OpenID configuration of " + e.Issuer
 		}

@@ -123,11 +123,3 @@ func withRules(r *keys.Rules) string {
 	}
 	return "; " + strings.Join(r.Words(), ", ")
 }
-
-// someRules returns r, nil for none.
-func someRules(r keys.Rules) *keys.Rules {
-	if r.IsZero() {
-		return nil
-	}
-	return &r
-}
