@@ -20,32 +20,79 @@ import (
 // Characters that a terminal acts on, or that XML cannot hold, are written as
 // \uXXXX.
 func (r Report) WriteJUnit(w io.Writer) error {
-	out := junitSuites{Name: quote.Escape(r.Tool, "")}
+	var cases []Case
 	sorted := Sort(r.Findings)
 	if len(sorted) == 0 {
-		out.add(junitCase{Name: "no findings", Class: out.Name})
+		cases = append(cases, Case{Suite: r.Tool, Class: r.Tool, Name: "no findings"})
 	}
-	seen := map[junitCase]int{}
 	for _, f := range sorted {
-		c := junitCase{
-			Name:  quote.Escape(cmp.Or(strings.TrimSpace(f.Rule+" "+f.Subject), "finding"), ""),
-			Class: quote.Escape(cmp.Or(f.At.File, r.Tool), ""),
-			File:  quote.Escape(f.At.File, ""),
+		class := cmp.Or(f.At.File, r.Tool)
+		c := Case{
+			Suite: class, Class: class, Name: cmp.Or(strings.TrimSpace(f.Rule+" "+f.Subject), "finding"), File: f.At.File, Line: f.At.Line,
+			Outcome: Skipped, Type: f.Rule, Message: f.Message, Text: textOf(f),
 		}
+		if f.Severity != Note && (r.Strict || f.Severity != Warning) {
+			c.Outcome = Failed
+		}
+		cases = append(cases, c)
+	}
+	return WriteJUnit(w, r.Tool, cases)
+}
+
+// textOf is f as Jenkins, which shows the attribute, does not need it, and GitLab,
+// which shows the text, does.
+func textOf(f Finding) string {
+	var text bytes.Buffer
+	_ = Report{Findings: []Finding{f}}.WriteText(&text, TextOptions{}) // a buffer takes everything
+	return strings.TrimSuffix(text.String(), "\n")
+}
+
+// Outcome is what became of a Case.
+type Outcome int
+
+// The outcomes. Errored is what could not be decided.
+const (
+	Passed Outcome = iota
+	Failed
+	Errored
+	Skipped
+)
+
+// Case is one case of a JUnit report.
+type Case struct {
+	Suite, Class, Name string
+	// File is "" and Line is 0 if the case has no place.
+	File    string
+	Line    int
+	Outcome Outcome
+	// What follows says why, unless the case passed. Text is printed as it is.
+	Type, Message, Text string
+}
+
+// WriteJUnit prints cases as JUnit XML, those of one Suite that follow each other
+// in one element. The error is that of w.
+func WriteJUnit(w io.Writer, name string, cases []Case) error {
+	out := junitSuites{Name: quote.Escape(name, "")}
+	seen := map[junitCase]int{}
+	for _, one := range cases {
+		c := junitCase{Class: quote.Escape(one.Class, ""), Name: quote.Escape(one.Name, ""), File: quote.Escape(one.File, "")}
 		// GitLab follows a case from run to run by its name and drops the second
 		// of one name: so the name holds no line, and a number where it repeats.
 		key := c
 		if seen[key]++; seen[key] > 1 {
 			c.Name += fmt.Sprintf(" #%d", seen[key])
 		}
-		c.Line = max(f.At.Line, 0)
-		outcome := newJUnitOutcome(f)
-		if f.Severity != Note && (r.Strict || f.Severity != Warning) {
-			c.Failure = outcome
-		} else {
-			c.Skipped = outcome
+		c.Line = max(one.Line, 0)
+		why := &junitOutcome{Message: quote.Escape(one.Message, ""), Type: quote.Escape(one.Type, ""), Text: one.Text}
+		switch one.Outcome {
+		case Failed:
+			c.Failure = why
+		case Errored:
+			c.Error = why
+		case Skipped:
+			c.Skipped = why
 		}
-		out.add(c)
+		out.add(quote.Escape(one.Suite, ""), c)
 	}
 	var b bytes.Buffer
 	b.WriteString(xml.Header)
@@ -57,13 +104,6 @@ func (r Report) WriteJUnit(w io.Writer) error {
 	b.WriteByte('\n')
 	_, err := b.WriteTo(w)
 	return err
-}
-
-// newJUnitOutcome says it twice: Jenkins shows the attribute, GitLab the text.
-func newJUnitOutcome(f Finding) *junitOutcome {
-	var text bytes.Buffer
-	_ = Report{Findings: []Finding{f}}.WriteText(&text, TextOptions{}) // a buffer takes everything
-	return &junitOutcome{Message: quote.Escape(f.Message, ""), Type: quote.Escape(f.Rule, ""), Text: strings.TrimSuffix(text.String(), "\n")}
 }
 
 type junitSuites struct {
@@ -82,7 +122,7 @@ type junitSuite struct {
 type junitCounts struct {
 	Tests    int `xml:"tests,attr"`
 	Failures int `xml:"failures,attr"`
-	Errors   int `xml:"errors,attr"` // always 0: a case that could not run is no report
+	Errors   int `xml:"errors,attr"`
 	Skipped  int `xml:"skipped,attr"`
 	Time     int `xml:"time,attr"` // always 0, so that equal findings print equally
 }
@@ -94,6 +134,7 @@ type junitCase struct {
 	Line    int           `xml:"line,attr,omitempty"`
 	Time    int           `xml:"time,attr"`
 	Failure *junitOutcome `xml:"failure"`
+	Error   *junitOutcome `xml:"error"`
 	Skipped *junitOutcome `xml:"skipped"`
 }
 
@@ -103,24 +144,25 @@ type junitOutcome struct {
 	Text    string `xml:",chardata"`
 }
 
-// add puts c into the last suite if that is its own, otherwise into a new one:
-// cases come sorted by file.
-func (s *junitSuites) add(c junitCase) {
-	if n := len(s.Suites); n == 0 || s.Suites[n-1].Name != c.Class {
-		s.Suites = append(s.Suites, junitSuite{Name: c.Class})
+// add puts c into the last suite if that is its own, otherwise into a new one.
+func (s *junitSuites) add(suite string, c junitCase) {
+	if n := len(s.Suites); n == 0 || s.Suites[n-1].Name != suite {
+		s.Suites = append(s.Suites, junitSuite{Name: suite})
 	}
-	suite := &s.Suites[len(s.Suites)-1]
-	suite.Cases = append(suite.Cases, c)
-	suite.count(c)
+	last := &s.Suites[len(s.Suites)-1]
+	last.Cases = append(last.Cases, c)
+	last.count(c)
 	s.count(c)
 }
 
 func (n *junitCounts) count(c junitCase) {
 	n.Tests++
-	if c.Failure != nil {
+	switch {
+	case c.Failure != nil:
 		n.Failures++
-	}
-	if c.Skipped != nil {
+	case c.Error != nil:
+		n.Errors++
+	case c.Skipped != nil:
 		n.Skipped++
 	}
 }

@@ -1,7 +1,9 @@
 package finding
 
 import (
+	"bytes"
 	"encoding/xml"
+	"strings"
 	"testing"
 )
 
@@ -58,6 +60,30 @@ func TestJUnitFailsWhereTheRunFails(t *testing.T) {
 		}
 		if c := got.Suites[0].Cases[0]; (c.Failure != nil) != row.fails || (c.Skipped != nil) == row.fails {
 			t.Errorf("%s: got %+v", name, c)
+		}
+	}
+}
+
+// TestWriteJUnitCountsEachOutcome: cases of one suite are in one element, with
+// their counts, and hostile names cannot end it.
+func TestWriteJUnitCountsEachOutcome(t *testing.T) {
+	var b bytes.Buffer
+	if err := WriteJUnit(&b, "tool", []Case{
+		{Suite: "s", Class: "t.M", Name: "a.json"},
+		{Suite: "s", Class: "t.M", Name: "b.json", Outcome: Failed, Type: "claim_missing", Message: "why \x1b"},
+		{Suite: "s", Class: "t.M", Name: "c.json", Outcome: Errored, Type: "key_missing", Message: "<&>"},
+		{Suite: "s", Class: "t.M", Name: "c.json", Outcome: Skipped, Message: "nothing"},
+		{Suite: "other", Class: "t.N", Name: "d.json", File: "d.json", Line: 7},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`<testsuites name="tool" tests="5" failures="1" errors="1" skipped="1" time="0">`, `<testsuite name="s" tests="4" failures="1" errors="1" skipped="1" time="0">`,
+		`<testcase classname="t.M" name="a.json" time="0"></testcase>`, `<failure message="why \u001b" type="claim_missing"></failure>`, `<error message="&lt;&amp;&gt;" type="key_missing"></error>`,
+		`name="c.json #2"`, `<skipped message="nothing"></skipped>`, `<testcase classname="t.N" name="d.json" file="d.json" line="7" time="0"></testcase>`,
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %s in\n%s", want, b.String())
 		}
 	}
 }

@@ -3,7 +3,6 @@ package messagecmd
 import (
 	"bytes"
 	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"strconv"
@@ -231,63 +230,28 @@ func findings(list []verdict) []finding.Finding {
 	return found
 }
 
-// The elements of a JUnit report: one case a message.
-type (
-	junitSuite struct {
-		XMLName  xml.Name    `xml:"testsuite"`
-		Name     string      `xml:"name,attr"`
-		Tests    int         `xml:"tests,attr"`
-		Failures int         `xml:"failures,attr"`
-		Errors   int         `xml:"errors,attr"`
-		Skipped  int         `xml:"skipped,attr"`
-		Cases    []junitCase `xml:"testcase"`
-	}
-	junitCase struct {
-		Class   string        `xml:"classname,attr"`
-		Name    string        `xml:"name,attr"`
-		Failure *junitFailure `xml:"failure"`
-		Error   *junitFailure `xml:"error"`
-		Skipped *junitSkipped `xml:"skipped"`
-	}
-	junitSkipped struct {
-		Message string `xml:"message,attr"`
-	}
-	junitFailure struct {
-		Type    string `xml:"type,attr"`
-		Message string `xml:"message,attr"`
-	}
-)
-
 // junitVerdicts returns the report; a refusal is a failure, what could not be
 // decided an error, what nothing checks skipped.
 func junitVerdicts(list []verdict) ([]byte, error) {
-	suite := junitSuite{Name: "jwtctl verify", Tests: len(list)}
-	for _, v := range list {
-		c := junitCase{Class: quote.Printable(v.typ), Name: quote.Printable(v.file)}
-		if v.err == nil && v.unchecked != "" {
-			suite.Skipped++
-			c.Skipped = &junitSkipped{"nothing checks it: " + v.unchecked}
-		}
-		if v.err != nil {
+	cases := make([]finding.Case, len(list))
+	for i, v := range list {
+		c := finding.Case{Suite: "jwtctl verify", Class: v.typ, Name: v.file}
+		switch {
+		case v.err != nil:
 			e := failuresOf(v.err)[0]
-			text := e.Reason
+			c.Outcome, c.Type, c.Message = finding.Errored, string(e.Code), e.Reason
 			if e.Path != "" && e.Path != v.file {
-				text = e.Path + ": " + text
+				c.Message = e.Path + ": " + e.Reason
 			}
-			f := &junitFailure{string(e.Code), quote.Printable(text)}
 			if fault.ClassOf(v.err) == fault.Refused {
-				suite.Failures++
-				c.Failure = f
-			} else {
-				suite.Errors++
-				c.Error = f
+				c.Outcome = finding.Failed
 			}
+		case v.unchecked != "":
+			c.Outcome, c.Message = finding.Skipped, "nothing checks it: "+v.unchecked
 		}
-		suite.Cases = append(suite.Cases, c)
+		cases[i] = c
 	}
-	text, err := xml.MarshalIndent(struct {
-		XMLName xml.Name `xml:"testsuites"`
-		Suites  []junitSuite
-	}{Suites: []junitSuite{suite}}, "", "  ")
-	return append(append([]byte(xml.Header), text...), '\n'), err
+	var out bytes.Buffer
+	err := finding.WriteJUnit(&out, "jwtctl", cases)
+	return out.Bytes(), err
 }
