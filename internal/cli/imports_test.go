@@ -31,6 +31,27 @@ func TestStart(t *testing.T) {
 	}
 }
 
+// TestStartCompilesNoPattern: a regular expression of a package is compiled when
+// it is first used, not at each start.
+func TestStartCompilesNoPattern(t *testing.T) {
+	t.Parallel()
+	early := regexp.MustCompile(`(?m)^(var |\t)\w+ += regexp\.MustCompile`)
+	for pkg := range importsByPackage(t) {
+		if !strings.HasPrefix(pkg, "command/") && strings.Contains(pkg, "/") {
+			continue
+		}
+		sources, err := filepath.Glob(filepath.Join("..", pkg, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range sources {
+			if found := early.FindString(readText(t, file)); found != "" && !strings.HasSuffix(file, "_test.go") {
+				t.Errorf("%s: %s", file, strings.TrimSpace(found))
+			}
+		}
+	}
+}
+
 // architectureTable returns the rows of the table in docs/architecture.md whose
 // header begins with title, cell by cell.
 func architectureTable(t *testing.T, title string) (rows [][]string) {

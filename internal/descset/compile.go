@@ -224,7 +224,7 @@ func importFolder(importer, name string) string {
 // withSchemaHint says which schema of the annotations a source was compiled
 // with, where that lacks what the source says.
 func withSchemaHint(f *fault.Error, origin map[string]string) *fault.Error {
-	if m := noExtension.FindStringSubmatch(f.Why); m != nil {
+	if m := noExtension().FindStringSubmatch(f.Why); m != nil {
 		if !slices.Contains(kinds, m[2]) {
 			if like := suggest.Nearest(m[2], kinds); like != "" {
 				return f.WithHint("did you mean (%s.%s)?", m[1], like)

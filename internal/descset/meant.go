@@ -4,26 +4,32 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
-// The compiler's words for a member or a value that the schema lacks.
+// The compiler's words for a member or a value that the schema lacks. They are
+// compiled when a source has an error, since each start would pay for it.
 var (
-	noMember    = regexp.MustCompile(`\(((?:kalix|jwtctl\.v1)\.\w+)\).*field (\w+) (?:of (\S+) does not exist|not found)`)
-	noExtension = regexp.MustCompile(`unknown extension (kalix|jwtctl\.v1)\.(\w+)$`)
-	noValue     = regexp.MustCompile(`enum ((?:kalix|jwtctl\.v1)\.\S+) has no value named (\w+)`)
+	noMember    = lazily(`\(((?:kalix|jwtctl\.v1)\.\w+)\).*field (\w+) (?:of (\S+) does not exist|not found)`)
+	noExtension = lazily(`unknown extension (kalix|jwtctl\.v1)\.(\w+)$`)
+	noValue     = lazily(`enum ((?:kalix|jwtctl\.v1)\.\S+) has no value named (\w+)`)
 )
+
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 // meant returns the member or value of an annotation that why, an error of the
 // compiler, is probably about; "" if none is near.
 func (s *schema) meant(why string) string {
-	if m := noValue.FindStringSubmatch(why); m != nil {
+	if m := noValue().FindStringSubmatch(why); m != nil {
 		return suggest.Nearest(m[2], s.values(m[1]))
 	}
-	m := noMember.FindStringSubmatch(why)
+	m := noMember().FindStringSubmatch(why)
 	if m == nil {
 		return ""
 	}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/jwtctl/jwtctl/internal/descset"
@@ -78,10 +79,10 @@ func Rules() []finding.Rule {
 }
 
 // detail is what Text says of one change alone.
-var detail = regexp.MustCompile(`(: it was|:)? ?\{[wq]\}`)
+var detail = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(: it was|:)? ?\{[wq]\}`) })
 
 // Purpose is Text as a sentence about no one change.
 func (k Kind) Purpose() string {
-	text := strings.Replace(detail.ReplaceAllString(k.Text, ""), "{s}", k.Of, 1)
+	text := strings.Replace(detail().ReplaceAllString(k.Text, ""), "{s}", k.Of, 1)
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
