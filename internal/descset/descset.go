@@ -51,6 +51,7 @@ type Set struct {
 	annotations map[protoreflect.FullName]*Annotation
 	origins     map[string]string       // import name → the file of its positions
 	orders      map[string]func() []int // import name → its locations by path, sorted when first needed
+	messageSets map[protoreflect.FullName]bool
 	warnings    []Warning
 }
 

@@ -47,8 +47,13 @@ func decodeJSON(data []byte, where string, schema *schema) (*descriptorpb.FileDe
 
 // noImage words what protojson says.
 func noImage(where string, err error) error {
-	text := strings.TrimLeftFunc(strings.TrimPrefix(err.Error(), "proto:"), unicode.IsSpace)
-	return invalid(where, "no Buf image in JSON: %s", text)
+	return invalid(where, "no Buf image in JSON: %s", protobufs(err))
+}
+
+// protobufs returns the text of an error of Go's protobuf without its prefix, of
+// which the white space differs from build to build.
+func protobufs(err error) string {
+	return strings.TrimLeftFunc(strings.TrimPrefix(err.Error(), "proto:"), unicode.IsSpace)
 }
 
 // optionTypes resolves extensions by what an image declares, else by ours.

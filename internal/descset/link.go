@@ -131,6 +131,7 @@ func (p *pool) link() (*Set, error) {
 		annotations: map[protoreflect.FullName]*Annotation{},
 		origins:     map[string]string{},
 		orders:      map[string]func() []int{},
+		messageSets: map[protoreflect.FullName]bool{},
 	}
 	missing := map[string][]string{} // file → imports that are nowhere
 	state := map[string]int{}
@@ -177,9 +178,9 @@ func (p *pool) linkFile(s *Set, name string, state map[string]int, missing map[s
 			missing[name] = append(missing[name], dep)
 		}
 	}
-	f, err := protodesc.FileOptions{AllowUnresolvable: true}.New(u.proto, s.registry)
+	f, err := protodesc.FileOptions{AllowUnresolvable: true}.New(s.withoutMessageSets(u.proto), s.registry)
 	if err != nil {
-		return invalid(u.where, "%s", err)
+		return invalid(u.where, "%s", protobufs(err))
 	}
 	if err := complete(u.where, f, missing[name]); err != nil {
 		return err
@@ -188,7 +189,7 @@ func (p *pool) linkFile(s *Set, name string, state map[string]int, missing map[s
 		return invalid(u.where, "%s is not the type of that name: its JSON form would not fit its fields", name)
 	}
 	if err := s.registry.RegisterFile(f); err != nil {
-		return invalid(u.where, "%s", err)
+		return invalid(u.where, "%s", protobufs(err))
 	}
 	state[name] = done
 	return nil

@@ -69,8 +69,9 @@ func fixture(t *testing.T, id string) {
 	if errors, warnings, _ := finding.Count(fine); errors+warnings > 0 || len(of(fine, id)) > 0 {
 		t.Errorf("ok.proto has\n%s", textOf(t, fine))
 	}
-	// Comments are part of the source info.
-	if id != "ignore-invalid" {
+	// Comments are part of the source info; linked descriptors have no MessageSet,
+	// and descset's tests read one from a set.
+	if id != "ignore-invalid" && id != "message-set" {
 		bare := Check(read(t, withoutPositions(t, bad)), optionsFor(id))
 		if got, want := messages(bare), messages(found); !slices.Equal(got, want) {
 			t.Errorf("without source info:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

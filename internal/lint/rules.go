@@ -38,6 +38,7 @@ func table() []rule {
 		grave("mode-unspecified", "The options validate and sign must name what to validate or sign.", modeUnspecified, "A12"),
 		grave("empty-name", "An issuer or a claim of the bearer token must have a name.", emptyName, "A32", "A50", "A51"),
 		grave("sign-bearer-token", "Only messages can be signed.", signBearerToken, "A12"),
+		grave("message-set", "A message that is validated or signed must not hold a MessageSet, which cannot be read.", messageSet, "A38"),
 		grave("annotated-twice", "An element must be annotated in one spelling: kalix or jwtctl.v1.", annotatedTwice, "A111"),
 		grave("annotated-extension", "Extension fields are not part of the message that is validated or signed.", annotatedExtension, "A40"),
 		grave("ignore-invalid", "A jwtctl:ignore comment names a rule and the reason, and is placed above a message, field, service or method.", ignoreInvalid),

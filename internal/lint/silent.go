@@ -45,6 +45,33 @@ func everyTokenOptional(p *pass) {
 	}
 }
 
+// messageSet looks at all that a validated or signed message can hold: what is in
+// a MessageSet would go by unread.
+func messageSet(p *pass) {
+	seen := map[protoreflect.FullName]bool{}
+	var walk func(m protoreflect.MessageDescriptor)
+	walk = func(m protoreflect.MessageDescriptor) {
+		if seen[m.FullName()] {
+			return
+		}
+		seen[m.FullName()] = true
+		for i := range m.Fields().Len() {
+			fd := m.Fields().Get(i)
+			if of := fd.Message(); of != nil && p.Set().IsMessageSet(of.FullName()) {
+				p.report(fd, p.Set().Position(fd), "move it out of the messages that are validated or signed",
+					"%s is a MessageSet, whose content cannot be checked", label(fd))
+			} else if of != nil {
+				walk(of)
+			}
+		}
+	}
+	for _, m := range p.Messages {
+		if p.reach.All[m] {
+			walk(m.Desc)
+		}
+	}
+}
+
 // tokenNotValidated looks at messages with tokens that no annotation leads to, at
 // any depth within one that a method validates or signs.
 func tokenNotValidated(p *pass) {

@@ -1,0 +1,63 @@
+package descset
+
+import (
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+)
+
+// lastNumber is the highest number of a field. Extensions of a MessageSet may have
+// higher ones.
+const lastNumber = 1<<29 - 1
+
+// IsMessageSet reports whether name is a message with message_set_wire_format.
+// The set has it as a message without fields: Go cannot read one.
+func (s *Set) IsMessageSet(name protoreflect.FullName) bool { return s.messageSets[name] }
+
+// withoutMessageSets returns f as Go's descriptors can have it: a MessageSet, a
+// form of protobuf's first version, without that option, and without what only it
+// may have. The names of those found are added to the set. One of them somewhere
+// must not keep a policy from being read that has nothing to do with it.
+func (s *Set) withoutMessageSets(f *descriptorpb.FileDescriptorProto) *descriptorpb.FileDescriptorProto {
+	changes := slices.ContainsFunc(f.GetExtension(), beyondLast)
+	eachMessage(f.GetPackage(), f.GetMessageType(), func(name string, m *descriptorpb.DescriptorProto) {
+		if m.GetOptions().GetMessageSetWireFormat() {
+			s.messageSets[protoreflect.FullName(name)] = true
+			changes = true
+		}
+		changes = changes || slices.ContainsFunc(m.GetExtension(), beyondLast)
+	})
+	if !changes {
+		return f
+	}
+	f = proto.CloneOf(f)
+	f.Extension = slices.DeleteFunc(f.Extension, beyondLast)
+	eachMessage(f.GetPackage(), f.GetMessageType(), func(_ string, m *descriptorpb.DescriptorProto) {
+		m.Extension = slices.DeleteFunc(m.Extension, beyondLast)
+		if !m.GetOptions().GetMessageSetWireFormat() {
+			return
+		}
+		m.Options.MessageSetWireFormat = nil
+		m.ExtensionRange = slices.DeleteFunc(m.ExtensionRange, func(r *descriptorpb.DescriptorProto_ExtensionRange) bool {
+			r.End = proto.Int32(min(r.GetEnd(), lastNumber+1))
+			return r.GetStart() > lastNumber
+		})
+	})
+	return f
+}
+
+func beyondLast(x *descriptorpb.FieldDescriptorProto) bool { return x.GetNumber() > lastNumber }
+
+// eachMessage calls do with each message in list and below, and its full name.
+func eachMessage(scope string, list []*descriptorpb.DescriptorProto, do func(name string, m *descriptorpb.DescriptorProto)) {
+	for _, m := range list {
+		name := m.GetName()
+		if scope != "" {
+			name = scope + "." + name
+		}
+		do(name, m)
+		eachMessage(name, m.GetNestedType(), do)
+	}
+}
