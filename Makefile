@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 GO      ?= go
 FUZZ    ?= 60s
+DIFFERENTIAL ?= 300
 BENCH   ?= .
 FLAKY   ?= 20
 ONLY    ?= .
@@ -51,7 +52,20 @@ cross:
 test: tools check unit e2e-quick
 
 ## test-all: everything that must hold: test, then what takes longer or needs a real Temporal server; .ci/run calls it
-test-all: test race e2e check-examples shipping release-check
+test-all: test race differential-all e2e check-examples shipping release-check
+
+## differential-all: what goes upstream, read by Python and Java too (PyPI, Maven); DIFFERENTIAL (300) schemas
+READERS := bin/differential
+READER_SOURCES := internal/differential/testdata
+differential-all: tools
+	@$(MAKE) -s packages PROGRAMS="python3 mvn:maven javac:default-jdk-headless"
+	@python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) -s packages PROGRAMS=no-venv:python3-venv
+	@cmp -s $(READER_SOURCES)/requirements.txt $(READERS)/python/.locked || { rm -rf $(READERS)/python; python3 -m venv $(READERS)/python; \
+	  $(READERS)/python/bin/pip install -q --disable-pip-version-check --require-hashes -r $(READER_SOURCES)/requirements.txt; \
+	  cp $(READER_SOURCES)/requirements.txt $(READERS)/python/.locked; }
+	@rm -rf $(READERS)/java; mkdir -p $(READERS)/java; cp -r $(READER_SOURCES)/java $(READERS)/java/build; \
+	  cd $(READERS)/java/build && mvn -q -B compile dependency:copy-dependencies -DoutputDirectory=.. -DincludeScope=runtime && cp target/classes/*.class ..
+	JWTCTL_READERS=$(CURDIR)/$(READERS) $(GO) test -count=1 -vet=off ./internal/differential -rapid.checks=$(DIFFERENTIAL) -v -run TestS82
 
 ## check: formatting, vet, staticcheck, tidy modules, generated files
 check:
@@ -172,4 +186,4 @@ packages:
 clean:
 	rm -rf bin dist
 
-.PHONY: conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench fuzz generate tools packages clean
+.PHONY: differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench fuzz generate tools packages clean

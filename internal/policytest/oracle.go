@@ -128,6 +128,7 @@ func unasked(t *Type, m protoreflect.Message, up *around, claims map[string]any)
 	if f == nil {
 		return nil
 	}
+	nested(t, m, asked)
 	for _, s := range f.Static {
 		asked[s[0]] = true
 	}
@@ -138,6 +139,7 @@ func unasked(t *Type, m protoreflect.Message, up *around, claims map[string]any)
 	asked["exp"] = asked["exp"] || f.Expires >= 0
 	for ; f.ParentClaims && up != nil; up = up.up {
 		maps.Copy(asked, made(up.t, up.m))
+		nested(up.t, up.m, asked)
 	}
 	var more []string
 	for name := range claims {
@@ -147,6 +149,21 @@ func unasked(t *Type, m protoreflect.Message, up *around, claims map[string]any)
 	}
 	slices.Sort(more)
 	return more
+}
+
+// nested adds the claims of NEST fields that are set: RAW entries in them, which
+// signing clears, make an object too.
+func nested(t *Type, m protoreflect.Message, asked map[string]bool) {
+	for _, f := range t.Fields {
+		fd := m.Descriptor().Fields().ByName(protoreflect.Name(f.Name))
+		switch {
+		case f.Type == nil || !m.Has(fd):
+		case f.Claim == "NEST":
+			asked[f.ClaimName] = true
+		case f.Claim == "DESCEND":
+			nested(f.Type, m.Get(fd).Message(), asked)
+		}
+	}
 }
 
 // within looks into the fields whose messages may have tokens of their own.

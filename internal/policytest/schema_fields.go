@@ -2,6 +2,7 @@ package policytest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"pgregory.net/rapid"
@@ -130,11 +131,12 @@ func (g *generator) scalar(t *Type, n int, claim string) *Field {
 	if claim != "" && g.maybe("named", 1) {
 		f.ClaimName = fmt.Sprintf("n%d", n)
 	}
-	if g.o.Issuers && claim != "" && f.Kind == "string" && t.Token() != nil && !g.issued(t) && g.maybe("issuer", 2) {
-		f.ClaimName = "iss"
+	if g.o.Issuers && claim != "" && f.Kind == "string" && t.Token() != nil && !slices.Contains(t.Token().BearerClaims, "iss") && !g.issued(t) && g.maybe("issuer", 2) {
+		f.ClaimName, f.Label = "iss", g.singular()
+		return f
 	}
 	if !strings.HasPrefix(f.Kind, "map<") {
-		g.label(t, f, f.ClaimName != "iss")
+		g.label(t, f, true)
 	}
 	return f
 }

@@ -20,24 +20,39 @@ const trials = 6
 
 // S83, A49, A52: a subtree that was moved, dropped, swapped or duplicated with
 // its token is refused, or changes no checked value.
+//
+// With the parents compared before EXTRACT fills them in (in Verifier.Message, the
+// loop over w.inherits moved before the one over w.fills), it fails after 71, 307
+// and 1183 schemas of seeds 2, 3 and 1.
 func TestMovedTokensVouchForNothingElse(t *testing.T) {
 	law(t, policytest.SchemaOptions{}, policytest.Attack{Tamper: true})
 }
 
 // S82, A38: in messages with fields of wrong wire types, the most lenient reader
 // sees what the tokens say.
+//
+// Without otherWireType in settler.unknown (internal/message), it fails within 3
+// schemas.
 func TestWrongWireTypesShowNoReaderAnotherValue(t *testing.T) {
 	law(t, policytest.SchemaOptions{}, policytest.Attack{Wire: policytest.Hostile{WrongTypes: true}})
 }
 
 // S82, A38: the same with fields that come twice, and other members of a oneof,
 // also within an Any.
+//
+// With the value of an Any passed on as it came (no m.Set in settler.any of
+// internal/message), it fails after 17, 60 and 89 schemas of seeds 3, 1 and 2.
 func TestDuplicateFieldsShowNoReaderAnotherValue(t *testing.T) {
 	law(t, policytest.SchemaOptions{}, policytest.Attack{Wire: policytest.Hostile{Twice: true}})
 }
 
 // S83, A43, A49: where lint is silent, no accepted request lacks a token, and no
 // annotated value is in none.
+//
+// With the check of any one of these rules taken out of internal/lint/rules.go, it
+// fails within some 100 schemas: claim-with-default, every-token-optional,
+// claim-in-oneof, token-not-validated, token-without-claims, walk-without-claims,
+// mode-unspecified.
 func TestWhereLintIsSilentEveryAnnotatedValueIsChecked(t *testing.T) {
 	law(t, policytest.SchemaOptions{Hazards: policytest.Hazards()}, policytest.Attack{Tamper: true})
 }
