@@ -102,7 +102,7 @@ func TestMethodChanges(t *testing.T) {
 		"a new method hides": {guarded, strings.Replace(guarded, "rpc Do", "rpc More(E) returns (E) { option (kalix.method).jwt = {}; } rpc Do", 1), []string{
 			"weaker open-method-added t.Old/More: its own option hides the one of t.Old"}},
 		"signing, and the output's type": {signs(``), strings.Replace(signs(`message N { string tok = 1 [(kalix.field).jwt = {token: true expires_seconds: -1}]; }`), "returns (M)", "returns (N)", 1), []string{
-			"weaker expiry-removed t.N.tok: for ever, no longer 3600 seconds", "neutral message-type-changed t.S/Do: t.N, no longer t.M"}},
+			"weaker expiry-removed t.N.tok: forever, no longer 3600 seconds", "neutral message-type-changed t.S/Do: t.N, no longer t.M"}},
 		"an issuer for another": {one(`bearer_token_issuer: "a"`), one(`bearer_token_issuer: "b"`), []string{`weaker issuer-added t.S/Do: "b"`, `stronger issuer-removed t.S/Do: "a"`}},
 		"a value for another":   {one(`static_claim: {claim: "r" value: "a"}`), one(`static_claim: {claim: "r" value: "${B}"}`), []string{`weaker static-value-removed t.S/Do: "a" of "r"`, `stronger static-value-added t.S/Do: the variable`}},
 		"a pattern for a variable": {one(`static_claim: {claim: "r" value: "${R}"}`), one(`static_claim: {claim: "r" pattern: "a.*"}`), []string{

@@ -155,7 +155,7 @@ func (p place) position() descset.Position { return cmp.Or(p.at, p.stands) }
 type loss struct {
 	kind     string
 	key      string // what tells changes of a kind that is its own mirror apart
-	unknown  bool   // whether it is one can't be told
+	unknown  bool   // whether it is one cannot be decided
 	from, to place
 	what     string
 	shown    string // what, in words; what if ""

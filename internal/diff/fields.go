@@ -14,7 +14,7 @@ func (p *pass) fields(f, t *policy.Message) {
 	for _, old := range f.Fields {
 		desc := same[old.Desc]
 		from, to := p.from.field(f, old.Desc), p.to.field(t, desc)
-		new := &policy.Field{} // asks for nothing
+		new := &policy.Field{} // requires nothing
 		if desc != nil {
 			if a := annotated(t, desc); a != nil {
 				new = a

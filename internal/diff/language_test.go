@@ -125,7 +125,7 @@ func TestIncludedAgainstRegexp(t *testing.T) {
 	}
 }
 
-// TestIncludedIsBounded: patterns made to take for ever don't, nor do many.
+// TestIncludedIsBounded: patterns made to take forever don't, nor do many.
 func TestIncludedIsBounded(t *testing.T) {
 	var letters strings.Builder // each of another kind
 	for r := rune(0x4e00); letters.Len() < policy.MaxPattern/2; r += 2 {
@@ -145,7 +145,7 @@ func TestIncludedIsBounded(t *testing.T) {
 	}
 	ask.steps = maxAllSteps
 	if v, _ := ask.included("a", "a|b"); v != untold {
-		t.Error("asked on for ever")
+		t.Error("asked on forever")
 	}
 	if v, _ := ask.included(`[ab]*a[ab]{40}|q`, `[ab]*a[ab]{40}`); v != fails { // known from before
 		t.Error(v)

@@ -126,7 +126,7 @@ func (p *pass) signing(f, t *policy.Message) {
 	p.add(l)
 }
 
-// lifetime is for how long a token is signed: for seconds, or -1 for ever, unless
+// lifetime is for how long a token is signed: for seconds, or -1 forever, unless
 // a claim that something else makes says it.
 type lifetime struct {
 	seconds int64
@@ -138,7 +138,7 @@ func (l lifetime) never() bool { return l.seconds < 0 }
 func (l lifetime) String() string {
 	text := fmt.Sprintf("%d seconds", l.seconds)
 	if l.never() {
-		text = "for ever"
+		text = "forever"
 	}
 	if l.claim {
 		text = "until the claim exp, or else " + text

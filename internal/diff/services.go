@@ -129,7 +129,7 @@ func (p *pass) added(m *policy.Method, in surroundings, g *policy.Method) {
 	case in.guarded:
 		l.because = ", in a service with guarded methods" + hides(m)
 	case in.replaces:
-		l.unknown, l.because = true, "; a service with guarded methods is gone, and whether this one replaces it can't be told"
+		l.unknown, l.because = true, "; a service with guarded methods is gone, and whether this one replaces it cannot be decided"
 	case p.twin(m) != nil:
 		l.unknown, l.because = true, "; "+p.twin(m).Name()+", which has its name and messages, is guarded"
 	case m.Effective().SignsMessage():

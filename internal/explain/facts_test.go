@@ -28,7 +28,7 @@ func TestDocument(t *testing.T) {
 		"A10 replaced as a whole": {"service.proto", "examples.service.JwtSpecService/MessageWithIssuer",
 			[]string{"policy its own, (kalix.method).jwt service.proto:21:5 in place of the service's service.proto:11:3", "issuer my-other-issuer service.proto:23:7"}, []string{"my-issuer", "note"}},
 		"A11 replaced by nothing": {"mixed.proto", "examples.mixed.Shop/Ping",
-			[]string{"OPEN: anyone may call", "note the service asks for a bearer token"}, []string{"token required"}},
+			[]string{"OPEN: anyone may call", "note the service requires a bearer token"}, []string{"token required"}},
 		"A12 all three": {"message.proto", "examples.message.Orders/Renew",
 			[]string{"bearer token required message.proto:25:7", "request examples.message.Order is validated message.proto:26:7", "response examples.message.Order is signed message.proto:27:7"}, []string{"OPEN"}},
 		"A40 the bearer token as the message's": {"message.proto", "examples.message.CancelRequest",

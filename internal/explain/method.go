@@ -25,7 +25,7 @@ func (b *builder) method(m *policy.Method) Method {
 	} else if own := m.Service.Own; own != nil {
 		v.Replaces = at(own.At)
 		if own.ValidatesBearer() && !r.ValidatesBearer() { // A11
-			v.Notes = append(v.Notes, Note{"the service asks for a bearer token; the method's own annotation replaces that, and does not", at(r.At)})
+			v.Notes = append(v.Notes, Note{"the service requires a bearer token; the method's own annotation replaces that, and does not", at(r.At)})
 		}
 	}
 	if r.ValidatesMessage() {

@@ -46,6 +46,7 @@ func table() []rule {
 
 		warn("method-drops-service-policy", "The annotation of a method replaces its service's as a whole, so it should require as much.", methodDropsServicePolicy, "A10", "A11"),
 		warn("unguarded-method", "An unprotected method next to protected ones is often an oversight.", unguardedMethod, "A10"),
+		warn("service-validates-nothing", "The annotation of a service should validate the bearer token.", serviceValidatesNothing, "A10", "A12"),
 		warn("bearer-options-unused", "Issuers and static claims of a method or service need validate: BEARER_TOKEN.", bearerOptionsUnused, "A13"),
 		warn("unreached-annotation", "Annotations of a message that no method validates or signs have no effect.", unreachedAnnotation, "A12"),
 		warn("claim-without-token", "Claims of a message without a token of its own are in no token, so nothing checks them.", claimWithoutToken, "A49"),

@@ -188,8 +188,18 @@ func emptyName(p *pass) {
 	})
 }
 
-// modeUnspecified looks at methods: of a service, UNSPECIFIED cannot be told from
-// an option that is not set.
+// serviceValidatesNothing leaves options for the bearer token to
+// bearerOptionsUnused. UNSPECIFIED looks like an option that is not set.
+func serviceValidatesNothing(p *pass) {
+	for _, s := range p.Services {
+		if r := s.Own; r != nil && len(r.Validate)+len(r.Issuers)+len(r.StaticClaims) == 0 {
+			p.report(s.Desc, r.At, "add validate: BEARER_TOKEN, or remove it; for a method that is open on purpose, option (kalix.method).jwt = {}",
+				"the annotation of %s does nothing: it names nothing to validate", label(s.Desc))
+		}
+	}
+}
+
+// modeUnspecified looks at methods, for services see serviceValidatesNothing.
 func modeUnspecified(p *pass) {
 	p.rules(func(d protoreflect.Descriptor, r *policy.Rules) {
 		for i, m := range append(append([]policy.ModeAt(nil), r.Validate...), r.Sign...) {
