@@ -1,13 +1,16 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
@@ -85,4 +88,42 @@ func (r *reader) shareRules() {
 			*s.rules = *all.rules
 		}
 	}
+}
+
+// RuleEntry is an issuer, or an entry without one, with the rules for its tokens.
+type RuleEntry struct {
+	// Of is the issuer, else what names the entry: its id, file, variable or set.
+	Of    string
+	Rules keys.Rules
+	Line  int
+}
+
+// RuleEntries returns each issuer once, and each entry without one, with its rules,
+// those without any rule among them.
+func (c *File) RuleEntries() []RuleEntry {
+	var list []RuleEntry
+	add := func(of string, r keys.Rules, line int) {
+		if !slices.ContainsFunc(list, func(e RuleEntry) bool { return e.Of == of }) {
+			list = append(list, RuleEntry{of, r, line})
+		}
+	}
+	for _, e := range c.Keys {
+		place := "secret " + e.Secret
+		if e.File != "" {
+			place = "key " + c.inside(e.File)
+		}
+		add(cmp.Or(e.Issuer, e.ID, place), e.Rules, e.Line)
+	}
+	for _, e := range c.KeySets {
+		add(cmp.Or(e.Issuer, "key set "+c.inside(e.JWKS)), e.Rules, e.Line)
+	}
+	return list
+}
+
+// inside returns a path of the file as it is written there.
+func (c *File) inside(path string) string {
+	if inside, err := filepath.Rel(filepath.Dir(c.Path), path); err == nil && !files.IsURL(path) {
+		return filepath.ToSlash(inside)
+	}
+	return path
 }

@@ -1,5 +1,7 @@
 package diff
 
+import "slices"
+
 // Direction reports whether a change lets more through.
 type Direction int
 
@@ -42,7 +44,7 @@ type Kind struct {
 
 // Kinds returns every kind of change, in the order of the documentation.
 func Kinds() []Kind {
-	return append(methodKinds(), append(tokenKinds(), claimKinds()...)...)
+	return slices.Concat(methodKinds(), tokenKinds(), claimKinds(), ruleKinds())
 }
 
 // byID returns the kinds by their ids.
@@ -55,6 +57,15 @@ func byID() map[string]Kind {
 }
 
 func refs(list ...string) []string { return list }
+
+// ruleKinds are those of jwtctl.yaml: rules for every token of an issuer.
+func ruleKinds() []Kind {
+	return []Kind{
+		{"issuer-rule-loosened", "issuer-rule-tightened", Weaker, "an issuer", "{s} has a weaker rule for its tokens: {w}",
+			"A token of the issuer that was refused passes, such as one for another service, of another kind, or too old.", refs("A20")},
+		{"issuer-rule-tightened", "issuer-rule-loosened", Stronger, "an issuer", "{s} has a stricter rule for its tokens: {w}", "", refs("A20")},
+	}
+}
 
 func methodKinds() []Kind {
 	return []Kind{

@@ -58,10 +58,10 @@ func (r Rules) Words() []string {
 		list = append(list, "type "+quote.Shorten(r.Type))
 	}
 	if r.MaxAge > 0 {
-		list = append(list, "max_age "+plain(r.MaxAge))
+		list = append(list, "max_age "+Plain(r.MaxAge))
 	}
 	if r.MaxLifetime > 0 {
-		list = append(list, "max_lifetime "+plain(r.MaxLifetime))
+		list = append(list, "max_lifetime "+Plain(r.MaxLifetime))
 	}
 	if r.RequireExpiry {
 		list = append(list, "require_expiry")
@@ -75,7 +75,7 @@ func (r Rules) MarshalJSON() ([]byte, error) {
 		if d == 0 {
 			return ""
 		}
-		return plain(d)
+		return Plain(d)
 	}
 	return json.Marshal(struct {
 		Audiences     []string `json:"audiences,omitempty"`
@@ -94,8 +94,8 @@ func shortened(list []string) []string {
 	return out
 }
 
-// plain words d as people write it: 5m, not 5m0s.
-func plain(d time.Duration) string {
+// Plain words d as people write it: 5m, not 5m0s.
+func Plain(d time.Duration) string {
 	text := d.String()
 	if whole, ok := strings.CutSuffix(text, "m0s"); ok {
 		text = whole + "m"

@@ -22,6 +22,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/finding"
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
@@ -104,6 +105,9 @@ func runDiff(ctx context.Context, d command.Deps, o diffOptions) error {
 	if err != nil {
 		return o.invalid(err, old)
 	}
+	if old.config != nil {
+		changes = diff.WithRules(changes, issuerRules(old.config), issuerRules(d.Settings.File))
+	}
 	changes, expired, unused := allow.Apply(changes, d.System.Now())
 	for _, e := range expired {
 		d.Warn("%s: expired on %s: %s", o.allow, e.Until, e)
@@ -173,6 +177,31 @@ type oldVersion struct {
 	// dir is the folder that it was taken out into, "" for none; source what to
 	// call that, and top what it was the contents of.
 	dir, source, top string
+	// config is its jwtctl.yaml, nil where it has none, or none that can be read.
+	config *config.File
+}
+
+// issuerRules returns the rules of f for package diff.
+func issuerRules(f *config.File) []diff.IssuerRules {
+	var list []diff.IssuerRules
+	for _, e := range f.RuleEntries() {
+		list = append(list, diff.IssuerRules{Of: e.Of, Rules: e.Rules, At: descset.Position{File: f.Path, Line: e.Line, Column: 1}})
+	}
+	return list
+}
+
+// readConfig reads the jwtctl.yaml of the old version at path, if it is there. One
+// that cannot be read is not compared.
+func (v *oldVersion) readConfig(d command.Deps, path string) {
+	if _, err := os.Stat(path); err != nil || d.Settings.Path == "" {
+		return
+	}
+	f, err := config.Read(path, false)
+	if err != nil {
+		d.Warn("%s of the old version cannot be read, so its rules for issuers are not compared: %s", filepath.Base(path), quote.Printable(v.place(err.Error())))
+		return
+	}
+	v.config = f
 }
 
 // place writes the folder that a revision was taken out into as the revision.
@@ -214,7 +243,11 @@ func loadAgainst(ctx context.Context, d command.Deps, o diffOptions) (*oldVersio
 	if err != nil {
 		return nil, withRevisionHint(err, o.against)
 	}
-	return &oldVersion{set: set}, nil
+	version := &oldVersion{set: set}
+	if info != nil && info.IsDir() {
+		version.readConfig(d, filepath.Join(o.against, config.Name))
+	}
+	return version, nil
 }
 
 // changeSummary counts changes in words.

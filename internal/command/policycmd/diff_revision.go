@@ -37,11 +37,18 @@ func loadRevision(ctx context.Context, d command.Deps, o diffOptions, rev string
 		now.Protos = []string{"."}
 	}
 	old := input.ProtoFlags{ImportPaths: r.paths(now.ImportPaths), Protos: r.paths(now.Protos), Sets: r.paths(now.Sets)}
+	configured := ""
+	if path := d.Settings.Path; path != "" {
+		configured = r.path(path)
+	}
 	n, err := tree.Extract(ctx, dir, func(path string) bool {
-		return strings.HasSuffix(path, ".proto") || slices.Contains(old.Sets, filepath.Join(dir, filepath.FromSlash(path)))
+		return strings.HasSuffix(path, ".proto") || filepath.Join(dir, filepath.FromSlash(path)) == configured || slices.Contains(old.Sets, filepath.Join(dir, filepath.FromSlash(path)))
 	})
 	if err != nil {
 		return nil, err
+	}
+	if _, err := os.Stat(configured); configured != "" && err == nil {
+		n--
 	}
 	old.ImportPaths, old.Protos = slices.DeleteFunc(old.ImportPaths, r.gone), slices.DeleteFunc(old.Protos, r.gone)
 	if n == 0 || !slices.ContainsFunc(append(slices.Clone(old.Protos), old.Sets...), r.holds) {
@@ -50,6 +57,9 @@ func loadRevision(ctx context.Context, d command.Deps, o diffOptions, rev string
 	version := &oldVersion{dir: dir, source: o.against, top: tree.Up()}
 	if version.set, err = old.Load(ctx, d, ""); err != nil {
 		return nil, version.rename(err)
+	}
+	if configured != "" && r.holds(configured) {
+		version.readConfig(d, configured)
 	}
 	return version, nil
 }

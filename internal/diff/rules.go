@@ -1,0 +1,104 @@
+package diff
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// IssuerRules are the rules for the tokens of one issuer, or of an entry without
+// one, in a configuration.
+type IssuerRules struct {
+	// Of names the issuer or the entry; it tells which of two versions are compared.
+	Of    string
+	Rules keys.Rules
+	At    descset.Position
+}
+
+// WithRules adds to changes those of rules that both versions of a configuration
+// state for one issuer. One that only one version has is a matter of its keys, which
+// are not compared.
+func WithRules(changes []Change, before, after []IssuerRules) []Change {
+	kinds := byID()
+	for _, now := range after {
+		i := slices.IndexFunc(before, func(b IssuerRules) bool { return b.Of == now.Of })
+		if i < 0 {
+			continue
+		}
+		old := before[i]
+		for _, r := range rulesOf(old.Rules, now.Rules) {
+			if r.looser {
+				changes = append(changes, r.change(kinds["issuer-rule-loosened"], old, now))
+			}
+			if r.tighter {
+				changes = append(changes, r.change(kinds["issuer-rule-tightened"], old, now))
+			}
+		}
+	}
+	return sorted(changes)
+}
+
+// ruleChange is one rule of two versions: whether something passes now that was
+// refused, and the reverse.
+type ruleChange struct {
+	name, old, new  string
+	looser, tighter bool
+}
+
+func (r ruleChange) change(k Kind, before, after IssuerRules) Change {
+	c := Change{
+		Kind: k.ID, Direction: k.Direction, Subject: after.Of, What: r.name, Old: r.old, New: r.new,
+		OldAt: before.At, NewAt: after.At, Gain: k.Gain,
+	}
+	was, is := r.old, r.new
+	if was == "" {
+		was = "none"
+	}
+	if is == "" {
+		is = "none"
+	}
+	c.Message = strings.NewReplacer("{s}", after.Of, "{w}", fmt.Sprintf("%s was %s, and is %s", r.name, was, is)).Replace(k.Text)
+	return c
+}
+
+// rulesOf returns the rules that differ.
+func rulesOf(before, after keys.Rules) []ruleChange {
+	var list []ruleChange
+	add := func(name, old, new string, looser, tighter bool) {
+		if looser || tighter {
+			list = append(list, ruleChange{name, old, new, looser, tighter})
+		}
+	}
+	add("audiences", strings.Join(before.Audiences, ", "), strings.Join(after.Audiences, ", "),
+		admitsMore(before.Audiences, after.Audiences), admitsMore(after.Audiences, before.Audiences))
+	add("type", before.Type, after.Type, before.Type != "" && after.Type != before.Type, after.Type != "" && after.Type != before.Type)
+	add("max_age", limit(before.MaxAge), limit(after.MaxAge), longer(before.MaxAge, after.MaxAge), longer(after.MaxAge, before.MaxAge))
+	add("max_lifetime", limit(before.MaxLifetime), limit(after.MaxLifetime), longer(before.MaxLifetime, after.MaxLifetime), longer(after.MaxLifetime, before.MaxLifetime))
+	// max_lifetime demands exp, too.
+	wanted, wants := before.RequireExpiry || before.MaxLifetime > 0, after.RequireExpiry || after.MaxLifetime > 0
+	add("require_expiry", fmt.Sprint(wanted), fmt.Sprint(wants), wanted && !wants && before.MaxLifetime == 0, wants && !wanted && after.MaxLifetime == 0)
+	return list
+}
+
+// admitsMore reports whether a token that the old audiences refuse may pass the
+// new ones; no audiences admit all.
+func admitsMore(old, now []string) bool {
+	if len(old) == 0 {
+		return false
+	}
+	return len(now) == 0 || slices.ContainsFunc(now, func(a string) bool { return !slices.Contains(old, a) })
+}
+
+// longer reports whether now is a longer limit than old; 0 is none.
+func longer(old, now time.Duration) bool { return old > 0 && (now == 0 || now > old) }
+
+func limit(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return keys.Plain(d)
+}
