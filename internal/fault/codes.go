@@ -34,6 +34,7 @@ const (
 	MethodUnknown       Code = "method_unknown"
 	NotChecked          Code = "not_checked"
 	RequestCount        Code = "request_count"
+	EncodingUnknown     Code = "encoding_unknown"
 )
 
 // Codes of what a Temporal server misses beside them (temporal.md section 4).
@@ -179,6 +180,7 @@ func Table(yield func(Row) bool) {
 		yield(Row{ClaimConflict, Refused, GRPCInternal, "two fields of a message to sign make one claim with different values (A61)"}) &&
 		yield(Row{ClaimMismatch, Refused, GRPCPermissionDenied, "a claim is not the value of its field"}) &&
 		yield(Row{MethodUnknown, Refused, GRPCUnimplemented, "the descriptors have no method of this path, in this spelling (S60)"}) &&
+		yield(Row{EncodingUnknown, Refused, GRPCUnimplemented, "a message that must be read is compressed in an encoding that the proxy does not know"}) &&
 		yield(Row{RequestCount, Refused, GRPCUnimplemented, "a method that takes one request message got none, or more than one (A37)"}) &&
 		yield(Row{NotChecked, Refused, GRPCFailedPrecond, "nothing checks the message, and --strict was given (S84)"}) &&
 		yield(Row{AccessDenied, Refused, GRPCPermissionDenied, "the server would deny the call"}) &&

@@ -14,6 +14,7 @@ import (
 func (c *call) admit() (context.Context, error) {
 	ctx := c.client.Context()
 	md, _ := metadata.FromIncomingContext(ctx) // a copy
+	c.compression = compressionOf(ctx, md, c.method.Response != nil)
 	if r := c.decide(ctx, md); r != nil && !c.passes(r) {
 		return nil, r
 	}
@@ -26,7 +27,7 @@ func (c *call) admit() (context.Context, error) {
 			md[claim.key] = []string{claim.value}
 		}
 	}
-	return outgoing(ctx, md), nil
+	return c.outgoing(ctx, md), nil
 }
 
 // decide decides about all that a call begins with. Without an error, and only
@@ -53,6 +54,9 @@ func (c *call) decide(ctx context.Context, md metadata.MD) *refusal {
 			return refuse(inBearer, err).signedBy(bearerKeyID(tokens))
 		}
 		c.bearer = a
+	}
+	if r := c.refuseOpaque(); r != nil {
+		return r
 	}
 	rules, err := c.state.Verifier.Call(c.method, c.verified())
 	if err != nil {

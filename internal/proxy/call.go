@@ -29,7 +29,10 @@ type call struct {
 	// rules decide about the requests of the call as a whole.
 	rules *verify.Call
 	// subtype is what the content type says of the messages, "" for protobuf.
-	subtype string
+	subtype     string
+	compression compression
+	answers     string // the encoding of the answer, where it is watched
+	exact       *exact // nil for most calls
 	// answered reports that the client was sent a message.
 	answered bool
 	// reported reports that the call would have been refused, see passes.
@@ -116,7 +119,7 @@ func (c *call) forward(ctx context.Context) error {
 }
 
 func (c *call) callOptions() []grpc.CallOption {
-	options := []grpc.CallOption{grpc.ForceCodecV2(codec{})}
+	options := c.compression.options([]grpc.CallOption{grpc.ForceCodecV2(codec{})})
 	if c.subtype != "" {
 		options = append(options, grpc.CallContentSubtype(c.subtype))
 	}
@@ -174,6 +177,12 @@ func (c *call) receive(ctx context.Context) (*frame, error) {
 	case err != nil:
 		return nil, err
 	}
+	if f.opaque || isOpaque(c.compression.request) {
+		if err := f.fits(c.compression.request); err != nil {
+			f.free()
+			return nil, err
+		}
+	}
 	return c.request(ctx, f)
 }
 
@@ -182,7 +191,7 @@ func (c *call) respond(ctx context.Context, up grpc.ClientStream) error {
 	// Whoever waits for a stream to begin waits for its header; that of a single
 	// answer goes with it.
 	if !c.method.OneResponse() {
-		if err := c.header(up, grpc.SendHeader); err != nil {
+		if err := c.header(ctx, up, grpc.SendHeader); err != nil {
 			return err
 		}
 	}
@@ -191,14 +200,20 @@ func (c *call) respond(ctx context.Context, up grpc.ClientStream) error {
 		if err := up.RecvMsg(f); err != nil {
 			return c.finish(ctx, up, err, first)
 		}
-		if c.method.Response != nil && c.isProtobuf() {
-			var err error
-			if f, err = c.sign(f); err != nil {
+		if first && c.method.OneResponse() {
+			if err := c.header(ctx, up, grpc.SetHeader); err != nil {
 				return err
 			}
 		}
-		if first && c.method.OneResponse() {
-			if err := c.header(up, grpc.SetHeader); err != nil {
+		if f.opaque || isOpaque(c.answers) {
+			if err := f.fits(c.answers); err != nil {
+				f.free()
+				return err
+			}
+		}
+		if c.method.Response != nil && c.isProtobuf() {
+			var err error
+			if f, err = c.sign(f); err != nil {
 				return err
 			}
 		}
@@ -214,10 +229,13 @@ func (c *call) respond(ctx context.Context, up grpc.ClientStream) error {
 //
 // Unlike those of c.client, grpc.SendHeader, SetHeader and SetTrailer let pass what
 // is valid in HTTP alone, see outgoing.
-func (c *call) header(up grpc.ClientStream, send func(context.Context, metadata.MD) error) error {
+func (c *call) header(ctx context.Context, up grpc.ClientStream, send func(context.Context, metadata.MD) error) error {
 	md, err := up.Header()
 	if err != nil || md == nil {
 		return nil // RecvMsg says why
+	}
+	if err := c.answerIn(ctx); err != nil {
+		return err
 	}
 	return send(c.client.Context(), forwardable(md))
 }
@@ -230,7 +248,7 @@ func (c *call) finish(ctx context.Context, up grpc.ClientStream, ended error, em
 		}
 	}
 	if empty && c.method.OneResponse() {
-		if err := c.header(up, grpc.SendHeader); err != nil {
+		if err := c.header(ctx, up, grpc.SendHeader); err != nil {
 			return err
 		}
 	}

@@ -4,16 +4,17 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/stats"
 )
 
-// Upstream is the server behind, as by Dial. It has two connections: grpc-go
+// Upstream is the server behind, as by Dial. It has two connections. grpc-go
 // refuses to send metadata that HTTP allows and gRPC's own grammar does not, unless
-// a stats handler adds it, and stats cost CPU. So only calls that need it go by
-// the connection that has one.
+// a stats handler adds it, and tells no one else the encoding of an answer; and
+// stats cost CPU. So only calls that need it go by the connection that has one.
 type Upstream struct {
 	plain, exact *grpc.ClientConn
 }
@@ -29,9 +30,13 @@ func (u *Upstream) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 // Close closes both connections.
 func (u *Upstream) Close() error { return errors.Join(u.plain.Close(), u.exact.Close()) }
 
-// exact is what a call sends that grpc-go would refuse.
+// exact is what a call sends that grpc-go would refuse, and the encoding that it is
+// answered in, "" for none, once seen is closed.
 type exact struct {
-	pairs []string // of metadata, name and value in turn
+	pairs    []string // of metadata, name and value in turn
+	seen     chan struct{}
+	once     sync.Once
+	encoding string
 }
 
 type exactKey struct{}
@@ -46,7 +51,7 @@ func exactly(ctx context.Context) *exact {
 // valid in HTTP (RFC 9110, section 5.5: printable ASCII, tab, and bytes from 0x80
 // on) and not in gRPC; it may be dropped or accepted. Here it arrives as it would
 // directly. What is not valid in HTTP the transport has reset before.
-func outgoing(ctx context.Context, md metadata.MD) context.Context {
+func (c *call) outgoing(ctx context.Context, md metadata.MD) context.Context {
 	var beyond []string
 	for key, values := range md {
 		if grpcValid(key, values) {
@@ -57,8 +62,9 @@ func outgoing(ctx context.Context, md metadata.MD) context.Context {
 		}
 		delete(md, key)
 	}
-	if beyond != nil {
-		ctx = context.WithValue(ctx, exactKey{}, &exact{beyond})
+	if beyond != nil || c.compression.watch {
+		c.exact = &exact{pairs: beyond, seen: make(chan struct{})}
+		ctx = context.WithValue(ctx, exactKey{}, c.exact)
 	}
 	return metadata.NewOutgoingContext(ctx, md)
 }
@@ -94,7 +100,21 @@ func (exactStats) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Conte
 }
 
 // HandleRPC is that of stats.Handler.
-func (exactStats) HandleRPC(context.Context, stats.RPCStats) {}
+func (exactStats) HandleRPC(ctx context.Context, s stats.RPCStats) {
+	x := exactly(ctx)
+	if x == nil {
+		return
+	}
+	switch s := s.(type) {
+	case *stats.InHeader:
+		x.once.Do(func() {
+			x.encoding = s.Compression
+			close(x.seen)
+		})
+	case *stats.InTrailer, *stats.End: // there was no header, or there will be none
+		x.once.Do(func() { close(x.seen) })
+	}
+}
 
 // TagConn is that of stats.Handler.
 func (exactStats) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }

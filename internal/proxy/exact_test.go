@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -28,10 +29,10 @@ var httpValues = metadata.MD{
 func TestMetadataOfHTTPPasses(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})}})
-	var alone bool
+	var alone atomic.Bool
 	r.upstream.become(func(_ string, ss grpc.ServerStream) error {
 		ctx := ss.Context()
-		if alone {
+		if alone.Load() {
 			_ = grpc.SetTrailer(ctx, httpValues)
 			return status.Error(codes.Aborted, "")
 		}
@@ -54,14 +55,14 @@ func TestMetadataOfHTTPPasses(t *testing.T) {
 		}
 	}
 	for i, name := range []string{"Open", "OpenClient", "OpenServer", "OpenBidi", "Bearer"} {
-		alone = false
+		alone.Store(false)
 		got := r.call(bearing(r.Token(goodClaims)), r.conn, name, `{}`)
 		if got.err != nil {
 			t.Fatalf("%s: %v", name, got.err)
 		}
 		arrived(name+", header", got.header)
 		arrived(name+", trailer", got.trailer)
-		alone = true
+		alone.Store(true)
 		if got = r.call(bearing(r.Token(goodClaims)), r.conn, name, `{}`); status.Code(got.err) != codes.Aborted {
 			t.Fatalf("%s: %v", name, got.err)
 		}

@@ -1,15 +1,21 @@
 package proxy
 
 import (
+	"bytes"
+
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
 )
 
-// frame is a message as it is on the wire, after decompression. It holds one
-// reference to its bytes: whoever sends it gives that away, and whoever does
-// not must free it.
-type frame struct{ data mem.BufferSlice }
+// frame is a message as it is on the wire, after decompression unless it is opaque.
+// It holds one reference to its bytes: whoever sends it gives that away, and whoever
+// does not must free it.
+type frame struct {
+	data mem.BufferSlice
+	// opaque reports that data is compressed, in an encoding that is not known here.
+	opaque bool
+}
 
 func (f *frame) free() {
 	if f != nil {
@@ -28,6 +34,9 @@ func (codec) Marshal(v any) (mem.BufferSlice, error) {
 	if f, ok := v.(*frame); ok {
 		data := f.data
 		f.data = nil
+		if f.opaque {
+			data = append(mem.BufferSlice{mem.SliceBuffer(mark)}, data...)
+		}
 		return data, nil
 	}
 	return encoding.GetCodecV2(proto.Name).Marshal(v)
@@ -35,9 +44,27 @@ func (codec) Marshal(v any) (mem.BufferSlice, error) {
 
 func (codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if f, ok := v.(*frame); ok {
+		if f.opaque = marked(data); f.opaque {
+			whole := data.Materialize()
+			data = mem.BufferSlice{mem.SliceBuffer(whole[:len(whole)-len(mark)])}
+		}
 		data.Ref()
 		f.data = data
 		return nil
 	}
 	return encoding.GetCodecV2(proto.Name).Unmarshal(data, v)
+}
+
+// marked reports whether mark is at the end of data.
+func marked(data mem.BufferSlice) bool {
+	rest := mark
+	for i := len(data) - 1; i >= 0 && len(rest) > 0; i-- {
+		part := data[i].ReadOnlyData()
+		n := min(len(part), len(rest))
+		if !bytes.Equal(part[len(part)-n:], rest[len(rest)-n:]) {
+			return false
+		}
+		rest = rest[:len(rest)-n]
+	}
+	return len(rest) == 0
 }

@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/net/http2"
@@ -38,9 +39,9 @@ func TestS78_HopFieldsStay(t *testing.T) {
 	for name, value := range hopFields {
 		hop.Set(name, value)
 	}
-	var alone bool
+	var alone atomic.Bool
 	r.upstream.become(func(_ string, ss grpc.ServerStream) error {
-		if alone {
+		if alone.Load() {
 			ss.SetTrailer(hop)
 			return status.Error(codes.Aborted, "")
 		}
@@ -69,7 +70,7 @@ func TestS78_HopFieldsStay(t *testing.T) {
 	delete(sent, "connection")
 	delete(sent, "x-named")
 	for _, name := range []string{"Open", "OpenClient", "OpenServer", "OpenBidi"} {
-		alone = false
+		alone.Store(false)
 		got := r.call(metadata.NewOutgoingContext(context.Background(), sent), r.conn, name, `{}`)
 		if got.err != nil {
 			t.Fatalf("%s: %v", name, got.err)
@@ -77,7 +78,7 @@ func TestS78_HopFieldsStay(t *testing.T) {
 		clean(name+", request", r.upstream.metadata())
 		clean(name+", header", got.header)
 		clean(name+", trailer", got.trailer)
-		alone = true
+		alone.Store(true)
 		got = r.call(context.Background(), r.conn, name, `{}`)
 		if status.Code(got.err) != codes.Aborted {
 			t.Fatalf("%s: %v", name, got.err)

@@ -98,5 +98,5 @@ func encode(at place, m *dynamicpb.Message) (*frame, error) {
 	if err != nil {
 		return nil, refuse(at, fault.New(fault.Internal, string(m.Descriptor().FullName()), "it cannot be encoded"))
 	}
-	return &frame{mem.BufferSlice{mem.SliceBuffer(wire)}}, nil
+	return &frame{data: mem.BufferSlice{mem.SliceBuffer(wire)}}, nil
 }

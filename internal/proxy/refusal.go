@@ -69,6 +69,8 @@ func clientText(at place, reason fault.Code, code codes.Code) string {
 		return "Unknown method"
 	case reason == fault.RequestCount:
 		return "Method takes exactly one request message"
+	case reason == fault.EncodingUnknown:
+		return "Encoding of messages is not supported"
 	case code == codes.ResourceExhausted:
 		return "Metadata is too large"
 	case code == codes.Unavailable:

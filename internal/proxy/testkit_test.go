@@ -13,6 +13,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/dynamicpb"
 
@@ -187,7 +188,12 @@ func listenAt(t testing.TB, addr string) net.Listener {
 
 func dial(t testing.TB, addr string, more ...grpc.DialOption) *grpc.ClientConn {
 	t.Helper()
-	conn, err := grpc.NewClient(addr, append([]grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}, more...)...)
+	all := []grpc.DialOption{
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		// As in a program without the proxy, which knows far more encodings.
+		grpc.WithDefaultCallOptions(experimental.AcceptCompressors("gzip")),
+	}
+	conn, err := grpc.NewClient(addr, append(all, more...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,212 @@
+package proxy_test
+
+import (
+	"context"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/experimental"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/jwtctl/jwtctl/internal/proxy"
+)
+
+// last returns what the last header of a connection said of compression.
+func (e *encodings) last() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.seen) == 0 {
+		return "none seen"
+	}
+	return e.seen[len(e.seen)-1]
+}
+
+// TestCompressionReachesTheServer sends requests on in the encoding that the client
+// chose, offers the server what the client accepts, and answers in the encoding of
+// the request, on methods whose messages are read and on others (compression.md).
+func TestCompressionReachesTheServer(t *testing.T) {
+	t.Parallel()
+	atServer, atClient := &encodings{}, &encodings{}
+	r := start(t, setup{upstream: []grpc.ServerOption{grpc.StatsHandler(atServer)}})
+	for _, name := range []string{"", "identity", "gzip", "deflate", "zstd"} {
+		options := []grpc.CallOption{experimental.AcceptCompressors("gzip", "deflate", "zstd")}
+		if name != "" {
+			options = append(options, grpc.UseCompressor(name))
+		}
+		conn := dial(t, r.addr, grpc.WithStatsHandler(atClient), grpc.WithDefaultCallOptions(options...))
+		for _, method := range []string{"Open", "OpenClient", "OpenServer", "OpenBidi", "Bearer", "Sign", "SignServer", "Check", "CheckBidi"} {
+			request := `{"text":"` + strings.Repeat("x", 5000) + `"}`
+			if strings.HasPrefix(method, "Check") {
+				request = `{"user":"bob","tok":"` + r.Token(signedClaims) + `"}`
+			}
+			if got := r.call(bearing(r.Token(goodClaims)), conn, method, request); got.err != nil || len(got.messages) != 1 {
+				t.Errorf("%s, %s: %+v", name, method, got)
+			}
+			if got := atServer.last(); got != name {
+				t.Errorf("%s, %s: the server got %q", name, method, got)
+			}
+			if got := atClient.last(); strings.TrimPrefix(got, "identity") != strings.TrimPrefix(name, "identity") {
+				t.Errorf("%s, %s: the client got %q", name, method, got)
+			}
+			if got := r.upstream.metadata()["grpc-accept-encoding"]; len(got) != 1 || strings.TrimSuffix(got[0], ",identity") != "gzip,deflate,zstd" {
+				t.Errorf("%s, %s: the server is offered %q", name, method, got)
+			}
+		}
+	}
+	raw := r.raw() // accepts nothing
+	raw.headers(1, "/t.S/OpenBidi")
+	calls := r.upstream.calls.Load()
+	r.waitCalls(calls)
+	for deadline := time.Now().Add(10 * time.Second); strings.Trim(strings.Join(r.upstream.metadata()["grpc-accept-encoding"], ","), "identy,") != ""; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the server is offered %q", r.upstream.metadata()["grpc-accept-encoding"])
+		}
+	}
+}
+
+// TestAnswersAreInWhatIsAccepted does not answer in the encoding of a request that the
+// client does not accept, where the server answers without any.
+func TestAnswersAreInWhatIsAccepted(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})}, serve: func(_ string, ss grpc.ServerStream) error {
+		if err := grpc.SetSendCompressor(ss.Context(), "identity"); err != nil {
+			return err
+		}
+		var in []byte
+		if err := ss.RecvMsg(&in); err != nil {
+			return err
+		}
+		return ss.SendMsg(&in)
+	}})
+	for _, method := range []string{"Open", "OpenServer", "OpenBidi"} {
+		got, err := r.bytesCall(context.Background(), "/t.S/"+method, [][]byte{[]byte("\n\x01x")}, grpc.UseCompressor("deflate"), experimental.AcceptCompressors("gzip"))
+		if err != nil || len(got) != 1 {
+			t.Errorf("%s: %q, %v", method, got, err)
+		}
+	}
+}
+
+// strange is an encoding that the proxy does not know: each byte is inverted.
+type strange struct{}
+
+func (strange) Type() string { return "br" }
+
+func (strange) Do(w io.Writer, p []byte) error {
+	_, err := w.Write(invert(p))
+	return err
+}
+
+type unstrange struct{ strange }
+
+func (unstrange) Do(r io.Reader) ([]byte, error) {
+	p, err := io.ReadAll(r)
+	return invert(p), err
+}
+
+func invert(p []byte) []byte {
+	out := make([]byte, len(p))
+	for i, b := range p {
+		out[i] = ^b
+	}
+	return out
+}
+
+// TestUnknownEncodingsPass passes messages in an encoding that the proxy does not
+// know, both ways, on methods whose messages are not read; where they must be, the
+// call is UNIMPLEMENTED, and the client learns what is not (compression.md).
+func TestUnknownEncodingsPass(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{upstream: []grpc.ServerOption{grpc.RPCCompressor(strange{}), grpc.RPCDecompressor(unstrange{})}})
+	accepts := grpc.WithDefaultCallOptions(experimental.AcceptCompressors("br"))
+	both := dial(t, r.addr, grpc.WithCompressor(strange{}), grpc.WithDecompressor(unstrange{}), accepts)
+	answers := dial(t, r.addr, grpc.WithDecompressor(unstrange{}), accepts) // sends without
+	text := strings.Repeat("y", 100_000)
+	for _, conn := range []*grpc.ClientConn{both, answers} {
+		for _, method := range []string{"Open", "OpenClient", "OpenServer", "OpenBidi", "Bearer"} {
+			got := r.call(bearing(r.Token(goodClaims)), conn, method, `{"text":"`+text+`"}`)
+			if got.err != nil || len(got.messages) != 1 {
+				t.Errorf("%s: %+v", method, got)
+			}
+			if all := r.upstream.received(); len(all) == 0 || !strings.Contains(all[len(all)-1], text) {
+				t.Errorf("%s: the server got another message", method)
+			}
+		}
+	}
+	calls := r.upstream.calls.Load()
+	for _, method := range []string{"Check", "CheckBidi"} {
+		got := r.call(context.Background(), both, method, `{"user":"bob","tok":"`+r.Token(signedClaims)+`"}`)
+		if status.Code(got.err) != codes.Unimplemented || !slices.Equal(got.header["grpc-accept-encoding"], []string{"gzip,deflate,zstd"}) {
+			t.Errorf("%s: %+v", method, got)
+		}
+	}
+	// Not all messages of a stream must be compressed; those of the proxy's could not be told apart.
+	raw := r.raw()
+	raw.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	raw.headers(1, "/t.S/Open", "grpc-encoding", "br")
+	_ = raw.WriteData(1, true, wire([]byte("\n\x01x")))
+	if got := raw.answers(1)[1]; got.status != "12" {
+		t.Errorf("not compressed: %+v", got)
+	}
+	if got := r.upstream.calls.Load(); got != calls {
+		t.Errorf("%d calls reached the server", got-calls)
+	}
+	// An encoding that grpc-go was never told of.
+	raw.headers(3, "/t.S/Open", "grpc-encoding", "mine")
+	_ = raw.WriteData(3, true, wire([]byte("\n\x01x")))
+	if got := raw.answers(1)[3]; got.status != "12" {
+		t.Errorf("an encoding of no name: %+v", got)
+	}
+}
+
+// TestBombsOfEveryEncoding refuses messages that are small on the wire and too large
+// when they are decompressed, whatever the method. S66.
+func TestBombsOfEveryEncoding(t *testing.T) {
+	t.Parallel()
+	r := start(t, setup{options: proxy.Options{Limits: proxy.Limits{MessageBytes: 100 << 10}}})
+	large := make([]byte, 16<<20)
+	for _, name := range []string{"gzip", "deflate", "zstd"} {
+		for _, method := range []string{"/t.S/Open", "/t.S/Check", "/t.S/CheckBidi"} {
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			err := r.conn.Invoke(ctx, method, &large, new([]byte), grpc.ForceCodecV2(bytesCodec{}), grpc.UseCompressor(name))
+			cancel()
+			if status.Code(err) != codes.ResourceExhausted {
+				t.Errorf("%s, %s: %v", name, method, err)
+			}
+		}
+	}
+	if n := r.upstream.calls.Load(); n != 0 {
+		t.Errorf("the upstream had %d calls", n)
+	}
+}
+
+// TestEncodingsAtOnce uses the compressors by many calls at once: none gets what is
+// another's.
+func TestEncodingsAtOnce(t *testing.T) {
+	t.Parallel()
+	r := start(t, reportSetup(false))
+	var all sync.WaitGroup
+	for i := range 24 {
+		all.Go(func() {
+			name := []string{"gzip", "deflate", "zstd"}[i%3]
+			for n := range 20 {
+				sent := []byte("\n" + strings.Repeat(string(rune('a'+i)), 1+n*50))
+				ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(context.Background(), nil), 20*time.Second)
+				var got []byte
+				err := r.conn.Invoke(ctx, "/t.S/Open", &sent, &got, grpc.ForceCodecV2(bytesCodec{}), grpc.UseCompressor(name), experimental.AcceptCompressors("gzip", "deflate", "zstd"))
+				cancel()
+				if err != nil || string(got) != string(sent) {
+					t.Errorf("%s: %q, %v", name, got, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
