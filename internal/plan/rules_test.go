@@ -14,7 +14,7 @@ import (
 )
 
 // rules are those of annotations.md, as first and last of each run.
-var rules = [][2]int{{1, 4}, {10, 13}, {20, 25}, {30, 36}, {40, 53}, {60, 65}, {70, 75}, {80, 84}, {90, 93}, {100, 102}}
+var rules = [][2]int{{1, 4}, {10, 13}, {20, 25}, {30, 38}, {40, 53}, {60, 65}, {70, 75}, {80, 84}, {90, 93}, {100, 102}, {110, 112}}
 
 // open are the rules whose code is still to come, with their tests.
 var open = []int{}
