@@ -9,6 +9,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/claims"
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/diff"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/policy"
@@ -41,8 +42,10 @@ func (f *PolicyFlags) Register(fs *pflag.FlagSet) {
 
 // Policy is a policy, and the keys that it is enforced with.
 type Policy struct {
-	Set      *descset.Set
-	Facts    *policy.Policy
+	Set   *descset.Set
+	Facts *policy.Policy
+	// Rules are those of the configured issuers, nil where other keys are named.
+	Rules    []diff.IssuerRules
 	Plan     *plan.Plan
 	Ring     *keys.Ring
 	Verifier *verify.Verifier
@@ -65,6 +68,9 @@ func (f *PolicyFlags) Load(ctx context.Context, d command.Deps, clock func() tim
 		return nil, err
 	}
 	p := &Policy{Set: set, Facts: policy.Read(set)}
+	if len(d.Settings.ConfiguredKeys())+len(d.Settings.ConfiguredSets()) > 0 {
+		p.Rules = IssuerRules(d.Settings.File)
+	}
 	if p.Plan, err = plan.Compile(p.Facts, d.System.Getenv); err != nil {
 		return nil, err
 	}

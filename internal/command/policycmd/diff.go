@@ -106,7 +106,7 @@ func runDiff(ctx context.Context, d command.Deps, o diffOptions) error {
 		return o.invalid(err, old)
 	}
 	if old.config != nil {
-		changes = diff.WithRules(changes, issuerRules(old.config), issuerRules(d.Settings.File))
+		changes = diff.WithRules(changes, input.IssuerRules(old.config), input.IssuerRules(d.Settings.File))
 	}
 	changes, expired, unused := allow.Apply(changes, d.System.Now())
 	for _, e := range expired {
@@ -179,15 +179,6 @@ type oldVersion struct {
 	dir, source, top string
 	// config is its jwtctl.yaml, nil where it has none, or none that can be read.
 	config *config.File
-}
-
-// issuerRules returns the rules of f for package diff.
-func issuerRules(f *config.File) []diff.IssuerRules {
-	var list []diff.IssuerRules
-	for _, e := range f.RuleEntries() {
-		list = append(list, diff.IssuerRules{Of: e.Of, Rules: e.Rules, At: descset.Position{File: f.Path, Line: e.Line, Column: 1}})
-	}
-	return list
 }
 
 // readConfig reads the jwtctl.yaml of the old version at path, if it is there. One
