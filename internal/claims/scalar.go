@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
@@ -25,7 +26,9 @@ func (c *Codec) one(fd protoreflect.FieldDescriptor, claim strictjson.Value, fre
 		}
 		return v, ok
 	}
-	return v, c.messages.Unmarshal(claim, v.Message()) == nil
+	// What a claim brings into a message must be as sound as what came with it (A38).
+	sound := c.messages.Unmarshal(claim, v.Message()) == nil && c.messages.Settle(v.Message(), message.Strictness{UnknownTypes: true}) == nil
+	return v, sound
 }
 
 // wrapped returns the one field of a wrapper such as google.protobuf.Int64Value,
