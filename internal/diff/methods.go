@@ -12,12 +12,14 @@ type pass struct {
 	oracle   *oracle
 	kinds    map[string]Kind
 	found    []loss
+	trials   map[trial]bool
+	twins    map[string]*policy.Method // by twin
 	done     map[[2]*policy.Message]bool
 	paired   map[*policy.Message]bool // messages of to that one of from was compared with
 }
 
 func newPass(from, to *side, ask *oracle, kinds map[string]Kind) *pass {
-	return &pass{from: from, to: to, oracle: ask, kinds: kinds, done: map[[2]*policy.Message]bool{}, paired: map[*policy.Message]bool{}}
+	return &pass{from: from, to: to, oracle: ask, kinds: kinds, trials: map[trial]bool{}, done: map[[2]*policy.Message]bool{}, paired: map[*policy.Message]bool{}}
 }
 
 // losses returns what from asks and to does not.

@@ -38,7 +38,7 @@ func (p *pass) services() {
 			in[m] = surroundings{guarded(s), slices.ContainsFunc(services.gone, guarded)}
 		}
 	}
-	moved := match(left.gone, left.fresh, func(m *policy.Method) string { return string(m.Desc.Name()) + " " + messagesOf(m) })
+	moved := match(left.gone, left.fresh, signature)
 	for _, m := range moved.pairs {
 		p.renamed(m[0], m[1])
 		p.method(m[0], m[1])
@@ -67,8 +67,10 @@ func (p *pass) services() {
 
 // same reports whether two methods have one name and messages of one name.
 func same(a, b *policy.Method) bool {
-	return a.Desc.Name() == b.Desc.Name() && messagesOf(a) == messagesOf(b)
+	return signature(a) == signature(b)
 }
+
+func signature(m *policy.Method) string { return string(m.Desc.Name()) + " " + messagesOf(m) }
 
 // surroundings is what is known of the service of a method that is new.
 type surroundings struct {
@@ -87,13 +89,30 @@ func (p *pass) predecessor(m *policy.Method, gone []*policy.Method) *policy.Meth
 		if !g.Guarded() || g.Desc.Name() != m.Desc.Name() && messagesOf(g) != messagesOf(m) {
 			continue
 		}
-		trial := newPass(p.from, p.to, p.oracle, p.kinds)
-		trial.method(g, m)
-		if slices.ContainsFunc(trial.found, func(l loss) bool { return p.kinds[l.kind].Direction >= Unknown }) {
+		if p.requiresLess(g, m) {
 			return g
 		}
 	}
 	return nil
+}
+
+// trial is what two methods are compared by.
+type trial struct {
+	from, to                                 *policy.Rules
+	fromInput, toInput, fromOutput, toOutput *policy.Message
+}
+
+// requiresLess reports whether t lets something through that f refuses, or may.
+func (p *pass) requiresLess(f, t *policy.Method) bool {
+	key := trial{f.Effective(), t.Effective(), f.Input, t.Input, f.Output, t.Output}
+	less, known := p.trials[key]
+	if !known {
+		try := newPass(p.from, p.to, p.oracle, p.kinds)
+		try.method(f, t)
+		less = slices.ContainsFunc(try.found, func(l loss) bool { return p.kinds[l.kind].Direction >= Unknown })
+		p.trials[key] = less
+	}
+	return less
 }
 
 // replaced adds that m may be what g was; g may be nil.
@@ -107,14 +126,17 @@ func (p *pass) replaced(m, g *policy.Method) {
 // twin returns a guarded method of the earlier version with the name and the
 // messages of m; nil if there is none.
 func (p *pass) twin(m *policy.Method) *policy.Method {
-	for _, s := range p.from.Services {
-		for _, f := range s.Methods {
-			if f.Guarded() && same(f, m) {
-				return f
+	if p.twins == nil {
+		p.twins = map[string]*policy.Method{}
+		for _, s := range p.from.Services {
+			for _, f := range s.Methods {
+				if f.Guarded() {
+					p.twins[signature(f)] = f
+				}
 			}
 		}
 	}
-	return nil
+	return p.twins[signature(m)]
 }
 
 // added is about a method that is new, which may be what g was.

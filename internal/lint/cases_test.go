@@ -28,6 +28,27 @@ func TestCases(t *testing.T) {
 			checks + `message A { repeated B b = 1 [(kalix.field).jwt.token = true]; } message B {` + token + `}`,
 			[]string{"every-token-optional: t.S/Do validates t.A, whose only tokens are in messages that may be absent (b)"},
 		},
+		"A52 parents that make no claim": {
+			signs + `message A {` + token + ` B b = 2 [(kalix.field).jwt.token = true]; }
+			message B { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; string x = 2 [(kalix.field).jwt.claim = INCLUDE]; }`,
+			[]string{"parent-claims-without-parent: no message around t.B makes any"},
+		},
+		"A52 a claim of a parent's parent": {
+			signs + `message A { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; B b = 2 [(kalix.field).jwt.token = true]; }
+			message B { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; C c = 2 [(kalix.field).jwt.token = true]; }
+			message C { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; }`,
+			nil,
+		},
+		"A52 a claim of a parent's parent, which the parent does not include": {
+			signs + `message A { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; string token = 3 [(kalix.field).jwt.token = true]; B b = 2 [(kalix.field).jwt.token = true]; }
+			message B {` + token + ` C c = 2 [(kalix.field).jwt.token = true]; }
+			message C { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; }`,
+			[]string{"parent-claims-without-parent: no message around t.C makes any"},
+		},
+		"an annotation that says nothing": {
+			signs + `message A {` + token + ` string x = 2 [(kalix.field).jwt = {}]; string y = 3 [(kalix.field).jwt.claim = UNSPECIFIED]; string z = 4 [(kalix.field).jwt.claim = INCLUDE]; }`,
+			[]string{"option-without-effect: t.A.x makes it neither a claim nor a token", "option-without-effect: t.A.y makes it neither a claim nor a token"},
+		},
 		"A49 two messages that nest each other have no token": {
 			checks + `message A { B b = 1 [(kalix.field).jwt.token = true]; } message B { A a = 1 [(kalix.field).jwt.token = true]; }`,
 			[]string{"message-without-token: t.A", "nested-token-missing: t.A.b", "nested-token-missing: t.B.a"},

@@ -75,6 +75,12 @@ func messageSet(p *pass) {
 // tokenNotValidated looks at messages with tokens that no annotation leads to, at
 // any depth within one that a method validates or signs.
 func tokenNotValidated(p *pass) {
+	var loose *policy.Message // one with a token that nothing validates or signs
+	for _, m := range p.Messages {
+		if loose == nil && m.TokenField() != nil && !p.ofToken(m) {
+			loose = m
+		}
+	}
 	holders := nearest(p.Messages, func(m *policy.Message) (*policy.Field, bool) { return m.TokenField(), m.TokenField() != nil }, p.parts)
 	for _, m := range p.Messages {
 		if !p.reach.All[m] {
@@ -86,15 +92,17 @@ func tokenNotValidated(p *pass) {
 		}
 		for i := range m.Desc.Fields().Len() {
 			if fd := m.Desc.Fields().Get(i); !annotated[fd] {
-				p.unvalidated(m, fd, holders)
+				p.unvalidated(m, fd, holders[p.part(fd)], loose)
 			}
 		}
 	}
 }
 
-func (p *pass) unvalidated(m *policy.Message, fd protoreflect.FieldDescriptor, holders map[*policy.Message]*policy.Field) {
+// unvalidated reports fd, which has no annotation, if it leads to the token inner,
+// or is an Any that may hold the message loose; both may be nil.
+func (p *pass) unvalidated(m *policy.Message, fd protoreflect.FieldDescriptor, inner *policy.Field, loose *policy.Message) {
 	at, hint := p.Set().Position(fd), "annotate the field with token: true"
-	if inner := holders[p.part(fd)]; inner != nil {
+	if inner != nil {
 		if fd.IsMap() {
 			hint = "make it a repeated field, and annotate that with token: true"
 		}
@@ -105,15 +113,9 @@ func (p *pass) unvalidated(m *policy.Message, fd protoreflect.FieldDescriptor, h
 	if fd.IsMap() {
 		value = fd.MapValue()
 	}
-	if value.Message() == nil || value.Message().FullName() != "google.protobuf.Any" {
-		return
-	}
-	for _, other := range p.Messages {
-		if t := other.TokenField(); t != nil && !p.ofToken(other) {
-			p.report(fd, at, "use a field of that type with token: true, or a oneof of such fields",
-				"%s is a google.protobuf.Any, which may hold %s: nothing validates a token in it", label(fd), label(other.Desc))
-			return
-		}
+	if loose != nil && value.Message() != nil && value.Message().FullName() == "google.protobuf.Any" {
+		p.report(fd, at, "use a field of that type with token: true, or a oneof of such fields",
+			"%s is a google.protobuf.Any, which may hold %s: nothing validates a token in it", label(fd), label(loose.Desc))
 	}
 }
 

@@ -131,38 +131,31 @@ func first(list []policy.Text) (at descset.Position) {
 }
 
 func parentClaimsWithoutParent(p *pass) {
+	handed := p.handsDown()
 	p.fields(func(f *policy.Field) {
 		if f.HoldsToken() && f.IncludeParentClaims && !p.nested[f.Parent] {
 			p.report(f.Desc, f.IncludeParentClaimsAt, "annotate the field that holds it in its parent with token: true, or remove the option",
 				"%s includes the claims of its parent, but no message nests %s as a token", label(f.Desc), label(f.Parent.Desc))
-		} else if f.HoldsToken() && f.IncludeParentClaims && !p.handsDown(f.Parent) {
+		} else if f.HoldsToken() && f.IncludeParentClaims && !handed[f.Parent] {
 			p.report(f.Desc, f.IncludeParentClaimsAt, "make fields of the parent claims, or remove the option",
 				"%s includes the claims of its parent, but no message around %s makes any: it can be moved from one into another", label(f.Desc), label(f.Parent.Desc))
 		}
 	})
 }
 
-// handsDown reports whether some message around m, whose token includes its
-// parent's claims, makes a claim (A52).
-func (f *facts) handsDown(m *policy.Message) bool {
-	around := map[*policy.Message][]*policy.Message{}
-	for _, parent := range f.Messages {
-		for _, child := range nestedTokens(parent) {
-			around[child] = append(around[child], parent)
+// handsDown returns the messages around which some message makes a claim that a
+// token in them can include (A52).
+func (f *facts) handsDown() policy.Set {
+	var roots []*policy.Message
+	for _, m := range f.Messages {
+		if flat := f.claimsOf(m); len(flat.List) > 0 || flat.Raw {
+			roots = append(roots, nestedTokens(m)...)
 		}
 	}
-	seen := policy.Set{}
-	for todo := around[m]; len(todo) > 0; todo = todo[1:] {
-		parent := todo[0]
-		if flat := f.claimsOf(parent); len(flat.List) > 0 || flat.Raw {
-			return true
-		}
-		if t := parent.TokenField(); t != nil && t.IncludeParentClaims && !seen[parent] {
-			seen[parent] = true
-			todo = append(todo, around[parent]...)
-		}
-	}
-	return false
+	return policy.Spread(roots, func(field *policy.Field) bool {
+		t := field.Parent.TokenField()
+		return field.NestsTokens() && t != nil && t.IncludeParentClaims
+	})
 }
 
 // tokenNeverExpires looks at tokens that are signed: a check of a token does

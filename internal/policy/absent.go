@@ -11,28 +11,27 @@ import (
 // (A40, A49): those with a token of their own, or of the bearer token, and those
 // that must hold one of these. A nested message that is not set needs none.
 func (p *Policy) NeedsToken() Set {
-	found := Set{}
-	for grown := true; grown; {
-		grown = false
-		for _, m := range p.Messages {
-			if !found[m] && m.needsToken(found) {
-				found[m], grown = true, true
+	found, holders := Set{}, map[*Message][]*Message{}
+	var todo []*Message
+	for _, m := range p.Messages {
+		if m.BearerToken || m.TokenField() != nil {
+			todo = append(todo, m)
+		}
+		for _, f := range m.Fields {
+			if f.NestsTokens() && f.Desc.Cardinality() == protoreflect.Required {
+				holders[f.Child] = append(holders[f.Child], m)
 			}
 		}
 	}
-	return found
-}
-
-func (m *Message) needsToken(known Set) bool {
-	if m.BearerToken || m.TokenField() != nil {
-		return true
-	}
-	for _, f := range m.Fields {
-		if f.NestsTokens() && f.Desc.Cardinality() == protoreflect.Required && known[f.Child] {
-			return true
+	for len(todo) > 0 {
+		m := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if !found[m] {
+			found[m] = true
+			todo = append(todo, holders[m]...)
 		}
 	}
-	return false
+	return found
 }
 
 // UnsetValue returns what a reader sees in a field that is not set, as .proto

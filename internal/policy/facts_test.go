@@ -172,3 +172,60 @@ func TestTypeName(t *testing.T) {
 		}
 	}
 }
+
+// TestA49_NeedsToken: a message needs a token if it has one, or must hold a
+// message that needs one.
+func TestA49_NeedsToken(t *testing.T) {
+	p := one(t, `syntax = "proto2"; package t; import "kalix/annotations.proto";
+message Own { optional string t = 1 [(kalix.field).jwt.token = true]; }
+message Bearer { option (kalix.message).jwt.validate_bearer_token = true; }
+message Must { required Deep d = 1 [(kalix.field).jwt.token = true]; }
+message Deep { required Own o = 1 [(kalix.field).jwt.token = true]; }
+message May { optional Own o = 1 [(kalix.field).jwt.token = true]; }
+message Many { repeated Own o = 1 [(kalix.field).jwt.token = true]; }
+message Round { required Round r = 1 [(kalix.field).jwt.token = true]; }
+message Walks { required Own o = 1 [(kalix.field).jwt.claim = NEST]; }`)
+	needs := p.NeedsToken()
+	for name, want := range map[protoreflect.FullName]bool{"t.Own": true, "t.Bearer": true, "t.Must": true, "t.Deep": true, "t.May": false, "t.Many": false, "t.Round": false, "t.Walks": false} {
+		if needs[p.Message(name)] != want {
+			t.Errorf("%s needs a token: %v, want %v", name, !want, want)
+		}
+	}
+}
+
+// TestA43_UnsetValue: what a reader sees in a field that is not set, unless that is
+// zero.
+func TestA43_UnsetValue(t *testing.T) {
+	tests := map[string]string{
+		`optional string f = 1`:                          ``,
+		`optional string f = 1 [default = ""]`:           ``,
+		`optional string f = 1 [default = "a\"b"]`:       `"a\"b"`,
+		`optional bytes f = 1 [default = "\001"]`:        `"\x01"`,
+		`optional int64 f = 1 [default = -3]`:            `-3`,
+		`optional uint32 f = 1 [default = 0]`:            ``,
+		`optional double f = 1 [default = nan]`:          `NaN`,
+		`optional float f = 1 [default = -0.0]`:          ``,
+		`optional bool f = 1 [default = true]`:           `true`,
+		`optional bool f = 1 [default = false]`:          ``,
+		`optional E f = 1`:                               `TWO`,
+		`optional E f = 1 [default = ZERO]`:              ``,
+		`optional Z f = 1`:                               ``,
+		`optional Z f = 1 [default = ONE]`:               `ONE`,
+		`required E f = 1`:                               ``,
+		`repeated E f = 1`:                               ``,
+		`map<string, Z> f = 1`:                           ``,
+		`optional M f = 1`:                               ``,
+		`optional group F = 1 { optional int32 x = 1; }`: ``,
+		`oneof o { E f = 1; string g = 2; }`:             `TWO`,
+	}
+	for field, want := range tests {
+		p := one(t, "syntax = \"proto2\"; package t; message M { "+strings.TrimSuffix(field, "}")+map[bool]string{true: "}", false: ";"}[strings.HasSuffix(field, "}")]+" } enum E { TWO = 2; ZERO = 0; } enum Z { NONE = 0; ONE = 1; }")
+		if got := policy.UnsetValue(p.Message("t.M").Desc.Fields().Get(0)); got != want {
+			t.Errorf("%s: got %q, want %q", field, got, want)
+		}
+	}
+	open := one(t, `edition = "2023"; package t; message M { E f = 1; } enum E { ZERO = 0; }`).Message("t.M").Desc.Fields().Get(0)
+	if got := policy.UnsetValue(open); got != "" {
+		t.Errorf("an open enum: %q", got)
+	}
+}
