@@ -3,6 +3,7 @@ package message
 import (
 	"bytes"
 	"regexp"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -15,7 +16,9 @@ import (
 // impossibleOffset is a time whose offset from UTC is none of RFC 3339, section
 // 5.6: more than 23 hours or 59 minutes. Go's time.Parse takes it, and so does
 // protojson.
-var impossibleOffset = regexp.MustCompile(`T[0-9:.]+[+-](?:(?:2[4-9]|[3-9][0-9]):[0-9]{2}|[0-9]{2}:[6-9][0-9])$`)
+var impossibleOffset = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`T[0-9:.]+[+-](?:(?:2[4-9]|[3-9][0-9]):[0-9]{2}|[0-9]{2}:[6-9][0-9])$`)
+})
 
 // holdsTimes reports whether desc is a Timestamp or Any.
 func holdsTimes(desc protoreflect.MessageDescriptor) bool {
@@ -40,7 +43,7 @@ func (c *Codec) checkTimes(m protoreflect.Message, data []byte) *fault.Error {
 		if err != nil {
 			break
 		}
-		if text, _ := strictjson.String(strictjson.Value(value)); isName(dec) || !impossibleOffset.MatchString(text) {
+		if text, _ := strictjson.String(strictjson.Value(value)); isName(dec) || !impossibleOffset().MatchString(text) {
 			continue
 		}
 		end := int(dec.InputOffset())
