@@ -59,7 +59,7 @@ func (r *reloader) load(ctx context.Context, d command.Deps, o *Options) (*input
 }
 
 func (o *Options) proxyPolicy(p *input.Policy) proxy.Policy {
-	return proxy.Policy{Plan: p.Plan, Verifier: p.Verifier, Signer: p.Signer, Ring: p.Ring}
+	return proxy.Policy{Plan: p.Plan, Verifier: p.Verifier, Signer: p.Signer}
 }
 
 // inForce remembers what p was made of. seen is how the files looked before

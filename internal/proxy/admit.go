@@ -51,7 +51,7 @@ func (c *call) decide(ctx context.Context, md metadata.MD) *refusal {
 		tokens := md.Get(authorization)
 		a, err := c.state.admit(ctx, need, tokens)
 		if err != nil {
-			return refuse(inBearer, err).signedBy(bearerKeyID(tokens))
+			return refuse(inBearer, err).signedBy(func() *string { return bearerKeyID(tokens) })
 		}
 		c.bearer = a
 	}

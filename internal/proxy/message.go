@@ -50,9 +50,9 @@ func (c *call) refuseRequest(err error, m *dynamicpb.Message) error {
 	r := refuse(inRequest, err)
 	switch {
 	case gravest(err).What == verify.BearerPath && c.bearer != nil:
-		r = refuse(inBearer, err).signedBy(c.bearer.token.Header.KeyID)
+		r = refuse(inBearer, err).signedBy(func() *string { return c.bearer.token.Header.KeyID })
 	case m != nil:
-		r = r.signedBy(messageKeyID(c.method.Request, m))
+		r = r.signedBy(func() *string { return messageKeyID(c.method.Request, m) })
 	}
 	if c.passes(r) {
 		c.rules = nil

@@ -11,7 +11,6 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/jwtctl/jwtctl/internal/strictjson"
-	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
 // ClaimPrefix begins the metadata keys that tell claims upstream (A34).
@@ -26,11 +25,9 @@ type pair struct{ key, value string }
 // compact JSON, in ASCII. A claim whose name makes no key is left out, and so is
 // one whose name ends in "-bin", which would be taken for bytes.
 //
-// Names that differ in case alone are token_malformed: they would be one key.
-func claimMetadata(claims []strictjson.Member) ([]pair, error) {
-	if err := verify.DistinctNames(claims); err != nil {
-		return nil, err
-	}
+// No two names differ in case alone, see verify.Verifier.Bearer: they would be one
+// key.
+func claimMetadata(claims []strictjson.Member) []pair {
 	list := make([]pair, 0, len(claims))
 	for _, c := range claims {
 		name := strings.ToLower(c.Name)
@@ -47,7 +44,7 @@ func claimMetadata(claims []strictjson.Member) ([]pair, error) {
 		}
 		list = append(list, pair{key, text})
 	}
-	return list, nil
+	return list
 }
 
 // validKey says whether name makes a metadata key once it is in lower case.

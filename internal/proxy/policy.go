@@ -6,7 +6,6 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/jws"
-	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/sign"
@@ -19,8 +18,6 @@ type Policy struct {
 	Verifier *verify.Verifier
 	// Signer is needed where a method signs its response.
 	Signer *sign.Signer
-	// Ring is that of Verifier; it is needed to remember bearer tokens.
-	Ring *keys.Ring
 }
 
 // state is a Policy in force. Only its cache changes.
@@ -71,9 +68,6 @@ func newState(policy Policy, o Options) (*state, error) {
 		}
 	}
 	if o.CachedTokens > 0 {
-		if policy.Ring == nil {
-			return nil, missing("ring, without which tokens cannot be remembered")
-		}
 		s.cache = newTokenCache(o.CachedTokens)
 	}
 	return s, nil
@@ -95,31 +89,27 @@ func (a *admission) overAt(now time.Time) bool {
 
 // admit decides about the bearer token in values, those of authorization.
 func (s *state) admit(ctx context.Context, need *plan.Bearer, values []string) (*admission, error) {
-	if s.cache == nil {
-		return s.decide(ctx, need, values)
+	compact, err := verify.InHeader(values...)
+	if err != nil {
+		return nil, err
 	}
-	compact, err := jws.Bearer(values...)
-	if err != nil || len(compact) > maxCachedToken {
-		return s.decide(ctx, need, values) // says it as ever
+	if s.cache == nil || len(compact) > maxCachedToken {
+		return s.decide(ctx, need, compact)
 	}
 	id := identify(compact, need)
-	if a := s.cache.get(ctx, id, s.Ring, s.now()); a != nil {
+	if a := s.cache.get(ctx, id, s.Verifier.Ring(), s.now()); a != nil {
 		return a, nil
 	}
 	begun := s.now()
-	a, err := s.decide(ctx, need, values)
+	a, err := s.decide(ctx, need, compact)
 	if err == nil {
 		s.cache.put(id, a, begun, len(compact))
 	}
 	return a, err
 }
 
-func (s *state) decide(ctx context.Context, need *plan.Bearer, values []string) (*admission, error) {
-	token, err := s.Verifier.Bearer(ctx, need, values...)
-	if err != nil {
-		return nil, err
-	}
-	claims, err := claimMetadata(token.Claims.Members())
+func (s *state) decide(ctx context.Context, need *plan.Bearer, compact string) (*admission, error) {
+	token, err := s.Verifier.BearerToken(ctx, need, compact)
 	if err != nil {
 		return nil, err
 	}
@@ -127,5 +117,5 @@ func (s *state) decide(ctx context.Context, need *plan.Bearer, values []string) 
 	if err != nil {
 		return nil, err
 	}
-	return &admission{token, claims, expires}, nil
+	return &admission{token, claimMetadata(token.Claims.Members()), expires}, nil
 }

@@ -32,8 +32,10 @@ const (
 type refusal struct {
 	fault  *fault.Error
 	status *status.Status
-	kid    string
-	stack  []byte // of a crash
+	// keyID returns the key id that the token at fault names, nil for none; only the
+	// log asks.
+	keyID func() *string
+	stack []byte // of a crash
 }
 
 func (r *refusal) Error() string              { return string(r.fault.Code) }
@@ -53,11 +55,9 @@ func refuse(at place, err error) *refusal {
 	return &refusal{fault: f, status: status.New(code, clientText(at, f.Code, code))}
 }
 
-// signedBy returns r with the key id that the token at fault names.
-func (r *refusal) signedBy(kid *string) *refusal {
-	if kid != nil {
-		r.kid = quote.Shorten(*kid)
-	}
+// signedBy returns r with what returns the key id of the token at fault.
+func (r *refusal) signedBy(keyID func() *string) *refusal {
+	r.keyID = keyID
 	return r
 }
 
@@ -198,16 +198,21 @@ func (c *call) names() (metric, path string) {
 // meaning, never in words that could quote a claim (S64); what else went wrong is
 // told as it is.
 func (c *call) log(message, path string, r *refusal) {
+	ctx := c.client.Context()
 	row := fault.Lookup(r.fault.Code)
 	level, reason := slog.LevelInfo, row.Meaning
 	if row.Class != fault.Refused {
 		level, reason = slog.LevelError, r.fault.Why
 	}
-	attrs := []slog.Attr{slog.String("method", path), slog.String("code", string(row.Code)), slog.String("grpc_code", statusName(r.status.Code())), slog.String("what", r.fault.What), slog.String("reason", reason)}
-	if r.kid != "" {
-		attrs = append(attrs, slog.String("kid", r.kid))
+	if !c.options.Log.Enabled(ctx, level) {
+		return
 	}
-	ctx := c.client.Context()
+	attrs := []slog.Attr{slog.String("method", path), slog.String("code", string(row.Code)), slog.String("grpc_code", statusName(r.status.Code())), slog.String("what", r.fault.What), slog.String("reason", reason)}
+	if r.keyID != nil {
+		if kid := r.keyID(); kid != nil && *kid != "" {
+			attrs = append(attrs, slog.String("kid", quote.Shorten(*kid)))
+		}
+	}
 	attrs = append(attrs, traceAttrs(ctx)...)
 	if r.stack != nil {
 		attrs = append(attrs, slog.String("stack", string(r.stack)))

@@ -124,7 +124,7 @@ func (s *soak) swap(list ...*keys.Key) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if err := s.proxy.Swap(proxy.Policy{Plan: w.Plan, Verifier: v, Signer: w.Signer, Ring: ring}); err != nil {
+	if err := s.proxy.Swap(proxy.Policy{Plan: w.Plan, Verifier: v, Signer: w.Signer}); err != nil {
 		s.t.Error(err)
 	}
 }

@@ -153,7 +153,7 @@ func (r *rig) policy(list []*keys.Key, sets ...keys.Set) proxy.Policy {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return proxy.Policy{Plan: r.Plan, Verifier: v, Signer: r.Signer, Ring: ring}
+	return proxy.Policy{Plan: r.Plan, Verifier: v, Signer: r.Signer}
 }
 
 func (r *rig) askTime() time.Time {

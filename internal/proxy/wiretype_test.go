@@ -330,7 +330,7 @@ func TestA38_ResponsesToo(t *testing.T) {
 func TestA38_RefuseUnknownFields(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{source: everyField})
-	ring := r.policy(nil).Ring
+	ring := r.policy(nil).Verifier.Ring()
 	v, err := verify.New(r.Claims, ring, verify.Options{Now: r.askTime, RefuseUnknownFields: true})
 	if err != nil {
 		t.Fatal(err)

@@ -44,6 +44,7 @@ type Options struct {
 // Verifier checks by the keys of one ring. It does not change and is safe for
 // concurrent use.
 type Verifier struct {
+	ring   *keys.Ring
 	tokens *jws.Verifier
 	codec  *claims.Codec
 	strict message.Strictness
@@ -56,8 +57,11 @@ func New(codec *claims.Codec, ring *keys.Ring, o Options) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Verifier{tokens: tokens, codec: codec, strict: message.Strictness{UnknownFields: o.RefuseUnknownFields, UnknownTypes: true}}, nil
+	return &Verifier{ring: ring, tokens: tokens, codec: codec, strict: message.Strictness{UnknownFields: o.RefuseUnknownFields, UnknownTypes: true}}, nil
 }
+
+// Ring returns the keys that it checks by.
+func (v *Verifier) Ring() *keys.Ring { return v.ring }
 
 // Token is a token that passed, and where it stood.
 type Token struct {
@@ -72,11 +76,17 @@ type Token struct {
 // Errors have BearerPath as What: those of jws.Bearer and jws.Verifier.Verify,
 // issuer_not_allowed (A32) and static_claim_mismatch (A33).
 func (v *Verifier) Bearer(ctx context.Context, need *plan.Bearer, values ...string) (*jws.Verified, error) {
-	compact, err := jws.Bearer(values...)
+	compact, err := InHeader(values...)
 	if err != nil {
-		return nil, inToken(BearerPath, err)
+		return nil, err
 	}
 	return v.BearerToken(ctx, need, compact)
+}
+
+// InHeader is jws.Bearer, whose errors then have BearerPath as What.
+func InHeader(values ...string) (string, error) {
+	compact, err := jws.Bearer(values...)
+	return compact, inToken(BearerPath, err)
 }
 
 // BearerToken is Bearer for a token without the header around it.
@@ -104,12 +114,12 @@ func meets(c *jws.Claims, need *plan.Bearer) error {
 	if err := checkStatic(c, need.Static); err != nil {
 		return err
 	}
-	return DistinctNames(c.Members())
+	return distinctNames(c.Members())
 }
 
-// DistinctNames returns token_malformed if two claims differ only in the case of
+// distinctNames returns token_malformed if two claims differ only in the case of
 // their names: as metadata, whose keys have no case, they would be one (A35).
-func DistinctNames(claims []strictjson.Member) error {
+func distinctNames(claims []strictjson.Member) error {
 	seen := make(map[string]bool, len(claims))
 	for _, c := range claims {
 		name := strings.ToLower(c.Name)
