@@ -22,7 +22,7 @@ export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
 # Compiles faster, for what is not there to be fast.
 QUICK := '-gcflags=all=-N -l'
 # A name is the program's, and after a colon its package's if that has another.
-PROGRAMS := jose openssl dash curl strace protoc:protobuf-compiler dot:graphviz node:nodejs npm buildah busybox:busybox-static pre-commit
+PROGRAMS := jose openssl ssh-agent:openssh-client softhsm2-util:softhsm2 pkcs11-tool:opensc keytool:default-jre-headless dash curl strace protoc:protobuf-compiler dot:graphviz node:nodejs npm buildah busybox:busybox-static pre-commit
 
 ## help: list the targets
 help:

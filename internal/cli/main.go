@@ -21,6 +21,9 @@ func Main(args []string, sys system.System) int {
 	root := newRoot(d, args)
 	root.SetArgs(args)
 	err := execute(root, sys, &stays)
+	if sys.Quit != nil {
+		sys.Quit()
+	}
 	if failed := d.Out.Err(); failed != nil {
 		err = errors.Join(err, fault.New(fault.FileFailed, "standard output", "cannot be written: %w", failed))
 	}

@@ -38,6 +38,7 @@ func groups() []string {
 func commands() []lazy {
 	return []lazy{
 		{"keygen", "Keys", keycmd.Keygen},
+		{"key", "Keys", keycmd.Key},
 		{"jwks", "Keys", keycmd.JWKS},
 		{"serve", "Keys", keycmd.Serve},
 		{"gen-and-serve", "Keys", keycmd.GenAndServe},

@@ -135,7 +135,7 @@ func (c *File) ResolvePaths(list []string) []string {
 }
 
 func (c *File) resolvePath(p string) string {
-	if p == "" || filepath.IsAbs(p) || p == "-" || strings.HasPrefix(p, "env:") {
+	if p == "" || filepath.IsAbs(p) || p == "-" || strings.HasPrefix(p, "env:") || strings.HasPrefix(p, "agent:") {
 		return p
 	}
 	return filepath.Join(filepath.Dir(c.Path), p)

@@ -3,7 +3,6 @@ package gateway
 import (
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -20,7 +19,7 @@ func (o *Options) watched(d command.Deps) watched {
 	w := watched{protos: o.Policy.Protos.Protos, importPaths: o.Policy.Protos.ImportPaths}
 	w.fixed = slices.Concat(o.Policy.Protos.Sets, o.serving.tls.files(), []string{d.Settings.Path})
 	for _, p := range o.Policy.Keys.Places(d) {
-		if p.Secret == nil && !strings.HasPrefix(p.Name, "env:") {
+		if p.IsFile() {
 			w.fixed = append(w.fixed, p.Name)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/jwtctl/jwtctl/internal/agent"
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/config"
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -27,6 +28,11 @@ func ReadKeys(d command.Deps, names []string, strict bool) ([]*keys.Key, error) 
 
 // readKeys reads the key or keys called name.
 func readKeys(d command.Deps, name string, with keys.Attributes, strict bool) ([]*keys.Key, error) {
+	if strings.HasPrefix(name, agent.Prefix) {
+		socket, _ := d.System.Getenv("SSH_AUTH_SOCK")
+		key, err := agent.Find(socket, name, with)
+		return []*keys.Key{key}, err
+	}
 	data, source, err := readKey(d, name)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/jwtctl/jwtctl/internal/agent"
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/config"
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -26,42 +27,65 @@ const DefaultKeyFile = "key.priv.pem"
 // KeyFlags say which keys a command uses.
 type KeyFlags struct {
 	Files       []string
+	Secrets     []string
 	KeyID, Alg  string
 	StrictPerms bool
+	Passphrase  Passphrase
 }
 
 // Register adds the flags. They have no section: keys of the file are a list
 // of their own, and a kid or alg belongs to one of them.
 func (k *KeyFlags) Register(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&k.Files, "key", nil, "key `FILE`: PEM, JWK or JWKS; env:NAME takes it from a variable, - from stdin; repeatable (default "+DefaultKeyFile+")")
+	fs.StringArrayVar(&k.Files, "key", nil, "key `FILE`: PEM, JWK or JWKS; env:NAME takes it from a variable, - from stdin, agent:COMMENT or agent:SHA256:… signs through $SSH_AUTH_SOCK; repeatable (default "+DefaultKeyFile+")")
+	fs.StringArrayVar(&k.Secrets, "secret", nil, "HMAC secret as plain bytes: `env:NAME` or @FILE; repeatable")
+	k.Passphrase.Register(fs)
 	fs.StringVar(&k.KeyID, "kid", "", "`ID` of the key to use, or to give to a key file that has none (default: its RFC 7638 thumbprint)")
 	fs.StringVar(&k.Alg, "alg", "", "`ALGORITHM`, where the key allows several (default: the key's own)")
 	fs.BoolVar(&k.StrictPerms, "strict-perms", false, "refuse a private key file that others can read, instead of warning")
 	settings.Paths(fs, "key")
 	settings.KeyedAs(fs, "key", "keys")
-	settings.NamesKeys(fs, "key")
-	settings.Keyed(fs, "", "strict-perms")
+	settings.NamesKeys(fs, "key", "secret")
+	settings.Keyed(fs, "", "secret", "strict-perms")
 }
 
 // Place is where one or more keys come from: a name that --key takes, or
-// a secret of the configuration.
+// a secret of the configuration or of --secret.
 type Place struct {
 	Name   string
 	With   keys.Attributes
 	Secret *config.KeyEntry
+	// Bytes is what --secret takes, "" for none.
+	Bytes string
+}
+
+// IsFile reports whether the place is a file that can be read again.
+func (p Place) IsFile() bool {
+	return p.Secret == nil && p.Bytes == "" && p.Name != "-" && !strings.HasPrefix(p.Name, "env:") && !strings.HasPrefix(p.Name, agent.Prefix)
 }
 
 // Places returns those of the flags, else of the configuration, else the
 // default file.
 func (k *KeyFlags) Places(d command.Deps) []Place {
-	if len(k.Files) == 0 {
-		return PlacesOf(d.Settings.ConfiguredKeys())
-	}
+	with := k.Attributes(d)
 	var list []Place
 	for _, name := range k.Files {
 		list = append(list, Place{Name: name})
 	}
+	for _, secret := range k.Secrets {
+		list = append(list, Place{Bytes: secret})
+	}
+	if len(list) == 0 {
+		list = PlacesOf(d.Settings.ConfiguredKeys())
+	}
+	for i := range list {
+		list[i].With.Passphrase = with.Passphrase
+	}
 	return list
+}
+
+// Attributes are those of every key that is read.
+func (k *KeyFlags) Attributes(d command.Deps) keys.Attributes {
+	return keys.Attributes{Passphrase: k.Passphrase.asker(d)}
 }
 
 // PlacesOf returns the places of entries, of none the default file.
@@ -83,8 +107,11 @@ func PlacesOf(entries []config.KeyEntry) []Place {
 
 // Read returns the keys at p as they are now.
 func (p Place) Read(d command.Deps, strict bool) ([]*keys.Key, error) {
-	if p.Secret != nil {
+	switch {
+	case p.Secret != nil:
 		return loadSecret(d, *p.Secret, p.With)
+	case p.Bytes != "":
+		return readSecret(d, p.Bytes, p.With)
 	}
 	return readKeys(d, p.Name, p.With, strict)
 }
@@ -112,7 +139,7 @@ func (k *KeyFlags) All(d command.Deps) ([]*keys.Key, error) {
 }
 
 // Named reports whether flags or variables name a key.
-func (k *KeyFlags) Named() bool { return len(k.Files) > 0 }
+func (k *KeyFlags) Named() bool { return len(k.Files)+len(k.Secrets) > 0 }
 
 // picked is Load with --kid applied: it picks the key with that id, or names
 // the one key that has no id of its own.

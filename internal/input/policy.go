@@ -112,7 +112,7 @@ func DevelopmentKey(d command.Deps) *keys.Key {
 
 // namesKeys reports whether flags or configuration name any key or set.
 func (f *PolicyFlags) namesKeys(d command.Deps) bool {
-	return f.Dev || len(f.Keys.Files) > 0 || len(d.Settings.ConfiguredKeys()) > 0 || len(f.Sets.Entries(d)) > 0
+	return f.Dev || f.Keys.Named() || len(d.Settings.ConfiguredKeys()) > 0 || len(f.Sets.Entries(d)) > 0
 }
 
 // ring returns the keys of the flags or the configuration, the sets, and with
@@ -125,7 +125,7 @@ func (f *PolicyFlags) ring(d command.Deps, cache *SetCache) (*keys.Ring, error) 
 		return nil, err
 	}
 	var list []*keys.Key
-	if len(f.Keys.Files)+len(d.Settings.ConfiguredKeys()) > 0 || len(sets) == 0 && !f.Dev {
+	if f.Keys.Named() || len(d.Settings.ConfiguredKeys()) > 0 || len(sets) == 0 && !f.Dev {
 		if list, err = f.Keys.Load(d); err != nil {
 			return nil, err
 		}

@@ -91,7 +91,7 @@ func (f *SetFlags) Load(d command.Deps, cache *SetCache) ([]keys.Set, error) {
 // Pick lets --kid name a key of the one set, where there are no other keys for it
 // to name.
 func (f *SetFlags) Pick(d command.Deps, k KeyFlags) {
-	if len(k.Files)+len(d.Settings.ConfiguredKeys()) == 0 && len(f.Entries(d)) == 1 {
+	if !k.Named() && len(d.Settings.ConfiguredKeys()) == 0 && len(f.Entries(d)) == 1 {
 		f.kid = k.KeyID
 	}
 }

@@ -72,13 +72,34 @@ func sign(key *keys.Key, claims []byte, o HeaderOptions) (string, error) {
 	signed := len(out)
 	out = append(out, '.')
 	if alg != keys.None {
-		signature, err := method(alg).Sign(string(out[:signed]), key.SigningMaterial())
+		signature, err := signature(key, alg, out[:signed])
 		if err != nil {
-			return "", fault.New(fault.KeyInvalid, key.Source(), "it cannot sign: %w", err)
+			return "", err
 		}
 		out = enc.AppendEncode(out, signature)
 	}
 	return string(out), nil
+}
+
+// signature returns key's over message. One that is made elsewhere is checked
+// before it counts.
+func signature(key *keys.Key, alg keys.Algorithm, message []byte) ([]byte, error) {
+	remote, isRemote := key.SigningMaterial().(keys.Remote)
+	if !isRemote {
+		made, err := method(alg).Sign(string(message), key.SigningMaterial())
+		if err != nil {
+			return nil, fault.New(fault.KeyInvalid, key.Source(), "it cannot sign: %w", err)
+		}
+		return made, nil
+	}
+	made, err := remote.SignMessage(alg, message)
+	if err != nil {
+		return nil, err
+	}
+	if method(alg).Verify(string(message), made, key.VerifyingMaterial()) != nil {
+		return nil, fault.New(fault.KeyInvalid, key.Source(), "what signs for it made a signature by another key or of another algorithm; it was discarded")
+	}
+	return made, nil
 }
 
 // SignChecked is Sign for tokens that leave the program: it takes the result

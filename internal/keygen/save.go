@@ -24,6 +24,8 @@ type Output struct {
 	Format Format
 	// Force replaces files that exist.
 	Force bool
+	// Passphrase, unless nil, encrypts the private key, which must be PEM.
+	Passphrase []byte
 }
 
 // Check says whether o can be written before a key is made for it:
@@ -47,7 +49,7 @@ func Save(w files.Writer, k *keys.Key, o Output) error {
 	if err := o.Check(); err != nil {
 		return err
 	}
-	private, err := Encode(k, o.Format)
+	private, err := o.Encode(k)
 	if err != nil {
 		return err
 	}
@@ -74,6 +76,14 @@ func Save(w files.Writer, k *keys.Key, o Output) error {
 		return err
 	}
 	return w.Write(o.Public, public, files.Shared, o.Force)
+}
+
+// Encode returns k in o's form, encrypted if it has a passphrase.
+func (o Output) Encode(k *keys.Key) ([]byte, error) {
+	if o.Passphrase != nil {
+		return k.EncryptedPEM(o.Passphrase)
+	}
+	return Encode(k, o.Format)
 }
 
 // Encode returns k in form f, ending in one newline. A secret has no PEM form

@@ -45,6 +45,7 @@ type Key struct {
 type private struct {
 	signer crypto.Signer
 	secret []byte // of an HMAC key, which has no signer
+	remote Remote // of a key that is elsewhere
 }
 
 // Attributes are what a key has besides its numbers. Each may be empty.
@@ -60,6 +61,16 @@ type Attributes struct {
 	Source string
 	// Rules are what tokens signed by the key must have.
 	Rules Rules
+	// Passphrase, unless nil, returns the passphrase of the encrypted key at
+	// source.
+	Passphrase func(source string) ([]byte, error)
+}
+
+// Remote signs with a private key that stays elsewhere, such as in an agent.
+type Remote interface {
+	// SignMessage returns the JWS signature (RFC 7518 section 3) by alg over
+	// message. Errors have a code.
+	SignMessage(alg Algorithm, message []byte) ([]byte, error)
 }
 
 // New makes a key of material: *ecdsa.PrivateKey, *rsa.PrivateKey,
@@ -105,6 +116,27 @@ func New(material any, a Attributes) (*Key, error) {
 	}
 	return k, nil
 }
+
+// NewRemote makes a key of its public half and what signs for it, by algs alone.
+// Its errors are those of New.
+func NewRemote(public crypto.PublicKey, remote Remote, algs []Algorithm, a Attributes) (*Key, error) {
+	alg := a.Algorithm
+	a.Algorithm = ""
+	k, err := New(public, a)
+	if err != nil {
+		return nil, err
+	}
+	k.private = &private{remote: remote}
+	k.algs = slices.DeleteFunc(slices.Clone(algs), func(alg Algorithm) bool { return !k.Allows(alg) })
+	if len(k.algs) == 0 {
+		return nil, fault.New(fault.KeyTypeUnsupported, a.Source, "it signs by no algorithm for this %s", k.describe())
+	}
+	return k.With(Attributes{Algorithm: alg})
+}
+
+// IsRemote reports whether k's private part is elsewhere, so that k cannot be
+// written.
+func (k *Key) IsRemote() bool { return k.private != nil && k.private.remote != nil }
 
 // Development returns the key of annotations.md section 9: id "dev", algorithm
 // none, no material. Only the flag --dev may ask for one (A90).
@@ -201,11 +233,13 @@ func (k *Key) RequireSigner() error {
 }
 
 // SigningMaterial returns what a signature is made with: a crypto.Signer, a
-// []byte secret, or nil where k cannot sign. Callers must not change it.
+// Remote, a []byte secret, or nil where k cannot sign. Callers must not change it.
 func (k *Key) SigningMaterial() any {
 	switch {
 	case k.private == nil || k.onlyVerifies:
 		return nil
+	case k.private.remote != nil:
+		return k.private.remote
 	case k.public == nil:
 		return k.private.secret
 	}
@@ -247,7 +281,15 @@ func (k *Key) SameMaterial(other *Key) bool {
 	return ok && p.Equal(other.public)
 }
 
-// thumbprint returns the RFC 7638 SHA-256 thumbprint, base64url.
+// Thumbprint returns the RFC 7638 SHA-256 thumbprint, base64url.
+func (k *Key) Thumbprint() (string, error) {
+	text, err := k.thumbprint()
+	if err != nil {
+		return "", fault.New(fault.KeyInvalid, k.source, "its thumbprint cannot be made: %w", err)
+	}
+	return text, nil
+}
+
 func (k *Key) thumbprint() (string, error) {
 	j, err := jwk.Import(k.VerifyingMaterial())
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/pem"
-	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/quote"
@@ -46,12 +45,14 @@ func parsePEM(data []byte, a Attributes) (*Key, error) {
 			block, rest = next, after
 		}
 	}
-	if err := checkRest(rest, a.Source); err != nil {
+	err := checkRest(rest, a.Source)
+	if err != nil {
 		return nil, err
 	}
-	if strings.Contains(block.Type, "ENCRYPTED") || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
-		return nil, fault.New(fault.KeyEncrypted, a.Source, "the private key is protected by a passphrase, and jwtctl asks for none").
-			WithHint("decrypt it into a file only you can read: (umask 077; openssl pkey -in %s -out key.pem)", a.Source)
+	if isEncrypted(block) {
+		if block, err = decrypt(block, a); err != nil {
+			return nil, err
+		}
 	}
 	material, err := decodeBlock(block, a.Source)
 	if err != nil {
@@ -88,14 +89,14 @@ func checkRest(rest []byte, source string) error {
 	return fault.New(fault.KeyTrailingData, source, "%d bytes follow the PEM block", len(rest))
 }
 
-// PEM returns k's private part as PKCS#8 (RFC 5958), or its public part as
+// PEM returns k's private part, if it is at hand, as PKCS#8 (RFC 5958), or its public part as
 // PKIX (RFC 5280); key_is_secret for a secret, which PEM has no form for.
 func (k *Key) PEM() ([]byte, error) {
 	if k.public == nil {
 		return nil, fault.New(fault.KeyIsSecret, k.source, "a shared secret has no PEM form").WithHint("use --format jwk")
 	}
 	label, der, err := labelPKIX, []byte(nil), error(nil)
-	if k.private != nil {
+	if k.private != nil && !k.IsRemote() {
 		label = labelPKCS8
 		der, err = x509.MarshalPKCS8PrivateKey(k.private.signer)
 	} else {

@@ -35,5 +35,26 @@ func (k *Key) describe() string {
 	return "development key"
 }
 
+// Material names the kind of key for people: "P-256 key".
+func (k *Key) Material() string { return k.describe() }
+
+// Kind says which part of a key there is: "private key", "public key",
+// "certificate", "shared secret", "key in an agent", "development key".
+func (k *Key) Kind() string {
+	switch {
+	case k.Type() == TypeNone:
+		return "development key"
+	case k.Type() == TypeSecret:
+		return "shared secret"
+	case k.IsRemote():
+		return "key in an agent"
+	case k.private != nil:
+		return "private key"
+	case k.certificate:
+		return "certificate"
+	}
+	return "public key"
+}
+
 // Describe names the kind of key for people, with the algorithm it signs with.
 func (k *Key) Describe() string { return k.describe() + ", " + string(k.Algorithm()) }

@@ -11,7 +11,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// JWK returns k as a JSON Web Key with its private part if it has one. Members
+// JWK returns k as a JSON Web Key with its private part if it has one at hand. Members
 // are kty and the key's numbers, kid, alg and use. An id that no JSON can carry
 // is key_invalid.
 func (k *Key) JWK() ([]byte, error) {
@@ -19,7 +19,7 @@ func (k *Key) JWK() ([]byte, error) {
 		return nil, fault.New(fault.KeyInvalid, k.source, "its id is not UTF-8")
 	}
 	material := k.SigningMaterial()
-	if material == nil {
+	if material == nil || k.IsRemote() {
 		material = k.VerifyingMaterial()
 	}
 	j, err := jwk.Import(material)

@@ -33,6 +33,11 @@ type System struct {
 	// KeepPipes lets a write to a pipe that nobody reads any more fail, instead
 	// of ending the process where it stands.
 	KeepPipes func()
+	// ReadPassphrase asks a person, who is shown text, for a passphrase; an error
+	// where there is none to ask. Quit ends a prompt that is open: the terminal is
+	// as it was.
+	ReadPassphrase func(text string) ([]byte, error)
+	Quit           func()
 	// Reload returns a channel that receives at every SIGHUP until ctx ends.
 	Reload func(ctx context.Context) <-chan struct{}
 }
@@ -44,8 +49,10 @@ func OS() System {
 	if err != nil { // no terminal
 		columns = 0
 	}
+	asking := &prompt{}
 	return System{
-		OutColumns: columns,
+		OutColumns:     columns,
+		ReadPassphrase: asking.read, Quit: asking.quit,
 
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		InTTY:  term.IsTerminal(int(os.Stdin.Fd())),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/jwtctl/jwtctl/internal/agent"
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/config"
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -50,6 +51,7 @@ func GenAndServe(d command.Deps) *cobra.Command {
 	flags.StringVarP(&o.gen.out, "out", "o", "", "`FILE` of the key to make, instead of the first --key")
 	flags.StringVar(&o.gen.kid, "kid", "", "key `ID` (default: the RFC 7638 SHA-256 thumbprint)")
 	flags.BoolVar(&o.serve.keys.StrictPerms, "strict-perms", false, "refuse a private key file that others can read, instead of warning")
+	o.serve.keys.Passphrase.Register(flags)
 	settings.Paths(flags, "key", "out")
 	settings.KeyedAs(flags, "key", "keys")
 	settings.NamesKeys(flags, "key")
@@ -67,6 +69,9 @@ func runGenAndServe(ctx context.Context, d command.Deps, algGiven bool, o genAnd
 	case len(d.Settings.ConfiguredKeys()) > 0 && d.Settings.Keys[0].File != "":
 		o.useConfigured(d.Settings.Keys[0], algGiven)
 	}
+	if strings.HasPrefix(o.gen.out, agent.Prefix) { // there is nothing to make
+		return runServe(ctx, d, o.serve)
+	}
 	req, out, err := o.gen.plan()
 	if err != nil {
 		return err
@@ -78,7 +83,7 @@ func runGenAndServe(ctx context.Context, d command.Deps, algGiven bool, o genAnd
 		o.serve.keys.Files = []string{out.Private}
 	}
 	if _, err := os.Lstat(out.Private); err == nil && !o.gen.force {
-		if err := keepKey(d, out.Private, req, algGiven); err != nil {
+		if err := keepKey(d, o.serve.keys, out.Private, req, algGiven); err != nil {
 			return err
 		}
 	} else if err == nil || errors.Is(err, fs.ErrNotExist) {
@@ -117,7 +122,7 @@ func (o genAndServeOptions) check(alg keys.Algorithm, private string) error {
 		return fault.New(fault.UsageError, "--alg", "%s makes a shared secret, which is never published", alg).WithHint("--alg ES256 makes a pair")
 	}
 	for _, path := range append(o.serve.keys.Files[min(1, len(o.serve.keys.Files)):], o.serve.dir) {
-		if path == "" || path == "-" || strings.HasPrefix(path, "env:") {
+		if path == "" || path == "-" || strings.HasPrefix(path, "env:") || strings.HasPrefix(path, agent.Prefix) {
 			continue
 		}
 		if _, err := os.Stat(path); err != nil {
@@ -132,8 +137,8 @@ func (o genAndServeOptions) check(alg keys.Algorithm, private string) error {
 
 // keepKey says that the key at path stays, and refuses to pass one off for a
 // key of the algorithm that was asked for.
-func keepKey(d command.Deps, path string, req keygen.Request, algGiven bool) error {
-	list, err := input.ReadKeys(d, []string{path}, false)
+func keepKey(d command.Deps, k input.KeyFlags, path string, req keygen.Request, algGiven bool) error {
+	list, err := input.Place{Name: path, With: k.Attributes(d)}.Read(d, false)
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,9 @@ type keygenOptions struct {
 	format    string
 	kid       string
 	force     bool
+
+	encrypt    bool
+	passphrase input.Passphrase
 }
 
 // Keygen returns the command.
@@ -44,7 +47,7 @@ func Keygen(d command.Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "keygen",
 		Aliases:    []string{"gen"},
-		SuggestFor: []string{"generate", "gen-key", "gen-keys", "genkey", "generate-key", "create", "new", "key"},
+		SuggestFor: []string{"generate", "gen-key", "gen-keys", "genkey", "generate-key", "create", "new"},
 		Short:      "Make a key pair",
 		Long:       keygenText,
 		Example:    "  jwtctl keygen\n  jwtctl keygen --alg EdDSA -o ed.jwk --public-out ed.pub.jwk",
@@ -56,6 +59,8 @@ func Keygen(d command.Deps) *cobra.Command {
 	settings.ChoiceVar(cmd.Flags(), &o.format, "format", "", "pem or jwk for the key, or json for the report (default pem)", "pem", "jwk", "json")
 	cmd.Flags().StringVarP(&o.out, "out", "o", "", "`FILE` for the private key, - for stdout (default "+input.DefaultKeyFile+", key.priv.jwk for a JWK)")
 	cmd.Flags().StringVar(&o.kid, "kid", "", "key `ID` (default: the RFC 7638 SHA-256 thumbprint)")
+	cmd.Flags().BoolVar(&o.encrypt, "encrypt", false, "protect the private key by a passphrase (PKCS#8 with PBES2)")
+	o.passphrase.Register(cmd.Flags())
 	settings.Paths(cmd.Flags(), "out")
 	settings.Keyed(cmd.Flags(), "keygen")
 	return cmd
@@ -179,6 +184,19 @@ func runKeygen(d command.Deps, o keygenOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.encrypt {
+		if out.Format != keygen.PEM {
+			return fault.New(fault.UsageError, "--encrypt", "only PEM can be encrypted").WithHint("--format pem; a JWK has no such form")
+		}
+		if out.Private != "-" {
+			if err := out.Check(); err != nil { // before a person is asked
+				return err
+			}
+		}
+		if out.Passphrase, err = o.passphrase.New(d); err != nil {
+			return err
+		}
+	}
 	if out.Private == "-" {
 		return keygenToStdout(d, o, req, out)
 	}
@@ -226,7 +244,7 @@ func keygenToStdout(d command.Deps, o keygenOptions, req keygen.Request, out key
 			return err
 		}
 	}
-	text, err := keygen.Encode(key, out.Format)
+	text, err := out.Encode(key)
 	if err != nil {
 		return err
 	}

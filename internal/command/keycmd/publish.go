@@ -1,8 +1,6 @@
 package keycmd
 
 import (
-	"strings"
-
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/input"
@@ -23,9 +21,9 @@ type published struct {
 func publishing(d command.Deps, k input.KeyFlags, dir string) published {
 	var parts []jwks.Load
 	var p published
-	if dir == "" || len(k.Files) > 0 {
+	if dir == "" || k.Named() {
 		for _, place := range k.Places(d) {
-			if place.Secret != nil || place.Name == "-" || strings.HasPrefix(place.Name, "env:") {
+			if !place.IsFile() {
 				parts = append(parts, once(func() ([]*keys.Key, error) { return place.Read(d, k.StrictPerms) }))
 				continue
 			}
@@ -36,7 +34,7 @@ func publishing(d command.Deps, k input.KeyFlags, dir string) published {
 	}
 	if dir != "" {
 		p.inputs = append(p.inputs, dir)
-		folder := &jwks.Source{Folder: dir, Log: d.Logger()}
+		folder := &jwks.Source{Folder: dir, Attributes: k.Attributes(d), Log: d.Logger()}
 		beside := len(parts) > 0
 		parts = append(parts, func() ([]*keys.Key, error) {
 			list, err := folder.Load()

@@ -69,7 +69,7 @@ func (v *verifyFlags) verifier(d command.Deps) (*jws.Verifier, *keys.Ring, error
 		return nil, nil, err
 	}
 	var list []*keys.Key
-	if len(v.keys.Files)+len(d.Settings.ConfiguredKeys()) > 0 {
+	if v.keys.Named() || len(d.Settings.ConfiguredKeys()) > 0 {
 		if list, err = v.keys.All(d); err != nil {
 			return nil, nil, err
 		}

@@ -18,7 +18,7 @@ func (o tokenOptions) signer(d command.Deps) (*keys.Key, error) {
 	if o.dir == "" {
 		return o.keys.Signer(d, o.issuer)
 	}
-	if len(o.keys.Files) > 0 || o.keys.KeyID != "" {
+	if o.keys.Named() || o.keys.KeyID != "" {
 		return nil, fault.New(fault.UsageError, "--key-dir", "does not go with --key or --kid: its active key signs")
 	}
 	key, err := rotate.Signer(o.dir)

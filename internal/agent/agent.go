@@ -1,0 +1,207 @@
+// Package agent finds keys in an SSH agent and signs with them (the protocol of
+// draft-ietf-sshm-ssh-agent). The private keys stay there, or in the token behind
+// it: a smart card, TPM or HSM that ssh-add -s has loaded.
+//
+// It is the only package that knows golang.org/x/crypto/ssh. It may import fault,
+// keys and quote.
+package agent
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+	sshagent "golang.org/x/crypto/ssh/agent"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// Prefix begins the name of a key in an agent: agent:SHA256:… by its fingerprint,
+// agent:COMMENT by its comment.
+const Prefix = "agent:"
+
+// patience bounds one exchange with the agent, in which a person may have to
+// confirm or touch something.
+const patience = 2 * time.Minute
+
+// Find returns the key called name of the agent that listens on socket, which
+// $SSH_AUTH_SOCK names. Of a, ID, Algorithm and Issuer go to the key.
+//
+// Errors: key_unreadable where there is no agent or it does not answer, or has no
+// such key; key_ambiguous where several have the comment; key_type_unsupported for
+// a key that cannot make JWS signatures.
+func Find(socket, name string, a keys.Attributes) (*keys.Key, error) {
+	a.Source = name
+	wanted := strings.TrimPrefix(name, Prefix)
+	if wanted == "" {
+		return nil, fault.New(fault.UsageError, "--key", "%q names no key", name).WithHint("agent:COMMENT or agent:SHA256:…, as ssh-add -l prints them")
+	}
+	var listed []*sshagent.Key
+	err := talk(socket, name, func(c sshagent.ExtendedAgent) (err error) {
+		listed, err = c.List()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var found []*sshagent.Key
+	for _, k := range listed {
+		if ssh.FingerprintSHA256(k) == wanted || k.Comment == wanted {
+			found = append(found, k)
+		}
+	}
+	switch {
+	case len(listed) == 0:
+		return nil, fault.New(fault.KeyUnreadable, name, "the agent holds no keys, or is locked").WithHint("ssh-add -l lists its keys, ssh-add -X unlocks it")
+	case len(found) == 0:
+		return nil, fault.New(fault.KeyUnreadable, name, "the agent has no such key").WithHint("it has %s", described(listed))
+	case len(found) > 1:
+		return nil, fault.New(fault.KeyAmbiguous, name, "several keys of the agent have this comment").WithHint("name one by its fingerprint: %s", described(found))
+	}
+	return newKey(socket, found[0], a)
+}
+
+// described lists keys as --key takes them, the first few of them.
+func described(list []*sshagent.Key) string {
+	const most = 5
+	var names []string
+	for _, k := range list[:min(most, len(list))] {
+		names = append(names, Prefix+ssh.FingerprintSHA256(k)+" ("+quote.Shorten(k.Comment)+", "+quote.Shorten(k.Format)+")")
+	}
+	if len(list) > most {
+		names = append(names, "…")
+	}
+	return strings.Join(names, ", ")
+}
+
+func newKey(socket string, k *sshagent.Key, a keys.Attributes) (*keys.Key, error) {
+	unsupported := func(why string) error {
+		return fault.New(fault.KeyTypeUnsupported, a.Source, "%s (%s)", why, quote.Shorten(k.Format))
+	}
+	if strings.HasPrefix(k.Format, "sk-") {
+		return nil, unsupported("a security key signs data of its own with each message, which no JWS has")
+	}
+	parsed, err := ssh.ParsePublicKey(k.Blob)
+	if err != nil {
+		return nil, unsupported("it cannot be read")
+	}
+	public, isCrypto := parsed.(ssh.CryptoPublicKey)
+	if !isCrypto {
+		return nil, unsupported("it makes no JWS signatures")
+	}
+	var algs []keys.Algorithm
+	material := public.CryptoPublicKey()
+	switch p := material.(type) {
+	case *ecdsa.PublicKey:
+		algs = []keys.Algorithm{keys.ES256, keys.ES384, keys.ES512}
+	case *rsa.PublicKey:
+		algs = []keys.Algorithm{keys.RS256, keys.RS512} // RFC 8332 has no flag for RS384
+	case ed25519.PublicKey:
+		algs = []keys.Algorithm{keys.EdDSA, keys.Ed25519}
+	default:
+		_ = p
+		return nil, unsupported("it makes no JWS signatures")
+	}
+	return keys.NewRemote(material, &signer{socket: socket, key: parsed, public: material, source: a.Source}, algs, a)
+}
+
+// signer is a keys.Remote.
+type signer struct {
+	socket string
+	key    ssh.PublicKey
+	public crypto.PublicKey
+	source string
+}
+
+// SignMessage returns the agent's signature in JWS form. What it is over and by
+// which key its caller checks.
+func (s *signer) SignMessage(alg keys.Algorithm, message []byte) ([]byte, error) {
+	var flags sshagent.SignatureFlags
+	switch alg {
+	case keys.RS256:
+		flags = sshagent.SignatureFlagRsaSha256
+	case keys.RS512:
+		flags = sshagent.SignatureFlagRsaSha512
+	}
+	var signature *ssh.Signature
+	err := talk(s.socket, s.source, func(c sshagent.ExtendedAgent) (err error) {
+		signature, err = c.SignWithFlags(s.key, message, flags)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	made, ok := jwsForm(signature, s.public)
+	if !ok {
+		return nil, fault.New(fault.KeyInvalid, s.source, "the agent answered with a signature of another kind (%s)", quote.Shorten(signature.Format))
+	}
+	return made, nil
+}
+
+// jwsForm returns a signature as RFC 7518 section 3 has it.
+func jwsForm(signature *ssh.Signature, public crypto.PublicKey) ([]byte, bool) {
+	switch p := public.(type) {
+	case *ecdsa.PublicKey:
+		var numbers struct{ R, S *big.Int } // RFC 5656 section 3.1.2
+		if ssh.Unmarshal(signature.Blob, &numbers) != nil {
+			return nil, false
+		}
+		size := map[elliptic.Curve]int{elliptic.P256(): 32, elliptic.P384(): 48, elliptic.P521(): 66}[p.Curve]
+		if numbers.R.Sign() <= 0 || numbers.S.Sign() <= 0 || numbers.R.BitLen() > 8*size || numbers.S.BitLen() > 8*size {
+			return nil, false
+		}
+		return slices.Concat(numbers.R.FillBytes(make([]byte, size)), numbers.S.FillBytes(make([]byte, size))), true
+	case *rsa.PublicKey:
+		if len(signature.Blob) > p.Size() || !slices.Contains([]string{ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512}, signature.Format) {
+			return nil, false
+		}
+		return append(make([]byte, p.Size()-len(signature.Blob)), signature.Blob...), true // which some leave zeros out of
+	}
+	return signature.Blob, len(signature.Blob) == ed25519.SignatureSize
+}
+
+// talk calls exchange with the agent on socket.
+func talk(socket, what string, exchange func(sshagent.ExtendedAgent) error) error {
+	if socket == "" {
+		return fault.New(fault.KeyUnreadable, what, "there is no agent: SSH_AUTH_SOCK is not set").WithHint("eval \"$(ssh-agent)\" starts one, ssh-add FILE gives it a key")
+	}
+	conn, err := net.DialTimeout("unix", socket, 5*time.Second)
+	if err != nil {
+		return fault.New(fault.KeyUnreadable, what, "the agent cannot be reached: %w", reason(err)).WithHint("is SSH_AUTH_SOCK that of an agent that runs?")
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return fault.New(fault.KeyUnreadable, what, "the agent cannot be reached: %w", reason(err))
+	}
+	err = exchange(sshagent.NewClient(conn))
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, io.EOF):
+		return fault.New(fault.KeyUnreadable, what, "the agent closed the connection")
+	case strings.Contains(err.Error(), "sign challenge"), strings.Contains(err.Error(), "failure"):
+		return fault.New(fault.KeyUnreadable, what, "the agent refused: it is locked, has the key no longer, or was not allowed to use it").WithHint("ssh-add -l lists its keys")
+	}
+	return fault.New(fault.KeyUnreadable, what, "the agent did not answer: %s", quote.Shorten(err.Error()))
+}
+
+// reason is err without the address in its text.
+func reason(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}

@@ -1,0 +1,149 @@
+package agent_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+	sshagent "golang.org/x/crypto/ssh/agent"
+
+	"github.com/jwtctl/jwtctl/internal/agent"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// lying is an agent whose signatures a test changes.
+type lying struct {
+	sshagent.ExtendedAgent
+	change func(ssh.PublicKey, []byte) (*ssh.Signature, error)
+}
+
+func (l *lying) SignWithFlags(key ssh.PublicKey, data []byte, flags sshagent.SignatureFlags) (*ssh.Signature, error) {
+	if l.change != nil {
+		return l.change(key, data)
+	}
+	return l.ExtendedAgent.SignWithFlags(key, data, flags)
+}
+
+// start serves a on a socket, whose path it returns.
+func start(t *testing.T, a sshagent.Agent) string {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "s")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() { defer func() { _ = conn.Close() }(); _ = sshagent.ServeAgent(a, conn) }()
+		}
+	}()
+	return socket
+}
+
+func ecKey(t *testing.T) *ecdsa.PrivateKey {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// TestAgentSignaturesAreChecked: what an agent returns leaves jwtctl only if it is
+// a signature over this message by the key that was named.
+func TestAgentSignaturesAreChecked(t *testing.T) {
+	ring := sshagent.NewKeyring().(sshagent.ExtendedAgent)
+	mine, other := ecKey(t), ecKey(t)
+	if err := ring.Add(sshagent.AddedKey{PrivateKey: mine, Comment: "mine"}); err != nil {
+		t.Fatal(err)
+	}
+	l := &lying{ExtendedAgent: ring}
+	socket := start(t, l)
+	key, err := agent.Find(socket, "agent:mine", keys.Attributes{ID: "k"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token, err := jws.Sign(key, []byte(`{"sub":"a"}`)); err != nil || strings.Count(token, ".") != 2 {
+		t.Fatalf("%q, %v", token, err)
+	}
+	byOther, err := ssh.NewSignerFromKey(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byMine, err := ssh.NewSignerFromKey(mine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		change func(ssh.PublicKey, []byte) (*ssh.Signature, error)
+		want   fault.Code
+	}{
+		"by another key":      {func(_ ssh.PublicKey, data []byte) (*ssh.Signature, error) { return byOther.Sign(rand.Reader, data) }, fault.KeyInvalid},
+		"over something else": {func(_ ssh.PublicKey, data []byte) (*ssh.Signature, error) { return byMine.Sign(rand.Reader, data[1:]) }, fault.KeyInvalid},
+		"not a signature": {func(ssh.PublicKey, []byte) (*ssh.Signature, error) {
+			return &ssh.Signature{Format: "ecdsa-sha2-nistp256", Blob: []byte("x")}, nil
+		}, fault.KeyInvalid},
+		"numbers of zero": {func(ssh.PublicKey, []byte) (*ssh.Signature, error) {
+			return &ssh.Signature{Format: "ecdsa-sha2-nistp256", Blob: make([]byte, 8)}, nil
+		}, fault.KeyInvalid},
+		"refused": {func(ssh.PublicKey, []byte) (*ssh.Signature, error) { return nil, errors.New("no") }, fault.KeyUnreadable},
+	} {
+		l.change = tc.change
+		if token, err := jws.SignChecked(key, []byte(`{"sub":"a"}`)); token != "" || fault.CodeOf(err) != tc.want || fault.ClassOf(err) != fault.Undecided {
+			t.Errorf("%s: %q, %v", name, token, err)
+		}
+	}
+}
+
+// TestAgentFind: which keys a name is for.
+func TestAgentFind(t *testing.T) {
+	ring := sshagent.NewKeyring()
+	key := ecKey(t)
+	for _, comment := range []string{"one", "twice"} {
+		k := key
+		if comment == "twice" {
+			k = ecKey(t)
+		}
+		if err := ring.Add(sshagent.AddedKey{PrivateKey: k, Comment: comment}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := ring.Add(sshagent.AddedKey{PrivateKey: ecKey(t), Comment: "twice"}); err != nil {
+		t.Fatal(err)
+	}
+	socket := start(t, ring)
+	public, err := ssh.NewPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]fault.Code{
+		"agent:one": "", "agent:" + ssh.FingerprintSHA256(public): "",
+		"agent:twice": fault.KeyAmbiguous, "agent:On": fault.KeyUnreadable, "agent:": fault.UsageError,
+	} {
+		k, err := agent.Find(socket, name, keys.Attributes{Issuer: "i"})
+		if fault.CodeOf(err) != want {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+		if err == nil && (!k.CanSign() || !k.IsRemote() || k.Issuer() != "i" || k.HasOwnID()) {
+			t.Errorf("%s: %v", name, k)
+		}
+	}
+	for _, socket := range []string{"", filepath.Join(t.TempDir(), "none")} {
+		if _, err := agent.Find(socket, "agent:one", keys.Attributes{}); fault.CodeOf(err) != fault.KeyUnreadable {
+			t.Errorf("socket %q: %v", socket, err)
+		}
+	}
+}

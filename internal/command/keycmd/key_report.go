@@ -1,0 +1,90 @@
+package keycmd
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// keyReport is the JSON form of what a key is. It holds none of its numbers.
+type keyReport struct {
+	Kind       string   `json:"kind"` // private, public, secret, certificate, remote
+	Type       string   `json:"kty"`
+	Size       string   `json:"description"`
+	Algorithms []string `json:"algorithms"`
+	KeyID      string   `json:"kid"`
+	OwnID      bool     `json:"kid_chosen"`
+	Thumbprint string   `json:"thumbprint"`
+}
+
+func reportKey(k *keys.Key) (keyReport, error) {
+	thumbprint, err := k.Thumbprint()
+	if err != nil {
+		return keyReport{}, err
+	}
+	r := keyReport{
+		Kind: k.Kind(), Type: string(k.Type()), Size: k.Material(),
+		KeyID: k.ID(), OwnID: k.HasOwnID(), Thumbprint: thumbprint,
+	}
+	for _, alg := range keys.Algorithms() {
+		if k.Allows(alg) {
+			r.Algorithms = append(r.Algorithms, string(alg))
+		}
+	}
+	// The one to sign with comes first.
+	slices.SortStableFunc(r.Algorithms, func(a, b string) int {
+		first := string(k.Algorithm())
+		switch {
+		case a == b:
+			return 0
+		case a == first:
+			return -1
+		case b == first:
+			return 1
+		}
+		return 0
+	})
+	return r, nil
+}
+
+func describeKeys(d command.Deps, list []*keys.Key, o keyOptions, name string) error {
+	var reports []keyReport
+	for _, k := range list {
+		r, err := reportKey(k)
+		if err != nil {
+			return err
+		}
+		reports = append(reports, r)
+	}
+	if o.format == "json" {
+		text, err := json.MarshalIndent(struct {
+			Keys []keyReport `json:"keys"`
+		}{reports}, "", "  ")
+		if err != nil {
+			return fault.New(fault.Internal, "output", "%w", err)
+		}
+		return d.WriteResult(o.out, append([]byte(quote.EscapeControls(string(text))), '\n'), files.Shared, []string{name})
+	}
+	var text strings.Builder
+	for i, r := range reports {
+		if i > 0 {
+			text.WriteString("\n")
+		}
+		own := " (its thumbprint)"
+		if r.OwnID {
+			own = ""
+		}
+		fmt.Fprintf(&text, "%s: %s\n", r.Kind, r.Size)
+		fmt.Fprintf(&text, "  algorithms  %s\n", strings.Join(r.Algorithms, ", "))
+		fmt.Fprintf(&text, "  id          %s%s\n", quote.Printable(r.KeyID), own)
+		fmt.Fprintf(&text, "  thumbprint  %s\n", r.Thumbprint)
+	}
+	return d.WriteResult(o.out, []byte(text.String()), files.Shared, []string{name})
+}

@@ -1,0 +1,126 @@
+package input
+
+import (
+	"bytes"
+	"crypto/subtle"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
+)
+
+// maxSecretBytes bounds a secret or passphrase.
+const maxSecretBytes = 64 << 10
+
+// ReadSecret returns the bytes of a secret that is in a variable (env:NAME) or a
+// file (@FILE), for flag. A line break at the end of a text is not part of it,
+// since editors and echo add one.
+func ReadSecret(d command.Deps, flag, place string) (data []byte, source string, err error) {
+	if variable, isVariable := strings.CutPrefix(place, "env:"); isVariable && variable != "" {
+		value, set := d.System.Getenv(variable)
+		if !set || value == "" {
+			return nil, "", fault.New(fault.KeyUnreadable, "variable "+variable, "it is not set")
+		}
+		return []byte(value), "variable " + variable, nil
+	}
+	path, isFile := strings.CutPrefix(place, "@")
+	if !isFile || path == "" {
+		return nil, "", fault.New(fault.UsageError, flag, "it takes env:NAME or @FILE, never the secret itself")
+	}
+	if data, err = files.Read(path, maxSecretBytes, fault.KeyUnreadable); err != nil {
+		return nil, "", err
+	}
+	if isText(data) {
+		data = bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
+	}
+	if len(data) == 0 {
+		return nil, "", fault.New(fault.KeyUnreadable, path, "it is empty")
+	}
+	return data, path, nil
+}
+
+func isText(data []byte) bool {
+	return utf8.Valid(data) && !strings.ContainsFunc(strings.TrimRight(string(data), "\r\n"), unicode.IsControl)
+}
+
+// readSecret returns the HMAC key of --secret.
+func readSecret(d command.Deps, place string, with keys.Attributes) ([]*keys.Key, error) {
+	data, source, err := ReadSecret(d, "--secret", place)
+	if err != nil {
+		return nil, err
+	}
+	with.Source = source
+	key, err := keys.New(data, with)
+	if err != nil {
+		return nil, err
+	}
+	return []*keys.Key{key}, nil
+}
+
+// Passphrase is the flag that says where the passphrase of an encrypted key is.
+type Passphrase struct {
+	Place string
+	known map[string][]byte // by file, of what a person typed
+}
+
+// Register adds the flag.
+func (p *Passphrase) Register(fs *pflag.FlagSet) {
+	fs.StringVar(&p.Place, "passphrase", "", "where the passphrase of an encrypted key is: `env:NAME` or @FILE (default: a prompt on the terminal)")
+	settings.Keyed(fs, "", "passphrase")
+	p.known = map[string][]byte{}
+}
+
+// asker returns what keys.Attributes.Passphrase is. A person is asked once for
+// each file.
+func (p Passphrase) asker(d command.Deps) func(source string) ([]byte, error) {
+	return func(source string) ([]byte, error) {
+		if p.Place != "" {
+			passphrase, _, err := ReadSecret(d, "--passphrase", p.Place)
+			return passphrase, err
+		}
+		if passphrase, asked := p.known[source]; asked {
+			return passphrase, nil
+		}
+		passphrase, err := prompt(d, "Passphrase of "+quote.Shorten(source)+": ")
+		if err != nil {
+			return nil, fault.New(fault.KeyEncrypted, source, "the private key is protected by a passphrase").
+				WithHint("--passphrase env:NAME or @FILE gives it; on a terminal, jwtctl asks")
+		}
+		if p.known != nil {
+			p.known[source] = passphrase
+		}
+		return passphrase, nil
+	}
+}
+
+// New returns a passphrase to encrypt with, which a person types twice.
+func (p Passphrase) New(d command.Deps) ([]byte, error) {
+	if p.Place != "" {
+		passphrase, _, err := ReadSecret(d, "--passphrase", p.Place)
+		return passphrase, err
+	}
+	first, err := prompt(d, "New passphrase: ")
+	if err != nil {
+		return nil, fault.New(fault.UsageError, "--passphrase", "a new passphrase is needed").WithHint("--passphrase env:NAME or @FILE; on a terminal, jwtctl asks")
+	}
+	second, err := prompt(d, "The same again: ")
+	if err != nil || subtle.ConstantTimeCompare(first, second) != 1 {
+		return nil, fault.New(fault.UsageError, "--passphrase", "the two are not the same")
+	}
+	return first, nil
+}
+
+func prompt(d command.Deps, text string) ([]byte, error) {
+	if d.System.ReadPassphrase == nil {
+		return nil, fault.New(fault.KeyEncrypted, "", "there is no terminal")
+	}
+	return d.System.ReadPassphrase(text)
+}

@@ -1,0 +1,78 @@
+package keys
+
+import (
+	"crypto"
+	"crypto/x509"
+	"encoding/pem"
+	"strings"
+
+	"github.com/youmark/pkcs8"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+const labelEncrypted = "ENCRYPTED PRIVATE KEY"
+
+// MinPassphrase is the shortest passphrase that a key is encrypted with.
+const MinPassphrase = 8
+
+// isEncrypted reports whether block is PKCS#8's encrypted form (RFC 5958), or the
+// old one that a header names (RFC 1421).
+func isEncrypted(block *pem.Block) bool {
+	return block.Type == labelEncrypted || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED")
+}
+
+// decrypt returns the block that block is without its encryption.
+func decrypt(block *pem.Block, a Attributes) (*pem.Block, error) {
+	if a.Passphrase == nil {
+		return nil, fault.New(fault.KeyEncrypted, a.Source, "the private key is protected by a passphrase").
+			WithHint("--passphrase env:NAME or @FILE gives it")
+	}
+	passphrase, err := a.Passphrase(a.Source)
+	if err != nil {
+		return nil, err
+	}
+	wrong := fault.New(fault.KeyEncrypted, a.Source, "it cannot be decrypted: the passphrase is wrong, or its encryption is not one that jwtctl reads").
+		WithHint("PKCS#8 with PBES2 and the old form of OpenSSL (DEK-Info) are read; openssl pkcs8 -topk8 -v2 aes-256-cbc writes the first")
+	if block.Type != labelEncrypted {
+		der, err := x509.DecryptPEMBlock(block, passphrase) //nolint:staticcheck // SA1019: what is unsafe about the form is its being written, and old keys have it
+		if err != nil {
+			return nil, wrong
+		}
+		return &pem.Block{Type: block.Type, Bytes: der}, nil
+	}
+	material, err := pkcs8.ParsePKCS8PrivateKey(block.Bytes, passphrase)
+	if err != nil {
+		return nil, wrong
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(material)
+	if err != nil {
+		return nil, fault.New(fault.KeyTypeUnsupported, a.Source, "it is a kind of key that jwtctl does not use")
+	}
+	return &pem.Block{Type: labelPKCS8, Bytes: der}, nil
+}
+
+// EncryptedPEM returns k's private part as encrypted PKCS#8: PBES2 with PBKDF2,
+// HMAC-SHA-256 and AES-256-CBC (RFC 8018), which OpenSSL and Java read. It returns
+// key_is_secret for a secret, key_not_private for a key without a private part at
+// hand, and usage for a passphrase shorter than MinPassphrase.
+func (k *Key) EncryptedPEM(passphrase []byte) ([]byte, error) {
+	switch {
+	case k.public == nil:
+		return nil, fault.New(fault.KeyIsSecret, k.source, "a shared secret has no PEM form, and so no encrypted one")
+	case k.private == nil || k.IsRemote():
+		return nil, fault.New(fault.KeyNotPrivate, k.source, "there is no private key to encrypt")
+	case len(passphrase) < MinPassphrase:
+		return nil, fault.New(fault.UsageError, "--passphrase", "it has %d bytes; at least %d are needed", len(passphrase), MinPassphrase)
+	}
+	der, err := pkcs8.MarshalPrivateKey(k.private.signer, passphrase, &pkcs8.Opts{
+		Cipher: pkcs8.AES256CBC,
+		// The iterations that OWASP recommends for this hash (2023): a quarter of a second for each guess.
+		KDFOpts: pkcs8.PBKDF2Opts{SaltSize: 16, IterationCount: 600_000, HMACHash: crypto.SHA256},
+	})
+	if err != nil {
+		return nil, fault.New(fault.KeyInvalid, k.source, "it cannot be encrypted: %s", quote.Shorten(err.Error()))
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: labelEncrypted, Bytes: der}), nil
+}

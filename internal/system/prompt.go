@@ -1,0 +1,55 @@
+package system
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"golang.org/x/term"
+)
+
+// errNoTerminal says that there is no person to ask.
+var errNoTerminal = errors.New("there is no terminal to ask on")
+
+// prompt asks for a passphrase on the terminal of the process, whatever its
+// streams are.
+type prompt struct {
+	mu      sync.Mutex
+	restore func() // the echo, while it is off
+}
+
+// read prints text and returns the line that is typed, without showing it.
+func (p *prompt) read(text string) ([]byte, error) {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return nil, errNoTerminal
+	}
+	defer func() { _ = tty.Close() }()
+	fd := int(tty.Fd())
+	state, err := term.GetState(fd)
+	if err != nil {
+		return nil, errNoTerminal
+	}
+	p.set(func() { _ = term.Restore(fd, state) })
+	defer p.set(nil)
+	_, _ = fmt.Fprint(tty, text)
+	line, err := term.ReadPassword(fd)
+	_, _ = fmt.Fprintln(tty)
+	return line, err
+}
+
+func (p *prompt) set(restore func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.restore = restore
+}
+
+// quit turns the echo on again if the process ends at a prompt (S74).
+func (p *prompt) quit() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.restore != nil {
+		p.restore()
+	}
+}
