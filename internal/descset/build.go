@@ -33,7 +33,7 @@ type resolved struct {
 }
 
 // build parses files and all that they import, and links them, on all cores.
-// protocompile does the work of each file; its own driver of it, which stands in
+// protocompile does the work of each file; its own driver, in
 // its root package, would cost every start of the program a tenth, for the
 // standard imports that it prepares.
 type build struct {
@@ -52,7 +52,7 @@ type build struct {
 type task struct {
 	name    string
 	handler *reporter.Handler
-	named   bool // it is no import alone
+	named   bool // it is not only an import
 	linked  bool // in order only: it was linked, or is at it
 	parsed  parser.Result
 	imports []string
@@ -133,7 +133,7 @@ func (b *build) parse(ctx context.Context, name string, named bool) {
 	})
 }
 
-// start calls do: in order, or beside others.
+// start calls do: in order, or in parallel.
 func (b *build) start(do func()) {
 	if b.inOrder {
 		do()
@@ -193,7 +193,7 @@ type unresolved struct{ error }
 
 func (u unresolved) Unwrap() error { return u.error }
 
-// acyclic says whether name leads back to itself by imports. path is how it was
+// acyclic reports whether name leads back to itself by imports. path is how it was
 // reached; seen has the place of each file in it, from 1, and -1 for what was
 // looked at.
 func (b *build) acyclic(name string, seen map[string]int, path []string) error {

@@ -48,7 +48,7 @@ func (e Entry) String() string {
 	return "{" + b.String() + "}"
 }
 
-// Entry returns the entry that accepts c, but for its reason and its last day.
+// Entry returns the entry that accepts c, except its reason and its last day.
 func (c Change) Entry() Entry { return Entry{Kind: c.Kind, Subject: c.Subject, What: c.What} }
 
 // Allow is what an allow file accepts.
@@ -60,7 +60,7 @@ const maxDepth = 2
 // ReadAllow reads an allow file: a strict JSON array of objects with "kind",
 // "subject", "reason", "until" and, where the change has one, "what". The error
 // is config_invalid about "entry N", counted from 1, or about the whole: an entry
-// without reason or last day is none, nor is one that could accept nothing.
+// without reason or last day is not valid, nor is one that could accept nothing.
 func ReadAllow(data []byte) (Allow, error) {
 	list, err := strictjson.Array(data, maxDepth)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // alphabet returns a rune of each kind that tests tell apart, the most legible of
-// them. Surrogates are none: no text in JSON has one.
+// them. Surrogates are not characters: no text in JSON has one.
 func alphabet(tests []func(rune) bool, edges []rune) []rune {
 	best := map[string]rune{}
 	var order []string

@@ -1,6 +1,6 @@
 // Package diff compares two versions of a policy by what they ask, not by how
-// that is written, and says of each change whether it lets more through: what is
-// an attacker's gain is weaker, and what nobody can tell counts as that.
+// that is written, and reports for each change whether it lets more through: an
+// attacker's gain is weaker, and what cannot be decided counts as that.
 //
 // Effective policies are compared: an annotation of a method replaces its
 // service's (A10), a claim's name may be that of its field (A48), no
@@ -36,7 +36,7 @@ type Change struct {
 	// Old and New say what was and what is; "" for nothing.
 	Old, New string
 	// OldAt and NewAt are the places of the annotation in the two versions. Where
-	// one has none, it is the place of what the annotation stands on, and the zero
+	// one has none, it is the place of what is annotated, and the zero
 	// Position if that is not there either.
 	OldAt, NewAt descset.Position
 	// Deleted says that the annotation, or all of the subject, is in the old
@@ -52,7 +52,7 @@ type Change struct {
 }
 
 // Fails reports whether the change is one to stop for: it is Weaker or Unknown, and
-// nobody accepted it.
+// no entry accepts it.
 func (c Change) Fails() bool { return c.Direction >= Unknown && c.Accepted == nil }
 
 // At returns the place of the annotation: in the new version, or, as deleted
@@ -137,7 +137,7 @@ func sorted(changes []Change) []Change {
 type place struct {
 	subject string           // "" if it is not there
 	at      descset.Position // of the annotation; zero if there is none
-	stands  descset.Position // of what the annotation stands on
+	stands  descset.Position // of what is annotated
 }
 
 // on returns p with the annotation, or the part of it, at another place.

@@ -106,7 +106,7 @@ func word(f *policy.Field) string {
 	return "claim: " + f.Claim.String()
 }
 
-// changed tells whether a field has become another one, to JSON or on the wire.
+// changed adds whether a field has become another one, to JSON or on the wire.
 // What is in a message that is walked is compared field by field.
 func (p *pass) changed(from, to place, old, new *policy.Field, walks bool) {
 	s := shapes{}

@@ -15,9 +15,9 @@ import (
 
 // Findings returns the changes as package finding prints them: errors for those
 // to stop for, notes for all others. name writes a place of the old version, in
-// the words of whoever knows where that came from; nil is its String.
+// the words of the caller, who knows where that came from; nil is its String.
 //
-// A finding stands at a place of the new version, where a pull request can show
+// A finding is at a place of the new version, where a pull request can show
 // it: that of the annotation, or else of what it stood on; and of the old one only
 // where all of that is gone. The text then says where the annotation was.
 func Findings(changes []Change, name func(descset.Position) string) []finding.Finding {
@@ -78,7 +78,7 @@ func Rules() []finding.Rule {
 	return list
 }
 
-// detail is what Text says of one change alone.
+// detail is the part of Text about one change alone.
 var detail = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(: it was|:)? ?\{[wq]\}`) })
 
 // Purpose is Text as a sentence about no one change.

@@ -12,7 +12,7 @@ const (
 	Neutral Direction = iota
 	// Stronger changes can only refuse more.
 	Stronger
-	// Unknown: nobody can tell from the annotations. It counts as Weaker.
+	// Unknown: the annotations do not decide it. It counts as Weaker.
 	Unknown
 	// Weaker changes let through what was refused.
 	Weaker
@@ -148,7 +148,7 @@ func tokenKinds() []Kind {
 			"A stolen token can be used forever.", refs("A62")},
 		{"expiry-added", "expiry-removed", Stronger, "a token", "{s} is signed to expire: {w}", "", refs("A62")},
 		{"expiry-changed", "expiry-changed", Unknown, "a token", "{s} has its expiry from elsewhere: {w}",
-			"Where a claim of the message decides how long a token lives, whoever sets it may choose a long time.", refs("A62")},
+			"Where a claim of the message decides how long a token lives, anyone who sets it may choose a long time.", refs("A62")},
 		{"signing-issuer-changed", "signing-issuer-changed", Unknown, "a token", "{s} is signed as another issuer: {w}",
 			"The token has the name of another issuer, and perhaps its key, for readers who may grant that one more.", refs("A23", "A61")},
 	}

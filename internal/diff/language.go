@@ -83,7 +83,7 @@ func compile(pattern string) (*syntax.Prog, error) {
 	return syntax.Compile(re.Simplify())
 }
 
-// looks reports whether p asks what stands on both sides of a place, as \b does.
+// looks reports whether p asks what is on both sides of a place, as \b does.
 func looks(p *syntax.Prog) bool {
 	return slices.ContainsFunc(p.Inst, func(i syntax.Inst) bool { return i.Op == syntax.InstEmptyWidth })
 }

@@ -28,7 +28,7 @@ func holderOf(m *policy.Message) holder {
 
 // message compares what two versions of a message ask: of its token, and of its
 // fields, if tokens speak for them in both. Where one version alone has a token
-// for them, the message that would have it is told.
+// for them, the message that would have it is reported.
 func (p *pass) message(f, t *policy.Message) {
 	p.paired[t] = true
 	pair := [2]*policy.Message{f, t}
@@ -83,7 +83,7 @@ func (p *pass) parentClaims(f, t *policy.Message) {
 		return
 	}
 	if !p.to.inherits(t) {
-		if !new.IncludeParentClaims { // else nothing nests it any more, which is told there
+		if !new.IncludeParentClaims { // else nothing nests it any more, which is reported there
 			p.add(loss{kind: "parent-claims-not-included", from: from, to: to, old: "include_parent_claims: true"})
 		}
 		return
@@ -100,7 +100,7 @@ func (p *pass) parentClaims(f, t *policy.Message) {
 func (p *pass) signing(f, t *policy.Message) {
 	old, new := f.TokenField(), t.TokenField()
 	l := loss{from: p.from.field(f, old.Desc), to: p.to.field(t, new.Desc)}
-	// With no issuer on one side, that is told as issuers-dropped or -required.
+	// With no issuer on one side, that is reported as issuers-dropped or -required.
 	if len(old.Issuers) > 0 && len(new.Issuers) > 0 && old.Issuers[0].Value != new.Issuers[0].Value {
 		s := l
 		s.kind, s.old, s.new = "signing-issuer-changed", fmt.Sprintf("%q", old.Issuers[0].Value), fmt.Sprintf("%q", new.Issuers[0].Value)

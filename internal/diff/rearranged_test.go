@@ -54,7 +54,7 @@ func rearrangements() []rearrangement {
 		{"moves: a guarded method into an open service", file(service("S", bearer1, "Do A B", "Stay C C"), open), file(service("S", bearer1, "Stay C C"), service("Open", "", "Health D D", "Do A B")),
 			Weaker, "bearer-not-validated t.Open/Do", "the method is the same, by name and messages, and the new service does not guard it"},
 		{"moves: into a guarded service", file(service("S", bearer1, "Do A B", "Stay C C"), rest), file(service("S", bearer1, "Stay C C"), service("Rest", bearer1, "Keep C C", "Do A B")),
-			Neutral, "method-renamed t.Rest/Do", "both services ask for the same"},
+			Neutral, "method-renamed t.Rest/Do", "both services require the same"},
 		{"moves: into a service of another issuer", file(service("S", byOne, "Do A B", "Stay C C"), service("T", byTwo, "Keep D D")), file(service("S", byOne, "Stay C C"), service("T", byTwo, "Keep D D", "Do A B")),
 			Weaker, "issuer-added t.T/Do", "tokens of issuer two now open it"},
 		{"moves: an open method into a guarded service", file(open, service("S", bearer1, "Do A B")), file(service("S", bearer1, "Do A B", "Health D D")),
@@ -72,13 +72,13 @@ func rearrangements() []rearrangement {
 		{"moves: a copy in an open service", file(service("S", bearer1, "Do A B"), open), file(service("S", bearer1, "Do A B"), service("Open", "", "Health D D", "Do A B")),
 			Unknown, "open-method-added t.Open/Do", "the same can perhaps be had without a token now"},
 		{"moves: a copy in a guarded service", file(service("S", bearer1, "Do A B"), rest), file(service("S", bearer1, "Do A B"), service("Rest", bearer1, "Keep C C", "Do A B")),
-			Neutral, "method-added t.Rest/Do", "it asks for the same"},
+			Neutral, "method-added t.Rest/Do", "it requires the same"},
 		{"moves: a guarded method goes, and an open one of its messages was there before", file(service("S", bearer1, "Do A B", "Stay C C"), service("Open", "", "Look A B")), file(service("S", bearer1, "Stay C C"), service("Open", "", "Look A B")),
 			Neutral, "method-removed t.S/Do", "the open one was open before, under its own name"},
 
 		// Splits.
 		{"split: a guarded service into two guarded ones", file(service("S", bearer1, "Do A B", "Get C D")), file(service("S", bearer1, "Do A B"), service("T", bearer1, "Get C D")),
-			Neutral, "method-renamed t.T/Get", "each half asks for what the whole did"},
+			Neutral, "method-renamed t.T/Get", "each half requires what the whole did"},
 		{"split: one half is open", file(service("S", bearer1, "Do A B", "Get C D")), file(service("S", bearer1, "Do A B"), service("T", "", "Get C D")),
 			Weaker, "bearer-not-validated t.T/Get", "the policy stayed with the first half"},
 		{"split: both halves renamed, one is open", file(service("S", bearer1, "Do A B", "Get C D")), file(service("X", bearer1, "Do A B"), service("Y", "", "Get C D")),
@@ -90,7 +90,7 @@ func rearrangements() []rearrangement {
 
 		// Merges.
 		{"merge: two guarded services", file(service("S", bearer1, "Do A B"), service("T", bearer1, "Get C D")), file(service("U", bearer1, "Do A B", "Get C D")),
-			Neutral, "method-renamed t.U/Get", "the new one asks for what both did"},
+			Neutral, "method-renamed t.U/Get", "the new one requires what both did"},
 		{"merge: two guarded services into an open one", file(service("S", bearer1, "Do A B"), service("T", bearer1, "Get C D")), file(service("U", "", "Do A B", "Get C D")),
 			Weaker, "bearer-not-validated t.U/Do", "neither policy came along"},
 		{"merge: a guarded and an open one into the guarded one", file(service("S", bearer1, "Do A B"), service("T", "", "Get C D")), file(service("S", bearer1, "Do A B", "Get C D")),
@@ -112,9 +112,9 @@ func rearrangements() []rearrangement {
 		{"rename: two methods of the same messages, one of them now open", file(service("S", "", "Do A B "+bearer1, "Get A B "+bearer1)), file(service("S", "", "Make A B "+bearer1, "Read A B")),
 			Weaker, "open-method-added t.S/Read", "an open method is new in a service with guarded ones"},
 		{"rename: two methods of the same messages, one of them for any issuer", file(service("S", "", "Do A B "+byOne, "Get A B "+byOne)), file(service("S", "", "Make A B "+byOne, "Read A B "+bearer1)),
-			Unknown, "replaced-by-weaker t.S/Read", "it may be either, and both asked for an issuer"},
+			Unknown, "replaced-by-weaker t.S/Read", "it may be either, and both required an issuer"},
 		{"rename: two methods of the same messages, both as before", file(service("S", bearer1, "Do A B", "Get A B")), file(service("S", bearer1, "Make A B", "Read A B")),
-			Neutral, "method-added t.S/Make", "whichever is which, each asks for the same"},
+			Neutral, "method-added t.S/Make", "whichever is which, each requires the same"},
 		{"rename: a guarded and an open method exchange their names", file(service("S", "", "Do A A "+bearer1, "Get B B")), file(service("S", "", "Do B B "+bearer1, "Get A A")),
 			Unknown, "replaced-by-weaker t.S/Get", "messages of the guarded one now go to the open one"},
 		{"rename: a message that no token speaks for", file(service("S", bearer1, "Do A B")), service("S", bearer1, "Do Z B") + strings.Replace(messages, "message A ", "message Z ", 1),
@@ -147,7 +147,7 @@ message M { string tok = 1 [(kalix.field).jwt = {token: true}]; ` + amount + ` }
 		// Types.
 		{"types: the request's type is renamed", in("", amount), strings.NewReplacer("(M)", "(N)", "message M", "message N").Replace(in("", amount)), Neutral, "message-type-changed t.S/Do", "the two are compared field by field"},
 		{"types: the request has another type, whose token may have any issuer", in(`issuer: "i"`, amount), strings.NewReplacer("(M)", "(N)", "message M", "message N").Replace(in("", amount)),
-			Weaker, "issuers-dropped t.N.tok", "the two are compared by what the method asks of its request"},
+			Weaker, "issuers-dropped t.N.tok", "the two are compared by what the method requires of its request"},
 		{"types: a message moves into another one", in("", `C c = 2 [(kalix.field).jwt = {claim: NEST}];`), in("", `Outer.C c = 2 [(kalix.field).jwt = {claim: NEST}];`) + ` message Outer { message C { string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; } }`,
 			Neutral, "message-type-changed t.M.c", "the two are compared field by field"},
 		{"types: a claim has another type", claim(amount), claim(strings.Replace(amount, "string", "int64", 1)), Unknown, "field-changed t.M.amount", "another text may be the value now"},
@@ -171,7 +171,7 @@ message M { string tok = 1 [(kalix.field).jwt = {token: true}]; ` + amount + ` }
 			Neutral, "", "a message without the token is refused"},
 
 		// Numbers.
-		{"numbers: a claim has another number", claim(amount), claim(strings.Replace(amount, "= 2", "= 3", 1)), Unknown, "field-changed t.M.amount", "who reads the old number finds what was not compared"},
+		{"numbers: a claim has another number", claim(amount), claim(strings.Replace(amount, "= 2", "= 3", 1)), Unknown, "field-changed t.M.amount", "readers of the old number find what was not compared"},
 		{"numbers: two claims exchange their numbers", claim(amount + "string b = 3 [(kalix.field).jwt = {claim: INCLUDE}];"), claim("string amount = 3 [(kalix.field).jwt = {claim: INCLUDE}]; string b = 2 [(kalix.field).jwt = {claim: INCLUDE}];"),
 			Unknown, "field-changed t.M.amount", "old messages mean the one by the other"},
 		{"numbers: a plain field takes the number of a claim", claim(amount), claim("string note = 2; string amount = 4 [(kalix.field).jwt = {claim: INCLUDE}];"), Unknown, "field-changed t.M.amount", "old readers take the plain field for the claim"},

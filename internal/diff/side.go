@@ -93,7 +93,7 @@ func (s *side) decides(m *policy.Message) map[string]int {
 	return claims
 }
 
-// Places of what annotations stand on.
+// Places of what is annotated.
 
 func (s *side) service(x *policy.Service) place {
 	p := place{subject: string(x.Desc.FullName()), stands: x.At}

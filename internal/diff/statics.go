@@ -104,7 +104,7 @@ func (a atom) implies(b atom, ask *oracle) (verdict, string) {
 	answer, witness := ask.included(a.expression(), b.expression())
 	switch {
 	case answer == holds && !b.Pattern && scalar(b.Value):
-		return fails, b.Value // as a number or boolean it matches a, and is no string (A70, A71)
+		return fails, b.Value // as a number or boolean it matches a, and is not a string (A70, A71)
 	case answer == fails && !a.Pattern && variable(a.Value):
 		return untold, "" // the variable may stand for something else
 	case answer == fails:
@@ -183,7 +183,7 @@ func list(atoms []atom) string {
 }
 
 func (p *pass) atomLost(l loss, claim string, a atom, asked, asks []atom, answer verdict, example string) {
-	var others []string // patterns that may stand in the place of a
+	var others []string // patterns that may replace a
 	for _, b := range asks {
 		if b.Pattern && !slices.ContainsFunc(asked, b.same) {
 			others = append(others, b.Value)

@@ -7,10 +7,10 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// Options says what is known beside the policy.
+// Options is what is known in addition to the policy.
 type Options struct {
 	// Keys are the configured keys in their order; HaveKeys says that these are
-	// all there are, and not that nobody looked.
+	// all there are, and not just unknown.
 	Keys     []Key
 	HaveKeys bool
 }
@@ -100,7 +100,7 @@ func at(p descset.Position) string { return p.String() }
 func full(m *policy.Message) string { return string(m.Desc.FullName()) }
 
 // textsOf returns texts of an annotation with the variables they refer to, and
-// notes on references that are none.
+// notes on references that are not valid.
 func textsOf(list []policy.Text) (all []Text, notes []Note) {
 	for _, t := range list {
 		names, err := t.Variables()

@@ -169,7 +169,7 @@ func (g *graph) message(m Message) {
 	}
 }
 
-// sources adds what a token's claims come from beside its message's fields.
+// sources adds what a token's claims come from, other than its message's fields.
 func (g *graph) sources(t Token, token string) {
 	for _, c := range t.StaticClaims {
 		g.edge(g.within(claimNode, false, staticLine(c), c.From), token, false, "static")

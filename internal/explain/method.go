@@ -40,7 +40,7 @@ func (b *builder) method(m *policy.Method) Method {
 	return v
 }
 
-// bearer returns what r asks of the bearer token; nil if it asks for none.
+// bearer returns what r requires of the bearer token; nil if it requires none.
 func (b *builder) bearer(r *policy.Rules, notes []Note) (*Bearer, []Note) {
 	if !r.ValidatesBearer() {
 		for _, t := range r.Issuers {
@@ -60,7 +60,7 @@ func (b *builder) bearer(r *policy.Rules, notes []Note) (*Bearer, []Note) {
 }
 
 // doubtful notes what lint refuses and what would else read as if it worked. A
-// method with a mode that nobody knows is not called open: it never runs (S46).
+// method with an unknown mode is not called open: it never runs (S46).
 func (b *builder) doubtful(m *policy.Method, r *policy.Rules, v *Method) {
 	note := func(p policy.ModeAt, format string, args ...any) {
 		v.Notes = append(v.Notes, Note{fmt.Sprintf(format, args...) + "; lint refuses it", at(p.At)})

@@ -9,12 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// Styles that Paint is asked for.
+// Styles for Paint.
 const (
 	StyleHeading = "heading" // METHOD, MESSAGE and what they are about
 	StylePlace   = "place"   // where a fact is from
 	StyleGood    = "good"    // a check that is made
-	StyleWarn    = "warn"    // nothing is asked for
+	StyleWarn    = "warn"    // nothing is required
 	StyleBad     = "bad"     // a cycle, or what else lint refuses
 	StyleDim     = "dim"     // what a fact means
 )
@@ -22,7 +22,7 @@ const (
 // TextOptions says how text is written.
 type TextOptions struct {
 	// Escape makes text from outside fit for a terminal (S70); without one,
-	// characters that are no print are written as \uXXXX.
+	// characters that are not printable are written as \uXXXX.
 	Escape func(string) string
 	// Paint styles a piece of text; without one nothing is styled.
 	Paint func(style, text string) string
@@ -82,7 +82,7 @@ func (t *textWriter) clean(text string) string {
 	return t.breaks.Replace(t.o.Escape(text))
 }
 
-// name is text from outside where a name stands: in quotes, unless it is one
+// name is text from outside in the place of a name: in quotes, unless it is one
 // that no quotes are needed to tell from the text around it.
 func (t *textWriter) name(text string) string {
 	for _, r := range text {
@@ -203,7 +203,7 @@ func wrap(text string, limit int) []string {
 	return append(lines, line)
 }
 
-// visible writes what is no print as \uXXXX.
+// visible writes what is not printable as \uXXXX.
 func visible(text string) string {
 	var b strings.Builder
 	for _, r := range text {

@@ -89,7 +89,7 @@ func (t *textWriter) pattern(text string) string {
 	return t.clean(text)
 }
 
-// allKeys lists the configured keys; nothing if nobody said which there are.
+// allKeys lists the configured keys; nothing if they are not known.
 func (t *textWriter) allKeys(list []Key) {
 	if list == nil {
 		return

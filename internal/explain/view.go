@@ -1,10 +1,10 @@
-// Package explain tells what a policy asks for: per method what the bearer token
+// Package explain describes what a policy requires: per method what the bearer token
 // must be and what becomes of the messages, per message its token and each claim
 // with the field it comes from, and for every fact the annotation that says so.
 //
 // New makes a View, which is plain data; the four printers (text, JSON, Mermaid,
 // DOT) read nothing else. A policy that lint refuses is explained too: what is
-// wrong with it stands in notes and faults, and cycles are drawn in red. The
+// wrong with it is in notes and faults, and cycles are drawn in red. The
 // package judges nothing, reads no file and no environment.
 //
 // It imports policy, descset, suggest, keys, quote and fault.
@@ -16,16 +16,16 @@ import "github.com/jwtctl/jwtctl/internal/keys"
 // renamed, and "from" and "at" are always a position, "file.proto:12:5" (or the
 // file alone, where the input has no source info).
 type View struct {
-	// Keys are the configured keys in their order: null if nobody said which
-	// there are, empty if there are none.
+	// Keys are the configured keys in their order: null if they are
+	// not known, empty if there are none.
 	Keys []Key `json:"keys"`
-	// Methods and Messages stand in the order of the policy.
+	// Methods and Messages are in the order of the policy.
 	Methods  []Method  `json:"methods"`
 	Messages []Message `json:"messages"`
 	// Cycles are the chains of DESCEND and NEST that lead back to where they
 	// began (A100).
 	Cycles []Cycle `json:"cycles,omitempty"`
-	// Notes are about annotations that stand on neither a method nor a message.
+	// Notes are about annotations of neither a method nor a message.
 	Notes []Note `json:"notes,omitempty"`
 }
 
@@ -42,7 +42,7 @@ type Key struct {
 	Rules *keys.Rules `json:"rules,omitempty"`
 }
 
-// Note is a remark on what stands at From.
+// Note is a remark on what is at From.
 type Note struct {
 	Text string `json:"text"`
 	From string `json:"from"`
@@ -202,7 +202,7 @@ type Parent struct {
 // Claim is a claim, or for RAW and a DESCEND that leads nowhere the claims, that
 // a field makes.
 type Claim struct {
-	// Name is the claim's; "" where the field is no claim by one name.
+	// Name is the claim's; "" where the field is not one claim.
 	Name string `json:"name,omitempty"`
 	// Field is the path to the field, through DESCEND and NEST: child.foo.
 	Field  string `json:"field"`

@@ -17,7 +17,7 @@ import (
 // Severity says how grave a finding is; a graver one is the greater number.
 type Severity int
 
-// The severities. What is none of them counts as an Error.
+// The severities. An unknown one counts as an Error.
 const (
 	Note Severity = iota
 	Warning
@@ -62,7 +62,7 @@ type Finding struct {
 	// Hint says what to do about it; empty where nothing helps.
 	Hint string
 	At   Position
-	// Subject is the full protobuf name of what the annotation stands on; may
+	// Subject is the full protobuf name of what is annotated; may
 	// be empty.
 	Subject string
 }

@@ -25,7 +25,7 @@ type Report struct {
 func Formats() []string { return []string{"text", "json", "github", "sarif", "junit"} }
 
 // Write prints the report in one of the Formats; opts are for text alone. The
-// error is the writer's, or a usage fault for a format that is none of them.
+// error is the writer's, or a usage fault for an unknown format.
 func (r Report) Write(w io.Writer, format string, opts TextOptions) error {
 	switch format {
 	case "text":

@@ -101,7 +101,7 @@ func sarifLocations(f Finding) []sarifLocation {
 func artifact(file string) sarifArtifact {
 	name := path.Clean(filepath.ToSlash(file))
 	if filepath.IsAbs(file) {
-		// A drive letter stands behind a slash: file:///C:/x.
+		// A drive letter follows a slash: file:///C:/x.
 		return sarifArtifact{URI: (&url.URL{Scheme: "file", Path: "/" + strings.TrimPrefix(name, "/")}).String()}
 	}
 	uri := (&url.URL{Path: name}).String()
@@ -111,7 +111,7 @@ func artifact(file string) sarifArtifact {
 	return sarifArtifact{URI: uri, Base: "%SRCROOT%"}
 }
 
-// fingerprint tells findings apart by all but where they stand: positions that
+// fingerprint tells findings apart by all but their place: positions that
 // the message names do not count either.
 func fingerprint(f Finding) string {
 	message := regexp.MustCompile(`:[0-9]+`).ReplaceAllString(f.Message, "")

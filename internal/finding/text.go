@@ -8,13 +8,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// TextOptions shape the text for whoever reads it.
+// TextOptions shape the text for its reader.
 type TextOptions struct {
 	// Escape is applied to every text from outside, before what it leaves of
 	// characters that a terminal acts on, line breaks among them, is written as
 	// \uXXXX (S70). Nil changes nothing before that.
 	Escape func(string) string
-	// Paint colours the word of the severity; nil is no colour (S71).
+	// Paint colours the word of the severity; nil means without colour (S71).
 	Paint func(Severity, string) string
 }
 

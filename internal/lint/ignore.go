@@ -18,7 +18,7 @@ type ignore struct {
 const ignoreMark = "jwtctl:ignore"
 
 // ignoresOf returns the ignore comments of the files, by the full name of what
-// they stand above: an element, or an option statement of it.
+// they are above: an element, or an option statement of it.
 func ignoresOf(files []descset.File) map[protoreflect.FullName][]ignore {
 	found := map[protoreflect.FullName][]ignore{}
 	for _, f := range files {
@@ -58,7 +58,7 @@ func (f *facts) ignored(d protoreflect.Descriptor, rule string) bool {
 	return false
 }
 
-// element returns what a comment at path stands on: a message, field, service
+// element returns what a comment at path is about: a message, field, service
 // or method, also where the path leads to its options; else the file.
 func element(file protoreflect.FileDescriptor, path protoreflect.SourcePath) protoreflect.Descriptor {
 	var at protoreflect.Descriptor = file
@@ -76,7 +76,7 @@ func element(file protoreflect.FileDescriptor, path protoreflect.SourcePath) pro
 }
 
 // child returns the child of d at an index of the field of descriptor.proto that
-// has this number; nil if there is none, or none that annotations stand on.
+// has this number; nil if there is none, or none that has annotations.
 func child(d protoreflect.Descriptor, number, index int32) protoreflect.Descriptor {
 	switch d := d.(type) {
 	case protoreflect.FileDescriptor:

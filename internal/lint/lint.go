@@ -1,5 +1,5 @@
 // Package lint judges a policy: its rules find annotations that contradict each
-// other, that have no effect, or that protect less than they seem to. The rules
+// other, have no effect, or protect less than they seem to. The rules
 // are a table, from which documentation and command output come too.
 //
 // It reads the model of package policy and never an option, looks up no
@@ -18,7 +18,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// Options says what rules may know beside the annotations.
+// Options is what rules may know in addition to the annotations.
 type Options struct {
 	// Issuers are those of the configured keys and key sets.
 	Issuers []string

@@ -43,7 +43,7 @@ func tokenClaimsItself(p *pass) {
 }
 
 // tokenInOneof: sign does not replace what is set of the oneof (A65), and what
-// holds that instead of the token has none (A41). A oneof of one is no choice.
+// holds that instead of the token has none (A41). A oneof of one leaves no choice.
 func tokenInOneof(p *pass) {
 	p.fields(func(f *policy.Field) {
 		oneof := f.Desc.ContainingOneof()

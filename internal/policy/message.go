@@ -38,7 +38,7 @@ func (a Action) String() string {
 type Message struct {
 	Desc protoreflect.MessageDescriptor
 	At   descset.Position // of the declaration
-	// Imported says that nobody asked for the file it stands in.
+	// Imported: its file was not named as input.
 	Imported bool
 	// BearerToken says that the bearer token is the token of this message
 	// (validate_bearer_token, A40), and BearerTokenAt where that is written.

@@ -1,5 +1,5 @@
 // Package policy is the typed model of the jwt annotations of a descriptor
-// set: what each service, method, message and field asks for, and where it says
+// set: what each service, method, message and field requires, and where it says
 // so. Read is the one place that turns annotations into meaning; lint, explain
 // and plan read the model and never an option.
 //
@@ -20,14 +20,14 @@ import (
 // Policy is what all annotations of a set say. It does not change, and is safe
 // for concurrent use.
 type Policy struct {
-	// Services are those of the files that were asked for, sorted by file and
+	// Services are those of the files that were named, sorted by file and
 	// then as the file has them.
 	Services []*Service
-	// Messages are those of the files that were asked for, in that order, then
+	// Messages are those of the files that were named, in that order, then
 	// the imported ones that a method or an annotated field leads to.
 	Messages []*Message
 	// Extensions are the annotated extension fields of the files that were
-	// asked for. No walk of a message reaches them.
+	// named. No walk of a message reaches them.
 	Extensions []*Field
 	// Twice are the elements with an annotation in both spellings (A111). What the
 	// model has of them is the vendor's.
@@ -41,7 +41,7 @@ type Policy struct {
 // Set returns the descriptors that p was read from.
 func (p *Policy) Set() *descset.Set { return p.set }
 
-// Message returns the message with this full name; nil if it is none of
+// Message returns the message with this full name; nil if it is not in
 // p.Messages.
 func (p *Policy) Message(name protoreflect.FullName) *Message { return p.messages[name] }
 
@@ -85,8 +85,8 @@ const (
 	ModeMessage     Mode = 2
 )
 
-// Known reports whether the schema has a name for m. ModeMessage is none of a
-// service's, which OnService of the Rules that hold it tells.
+// Known reports whether the schema has a name for m. A service does not
+// have ModeMessage: see OnService of the Rules.
 func (m Mode) Known() bool { return m >= ModeUnspecified && m <= ModeMessage }
 
 func (m Mode) String() string {

@@ -81,7 +81,7 @@ var reference = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile
 var variable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) })
 
 // Variables returns the environment variables that the text refers to, each
-// once (A72). The error names a reference that is none, such as "${}" or one
+// once (A72). The error names a reference that is not valid, such as "${}" or one
 // without its end.
 func (t Text) Variables() ([]string, error) {
 	var names []string
