@@ -19,21 +19,22 @@ type HeaderOptions struct {
 	// Members follow the others. None may be one of them, nor crit or b64, which
 	// change how a token is read.
 	Members []strictjson.Member
+	// Fields are what messages call the fields that make alg, kid and typ.
+	Fields map[string]string
 }
 
 // check refuses members that a header has already, or that no verifier of ours
 // takes, as usage errors.
 func (o HeaderOptions) check() error {
-	flags := map[string]string{"alg": "--alg", "kid": "--kid", "typ": "--typ"}
 	seen := map[string]bool{}
 	for _, m := range o.Members {
-		switch flag, taken := flags[m.Name]; {
-		case taken:
-			return fault.New(fault.UsageError, "--header", "%s is set by %s", m.Name, flag)
+		switch {
+		case m.Name == "alg" || m.Name == "kid" || m.Name == "typ":
+			return fault.New(fault.UsageError, "header", "%s is set by %s", m.Name, cmp.Or(o.Fields[m.Name], "a field of its own"))
 		case m.Name == "crit" || m.Name == "b64":
-			return fault.New(fault.UsageError, "--header", "%s would change how the token is read, and jwtctl has no such extension", m.Name)
+			return fault.New(fault.UsageError, "header", "%s would change how the token is read, and jwtctl has no such extension", m.Name)
 		case seen[m.Name]:
-			return fault.New(fault.UsageError, "--header", "%q is given twice", quote.Shorten(m.Name))
+			return fault.New(fault.UsageError, "header", "%q is given twice", quote.Shorten(m.Name))
 		}
 		seen[m.Name] = true
 	}

@@ -2,7 +2,7 @@
 // the standard library's; which algorithms and sizes are good enough is
 // decided by package keys.
 //
-// It may import keys, files and fault.
+
 package keygen
 
 import (
@@ -47,12 +47,12 @@ func generate(r Request) (any, error) {
 	case keys.RS256, keys.RS384, keys.RS512, keys.PS256, keys.PS384, keys.PS512:
 		bits := cmp.Or(r.RSABits, DefaultRSABits)
 		if bits < keys.MinRSABits || bits > keys.MaxRSABits || bits%8 != 0 {
-			return nil, fault.New(fault.UsageError, "--rsa-bits", "%d is not a multiple of 8 from %d to %d", bits, keys.MinRSABits, keys.MaxRSABits)
+			return nil, fault.New(fault.UsageError, "rsa-bits", "%d is not a multiple of 8 from %d to %d", bits, keys.MinRSABits, keys.MaxRSABits)
 		}
 		return rsa.GenerateKey(rand.Reader, bits)
 	}
 	if r.RSABits != 0 {
-		return nil, fault.New(fault.UsageError, "--rsa-bits", "%s keys have no size to choose", quote.Shorten(string(r.Algorithm)))
+		return nil, fault.New(fault.UsageError, "rsa-bits", "%s keys have no size to choose", quote.Shorten(string(r.Algorithm)))
 	}
 	switch r.Algorithm {
 	case keys.ES256:
@@ -71,7 +71,7 @@ func generate(r Request) (any, error) {
 	case keys.HS512:
 		return secret(64)
 	}
-	return nil, fault.New(fault.UsageError, "--alg", "no key can be made for %q", quote.Shorten(string(r.Algorithm)))
+	return nil, fault.New(fault.UsageError, "alg", "no key can be made for %q", quote.Shorten(string(r.Algorithm)))
 }
 
 // secret returns n random bytes, as many as the hash has (RFC 7518 section 3.2).

@@ -262,11 +262,11 @@ func (r *Ring) Signer(issuer *string, kid string) (*Key, error) {
 	case best != nil:
 		return best, nil
 	case kid != "" && named == nil:
-		return nil, fault.New(fault.KeyMissing, "--kid", "no key has the id %q", quote.Shorten(kid))
+		return nil, fault.New(fault.KeyMissing, "kid", "no key has the id %q", quote.Shorten(kid))
 	case (kid != "" || len(list) == 1) && !named.CanSign():
 		return nil, named.RequireSigner()
 	case kid != "":
-		return nil, fault.New(fault.KeyMissing, "--kid", "the key %q is bound to the issuer %q, and the token's is %q", quote.Shorten(kid), quote.Shorten(named.issuer), quote.Shorten(*issuer))
+		return nil, fault.New(fault.KeyMissing, "kid", "the key %q is bound to the issuer %q, and the token's is %q", quote.Shorten(kid), quote.Shorten(named.issuer), quote.Shorten(*issuer))
 	case issuer != nil:
 		return nil, fault.New(fault.KeyMissing, "keys", "none that can sign has the issuer %q, and none is without an issuer", quote.Shorten(*issuer))
 	}

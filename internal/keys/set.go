@@ -279,7 +279,7 @@ func Pick(list []*Key, kid string) ([]*Key, error) {
 	for i, k := range list {
 		ids[i] = quote.Shorten(k.id)
 	}
-	return nil, fault.New(fault.KeyMissing, "--kid", "no key has the id %q", quote.Shorten(kid)).
+	return nil, fault.New(fault.KeyMissing, "kid", "no key has the id %q", quote.Shorten(kid)).
 		WithHint("there are %s", strings.Join(ids, ", "))
 }
 

@@ -178,10 +178,10 @@ func (p *Plan) Method(name string) (*Method, error) {
 	if m := p.methods[name]; m != nil {
 		return m, nil
 	}
-	if err := p.isService("--method", name, "method"); err != nil {
+	if err := p.isService("method", name, "method"); err != nil {
 		return nil, err
 	}
-	return nil, unknown("method", "--method", name, p.methods)
+	return nil, unknown("method", "method", name, p.methods)
 }
 
 // Message returns the plan of the message with this full name. A name that is
@@ -191,12 +191,12 @@ func (p *Plan) Message(name string) (*Message, error) {
 		return m, nil
 	}
 	if p.methods[name] != nil {
-		return nil, fault.New(fault.UsageError, "--type", "%q is a method, not a message", name).WithHint("--method %s", name)
+		return nil, fault.New(fault.UsageError, "type", "%q is a method, not a message", name)
 	}
-	if err := p.isService("--type", name, "message"); err != nil {
+	if err := p.isService("type", name, "message"); err != nil {
 		return nil, err
 	}
-	return nil, unknown("message", "--type", name, p.messages)
+	return nil, unknown("message", "type", name, p.messages)
 }
 
 // isService says so where name, given for a kind, is a service's.

@@ -58,7 +58,13 @@ func (s *Settings) Placed(f *fault.Error) *fault.Error {
 // flagOf returns the flag that a library's usage fault is about, "" for none:
 // libraries name what they are given, and know no flags.
 func (s *Settings) flagOf(f *fault.Error) string {
-	if s.cmd == nil || f.Code != fault.UsageError || f.What == NameOf(s.cmd) {
+	if s.cmd == nil || f.What == NameOf(s.cmd) {
+		return ""
+	}
+	if f.Code == fault.KeyMissing && f.What == "kid" && s.cmd.Flags().Lookup("kid") != nil {
+		return "kid"
+	}
+	if f.Code != fault.UsageError {
 		return ""
 	}
 	for _, name := range append([]string{f.What}, config.OtherNames(f.What)...) {

@@ -62,6 +62,8 @@ type Request struct {
 	// held to be in the future.
 	AnyExtra, TimesExtra bool
 	Now                  time.Time
+	// Fields are what messages call the fields that make a claim, by the claim.
+	Fields map[string]string
 }
 
 // Has reports whether Base or Extra have the claim called name.
@@ -167,45 +169,42 @@ func (r Request) limit() time.Duration {
 func (r Request) check() error {
 	switch {
 	case r.NoExpiry && r.TTL != 0:
-		return fault.New(fault.UsageError, "--no-expiry", "a token without exp has no --ttl")
+		return fault.New(fault.UsageError, "no-expiry", "a token without exp has no lifetime")
 	case r.NoExpiry && r.Has("exp"):
-		return fault.New(fault.UsageError, "--no-expiry", "the claims have exp")
+		return fault.New(fault.UsageError, "no-expiry", "the claims have exp")
 	case r.NoExpiry, r.TTL == 0 && r.Has("exp"):
 	case r.TTL < time.Second:
-		return fault.New(fault.UsageError, "--ttl", "%s: a token lives at least 1s", r.TTL)
+		return fault.New(fault.UsageError, "ttl", "%s: a token lives at least 1s", r.TTL)
 	case r.TTL > r.limit():
-		return r.tooLong("--ttl", r.TTL)
+		return r.tooLong("ttl", r.TTL)
 	}
 	if slices.Contains(r.Audience, "") {
-		return fault.New(fault.UsageError, "--aud", "it is empty")
+		return fault.New(fault.UsageError, "aud", "it is empty")
 	}
 	return r.checkNames()
 }
 
 func (r Request) tooLong(what string, life time.Duration) error {
 	return fault.New(fault.UsageError, what, "%s is longer than %s", life, r.limit()).
-		WithHint("a token cannot be revoked before it expires; --max-ttl raises the limit")
+		WithHint("a token cannot be revoked before it expires")
 }
 
-// reserved are the claims that a field of r is there for, with the flag that sets
-// each, as far as neither Base nor Extra may have them.
+// reserved are the claims that a field of r is there for, with what messages call
+// the field, as far as neither Base nor Extra may have them.
 func (r Request) reserved() map[string]string {
-	flags := map[string]string{
-		"sub": "--sub", "iss": "--iss", "aud": "--aud", "exp": "--ttl", "iat": "--iat", "nbf": "--nbf", "jti": "--jti",
-		"permissions": "--system, --namespace or --permission",
-	}
+	fields := map[string]string{}
 	makes := map[string]bool{
 		"sub": r.Subject != "", "iss": r.Issuer != "", "aud": len(r.Audience) > 0, "exp": r.TTL != 0, "iat": r.IssuedAt,
 		"nbf": !r.NotBefore.IsZero(), "jti": r.ID != "", "permissions": r.Permissions != nil,
 	}
-	for name := range flags {
+	for name, made := range makes {
 		isTime := name == "exp" || name == "iat"
 		always := name == "nbf" || name == "jti" // no field made these once
-		if !makes[name] && (r.AnyExtra || always || r.TimesExtra && isTime) {
-			delete(flags, name)
+		if made || !r.AnyExtra && !always && (!r.TimesExtra || !isTime) {
+			fields[name] = cmp.Or(r.Fields[name], "a field of the request")
 		}
 	}
-	return flags
+	return fields
 }
 
 // checkNames refuses claims that another one takes the place of, for some
@@ -215,26 +214,26 @@ func (r Request) checkNames() error {
 	add := func(name string) error {
 		for other := range seen { // S44: readers that fold case see one claim twice
 			if name != other && strings.EqualFold(other, name) {
-				return fault.New(fault.UsageError, "--claim", "the claim %q differs from %q in case alone", quote.Shorten(name), quote.Shorten(other))
+				return fault.New(fault.UsageError, "claim", "the claim %q differs from %q in case alone", quote.Shorten(name), quote.Shorten(other))
 			}
 		}
 		seen[name] = ""
 		return nil
 	}
 	for _, c := range r.Base {
-		if flag := seen[c.Name]; flag != "" && !slices.Contains([]string{"exp", "nbf", "iat"}, c.Name) {
-			return fault.New(fault.UsageError, "--claims", "the claim %q is also made by %s", c.Name, flag)
+		if field := seen[c.Name]; field != "" && !slices.Contains([]string{"exp", "nbf", "iat"}, c.Name) {
+			return fault.New(fault.UsageError, "claims", "the claim %q is also made by %s", c.Name, field)
 		}
 		if err := add(c.Name); err != nil {
 			return err
 		}
 	}
 	for _, c := range r.Extra {
-		switch flag, taken := seen[c.Name]; {
-		case taken && flag == "":
-			return fault.New(fault.UsageError, "--claim", "the claim %q is given twice", quote.Shorten(c.Name))
+		switch field, taken := seen[c.Name]; {
+		case taken && field == "":
+			return fault.New(fault.UsageError, "claim", "the claim %q is given twice", quote.Shorten(c.Name))
 		case taken:
-			return fault.New(fault.UsageError, "--claim", "the claim %q is made by %s", c.Name, flag)
+			return fault.New(fault.UsageError, "claim", "the claim %q is made by %s", c.Name, field)
 		}
 		if err := add(c.Name); err != nil {
 			return err
@@ -249,7 +248,7 @@ func (r Request) checkMade(claims []byte) error {
 	c, err := jws.CheckClaims(claims)
 	var bad *fault.Error
 	if errors.As(err, &bad) {
-		return fault.New(fault.UsageError, "--claim", "the claim %q is not valid: %s (RFC 7519 section 4.1)", bad.What, bad.Why)
+		return fault.New(fault.UsageError, "claim", "the claim %q is not valid: %s (RFC 7519 section 4.1)", bad.What, bad.Why)
 	}
 	exp, err := c.Expiry()
 	if err != nil || exp.IsZero() || r.TTL != 0 {
@@ -258,7 +257,7 @@ func (r Request) checkMade(claims []byte) error {
 	isExtra := slices.ContainsFunc(r.Extra, func(c Claim) bool { return c.Name == "exp" })
 	switch life := exp.Sub(r.Now); {
 	case life <= 0 && !isExtra:
-		return fault.New(fault.UsageError, "--claims", "its exp is over (%s)", exp.UTC().Format(time.RFC3339)).WithHint("--ttl 10m gives the token a new one")
+		return fault.New(fault.UsageError, "claims", "its exp is over (%s)", exp.UTC().Format(time.RFC3339))
 	case life > r.limit():
 		return r.tooLong("exp", life.Round(time.Second))
 	}
@@ -271,8 +270,8 @@ func ParseClaim(name, value string) (Claim, error) {
 	// An object around it gives the value's own names, numbers and depth the strict reading.
 	members, err := strictjson.Object([]byte(`{"value":`+value+`}`), jws.MaxDepth)
 	if err != nil || len(members) != 1 {
-		return Claim{}, fault.New(fault.UsageError, "--claim-json", "the value of %q is no JSON value", quote.Shorten(name)).
-			WithHint("a string needs its quotes: %s='\"text\"'; or use --claim", quote.Shorten(name))
+		return Claim{}, fault.New(fault.UsageError, "claim-json", "the value of %q is no JSON value", quote.Shorten(name)).
+			WithHint("a string needs its quotes: %s='\"text\"'", quote.Shorten(name))
 	}
 	return Claim{Name: name, Value: members[0].Value}, nil
 }
@@ -281,7 +280,7 @@ func ParseClaim(name, value string) (Claim, error) {
 func TextClaim(name, text string) (Claim, error) {
 	quoted, err := jsontext.AppendQuote(nil, text)
 	if err != nil {
-		return Claim{}, fault.New(fault.UsageError, "--claim", "the value of %q is not UTF-8", quote.Shorten(name))
+		return Claim{}, fault.New(fault.UsageError, "claim", "the value of %q is not UTF-8", quote.Shorten(name))
 	}
 	return Claim{Name: name, Value: quoted}, nil
 }

@@ -83,6 +83,11 @@ func (m *messages) configured(path string, signs bool) (target, error) {
 func (m *messages) resolve(method, typ string, signs bool) (target, error) {
 	if method == "" {
 		p, err := m.Plan.Message(typ)
+		if f, isFault := err.(*fault.Error); isFault {
+			if _, notMethod := m.Plan.Method(typ); notMethod == nil {
+				err = f.WithHint("--method %s", typ)
+			}
+		}
 		if err != nil {
 			return target{}, err
 		}

@@ -54,6 +54,7 @@ func mint(d command.Deps, o tokenOptions, now time.Time) (minted, error) {
 		return minted{}, err
 	}
 	claims, err := token.Claims(request)
+	err = withFlags(err)
 	if err != nil && len(o.claims)+len(o.jsonClaims)+len(o.base) == 0 && len(d.Settings.Claims) > 0 {
 		return minted{}, command.AsUsage(err, d.Settings.At("token.claims"))
 	}

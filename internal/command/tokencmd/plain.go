@@ -124,7 +124,7 @@ func (o tokenOptions) header() (jws.HeaderOptions, error) {
 	if !o.plain {
 		return jws.HeaderOptions{}, nil
 	}
-	h := jws.HeaderOptions{Type: o.typ}
+	h := jws.HeaderOptions{Type: o.typ, Fields: headerFlags()}
 	for _, list := range []struct {
 		flag   string
 		values []string
@@ -140,7 +140,7 @@ func (o tokenOptions) header() (jws.HeaderOptions, error) {
 			}
 			member, err := parse(name, value)
 			if err != nil {
-				return h, command.AsUsage(err, list.flag)
+				return h, command.AsUsage(withFlags(err), list.flag)
 			}
 			h.Members = append(h.Members, strictjson.Member(member))
 		}

@@ -213,7 +213,7 @@ func (o tokenOptions) request(fromFile []token.Claim, now time.Time) (token.Requ
 	r := token.Request{
 		Subject: o.subject, Issuer: o.issuer, Audience: o.audiences, Permissions: permissions,
 		TTL: o.ttl, MaxTTL: o.maxTTL, NoExpiry: o.noExpiry, IssuedAt: o.issuedAt, Extra: extra, Now: now,
-		AnyExtra: o.plain, TimesExtra: o.setsTimes(),
+		AnyExtra: o.plain, TimesExtra: o.setsTimes(), Fields: claimFlags(),
 	}
 	if err := o.applyPlain(&r); err != nil {
 		return token.Request{}, err
@@ -239,7 +239,7 @@ func (o tokenOptions) extra(fromFile []token.Claim) ([]token.Claim, error) {
 			}
 			c, err := make(name, value)
 			if err != nil {
-				return err
+				return withFlags(err)
 			}
 			list = append(list, c)
 		}

@@ -1,0 +1,38 @@
+package tokencmd
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// claimFlags are the flags that make a claim, headerFlags those that make a member
+// of the header: libraries know no flags, and name these where one is in the way.
+func claimFlags() map[string]string {
+	return map[string]string{
+		"sub": "--sub", "iss": "--iss", "aud": "--aud", "exp": "--ttl", "iat": "--iat", "nbf": "--nbf", "jti": "--jti",
+		"permissions": "--system, --namespace or --permission",
+	}
+}
+
+func headerFlags() map[string]string {
+	return map[string]string{"alg": "--alg", "kid": "--kid", "typ": "--typ"}
+}
+
+// withFlags ends the hint of an error about claims with the flag that helps.
+func withFlags(err error) error {
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Code != fault.UsageError {
+		return err
+	}
+	switch {
+	case (f.What == "ttl" || f.What == "exp") && f.Hint != "":
+		return f.WithHint("%s; --max-ttl raises the limit", f.Hint)
+	case f.What == "claims" && strings.HasPrefix(f.Why, "its exp is over"):
+		return f.WithHint("--ttl 10m gives the token a new one")
+	case f.What == "claim-json":
+		return f.WithHint("%s; or use --claim", f.Hint)
+	}
+	return err
+}
