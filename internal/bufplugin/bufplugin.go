@@ -111,7 +111,7 @@ func RuleID(id string) string {
 	return "JWT_" + strings.ToUpper(strings.ReplaceAll(id, "-", "_"))
 }
 
-// optional says whether a rule runs only where it is chosen by its own id: Buf
+// optional reports whether a rule runs only where it is chosen by its own id: Buf
 // knows no severities, so what is less than a warning would fail a build.
 func optional(r finding.Rule) bool { return r.Severity == finding.Note || r.ID == requireAllRule }
 

@@ -48,7 +48,7 @@ func (c *Codec) Settle(m protoreflect.Message, s message.Strictness) error {
 	return c.messages.Settle(m, s)
 }
 
-// Empty says whether m's field is empty: not set where it can be told, and else
+// Empty reports whether m's field is empty: not set where it can be told, and else
 // the zero value or without elements (A43).
 func Empty(m protoreflect.Message, fd protoreflect.FieldDescriptor) bool { return !m.Has(fd) }
 

@@ -121,7 +121,7 @@ func unsigned(text []byte, bits int) (uint64, bool) {
 	return magnitude, ok && fits && (!n.negative || magnitude == 0)
 }
 
-// sameNumber says whether two JSON numbers are one, exactly.
+// sameNumber reports whether two JSON numbers are one, exactly.
 func sameNumber(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true

@@ -23,7 +23,7 @@ func Object(members []strictjson.Member) (strictjson.Value, error) {
 	return w.out, nil
 }
 
-// Same says whether two claims of no known type are one JSON value: numbers
+// Same reports whether two claims of no known type are one JSON value: numbers
 // exactly and however written, strings by content, objects without order.
 func Same(a, b strictjson.Value) bool {
 	if bytes.Equal(a, b) {

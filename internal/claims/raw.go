@@ -56,7 +56,7 @@ func (c *Codec) RawFill(fd protoreflect.FieldDescriptor, claims []strictjson.Mem
 	return nil
 }
 
-// fits says whether claim has the JSON type that A47 gives to values of fd,
+// fits reports whether claim has the JSON type that A47 gives to values of fd,
 // where Parse takes more than that.
 func fits(fd protoreflect.FieldDescriptor, claim strictjson.Value) bool {
 	switch fd.Kind() {

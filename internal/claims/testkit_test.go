@@ -140,7 +140,7 @@ func (s schema) value(tb testing.TB, name protoreflect.FullName, text string) (p
 	return m, fd
 }
 
-// equal says whether two messages are equal, with a look at both where not.
+// equal reports whether two messages are equal, with a look at both where not.
 func wantEqual(tb testing.TB, got, want protoreflect.Message) {
 	tb.Helper()
 	if !proto.Equal(got.Interface(), want.Interface()) {

@@ -44,7 +44,7 @@ func TestDocLinks(t *testing.T) {
 	}
 }
 
-// hasHeading says whether text has a heading whose anchor GitHub calls so.
+// hasHeading reports whether text has a heading whose anchor GitHub calls so.
 func hasHeading(text, anchor string) bool {
 	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
 		slug := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(m[1]), "")

@@ -205,7 +205,7 @@ func TestGuidesPreCommit(t *testing.T) {
 }
 
 // bash runs a script in the folder dir, with a temporary folder of its own, and
-// says whether it succeeded.
+// reports whether it succeeded.
 func bash(t *testing.T, dir, script string) (output string, ok bool) {
 	t.Helper()
 	temporary := filepath.Join(dir, "../tmp")

@@ -150,7 +150,7 @@ func (r *reader) claims(n *yaml.Node, key string) {
 	})
 }
 
-// hasTime says whether YAML takes something in n for a time.
+// hasTime reports whether YAML takes something in n for a time.
 func hasTime(n *yaml.Node) bool {
 	return n.ShortTag() == "!!timestamp" || slices.ContainsFunc(n.Content, hasTime)
 }

@@ -39,7 +39,7 @@ func (c *Console) stylesFor(w io.Writer, tty bool) Styles {
 	return Styles{Bad: paint("1", true), Warn: paint("3", false), Good: paint("2", false), Dim: faint, Bold: paint("", true)}
 }
 
-// colored says whether a stream may hold escape sequences.
+// colored reports whether a stream may hold escape sequences.
 func (c *Console) colored(tty bool) bool {
 	switch c.Color {
 	case "always":

@@ -78,7 +78,7 @@ func imageTypes(set *descriptorpb.FileDescriptorSet) *dynamicpb.Types {
 	return dynamicpb.NewTypes(all)
 }
 
-// deeper says whether brackets in data nest more than most levels.
+// deeper reports whether brackets in data nest more than most levels.
 func deeper(data []byte, most int) bool {
 	level, quoted := 0, false
 	for i := 0; i < len(data); i++ {

@@ -214,7 +214,7 @@ func registerStandard(r *protoregistry.Files, f protoreflect.FileDescriptor) {
 	_ = r.RegisterFile(f) // a name that an input has already is the input's
 }
 
-// complete says whether all types that f uses are there: of a type that is
+// complete reports whether all types that f uses are there: of a type that is
 // missing nobody knows the annotations.
 func complete(where string, f protoreflect.FileDescriptor, missing []string) error {
 	var lost protoreflect.Descriptor

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// same says whether two files mean the same here: positions aside, and of
+// same reports whether two files mean the same here: positions aside, and of
 // custom options the annotations alone, which two compilers may encode in two
 // ways.
 func (s *schema) same(a, b *descriptorpb.FileDescriptorProto) bool {

@@ -73,7 +73,7 @@ func linked(name string) protoreflect.FileDescriptor {
 	return f
 }
 
-// isWellKnown says whether name is one of protobuf's own files, of which ours
+// isWellKnown reports whether name is one of protobuf's own files, of which ours
 // is taken always: it defines what options are.
 func isWellKnown(name string) bool { return strings.HasPrefix(name, "google/protobuf/") }
 

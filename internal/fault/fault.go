@@ -73,7 +73,7 @@ func CodeOf(err error) Code {
 	return ""
 }
 
-// Has says whether err's tree holds an Error with this code.
+// Has reports whether err's tree holds an Error with this code.
 func Has(err error, code Code) bool { return errors.Is(err, &Error{Code: code}) }
 
 // All returns the single errors of err's tree in the order they were joined.

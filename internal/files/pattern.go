@@ -14,10 +14,10 @@ import (
 // maxEntries is how many files and folders a pattern may look through.
 const maxEntries = 200_000
 
-// IsPattern says whether arg has a sign of a pattern in it: * ? or [.
+// IsPattern reports whether arg has a sign of a pattern in it: * ? or [.
 func IsPattern(arg string) bool { return strings.ContainsAny(arg, "*?[") }
 
-// Match says whether name matches pattern part by part, as path.Match has it;
+// Match reports whether name matches pattern part by part, as path.Match has it;
 // ** is any number of folders, or all that is below. Both have slashes. A pattern
 // that is none matches nothing.
 func Match(pattern, name string) bool {

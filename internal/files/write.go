@@ -77,7 +77,7 @@ func (w Writer) Write(path string, data []byte, mode fs.FileMode, replace bool) 
 	return nil
 }
 
-// CheckTarget says whether a file may be written at path: file_not_plain,
+// CheckTarget reports whether a file may be written at path: file_not_plain,
 // file_exists, file_failed, or nil.
 func CheckTarget(path string, replace bool) error {
 	info, err := os.Lstat(path)
@@ -155,7 +155,7 @@ func MakeFolder(path string) error {
 	return nil
 }
 
-// Same says whether two paths lead to one file, by whatever spelling or link;
+// Same reports whether two paths lead to one file, by whatever spelling or link;
 // of files that do not exist yet, whether they would.
 func Same(a, b string) bool {
 	infoA, errA := os.Stat(a)

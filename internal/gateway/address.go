@@ -50,7 +50,7 @@ func ofFlag(err error, flag string) error {
 	return f.About(flag + ": " + f.What)
 }
 
-// isLocal says whether address, "host:port", is this machine alone by its
+// isLocal reports whether address, "host:port", is this machine alone by its
 // spelling.
 func isLocal(address string) bool {
 	host, _, err := net.SplitHostPort(address)

@@ -105,7 +105,7 @@ func UnwrapToken(text string) (string, error) {
 	return text, nil
 }
 
-// IsVariableName says whether a shell takes name for a variable's.
+// IsVariableName reports whether a shell takes name for a variable's.
 func IsVariableName(name string) bool {
 	for i, r := range name {
 		letter := r == '_' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z'

@@ -58,7 +58,7 @@ func wrongIssuer(at, named, wanted string) *fault.Error {
 	return err
 }
 
-// isHTTPS says whether address is a URL that begins with https in any case.
+// isHTTPS reports whether address is a URL that begins with https in any case.
 func isHTTPS(address string) bool {
 	u, err := url.Parse(address)
 	return err == nil && u.Scheme == "https"

@@ -79,7 +79,7 @@ func NewHandler(p *Publisher, o HandlerOptions) (*Handler, error) {
 	}, nil
 }
 
-// isPlainPath says whether p has one spelling only.
+// isPlainPath reports whether p has one spelling only.
 func isPlainPath(p string) bool {
 	odd := func(r rune) bool {
 		return !strings.ContainsRune("/-._~", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
@@ -146,7 +146,7 @@ func plain(w http.ResponseWriter, status int, text string) {
 	_, _ = fmt.Fprintln(w, text)
 }
 
-// matches says whether an If-None-Match names tag (RFC 9110 section 13.1.2).
+// matches reports whether an If-None-Match names tag (RFC 9110 section 13.1.2).
 func matches(values []string, tag string) bool {
 	return slices.ContainsFunc(values, func(value string) bool {
 		for one := range strings.SplitSeq(value, ",") {

@@ -236,7 +236,7 @@ func (f *fetcher) checkAddress(ctx context.Context, _, address string, _ syscall
 	return nil
 }
 
-// isLinkLocal says whether ip is for this link alone, or is where a cloud
+// isLinkLocal reports whether ip is for this link alone, or is where a cloud
 // keeps a machine's credentials.
 func isLinkLocal(ip netip.Addr) bool {
 	if nat64 := netip.MustParsePrefix("64:ff9b::/96"); nat64.Contains(ip) {

@@ -246,7 +246,7 @@ func (r *Remote) PassedOver(kid string) *fault.Error {
 	return r.passed.Problem(kid)
 }
 
-// knows says whether there are keys and, unless kid is empty, one of that id.
+// knows reports whether there are keys and, unless kid is empty, one of that id.
 // r.mu is held.
 func (r *Remote) knows(kid string) bool {
 	return r.held != nil && (kid == "" || slices.ContainsFunc(r.held, func(k *keys.Key) bool { return k.ID() == kid }))
@@ -258,7 +258,7 @@ func (r *Remote) speaksFor(kid string) bool {
 	return r.knows(kid) || slices.ContainsFunc(r.held, func(k *keys.Key) bool { return !k.HasOwnID() })
 }
 
-// mayFetch says whether a fetch may begin at now. r.mu is held.
+// mayFetch reports whether a fetch may begin at now. r.mu is held.
 func (r *Remote) mayFetch(now time.Time) bool {
 	pause := Cooldown
 	if r.held == nil {

@@ -62,7 +62,7 @@ func TestF3_EveryAlgorithm(t *testing.T) {
 	}
 }
 
-// agree says whether token is accepted, in which case all three must.
+// agree reports whether token is accepted, in which case all three must.
 func agree(t *testing.T, key *keys.Key, token string) bool {
 	t.Helper()
 	got, err := verifier(t, Policy{}, key).Verify(context.Background(), token)

@@ -52,7 +52,7 @@ func pss(m *jwt.SigningMethodRSAPSS) jwt.SigningMethod {
 	}
 }
 
-// CheckSignature says whether signature is one over input by alg and public,
+// CheckSignature reports whether signature is one over input by alg and public,
 // a *rsa.PublicKey or *ecdsa.PublicKey, in the words of golang-jwt. It asks
 // nothing else of key and token: it is there to retell what a laxer program
 // decides, never to believe a token.

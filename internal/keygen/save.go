@@ -28,7 +28,7 @@ type Output struct {
 	Passphrase []byte
 }
 
-// Check says whether o can be written before a key is made for it:
+// Check reports whether o can be written before a key is made for it:
 // file_conflict, file_exists, file_not_plain (S2, S3), or nil.
 func (o Output) Check() error {
 	if o.Public != "" && files.Same(o.Private, o.Public) {

@@ -119,7 +119,7 @@ func checkRSA(n, e *big.Int) *fault.Error {
 	return nil
 }
 
-// isROCA says whether n is a modulus of the faulty Infineon library
+// isROCA reports whether n is a modulus of the faulty Infineon library
 // (CVE-2017-15361): the primes it makes, and so their products, are powers of
 // 65537 modulo every small prime.
 func isROCA(n *big.Int) bool {

@@ -60,7 +60,7 @@ func decodeBlock(block *pem.Block, source string) (any, error) {
 	return material, nil
 }
 
-// unsupported says whether x509 refused der for its kind of key rather than its
+// unsupported reports whether x509 refused der for its kind of key rather than its
 // numbers. x509 has no error values for that, so its words have to do.
 func unsupported(err error, der []byte) bool {
 	for _, words := range []string{"unknown elliptic curve", "unsupported elliptic curve", "invalid ECDSA parameters", "unknown algorithm", "unknown public key algorithm"} {
@@ -72,7 +72,7 @@ func unsupported(err error, der []byte) bool {
 	return len(curve) > 0 && curve[0] == asn1.TagSequence|0x20 // a curve by its numbers, not its name
 }
 
-// exact says whether der says no more than material: a public key has one
+// exact reports whether der says no more than material: a public key has one
 // spelling, and the point beside an EC private key must be its own.
 func exact(material any, der []byte) bool {
 	switch k := material.(type) {

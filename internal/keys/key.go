@@ -193,7 +193,7 @@ func (k *Key) Public() (*Key, error) {
 // ID returns the key id.
 func (k *Key) ID() string { return k.id }
 
-// HasOwnID says whether the id was given with the key or to New, rather than
+// HasOwnID reports whether the id was given with the key or to New, rather than
 // derived from its numbers.
 func (k *Key) HasOwnID() bool { return k.hasID }
 
@@ -206,7 +206,7 @@ func (k *Key) Source() string { return k.source }
 // Algorithm returns the algorithm to sign with.
 func (k *Key) Algorithm() Algorithm { return k.algs[0] }
 
-// Allows says whether a signature by alg may be checked with k (A22).
+// Allows reports whether a signature by alg may be checked with k (A22).
 func (k *Key) Allows(alg Algorithm) bool { return slices.Contains(k.algs, alg) }
 
 // CanSign reports whether k has private or secret material that may sign, or is a
@@ -271,7 +271,7 @@ func (k *Key) Type() Type {
 	return TypeNone
 }
 
-// SameMaterial says whether k and other have the same public half, or the same
+// SameMaterial reports whether k and other have the same public half, or the same
 // secret.
 func (k *Key) SameMaterial(other *Key) bool {
 	if k.Type() == TypeSecret && other.Type() == TypeSecret {

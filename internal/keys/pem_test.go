@@ -38,7 +38,7 @@ func ders() map[string][]byte {
 	}
 }
 
-// TestS9_PEMForms: each form is read, is the same key and says whether it can
+// TestS9_PEMForms: each form is read, is the same key and reports whether it can
 // sign; the same bytes with one more behind them are refused.
 func TestS9_PEMForms(t *testing.T) {
 	of := map[string]string{"EC": "P-256", "RSA": "RSA", "OKP": "OKP"}

@@ -125,7 +125,7 @@ type Query struct {
 	KeyID     *string
 	Algorithm Algorithm
 	// Token is asked about keys whose id nobody chose, since only the signature
-	// tells whether such a key is the one that the token names (A21).
+	// reports whether such a key is the one that the token names (A21).
 	Token Signed
 }
 

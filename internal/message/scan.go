@@ -40,7 +40,7 @@ func (c *Codec) flat(data []byte) bool {
 	return bytes.Count(data, []byte("{"))+bytes.Count(data, []byte("[")) <= c.limits.Depth && !mayName(data)
 }
 
-// mayName says whether there might be an "@type" in data, in any spelling.
+// mayName reports whether there might be an "@type" in data, in any spelling.
 func mayName(data []byte) bool {
 	return bytes.IndexByte(data, '\\') >= 0 || bytes.Contains(data, []byte(typeKey))
 }
@@ -97,13 +97,13 @@ func (c *Codec) walk(data []byte) *fault.Error {
 	return nil
 }
 
-// isName says whether the string that dec has just read is a member's name.
+// isName reports whether the string that dec has just read is a member's name.
 func isName(dec *jsontext.Decoder) bool {
 	kind, read := dec.StackIndex(dec.StackDepth())
 	return kind == '{' && read%2 == 1
 }
 
-// isTypeKey says whether the JSON string text is "@type", in any spelling.
+// isTypeKey reports whether the JSON string text is "@type", in any spelling.
 func isTypeKey(text jsontext.Value) bool {
 	if bytes.IndexByte(text, '\\') < 0 {
 		return string(text) == `"@type"`

@@ -107,7 +107,7 @@ func withoutType(data []byte, want protoreflect.FullName) ([]byte, *fault.Error)
 	return out, nil
 }
 
-// hasOwnForm says whether desc is a well-known type that ProtoJSON does not
+// hasOwnForm reports whether desc is a well-known type that ProtoJSON does not
 // write as an object of its fields; "@type" would be a value in some of them.
 func hasOwnForm(desc protoreflect.MessageDescriptor) bool {
 	if desc.FullName().Parent() != "google.protobuf" {

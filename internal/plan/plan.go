@@ -69,7 +69,7 @@ type Message struct {
 	Fills bool
 }
 
-// Tokenless says whether there is no token to check or make.
+// Tokenless reports whether there is no token to check or make.
 func (m *Message) Tokenless() bool { return !m.UsesBearer && m.Token == nil && len(m.Nested) == 0 }
 
 // Token is a token in a string or bytes field.
@@ -118,7 +118,7 @@ type Static struct {
 	Pattern *regexp.Regexp // nil if there are values; it matches whole texts
 }
 
-// Valid says whether p may run at all (A101). The error is policy_invalid for
+// Valid reports whether p may run at all (A101). The error is policy_invalid for
 // each error that lint finds, all of them joined.
 func Valid(p *policy.Policy) error {
 	var faults []error

@@ -34,7 +34,7 @@ func (h *healthServer) status() *grpc_health_v1.HealthCheckResponse {
 	}
 }
 
-// knows says whether service is one of the policy, or none, which is all of it.
+// knows reports whether service is one of the policy, or none, which is all of it.
 func (h *healthServer) knows(service string) bool {
 	if service == "" {
 		return true

@@ -47,7 +47,7 @@ func claimMetadata(claims []strictjson.Member) []pair {
 	return list
 }
 
-// validKey says whether name makes a metadata key once it is in lower case.
+// validKey reports whether name makes a metadata key once it is in lower case.
 func validKey(name string) bool {
 	for i := range len(name) {
 		c := name[i]
@@ -60,7 +60,7 @@ func validKey(name string) bool {
 	return name != ""
 }
 
-// plainText says whether text arrives as it is in metadata: printable ASCII, and
+// plainText reports whether text arrives as it is in metadata: printable ASCII, and
 // no space at an end, which anyone on the way may strip.
 func plainText(text string) bool {
 	for i := range len(text) {

@@ -45,5 +45,5 @@ func parseTraceParent(text string) (trace, span string, ok bool) {
 	return trace, span, true
 }
 
-// isHex says whether text is hexadecimal in lower case.
+// isHex reports whether text is hexadecimal in lower case.
 func isHex(text string) bool { return strings.Trim(text, "0123456789abcdef") == "" }

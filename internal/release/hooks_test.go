@@ -181,7 +181,7 @@ func copyExample(t *testing.T) string {
 	return dir
 }
 
-// script runs a script in dir, as nobody in particular, and says whether it
+// script runs a script in dir, as nobody in particular, and reports whether it
 // succeeded. Go finds what it has downloaded and built before.
 func script(t *testing.T, dir, text string) (output string, ok bool) {
 	t.Helper()

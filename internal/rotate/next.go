@@ -146,7 +146,7 @@ func promote(s State, now time.Time, p Policy) Step {
 	return Step{Promote, s.Active.KeyID, s}
 }
 
-// isDue says whether the active key needs a successor: it is old, or it cannot
+// isDue reports whether the active key needs a successor: it is old, or it cannot
 // sign because its file is gone.
 func (s State) isDue(held Held, now time.Time, p Policy) bool {
 	if p.Force || s.Active == nil || !held[s.Active.KeyID].CanSign {

@@ -118,7 +118,7 @@ func (r *Rotation) make(step Step) (Step, error) {
 	return step, r.Writer.Write(path, append(text, '\n'), files.Private, false)
 }
 
-// isFileName says whether id is of the alphabet of thumbprints (base64url).
+// isFileName reports whether id is of the alphabet of thumbprints (base64url).
 func isFileName(id string) bool {
 	for _, c := range id {
 		if c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {

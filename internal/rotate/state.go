@@ -58,7 +58,7 @@ type Retired struct {
 	RemoveAfter time.Time `json:"remove_after"`
 }
 
-// isNew says whether s names no key.
+// isNew reports whether s names no key.
 func (s State) isNew() bool { return s.Active == nil && s.Next == nil && len(s.Retired) == 0 }
 
 // ReadState returns the state of the key folder dir; config_invalid for one

@@ -19,7 +19,7 @@ func readSource(path string, text []byte) source {
 	return s
 }
 
-// annotated says whether s can hold annotations.
+// annotated reports whether s can hold annotations.
 func (s source) annotated() bool {
 	return slices.Contains(s.imports, "kalix/annotations.proto") || slices.Contains(s.imports, "jwtctl/v1/annotations.proto")
 }

@@ -30,7 +30,7 @@ func (s *Settings) Given(names ...string) (string, bool) {
 	return "", false
 }
 
-// isGiven says whether a flag that is set was set on the command line.
+// isGiven reports whether a flag that is set was set on the command line.
 func (s *Settings) isGiven(flag string) bool {
 	return !slices.ContainsFunc(s.origins, func(o origin) bool { return o.flag == flag })
 }

@@ -20,7 +20,7 @@ import (
 type System struct {
 	In       io.Reader
 	Out, Err io.Writer
-	// InTTY, OutTTY and ErrTTY say whether a person is at the other end.
+	// InTTY, OutTTY and ErrTTY report whether a person is at the other end.
 	InTTY, OutTTY, ErrTTY bool
 	// OutColumns is how wide Out is, 0 if that is not known.
 	OutColumns int

@@ -12,7 +12,7 @@ import (
 )
 
 // fill writes claims into the EXTRACT fields of m that are empty, and into its
-// RAW fields (A44, A45, A47), and says whether it wrote any.
+// RAW fields (A44, A45, A47), and reports whether it wrote any.
 func (w *walker) fill(p *plan.Message, m protoreflect.Message, c object) (wrote bool, err error) {
 	for i := range p.Claims {
 		claim := &p.Claims[i]

@@ -132,7 +132,7 @@ func demand(full string) (scope, access string, err error) {
 	return scopes[m.Scope], accesses[m.Access], nil
 }
 
-// namedByTaskToken says whether a request without a namespace gets the one of its task token, as the server's
+// namedByTaskToken reports whether a request without a namespace gets the one of its task token, as the server's
 // NamespaceValidatorInterceptor does before it authorizes.
 func namedByTaskToken(service, method string) (bool, error) {
 	d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service))

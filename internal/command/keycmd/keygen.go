@@ -143,7 +143,7 @@ func isSecret(alg keys.Algorithm) bool {
 	return slices.Contains([]keys.Algorithm{keys.HS256, keys.HS384, keys.HS512}, alg)
 }
 
-// checkPublicOut says whether the public half of a key can go to path. It never
+// checkPublicOut reports whether the public half of a key can go to path. It never
 // takes the place of a private key, not even by force (S2).
 func checkPublicOut(path string, force bool) error {
 	if path == "" {

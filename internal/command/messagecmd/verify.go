@@ -143,7 +143,7 @@ func (m *messages) verifyFiles(ctx context.Context, list []string, o verifyOptio
 	return errors.Join(faults...)
 }
 
-// keeps says whether the validated message is part of the result.
+// keeps reports whether the validated message is part of the result.
 func (o verifyOptions) keeps() bool { return o.print || o.format == "json" }
 
 // verifyBearer decides about the bearer token of a call without looking at its
@@ -166,7 +166,7 @@ func (m *messages) verifyBearer(ctx context.Context) verdict {
 	return v
 }
 
-// verifyOne decides about one message. keep says whether the validated message
+// verifyOne decides about one message. keep reports whether the validated message
 // is wanted, and form how.
 func (m *messages) verifyOne(ctx context.Context, path string, line int, data []byte, keep bool, form message.Form) verdict {
 	v := verdict{file: path, line: line}

@@ -95,7 +95,7 @@ func (r revision) path(p string) string {
 	return filepath.Join(r.dir, inside)
 }
 
-// gone says whether the revision has nothing at a path; a pattern may match
+// gone reports whether the revision has nothing at a path; a pattern may match
 // nothing.
 func (r revision) gone(path string) bool {
 	base, _ := files.SplitPattern(path)
@@ -103,7 +103,7 @@ func (r revision) gone(path string) bool {
 	return err != nil
 }
 
-// holds says whether path is one that was taken out: what lies outside of the
+// holds reports whether path is one that was taken out: what lies outside of the
 // repository has no older version in it, and would be compared with itself.
 func (r revision) holds(path string) bool {
 	inside, err := filepath.Rel(r.dir, path)

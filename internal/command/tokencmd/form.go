@@ -49,7 +49,7 @@ func (f tokenForm) check() error {
 
 func (f tokenForm) client() temporal.Client { return temporal.Client(f.audience) }
 
-// wantsVariable says whether the variable's name is part of the output.
+// wantsVariable reports whether the variable's name is part of the output.
 func (f tokenForm) wantsVariable() bool { return f.format == "env" || f.format == "json" }
 
 // name returns the variable's name.
