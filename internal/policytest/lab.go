@@ -54,7 +54,7 @@ func NewLab(tb testing.TB, rt *rapid.T, o SchemaOptions) *Lab {
 	if l.Method, err = compiled.Method("t.S/Call"); err != nil {
 		rt.Fatal(err)
 	}
-	filler := &Filler{T: rt, Types: l.Set.Types()}
+	filler := &Filler{T: rt, Types: l.Set.Types(), AnyTypes: l.Schema.anyTypes}
 	for range 3 {
 		l.give(filler)
 	}

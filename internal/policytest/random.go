@@ -15,6 +15,8 @@ import (
 type Filler struct {
 	T     *rapid.T
 	Types *dynamicpb.Types // of what is in an Any
+	// AnyTypes are what an Any may hold, next to Inner and Plain.
+	AnyTypes []string
 	// Issuers lets RAW entries make the claim iss.
 	Issuers bool
 	names   int // of RAW entries so far, so that each is another
@@ -116,8 +118,8 @@ func pickOr[N int32 | int64 | uint32 | uint64 | float32 | float64](t *rapid.T, s
 
 // fillAny puts an Inner or a Plain into an Any.
 func (f *Filler) fillAny(m protoreflect.Message) {
-	name := rapid.SampledFrom([]protoreflect.FullName{"t.Inner", "t.Inner", "t.Plain"}).Draw(f.T, "in Any")
-	found, err := f.Types.FindMessageByName(name)
+	name := rapid.SampledFrom(append([]string{"t.Inner", "t.Inner", "t.Plain"}, f.AnyTypes...)).Draw(f.T, "in Any")
+	found, err := f.Types.FindMessageByName(protoreflect.FullName(name))
 	if err != nil {
 		f.T.Fatal(err)
 	}
@@ -127,7 +129,7 @@ func (f *Filler) fillAny(m protoreflect.Message) {
 	if err != nil {
 		f.T.Fatal(err)
 	}
-	SetAny(m, "type.googleapis.com/"+string(name), wire)
+	SetAny(m, "type.googleapis.com/"+name, wire)
 }
 
 // SetAny puts a value into the Any m.

@@ -15,7 +15,7 @@ func (g *generator) token(nested bool) *Field {
 	switch f.Label = g.singular(); {
 	case g.s.Dialect == Proto3 && g.maybe("presence", 1):
 		f.Label = "optional"
-	case g.s.Dialect == Proto2 && g.maybe("required token", 1):
+	case g.s.Dialect == Proto2 && !g.s.Hazard.unsigned() && g.maybe("required token", 1):
 		f.Label = "required"
 	}
 	if g.maybe("expires", 1) {
