@@ -74,3 +74,93 @@ next:
 	}
 	return json.MarshalIndent(set, "", "  ")
 }
+
+// MergeSets returns the JWKS of the public halves of entries that are used, in
+// their order. A JWK stays as it was written: without kid if it had none, for all
+// algorithms of its type if it names none. What is there twice is there once. It
+// refuses secrets (key_is_secret), an empty list (key_set_empty), and two
+// different keys of one kid and algorithm (key_ambiguous).
+func MergeSets(entries []Entry) ([]byte, error) {
+	set := struct {
+		Keys []json.RawMessage `json:"keys"`
+	}{}
+	var used []*Key
+	seen := map[string]bool{}
+	for _, e := range entries {
+		if e.Key == nil {
+			continue
+		}
+		for _, other := range used {
+			if ambiguous(e.Key, other) {
+				return nil, fault.New(fault.KeyAmbiguous, e.Key.source, "its id %q is also that of another key (%s)", quote.Shorten(e.Key.id), other.source)
+			}
+		}
+		used = append(used, e.Key)
+		text, err := e.public()
+		if err != nil {
+			return nil, err
+		}
+		if !seen[string(text)] {
+			seen[string(text)] = true
+			set.Keys = append(set.Keys, text)
+		}
+	}
+	if len(used) == 0 {
+		return nil, fault.New(fault.KeySetEmpty, "", "there is no key to publish")
+	}
+	return json.MarshalIndent(set, "", "  ")
+}
+
+// public returns the public half of e's key as a JWK, as far as it was one with the
+// members as they were written (S13).
+func (e Entry) public() ([]byte, error) {
+	half, err := e.Key.Public()
+	if err != nil || e.written == nil {
+		if err != nil {
+			return nil, err
+		}
+		return half.JWK()
+	}
+	members := map[string]json.RawMessage{}
+	for _, m := range e.written {
+		switch m.Name {
+		case "kty", "crv", "x", "y", "n", "e", "kid", "alg", "use", "key_ops":
+			if !isNull(m.Value) {
+				members[m.Name] = json.RawMessage(m.Value)
+			}
+		}
+	}
+	if e.Key.hasID { // which --kid may have given it
+		if members["kid"], err = json.Marshal(e.Key.id); err != nil {
+			return nil, fault.New(fault.KeyInvalid, e.Key.source, "its id is not UTF-8")
+		}
+	}
+	return json.Marshal(members)
+}
+
+// PickEntries is Pick for entries: those of other keys are left out.
+func PickEntries(entries []Entry, kid string) ([]Entry, error) {
+	var used, picked []Entry
+	for _, e := range entries {
+		if e.Key == nil {
+			continue
+		}
+		used = append(used, e)
+		if e.Key.id == kid {
+			picked = append(picked, e)
+		}
+	}
+	if len(picked) > 0 {
+		return picked, nil
+	}
+	list := make([]*Key, len(used))
+	for i, e := range used {
+		list[i] = e.Key
+	}
+	named, err := Pick(list, kid)
+	if err != nil {
+		return nil, err
+	}
+	used[0].Key = named[0]
+	return used, nil
+}

@@ -24,7 +24,8 @@ type Entry struct {
 	Key     *Key
 	Problem *fault.Error
 
-	kty, alg string // as they were written
+	kty, alg string              // as they were written
+	written  []strictjson.Member // of a JWK
 }
 
 // claims reports whether e, which is broken or weak, was meant to check the
@@ -195,6 +196,7 @@ func (r reading) members(members []strictjson.Member, a Attributes) (Entry, *fau
 		}
 	}
 	members = r.present(members)
+	entry.written = members
 	entry.Key, entry.Problem = parseJWK(members, a)
 	if r.published {
 		if secret := privateMember(members, entry.Problem); secret != "" {

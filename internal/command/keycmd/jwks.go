@@ -1,9 +1,13 @@
 package keycmd
 
 import (
+	"context"
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/keys"
@@ -12,12 +16,20 @@ import (
 
 const jwksText = `Print the public halves of keys as a JWK set (RFC 7517): kty, the key's public
 numbers, kid, alg and use. Private numbers never leave; a shared secret is
-refused, since it has no public half.`
+refused, since it has no public half.
+
+--jwks takes the key sets of others, and merges them: what verifying passes over
+is left out, and --kid picks a key. --explain says of each key instead whether it
+is used, and why not.`
 
 type jwksOptions struct {
-	keys input.KeyFlags
-	dir  string
-	out  string
+	keys    input.KeyFlags
+	dir     string
+	out     string
+	sets    []string
+	network input.NetworkFlags
+	explain bool
+	format  string
 }
 
 // JWKS returns the command.
@@ -28,29 +40,60 @@ func JWKS(d command.Deps) *cobra.Command {
 		SuggestFor: []string{"jwk", "public", "publish", "export", "keyset"},
 		Short:      "Print the public JWK set of keys",
 		Long:       jwksText,
-		Example:    "  jwtctl jwks\n  jwtctl jwks --key new.pem --key old.pem -o jwks.json",
+		Example:    "  jwtctl jwks\n  jwtctl jwks --key new.pem --key old.pem -o jwks.json\n  jwtctl jwks --jwks https://idp.example.com/jwks.json --explain",
 		Args:       command.NoArguments,
-		RunE:       func(*cobra.Command, []string) error { return runJWKS(d, o) },
+		RunE:       func(cmd *cobra.Command, _ []string) error { return runJWKS(cmd.Context(), d, o) },
 	}
 	fs := cmd.Flags()
 	o.keys.Register(fs)
 	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of key files (*.pem, *.jwk, *.json) to take instead of --key")
 	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write instead of stdout")
+	fs.StringArrayVar(&o.sets, "jwks", nil, "key set of others to merge, `FILE|URL`, - for stdin; repeatable")
+	o.network.Register(fs)
+	fs.BoolVar(&o.explain, "explain", false, "say of each key of --jwks whether it is used, and why not")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "of --explain: text or json", "text", "json")
 	settings.Paths(fs, "out", "key-dir")
-	settings.NamesKeys(fs, "key-dir")
+	settings.NamesKeys(fs, "key-dir", "jwks")
 	settings.Keyed(fs, "jwks")
 	return cmd
 }
 
-func runJWKS(d command.Deps, o jwksOptions) error {
-	source := publishing(d, o.keys, o.dir)
-	list, err := source.load()
+func runJWKS(ctx context.Context, d command.Deps, o jwksOptions) error {
+	if len(o.sets) == 0 {
+		if o.explain {
+			return fault.New(fault.UsageError, "--explain", "it needs a key set: --jwks FILE or URL")
+		}
+		source := publishing(d, o.keys, o.dir)
+		list, err := source.load()
+		if err != nil {
+			return err
+		}
+		return printSet(d, o.out, list, source.inputs)
+	}
+	if o.keys.Named() || o.dir != "" || o.keys.Alg != "" {
+		return fault.New(fault.UsageError, "--jwks", "it does not go with --key, --secret, --key-dir and --alg")
+	}
+	used, all, failed := readSets(ctx, d, o)
+	if failed == nil && o.keys.KeyID != "" {
+		used, failed = keys.PickEntries(used, o.keys.KeyID)
+	}
+	if o.explain && all != nil {
+		return errors.Join(explainSets(d, o, all, used), failed)
+	}
+	if failed != nil {
+		return failed
+	}
+	set, err := keys.MergeSets(used)
 	if err != nil {
 		return err
 	}
+	return d.WriteResult(o.out, append(set, '\n'), files.Shared, o.sets)
+}
+
+func printSet(d command.Deps, out string, list []*keys.Key, inputs []string) error {
 	set, err := keys.PublicSet(list)
 	if err != nil {
 		return err
 	}
-	return d.WriteResult(o.out, append(set, '\n'), files.Shared, source.inputs)
+	return d.WriteResult(out, append(set, '\n'), files.Shared, inputs)
 }

@@ -1,0 +1,117 @@
+package keycmd
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// judged is a key of a set with what is to be said of it.
+type judged struct {
+	Source string   `json:"source"`
+	Index  int      `json:"index"`
+	KeyID  *string  `json:"kid"` // null for a key without
+	Used   bool     `json:"used"`
+	Is     string   `json:"description,omitempty"`
+	Algs   []string `json:"algorithms,omitempty"`
+	// Code and Reason say why it is not used.
+	Code   fault.Code `json:"code,omitempty"`
+	Reason string     `json:"reason,omitempty"`
+}
+
+// readSets reads the key sets of --jwks under the rules of verifying, and returns
+// the keys that are used and what is to be said of all.
+func readSets(ctx context.Context, d command.Deps, o jwksOptions) (used []keys.Entry, all []judged, err error) {
+	var empty error
+	for _, location := range o.sets {
+		data, err := o.network.Read(ctx, d, location)
+		if err != nil {
+			return nil, nil, err
+		}
+		source := location
+		if location == "-" {
+			source = input.StdinName
+		}
+		loaded, err := keys.ParseSet(data, keys.Attributes{Source: source}, files.IsURL(location))
+		switch {
+		case fault.Has(err, fault.KeySetEmpty) && (o.explain || len(o.sets) > 1):
+			empty = err // the others may hold keys
+		case err != nil:
+			return nil, nil, err
+		}
+		for _, e := range loaded.Entries {
+			if e.Key != nil {
+				used = append(used, e)
+			}
+			all = append(all, judge(source, e))
+		}
+		for _, e := range loaded.PassedOver() {
+			d.Detail("passed over: %v", e.Problem)
+		}
+	}
+	if len(used) == 0 {
+		return nil, all, empty
+	}
+	return used, all, nil
+}
+
+func judge(source string, e keys.Entry) judged {
+	j := judged{Source: source, Index: e.Index, Used: e.Key != nil}
+	if e.KeyID != "" {
+		j.KeyID = &e.KeyID
+	}
+	if e.Key == nil {
+		j.Code, j.Reason = e.Problem.Code, e.Problem.Why
+		return j
+	}
+	j.Is = e.Key.Material()
+	for _, alg := range keys.Algorithms() {
+		if e.Key.Allows(alg) {
+			j.Algs = append(j.Algs, string(alg))
+		}
+	}
+	return j
+}
+
+// explainSets says of each key why it is or is not used: --kid marks the others.
+func explainSets(d command.Deps, o jwksOptions, all []judged, picked []keys.Entry) error {
+	if o.keys.KeyID != "" {
+		for i := range all {
+			if j := &all[i]; j.Used && !o.isPicked(*j, picked) {
+				j.Used, j.Reason = false, "--kid picks another key"
+			}
+		}
+	}
+	if o.format == "json" {
+		return d.PrintJSON(struct {
+			Keys []judged `json:"keys"`
+		}{all})
+	}
+	for _, j := range all {
+		kid := "no kid"
+		if j.KeyID != nil {
+			kid = fmt.Sprintf("kid %q", quote.Shorten(*j.KeyID))
+		}
+		where := fmt.Sprintf("%s: keys[%d], %s: ", quote.Printable(j.Source), j.Index, kid)
+		if j.Used {
+			_ = d.Print("used      %s%s for %s\n", where, j.Is, strings.Join(j.Algs, ", "))
+			continue
+		}
+		_ = d.Print("not used  %s%s\n", where, quote.Printable(j.Reason))
+	}
+	return nil
+}
+
+func (o jwksOptions) isPicked(j judged, picked []keys.Entry) bool {
+	return slices.ContainsFunc(picked, func(e keys.Entry) bool {
+		return e.Index == j.Index && strings.HasPrefix(e.Key.Source(), j.Source)
+	})
+}
