@@ -156,12 +156,13 @@ func (r *zlibReader) Reset(from io.Reader) (err error) {
 // mark is at the end of a message whose encoding is opaque, between grpc-go's
 // Decompress, which knows that the message is compressed, and Unmarshal, which does
 // not; and at the beginning of one between Marshal and Compress. It never leaves the
-// process, and is random, so that no peer can send it.
-var mark = func() []byte {
+// process, and is random, so that no peer can send it. It is made when it is first
+// used: randomness takes a file descriptor and time of each start.
+var mark = sync.OnceValue(func() []byte {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b) // never fails
 	return b
-}()
+})
 
 // opaqueCompressor passes messages on as they came; it is its own name.
 type opaqueCompressor string
@@ -171,7 +172,7 @@ func (c opaqueCompressor) Name() string { return string(c) }
 
 // Decompress is that of encoding.Compressor.
 func (opaqueCompressor) Decompress(from io.Reader) (io.Reader, error) {
-	return io.MultiReader(from, bytes.NewReader(mark)), nil
+	return io.MultiReader(from, bytes.NewReader(mark())), nil
 }
 
 // Compress is that of encoding.Compressor.
@@ -188,7 +189,7 @@ func (w *opaqueWriter) Write(p []byte) (int, error) {
 	if w.marked {
 		return w.to.Write(p)
 	}
-	if len(p) != len(mark) || &p[0] != &mark[0] {
+	if len(p) != len(mark()) || &p[0] != &mark()[0] {
 		return 0, errors.New("the encoding is not known")
 	}
 	w.marked = true

@@ -35,7 +35,7 @@ func (codec) Marshal(v any) (mem.BufferSlice, error) {
 		data := f.data
 		f.data = nil
 		if f.opaque {
-			data = append(mem.BufferSlice{mem.SliceBuffer(mark)}, data...)
+			data = append(mem.BufferSlice{mem.SliceBuffer(mark())}, data...)
 		}
 		return data, nil
 	}
@@ -46,7 +46,7 @@ func (codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if f, ok := v.(*frame); ok {
 		if f.opaque = marked(data); f.opaque {
 			whole := data.Materialize()
-			data = mem.BufferSlice{mem.SliceBuffer(whole[:len(whole)-len(mark)])}
+			data = mem.BufferSlice{mem.SliceBuffer(whole[:len(whole)-len(mark())])}
 		}
 		data.Ref()
 		f.data = data
@@ -57,7 +57,7 @@ func (codec) Unmarshal(data mem.BufferSlice, v any) error {
 
 // marked reports whether mark is at the end of data.
 func marked(data mem.BufferSlice) bool {
-	rest := mark
+	rest := mark()
 	for i := len(data) - 1; i >= 0 && len(rest) > 0; i-- {
 		part := data[i].ReadOnlyData()
 		n := min(len(part), len(rest))
