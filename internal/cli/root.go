@@ -146,7 +146,7 @@ func newRoot(d command.Deps, args []string) *cobra.Command {
 	root.SetHelpCommand(newHelp(root, d))
 	settings.Describe(root)
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
-		settings.EachCommand(root, settings.CompleteChoices)
+		settings.EachCommand(root, func(cmd *cobra.Command) { complete(cmd, d) })
 	}
 	root.SetUsageTemplate(usageFor(d.System.OutColumns))
 	return root

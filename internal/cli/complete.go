@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/settings"
+	"github.com/jwtctl/jwtctl/internal/temporal"
+)
+
+// complete lets the shell complete the words that cmd's flags take: those of a
+// choice, names that jwtctl knows, and names of the descriptors that the command
+// line or jwtctl.yaml names.
+func complete(cmd *cobra.Command, d command.Deps) {
+	settings.CompleteChoices(cmd)
+	settings.EachFlag(cmd, func(f *pflag.Flag) {
+		words := wordsOf(d, f.Name)
+		if words == nil {
+			return
+		}
+		// An error is that the flag has words already.
+		_ = cmd.RegisterFlagCompletionFunc(f.Name, func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return words(cmd), cobra.ShellCompDirectiveNoFileComp
+		})
+	})
+}
+
+// wordsOf returns what finds the words of the flag called name, nil for none.
+func wordsOf(d command.Deps, name string) func(cmd *cobra.Command) []string {
+	switch name {
+	case "alg":
+		return func(*cobra.Command) []string { return texts(keys.Algorithms()) }
+	case "role":
+		return func(*cobra.Command) []string { return texts(temporal.Roles()) }
+	case "api":
+		return func(*cobra.Command) (list []string) {
+			for _, api := range temporal.APIs() {
+				list = append(list, api.Name[strings.LastIndexByte(api.Name, '/')+1:])
+			}
+			slices.Sort(list)
+			return slices.Compact(list)
+		}
+	case "type", "method":
+		return func(cmd *cobra.Command) []string { return annotated(cmd, d, name == "method") }
+	}
+	return nil
+}
+
+func texts[T ~string](list []T) (out []string) {
+	for _, one := range list {
+		out = append(out, string(one))
+	}
+	return out
+}
+
+// annotated returns the methods that validate or sign, or the types with tokens,
+// of the descriptors that cmd would read; none where they cannot be read.
+func annotated(cmd *cobra.Command, d command.Deps, methods bool) (list []string) {
+	if cmd.Flags().Lookup("proto") == nil || d.Settings.Load(cmd) != nil {
+		return nil
+	}
+	var protos input.ProtoFlags
+	for flag, to := range map[string]*[]string{"proto": &protos.Protos, "descriptor-set": &protos.Sets, "proto-path": &protos.ImportPaths} {
+		*to, _ = cmd.Flags().GetStringArray(flag) // all three are lists
+	}
+	d.Quiet = true
+	set, err := protos.Load(cmd.Context(), d, "")
+	if err != nil {
+		return nil
+	}
+	p := policy.Read(set)
+	for _, m := range p.Messages {
+		if !methods && m.HasTokens() {
+			list = append(list, string(m.Desc.FullName()))
+		}
+	}
+	for _, s := range p.Services {
+		for _, m := range s.Methods {
+			if methods && m.Guarded() {
+				list = append(list, string(s.Desc.FullName())+"/"+string(m.Desc.Name()))
+			}
+		}
+	}
+	return list
+}
