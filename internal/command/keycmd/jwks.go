@@ -53,7 +53,8 @@ func JWKS(d command.Deps) *cobra.Command {
 	fs.BoolVar(&o.explain, "explain", false, "say of each key of --jwks whether it is used, and why not")
 	settings.ChoiceVar(fs, &o.format, "format", "text", "of --explain: text or json", "text", "json")
 	settings.Paths(fs, "out", "key-dir")
-	settings.NamesKeys(fs, "key-dir", "jwks")
+	settings.NamesKeys(fs, "key-dir")
+	settings.FlagOnly(fs, "jwks") // a variable for verifying is not meant here
 	settings.Keyed(fs, "jwks")
 	return cmd
 }
