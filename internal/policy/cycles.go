@@ -71,10 +71,12 @@ func newWalks(p *Policy) *walks {
 	g := &walks{order: map[*Field]int{}, group: map[*Message]int{}, seen: map[*Message]int{}, low: map[*Message]int{}}
 	for _, m := range p.Messages {
 		for _, f := range m.Fields {
-			g.order[f] = len(g.order)
-		}
-		if g.seen[m] == 0 {
-			g.visit(m)
+			if f.Walks() {
+				g.order[f] = len(g.order)
+				if g.seen[m] == 0 {
+					g.visit(m)
+				}
+			}
 		}
 	}
 	return g
