@@ -1,0 +1,307 @@
+package proxy_test
+
+import (
+	"encoding/json"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/jwtctl/jwtctl/internal/policytest"
+)
+
+// heard is what a client has got of a call.
+type heard struct {
+	messages int
+	status   string // "" until it is there
+	reset    bool
+}
+
+// scene is a call that client and server take step by step, over raw HTTP/2.
+type scene struct {
+	*rig
+	raw    *rawConn
+	path   string
+	id     uint32
+	fields []string // authorization, where the method needs it
+	good   []byte   // a request that passes
+	one    bool     // the method takes one request
+
+	calls, delivered atomic.Int64 // that the server got
+	over             chan struct{}
+	end              chan error // what the server ends its call with, after an answer for nil
+
+	mu   sync.Mutex
+	got  map[uint32]*heard
+	more *sync.Cond
+}
+
+// serve counts what arrives, until it is to end or the call is over.
+func (s *scene) serve(_ string, ss grpc.ServerStream) error {
+	if md, _ := metadata.FromIncomingContext(ss.Context()); len(md["x-probe"]) > 0 {
+		return ss.SendMsg(&[]byte{})
+	}
+	s.calls.Add(1)
+	go func() {
+		for {
+			var in []byte
+			if err := ss.RecvMsg(&in); err != nil {
+				return
+			}
+			s.delivered.Add(1)
+		}
+	}()
+	select {
+	case err := <-s.end:
+		if err == nil {
+			return ss.SendMsg(&[]byte{})
+		}
+		return err
+	case <-ss.Context().Done():
+		close(s.over)
+		return io.EOF
+	}
+}
+
+// listen notes what comes for each stream.
+func (s *scene) listen() {
+	s.raw.until(func(f http2.Frame) bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		h := s.of(f.Header().StreamID)
+		switch f := f.(type) {
+		case *http2.DataFrame:
+			h.messages++ // each is small
+		case *http2.RSTStreamFrame:
+			h.reset = true
+		case *http2.MetaHeadersFrame:
+			for _, field := range f.RegularFields() {
+				if field.Name == "grpc-status" {
+					h.status = field.Value
+				}
+			}
+		}
+		s.more.Broadcast()
+		return false
+	})
+}
+
+func (s *scene) of(id uint32) *heard {
+	if s.got[id] == nil {
+		s.got[id] = &heard{}
+	}
+	return s.got[id]
+}
+
+// ended waits until the client knows how the call ended.
+func (s *scene) ended(id uint32) heard {
+	timer := time.AfterFunc(20*time.Second, func() { s.t.Errorf("%s: no answer", s.path); _ = s.raw.conn.Close(); s.more.Broadcast() })
+	defer timer.Stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for h := s.of(id); h.status == "" && !h.reset && !s.t.Failed(); {
+		s.more.Wait()
+	}
+	return *s.of(id)
+}
+
+func (s *scene) wait(what string, done func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("%s: waited in vain for %s", s.path, what)
+		}
+	}
+}
+
+// The steps of the client.
+func (s *scene) begin(more ...string) {
+	s.raw.headers(s.id, s.path, append(more, s.fields...)...)
+}
+func (s *scene) send(last bool)    { _ = s.raw.WriteData(s.id, last, wire(s.good)) }
+func (s *scene) sendBad(last bool) { _ = s.raw.WriteData(s.id, last, wire([]byte("\n\x01x"))) }
+func (s *scene) arrived(n int64)   { s.wait("a request", func() bool { return s.delivered.Load() == n }) }
+func (s *scene) reset()            { _ = s.raw.WriteRSTStream(s.id, http2.ErrCodeCancel) }
+func (s *scene) expire()           { s.advance(2 * time.Minute) }
+func (s *scene) deliver()          { s.begin(); s.send(s.one); s.arrived(1) }
+func (s *scene) gone()             { <-s.over }
+func (s *scene) finish() (h heard) { return s.ended(s.id) }
+func (s *scene) answer(err error)  { s.end <- err }
+func (s *scene) later() (is bool)  { return !s.one }
+
+// probe makes another call by the connection, which must pass.
+func (s *scene) probe() {
+	s.t.Helper()
+	id := s.id + 2
+	s.raw.headers(id, "/t.S/Open", "x-probe", "1")
+	_ = s.raw.WriteData(id, true, wire(nil))
+	if h := s.ended(id); h.status != "0" {
+		s.t.Errorf("%s: the next call by the connection: %+v", s.path, h)
+	}
+}
+
+// TestCallStates takes calls of every kind of method to each state that a call can be
+// in, goes on in each direction, and looks at what arrives at the other end. S63, S67,
+// S78, S88.
+func TestCallStates(t *testing.T) {
+	t.Parallel()
+	const ok, aborted, overdue, unauthenticated = "0", "10", "4", "16"
+	states := []struct {
+		name  string
+		modes string // of the methods it is for
+		play  func(s *scene) (skip bool)
+		// want is how the call ends for the client: a status, "reset" for a reset by the
+		// proxy, and "" for one by the client.
+		want      string
+		messages  int   // that the client gets
+		delivered int64 // requests that the server gets
+	}{
+		{"half-closed, then the answer", "Open Who Check", func(s *scene) bool { s.begin(); s.send(true); s.arrived(1); s.answer(nil); return false }, ok, 1, 1},
+		{"half-closed, then an error", "Open Who Check", func(s *scene) bool {
+			s.begin()
+			s.send(true)
+			s.arrived(1)
+			s.answer(status.Error(codes.Aborted, ""))
+			return false
+		}, aborted, 0, 1},
+		{"half-closed, then another request", "Open Who Check", func(s *scene) bool { s.begin(); s.send(true); s.arrived(1); s.send(false); return false }, "reset", 0, 1},
+		{"refused at the beginning, then a request", "Who", func(s *scene) bool { s.fields = nil; s.begin(); s.finish(); s.send(true); return false }, unauthenticated, 0, 0},
+		{"refused by the first request, then another", "Check", func(s *scene) bool { s.begin(); s.sendBad(s.one); s.finish(); s.send(true); return false }, unauthenticated, 0, 0},
+		{"refused by the second request, then another", "Check", func(s *scene) bool {
+			if !s.later() {
+				return true
+			}
+			s.deliver()
+			s.sendBad(false)
+			s.finish()
+			s.send(true)
+			return false
+		}, unauthenticated, 0, 1},
+		{"expired before the first request", "Who Check", func(s *scene) bool { s.begin(); s.expire(); s.send(true); return false }, unauthenticated, 0, 0},
+		{"expired before the second request", "Who Check", func(s *scene) bool {
+			if !s.later() {
+				return true
+			}
+			s.deliver()
+			s.expire()
+			s.send(true)
+			return false
+		}, unauthenticated, 0, 1},
+		{"expired, then the answer", "Who Check", func(s *scene) bool {
+			s.begin()
+			s.send(true)
+			s.arrived(1)
+			s.expire()
+			s.answer(nil)
+			return false
+		}, ok, 1, 1},
+		{"reset, then a request", "Open Who Check", func(s *scene) bool { s.deliver(); s.reset(); s.gone(); s.send(true); return false }, "", 0, 1},
+		{"reset before any request", "Open Who Check", func(s *scene) bool { s.begin(); s.reset(); s.send(true); return false }, "", 0, 0},
+		{"ended by the server, then a request", "Open Who Check", func(s *scene) bool {
+			if !s.later() {
+				return true
+			}
+			s.deliver()
+			s.answer(status.Error(codes.Aborted, ""))
+			s.finish()
+			s.send(true)
+			return false
+		}, aborted, 0, 1},
+		{"answered by the server, then a request", "Open Who Check", func(s *scene) bool {
+			if !s.later() {
+				return true
+			}
+			s.deliver()
+			s.answer(nil)
+			s.finish()
+			s.send(true)
+			return false
+		}, ok, 1, 1},
+		{"past its deadline, then a request", "Open Who Check", func(s *scene) bool {
+			if !s.later() {
+				return true
+			}
+			s.begin("grpc-timeout", "2S")
+			s.send(false)
+			s.gone()
+			s.finish()
+			s.send(true)
+			return false
+		}, overdue, 0, 1},
+	}
+	for _, state := range states {
+		for _, kind := range []string{"", "Client", "Server", "Bidi"} {
+			for mode := range strings.SplitSeq(state.modes, " ") {
+				t.Run(state.name+"/"+mode+kind, func(t *testing.T) {
+					t.Parallel()
+					s := newScene(t, mode+kind)
+					if state.play(s) {
+						return
+					}
+					h := heard{}
+					if state.want != "" {
+						h = s.finish()
+					}
+					s.probe() // all before it has been read, too
+					if s.delivered.Load() != state.delivered {
+						t.Errorf("%d requests reached the server, want %d", s.delivered.Load(), state.delivered)
+					}
+					if state.delivered == 0 && s.one && s.calls.Load() != 0 {
+						t.Errorf("%d calls reached the server", s.calls.Load())
+					}
+					if h.reset && state.want == overdue { // which of the two comes first is chance, as without a proxy
+						h.status = overdue
+					}
+					if end := map[bool]string{true: "reset", false: h.status}[h.reset && h.status == ""]; end != state.want || h.messages != state.messages {
+						t.Errorf("the client got %+v, want %d messages and %q", h, state.messages, state.want)
+					}
+				})
+			}
+		}
+	}
+}
+
+func newScene(t *testing.T, method string) *scene {
+	s := &scene{path: "/t.S/" + method, id: 1, over: make(chan struct{}), end: make(chan error, 1), got: map[uint32]*heard{}}
+	s.more = sync.NewCond(&s.mu)
+	s.rig = start(t, setup{upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})}, serve: s.serve})
+	soon := policytest.Now.Add(time.Minute).Unix()
+	switch {
+	case strings.HasPrefix(method, "Who"):
+		s.fields = []string{"authorization", "Bearer " + s.Token(jsonWith(goodClaims, "exp", soon))}
+	case strings.HasPrefix(method, "Check"):
+		s.good = s.encoded("Signed", `{"user":"bob","tok":"`+s.Token(jsonWith(signedClaims, "exp", soon))+`"}`)
+	}
+	m, err := s.Plan.Method("t.S/" + method)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.one = m.OneRequest()
+	s.raw = s.rig.raw()
+	s.raw.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	go s.listen()
+	return s
+}
+
+// jsonWith returns the object with one member of this name, a number.
+func jsonWith(object, name string, number int64) string {
+	members := map[string]any{}
+	if err := json.Unmarshal([]byte(object), &members); err != nil {
+		panic(err)
+	}
+	members[name] = number
+	text, err := json.Marshal(members)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
