@@ -43,7 +43,7 @@ func TestProxyGuide(t *testing.T) {
 		t.Fatal(err)
 	}
 	var there, back []string
-	for _, p := range [][2]string{{"9000", port}, {"8080", freePort(t)}, {"9090", freePort(t)}, {"8443", freePort(t)}} {
+	for _, p := range [][2]string{{"9000", port}, {"8080", freePort(t)}, {"9090", freePort(t)}, {"8443", freePort(t)}, {"8081", freePort(t)}} {
 		there, back = append(there, "127.0.0.1:"+p[0], "127.0.0.1:"+p[1]), append(back, "127.0.0.1:"+p[1], "127.0.0.1:"+p[0])
 	}
 	g.run(t, dir, "grpcurl() { "+strings.TrimSpace(string(grpcurl))+` "$@"; }`, strings.NewReplacer(there...).Replace(g.text))

@@ -21,10 +21,13 @@ func TestStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// What vanguard brings, which costs a start 0.15 ms: no other way is known to
+	// have it in the program.
+	vanguards := []string{"google.golang.org/genproto/googleapis/api/annotations", "google.golang.org/genproto/googleapis/api/httpbody"}
 	for dep := range strings.Lines(string(out)) {
 		switch dep = strings.TrimSpace(dep); {
 		case dep == "github.com/bufbuild/protocompile", // prepares the standard imports; its parts do not
-			strings.HasPrefix(dep, "google.golang.org/genproto/googleapis/api"), // registers itself; descset has it as bytes
+			strings.HasPrefix(dep, "google.golang.org/genproto/googleapis/api/") && !slices.Contains(vanguards, dep), // registers itself; descset has it as bytes
 			strings.HasPrefix(dep, "buf.build/go/"), strings.HasPrefix(dep, "github.com/google/cel-go"):
 			t.Errorf("%s is linked in", dep)
 		}

@@ -22,6 +22,7 @@ type Options struct {
 	// Policy is read again while the gateway runs.
 	Policy  input.PolicyFlags
 	serving servingFlags
+	web     webFlags
 }
 
 // servingFlags are those that count from start to end.
@@ -45,6 +46,7 @@ func (o *Options) Register(fs *pflag.FlagSet) {
 	fs.Lookup("key").Usage = "key `FILE`: PEM, JWK or JWKS; env:NAME takes it from a variable; repeatable (default " + input.DefaultKeyFile + ")"
 	fs.BoolVar(&o.Policy.RefuseUnknown, "refuse-unknown-fields", false, "refuse messages that are validated or signed if they have a field that their type does not declare")
 	o.serving.Register(fs)
+	o.web.register(fs)
 	settings.Keyed(fs, "proxy")
 }
 
@@ -99,7 +101,7 @@ func (o *Options) Check(d command.Deps) error {
 			return err
 		}
 	}
-	return errors.Join(s.tls.check(), s.checkReach(o.Policy.Dev), checkRereadable(d, o.Policy))
+	return errors.Join(s.tls.check(), o.checkReach(), o.web.check(s.listen), checkRereadable(d, o.Policy))
 }
 
 // checkRereadable refuses inputs that give away what they hold once.
@@ -121,23 +123,29 @@ func checkRereadable(d command.Deps, f input.PolicyFlags) error {
 
 // checkReach refuses what must not leave this machine: plaintext (S68) and the
 // development key (S56).
-func (o *servingFlags) checkReach(dev bool) error {
-	for _, side := range []struct {
+func (o *Options) checkReach() error {
+	type side struct {
 		flag, address, secure string
 		local, encrypted      bool
-	}{
-		{"--listen", o.listen, "--tls-cert and --tls-key", isLocal(o.listen), o.tls.cert != ""},
-		{"--upstream", o.upstream, "--upstream-tls", isLocalTarget(o.upstream), o.tls.upstream},
-	} {
+	}
+	s, dev := o.serving, o.Policy.Dev
+	sides := []side{
+		{"--listen", s.listen, "--tls-cert and --tls-key", isLocal(s.listen), s.tls.cert != ""},
+		{"--upstream", s.upstream, "--upstream-tls", isLocalTarget(s.upstream), s.tls.upstream},
+	}
+	if at := o.web.address; at != "" {
+		sides = append(sides, side{"--web", at, "--tls-cert and --tls-key", isLocal(at), s.tls.cert != ""})
+	}
+	for _, side := range sides {
 		if err := checkAddress(side.flag, side.address); err != nil {
 			return err
 		}
 		switch {
 		case side.local:
-		case dev && !o.devRemote:
+		case dev && !s.devRemote:
 			return fault.New(fault.UsageError, side.flag, "%s is not on this machine alone, and --dev believes tokens that anybody can make", quote.Printable(side.address)).
 				WithHint("--dev-allow-remote takes the risk")
-		case !side.encrypted && !o.allowPlaintext:
+		case !side.encrypted && !s.allowPlaintext:
 			return fault.New(fault.UsageError, side.flag, "%s is not on this machine alone, and tokens would go there in plaintext", quote.Printable(side.address)).
 				WithHint("%s, or --allow-plaintext where the network is safe", side.secure)
 		}

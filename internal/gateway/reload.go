@@ -17,6 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/proxy"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/web"
 )
 
 // reloader puts policy and certificates in force as their files are now.
@@ -25,6 +26,7 @@ type reloader struct {
 	sets    *input.SetCache
 	options Options
 	proxy   *proxy.Proxy
+	web     *web.Server // nil without --web
 	certs   *certificates
 	watched watched
 	seen    map[string]os.FileInfo // when the policy in force was read
@@ -141,7 +143,7 @@ func (r *reloader) renew(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if o.serving != r.options.serving {
+	if o.serving != r.options.serving || !o.web.equal(r.options.web) {
 		r.d.Warn("what changed under proxy: in jwtctl.yaml counts from the next start")
 	}
 	w := o.watched(fresh)
@@ -166,9 +168,14 @@ func (r *reloader) renew(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	swapWeb, err := r.prepareWeb(p)
+	if err != nil {
+		return err
+	}
 	if err := r.proxy.Swap(o.proxyPolicy(p)); err != nil {
 		return err
 	}
+	swapWeb()
 	r.certs.current.Store(certs)
 	opened := r.inUse.Plan.Enforces() && !p.Plan.Enforces()
 	r.inForce(p, w, seen)

@@ -56,6 +56,10 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 	if err != nil {
 		return ofFlag(err, "--listen")
 	}
+	browsers, err := r.listenForBrowsers(ctx, policy.Plan.Set().Services())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	// Until the last call has ended, and no longer.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
@@ -70,14 +74,19 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 	}
 	inputs := r.inputs()
 	running.Go(func() { r.watch(background, d.System.Reload(background)) })
-	return serveUntilDone(ctx, d, o.serving, r.proxy, listener, inputs)
+	return serveUntilDone(ctx, d, o.serving, r.proxy, listener, browsers, inputs)
 }
 
-// serveUntilDone serves by listener until ctx is done and the calls have ended.
-func serveUntilDone(ctx context.Context, d command.Deps, o servingFlags, p *proxy.Proxy, listener net.Listener, inputs []string) error {
-	ended := make(chan error, 1)
+// serveUntilDone serves by listener, and browsers unless nil, until ctx is done and
+// the calls have ended.
+func serveUntilDone(ctx context.Context, d command.Deps, o servingFlags, p *proxy.Proxy, listener net.Listener, b *browsers, inputs []string) error {
+	ended, serving := make(chan error, 2), 1
 	go func() { ended <- p.Serve(listener) }()
-	failed := render(d, o, listener.Addr().String(), inputs)
+	if b != nil {
+		serving++
+		go func() { ended <- b.Serve(b.listener) }()
+	}
+	failed := render(d, o, listener.Addr().String(), b.address(), inputs)
 	if failed == nil {
 		select {
 		case err := <-ended:
@@ -88,7 +97,10 @@ func serveUntilDone(ctx context.Context, d command.Deps, o servingFlags, p *prox
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.drain)
 	defer cancel()
-	err := errors.Join(failed, p.Shutdown(grace), <-ended)
+	err := errors.Join(failed, b.stop(grace), p.Shutdown(grace))
+	for range serving {
+		err = errors.Join(err, <-ended)
+	}
 	if err == nil {
 		d.Logger().Info("stopped")
 	}
@@ -96,8 +108,12 @@ func serveUntilDone(ctx context.Context, d command.Deps, o servingFlags, p *prox
 }
 
 // render says where the proxy is.
-func render(d command.Deps, o servingFlags, address string, inputs []string) error {
-	_ = d.Print("Started proxy. Listening on %s, upstream %s. Ctrl+C to exit.\n", address, quote.Printable(o.upstream))
+func render(d command.Deps, o servingFlags, address, web string, inputs []string) error {
+	where := address
+	if web != "" {
+		where += " (gRPC) and " + web + " (web)"
+	}
+	_ = d.Print("Started proxy. Listening on %s, upstream %s. Ctrl+C to exit.\n", where, quote.Printable(o.upstream))
 	if o.addrFile == "" {
 		return nil
 	}

@@ -105,7 +105,7 @@ type visited struct {
 
 // ServerHandshake is that of credentials.TransportCredentials.
 func (c visited) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	conn, info, err := c.TransportCredentials.ServerHandshake(conn)
+	conn, info, err := credentialsOf(conn, c.TransportCredentials).ServerHandshake(conn)
 	if err != nil {
 		return nil, nil, err
 	}

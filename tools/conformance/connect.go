@@ -22,6 +22,7 @@ type connectSuite struct {
 	program string
 	config  config
 	guarded bool // by policy/connect.proto
+	web     bool // the client calls the address of --web
 }
 
 func (c connectSuite) suite() suite { return suite{name: c.name, quick: c.quick, run: c.run} }
@@ -41,7 +42,7 @@ func (c connectSuite) run(ctx context.Context, b *bench) (*result, error) {
 		}
 		s.Message = s.Token
 	}
-	s.PlainUpstream = !c.config.tls
+	s.PlainUpstream, s.Web = !c.config.tls, c.web
 	setupFile := filepath.Join(s.Work, "setup.json")
 	if err := errors.Join(s.write(setupFile), c.config.write(filepath.Join(s.Work, "config.yaml"))); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -27,6 +28,8 @@ func suites() []suite {
 		connectSuite{name: "connect client, all encodings", mode: "client", program: "referenceclient", config: encodings}.suite(),
 		connectSuite{name: "grpc-go server", quick: true, mode: "server", program: "grpcserver", config: grpcGo}.suite(),
 		connectSuite{name: "grpc-go client", quick: true, mode: "client", program: "grpcclient", config: grpcGo}.suite(),
+		connectSuite{name: "web: connect", quick: true, mode: "server", program: "referenceserver", config: webConnect, web: true}.suite(),
+		connectSuite{name: "web: grpc-web", quick: true, mode: "server", program: "referenceserver", config: webGRPC, web: true}.suite(),
 		connectSuite{name: "connect client, guarded", quick: true, mode: "client", program: "referenceclient", config: guarded, guarded: true}.suite(),
 		connectSuite{name: "grpc-go client, guarded", quick: true, mode: "client", program: "grpcclient", config: grpcGo, guarded: true}.suite(),
 		interopSuite("grpc-go interop", false),
@@ -39,11 +42,15 @@ var (
 	common    = config{codecs: "PROTO JSON", compressions: "IDENTITY GZIP", tls: true}
 	encodings = config{codecs: "PROTO", compressions: "BR ZSTD DEFLATE SNAPPY", tls: true}
 	guarded   = config{codecs: "PROTO", compressions: "IDENTITY GZIP", tls: true} // JSON cannot be looked at
-	grpcGo    = config{codecs: "PROTO", compressions: "IDENTITY GZIP"}            // its programs have no TLS
+	// Of what browsers speak; what the server behind is spoken to in is gRPC.
+	webConnect = config{protocols: "CONNECT", versions: "1 2", codecs: "PROTO JSON", compressions: "IDENTITY GZIP", tls: true}
+	webGRPC    = config{protocols: "GRPC_WEB", versions: "1 2", codecs: "PROTO JSON", compressions: "IDENTITY GZIP", tls: true}
+	grpcGo     = config{codecs: "PROTO", compressions: "IDENTITY GZIP"} // its programs have no TLS
 )
 
-// config is what of the suite is run: gRPC over HTTP/2, in these forms.
+// config is what of the suite is run: gRPC over HTTP/2 unless it says otherwise.
 type config struct {
+	protocols, versions  string
 	codecs, compressions string
 	tls                  bool
 }
@@ -54,13 +61,13 @@ func (c config) write(path string) error {
 		return "[" + prefix + strings.Join(strings.Fields(names), ", "+prefix) + "]"
 	}
 	return os.WriteFile(path, fmt.Appendf(nil, `features:
-  versions: [HTTP_VERSION_2]
-  protocols: [PROTOCOL_GRPC]
+  versions: %s
+  protocols: %s
   codecs: %s
   compressions: %s
   supportsTls: %t
   supportsTlsClientCerts: %t
-`, list("CODEC_", c.codecs), list("COMPRESSION_", c.compressions), c.tls, c.tls), 0o600)
+`, list("HTTP_VERSION_", cmp.Or(c.versions, "2")), list("PROTOCOL_", cmp.Or(c.protocols, "GRPC")), list("CODEC_", c.codecs), list("COMPRESSION_", c.compressions), c.tls, c.tls), 0o600)
 }
 
 // bench is what all suites share.

@@ -23,12 +23,17 @@ refused with --refuse-weaker. Settings under proxy: in jwtctl.yaml are read at
 startup only. The first line on stdout is printed when calls are answered; logs
 go to stderr. SIGTERM lets calls under way end.
 
+--web answers browsers and curl as well: gRPC-Web, Connect, and REST by the
+google.api.http options of the methods. Pages of the origins that --web-origin
+names may call it.
+
 --report-only is for putting a policy in front of live traffic: everything is
 decided, claims are sent and responses signed, and no call is refused.`
 
 const proxyExample = `  jwtctl proxy --upstream 127.0.0.1:9000 --listen 127.0.0.1:8080 --proto "proto/**/*.proto"
   jwtctl proxy --upstream shop:9000 --upstream-tls --listen :8443 --tls-cert tls.crt --tls-key tls.key \
-    --descriptor-set api.binpb --jwks https://example.com/jwks.json --metrics :9090`
+    --descriptor-set api.binpb --jwks https://example.com/jwks.json --metrics :9090
+  jwtctl proxy --upstream 127.0.0.1:9000 --web 127.0.0.1:8081 --web-origin http://localhost:3000 --proto proto`
 
 // Proxy returns the command.
 func Proxy(d command.Deps) *cobra.Command {

@@ -1,0 +1,119 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+
+	"github.com/spf13/pflag"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/web"
+)
+
+// webFlags say where browsers are answered, and which.
+type webFlags struct {
+	address string
+	origins []string
+}
+
+func (f *webFlags) register(fs *pflag.FlagSet) {
+	fs.StringVar(&f.address, "web", "", "`ADDRESS` to answer gRPC-Web, Connect and REST (google.api.http) on, over HTTP/1.1 and HTTP/2")
+	fs.StringArrayVar(&f.origins, "web-origin", nil, "`ORIGIN` whose pages may call --web from a browser (CORS), such as https://app.example.com; * for all; repeatable (default: none)")
+}
+
+func (f *webFlags) equal(other webFlags) bool {
+	return f.address == other.address && slices.Equal(f.origins, other.origins)
+}
+
+// parsed returns the origins as browsers spell them.
+func (f *webFlags) parsed() ([]string, error) {
+	var list []string
+	for _, text := range f.origins {
+		origin, err := web.ParseOrigin(text)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, origin)
+	}
+	return list, nil
+}
+
+func (f *webFlags) check(listen string) error {
+	switch {
+	case f.address == "" && len(f.origins) > 0:
+		return fault.New(fault.UsageError, "--web-origin", "has no effect without --web")
+	case f.address == "":
+		return nil
+	case f.address == listen && !anyPort(listen):
+		return fault.New(fault.UsageError, "--web", "is the same as --listen").WithHint("give browsers a port of their own")
+	}
+	_, err := f.parsed()
+	return errors.Join(checkAddress("--web", f.address), err)
+}
+
+// anyPort reports whether the system chooses the port of address.
+func anyPort(address string) bool {
+	_, port, err := net.SplitHostPort(address)
+	return err == nil && port == "0"
+}
+
+// browsers is what answers them; nil where nothing does.
+type browsers struct {
+	*web.Server
+	listener net.Listener
+}
+
+// address returns where browsers call, "" where nothing answers them.
+func (b *browsers) address() string {
+	if b == nil {
+		return ""
+	}
+	return b.listener.Addr().String()
+}
+
+// listenForBrowsers listens for them in front of r's proxy, nil unless --web says
+// so.
+func (r *reloader) listenForBrowsers(ctx context.Context, services []protoreflect.ServiceDescriptor) (*browsers, error) {
+	f := r.options.web
+	if f.address == "" {
+		return nil, nil
+	}
+	origins, err := f.parsed()
+	if err != nil {
+		return nil, err
+	}
+	limits := r.options.serving.limits()
+	server, err := web.New(services, web.Options{
+		Dial: r.proxy.Inside(), TLS: r.certs.toClients(), Origins: origins, Log: r.d.Logger(),
+		MessageBytes: uint32(limits.MessageBytes), MetadataBytes: limits.MetadataBytes, Streams: int(limits.Streams),
+	})
+	if err != nil {
+		return nil, err
+	}
+	listener, err := listenOn(ctx, f.address)
+	if err != nil {
+		return nil, ofFlag(err, "--web")
+	}
+	r.web = server
+	return &browsers{server, listener}, nil
+}
+
+// prepareWeb returns what has --web follow the descriptors of p.
+func (r *reloader) prepareWeb(p *input.Policy) (swap func(), err error) {
+	if r.web == nil {
+		return func() {}, nil
+	}
+	return r.web.Prepare(p.Set.Services())
+}
+
+// stop ends the requests of browsers; nothing where there are none.
+func (b *browsers) stop(ctx context.Context) error {
+	if b == nil {
+		return nil
+	}
+	return b.Shutdown(ctx)
+}

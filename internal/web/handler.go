@@ -1,0 +1,100 @@
+package web
+
+import (
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/rs/cors"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// AnyOrigin stands for all origins.
+const AnyOrigin = "*"
+
+// ParseOrigin returns the origin that text names, in the spelling of browsers:
+// scheme, host, and a port unless it is the scheme's own (RFC 6454, section 6.2);
+// or AnyOrigin. The error is usage_error.
+func ParseOrigin(text string) (string, error) {
+	if text == AnyOrigin {
+		return text, nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || *u != (url.URL{Scheme: u.Scheme, Host: u.Host}) || strings.Contains(u.Host, AnyOrigin) {
+		return "", fault.New(fault.UsageError, "--web-origin", "invalid value %q: must be an origin", quote.Printable(text)).
+			WithHint("such as https://app.example.com or http://localhost:3000, without a path; * for all origins")
+	}
+	host := strings.ToLower(u.Host)
+	if port := u.Port(); port == "" || port == map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+		host = strings.TrimSuffix(host, ":"+port)
+	}
+	return u.Scheme + "://" + host, nil
+}
+
+// handler is what each request passes on its way to the translation of its time.
+func (s *Server) handler() http.Handler {
+	var h http.Handler = http.HandlerFunc(s.translate)
+	if !s.anyOrigin() {
+		guard := http.NewCrossOriginProtection()
+		for _, origin := range s.options.Origins {
+			if err := guard.AddTrustedOrigin(origin); err != nil {
+				panic("not an origin: " + origin) // ParseOrigin has seen to it
+			}
+		}
+		h = guard.Handler(h)
+	}
+	if len(s.options.Origins) == 0 { // which cors would take for all
+		return h
+	}
+	return cors.New(cors.Options{
+		AllowedOrigins: s.options.Origins,
+		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
+		// What a call's metadata may be is for the server behind to say. Without
+		// credentials, which are never allowed, * is any.
+		AllowedHeaders: []string{"*"},
+		ExposedHeaders: []string{"*"},
+		MaxAge:         7200,
+	}).Handler(h)
+}
+
+func (s *Server) anyOrigin() bool {
+	for _, origin := range s.options.Origins {
+		if origin == AnyOrigin {
+			return true
+		}
+	}
+	return false
+}
+
+// translate answers by the descriptors of now. A method has one spelling (S60):
+// what is escaped and names one is unknown.
+func (s *Server) translate(w http.ResponseWriter, r *http.Request) {
+	t := s.current.Load()
+	if t.paths[r.URL.Path] && r.URL.RawPath != "" {
+		s.unknown(w, r)
+		return
+	}
+	r = interruptible(w, r)
+	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	switch {
+	case strings.HasPrefix(kind, "application/grpc-web"):
+		w = newLowerTrailers(w)
+	case t.paths[r.URL.Path] && r.Method == http.MethodPost && (kind == "application/json" || kind == "application/proto"):
+		// Connect, where the header is optional; vanguard would take it for REST.
+		r.Header.Set("Connect-Protocol-Version", "1")
+	}
+	t.ServeHTTP(w, r)
+}
+
+// unknown answers what is not a call of a method that the descriptors have.
+func (s *Server) unknown(w http.ResponseWriter, r *http.Request) {
+	if s.current.Load().paths[r.URL.Path] && r.URL.RawPath == "" && r.Method == http.MethodPost {
+		http.Error(w, "Unknown content type", http.StatusUnsupportedMediaType)
+		return
+	}
+	s.options.Log.Info("call refused", slog.String("method", quote.Shorten(r.URL.EscapedPath())), slog.String("code", string(fault.MethodUnknown)), slog.String("what", "web"))
+	http.Error(w, "Unknown method", http.StatusNotFound)
+}
