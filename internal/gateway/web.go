@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/web"
@@ -35,7 +36,7 @@ func (f *webFlags) parsed() ([]string, error) {
 	for _, text := range f.origins {
 		origin, err := web.ParseOrigin(text)
 		if err != nil {
-			return nil, err
+			return nil, command.AsUsage(err, "--web-origin")
 		}
 		list = append(list, origin)
 	}
