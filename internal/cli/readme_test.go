@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// TestReadme runs the README's transcripts, each in a bash of its own, as a
-// reader would type them, and demands the output that it shows. shop.proto is
-// what the README says it is.
+// TestReadme runs the README's transcripts one after the other in one bash and
+// one folder, as a reader would type them, and demands the output that it
+// shows. shop.proto is what the README says it is.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("../../README.md")
@@ -24,26 +24,53 @@ func TestReadme(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := strings.ReplaceAll(string(data), "61884", freePort(t))
-	proto := blocks(text, "proto")
-	transcripts := blocks(text, "console")
-	if len(proto) != 1 || len(transcripts) != 2 {
-		t.Fatalf("the README has %d transcripts and %d .proto files", len(transcripts), len(proto))
+	dir, files := t.TempDir(), 0
+	for _, b := range blocksOf(text) {
+		if _, name, isFile := strings.Cut(b.info, " "); isFile {
+			files++
+			writeText(t, filepath.Join(dir, name), b.text)
+		}
 	}
-	for _, transcript := range transcripts {
-		steps := stepsOf(transcript)
-		if len(steps) < 5 {
-			t.Fatalf("only %d commands in the transcript", len(steps))
+	transcripts := blocks(text, "console")
+	steps := stepsOf(strings.Join(transcripts, ""))
+	if files != 1 || len(transcripts) != 2 || len(steps) < 10 {
+		t.Fatalf("the README has %d files and %d transcripts with %d commands", files, len(transcripts), len(steps))
+	}
+	for i, got := range runSteps(t, dir, "", steps) {
+		if have, want := normal(got), normal(steps[i].output); have != want {
+			t.Errorf("$ %s\nprinted:\n%s\nthe README says:\n%s", steps[i].command, have, want)
 		}
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "shop.proto"), []byte(proto[0]), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		got := runSteps(t, dir, "", steps)
-		for i, s := range steps {
-			if have, want := normal(got[i]), normal(s.output); have != want {
-				t.Errorf("$ %s\nprinted:\n%s\nthe README says:\n%s", s.command, have, want)
+	}
+}
+
+// TestDocumentsNameTheirFiles: a rendered document drops a fence's info string,
+// so the line of text before the fence has the name of the file too.
+func TestDocumentsNameTheirFiles(t *testing.T) {
+	t.Parallel()
+	docs, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := 0
+	for _, doc := range append(docs, "../../README.md") {
+		before, inside := "", false
+		for line := range strings.Lines(readText(t, doc)) {
+			info, fence := strings.CutPrefix(strings.TrimSpace(line), "```")
+			if _, name, isFile := strings.Cut(info, " "); fence && !inside && isFile {
+				files++
+				if first, _, _ := strings.Cut(name, " "); !strings.Contains(strings.ToLower(before), first) {
+					t.Errorf("%s: %q comes after %q, which does not name that file", doc, info, before)
+				}
+			}
+			if fence {
+				before, inside = "", !inside
+			} else if text := strings.TrimSpace(line); text != "" && !inside {
+				before = text
 			}
 		}
+	}
+	if files < 30 {
+		t.Errorf("only %d files in documents", files)
 	}
 }
 
