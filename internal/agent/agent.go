@@ -2,8 +2,7 @@
 // draft-ietf-sshm-ssh-agent). The private keys stay there, or in the token behind
 // it: a smart card, TPM or HSM that ssh-add -s has loaded.
 //
-// It is the only package that knows golang.org/x/crypto/ssh. It may import fault,
-// keys and quote.
+// It is the only package that knows golang.org/x/crypto/ssh.
 package agent
 
 import (

@@ -130,10 +130,28 @@ func TestImports(t *testing.T) {
 			}
 		}
 		slices.Sort(ours)
+		if file, repeats := repeatsImports(t, pkg); repeats {
+			t.Errorf("%s lists imports in a comment: docs/architecture.md is the one place", file)
+		}
 		if got, want := strings.Join(ours, " "), rows[i][2]; got != want {
 			t.Errorf("%s imports %q, docs/architecture.md lists %q", pkg, got, want)
 		}
 	}
+}
+
+// repeatsImports reports whether a file of pkg says in a comment what pkg may import.
+func repeatsImports(t *testing.T, pkg string) (file string, repeats bool) {
+	t.Helper()
+	sources, err := filepath.Glob(filepath.Join("..", pkg, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range sources {
+		if !strings.HasSuffix(file, "_test.go") && strings.Contains(readText(t, file), "may import") {
+			return file, true
+		}
+	}
+	return "", false
 }
 
 // TestPicture: each arrow of the picture in docs/architecture.md is an import,

@@ -1,5 +1,5 @@
 // Package docs makes docs/cli.md and the man pages from the same text as
-// --help, so that the three cannot differ. It may import cobra alone.
+// --help, so that the three cannot differ.
 package docs
 
 import (

@@ -7,8 +7,7 @@
 // a set, or JSON on an error, because a Temporal server that refreshes its keys
 // looks at the body alone and would drop the keys it has.
 //
-// It makes no keys and checks no tokens. It may import keys, files, strictjson
-// and fault.
+// It makes no keys and checks no tokens.
 package jwks
 
 import (

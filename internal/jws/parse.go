@@ -5,8 +5,7 @@
 //
 // It is the only package that knows golang-jwt, of which it uses the
 // signatures alone. It knows nothing of Temporal, messages and annotations,
-// opens no connection, never follows jku or x5u, and may import fault, keys
-// and strictjson.
+// opens no connection, and never follows jku or x5u.
 package jws
 
 import (

@@ -1,8 +1,6 @@
 // Package keygen makes keys and the files that hold them. The primitives are
 // the standard library's; which algorithms and sizes are good enough is
 // decided by package keys.
-//
-
 package keygen
 
 import (

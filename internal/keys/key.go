@@ -3,7 +3,7 @@
 // chooses the one to sign or verify with (annotations.md A20-A25).
 //
 // It is the only package that knows lestrrat-go/jwx. It makes no key, opens no
-// network connection and may import fault, files and strictjson alone.
+// network connection.
 package keys
 
 import (

@@ -7,8 +7,7 @@
 // key is where stands in the folder's rotation.json. What that file does not
 // name is never signed with and never removed.
 //
-// It makes no keys itself and opens no network connection. It may import jwks,
-// keys, files, strictjson and fault.
+// It makes no keys itself and opens no network connection.
 package rotate
 
 import (

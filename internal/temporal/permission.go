@@ -4,7 +4,6 @@
 //
 // The facts were measured on go.temporal.io/server v1.30.8; the end-to-end test
 // of examples/temporal compares them with that server.
-// It may import jws, keys, strictjson and fault.
 package temporal
 
 import (
