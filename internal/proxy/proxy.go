@@ -164,6 +164,9 @@ func (p *Proxy) serverOptions() []grpc.ServerOption {
 			MaxConnectionAge: p.options.ConnectionAge, MaxConnectionAgeGrace: p.options.ConnectionGrace,
 		}),
 		grpc.WaitForHandlers(true),
+		// Goroutines that are used again do not grow their stacks for each call. Calls
+		// beyond them get their own.
+		grpc.NumStreamWorkers(32),
 	}
 	creds := insecure.NewCredentials()
 	if p.options.TLS != nil {
