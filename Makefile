@@ -36,9 +36,9 @@ demo: build
 build:
 	@$(GO) build -o bin/jwtctl ./cmd/jwtctl
 
-## install: the program, into $GOBIN or $GOPATH/bin
-install:
-	$(GO) install ./cmd/jwtctl
+## install: the program, man pages and completion: into $GOBIN and the folder share beside it; PREFIX=/usr/local, DESTDIR= as usual
+install: build
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' tools/install.sh
 
 ## cross: what compiles for every platform that archives are made for, in bin/cross
 cross:

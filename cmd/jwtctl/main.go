@@ -8,4 +8,4 @@ import (
 	"github.com/jwtctl/jwtctl/internal/system"
 )
 
-func main() { os.Exit(cli.Main(os.Args[1:], system.OS())) }
+func main() { os.Exit(cli.Main(cli.Arguments(os.Args), system.OS())) }

@@ -3,14 +3,38 @@ package cli
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/system"
+	"github.com/jwtctl/jwtctl/internal/temporal"
 )
+
+// Arguments returns the arguments of the process that was called as called[0].
+// The temporal CLI runs "temporal jwt token" as "temporal-jwt token" (temporal.md):
+// a token is then one for that CLI, unless --for names another client.
+func Arguments(called []string) []string {
+	if len(called) == 0 {
+		return nil
+	}
+	args := called[1:]
+	if strings.TrimSuffix(filepath.Base(called[0]), ".exe") != "temporal-jwt" {
+		return args
+	}
+	i := slices.IndexFunc(args, func(arg string) bool {
+		return arg == "--" || slices.Contains([]string{"token", "tctl-system-token", "cli-system-token"}, arg)
+	})
+	if i < 0 || args[i] == "--" {
+		return args
+	}
+	return slices.Insert(slices.Clone(args), i+1, "--for", string(temporal.CLI))
+}
 
 // Main runs the command that args name and returns the exit code: 0 done,
 // 1 the answer is no, 2 wrong usage, 3 could not decide (fault.Class).

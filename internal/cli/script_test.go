@@ -19,10 +19,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/system"
 )
 
-// TestMain lets the scripts call this program as jwtctl.
+// TestMain lets the scripts call this program as jwtctl and temporal-jwt.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"jwtctl": func() { os.Exit(Main(os.Args[1:], system.OS())) },
+		"jwtctl":       func() { os.Exit(Main(Arguments(os.Args), system.OS())) },
+		"temporal-jwt": func() { os.Exit(Main(Arguments(os.Args), system.OS())) },
 	})
 }
 

@@ -1,0 +1,55 @@
+package release
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestInstall: make install honours PREFIX and DESTDIR, else GOBIN; it names what
+// it has installed, and temporal-jwt makes tokens for the temporal CLI.
+func TestInstall(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, row := range []struct{ name, setting, bin, share string }{
+		{"PREFIX and DESTDIR", "PREFIX=/opt/x DESTDIR=" + dir + "/a", "a/opt/x/bin", "a/opt/x/share"},
+		{"DESTDIR", "DESTDIR=" + dir + "/b", "b/usr/local/bin", "b/usr/local/share"},
+		{"GOBIN", "GOBIN=" + dir + "/c/bin", "c/bin", "c/share"},
+		{"over the first", "GOBIN=" + dir + "/c/bin", "c/bin", "c/share"},
+		{"GOBIN with another name", "GOBIN=" + dir + "/d", "d", "d/share"},
+	} {
+		cmd := exec.CommandContext(t.Context(), "make", "-s", "-C", root, "install")
+		cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
+			return strings.HasPrefix(v, "PREFIX=") || strings.HasPrefix(v, "DESTDIR=") || strings.HasPrefix(v, "MAKE")
+		})
+		cmd.Env = append(cmd.Env, strings.Fields(row.setting)...)
+		said, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", row.name, err, said)
+		}
+		bin, share := filepath.Join(dir, row.bin), filepath.Join(dir, row.share)
+		for _, path := range []string{
+			bin + "/jwtctl", bin + "/temporal-jwt", share + "/man/man1/jwtctl-keygen.1", share + "/bash-completion/completions/jwtctl",
+			share + "/zsh/site-functions/_jwtctl", share + "/fish/vendor_completions.d/jwtctl.fish",
+		} {
+			if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+				t.Errorf("%s: %s: %v, or it is empty", row.name, path, err)
+			}
+			if folder := filepath.Dir(path); !bytes.Contains(said, []byte(folder)) {
+				t.Errorf("%s: %s is not named:\n%s", row.name, folder, said)
+			}
+		}
+		file := filepath.Join(t.TempDir(), "key.pem")
+		if out, err := exec.CommandContext(t.Context(), bin+"/jwtctl", "keygen", "-q", "-o", file).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", row.name, err, out)
+		}
+		jwt := exec.CommandContext(t.Context(), bin+"/temporal-jwt", "token", "--system", "--key", file)
+		if got, err := jwt.Output(); err != nil || !bytes.HasPrefix(got, []byte("TEMPORAL_GRPC_META_AUTHORIZATION=Bearer ey")) {
+			t.Errorf("%s: temporal-jwt token --system: %v, %.40q", row.name, err, got)
+		}
+	}
+}
