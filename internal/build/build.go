@@ -46,7 +46,7 @@ func Read() Info {
 	return describe(info, linkedVersion, linkedCommit, linkedDate)
 }
 
-// describe prefers what the linker was told to what Go noted; info is nil
+// describe prefers the values of the linker to those that Go noted; info is nil
 // if it noted nothing.
 func describe(info *debug.BuildInfo, version, commit, date string) Info {
 	b := Info{Version: version, Commit: commit, Date: date, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}

@@ -13,7 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-// flagFault words what pflag says of the command line args.
+// flagFault words the errors that pflag finds in the command line args.
 func flagFault(cmd *cobra.Command, err error, args []string) error {
 	var wrong *pflag.InvalidValueError
 	if errors.As(err, &wrong) {

@@ -23,7 +23,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/system"
 )
 
-// lazy is a command that is built when it is needed.
+// lazy is a command that is built only when the command line names it.
 type lazy struct {
 	name, group string
 	build       func(d command.Deps) *cobra.Command

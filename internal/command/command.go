@@ -48,7 +48,7 @@ func (d Deps) Now(at string) (time.Time, error) {
 	return t, nil
 }
 
-// Clock returns the System's clock, or one that stands still at --at.
+// Clock returns the System's clock, or one that always shows the time of --at.
 func (d Deps) Clock(at string) (func() time.Time, error) {
 	if at == "" {
 		return d.System.Now, nil

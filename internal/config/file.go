@@ -120,12 +120,12 @@ func checkWriters(path string, info fs.FileInfo) error {
 		WithHint("--config %s or JWTCTL_CONFIG=%[1]s names it; chmod and chown make it yours alone to write", path)
 }
 
-// At returns where key stands in the file: `jwtctl.yaml:12: token.ttl`.
+// At returns the position of key in the file: `jwtctl.yaml:12: token.ttl`.
 func (c *File) At(key string) string {
 	return fmt.Sprintf("%s:%d: %s", c.Path, c.lines[key], key)
 }
 
-// ResolvePaths makes paths that stand in the file relative to its folder.
+// ResolvePaths makes paths of the file relative to its folder.
 func (c *File) ResolvePaths(list []string) []string {
 	out := make([]string, len(list))
 	for i, p := range list {
@@ -153,7 +153,7 @@ func (c *File) Values(key string) []string {
 // ValuePaths returns the paths under key.
 func (c *File) ValuePaths(key string) []string { return c.ResolvePaths(c.Values(key)) }
 
-// KeyAt, KeySetAt and MessageAt return where the entry i stands.
+// KeyAt, KeySetAt and MessageAt return the position of entry i.
 func (c *File) KeyAt(i int) string     { return c.entryAt("keys", c.Keys[i].Line, i) }
 func (c *File) KeySetAt(i int) string  { return c.entryAt("key_sets", c.KeySets[i].Line, i) }
 func (c *File) MessageAt(i int) string { return c.entryAt("messages", c.Messages[i].Line, i) }

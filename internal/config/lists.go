@@ -87,7 +87,7 @@ func (r *reader) keySet(key string, n *yaml.Node) {
 		}
 	})
 	switch {
-	case len(r.faults) > before: // of a part; what is missing as a whole is told of sound parts only
+	case len(r.faults) > before: // of a part; what is missing as a whole is reported only if all parts are valid
 	case e.OIDCDiscovery && e.Issuer == "":
 		r.fail(n, key, "oidc_discovery needs the issuer")
 	case e.OIDCDiscovery == (e.JWKS != ""):

@@ -26,7 +26,7 @@ type reader struct {
 	faults []error
 }
 
-// maxFaults is how many faults of a file are told.
+// maxFaults is how many faults of a file are reported.
 const maxFaults = 20
 
 // Parse is Read for the text of a file that is called path.

@@ -13,7 +13,7 @@ type object = map[string]any
 
 // Schema returns the JSON Schema (2020-12) of the file, as indented JSON: what
 // Parse accepts of the keys that flags have, and of the lists. What a schema
-// cannot say (that a pattern matches, that a key can be read) is for `jwtctl
+// cannot say, such as whether a key can be read, is for `jwtctl
 // config check`.
 func Schema() ([]byte, error) { return SchemaOf(table) }
 

@@ -44,8 +44,8 @@ func (c *Console) Logging(log *slog.Logger) *Console {
 	return &Console{Out: c.Out, Color: c.Color, Quiet: c.Quiet, Verbose: c.Verbose, sys: c.sys, log: log, warned: map[string]bool{}}
 }
 
-// Writer remembers the first failure to write, so that a result that went
-// nowhere is no success.
+// Writer remembers the first failure to write, so that a result that was lost is
+// an error.
 type Writer struct {
 	w   io.Writer
 	err error

@@ -54,7 +54,7 @@ func (c *Console) WriteResult(out string, data []byte, mode fs.FileMode, inputs 
 }
 
 // CheckOut reports whether a result may go to the file out. A folder that is
-// missing is not made: it is a slip more often than a wish.
+// missing is not made: most often its name is a typing error.
 func CheckOut(out string, inputs []string) error {
 	if out == "-" {
 		return nil

@@ -12,7 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// checkAddress refuses what is no host:port, nor, for the upstream, a name that
+// checkAddress refuses all but host:port and, for the upstream, a name that
 // gRPC resolves.
 func checkAddress(flag, address string) error {
 	wrong := func(format string, args ...any) *fault.Error {

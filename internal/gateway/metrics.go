@@ -16,8 +16,8 @@ import (
 )
 
 // The paths of the metrics server: what Prometheus reads, and two for probes. The
-// process is alive while it answers, and ready until it was told to stop. What
-// upstream and key sets do is no part of that: no restart would mend them.
+// process is alive while it answers, and ready until it is interrupted. What
+// upstream and key sets do does not count: a restart would not repair them.
 const (
 	MetricsPath = "/metrics"
 	AlivePath   = "/healthz"

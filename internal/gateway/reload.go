@@ -108,8 +108,8 @@ func (r *reloader) watch(ctx context.Context, told <-chan struct{}) {
 	}
 }
 
-// reload loads everything anew and puts it in force, or says why not: at each
-// try that was asked for, and else once for each reason.
+// reload loads everything again and puts it in force, or logs why not: each time
+// that SIGHUP requests it, otherwise once for each reason.
 func (r *reloader) reload(ctx context.Context, asked bool) {
 	log := r.d.Logger()
 	err := r.renew(ctx)
@@ -122,7 +122,7 @@ func (r *reloader) reload(ctx context.Context, asked bool) {
 	default:
 		r.sets.Loaded(false)
 		r.failing.Store(true)
-		// Joined errors stand on a line each.
+		// Joined errors have a line each.
 		text := strings.ReplaceAll(quote.Printable(err.Error()), "\n", "; ")
 		if asked || text != r.problem {
 			log.Error("the new version is refused, the policy in force stays", "code", fault.CodeOf(err), "error", text)

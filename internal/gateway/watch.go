@@ -57,7 +57,7 @@ func (w watched) look() map[string]os.FileInfo {
 	return seen
 }
 
-// sameFile reports whether nobody has written a file between two looks.
+// sameFile reports whether a file is unchanged between two looks.
 func sameFile(a, b os.FileInfo) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil

@@ -33,7 +33,7 @@ func KeyHint(d command.Deps, ring *keys.Ring) string {
 	return text
 }
 
-// KeysInUse lists the keys of ring that are at hand, those of sets too; "" where
+// KeysInUse lists the keys that ring holds, those of sets too; "" where
 // there are none.
 func KeysInUse(ring *keys.Ring) string {
 	const most = 8

@@ -201,7 +201,7 @@ func (k *KeyFlags) Signer(d command.Deps, issuer string) (*keys.Key, error) {
 	return chosen[0], nil
 }
 
-// WithKeyFileHint says what to do about a key file that is missing, or is none.
+// WithKeyFileHint says what to do about a key file that is missing or not a key.
 func WithKeyFileHint(err error) error {
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Hint != "" {

@@ -13,7 +13,7 @@ import (
 type SetCache struct {
 	mu sync.Mutex
 	// inForce are the sets of the policy in force, by what they were made of;
-	// asked are those that the load under way has asked for.
+	// asked are those that the load under way has used.
 	inForce, asked map[string]keys.Set
 }
 

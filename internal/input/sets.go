@@ -99,7 +99,7 @@ func (f *SetFlags) Pick(d command.Deps, k KeyFlags) {
 // Named reports whether flags or variables name a key set.
 func (f *SetFlags) Named() bool { return len(f.JWKS)+len(f.OIDC) > 0 }
 
-// Entries returns what stands in key_sets, or what the flags say instead.
+// Entries returns key_sets: of the configuration, or what the flags say instead.
 func (f *SetFlags) Entries(d command.Deps) []config.KeySetEntry {
 	if !f.Named() {
 		return d.Settings.ConfiguredSets()
@@ -114,7 +114,7 @@ func (f *SetFlags) Entries(d command.Deps) []config.KeySetEntry {
 	return list
 }
 
-// withURLHint says what a location that is no file may lack to be a URL.
+// withURLHint says what a location without a file may lack to be a URL.
 func withURLHint(err error, location string) error {
 	var f *fault.Error
 	host, _, isPath := strings.Cut(location, "/")
@@ -155,7 +155,7 @@ func (f *SetFlags) Open(d command.Deps, e config.KeySetEntry, cache *SetCache) (
 	if cache == nil || !e.IsRemote() {
 		return opened()
 	}
-	e.Line = 0 // where it stands says nothing about it
+	e.Line = 0 // its position in the file says nothing about the set
 	return cache.set(fmt.Sprintf("%+v %+v", e, f.NetworkFlags), opened)
 }
 

@@ -29,7 +29,7 @@ func ReadToken(d command.Deps, args []string) (token, text string, err error) {
 			return "", "", err
 		}
 		text = string(data)
-	case len(args) == 0 && d.System.InTTY: // nobody would know what it waits for
+	case len(args) == 0 && d.System.InTTY: // a person would not know what it waits for
 	default:
 		data, err := files.ReadAll(d.System.In, where, MaxToken, fault.FileFailed)
 		if err != nil {

@@ -34,9 +34,9 @@ func Shorten(text string) string {
 	return b.String()
 }
 
-// Escape writes each character that does something other than stand there as
+// Escape writes each character that does something other than show itself as
 // \uXXXX, but those of keep: control, format and bidirectional characters, line
-// breaks of every kind, and what is no character at all (S70). The spelling is
+// breaks of every kind, and what is not a character (S70). The spelling is
 // JSON's, so that within a JSON string the value stays the same.
 func Escape(text, keep string) string {
 	acts := func(r rune) bool { return !unicode.IsPrint(r) && !strings.ContainsRune(keep, r) }

@@ -10,7 +10,7 @@ import (
 // Marks that a flag carries.
 const (
 	markKey      = "jwtctl:key"       // its key of jwtctl.yaml, or none with flagOnly
-	markFlagOnly = "jwtctl:flag-only" // neither a key nor, but for --config, a variable
+	markFlagOnly = "jwtctl:flag-only" // neither a key nor, except for --config, a variable
 	markPath     = "jwtctl:path"      // a path: in the file relative to it
 	markGroup    = "jwtctl:group"     // flags of one group exclude each other
 )

@@ -35,8 +35,8 @@ func (s *Settings) isGiven(flag string) bool {
 	return !slices.ContainsFunc(s.origins, func(o origin) bool { return o.flag == flag })
 }
 
-// Placed lets f name what is at fault by where it stands: nobody looks for
-// --ttl in a command line that has none.
+// Placed lets f name what is at fault by the place that set it: a variable or a
+// line of jwtctl.yaml, for a command line without --ttl.
 func (s *Settings) Placed(f *fault.Error) *fault.Error {
 	if name := s.flagOf(f); name != "" {
 		f = f.About("--" + name)
