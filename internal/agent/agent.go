@@ -1,8 +1,7 @@
 // Package agent finds keys in an SSH agent and signs with them (the protocol of
 // draft-ietf-sshm-ssh-agent). The private keys stay there, or in the token behind
 // it: a smart card, TPM or HSM that ssh-add -s has loaded.
-//
-// It is the only package that knows golang.org/x/crypto/ssh.
+// Key files of OpenSSH are read by package keys.
 package agent
 
 import (

@@ -14,6 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
@@ -117,7 +118,7 @@ func checkWriters(path string, info fs.FileInfo) error {
 		return nil
 	}
 	return fault.New(fault.ConfigInvalid, path, "%s, so it does not count unless it is named", why).
-		WithHint("--config %s or JWTCTL_CONFIG=%[1]s names it; chmod and chown make it yours alone to write", path)
+		WithHint("--config %s or JWTCTL_CONFIG=%[1]s names it; chmod and chown make it yours alone to write", quote.ShellPath(path))
 }
 
 // At returns the position of key in the file: `jwtctl.yaml:12: token.ttl`.

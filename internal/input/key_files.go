@@ -11,6 +11,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // ReadKeys reads the keys of names: paths, env:NAME or -.
@@ -86,7 +87,7 @@ func CheckPermissions(d command.Deps, path string, list []*keys.Key, strict bool
 		}
 		why := fmt.Sprintf("the private key's mode is %04o: others can read it", info.Mode().Perm())
 		if strict {
-			return fault.New(fault.KeyPermissions, path, "%s", why).WithHint("chmod 600 %s", path)
+			return fault.New(fault.KeyPermissions, path, "%s", why).WithHint("chmod 600 %s", quote.ShellPath(path))
 		}
 		d.Warn("%s: %s", path, why)
 		return nil

@@ -50,7 +50,7 @@ func ReadToken(d command.Deps, args []string) (token, text string, err error) {
 // CheckTokenArgument refuses the name of a file in place of a token.
 func CheckTokenArgument(args []string) error {
 	if len(args) == 1 && args[0] != "-" && settings.IsFile(args[0]) {
-		return fault.New(fault.UsageError, "the token", "%q is a file", quote.Shorten(args[0])).WithHint("@%s reads the token from it", quote.Shorten(args[0]))
+		return fault.New(fault.UsageError, "the token", "%q is a file", quote.Shorten(args[0])).WithHint("%s reads the token from it", quote.Shell("@"+args[0]))
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // RotationState is the file in a key folder in which package rotate keeps
@@ -80,7 +81,7 @@ func (s *Source) Load() ([]*keys.Key, error) {
 	}
 	if len(list) == 0 {
 		return nil, fault.New(fault.KeySetEmpty, s.Folder, "there is no key to publish").
-			WithHint("make one: jwtctl keygen -o %s", filepath.Join(s.Folder, "key.priv.pem"))
+			WithHint("make one: jwtctl keygen -o %s", quote.ShellPath(filepath.Join(s.Folder, "key.priv.pem")))
 	}
 	s.seen = seen
 	return list, nil

@@ -21,9 +21,6 @@ func decodeBlock(block *pem.Block, source string) (any, error) {
 	labels := []string{labelPKCS8, labelPKCS1, labelSEC1, labelPKIX, labelRSAPub, labelCert}
 	if !slices.Contains(labels, block.Type) {
 		err := fault.New(fault.KeyFormatUnknown, source, "a PEM block of type %q is no key that jwtctl reads", quote.Shorten(block.Type))
-		if block.Type == "OPENSSH PRIVATE KEY" {
-			return nil, err.WithHint("ssh-keygen -p -m PKCS8 -f %s converts an RSA or ECDSA key, in place", source)
-		}
 		return nil, err.WithHint("it reads %s", strings.Join(labels, ", "))
 	}
 	rest, err := asn1.Unmarshal(block.Bytes, &asn1.RawValue{})

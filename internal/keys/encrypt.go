@@ -26,8 +26,7 @@ func isEncrypted(block *pem.Block) bool {
 // decrypt returns the block that block is without its encryption.
 func decrypt(block *pem.Block, a Attributes) (*pem.Block, error) {
 	if a.Passphrase == nil {
-		return nil, fault.New(fault.KeyEncrypted, a.Source, "the private key is protected by a passphrase").
-			WithHint("--passphrase env:NAME or @FILE gives it")
+		return nil, errPassphraseNeeded(a.Source)
 	}
 	passphrase, err := a.Passphrase(a.Source)
 	if err != nil {
@@ -51,6 +50,11 @@ func decrypt(block *pem.Block, a Attributes) (*pem.Block, error) {
 		return nil, fault.New(fault.KeyTypeUnsupported, a.Source, "it is a kind of key that jwtctl does not use")
 	}
 	return &pem.Block{Type: labelPKCS8, Bytes: der}, nil
+}
+
+func errPassphraseNeeded(source string) error {
+	return fault.New(fault.KeyEncrypted, source, "the private key is protected by a passphrase").
+		WithHint("--passphrase env:NAME or @FILE gives it")
 }
 
 // EncryptedPEM returns k's private part as encrypted PKCS#8: PBES2 with PBKDF2,

@@ -2,8 +2,11 @@ package keys
 
 import (
 	"bytes"
+	"crypto/x509"
+	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // MaxFileBytes is the largest key or key set file that is read (S11).
@@ -46,8 +49,8 @@ func (l Loaded) Problem(kid string) *fault.Error {
 }
 
 // Parse reads the key or keys in data: PEM (PKCS#8, PKCS#1, SEC 1, PKIX, an
-// X.509 certificate's public key), a JWK or a JWKS, told apart by content
-// (A25). Of a, Source is named in messages; Algorithm and Issuer go to each key;
+// X.509 certificate's public key, OpenSSH's own form), a line of an OpenSSH public
+// key, a JWK or a JWKS, told apart by content (A25). Of a, Source is named in messages; Algorithm and Issuer go to each key;
 // ID goes to the file's one key, or picks the key of a set.
 //
 // It is for files that their owner names: a broken key in a set is an error
@@ -74,26 +77,57 @@ func parse(data []byte, a Attributes, r reading) (Loaded, error) {
 			return Loaded{}, err
 		}
 		return Loaded{Keys: []*Key{k}, Entries: []Entry{{Key: k}}}, nil
+	case isOpenSSHPublic(trimmed):
+		k, err := parseOpenSSHPublic(trimmed, a)
+		if err != nil {
+			return Loaded{}, err
+		}
+		return Loaded{Keys: []*Key{k}, Entries: []Entry{{Key: k}}}, nil
 	}
 	return Loaded{}, fault.New(fault.KeyFormatUnknown, a.Source, "neither PEM, JWK nor JWKS").WithHint("%s", formHint(trimmed, a.Source))
 }
 
-// formHint says what text, which is no key, looks like, and what to do then.
+// formHint says what text, which is no key, looks like, and what to do then. A
+// command in it works as it is (S9a).
 func formHint(text []byte, source string) string {
 	begins := func(with string) bool { return bytes.HasPrefix(text, []byte(with)) }
+	file := quote.ShellPath(source)
+	isFile := source != "standard input" && !strings.HasPrefix(source, "variable ") && !strings.Contains(source, "://")
 	switch {
-	case begins("\x30\x82") || begins("\x30\x81") || begins("\x30\x77") || begins("\x30\x59") || begins("\x30\x2e"):
-		return "it looks like DER; as PEM: openssl pkey -inform DER -in " + source + " -out key.pem, for PKCS#12 openssl pkcs12 -nodes"
+	case begins("\x30") && isFile:
+		return derHint(text, file)
+	case begins("\x30"):
+		return "it looks like DER or PKCS#12, which openssl makes PEM of"
 	case begins("\xff\xfe") || begins("\xfe\xff"):
 		return "it is UTF-16 text, as PowerShell writes it; save it as UTF-8"
 	case begins("eyJ"):
 		return "it looks like a token; a key is needed"
-	case begins("LS0tLS1CRUdJTi"):
+	case begins("LS0tLS1CRUdJTi") && !isFile:
 		return "it is PEM in base64 once more: base64 -d decodes it"
+	case begins("LS0tLS1CRUdJTi"):
+		return "it is PEM in base64 once more; decode it: (umask 077; base64 -d " + file + " >key.pem)"
 	case begins("<"):
 		return "it looks like a web page"
-	case begins("ssh-") || begins("ecdsa-sha2-"):
-		return "it is an OpenSSH public key; as PEM: ssh-keygen -e -m PKCS8 -f " + source
 	}
 	return "PEM begins with -----BEGIN, a JWK or JWKS with {"
+}
+
+// derHint says how the DER in data becomes PEM.
+func derHint(data []byte, file string) string {
+	as := func(command string) string { return "it is DER; as PEM: " + command }
+	if _, err := x509.ParseCertificate(data); err == nil {
+		return as("openssl x509 -inform DER -in " + file + " -out cert.pem")
+	}
+	if _, err := x509.ParsePKIXPublicKey(data); err == nil {
+		return as("openssl pkey -pubin -inform DER -in " + file + " -out key.pub.pem")
+	}
+	if _, err := x509.ParsePKCS1PublicKey(data); err == nil {
+		return as("openssl rsa -RSAPublicKey_in -inform DER -in " + file + " -out key.pub.pem")
+	}
+	_, pkcs8Err := x509.ParsePKCS8PrivateKey(data)
+	_, pkcs1Err := x509.ParsePKCS1PrivateKey(data)
+	if _, err := x509.ParseECPrivateKey(data); err == nil || pkcs8Err == nil || pkcs1Err == nil {
+		return as("(umask 077; openssl pkey -inform DER -in " + file + " -out key.pem)")
+	}
+	return "it looks like DER or PKCS#12, which openssl makes PEM of"
 }

@@ -54,7 +54,11 @@ func parsePEM(data []byte, a Attributes) (*Key, error) {
 			return nil, err
 		}
 	}
-	material, err := decodeBlock(block, a.Source)
+	decode := decodeBlock
+	if block.Type == labelOpenSSH {
+		decode = func(block *pem.Block, _ string) (any, error) { return decodeOpenSSH(block, a) }
+	}
+	material, err := decode(block, a.Source)
 	if err != nil {
 		return nil, err
 	}

@@ -104,7 +104,7 @@ func TestS9_Refusals(t *testing.T) {
 		"not at the start of its line": {"x " + ec, fault.KeyTrailingData},
 		"begin alone":                  {"-----BEGIN ", fault.KeyFormatUnknown},
 		"curve alone":                  {params, fault.KeyFormatUnknown},
-		"OpenSSH":                      {pemOf("OPENSSH PRIVATE KEY", []byte("x")), fault.KeyFormatUnknown},
+		"OpenSSH":                      {pemOf("OPENSSH PRIVATE KEY", []byte("x")), fault.KeyInvalid},
 		"certificate request":          {pemOf("CERTIFICATE REQUEST", d["PUBLIC KEY, EC"]), fault.KeyFormatUnknown},
 		"label in lower case":          {pemOf("public key", d["PUBLIC KEY, EC"]), fault.KeyFormatUnknown},
 		"encrypted PKCS#8":             {pemOf("ENCRYPTED PRIVATE KEY", []byte("x")), fault.KeyEncrypted},

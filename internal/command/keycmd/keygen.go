@@ -132,7 +132,7 @@ func (o keygenOptions) checkNames(alg keys.Algorithm) error {
 		return fault.New(fault.UsageError, "--public-out", "a secret (%s) has no public half", alg).WithHint("--alg ES256 makes a pair")
 	case strings.HasSuffix(o.out, "/"):
 		return fault.New(fault.UsageError, "--out", "%q names a folder, and a file is needed", quote.Printable(o.out)).
-			WithHint("--out %s%s", quote.Printable(o.out), input.DefaultKeyFile)
+			WithHint("--out %s", quote.ShellPath(o.out+input.DefaultKeyFile))
 	case strings.HasSuffix(o.publicOut, "/"):
 		return fault.New(fault.UsageError, "--public-out", "%q names a folder, and a file is needed", quote.Printable(o.publicOut))
 	}

@@ -36,7 +36,7 @@ func notABearer(arg string) error {
 		return nil
 	}
 	return fault.New(fault.UsageError, "--bearer", "%s is the name of a file, not a token", quote.Printable(arg)).
-		WithHint("--bearer @%s takes the token that is in it", arg)
+		WithHint("--bearer %s takes the token that is in it", quote.Shell("@"+arg))
 }
 
 // withKeyHint adds to errors about keys which keys are in use: those that are

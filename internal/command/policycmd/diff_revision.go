@@ -14,6 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/gittree"
 	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // loadRevision reads what the paths of the new version were in revision rev.
@@ -125,7 +126,7 @@ func (v *oldVersion) rename(err error) error {
 func withRevisionHint(err error, against string) error {
 	var f *fault.Error
 	if errors.As(err, &f) && f.What == against && errors.Is(err, fs.ErrNotExist) {
-		return f.WithHint("a branch, tag or commit is written --against git:%s", against)
+		return f.WithHint("a branch, tag or commit is written --against %s", quote.Shell("git:"+against))
 	}
 	return err
 }

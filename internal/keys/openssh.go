@@ -1,0 +1,68 @@
+package keys
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/pem"
+	"errors"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+const labelOpenSSH = "OPENSSH PRIVATE KEY"
+
+// decodeOpenSSH returns the key in a block as ssh-keygen writes it, encrypted or
+// not.
+func decodeOpenSSH(block *pem.Block, a Attributes) (any, error) {
+	text := pem.EncodeToMemory(block)
+	material, err := ssh.ParseRawPrivateKey(text)
+	var encrypted *ssh.PassphraseMissingError
+	if errors.As(err, &encrypted) {
+		if a.Passphrase == nil {
+			return nil, errPassphraseNeeded(a.Source)
+		}
+		passphrase, asked := a.Passphrase(a.Source)
+		if asked != nil {
+			return nil, asked
+		}
+		if material, err = ssh.ParseRawPrivateKeyWithPassphrase(text, passphrase); err != nil {
+			return nil, fault.New(fault.KeyEncrypted, a.Source, "it cannot be decrypted: the passphrase is wrong, or its encryption is not one that jwtctl reads")
+		}
+	}
+	if err != nil { // its words may quote numbers of the key
+		return nil, fault.New(fault.KeyInvalid, a.Source, "the PEM block %q does not hold a valid key", block.Type)
+	}
+	if ed, isPointer := material.(*ed25519.PrivateKey); isPointer {
+		return *ed, nil
+	}
+	return material, nil
+}
+
+// isOpenSSHPublic reports whether text is a public key as ssh-keygen writes it.
+func isOpenSSHPublic(text []byte) bool {
+	for _, begin := range []string{"ssh-", "ecdsa-sha2-", "sk-"} {
+		if bytes.HasPrefix(text, []byte(begin)) {
+			return true
+		}
+	}
+	return false
+}
+
+// parseOpenSSHPublic reads the one line of an OpenSSH public key.
+func parseOpenSSHPublic(text []byte, a Attributes) (*Key, error) {
+	if bytes.ContainsAny(text, "\r\n") {
+		return nil, fault.New(fault.KeyTrailingData, a.Source, "it has more than one line; an OpenSSH public key is one")
+	}
+	parsed, _, _, _, err := ssh.ParseAuthorizedKey(text)
+	if err != nil {
+		return nil, fault.New(fault.KeyInvalid, a.Source, "the line does not hold a valid OpenSSH public key")
+	}
+	public, isCrypto := parsed.(ssh.CryptoPublicKey)
+	if !isCrypto || bytes.HasPrefix(text, []byte("sk-")) {
+		return nil, fault.New(fault.KeyTypeUnsupported, a.Source, "keys of type %s are not for signatures here", quote.Shorten(parsed.Type()))
+	}
+	return New(public.CryptoPublicKey(), a)
+}

@@ -1,0 +1,22 @@
+package quote
+
+import "strings"
+
+// Shell writes word so that a shell takes it for one word: as it is, or in quotes.
+func Shell(word string) string {
+	plain := func(r rune) bool {
+		return strings.ContainsRune("-_./:@%+=,", r) || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z'
+	}
+	if word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// ShellPath is Shell for the path of a file, which no program takes for a flag.
+func ShellPath(path string) string {
+	if strings.HasPrefix(path, "-") {
+		path = "./" + path
+	}
+	return Shell(path)
+}
