@@ -49,10 +49,10 @@ cross:
 	done
 
 ## test: what every change must pass, in ten minutes from empty caches
-test: tools check unit e2e-quick
+test: tools check unit e2e-quick conformance-quick
 
 ## test-all: everything that must hold: test, then what takes longer or needs a real Temporal server; .ci/run calls it
-test-all: test race differential-all e2e check-examples shipping release-check
+test-all: test race differential-all e2e conformance check-examples shipping release-check
 
 ## differential-all: what goes upstream, read by Python and Java too (PyPI, Maven); DIFFERENTIAL (300) schemas
 READERS := bin/differential
@@ -122,6 +122,10 @@ conformance: conformance-programs
 ## conformance-quick: the same without the suites that take longest
 conformance-quick: conformance-programs
 	cd tools/conformance && ../../bin/conformance/conformance -quick
+
+## bench-nginx: calls a second through the proxy and through nginx's grpc_pass, in turns; nginx must be installed
+bench-nginx: conformance-programs
+	cd tools/conformance && ../../bin/conformance/conformance throughput
 
 conformance-programs: build
 	@mkdir -p bin/conformance

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -29,7 +30,9 @@ type call struct {
 	// rules decide about the requests of the call as a whole.
 	rules *verify.Call
 	// subtype is what the content type says of the messages, "" for protobuf.
-	subtype     string
+	subtype string
+	// otherType reports that the upstream's answer says otherwise.
+	otherType   bool
 	compression compression
 	answers     string // the encoding of the answer, where it is watched
 	exact       *exact // nil for most calls
@@ -205,6 +208,10 @@ func (c *call) respond(ctx context.Context, up grpc.ClientStream) error {
 				return err
 			}
 		}
+		if c.otherType {
+			f.free()
+			return status.Error(codes.Internal, "Response has another content type than the request")
+		}
 		if f.opaque || isOpaque(c.answers) {
 			if err := f.fits(c.answers); err != nil {
 				f.free()
@@ -237,7 +244,22 @@ func (c *call) header(ctx context.Context, up grpc.ClientStream, send func(conte
 	if err := c.answerIn(ctx); err != nil {
 		return err
 	}
+	// The client would take its messages for those of the type that it asked for:
+	// that is what it is answered in.
+	c.otherType = !c.answeredAs(md["content-type"])
 	return send(c.client.Context(), forwardable(md))
+}
+
+// answeredAs reports whether the content type of a response, values, is that of the
+// request: gRPC's without a subtype is that of protobuf (PROTOCOL-HTTP2.md,
+// Content-Type). The transport has refused what is not of gRPC.
+func (c *call) answeredAs(values []string) bool {
+	if len(values) == 0 {
+		return true
+	}
+	kind, _, _ := strings.Cut(values[0], ";")
+	subtype := strings.Trim(strings.TrimPrefix(kind, "application/grpc"), "+ ")
+	return subtype == c.subtype || c.isProtobuf() && (subtype == "" || subtype == "proto")
 }
 
 // finish returns how the call ends where RecvMsg has returned ended.

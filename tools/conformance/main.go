@@ -35,7 +35,7 @@ func main() {
 
 // dispatch runs the suites, or is one of the two programs that connectconformance
 // starts to have a proxy in between: "server SETUP COMMAND…" and "client SETUP
-// COMMAND…".
+// COMMAND…". "throughput" compares the proxy with nginx.
 func dispatch(ctx context.Context, args []string) error {
 	if len(args) > 2 && (args[0] == "server" || args[0] == "client") {
 		s, err := readSetup(args[1])
@@ -46,6 +46,9 @@ func dispatch(ctx context.Context, args []string) error {
 			return serveBehindProxy(ctx, s, args[2:])
 		}
 		return callThroughProxy(ctx, s, args[2:])
+	}
+	if len(args) > 0 && args[0] == "throughput" {
+		return compareWithNginx(ctx, args[1:])
 	}
 	return runAll(ctx, args)
 }
