@@ -22,7 +22,11 @@ A new key is published first and signs only after --publish-wait, when every
 server has fetched it; then the old one is retired, stays published for
 --max-token-life, until the last token it signed has expired, and is removed.
 serve --key-dir publishes the folder, token --key-dir signs with its active
-key. Which key that is stands in rotation.json, beside the keys.`
+key. Which key that is stands in rotation.json, beside the keys.
+
+Keys in an agent, certificates and public keys cannot be rotated: jwtctl can
+neither make nor remove them where they are. Make the new one there, name both to
+jwtctl serve by --key, and drop the old one when its last token has expired.`
 
 type rotateOptions struct {
 	dir          string
