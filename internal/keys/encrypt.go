@@ -35,7 +35,8 @@ func decrypt(block *pem.Block, a Attributes) (*pem.Block, error) {
 	wrong := fault.New(fault.KeyEncrypted, a.Source, "it cannot be decrypted: the passphrase is wrong, or its encryption is not one that jwtctl reads").
 		WithHint("PKCS#8 with PBES2 and the old form of OpenSSL (DEK-Info) are read; openssl pkcs8 -topk8 -v2 aes-256-cbc writes the first")
 	if block.Type != labelEncrypted {
-		der, err := x509.DecryptPEMBlock(block, passphrase) //nolint:staticcheck // SA1019: what is unsafe about the form is its being written, and old keys have it
+		//lint:ignore SA1019 old keys have this form; writing it is what is unsafe, and jwtctl never does
+		der, err := x509.DecryptPEMBlock(block, passphrase)
 		if err != nil {
 			return nil, wrong
 		}

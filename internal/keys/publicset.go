@@ -11,7 +11,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// JWK returns k as a JSON Web Key with its private part if it has one at hand. Members
+// JWK returns k as a JSON Web Key with its private part if it has one. Members
 // are kty and the key's numbers, kid, alg and use. An id that no JSON can carry
 // is key_invalid.
 func (k *Key) JWK() ([]byte, error) {

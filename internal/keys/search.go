@@ -13,7 +13,7 @@ type search struct {
 	query   Query
 	entries []entry
 	answers []answer // of the entries, at their places
-	tried   []*Key   // without an id of their own, that the signature is not by
+	tried   []*Key   // those without an id of their own; the signature is by none
 }
 
 // answer is what an entry has to say.
@@ -81,7 +81,7 @@ func (s *search) match() *Key {
 	return s.try()
 }
 
-// try returns the first of the keys whose id nobody chose that the token's
+// try returns the first of the keys without an id of its own that the token's
 // signature is by. A key that was tried is not tried again (A21).
 func (s *search) try() *Key {
 	for k := range s.keys {

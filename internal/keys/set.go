@@ -43,13 +43,13 @@ func (e Entry) String() string {
 	return fmt.Sprintf("keys[%d] (kid %q)", e.Index, quote.Shorten(e.KeyID))
 }
 
-// ParseSet reads a key set, or a single key, that somebody else may have made:
+// ParseSet reads a key set or a single key, whoever made it:
 // a JWKS (RFC 7517 section 5), a JWK, or what else Parse reads. The same bytes
 // get the same verdict wherever they are from (S12): a key that is not for
 // signatures, broken or weak is passed over, and members that are null or empty
 // count as absent. published says that the set is public, at a URL; then private
-// or secret material in any of its keys spoils all of it, since anyone may have
-// it (S21).
+// or secret material in any of its keys makes all of it invalid, since anyone may
+// have it (S21).
 //
 // Of a, Source is named in messages, Issuer and Algorithm go to each key, and ID
 // picks keys, as Pick does. Errors are those of Parse, key_set_empty, which gives
@@ -104,7 +104,7 @@ func errPublished(source, what string) *fault.Error {
 
 // privateMember returns the name of a member of members that only a private or
 // secret key has, "" if there is none. The k of a key for something other than
-// signatures is none that a token could be forged with.
+// signatures cannot be used to forge a token.
 func privateMember(members []strictjson.Member, problem *fault.Error) string {
 	forOther := problem != nil && problem.Code == fault.KeyUseMismatch
 	for _, m := range members {
@@ -209,7 +209,7 @@ func (r reading) members(members []strictjson.Member, a Attributes) (Entry, *fau
 	return entry, nil
 }
 
-// errNoKey says of each key of a set why it is not used.
+// errNoKey lists why each key of a set is not used.
 func errNoKey(entries []Entry, source string) *fault.Error {
 	if len(entries) == 0 {
 		return fault.New(fault.KeySetEmpty, source, "the set is empty: it holds no keys")

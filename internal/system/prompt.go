@@ -12,7 +12,7 @@ import (
 // errNoTerminal says that there is no person to ask.
 var errNoTerminal = errors.New("there is no terminal to ask on")
 
-// prompt asks for a passphrase on the terminal of the process, whatever its
+// prompt reads a passphrase from the terminal of the process, whatever its
 // streams are.
 type prompt struct {
 	mu      sync.Mutex

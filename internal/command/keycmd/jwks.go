@@ -19,8 +19,8 @@ numbers, kid, alg and use. Private numbers never leave; a shared secret is
 refused, since it has no public half.
 
 --jwks takes the key sets of others, and merges them: what verifying passes over
-is left out, and --kid picks a key. --explain says of each key instead whether it
-is used, and why not.`
+is left out, and --kid picks a key. --explain prints instead, for each key,
+whether it is used, and why not.`
 
 type jwksOptions struct {
 	keys    input.KeyFlags
@@ -50,7 +50,7 @@ func JWKS(d command.Deps) *cobra.Command {
 	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write instead of stdout")
 	fs.StringArrayVar(&o.sets, "jwks", nil, "key set of others to merge, `FILE|URL`, - for stdin; repeatable")
 	o.network.Register(fs)
-	fs.BoolVar(&o.explain, "explain", false, "say of each key of --jwks whether it is used, and why not")
+	fs.BoolVar(&o.explain, "explain", false, "print for each key of --jwks whether it is used, and why not")
 	settings.ChoiceVar(fs, &o.format, "format", "text", "of --explain: text or json", "text", "json")
 	settings.Paths(fs, "out", "key-dir")
 	settings.NamesKeys(fs, "key-dir")

@@ -14,7 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// judged is a key of a set with what is to be said of it.
+// judged is a key of a set with the verdict about it.
 type judged struct {
 	Source string   `json:"source"`
 	Index  int      `json:"index"`
@@ -28,7 +28,7 @@ type judged struct {
 }
 
 // readSets reads the key sets of --jwks under the rules of verifying, and returns
-// the keys that are used and what is to be said of all.
+// the keys that are used and the verdict about each.
 func readSets(ctx context.Context, d command.Deps, o jwksOptions) (used []keys.Entry, all []judged, err error) {
 	var empty error
 	for _, location := range o.sets {
@@ -81,7 +81,7 @@ func judge(source string, e keys.Entry) judged {
 	return j
 }
 
-// explainSets says of each key why it is or is not used: --kid marks the others.
+// explainSets prints for each key why it is or is not used: --kid marks the others.
 func explainSets(d command.Deps, o jwksOptions, all []judged, picked []keys.Entry) error {
 	if o.keys.KeyID != "" {
 		for i := range all {

@@ -21,8 +21,7 @@ import (
 // maxNested is how many tokens within tokens are shown.
 const maxNested = 4
 
-// decodedReport is what the JSON form says of a token that nothing was checked
-// of.
+// decodedReport is the part of the JSON form for a token that was not checked.
 type decodedReport struct {
 	// Payload is that of a JWS without claims: text, else in base64url.
 	Payload       *string `json:"payload,omitempty"`
@@ -92,7 +91,7 @@ func headerText(t *jws.Decoded, name string) string {
 	return "?"
 }
 
-// nestedIn returns the token that t's payload is, nil if it is none.
+// nestedIn returns the token that t's payload is, nil if it is not one.
 func nestedIn(t *jws.Decoded, most int) *jws.Decoded {
 	if most == 0 || t.Claims != nil || t.Encrypted || !strings.HasPrefix(string(t.Payload), "ey") {
 		return nil

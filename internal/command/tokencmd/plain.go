@@ -155,7 +155,7 @@ func (o tokenOptions) setsTimes() bool {
 	})
 }
 
-// warn says of a token whose times were chosen that they are for tests.
+// warn reports that chosen times are for tests.
 func (o tokenOptions) warn(d command.Deps, m minted, now time.Time) {
 	named := func(c string) bool {
 		return strings.HasPrefix(c, "exp=") || strings.HasPrefix(c, "nbf=") || strings.HasPrefix(c, "iat=")
