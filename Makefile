@@ -52,7 +52,7 @@ cross:
 test: tools check unit e2e-quick conformance-quick
 
 ## test-all: everything that must hold: test, then what takes longer or needs a real Temporal server; .ci/run calls it
-test-all: test race differential-all e2e conformance check-examples shipping release-check
+test-all: test race differential-all e2e conformance browser check-examples shipping release-check
 
 ## differential-all: what goes upstream, read by Python and Java too (PyPI, Maven); DIFFERENTIAL (300) schemas
 READERS := bin/differential
@@ -122,6 +122,11 @@ conformance: conformance-programs
 ## conformance-quick: the same without the suites that take longest
 conformance-quick: conformance-programs
 	cd tools/conformance && ../../bin/conformance/conformance -quick
+
+## browser: connect-web in a headless Chromium, through jwtctl proxy --web
+browser: build tools
+	@$(MAKE) -s packages PROGRAMS=chromium
+	cd examples/web && npm ci --silent --no-audit --no-fund --ignore-scripts && node --test test.js
 
 ## bench-nginx: calls a second through the proxy and through nginx's grpc_pass, in turns; nginx must be installed
 bench-nginx: conformance-programs
