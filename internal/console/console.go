@@ -109,9 +109,9 @@ func (c *Console) Danger(format string, args ...any) {
 	c.line(c.Styles().Bad, "WARNING:", fmt.Sprintf(format, args...))
 }
 
-// line writes text to stderr behind a painted word.
+// line writes text to stderr behind a painted word, wrapped to the terminal.
 func (c *Console) line(paint func(string) string, word, text string) {
-	_, _ = fmt.Fprintf(c.sys.Err, "%s %s\n", paint(word), quote.Message(text))
+	_, _ = fmt.Fprintf(c.sys.Err, "%s\n", wrap(paint(word)+" "+quote.Message(text), c.sys.ErrColumns, ""))
 }
 
 // Logger returns the log of commands that run for long, on stderr: with -q

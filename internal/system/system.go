@@ -22,10 +22,10 @@ type System struct {
 	Out, Err io.Writer
 	// InTTY, OutTTY and ErrTTY report whether a person is at the other end.
 	InTTY, OutTTY, ErrTTY bool
-	// OutColumns is how wide Out is, 0 if that is not known.
-	OutColumns int
-	Getenv     func(name string) (value string, set bool)
-	Now        func() time.Time
+	// OutColumns and ErrColumns are how wide Out and Err are, 0 for no terminal.
+	OutColumns, ErrColumns int
+	Getenv                 func(name string) (value string, set bool)
+	Now                    func() time.Time
 	// MemoryLimit returns the bytes that the container may take, 0 for any number.
 	MemoryLimit func() uint64
 	// Interrupt returns a context that ends at SIGINT or SIGTERM.
@@ -45,13 +45,9 @@ type System struct {
 // OS returns the machine that the process runs on. It is the one function that
 // names the process's streams, environment, clock and signals.
 func OS() System {
-	columns, _, err := term.GetSize(int(os.Stdout.Fd()))
-	if err != nil { // no terminal
-		columns = 0
-	}
 	asking := &prompt{}
 	return System{
-		OutColumns:     columns,
+		OutColumns: columnsOf(os.Stdout), ErrColumns: columnsOf(os.Stderr),
 		ReadPassphrase: asking.read, Quit: asking.quit,
 
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
@@ -68,6 +64,15 @@ func OS() System {
 		KeepPipes: func() { signal.Ignore(syscall.SIGPIPE) },
 		Reload:    hangups,
 	}
+}
+
+// columnsOf returns how wide the terminal f is, 0 if it is none.
+func columnsOf(f *os.File) int {
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
 }
 
 func hangups(ctx context.Context) <-chan struct{} {

@@ -133,7 +133,11 @@ func writeReport(d command.Deps, r finding.Report, format, out string, inputs []
 	if err := r.Write(&text, format, opts); err != nil {
 		return err
 	}
-	return d.WriteResult(out, text.Bytes(), 0o644, inputs)
+	result := text.Bytes()
+	if format == "text" && (out == "" || out == "-") {
+		result = []byte(d.WrapOut(text.String()))
+	}
+	return d.WriteResult(out, result, 0o644, inputs)
 }
 
 // summary counts findings in words.

@@ -224,9 +224,13 @@ func printVerdict(d command.Deps, v temporal.Verdict) error {
 		fmt.Fprintf(&b, "  %s\n", quote.Printable(n))
 	}
 	if v.Fix != "" {
-		fmt.Fprintf(&b, "%s\n  %s\n", s.Bold("A token that would work"), quote.Printable(v.Fix))
+		fmt.Fprintf(&b, "%s\n", s.Bold("A token that would work"))
 	}
-	return d.Print("%s", b.String())
+	text := d.WrapOut(b.String())
+	if v.Fix != "" {
+		text += d.WrapCommand("  "+quote.Printable(v.Fix)) + "\n"
+	}
+	return d.Print("%s", text)
 }
 
 func scopeText(v temporal.Verdict) string {
