@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -119,6 +120,9 @@ func TestMermaid(t *testing.T) {
 	input, err := json.Marshal(append(texts, "flowchart LR\n  a[\"x\n"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, err := os.Stat("../../bin/mermaid/node_modules"); err != nil {
+		t.Fatal("Mermaid is missing: make tools installs it")
 	}
 	cmd := exec.Command("node", "testdata/mermaid/parse.mjs", "../../bin/mermaid")
 	var stderr bytes.Buffer
