@@ -175,7 +175,10 @@ func (e *explainer) explain(t *testing.T, c denialCase, flags []string) (verdict
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	args := []string{"explain-denial", "--api", c.api, "--namespace", c.namespace, "--jwks", "set.json", "--format", "json"}
+	args := []string{"explain-denial", "--api", c.api, "--jwks", "set.json", "--format", "json"}
+	if c.namespace != "" {
+		args = append(args, "--namespace", c.namespace)
+	}
 	cmd := e.here.command(ctx, e.bin.jwtctl, slices.Concat(args, flags, []string{"-"})...)
 	cmd.Stdin = strings.NewReader("TEMPORAL_CLI_AUTH=" + c.authorization) // the form that keeps every space
 	var stderr bytes.Buffer
