@@ -226,14 +226,14 @@ func (c *Codec) equalForm(parsed, m protoreflect.Message) bool {
 func (c *Codec) differs(fd protoreflect.FieldDescriptor, claim strictjson.Value) error {
 	scratch := dynamicpb.NewMessage(fd.ContainingMessage())
 	if _, fits := c.parse(fd, claim, scratch); fits {
-		return fault.New(fault.ClaimMismatch, string(fd.FullName()), "the field does not hold what the token claims")
+		return fault.New(fault.ClaimMismatch, string(fd.FullName()), "the field is not equal to the claim")
 	}
 	return misfit(fd, claim)
 }
 
 // misfit says that a claim has no value of the field's type.
 func misfit(fd protoreflect.FieldDescriptor, claim strictjson.Value) error {
-	return fault.New(fault.ClaimMismatch, string(fd.FullName()), "the token's claim is %s that is no value of a field of type %s", jsonKind(claim), policy.TypeName(fd))
+	return fault.New(fault.ClaimMismatch, string(fd.FullName()), "the claim is %s, but the field is %s", jsonKind(claim), policy.TypeName(fd))
 }
 
 func jsonKind(claim strictjson.Value) string {

@@ -18,7 +18,7 @@ func Object(members []strictjson.Member) (strictjson.Value, error) {
 		return nil, w.err
 	}
 	if !w.out.IsValid() {
-		return nil, fault.New(fault.MessageMalformed, "claims", "a claim stands twice, or is no valid JSON")
+		return nil, fault.New(fault.MessageMalformed, "claims", "a claim is there twice, or is not valid JSON")
 	}
 	return w.out, nil
 }

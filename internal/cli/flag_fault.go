@@ -23,7 +23,7 @@ func flagFault(cmd *cobra.Command, err error, args []string) error {
 	if errors.As(err, &without) {
 		f := without.GetFlag()
 		kind, usage := pflag.UnquoteUsage(f)
-		return fault.New(fault.UsageError, "--"+f.Name, "a value is needed").WithHint("--%s %s: %s", f.Name, kind, usage)
+		return fault.New(fault.UsageError, "--"+f.Name, "needs a value").WithHint("--%s %s: %s", f.Name, kind, usage)
 	}
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {

@@ -18,7 +18,7 @@ import (
 func newHelp(root *cobra.Command, d command.Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:         "help [COMMAND | exit-codes]",
-		Short:       "Say more of a command, or list the exit codes",
+		Short:       "Show help for a command, or list the exit codes",
 		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 && args[0] == "exit-codes" {

@@ -129,7 +129,7 @@ func TestProxyReloadsConfiguration(t *testing.T) {
 	}
 	config("me", "laeway: 1s\n")
 	hangup()
-	r.eventuallyLogs("is not known")
+	r.eventuallyLogs("unknown key")
 	r.want("S/Who", late, codes.OK)
 	config("me", "keys: [{id: k, file: \"-\"}]\n")
 	hangup()

@@ -84,12 +84,12 @@ const rootText = `Keys and tokens on the command line: make keys, serve their pu
 mint and check JSON Web Tokens, sign and verify protobuf messages by their JWT
 annotations.
 
-Results go to stdout, everything for people to stderr. Each flag can also be
-set by the variable and by the key of jwtctl.yaml that its help names; a flag
-wins over a variable, a variable over the file. jwtctl.yaml is looked for in
-the working folder and upwards; paths in it are relative to it. One that others
-can write counts only if --config names it. Keys named by a flag or variable
-replace keys: and key_sets: of the file.`
+Results go to stdout, messages to stderr. Each flag can also be set by the
+variable and by the key of jwtctl.yaml that its help names; a flag wins over a
+variable, a variable over the file. jwtctl uses the nearest jwtctl.yaml in this
+or a parent directory; paths in it are relative to it. A file that others can
+write counts only if --config names it. Keys named by a flag or variable replace
+keys: and key_sets: of the file.`
 
 // Root returns the command tree for generators of documentation.
 func Root(sys system.System) *cobra.Command { return newRoot(newDeps(sys), nil) }
@@ -126,10 +126,10 @@ func newRoot(d command.Deps, args []string) *cobra.Command {
 	}
 	root.Flags().BoolVar(&version, "version", false, "print the version")
 	fs := root.PersistentFlags()
-	fs.String("config", "", "configuration `FILE`; by default the nearest jwtctl.yaml upwards")
+	fs.String("config", "", "configuration `FILE` (default: the nearest jwtctl.yaml in this or a parent directory)")
 	settings.ChoiceVar(fs, &d.Color, "color", "auto", "colours: auto, always or never", "auto", "always", "never")
-	fs.BoolVarP(&d.Quiet, "quiet", "q", false, "nothing on stderr but errors and dangers")
-	fs.BoolVarP(&d.Verbose, "verbose", "v", false, "more on stderr")
+	fs.BoolVarP(&d.Quiet, "quiet", "q", false, "only print errors and security warnings to stderr")
+	fs.BoolVarP(&d.Verbose, "verbose", "v", false, "print details to stderr")
 	settings.Keyed(fs, "", "color", "quiet", "verbose")
 	settings.FlagOnly(fs, "config")
 	settings.FlagOnly(root.Flags(), "version")

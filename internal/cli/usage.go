@@ -35,5 +35,5 @@ Flags:
 Global flags:
 {{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
 
-"{{.CommandPath}} COMMAND --help" says more of one; "jwtctl help exit-codes" lists the exit codes.{{end}}
+Run "{{.CommandPath}} COMMAND --help" for details; "jwtctl help exit-codes" lists the exit codes.{{end}}
 `

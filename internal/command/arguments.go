@@ -22,7 +22,7 @@ func NoArguments(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if !cmd.HasSubCommands() {
-		return MeantAsFlag(cmd, args[0], fault.New(fault.UsageError, settings.NameOf(cmd), "takes no argument, and %q is one", quote.Shorten(args[0])))
+		return MeantAsFlag(cmd, args[0], fault.New(fault.UsageError, settings.NameOf(cmd), "takes no arguments (got %q)", quote.Shorten(args[0])))
 	}
 	err := fault.New(fault.UsageError, settings.NameOf(cmd), "there is no command %q", quote.Printable(args[0]))
 	if like := NearestCommand(cmd, args[0]); like != "" {

@@ -33,7 +33,7 @@ func (d Deps) Report(err error) { d.Console.Report(err, d.Settings.Placed) }
 
 // AtFlag adds --at, the time to take for now.
 func AtFlag(fs *pflag.FlagSet, at *string) {
-	fs.StringVar(at, "at", "", "the `TIME` to take for now, such as 2026-01-31T12:00:00Z (RFC 3339)")
+	fs.StringVar(at, "at", "", "use `TIME` instead of the current time, such as 2026-01-31T12:00:00Z (RFC 3339)")
 }
 
 // Now returns the time of --at, or the clock's.
@@ -43,7 +43,7 @@ func (d Deps) Now(at string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, at)
 	if err != nil {
-		return time.Time{}, fault.New(fault.UsageError, "--at", "%q is no RFC 3339 time", quote.Printable(at)).WithHint("such as 2026-01-31T12:00:00Z")
+		return time.Time{}, fault.New(fault.UsageError, "--at", "%q is not an RFC 3339 time", quote.Printable(at)).WithHint("such as 2026-01-31T12:00:00Z")
 	}
 	return t, nil
 }

@@ -210,7 +210,7 @@ func AsFault(err error, where string) error {
 	return err
 }
 
-// Find returns the nearest jwtctl.yaml upwards of the working folder, ""
+// Find returns the nearest jwtctl.yaml in this or a parent directory of the working folder, ""
 // if there is none. Its path is relative, so that the paths in it stay as short
 // in messages and reports as they are there.
 func Find() (string, error) {

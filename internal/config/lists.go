@@ -28,7 +28,7 @@ func (r *reader) key(key string, n *yaml.Node) {
 		case "secret":
 			variable, isVariable := strings.CutPrefix(r.text(value, here), "env:")
 			if value.Value != "" && (!isVariable || variable == "") {
-				r.failHint(value, here, "write secret: \"env:NAME\" and put the secret into NAME", "secrets never stand in the file")
+				r.failHint(value, here, "write secret: \"env:NAME\" and put the secret into NAME", "a secret must not be in the file")
 			}
 			e.Secret = variable
 		default:
@@ -46,10 +46,10 @@ func (r *reader) key(key string, n *yaml.Node) {
 // oneOf refuses both of two fields, or neither.
 func (r *reader) oneOf(n *yaml.Node, key, one, other string, both bool) {
 	if both {
-		r.fail(n, key, "either %s or %s is needed, not both", one, other)
+		r.fail(n, key, "needs either %s or %s, not both", one, other)
 		return
 	}
-	r.fail(n, key, "either %s or %s is needed", one, other)
+	r.fail(n, key, "needs either %s or %s", one, other)
 }
 
 // keySet reads one of key_sets.
@@ -67,7 +67,7 @@ func (r *reader) keySet(key string, n *yaml.Node) {
 			}
 		case "oidc_discovery":
 			if value.Tag != "!!bool" {
-				r.fail(value, here, "true or false is needed")
+				r.fail(value, here, "must be true or false")
 			}
 			e.OIDCDiscovery = value.Value == "true"
 		case "allowed_algorithms":
@@ -77,7 +77,7 @@ func (r *reader) keySet(key string, n *yaml.Node) {
 		case "refresh_interval":
 			d, err := time.ParseDuration(value.Value)
 			if value.Tag != "!!str" || err != nil || d <= 0 {
-				r.fail(value, here, "a duration such as 90s, 10m or 1h30m is needed")
+				r.fail(value, here, "must be a duration such as 90s, 10m or 1h30m")
 			}
 			e.RefreshInterval = d
 		default:
@@ -91,7 +91,7 @@ func (r *reader) keySet(key string, n *yaml.Node) {
 	case e.OIDCDiscovery && e.Issuer == "":
 		r.fail(n, key, "oidc_discovery needs the issuer")
 	case e.OIDCDiscovery == (e.JWKS != ""):
-		r.fail(n, key, "either jwks or oidc_discovery: true is needed")
+		r.fail(n, key, "needs either jwks or oidc_discovery: true")
 	}
 	r.out.KeySets = append(r.out.KeySets, e)
 }
@@ -115,7 +115,7 @@ func (r *reader) message(key string, n *yaml.Node) {
 	switch {
 	case len(r.faults) > before:
 	case e.Files == "":
-		r.fail(n, key, "files is needed")
+		r.fail(n, key, "files is required")
 	case (e.Method == "") == (e.Type == ""):
 		r.oneOf(n, key, "method", "type", e.Method != "")
 	}
@@ -138,12 +138,12 @@ func (r *reader) claims(n *yaml.Node, key string) {
 		}
 		text, err := json.Marshal(v)
 		if err != nil {
-			r.fail(value, join(key, name), "has no form in JSON")
+			r.fail(value, join(key, name), "has no JSON equivalent")
 			return
 		}
 		c, err := token.ParseClaim(name, string(text))
 		if err != nil {
-			r.fail(value, join(key, name), "has no form in JSON")
+			r.fail(value, join(key, name), "has no JSON equivalent")
 			return
 		}
 		r.out.Claims = append(r.out.Claims, c)

@@ -38,7 +38,7 @@ func Parse(data []byte, path string) (*File, error) {
 	case errors.Is(err, io.EOF):
 		return r.out, nil // an empty file says nothing
 	case err != nil:
-		f := fault.New(fault.ConfigInvalid, path, "no valid YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+		f := fault.New(fault.ConfigInvalid, path, "not valid YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
 		if bytes.Contains(data, []byte("\n\t")) {
 			f = f.WithHint("YAML indents by spaces; there are tabs")
 		}
@@ -82,7 +82,7 @@ func (r *reader) fields(n *yaml.Node, key string, do func(name string, at, value
 		return
 	}
 	if n.Kind != yaml.MappingNode {
-		r.fail(n, key, "a mapping (name: value) is needed")
+		r.fail(n, key, "must be a mapping (name: value)")
 		return
 	}
 	seen := map[string]bool{}
@@ -92,9 +92,9 @@ func (r *reader) fields(n *yaml.Node, key string, do func(name string, at, value
 		case name.Kind != yaml.ScalarNode || name.Tag == "!!merge":
 			r.fail(name, key, "names are plain text here")
 		case value.Kind == yaml.AliasNode:
-			r.fail(value, join(key, name.Value), "aliases are not read here; write the value out")
+			r.fail(value, join(key, name.Value), "aliases are not allowed; write the value out")
 		case seen[name.Value]:
-			r.fail(name, join(key, name.Value), "stands twice")
+			r.fail(name, join(key, name.Value), "duplicate key")
 		default:
 			seen[name.Value] = true
 			do(name.Value, name, value)
@@ -105,7 +105,7 @@ func (r *reader) fields(n *yaml.Node, key string, do func(name string, at, value
 // items calls do with each element of the sequence n.
 func (r *reader) items(n *yaml.Node, key string, do func(key string, item *yaml.Node)) {
 	if n.Kind != yaml.SequenceNode {
-		r.fail(n, key, "a list is needed")
+		r.fail(n, key, "must be a list")
 		return
 	}
 	if len(n.Content) == 0 {
@@ -124,7 +124,7 @@ func (r *reader) text(n *yaml.Node, key string) string {
 		if n.Kind == yaml.ScalarNode {
 			hint = "put it in quotes if it is meant as text"
 		}
-		r.failHint(n, key, hint, "a string is needed")
+		r.failHint(n, key, hint, "must be a string")
 		return ""
 	}
 	if n.Value == "" {
@@ -151,13 +151,13 @@ func (r *reader) unknown(at *yaml.Node, key string, known []string) {
 	case slices.Contains([]string{"force", "no_expiry", "now", "dev", "at"}, name) && key != at.Value:
 		hint = "--" + strings.ReplaceAll(name, "_", "-") + " is given each time, on the command line"
 	case name == "gen_and_serve":
-		hint = "its settings stand under keygen and serve"
+		hint = "its settings are under keygen and serve"
 	case like != "":
 		hint = "did you mean " + like + "?"
 	case len(nested) > 0 && len(nested) <= 6:
 		hint = "did you mean " + strings.Join(nested, " or ") + "?"
 	}
-	r.failHint(at, key, hint, "is not known")
+	r.failHint(at, key, hint, "unknown key")
 }
 
 // root reads the top of the file: the lists, then what flags have keys for.
@@ -240,7 +240,7 @@ func (r *reader) value(key string, kind Kind, at, n *yaml.Node) {
 	case t == "duration":
 		r.failHint(n, key, durationHint(n.Value), "%s", kind.Needed())
 	case key == "token.claim" && n.Kind == yaml.MappingNode:
-		r.failHint(n, key, "token.claims takes a mapping", "a string or a list of strings is needed")
+		r.failHint(n, key, "token.claims takes a mapping", "must be a string or a list of strings")
 	case t == "string" || t == "stringArray":
 		r.text(n, key)
 	default:
@@ -261,7 +261,7 @@ func (r *reader) algorithm(n *yaml.Node, key string) keys.Algorithm {
 		if f := (*fault.Error)(nil); errors.As(err, &f) {
 			hint = f.Hint
 		}
-		r.failHint(n, key, cmp.Or(hint, "such as ES256, RS256 or EdDSA"), "%q is no algorithm that jwtctl knows", quote.Printable(name))
+		r.failHint(n, key, cmp.Or(hint, "such as ES256, RS256 or EdDSA"), "unknown algorithm %q", quote.Printable(name))
 	}
 	return alg
 }

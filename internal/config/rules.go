@@ -33,7 +33,7 @@ func (r *reader) rule(out *keys.Rules, name, here string, n *yaml.Node) bool {
 		out.MaxAge = r.positive(n, here)
 	case "require_expiry":
 		if n.Tag != "!!bool" {
-			r.fail(n, here, "true or false is needed")
+			r.fail(n, here, "must be true or false")
 		}
 		out.RequireExpiry = n.Value == "true"
 	default:
@@ -46,7 +46,7 @@ func (r *reader) rule(out *keys.Rules, name, here string, n *yaml.Node) bool {
 func (r *reader) positive(n *yaml.Node, here string) time.Duration {
 	d, err := time.ParseDuration(n.Value)
 	if n.Tag != "!!str" || err != nil || d <= 0 {
-		r.failHint(n, here, durationHint(n.Value), "a duration such as 90s, 10m or 1h30m is needed")
+		r.failHint(n, here, durationHint(n.Value), "must be a duration such as 90s, 10m or 1h30m")
 	}
 	return d
 }

@@ -74,15 +74,15 @@ func (k Kind) Needed() string {
 	case len(k.Words) == 2:
 		return "is neither " + k.Words[0] + " nor " + k.Words[1]
 	case k.Words != nil:
-		return "is none of " + strings.Join(k.Words, ", ")
+		return "is not one of " + strings.Join(k.Words, ", ")
 	case k.Type == "duration":
-		return "a duration such as 90s, 10m or 1h30m is needed"
+		return "must be a duration such as 90s, 10m or 1h30m"
 	case k.Type == "bool":
-		return "true or false is needed"
+		return "must be true or false"
 	case k.Type == "int":
-		return "a whole number is needed"
+		return "must be a whole number"
 	}
-	return fmt.Sprintf("a %s is needed", k.Type)
+	return fmt.Sprintf("must be a %s", k.Type)
 }
 
 // Wrong reports that value is not one of k, with a hint where it is clear what
@@ -91,7 +91,7 @@ func (k Kind) Wrong(code fault.Code, what, value, of string) error {
 	if k.Words != nil {
 		return fault.New(code, what, "%q %s", value, k.Needed())
 	}
-	err := fault.New(code, what, "%q is not right%s: %s", value, of, k.Needed())
+	err := fault.New(code, what, "invalid value %q%s: %s", value, of, k.Needed())
 	if hint := durationHint(value); k.Type == "duration" && hint != "" {
 		return err.WithHint("%s", hint)
 	}

@@ -224,7 +224,7 @@ func (k kind) read(options protoreflect.ProtoMessage) (protoreflect.Message, err
 		return nil, fmt.Errorf("%s is not of type %s: %w", name, k.as, err)
 	}
 	if where := unknown(m, name); where != "" {
-		return nil, fmt.Errorf("%s, which %s does not have as such: this jwtctl does not know what it requires", where, k.as)
+		return nil, fmt.Errorf("%s, which %s does not have in this form: this version of jwtctl does not know what it requires", where, k.as)
 	}
 	return m, nil
 }
@@ -243,7 +243,7 @@ func member(raw []byte, number protoreflect.FieldNumber) (value []byte, found bo
 		}
 		if num == number {
 			if kind != protowire.BytesType {
-				return nil, false, fmt.Errorf("field %d is stored as something else than a message", number)
+				return nil, false, fmt.Errorf("field %d is not stored as a message", number)
 			}
 			piece, _ := protowire.ConsumeBytes(raw[n:])
 			value, found = append(value, piece...), true

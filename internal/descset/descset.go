@@ -85,7 +85,7 @@ func Load(ctx context.Context, src Sources) (set *Set, err error) {
 		}
 	}()
 	if len(src.Protos)+len(src.DescriptorSets) == 0 {
-		return nil, fault.New(fault.UsageError, "descriptors", "neither a .proto file nor a descriptor set is named")
+		return nil, fault.New(fault.UsageError, "descriptors", "no .proto file or descriptor set is named")
 	}
 	schema, err := loadSchema()
 	if err != nil {

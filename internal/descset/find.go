@@ -94,7 +94,7 @@ func (p importPaths) name(file string) (string, error) {
 		}
 		return name, nil
 	}
-	return "", fault.New(fault.ImportNotAllowed, file, "lies in no import path").
+	return "", fault.New(fault.ImportNotAllowed, file, "is not under any import path").
 		WithHint("add the folder that its imports start from with -I")
 }
 
@@ -111,7 +111,7 @@ func relative(dir, file string) (string, error) {
 }
 
 // errNotThere says that an import is in no import path.
-var errNotThere = fault.New(fault.ImportNotFound, "", "is in no import path and not brought by jwtctl").
+var errNotThere = fault.New(fault.ImportNotFound, "", "not found in any import path, nor bundled with jwtctl").
 	WithHint("add the folder that imports start from with -I")
 
 // read returns the file that imports call name, and its path.

@@ -72,7 +72,7 @@ func decodeSet(data []byte, where string, schema *schema) ([]unit, error) {
 		return nil, withSetHint(err, where)
 	}
 	if len(set.GetFile()) == 0 {
-		return nil, withSetHint(invalid(where, "holds no files: it is no descriptor set"), where)
+		return nil, withSetHint(invalid(where, "contains no files: not a descriptor set"), where)
 	}
 	units := make([]unit, len(set.GetFile()))
 	seen := map[string]bool{}
@@ -163,7 +163,7 @@ func withSetHint(err error, where string) error {
 	case !errors.As(err, &f) || f.Code != fault.DescriptorInvalid || f.Hint != "":
 		return err
 	case strings.HasSuffix(where, ".proto"):
-		return f.WithHint("sources are named with --proto, or stand under protos:")
+		return f.WithHint("name sources with --proto, or under protos:")
 	}
 	return f.WithHint("protoc -o FILE and buf build -o FILE make descriptor sets")
 }

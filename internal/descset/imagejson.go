@@ -47,7 +47,7 @@ func decodeJSON(data []byte, where string, schema *schema) (*descriptorpb.FileDe
 
 // noImage words what protojson says.
 func noImage(where string, err error) error {
-	return invalid(where, "no Buf image in JSON: %s", protobufs(err))
+	return invalid(where, "not a Buf image in JSON: %s", protobufs(err))
 }
 
 // protobufs returns the text of an error of Go's protobuf without its prefix, of

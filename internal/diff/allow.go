@@ -64,7 +64,7 @@ const maxDepth = 2
 func ReadAllow(data []byte) (Allow, error) {
 	list, err := strictjson.Array(data, maxDepth)
 	if err != nil {
-		return nil, fault.New(fault.ConfigInvalid, "", "it is no JSON array: %w", err).
+		return nil, fault.New(fault.ConfigInvalid, "", "not a valid list of changes: %w", err).
 			WithHint(`[{"kind": "…", "subject": "…", "reason": "…", "until": "2026-12-31"}]`)
 	}
 	kinds, allow := byID(), Allow{}
@@ -90,17 +90,17 @@ func readEntry(value strictjson.Value, kinds map[string]Kind) (e Entry, _ *fault
 	}
 	members, err := strictjson.Object(value, maxDepth-1)
 	if err != nil {
-		return e, invalid("it is no JSON object of texts: %w", err)
+		return e, invalid("it must be a JSON object of strings: %w", err)
 	}
 	texts := map[string]*string{"kind": &e.Kind, "subject": &e.Subject, "what": &e.What, "reason": &e.Reason, "until": &e.Until}
 	for _, m := range members {
 		into, known := texts[m.Name]
 		if !known {
-			return e, invalid("%q is no member of an entry: they are kind, subject, what, reason and until", quote.Shorten(m.Name))
+			return e, invalid("unknown member %q: an entry has kind, subject, what, reason and until", quote.Shorten(m.Name))
 		}
 		text, ok := strictjson.String(m.Value)
 		if !ok {
-			return e, invalid("%s is no JSON string", m.Name)
+			return e, invalid("%s must be a JSON string", m.Name)
 		}
 		*into = text
 	}
@@ -116,7 +116,7 @@ func readEntry(value strictjson.Value, kinds map[string]Kind) (e Entry, _ *fault
 	case kind.Direction < Unknown:
 		return e, invalid("changes of the kind %s need not be accepted: they are %s", e.Kind, kind.Direction)
 	case err != nil:
-		return e, invalid("until is %q, and no day such as 2026-12-31", quote.Shorten(e.Until))
+		return e, invalid("until must be a date such as 2026-12-31 (got %q)", quote.Shorten(e.Until))
 	}
 	return e, nil
 }

@@ -38,7 +38,7 @@ func TestAllow(t *testing.T) {
 		t.Errorf("expired %v, unused %v", expired, unused)
 	}
 	text := textOf(t, marked)
-	if !strings.Contains(text, "note: weaker: ") || !strings.Contains(text, "accepted until 2026-12-31: the new region") || !strings.Contains(text, `hint: take it back, or accept it with {"kind": "issuer-added", "subject": "t.S/Do", "what": "evil", "reason": "", "until": ""}`) {
+	if !strings.Contains(text, "note: weaker: ") || !strings.Contains(text, "accepted until 2026-12-31: the new region") || !strings.Contains(text, `hint: revert it, or accept it with {"kind": "issuer-added", "subject": "t.S/Do", "what": "evil", "reason": "", "until": ""}`) {
 		t.Error(text)
 	}
 	marked, expired, _ = allow.Apply(changes, day("2027-01-01T00:00:00Z"))
@@ -64,14 +64,14 @@ func TestReadAllow(t *testing.T) {
 		return `{"kind": "` + kind + `", "subject": "s", "reason": "r", "until": "` + until + `"}`
 	}
 	rows := map[string]struct{ data, about, why string }{
-		"nothing":             {``, "", "no JSON array"},
-		"an object":           {`{}`, "", "no JSON array"},
-		"a text":              {`["a"]`, "entry 1", "no JSON object"},
-		"too deep":            {`[{"kind": {}}]`, "", "no JSON array"},
-		"more behind it":      {`[] []`, "", "no JSON array"},
-		"a name twice":        {`[{"kind": "a", "kind": "b"}]`, "", "no JSON array"},
-		"an unknown member":   {`[{"kinds": "a"}]`, "entry 1", `"kinds" is no member`},
-		"a number":            {`[{"kind": 1}]`, "entry 1", "kind is no JSON string"},
+		"nothing":             {``, "", "not a valid list of changes"},
+		"an object":           {`{}`, "", "not a valid list of changes"},
+		"a text":              {`["a"]`, "entry 1", "must be a JSON object"},
+		"too deep":            {`[{"kind": {}}]`, "", "not a valid list of changes"},
+		"more behind it":      {`[] []`, "", "not a valid list of changes"},
+		"a name twice":        {`[{"kind": "a", "kind": "b"}]`, "", "not a valid list of changes"},
+		"an unknown member":   {`[{"kinds": "a"}]`, "entry 1", `unknown member "kinds"`},
+		"a number":            {`[{"kind": 1}]`, "entry 1", "kind must be a JSON string"},
 		"no kind":             {`[{"subject": "s"}]`, "entry 1", "it has no kind"},
 		"no subject":          {`[{"kind": "issuer-added"}]`, "entry 1", "it has no subject"},
 		"no reason":           {`[{"kind": "issuer-added", "subject": "s", "reason": " "}]`, "entry 1", "it has no reason"},
@@ -79,8 +79,8 @@ func TestReadAllow(t *testing.T) {
 		"an unknown kind":     {`[` + entry("issuer-add", "2026-12-31") + `]`, "entry 1", "no kind of change"},
 		"a far-off kind":      {`[` + entry("xyz", "2026-12-31") + `]`, "entry 1", "no kind of change"},
 		"one that is no harm": {`[` + entry("issuer-removed", "2026-12-31") + `]`, "entry 1", "they are stronger"},
-		"no day":              {`[` + entry("issuer-added", "2026-12-31T00:00:00Z") + `]`, "entry 1", "no day such as"},
-		"no such day":         {`[` + entry("issuer-added", "2026-02-30") + `]`, "entry 1", "no day such as"},
+		"no day":              {`[` + entry("issuer-added", "2026-12-31T00:00:00Z") + `]`, "entry 1", "must be a date such as"},
+		"no such day":         {`[` + entry("issuer-added", "2026-02-30") + `]`, "entry 1", "must be a date such as"},
 		"the same twice":      {`[` + entry("issuer-added", "2026-12-31") + `, ` + entry("issuer-added", "2027-12-31") + `]`, "entry 2", "same change as entry 1"},
 	}
 	for name, r := range rows {

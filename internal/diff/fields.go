@@ -57,7 +57,7 @@ func (p *pass) claim(from, to place, old, new *policy.Field, desc protoreflect.F
 			l.kind = "raw-claims-not-taken"
 		}
 		if desc == nil {
-			l.because = fmt.Sprintf("; the field is gone, and who still reads number %d finds what nobody looked at", old.Desc.Number())
+			l.because = fmt.Sprintf("; the field is gone, and readers that still use number %d get an unchecked value", old.Desc.Number())
 		}
 		p.add(l)
 		return

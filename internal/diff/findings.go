@@ -48,7 +48,7 @@ func Findings(changes []Change, name func(descset.Position) string) []finding.Fi
 			f.Message += fmt.Sprintf("; accepted until %s: %s", c.Accepted.Until, c.Accepted.Reason)
 		case c.Fails():
 			f.Severity = finding.Error
-			f.Hint = "take it back, or accept it with " + c.Entry().String()
+			f.Hint = "revert it, or accept it with " + c.Entry().String()
 		}
 		list = append(list, f)
 	}

@@ -105,7 +105,7 @@ func (w *walker) meaning(f *policy.Field) string {
 	case policy.Extract:
 		return "must equal the field if " + given + ", else fills it"
 	case policy.Descend:
-		return "claims of the message stand beside these"
+		return "claims of the message are next to these"
 	case policy.Nest:
 		if f.Desc.IsList() {
 			return "must be an array of as many objects, each with these claims, if " + given

@@ -54,7 +54,7 @@ func (b *builder) field(m *policy.Message, f *policy.Field, v *Message) {
 	case !f.Token && !f.IsClaim():
 		note(at(f.At), "its annotation makes it neither a claim nor a token")
 	case !f.Token && (len(f.Issuers)+len(f.BearerClaims)+len(f.StaticClaims) > 0 || f.IncludeParentClaims || f.ExpiresSeconds != 0):
-		note(at(f.At), "its options for tokens have no effect: it is none")
+		note(at(f.At), "its options for tokens have no effect: it is not a token")
 	}
 }
 

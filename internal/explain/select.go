@@ -73,7 +73,7 @@ func (s *selection) message(m *policy.Message) {
 }
 
 func unknownName(p *policy.Policy, name string) error {
-	err := fault.New(fault.UsageError, quote.Shorten(name), "is no method, service or message of the input")
+	err := fault.New(fault.UsageError, quote.Shorten(name), "no such method, service or message in the input")
 	if near := nearest(p, name); near != "" {
 		return err.WithHint("did you mean %s?", near)
 	}

@@ -158,22 +158,22 @@ type Row struct {
 // Table yields the meaning of every code, in the order to print them; it
 // allocates nothing, since every refusal is looked up.
 func Table(yield func(Row) bool) {
-	_ = yield(Row{TokenMissing, Refused, GRPCUnauthenticated, "there is no token where one is needed"}) &&
-		yield(Row{TokenMalformed, Refused, GRPCUnauthenticated, "not a compact JWS in its one strict spelling"}) &&
+	_ = yield(Row{TokenMissing, Refused, GRPCUnauthenticated, "a required token is missing"}) &&
+		yield(Row{TokenMalformed, Refused, GRPCUnauthenticated, "not a compact JWS in strict form"}) &&
 		yield(Row{SignatureInvalid, Refused, GRPCUnauthenticated, "the signature does not fit the key"}) &&
 		yield(Row{KeyNotFound, Refused, GRPCUnauthenticated, "no configured key has the token's issuer and key id"}) &&
 		yield(Row{AlgorithmNotAllowed, Refused, GRPCUnauthenticated, "the header's alg is not the key's, or not one jwtctl knows"}) &&
-		yield(Row{TokenExpired, Refused, GRPCUnauthenticated, "exp has passed"}) &&
-		yield(Row{TokenNotYetValid, Refused, GRPCUnauthenticated, "nbf or iat has not come yet"}) &&
-		yield(Row{IssuerNotAllowed, Refused, GRPCUnauthenticated, "iss is not one of the issuers asked for"}) &&
-		yield(Row{AudienceNotAllowed, Refused, GRPCPermissionDenied, "aud does not hold the audience asked for"}) &&
-		yield(Row{SubjectNotAllowed, Refused, GRPCPermissionDenied, "sub is not the subject asked for"}) &&
-		yield(Row{ClaimMissing, Refused, GRPCPermissionDenied, "a claim that must be there is not"}) &&
+		yield(Row{TokenExpired, Refused, GRPCUnauthenticated, "the token has expired"}) &&
+		yield(Row{TokenNotYetValid, Refused, GRPCUnauthenticated, "nbf or iat is in the future"}) &&
+		yield(Row{IssuerNotAllowed, Refused, GRPCUnauthenticated, "iss is not an accepted issuer"}) &&
+		yield(Row{AudienceNotAllowed, Refused, GRPCPermissionDenied, "aud does not contain an accepted audience"}) &&
+		yield(Row{SubjectNotAllowed, Refused, GRPCPermissionDenied, "sub is not the accepted subject"}) &&
+		yield(Row{ClaimMissing, Refused, GRPCPermissionDenied, "a required claim is missing"}) &&
 		yield(Row{TokenTooOld, Refused, GRPCUnauthenticated, "iat is longer ago than max_age allows"}) &&
 		yield(Row{LifetimeTooLong, Refused, GRPCUnauthenticated, "exp is further from iat than max_lifetime allows"}) &&
-		yield(Row{TypeNotAllowed, Refused, GRPCUnauthenticated, "the header's typ is not the one asked for"}) &&
+		yield(Row{TypeNotAllowed, Refused, GRPCUnauthenticated, "the header's typ is not the required one"}) &&
 		yield(Row{InvalidClaim, Refused, GRPCUnauthenticated, "a registered claim has a type or value that RFC 7519 does not allow"}) &&
-		yield(Row{PayloadNotClaims, Refused, GRPCUnauthenticated, "the signature is good, but the payload is no JSON object"}) &&
+		yield(Row{PayloadNotClaims, Refused, GRPCUnauthenticated, "the signature is valid, but the payload is not a JSON object"}) &&
 		yield(Row{LimitExceeded, Refused, GRPCInvalidArgument, "larger or deeper than the limits"}) &&
 		yield(Row{MessageMalformed, Refused, GRPCInvalidArgument, "not a valid message of its type, or one that two readers could read differently (A38, A41)"}) &&
 		yield(Row{StaticClaimMismatch, Refused, GRPCPermissionDenied, "a static claim is missing, or has another value"}) &&
@@ -191,7 +191,7 @@ func Table(yield func(Row) bool) {
 		yield(Row{NamespaceMissing, Refused, GRPCPermissionDenied, "the call names no namespace for the token's roles to count in"}) &&
 
 		yield(Row{UsageError, Usage, GRPCInvalidArgument, "wrong flags or arguments"}) &&
-		yield(Row{ConfigInvalid, Usage, GRPCFailedPrecond, "the configuration file or a variable is wrong"}) &&
+		yield(Row{ConfigInvalid, Usage, GRPCFailedPrecond, "the configuration file or a variable is invalid"}) &&
 		yield(Row{KeyMissing, Usage, GRPCFailedPrecond, "no configured key can make this signature (A23)"}) &&
 		yield(Row{FileExists, Usage, GRPCFailedPrecond, "the output exists and --force was not given"}) &&
 		yield(Row{FileConflict, Usage, GRPCFailedPrecond, "the output is also an input or another output"}) &&
@@ -199,37 +199,37 @@ func Table(yield func(Row) bool) {
 		yield(Row{KeyUnreadable, Undecided, GRPCUnavailable, "a key file cannot be read"}) &&
 		yield(Row{KeyFormatUnknown, Undecided, GRPCUnavailable, "neither PEM, JWK nor JWKS, or a PEM block of another kind"}) &&
 		yield(Row{KeyMultipleBlocks, Undecided, GRPCUnavailable, "a PEM file holds more than one key"}) &&
-		yield(Row{KeyTrailingData, Undecided, GRPCUnavailable, "bytes stand before or after the key"}) &&
+		yield(Row{KeyTrailingData, Undecided, GRPCUnavailable, "there is other data before or after the key"}) &&
 		yield(Row{KeyEncrypted, Undecided, GRPCUnavailable, "the key is protected by a passphrase"}) &&
 		yield(Row{KeyInvalid, Undecided, GRPCUnavailable, "the key's numbers do not make a key"}) &&
 		yield(Row{KeyWeak, Undecided, GRPCUnavailable, "too short or known to be broken"}) &&
-		yield(Row{KeyTypeUnsupported, Undecided, GRPCUnavailable, "a kind of key or curve that jwtctl does not use"}) &&
+		yield(Row{KeyTypeUnsupported, Undecided, GRPCUnavailable, "a key type or curve that jwtctl does not support"}) &&
 		yield(Row{KeyUseMismatch, Undecided, GRPCUnavailable, "the key says it is not for signatures"}) &&
 		yield(Row{KeyAlgMismatch, Undecided, GRPCUnavailable, "the algorithm is not one for this key"}) &&
-		yield(Row{KeyNotPrivate, Undecided, GRPCUnavailable, "a public key was given where one must sign"}) &&
-		yield(Row{KeyIsCertificate, Undecided, GRPCUnavailable, "a certificate was given where a key must sign"}) &&
-		yield(Row{KeyIsSecret, Undecided, GRPCUnavailable, "a shared secret was given where a key is published"}) &&
+		yield(Row{KeyNotPrivate, Undecided, GRPCUnavailable, "a public key was given where a private key is required"}) &&
+		yield(Row{KeyIsCertificate, Undecided, GRPCUnavailable, "a certificate was given where a private key is required"}) &&
+		yield(Row{KeyIsSecret, Undecided, GRPCUnavailable, "a shared secret was given where a public key is published"}) &&
 		yield(Row{KeyPermissions, Undecided, GRPCUnavailable, "others can read the private key (--strict-perms)"}) &&
 		yield(Row{KeyAmbiguous, Undecided, GRPCUnavailable, "two different keys have one id"}) &&
 		yield(Row{KeySetMixed, Undecided, GRPCUnavailable, "secrets and public keys in one set"}) &&
 		yield(Row{KeySetEmpty, Undecided, GRPCUnavailable, "a key set without a usable key"}) &&
 		yield(Row{KeySetUnavailable, Undecided, GRPCUnavailable, "a key set cannot be fetched"}) &&
-		yield(Row{KeySetURLNotAllowed, Undecided, GRPCUnavailable, "a key set's URL is not one to trust"}) &&
+		yield(Row{KeySetURLNotAllowed, Undecided, GRPCUnavailable, "a key set's URL is not allowed"}) &&
 		yield(Row{DescriptorUnreadable, Undecided, GRPCFailedPrecond, "a .proto file, folder, pattern or descriptor set cannot be read"}) &&
-		yield(Row{DescriptorInvalid, Undecided, GRPCFailedPrecond, "no descriptor set, or one whose files do not fit together"}) &&
+		yield(Row{DescriptorInvalid, Undecided, GRPCFailedPrecond, "not a descriptor set, or its files are inconsistent"}) &&
 		yield(Row{DescriptorLimit, Undecided, GRPCFailedPrecond, "descriptors are larger or deeper than the limits"}) &&
 		yield(Row{ProtoSyntax, Undecided, GRPCFailedPrecond, "a .proto file does not compile"}) &&
-		yield(Row{ImportNotFound, Undecided, GRPCFailedPrecond, "an imported file is nowhere"}) &&
+		yield(Row{ImportNotFound, Undecided, GRPCFailedPrecond, "an imported file was not found"}) &&
 		yield(Row{ImportNotAllowed, Undecided, GRPCFailedPrecond, "a file or import leads out of the import paths"}) &&
-		yield(Row{AnnotationUnreadable, Undecided, GRPCFailedPrecond, "an annotation is there and cannot be read, or another schema redefines it"}) &&
+		yield(Row{AnnotationUnreadable, Undecided, GRPCFailedPrecond, "an annotation cannot be read, or another schema redefines it"}) &&
 		yield(Row{PolicyFaulty, Refused, GRPCFailedPrecond, "lint found what it was asked to fail for"}) &&
 		yield(Row{PolicyInvalid, Undecided, GRPCFailedPrecond, "the annotations have an error that jwtctl lint reports: such a policy never runs (A101)"}) &&
 		yield(Row{FileNotPlain, Undecided, GRPCInternal, "the output is a link, folder, device or pipe"}) &&
 		yield(Row{FileFailed, Undecided, GRPCInternal, "a file or stream could not be read or written"}) &&
 		yield(Row{FileTooLarge, Undecided, GRPCInternal, "a file is larger than its limit"}) &&
-		yield(Row{ListenFailed, Undecided, GRPCInternal, "the address to listen on cannot be had"}) &&
+		yield(Row{ListenFailed, Undecided, GRPCInternal, "cannot listen on the address"}) &&
 		yield(Row{Interrupted, Undecided, GRPCUnavailable, "stopped by a signal before there was an answer"}) &&
-		yield(Row{Internal, Undecided, GRPCInternal, "a fault of jwtctl itself"})
+		yield(Row{Internal, Undecided, GRPCInternal, "internal error (a bug in jwtctl)"})
 }
 
 // Lookup returns the row of code; an unknown code is an internal fault.
@@ -239,7 +239,7 @@ func Lookup(code Code) Row {
 			return r
 		}
 	}
-	return Row{code, Undecided, GRPCInternal, "a fault of jwtctl itself"}
+	return Row{code, Undecided, GRPCInternal, "internal error (a bug in jwtctl)"}
 }
 
 // ClassOf returns what err means to the caller: the gravest class in its tree

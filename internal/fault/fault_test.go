@@ -50,10 +50,10 @@ func TestTableHasEveryCodeOnce(t *testing.T) {
 			t.Errorf("%s: the meaning is empty or ends in a full stop: %q", row.Code, row.Meaning)
 		}
 		if row.Class != fault.Refused && row.Class != fault.Usage && row.Class != fault.Undecided {
-			t.Errorf("%s: class %d is none of a failure", row.Code, row.Class)
+			t.Errorf("%s: class %d is not valid for a failure", row.Code, row.Class)
 		}
 		if row.GRPC == 0 || row.GRPC > 16 {
-			t.Errorf("%s: gRPC code %d is none of a failure", row.Code, row.GRPC)
+			t.Errorf("%s: gRPC code %d is not valid for a failure", row.Code, row.GRPC)
 		}
 		if !regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`).MatchString(string(row.Code)) {
 			t.Errorf("%q is not a word for scripts", row.Code)

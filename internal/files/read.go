@@ -71,7 +71,7 @@ func readPipe(f *os.File, path string, limit int64, code fault.Code) ([]byte, er
 		case err != nil || len(data) > 0:
 			return data, err
 		case time.Since(begin) > writerPatience:
-			return nil, fault.New(code, path, "is a pipe that nobody writes to")
+			return nil, fault.New(code, path, "is a pipe without a writer")
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -39,5 +39,5 @@ func (r Report) Write(w io.Writer, format string, opts TextOptions) error {
 	case "junit":
 		return r.WriteJUnit(w)
 	}
-	return fault.New(fault.UsageError, "format", "%s is none of %s", quote.Escape(format, ""), strings.Join(Formats(), ", "))
+	return fault.New(fault.UsageError, "format", "%s is not one of %s", quote.Escape(format, ""), strings.Join(Formats(), ", "))
 }

@@ -70,7 +70,7 @@ func (s *metricsServer) serve(ctx context.Context) {
 	end := context.AfterFunc(ctx, func() { _ = s.server.Close() })
 	defer end()
 	if err := s.server.Serve(s.listener); ctx.Err() == nil {
-		s.log.Error("metrics are served no longer", "error", err)
+		s.log.Error("metrics server stopped", "error", err)
 	}
 }
 
@@ -93,7 +93,7 @@ func (r *reloader) families() []proxy.Family {
 			Name: "jwtctl_proxy_policy_weakened_total", Help: "Changes by which reloads made the policy weaker.", Counter: true,
 			Read: func() []proxy.Sample { return []proxy.Sample{{Number: float64(r.weakened.Load())}} },
 		},
-		one("jwtctl_proxy_refusals_held", "Refusals that are told late, since there are too many.", func() float64 {
+		one("jwtctl_proxy_refusals_held", "Refusals currently being delayed.", func() float64 {
 			if r.proxy == nil { // not made yet
 				return 0
 			}

@@ -21,7 +21,7 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 		return err
 	}
 	if o.Policy.Dev {
-		d.Danger("--dev makes and accepts unsigned tokens: anybody can make one")
+		d.Danger("--dev makes and accepts unsigned tokens, which anyone can forge")
 	}
 	if o.serving.reportOnly {
 		d.Danger("--report-only refuses nothing: calls that the policy does not allow reach the server")
@@ -93,7 +93,7 @@ func serveUntilDone(ctx context.Context, d command.Deps, o servingFlags, p *prox
 			return err
 		case <-ctx.Done():
 		}
-		d.Logger().Info("stopping: calls under way may end", "within", o.drain)
+		d.Logger().Info("stopping: waiting for open calls", "within", o.drain)
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.drain)
 	defer cancel()

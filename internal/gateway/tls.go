@@ -43,7 +43,7 @@ func (f tlsFlags) check() error {
 		if value == "" || there {
 			return nil
 		}
-		return fault.New(fault.UsageError, flag, "says nothing without %s", other)
+		return fault.New(fault.UsageError, flag, "has no effect without %s", other)
 	}
 	return errors.Join(
 		needs("--tls-cert", f.cert, "--tls-key", f.key != ""),
@@ -165,7 +165,7 @@ func readPair(cert, key string) (*tls.Certificate, error) {
 	if err != nil {
 		f := fault.New(fault.KeyInvalid, cert, "with %s: %w", key, err)
 		if bytes.Contains(certPEM, []byte("PRIVATE KEY-----")) && bytes.Contains(keyPEM, []byte("BEGIN CERTIFICATE-----")) {
-			f = fault.New(fault.KeyInvalid, cert, "is a private key, and %s the certificate", key).WithHint("change the two around: --tls-cert FILE --tls-key FILE")
+			f = fault.New(fault.KeyInvalid, cert, "is a private key, and %s the certificate", key).WithHint("swap them: --tls-cert FILE --tls-key FILE")
 		}
 		return nil, f
 	}

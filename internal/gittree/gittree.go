@@ -52,7 +52,7 @@ func Open(ctx context.Context, dir, rev string) (*Tree, error) {
 	}
 	t.Top, t.Prefix = filepath.FromSlash(lines[0]), lines[1]
 	if rev == "" || strings.HasPrefix(rev, "-") {
-		return nil, t.fail("it is no revision")
+		return nil, t.fail("it is not a revision")
 	}
 	commit, err := t.git(ctx, dir, nil, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
 	if err != nil {

@@ -44,7 +44,7 @@ func readKeys(d command.Deps, name string, with keys.Attributes, strict bool) ([
 		return nil, err
 	}
 	for _, e := range loaded.PassedOver() {
-		d.Warn("%s: key passed over", e.Problem)
+		d.Warn("%s: key skipped", e.Problem)
 	}
 	if source == name {
 		if err := CheckPermissions(d, name, loaded.Keys, strict); err != nil {

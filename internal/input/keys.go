@@ -232,7 +232,7 @@ func ParseAlgorithm(name string) (keys.Algorithm, error) {
 // CheckKeyID refuses an id that cannot be one line of text.
 func CheckKeyID(id string) error {
 	if strings.ContainsFunc(id, unicode.IsControl) {
-		return fault.New(fault.UsageError, "--kid", "%q holds a line break or another control character", quote.Shorten(id))
+		return fault.New(fault.UsageError, "--kid", "%q contains a line break or another control character", quote.Shorten(id))
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ type ProtoFlags struct {
 
 // Register adds the flags.
 func (p *ProtoFlags) Register(fs *pflag.FlagSet) {
-	fs.StringArrayVarP(&p.ImportPaths, "proto-path", "I", nil, "folder `DIR` that imports start from; repeatable. kalix/*.proto and google/api/*.proto are at hand without")
+	fs.StringArrayVarP(&p.ImportPaths, "proto-path", "I", nil, "folder `DIR` that imports start from; repeatable. kalix/*.proto and google/api/*.proto are built in")
 	fs.StringArrayVar(&p.Protos, "proto", nil, ".proto `FILE`, folder, or pattern with * and **; repeatable")
 	fs.StringArrayVar(&p.Sets, "descriptor-set", nil, "descriptor set or Buf image `FILE` (also --protoset, --descriptor_set_in); repeatable")
 	settings.Paths(fs, "proto-path", "proto", "descriptor-set")
@@ -64,7 +64,7 @@ func (p *ProtoFlags) Load(ctx context.Context, d command.Deps, fallback string) 
 	src := descset.Sources{ImportPaths: p.ImportPaths, Protos: p.Protos, DescriptorSets: p.Sets, Stdin: d.System.In}
 	if len(src.Protos)+len(src.DescriptorSets) == 0 {
 		if fallback == "" {
-			return nil, fault.New(fault.UsageError, "descriptors", "neither a .proto file nor a descriptor set is named").
+			return nil, fault.New(fault.UsageError, "descriptors", "no .proto file or descriptor set is named").
 				WithHint("--proto FILE or --descriptor-set FILE, or protos: in %s", config.Name)
 		}
 		src.Protos = []string{fallback}

@@ -133,7 +133,7 @@ func withURLHint(err error, location string) error {
 func (f *SetFlags) Open(d command.Deps, e config.KeySetEntry, cache *SetCache) (keys.Set, error) {
 	opened := func() (keys.Set, error) {
 		if e.OIDCDiscovery && strings.HasSuffix(strings.TrimRight(e.Issuer, "/"), wellKnown) {
-			return nil, fault.New(fault.UsageError, "--oidc-issuer", "it names the configuration, and the issuer is needed").
+			return nil, fault.New(fault.UsageError, "--oidc-issuer", "expected the issuer, got the URL of its configuration").
 				WithHint("leave %s out", wellKnown)
 		}
 		options, err := f.options(d, e, cache)

@@ -69,13 +69,13 @@ func WithTokenHint(err error, text string) error {
 	case strings.Contains(text, "\x00"):
 		hint = "it looks like UTF-16 text, as PowerShell writes it; save it as UTF-8"
 	case strings.HasPrefix(text, "\ufeff"):
-		hint = "a byte order mark stands before the token; save it as UTF-8 without one"
+		hint = "the file begins with a byte order mark; save it as UTF-8 without one"
 	case first == "{" || first == "[":
 		hint = "it is JSON; give the token in it alone, as by jq -r .access_token"
 	case first == "<":
 		hint = "it looks like a web page"
 	case first == "'" || first == "\"":
-		hint = "quotes stand around the token"
+		hint = "the token is in quotes; remove them"
 	case strings.ContainsAny(text, "\r\n"):
 		hint = "it has more than one line; a token is one"
 	default:

@@ -112,7 +112,7 @@ func (f *fetcher) get(ctx context.Context, address string) (answer, error) {
 		return answer{}, fault.New(fault.KeySetUnavailable, label(address), "it answered %d, not 200", response.StatusCode)
 	}
 	if coding := response.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
-		return answer{}, fault.New(fault.KeySetUnavailable, label(address), "it answered in the encoding %q, which was not asked for", quote.Shorten(coding))
+		return answer{}, fault.New(fault.KeySetUnavailable, label(address), "the server answered in the encoding %q, which was not requested", quote.Shorten(coding))
 	}
 	body, err := files.ReadAll(response.Body, label(address), keys.MaxFileBytes, fault.KeySetUnavailable)
 	if fault.CodeOf(err) == fault.FileTooLarge {
@@ -131,7 +131,7 @@ func failed(ctx context.Context, address string, err error) error {
 		return f.About(label(address))
 	}
 	if ctx.Err() != nil {
-		return fault.New(fault.KeySetUnavailable, label(address), "no whole answer came in time (%w)", ctx.Err())
+		return fault.New(fault.KeySetUnavailable, label(address), "no complete answer in time (%w)", ctx.Err())
 	}
 	var wrapped *url.Error // whose text repeats the address
 	if errors.As(err, &wrapped) {
@@ -183,7 +183,7 @@ func (f *fetcher) parseURL(address string) (*url.URL, error) {
 func (f *fetcher) checkURL(u *url.URL) *fault.Error {
 	switch {
 	case u.Scheme == "" || u.Opaque != "":
-		return fault.New(fault.KeySetURLNotAllowed, "", "it is no whole URL").WithHint("such as https://%s", quote.Shorten(u.String()))
+		return fault.New(fault.KeySetURLNotAllowed, "", "it is not a complete URL").WithHint("such as https://%s", quote.Shorten(u.String()))
 	case u.Scheme != "https" && u.Scheme != "http":
 		return fault.New(fault.KeySetURLNotAllowed, "", "its scheme is %q; a key set is fetched by https", quote.Shorten(u.Scheme))
 	case u.Hostname() == "":
@@ -191,7 +191,7 @@ func (f *fetcher) checkURL(u *url.URL) *fault.Error {
 	case u.User != nil:
 		return fault.New(fault.KeySetURLNotAllowed, "", "it holds a user name; a key set is public")
 	case u.Scheme == "http" && !f.network.AllowHTTP && !isThisMachine(u.Hostname()):
-		return fault.New(fault.KeySetURLNotAllowed, "", "http lets anyone on the way replace the keys").
+		return fault.New(fault.KeySetURLNotAllowed, "", "over http, anyone on the network path can replace the keys").
 			WithHint("use https; --allow-http accepts the risk")
 	}
 	// A proxy would look at no address, so what is one already is checked here, too.

@@ -47,7 +47,7 @@ func Read(data []byte, source string, o RemoteOptions) (keys.Set, error) {
 func (o RemoteOptions) parse(data []byte, source string, published bool) (keys.Loaded, error) {
 	loaded, err := keys.ParseSet(data, keys.Attributes{Source: source, Issuer: o.Issuer, Rules: o.Rules}, published)
 	for _, e := range loaded.PassedOver() {
-		o.Log.Debug("a key is passed over", "reason", e.Problem)
+		o.Log.Debug("a key is skipped", "reason", e.Problem)
 	}
 	if err == nil && o.KeyID != "" {
 		if loaded.Keys, err = keys.Pick(loaded.Keys, o.KeyID); err != nil {

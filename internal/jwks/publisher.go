@@ -72,7 +72,7 @@ func NewPublisher(load Load, log *slog.Logger, now func() time.Time) (*Publisher
 // Current returns the set to serve now.
 func (p *Publisher) Current() *Snapshot { return p.current.Load() }
 
-// Reload loads the keys again. If that fails, the last good set stays and its
+// Reload loads the keys again. If that fails, keeping the last good set and its
 // Problem says why; the error is logged and returned (S17).
 func (p *Publisher) Reload() error { return p.reload(true) }
 
@@ -106,7 +106,7 @@ func (p *Publisher) reload(asked bool) error {
 	next, err := p.read()
 	if err != nil {
 		if asked || old.Problem == nil || old.Problem.Error() != err.Error() {
-			p.log.Error("keys not reloaded, the last good set stays", "code", fault.CodeOf(err), "error", err, "kids", old.KeyIDs())
+			p.log.Error("keys not reloaded, keeping the last good set", "code", fault.CodeOf(err), "error", err, "kids", old.KeyIDs())
 		}
 		kept := *old
 		kept.Problem = err
@@ -129,7 +129,7 @@ func (p *Publisher) reload(asked bool) error {
 func (p *Publisher) read() (s *Snapshot, err error) {
 	defer func() {
 		if v := recover(); v != nil { // in the background, it would end the server
-			s, err = nil, fault.New(fault.Internal, "keys", "loading them panicked")
+			s, err = nil, fault.New(fault.Internal, "keys", "loading failed (panic)")
 		}
 	}()
 	list, err := p.load()

@@ -231,7 +231,7 @@ func (r *Remote) believed(now time.Time, kid string) ([]*keys.Key, error) {
 	case age < r.ttl, age < r.options.MaxStale && r.knows(kid):
 		return r.held, nil
 	}
-	err := fault.New(fault.KeySetUnavailable, label(r.where), "its keys are of %s ago, and newer ones cannot be had: %w", age.Truncate(time.Second), r.problem)
+	err := fault.New(fault.KeySetUnavailable, label(r.where), "its keys are %s old, and fetching newer ones failed: %w", age.Truncate(time.Second), r.problem)
 	if age < r.options.MaxStale && r.speaksFor(kid) {
 		return r.held, err
 	}
@@ -281,7 +281,7 @@ func (r *Remote) start(now time.Time) {
 		if err != nil {
 			r.failed++
 			if r.held != nil { // else those who asked are told
-				r.options.Log.Warn("a key set cannot be fetched, the last good one stays", "code", fault.CodeOf(err), "error", err)
+				r.options.Log.Warn("fetching a key set failed, keeping the last good one", "code", fault.CodeOf(err), "error", err)
 			}
 			return
 		}
@@ -295,7 +295,7 @@ func (r *Remote) start(now time.Time) {
 func (r *Remote) fetch() (loaded keys.Loaded, ttl time.Duration, err error) {
 	defer func() {
 		if v := recover(); v != nil { // in the background, it would end the program
-			err = fault.New(fault.KeySetUnavailable, label(r.where), "reading it panicked")
+			err = fault.New(fault.KeySetUnavailable, label(r.where), "reading failed (panic)")
 		}
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), r.fetcher.network.Timeout)

@@ -112,7 +112,7 @@ func (s *Source) read(path string) (content, error) {
 		return content{}, err
 	}
 	for _, e := range loaded.PassedOver() {
-		s.Log.Warn("a key is passed over", "reason", e.Problem)
+		s.Log.Warn("a key is skipped", "reason", e.Problem)
 	}
 	now.keys = loaded.Keys
 	return now, nil

@@ -78,7 +78,7 @@ func checkObject(payload []byte) *fault.Error {
 	case len(payload) == 0:
 		return fault.New(fault.PayloadNotClaims, "payload", "it is empty, so there are no claims in it")
 	case len(text) == 0 || text[0] != '{':
-		return fault.New(fault.PayloadNotClaims, "payload", "no JSON object, so there are no claims in it")
+		return fault.New(fault.PayloadNotClaims, "payload", "not a JSON object, so there are no claims in it")
 	}
 	return nil
 }

@@ -216,7 +216,7 @@ func checkForm(compact string) *fault.Error {
 	case parts == 5:
 		return malformed("token", "5 parts: it is encrypted (JWE); only signed tokens are accepted")
 	case parts != 2 && parts != 3:
-		return malformed("token", "parts: %d, not the 3 of header.payload.signature", parts)
+		return malformed("token", "has %d parts, want 3 (header.payload.signature)", parts)
 	}
 	return nil
 }

@@ -210,7 +210,7 @@ func TestS12_Sets(t *testing.T) {
 				}
 				for _, e := range loaded.PassedOver() {
 					if !strings.HasPrefix(e.Problem.What, "k: keys[") || e.Problem.Why == "" {
-						t.Errorf("%s: the key passed over is not named: %v", from, e.Problem)
+						t.Errorf("%s: the key skipped is not named: %v", from, e.Problem)
 					}
 					if fault.Has(err, fault.KeySetEmpty) && !strings.Contains(err.Error(), e.Problem.Why) {
 						t.Errorf("%s: %v does not say why", from, err)

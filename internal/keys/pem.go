@@ -26,10 +26,10 @@ const pemBegin = "-----BEGIN "
 func parsePEM(data []byte, a Attributes) (*Key, error) {
 	lead := data[:bytes.Index(data, []byte(pemBegin))]
 	if string(lead) == "\ufeff" {
-		return nil, fault.New(fault.KeyTrailingData, a.Source, "a byte order mark stands before the PEM block").WithHint("save it as UTF-8 without one")
+		return nil, fault.New(fault.KeyTrailingData, a.Source, "there is a byte order mark before the PEM block").WithHint("save it as UTF-8 without one")
 	}
 	if len(bytes.TrimSpace(lead)) > 0 {
-		return nil, fault.New(fault.KeyTrailingData, a.Source, "%d bytes of other text stand before the PEM block", len(lead))
+		return nil, fault.New(fault.KeyTrailingData, a.Source, "there are %d bytes of other text before the PEM block", len(lead))
 	}
 	block, rest := decodeFirst(data)
 	if block == nil {
@@ -37,7 +37,7 @@ func parsePEM(data []byte, a Attributes) (*Key, error) {
 		if bytes.Contains(data, []byte(`\n`)) {
 			return nil, err.WithHint(`its line breaks are written as \n; they must be line breaks`)
 		}
-		return nil, err.WithHint("whole lines are needed, from -----BEGIN to -----END")
+		return nil, err.WithHint("it needs whole lines, from -----BEGIN to -----END")
 	}
 	// `openssl ecparam -genkey` writes the curve in a block of its own before the key.
 	if block.Type == labelECParams {

@@ -64,8 +64,8 @@ next:
 	for _, k := range list {
 		for _, e := range r.entries {
 			if e.key.issuer == k.issuer && !e.key.rules.Equal(k.rules) && e.key.SameMaterial(k) {
-				return nil, fault.New(fault.KeyAmbiguous, k.source, "the same key stands there with other rules for its tokens (%s)", e.key.source).
-					WithHint("whoever makes a token could choose between them")
+				return nil, fault.New(fault.KeyAmbiguous, k.source, "the same key is also configured with other rules for its tokens (%s)", e.key.source).
+					WithHint("the issuer of a token could choose which rules apply")
 			}
 			if e.key.id != k.id || e.key.issuer != k.issuer {
 				continue

@@ -175,7 +175,7 @@ func (s *search) notFound() error {
 	for _, e := range s.entries {
 		if set, knows := e.set.(PassesOver); knows {
 			if problem := set.PassedOver(s.keyID()); problem != nil {
-				return fault.New(fault.KeyNotFound, "kid", "the key %q is passed over: %w", quote.Shorten(s.keyID()), problem)
+				return fault.New(fault.KeyNotFound, "kid", "the key %q is skipped: %w", quote.Shorten(s.keyID()), problem)
 			}
 		}
 	}

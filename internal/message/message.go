@@ -135,7 +135,7 @@ func (c *Codec) Write(m protoreflect.Message, form Form) ([]byte, error) {
 	}
 	if form.Indent {
 		if err := text.Indent(jsontext.WithIndent("  ")); err != nil {
-			return nil, malformed("it makes no valid JSON")
+			return nil, malformed("it does not make valid JSON")
 		}
 	}
 	return append(text, '\n'), nil
@@ -253,14 +253,14 @@ func (c *Codec) Decode(wire []byte, m protoreflect.Message) error {
 func (c *Codec) decode(options proto.UnmarshalOptions, wire []byte, m protoreflect.Message) (bad *fault.Error) {
 	defer func() {
 		if recover() != nil {
-			bad = malformed("it is no valid protobuf of %s", m.Descriptor().FullName())
+			bad = malformed("it is not valid protobuf of %s", m.Descriptor().FullName())
 		}
 	}()
 	if bad := c.entries(wire, m.Descriptor(), 0); bad != nil {
 		return bad
 	}
 	if err := options.Unmarshal(wire, m.Interface()); err != nil {
-		return malformed("it is no valid protobuf of %s", m.Descriptor().FullName())
+		return malformed("it is not valid protobuf of %s", m.Descriptor().FullName())
 	}
 	return nil
 }

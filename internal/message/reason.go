@@ -18,7 +18,7 @@ func malformed(format string, args ...any) *fault.Error {
 }
 
 func (c *Codec) tooManyAnys() *fault.Error {
-	return fault.New(fault.LimitExceeded, what, `more than %d objects with "@type" stand in each other`, c.limits.AnyDepth)
+	return fault.New(fault.LimitExceeded, what, `objects with "@type" are nested more than %d levels deep`, c.limits.AnyDepth)
 }
 
 func unknownType(url string) *fault.Error {

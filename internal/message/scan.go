@@ -119,9 +119,9 @@ func syntax(data []byte, err error) *fault.Error {
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
 		return malformed("line %s: it ends too early", place(data, len(data)))
 	case !errors.As(err, &s):
-		return malformed("it is no valid JSON")
+		return malformed("it is not valid JSON")
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		return malformed("line %s: the name %q stands twice in one object", place(data, int(s.ByteOffset)), quote.Shorten(s.JSONPointer.LastToken()))
+		return malformed("line %s: duplicate name %q in one object", place(data, int(s.ByteOffset)), quote.Shorten(s.JSONPointer.LastToken()))
 	}
 	return malformed("line %s: %s", place(data, int(s.ByteOffset)), quote.Shorten(s.Err.Error()))
 }

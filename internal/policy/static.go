@@ -88,7 +88,7 @@ func (t Text) Variables() ([]string, error) {
 	seen := map[string]bool{}
 	for _, m := range reference().FindAllStringSubmatch(t.Value, -1) {
 		if !variable().MatchString(m[1]) || !strings.HasSuffix(m[0], "}") {
-			return nil, fmt.Errorf("%q is no reference to an environment variable: it is written ${NAME}", m[0])
+			return nil, fmt.Errorf("%q is not a reference to an environment variable: write ${NAME}", m[0])
 		}
 		if !seen[m[1]] {
 			seen[m[1]] = true

@@ -127,7 +127,7 @@ type Proxy struct {
 // internal for options that miss what they need.
 func New(policy Policy, o Options) (*Proxy, error) {
 	if o.Upstream == nil || o.Log == nil || o.Now == nil {
-		return nil, fault.New(fault.Internal, "proxy", "upstream, log and clock are needed")
+		return nil, fault.New(fault.Internal, "proxy", "upstream, log and clock are required")
 	}
 	o.Limits = o.Limits.orDefault()
 	if o.Observer == nil {
@@ -212,6 +212,6 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 		p.server.Stop()
 		<-drained
-		return fault.New(fault.Interrupted, "proxy", "calls were still under way when the time to end them was over: %w", ctx.Err())
+		return fault.New(fault.Interrupted, "proxy", "calls were still open at the end of the shutdown time: %w", ctx.Err())
 	}
 }

@@ -25,7 +25,7 @@ func TestS69_WithoutSecrets(t *testing.T) {
 			}
 		})
 	}
-	for _, text := range []string{"key.pem: no such file", `"a" is none of "k", "d"`, `keys: no key has the id "d"`} {
+	for _, text := range []string{"key.pem: no such file", `"a" is not one of "k", "d"`, `keys: no key has the id "d"`} {
 		if got := withoutSecrets(text); got != text {
 			t.Errorf("%q became %q", text, got)
 		}

@@ -48,10 +48,10 @@ func (s *Settings) checkPath(fs *pflag.FlagSet, flag, value string) error {
 	}
 	switch {
 	case isKeyText(value) && flag == "key":
-		return wrong("it holds a key itself, where the name of a file is needed").
+		return wrong("expected a file name, got the key itself").
 			WithHint("--key env:NAME takes the key from the variable NAME, --key - from stdin")
 	case isKeyText(value):
-		return wrong("it holds PEM or JSON, where the name of a file is needed")
+		return wrong("expected a file name, got PEM or JSON")
 	case strings.HasPrefix(value, "~/") && s.isGiven(flag):
 		return wrong("%q: only a shell knows ~, and only at the start of a word without quotes", quote.Printable(value)).
 			WithHint("--%s %s, with a space, or the whole path", flag, quote.Printable(value))

@@ -196,7 +196,7 @@ func (w *walker) decide(all *set, t *plan.Token) error {
 		switch {
 		case d.Default && all.has(d.Claim):
 		case d.FromBearer && w.bearer == nil:
-			return fault.New(fault.TokenMissing, path(), "it includes the claim %q of the bearer token, and there is no bearer token", quote.Shorten(d.Claim))
+			return fault.New(fault.TokenMissing, path(), "it includes the claim %q of the bearer token, but there is no bearer token", quote.Shorten(d.Claim))
 		case d.FromBearer:
 			value, there := w.bearer.Claims.Get(d.Claim)
 			if !there {

@@ -176,16 +176,16 @@ func String(v Value) (text string, ok bool) {
 // part of a secret.
 func syntax(err error) error {
 	if errors.Is(err, jsontext.ErrDuplicateName) {
-		return errors.New("a name stands twice in one object")
+		return errors.New("duplicate name in one object")
 	}
 	var s *jsontext.SyntacticError
 	if errors.As(err, &s) {
-		return fmt.Errorf("no valid JSON at byte %d", s.ByteOffset)
+		return fmt.Errorf("not valid JSON at byte %d", s.ByteOffset)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("no valid JSON: it ends too early")
+		return errors.New("not valid JSON: it ends too early")
 	}
-	return errors.New("no valid JSON")
+	return errors.New("not valid JSON")
 }
 
 // depth returns how deep brackets nest in data outside of strings. It is a

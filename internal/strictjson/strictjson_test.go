@@ -17,7 +17,7 @@ func nested(n int) string {
 	return `{"a":` + strings.Repeat("[", n-1) + strings.Repeat("]", n-1) + `}`
 }
 
-// errSyntax stands for any error that is none of the package's own.
+// errSyntax stands for any error that is not one of the package's own.
 var errSyntax = errors.New("a fault of syntax")
 
 // TestS30_Object refuses what two readers could take for two things.

@@ -30,7 +30,7 @@ func ParseClient(name string) (Client, error) {
 	for _, c := range Clients() {
 		names = append(names, string(c))
 	}
-	return "", fault.New(fault.UsageError, "for", "%q is none of %s", name, strings.Join(names, ", "))
+	return "", fault.New(fault.UsageError, "for", "%q is not one of %s", name, strings.Join(names, ", "))
 }
 
 // Variable returns the environment variable that the client reads a token from.

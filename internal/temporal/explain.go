@@ -133,7 +133,7 @@ func Explain(r Request) (Verdict, error) {
 		v.Allowed = tokenIsGood
 		e.note("this API needs no token, but refuses a bad one")
 	case AccessNever:
-		e.fault(fault.AccessDenied, e.denialLog(), "the default authorizer does not know this API and refuses it to everybody")
+		e.fault(fault.AccessDenied, e.denialLog(), "the default authorizer does not know this API and refuses it to everyone")
 	default:
 		enough := e.authorize(held)
 		v.Allowed = tokenIsGood && enough

@@ -34,11 +34,11 @@ func (e *explainer) checkTimes() {
 	case state == notNumber:
 		e.fault(fault.InvalidClaim, "Token is expired", "its exp is not a number, which the server takes for expired")
 	case state == absent:
-		e.note("the token never expires: the server asks for no exp")
+		e.note("the token never expires: the server does not require exp")
 	case !now.Before(exp):
 		e.fault(fault.TokenExpired, "Token is expired", "it expired %s ago; the server gives no leeway", now.Sub(exp))
 	case exp.Year() > 9999:
-		e.note("its exp lies in the year %d: are these milliseconds?", exp.Year())
+		e.note("its exp is in the year %d: are these milliseconds?", exp.Year())
 	}
 }
 
@@ -86,9 +86,9 @@ func (e *explainer) checkAudience() {
 		}
 	case []any:
 		if slices.ContainsFunc(aud, func(a any) bool { _, isString := a.(string); return !isString }) {
-			e.fault(fault.AudienceNotAllowed, log, "its aud holds something that is no string")
+			e.fault(fault.AudienceNotAllowed, log, "its aud contains something other than a string")
 		} else if !slices.Contains(aud, any(e.Audience)) {
-			e.fault(fault.AudienceNotAllowed, log, "its aud does not hold %q", quote.Shorten(e.Audience))
+			e.fault(fault.AudienceNotAllowed, log, "its aud does not contain %q", quote.Shorten(e.Audience))
 		}
 	default:
 		e.fault(fault.AudienceNotAllowed, log, "it has no aud; the server wants %q", quote.Shorten(e.Audience))

@@ -86,7 +86,7 @@ func (e *explainer) noteOnSigner() {
 		return
 	}
 	k := e.Signers[0].Key
-	e.note("the key at hand, %s (%s), is not one that the server knows: it knows %s. Sign with the private half of one of those (--key FILE), or let the server fetch yours: jwtctl serve",
+	e.note("the available key, %s (%s), is not one that the server knows: it knows %s. Sign with the private half of one of those (--key FILE), or let the server fetch yours: jwtctl serve",
 		quote.Shorten(k.ID()), k.Source(), e.Keys.describe())
 }
 
@@ -113,7 +113,7 @@ func (e *explainer) noteOnDenial() {
 		e.note("sign with the private half of a key that the server has, by RS256 or ES256")
 	}
 	if !slices.ContainsFunc(e.faults, func(f Fault) bool { return f.Log != "" }) {
-		e.note("the server logs nothing about this denial; the client sees \"Request unauthorized.\" alone")
+		e.note("the server logs nothing about this denial; the client only sees \"Request unauthorized.\"")
 	}
 }
 

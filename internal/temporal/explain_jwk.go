@@ -35,14 +35,14 @@ func readJWKFields(text []byte) (*jwkFields, error) {
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	if open, _ := dec.Token(); open != json.Delim('{') {
-		return nil, errors.New("it is no JSON object")
+		return nil, errors.New("it is not a JSON object")
 	}
 	seen := map[string]bool{}
 	for dec.More() {
 		name, _ := dec.Token() // text was read as JSON before: no error is left
 		key, _ := name.(string)
 		if seen[key] {
-			return nil, errors.New("a name stands twice in it")
+			return nil, errors.New("it has a duplicate name")
 		}
 		seen[key] = true
 		var value json.RawMessage
@@ -104,7 +104,7 @@ func (f *jwkFields) checkCertificate(public interface{ Equal(crypto.PublicKey) b
 		}
 	}
 	if _, err := url.Parse(f.text["x5u"]); err != nil {
-		return errors.New("its x5u is no URL")
+		return errors.New("its x5u is not a URL")
 	}
 	return f.checkThumbprints(leaf)
 }

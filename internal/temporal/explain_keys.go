@@ -44,7 +44,7 @@ func HeldKeys(list []*keys.Key) *KeySet {
 	s := newKeySet()
 	for _, k := range list {
 		if !s.add(k.ID(), k.VerifyingMaterial()) {
-			s.note("key %s: a Temporal server holds RSA and EC keys alone", quote.Shorten(k.ID()))
+			s.note("key %s: a Temporal server uses only RSA and EC keys", quote.Shorten(k.ID()))
 		}
 	}
 	return s
@@ -58,7 +58,7 @@ func ReadKeySet(documents ...Document) *KeySet {
 	for _, d := range documents {
 		if err := s.read(d); err != nil {
 			broken := newKeySet()
-			broken.note("%s: %v; the server drops the whole update and keeps the keys it had, which are none after a start", d.Source, err)
+			broken.note("%s: %v; the server drops the whole update and keeps the keys it had, none right after a start", d.Source, err)
 			return broken
 		}
 	}
@@ -168,7 +168,7 @@ func (s *KeySet) read(d Document) error {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.NewDecoder(bytes.NewReader(d.Body)).Decode(&set); err != nil {
-		return errors.New("it is no JWKS")
+		return errors.New("it is not a JWKS")
 	}
 	for i, text := range set.Keys {
 		at := fmt.Sprintf("%s: keys[%d]", d.Source, i)

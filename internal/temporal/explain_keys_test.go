@@ -100,7 +100,7 @@ func TestTemporal5Sets(t *testing.T) {
 		"not on the curve":          {body: jwks(good, ecJWK(ecKey(), map[string]any{"x": good["y"]})), want: fault.KeyNotFound, note: "not on P-256"},
 		"member of another type":    {body: jwks(good, map[string]any{"kty": 5}), want: fault.KeyNotFound, note: "its kty"},
 		"bad base64":                {body: jwks(good, ecJWK(ecKey(), map[string]any{"y": "!"})), want: fault.KeyNotFound, note: "its y"},
-		"a name twice":              {body: strings.Replace(text, `"kty":`, `"kty":"EC","kty":`, 1), want: fault.KeyNotFound, note: "twice"},
+		"a name twice":              {body: strings.Replace(text, `"kty":`, `"kty":"EC","kty":`, 1), want: fault.KeyNotFound, note: "duplicate name"},
 		"null for a key":            {body: jwks(good, nil), want: fault.KeyNotFound, note: "key type"},
 	} {
 		t.Run(name, func(t *testing.T) {

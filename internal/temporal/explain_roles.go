@@ -151,7 +151,7 @@ const maxUseless = 10
 func (e *explainer) useless() []Fault {
 	value, there := e.claims[e.Claim]
 	if _, isArray := value.([]any); there && !isArray {
-		return []Fault{{Code: fault.PermissionIneffective, Reason: fmt.Sprintf("the claim %q is no array, so the server takes no role from it", quote.Shorten(e.Claim))}}
+		return []Fault{{Code: fault.PermissionIneffective, Reason: fmt.Sprintf("the claim %q is not an array, so the server takes no role from it", quote.Shorten(e.Claim))}}
 	}
 	var list []Fault
 	for i, entry := range e.entries() {
@@ -174,7 +174,7 @@ func (e *explainer) judge(entry any) (reason, log string) {
 	shown := fmt.Sprintf("%q", quote.Shorten(text))
 	switch {
 	case !isString:
-		return "no string: the server ignores it", "ignoring permission that is not a string: " + quote.Shorten(fmt.Sprint(entry))
+		return "not a string: the server ignores it", "ignoring permission that is not a string: " + quote.Shorten(fmt.Sprint(entry))
 	case !found:
 		return shown + ": it has no colon, so the server ignores it", "ignoring permission in unexpected format: " + quote.Shorten(text)
 	case setOf(Role(strings.ToLower(role))) == 0:

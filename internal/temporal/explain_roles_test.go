@@ -67,7 +67,7 @@ func TestTemporal4Permissions(t *testing.T) {
 		want        []string
 		reason      string // of the last fault, or a note
 	}{
-		"one string":            {permissions: "default:write", want: ineffective, reason: "no array"},
+		"one string":            {permissions: "default:write", want: ineffective, reason: "not an array"},
 		"no claim":              {want: []string{"role_missing"}, reason: `no claim "permissions"`},
 		"empty":                 {permissions: []any{}, want: []string{"role_missing"}, reason: "has none"},
 		"no colon":              {permissions: []any{"default"}, want: []string{"role_missing", "permission_ineffective: ignoring permission in unexpected format: default"}, reason: "no colon"},

@@ -23,7 +23,7 @@ import (
 func (e *explainer) readAuthorization() {
 	value := e.Authorization
 	if i := strings.IndexFunc(value, func(r rune) bool { return r < ' ' || r > '~' }); i >= 0 {
-		e.fault(fault.HeaderMalformed, "", "byte %d of the header is no printable ASCII, such as a line end: a client refuses to send it", i+1)
+		e.fault(fault.HeaderMalformed, "", "byte %d of the header is not printable ASCII (such as a line end): a client refuses to send it", i+1)
 	}
 	if value == "" {
 		if e.api.Role() != "" {
@@ -47,7 +47,7 @@ func (e *explainer) readAuthorization() {
 func (e *explainer) readToken(token string) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		reason := "parts: %d, not the 3 of header.payload.signature"
+		reason := "has %d parts, want 3 (header.payload.signature)"
 		if len(parts) == 5 {
 			reason += ": it is encrypted (JWE)"
 		}
@@ -101,7 +101,7 @@ func (e *explainer) readHeader(token, part string) (map[string]any, bool) {
 	}
 	var header map[string]any
 	if err := json.Unmarshal(data, &header); err != nil {
-		e.fault(fault.TokenMalformed, jsonLog(err, "map[string]interface {}"), "its header is no JSON object")
+		e.fault(fault.TokenMalformed, jsonLog(err, "map[string]interface {}"), "its header is not a JSON object")
 		return nil, false
 	}
 	return header, true
@@ -120,7 +120,7 @@ func (e *explainer) readClaims(part string) {
 	case errors.Is(err, io.EOF):
 		e.fault(fault.TokenMalformed, err.Error(), "its payload is empty")
 	case err != nil:
-		e.fault(fault.TokenMalformed, jsonLog(err, "jwt.MapClaims"), "its payload is no JSON object")
+		e.fault(fault.TokenMalformed, jsonLog(err, "jwt.MapClaims"), "its payload is not a JSON object")
 	case claims == nil: // the JSON null
 		e.claims = map[string]any{}
 	default:
@@ -171,7 +171,7 @@ func (e *explainer) checkKey(header map[string]any, parts []string) {
 func (e *explainer) checkAlgorithm(header map[string]any) (keys.Algorithm, bool) {
 	name, isString := header["alg"].(string)
 	alg := keys.Algorithm(name)
-	const only = "a Temporal server takes RS256 and ES256 alone"
+	const only = "a Temporal server accepts only RS256 and ES256"
 	switch {
 	case !isString:
 		e.fault(fault.AlgorithmNotAllowed, "signing method (alg) is unspecified.", "its header has no alg; %s", only)

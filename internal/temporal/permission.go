@@ -44,7 +44,7 @@ func ParseRole(name string) (Role, error) {
 	if r := Role(strings.ToLower(name)); slices.Contains(Roles(), r) {
 		return r, nil
 	}
-	return "", fault.New(fault.UsageError, "role", "%q is no role; a Temporal server would ignore it without a word", quote.Shorten(name)).
+	return "", fault.New(fault.UsageError, "role", "unknown role %q; a Temporal server would silently ignore it", quote.Shorten(name)).
 		WithHint("roles are read, write, worker and admin")
 }
 
@@ -116,7 +116,7 @@ func Explanation(p Permission) string {
 		where = "in every namespace and the cluster itself"
 	}
 	what := map[Role]string{
-		RoleWorker: "no API asks for this role alone",
+		RoleWorker: "no API requires just this role",
 		RoleRead:   "describe and list",
 		RoleWrite:  "read, and start, signal, run and end workflows",
 		RoleAdmin:  "everything",

@@ -268,7 +268,7 @@ func ParseClaim(name, value string) (Claim, error) {
 	// An object around it gives the value's own names, numbers and depth the strict reading.
 	members, err := strictjson.Object([]byte(`{"value":`+value+`}`), jws.MaxDepth)
 	if err != nil || len(members) != 1 {
-		return Claim{}, fault.New(fault.UsageError, "claim-json", "the value of %q is no JSON value", quote.Shorten(name)).
+		return Claim{}, fault.New(fault.UsageError, "claim-json", "the value of %q is not valid JSON", quote.Shorten(name)).
 			WithHint("a string needs its quotes: %s='\"text\"'", quote.Shorten(name))
 	}
 	return Claim{Name: name, Value: members[0].Value}, nil

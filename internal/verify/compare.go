@@ -142,7 +142,7 @@ func (w *walker) objects(claim *plan.Claim, value strictjson.Value, want int) ([
 	elements, err := strictjson.Array(value, jws.MaxDepth)
 	switch {
 	case err != nil:
-		return nil, fault.New(fault.ClaimMismatch, w.where(claim.Field), "the claim %q is no array", quote.Shorten(claim.Name))
+		return nil, fault.New(fault.ClaimMismatch, w.where(claim.Field), "the claim %q is not an array", quote.Shorten(claim.Name))
 	case want != anyLength && len(elements) != want:
 		return nil, fault.New(fault.ClaimMismatch, w.where(claim.Field), "the claim %q has %d elements, and the field has %d", quote.Shorten(claim.Name), len(elements), want)
 	}
@@ -158,7 +158,7 @@ func (w *walker) objects(claim *plan.Claim, value strictjson.Value, want int) ([
 func (w *walker) object(claim *plan.Claim, value strictjson.Value) (members, error) {
 	list, err := strictjson.Object(value, jws.MaxDepth)
 	if err != nil {
-		return nil, fault.New(fault.ClaimMismatch, w.where(claim.Field), "the claim %q holds something else than an object", quote.Shorten(claim.Name))
+		return nil, fault.New(fault.ClaimMismatch, w.where(claim.Field), "the claim %q contains something other than an object", quote.Shorten(claim.Name))
 	}
 	return list, nil
 }

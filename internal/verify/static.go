@@ -20,14 +20,14 @@ func checkStatic(c *jws.Claims, list []plan.Static) error {
 		value, ok := c.Get(s.Claim)
 		switch {
 		case !ok:
-			return fault.New(fault.StaticClaimMismatch, "", "the token has no claim %q, which must be there", quote.Shorten(s.Claim))
+			return fault.New(fault.StaticClaimMismatch, "", "the token is missing claim %q", quote.Shorten(s.Claim))
 		case s.Pattern != nil && len(value) > MaxClaimText:
 			return fault.New(fault.StaticClaimMismatch, "", "the claim %q has %d bytes; a pattern is tried on %d at most", quote.Shorten(s.Claim), len(value), MaxClaimText)
 		case s.Pattern != nil && !matches(s, value):
-			return fault.New(fault.StaticClaimMismatch, "", "the claim %q does not match the pattern that it must match whole", quote.Shorten(s.Claim))
+			return fault.New(fault.StaticClaimMismatch, "", "the claim %q does not match the pattern as a whole", quote.Shorten(s.Claim))
 		}
 		if lacks, any := lacking(value, s.Values); any && s.Pattern == nil {
-			return fault.New(fault.StaticClaimMismatch, "", "the claim %q lacks %q, which it must hold", quote.Shorten(s.Claim), quote.Shorten(lacks))
+			return fault.New(fault.StaticClaimMismatch, "", "the claim %q must contain %q", quote.Shorten(s.Claim), quote.Shorten(lacks))
 		}
 	}
 	return nil

@@ -128,7 +128,7 @@ func (w *walker) checkToken(t *plan.Token, c *jws.Claims) error {
 	}
 	for _, name := range t.BearerClaims { // A51
 		if w.bearer == nil {
-			return fault.New(fault.TokenMissing, "", "it includes the claim %q of the bearer token, and there is no bearer token", quote.Shorten(name))
+			return fault.New(fault.TokenMissing, "", "it includes the claim %q of the bearer token, but there is no bearer token", quote.Shorten(name))
 		}
 		want, inBearer := w.bearer.Claims.Get(name)
 		got, carried := c.Get(name)
@@ -194,7 +194,7 @@ func checkIssuer(c *jws.Claims, allowed []string) error {
 	case iss == nil:
 		return fault.New(fault.IssuerNotAllowed, "", "the token has no issuer")
 	case !slices.Contains(allowed, *iss):
-		return fault.New(fault.IssuerNotAllowed, "", "issuer %q is not one that is accepted", quote.Shorten(*iss))
+		return fault.New(fault.IssuerNotAllowed, "", "%q is not an accepted issuer", quote.Shorten(*iss))
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ import (
 )
 
 const genAndServeText = `Make a key if there is none yet, then serve its public half: keygen and serve
-in one. A key file that exists is kept; --force makes a new one in its place.`
+in one. An existing key file is used as it is; --force replaces it.`
 
 type genAndServeOptions struct {
 	gen   keygenOptions
@@ -97,7 +97,7 @@ func runGenAndServe(ctx context.Context, d command.Deps, algGiven bool, o genAnd
 		if err := keygen.Save(files.Writer{}, key, out); err != nil {
 			return err
 		}
-		d.Say("wrote %s: a new private key (%s), for you alone", out.Private, key.Describe())
+		d.Say("wrote %s: new private key (%s), readable only by you", out.Private, key.Describe())
 	}
 	if len(o.serve.keys.Files) == 1 {
 		o.serve.keys.KeyID = o.gen.kid
@@ -117,7 +117,7 @@ func (o *genAndServeOptions) useConfigured(e config.KeyEntry, algGiven bool) {
 func (o genAndServeOptions) check(alg keys.Algorithm, private string) error {
 	switch {
 	case private == "-" || strings.HasPrefix(private, "env:"):
-		return fault.New(fault.UsageError, "--key", "%q is no file that a key can be made in", quote.Printable(private)).WithHint("jwtctl serve serves a key from elsewhere")
+		return fault.New(fault.UsageError, "--key", "cannot create a key in %q", quote.Printable(private)).WithHint("jwtctl serve serves a key from another source")
 	case isSecret(alg):
 		return fault.New(fault.UsageError, "--alg", "%s makes a shared secret, which is never published", alg).WithHint("--alg ES256 makes a pair")
 	}
@@ -143,9 +143,9 @@ func keepKey(d command.Deps, k input.KeyFlags, path string, req keygen.Request, 
 		return err
 	}
 	if algGiven && !list[0].Allows(req.Algorithm) {
-		return fault.New(fault.UsageError, "--alg", "%s exists and is a %s, not one for %s", path, list[0].Describe(), req.Algorithm).
+		return fault.New(fault.UsageError, "--alg", "%s exists and is a %s, not a key for %s", path, list[0].Describe(), req.Algorithm).
 			WithHint("--force replaces it; --key makes the new one elsewhere")
 	}
-	d.Say("kept %s: a key that exists (%s)", path, list[0].Describe())
+	d.Say("using existing key %s (%s)", path, list[0].Describe())
 	return nil
 }

@@ -86,7 +86,7 @@ func (o serveOptions) check() error {
 		return err
 	}
 	if o.every <= 0 {
-		return fault.New(fault.UsageError, "--reload-interval", "%s is no interval", o.every)
+		return fault.New(fault.UsageError, "--reload-interval", "must be greater than 0 (got %s)", o.every)
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func checkListen(address string) error {
 	if err == nil || address == "" {
 		return nil
 	}
-	wrong := fault.New(fault.UsageError, "--listen", "%q is no address and port", quote.Shorten(address))
+	wrong := fault.New(fault.UsageError, "--listen", "%q is not an address and port", quote.Shorten(address))
 	if _, portErr := net.LookupPort("tcp", address); portErr == nil {
 		return wrong.WithHint("127.0.0.1:%[1]s for this machine alone, :%[1]s for all interfaces", address)
 	}
@@ -188,7 +188,7 @@ func renderServe(d command.Deps, o serveOptions, s *jwks.Server, set *jwks.Snaps
 func warnOfKeys(d command.Deps, list []*keys.Key) {
 	for _, k := range list {
 		if !slices.ContainsFunc([]keys.Algorithm{keys.ES256, keys.RS256}, k.Allows) {
-			d.Warn("key %s (%s): a Temporal server uses RS256 and ES256 keys alone", quote.Shorten(k.ID()), k.Describe())
+			d.Warn("key %s (%s): a Temporal server uses only RS256 and ES256 keys", quote.Shorten(k.ID()), k.Describe())
 		}
 	}
 }

@@ -17,10 +17,10 @@ import (
 func notAFile(command, arg string) error {
 	switch {
 	case strings.HasPrefix(strings.TrimSpace(arg), "{"):
-		return fault.New(fault.UsageError, command, "the message itself stands where the name of its file is needed").
+		return fault.New(fault.UsageError, command, "expected a file name, got the message itself").
 			WithHint("echo '{…}' | jwtctl %s -", command)
 	case strings.HasPrefix(arg, "eyJ") && strings.Count(arg, ".") >= 1 && !strings.HasSuffix(arg, ".json"):
-		return fault.New(fault.UsageError, command, "a token stands where the file of a message is needed").
+		return fault.New(fault.UsageError, command, "expected the file of a message, got a token").
 			WithHint("jwtctl inspect checks a token by itself, --bearer TOKEN the bearer token of a call")
 	}
 	return nil

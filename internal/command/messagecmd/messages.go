@@ -82,7 +82,7 @@ func (f *messageFlags) load(ctx context.Context, d command.Deps, inputs []string
 		m.given = true
 	}
 	if f.Dev {
-		d.Danger("--dev makes and accepts unsigned tokens: anybody can make one")
+		d.Danger("--dev makes and accepts unsigned tokens, which anyone can forge")
 	}
 	return m, nil
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const signText = `Put the tokens into protobuf-JSON messages that their JWT annotations ask for,
-as a server that enforces them would.
+const signText = `Sign protobuf-JSON messages as a server that enforces their JWT annotations
+would: add the tokens that the annotations require.
 
 With --method, the message is the response of that method, which must sign it;
 with --type, any message whose type has a token field. Without either,
@@ -24,7 +24,7 @@ of it, --bearer is required.
 
 The signed message is printed: one in several lines, several in one line each.
 Nothing is printed unless all of them could be signed. With --ndjson each line
-is a message; one that cannot be signed is told on stderr, and left out.`
+is a message; failures are reported on stderr and skipped.`
 
 const signExample = `  jwtctl sign --type shop.Order order.json -o signed.json
   jwtctl sign --method shop.Shop/Login --key key.priv.pem response.json
@@ -40,7 +40,7 @@ func Sign(d command.Deps) *cobra.Command {
 	var o signOptions
 	cmd := &cobra.Command{
 		Use:     "sign [FILE… | -]",
-		Short:   "Put the tokens into messages that their JWT annotations ask for",
+		Short:   "Sign messages: add the tokens that their JWT annotations require",
 		Long:    signText,
 		Example: signExample,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -139,7 +139,7 @@ func (m *messages) read(data []byte, t target) (*dynamicpb.Message, error) {
 	begin := bytes.TrimLeft(data, " \t\r\n")
 	switch {
 	case len(begin) == 0:
-		f.Why = "line 1:1: it is empty, and a message is a JSON object"
+		f.Why = "line 1:1: it is empty; a message is a JSON object"
 	case begin[0] == '[':
 		f.Why += "; a message is one JSON object, and --ndjson reads one a line"
 	case begin[0] != '{' && !bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):

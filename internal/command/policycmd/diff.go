@@ -26,19 +26,19 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const diffText = `Compare the JWT policy of two versions of the descriptors, and exit 1 where it
-got weaker: a method that no longer validates, an issuer more, a claim that is
-no longer compared, a longer expiry, and so on. Each change is told with its
-annotation's place and what an attacker gains by it. What nobody can tell (two
-patterns that no example parts) counts as weaker.
+const diffText = `Compare the JWT policy of two versions of the descriptors. Exit 1 if it became
+weaker: a method that no longer validates, one more accepted issuer, a claim
+that is no longer compared, a longer expiry, and so on. Each change is printed
+with its annotation's place and what an attacker gains. A change that cannot be
+decided (such as two patterns with no distinguishing example) counts as weaker.
 
 PATH is the new version, as for lint: by default what jwtctl.yaml names, else
 the working folder. --against is the old one: a folder of .proto files, a .proto
 file, a descriptor set or Buf image, or git:REV, the same paths as they are in
 that branch, tag or commit.
 
---allow FILE names a JSON array of changes that were decided on, each until a
-day: the hint of a change is its entry, but for reason and day.
+--allow FILE is a JSON array of accepted changes, each with an end date. The
+hint printed for a change is its entry, except reason and until.
 
   [{"kind": "issuer-added", "subject": "shop.v1.Orders/Place", "what": "partner",
     "reason": "the partner signs orders from July", "until": "2026-12-31"}]`
@@ -61,7 +61,7 @@ func Diff(d command.Deps) *cobra.Command {
 	var o diffOptions
 	cmd := &cobra.Command{
 		Use:     "diff --against FILE|DIR|git:REV [PATH…]",
-		Short:   "Say where the policy of two versions got weaker",
+		Short:   "Report where a policy became weaker between two versions",
 		Long:    diffText,
 		Example: diffExample,
 		Args:    input.PathArguments,
@@ -87,7 +87,7 @@ func runDiff(ctx context.Context, d command.Deps, o diffOptions) error {
 		return printRules(d, diff.Rules(), o.format)
 	}
 	if o.against == "" {
-		return fault.New(fault.UsageError, "--against", "is needed: what to compare with").WithHint("--against git:origin/main, or a folder or descriptor set of the old version")
+		return fault.New(fault.UsageError, "--against", "is required: it names the version to compare with").WithHint("--against git:origin/main, or a folder or descriptor set of the old version")
 	}
 	allow, err := readAllow(o.allow)
 	if err != nil {
@@ -113,7 +113,7 @@ func runDiff(ctx context.Context, d command.Deps, o diffOptions) error {
 		d.Warn("%s: expired on %s: %s", o.allow, e.Until, e)
 	}
 	for _, e := range unused {
-		d.Warn("%s: accepts no change, take it out: %s", o.allow, e)
+		d.Warn("%s: accepts no change, remove it: %s", o.allow, e)
 	}
 	found := diff.Findings(changes, old.name)
 	for i := range found {

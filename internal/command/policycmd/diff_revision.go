@@ -53,7 +53,7 @@ func loadRevision(ctx context.Context, d command.Deps, o diffOptions, rev string
 	}
 	old.ImportPaths, old.Protos = slices.DeleteFunc(old.ImportPaths, r.gone), slices.DeleteFunc(old.Protos, r.gone)
 	if n == 0 || !slices.ContainsFunc(append(slices.Clone(old.Protos), old.Sets...), r.holds) {
-		return nil, fault.New(fault.FileFailed, o.against, "has none of the paths that are compared").WithHint("name a revision, or paths, that both versions have")
+		return nil, fault.New(fault.FileFailed, o.against, "has none of the compared paths").WithHint("name a revision or paths that are in both versions")
 	}
 	version := &oldVersion{dir: dir, source: o.against, top: tree.Up()}
 	if version.set, err = old.Load(ctx, d, ""); err != nil {

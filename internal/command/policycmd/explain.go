@@ -24,7 +24,7 @@ asks of the bearer token and which messages it validates or signs; for each
 message its tokens, the claims they carry, and the field each claim is from.
 Every fact names the annotation it comes from, as file:line:column.
 
-A policy that lint refuses is explained too; cycles stand out. mermaid and dot
+A policy that lint refuses is explained too, with its cycles marked. mermaid and dot
 draw how claims flow from fields into tokens.`
 
 const explainExample = `  jwtctl explain

@@ -9,19 +9,20 @@ import (
 )
 
 const proxyText = `Enforce the JWT annotations in front of a gRPC server: refuse calls whose bearer
-token or messages do not pass, tell the server by metadata who calls, and sign
-responses. Verdicts are those of jwtctl verify; all else passes unchanged.
+token or messages are not valid, pass the caller's claims to the server as
+metadata, and sign responses. Verdicts are those of jwtctl verify; everything
+else passes unchanged.
 
 Methods that no descriptor has are refused. Messages of methods without
-annotations pass as bytes. authorization is not sent on where it was validated,
-and _kalix-jwt-claim-* metadata of clients never is.
+annotations pass as bytes. authorization is not forwarded where it was
+validated, and _kalix-jwt-claim-* metadata of clients never is.
 
 Keys, descriptors, certificates, CAs and jwtctl.yaml are read again when they
 change, and at SIGHUP. A broken version, or one without any service, is refused,
 and the policy in force stays; a weaker one is logged, change by change, and
 refused with --refuse-weaker. Settings under proxy: in jwtctl.yaml are read at
 startup only. The first line on stdout is printed when calls are answered; logs
-go to stderr. SIGTERM lets calls under way end.
+go to stderr. SIGTERM lets open calls finish.
 
 --web answers browsers and curl as well: gRPC-Web, Connect, and REST by the
 google.api.http options of the methods. Pages of the origins that --web-origin

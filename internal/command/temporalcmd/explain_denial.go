@@ -79,7 +79,7 @@ func runExplainDenial(ctx context.Context, d command.Deps, args []string, o expl
 	case err != nil:
 		return err
 	case o.api == "":
-		return fault.New(fault.UsageError, "--api", "is needed").WithHint("such as --api StartWorkflowExecution")
+		return fault.New(fault.UsageError, "--api", "is required").WithHint("such as --api StartWorkflowExecution")
 	}
 	if err := input.CheckTokenArgument(args); err != nil {
 		return err

@@ -53,7 +53,7 @@ func decode(d command.Deps, compact, raw, format string, now time.Time) error {
 		return errors.Join(d.PrintJSON(inspectReport{Header: json.RawMessage("null"), Claims: json.RawMessage("null"), Error: &list[0]}), err)
 	}
 	if format == "claims" && t.Claims == nil {
-		return fault.New(fault.PayloadNotClaims, "token", "it has no claims that can be read: %s", kindOf(t))
+		return fault.New(fault.PayloadNotClaims, "token", "its claims cannot be read: %s", kindOf(t))
 	}
 	d.Danger("NOT VERIFIED: no key given; anyone could have made this token")
 	switch format {

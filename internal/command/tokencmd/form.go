@@ -42,7 +42,7 @@ func (f tokenForm) check() error {
 		return fault.New(fault.UsageError, "--export", "goes with --format env alone, not with %s", f.format)
 	}
 	if f.variable != "" && !input.IsVariableName(f.variable) {
-		return fault.New(fault.UsageError, "--env-var", "%q is no name of a variable", quote.Shorten(f.variable)).WithHint("letters, digits and _ alone, and no digit first")
+		return fault.New(fault.UsageError, "--env-var", "%q is not a valid variable name", quote.Shorten(f.variable)).WithHint("use letters, digits and _, and do not begin with a digit")
 	}
 	return nil
 }

@@ -87,7 +87,7 @@ func runInspect(ctx context.Context, d command.Deps, args []string, o inspectOpt
 		return err
 	}
 	if verifier == nil && o.demand != "" {
-		return fault.New(fault.UsageError, "--"+o.demand, "nothing can be checked without a key").WithHint("--key, --jwks or --oidc-issuer verifies the token")
+		return fault.New(fault.UsageError, "--"+o.demand, "needs a key").WithHint("add --key, --jwks or --oidc-issuer")
 	}
 	compact, raw, err := input.ReadToken(d, args)
 	if err != nil {
@@ -112,7 +112,7 @@ func runInspect(ctx context.Context, d command.Deps, args []string, o inspectOpt
 	}
 	in.err = input.WithTokenHint(in.err, raw)
 	if o.verify.dev {
-		d.Danger("--dev accepts unsigned tokens: anybody can make one")
+		d.Danger("--dev accepts unsigned tokens, which anyone can forge")
 	}
 	return errors.Join(renderInspected(d, in, o), in.err)
 }

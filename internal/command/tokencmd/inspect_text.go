@@ -91,13 +91,13 @@ func permissionLines(c *jws.Claims) string {
 	}
 	list, err := strictjson.Array(value, jws.MaxDepth)
 	if err != nil {
-		return "  none: the claim is no array, and a server ignores it\n"
+		return "  none: the claim is not an array, so a server ignores it\n"
 	}
 	var b strings.Builder
 	for _, entry := range list {
 		text, isText := strictjson.String(entry)
 		if !isText {
-			fmt.Fprintf(&b, "  %s  ignored by a server: no string\n", quote.OneLine(string(entry)))
+			fmt.Fprintf(&b, "  %s  ignored by a server: not a string\n", quote.OneLine(string(entry)))
 			continue
 		}
 		p, err := temporal.ParsePermission(text)

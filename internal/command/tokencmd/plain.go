@@ -97,7 +97,7 @@ func (o tokenOptions) applyPlain(r *token.Request) error {
 	}
 	switch {
 	case o.noSubject && (o.given("sub") || r.Has("sub")):
-		return fault.New(fault.UsageError, "--no-sub", "there is a sub")
+		return fault.New(fault.UsageError, "--no-sub", "the token has a sub")
 	case o.noSubject, !o.given("sub") && (o.hasClaims() || r.Has("sub")):
 		r.Subject = "" // the default one
 	}

@@ -98,7 +98,7 @@ func Token(d command.Deps) *cobra.Command {
 	o.registerClaims(fs)
 	command.AtFlag(fs, &o.at)
 	o.tokenForm.register(fs)
-	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write instead of stdout, for you alone")
+	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write instead of stdout, readable only by you")
 	fs.BoolVar(&o.refresh, "refresh", false, "keep --out holding a fresh token until interrupted")
 	settings.Paths(fs, "out", "key-dir")
 	settings.NamesKeys(fs, "key-dir")
@@ -175,7 +175,7 @@ func (o tokenOptions) grants() ([]string, error) {
 		wanted = append(wanted, p)
 	}
 	if len(wanted) == 0 {
-		return nil, fault.New(fault.UsageError, "token", "one of --system, --namespace, --permission and --plain is needed").
+		return nil, fault.New(fault.UsageError, "token", "needs --system, --namespace, --permission or --plain").
 			WithHint("export \"$(jwtctl token --system)\" for an administrator")
 	}
 	if len(scopes) == 0 && len(o.roles) > 0 {

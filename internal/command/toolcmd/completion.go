@@ -33,9 +33,9 @@ func Completion(d command.Deps) *cobra.Command {
 				return nil
 			}
 			if len(args) != 1 {
-				return fault.New(fault.UsageError, settings.NameOf(cmd), "one of bash, zsh, fish and powershell is needed")
+				return fault.New(fault.UsageError, settings.NameOf(cmd), "name a shell: bash, zsh, fish or powershell")
 			}
-			err := fault.New(fault.UsageError, settings.NameOf(cmd), "%q is none of bash, zsh, fish, powershell", quote.Shorten(args[0]))
+			err := fault.New(fault.UsageError, settings.NameOf(cmd), "%q is not one of bash, zsh, fish, powershell", quote.Shorten(args[0]))
 			name := filepath.Base(args[0])
 			if name == "pwsh" {
 				name = "powershell"

@@ -11,15 +11,15 @@ import (
 
 const configText = `jwtctl.yaml holds what a team's commands share: where the protos are, which
 keys and key sets count, which type a message file holds, and any flag's value.
-It is looked for in the working folder and upwards. jwtctl init writes one.`
+Commands use the nearest one in this or a parent directory. jwtctl init writes one.`
 
 const configCheckText = `Read jwtctl.yaml strictly, and open everything that it names: keys, key sets,
-descriptors and their policy, and the message files with their types. Every
-fault is told with its line, not the first alone.
+descriptors and their policy, and the message files with their types. It
+reports every problem with its line number, not just the first.
 
 FILE is the nearest jwtctl.yaml by default. Key sets at a URL are fetched with
---online only. What is found goes to stdout, what is wrong to stderr; the exit
-code is that of the gravest fault (jwtctl help exit-codes).`
+--online only. What is found goes to stdout, problems go to stderr; the exit
+code is that of the most serious problem (jwtctl help exit-codes).`
 
 const configSchemaText = `Print the JSON Schema (2020-12) of jwtctl.yaml, for editors that complete and
 check YAML by one. It is also docs/jwtctl.schema.json.`

@@ -30,7 +30,7 @@ func runConfigCheck(cmd *cobra.Command, d command.Deps, o *configCheckOptions, a
 		return err
 	}
 	if path == "" {
-		return fault.New(fault.UsageError, config.Name, "is neither in the working folder nor above it").WithHint("jwtctl init writes one")
+		return fault.New(fault.UsageError, config.Name, "is neither in this nor in a parent directory").WithHint("jwtctl init writes one")
 	}
 	file, wrong := config.Read(path, found)
 	if wrong != nil {

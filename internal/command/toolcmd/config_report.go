@@ -104,7 +104,7 @@ func printConfigReport(d command.Deps, r *configReport) error {
 		line("messages", "%s: %s%s (%s)", m.Files, m.Method, m.Type, console.Counted(m.Matched, "file", "files"))
 	}
 	if r.OK {
-		return d.Print("%s\n", s.Good(quote.Printable(r.File)+" is right"))
+		return d.Print("%s\n", s.Good(quote.Printable(r.File)+" is valid"))
 	}
 	return nil
 }

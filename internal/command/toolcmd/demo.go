@@ -129,7 +129,7 @@ func (d *demo) messageTour() error {
 	}
 	order, signed, tampered, proto := d.path("order.json"), d.path("signed.json"), d.path("tampered.json"), d.path("shop.proto")
 	common := []string{"--type", "shop.Order", "--proto", proto, "--key", d.path("key.priv.pem")}
-	d.title("A message, and the token that its annotations ask for")
+	d.title("A message, and the token that its annotations require")
 	if err := d.run("explain", "--proto", proto, "shop.Order"); err != nil {
 		return err
 	}

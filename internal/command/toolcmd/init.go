@@ -27,8 +27,8 @@ from what is in it: .proto files with JWT annotations and the folders that
 their imports start from, descriptor sets, keys and key sets. What it cannot
 know is there as a comment to be filled in.
 
-A jwtctl.yaml that exists is kept unless --force is given. The path of the new
-file goes to stdout; jwtctl config check tells what is wrong with it.`
+An existing jwtctl.yaml is kept unless --force is given. The path of the new
+file goes to stdout; jwtctl config check finds problems in it.`
 
 type initOptions struct {
 	out   string
@@ -46,7 +46,7 @@ func Init(d command.Deps) *cobra.Command {
 		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return fault.New(fault.UsageError, "init", "takes one folder, and there are %d", len(args))
+				return fault.New(fault.UsageError, "init", "takes one folder (got %d)", len(args))
 			}
 			return nil
 		},
@@ -67,7 +67,7 @@ func Init(d command.Deps) *cobra.Command {
 
 func runInit(ctx context.Context, d command.Deps, o initOptions, dir string) error {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-		return fault.New(fault.UsageError, "init", "%s is no folder", quote.Printable(dir)).WithHint("jwtctl init -o FILE names the file to write")
+		return fault.New(fault.UsageError, "init", "%s is not a folder", quote.Printable(dir)).WithHint("jwtctl init -o FILE names the file to write")
 	}
 	out := o.out
 	if out == "" {
@@ -119,7 +119,7 @@ func renderConfig(f *scaffold.Found) string {
 	var b strings.Builder
 	w := configWriter{out: &b}
 	w.comment("jwtctl.yaml: what jwtctl uses in this folder and below. Paths are relative to this file.",
-		"jwtctl config check tells what is wrong with it.")
+		"jwtctl config check finds problems in it.")
 	w.comment("", ".proto files with JWT annotations, and the folders that their imports start from.")
 	w.list(len(f.Protos) > 0, "proto_paths", f.ProtoPaths, "proto")
 	w.list(len(f.Protos) > 0, "protos", f.Protos, "proto/**/*.proto")
@@ -129,7 +129,7 @@ func renderConfig(f *scaffold.Found) string {
 	w.keySets(f)
 	w.messages(f)
 	w.comment("", "Clock tolerance for exp, nbf and iat.", "leeway: 30s")
-	w.comment("", "Any flag can stand here, under the key that its help names.", "lint: {strict: true}")
+	w.comment("", "Any flag can be set here, under the key that its help names.", "lint: {strict: true}")
 	return b.String()
 }
 
@@ -180,7 +180,7 @@ func (w *configWriter) text(s string) string {
 
 func (w *configWriter) keys(f *scaffold.Found) {
 	w.comment("", "Keys, in the order in which one to sign with is looked for. The issuer says whose tokens a key makes",
-		"and checks; a secret stands in a variable, never here.")
+		"and checks; a secret is in a variable, never here.")
 	if len(f.Issuers) > 0 {
 		quoted := make([]string, len(f.Issuers))
 		for i, issuer := range f.Issuers {
