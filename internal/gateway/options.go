@@ -56,7 +56,7 @@ func (o *servingFlags) Register(fs *pflag.FlagSet) {
 	fs.StringVar(&o.metrics, "metrics", "", "`ADDRESS` to serve Prometheus metrics on, over HTTP under "+MetricsPath+", and "+AlivePath+" and "+ReadyPath+" for probes")
 	o.tls.Register(fs)
 	fs.BoolVar(&o.allowPlaintext, "allow-plaintext", false, "speak without TLS to other machines too")
-	fs.BoolVar(&o.devRemote, "dev-allow-remote", false, "let --dev serve, or stand before, other machines")
+	fs.BoolVar(&o.devRemote, "dev-allow-remote", false, "let --dev serve or forward to other machines")
 	fs.BoolVar(&o.forwardAuthorization, "forward-authorization", false, "send authorization upstream where it was validated, too")
 	fs.BoolVar(&o.passHealth, "pass-health", false, "let calls of the upstream's grpc.health.v1 through unguarded, instead of answering them")
 	fs.BoolVar(&o.passReflection, "pass-reflection", false, "let calls of the upstream's grpc.reflection through unguarded")
@@ -67,7 +67,7 @@ func (o *servingFlags) Register(fs *pflag.FlagSet) {
 	settings.SizeVar(fs, &o.maxMetadata, "max-metadata", proxy.MaxMetadataBytes, 1<<10, 16<<20, "most metadata of a call, as `SIZE` in either direction")
 	fs.IntVar(&o.maxStreams, "max-streams", proxy.MaxStreams, "`N` calls at once that a connection of a client may have")
 	fs.DurationVar(&o.drain, "drain-timeout", 30*time.Second, "how long calls under way may take to end")
-	fs.DurationVar(&o.age, "max-connection-age", 10*time.Minute, "age, give or take a tenth, at which clients are asked to connect anew, so that replicas share the load; 0 for never")
+	fs.DurationVar(&o.age, "max-connection-age", 10*time.Minute, "age, give or take a tenth, at which clients are asked to reconnect, so that replicas share the load; 0 for never")
 	fs.DurationVar(&o.ageGrace, "max-connection-age-grace", 0, "how long calls of such a connection may go on; 0 for as long as they take")
 	fs.DurationVar(&o.every, "reload-interval", 2*time.Second, "how often to look for changed files")
 	settings.ChoiceVar(fs, &o.logFormat, "log-format", "text", "of the log on stderr: text or json", "text", "json")
@@ -81,7 +81,7 @@ func (o *Options) Check(d command.Deps) error {
 	s := &o.serving
 	switch {
 	case s.upstream == "":
-		return fault.New(fault.UsageError, "--upstream", "is needed").WithHint("--upstream 127.0.0.1:9000 names the gRPC server to stand before")
+		return fault.New(fault.UsageError, "--upstream", "is required").WithHint("--upstream 127.0.0.1:9000 names the gRPC server to forward to")
 	case s.cachedTokens < 0:
 		return fault.New(fault.UsageError, "--cache-tokens", "%d is less than 0", s.cachedTokens)
 	case s.maxStreams < 1 || s.maxStreams > math.MaxInt32:
@@ -93,9 +93,9 @@ func (o *Options) Check(d command.Deps) error {
 	case s.ageGrace < 0:
 		return fault.New(fault.UsageError, "--max-connection-age-grace", "%s is less than 0", s.ageGrace)
 	case s.every <= 0:
-		return fault.New(fault.UsageError, "--reload-interval", "%s is no interval", s.every)
+		return fault.New(fault.UsageError, "--reload-interval", "must be greater than 0 (got %s)", s.every)
 	case s.listen == s.upstream:
-		return fault.New(fault.UsageError, "--upstream", "%s is what --listen says, too: the proxy would stand before itself", quote.Printable(s.upstream))
+		return fault.New(fault.UsageError, "--upstream", "%s is the same as --listen: the proxy would forward to itself", quote.Printable(s.upstream))
 	case s.metrics != "":
 		if err := checkAddress("--metrics", s.metrics); err != nil {
 			return err
@@ -143,10 +143,10 @@ func (o *Options) checkReach() error {
 		switch {
 		case side.local:
 		case dev && !s.devRemote:
-			return fault.New(fault.UsageError, side.flag, "%s is not on this machine alone, and --dev believes tokens that anybody can make", quote.Printable(side.address)).
+			return fault.New(fault.UsageError, side.flag, "%s is not a loopback address, and --dev accepts tokens that anyone can forge", quote.Printable(side.address)).
 				WithHint("--dev-allow-remote takes the risk")
 		case !side.encrypted && !s.allowPlaintext:
-			return fault.New(fault.UsageError, side.flag, "%s is not on this machine alone, and tokens would go there in plaintext", quote.Printable(side.address)).
+			return fault.New(fault.UsageError, side.flag, "%s is not a loopback address, and tokens would be sent in plaintext", quote.Printable(side.address)).
 				WithHint("%s, or --allow-plaintext where the network is safe", side.secure)
 		}
 	}

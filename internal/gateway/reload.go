@@ -125,7 +125,7 @@ func (r *reloader) reload(ctx context.Context, asked bool) {
 		// Joined errors have a line each.
 		text := strings.ReplaceAll(quote.Printable(err.Error()), "\n", "; ")
 		if asked || text != r.problem {
-			log.Error("the new version is refused, the policy in force stays", "code", fault.CodeOf(err), "error", text)
+			log.Error("reload failed, keeping the current policy", "code", fault.CodeOf(err), "error", text)
 		}
 		r.problem = text
 	}
@@ -135,7 +135,7 @@ func (r *reloader) reload(ctx context.Context, asked bool) {
 func (r *reloader) renew(ctx context.Context) (err error) {
 	defer func() {
 		if v := recover(); v != nil { // in the background, it would end the proxy
-			err = fault.New(fault.Internal, "policy", "loading it panicked")
+			err = fault.New(fault.Internal, "policy", "loading failed (panic)")
 		}
 	}()
 	before := r.watched.look()
@@ -144,7 +144,7 @@ func (r *reloader) renew(ctx context.Context) (err error) {
 		return err
 	}
 	if o.serving != r.options.serving || !o.web.equal(r.options.web) {
-		r.d.Warn("what changed under proxy: in jwtctl.yaml counts from the next start")
+		r.d.Warn("changes under proxy: in jwtctl.yaml take effect at the next start")
 	}
 	w := o.watched(fresh)
 	seen := w.look()

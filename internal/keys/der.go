@@ -20,7 +20,7 @@ import (
 func decodeBlock(block *pem.Block, source string) (any, error) {
 	labels := []string{labelPKCS8, labelPKCS1, labelSEC1, labelPKIX, labelRSAPub, labelCert}
 	if !slices.Contains(labels, block.Type) {
-		err := fault.New(fault.KeyFormatUnknown, source, "a PEM block of type %q is no key that jwtctl reads", quote.Shorten(block.Type))
+		err := fault.New(fault.KeyFormatUnknown, source, "a PEM block of type %q is not a key that jwtctl supports", quote.Shorten(block.Type))
 		return nil, err.WithHint("it reads %s", strings.Join(labels, ", "))
 	}
 	rest, err := asn1.Unmarshal(block.Bytes, &asn1.RawValue{})

@@ -101,7 +101,7 @@ func formHint(text []byte, source string) string {
 	case begins("\xff\xfe") || begins("\xfe\xff"):
 		return "it is UTF-16 text, as PowerShell writes it; save it as UTF-8"
 	case begins("eyJ"):
-		return "it looks like a token; a key is needed"
+		return "it looks like a token, not a key"
 	case begins("LS0tLS1CRUdJTi") && !isFile:
 		return "it is PEM in base64 once more: base64 -d decodes it"
 	case begins("LS0tLS1CRUdJTi"):

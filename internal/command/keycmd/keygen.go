@@ -131,10 +131,10 @@ func (o keygenOptions) checkNames(alg keys.Algorithm) error {
 	case o.publicOut != "" && isSecret(alg):
 		return fault.New(fault.UsageError, "--public-out", "a secret (%s) has no public half", alg).WithHint("--alg ES256 makes a pair")
 	case strings.HasSuffix(o.out, "/"):
-		return fault.New(fault.UsageError, "--out", "%q names a folder, and a file is needed", quote.Printable(o.out)).
+		return fault.New(fault.UsageError, "--out", "%q is a folder, not a file", quote.Printable(o.out)).
 			WithHint("--out %s", quote.ShellPath(o.out+input.DefaultKeyFile))
 	case strings.HasSuffix(o.publicOut, "/"):
-		return fault.New(fault.UsageError, "--public-out", "%q names a folder, and a file is needed", quote.Printable(o.publicOut))
+		return fault.New(fault.UsageError, "--public-out", "%q is a folder, not a file", quote.Printable(o.publicOut))
 	}
 	return input.CheckKeyID(o.kid)
 }
@@ -215,7 +215,7 @@ func runKeygen(d command.Deps, o keygenOptions) error {
 	if err := keygen.Save(files.Writer{}, key, out); err != nil {
 		return err
 	}
-	d.Say("wrote %s: a new private key (%s), for you alone", out.Private, key.Describe())
+	d.Say("wrote %s: new private key (%s), readable only by you", out.Private, key.Describe())
 	return renderKeygen(d, o, key, out)
 }
 

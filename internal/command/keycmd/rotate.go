@@ -22,7 +22,7 @@ A new key is published first and signs only after --publish-wait, when every
 server has fetched it; then the old one is retired, stays published for
 --max-token-life, until the last token it signed has expired, and is removed.
 serve --key-dir publishes the folder, token --key-dir signs with its active
-key. Which key that is stands in rotation.json, beside the keys.
+key. The file rotation.json, next to the keys, records which key that is.
 
 Keys in an agent, certificates and public keys cannot be rotated: jwtctl can
 neither make nor remove them where they are. Make the new one there, name both to
@@ -76,7 +76,7 @@ func runRotate(d command.Deps, o rotateOptions) error {
 	}
 	switch {
 	case o.dir == "":
-		return fault.New(fault.UsageError, "--key-dir", "is needed").WithHint("such as --key-dir keys")
+		return fault.New(fault.UsageError, "--key-dir", "is required").WithHint("such as --key-dir keys")
 	}
 	policy := rotate.Policy{Every: o.every, PublishWait: o.publishWait, MaxTokenLife: o.maxTokenLife, Force: o.force}
 	if err := policy.Check(); err != nil {
