@@ -174,7 +174,7 @@ func check(ctx context.Context, r *checkv1.CheckRequest) (*checkv1.CheckResponse
 }
 
 // image returns the files as a Buf image, which is a descriptor set that says
-// which files nobody asked for.
+// which files were not named.
 func image(files []*descriptorv1.FileDescriptor) ([]byte, error) {
 	const fileField, bufExtension, isImport = 1, 8042, 1
 	var out []byte
@@ -193,7 +193,7 @@ func image(files []*descriptorv1.FileDescriptor) ([]byte, error) {
 }
 
 // places leads from where a finding is to the path within the descriptor that
-// stands there: Buf asks for that, and finds line and column itself.
+// is there: Buf requires that, and finds line and column itself.
 type places map[finding.Position][]int32
 
 func locate(files []*descriptorv1.FileDescriptor) places {

@@ -48,7 +48,7 @@ func (c *Codec) Settle(m protoreflect.Message, s message.Strictness) error {
 	return c.messages.Settle(m, s)
 }
 
-// Empty reports whether m's field is empty: not set where it can be told, and else
+// Empty reports whether m's field is empty: not set where that is known, and else
 // the zero value or without elements (A43).
 func Empty(m protoreflect.Message, fd protoreflect.FieldDescriptor) bool { return !m.Has(fd) }
 
@@ -81,7 +81,7 @@ func (c *Codec) Value(fd protoreflect.FieldDescriptor, v protoreflect.Value) (st
 }
 
 // Parse puts the claim into into's field, which is empty (EXTRACT, A44). It
-// returns claim_mismatch where the claim is no value of the field's type, or
+// returns claim_mismatch where the claim is not a value of the field's type, or
 // where another member of the field's oneof is set and would be lost; into is
 // then unchanged.
 func (c *Codec) Parse(fd protoreflect.FieldDescriptor, claim strictjson.Value, into protoreflect.Message) error {

@@ -9,7 +9,7 @@ import (
 )
 
 // Object returns the object that members make, in their order. It returns
-// message_malformed if a name stands twice or a name or value is no strict
+// message_malformed if a name is duplicated or a name or value is not strict
 // JSON.
 func Object(members []strictjson.Member) (strictjson.Value, error) {
 	var w writer

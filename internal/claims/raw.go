@@ -12,7 +12,7 @@ import (
 
 // RawEntries returns the entries of v, a value of the map fd, as claims, sorted
 // by name (A60). The errors are those of Value, and internal for a map whose
-// keys are no strings: lint has refused it (A83).
+// keys are not strings: lint has refused it (A83).
 func (c *Codec) RawEntries(fd protoreflect.FieldDescriptor, v protoreflect.Value) ([]strictjson.Member, error) {
 	if !stringKeys(fd) {
 		return nil, noStringKeys(fd)
@@ -35,7 +35,7 @@ func (c *Codec) RawEntries(fd protoreflect.FieldDescriptor, v protoreflect.Value
 
 // RawFill drops the entries of into's map fd, and puts in every claim that fits
 // its value type (A47). It fits by its JSON type: no string makes a number, no
-// number an enum. It returns internal for a map whose keys are no strings.
+// number an enum. It returns internal for a map whose keys are not strings.
 func (c *Codec) RawFill(fd protoreflect.FieldDescriptor, claims []strictjson.Member, into protoreflect.Message) error {
 	if !stringKeys(fd) {
 		return noStringKeys(fd)

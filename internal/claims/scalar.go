@@ -45,7 +45,7 @@ func wrapped(desc protoreflect.MessageDescriptor) protoreflect.FieldDescriptor {
 	return nil
 }
 
-// scalar returns the claim as a value of fd's kind, which is no message.
+// scalar returns the claim as a value of fd's kind, which is not a message.
 func scalar(fd protoreflect.FieldDescriptor, claim strictjson.Value) (v protoreflect.Value, ok bool) {
 	switch fd.Kind() {
 	case protoreflect.StringKind:
@@ -95,7 +95,7 @@ func content(claim strictjson.Value) ([]byte, bool) {
 }
 
 // unquoted returns the text of a string, and any other claim as it is: a 64-bit
-// integer may stand in a string (A82).
+// integer may be in a string (A82).
 func unquoted(claim strictjson.Value) []byte {
 	if text, isString := content(claim); isString {
 		return text
@@ -122,7 +122,7 @@ func decodeBase64(claim strictjson.Value) ([]byte, bool) {
 	return out, err == nil
 }
 
-// float returns the number nearest to the claim; one beyond the largest is none.
+// float returns the number nearest to the claim; one beyond the largest is not one.
 func float(claim strictjson.Value, bits int) (float64, bool) {
 	if text, isString := content(claim); isString {
 		switch string(text) {

@@ -86,7 +86,7 @@ func (w *writer) quote(what, text string) {
 }
 
 // openWide begins a 64-bit integer and returns what ends it: a quotation mark
-// where it is no number.
+// where it is not a number.
 func (w *writer) openWide(safe bool) string {
 	if safe {
 		return ""

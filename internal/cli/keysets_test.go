@@ -128,7 +128,7 @@ func TestS12_KeySetsOfTheWorld(t *testing.T) {
 		"next to ES256K":               {set{es.but("alg", "ES256K", "crv", "secp256k1"), rs.public}, rs, 0, ""},
 		"next to ML-DSA-65":            {set{map[string]any{"kty": "AKP", "alg": "ML-DSA-65", "pub": "AAAA", "kid": "pq"}, rs.public}, rs, 0, ""},
 		"next to X25519":               {set{ed.but("crv", "X25519", "alg", "ECDH-ES"), rs.public}, rs, 0, ""},
-		"the key itself for RSA-OAEP":  {set{rs.but("alg", "RSA-OAEP"), rs2.public}, rs, 1, "passed over"},
+		"the key itself for RSA-OAEP":  {set{rs.but("alg", "RSA-OAEP"), rs2.public}, rs, 1, "is skipped"},
 		"the key itself for RS1":       {set{rs.but("alg", "RS1")}, rs, 3, `its alg "RS1"`},
 
 		"next to Ed25519 by that name":     {set{rs.public, ed.but("alg", "Ed25519")}, rs, 0, ""},
@@ -185,7 +185,7 @@ func TestS12_KeySetsOfTheWorld(t *testing.T) {
 		"a SPIFFE bundle":           {set{es.but("use", "jwt-svid", "alg", nil), rs2.but("use", "x509-svid", "alg", nil, "kid", nil)}, es, 0, ""},
 		"a SPIFFE bundle, RSA":      {set{rs2.but("use", "x509-svid", "kid", nil), rs.but("use", "jwt-svid")}, rs, 0, ""},
 		"only X.509 keys of SPIFFE": {set{es.but("use", "x509-svid", "kid", nil)}, es, 3, `its use is "x509-svid"`},
-		"signed by the X.509 key":   {set{rs.but("use", "x509-svid"), es.but("use", "jwt-svid")}, rs, 1, "passed over"},
+		"signed by the X.509 key":   {set{rs.but("use", "x509-svid"), es.but("use", "jwt-svid")}, rs, 1, "is skipped"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, err := json.Marshal(map[string]any{"keys": tc.set, "spiffe_sequence": 1})

@@ -108,7 +108,7 @@ func TestProxyProbes(t *testing.T) {
 	go func() { ended <- r.call(r.conn, "S/Who", sign(ofMe)) }()
 	r.eventually("the call", func() bool { return u.calls.Load() == 1 })
 	r.interrupt()
-	r.eventuallyLogs("calls under way may end")
+	r.eventuallyLogs("waiting for open calls")
 	probe("/healthz", http.StatusOK)
 	probe("/readyz", http.StatusServiceUnavailable)
 	close(u.hold)

@@ -127,7 +127,7 @@ func TestS74_ProxyDrains(t *testing.T) {
 			go func() { ended <- r.call(r.conn, "S/Who", sign(ofMe)) }()
 			r.eventually("the call", func() bool { return u.calls.Load() == 1 })
 			r.interrupt()
-			r.eventuallyLogs("calls under way may end")
+			r.eventuallyLogs("waiting for open calls")
 			if test.code == 0 {
 				r.eventually("the end of listening", func() bool {
 					c, err := net.Dial("tcp", r.addr)

@@ -126,7 +126,7 @@ func TestS68_ProxyTLS(t *testing.T) {
 		t.Error("the upstream was called")
 	}
 	put(t, in("proxy.crt"), "broken")
-	r.eventuallyLogs("the new version is refused")
+	r.eventuallyLogs("reload failed, keeping the current policy")
 	if got := speak(servers.pool(), client); got != codes.OK {
 		t.Errorf("the old certificate: %v", got)
 	}
@@ -179,7 +179,7 @@ func TestS68_ProxyUpstreamCA(t *testing.T) {
 	stays(codes.OK)
 
 	put(t, ca, "broken")
-	r.eventuallyLogs("the new version is refused")
+	r.eventuallyLogs("reload failed, keeping the current policy")
 	stays(codes.OK)
 	show(next) // the CA in force does not know it
 	r.eventuallyIs("S/Who", token, codes.Unavailable)

@@ -16,7 +16,7 @@ func (c *Console) WrapOut(text string) string { return wrap(text, c.sys.OutColum
 // WrapCommand is WrapOut for a line of a shell: it can still be copied.
 func (c *Console) WrapCommand(line string) string {
 	if strings.ContainsAny(line, `'"\`+"`") {
-		return line // a space between quotes is no place to break
+		return line // a space between quotes is not a place to break
 	}
 	return wrap(line, c.sys.OutColumns, ` \`)
 }

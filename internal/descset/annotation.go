@@ -54,7 +54,7 @@ func (p Position) String() string {
 // the numbers of fields and the indexes of repeated ones: Position(8, 1) is the
 // second static_claim of a field. Where the source info does not go as deep (no
 // compiler but ours does), it is the place of what holds it: the whole annotation
-// (so with no path), or what the annotation stands on.
+// (so with no path), or what the annotation is on.
 func (a *Annotation) Position(path ...int32) Position {
 	locations := a.Of.ParentFile().SourceLocations()
 	for full := append(slices.Clone(a.path), path...); len(full) > 0 && len(full) >= len(a.path)-1; full = full[:len(full)-1] {
@@ -140,7 +140,7 @@ func (s *Set) annotate(schema *schema) error {
 }
 
 // annotateMessages reads the annotations of the messages that parent holds, of
-// their fields, and of the extension fields beside them.
+// their fields, and of the extension fields next to them.
 func (s *Set) annotateMessages(schema *schema, parent interface {
 	Messages() protoreflect.MessageDescriptors
 	Extensions() protoreflect.ExtensionDescriptors
@@ -196,7 +196,7 @@ func (s *Set) read(spellings []kind, d protoreflect.Descriptor) error {
 // read is the one reader of annotations: it returns the jwt part of an options
 // message, nil if there is none. It reads the bytes the options are stored as,
 // so a known field, a dynamic one and an unknown one are all the same to it,
-// and reads them by our schema alone, strictly (S45, S46). What stands beside
+// and reads them by our schema alone, strictly (S45, S46). What is next to
 // jwt is not looked at (A3).
 func (k kind) read(options protoreflect.ProtoMessage) (protoreflect.Message, error) {
 	if options == nil || !options.ProtoReflect().IsValid() {
@@ -253,7 +253,7 @@ func member(raw []byte, number protoreflect.FieldNumber) (value []byte, found bo
 	return value, found, nil
 }
 
-// unknown names the first field of m, at any depth, that its schema lacks, or
+// unknown names the first field of m (at any depth) that its schema lacks, or
 // has with another type; "" if there is none.
 func unknown(m protoreflect.Message, path string) (where string) {
 	if u := m.GetUnknown(); len(u) > 0 {

@@ -60,10 +60,10 @@ func TestS45_S46_Bytes(t *testing.T) {
 		"unknown fields beside jwt":             {bytesField(extension, append(bytesField(77, []byte("x")), bytesField(jwt, validate)...)), "", "validate:BEARER_TOKEN"},
 		"in two pieces":                         {append(annotation(validate), annotation(varintField(2, 2))...), "", "validate:BEARER_TOKEN sign:MESSAGE"},
 		"an enum's number without a name":       {annotation(varintField(1, 9)), "", "validate:9"}, // policy refuses it
-		"the extension is a number":             {varintField(extension, 1), "field 1080 is stored as something else", ""},
+		"the extension is a number":             {varintField(extension, 1), "field 1080 is not stored as a message", ""},
 		"the extension is no message":           {bytesField(extension, []byte("text")), "(kalix.method) of t.S.Do", ""},
 		"the extension is a group":              {protowire.AppendTag(protowire.AppendTag(nil, extension, protowire.StartGroupType), extension, protowire.EndGroupType), "field 1080", ""},
-		"jwt is a number":                       {bytesField(extension, varintField(jwt, 1)), "field 3 is stored as something else", ""},
+		"jwt is a number":                       {bytesField(extension, varintField(jwt, 1)), "field 3 is not stored as a message", ""},
 		"jwt is cut short":                      {bytesField(extension, []byte{jwt<<3 | 2, 9, 1}), "unexpected EOF", ""},
 		"jwt is no message":                     {annotation([]byte{0xff}), "jwt is not of type kalix.JwtMethodOptions", ""},
 		"an unknown field in jwt":               {annotation(append(validate, varintField(9, 1)...)), "jwt holds field 9", ""},

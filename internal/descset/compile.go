@@ -138,7 +138,7 @@ func (c *compiler) add(name, where string, size int) error {
 	return nil
 }
 
-// report collects errors, so that all of a file are told at once.
+// report collects errors, so that all of a file are reported at once.
 func (c *compiler) report(err reporter.ErrorWithPos) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

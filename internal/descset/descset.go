@@ -60,7 +60,7 @@ type File struct {
 	Descriptor protoreflect.FileDescriptor
 	// Where is the path it was read from, or the descriptor set that held it.
 	Where string
-	// Import says that nobody asked for this file: others import it.
+	// Import reports that the file was not named: others import it.
 	Import bool
 	// SourceInfo says that positions and comments are known.
 	SourceInfo bool
@@ -74,7 +74,7 @@ type Warning struct {
 func (w Warning) String() string { return w.Where + ": " + w.Text }
 
 // Load reads, compiles and links src. The error is a *fault.Error, or several
-// joined (every syntax error of a file is told): descriptor_unreadable,
+// joined (every syntax error of a file is reported): descriptor_unreadable,
 // descriptor_limit, descriptor_invalid, proto_syntax, import_not_found,
 // import_not_allowed, annotation_unreadable, file_too_large, interrupted, or
 // usage where src names nothing.
@@ -119,7 +119,7 @@ func (s *Set) Files() []File { return slices.Clone(s.files) }
 // Warnings returns what the inputs lack, in their order.
 func (s *Set) Warnings() []Warning { return slices.Clone(s.warnings) }
 
-// Services returns the services of all files that are no imports, sorted by
+// Services returns the services of all files that are not imports, sorted by
 // file and then in the order of the file.
 func (s *Set) Services() []protoreflect.ServiceDescriptor {
 	var list []protoreflect.ServiceDescriptor
@@ -131,7 +131,7 @@ func (s *Set) Services() []protoreflect.ServiceDescriptor {
 	return list
 }
 
-// Messages returns the messages of all files that are no imports, nested ones
+// Messages returns the messages of all files that are not imports, nested ones
 // behind the one that holds them, sorted as Services are. The entries of maps
 // are not among them.
 func (s *Set) Messages() []protoreflect.MessageDescriptor {

@@ -75,7 +75,7 @@ func TestS51_DescriptorSets(t *testing.T) {
 		code fault.Code
 		want string
 	}{
-		"empty":                   {nil, fault.DescriptorInvalid, "holds no files"},
+		"empty":                   {nil, fault.DescriptorInvalid, "contains no files"},
 		"random":                  {random, fault.DescriptorInvalid, "neither a FileDescriptorSet"},
 		"text":                    {[]byte("hello, world"), fault.DescriptorInvalid, "neither a FileDescriptorSet"},
 		"a .proto source":         {[]byte("syntax = \"proto3\";\nmessage M {}\n"), fault.DescriptorInvalid, "neither a FileDescriptorSet"},
@@ -108,7 +108,7 @@ func TestS51_DescriptorSets(t *testing.T) {
 			f.SourceCodeInfo = &descriptorpb.SourceCodeInfo{Location: []*descriptorpb.SourceCodeInfo_Location{{Span: []int32{1}}}}
 		})), fault.DescriptorInvalid, "span"},
 		"gzip, cut short":                 {packed(t, good)[:20], fault.DescriptorInvalid, "unexpected EOF"},
-		"gzip of nothing":                 {packed(t, nil), fault.DescriptorInvalid, "holds no files"},
+		"gzip of nothing":                 {packed(t, nil), fault.DescriptorInvalid, "contains no files"},
 		"gzip bomb":                       {packed(t, make([]byte, maxSet+1)), fault.FileTooLarge, "larger than"},
 		"100 MiB":                         {make([]byte, 100<<20), fault.FileTooLarge, "larger than"},
 		"empty messages":                  {bytes.Repeat([]byte{0x0a, 0}, maxSet/2), fault.DescriptorLimit, "more than 1000000 elements"},
@@ -117,7 +117,7 @@ func TestS51_DescriptorSets(t *testing.T) {
 		"messages 120 deep":               {deepMessages(t, 120), fault.DescriptorLimit, "nest more than"},
 		"messages 100,000 deep":           {deepMessages(t, 10_000), fault.DescriptorLimit, "nest more than"},
 		"a name of a mebibyte":            {setOf(t, file("a.proto", func(f *fileProto) { f.MessageType[0].Name = &long })), fault.DescriptorLimit, "names are longer"},
-		"JSON":                            {[]byte("{}"), fault.DescriptorInvalid, "holds no files"},
+		"JSON":                            {[]byte("{}"), fault.DescriptorInvalid, "contains no files"},
 		"JSON, not a set":                 {[]byte(`{"keys":[]}`), fault.DescriptorInvalid, ""},
 		"JSON, cut short":                 {[]byte(`{"file":[{"name":"a.proto"`), fault.DescriptorInvalid, ""},
 		"JSON and more":                   {[]byte(`{"file":[{"name":"a.proto"}]} {}`), fault.DescriptorInvalid, ""},

@@ -87,8 +87,8 @@ func decodeSet(data []byte, where string, schema *schema) ([]unit, error) {
 	return units, nil
 }
 
-// bufExtension is the field of a file in a Buf image that says, in its first
-// field, that the file is there because others import it.
+// bufExtension is the field of a file in a Buf image whose first field marks a file
+// that others import.
 const bufExtension = 8042
 
 func decodeBinary(data []byte, where string) (*descriptorpb.FileDescriptorSet, map[int]bool, error) {
@@ -97,7 +97,7 @@ func decodeBinary(data []byte, where string) (*descriptorpb.FileDescriptorSet, m
 	if err := measure(data, set.ProtoReflect().Descriptor(), 0, &nodes, where); err != nil {
 		return nil, nil, err
 	}
-	// Without types, extensions stay the bytes they are, whoever declares them.
+	// Without types, extensions stay the bytes they are, whatever declares them.
 	noTypes := proto.UnmarshalOptions{Resolver: (*protoregistry.Types)(nil), AllowPartial: true}
 	if err := noTypes.Unmarshal(data, set); err != nil || len(set.ProtoReflect().GetUnknown()) > 0 {
 		return nil, nil, invalid(where, "neither a FileDescriptorSet nor a Buf image, or cut short")
@@ -156,7 +156,7 @@ func measure(data []byte, d protoreflect.MessageDescriptor, depth int, nodes *in
 	return nil
 }
 
-// withSetHint says what was probably meant by a file that is no descriptor set.
+// withSetHint says what was probably meant by a file that is not a descriptor set.
 func withSetHint(err error, where string) error {
 	var f *fault.Error
 	switch {

@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// decodeJSON reads an image in JSON, where options stand by their names and so
+// decodeJSON reads an image in JSON, where options are named and so
 // need their types: those the image declares, else ours. An option that neither
 // declares is not one of ours, and is left out (A3).
 func decodeJSON(data []byte, where string, schema *schema) (*descriptorpb.FileDescriptorSet, map[int]bool, error) {
@@ -99,9 +99,9 @@ func deeper(data []byte, most int) bool {
 	return false
 }
 
-// strip copies an image without what protojson would stop at: what Buf says of
+// strip copies an image without what protojson would stop at: what Buf says about
 // each file, of which it returns which are imports, and options without a type.
-// Everything else is copied as it stands, also what is wrong.
+// Everything else is copied as it is, also what is wrong.
 func strip(data []byte, types optionTypes) (slim []byte, imports map[int]bool, err error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()

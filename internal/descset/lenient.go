@@ -155,7 +155,7 @@ type misspelled struct{ of, member string }
 
 func (m misspelled) Error() string { return "unknown option " + m.of + m.member }
 
-// nearlyJWT reports whether name is jwt but for its case, one letter, or the
+// nearlyJWT reports whether name is jwt except for its case, one letter, or the
 // order of two.
 func nearlyJWT(name string) bool {
 	lower := strings.ToLower(name)

@@ -24,7 +24,7 @@ const (
 	maxSetNodes  = 1_000_000
 	maxSetDepth  = 100 // messages within messages in a set, options included
 	maxJSONDepth = 200
-	maxErrors    = 10 // that are told of one run
+	maxErrors    = 10 // that are reported in one run
 )
 
 // scan says what in a source is beyond the limits, and where; nil if nothing is.
@@ -70,7 +70,7 @@ func scan(where string, text []byte) error {
 
 // scanner reads a source word by word.
 type scanner struct {
-	open  [3]int // levels of {}, [] and <>; apart, so that "{>{>" is no way around
+	open  [3]int // levels of {}, [] and <>; apart, so that "{>{>" does not get around it
 	name  int    // length of the name that is being read, with its dots
 	ended bool   // whether the next word begins another name
 }

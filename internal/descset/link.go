@@ -215,7 +215,7 @@ func registerStandard(r *protoregistry.Files, f protoreflect.FileDescriptor) {
 }
 
 // complete reports whether all types that f uses are there: of a type that is
-// missing nobody knows the annotations.
+// missing no one knows the annotations.
 func complete(where string, f protoreflect.FileDescriptor, missing []string) error {
 	var lost protoreflect.Descriptor
 	check := func(d protoreflect.Descriptor) {

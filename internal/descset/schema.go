@@ -132,7 +132,7 @@ func family(name string) string {
 
 // check reports how f declares the options otherwise than the wire contract has
 // them (A1, A110, S45). With such a schema an annotation would be stored
-// where nobody looks for it, or be read as something else.
+// where no one looks for it, or be read as something else.
 func (s *schema) check(where string, f *descriptorpb.FileDescriptorProto) error {
 	c := checker{schema: s, where: where, pkg: f.GetPackage()}
 	if err := c.extensions(c.pkg, f.GetExtension()); err != nil {

@@ -93,7 +93,7 @@ func admitsMore(old, now []string) bool {
 	return len(now) == 0 || slices.ContainsFunc(now, func(a string) bool { return !slices.Contains(old, a) })
 }
 
-// longer reports whether now is a longer limit than old; 0 is none.
+// longer reports whether now is a longer limit than old; 0 means none.
 func longer(old, now time.Duration) bool { return old > 0 && (now == 0 || now > old) }
 
 func limit(d time.Duration) string {

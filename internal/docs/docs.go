@@ -44,7 +44,7 @@ func Generate(root *cobra.Command, exitCodes string) (map[string][]byte, error) 
 	return files, nil
 }
 
-// section writes what --help says of cmd.
+// section writes what --help says about cmd.
 func section(page *strings.Builder, cmd *cobra.Command) {
 	cmd.InitDefaultHelpFlag()
 	fmt.Fprintf(page, "\n## %s\n\n```text\n%s\n\n%s```\n", cmd.CommandPath(), strings.TrimSpace(cmd.Long), cmd.UsageString())

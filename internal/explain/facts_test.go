@@ -132,7 +132,7 @@ func TestMessageNotes(t *testing.T) {
 		"A43 enum":                 {`enum Z {NIL = 0;} Z a = 1 [(kalix.field).jwt = {claim: INCLUDE}];`, "INCLUDE x.R.Z: must equal the field if that is not NIL"},
 		"A43 repeated":             {`repeated int64 a = 1 [(kalix.field).jwt = {claim: EXTRACT}];`, "EXTRACT repeated int64: must equal the field if that has elements, else fills it"},
 		"A62 below -1":             {`string a = 1 [(kalix.field).jwt = {token: true expires_seconds: -2}];`, "expires -2 s means nothing; lint refuses it"},
-		"A72 no reference":         {`string a = 1 [(kalix.field).jwt = {token: true issuer: "${}"}];`, `note "${}" is no reference`},
+		"A72 no reference":         {`string a = 1 [(kalix.field).jwt = {token: true issuer: "${}"}];`, `note "${}" is not a reference`},
 		"A73 value and pattern":    {`string a = 1 [(kalix.field).jwt = {token: true static_claim: {claim: "c" value: "v" pattern: "p"}}];`, "either values or a pattern"},
 		"A74 pattern not RE2":      {`string a = 1 [(kalix.field).jwt = {token: true static_claim: {claim: "c" pattern: "(?=x)"}}];`, "note the pattern: "},
 		"A65 unsuppliable":         {`string a = 1 [(kalix.field).jwt = {token: true static_claim: {claim: "c" pattern: "p"}}];`, `nothing supplies the claim "c" when signing`},

@@ -37,7 +37,7 @@ const (
 	EncodingUnknown     Code = "encoding_unknown"
 )
 
-// Codes of what a Temporal server misses beside them (temporal.md section 4).
+// Codes of what a Temporal server misses besides them (temporal.md section 4).
 const (
 	HeaderMalformed       Code = "header_malformed"
 	KeyIDMissing          Code = "key_id_missing"

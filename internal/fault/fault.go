@@ -23,7 +23,7 @@ type Error struct {
 	// Hint says what to do about it; empty where nothing helps.
 	Hint string
 	// Cause is the error below, for errors.Is and errors.As. Its text is not
-	// printed: what matters of it stands in Why.
+	// printed: what matters of it is in Why.
 	Cause error
 }
 
@@ -58,7 +58,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Cause }
 
-// Is makes errors.Is(err, &fault.Error{Code: c}) ask for the code alone.
+// Is makes errors.Is(err, &fault.Error{Code: c}) compare the code alone.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code && t.What == "" && t.Why == ""

@@ -14,7 +14,7 @@ import (
 
 // OtherWriters says why others than the user uid and root can change the file
 // of info, "" if they cannot: its owner is neither, or its mode lets a group or
-// all write. The group of that user alone is no other (S85).
+// all write. The group of that user alone is not another (S85).
 func OtherWriters(info fs.FileInfo, uid int) string {
 	stat, known := info.Sys().(*syscall.Stat_t)
 	mode := info.Mode()

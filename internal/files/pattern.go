@@ -19,7 +19,7 @@ func IsPattern(arg string) bool { return strings.ContainsAny(arg, "*?[") }
 
 // Match reports whether name matches pattern part by part, as path.Match has it;
 // ** is any number of folders, or all that is below. Both have slashes. A pattern
-// that is none matches nothing.
+// that is not valid matches nothing.
 func Match(pattern, name string) bool {
 	return matchParts(strings.Split(pattern, "/"), strings.Split(name, "/"))
 }

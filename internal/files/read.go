@@ -17,7 +17,7 @@ import (
 )
 
 // How long a pipe is waited for: for somebody to write to it (S11), and for all
-// that a writer has to say, whose program may ask for a passphrase first.
+// that a writer has to say, whose program may prompt for a passphrase first.
 const (
 	writerPatience = 500 * time.Millisecond
 	pipePatience   = time.Minute
@@ -58,7 +58,7 @@ func ReadIf(path string, limit int64, code fault.Code, accept func(fs.FileInfo) 
 	return ReadAll(f, path, limit, code)
 }
 
-// readPipe reads a pipe under the rules of Read. A read of one that nobody has
+// readPipe reads a pipe under the rules of Read. A read of one that no one has
 // opened for writing ends at once, so it is tried again.
 func readPipe(f *os.File, path string, limit int64, code fault.Code) ([]byte, error) {
 	begin := time.Now()

@@ -69,7 +69,7 @@ func TestS11_Read(t *testing.T) {
 		"/dev/null":               {"/dev/null", 0, fault.KeyUnreadable, "neither a regular file nor a pipe"},
 		"link to /dev/zero":       {link("zero", "/dev/zero"), 0, fault.KeyUnreadable, "neither a regular file nor a pipe"},
 		"link to itself":          {link("loop", "loop"), 0, fault.KeyUnreadable, "too many levels of symbolic links"},
-		"FIFO without a writer":   {fifo, 0, fault.KeyUnreadable, "a pipe that nobody writes to"},
+		"FIFO without a writer":   {fifo, 0, fault.KeyUnreadable, "a pipe without a writer"},
 		"/proc/self/mem":          {"/proc/self/mem", 0, fault.KeyUnreadable, "input/output error"},
 		"through a regular file":  {filepath.Join(dir, "small", "x"), 0, fault.KeyUnreadable, "not a directory"},
 		"a file that grows: proc": {"/proc/self/status", -1, "", ""},

@@ -45,7 +45,7 @@ type Writer struct {
 }
 
 // Write puts data into the file at path with mode, replacing one that exists
-// only if replace is set. The bytes go to a temporary file beside it, are
+// only if replace is set. The bytes go to a temporary file next to it, are
 // synced and take their name in one step, so path holds the old or the new
 // file at every instant, and a failure leaves the old one. Only where the last
 // step fails, making the name durable, is the new file there already.
@@ -94,7 +94,7 @@ func CheckTarget(path string, replace bool) error {
 	return nil
 }
 
-// fill writes data to a temporary file beside path and returns its name.
+// fill writes data to a temporary file next to path and returns its name.
 func fill(disk Disk, path string, data []byte, mode fs.FileMode) (string, error) {
 	f, err := disk.CreateTemp(Folder(path), "."+filepath.Base(path)+".*.tmp")
 	if err != nil {

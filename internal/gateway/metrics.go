@@ -58,7 +58,7 @@ func listenForMetrics(ctx context.Context, d command.Deps, address string, m *pr
 		answer(w, http.StatusOK, "ok")
 	})
 	d.Logger().Info("metrics are served", "url", "http://"+listener.Addr().String()+MetricsPath)
-	const each = 5 * time.Second // nobody holds a connection longer by dripping
+	const each = 5 * time.Second // no client holds a connection longer by dripping
 	return &metricsServer{listener: listener, log: d.Logger(), server: &http.Server{
 		Handler: mux, ReadTimeout: each, WriteTimeout: each, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(d.Logger().Handler(), slog.LevelWarn),

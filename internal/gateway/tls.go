@@ -150,7 +150,7 @@ func (c *certificates) toUpstream() func() *tls.Config {
 	return func() *tls.Config { return c.current.Load().upstream }
 }
 
-// readPair reads a certificate and its key. What crypto/tls says of them quotes
+// readPair reads a certificate and its key. What crypto/tls says about them quotes
 // nothing of the key.
 func readPair(cert, key string) (*tls.Certificate, error) {
 	certPEM, err := files.Read(cert, maxPEMBytes, fault.KeyUnreadable)

@@ -75,7 +75,7 @@ type blob struct{ id, path string }
 
 // Extract writes the files that keep wants, by their paths from Top with slashes,
 // below the folder into, and returns how many. Links and submodules are passed
-// over. The error is file_failed, or file_too_large for more than anybody means.
+// over. The error is file_failed, or file_too_large for more than anyone means.
 func (t *Tree) Extract(ctx context.Context, into string, keep func(path string) bool) (int, error) {
 	listed, err := t.git(ctx, t.Top, nil, "ls-tree", "-r", "-z", "--full-tree", t.commit)
 	if err != nil {

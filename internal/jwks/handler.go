@@ -113,7 +113,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) serveSet(w http.ResponseWriter, r *http.Request) {
 	set := h.publisher.Current()
-	maps.Copy(w.Header(), h.header) // values that nobody changes, made once
+	maps.Copy(w.Header(), h.header) // values that nothing changes, made once
 	maps.Copy(w.Header(), set.header)
 	if matches(r.Header["If-None-Match"], set.ETag) {
 		w.WriteHeader(http.StatusNotModified)

@@ -305,7 +305,7 @@ func maxAge(h http.Header) *time.Duration {
 	return shortest
 }
 
-// label is address as it stands in messages: without what could be a secret,
+// label is address as it is in messages: without what could be a secret,
 // and without characters that a terminal would act on.
 func label(address string) string {
 	u, err := url.Parse(address)

@@ -56,11 +56,11 @@ type RemoteOptions struct {
 	// Patience, unless 0, is how long after its beginning a fetch is waited for. It
 	// goes on then, and its keys count when it ends.
 	Patience time.Duration
-	// Random, unless nil, returns a number from 0 to 1, but not 1, that says when
+	// Random, unless nil, returns a number in [0, 1) that decides when
 	// between EarliestAhead and LatestAhead the next fetch is; without it, that is
 	// in the middle. It must be safe for concurrent use.
 	Random func() float64
-	// Now is the clock of the machine, and Log is told of fetches that fail;
+	// Now is the clock of the machine, and Log is called for fetches that fail;
 	// both are needed.
 	Now func() time.Time
 	Log *slog.Logger
@@ -68,7 +68,7 @@ type RemoteOptions struct {
 
 // Remote is a key set that somebody else publishes. It implements keys.Set.
 //
-// It is fetched when first asked for, once for all who wait; then again before
+// It is fetched when first needed, once for all who wait; then again before
 // Refresh is over, or after Cooldown for a key id it does not have. A fetch that
 // fails, or brings no usable key, leaves the last good keys for MaxStale.
 type Remote struct {
@@ -142,7 +142,7 @@ func newRemote(where string, o RemoteOptions) (*Remote, error) {
 func (r *Remote) Issuer() string { return r.options.Issuer }
 
 // Held returns the keys if they are fresh, without waiting; nil if they must be
-// asked for with Keys. Keys about to grow old are fetched again meanwhile.
+// requested with Keys. Keys about to grow old are fetched again meanwhile.
 func (r *Remote) Held() []*keys.Key {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -208,7 +208,7 @@ func (r *Remote) await(ctx context.Context, flight <-chan struct{}, long time.Du
 	}
 }
 
-// Prefetch begins to fetch the set if nothing has asked for it yet, so that the
+// Prefetch begins to fetch the set if nothing has requested it yet, so that the
 // first token does not have to wait.
 func (r *Remote) Prefetch() {
 	r.mu.Lock()
@@ -252,7 +252,7 @@ func (r *Remote) knows(kid string) bool {
 	return r.held != nil && (kid == "" || slices.ContainsFunc(r.held, func(k *keys.Key) bool { return k.ID() == kid }))
 }
 
-// speaksFor is knows, but a key whose id nobody chose stands for any (A21), so
+// speaksFor is knows, but a key whose id no one chose is tried for any (A21), so
 // that a set of such keys serves as long as others do. r.mu is held.
 func (r *Remote) speaksFor(kid string) bool {
 	return r.knows(kid) || slices.ContainsFunc(r.held, func(k *keys.Key) bool { return !k.HasOwnID() })
@@ -267,7 +267,7 @@ func (r *Remote) mayFetch(now time.Time) bool {
 	return r.flight == nil && (r.tried.IsZero() || now.Sub(r.tried) >= pause)
 }
 
-// start begins a fetch that nobody's context can end, since all who ask wait
+// start begins a fetch that no caller's context can end, since all who ask wait
 // for the same one. r.mu is held.
 func (r *Remote) start(now time.Time) {
 	flight := make(chan struct{})
@@ -280,7 +280,7 @@ func (r *Remote) start(now time.Time) {
 		r.flight, r.problem = nil, err
 		if err != nil {
 			r.failed++
-			if r.held != nil { // else those who asked are told
+			if r.held != nil { // else those who wait get the error
 				r.options.Log.Warn("fetching a key set failed, keeping the last good one", "code", fault.CodeOf(err), "error", err)
 			}
 			return

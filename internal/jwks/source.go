@@ -1,5 +1,5 @@
 // Package jwks publishes the public halves of keys as a JWK set over HTTP, and
-// asks for the sets that others publish (security.md S12-S24).
+// fetches the sets that others publish (security.md S12-S24).
 //
 // Publishing goes Source → Publisher → Handler → Server: a Source reads key
 // files, a Publisher holds the last good set, a Handler answers from it, a
@@ -43,7 +43,7 @@ type Source struct {
 	Folder string
 	// Attributes go to the keys of every file; Source in it is not used.
 	Attributes keys.Attributes
-	// Log is told which keys of a file are passed over.
+	// Log is called with the keys of a file that are passed over.
 	Log *slog.Logger
 
 	seen map[string]content

@@ -2,7 +2,7 @@ package jwks
 
 import "time"
 
-// Status is what is known of a remote set, without asking for it.
+// Status is what is known of a remote set, without fetching it.
 type Status struct {
 	// Where is its URL, or the issuer that it is discovered from, without what
 	// could be a secret, and Issuer the issuer that it is bound to, "" for none.

@@ -17,7 +17,7 @@ import (
 // absent, and invalid_claim where RFC 7519 does not allow its value.
 type Claims struct {
 	members []strictjson.Member
-	// iss is what every check of a token asks for, read once.
+	// iss is what every check of a token needs, read once.
 	iss    *string
 	issErr *fault.Error
 }
@@ -71,7 +71,7 @@ func checkClaims(payload []byte, maxDepth int) error {
 	return nil
 }
 
-// checkObject tells what is no object by its first character.
+// checkObject tells what is not an object by its first character.
 func checkObject(payload []byte) *fault.Error {
 	text := bytes.TrimLeft(payload, " \t\r\n")
 	switch {
@@ -172,7 +172,7 @@ const (
 )
 
 // numericDate returns the time that number, which is JSON, names by RFC 7519
-// section 2. It is false for what is no number, and for those that are 0 (which
+// section 2. It is false for what is not a number, and for those that are 0 (which
 // means "never" to some libraries, and so never here), less, or more than
 // lastSecond.
 func numericDate(number []byte) (time.Time, bool) {

@@ -10,7 +10,7 @@ import (
 )
 
 // Header is what a token says about itself (RFC 7515 section 4.1). Its key
-// members jku, x5u, x5c and jwk are read by nobody (S20).
+// members jku, x5u, x5c and jwk are never read (S20).
 type Header struct {
 	// Algorithm is "alg": one of A24, or none.
 	Algorithm string

@@ -64,7 +64,7 @@ type Token struct {
 
 // Parse takes compact apart: three parts, base64url without padding in its one
 // spelling, JSON in its one reading, and a header that jwtctl can obey
-// (S25-S32, S35). It asks no key and no clock. A payload that is no JSON
+// (S25-S32, S35). It asks no key and no clock. A payload that is not a JSON
 // object passes; Claims reports it.
 //
 // Errors: token_malformed, algorithm_not_allowed (an alg that is not of A24;
@@ -112,7 +112,7 @@ type rules struct {
 	unsigned bool // take tokens of algorithm none
 	// anySignature takes whatever the third part is, and does not read it (A91).
 	anySignature bool
-	claims       bool // refuse a payload that begins an object and is none
+	claims       bool // refuse a payload that begins an object and is not one
 	headers      *headerMemo
 }
 
@@ -199,13 +199,13 @@ func (t *Token) readHeader(d *decoder, segment string, l Limits, r rules) (err *
 	if t.header, err = readHeader(t.headerJSON, l.Depth, r.anySignature); err != nil {
 		return err
 	}
-	if !d.padded { // one that has another spelling is read anew
+	if !d.padded { // one that has another spelling is read again
 		r.headers.put(segment, t)
 	}
 	return nil
 }
 
-// checkForm refuses what is no compact JWS at first sight, with the name of
+// checkForm refuses what is not a compact JWS at first sight, with the name of
 // what it is instead.
 func checkForm(compact string) *fault.Error {
 	switch parts := strings.Count(compact, ".") + 1; {

@@ -16,7 +16,7 @@ import (
 const MaxLeeway = 10 * time.Minute
 
 // Policy says what a token with a good signature must claim. The zero value
-// asks for no claim, but exp, nbf and iat count where they are there.
+// requires no claim, but exp, nbf and iat count where they are there.
 type Policy struct {
 	// Issuers, Audiences and Subjects, unless empty, each demand that the claim
 	// is, or for aud holds, one of them, compared exactly (S38).
@@ -27,7 +27,7 @@ type Policy struct {
 	// Leeway is how far the clocks of issuer and verifier may differ, 0 to
 	// MaxLeeway.
 	Leeway time.Duration
-	// MaxAge, unless 0, demands an iat no longer ago (beside Leeway).
+	// MaxAge, unless 0, demands an iat no longer ago (besides Leeway).
 	MaxAge time.Duration
 	// MaxLifetime, unless 0, demands iat and exp, no further apart.
 	MaxLifetime time.Duration
@@ -78,7 +78,7 @@ func (p Policy) with(r keys.Rules) Policy {
 	return p
 }
 
-// tighter returns the shorter of two limits; 0 is none.
+// tighter returns the shorter of two limits; 0 means none.
 func tighter(a, b time.Duration) time.Duration {
 	if a == 0 || b == 0 {
 		return max(a, b)

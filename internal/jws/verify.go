@@ -95,7 +95,7 @@ func (t *Verified) GoodUntil() (time.Time, error) {
 
 // VerifyPayload returns the payload and key of a JWS whose signature is good,
 // whatever the payload is, and checks no claim: an expired token passes, and
-// what is no strict JSON object is nobody's, so any key of the ring will do
+// what is not a strict JSON object is no one's, so any key of the ring will do
 // for it. Its errors are the first of Verify's, up to signature_invalid.
 func (v *Verifier) VerifyPayload(ctx context.Context, compact string) ([]byte, *keys.Key, error) {
 	t, key, err := v.authenticate(ctx, compact, v.rules(false))
@@ -125,7 +125,7 @@ func (v *Verifier) authenticate(ctx context.Context, compact string, r rules) (*
 	alg := keys.Algorithm(t.header.Algorithm)
 	q := keys.Query{KeyID: t.header.KeyID, Algorithm: alg, Token: t}
 	if t.claims != nil {
-		// What is no string is nobody's issuer; the policy reports it.
+		// What is not a string is no one's issuer; the policy reports it.
 		q.Issuer = t.claims.iss
 	}
 	if r.anySignature {

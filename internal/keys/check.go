@@ -19,7 +19,7 @@ const (
 // MinSecretBytes is the shortest HMAC secret (RFC 7518 section 3.2, HS256).
 const MinSecretBytes = 32
 
-// check refuses keys that are no keys, or no safe ones (S10).
+// check refuses keys that are not keys, or no safe ones (S10).
 func (k *Key) check() *fault.Error {
 	switch p := k.public.(type) {
 	case *ecdsa.PublicKey:

@@ -70,7 +70,7 @@ func unsupported(err error, der []byte) bool {
 }
 
 // exact reports whether der says no more than material: a public key has one
-// spelling, and the point beside an EC private key must be its own.
+// spelling, and the point next to an EC private key must be its own.
 func exact(material any, der []byte) bool {
 	switch k := material.(type) {
 	case *ecdsa.PrivateKey:

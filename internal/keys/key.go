@@ -139,7 +139,7 @@ func NewRemote(public crypto.PublicKey, remote Remote, algs []Algorithm, a Attri
 func (k *Key) IsRemote() bool { return k.private != nil && k.private.remote != nil }
 
 // Development returns the key of annotations.md section 9: id "dev", algorithm
-// none, no material. Only the flag --dev may ask for one (A90).
+// none, no material. Only the flag --dev may make one (A90).
 func Development(issuer string) *Key {
 	return &Key{id: "dev", hasID: true, issuer: issuer, source: "--dev", algs: []Algorithm{None}}
 }

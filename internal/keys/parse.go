@@ -87,7 +87,7 @@ func parse(data []byte, a Attributes, r reading) (Loaded, error) {
 	return Loaded{}, fault.New(fault.KeyFormatUnknown, a.Source, "neither PEM, JWK nor JWKS").WithHint("%s", formHint(trimmed, a.Source))
 }
 
-// formHint says what text, which is no key, looks like, and what to do then. A
+// formHint says what text, which is not a key, looks like, and what to do then. A
 // command in it works as it is (S9a).
 func formHint(text []byte, source string) string {
 	begins := func(with string) bool { return bytes.HasPrefix(text, []byte(with)) }

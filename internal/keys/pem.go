@@ -80,7 +80,7 @@ func decodeFirst(data []byte) (block *pem.Block, rest []byte) {
 	return block, rest
 }
 
-// checkRest refuses what stands behind the key: a reader that took the first
+// checkRest refuses what follows the key: a reader that took the first
 // block and one that took the last would not agree on the key (S9).
 func checkRest(rest []byte, source string) error {
 	if len(bytes.TrimSpace(rest)) == 0 {
@@ -93,7 +93,7 @@ func checkRest(rest []byte, source string) error {
 	return fault.New(fault.KeyTrailingData, source, "%d bytes follow the PEM block", len(rest))
 }
 
-// PEM returns k's private part, if it is at hand, as PKCS#8 (RFC 5958), or its public part as
+// PEM returns k's private part, if it is available, as PKCS#8 (RFC 5958), or its public part as
 // PKIX (RFC 5280); key_is_secret for a secret, which PEM has no form for.
 func (k *Key) PEM() ([]byte, error) {
 	if k.public == nil {

@@ -124,7 +124,7 @@ type Query struct {
 	Issuer    *string
 	KeyID     *string
 	Algorithm Algorithm
-	// Token is asked about keys whose id nobody chose, since only the signature
+	// Token is asked about keys whose id no one chose, since only the signature
 	// reports whether such a key is the one that the token names (A21).
 	Token Signed
 }
@@ -142,12 +142,12 @@ const MaxTried = 8
 // Find returns the key that a token's signature must be checked with: by
 // issuer first (A20), then by key id or, without one, the first of the
 // algorithm (A21); the algorithm must be one of the key's (A22). For an id that
-// no key has, keys whose id nobody chose are tried in order, MaxTried at most:
+// no key has, keys whose id no one chose are tried in order, MaxTried at most:
 // the first that the signature is by, if there is one.
 //
 // What the ring and its sets hold is looked at first; only then are sets asked
 // for newer keys, all at once, so that a slow one holds up no token whose key
-// is at hand or in another (S24).
+// is available or in another (S24).
 //
 // It returns key_not_found, algorithm_not_allowed, signature_invalid where keys
 // were tried in vain, or, where a set that had to be asked could not answer, that
@@ -186,7 +186,7 @@ func (r *Ring) Development(q Query) (*Key, error) {
 }
 
 // explain gives a key_not_found the reason that a person looks for: the issuer,
-// where that is why a key is no candidate.
+// where that is why a key is not a candidate.
 func (r *Ring) explain(q Query, err error) error {
 	if q.Issuer == nil || !fault.Has(err, fault.KeyNotFound) || len(r.bound[*q.Issuer]) > 0 && !r.bindsElsewhere(q) {
 		return err

@@ -9,7 +9,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Rules are what every token of an issuer must have beside a good signature by a
+// Rules are what every token of an issuer must have besides a good signature by a
 // key of that issuer. The zero value demands nothing.
 type Rules struct {
 	// Audiences, unless empty, are those of which aud must hold one.

@@ -110,7 +110,7 @@ func (s *search) ask(ctx context.Context) *Key {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	arrivals := make(chan arrival, len(s.entries)) // room for those that nobody waits for any more
+	arrivals := make(chan arrival, len(s.entries)) // room for those that no one waits for any more
 	waiting := 0
 	for i, e := range s.entries {
 		if e.set == nil || s.query.KeyID == nil && s.answers[i].known {

@@ -43,7 +43,7 @@ func (e Entry) String() string {
 	return fmt.Sprintf("keys[%d] (kid %q)", e.Index, quote.Shorten(e.KeyID))
 }
 
-// ParseSet reads a key set or a single key, whoever made it:
+// ParseSet reads a key set or a single key, whatever made it:
 // a JWKS (RFC 7517 section 5), a JWK, or what else Parse reads. The same bytes
 // get the same verdict wherever they are from (S12): a key that is not for
 // signatures, broken or weak is passed over, and members that are null or empty

@@ -22,7 +22,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// The limits of a message that nobody set others for (A102). What is in an Any
+// The limits of a message that no one set others for (A102). What is in an Any
 // is read once for each Any around it, so that nesting has a bound of its own.
 const (
 	MaxBytes    = 4 << 20
@@ -37,8 +37,8 @@ const usualBytes = 512
 // Limits bound a message. A zero stands for the constant of that name.
 type Limits struct {
 	Bytes    int // of the JSON text
-	Depth    int // how many objects and arrays may stand in each other
-	AnyDepth int // how many objects with "@type" may stand in each other
+	Depth    int // how many objects and arrays may nest in each other
+	AnyDepth int // how many objects with "@type" may nest in each other
 }
 
 // Resolver finds the types of what is in an Any, and extensions by name.
@@ -70,7 +70,7 @@ func New(types Resolver, limits Limits) *Codec {
 }
 
 // Read returns the one message in data, which is of type desc. A member "@type"
-// of the message itself must name desc, and is no field; the well-known types
+// of the message itself must name desc, and is not a field; the well-known types
 // that have a JSON form of their own have no such member.
 //
 // It returns message_malformed (A41, S49) with line and column, or
@@ -93,7 +93,7 @@ func (c *Codec) Read(data []byte, desc protoreflect.MessageDescriptor) (*dynamic
 	return m, nil
 }
 
-// Unmarshal reads value, which is one message and nothing beside it, into m.
+// Unmarshal reads value, which is one message and nothing else, into m.
 // The errors are those of Read; m is of no use after one.
 func (c *Codec) Unmarshal(value strictjson.Value, m protoreflect.Message) error {
 	if err := c.scan(value); err != nil {

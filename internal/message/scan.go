@@ -25,7 +25,7 @@ func (c *Codec) scan(data []byte) *fault.Error {
 	return c.nesting(data)
 }
 
-// nesting says what is no strict JSON in data, or nests too deeply.
+// nesting says what is not strict JSON in data, or nests too deeply.
 func (c *Codec) nesting(data []byte) *fault.Error {
 	if c.flat(data) && jsontext.Value(data).IsValid() {
 		return nil
@@ -34,7 +34,7 @@ func (c *Codec) nesting(data []byte) *fault.Error {
 }
 
 // flat says that data, if it is JSON, nests nowhere too deeply: it has fewer
-// brackets than may stand in each other, and no "@type". Most messages are so, and
+// brackets than may nest in each other, and no "@type". Most messages are so, and
 // all there is to ask of them is whether they are valid, which is faster in one go.
 func (c *Codec) flat(data []byte) bool {
 	return bytes.Count(data, []byte("{"))+bytes.Count(data, []byte("[")) <= c.limits.Depth && !mayName(data)
@@ -48,7 +48,7 @@ func mayName(data []byte) bool {
 // walk reads data once, from its begin to its end.
 func (c *Codec) walk(data []byte) *fault.Error {
 	// Of each object and array that is open, and of the text around them: how
-	// many objects with "@type" stand in each other there.
+	// many objects with "@type" nest in each other there.
 	type open struct {
 		typed bool // has "@type" itself
 		below int  // the most in one of its values
@@ -56,7 +56,7 @@ func (c *Codec) walk(data []byte) *fault.Error {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
 	stack := []open{{}}
 	for begun := false; !begun || len(stack) > 1; begun = true {
-		if dec.PeekKind() == '"' { // ReadValue gives a string as it stands, without a copy
+		if dec.PeekKind() == '"' { // ReadValue gives a string as it is, without a copy
 			text, err := dec.ReadValue()
 			if err != nil {
 				return syntax(data, err)

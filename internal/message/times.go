@@ -13,7 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// impossibleOffset is a time whose offset from UTC is none of RFC 3339, section
+// impossibleOffset is a time whose offset from UTC is not one of RFC 3339, section
 // 5.6: more than 23 hours or 59 minutes. Go's time.Parse takes it, and so does
 // protojson.
 var impossibleOffset = sync.OnceValue(func() *regexp.Regexp {

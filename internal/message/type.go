@@ -20,7 +20,7 @@ const (
 
 // TypeOf returns the full name of the message type that data names in the
 // member "@type" of its one object: "pkg.T" or, as in an Any, a URL whose last
-// part is that. ok is false where data is no object or has no such member.
+// part is that. ok is false where data is not an object or has no such member.
 //
 // It reads no further than it must: that data is a message is for Read to say,
 // and so is that it keeps the limits. The error is message_malformed.
@@ -32,7 +32,7 @@ func TypeOf(data []byte) (name protoreflect.FullName, ok bool, err error) {
 	return at.name, at.end > 0, nil
 }
 
-// member is where "@type" stands: from the end of what is before it, which is
+// member is where "@type" is: from the end of what is before it, which is
 // a brace or another member's value, to the end of its own value.
 type member struct {
 	name       protoreflect.FullName

@@ -2,7 +2,7 @@
 // with the answers in the order of the lines and memory that does not grow with
 // the stream.
 //
-// It knows nothing of JSON but that a value stands in one line, and imports
+// It knows nothing of JSON but that a value is in one line, and imports
 // fault.
 package ndjson
 
@@ -46,7 +46,7 @@ type Options struct {
 }
 
 // The lines that go to a worker at once: so many that handing them over costs
-// little beside the work, no more than this many bytes of short ones, and none
+// little next to the work, no more than this many bytes of short ones, and none
 // that would have to be waited for: who writes a line now and then is answered
 // each time.
 const (

@@ -13,10 +13,10 @@ type Path []step
 
 type step struct {
 	field protoreflect.FieldDescriptor
-	index int // -1 but for an element of a list
+	index int // -1 except for an element of a list
 }
 
-// Single is the index of a field that is no list.
+// Single is the index of a field that is not a list.
 const Single = -1
 
 // To returns the path to element index of fd, or to fd if index is Single. It

@@ -3,7 +3,7 @@
 // variables filled in, patterns compiled. One plan serves them all, so they
 // cannot drift, and nothing of an annotation is looked at again per message.
 //
-// It fails closed: a policy with a fault that lint calls an error is no plan
+// It fails closed: a policy with a fault that lint calls an error is not a plan
 // (A101). A Plan never changes and is safe for concurrent use.
 package plan
 
@@ -32,7 +32,7 @@ type Plan struct {
 type Method struct {
 	Name string // "pkg.Service/Method"
 	Desc protoreflect.MethodDescriptor
-	// Bearer is nil if no bearer token is asked for.
+	// Bearer is nil if no bearer token is required.
 	Bearer *Bearer
 	// Request is nil if the request is not validated, Response if the response
 	// is not signed (A12).
@@ -46,7 +46,7 @@ func (m *Method) OneRequest() bool { return m.Desc != nil && !m.Desc.IsStreaming
 // OneResponse is OneRequest for the response.
 func (m *Method) OneResponse() bool { return m.Desc != nil && !m.Desc.IsStreamingServer() }
 
-// Bearer is what a bearer token must have beside a good signature.
+// Bearer is what a bearer token must have besides a good signature.
 type Bearer struct {
 	Issuers []string // A32; none: any
 	Static  []Static // A33
@@ -173,7 +173,7 @@ func (p *Plan) Enforces() bool {
 func (p *Plan) Set() *descset.Set { return p.set }
 
 // Method returns the plan of the method that "pkg.Service/Method" names, in
-// exactly this spelling (S60). A name that is none is a usage error.
+// exactly this spelling (S60). An unknown name is a usage error.
 func (p *Plan) Method(name string) (*Method, error) {
 	if m := p.methods[name]; m != nil {
 		return m, nil

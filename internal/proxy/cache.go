@@ -20,7 +20,7 @@ const maxCachedToken = 4 << 10
 // ring has for the token. So a token is believed no longer than without a cache.
 //
 // It has two halves: the young one becomes the old one when it is full, and what
-// was in the old one and not asked for since is forgotten.
+// was in the old one and not used since is forgotten.
 type tokenCache struct {
 	half int // entries
 

@@ -29,7 +29,7 @@ type call struct {
 	bearer *admission
 	// rules decide about the requests of the call as a whole.
 	rules *verify.Call
-	// subtype is what the content type says of the messages, "" for protobuf.
+	// subtype is what the content type says about the messages, "" for protobuf.
 	subtype string
 	// otherType reports that the upstream's answer says otherwise.
 	otherType   bool
@@ -191,7 +191,7 @@ func (c *call) receive(ctx context.Context) (*frame, error) {
 
 // respond passes the upstream's answer to the client.
 func (c *call) respond(ctx context.Context, up grpc.ClientStream) error {
-	// Whoever waits for a stream to begin waits for its header; that of a single
+	// A client that waits for a stream to begin waits for its header; that of a single
 	// answer goes with it.
 	if !c.method.OneResponse() {
 		if err := c.header(ctx, up, grpc.SendHeader); err != nil {
@@ -244,7 +244,7 @@ func (c *call) header(ctx context.Context, up grpc.ClientStream, send func(conte
 	if err := c.answerIn(ctx); err != nil {
 		return err
 	}
-	// The client would take its messages for those of the type that it asked for:
+	// The client would take its messages for those of the type that it requested:
 	// that is what it is answered in.
 	c.otherType = !c.answeredAs(md["content-type"])
 	return send(c.client.Context(), forwardable(md))
@@ -265,7 +265,7 @@ func (c *call) answeredAs(values []string) bool {
 // finish returns how the call ends where RecvMsg has returned ended.
 func (c *call) finish(ctx context.Context, up grpc.ClientStream, ended error, empty bool) error {
 	if cause := context.Cause(ctx); cause != nil {
-		if _, ours := status.FromError(cause); ours { // pump's; that of a client is no status
+		if _, ours := status.FromError(cause); ours { // pump's; that of a client is not a status
 			return cause
 		}
 	}

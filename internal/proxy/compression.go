@@ -69,7 +69,7 @@ func (c *compression) options(list []grpc.CallOption) []grpc.CallOption {
 var acceptNone = experimental.AcceptCompressors(noEncoding)
 
 // refuseOpaque returns the refusal of a request that must be read, and is in an
-// encoding that is opaque; the client is told which are not (compression.md).
+// encoding that is opaque; the answer names those that are not (compression.md).
 func (c *call) refuseOpaque() *refusal {
 	if c.method.Request == nil || !isOpaque(c.compression.request) {
 		return nil
@@ -83,7 +83,7 @@ func (c *call) refuseOpaque() *refusal {
 }
 
 // answerIn sets the encoding of the answer, once the upstream's header is there: the
-// upstream's where that is watched, and else, as grpc-go does, that of the request.
+// upstream's where that is watched, otherwise the request's, as grpc-go does.
 func (c *call) answerIn(ctx context.Context) error {
 	own := &c.compression
 	plain := own.request == "" || own.request == encoding.Identity

@@ -19,9 +19,9 @@ import (
 // Dial returns the upstream at target, "host:port" or any name
 // that grpc-go resolves ("dns:///…", "unix:///…"). It connects with the first
 // call, to every address that the name has, and again soon after it was lost.
-// A target that is no name is a usage error.
+// A target that is not a name is a usage error.
 //
-// config is asked for each connection, so that CAs and certificates may change
+// config is called for each connection, so that CAs and certificates may change
 // while the proxy runs; nil is plaintext.
 //
 // The machine's HTTP proxy settings and service configurations in the DNS are

@@ -9,7 +9,7 @@ import (
 )
 
 // frame is a message as it is on the wire, after decompression unless it is opaque.
-// It holds one reference to its bytes: whoever sends it gives that away, and whoever
+// It holds one reference to its bytes: the sender gives that away, and whatever
 // does not must free it.
 type frame struct {
 	data mem.BufferSlice

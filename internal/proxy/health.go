@@ -13,7 +13,7 @@ import (
 
 // healthServer answers grpc.health.v1 for the proxy itself: it serves, all of it
 // or a service of its policy, until it shuts down. What upstream and key sets do
-// is no part of that: to restart the proxy would not mend them.
+// is not part of that: to restart the proxy would not mend them.
 //
 // grpc-go's own has watchers that never end, and a graceful stop waits for them.
 type healthServer struct {

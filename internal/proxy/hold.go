@@ -19,7 +19,7 @@ import (
 // else sends the next as soon as one is answered: a crowd of them leaves good
 // calls no CPU (S76). So where there are more refusals, over all connections, than
 // promptRefusals at once and promptRate a second, those of a connection that has
-// had nothing but refusals are told some lateBy later.
+// had nothing but refusals are answered some lateBy later.
 //
 // What is held is an answer, never a call that may pass; no more than maxHeld are,
 // which bounds their memory.

@@ -39,7 +39,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// The limits of a Proxy that nobody set others for (S66).
+// The limits of a Proxy that no one set others for (S66).
 const (
 	MaxMetadataBytes = 16 << 10
 	MaxMessageBytes  = 4 << 20
@@ -51,7 +51,7 @@ const (
 // name.
 type Limits struct {
 	// MetadataBytes is the most bytes of a call's metadata, as HTTP/2 counts them,
-	// in either direction. A client that sends more than twice as many is thrown out.
+	// in either direction. A client that sends more than twice as many is disconnected.
 	MetadataBytes uint32
 	// MessageBytes is the most bytes of a message, after decompression, in
 	// either direction.
@@ -78,9 +78,9 @@ func (l Limits) orDefault() Limits {
 	return l
 }
 
-// Options say how a Proxy stands between clients and server.
+// Options say how a Proxy works.
 type Options struct {
-	// Upstream is the server behind, as by Dial; it is needed, and stays open
+	// Upstream is the server behind, as by Dial; required, and stays open
 	// when the Proxy has shut down.
 	Upstream *Upstream
 	// TLS, unless nil, is how clients are spoken to; nil is plaintext.
@@ -90,7 +90,7 @@ type Options struct {
 	// validate it, too (S62).
 	ForwardAuthorization bool
 	// ConnectionAge, unless 0, is the age, give or take a tenth, at which a
-	// client is asked to connect anew (GOAWAY), so that it comes to know of new
+	// client is asked to reconnect (GOAWAY), so that it comes to know of new
 	// replicas and shows its certificate again. Calls under way go on, and after
 	// ConnectionGrace, unless 0, are broken off with UNAVAILABLE.
 	ConnectionAge, ConnectionGrace time.Duration
@@ -98,17 +98,17 @@ type Options struct {
 	// grpc.reflection through, unguarded (S65). Without PassHealth the Proxy
 	// answers grpc.health.v1 for itself.
 	PassHealth, PassReflection bool
-	// ReportOnly refuses no call: each that would be is told to Log and Observer, and
+	// ReportOnly refuses no call: each that would be is reported to Log and Observer, and
 	// passes. Everything else is as ever: claims are sent and those of clients removed,
 	// messages that pass are filled in, and responses signed.
 	ReportOnly bool
 	// CachedTokens is how many bearer tokens are remembered with their verdict;
-	// 0 is none.
+	// 0 means none.
 	CachedTokens int
-	// Log is told of refusals; Now is the clock of the machine. Both are needed.
+	// Log is called for refusals; Now is the clock of the machine. Both are needed.
 	Log *slog.Logger
 	Now func() time.Time
-	// Observer, unless nil, is told of every call.
+	// Observer, unless nil, is called for every call.
 	Observer Observer
 }
 

@@ -184,7 +184,7 @@ func (c *call) report(r *refusal) {
 	c.log("call would be refused", path, r)
 }
 
-// names returns what metrics and the log call the method. What clients ask for must
+// names returns what metrics and the log call the method. What clients send must
 // not name metrics: there, a method that the policy does not have is "".
 func (c *call) names() (metric, path string) {
 	if c.known {
@@ -194,7 +194,7 @@ func (c *call) names() (metric, path string) {
 	return "", quote.Shorten(full)
 }
 
-// log tells the log of a refusal. Why a token was refused is told by its code's
+// log tells the log of a refusal. Why a token was refused is named by its code's
 // meaning, never in words that could quote a claim (S64); what else went wrong is
 // told as it is.
 func (c *call) log(message, path string, r *refusal) {
@@ -232,7 +232,7 @@ func unreachable(err error) error {
 }
 
 // withoutAddresses is unreachable for a call that broke off. grpc-go does not
-// say which statuses are its own and which came from the server, but for the
+// say which statuses are its own and which came from the server, except for the
 // words it begins them with.
 func withoutAddresses(err error) error {
 	s := status.Convert(err)

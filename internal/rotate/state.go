@@ -2,9 +2,9 @@
 // is signed with a key that verifiers may not know yet, and none is refused
 // because its key went too early (security.md S17).
 //
-// A new key is first published beside the active one (package jwks serves every
+// A new key is first published next to the active one (package jwks serves every
 // key of the folder), then signs, is then retired, and at last removed. Which
-// key is where stands in the folder's rotation.json. What that file does not
+// key is where is recorded in the folder's rotation.json. What that file does not
 // name is never signed with and never removed.
 //
 // It makes no keys itself and opens no network connection.

@@ -119,7 +119,7 @@ func (l *look) read(path string) []byte {
 func (l *look) keyFile(path string) {
 	text := l.read(path)
 	if bytes.Contains(text, []byte("BEGIN CERTIFICATE")) {
-		return // it is of a server more likely than of an issuer
+		return // more likely it is a server's than an issuer's
 	}
 	loaded, err := keys.Parse(text, keys.Attributes{Source: path})
 	switch {
@@ -268,7 +268,7 @@ func rulesOf(r *policy.Rules) []policy.Text {
 	return r.Issuers
 }
 
-// issuers notes those that stand in the annotations as they are; what an
+// issuers notes those in the annotations as they are; what an
 // environment makes of the others is not for a file.
 func (l *look) issuers(list []policy.Text) {
 	for _, t := range list {

@@ -6,7 +6,7 @@ import (
 )
 
 // readSource reads the package and the imports of a .proto file. It is no
-// parser: what stands in a comment counts, and what it takes wrongly shows when
+// parser: what is in a comment counts, and what it takes wrongly shows when
 // the sources are compiled.
 func readSource(path string, text []byte) source {
 	s := source{path: path}

@@ -147,7 +147,7 @@ func (w *walker) entries(c *plan.Claim, v protoreflect.Value, raw *set) error {
 
 // nest adds the object that the message of a field makes, or the array of them.
 // An object without members is left out, but not from an array, whose elements
-// are told by their order (A46, A60).
+// differ by their order (A46, A60).
 func (w *walker) nest(c *plan.Claim, v protoreflect.Value, into *set, withRaw bool) error {
 	if !c.Field.IsList() {
 		object, some, err := w.object(c, v.Message(), plan.Single, withRaw)

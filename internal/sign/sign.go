@@ -26,7 +26,7 @@ type Options struct {
 	// RefuseUnknownFields refuses messages with fields whose numbers their types
 	// do not declare (A38).
 	RefuseUnknownFields bool
-	// Now tells the time that lifetimes begin at; it is needed.
+	// Now tells the time that lifetimes begin at; required.
 	Now func() time.Time
 }
 
@@ -166,7 +166,7 @@ func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) 
 	return nil
 }
 
-// checkReadable refuses a token that nobody would accept for its size or for
+// checkReadable refuses a token that no one would accept for its size or for
 // what its registered claims are (A65); the types of fields lint has checked.
 func checkReadable(compact string, of *set) error {
 	if len(compact) > jws.MaxTokenBytes {

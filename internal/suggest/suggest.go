@@ -10,7 +10,7 @@ const longest = 256
 
 // Nearest returns the one of known that name was probably meant to be: the same
 // in another case or without its package, or else the one with the fewest
-// letters to change, if those are few beside its length. It returns "" if none is
+// letters to change, if those are few for its length. It returns "" if none is
 // near. Of several it is the first.
 func Nearest(name string, known []string) string {
 	wanted := strings.ToLower(strings.Trim(name, "/."))

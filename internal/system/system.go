@@ -13,7 +13,7 @@ import (
 	"golang.org/x/term"
 )
 
-// System is the outside world, so that tests can stand in for it.
+// System is the outside world, so that tests can replace it.
 //
 // Out takes a command's result and nothing else; all that is for people goes
 // to Err.
@@ -30,8 +30,8 @@ type System struct {
 	MemoryLimit func() uint64
 	// Interrupt returns a context that ends at SIGINT or SIGTERM.
 	Interrupt func(parent context.Context) (context.Context, context.CancelFunc)
-	// KeepPipes lets a write to a pipe that nobody reads any more fail, instead
-	// of ending the process where it stands.
+	// KeepPipes lets a write to a pipe that no one reads any more fail, instead
+	// of ending the process where it is.
 	KeepPipes func()
 	// ReadPassphrase asks a person, who is shown text, for a passphrase; an error
 	// where there is none to ask. Quit ends a prompt that is open: the terminal is
@@ -66,7 +66,7 @@ func OS() System {
 	}
 }
 
-// columnsOf returns how wide the terminal f is, 0 if it is none.
+// columnsOf returns how wide the terminal f is, 0 if it is not a terminal.
 func columnsOf(f *os.File) int {
 	columns, _, err := term.GetSize(int(f.Fd()))
 	if err != nil {

@@ -24,7 +24,7 @@ const (
 type Access string
 
 // The levels of access: a role of at least that rank, nothing at all, or what
-// nobody has because the authorizer knows no such API.
+// no one has because the authorizer knows no such API.
 const (
 	AccessRead  Access = "read"
 	AccessWrite Access = "write"

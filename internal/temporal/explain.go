@@ -22,7 +22,7 @@ type Request struct {
 	// Keys are the keys that the server holds; nil if they are not known, so
 	// that neither key id nor signature is checked.
 	Keys *KeySet
-	// Signers are the private keys at hand; the first is the one that jwtctl token
+	// Signers are the private keys available; the first is the one that jwtctl token
 	// takes unless told otherwise.
 	Signers []Signer
 	// Audience is the server's configured audience, "" for none.
@@ -55,17 +55,17 @@ type Verdict struct {
 	// HeldRoles are the permissions of the token that count for the call, the
 	// cluster's first. They are only claimed if Faults holds one of the token.
 	HeldRoles []string `json:"held_roles"`
-	// Faults are all that stands in the way, in the order in which the server
+	// Faults are all that prevents the call, in the order in which the server
 	// would find it. It stops at the first and logs that one alone.
 	Faults []Fault `json:"faults"`
-	// Notes are what the answer depends on and what is worth knowing beside it.
+	// Notes are what the answer depends on and what is worth knowing besides.
 	Notes []string `json:"notes"`
 	// Fix is a command line for a POSIX shell that makes a token which would do,
 	// "" if the call is allowed or no token would do.
 	Fix string `json:"fix,omitempty"`
 }
 
-// Fault is one thing that stands in the way of a call.
+// Fault is one thing that prevents a call.
 type Fault struct {
 	Code fault.Code `json:"code"`
 	// Reason says what is wrong, for people.
@@ -76,7 +76,7 @@ type Fault struct {
 	Log string `json:"log,omitempty"`
 }
 
-// HeaderOf returns the authorization header of what a person has at hand: a
+// HeaderOf returns the authorization header of what a person has: a
 // variable with its value as in Client, a header line, a header's value, or a
 // token alone. Only a line end after it is cut off: spaces matter.
 func HeaderOf(text string) string {

@@ -71,7 +71,7 @@ func (e *explainer) signingFlags() []string {
 
 // unknownSigner reports whether jwtctl token would sign, or has signed, with a
 // key that the server does not know. It is not where a token without any fault
-// of its key shows that a good one is at hand.
+// of its key shows that a good one is available.
 func (e *explainer) unknownSigner() bool {
 	if e.Keys == nil || slices.ContainsFunc(e.Signers, func(s Signer) bool { _, known := e.Keys.kidOf(s.Key); return known }) {
 		return false
@@ -99,7 +99,7 @@ func shellQuote(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// noteOnDenial says what helps beside Fix.
+// noteOnDenial says what helps besides Fix.
 func (e *explainer) noteOnDenial() {
 	switch {
 	case e.api.Access == AccessNever:

@@ -25,7 +25,7 @@ type jwkFields struct {
 
 func (f *jwkFields) has(name string) bool { _, ok := f.number[name]; return ok }
 
-// readJWKFields reads the members of a JWK. A name that stands twice, or a
+// readJWKFields reads the members of a JWK. A duplicate name, or a
 // known one with a value of another type, is an error; unknown ones are not
 // looked at.
 func readJWKFields(text []byte) (*jwkFields, error) {

@@ -196,8 +196,8 @@ type serverJWK struct {
 	material  any
 }
 
-// readServerJWK reads a JWK by go-jose's rules. Its errors are those that spoil
-// the set it stands in.
+// readServerJWK reads a JWK by go-jose's rules. Its errors are those that break
+// the set it is in.
 func readServerJWK(text []byte) (serverJWK, error) {
 	f, err := readJWKFields(text)
 	if err != nil {

@@ -104,7 +104,7 @@ func (e *explainer) authorize(held heldRoles) bool {
 }
 
 // denialLog returns what the server logs when the authorizer, not the claim
-// mapper, says no: nothing, but for streams.
+// mapper, says no: nothing, except for streams.
 func (e *explainer) denialLog() string {
 	if e.api.Stream {
 		return "Request unauthorized."
@@ -147,7 +147,7 @@ func (e *explainer) has(held heldRoles) string {
 const maxUseless = 10
 
 // useless returns the permissions that give nothing, or not what their writer
-// most likely meant. Roles in other namespaces are none of them.
+// most likely meant. Roles in other namespaces are not among them.
 func (e *explainer) useless() []Fault {
 	value, there := e.claims[e.Claim]
 	if _, isArray := value.([]any); there && !isArray {

@@ -16,7 +16,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// SystemScope is what stands in a permission in place of a namespace for the
+// SystemScope is what is in a permission in place of a namespace for the
 // whole cluster.
 const SystemScope = "temporal-system"
 
@@ -75,7 +75,7 @@ func ParsePermission(text string) (Permission, error) {
 	return Permission{Scope: scope, Role: r}, nil
 }
 
-// CheckScope refuses names that are no namespace and do not mean the cluster
+// CheckScope refuses names that are not namespaces and do not mean the cluster
 // either, though they look like it.
 func CheckScope(scope string) error {
 	bad := func(format string, args ...any) *fault.Error {

@@ -1,6 +1,6 @@
 // Package token makes the claims of a token. What a claim means to somebody's
 // server is decided elsewhere (package temporal), signing is package jws's; here
-// it is made sure that the token says what was asked for, once and exactly.
+// it is made sure that the token says what was requested, once and exactly.
 package token
 
 import (

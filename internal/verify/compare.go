@@ -36,7 +36,7 @@ func (m members) Get(name string) (strictjson.Value, bool) {
 	return nil, false
 }
 
-// maxFaults is how many faults of one token's claims are told.
+// maxFaults is how many faults of one token's claims are reported.
 const maxFaults = 20
 
 // compare checks that every field of m that is a claim and not empty is in c
@@ -134,7 +134,7 @@ func (w *walker) compareNested(claim *plan.Claim, v protoreflect.Value, c object
 	return join(wrong)
 }
 
-// anyLength is no length to insist on.
+// anyLength is not a length to insist on.
 const anyLength = -1
 
 // objects returns the members of the objects in an array of want.

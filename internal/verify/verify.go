@@ -37,7 +37,7 @@ type Options struct {
 	// do not declare (A38).
 	RefuseUnknownFields bool
 	Limits              jws.Limits
-	// Now tells the time; it is needed.
+	// Now tells the time; required.
 	Now func() time.Time
 }
 
@@ -71,7 +71,7 @@ type Token struct {
 
 // Bearer decides about the bearer token of a call. values are those of the
 // authorization header or metadata key (A30). need is what the method asks
-// beside a good signature; nil asks for nothing more.
+// besides a good signature; nil requires nothing more.
 //
 // Errors have BearerPath as What: those of jws.Bearer and jws.Verifier.Verify,
 // issuer_not_allowed (A32) and static_claim_mismatch (A33).

@@ -5,7 +5,7 @@
 // decided about these as well (security.md S59, S60, S62, S78).
 //
 // Browsers may call from the origins of Options alone: others get no permission
-// (CORS), and what they send without asking, but for GET and HEAD, is refused.
+// (CORS), and what they send without asking, except for GET and HEAD, is refused.
 //
 // It is the only package that knows vanguard, and decides nothing about tokens.
 package web
@@ -27,7 +27,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// Options say what a Server stands in front of.
+// Options say what a Server serves.
 type Options struct {
 	// Dial opens a connection to the gRPC server, which speaks HTTP/2 in plaintext.
 	Dial func(context.Context) (net.Conn, error)

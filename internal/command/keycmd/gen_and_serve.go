@@ -136,7 +136,7 @@ func (o genAndServeOptions) check(alg keys.Algorithm, private string) error {
 }
 
 // keepKey says that the key at path stays, and refuses to pass one off for a
-// key of the algorithm that was asked for.
+// key of the algorithm that was requested.
 func keepKey(d command.Deps, k input.KeyFlags, path string, req keygen.Request, algGiven bool) error {
 	list, err := input.Place{Name: path, With: k.Attributes(d)}.Read(d, false)
 	if err != nil {

@@ -79,7 +79,7 @@ func (o *keygenOptions) register(fs *pflag.FlagSet) {
 	settings.Keyed(fs, "keygen")
 }
 
-// checkRSABits refuses a size of 0 that was asked for: to the library it means
+// checkRSABits refuses an explicit size of 0: to the library it means
 // the default (S4).
 func checkRSABits(cmd *cobra.Command, o keygenOptions) error {
 	if o.rsaBits != 0 && o.alg == "ES256" && !cmd.Flags().Changed("alg") {

@@ -9,7 +9,7 @@ import (
 )
 
 // published is where the keys of a set come from. Its load may be called again
-// and again: files are read anew, what cannot be read twice is kept.
+// and again: files are read again, what cannot be read twice is kept.
 type published struct {
 	load jwks.Load
 	// inputs are the files read, for the check that none is overwritten.

@@ -91,7 +91,7 @@ func (o serveOptions) check() error {
 	return nil
 }
 
-// checkListen refuses what is no address; whether it can be had shows later.
+// checkListen refuses what is not an address; whether it can be had shows later.
 func checkListen(address string) error {
 	_, port, err := net.SplitHostPort(address)
 	if err == nil {
@@ -171,7 +171,7 @@ func renderServe(d command.Deps, o serveOptions, s *jwks.Server, set *jwks.Snaps
 	} else {
 		_ = d.Print("Started JWKS server. Endpoint: %s. Ctrl+C to exit.\n", s.Endpoint())
 	}
-	// Written last: whoever waits for it finds everything else done.
+	// Written last: a caller that waits for it finds everything else done.
 	if o.urlFile != "" {
 		if err := d.WriteResult(o.urlFile, []byte(s.Endpoint()+"\n"), files.Shared, inputs); err != nil {
 			return err

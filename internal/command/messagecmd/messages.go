@@ -70,7 +70,7 @@ func (f *messageFlags) load(ctx context.Context, d command.Deps, inputs []string
 		return nil, err
 	}
 	m := &messages{Policy: p, d: d, codec: message.New(p.Set.Types(), message.Limits{}), method: f.method, typ: f.typ, inputs: f.Protos.Inputs(p.Set)}
-	if m.method != "" || m.typ != "" { // a wrong name is told once, before any message
+	if m.method != "" || m.typ != "" { // a wrong name is reported once, before any message
 		if _, err := m.resolve(m.method, m.typ, false); err != nil {
 			return nil, err
 		}

@@ -113,7 +113,7 @@ func (m *messages) verifyLine(ctx context.Context, path string, line ndjson.Line
 }
 
 // inLine takes the line off a place in a message that is one line of a stream:
-// "line 1:7" beside "events.ndjson:3" would be read as two.
+// "line 1:7" next to "events.ndjson:3" would be read as two.
 func inLine(err error) error {
 	if err == nil {
 		return nil

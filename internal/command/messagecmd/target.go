@@ -27,7 +27,7 @@ type target struct {
 }
 
 // target returns the policy of the message data of the file path, for signing or
-// not. The flags decide, then messages: of the configuration: whoever writes a
+// not. The flags decide, then messages: of the configuration: the writer of a
 // message never chooses its check (S86). Only where neither is given does
 // "@type" in the message count.
 func (m *messages) target(path string, data []byte, signs bool) (target, error) {

@@ -56,7 +56,7 @@ func (v verdict) at(stream bool) string {
 }
 
 // failure is what the program ends with for v: a refusal that stdout has told
-// is silent, anything else is told on stderr.
+// is silent, anything else is reported on stderr.
 func (v verdict) failure(silent bool) error {
 	if fault.ClassOf(v.err) == fault.Refused && !silent {
 		return console.AnsweredNo{Code: fault.CodeOf(v.err)}
@@ -78,7 +78,7 @@ func (v verdict) failure(silent bool) error {
 	return errors.Join(list...)
 }
 
-// renderVerdicts returns the result in the form that was asked for.
+// renderVerdicts returns the result in the form that was requested.
 func renderVerdicts(d command.Deps, list []verdict, o verifyOptions) ([]byte, error) {
 	var out []byte
 	switch {
@@ -117,7 +117,7 @@ func wordsFor(d command.Deps, onStdout bool) verdictWords {
 }
 
 // appendText adds a line for each failure, or one that says ok. What could not
-// be decided is no FAIL: stderr tells it.
+// be decided is not a FAIL: stderr tells it.
 func (v verdict) appendText(out []byte, words verdictWords, stream bool) []byte {
 	where := quote.Printable(v.at(stream))
 	if v.err == nil {

@@ -45,7 +45,7 @@ func BufPlugin(d command.Deps) *cobra.Command {
 	}
 }
 
-// bufFault tells what went wrong beside the calls themselves, whose faults the
+// bufFault tells what went wrong besides the calls themselves, whose faults the
 // protocol carries.
 func bufFault(err error) error {
 	var exit *pluginrpc.ExitError

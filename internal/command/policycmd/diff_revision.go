@@ -104,7 +104,7 @@ func (r revision) gone(path string) bool {
 	return err != nil
 }
 
-// holds reports whether path is one that was taken out: what lies outside of the
+// holds reports whether path is one that was taken out: what is outside the
 // repository has no older version in it, and would be compared with itself.
 func (r revision) holds(path string) bool {
 	inside, err := filepath.Rel(r.dir, path)

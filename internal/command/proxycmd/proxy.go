@@ -19,7 +19,7 @@ validated, and _kalix-jwt-claim-* metadata of clients never is.
 
 Keys, descriptors, certificates, CAs and jwtctl.yaml are read again when they
 change, and at SIGHUP. A broken version, or one without any service, is refused,
-and the policy in force stays; a weaker one is logged, change by change, and
+and the current policy stays in force; a weaker one is logged, change by change, and
 refused with --refuse-weaker. Settings under proxy: in jwtctl.yaml are read at
 startup only. The first line on stdout is printed when calls are answered; logs
 go to stderr. SIGTERM lets open calls finish.

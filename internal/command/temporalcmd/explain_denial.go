@@ -159,7 +159,7 @@ func serverKeys(ctx context.Context, d command.Deps, o explainDenialOptions) (*t
 }
 
 // signersAtHand returns the key that jwtctl token would sign with, and those of
-// files that can sign. What cannot be read is not at hand.
+// files that can sign. What cannot be read is not available.
 func signersAtHand(d command.Deps, files []string) []temporal.Signer {
 	var signers []temporal.Signer
 	for _, p := range input.PlacesOf(d.Settings.Keys) {

@@ -13,7 +13,7 @@ import (
 const retryAfter = 5 * time.Second
 
 // refreshToken keeps the file of --out holding a token with at least a third
-// of its life left, until interrupted. The keys are read anew each time, so a
+// of its life left, until interrupted. The keys are read each time, so a
 // rotated key is taken up. After the first token a failure is reported and
 // tried again: the file still holds a good one.
 func refreshToken(ctx context.Context, d command.Deps, o tokenOptions) error {

@@ -127,7 +127,7 @@ func (o *tokenOptions) registerClaims(fs *pflag.FlagSet) {
 	settings.Exclusive(fs, "system", "namespace", "plain")
 }
 
-// grants returns the permissions that the flags ask for.
+// grants returns the permissions that the flags request.
 func (o tokenOptions) grants() ([]string, error) {
 	if o.plain {
 		if o.system || len(o.namespaces)+len(o.roles)+len(o.permissions) > 0 {
@@ -190,7 +190,7 @@ func (o tokenOptions) grants() ([]string, error) {
 	return list, nil
 }
 
-// request turns the flags into what the token claims; it is pure but for the
+// request turns the flags into what the token claims; it is pure except for the
 // clock.
 func (o tokenOptions) request(fromFile []token.Claim, now time.Time) (token.Request, error) {
 	permissions, err := o.grants()

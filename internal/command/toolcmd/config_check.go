@@ -97,7 +97,7 @@ func checkConfig(ctx context.Context, d command.Deps, r *configReport, online bo
 			_, err = p.Message(e.Type)
 		}
 		var f *fault.Error
-		if errors.As(err, &f) { // of a flag that nobody gave
+		if errors.As(err, &f) { // of a flag that was not given
 			r.fail(where, fault.New(fault.ConfigInvalid, where, "%s", f.Why).WithHint("%s", f.Hint))
 		}
 	}

@@ -114,7 +114,7 @@ func tellFound(d command.Deps, f *scaffold.Found) {
 	d.Say("next: jwtctl config check")
 }
 
-// renderConfig renders the file. What was not found stands in it as a comment.
+// renderConfig renders the file. What was not found is in it as a comment.
 func renderConfig(f *scaffold.Found) string {
 	var b strings.Builder
 	w := configWriter{out: &b}
@@ -168,7 +168,7 @@ func (w *configWriter) list(holds bool, name string, items []string, example str
 	w.entry(holds, name+": ["+strings.Join(quoted, ", ")+"]")
 }
 
-// text returns s as a YAML scalar that may stand in a flow list. Go's escapes
+// text returns s as a YAML scalar that may be in a flow list. Go's escapes
 // are all ones of YAML.
 func (w *configWriter) text(s string) string {
 	var plain any
