@@ -75,6 +75,7 @@ check:
 	$(GO) mod tidy -diff
 	for module in $(EXAMPLES) tools/conformance; do (cd $$module && $(GO) mod tidy -diff); done
 	$(GO) test -count=1 ./internal/docs
+	$(MAKE) -s prose
 
 ## prose: plain English in documents, help, comments and messages; tools/vale/styles/Plain has the rules
 prose: bin/vale
