@@ -48,7 +48,7 @@ cross:
 	  GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build "$${quick[@]}" -ldflags='-s -w' -o $$out ./cmd/jwtctl; \
 	done
 
-## test: what every change must pass, in ten minutes from empty caches
+## test: what every change must pass; meant to take ten minutes from empty caches
 test: tools check unit e2e-quick conformance-quick
 
 ## test-all: everything that must hold: test, then what takes longer or needs a real Temporal server; .ci/run calls it
