@@ -70,7 +70,7 @@ func TestGuardedMethodIsNeverNeutralWhereItIsOpen(t *testing.T) {
 			for _, o := range is {
 				// And what was open under its name and messages came from there.
 				came := slices.ContainsFunc(gone, func(f *policy.Method) bool { return !f.Guarded() && same(f, o) })
-				likely := same(o, g) || !elsewhere && (o.Desc.Name() == g.Desc.Name() || !came && messagesOf(o) == messagesOf(g))
+				likely := same(o, g) || !elsewhere && !came && (o.Desc.Name() == g.Desc.Name() || messagesOf(o) == messagesOf(g))
 				moved := is[name] == nil && was[o.Name()] == nil && likely
 				if o.Guarded() || !moved && o.Name() != name {
 					continue

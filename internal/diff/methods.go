@@ -13,7 +13,7 @@ type pass struct {
 	kinds    map[string]Kind
 	found    []loss
 	trials   map[trial]bool
-	twins    map[string]*policy.Method // by twin
+	guards   map[string][]*policy.Method // by twins
 	done     map[[2]*policy.Message]bool
 	paired   map[*policy.Message]bool // messages of to that one of from was compared with
 }

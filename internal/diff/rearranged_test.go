@@ -102,6 +102,11 @@ func rearrangements() []rearrangement {
 		{"merge: two guarded ones have a method of one name and messages, a new open service has one", file(service("S", bearer1, "Do A B"), service("T", bearer1, "Do A B")), file(service("U", "", "Do A B", "More C D")),
 			Unknown, "replaced-by-weaker t.U/Do", "it may be either of them"},
 
+		{"merge: a guarded one is renamed, and an open one of its name and messages comes from another service", file(service("S", bearer1, "Do A B"), service("U", "", "Do A B", "More C D")), file(service("S", bearer1, "Perform A B"), service("T", "", "Do A B", "More C D")),
+			Unknown, "replaced-by-weaker t.T/Do", "it may be either of them"},
+		{"merge: an open method takes the name and messages of one that is guarded in a renamed service", file(service("S", bearer1, "Do A B"), service("U", "", "Put A B", "More C D")), file(service("T", bearer1, "Do A B"), service("U", "", "Do A B", "More C D")),
+			Unknown, "replaced-by-weaker t.U/Do", "it may now do what the guarded one did"},
+
 		// Renames.
 		{"rename: a method, still guarded", file(service("S", bearer1, "Do A B", "Get C D")), file(service("S", bearer1, "Perform A B", "Get C D")),
 			Neutral, "method-renamed t.S/Perform", "it is found by its messages"},

@@ -54,15 +54,33 @@ func (p *pass) services() {
 		p.added(m, in[m], p.predecessor(m, former))
 	}
 	for _, m := range pairs {
-		others := former
-		if same(m[0], m[1]) {
-			others = nil
-			if !m[0].Guarded() && !m[1].Guarded() { // two services may have become one
-				others = slices.DeleteFunc(slices.Clone(moved.gone), func(g *policy.Method) bool { return g.Desc.Name() != m[1].Desc.Name() })
-			}
-		}
-		p.replaced(m[1], p.predecessor(m[1], slices.DeleteFunc(slices.Clone(others), func(g *policy.Method) bool { return g == m[0] })))
+		p.replaced(m[1], p.predecessor(m[1], p.others(m, former, moved.gone)))
 	}
+}
+
+// others returns the methods besides m[0] that m[1] may be now. Where m[0] has
+// its name and messages there are none, unless both are open: two services may
+// have become one, or m[0] is gone and a guarded method has taken its place.
+func (p *pass) others(m [2]*policy.Method, former, gone []*policy.Method) (list []*policy.Method) {
+	switch {
+	case !same(m[0], m[1]):
+		list = former
+	case m[0].Guarded() || m[1].Guarded():
+		return nil
+	default:
+		list = slices.DeleteFunc(slices.Clone(gone), func(g *policy.Method) bool { return g.Desc.Name() != m[1].Desc.Name() })
+	}
+	if m[0].Name() != m[1].Name() {
+		list = slices.Concat(list, slices.DeleteFunc(slices.Clone(p.twins(m[1])), p.stays))
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(g *policy.Method) bool { return g == m[0] })
+}
+
+// stays reports whether the later version has a method of m's full name.
+func (p *pass) stays(m *policy.Method) bool {
+	return slices.ContainsFunc(p.to.Services, func(s *policy.Service) bool {
+		return slices.ContainsFunc(s.Methods, func(o *policy.Method) bool { return o.Name() == m.Name() })
+	})
 }
 
 // same reports whether two methods have one name and messages of one name.
@@ -123,20 +141,20 @@ func (p *pass) replaced(m, g *policy.Method) {
 	}
 }
 
-// twin returns a guarded method of the earlier version with the name and the
-// messages of m; nil if there is none.
-func (p *pass) twin(m *policy.Method) *policy.Method {
-	if p.twins == nil {
-		p.twins = map[string]*policy.Method{}
+// twins returns the guarded methods of the earlier version with the name and the
+// messages of m.
+func (p *pass) twins(m *policy.Method) []*policy.Method {
+	if p.guards == nil {
+		p.guards = map[string][]*policy.Method{}
 		for _, s := range p.from.Services {
 			for _, f := range s.Methods {
 				if f.Guarded() {
-					p.twins[signature(f)] = f
+					p.guards[signature(f)] = append(p.guards[signature(f)], f)
 				}
 			}
 		}
 	}
-	return p.twins[signature(m)]
+	return p.guards[signature(m)]
 }
 
 // added is about a method that is new, which may be what g was.
@@ -152,8 +170,8 @@ func (p *pass) added(m *policy.Method, in surroundings, g *policy.Method) {
 		l.because = ", in a service with guarded methods" + hides(m)
 	case in.replaces:
 		l.unknown, l.because = true, "; a service with guarded methods is gone, and whether this one replaces it cannot be decided"
-	case p.twin(m) != nil:
-		l.unknown, l.because = true, "; "+p.twin(m).Name()+", which has its name and messages, is guarded"
+	case len(p.twins(m)) > 0:
+		l.unknown, l.because = true, "; "+p.twins(m)[0].Name()+", which has its name and messages, is guarded"
 	case m.Effective().SignsMessage():
 		l.unknown, l.because = true, ", and it signs its response"
 	default:
