@@ -2,38 +2,85 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
-// usageFor returns the template for a terminal of so many columns, to which the
-// texts of flags are wrapped; 0 leaves each in one line, as documents have them.
-func usageFor(columns int) string {
+// usageFor returns what prints the usage of a command on a terminal of so many
+// columns: usage, commands by groups, flags. The texts of flags are wrapped; 0
+// leaves each in one line, as documents have them.
+func usageFor(columns int) func(*cobra.Command) error {
 	const narrowest = 60
 	if columns < narrowest {
-		return usageTemplate
+		columns = 0
 	}
-	return strings.ReplaceAll(usageTemplate, ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", columns))
+	return func(cmd *cobra.Command) error {
+		var b strings.Builder
+		b.WriteString("Usage:")
+		if cmd.Runnable() {
+			b.WriteString("\n  " + cmd.UseLine())
+		}
+		if cmd.HasAvailableSubCommands() {
+			fmt.Fprintf(&b, "\n  %s COMMAND", cmd.CommandPath())
+		}
+		if cmd.HasExample() {
+			b.WriteString("\n\nExamples:\n" + cmd.Example)
+		}
+		listCommands(&b, cmd)
+		listFlags(&b, "Flags", cmd.LocalFlags(), columns)
+		listFlags(&b, "Global flags", cmd.InheritedFlags(), columns)
+		if cmd.HasAvailableSubCommands() {
+			fmt.Fprintf(&b, "\n\nRun \"%s COMMAND --help\" for details; \"jwtctl help exit-codes\" lists the exit codes.", cmd.CommandPath())
+		}
+		_, err := io.WriteString(cmd.OutOrStderr(), b.String()+"\n")
+		return err
+	}
 }
 
-// usageTemplate is cobra's with our headings: usage, commands by groups, flags.
-const usageTemplate = `Usage:{{if .Runnable}}
-  {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
-  {{.CommandPath}} COMMAND{{end}}{{if .HasExample}}
+// listCommands writes the commands within cmd, by their groups if it has groups.
+func listCommands(b *strings.Builder, cmd *cobra.Command) {
+	if !cmd.HasAvailableSubCommands() {
+		return
+	}
+	list := func(title, group string) {
+		b.WriteString("\n\n" + title + ":")
+		for _, c := range cmd.Commands() {
+			if c.GroupID == group && c.IsAvailableCommand() {
+				fmt.Fprintf(b, "\n  %-*s %s", c.NamePadding(), c.Name(), c.Short)
+			}
+		}
+	}
+	if len(cmd.Groups()) == 0 {
+		list("Commands", "")
+	}
+	for _, group := range cmd.Groups() {
+		list(group.Title, group.ID)
+	}
+}
 
-Examples:
-{{.Example}}{{end}}{{if .HasAvailableSubCommands}}{{$all := .Commands}}{{range $group := .Groups}}
+// listFlags writes the flags of fs that are not hidden.
+func listFlags(b *strings.Builder, title string, fs *pflag.FlagSet, columns int) {
+	if !fs.HasAvailableFlags() {
+		return
+	}
+	shown := pflag.NewFlagSet("", pflag.ContinueOnError)
+	fs.VisitAll(func(f *pflag.Flag) {
+		if f.Value.Type() == "bool" {
+			switched := *f
+			switched.Value = onOff{f.Value}
+			f = &switched
+		}
+		shown.AddFlag(f)
+	})
+	b.WriteString("\n\n" + title + ":\n" + strings.TrimRight(shown.FlagUsagesWrapped(columns), " \n"))
+}
 
-{{$group.Title}}:{{range $all}}{{if and (eq .GroupID $group.ID) .IsAvailableCommand}}
-  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{else}}
+// onOff is a flag without a value. pflag would add "[=true|false]" to the name
+// of each flag of type bool.
+type onOff struct{ pflag.Value }
 
-Commands:{{range $all}}{{if .IsAvailableCommand}}
-  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
-
-Flags:
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
-
-Global flags:
-{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
-
-Run "{{.CommandPath}} COMMAND --help" for details; "jwtctl help exit-codes" lists the exit codes.{{end}}
-`
+func (onOff) Type() string     { return "boolfunc" }
+func (onOff) IsBoolFlag() bool { return true }
