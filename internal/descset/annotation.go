@@ -2,14 +2,11 @@ package descset
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
-	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
@@ -182,6 +179,11 @@ func (s *Set) read(spellings []kind, d protoreflect.Descriptor) error {
 			}
 		}
 		if err != nil {
+			var bad badText
+			if errors.As(err, &bad) {
+				return fault.New(fault.AnnotationUnreadable, a.Position(bad.path...).String(), "%s.%s of %s is not valid UTF-8", k.option(), bad.name(), d.FullName()).
+					WithHint("save the .proto file as UTF-8")
+			}
 			return fault.New(fault.AnnotationUnreadable, a.Position().String(), "the option (%s) of %s: %w", k.extension, d.FullName(), err)
 		}
 		if first := s.annotations[d.FullName()]; first != nil {
@@ -191,85 +193,4 @@ func (s *Set) read(spellings []kind, d protoreflect.Descriptor) error {
 		s.annotations[d.FullName()] = a
 	}
 	return nil
-}
-
-// read is the one reader of annotations: it returns the jwt part of an options
-// message, nil if there is none. It reads the bytes the options are stored as,
-// so a known field, a dynamic one and an unknown one are all the same to it,
-// and reads them by our schema alone, strictly (S45, S46). What is next to
-// jwt is not looked at (A3).
-func (k kind) read(options protoreflect.ProtoMessage) (protoreflect.Message, error) {
-	if options == nil || !options.ProtoReflect().IsValid() {
-		return nil, nil
-	}
-	raw, err := proto.MarshalOptions{AllowPartial: true}.Marshal(options)
-	if err != nil {
-		return nil, err
-	}
-	const uninterpreted = 999 // what a parser leaves that knows no types
-	if _, found, err := member(raw, uninterpreted); found || err != nil {
-		return nil, fmt.Errorf("the file's options were never interpreted: compile it again")
-	}
-	jwt, found, err := member(raw, k.number)
-	name := "the option"
-	if found && err == nil && k.within != 0 {
-		name = "jwt"
-		jwt, found, err = member(jwt, k.within)
-	}
-	if !found || err != nil {
-		return nil, err
-	}
-	m := dynamicpb.NewMessage(k.jwt)
-	if err := (proto.UnmarshalOptions{RecursionLimit: 10}).Unmarshal(jwt, m); err != nil {
-		return nil, fmt.Errorf("%s is not of type %s: %w", name, k.as, err)
-	}
-	if where := unknown(m, name); where != "" {
-		return nil, fmt.Errorf("%s, which %s does not have in this form: this version of jwtctl does not know what it requires", where, k.as)
-	}
-	return m, nil
-}
-
-// member returns the bytes of the message that raw holds as field number: one
-// that comes in several pieces is one, as protobuf has it.
-func member(raw []byte, number protoreflect.FieldNumber) (value []byte, found bool, err error) {
-	for len(raw) > 0 {
-		num, kind, n := protowire.ConsumeTag(raw)
-		if n < 0 {
-			return nil, false, protowire.ParseError(n)
-		}
-		size := protowire.ConsumeFieldValue(num, kind, raw[n:])
-		if size < 0 {
-			return nil, false, protowire.ParseError(size)
-		}
-		if num == number {
-			if kind != protowire.BytesType {
-				return nil, false, fmt.Errorf("field %d is not stored as a message", number)
-			}
-			piece, _ := protowire.ConsumeBytes(raw[n:])
-			value, found = append(value, piece...), true
-		}
-		raw = raw[n+size:]
-	}
-	return value, found, nil
-}
-
-// unknown names the first field of m (at any depth) that its schema lacks, or
-// has with another type; "" if there is none.
-func unknown(m protoreflect.Message, path string) (where string) {
-	if u := m.GetUnknown(); len(u) > 0 {
-		num, _, _ := protowire.ConsumeTag(u)
-		return path + " holds field " + strconv.Itoa(int(num))
-	}
-	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		if f.Message() == nil {
-			return true
-		}
-		for i := range v.List().Len() { // static_claim, the only message within
-			if where = unknown(v.List().Get(i).Message(), path+"."+f.TextName()); where != "" {
-				return false
-			}
-		}
-		return true
-	})
-	return where
 }

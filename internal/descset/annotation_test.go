@@ -69,7 +69,7 @@ func TestS45_S46_Bytes(t *testing.T) {
 		"an unknown field in jwt":               {annotation(append(validate, varintField(9, 1)...)), "jwt holds field 9", ""},
 		"a field of another type in jwt":        {annotation(varintField(3, 1)), "jwt holds field 3", ""},
 		"an unknown field in a static claim":    {annotation(bytesField(4, varintField(9, 1))), "jwt.static_claim holds field 9", ""},
-		"a string that is no UTF-8":             {annotation(bytesField(3, []byte{0xff})), "jwt is not of type", ""},
+		"a string that is no UTF-8":             {annotation(bytesField(3, []byte{0xff})), "is not valid UTF-8", ""},
 		"options that were never interpreted":   {bytesField(999, bytesField(2, append(bytesField(1, []byte("kalix.method")), varintField(2, 1)...))), "never interpreted", ""},
 		"a good piece, and one that is no jwt":  {append(annotation(validate), bytesField(extension, varintField(jwt, 1))...), "field 3", ""},
 		"a good jwt, and an extension no bytes": {append(annotation(validate), varintField(extension, 1)...), "field 1080", ""},

@@ -1,10 +1,10 @@
 package descset
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"slices"
 	"strings"
@@ -25,7 +25,7 @@ import (
 
 // resolved is what a resolver has of an import: one of the three.
 type resolved struct {
-	source io.Reader
+	source []byte
 	// lenient: what is not about JWTs in options of package kalix is left out.
 	lenient bool
 	proto   *descriptorpb.FileDescriptorProto
@@ -171,10 +171,11 @@ func (b *build) read(t *task) error {
 		// Linking writes into it.
 		t.parsed = parser.ResultWithoutAST(proto.CloneOf(got.proto))
 	default:
-		tree, err := parser.Parse(t.name, got.source, t.handler)
+		tree, err := parser.Parse(t.name, bytes.NewReader(got.source), t.handler)
 		if err != nil {
 			return err
 		}
+		restoreLiterals(tree, got.source)
 		if t.parsed, err = parser.ResultFromAST(tree, true, t.handler); err != nil {
 			return err
 		}

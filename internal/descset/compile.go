@@ -1,7 +1,6 @@
 package descset
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -88,7 +87,7 @@ func (c *compiler) resolve(name string) (resolved, error) {
 	if err := c.add(name, where, len(text)); err != nil {
 		return none, err
 	}
-	return resolved{source: bytes.NewReader(text), lenient: namesKalix(text)}, nil
+	return resolved{source: text, lenient: namesKalix(text)}, nil
 }
 
 // elsewhere finds what is in no import path.

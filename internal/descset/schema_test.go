@@ -34,7 +34,7 @@ func TestCompiledSchema(t *testing.T) {
 			return resolved{desc: f}, nil
 		}
 		text, err := os.ReadFile(sources[name])
-		return resolved{source: bytes.NewReader(text)}, err
+		return resolved{source: text}, err
 	}, reporter.NewReporter(nil, nil))
 	if err != nil {
 		t.Fatal(err)

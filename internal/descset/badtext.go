@@ -1,0 +1,99 @@
+package descset
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// badText is the error of an annotation with a string that is not UTF-8. protoc
+// warns and compiles it; what it would mean in a JSON claim no one can say.
+type badText struct {
+	of   protoreflect.MessageDescriptor
+	path []int32 // as Annotation.Position takes it
+}
+
+func (b badText) Error() string { return b.name() + " is not valid UTF-8" }
+
+// name returns the member at fault: "name", "static_claim.value".
+func (b badText) name() string {
+	var parts []string
+	for d, path := b.of, b.path; d != nil && len(path) > 0; path = path[1:] {
+		f := d.Fields().ByNumber(protoreflect.FieldNumber(path[0]))
+		if f == nil {
+			break
+		}
+		parts = append(parts, string(f.Name()))
+		if d = f.Message(); f.IsList() && len(path) > 1 {
+			path = path[1:]
+		}
+	}
+	return strings.Join(parts, ".")
+}
+
+// badTextIn returns the path of the first string in raw, a message of type d, that
+// is not UTF-8; nil if there is none.
+func badTextIn(raw []byte, d protoreflect.MessageDescriptor) []int32 {
+	count := map[protowire.Number]int32{}
+	for len(raw) > 0 {
+		num, kind, n := protowire.ConsumeTag(raw)
+		size := protowire.ConsumeFieldValue(num, kind, raw[max(n, 0):])
+		if n < 0 || size < 0 {
+			return nil // that is another error
+		}
+		value := raw[n:]
+		raw = raw[n+size:]
+		f := d.Fields().ByNumber(num)
+		if f == nil || kind != protowire.BytesType {
+			continue
+		}
+		path := []int32{int32(num)}
+		if f.IsList() {
+			path = append(path, count[num])
+			count[num]++
+		}
+		text, _ := protowire.ConsumeBytes(value)
+		switch {
+		case f.Kind() == protoreflect.StringKind && !utf8.Valid(text):
+			return path
+		case f.Message() != nil:
+			if inner := badTextIn(text, f.Message()); inner != nil {
+				return append(path, inner...)
+			}
+		}
+	}
+	return nil
+}
+
+// badTextOf is badTextIn for a message in memory, which cannot be encoded then.
+func badTextOf(m protoreflect.Message) (found []int32) {
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		check := func(v protoreflect.Value, path ...int32) bool {
+			switch {
+			case f.Kind() == protoreflect.StringKind && !utf8.ValidString(v.String()):
+				found = path
+			case f.Message() != nil:
+				if inner := badTextOf(v.Message()); inner != nil {
+					found = append(path, inner...)
+				}
+			}
+			return found == nil
+		}
+		number := int32(f.Number())
+		if f.IsMap() {
+			return true // no annotation has one
+		}
+		if !f.IsList() {
+			return check(v, number)
+		}
+		for i := range v.List().Len() {
+			if !check(v.List().Get(i), number, int32(i)) {
+				return false
+			}
+		}
+		return true
+	})
+	return found
+}

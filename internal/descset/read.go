@@ -1,0 +1,145 @@
+package descset
+
+import (
+	"fmt"
+	"strconv"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+)
+
+// read is the one reader of annotations: it returns the jwt part of an options
+// message, nil if there is none. It reads the bytes the options are stored as,
+// so a known field, a dynamic one and an unknown one are all the same to it,
+// and reads them by our schema alone, strictly (S45, S46). What is next to
+// jwt is not looked at (A3).
+func (k kind) read(options protoreflect.ProtoMessage) (protoreflect.Message, error) {
+	if options == nil || !options.ProtoReflect().IsValid() {
+		return nil, nil
+	}
+	const uninterpreted = 999 // what a parser leaves that knows no types
+	m := options.ProtoReflect()
+	if f := m.Descriptor().Fields().ByNumber(uninterpreted); f != nil && m.Get(f).List().Len() > 0 {
+		return nil, fmt.Errorf("the file's options were never interpreted: compile it again")
+	}
+	jwt, found, err := k.stored(m)
+	name := "the option"
+	if found && err == nil && k.within != 0 {
+		name = "jwt"
+		jwt, found, err = member(jwt, k.within)
+	}
+	if !found || err != nil {
+		return nil, err
+	}
+	if path := badTextIn(jwt, k.jwt); path != nil {
+		return nil, badText{k.jwt, path}
+	}
+	value := dynamicpb.NewMessage(k.jwt)
+	if err := (proto.UnmarshalOptions{RecursionLimit: 10}).Unmarshal(jwt, value); err != nil {
+		return nil, fmt.Errorf("%s is not of type %s: %s", name, k.as, protobufs(err))
+	}
+	if where := unknown(value, name); where != "" {
+		return nil, fmt.Errorf("%s, which %s does not have in this form: this version of jwtctl does not know what it requires", where, k.as)
+	}
+	return value, nil
+}
+
+// stored returns the bytes of the extension in an options message, whether it is
+// known, dynamic or unknown. The rest of the options is not encoded: a string there
+// that is not UTF-8 would make that fail, and is no one's business here.
+func (k kind) stored(options protoreflect.Message) (value []byte, found bool, err error) {
+	var raw []byte
+	options.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if f.Number() != k.number {
+			return true
+		}
+		if f.Message() == nil || f.IsList() || f.IsMap() {
+			err = notMessage(k.number)
+			return false
+		}
+		raw, err = k.encode(v.Message())
+		return false
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return member(append(raw, options.GetUnknown()...), k.number)
+}
+
+// encode returns the extension as a field of its options message. What is next to
+// jwt is left out if it cannot be encoded.
+func (k kind) encode(extension protoreflect.Message) ([]byte, error) {
+	jwt, prefix := extension, protowire.AppendTag(nil, k.number, protowire.BytesType)
+	text, err := proto.MarshalOptions{AllowPartial: true}.Marshal(extension.Interface())
+	if err == nil {
+		return protowire.AppendBytes(prefix, text), nil
+	}
+	if k.within != 0 {
+		f := extension.Descriptor().Fields().ByNumber(k.within)
+		if f == nil || f.Message() == nil || f.IsList() || f.IsMap() || !extension.Has(f) {
+			return nil, err
+		}
+		jwt = extension.Get(f).Message()
+	}
+	if path := badTextOf(jwt); path != nil {
+		return nil, badText{k.jwt, path}
+	}
+	if text, err = (proto.MarshalOptions{AllowPartial: true}).Marshal(jwt.Interface()); err != nil {
+		return nil, err
+	}
+	if k.within != 0 {
+		text = protowire.AppendBytes(protowire.AppendTag(nil, k.within, protowire.BytesType), text)
+	}
+	return protowire.AppendBytes(prefix, text), nil
+}
+
+func notMessage(number protoreflect.FieldNumber) error {
+	return fmt.Errorf("field %d is not stored as a message", number)
+}
+
+// member returns the bytes of the message that raw holds as field number: one
+// that comes in several pieces is one, as protobuf has it.
+func member(raw []byte, number protoreflect.FieldNumber) (value []byte, found bool, err error) {
+	for len(raw) > 0 {
+		num, kind, n := protowire.ConsumeTag(raw)
+		if n < 0 {
+			return nil, false, protowire.ParseError(n)
+		}
+		size := protowire.ConsumeFieldValue(num, kind, raw[n:])
+		if size < 0 {
+			return nil, false, protowire.ParseError(size)
+		}
+		if num == number {
+			if kind != protowire.BytesType {
+				return nil, false, notMessage(number)
+			}
+			piece, _ := protowire.ConsumeBytes(raw[n:])
+			value, found = append(value, piece...), true
+		}
+		raw = raw[n+size:]
+	}
+	return value, found, nil
+}
+
+// unknown names the first field of m (at any depth) that its schema lacks, or
+// has with another type; "" if there is none.
+func unknown(m protoreflect.Message, path string) (where string) {
+	if u := m.GetUnknown(); len(u) > 0 {
+		num, _, _ := protowire.ConsumeTag(u)
+		return path + " holds field " + strconv.Itoa(int(num))
+	}
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if f.Message() == nil {
+			return true
+		}
+		for i := range v.List().Len() { // static_claim, the only message within
+			if where = unknown(v.List().Get(i).Message(), path+"."+f.TextName()); where != "" {
+				return false
+			}
+		}
+		return true
+	})
+	return where
+}
