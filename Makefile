@@ -112,7 +112,6 @@ e2e-quick: build # -count=1: go test does not see that the program has changed
 
 ## e2e: jwtctl with a real Temporal server, and the Kubernetes manifests
 e2e: build
-	cd $(EXAMPLE) && $(GO) run $(QUICK) ./genapi ../../bin/api_table.txt && diff ../../bin/api_table.txt ../../internal/temporal/api_table.go
 	cd $(EXAMPLE) && JWTCTL_BIN=$(CURDIR)/bin/jwtctl GOFLAGS="$(GOFLAGS) $(QUICK)" $(GO) test -count=1 -vet=off -timeout 15m ./...
 	cd examples/kubernetes && $(GO) test $(QUICK) -vet=off ./...
 
@@ -161,10 +160,14 @@ fuzz:
 	  done; \
 	done
 
-## generate: everything that is generated: docs/cli.md, man pages, Temporal's API table
+## generate: everything that is generated: docs/cli.md, man pages, the tables of Temporal's releases if their inputs changed
 generate:
-	cd $(EXAMPLE) && $(GO) run ./genapi ../../internal/temporal/api_table.go
+	cd tools && $(GO) run ./temporalapi generate ../internal/temporal/api_table.go ../internal/temporal/releases.go
 	$(GO) test -count=1 ./internal/docs -update
+
+## temporal-releases: fail if the module proxy has a Temporal server that the tables do not know
+temporal-releases:
+	cd tools && $(GO) run ./temporalapi newest
 
 ## tools: the programs that tests compare jwtctl with (Debian and npm packages; root or sudo)
 tools: packages
@@ -196,4 +199,4 @@ packages:
 clean:
 	rm -rf bin dist
 
-.PHONY: differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench fuzz generate tools packages clean
+.PHONY: differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench fuzz generate temporal-releases tools packages clean

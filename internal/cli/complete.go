@@ -41,7 +41,7 @@ func wordsOf(d command.Deps, name string) func(cmd *cobra.Command) []string {
 		return func(*cobra.Command) []string { return texts(temporal.Roles()) }
 	case "api":
 		return func(*cobra.Command) (list []string) {
-			for _, api := range temporal.APIs() {
+			for _, api := range temporal.Newest().APIs() {
 				list = append(list, api.Name[strings.LastIndexByte(api.Name, '/')+1:])
 			}
 			slices.Sort(list)

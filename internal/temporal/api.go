@@ -31,17 +31,21 @@ const (
 	AccessAdmin Access = "admin"
 	AccessOpen  Access = "open"
 	AccessNever Access = "never"
+	// AccessUnchecked is what everyone has, whatever the token.
+	AccessUnchecked Access = "unchecked"
 )
 
-// API is a method of a Temporal frontend.
+// API is what a call of a Temporal frontend is authorized for.
 type API struct {
-	// Name is the gRPC method, /package.Service/Method.
+	// Name is the gRPC method, or the like of one: /package.Service/Method.
 	Name   string
 	Scope  Scope
 	Access Access
-	// Stream marks the APIs whose tokens need no audience: it is not checked
-	// there.
+	// Stream marks gRPC streams. Releases differ in what they check there.
 	Stream bool
+	// HTTP marks the APIs of Nexus, which are called over HTTP alone. No release
+	// checks the audience there.
+	HTTP bool
 	// TaskToken marks the APIs whose request, if it names no namespace, is
 	// authorized for the one in its task token.
 	TaskToken bool
@@ -57,22 +61,28 @@ func (a API) Role() Role {
 	return ""
 }
 
+// isCalled reports whether name is a's, in full or an ending of it that begins
+// at a slash or dot.
+func (a API) isCalled(name string) bool {
+	return name != "" && (strings.HasSuffix(a.Name, "/"+name) || strings.HasSuffix(a.Name, "."+name))
+}
+
 // FindAPI returns the API called name: in full, or any ending of it that begins
 // at a slash or dot, such as StartWorkflowExecution or
 // AdminService/GetNamespace. Of several, the first service's is taken
 // (WorkflowService before OperatorService before AdminService) and the others
-// are returned as homonyms. An unknown name is a usage error with the nearest
-// names as a hint.
-func FindAPI(name string) (api API, homonyms []string, err error) {
+// are returned as homonyms. A name that the release does not know is a usage
+// error, with the releases that do or the nearest names as a hint.
+func (r Release) FindAPI(name string) (api API, homonyms []string, err error) {
 	ending := strings.TrimPrefix(name, "/")
 	var found []API
-	for _, a := range APIs() {
-		if ending != "" && (strings.HasSuffix(a.Name, "/"+ending) || strings.HasSuffix(a.Name, "."+ending)) {
+	for _, a := range r.APIs() {
+		if a.isCalled(ending) {
 			found = append(found, a)
 		}
 	}
 	if len(found) == 0 {
-		return API{}, nil, unknownAPI(ending)
+		return API{}, nil, r.unknownAPI(ending)
 	}
 	for _, a := range found[1:] {
 		homonyms = append(homonyms, a.Name)
@@ -80,9 +90,12 @@ func FindAPI(name string) (api API, homonyms []string, err error) {
 	return found[0], homonyms, nil
 }
 
-func unknownAPI(name string) error {
-	err := fault.New(fault.UsageError, "API", "a Temporal server %s has none called %q", ServerVersion, quote.Shorten(name))
-	if near := nearestAPIs(name); len(near) > 0 {
+func (r Release) unknownAPI(name string) error {
+	err := fault.New(fault.UsageError, "API", "Temporal server %s has no API %q", r.Version, quote.Shorten(name))
+	if others := elsewhere(name); others != "" {
+		return err.WithHint("servers have it %s: choose one with --server-version", others)
+	}
+	if near := r.nearestAPIs(name); len(near) > 0 {
 		return err.WithHint("did you mean %s? (upper and lower case count)", strings.Join(near, " or "))
 	}
 	return err.WithHint("such as StartWorkflowExecution or /temporal.api.workflowservice.v1.WorkflowService/StartWorkflowExecution")
@@ -90,7 +103,7 @@ func unknownAPI(name string) error {
 
 // nearestAPIs returns at most three methods whose name differs from the last
 // part of name in case or by a few letters, the nearest first.
-func nearestAPIs(name string) []string {
+func (r Release) nearestAPIs(name string) []string {
 	const most = 64 // no method's name is longer
 	wanted := strings.ToLower(name[strings.LastIndexAny(name, "/.")+1:])
 	if len(wanted) > most {
@@ -101,7 +114,7 @@ func nearestAPIs(name string) []string {
 		distance int
 	}
 	var list []candidate
-	for _, a := range APIs() {
+	for _, a := range r.APIs() {
 		method := a.Name[strings.LastIndex(a.Name, "/")+1:]
 		if d := suggest.Distance(wanted, strings.ToLower(method)); d <= len(method)/4 {
 			list = append(list, candidate{method, d})

@@ -10,14 +10,20 @@ import (
 )
 
 func TestAPITable(t *testing.T) {
-	list := APIs()
+	for _, r := range Releases() {
+		t.Run(r.Version, func(t *testing.T) { checkAPIs(t, r) })
+	}
+}
+
+func checkAPIs(t *testing.T, r Release) {
+	list := r.APIs()
 	if len(list) < 150 {
-		t.Errorf("%d APIs; the frontend of %s has more", len(list), ServerVersion)
+		t.Errorf("%d APIs; the frontend of %s has more", len(list), r.Version)
 	}
 	seen := map[string]bool{}
 	for _, a := range list {
 		if seen[a.Name] || strings.Count(a.Name, "/") != 2 || a.Name[0] != '/' {
-			t.Errorf("%q stands twice or is no method's name", a.Name)
+			t.Errorf("%q is a duplicate or not a method name", a.Name)
 		}
 		seen[a.Name] = true
 		switch a.Access {
@@ -25,7 +31,7 @@ func TestAPITable(t *testing.T) {
 			if a.Role() == "" || (a.Scope != ScopeNamespace && a.Scope != ScopeCluster) {
 				t.Errorf("%s: scope %q, role %q", a.Name, a.Scope, a.Role())
 			}
-		case AccessOpen, AccessNever:
+		case AccessOpen, AccessNever, AccessUnchecked:
 			if a.Role() != "" {
 				t.Errorf("%s: wants role %q", a.Name, a.Role())
 			}
@@ -38,25 +44,26 @@ func TestAPITable(t *testing.T) {
 func TestFindAPI(t *testing.T) {
 	const workflow = "/temporal.api.workflowservice.v1.WorkflowService/"
 	for name, want := range map[string]API{
-		"StartWorkflowExecution":               {Name: workflow + "StartWorkflowExecution", Scope: ScopeNamespace, Access: AccessWrite},
-		workflow + "StartWorkflowExecution":    {Name: workflow + "StartWorkflowExecution", Scope: ScopeNamespace, Access: AccessWrite},
-		"WorkflowService/DescribeNamespace":    {Name: workflow + "DescribeNamespace", Scope: ScopeNamespace, Access: AccessRead},
-		"RegisterNamespace":                    {Name: workflow + "RegisterNamespace", Scope: ScopeNamespace, Access: AccessAdmin},
-		"ListNamespaces":                       {Name: workflow + "ListNamespaces", Scope: ScopeCluster, Access: AccessRead},
-		"GetSystemInfo":                        {Name: workflow + "GetSystemInfo", Scope: ScopeCluster, Access: AccessOpen},
-		"RespondWorkflowTaskCompleted":         {Name: workflow + "RespondWorkflowTaskCompleted", Scope: ScopeNamespace, Access: AccessWrite, TaskToken: true},
-		"ListNexusEndpoints":                   {Name: "/temporal.api.operatorservice.v1.OperatorService/ListNexusEndpoints", Scope: ScopeCluster, Access: AccessAdmin},
-		"AdminService/DeleteWorkflowExecution": {Name: "/temporal.server.api.adminservice.v1.AdminService/DeleteWorkflowExecution", Scope: ScopeCluster, Access: AccessAdmin},
-		"StreamWorkflowReplicationMessages":    {Name: "/temporal.server.api.adminservice.v1.AdminService/StreamWorkflowReplicationMessages", Scope: ScopeCluster, Access: AccessAdmin, Stream: true},
-		"Check":                                {Name: "/grpc.health.v1.Health/Check", Scope: ScopeCluster, Access: AccessOpen},
+		"StartWorkflowExecution":                                   {Name: workflow + "StartWorkflowExecution", Scope: ScopeNamespace, Access: AccessWrite},
+		workflow + "StartWorkflowExecution":                        {Name: workflow + "StartWorkflowExecution", Scope: ScopeNamespace, Access: AccessWrite},
+		"WorkflowService/DescribeNamespace":                        {Name: workflow + "DescribeNamespace", Scope: ScopeNamespace, Access: AccessRead},
+		"RegisterNamespace":                                        {Name: workflow + "RegisterNamespace", Scope: ScopeNamespace, Access: AccessAdmin},
+		"ListNamespaces":                                           {Name: workflow + "ListNamespaces", Scope: ScopeCluster, Access: AccessRead},
+		"GetSystemInfo":                                            {Name: workflow + "GetSystemInfo", Scope: ScopeCluster, Access: AccessOpen},
+		"RespondWorkflowTaskCompleted":                             {Name: workflow + "RespondWorkflowTaskCompleted", Scope: ScopeNamespace, Access: AccessWrite, TaskToken: true},
+		"ListNexusEndpoints":                                       {Name: "/temporal.api.operatorservice.v1.OperatorService/ListNexusEndpoints", Scope: ScopeCluster, Access: AccessAdmin},
+		"AdminService/DeleteWorkflowExecution":                     {Name: "/temporal.server.api.adminservice.v1.AdminService/DeleteWorkflowExecution", Scope: ScopeCluster, Access: AccessAdmin},
+		"StreamWorkflowReplicationMessages":                        {Name: "/temporal.server.api.adminservice.v1.AdminService/StreamWorkflowReplicationMessages", Scope: ScopeCluster, Access: AccessAdmin, Stream: true},
+		"NexusService/DispatchByEndpoint":                          {Name: "/temporal.api.nexusservice.v1.NexusService/DispatchByEndpoint", Scope: ScopeNamespace, Access: AccessWrite, HTTP: true},
+		"Check":                                                    {Name: "/grpc.health.v1.Health/Check", Scope: ScopeCluster, Access: AccessOpen},
 		"grpc.reflection.v1.ServerReflection/ServerReflectionInfo": {Name: "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Scope: ScopeNone, Access: AccessNever, Stream: true},
 	} {
-		got, _, err := FindAPI(name)
+		got, _, err := Newest().FindAPI(name)
 		if err != nil || got != want {
 			t.Errorf("FindAPI(%q) = %+v, %v; want %+v", name, got, err, want)
 		}
 	}
-	if _, homonyms, _ := FindAPI("DeleteWorkflowExecution"); !slices.Equal(homonyms, []string{"/temporal.server.api.adminservice.v1.AdminService/DeleteWorkflowExecution"}) {
+	if _, homonyms, _ := Newest().FindAPI("DeleteWorkflowExecution"); !slices.Equal(homonyms, []string{"/temporal.server.api.adminservice.v1.AdminService/DeleteWorkflowExecution"}) {
 		t.Errorf("homonyms %q", homonyms)
 	}
 }
@@ -73,7 +80,7 @@ func TestFindAPIUnknown(t *testing.T) {
 		"ListNexusEndpoint":          "ListNexusEndpoints",
 		strings.Repeat("x", 1000000): "such as",
 	} {
-		_, _, err := FindAPI(name)
+		_, _, err := Newest().FindAPI(name)
 		var f *fault.Error
 		if !errors.As(err, &f) || f.Code != fault.UsageError || !strings.Contains(f.Hint, hint) || len(f.Error()) > 200 {
 			t.Errorf("FindAPI(%.30q): %v, hint %q; want one with %q", name, err, f.Hint, hint)

@@ -17,6 +17,8 @@ type Request struct {
 	Authorization string
 	// API is the method called, in any form that FindAPI takes.
 	API string
+	// Release is the server's; the zero value means the newest known.
+	Release Release
 	// Namespace is the one in the request, "" for none.
 	Namespace string
 	// Keys are the keys that the server holds; nil if they are not known, so
@@ -44,6 +46,8 @@ type Verdict struct {
 	// Allowed says that the call is authorized; it may still fail afterwards,
 	// such as for a namespace that is not there.
 	Allowed bool `json:"allowed"`
+	// ServerVersion is the release that decides so.
+	ServerVersion string `json:"server_version"`
 	// API is the method's full name.
 	API       string `json:"api"`
 	Namespace string `json:"namespace"`
@@ -113,7 +117,10 @@ func unquote(text string) string {
 //
 // The only error is a usage error, for an API that the server does not have.
 func Explain(r Request) (Verdict, error) {
-	api, homonyms, err := FindAPI(r.API)
+	if r.Release.Version == "" {
+		r.Release = Newest()
+	}
+	api, homonyms, err := r.Release.FindAPI(r.API)
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -127,7 +134,7 @@ func Explain(r Request) (Verdict, error) {
 	e.readAuthorization()
 	tokenIsGood := len(e.faults) == 0
 	held := e.readPermissions()
-	v := Verdict{API: api.Name, Namespace: r.Namespace, RequiredRole: api.Role(), Scope: api.Scope, HeldRoles: held.list(e)}
+	v := Verdict{ServerVersion: r.Release.Version, API: api.Name, Namespace: r.Namespace, RequiredRole: api.Role(), Scope: api.Scope, HeldRoles: held.list(e)}
 	switch api.Access {
 	case AccessOpen:
 		v.Allowed = tokenIsGood

@@ -2,8 +2,9 @@
 // and claim mapper expects of a token, how its clients are handed one, and why
 // the server would deny a call. It speaks to no server.
 //
-// The facts were measured on go.temporal.io/server v1.30.8; the end-to-end test
-// of examples/temporal compares them with that server.
+// What differs between releases of go.temporal.io/server is generated from their
+// source (tools/temporalapi); the end-to-end test of examples/temporal compares
+// the verdicts with a real server's.
 package temporal
 
 import (

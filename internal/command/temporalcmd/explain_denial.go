@@ -32,6 +32,7 @@ const explainDenialExample = `  jwtctl explain-denial "$TEMPORAL_CLI_AUTH" --api
 
 type explainDenialOptions struct {
 	api       string
+	version   string
 	namespace string
 	jwks      []string
 	keys      []string
@@ -58,6 +59,7 @@ func ExplainDenial(d command.Deps) *cobra.Command {
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&o.api, "api", "", "the `API` called, such as StartWorkflowExecution")
+	fs.StringVar(&o.version, "server-version", temporal.Newest().Version, "release `V` of the server, such as 1.30 or 1.30.8")
 	fs.StringVar(&o.namespace, "namespace", "", "namespace `NS` of the call")
 	fs.StringArrayVar(&o.jwks, "jwks", nil, "key set that the server reads, `FILE|URL`; repeatable")
 	fs.StringArrayVar(&o.keys, "key", nil, "key `FILE` that the server would have; repeatable")
@@ -81,6 +83,10 @@ func runExplainDenial(ctx context.Context, d command.Deps, args []string, o expl
 	case o.api == "":
 		return fault.New(fault.UsageError, "--api", "is required").WithHint("such as --api StartWorkflowExecution")
 	}
+	release, err := temporal.ParseRelease(o.version)
+	if err != nil {
+		return command.AsUsage(err, "--server-version")
+	}
 	if err := input.CheckTokenArgument(args); err != nil {
 		return err
 	}
@@ -97,7 +103,7 @@ func runExplainDenial(ctx context.Context, d command.Deps, args []string, o expl
 		signers = signersAtHand(d, o.keys)
 	}
 	v, err := temporal.Explain(temporal.Request{
-		Authorization: header, API: o.api, Namespace: o.namespace,
+		Authorization: header, API: o.api, Release: release, Namespace: o.namespace,
 		Keys: held, Signers: signers, Audience: o.audience, Claim: o.claim, Now: now,
 	})
 	if err != nil {
@@ -199,7 +205,7 @@ func printVerdict(d command.Deps, v temporal.Verdict) error {
 	if v.Namespace != "" {
 		fmt.Fprintf(&b, ", namespace %s", quote.Printable(v.Namespace))
 	}
-	b.WriteString("\n")
+	fmt.Fprintf(&b, "\n  server %s\n", v.ServerVersion)
 	if v.RequiredRole != "" {
 		fmt.Fprintf(&b, "  needs  %s or more, %s\n", v.RequiredRole, scopeText(v))
 		held := "nothing that counts"
