@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,6 +60,9 @@ func compile(ctx context.Context, schema *schema, src Sources, sets [][]unit) ([
 	}
 	switch {
 	case len(c.errs) > 0:
+		if twice := c.twoNames(); twice != nil {
+			return nil, twice
+		}
 		return nil, c.told()
 	case err != nil:
 		return nil, c.fault(err)
@@ -145,6 +149,30 @@ func (c *compiler) report(err reporter.ErrorWithPos) error {
 		return err
 	}
 	c.errs = append(c.errs, err)
+	return nil
+}
+
+// twoNames returns the error of a file that was compiled by two names, if that is
+// what the compiler complains of; nil if it is not.
+func (c *compiler) twoNames() error {
+	if !slices.ContainsFunc(c.errs, func(err reporter.ErrorWithPos) bool { return strings.Contains(err.Error(), "already defined at") }) {
+		return nil
+	}
+	byFile := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(c.origin)) {
+		real, err := filepath.EvalSymlinks(c.origin[name])
+		if err == nil {
+			real, err = filepath.Abs(real)
+		}
+		if err != nil {
+			continue
+		}
+		if first := byFile[real]; first != "" {
+			return fault.New(fault.ImportNotAllowed, c.origin[name], "is compiled by two names, %s (%s) and %s (%s)", first, c.origin[first], name, c.origin[name]).
+				WithHint("name and import each file by one path: leave out an import path (-I) that is within another, or the link")
+		}
+		byFile[real] = name
+	}
 	return nil
 }
 

@@ -28,9 +28,9 @@ func openPaths(src Sources) (paths importPaths, names []string, err error) {
 	var found []string
 	dirs := src.ImportPaths
 	for _, arg := range src.Protos {
-		list, root, err := expand(arg)
+		list, root, err := expand(arg, src.ImportPaths)
 		if err != nil {
-			return nil, nil, src.withPathHint(err, arg)
+			return nil, nil, err
 		}
 		found = append(found, list...)
 		if len(src.ImportPaths) == 0 && !slices.Contains(dirs, root) {
@@ -60,18 +60,6 @@ func openPaths(src Sources) (paths importPaths, names []string, err error) {
 	return paths, slices.Compact(names), nil
 }
 
-// withPathHint says where arg is if it was written as imports write it.
-func (src Sources) withPathHint(err error, arg string) error {
-	var f *fault.Error
-	for _, dir := range src.ImportPaths {
-		path := filepath.Join(dir, arg)
-		if _, missing := os.Stat(path); missing == nil && errors.As(err, &f) && errors.Is(err, fs.ErrNotExist) {
-			return f.WithHint("did you mean %s? files are named from the working folder, imports from -I", path)
-		}
-	}
-	return err
-}
-
 func (p importPaths) close() {
 	for _, one := range p {
 		_ = one.root.Close()
@@ -88,14 +76,34 @@ func (p importPaths) name(file string) (string, error) {
 		}
 		name = filepath.ToSlash(name)
 		for _, before := range p[:i] {
-			if info, err := before.root.Stat(name); err == nil && info.Mode().IsRegular() {
+			if info, err := before.root.Stat(name); err == nil && info.Mode().IsRegular() && !sameFile(info, file) {
 				return "", fault.New(fault.ImportNotAllowed, file, "its name %s is taken by %s, which comes first among the import paths", name, filepath.Join(before.dir, name))
 			}
 		}
 		return name, nil
 	}
-	return "", fault.New(fault.ImportNotAllowed, file, "is not under any import path").
-		WithHint("add the folder that its imports start from with -I")
+	f := fault.New(fault.ImportNotAllowed, file, "is not under any import path")
+	if other, err := p.find(file); err == nil {
+		return "", f.WithHint("did you mean %s? a file in the working folder comes first", other)
+	}
+	return "", f.WithHint("add the folder that its imports start from with -I")
+}
+
+// find returns the file that an import path has by this name.
+func (p importPaths) find(name string) (string, error) {
+	for _, one := range p {
+		where := filepath.Join(one.dir, name)
+		if info, err := os.Stat(where); err == nil && info.Mode().IsRegular() && filepath.IsLocal(name) {
+			return where, nil
+		}
+	}
+	return "", fs.ErrNotExist
+}
+
+// sameFile reports whether path leads to the file of info, by whatever name.
+func sameFile(info fs.FileInfo, path string) bool {
+	other, err := os.Stat(path)
+	return err == nil && os.SameFile(info, other)
 }
 
 func relative(dir, file string) (string, error) {
@@ -119,11 +127,15 @@ func (p importPaths) read(name string) (text []byte, where string, err error) {
 	if !fs.ValidPath(name) || strings.ContainsAny(name, "\\\x00") {
 		return nil, "", fault.New(fault.ImportNotAllowed, brief(name), "an import is a path below an import path, without \"..\" or \"/\" in front")
 	}
+	notThere := errNotThere.About(brief(name))
 	for _, one := range p {
 		where := filepath.Join(one.dir, filepath.FromSlash(name))
 		f, err := one.root.OpenFile(filepath.FromSlash(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
+			if link := dangling(where); link != nil {
+				notThere = fault.New(fault.ImportNotFound, brief(name), "%s %s", link.What, link.Why)
+			}
 			continue
 		case err != nil:
 			if _, outside := os.Stat(where); outside == nil && !errors.Is(err, fs.ErrPermission) {
@@ -135,7 +147,21 @@ func (p importPaths) read(name string) (text []byte, where string, err error) {
 		text, err = readSource(f, where)
 		return text, where, err
 	}
-	return nil, "", errNotThere.About(brief(name))
+	return nil, "", notThere
+}
+
+// dangling returns the fault of path if it is a link, or is below one, to what
+// does not exist; nil if it is not.
+func dangling(path string) *fault.Error {
+	for range strings.Count(filepath.ToSlash(path), "/") + 1 {
+		if to, err := os.Readlink(path); err == nil {
+			if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+				return fault.New(fault.DescriptorUnreadable, path, "is a link to %s, which does not exist", to)
+			}
+		}
+		path = filepath.Dir(path)
+	}
+	return nil
 }
 
 func readSource(f *os.File, where string) ([]byte, error) {
@@ -147,12 +173,21 @@ func readSource(f *os.File, where string) ([]byte, error) {
 }
 
 // expand returns the files that arg, a file, folder or pattern, stands for, and
-// the folder to import from if none is given.
-func expand(arg string) (list []string, root string, err error) {
+// the folder to import from if none is given. A file is named from the working
+// folder, else as imports name it.
+func expand(arg string, dirs []string) (list []string, root string, err error) {
 	base, pattern := files.SplitPattern(arg)
 	if pattern == "" {
 		info, err := os.Stat(arg)
 		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			for _, dir := range dirs {
+				where := filepath.Join(dir, arg)
+				if info, err := os.Stat(where); err == nil && filepath.IsLocal(arg) && info.Mode().IsRegular() {
+					return []string{where}, dir, nil
+				}
+			}
+			return nil, "", notHere(arg, dirs, err)
 		case err != nil:
 			return nil, "", fault.New(fault.DescriptorUnreadable, arg, "%w", files.Reason(err))
 		case info.IsDir():
@@ -170,5 +205,51 @@ func expand(arg string) (list []string, root string, err error) {
 	if err == nil && len(list) == 0 {
 		err = fault.New(fault.DescriptorUnreadable, arg, "holds or matches no .proto file")
 	}
-	return list, base, err
+	return withoutLinks(list), base, err
+}
+
+// notHere is the error of a file that is neither in the working folder nor in an
+// import path.
+func notHere(arg string, dirs []string, err error) error {
+	for _, dir := range append([]string{""}, dirs...) {
+		if link := dangling(filepath.Join(dir, arg)); link != nil {
+			return link
+		}
+	}
+	f := fault.New(fault.DescriptorUnreadable, arg, "%w", files.Reason(err))
+	if len(dirs) > 0 {
+		return f.WithHint("it is looked for in the working folder and in the folders of -I: %s", strings.Join(dirs, ", "))
+	}
+	return f
+}
+
+// withoutLinks drops from list the links to other files in it: each file is
+// compiled once, by its own name.
+func withoutLinks(list []string) []string {
+	own := map[string]bool{}
+	links := map[string]string{}
+	for _, path := range list {
+		if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			if to, err := filepath.EvalSymlinks(path); err == nil {
+				links[path] = to
+				continue
+			}
+		}
+		own[path] = true
+	}
+	if len(links) == 0 {
+		return list
+	}
+	real := map[string]bool{}
+	for path := range own {
+		if to, err := filepath.EvalSymlinks(path); err == nil {
+			real[to] = true
+		}
+	}
+	return slices.DeleteFunc(list, func(path string) bool {
+		to, isLink := links[path]
+		again := isLink && real[to]
+		real[to] = real[to] || isLink // two links to a file that is elsewhere
+		return again
+	})
 }

@@ -83,6 +83,60 @@ func TestShadowed(t *testing.T) {
 	refused(t, Sources{ImportPaths: []string{one, two}, Protos: []string{two + "/a.proto"}}, fault.ImportNotAllowed, "taken by "+one)
 }
 
+// TestFileNames: a file is named from the working folder, else from an import path;
+// what is found by neither, or by two names, says so.
+func TestFileNames(t *testing.T) {
+	const one = "syntax = 'proto3'; package one; message One {}"
+	dir := folder(t, map[string]string{
+		"api/kalix2/x.proto": one, "api/y.proto": "syntax = 'proto3'; import 'kalix2/x.proto';", "own.proto": one, "api/own.proto": one, "api/lib/own.proto": one,
+		"api/twice.proto": "syntax = 'proto3'; import 'kalix2/x.proto'; import 'api/kalix2/x.proto';", "api/lost.proto": "syntax = 'proto3'; import 'lost/a.proto';",
+	})
+	t.Chdir(dir)
+	for link, to := range map[string]string{"here.proto": "nowhere.proto", "api/gone.proto": "away.proto", "api/lost": "away", "api/link.proto": "kalix2/x.proto", "api/lib/again.proto": "own.proto"} {
+		if err := os.Symlink(to, link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		paths, protos []string
+		want          string // files, or the error
+		code          fault.Code
+	}{
+		"from an import path":         {[]string{"api"}, []string{"kalix2/x.proto"}, "kalix2/x.proto", ""},
+		"from the second":             {[]string{"api/lib", "api"}, []string{"y.proto"}, "kalix2/x.proto y.proto", ""},
+		"both":                        {[]string{"api"}, []string{"kalix2/x.proto", "./api/kalix2/x.proto", "api/lib/../kalix2/x.proto"}, "kalix2/x.proto", ""},
+		"the working folder first":    {[]string{".", "api"}, []string{"own.proto"}, "own.proto", ""},
+		"another of that name":        {[]string{"api"}, []string{"own.proto"}, "own.proto: is not under any import path", fault.ImportNotAllowed},
+		"in neither":                  {[]string{"api"}, []string{"nowhere/x.proto"}, "nowhere/x.proto: no such file", fault.DescriptorUnreadable},
+		"dangling link":               {nil, []string{"here.proto"}, "here.proto: is a link to nowhere.proto, which does not exist", fault.DescriptorUnreadable},
+		"dangling, in an import path": {[]string{"api"}, []string{"gone.proto"}, "api/gone.proto: is a link to away.proto, which does not exist", fault.DescriptorUnreadable},
+		"dangling folder":             {[]string{"api"}, []string{"lost.proto"}, "import of lost/a.proto: api/lost is a link to away, which does not exist", fault.ImportNotFound},
+		"imported by two names":       {[]string{"api", "."}, []string{"twice.proto"}, "two names, api/kalix2/x.proto (api/kalix2/x.proto) and kalix2/x.proto (api/kalix2/x.proto)", fault.ImportNotAllowed},
+		"a link and its file":         {nil, []string{"api/link.proto", "api/kalix2/x.proto"}, "two names, api/kalix2/x.proto (api/kalix2/x.proto) and api/link.proto (api/link.proto)", fault.ImportNotAllowed},
+		"a folder with both":          {nil, []string{"api/lib"}, "own.proto", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			set, err := Load(t.Context(), Sources{ImportPaths: c.paths, Protos: c.protos})
+			if fault.CodeOf(err) != c.code {
+				t.Fatalf("got %v, want %s", err, c.code)
+			}
+			if err != nil {
+				if !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "already defined") {
+					t.Errorf("got %v, want %s", err, c.want)
+				}
+				return
+			}
+			var names []string
+			for _, f := range set.Files() {
+				names = append(names, f.Descriptor.Path())
+			}
+			if got := strings.Join(names, " "); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
 // TestErrors: every error of a file is told, each with its place.
 func TestErrors(t *testing.T) {
 	dir := folder(t, map[string]string{
