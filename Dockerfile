@@ -9,7 +9,7 @@ COPY cmd cmd
 COPY internal internal
 # What the image says it is; without them, "development".
 ARG VERSION="" COMMIT="" DATE=""
-RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false -ldflags="-s -w \
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -tags=grpcnotrace -buildvcs=false -ldflags="-s -w \
   -X github.com/jwtctl/jwtctl/internal/build.linkedVersion=$VERSION \
   -X github.com/jwtctl/jwtctl/internal/build.linkedCommit=$COMMIT \
   -X github.com/jwtctl/jwtctl/internal/build.linkedDate=$DATE" -o /out/jwtctl ./cmd/jwtctl

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 rm -rf bin/release
 mkdir -p bin/release/completions bin/release/man
-CGO_ENABLED=0 go build -trimpath -o bin/release/jwtctl ./cmd/jwtctl
+CGO_ENABLED=0 go build -trimpath -tags=grpcnotrace -o bin/release/jwtctl ./cmd/jwtctl
 bin/release/jwtctl completion bash >bin/release/completions/jwtctl.bash
 bin/release/jwtctl completion zsh >bin/release/completions/_jwtctl
 bin/release/jwtctl completion fish >bin/release/completions/jwtctl.fish

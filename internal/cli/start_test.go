@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestStart: what costs every start of the program much and does little for it
+// is not linked in. GODEBUG=inittrace=1 bin/jwtctl version tells what is.
+func TestStart(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command("go", "list", "-tags=grpcnotrace", "-deps", "../../cmd/jwtctl").Output() // as make build does
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What vanguard brings, which costs a start 0.15 ms: no other way is known to
+	// have it in the program.
+	vanguards := []string{"google.golang.org/genproto/googleapis/api/annotations", "google.golang.org/genproto/googleapis/api/httpbody"}
+	for dep := range strings.Lines(string(out)) {
+		switch dep = strings.TrimSpace(dep); {
+		case dep == "github.com/bufbuild/protocompile", // prepares the standard imports; its parts do not
+			strings.HasPrefix(dep, "google.golang.org/genproto/googleapis/api/") && !slices.Contains(vanguards, dep), // registers itself; descset has it as bytes
+			dep == "golang.org/x/net/trace", // runs templates, see TestStartRunsNoTemplate
+			strings.HasPrefix(dep, "buf.build/go/"), strings.HasPrefix(dep, "github.com/google/cel-go"):
+			t.Errorf("%s is linked in", dep)
+		}
+	}
+}
+
+// TestStartRunsNoTemplate: a template can call any method of any type by its name.
+// Where none is run, the linker leaves out the methods that nothing calls: 4 of
+// 25 MB, and 50 page faults a start.
+func TestStartRunsNoTemplate(t *testing.T) {
+	t.Parallel()
+	runs := regexp.MustCompile(`"(text|html)/template"|\b(Set(Usage|Help|Version)Template|AddTemplateFuncs?)\(|\.MethodByName\(`)
+	for pkg := range importsByPackage(t) {
+		sources, err := filepath.Glob(filepath.Join("..", pkg, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range sources {
+			if found := runs.FindString(readText(t, file)); found != "" && !strings.HasSuffix(file, "_test.go") {
+				t.Errorf("%s: %s", file, found)
+			}
+		}
+	}
+}
+
+// TestStartCompilesNoPattern: a regular expression of a package is compiled when
+// it is first used, not at each start.
+func TestStartCompilesNoPattern(t *testing.T) {
+	t.Parallel()
+	early := regexp.MustCompile(`(?m)^(var |\t)\w+ += regexp\.MustCompile`)
+	for pkg := range importsByPackage(t) {
+		if !strings.HasPrefix(pkg, "command/") && strings.Contains(pkg, "/") {
+			continue
+		}
+		sources, err := filepath.Glob(filepath.Join("..", pkg, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range sources {
+			if found := early.FindString(readText(t, file)); found != "" && !strings.HasSuffix(file, "_test.go") {
+				t.Errorf("%s: %s", file, strings.TrimSpace(found))
+			}
+		}
+	}
+}
