@@ -24,10 +24,10 @@ import (
 	"google.golang.org/protobuf/proto"
 	"pluginrpc.com/pluginrpc"
 
-	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/finding"
 	"github.com/jwtctl/jwtctl/internal/lint"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/protofile"
 )
 
 // The categories that rules can be chosen by in buf.yaml.
@@ -154,7 +154,7 @@ func check(ctx context.Context, r *checkv1.CheckRequest) (*checkv1.CheckResponse
 	if err != nil {
 		return nil, err
 	}
-	set, err := descset.Load(ctx, descset.Sources{DescriptorSets: []string{"-"}, Stdin: bytes.NewReader(image)})
+	set, err := protofile.Load(ctx, protofile.Sources{DescriptorSets: []string{"-"}, Stdin: bytes.NewReader(image)})
 	if err != nil { // nothing can be said of them: never "no findings"
 		return nil, pluginrpc.NewError(pluginrpc.CodeInvalidArgument, err)
 	}

@@ -16,9 +16,9 @@ import (
 	"pluginrpc.com/pluginrpc"
 
 	"github.com/jwtctl/jwtctl/internal/bufplugin"
-	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/finding"
 	"github.com/jwtctl/jwtctl/internal/lint"
+	"github.com/jwtctl/jwtctl/internal/protofile"
 )
 
 // The real buf runs the plugin in examples/buf; here it is called by the
@@ -94,7 +94,7 @@ func files(t *testing.T, sources map[string]string) []*descriptorv1.FileDescript
 			t.Fatal(err)
 		}
 	}
-	set, err := descset.Load(context.Background(), descset.Sources{Protos: []string{dir}})
+	set, err := protofile.Load(context.Background(), protofile.Sources{Protos: []string{dir}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/protofile"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
@@ -111,7 +112,7 @@ func newSchema(tb testing.TB) schema {
 			tb.Fatal(err)
 		}
 	}
-	set, err := descset.Load(context.Background(), descset.Sources{Protos: []string{dir}})
+	set, err := protofile.Load(context.Background(), protofile.Sources{Protos: []string{dir}})
 	if err != nil {
 		tb.Fatal(err)
 	}

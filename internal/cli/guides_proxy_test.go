@@ -17,8 +17,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/protofile"
 	"github.com/jwtctl/jwtctl/internal/proxy"
 )
 
@@ -56,7 +56,7 @@ func TestProxyGuide(t *testing.T) {
 // startShop is the server of the guide, and returns its address.
 func startShop(t *testing.T, path string) string {
 	t.Helper()
-	set, err := descset.Load(t.Context(), descset.Sources{Protos: []string{path}})
+	set, err := protofile.Load(t.Context(), protofile.Sources{Protos: []string{path}})
 	if err != nil {
 		t.Fatal(err)
 	}

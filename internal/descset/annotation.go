@@ -113,9 +113,9 @@ func pathOrder(file protoreflect.FileDescriptor) []int {
 
 // annotate reads the annotations of all files. One that cannot be read stops
 // everything (S45).
-func (s *Set) annotate(schema *schema) error {
+func (s *Set) annotate(schema *Schema) error {
 	for _, f := range s.files {
-		if isWellKnown(f.Descriptor.Path()) {
+		if IsWellKnown(f.Descriptor.Path()) {
 			continue
 		}
 		if err := s.annotateMessages(schema, f.Descriptor); err != nil {
@@ -138,7 +138,7 @@ func (s *Set) annotate(schema *schema) error {
 
 // annotateMessages reads the annotations of the messages that parent holds, of
 // their fields, and of the extension fields next to them.
-func (s *Set) annotateMessages(schema *schema, parent interface {
+func (s *Set) annotateMessages(schema *Schema, parent interface {
 	Messages() protoreflect.MessageDescriptors
 	Extensions() protoreflect.ExtensionDescriptors
 }) error {

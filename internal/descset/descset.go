@@ -1,46 +1,23 @@
-// Package descset reads protobuf descriptors in every form a user has them in:
-// .proto sources, compiled in-process; descriptor sets of protoc; images of Buf
-// in binary, JSON and gzip. It links them into one immutable Set, and reads the
-// jwt annotations from it, each with its position.
+// Package descset links protobuf descriptors into one immutable Set, and reads the jwt
+// annotations from it, each with its position. Descriptors come from descriptor sets
+// of protoc and images of Buf in binary, JSON and gzip, from the generated code that
+// is linked into a program, or from sources that package protofile has compiled.
 //
 // It fails closed: an annotation that is there and cannot be read is an error,
 // never "no annotation" (S45, S46). It judges no annotation: what one means is
-// for policy to say. It opens no file but those under the import paths and the
-// sets that Sources names.
+// for policy to say. It opens no file but the sets that it is given.
 //
-// It imports files and fault. protocompile and the making of descriptors live
-// behind this door.
+// The making of descriptors stays behind this door and that of protofile.
 package descset
 
 import (
-	"context"
-	"fmt"
-	"io"
 	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
-
-	"github.com/jwtctl/jwtctl/internal/fault"
 )
-
-// Sources says what to read. Paths are relative to the working folder.
-type Sources struct {
-	// ImportPaths are the folders in which imports are looked for, in order.
-	// Without any, the folders and patterns of Protos are their own import
-	// paths, and the working folder is one for single files.
-	ImportPaths []string
-	// Protos are .proto files, folders (every .proto file below), and patterns
-	// with *, ?, [] and **. Folders called node_modules or with a dot in front
-	// are passed over.
-	Protos []string
-	// DescriptorSets are files that hold a FileDescriptorSet or a Buf image;
-	// "-" is Stdin.
-	DescriptorSets []string
-	Stdin          io.Reader
-}
 
 // Set is a set of linked descriptors. It does not change, and is safe for
 // concurrent use.
@@ -73,37 +50,15 @@ type Warning struct {
 
 func (w Warning) String() string { return w.Where + ": " + w.Text }
 
-// Load reads, compiles and links src. The error is a *fault.Error, or several
-// joined (every syntax error of a file is reported): descriptor_unreadable,
-// descriptor_limit, descriptor_invalid, proto_syntax, import_not_found,
-// import_not_allowed, annotation_unreadable, file_too_large, interrupted, or
-// usage where src names nothing.
-func Load(ctx context.Context, src Sources) (set *Set, err error) {
-	defer func() {
-		if v := recover(); v != nil { // no input is worth a crash (S51, S52)
-			set, err = nil, fault.New(fault.DescriptorInvalid, "descriptors", "the compiler failed on them: %s", brief(fmt.Sprint(v)))
-		}
-	}()
-	if len(src.Protos)+len(src.DescriptorSets) == 0 {
-		return nil, fault.New(fault.UsageError, "descriptors", "no .proto file or descriptor set is named")
-	}
-	schema, err := loadSchema()
+// Link puts inputs together and links them into a set, with their annotations. A file
+// that several inputs have must be the same in all. The error is a *fault.Error:
+// descriptor_limit, descriptor_invalid, import_not_found or annotation_unreadable.
+func Link(schema *Schema, inputs ...[]Unit) (*Set, error) {
+	p, err := merge(schema, inputs)
 	if err != nil {
 		return nil, err
 	}
-	sets, err := readSets(src, schema)
-	if err != nil {
-		return nil, err
-	}
-	compiled, err := compile(ctx, schema, src, sets)
-	if err != nil {
-		return nil, err
-	}
-	p, err := merge(schema, append([][]unit{compiled}, sets...))
-	if err != nil {
-		return nil, err
-	}
-	set, err = p.link()
+	set, err := p.link()
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"io"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -16,31 +17,34 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 )
 
-// unit is one file of an input.
-type unit struct {
-	proto *descriptorpb.FileDescriptorProto
-	// where is what messages name; source is the file of positions: for a file of
+// Unit is one file of an input, before it is linked.
+type Unit struct {
+	Proto *descriptorpb.FileDescriptorProto
+	// Where is what messages name; Source is the file of positions: for a file of
 	// a set its import name, as compilers print it.
-	where, source string
-	imported      bool
+	Where, Source string
+	// Imported reports that the file was not named: others import it.
+	Imported bool
 }
 
-// readSets reads the descriptor sets, each on its own.
-func readSets(src Sources, schema *schema) ([][]unit, error) {
-	var sets [][]unit
-	for _, path := range src.DescriptorSets {
+// ReadSets reads descriptor sets, each on its own; "-" among paths is stdin, unless that
+// is nil. Errors: descriptor_unreadable, descriptor_limit, descriptor_invalid,
+// file_too_large.
+func (s *Schema) ReadSets(paths []string, stdin io.Reader) ([][]Unit, error) {
+	var sets [][]Unit
+	for _, path := range paths {
 		var data []byte
 		var err error
-		if path == "-" && src.Stdin != nil {
+		if path == "-" && stdin != nil {
 			path = "standard input"
-			data, err = files.ReadAll(src.Stdin, path, maxSet, fault.DescriptorUnreadable)
+			data, err = files.ReadAll(stdin, path, maxSet, fault.DescriptorUnreadable)
 		} else {
 			data, err = files.Read(path, maxSet, fault.DescriptorUnreadable)
 		}
 		if err != nil {
 			return nil, err
 		}
-		set, err := decodeSet(data, path, schema)
+		set, err := decodeSet(data, path, s)
 		if err != nil {
 			return nil, err
 		}
@@ -50,7 +54,7 @@ func readSets(src Sources, schema *schema) ([][]unit, error) {
 }
 
 // decodeSet reads one descriptor set or image, in whatever form it is.
-func decodeSet(data []byte, where string, schema *schema) ([]unit, error) {
+func decodeSet(data []byte, where string, schema *Schema) ([]Unit, error) {
 	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
 		unpacked, err := gzip.NewReader(bytes.NewReader(data))
 		if err != nil {
@@ -74,15 +78,15 @@ func decodeSet(data []byte, where string, schema *schema) ([]unit, error) {
 	if len(set.GetFile()) == 0 {
 		return nil, withSetHint(invalid(where, "contains no files: not a descriptor set"), where)
 	}
-	units := make([]unit, len(set.GetFile()))
+	units := make([]Unit, len(set.GetFile()))
 	seen := map[string]bool{}
 	for i, f := range set.GetFile() {
 		if f.GetName() == "" || seen[f.GetName()] {
-			return nil, invalid(where, "file %d has no name or one that another has: %q", i, brief(f.GetName()))
+			return nil, invalid(where, "file %d has no name or one that another has: %q", i, Brief(f.GetName()))
 		}
 		seen[f.GetName()] = true
-		imported := imports[i] || isWellKnown(f.GetName()) || strings.HasPrefix(f.GetName(), "kalix/") || f.GetName() == jwtctlFile || isGoogleAPI(f.GetName())
-		units[i] = unit{f, where + ": " + brief(f.GetName()), brief(f.GetName()), imported}
+		imported := imports[i] || IsWellKnown(f.GetName()) || strings.HasPrefix(f.GetName(), "kalix/") || f.GetName() == JwtctlFile || isGoogleAPI(f.GetName())
+		units[i] = Unit{f, where + ": " + Brief(f.GetName()), Brief(f.GetName()), imported}
 	}
 	return units, nil
 }
@@ -112,7 +116,7 @@ func decodeBinary(data []byte, where string) (*descriptorpb.FileDescriptorSet, m
 			num, kind, n := protowire.ConsumeTag(buf)
 			size := protowire.ConsumeFieldValue(num, kind, buf[max(n, 0):])
 			if n < 0 || size < 0 {
-				return nil, nil, invalid(where, "the Buf part of %s is broken", brief(f.GetName()))
+				return nil, nil, invalid(where, "the Buf part of %s is broken", Brief(f.GetName()))
 			}
 			if v, m := protowire.ConsumeVarint(buf[n:]); num == 1 && kind == protowire.VarintType && m > 0 {
 				imports[i] = v != 0
@@ -128,7 +132,7 @@ func decodeBinary(data []byte, where string) (*descriptorpb.FileDescriptorSet, m
 // them: two bytes of input can be an object of hundreds (S51).
 func measure(data []byte, d protoreflect.MessageDescriptor, depth int, nodes *int, where string) error {
 	if depth > maxSetDepth {
-		return beyond(where, "messages nest more than %d levels", maxSetDepth)
+		return Beyond(where, "messages nest more than %d levels", maxSetDepth)
 	}
 	for len(data) > 0 {
 		num, kind, n := protowire.ConsumeTag(data)
@@ -142,7 +146,7 @@ func measure(data []byte, d protoreflect.MessageDescriptor, depth int, nodes *in
 		}
 		if f := d.Fields().ByNumber(num); f != nil && (f.Message() != nil || f.IsList()) {
 			if *nodes++; *nodes > maxSetNodes {
-				return beyond(where, "holds more than %d elements", maxSetNodes)
+				return Beyond(where, "holds more than %d elements", maxSetNodes)
 			}
 			if f.Message() != nil && kind == protowire.BytesType {
 				inner, _ := protowire.ConsumeBytes(data)
@@ -170,6 +174,6 @@ func withSetHint(err error, where string) error {
 
 func invalid(what, format string, args ...any) error {
 	f := fault.New(fault.DescriptorInvalid, what, format, args...)
-	f.Why = brief(f.Why)
+	f.Why = Brief(f.Why)
 	return f
 }

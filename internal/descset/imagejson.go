@@ -19,12 +19,12 @@ import (
 // decodeJSON reads an image in JSON, where options are named and so
 // need their types: those the image declares, else ours. An option that neither
 // declares is not one of ours, and is left out (A3).
-func decodeJSON(data []byte, where string, schema *schema) (*descriptorpb.FileDescriptorSet, map[int]bool, error) {
+func decodeJSON(data []byte, where string, schema *Schema) (*descriptorpb.FileDescriptorSet, map[int]bool, error) {
 	if len(data) > maxJSONSet {
-		return nil, nil, beyond(where, "larger than %d bytes in JSON; the binary form may have %d", maxJSONSet, maxSet)
+		return nil, nil, Beyond(where, "larger than %d bytes in JSON; the binary form may have %d", maxJSONSet, maxSet)
 	}
 	if deeper(data, maxJSONDepth) {
-		return nil, nil, beyond(where, "brackets nest more than %d levels", maxJSONDepth)
+		return nil, nil, Beyond(where, "brackets nest more than %d levels", maxJSONDepth)
 	}
 	// First without options, for the types that they need.
 	bare := &descriptorpb.FileDescriptorSet{}

@@ -1,153 +1,32 @@
 package descset
 
 import (
-	"bytes"
-	"fmt"
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// Limits that hold before anything is compiled or linked (S51, S52), so that
-// one hostile file costs at most 2 s and 256 MiB. What is below them costs no
-// more than in proportion to its size.
+// Limits that hold before anything is linked (S51), so that one hostile file costs at
+// most 2 s and 256 MiB. What is below them costs no more than in proportion to its
+// size. Those of sources are package protofile's.
 const (
-	maxSource    = 1 << 20   // bytes of one .proto file
-	maxSources   = 16 << 20  // bytes of all of them
-	maxSet       = 64 << 20  // bytes of a descriptor set, unpacked
-	maxJSONSet   = 16 << 20  // of one in JSON, which costs more memory
-	maxFiles     = 10_000    // in all inputs together
-	maxNesting   = 64        // brackets of all kinds in a source; protoc allows 32 messages
-	maxWords     = 250_000   // words and signs of one source
-	maxColumns   = 128 << 20 // of all words of a source together
-	maxName      = 512       // bytes of a name with all its parts
+	MaxFiles = 10_000 // in all inputs together
+	MaxName  = 512    // bytes of a name with all its parts
+
+	maxSet       = 64 << 20 // bytes of a descriptor set, unpacked
+	maxJSONSet   = 16 << 20 // of one in JSON, which costs more memory
 	maxSetNodes  = 1_000_000
 	maxSetDepth  = 100 // messages within messages in a set, options included
 	maxJSONDepth = 200
-	maxErrors    = 10 // that are reported in one run
 )
 
-// scan says what in a source is beyond the limits, and where; nil if nothing is.
-// It knows strings and comments, and nothing else of the language. The cost of
-// compiling grows with the square of what it bounds: of how deep brackets nest,
-// of names (each element has the whole of its own), and of long lines (the
-// column of each word is counted from the start of its line).
-func scan(where string, text []byte) error {
-	var s scanner
-	line, columns, words := 0, 0, 0
-	for i := 0; i < len(text); {
-		if text[i] <= ' ' {
-			if text[i] == '\n' {
-				line = i + 1
-			}
-			i++
-			continue
-		}
-		end := s.word(text, i)
-		words++
-		columns += i - line
-		if n := bytes.LastIndexByte(text[i:end], '\n'); n >= 0 { // a comment's
-			line = i + n + 1
-		}
-		why := ""
-		switch {
-		case s.open[0]+s.open[1]+s.open[2] > maxNesting:
-			why = fmt.Sprintf("brackets nest more than %d levels", maxNesting)
-		case s.name > maxName:
-			why = fmt.Sprintf("a name is longer than %d bytes", maxName)
-		case words > maxWords:
-			why = fmt.Sprintf("more than %d words and signs in one file", maxWords)
-		case columns > maxColumns:
-			why = "long lines with many words: put them on lines of their own"
-		}
-		if why != "" {
-			return beyond(position(where, text, i), "%s", why)
-		}
-		i = end
-	}
-	return nil
-}
-
-// scanner reads a source word by word.
-type scanner struct {
-	open  [3]int // levels of {}, [] and <>; apart, so that "{>{>" does not get around it
-	name  int    // length of the name that is being read, with its dots
-	ended bool   // whether the next word begins another name
-}
-
-// word reads what begins at i, and returns where it ends.
-func (s *scanner) word(text []byte, i int) (end int) {
-	switch c := text[i]; {
-	case c == '/' && i+1 < len(text) && (text[i+1] == '/' || text[i+1] == '*'):
-		return commentEnd(text, i)
-	case isWord(c):
-		for end = i; end < len(text) && isWord(text[end]); end++ {
-		}
-		if s.ended {
-			s.name = 0
-		}
-		s.name, s.ended = s.name+end-i, true
-		return end
-	case c == '.':
-		s.name, s.ended = s.name+1, false
-		return i + 1
-	case c == '"' || c == '\'':
-		s.name = 0
-		return stringEnd(text, i)
-	default:
-		s.name = 0
-		if k := strings.IndexByte("{[<", c); k >= 0 {
-			s.open[k]++
-		} else if k := strings.IndexByte("}]>", c); k >= 0 {
-			s.open[k] = max(0, s.open[k]-1)
-		}
-		return i + 1
-	}
-}
-
-func isWord(c byte) bool {
-	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= 0x80
-}
-
-// commentEnd returns where the comment ends that begins at i.
-func commentEnd(text []byte, i int) int {
-	close := "\n"
-	if text[i+1] == '*' {
-		close = "*/"
-	}
-	if n := bytes.Index(text[i+2:], []byte(close)); n >= 0 {
-		return i + 2 + n + len(close)
-	}
-	return len(text)
-}
-
-// stringEnd returns where the string ends that begins at i. The end of the line
-// ends it too: what follows a broken string counts.
-func stringEnd(text []byte, i int) int {
-	quote := text[i]
-	for i++; i < len(text) && text[i] != '\n'; i++ {
-		switch text[i] {
-		case quote:
-			return i + 1
-		case '\\':
-			i++
-		}
-	}
-	return min(i, len(text))
-}
-
-// position returns the place of byte i of text.
-func position(where string, text []byte, i int) string {
-	line := bytes.LastIndexByte(text[:i], '\n')
-	return Position{File: where, Line: bytes.Count(text[:i], []byte("\n")) + 1, Column: i - line}.String()
-}
-
-func beyond(what, format string, args ...any) error {
+// Beyond returns the fault of what is beyond a limit.
+func Beyond(what, format string, args ...any) error {
 	return fault.New(fault.DescriptorLimit, what, format, args...)
 }
 
-// brief cuts text from outside to a length fit for a message.
-func brief(text string) string {
+// Brief cuts text from outside to a length fit for a message.
+func Brief(text string) string {
 	const most = 400
 	if len(text) <= most {
 		return text

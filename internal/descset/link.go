@@ -11,61 +11,60 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
-	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// ofJwtctl marks the files that no input had to have.
-const ofJwtctl = " (of jwtctl)"
+// OfJwtctl marks the files that no input had to have.
+const OfJwtctl = " (of jwtctl)"
 
 // pool is the files of all inputs, one for each import name, before they are
 // linked.
 type pool struct {
-	schema *schema
-	units  map[string]unit
+	schema *Schema
+	units  map[string]Unit
 	bytes  int // of the full names in it
 }
 
 // merge puts the inputs together. A file that several have must be the same in
 // all, source info aside. Of the schema and google/api, which differ by version
 // and hold nothing that is judged, the first input's is taken.
-func merge(schema *schema, inputs [][]unit) (*pool, error) {
-	p := &pool{schema: schema, units: map[string]unit{}}
+func merge(schema *Schema, inputs [][]Unit) (*pool, error) {
+	p := &pool{schema: schema, units: map[string]Unit{}}
 	have := map[string]bool{} // families of the schema that an input before has
 	for _, input := range inputs {
 		here := map[string]bool{}
 		for _, u := range input {
-			name := u.proto.GetName()
-			if isWellKnown(name) {
+			name := u.Proto.GetName()
+			if IsWellKnown(name) {
 				continue // jwtctl's own
 			}
-			if err := schema.check(u.where, u.proto); err != nil {
+			if err := schema.check(u.Where, u.Proto); err != nil {
 				return nil, err
 			}
-			if schema := family(name); schema != "" {
+			if schema := Family(name); schema != "" {
 				if here[schema] = true; have[schema] {
 					continue
 				}
 			}
 			first, twice := p.units[name]
-			if twice && !isGoogleAPI(name) && !schema.same(first.proto, u.proto) {
-				return nil, invalid(u.where, "is not the same as in %s", first.where)
+			if twice && !isGoogleAPI(name) && !schema.same(first.Proto, u.Proto) {
+				return nil, invalid(u.Where, "is not the same as in %s", first.Where)
 			}
-			if twice && (first.proto.GetSourceCodeInfo() != nil || u.proto.GetSourceCodeInfo() == nil || isGoogleAPI(name)) {
-				u.proto, u.where = first.proto, first.where
+			if twice && (first.Proto.GetSourceCodeInfo() != nil || u.Proto.GetSourceCodeInfo() == nil || isGoogleAPI(name)) {
+				u.Proto, u.Where = first.Proto, first.Where
 			}
-			u.imported = u.imported && (!twice || first.imported)
+			u.Imported = u.Imported && (!twice || first.Imported)
 			p.units[name] = u
 		}
 		maps.Copy(have, here)
 	}
-	if len(p.units) > maxFiles {
-		return nil, beyond("descriptors", "%d files, of %d at most", len(p.units), maxFiles)
+	if len(p.units) > MaxFiles {
+		return nil, Beyond("descriptors", "%d files, of %d at most", len(p.units), MaxFiles)
 	}
 	for _, name := range p.names() {
-		f := p.units[name].proto
-		if err := p.measureNames(p.units[name].where, f.GetPackage(), f.GetMessageType(), f.GetExtension(), f.GetEnumType(), f.GetService()); err != nil {
+		f := p.units[name].Proto
+		if err := p.measureNames(p.units[name].Where, f.GetPackage(), f.GetMessageType(), f.GetExtension(), f.GetEnumType(), f.GetService()); err != nil {
 			return nil, err
 		}
 	}
@@ -88,8 +87,8 @@ func (p *pool) measureNames(where, scope string, messages []*descriptorpb.Descri
 	enums []*descriptorpb.EnumDescriptorProto, services []*descriptorpb.ServiceDescriptorProto) error {
 	add := func(name string) error {
 		p.bytes += len(scope) + 1 + len(name)
-		if len(scope)+1+len(name) > 2*maxName || p.bytes > maxSet {
-			return beyond(where, "names are longer than %d bytes, or than %d together", 2*maxName, maxSet)
+		if len(scope)+1+len(name) > 2*MaxName || p.bytes > maxSet {
+			return Beyond(where, "names are longer than %d bytes, or than %d together", 2*MaxName, maxSet)
 		}
 		return nil
 	}
@@ -126,13 +125,7 @@ func (p *pool) measureNames(where, scope string, messages []*descriptorpb.Descri
 
 // link makes the set.
 func (p *pool) link() (*Set, error) {
-	s := &Set{
-		registry:    &protoregistry.Files{},
-		annotations: map[protoreflect.FullName]*Annotation{},
-		origins:     map[string]string{},
-		orders:      map[string]func() []int{},
-		messageSets: map[protoreflect.FullName]bool{},
-	}
+	s := newSet()
 	missing := map[string][]string{} // file → imports that are nowhere
 	state := map[string]int{}
 	for _, name := range p.names() {
@@ -143,17 +136,21 @@ func (p *pool) link() (*Set, error) {
 	s.registry.RangeFiles(func(f protoreflect.FileDescriptor) bool {
 		u, given := p.units[f.Path()]
 		if !given {
-			u = unit{where: f.Path() + ofJwtctl, source: f.Path() + ofJwtctl, imported: true}
+			u = Unit{Where: f.Path() + OfJwtctl, Source: f.Path() + OfJwtctl, Imported: true}
 		}
-		s.origins[f.Path()] = u.source
-		s.orders[f.Path()] = sync.OnceValue(func() []int { return pathOrder(f) })
-		s.files = append(s.files, File{f, u.where, u.imported, f.SourceLocations().Len() > 0})
+		s.addFile(f, u)
 		return true
 	})
-	slices.SortFunc(s.files, func(a, b File) int { return strings.Compare(a.Descriptor.Path(), b.Descriptor.Path()) })
-	s.types = dynamicpb.NewTypes(s.registry)
+	s.finish()
 	s.warn(missing)
 	return s, nil
+}
+
+// addFile adds f, which came as u.
+func (s *Set) addFile(f protoreflect.FileDescriptor, u Unit) {
+	s.origins[f.Path()] = u.Source
+	s.orders[f.Path()] = sync.OnceValue(func() []int { return pathOrder(f) })
+	s.files = append(s.files, File{f, u.Where, u.Imported, f.SourceLocations().Len() > 0})
 }
 
 // linkFile links the file called name after its imports.
@@ -164,10 +161,10 @@ func (p *pool) linkFile(s *Set, name string, state map[string]int, missing map[s
 	case done:
 		return nil
 	case begun:
-		return invalid(u.where, "imports itself, directly or through others")
+		return invalid(u.Where, "imports itself, directly or through others")
 	}
 	state[name] = begun
-	for _, dep := range u.proto.GetDependency() {
+	for _, dep := range u.Proto.GetDependency() {
 		if _, given := p.units[dep]; given {
 			if err := p.linkFile(s, dep, state, missing); err != nil {
 				return err
@@ -178,18 +175,18 @@ func (p *pool) linkFile(s *Set, name string, state map[string]int, missing map[s
 			missing[name] = append(missing[name], dep)
 		}
 	}
-	f, err := protodesc.FileOptions{AllowUnresolvable: true}.New(s.withoutMessageSets(u.proto), s.registry)
+	f, err := protodesc.FileOptions{AllowUnresolvable: true}.New(s.withoutMessageSets(u.Proto), s.registry)
 	if err != nil {
-		return invalid(u.where, "%s", protobufs(err))
+		return invalid(u.Where, "%s", protobufs(err))
 	}
-	if err := complete(u.where, f, missing[name]); err != nil {
+	if err := complete(u.Where, f, missing[name]); err != nil {
 		return err
 	}
 	if name := redefines(f); name != "" {
-		return invalid(u.where, "%s is not the type of that name: its JSON form would not fit its fields", name)
+		return invalid(u.Where, "%s is not the type of that name: its JSON form would not fit its fields", name)
 	}
 	if err := s.registry.RegisterFile(f); err != nil {
-		return invalid(u.where, "%s", protobufs(err))
+		return invalid(u.Where, "%s", protobufs(err))
 	}
 	state[name] = done
 	return nil
@@ -197,7 +194,7 @@ func (p *pool) linkFile(s *Set, name string, state map[string]int, missing map[s
 
 // brought returns the file that no input has from what jwtctl brings.
 func (p *pool) brought(name string) protoreflect.FileDescriptor {
-	if f := p.schema.standard(name); f != nil {
+	if f := p.schema.Standard(name); f != nil {
 		return f
 	}
 	return p.schema.files[name]
@@ -261,7 +258,7 @@ func complete(where string, f protoreflect.FileDescriptor, missing []string) err
 	if len(missing) > 0 {
 		why = fmt.Sprintf("uses %s, and its import of %s is missing", lost.FullName(), strings.Join(missing, ", "))
 	}
-	return fault.New(fault.ImportNotFound, where, "%s", brief(why)).
+	return fault.New(fault.ImportNotFound, where, "%s", Brief(why)).
 		WithHint("make the descriptor set with its imports (protoc --include_imports), or give the set that holds them too")
 }
 
@@ -270,7 +267,7 @@ func (s *Set) warn(missing map[string][]string) {
 	bare := map[string]int{}
 	for _, f := range s.files {
 		if lost := missing[f.Descriptor.Path()]; len(lost) > 0 {
-			s.warnings = append(s.warnings, Warning{f.Where, "made without its imports: " + brief(strings.Join(lost, ", ")) + " is missing; no type of it is used here, its options are not read"})
+			s.warnings = append(s.warnings, Warning{f.Where, "made without its imports: " + Brief(strings.Join(lost, ", ")) + " is missing; no type of it is used here, its options are not read"})
 		}
 		if input, _, inSet := strings.Cut(f.Where, ": "); inSet && !f.Import && !f.SourceInfo {
 			bare[input]++

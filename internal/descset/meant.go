@@ -14,18 +14,17 @@ import (
 // The compiler's words for a member or a value that the schema lacks. They are
 // compiled when a source has an error, since each start would pay for it.
 var (
-	noMember    = lazily(`\(((?:kalix|jwtctl\.v1)\.\w+)\).*field (\w+) (?:of (\S+) does not exist|not found)`)
-	noExtension = lazily(`unknown extension (kalix|jwtctl\.v1)\.(\w+)$`)
-	noValue     = lazily(`enum ((?:kalix|jwtctl\.v1)\.\S+) has no value named (\w+)`)
+	noMember = lazily(`\(((?:kalix|jwtctl\.v1)\.\w+)\).*field (\w+) (?:of (\S+) does not exist|not found)`)
+	noValue  = lazily(`enum ((?:kalix|jwtctl\.v1)\.\S+) has no value named (\w+)`)
 )
 
 func lazily(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
 
-// meant returns the member or value of an annotation that why, an error of the
+// Meant returns the member or value of an annotation that why, an error of the
 // compiler, is probably about; "" if none is near.
-func (s *schema) meant(why string) string {
+func (s *Schema) Meant(why string) string {
 	if m := noValue().FindStringSubmatch(why); m != nil {
 		return suggest.Nearest(m[2], s.values(m[1]))
 	}
@@ -56,7 +55,7 @@ func (s *schema) meant(why string) string {
 }
 
 // values returns the names of the values of the enum called name.
-func (s *schema) values(name string) (list []string) {
+func (s *Schema) values(name string) (list []string) {
 	message, enum := name[:strings.LastIndexByte(name, '.')], name[strings.LastIndexByte(name, '.')+1:]
 	at := slices.IndexFunc(s.messages[message].GetEnumType(), func(e *descriptorpb.EnumDescriptorProto) bool { return e.GetName() == enum })
 	if at < 0 {

@@ -11,11 +11,11 @@ import (
 // same reports whether two files mean the same here: positions aside, and of
 // custom options the annotations alone, which two compilers may encode in two
 // ways.
-func (s *schema) same(a, b *descriptorpb.FileDescriptorProto) bool {
+func (s *Schema) same(a, b *descriptorpb.FileDescriptorProto) bool {
 	return proto.Equal(s.plain(a), s.plain(b))
 }
 
-func (s *schema) plain(f *descriptorpb.FileDescriptorProto) proto.Message {
+func (s *Schema) plain(f *descriptorpb.FileDescriptorProto) proto.Message {
 	raw, err := proto.MarshalOptions{AllowPartial: true}.Marshal(f)
 	out := &descriptorpb.FileDescriptorProto{}
 	if err == nil {
@@ -31,7 +31,7 @@ func (s *schema) plain(f *descriptorpb.FileDescriptorProto) proto.Message {
 
 // simplify puts the annotation in one encoding in the place of all custom
 // options below m.
-func (s *schema) simplify(m protoreflect.Message) {
+func (s *Schema) simplify(m protoreflect.Message) {
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
 		case f.Message() == nil:
@@ -66,6 +66,6 @@ func (s *schema) simplify(m protoreflect.Message) {
 	m.SetUnknown(custom)
 }
 
-func (s *schema) extendee(k kind) protoreflect.FullName {
+func (s *Schema) extendee(k kind) protoreflect.FullName {
 	return protoreflect.FullName(s.extensions[string(k.extension)].GetExtendee()[1:])
 }

@@ -3,6 +3,8 @@ package descset
 import (
 	_ "embed"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -22,10 +24,10 @@ import (
 //go:embed schema.binpb
 var compiledSchema []byte
 
-// schema is our own reading of the annotations (A1, A110): nothing of what an
+// Schema is our own reading of the annotations (A1, A110): nothing of what an
 // input says about them decides how they are read.
-type schema struct {
-	// kinds are what can be annotated, each in both spellings.
+type Schema struct {
+	// Kinds are what can be annotated, each in both spellings.
 	kinds [][]kind
 	types *dynamicpb.Types
 	files map[string]protoreflect.FileDescriptor
@@ -58,7 +60,7 @@ func (k kind) option() string {
 	return "(" + string(k.extension) + ")"
 }
 
-// Positions of the kinds in schema.kinds.
+// Positions of the Kinds in schema.kinds.
 const (
 	kindField = iota
 	kindMessage
@@ -66,19 +68,19 @@ const (
 	kindService
 )
 
-// kinds are the names of the options that can hold a JWT annotation.
-var kinds = []string{kindField: "field", kindMessage: "message", kindMethod: "method", kindService: "service"}
+// Kinds are the names of the options that can hold a JWT annotation.
+var Kinds = []string{kindField: "field", kindMessage: "message", kindMethod: "method", kindService: "service"}
 
 // The two spellings: the vendor's, and ours without its name.
 const (
 	kalixFile  = "kalix/annotations.proto"
 	jwtFile    = "kalix/jwt.proto"
-	jwtctlFile = "jwtctl/v1/annotations.proto"
+	JwtctlFile = "jwtctl/v1/annotations.proto"
 )
 
-// loadSchema links the compiled schema.
-func loadSchema() (*schema, error) {
-	s := &schema{
+// LoadSchema links the compiled schema.
+func LoadSchema() (*Schema, error) {
+	s := &Schema{
 		bundled:    sync.OnceValue(readBundle),
 		extensions: map[string]*descriptorpb.FieldDescriptorProto{},
 		messages:   map[string]*descriptorpb.DescriptorProto{},
@@ -93,10 +95,10 @@ func loadSchema() (*schema, error) {
 		return true
 	})
 	options := []protoreflect.FieldNumber{kindField: 8, kindMessage: 7, kindMethod: 4, kindService: 3}
-	for i, name := range kinds {
+	for i, name := range Kinds {
 		vendors := s.files[kalixFile].Extensions().ByName(protoreflect.Name(name))
 		jwt := vendors.Message().Fields().ByName("jwt")
-		ours := s.files[jwtctlFile].Extensions().ByName(protoreflect.Name(name))
+		ours := s.files[JwtctlFile].Extensions().ByName(protoreflect.Name(name))
 		s.kinds = append(s.kinds, []kind{
 			{vendors.FullName(), options[i], vendors.Number(), jwt.Number(), jwt.Message().FullName(), jwt.Message()},
 			{ours.FullName(), options[i], ours.Number(), 0, ours.Message().FullName(), jwt.Message()},
@@ -108,7 +110,7 @@ func loadSchema() (*schema, error) {
 			Field: []*descriptorpb.FieldDescriptorProto{protodesc.ToFieldDescriptorProto(jwt)},
 		}
 	}
-	for _, name := range []string{jwtFile, jwtctlFile} {
+	for _, name := range []string{jwtFile, JwtctlFile} {
 		for i := range s.files[name].Messages().Len() {
 			m := s.files[name].Messages().Get(i)
 			s.messages[string(m.FullName())] = protodesc.ToDescriptorProto(m)
@@ -118,13 +120,19 @@ func loadSchema() (*schema, error) {
 	return s, nil
 }
 
-// family returns which schema the file called name is part of: those of a family
+// File returns the file of the schema called name; nil if it has none.
+func (s *Schema) File(name string) protoreflect.FileDescriptor { return s.files[name] }
+
+// Files returns the names of the files of the schema, in no order.
+func (s *Schema) Files() []string { return slices.Collect(maps.Keys(s.files)) }
+
+// Family returns which schema the file called name is part of: those of a family
 // differ by version only. "" for none.
-func family(name string) string {
+func Family(name string) string {
 	if isKalix(name) {
 		return "kalix"
 	}
-	if name == jwtctlFile {
+	if name == JwtctlFile {
 		return "jwtctl"
 	}
 	return ""
@@ -133,8 +141,8 @@ func family(name string) string {
 // check reports how f declares the options otherwise than the wire contract has
 // them (A1, A110, S45). With such a schema an annotation would be stored
 // where no one looks for it, or be read as something else.
-func (s *schema) check(where string, f *descriptorpb.FileDescriptorProto) error {
-	c := checker{schema: s, where: where, pkg: f.GetPackage()}
+func (s *Schema) check(where string, f *descriptorpb.FileDescriptorProto) error {
+	c := checker{Schema: s, where: where, pkg: f.GetPackage()}
 	if err := c.extensions(c.pkg, f.GetExtension()); err != nil {
 		return err
 	}
@@ -142,14 +150,14 @@ func (s *schema) check(where string, f *descriptorpb.FileDescriptorProto) error 
 }
 
 type checker struct {
-	*schema
+	*Schema
 	where, pkg string
 }
 
 func (c checker) extensions(scope string, list []*descriptorpb.FieldDescriptorProto) error {
 	for _, theirs := range list {
 		name := strings.TrimPrefix(scope+"."+theirs.GetName(), ".")
-		for ourName, ours := range c.schema.extensions {
+		for ourName, ours := range c.Schema.extensions {
 			if name != ourName && (theirs.GetNumber() != ours.GetNumber() || theirs.GetExtendee() != ours.GetExtendee()) {
 				continue
 			}
@@ -170,7 +178,7 @@ func (c checker) messages(scope string, list []*descriptorpb.DescriptorProto) er
 		if err := c.extensions(name, theirs.GetExtension()); err != nil {
 			return err
 		}
-		if ours := c.schema.messages[name]; ours != nil {
+		if ours := c.Schema.messages[name]; ours != nil {
 			if err := c.message(name, theirs, ours); err != nil {
 				return err
 			}
@@ -237,7 +245,7 @@ func (c checker) differs(name, format string, args ...any) error {
 	f.Why = "another schema for the annotations: " + f.Why
 	file := kalixFile
 	if strings.HasPrefix(name, "jwtctl.") {
-		file = jwtctlFile
+		file = JwtctlFile
 	}
 	return f.WithHint("remove this copy of the schema: jwtctl brings its own %s", file)
 }

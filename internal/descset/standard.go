@@ -49,13 +49,13 @@ func linkAll(data []byte) (*protoregistry.Files, error) {
 	return files, err
 }
 
-// standard returns the files that need not be given: google/protobuf and
+// Standard returns the files that need not be given: google/protobuf and
 // google/api, the latter unless an input has its own.
-func (s *schema) standard(name string) protoreflect.FileDescriptor {
+func (s *Schema) Standard(name string) protoreflect.FileDescriptor {
 	if f := linked(name); f != nil {
 		return f
 	}
-	if isWellKnown(name) || isGoogleAPI(name) {
+	if IsWellKnown(name) || isGoogleAPI(name) {
 		if f, err := s.bundled().FindFileByPath(name); err == nil {
 			return f
 		}
@@ -66,16 +66,16 @@ func (s *schema) standard(name string) protoreflect.FileDescriptor {
 // linked returns the file of protobuf that a generated package of the program
 // has.
 func linked(name string) protoreflect.FileDescriptor {
-	if !isWellKnown(name) {
+	if !IsWellKnown(name) {
 		return nil
 	}
 	f, _ := protoregistry.GlobalFiles.FindFileByPath(name)
 	return f
 }
 
-// isWellKnown reports whether name is one of protobuf's own files, of which ours
+// IsWellKnown reports whether name is one of protobuf's own files, of which ours
 // is taken always: it defines what options are.
-func isWellKnown(name string) bool { return strings.HasPrefix(name, "google/protobuf/") }
+func IsWellKnown(name string) bool { return strings.HasPrefix(name, "google/protobuf/") }
 
 // isKalix reports whether name is a file of the vendor's schema. Those below, such
 // as kalix/tck/model.proto, are not.

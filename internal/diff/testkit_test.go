@@ -17,6 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/finding"
 	"github.com/jwtctl/jwtctl/internal/policy"
 	"github.com/jwtctl/jwtctl/internal/policytest"
+	"github.com/jwtctl/jwtctl/internal/protofile"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -26,7 +27,7 @@ const fixtures = "../../testdata/diff"
 // read returns the policy of one file.
 func read(tb testing.TB, path string) *policy.Policy {
 	tb.Helper()
-	set, err := descset.Load(context.Background(), descset.Sources{ImportPaths: []string{filepath.Dir(path)}, Protos: []string{path}})
+	set, err := protofile.Load(context.Background(), protofile.Sources{ImportPaths: []string{filepath.Dir(path)}, Protos: []string{path}})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -50,7 +51,7 @@ func bare(tb testing.TB, p *policy.Policy) *policy.Policy {
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	set, err := descset.Load(context.Background(), descset.Sources{DescriptorSets: []string{path}})
+	set, err := protofile.Load(context.Background(), protofile.Sources{DescriptorSets: []string{path}})
 	if err != nil {
 		tb.Fatal(err)
 	}

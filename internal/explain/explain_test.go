@@ -13,15 +13,15 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/protofile"
 )
 
 // TestNames has names choose what is explained.
 func TestNames(t *testing.T) {
 	t.Parallel()
-	p := read(t, descset.Sources{Protos: []string{fixtures + "/nested.proto"}})
+	p := read(t, protofile.Sources{Protos: []string{fixtures + "/nested.proto"}})
 	rows := map[string]struct {
 		names             []string
 		methods, messages []string

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/protofile"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -32,7 +32,7 @@ func TestGolden(t *testing.T) {
 		t.Fatalf("%d fixtures: %v", len(list), err)
 	}
 	for _, file := range list {
-		v := view(t, read(t, descset.Sources{Protos: []string{file}}), configured)
+		v := view(t, read(t, protofile.Sources{Protos: []string{file}}), configured)
 		for format, text := range formats(t, v) {
 			path := filepath.Join(golden, strings.TrimSuffix(file, ".proto")+"."+format)
 			if *update {

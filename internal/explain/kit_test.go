@@ -8,16 +8,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/protofile"
 )
 
 const fixtures = "../../testdata/proto"
 
 // read returns the policy of src.
-func read(tb testing.TB, src descset.Sources) *policy.Policy {
+func read(tb testing.TB, src protofile.Sources) *policy.Policy {
 	tb.Helper()
-	set, err := descset.Load(context.Background(), src)
+	set, err := protofile.Load(context.Background(), src)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func source(tb testing.TB, text string) *policy.Policy {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	return read(tb, descset.Sources{Protos: []string{path}})
+	return read(tb, protofile.Sources{Protos: []string{path}})
 }
 
 // view explains names of p.

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/lint"
+	"github.com/jwtctl/jwtctl/internal/protofile"
 )
 
 // vendorsSpelling is an option as the vendor spells it: (kalix.field).jwt.
@@ -42,7 +42,7 @@ func TestA111_SpellingsAreOne(t *testing.T) {
 			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			p := read(t, descset.Sources{Protos: []string{path}})
+			p := read(t, protofile.Sources{Protos: []string{path}})
 			data, err := view(t, p, configured).JSON()
 			if err != nil {
 				t.Fatal(err)

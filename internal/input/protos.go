@@ -14,6 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/config"
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/protofile"
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
@@ -61,7 +62,7 @@ func PathArguments(cmd *cobra.Command, args []string) error {
 // Load reads the descriptors. Where nothing names any, they are the sources in
 // the folder fallback; if that is empty too, it is a usage error.
 func (p *ProtoFlags) Load(ctx context.Context, d command.Deps, fallback string) (*descset.Set, error) {
-	src := descset.Sources{ImportPaths: p.ImportPaths, Protos: p.Protos, DescriptorSets: p.Sets, Stdin: d.System.In}
+	src := protofile.Sources{ImportPaths: p.ImportPaths, Protos: p.Protos, DescriptorSets: p.Sets, Stdin: d.System.In}
 	if len(src.Protos)+len(src.DescriptorSets) == 0 {
 		if fallback == "" {
 			return nil, fault.New(fault.UsageError, "descriptors", "no .proto file or descriptor set is named").
@@ -69,7 +70,7 @@ func (p *ProtoFlags) Load(ctx context.Context, d command.Deps, fallback string) 
 		}
 		src.Protos = []string{fallback}
 	}
-	set, err := descset.Load(ctx, src)
+	set, err := protofile.Load(ctx, src)
 	if err != nil {
 		return nil, p.withHint(d, err, fallback)
 	}

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/finding"
+	"github.com/jwtctl/jwtctl/internal/protofile"
 )
 
 // optionsFor are what fixtures of rules on more than annotations need.
@@ -51,8 +51,8 @@ func TestS53_Fixtures(t *testing.T) {
 
 func fixture(t *testing.T, id string) {
 	dir := filepath.Join(fixtures, id)
-	load := func(name string) descset.Sources {
-		return descset.Sources{ImportPaths: []string{dir}, Protos: []string{filepath.Join(dir, name)}}
+	load := func(name string) protofile.Sources {
+		return protofile.Sources{ImportPaths: []string{dir}, Protos: []string{filepath.Join(dir, name)}}
 	}
 	bad, ok := read(t, load("bad.proto")), read(t, load("ok.proto"))
 	found := Check(bad, optionsFor(id))
@@ -155,7 +155,7 @@ func TestRules(t *testing.T) {
 // own say on purpose is told.
 func TestExamples(t *testing.T) {
 	dir := "../../testdata/proto"
-	found := Check(read(t, descset.Sources{ImportPaths: []string{dir}, Protos: []string{dir}}), Options{})
+	found := Check(read(t, protofile.Sources{ImportPaths: []string{dir}, Protos: []string{dir}}), Options{})
 	found = slices.DeleteFunc(found, func(f finding.Finding) bool { return f.Severity == finding.Note })
 	golden(t, "testdata/examples.golden", textOf(t, found))
 }

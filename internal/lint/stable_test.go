@@ -14,18 +14,18 @@ import (
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/finding"
+	"github.com/jwtctl/jwtctl/internal/protofile"
 )
 
 // allBad are the bad fixtures together.
-func allBad(t testing.TB) descset.Sources {
+func allBad(t testing.TB) protofile.Sources {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(fixtures, "*", "bad.proto"))
 	if err != nil || len(paths) < 30 {
 		t.Fatal(len(paths), err)
 	}
-	return descset.Sources{ImportPaths: []string{fixtures}, Protos: paths}
+	return protofile.Sources{ImportPaths: []string{fixtures}, Protos: paths}
 }
 
 var everything = Options{RequireAll: true, HaveKeys: true, Issuers: []string{"one", "two"}}

@@ -13,9 +13,9 @@ import (
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/finding"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/protofile"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -23,9 +23,9 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 const fixtures = "../../testdata/lint"
 
 // read returns the policy of sources.
-func read(t testing.TB, src descset.Sources) *policy.Policy {
+func read(t testing.TB, src protofile.Sources) *policy.Policy {
 	t.Helper()
-	set, err := descset.Load(context.Background(), src)
+	set, err := protofile.Load(context.Background(), src)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func read(t testing.TB, src descset.Sources) *policy.Policy {
 }
 
 // sources writes files with a common head, and returns where they are.
-func sources(t testing.TB, files map[string]string) descset.Sources {
+func sources(t testing.TB, files map[string]string) protofile.Sources {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range files {
@@ -42,7 +42,7 @@ func sources(t testing.TB, files map[string]string) descset.Sources {
 			t.Fatal(err)
 		}
 	}
-	return descset.Sources{ImportPaths: []string{dir}, Protos: []string{dir}}
+	return protofile.Sources{ImportPaths: []string{dir}, Protos: []string{dir}}
 }
 
 func check(t testing.TB, text string, o Options) []finding.Finding {
@@ -52,7 +52,7 @@ func check(t testing.TB, text string, o Options) []finding.Finding {
 
 // withoutPositions writes the files of src to one descriptor set, with imports
 // and without source info, and returns where that is.
-func withoutPositions(t testing.TB, p *policy.Policy) descset.Sources {
+func withoutPositions(t testing.TB, p *policy.Policy) protofile.Sources {
 	t.Helper()
 	set := &descriptorpb.FileDescriptorSet{}
 	for _, f := range p.Set().Files() {
@@ -63,7 +63,7 @@ func withoutPositions(t testing.TB, p *policy.Policy) descset.Sources {
 	return write(t, set)
 }
 
-func write(t testing.TB, set *descriptorpb.FileDescriptorSet) descset.Sources {
+func write(t testing.TB, set *descriptorpb.FileDescriptorSet) protofile.Sources {
 	t.Helper()
 	data, err := proto.Marshal(set)
 	if err != nil {
@@ -73,7 +73,7 @@ func write(t testing.TB, set *descriptorpb.FileDescriptorSet) descset.Sources {
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return descset.Sources{DescriptorSets: []string{path}}
+	return protofile.Sources{DescriptorSets: []string{path}}
 }
 
 // textOf prints findings, with the folders taken off the files.

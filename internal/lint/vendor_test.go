@@ -6,10 +6,10 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/finding"
 	"github.com/jwtctl/jwtctl/internal/lint"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/protofile"
 	"github.com/jwtctl/jwtctl/internal/vendortest"
 )
 
@@ -26,14 +26,14 @@ func TestA2_VendorSamples(t *testing.T) {
 	}
 	newer := []string{"mixed.proto", "service.proto", "static_claim.proto"}
 	published := slices.DeleteFunc(slices.Clone(all), func(path string) bool { return slices.Contains(newer, filepath.Base(path)) })
-	tests := map[string]descset.Sources{
+	tests := map[string]protofile.Sources{
 		"our schema":       {ImportPaths: []string{fixtures}, Protos: all},
 		"the vendor's":     {ImportPaths: []string{fixtures, vendor}, Protos: published},
 		"the vendor's own": {ImportPaths: []string{vendor}, Protos: []string{vendor}},
 	}
 	for name, src := range tests {
 		t.Run(name, func(t *testing.T) {
-			set, err := descset.Load(context.Background(), src)
+			set, err := protofile.Load(context.Background(), src)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/protofile"
 )
 
 // protos are files in three dialects, with a message that holds itself in every
@@ -74,7 +75,7 @@ func load(tb testing.TB) *descset.Set {
 			tb.Fatal(err)
 		}
 	}
-	set, err := descset.Load(context.Background(), descset.Sources{Protos: []string{dir}})
+	set, err := protofile.Load(context.Background(), protofile.Sources{Protos: []string{dir}})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/protofile"
 )
 
 // BenchmarkLoad is all of a start of sign or verify that depends on the size of
@@ -27,7 +27,7 @@ func BenchmarkLoad(b *testing.B) {
 				}
 			}
 			for b.Loop() {
-				set, err := descset.Load(context.Background(), descset.Sources{Protos: []string{dir}})
+				set, err := protofile.Load(context.Background(), protofile.Sources{Protos: []string{dir}})
 				if err != nil {
 					b.Fatal(err)
 				}

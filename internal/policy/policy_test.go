@@ -11,6 +11,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/protofile"
 )
 
 // read returns the policy of the sources, whose keys are import names.
@@ -25,7 +26,7 @@ func read(t testing.TB, sources map[string]string) *policy.Policy {
 			t.Fatal(err)
 		}
 	}
-	set, err := descset.Load(context.Background(), descset.Sources{ImportPaths: []string{dir}, Protos: []string{dir}})
+	set, err := protofile.Load(context.Background(), protofile.Sources{ImportPaths: []string{dir}, Protos: []string{dir}})
 	if err != nil {
 		t.Fatal(err)
 	}

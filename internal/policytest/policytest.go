@@ -26,6 +26,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/protofile"
 	"github.com/jwtctl/jwtctl/internal/sign"
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
@@ -72,7 +73,7 @@ func Load(tb testing.TB, text string) *policy.Policy {
 	if err := os.WriteFile(filepath.Join(dir, "t.proto"), []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	set, err := descset.Load(context.Background(), descset.Sources{Protos: []string{dir}})
+	set, err := protofile.Load(context.Background(), protofile.Sources{Protos: []string{dir}})
 	if err != nil {
 		tb.Fatal(err)
 	}

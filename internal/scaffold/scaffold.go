@@ -14,11 +14,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/protofile"
 )
 
 // Found is what a folder holds. Paths have slashes and are relative to it.
@@ -91,7 +91,7 @@ func (l *look) file(ctx context.Context, path string) {
 			l.sources = append(l.sources, readSource(path, text))
 		}
 	case ".binpb", ".protoset", ".desc", ".pb":
-		if set, err := descset.Load(ctx, descset.Sources{DescriptorSets: []string{l.at(path)}}); err == nil && annotated(policy.Read(set)) {
+		if set, err := protofile.Load(ctx, protofile.Sources{DescriptorSets: []string{l.at(path)}}); err == nil && annotated(policy.Read(set)) {
 			l.found.Sets = append(l.found.Sets, path)
 		}
 	case ".pem", ".key", ".jwk", ".jwks":
@@ -219,7 +219,7 @@ func cutSuffix(path, name string) (string, bool) {
 
 // policy reads what was found, for its issuers, methods and types.
 func (l *look) policy(ctx context.Context) {
-	var src descset.Sources
+	var src protofile.Sources
 	for _, p := range l.found.ProtoPaths {
 		src.ImportPaths = append(src.ImportPaths, l.at(p))
 	}
@@ -234,7 +234,7 @@ func (l *look) policy(ctx context.Context) {
 	if len(src.Protos)+len(src.DescriptorSets) == 0 {
 		return
 	}
-	set, err := descset.Load(ctx, src)
+	set, err := protofile.Load(ctx, src)
 	if err != nil {
 		l.found.Faulty = err
 		return

@@ -12,9 +12,9 @@ import (
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/keygen"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/protofile"
 )
 
 const annotatedProto = `syntax = "proto3";
@@ -106,7 +106,7 @@ func TestLook_Faulty(t *testing.T) {
 func TestLook_Sets(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, map[string]string{"shop/v1/orders.proto": annotatedProto})
-	set, err := descset.Load(context.Background(), descset.Sources{Protos: []string{dir}})
+	set, err := protofile.Load(context.Background(), protofile.Sources{Protos: []string{dir}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package descset
+package protofile
 
 import (
 	"bytes"
@@ -14,6 +14,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/jwtctl/jwtctl/internal/descset"
 )
 
 var update = flag.Bool("update", false, "write standard.binpb")
@@ -50,17 +52,17 @@ func TestStandardFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	if *update {
-		if err := os.WriteFile("standard.binpb", want, 0o644); err != nil {
+		if err := os.WriteFile(own+"/standard.binpb", want, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if !bytes.Equal(bundle, want) {
-		t.Error("standard.binpb is not what Google has: go test ./internal/descset -run TestStandardFiles -update")
+	if !bytes.Equal(must(os.ReadFile(own+"/standard.binpb")), want) {
+		t.Error("standard.binpb is not what Google has: go test ./internal/protofile -run TestStandardFiles -update")
 	}
 	for _, f := range files {
-		s := &schema{bundled: readBundle}
-		if got := s.standard(f.Path()); got == nil || got.Path() != f.Path() {
+		s := must(descset.LoadSchema())
+		if got := s.Standard(f.Path()); got == nil || got.Path() != f.Path() {
 			t.Errorf("%s is not there", f.Path())
 		}
 	}

@@ -1,8 +1,7 @@
-package descset
+package protofile
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,48 +12,16 @@ import (
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	protofiles "github.com/jwtctl/jwtctl/proto"
 	jwtctlv1 "github.com/jwtctl/jwtctl/proto/jwtctl/v1"
 )
 
-// TestA110_SameMembers: the messages of jwtctl.v1 have the members of the JWT
-// messages of Kalix, by name, number and type.
-func TestA110_SameMembers(t *testing.T) {
-	s := must(loadSchema())
-	for _, spellings := range s.kinds {
-		vendors, ours := spellings[0], spellings[1]
-		if ours.number != 51080 || ours.within != 0 || vendors.number != 1080 || vendors.options != ours.options {
-			t.Errorf("%+v", ours)
-		}
-		if got, want := members(s.files[jwtctlFile].Messages().ByName(ours.as.Name())), members(vendors.jwt); got != want || want == "" {
-			t.Errorf("%s has\n%swant\n%s", ours.as, got, want)
-		}
-	}
-}
-
-// members describes a message without the names of messages and enums.
-func members(m protoreflect.MessageDescriptor) string {
-	var b strings.Builder
-	for i := range m.Fields().Len() {
-		f := m.Fields().Get(i)
-		fmt.Fprintln(&b, f.Name(), f.Number(), f.Kind(), f.Cardinality())
-		if e := f.Enum(); e != nil {
-			for j := range e.Values().Len() {
-				fmt.Fprintln(&b, "  ", e.Values().Get(j).Name(), e.Values().Get(j).Number())
-			}
-		}
-		if f.Message() != nil {
-			b.WriteString(members(f.Message()))
-		}
-	}
-	return b.String()
-}
-
 // TestA112_Published: the file that others import depends on descriptor.proto
 // alone, explains each member, and is what its Go package was generated from.
 func TestA112_Published(t *testing.T) {
-	text := must(protofiles.Files.ReadFile(jwtctlFile))
+	text := must(protofiles.Files.ReadFile(descset.JwtctlFile))
 	imports := regexp.MustCompile(`(?m)^import .*$`).FindAllString(string(text), -1)
 	if len(imports) != 1 || imports[0] != `import "google/protobuf/descriptor.proto";` {
 		t.Errorf("it imports %q", imports)
@@ -70,13 +37,13 @@ func TestA112_Published(t *testing.T) {
 		}
 		above = code
 	}
-	set := load(t, Sources{ImportPaths: []string{"../../proto"}, Protos: []string{"../../proto/" + jwtctlFile}})
-	compiled := must(set.registry.FindFileByPath(jwtctlFile))
-	want := protodesc.ToFileDescriptorProto(compiled)
+	set := load(t, Sources{ImportPaths: []string{"../../proto"}, Protos: []string{"../../proto/" + descset.JwtctlFile}})
+	messages := must(find(set, "jwtctl.v1.FieldOptions")) // any of the file
+	want := protodesc.ToFileDescriptorProto(messages.ParentFile())
 	got := protodesc.ToFileDescriptorProto(jwtctlv1.File_jwtctl_v1_annotations_proto)
 	want.SourceCodeInfo, got.SourceCodeInfo = nil, nil
 	if !proto.Equal(got, want) {
-		t.Errorf("the Go package was generated from another file; run protoc -I proto --go_out=proto --go_opt=paths=source_relative %s", jwtctlFile)
+		t.Errorf("the Go package was generated from another file; run protoc -I proto --go_out=proto --go_opt=paths=source_relative %s", descset.JwtctlFile)
 	}
 }
 
@@ -87,8 +54,8 @@ func TestA111_BothSpellings(t *testing.T) {
 		message T { option (jwtctl.v1.message).validate_bearer_token = true; string a = 1 [(jwtctl.v1.field) = {token: true static_claim: {claim: "r" value: "x"}}, (kalix.field).jwt = {}]; }`
 	dir := folder(t, map[string]string{"a.proto": source})
 	jwtctl := must(filepath.Abs("../../proto"))
-	both := protocWith(t, []string{dir, ".", jwtctl}, []string{"a.proto"}, "--include_imports")
-	alone := protocWith(t, []string{dir, ".", jwtctl}, []string{"a.proto"})
+	both := protocWith(t, []string{dir, own, jwtctl}, []string{"a.proto"}, "--include_imports")
+	alone := protocWith(t, []string{dir, own, jwtctl}, []string{"a.proto"})
 	for name, src := range map[string]Sources{
 		"source":                   {Protos: []string{dir}},
 		"source with its own copy": {ImportPaths: []string{dir, jwtctl}, Protos: []string{filepath.Join(dir, "a.proto")}},
@@ -103,7 +70,7 @@ func TestA111_BothSpellings(t *testing.T) {
 			{"t.T", "(jwtctl.v1.message)", "validate_bearer_token:true", ""},
 			{"t.T.a", "(kalix.field).jwt", "", "(jwtctl.v1.field)"},
 		} {
-			a := set.annotations[protoreflect.FullName(want.of)]
+			a := annotationsOf(set)[protoreflect.FullName(want.of)]
 			if a == nil || a.Option != want.option || text(a.JWT) != want.text || (a.Other == nil) != (want.other == "") || a.Other != nil && a.Other.Option != want.other {
 				t.Errorf("%s: %s is %+v", name, want.of, a)
 			}
@@ -127,12 +94,12 @@ func TestA111_Strict(t *testing.T) {
 		}
 	}
 	// A later version's member, which this one does not know (S46).
-	dir := folder(t, map[string]string{"jwtctl/v1/annotations.proto": strings.Replace(string(must(os.ReadFile("../../proto/"+jwtctlFile))),
+	dir := folder(t, map[string]string{"jwtctl/v1/annotations.proto": strings.Replace(string(must(os.ReadFile("../../proto/"+descset.JwtctlFile))),
 		"message MethodOptions {", "message MethodOptions { string audience = 9;", 1),
 		"a.proto": `syntax = "proto3"; package t; import "jwtctl/v1/annotations.proto"; service S { rpc M(T) returns (T) { option (jwtctl.v1.method) = {validate: BEARER_TOKEN audience: "a"}; } } message T {}`})
 	refused(t, Sources{Protos: []string{dir}}, fault.AnnotationUnreadable, "the option holds field 9, which jwtctl.v1.MethodOptions does not have")
 	// A copy that stores the option elsewhere (S45).
-	moved := folder(t, map[string]string{"jwtctl/v1/annotations.proto": strings.ReplaceAll(string(must(os.ReadFile("../../proto/"+jwtctlFile))), "51080", "51081"),
+	moved := folder(t, map[string]string{"jwtctl/v1/annotations.proto": strings.ReplaceAll(string(must(os.ReadFile("../../proto/"+descset.JwtctlFile))), "51080", "51081"),
 		"a.proto": `syntax = "proto3"; package t; import "jwtctl/v1/annotations.proto"; message T {}`})
 	refused(t, Sources{Protos: []string{moved}}, fault.AnnotationUnreadable, "another schema for the annotations")
 }

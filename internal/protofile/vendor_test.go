@@ -1,4 +1,4 @@
-package descset
+package protofile
 
 import (
 	"errors"
@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/vendortest"
 )
@@ -50,7 +51,7 @@ func sources(names []string, paths ...string) Sources {
 // TestA1_VendorSchema: what the vendor publishes and we declare, we declare with
 // the vendor's names, numbers and types; and this is all we add.
 func TestA1_VendorSchema(t *testing.T) {
-	ours := declared(load(t, Sources{ImportPaths: []string{"."}, Protos: []string{"kalix"}}))
+	ours := declared(load(t, Sources{ImportPaths: []string{own}, Protos: []string{own + "/kalix"}}))
 	theirs := declared(load(t, Sources{Protos: []string{vendortest.Protos(t)}}))
 	for _, name := range []string{"kalix.JwtFieldOptions.claim", "kalix.method", "kalix.Eventing.in", "kalix.JwtFieldOptions.RAW"} {
 		if ours[name] == "" || theirs[name] == "" {
@@ -90,7 +91,7 @@ kalix.ServiceOptions.jwt
 `
 
 // declared lists what the files in kalix/ that we have too declare.
-func declared(set *Set) map[string]string {
+func declared(set *descset.Set) map[string]string {
 	list := map[string]string{}
 	var messages func(protoreflect.MessageDescriptors)
 	fields := func(fields interface {
@@ -120,7 +121,7 @@ func declared(set *Set) map[string]string {
 		}
 	}
 	for _, f := range set.Files() {
-		if _, err := os.Stat(f.Descriptor.Path()); err == nil {
+		if _, err := os.Stat(filepath.Join(own, f.Descriptor.Path())); err == nil {
 			messages(f.Descriptor.Messages())
 			enums(f.Descriptor.Enums())
 			fields(f.Descriptor.Extensions())
@@ -169,11 +170,11 @@ func TestA2_VendorOnImportPath(t *testing.T) {
 func TestA3_VendorFiles(t *testing.T) {
 	set := load(t, Sources{Protos: []string{vendortest.Protos(t)}})
 	for _, name := range []string{"kalix/annotations.proto", "kalix/component/view/view.proto", "google/api/annotations.proto"} {
-		if !slices.ContainsFunc(set.Files(), func(f File) bool { return f.Descriptor.Path() == name && !f.Import }) {
+		if !slices.ContainsFunc(set.Files(), func(f descset.File) bool { return f.Descriptor.Path() == name && !f.Import }) {
 			t.Errorf("%s is not among them", name)
 		}
 	}
-	if len(set.annotations) > 0 {
-		t.Errorf("%d annotations", len(set.annotations))
+	if len(annotationsOf(set)) > 0 {
+		t.Errorf("%d annotations", len(annotationsOf(set)))
 	}
 }

@@ -1,4 +1,4 @@
-package descset
+package protofile
 
 import (
 	"os"
@@ -10,8 +10,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/types/descriptorpb"
-	"google.golang.org/protobuf/types/dynamicpb"
 
+	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
@@ -92,42 +92,6 @@ func TestS45_S46_Bytes(t *testing.T) {
 	}
 }
 
-// TestS45_Options: an annotation is the same whether its options message holds
-// it as a field that is known, dynamic or unknown.
-func TestS45_Options(t *testing.T) {
-	schema, err := loadSchema()
-	if err != nil {
-		t.Fatal(err)
-	}
-	field := schema.files["kalix/annotations.proto"].Extensions().ByName("field")
-	raw := bytesField(extension, bytesField(2, varintField(3, 1)))
-
-	unknown := &descriptorpb.FieldOptions{}
-	unknown.ProtoReflect().SetUnknown(raw)
-	known := &descriptorpb.FieldOptions{}
-	if err := (proto.UnmarshalOptions{Resolver: schema.types}).Unmarshal(raw, known); err != nil {
-		t.Fatal(err)
-	}
-	if !proto.HasExtension(known, dynamicpb.NewExtensionType(field)) || len(known.ProtoReflect().GetUnknown()) > 0 {
-		t.Fatal("not a known extension")
-	}
-	dynamic := dynamicpb.NewMessage(linked("google/protobuf/descriptor.proto").Messages().ByName("FieldOptions"))
-	if err := (proto.UnmarshalOptions{Resolver: schema.types}).Unmarshal(raw, dynamic); err != nil {
-		t.Fatal(err)
-	}
-	for name, options := range map[string]proto.Message{"unknown": unknown, "known": known, "dynamic": dynamic} {
-		jwt, err := schema.kinds[kindField][0].read(options)
-		if err != nil || jwt == nil || text(jwt) != "token:true" {
-			t.Errorf("%s: %v %v", name, jwt, err)
-		}
-	}
-	for name, options := range map[string]proto.Message{"nil": nil, "typed nil": (*descriptorpb.FieldOptions)(nil), "empty": &descriptorpb.FieldOptions{}} {
-		if jwt, err := schema.kinds[kindField][0].read(options); jwt != nil || err != nil {
-			t.Errorf("%s: %v %v", name, jwt, err)
-		}
-	}
-}
-
 // TestS45_EveryPlace: no element that can be annotated is passed over.
 func TestS45_EveryPlace(t *testing.T) {
 	broken := varintField(extension, 1)
@@ -199,7 +163,7 @@ message M {
 	field := set.Annotation(set.Message("t.M").Fields().Get(0))
 	file := filepath.Join(dir, "p/t.proto")
 	tests := map[string]struct {
-		got  Position
+		got  descset.Position
 		want string
 	}{
 		"annotation":                     {method.Position(), ":6:5"},

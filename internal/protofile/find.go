@@ -1,4 +1,4 @@
-package descset
+package protofile
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 )
@@ -37,8 +38,8 @@ func openPaths(src Sources) (paths importPaths, names []string, err error) {
 			dirs = append(dirs, root)
 		}
 	}
-	if len(found) > maxFiles {
-		return nil, nil, beyond(src.Protos[0], "%d files to compile, of %d at most", len(found), maxFiles)
+	if len(found) > descset.MaxFiles {
+		return nil, nil, descset.Beyond(src.Protos[0], "%d files to compile, of %d at most", len(found), descset.MaxFiles)
 	}
 	for _, dir := range dirs {
 		root, err := os.OpenRoot(dir)
@@ -125,16 +126,16 @@ var errNotThere = fault.New(fault.ImportNotFound, "", "not found in any import p
 // read returns the file that imports call name, and its path.
 func (p importPaths) read(name string) (text []byte, where string, err error) {
 	if !fs.ValidPath(name) || strings.ContainsAny(name, "\\\x00") {
-		return nil, "", fault.New(fault.ImportNotAllowed, brief(name), "an import is a path below an import path, without \"..\" or \"/\" in front")
+		return nil, "", fault.New(fault.ImportNotAllowed, descset.Brief(name), "an import is a path below an import path, without \"..\" or \"/\" in front")
 	}
-	notThere := errNotThere.About(brief(name))
+	notThere := errNotThere.About(descset.Brief(name))
 	for _, one := range p {
 		where := filepath.Join(one.dir, filepath.FromSlash(name))
 		f, err := one.root.OpenFile(filepath.FromSlash(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
 			if link := dangling(where); link != nil {
-				notThere = fault.New(fault.ImportNotFound, brief(name), "%s %s", link.What, link.Why)
+				notThere = fault.New(fault.ImportNotFound, descset.Brief(name), "%s %s", link.What, link.Why)
 			}
 			continue
 		case err != nil:

@@ -1,4 +1,4 @@
-package descset
+package protofile
 
 import (
 	"os"
@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/vendortest"
 )
 
@@ -84,9 +85,9 @@ func parsed(tb testing.TB, path string) string {
 
 // places lists where each annotation of set stands; with move, where another
 // compiler has it that ours has there.
-func places(set *Set, move func(name string, p Position) Position) map[string]string {
+func places(set *descset.Set, move func(name string, p descset.Position) descset.Position) map[string]string {
 	list := map[string]string{}
-	for name, a := range set.annotations {
+	for name, a := range annotationsOf(set) {
 		p := a.Position()
 		p.File = filepath.Base(p.File)
 		if move != nil {
@@ -99,7 +100,7 @@ func places(set *Set, move func(name string, p Position) Position) map[string]st
 
 // outer is the place of the option that a jwt is part of: protoc knows no place
 // within an option.
-func outer(name string, p Position) Position {
+func outer(name string, p descset.Position) descset.Position {
 	switch name {
 	case "examples.mixed.Shop":
 		p.Line, p.Column = 20, 3
@@ -111,8 +112,8 @@ func outer(name string, p Position) Position {
 
 // named is the place where Buf has an option that is a message: at its name, not
 // at the word "option"; and a jwt within an option: where its first field is.
-func named(tb testing.TB) func(string, Position) Position {
-	return func(name string, p Position) Position {
+func named(tb testing.TB) func(string, descset.Position) descset.Position {
+	return func(name string, p descset.Position) descset.Position {
 		switch name {
 		case "examples.mixed.Shop":
 			p.Line, p.Column = 25, 7
@@ -145,7 +146,7 @@ func TestA4_RealTools(t *testing.T) {
 		folder []string // for buf
 	}{
 		"vendor's": {published(t), dir, []string{filepath.Join(dir, "kalix"), google}},
-		"ours":     {all(t), ".", []string{"kalix", google}},
+		"ours":     {all(t), own, []string{own + "/kalix", google}},
 	}
 	for name, c := range schemas {
 		t.Run(name, func(t *testing.T) {
@@ -156,7 +157,7 @@ func TestA4_RealTools(t *testing.T) {
 			}
 			build := func(name string, args ...string) string { return built(t, buf, ws, name, args...) }
 			both := protoc("--include_imports", "--include_source_info")
-			type mover = func(string, Position) Position
+			type mover = func(string, descset.Position) descset.Position
 			var nowhere mover // no source info
 			forms := map[string]struct {
 				path string
@@ -207,8 +208,10 @@ func TestA4_RealTools(t *testing.T) {
 func TestA4_BufPositions(t *testing.T) {
 	names := []string{"static_claim.proto"}
 	source := load(t, sources(names))
-	set := load(t, Sources{DescriptorSets: []string{built(t, buf(t), workspace(t, names, "kalix"), "x.json")}})
-	of := func(set *Set) *Annotation { return set.Annotation(set.Service("examples.staticclaim.Patterns")) }
+	set := load(t, Sources{DescriptorSets: []string{built(t, buf(t), workspace(t, names, own+"/kalix"), "x.json")}})
+	of := func(set *descset.Set) *descset.Annotation {
+		return set.Annotation(set.Service("examples.staticclaim.Patterns"))
+	}
 	for i := range int32(3) {
 		if got, want := of(set).Position(4, i), of(source).Position(4, i); got.Line != want.Line || got.Column != want.Column || got.Line == of(set).Position().Line {
 			t.Errorf("static_claim %d: at %s, from source %s", i, got, want)

@@ -1,4 +1,4 @@
-package descset
+package protofile
 
 import (
 	"bytes"

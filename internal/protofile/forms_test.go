@@ -1,4 +1,4 @@
-package descset
+package protofile
 
 import (
 	"bytes"
@@ -142,7 +142,18 @@ func inPieces(t *testing.T, path string) *descriptorpb.FileDescriptorSet {
 				if m.GetOptions() == nil {
 					continue
 				}
-				kalix, found, err := member(marshal(t, m.GetOptions()), extension)
+				var kalix []byte
+				found, err := false, error(nil)
+				for raw := marshal(t, m.GetOptions()); len(raw) > 0 && err == nil; {
+					number, _, n := protowire.ConsumeField(raw)
+					if err = protowire.ParseError(n); err == nil && number == extension {
+						_, _, tag := protowire.ConsumeTag(raw)
+						piece, _ := protowire.ConsumeBytes(raw[tag:])
+						kalix = append(kalix, piece...)
+						found = true
+					}
+					raw = raw[max(n, 0):]
+				}
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -1,4 +1,4 @@
-package descset
+package protofile
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
@@ -198,7 +199,7 @@ func TestS52_Sources(t *testing.T) {
 		"many pieces of a string":        {head + "option java_package = " + strings.Repeat("''\n", 340_000) + ";", "", ""},
 		"many brackets that never close": {head + strings.Repeat("message M { }\n", 1000) + "{[<", fault.ProtoSyntax, ""},
 		"not text":                       {string(bytes.Repeat([]byte{0, 0xff, 0x1b, 0x0a}, 100_000)), fault.ProtoSyntax, ""},
-		"a long package and many names":  {many("syntax = 'proto3'; package "+strings.Repeat("p", maxName)+"; message M { ", 30_000, "string f%d = %[1]d;\n", "}"), "", ""},
+		"a long package and many names":  {many("syntax = 'proto3'; package "+strings.Repeat("p", descset.MaxName)+"; message M { ", 30_000, "string f%d = %[1]d;\n", "}"), "", ""},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -322,7 +323,7 @@ func FuzzF7_Source(f *testing.F) {
 	})
 }
 
-func walked(t *testing.T, set *Set, err error) {
+func walked(t *testing.T, set *descset.Set, err error) {
 	if err != nil {
 		if fault.CodeOf(err) == "" || fault.ClassOf(err) != fault.Undecided || set != nil {
 			t.Errorf("%T %v", err, err)
@@ -330,7 +331,7 @@ func walked(t *testing.T, set *Set, err error) {
 		return
 	}
 	_ = model(set, true)
-	for _, a := range set.annotations {
+	for _, a := range annotationsOf(set) {
 		a.Position(4, 0, 1)
 	}
 }

@@ -1,4 +1,4 @@
-package descset
+package protofile
 
 import (
 	"cmp"
@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
@@ -24,7 +26,7 @@ import (
 // protobuf's own files, then in the import paths, so that a user's copy of the
 // schema wins (A2), then among what jwtctl brings, and at last in the sets.
 type compiler struct {
-	schema *schema
+	schema *descset.Schema
 	paths  importPaths
 	sets   map[string]*descriptorpb.FileDescriptorProto
 
@@ -36,7 +38,7 @@ type compiler struct {
 }
 
 // compile compiles the sources of src and what they import.
-func compile(ctx context.Context, schema *schema, src Sources, sets [][]unit) ([]unit, error) {
+func compile(ctx context.Context, schema *descset.Schema, src Sources, sets [][]descset.Unit) ([]descset.Unit, error) {
 	paths, names, err := openPaths(src)
 	if err != nil {
 		return nil, err
@@ -45,7 +47,7 @@ func compile(ctx context.Context, schema *schema, src Sources, sets [][]unit) ([
 	c := &compiler{schema: schema, paths: paths, own: map[string]bool{}, sets: map[string]*descriptorpb.FileDescriptorProto{}}
 	for _, set := range slices.Backward(sets) { // the first set wins
 		for _, u := range set {
-			c.sets[u.proto.GetName()] = u.proto
+			c.sets[u.Proto.GetName()] = u.Proto
 		}
 	}
 	run := func(inOrder bool) (linker.Files, error) {
@@ -73,8 +75,8 @@ func compile(ctx context.Context, schema *schema, src Sources, sets [][]unit) ([
 // resolve finds the file called name.
 func (c *compiler) resolve(name string) (resolved, error) {
 	none := resolved{}
-	if isWellKnown(name) {
-		if f := c.schema.standard(name); f != nil {
+	if descset.IsWellKnown(name) {
+		if f := c.schema.Standard(name); f != nil {
 			return resolved{desc: f}, nil
 		}
 	}
@@ -96,14 +98,14 @@ func (c *compiler) resolve(name string) (resolved, error) {
 
 // elsewhere finds what is in no import path.
 func (c *compiler) elsewhere(name string, notFound error) (resolved, error) {
-	if f := c.schema.standard(name); f != nil {
+	if f := c.schema.Standard(name); f != nil {
 		return resolved{desc: f}, nil
 	}
-	if f := c.schema.files[name]; f != nil {
-		if !c.hasOwn(family(name)) {
+	if f := c.schema.File(name); f != nil {
+		if !c.hasOwn(descset.Family(name)) {
 			return resolved{desc: f}, nil
 		}
-		return resolved{proto: protodesc.ToFileDescriptorProto(f)}, c.add(name, name+ofJwtctl, 0)
+		return resolved{proto: protodesc.ToFileDescriptorProto(f)}, c.add(name, name+descset.OfJwtctl, 0)
 	}
 	if f := c.sets[name]; f != nil {
 		return resolved{proto: f}, nil
@@ -117,8 +119,8 @@ func (c *compiler) hasOwn(schema string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	own, known := c.own[schema]
-	for name := range c.schema.files {
-		if !known && !own && family(name) == schema {
+	for _, name := range c.schema.Files() {
+		if !known && !own && descset.Family(name) == schema {
 			_, _, err := c.paths.read(name)
 			own = !fault.Has(err, fault.ImportNotFound)
 		}
@@ -133,10 +135,10 @@ func (c *compiler) add(name, where string, size int) error {
 	defer c.mu.Unlock()
 	c.origin[name] = where
 	if c.bytes += size; c.bytes > maxSources {
-		return beyond(where, "the sources together are larger than %d bytes", maxSources)
+		return descset.Beyond(where, "the sources together are larger than %d bytes", maxSources)
 	}
-	if len(c.origin) > maxFiles {
-		return beyond(where, "more than %d files to compile", maxFiles)
+	if len(c.origin) > descset.MaxFiles {
+		return descset.Beyond(where, "more than %d files to compile", descset.MaxFiles)
 	}
 	return nil
 }
@@ -194,7 +196,7 @@ func (c *compiler) fault(err error) error {
 	worded := compileFault(err, c.origin)
 	var f *fault.Error
 	if errors.As(worded, &f) && f.Hint == "" {
-		if meant := c.schema.meant(f.Why); meant != "" {
+		if meant := c.schema.Meant(f.Why); meant != "" {
 			return f.WithHint("did you mean %s?", meant)
 		}
 	}
@@ -207,7 +209,7 @@ func compileFault(err error, origin map[string]string) error {
 	var placed reporter.ErrorWithPos
 	if errors.As(err, &placed) {
 		at := placed.GetPosition()
-		p := Position{File: at.Filename, Line: at.Line, Column: at.Col}
+		p := descset.Position{File: at.Filename, Line: at.Line, Column: at.Col}
 		if path := origin[at.Filename]; path != "" {
 			p.File = path
 		}
@@ -231,7 +233,7 @@ func compileFault(err error, origin map[string]string) error {
 		}
 		return told
 	}
-	return withSchemaHint(fault.New(fault.ProtoSyntax, where, "%s", brief(err.Error())), origin)
+	return withSchemaHint(fault.New(fault.ProtoSyntax, where, "%s", descset.Brief(err.Error())), origin)
 }
 
 // importFolder returns the folder that importer, a path, seems to import name
@@ -248,12 +250,18 @@ func importFolder(importer, name string) string {
 	return ""
 }
 
+// noExtension matches the compiler's words for an option that the schema lacks. It is
+// compiled when a source has an error, since each start would pay for it.
+var noExtension = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`unknown extension (kalix|jwtctl\.v1)\.(\w+)$`)
+})
+
 // withSchemaHint says which schema of the annotations a source was compiled
 // with, where that lacks what the source says.
 func withSchemaHint(f *fault.Error, origin map[string]string) *fault.Error {
 	if m := noExtension().FindStringSubmatch(f.Why); m != nil {
-		if !slices.Contains(kinds, m[2]) {
-			if like := suggest.Nearest(m[2], kinds); like != "" {
+		if !slices.Contains(descset.Kinds, m[2]) {
+			if like := suggest.Nearest(m[2], descset.Kinds); like != "" {
 				return f.WithHint("did you mean (%s.%s)?", m[1], like)
 			}
 		}
@@ -263,7 +271,7 @@ func withSchemaHint(f *fault.Error, origin map[string]string) *fault.Error {
 		return f
 	}
 	for _, name := range []string{"kalix/jwt.proto", "kalix/annotations.proto"} {
-		if path := origin[name]; path != "" && path != name+ofJwtctl {
+		if path := origin[name]; path != "" && path != name+descset.OfJwtctl {
 			return f.WithHint("the schema is that of %s; jwtctl brings its own, newer copy: leave that folder out of -I", path)
 		}
 	}
@@ -272,8 +280,8 @@ func withSchemaHint(f *fault.Error, origin map[string]string) *fault.Error {
 
 // units returns the compiled files and their imports, those of sets and
 // protobuf's own aside.
-func (c *compiler) units(compiled linker.Files, names []string) []unit {
-	var list []unit
+func (c *compiler) units(compiled linker.Files, names []string) []descset.Unit {
+	var list []descset.Unit
 	seen := map[string]bool{}
 	var add func(f linker.File)
 	add = func(f linker.File) {
@@ -284,7 +292,7 @@ func (c *compiler) units(compiled linker.Files, names []string) []unit {
 		result, ok := f.(linker.Result)
 		if where := c.origin[f.Path()]; ok && where != "" {
 			_, named := slices.BinarySearch(names, f.Path())
-			list = append(list, unit{result.FileDescriptorProto(), where, where, !named})
+			list = append(list, descset.Unit{Proto: result.FileDescriptorProto(), Where: where, Source: where, Imported: !named})
 		}
 		for i := range f.Imports().Len() {
 			if dep := f.FindImportByPath(f.Imports().Get(i).Path()); dep != nil {

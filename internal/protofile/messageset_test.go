@@ -1,4 +1,4 @@
-package descset
+package protofile
 
 import (
 	"context"
@@ -22,11 +22,11 @@ func TestMessageSetStopsNothing(t *testing.T) {
 	})
 	for name, src := range map[string]Sources{
 		"source":   {Protos: []string{dir}},
-		"protoc's": {DescriptorSets: []string{protocWith(t, []string{dir, "."}, []string{"a.proto", "old.proto"}, "--include_imports")}},
+		"protoc's": {DescriptorSets: []string{protocWith(t, []string{dir, own}, []string{"a.proto", "old.proto"}, "--include_imports")}},
 	} {
 		set := load(t, src)
 		if !set.IsMessageSet("old.Outer.Old") || set.IsMessageSet("old.Outer") || set.IsMessageSet("old.Item") {
-			t.Errorf("%s: %v", name, set.messageSets)
+			t.Errorf("%s: %v", name, set.Files())
 		}
 		if set.Annotation(set.Message("t.M").Fields().Get(0)) == nil {
 			t.Errorf("%s: the annotation next to it is lost", name)

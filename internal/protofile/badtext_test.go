@@ -1,4 +1,4 @@
-package descset
+package protofile
 
 import (
 	"bytes"
@@ -11,8 +11,6 @@ import (
 	"github.com/bufbuild/protocompile/ast"
 	"github.com/bufbuild/protocompile/parser"
 	"github.com/bufbuild/protocompile/reporter"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/descriptorpb"
 	"pgregory.net/rapid"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -63,7 +61,7 @@ func TestRefusesAnnotationThatIsNotUTF8(t *testing.T) {
 func latin1Set(t *testing.T, dir string) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "set.binpb")
-	cmd := exec.CommandContext(t.Context(), "protoc", "-o", out, "--include_imports", "-I"+dir, "-I.", "-I../../proto", "t.proto")
+	cmd := exec.CommandContext(t.Context(), "protoc", "-o", out, "--include_imports", "-I"+dir, "-I"+own, "-I../../proto", "t.proto")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("protoc (make tools installs it): %v\n%s", err, text)
 	}
@@ -158,21 +156,4 @@ func TestUnquoteAgreesWithTheParser(t *testing.T) {
 			}
 		}
 	})
-}
-
-// TestBadTextIn finds a string at any depth of raw bytes, and nothing in
-// what is valid or not a message.
-func TestBadTextIn(t *testing.T) {
-	t.Parallel()
-	bad := &descriptorpb.DescriptorProto{Name: proto.String("ok"), ReservedName: []string{"a", latin1}}
-	d := (&descriptorpb.FileDescriptorProto{}).ProtoReflect().Descriptor()
-	raw := marshal(t, &descriptorpb.FileDescriptorProto{MessageType: []*descriptorpb.DescriptorProto{{}, bad}})
-	if got := (badText{d, badTextIn(raw, d)}).Error(); got != "message_type.reserved_name is not valid UTF-8" {
-		t.Error(got)
-	}
-	for name, raw := range map[string][]byte{"valid": marshal(t, &descriptorpb.FileDescriptorProto{Name: proto.String("é")}), "cut": raw[:1], "empty": nil} {
-		if got := badTextIn(raw, d); got != nil {
-			t.Errorf("%s: %v", name, got)
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package descset
+package protofile
 
 import (
 	"bytes"
@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
@@ -152,7 +153,7 @@ func (b *build) run(ctx context.Context, name string, do func() error) (err erro
 	defer func() { <-b.slots }()
 	defer func() {
 		if v := recover(); v != nil {
-			err = fault.New(fault.DescriptorInvalid, name, "the compiler failed on it: %s", brief(fmt.Sprint(v)))
+			err = fault.New(fault.DescriptorInvalid, name, "the compiler failed on it: %s", descset.Brief(fmt.Sprint(v)))
 		}
 	}()
 	return do()

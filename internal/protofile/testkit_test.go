@@ -1,4 +1,4 @@
-package descset
+package protofile
 
 import (
 	"context"
@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
@@ -48,7 +49,7 @@ func put(tb testing.TB, path string, data []byte) string {
 	return path
 }
 
-func load(tb testing.TB, src Sources) *Set {
+func load(tb testing.TB, src Sources) *descset.Set {
 	tb.Helper()
 	set, err := Load(context.Background(), src)
 	if err != nil {
@@ -77,7 +78,7 @@ func refused(t *testing.T, src Sources, code fault.Code, want string) {
 }
 
 // measured loads src and watches what that takes.
-func measured(tb testing.TB, src Sources) (*Set, error) {
+func measured(tb testing.TB, src Sources) (*descset.Set, error) {
 	tb.Helper()
 	runtime.GC()
 	var before, now runtime.MemStats
@@ -115,7 +116,7 @@ func measured(tb testing.TB, src Sources) (*Set, error) {
 // google/api, and returns the descriptor set's path.
 func protoc(tb testing.TB, dir string, files []string, flags ...string) string {
 	tb.Helper()
-	return protocWith(tb, []string{dir, "."}, files, flags...)
+	return protocWith(tb, []string{dir, own}, files, flags...)
 }
 
 func protocWith(tb testing.TB, paths, files []string, flags ...string) string {
@@ -184,7 +185,7 @@ func readSet(tb testing.TB, path string) *descriptorpb.FileDescriptorSet {
 
 // model writes down what a set says: every element of its own files, and every
 // annotation; with positions where withPositions is set.
-func model(set *Set, withPositions bool) string {
+func model(set *descset.Set, withPositions bool) string {
 	var b strings.Builder
 	line := func(d protoreflect.Descriptor, format string, args ...any) {
 		fmt.Fprintf(&b, "%s "+format, append([]any{d.FullName()}, args...)...)
@@ -223,3 +224,72 @@ func text(m protoreflect.Message) string {
 
 // noTypes leaves extensions unknown.
 var noTypes = (*protoregistry.Types)(nil)
+
+// linked returns a file of protobuf that a generated package has; nil if none has.
+func linked(name string) protoreflect.FileDescriptor {
+	f, _ := protoregistry.GlobalFiles.FindFileByPath(name)
+	if !descset.IsWellKnown(name) {
+		return nil
+	}
+	return f
+}
+
+// find returns what is called name in set.
+func find(set *descset.Set, name string) (protoreflect.Descriptor, error) {
+	var all protoregistry.Files
+	for _, f := range set.Files() {
+		if err := all.RegisterFile(f.Descriptor); err != nil {
+			return nil, err
+		}
+	}
+	return all.FindDescriptorByName(protoreflect.FullName(name))
+}
+
+// Limits of package descset, which these tests go up to.
+const (
+	maxSet      = 64 << 20
+	maxSetNodes = 1_000_000
+	// bufExtension marks in a Buf image the files that others import.
+	bufExtension = 8042
+)
+
+// annotationsOf returns all of set, by the name of what is annotated.
+func annotationsOf(set *descset.Set) map[protoreflect.FullName]*descset.Annotation {
+	all := map[protoreflect.FullName]*descset.Annotation{}
+	add := func(d protoreflect.Descriptor) {
+		if a := set.Annotation(d); a != nil {
+			all[d.FullName()] = a
+		}
+	}
+	var within func(interface {
+		Messages() protoreflect.MessageDescriptors
+		Extensions() protoreflect.ExtensionDescriptors
+	})
+	within = func(parent interface {
+		Messages() protoreflect.MessageDescriptors
+		Extensions() protoreflect.ExtensionDescriptors
+	}) {
+		for i := range parent.Extensions().Len() {
+			add(parent.Extensions().Get(i))
+		}
+		for i := range parent.Messages().Len() {
+			m := parent.Messages().Get(i)
+			add(m)
+			for j := range m.Fields().Len() {
+				add(m.Fields().Get(j))
+			}
+			within(m)
+		}
+	}
+	for _, f := range set.Files() {
+		within(f.Descriptor)
+		for i := range f.Descriptor.Services().Len() {
+			s := f.Descriptor.Services().Get(i)
+			add(s)
+			for j := range s.Methods().Len() {
+				add(s.Methods().Get(j))
+			}
+		}
+	}
+	return all
+}

@@ -1,4 +1,4 @@
-package descset
+package protofile
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"github.com/bufbuild/protocompile/reporter"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
@@ -118,7 +119,7 @@ func (l leaver) keep(option *descriptorpb.UninterpretedOption) (bool, error) {
 	}
 	literal, isLiteral := l.OptionNode(option).GetValue().(*ast.MessageLiteralNode)
 	if !isLiteral {
-		return slices.Contains(kinds, strings.TrimPrefix(name, kalixPackage)), nil
+		return slices.Contains(descset.Kinds, strings.TrimPrefix(name, kalixPackage)), nil
 	}
 	elements, seps := literal.Elements[:0:0], literal.Seps[:0:0]
 	for i, e := range literal.Elements {

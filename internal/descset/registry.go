@@ -1,0 +1,102 @@
+package descset
+
+import (
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// FromRegistry returns the set of the files that are registered in r now, such as
+// protoregistry.GlobalFiles for those whose generated code is linked into the program.
+// The set holds the very descriptors of r, so that what is read from it fits the
+// messages of the generated code. Files of protobuf, of google and grpc, and the schema
+// count as imports: no service in them is of the set.
+//
+// The error is annotation_unreadable or descriptor_invalid.
+func FromRegistry(r *protoregistry.Files) (*Set, error) {
+	schema, err := LoadSchema()
+	if err != nil {
+		return nil, err
+	}
+	s := newSet()
+	r.RangeFiles(func(f protoreflect.FileDescriptor) bool {
+		err = s.addLinked(schema, f)
+		return err == nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.finish()
+	return s, s.annotate(schema)
+}
+
+// addLinked adds f, which is linked, to s, after its imports.
+func (s *Set) addLinked(schema *Schema, f protoreflect.FileDescriptor) error {
+	if _, err := s.registry.FindFileByPath(f.Path()); err == nil || f.IsPlaceholder() {
+		return nil
+	}
+	for i := range f.Imports().Len() {
+		if err := s.addLinked(schema, f.Imports().Get(i).FileDescriptor); err != nil {
+			return err
+		}
+	}
+	where := Brief(f.Path())
+	if !IsWellKnown(f.Path()) {
+		if err := schema.check(where, protodesc.ToFileDescriptorProto(f)); err != nil {
+			return err
+		}
+		if err := complete(where, f, nil); err != nil {
+			return err
+		}
+		if name := redefines(f); name != "" {
+			return invalid(where, "%s is not the type of that name: its JSON form would not fit its fields", name)
+		}
+	}
+	if err := s.registry.RegisterFile(f); err != nil {
+		return fault.New(fault.DescriptorInvalid, where, "%s", protobufs(err))
+	}
+	s.noteMessageSets(f.Messages())
+	s.addFile(f, Unit{Where: where, Source: where, Imported: ofOthers(f)})
+	return nil
+}
+
+// ofOthers reports whether f is no file of the program's own services.
+func ofOthers(f protoreflect.FileDescriptor) bool {
+	if IsWellKnown(f.Path()) || Family(f.Path()) != "" {
+		return true
+	}
+	first, _, _ := strings.Cut(string(f.Package()), ".")
+	return first == "google" || first == "grpc"
+}
+
+func (s *Set) noteMessageSets(list protoreflect.MessageDescriptors) {
+	for i := range list.Len() {
+		m := list.Get(i)
+		if set, is := m.(interface{ IsMessageSet() bool }); is && set.IsMessageSet() {
+			s.messageSets[m.FullName()] = true
+		}
+		s.noteMessageSets(m.Messages())
+	}
+}
+
+func newSet() *Set {
+	return &Set{
+		registry:    &protoregistry.Files{},
+		annotations: map[protoreflect.FullName]*Annotation{},
+		origins:     map[string]string{},
+		orders:      map[string]func() []int{},
+		messageSets: map[protoreflect.FullName]bool{},
+	}
+}
+
+// finish orders the files, and makes their types.
+func (s *Set) finish() {
+	slices.SortFunc(s.files, func(a, b File) int { return strings.Compare(a.Descriptor.Path(), b.Descriptor.Path()) })
+	s.types = dynamicpb.NewTypes(s.registry)
+}
