@@ -104,6 +104,15 @@ func (c *Console) warnOnce(text string) {
 	}
 }
 
+// Unverified shows the lines of text on stderr, unless -q, behind a mark that
+// nothing vouches for them. They are plain: what they quote paints nothing.
+func (c *Console) Unverified(why, text string) {
+	if !c.Quiet {
+		c.line(c.Styles().Bad, "UNVERIFIED:", why)
+		_, _ = fmt.Fprint(c.sys.Err, quote.Message(text))
+	}
+}
+
 // Danger writes a warning that no flag silences.
 func (c *Console) Danger(format string, args ...any) {
 	c.line(c.Styles().Bad, "WARNING:", fmt.Sprintf(format, args...))

@@ -21,8 +21,7 @@ func (c *Console) OutStyles() Styles { return c.stylesFor(c.sys.Out, c.sys.OutTT
 
 func (c *Console) stylesFor(w io.Writer, tty bool) Styles {
 	if !c.colored(tty) {
-		plain := func(s string) string { return s }
-		return Styles{plain, plain, plain, plain, plain}
+		return Plain()
 	}
 	// The profile and background are given, so that lipgloss asks the terminal nothing (S71).
 	r := lipgloss.NewRenderer(w)
@@ -37,6 +36,12 @@ func (c *Console) stylesFor(w io.Writer, tty bool) Styles {
 	}
 	faint := func(text string) string { return r.NewStyle().Faint(true).Render(text) }
 	return Styles{Bad: paint("1", true), Warn: paint("3", false), Good: paint("2", false), Dim: faint, Bold: paint("", true)}
+}
+
+// Plain returns styles without colour.
+func Plain() Styles {
+	plain := func(s string) string { return s }
+	return Styles{plain, plain, plain, plain, plain}
 }
 
 // colored reports whether a stream may hold escape sequences.

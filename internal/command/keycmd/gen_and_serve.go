@@ -98,6 +98,7 @@ func runGenAndServe(ctx context.Context, d command.Deps, algGiven bool, o genAnd
 			return err
 		}
 		d.Say("wrote %s: new private key (%s), readable only by you", out.Private, key.Describe())
+		warnUnignored(ctx, d, out.Private)
 	}
 	if len(o.serve.keys.Files) == 1 {
 		o.serve.keys.KeyID = o.gen.kid

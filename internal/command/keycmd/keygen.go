@@ -1,6 +1,7 @@
 package keycmd
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 	"slices"
@@ -26,7 +27,8 @@ read. The key id goes to stdout.
 The key is PKCS#8 in PEM, or a JWK with --format jwk or an output called
 *.jwk or *.json; a secret (HS256, HS384, HS512) has no PEM form and becomes a
 JWK. --format json prints a report of kid, alg and files. A file that exists
-is kept unless --force is given.`
+is kept unless --force is given. In a git work tree that does not ignore the
+file, stderr has the line for .gitignore.`
 
 type keygenOptions struct {
 	alg       string
@@ -52,7 +54,7 @@ func Keygen(d command.Deps) *cobra.Command {
 		Long:       keygenText,
 		Example:    "  jwtctl keygen\n  jwtctl keygen --alg EdDSA -o ed.jwk --public-out ed.pub.jwk",
 		Args:       command.NoArguments,
-		RunE:       func(*cobra.Command, []string) error { return runKeygen(d, o) },
+		RunE:       func(cmd *cobra.Command, _ []string) error { return runKeygen(cmd.Context(), d, o) },
 		PreRunE:    func(cmd *cobra.Command, _ []string) error { return checkRSABits(cmd, o) },
 	}
 	o.register(cmd.Flags())
@@ -179,7 +181,7 @@ func (o keygenOptions) keyFormat(alg keys.Algorithm) (keygen.Format, error) {
 	return keygen.PEM, nil
 }
 
-func runKeygen(d command.Deps, o keygenOptions) error {
+func runKeygen(ctx context.Context, d command.Deps, o keygenOptions) error {
 	req, out, err := o.plan()
 	if err != nil {
 		return err
@@ -216,6 +218,7 @@ func runKeygen(d command.Deps, o keygenOptions) error {
 		return err
 	}
 	d.Say("wrote %s: new private key (%s), readable only by you", out.Private, key.Describe())
+	warnUnignored(ctx, d, out.Private)
 	return renderKeygen(d, o, key, out)
 }
 

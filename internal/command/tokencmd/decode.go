@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -64,6 +65,9 @@ func decode(d command.Deps, compact, raw, format string, now time.Time) error {
 	}
 	decodeText(d, t, now, maxNested)
 	notes(d, t)
+	if _, err := os.Lstat(input.DefaultKeyFile); err == nil && !t.Opaque() && !t.Encrypted {
+		d.Hint("--key " + input.DefaultKeyFile + " verifies it by the key in this folder")
+	}
 	return nil
 }
 
@@ -109,7 +113,7 @@ func decodeText(d command.Deps, t *jws.Decoded, now time.Time, most int) {
 		_ = d.Print("%s\n", kindOf(t))
 		return
 	}
-	showToken(d, shown{header: t.Header, claims: t.Claims}, now)
+	_ = d.Print("%s", shown{header: t.Header, claims: t.Claims}.text(s, now))
 	switch inner := nestedIn(t, most); {
 	case t.Encrypted:
 		_ = d.Print("%s\n", kindOf(t))

@@ -17,8 +17,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const inspectText = `Show what a token says. With a key, a key set or an issuer it is verified too,
-and shown only if it passes; without one, stderr says NOT VERIFIED.
+const inspectText = `Show what a token says. With a key, a key set or an issuer it is verified too.
+If it is refused, stdout stays empty, and stderr shows it as UNVERIFIED with the
+reason; without a key, stderr says NOT VERIFIED.
 
 Without a key, any token is decoded as far as it can be read: a JWS of any
 algorithm, with text or a token as its payload, or with the disclosures of an
@@ -114,11 +115,14 @@ func runInspect(ctx context.Context, d command.Deps, args []string, o inspectOpt
 	if o.verify.dev {
 		d.Danger("--dev accepts unsigned tokens, which anyone can forge")
 	}
+	if in.err != nil && o.format == "text" {
+		showRefused(d, compact, now)
+	}
 	return errors.Join(renderInspected(d, in, o), in.err)
 }
 
-// renderInspected shows a token that was verified, and of a refused one its
-// header at most: its reason is on stderr (S40).
+// renderInspected prints a token that was verified, and of a refused one its
+// header in JSON at most (S40).
 func renderInspected(d command.Deps, in inspected, o inspectOptions) error {
 	switch {
 	case o.format == "json":
@@ -130,7 +134,7 @@ func renderInspected(d command.Deps, in inspected, o inspectOptions) error {
 	}
 	s := d.OutStyles()
 	key := in.verified.Key
-	showToken(d, shown{header: in.verified.Header.Members, claims: in.verified.Claims}, in.now)
+	_ = d.Print("%s", shown{header: in.verified.Header.Members, claims: in.verified.Claims}.text(s, in.now))
 	return d.Print("%s by key %s (%s, %s)\n", s.Good("Verified"), quote.Printable(key.ID()), in.verified.Header.Algorithm, quote.Printable(key.Source()))
 }
 

@@ -19,17 +19,29 @@ type shown struct {
 	claims *jws.Claims // nil for none
 }
 
-// showToken shows a token to people.
-func showToken(d command.Deps, t shown, now time.Time) {
-	s := d.OutStyles()
-	_ = d.Print("%s\n%s", s.Bold("Header"), rows(t.header, s, nil))
+// text is the token for people, painted by s.
+func (t shown) text(s console.Styles, now time.Time) string {
+	text := s.Bold("Header") + "\n" + rows(t.header, s, nil)
 	if t.claims == nil {
+		return text
+	}
+	text += s.Bold("Claims") + "\n" + rows(t.claims.Members(), s, func(name string) string { return distanceOf(t.claims, name, now) })
+	if lines := permissionLines(t.claims); lines != "" {
+		text += s.Bold("Temporal permissions") + "\n" + lines
+	}
+	return text
+}
+
+// showRefused shows on stderr what a refused token says, marked as unverified
+// (S40): its claims tell most often why it was refused. A payload that is no
+// claims set is left out.
+func showRefused(d command.Deps, compact string, now time.Time) {
+	t, err := jws.Decode(compact, jws.Limits{})
+	if err != nil || len(t.Header) == 0 {
 		return
 	}
-	_ = d.Print("%s\n%s", s.Bold("Claims"), rows(t.claims.Members(), s, func(name string) string { return distanceOf(t.claims, name, now) }))
-	if lines := permissionLines(t.claims); lines != "" {
-		_ = d.Print("%s\n%s", s.Bold("Temporal permissions"), lines)
-	}
+	d.Unverified("the token was refused; anyone could have written what follows",
+		shown{header: t.Header, claims: t.Claims}.text(console.Plain(), now))
 }
 
 // rows renders members as aligned lines. note adds what a value means.
