@@ -3,6 +3,8 @@
 //
 // JWTCTL_BIN names a jwtctl to test instead of one built from this clone; JWTCTL_E2E_CACHE a folder for the temporal
 // CLI instead of jwtctl-e2e in the user's cache folder.
+//
+// The server is that of go.mod, or, with -modfile=../server-1.30.8.mod -tags=server130, an older one.
 package e2e
 
 import (

@@ -12,7 +12,7 @@ import (
 )
 
 // moduleRoot is jwtctl's own module, seen from this package.
-const moduleRoot = "../../.."
+const moduleRoot = "../../../.."
 
 const (
 	cliModule  = "github.com/temporalio/cli"
@@ -32,7 +32,7 @@ func buildPrograms(t *testing.T) programs {
 		worker:  executable(dir, "worker"),
 		starter: executable(dir, "starter"),
 	}
-	goTool(t, "..", "build", "-o", dir+string(filepath.Separator), "./worker", "./starter")
+	goTool(t, "../..", "build", "-o", dir+string(filepath.Separator), "./worker", "./starter")
 	if bin.jwtctl == "" {
 		bin.jwtctl = executable(dir, "jwtctl")
 		goTool(t, moduleRoot, "build", "-o", bin.jwtctl, "./cmd/jwtctl")

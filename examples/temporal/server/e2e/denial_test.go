@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"go.temporal.io/server/common/config"
+	"go.temporal.io/server/common/headers"
 )
 
 // denialCase is one call that is put to the server and to jwtctl explain-denial.
@@ -175,7 +176,7 @@ func (e *explainer) explain(t *testing.T, c denialCase, flags []string) (verdict
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	args := []string{"explain-denial", "--api", c.api, "--jwks", "set.json", "--format", "json"}
+	args := []string{"explain-denial", "--server-version", headers.ServerVersion, "--api", c.api, "--jwks", "set.json", "--format", "json"}
 	if c.namespace != "" {
 		args = append(args, "--namespace", c.namespace)
 	}

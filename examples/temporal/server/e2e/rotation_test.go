@@ -1,17 +1,16 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
-
-	"github.com/jwtctl/jwtctl/examples/temporal/rotate"
 )
 
 // testTokenRotation runs workflows while the tokens of worker and client expire several times over.
@@ -26,16 +25,7 @@ func testTokenRotation(t *testing.T, bin programs) {
 	s.mustRegister(t, here.token(t, bin, "--system"), "default")
 
 	worker := here.start(t, bin.worker, "--address", s.address, "--token-ttl", life.String())
-	var made atomic.Int32
-	tokens, err := rotate.New(rotate.Config{
-		KeyFile:     filepath.Join(here.dir, "key.priv.pem"),
-		Permissions: []string{"default:read", "default:write"},
-		TTL:         life,
-		Renewed:     func(string, time.Time) { made.Add(1) },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	tokens := here.keepToken(t, bin, "--namespace", "default", "--ttl", life.String())
 	rotating := s.client(t, "default", tokens)
 	fixed := s.client(t, "default", here.token(t, bin, "--namespace", "default", "--ttl", life.String()))
 	if err := greet(fixed); err != nil {
@@ -48,8 +38,8 @@ func testTokenRotation(t *testing.T, bin programs) {
 		if err := greet(rotating); err != nil {
 			t.Fatalf("workflow %d failed: %v", workflows, err)
 		}
-		if n := strings.Count(worker.stderr.String(), `msg="new token"`); int(made.Load()) < wants || n < wants {
-			return fmt.Errorf("client made %d, worker %d", made.Load(), n)
+		if n := strings.Count(worker.stderr.String(), `msg="new token"`); tokens.count() < wants || n < wants {
+			return fmt.Errorf("client used %d, worker made %d", tokens.count(), n)
 		}
 		return nil
 	})
@@ -128,4 +118,44 @@ func replaceFile(t *testing.T, from, to string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// tokenFile is a headers provider that reads the file of jwtctl token --refresh for every request.
+type tokenFile struct {
+	path string
+
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+// keepToken runs jwtctl token --refresh until the test ends.
+func (p place) keepToken(t *testing.T, bin programs, args ...string) *tokenFile {
+	t.Helper()
+	f := &tokenFile{path: filepath.Join(t.TempDir(), "token.jwt"), seen: map[string]bool{}}
+	p.start(t, bin.jwtctl, slices.Concat([]string{"token", "--format", "token", "--out", f.path, "--refresh"}, args)...)
+	eventually(t, "a first token", func() error {
+		_, err := os.Stat(f.path)
+		return err
+	})
+	return f
+}
+
+// GetHeaders makes it an SDK headers provider.
+func (f *tokenFile) GetHeaders(context.Context) (map[string]string, error) {
+	text, err := os.ReadFile(f.path)
+	if err != nil {
+		return nil, err
+	}
+	token := strings.TrimSpace(string(text))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seen[token] = true
+	return map[string]string{"authorization": "Bearer " + token}, nil
+}
+
+// count returns how many different tokens went into requests.
+func (f *tokenFile) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.seen)
 }

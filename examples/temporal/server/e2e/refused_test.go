@@ -33,6 +33,8 @@ func testRefused(t *testing.T, bin programs) {
 		{name: "namespace token starting a workflow elsewhere", token: []string{"--namespace", "default"}, namespace: "other", refused: startWorkflow},
 		{name: "namespace token registering a namespace", token: []string{"--namespace", "default"}, namespace: "default",
 			allowed: startWorkflow, refused: registerThird},
+		{name: "namespace administrator registering another namespace", token: []string{"--namespace", "fourth", "--role", "admin"}, namespace: "fourth",
+			allowed: func(c client.Client) error { return register(c, "fourth") }, refused: registerThird},
 		{name: "read-only token starting a workflow", token: []string{"--namespace", "default", "--role", "read"}, namespace: "default",
 			allowed: count, refused: startWorkflow},
 		{name: "expired token", token: []string{"--namespace", "default", "--at", anHourAgo}, namespace: "default",

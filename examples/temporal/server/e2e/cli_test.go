@@ -12,7 +12,7 @@ func testCLI(t *testing.T, bin programs) {
 	endpoint, _ := here.serveKeys(t, bin, "gen-and-serve")
 	s := startServer(t, endpoint)
 	here = here.with("TEMPORAL_ADDRESS=" + s.address)
-	system := here.with(here.tokenVariable(t, bin, "--system", "--for", "temporal"))
+	owner := here.with(here.tokenVariable(t, bin, "--namespace", "default", "--role", "admin", "--for", "temporal"))
 	user := here.with(here.tokenVariable(t, bin, "--namespace", "default", "--for", "temporal"))
 
 	register := []string{"operator", "namespace", "create", "--namespace", "default"}
@@ -29,7 +29,7 @@ func testCLI(t *testing.T, bin programs) {
 		}
 	}
 
-	system.mustRun(t, cli, register...)
+	owner.mustRun(t, cli, register...)
 	eventually(t, "temporal operator namespace describe", func() error {
 		return containsAll(user.run(t, cli, "operator", "namespace", "describe", "--namespace", "default").stdout, "Registered")
 	})
