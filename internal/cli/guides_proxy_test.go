@@ -17,9 +17,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 
+	"github.com/jwtctl/jwtctl/internal/enforce"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/protofile"
-	"github.com/jwtctl/jwtctl/internal/proxy"
 )
 
 // TestProxyGuide runs the transcripts of docs/proxy.md, with the real grpcurl,
@@ -70,7 +70,7 @@ func startShop(t *testing.T, path string) string {
 		out.Set(out.Descriptor().Fields().ByName("item"), in.Get(in.Descriptor().Fields().ByName("item")))
 		if buyer := out.Descriptor().Fields().ByName("buyer"); buyer != nil {
 			md, _ := metadata.FromIncomingContext(ss.Context())
-			out.Set(buyer, protoreflect.ValueOfString(strings.Join(md[proxy.ClaimPrefix+"sub"], ",")))
+			out.Set(buyer, protoreflect.ValueOfString(strings.Join(md[enforce.ClaimPrefix+"sub"], ",")))
 		}
 		return ss.SendMsg(out)
 	}))

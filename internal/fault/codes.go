@@ -116,14 +116,15 @@ type GRPC uint32
 
 // The status codes that a failure maps to (A36).
 const (
-	GRPCUnknown          GRPC = 2
-	GRPCInvalidArgument  GRPC = 3
-	GRPCPermissionDenied GRPC = 7
-	GRPCFailedPrecond    GRPC = 9
-	GRPCUnimplemented    GRPC = 12
-	GRPCInternal         GRPC = 13
-	GRPCUnavailable      GRPC = 14
-	GRPCUnauthenticated  GRPC = 16
+	GRPCUnknown           GRPC = 2
+	GRPCInvalidArgument   GRPC = 3
+	GRPCPermissionDenied  GRPC = 7
+	GRPCResourceExhausted GRPC = 8
+	GRPCFailedPrecond     GRPC = 9
+	GRPCUnimplemented     GRPC = 12
+	GRPCInternal          GRPC = 13
+	GRPCUnavailable       GRPC = 14
+	GRPCUnauthenticated   GRPC = 16
 )
 
 // String returns the code's name in google.rpc.Code.
@@ -133,6 +134,8 @@ func (g GRPC) String() string {
 		return "INVALID_ARGUMENT"
 	case GRPCPermissionDenied:
 		return "PERMISSION_DENIED"
+	case GRPCResourceExhausted:
+		return "RESOURCE_EXHAUSTED"
 	case GRPCFailedPrecond:
 		return "FAILED_PRECONDITION"
 	case GRPCUnimplemented:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -12,23 +11,18 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/enforce"
 	"github.com/jwtctl/jwtctl/internal/plan"
-	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
 // call is one call on its way through.
 type call struct {
 	*Proxy
-	state  *state // for all of the call, whatever Swap does meanwhile
+	// rules decide about the call, by the policy that it began with.
+	rules  *enforce.Call
+	method *plan.Method // of rules
 	client grpc.ServerStream
-	method *plan.Method
-	known  bool // the policy has the method
 	began  time.Time
-	// bearer is the token that passed, nil where none is required.
-	bearer *admission
-	// rules decide about the requests of the call as a whole.
-	rules *verify.Call
 	// subtype is what the content type says about the messages, "" for protobuf.
 	subtype string
 	// otherType reports that the upstream's answer says otherwise.
@@ -38,40 +32,34 @@ type call struct {
 	exact       *exact // nil for most calls
 	// answered reports that the client was sent a message.
 	answered bool
-	// reported reports that the call would have been refused, see passes.
-	reported atomic.Bool
 }
 
 // handle is where every call comes in.
 func (p *Proxy) handle(_ any, client grpc.ServerStream) (err error) {
-	c := &call{Proxy: p, state: p.state.Load(), client: client}
+	// The path as the client spelled it is the only name there is (S60).
+	path, _ := grpc.MethodFromServerStream(client)
+	c := &call{Proxy: p, client: client, began: p.options.Now()}
+	c.rules = p.state.Load().Call(path, c.reporter())
+	c.method = c.rules.Method
 	p.options.Observer.Begin()
 	defer func() {
 		now, ctx := p.options.Now(), client.Context()
 		if v := visitorOf(ctx); v != nil {
 			v.resets.count(ctx, err, c.answered, c.began, now)
-			p.holder.hold(ctx, v, err, err == nil || c.bearer != nil, now)
+			p.holder.hold(ctx, v, err, err == nil || c.rules.Admission() != nil, now)
 		}
 	}()
 	defer func() { c.end(err) }()
 	defer func() {
 		if cause := recover(); cause != nil { // S74
-			err = crashed(cause)
+			err = refused(enforce.Crashed(cause))
 		}
 	}()
-	c.began = p.options.Now()
-	// The path as the client spelled it is the only name there is (S60).
-	path, _ := grpc.MethodFromServerStream(client)
-	c.method, c.known = c.state.methods[path]
 	if err := gone(client.Context()); err != nil {
 		return err
 	}
-	if !c.known {
-		r := refuse(inCall, fault.New(fault.MethodUnknown, "", "the descriptors have no method of this path"))
-		if !c.passes(r) {
-			return r
-		}
-		c.method = &plan.Method{Name: strings.TrimPrefix(path, "/")}
+	if r := c.rules.Known(); r != nil {
+		return refused(r)
 	}
 	ctx, err := c.admit()
 	if err != nil {
@@ -136,12 +124,12 @@ func (c *call) noMore(ctx context.Context) error {
 	var f frame
 	switch err := c.client.RecvMsg(&f); {
 	case err == io.EOF:
-		return c.refuseRequest(c.rules.End(), nil)
+		return refused(c.rules.End())
 	case err != nil:
 		return err
 	}
 	f.free()
-	return c.refuseRequest(c.rules.Request(ctx, nil), nil)
+	return refused(c.rules.Request(ctx, nil))
 }
 
 // pump passes requests until the client has no more. A message that is refused
@@ -149,7 +137,7 @@ func (c *call) noMore(ctx context.Context) error {
 func (c *call) pump(ctx context.Context, cancel context.CancelCauseFunc, up grpc.ClientStream) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			cancel(crashed(cause))
+			cancel(refused(enforce.Crashed(cause)))
 		}
 	}()
 	for {
@@ -173,10 +161,8 @@ func (c *call) pump(ctx context.Context, cancel context.CancelCauseFunc, up grpc
 func (c *call) receive(ctx context.Context) (*frame, error) {
 	f := new(frame)
 	switch err := c.client.RecvMsg(f); {
-	case err == io.EOF && c.reportedOnly():
-		return nil, nil
 	case err == io.EOF:
-		return nil, c.refuseRequest(c.rules.End(), nil)
+		return nil, refused(c.rules.End())
 	case err != nil:
 		return nil, err
 	}

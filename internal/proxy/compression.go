@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/jwtctl/jwtctl/internal/enforce"
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
@@ -70,7 +71,7 @@ var acceptNone = experimental.AcceptCompressors(noEncoding)
 
 // refuseOpaque returns the refusal of a request that must be read, and is in an
 // encoding that is opaque; the answer names those that are not (compression.md).
-func (c *call) refuseOpaque() *refusal {
+func (c *call) refuseOpaque() *enforce.Refusal {
 	if c.method.Request == nil || !isOpaque(c.compression.request) {
 		return nil
 	}
@@ -79,7 +80,7 @@ func (c *call) refuseOpaque() *refusal {
 		names = append(names, one.name)
 	}
 	_ = grpc.SetHeader(c.client.Context(), metadata.Pairs(acceptEncoding, strings.Join(names, ",")))
-	return refuse(inRequest, fault.New(fault.EncodingUnknown, "grpc-encoding", "the messages must be read"))
+	return refuse(enforce.InRequest, fault.New(fault.EncodingUnknown, "grpc-encoding", "the messages must be read"))
 }
 
 // answerIn sets the encoding of the answer, once the upstream's header is there: the

@@ -9,6 +9,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/stats"
+
+	"github.com/jwtctl/jwtctl/internal/enforce"
 )
 
 // Upstream is the server behind, as by Dial. It has two connections. grpc-go
@@ -72,7 +74,7 @@ func (c *call) outgoing(ctx context.Context, md metadata.MD) context.Context {
 // grpcValid reports whether gRPC's grammar allows a key, in lower case, and its
 // values (PROTOCOL-HTTP2.md: Header-Name, ASCII-Value).
 func grpcValid(key string, values []string) bool {
-	if !validKey(key) {
+	if !enforce.ValidKey(key) {
 		return false
 	}
 	if strings.HasSuffix(key, "-bin") {

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
+	"github.com/jwtctl/jwtctl/internal/enforce"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/policytest"
@@ -180,7 +181,7 @@ func (g *gauntlet) checkMetadata(m *plan.Method, md metadata.MD) {
 	for key, values := range md {
 		folded := strings.ToLower(strings.ReplaceAll(key, "_", "-"))
 		if name, is := strings.CutPrefix(folded, "-kalix-jwt-claim-"); is {
-			if !strings.HasPrefix(key, proxy.ClaimPrefix) || len(values) != 1 {
+			if !strings.HasPrefix(key, enforce.ClaimPrefix) || len(values) != 1 {
 				g.fault("%s: %s: %q", m.Name, key, values)
 			}
 			claims[name] = values[0]

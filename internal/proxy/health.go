@@ -39,7 +39,7 @@ func (h *healthServer) knows(service string) bool {
 	if service == "" {
 		return true
 	}
-	for path := range h.proxy.state.Load().methods {
+	for path := range h.proxy.state.Load().Paths {
 		if strings.HasPrefix(path, "/"+service+"/") {
 			return true
 		}

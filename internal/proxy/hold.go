@@ -53,7 +53,7 @@ func (h *holder) hold(ctx context.Context, v *visitor, err error, passed bool, n
 		return
 	}
 	var r *refusal
-	if !errors.As(err, &r) || fault.ClassOf(r.fault) != fault.Refused {
+	if !errors.As(err, &r) || fault.ClassOf(r.Fault) != fault.Refused {
 		return
 	}
 	if prompt := h.prompt.AllowN(now, 1); v.refused.Add(1) <= firstRefusals || prompt {

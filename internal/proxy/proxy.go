@@ -17,8 +17,7 @@
 //   - A claim whose name ends in "-bin" goes nowhere: gRPC would take it for bytes.
 //
 // It reads no file, knows no flags and makes no keys. It is the only package
-// that knows google.golang.org/grpc, and imports plan, verify, sign, message,
-// jws, keys, strictjson and fault.
+// that knows google.golang.org/grpc. What a call must pass is for enforce to say.
 package proxy
 
 import (
@@ -36,8 +35,12 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/jwtctl/jwtctl/internal/enforce"
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
+
+// Policy is what a Proxy enforces, and by which keys.
+type Policy = enforce.Policy
 
 // The limits of a Proxy that no one set others for (S66).
 const (
@@ -120,7 +123,7 @@ type Proxy struct {
 	server   *grpc.Server
 	health   *healthServer
 	holder   *holder
-	state    atomic.Pointer[state]
+	state    atomic.Pointer[enforce.State]
 }
 
 // New returns a Proxy that enforces policy. The errors are those of Swap, and
@@ -175,11 +178,28 @@ func (p *Proxy) serverOptions() []grpc.ServerOption {
 	return append(all, grpc.Creds(visited{creds, p.options.Now, p.health.closing}))
 }
 
+// The methods of the upstream that pass unguarded where Options say so (S65).
+const (
+	healthService     = "grpc.health.v1.Health/"
+	reflectionService = "grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+	reflectionAlpha   = "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+)
+
+func (o Options) open() (names []string) {
+	if o.PassHealth {
+		names = append(names, healthService+"Check", healthService+"List", healthService+"Watch")
+	}
+	if o.PassReflection {
+		names = append(names, reflectionService, reflectionAlpha)
+	}
+	return names
+}
+
 // Swap puts policy in force for the calls that begin from now on. Those under
 // way keep the policy they began with, keys and all, until they end. A policy
 // that misses what it needs is refused, and the old one stays.
 func (p *Proxy) Swap(policy Policy) error {
-	s, err := newState(policy, p.options)
+	s, err := enforce.New(policy, enforce.Options{Open: p.options.open(), CachedTokens: p.options.CachedTokens, Now: p.options.Now})
 	if err != nil {
 		return err
 	}

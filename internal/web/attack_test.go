@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/enforce"
 	"github.com/jwtctl/jwtctl/internal/web"
 )
 
@@ -123,7 +123,7 @@ func TestWebForwardsNoClaimsOfClients(t *testing.T) {
 		if name == "open" {
 			continue
 		}
-		if sub := md.Get(proxy.ClaimPrefix + "sub"); len(sub) != 1 || sub[0] != "alice" || len(md.Get("authorization")) != 0 {
+		if sub := md.Get(enforce.ClaimPrefix + "sub"); len(sub) != 1 || sub[0] != "alice" || len(md.Get("authorization")) != 0 {
 			t.Errorf("%s: sub %q, authorization %q", name, sub, md.Get("authorization"))
 		}
 	}

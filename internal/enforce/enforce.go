@@ -1,4 +1,10 @@
-package proxy
+// Package enforce decides about calls, whatever carries them: the proxy and the
+// interceptors of a server walk one plan by it, with the same verdicts, words for
+// clients, and metadata about claims. What a call is made of (paths, metadata,
+// messages) comes from the transport; what it means is worked out here, once.
+//
+// It knows no transport, no file and no flag.
+package enforce
 
 import (
 	"context"
@@ -12,7 +18,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// Policy is what a Proxy enforces, and by which keys.
+// Policy is what is enforced, and by which keys.
 type Policy struct {
 	Plan     *plan.Plan
 	Verifier *verify.Verifier
@@ -20,8 +26,20 @@ type Policy struct {
 	Signer *sign.Signer
 }
 
-// state is a Policy in force. Only its cache changes.
-type state struct {
+// Options say how a Policy is enforced.
+type Options struct {
+	// Open are methods, "pkg.Service/Method", that pass unguarded although the policy
+	// does not have them (S65).
+	Open []string
+	// CachedTokens is how many bearer tokens are remembered with their verdict;
+	// 0 means none.
+	CachedTokens int
+	// Now is the clock of the machine; required.
+	Now func() time.Time
+}
+
+// State is a Policy in force. Only its cache changes. It is safe for concurrent use.
+type State struct {
 	Policy
 	// methods are those that are let through, by their path.
 	methods map[string]*plan.Method
@@ -30,29 +48,16 @@ type state struct {
 	now     func() time.Time
 }
 
-// The methods of the upstream that pass unguarded where Options say so (S65).
-const (
-	healthService     = "grpc.health.v1.Health/"
-	reflectionService = "grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
-	reflectionAlpha   = "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
-)
-
-func newState(policy Policy, o Options) (*state, error) {
+// New puts policy in force. The error is internal for a policy that misses what it
+// needs.
+func New(policy Policy, o Options) (*State, error) {
 	missing := func(what string) error { return fault.New(fault.Internal, "proxy", "its policy has no %s", what) }
 	if policy.Plan == nil || policy.Verifier == nil {
 		return nil, missing("plan or verifier")
 	}
-	s := &state{Policy: policy, methods: map[string]*plan.Method{}, codec: message.New(policy.Plan.Set().Types(), message.Limits{}), now: o.Now}
-	open := func(names ...string) {
-		for _, name := range names {
-			s.methods["/"+name] = &plan.Method{Name: name}
-		}
-	}
-	if o.PassHealth {
-		open(healthService+"Check", healthService+"List", healthService+"Watch")
-	}
-	if o.PassReflection {
-		open(reflectionService, reflectionAlpha)
+	s := &State{Policy: policy, methods: map[string]*plan.Method{}, codec: message.New(policy.Plan.Set().Types(), message.Limits{}), now: o.Now}
+	for _, name := range o.Open {
+		s.methods["/"+name] = &plan.Method{Name: name}
 	}
 	for _, service := range policy.Plan.Set().Services() {
 		for i := range service.Methods().Len() {
@@ -73,22 +78,31 @@ func newState(policy Policy, o Options) (*state, error) {
 	return s, nil
 }
 
-// admission is a bearer token that passed, and what follows from it.
-type admission struct {
-	token *jws.Verified
-	// claims are the metadata that tells them upstream (A34).
-	claims []pair
+// Paths yields the paths of all methods that are let through.
+func (s *State) Paths(yield func(string) bool) {
+	for path := range s.methods {
+		if !yield(path) {
+			return
+		}
+	}
+}
+
+// Admission is a bearer token that passed, and what follows from it.
+type Admission struct {
+	Token *jws.Verified
+	// Claims are the metadata that tells them to the service (A34).
+	Claims []Pair
 	// expires is exp, zero for a token without.
 	expires time.Time
 }
 
 // overAt reports whether the token has expired by now, leeway aside.
-func (a *admission) overAt(now time.Time) bool {
+func (a *Admission) overAt(now time.Time) bool {
 	return !a.expires.IsZero() && !now.Before(a.expires)
 }
 
 // admit decides about the bearer token in values, those of authorization.
-func (s *state) admit(ctx context.Context, need *plan.Bearer, values []string) (*admission, error) {
+func (s *State) admit(ctx context.Context, need *plan.Bearer, values []string) (*Admission, error) {
 	compact, err := verify.InHeader(values...)
 	if err != nil {
 		return nil, err
@@ -108,7 +122,7 @@ func (s *state) admit(ctx context.Context, need *plan.Bearer, values []string) (
 	return a, err
 }
 
-func (s *state) decide(ctx context.Context, need *plan.Bearer, compact string) (*admission, error) {
+func (s *State) decide(ctx context.Context, need *plan.Bearer, compact string) (*Admission, error) {
 	token, err := s.Verifier.BearerToken(ctx, need, compact)
 	if err != nil {
 		return nil, err
@@ -117,5 +131,5 @@ func (s *state) decide(ctx context.Context, need *plan.Bearer, compact string) (
 	if err != nil {
 		return nil, err
 	}
-	return &admission{token, claimMetadata(token.Claims.Members()), expires}, nil
+	return &Admission{token, claimMetadata(token.Claims.Members()), expires}, nil
 }

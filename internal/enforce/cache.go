@@ -1,4 +1,4 @@
-package proxy
+package enforce
 
 import (
 	"context"
@@ -35,7 +35,7 @@ type tokenID struct {
 }
 
 type remembered struct {
-	*admission
+	*Admission
 	since time.Time // its clock was this when it passed
 }
 
@@ -48,7 +48,7 @@ func newTokenCache(entries int) *tokenCache {
 }
 
 // get returns what was put under id if all of it holds still, else nil.
-func (c *tokenCache) get(ctx context.Context, id tokenID, ring *keys.Ring, now time.Time) *admission {
+func (c *tokenCache) get(ctx context.Context, id tokenID, ring *keys.Ring, now time.Time) *Admission {
 	c.mu.Lock()
 	r := c.young[id]
 	if r == nil {
@@ -61,20 +61,20 @@ func (c *tokenCache) get(ctx context.Context, id tokenID, ring *keys.Ring, now t
 	if r == nil || r.overAt(now) || now.Before(r.since) {
 		return nil
 	}
-	iss, err := r.token.Claims.Issuer()
+	iss, err := r.Token.Claims.Issuer()
 	if err != nil {
 		return nil
 	}
-	h := r.token.Header
+	h := r.Token.Header
 	key, err := ring.Find(ctx, keys.Query{Issuer: iss, KeyID: h.KeyID, Algorithm: keys.Algorithm(h.Algorithm)})
-	if err != nil || key != r.token.Key { // the same key in a set that was fetched again is another one, too
+	if err != nil || key != r.Token.Key { // the same key in a set that was fetched again is another one, too
 		return nil
 	}
-	return r.admission
+	return r.Admission
 }
 
 // put remembers a, which passed at now, of a token of size bytes.
-func (c *tokenCache) put(id tokenID, a *admission, now time.Time, size int) {
+func (c *tokenCache) put(id tokenID, a *Admission, now time.Time, size int) {
 	if size > maxCachedToken {
 		return
 	}

@@ -1,4 +1,4 @@
-package proxy
+package enforce
 
 import (
 	"context"
@@ -6,9 +6,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
@@ -35,7 +32,7 @@ func TestCache_Entry(t *testing.T) {
 	}
 	now := policytest.Now
 	need := &plan.Bearer{}
-	a := &admission{token: w.Bearer(`{"sub":"x"}`), expires: now.Add(time.Minute)}
+	a := &Admission{Token: w.Bearer(`{"sub":"x"}`), expires: now.Add(time.Minute)}
 	ctx := context.Background()
 	c := newTokenCache(10)
 	id := identify("token", need)
@@ -77,12 +74,12 @@ func TestCache_Hit(t *testing.T) {
 	t.Parallel()
 	w := policytest.New(t, `message M { string x = 1; } service S { rpc A(M) returns (M); }`, policytest.Setup{})
 	now := func() time.Time { return policytest.Now }
-	s, err := newState(Policy{Plan: w.Plan, Verifier: w.Verifier}, Options{CachedTokens: 10, Now: now})
+	s, err := New(Policy{Plan: w.Plan, Verifier: w.Verifier}, Options{CachedTokens: 10, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	one, other := &plan.Bearer{}, &plan.Bearer{}
-	admit := func(need *plan.Bearer, value string) *admission {
+	admit := func(need *plan.Bearer, value string) *Admission {
 		a, err := s.admit(context.Background(), need, []string{value})
 		if err != nil {
 			t.Fatal(err)
@@ -104,13 +101,12 @@ func TestCache_Hit(t *testing.T) {
 func TestS64_ClientTexts(t *testing.T) {
 	t.Parallel()
 	for row := range fault.Table {
-		for at := inCall; at <= inResponse; at++ {
-			r := refuse(at, fault.New(row.Code, "WHAT", "WHY"))
-			s := status.Convert(r)
-			if s.Code() == codes.OK || s.Code() == codes.Unknown || s.Message() == "" || strings.Contains(s.Message(), "WH") || strings.Contains(s.Message(), string(row.Code)) {
+		for at := InCall; at <= InResponse; at++ {
+			s := Refuse(at, fault.New(row.Code, "WHAT", "WHY"))
+			if s.Status == 0 || s.Status.String() == "UNKNOWN" || s.Text == "" || strings.Contains(s.Text, "WH") || strings.Contains(s.Text, string(row.Code)) {
 				t.Errorf("%s at %d: %v", row.Code, at, s)
 			}
-			if at == inResponse && s.Code() == codes.InvalidArgument {
+			if at == InResponse && s.Status == fault.GRPCInvalidArgument {
 				t.Errorf("%s: the client is blamed for a response", row.Code)
 			}
 		}
@@ -139,13 +135,13 @@ func FuzzA34_ClaimMetadata(f *testing.F) {
 		list := claimMetadata(members)
 		seen := map[string]bool{}
 		for _, p := range list {
-			name, prefixed := strings.CutPrefix(p.key, ClaimPrefix)
-			if !prefixed || name == "" || seen[p.key] || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_.-") != "" {
-				t.Errorf("%s: key %q", data, p.key)
+			name, prefixed := strings.CutPrefix(p.Key, ClaimPrefix)
+			if !prefixed || name == "" || seen[p.Key] || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_.-") != "" {
+				t.Errorf("%s: key %q", data, p.Key)
 			}
-			seen[p.key] = true
-			if !strings.HasSuffix(p.key, "-bin") && !plainText(p.value) {
-				t.Errorf("%s: %q is %q", data, p.key, p.value)
+			seen[p.Key] = true
+			if !strings.HasSuffix(p.Key, "-bin") && !plainText(p.Value) {
+				t.Errorf("%s: %q is %q", data, p.Key, p.Value)
 			}
 		}
 	})
@@ -154,21 +150,20 @@ func FuzzA34_ClaimMetadata(f *testing.F) {
 // TestCallWithoutRulesPassesNothing: that nothing has decided about a call lets it
 // pass where refusals are reported only, and nowhere else.
 func TestCallWithoutRulesPassesNothing(t *testing.T) {
-	c := &call{Proxy: &Proxy{}, method: &plan.Method{}}
-	if c.reportedOnly() {
+	c := &Call{Method: &plan.Method{}}
+	if c.Passing() {
 		t.Error("it passes")
 	}
 	crashed := func() (is bool) {
 		defer func() { is = recover() != nil }() // INTERNAL to the client (S74)
-		f, err := c.request(t.Context(), &frame{})
-		t.Errorf("%v, %v", f, err)
+		t.Errorf("%v", c.Request(t.Context(), nil))
 		return false
 	}
 	if !crashed() {
 		t.Error("a request passes")
 	}
-	c.options.ReportOnly = true
-	if !c.reportedOnly() {
+	c.report = func(*Refusal) {}
+	if !c.Passing() {
 		t.Error("it is refused where refusals are reported only")
 	}
 }
