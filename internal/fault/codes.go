@@ -95,7 +95,9 @@ const (
 	ListenFailed  Code = "listen_failed"
 	Interrupted   Code = "interrupted"
 	AccessDenied  Code = "access_denied"
-	Internal      Code = "internal"
+	// AccessUndecided is of a call whose answer depends on what was not given.
+	AccessUndecided Code = "access_undecided"
+	Internal        Code = "internal"
 )
 
 // Class is what a failure means to the caller of the program; its number is
@@ -227,6 +229,7 @@ func Table(yield func(Row) bool) {
 		yield(Row{AnnotationUnreadable, Undecided, GRPCFailedPrecond, "an annotation cannot be read, or another schema redefines it"}) &&
 		yield(Row{PolicyFaulty, Refused, GRPCFailedPrecond, "lint found what it was asked to fail for"}) &&
 		yield(Row{PolicyInvalid, Undecided, GRPCFailedPrecond, "the annotations have an error that jwtctl lint reports: such a policy never runs (A101)"}) &&
+		yield(Row{AccessUndecided, Undecided, GRPCUnavailable, "whether a Temporal server allows the call depends on what was not given"}) &&
 		yield(Row{FileNotPlain, Undecided, GRPCInternal, "the output is a link, folder, device or pipe"}) &&
 		yield(Row{FileFailed, Undecided, GRPCInternal, "a file or stream could not be read or written"}) &&
 		yield(Row{FileTooLarge, Undecided, GRPCInternal, "a file is larger than its limit"}) &&

@@ -1,6 +1,7 @@
 package temporal
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -13,8 +14,12 @@ import (
 // are "default".
 type Request struct {
 	// Authorization is the header's value as it is sent, "" for none. What a
-	// person pasted becomes one with HeaderOf.
+	// person pasted becomes one with SentBy.
 	Authorization string
+	// SentIn is the name of the header, "" if it is the one that the server reads.
+	SentIn string
+	// HeaderName is the server's authHeaderName; "" means DefaultHeader.
+	HeaderName string
 	// API is the method called, in any form that FindAPI takes.
 	API string
 	// Release is the server's; the zero value means the newest known.
@@ -31,6 +36,8 @@ type Request struct {
 	Audience string
 	// Claim is the server's permissionsClaimName; "" means PermissionsClaim.
 	Claim string
+	// Format is how the server reads permissions (permissionsRegex).
+	Format PermissionFormat
 	// Now is the server's time.
 	Now time.Time
 }
@@ -46,6 +53,9 @@ type Verdict struct {
 	// Allowed says that the call is authorized; it may still fail afterwards,
 	// such as for a namespace that is not there.
 	Allowed bool `json:"allowed"`
+	// Undecided is what the answer depends on that was not given, and with which
+	// flag it is; "" if the answer does not depend on it.
+	Undecided string `json:"undecided,omitempty"`
 	// ServerVersion is the release that decides so.
 	ServerVersion string `json:"server_version"`
 	// API is the method's full name.
@@ -80,56 +90,32 @@ type Fault struct {
 	Log string `json:"log,omitempty"`
 }
 
-// HeaderOf returns the authorization header of what a person has: a
-// variable with its value as in Client, a header line, a header's value, or a
-// token alone. Only a line end after it is cut off: spaces matter.
-func HeaderOf(text string) string {
-	text = strings.TrimRight(text, "\r\n")
-	for _, c := range Clients() {
-		if value, found := strings.CutPrefix(strings.TrimPrefix(text, "export "), c.Variable()+"="); found {
-			if value = unquote(value); c == APIKey {
-				return Header(value)
-			}
-			return value
-		}
-	}
-	const name = "authorization:"
-	if len(text) > len(name) && strings.EqualFold(text[:len(name)], name) {
-		return strings.TrimLeft(text[len(name):], " ")
-	}
-	if text == "" || strings.Contains(text, " ") {
-		return text
-	}
-	return Header(text)
-}
-
-// unquote takes one pair of quotes off, as a shell would.
-func unquote(text string) string {
-	if n := len(text); n >= 2 && text[0] == text[n-1] && (text[0] == '"' || text[0] == '\'') {
-		return text[1 : n-1]
-	}
-	return text
-}
-
 // Explain returns what the server answers to r, and why. It follows
 // go.temporal.io/server's default claim mapper and authorizer to the letter,
 // and the golang-jwt v4 below them: also where they take what jwtctl refuses.
 //
 // The only error is a usage error, for an API that the server does not have.
 func Explain(r Request) (Verdict, error) {
+	_, v, err := explainOne(r)
+	return v, err
+}
+
+func explainOne(r Request) (*explainer, Verdict, error) {
 	if r.Release.Version == "" {
 		r.Release = Newest()
 	}
 	api, homonyms, err := r.Release.FindAPI(r.API)
 	if err != nil {
-		return Verdict{}, err
+		return nil, Verdict{}, err
 	}
-	if r.Claim == "" {
-		r.Claim = PermissionsClaim
-	}
+	r.Claim, r.HeaderName = cmp.Or(r.Claim, PermissionsClaim), strings.ToLower(cmp.Or(r.HeaderName, DefaultHeader))
 	e := &explainer{Request: r, api: api}
 	if len(homonyms) > 0 {
 		e.note("the name also means %s: give the full name for that one", strings.Join(homonyms, ", "))
+	}
+	if api.Access == AccessUnchecked {
+		e.note("server %s authorizes no streams: anyone may call this API, with any token or none", r.Release.Version)
+		return e, e.finish(Verdict{ServerVersion: r.Release.Version, API: api.Name, Namespace: r.Namespace, Scope: api.Scope, HeldRoles: []string{}, Allowed: true}), nil
 	}
 	e.readAuthorization()
 	tokenIsGood := len(e.faults) == 0
@@ -142,16 +128,24 @@ func Explain(r Request) (Verdict, error) {
 	case AccessNever:
 		e.fault(fault.AccessDenied, e.denialLog(), "the default authorizer does not know this API and refuses it to everyone")
 	default:
-		enough := e.authorize(held)
-		v.Allowed = tokenIsGood && enough
+		if v.Undecided = e.undecided(held); v.Undecided == "" {
+			v.Allowed = e.authorize(held) && tokenIsGood
+		} else if !tokenIsGood {
+			v.Undecided = "" // no namespace would help
+		}
 	}
 	e.noteOnNamespace()
-	if !v.Allowed {
+	return e, e.finish(v), nil
+}
+
+// finish adds what was found to v.
+func (e *explainer) finish(v Verdict) Verdict {
+	if !v.Allowed && v.Undecided == "" {
 		v.Fix = e.fix()
 		e.noteOnDenial()
 	}
 	v.Faults, v.Notes = append([]Fault{}, e.faults...), append([]string{}, e.notes...)
-	return v, nil
+	return v
 }
 
 // explainer gathers what is found about one Request.

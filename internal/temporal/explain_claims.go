@@ -74,8 +74,12 @@ func (e *explainer) checkAudience() {
 	if strings.TrimSpace(e.Audience) == "" {
 		return
 	}
-	if e.api.Stream {
-		e.note("the server checks no audience for this API, as it is a stream")
+	if !e.checksAudience() {
+		kind := "as it is called over HTTP"
+		if e.api.Stream {
+			kind = "as it is a stream"
+		}
+		e.note("server %s checks no audience for this API, %s", e.Release.Version, kind)
 		return
 	}
 	const log = "audience mismatch"
@@ -93,6 +97,11 @@ func (e *explainer) checkAudience() {
 	default:
 		e.fault(fault.AudienceNotAllowed, log, "it has no aud; the server wants %q", quote.Shorten(e.Audience))
 	}
+}
+
+// checksAudience reports whether the server checks the audience for the API.
+func (e *explainer) checksAudience() bool {
+	return !e.api.HTTP && (!e.api.Stream || e.Release.StreamAudience)
 }
 
 // checkSubject demands a sub, which may be empty.

@@ -1,6 +1,7 @@
 package temporal
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -9,30 +10,48 @@ import (
 )
 
 // fix returns the command that makes a token which would do.
-func (e *explainer) fix() string {
-	role := e.api.Role()
-	if e.api.Access == AccessNever || (e.Keys != nil && len(e.Keys.usable()) == 0) {
+func (e *explainer) fix() string { return fixFor([]*explainer{e}) }
+
+// fixFor returns the command that makes a token with which all calls would be
+// allowed, "" if there is none. All are of one server and namespace.
+func fixFor(calls []*explainer) string {
+	e := calls[0]
+	if e.Keys != nil && len(e.Keys.usable()) == 0 {
 		return ""
 	}
-	if role == "" {
-		role = RoleRead // any role does
+	var wanted []Permission // the cluster's first
+	audience := false
+	for _, call := range calls {
+		if call.api.Access == AccessNever {
+			return ""
+		}
+		audience = audience || call.checksAudience()
+		if call.api.Role() == "" && len(calls) > 1 { // any token does
+			continue
+		}
+		p := call.wanted()
+		i := slices.IndexFunc(wanted, func(w Permission) bool { return w.Scope == p.Scope })
+		switch {
+		case i < 0 && p.Scope == SystemScope:
+			wanted = slices.Insert(wanted, 0, p)
+		case i < 0:
+			wanted = append(wanted, p)
+		case setOf(p.Role) > setOf(wanted[i].Role):
+			wanted[i] = p
+		}
 	}
-	scope := SystemScope
-	if e.api.Scope == ScopeNamespace && CheckScope(e.Namespace) == nil {
-		scope = e.Namespace
+	if len(wanted) == 0 {
+		wanted = []Permission{e.wanted()}
 	}
-	args := []string{"jwtctl", "token"}
-	if scope == SystemScope {
-		args = append(args, "--system")
-	} else {
-		args = append(args, "--namespace", scope)
+	if len(wanted) == 2 && setOf(wanted[0].Role) >= setOf(wanted[1].Role) {
+		wanted = wanted[:1] // a role of the cluster counts in every namespace
 	}
-	args = append(args, "--role", string(role))
-	if e.Claim != PermissionsClaim {
-		list, _ := json.Marshal([]string{Permission{scope, role}.String()}) // strings always marshal
-		args = append(args, "--claim-json", e.Claim+"="+string(list))
+	flags, ok := e.permissionFlags(wanted)
+	if !ok {
+		return ""
 	}
-	if strings.TrimSpace(e.Audience) != "" && !e.api.Stream {
+	args := append([]string{"jwtctl", "token"}, flags...)
+	if strings.TrimSpace(e.Audience) != "" && audience {
 		args = append(args, "--aud", e.Audience)
 	}
 	args = append(args, e.signingFlags()...)
@@ -40,6 +59,45 @@ func (e *explainer) fix() string {
 		args[i] = shellQuote(a)
 	}
 	return strings.Join(args, " ")
+}
+
+// wanted returns the lowest permission with which the call is allowed.
+func (e *explainer) wanted() Permission {
+	p := Permission{Scope: SystemScope, Role: cmp.Or(e.api.Role(), RoleRead)} // where none is needed, any does
+	if e.api.Scope == ScopeNamespace && CheckScope(e.Namespace) == nil {
+		p.Scope = e.Namespace
+	}
+	return p
+}
+
+// permissionFlags returns the flags of jwtctl token for one permission, or one of
+// the cluster and one of a namespace.
+func (e *explainer) permissionFlags(wanted []Permission) ([]string, bool) {
+	main := wanted[len(wanted)-1]
+	flags := []string{"--namespace", main.Scope, "--role", string(main.Role)}
+	if main.Scope == SystemScope {
+		flags = []string{"--system", "--role", string(main.Role)}
+	}
+	if len(wanted) == 2 {
+		flags = append(flags, "--permission", wanted[0].String())
+	}
+	var texts []string
+	for _, p := range wanted {
+		text, err := e.Format.Write(p)
+		if err != nil {
+			e.note("found no permission that the server's permissionsRegex reads as %s", p)
+			return nil, false
+		}
+		texts = append(texts, text)
+	}
+	switch {
+	case e.Claim != PermissionsClaim:
+		list, _ := json.Marshal(texts) // strings always marshal
+		flags = append(flags, "--claim-json", e.Claim+"="+string(list))
+	case e.Format.regex != nil:
+		flags = append(flags, "--permissions-regex", e.Format.String())
+	}
+	return flags, true
 }
 
 // signingFlags returns the flags that let jwtctl token sign with a key that the
@@ -122,7 +180,7 @@ func (e *explainer) noteOnNamespace() {
 	const limit = 1000 // bytes, the server's default for limit.maxIDLength
 	switch {
 	case e.Namespace == "" && e.api.TaskToken:
-		e.note("a request without a namespace gets that of its task token, which was not given here")
+		e.note("a request without a namespace gets that of its task token before it is authorized")
 	case len(e.Namespace) > limit:
 		e.note("before it looks at the token, the server refuses namespaces of more than %d bytes", limit)
 	}

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -36,6 +37,25 @@ type Document struct {
 	// Source says where it came from, for notes.
 	Source string
 	Body   []byte
+	// Failure is why it cannot be read, nil if it can.
+	Failure error
+}
+
+// SourceFailure returns why a server of this release cannot read a key source,
+// nil if nothing in its URI prevents it.
+func (r Release) SourceFailure(uri string) error {
+	u, err := url.Parse(uri)
+	switch {
+	case err != nil:
+		return errors.New("it is not a URI")
+	case u.Scheme == "file" && !r.FileSources:
+		return fmt.Errorf("server %s reads no file:// source (servers do %s)", r.Version, since(func(r Release) bool { return r.FileSources }))
+	case u.Scheme == "file" && u.Host != "" && u.Host != "localhost":
+		return errors.New("a file:// source names no host but localhost; it needs three slashes")
+	case u.Scheme != "file" && u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Errorf("the scheme %q is not http, https or file", quote.Shorten(u.Scheme))
+	}
+	return nil
 }
 
 // HeldKeys returns the set of list, as if published under their ids. Keys that
@@ -56,7 +76,11 @@ func HeldKeys(list []*keys.Key) *KeySet {
 func ReadKeySet(documents ...Document) *KeySet {
 	s := newKeySet()
 	for _, d := range documents {
-		if err := s.read(d); err != nil {
+		err := d.Failure
+		if err == nil {
+			err = s.read(d)
+		}
+		if err != nil {
 			broken := newKeySet()
 			broken.note("%s: %v; the server drops the whole update and keeps the keys it had, none right after a start", d.Source, err)
 			return broken

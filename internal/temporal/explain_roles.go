@@ -2,6 +2,7 @@ package temporal
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -55,7 +56,7 @@ func (h heldRoles) list(e *explainer) []string {
 func (e *explainer) readPermissions() heldRoles {
 	var held heldRoles
 	for _, entry := range e.entries() {
-		scope, role, found := readEntry(entry)
+		scope, role, found := e.readEntry(entry)
 		if !found {
 			continue
 		}
@@ -75,10 +76,38 @@ func (e *explainer) entries() []any {
 	return list
 }
 
-// readEntry splits a permission at its first colon.
-func readEntry(entry any) (scope, role string, found bool) {
-	text, _ := entry.(string)
-	return strings.Cut(text, ":")
+// readEntry takes a permission apart.
+func (e *explainer) readEntry(entry any) (scope, role string, found bool) {
+	text, isString := entry.(string)
+	if !isString {
+		return "", "", false
+	}
+	return e.Format.split(text)
+}
+
+// undecided returns what decides a call that is answered by a task token: the
+// server fills in the task's namespace before it authorizes. It is "" if the
+// roles of the cluster suffice, or if no namespace of the token would.
+func (e *explainer) undecided(held heldRoles) string {
+	if !e.api.TaskToken || e.Namespace != "" || held.system >= setOf(e.api.Role()) {
+		return ""
+	}
+	roles := map[string]roleSet{}
+	for _, entry := range e.entries() {
+		if scope, role, found := e.readEntry(entry); found {
+			roles[scope] |= setOf(Role(strings.ToLower(role)))
+		}
+	}
+	var enough []string
+	for _, scope := range slices.Sorted(maps.Keys(roles)) {
+		if scope != SystemScope && held.system|roles[scope] >= setOf(e.api.Role()) && len(enough) < 5 {
+			enough = append(enough, fmt.Sprintf("%q", quote.Shorten(scope)))
+		}
+	}
+	if len(enough) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the namespace of the task decides: the call is allowed for %s; give it with --namespace", strings.Join(enough, ", "))
 }
 
 // authorize compares roles as the default authorizer does, and says why they
@@ -129,11 +158,15 @@ func (e *explainer) has(held heldRoles) string {
 		return strings.Join(list, ", ") + " (roles rank worker, read, write, admin)"
 	}
 	if _, there := e.claims[e.Claim]; !there {
-		return fmt.Sprintf("no claim %q", quote.Shorten(e.Claim))
+		text := fmt.Sprintf("no claim %q", quote.Shorten(e.Claim))
+		if nested(e.claims, e.Claim) {
+			text += fmt.Sprintf(": the server takes %q for the name of one claim, and looks into none", quote.Shorten(e.Claim))
+		}
+		return text
 	}
 	var others []string
 	for _, entry := range e.entries() {
-		if scope, role, found := readEntry(entry); found && setOf(Role(strings.ToLower(role))) != 0 && len(others) < 5 {
+		if scope, role, found := e.readEntry(entry); found && setOf(Role(strings.ToLower(role))) != 0 && len(others) < 5 {
 			others = append(others, quote.Shorten(scope+":"+role))
 		}
 	}
@@ -141,6 +174,17 @@ func (e *explainer) has(held heldRoles) string {
 		return "roles elsewhere only: " + strings.Join(others, ", ")
 	}
 	return "none"
+}
+
+// nested reports whether path, divided at its dots, leads to a value in claims.
+func nested(claims map[string]any, path string) bool {
+	name, rest, dotted := strings.Cut(path, ".")
+	value, has := claims[name]
+	if !dotted {
+		return has
+	}
+	inner, isObject := value.(map[string]any)
+	return isObject && nested(inner, rest)
 }
 
 // maxUseless is the most permissions that are spelled out.
@@ -170,11 +214,13 @@ func (e *explainer) useless() []Fault {
 // judge says why a permission gives nothing, "" if it gives something.
 func (e *explainer) judge(entry any) (reason, log string) {
 	text, isString := entry.(string)
-	scope, role, found := readEntry(entry)
+	scope, role, found := e.readEntry(entry)
 	shown := fmt.Sprintf("%q", quote.Shorten(text))
 	switch {
 	case !isString:
 		return "not a string: the server ignores it", "ignoring permission that is not a string: " + quote.Shorten(fmt.Sprint(entry))
+	case !found && e.Format.regex != nil:
+		return shown + ": it does not match the server's permissionsRegex", "ignoring permission not matching pattern: " + quote.Shorten(text)
 	case !found:
 		return shown + ": it has no colon, so the server ignores it", "ignoring permission in unexpected format: " + quote.Shorten(text)
 	case setOf(Role(strings.ToLower(role))) == 0:

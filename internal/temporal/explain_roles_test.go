@@ -2,6 +2,7 @@ package temporal
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -107,11 +108,42 @@ func TestTemporal4Permissions(t *testing.T) {
 	}
 }
 
-// A request without a namespace may get one from its task token, which is not
-// there to look at.
-func TestTemporal4TaskToken(t *testing.T) {
-	v := explain(t, Header(es256(nil)), func(r *Request) { r.API, r.Namespace = "RespondWorkflowTaskCompleted", "" })
-	if got := found(v); !slices.Equal(got, []string{"role_missing"}) || !noted(v, "task token") {
+// A request without a namespace gets that of its task, before it is authorized.
+func TestExplainLeavesTaskTokensUndecided(t *testing.T) {
+	for name, row := range map[string]struct {
+		permissions []any
+		namespace   string
+		change      map[string]any
+		allowed     bool
+		undecided   string
+	}{
+		"the task's namespace decides":    {permissions: []any{"default:write", "b:admin", "c:read"}, undecided: `allowed for "b", "default"; give it with --namespace`},
+		"a role of the cluster suffices":  {permissions: []any{"temporal-system:write", "default:write"}, allowed: true},
+		"no namespace would do":           {permissions: []any{"default:read"}},
+		"the namespace is given":          {permissions: []any{"default:write"}, namespace: "default", allowed: true},
+		"another namespace is given":      {permissions: []any{"default:write"}, namespace: "b"},
+		"the token is refused in any one": {permissions: []any{"default:write"}, change: map[string]any{"exp": 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			changes := map[string]any{"permissions": row.permissions}
+			maps.Copy(changes, row.change)
+			v := explain(t, Header(es256(changes)), func(r *Request) { r.API, r.Namespace = "RespondWorkflowTaskCompleted", row.namespace })
+			if v.Allowed != row.allowed || !strings.Contains(v.Undecided, row.undecided) || (row.undecided == "") != (v.Undecided == "") {
+				t.Errorf("%+v", v)
+			}
+		})
+	}
+}
+
+// temporal.md section 6: a claim's name has no dots that are followed.
+func TestExplainFollowsNoDotsInTheClaimName(t *testing.T) {
+	nested := map[string]any{"permissions": nil, "realm_access": map[string]any{"roles": []any{"default:write"}}}
+	v := explain(t, Header(es256(nested)), func(r *Request) { r.Claim = "realm_access.roles" })
+	if v.Allowed || !strings.Contains(fmt.Sprint(v.Faults), "looks into none") {
+		t.Errorf("%+v", v)
+	}
+	v = explain(t, Header(es256(map[string]any{"permissions": nil, "realm_access.roles": []any{"default:write"}})), func(r *Request) { r.Claim = "realm_access.roles" })
+	if !v.Allowed {
 		t.Errorf("%+v", v)
 	}
 }

@@ -106,7 +106,7 @@ func explain(t *testing.T, authorization string, change func(*Request)) Verdict 
 // checkVerdict holds what is true of every verdict.
 func checkVerdict(t *testing.T, v Verdict) {
 	t.Helper()
-	if v.Allowed != (len(v.Faults) == 0) {
+	if (v.Allowed || v.Undecided != "") != (len(v.Faults) == 0) {
 		t.Errorf("allowed is %v with the faults %v", v.Allowed, v.Faults)
 	}
 	if v.Allowed && v.Fix != "" {
@@ -169,14 +169,37 @@ func TestTemporal4Audience(t *testing.T) {
 			t.Errorf("faults %q", got)
 		}
 	})
-	t.Run("not for streams", func(t *testing.T) {
-		v := explain(t, Header(es256(map[string]any{"permissions": []string{"temporal-system:admin"}})), func(r *Request) {
-			r.API, r.Namespace, r.Audience = "StreamWorkflowReplicationMessages", "", "temporal"
+}
+
+// temporal.md section 6: releases differ in what they check on streams, and none
+// checks the audience of Nexus calls.
+func TestExplainAudienceByRelease(t *testing.T) {
+	const stream, nexus = "StreamWorkflowReplicationMessages", "NexusService/DispatchByEndpoint"
+	admin := Header(es256(map[string]any{"permissions": []string{"temporal-system:admin"}}))
+	for _, row := range []struct {
+		version, api, authorization string
+		allowed                     bool
+	}{
+		{"1.32.2", stream, admin, false},
+		{"1.32.1", stream, admin, false},
+		{"1.31.5", stream, admin, true},
+		{"1.31.4", stream, admin, true},
+		{"1.31.4", stream, "", false},
+		{"1.31.0", stream, "", true},
+		{"1.31.0", stream, "nonsense", true},
+		{"1.31.0", "StartWorkflowExecution", admin, false},
+		{"1.30.9", stream, admin, true},
+		{"1.30.8", stream, admin, true},
+		{"1.30.8", nexus, admin, true},
+		{"1.32.2", nexus, admin, true},
+	} {
+		v := explain(t, row.authorization, func(r *Request) {
+			r.API, r.Audience, r.Release = row.api, "temporal", must(ParseRelease(row.version))
 		})
-		if !v.Allowed || !noted(v, "stream") {
-			t.Errorf("%+v", v)
+		if v.Allowed != row.allowed || v.ServerVersion != row.version {
+			t.Errorf("%s %s: %+v", row.version, row.api, v)
 		}
-	})
+	}
 }
 
 func TestTemporal4OpenAPIs(t *testing.T) {
@@ -218,7 +241,7 @@ func TestExplainUnknownKeys(t *testing.T) {
 	}
 }
 
-func TestHeaderOf(t *testing.T) {
+func TestSentBy(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                               "",
 		"a.b.c":                          "Bearer a.b.c",
@@ -233,10 +256,40 @@ func TestHeaderOf(t *testing.T) {
 		"TEMPORAL_API_KEY=a.b.c":                      "Bearer a.b.c",
 		"Authorization: Bearer x":                     "Bearer x",
 		"authorization:Bearer x":                      "Bearer x",
+		"Authorization=Bearer a.b.c":                  "Bearer a.b.c",
+		"--grpc-meta 'Authorization=Bearer a.b.c'":    "Bearer a.b.c",
+		"X-Auth=bearer a.b.c":                         "bearer a.b.c",
+		"x=y":                                         "Bearer x=y",
 	} {
-		if got := HeaderOf(text); got != want {
-			t.Errorf("HeaderOf(%q) = %q, want %q", text, got, want)
+		if got := SentBy(text).Value; got != want {
+			t.Errorf("SentBy(%q) = %q, want %q", text, got, want)
 		}
+	}
+}
+
+// A token counts in the header that the server reads, and in no other.
+func TestExplainReadsOneHeader(t *testing.T) {
+	good := "Bearer " + es256(nil)
+	for name, row := range map[string]struct {
+		text, server string
+		allowed      bool
+	}{
+		"the server's default":          {"Authorization: " + good, "", true},
+		"the variable":                  {"TEMPORAL_CLI_AUTH=" + good, "authorization", true},
+		"another one":                   {"X-Auth: " + good, "", false},
+		"the variable's, not it":        {"TEMPORAL_CLI_AUTH=" + good, "x-auth", false},
+		"the server's own":              {"X-Auth: " + good, "X-AUTH", true},
+		"its variable":                  {"TEMPORAL_GRPC_META_X_AUTH=" + good, "x-auth", true},
+		"the extra header":              {"authorization-extras=" + good, "", false},
+		"a value whose name is unknown": {good, "x-auth", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sent := SentBy(row.text)
+			v := explain(t, sent.Value, func(r *Request) { r.SentIn, r.HeaderName = sent.Name, row.server })
+			if v.Allowed != row.allowed || (!row.allowed && v.Faults[0].Code != fault.TokenMissing) {
+				t.Errorf("%+v", v)
+			}
+		})
 	}
 }
 
@@ -255,6 +308,6 @@ func FuzzExplain(f *testing.F) {
 			return
 		}
 		checkVerdict(t, v)
-		_ = HeaderOf(authorization)
+		_ = SentBy(authorization)
 	})
 }

@@ -25,6 +25,13 @@ func (e *explainer) readAuthorization() {
 	if i := strings.IndexFunc(value, func(r rune) bool { return r < ' ' || r > '~' }); i >= 0 {
 		e.fault(fault.HeaderMalformed, "", "byte %d of the header is not printable ASCII (such as a line end): a client refuses to send it", i+1)
 	}
+	if sent := strings.ToLower(e.SentIn); value != "" && sent != "" && sent != e.HeaderName {
+		e.note("the token is in the header %q, which the server's default claim mapper does not read", quote.Shorten(sent))
+		if e.api.Role() != "" {
+			e.fault(fault.TokenMissing, e.denialLog(), "the token is in the header %q; the server reads %q", quote.Shorten(sent), quote.Shorten(e.HeaderName))
+		}
+		return
+	}
 	if value == "" {
 		if e.api.Role() != "" {
 			e.fault(fault.TokenMissing, e.denialLog(), "the call carries no token")

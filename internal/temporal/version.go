@@ -112,6 +112,18 @@ func compareReleases(a, b string) int {
 	return slices.Compare(left, right)
 }
 
+// since names the first of the newest releases that all have a property.
+func since(has func(Release) bool) string {
+	first := ""
+	for _, r := range slices.Backward(Releases()) {
+		if !has(r) {
+			break
+		}
+		first = r.Version
+	}
+	return "since " + first
+}
+
 // apiService is the methods of a service, in every release.
 type apiService struct {
 	Service string

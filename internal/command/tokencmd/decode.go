@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/jwtctl/jwtctl/internal/command"
@@ -43,7 +42,7 @@ type disclosedReport struct {
 
 // decode shows a token that there is no key for. What was not checked is said to
 // be so whatever the form.
-func decode(d command.Deps, compact, raw, format string, now time.Time) error {
+func decode(d command.Deps, compact, raw, format string, v view) error {
 	t, err := jws.Decode(compact, jws.Limits{})
 	if err != nil {
 		err = input.WithTokenHint(err, raw)
@@ -63,7 +62,7 @@ func decode(d command.Deps, compact, raw, format string, now time.Time) error {
 	case "claims":
 		return printClaims(d, t.Payload)
 	}
-	decodeText(d, t, now, maxNested)
+	decodeText(d, t, v, maxNested)
 	notes(d, t)
 	if _, err := os.Lstat(input.DefaultKeyFile); err == nil && !t.Opaque() && !t.Encrypted {
 		d.Hint("--key " + input.DefaultKeyFile + " verifies it by the key in this folder")
@@ -107,19 +106,19 @@ func nestedIn(t *jws.Decoded, most int) *jws.Decoded {
 	return inner
 }
 
-func decodeText(d command.Deps, t *jws.Decoded, now time.Time, most int) {
+func decodeText(d command.Deps, t *jws.Decoded, v view, most int) {
 	s := d.OutStyles()
 	if t.Opaque() {
 		_ = d.Print("%s\n", kindOf(t))
 		return
 	}
-	_ = d.Print("%s", shown{header: t.Header, claims: t.Claims}.text(s, now))
+	_ = d.Print("%s", shown{header: t.Header, claims: t.Claims}.text(s, v))
 	switch inner := nestedIn(t, most); {
 	case t.Encrypted:
 		_ = d.Print("%s\n", kindOf(t))
 	case inner != nil:
 		_ = d.Print("%s\n", s.Bold("Nested token"))
-		decodeText(d, inner, now, most-1)
+		decodeText(d, inner, v, most-1)
 	case t.Claims == nil:
 		_ = d.Print("%s\n  %s\n", s.Bold(fmt.Sprintf("Payload of %d bytes, not claims", len(t.Payload))), payloadText(t.Payload))
 	}

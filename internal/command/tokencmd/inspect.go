@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/settings"
+	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
 const inspectText = `Show what a token says. With a key, a key set or an issuer it is verified too.
@@ -39,6 +39,7 @@ const inspectExample = `  jwtctl token --system | jwtctl inspect
 type inspectOptions struct {
 	verify verifyFlags
 	format string
+	regex  string
 	// demand is a flag of the command line that asks something of a token.
 	demand string
 }
@@ -65,6 +66,7 @@ func Inspect(d command.Deps) *cobra.Command {
 	}
 	fs := cmd.Flags()
 	o.verify.register(fs)
+	fs.StringVar(&o.regex, "permissions-regex", "", "the Temporal server's permissionsRegex: read permissions by this `PATTERN`")
 	settings.ChoiceVar(fs, &o.format, "format", "text", "text, json, or claims for the claims alone", "text", "json", "claims")
 	settings.Keyed(fs, "inspect")
 	return cmd
@@ -75,7 +77,7 @@ type inspected struct {
 	token    *jws.Token    // nil if it cannot be taken apart
 	verified *jws.Verified // nil if it was refused
 	err      error
-	now      time.Time
+	view
 }
 
 func runInspect(ctx context.Context, d command.Deps, args []string, o inspectOptions) error {
@@ -98,10 +100,14 @@ func runInspect(ctx context.Context, d command.Deps, args []string, o inspectOpt
 	if err != nil {
 		return err
 	}
-	if verifier == nil {
-		return decode(d, compact, raw, o.format, now)
+	v := view{now, temporal.ReadPermissionFormat(o.regex)}
+	if v.format.Problem != "" {
+		d.Warn("--permissions-regex: %s; a server reads NAMESPACE:ROLE then", v.format.Problem)
 	}
-	in := inspected{now: now}
+	if verifier == nil {
+		return decode(d, compact, raw, o.format, v)
+	}
+	in := inspected{view: v}
 	in.verified, in.err = verifier.Verify(ctx, compact)
 	in.err = input.WithHint(in.err, fault.KeyNotFound, func() string { return input.KeyHint(d, ring) })
 	if fault.ClassOf(in.err) == fault.Undecided { // it says nothing about the token
@@ -116,7 +122,7 @@ func runInspect(ctx context.Context, d command.Deps, args []string, o inspectOpt
 		d.Danger("--dev accepts unsigned tokens, which anyone can forge")
 	}
 	if in.err != nil && o.format == "text" {
-		showRefused(d, compact, now)
+		showRefused(d, compact, v)
 	}
 	return errors.Join(renderInspected(d, in, o), in.err)
 }
@@ -134,7 +140,7 @@ func renderInspected(d command.Deps, in inspected, o inspectOptions) error {
 	}
 	s := d.OutStyles()
 	key := in.verified.Key
-	_ = d.Print("%s", shown{header: in.verified.Header.Members, claims: in.verified.Claims}.text(s, in.now))
+	_ = d.Print("%s", shown{header: in.verified.Header.Members, claims: in.verified.Claims}.text(s, in.view))
 	return d.Print("%s by key %s (%s, %s)\n", s.Good("Verified"), quote.Printable(key.ID()), in.verified.Header.Algorithm, quote.Printable(key.Source()))
 }
 

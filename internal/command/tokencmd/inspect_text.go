@@ -19,14 +19,20 @@ type shown struct {
 	claims *jws.Claims // nil for none
 }
 
+// view is how it is shown.
+type view struct {
+	now    time.Time
+	format temporal.PermissionFormat // of the server that the permissions are for
+}
+
 // text is the token for people, painted by s.
-func (t shown) text(s console.Styles, now time.Time) string {
+func (t shown) text(s console.Styles, v view) string {
 	text := s.Bold("Header") + "\n" + rows(t.header, s, nil)
 	if t.claims == nil {
 		return text
 	}
-	text += s.Bold("Claims") + "\n" + rows(t.claims.Members(), s, func(name string) string { return distanceOf(t.claims, name, now) })
-	if lines := permissionLines(t.claims); lines != "" {
+	text += s.Bold("Claims") + "\n" + rows(t.claims.Members(), s, func(name string) string { return distanceOf(t.claims, name, v.now) })
+	if lines := permissionLines(t.claims, v.format); lines != "" {
 		text += s.Bold("Temporal permissions") + "\n" + lines
 	}
 	return text
@@ -35,13 +41,13 @@ func (t shown) text(s console.Styles, now time.Time) string {
 // showRefused shows on stderr what a refused token says, marked as unverified
 // (S40): its claims tell most often why it was refused. A payload that is no
 // claims set is left out.
-func showRefused(d command.Deps, compact string, now time.Time) {
+func showRefused(d command.Deps, compact string, v view) {
 	t, err := jws.Decode(compact, jws.Limits{})
 	if err != nil || len(t.Header) == 0 {
 		return
 	}
 	d.Unverified("the token was refused; anyone could have written what follows",
-		shown{header: t.Header, claims: t.Claims}.text(console.Plain(), now))
+		shown{header: t.Header, claims: t.Claims}.text(console.Plain(), v))
 }
 
 // rows renders members as aligned lines. note adds what a value means.
@@ -96,7 +102,7 @@ func distanceOf(c *jws.Claims, name string, now time.Time) string {
 
 // permissionLines spells out the permissions of a Temporal token, and those
 // that a server would ignore.
-func permissionLines(c *jws.Claims) string {
+func permissionLines(c *jws.Claims, format temporal.PermissionFormat) string {
 	value, has := c.Get(temporal.PermissionsClaim)
 	if !has {
 		return ""
@@ -112,12 +118,12 @@ func permissionLines(c *jws.Claims) string {
 			fmt.Fprintf(&b, "  %s  ignored by a server: not a string\n", quote.OneLine(string(entry)))
 			continue
 		}
-		p, err := temporal.ParsePermission(text)
+		p, err := format.Parse(text)
 		if err != nil {
 			fmt.Fprintf(&b, "  %s  worth nothing: %s\n", quote.OneLine(text), quote.Printable(err.Error()))
 			continue
 		}
-		fmt.Fprintf(&b, "  %s  %s\n", quote.OneLine(p.String()), quote.OneLine(temporal.Explanation(p)))
+		fmt.Fprintf(&b, "  %s  %s\n", quote.OneLine(text), quote.OneLine(temporal.Explanation(p)))
 	}
 	return b.String()
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/settings"
-	"github.com/jwtctl/jwtctl/internal/temporal"
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
@@ -51,6 +50,7 @@ type tokenOptions struct {
 	namespaces  []string
 	roles       []string
 	permissions []string
+	regex       string
 	ttl         time.Duration
 	maxTTL      time.Duration
 	noExpiry    bool
@@ -113,6 +113,7 @@ func (o *tokenOptions) registerClaims(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.plain, "plain", false, "a bearer token for a service other than Temporal")
 	fs.StringArrayVar(&o.roles, "role", nil, "`ROLE` instead of those: read, write, worker or admin; repeatable")
 	fs.StringArrayVar(&o.permissions, "permission", nil, "a single permission `NS:ROLE`; repeatable")
+	fs.StringVar(&o.regex, "permissions-regex", "", "the server's permissionsRegex: write permissions as its `PATTERN` reads them")
 	fs.DurationVar(&o.ttl, "ttl", 0, "how long the token lives (default 1h with --system, else 10m)")
 	fs.DurationVar(&o.maxTTL, "max-ttl", token.MaxLifetime, "the longest --ttl that is accepted")
 	fs.BoolVar(&o.noExpiry, "no-expiry", false, "a token that never expires; it cannot be revoked")
@@ -125,69 +126,6 @@ func (o *tokenOptions) registerClaims(fs *pflag.FlagSet) {
 	o.plainOptions.register(fs)
 	settings.KeyedAs(fs, "claim-json", "token.claims")
 	settings.Exclusive(fs, "system", "namespace", "plain")
-}
-
-// grants returns the permissions that the flags request.
-func (o tokenOptions) grants() ([]string, error) {
-	if o.plain {
-		if o.system || len(o.namespaces)+len(o.roles)+len(o.permissions) > 0 {
-			return nil, fault.New(fault.UsageError, "--plain", "does not go with --system, --namespace, --role and --permission: they are permissions of Temporal")
-		}
-		return nil, nil
-	}
-	if o.system && len(o.namespaces) > 0 {
-		return nil, fault.New(fault.UsageError, "--system", "does not go with --namespace").
-			WithHint("--permission NS:ROLE adds single permissions to either")
-	}
-	scopes, roles := o.namespaces, []string{string(temporal.RoleRead), string(temporal.RoleWrite)}
-	if o.system {
-		scopes, roles = []string{temporal.SystemScope}, []string{string(temporal.RoleAdmin)}
-	}
-	if len(o.roles) > 0 {
-		roles = o.roles
-	}
-	var wanted []temporal.Permission
-	for _, scope := range scopes {
-		if strings.Contains(scope, ",") {
-			return nil, fault.New(fault.UsageError, "--namespace", "%q holds a comma, and is one name", quote.Shorten(scope)).
-				WithHint("--namespace each time for several; in a variable, one a line")
-		}
-		if err := temporal.CheckScope(scope); err != nil {
-			return nil, command.AsUsage(err, "--namespace")
-		}
-		for _, name := range roles {
-			role, err := temporal.ParseRole(name)
-			if err != nil {
-				return nil, command.AsUsage(err, "--role")
-			}
-			wanted = append(wanted, temporal.Permission{Scope: scope, Role: role})
-		}
-	}
-	for _, text := range o.permissions {
-		p, err := temporal.ParsePermission(text)
-		if strings.HasPrefix(text, ":") {
-			return nil, fault.New(fault.UsageError, "--permission", "%q names no namespace before its colon", quote.Shorten(text)).
-				WithHint("write NAMESPACE:ROLE, such as default:read")
-		}
-		if err != nil {
-			return nil, command.AsUsage(err, "--permission")
-		}
-		wanted = append(wanted, p)
-	}
-	if len(wanted) == 0 {
-		return nil, fault.New(fault.UsageError, "token", "needs --system, --namespace, --permission or --plain").
-			WithHint("export \"$(jwtctl token --system)\" for an administrator")
-	}
-	if len(scopes) == 0 && len(o.roles) > 0 {
-		return nil, fault.New(fault.UsageError, "--role", "needs --namespace or --system")
-	}
-	var list []string
-	for _, p := range wanted {
-		if !slices.Contains(list, p.String()) {
-			list = append(list, p.String())
-		}
-	}
-	return list, nil
 }
 
 // request turns the flags into what the token claims; it is pure except for the
@@ -283,6 +221,7 @@ func runToken(ctx context.Context, d command.Deps, o tokenOptions) error {
 		d.Danger("this token never expires; it cannot be revoked (except by retiring its key)")
 	}
 	o.warn(d, m, now)
+	o.warnOfRoles(d)
 	if note := o.client().Note(); note != "" && o.wantsVariable() {
 		d.Say("note: %s", note)
 	}

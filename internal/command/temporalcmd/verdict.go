@@ -1,0 +1,134 @@
+package temporalcmd
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/console"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/temporal"
+)
+
+// printVerdict shows a verdict to people.
+func printVerdict(d command.Deps, v temporal.Verdict) error {
+	s := d.OutStyles()
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s  %s", answer(s, v), v.API)
+	if v.Namespace != "" {
+		fmt.Fprintf(&b, ", namespace %s", quote.Printable(v.Namespace))
+	}
+	fmt.Fprintf(&b, "\n  server %s\n", v.ServerVersion)
+	if v.Undecided != "" {
+		fmt.Fprintf(&b, "  %s\n", v.Undecided)
+	}
+	if v.RequiredRole != "" {
+		fmt.Fprintf(&b, "  needs  %s or more, %s\n", v.RequiredRole, scopeText(v))
+		held := "nothing that counts"
+		if len(v.HeldRoles) > 0 {
+			held = quote.Printable(strings.Join(v.HeldRoles, ", "))
+		}
+		fmt.Fprintf(&b, "  holds  %s\n", held)
+	}
+	if len(v.Faults) > 0 {
+		fmt.Fprintf(&b, "%s\n", s.Bold("Faults"))
+	}
+	for _, f := range v.Faults {
+		fmt.Fprintf(&b, "  %s: %s\n", f.Code, quote.Printable(f.Reason))
+		if f.Log != "" {
+			fmt.Fprintf(&b, "    %s\n", s.Dim("server log: "+quote.OneLine(f.Log)))
+		}
+	}
+	if len(v.Notes) > 0 {
+		fmt.Fprintf(&b, "%s\n", s.Bold("Notes"))
+	}
+	for _, n := range v.Notes {
+		fmt.Fprintf(&b, "  %s\n", quote.Printable(n))
+	}
+	if v.Fix != "" {
+		fmt.Fprintf(&b, "%s\n", s.Bold("A token that would work"))
+	}
+	text := d.WrapOut(b.String())
+	return d.Print("%s", text+fixLine(d, v.Fix))
+}
+
+// fixLine shows the command that makes a token which would work.
+func fixLine(d command.Deps, fix string) string {
+	if fix == "" {
+		return ""
+	}
+	return d.WrapCommand("  "+quote.Printable(fix)) + "\n"
+}
+
+// answer names a verdict.
+func answer(s console.Styles, v temporal.Verdict) string {
+	switch {
+	case v.Allowed:
+		return s.Good("Allowed")
+	case v.Undecided != "":
+		return s.Warn("Undecided")
+	}
+	return s.Bad("Denied")
+}
+
+// printReport shows the verdicts of a task: each allowed call in a line, the
+// others in full, and one token for all of them.
+func printReport(d command.Deps, r temporal.Report) error {
+	if err := d.Print("Temporal server %s\n", r.ServerVersion); err != nil {
+		return err
+	}
+	for _, v := range r.Calls {
+		if v.Allowed {
+			if err := d.Print("%s  %s\n", answer(d.OutStyles(), v), v.API); err != nil {
+				return err
+			}
+			continue
+		}
+		v.Fix = ""
+		if err := printVerdict(d, v); err != nil {
+			return err
+		}
+	}
+	if r.Fix == "" {
+		return nil
+	}
+	return d.Print("%s\n%s", d.OutStyles().Bold("A token that would work for all"), fixLine(d, r.Fix))
+}
+
+// printTable shows one line for each API.
+func printTable(d command.Deps, r temporal.Report) error {
+	s := d.OutStyles()
+	var b strings.Builder
+	var allowed, undecided int
+	for _, v := range r.Calls {
+		switch {
+		case v.Allowed:
+			allowed++
+		case v.Undecided != "":
+			undecided++
+		}
+		role := cmp.Or(string(v.RequiredRole), "-")
+		fmt.Fprintf(&b, "%s%s  %-5s  %-9s  %s\n", answer(s, v), padding(v), role, v.Scope, v.API)
+	}
+	fmt.Fprintf(&b, "server %s: %d allowed, %d denied, %d undecided\n", r.ServerVersion, allowed, len(r.Calls)-allowed-undecided, undecided)
+	return d.Print("%s", b.String())
+}
+
+// padding aligns the answers, which may be colored.
+func padding(v temporal.Verdict) string {
+	switch {
+	case v.Allowed:
+		return "  "
+	case v.Undecided != "":
+		return ""
+	}
+	return "   "
+}
+
+func scopeText(v temporal.Verdict) string {
+	if v.Scope == temporal.ScopeNamespace {
+		return "in the namespace or the cluster (" + temporal.SystemScope + ")"
+	}
+	return "in the cluster (" + temporal.SystemScope + ")"
+}

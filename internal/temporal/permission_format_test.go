@@ -1,0 +1,72 @@
+package temporal
+
+import (
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+const roleFirst = `^(?P<role>\w+):(?P<namespace>\w+)$`
+
+// temporal.md section 6: what a pattern makes of permissions.
+func TestExplainReadsPermissionsByPattern(t *testing.T) {
+	for name, row := range map[string]struct {
+		pattern, permission string
+		allowed             bool
+		reason              string
+	}{
+		"none":                        {"", "default:write", true, ""},
+		"role first":                  {roleFirst, "write:default", true, ""},
+		"role first, namespace first": {roleFirst, "default:write", false, ""},
+		"no match":                    {roleFirst, "default/write", false, "permissionsRegex"},
+		"the cluster":                 {`(?P<role>\w+)@(?P<namespace>.*)`, "admin@temporal-system", true, ""},
+		"anywhere in the text":        {`(?P<namespace>\w+)/(?P<role>\w+)`, "x-default/WRITE", true, ""},
+		"no groups falls back":        {`^(\w+):(\w+)$`, "default:write", true, ""},
+		"one group falls back":        {`^(?P<role>\w+):(\w+)$`, "default:write", true, ""},
+		"not a pattern falls back":    {`(`, "default:write", true, ""},
+		"the last of a name counts":   {`(?P<role>\w+)-(?P<role>\w+):(?P<namespace>\w+)`, "read-write:default", true, ""},
+		"the .NET form of groups":     {`(?<role>\w+)!(?<namespace>\w+)`, "write!default", true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := ReadPermissionFormat(row.pattern)
+			v := explain(t, Header(es256(map[string]any{"permissions": []string{row.permission}})), func(r *Request) { r.Format = f })
+			if v.Allowed != row.allowed {
+				t.Errorf("%+v", v)
+			}
+			if row.reason != "" && !strings.Contains(v.Faults[len(v.Faults)-1].Reason, row.reason) {
+				t.Errorf("nothing on %q in %+v", row.reason, v.Faults)
+			}
+			if strings.Contains(name, "falls back") != (f.Problem != "") {
+				t.Errorf("problem %q", f.Problem)
+			}
+		})
+	}
+}
+
+// What Write returns is read as the permission that it was made of, or it is an
+// error.
+func TestPermissionFormatWritesWhatItReads(t *testing.T) {
+	patterns := []string{
+		"", roleFirst, `^(?P<namespace>[^:]+):(?P<role>[a-z]+)$`, `temporal/(?P<namespace>.+)/(?P<role>read|write|admin|worker)`, `(?P<namespace>a+)(?P<role>b)`,
+		`^TEMPORAL_(?P<role>READ|WRITE|ADMIN|WORKER)_(?P<namespace>.*)$`, `(?i)^[0-9]{2,}\.(x(?P<role>\w+)y)?-(?P<namespace>\S+?)(#.*)?$`, `(?:a|(?P<namespace>.*)=(?P<role>.*))`,
+	}
+	written := map[string]bool{}
+	rapid.Check(t, func(t *rapid.T) {
+		pattern := rapid.SampledFrom(patterns).Draw(t, "pattern")
+		p := Permission{Scope: rapid.OneOf(rapid.SampledFrom([]string{"default", SystemScope}), rapid.String()).Draw(t, "scope"), Role: rapid.SampledFrom(Roles()).Draw(t, "role")}
+		f := ReadPermissionFormat(pattern)
+		text, err := f.Write(p)
+		if err != nil {
+			return
+		}
+		written[pattern] = true
+		scope, role, found := f.split(text)
+		if pattern != "" && (!found || scope != p.Scope || Role(strings.ToLower(role)) != p.Role) {
+			t.Fatalf("%q reads %q as %q, %q", pattern, text, scope, role)
+		}
+	})
+	if len(written) < len(patterns)-1 {
+		t.Errorf("nothing was written for some patterns: %v", written)
+	}
+}

@@ -1,0 +1,78 @@
+package temporal
+
+import (
+	"strings"
+)
+
+// DefaultHeader is the authHeaderName of a server that sets none.
+const DefaultHeader = "authorization"
+
+// Sent is the header that a call carries.
+type Sent struct {
+	// Name is the header's name, in lower case; "" if it is not known.
+	Name string
+	// Value is sent as it is, "" for none.
+	Value string
+}
+
+// SentBy returns the header of what a person has: a variable with its value as
+// in Client, a header line, what --grpc-meta of the temporal CLI takes, a
+// header's value, or a token alone. Only a line end after it is cut off: spaces
+// matter.
+func SentBy(text string) Sent {
+	text = strings.TrimRight(text, "\r\n")
+	variable := strings.TrimPrefix(text, "export ")
+	for _, c := range Clients() {
+		if value, found := strings.CutPrefix(variable, c.Variable()+"="); found {
+			if value = unquote(value); c == APIKey {
+				value = Header(value)
+			}
+			return Sent{DefaultHeader, value}
+		}
+	}
+	const meta = "TEMPORAL_GRPC_META_" // any header, as the temporal CLI spells it
+	if name, value, found := strings.Cut(variable, "="); found && strings.HasPrefix(name, meta) && isHeaderName(name) {
+		return Sent{strings.ReplaceAll(strings.ToLower(name[len(meta):]), "_", "-"), unquote(value)}
+	}
+	for _, flag := range []string{"--grpc-meta ", "--grpc-meta="} {
+		if after, found := strings.CutPrefix(text, flag); found {
+			text = unquote(after)
+		}
+	}
+	if s, found := headerLine(text); found {
+		return s
+	}
+	if text == "" || strings.Contains(text, " ") {
+		return Sent{Value: text}
+	}
+	return Sent{Value: Header(text)}
+}
+
+// headerLine reads "NAME: VALUE" or "NAME=VALUE" where the name is
+// authorization or the value begins with "Bearer ".
+func headerLine(text string) (Sent, bool) {
+	i := strings.IndexAny(text, ":=")
+	if i < 0 || !isHeaderName(text[:i]) {
+		return Sent{}, false
+	}
+	s := Sent{strings.ToLower(text[:i]), text[i+1:]}
+	if text[i] == ':' {
+		s.Value = strings.TrimLeft(s.Value, " ")
+	}
+	scheme, _, _ := strings.Cut(s.Value, " ")
+	return s, s.Name == DefaultHeader || strings.EqualFold(scheme, "bearer")
+}
+
+// isHeaderName reports whether name can be a key of gRPC metadata.
+func isHeaderName(name string) bool {
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+	return name != "" && strings.Trim(name, allowed) == ""
+}
+
+// unquote takes one pair of quotes off, as a shell would.
+func unquote(text string) string {
+	if n := len(text); n >= 2 && text[0] == text[n-1] && (text[0] == '"' || text[0] == '\'') {
+		return text[1 : n-1]
+	}
+	return text
+}
