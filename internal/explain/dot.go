@@ -8,25 +8,25 @@ import (
 
 // WriteDOT writes v as a graph of Graphviz, one statement a line.
 func (v *View) WriteDOT(w io.Writer) error {
-	g := v.graph()
+	g := v.Graph()
 	var b strings.Builder
 	b.WriteString("digraph policy {\n  rankdir=LR\n  node [fontname=\"sans-serif\"]\n  edge [fontname=\"sans-serif\"]\n")
-	put := func(indent string, n node) {
-		shape := [...]string{methodNode: "hexagon", messageNode: "box", tokenNode: "ellipse", claimNode: "box, style=rounded", fieldNode: "parallelogram"}[n.kind]
-		fmt.Fprintf(&b, "%s%s [label=%s, shape=%s%s]\n", indent, n.id, dotText(n.lines...), shape, dotRed(n.red))
+	put := func(indent string, n Node) {
+		shape := [...]string{MethodNode: "hexagon", MessageNode: "box", TokenNode: "ellipse", ClaimNode: "box, style=rounded", FieldNode: "parallelogram"}[n.Kind]
+		fmt.Fprintf(&b, "%s%s [label=%s, shape=%s%s]\n", indent, n.ID, dotText(n.text()...), shape, dotRed(n.Red))
 	}
-	for _, n := range g.nodes {
+	for _, n := range g.Nodes {
 		put("  ", n)
 	}
-	for i, one := range g.groups {
-		fmt.Fprintf(&b, "  subgraph cluster_%d {\n    label=%s\n", i+1, dotText(one.title))
-		for _, n := range one.nodes {
+	for i, one := range g.Groups {
+		fmt.Fprintf(&b, "  subgraph cluster_%d {\n    label=%s\n", i+1, dotText(one.Title))
+		for _, n := range one.Nodes {
 			put("    ", n)
 		}
 		b.WriteString("  }\n")
 	}
-	for _, e := range g.edges {
-		fmt.Fprintf(&b, "  %s -> %s [label=%s%s]\n", e.from, e.to, dotText(e.label), dotRed(e.red))
+	for _, e := range g.Edges {
+		fmt.Fprintf(&b, "  %s -> %s [label=%s%s]\n", e.From, e.To, dotText(e.text()), dotRed(e.Red))
 	}
 	b.WriteString("}\n")
 	_, err := io.WriteString(w, b.String())

@@ -5,53 +5,97 @@ import (
 	"strings"
 )
 
-// kind is the kind of a node, which gives it its shape.
-type kind int
+// NodeKind is the kind of a node, which gives it its shape.
+type NodeKind int
 
+// The kinds of nodes.
 const (
-	methodNode kind = iota
-	messageNode
-	tokenNode
-	claimNode
-	fieldNode
+	MethodNode NodeKind = iota
+	MessageNode
+	TokenNode
+	ClaimNode
+	FieldNode
 )
 
-// node is a node of the picture: the first line names it, the others say more.
-type node struct {
-	id    string
-	kind  kind
-	lines []string
-	red   bool
+// Node is a node of a Graph: its first line names it, the others say more.
+type Node struct {
+	ID    string
+	Kind  NodeKind
+	Lines []Line
+	// Red marks a part of a cycle.
+	Red bool
 }
 
-// group is a message with all that belongs to it.
-type group struct {
-	title string
-	nodes []node
+// Line is a line of a node's text, and the place of what it says.
+type Line struct {
+	Text string
+	// More is what the place is of; "" for the annotation that Text is about.
+	More string
+	// From is the place; "" for none.
+	From string
+	// Apart says that the place, where it is written, is a line of its own.
+	Apart bool
 }
 
-type edge struct {
-	from, to string // ids
-	label    string
-	red      bool
+// text returns the lines of n with the places of the facts.
+func (n Node) text() []string {
+	var all []string
+	for _, l := range n.Lines {
+		switch {
+		case l.From == "":
+			all = append(all, l.Text)
+		case l.Apart:
+			all = append(all, l.Text, l.From)
+		default:
+			all = append(all, l.Text+" ("+strings.TrimPrefix(l.More+" "+l.From, " ")+")")
+		}
+	}
+	return all
 }
 
-// graph is a View as a picture: methods → messages → tokens ← claims ← fields.
-// Mermaid and DOT are two spellings of it.
-type graph struct {
-	nodes    []node // outside the groups
-	groups   []group
-	edges    []edge
+// plain makes lines of texts without places.
+func plain(texts ...string) []Line {
+	var all []Line
+	for _, text := range texts {
+		all = append(all, Line{Text: text})
+	}
+	return all
+}
+
+// Group is a message with all that belongs to it.
+type Group struct {
+	Title string
+	Nodes []Node
+}
+
+// Edge leads from one node to another, both named by their IDs.
+type Edge struct {
+	From, To string
+	Label    string
+	At       string // the place of the annotation; "" for none
+	Red      bool
+}
+
+func (e Edge) text() string { return strings.TrimSuffix(e.Label+" "+e.At, " ") }
+
+// Graph is a View as a picture: methods → messages → tokens ← claims ← fields.
+// Mermaid, DOT and the page are three spellings of it.
+type Graph struct {
+	Nodes  []Node // outside the groups
+	Groups []Group
+	Edges  []Edge
+
 	messages map[string]string // id of a message's node, by its full name
 	count    int
 	current  int // index of the group that within adds to
 }
 
-func (v *View) graph() *graph {
-	g := &graph{messages: map[string]string{}}
+// Graph returns v as a picture.
+func (v *View) Graph() *Graph {
+	g := &Graph{messages: map[string]string{}}
 	for i, m := range v.Messages {
-		g.current, g.groups = i, append(g.groups, group{title: m.Name})
-		g.messages[m.Name] = g.within(messageNode, false, lastPart(m.Name), m.At)
+		g.current, g.Groups = i, append(g.Groups, Group{Title: m.Name})
+		g.messages[m.Name] = g.within(MessageNode, false, Line{Text: lastPart(m.Name), From: m.At, Apart: true})
 	}
 	for _, m := range v.Methods {
 		g.method(m)
@@ -72,46 +116,46 @@ func (v *View) graph() *graph {
 	return g
 }
 
-func (g *graph) id() string {
+func (g *Graph) id() string {
 	g.count++
 	return "n" + strconv.Itoa(g.count)
 }
 
 // within adds a node to the current group.
-func (g *graph) within(k kind, red bool, lines ...string) string {
+func (g *Graph) within(k NodeKind, red bool, lines ...Line) string {
 	id := g.id()
-	g.groups[g.current].nodes = append(g.groups[g.current].nodes, node{id, k, lines, red})
+	g.Groups[g.current].Nodes = append(g.Groups[g.current].Nodes, Node{id, k, lines, red})
 	return id
 }
 
 // outside adds a node to no group.
-func (g *graph) outside(k kind, lines ...string) string {
+func (g *Graph) outside(k NodeKind, lines ...Line) string {
 	id := g.id()
-	g.nodes = append(g.nodes, node{id, k, lines, false})
+	g.Nodes = append(g.Nodes, Node{id, k, lines, false})
 	return id
 }
 
-func (g *graph) edge(from, to string, red bool, label ...string) {
-	g.edges = append(g.edges, edge{from, to, strings.Join(label, " "), red})
+func (g *Graph) edge(from, to string, red bool, label, at string) {
+	g.Edges = append(g.Edges, Edge{from, to, label, at, red})
 }
 
 // of returns the node of a message, also of one that is not explained itself.
-func (g *graph) of(message string) string {
+func (g *Graph) of(message string) string {
 	if g.messages[message] == "" {
-		g.messages[message] = g.outside(messageNode, message)
+		g.messages[message] = g.outside(MessageNode, Line{Text: message})
 	}
 	return g.messages[message]
 }
 
-func (g *graph) method(m Method) {
-	lines := []string{m.Name, m.At}
+func (g *Graph) method(m Method) {
+	lines := []Line{{Text: m.Name, From: m.At, Apart: true}}
 	if m.Open {
-		lines = append(lines, "OPEN: anyone may call")
+		lines = append(lines, Line{Text: "OPEN: anyone may call"})
 	}
-	id := g.outside(methodNode, lines...)
+	id := g.outside(MethodNode, lines...)
 	if m.Bearer != nil {
-		about := append([]string{"bearer token"}, requirements(m.Bearer.Issuers, m.Bearer.StaticClaims)...)
-		g.edge(g.outside(tokenNode, about...), id, false, "required", m.Bearer.From)
+		about := append(plain("bearer token"), requirements(m.Bearer.Issuers, m.Bearer.StaticClaims)...)
+		g.edge(g.outside(TokenNode, about...), id, false, "required", m.Bearer.From)
 	}
 	if m.Request.Is == Validated {
 		g.edge(id, g.of(m.Request.Message), false, "validates", m.Request.From)
@@ -122,13 +166,13 @@ func (g *graph) method(m Method) {
 }
 
 // requirements are lines about what a token must say.
-func requirements(issuers []Text, statics []StaticClaim) []string {
-	var lines []string
+func requirements(issuers []Text, statics []StaticClaim) []Line {
+	var lines []Line
 	for i, t := range issuers {
-		lines = append(lines, []string{"issuer ", "or "}[min(i, 1)]+t.Value+" ("+t.From+")")
+		lines = append(lines, Line{Text: []string{"issuer ", "or "}[min(i, 1)] + t.Value, From: t.From})
 	}
 	for _, c := range statics {
-		lines = append(lines, staticLine(c)+" ("+c.From+")")
+		lines = append(lines, Line{Text: staticLine(c), From: c.From})
 	}
 	return lines
 }
@@ -145,22 +189,22 @@ func staticLine(c StaticClaim) string {
 }
 
 // message adds the token and claims of m to the current group, which is m's.
-func (g *graph) message(m Message) {
+func (g *Graph) message(m Message) {
 	id := g.messages[m.Name]
 	target := id // where the claims go
 	if m.TokenIn == InBearer {
-		target = g.within(tokenNode, false, "the bearer token", m.TokenFrom)
-		g.edge(id, target, false, "is checked against")
+		target = g.within(TokenNode, false, Line{Text: "the bearer token", From: m.TokenFrom, Apart: true})
+		g.edge(id, target, false, "is checked against", "")
 	}
 	if t := m.Token; t != nil {
-		about := append([]string{"token in " + t.Field, t.From}, requirements(t.Issuers, nil)...)
-		token := g.within(tokenNode, false, append(about, "expires "+t.Expires.Rule+" ("+t.Expires.From+")")...)
-		g.edge(id, token, false, "token")
+		about := append([]Line{{Text: "token in " + t.Field, From: t.From, Apart: true}}, requirements(t.Issuers, nil)...)
+		token := g.within(TokenNode, false, append(about, Line{Text: "expires " + t.Expires.Rule, From: t.Expires.From})...)
+		g.edge(id, token, false, "token", "")
 		g.sources(*t, token)
 		if m.TokenIn == InField {
 			target = token
 		} else {
-			g.edge(target, token, false, "the same claims when signing")
+			g.edge(target, token, false, "the same claims when signing", "")
 		}
 	}
 	g.claims(m.Claims, target)
@@ -170,12 +214,12 @@ func (g *graph) message(m Message) {
 }
 
 // sources adds what a token's claims come from, other than its message's fields.
-func (g *graph) sources(t Token, token string) {
+func (g *Graph) sources(t Token, token string) {
 	for _, c := range t.StaticClaims {
-		g.edge(g.within(claimNode, false, staticLine(c), c.From), token, false, "static")
+		g.edge(g.within(ClaimNode, false, Line{Text: staticLine(c), From: c.From, Apart: true}), token, false, "static", "")
 	}
 	for _, c := range t.BearerClaims {
-		g.edge(g.within(claimNode, false, c.Value, c.From), token, false, "from the bearer token")
+		g.edge(g.within(ClaimNode, false, Line{Text: c.Value, From: c.From, Apart: true}), token, false, "from the bearer token", "")
 	}
 	if t.ParentClaims == nil {
 		return
@@ -185,7 +229,7 @@ func (g *graph) sources(t Token, token string) {
 	}
 }
 
-func (g *graph) claims(list []Claim, target string) {
+func (g *Graph) claims(list []Claim, target string) {
 	for _, c := range list {
 		name := c.Name
 		switch {
@@ -198,13 +242,13 @@ func (g *graph) claims(list []Claim, target string) {
 		case c.Action == "NEST":
 			name += " {…}"
 		}
-		lines := []string{name, c.From}
+		lines := []Line{{Text: name, From: c.From, Apart: true}}
 		for _, s := range c.Via {
-			lines = append(lines, "through "+s.Field+" ("+s.Action+" "+s.From+")")
+			lines = append(lines, Line{Text: "through " + s.Field, More: s.Action, From: s.From})
 		}
-		claim := g.within(claimNode, c.Cycle, lines...)
-		g.edge(g.within(fieldNode, c.Cycle, c.Field, c.Type), claim, c.Cycle, c.Action)
-		g.edge(claim, target, c.Cycle)
+		claim := g.within(ClaimNode, c.Cycle, lines...)
+		g.edge(g.within(FieldNode, c.Cycle, plain(c.Field, c.Type)...), claim, c.Cycle, c.Action, "")
+		g.edge(claim, target, c.Cycle, "", "")
 		g.claims(c.Claims, claim)
 	}
 }

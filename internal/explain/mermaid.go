@@ -10,35 +10,35 @@ import (
 // itself Mermaid draws at most 500 edges and 50,000 characters: of a larger
 // policy, explain a part.
 func (v *View) WriteMermaid(w io.Writer) error {
-	g := v.graph()
+	g := v.Graph()
 	var b strings.Builder
 	b.WriteString("flowchart LR\n")
 	var red []string
-	put := func(indent string, n node) {
-		shape := [...][2]string{methodNode: {"{{", "}}"}, messageNode: {"[", "]"}, tokenNode: {"([", "])"}, claimNode: {"(", ")"}, fieldNode: {"[/", "/]"}}[n.kind]
-		fmt.Fprintf(&b, "%s%s%s%s%s\n", indent, n.id, shape[0], mermaidText(n.lines...), shape[1])
-		if n.red {
-			red = append(red, n.id)
+	put := func(indent string, n Node) {
+		shape := [...][2]string{MethodNode: {"{{", "}}"}, MessageNode: {"[", "]"}, TokenNode: {"([", "])"}, ClaimNode: {"(", ")"}, FieldNode: {"[/", "/]"}}[n.Kind]
+		fmt.Fprintf(&b, "%s%s%s%s%s\n", indent, n.ID, shape[0], mermaidText(n.text()...), shape[1])
+		if n.Red {
+			red = append(red, n.ID)
 		}
 	}
-	for _, n := range g.nodes {
+	for _, n := range g.Nodes {
 		put("  ", n)
 	}
-	for i, one := range g.groups {
-		fmt.Fprintf(&b, "  subgraph g%d[%s]\n", i+1, mermaidText(one.title))
-		for _, n := range one.nodes {
+	for i, one := range g.Groups {
+		fmt.Fprintf(&b, "  subgraph g%d[%s]\n", i+1, mermaidText(one.Title))
+		for _, n := range one.Nodes {
 			put("    ", n)
 		}
 		b.WriteString("  end\n")
 	}
 	var links []string
-	for i, e := range g.edges {
+	for i, e := range g.Edges {
 		label := ""
-		if e.label != "" {
-			label = "|" + mermaidText(e.label) + "|"
+		if e.text() != "" {
+			label = "|" + mermaidText(e.text()) + "|"
 		}
-		fmt.Fprintf(&b, "  %s -->%s %s\n", e.from, label, e.to)
-		if e.red {
+		fmt.Fprintf(&b, "  %s -->%s %s\n", e.From, label, e.To)
+		if e.Red {
 			links = append(links, fmt.Sprint(i))
 		}
 	}

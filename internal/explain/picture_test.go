@@ -81,23 +81,23 @@ func charts(tb testing.TB) map[string]*View {
 
 // want returns what a picture of g must show: the text of each node, and of each
 // edge from it to where, behind "red " if it is.
-func want(g *graph) (nodes map[string]string, edges []string) {
+func want(g *Graph) (nodes map[string]string, edges []string) {
 	nodes = map[string]string{}
-	put := func(list []node) {
+	put := func(list []Node) {
 		for _, n := range list {
-			lines := make([]string, len(n.lines))
-			for i, line := range n.lines {
+			lines := make([]string, len(n.text()))
+			for i, line := range n.text() {
 				lines[i] = visible(line)
 			}
-			nodes[n.id] = strings.Join(lines, "\n")
+			nodes[n.ID] = strings.Join(lines, "\n")
 		}
 	}
-	put(g.nodes)
-	for _, one := range g.groups {
-		put(one.nodes)
+	put(g.Nodes)
+	for _, one := range g.Groups {
+		put(one.Nodes)
 	}
-	for _, e := range g.edges {
-		edges = append(edges, map[bool]string{true: "red "}[e.red]+e.from+" → "+e.to+" "+visible(e.label))
+	for _, e := range g.Edges {
+		edges = append(edges, map[bool]string{true: "red "}[e.Red]+e.From+" → "+e.To+" "+visible(e.text()))
 	}
 	return nodes, edges
 }
@@ -143,7 +143,7 @@ func TestMermaid(t *testing.T) {
 			t.Errorf("%s: %s\n%s", name, got[i].Error, texts[i])
 			continue
 		}
-		nodes, edges := want(all[name].graph())
+		nodes, edges := want(all[name].Graph())
 		sameNodes(t, name, got[i].Nodes, nodes)
 		var found []string
 		for _, e := range got[i].Edges {
@@ -171,7 +171,7 @@ func TestDOT(t *testing.T) {
 				t.Fatalf("dot (make tools installs it): %v\n%s\n%s", err, stderr.String(), formats(t, v)["dot"])
 			}
 			nodes, edges := drawn(t, svg)
-			wantNodes, wantEdges := want(v.graph())
+			wantNodes, wantEdges := want(v.Graph())
 			sameNodes(t, name, nodes, wantNodes)
 			sameEdges(t, name, edges, wantEdges)
 		})
@@ -286,9 +286,9 @@ func TestCycleEdges(t *testing.T) {
 		message B { A a = 1 [(kalix.field).jwt = {claim: NEST}]; C c = 2 [(kalix.field).jwt = {claim: DESCEND}]; }
 		message C { A a = 1 [(kalix.field).jwt = {claim: NEST name: "c"}]; }`), Options{})
 	red := map[string]int{}
-	for _, e := range v.graph().edges {
-		if e.red && strings.Contains(e.label, "(") {
-			red[e.label[:strings.Index(e.label, ")")+1]]++
+	for _, e := range v.Graph().Edges {
+		if e.Red && strings.Contains(e.Label, "(") {
+			red[e.Label[:strings.Index(e.Label, ")")+1]]++
 		}
 	}
 	if want := map[string]int{"b (NEST)": 1, "a (NEST)": 2, "c (DESCEND)": 1}; len(v.Cycles) != 2 || !maps.Equal(red, want) {

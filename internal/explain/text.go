@@ -3,7 +3,6 @@ package explain
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -41,96 +40,48 @@ func (v *View) WriteText(w io.Writer, o TextOptions) error {
 	if o.Width == 0 {
 		o.Width = 80
 	}
-	t := &textWriter{o: o, breaks: strings.NewReplacer("\n", `\u000a`, "\t", `\u0009`)}
-	t.allKeys(v.Keys)
-	for _, m := range v.Methods {
-		t.method(m)
+	t := &textWriter{o: o}
+	for _, s := range v.Sections(o.Escape) {
+		t.section(s)
 	}
-	for _, m := range v.Messages {
-		t.message(m)
-	}
-	for _, c := range v.Cycles {
-		t.cycle(c)
-	}
-	if len(v.Notes) > 0 {
-		t.section("NOTES", "", "")
-		t.notes(v.Notes)
-	}
-	t.flush()
 	_, err := io.WriteString(w, t.out.String())
 	return err
 }
 
-// row is one fact: what it is about, what it says, and where it is from.
+// row is a Row in its place.
 type row struct {
 	indent             int
 	label, text, place string
 	style              string
 }
 
-// textWriter gathers the rows of a section, so that they can be aligned.
+// textWriter writes sections, whose rows it aligns.
 type textWriter struct {
-	o      TextOptions
-	breaks *strings.Replacer
-	out    strings.Builder
-	rows   []row
-}
-
-// clean is text from outside on one line: a line break in it must not look
-// like one of ours.
-func (t *textWriter) clean(text string) string {
-	return t.breaks.Replace(t.o.Escape(text))
-}
-
-// name is text from outside in the place of a name: in quotes, unless it is one
-// that no quotes are needed to tell from the text around it.
-func (t *textWriter) name(text string) string {
-	for _, r := range text {
-		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_.-:/@${}", r) {
-			return t.quote(text)
-		}
-	}
-	if text == "" {
-		return `""`
-	}
-	return t.clean(text)
-}
-
-func (t *textWriter) quote(text string) string { return t.clean(strconv.Quote(text)) }
-
-func (t *textWriter) section(kind, name, place string) {
-	t.flush()
-	t.rows = append(t.rows, row{label: kind, text: t.clean(name), place: t.clean(place), style: StyleHeading})
-}
-
-// add adds a fact; text is ready to print, place is not.
-func (t *textWriter) add(label, text, place, style string) {
-	indent := 2
-	if label == "" {
-		indent = labelWidth
-	}
-	t.rows = append(t.rows, row{indent: indent, label: label, text: text, place: t.clean(place), style: style})
-}
-
-// under adds a fact without a label, so many steps to the right.
-func (t *textWriter) under(depth int, text, place, style string) {
-	t.rows = append(t.rows, row{indent: 4 + 2*depth, text: text, place: t.clean(place), style: style})
-}
-
-func (t *textWriter) notes(list []Note) {
-	for _, n := range list {
-		t.add("note", t.clean(n.Text), n.From, StyleWarn)
-	}
+	o    TextOptions
+	out  strings.Builder
+	rows []row
 }
 
 const labelWidth = 12 // with the indent and the gap
 
+func (t *textWriter) section(s Section) {
+	t.rows = []row{{label: s.Kind, text: s.Name, place: s.At, style: StyleHeading}}
+	for _, r := range s.Rows {
+		indent := 2
+		switch {
+		case r.Depth > 0:
+			indent = 2 * r.Depth
+		case r.Label == "":
+			indent = labelWidth
+		}
+		t.rows = append(t.rows, row{indent, r.Label, r.Text, r.Place, r.Style})
+	}
+	t.flush()
+}
+
 // flush writes the rows of the section: labels in a column, texts, and the
 // places in a column as far left as the texts allow.
 func (t *textWriter) flush() {
-	if len(t.rows) == 0 {
-		return
-	}
 	if t.out.Len() > 0 {
 		t.out.WriteString("\n")
 	}
@@ -148,7 +99,6 @@ func (t *textWriter) flush() {
 	for _, r := range t.rows {
 		t.row(r, column)
 	}
-	t.rows = nil
 }
 
 // start is the column of the row's text.

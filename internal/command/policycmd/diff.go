@@ -37,6 +37,9 @@ the working folder. --against is the old one: a folder of .proto files, a .proto
 file, a descriptor set or Buf image, or git:REV, the same paths as they are in
 that branch, tag or commit.
 
+--format html is one page for a browser: both versions of what changed, side by
+side, the gravest first.
+
 --allow FILE is a JSON array of accepted changes, each with an end date. The
 hint printed for a change is its entry, except reason and until.
 
@@ -45,7 +48,8 @@ hint printed for a change is its entry, except reason and until.
 
 const diffExample = `  jwtctl diff --against git:origin/main
   jwtctl diff --against released.binpb proto --format github
-  jwtctl diff --against git:v1.4.0 --allow policy-changes.json`
+  jwtctl diff --against git:v1.4.0 --allow policy-changes.json
+  jwtctl diff --against git:main --format html -o changes.html`
 
 type diffOptions struct {
 	protos  input.ProtoFlags
@@ -73,7 +77,7 @@ func Diff(d command.Deps) *cobra.Command {
 	o.protos.Register(fs)
 	fs.StringVar(&o.against, "against", "", "the old version: `FILE|DIR|git:REV`")
 	fs.StringVar(&o.allow, "allow", "", "JSON `FILE` of accepted changes")
-	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(finding.Formats(), ", "), finding.Formats()...)
+	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(diffFormats(), ", "), diffFormats()...)
 	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout")
 	fs.BoolVar(&o.rules, "rules", false, "list the kinds of changes, and compare nothing")
 	settings.Paths(fs, "allow", "out")
@@ -120,8 +124,13 @@ func runDiff(ctx context.Context, d command.Deps, o diffOptions) error {
 		found[i].At.File = old.here(found[i].At.File)
 	}
 	report := finding.Report{Tool: "jwtctl", Version: build.Version(), Rules: diff.Rules(), Findings: found}
-	inputs := append(o.protos.Inputs(now), o.allow)
-	if err := writeReport(d, report, o.format, o.out, append(inputs, o.protos.Inputs(old.set)...)); err != nil {
+	inputs := append(append(o.protos.Inputs(now), o.allow), o.protos.Inputs(old.set)...)
+	if o.format == "html" {
+		err = writeDiffPage(d, o, old, now, changes, inputs)
+	} else {
+		err = writeReport(d, report, o.format, o.out, inputs)
+	}
+	if err != nil {
 		return err
 	}
 	d.Say("%s", changeSummary(changes))

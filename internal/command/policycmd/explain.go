@@ -14,6 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/finding"
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/lint"
+	"github.com/jwtctl/jwtctl/internal/page"
 	"github.com/jwtctl/jwtctl/internal/policy"
 	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/settings"
@@ -25,12 +26,14 @@ message its tokens, the claims they carry, and the field each claim is from.
 Every fact names the annotation it comes from, as file:line:column.
 
 A policy that lint refuses is explained too, with its cycles marked. mermaid and dot
-draw how claims flow from fields into tokens.`
+draw how claims flow from fields into tokens. html is one page for a browser, with
+the findings of lint and the keys of each issuer; it loads nothing else.`
 
 const explainExample = `  jwtctl explain
   jwtctl explain shop.Shop/Buy shop.Order
   jwtctl explain --proto proto --format mermaid >policy.mmd
-  jwtctl explain --format dot | dot -Tsvg -o policy.svg`
+  jwtctl explain --format dot | dot -Tsvg -o policy.svg
+  jwtctl explain --format html -o policy.html`
 
 type explainOptions struct {
 	protos input.ProtoFlags
@@ -59,7 +62,7 @@ func Explain(d command.Deps) *cobra.Command {
 	return cmd
 }
 
-func explainFormats() []string { return []string{"text", "json", "mermaid", "dot"} }
+func explainFormats() []string { return []string{"text", "json", "mermaid", "dot", "html"} }
 
 func runExplain(ctx context.Context, d command.Deps, names []string, o explainOptions) error {
 	set, err := o.protos.Load(ctx, d, ".")
@@ -84,6 +87,8 @@ func runExplain(ctx context.Context, d command.Deps, names []string, o explainOp
 		err = view.WriteMermaid(&text)
 	case "dot":
 		err = view.WriteDOT(&text)
+	case "html":
+		err = page.Explain(&text, view, page.Options{Findings: lint.Check(p, ruleOptions(d, false)), Line: sourceLines(set)})
 	default:
 		err = view.WriteText(&text, textOptions(d, o.out == "" || o.out == "-"))
 	}

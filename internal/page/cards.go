@@ -1,0 +1,217 @@
+package page
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/explain"
+	"github.com/jwtctl/jwtctl/internal/finding"
+)
+
+// name gives the sections that facts lead to their ids.
+func (p *printer) name(sections []explain.Section) {
+	for _, s := range sections {
+		if s.Kind == explain.MethodSection || s.Kind == explain.MessageSection {
+			p.ids[s.Kind+s.Name] = strings.ToLower(s.Kind) + "-" + strings.ReplaceAll(s.Name, "/", ".")
+		}
+	}
+}
+
+// card returns the card of s without its badges.
+func (p *printer) card(s explain.Section) *card {
+	c := &card{ID: p.ids[s.Kind+s.Name], Kind: strings.ToLower(s.Kind)}
+	c.Before, c.Name = split(s.Name)
+	c.At = p.at(s.At, c)
+	for _, r := range s.Rows {
+		c.Rows = append(c.Rows, p.fact(r, c))
+	}
+	if c.At != nil {
+		c.Rows = append(c.Rows, fact{Label: "declared", Link: c.At.Text, Href: c.At.Href, Tone: "place"})
+	}
+	return c
+}
+
+// split divides a full name into its package and what is left.
+func split(name string) (before, last string) {
+	end := strings.LastIndexByte(name, '/')
+	if end < 0 {
+		end = len(name)
+	}
+	at := strings.LastIndexByte(name[:end], '.') + 1
+	return name[:at], name[at:]
+}
+
+func (p *printer) fact(r explain.Row, c *card) fact {
+	f := fact{Depth: r.Depth, Label: r.Label, Before: r.Text, Tone: r.Style, Place: p.at(r.Place, c)}
+	if id := p.ids[r.Kind+r.Name]; id != "" && r.Name != "" && "#"+id != "#"+c.ID {
+		if before, after, found := strings.Cut(r.Text, r.Name); found {
+			f.Before, f.Link, f.After, f.Href = before, r.Name, after, "#"+id
+		}
+	}
+	return f
+}
+
+// methods returns the cards of the methods that anyone may call, and of the
+// others.
+func (p *printer) methods(v *explain.View, sections []explain.Section) (open, guarded []*card) {
+	i := 0
+	for _, s := range sections {
+		if s.Kind != explain.MethodSection {
+			continue
+		}
+		m := v.Methods[i]
+		i++
+		c := p.card(s)
+		c.Badges = methodBadges(m)
+		if m.Open {
+			c.Tone = explain.StyleWarn
+			open = append(open, c)
+			continue
+		}
+		guarded = append(guarded, c)
+	}
+	return open, guarded
+}
+
+func methodBadges(m explain.Method) (list []badge) {
+	add := func(is bool, text, tone string) {
+		if is {
+			list = append(list, badge{text, tone})
+		}
+	}
+	add(m.Open, "open", explain.StyleWarn)
+	add(m.Bearer != nil, "bearer token", explain.StyleGood)
+	add(m.Request.Is == explain.Validated && !m.Request.TokenOptional, "message token", explain.StyleGood)
+	add(m.Request.TokenOptional, "message token optional", explain.StyleWarn)
+	add(m.Response.Is == explain.Signed, "signs response", explain.StyleDim)
+	add(m.ClientStreaming || m.ServerStreaming, "stream", explain.StyleDim)
+	add(len(m.Notes) > 0, count(len(m.Notes), "note"), explain.StyleWarn)
+	return list
+}
+
+func (p *printer) messages(v *explain.View, sections []explain.Section) (list []*card) {
+	i := 0
+	for _, s := range sections {
+		if s.Kind != explain.MessageSection {
+			continue
+		}
+		m := v.Messages[i]
+		i++
+		c := p.card(s)
+		c.Badges = messageBadges(m)
+		c.Graph = p.draw(around(v, m).Graph(), "graph-"+strconv.Itoa(i), "Claims of "+s.Name)
+		list = append(list, c)
+	}
+	return list
+}
+
+func messageBadges(m explain.Message) (list []badge) {
+	switch m.TokenIn {
+	case explain.InField:
+		list = append(list, badge{"own token", explain.StyleGood})
+	case explain.InBearer:
+		list = append(list, badge{"bearer token", explain.StyleGood})
+	default:
+		list = append(list, badge{"no token of its own", explain.StyleDim})
+	}
+	if faults(m.Claims) {
+		list = append(list, badge{"refused", explain.StyleBad})
+	}
+	if len(m.Notes) > 0 {
+		list = append(list, badge{count(len(m.Notes), "note"), explain.StyleWarn})
+	}
+	return list
+}
+
+func faults(claims []explain.Claim) bool {
+	for _, c := range claims {
+		if c.Fault != "" || faults(c.Claims) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxCallers is how many methods a drawing of a message shows.
+const maxCallers = 6
+
+// around returns the part of v that the drawing of m shows: m, and the methods
+// that use it, of which only that is of interest.
+func around(v *explain.View, m explain.Message) *explain.View {
+	one := &explain.View{Messages: []explain.Message{m}}
+	for _, method := range v.Methods {
+		method.Bearer = nil
+		if method.Request.Message != m.Name {
+			method.Request.Is = explain.Untouched
+		}
+		if method.Response.Message != m.Name {
+			method.Response.Is = explain.Untouched
+		}
+		if method.Request.Is == explain.Validated || method.Response.Is == explain.Signed {
+			one.Methods = append(one.Methods, method)
+		}
+	}
+	if len(one.Methods) > maxCallers {
+		one.Methods = nil
+	}
+	return one
+}
+
+// findings returns the cards of findings, the gravest first, and how many are
+// errors.
+func (p *printer) findings(list []finding.Finding) (cards []*card, errors int) {
+	for _, severity := range []finding.Severity{finding.Error, finding.Warning, finding.Note} {
+		for _, f := range finding.Sort(list) {
+			if f.Severity != severity {
+				continue
+			}
+			c := &card{ID: "finding-" + strconv.Itoa(len(cards)+1), Name: p.escape(f.Rule), Text: p.escape(f.Message), Hint: p.escape(f.Hint)}
+			c.Tone = map[finding.Severity]string{finding.Error: explain.StyleBad, finding.Warning: explain.StyleWarn, finding.Note: explain.StyleDim}[severity]
+			c.Badges = []badge{{severity.String(), c.Tone}}
+			c.At = p.at(p.escape(f.At.String()), c)
+			if id, name := p.subject(f.Subject); id != "" {
+				c.Rows = []fact{{Label: "about", Link: name, Href: "#" + id}}
+			}
+			if severity == finding.Error {
+				errors++
+			}
+			cards = append(cards, c)
+		}
+	}
+	return cards, errors
+}
+
+// subject returns the id of the card about the element of that full name: a
+// message, a method, or a field of a message.
+func (p *printer) subject(full string) (id, name string) {
+	name = p.escape(full)
+	slash := name
+	if i := strings.LastIndexByte(name, '.'); i >= 0 && !strings.Contains(name, "/") {
+		slash = name[:i] + "/" + name[i+1:]
+	}
+	if id := p.ids[explain.MethodSection+slash]; id != "" {
+		return id, slash
+	}
+	if id := p.ids[explain.MessageSection+name]; id != "" {
+		return id, name
+	}
+	if i := strings.LastIndexByte(name, '.'); i >= 0 {
+		return p.ids[explain.MessageSection+name[:i]], name
+	}
+	return "", name
+}
+
+// rest returns the cards of cycles and notes.
+func (p *printer) rest(sections []explain.Section) (list []*card) {
+	for _, s := range sections {
+		if s.Kind != explain.CycleSection && s.Kind != explain.NotesSection {
+			continue
+		}
+		c := p.card(s)
+		c.ID, c.Kind = "note-"+strconv.Itoa(len(list)+1), ""
+		c.Before, c.Name = "", map[string]string{explain.CycleSection: "Cycle of ", explain.NotesSection: "Notes"}[s.Kind]+s.Name
+		c.Tone = map[string]string{explain.CycleSection: explain.StyleBad, explain.NotesSection: explain.StyleWarn}[s.Kind]
+		list = append(list, c)
+	}
+	return list
+}
