@@ -44,7 +44,7 @@ func Find(socket, name string, a keys.Attributes) (*keys.Key, error) {
 	a.Source = name
 	wanted := strings.TrimPrefix(name, Prefix)
 	if wanted == "" {
-		return nil, fault.New(fault.UsageError, "--key", "%q names no key", name).WithHint("agent:COMMENT or agent:SHA256:…, as ssh-add -l prints them")
+		return nil, fault.New(fault.UsageError, name, "it names no key").WithHint("agent:COMMENT or agent:SHA256:…, as ssh-add -l prints them")
 	}
 	var listed []*sshagent.Key
 	err := talk(socket, name, func(c sshagent.ExtendedAgent) (err error) {

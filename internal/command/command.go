@@ -29,7 +29,9 @@ type Deps struct {
 }
 
 // Report writes err for people.
-func (d Deps) Report(err error) { d.Console.Report(err, d.Settings.Placed) }
+func (d Deps) Report(err error) {
+	d.Console.Report(err, func(f *fault.Error) *fault.Error { return byFlags(d.Settings.Placed(f)) })
+}
 
 // AtFlag adds --at, the time to take for now.
 func AtFlag(fs *pflag.FlagSet, at *string) {

@@ -205,7 +205,7 @@ func realPath(path string) (string, error) {
 // AsFault gives a usage fault its place in the file.
 func AsFault(err error, where string) error {
 	if f, isFault := err.(*fault.Error); isFault && f.Code == fault.UsageError {
-		return &fault.Error{Code: fault.ConfigInvalid, What: where, Why: f.Error(), Hint: f.Hint}
+		return &fault.Error{Code: fault.ConfigInvalid, What: where, Why: f.Error(), Hint: f.Hint, Remedy: f.Remedy}
 	}
 	return err
 }

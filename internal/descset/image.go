@@ -167,7 +167,7 @@ func withSetHint(err error, where string) error {
 	case !errors.As(err, &f) || f.Code != fault.DescriptorInvalid || f.Hint != "":
 		return err
 	case strings.HasSuffix(where, ".proto"):
-		return f.WithHint("name sources with --proto, or under protos:")
+		return f.WithRemedy(fault.NameSources)
 	}
 	return f.WithHint("protoc -o FILE and buf build -o FILE make descriptor sets")
 }

@@ -66,7 +66,7 @@ func (s *Set) addLinked(schema *Schema, f protoreflect.FileDescriptor) error {
 	return nil
 }
 
-// ofOthers reports whether f is no file of the program's own services.
+// ofOthers reports whether f belongs to others than the program's own services.
 func ofOthers(f protoreflect.FileDescriptor) bool {
 	if IsWellKnown(f.Path()) || Family(f.Path()) != "" {
 		return true

@@ -78,7 +78,7 @@ func unknownName(p *policy.Policy, name string) error {
 		return err.WithHint("did you mean %s?", near)
 	}
 	if strings.HasSuffix(name, ".proto") {
-		return err.WithHint("files are named with --proto %s", quote.Shorten(name))
+		return err.WithRemedy(fault.NameSources)
 	}
 	return err.WithHint("names are written in full: pkg.Service/Method, pkg.Service or pkg.Message")
 }

@@ -187,7 +187,7 @@ func Table(yield func(Row) bool) {
 		yield(Row{MethodUnknown, Refused, GRPCUnimplemented, "the descriptors have no method of this path, in this spelling (S60)"}) &&
 		yield(Row{EncodingUnknown, Refused, GRPCUnimplemented, "a message that must be read is compressed in an encoding that the proxy does not know"}) &&
 		yield(Row{RequestCount, Refused, GRPCUnimplemented, "a method that takes one request message got none, or more than one (A37)"}) &&
-		yield(Row{NotChecked, Refused, GRPCFailedPrecond, "nothing checks the message, and --strict was given (S84)"}) &&
+		yield(Row{NotChecked, Refused, GRPCFailedPrecond, "nothing checks the message, and one that is checked was required (S84)"}) &&
 		yield(Row{AccessDenied, Refused, GRPCPermissionDenied, "the server would deny the call"}) &&
 		yield(Row{HeaderMalformed, Refused, GRPCPermissionDenied, "the authorization header is not \"Bearer \" and a token"}) &&
 		yield(Row{KeyIDMissing, Refused, GRPCPermissionDenied, "the token names no key, and a Temporal server wants a kid"}) &&
@@ -198,7 +198,7 @@ func Table(yield func(Row) bool) {
 		yield(Row{UsageError, Usage, GRPCInvalidArgument, "wrong flags or arguments"}) &&
 		yield(Row{ConfigInvalid, Usage, GRPCFailedPrecond, "the configuration file or a variable is invalid"}) &&
 		yield(Row{KeyMissing, Usage, GRPCFailedPrecond, "no configured key can make this signature (A23)"}) &&
-		yield(Row{FileExists, Usage, GRPCFailedPrecond, "the output exists and --force was not given"}) &&
+		yield(Row{FileExists, Usage, GRPCFailedPrecond, "the output exists, and is not to be replaced"}) &&
 		yield(Row{FileConflict, Usage, GRPCFailedPrecond, "the output is also an input or another output"}) &&
 
 		yield(Row{KeyUnreadable, Undecided, GRPCUnavailable, "a key file cannot be read"}) &&
@@ -214,7 +214,7 @@ func Table(yield func(Row) bool) {
 		yield(Row{KeyNotPrivate, Undecided, GRPCUnavailable, "a public key was given where a private key is required"}) &&
 		yield(Row{KeyIsCertificate, Undecided, GRPCUnavailable, "a certificate was given where a private key is required"}) &&
 		yield(Row{KeyIsSecret, Undecided, GRPCUnavailable, "a shared secret was given where a public key is published"}) &&
-		yield(Row{KeyPermissions, Undecided, GRPCUnavailable, "others can read the private key (--strict-perms)"}) &&
+		yield(Row{KeyPermissions, Undecided, GRPCUnavailable, "others can read the private key, which strict permissions forbid"}) &&
 		yield(Row{KeyAmbiguous, Undecided, GRPCUnavailable, "two different keys have one id"}) &&
 		yield(Row{KeySetMixed, Undecided, GRPCUnavailable, "secrets and public keys in one set"}) &&
 		yield(Row{KeySetEmpty, Undecided, GRPCUnavailable, "a key set without a usable key"}) &&

@@ -22,6 +22,9 @@ type Error struct {
 	Why string
 	// Hint says what to do about it; empty where nothing helps.
 	Hint string
+	// Remedy is the kind of Hint, for callers that have better words for it; "" for
+	// a hint of its own.
+	Remedy Remedy
 	// Cause is the error below, for errors.Is and errors.As. Its text is not
 	// printed: what matters of it is in Why.
 	Cause error

@@ -187,7 +187,7 @@ func resolve(path string) string {
 }
 
 func exists(path string) error {
-	return fault.New(fault.FileExists, path, "already exists").WithHint("--force replaces it; -o writes somewhere else")
+	return fault.New(fault.FileExists, path, "already exists").WithRemedy(fault.WriteElsewhere)
 }
 
 func failed(path string, err error) error {

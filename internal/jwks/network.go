@@ -142,20 +142,21 @@ func failed(ctx context.Context, address string, err error) error {
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "…"
 	}
-	return fault.New(fault.KeySetUnavailable, label(address), "cannot be fetched: %s", text).WithHint("%s", failureHint(err))
+	failed := fault.New(fault.KeySetUnavailable, label(address), "cannot be fetched: %s", text)
+	if unknown := (x509.UnknownAuthorityError{}); errors.As(err, &unknown) {
+		return failed.WithRemedy(fault.TrustCA)
+	}
+	return failed.WithHint("%s", failureHint(err))
 }
 
 // failureHint says what may help against an error of the network, "" if nothing
 // is known to.
 func failureHint(err error) string {
-	var unknown x509.UnknownAuthorityError
 	var name x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
 	var dns *net.DNSError
 	switch {
-	case errors.As(err, &unknown):
-		return "if its CA is one of your own, --ca-cert FILE trusts it"
 	case errors.As(err, &name):
 		return "the certificate is for another name: use the name that it is for"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
@@ -192,7 +193,7 @@ func (f *fetcher) checkURL(u *url.URL) *fault.Error {
 		return fault.New(fault.KeySetURLNotAllowed, "", "it holds a user name; a key set is public")
 	case u.Scheme == "http" && !f.network.AllowHTTP && !isThisMachine(u.Hostname()):
 		return fault.New(fault.KeySetURLNotAllowed, "", "over http, anyone on the network path can replace the keys").
-			WithHint("use https; --allow-http accepts the risk")
+			WithRemedy(fault.UseHTTPS)
 	}
 	// A proxy would look at no address, so what is one already is checked here, too.
 	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && !f.network.AllowLinkLocal && !ip.Unmap().IsUnspecified() && isLinkLocal(ip.Unmap()) {

@@ -325,5 +325,5 @@ func unavailable(err error) error {
 	if !errors.As(err, &f) {
 		return fault.New(fault.KeySetUnavailable, "", "%w", err)
 	}
-	return &fault.Error{Code: fault.KeySetUnavailable, What: f.What, Why: f.Why, Hint: f.Hint, Cause: err}
+	return &fault.Error{Code: fault.KeySetUnavailable, What: f.What, Why: f.Why, Hint: f.Hint, Remedy: f.Remedy, Cause: err}
 }

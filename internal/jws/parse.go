@@ -164,7 +164,7 @@ func parse(compact string, l Limits, r rules) (*Token, *fault.Error) {
 		signature = ""
 	case unsigned && !r.unsigned:
 		return nil, fault.New(fault.AlgorithmNotAllowed, "alg", "the token says %q: it is not signed", keys.None).
-			WithHint("only --dev, for development, accepts unsigned tokens")
+			WithRemedy(fault.Unsigned)
 	case unsigned && signature != "":
 		return nil, malformed("signature", "a token with alg none has none")
 	case unsigned:

@@ -34,7 +34,7 @@ func (k *Key) check() *fault.Error {
 	}
 	if n := len(k.private.secret); n < MinSecretBytes {
 		return fault.New(fault.KeyWeak, "", "a secret of %d bytes; HS256 needs %d (RFC 7518 section 3.2)", n, MinSecretBytes).
-			WithHint("make one: jwtctl keygen --alg HS256")
+			WithRemedy(fault.MakeSecret)
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func decrypt(block *pem.Block, a Attributes) (*pem.Block, error) {
 
 func errPassphraseNeeded(source string) error {
 	return fault.New(fault.KeyEncrypted, source, "the private key is protected by a passphrase").
-		WithHint("--passphrase env:NAME or @FILE gives it")
+		WithRemedy(fault.GivePassphrase)
 }
 
 // EncryptedPEM returns k's private part as encrypted PKCS#8: PBES2 with PBKDF2,
@@ -69,7 +69,7 @@ func (k *Key) EncryptedPEM(passphrase []byte) ([]byte, error) {
 	case k.private == nil || k.IsRemote():
 		return nil, fault.New(fault.KeyNotPrivate, k.source, "there is no private key to encrypt")
 	case len(passphrase) < MinPassphrase:
-		return nil, fault.New(fault.UsageError, "--passphrase", "it has %d bytes; at least %d are needed", len(passphrase), MinPassphrase)
+		return nil, fault.New(fault.UsageError, "passphrase", "it has %d bytes; at least %d are needed", len(passphrase), MinPassphrase)
 	}
 	der, err := pkcs8.MarshalPrivateKey(k.private.signer, passphrase, &pkcs8.Opts{
 		Cipher: pkcs8.AES256CBC,

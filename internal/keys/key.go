@@ -141,7 +141,7 @@ func (k *Key) IsRemote() bool { return k.private != nil && k.private.remote != n
 // Development returns the key of annotations.md section 9: id "dev", algorithm
 // none, no material. Only the flag --dev may make one (A90).
 func Development(issuer string) *Key {
-	return &Key{id: "dev", hasID: true, issuer: issuer, source: "--dev", algs: []Algorithm{None}}
+	return &Key{id: "dev", hasID: true, issuer: issuer, source: "development", algs: []Algorithm{None}}
 }
 
 // pin narrows what k may be used with to alg.
@@ -183,7 +183,7 @@ func (k *Key) With(a Attributes) (*Key, error) {
 func (k *Key) Public() (*Key, error) {
 	if k.public == nil {
 		return nil, fault.New(fault.KeyIsSecret, k.source, "a shared secret (%s) has no public half and is never published", k.describe()).
-			WithHint("publish an asymmetric key instead: jwtctl keygen --alg ES256")
+			WithRemedy(fault.MakeKeyPair)
 	}
 	c := *k
 	c.private = nil

@@ -88,7 +88,7 @@ func checkRest(rest []byte, source string) error {
 	}
 	if next, _ := pem.Decode(rest); next != nil {
 		return fault.New(fault.KeyMultipleBlocks, source, "it holds more than one PEM block (the second is %q)", quote.Shorten(next.Type)).
-			WithHint("keep one key in a file; give several files with --key")
+			WithRemedy(fault.OneKeyAFile)
 	}
 	return fault.New(fault.KeyTrailingData, source, "%d bytes follow the PEM block", len(rest))
 }
@@ -97,7 +97,7 @@ func checkRest(rest []byte, source string) error {
 // PKIX (RFC 5280); key_is_secret for a secret, which PEM has no form for.
 func (k *Key) PEM() ([]byte, error) {
 	if k.public == nil {
-		return nil, fault.New(fault.KeyIsSecret, k.source, "a shared secret has no PEM form").WithHint("use --format jwk")
+		return nil, fault.New(fault.KeyIsSecret, k.source, "a shared secret has no PEM form").WithRemedy(fault.WriteJWK)
 	}
 	label, der, err := labelPKIX, []byte(nil), error(nil)
 	if k.private != nil && !k.IsRemote() {

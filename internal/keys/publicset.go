@@ -60,7 +60,7 @@ next:
 			case other.id != p.id:
 			case !other.SameMaterial(p):
 				return nil, fault.New(fault.KeyAmbiguous, p.source, "its id %q is also that of another key (%s)", quote.Shorten(p.id), other.source).
-					WithHint("give each key an id of its own: --kid, or \"kid\" in a JWK")
+					WithRemedy(fault.OneKeyAnID)
 			case other.Algorithm() == p.Algorithm():
 				continue next
 			}
@@ -130,7 +130,7 @@ func (e Entry) public() ([]byte, error) {
 			}
 		}
 	}
-	if e.Key.hasID { // which --kid may have given it
+	if e.Key.hasID { // which its attributes may have given it
 		if members["kid"], err = json.Marshal(e.Key.id); err != nil {
 			return nil, fault.New(fault.KeyInvalid, e.Key.source, "its id is not UTF-8")
 		}

@@ -139,7 +139,7 @@ func ignoreInvalid(p *pass) {
 	for _, r := range Rules() {
 		known[r.ID] = true
 	}
-	const hint = "write // jwtctl:ignore rule-id reason; jwtctl lint --rules lists the rules"
+	const hint = "write // jwtctl:ignore rule-id reason, with the id of a rule of lint"
 	for _, list := range p.ignores {
 		for _, i := range list {
 			_, onFile := i.on.(protoreflect.FileDescriptor)

@@ -42,7 +42,7 @@ func table() []rule {
 		grave("annotated-twice", "An element must be annotated in one spelling: kalix or jwtctl.v1.", annotatedTwice, "A111"),
 		grave("annotated-extension", "Extension fields are not part of the message that is validated or signed.", annotatedExtension, "A40"),
 		grave("ignore-invalid", "A jwtctl:ignore comment names a rule and the reason, and is placed above a message, field, service or method.", ignoreInvalid),
-		grave("unannotated-method", "With --require-all, every method has an annotation, its own or its service's.", unannotatedMethod, "A10"),
+		grave("unannotated-method", "Where every method must be annotated, each has an annotation, its own or its service's.", unannotatedMethod, "A10"),
 
 		warn("method-drops-service-policy", "The annotation of a method replaces its service's as a whole, so it should require as much.", methodDropsServicePolicy, "A10", "A11"),
 		warn("unguarded-method", "An unprotected method next to protected ones is often an oversight.", unguardedMethod, "A10"),

@@ -8,7 +8,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/descset"
 )
 
-// Limits that hold before anything is compiled (S52), beside those of package descset.
+// Limits that hold before anything is compiled (S52), in addition to those of package descset.
 const (
 	maxSource  = 1 << 20   // bytes of one .proto file
 	maxSources = 16 << 20  // bytes of all of them

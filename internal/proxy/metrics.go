@@ -141,7 +141,7 @@ func (m *Metrics) WriteTo(w io.Writer) (int64, error) {
 	for _, v := range slices.SortedFunc(maps.Keys(m.ended), verdict.compare) {
 		fmt.Fprintf(&out, "jwtctl_proxy_calls_total{method=%s,grpc_code=%s,reason=%s} %d\n", label(v.method), label(statusName(v.status)), label(string(v.reason)), m.ended[v])
 	}
-	head("jwtctl_proxy_would_refuse_total", "counter", "Calls that passed with --report-only and would have been refused, by the reason.")
+	head("jwtctl_proxy_would_refuse_total", "counter", "Calls that passed because refusals are only reported, and would have been refused, by the reason.")
 	for _, v := range slices.SortedFunc(maps.Keys(m.would), verdict.compare) {
 		fmt.Fprintf(&out, "jwtctl_proxy_would_refuse_total{method=%s,reason=%s} %d\n", label(v.method), label(string(v.reason)), m.would[v])
 	}

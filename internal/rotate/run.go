@@ -174,7 +174,7 @@ func Signer(dir string) (*keys.Key, error) {
 	}
 	if !held[id].CanSign {
 		return nil, fault.New(fault.KeyMissing, dir, "no key of it may sign").
-			WithHint("jwtctl rotate --key-dir %s makes one and says from when it signs", quote.ShellPath(dir))
+			WithRemedy(fault.StartRotation)
 	}
 	return held[id].key, nil
 }

@@ -86,12 +86,12 @@ func CheckScope(scope string) error {
 	case scope == "":
 		return bad("it is empty")
 	case scope == "system":
-		return bad("\"system\" is not the cluster: a server would deny every call").WithHint("use --system, or the scope temporal-system")
+		return bad("\"system\" is not the cluster: a server would deny every call").WithRemedy(fault.NameScope)
 	case strings.EqualFold(scope, SystemScope) && scope != SystemScope:
 		return bad("%q is not the cluster: it is written %s", scope, SystemScope)
 	case strings.ContainsAny(scope, "*?"):
 		return bad("%q: permissions have no wildcards; a server would look for a namespace of this name", quote.Shorten(scope)).
-			WithHint("name each namespace, or use --system")
+			WithRemedy(fault.NameNamespaces)
 	case strings.Contains(scope, ":"):
 		return bad("%q holds a colon, which ends the namespace in a permission", quote.Shorten(scope))
 	case strings.IndexFunc(scope, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) >= 0:
@@ -107,7 +107,7 @@ func CheckAlgorithm(alg keys.Algorithm) error {
 		return nil
 	}
 	return fault.New(fault.UsageError, "algorithm", "%s: a Temporal server accepts RS256 and ES256 alone, and answers \"Request unauthorized.\" to all others", alg).
-		WithHint("make a key it accepts: jwtctl keygen --alg ES256")
+		WithRemedy(fault.MakeKeyPair)
 }
 
 // Explanation says in words what p allows.

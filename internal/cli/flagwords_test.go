@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// TestLibrariesNameNoFlags: only the top floor knows the flags of jwtctl. A
+// library says in words what is at fault and what helps (fault.Remedy), so that
+// the proxy's log or jwtctl.yaml's reader can say it too.
+func TestLibrariesNameNoFlags(t *testing.T) {
+	t.Parallel()
+	flag := regexp.MustCompile(`(^|[^\w-])--[a-z][a-z-]*`)
+	others := regexp.MustCompile(`(protoc|buf build)( -o FILE)? --[a-z_]+`) // flags of other programs
+	top := []string{"cli", "gateway", "input", "command", "settings", "config", "console", "docs"}
+	proposes := filepath.Join("..", "temporal", "explain_fix.go") // a whole command is what it works out
+	for pkg := range importsByPackage(t) {
+		if slices.Contains(top, strings.Split(pkg, "/")[0]) || pkg == "gittree" { // it gives git its flags
+			continue
+		}
+		sources, err := filepath.Glob(filepath.Join("..", pkg, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range sources {
+			if strings.HasSuffix(file, "_test.go") || file == proposes {
+				continue
+			}
+			fset := token.NewFileSet()
+			parsed, err := parser.ParseFile(fset, file, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(parsed, func(n ast.Node) bool {
+				if lit, is := n.(*ast.BasicLit); is && lit.Kind == token.STRING {
+					text, _ := strconv.Unquote(lit.Value)
+					if found := flag.FindString(others.ReplaceAllString(text, "")); found != "" {
+						t.Errorf("%s names the flag %s", fset.Position(lit.Pos()), strings.TrimSpace(found))
+					}
+				}
+				return true
+			})
+		}
+	}
+}
+
+// TestRemedies: the command line has its own words for each remedy of a library.
+func TestRemedies(t *testing.T) {
+	t.Parallel()
+	source := readText(t, "../command/remedies.go")
+	names := regexp.MustCompile(`(?m)^\t(\w+) +Remedy = `).FindAllStringSubmatch(readText(t, "../fault/remedy.go"), -1)
+	if len(names) != len(fault.Remedies()) {
+		t.Errorf("%d remedies, of which Remedies has %d", len(names), len(fault.Remedies()))
+	}
+	for _, name := range names {
+		if !strings.Contains(source, "\tcase fault."+name[1]+":\n") {
+			t.Errorf("fault.%s: internal/command/remedies.go does not say it by flags", name[1])
+		}
+	}
+}
