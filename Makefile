@@ -131,10 +131,10 @@ conformance: conformance-programs
 conformance-quick: conformance-programs
 	cd tools/conformance && ../../bin/conformance/conformance -quick
 
-## browser: connect-web in a headless Chromium, through jwtctl proxy --web
+## browser: in a headless Chromium, connect-web through jwtctl proxy --web, and the pages of explain and diff
 browser: build tools
 	@$(MAKE) -s packages PROGRAMS=chromium
-	cd examples/web && npm ci --silent --no-audit --no-fund --ignore-scripts && node --test test.js
+	cd examples/web && npm ci --silent --no-audit --no-fund --ignore-scripts && node --test test.js policy.test.js
 
 ## bench-nginx: calls a second through the proxy and through nginx's grpc_pass, in turns; nginx must be installed
 bench-nginx: conformance-programs

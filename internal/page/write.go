@@ -212,7 +212,11 @@ func (m *markup) rows(rows []fact) {
 	m.line()
 	for _, f := range rows {
 		m.start("tr", "class", classes(f.Tone, when(f.Label != "", "labelled")))
-		m.element("th", f.Label, "scope", "row")
+		if f.Label != "" {
+			m.element("th", f.Label, "scope", "row")
+		} else {
+			m.element("td", "") // of the column of labels
+		}
 		m.start("td", "class", depth(f.Depth), "colspan", when(f.Place == nil, "2"))
 		m.words(f)
 		m.end()
