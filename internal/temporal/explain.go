@@ -20,6 +20,9 @@ type Request struct {
 	SentIn string
 	// HeaderName is the server's authHeaderName; "" means DefaultHeader.
 	HeaderName string
+	// NoAuthorizer and NoClaimMapper say that the server has none: it allows every
+	// call, or takes every caller for an administrator.
+	NoAuthorizer, NoClaimMapper bool
 	// API is the method called, in any form that FindAPI takes.
 	API string
 	// Release is the server's; the zero value means the newest known.
@@ -113,8 +116,8 @@ func explainOne(r Request) (*explainer, Verdict, error) {
 	if len(homonyms) > 0 {
 		e.note("the name also means %s: give the full name for that one", strings.Join(homonyms, ", "))
 	}
-	if api.Access == AccessUnchecked {
-		e.note("server %s authorizes no streams: anyone may call this API, with any token or none", r.Release.Version)
+	if why := e.open(); why != "" {
+		e.note("%s: anyone may call this API, with any token or none", why)
 		return e, e.finish(Verdict{ServerVersion: r.Release.Version, API: api.Name, Namespace: r.Namespace, Scope: api.Scope, HeldRoles: []string{}, Allowed: true}), nil
 	}
 	e.readAuthorization()
@@ -136,6 +139,19 @@ func explainOne(r Request) (*explainer, Verdict, error) {
 	}
 	e.noteOnNamespace()
 	return e, e.finish(v), nil
+}
+
+// open returns why the call is allowed whatever the token, "" if it is not.
+func (e *explainer) open() string {
+	switch {
+	case e.NoAuthorizer:
+		return "the server has no authorizer"
+	case e.api.Access == AccessUnchecked:
+		return "server " + e.Release.Version + " authorizes no streams"
+	case e.NoClaimMapper && e.api.Access != AccessNever:
+		return "the server has no claim mapper and takes every caller for an administrator"
+	}
+	return ""
 }
 
 // finish adds what was found to v.

@@ -72,7 +72,9 @@ func TestExplainAllCoversTheRelease(t *testing.T) {
 	if len(report.Calls) != len(r.APIs()) || report.ServerVersion != "1.30.8" || report.Allowed {
 		t.Errorf("%d calls of %d APIs", len(report.Calls), len(r.APIs()))
 	}
-	if slices.ContainsFunc(report.Calls, func(v Verdict) bool { return v.Allowed != strings.HasSuffix(v.API, "Health/Check") && v.Allowed != strings.HasSuffix(v.API, "/GetSystemInfo") }) {
+	if slices.ContainsFunc(report.Calls, func(v Verdict) bool {
+		return v.Allowed != strings.HasSuffix(v.API, "Health/Check") && v.Allowed != strings.HasSuffix(v.API, "/GetSystemInfo")
+	}) {
 		t.Error("a call without a token is allowed")
 	}
 }

@@ -7,14 +7,19 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/serverconfig"
 	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
 // serverFlags say how the server is set up.
 type serverFlags struct {
+	config   []string
+	given    func(flag string) bool
 	version  string
 	jwks     []string
 	keys     []string
@@ -23,9 +28,54 @@ type serverFlags struct {
 	claim    string
 	regex    string
 	header   string
+
+	fromConfig bool // jwks are the server's own URIs
+}
+
+// ReadConfig reads a server's set-up.
+func ReadConfig(names []string) (*serverconfig.Config, error) {
+	var inputs []serverconfig.Input
+	for _, name := range names {
+		text, err := files.Read(name, 1<<20, fault.FileFailed)
+		if err != nil {
+			return nil, err
+		}
+		inputs = append(inputs, serverconfig.Input{Name: name, Text: text})
+	}
+	return serverconfig.Read(inputs...)
+}
+
+// with takes from a server's set-up what no flag gives.
+func (f serverFlags) with(d command.Deps, c *serverconfig.Config) (serverFlags, temporal.Request) {
+	for flag, setting := range map[string]struct {
+		to   *string
+		from serverconfig.Value
+	}{
+		"permissions-claim": {&f.claim, c.ClaimName}, "permissions-regex": {&f.regex, c.Regex},
+		"audience": {&f.audience, c.Audience}, "auth-header": {&f.header, c.AuthHeader},
+	} {
+		if setting.from.Text != "" && !f.given(flag) {
+			*setting.to = setting.from.Text
+		}
+	}
+	if _, err := temporal.ParseRelease(c.Version.Text); err == nil && c.Version.Text != "" && !f.given("server-version") {
+		f.version = c.Version.Text
+	}
+	if !f.given("jwks") && !f.given("key") {
+		f.fromConfig = true
+		for _, source := range c.Sources {
+			f.jwks = append(f.jwks, source.Text)
+		}
+	}
+	if unset := c.Unset(); len(unset) > 0 {
+		d.Warn("the template reads %s, which no file sets: add the .env or compose file with another --server-config", strings.Join(unset, ", "))
+	}
+	return f, temporal.Request{NoAuthorizer: c.Authorizer.Text == "", NoClaimMapper: c.Authorizer.Text != "" && c.ClaimMapper.Text == ""}
 }
 
 func (f *serverFlags) register(fs *pflag.FlagSet) {
+	f.given = fs.Changed
+	fs.StringArrayVar(&f.config, "server-config", nil, "set-up of the server, `FILE`: static YAML, Helm values, compose file or .env; repeatable")
 	fs.StringVar(&f.version, "server-version", temporal.Newest().Version, "release `V` of the server, such as 1.30 or 1.30.8")
 	fs.StringArrayVar(&f.jwks, "jwks", nil, "key set that the server reads, `FILE|URL`; repeatable")
 	fs.StringArrayVar(&f.keys, "key", nil, "key `FILE` that the server would have; repeatable")
@@ -34,12 +84,23 @@ func (f *serverFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.claim, "permissions-claim", temporal.PermissionsClaim, "the server's permissionsClaimName")
 	fs.StringVar(&f.regex, "permissions-regex", "", "the server's permissionsRegex, `PATTERN` with the groups namespace and role")
 	fs.StringVar(&f.header, "auth-header", temporal.DefaultHeader, "the server's authHeaderName, `NAME` of the header that it reads")
-	settings.Paths(fs, "key")
+	settings.Paths(fs, "key", "server-config")
 	settings.NamesKeys(fs, "key", "jwks")
 }
 
 // request returns the server's part of a request.
 func (f serverFlags) request(ctx context.Context, d command.Deps) (temporal.Request, error) {
+	var r temporal.Request
+	if len(f.config) > 0 {
+		c, err := ReadConfig(f.config)
+		if err != nil {
+			return r, err
+		}
+		if c.Problem != nil {
+			return r, fault.New(fault.FileFailed, c.At.String(), "the server does not start: %v", c.Problem)
+		}
+		f, r = f.with(d, c)
+	}
 	release, err := temporal.ParseRelease(f.version)
 	if err != nil {
 		return temporal.Request{}, command.AsUsage(err, "--server-version")
@@ -52,7 +113,7 @@ func (f serverFlags) request(ctx context.Context, d command.Deps) (temporal.Requ
 	if err != nil {
 		return temporal.Request{}, err
 	}
-	r := temporal.Request{Release: release, HeaderName: f.header, Keys: held, Audience: f.audience, Claim: f.claim, Format: format}
+	r.Release, r.HeaderName, r.Keys, r.Audience, r.Claim, r.Format = release, f.header, held, f.audience, f.claim, format
 	if held != nil {
 		r.Signers = signersAtHand(d, f.keys)
 	}
@@ -67,7 +128,7 @@ func (f serverFlags) serverKeys(ctx context.Context, d command.Deps, release tem
 	var failure error
 	for _, location := range f.jwks {
 		doc := temporal.Document{Source: location}
-		if strings.HasPrefix(location, "file://") {
+		if strings.HasPrefix(location, "file:") || f.fromConfig {
 			doc.Failure = release.SourceFailure(location)
 		}
 		if doc.Failure == nil {
@@ -97,7 +158,7 @@ func (f serverFlags) serverKeys(ctx context.Context, d command.Deps, release tem
 		}
 		documents = append(documents, temporal.Document{Source: strings.Join(f.keys, ", "), Body: set})
 	}
-	if documents == nil {
+	if documents == nil && !f.fromConfig {
 		return nil, nil
 	}
 	return temporal.ReadKeySet(documents...), nil

@@ -1,0 +1,126 @@
+package serverconfig
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/jwtctl/jwtctl/internal/finding"
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// readCompose reads the containers of a compose file: the server's, and the Web
+// UI's.
+func (c *Config) readCompose(in Input, vars map[string]string) error {
+	root, err := mapping(in)
+	if err != nil {
+		return err
+	}
+	place := func(n *yaml.Node) finding.Position {
+		return finding.Position{File: in.Name, Line: n.Line, Column: n.Column}
+	}
+	for name, service := range members(child(root, "services")) {
+		image := expand(value(child(service, "image"), place).Text, vars)
+		environment := child(service, "environment")
+		switch {
+		case strings.Contains(image, "temporalio/ui") || strings.Contains(image, "temporalio/web"):
+			c.HasUI = true
+			c.environment(environment, place, c.UI, vars)
+		case strings.Contains(image, "temporalio/server") || strings.Contains(image, "temporalio/auto-setup") || image == "" && name.Value == "temporal":
+			c.At = place(name)
+			if _, tag, tagged := strings.Cut(image[strings.LastIndex(image, "/")+1:], ":"); tagged {
+				c.Version = Value{Text: tag, Set: true, At: place(child(service, "image"))}
+			}
+			c.environment(environment, place, c.Variables, vars)
+		}
+	}
+	return nil
+}
+
+// environment reads NAME: VALUE, a list of NAME=VALUE, or Kubernetes' list of
+// name and value.
+func (c *Config) environment(n *yaml.Node, place func(*yaml.Node) finding.Position, into map[string]Value, vars map[string]string) {
+	set := func(name, text string, at *yaml.Node) {
+		if vars != nil {
+			text = expand(text, vars)
+		}
+		into[name] = Value{Text: text, Set: true, At: place(at)}
+	}
+	if n == nil {
+		return
+	}
+	for key, v := range members(n) {
+		if v.Tag != "!!null" { // null takes the variable of whoever starts it
+			set(key.Value, v.Value, key)
+		}
+	}
+	if n.Kind != yaml.SequenceNode {
+		return
+	}
+	for _, item := range n.Content {
+		if item.Kind == yaml.ScalarNode {
+			if name, text, found := strings.Cut(item.Value, "="); found {
+				set(name, text, item)
+			}
+			continue
+		}
+		if name, text := child(item, "name"), child(item, "value"); name != nil && text != nil {
+			set(name.Value, text.Value, name)
+		}
+	}
+}
+
+// fromVariables makes the server's configuration as the template of its image
+// does: text goes into YAML as it is, and YAML may read it differently.
+func (c *Config) fromVariables() {
+	if c.At.File == "" {
+		for _, name := range slices.Sorted(maps.Keys(c.Variables)) {
+			if c.At = (finding.Position{File: c.Variables[name].At.File}); strings.HasPrefix(name, "TEMPORAL_") {
+				break
+			}
+		}
+	}
+	take := func(name, fallback string, target *Value) {
+		v := c.Variables[name]
+		if v.Text == "" {
+			*target = Value{Text: fallback, At: c.At}
+			return
+		}
+		var scalar yaml.Node
+		if err := yaml.Unmarshal([]byte("x: "+v.Text+"\n"), &scalar); err != nil || len(scalar.Content) != 1 {
+			c.Problem = fmt.Errorf("%s is not a value of YAML when it is put into the image's template: %q", name, quote.Shorten(v.Text))
+			return
+		}
+		n := child(scalar.Content[0], "x")
+		if n == nil || n.Kind != yaml.ScalarNode {
+			c.Problem = fmt.Errorf("%s becomes more than a text when it is put into the image's template: %q", name, quote.Shorten(v.Text))
+			return
+		}
+		*target = Value{Text: n.Value, Set: true, At: v.At}
+		if n.Tag == "!!null" {
+			target.Text = ""
+		}
+	}
+	take("TEMPORAL_AUTH_AUTHORIZER", "", &c.Authorizer)
+	take("TEMPORAL_AUTH_CLAIM_MAPPER", "", &c.ClaimMapper)
+	take("TEMPORAL_JWT_PERMISSIONS_CLAIM", "permissions", &c.ClaimName)
+	take("TEMPORAL_JWT_PERMISSIONS_REGEX", "", &c.Regex)
+	take("TEMPORAL_JWT_KEY_REFRESH", "1m", &c.RefreshInterval)
+	for _, name := range []string{"TEMPORAL_JWT_KEY_SOURCE1", "TEMPORAL_JWT_KEY_SOURCE2"} {
+		var source Value
+		if take(name, "", &source); source.Text != "" {
+			c.Sources = append(c.Sources, source)
+		}
+	}
+	if v := c.Variables["USE_INTERNAL_FRONTEND"]; v.Text != "" {
+		c.InternalFrontend = v
+	}
+	for _, name := range []string{"SERVICES", "TEMPORAL_SERVICES"} {
+		if v := c.Variables[name]; v.Set {
+			c.Services[name] = v
+		}
+	}
+}

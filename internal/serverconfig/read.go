@@ -1,0 +1,292 @@
+package serverconfig
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/joho/godotenv"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/finding"
+)
+
+// Input is a file of the operator's.
+type Input struct {
+	Name string
+	Text []byte
+}
+
+// Read returns the set-up that inputs make together: variables of .env and
+// compose files first, then the static YAML or Helm values that read them. What
+// is none of these is an error; what a server would not start with is
+// Config.Problem.
+func Read(inputs ...Input) (*Config, error) {
+	c := &Config{Variables: map[string]Value{}, UI: map[string]Value{}, Services: map[string]Value{}}
+	var dotenv, compose, settings []Input
+	for _, in := range inputs {
+		switch kind, err := kindOf(in); {
+		case err != nil:
+			return nil, err
+		case kind == ".env":
+			dotenv = append(dotenv, in)
+		case kind == "compose":
+			compose = append(compose, in)
+		default:
+			settings = append(settings, in)
+		}
+	}
+	if len(settings) > 1 {
+		return nil, fault.New(fault.UsageError, settings[1].Name, "a second configuration after %s: only .env and compose files go with another file", settings[0].Name)
+	}
+	vars := map[string]Value{}
+	for _, in := range dotenv {
+		list, err := readDotenv(in)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(vars, list)
+	}
+	for _, in := range compose {
+		if err := c.readCompose(in, texts(vars)); err != nil {
+			return nil, err
+		}
+	}
+	if len(compose) == 0 {
+		c.Variables = vars
+	}
+	if len(settings) == 0 {
+		c.Form = Container
+		c.fromVariables()
+		return c, nil
+	}
+	return c, c.readSettings(settings[0])
+}
+
+func unreadable(name, format string, args ...any) error {
+	return fault.New(fault.FileFailed, name, format, args...).
+		WithHint("it takes a Temporal server's static YAML, Helm values, a compose file or a .env file")
+}
+
+// kindOf tells the inputs apart by their content.
+func kindOf(in Input) (string, error) {
+	base := filepath.Base(in.Name)
+	if base == ".env" || strings.HasPrefix(base, ".env.") || strings.HasSuffix(base, ".env") {
+		return ".env", nil
+	}
+	if isTemplate(in.Text) {
+		return "static", nil
+	}
+	root, err := mapping(in)
+	if err != nil && bytes.Contains(in.Text, []byte("{{")) {
+		return "", unreadable(in.Name, "has templates, but no comment \"# enable-template\" in its first 1024 bytes: the server reads them as text")
+	}
+	if err != nil {
+		return "", err
+	}
+	services := child(root, "services")
+	for _, service := range members(services) {
+		if child(service, "image") != nil || child(service, "environment") != nil {
+			return "compose", nil
+		}
+	}
+	switch {
+	case child(root, "global") != nil || child(root, "persistence") != nil || services != nil:
+		return "static", nil
+	case child(root, "server") != nil || child(root, "web") != nil:
+		return "helm", nil
+	}
+	return "", unreadable(in.Name, "has neither global: nor server: nor services:")
+}
+
+func mapping(in Input) (*yaml.Node, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(in.Text, &doc); err != nil {
+		return nil, unreadable(in.Name, "is not YAML: %v", err)
+	}
+	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
+		return nil, unreadable(in.Name, "is not a YAML mapping")
+	}
+	return doc.Content[0], nil
+}
+
+// readDotenv reads NAME=VALUE lines.
+func readDotenv(in Input) (map[string]Value, error) {
+	values, err := godotenv.UnmarshalBytes(in.Text)
+	if err != nil {
+		return nil, unreadable(in.Name, "is not a .env file")
+	}
+	list := map[string]Value{}
+	for name, text := range values {
+		list[name] = Value{Text: text, Set: true, At: finding.Position{File: in.Name}}
+	}
+	lines := bufio.NewScanner(bytes.NewReader(in.Text))
+	named := regexp.MustCompile(`^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*[=:]`)
+	for n := 1; lines.Scan(); n++ {
+		if found := named.FindStringSubmatch(lines.Text()); found != nil {
+			if v, known := list[found[1]]; known {
+				v.At.Line = n
+				list[found[1]] = v
+			}
+		}
+	}
+	return list, nil
+}
+
+func texts(vars map[string]Value) map[string]string {
+	list := map[string]string{}
+	for name, v := range vars {
+		list[name] = v.Text
+	}
+	return list
+}
+
+// readSettings reads a static configuration or Helm values.
+func (c *Config) readSettings(in Input) error {
+	kind, err := kindOf(in)
+	if err != nil {
+		return err
+	}
+	c.Form = Static
+	if kind == "helm" {
+		c.Form = Helm
+	}
+	text, missing, err := render(in.Name, in.Text, texts(c.Variables))
+	if err != nil {
+		c.At, c.Problem = finding.Position{File: in.Name}, templateProblem(in.Name, err)
+		return nil
+	}
+	c.Missing = missing
+	root, err := mapping(Input{in.Name, text})
+	if err != nil {
+		if !bytes.Equal(text, in.Text) {
+			c.At, c.Problem = finding.Position{File: in.Name}, errors.New("what the template makes is not a YAML mapping")
+			return nil
+		}
+		return err
+	}
+	rendered := !bytes.Equal(text, in.Text)
+	place := func(n *yaml.Node) finding.Position {
+		if rendered { // lines of the result say nothing about the template's
+			return finding.Position{File: in.Name}
+		}
+		return finding.Position{File: in.Name, Line: n.Line, Column: n.Column}
+	}
+	if c.Form == Helm {
+		c.readHelm(root, place)
+		return nil
+	}
+	c.At = finding.Position{File: in.Name}
+	c.authorization(child(child(root, "global"), "authorization"), place)
+	if n := child(child(root, "services"), "internal-frontend"); n != nil {
+		c.InternalFrontend = Value{Text: "true", Set: true, At: place(n)}
+	}
+	c.PublicClient = value(child(child(root, "publicClient"), "hostPort"), place)
+	return nil
+}
+
+// readHelm reads the values of the Temporal chart.
+func (c *Config) readHelm(root *yaml.Node, place func(*yaml.Node) finding.Position) {
+	server := child(root, "server")
+	c.At = place(root)
+	c.authorization(child(child(server, "config"), "authorization"), place)
+	for _, name := range []string{"internalFrontend", "internal-frontend"} {
+		if enabled := value(child(child(server, name), "enabled"), place); enabled.Text == "true" {
+			c.InternalFrontend = enabled
+		}
+	}
+	c.Version = value(child(child(server, "image"), "tag"), place)
+	c.environment(child(server, "additionalEnv"), place, c.Variables, nil)
+	for _, service := range []string{"frontend", "internalFrontend", "worker"} {
+		c.environment(child(child(server, service), "additionalEnv"), place, c.Variables, nil)
+	}
+	web := child(root, "web")
+	c.environment(child(web, "additionalEnv"), place, c.UI, nil)
+	c.HasUI = web != nil && value(child(web, "enabled"), place).Text != "false"
+}
+
+// authorization reads the server's section.
+func (c *Config) authorization(section *yaml.Node, place func(*yaml.Node) finding.Position) {
+	if section == nil {
+		return
+	}
+	c.At = place(section)
+	known := c.keysOf()
+	for key, n := range members(section) {
+		switch target := known[key.Value]; {
+		case target != nil && n.Kind != yaml.ScalarNode:
+			c.Problem = fmt.Errorf("%s is not a text", key.Value)
+		case target != nil:
+			*target = value(n, place)
+		case key.Value == "jwtKeyProvider":
+			c.provider(n, place)
+		case key.Value != "remoteClusterAuth":
+			c.Unread = append(c.Unread, Value{Text: key.Value, Set: true, At: place(key)})
+		}
+	}
+}
+
+func (c *Config) provider(section *yaml.Node, place func(*yaml.Node) finding.Position) {
+	for key, n := range members(section) {
+		switch key.Value {
+		case "keySourceURIs":
+			for _, item := range n.Content {
+				if strings.TrimSpace(item.Value) != "" { // the server passes over empty ones
+					c.Sources = append(c.Sources, value(item, place))
+				}
+			}
+		case "refreshInterval":
+			c.RefreshInterval = value(n, place)
+		default:
+			c.Unread = append(c.Unread, Value{Text: key.Value, Set: true, At: place(key)})
+		}
+	}
+}
+
+// members yields the keys and values of a mapping.
+func members(n *yaml.Node) func(yield func(key, value *yaml.Node) bool) {
+	return func(yield func(key, value *yaml.Node) bool) {
+		if n == nil || n.Kind != yaml.MappingNode {
+			return
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if !yield(n.Content[i], resolved(n.Content[i+1])) {
+				return
+			}
+		}
+	}
+}
+
+func resolved(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}
+
+// child returns the value of a key, nil if there is none.
+func child(n *yaml.Node, name string) *yaml.Node {
+	for key, value := range members(n) {
+		if key.Value == name {
+			return value
+		}
+	}
+	return nil
+}
+
+func value(n *yaml.Node, place func(*yaml.Node) finding.Position) Value {
+	if n == nil || n.Kind != yaml.ScalarNode {
+		return Value{}
+	}
+	v := Value{Text: n.Value, Set: true, At: place(n)}
+	if n.Tag == "!!null" {
+		v.Text = ""
+	}
+	return v
+}

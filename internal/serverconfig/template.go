@@ -1,0 +1,162 @@
+package serverconfig
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"text/template"
+
+	sprig "github.com/go-task/slim-sprig/v3"
+)
+
+// maxRendered is the most bytes that a template may make.
+const maxRendered = 1 << 20
+
+// render runs a template of a server's configuration with the variables vars. A
+// server reads two kinds: those of its program, with functions like sprig's,
+// after a comment "enable-template", and dockerize's, with .Env. Text that is
+// neither is returned as it is.
+func render(name string, text []byte, vars map[string]string) (out []byte, missing []string, err error) {
+	read := func(variable string) string {
+		value, set := vars[variable]
+		if !set && !slices.Contains(missing, variable) {
+			missing = append(missing, variable)
+		}
+		return value
+	}
+	funcs := sprig.FuncMap()
+	// Neither this machine's variables and network, nor memory without bound.
+	for _, unsafe := range []string{"getHostByName", "until", "untilStep", "seq", "repeat"} {
+		delete(funcs, unsafe)
+	}
+	switch {
+	case isEnabled(text):
+		funcs["env"] = read
+		funcs["expandenv"] = func(text string) string { return expand(text, vars) }
+	case isTemplate(text):
+		delete(funcs, "env")
+		delete(funcs, "expandenv")
+		maps.Copy(funcs, dockerize())
+	default:
+		return text, nil, nil
+	}
+	t, err := template.New(name).Funcs(funcs).Option("missingkey=zero").Parse(string(text))
+	if err != nil {
+		return nil, nil, err
+	}
+	w := &limited{}
+	if err := t.Execute(w, map[string]any{"Env": vars}); err != nil {
+		return nil, nil, err
+	}
+	slices.Sort(missing)
+	return w.Bytes(), missing, nil
+}
+
+// isEnabled reports whether text asks the server to run it as a template.
+func isEnabled(text []byte) bool {
+	head := text[:min(len(text), 1024)]
+	return slices.ContainsFunc(strings.Split(string(head), "\n"), func(line string) bool {
+		line = strings.TrimSpace(line)
+		return strings.HasPrefix(line, "#") && strings.Contains(line, "enable-template")
+	})
+}
+
+// isTemplate reports whether text is a template of either kind.
+func isTemplate(text []byte) bool {
+	return isEnabled(text) || bytes.Contains(text, []byte("{{")) && bytes.Contains(text, []byte(".Env."))
+}
+
+// limited is a buffer that takes maxRendered bytes.
+type limited struct{ bytes.Buffer }
+
+func (l *limited) Write(p []byte) (int, error) {
+	if l.Len()+len(p) > maxRendered {
+		return 0, errors.New("it makes more than 1 MiB")
+	}
+	return l.Buffer.Write(p)
+}
+
+// dockerize returns dockerize's functions; default takes its arguments the other
+// way round than sprig's.
+func dockerize() template.FuncMap {
+	return template.FuncMap{
+		"default": func(value any, fallback ...any) (any, error) {
+			if text, isText := value.(string); isText && text != "" || value != nil && !isText {
+				return value, nil
+			}
+			if len(fallback) == 0 {
+				return nil, errors.New("default needs a value")
+			}
+			return fallback[0], nil
+		},
+		"contains": func(m map[string]string, key string) bool { _, ok := m[key]; return ok },
+		"split":    strings.Split,
+		"replace":  strings.Replace,
+		"lower":    strings.ToLower,
+		"upper":    strings.ToUpper,
+		"atoi":     strconv.Atoi,
+		"add":      func(a, b int) int { return a + b },
+		"isTrue": func(text string) bool {
+			b, err := strconv.ParseBool(strings.ToLower(text))
+			return err == nil && b
+		},
+	}
+}
+
+// expand replaces $NAME, ${NAME}, ${NAME:-DEFAULT} and ${NAME-DEFAULT} as compose
+// does; $$ is a dollar sign.
+func expand(text string, vars map[string]string) string {
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(text, "$")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		value, rest := reference(after, vars)
+		b.WriteString(value)
+		text = rest
+	}
+}
+
+// reference expands what follows a dollar sign.
+func reference(after string, vars map[string]string) (value, rest string) {
+	if strings.HasPrefix(after, "$") {
+		return "$", after[1:]
+	}
+	if inner, tail, closed := strings.Cut(strings.TrimPrefix(after, "{"), "}"); strings.HasPrefix(after, "{") && closed {
+		name := inner[:nameLength(inner)]
+		value, set := vars[name]
+		switch operator := inner[len(name):]; {
+		case strings.HasPrefix(operator, ":-") && value == "":
+			value = operator[2:]
+		case strings.HasPrefix(operator, "-") && !set:
+			value = operator[1:]
+		case strings.HasPrefix(operator, ":+") && value != "":
+			value = operator[2:]
+		}
+		return value, tail
+	}
+	if n := nameLength(after); n > 0 {
+		return vars[after[:n]], after[n:]
+	}
+	return "$", after
+}
+
+func nameLength(text string) int {
+	for i, r := range text {
+		if r != '_' && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (i == 0 || r < '0' || r > '9') {
+			return i
+		}
+	}
+	return len(text)
+}
+
+// templateProblem words an error of a template for people.
+func templateProblem(name string, err error) error {
+	return fmt.Errorf("%s: the server cannot read this template: %w", name, err)
+}
