@@ -77,7 +77,8 @@ check:
 	$(GO) vet ./...
 	$(STATIC) ./...
 	$(GO) mod tidy -diff
-	for module in $(EXAMPLES) tools/conformance; do (cd $$module && $(GO) mod tidy -diff); done
+	for module in $(EXAMPLES) tools/conformance tools/bundle; do (cd $$module && $(GO) mod tidy -diff); done
+	cd tools/bundle && $(GO) run . -check ../../internal/descset/bundle.binpb.gz
 	$(GO) test -count=1 ./internal/docs
 	$(MAKE) -s prose
 
@@ -168,8 +169,9 @@ fuzz:
 	  done; \
 	done
 
-## generate: everything that is generated: docs/cli.md, man pages, the tables of Temporal's releases if their inputs changed
+## generate: everything that is generated: the bundled descriptors, docs/cli.md, man pages, the tables of Temporal's releases if their inputs changed
 generate:
+	cd tools/bundle && $(GO) run . ../../internal/descset/bundle.binpb.gz
 	cd tools && $(GO) run ./temporalapi generate ../internal/temporal/api_table.go ../internal/temporal/releases.go
 	$(GO) test -count=1 ./internal/docs -update
 

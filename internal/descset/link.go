@@ -171,6 +171,11 @@ func (p *pool) linkFile(s *Set, name string, state map[string]int, missing map[s
 			}
 		} else if f := p.brought(dep); f != nil {
 			registerStandard(s.registry, f)
+		} else if f := p.schema.AtHand(dep); f != nil {
+			p.units[dep] = Unit{Proto: f, Where: dep + OfJwtctl, Source: dep + OfJwtctl, Imported: true}
+			if err := p.linkFile(s, dep, state, missing); err != nil {
+				return err
+			}
 		} else {
 			missing[name] = append(missing[name], dep)
 		}

@@ -10,7 +10,6 @@ import (
 
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
 
@@ -31,8 +30,8 @@ type Schema struct {
 	kinds [][]kind
 	types *dynamicpb.Types
 	files map[string]protoreflect.FileDescriptor
-	// bundled reads the bundle when a file first imports of it.
-	bundled func() *protoregistry.Files
+	// bundled unpacks the bundle when a file first imports of it.
+	bundled func() *bundle
 	// What another copy of the schema must agree with, by full name.
 	extensions map[string]*descriptorpb.FieldDescriptorProto
 	messages   map[string]*descriptorpb.DescriptorProto

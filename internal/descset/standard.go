@@ -1,10 +1,15 @@
 package descset
 
 import (
+	"bytes"
+	"compress/gzip"
 	_ "embed"
 	"errors"
+	"io"
 	"path"
+	"slices"
 	"strings"
+	"sync"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
@@ -13,20 +18,74 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// bundle is a descriptor set of google/api, and of the files of protobuf that no
-// generated package here has. As bytes they cost nothing until they are needed;
-// generated packages would register themselves at each start of the program.
+// packedBundle is a descriptor set of the files of protobuf that no generated
+// package here has, and of widely used files that annotated ones import. As bytes
+// they cost nothing until they are needed; generated packages would register
+// themselves at each start of the program. tools/bundle makes it.
 //
-//go:embed standard.binpb
-var bundle []byte
+//go:embed bundle.binpb.gz
+var packedBundle []byte
 
-// readBundle links bundle.
-func readBundle() *protoregistry.Files {
-	files, err := linkAll(bundle)
-	if err != nil {
-		panic("descset: standard.binpb: " + err.Error()) // it is part of the program
+// bundledFolders are those of bundle, protobuf's own aside.
+func bundledFolders() []string {
+	return []string{"google/api/", "google/rpc/", "google/type/", "google/longrunning/", "validate/", "buf/validate/", "protoc-gen-openapiv2/options/"}
+}
+
+// bundle is packedBundle, unpacked.
+type bundle struct {
+	protos map[string]*descriptorpb.FileDescriptorProto
+
+	mu     sync.Mutex
+	linked *protoregistry.Files // of protobuf, those that were needed
+}
+
+// readBundle unpacks packedBundle.
+func readBundle() *bundle {
+	var set descriptorpb.FileDescriptorSet
+	r, err := gzip.NewReader(bytes.NewReader(packedBundle))
+	if err == nil {
+		var data []byte
+		data, err = io.ReadAll(r)
+		err = errors.Join(err, proto.Unmarshal(data, &set))
 	}
-	return files
+	if err != nil {
+		panic("descset: bundle.binpb.gz: " + err.Error()) // it is part of the program
+	}
+	b := &bundle{protos: map[string]*descriptorpb.FileDescriptorProto{}, linked: &protoregistry.Files{}}
+	for _, f := range set.GetFile() {
+		b.protos[f.GetName()] = f
+	}
+	return b
+}
+
+// wellKnown returns a file of protobuf, linked with what it imports; nil if it is
+// not in the bundle.
+func (b *bundle) wellKnown(name string) protoreflect.FileDescriptor {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.link(name)
+}
+
+func (b *bundle) link(name string) protoreflect.FileDescriptor {
+	if f, err := b.linked.FindFileByPath(name); err == nil {
+		return f
+	}
+	one := b.protos[name]
+	if one == nil || !IsWellKnown(name) {
+		return nil
+	}
+	for _, dep := range one.GetDependency() {
+		if f := linked(dep); f != nil {
+			registerStandard(b.linked, f)
+		} else if b.link(dep) == nil {
+			return nil
+		}
+	}
+	f, err := protodesc.NewFile(one, b.linked)
+	if err != nil || b.linked.RegisterFile(f) != nil {
+		return nil
+	}
+	return f
 }
 
 // linkAll links a descriptor set that is part of the program. Its files come
@@ -49,18 +108,25 @@ func linkAll(data []byte) (*protoregistry.Files, error) {
 	return files, err
 }
 
-// Standard returns the files that need not be given: google/protobuf and
-// google/api, the latter unless an input has its own.
+// Standard returns a file of protobuf, which need not be given; nil if there is
+// none of that name.
 func (s *Schema) Standard(name string) protoreflect.FileDescriptor {
+	if !IsWellKnown(name) {
+		return nil
+	}
 	if f := linked(name); f != nil {
 		return f
 	}
-	if IsWellKnown(name) || isGoogleAPI(name) {
-		if f, err := s.bundled().FindFileByPath(name); err == nil {
-			return f
-		}
+	return s.bundled().wellKnown(name)
+}
+
+// AtHand returns a file of the bundle for an import that no input has, by itself:
+// what it imports may be an input's own copy. nil if there is none of that name.
+func (s *Schema) AtHand(name string) *descriptorpb.FileDescriptorProto {
+	if !slices.ContainsFunc(bundledFolders(), func(dir string) bool { return strings.HasPrefix(name, dir) }) {
+		return nil
 	}
-	return nil
+	return s.bundled().protos[name]
 }
 
 // linked returns the file of protobuf that a generated package of the program

@@ -27,7 +27,7 @@ type ProtoFlags struct {
 
 // Register adds the flags.
 func (p *ProtoFlags) Register(fs *pflag.FlagSet) {
-	fs.StringArrayVarP(&p.ImportPaths, "proto-path", "I", nil, "folder `DIR` that imports start from; repeatable. kalix/*.proto and google/api/*.proto are built in")
+	fs.StringArrayVarP(&p.ImportPaths, "proto-path", "I", nil, "folder `DIR` that imports start from; repeatable. kalix/*.proto, google/{api,rpc,type,longrunning}, validate, buf/validate and protoc-gen-openapiv2 are built in")
 	fs.StringArrayVar(&p.Protos, "proto", nil, ".proto `FILE` (from the working folder, else from an import path), folder, or pattern with * and **; repeatable")
 	fs.StringArrayVar(&p.Sets, "descriptor-set", nil, "descriptor set or Buf image `FILE` (also --protoset, --descriptor_set_in); repeatable")
 	settings.Paths(fs, "proto-path", "proto", "descriptor-set")

@@ -72,6 +72,9 @@ func compileFiles(ctx context.Context, names []string, inOrder bool, resolve fun
 		b.parse(ctx, name, true)
 	}
 	b.work.Wait()
+	if lost := b.missing(); lost != nil {
+		return nil, missingImports(lost)
+	}
 	if err := b.failed(); err != nil {
 		return nil, err
 	}
@@ -93,6 +96,22 @@ func compileFiles(ctx context.Context, names []string, inOrder bool, resolve fun
 		files[i] = b.tasks[name].file
 	}
 	return files, nil
+}
+
+// missingImports is the error of imports that were not found, each placed where a
+// file imports it.
+type missingImports []error
+
+func (m missingImports) Error() string { return errors.Join(m...).Error() }
+
+// missing returns the errors of all imports that were not found, by their names.
+func (b *build) missing() (list []error) {
+	for _, name := range b.names() {
+		if err := b.tasks[name].err; fault.Has(err, fault.ImportNotFound) {
+			list = append(list, b.importFault(name, err))
+		}
+	}
+	return list
 }
 
 // failed returns the error of the first file that has one, by its name.

@@ -218,7 +218,7 @@ func notHere(arg string, dirs []string, err error) error {
 		}
 	}
 	f := fault.New(fault.DescriptorUnreadable, arg, "%w", files.Reason(err))
-	if len(dirs) > 0 {
+	if slices.ContainsFunc(dirs, func(dir string) bool { return filepath.Clean(dir) != "." }) {
 		return f.WithHint("it is looked for in the working folder and in the folders of -I: %s", strings.Join(dirs, ", "))
 	}
 	return f

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -20,6 +21,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
+
+var update = flag.Bool("update", false, "write schema.binpb")
 
 // TestCompiledSchema: schema.binpb is what the sources of the schema compile to.
 func TestCompiledSchema(t *testing.T) {

@@ -1,76 +1,154 @@
 package protofile
 
 import (
-	"bytes"
-	"flag"
-	"os"
 	"slices"
+	"strings"
 	"testing"
 
-	"github.com/bufbuild/protocompile"
-	"google.golang.org/genproto/googleapis/api/annotations"
-	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
-	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-var update = flag.Bool("update", false, "write standard.binpb")
+// useAll imports something of each folder of the bundle, and uses it.
+const useAll = `syntax = "proto3";
+package t;
+import "google/api/annotations.proto";
+import "google/longrunning/operations.proto";
+import "google/rpc/status.proto";
+import "google/type/date.proto";
+import "validate/validate.proto";
+import "buf/validate/validate.proto";
+import "protoc-gen-openapiv2/options/annotations.proto";
+import "kalix/annotations.proto";
+option (grpc.gateway.protoc_gen_openapiv2.options.openapiv2_swagger) = {info: {title: "t"}};
+message M {
+  google.type.Date date = 1;
+  google.rpc.Status status = 2;
+  string email = 3 [(validate.rules).string.email = true, (buf.validate.field).string.email = true, (kalix.field).jwt = {claim: INCLUDE}];
+}
+service S {
+  rpc Do(M) returns (google.longrunning.Operation) {
+    option (google.api.http) = {get: "/do"};
+    option (google.longrunning.operation_info) = {response_type: "M"};
+    option (kalix.method).jwt = {validate: BEARER_TOKEN};
+  }
+}
+`
 
-// TestStandardFiles: what is embedded is what Google generates its packages from,
-// and with what those of protobuf are linked in, it is all that protoc brings.
-func TestStandardFiles(t *testing.T) {
-	brought := []string{ // by protoc; protocompile has them too
-		"any", "api", "compiler/plugin", "cpp_features", "descriptor", "duration", "empty", "field_mask",
-		"go_features", "java_features", "source_context", "struct", "timestamp", "type", "wrappers",
-	}
-	files := []protoreflect.FileDescriptor{
-		annotations.File_google_api_annotations_proto, annotations.File_google_api_client_proto,
-		annotations.File_google_api_field_behavior_proto, annotations.File_google_api_field_info_proto,
-		annotations.File_google_api_http_proto, annotations.File_google_api_resource_proto,
-		annotations.File_google_api_routing_proto, httpbody.File_google_api_httpbody_proto,
-	}
-	none := protocompile.ResolverFunc(func(string) (protocompile.SearchResult, error) {
-		return protocompile.SearchResult{}, protoregistry.NotFound
-	})
-	for _, name := range brought {
-		f, err := protocompile.WithStandardImports(none).FindFileByPath("google/protobuf/" + name + ".proto")
-		if err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, f.Desc)
-	}
-	set := bundleOf(files...)
-	set.File = slices.DeleteFunc(set.File, func(f *descriptorpb.FileDescriptorProto) bool {
-		return slices.Contains(generated, f.GetName())
-	})
-	want, err := proto.MarshalOptions{Deterministic: true}.Marshal(set)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if *update {
-		if err := os.WriteFile(own+"/standard.binpb", want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if !bytes.Equal(must(os.ReadFile(own+"/standard.binpb")), want) {
-		t.Error("standard.binpb is not what Google has: go test ./internal/protofile -run TestStandardFiles -update")
-	}
-	for _, f := range files {
-		s := must(descset.LoadSchema())
-		if got := s.Standard(f.Path()); got == nil || got.Path() != f.Path() {
-			t.Errorf("%s is not there", f.Path())
-		}
+// TestBundledImports: a source, and a descriptor set made without its imports, find
+// the bundled files with no import path (A2), next to a user's own copy of some of
+// them, which wins.
+func TestBundledImports(t *testing.T) {
+	t.Parallel()
+	const ownStatus = "syntax = 'proto3'; package google.rpc; message Status { int32 code = 1; string own = 77; }"
+	const ownDate = "syntax = 'proto3'; package google.type; message Date { int32 own = 77; }"
+	for name, files := range map[string]map[string]string{
+		"no copy":                   {"t.proto": useAll},
+		"own copies":                {"t.proto": useAll, "google/rpc/status.proto": ownStatus, "google/type/date.proto": ownDate},
+		"own google/api/http alone": {"t.proto": useAll, "google/api/http.proto": "syntax = 'proto3'; package google.api; message HttpRule { string get = 2; } message Http { repeated HttpRule rules = 1; }"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := folder(t, files)
+			set := load(t, Sources{ImportPaths: []string{dir}, Protos: []string{dir + "/t.proto"}})
+			check := func(set *descset.Set) {
+				t.Helper()
+				if set.Annotation(set.Method("t.S/Do")) == nil {
+					t.Error("the annotation is lost")
+				}
+				_, copied := files["google/rpc/status.proto"]
+				status := set.Message("google.rpc.Status")
+				if status != set.Message("t.M").Fields().ByName("status").Message() {
+					t.Error("there are two types google.rpc.Status")
+				}
+				if operation := set.Message("google.longrunning.Operation"); operation.Fields().ByName("error").Message() != status {
+					t.Error("the bundled file does not use the one google.rpc.Status")
+				}
+				if got := status.Fields().ByNumber(77) != nil; got != copied {
+					t.Errorf("a copy is used: %t", got)
+				}
+			}
+			check(set)
+			if len(files) == 1 { // what it lacks is the bundle's
+				check(load(t, Sources{DescriptorSets: []string{protoc(t, dir, []string{"t.proto"})}}))
+			}
+		})
 	}
 }
 
-// generated are the files that packages of the program have, tests aside.
-var generated = []string{
-	"google/protobuf/any.proto", "google/protobuf/descriptor.proto", "google/protobuf/duration.proto", "google/protobuf/empty.proto",
-	"google/protobuf/field_mask.proto", "google/protobuf/go_features.proto", "google/protobuf/struct.proto",
-	"google/protobuf/timestamp.proto", "google/protobuf/wrappers.proto",
+// TestOwnSetBeforeBundle: a descriptor set's copy of a bundled file is used for
+// sources, too.
+func TestOwnSetBeforeBundle(t *testing.T) {
+	t.Parallel()
+	date := proto.CloneOf(must(descset.LoadSchema()).AtHand("google/type/date.proto"))
+	date.MessageType[0].Field = date.MessageType[0].Field[:1]
+	set := setOf(t, date)
+	dir := folder(t, map[string]string{"t.proto": "syntax = 'proto3'; package t; import 'google/type/date.proto'; message M { google.type.Date d = 1; }", "set.binpb": string(set)})
+	got := load(t, Sources{Protos: []string{dir + "/t.proto"}, DescriptorSets: []string{dir + "/set.binpb"}})
+	if n := got.Message("t.M").Fields().Get(0).Message().Fields().Len(); n != 1 {
+		t.Errorf("the Date has %d fields", n)
+	}
+}
+
+// TestMissingImports: all are reported at once, each where it is imported, with
+// what to do.
+func TestMissingImports(t *testing.T) {
+	dir := folder(t, map[string]string{
+		"api/a.proto": "syntax = 'proto3';\nimport 'acme/one.proto';\nimport 'sub/two.proto';\nimport 'envoy/x.proto';\nimport 'kalix/annotations.proto';\n",
+		"api/b.proto": "syntax = 'proto3';\nimport 'acme/one.proto';\nimport 'acme/three.proto';\nimport 'a.proto';\n",
+		"buf/c.proto": "syntax = 'proto3';\nimport 'acme/four.proto';\n", "buf/buf.yaml": "version: v2\n",
+		"sub/two.proto": "syntax = 'proto3';", "api/bad.proto": "syntax = 'proto3';\nmessage {}\n",
+	})
+	t.Chdir(dir)
+	for name, c := range map[string]struct {
+		protos []string
+		want   []string
+	}{
+		"files": {[]string{"api/a.proto", "api/b.proto"}, []string{
+			"api/a.proto:2:8: import of acme/one.proto: not found in any import path, nor bundled with jwtctl|add the folder that imports start from with -I",
+			"api/b.proto:3:8: import of acme/three.proto: not found in any import path, nor bundled with jwtctl|add the folder that imports start from with -I",
+			"api/a.proto:4:8: import of envoy/x.proto: not found in any import path, nor bundled with jwtctl|buf export buf.build/envoyproxy/envoy -o third_party, then add -I third_party",
+		}},
+		"syntax too": {[]string{"api/bad.proto", "api/b.proto"}, []string{"api/bad.proto:2:9: syntax error|", "import of acme/one.proto|", "import of acme/three.proto|"}},
+		"buf.yaml":   {[]string{"buf/c.proto"}, []string{"buf/c.proto:2:8: import of acme/four.proto|buf.yaml in buf may name what has it: buf build buf -o api.binpb"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Load(t.Context(), Sources{ImportPaths: []string{"api", "buf"}, Protos: c.protos})
+			var got []string
+			for _, one := range fault.All(err) {
+				if f, is := one.(*fault.Error); is {
+					got = append(got, f.Error()+"|"+f.Hint)
+				}
+			}
+			for _, want := range c.want {
+				text, hint, _ := strings.Cut(want, "|")
+				if !slices.ContainsFunc(got, func(line string) bool {
+					gotText, gotHint, _ := strings.Cut(line, "|")
+					return strings.Contains(gotText, text) && strings.Contains(gotHint, hint)
+				}) {
+					t.Errorf("no %q in\n%s", want, strings.Join(got, "\n"))
+				}
+			}
+		})
+	}
+	_, err := Load(t.Context(), Sources{ImportPaths: []string{"api"}, Protos: []string{"api/a.proto"}})
+	if !strings.Contains(err.Error(), "import of sub/two.proto") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestManyMissingImports: the report ends, and counts the rest.
+func TestManyMissingImports(t *testing.T) {
+	var source strings.Builder
+	source.WriteString("syntax = 'proto3';\n")
+	for i := range 50 {
+		source.WriteString("import 'lost/" + string(rune('a'+i/10)) + string(rune('a'+i%10)) + ".proto';\n")
+	}
+	dir := folder(t, map[string]string{"a.proto": source.String()})
+	_, err := Load(t.Context(), Sources{Protos: []string{dir}})
+	list := fault.All(err)
+	if len(list) != maxMissing || !strings.Contains(list[maxMissing-1].Error(), "30 more imports are missing") {
+		t.Errorf("%d errors, the last %v", len(list), list[len(list)-1])
+	}
 }

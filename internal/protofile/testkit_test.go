@@ -1,17 +1,20 @@
 package protofile
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
@@ -122,7 +125,7 @@ func protoc(tb testing.TB, dir string, files []string, flags ...string) string {
 func protocWith(tb testing.TB, paths, files []string, flags ...string) string {
 	tb.Helper()
 	out := filepath.Join(tb.TempDir(), "set.binpb")
-	args := append([]string{"-o", out, "--descriptor_set_in=" + withGoogleAPI(tb)}, flags...)
+	args := append([]string{"-o", out, "--descriptor_set_in=" + withBundle(tb)}, flags...)
 	for _, p := range paths {
 		args = append(args, "-I"+p)
 	}
@@ -133,11 +136,18 @@ func protocWith(tb testing.TB, paths, files []string, flags ...string) string {
 	return out
 }
 
-// withGoogleAPI writes google/api, which protoc does not have, as a set.
-func withGoogleAPI(tb testing.TB) string {
+// withBundle writes what jwtctl has at hand, and protoc does not, as a set.
+func withBundle(tb testing.TB) string {
 	tb.Helper()
-	set := bundleOf(annotations.File_google_api_annotations_proto, linked("google/protobuf/timestamp.proto"), linked("google/protobuf/empty.proto"))
-	return put(tb, filepath.Join(tb.TempDir(), "google.binpb"), marshal(tb, set))
+	set, unpacked := &descriptorpb.FileDescriptorSet{}, must(gzip.NewReader(bytes.NewReader(must(os.ReadFile(own+"/bundle.binpb.gz")))))
+	if err := proto.Unmarshal(must(io.ReadAll(unpacked)), set); err != nil {
+		tb.Fatal(err)
+	}
+	for _, name := range []string{"descriptor", "any", "duration", "timestamp", "empty", "struct", "field_mask", "wrappers"} {
+		set.File = slices.DeleteFunc(set.File, func(f *descriptorpb.FileDescriptorProto) bool { return f.GetName() == "google/protobuf/"+name+".proto" })
+		set.File = append([]*descriptorpb.FileDescriptorProto{protodesc.ToFileDescriptorProto(must(protoregistry.GlobalFiles.FindFileByPath("google/protobuf/" + name + ".proto")))}, set.File...)
+	}
+	return put(tb, filepath.Join(tb.TempDir(), "bundle.binpb"), marshal(tb, set))
 }
 
 // bundleOf returns files behind what they import.

@@ -1,0 +1,49 @@
+package descset
+
+import "testing"
+
+// TestStandardFiles: all files that protoc brings are there, linked, and none of
+// them needs anything else.
+func TestStandardFiles(t *testing.T) {
+	t.Parallel()
+	s := &Schema{bundled: readBundle}
+	for _, name := range []string{
+		"any", "api", "compiler/plugin", "cpp_features", "descriptor", "duration", "empty", "field_mask",
+		"go_features", "java_features", "source_context", "struct", "timestamp", "type", "wrappers",
+	} {
+		name = "google/protobuf/" + name + ".proto"
+		if got := s.Standard(name); got == nil || got.Path() != name {
+			t.Errorf("%s is not there", name)
+		}
+	}
+	if s.Standard("google/protobuf/nothing.proto") != nil || s.Standard("google/type/date.proto") != nil {
+		t.Error("others are, too")
+	}
+}
+
+// TestBundle: the files that annotated ones often import are at hand in every
+// folder (A2), and what they import is, too.
+func TestBundle(t *testing.T) {
+	t.Parallel()
+	b := readBundle()
+	for _, name := range []string{
+		"google/api/annotations.proto", "google/api/field_behavior.proto", "google/api/resource.proto", "google/api/client.proto", "google/api/visibility.proto", "google/api/httpbody.proto",
+		"google/rpc/status.proto", "google/rpc/error_details.proto", "google/rpc/code.proto", "google/type/date.proto", "google/type/money.proto", "google/type/postal_address.proto",
+		"google/longrunning/operations.proto", "validate/validate.proto", "buf/validate/validate.proto",
+		"protoc-gen-openapiv2/options/annotations.proto", "protoc-gen-openapiv2/options/openapiv2.proto",
+	} {
+		if b.protos[name] == nil {
+			t.Errorf("%s is not there", name)
+		}
+	}
+	for name, f := range b.protos {
+		for _, dep := range f.GetDependency() {
+			if b.protos[dep] == nil {
+				t.Errorf("%s imports %s, which is not there", name, dep)
+			}
+		}
+		if f.GetSourceCodeInfo() != nil {
+			t.Errorf("%s has source info", name)
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package protofile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// maxMissing is how many missing imports are reported in one run.
+const maxMissing = 20
+
+// lost words the errors of missing imports, behind those of the sources.
+func (c *compiler) lost(missing missingImports) error {
+	var all []error
+	if len(c.errs) > 0 {
+		all = append(all, c.told())
+	}
+	for i, err := range missing {
+		worded := c.fault(err)
+		var f *fault.Error
+		if more := len(missing) - maxMissing; i == maxMissing-1 && more > 0 && errors.As(worded, &f) {
+			f.Why += fmt.Sprintf("; %d more imports are missing", more)
+		}
+		all = append(all, worded)
+		if i == maxMissing-1 {
+			break
+		}
+	}
+	return errors.Join(all...)
+}
+
+// importHint returns where an import can be had from that importer, a path, names;
+// otherwise if it looks like none that is known.
+func importHint(importer, name, otherwise string) string {
+	if dir := importFolder(importer, name); dir != "" {
+		return "it is below " + dir + ": add -I " + dir
+	}
+	for _, known := range publicModules() {
+		if strings.HasPrefix(name, known.prefix) {
+			return fmt.Sprintf("buf export buf.build/%s -o third_party, then add -I third_party", known.module)
+		}
+	}
+	if dir := bufFolder(importer); dir != "" {
+		return fmt.Sprintf("buf.yaml in %s may name what has it: buf build %[1]s -o api.binpb makes a descriptor set with all imports", dir)
+	}
+	return otherwise
+}
+
+// importFolder returns the folder that importer, a path, seems to import name
+// from: the nearest around it that holds name; "" if none does.
+func importFolder(importer, name string) string {
+	return around(importer, func(dir string) bool {
+		_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
+		return err == nil
+	})
+}
+
+// bufFolder returns the nearest folder around importer with a buf.yaml; "" if there
+// is none.
+func bufFolder(importer string) string {
+	return around(importer, func(dir string) bool {
+		_, err := os.Stat(filepath.Join(dir, "buf.yaml"))
+		return err == nil
+	})
+}
+
+// around returns the nearest folder around path that is wanted; "" if none is.
+func around(path string, wanted func(dir string) bool) string {
+	for dir := filepath.Dir(path); path != ""; dir = filepath.Dir(dir) {
+		if wanted(dir) {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	return ""
+}
+
+// publicModule is a module of Buf's registry, and what its files begin with.
+type publicModule struct{ prefix, module string }
+
+// publicModules are those whose files others import often, and jwtctl does not
+// have at hand.
+func publicModules() []publicModule {
+	return []publicModule{
+		{"google/protobuf/", "protocolbuffers/wellknowntypes"},
+		{"google/", "googleapis/googleapis"},
+		{"envoy/", "envoyproxy/envoy"},
+		{"xds/", "cncf/xds"},
+		{"udpa/", "cncf/xds"},
+		{"opencensus/proto/", "opencensus/opencensus"},
+		{"opentelemetry/proto/", "opentelemetry/opentelemetry"},
+		{"io/prometheus/client/", "prometheus/client-model"},
+		{"gogoproto/", "gogo/protobuf"},
+		{"grpc/", "grpc/grpc"},
+		{"temporal/api/", "temporalio/api"},
+	}
+}

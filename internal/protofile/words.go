@@ -1,0 +1,129 @@
+package protofile
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/bufbuild/protocompile/reporter"
+
+	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/suggest"
+)
+
+// twoNames returns the error of a file that was compiled by two names, if that is
+// what the compiler complains of; nil if it is not.
+func (c *compiler) twoNames() error {
+	if !slices.ContainsFunc(c.errs, func(err reporter.ErrorWithPos) bool { return strings.Contains(err.Error(), "already defined at") }) {
+		return nil
+	}
+	byFile := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(c.origin)) {
+		real, err := filepath.EvalSymlinks(c.origin[name])
+		if err == nil {
+			real, err = filepath.Abs(real)
+		}
+		if err != nil {
+			continue
+		}
+		if first := byFile[real]; first != "" {
+			return fault.New(fault.ImportNotAllowed, c.origin[name], "is compiled by two names, %s (%s) and %s (%s)", first, c.origin[first], name, c.origin[name]).
+				WithHint("name and import each file by one path: leave out an import path (-I) that is within another, or the link")
+		}
+		byFile[real] = name
+	}
+	return nil
+}
+
+// told returns the collected errors, by file and place.
+func (c *compiler) told() error {
+	slices.SortStableFunc(c.errs, func(a, b reporter.ErrorWithPos) int {
+		x, y := a.GetPosition(), b.GetPosition()
+		return cmp.Or(cmp.Compare(c.origin[x.Filename], c.origin[y.Filename]), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Col, y.Col))
+	})
+	var all []error
+	for _, err := range c.errs {
+		all = append(all, c.fault(err))
+	}
+	return errors.Join(all...)
+}
+
+// fault words an error of the compiler, with what was meant.
+func (c *compiler) fault(err error) error {
+	worded := compileFault(err, c.origin)
+	var f *fault.Error
+	if errors.As(worded, &f) && f.Hint == "" {
+		if meant := c.schema.Meant(f.Why); meant != "" {
+			return f.WithHint("did you mean %s?", meant)
+		}
+	}
+	return worded
+}
+
+// compileFault words an error of the compiler.
+func compileFault(err error, origin map[string]string) error {
+	where := "descriptors"
+	var placed reporter.ErrorWithPos
+	if errors.As(err, &placed) {
+		at := placed.GetPosition()
+		p := descset.Position{File: at.Filename, Line: at.Line, Column: at.Col}
+		if path := origin[at.Filename]; path != "" {
+			p.File = path
+		}
+		where, err = p.String(), placed.Unwrap()
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fault.New(fault.Interrupted, "compiling", "%w", err)
+	}
+	var slip misspelled
+	if errors.As(err, &slip) {
+		return fault.New(fault.ProtoSyntax, where, "unknown option %s%s", slip.of, slip.member).WithHint("did you mean %sjwt?", slip.of)
+	}
+	var ours *fault.Error
+	if errors.As(err, &ours) { // of the resolver: the position says who imports it
+		if placed == nil {
+			return ours
+		}
+		told := &fault.Error{Code: ours.Code, What: where, Why: "import of " + ours.Error(), Hint: ours.Hint, Cause: ours}
+		if ours.Code == fault.ImportNotFound {
+			told.Hint = importHint(origin[placed.GetPosition().Filename], ours.What, ours.Hint)
+		}
+		return told
+	}
+	return withSchemaHint(fault.New(fault.ProtoSyntax, where, "%s", descset.Brief(err.Error())), origin)
+}
+
+// noExtension matches the compiler's words for an option that the schema lacks. It is
+// compiled when a source has an error, since each start would pay for it.
+var noExtension = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`unknown extension (kalix|jwtctl\.v1)\.(\w+)$`)
+})
+
+// withSchemaHint says which schema of the annotations a source was compiled
+// with, where that lacks what the source says.
+func withSchemaHint(f *fault.Error, origin map[string]string) *fault.Error {
+	if m := noExtension().FindStringSubmatch(f.Why); m != nil {
+		if !slices.Contains(descset.Kinds, m[2]) {
+			if like := suggest.Nearest(m[2], descset.Kinds); like != "" {
+				return f.WithHint("did you mean (%s.%s)?", m[1], like)
+			}
+		}
+		return f.WithHint("import \"%s/annotations.proto\" declares it", strings.ReplaceAll(m[1], ".", "/"))
+	}
+	if !strings.Contains(f.Why, "(kalix.") && !strings.Contains(f.Why, "kalix.ServiceOptions") {
+		return f
+	}
+	for _, name := range []string{"kalix/jwt.proto", "kalix/annotations.proto"} {
+		if path := origin[name]; path != "" && path != name+descset.OfJwtctl {
+			return f.WithHint("the schema is that of %s; jwtctl brings its own, newer copy: leave that folder out of -I", path)
+		}
+	}
+	return f
+}
