@@ -56,7 +56,7 @@ cross:
 test: tools check unit e2e-quick conformance-quick
 
 ## test-all: everything that must hold: test, then what takes longer or needs a real Temporal server; .ci/run calls it
-test-all: test race differential-all e2e conformance browser check-examples shipping release-check
+test-all: test race peers differential-all e2e conformance browser check-examples shipping release-check
 
 ## differential-all: what goes upstream, read by Python and Java too (PyPI, Maven); DIFFERENTIAL (300) schemas
 READERS := bin/differential
@@ -70,6 +70,14 @@ differential-all: tools
 	@rm -rf $(READERS)/java; mkdir -p $(READERS)/java; cp -r $(READER_SOURCES)/java $(READERS)/java/build; \
 	  cd $(READERS)/java/build && mvn -q -B compile dependency:copy-dependencies -DoutputDirectory=.. -DincludeScope=runtime && cp target/classes/*.class ..
 	JWTCTL_READERS=$(CURDIR)/$(READERS) $(GO) test -count=1 -vet=off ./internal/differential -rapid.checks=$(DIFFERENTIAL) -v -run TestS82
+
+## peers: keys and tokens exchanged with smallstep's step (through the Go proxy; builds two minutes) and Java
+peers: tools bin/step
+	@$(MAKE) -s packages PROGRAMS="javac:default-jdk-headless keytool:default-jre-headless"
+	JWTCTL_PEERS=1 PATH="$(CURDIR)/bin:$$PATH" $(GO) test -count=1 -vet=off ./internal/cli -run '^TestComingFrom$$|^TestScripts$$/^key$$/^(step|java)$$'
+
+bin/step:
+	@GOBIN=$(CURDIR)/bin $(GO) install github.com/smallstep/cli/cmd/step@v0.27.5
 
 ## check: formatting, vet, staticcheck, tidy modules, generated files
 check:
@@ -209,4 +217,4 @@ packages:
 clean:
 	rm -rf bin dist
 
-.PHONY: differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench fuzz generate temporal-releases tools packages clean
+.PHONY: peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench fuzz generate temporal-releases tools packages clean

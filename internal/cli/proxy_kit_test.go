@@ -96,7 +96,13 @@ func startProxy(t *testing.T, dir, upstream string, args ...string) *proxyRun {
 // startProxyIn is startProxy with variables in its environment, empty for none.
 func startProxyIn(t *testing.T, env map[string]string, dir, upstream string, args ...string) *proxyRun {
 	t.Helper()
-	r := &proxyRun{fake: newFake(t), t: t, dir: dir, hangup: make(chan struct{}), code: make(chan int, 1)}
+	return startProxyAs(t, newFake(t), env, dir, upstream, args...)
+}
+
+// startProxyAs is startProxyIn in the world of f.
+func startProxyAs(t *testing.T, f *fake, env map[string]string, dir, upstream string, args ...string) *proxyRun {
+	t.Helper()
+	r := &proxyRun{fake: f, t: t, dir: dir, hangup: make(chan struct{}), code: make(chan int, 1)}
 	for name, value := range env {
 		if value != "" {
 			r.env[name] = value

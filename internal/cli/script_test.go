@@ -38,11 +38,15 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	limit := 2 * time.Minute
+	if withPeers() {
+		limit = 10 * time.Minute
+	}
 	for _, dir := range folders {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			testscript.Run(t, testscript.Params{
 				Dir:                 dir,
-				Deadline:            time.Now().Add(2 * time.Minute), // a command that should end must not hang the run
+				Deadline:            time.Now().Add(limit), // a command that should end must not hang the run
 				UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 				RequireExplicitExec: true,
 				Setup: func(env *testscript.Env) error {
@@ -50,6 +54,12 @@ func TestScripts(t *testing.T) {
 					env.Setenv("KALIX", kalix) // for protoc
 					env.Vars = append(env.Vars, noRaceWait)
 					return nil
+				},
+				Condition: func(name string) (bool, error) {
+					if name != "peers" {
+						return false, fmt.Errorf("unknown condition %q", name)
+					}
+					return withPeers(), nil
 				},
 				Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 					"exits":   exits,
@@ -63,6 +73,10 @@ func TestScripts(t *testing.T) {
 		})
 	}
 }
+
+// withPeers reports whether make peers runs the tests: step is installed, and time
+// is no matter.
+func withPeers() bool { return os.Getenv("JWTCTL_PEERS") != "" }
 
 // exits runs a program and demands its exit code: `exits 2 jwtctl token`. Its
 // output is there for stdout and stderr.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,6 +132,17 @@ func (c *File) ResolvePaths(list []string) []string {
 	out := make([]string, len(list))
 	for i, p := range list {
 		out[i] = c.resolvePath(p)
+	}
+	return out
+}
+
+// ResolveAtPaths does so for values that are @FILE, and leaves others.
+func (c *File) ResolveAtPaths(list []string) []string {
+	out := slices.Clone(list)
+	for i, value := range list {
+		if path, isFile := strings.CutPrefix(value, "@"); isFile {
+			out[i] = "@" + c.resolvePath(path)
+		}
 	}
 	return out
 }

@@ -50,6 +50,7 @@ func (r *reloader) start(ctx context.Context) (policy proxy.Policy, err error) {
 	if err != nil {
 		return policy, err
 	}
+	r.options.Policy.Keys.Passphrase.StopAsking()
 	r.inForce(p, w, seen)
 	r.warnOpen(p)
 	return r.options.proxyPolicy(p), nil
@@ -195,5 +196,6 @@ func (r *reloader) again() (command.Deps, *Options, error) {
 	if fresh.Settings, err = r.d.Settings.Again(o.Register); err != nil {
 		return fresh, nil, err
 	}
+	o.Policy.Keys.Passphrase.Remember(r.options.Policy.Keys.Passphrase)
 	return fresh, &o, o.Check(fresh)
 }

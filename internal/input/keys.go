@@ -43,6 +43,7 @@ func (k *KeyFlags) Register(fs *pflag.FlagSet) {
 	fs.StringVar(&k.Alg, "alg", "", "`ALGORITHM`, where the key allows several (default: the key's own)")
 	fs.BoolVar(&k.StrictPerms, "strict-perms", false, "refuse a private key file that others can read, instead of warning")
 	settings.Paths(fs, "key")
+	settings.AtPaths(fs, "secret")
 	settings.KeyedAs(fs, "key", "keys")
 	settings.NamesKeys(fs, "key", "secret")
 	settings.Keyed(fs, "", "secret", "strict-perms")

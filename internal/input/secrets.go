@@ -68,15 +68,29 @@ func readSecret(d command.Deps, place string, with keys.Attributes) ([]*keys.Key
 // Passphrase is the flag that says where the passphrase of an encrypted key is.
 type Passphrase struct {
 	Place string
-	known map[string][]byte // by file, of what a person typed
+	asked *answers
+}
+
+// answers are what a person typed, by file, for as long as the program runs.
+type answers struct {
+	known map[string][]byte
+	over  bool // nothing is asked in the background
 }
 
 // Register adds the flag.
 func (p *Passphrase) Register(fs *pflag.FlagSet) {
 	fs.StringVar(&p.Place, "passphrase", "", "where the passphrase of an encrypted key is: `env:NAME` or @FILE (default: a prompt on the terminal)")
 	settings.Keyed(fs, "", "passphrase")
-	p.known = map[string][]byte{}
+	settings.AtPaths(fs, "passphrase")
+	p.asked = &answers{known: map[string][]byte{}}
 }
+
+// StopAsking makes keys that are read from now on do with what has been typed: what
+// runs in the background must not wait for a person, nor write to their terminal.
+func (p Passphrase) StopAsking() { p.asked.over = true }
+
+// Remember takes over what was typed for before.
+func (p *Passphrase) Remember(before Passphrase) { p.asked = before.asked }
 
 // asker returns what keys.Attributes.Passphrase is. A person is asked once for
 // each file.
@@ -86,17 +100,21 @@ func (p Passphrase) asker(d command.Deps) func(source string) ([]byte, error) {
 			passphrase, _, err := ReadSecret(d, "--passphrase", p.Place)
 			return passphrase, err
 		}
-		if passphrase, asked := p.known[source]; asked {
+		if p.asked == nil {
+			p.asked = &answers{known: map[string][]byte{}}
+		}
+		if passphrase, typed := p.asked.known[source]; typed {
 			return passphrase, nil
 		}
-		passphrase, err := prompt(d, "Passphrase of "+quote.Shorten(source)+": ")
+		needed := fault.New(fault.KeyEncrypted, source, "the private key is protected by a passphrase")
+		if p.asked.over {
+			return nil, needed.WithHint("--passphrase env:NAME or @FILE gives it; jwtctl asks only when it starts")
+		}
+		passphrase, err := prompt(d, "Passphrase of "+quote.Printable(source)+": ")
 		if err != nil {
-			return nil, fault.New(fault.KeyEncrypted, source, "the private key is protected by a passphrase").
-				WithHint("--passphrase env:NAME or @FILE gives it; on a terminal, jwtctl asks")
+			return nil, needed.WithHint("--passphrase env:NAME or @FILE gives it; on a terminal, jwtctl asks")
 		}
-		if p.known != nil {
-			p.known[source] = passphrase
-		}
+		p.asked.known[source] = passphrase
 		return passphrase, nil
 	}
 }

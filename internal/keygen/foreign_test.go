@@ -212,3 +212,45 @@ func TestS5_WeReadJose(t *testing.T) {
 		}
 	}
 }
+
+// TestReadsEncryptedKeysOfOpenSSL: each hash, cipher and key derivation that RFC
+// 8018 and RFC 7914 name is read, with its passphrase alone (S9).
+func TestReadsEncryptedKeysOfOpenSSL(t *testing.T) {
+	p384 := file(t, "p384", run(t, "openssl", "ecparam", "-genkey", "-noout", "-name", "secp384r1"))
+	want := parse(t, run(t, "cat", p384))
+	read := func(text, passphrase string) (keys.Loaded, error) {
+		return keys.Parse([]byte(text), keys.Attributes{Passphrase: func(string) ([]byte, error) { return []byte(passphrase), nil }})
+	}
+	for options, good := range map[string]bool{
+		"-v2 aes-256-cbc -v2prf hmacWithSHA1":       true,
+		"-v2 aes-192-cbc -v2prf hmacWithSHA224":     true,
+		"-v2 aes-128-cbc -v2prf hmacWithSHA256":     true,
+		"-v2 aes-256-cbc -v2prf hmacWithSHA384":     true,
+		"-v2 des3 -v2prf hmacWithSHA512":            true,
+		"-v2 aes-256-cbc -iter 1":                   true,
+		"-v2 aes-256-cbc -iter 10000001":            false,
+		"-scrypt":                                   true,
+		"-scrypt -scrypt_N 1024 -scrypt_r 1":        true,
+		"-v2 camellia-256-cbc":                      false,
+		"-v2 aes-256-cbc -v2prf hmacWithSHA512-256": false,
+		"-v1 PBE-SHA1-3DES -provider default":       false,
+		"-v2 aes-256-ofb -v2prf hmacWithSHA256":     false,
+		"-v2 aria-256-cbc -v2prf hmacWithSHA256":    false,
+	} {
+		t.Run(options, func(t *testing.T) {
+			text := run(t, "openssl", append(strings.Fields("pkcs8 -topk8 -passout pass:correct -in "+p384), strings.Fields(options)...)...)
+			loaded, err := read(text, "correct")
+			if !good {
+				wantCode(t, err, fault.KeyEncrypted)
+				return
+			}
+			if err != nil || !loaded.Keys[0].SameMaterial(want) || !loaded.Keys[0].CanSign() {
+				t.Fatalf("%v, %v", loaded, err)
+			}
+			for i := range 20 { // one wrong passphrase in 256 leaves padding that looks right
+				_, err = read(text, "wrong"+strings.Repeat("x", i))
+				wantCode(t, err, fault.KeyEncrypted)
+			}
+		})
+	}
+}

@@ -42,13 +42,9 @@ func decrypt(block *pem.Block, a Attributes) (*pem.Block, error) {
 		}
 		return &pem.Block{Type: block.Type, Bytes: der}, nil
 	}
-	material, err := pkcs8.ParsePKCS8PrivateKey(block.Bytes, passphrase)
+	der, err := decryptPKCS8(block.Bytes, passphrase)
 	if err != nil {
 		return nil, wrong
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(material)
-	if err != nil {
-		return nil, fault.New(fault.KeyTypeUnsupported, a.Source, "it is a kind of key that jwtctl does not use")
 	}
 	return &pem.Block{Type: labelPKCS8, Bytes: der}, nil
 }

@@ -43,6 +43,9 @@ func parseJSON(data []byte, a Attributes, r reading) (Loaded, error) {
 			return readSet(m.Value, a, r)
 		}
 	}
+	if isJWE(members) {
+		return parseEncrypted(data, a, r)
+	}
 	r.passesOver = func(*fault.Error) bool { return false } // there is no other
 	entry, bad := r.members(members, a)
 	if bad != nil {

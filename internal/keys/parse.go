@@ -50,7 +50,7 @@ func (l Loaded) Problem(kid string) *fault.Error {
 
 // Parse reads the key or keys in data: PEM (PKCS#8, PKCS#1, SEC 1, PKIX, an
 // X.509 certificate's public key, OpenSSH's own form), a line of an OpenSSH public
-// key, a JWK or a JWKS, told apart by content (A25). Of a, Source is named in messages; Algorithm and Issuer go to each key;
+// key, a JWK or a JWKS, each also encrypted as a JWE, told apart by content (A25). Of a, Source is named in messages; Algorithm and Issuer go to each key;
 // ID goes to the file's one key, or picks the key of a set.
 //
 // It is for files that their owner names: a broken key in a set is an error
@@ -77,6 +77,8 @@ func parse(data []byte, a Attributes, r reading) (Loaded, error) {
 			return Loaded{}, err
 		}
 		return Loaded{Keys: []*Key{k}, Entries: []Entry{{Key: k}}}, nil
+	case isCompactJWE(trimmed):
+		return parseEncrypted(trimmed, a, r)
 	case isOpenSSHPublic(trimmed):
 		k, err := parseOpenSSHPublic(trimmed, a)
 		if err != nil {

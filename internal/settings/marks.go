@@ -12,6 +12,7 @@ const (
 	markKey      = "jwtctl:key"       // its key of jwtctl.yaml, or none with flagOnly
 	markFlagOnly = "jwtctl:flag-only" // neither a key nor, except for --config, a variable
 	markPath     = "jwtctl:path"      // a path: in the file relative to it
+	markAtPath   = "jwtctl:at-path"   // a path after an @: the same
 	markGroup    = "jwtctl:group"     // flags of one group exclude each other
 )
 
@@ -51,6 +52,13 @@ func FlagOnly(fs *pflag.FlagSet, names ...string) {
 func Paths(fs *pflag.FlagSet, names ...string) {
 	for _, n := range names {
 		setMark(fs.Lookup(n), markPath, "yes")
+	}
+}
+
+// AtPaths marks flags whose value may be @FILE.
+func AtPaths(fs *pflag.FlagSet, names ...string) {
+	for _, n := range names {
+		setMark(fs.Lookup(n), markAtPath, "yes")
 	}
 }
 

@@ -50,6 +50,9 @@ func (s *Settings) resolve(fs *pflag.FlagSet) error {
 			if mark(f, markPath) != "" {
 				values = s.ResolvePaths(values)
 			}
+			if mark(f, markAtPath) != "" {
+				values = s.ResolveAtPaths(values)
+			}
 			failed = s.setFlag(f, values, s.At(key))
 		}
 	})

@@ -18,10 +18,10 @@ import (
 const keyText = `Show a key, or write it in another form: PEM, JWK or JWK set, encrypted or not,
 the pair or its public half.
 
-The key is whatever --key of other commands reads: PEM, a certificate, a JWK, a
-JWK set, env:NAME, - for stdin, or agent:COMMENT. Without flags, jwtctl says
-what it is. A private key is written to a file that only you can read, or to a
-pipe, never to a terminal.`
+The key is whatever --key of other commands reads, encrypted or not: PEM, a
+certificate, a JWK, a JWK set, env:NAME, - for stdin, or agent:COMMENT. Without
+flags, jwtctl says what it is. A private key is written to a file that only you
+can read, or to a pipe, never to a terminal.`
 
 const keyExample = `  jwtctl key key.priv.pem
   jwtctl key key.priv.pem --public --format jwk
@@ -66,6 +66,7 @@ func Key(d command.Deps) *cobra.Command {
 	fs.BoolVar(&o.encrypt, "encrypt", false, "write encrypted PEM (PKCS#8 with PBES2)")
 	o.passphrase.Register(fs)
 	fs.StringVar(&o.newPassphrase, "new-passphrase", "", "where the passphrase for --encrypt is: `env:NAME` or @FILE (default: that of --passphrase)")
+	settings.AtPaths(fs, "new-passphrase")
 	fs.StringVar(&o.kid, "kid", "", "`ID` of the key of a set, or to give to a key")
 	fs.StringVar(&o.alg, "alg", "", "`ALGORITHM` to write into the JWK")
 	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write instead of stdout")

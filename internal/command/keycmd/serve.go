@@ -130,6 +130,7 @@ func runServe(ctx context.Context, d command.Deps, o serveOptions) error {
 	if err != nil {
 		return err
 	}
+	o.keys.Passphrase.StopAsking()
 	handler, err := jwks.NewHandler(publisher, jwks.HandlerOptions{Path: o.path, MaxAge: o.maxAge})
 	if err != nil {
 		return err

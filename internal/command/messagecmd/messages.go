@@ -32,6 +32,7 @@ func (f *messageFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.method, "method", "", "`METHOD` whose policy applies, as pkg.Service/Method")
 	fs.StringVar(&f.typ, "type", "", "message `TYPE`, as pkg.Message, whose annotations apply without a method")
 	fs.StringVar(&f.bearer, "bearer", "", "bearer token of the call: `TOKEN`, or @FILE")
+	settings.AtPaths(fs, "bearer")
 	command.AtFlag(fs, &f.at)
 	settings.FlagOnly(fs, "at")
 }

@@ -32,6 +32,7 @@ func refreshToken(ctx context.Context, d command.Deps, o tokenOptions) error {
 	if err != nil {
 		return err
 	}
+	o.keys.Passphrase.StopAsking()
 	for {
 		select {
 		case <-ctx.Done():

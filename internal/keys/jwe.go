@@ -1,0 +1,81 @@
+package keys
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/lestrrat-go/jwx/v3/jwa"
+	"github.com/lestrrat-go/jwx/v3/jwe"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+)
+
+// maxPBES2Count bounds the work that a file may cause, some seconds. Those who
+// follow OWASP write 600,000.
+const maxPBES2Count = maxIterations
+
+// isCompactJWE reports whether text has the five parts of RFC 7516 section 3.1.
+func isCompactJWE(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("eyJ")) && bytes.Count(text, []byte(".")) == 4
+}
+
+// isJWE reports whether members are those of the JSON form of RFC 7516 section 7.2.
+func isJWE(members []strictjson.Member) bool {
+	return slices.ContainsFunc(members, func(m strictjson.Member) bool { return m.Name == "ciphertext" })
+}
+
+// parseEncrypted reads a JWK or JWKS that a passphrase protects: a JWE by PBES2
+// (RFC 7517 section 7, RFC 7518 section 4.8).
+func parseEncrypted(data []byte, a Attributes, r reading) (Loaded, error) {
+	message, err := jwe.Parse(data)
+	if err != nil || len(message.Recipients()) > 1 {
+		return Loaded{}, fault.New(fault.KeyInvalid, a.Source, "it looks like an encrypted JWK, but is not a JWE of one recipient")
+	}
+	alg, contentType, bad := encryption(message)
+	if bad != nil {
+		return Loaded{}, bad.About(a.Source)
+	}
+	if a.Passphrase == nil {
+		return Loaded{}, errPassphraseNeeded(a.Source)
+	}
+	passphrase, err := a.Passphrase(a.Source)
+	if err != nil {
+		return Loaded{}, err
+	}
+	plain, err := jwe.Decrypt(data, jwe.WithKey(alg, passphrase), jwe.WithMaxRecipients(1), jwe.WithMaxPBES2Count(maxPBES2Count),
+		jwe.WithMaxDecompressBufferSize(MaxFileBytes), jwe.WithCritValidation(true))
+	if err != nil { // its words may come from the file
+		return Loaded{}, fault.New(fault.KeyEncrypted, a.Source, "it cannot be decrypted: the passphrase is wrong, or the file is damaged")
+	}
+	members, err := strictjson.Object(plain, jsonDepth)
+	if err != nil || isJWE(members) {
+		return Loaded{}, fault.New(fault.KeyInvalid, a.Source, "what it encrypts is not a JWK or JWKS")
+	}
+	isSet := slices.ContainsFunc(members, func(m strictjson.Member) bool { return m.Name == "keys" })
+	if contentType != "" && isSet != (contentType == "jwk-set+json") {
+		return Loaded{}, fault.New(fault.KeyInvalid, a.Source, "its cty is %q, and that is not what it encrypts", contentType)
+	}
+	return parseJSON(plain, a, r)
+}
+
+// encryption returns the algorithm of message, which needs a passphrase, and
+// what it says to be inside: "", jwk+json or jwk-set+json.
+func encryption(message *jwe.Message) (alg jwa.KeyEncryptionAlgorithm, contentType string, bad *fault.Error) {
+	headers := message.ProtectedHeaders()
+	alg, found := headers.Algorithm()
+	if list := message.Recipients(); !found && len(list) == 1 && list[0].Headers() != nil {
+		alg, _ = list[0].Headers().Algorithm()
+	}
+	if !slices.Contains([]jwa.KeyEncryptionAlgorithm{jwa.PBES2_HS256_A128KW(), jwa.PBES2_HS384_A192KW(), jwa.PBES2_HS512_A256KW()}, alg) {
+		return alg, "", fault.New(fault.KeyEncrypted, "", "it is encrypted by %q; a JWK that a passphrase protects (PBES2) is read", quote.Shorten(alg.String()))
+	}
+	contentType, _ = headers.ContentType()
+	contentType = strings.TrimPrefix(contentType, "application/") // RFC 7515 section 4.1.10
+	if contentType != "" && contentType != "jwk+json" && contentType != "jwk-set+json" {
+		return alg, "", fault.New(fault.KeyFormatUnknown, "", "it encrypts %q, not a JWK", quote.Shorten(contentType))
+	}
+	return alg, contentType, nil
+}
