@@ -81,7 +81,7 @@ bin/step:
 
 ## check: formatting, vet, staticcheck, tidy modules, generated files
 check:
-	@out=$$(gofmt -l cmd internal examples tools); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+	@out=$$(gofmt -l cmd internal jwtpolicy grpcauth examples tools); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
 	$(GO) vet ./...
 	$(STATIC) ./...
 	$(GO) mod tidy -diff
@@ -94,8 +94,8 @@ check:
 prose: bin/vale
 	@rm -rf bin/prose
 	@cd tools && $(GO) build -o ../bin/extract-prose ./prose
-	@bin/extract-prose bin/prose docs/cli.md $$(git ls-files -co --exclude-standard 'cmd/*.go' 'internal/*.go' | grep -v _test.go | xargs ls 2>/dev/null)
-	@bin/vale --config=tools/vale/.vale.ini --output=line --glob='!{docs/cli.md,**/testdata/**,**/*_test.go}' README.md CONTRIBUTING.md SECURITY.md docs cmd internal bin/prose
+	@bin/extract-prose bin/prose docs/cli.md $$(git ls-files -co --exclude-standard 'cmd/*.go' 'internal/*.go' 'jwtpolicy/*.go' 'grpcauth/*.go' | grep -v _test.go | xargs ls 2>/dev/null)
+	@bin/vale --config=tools/vale/.vale.ini --output=line --glob='!{docs/cli.md,**/testdata/**,**/*_test.go}' README.md CONTRIBUTING.md SECURITY.md docs cmd internal jwtpolicy grpcauth bin/prose
 
 bin/vale: tools/vale/go.mod tools/vale/go.sum # it parses source with C libraries
 	@cd tools/vale && CGO_ENABLED=1 $(GO) build -o ../../bin/vale github.com/vale-cli/vale/v3/cmd/vale 2>/dev/null

@@ -212,3 +212,39 @@ func (s *State) as(p *plan.Message, m proto.Message, do func(protoreflect.Messag
 	}
 	return nil
 }
+
+// VerifyMessage decides about m outside of a call, by the annotations of its type, and
+// fills it in. bearer is nil for none. The error is that of verify.Verifier.Message, and
+// method_unknown for a type that the policy lacks.
+func (s *State) VerifyMessage(ctx context.Context, m proto.Message, bearer *jws.Verified) error {
+	p, err := s.message(m)
+	if err != nil {
+		return err
+	}
+	return s.as(p, m, func(m protoreflect.Message) error {
+		_, err := s.Verifier.Message(ctx, p, m, bearer)
+		return err
+	})
+}
+
+// SignMessage signs m outside of a call. The error is that of sign.Signer.Message, and
+// that of VerifyMessage for a type that the policy lacks.
+func (s *State) SignMessage(m proto.Message, bearer *jws.Verified) error {
+	p, err := s.message(m)
+	if err != nil {
+		return err
+	}
+	return s.as(p, m, func(m protoreflect.Message) error {
+		_, err := s.Signer.Message(p, m, bearer)
+		return err
+	})
+}
+
+func (s *State) message(m proto.Message) (*plan.Message, error) {
+	name := m.ProtoReflect().Descriptor().FullName()
+	p, err := s.Plan.Message(string(name))
+	if err != nil {
+		return nil, fault.New(fault.MethodUnknown, string(name), "the descriptors have no message of this name")
+	}
+	return p, nil
+}

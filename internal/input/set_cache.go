@@ -2,7 +2,6 @@ package input
 
 import (
 	"sync"
-	"time"
 
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
@@ -16,9 +15,6 @@ type SetCache struct {
 	// asked are those that the load under way has used.
 	inForce, asked map[string]keys.Set
 }
-
-// Patience is how long a call that goes through the proxy waits for a key set.
-const Patience = 2 * time.Second
 
 // NewSetCache returns an empty cache.
 func NewSetCache() *SetCache { return &SetCache{asked: map[string]keys.Set{}} }

@@ -168,7 +168,7 @@ func (f *SetFlags) options(d command.Deps, e config.KeySetEntry, cache *SetCache
 		return o, nil
 	}
 	if cache != nil {
-		o.Patience = Patience
+		o.Patience = jwks.CallPatience
 	}
 	var err error
 	o.Network, err = f.network(d)

@@ -24,6 +24,8 @@ const (
 	Cooldown = 30 * time.Second
 	// ColdRetry is the same for a set that has none.
 	ColdRetry = 5 * time.Second
+	// CallPatience is how long a call waits for a key set that does not answer.
+	CallPatience = 2 * time.Second
 )
 
 // Keys in use are fetched again ahead of their end, after a part of Refresh

@@ -10,7 +10,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/jwtctl/jwtctl/internal/enforce"
-	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
@@ -44,14 +43,15 @@ func (c *call) end(err error) {
 	}
 	done.Reason = r.Fault.Code
 	c.options.Observer.End(done)
-	c.log("call refused", path, r.Refusal)
+	r.Log(ctx, c.options.Log, "call refused", path, func() []slog.Attr { return traceAttrs(ctx) })
 }
 
 // report tells log and observer of a refusal that is reported only.
 func (c *call) report(r *enforce.Refusal) {
 	name, path := c.names()
 	c.options.Observer.WouldRefuse(name, r.Fault.Code)
-	c.log("call would be refused", path, r)
+	ctx := c.client.Context()
+	r.Log(ctx, c.options.Log, "call would be refused", path, func() []slog.Attr { return traceAttrs(ctx) })
 }
 
 // names returns what metrics and the log call the method. What clients send must
@@ -62,30 +62,6 @@ func (c *call) names() (metric, path string) {
 	}
 	full, _ := grpc.MethodFromServerStream(c.client)
 	return "", quote.Shorten(full)
-}
-
-// log tells the log of a refusal. Why a token was refused is named by its code's
-// meaning, never in words that could quote a claim (S64); what else went wrong is
-// told as it is.
-func (c *call) log(message, path string, r *enforce.Refusal) {
-	ctx := c.client.Context()
-	row := fault.Lookup(r.Fault.Code)
-	level, reason := slog.LevelInfo, row.Meaning
-	if row.Class != fault.Refused {
-		level, reason = slog.LevelError, r.Fault.Why
-	}
-	if !c.options.Log.Enabled(ctx, level) {
-		return
-	}
-	attrs := []slog.Attr{slog.String("method", path), slog.String("code", string(row.Code)), slog.String("grpc_code", statusName(codes.Code(r.Status))), slog.String("what", r.Fault.What), slog.String("reason", reason)}
-	if kid := r.KeyID(); kid != "" {
-		attrs = append(attrs, slog.String("kid", quote.Shorten(kid)))
-	}
-	attrs = append(attrs, traceAttrs(ctx)...)
-	if r.Stack != nil {
-		attrs = append(attrs, slog.String("stack", string(r.Stack)))
-	}
-	c.options.Log.LogAttrs(ctx, level, message, attrs...)
 }
 
 // unreachable is the status of a call that the upstream was not reached for.

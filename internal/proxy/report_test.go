@@ -92,13 +92,13 @@ func TestReportOnlyRefusesNothing(t *testing.T) {
 			return one{"/t.S/Open", "request_count", context.Background(), slices.Repeat(plain, 2), nil}
 		},
 	}
-	for name, c := range enforcing.bad() {
-		calls["bearer token: "+name] = func(r *rig) one {
+	for _, c := range enforcing.BadBearers() {
+		calls["bearer token: "+c.Name] = func(*rig) one {
 			ctx := context.Background()
-			if token := r.bad()[name].token; token != "" {
-				ctx = bearing(token)
+			if c.Token != "" {
+				ctx = bearing(c.Token)
 			}
-			return one{"/t.S/WhoBidi", c.reason, ctx, plain, nil}
+			return one{"/t.S/WhoBidi", string(c.Code), ctx, plain, nil}
 		}
 	}
 	for name, of := range calls {

@@ -23,46 +23,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// source is the policy of these tests: a method of each kind for each thing that
-// a method can ask for.
-const source = `
-message Plain { string text = 1; bytes blob = 2; }
-message Signed {
-  string user = 1 [(kalix.field).jwt = {claim: INCLUDE}];
-  int64 n = 2 [(kalix.field).jwt = {claim: EXTRACT}];
-  map<string, string> raw = 3 [(kalix.field).jwt = {claim: RAW}];
-  string tok = 4 [(kalix.field).jwt = {token: true, issuer: "maker", static_claim: {claim: "role", value: "r"}}];
-  string other = 5;
-}
-message Mine {
-  option (kalix.message).jwt = {validate_bearer_token: true};
-  string sub = 1 [(kalix.field).jwt = {claim: EXTRACT}];
-  string text = 2;
-}
-service S {
-  rpc Open(Plain) returns (Plain);
-  rpc OpenClient(stream Plain) returns (Plain);
-  rpc OpenServer(Plain) returns (stream Plain);
-  rpc OpenBidi(stream Plain) returns (stream Plain);
-  rpc Bearer(Plain) returns (Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN}; }
-  rpc Who(Plain) returns (Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN, bearer_token_issuer: "me", static_claim: {claim: "role", value: "admin"}}; }
-  rpc WhoClient(stream Plain) returns (Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN, bearer_token_issuer: "me", static_claim: {claim: "role", value: "admin"}}; }
-  rpc WhoServer(Plain) returns (stream Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN, bearer_token_issuer: "me", static_claim: {claim: "role", value: "admin"}}; }
-  rpc WhoBidi(stream Plain) returns (stream Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN, bearer_token_issuer: "me", static_claim: {claim: "role", value: "admin"}}; }
-  rpc Check(Signed) returns (Plain) { option (kalix.method).jwt = {validate: MESSAGE}; }
-  rpc CheckClient(stream Signed) returns (Plain) { option (kalix.method).jwt = {validate: MESSAGE}; }
-  rpc CheckServer(Signed) returns (stream Plain) { option (kalix.method).jwt = {validate: MESSAGE}; }
-  rpc CheckBidi(stream Signed) returns (stream Plain) { option (kalix.method).jwt = {validate: MESSAGE}; }
-  rpc CheckMine(stream Mine) returns (stream Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN, validate: MESSAGE}; }
-  rpc Sign(Plain) returns (Signed) { option (kalix.method).jwt = {sign: MESSAGE}; }
-  rpc SignServer(Plain) returns (stream Signed) { option (kalix.method).jwt = {sign: MESSAGE}; }
-}
-`
-
-// Claims that pass: of a bearer token for the Who methods, and of a Signed.
+// source is the policy of these tests, and these are claims that pass it.
 const (
-	goodClaims   = `{"iss":"me","sub":"alice","role":"admin","exp":1769864400}` // an hour after policytest.Now
-	signedClaims = `{"iss":"maker","role":"r","user":"bob","n":7,"team":"x"}`
+	source       = policytest.CallSource
+	goodClaims   = policytest.GoodClaims
+	signedClaims = policytest.SignedClaims
 )
 
 // rig is an upstream, a proxy in front of it, and a client of each.

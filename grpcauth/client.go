@@ -1,0 +1,85 @@
+package grpcauth
+
+import (
+	"context"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/status"
+)
+
+// Token is the bearer token of every call. Without TLS no call is made, unless insecure
+// permits it.
+func Token(token string, insecure bool) credentials.PerRPCCredentials {
+	return TokenFunc(func(context.Context) (string, error) { return token, nil }, insecure)
+}
+
+// TokenFile is the bearer token in a file that somebody keeps fresh, such as jwtctl token
+// --refresh: it is read again when the file has changed. A file that cannot be read, or is
+// empty, fails the call as UNAVAILABLE. insecure is as for Token.
+func TokenFile(path string, insecure bool) credentials.PerRPCCredentials {
+	f := &file{path: path}
+	return TokenFunc(f.token, insecure)
+}
+
+// TokenFunc asks get for the token of each call. Its error, unless it is a status, fails
+// the call as UNAVAILABLE. insecure is as for Token.
+func TokenFunc(get func(context.Context) (string, error), insecure bool) credentials.PerRPCCredentials {
+	return bearer{get, insecure}
+}
+
+type bearer struct {
+	get      func(context.Context) (string, error)
+	insecure bool
+}
+
+// GetRequestMetadata is that of credentials.PerRPCCredentials.
+func (b bearer) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
+	token, err := b.get(ctx)
+	if err != nil {
+		if _, is := status.FromError(err); is {
+			return nil, err
+		}
+		return nil, status.Errorf(codes.Unavailable, "no token: %v", err)
+	}
+	return map[string]string{authorization: "Bearer " + token}, nil
+}
+
+// RequireTransportSecurity is that of credentials.PerRPCCredentials.
+func (b bearer) RequireTransportSecurity() bool { return !b.insecure }
+
+// file is a token that a file holds.
+type file struct {
+	path string
+
+	mu    sync.Mutex
+	was   time.Time // the file's time when it was read
+	size  int64
+	value string
+}
+
+func (f *file) token(context.Context) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	info, err := os.Stat(f.path)
+	if err != nil {
+		return "", err
+	}
+	if f.value != "" && info.ModTime().Equal(f.was) && info.Size() == f.size {
+		return f.value, nil
+	}
+	data, err := os.ReadFile(f.path)
+	if err != nil {
+		return "", err
+	}
+	token := strings.TrimSpace(string(data))
+	if token == "" || strings.ContainsAny(token, " \r\n\t") {
+		return "", status.Errorf(codes.Unavailable, "no token: %s does not hold one token alone", f.path)
+	}
+	f.value, f.was, f.size = token, info.ModTime(), info.Size()
+	return token, nil
+}
