@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -55,6 +56,26 @@ func BenchmarkColdStart(b *testing.B) {
 	millis, kilobytes := inits(b, traced.stderr)
 	b.ReportMetric(millis, "inits-ms")
 	b.ReportMetric(kilobytes, "inits-kB")
+	for what, packages := range map[string][]string{ // what one command uses, and each start pays for
+		"web":  {"connectrpc.com/", "google.golang.org/genproto/googleapis/api", "github.com/rs/cors"},
+		"zstd": {"github.com/klauspost/compress"},
+		"ssh":  {"golang.org/x/crypto/ssh"},
+	} {
+		millis, kilobytes := inits(b, linesOf(traced.stderr, packages))
+		b.ReportMetric(millis, what+"-inits-ms")
+		b.ReportMetric(kilobytes, what+"-inits-kB")
+	}
+}
+
+// linesOf returns the lines of trace about the packages whose paths begin so.
+func linesOf(trace string, prefixes []string) string {
+	var kept strings.Builder
+	for line := range strings.Lines(trace) {
+		if slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(line, "init "+p) }) {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
 }
 
 // A process is one that has ended.
