@@ -126,11 +126,26 @@ e2e-quick: build # -count=1: go test does not see that the program has changed
 	for example in buf proxy; do (cd examples/$$example && $(GO) test -count=1 -vet=off ./...); done
 
 ## e2e: jwtctl with real Temporal servers (the newest release, and verdicts alone on 1.30.8), and the Kubernetes manifests
-e2e: build
+e2e: build temporal-workers
 	cd $(EXAMPLE) && $(GO) test -count=1 -vet=off ./...
-	cd $(SERVER) && export $(FOR_SERVER) JWTCTL_BIN=$(CURDIR)/bin/jwtctl && $(GO) test -count=1 -vet=off -timeout 20m ./... && \
+	cd $(SERVER) && export $(FOR_SERVER) JWTCTL_BIN=$(CURDIR)/bin/jwtctl JWTCTL_E2E_WORKERS=$(CURDIR)/$(WORKERS) && $(GO) test -count=1 -vet=off -timeout 20m ./... && \
 	  $(GO) test -count=1 -vet=off -timeout 15m -modfile=server-1.30.8.mod -tags=server130 -run TestDenial ./e2e
 	cd examples/kubernetes && $(GO) test $(QUICK) -vet=off ./...
+
+# The example's workers in other languages, each with its locked packages (PyPI, npm, Maven).
+# The underscore hides the folder from go: there are Go files in the npm packages.
+WORKERS := bin/_workers
+WORKER_SOURCES := $(EXAMPLE)/workers
+temporal-workers:
+	@$(MAKE) -s packages PROGRAMS="python3 node:nodejs npm mvn:maven javac:default-jdk-headless"
+	@python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) -s packages PROGRAMS=no-venv:python3-venv
+	@cmp -s $(WORKER_SOURCES)/python/requirements.txt $(WORKERS)/python/.locked || { rm -rf $(WORKERS)/python; python3 -m venv $(WORKERS)/python; \
+	  $(WORKERS)/python/bin/pip install -q --disable-pip-version-check --require-hashes -r $(WORKER_SOURCES)/python/requirements.txt; \
+	  cp $(WORKER_SOURCES)/python/requirements.txt $(WORKERS)/python/.locked; }
+	@$(call npm,$(WORKER_SOURCES)/typescript,$(WORKERS)/typescript,--ignore-scripts)
+	@rm -rf $(WORKERS)/typescript/{src,dist}; cp -r $(WORKER_SOURCES)/typescript/{src,tsconfig.json} $(WORKERS)/typescript/; cd $(WORKERS)/typescript && npm run --silent build
+	@rm -rf $(WORKERS)/java; mkdir -p $(WORKERS)/java; cp -r $(WORKER_SOURCES)/java $(WORKERS)/java/build; cd $(WORKERS)/java/build && \
+	  mvn -q -B compile dependency:copy-dependencies -DoutputDirectory=.. -DincludeScope=runtime && cp -r target/classes/example ..
 
 ## conformance: the suites of connectrpc.com/conformance and grpc-go, directly and through the proxy; ONLY=regexp picks some
 conformance: conformance-programs
@@ -217,4 +232,4 @@ packages:
 clean:
 	rm -rf bin dist
 
-.PHONY: peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench fuzz generate temporal-releases tools packages clean
+.PHONY: temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench fuzz generate temporal-releases tools packages clean

@@ -2,7 +2,8 @@
 // that its log can be read: only the log tells why a token was refused. Every case has a server of its own.
 //
 // JWTCTL_BIN names a jwtctl to test instead of one built from this clone; JWTCTL_E2E_CACHE a folder for the temporal
-// CLI instead of jwtctl-e2e in the user's cache folder.
+// CLI instead of jwtctl-e2e in the user's cache folder; JWTCTL_E2E_WORKERS the folder of the workers in other languages, as
+// make installs them, which are passed over without it.
 //
 // The server is that of go.mod, or, with -modfile=../server-1.30.8.mod -tags=server130, an older one.
 package e2e
@@ -28,6 +29,10 @@ func TestTemporal(t *testing.T) {
 		{name: "refused", run: testRefused},
 		{name: "token rotation", run: testTokenRotation},
 		{name: "key rotation", run: testKeyRotation},
+		{name: "Go worker", run: func(t *testing.T, bin programs) { testFileWorker(t, bin, goWorker(bin)) }},
+		{name: "Python worker", run: func(t *testing.T, bin programs) { testFileWorker(t, bin, pythonWorker(t)) }},
+		{name: "TypeScript worker", run: func(t *testing.T, bin programs) { testFileWorker(t, bin, typescriptWorker(t)) }},
+		{name: "Java worker", run: func(t *testing.T, bin programs) { testFileWorker(t, bin, javaWorker(t)) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if !test.serial {

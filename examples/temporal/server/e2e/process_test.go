@@ -25,6 +25,8 @@ const stopPatience = 15 * time.Second
 type place struct {
 	dir string
 	env []string
+	// interrupted is the exit code of what is started here, after an interrupt.
+	interrupted int
 }
 
 func newPlace(t *testing.T) place {
@@ -97,7 +99,7 @@ type process struct {
 	done           chan struct{} // closed once it has ended
 }
 
-// start starts a program and stops it, by an interrupt, when the test ends. It must then end with exit code 0.
+// start starts a program and stops it, by an interrupt, when the test ends. It must then end with the exit code of the place.
 func (p place) start(t *testing.T, program string, args ...string) *process {
 	t.Helper()
 	// The deadline keeps go test's own time-out from leaving the process behind.
@@ -116,7 +118,7 @@ func (p place) start(t *testing.T, program string, args ...string) *process {
 	t.Cleanup(func() {
 		cancel()
 		<-running.done
-		if code := cmd.ProcessState.ExitCode(); code != 0 {
+		if code := cmd.ProcessState.ExitCode(); code != p.interrupted {
 			t.Errorf("%s: exit code %d after an interrupt", program, code)
 		}
 		checkNoToken(t, program, running.stdout.String()+running.stderr.String())

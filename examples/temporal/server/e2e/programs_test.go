@@ -21,18 +21,19 @@ const (
 
 // programs are the paths of the programs under test.
 type programs struct {
-	jwtctl, worker, starter string
+	jwtctl, worker, starter, fileWorker string
 }
 
 func buildPrograms(t *testing.T) programs {
 	t.Helper()
 	dir := t.TempDir()
 	bin := programs{
-		jwtctl:  os.Getenv("JWTCTL_BIN"),
-		worker:  executable(dir, "worker"),
-		starter: executable(dir, "starter"),
+		jwtctl:     os.Getenv("JWTCTL_BIN"),
+		worker:     executable(dir, "worker"),
+		starter:    executable(dir, "starter"),
+		fileWorker: executable(dir, "go"),
 	}
-	goTool(t, "../..", "build", "-o", dir+string(filepath.Separator), "./worker", "./starter")
+	goTool(t, "../..", "build", "-o", dir+string(filepath.Separator), "./worker", "./starter", "./workers/go")
 	if bin.jwtctl == "" {
 		bin.jwtctl = executable(dir, "jwtctl")
 		goTool(t, moduleRoot, "build", "-o", bin.jwtctl, "./cmd/jwtctl")
