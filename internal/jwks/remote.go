@@ -2,7 +2,6 @@ package jwks
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -187,39 +186,6 @@ func (r *Remote) Keys(ctx context.Context, kid string) ([]*keys.Key, error) {
 	return r.believed(now, kid)
 }
 
-// await waits for the end of flight, which has been under way for so long.
-func (r *Remote) await(ctx context.Context, flight <-chan struct{}, long time.Duration) error {
-	var over <-chan time.Time
-	if r.options.Patience > 0 {
-		timer := time.NewTimer(r.options.Patience - long)
-		defer timer.Stop()
-		over = timer.C
-	}
-	select {
-	case <-flight:
-		return nil
-	case <-ctx.Done():
-		return fault.New(fault.KeySetUnavailable, label(r.where), "the wait for it was given up: %w", ctx.Err())
-	case <-over:
-	}
-	select {
-	case <-flight: // at the same moment
-		return nil
-	default:
-		return fault.New(fault.KeySetUnavailable, label(r.where), "it does not answer within %s", r.options.Patience)
-	}
-}
-
-// Prefetch begins to fetch the set if nothing has requested it yet, so that the
-// first token does not have to wait.
-func (r *Remote) Prefetch() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.flight == nil && r.tried.IsZero() {
-		r.start(r.options.Now())
-	}
-}
-
 // believed returns the keys as they are after all that could be done at now.
 // Of an id that they do not have, old keys say nothing, so that their answer is
 // an error rather than a refusal (S24).
@@ -258,74 +224,4 @@ func (r *Remote) knows(kid string) bool {
 // that a set of such keys serves as long as others do. r.mu is held.
 func (r *Remote) speaksFor(kid string) bool {
 	return r.knows(kid) || slices.ContainsFunc(r.held, func(k *keys.Key) bool { return !k.HasOwnID() })
-}
-
-// mayFetch reports whether a fetch may begin at now. r.mu is held.
-func (r *Remote) mayFetch(now time.Time) bool {
-	pause := Cooldown
-	if r.held == nil {
-		pause = ColdRetry
-	}
-	return r.flight == nil && (r.tried.IsZero() || now.Sub(r.tried) >= pause)
-}
-
-// start begins a fetch that no caller's context can end, since all who ask wait
-// for the same one. r.mu is held.
-func (r *Remote) start(now time.Time) {
-	flight := make(chan struct{})
-	r.flight, r.tried = flight, now
-	go func() {
-		loaded, ttl, err := r.fetch()
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		defer close(flight)
-		r.flight, r.problem = nil, err
-		if err != nil {
-			r.failed++
-			if r.held != nil { // else those who wait get the error
-				r.options.Log.Warn("fetching a key set failed, keeping the last good one", "code", fault.CodeOf(err), "error", err)
-			}
-			return
-		}
-		r.succeeded++
-		r.held, r.passed, r.ttl, r.fetched = loaded.Keys, keys.Loaded{Entries: loaded.PassedOver()}, ttl, now
-		r.ahead = time.Duration(float64(ttl) * (EarliestAhead + (LatestAhead-EarliestAhead)*r.options.Random()))
-	}()
-}
-
-// fetch returns the set and how long it is fresh.
-func (r *Remote) fetch() (loaded keys.Loaded, ttl time.Duration, err error) {
-	defer func() {
-		if v := recover(); v != nil { // in the background, it would end the program
-			err = fault.New(fault.KeySetUnavailable, label(r.where), "reading failed (panic)")
-		}
-	}()
-	ctx, cancel := context.WithTimeout(context.Background(), r.fetcher.network.Timeout)
-	defer cancel()
-	address, err := r.locate(ctx)
-	if err != nil {
-		return keys.Loaded{}, 0, err
-	}
-	a, err := r.fetcher.get(ctx, address)
-	if err != nil {
-		return keys.Loaded{}, 0, err
-	}
-	if loaded, err = r.options.parse(a.body, label(address), true); err != nil {
-		return keys.Loaded{}, 0, unavailable(err)
-	}
-	ttl = r.options.Refresh
-	if a.maxAge != nil {
-		ttl = min(ttl, max(*a.maxAge, Cooldown))
-	}
-	return loaded, ttl, nil
-}
-
-// unavailable gives err the one code that says whose fault it is: not the
-// token's (S24).
-func unavailable(err error) error {
-	var f *fault.Error
-	if !errors.As(err, &f) {
-		return fault.New(fault.KeySetUnavailable, "", "%w", err)
-	}
-	return &fault.Error{Code: fault.KeySetUnavailable, What: f.What, Why: f.Why, Hint: f.Hint, Remedy: f.Remedy, Cause: err}
 }

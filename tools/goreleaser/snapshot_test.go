@@ -122,6 +122,9 @@ const notOurs = "malformed-contact," + // no address of maintainers is published
 	"initial-upload-closes-no-bugs," + // this is no upload to Debian
 	"unknown-field" // Architecture-Variant, which goreleaser writes
 
+// links are those of packages: for temporal jwt token.
+var links = map[string]string{"usr/bin/temporal-jwt": "jwtctl", "usr/share/man/man1/temporal-jwt.1.gz": "jwtctl-token.1.gz"}
+
 // deb: lintian has nothing against it, and unpacked it has program, man pages
 // and completions where a shell and man look for them.
 func (s source) deb(t *testing.T) {
@@ -129,7 +132,7 @@ func (s source) deb(t *testing.T) {
 	s.command(t, nil, "lintian", "--allow-root", "--fail-on", "error,warning", "--suppress-tags", notOurs, file)
 	root := t.TempDir()
 	s.command(t, nil, "dpkg", "-x", file, root)
-	want := []string{"usr/bin/jwtctl", "usr/share/doc/jwtctl/copyright", "usr/share/bash-completion/completions/jwtctl",
+	want := []string{"usr/bin/jwtctl", "usr/bin/temporal-jwt", "usr/share/man/man1/temporal-jwt.1.gz", "usr/share/doc/jwtctl/copyright", "usr/share/bash-completion/completions/jwtctl",
 		"usr/share/zsh/vendor-completions/_jwtctl", "usr/share/fish/vendor_completions.d/jwtctl.fish"}
 	for _, page := range s.manPages(t) {
 		want = append(want, "usr/share/man/man1/"+page+".gz")
@@ -140,6 +143,16 @@ func (s source) deb(t *testing.T) {
 	}
 	if runtime.GOARCH == "amd64" {
 		s.runs(t, filepath.Join(root, "usr/bin/jwtctl"))
+		s.command(t, nil, filepath.Join(root, "usr/bin/jwtctl"), "keygen", "-q", "-o", filepath.Join(root, "key.pem"))
+		token := s.command(t, nil, filepath.Join(root, "usr/bin/temporal-jwt"), "token", "--system", "--key", filepath.Join(root, "key.pem"))
+		if !strings.HasPrefix(token, "TEMPORAL_GRPC_META_AUTHORIZATION=Bearer ey") { // what token --for temporal prints
+			t.Errorf("temporal-jwt token prints %.40q", token)
+		}
+	}
+	for link, target := range links {
+		if got, err := os.Readlink(filepath.Join(root, link)); got != target {
+			t.Errorf("%s is a link to %q, want %q (%v)", link, got, target, err)
+		}
 	}
 	if got := s.command(t, nil, "dpkg", "--field", file, "Version", "Architecture", "Maintainer"); !strings.Contains(got, "Version: 0.1.0~snapshot\n") {
 		t.Error(got)
@@ -161,6 +174,9 @@ func (s source) cask(t *testing.T) {
 	slices.Sort(systems)
 	if want := []string{"darwin_amd64", "darwin_arm64", "linux_amd64", "linux_arm64"}; !slices.Equal(systems, want) {
 		t.Errorf("for %v, want %v\n%s", systems, want, text)
+	}
+	if !strings.Contains(text, `binary "jwtctl", target: "temporal-jwt"`) {
+		t.Errorf("it links no temporal-jwt:\n%s", text)
 	}
 	for _, page := range s.manPages(t) {
 		if !strings.Contains(text, "manpage \"man/"+page+"\"\n") {

@@ -27,6 +27,7 @@ import (
 type file struct {
 	data     []byte
 	modified time.Time
+	link     string // where a symbolic link leads
 }
 
 type files map[string]file
@@ -75,17 +76,19 @@ func untar(t *testing.T, archive string) files {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if h.Typeflag != tar.TypeReg {
+		if h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeSymlink {
 			continue
 		}
-		if (h.Uname != "root" || h.Gname != "root") && !strings.HasPrefix(h.Name, ".") { // but apk's metadata
+		// Links in apk have numbers alone.
+		named := h.Typeflag != tar.TypeSymlink
+		if (h.Uid != 0 || h.Gid != 0 || named && (h.Uname != "root" || h.Gname != "root")) && !strings.HasPrefix(h.Name, ".") { // but apk's metadata
 			t.Errorf("%s belongs to %s:%s", h.Name, h.Uname, h.Gname)
 		}
 		data, err := io.ReadAll(r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all[h.Name] = file{data, h.ModTime}
+		all[h.Name] = file{data, h.ModTime, h.Linkname}
 	}
 }
 
@@ -104,7 +107,7 @@ func unzip(t *testing.T, archive string) files {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all[f.Name] = file{data, f.Modified}
+		all[f.Name] = file{data, f.Modified, ""}
 	}
 	return all
 }
@@ -116,6 +119,7 @@ func (s source) otherPackages(t *testing.T) {
 	for _, page := range s.manPages(t) {
 		want = append(want, "usr/share/man/man1/"+page+".gz")
 	}
+	want = append(want, slices.Collect(maps.Keys(links))...)
 	slices.Sort(want)
 	packed, err := rpmutils.ReadRpm(strings.NewReader(s.read(t, "dist/jwtctl-0.1.0~snapshot-1.x86_64.rpm")))
 	if err != nil {
@@ -127,8 +131,14 @@ func (s source) otherPackages(t *testing.T) {
 	}
 	var got []string
 	for _, f := range infos {
-		if f.Mode()&0o170000 == 0o100000 { // a regular file
-			got = append(got, strings.TrimPrefix(f.Name(), "/"))
+		switch name := strings.TrimPrefix(f.Name(), "/"); f.Mode() & 0o170000 {
+		case 0o120000: // a link
+			if f.Linkname() != links[name] {
+				t.Errorf("rpm: %s is a link to %q, want %q", name, f.Linkname(), links[name])
+			}
+			got = append(got, name)
+		case 0o100000: // a regular file
+			got = append(got, name)
 		}
 	}
 	slices.Sort(got)
@@ -139,6 +149,11 @@ func (s source) otherPackages(t *testing.T) {
 	got = slices.DeleteFunc(apk.names(), func(name string) bool { return strings.HasPrefix(name, ".") }) // its metadata
 	if !slices.Equal(got, want) {
 		t.Errorf("apk holds\n%v, want\n%v", got, want)
+	}
+	for link, target := range links {
+		if apk[link].link != target {
+			t.Errorf("apk: %s is a link to %q, want %q", link, apk[link].link, target)
+		}
 	}
 	once, _ := s.program(t, "linux_amd64")
 	if !bytes.Equal(apk["usr/bin/jwtctl"].data, once) {

@@ -1,0 +1,174 @@
+package jwks
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// fetcher makes bounded requests over a Network.
+type fetcher struct {
+	network Network
+	client  *http.Client
+}
+
+// answer is what a URL holds.
+type answer struct {
+	body   []byte
+	maxAge *time.Duration // what Cache-Control allows, nil if it does not say
+}
+
+func newFetcher(n Network) *fetcher {
+	if n.Timeout <= 0 || n.Timeout > MaxFetchTime {
+		n.Timeout = MaxFetchTime
+	}
+	f := &fetcher{network: n}
+	dialer := &net.Dialer{Timeout: n.Timeout, Resolver: n.Resolver, ControlContext: f.checkAddress}
+	f.client = &http.Client{
+		CheckRedirect: f.checkRedirect,
+		Transport: &http.Transport{
+			Proxy:                  n.Proxy,
+			DialContext:            dialThisMachine(dialer.DialContext),
+			TLSClientConfig:        &tls.Config{RootCAs: n.RootCAs, MinVersion: tls.VersionTLS12},
+			TLSHandshakeTimeout:    n.Timeout,
+			ForceAttemptHTTP2:      true,
+			DisableKeepAlives:      true, // fetches are rare, and each checks its address
+			MaxResponseHeaderBytes: maxFetchHeader,
+		},
+	}
+	return f
+}
+
+// get returns what address holds. Everything but a 200 with a whole body of at
+// most keys.MaxFileBytes is key_set_unavailable; a URL, redirect or network
+// address that is not to be trusted is key_set_url_not_allowed.
+func (f *fetcher) get(ctx context.Context, address string) (answer, error) {
+	u, err := f.parseURL(address)
+	if err != nil {
+		return answer{}, err
+	}
+	if u.Scheme == "http" && !f.network.AllowHTTP {
+		ctx = context.WithValue(ctx, loopbackOnly{}, true)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return answer{}, fault.New(fault.KeySetURLNotAllowed, label(address), "%w", err)
+	}
+	r.Header.Set("Accept", "application/jwk-set+json, application/json")
+	r.Header.Set("Accept-Encoding", "identity") // so that the transport unpacks nothing: no bombs
+	r.Header.Set("User-Agent", "jwtctl")
+	response, err := f.client.Do(r)
+	if err != nil {
+		return answer{}, failed(ctx, address, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return answer{}, fault.New(fault.KeySetUnavailable, label(address), "it answered %d, not 200", response.StatusCode)
+	}
+	if coding := response.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return answer{}, fault.New(fault.KeySetUnavailable, label(address), "the server answered in the encoding %q, which was not requested", quote.Shorten(coding))
+	}
+	body, err := files.ReadAll(response.Body, label(address), keys.MaxFileBytes, fault.KeySetUnavailable)
+	if fault.CodeOf(err) == fault.FileTooLarge {
+		return answer{}, fault.New(fault.KeySetUnavailable, label(address), "it is larger than %d bytes", keys.MaxFileBytes)
+	}
+	if err != nil {
+		return answer{}, failed(ctx, address, err)
+	}
+	return answer{body: body, maxAge: maxAge(response.Header)}, nil
+}
+
+// failed words an error of the network.
+func failed(ctx context.Context, address string, err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Code == fault.KeySetURLNotAllowed {
+		return f.About(label(address))
+	}
+	if ctx.Err() != nil {
+		return fault.New(fault.KeySetUnavailable, label(address), "no complete answer in time (%w)", ctx.Err())
+	}
+	var wrapped *url.Error // whose text repeats the address
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	const most = 1024 // of a text that a server has a part in
+	text := quote.Escape(err.Error(), "")
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	failed := fault.New(fault.KeySetUnavailable, label(address), "cannot be fetched: %s", text)
+	if unknown := (x509.UnknownAuthorityError{}); errors.As(err, &unknown) {
+		return failed.WithRemedy(fault.TrustCA)
+	}
+	return failed.WithHint("%s", failureHint(err))
+}
+
+// failureHint says what may help against an error of the network, "" if nothing
+// is known to.
+func failureHint(err error) string {
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var record tls.RecordHeaderError
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &name):
+		return "the certificate is for another name: use the name that it is for"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "the certificate has expired, or the clock of this machine is wrong"
+	case errors.As(err, &record):
+		return "the server does not speak TLS on this port"
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "is the name of the host spelled right?"
+	}
+	return ""
+}
+
+// maxAge returns how long Cache-Control lets an answer be kept (RFC 9111
+// section 5.2.2).
+func maxAge(h http.Header) *time.Duration {
+	var shortest *time.Duration
+	for _, line := range h.Values("Cache-Control") {
+		for directive := range strings.SplitSeq(line, ",") {
+			name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
+			age := time.Duration(0)
+			switch strings.ToLower(name) {
+			case "no-store", "no-cache":
+			case "max-age":
+				seconds, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 31)
+				if err != nil {
+					continue // as if it were not there; the ceiling holds
+				}
+				age = time.Duration(seconds) * time.Second
+			default:
+				continue
+			}
+			if shortest == nil || age < *shortest {
+				shortest = &age
+			}
+		}
+	}
+	return shortest
+}
+
+// label is address as it is in messages: without what could be a secret,
+// and without characters that a terminal would act on.
+func label(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return strconv.QuoteToASCII(quote.Shorten(address))
+	}
+	u.RawQuery, u.Fragment = "", ""
+	return strings.Trim(strconv.QuoteToASCII(u.Redacted()), `"`)
+}

@@ -1,0 +1,55 @@
+package keys
+
+import (
+	"crypto"
+	"crypto/subtle"
+	"encoding/base64"
+
+	"github.com/lestrrat-go/jwx/v3/jwk"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// ID returns the key id.
+func (k *Key) ID() string { return k.id }
+
+// HasOwnID reports whether the id was given with the key or to New, rather than
+// derived from its numbers.
+func (k *Key) HasOwnID() bool { return k.hasID }
+
+// Issuer returns the issuer the key is bound to, "" for none.
+func (k *Key) Issuer() string { return k.issuer }
+
+// Source returns where the key came from.
+func (k *Key) Source() string { return k.source }
+
+// SameMaterial reports whether k and other have the same public half, or the same
+// secret.
+func (k *Key) SameMaterial(other *Key) bool {
+	if k.Type() == TypeSecret && other.Type() == TypeSecret {
+		return subtle.ConstantTimeCompare(k.private.secret, other.private.secret) == 1
+	}
+	p, ok := k.public.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && p.Equal(other.public)
+}
+
+// Thumbprint returns the RFC 7638 SHA-256 thumbprint, base64url.
+func (k *Key) Thumbprint() (string, error) {
+	text, err := k.thumbprint()
+	if err != nil {
+		return "", fault.New(fault.KeyInvalid, k.source, "its thumbprint cannot be made: %w", err)
+	}
+	return text, nil
+}
+
+func (k *Key) thumbprint() (string, error) {
+	j, err := jwk.Import(k.VerifyingMaterial())
+	if err != nil {
+		return "", err
+	}
+	sum, err := j.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(sum), nil
+}

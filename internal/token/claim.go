@@ -1,0 +1,77 @@
+package token
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+)
+
+// Claim is a claim with its value as JSON.
+type Claim struct {
+	Name  string
+	Value jsontext.Value
+}
+
+// ParseClaim makes a claim of a JSON text. It is held to the same rules as a
+// token that comes in, so that what is made is what is read (A84).
+func ParseClaim(name, value string) (Claim, error) {
+	// An object around it gives the value's own names, numbers and depth the strict reading.
+	members, err := strictjson.Object([]byte(`{"value":`+value+`}`), jws.MaxDepth)
+	if err != nil || len(members) != 1 {
+		return Claim{}, fault.New(fault.UsageError, "claim-json", "the value of %q is not valid JSON", quote.Shorten(name)).
+			WithHint("a string needs its quotes: %s='\"text\"'", quote.Shorten(name))
+	}
+	return Claim{Name: name, Value: members[0].Value}, nil
+}
+
+// TextClaim makes a claim whose value is the string text.
+func TextClaim(name, text string) (Claim, error) {
+	quoted, err := jsontext.AppendQuote(nil, text)
+	if err != nil {
+		return Claim{}, fault.New(fault.UsageError, "claim", "the value of %q is not UTF-8", quote.Shorten(name))
+	}
+	return Claim{Name: name, Value: quoted}, nil
+}
+
+// writer writes the members of an object and keeps the first error.
+type writer struct {
+	out []byte
+	err error
+}
+
+// add takes what a function of jsontext has appended to out.
+func (w *writer) add(out []byte, err error) {
+	w.out = out
+	if w.err == nil {
+		w.err = err
+	}
+}
+
+func (w *writer) name(name string) {
+	if len(w.out) > 1 {
+		w.out = append(w.out, ',')
+	}
+	w.add(jsontext.AppendQuote(w.out, name))
+	w.out = append(w.out, ':')
+}
+
+func (w *writer) claim(c Claim) {
+	w.name(c.Name)
+	w.add(jsontext.AppendFormat(w.out, c.Value)) // refuses all but one strict value
+}
+
+// ParseClaims makes claims of a JSON object, under the rules of ParseClaim.
+func ParseClaims(data []byte, source string) ([]Claim, error) {
+	members, err := strictjson.Object(data, jws.MaxDepth)
+	if err != nil {
+		return nil, fault.New(fault.UsageError, source, "it is not a JSON object of claims: %w", err)
+	}
+	list := make([]Claim, 0, len(members))
+	for _, m := range members {
+		list = append(list, Claim(m))
+	}
+	return list, nil
+}
