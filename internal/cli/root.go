@@ -11,6 +11,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/build"
 	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/command/idpcmd"
 	"github.com/jwtctl/jwtctl/internal/command/keycmd"
 	"github.com/jwtctl/jwtctl/internal/command/messagecmd"
 	"github.com/jwtctl/jwtctl/internal/command/policycmd"
@@ -43,6 +44,7 @@ func commands() []lazy {
 		{"serve", "Keys", keycmd.Serve},
 		{"gen-and-serve", "Keys", keycmd.GenAndServe},
 		{"rotate", "Keys", keycmd.Rotate},
+		{"idp", "Keys", idpcmd.IDP},
 
 		{"token", "Tokens", tokencmd.Token},
 		{"inspect", "Tokens", tokencmd.Inspect},

@@ -39,6 +39,9 @@ type File struct {
 	Messages []MessageEntry
 	// Claims are those of token.claims, with their names as written.
 	Claims []token.Claim
+	// Users and Clients are those of idp.
+	Users   []UserEntry
+	Clients []ClientEntry
 }
 
 // KeyEntry is one of keys.

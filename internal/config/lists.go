@@ -126,6 +126,11 @@ func (r *reader) message(key string, n *yaml.Node) {
 // digits.
 func (r *reader) claims(n *yaml.Node, key string) {
 	r.out.lines[key] = n.Line
+	r.out.Claims = append(r.out.Claims, r.claimsOf(n, key)...)
+}
+
+// claimsOf reads claims by their names.
+func (r *reader) claimsOf(n *yaml.Node, key string) (list []token.Claim) {
 	r.fields(n, key, func(name string, at, value *yaml.Node) {
 		if hasTime(value) {
 			r.failHint(value, join(key, name), "put it in quotes", "a date would change its form")
@@ -146,8 +151,9 @@ func (r *reader) claims(n *yaml.Node, key string) {
 			r.fail(value, join(key, name), "has no JSON equivalent")
 			return
 		}
-		r.out.Claims = append(r.out.Claims, c)
+		list = append(list, c)
 	})
+	return list
 }
 
 // hasTime reports whether YAML takes something in n for a time.

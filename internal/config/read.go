@@ -184,8 +184,11 @@ func (r *reader) root(n *yaml.Node) {
 // namesIn returns the names that a section has, "" for the top of the file.
 func namesIn(section string) []string {
 	var names []string
-	if section == "" {
+	switch section {
+	case "":
 		names = []string{"keys", "key_sets", "messages"}
+	case "idp":
+		names = []string{"users", "clients"}
 	}
 	for key := range keysOf(table) {
 		outer, name, nested := strings.Cut(key, ".")
@@ -208,6 +211,10 @@ func (r *reader) section(section string, n *yaml.Node) {
 		switch {
 		case key == "token.claims":
 			r.claims(value, key)
+		case key == usersKey:
+			r.items(value, key, r.user)
+		case key == clientsKey:
+			r.items(value, key, r.client)
 		case known:
 			r.value(key, kind, at, value)
 		default:

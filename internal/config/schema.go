@@ -37,6 +37,10 @@ func SchemaOf(rows string) ([]byte, error) {
 	properties["token"].(object)["properties"].(object)["claims"] = object{
 		"type": []string{"object", "null"}, "description": "claims of every token, by their names",
 	}
+	if idp, ok := properties["idp"].(object); ok {
+		lists := idp["properties"].(object)
+		lists["users"], lists["clients"] = listOfEntries(userEntrySchema()), listOfEntries(clientEntrySchema())
+	}
 	schema := mapping(properties)
 	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	schema["title"] = Name

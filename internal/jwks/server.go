@@ -22,7 +22,8 @@ const (
 	maxHeaderBytes = 16 << 10
 )
 
-// Server listens on an address and answers with a Handler.
+// Server listens on an address and answers with a Handler, or with what serves
+// more than a key set.
 type Server struct {
 	listener net.Listener
 	server   *http.Server
@@ -33,6 +34,15 @@ type Server struct {
 // requests wait from then on until Serve answers them. log gets what goes wrong
 // with connections. It returns listen_failed where the address cannot be had.
 func Listen(ctx context.Context, address string, h *Handler, log *slog.Logger) (*Server, error) {
+	listener, err := Bind(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	return NewServer(listener, h, h.Path(), log), nil
+}
+
+// Bind listens on address, for NewServer. Its error is that of Listen.
+func Bind(ctx context.Context, address string) (net.Listener, error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
@@ -43,9 +53,15 @@ func Listen(ctx context.Context, address string, h *Handler, log *slog.Logger) (
 		}
 		return nil, fault.New(fault.ListenFailed, address, "%w", reason)
 	}
+	return listener, nil
+}
+
+// NewServer returns a server that answers by h what arrives at listener. path is
+// that of the key set.
+func NewServer(listener net.Listener, h http.Handler, path string, log *slog.Logger) *Server {
 	return &Server{
 		listener: listener,
-		path:     h.Path(),
+		path:     path,
 		server: &http.Server{
 			Handler:                      h,
 			DisableGeneralOptionsHandler: true, // OPTIONS * has no path of ours
@@ -56,7 +72,7 @@ func Listen(ctx context.Context, address string, h *Handler, log *slog.Logger) (
 			MaxHeaderBytes:               maxHeaderBytes,
 			ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		},
-	}, nil
+	}
 }
 
 // Addr returns the address listened on, with its real port.

@@ -21,6 +21,8 @@ type HeaderOptions struct {
 	Members []strictjson.Member
 	// Fields are what messages call the fields that make alg, kid and typ.
 	Fields map[string]string
+	// NoKeyID leaves kid out, for tests of verifiers that must do without it.
+	NoKeyID bool
 }
 
 // check refuses members that a header has already, or that no verifier of ours
@@ -134,8 +136,12 @@ func SignHeader(key *keys.Key, claims []byte, o HeaderOptions) (string, error) {
 func appendHeader(b []byte, alg keys.Algorithm, kid string, o HeaderOptions) ([]byte, error) {
 	b = append(b, `{"alg":"`...)
 	b = append(b, alg...)
-	b = append(b, `","kid":`...)
-	b, err := jsontext.AppendQuote(b, kid)
+	b = append(b, '"')
+	var err error
+	if !o.NoKeyID {
+		b = append(b, `,"kid":`...)
+		b, err = jsontext.AppendQuote(b, kid)
+	}
 	b = append(b, `,"typ":`...)
 	b, typErr := jsontext.AppendQuote(b, cmp.Or(o.Type, "JWT"))
 	err = cmp.Or(err, typErr)

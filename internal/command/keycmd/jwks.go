@@ -64,12 +64,12 @@ func runJWKS(ctx context.Context, d command.Deps, o jwksOptions) error {
 		if o.explain {
 			return fault.New(fault.UsageError, "--explain", "it needs a key set: --jwks FILE or URL")
 		}
-		source := publishing(d, o.keys, o.dir)
-		list, err := source.load()
+		source := input.Publishing(d, o.keys, o.dir)
+		list, err := source.Load()
 		if err != nil {
 			return err
 		}
-		return printSet(d, o.out, list, source.inputs)
+		return printSet(d, o.out, list, source.Inputs)
 	}
 	if o.keys.Named() || o.dir != "" || o.keys.Alg != "" {
 		return fault.New(fault.UsageError, "--jwks", "it does not go with --key, --secret, --key-dir and --alg")

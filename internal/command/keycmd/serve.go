@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"net"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -82,7 +80,7 @@ func (o serveOptions) check() error {
 	if o.maxAge < jwks.MinMaxAge || o.maxAge > jwks.MaxMaxAge {
 		return fault.New(fault.UsageError, "--max-age", "%s is not from %s to %s", o.maxAge, jwks.MinMaxAge, jwks.MaxMaxAge)
 	}
-	if err := checkListen(o.listen); err != nil {
+	if err := command.CheckListen(o.listen); err != nil {
 		return err
 	}
 	if o.every <= 0 {
@@ -91,42 +89,17 @@ func (o serveOptions) check() error {
 	return nil
 }
 
-// checkListen refuses what is not an address; whether it can be had shows later.
-func checkListen(address string) error {
-	_, port, err := net.SplitHostPort(address)
-	if err == nil {
-		_, err = net.LookupPort("tcp", port)
-	}
-	if err == nil || address == "" {
-		return nil
-	}
-	wrong := fault.New(fault.UsageError, "--listen", "%q is not an address and port", quote.Shorten(address))
-	if _, portErr := net.LookupPort("tcp", address); portErr == nil {
-		return wrong.WithHint("127.0.0.1:%[1]s for this machine alone, :%[1]s for all interfaces", address)
-	}
-	return wrong.WithHint("such as 127.0.0.1:8080, or :8080 for all interfaces")
-}
-
-// withPortHint says what to do about an address that is taken.
-func withPortHint(err error) error {
-	var f *fault.Error
-	if errors.As(err, &f) && errors.Is(err, syscall.EADDRINUSE) {
-		return f.WithHint("another program listens there; port 0 takes a free one")
-	}
-	return err
-}
-
 func runServe(ctx context.Context, d command.Deps, o serveOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	source := publishing(d, o.keys, o.dir)
+	source := input.Publishing(d, o.keys, o.dir)
 	if o.urlFile != "" {
-		if err := console.CheckOut(o.urlFile, source.inputs); err != nil {
+		if err := console.CheckOut(o.urlFile, source.Inputs); err != nil {
 			return err
 		}
 	}
-	publisher, err := jwks.NewPublisher(source.load, d.Logger(), d.System.Now)
+	publisher, err := jwks.NewPublisher(source.Load, d.Logger(), d.System.Now)
 	if err != nil {
 		return err
 	}
@@ -138,14 +111,14 @@ func runServe(ctx context.Context, d command.Deps, o serveOptions) error {
 	d.Stay()
 	server, err := jwks.Listen(ctx, o.listen, handler, d.Logger())
 	if err != nil {
-		return withPortHint(err)
+		return command.WithPortHint(err)
 	}
 	served, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(served) }()
 	go publisher.Watch(served, o.every, d.System.Reload(served))
-	if err := renderServe(d, o, server, publisher.Current(), source.inputs); err != nil {
+	if err := renderServe(d, o, server, publisher.Current(), source.Inputs); err != nil {
 		stop()
 		<-ended
 		return err

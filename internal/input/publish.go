@@ -1,39 +1,38 @@
-package keycmd
+package input
 
 import (
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// published is where the keys of a set come from. Its load may be called again
+// Published is where the keys of a set come from. Its Load may be called again
 // and again: files are read again, what cannot be read twice is kept.
-type published struct {
-	load jwks.Load
-	// inputs are the files read, for the check that none is overwritten.
-	inputs []string
+type Published struct {
+	Load jwks.Load
+	// Inputs are the files read, for the check that none is overwritten.
+	Inputs []string
 }
 
-// publishing returns the source of the keys of flags and of the folder dir. A
+// Publishing returns the source of the keys of flags and of the folder dir. A
 // folder alone replaces the default key.
-func publishing(d command.Deps, k input.KeyFlags, dir string) published {
+func Publishing(d command.Deps, k KeyFlags, dir string) Published {
 	var parts []jwks.Load
-	var p published
+	var p Published
 	if dir == "" || k.Named() {
 		for _, place := range k.Places(d) {
 			if !place.IsFile() {
 				parts = append(parts, once(func() ([]*keys.Key, error) { return place.Read(d, k.StrictPerms) }))
 				continue
 			}
-			p.inputs = append(p.inputs, place.Name)
+			p.Inputs = append(p.Inputs, place.Name)
 			source := &jwks.Source{Files: []string{place.Name}, Attributes: place.With, Log: d.Logger()}
 			parts = append(parts, checkedOnce(d, place.Name, k.StrictPerms, source.Load))
 		}
 	}
 	if dir != "" {
-		p.inputs = append(p.inputs, dir)
+		p.Inputs = append(p.Inputs, dir)
 		folder := &jwks.Source{Folder: dir, Attributes: k.Attributes(d), Log: d.Logger()}
 		beside := len(parts) > 0
 		parts = append(parts, func() ([]*keys.Key, error) {
@@ -44,12 +43,12 @@ func publishing(d command.Deps, k input.KeyFlags, dir string) published {
 			return list, err
 		})
 	}
-	p.load = func() ([]*keys.Key, error) {
+	p.Load = func() ([]*keys.Key, error) {
 		var all []*keys.Key
 		for _, part := range parts {
 			list, err := part()
 			if err != nil {
-				return nil, input.WithKeyFileHint(err)
+				return nil, WithKeyFileHint(err)
 			}
 			all = append(all, list...)
 		}
@@ -86,6 +85,6 @@ func checkedOnce(d command.Deps, path string, strict bool, load jwks.Load) jwks.
 			return list, err
 		}
 		checked = true
-		return list, input.CheckPermissions(d, path, list, strict)
+		return list, CheckPermissions(d, path, list, strict)
 	}
 }

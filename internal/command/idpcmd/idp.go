@@ -1,0 +1,218 @@
+// Package idpcmd has the command idp, an OpenID provider for development.
+package idpcmd
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/console"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/idp"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/jwks"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
+)
+
+const idpText = `Run an OpenID provider for development and tests, until interrupted. There is no
+password: anyone who reaches it picks a user on a page, or becomes --auto-login.
+It listens on this machine alone unless --listen says otherwise, keeps nothing,
+and returns to no address but those of --redirect.
+
+It has discovery, the authorization code flow with PKCE, refresh tokens, client
+credentials, device codes, userinfo, introspection, revocation and logout.
+Tokens are JWTs. They are signed by the keys that --key or --key-dir name, which
+are read again and rotated as those of jwtctl serve; without any, by a key that
+is made for this run.
+
+With one --user, --permission and --claim are that user's. More users and
+clients, each with its own claims, are listed under idp: in jwtctl.yaml.
+
+--fault makes tokens or the key set wrong on purpose, for tests of services that
+must refuse them. docs/idp.md has what each fault shows.
+
+The issuer is in the first line on stdout, printed when requests are answered.`
+
+const idpExample = `  jwtctl idp --user alice --permission default:write --client web:secret --redirect http://127.0.0.1:3000/callback
+  jwtctl idp --listen 127.0.0.1:8085 --user ci --auto-login ci --client app --redirect http://127.0.0.1/callback
+  jwtctl idp --like keycloak --user alice --claim-json 'groups=["staff"]' --client api:secret --fault api:expired`
+
+type options struct {
+	keys        input.KeyFlags
+	dir         string
+	listen      string
+	issuer      string
+	urlFile     string
+	ttl         time.Duration
+	audiences   []string
+	users       []string
+	permissions []string
+	claims      []string
+	jsonClaims  []string
+	clients     []string
+	redirects   []string
+	autoLogin   string
+	like        string
+	faults      []string
+}
+
+// IDP returns the command.
+func IDP(d command.Deps) *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:        "idp --user NAME --client ID[:SECRET]",
+		SuggestFor: []string{"oidc", "openid", "provider", "issuer", "mock", "login"},
+		Short:      "Run an OpenID provider for development",
+		Long:       idpText,
+		Example:    idpExample,
+		Args:       command.NoArguments,
+		RunE:       func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), d, o) },
+	}
+	o.register(cmd.Flags())
+	return cmd
+}
+
+func (o *options) register(fs *pflag.FlagSet) {
+	o.keys.Register(fs)
+	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of keys that jwtctl rotate looks after: the active one signs")
+	fs.StringVar(&o.listen, "listen", "127.0.0.1:0", "`ADDRESS` to listen on; by default this machine alone and a free port")
+	fs.StringVar(&o.issuer, "issuer", "", "`URL` by which clients reach it (default: http:// and the address)")
+	fs.StringVar(&o.urlFile, "url-file", "", "`FILE` to write the issuer to, once it answers")
+	fs.DurationVar(&o.ttl, "ttl", idp.DefaultTTL, "how long tokens live")
+	fs.StringArrayVar(&o.audiences, "aud", nil, "audience `A` of access tokens (default: the client); repeatable")
+	fs.StringArrayVar(&o.users, "user", nil, "`NAME` of a user; repeatable")
+	fs.StringArrayVar(&o.permissions, "permission", nil, "the user's permission `NS:ROLE` for Temporal; repeatable")
+	fs.StringArrayVar(&o.claims, "claim", nil, "a claim `NAME=TEXT` of the user; repeatable")
+	fs.StringArrayVar(&o.jsonClaims, "claim-json", nil, "a claim `NAME=JSON` of the user; repeatable")
+	fs.StringArrayVar(&o.clients, "client", nil, "a client `ID[:SECRET]`; one without a secret needs PKCE; repeatable")
+	fs.StringArrayVar(&o.redirects, "redirect", nil, "`URL` that logins of --client may return to; a loopback address without a port takes any; repeatable")
+	fs.StringVar(&o.autoLogin, "auto-login", "", "log in as `USER` without a page")
+	likes := []string{}
+	for _, l := range idp.Likes() {
+		likes = append(likes, string(l))
+	}
+	settings.ChoiceVar(fs, &o.like, "like", "", "imitate the tokens and paths of another issuer: auth0, keycloak, entra, okta or github-actions", likes...)
+	fs.StringArrayVar(&o.faults, "fault", nil, "make tokens of all clients, or of one, wrong: `FAULT` or CLIENT:FAULT, such as expired or api:no-kid; repeatable")
+	settings.Paths(fs, "key-dir", "url-file")
+	settings.NamesKeys(fs, "key-dir")
+	settings.Keyed(fs, "idp")
+}
+
+// quiet passes warnings and errors on: what else the library logs is about its
+// own routes.
+type quiet struct{ slog.Handler }
+
+func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && q.Handler.Enabled(ctx, l)
+}
+
+func run(ctx context.Context, d command.Deps, o options) error {
+	made, err := o.provider(d)
+	if err != nil {
+		return err
+	}
+	ring, inputs, err := o.ring(d)
+	if err != nil {
+		return err
+	}
+	if o.urlFile != "" {
+		if err := console.CheckOut(o.urlFile, inputs); err != nil {
+			return err
+		}
+	}
+	slog.SetDefault(slog.New(quiet{d.Logger().Handler()})) // the library has no other way to log
+	d.Stay()
+	listener, err := jwks.Bind(ctx, o.listen)
+	if err != nil {
+		return command.WithPortHint(err)
+	}
+	made.Keys, made.Issuer = ring, o.address(listener.Addr())
+	provider, err := idp.New(made)
+	if err != nil {
+		_ = listener.Close()
+		return err
+	}
+	set, err := jwks.NewHandler(ring.Set, jwks.HandlerOptions{Path: provider.JWKSPath()})
+	if err != nil {
+		_ = listener.Close()
+		return err
+	}
+	server := jwks.NewServer(listener, provider.Handler(set), provider.JWKSPath(), d.Logger())
+	served, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(served) }()
+	go ring.Set.Watch(served, jwks.PollInterval, d.System.Reload(served))
+	if err := render(d, o, provider, made, listener.Addr(), inputs); err != nil {
+		stop()
+		<-ended
+		return err
+	}
+	err = <-ended
+	if err == nil {
+		d.Say("stopped")
+	}
+	return err
+}
+
+// address returns the issuer without its path.
+func (o options) address(at net.Addr) string {
+	if o.issuer != "" {
+		return o.issuer
+	}
+	tcp, ok := at.(*net.TCPAddr)
+	if !ok {
+		return "http://" + at.String()
+	}
+	local := *tcp
+	if local.IP.IsUnspecified() {
+		local.IP = net.IPv4(127, 0, 0, 1)
+	}
+	return "http://" + local.String()
+}
+
+// render says where the provider is: to scripts on stdout and in --url-file, to
+// people on stderr.
+func render(d command.Deps, o options, p *idp.Provider, made idp.Options, at net.Addr, inputs []string) error {
+	d.Danger("for development only: there is no password, and anyone who reaches %s can be any user", at)
+	if tcp, ok := at.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
+		d.Danger("%s is not a loopback address: other machines can get tokens of any user", at)
+	}
+	for _, f := range made.Faults {
+		d.Danger("fault %s: wrong on purpose for every client", f)
+	}
+	for _, c := range made.Clients {
+		for _, f := range c.Faults {
+			d.Danger("fault %s: wrong on purpose for client %s", f, quote.Printable(c.ID))
+		}
+	}
+	_ = d.Print("Started OpenID provider. Issuer: %s. Ctrl+C to exit.\n", p.Issuer())
+	if o.urlFile != "" {
+		if err := d.WriteResult(o.urlFile, []byte(p.Issuer()+"\n"), files.Shared, inputs); err != nil {
+			return err
+		}
+	}
+	d.Say("discovery %s\nkey set   %s", p.DiscoveryURL(), p.JWKSURL())
+	return nil
+}
+
+// check refuses what can be seen to be wrong without reading a key.
+func (o options) check() error {
+	if err := command.CheckListen(o.listen); err != nil {
+		return err
+	}
+	if o.ttl < time.Second || o.ttl > maxTTL {
+		return fault.New(fault.UsageError, "--ttl", "%s is not from 1s to %s", o.ttl, maxTTL)
+	}
+	return nil
+}
+
+// maxTTL bounds tokens, and with it what is kept in memory.
+const maxTTL = 24 * time.Hour

@@ -1,0 +1,219 @@
+package idp
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/rs/cors"
+	"github.com/zitadel/oidc/v3/pkg/oidc"
+	"github.com/zitadel/oidc/v3/pkg/op"
+
+	"github.com/jwtctl/jwtctl/internal/jwks"
+)
+
+// The paths that do not depend on Like.
+const (
+	loginPath     = "/login"
+	devicePath    = "/device"
+	loggedOutPath = "/logged-out"
+	callbackPath  = "/authorize/callback"
+)
+
+// maxForm bounds the body of a request.
+const maxForm = 64 << 10
+
+// endpoints are the library's own paths, which clients never see: ServeHTTP maps
+// those of Like to them.
+func endpoints() op.Endpoints {
+	return op.Endpoints{
+		Authorization:       op.NewEndpoint("authorize"),
+		Token:               op.NewEndpoint("token"),
+		Introspection:       op.NewEndpoint("introspect"),
+		Userinfo:            op.NewEndpoint("userinfo"),
+		Revocation:          op.NewEndpoint("revoke"),
+		EndSession:          op.NewEndpoint("logout"),
+		DeviceAuthorization: op.NewEndpoint("device/code"),
+	}
+}
+
+// Handler returns what answers requests, with set for the key set.
+func (p *Provider) Handler(set *jwks.Handler) http.Handler {
+	mux := map[string]http.Handler{}
+	handle := func(path string, scripts bool, h http.Handler, methods ...string) {
+		h = only(h, methods)
+		if scripts {
+			h = p.crossOrigin(h)
+		}
+		mux[path] = h
+	}
+	inner := func(path string) http.Handler { return p.inLibrary(path) }
+	handle(p.places.authorize, false, inner("/authorize"), http.MethodGet, http.MethodPost)
+	handle(callbackPath, false, inner(callbackPath), http.MethodGet)
+	handle(p.places.token, true, inner("/token"), http.MethodPost)
+	handle(p.places.introspect, false, inner("/introspect"), http.MethodPost)
+	handle(p.places.revoke, true, inner("/revoke"), http.MethodPost)
+	handle(p.places.userinfo, true, inner("/userinfo"), http.MethodGet, http.MethodPost)
+	handle(p.places.logout, false, inner("/logout"), http.MethodGet, http.MethodPost)
+	handle(p.places.device, true, inner("/device/code"), http.MethodPost)
+	discovery := http.HandlerFunc(p.serveDiscovery)
+	handle(trimSlash(p.places.issuer)+"/.well-known/openid-configuration", true, discovery, http.MethodGet, http.MethodHead)
+	handle("/.well-known/oauth-authorization-server"+trimSlash(p.places.issuer), true, discovery, http.MethodGet, http.MethodHead)
+	handle(loginPath, false, http.HandlerFunc(p.serveLogin), http.MethodGet, http.MethodPost)
+	handle(devicePath, false, http.HandlerFunc(p.serveDevice), http.MethodGet, http.MethodPost)
+	handle(loggedOutPath, false, http.HandlerFunc(p.serveLoggedOut), http.MethodGet)
+	keySet := p.crossOrigin(p.wrongSet(set))
+	for _, path := range []string{set.Path(), jwks.WellKnownPath, jwks.HealthPath} {
+		mux[path] = keySet
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, known := mux[r.URL.EscapedPath()]
+		if !known {
+			problem(w, http.StatusNotFound, "invalid_request", "there is nothing at this path; the paths are in the discovery document")
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// only refuses other methods than these. OPTIONS is for crossOrigin.
+func only(h http.Handler, methods []string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, m := range methods {
+			if r.Method == m {
+				h.ServeHTTP(w, r)
+				return
+			}
+		}
+		w.Header().Set("Allow", strings.Join(methods, ", "))
+		problem(w, http.StatusMethodNotAllowed, "invalid_request", "this endpoint takes "+strings.Join(methods, " and "))
+	})
+}
+
+// crossOrigin lets the pages of clients call h, and no others.
+func (p *Provider) crossOrigin(h http.Handler) http.Handler {
+	return cors.New(cors.Options{
+		AllowOriginFunc: func(origin string) bool {
+			for _, known := range p.origins {
+				if origin == known {
+					return true
+				}
+			}
+			return false
+		},
+		AllowedMethods: []string{http.MethodGet, http.MethodPost},
+		AllowedHeaders: []string{"Authorization", "Content-Type", "Accept"},
+		MaxAge:         600,
+	}).Handler(h)
+}
+
+// inLibrary passes requests to the library under its own path. Parameters of a
+// POST count from its body alone (RFC 6749 section 2.3.1), and none may come
+// twice (section 3.1).
+func (p *Provider) inLibrary(path string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		inner := r.Clone(r.Context())
+		if r.Method == http.MethodPost {
+			inner.URL.RawQuery = ""
+		}
+		inner.URL.Path, inner.URL.RawPath = path, ""
+		if err := inner.ParseForm(); err != nil {
+			problem(w, http.StatusBadRequest, "invalid_request", "the form cannot be read")
+			return
+		}
+		for name, values := range inner.Form {
+			if len(values) > 1 && name != "resource" && name != "audience" {
+				problem(w, http.StatusBadRequest, "invalid_request", "a parameter is repeated")
+				return
+			}
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Referrer-Policy", "no-referrer")
+		p.library.ServeHTTP(w, inner)
+	})
+}
+
+// wrongSet answers for the key set as the faults of all clients say.
+func (p *Provider) wrongSet(set http.Handler) http.Handler {
+	slow, empty := false, false
+	for _, f := range p.o.Faults {
+		slow, empty = slow || f == SlowJWKS, empty || f == EmptyJWKS
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		health := r.URL.Path == jwks.HealthPath
+		if slow && !health {
+			_ = http.NewResponseController(w).SetWriteDeadline(p.o.Now().Add(2 * SlowTime))
+			if p.o.Wait(r.Context(), SlowTime) != nil {
+				return
+			}
+		}
+		if empty && !health {
+			w.Header().Set("Content-Type", "application/jwk-set+json")
+			_, _ = w.Write([]byte(`{"keys":[]}` + "\n"))
+			return
+		}
+		set.ServeHTTP(w, r)
+	})
+}
+
+// problem writes an error as the library does.
+func problem(w http.ResponseWriter, status int, code, why string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": code, "error_description": why})
+}
+
+// trimSlash removes the slash at the end of an address or path.
+func trimSlash(s string) string { return strings.TrimSuffix(s, "/") }
+
+// at returns the URL of a path.
+func (p *Provider) at(path string) string { return trimSlash(p.o.Issuer) + path }
+
+// serveDiscovery answers with the provider's metadata (OpenID Connect Discovery
+// section 3, RFC 8414).
+func (p *Provider) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store") // the next run may have another key
+	_ = json.NewEncoder(w).Encode(p.metadata())
+}
+
+func (p *Provider) metadata() *oidc.DiscoveryConfiguration {
+	algorithms := []string{}
+	for _, alg := range p.o.Keys.Algorithms() {
+		algorithms = append(algorithms, string(alg))
+	}
+	secret := []oidc.AuthMethod{oidc.AuthMethodBasic, oidc.AuthMethodPost}
+	return &oidc.DiscoveryConfiguration{
+		Issuer:                                    p.issuer,
+		AuthorizationEndpoint:                     p.at(p.places.authorize),
+		TokenEndpoint:                             p.at(p.places.token),
+		IntrospectionEndpoint:                     p.at(p.places.introspect),
+		UserinfoEndpoint:                          p.at(p.places.userinfo),
+		RevocationEndpoint:                        p.at(p.places.revoke),
+		EndSessionEndpoint:                        p.at(p.places.logout),
+		DeviceAuthorizationEndpoint:               p.at(p.places.device),
+		JwksURI:                                   p.at(p.places.keys),
+		ScopesSupported:                           []string{"openid", "profile", "email", "offline_access"},
+		ResponseTypesSupported:                    []string{"code"},
+		ResponseModesSupported:                    []string{"query"},
+		GrantTypesSupported:                       grantTypes(),
+		SubjectTypesSupported:                     []string{"public"},
+		IDTokenSigningAlgValuesSupported:          algorithms,
+		TokenEndpointAuthMethodsSupported:         append([]oidc.AuthMethod{oidc.AuthMethodNone}, secret...),
+		IntrospectionEndpointAuthMethodsSupported: secret,
+		RevocationEndpointAuthMethodsSupported:    append([]oidc.AuthMethod{oidc.AuthMethodNone}, secret...),
+		CodeChallengeMethodsSupported:             []oidc.CodeChallengeMethod{oidc.CodeChallengeMethodS256},
+		ClaimsSupported: []string{
+			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "azp", "sid",
+			"name", "preferred_username", "email", "email_verified",
+		},
+		RequestParameterSupported:    false,
+		RequestURIParameterSupported: false,
+	}
+}
+
+// withQuery returns path with a query.
+func withQuery(path string, query url.Values) string { return path + "?" + query.Encode() }

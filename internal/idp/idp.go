@@ -1,0 +1,175 @@
+// Package idp is an OpenID provider for development and tests: discovery, the
+// key set, a page to pick a user, and the token endpoint with what belongs to
+// it. The protocol is github.com/zitadel/oidc's; here are users, clients, what
+// is kept in memory and for how long, and what the tokens say.
+//
+// It knows no passwords, keeps nothing on disk and forgets all at its end. It
+// can also be deliberately wrong (Fault), so that others see their verifiers
+// refuse.
+//
+// Every token is made by mint and signed by package jws. What the library signs
+// itself is replaced before it leaves.
+package idp
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/zitadel/oidc/v3/pkg/op"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// DefaultTTL is how long tokens count by default.
+const DefaultTTL = time.Hour
+
+// The most time and number of what is kept. A login, a code and a device code
+// must be completed within pendingTime.
+const (
+	pendingTime = 10 * time.Minute
+	codeTime    = time.Minute
+	sessionTime = 12 * time.Hour
+	refreshTime = 24 * time.Hour
+	maxPending  = 2000
+	maxKept     = 10000
+)
+
+// Options are what a Provider is made of.
+type Options struct {
+	// Issuer is the URL by which clients reach the provider, without the path
+	// that Like adds.
+	Issuer  string
+	Users   []User
+	Clients []Client
+	// AutoLogin names the user who is logged in without a page; "" for none.
+	AutoLogin string
+	// Audience are the audiences of access tokens besides those that a request
+	// names; without any, an access token is for the client that requested it.
+	Audience []string
+	// TTL is how long tokens count; DefaultTTL for 0.
+	TTL time.Duration
+	// Like is whose tokens to imitate.
+	Like Like
+	// Faults are those of every client.
+	Faults []Fault
+	Keys   *KeyRing
+	// Wait returns after d, or with ctx's error.
+	Wait func(ctx context.Context, d time.Duration) error
+	Now  func() time.Time
+	Log  *slog.Logger
+}
+
+// Provider answers the requests of an OpenID provider.
+type Provider struct {
+	o       Options
+	issuer  string // with the path of the likeness
+	places  places
+	clients map[string]*Client
+	storage *storage
+	server  *server
+	library http.Handler
+	origins []string // whose scripts may call it
+}
+
+// New returns a provider. It returns usage for users, clients and faults that
+// make no sense.
+func New(o Options) (*Provider, error) {
+	if o.TTL == 0 {
+		o.TTL = DefaultTTL
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	p := &Provider{o: o, clients: map[string]*Client{}}
+	p.places = o.Like.places()
+	p.issuer = trimSlash(o.Issuer) + p.places.issuer
+	for i := range o.Clients {
+		c := &o.Clients[i]
+		c.faults = append(slices.Clone(o.Faults), c.Faults...)
+		p.clients[c.ID] = c
+		p.addOrigins(c)
+	}
+	if err := op.ValidateIssuer(p.issuer, true); err != nil {
+		return nil, fault.New(fault.UsageError, "--issuer", "%q cannot be an issuer: %w", quote.Shorten(p.issuer), err)
+	}
+	var err error
+	if p.storage, err = newStorage(p); err != nil {
+		return nil, err
+	}
+	library := newLibrary(p.storage, p.issuer)
+	p.server = &server{LegacyServer: op.NewLegacyServer(library, endpoints()), p: p, library: library}
+	p.library = op.RegisterLegacyServer(p.server, p.serveCallback, op.WithServerCORSOptions(nil))
+	return p, nil
+}
+
+// Issuer returns the issuer of the provider's tokens.
+func (p *Provider) Issuer() string { return p.issuer }
+
+// JWKSPath returns the path of the key set.
+func (p *Provider) JWKSPath() string { return p.places.keys }
+
+// JWKSURL and DiscoveryURL return where the key set and the metadata are.
+func (p *Provider) JWKSURL() string { return p.at(p.places.keys) }
+func (p *Provider) DiscoveryURL() string {
+	return trimSlash(p.issuer) + "/.well-known/openid-configuration"
+}
+
+// user returns the user called name, nil for none.
+func (p *Provider) user(name string) *User {
+	for i := range p.o.Users {
+		if p.o.Users[i].Name == name {
+			return &p.o.Users[i]
+		}
+	}
+	return nil
+}
+
+// addOrigins lets the scripts of a client's own pages call the provider.
+func (p *Provider) addOrigins(c *Client) {
+	for _, redirect := range c.Redirects {
+		u, err := url.Parse(redirect)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" {
+			continue
+		}
+		if origin := u.Scheme + "://" + u.Host; !slices.Contains(p.origins, origin) {
+			p.origins = append(p.origins, origin)
+		}
+	}
+}
+
+// check refuses what can be seen to be wrong before anything is served.
+func (o Options) check() error {
+	seen := map[string]bool{}
+	for _, u := range o.Users {
+		switch {
+		case u.Name == "":
+			return fault.New(fault.UsageError, "--user", "a user has no name")
+		case seen[u.Name]:
+			return fault.New(fault.UsageError, "--user", "two users are called %q", quote.Shorten(u.Name))
+		}
+		seen[u.Name] = true
+	}
+	if o.AutoLogin != "" && !seen[o.AutoLogin] {
+		return fault.New(fault.UsageError, "--auto-login", "no user is called %q", quote.Shorten(o.AutoLogin))
+	}
+	if len(o.Clients) == 0 {
+		return fault.New(fault.UsageError, "--client", "there is no client").
+			WithHint("--client ID:SECRET --redirect URL, or clients of idp: in jwtctl.yaml")
+	}
+	ids := map[string]bool{}
+	for _, c := range o.Clients {
+		if ids[c.ID] {
+			return fault.New(fault.UsageError, "--client", "two clients are called %q", quote.Shorten(c.ID))
+		}
+		ids[c.ID] = true
+		if err := c.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package idp
+
+import (
+	"hash/fnv"
+	"strconv"
+	"strings"
+)
+
+// access gives c, the claims of an access token, the shape of l.
+func (l Like) access(c claims, g *grant, p *Provider) {
+	switch l {
+	case LikeAuth0:
+		delete(c, "client_id")
+		delete(c, "auth_time")
+		c["azp"] = g.Client.ID
+		if g.User == nil {
+			c["sub"], c["gty"] = g.Client.ID+"@clients", "client-credentials"
+		}
+		l.person(c, g)
+	case LikeKeycloak:
+		delete(c, "client_id")
+		c["typ"], c["azp"], c["acr"] = "Bearer", g.Client.ID, "1"
+		if g.User != nil {
+			c["sid"] = sessionID(g.Session)
+			c["allowed-origins"] = origins(g.Client)
+		} else {
+			c["client_id"], c["preferred_username"] = g.Client.ID, "service-account-"+strings.ToLower(g.Client.ID)
+			c["sub"] = made("client", g.Client.ID)
+		}
+		l.person(c, g)
+	case LikeEntra:
+		delete(c, "client_id")
+		delete(c, "auth_time")
+		delete(c, "jti")
+		delete(c, "scope")
+		c["ver"], c["tid"], c["azp"], c["nbf"], c["uti"] = "2.0", tenant, g.Client.ID, c["iat"], g.ID
+		c["azpacr"] = map[bool]string{true: "1", false: "0"}[g.Client.Secret != ""]
+		if g.User == nil {
+			c["sub"] = made("client", g.Client.ID)
+			c["oid"], c["idtyp"] = c["sub"], "app"
+			return
+		}
+		c["scp"] = strings.Join(g.Scopes, " ")
+		l.person(c, g)
+	case LikeOkta:
+		delete(c, "client_id")
+		delete(c, "scope")
+		c["ver"], c["jti"], c["cid"] = 1, "AT."+g.ID, g.Client.ID
+		if len(g.Scopes) > 0 {
+			c["scp"] = g.Scopes
+		}
+		if g.User == nil {
+			delete(c, "auth_time")
+			return
+		}
+		c["sub"], c["uid"] = g.User.email(), oktaID(g.User)
+	case LikeGitHub:
+		for _, name := range []string{"client_id", "auth_time", "scope"} {
+			delete(c, name)
+		}
+		workflow(c, g)
+	}
+}
+
+// id gives c, the claims of an id_token, the shape of l.
+func (l Like) id(c claims, g *grant, p *Provider) {
+	switch l {
+	case LikeAuth0:
+		delete(c, "azp")
+		delete(c, "auth_time")
+		delete(c, "at_hash")
+		if name, ok := c["name"]; ok {
+			c["nickname"] = name
+		}
+	case LikeKeycloak:
+		c["typ"], c["acr"], c["jti"] = "ID", "1", made("id", g.ID)
+	case LikeEntra:
+		delete(c, "azp")
+		delete(c, "auth_time")
+		delete(c, "at_hash")
+		c["ver"], c["tid"], c["nbf"] = "2.0", tenant, c["iat"]
+	case LikeOkta:
+		delete(c, "azp")
+		delete(c, "sid")
+		c["ver"], c["jti"], c["amr"], c["idp"] = 1, "ID."+g.ID, []string{"pwd"}, "00o1"
+	}
+	l.person(c, g)
+}
+
+// person gives the subject of a user the form that l has.
+func (l Like) person(c claims, g *grant) {
+	if g.User == nil {
+		return
+	}
+	switch l {
+	case LikeAuth0:
+		c["sub"] = "auth0|" + g.User.Name
+	case LikeKeycloak:
+		c["sub"] = made("user", g.User.Name)
+	case LikeEntra:
+		c["sub"], c["oid"] = made("pairwise", g.Client.ID, g.User.Name), made("user", g.User.Name)
+		if _, ok := c["preferred_username"]; ok {
+			c["preferred_username"] = g.User.email()
+		}
+	case LikeOkta:
+		c["sub"] = oktaID(g.User)
+		if _, ok := c["preferred_username"]; ok {
+			c["preferred_username"] = g.User.email()
+		}
+	}
+}
+
+func oktaID(u *User) string { return "00u" + strings.ReplaceAll(made("user", u.Name), "-", "")[:17] }
+
+// origins are those of c's pages.
+func origins(c *Client) []string {
+	p := Provider{}
+	p.addOrigins(c)
+	return p.origins
+}
+
+// owner returns the first part of OWNER/REPO.
+func owner(repository string) string {
+	name, _, _ := strings.Cut(repository, "/")
+	return name
+}
+
+// workflow gives c the claims of a job on GitHub Actions. The user or client is
+// the repository, OWNER/REPO; its claims may replace any of them.
+func workflow(c claims, g *grant) {
+	repository := g.subject()
+	if !strings.Contains(repository, "/") {
+		repository += "/" + repository
+	}
+	const ref, sha = "refs/heads/main", "da39a3ee5e6b4b0d3255bfef95601890afd80709"
+	path := repository + "/.github/workflows/ci.yaml@" + ref
+	for name, value := range map[string]any{
+		"sub": "repo:" + repository + ":ref:" + ref, "nbf": c["iat"],
+		"ref": ref, "ref_type": "branch", "ref_protected": "false", "sha": sha, "head_ref": "", "base_ref": "",
+		"repository": repository, "repository_owner": owner(repository), "repository_visibility": "private",
+		"repository_id": number(repository), "repository_owner_id": number(owner(repository)),
+		"actor": owner(repository), "actor_id": number(owner(repository)), "event_name": "push",
+		"workflow": "ci", "workflow_ref": path, "workflow_sha": sha, "job_workflow_ref": path, "job_workflow_sha": sha,
+		"run_id": number(g.ID), "run_number": "1", "run_attempt": "1", "runner_environment": "github-hosted",
+	} {
+		c[name] = value
+	}
+}
+
+// number returns the id of name, a number as text.
+func number(name string) string {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name))
+	return strconv.FormatUint(uint64(h.Sum32()), 10)
+}

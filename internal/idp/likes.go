@@ -1,0 +1,117 @@
+package idp
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// Like is an issuer whose tokens are imitated: their claims, audiences and
+// subjects, and its paths. "" imitates no one.
+type Like string
+
+// The issuers that can be imitated.
+const (
+	LikeNone     Like = ""
+	LikeAuth0    Like = "auth0"
+	LikeKeycloak Like = "keycloak"
+	LikeEntra    Like = "entra"
+	LikeOkta     Like = "okta"
+	LikeGitHub   Like = "github-actions"
+)
+
+// Likes returns the issuers that can be imitated, in the order to list them.
+func Likes() []Like { return []Like{LikeAuth0, LikeKeycloak, LikeEntra, LikeOkta, LikeGitHub} }
+
+// ParseLike returns the likeness called name, or usage. "" is LikeNone.
+func ParseLike(name string) (Like, error) {
+	var names []string
+	for _, l := range Likes() {
+		names = append(names, string(l))
+		if string(l) == name {
+			return l, nil
+		}
+	}
+	if name == "" {
+		return LikeNone, nil
+	}
+	return "", fault.New(fault.UsageError, "--like", "unknown kind %q", quote.Shorten(name)).WithHint("one of %s", strings.Join(names, ", "))
+}
+
+// tenant is the id of the made-up Entra tenant.
+const tenant = "11111111-2222-4333-8444-555555555555"
+
+// places are the paths of a provider. issuer follows the address, with the slash
+// at its end that some issuers have.
+type places struct {
+	issuer, authorize, token, userinfo, logout, keys, introspect, revoke, device string
+}
+
+// places returns the paths that l has in the real one.
+func (l Like) places() places {
+	switch l {
+	case LikeAuth0:
+		return places{"/", "/authorize", "/oauth/token", "/userinfo", "/oidc/logout", "/.well-known/jwks.json", "/oauth/introspect", "/oauth/revoke", "/oauth/device/code"}
+	case LikeKeycloak:
+		const realm = "/realms/dev"
+		const base = realm + "/protocol/openid-connect"
+		return places{realm, base + "/auth", base + "/token", base + "/userinfo", base + "/logout", base + "/certs", base + "/token/introspect", base + "/revoke", base + "/auth/device"}
+	case LikeEntra:
+		const base = "/" + tenant
+		const oauth = base + "/oauth2/v2.0"
+		return places{base + "/v2.0", oauth + "/authorize", oauth + "/token", "/oidc/userinfo", oauth + "/logout", base + "/discovery/v2.0/keys", oauth + "/introspect", oauth + "/revoke", oauth + "/devicecode"}
+	case LikeOkta:
+		const base = "/oauth2/default"
+		return places{base, base + "/v1/authorize", base + "/v1/token", base + "/v1/userinfo", base + "/v1/logout", base + "/v1/keys", base + "/v1/introspect", base + "/v1/revoke", base + "/v1/device/authorize"}
+	case LikeGitHub:
+		return places{"", "/authorize", "/token", "/userinfo", "/logout", "/.well-known/jwks", "/introspect", "/revoke", "/device/code"}
+	}
+	return places{"", "/authorize", "/token", "/userinfo", "/logout", "/jwks.json", "/introspect", "/revoke", "/device/code"}
+}
+
+// audience returns for whom access tokens are by default, nil for the client.
+func (l Like) audience(g *grant, p *Provider) []string {
+	switch l {
+	case LikeAuth0:
+		return []string{"https://api.example.test", p.issuer + "userinfo"}
+	case LikeKeycloak:
+		return []string{"account"}
+	case LikeOkta:
+		return []string{"api://default"}
+	case LikeGitHub:
+		return []string{"https://github.com/" + owner(g.subject())}
+	}
+	return nil
+}
+
+// roles puts the roles and groups of u where l has them.
+func (l Like) roles(c claims, u *User) {
+	roles, groups := "roles", "groups"
+	switch {
+	case l == LikeKeycloak && len(u.Roles) > 0:
+		c["realm_access"] = map[string]any{"roles": u.Roles}
+		roles = ""
+	case l == LikeAuth0: // which has claims of one's own only under a URL
+		roles, groups = "https://example.test/roles", "https://example.test/groups"
+	}
+	if roles != "" && len(u.Roles) > 0 {
+		c[roles] = u.Roles
+	}
+	if len(u.Groups) > 0 {
+		c[groups] = u.Groups
+	}
+}
+
+// made returns an id of parts, always the same, in the form of a UUID.
+func made(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	sum[6], sum[8] = sum[6]&0x0f|0x40, sum[8]&0x3f|0x80
+	h := hex.EncodeToString(sum[:16])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+// sessionID is the sid of a login, which must not be the id that its page has.
+func sessionID(session string) string { return made("session", session) }

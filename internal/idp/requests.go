@@ -1,0 +1,95 @@
+package idp
+
+import (
+	"slices"
+	"time"
+
+	"github.com/zitadel/oidc/v3/pkg/oidc"
+	"github.com/zitadel/oidc/v3/pkg/op"
+)
+
+// request is a login that an application began.
+type request struct {
+	id      string
+	asked   oidc.AuthRequest
+	client  *Client
+	created time.Time
+	code    string // the one that it is looked up by, while it is exchanged
+	// audience are those that the token request names.
+	audience []string
+
+	// user, authTime and done are set once somebody was picked. Until then user is
+	// the one that an id_token_hint names, nil for anyone.
+	user     *User
+	authTime time.Time
+	done     bool
+}
+
+var _ op.AuthRequest = (*request)(nil)
+
+func (r *request) GetID() string                      { return r.id }
+func (r *request) GetACR() string                     { return "" }
+func (r *request) GetAMR() []string                   { return nil }
+func (r *request) GetAudience() []string              { return []string{r.client.ID} }
+func (r *request) GetAuthTime() time.Time             { return r.authTime }
+func (r *request) GetClientID() string                { return r.client.ID }
+func (r *request) GetNonce() string                   { return r.asked.Nonce }
+func (r *request) GetRedirectURI() string             { return r.asked.RedirectURI }
+func (r *request) GetResponseType() oidc.ResponseType { return r.asked.ResponseType }
+func (r *request) GetResponseMode() oidc.ResponseMode { return r.asked.ResponseMode }
+func (r *request) GetScopes() []string                { return r.asked.Scopes }
+func (r *request) GetState() string                   { return r.asked.State }
+func (r *request) Done() bool                         { return r.done }
+
+func (r *request) GetSubject() string {
+	if r.user == nil {
+		return ""
+	}
+	return r.user.Name
+}
+
+func (r *request) GetCodeChallenge() *oidc.CodeChallenge {
+	if r.asked.CodeChallenge == "" {
+		return nil
+	}
+	return &oidc.CodeChallenge{Challenge: r.asked.CodeChallenge, Method: r.asked.CodeChallengeMethod}
+}
+
+// grant is what the tokens of r are made of.
+func (r *request) grant() grant {
+	return grant{
+		Client: r.client, User: r.user, Scopes: slices.Clone(r.asked.Scopes), Nonce: r.asked.Nonce,
+		AuthTime: r.authTime, Session: r.id,
+	}
+}
+
+// renewal is a refresh token's request.
+type renewal struct {
+	grant
+	token string
+}
+
+var _ op.RefreshTokenRequest = (*renewal)(nil)
+
+func (r *renewal) GetAMR() []string                 { return nil }
+func (r *renewal) GetAudience() []string            { return []string{r.Client.ID} }
+func (r *renewal) GetAuthTime() time.Time           { return r.AuthTime }
+func (r *renewal) GetClientID() string              { return r.Client.ID }
+func (r *renewal) GetScopes() []string              { return r.Scopes }
+func (r *renewal) GetSubject() string               { return r.grant.subject() }
+func (r *renewal) SetCurrentScopes(scopes []string) { r.Scopes = scopes }
+
+// subject names who the token is for, before a likeness gives it another form.
+func (g grant) subject() string {
+	if g.User == nil {
+		return g.Client.ID
+	}
+	return g.User.Name
+}
+
+// own is a client's request for a token for itself.
+type own struct{ grant }
+
+func (o *own) GetSubject() string    { return o.Client.ID }
+func (o *own) GetAudience() []string { return []string{o.Client.ID} }
+func (o *own) GetScopes() []string   { return o.Scopes }

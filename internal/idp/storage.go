@@ -1,0 +1,233 @@
+package idp
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/zitadel/oidc/v3/pkg/oidc"
+	"github.com/zitadel/oidc/v3/pkg/op"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// storage is what the library keeps its requests, codes and tokens in: all in
+// memory, bounded in number and time.
+type storage struct {
+	p        *Provider
+	library  ed25519.PrivateKey // what the library signs with; see SigningKey
+	requests *store[*request]
+	codes    *store[code]
+	grants   *store[*grant]  // access tokens by jti
+	refresh  *store[refresh] // by the SHA-256 of the token
+	sessions *store[session] // by the cookie's value
+	devices  *store[device]  // by the device code
+	userCode *store[string]  // device codes by user code
+}
+
+var (
+	_ op.Storage                    = (*storage)(nil)
+	_ op.ClientCredentialsStorage   = (*storage)(nil)
+	_ op.DeviceAuthorizationStorage = (*storage)(nil)
+)
+
+// errUnused is returned by what the library does not call, since the server
+// answers those requests itself.
+var errUnused = errors.New("not offered")
+
+func newStorage(p *Provider) (*storage, error) {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fault.New(fault.Internal, "idp", "%w", err)
+	}
+	now := p.o.Now
+	s := &storage{
+		p:        p,
+		library:  private,
+		requests: newStore[*request](pendingTime, maxPending, now),
+		codes:    newStore[code](pendingTime, maxKept, now),
+		grants:   newStore[*grant](max(p.o.TTL, time.Minute), maxKept, now),
+		refresh:  newStore[refresh](refreshTime, maxKept, now),
+		sessions: newStore[session](sessionTime, maxPending, now),
+		devices:  newStore[device](pendingTime, maxPending, now),
+		userCode: newStore[string](pendingTime, maxPending, now),
+	}
+	return s, nil
+}
+
+// grant is what an access token, and an id_token made with it, was given for.
+type grant struct {
+	ID       string // jti
+	Client   *Client
+	User     *User // nil for a client's own token
+	Scopes   []string
+	Audience []string
+	Nonce    string
+	AuthTime time.Time
+	Session  string // all tokens of one login have it
+}
+
+// code is a code that was given out for a request. A used one is remembered, so
+// that its tokens are revoked when it comes again (RFC 6749 section 4.1.2).
+type code struct {
+	request *request
+	until   time.Time
+	used    bool
+}
+
+// refresh is a refresh token. A used one is remembered likewise (RFC 9700
+// section 4.14.2).
+type refresh struct {
+	grant grant
+	used  bool
+}
+
+type session struct {
+	user     *User
+	authTime time.Time
+}
+
+func (s *storage) Health(context.Context) error { return nil }
+
+func (s *storage) client(id string) (libraryClient, error) {
+	c, known := s.p.clients[id]
+	if !known {
+		return libraryClient{}, oidc.ErrInvalidClient().WithDescription("unknown client")
+	}
+	return libraryClient{Client: c, redirects: c.Redirects, loginURL: loginPath, ttl: s.p.o.TTL}, nil
+}
+
+func (s *storage) GetClientByClientID(_ context.Context, id string) (op.Client, error) {
+	c, err := s.client(id)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (s *storage) AuthorizeClientIDSecret(_ context.Context, id, secret string) error {
+	c, err := s.client(id)
+	if err != nil {
+		return err
+	}
+	if !c.isSecret(secret) {
+		return oidc.ErrInvalidClient().WithDescription("wrong client secret")
+	}
+	return nil
+}
+
+func (s *storage) CreateAuthRequest(_ context.Context, r *oidc.AuthRequest, user string) (op.AuthRequest, error) {
+	created := &request{id: newID(), asked: *r, client: s.p.clients[r.ClientID], user: s.p.user(user), created: s.p.o.Now()}
+	s.requests.put(created.id, created)
+	return created, nil
+}
+
+func (s *storage) AuthRequestByID(_ context.Context, id string) (op.AuthRequest, error) {
+	r, found := s.requests.get(id)
+	if !found {
+		return nil, oidc.ErrInvalidRequest().WithDescription("the login has ended or took too long; begin it again in the application")
+	}
+	return r, nil
+}
+
+// SaveAuthCode keeps the code of a request, which from then on has no page any
+// more.
+func (s *storage) SaveAuthCode(_ context.Context, id, text string) error {
+	r, found := s.requests.take(id)
+	if !found {
+		return oidc.ErrInvalidRequest().WithDescription("the login has ended")
+	}
+	s.codes.put(text, code{request: r, until: s.p.o.Now().Add(codeTime)})
+	return nil
+}
+
+// AuthRequestByCode returns the request of a code. One that comes again takes
+// the tokens of the first time with it.
+func (s *storage) AuthRequestByCode(_ context.Context, text string) (op.AuthRequest, error) {
+	c, found := s.codes.get(text)
+	switch {
+	case !found:
+		return nil, oidc.ErrInvalidGrant().WithDescription("unknown code")
+	case c.used:
+		s.revokeSession(c.request.id)
+		return nil, oidc.ErrInvalidGrant().WithDescription("the code was used before; its tokens are revoked")
+	case !s.p.o.Now().Before(c.until):
+		return nil, oidc.ErrInvalidGrant().WithDescription("the code has expired")
+	}
+	r := *c.request
+	r.code = text
+	return &r, nil
+}
+
+// DeleteAuthRequest has nothing to do: SaveAuthCode took the request, and the
+// code was used up when its tokens were made.
+func (s *storage) DeleteAuthRequest(context.Context, string) error { return nil }
+
+// useCode marks a code as used; of several callers, one may.
+func (s *storage) useCode(text string) bool {
+	return s.codes.update(text, func(c *code) bool {
+		fresh := !c.used
+		c.used = true
+		return fresh
+	})
+}
+
+// revokeSession forgets the tokens of one login.
+func (s *storage) revokeSession(id string) {
+	if id == "" {
+		return
+	}
+	s.grants.removeIf(func(g *grant) bool { return g.Session == id })
+	s.refresh.removeIf(func(r refresh) bool { return r.grant.Session == id && !r.used })
+}
+
+// SigningKey signs nothing that leaves the program: mint replaces each token of
+// the library. A key that is published nowhere makes sure that one which was
+// forgotten would not verify.
+func (s *storage) SigningKey(context.Context) (op.SigningKey, error) {
+	return placeholder(s.library), nil
+}
+
+type placeholder ed25519.PrivateKey
+
+func (placeholder) SignatureAlgorithm() jose.SignatureAlgorithm { return jose.EdDSA }
+func (p placeholder) Key() any                                  { return ed25519.PrivateKey(p) }
+func (placeholder) ID() string                                  { return "replaced" }
+
+// SignatureAlgorithms are those of the keys that are published.
+func (s *storage) SignatureAlgorithms(context.Context) ([]jose.SignatureAlgorithm, error) {
+	var list []jose.SignatureAlgorithm
+	for _, alg := range s.p.o.Keys.Algorithms() {
+		list = append(list, jose.SignatureAlgorithm(alg))
+	}
+	return list, nil
+}
+
+func (s *storage) KeySet(context.Context) ([]op.Key, error) { return nil, errUnused }
+
+func (s *storage) SetUserinfoFromScopes(context.Context, *oidc.UserInfo, string, string, []string) error {
+	return nil // mint decides the claims
+}
+
+func (s *storage) SetUserinfoFromToken(context.Context, *oidc.UserInfo, string, string, string) error {
+	return errUnused
+}
+
+func (s *storage) SetIntrospectionFromToken(context.Context, *oidc.IntrospectionResponse, string, string, string) error {
+	return errUnused
+}
+
+func (s *storage) GetPrivateClaimsFromScopes(context.Context, string, string, []string) (map[string]any, error) {
+	return nil, nil // mint decides the claims
+}
+
+func (s *storage) GetKeyByIDAndClientID(context.Context, string, string) (*jose.JSONWebKey, error) {
+	return nil, errUnused
+}
+
+func (s *storage) ValidateJWTProfileScopes(context.Context, string, []string) ([]string, error) {
+	return nil, errUnused
+}

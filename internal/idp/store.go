@@ -1,0 +1,112 @@
+package idp
+
+import (
+	"crypto/rand"
+	"sync"
+	"time"
+)
+
+// store keeps values for a time, and no more than a number of them: the oldest
+// is removed first. All values of one store are kept equally long. It is safe for
+// concurrent use.
+type store[T any] struct {
+	mu     sync.Mutex
+	now    func() time.Time
+	keep   time.Duration
+	most   int
+	values map[string]kept[T]
+	order  []named // oldest first; values removed before their time are passed over
+}
+
+type kept[T any] struct {
+	value T
+	until time.Time
+}
+
+// named is an entry of order. until tells apart a value put again under its key.
+type named struct {
+	key   string
+	until time.Time
+}
+
+func newStore[T any](keep time.Duration, most int, now func() time.Time) *store[T] {
+	return &store[T]{now: now, keep: keep, most: most, values: map[string]kept[T]{}}
+}
+
+// put keeps v under key.
+func (s *store[T]) put(key string, v T) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	until := now.Add(s.keep)
+	s.values[key] = kept[T]{v, until}
+	s.order = append(s.order, named{key, until})
+	n := 0
+	for n < len(s.order) && (len(s.values) > s.most || len(s.order)-n > 2*s.most || !now.Before(s.order[n].until)) {
+		if k, ok := s.values[s.order[n].key]; ok && k.until.Equal(s.order[n].until) {
+			delete(s.values, s.order[n].key)
+		}
+		n++
+	}
+	if n > 0 {
+		s.order = append(s.order[:0], s.order[n:]...)
+	}
+}
+
+// get returns the value under key.
+func (s *store[T]) get(key string) (v T, found bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, found := s.values[key]
+	if !found || !s.now().Before(k.until) {
+		return v, false
+	}
+	return k.value, true
+}
+
+// take returns the value under key and forgets it: of several callers, one gets
+// it.
+func (s *store[T]) take(key string) (v T, found bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, found := s.values[key]
+	if !found || !s.now().Before(k.until) {
+		return v, false
+	}
+	delete(s.values, key)
+	return k.value, true
+}
+
+// update changes the value under key by do, which reports whether to keep the
+// change. It reports whether it was changed.
+func (s *store[T]) update(key string, do func(v *T) bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, found := s.values[key]
+	if !found || !s.now().Before(k.until) || !do(&k.value) {
+		return false
+	}
+	s.values[key] = k
+	return true
+}
+
+// removeIf forgets the values that match.
+func (s *store[T]) removeIf(match func(T) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, k := range s.values {
+		if match(k.value) {
+			delete(s.values, key)
+		}
+	}
+}
+
+// len returns how many values are kept, for tests.
+func (s *store[T]) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.values)
+}
+
+// newID returns an id that cannot be guessed.
+func newID() string { return rand.Text() }

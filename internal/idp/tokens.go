@@ -1,0 +1,178 @@
+package idp
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"github.com/zitadel/oidc/v3/pkg/oidc"
+	"github.com/zitadel/oidc/v3/pkg/op"
+)
+
+// issuedKey is the key of the context under which a token request finds the
+// grant that storage made for it.
+type issuedKey struct{}
+
+// issued is filled in while the library makes a token.
+type issued struct {
+	grant    *grant
+	audience []string // those that the request names
+}
+
+func withIssued(ctx context.Context, audience []string) (context.Context, *issued) {
+	i := &issued{audience: audience}
+	return context.WithValue(ctx, issuedKey{}, i), i
+}
+
+// CreateAccessToken keeps what the token of a request is for.
+func (s *storage) CreateAccessToken(ctx context.Context, r op.TokenRequest) (string, time.Time, error) {
+	g, err := s.grantOf(r)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	return s.issue(ctx, g)
+}
+
+// grantOf returns what r is about, and uses up the code that it came with.
+func (s *storage) grantOf(r op.TokenRequest) (grant, error) {
+	switch r := r.(type) {
+	case *request:
+		if !s.useCode(r.code) { // another request was quicker
+			s.revokeSession(r.id)
+			return grant{}, oidc.ErrInvalidGrant().WithDescription("the code was used before; its tokens are revoked")
+		}
+		return r.grant(), nil
+	case *renewal:
+		return r.grant, nil
+	case *own:
+		return r.grant, nil
+	case *op.DeviceAuthorizationState:
+		return s.deviceGrant(r)
+	}
+	return grant{}, oidc.ErrUnsupportedGrantType()
+}
+
+// issue gives g an id and keeps it.
+func (s *storage) issue(ctx context.Context, g grant) (id string, until time.Time, err error) {
+	i, ok := ctx.Value(issuedKey{}).(*issued)
+	if !ok {
+		return "", until, oidc.ErrServerError()
+	}
+	g.ID = newID()
+	g.Audience = i.audience
+	i.grant = &g
+	s.grants.put(g.ID, &g)
+	return g.ID, time.Now().Add(s.p.o.TTL), nil // the library subtracts time.Now
+}
+
+// CreateAccessAndRefreshTokens is CreateAccessToken with a refresh token, which
+// replaces the current one. That has then been used.
+func (s *storage) CreateAccessAndRefreshTokens(ctx context.Context, r op.TokenRequest, current string) (id, next string, until time.Time, err error) {
+	g, err := s.grantOf(r)
+	if err != nil {
+		return "", "", until, err
+	}
+	whole := g // a refresh for fewer scopes leaves the others for the next one
+	if current != "" {
+		fresh := s.refresh.update(hashed(current), func(r *refresh) bool {
+			was := r.used
+			r.used = true
+			whole = r.grant
+			return !was
+		})
+		if !fresh {
+			s.revokeSession(g.Session)
+			return "", "", until, oidc.ErrInvalidGrant().WithDescription("the refresh token was used before; its tokens are revoked")
+		}
+	}
+	id, until, err = s.issue(ctx, g)
+	if err != nil {
+		return "", "", until, err
+	}
+	next = newID() + newID()
+	s.refresh.put(hashed(next), refresh{grant: whole})
+	return id, next, until, nil
+}
+
+// hashed is what a refresh token is kept under.
+func hashed(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+// TokenRequestByRefreshToken returns the grant of a refresh token. A used one
+// takes the tokens that followed it with it.
+func (s *storage) TokenRequestByRefreshToken(_ context.Context, token string) (op.RefreshTokenRequest, error) {
+	r, found := s.refresh.get(hashed(token))
+	if !found {
+		return nil, op.ErrInvalidRefreshToken
+	}
+	if r.used {
+		s.revokeSession(r.grant.Session)
+		return nil, op.ErrInvalidRefreshToken
+	}
+	g := r.grant
+	g.Nonce = "" // OpenID Connect Core section 12.2
+	g.Scopes = slices.Clone(g.Scopes)
+	return &renewal{grant: g, token: token}, nil
+}
+
+// TerminateSession forgets what a user has at a client.
+func (s *storage) TerminateSession(_ context.Context, user, client string) error {
+	mine := func(g *grant) bool {
+		return g.User != nil && g.User.Name == user && (client == "" || g.Client.ID == client)
+	}
+	s.grants.removeIf(mine)
+	s.refresh.removeIf(func(r refresh) bool { return mine(&r.grant) })
+	return nil
+}
+
+// RevokeToken forgets a refresh token with all tokens of its login, or one
+// access token. An unknown token is revoked already (RFC 7009 section 2.2).
+func (s *storage) RevokeToken(_ context.Context, token, _, client string) *oidc.Error {
+	if r, found := s.refresh.get(hashed(token)); found {
+		if r.grant.Client.ID != client {
+			return oidc.ErrInvalidClient().WithDescription("the token is another client's")
+		}
+		s.revokeSession(r.grant.Session)
+		return nil
+	}
+	if g, found := s.grants.get(token); found {
+		if g.Client.ID != client {
+			return oidc.ErrInvalidClient().WithDescription("the token is another client's")
+		}
+		s.grants.take(token)
+	}
+	return nil
+}
+
+// GetRefreshTokenInfo tells refresh tokens from others.
+func (s *storage) GetRefreshTokenInfo(_ context.Context, _, token string) (user, id string, err error) {
+	r, found := s.refresh.get(hashed(token))
+	if !found {
+		return "", "", op.ErrInvalidRefreshToken
+	}
+	return r.grant.subject(), token, nil
+}
+
+func (s *storage) ClientCredentials(_ context.Context, id, secret string) (op.Client, error) {
+	c, err := s.client(id)
+	if err != nil {
+		return nil, err
+	}
+	if !c.isSecret(secret) {
+		return nil, oidc.ErrInvalidClient().WithDescription("wrong client secret, or a client without one")
+	}
+	return c, nil
+}
+
+func (s *storage) ClientCredentialsTokenRequest(_ context.Context, id string, scopes []string) (op.TokenRequest, error) {
+	c, err := s.client(id)
+	if err != nil {
+		return nil, err
+	}
+	scopes = slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool { return scope == oidc.ScopeOpenID })
+	return &own{grant{Client: c.Client, Scopes: scopes}}, nil
+}
