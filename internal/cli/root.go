@@ -50,6 +50,7 @@ func commands() []lazy {
 		{"inspect", "Tokens", tokencmd.Inspect},
 
 		{"explain-denial", "Temporal", temporalcmd.ExplainDenial},
+		{"doctor", "Temporal", temporalcmd.Doctor},
 
 		{"sign", "Policies", messagecmd.Sign},
 		{"verify", "Policies", messagecmd.Verify},

@@ -97,7 +97,9 @@ const (
 	AccessDenied  Code = "access_denied"
 	// AccessUndecided is of a call whose answer depends on what was not given.
 	AccessUndecided Code = "access_undecided"
-	Internal        Code = "internal"
+	// SetupFaulty is of a server's set-up in which doctor found an error.
+	SetupFaulty Code = "setup_faulty"
+	Internal    Code = "internal"
 )
 
 // Class is what a failure means to the caller of the program; its number is
@@ -189,6 +191,7 @@ func Table(yield func(Row) bool) {
 		yield(Row{RequestCount, Refused, GRPCUnimplemented, "a method that takes one request message got none, or more than one (A37)"}) &&
 		yield(Row{NotChecked, Refused, GRPCFailedPrecond, "nothing checks the message, and one that is checked was required (S84)"}) &&
 		yield(Row{AccessDenied, Refused, GRPCPermissionDenied, "the server would deny the call"}) &&
+		yield(Row{SetupFaulty, Refused, GRPCFailedPrecond, "doctor found what is wrong with a server's set-up"}) &&
 		yield(Row{HeaderMalformed, Refused, GRPCPermissionDenied, "the authorization header is not \"Bearer \" and a token"}) &&
 		yield(Row{KeyIDMissing, Refused, GRPCPermissionDenied, "the token names no key, and a Temporal server wants a kid"}) &&
 		yield(Row{RoleMissing, Refused, GRPCPermissionDenied, "no role of the token reaches what the call needs"}) &&

@@ -23,6 +23,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/policy"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/report"
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
@@ -88,7 +89,7 @@ func Diff(d command.Deps) *cobra.Command {
 
 func runDiff(ctx context.Context, d command.Deps, o diffOptions) error {
 	if o.rules {
-		return printRules(d, diff.Rules(), o.format)
+		return report.Rules(d, diff.Rules(), o.format)
 	}
 	if o.against == "" {
 		return fault.New(fault.UsageError, "--against", "is required: it names the version to compare with").WithHint("--against git:origin/main, or a folder or descriptor set of the old version")
@@ -123,12 +124,12 @@ func runDiff(ctx context.Context, d command.Deps, o diffOptions) error {
 	for i := range found {
 		found[i].At.File = old.here(found[i].At.File)
 	}
-	report := finding.Report{Tool: "jwtctl", Version: build.Version(), Rules: diff.Rules(), Findings: found}
+	made := finding.Report{Tool: "jwtctl", Version: build.Version(), Rules: diff.Rules(), Findings: found}
 	inputs := append(append(o.protos.Inputs(now), o.allow), o.protos.Inputs(old.set)...)
 	if o.format == "html" {
 		err = writeDiffPage(d, o, old, now, changes, inputs)
 	} else {
-		err = writeReport(d, report, o.format, o.out, inputs)
+		err = report.Write(d, made, o.format, o.out, inputs)
 	}
 	if err != nil {
 		return err

@@ -1,9 +1,7 @@
 package policycmd
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -17,7 +15,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/lint"
 	"github.com/jwtctl/jwtctl/internal/policy"
-	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/report"
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
@@ -75,21 +73,21 @@ func Lint(d command.Deps) *cobra.Command {
 
 func runLint(ctx context.Context, d command.Deps, o lintOptions) error {
 	if o.rules {
-		return printRules(d, lint.Rules(), o.format)
+		return report.Rules(d, lint.Rules(), o.format)
 	}
 	set, err := o.protos.Load(ctx, d, ".")
 	if err != nil {
 		return err
 	}
 	found := lint.Check(policy.Read(set), ruleOptions(d, o.requireAll))
-	if err := writeReport(d, lintReport(found, o.strict), o.format, o.out, o.protos.Inputs(set)); err != nil {
+	if err := report.Write(d, lintReport(found, o.strict), o.format, o.out, o.protos.Inputs(set)); err != nil {
 		return err
 	}
 	errors, warnings, notes := finding.Count(found)
 	if o.out != "" && o.out != "-" {
-		d.Say("%s: %s", o.out, summary(errors, warnings, notes))
+		d.Say("%s: %s", o.out, report.Summary(errors, warnings, notes))
 	} else {
-		d.Say("%s", summary(errors, warnings, notes))
+		d.Say("%s", report.Summary(errors, warnings, notes))
 	}
 	if errors > 0 || o.strict && warnings > 0 {
 		return console.AnsweredNo{Code: fault.PolicyFaulty}
@@ -112,82 +110,4 @@ func ruleOptions(d command.Deps, requireAll bool) lint.Options {
 
 func lintReport(found []finding.Finding, strict bool) finding.Report {
 	return finding.Report{Tool: "jwtctl", Version: build.Version(), Rules: lint.Rules(), Findings: found, Strict: strict}
-}
-
-// writeReport prints findings in one of their forms.
-func writeReport(d command.Deps, r finding.Report, format, out string, inputs []string) error {
-	opts := finding.TextOptions{Escape: quote.Printable}
-	if out == "" || out == "-" {
-		s := d.OutStyles()
-		opts.Paint = func(severity finding.Severity, word string) string {
-			switch severity {
-			case finding.Error:
-				return s.Bad(word)
-			case finding.Warning:
-				return s.Warn(word)
-			}
-			return s.Dim(word)
-		}
-	}
-	var text bytes.Buffer
-	if err := r.Write(&text, format, opts); err != nil {
-		return err
-	}
-	result := text.Bytes()
-	if format == "text" && (out == "" || out == "-") {
-		result = []byte(d.WrapOut(text.String()))
-	}
-	return d.WriteResult(out, result, 0o644, inputs)
-}
-
-// summary counts findings in words.
-func summary(errors, warnings, notes int) string {
-	var parts []string
-	for _, c := range []struct {
-		n    int
-		word string
-	}{{errors, "error"}, {warnings, "warning"}, {notes, "note"}} {
-		switch {
-		case c.n == 1:
-			parts = append(parts, "1 "+c.word)
-		case c.n > 1:
-			parts = append(parts, fmt.Sprintf("%d %ss", c.n, c.word))
-		}
-	}
-	if parts == nil {
-		return "no findings"
-	}
-	return strings.Join(parts, ", ")
-}
-
-// printRules lists the rules, the gravest first.
-func printRules(d command.Deps, rules []finding.Rule, format string) error {
-	rules = slices.Clone(rules)
-	slices.SortStableFunc(rules, func(x, y finding.Rule) int { return int(y.Severity) - int(x.Severity) })
-	switch format {
-	case "json":
-		type row struct {
-			ID       string   `json:"id"`
-			Severity string   `json:"severity"`
-			Purpose  string   `json:"purpose"`
-			Refs     []string `json:"refs"`
-		}
-		list := []row{}
-		for _, r := range rules {
-			list = append(list, row{r.ID, r.Severity.String(), r.Purpose, append([]string{}, r.Refs...)})
-		}
-		return d.PrintJSON(map[string]any{"rules": list})
-	case "text":
-		width := 0
-		for _, r := range rules {
-			width = max(width, len(r.ID))
-		}
-		for _, r := range rules {
-			if err := d.Print("%-7s  %-*s  %s\n", r.Severity, width, r.ID, r.Purpose); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	return fault.New(fault.UsageError, "--format", "the rules are listed as text or json")
 }

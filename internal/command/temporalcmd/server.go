@@ -103,65 +103,75 @@ func (f serverFlags) request(ctx context.Context, d command.Deps) (temporal.Requ
 	}
 	release, err := temporal.ParseRelease(f.version)
 	if err != nil {
-		return temporal.Request{}, command.AsUsage(err, "--server-version")
+		return r, command.AsUsage(err, "--server-version")
 	}
 	format := temporal.ReadPermissionFormat(f.regex)
 	if format.Problem != "" {
 		d.Warn("--permissions-regex: %s; the server logs so at its start, and reads NAMESPACE:ROLE", format.Problem)
 	}
-	held, err := f.serverKeys(ctx, d, release)
-	if err != nil {
-		return temporal.Request{}, err
-	}
-	r.Release, r.HeaderName, r.Keys, r.Audience, r.Claim, r.Format = release, f.header, held, f.audience, f.claim, format
-	if held != nil {
-		r.Signers = signersAtHand(d, f.keys)
-	}
-	return r, nil
+	f.set(&r, release)
+	return r, f.setKeys(d, &r, f.fetch(ctx, d, release))
 }
 
-// serverKeys returns the keys that the server would have, nil if they are not
-// given. If only some sources can be read, the server has none, which is an
-// answer; if none can, there is no answer.
-func (f serverFlags) serverKeys(ctx context.Context, d command.Deps, release temporal.Release) (*temporal.KeySet, error) {
+// set puts into r what needs no reading.
+func (f serverFlags) set(r *temporal.Request, release temporal.Release) {
+	r.Release, r.HeaderName, r.Audience, r.Claim, r.Format = release, f.header, f.audience, f.claim, temporal.ReadPermissionFormat(f.regex)
+}
+
+// fetch reads the key sets of --jwks, or the key sources of the server's set-up.
+func (f serverFlags) fetch(ctx context.Context, d command.Deps, release temporal.Release) []temporal.Document {
 	var documents []temporal.Document
-	var failure error
 	for _, location := range f.jwks {
-		doc := temporal.Document{Source: location}
-		if strings.HasPrefix(location, "file:") || f.fromConfig {
-			doc.Failure = release.SourceFailure(location)
-		}
+		doc := temporal.Document{Source: location, Failure: f.unsupported(release, location)}
 		if doc.Failure == nil {
-			if doc.Body, doc.Failure = f.network.Read(ctx, d, location); doc.Failure != nil && failure == nil {
-				failure = doc.Failure
-			}
+			doc.Body, doc.Failure = f.network.Read(ctx, d, location)
 		}
 		documents = append(documents, doc)
 	}
+	return documents
+}
+
+// unsupported returns why the server cannot read location, wherever it is.
+func (f serverFlags) unsupported(release temporal.Release, location string) error {
+	if f.fromConfig || strings.HasPrefix(location, "file:") {
+		return release.SourceFailure(location)
+	}
+	return nil
+}
+
+// setKeys sets the keys that the server would have, nil if they are not given,
+// and those to sign with. If only some sources can be read, the server has no
+// key, which is an answer; if none can, there is no answer.
+func (f serverFlags) setKeys(d command.Deps, r *temporal.Request, documents []temporal.Document) error {
+	var failure error
 	unread := 0
 	for _, doc := range documents {
-		if doc.Failure != nil {
-			unread++
+		if doc.Failure == nil {
+			continue
+		}
+		unread++
+		if failure == nil && f.unsupported(r.Release, doc.Source) == nil {
+			failure = doc.Failure
 		}
 	}
 	if failure != nil && unread == len(documents) {
-		return nil, failure
+		return failure
 	}
 	if len(f.keys) > 0 {
 		list, err := input.ReadKeys(d, f.keys, false)
 		if err != nil {
-			return nil, input.WithKeyFileHint(err)
+			return input.WithKeyFileHint(err)
 		}
 		set, err := keys.PublicSet(list)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		documents = append(documents, temporal.Document{Source: strings.Join(f.keys, ", "), Body: set})
 	}
-	if documents == nil && !f.fromConfig {
-		return nil, nil
+	if documents != nil || f.fromConfig {
+		r.Keys, r.Signers = temporal.ReadKeySet(documents...), signersAtHand(d, f.keys)
 	}
-	return temporal.ReadKeySet(documents...), nil
+	return nil
 }
 
 // signersAtHand returns the key that jwtctl token would sign with, and those of

@@ -1,0 +1,187 @@
+package temporalcmd
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/build"
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/console"
+	"github.com/jwtctl/jwtctl/internal/doctor"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/finding"
+	"github.com/jwtctl/jwtctl/internal/report"
+	"github.com/jwtctl/jwtctl/internal/settings"
+	"github.com/jwtctl/jwtctl/internal/temporal"
+)
+
+const doctorText = `Find what is wrong with a Temporal server's set-up for JWT authorization, each
+finding with its cure. It examines what is given: the server's configuration and
+its key sources, a token, and with --address the running server, which it asks
+five calls that change nothing, with and without the token; their answers must
+be those that explain-denial gives.
+
+--server-config takes the static YAML, with its templates, Helm values, a
+compose file or a .env file, and can be repeated. --for names the task that the
+token is for. An error fails the run: it exits 1; with --strict, a warning does
+too. --rules lists the rules.`
+
+const doctorExample = `  jwtctl doctor --server-config compose.yaml --server-config .env
+  jwtctl doctor --server-config values.yaml --token @token.jwt --for ui
+  jwtctl doctor --server-config config.yaml --address 127.0.0.1:7233 --token "$TEMPORAL_GRPC_META_AUTHORIZATION"
+  jwtctl doctor --rules`
+
+type doctorOptions struct {
+	server    serverFlags
+	address   string
+	tls       bool
+	token     string
+	task      string
+	namespace string
+	format    string
+	out       string
+	strict    bool
+	rules     bool
+	at        string
+}
+
+// Doctor returns the command.
+func Doctor(d command.Deps) *cobra.Command {
+	var o doctorOptions
+	cmd := &cobra.Command{
+		Use:        "doctor",
+		SuggestFor: []string{"diagnose", "check", "troubleshoot"},
+		Short:      "Find what is wrong with a Temporal server's JWT set-up",
+		Long:       doctorText,
+		Example:    doctorExample,
+		Args:       command.NoArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runDoctor(cmd.Context(), d, o)
+		},
+	}
+	fs := cmd.Flags()
+	o.server.register(fs)
+	fs.StringVar(&o.address, "address", "", "ask the server at `HOST:PORT` too")
+	fs.BoolVar(&o.tls, "tls", false, "call --address by TLS")
+	fs.StringVar(&o.token, "token", "", "a `TOKEN` to examine, as explain-denial takes it, or @FILE")
+	fs.StringVar(&o.task, "for", "", "the `TASK` that the token is for, such as ui, worker or \"workflow start\"")
+	fs.StringVar(&o.namespace, "namespace", "default", "namespace `NS` of the calls")
+	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(finding.Formats(), ", "), finding.Formats()...)
+	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout")
+	fs.BoolVar(&o.strict, "strict", false, "exit 1 on a warning too")
+	fs.BoolVar(&o.rules, "rules", false, "list the rules, and examine nothing")
+	command.AtFlag(fs, &o.at)
+	settings.Paths(fs, "out")
+	settings.FlagOnly(fs, "rules", "at", "token")
+	settings.Keyed(fs, "doctor")
+	return cmd
+}
+
+func runDoctor(ctx context.Context, d command.Deps, o doctorOptions) error {
+	switch {
+	case o.rules:
+		return report.Rules(d, doctor.Rules(), o.format)
+	case len(o.server.config) == 0 && o.address == "" && o.token == "":
+		return fault.New(fault.UsageError, "doctor", "has nothing to examine").WithHint("--server-config FILE, --address HOST:PORT, --token TOKEN")
+	case o.task != "" && o.token == "":
+		return fault.New(fault.UsageError, "--for", "needs --token: it is what the token is for")
+	}
+	now, err := d.Now(o.at)
+	if err != nil {
+		return err
+	}
+	p, err := examined(ctx, d, o, now)
+	if err != nil {
+		return err
+	}
+	found := doctor.Examine(p)
+	r := finding.Report{Tool: "jwtctl", Version: build.Version(), Rules: doctor.Rules(), Findings: found, Strict: o.strict}
+	if err := report.Write(d, r, o.format, o.out, o.server.config); err != nil {
+		return err
+	}
+	errors, warnings, notes := finding.Count(found)
+	d.Say("Temporal server %s: %s", p.Release.Version, report.Summary(errors, warnings, notes))
+	if errors > 0 || o.strict && warnings > 0 {
+		return console.AnsweredNo{Code: fault.SetupFaulty}
+	}
+	return nil
+}
+
+// examined gathers what there is to examine.
+func examined(ctx context.Context, d command.Deps, o doctorOptions, now time.Time) (doctor.Patient, error) {
+	var p doctor.Patient
+	var request temporal.Request
+	var err error
+	f := o.server
+	if len(f.config) > 0 {
+		if p.Config, err = ReadConfig(f.config); err != nil {
+			return p, err
+		}
+		f, request = f.with(d, p.Config)
+	}
+	p.VersionGiven = f.given("server-version")
+	var live *frontend
+	if o.address != "" {
+		if live, err = dial(o.address, o.tls); err != nil {
+			return p, err
+		}
+		defer live.close()
+		if version := live.version(ctx); version != "" && !p.VersionGiven {
+			f.version, p.VersionGiven = version, true
+		}
+	}
+	if p.Release, err = temporal.ParseRelease(f.version); err != nil {
+		return p, command.AsUsage(err, "--server-version")
+	}
+	if p.Config != nil && p.Config.Problem != nil {
+		return p, nil
+	}
+	documents := f.fetch(ctx, d, p.Release)
+	if f.fromConfig {
+		p.Sources = documents
+	}
+	if o.token == "" && live == nil {
+		return p, nil
+	}
+	f.set(&request, p.Release)
+	if err := f.setKeys(d, &request, documents); err != nil && !f.fromConfig {
+		return p, err // else a finding, and the keys are not known
+	}
+	request.Namespace, request.Now = o.namespace, now
+	return p, o.call(ctx, d, &p, request, live)
+}
+
+// call explains the token, and asks the running server.
+func (o doctorOptions) call(ctx context.Context, d command.Deps, p *doctor.Patient, request temporal.Request, live *frontend) error {
+	var sent temporal.Sent
+	if o.token != "" {
+		var err error
+		if sent, err = readHeader(d, []string{o.token}); err != nil {
+			return err
+		}
+		apis := []string{"GetSystemInfo"}
+		if o.task != "" {
+			task, err := temporal.FindTask(o.task)
+			if err != nil {
+				return command.AsUsage(err, "--for")
+			}
+			apis = task.APIs
+		}
+		withToken := request
+		withToken.Authorization, withToken.SentIn = sent.Value, sent.Name
+		verdict, err := temporal.ExplainAll(withToken, apis)
+		if err != nil {
+			return err
+		}
+		p.Token = &verdict
+	}
+	if live == nil {
+		return nil
+	}
+	answers, err := live.ask(ctx, request, sent)
+	p.Live = answers
+	return err
+}

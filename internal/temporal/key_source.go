@@ -1,0 +1,43 @@
+package temporal
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// Document is what one of the server's keySourceURIs answers: the body, as the
+// server looks at neither status nor content type.
+type Document struct {
+	// Source says where it came from, for notes.
+	Source string
+	Body   []byte
+	// Failure is why it cannot be read, nil if it can.
+	Failure error
+}
+
+// SourceFailure returns why a server of this release cannot read a key source,
+// nil if nothing in its URI prevents it.
+func (r Release) SourceFailure(uri string) error {
+	u, err := url.Parse(uri)
+	switch {
+	case err != nil:
+		return errors.New("it is not a URI")
+	case u.Scheme == "file" && !r.FileSources:
+		return fmt.Errorf("server %s reads no file:// source (servers do %s)", r.Version, since(func(r Release) bool { return r.FileSources }))
+	case u.Scheme == "file" && u.Host != "" && u.Host != "localhost":
+		return errors.New("a file:// source names no host but localhost; it needs three slashes")
+	case u.Scheme != "file" && u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Errorf("the scheme %q is not http, https or file", quote.Shorten(u.Scheme))
+	}
+	return nil
+}
+
+// Usable reports whether the server could check a token with a key of the set.
+func (s *KeySet) Usable() bool { return len(s.usable()) > 0 }
+
+// Notes returns what the server stumbles over in the set.
+func (s *KeySet) Notes() []string { return slices.Clone(s.notes) }
