@@ -2,31 +2,118 @@ package temporal
 
 import (
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
 )
 
-// Settings returns the Temporal server's settings for keys served at a port of
-// this machine under path, in both forms of the user's document: a container's
-// variables and a standalone server's file.
-func Settings(port int, path string) string {
-	return strings.TrimLeft(fmt.Sprintf(`
-Temporal server in a container (host.docker.internal is this machine):
+// Endpoint is where the keys of a Temporal server are served.
+type Endpoint struct {
+	// IP is the address listened on; nil or unspecified means all of them.
+	IP net.IP
+	// Port and Path complete the URL; Path begins with a slash.
+	Port int
+	Path string
+}
 
-  TEMPORAL_JWT_KEY_SOURCE1=http://host.docker.internal:%[1]d%[2]s
-  TEMPORAL_AUTH_AUTHORIZER=default
-  TEMPORAL_AUTH_CLAIM_MAPPER=default
-  USE_INTERNAL_FRONTEND=1
-  SERVICES=frontend:history:matching:worker:internal-frontend
+// Settings returns the settings of a Temporal server that reads its keys from
+// the endpoint, in the forms that servers are set up by: a container's
+// variables, a standalone server's file and values of the Helm chart.
+func (e Endpoint) Settings() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Temporal server in a container%s:\n\n%s\n", e.containerNote(), indent(e.Container()))
+	fmt.Fprintf(&b, "SERVICES is for images up to 1.29, TEMPORAL_SERVICES for those since 1.30. Setting both\nserves every image.\n\n")
+	fmt.Fprintf(&b, "Standalone Temporal server (start its internal-frontend service too):\n\n%s", indent(e.Standalone()))
+	if since := fileSourcesSince(); since != "" {
+		fmt.Fprintf(&b, "\nSince %s it also reads a file: file:///etc/temporal/jwks.json, which jwtctl jwks makes.\n", since)
+	}
+	fmt.Fprintf(&b, "\nValues of Temporal's Helm chart%s:\n\n%s", e.podNote(), indent(e.Helm()))
+	return b.String()
+}
 
-Standalone Temporal server (start its internal-frontend service too):
+// Container returns the variables of a container's environment, a line each.
+// Images up to 1.29 read SERVICES, later ones TEMPORAL_SERVICES (temporal.md
+// section 6).
+func (e Endpoint) Container() string {
+	return fmt.Sprintf(`TEMPORAL_JWT_KEY_SOURCE1=%s
+TEMPORAL_AUTH_AUTHORIZER=default
+TEMPORAL_AUTH_CLAIM_MAPPER=default
+USE_INTERNAL_FRONTEND=1
+SERVICES=frontend:history:matching:worker:internal-frontend
+TEMPORAL_SERVICES=frontend,internal-frontend,history,matching,worker
+`, e.fromContainer())
+}
 
-  global:
-    authorization:
-      jwtKeyProvider:
-        keySourceURIs:
-        - http://127.0.0.1:%[1]d%[2]s
-        refreshInterval: 1m
-      authorizer: default
-      claimMapper: default
-`, port, path), "\n")
+// Standalone returns the section of a server's static configuration.
+func (e Endpoint) Standalone() string {
+	return "global:\n" + indent(authorization(e.fromHere()))
+}
+
+// Helm returns values of the Helm chart.
+func (e Endpoint) Helm() string {
+	return "server:\n  internalFrontend:\n    enabled: true\n  config:\n" + indent(indent(authorization(e.fromContainer())))
+}
+
+func authorization(url string) string {
+	return fmt.Sprintf(`authorization:
+  jwtKeyProvider:
+    keySourceURIs:
+    - %s
+    refreshInterval: 1m
+  authorizer: default
+  claimMapper: default
+`, url)
+}
+
+// fromHere returns the URL as programs of this machine reach it.
+func (e Endpoint) fromHere() string {
+	if e.everywhere() {
+		return e.url("127.0.0.1")
+	}
+	return e.url(e.IP.String())
+}
+
+// fromContainer returns the URL as a container of this machine reaches it.
+func (e Endpoint) fromContainer() string {
+	if e.everywhere() || e.IP.IsLoopback() {
+		return e.url("host.docker.internal")
+	}
+	return e.url(e.IP.String())
+}
+
+func (e Endpoint) containerNote() string {
+	switch {
+	case e.everywhere():
+		return " (host.docker.internal is this machine; on Linux only with\n--add-host=host.docker.internal:host-gateway)"
+	case e.IP.IsLoopback():
+		return " (it cannot reach " + e.IP.String() + " of this machine\nunless Docker Desktop forwards it: --listen :" + strconv.Itoa(e.Port) + " is for all interfaces)"
+	}
+	return ""
+}
+
+func (e Endpoint) podNote() string {
+	if e.everywhere() || e.IP.IsLoopback() {
+		return " (put a name there that pods reach)"
+	}
+	return ""
+}
+
+func (e Endpoint) everywhere() bool { return e.IP == nil || e.IP.IsUnspecified() }
+
+func (e Endpoint) url(host string) string {
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(e.Port)) + e.Path
+}
+
+// fileSourcesSince returns the first release that reads file:// key sources.
+func fileSourcesSince() string {
+	for _, r := range Releases() {
+		if r.FileSources {
+			return r.Version
+		}
+	}
+	return ""
+}
+
+func indent(text string) string {
+	return "  " + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n  ") + "\n"
 }

@@ -153,7 +153,8 @@ func renderServe(d command.Deps, o serveOptions, s *jwks.Server, set *jwks.Snaps
 	}
 	warnOfKeys(d, set.Keys)
 	if tcp, ok := s.Addr().(*net.TCPAddr); ok {
-		d.Say("\n%s", temporal.Settings(tcp.Port, cmp.Or(o.path, jwks.DefaultPath)))
+		at := temporal.Endpoint{IP: tcp.IP, Port: tcp.Port, Path: cmp.Or(o.path, jwks.DefaultPath)}
+		d.Say("\n%s", at.Settings())
 	}
 	return nil
 }
