@@ -215,7 +215,7 @@ func TestGuides(t *testing.T) {
 // have a name.
 func TestGuidesRun(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"lint-and-explain", "diff", "keys", "exit-codes"} {
+	for _, name := range []string{"lint-and-explain", "diff", "from-kalix", "keys", "exit-codes"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g, dir := openGuide(t, "../../docs/"+name+".md"), t.TempDir()

@@ -57,6 +57,7 @@ func commands() []lazy {
 		{"lint", "Policies", policycmd.Lint},
 		{"explain", "Policies", policycmd.Explain},
 		{"diff", "Policies", policycmd.Diff},
+		{"convert", "Policies", policycmd.Convert},
 		{"buf-plugin", "Policies", policycmd.BufPlugin},
 
 		{"proxy", "Enforcing", proxycmd.Proxy},

@@ -43,6 +43,13 @@ type File struct {
 	SourceInfo bool
 }
 
+// IsSource reports whether the file was read as a .proto source, which Where is
+// the path of.
+func (f File) IsSource() bool {
+	_, _, inSet := strings.Cut(f.Where, ": ")
+	return !inSet && strings.HasSuffix(f.Where, ".proto")
+}
+
 // Warning is what a set lacks, and what follows from it.
 type Warning struct {
 	Where, Text string

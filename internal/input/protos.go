@@ -23,6 +23,8 @@ type ProtoFlags struct {
 	ImportPaths []string
 	Protos      []string
 	Sets        []string
+	// Rewrite is that of protofile.Sources.
+	Rewrite func(where string, text []byte) ([]byte, error)
 }
 
 // Register adds the flags.
@@ -62,7 +64,7 @@ func PathArguments(cmd *cobra.Command, args []string) error {
 // Load reads the descriptors. Where nothing names any, they are the sources in
 // the folder fallback; if that is empty too, it is a usage error.
 func (p *ProtoFlags) Load(ctx context.Context, d command.Deps, fallback string) (*descset.Set, error) {
-	src := protofile.Sources{ImportPaths: p.ImportPaths, Protos: p.Protos, DescriptorSets: p.Sets, Stdin: d.System.In}
+	src := protofile.Sources{ImportPaths: p.ImportPaths, Protos: p.Protos, DescriptorSets: p.Sets, Stdin: d.System.In, Rewrite: p.Rewrite}
 	if len(src.Protos)+len(src.DescriptorSets) == 0 {
 		if fallback == "" {
 			return nil, fault.New(fault.UsageError, "descriptors", "no .proto file or descriptor set is named").

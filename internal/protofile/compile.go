@@ -23,6 +23,8 @@ type compiler struct {
 	paths  importPaths
 	sets   map[string]*descriptorpb.FileDescriptorProto
 
+	rewrite func(where string, text []byte) ([]byte, error)
+
 	mu     sync.Mutex
 	own    map[string]bool   // what hasOwn found
 	origin map[string]string // import name → path of each source read
@@ -37,7 +39,7 @@ func compile(ctx context.Context, schema *descset.Schema, src Sources, sets [][]
 		return nil, err
 	}
 	defer paths.close()
-	c := &compiler{schema: schema, paths: paths, own: map[string]bool{}, sets: map[string]*descriptorpb.FileDescriptorProto{}}
+	c := &compiler{schema: schema, paths: paths, rewrite: src.Rewrite, own: map[string]bool{}, sets: map[string]*descriptorpb.FileDescriptorProto{}}
 	for _, set := range slices.Backward(sets) { // the first set wins
 		for _, u := range set {
 			c.sets[u.Proto.GetName()] = u.Proto
@@ -82,6 +84,11 @@ func (c *compiler) resolve(name string) (resolved, error) {
 	}
 	if err != nil {
 		return none, err
+	}
+	if c.rewrite != nil {
+		if text, err = c.rewrite(where, text); err != nil {
+			return none, err
+		}
 	}
 	if err := scan(where, text); err != nil {
 		return none, err

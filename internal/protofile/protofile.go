@@ -28,6 +28,9 @@ type Sources struct {
 	// "-" is Stdin.
 	DescriptorSets []string
 	Stdin          io.Reader
+	// Rewrite, if it is not nil, returns the text that is compiled in place of that
+	// of the file where. It is called by several goroutines.
+	Rewrite func(where string, text []byte) ([]byte, error)
 }
 
 // Load reads, compiles and links src. The error is a *fault.Error, or several

@@ -17,7 +17,7 @@ func sourceLines(sets ...*descset.Set) func(file string, line int) string {
 	known := map[string][]string{}
 	for _, set := range sets {
 		for _, f := range set.Files() {
-			if strings.HasSuffix(f.Where, ".proto") {
+			if f.IsSource() {
 				known[f.Where] = nil
 			}
 		}

@@ -109,7 +109,7 @@ func tellFound(d command.Deps, f *scaffold.Found) {
 		d.Warn("the .proto files cannot be read as they were found: correct proto_paths and protos")
 		d.Warn("%s", fault.All(f.Faulty)[0])
 	case len(f.Protos)+len(f.Sets) == 0:
-		d.Say("found no .proto file that imports kalix/annotations.proto or jwtctl/v1/annotations.proto")
+		d.Say("found no .proto file that imports jwtctl/v1/annotations.proto or kalix/annotations.proto")
 	}
 	d.Say("next: jwtctl config check")
 }

@@ -1,0 +1,209 @@
+package policycmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/rogpeppe/go-internal/diff"
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/respell"
+	"github.com/jwtctl/jwtctl/internal/settings"
+)
+
+const convertText = `Rewrite the JWT annotations of .proto files from the spelling of package kalix,
+(kalix.method).jwt, to that of package jwtctl.v1, (jwtctl.v1.method).
+
+PATH is a .proto file, a folder of them, or a pattern; by default what jwtctl.yaml
+names, else the working folder. Prints what would change as a diff; --write changes
+the files. Comments, formatting and options that are not about JWTs stay as they are.
+
+The rewritten files are compiled first, and their policy compared with the one that
+was: unless explain and lint say the same of both, nothing is written.`
+
+const convertExample = `  jwtctl convert
+  jwtctl convert --write proto
+  jwtctl convert proto/shop.proto | git apply`
+
+type convertOptions struct {
+	protos input.ProtoFlags
+	write  bool
+}
+
+// Convert returns the command.
+func Convert(d command.Deps) *cobra.Command {
+	var o convertOptions
+	cmd := &cobra.Command{
+		Use:     "convert [PATH…]",
+		Short:   "Rewrite annotations of .proto files from kalix to jwtctl.v1",
+		Long:    convertText,
+		Example: convertExample,
+		Args:    input.PathArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runConvert(cmd.Context(), d, o)
+		},
+	}
+	fs := cmd.Flags()
+	o.protos.Register(fs)
+	fs.BoolVarP(&o.write, "write", "w", false, "write the files, in place of printing a diff")
+	settings.FlagOnly(fs, "write")
+	return cmd
+}
+
+// rewritten is a file that changes.
+type rewritten struct {
+	old, now []byte
+	found    int // annotations
+}
+
+func runConvert(ctx context.Context, d command.Deps, o convertOptions) error {
+	set, err := o.protos.Load(ctx, d, ".")
+	if err != nil {
+		return err
+	}
+	named := map[string]bool{}
+	for _, f := range set.Files() {
+		if !f.Import && f.IsSource() {
+			named[f.Where] = true
+		}
+	}
+	if len(named) == 0 {
+		return fault.New(fault.UsageError, "convert", "descriptor sets cannot be rewritten; .proto files can").WithHint("jwtctl convert DIR")
+	}
+	list, err := convertAll(ctx, d, o.protos, set, named)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		d.Say("no annotation of package kalix")
+		return nil
+	}
+	if o.write {
+		return writeAll(d, list)
+	}
+	for _, path := range slices.Sorted(maps.Keys(list)) {
+		name := filepath.ToSlash(path)
+		text := diff.Diff("a/"+name, list[path].old, "b/"+name, list[path].now)
+		if err := d.Print("%s", printablePatch(string(text))); err != nil {
+			return err
+		}
+	}
+	d.Say("%s; --write writes it", converted(list))
+	return nil
+}
+
+// convertAll returns the named files as they are to be. It has compiled them, and
+// found the policy to be the same.
+func convertAll(ctx context.Context, d command.Deps, protos input.ProtoFlags, set *descset.Set, named map[string]bool) (map[string]rewritten, error) {
+	var list map[string]rewritten
+	compile := func(keepImports bool) error {
+		var mu sync.Mutex
+		list = map[string]rewritten{}
+		protos.Rewrite = func(where string, text []byte) ([]byte, error) {
+			if !named[where] {
+				return text, nil
+			}
+			now, found, err := respell.Source(where, text, keepImports)
+			if err != nil || found == 0 {
+				return text, err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			list[where] = rewritten{text, now, found}
+			return now, nil
+		}
+		after, err := protos.Load(ctx, d, ".")
+		if err != nil {
+			return err
+		}
+		return respell.Same(policy.Read(set), policy.Read(after))
+	}
+	err := compile(false)
+	if err == nil {
+		return list, nil
+	}
+	if compile(true) == nil { // something needs the vendor's import that does not name it
+		return list, nil
+	}
+	for _, one := range fault.All(err) {
+		var f *fault.Error
+		if errors.As(one, &f) {
+			return nil, f.WithHint("nothing is written; the place is that in the rewritten file")
+		}
+	}
+	return nil, err
+}
+
+// writeAll writes all files of list, or none: where one fails, those before it get
+// their old text back.
+func writeAll(d command.Deps, list map[string]rewritten) error {
+	var done []string
+	write := func(path string, data []byte) error {
+		mode := fs.FileMode(0o644)
+		if info, err := os.Stat(path); err == nil {
+			mode = info.Mode().Perm()
+		}
+		return (files.Writer{}).Write(path, data, mode, true)
+	}
+	paths := slices.Sorted(maps.Keys(list))
+	for _, path := range paths {
+		if err := files.CheckTarget(path, true); err != nil {
+			return err
+		}
+	}
+	for _, path := range paths {
+		if err := write(path, list[path].now); err != nil {
+			for _, other := range done {
+				err = errors.Join(err, write(other, list[other].old))
+			}
+			return err
+		}
+		done = append(done, path)
+	}
+	for _, path := range paths {
+		d.Say("%s: %s", path, annotations(list[path].found))
+	}
+	return nil
+}
+
+func converted(list map[string]rewritten) string {
+	found := 0
+	for _, one := range list {
+		found += one.found
+	}
+	return annotations(found) + " in " + plural(len(list), "file")
+}
+
+func annotations(n int) string { return plural(n, "annotation") }
+
+func plural(n int, word string) string {
+	if n != 1 {
+		word += "s"
+	}
+	return fmt.Sprintf("%d %s", n, word)
+}
+
+// printablePatch escapes what a terminal would act on (S70), except line ends of both
+// kinds, so that the patch of an ordinary source can be applied.
+func printablePatch(text string) string {
+	lines := strings.Split(text, "\r\n")
+	for i := range lines {
+		lines[i] = quote.EscapeControls(lines[i])
+	}
+	return strings.Join(lines, "\r\n")
+}

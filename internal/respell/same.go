@@ -1,0 +1,94 @@
+package respell
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/explain"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/lint"
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+// Same returns an error unless two policies are one: their JSON by explain is the
+// same, byte for byte, except places and the spelling of options, and so are the
+// findings of lint.
+func Same(before, after *policy.Policy) error {
+	var texts [2]string
+	for i, p := range []*policy.Policy{before, after} {
+		text, err := plain(p)
+		if err != nil {
+			return err
+		}
+		texts[i] = text
+	}
+	if texts[0] == texts[1] {
+		return nil
+	}
+	was, is := strings.Split(texts[0], "\n"), strings.Split(texts[1], "\n")
+	for i := range was {
+		if i >= len(is) || was[i] != is[i] {
+			got := "nothing"
+			if i < len(is) {
+				got = strings.TrimSpace(is[i])
+			}
+			return fault.New(fault.Internal, "the rewritten files", "their policy would be another: %s becomes %s", strings.TrimSpace(was[i]), got)
+		}
+	}
+	return fault.New(fault.Internal, "the rewritten files", "their policy would be another: %s is added", strings.TrimSpace(is[len(was)]))
+}
+
+// plain returns p without its places, and in our spelling.
+func plain(p *policy.Policy) (string, error) {
+	v, err := explain.New(p, nil, explain.Options{})
+	if err != nil {
+		return "", err
+	}
+	data, err := v.JSON()
+	if err != nil {
+		return "", err
+	}
+	var tree any
+	reader := json.NewDecoder(bytes.NewReader(data))
+	reader.UseNumber()
+	if err := reader.Decode(&tree); err != nil {
+		return "", err
+	}
+	withoutPlaces(tree)
+	if data, err = json.MarshalIndent(tree, "", " "); err != nil {
+		return "", err
+	}
+	var found []string
+	for _, f := range lint.Check(p, lint.Options{}) {
+		found = append(found, fmt.Sprintf("%s %s %s", f.Severity, f.Rule, f.Subject))
+	}
+	slices.Sort(found)
+	text := string(data) + "\n" + strings.Join(found, "\n")
+	for _, kind := range descset.Kinds {
+		text = strings.ReplaceAll(text, "(kalix."+kind+").jwt", "(jwtctl.v1."+kind+")")
+	}
+	return text, nil
+}
+
+// withoutPlaces empties the members of explain's JSON that are places.
+func withoutPlaces(value any) {
+	switch value := value.(type) {
+	case []any:
+		for _, one := range value {
+			withoutPlaces(one)
+		}
+	case map[string]any:
+		for name, one := range value {
+			switch name {
+			case "from", "at", "token_from", "name_from", "replaces":
+				value[name] = ""
+			default:
+				withoutPlaces(one)
+			}
+		}
+	}
+}
