@@ -2,6 +2,7 @@ package idp
 
 import (
 	"crypto/rand"
+	"slices"
 	"sync"
 	"time"
 )
@@ -16,16 +17,19 @@ type store[T any] struct {
 	most   int
 	values map[string]kept[T]
 	order  []named // oldest first; values removed before their time are passed over
+	puts   uint64
 }
 
 type kept[T any] struct {
 	value T
-	until time.Time
+	named
 }
 
-// named is an entry of order. until tells apart a value put again under its key.
+// named is an entry of order. put numbers the calls of put, and so tells apart a
+// value that was put again under its key.
 type named struct {
 	key   string
+	put   uint64
 	until time.Time
 }
 
@@ -38,18 +42,20 @@ func (s *store[T]) put(key string, v T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	until := now.Add(s.keep)
-	s.values[key] = kept[T]{v, until}
-	s.order = append(s.order, named{key, until})
+	s.puts++
+	entry := named{key, s.puts, now.Add(s.keep)}
+	s.values[key] = kept[T]{v, entry}
+	s.order = append(s.order, entry)
 	n := 0
-	for n < len(s.order) && (len(s.values) > s.most || len(s.order)-n > 2*s.most || !now.Before(s.order[n].until)) {
-		if k, ok := s.values[s.order[n].key]; ok && k.until.Equal(s.order[n].until) {
-			delete(s.values, s.order[n].key)
+	for n < len(s.order) && (len(s.values) > s.most || !now.Before(s.order[n].until)) {
+		if old := s.order[n]; s.values[old.key].put == old.put {
+			delete(s.values, old.key)
 		}
 		n++
 	}
-	if n > 0 {
-		s.order = append(s.order[:0], s.order[n:]...)
+	s.order = slices.Delete(s.order, 0, n)
+	if len(s.order) > 2*s.most {
+		s.order = slices.DeleteFunc(s.order, func(e named) bool { return s.values[e.key].put != e.put })
 	}
 }
 

@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/jwtctl/jwtctl/internal/idp"
+)
+
+// startIDP runs jwtctl idp in this process, with the client api and these
+// arguments besides, and returns its issuer.
+func startIDP(t *testing.T, args ...string) string {
+	t.Helper()
+	f := newFake(t)
+	ctx, interrupt := context.WithCancel(context.Background())
+	f.ctx = ctx
+	file := filepath.Join(t.TempDir(), "url")
+	code := make(chan int, 1)
+	args = append([]string{"idp", "--user", "alice", "--client", "api:s3cret", "--aud", "shop", "--alg", "ES256", "--url-file", file}, args...)
+	go func() { code <- Main(args, f.System) }()
+	t.Cleanup(func() {
+		interrupt()
+		if got := <-code; got != 0 {
+			t.Errorf("idp: exit code %d\n%s", got, f.err.String())
+		}
+	})
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if text, err := os.ReadFile(file); err == nil {
+			return strings.TrimSpace(string(text))
+		}
+	}
+	t.Fatalf("it does not start\n%s", f.err.String())
+	return ""
+}
+
+// ownToken returns a token that the client api gets for itself.
+func ownToken(t *testing.T, issuer, audience string) string {
+	t.Helper()
+	form := url.Values{"grant_type": {"client_credentials"}}
+	if audience != "" {
+		form.Set("audience", audience)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, strings.TrimSuffix(issuer, "/")+"/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth("api", "s3cret")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var answer struct {
+		Token string `json:"access_token"`
+	}
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || answer.Token == "" {
+		t.Fatalf("%s: no token: %v", res.Status, err)
+	}
+	return answer.Token
+}
+
+// faultRows returns the rows of the table in docs/idp.md: fault to what jwtctl
+// proxy answers.
+func faultRows(t *testing.T) map[string]string {
+	t.Helper()
+	rows := map[string]string{}
+	_, table, found := strings.Cut(readText(t, "../../docs/idp.md"), "\n| fault |")
+	for _, line := range strings.Split(table, "\n") {
+		cells := strings.Split(line, "|")
+		if len(cells) != 6 || !strings.HasPrefix(line, "| `") {
+			if len(rows) > 0 {
+				break
+			}
+			continue
+		}
+		rows[strings.Trim(cells[1], " `")] = strings.TrimSpace(cells[4])
+	}
+	if !found || len(rows) == 0 {
+		t.Fatal("docs/idp.md has no table of faults")
+	}
+	return rows
+}
+
+// TestIDPFaultsAreRefusedAsDocumented: each row of the table in docs/idp.md, with
+// a real provider and a real proxy.
+func TestIDPFaultsAreRefusedAsDocumented(t *testing.T) {
+	t.Parallel()
+	rows := faultRows(t)
+	for _, f := range idp.Faults() {
+		if rows[string(f)] == "" {
+			t.Errorf("docs/idp.md has no row for %s", f)
+		}
+	}
+	if len(rows) != len(idp.Faults()) {
+		t.Errorf("docs/idp.md has %d rows, and there are %d faults", len(rows), len(idp.Faults()))
+	}
+	rows[""] = "accepts it"
+	for name, answer := range rows {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var args []string
+			if name != "" {
+				args = []string{"--fault", name}
+			}
+			issuer := startIDP(t, args...)
+			dir := t.TempDir()
+			put(t, filepath.Join(dir, "proto", "s.proto"), guarded("S", issuer))
+			file := put(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkey_sets: [{issuer: \""+issuer+"\", oidc_discovery: true, audiences: [shop], require_expiry: true}]\n")
+			r := startProxy(t, dir, startEcho(t).addr, "--config", file)
+			token := ownToken(t, issuer, "")
+			if strings.HasPrefix(answer, "accepts") {
+				r.want("S/Who", token, codes.OK)
+				return
+			}
+			m := regexp.MustCompile("^`([A-Z_]+)`, ([a-z_]+)").FindStringSubmatch(answer)
+			if m == nil {
+				t.Fatalf("docs/idp.md does not say what the proxy answers: %s", answer)
+			}
+			var want codes.Code
+			if err := want.UnmarshalJSON([]byte(`"` + m[1] + `"`)); err != nil {
+				t.Fatal(err)
+			}
+			r.want("S/Who", token, want)
+			r.eventuallyLogs("code=" + m[2])
+		})
+	}
+}
+
+// TestWorkflowTokenIsVerifiedAndAdmitted: what --like github-actions issues is
+// what inspect --oidc-issuer and the proxy verify.
+func TestWorkflowTokenIsVerifiedAndAdmitted(t *testing.T) {
+	t.Parallel()
+	issuer := startIDP(t, "--like", "github-actions")
+	token := ownToken(t, issuer, "sts.example.test")
+	f := newFake(t)
+	f.In = strings.NewReader(token)
+	if code := Main([]string{"inspect", "--oidc-issuer", issuer, "--aud", "sts.example.test", "--sub", "repo:api/api:ref:refs/heads/main", "--max-lifetime", "1h", "-"}, f.System); code != 0 {
+		t.Errorf("inspect: exit code %d\n%s", code, f.err.String())
+	}
+	for _, claim := range []string{"repository ", "workflow_ref ", "job_workflow_ref ", "runner_environment ", "run_id ", "nbf "} {
+		if !strings.Contains(f.out.String(), "  "+claim) {
+			t.Errorf("no %s\n%s", claim, f.out.String())
+		}
+	}
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "proto", "s.proto"), strings.Replace(guarded("S", issuer), `bearer_token_issuer: "`+issuer+`"`,
+		`bearer_token_issuer: "`+issuer+`", static_claim: {claim: "repository", value: "api/api"}`, 1))
+	file := put(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkey_sets: [{issuer: \""+issuer+"\", oidc_discovery: true, audiences: [sts.example.test]}]\n")
+	r := startProxy(t, dir, startEcho(t).addr, "--config", file)
+	r.want("S/Who", token, codes.OK)
+	r.want("S/Who", ownToken(t, issuer, "another.example.test"), codes.PermissionDenied)
+}

@@ -1,0 +1,46 @@
+package idp_test
+
+import (
+	"net/http"
+	"net/http/cookiejar"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// TestLoginsLeaveNoMemoryBehind: a thousand logins, each by a browser of its own,
+// with a refresh and a userinfo request. What they leave is bounded in number and
+// time (TestStoreIsBoundedInNumberAndTime).
+func TestLoginsLeaveNoMemoryBehind(t *testing.T) {
+	r := start(t, nil)
+	r.browser.Transport = http.DefaultTransport.(*http.Transport).Clone()
+	t.Cleanup(r.browser.CloseIdleConnections)
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	logins := func(n int) {
+		for range n {
+			r.browser.Jar, _ = cookiejar.New(nil)
+			got := r.json(r.renew(r.tokens("alice")))
+			if status := r.userinfo(got["access_token"]); status != http.StatusOK {
+				t.Fatalf("userinfo: %d", status)
+			}
+			r.clock.pass(time.Minute)
+		}
+	}
+	logins(100)
+	before, threads := heap(), runtime.NumGoroutine()
+	logins(1000)
+	grown := int64(heap()) - int64(before)
+	t.Logf("%d kB more after 1,000 logins", grown/1024)
+	if grown > 3<<20 {
+		t.Errorf("the heap has grown by %d kB", grown/1024)
+	}
+	if now := runtime.NumGoroutine(); now > threads+10 {
+		t.Errorf("%d goroutines, before it were %d", now, threads)
+	}
+}
