@@ -221,6 +221,16 @@ func WithKeyFileHint(err error) error {
 	return err
 }
 
+// WithoutDefaultKey gives an error about the default key file, which nothing
+// names and is not there, the hint that fits what the key was for.
+func WithoutDefaultKey(err error, hint string) error {
+	var f *fault.Error
+	if errors.As(err, &f) && f.What == DefaultKeyFile && errors.Is(err, fs.ErrNotExist) {
+		return f.WithHint("%s", hint)
+	}
+	return err
+}
+
 // ParseAlgorithm reads --alg.
 func ParseAlgorithm(name string) (keys.Algorithm, error) {
 	alg, err := keys.ParseAlgorithm(name)

@@ -24,9 +24,8 @@ type Input struct {
 }
 
 // Read returns the set-up that inputs make together: variables of .env and
-// compose files first, then the static YAML or Helm values that read them. What
-// is none of these is an error; what a server would not start with is
-// Config.Problem.
+// compose files first, then the static YAML or Helm values that read them. Any
+// other file is an error; what a server would not start with is Config.Problem.
 func Read(inputs ...Input) (*Config, error) {
 	c := &Config{Variables: map[string]Value{}, UI: map[string]Value{}, Services: map[string]Value{}}
 	var dotenv, compose, settings []Input

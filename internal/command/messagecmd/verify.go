@@ -90,7 +90,7 @@ func runVerify(ctx context.Context, d command.Deps, args []string, o verifyOptio
 	}
 	m, err := o.messages.load(ctx, d, list)
 	if err != nil {
-		return err
+		return input.WithoutDefaultKey(err, "verifying needs the signer's public key: --jwks URL or --key FILE")
 	}
 	m.strict = o.strict
 	if o.stream.ndjson {

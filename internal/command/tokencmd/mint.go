@@ -5,6 +5,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/rotate"
@@ -16,7 +17,8 @@ import (
 // that the key flags choose.
 func (o tokenOptions) signer(d command.Deps) (*keys.Key, error) {
 	if o.dir == "" {
-		return o.keys.Signer(d, o.issuer)
+		key, err := o.keys.Signer(d, o.issuer)
+		return key, input.WithoutDefaultKey(err, o.keyHint())
 	}
 	if o.keys.Named() || o.keys.KeyID != "" {
 		return nil, fault.New(fault.UsageError, "--key-dir", "does not go with --key or --kid: its active key signs")
@@ -30,6 +32,17 @@ func (o tokenOptions) signer(d command.Deps) (*keys.Key, error) {
 		return nil, err
 	}
 	return pinned[0], nil
+}
+
+// keyHint says which key is meant where there is none: a new one is unknown to
+// every server.
+func (o tokenOptions) keyHint() string {
+	who := "a Temporal server accepts"
+	if o.plain {
+		who = "a service accepts"
+	}
+	return who + " only tokens signed by a key of its key set: name that key with --key FILE, such as the " + input.DefaultKeyFile +
+		" in the folder where jwtctl serve runs. Without any key yet: jwtctl keygen, then jwtctl serve for the server to read"
 }
 
 // minted is a token with what is to be said of it.
