@@ -3,8 +3,6 @@ package grpcauth
 import (
 	"context"
 	"errors"
-	"io"
-	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -12,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/jwtctl/jwtctl/internal/guarded"
 	"github.com/jwtctl/jwtctl/jwtpolicy"
 )
 
@@ -64,147 +63,25 @@ func StreamServerInterceptor(p *jwtpolicy.Policy) grpc.StreamServerInterceptor {
 			return toStatus(err)
 		}
 		defer c.Close()
-		s := &stream{ServerStream: ss, call: c, ctx: ctx, streams: info.IsClientStream}
-		if first := c.NewRequest(); first != nil {
-			if err := s.receive(first); err != nil {
-				return err
-			}
-			s.first = first
+		g := guarded.Stream{
+			Call: c, Receive: ss.RecvMsg, Send: ss.SendMsg, Uncounted: info.IsClientStream,
+			Refuse:  toStatus,
+			Invalid: func(why string) error { return status.Error(codes.Internal, why) },
 		}
-		err = handler(srv, s)
-		if r := s.refused.Load(); r != nil { // whatever the handler made of it
-			return r
-		}
-		return err
+		return g.Serve(ctx, func() error { return handler(srv, &stream{ss, ctx, &g}) })
 	}
 }
 
 // stream is a stream whose messages are decided about.
 type stream struct {
 	grpc.ServerStream
-	call *jwtpolicy.Call
-	ctx  context.Context
-	// streams reports that the server takes any number of requests, whatever the method
-	// does: grpc-go does not count them then.
-	streams bool
-	// refused is the refusal that ended the call.
-	refused atomic.Pointer[refusal]
-	first   proto.Message // received before the handler was called
-	ended   bool          // the one request of the method was delivered
+	ctx context.Context
+	g   *guarded.Stream
 }
 
 func (s *stream) Context() context.Context { return s.ctx }
-
-// RecvMsg is that of grpc.ServerStream. It returns a message that has passed.
-func (s *stream) RecvMsg(m any) error {
-	first := s.first
-	if first == nil {
-		return s.receive(m)
-	}
-	s.first = nil
-	to, is := m.(proto.Message)
-	if !is {
-		return status.Errorf(codes.Internal, "%T is not a message of protobuf", m)
-	}
-	return assign(to, first)
-}
-
-// receive receives m, and decides about it.
-func (s *stream) receive(m any) error {
-	switch r := s.refused.Load(); {
-	case r != nil:
-		return r
-	case s.ended:
-		return io.EOF
-	}
-	switch err := s.next(m); {
-	case err == io.EOF:
-		if err := s.refuse(s.call.End(s.ctx)); err != nil {
-			return err
-		}
-		return io.EOF
-	case err != nil:
-		return err
-	}
-	request, is := m.(proto.Message)
-	if !is && s.streams {
-		return status.Errorf(codes.Internal, "%T is not a message of protobuf", m)
-	}
-	if err := s.refuse(s.call.Request(s.ctx, request)); err != nil {
-		return err
-	}
-	if !s.call.OneRequest() {
-		return nil
-	}
-	s.ended = true
-	if s.streams {
-		switch err := s.next(request.ProtoReflect().New().Interface()); {
-		case err == nil:
-			return s.refuse(s.call.Request(s.ctx, nil))
-		case err != io.EOF:
-			return err
-		}
-	}
-	return s.refuse(s.call.End(s.ctx))
-}
-
-// next is RecvMsg of the stream below. protobuf-go 1.36.12 panics on some dynamic messages
-// that are not valid, where it would end the program.
-func (s *stream) next(m any) (err error) {
-	defer func() {
-		if recover() != nil {
-			err = status.Error(codes.InvalidArgument, "Message is not valid")
-		}
-	}()
-	return s.ServerStream.RecvMsg(m)
-}
-
-// SendMsg is that of grpc.ServerStream. What it sends is signed where the method signs;
-// after a refusal nothing is sent.
-func (s *stream) SendMsg(m any) error {
-	if r := s.refused.Load(); r != nil {
-		return r
-	}
-	if !s.call.Signs() {
-		return s.ServerStream.SendMsg(m)
-	}
-	response, _ := m.(proto.Message)
-	signed, err := s.call.Response(s.ctx, response)
-	if err != nil {
-		return s.refuse(err)
-	}
-	return s.ServerStream.SendMsg(signed)
-}
-
-// refuse ends the call with err, nil for none, and returns it as a status.
-func (s *stream) refuse(err error) error {
-	if err == nil {
-		return nil
-	}
-	var e *jwtpolicy.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	s.refused.CompareAndSwap(nil, &refusal{e})
-	return s.refused.Load()
-}
-
-// assign makes to what from is.
-func assign(to, from proto.Message) error {
-	if to.ProtoReflect().Type() == from.ProtoReflect().Type() || to.ProtoReflect().Descriptor() == from.ProtoReflect().Descriptor() {
-		proto.Reset(to)
-		proto.Merge(to, from)
-		return nil
-	}
-	wire, err := proto.Marshal(from)
-	if err == nil {
-		err = proto.Unmarshal(wire, to)
-	}
-	if err != nil {
-		return status.Error(codes.Internal, "the request does not fit the handler's message")
-	}
-	return nil
-}
+func (s *stream) RecvMsg(m any) error      { return s.g.Next(s.ctx, m) }
+func (s *stream) SendMsg(m any) error      { return s.g.Answer(s.ctx, m) }
 
 // begin begins a call, and returns what its handler gets as context: with the claims, and
 // with metadata as behind jwtctl proxy (A34, S62).
