@@ -14,7 +14,7 @@ PKG     ?= ./...
 STATIC  := $(GO) tool -modfile=tools/go.mod staticcheck
 EXAMPLE := examples/temporal
 SERVER  := $(EXAMPLE)/server
-EXAMPLES := $(EXAMPLE) examples/buf examples/kubernetes examples/proxy
+EXAMPLES := $(EXAMPLE) examples/buf examples/inprocess examples/kubernetes examples/proxy connectauth
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 # One way to build: what a step has compiled, the others find in the cache. Without
 # cgo the program is static and starts faster; the race detector needs cgo. Without
@@ -81,7 +81,7 @@ bin/step:
 
 ## check: formatting, vet, staticcheck, tidy modules, generated files
 check:
-	@out=$$(gofmt -l cmd internal jwtpolicy grpcauth examples tools); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+	@out=$$(gofmt -l cmd internal jwtpolicy jwttest grpcauth connectauth examples tools); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
 	$(GO) vet ./...
 	$(STATIC) ./...
 	$(GO) mod tidy -diff
@@ -94,8 +94,8 @@ check:
 prose: bin/vale
 	@rm -rf bin/prose
 	@cd tools && $(GO) build -o ../bin/extract-prose ./prose
-	@bin/extract-prose bin/prose docs/cli.md $$(git ls-files -co --exclude-standard 'cmd/*.go' 'internal/*.go' 'jwtpolicy/*.go' 'grpcauth/*.go' | grep -v _test.go | xargs ls 2>/dev/null)
-	@bin/vale --config=tools/vale/.vale.ini --output=line --glob='!{docs/cli.md,**/testdata/**,**/*_test.go}' README.md CONTRIBUTING.md SECURITY.md docs cmd internal jwtpolicy grpcauth bin/prose
+	@bin/extract-prose bin/prose docs/cli.md $$(git ls-files -co --exclude-standard 'cmd/*.go' 'internal/*.go' 'jwtpolicy/*.go' 'grpcauth/*.go' 'connectauth/*.go' 'jwttest/*.go' | grep -v _test.go | xargs ls 2>/dev/null)
+	@bin/vale --config=tools/vale/.vale.ini --output=line --glob='!{docs/cli.md,**/testdata/**,**/*_test.go}' README.md CONTRIBUTING.md SECURITY.md docs cmd internal jwtpolicy jwttest grpcauth connectauth bin/prose
 
 bin/vale: tools/vale/go.mod tools/vale/go.sum # it parses source with C libraries
 	@cd tools/vale && CGO_ENABLED=1 $(GO) build -o ../../bin/vale github.com/vale-cli/vale/v3/cmd/vale 2>/dev/null
@@ -105,7 +105,7 @@ check-examples:
 	cd $(SERVER) && export $(FOR_SERVER) && $(GO) mod tidy -diff && $(GO) mod tidy -diff -modfile=server-1.30.8.mod && \
 	  $(GO) vet ./... && $(GO) tool -modfile=../../../tools/go.mod staticcheck ./...
 	for example in $(EXAMPLES); do \
-	  (cd $$example && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./...); \
+	  (cd $$example && $(GO) vet ./... && $(GO) tool -modfile=$(CURDIR)/tools/go.mod staticcheck ./...); \
 	done
 
 ## unit: all tests of jwtctl itself
@@ -123,7 +123,7 @@ flaky:
 
 ## e2e-quick: jwtctl in front of a Node service, called with grpcurl, and inside buf
 e2e-quick: build # -count=1: go test does not see that the program has changed
-	for example in buf proxy; do (cd examples/$$example && $(GO) test -count=1 -vet=off ./...); done
+	for module in examples/buf examples/proxy examples/inprocess connectauth; do (cd $$module && $(GO) test -count=1 -vet=off ./...); done
 
 ## e2e: jwtctl with real Temporal servers (the newest release, and verdicts alone on 1.30.8), and the Kubernetes manifests
 e2e: build temporal-workers

@@ -1,0 +1,131 @@
+// Package bearer works out a bearer token that a method accepts, for tests of the
+// method's service.
+package bearer
+
+import (
+	"regexp"
+	"regexp/syntax"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/plan"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+)
+
+// Claims returns the claims that a token needs for a method to accept it, besides times:
+// iss, if the method names issuers, and its static claims. Those in given are the
+// caller's, and left out. A nil need requires none.
+//
+// The error is usage for a pattern of which no example is found; it names the claim.
+func Claims(need *plan.Bearer, given func(name string) bool) ([]strictjson.Member, error) {
+	if need == nil {
+		return nil, nil
+	}
+	var list []strictjson.Member
+	if len(need.Issuers) > 0 && !given("iss") {
+		list = append(list, strictjson.Member{Name: "iss", Value: strictjson.Quote(need.Issuers[0])})
+	}
+	texts, order := map[string][]string{}, []string(nil)
+	for i := range need.Static {
+		s := &need.Static[i]
+		if given(s.Claim) {
+			continue
+		}
+		if _, seen := texts[s.Claim]; !seen {
+			order = append(order, s.Claim)
+		}
+		texts[s.Claim] = append(texts[s.Claim], s.Values...)
+	}
+	for i := range need.Static {
+		s := &need.Static[i]
+		if s.Pattern == nil || given(s.Claim) || anyMatches(s.Pattern, texts[s.Claim]) {
+			continue
+		}
+		text, ok := Example(s.Pattern)
+		if !ok {
+			return nil, fault.New(fault.UsageError, "--claim", "no example of the pattern of claim %q was found", quote.Shorten(s.Claim)).
+				WithHint("--claim %s=TEXT gives one", quote.Shell(s.Claim))
+		}
+		texts[s.Claim] = append(texts[s.Claim], text)
+	}
+	for _, name := range order {
+		if name == "iss" && len(need.Issuers) > 0 {
+			continue // decided above; a static claim that differs fails
+		}
+		var value any = texts[name]
+		if len(texts[name]) == 1 {
+			value = texts[name][0]
+		}
+		text, err := json.Marshal(value)
+		if err != nil {
+			return nil, fault.New(fault.Internal, name, "it cannot be encoded")
+		}
+		list = append(list, strictjson.Member{Name: name, Value: text})
+	}
+	return list, nil
+}
+
+func anyMatches(p *regexp.Regexp, texts []string) bool {
+	for _, text := range texts {
+		if p.MatchString(text) {
+			return true
+		}
+	}
+	return false
+}
+
+// Example returns a short text that p matches, which is one for whole texts; false if
+// none was found.
+func Example(p *regexp.Regexp) (string, bool) {
+	tree, err := syntax.Parse(p.String(), syntax.Perl)
+	if err != nil {
+		return "", false
+	}
+	var b strings.Builder
+	write(&b, tree.Simplify())
+	return b.String(), p.MatchString(b.String())
+}
+
+// write writes the shortest text of re that is readable, as a guess.
+func write(b *strings.Builder, re *syntax.Regexp) {
+	switch re.Op {
+	case syntax.OpLiteral:
+		for _, r := range re.Rune {
+			b.WriteRune(r)
+		}
+	case syntax.OpCharClass:
+		b.WriteRune(readable(re.Rune))
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		b.WriteByte('x')
+	case syntax.OpCapture, syntax.OpPlus:
+		write(b, re.Sub[0])
+	case syntax.OpConcat:
+		for _, sub := range re.Sub {
+			write(b, sub)
+		}
+	case syntax.OpAlternate:
+		write(b, re.Sub[0])
+	case syntax.OpRepeat:
+		for range re.Min {
+			write(b, re.Sub[0])
+		}
+	}
+}
+
+// readable returns a letter or digit of a class of ranges, else its first character.
+func readable(ranges []rune) rune {
+	for _, want := range "1aA" {
+		for i := 0; i+1 < len(ranges); i += 2 {
+			if ranges[i] <= want && want <= ranges[i+1] {
+				return want
+			}
+		}
+	}
+	if len(ranges) == 0 {
+		return 'x'
+	}
+	return ranges[0]
+}

@@ -1,0 +1,63 @@
+package bearer_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/bearer"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/policytest"
+)
+
+// TestClaimsPass: a token of the claims passes the method that they were made for, for
+// every form that a static claim has. A32, A70, A71, A75.
+func TestClaimsPass(t *testing.T) {
+	for name, rule := range map[string]string{
+		"nothing":            ``,
+		"an issuer":          `bearer_token_issuer: ["a", "b"]`,
+		"a value":            `static_claim: {claim: "role", value: "r"}`,
+		"values":             `static_claim: {claim: "role", value: ["r", "s"]}`,
+		"values, twice":      `static_claim: {claim: "role", value: "r"}, static_claim: {claim: "role", value: "s"}`,
+		"a pattern":          `static_claim: {claim: "sub", pattern: "my-subject-\\d+"}`,
+		"a choice":           `static_claim: {claim: "sub", pattern: "(admin|user)(-[a-f0-9]{4})?"}`,
+		"a pattern, value":   `static_claim: {claim: "role", value: "r"}, static_claim: {claim: "role", pattern: "x+"}`,
+		"a pattern of value": `static_claim: {claim: "role", value: "r1"}, static_claim: {claim: "role", pattern: "r.*"}`,
+	} {
+		w := policytest.New(t, `message M { string x = 1; } service S { rpc A(M) returns (M) { option (kalix.method).jwt = {validate: BEARER_TOKEN, `+rule+`}; } }`, policytest.Setup{})
+		m, err := w.Plan.Method("t.S/A")
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := bearer.Claims(m.Bearer, func(string) bool { return false })
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var parts []string
+		for _, c := range list {
+			parts = append(parts, `"`+c.Name+`":`+string(c.Value))
+		}
+		if _, err := w.Verifier.BearerToken(t.Context(), m.Bearer, w.Token("{"+strings.Join(parts, ",")+"}")); err != nil {
+			t.Errorf("%s: {%s}: %v", name, strings.Join(parts, ","), err)
+		}
+	}
+}
+
+// TestUnknownExample says which claim has to be given.
+func TestUnknownExample(t *testing.T) {
+	w := policytest.New(t, `message M { string x = 1; } service S { rpc A(M) returns (M) { option (kalix.method).jwt = {validate: BEARER_TOKEN, static_claim: {claim: "s", pattern: "a\\bb"}}; } }`, policytest.Setup{})
+	m, err := w.Plan.Method("t.S/A")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bearer.Claims(m.Bearer, func(string) bool { return false }); fault.CodeOf(err) != fault.UsageError || !strings.Contains(err.Error(), `"s"`) {
+		t.Error(err)
+	}
+	if list, err := bearer.Claims(m.Bearer, func(name string) bool { return name == "s" }); err != nil || len(list) != 0 {
+		t.Errorf("%v %v", list, err)
+	}
+	if text, ok := bearer.Example(regexp.MustCompile(`^(?:[^x]+)$`)); !ok || text == "" {
+		t.Error(text)
+	}
+}
