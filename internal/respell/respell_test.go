@@ -14,6 +14,7 @@ import (
 	"github.com/bufbuild/protocompile/reporter"
 	"pgregory.net/rapid"
 
+	"github.com/jwtctl/jwtctl/internal/lint"
 	"github.com/jwtctl/jwtctl/internal/policy"
 	"github.com/jwtctl/jwtctl/internal/policytest"
 	"github.com/jwtctl/jwtctl/internal/protofile"
@@ -278,5 +279,34 @@ func TestSameSeesAnotherPolicy(t *testing.T) {
 	}
 	if err := Same(one, of("validate: BEARER_TOKEN")); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestA111_LintFixturesMeanTheSame: each rule of lint finds the same in the other
+// spelling: what it is shown by is rewritten, and read again.
+func TestA111_LintFixturesMeanTheSame(t *testing.T) {
+	t.Parallel()
+	list, err := filepath.Glob("../../testdata/lint/*/*.proto")
+	if err != nil || len(list) < 100 {
+		t.Fatalf("%d fixtures: %v", len(list), err)
+	}
+	rules := map[string]bool{}
+	for _, file := range list {
+		rule := filepath.Base(filepath.Dir(file))
+		if rule == "annotated-twice" { // it has both
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), "(kalix.") {
+			continue // one that is about having none
+		}
+		rules[rule] = true
+		check(t, t.TempDir(), string(text))
+	}
+	if len(rules) < len(lint.Rules())-1 {
+		t.Errorf("fixtures of %d rules were compared, of %d", len(rules), len(lint.Rules()))
 	}
 }
