@@ -71,7 +71,7 @@ func annotated(cmd *cobra.Command, d command.Deps, methods bool) (list []string)
 		*to, _ = cmd.Flags().GetStringArray(flag) // all three are lists
 	}
 	d.Quiet = true
-	set, err := protos.Load(cmd.Context(), d, "")
+	set, err := protos.Load(cmd.Context(), d)
 	if err != nil {
 		return nil
 	}

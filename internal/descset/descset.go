@@ -139,6 +139,9 @@ func (s *Set) Method(name string) protoreflect.MethodDescriptor {
 	return nil
 }
 
+// Annotated reports whether anything in the set has an annotation.
+func (s *Set) Annotated() bool { return len(s.annotations) > 0 }
+
 // Types resolves the set's messages and extensions, for reading and writing
 // ProtoJSON with Any in it.
 func (s *Set) Types() *dynamicpb.Types { return s.types }

@@ -63,7 +63,7 @@ type LoadOptions struct {
 
 // Load reads descriptors and keys, and compiles the policy.
 func (f *PolicyFlags) Load(ctx context.Context, d command.Deps, clock func() time.Time, o LoadOptions) (*Policy, error) {
-	set, err := f.Protos.Load(ctx, d, "")
+	set, err := f.Protos.Load(ctx, d)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/config"
 	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/discover"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/protofile"
 	"github.com/jwtctl/jwtctl/internal/settings"
@@ -61,20 +62,22 @@ func PathArguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// Load reads the descriptors. Where nothing names any, they are the sources in
-// the folder fallback; if that is empty too, it is a usage error.
-func (p *ProtoFlags) Load(ctx context.Context, d command.Deps, fallback string) (*descset.Set, error) {
-	src := protofile.Sources{ImportPaths: p.ImportPaths, Protos: p.Protos, DescriptorSets: p.Sets, Stdin: d.System.In, Rewrite: p.Rewrite}
-	if len(src.Protos)+len(src.DescriptorSets) == 0 {
-		if fallback == "" {
-			return nil, fault.New(fault.UsageError, "descriptors", "no .proto file or descriptor set is named").
-				WithHint("--proto FILE or --descriptor-set FILE, or protos: in %s", config.Name)
-		}
-		src.Protos = []string{fallback}
+// Named reports whether flags, arguments or configuration name any descriptors.
+func (p *ProtoFlags) Named() bool { return len(p.Protos)+len(p.Sets) > 0 }
+
+// Load reads the descriptors that are named; if none are, it is a usage error.
+func (p *ProtoFlags) Load(ctx context.Context, d command.Deps) (*descset.Set, error) {
+	if !p.Named() {
+		return nil, fault.New(fault.UsageError, "descriptors", "no .proto file or descriptor set is named").
+			WithHint("--proto FILE or --descriptor-set FILE, or protos: in %s", config.Name)
 	}
+	return p.load(ctx, d, protofile.Sources{ImportPaths: p.ImportPaths, Protos: p.Protos, DescriptorSets: p.Sets, Stdin: d.System.In, Rewrite: p.Rewrite})
+}
+
+func (p *ProtoFlags) load(ctx context.Context, d command.Deps, src protofile.Sources) (*descset.Set, error) {
 	set, err := protofile.Load(ctx, src)
 	if err != nil {
-		return nil, p.withHint(d, err, fallback)
+		return nil, err
 	}
 	for _, w := range set.Warnings() {
 		d.Warn("%s", w)
@@ -82,13 +85,67 @@ func (p *ProtoFlags) Load(ctx context.Context, d command.Deps, fallback string) 
 	return set, nil
 }
 
-// withHint says what named a path that cannot be read.
-func (p *ProtoFlags) withHint(d command.Deps, err error, fallback string) error {
-	var f *fault.Error
-	if len(p.Protos)+len(p.Sets) == 0 && errors.As(err, &f) && f.What == fallback {
-		return f.WithHint("name .proto files, a folder or a descriptor set, here or in %s, which jwtctl init writes", config.Name)
+// LoadOrFind is Load; where nothing is named, it reads the annotated sources below the
+// working folder, the files next to them, those that declare one of the names, and what
+// they import, however large the rest is. That nothing is annotated is an error.
+func (p *ProtoFlags) LoadOrFind(ctx context.Context, d command.Deps, names []string) (*descset.Set, error) {
+	if p.Named() {
+		return p.Load(ctx, d)
 	}
-	return err
+	tree, err := p.Find(ctx, ".")
+	if err != nil {
+		return nil, err
+	}
+	set, err := p.LoadFound(ctx, d, tree, names)
+	if err == nil && !set.Annotated() && len(names) == 0 {
+		return nil, notAnnotated(tree)
+	}
+	return set, err
+}
+
+// Find looks for the sources below a folder.
+func (p *ProtoFlags) Find(ctx context.Context, dir string) (*discover.Tree, error) {
+	tree, err := discover.Look(ctx, dir)
+	var f *fault.Error
+	if errors.As(err, &f) && f.Code == fault.DescriptorUnreadable {
+		return nil, f.WithHint("nothing is named, so all below %s is looked through: name .proto files, a folder or a descriptor set, here or in %s", place(dir), config.Name)
+	}
+	if err == nil && tree.Len() == 0 {
+		return nil, fault.New(fault.DescriptorUnreadable, dir, "holds no .proto file").
+			WithHint("name .proto files, a folder or a descriptor set, here or in %s, which jwtctl init writes", config.Name)
+	}
+	return tree, err
+}
+
+// LoadFound reads what LoadOrFind reads from a tree.
+func (p *ProtoFlags) LoadFound(ctx context.Context, d command.Deps, tree *discover.Tree, names []string, paths ...string) (*descset.Set, error) {
+	found := tree.Select(names, paths...)
+	if len(found.Protos) == 0 {
+		return nil, notAnnotated(tree)
+	}
+	src := protofile.Sources{ImportPaths: p.ImportPaths, Protos: found.Protos, Rewrite: p.Rewrite}
+	if len(src.ImportPaths) == 0 {
+		src.ImportPaths = found.ImportPaths
+	}
+	set, err := p.load(ctx, d, src)
+	if left := found.Total - len(found.Protos); err == nil && left > 0 {
+		d.Say("looked at %d of %d .proto files: those with JWT annotations, and their folders; name a folder to look at all of it", len(found.Protos), found.Total)
+	}
+	return set, err
+}
+
+// notAnnotated is the error of a folder without annotations: that nothing is guarded is
+// not the same as that nothing is wrong.
+func notAnnotated(tree *discover.Tree) error {
+	return fault.New(fault.DescriptorUnreadable, tree.Dir(), "has no JWT annotation (.proto files looked through: %d)", tree.Len()).
+		WithHint("name the files or the folder to look at them all the same")
+}
+
+func place(dir string) string {
+	if dir == "." {
+		return "the working folder"
+	}
+	return dir
 }
 
 // Inputs returns the files that a result must not overwrite.

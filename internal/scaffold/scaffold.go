@@ -9,11 +9,11 @@ package scaffold
 import (
 	"bytes"
 	"context"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/jwtctl/jwtctl/internal/discover"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keys"
@@ -57,7 +57,7 @@ func Look(ctx context.Context, dir string) (*Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := look{dir: dir, found: &Found{}}
+	l := look{dir: dir, found: &Found{}, sources: discover.New(dir)}
 	for _, name := range list {
 		relative, err := filepath.Rel(dir, name)
 		if err != nil {
@@ -74,13 +74,7 @@ func Look(ctx context.Context, dir string) (*Found, error) {
 type look struct {
 	dir     string
 	found   *Found
-	sources []source
-}
-
-// source is a .proto file.
-type source struct {
-	path, pkg string
-	imports   []string
+	sources *discover.Tree
 }
 
 // file sorts in the file at path.
@@ -88,7 +82,7 @@ func (l *look) file(ctx context.Context, path string) {
 	switch filepath.Ext(path) {
 	case ".proto":
 		if text := l.read(path); text != nil {
-			l.sources = append(l.sources, readSource(path, text))
+			l.sources.Add(path, text)
 		}
 	case ".binpb", ".protoset", ".desc", ".pb":
 		if set, err := protofile.Load(ctx, protofile.Sources{DescriptorSets: []string{l.at(path)}}); err == nil && annotated(policy.Read(set)) {
@@ -155,66 +149,18 @@ func (l *look) keys() {
 // roots says where the imports of the annotated sources start, and which
 // patterns name these sources.
 func (l *look) roots() {
-	need := func(list *[]string, item string) {
-		if !slices.Contains(*list, item) {
-			*list = append(*list, item)
+	l.found.ProtoPaths = l.sources.Roots()
+	for _, file := range l.sources.Annotated() {
+		pattern := "*.proto"
+		if root := l.sources.Root(file); root != "." {
+			pattern = root + "/**/*.proto"
+		} else if first, _, below := strings.Cut(file, "/"); below {
+			pattern = first + "/**/*.proto"
+		}
+		if !slices.Contains(l.found.Protos, pattern) {
+			l.found.Protos = append(l.found.Protos, pattern)
 		}
 	}
-	for _, s := range l.sources {
-		if !s.annotated() {
-			continue
-		}
-		root := l.root(s)
-		need(&l.found.ProtoPaths, root)
-		if root != "." {
-			need(&l.found.Protos, root+"/**/*.proto")
-		} else if first, rest, below := strings.Cut(s.path, "/"); below && rest != "" {
-			need(&l.found.Protos, first+"/**/*.proto")
-		} else {
-			need(&l.found.Protos, "*.proto")
-		}
-		for _, name := range s.imports {
-			if from, there := l.startOf(name); there {
-				need(&l.found.ProtoPaths, from)
-			}
-		}
-	}
-}
-
-// root returns the folder that the path of s starts from, as others import it,
-// or else as its package has it.
-func (l *look) root(s source) string {
-	for _, other := range l.sources {
-		for _, name := range other.imports {
-			if from, is := cutSuffix(s.path, name); is {
-				return from
-			}
-		}
-	}
-	dir := path.Dir(s.path)
-	if from, is := cutSuffix(dir, strings.ReplaceAll(s.pkg, ".", "/")); is && s.pkg != "" {
-		return from
-	}
-	return dir
-}
-
-// startOf returns the folder that an import starts from, if it is of this
-// folder's own files.
-func (l *look) startOf(name string) (string, bool) {
-	for _, s := range l.sources {
-		if from, is := cutSuffix(s.path, name); is {
-			return from, true
-		}
-	}
-	return "", false
-}
-
-// cutSuffix returns the folder below which path is called name.
-func cutSuffix(path, name string) (string, bool) {
-	if path == name {
-		return ".", true
-	}
-	return strings.CutSuffix(path, "/"+name)
 }
 
 // policy reads what was found, for its issuers, methods and types.

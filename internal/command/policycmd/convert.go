@@ -72,7 +72,10 @@ type rewritten struct {
 }
 
 func runConvert(ctx context.Context, d command.Deps, o convertOptions) error {
-	set, err := o.protos.Load(ctx, d, ".")
+	if !o.protos.Named() {
+		o.protos.Protos = []string{"."}
+	}
+	set, err := o.protos.Load(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -127,7 +130,7 @@ func convertAll(ctx context.Context, d command.Deps, protos input.ProtoFlags, se
 			list[where] = rewritten{text, now, found}
 			return now, nil
 		}
-		after, err := protos.Load(ctx, d, ".")
+		after, err := protos.Load(ctx, d)
 		if err != nil {
 			return err
 		}

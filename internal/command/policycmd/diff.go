@@ -34,7 +34,7 @@ with its annotation's place and what an attacker gains. A change that cannot be
 decided (such as two patterns with no distinguishing example) counts as weaker.
 
 PATH is the new version, as for lint: by default what jwtctl.yaml names, else
-the working folder. --against is the old one: a folder of .proto files, a .proto
+what is annotated below the working folder, in either version. --against is the old one: a folder of .proto files, a .proto
 file, a descriptor set or Buf image, or git:REV, the same paths as they are in
 that branch, tag or commit.
 
@@ -98,11 +98,7 @@ func runDiff(ctx context.Context, d command.Deps, o diffOptions) error {
 	if err != nil {
 		return err
 	}
-	now, err := o.protos.Load(ctx, d, ".")
-	if err != nil {
-		return err
-	}
-	old, err := loadAgainst(ctx, d, o)
+	now, old, err := loadBoth(ctx, d, o)
 	if err != nil {
 		return err
 	}
@@ -187,6 +183,9 @@ type oldVersion struct {
 	// dir is the folder that it was taken out into, "" for none; source what to
 	// call that, and top what it was the contents of.
 	dir, source, top string
+	// names are those that its annotated files declare, and annotated their paths; only
+	// where no paths are named.
+	names, annotated []string
 	// config is its jwtctl.yaml, nil where it has none, or none that can be read.
 	config *config.File
 }
@@ -223,32 +222,6 @@ func (v *oldVersion) here(path string) string {
 		return path
 	}
 	return filepath.Join(v.top, inside)
-}
-
-// loadAgainst reads the old version.
-func loadAgainst(ctx context.Context, d command.Deps, o diffOptions) (*oldVersion, error) {
-	if rev, isRev := strings.CutPrefix(o.against, "git:"); isRev {
-		return loadRevision(ctx, d, o, rev)
-	}
-	old := input.ProtoFlags{}
-	info, err := os.Stat(o.against)
-	switch {
-	case err == nil && info.IsDir():
-		old.Protos, old.ImportPaths = []string{o.against}, append([]string{o.against}, o.protos.ImportPaths...)
-	case strings.HasSuffix(o.against, ".proto"):
-		old.Protos, old.ImportPaths = []string{o.against}, o.protos.ImportPaths
-	default:
-		old.Sets = []string{o.against}
-	}
-	set, err := old.Load(ctx, d, "")
-	if err != nil {
-		return nil, withRevisionHint(err, o.against)
-	}
-	version := &oldVersion{set: set}
-	if info != nil && info.IsDir() {
-		version.readConfig(d, filepath.Join(o.against, config.Name))
-	}
-	return version, nil
 }
 
 // changeSummary counts changes in words.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/discover"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/gittree"
@@ -17,12 +18,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// loadRevision reads what the paths of the new version were in revision rev.
-func loadRevision(ctx context.Context, d command.Deps, o diffOptions, rev string) (*oldVersion, error) {
+// loadRevision reads what the paths of the new version were in revision rev; what is
+// annotated there where the new version is a tree.
+func loadRevision(ctx context.Context, d command.Deps, o diffOptions, rev string, tree *discover.Tree) (*oldVersion, error) {
 	if rev == "" {
 		return nil, fault.New(fault.UsageError, "--against", "git: names no revision").WithHint("--against git:origin/main")
 	}
-	tree, err := gittree.Open(ctx, ".", rev)
+	git, err := gittree.Open(ctx, ".", rev)
 	if err != nil {
 		return nil, err
 	}
@@ -32,9 +34,9 @@ func loadRevision(ctx context.Context, d command.Deps, o diffOptions, rev string
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 
-	r := revision{tree: tree, dir: dir}
+	r := revision{tree: git, dir: dir}
 	now := o.protos
-	if len(now.Protos)+len(now.Sets) == 0 {
+	if tree != nil {
 		now.Protos = []string{"."}
 	}
 	old := input.ProtoFlags{ImportPaths: r.paths(now.ImportPaths), Protos: r.paths(now.Protos), Sets: r.paths(now.Sets)}
@@ -42,7 +44,7 @@ func loadRevision(ctx context.Context, d command.Deps, o diffOptions, rev string
 	if path := d.Settings.Path; path != "" {
 		configured = r.path(path)
 	}
-	n, err := tree.Extract(ctx, dir, func(path string) bool {
+	n, err := git.Extract(ctx, dir, func(path string) bool {
 		return strings.HasSuffix(path, ".proto") || filepath.Join(dir, filepath.FromSlash(path)) == configured || slices.Contains(old.Sets, filepath.Join(dir, filepath.FromSlash(path)))
 	})
 	if err != nil {
@@ -55,8 +57,13 @@ func loadRevision(ctx context.Context, d command.Deps, o diffOptions, rev string
 	if n == 0 || !slices.ContainsFunc(append(slices.Clone(old.Protos), old.Sets...), r.holds) {
 		return nil, fault.New(fault.FileFailed, o.against, "has none of the compared paths").WithHint("name a revision or paths that are in both versions")
 	}
-	version := &oldVersion{dir: dir, source: o.against, top: tree.Up()}
-	if version.set, err = old.Load(ctx, d, ""); err != nil {
+	version := &oldVersion{dir: dir, source: o.against, top: git.Up()}
+	if tree != nil {
+		err = version.find(ctx, d, input.ProtoFlags{ImportPaths: old.ImportPaths}, r.path("."), tree)
+	} else {
+		version.set, err = old.Load(ctx, d)
+	}
+	if err != nil {
 		return nil, version.rename(err)
 	}
 	if configured != "" && r.holds(configured) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -62,10 +63,19 @@ func Explain(d command.Deps) *cobra.Command {
 	return cmd
 }
 
+// declared returns the names that the services and messages of arguments are declared by.
+func declared(arguments []string) (names []string) {
+	for _, name := range arguments {
+		name, _, _ = strings.Cut(name, "/")
+		names = append(names, regexp.QuoteMeta(name[strings.LastIndexByte(name, '.')+1:]))
+	}
+	return names
+}
+
 func explainFormats() []string { return []string{"text", "json", "mermaid", "dot", "html"} }
 
 func runExplain(ctx context.Context, d command.Deps, names []string, o explainOptions) error {
-	set, err := o.protos.Load(ctx, d, ".")
+	set, err := o.protos.LoadOrFind(ctx, d, declared(names))
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,9 @@ import (
 const lintText = `Check the JWT annotations of .proto files, descriptor sets and Buf images.
 
 PATH is a .proto file, a folder of them, a pattern, or a descriptor set; by
-default what jwtctl.yaml names, else the working folder. An error is what sign,
+default what jwtctl.yaml names, else the annotated files below the working
+folder with what is next to them and what they import (with --require-all,
+every file). An error is what sign,
 verify and proxy refuse to run with: lint then exits 1. A warning is most
 likely a mistake: with --strict, it exits 1 for one too.
 
@@ -75,7 +77,10 @@ func runLint(ctx context.Context, d command.Deps, o lintOptions) error {
 	if o.rules {
 		return report.Rules(d, lint.Rules(), o.format)
 	}
-	set, err := o.protos.Load(ctx, d, ".")
+	if o.requireAll && !o.protos.Named() {
+		o.protos.Protos = []string{"."} // a method without a policy may be in any file
+	}
+	set, err := o.protos.LoadOrFind(ctx, d, nil)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func checkConfigPolicy(ctx context.Context, d command.Deps, r *configReport) *pl
 		}
 		return nil
 	}
-	set, err := protos.Load(ctx, d, "")
+	set, err := protos.Load(ctx, d)
 	if err != nil {
 		r.fail("", namedIn(d, err))
 		return nil

@@ -1,0 +1,107 @@
+package policycmd
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/config"
+	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/discover"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/input"
+)
+
+// loadBoth reads the new version and the old one. Where no paths are named, each is
+// what is annotated in it, and what declares the services and messages that are
+// annotated in the other: a service that lost all its annotations, or moved to
+// another file without them, must not be taken for one that is gone.
+func loadBoth(ctx context.Context, d command.Deps, o diffOptions) (now *descset.Set, old *oldVersion, err error) {
+	if o.protos.Named() {
+		if now, err = o.protos.Load(ctx, d); err != nil {
+			return nil, nil, err
+		}
+		old, err = loadAgainst(ctx, d, o, nil)
+		return now, old, err
+	}
+	tree, err := o.protos.Find(ctx, ".")
+	if err != nil {
+		return nil, nil, err
+	}
+	if old, err = loadAgainst(ctx, d, o, tree); err != nil {
+		return nil, nil, err
+	}
+	now, err = o.protos.LoadFound(ctx, d, tree, old.names, old.annotated...)
+	if err == nil && !now.Annotated() && !old.set.Annotated() {
+		err = fault.New(fault.DescriptorUnreadable, "descriptors", "neither version has a JWT annotation").
+			WithHint("name the files or the folder to compare them all the same")
+	}
+	return now, old, err
+}
+
+// loadAgainst reads the old version. tree is the new one where no paths are named, nil
+// where they are.
+func loadAgainst(ctx context.Context, d command.Deps, o diffOptions, tree *discover.Tree) (*oldVersion, error) {
+	if rev, isRev := strings.CutPrefix(o.against, "git:"); isRev {
+		return loadRevision(ctx, d, o, rev, tree)
+	}
+	old := input.ProtoFlags{}
+	version := &oldVersion{}
+	info, err := os.Stat(o.against)
+	isDir := err == nil && info.IsDir()
+	switch {
+	case isDir && tree != nil:
+		if err := version.find(ctx, d, input.ProtoFlags{ImportPaths: o.protos.ImportPaths}, o.against, tree); err != nil {
+			return nil, err
+		}
+	case isDir:
+		old.Protos, old.ImportPaths = []string{o.against}, append([]string{o.against}, o.protos.ImportPaths...)
+	case strings.HasSuffix(o.against, ".proto"):
+		old.Protos, old.ImportPaths = []string{o.against}, o.protos.ImportPaths
+	default:
+		old.Sets = []string{o.against}
+	}
+	if version.set == nil {
+		if version.set, err = old.Load(ctx, d); err != nil {
+			return nil, withRevisionHint(err, o.against)
+		}
+		version.names = declaredIn(version.set)
+	}
+	if isDir {
+		version.readConfig(d, filepath.Join(o.against, config.Name))
+	}
+	return version, nil
+}
+
+// find reads what is annotated below dir, and what declares what is annotated in now. A
+// version without either has an empty policy.
+func (v *oldVersion) find(ctx context.Context, d command.Deps, protos input.ProtoFlags, dir string, now *discover.Tree) error {
+	tree, err := discover.Look(ctx, dir)
+	if err != nil {
+		return err
+	}
+	v.names, v.annotated = tree.Declared(), tree.Annotated()
+	if len(tree.Select(now.Declared(), now.Annotated()...).Protos) == 0 {
+		schema, err := descset.LoadSchema()
+		if err != nil {
+			return err
+		}
+		v.set, err = descset.Link(schema)
+		return err
+	}
+	v.set, err = protos.LoadFound(ctx, d, tree, now.Declared(), now.Annotated()...)
+	return err
+}
+
+// declaredIn returns the names of the services and messages of a set.
+func declaredIn(set *descset.Set) (names []string) {
+	for _, s := range set.Services() {
+		names = append(names, string(s.Name()))
+	}
+	for _, m := range set.Messages() {
+		names = append(names, string(m.Name()))
+	}
+	return names
+}
