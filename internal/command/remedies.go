@@ -37,6 +37,8 @@ func flagsOf(f *fault.Error) string {
 		return "use --system, or the scope temporal-system"
 	case fault.NameNamespaces:
 		return "name each namespace, or use --system"
+	case fault.GiveClaim:
+		return `give the claim yourself: --claim-json 'permissions=["…"]'`
 	case fault.Unsigned:
 		return "only --dev, for development, accepts unsigned tokens"
 	case fault.TrustCA:

@@ -14,6 +14,7 @@ const (
 	OneKeyAnID     Remedy = "give each key an id of its own"
 	NameScope      Remedy = "the scope of the cluster is temporal-system"
 	NameNamespaces Remedy = "name each namespace, or the cluster by temporal-system"
+	GiveClaim      Remedy = "give the whole claim yourself"
 	Unsigned       Remedy = "unsigned tokens are for development alone"
 	TrustCA        Remedy = "trust its CA if that is one of your own"
 	UseHTTPS       Remedy = "use https, or accept the risk"
@@ -26,7 +27,7 @@ const (
 func Remedies() []Remedy {
 	return []Remedy{
 		MakeSecret, MakeKeyPair, GivePassphrase, WriteJWK, OneKeyAFile, OneKeyAnID, NameScope, NameNamespaces,
-		Unsigned, TrustCA, UseHTTPS, NameSources, StartRotation, WriteElsewhere,
+		GiveClaim, Unsigned, TrustCA, UseHTTPS, NameSources, StartRotation, WriteElsewhere,
 	}
 }
 

@@ -107,7 +107,7 @@ func (e *explainer) undecided(held heldRoles) string {
 	if len(enough) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("the namespace of the task decides: the call is allowed for %s; give it with --namespace", strings.Join(enough, ", "))
+	return fmt.Sprintf("the namespace of the task decides: the call is allowed for %s", strings.Join(enough, ", "))
 }
 
 // authorize compares roles as the default authorizer does, and says why they

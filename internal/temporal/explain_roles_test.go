@@ -117,7 +117,7 @@ func TestExplainLeavesTaskTokensUndecided(t *testing.T) {
 		allowed     bool
 		undecided   string
 	}{
-		"the task's namespace decides":    {permissions: []any{"default:write", "b:admin", "c:read"}, undecided: `allowed for "b", "default"; give it with --namespace`},
+		"the task's namespace decides":    {permissions: []any{"default:write", "b:admin", "c:read"}, undecided: `allowed for "b", "default"`},
 		"a role of the cluster suffices":  {permissions: []any{"temporal-system:write", "default:write"}, allowed: true},
 		"no namespace would do":           {permissions: []any{"default:read"}},
 		"the namespace is given":          {permissions: []any{"default:write"}, namespace: "default", allowed: true},

@@ -99,7 +99,7 @@ func (f PermissionFormat) Write(p Permission) (string, error) {
 		}
 	}
 	return "", fault.New(fault.UsageError, "permissions-regex", "found no text that %q reads as %s", quote.Shorten(f.regex.String()), p).
-		WithHint("give the claim yourself: --claim-json 'permissions=[\"…\"]'")
+		WithRemedy(fault.GiveClaim)
 }
 
 // example returns a short text that re matches, with groups filled in.

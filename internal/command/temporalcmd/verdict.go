@@ -21,7 +21,7 @@ func printVerdict(d command.Deps, v temporal.Verdict) error {
 	}
 	fmt.Fprintf(&b, "\n  server %s\n", v.ServerVersion)
 	if v.Undecided != "" {
-		fmt.Fprintf(&b, "  %s\n", v.Undecided)
+		fmt.Fprintf(&b, "  %s; give it with --namespace\n", v.Undecided)
 	}
 	if v.RequiredRole != "" {
 		fmt.Fprintf(&b, "  needs  %s or more, %s\n", v.RequiredRole, scopeText(v))
