@@ -86,18 +86,19 @@ func parse(data []byte, a Attributes, r reading) (Loaded, error) {
 		}
 		return Loaded{Keys: []*Key{k}, Entries: []Entry{{Key: k}}}, nil
 	}
-	return Loaded{}, fault.New(fault.KeyFormatUnknown, a.Source, "neither PEM, JWK nor JWKS").WithHint("%s", formHint(trimmed, a.Source))
+	return Loaded{}, fault.New(fault.KeyFormatUnknown, a.Source, "neither PEM, JWK nor JWKS").WithHint("%s", formHint(data, a.Source))
 }
 
 // formHint says what text, which is not a key, looks like, and what to do then. A
-// command in it works as it is (S9a).
-func formHint(text []byte, source string) string {
+// command in it works as it is (S9a). DER may end in a byte that is white space as text.
+func formHint(data []byte, source string) string {
+	text := bytes.TrimSpace(data)
 	begins := func(with string) bool { return bytes.HasPrefix(text, []byte(with)) }
 	file := quote.ShellPath(source)
 	isFile := source != "standard input" && !strings.HasPrefix(source, "variable ") && !strings.Contains(source, "://")
 	switch {
 	case begins("\x30") && isFile:
-		return derHint(text, file)
+		return derHint(data, file)
 	case begins("\x30"):
 		return "it looks like DER or PKCS#12, which openssl makes PEM of"
 	case begins("\xff\xfe") || begins("\xfe\xff"):

@@ -1,0 +1,28 @@
+package keys_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/x509"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+)
+
+// TestDERThatEndsInWhiteSpace: whatever its last byte is, DER is known as DER (S9a).
+func TestDERThatEndsInWhiteSpace(t *testing.T) {
+	t.Parallel()
+	for _, last := range []byte{'\n', ' ', '\t', 0, 'x'} {
+		seed := bytes.Repeat([]byte{7}, ed25519.SeedSize)
+		seed[len(seed)-1] = last
+		der := must(x509.MarshalPKCS8PrivateKey(ed25519.NewKeyFromSeed(seed)))
+		_, err := keys.Parse(der, keys.Attributes{Source: "key.der"})
+		var f *fault.Error
+		if !errors.As(err, &f) || !strings.HasPrefix(f.Hint, "it is DER; as PEM: ") {
+			t.Errorf("DER that ends in %q: %v, hint %q", last, err, f.Hint)
+		}
+	}
+}
