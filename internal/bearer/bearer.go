@@ -46,8 +46,8 @@ func Claims(need *plan.Bearer, given func(name string) bool) ([]strictjson.Membe
 		}
 		text, ok := Example(s.Pattern)
 		if !ok {
-			return nil, fault.New(fault.UsageError, "--claim", "no example of the pattern of claim %q was found", quote.Shorten(s.Claim)).
-				WithHint("--claim %s=TEXT gives one", quote.Shell(s.Claim))
+			return nil, fault.New(fault.UsageError, "claim", "no example of the pattern of claim %q was found", quote.Shorten(s.Claim)).
+				WithHint("give a text that matches: %s=TEXT", quote.Shell(s.Claim))
 		}
 		texts[s.Claim] = append(texts[s.Claim], text)
 	}

@@ -20,7 +20,7 @@ import (
 func TestLibrariesNameNoFlags(t *testing.T) {
 	t.Parallel()
 	flag := regexp.MustCompile(`(^|[^\w-])--[a-z][a-z-]*`)
-	others := regexp.MustCompile(`(protoc|buf build)( -o FILE)? --[a-z_]+|^--grpc-meta`) // flags of other programs
+	others := regexp.MustCompile(`(protoc|buf build)( -o FILE)? --[a-z_]+|--grpc-meta|--add-host`) // flags of other programs: protoc, buf, temporal, docker
 	top := []string{"cli", "gateway", "input", "command", "settings", "config", "console", "docs"}
 	proposes := filepath.Join("..", "temporal", "explain_fix.go") // a whole command is what it works out
 	for pkg := range importsByPackage(t) {

@@ -30,7 +30,7 @@ func table() []rule {
 		row(grave, "key-source-unsupported", "The server must be able to read its key sources.",
 			"use http or https, or file:///PATH with a server that reads it; one source that fails makes the server drop the keys of all", authorized(keySourceUnsupported)),
 		row(grave, "key-set-unusable", "The key sources must give the server at least one key that it can use.",
-			"publish RSA or P-256 keys with a kid: jwtctl jwks --jwks URL --explain shows what is wrong with each", authorized(keySetUnusable)),
+			"publish RSA or P-256 keys with a kid: jwtctl jwks explains what is wrong with each", authorized(keySetUnusable)),
 		row(grave, "server-settings-on-ui", "The settings of the server's authorization belong to the server, not to the Web UI.",
 			"move them to the server's container, or to server.config.authorization in Helm values", serverSettingsOnUI),
 		row(grave, "token-refused", "The token must open what it is for.",
@@ -38,7 +38,7 @@ func table() []rule {
 		row(grave, "live-open", "A server with authorization refuses a call without a token.",
 			"check that the running server has this configuration; restart it", liveOpen),
 		row(grave, "live-differs", "The running server must decide as its configuration says.",
-			"give its real set-up with --server-config and its release with --server-version, or restart it with this configuration", liveDiffers),
+			"give its real set-up and its release, or restart it with this configuration", liveDiffers),
 
 		row(warn, "services-unread", "Since 1.30, images read TEMPORAL_SERVICES in place of SERVICES; before, SERVICES alone.",
 			"set both, with commas in TEMPORAL_SERVICES and colons in SERVICES", configured(servicesUnread)),
@@ -64,6 +64,6 @@ func table() []rule {
 		row(note, "auth-header-renamed", "With authHeaderName, clients must send the token in that header.",
 			"with the temporal CLI: --grpc-meta NAME=\"Bearer …\"", authorized(authHeaderRenamed)),
 		row(note, "release-unknown", "jwtctl knows how each release decides.",
-			"name the release with --server-version", configured(releaseUnknown)),
+			"name the release", configured(releaseUnknown)),
 	}
 }

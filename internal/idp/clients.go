@@ -38,22 +38,22 @@ type Client struct {
 // would reach somebody else.
 func (c Client) check() error {
 	if c.ID == "" {
-		return fault.New(fault.UsageError, "--client", "a client has no id").WithHint("--client ID or --client ID:SECRET")
+		return fault.New(fault.UsageError, "client", "a client has no id").WithHint("name it as ID or ID:SECRET")
 	}
 	for _, redirect := range c.Redirects {
 		u, err := url.Parse(redirect)
 		if err != nil || !u.IsAbs() || u.Fragment != "" || u.User != nil || u.Host == "" && (u.Scheme == "http" || u.Scheme == "https") {
-			return fault.New(fault.UsageError, "--redirect", "%q is not an absolute URL without a fragment", quote.Shorten(redirect)).
+			return fault.New(fault.UsageError, "redirect", "%q is not an absolute URL without a fragment", quote.Shorten(redirect)).
 				WithHint("such as http://127.0.0.1:3000/callback")
 		}
 		if slices.Contains([]string{"javascript", "data", "vbscript", "file"}, u.Scheme) {
-			return fault.New(fault.UsageError, "--redirect", "%q cannot be redirected to", quote.Shorten(redirect))
+			return fault.New(fault.UsageError, "redirect", "%q cannot be redirected to", quote.Shorten(redirect))
 		}
 	}
 	for _, f := range c.Faults {
 		if f == SlowJWKS || f == EmptyJWKS {
-			return fault.New(fault.UsageError, "--fault", "%s is of the key set, which all clients share", f).
-				WithHint("--fault %s, without a client", f)
+			return fault.New(fault.UsageError, "fault", "%s is of the key set, which all clients share", f).
+				WithHint("%s, without a client", f)
 		}
 	}
 	return nil

@@ -54,7 +54,7 @@ func ParseFault(name string) (Fault, error) {
 		}
 		names = append(names, string(f))
 	}
-	err := fault.New(fault.UsageError, "--fault", "unknown fault %q", quote.Shorten(name))
+	err := fault.New(fault.UsageError, "fault", "unknown fault %q", quote.Shorten(name))
 	if like := suggest.Nearest(name, names); like != "" {
 		return "", err.WithHint("did you mean %s?", like)
 	}

@@ -95,7 +95,7 @@ func New(o Options) (*Provider, error) {
 		p.addOrigins(c)
 	}
 	if err := op.ValidateIssuer(p.issuer, true); err != nil {
-		return nil, fault.New(fault.UsageError, "--issuer", "%q cannot be an issuer: %w", quote.Shorten(p.issuer), err)
+		return nil, fault.New(fault.UsageError, "issuer", "%q cannot be an issuer: %w", quote.Shorten(p.issuer), err)
 	}
 	var err error
 	if p.storage, err = newStorage(p); err != nil {
@@ -148,23 +148,23 @@ func (o Options) check() error {
 	for _, u := range o.Users {
 		switch {
 		case u.Name == "":
-			return fault.New(fault.UsageError, "--user", "a user has no name")
+			return fault.New(fault.UsageError, "user", "a user has no name")
 		case seen[u.Name]:
-			return fault.New(fault.UsageError, "--user", "two users are called %q", quote.Shorten(u.Name))
+			return fault.New(fault.UsageError, "user", "two users are called %q", quote.Shorten(u.Name))
 		}
 		seen[u.Name] = true
 	}
 	if o.AutoLogin != "" && !seen[o.AutoLogin] {
-		return fault.New(fault.UsageError, "--auto-login", "no user is called %q", quote.Shorten(o.AutoLogin))
+		return fault.New(fault.UsageError, "auto-login", "no user is called %q", quote.Shorten(o.AutoLogin))
 	}
 	if len(o.Clients) == 0 {
-		return fault.New(fault.UsageError, "--client", "there is no client").
-			WithHint("--client ID:SECRET --redirect URL, or clients of idp: in jwtctl.yaml")
+		return fault.New(fault.UsageError, "client", "there is no client").
+			WithHint("give one as ID:SECRET with a redirect URL, or under clients of idp: in jwtctl.yaml")
 	}
 	ids := map[string]bool{}
 	for _, c := range o.Clients {
 		if ids[c.ID] {
-			return fault.New(fault.UsageError, "--client", "two clients are called %q", quote.Shorten(c.ID))
+			return fault.New(fault.UsageError, "client", "two clients are called %q", quote.Shorten(c.ID))
 		}
 		ids[c.ID] = true
 		if err := c.check(); err != nil {

@@ -90,7 +90,7 @@ func (r *KeyRing) choose() (*keys.Key, error) {
 			return k, nil
 		}
 	}
-	return nil, fault.New(fault.KeyMissing, "--key", "no private key to sign with")
+	return nil, fault.New(fault.KeyMissing, "key", "no private key to sign with")
 }
 
 func (r *KeyRing) publishes(key *keys.Key) bool {

@@ -89,5 +89,5 @@ func Rules(d command.Deps, rules []finding.Rule, format string) error {
 		}
 		return nil
 	}
-	return fault.New(fault.UsageError, "--format", "the rules are listed as text or json")
+	return fault.New(fault.UsageError, "format", "the rules are listed as text or json")
 }
