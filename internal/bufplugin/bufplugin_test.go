@@ -19,6 +19,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/finding"
 	"github.com/jwtctl/jwtctl/internal/lint"
 	"github.com/jwtctl/jwtctl/internal/protofile"
+	"github.com/jwtctl/jwtctl/internal/respell"
 )
 
 // The real buf runs the plugin in examples/buf; here it is called by the
@@ -133,28 +134,43 @@ message A {
 		"every method":  {[]string{"JWT_UNANNOTATED_METHOD"}, []string{"JWT_UNANNOTATED_METHOD"}},
 		"none that has": {[]string{"JWT_DUPLICATE_CLAIM"}, nil},
 	}
-	all := files(t, sources)
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			var response checkv1.CheckResponse
-			if err := call(t, service+"Check", &checkv1.CheckRequest{FileDescriptors: all, RuleIds: tt.rules}, &response); err != nil {
-				t.Fatal(err)
-			}
-			var got []string
-			for _, a := range response.GetAnnotations() {
-				got = append(got, a.GetRuleId())
-				if a.GetMessage() == "" || a.GetFileLocation().GetFileName() != "t.proto" {
-					t.Errorf("%v", a)
-				}
-				if a.GetRuleId() == "JWT_CLAIM_CYCLE" && !slices.Equal(a.GetFileLocation().GetSourcePath(), []int32{4, 0, 2, 0, 8, 1080, 2, 1}) {
-					t.Errorf("the cycle is at %v", a.GetFileLocation().GetSourcePath())
-				}
-			}
-			slices.Sort(got)
-			if got = slices.Compact(got); !slices.Equal(got, tt.want) {
-				t.Errorf("got %q, want %q", got, tt.want)
-			}
-		})
+	respelled := map[string]string{} // without the vendor's name (A111)
+	for name, text := range sources {
+		now, _, err := respell.Source(name, []byte(text), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		respelled[name] = string(now)
+	}
+	option := map[string][]int32{"kalix": {1080, 2, 1}, "jwtctl.v1": {51080, 1}}
+	for spelling, all := range map[string][]*descriptorv1.FileDescriptor{"kalix": files(t, sources), "jwtctl.v1": files(t, respelled)} {
+		for name, tt := range tests {
+			t.Run(spelling+" "+name, func(t *testing.T) { checkFinds(t, all, tt.rules, tt.want, option[spelling]) })
+		}
+	}
+}
+
+// checkFinds demands that rules find what want says in t.proto, and a cycle at the
+// annotation that option leads to.
+func checkFinds(t *testing.T, all []*descriptorv1.FileDescriptor, rules, want []string, option []int32) {
+	t.Helper()
+	var response checkv1.CheckResponse
+	if err := call(t, service+"Check", &checkv1.CheckRequest{FileDescriptors: all, RuleIds: rules}, &response); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, a := range response.GetAnnotations() {
+		got = append(got, a.GetRuleId())
+		if a.GetMessage() == "" || a.GetFileLocation().GetFileName() != "t.proto" {
+			t.Errorf("%v", a)
+		}
+		if a.GetRuleId() == "JWT_CLAIM_CYCLE" && !slices.Equal(a.GetFileLocation().GetSourcePath(), append([]int32{4, 0, 2, 0, 8}, option...)) {
+			t.Errorf("the cycle is at %v", a.GetFileLocation().GetSourcePath())
+		}
+	}
+	slices.Sort(got)
+	if got = slices.Compact(got); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -121,6 +121,11 @@ func renderConfig(f *scaffold.Found) string {
 	w.comment("jwtctl.yaml: what jwtctl uses in this folder and below. Paths are relative to this file.",
 		"jwtctl config check finds problems in it.")
 	w.comment("", ".proto files with JWT annotations, and the folders that their imports start from.")
+	if len(f.Protos)+len(f.Sets) == 0 {
+		w.comment("To annotate one: import \"jwtctl/v1/annotations.proto\", which jwtctl brings, and then",
+			"  option (jwtctl.v1.method) = {validate: BEARER_TOKEN};   // in a method",
+			"  string token = 1 [(jwtctl.v1.field) = {token: true}];   // in a message")
+	}
 	w.list(len(f.Protos) > 0, "proto_paths", f.ProtoPaths, "proto")
 	w.list(len(f.Protos) > 0, "protos", f.Protos, "proto/**/*.proto")
 	w.comment("Descriptor sets (protoc -o FILE, buf build -o FILE), instead of sources.")
