@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -84,7 +85,7 @@ func (s *server) asker(t *testing.T) func(*testing.T, denialCase) answer {
 		defer cancel()
 		ctx = metadata.AppendToOutgoingContext(ctx, stopHeader, "1")
 		if c.authorization != "" {
-			ctx = metadata.AppendToOutgoingContext(ctx, "authorization", c.authorization)
+			ctx = metadata.AppendToOutgoingContext(ctx, cmp.Or(c.header, "authorization"), c.authorization)
 		}
 		mark := s.log.mark()
 		err := call(ctx, t, conn, c)

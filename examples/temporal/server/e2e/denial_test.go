@@ -23,6 +23,7 @@ type denialCase struct {
 	name          string
 	api           string // the method's full name
 	namespace     string
+	header        string // its name, "" for authorization
 	authorization string // the header's value as it is sent
 }
 
