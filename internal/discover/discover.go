@@ -1,7 +1,7 @@
 // Package discover finds the annotated .proto files of a folder, however large the rest
 // of it is, and the folders that their imports start from.
 //
-// It reads text and is no parser: what it takes for annotated and is not costs time, what
+// It reads text and does not parse: what it takes for annotated and is not costs time, what
 // it missed would be a policy that no one looks at. So a file counts that mentions a
 // spelling of the annotations anywhere.
 package discover

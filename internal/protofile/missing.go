@@ -59,8 +59,7 @@ func importFolder(importer, name string) string {
 	})
 }
 
-// bufFolder returns the nearest folder around importer with a buf.yaml; "" if there
-// is none.
+// bufFolder returns the nearest folder around importer with a buf.yaml; "" without one.
 func bufFolder(importer string) string {
 	return around(importer, func(dir string) bool {
 		_, err := os.Stat(filepath.Join(dir, "buf.yaml"))
@@ -85,7 +84,7 @@ func around(path string, wanted func(dir string) bool) string {
 type publicModule struct{ prefix, module string }
 
 // publicModules are those whose files others import often, and jwtctl does not
-// have at hand.
+// bring.
 func publicModules() []publicModule {
 	return []publicModule{
 		{"google/protobuf/", "protocolbuffers/wellknowntypes"},

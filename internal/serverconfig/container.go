@@ -53,7 +53,7 @@ func (c *Config) environment(n *yaml.Node, place func(*yaml.Node) finding.Positi
 		return
 	}
 	for key, v := range members(n) {
-		if v.Tag != "!!null" { // null takes the variable of whoever starts it
+		if v.Tag != "!!null" { // null takes the variable of the shell that starts it
 			set(key.Value, v.Value, key)
 		}
 	}
