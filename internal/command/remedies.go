@@ -51,6 +51,8 @@ func flagsOf(f *fault.Error) string {
 		return "jwtctl rotate --key-dir " + quote.ShellPath(f.What) + " makes one and says from when it signs"
 	case fault.WriteElsewhere:
 		return "--force replaces it; -o writes somewhere else"
+	case fault.RaiseInput:
+		return "--max-input SIZE raises the limit; fewer files, or a set without source info, stay below it"
 	}
 	return ""
 }

@@ -37,12 +37,12 @@ func (s *Schema) ReadSets(paths []string, stdin io.Reader) ([][]Unit, error) {
 		var err error
 		if path == "-" && stdin != nil {
 			path = "standard input"
-			data, err = files.ReadAll(stdin, path, maxSet, fault.DescriptorUnreadable)
+			data, err = files.ReadAll(stdin, path, s.MaxSet, fault.DescriptorUnreadable)
 		} else {
-			data, err = files.Read(path, maxSet, fault.DescriptorUnreadable)
+			data, err = files.Read(path, s.MaxSet, fault.DescriptorUnreadable)
 		}
 		if err != nil {
-			return nil, err
+			return nil, raisable(err)
 		}
 		set, err := decodeSet(data, path, s)
 		if err != nil {
@@ -60,8 +60,8 @@ func decodeSet(data []byte, where string, schema *Schema) ([]Unit, error) {
 		if err != nil {
 			return nil, invalid(where, "gzip: %w", err)
 		}
-		if data, err = files.ReadAll(unpacked, where, maxSet, fault.DescriptorInvalid); err != nil {
-			return nil, err
+		if data, err = files.ReadAll(unpacked, where, schema.MaxSet, fault.DescriptorInvalid); err != nil {
+			return nil, raisable(err)
 		}
 	}
 	var set *descriptorpb.FileDescriptorSet
@@ -70,7 +70,7 @@ func decodeSet(data []byte, where string, schema *Schema) ([]Unit, error) {
 	if bytes.HasPrefix(data, []byte("{")) { // as a binary set's first byte, it would begin a group
 		set, imports, err = decodeJSON(data, where, schema)
 	} else {
-		set, imports, err = decodeBinary(data, where)
+		set, imports, err = decodeBinary(data, where, schema.maxNodes())
 	}
 	if err != nil {
 		return nil, withSetHint(err, where)
@@ -95,9 +95,9 @@ func decodeSet(data []byte, where string, schema *Schema) ([]Unit, error) {
 // that others import.
 const bufExtension = 8042
 
-func decodeBinary(data []byte, where string) (*descriptorpb.FileDescriptorSet, map[int]bool, error) {
+func decodeBinary(data []byte, where string, maxNodes int) (*descriptorpb.FileDescriptorSet, map[int]bool, error) {
 	set := &descriptorpb.FileDescriptorSet{}
-	nodes := 0
+	nodes := nodeCount{most: maxNodes}
 	if err := measure(data, set.ProtoReflect().Descriptor(), 0, &nodes, where); err != nil {
 		return nil, nil, err
 	}
@@ -128,9 +128,29 @@ func decodeBinary(data []byte, where string) (*descriptorpb.FileDescriptorSet, m
 	return set, imports, nil
 }
 
+// maxNodes is how many elements a set may have: few by default, since two bytes of a
+// hostile one can be an object of hundreds, and as many as are usual where a user
+// has raised the limit.
+func (s *Schema) maxNodes() int {
+	const usual = 8 // bytes of an element, on average
+	return int(min(s.MaxSet, maxSet)/bytesANode + max(0, s.MaxSet-maxSet)/usual)
+}
+
+// nodeCount is how many elements of a set were counted, and may be.
+type nodeCount struct{ have, most int }
+
+// raisable is err, for what is too large with how to raise the limit.
+func raisable(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Code == fault.FileTooLarge {
+		return f.WithRemedy(fault.RaiseInput)
+	}
+	return err
+}
+
 // measure counts the messages in data, of the type d, before memory is given to
 // them: two bytes of input can be an object of hundreds (S51).
-func measure(data []byte, d protoreflect.MessageDescriptor, depth int, nodes *int, where string) error {
+func measure(data []byte, d protoreflect.MessageDescriptor, depth int, nodes *nodeCount, where string) error {
 	if depth > maxSetDepth {
 		return Beyond(where, "messages nest more than %d levels", maxSetDepth)
 	}
@@ -145,8 +165,8 @@ func measure(data []byte, d protoreflect.MessageDescriptor, depth int, nodes *in
 			return invalid(where, "neither a FileDescriptorSet nor a Buf image, or cut short")
 		}
 		if f := d.Fields().ByNumber(num); f != nil && (f.Message() != nil || f.IsList()) {
-			if *nodes++; *nodes > maxSetNodes {
-				return Beyond(where, "holds more than %d elements", maxSetNodes)
+			if nodes.have++; nodes.have > nodes.most {
+				return Larger(where, "holds more than %d elements", nodes.most)
 			}
 			if f.Message() != nil && kind == protowire.BytesType {
 				inner, _ := protowire.ConsumeBytes(data)

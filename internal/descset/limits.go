@@ -13,16 +13,21 @@ const (
 	MaxFiles = 10_000 // in all inputs together
 	MaxName  = 512    // bytes of a name with all its parts
 
-	maxSet       = 64 << 20 // bytes of a descriptor set, unpacked
+	maxSet       = 64 << 20 // bytes of a descriptor set, unpacked, unless Schema.MaxSet is set
 	maxJSONSet   = 16 << 20 // of one in JSON, which costs more memory
-	maxSetNodes  = 1_000_000
-	maxSetDepth  = 100 // messages within messages in a set, options included
+	bytesANode   = 64       // a set may have an element for each of so many bytes that it may be large
+	maxSetDepth  = 100      // messages within messages in a set, options included
 	maxJSONDepth = 200
 )
 
 // Beyond returns the fault of what is beyond a limit.
 func Beyond(what, format string, args ...any) error {
 	return fault.New(fault.DescriptorLimit, what, format, args...)
+}
+
+// Larger is Beyond for a limit that callers can raise.
+func Larger(what, format string, args ...any) error {
+	return fault.New(fault.DescriptorLimit, what, format, args...).WithRemedy(fault.RaiseInput)
 }
 
 // Brief cuts text from outside to a length fit for a message.

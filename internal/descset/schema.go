@@ -32,6 +32,9 @@ type Schema struct {
 	files map[string]protoreflect.FileDescriptor
 	// bundled unpacks the bundle when a file first imports of it.
 	bundled func() *bundle
+	// MaxSet is how large a descriptor set may be, in bytes, unpacked: 64 MiB unless it is
+	// set before any is read.
+	MaxSet int64
 	// What another copy of the schema must agree with, by full name.
 	extensions map[string]*descriptorpb.FieldDescriptorProto
 	messages   map[string]*descriptorpb.DescriptorProto
@@ -81,6 +84,7 @@ const (
 func LoadSchema() (*Schema, error) {
 	s := &Schema{
 		bundled:    sync.OnceValue(readBundle),
+		MaxSet:     maxSet,
 		extensions: map[string]*descriptorpb.FieldDescriptorProto{},
 		messages:   map[string]*descriptorpb.DescriptorProto{},
 		files:      map[string]protoreflect.FileDescriptor{},

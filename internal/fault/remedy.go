@@ -21,13 +21,14 @@ const (
 	NameSources    Remedy = ".proto files are given as sources"
 	StartRotation  Remedy = "let rotation make one: it says from when the key signs"
 	WriteElsewhere Remedy = "remove it, or write to another file"
+	RaiseInput     Remedy = "name fewer files, make the set without source info, or raise the limit"
 )
 
 // Remedies returns all of them.
 func Remedies() []Remedy {
 	return []Remedy{
 		MakeSecret, MakeKeyPair, GivePassphrase, WriteJWK, OneKeyAFile, OneKeyAnID, NameScope, NameNamespaces,
-		GiveClaim, Unsigned, TrustCA, UseHTTPS, NameSources, StartRotation, WriteElsewhere,
+		GiveClaim, Unsigned, TrustCA, UseHTTPS, NameSources, StartRotation, WriteElsewhere, RaiseInput,
 	}
 }
 

@@ -24,17 +24,23 @@ type ProtoFlags struct {
 	ImportPaths []string
 	Protos      []string
 	Sets        []string
+	MaxInput    int // bytes of all sources, or of a descriptor set; 0 is the default
 	// Rewrite is that of protofile.Sources.
 	Rewrite func(where string, text []byte) ([]byte, error)
 }
+
+// defaultInput is what package protofile takes of sources where no limit is given.
+const defaultInput = 96 << 20
 
 // Register adds the flags.
 func (p *ProtoFlags) Register(fs *pflag.FlagSet) {
 	fs.StringArrayVarP(&p.ImportPaths, "proto-path", "I", nil, "folder `DIR` that imports start from; repeatable. kalix/*.proto, google/{api,rpc,type,longrunning}, validate, buf/validate and protoc-gen-openapiv2 are built in")
 	fs.StringArrayVar(&p.Protos, "proto", nil, ".proto `FILE` (from the working folder, else from an import path), folder, or pattern with * and **; repeatable")
 	fs.StringArrayVar(&p.Sets, "descriptor-set", nil, "descriptor set or Buf image `FILE` (also --protoset, --descriptor_set_in); repeatable")
+	settings.SizeVar(fs, &p.MaxInput, "max-input", defaultInput, 1, 4<<30, "most that is read, as `SIZE`: of all .proto files together, and of a descriptor set (there 64MiB unless this is set)")
 	settings.Paths(fs, "proto-path", "proto", "descriptor-set")
 	settings.KeyedAs(fs, "proto-path", "proto_paths")
+	settings.KeyedAs(fs, "max-input", "max_input")
 	settings.KeyedAs(fs, "proto", "protos")
 	settings.KeyedAs(fs, "descriptor-set", "descriptor_sets")
 	settings.Exclusive(fs, "proto", "descriptor-set") // one of them given is the whole input
@@ -75,6 +81,9 @@ func (p *ProtoFlags) Load(ctx context.Context, d command.Deps) (*descset.Set, er
 }
 
 func (p *ProtoFlags) load(ctx context.Context, d command.Deps, src protofile.Sources) (*descset.Set, error) {
+	if p.MaxInput != defaultInput {
+		src.MaxBytes = int64(p.MaxInput)
+	}
 	set, err := protofile.Load(ctx, src)
 	if err != nil {
 		return nil, err

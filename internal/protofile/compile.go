@@ -1,6 +1,7 @@
 package protofile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -29,7 +30,9 @@ type compiler struct {
 	own    map[string]bool   // what hasOwn found
 	origin map[string]string // import name → path of each source read
 	bytes  int
-	errs   []reporter.ErrorWithPos
+	// maxBytes is how large the sources may be together.
+	maxBytes int
+	errs     []reporter.ErrorWithPos
 }
 
 // compile compiles the sources of src and what they import.
@@ -39,7 +42,7 @@ func compile(ctx context.Context, schema *descset.Schema, src Sources, sets [][]
 		return nil, err
 	}
 	defer paths.close()
-	c := &compiler{schema: schema, paths: paths, rewrite: src.Rewrite, own: map[string]bool{}, sets: map[string]*descriptorpb.FileDescriptorProto{}}
+	c := &compiler{schema: schema, paths: paths, rewrite: src.Rewrite, own: map[string]bool{}, sets: map[string]*descriptorpb.FileDescriptorProto{}, maxBytes: cmp.Or(int(src.MaxBytes), maxSources)}
 	for _, set := range slices.Backward(sets) { // the first set wins
 		for _, u := range set {
 			c.sets[u.Proto.GetName()] = u.Proto
@@ -140,8 +143,8 @@ func (c *compiler) add(name, where string, size int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.origin[name] = where
-	if c.bytes += size; c.bytes > maxSources {
-		return descset.Beyond(where, "the sources together are larger than %d bytes", maxSources)
+	if c.bytes += size; c.bytes > c.maxBytes {
+		return descset.Larger(where, "the sources together are larger than %d bytes", c.maxBytes)
 	}
 	if len(c.origin) > descset.MaxFiles {
 		return descset.Beyond(where, "more than %d files to compile", descset.MaxFiles)

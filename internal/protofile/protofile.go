@@ -28,6 +28,9 @@ type Sources struct {
 	// "-" is Stdin.
 	DescriptorSets []string
 	Stdin          io.Reader
+	// MaxBytes is how large all sources together, or a descriptor set, may be; 0 is
+	// 96 MiB of sources, and 64 MiB of a set.
+	MaxBytes int64
 	// Rewrite, if it is not nil, returns the text that is compiled in place of that
 	// of the file where. It is called by several goroutines.
 	Rewrite func(where string, text []byte) ([]byte, error)
@@ -50,6 +53,9 @@ func Load(ctx context.Context, src Sources) (set *descset.Set, err error) {
 	schema, err := descset.LoadSchema()
 	if err != nil {
 		return nil, err
+	}
+	if src.MaxBytes > 0 {
+		schema.MaxSet = src.MaxBytes
 	}
 	sets, err := schema.ReadSets(src.DescriptorSets, src.Stdin)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 
 // Limits that hold before anything is compiled (S52), in addition to those of package descset.
 const (
-	maxSource  = 1 << 20   // bytes of one .proto file
-	maxSources = 16 << 20  // bytes of all of them
+	maxSource  = 8 << 20   // bytes of one .proto file
+	maxSources = 96 << 20  // bytes of all of them, unless Sources.MaxBytes is set
 	maxNesting = 64        // brackets of all kinds in a source; protoc allows 32 messages
 	maxWords   = 250_000   // words and signs of one source
 	maxColumns = 128 << 20 // of all words of a source together

@@ -258,7 +258,7 @@ func find(set *descset.Set, name string) (protoreflect.Descriptor, error) {
 // Limits of package descset, which these tests go up to.
 const (
 	maxSet      = 64 << 20
-	maxSetNodes = 1_000_000
+	maxSetNodes = maxSet / 64
 	// bufExtension marks in a Buf image the files that others import.
 	bufExtension = 8042
 )
