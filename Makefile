@@ -14,7 +14,7 @@ PKG     ?= ./...
 STATIC  := $(GO) tool -modfile=tools/go.mod staticcheck
 EXAMPLE := examples/temporal
 SERVER  := $(EXAMPLE)/server
-EXAMPLES := $(EXAMPLE) examples/buf examples/inprocess examples/kubernetes examples/proxy connectauth
+EXAMPLES := $(EXAMPLE) examples/buf examples/idp examples/inprocess examples/kubernetes examples/proxy connectauth
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 # One way to build: what a step has compiled, the others find in the cache. Without
 # cgo the program is static and starts faster; the race detector needs cgo. grpc's
@@ -56,7 +56,7 @@ cross:
 test: tools check unit e2e-quick conformance-quick
 
 ## test-all: everything that must hold: test, then what takes longer or needs a real Temporal server; .ci/run calls it
-test-all: test race peers differential-all e2e conformance browser check-examples shipping release-check
+test-all: test race peers differential-all e2e conformance browser idp-clients check-examples shipping release-check
 
 ## differential-all: what goes upstream, read by Python and Java too (PyPI, Maven); DIFFERENTIAL (300) schemas
 READERS := bin/differential
@@ -160,6 +160,11 @@ browser: build tools
 	@$(MAKE) -s packages PROGRAMS=chromium
 	cd examples/web && npm ci --silent --no-audit --no-fund --ignore-scripts && node --test test.js policy.test.js
 
+## idp-clients: go-oidc, openid-client and, in a headless Chromium, oidc-client-ts log in at jwtctl idp
+idp-clients: build
+	@$(MAKE) -s packages PROGRAMS="chromium node:nodejs npm"
+	cd examples/idp && $(GO) test -count=1 -vet=off ./... && npm ci --silent --no-audit --no-fund --ignore-scripts && npm test --silent
+
 ## bench-nginx: calls a second through the proxy and through nginx's grpc_pass, in turns; nginx must be installed
 bench-nginx: conformance-programs
 	cd tools/conformance && ../../bin/conformance/conformance throughput
@@ -232,4 +237,4 @@ packages:
 clean:
 	rm -rf bin dist
 
-.PHONY: temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench fuzz generate temporal-releases tools packages clean
+.PHONY: idp-clients temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench fuzz generate temporal-releases tools packages clean

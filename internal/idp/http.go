@@ -115,7 +115,7 @@ func (p *Provider) inLibrary(path string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		inner := r.Clone(r.Context())
-		if r.Method == http.MethodPost {
+		if r.Method == http.MethodPost || path == "/userinfo" { // logs keep URLs (RFC 9700 section 4.3.2)
 			inner.URL.RawQuery = ""
 		}
 		inner.URL.Path, inner.URL.RawPath = path, ""
