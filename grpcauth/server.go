@@ -3,6 +3,7 @@ package grpcauth
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -86,29 +87,70 @@ func (s *stream) SendMsg(m any) error      { return s.g.Answer(s.ctx, m) }
 // begin begins a call, and returns what its handler gets as context: with the claims, and
 // with metadata as behind jwtctl proxy (A34, S62).
 func begin(ctx context.Context, p *jwtpolicy.Policy, path string) (*jwtpolicy.Call, context.Context, error) {
-	md, _ := metadata.FromIncomingContext(ctx) // a copy
+	md := incoming(ctx)
 	c, err := p.Call(ctx, path, md[authorization]...)
 	if err != nil {
 		return nil, nil, err
 	}
-	changed := false
-	for key := range md {
-		if jwtpolicy.IsClaimKey(key) || key == authorization && c.RequiresBearer() {
-			delete(md, key)
-			changed = true
-		}
-	}
-	for key, value := range c.Metadata {
-		md[key] = []string{value}
-		changed = true
-	}
-	if changed {
-		ctx = metadata.NewIncomingContext(ctx, md)
+	if changed := told(c, md); changed != nil {
+		ctx = metadata.NewIncomingContext(ctx, changed)
 	}
 	if _, has := c.Claims(); has {
 		ctx = c.Context(ctx)
 	}
 	return c, ctx, nil
+}
+
+// told returns the metadata that the handler gets instead of md, nil for md itself.
+func told(c *jwtpolicy.Call, md metadata.MD) metadata.MD {
+	_, bearer := c.Claims()
+	forged := false
+	for key := range md {
+		forged = forged || jwtpolicy.IsClaimKey(key)
+	}
+	if !forged && !bearer && !c.RequiresBearer() {
+		return nil
+	}
+	out := make(metadata.MD, len(md)+8)
+	for key, values := range md {
+		if !jwtpolicy.IsClaimKey(key) && !(key == authorization && c.RequiresBearer()) {
+			out[key] = values
+		}
+	}
+	for key, value := range c.Metadata {
+		out[key] = []string{value}
+	}
+	return out
+}
+
+// incoming returns the metadata of a call, which must not be changed. Package metadata
+// only gives away copies, whose cost every call would bear; the key that it asks the
+// context for tells where they come from.
+func incoming(ctx context.Context) metadata.MD {
+	if key := incomingKey(); key != nil {
+		if md, ok := ctx.Value(key).(metadata.MD); ok {
+			return md
+		}
+	}
+	md, _ := metadata.FromIncomingContext(ctx)
+	return md
+}
+
+var incomingKey = sync.OnceValue(func() any {
+	s := &asked{Context: context.Background()}
+	_, _ = metadata.FromIncomingContext(s)
+	return s.key
+})
+
+// asked notes the key of the last value that was requested.
+type asked struct {
+	context.Context
+	key any
+}
+
+func (a *asked) Value(key any) any {
+	a.key = key
+	return nil
 }
 
 // toStatus returns a refusal as the status that clients get.

@@ -20,7 +20,7 @@ import (
 //
 // Request and End are for one goroutine at a time; Response may run at the same time.
 type Call struct {
-	rules  *enforce.Call
+	rules  enforce.Call
 	policy *Policy
 	once   sync.Once
 	// requests have come so far.
@@ -38,7 +38,7 @@ func (p *Policy) Call(ctx context.Context, path string, authorization ...string)
 	if p.o.ReportOnly {
 		report = func(r *enforce.Refusal) { c.report(ctx, path, r) }
 	}
-	c.rules = p.state.Load().Call(path, report)
+	p.state.Load().Start(&c.rules, path, report)
 	if p.o.Observer != nil {
 		p.o.Observer.Begin(c.name())
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/jwtctl/jwtctl/internal/policytest"
@@ -41,6 +43,8 @@ func newLab(t testing.TB) *lab {
 	}
 	return l
 }
+
+func valueOf(text string) protoreflect.Value { return protoreflect.ValueOfString(text) }
 
 func (l *lab) source() jwtpolicy.Source { return protosource.Files(nil, l.dir) }
 
@@ -267,9 +271,14 @@ func TestReload(t *testing.T) {
 // TestContextEnds: a call that waits for keys ends with its context. S24.
 func TestContextEnds(t *testing.T) {
 	l := newLab(t)
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // it accepts, and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	keys := []jwtpolicy.Key{jwtpolicy.KeySet("https://192.0.2.1/keys", jwtpolicy.KeyOptions{})}
+	keys := []jwtpolicy.Key{jwtpolicy.KeySet("https://"+silent.Addr().String()+"/keys", jwtpolicy.KeyOptions{})}
 	p, err := jwtpolicy.New(t.Context(), l.source(), keys, jwtpolicy.Options{Now: func() time.Time { return policytest.Now }})
 	if err != nil {
 		t.Fatal(err)

@@ -43,11 +43,17 @@ type Call struct {
 // (S60). report, unless nil, makes refusals reported only: it is called with the first
 // one of the call, whose requests pass from then on as they are.
 func (s *State) Call(path string, report func(*Refusal)) *Call {
-	c := &Call{state: s, report: report}
+	c := new(Call)
+	s.Start(c, path, report)
+	return c
+}
+
+// Start is Call for memory that the caller has.
+func (s *State) Start(c *Call, path string, report func(*Refusal)) {
+	c.state, c.report = s, report
 	if c.Method, c.known = s.methods[path]; !c.known {
 		c.Method = &plan.Method{Name: strings.TrimPrefix(path, "/")}
 	}
-	return c
 }
 
 // Known refuses a method that the policy does not have.

@@ -1,0 +1,82 @@
+package grpcauth_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/jwtctl/jwtctl/grpcauth"
+	"github.com/jwtctl/jwtctl/jwtpolicy"
+	"github.com/jwtctl/jwtctl/jwtpolicy/protosource"
+)
+
+func ExampleServerOptions() {
+	// A service with generated code says jwtpolicy.Linked(), and names its issuer:
+	// jwtpolicy.OIDC("https://idp.example.org", jwtpolicy.KeyOptions{}).
+	policy, err := jwtpolicy.New(context.Background(), protosource.Files(nil, "../examples/inprocess/shop/shop.proto"),
+		[]jwtpolicy.Key{jwtpolicy.KeySet("https://idp.example.org/keys", jwtpolicy.KeyOptions{})},
+		jwtpolicy.Options{Open: []string{"grpc.health.v1.Health/Check"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := grpc.NewServer(grpcauth.ServerOptions(policy)...)
+	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() { _ = server.Serve(l) }()
+	defer server.Stop()
+
+	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	client := grpc_health_v1.NewHealthClient(conn)
+	answer, err := client.Check(context.Background(), &grpc_health_v1.HealthCheckRequest{})
+	fmt.Println(answer.GetStatus(), err)
+	_, err = client.List(context.Background(), &grpc_health_v1.HealthListRequest{}) // not in Open
+	fmt.Println(err)
+	// Output:
+	// SERVING <nil>
+	// rpc error: code = Unimplemented desc = Unknown method
+}
+
+func ExampleTokenFile() {
+	// jwtctl token --plain --sub worker --format token --out token.jwt --refresh
+	creds := grpcauth.TokenFile("token.jwt", false)
+	conn, err := grpc.NewClient("shop.example.org:443", grpc.WithPerRPCCredentials(creds))
+	fmt.Println(conn != nil, err)
+	// Output: false grpc: no transport security set (use grpc.WithTransportCredentials(insecure.NewCredentials()) explicitly or set credentials)
+}
+
+// TestTokenFile reads the file again when it has changed, and sends nothing that is not
+// one token.
+func TestTokenFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token.jwt")
+	creds := grpcauth.TokenFile(path, true)
+	for _, c := range []struct{ text, want string }{{"", ""}, {"a.b.c\n", "Bearer a.b.c"}, {"a.b.longer\n", "Bearer a.b.longer"}, {"two tokens", ""}, {" \n", ""}, {"a.b.c", "Bearer a.b.c"}} {
+		if c.text != "" {
+			if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		md, err := creds.GetRequestMetadata(t.Context())
+		if md["authorization"] != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%q: %v, %v", c.text, md, err)
+		}
+	}
+	if creds.RequireTransportSecurity() || !grpcauth.Token("x", false).RequireTransportSecurity() {
+		t.Error("a token goes out without TLS")
+	}
+}
