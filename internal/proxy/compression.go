@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -28,8 +29,8 @@ type compression struct {
 	// mirrors reports that an answer in the encoding of the request is accepted: it
 	// is listed, or there is no list (compression.md).
 	mirrors bool
-	// watch reports that the answer may be in an encoding that is opaque, so that
-	// the upstream's grpc-encoding has to be known before there is a message.
+	// watch reports that the answer may be compressed, so that the upstream's
+	// grpc-encoding has to be known before there is a message.
 	watch bool
 }
 
@@ -40,7 +41,7 @@ func compressionOf(ctx context.Context, md metadata.MD, reads bool) compression 
 	if s, is := grpc.ServerTransportStreamFromContext(ctx).(interface{ RecvCompress() string }); is {
 		c.request = s.RecvCompress()
 	}
-	c.watch, c.mirrors = isOpaque(c.request), len(md[acceptEncoding]) == 0
+	c.watch, c.mirrors = !c.isPlain(), len(md[acceptEncoding]) == 0
 	for _, list := range md[acceptEncoding] {
 		for name := range strings.SplitSeq(list, ",") {
 			name = strings.TrimSpace(name)
@@ -50,7 +51,7 @@ func compressionOf(ctx context.Context, md metadata.MD, reads bool) compression 
 				continue
 			}
 			c.accept = append(c.accept, name)
-			c.watch = c.watch || isOpaque(name)
+			c.watch = c.watch || name != encoding.Identity
 		}
 	}
 	return c
@@ -83,16 +84,16 @@ func (c *call) refuseOpaque() *enforce.Refusal {
 	return refuse(enforce.InRequest, fault.New(fault.EncodingUnknown, "grpc-encoding", "the messages must be read"))
 }
 
+// isPlain reports that requests are not compressed.
+func (c *compression) isPlain() bool { return c.request == "" || c.request == encoding.Identity }
+
 // answerIn sets the encoding of the answer, once the upstream's header is there: the
-// upstream's where that is watched, otherwise the request's, as grpc-go does.
+// upstream's, which compression.md lets differ from the request's. grpc-go would take
+// the request's.
 func (c *call) answerIn(ctx context.Context) error {
 	own := &c.compression
-	plain := own.request == "" || own.request == encoding.Identity
 	if c.exact == nil || !own.watch {
-		if plain || own.mirrors {
-			return nil
-		}
-		return grpc.SetSendCompressor(c.client.Context(), encoding.Identity)
+		return nil // nothing is compressed
 	}
 	select {
 	case <-c.exact.seen:
@@ -100,13 +101,13 @@ func (c *call) answerIn(ctx context.Context) error {
 		return nil // RecvMsg says why
 	}
 	c.answers = c.exact.encoding
-	if !slices.Contains(own.accept, c.answers) { // RecvMsg refuses what is not accepted
-		if c.answers = ""; plain {
-			return nil
-		}
-		return grpc.SetSendCompressor(c.client.Context(), encoding.Identity)
+	if !slices.Contains(own.accept, c.answers) && !(own.mirrors && c.answers == own.request) { // RecvMsg refuses what is not accepted
+		c.answers = ""
 	}
-	return grpc.SetSendCompressor(c.client.Context(), c.answers)
+	if c.answers == "" && own.isPlain() {
+		return nil
+	}
+	return grpc.SetSendCompressor(c.client.Context(), cmp.Or(c.answers, encoding.Identity))
 }
 
 // fits returns an error for a message that cannot go out in an encoding: where it is

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,8 +33,8 @@ func (e *encodings) last() string {
 }
 
 // TestCompressionReachesTheServer sends requests on in the encoding that the client
-// chose, offers the server what the client accepts, and answers in the encoding of
-// the request, on methods whose messages are read and on others (compression.md).
+// chose, offers the server what the client accepts, and answers in the server's, which
+// is that of the request, on methods whose messages are read and on others (compression.md).
 func TestCompressionReachesTheServer(t *testing.T) {
 	t.Parallel()
 	atServer, atClient := &encodings{}, &encodings{}
@@ -92,6 +93,42 @@ func TestAnswersAreInWhatIsAccepted(t *testing.T) {
 		got, err := r.bytesCall(context.Background(), "/t.S/"+method, [][]byte{[]byte("\n\x01x")}, grpc.UseCompressor("deflate"), experimental.AcceptCompressors("gzip"))
 		if err != nil || len(got) != 1 {
 			t.Errorf("%s: %q, %v", method, got, err)
+		}
+	}
+}
+
+// TestAnswersAreInWhatTheServerChose among what the client accepts, whatever the
+// encoding of the request, on methods whose messages are read and on others.
+func TestAnswersAreInWhatTheServerChose(t *testing.T) {
+	t.Parallel()
+	var choice atomic.Value
+	r := start(t, setup{upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})}, serve: func(_ string, ss grpc.ServerStream) error {
+		if err := grpc.SetSendCompressor(ss.Context(), choice.Load().(string)); err != nil {
+			return err
+		}
+		var in []byte
+		if err := ss.RecvMsg(&in); err != nil {
+			return err
+		}
+		return ss.SendMsg(&in)
+	}})
+	for _, request := range []string{"", "gzip", "zstd"} {
+		for _, chosen := range []string{"identity", "gzip", "deflate", "zstd"} {
+			choice.Store(chosen)
+			e := &encodings{}
+			options := []grpc.CallOption{experimental.AcceptCompressors("gzip", "deflate", "zstd")}
+			if request != "" {
+				options = append(options, grpc.UseCompressor(request))
+			}
+			conn := dial(t, r.addr, grpc.WithStatsHandler(e), grpc.WithDefaultCallOptions(options...))
+			for _, method := range []string{"Open", "OpenServer", "OpenBidi", "Sign", "SignServer"} {
+				if got := r.call(context.Background(), conn, method, `{"text":"`+strings.Repeat("x", 5000)+`"}`); got.err != nil || len(got.messages) != 1 {
+					t.Errorf("%s for %s, %s: %+v", chosen, request, method, got)
+				}
+				if got := strings.TrimPrefix(e.last(), "identity"); got != strings.TrimPrefix(chosen, "identity") {
+					t.Errorf("%s for %q, %s: the client got %q", chosen, request, method, got)
+				}
+			}
 		}
 	}
 }

@@ -95,7 +95,7 @@ type exactStats struct{}
 
 // TagRPC is that of stats.Handler.
 func (exactStats) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
-	if x := exactly(ctx); x != nil {
+	if x := exactly(ctx); x != nil && x.pairs != nil {
 		return metadata.AppendToOutgoingContext(ctx, x.pairs...)
 	}
 	return ctx
@@ -103,19 +103,23 @@ func (exactStats) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Conte
 
 // HandleRPC is that of stats.Handler.
 func (exactStats) HandleRPC(ctx context.Context, s stats.RPCStats) {
-	x := exactly(ctx)
+	switch s := s.(type) {
+	case *stats.InHeader:
+		exactly(ctx).answered(s.Compression)
+	case *stats.InTrailer, *stats.End: // there was no header, or there will be none
+		exactly(ctx).answered("")
+	}
+}
+
+// answered notes the encoding of the answer, once.
+func (x *exact) answered(encoding string) {
 	if x == nil {
 		return
 	}
-	switch s := s.(type) {
-	case *stats.InHeader:
-		x.once.Do(func() {
-			x.encoding = s.Compression
-			close(x.seen)
-		})
-	case *stats.InTrailer, *stats.End: // there was no header, or there will be none
-		x.once.Do(func() { close(x.seen) })
-	}
+	x.once.Do(func() {
+		x.encoding = encoding
+		close(x.seen)
+	})
 }
 
 // TagConn is that of stats.Handler.
