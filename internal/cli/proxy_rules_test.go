@@ -38,3 +38,29 @@ func TestProxyEnforcesIssuerRules(t *testing.T) {
 	alone := startProxy(t, t.TempDir(), startEcho(t).addr, "--config", file, "--jwks", filepath.Join(dir, "other.json"))
 	alone.want("S/Who", sign(forShop), codes.Unauthenticated)
 }
+
+// TestProxyWarnsOfLooserChecks: a larger leeway, and fields that pass undeclared, are
+// a weaker policy; the reverse is not. S79.
+func TestProxyWarnsOfLooserChecks(t *testing.T) {
+	t.Parallel()
+	dir, _, _ := world(t)
+	settings := func(leeway, refuse string) string {
+		return "protos: [proto]\nkeys: [{file: key.jwk}]\nleeway: " + leeway + "\nproxy: {refuse_unknown_fields: " + refuse + "}\n"
+	}
+	file := put(t, filepath.Join(dir, "jwtctl.yaml"), settings("10s", "true"))
+	r := startProxy(t, dir, startEcho(t).addr, "--config", file)
+	kept := startProxy(t, t.TempDir(), startEcho(t).addr, "--config", file, "--refuse-weaker")
+	put(t, file, settings("5s", "true"))
+	r.eventuallyLogs("policy reloaded")
+	kept.eventuallyLogs("policy reloaded")
+	if strings.Contains(r.err.String(), "weaker") {
+		t.Errorf("a smaller leeway is called weaker\n%s", r.err.String())
+	}
+	put(t, file, settings("1m", "false"))
+	r.eventuallyLogs(`change=check-loosened subject="every token" detail="every token is checked less: leeway was 5s, and is 1m0s"`)
+	r.eventuallyLogs(`detail="every message is checked less: refuse_unknown_fields was true, and is false"`)
+	kept.eventuallyLogs("leeway was 5s, and is 1m0s (check-loosened)")
+	if strings.Count(kept.err.String(), "policy reloaded") != 1 {
+		t.Errorf("it is in force\n%s", kept.err.String())
+	}
+}

@@ -48,7 +48,7 @@ func TestFixtures(t *testing.T) {
 		})
 	}
 	for id := range kinds {
-		if !shown[id] && !strings.HasPrefix(id, "issuer-rule-") { // those of jwtctl.yaml: TestWithRules
+		if !shown[id] && !strings.HasPrefix(id, "issuer-rule-") && !strings.HasPrefix(id, "check-") { // those of jwtctl.yaml: TestWithRules, TestWithChecks
 			t.Errorf("no fixture shows %s", id)
 		}
 	}

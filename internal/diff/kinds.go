@@ -58,12 +58,16 @@ func byID() map[string]Kind {
 
 func refs(list ...string) []string { return list }
 
-// ruleKinds are those of jwtctl.yaml: rules for every token of an issuer.
+// ruleKinds are those of jwtctl.yaml: rules for every token of an issuer, and
+// settings for all tokens and messages.
 func ruleKinds() []Kind {
 	return []Kind{
 		{"issuer-rule-loosened", "issuer-rule-tightened", Weaker, "an issuer", "{s} has a weaker rule for its tokens: {w}",
 			"A token of the issuer that was refused passes, such as one for another service, of another kind, or too old.", refs("A20")},
 		{"issuer-rule-tightened", "issuer-rule-loosened", Stronger, "an issuer", "{s} has a stricter rule for its tokens: {w}", "", refs("A20")},
+		{"check-loosened", "check-tightened", Weaker, "every token or message", "{s} is checked less: {w}",
+			"A token that has expired, or that is not valid yet, passes for longer; or a message passes with a field that no type declares.", refs("A31")},
+		{"check-tightened", "check-loosened", Stronger, "every token or message", "{s} is checked more: {w}", "", refs("A31")},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"runtime/debug"
 	"strings"
+	"sync"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -62,7 +63,7 @@ func Refuse(at Place, err error) *Refusal {
 
 // signedBy returns r with what returns the key id of the token at fault.
 func (r *Refusal) signedBy(keyID func() *string) *Refusal {
-	r.keyID = keyID
+	r.keyID = sync.OnceValue(keyID) // log, trace and metrics need it, and it is parsed
 	return r
 }
 

@@ -23,7 +23,7 @@ func (r *reloader) weaker(next *input.Policy) ([]diff.Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	changes = diff.WithRules(changes, r.inUse.Rules, next.Rules)
+	changes = diff.WithChecks(diff.WithRules(changes, r.inUse.Rules, next.Rules), r.inUse.Checks, next.Checks)
 	var fails []diff.Change
 	for _, c := range changes {
 		if c.Fails() {

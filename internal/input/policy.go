@@ -45,7 +45,9 @@ type Policy struct {
 	Set   *descset.Set
 	Facts *policy.Policy
 	// Rules are those of the configured issuers, nil where other keys are named.
-	Rules    []diff.IssuerRules
+	Rules []diff.IssuerRules
+	// Checks are those of this run.
+	Checks   diff.Checks
 	Plan     *plan.Plan
 	Ring     *keys.Ring
 	Verifier *verify.Verifier
@@ -67,7 +69,7 @@ func (f *PolicyFlags) Load(ctx context.Context, d command.Deps, clock func() tim
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{Set: set, Facts: policy.Read(set)}
+	p := &Policy{Set: set, Facts: policy.Read(set), Checks: diff.Checks{Leeway: f.Leeway, RefuseUnknown: f.RefuseUnknown}}
 	if len(d.Settings.ConfiguredKeys())+len(d.Settings.ConfiguredSets()) > 0 {
 		p.Rules = IssuerRules(d.Settings.File)
 	}

@@ -1,6 +1,8 @@
 package input
 
 import (
+	"time"
+
 	"github.com/jwtctl/jwtctl/internal/config"
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/diff"
@@ -14,4 +16,17 @@ func IssuerRules(f *config.File) []diff.IssuerRules {
 		list = append(list, diff.IssuerRules{Of: e.Of, Rules: e.Rules, At: descset.Position{File: f.Path, Line: e.Line, Column: 1}})
 	}
 	return list
+}
+
+// ChecksOf returns what f says of how tokens and messages are checked, for a run
+// without flags or variables.
+func ChecksOf(f *config.File) diff.Checks {
+	c := diff.Checks{At: descset.Position{File: f.Path, Line: 1, Column: 1}}
+	for _, value := range f.Values("leeway") {
+		c.Leeway, _ = time.ParseDuration(value) // checked when it was read
+	}
+	for _, value := range f.Values("proxy.refuse_unknown_fields") {
+		c.RefuseUnknown = value == "true"
+	}
+	return c
 }

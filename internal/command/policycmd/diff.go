@@ -108,6 +108,7 @@ func runDiff(ctx context.Context, d command.Deps, o diffOptions) error {
 	}
 	if old.config != nil {
 		changes = diff.WithRules(changes, input.IssuerRules(old.config), input.IssuerRules(d.Settings.File))
+		changes = diff.WithChecks(changes, input.ChecksOf(old.config), input.ChecksOf(d.Settings.File))
 	}
 	changes, expired, unused := allow.Apply(changes, d.System.Now())
 	for _, e := range expired {
