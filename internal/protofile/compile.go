@@ -96,6 +96,9 @@ func (c *compiler) resolve(name string) (resolved, error) {
 	if err := scan(where, text); err != nil {
 		return none, err
 	}
+	if err := checkEdition(where, text); err != nil {
+		return none, err
+	}
 	if err := c.add(name, where, len(text)); err != nil {
 		return none, err
 	}

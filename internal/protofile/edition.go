@@ -1,0 +1,36 @@
+package protofile
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// editionOf matches the edition of a source, behind white space and comments. It is
+// compiled when a source has one, since each start would pay for it.
+var editionOf = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:\s|/\*(?s:.*?)\*/|//[^\n]*\n)*edition\s*=\s*["'](\w+)["']`)
+})
+
+// checkEdition refuses a source of an edition that the compiler does not know, by its
+// name: what is new in it would be reported as errors of syntax.
+func checkEdition(where string, text []byte) error {
+	if !bytes.Contains(text, []byte("edition")) {
+		return nil
+	}
+	m := editionOf().FindSubmatchIndex(bytes.TrimPrefix(text, []byte("\ufeff")))
+	if m == nil {
+		return nil
+	}
+	edition := string(bytes.TrimPrefix(text, []byte("\ufeff"))[m[2]:m[3]])
+	if edition == "2023" {
+		return nil
+	}
+	at := bytes.LastIndex(text[:min(len(text), m[3]+3)], []byte(edition))
+	return fault.New(fault.ProtoSyntax, position(where, text, at), "sources of edition %s cannot be compiled, those of 2023 and before can", descset.Brief(strings.ToValidUTF8(edition, ""))).
+		WithHint("a descriptor set of it can be read: buf build -o - | jwtctl lint -")
+}
