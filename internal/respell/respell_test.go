@@ -63,6 +63,10 @@ func TestSource(t *testing.T) {
 			head + "message A { string t = 1 [(kalix.field) = {entity_key: true, jwt {token: true}}]; string u = 2 [(kalix.field) = {jwt {token: true}; entity_key: true}, deprecated = true]; }",
 			both + "message A { string t = 1 [(kalix.field) = {entity_key: true}, (jwtctl.v1.field) = {token: true}]; string u = 2 [(kalix.field) = {entity_key: true}, (jwtctl.v1.field) = {token: true}, deprecated = true]; }",
 		},
+		"angle brackets that are moved": {
+			head + "message A { string t = 1 [(kalix.field) = {entity_key: true jwt <token: true>}]; }",
+			both + "message A { string t = 1 [(kalix.field) = {entity_key: true}, (jwtctl.v1.field) = {token: true}]; }",
+		},
 		"field over several lines": {
 			head + "message A {\n  string t = 1 [\n    (kalix.field) = {\n      entity_key: true\n      jwt: {\n        claim: INCLUDE\n      }\n    },\n    deprecated = true\n  ];\n}",
 			both + "message A {\n  string t = 1 [\n    (kalix.field) = {\n      entity_key: true\n    },\n    (jwtctl.v1.field) = {\n      claim: INCLUDE\n    },\n    deprecated = true\n  ];\n}",
@@ -211,7 +215,8 @@ func disguise(t *rapid.T, text string) string {
 		if other != "" {
 			forms = append(forms,
 				fmt.Sprintf("(%s) = {%s%s,%sjwt:%s%s%s}", name, gap(), other, gap(), gap(), value, gap()),
-				fmt.Sprintf("(%s) = {%sjwt%s%s;%s%s%s}", name, gap(), gap(), value, gap(), other, gap()))
+				fmt.Sprintf("(%s) = {%sjwt%s%s;%s%s%s}", name, gap(), gap(), value, gap(), other, gap()),
+				fmt.Sprintf("(%s) = {%s %sjwt%s<%s>%s}", name, other, gap(), gap(), value[1:len(value)-1], gap()))
 		}
 		b.WriteString(rapid.SampledFrom(forms).Draw(t, "form"))
 		text = text[end+1:]
