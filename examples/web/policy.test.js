@@ -98,9 +98,10 @@ for (const name of ['small', 'sample', 'large', 'changes']) {
 
 // axe-core runs in a copy of the page without its policy, which forbids scripts.
 for (const name of ['small', 'sample', 'changes']) {
-  test(`${name} has contrast, names and order for everyone`, { timeout: 120_000 }, async () => {
+  test(`${name} has contrast, names and order for everyone`, { timeout: 300_000 }, async () => {
+    // Both widths and both schemes; the larger page has each once.
     for (const colorScheme of ['light', 'dark']) {
-      for (const width of widths) {
+      for (const width of name === 'sample' ? [widths[colorScheme === 'dark' ? 1 : 0]] : widths) {
         const { tab, close } = await open(name, { viewport: { width, height: 900 }, colorScheme, bypassCSP: true });
         await tab.addStyleTag({ content: '.card { content-visibility: visible !important }' });
         await tab.evaluate(axe);
