@@ -96,7 +96,7 @@ func (v *Verifier) BearerToken(ctx context.Context, need *plan.Bearer, compact s
 	}
 	token, err := v.tokens.Verify(ctx, compact)
 	if err == nil && need != nil {
-		err = meets(token.Claims, need)
+		err = Meets(token.Claims, need)
 	}
 	if err != nil {
 		return nil, inToken(BearerPath, err)
@@ -106,8 +106,8 @@ func (v *Verifier) BearerToken(ctx context.Context, need *plan.Bearer, compact s
 
 func noBearer() error { return fault.New(fault.TokenMissing, BearerPath, "there is none") }
 
-// meets checks what a method asks of its bearer token (A32, A33, A35).
-func meets(c *jws.Claims, need *plan.Bearer) error {
+// Meets checks what a method requires of the claims of its bearer token (A32, A33, A35).
+func Meets(c *jws.Claims, need *plan.Bearer) error {
 	if err := checkIssuer(c, need.Issuers); err != nil {
 		return err
 	}

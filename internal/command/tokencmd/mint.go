@@ -78,6 +78,11 @@ func mint(d command.Deps, o tokenOptions, now time.Time) (minted, error) {
 	if err != nil {
 		return minted{}, err
 	}
+	if o.accepted != nil {
+		if err := o.accepted.Check(made); err != nil {
+			return minted{}, err
+		}
+	}
 	if iss, err := made.Issuer(); err == nil && iss != nil {
 		o.issuer = *iss // however it came there, it picks the key (S89)
 	}

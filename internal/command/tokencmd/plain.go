@@ -1,6 +1,7 @@
 package tokencmd
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"time"
@@ -74,6 +75,26 @@ func (o *tokenOptions) readClaims(d command.Deps) error {
 	}
 	o.base, err = token.ParseClaims(data, source)
 	return err
+}
+
+// readMethod adds to the claims to start from those that --for-method requires.
+func (o *tokenOptions) readMethod(ctx context.Context, d command.Deps) (err error) {
+	if o.forMethod == "" {
+		return nil
+	}
+	given := func(name string) bool {
+		isName := func(text string) bool { return strings.HasPrefix(text, name+"=") }
+		return name == "iss" && o.given("iss") || name == "sub" && o.given("sub") || name == "aud" && o.given("aud") || name == "jti" && o.given("jti") ||
+			slices.ContainsFunc(o.claims, isName) || slices.ContainsFunc(o.jsonClaims, isName) ||
+			slices.ContainsFunc(o.base, func(c token.Claim) bool { return c.Name == name })
+	}
+	if o.accepted, err = o.protos.LoadMethod(ctx, d, o.forMethod, given); err != nil {
+		return err
+	}
+	for _, c := range o.accepted.Claims {
+		o.base = append(o.base, token.Claim{Name: c.Name, Value: c.Value})
+	}
+	return nil
 }
 
 // applyPlain adds to r what goes with --plain alone.

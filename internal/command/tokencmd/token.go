@@ -32,7 +32,11 @@ fresh token until interrupted.
 --plain makes a bearer token for any other service, such as one behind jwtctl
 proxy: with any algorithm, any claims and header, and printed alone. --claims
 takes a JSON object to start from, as jwtctl inspect --format claims prints it;
-its exp gives way to --ttl.`
+its exp gives way to --ttl.
+
+--for-method pkg.Service/Method makes the plain token that this method accepts:
+with its issuer, signed by a key for that, its static claims, and an example of
+what a pattern requires. It is for tests of the service.`
 
 const tokenExample = `  export "$(jwtctl token --system)"
   export "$(jwtctl token --namespace default --for temporal)"
@@ -40,13 +44,17 @@ const tokenExample = `  export "$(jwtctl token --system)"
   jwtctl token --namespace default --format token --out token.jwt --refresh
   jwtctl token --plain --iss accounts --sub alice --aud shop --claim role=admin
   jwtctl token --plain --typ at+jwt --header x5t=abc --jti 1 --nbf -1m --no-sub
-  jwtctl inspect --format claims @token.jwt | jwtctl token --plain --claims - --ttl 1h`
+  jwtctl inspect --format claims @token.jwt | jwtctl token --plain --claims - --ttl 1h
+  jwtctl token --proto shop.proto --for-method shop.Shop/Buy --sub alice`
 
 type tokenOptions struct {
 	keys        input.KeyFlags
 	dir         string
 	system      bool
 	plain       bool
+	forMethod   string
+	protos      input.ProtoFlags
+	accepted    *input.MethodToken // by forMethod
 	namespaces  []string
 	roles       []string
 	permissions []string
@@ -74,7 +82,7 @@ type tokenOptions struct {
 func Token(d command.Deps) *cobra.Command {
 	var o tokenOptions
 	cmd := &cobra.Command{
-		Use:        "token (--system | --namespace NS | --plain)",
+		Use:        "token (--system | --namespace NS | --plain | --for-method METHOD)",
 		SuggestFor: []string{"mint", "issue", "encode", "jwt"},
 		Short:      "Make a token for a Temporal server, or a plain one",
 		Long:       tokenText,
@@ -83,6 +91,7 @@ func Token(d command.Deps) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.ttlGiven = cmd.Flags().Changed("ttl")
 			o.given = cmd.Flags().Changed
+			o.plain = o.plain || o.forMethod != ""
 			if o.plain && !cmd.Flags().Changed("format") {
 				o.format = "token"
 			}
@@ -96,13 +105,14 @@ func Token(d command.Deps) *cobra.Command {
 	o.keys.Register(fs)
 	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of keys that jwtctl rotate looks after: the active one signs")
 	o.registerClaims(fs)
+	o.protos.Register(fs)
 	command.AtFlag(fs, &o.at)
 	o.tokenForm.register(fs)
 	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write instead of stdout, readable only by you")
 	fs.BoolVar(&o.refresh, "refresh", false, "keep --out holding a fresh token until interrupted")
 	settings.Paths(fs, "out", "key-dir")
 	settings.NamesKeys(fs, "key-dir")
-	settings.FlagOnly(fs, "at", "no-expiry")
+	settings.FlagOnly(fs, "at", "no-expiry", "for-method")
 	settings.Keyed(fs, "token")
 	return cmd
 }
@@ -111,6 +121,7 @@ func (o *tokenOptions) registerClaims(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.system, "system", false, "permission temporal-system:admin, for an hour")
 	fs.StringArrayVar(&o.namespaces, "namespace", nil, "permissions `NS`:read and NS:write, for ten minutes; repeatable")
 	fs.BoolVar(&o.plain, "plain", false, "a bearer token for a service other than Temporal")
+	fs.StringVar(&o.forMethod, "for-method", "", "a bearer token that `METHOD`, pkg.Service/Method of --proto or --descriptor-set, accepts")
 	fs.StringArrayVar(&o.roles, "role", nil, "`ROLE` instead of those: read, write, worker or admin; repeatable")
 	fs.StringArrayVar(&o.permissions, "permission", nil, "a single permission `NS:ROLE`; repeatable")
 	fs.StringVar(&o.regex, "permissions-regex", "", "the server's permissionsRegex: write permissions as its `PATTERN` reads them")
@@ -125,7 +136,7 @@ func (o *tokenOptions) registerClaims(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.issuedAt, "iat", false, "add iat; a server whose clock is behind refuses such a token")
 	o.plainOptions.register(fs)
 	settings.KeyedAs(fs, "claim-json", "token.claims")
-	settings.Exclusive(fs, "system", "namespace", "plain")
+	settings.Exclusive(fs, "system", "namespace", "plain", "for-method")
 }
 
 // request turns the flags into what the token claims; it is pure except for the
@@ -204,6 +215,9 @@ func runToken(ctx context.Context, d command.Deps, o tokenOptions) error {
 		return err
 	}
 	if err := o.readClaims(d); err != nil {
+		return err
+	}
+	if err := o.readMethod(ctx, d); err != nil {
 		return err
 	}
 	if o.refresh {
