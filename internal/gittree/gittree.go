@@ -35,6 +35,11 @@ type Tree struct {
 	Top, Prefix string
 	rev         string
 	commit      string
+	gitDir      string // where it is not that of Top
+	depth       int    // of submodules
+	// Absent are the submodules whose commit the repository does not have, after
+	// Extract: paths from Top.
+	Absent []string
 }
 
 // Open returns the tree of revision rev (a branch, tag or commit, as git names
@@ -74,19 +79,23 @@ func (t *Tree) Up() string {
 type blob struct{ id, path string }
 
 // Extract writes the files that keep wants, by their paths from Top with slashes,
-// below the folder into, and returns how many. Links and submodules are passed
-// over. The error is file_failed, or file_too_large for more than anyone means.
+// below the folder into, and returns how many; those of submodules too, at the commits
+// that the revision names. Links are passed over. The error is file_failed, or file_too_large for more than anyone means.
 func (t *Tree) Extract(ctx context.Context, into string, keep func(path string) bool) (int, error) {
 	listed, err := t.git(ctx, t.Top, nil, "ls-tree", "-r", "-z", "--full-tree", t.commit)
 	if err != nil {
 		return 0, err
 	}
 	var blobs []blob
+	var modules []blob
 	var ids bytes.Buffer
 	for entry := range strings.SplitSeq(string(listed), "\x00") {
 		about, path, _ := strings.Cut(entry, "\t")
 		mode, rest, _ := strings.Cut(about, " ")
 		_, id, _ := strings.Cut(rest, " ")
+		if mode == "160000" && filepath.IsLocal(filepath.FromSlash(path)) {
+			modules = append(modules, blob{id, path})
+		}
 		if !strings.HasPrefix(mode, "100") || !filepath.IsLocal(filepath.FromSlash(path)) || !keep(path) {
 			continue
 		}
@@ -96,17 +105,20 @@ func (t *Tree) Extract(ctx context.Context, into string, keep func(path string) 
 	if len(blobs) > maxFiles {
 		return 0, fault.New(fault.FileTooLarge, "git:"+t.rev, "has more than %d files to compare", maxFiles)
 	}
-	if len(blobs) == 0 {
-		return 0, nil
+	if len(blobs) > 0 {
+		if err := t.write(ctx, into, blobs, &ids); err != nil {
+			return 0, err
+		}
 	}
-	return len(blobs), t.write(ctx, into, blobs, &ids)
+	n, err := t.extractModules(ctx, into, modules, keep)
+	return len(blobs) + n, err
 }
 
 // write asks git for blobs, one after the other, and writes them.
 func (t *Tree) write(ctx context.Context, into string, blobs []blob, ids io.Reader) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends git where reading ends early
-	cmd := command(ctx, t.Top, ids, "cat-file", "--batch")
+	cmd := t.command(ctx, t.Top, ids, "cat-file", "--batch")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return t.fail("%s", err)
@@ -152,7 +164,10 @@ func (t *Tree) fail(format string, args ...any) *fault.Error {
 	return fault.New(fault.FileFailed, "git:"+t.rev, format, args...)
 }
 
-func command(ctx context.Context, dir string, in io.Reader, args ...string) *exec.Cmd {
+func (t *Tree) command(ctx context.Context, dir string, in io.Reader, args ...string) *exec.Cmd {
+	if t.gitDir != "" { // its work tree need not be there
+		args = append([]string{"--git-dir", t.gitDir, "--work-tree", "."}, args...)
+	}
 	cmd := exec.CommandContext(ctx, "git", append([]string{"--no-optional-locks", "-C", dir}, args...)...)
 	cmd.Stdin = in
 	return cmd
@@ -160,7 +175,7 @@ func command(ctx context.Context, dir string, in io.Reader, args ...string) *exe
 
 // git runs git in dir and returns what it prints.
 func (t *Tree) git(ctx context.Context, dir string, in io.Reader, args ...string) ([]byte, error) {
-	cmd := command(ctx, dir, in, args...)
+	cmd := t.command(ctx, dir, in, args...)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.Output()

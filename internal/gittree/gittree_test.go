@@ -79,8 +79,7 @@ func under(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-// TestExtract takes out the wanted files as they were, links and submodules
-// aside, and leaves the repository as it is.
+// TestExtract takes out the wanted files as they were, links aside, and leaves the repository as it is.
 func TestExtract(t *testing.T) {
 	t.Parallel()
 	other := newRepo(t)
@@ -92,6 +91,7 @@ func TestExtract(t *testing.T) {
 	for path, text := range want {
 		r.put(path, text)
 	}
+	want["sub.proto/s.proto"] = "sub"
 	r.put("notes.txt", "not wanted")
 	r.put(".gitattributes", "a.proto export-ignore\n*.proto text eol=crlf\n")
 	if err := os.Symlink("/etc/passwd", filepath.Join(r.dir, "link.proto")); err != nil {
@@ -190,4 +190,52 @@ func TestOpen_Refusals(t *testing.T) {
 	if _, err := gittree.Open(context.Background(), r.dir, "HEAD"); !fault.Has(err, fault.FileFailed) || !strings.Contains(err.Error(), "not installed") {
 		t.Errorf("no git: got %v", err)
 	}
+}
+
+// TestExtractReadsSubmodules at the commit that the revision names: also one whose work
+// tree is elsewhere or gone, and within another; one that git does not have is named.
+func TestExtractReadsSubmodules(t *testing.T) {
+	t.Parallel()
+	inner, outer, r := newRepo(t), newRepo(t), newRepo(t)
+	inner.put("inner.proto", "inner, old")
+	inner.commit()
+	outer.put("outer.proto", "outer, old")
+	outer.git("submodule", "add", "-q", inner.dir, "in")
+	outer.commit()
+	r.put("own.proto", "own")
+	r.git("submodule", "add", "-q", "--name", "lib", outer.dir, "third/party")
+	r.git("submodule", "update", "-q", "--init", "--recursive")
+	old := r.commit()
+	outer.put("outer.proto", "outer, new")
+	outer.commit()
+	module := repo{t, filepath.Join(r.dir, "third/party")}
+	module.git("fetch", "-q")
+	module.git("checkout", "-q", "origin/main")
+	now := r.commit()
+	check := func(rev, outerText string, absent ...string) {
+		t.Helper()
+		tree, err := gittree.Open(t.Context(), r.dir, rev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		into := t.TempDir()
+		n, err := tree.Extract(t.Context(), into, func(path string) bool { return strings.HasSuffix(path, ".proto") })
+		want := map[string]string{"own.proto": "own"}
+		if outerText != "" {
+			want["third/party/outer.proto"], want["third/party/in/inner.proto"] = outerText, "inner, old"
+		}
+		if got := under(t, into); err != nil || n != len(want) || fmt.Sprint(got) != fmt.Sprint(want) || fmt.Sprint(tree.Absent) != fmt.Sprint(absent) {
+			t.Errorf("%s: %d files, %v, absent %v: %v", rev, n, err, tree.Absent, got)
+		}
+	}
+	check(old, "outer, old")
+	check(now, "outer, new")
+	if err := os.RemoveAll(filepath.Join(r.dir, "third")); err != nil { // what git keeps is enough
+		t.Fatal(err)
+	}
+	check(old, "outer, old")
+	if err := os.RemoveAll(filepath.Join(r.dir, ".git/modules")); err != nil {
+		t.Fatal(err)
+	}
+	check(old, "", "third/party")
 }

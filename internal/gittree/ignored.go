@@ -21,7 +21,7 @@ func Unignored(ctx context.Context, path string) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	err = command(ctx, filepath.Dir(path), nil, "check-ignore", "--quiet", "--", path).Run()
+	err = (&Tree{}).command(ctx, filepath.Dir(path), nil, "check-ignore", "--quiet", "--", path).Run()
 	var exit *exec.ExitError
 	return errors.As(err, &exit) && exit.ExitCode() == 1 // 0: ignored; 128: no work tree
 }

@@ -187,6 +187,8 @@ type oldVersion struct {
 	// names are those that its annotated files declare, and annotated their paths; only
 	// where no paths are named.
 	names, annotated []string
+	// absent are the submodules that git does not have at their commits.
+	absent []string
 	// config is its jwtctl.yaml, nil where it has none, or none that can be read.
 	config *config.File
 }

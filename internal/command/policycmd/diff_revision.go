@@ -3,6 +3,7 @@ package policycmd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -57,7 +58,7 @@ func loadRevision(ctx context.Context, d command.Deps, o diffOptions, rev string
 	if n == 0 || !slices.ContainsFunc(append(slices.Clone(old.Protos), old.Sets...), r.holds) {
 		return nil, fault.New(fault.FileFailed, o.against, "has none of the compared paths").WithHint("name a revision or paths that are in both versions")
 	}
-	version := &oldVersion{dir: dir, source: o.against, top: git.Up()}
+	version := &oldVersion{dir: dir, source: o.against, top: git.Up(), absent: git.Absent}
 	if tree != nil {
 		err = version.find(ctx, d, input.ProtoFlags{ImportPaths: old.ImportPaths}, r.path("."), tree)
 	} else {
@@ -123,10 +124,18 @@ func (v *oldVersion) rename(err error) error {
 	list := fault.All(err)
 	for i, one := range list {
 		if f, isFault := one.(*fault.Error); isFault {
-			list[i] = &fault.Error{Code: f.Code, What: v.place(f.What), Why: v.place(f.Why), Hint: f.Hint}
+			list[i] = &fault.Error{Code: f.Code, What: v.place(f.What), Why: v.place(f.Why), Hint: v.hint(f)}
 		}
 	}
 	return errors.Join(list...)
+}
+
+// hint returns the hint of f; that an import may be in a submodule that is not here.
+func (v *oldVersion) hint(f *fault.Error) string {
+	if f.Code != fault.ImportNotFound || len(v.absent) == 0 {
+		return f.Hint
+	}
+	return fmt.Sprintf("git does not have the commit of the submodule %s that the revision names: git submodule update --init, or git fetch in it", strings.Join(v.absent, ", "))
 }
 
 // withRevisionHint says how --against names a revision.

@@ -1,0 +1,80 @@
+package gittree
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// maxDepth is how deep submodules may be within each other.
+const maxDepth = 8
+
+// extractModules extracts the submodules of a tree, and notes those that the
+// repository does not have.
+func (t *Tree) extractModules(ctx context.Context, into string, modules []blob, keep func(path string) bool) (files int, err error) {
+	for _, m := range modules {
+		sub := t.module(ctx, m)
+		if sub == nil || sub.depth > maxDepth {
+			t.Absent = append(t.Absent, m.path)
+			continue
+		}
+		n, err := sub.Extract(ctx, filepath.Join(into, filepath.FromSlash(m.path)), func(path string) bool { return keep(m.path + "/" + path) })
+		if err != nil {
+			return files, err
+		}
+		files += n
+		for _, path := range sub.Absent {
+			t.Absent = append(t.Absent, m.path+"/"+path)
+		}
+	}
+	return files, nil
+}
+
+// module returns the tree of a submodule at the commit m, from its work tree, or from
+// what git keeps of it; nil if neither has that commit.
+func (t *Tree) module(ctx context.Context, m blob) *Tree {
+	var dirs []string
+	work := filepath.Join(t.Top, filepath.FromSlash(m.path))
+	if _, err := os.Stat(filepath.Join(work, ".git")); err == nil && t.gitDir == "" {
+		if dir, err := t.git(ctx, work, nil, "rev-parse", "--absolute-git-dir"); err == nil {
+			dirs = append(dirs, strings.TrimSpace(string(dir)))
+		}
+	}
+	common := t.gitDir
+	if common == "" {
+		if dir, err := t.git(ctx, t.Top, nil, "rev-parse", "--path-format=absolute", "--git-common-dir"); err == nil {
+			common = strings.TrimSpace(string(dir))
+		}
+	}
+	for _, name := range []string{t.moduleName(ctx, m.path), m.path} {
+		if name != "" && common != "" && filepath.IsLocal(filepath.FromSlash(name)) {
+			dirs = append(dirs, filepath.Join(common, "modules", filepath.FromSlash(name)))
+		}
+	}
+	for _, dir := range dirs {
+		sub := &Tree{Top: dir, rev: t.rev + "/" + m.path, commit: m.id, gitDir: dir, depth: t.depth + 1}
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			continue
+		}
+		if _, err := sub.git(ctx, dir, nil, "cat-file", "-e", m.id+"^{commit}"); err == nil {
+			return sub
+		}
+	}
+	return nil
+}
+
+// moduleName returns what .gitmodules of the revision calls the submodule at path; "" if
+// it does not say.
+func (t *Tree) moduleName(ctx context.Context, path string) string {
+	list, err := t.git(ctx, t.Top, nil, "config", "--blob", t.commit+":.gitmodules", "--null", "--get-regexp", `^submodule\..*\.path$`)
+	if err != nil {
+		return ""
+	}
+	for entry := range strings.SplitSeq(string(list), "\x00") {
+		if key, value, _ := strings.Cut(entry, "\n"); value == path {
+			return strings.TrimSuffix(strings.TrimPrefix(key, "submodule."), ".path")
+		}
+	}
+	return ""
+}
