@@ -65,7 +65,10 @@ func Read(inputs ...Input) (*Config, error) {
 		c.fromVariables()
 		return c, nil
 	}
-	return c, c.readSettings(settings[0])
+	if err := c.readSettings(settings[0]); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 func unreadable(name, format string, args ...any) error {
@@ -236,7 +239,7 @@ func (c *Config) provider(section *yaml.Node, place func(*yaml.Node) finding.Pos
 		switch key.Value {
 		case "keySourceURIs":
 			for _, item := range n.Content {
-				if strings.TrimSpace(item.Value) != "" { // the server passes over empty ones
+				if item = resolved(item); strings.TrimSpace(item.Value) != "" { // the server passes over empty ones
 					c.Sources = append(c.Sources, value(item, place))
 				}
 			}
@@ -246,46 +249,4 @@ func (c *Config) provider(section *yaml.Node, place func(*yaml.Node) finding.Pos
 			c.Unread = append(c.Unread, Value{Text: key.Value, Set: true, At: place(key)})
 		}
 	}
-}
-
-// members yields the keys and values of a mapping.
-func members(n *yaml.Node) func(yield func(key, value *yaml.Node) bool) {
-	return func(yield func(key, value *yaml.Node) bool) {
-		if n == nil || n.Kind != yaml.MappingNode {
-			return
-		}
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if !yield(n.Content[i], resolved(n.Content[i+1])) {
-				return
-			}
-		}
-	}
-}
-
-func resolved(n *yaml.Node) *yaml.Node {
-	if n.Kind == yaml.AliasNode {
-		return n.Alias
-	}
-	return n
-}
-
-// child returns the value of a key, nil if there is none.
-func child(n *yaml.Node, name string) *yaml.Node {
-	for key, value := range members(n) {
-		if key.Value == name {
-			return value
-		}
-	}
-	return nil
-}
-
-func value(n *yaml.Node, place func(*yaml.Node) finding.Position) Value {
-	if n == nil || n.Kind != yaml.ScalarNode {
-		return Value{}
-	}
-	v := Value{Text: n.Value, Set: true, At: place(n)}
-	if n.Tag == "!!null" {
-		v.Text = ""
-	}
-	return v
 }

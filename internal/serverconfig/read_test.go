@@ -107,6 +107,10 @@ func TestReadFindsWhatTheServerReads(t *testing.T) {
 			[]Input{{"compose.yaml", []byte(compose)}, {".env", []byte("AUTHORIZER=default\n")}},
 			"container variables auth=default mapper=default claim=permissions regex= aud= refresh=1m internal= version=1.31.2 ui=true sources=[] unread=[] problem=false",
 		},
+		"anchors and merge keys": {
+			[]Input{{"compose.yaml", []byte("x-auth: &auth {TEMPORAL_AUTH_AUTHORIZER: default, TEMPORAL_AUTH_CLAIM_MAPPER: none}\nservices: {temporal: {image: temporalio/server, environment: {<<: *auth, TEMPORAL_AUTH_CLAIM_MAPPER: default}}}\n")}},
+			"container variables auth=default mapper=default claim=permissions regex= aud= refresh=1m internal= version= ui=false sources=[] unread=[] problem=false",
+		},
 		"a variable that YAML reads otherwise": {
 			[]Input{{".env", []byte("TEMPORAL_JWT_PERMISSIONS_REGEX='(?P<namespace>a): #(?P<role>b)'\n")}},
 			"container variables auth= mapper= claim=permissions regex= aud= refresh=1m internal= version= ui=false sources=[] unread=[] problem=true",
@@ -171,4 +175,18 @@ func TestNearest(t *testing.T) {
 			t.Errorf("Nearest(%q) = %q, want %q", key, got, want)
 		}
 	}
+}
+
+// FuzzRead looks for files that break the reader.
+func FuzzRead(f *testing.F) {
+	for _, seed := range []string{static, sprigTemplate, dockerizeTemplate, helm, compose, "a: &a {<<: *a}", "services: &s {x: {<<: [*s]}}", "# enable-template\n{{ template \"x\" }}"} {
+		f.Add("x.yaml", seed)
+		f.Add("x.env", seed)
+	}
+	f.Fuzz(func(t *testing.T, name, text string) {
+		c, err := Read(Input{name, []byte(text)})
+		if (c == nil) == (err == nil) {
+			t.Errorf("%v, %v", c, err)
+		}
+	})
 }

@@ -241,58 +241,6 @@ func TestExplainUnknownKeys(t *testing.T) {
 	}
 }
 
-func TestSentBy(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                               "",
-		"a.b.c":                          "Bearer a.b.c",
-		"a.b.c\n":                        "Bearer a.b.c",
-		"Bearer a.b.c":                   "Bearer a.b.c",
-		"Bearer a.b.c ":                  "Bearer a.b.c ",
-		"Basic x":                        "Basic x",
-		"TEMPORAL_CLI_AUTH=Bearer a.b":   "Bearer a.b",
-		"TEMPORAL_CLI_AUTH=a.b.c\r\n":    "a.b.c",
-		"export TEMPORAL_CLI_AUTH='a b'": "a b",
-		`TEMPORAL_GRPC_META_AUTHORIZATION="Bearer x"`: "Bearer x",
-		"TEMPORAL_API_KEY=a.b.c":                      "Bearer a.b.c",
-		"Authorization: Bearer x":                     "Bearer x",
-		"authorization:Bearer x":                      "Bearer x",
-		"Authorization=Bearer a.b.c":                  "Bearer a.b.c",
-		"--grpc-meta 'Authorization=Bearer a.b.c'":    "Bearer a.b.c",
-		"X-Auth=bearer a.b.c":                         "bearer a.b.c",
-		"x=y":                                         "Bearer x=y",
-	} {
-		if got := SentBy(text).Value; got != want {
-			t.Errorf("SentBy(%q) = %q, want %q", text, got, want)
-		}
-	}
-}
-
-// A token counts in the header that the server reads, and in no other.
-func TestExplainReadsOneHeader(t *testing.T) {
-	good := "Bearer " + es256(nil)
-	for name, row := range map[string]struct {
-		text, server string
-		allowed      bool
-	}{
-		"the server's default":          {"Authorization: " + good, "", true},
-		"the variable":                  {"TEMPORAL_CLI_AUTH=" + good, "authorization", true},
-		"another one":                   {"X-Auth: " + good, "", false},
-		"the variable's, not it":        {"TEMPORAL_CLI_AUTH=" + good, "x-auth", false},
-		"the server's own":              {"X-Auth: " + good, "X-AUTH", true},
-		"its variable":                  {"TEMPORAL_GRPC_META_X_AUTH=" + good, "x-auth", true},
-		"the extra header":              {"authorization-extras=" + good, "", false},
-		"a value whose name is unknown": {good, "x-auth", true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			sent := SentBy(row.text)
-			v := explain(t, sent.Value, func(r *Request) { r.SentIn, r.HeaderName = sent.Name, row.server })
-			if v.Allowed != row.allowed || (!row.allowed && v.Faults[0].Code != fault.TokenMissing) {
-				t.Errorf("%+v", v)
-			}
-		})
-	}
-}
-
 // FuzzExplain looks for inputs that break the reader or its promises.
 func FuzzExplain(f *testing.F) {
 	good := es256(nil)
