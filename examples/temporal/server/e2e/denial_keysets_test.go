@@ -26,6 +26,7 @@ func audienceCases(e *explainer) []denialCase {
 		return "Bearer " + e.ec.token(nil, goodClaims(changes))
 	}
 	roles := []string{"own:write", "temporal-system:admin"}
+	const stream = "/temporal.server.api.adminservice.v1.AdminService/StreamWorkflowReplicationMessages"
 	var cases []denialCase
 	for name, header := range map[string]string{
 		"no token":         "",
@@ -42,7 +43,7 @@ func audienceCases(e *explainer) []denialCase {
 		"roles no array":   with(map[string]any{"roles": "own:write", "aud": "temporal"}),
 		"no sub either":    with(map[string]any{"sub": nil, "roles": roles}),
 	} {
-		for _, api := range []string{startAPI, openAPI} {
+		for _, api := range []string{startAPI, openAPI, stream} {
 			cases = append(cases, denialCase{name: name + ", calls " + api, api: api, namespace: "own", authorization: header})
 		}
 	}
