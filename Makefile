@@ -197,6 +197,15 @@ fuzz:
 	  done; \
 	done
 
+## bench-lint: lint of the .proto files in DIR, an import path, next to what buf (npm, of examples/buf) and protoc take for them
+bench-lint: build
+	@[ -n '$(DIR)' ] || { echo 'make bench-lint DIR=FOLDER'; exit 2; }
+	@cd '$(DIR)' && for run in 1 2 3; do TIMEFORMAT="%R s, %U s of CPU"; \
+	  echo -n "jwtctl lint:  "; time { $(CURDIR)/bin/jwtctl lint -q -I . . >/dev/null 2>&1 || echo -n "(exit code $$?) "; }; \
+	  echo -n "buf build:    "; time { $(CURDIR)/examples/buf/node_modules/.bin/buf build -o /dev/null >/dev/null 2>&1 || echo -n "(exit code $$?) "; }; \
+	  echo -n "protoc:       "; time { find . -name '*.proto' | sed 's|^\./||' | xargs -n 100000 protoc -I . --include_source_info -o /dev/null >/dev/null 2>&1 || echo -n "(exit code $$?) "; }; \
+	done
+
 ## generate: everything that is generated: the bundled descriptors, docs/cli.md, man pages, the tables of Temporal's releases if their inputs changed
 generate:
 	cd tools/bundle && $(GO) run . ../../internal/descset/bundle.binpb.gz
@@ -237,4 +246,4 @@ packages:
 clean:
 	rm -rf bin dist
 
-.PHONY: idp-clients temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench fuzz generate temporal-releases tools packages clean
+.PHONY: idp-clients temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench bench-lint fuzz generate temporal-releases tools packages clean
