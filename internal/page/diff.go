@@ -39,7 +39,7 @@ type half struct {
 }
 
 // tones are the styles of directions: what lets more through is a warning.
-var tones = map[diff.Direction]string{
+var tones = [...]string{
 	diff.Weaker: explain.StyleBad, diff.Unknown: explain.StyleWarn, diff.Stronger: explain.StyleGood, diff.Neutral: explain.StyleDim,
 }
 
