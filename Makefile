@@ -88,7 +88,18 @@ check:
 	for module in $(EXAMPLES) tools/conformance tools/bundle; do (cd $$module && $(GO) mod tidy -diff); done
 	cd tools/bundle && $(GO) run . -check ../../internal/descset/bundle.binpb.gz
 	$(GO) test -count=1 ./internal/docs
+	$(MAKE) -s api
 	$(MAKE) -s prose
+
+PUBLIC := jwtpolicy jwtpolicy/protosource grpcauth jwttest
+APIDIFF := $(GO) tool -modfile=tools/go.mod apidiff
+## api: what Go programs import has lost nothing of tools/api; make api-baseline writes that again
+api:
+	@for p in $(PUBLIC); do out=$$($(APIDIFF) -incompatible tools/api/$${p//\//-}.export ./$$p); \
+	  [ -z "$$out" ] || { echo "$$p is no longer compatible with tools/api:"; echo "$$out"; exit 1; }; done
+
+api-baseline:
+	@for p in $(PUBLIC); do $(APIDIFF) -w tools/api/$${p//\//-}.export ./$$p; done
 
 ## prose: plain English in documents, help, comments and messages; tools/vale/styles/Plain has the rules
 prose: bin/vale
