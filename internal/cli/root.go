@@ -11,6 +11,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/build"
 	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/command/authzcmd"
 	"github.com/jwtctl/jwtctl/internal/command/idpcmd"
 	"github.com/jwtctl/jwtctl/internal/command/keycmd"
 	"github.com/jwtctl/jwtctl/internal/command/messagecmd"
@@ -61,6 +62,7 @@ func commands() []lazy {
 		{"buf-plugin", "Policies", policycmd.BufPlugin},
 
 		{"proxy", "Enforcing", proxycmd.Proxy},
+		{"authz", "Enforcing", authzcmd.Authz},
 
 		{"init", "Tool", toolcmd.Init},
 		{"config", "Tool", toolcmd.Config},

@@ -38,6 +38,20 @@ type Options struct {
 	Now func() time.Time
 }
 
+// Unguarded returns the methods of a server's own health checks and reflection that
+// pass where the user says so (S65).
+func Unguarded(health, reflection bool) (names []string) {
+	if health {
+		for _, method := range []string{"Check", "List", "Watch"} {
+			names = append(names, "grpc.health.v1.Health/"+method)
+		}
+	}
+	if reflection {
+		names = append(names, "grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+	}
+	return names
+}
+
 // State is a Policy in force. Only its cache changes. It is safe for concurrent use.
 type State struct {
 	Policy

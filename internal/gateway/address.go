@@ -5,8 +5,10 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/quote"
@@ -26,6 +28,8 @@ func checkAddress(flag, address string) error {
 		return wrong("%q is a URL, not host:port", quote.Printable(address)).WithHint("%s %s", flag, quote.Printable(strings.TrimRight(rest, "/")))
 	case strings.Contains(address, ":/") && flag == "--upstream":
 		return nil // unix:/…, dns:///…: the dialer says what is wrong
+	case isSocket(address) && flag == "--listen":
+		return nil
 	}
 	_, port, err := net.SplitHostPort(address)
 	if err != nil || port == "" || strings.ContainsAny(address, "/ ") {
@@ -50,9 +54,15 @@ func ofFlag(err error, flag string) error {
 	return f.About(flag + ": " + f.What)
 }
 
-// isLocal reports whether address, "host:port", is this machine alone by its
-// spelling.
+// isSocket reports whether address is unix:PATH.
+func isSocket(address string) bool { return strings.HasPrefix(address, "unix:") }
+
+// isLocal reports whether address, "host:port" or a Unix socket, is this machine
+// alone by its spelling.
 func isLocal(address string) bool {
+	if isSocket(address) {
+		return true
+	}
 	host, _, err := net.SplitHostPort(address)
 	ip, notIP := netip.ParseAddr(host)
 	return err == nil && (host == "localhost" || notIP == nil && ip.Unmap().IsLoopback())
@@ -66,7 +76,12 @@ func isLocalTarget(target string) bool {
 // listenOn listens on address; listen_failed where it cannot be had.
 func listenOn(ctx context.Context, address string) (net.Listener, error) {
 	var config net.ListenConfig
-	l, err := config.Listen(ctx, "tcp", address)
+	network, at := "tcp", address
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		network, at = "unix", path
+		removeStale(ctx, path)
+	}
+	l, err := config.Listen(ctx, network, at)
 	if err != nil {
 		var op *net.OpError
 		if errors.As(err, &op) { // whose text repeats the address
@@ -75,4 +90,22 @@ func listenOn(ctx context.Context, address string) (net.Listener, error) {
 		return nil, fault.New(fault.ListenFailed, quote.Printable(address), "%w", err)
 	}
 	return l, nil
+}
+
+// removeStale removes the socket at path if no process listens on it, as one that was
+// killed leaves it.
+func removeStale(ctx context.Context, path string) {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode().Type() != os.ModeSocket {
+		return
+	}
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", path)
+	if err == nil {
+		_ = conn.Close()
+		return
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		_ = os.Remove(path)
+	}
 }

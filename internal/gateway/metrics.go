@@ -76,9 +76,8 @@ func (s *metricsServer) serve(ctx context.Context) {
 
 // families tell what only the command knows.
 func (r *reloader) families() []proxy.Family {
-	one := func(name, help string, read func() float64) proxy.Family {
-		return proxy.Family{Name: name, Help: help, Read: func() []proxy.Sample { return []proxy.Sample{{Number: read()}} }}
-	}
+	prefix := "jwtctl_" + r.name + "_"
+	one := func(name, help string, read func() float64) proxy.Family { return number(prefix+name, help, read) }
 	flag := func(set bool) float64 {
 		if set {
 			return 1
@@ -87,29 +86,28 @@ func (r *reloader) families() []proxy.Family {
 	}
 	sets := func() []jwks.Status { return byLabels(r.sets.Status()) }
 	return []proxy.Family{
-		one("jwtctl_proxy_policy_loaded_timestamp_seconds", "When the policy in force was read, in Unix time.", func() float64 { return float64(r.at.Load()) }),
-		one("jwtctl_proxy_reload_failing", "1 while the newest version of the policy is refused.", func() float64 { return flag(r.failing.Load()) }),
+		one("policy_loaded_timestamp_seconds", "When the policy in force was read, in Unix time.", func() float64 { return float64(r.at.Load()) }),
+		one("reload_failing", "1 while the newest version of the policy is refused.", func() float64 { return flag(r.failing.Load()) }),
 		{
-			Name: "jwtctl_proxy_policy_weakened_total", Help: "Changes by which reloads made the policy weaker.", Counter: true,
+			Name: prefix + "policy_weakened_total", Help: "Changes by which reloads made the policy weaker.", Counter: true,
 			Read: func() []proxy.Sample { return []proxy.Sample{{Number: float64(r.weakened.Load())}} },
 		},
-		one("jwtctl_proxy_refusals_held", "Refusals currently being delayed.", func() float64 {
-			if r.proxy == nil { // not made yet
-				return 0
-			}
-			return float64(r.proxy.Held())
-		}),
-		one("jwtctl_proxy_report_only", "1 with --report-only: no call is refused.", func() float64 { return flag(r.options.serving.reportOnly) }),
-		one("jwtctl_proxy_insecure", "1 with --dev.", func() float64 { return flag(r.options.Policy.Dev) }),
+		one("report_only", "1 with --report-only: no call is refused.", func() float64 { return flag(r.serving.reportOnly) }),
+		one("insecure", "1 with --dev.", func() float64 { return flag(r.policy.Dev) }),
 		{
-			Name: "jwtctl_proxy_key_set_age_seconds", Help: "Time since the last fetch of a remote key set that brought keys; absent before the first.",
+			Name: prefix + "key_set_age_seconds", Help: "Time since the last fetch of a remote key set that brought keys; absent before the first.",
 			Labels: []string{"set", "issuer"}, Read: func() []proxy.Sample { return ages(sets(), r.d.System.Now()) },
 		},
 		{
-			Name: "jwtctl_proxy_key_set_fetches_total", Help: "Fetches of a remote key set that ended, by whether they brought keys.", Counter: true,
+			Name: prefix + "key_set_fetches_total", Help: "Fetches of a remote key set that ended, by whether they brought keys.", Counter: true,
 			Labels: []string{"set", "issuer", "result"}, Read: func() []proxy.Sample { return fetches(sets()) },
 		},
 	}
+}
+
+// number is a family of one sample.
+func number(name, help string, read func() float64) proxy.Family {
+	return proxy.Family{Name: name, Help: help, Read: func() []proxy.Sample { return []proxy.Sample{{Number: read()}} }}
 }
 
 // byLabels makes one of the sets that metrics cannot tell apart, such as those

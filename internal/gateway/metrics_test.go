@@ -38,8 +38,8 @@ func TestProxyGuideHasEachMetric(t *testing.T) {
 		t.Fatal(err)
 	}
 	var shown strings.Builder
-	r := &reloader{sets: input.NewSetCache(), d: command.Deps{System: system.System{Now: time.Now}}}
-	if _, err := proxy.NewMetrics(r.families()...).WriteTo(&shown); err != nil {
+	r := &reloader{name: "proxy", sets: input.NewSetCache(), d: command.Deps{System: system.System{Now: time.Now}}}
+	if _, err := proxy.NewMetrics("proxy", r.families()...).WriteTo(&shown); err != nil {
 		t.Fatal(err)
 	}
 	found := regexp.MustCompile(`(?m)^# TYPE (\S+) (\S+)$`).FindAllStringSubmatch(shown.String(), -1)

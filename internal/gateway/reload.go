@@ -13,21 +13,26 @@ import (
 	"time"
 
 	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/enforce"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/input"
-	"github.com/jwtctl/jwtctl/internal/proxy"
 	"github.com/jwtctl/jwtctl/internal/quote"
-	"github.com/jwtctl/jwtctl/internal/web"
+	"github.com/jwtctl/jwtctl/internal/tlsfiles"
 )
 
 // reloader puts policy and certificates in force as their files are now.
 type reloader struct {
 	d       command.Deps
+	name    string // of the command, and of its section in jwtctl.yaml
 	sets    *input.SetCache
-	options Options
-	proxy   *proxy.Proxy
-	web     *web.Server // nil without --web
-	certs   *certificates
+	policy  input.PolicyFlags
+	serving sharedFlags
+	// again reads the command line, the variables and the configuration as at the
+	// start, and returns what they say now.
+	again func() (*settingsNow, error)
+	// prepare returns what puts p in force, which changes nothing until it is called.
+	prepare func(p *input.Policy) (swap func() error, err error)
+	certs   *tlsfiles.Certificates
 	watched watched
 	seen    map[string]os.FileInfo // when the policy in force was read
 	problem string                 // why the last reload failed, "" if it did not
@@ -39,30 +44,39 @@ type reloader struct {
 	weakened atomic.Int64
 }
 
+// settingsNow is what a gateway is told by now.
+type settingsNow struct {
+	d      command.Deps
+	policy input.PolicyFlags
+	// late reports that something changed which counts at the next start only.
+	late bool
+}
+
 // start loads the first policy.
-func (r *reloader) start(ctx context.Context) (policy proxy.Policy, err error) {
-	w := r.options.watched(r.d)
+func (r *reloader) start(ctx context.Context) (*input.Policy, error) {
+	w := watchedBy(r.d, r.policy, r.serving.tls)
 	seen := w.look()
-	if r.certs, err = r.options.serving.tls.load(r.d.System.Now); err != nil {
-		return policy, err
+	var err error
+	if r.certs, err = r.serving.tls.Load(r.d.System.Now); err != nil {
+		return nil, err
 	}
-	p, err := r.load(ctx, r.d, &r.options)
+	p, err := r.load(ctx, r.d, r.policy)
 	if err != nil {
-		return policy, err
+		return nil, err
 	}
-	r.options.Policy.Keys.Passphrase.StopAsking()
+	r.policy.Keys.Passphrase.StopAsking()
 	r.inForce(p, w, seen)
 	r.warnOpen(p)
-	return r.options.proxyPolicy(p), nil
+	return p, nil
 }
 
-// load loads the policy that o names.
-func (r *reloader) load(ctx context.Context, d command.Deps, o *Options) (*input.Policy, error) {
-	return o.Policy.Load(ctx, d, d.System.Now, input.LoadOptions{Cache: r.sets, Keyless: true})
+// load loads the policy that flags name.
+func (r *reloader) load(ctx context.Context, d command.Deps, flags input.PolicyFlags) (*input.Policy, error) {
+	return flags.Load(ctx, d, d.System.Now, input.LoadOptions{Cache: r.sets, Keyless: true})
 }
 
-func (o *Options) proxyPolicy(p *input.Policy) proxy.Policy {
-	return proxy.Policy{Plan: p.Plan, Verifier: p.Verifier, Signer: p.Signer}
+func enforced(p *input.Policy) enforce.Policy {
+	return enforce.Policy{Plan: p.Plan, Verifier: p.Verifier, Signer: p.Signer}
 }
 
 // inForce remembers what p was made of. seen is how the files looked before
@@ -92,7 +106,7 @@ func (r *reloader) inputs() []string { return slices.Collect(maps.Keys(r.seen)) 
 // watch reloads what has changed, and at once when told, until ctx is done. It
 // asks rather than waits for events, as jwks.Publisher does.
 func (r *reloader) watch(ctx context.Context, told <-chan struct{}) {
-	ticker := time.NewTicker(r.options.serving.every)
+	ticker := time.NewTicker(r.serving.every)
 	defer ticker.Stop()
 	for {
 		select {
@@ -140,25 +154,25 @@ func (r *reloader) renew(ctx context.Context) (err error) {
 		}
 	}()
 	before := r.watched.look()
-	fresh, o, err := r.again()
+	now, err := r.again()
 	if err != nil {
 		return err
 	}
-	if o.serving != r.options.serving || !o.web.equal(r.options.web) {
-		r.d.Warn("changes under proxy: in jwtctl.yaml take effect at the next start")
+	if now.late {
+		r.d.Warn("changes under %s: in jwtctl.yaml take effect at the next start", r.name)
 	}
-	w := o.watched(fresh)
+	w := watchedBy(now.d, now.policy, r.serving.tls)
 	seen := w.look()
 	for name := range seen {
 		if info, known := before[name]; known { // the configuration is read already
 			seen[name] = info
 		}
 	}
-	certs, err := r.options.serving.tls.read(r.d.System.Now)
+	certs, err := r.serving.tls.Read(r.d.System.Now)
 	if err != nil {
 		return err
 	}
-	p, err := r.load(ctx, fresh, o)
+	p, err := r.load(ctx, now.d, now.policy)
 	if err != nil {
 		return err
 	}
@@ -169,15 +183,14 @@ func (r *reloader) renew(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	swapWeb, err := r.prepareWeb(p)
+	swap, err := r.prepare(p)
+	if err == nil {
+		err = swap()
+	}
 	if err != nil {
 		return err
 	}
-	if err := r.proxy.Swap(o.proxyPolicy(p)); err != nil {
-		return err
-	}
-	swapWeb()
-	r.certs.current.Store(certs)
+	r.certs.Use(certs)
 	opened := r.inUse.Plan.Enforces() && !p.Plan.Enforces()
 	r.inForce(p, w, seen)
 	r.warnWeaker(weaker)
@@ -185,17 +198,4 @@ func (r *reloader) renew(ctx context.Context) (err error) {
 		r.warnOpen(p)
 	}
 	return nil
-}
-
-// again reads the command line, the variables and the configuration as at the
-// start, and returns what they say now.
-func (r *reloader) again() (command.Deps, *Options, error) {
-	var o Options
-	fresh := r.d
-	var err error
-	if fresh.Settings, err = r.d.Settings.Again(o.Register); err != nil {
-		return fresh, nil, err
-	}
-	o.Policy.Keys.Passphrase.Remember(r.options.Policy.Keys.Passphrase)
-	return fresh, &o, o.Check(fresh)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/proxy"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/tlsfiles"
 )
 
 // Run enforces a policy in front of a gRPC server until ctx is done and the calls
@@ -29,26 +30,20 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 	if _, set := d.System.Getenv("GOGC"); !set {
 		defer proxy.KeepGarbage(spareGarbage(d.System.MemoryLimit()))()
 	}
-	d.Console = d.Logging(logOf(d, o))
-	r := &reloader{d: d, sets: input.NewSetCache(), options: o}
+	d.Console = d.Logging(o.serving.log(d, o.Policy.Dev))
+	r := &reloader{d: d, name: "proxy", sets: input.NewSetCache(), policy: o.Policy, serving: o.serving.sharedFlags, again: o.again(d)}
 	policy, err := r.start(ctx)
 	if err != nil {
 		return err
 	}
-	upstream, err := proxy.Dial(o.serving.upstream, r.certs.toUpstream(), o.serving.limits())
+	upstream, err := proxy.Dial(o.serving.upstream, r.certs.ToUpstream(), o.serving.limits())
 	if err != nil {
 		return command.AsUsage(err, "--upstream")
 	}
 	defer func() { _ = upstream.Close() }()
-	metrics := proxy.NewMetrics(r.families()...)
-	r.proxy, err = proxy.New(policy, proxy.Options{
-		Upstream: upstream, TLS: r.certs.toClients(), Observer: metrics, Log: d.Logger(), Now: d.System.Now,
-		ForwardAuthorization: o.serving.forwardAuthorization, CachedTokens: o.serving.cachedTokens,
-		ConnectionAge: o.serving.age, ConnectionGrace: o.serving.ageGrace,
-		PassHealth: o.serving.passHealth, PassReflection: o.serving.passReflection,
-		ReportOnly: o.serving.reportOnly, Limits: o.serving.limits(),
-	})
-	if err != nil {
+	var p *proxy.Proxy
+	metrics := proxy.NewMetrics("proxy", append(r.families(), number("jwtctl_proxy_refusals_held", "Refusals currently being delayed.", func() float64 { return float64(p.Held()) }))...)
+	if p, err = proxy.New(enforced(policy), o.proxyOptions(d, upstream, r.certs, metrics)); err != nil {
 		return err
 	}
 	d.Stay()
@@ -56,25 +51,74 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 	if err != nil {
 		return ofFlag(err, "--listen")
 	}
-	browsers, err := r.listenForBrowsers(ctx, policy.Plan.Set().Services())
+	browsers, err := o.listenForBrowsers(ctx, d, p, r.certs, policy.Plan.Set().Services())
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	// Until the last call has ended, and no longer.
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var running sync.WaitGroup
-	defer running.Wait()
-	defer stop()
-	if o.serving.metrics != "" {
-		server, err := listenForMetrics(ctx, d, o.serving.metrics, metrics)
-		if err != nil {
-			return errors.Join(ofFlag(err, "--metrics"), listener.Close())
-		}
-		running.Go(func() { server.serve(background) })
+	r.prepare = func(next *input.Policy) (func() error, error) {
+		follow, err := browsers.prepare(next)
+		return func() error {
+			if err := p.Swap(enforced(next)); err != nil {
+				return err
+			}
+			follow()
+			return nil
+		}, err
 	}
-	inputs := r.inputs()
-	running.Go(func() { r.watch(background, d.System.Reload(background)) })
-	return serveUntilDone(ctx, d, o.serving, r.proxy, listener, browsers, inputs)
+	// Until the last call has ended, and no longer.
+	background, err := r.background(ctx, metrics)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer background()
+	return serveUntilDone(ctx, d, o.serving, p, listener, browsers, r.inputs())
+}
+
+// proxyOptions are those of a proxy in front of upstream.
+func (o *Options) proxyOptions(d command.Deps, upstream *proxy.Upstream, certs *tlsfiles.Certificates, metrics *proxy.Metrics) proxy.Options {
+	s := o.serving
+	return proxy.Options{
+		Upstream: upstream, TLS: certs.ToClients(), Observer: metrics, Log: d.Logger(), Now: d.System.Now,
+		ForwardAuthorization: s.forwardAuthorization, CachedTokens: s.cachedTokens,
+		ConnectionAge: s.age, ConnectionGrace: s.ageGrace,
+		PassHealth: s.passHealth, PassReflection: s.passReflection,
+		ReportOnly: s.reportOnly, Limits: s.limits(),
+	}
+}
+
+// again returns what reads the settings as at the start.
+func (o *Options) again(d command.Deps) func() (*settingsNow, error) {
+	return func() (*settingsNow, error) {
+		var now Options
+		fresh := d
+		var err error
+		if fresh.Settings, err = d.Settings.Again(now.Register); err != nil {
+			return nil, err
+		}
+		now.Policy.Keys.Passphrase.Remember(o.Policy.Keys.Passphrase)
+		return &settingsNow{fresh, now.Policy, now.serving != o.serving || !now.web.equal(o.web)}, now.Check(fresh)
+	}
+}
+
+// background serves metrics and follows the files until the function that it returns
+// is called, which waits for both to end.
+func (r *reloader) background(ctx context.Context, metrics *proxy.Metrics) (stop func(), err error) {
+	var server *metricsServer
+	if r.serving.metrics != "" {
+		if server, err = listenForMetrics(ctx, r.d, r.serving.metrics, metrics); err != nil {
+			return nil, ofFlag(err, "--metrics")
+		}
+	}
+	until, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	if server != nil {
+		running.Go(func() { server.serve(until) })
+	}
+	running.Go(func() { r.watch(until, r.d.System.Reload(until)) })
+	return func() {
+		cancel()
+		running.Wait()
+	}, nil
 }
 
 // serveUntilDone serves by listener, and browsers unless nil, until ctx is done and
@@ -120,13 +164,13 @@ func render(d command.Deps, o servingFlags, address, web string, inputs []string
 	return d.WriteResult(o.addrFile, []byte(address+"\n"), files.Shared, inputs)
 }
 
-// logOf returns the log of o's format. With --dev each line says so (S56).
-func logOf(d command.Deps, o Options) *slog.Logger {
+// log returns the log of o's format. With --dev each line says so (S56).
+func (o *sharedFlags) log(d command.Deps, dev bool) *slog.Logger {
 	log := d.Logger()
-	if o.serving.logFormat == "json" {
+	if o.logFormat == "json" {
 		log = d.JSONLogger()
 	}
-	if o.Policy.Dev {
+	if dev {
 		log = log.With("insecure", true)
 	}
 	return log

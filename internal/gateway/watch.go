@@ -7,6 +7,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/tlsfiles"
 )
 
 // watched are the places to look for changes at.
@@ -14,16 +16,16 @@ type watched struct {
 	fixed, protos, importPaths []string
 }
 
-// watched returns what is known before anything is read.
-func (o *Options) watched(d command.Deps) watched {
-	w := watched{protos: o.Policy.Protos.Protos, importPaths: o.Policy.Protos.ImportPaths}
-	w.fixed = slices.Concat(o.Policy.Protos.Sets, o.serving.tls.files(), []string{d.Settings.Path})
-	for _, p := range o.Policy.Keys.Places(d) {
+// watchedBy returns what is known before anything is read.
+func watchedBy(d command.Deps, policy input.PolicyFlags, tls tlsfiles.Flags) watched {
+	w := watched{protos: policy.Protos.Protos, importPaths: policy.Protos.ImportPaths}
+	w.fixed = slices.Concat(policy.Protos.Sets, tls.Files(), []string{d.Settings.Path})
+	for _, p := range policy.Keys.Places(d) {
 		if p.IsFile() {
 			w.fixed = append(w.fixed, p.Name)
 		}
 	}
-	for _, e := range o.Policy.Sets.Entries(d) {
+	for _, e := range policy.Sets.Entries(d) {
 		if path, err := files.PathOf(e.JWKS, fault.KeySetURLNotAllowed); err == nil && !e.IsRemote() {
 			w.fixed = append(w.fixed, path)
 		}

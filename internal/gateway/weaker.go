@@ -35,7 +35,7 @@ func (r *reloader) weaker(next *input.Policy) ([]diff.Change, error) {
 
 // checkWeaker refuses a weaker policy where --refuse-weaker is given.
 func (r *reloader) checkWeaker(changes []diff.Change) error {
-	if !r.options.serving.refuseWeaker {
+	if !r.serving.refuseWeaker {
 		return nil
 	}
 	var all []error
@@ -55,7 +55,7 @@ func (r *reloader) warnWeaker(changes []diff.Change) {
 
 // warnOpen logs that a policy enforces nothing.
 func (r *reloader) warnOpen(p *input.Policy) {
-	named := r.options.Policy.Protos
+	named := r.policy.Protos
 	from := strings.Join(slices.Concat(named.Protos, named.Sets), " ")
 	switch {
 	case len(p.Set.Services()) == 0:

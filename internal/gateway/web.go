@@ -12,6 +12,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/tlsfiles"
 	"github.com/jwtctl/jwtctl/internal/web"
 )
 
@@ -76,10 +78,9 @@ func (b *browsers) address() string {
 	return b.listener.Addr().String()
 }
 
-// listenForBrowsers listens for them in front of r's proxy, nil unless --web says
-// so.
-func (r *reloader) listenForBrowsers(ctx context.Context, services []protoreflect.ServiceDescriptor) (*browsers, error) {
-	f := r.options.web
+// listenForBrowsers listens for them in front of p, nil unless --web says so.
+func (o *Options) listenForBrowsers(ctx context.Context, d command.Deps, p *proxy.Proxy, certs *tlsfiles.Certificates, services []protoreflect.ServiceDescriptor) (*browsers, error) {
+	f := o.web
 	if f.address == "" {
 		return nil, nil
 	}
@@ -87,9 +88,9 @@ func (r *reloader) listenForBrowsers(ctx context.Context, services []protoreflec
 	if err != nil {
 		return nil, err
 	}
-	limits := r.options.serving.limits()
+	limits := o.serving.limits()
 	server, err := web.New(services, web.Options{
-		Dial: r.proxy.Inside(), TLS: r.certs.toClients(), Origins: origins, Log: r.d.Logger(),
+		Dial: p.Inside(), TLS: certs.ToClients(), Origins: origins, Log: d.Logger(),
 		MessageBytes: uint32(limits.MessageBytes), MetadataBytes: limits.MetadataBytes, Streams: int(limits.Streams),
 	})
 	if err != nil {
@@ -99,16 +100,15 @@ func (r *reloader) listenForBrowsers(ctx context.Context, services []protoreflec
 	if err != nil {
 		return nil, ofFlag(err, "--web")
 	}
-	r.web = server
 	return &browsers{server, listener}, nil
 }
 
-// prepareWeb returns what has --web follow the descriptors of p.
-func (r *reloader) prepareWeb(p *input.Policy) (swap func(), err error) {
-	if r.web == nil {
+// prepare returns what has browsers follow the descriptors of p.
+func (b *browsers) prepare(p *input.Policy) (swap func(), err error) {
+	if b == nil {
 		return func() {}, nil
 	}
-	return r.web.Prepare(p.Set.Services())
+	return b.Prepare(p.Set.Services())
 }
 
 // stop ends the requests of browsers; nothing where there are none.

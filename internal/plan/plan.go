@@ -159,16 +159,6 @@ func Compile(p *policy.Policy, env func(string) (string, bool)) (*Plan, error) {
 	return c.plan, nil
 }
 
-// Enforces reports whether any method validates or signs anything.
-func (p *Plan) Enforces() bool {
-	for _, m := range p.methods {
-		if m.Bearer != nil || m.Request != nil || m.Response != nil {
-			return true
-		}
-	}
-	return false
-}
-
 // Set returns the descriptors that the plan was made of.
 func (p *Plan) Set() *descset.Set { return p.set }
 

@@ -56,12 +56,13 @@ const MetricsType = "text/plain; version=0.0.4; charset=utf-8"
 // Prometheus. It is an Observer. The format is a page long, so that no library
 // is started with every jwtctl for it.
 type Metrics struct {
-	mu    sync.Mutex
-	open  int
-	ended map[verdict]uint64
-	would map[verdict]uint64 // without a status
-	took  map[string]*histogram
-	more  []Family
+	prefix string // of every name
+	mu     sync.Mutex
+	open   int
+	ended  map[verdict]uint64
+	would  map[verdict]uint64 // without a status
+	took   map[string]*histogram
+	more   []Family
 }
 
 type verdict struct {
@@ -91,9 +92,10 @@ type Sample struct {
 	Number float64
 }
 
-// NewMetrics returns Metrics that also show more.
-func NewMetrics(more ...Family) *Metrics {
-	return &Metrics{ended: map[verdict]uint64{}, would: map[verdict]uint64{}, took: map[string]*histogram{}, more: more}
+// NewMetrics returns Metrics that also show more. server, "proxy" or "authz", is in
+// every name.
+func NewMetrics(server string, more ...Family) *Metrics {
+	return &Metrics{prefix: "jwtctl_" + server + "_", ended: map[verdict]uint64{}, would: map[verdict]uint64{}, took: map[string]*histogram{}, more: more}
 }
 
 // Begin counts a call as under way.
@@ -137,20 +139,20 @@ func (m *Metrics) WriteTo(w io.Writer) (int64, error) {
 		fmt.Fprintf(&out, "# HELP %s %s\n# TYPE %s %s\n", name, strings.NewReplacer(`\`, `\\`, "\n", `\n`).Replace(help), name, kind)
 	}
 	m.mu.Lock()
-	head("jwtctl_proxy_calls_total", "counter", "Calls that ended, by gRPC status, and by the reason where the proxy refused them.")
+	head(m.prefix+"calls_total", "counter", "Calls that ended, by gRPC status, and by the reason where the policy refused them.")
 	for _, v := range slices.SortedFunc(maps.Keys(m.ended), verdict.compare) {
-		fmt.Fprintf(&out, "jwtctl_proxy_calls_total{method=%s,grpc_code=%s,reason=%s} %d\n", label(v.method), label(statusName(v.status)), label(string(v.reason)), m.ended[v])
+		fmt.Fprintf(&out, "%scalls_total{method=%s,grpc_code=%s,reason=%s} %d\n", m.prefix, label(v.method), label(statusName(v.status)), label(string(v.reason)), m.ended[v])
 	}
-	head("jwtctl_proxy_would_refuse_total", "counter", "Calls that passed because refusals are only reported, and would have been refused, by the reason.")
+	head(m.prefix+"would_refuse_total", "counter", "Calls that passed because refusals are only reported, and would have been refused, by the reason.")
 	for _, v := range slices.SortedFunc(maps.Keys(m.would), verdict.compare) {
-		fmt.Fprintf(&out, "jwtctl_proxy_would_refuse_total{method=%s,reason=%s} %d\n", label(v.method), label(string(v.reason)), m.would[v])
+		fmt.Fprintf(&out, "%swould_refuse_total{method=%s,reason=%s} %d\n", m.prefix, label(v.method), label(string(v.reason)), m.would[v])
 	}
-	head("jwtctl_proxy_call_seconds", "histogram", "How long calls took, from their first byte to their status.")
+	head(m.prefix+"call_seconds", "histogram", "How long calls took, from their first byte to their status.")
 	for _, method := range slices.Sorted(maps.Keys(m.took)) {
-		m.took[method].write(&out, label(method))
+		m.took[method].write(&out, m.prefix+"call_seconds", label(method))
 	}
-	head("jwtctl_proxy_calls_open", "gauge", "Calls under way.")
-	fmt.Fprintf(&out, "jwtctl_proxy_calls_open %d\n", m.open)
+	head(m.prefix+"calls_open", "gauge", "Calls under way.")
+	fmt.Fprintf(&out, "%scalls_open %d\n", m.prefix, m.open)
 	m.mu.Unlock()
 	for _, f := range m.more {
 		kind := "gauge"
@@ -176,8 +178,7 @@ func (f *Family) labels(s Sample) string {
 	return "{" + strings.Join(pairs, ",") + "}"
 }
 
-func (h *histogram) write(out *bytes.Buffer, method string) {
-	const name = "jwtctl_proxy_call_seconds"
+func (h *histogram) write(out *bytes.Buffer, name, method string) {
 	total := uint64(0)
 	for i, bound := range buckets {
 		total += h.counts[i]

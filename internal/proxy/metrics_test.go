@@ -25,7 +25,7 @@ func TestMetrics(t *testing.T) {
 	_ = r.conn.Invoke(context.Background(), "/made.Up/Name", &grpc_health_v1.HealthCheckRequest{}, &grpc_health_v1.HealthCheckRequest{})
 	r.open(context.Background(), "OpenBidi")
 	r.waitCalls(3)
-	m := proxy.NewMetrics(
+	m := proxy.NewMetrics("proxy",
 		proxy.Family{Name: "age_seconds", Help: "Age.", Labels: []string{"set", "issuer"}, Read: func() []proxy.Sample {
 			return []proxy.Sample{{[]string{"s", "x"}, 2}, {[]string{"s", `a"b`}, 1.5}}
 		}},

@@ -24,6 +24,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"iter"
 	"log/slog"
 	"net"
 	"sync/atomic"
@@ -37,6 +38,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/enforce"
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/health"
 )
 
 // Policy is what a Proxy enforces, and by which keys.
@@ -121,7 +123,7 @@ type Proxy struct {
 	options  Options
 	upstream *Upstream
 	server   *grpc.Server
-	health   *healthServer
+	health   *health.Server
 	holder   *holder
 	state    atomic.Pointer[enforce.State]
 }
@@ -137,8 +139,8 @@ func New(policy Policy, o Options) (*Proxy, error) {
 		o.Observer = nobody{}
 	}
 	p := &Proxy{options: o, upstream: o.Upstream}
-	p.health = &healthServer{proxy: p, closing: make(chan struct{})}
-	p.holder = newHolder(p.health.closing)
+	p.health = health.New(func() iter.Seq[string] { return p.state.Load().Paths })
+	p.holder = newHolder(p.health.Closing())
 	if err := p.Swap(policy); err != nil {
 		return nil, err
 	}
@@ -175,31 +177,14 @@ func (p *Proxy) serverOptions() []grpc.ServerOption {
 	if p.options.TLS != nil {
 		creds = credentials.NewTLS(p.options.TLS)
 	}
-	return append(all, grpc.Creds(visited{creds, p.options.Now, p.health.closing}))
-}
-
-// The methods of the upstream that pass unguarded where Options say so (S65).
-const (
-	healthService     = "grpc.health.v1.Health/"
-	reflectionService = "grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
-	reflectionAlpha   = "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
-)
-
-func (o Options) open() (names []string) {
-	if o.PassHealth {
-		names = append(names, healthService+"Check", healthService+"List", healthService+"Watch")
-	}
-	if o.PassReflection {
-		names = append(names, reflectionService, reflectionAlpha)
-	}
-	return names
+	return append(all, grpc.Creds(visited{creds, p.options.Now, p.health.Closing()}))
 }
 
 // Swap puts policy in force for the calls that begin from now on. Those under
 // way keep the policy they began with, keys and all, until they end. A policy
 // that misses what it needs is refused, and the old one stays.
 func (p *Proxy) Swap(policy Policy) error {
-	s, err := enforce.New(policy, enforce.Options{Open: p.options.open(), CachedTokens: p.options.CachedTokens, Now: p.options.Now})
+	s, err := enforce.New(policy, enforce.Options{Open: enforce.Unguarded(p.options.PassHealth, p.options.PassReflection), CachedTokens: p.options.CachedTokens, Now: p.options.Now})
 	if err != nil {
 		return err
 	}
@@ -220,7 +205,7 @@ func (p *Proxy) Serve(l net.Listener) error {
 // calls under way end. Those that have not when ctx is done are broken off with
 // UNAVAILABLE, and the error is interrupted.
 func (p *Proxy) Shutdown(ctx context.Context) error {
-	p.health.close()
+	p.health.Close()
 	drained := make(chan struct{})
 	go func() {
 		p.server.GracefulStop()

@@ -64,7 +64,7 @@ func start(t testing.TB, s setup) *rig {
 	if s.source == "" {
 		s.source = source
 	}
-	r := &rig{t: t, logged: &locked{}, metrics: proxy.NewMetrics()}
+	r := &rig{t: t, logged: &locked{}, metrics: proxy.NewMetrics("proxy")}
 	r.now.Store(policytest.Now.UnixNano())
 	clock := func() time.Time { return time.Unix(0, r.now.Load()) }
 	s.world.Verify.Now = clock

@@ -1,4 +1,6 @@
-package gateway
+// Package tlsfiles reads how TLS is spoken to clients and to an upstream from files that
+// change while a server runs.
+package tlsfiles
 
 import (
 	"bytes"
@@ -18,27 +20,36 @@ import (
 // maxPEMBytes bounds a file of certificates; bundles of CAs are long.
 const maxPEMBytes = 4 << 20
 
-// tlsFlags say how TLS is spoken on both sides.
-type tlsFlags struct {
-	cert, key, clientCA                                   string
-	upstream                                              bool
+// Flags say how TLS is spoken on both sides.
+type Flags struct {
+	// Cert is the file of the certificate to show to clients, "" for plaintext.
+	Cert string
+	// Upstream reports that the upstream is spoken to by TLS.
+	Upstream                                              bool
+	key, clientCA                                         string
 	upstreamCA, upstreamCert, upstreamKey, upstreamServer string
 }
 
-func (f *tlsFlags) Register(fs *pflag.FlagSet) {
-	fs.StringVar(&f.cert, "tls-cert", "", "PEM `FILE` of the certificate, and of those between it and its CA, to show to clients")
+// RegisterListening adds the flags of the side that listens.
+func (f *Flags) RegisterListening(fs *pflag.FlagSet) {
+	fs.StringVar(&f.Cert, "tls-cert", "", "PEM `FILE` of the certificate, and of those between it and its CA, to show to clients")
 	fs.StringVar(&f.key, "tls-key", "", "PEM `FILE` of its private key")
 	fs.StringVar(&f.clientCA, "tls-client-ca", "", "PEM `FILE` of the CAs, one of which must have signed a client's certificate (mTLS)")
-	fs.BoolVar(&f.upstream, "upstream-tls", false, "speak TLS to the upstream, and verify its certificate")
+	settings.Paths(fs, "tls-cert", "tls-key", "tls-client-ca")
+}
+
+// RegisterUpstream adds those of the other side.
+func (f *Flags) RegisterUpstream(fs *pflag.FlagSet) {
+	fs.BoolVar(&f.Upstream, "upstream-tls", false, "speak TLS to the upstream, and verify its certificate")
 	fs.StringVar(&f.upstreamCA, "upstream-ca", "", "PEM `FILE` of the CAs to verify it by (default: those of the machine)")
 	fs.StringVar(&f.upstreamCert, "upstream-cert", "", "PEM `FILE` of the certificate to show to the upstream (mTLS)")
 	fs.StringVar(&f.upstreamKey, "upstream-key", "", "PEM `FILE` of its private key")
 	fs.StringVar(&f.upstreamServer, "upstream-server-name", "", "`NAME` that the upstream's certificate must have (default: the host of --upstream)")
-	settings.Paths(fs, "tls-cert", "tls-key", "tls-client-ca", "upstream-ca", "upstream-cert", "upstream-key")
+	settings.Paths(fs, "upstream-ca", "upstream-cert", "upstream-key")
 }
 
-// check refuses flags that say nothing without another.
-func (f tlsFlags) check() error {
+// Check refuses flags that say nothing without another.
+func (f Flags) Check() error {
 	needs := func(flag, value, other string, there bool) error {
 		if value == "" || there {
 			return nil
@@ -46,36 +57,36 @@ func (f tlsFlags) check() error {
 		return fault.New(fault.UsageError, flag, "has no effect without %s", other)
 	}
 	return errors.Join(
-		needs("--tls-cert", f.cert, "--tls-key", f.key != ""),
-		needs("--tls-key", f.key, "--tls-cert", f.cert != ""),
-		needs("--tls-client-ca", f.clientCA, "--tls-cert and --tls-key", f.cert != "" && f.key != ""),
-		needs("--upstream-ca", f.upstreamCA, "--upstream-tls", f.upstream),
-		needs("--upstream-cert", f.upstreamCert, "--upstream-tls and --upstream-key", f.upstream && f.upstreamKey != ""),
-		needs("--upstream-key", f.upstreamKey, "--upstream-tls and --upstream-cert", f.upstream && f.upstreamCert != ""),
-		needs("--upstream-server-name", f.upstreamServer, "--upstream-tls", f.upstream),
+		needs("--tls-cert", f.Cert, "--tls-key", f.key != ""),
+		needs("--tls-key", f.key, "--tls-cert", f.Cert != ""),
+		needs("--tls-client-ca", f.clientCA, "--tls-cert and --tls-key", f.Cert != "" && f.key != ""),
+		needs("--upstream-ca", f.upstreamCA, "--upstream-tls", f.Upstream),
+		needs("--upstream-cert", f.upstreamCert, "--upstream-tls and --upstream-key", f.Upstream && f.upstreamKey != ""),
+		needs("--upstream-key", f.upstreamKey, "--upstream-tls and --upstream-cert", f.Upstream && f.upstreamCert != ""),
+		needs("--upstream-server-name", f.upstreamServer, "--upstream-tls", f.Upstream),
 	)
 }
 
-// files returns those that are read again and again.
-func (f tlsFlags) files() []string {
-	return []string{f.cert, f.key, f.clientCA, f.upstreamCA, f.upstreamCert, f.upstreamKey}
+// Files returns those that are read again and again.
+func (f Flags) Files() []string {
+	return []string{f.Cert, f.key, f.clientCA, f.upstreamCA, f.upstreamCert, f.upstreamKey}
 }
 
-// certificates are those in force on both sides.
-type certificates struct {
-	flags   tlsFlags
-	current atomic.Pointer[certificateSet]
+// Certificates are those in force on both sides.
+type Certificates struct {
+	flags   Flags
+	current atomic.Pointer[Set]
 }
 
-// certificateSet is what the files hold at one time.
-type certificateSet struct {
+// Set is what the files hold at one time.
+type Set struct {
 	clients, upstream *tls.Config // how each side is spoken to, nil for plaintext
 }
 
-// load reads all files.
-func (f tlsFlags) load(now func() time.Time) (*certificates, error) {
-	c := &certificates{flags: f}
-	set, err := f.read(now)
+// Load reads all files.
+func (f Flags) Load(now func() time.Time) (*Certificates, error) {
+	c := &Certificates{flags: f}
+	set, err := f.Read(now)
 	if err != nil {
 		return nil, err
 	}
@@ -83,11 +94,11 @@ func (f tlsFlags) load(now func() time.Time) (*certificates, error) {
 	return c, nil
 }
 
-// read returns what the files hold now.
-func (f tlsFlags) read(now func() time.Time) (*certificateSet, error) {
-	set := &certificateSet{}
-	if f.cert != "" {
-		pair, err := readPair(f.cert, f.key)
+// Read returns what the files hold now.
+func (f Flags) Read(now func() time.Time) (*Set, error) {
+	set := &Set{}
+	if f.Cert != "" {
+		pair, err := readPair(f.Cert, f.key)
 		if err != nil {
 			return nil, err
 		}
@@ -108,8 +119,8 @@ func (f tlsFlags) read(now func() time.Time) (*certificateSet, error) {
 }
 
 // readUpstream returns how the upstream is spoken to, nil for plaintext.
-func (f tlsFlags) readUpstream(now func() time.Time) (config *tls.Config, err error) {
-	if !f.upstream {
+func (f Flags) readUpstream(now func() time.Time) (config *tls.Config, err error) {
+	if !f.Upstream {
 		return nil, nil
 	}
 	config = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.upstreamServer, Time: now}
@@ -129,9 +140,12 @@ func (f tlsFlags) readUpstream(now func() time.Time) (config *tls.Config, err er
 	return config, nil
 }
 
-// toClients returns how clients are spoken to, by the certificates of each time;
+// Use puts what Read returned in force.
+func (c *Certificates) Use(set *Set) { c.current.Store(set) }
+
+// ToClients returns how clients are spoken to, by the certificates of each time;
 // nil for plaintext.
-func (c *certificates) toClients() *tls.Config {
+func (c *Certificates) ToClients() *tls.Config {
 	now := c.current.Load().clients
 	if now == nil {
 		return nil
@@ -141,10 +155,10 @@ func (c *certificates) toClients() *tls.Config {
 	return config
 }
 
-// toUpstream is toClients for the other side. What changes holds for connections
+// ToUpstream is ToClients for the other side. What changes holds for connections
 // that are made from then on.
-func (c *certificates) toUpstream() func() *tls.Config {
-	if !c.flags.upstream {
+func (c *Certificates) ToUpstream() func() *tls.Config {
+	if !c.flags.Upstream {
 		return nil
 	}
 	return func() *tls.Config { return c.current.Load().upstream }

@@ -1,0 +1,303 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// fixture is a policy, keys and a server, and ways to it.
+type fixture struct {
+	key, other string
+	upstream   *upstream
+	ways       map[string]*way
+}
+
+// way is a proxy in front of the server.
+type way struct {
+	conn  *grpc.ClientConn
+	grpc  bool // it refuses in gRPC's form, with the text
+	named bool // only claims that its configuration names arrive
+}
+
+const policyFile = "../shop.proto"
+
+func newFixture(t *testing.T) *fixture {
+	dir := t.TempDir()
+	f := &fixture{key: filepath.Join(dir, "key.priv.pem"), other: filepath.Join(dir, "other.pem"), upstream: newUpstream(t), ways: map[string]*way{}}
+	run(t, "keygen", "-o", f.key)
+	run(t, "keygen", "-o", f.other)
+	at := freeAddress(t)
+	start(t, program(t), "proxy", "--proto", policyFile, "--key", f.key, "--upstream", f.upstream.address, "--listen", at).answering(t, at)
+	f.ways["jwtctl proxy"] = &way{conn: dial(t, at), grpc: true}
+	return f
+}
+
+// authz starts the authorization server.
+func (f *fixture) authz(t *testing.T) (p *process, grpc, http string) {
+	grpc, http = freeAddress(t), freeAddress(t)
+	p = start(t, program(t), "authz", "--proto", policyFile, "--key", f.key, "--listen", grpc, "--http", http)
+	p.answering(t, http)
+	return p, grpc, http
+}
+
+// snippet is the configuration of proxy that jwtctl prints, with addresses of the test.
+func (f *fixture) snippet(t *testing.T, proxy, grpc, http, listen string) string {
+	text := run(t, "authz", "--print", proxy, "--proto", policyFile, "--listen", grpc, "--http", http)
+	swap := strings.NewReplacer("127.0.0.1:8080", listen, "127.0.0.1:9000", f.upstream.address)
+	if proxy == "envoy" {
+		swap = strings.NewReplacer(envoyAddress("127.0.0.1:8080"), envoyAddress(listen), envoyAddress("127.0.0.1:9000"), envoyAddress(f.upstream.address))
+	}
+	return swap.Replace(text)
+}
+
+func envoyAddress(address string) string {
+	host, port, _ := strings.Cut(address, ":")
+	return fmt.Sprintf("address: %q, port_value: %s", host, port)
+}
+
+// envoyAt starts Envoy at address; nil without Envoy.
+func (f *fixture) envoyAt(t *testing.T, address, config string) *way {
+	envoy := installed("envoy", "JWTCTL_ENVOY")
+	if envoy == "" {
+		return missing(t, "Envoy", "make authz-programs")
+	}
+	start(t, envoy, "-c", write(t, "envoy.yaml", config), "--use-dynamic-base-id", "--concurrency", "1", "-l", "error").answering(t, address)
+	return &way{conn: dial(t, address), grpc: true}
+}
+
+func (f *fixture) nginx(t *testing.T, address, config string) *way {
+	nginx := installed("nginx", "")
+	if nginx == "" {
+		return missing(t, "nginx", "apt-get install nginx-light")
+	}
+	dir := t.TempDir()
+	main := "daemon off; master_process off; pid " + dir + "/pid; error_log stderr; events {} http { access_log off;"
+	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		main += " " + kind + "_temp_path " + dir + "/" + kind + ";"
+	}
+	start(t, nginx, "-p", dir, "-c", write(t, "nginx.conf", main+"\n"+config+"\n}\n")).answering(t, address)
+	return &way{conn: dial(t, address), grpc: true, named: true}
+}
+
+func (f *fixture) caddy(t *testing.T, address, config string) *way {
+	caddy := installed("caddy", "")
+	if caddy == "" {
+		return missing(t, "Caddy", "apt-get install caddy")
+	}
+	config = strings.Replace(config, "{\n", "{\n\tadmin off\n\tauto_https off\n", 1)
+	start(t, caddy, "run", "--adapter", "caddyfile", "--config", write(t, "Caddyfile", config)).answering(t, address)
+	return &way{conn: dial(t, address), named: true}
+}
+
+// missing notes that a program is not there, which fails where JWTCTL_ALL is set.
+func missing(t *testing.T, name, how string) *way {
+	if os.Getenv("JWTCTL_ALL") != "" {
+		t.Errorf("%s is not installed: %s", name, how)
+	}
+	t.Logf("without %s, which is not installed: %s", name, how)
+	return nil
+}
+
+// registered keeps of claims those that every snippet names.
+func registered(claims string) string {
+	var list []string
+	for _, c := range strings.Split(claims, "] ") {
+		name, _, _ := strings.Cut(strings.TrimPrefix(c, "_kalix-jwt-claim-"), "[")
+		if slices.Contains([]string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "role"}, name) {
+			list = append(list, strings.TrimSuffix(c, "]"))
+		}
+	}
+	return strings.Join(list, " ")
+}
+
+func (f *fixture) token(t *testing.T, key string, args ...string) string {
+	return strings.TrimSpace(run(t, append([]string{"token", "--plain", "--key", key, "--sub", "alice"}, args...)...))
+}
+
+// outcome is what client and server saw of a call.
+type outcome struct {
+	code   codes.Code
+	text   string
+	claims string // that arrived, in order
+	auth   string
+}
+
+func (f *fixture) call(t *testing.T, w *way, method string, md metadata.MD) outcome {
+	t.Helper()
+	f.upstream.taken()
+	ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(context.Background(), md), patience/4)
+	defer cancel()
+	var answer []byte
+	err := w.conn.Invoke(ctx, method, []byte{}, &answer)
+	s := status.Convert(err)
+	o := outcome{code: s.Code(), text: s.Message()}
+	if calls := f.upstream.taken(); len(calls) > 0 {
+		var claims []string
+		for _, key := range slices.Sorted(maps.Keys(calls[0])) {
+			if strings.Contains(key, "kalix") {
+				claims = append(claims, fmt.Sprint(key, calls[0][key]))
+			}
+		}
+		o.claims, o.auth = strings.Join(claims, " "), fmt.Sprint(calls[0]["authorization"])
+	} else if err == nil {
+		t.Error("it passed without the server")
+	}
+	return o
+}
+
+func bearer(values ...string) metadata.MD {
+	md := metadata.MD{}
+	for _, v := range values {
+		md.Append("authorization", v)
+	}
+	return md
+}
+
+// TestNoAnswerRefuses: while jwtctl cannot be reached, or does not answer, no call
+// reaches the server, guarded or not; once it is back, calls pass.
+func TestNoAnswerRefuses(t *testing.T) {
+	f := newFixture(t)
+	p, grpcAt, httpAt := f.authz(t)
+	at := map[string]string{"envoy": freeAddress(t), "nginx": freeAddress(t), "caddy": freeAddress(t)}
+	ways := map[string]*way{
+		"envoy": f.envoyAt(t, at["envoy"], f.snippet(t, "envoy", grpcAt, httpAt, at["envoy"])),
+		"nginx": f.nginx(t, at["nginx"], f.snippet(t, "nginx", grpcAt, httpAt, at["nginx"])),
+		"caddy": f.caddy(t, at["caddy"], f.snippet(t, "caddy", grpcAt, httpAt, at["caddy"])),
+	}
+	good := bearer("Bearer " + f.token(t, f.key, "--iss", "shop"))
+	all := func(when string, passes bool) {
+		for kind, w := range ways {
+			for _, method := range []string{"/shop.Shop/Buy", "/shop.Open/Look"} {
+				if w == nil {
+					continue
+				}
+				got := f.call(t, w, method, good)
+				if passed := got.code == codes.OK; passed != passes || !passes && got.auth != "" {
+					t.Errorf("%s, %s through %s: %+v", when, method, kind, got)
+				}
+			}
+		}
+	}
+	all("at the start", true)
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	all("while it hangs", false)
+	p.stop()
+	all("while it is down", false)
+	start(t, program(t), "authz", "--proto", policyFile, "--key", f.key, "--listen", grpcAt, "--http", httpAt).answering(t, httpAt)
+	deadline := time.Now().Add(patience)
+	for kind, w := range ways {
+		for w != nil && f.call(t, w, "/shop.Shop/Buy", good).code != codes.OK {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s does not pass calls again", kind)
+			}
+		}
+	}
+}
+
+// TestVerdictsAreThoseOfTheProxy: code, text and claims are equal, whatever asks.
+func TestVerdictsAreThoseOfTheProxy(t *testing.T) {
+	f := newFixture(t)
+	_, grpcAt, httpAt := f.authz(t)
+	printed := f.snippet(t, "envoy", grpcAt, httpAt, "127.0.0.1:8080")
+	at := freeAddress(t)
+	printed = strings.ReplaceAll(printed, envoyAddress("127.0.0.1:8080"), envoyAddress(at))
+	f.ways["envoy"] = f.envoyAt(t, at, printed)
+	// Without the filter that removes claims by pattern, jwtctl's own removal counts.
+	at2 := freeAddress(t)
+	bare := strings.ReplaceAll(printed, envoyAddress(at), envoyAddress(at2))
+	before, rest, _ := strings.Cut(bare, "          # No claim of a client's own")
+	_, after, found := strings.Cut(rest, "          - name: envoy.filters.http.ext_authz")
+	if !found {
+		t.Fatalf("another snippet:\n%s", bare)
+	}
+	f.ways["envoy without the filter"] = f.envoyAt(t, at2, before+"          - name: envoy.filters.http.ext_authz"+after)
+	at3 := freeAddress(t)
+	f.ways["nginx"] = f.nginx(t, at3, f.snippet(t, "nginx", grpcAt, httpAt, at3))
+	at4 := freeAddress(t)
+	f.ways["caddy"] = f.caddy(t, at4, f.snippet(t, "caddy", grpcAt, httpAt, at4))
+
+	good := f.token(t, f.key, "--iss", "shop")
+	admin := f.token(t, f.key, "--iss", "shop", "--claim", "role=admin")
+	claims := f.token(t, f.key, "--iss", "shop", "--claim-json", `aud=["a","b"]`, "--claim", "jti=Grüße")
+	expired := f.token(t, f.key, "--iss", "shop", "--claim-json", "exp=1000")
+	foreign := f.token(t, f.key, "--iss", "elsewhere")
+	forged := f.token(t, f.other, "--iss", "shop")
+	spoofed := bearer("Bearer " + good)
+	for _, name := range []string{"_kalix-jwt-claim-sub", "_kalix-jwt-claim-role", "_kalix_jwt_claim_role", "_kalix.jwt.claim.role", "_kalix-jwt-claim-jti-bin"} {
+		spoofed.Append(name, "admin")
+		spoofed.Append(name, "root")
+	}
+	unguarded := spoofed.Copy()
+	delete(unguarded, "authorization")
+	cases := map[string]struct {
+		method string
+		md     metadata.MD
+	}{
+		"a good token":                    {"/shop.Shop/Buy", bearer("Bearer " + good)},
+		"lower-case scheme":               {"/shop.Shop/Buy", bearer("bearer " + good)},
+		"no token":                        {"/shop.Shop/Buy", nil},
+		"an empty token":                  {"/shop.Shop/Buy", bearer("Bearer ")},
+		"another scheme":                  {"/shop.Shop/Buy", bearer("Basic YTpi")},
+		"two tokens":                      {"/shop.Shop/Buy", bearer("Bearer "+good, "Bearer "+good)},
+		"not a token":                     {"/shop.Shop/Buy", bearer("Bearer x.y.z")},
+		"expired":                         {"/shop.Shop/Buy", bearer("Bearer " + expired)},
+		"another issuer":                  {"/shop.Shop/Buy", bearer("Bearer " + foreign)},
+		"another key":                     {"/shop.Shop/Buy", bearer("Bearer " + forged)},
+		"a static claim":                  {"/shop.Shop/Admin", bearer("Bearer " + admin)},
+		"a static claim that is missing":  {"/shop.Shop/Admin", bearer("Bearer " + good)},
+		"an unknown method":               {"/shop.Shop/Sell", bearer("Bearer " + good)},
+		"an unknown service":              {"/other.Shop/Buy", bearer("Bearer " + good)},
+		"another spelling":                {"/shop.Shop/buy", bearer("Bearer " + good)},
+		"an escaped path":                 {"/shop.Shop/%42uy", bearer("Bearer " + good)},
+		"a doubled slash":                 {"//shop.Shop/Buy", bearer("Bearer " + good)},
+		"dots":                            {"/shop.Open/../shop.Shop/Buy", nil},
+		"an open method":                  {"/shop.Open/Look", nil},
+		"an open method with a token":     {"/shop.Open/Look", bearer("Bearer " + good)},
+		"claims of the client's own":      {"/shop.Shop/Buy", spoofed},
+		"claims on an open method":        {"/shop.Open/Look", unguarded},
+		"claims that are no plain text":   {"/shop.Shop/Buy", bearer("Bearer " + claims)},
+		"a stream of answers":             {"/shop.Shop/Watch", bearer("Bearer " + good)},
+		"a stream of requests, no token":  {"/shop.Shop/Put", nil},
+		"a stream both ways, other token": {"/shop.Shop/Talk", bearer("Bearer " + forged)},
+	}
+	for name, c := range cases {
+		want := f.call(t, f.ways["jwtctl proxy"], c.method, c.md)
+		for kind, w := range f.ways {
+			if w == nil {
+				continue
+			}
+			got := f.call(t, w, c.method, c.md)
+			expect := want
+			if w.named { // such a proxy cannot name what is not in its configuration
+				expect.claims, got.claims = registered(want.claims), registered(got.claims)
+				if c.method == "/shop.Open/Look" {
+					expect.auth, got.auth = "", ""
+				}
+			}
+			if kind == "nginx" && name == "two tokens" { // it refuses them itself, with 400
+				expect, got.text = outcome{code: codes.Internal}, ""
+			}
+			if !w.grpc {
+				expect.text, got.text = "", ""
+			}
+			if got != expect {
+				t.Errorf("%s through %s:\n got %+v\nwant %+v", name, kind, got, expect)
+			}
+		}
+	}
+}

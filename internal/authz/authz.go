@@ -1,0 +1,200 @@
+// Package authz decides about calls on behalf of other proxies: they ask with the
+// headers of a call, over Envoy's ext_authz protocol or plain HTTP, and are told
+// which headers to set and to remove, or how to refuse the call. Verdicts, codes and
+// texts are those of jwtctl proxy, since both ask package enforce.
+//
+// Only what headers show is decided: messages are not seen. A policy with a method
+// that validates or signs messages is refused, unless Options.BearerOnly says that
+// something else does that part.
+//
+// It reads no file and knows no flags.
+package authz
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jwtctl/jwtctl/internal/enforce"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// MaxMetadataBytes is how much of a call's headers is read where Options name
+// nothing else: as much as jwtctl proxy reads.
+const MaxMetadataBytes = 16 << 10
+
+// Options say how an Authority decides.
+type Options struct {
+	// BearerOnly accepts policies that validate or sign messages, of which only the
+	// bearer tokens are checked here.
+	BearerOnly bool
+	// ForwardAuthorization leaves authorization on calls whose token was checked.
+	ForwardAuthorization bool
+	// ReportOnly refuses no call: each that would be is logged and counted.
+	ReportOnly bool
+	// Open are methods, "pkg.Service/Method", that pass although the policy does not
+	// have them (S65).
+	Open []string
+	// CachedTokens is how many bearer tokens are remembered with their verdict;
+	// 0 means none.
+	CachedTokens int
+	// MetadataBytes is the most bytes of names and values of a call's headers;
+	// 0 means MaxMetadataBytes.
+	MetadataBytes int
+	// Log is called for refusals; Now is the clock of the machine. Both are needed.
+	Log *slog.Logger
+	Now func() time.Time
+	// Observer, unless nil, is called for every decision.
+	Observer Observer
+}
+
+// Decision is how a call was decided.
+type Decision struct {
+	// Method is "pkg.Service/Method", "" for one that the policy does not know.
+	Method string
+	// Code is OK for a call that passes.
+	Code fault.GRPC
+	// Reason is why the call is refused, "" for one that passes.
+	Reason fault.Code
+	Took   time.Duration
+}
+
+// Observer is called by many goroutines at once.
+type Observer interface {
+	Decided(Decision)
+	// WouldRefuse is called for a refusal that is reported only, before Decided.
+	WouldRefuse(method string, reason fault.Code)
+}
+
+// Header is a header of a call. Name is in lower case.
+type Header struct{ Name, Value string }
+
+// Request is what a proxy asks about.
+type Request struct {
+	// Path is that of the call as the client spelled it, with or without a query.
+	Path    string
+	Headers []Header
+}
+
+// Verdict is the answer. With Refusal the call must not go on, and the rest counts
+// for nothing.
+type Verdict struct {
+	// Set are headers to overwrite, never to append to.
+	Set []enforce.Pair
+	// Remove are headers to take off; none of them is in Set.
+	Remove  []string
+	Refusal *enforce.Refusal
+}
+
+// Authority decides by the policy in force. It is safe for concurrent use.
+type Authority struct {
+	options Options
+	state   atomic.Pointer[enforce.State]
+}
+
+// New returns an Authority for policy. The errors are those of Swap, and internal
+// for options that miss what they need.
+func New(policy enforce.Policy, o Options) (*Authority, error) {
+	if o.Log == nil || o.Now == nil {
+		return nil, fault.New(fault.Internal, "authz", "log and clock are required")
+	}
+	if o.MetadataBytes == 0 {
+		o.MetadataBytes = MaxMetadataBytes
+	}
+	a := &Authority{options: o}
+	return a, a.Swap(policy)
+}
+
+// Swap puts policy in force for the calls that are decided from now on. One that
+// cannot be enforced from headers is refused with policy_faulty, and the old one stays.
+func (a *Authority) Swap(policy enforce.Policy) error {
+	if policy.Plan != nil && !a.options.BearerOnly {
+		for m := range policy.Plan.Methods {
+			if m.WithMessages() {
+				return fault.New(fault.PolicyFaulty, m.Name, "validates or signs messages, which an authorization server does not see")
+			}
+		}
+	}
+	s, err := enforce.New(policy, enforce.Options{Open: a.options.Open, CachedTokens: a.options.CachedTokens, Now: a.options.Now})
+	if err != nil {
+		return err
+	}
+	a.state.Store(s)
+	return nil
+}
+
+// Decide decides about the call of r.
+func (a *Authority) Decide(ctx context.Context, r Request) (v Verdict) {
+	began := a.options.Now()
+	path, _, _ := strings.Cut(r.Path, "?")
+	var call *enforce.Call
+	defer func() {
+		if cause := recover(); cause != nil { // S74
+			v = Verdict{Refusal: enforce.Crashed(cause)}
+		}
+		a.end(ctx, call, path, v.Refusal, began)
+	}()
+	call = a.state.Load().Call(path, a.reporting(ctx, path))
+	if refusal := a.refuse(ctx, call, r); refusal != nil {
+		return Verdict{Refusal: refusal}
+	}
+	return a.pass(call, r.Headers)
+}
+
+// refuse returns why the call must not go on, nil for one that may.
+func (a *Authority) refuse(ctx context.Context, call *enforce.Call, r Request) *enforce.Refusal {
+	if refusal := call.Known(); refusal != nil {
+		return refusal
+	}
+	size, tokens := 0, []string(nil)
+	for _, h := range r.Headers {
+		size += len(h.Name) + len(h.Value)
+		if h.Name == "authorization" {
+			tokens = append(tokens, h.Value)
+		}
+	}
+	if size > a.options.MetadataBytes {
+		return call.Ends(enforce.Refuse(enforce.InCall, fault.New(fault.LimitExceeded, "metadata", "%d bytes; at most %d are read", size, a.options.MetadataBytes)))
+	}
+	return call.Ends(call.Admit(ctx, tokens))
+}
+
+// pass returns the headers of a call that goes on: those of the client that look
+// like claims are never among them (A34), and those that are set are not removed,
+// since proxies remove last.
+func (a *Authority) pass(call *enforce.Call, headers []Header) (v Verdict) {
+	set := map[string]bool{}
+	if admitted := call.Admission(); admitted != nil {
+		v.Set = admitted.Claims
+		for _, p := range v.Set {
+			set[p.Key] = true
+		}
+	}
+	remove := func(name string) {
+		if !set[name] && !slices.Contains(v.Remove, name) {
+			v.Remove = append(v.Remove, name)
+		}
+	}
+	for _, h := range headers {
+		if enforce.IsClaim(h.Name) {
+			remove(h.Name)
+		}
+	}
+	if call.Method.Bearer != nil && !a.options.ForwardAuthorization {
+		remove("authorization")
+	}
+	return v
+}
+
+// names returns what metrics and the log call the method of call, nil for none.
+// What clients send must not name metrics.
+func names(call *enforce.Call, path string) (metric, log string) {
+	if call != nil && call.IsKnown() {
+		return call.Method.Name, call.Method.Name
+	}
+	return "", quote.Shorten(path)
+}

@@ -1,0 +1,130 @@
+package authz
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"iter"
+	"net"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/health"
+)
+
+// CheckService is the service of Envoy's ext_authz protocol.
+const CheckService = "envoy.service.auth.v3.Authorization"
+
+// maxCheckBytes bounds a question: headers of MetadataBytes, and what else Envoy
+// writes beside them, twice over.
+const maxCheckBytes = 1 << 20
+
+// Server answers Envoy over gRPC. It is safe for concurrent use.
+type Server struct {
+	server *grpc.Server
+	health *health.Server
+}
+
+// NewServer returns a Server of a. config is how its clients are spoken to, nil for
+// plaintext.
+func NewServer(a *Authority, config *tls.Config) *Server {
+	creds := insecure.NewCredentials()
+	if config != nil {
+		creds = credentials.NewTLS(config)
+	}
+	s := &Server{health: health.New(func() iter.Seq[string] { return a.state.Load().Paths })}
+	s.server = grpc.NewServer(
+		grpc.Creds(creds),
+		grpc.ForceServerCodecV2(codec{}),
+		grpc.MaxRecvMsgSize(maxCheckBytes),
+		grpc.ConnectionTimeout(20*time.Second),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+		grpc.WaitForHandlers(true),
+		grpc.NumStreamWorkers(32),
+	)
+	s.server.RegisterService(&grpc.ServiceDesc{
+		ServiceName: CheckService, HandlerType: (*any)(nil),
+		Methods: []grpc.MethodDesc{{MethodName: "Check", Handler: check}},
+	}, a)
+	grpc_health_v1.RegisterHealthServer(s.server, s.health)
+	return s
+}
+
+// check is Authorization/Check. A question that cannot be read is an error, for which
+// Envoy refuses the call unless it is told to let it pass (failure_mode_allow).
+func check(authority any, ctx context.Context, read func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+	var question wire
+	if err := read(&question); err != nil {
+		return nil, err
+	}
+	r, err := checkRequest(question)
+	if err != nil {
+		return nil, status.Error(codes.InvalidArgument, "Request is not a CheckRequest")
+	}
+	answer := wire(checkResponse(authority.(*Authority).Decide(ctx, r), grpcType(r.Headers)))
+	return &answer, nil
+}
+
+// Serve answers by l until Shutdown, and closes it. listen_failed is the error if l
+// breaks.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.server.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fault.New(fault.ListenFailed, l.Addr().String(), "%w", err)
+	}
+	return nil
+}
+
+// Shutdown stops listening and lets the decisions under way end; interrupted is the
+// error if some have not when ctx is done.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.health.Close()
+	drained := make(chan struct{})
+	go func() {
+		s.server.GracefulStop()
+		close(drained)
+	}()
+	select {
+	case <-drained:
+		return nil
+	case <-ctx.Done():
+		s.server.Stop()
+		<-drained
+		return fault.New(fault.Interrupted, "authz", "calls were still open at the end of the shutdown time: %w", ctx.Err())
+	}
+}
+
+// wire is a message as its bytes.
+type wire []byte
+
+// codec passes wire as it is; what else the server speaks, which is health, is
+// protobuf as ever.
+type codec struct{}
+
+func (codec) Name() string { return proto.Name }
+
+func (codec) Marshal(v any) (mem.BufferSlice, error) {
+	if w, ok := v.(*wire); ok {
+		return mem.BufferSlice{mem.SliceBuffer(*w)}, nil
+	}
+	return encoding.GetCodecV2(proto.Name).Marshal(v)
+}
+
+func (codec) Unmarshal(data mem.BufferSlice, v any) error {
+	if w, ok := v.(*wire); ok {
+		*w = data.Materialize()
+		return nil
+	}
+	return encoding.GetCodecV2(proto.Name).Unmarshal(data, v)
+}

@@ -1,0 +1,95 @@
+package authz
+
+import (
+	"embed"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"text/template"
+
+	"github.com/jwtctl/jwtctl/internal/enforce"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/plan"
+)
+
+//go:embed snippets
+var snippets embed.FS
+
+// Proxies returns the proxies that Snippet knows.
+func Proxies() []string { return []string{"envoy", "nginx", "caddy", "traefik"} }
+
+// Places are the addresses in a snippet, as host:port, or unix:PATH for Authz.
+type Places struct {
+	Listen  string // of the proxy
+	Authz   string // of the gRPC server here
+	Forward string // of the HTTP server here
+	Service string // behind the proxy
+}
+
+// Snippet returns the configuration of proxy that has calls decided here, and refuses
+// them while that cannot be done. Proxies that set headers by name get those of the
+// claims that p names and of the registered ones (RFC 7519, section 4.1).
+//
+// The error is a usage error for a proxy that is not known or an address that is no
+// host:port.
+func Snippet(proxy string, p *plan.Plan, at Places) (string, error) {
+	if !slices.Contains(Proxies(), proxy) {
+		return "", fault.New(fault.UsageError, "proxy", "%q is not one of %s", proxy, strings.Join(Proxies(), ", "))
+	}
+	for _, address := range []string{at.Listen, at.Service} {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			return "", fault.New(fault.UsageError, address, "is not host:port")
+		}
+	}
+	t, err := template.New("").Delims("[[", "]]").Funcs(template.FuncMap{
+		"host": host, "port": port, "envoy": envoyAddress, "variable": variable, "header": func(name string) string { return enforce.ClaimPrefix + name },
+	}).ParseFS(snippets, "snippets/"+proxy+".tmpl")
+	if err != nil {
+		return "", fault.New(fault.Internal, proxy, "%w", err)
+	}
+	var out strings.Builder
+	err = t.ExecuteTemplate(&out, proxy+".tmpl", struct {
+		Places
+		Claims []string
+	}{at, claimNames(p)})
+	if err != nil {
+		return "", fault.New(fault.Internal, proxy, "%w", err)
+	}
+	return out.String(), nil
+}
+
+// claimNames are the claims that tokens of p's methods have for certain, and the
+// registered ones, as far as they make headers that every proxy can name.
+func claimNames(p *plan.Plan) []string {
+	names := map[string]bool{}
+	for _, name := range []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti"} {
+		names[name] = true
+	}
+	for m := range p.Methods {
+		if m.Bearer == nil {
+			continue
+		}
+		for _, s := range m.Bearer.Static {
+			if name := strings.ToLower(s.Claim); enforce.ValidKey(name) && !strings.ContainsAny(name, "._") && !strings.HasSuffix(name, "-bin") {
+				names[name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+func host(address string) string { h, _, _ := net.SplitHostPort(address); return h }
+func port(address string) string { _, p, _ := net.SplitHostPort(address); return p }
+
+// variable is name as nginx makes variables of headers.
+func variable(name string) string { return strings.ReplaceAll(name, "-", "_") }
+
+// envoyAddress is address in Envoy's form.
+func envoyAddress(address string) string {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		return fmt.Sprintf("{pipe: {path: %q}}", path)
+	}
+	return fmt.Sprintf("{socket_address: {address: %q, port_value: %s}}", host(address), port(address))
+}

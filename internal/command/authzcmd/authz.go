@@ -1,0 +1,50 @@
+// Package authzcmd has the command that decides for other proxies.
+package authzcmd
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/gateway"
+)
+
+const authzText = `Decide for other proxies: Envoy asks over gRPC (ext_authz), and nginx, Caddy,
+Traefik and others over HTTP (forward-auth, --http). Verdicts, codes and texts are
+those of jwtctl proxy.
+
+A call that passes gets the caller's claims as _kalix-jwt-claim-* headers in place of
+any that the client sent, and loses authorization where it was validated. A call that
+does not pass is refused in gRPC's form if it is one of gRPC, and else with an HTTP
+status and WWW-Authenticate.
+
+Only headers are seen. A policy that validates or signs messages is refused, unless
+--bearer-only says that something else does that part, such as jwtctl proxy beside the
+service.
+
+Keys, descriptors, certificates, CAs and jwtctl.yaml are read again when they change,
+and at SIGHUP, by the rules of jwtctl proxy. The first line on stdout is printed when
+questions are answered; logs go to stderr.
+
+The proxy in front must refuse calls while this server cannot be reached.
+docs/authz.md has the settings of each.`
+
+const authzExample = `  jwtctl authz --listen 127.0.0.1:9001 --proto "proto/**/*.proto" --jwks https://example.com/jwks.json
+  jwtctl authz --listen unix:/run/jwtctl/authz.sock --descriptor-set api.binpb --key public.pem
+  jwtctl authz --listen 127.0.0.1:9001 --http 127.0.0.1:9002 --proto proto`
+
+// Authz returns the command.
+func Authz(d command.Deps) *cobra.Command {
+	var o gateway.AuthzOptions
+	cmd := &cobra.Command{
+		Use:     "authz",
+		Short:   "Decide for Envoy, nginx, Caddy, Traefik and other proxies",
+		Long:    authzText,
+		Example: authzExample,
+		Args:    command.NoArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return gateway.RunAuthz(cmd.Context(), d, o)
+		},
+	}
+	o.Register(cmd.Flags())
+	return cmd
+}

@@ -1,0 +1,297 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"google.golang.org/grpc/codes"
+
+	"github.com/jwtctl/jwtctl/internal/authz"
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/enforce"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/plan"
+	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/settings"
+	"github.com/jwtctl/jwtctl/internal/tlsfiles"
+)
+
+// AuthzOptions are what the flags of an authorization server say.
+type AuthzOptions struct {
+	// Policy is read again while the server runs.
+	Policy  input.PolicyFlags
+	serving authzFlags
+}
+
+// authzFlags are those that count from start to end.
+type authzFlags struct {
+	sharedFlags
+	http, pathHeader string
+	bearerOnly       bool
+	print            string
+}
+
+// Register adds the flags.
+func (o *AuthzOptions) Register(fs *pflag.FlagSet) {
+	o.Policy.Register(fs)
+	fs.Lookup("key").Usage = keyUsage
+	s := &o.serving
+	s.register(fs)
+	fs.Lookup("listen").Usage = "`ADDRESS` to answer Envoy on, over gRPC: host:port, where port 0 is a free one, or unix:PATH"
+	fs.Lookup("max-metadata").Usage = "most bytes of a call's headers, as `SIZE`"
+	fs.Lookup("pass-health").Usage = "let calls of the service's grpc.health.v1 through unguarded"
+	fs.Lookup("pass-reflection").Usage = "let calls of the service's grpc.reflection through unguarded"
+	fs.Lookup("forward-authorization").Usage = "leave authorization on calls where it was validated, too"
+	fs.Lookup("dev-allow-remote").Usage = "let --dev answer other machines"
+	fs.StringVar(&s.http, "http", "", "`ADDRESS` to answer forward-auth on, over HTTP, for nginx, Caddy, Traefik and others")
+	fs.StringVar(&s.pathHeader, "path-header", "", "`NAME` of the header with the path of the call, for --http (default: X-Original-URI or X-Forwarded-Uri)")
+	fs.BoolVar(&s.bearerOnly, "bearer-only", false, "accept a policy that validates or signs messages, and check the bearer tokens only")
+	fs.StringVar(&s.print, "print", "", "print the configuration of `PROXY` for this policy, and end: "+strings.Join(authz.Proxies(), ", "))
+	settings.FlagOnly(fs, "print")
+	settings.Keyed(fs, "authz")
+}
+
+// Check refuses what can be seen to be wrong without reading a file.
+func (o *AuthzOptions) Check(d command.Deps) error {
+	s := &o.serving
+	sides := []side{s.side("--listen", s.listen)}
+	switch {
+	case s.http != "":
+		sides = append(sides, s.side("--http", s.http))
+	case s.pathHeader != "":
+		return fault.New(fault.UsageError, "--path-header", "has no effect without --http")
+	}
+	if s.pathHeader != "" && !enforce.ValidKey(s.pathHeader) {
+		return fault.New(fault.UsageError, "--path-header", "is not the name of a header")
+	}
+	return errors.Join(s.check(), s.checkReach(o.Policy.Dev, sides...), checkRereadable(d, o.Policy))
+}
+
+// RunAuthz decides for other proxies until ctx is done.
+func RunAuthz(ctx context.Context, d command.Deps, o AuthzOptions) error {
+	if err := o.Check(d); err != nil {
+		return err
+	}
+	if o.serving.print != "" {
+		return o.printSnippet(ctx, d)
+	}
+	if o.Policy.Dev {
+		d.Danger("--dev makes and accepts unsigned tokens, which anyone can forge")
+	}
+	if o.serving.reportOnly {
+		d.Danger("--report-only refuses nothing: calls that the policy does not allow reach the server")
+	}
+	d.Console = d.Logging(o.serving.log(d, o.Policy.Dev))
+	r := &reloader{d: d, name: "authz", sets: input.NewSetCache(), policy: o.Policy, serving: o.serving.sharedFlags, again: o.again(d)}
+	first, err := r.start(ctx)
+	if err != nil {
+		return err
+	}
+	metrics := proxy.NewMetrics(r.name, r.families()...)
+	authority, err := authz.New(enforced(first), o.authority(d, metrics))
+	if err != nil {
+		return beyondHeaders(err)
+	}
+	r.prepare = func(next *input.Policy) (func() error, error) {
+		return func() error { return beyondHeaders(authority.Swap(enforced(next))) }, nil
+	}
+	d.Stay()
+	servers, err := o.listen(ctx, d, authority, r.certs)
+	if err != nil {
+		return err
+	}
+	background, err := r.background(ctx, metrics)
+	if err != nil {
+		return errors.Join(err, servers.close())
+	}
+	defer background()
+	return servers.run(ctx, d, o.serving, r.inputs())
+}
+
+// The addresses in a snippet where the flags name none.
+const (
+	snippetListen  = "127.0.0.1:8080"
+	snippetAuthz   = "127.0.0.1:9001"
+	snippetForward = "127.0.0.1:9002"
+	snippetService = "127.0.0.1:9000"
+)
+
+// printSnippet prints the configuration of the proxy that --print names. Keys are of no
+// use for it.
+func (o *AuthzOptions) printSnippet(ctx context.Context, d command.Deps) error {
+	set, err := o.Policy.Protos.Load(ctx, d, "")
+	if err != nil {
+		return err
+	}
+	p, err := plan.Compile(policy.Read(set), d.System.Getenv)
+	if err != nil {
+		return err
+	}
+	at := authz.Places{Listen: snippetListen, Authz: snippetAuthz, Forward: cmp.Or(o.serving.http, snippetForward), Service: snippetService}
+	if !anyPort(o.serving.listen) {
+		at.Authz = o.serving.listen
+	}
+	text, err := authz.Snippet(o.serving.print, p, at)
+	if err != nil {
+		return command.AsUsage(err, "--print")
+	}
+	return d.Print("%s", text)
+}
+
+func (o *AuthzOptions) authority(d command.Deps, metrics *proxy.Metrics) authz.Options {
+	s := o.serving
+	return authz.Options{
+		BearerOnly: s.bearerOnly, ForwardAuthorization: s.forwardAuthorization, ReportOnly: s.reportOnly,
+		Open: enforce.Unguarded(s.passHealth, s.passReflection), CachedTokens: s.cachedTokens, MetadataBytes: s.maxMetadata,
+		Log: d.Logger(), Now: d.System.Now, Observer: counted{metrics},
+	}
+}
+
+// beyondHeaders says which flag accepts a policy that headers do not decide.
+func beyondHeaders(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Code == fault.PolicyFaulty {
+		return f.WithHint("--bearer-only checks the bearer tokens of all methods; leave the messages to jwtctl proxy or to the service itself")
+	}
+	return err
+}
+
+// again returns what reads the settings as at the start.
+func (o *AuthzOptions) again(d command.Deps) func() (*settingsNow, error) {
+	return func() (*settingsNow, error) {
+		var now AuthzOptions
+		fresh := d
+		var err error
+		if fresh.Settings, err = d.Settings.Again(now.Register); err != nil {
+			return nil, err
+		}
+		now.Policy.Keys.Passphrase.Remember(o.Policy.Keys.Passphrase)
+		return &settingsNow{fresh, now.Policy, now.serving != o.serving}, now.Check(fresh)
+	}
+}
+
+// counted has metrics count decisions.
+type counted struct{ *proxy.Metrics }
+
+func (c counted) Decided(d authz.Decision) {
+	c.Begin()
+	c.End(proxy.Call{Method: d.Method, Status: codes.Code(d.Code), Reason: d.Reason, Took: d.Took})
+}
+
+// authzServers are what answers, by gRPC and, unless nil, HTTP.
+type authzServers struct {
+	grpc           *authz.Server
+	http           *http.Server
+	grpcAt, httpAt net.Listener
+}
+
+// listen opens what o names.
+func (o *AuthzOptions) listen(ctx context.Context, d command.Deps, a *authz.Authority, certs *tlsfiles.Certificates) (*authzServers, error) {
+	s := &authzServers{grpc: authz.NewServer(a, certs.ToClients())}
+	var err error
+	if s.grpcAt, err = listenOn(ctx, o.serving.listen); err != nil {
+		return nil, ofFlag(err, "--listen")
+	}
+	if o.serving.http == "" {
+		return s, nil
+	}
+	if s.httpAt, err = listenOn(ctx, o.serving.http); err != nil {
+		return nil, errors.Join(ofFlag(err, "--http"), s.close())
+	}
+	if config := certs.ToClients(); config != nil {
+		s.httpAt = tls.NewListener(s.httpAt, overHTTP(config))
+	}
+	const each = 10 * time.Second // no client holds a connection longer by dripping
+	s.http = &http.Server{
+		Handler: a.Forward(o.serving.pathHeader), ReadTimeout: each, WriteTimeout: each, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 2 * o.serving.maxMetadata, ErrorLog: slog.NewLogLogger(d.Logger().Handler(), slog.LevelWarn),
+	}
+	return s, nil
+}
+
+// overHTTP is config for HTTP/1.1.
+func overHTTP(config *tls.Config) *tls.Config {
+	config = config.Clone()
+	config.NextProtos = []string{"http/1.1"}
+	current := config.GetConfigForClient
+	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		now, err := current(hello)
+		if now != nil {
+			now = now.Clone()
+			now.NextProtos = []string{"http/1.1"}
+		}
+		return now, err
+	}
+	return config
+}
+
+func (s *authzServers) close() error {
+	err := s.grpcAt.Close()
+	if s.httpAt != nil {
+		err = errors.Join(err, s.httpAt.Close())
+	}
+	return err
+}
+
+// run answers until ctx is done and the decisions under way have been made.
+func (s *authzServers) run(ctx context.Context, d command.Deps, o authzFlags, inputs []string) error {
+	ended, serving := make(chan error, 2), 1
+	go func() { ended <- s.grpc.Serve(s.grpcAt) }()
+	if s.http != nil {
+		serving++
+		go func() {
+			err := s.http.Serve(s.httpAt)
+			if errors.Is(err, http.ErrServerClosed) {
+				err = nil
+			}
+			ended <- err
+		}()
+	}
+	failed := s.render(d, o, inputs)
+	if failed == nil {
+		select {
+		case err := <-ended:
+			return err
+		case <-ctx.Done():
+		}
+		d.Logger().Info("stopping: waiting for open calls", "within", o.drain)
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.drain)
+	defer cancel()
+	err := errors.Join(failed, s.grpc.Shutdown(grace))
+	if s.http != nil {
+		err = errors.Join(err, s.http.Shutdown(grace))
+	}
+	for range serving {
+		err = errors.Join(err, <-ended)
+	}
+	if err == nil {
+		d.Logger().Info("stopped")
+	}
+	return err
+}
+
+// render says where the server is.
+func (s *authzServers) render(d command.Deps, o authzFlags, inputs []string) error {
+	address := s.grpcAt.Addr().String()
+	where := address
+	if s.httpAt != nil {
+		where += " (gRPC) and " + s.httpAt.Addr().String() + " (HTTP)"
+	}
+	_ = d.Print("Started authorization server. Listening on %s. Ctrl+C to exit.\n", where)
+	if o.addrFile == "" {
+		return nil
+	}
+	return d.WriteResult(o.addrFile, []byte(address+"\n"), files.Shared, inputs)
+}

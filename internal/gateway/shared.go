@@ -1,0 +1,100 @@
+package gateway
+
+import (
+	"errors"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/settings"
+	"github.com/jwtctl/jwtctl/internal/tlsfiles"
+)
+
+// keyUsage describes --key of a gateway, which has no use for a private key.
+const keyUsage = "key `FILE`: PEM, JWK or JWKS; env:NAME takes it from a variable; repeatable (default " + input.DefaultKeyFile + ")"
+
+// sharedFlags are those of every gateway, and count from start to end.
+type sharedFlags struct {
+	listen, metrics            string
+	tls                        tlsfiles.Flags
+	allowPlaintext, devRemote  bool
+	forwardAuthorization       bool
+	passHealth, passReflection bool
+	refuseWeaker, reportOnly   bool
+	cachedTokens, maxMetadata  int
+	drain, every               time.Duration
+	logFormat, addrFile        string
+}
+
+func (o *sharedFlags) register(fs *pflag.FlagSet) {
+	fs.StringVar(&o.listen, "listen", "127.0.0.1:0", "`ADDRESS` to listen on; port 0 is a free one")
+	fs.StringVar(&o.metrics, "metrics", "", "`ADDRESS` to serve Prometheus metrics on, over HTTP under "+MetricsPath+", and "+AlivePath+" and "+ReadyPath+" for probes")
+	o.tls.RegisterListening(fs)
+	fs.BoolVar(&o.allowPlaintext, "allow-plaintext", false, "speak without TLS to other machines too")
+	fs.BoolVar(&o.devRemote, "dev-allow-remote", false, "let --dev serve or forward to other machines")
+	fs.BoolVar(&o.forwardAuthorization, "forward-authorization", false, "send authorization upstream where it was validated, too")
+	fs.BoolVar(&o.passHealth, "pass-health", false, "let calls of the upstream's grpc.health.v1 through unguarded, instead of answering them")
+	fs.BoolVar(&o.passReflection, "pass-reflection", false, "let calls of the upstream's grpc.reflection through unguarded")
+	fs.BoolVar(&o.refuseWeaker, "refuse-weaker", false, "refuse to reload a policy that lets more through than the one in force, as by jwtctl diff")
+	fs.BoolVar(&o.reportOnly, "report-only", false, "refuse no call: log and count those that would be refused")
+	fs.IntVar(&o.cachedTokens, "cache-tokens", 10000, "`N` bearer tokens to remember with their verdict; 0 for none")
+	settings.SizeVar(fs, &o.maxMetadata, "max-metadata", proxy.MaxMetadataBytes, 1<<10, 16<<20, "most metadata of a call, as `SIZE` in either direction")
+	fs.DurationVar(&o.drain, "drain-timeout", 30*time.Second, "how long calls under way may take to end")
+	fs.DurationVar(&o.every, "reload-interval", 2*time.Second, "how often to look for changed files")
+	settings.ChoiceVar(fs, &o.logFormat, "log-format", "text", "of the log on stderr: text or json", "text", "json")
+	fs.StringVar(&o.addrFile, "addr-file", "", "`FILE` to write the address listened on to, once it answers")
+	settings.Paths(fs, "addr-file")
+	settings.FlagOnly(fs, "allow-plaintext", "dev-allow-remote", "report-only")
+}
+
+// check refuses what can be seen to be wrong in one flag, or in two.
+func (o *sharedFlags) check() error {
+	switch {
+	case o.cachedTokens < 0:
+		return fault.New(fault.UsageError, "--cache-tokens", "%d is less than 0", o.cachedTokens)
+	case o.drain < 0:
+		return fault.New(fault.UsageError, "--drain-timeout", "%s is less than 0", o.drain)
+	case o.every <= 0:
+		return fault.New(fault.UsageError, "--reload-interval", "must be greater than 0 (got %s)", o.every)
+	}
+	var metrics error
+	if o.metrics != "" {
+		metrics = checkAddress("--metrics", o.metrics)
+	}
+	return errors.Join(metrics, o.tls.Check())
+}
+
+// side is one that a gateway speaks to, by the flag that names it.
+type side struct {
+	flag, address, secure string
+	local, encrypted      bool
+}
+
+// side is the one that clients use at address.
+func (o *sharedFlags) side(flag, address string) side {
+	return side{flag, address, "--tls-cert and --tls-key", isLocal(address), o.tls.Cert != ""}
+}
+
+// checkReach refuses plaintext to other machines (S68), and the development key
+// there (S56).
+func (o *sharedFlags) checkReach(dev bool, sides ...side) error {
+	for _, side := range sides {
+		if err := checkAddress(side.flag, side.address); err != nil {
+			return err
+		}
+		switch {
+		case side.local:
+		case dev && !o.devRemote:
+			return fault.New(fault.UsageError, side.flag, "%s is not a loopback address, and --dev accepts tokens that anyone can forge", quote.Printable(side.address)).
+				WithHint("--dev-allow-remote takes the risk")
+		case !side.encrypted && !o.allowPlaintext:
+			return fault.New(fault.UsageError, side.flag, "%s is not a loopback address, and tokens would be sent in plaintext", quote.Printable(side.address)).
+				WithHint("%s, or --allow-plaintext where the network is safe", side.secure)
+		}
+	}
+	return nil
+}

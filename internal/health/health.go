@@ -1,0 +1,87 @@
+// Package health answers grpc.health.v1 for servers that enforce a policy.
+package health
+
+import (
+	"context"
+	"iter"
+	"strings"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+)
+
+// Server answers for one server: it serves, all of it or a service of its policy,
+// until Close. What upstream and key sets do is not part of that: to restart the
+// server would not mend them.
+//
+// grpc-go's own has watchers that never end, and a graceful stop waits for them.
+type Server struct {
+	grpc_health_v1.UnimplementedHealthServer
+	paths   func() iter.Seq[string]
+	once    sync.Once
+	closing chan struct{}
+}
+
+// New returns a Server. paths returns those of the methods in force.
+func New(paths func() iter.Seq[string]) *Server {
+	return &Server{paths: paths, closing: make(chan struct{})}
+}
+
+// Close makes s answer that it serves no more, and ends those who watch.
+func (s *Server) Close() { s.once.Do(func() { close(s.closing) }) }
+
+// Closing is closed by Close.
+func (s *Server) Closing() <-chan struct{} { return s.closing }
+
+func (s *Server) status() *grpc_health_v1.HealthCheckResponse {
+	select {
+	case <-s.closing:
+		return &grpc_health_v1.HealthCheckResponse{Status: grpc_health_v1.HealthCheckResponse_NOT_SERVING}
+	default:
+		return &grpc_health_v1.HealthCheckResponse{Status: grpc_health_v1.HealthCheckResponse_SERVING}
+	}
+}
+
+// knows reports whether service is one of the policy, or none, which is all of it.
+func (s *Server) knows(service string) bool {
+	if service == "" {
+		return true
+	}
+	for path := range s.paths() {
+		if strings.HasPrefix(path, "/"+service+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// Check is that of grpc.health.v1.
+func (s *Server) Check(_ context.Context, r *grpc_health_v1.HealthCheckRequest) (*grpc_health_v1.HealthCheckResponse, error) {
+	if !s.knows(r.GetService()) {
+		return nil, status.Error(codes.NotFound, "Unknown service")
+	}
+	return s.status(), nil
+}
+
+// Watch is that of grpc.health.v1; it ends with Close.
+func (s *Server) Watch(r *grpc_health_v1.HealthCheckRequest, stream grpc.ServerStreamingServer[grpc_health_v1.HealthCheckResponse]) error {
+	now := s.status()
+	if !s.knows(r.GetService()) {
+		now.Status = grpc_health_v1.HealthCheckResponse_SERVICE_UNKNOWN
+	}
+	if err := stream.Send(now); err != nil {
+		return err
+	}
+	select {
+	case <-stream.Context().Done():
+		return status.FromContextError(stream.Context().Err()).Err()
+	case <-s.closing:
+	}
+	if err := stream.Send(s.status()); err != nil {
+		return err
+	}
+	return status.Error(codes.Unavailable, "Shutting down")
+}
