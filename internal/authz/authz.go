@@ -1,5 +1,5 @@
 // Package authz decides about calls on behalf of other proxies: they ask with the
-// headers of a call, over Envoy's ext_authz protocol or plain HTTP, and are told
+// headers of a call, over Envoy's ext_authz protocol or plain HTTP, and the answer is
 // which headers to set and to remove, or how to refuse the call. Verdicts, codes and
 // texts are those of jwtctl proxy, since both ask package enforce.
 //
@@ -110,12 +110,12 @@ func New(policy enforce.Policy, o Options) (*Authority, error) {
 }
 
 // Swap puts policy in force for the calls that are decided from now on. One that
-// cannot be enforced from headers is refused with policy_faulty, and the old one stays.
+// cannot be enforced from headers is refused with policy_invalid, and the old one stays.
 func (a *Authority) Swap(policy enforce.Policy) error {
 	if policy.Plan != nil && !a.options.BearerOnly {
 		for m := range policy.Plan.Methods {
 			if m.WithMessages() {
-				return fault.New(fault.PolicyFaulty, m.Name, "validates or signs messages, which an authorization server does not see")
+				return fault.New(fault.PolicyInvalid, m.Name, "validates or signs messages, which an authorization server does not see")
 			}
 		}
 	}

@@ -27,7 +27,7 @@ import (
 const CheckService = "envoy.service.auth.v3.Authorization"
 
 // maxCheckBytes bounds a question: headers of MetadataBytes, and what else Envoy
-// writes beside them, twice over.
+// writes, with room to spare.
 const maxCheckBytes = 1 << 20
 
 // Server answers Envoy over gRPC. It is safe for concurrent use.
@@ -63,7 +63,7 @@ func NewServer(a *Authority, config *tls.Config) *Server {
 }
 
 // check is Authorization/Check. A question that cannot be read is an error, for which
-// Envoy refuses the call unless it is told to let it pass (failure_mode_allow).
+// Envoy refuses the call, unless failure_mode_allow is set.
 func check(authority any, ctx context.Context, read func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 	var question wire
 	if err := read(&question); err != nil {

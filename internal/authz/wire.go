@@ -13,7 +13,7 @@ import (
 // are used: their generated packages would make every start of jwtctl slower by two
 // fifths. The numbers are those of external_auth.proto and attribute_context.proto.
 
-// errNotCheck is for bytes that are no CheckRequest.
+// errNotCheck is the error for bytes that are not a CheckRequest.
 func errNotCheck() error {
 	return fault.New(fault.MessageMalformed, "envoy.service.auth.v3.CheckRequest", "it is not a valid message")
 }
@@ -136,8 +136,8 @@ func checkResponse(v Verdict, grpc string) []byte {
 }
 
 // headerOption is a HeaderValueOption that overwrites: header (1), append_action (3)
-// OVERWRITE_IF_EXISTS_OR_ADD. A missing action would append, beside what the client
-// sent under that name.
+// OVERWRITE_IF_EXISTS_OR_ADD. Without it, Envoy appends to what the client sent
+// under that name.
 func headerOption(name, value string) []byte {
 	return appendNumber(appendMessage(nil, 1, appendText(appendText(nil, 1, name), 2, value)), 3, 2)
 }

@@ -19,12 +19,12 @@ import (
 	"github.com/jwtctl/jwtctl/internal/enforce"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/gateway/tlsfiles"
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/policy"
 	"github.com/jwtctl/jwtctl/internal/proxy"
 	"github.com/jwtctl/jwtctl/internal/settings"
-	"github.com/jwtctl/jwtctl/internal/tlsfiles"
 )
 
 // AuthzOptions are what the flags of an authorization server say.
@@ -130,7 +130,7 @@ const (
 // printSnippet prints the configuration of the proxy that --print names. Keys are of no
 // use for it.
 func (o *AuthzOptions) printSnippet(ctx context.Context, d command.Deps) error {
-	set, err := o.Policy.Protos.Load(ctx, d, "")
+	set, err := o.Policy.Protos.Load(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (o *AuthzOptions) authority(d command.Deps, metrics *proxy.Metrics) authz.O
 // beyondHeaders says which flag accepts a policy that headers do not decide.
 func beyondHeaders(err error) error {
 	var f *fault.Error
-	if errors.As(err, &f) && f.Code == fault.PolicyFaulty {
+	if errors.As(err, &f) && f.Code == fault.PolicyInvalid && f.Hint == "" {
 		return f.WithHint("--bearer-only checks the bearer tokens of all methods; leave the messages to jwtctl proxy or to the service itself")
 	}
 	return err

@@ -15,9 +15,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/enforce"
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/gateway/tlsfiles"
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/quote"
-	"github.com/jwtctl/jwtctl/internal/tlsfiles"
 )
 
 // reloader puts policy and certificates in force as their files are now.
@@ -44,7 +44,7 @@ type reloader struct {
 	weakened atomic.Int64
 }
 
-// settingsNow is what a gateway is told by now.
+// settingsNow is what flags, variables and jwtctl.yaml say now.
 type settingsNow struct {
 	d      command.Deps
 	policy input.PolicyFlags

@@ -9,10 +9,10 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/gateway/tlsfiles"
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/proxy"
 	"github.com/jwtctl/jwtctl/internal/quote"
-	"github.com/jwtctl/jwtctl/internal/tlsfiles"
 )
 
 // Run enforces a policy in front of a gRPC server until ctx is done and the calls

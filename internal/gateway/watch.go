@@ -7,8 +7,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
+	"github.com/jwtctl/jwtctl/internal/gateway/tlsfiles"
 	"github.com/jwtctl/jwtctl/internal/input"
-	"github.com/jwtctl/jwtctl/internal/tlsfiles"
 )
 
 // watched are the places to look for changes at.

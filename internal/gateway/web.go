@@ -11,9 +11,9 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/gateway/tlsfiles"
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/proxy"
-	"github.com/jwtctl/jwtctl/internal/tlsfiles"
 	"github.com/jwtctl/jwtctl/internal/web"
 )
 

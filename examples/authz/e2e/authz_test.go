@@ -72,7 +72,7 @@ func envoyAddress(address string) string {
 func (f *fixture) envoyAt(t *testing.T, address, config string) *way {
 	envoy := installed("envoy", "JWTCTL_ENVOY")
 	if envoy == "" {
-		return missing(t, "Envoy", "make authz-programs")
+		return missing(t, "Envoy")
 	}
 	start(t, envoy, "-c", write(t, "envoy.yaml", config), "--use-dynamic-base-id", "--concurrency", "1", "-l", "error").answering(t, address)
 	return &way{conn: dial(t, address), grpc: true}
@@ -81,7 +81,7 @@ func (f *fixture) envoyAt(t *testing.T, address, config string) *way {
 func (f *fixture) nginx(t *testing.T, address, config string) *way {
 	nginx := installed("nginx", "")
 	if nginx == "" {
-		return missing(t, "nginx", "apt-get install nginx-light")
+		return missing(t, "nginx")
 	}
 	dir := t.TempDir()
 	main := "daemon off; master_process off; pid " + dir + "/pid; error_log stderr; events {} http { access_log off;"
@@ -95,7 +95,7 @@ func (f *fixture) nginx(t *testing.T, address, config string) *way {
 func (f *fixture) caddy(t *testing.T, address, config string) *way {
 	caddy := installed("caddy", "")
 	if caddy == "" {
-		return missing(t, "Caddy", "apt-get install caddy")
+		return missing(t, "Caddy")
 	}
 	config = strings.Replace(config, "{\n", "{\n\tadmin off\n\tauto_https off\n", 1)
 	start(t, caddy, "run", "--adapter", "caddyfile", "--config", write(t, "Caddyfile", config)).answering(t, address)
@@ -103,11 +103,11 @@ func (f *fixture) caddy(t *testing.T, address, config string) *way {
 }
 
 // missing notes that a program is not there, which fails where JWTCTL_ALL is set.
-func missing(t *testing.T, name, how string) *way {
+func missing(t *testing.T, name string) *way {
 	if os.Getenv("JWTCTL_ALL") != "" {
-		t.Errorf("%s is not installed: %s", name, how)
+		t.Errorf("%s is not installed", name)
 	}
-	t.Logf("without %s, which is not installed: %s", name, how)
+	t.Logf("without %s, which is not installed: make mesh", name)
 	return nil
 }
 

@@ -18,8 +18,8 @@ does not pass is refused in gRPC's form if it is one of gRPC, and else with an H
 status and WWW-Authenticate.
 
 Only headers are seen. A policy that validates or signs messages is refused, unless
---bearer-only says that something else does that part, such as jwtctl proxy beside the
-service.
+--bearer-only says that something else does that part, such as jwtctl proxy next to
+the service.
 
 Keys, descriptors, certificates, CAs and jwtctl.yaml are read again when they change,
 and at SIGHUP, by the rules of jwtctl proxy. The first line on stdout is printed when

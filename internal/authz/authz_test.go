@@ -1,0 +1,423 @@
+package authz_test
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/jwtctl/jwtctl/internal/authz"
+	"github.com/jwtctl/jwtctl/internal/enforce"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/policytest"
+	"github.com/jwtctl/jwtctl/internal/verify"
+)
+
+// desk is an Authority, asked in every way.
+type desk struct {
+	*policytest.World
+	authority *authz.Authority
+	conn      *grpc.ClientConn
+	seen      *seen
+}
+
+// seen is an Observer.
+type seen struct {
+	mu      sync.Mutex
+	decided []authz.Decision
+	would   []fault.Code
+}
+
+func (s *seen) Decided(d authz.Decision) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.decided = append(s.decided, d)
+}
+
+func (s *seen) WouldRefuse(_ string, reason fault.Code) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.would = append(s.would, reason)
+}
+
+func newDesk(t *testing.T, source string, o authz.Options) *desk {
+	t.Helper()
+	now := func() time.Time { return policytest.Now }
+	d := &desk{World: policytest.New(t, source, policytest.Setup{Verify: verify.Options{Now: now}}), seen: &seen{}}
+	o.Log, o.Now, o.Observer = slog.New(slog.DiscardHandler), now, d.seen
+	var err error
+	if d.authority, err = authz.New(enforce.Policy{Plan: d.Plan, Verifier: d.Verifier, Signer: d.Signer}, o); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := authz.NewServer(d.authority, nil)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	if d.conn, err = grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = d.conn.Close()
+		if err := server.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+// reply is what a proxy is told.
+type reply struct {
+	passes       bool
+	status       int // over HTTP
+	grpc, text   string
+	set, removed map[string]string
+	contentType  string
+	challenge    string
+}
+
+func text(number protowire.Number, s string) []byte {
+	return protowire.AppendString(protowire.AppendTag(nil, number, protowire.BytesType), s)
+}
+
+func sub(number protowire.Number, parts ...[]byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), slices.Concat(parts...))
+}
+
+// question is a CheckRequest: of a map of headers, or of a list with raw values.
+func question(path string, headers []string, raw bool) []byte {
+	var http [][]byte
+	http = append(http, text(2, "POST"), text(4, path), text(10, "HTTP/2"))
+	joined := map[string]string{}
+	var list [][]byte
+	for i := 0; i+1 < len(headers); i += 2 {
+		name, value := headers[i], headers[i+1]
+		list = append(list, sub(1, text(1, name), text(3, value)))
+		if before, ok := joined[name]; ok {
+			value = before + "," + value
+		}
+		joined[name] = value
+	}
+	if raw {
+		http = append(http, sub(13, list...))
+	} else {
+		for name, value := range joined {
+			http = append(http, sub(3, text(1, name), text(2, value)))
+		}
+	}
+	return sub(1, sub(4, sub(2, http...)))
+}
+
+// envoy asks as Envoy does.
+func (d *desk) envoy(t *testing.T, path string, headers []string, raw bool) reply {
+	t.Helper()
+	in, out := &emptypb.Empty{}, &emptypb.Empty{} // whose unknown fields are the message
+	in.ProtoReflect().SetUnknown(question(path, headers, raw))
+	if err := d.conn.Invoke(context.Background(), "/"+authz.CheckService+"/Check", in, out); err != nil {
+		t.Fatal(err)
+	}
+	wire, err := proto.Marshal(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := parse(t, wire)
+	r := reply{set: map[string]string{}, removed: map[string]string{}}
+	if ok := answer[3]; len(ok) > 0 {
+		r.passes = true
+		for _, option := range parse(t, ok[0])[2] {
+			r.option(t, option)
+		}
+		for _, name := range parse(t, ok[0])[5] {
+			r.removed[string(name)] = ""
+		}
+		return r
+	}
+	denied := parse(t, answer[2][0])
+	status, _ := protowire.ConsumeVarint(parse(t, denied[1][0])[1][0])
+	r.status = int(status)
+	for _, option := range denied[2] {
+		r.option(t, option)
+	}
+	r.grpc, r.text, r.contentType, r.challenge = r.set["grpc-status"], r.set["grpc-message"], r.set["content-type"], r.set["www-authenticate"]
+	return r
+}
+
+// option reads a HeaderValueOption, which must overwrite.
+func (r *reply) option(t *testing.T, wire []byte) {
+	t.Helper()
+	fields := parse(t, wire)
+	header := parse(t, fields[1][0])
+	r.set[string(header[1][0])] = string(slices.Concat(header[2]...))
+	if action, _ := protowire.ConsumeVarint(slices.Concat(fields[3]...)); action != 2 {
+		t.Errorf("%s has append_action %d", header[1][0], action)
+	}
+}
+
+// parse returns the fields of a message; varints as their bytes.
+func parse(t *testing.T, wire []byte) map[protowire.Number][][]byte {
+	t.Helper()
+	all := map[protowire.Number][][]byte{}
+	for len(wire) > 0 {
+		number, kind, n := protowire.ConsumeTag(wire)
+		size := protowire.ConsumeFieldValue(number, kind, wire[max(n, 0):])
+		if n < 0 || size < 0 {
+			t.Fatalf("no message: %x", wire)
+		}
+		value := wire[n : n+size]
+		if kind == protowire.BytesType {
+			value, _ = protowire.ConsumeBytes(value)
+		}
+		all[number] = append(all[number], value)
+		wire = wire[n+size:]
+	}
+	return all
+}
+
+// forward asks as nginx does.
+func (d *desk) forward(path string, headers []string) reply {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("X-Original-URI", path)
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	d.authority.Forward("").ServeHTTP(w, r)
+	got := reply{passes: w.Code == http.StatusOK, status: w.Code, set: map[string]string{}, challenge: w.Header().Get("WWW-Authenticate")}
+	for name, values := range w.Header() {
+		if enforce.IsClaim(name) {
+			got.set[name] = strings.Join(values, "|")
+		}
+	}
+	got.grpc, got.text = w.Header().Get("Grpc-Status"), w.Header().Get("Grpc-Message")
+	return got
+}
+
+// bearerOnly reports whether a case of policytest is about headers alone.
+func bearerOnly(c policytest.CallCase) bool {
+	for _, prefix := range []string{"Who", "who", "Open", "Nope", "Bearer"} {
+		if strings.HasPrefix(c.Method, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestCallCases decides the calls that all who enforce decide alike, as far as headers
+// show them. A12, A30-A34, A36, S59, S60, S61.
+func TestCallCases(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, policytest.CallSource, authz.Options{BearerOnly: true})
+	tried := 0
+	for _, c := range d.CallCases() {
+		if !bearerOnly(c) {
+			continue
+		}
+		tried++
+		headers := append([]string{"content-type", "application/grpc+proto"}, c.Metadata...)
+		replies := map[string]reply{
+			"map": d.envoy(t, "/t.S/"+c.Method, headers, false), "list": d.envoy(t, "/t.S/"+c.Method, headers, true),
+			"forward-auth": d.forward("/t.S/"+c.Method, headers),
+		}
+		for kind, got := range replies {
+			if got.passes != (c.Status == 0) {
+				t.Errorf("%s, %s by %s: %+v", c.Method, c.Name, kind, got)
+				continue
+			}
+			if got.passes {
+				continue
+			}
+			if got.grpc != strconv.Itoa(int(c.Status)) || got.text != c.Text {
+				t.Errorf("%s, %s by %s: %s %q, want %d %q", c.Method, c.Name, kind, got.grpc, got.text, c.Status, c.Text)
+			}
+			if kind != "forward-auth" && (got.status != http.StatusOK || got.contentType != "application/grpc+proto") {
+				t.Errorf("%s, %s by %s: not in gRPC's form: %+v", c.Method, c.Name, kind, got)
+			}
+		}
+		if last := d.seen.decided[len(d.seen.decided)-1]; last.Reason != c.Code || last.Code != c.Status {
+			t.Errorf("%s, %s: observed %+v", c.Method, c.Name, last)
+		}
+	}
+	if tried < 60 {
+		t.Errorf("only %d cases", tried)
+	}
+}
+
+// TestHTTPRefusals are those of calls that are not of gRPC (RFC 6750, section 3).
+func TestHTTPRefusals(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, policytest.CallSource, authz.Options{BearerOnly: true})
+	wrong := d.Token(`{"iss":"me","role":"user"}`)
+	rows := map[string]struct {
+		path      string
+		headers   []string
+		status    int
+		challenge string
+	}{
+		"no token":          {"/t.S/Who", nil, 401, "Bearer"},
+		"no token, a query": {"/t.S/Who?connect=v1", nil, 401, "Bearer"},
+		"a bad token":       {"/t.S/Who", []string{"authorization", "Bearer a.b.c"}, 401, `Bearer error="invalid_token", error_description="Bearer token is not valid"`},
+		"a wrong claim":     {"/t.S/Who", []string{"authorization", "Bearer " + wrong}, 403, ""},
+		"an unknown method": {"/t.S/Nope", nil, 404, ""},
+		"no path":           {"", nil, 404, ""},
+		"too long":          {"/t.S/Open", []string{"x", strings.Repeat("x", authz.MaxMetadataBytes)}, 431, ""},
+		"of JSON":           {"/t.S/Who", []string{"content-type", "application/json"}, 401, "Bearer"},
+	}
+	for name, row := range rows {
+		for kind, got := range map[string]reply{"ext_authz": d.envoy(t, row.path, row.headers, false), "forward-auth": d.forward(row.path, row.headers)} {
+			if got.passes || got.status != row.status || got.challenge != row.challenge {
+				t.Errorf("%s by %s: %+v", name, kind, got)
+			}
+		}
+	}
+}
+
+// TestClaimsReplaceThoseOfClients: what a token says is set over what a client sent
+// under that name, however it is spelled, and everything else that a server could read
+// as a claim is removed; nothing that is set is removed too. A34, A35, S62.
+func TestClaimsReplaceThoseOfClients(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, policytest.CallSource, authz.Options{BearerOnly: true})
+	token := d.Token(`{"iss":"me","sub":"alice","role":"admin","groups":["a","b"],"n":1.50,"name":"Grüße"}`)
+	spoofed := []string{"authorization", "Bearer " + token}
+	for _, name := range []string{"_kalix-jwt-claim-sub", "_kalix-jwt-claim-other", "_kalix_jwt_claim_sub", "_kalix.jwt.claim.x", "-KALIX-jwt-claim-y", "_kalix-jwt-claim-name-bin", "x-kalix"} {
+		spoofed = append(spoofed, name, "mallory", name, "root")
+	}
+	set := map[string]string{
+		"_kalix-jwt-claim-iss": "me", "_kalix-jwt-claim-sub": "alice", "_kalix-jwt-claim-role": "admin",
+		"_kalix-jwt-claim-groups": `["a","b"]`, "_kalix-jwt-claim-n": "1.50", "_kalix-jwt-claim-name-bin": "R3LDvMOfZQ",
+	}
+	removed := []string{"-kalix-jwt-claim-y", "_kalix-jwt-claim-other", "_kalix.jwt.claim.x", "_kalix_jwt_claim_sub", "authorization"}
+	for _, raw := range []bool{false, true} {
+		got := d.envoy(t, "/t.S/Who", spoofed, raw)
+		for name, value := range set {
+			if got.set[name] != value {
+				t.Errorf("raw %v: %s is %q", raw, name, got.set[name])
+			}
+		}
+		var names []string
+		for name := range got.removed {
+			names = append(names, name)
+		}
+		if slices.Sort(names); !slices.Equal(names, removed) || len(got.set) != len(set) {
+			t.Errorf("raw %v: removed %q, set %v", raw, names, got.set)
+		}
+	}
+	if got := d.forward("/t.S/Who", spoofed); !got.passes || len(got.set) != len(set) || got.set["_kalix-jwt-claim-sub"] != "alice" {
+		t.Errorf("forward-auth: %+v", got)
+	}
+	if got := d.envoy(t, "/t.S/Open", spoofed, true); len(got.set) != 0 || len(got.removed) != 6 {
+		t.Errorf("an open method: %+v", got)
+	}
+}
+
+// TestForwardPath: one header names the path, and no client can name another.
+func TestForwardPath(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, policytest.CallSource, authz.Options{BearerOnly: true})
+	const open, who = "/t.S/Open", "/t.S/Who"
+	rows := map[string]struct {
+		header  string
+		headers []string
+		status  int
+	}{
+		"nginx":                      {"", []string{"X-Original-Uri", open}, 200},
+		"Traefik":                    {"", []string{"X-Forwarded-Uri", open}, 200},
+		"both alike":                 {"", []string{"X-Original-Uri", open, "X-Forwarded-Uri", open}, 200},
+		"the client names another":   {"", []string{"X-Forwarded-Uri", who, "X-Original-Uri", open}, 400},
+		"twice":                      {"", []string{"X-Original-Uri", open, "X-Original-Uri", who}, 400},
+		"none":                       {"", nil, 400},
+		"another header":             {"", []string{"X-Path", open}, 400},
+		"one of its own":             {"x-path", []string{"X-Path", who, "X-Original-Uri", open}, 401},
+		"one of its own, not there":  {"x-path", []string{"X-Original-Uri", open}, 400},
+		"guarded":                    {"", []string{"X-Original-Uri", who}, 401},
+		"a URL":                      {"", []string{"X-Original-Uri", "http://example.com" + open}, 404},
+		"a path in another spelling": {"", []string{"X-Original-Uri", "/t.S//Open"}, 404},
+	}
+	for name, row := range rows {
+		r := httptest.NewRequest(http.MethodGet, open, nil)
+		for i := 0; i+1 < len(row.headers); i += 2 {
+			r.Header.Add(row.headers[i], row.headers[i+1])
+		}
+		w := httptest.NewRecorder()
+		if d.authority.Forward(row.header).ServeHTTP(w, r); w.Code != row.status {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+	}
+}
+
+// TestPoliciesBeyondHeaders are refused, at the start and at a reload.
+func TestPoliciesBeyondHeaders(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, `message M { string x = 1; } service S { rpc A(M) returns (M) { option (kalix.method).jwt = {validate: BEARER_TOKEN}; } }`, authz.Options{})
+	beyond := policytest.New(t, policytest.CallSource, policytest.Setup{})
+	err := d.authority.Swap(enforce.Policy{Plan: beyond.Plan, Verifier: beyond.Verifier, Signer: beyond.Signer})
+	if fault.CodeOf(err) != fault.PolicyInvalid || !strings.Contains(err.Error(), "t.S/Check") {
+		t.Errorf("%v", err)
+	}
+	if got := d.forward("/t.S/A", nil); got.status != http.StatusUnauthorized { // the old one is in force
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestReportOnly passes what would be refused, without its claims, and says so.
+func TestReportOnly(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, policytest.CallSource, authz.Options{BearerOnly: true, ReportOnly: true})
+	for _, path := range []string{"/t.S/Who", "/t.S/Nope"} {
+		if got := d.envoy(t, path, []string{"_kalix-jwt-claim-sub", "mallory"}, true); !got.passes || len(got.set) > 0 || len(got.removed) == 0 {
+			t.Errorf("%s: %+v", path, got)
+		}
+	}
+	if want := []fault.Code{fault.TokenMissing, fault.MethodUnknown}; !slices.Equal(d.seen.would, want) {
+		t.Errorf("reported %v", d.seen.would)
+	}
+}
+
+// FuzzCheck: bytes that are no question are refused, and never pass a guarded method
+// without a token.
+func FuzzCheck(f *testing.F) {
+	f.Add(question("/t.S/Who", []string{"authorization", "Bearer a.b.c"}, false))
+	f.Add(question("/t.S/Who", []string{"authorization", "Bearer a.b.c"}, true))
+	f.Add([]byte{0x0a, 0x05, 0x22})
+	w := policytest.New(f, policytest.CallSource, policytest.Setup{})
+	a, err := authz.New(enforce.Policy{Plan: w.Plan, Verifier: w.Verifier, Signer: w.Signer}, authz.Options{
+		BearerOnly: true, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return policytest.Now },
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, wire []byte) {
+		r, err := authz.ReadCheck(wire)
+		if err != nil {
+			return
+		}
+		path, _, _ := strings.Cut(r.Path, "?")
+		v := a.Decide(t.Context(), r)
+		if strings.HasPrefix(path, "/t.S/Who") && v.Refusal == nil {
+			t.Errorf("passed: %+v", r)
+		}
+		for _, p := range v.Set {
+			if slices.Contains(v.Remove, p.Key) {
+				t.Errorf("%s is set and removed", p.Key)
+			}
+		}
+	})
+}

@@ -1,0 +1,4 @@
+package authz
+
+// ReadCheck is checkRequest.
+func ReadCheck(wire []byte) (Request, error) { return checkRequest(wire) }
