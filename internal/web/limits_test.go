@@ -129,29 +129,3 @@ func zipped(t *testing.T, text string) string {
 	}
 	return out.String()
 }
-
-// TestWebHoldsRefusalsOfAFlood answers a crowd of bad tokens late, as it does without
-// --web, and good calls at once. S76.
-func TestWebHoldsRefusalsOfAFlood(t *testing.T) {
-	t.Parallel()
-	r := start(t)
-	bad := "Authorization: Bearer " + r.Token(goodClaims)[:60]
-	late := make(chan answer, 1)
-	go func() {
-		for range 3000 { // 200 at once and 50 a second are prompt
-			began := time.Now()
-			if a := r.do(http.MethodPost, "/t.S/Who", `{}`, asJSON, bad); time.Since(began) > 4*time.Second {
-				late <- a
-				return
-			}
-		}
-		close(late)
-	}()
-	a, held := <-late
-	if !held || a.status != http.StatusUnauthorized {
-		t.Errorf("held %v, status %d", held, a.status)
-	}
-	if a := r.do(http.MethodPost, "/t.S/Who", `{}`, asJSON, r.bearer(goodClaims)); a.status != http.StatusOK {
-		t.Errorf("a good call: status %d: %s", a.status, a.body)
-	}
-}
