@@ -15,8 +15,6 @@ type request struct {
 	client  *Client
 	created time.Time
 	code    string // the one that it is looked up by, while it is exchanged
-	// audience are those that the token request names.
-	audience []string
 
 	// user, authTime and done are set once somebody was picked. Until then user is
 	// the one that an id_token_hint names, nil for anyone.

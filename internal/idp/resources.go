@@ -106,7 +106,7 @@ func (s *server) Revocation(ctx context.Context, r *op.ClientRequest[oidc.Revoca
 }
 
 // hint is what an id_token says about its login.
-type hint struct{ user, client, session string }
+type hint struct{ user, client string }
 
 // readHint reads an id_token of this provider, which may have expired (OpenID
 // Connect RP-Initiated Logout section 2).

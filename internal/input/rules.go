@@ -18,7 +18,7 @@ func IssuerRules(f *config.File) []diff.IssuerRules {
 	return list
 }
 
-// ChecksOf returns what f says of how tokens and messages are checked, for a run
+// ChecksOf returns how tokens and messages are checked by f, for a run
 // without flags or variables.
 func ChecksOf(f *config.File) diff.Checks {
 	c := diff.Checks{At: descset.Position{File: f.Path, Line: 1, Column: 1}}
