@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -101,23 +102,48 @@ func copyFlushing(w http.ResponseWriter, from io.Reader) error {
 // request.
 type interruptKey struct{}
 
-// interruptible returns r with that function, for the connection of w.
-func interruptible(w http.ResponseWriter, r *http.Request) *http.Request {
-	end := func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) }
-	return r.WithContext(context.WithValue(r.Context(), interruptKey{}, end))
+// interruptible returns r with that function, for the connection of w, which does
+// nothing once over has been called: the transport closes bodies in the background, and
+// w must not be used after its handler.
+//
+// Over HTTP/1 an interrupted Read cancels the context of the connection, and so that of
+// each request after it. Such a request gets a context of its own, and the connection
+// ends with its answer.
+func interruptible(w http.ResponseWriter, r *http.Request) (_ *http.Request, over func()) {
+	ctx := r.Context()
+	if r.ProtoMajor == 1 && ctx.Err() != nil {
+		ctx = context.WithoutCancel(ctx)
+		w.Header().Set("Connection", "close")
+	}
+	var mu sync.Mutex
+	controller := http.NewResponseController(w)
+	end := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if controller != nil {
+			_ = controller.SetReadDeadline(time.Unix(1, 0))
+		}
+	}
+	return r.WithContext(context.WithValue(ctx, interruptKey{}, end)), func() {
+		mu.Lock()
+		defer mu.Unlock()
+		controller = nil
+	}
 }
 
 // requestBody is the body that vanguard has made, whose Close waits for a Read
 // that is under way.
 type requestBody struct {
 	io.ReadCloser
-	interrupt    func()
-	read, broken atomic.Bool // to its end; not to its end
+	interrupt             func()
+	reading, read, broken atomic.Bool // now; to its end; not to its end
 }
 
 // Read is that of io.Reader.
 func (b *requestBody) Read(p []byte) (int, error) {
+	b.reading.Store(true)
 	n, err := b.ReadCloser.Read(p)
+	b.reading.Store(false)
 	switch {
 	case err == io.EOF:
 		b.read.Store(true)
@@ -129,7 +155,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 
 // Close is that of io.Closer. It ends a Read first.
 func (b *requestBody) Close() error {
-	if b.interrupt != nil && !b.read.Load() && !b.broken.Load() {
+	if b.interrupt != nil && b.reading.Load() && !b.read.Load() && !b.broken.Load() {
 		b.interrupt()
 	}
 	return b.ReadCloser.Close()

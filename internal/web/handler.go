@@ -77,7 +77,8 @@ func (s *Server) translate(w http.ResponseWriter, r *http.Request) {
 		s.unknown(w, r)
 		return
 	}
-	r = interruptible(w, r)
+	r, over := interruptible(w, r)
+	defer over()
 	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	switch {
 	case strings.HasPrefix(kind, "application/grpc-web"):

@@ -82,10 +82,11 @@ func TestWebHoldsToStreamLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	told, refused := uint32(0), false
+	_, token, _ := strings.Cut(r.bearer(goodClaims), ": ") // or they would end
 	for id := uint32(1); id < 2*(proxy.MaxStreams+2); id += 2 { // none of them ends
 		var headers strings.Builder
 		encoder := hpack.NewEncoder(&headers)
-		for _, f := range [][2]string{{":method", "POST"}, {":scheme", "http"}, {":path", "/t.S/Who"}, {":authority", "x"}, {"content-type", "application/json"}} {
+		for _, f := range [][2]string{{":method", "POST"}, {":scheme", "http"}, {":path", "/t.S/Who"}, {":authority", "x"}, {"content-type", "application/json"}, {"authorization", token}} {
 			_ = encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]})
 		}
 		if err := framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: []byte(headers.String()), EndHeaders: true}); err != nil {
@@ -128,4 +129,28 @@ func zipped(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return out.String()
+}
+
+// TestWebHoldsRefusalsOfAFlood answers a flood of bad tokens on one connection late, as
+// it does without --web, and a good call on it as ever. S76.
+func TestWebHoldsRefusalsOfAFlood(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	bad := "Authorization: Bearer " + r.Token(goodClaims)[:60]
+	held, n, start := false, 0, time.Now()
+	for ; !held && time.Since(start) < 20*time.Second; n++ {
+		began := time.Now()
+		if a := r.do(http.MethodPost, "/t.S/Who", `{}`, asJSON, bad); a.status != http.StatusUnauthorized {
+			t.Fatalf("status %d: %s", a.status, a.body)
+		}
+		held = time.Since(began) > 2*time.Second
+	}
+	if took := time.Since(start).Seconds(); !held && float64(n) > 200+100*took { // 200 at once and 50 a second are prompt
+		t.Errorf("no refusal of %d in %.0f s is held", n, took)
+	}
+	for range 3 {
+		if a := r.do(http.MethodPost, "/t.S/Who", `{}`, asJSON, r.bearer(goodClaims)); a.status != http.StatusOK {
+			t.Errorf("a good call: status %d: %s", a.status, a.body)
+		}
+	}
 }
