@@ -168,7 +168,7 @@ temporal-workers:
 	@rm -rf $(WORKERS)/java; mkdir -p $(WORKERS)/java; cp -r $(WORKER_SOURCES)/java $(WORKERS)/java/build; cd $(WORKERS)/java/build && \
 	  mvn -q -B compile dependency:copy-dependencies -DoutputDirectory=.. -DincludeScope=runtime && cp -r target/classes/example ..
 
-## conformance: the suites of connectrpc.com/conformance and grpc-go, directly and through the proxy; ONLY=regexp picks some
+## conformance: the suites of connectrpc.com/conformance and grpc-go, directly, through the proxy and under the interceptors; ONLY=regexp picks some
 conformance: conformance-programs
 	cd tools/conformance && ../../bin/conformance/conformance -only '$(ONLY)'
 

@@ -23,6 +23,8 @@ type connectSuite struct {
 	config  config
 	guarded bool // by policy/connect.proto
 	web     bool // the client calls the address of --web
+
+	inProcess bool // under the interceptors of grpcauth, not through the proxy
 }
 
 func (c connectSuite) suite() suite { return suite{name: c.name, quick: c.quick, run: c.run} }
@@ -43,6 +45,9 @@ func (c connectSuite) run(ctx context.Context, b *bench) (*result, error) {
 		s.Message = s.Token
 	}
 	s.PlainUpstream, s.Web = !c.config.tls, c.web
+	if c.inProcess {
+		s.JWTCTL = b.self
+	}
 	setupFile := filepath.Join(s.Work, "setup.json")
 	if err := errors.Join(s.write(setupFile), c.config.write(filepath.Join(s.Work, "config.yaml"))); err != nil {
 		return nil, err

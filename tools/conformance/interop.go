@@ -29,12 +29,16 @@ var interopCases = strings.Fields(`empty_unary large_unary client_streaming serv
 	special_status_message custom_metadata unimplemented_method unimplemented_service
 	orca_per_rpc orca_oob rpc_soak channel_soak`)
 
-// interopSuite is grpc-go's interop client and server, in plaintext and with TLS.
-func interopSuite(name string, guarded bool) suite {
+// interopSuite is grpc-go's interop client and server, in plaintext and with TLS; inProcess
+// is under the interceptors of grpcauth, not through the proxy.
+func interopSuite(name string, guarded, inProcess bool) suite {
 	return suite{name: name, quick: true, run: func(ctx context.Context, b *bench) (*result, error) {
 		s, err := interopSetup(ctx, b, name, guarded)
 		if err != nil {
 			return nil, err
+		}
+		if inProcess {
+			s.JWTCTL = b.self
 		}
 		r := &result{suite: name}
 		for _, secure := range []bool{false, true} {

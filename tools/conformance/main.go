@@ -1,7 +1,8 @@
 // Conformance runs the test suites of peers against each other directly, and
-// again with jwtctl proxy in between, and prints both counts side by side. Each
-// case that passes directly must pass through the proxy, but for those that
-// exceptions.txt names with a reason (security.md S80).
+// again with jwtctl proxy in between or under the interceptors of grpcauth ("in
+// process"), and prints both counts side by side. Each case that passes directly
+// must pass then too, but for those that exceptions.txt names with a reason
+// (security.md S80).
 //
 // The suites are connectrpc.com/conformance, with connect-go's and grpc-go's
 // client and server, and grpc-go's interop cases. go.mod pins both.
@@ -35,7 +36,9 @@ func main() {
 
 // dispatch runs the suites, or is one of the two programs that connectconformance
 // starts to have a proxy in between: "server SETUP COMMAND…" and "client SETUP
-// COMMAND…". "throughput" compares the proxy with nginx.
+// COMMAND…". "proxy" is what suites in process have in the place of jwtctl proxy:
+// a server by grpc-go under the interceptors. "throughput" compares the proxy with
+// nginx.
 func dispatch(ctx context.Context, args []string) error {
 	if len(args) > 2 && (args[0] == "server" || args[0] == "client") {
 		s, err := readSetup(args[1])
@@ -46,6 +49,9 @@ func dispatch(ctx context.Context, args []string) error {
 			return serveBehindProxy(ctx, s, args[2:])
 		}
 		return callThroughProxy(ctx, s, args[2:])
+	}
+	if len(args) > 0 && args[0] == "proxy" {
+		return serveInProcess(ctx, args[1:])
 	}
 	if len(args) > 0 && args[0] == "throughput" {
 		return compareWithNginx(ctx, args[1:])

@@ -14,7 +14,7 @@ type outcome struct {
 
 func (o outcome) passed() int { return o.total - len(o.failed) }
 
-// result is how a suite ended directly and through the proxy.
+// result is how a suite ended directly, and through the proxy or under the interceptors.
 type result struct {
 	suite           string
 	direct, through outcome
@@ -60,10 +60,10 @@ func printHeader(w io.Writer) {
 func (r *result) print(w io.Writer) {
 	fmt.Fprintf(w, "%-34s %8d %8d %8d %9d\n", r.suite, r.direct.total, r.direct.passed(), r.through.passed(), r.excepted)
 	if r.direct.total != r.through.total {
-		fmt.Fprintf(w, "  %d cases ran through the proxy\n", r.through.total)
+		fmt.Fprintf(w, "  %d cases ran through jwtctl\n", r.through.total)
 	}
 	for _, name := range r.broken {
-		fmt.Fprintf(w, "  FAILS THROUGH THE PROXY: %s\n%s\n", name, r.through.failed[name])
+		fmt.Fprintf(w, "  FAILS THROUGH JWTCTL: %s\n%s\n", name, r.through.failed[name])
 	}
 	for _, e := range r.mended {
 		fmt.Fprintf(w, "  PASSES NOW: exceptions.txt:%d names %s; remove the line\n", e.line, e.pattern)

@@ -32,8 +32,12 @@ func suites() []suite {
 		connectSuite{name: "web: grpc-web", quick: true, mode: "server", program: "referenceserver", config: webGRPC, web: true}.suite(),
 		connectSuite{name: "connect client, guarded", mode: "client", program: "referenceclient", config: guarded, guarded: true}.suite(),
 		connectSuite{name: "grpc-go client, guarded", quick: true, mode: "client", program: "grpcclient", config: grpcGo, guarded: true}.suite(),
-		interopSuite("grpc-go interop", false),
-		interopSuite("grpc-go interop, guarded", true),
+		connectSuite{name: "in process: grpc-go server", quick: true, mode: "server", program: "grpcserver", config: grpcGo, inProcess: true}.suite(),
+		connectSuite{name: "in process: grpc-go client, guarded", quick: true, mode: "client", program: "grpcclient", config: grpcGo, guarded: true, inProcess: true}.suite(),
+		interopSuite("grpc-go interop", false, false),
+		interopSuite("grpc-go interop, guarded", true, false),
+		interopSuite("in process: grpc-go interop", false, true),
+		interopSuite("in process: interop, guarded", true, true),
 	}
 }
 
