@@ -220,6 +220,16 @@ func (s *Service) State() (calls, got int, log string) {
 	return s.calls, len(s.got), s.log.String()
 }
 
+// Last returns the metadata of the last call, and its last request as JSON, "" for none.
+func (s *Service) Last() (metadata.MD, string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.got) == 0 {
+		return s.md, ""
+	}
+	return s.md, s.got[len(s.got)-1]
+}
+
 // hold makes the call of c and looks at what comes of it; own says that gRPC's own words
 // refuse it.
 func (s *Service) hold(t *testing.T, c policytest.CallCase, own bool) {

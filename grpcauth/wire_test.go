@@ -1,0 +1,146 @@
+package grpcauth_test
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/jwtctl/jwtctl/internal/grpctest"
+	"github.com/jwtctl/jwtctl/internal/policytest"
+	"github.com/jwtctl/jwtctl/jwtpolicy"
+)
+
+// TestS62_HandlersGetNoClaimsOfClients: handlers get the claims of the token as metadata,
+// and nothing that a client sends under such names.
+func TestS62_HandlersGetNoClaimsOfClients(t *testing.T) {
+	s := grpctest.Serve(t, policytest.CallSource, false, jwtpolicy.Options{})
+	bearer := "Bearer " + s.Token(policytest.GoodClaims)
+	sent := metadata.AppendToOutgoingContext(context.Background(), "authorization", bearer, "x-other", "1",
+		"_kalix-jwt-claim-sub", "mallory", "_Kalix-Jwt-Claim-None", "x", "_kalix_jwt_claim_sub", "mallory", "_kalix-jwt-claim-sub-bin", "mallory")
+	for _, method := range []string{"Who", "WhoClient", "WhoServer", "WhoBidi", "Open", "OpenBidi"} {
+		if _, err := s.Call(sent, method, `{}`); err != nil {
+			t.Fatal(method, err)
+		}
+		want := map[string]string{"x-other": "1", "authorization": bearer}
+		if strings.HasPrefix(method, "Who") {
+			want = map[string]string{"x-other": "1", "_kalix-jwt-claim-sub": "alice", "_kalix-jwt-claim-role": "admin", "_kalix-jwt-claim-iss": "me", "_kalix-jwt-claim-exp": "1769864400"}
+		}
+		md, _ := s.Last()
+		for key, values := range md {
+			if jwtpolicy.IsClaimKey(key) || key == "authorization" || key == "x-other" {
+				if strings.Join(values, " ") != want[key] {
+					t.Errorf("%s: %s: %q", method, key, values)
+				}
+				delete(want, key)
+			}
+		}
+		if len(want) > 0 {
+			t.Errorf("%s: lacks %v", method, want)
+		}
+	}
+}
+
+// TestA44_A47_HandlersGetWhatTokensSay: EXTRACT and RAW fields come to the handler as the
+// token has them, whatever the client sent in RAW.
+func TestA44_A47_HandlersGetWhatTokensSay(t *testing.T) {
+	s := grpctest.Serve(t, policytest.CallSource, false, jwtpolicy.Options{})
+	for _, method := range []string{"Check", "CheckClient", "CheckServer", "CheckBidi"} {
+		if _, err := s.Call(t.Context(), method, `{"user":"bob","raw":{"team":"mine","x":"mine"},"tok":"`+s.Token(policytest.SignedClaims)+`"}`); err != nil {
+			t.Fatal(method, err)
+		}
+		_, got := s.Last()
+		for _, part := range []string{`"n":"7"`, `"team":"x"`} {
+			if !strings.Contains(got, part) {
+				t.Errorf("%s: the handler got %s, without %s", method, got, part)
+			}
+		}
+		if strings.Contains(got, "mine") {
+			t.Errorf("%s: the handler got %s", method, got)
+		}
+	}
+}
+
+// TestA60_ResponsesAreSignedOnTheWire: every response verifies.
+func TestA60_ResponsesAreSignedOnTheWire(t *testing.T) {
+	s := grpctest.Serve(t, policytest.CallSource, false, jwtpolicy.Options{})
+	for _, method := range []string{"Sign", "SignServer"} {
+		answers, err := s.Call(t.Context(), method, `{}`)
+		if err != nil || len(answers) != 1 {
+			t.Fatal(method, answers, err)
+		}
+		if _, err := s.Verify("Signed", answers[0], nil); err != nil {
+			t.Errorf("%s: %v", method, err)
+		}
+		if _, err := s.Verify("Signed", strings.Replace(answers[0], "bob", "eve", 1), nil); err == nil {
+			t.Errorf("%s: a changed response verifies", method)
+		}
+	}
+}
+
+// TestS82_OtherWireTypesAreRefused: a field whose number the type declares, with a wire type
+// that it does not, reaches no handler.
+func TestS82_OtherWireTypesAreRefused(t *testing.T) {
+	s := grpctest.Serve(t, policytest.CallSource, false, jwtpolicy.Options{})
+	good := `{"user":"bob","tok":"` + s.Token(policytest.SignedClaims) + `"}`
+	for _, method := range []string{"Check", "CheckClient", "CheckServer", "CheckBidi"} {
+		for number := range protowire.Number(5) {
+			_, m := s.Message("Signed", good)
+			m.SetUnknown(protowire.AppendFixed32(protowire.AppendTag(nil, number+1, protowire.Fixed32Type), 9))
+			_, before, _ := s.State()
+			stream, err := s.Conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, "/t.S/"+method)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = stream.SendMsg(m)
+			_ = stream.CloseSend()
+			err = stream.RecvMsg(dynamicpb.NewMessage(s.Set.Message("t.Plain")))
+			if _, got, _ := s.State(); status.Code(err) != codes.InvalidArgument || got != before {
+				t.Errorf("%s, field %d: %v, the handler got %d", method, number+1, err, got-before)
+			}
+		}
+	}
+}
+
+// TestS88_LateMessagesAreRefused: a bearer token counts until its exp whenever a message
+// comes, on a stream that began in time too.
+func TestS88_LateMessagesAreRefused(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		var passed atomic.Int64 // since policytest.Now
+		s := grpctest.Serve(t, policytest.CallSource, false, jwtpolicy.Options{Now: func() time.Time { return policytest.Now.Add(time.Duration(passed.Load())) }})
+		ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+s.Token(policytest.GoodClaims)), 20*time.Second)
+		defer cancel()
+		stream, err := s.Conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, "/t.S/WhoBidi")
+		if err != nil {
+			t.Fatal(err)
+		}
+		exchange := func() error {
+			m := dynamicpb.NewMessage(s.Set.Message("t.Plain"))
+			if err := stream.SendMsg(m); err != nil {
+				t.Fatal(err)
+			}
+			return stream.RecvMsg(m)
+		}
+		if err := exchange(); err != nil {
+			t.Fatal(err)
+		}
+		passed.Store(int64(time.Hour - 1))
+		want, delivered := codes.OK, 2
+		if late {
+			passed.Store(int64(time.Hour))
+			want, delivered = codes.Unauthenticated, 1
+		}
+		err = exchange()
+		if _, got, _ := s.State(); status.Code(err) != want || got != delivered {
+			t.Errorf("late %t: %v, the handler got %d", late, err, got)
+		}
+	}
+}
