@@ -28,6 +28,7 @@ type Tree struct {
 	dir     string
 	sources []source
 	paths   map[string]bool
+	passed  []string
 	imports map[string]bool // all that any file imports
 	reader  headerReader
 }
@@ -45,10 +46,11 @@ func New(dir string) *Tree {
 }
 
 // Look returns the .proto files of dir, those in folders called node_modules or with a
-// dot in front, and behind links to folders, aside. The error is descriptor_unreadable
-// where dir cannot be read, or has more in it than anyone means.
+// dot in front, and behind links to folders, aside: Passed names annotated ones there.
+// The error is descriptor_unreadable where dir cannot be read, or has more in it than
+// anyone means.
 func Look(ctx context.Context, dir string) (*Tree, error) {
-	list, err := files.Find(dir, "**/*.proto", fault.DescriptorUnreadable)
+	list, passed, err := files.FindAll(dir, "**/*.proto", fault.DescriptorUnreadable)
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +66,7 @@ func Look(ctx context.Context, dir string) (*Tree, error) {
 		text, err := files.Read(name, MaxSource, fault.DescriptorUnreadable)
 		t.add(filepath.ToSlash(relative), text, err != nil)
 	}
+	t.lookInto(ctx, passed)
 	return t, nil
 }
 
@@ -122,6 +125,9 @@ type Selection struct {
 	// Annotated is how many of the files are annotated, of Total.
 	Annotated, Total int
 }
+
+// Left reports whether there are files that are not to be compiled.
+func (s Selection) Left() bool { return s.Total > len(s.Protos) }
 
 // Select returns the annotated files and those in the same folders, all files that
 // declare a service or message by one of the names, and the files at paths, if there are

@@ -3,6 +3,7 @@ package input
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/discover"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/protofile"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
@@ -101,20 +103,29 @@ func (p *ProtoFlags) LoadOrFind(ctx context.Context, d command.Deps, names []str
 	if p.Named() {
 		return p.Load(ctx, d)
 	}
-	tree, err := p.Find(ctx, ".")
+	tree, err := p.Find(ctx, d, ".")
 	if err != nil {
 		return nil, err
 	}
-	set, err := p.LoadFound(ctx, d, tree, names)
+	set, found, err := p.LoadFound(ctx, d, tree, names)
+	if err == nil && found.Left() {
+		d.Say("looked at %s", Looked(found, ""))
+	}
 	if err == nil && !set.Annotated() && len(names) == 0 {
 		return nil, notAnnotated(tree)
 	}
 	return set, err
 }
 
-// Find looks for the sources below a folder.
-func (p *ProtoFlags) Find(ctx context.Context, dir string) (*discover.Tree, error) {
+// Find looks for the sources below a folder, and warns of annotated ones that it passes
+// over.
+func (p *ProtoFlags) Find(ctx context.Context, d command.Deps, dir string) (*discover.Tree, error) {
 	tree, err := discover.Look(ctx, dir)
+	if err == nil {
+		for _, file := range tree.Passed() {
+			d.Warn("%s: may have JWT annotations, and is passed over: folders that begin with a dot, node_modules and links are looked into only where they are named", quote.Printable(file))
+		}
+	}
 	var f *fault.Error
 	if errors.As(err, &f) && f.Code == fault.DescriptorUnreadable {
 		return nil, f.WithHint("nothing is named, so all below %s is looked through: name .proto files, a folder or a descriptor set, here or in %s", place(dir), config.Name)
@@ -126,21 +137,24 @@ func (p *ProtoFlags) Find(ctx context.Context, dir string) (*discover.Tree, erro
 	return tree, err
 }
 
-// LoadFound reads what LoadOrFind reads from a tree.
-func (p *ProtoFlags) LoadFound(ctx context.Context, d command.Deps, tree *discover.Tree, names []string, paths ...string) (*descset.Set, error) {
+// LoadFound reads what LoadOrFind reads from a tree, and returns what that is.
+func (p *ProtoFlags) LoadFound(ctx context.Context, d command.Deps, tree *discover.Tree, names []string, paths ...string) (*descset.Set, discover.Selection, error) {
 	found := tree.Select(names, paths...)
 	if len(found.Protos) == 0 {
-		return nil, notAnnotated(tree)
+		return nil, found, notAnnotated(tree)
 	}
 	src := protofile.Sources{ImportPaths: p.ImportPaths, Protos: found.Protos, Rewrite: p.Rewrite}
 	if len(src.ImportPaths) == 0 {
 		src.ImportPaths = found.ImportPaths
 	}
 	set, err := p.load(ctx, d, src)
-	if left := found.Total - len(found.Protos); err == nil && left > 0 {
-		d.Say("looked at %d of %d .proto files: those with JWT annotations, and their folders; name a folder to look at all of it", len(found.Protos), found.Total)
-	}
-	return set, err
+	return set, found, err
+}
+
+// Looked words what of a folder was read, for "looked at"; of says whose files they are,
+// and may be empty.
+func Looked(found discover.Selection, of string) string {
+	return fmt.Sprintf("%d of %d .proto files%s: those with JWT annotations, and their folders; name a folder to look at all of it", len(found.Protos), found.Total, of)
 }
 
 // notAnnotated is the error of a folder without annotations: that nothing is guarded is

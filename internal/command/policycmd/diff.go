@@ -17,6 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/diff"
+	"github.com/jwtctl/jwtctl/internal/discover"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/finding"
@@ -187,6 +188,8 @@ type oldVersion struct {
 	// names are those that its annotated files declare, and annotated their paths; only
 	// where no paths are named.
 	names, annotated []string
+	// found is what was read of a folder; only where no paths are named.
+	found discover.Selection
 	// absent are the submodules that git does not have at their commits.
 	absent []string
 	// config is its jwtctl.yaml, nil where it has none, or none that can be read.

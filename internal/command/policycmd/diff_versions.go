@@ -26,14 +26,23 @@ func loadBoth(ctx context.Context, d command.Deps, o diffOptions) (now *descset.
 		old, err = loadAgainst(ctx, d, o, nil)
 		return now, old, err
 	}
-	tree, err := o.protos.Find(ctx, ".")
+	tree, err := o.protos.Find(ctx, d, ".")
 	if err != nil {
 		return nil, nil, err
 	}
 	if old, err = loadAgainst(ctx, d, o, tree); err != nil {
 		return nil, nil, err
 	}
-	now, err = o.protos.LoadFound(ctx, d, tree, old.names, old.annotated...)
+	now, found, err := o.protos.LoadFound(ctx, d, tree, old.names, old.annotated...)
+	switch {
+	case err != nil:
+	case found.Left() && old.found.Left():
+		d.Say("looked at %d of %d .proto files of the old version, and %s", len(old.found.Protos), old.found.Total, input.Looked(found, " of the new one"))
+	case found.Left():
+		d.Say("looked at %s", input.Looked(found, " of the new version"))
+	case old.found.Left():
+		d.Say("looked at %s", input.Looked(old.found, " of the old version"))
+	}
 	if err == nil && !now.Annotated() && !old.set.Annotated() {
 		err = fault.New(fault.DescriptorUnreadable, "descriptors", "neither version has a JWT annotation").
 			WithHint("name the files or the folder to compare them all the same")
@@ -91,7 +100,7 @@ func (v *oldVersion) find(ctx context.Context, d command.Deps, protos input.Prot
 		v.set, err = descset.Link(schema)
 		return err
 	}
-	v.set, err = protos.LoadFound(ctx, d, tree, now.Declared(), now.Annotated()...)
+	v.set, v.found, err = protos.LoadFound(ctx, d, tree, now.Declared(), now.Annotated()...)
 	return err
 }
 
