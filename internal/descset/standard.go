@@ -140,8 +140,20 @@ func linked(name string) protoreflect.FileDescriptor {
 }
 
 // IsWellKnown reports whether name is one of protobuf's own files, of which ours
-// is taken always: it defines what options are.
-func IsWellKnown(name string) bool { return strings.HasPrefix(name, "google/protobuf/") }
+// is taken always: it defines what options are. Any other file of that folder is as
+// good as those of other folders.
+func IsWellKnown(name string) bool {
+	base, inside := strings.CutPrefix(name, "google/protobuf/")
+	if !inside {
+		return false
+	}
+	switch strings.TrimSuffix(base, ".proto") {
+	case "any", "api", "compiler/plugin", "cpp_features", "descriptor", "duration", "empty", "field_mask",
+		"go_features", "java_features", "source_context", "struct", "timestamp", "type", "wrappers":
+		return strings.HasSuffix(base, ".proto")
+	}
+	return false
+}
 
 // isKalix reports whether name is a file of the vendor's schema. Those below, such
 // as kalix/tck/model.proto, are not.

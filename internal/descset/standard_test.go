@@ -1,6 +1,9 @@
 package descset
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestStandardFiles: all files that protoc brings are there, linked, and none of
 // them needs anything else.
@@ -14,6 +17,16 @@ func TestStandardFiles(t *testing.T) {
 		name = "google/protobuf/" + name + ".proto"
 		if got := s.Standard(name); got == nil || got.Path() != name {
 			t.Errorf("%s is not there", name)
+		}
+	}
+	for name := range readBundle().protos {
+		if IsWellKnown(name) != strings.HasPrefix(name, "google/protobuf/") {
+			t.Errorf("%s: well known %v", name, IsWellKnown(name))
+		}
+	}
+	for _, name := range []string{"google/protobuf/nothing.proto", "google/protobuf/any", "google/protobuf/", "google/protobuf/sub/any.proto"} {
+		if IsWellKnown(name) {
+			t.Errorf("%s is none of protobuf's", name)
 		}
 	}
 	if s.Standard("google/protobuf/nothing.proto") != nil || s.Standard("google/type/date.proto") != nil {
