@@ -180,31 +180,3 @@ func TestNothingIsFoundInSoundSetups(t *testing.T) {
 		}
 	}
 }
-
-// Set-ups that people reported in public, each by what was wrong with it.
-func TestReportedSetups(t *testing.T) {
-	for name, row := range map[string]struct {
-		setup
-		rule string
-	}{
-		"helm-charts#848: the variable that the image reads is the other one": {setup{name: ".env", text: env("SERVICES=frontend:internal-frontend:history:matching:worker\nTEMPORAL_", "TEMPORAL_"), version: "1.29.1"}, "services-unread"},
-		"helm-charts#540: authorization by variables that nothing reads":      {setup{name: "values.yaml", text: "server:\n  additionalEnv:\n    - {name: TEMPORAL_AUTH_AUTHORIZER, value: default}\n"}, "authorizer-missing"},
-		"helm-charts#875: no template has the audience":                       {setup{name: ".env", text: env("USE_", "TEMPORAL_AUTH_AUDIENCE=a\nUSE_")}, "variable-unread"},
-		"helm-charts#571: the worker pod is refused":                          {setup{name: "values.yaml", text: helm("enabled: true", "enabled: false")}, "internal-frontend-missing"},
-		"temporal#7857: system workers are refused":                           {setup{name: "s.yaml", text: static("  internal-frontend: {rpc: {grpcPort: 7236}}\n", "")}, "internal-frontend-missing"},
-		"samples-go#301: internal-frontend configured, not started":           {setup{name: ".env", text: env("frontend:internal-frontend:", "frontend:"), version: "1.29.1"}, "internal-frontend-not-started"},
-		"temporal#5127: keys are rotated, and read once":                      {setup{name: "s.yaml", text: static("      refreshInterval: 1m\n", "")}, "refresh-missing"},
-		"temporal#4870: a file as a source, before 1.32":                      {setup{name: "s.yaml", text: static("http://keys:8080/jwks.json", "file:///keys.json"), version: "1.31.4"}, "key-source-unsupported"},
-		"temporal#7574: a pattern without its groups":                         {setup{name: "s.yaml", text: static("authorizer:", "permissionsRegex: (\\w+)[.](\\w+)\n    authorizer:")}, "regex-ignored"},
-		"temporal#2134: one of two sources is down":                           {setup{name: "s.yaml", text: static(), failure: errors.New("unsupported protocol scheme")}, "key-source-unreachable"},
-		"ui#2493: the server's settings are the Web UI's":                     {setup{name: "values.yaml", text: helm("    - {name", "    - {name: TEMPORAL_AUTH_CLAIM_MAPPER, value: default}\n    - {name")}, "server-settings-on-ui"},
-		"ui#429: the Web UI sends no token":                                   {setup{name: "values.yaml", text: helm("TEMPORAL_AUTH_ENABLED", "TEMPORAL_UI_PORT")}, "ui-without-login"},
-		"the roles of Keycloak are inside a claim":                            {setup{name: "s.yaml", text: static("permissionsClaimName: permissions", "permissionsClaimName: resource_access.temporal.roles")}, "claim-name-dotted"},
-		"the key set is on the host of the container":                         {setup{name: ".env", text: env("keys:8080", "localhost:61884")}, "key-source-loopback"},
-	} {
-		found := row.examine(t)
-		if !slices.ContainsFunc(found, func(f finding.Finding) bool { return f.Rule == row.rule }) {
-			t.Errorf("%s: found %v", name, found)
-		}
-	}
-}
