@@ -82,7 +82,7 @@ func TestWebHoldsToStreamLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	told, refused := uint32(0), false
-	_, token, _ := strings.Cut(r.bearer(goodClaims), ": ") // or they would end
+	_, token, _ := strings.Cut(r.bearer(goodClaims), ": ")      // or they would end
 	for id := uint32(1); id < 2*(proxy.MaxStreams+2); id += 2 { // none of them ends
 		var headers strings.Builder
 		encoder := hpack.NewEncoder(&headers)
