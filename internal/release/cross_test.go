@@ -41,8 +41,8 @@ func TestCross(t *testing.T) {
 					t.Error("built with cgo")
 				}
 			}
-			if size, err := os.Stat(path); err != nil || size.Size() > 32<<20 {
-				t.Errorf("%v, %d MB; the aim is 32", err, size.Size()>>20)
+			if size, err := os.Stat(path); err != nil || size.Size() > 38<<20 {
+				t.Errorf("%v, %d MB; the aim is 38", err, size.Size()>>20)
 			}
 		})
 	}

@@ -135,7 +135,7 @@ func TestPreCommit(t *testing.T) {
 	}
 	hooks, dir := t.TempDir(), copyExample(t)
 	// A repository of the files as they are now, which a commit may not yet be.
-	if out, ok := script(t, here, `git ls-files -co --exclude-standard -z go.mod go.sum cmd internal .pre-commit-hooks.yaml |
+	if out, ok := script(t, here, `git ls-files -co --exclude-standard -z go.mod go.sum cmd grpcauth internal jwtpolicy jwttest proto .pre-commit-hooks.yaml |
 while read -rd '' f; do case $f in */testdata/*|*_test.go) ;; *) [ ! -e "$f" ] || printf '%s\0' "$f" ;; esac; done |
 xargs -0 cp -P --parents -t "`+hooks+`"; cd "`+hooks+`"; git init -q; git add -A; git commit -q -m hooks`); !ok {
 		t.Fatal(out)
