@@ -51,6 +51,15 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+func TestOnlyFewDeadlinesAreTriedAgain(t *testing.T) {
+	for names, want := range map[string]bool{"": false, "Timeouts/a": true, "Timeouts/a Timeouts/b": true, "Timeouts/a Timeouts/b Timeouts/c": false, "Timeouts/a Errors/b": false, "Errors/Timeouts/a": false} {
+		r := result{broken: strings.Fields(names)}
+		if got := r.late(); got != want {
+			t.Errorf("%q: %v", names, got)
+		}
+	}
+}
+
 func TestExceptionsNeedReasons(t *testing.T) {
 	if _, err := readExceptions("exceptions.txt"); err != nil {
 		t.Error(err)
