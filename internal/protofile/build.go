@@ -3,14 +3,11 @@ package protofile
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 
-	"github.com/bufbuild/protocompile/ast"
 	"github.com/bufbuild/protocompile/linker"
 	"github.com/bufbuild/protocompile/options"
 	"github.com/bufbuild/protocompile/parser"
@@ -96,22 +93,6 @@ func compileFiles(ctx context.Context, names []string, inOrder bool, resolve fun
 		files[i] = b.tasks[name].file
 	}
 	return files, nil
-}
-
-// missingImports is the error of imports that were not found, each placed where a
-// file imports it.
-type missingImports []error
-
-func (m missingImports) Error() string { return errors.Join(m...).Error() }
-
-// missing returns the errors of all imports that were not found, by their names.
-func (b *build) missing() (list []error) {
-	for _, name := range b.names() {
-		if err := b.tasks[name].err; fault.Has(err, fault.ImportNotFound) {
-			list = append(list, b.importFault(name, err))
-		}
-	}
-	return list
 }
 
 // failed returns the error of the first file that has one, by its name.
@@ -209,48 +190,6 @@ func (b *build) read(t *task) error {
 	return nil
 }
 
-// unresolved is the error of a resolver, which is placed where the import is.
-type unresolved struct{ error }
-
-func (u unresolved) Unwrap() error { return u.error }
-
-// acyclic reports whether name leads back to itself by imports. path is how it was
-// reached; seen has the place of each file in it, from 1, and -1 for what was
-// looked at.
-func (b *build) acyclic(name string, seen map[string]int, path []string) error {
-	t := b.tasks[name]
-	path = append(path, name)
-	seen[name] = len(path)
-	for _, dep := range t.imports {
-		switch at := seen[dep]; {
-		case at > 0:
-			var chain strings.Builder
-			for _, step := range path[at-1:] {
-				fmt.Fprintf(&chain, "%q -> ", step)
-			}
-			return reporter.Errorf(t.place(dep), "cycle found in imports: %s%q", chain.String(), dep)
-		case at == 0:
-			if err := b.acyclic(dep, seen, path); err != nil {
-				return err
-			}
-		}
-	}
-	seen[name] = -1
-	return nil
-}
-
-// place returns where t imports dep.
-func (t *task) place(dep string) ast.SourceSpan {
-	if root := t.parsed.AST(); root != nil {
-		for _, d := range root.Decls {
-			if i, isImport := d.(*ast.ImportNode); isImport && i.Name.AsString() == dep {
-				return root.NodeInfo(i.Name)
-			}
-		}
-	}
-	return ast.UnknownSpan(t.name)
-}
-
 // link links t behind its imports.
 func (b *build) link(ctx context.Context, t *task) {
 	if b.inOrder {
@@ -301,19 +240,4 @@ func (b *build) linkBehind(t *task, deps linker.Files) error {
 	file.RemoveAST()
 	t.file, t.parsed = file, nil // the tree is large
 	return nil
-}
-
-// importFault returns err, placed at the first import that led to the file that
-// could not be found.
-func (b *build) importFault(name string, err error) error {
-	var missing unresolved
-	if !errors.As(err, &missing) {
-		return err
-	}
-	for _, other := range b.names() {
-		if t := b.tasks[other]; slices.Contains(t.imports, name) {
-			return reporter.Error(t.place(name), missing.error)
-		}
-	}
-	return missing.error
 }
