@@ -138,7 +138,7 @@ func (a *Authority) Decide(ctx context.Context, r Request) (v Verdict) {
 		}
 		a.end(ctx, call, path, v.Refusal, began)
 	}()
-	call = a.state.Load().Call(path, a.reporting(ctx, path))
+	call = a.begin(ctx, path)
 	if refusal := a.refuse(ctx, call, r); refusal != nil {
 		return Verdict{Refusal: refusal}
 	}
