@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,7 +19,6 @@ import (
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/enforce"
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/gateway/tlsfiles"
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/plan"
@@ -246,52 +246,21 @@ func (s *authzServers) close() error {
 
 // run answers until ctx is done and the decisions under way have been made.
 func (s *authzServers) run(ctx context.Context, d command.Deps, o authzFlags, inputs []string) error {
-	ended, serving := make(chan error, 2), 1
-	go func() { ended <- s.grpc.Serve(s.grpcAt) }()
-	if s.http != nil {
-		serving++
-		go func() {
-			err := s.http.Serve(s.httpAt)
-			if errors.Is(err, http.ErrServerClosed) {
-				err = nil
-			}
-			ended <- err
-		}()
-	}
-	failed := s.render(d, o, inputs)
-	if failed == nil {
-		select {
-		case err := <-ended:
-			return err
-		case <-ctx.Done():
-		}
-		d.Logger().Info("stopping: waiting for open calls", "within", o.drain)
-	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.drain)
-	defer cancel()
-	err := errors.Join(failed, s.grpc.Shutdown(grace))
-	if s.http != nil {
-		err = errors.Join(err, s.http.Shutdown(grace))
-	}
-	for range serving {
-		err = errors.Join(err, <-ended)
-	}
-	if err == nil {
-		d.Logger().Info("stopped")
-	}
-	return err
-}
-
-// render says where the server is.
-func (s *authzServers) render(d command.Deps, o authzFlags, inputs []string) error {
+	services := []service{{func() error { return s.grpc.Serve(s.grpcAt) }, s.grpc.Shutdown}}
 	address := s.grpcAt.Addr().String()
 	where := address
-	if s.httpAt != nil {
+	if s.http != nil {
+		services = append(services, service{s.forward, s.http.Shutdown})
 		where += " (gRPC) and " + s.httpAt.Addr().String() + " (HTTP)"
 	}
-	_ = d.Print("Started authorization server. Listening on %s. Ctrl+C to exit.\n", where)
-	if o.addrFile == "" {
-		return nil
+	line := fmt.Sprintf("Started authorization server. Listening on %s. Ctrl+C to exit.\n", where)
+	return o.untilDone(ctx, d, func() error { return o.announce(d, line, address, inputs) }, services...)
+}
+
+// forward answers over HTTP.
+func (s *authzServers) forward() error {
+	if err := s.http.Serve(s.httpAt); !errors.Is(err, http.ErrServerClosed) {
+		return err
 	}
-	return d.WriteResult(o.addrFile, []byte(address+"\n"), files.Shared, inputs)
+	return nil
 }

@@ -3,8 +3,8 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
-	"net"
 	"sync"
 
 	"github.com/jwtctl/jwtctl/internal/command"
@@ -71,7 +71,15 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer background()
-	return serveUntilDone(ctx, d, o.serving, p, listener, browsers, r.inputs())
+	services := []service{{func() error { return p.Serve(listener) }, p.Shutdown}}
+	address := listener.Addr().String()
+	where := address
+	if browsers != nil { // they end first: their calls are the proxy's
+		services = []service{{func() error { return browsers.Serve(browsers.listener) }, browsers.Shutdown}, services[0]}
+		where += " (gRPC) and " + browsers.listener.Addr().String() + " (web)"
+	}
+	line := fmt.Sprintf("Started proxy. Listening on %s, upstream %s. Ctrl+C to exit.\n", where, quote.Printable(o.serving.upstream))
+	return o.serving.untilDone(ctx, d, func() error { return o.serving.announce(d, line, address, r.inputs()) }, services...)
 }
 
 // proxyOptions are those of a proxy in front of upstream.
@@ -121,17 +129,22 @@ func (r *reloader) background(ctx context.Context, metrics *proxy.Metrics) (stop
 	}, nil
 }
 
-// serveUntilDone serves by listener, and browsers unless nil, until ctx is done and
-// the calls have ended.
-func serveUntilDone(ctx context.Context, d command.Deps, o servingFlags, p *proxy.Proxy, listener net.Listener, b *browsers, inputs []string) error {
-	ended, serving := make(chan error, 2), 1
-	go func() { ended <- p.Serve(listener) }()
-	if b != nil {
-		serving++
-		go func() { ended <- b.Serve(b.listener) }()
+// service is one of the servers of a gateway. serve returns when stop has ended it, or
+// when it breaks.
+type service struct {
+	serve func() error
+	stop  func(context.Context) error
+}
+
+// untilDone runs services until ctx is done and what they have under way has ended, in
+// their order, or until one breaks. ready is called once all of them are begun.
+func (o *sharedFlags) untilDone(ctx context.Context, d command.Deps, ready func() error, services ...service) error {
+	ended := make(chan error, len(services))
+	for _, s := range services {
+		go func() { ended <- s.serve() }()
 	}
-	failed := render(d, o, listener.Addr().String(), b.address(), inputs)
-	if failed == nil {
+	err := ready()
+	if err == nil {
 		select {
 		case err := <-ended:
 			return err
@@ -141,8 +154,10 @@ func serveUntilDone(ctx context.Context, d command.Deps, o servingFlags, p *prox
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.drain)
 	defer cancel()
-	err := errors.Join(failed, b.stop(grace), p.Shutdown(grace))
-	for range serving {
+	for _, s := range services {
+		err = errors.Join(err, s.stop(grace))
+	}
+	for range services {
 		err = errors.Join(err, <-ended)
 	}
 	if err == nil {
@@ -151,13 +166,9 @@ func serveUntilDone(ctx context.Context, d command.Deps, o servingFlags, p *prox
 	return err
 }
 
-// render says where the proxy is.
-func render(d command.Deps, o servingFlags, address, web string, inputs []string) error {
-	where := address
-	if web != "" {
-		where += " (gRPC) and " + web + " (web)"
-	}
-	_ = d.Print("Started proxy. Listening on %s, upstream %s. Ctrl+C to exit.\n", where, quote.Printable(o.upstream))
+// announce prints the ready line, and writes address to the file that the flags name.
+func (o *sharedFlags) announce(d command.Deps, line, address string, inputs []string) error {
+	_ = d.Print("%s", line)
 	if o.addrFile == "" {
 		return nil
 	}

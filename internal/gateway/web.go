@@ -70,14 +70,6 @@ type browsers struct {
 	listener net.Listener
 }
 
-// address returns where browsers call, "" where nothing answers them.
-func (b *browsers) address() string {
-	if b == nil {
-		return ""
-	}
-	return b.listener.Addr().String()
-}
-
 // listenForBrowsers listens for them in front of p, nil unless --web says so.
 func (o *Options) listenForBrowsers(ctx context.Context, d command.Deps, p *proxy.Proxy, certs *tlsfiles.Certificates, services []protoreflect.ServiceDescriptor) (*browsers, error) {
 	f := o.web
@@ -109,12 +101,4 @@ func (b *browsers) prepare(p *input.Policy) (swap func(), err error) {
 		return func() {}, nil
 	}
 	return b.Prepare(p.Set.Services())
-}
-
-// stop ends the requests of browsers; nothing where there are none.
-func (b *browsers) stop(ctx context.Context) error {
-	if b == nil {
-		return nil
-	}
-	return b.Shutdown(ctx)
 }
