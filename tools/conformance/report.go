@@ -48,11 +48,17 @@ func (r *result) judge(known []exception) {
 	}
 }
 
-// late reports whether all that is broken are one or two cases of deadlines, in which
-// the answer and the end of the client's patience are a few milliseconds apart: such a
-// suite is run once more, and the second run counts.
+// cutOff is what connectconformance's client says where its own deadline came between
+// the header and the body of an answer: it looks at the body as far as it was read.
+const cutOff = "connect error JSON: unexpected end of JSON input"
+
+// late reports whether all that is broken are one or two cases of deadlines that their
+// client cut off. Client and server wait equally long there, so that happens by chance:
+// such a suite is run once more, and the second run counts.
 func (r *result) late() bool {
-	return len(r.broken) > 0 && len(r.broken) <= 2 && !slices.ContainsFunc(r.broken, func(name string) bool { return !strings.HasPrefix(name, "Timeouts/") })
+	return len(r.broken) > 0 && len(r.broken) <= 2 && !slices.ContainsFunc(r.broken, func(name string) bool {
+		return !strings.HasPrefix(name, "Timeouts/") || strings.TrimSpace(r.through.failed[name]) != cutOff
+	})
 }
 
 // good reports whether the proxy breaks nothing that is not excepted. A run in

@@ -51,9 +51,13 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestOnlyFewDeadlinesAreTriedAgain(t *testing.T) {
-	for names, want := range map[string]bool{"": false, "Timeouts/a": true, "Timeouts/a Timeouts/b": true, "Timeouts/a Timeouts/b Timeouts/c": false, "Timeouts/a Errors/b": false, "Errors/Timeouts/a": false} {
-		r := result{broken: strings.Fields(names)}
+func TestOnlyDeadlinesCutOffAreTriedAgain(t *testing.T) {
+	for names, want := range map[string]bool{"": false, "Timeouts/a": true, "Timeouts/a Timeouts/b": true, "Timeouts/a Timeouts/b Timeouts/c": false, "Timeouts/a Errors/b": false, "Errors/Timeouts/a": false, "Timeouts/other": false} {
+		r := result{broken: strings.Fields(names), through: outcome{failed: map[string]string{}}}
+		for _, name := range r.broken {
+			r.through.failed[name] = "\t" + cutOff + "\n\t"
+		}
+		r.through.failed["Timeouts/other"] = "\texpected error code deadline_exceeded, got internal"
 		if got := r.late(); got != want {
 			t.Errorf("%q: %v", names, got)
 		}
