@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/jwtctl/jwtctl/internal/grpctest"
 	"github.com/jwtctl/jwtctl/internal/policytest"
@@ -141,6 +142,49 @@ func TestS88_LateMessagesAreRefused(t *testing.T) {
 		err = exchange()
 		if _, got, _ := s.State(); status.Code(err) != want || got != delivered {
 			t.Errorf("late %t: %v, the handler got %d", late, err, got)
+		}
+	}
+}
+
+// TestGRPCAnswersItself: what docs/in-process.md says of calls that grpc-go answers before
+// an interceptor is asked. None reaches the handler, and the log does not name it.
+func TestGRPCAnswersItself(t *testing.T) {
+	s := grpctest.Serve(t, policytest.CallSource, false, jwtpolicy.Options{})
+	authorization := metadata.Pairs("authorization", "Bearer "+s.Token(policytest.GoodClaims))
+	_, plain := s.Message("Plain", `{"text":"x"}`)
+	broken := &emptypb.Empty{}
+	broken.ProtoReflect().SetUnknown([]byte{0x0a, 0x7f}) // a text of 127 bytes that is not there
+	rows := map[string]struct {
+		path     string
+		messages []any
+		code     codes.Code
+		text     string
+	}{
+		"an unknown method":         {"/t.S/Nope", []any{plain.Interface()}, codes.Unimplemented, "unknown method"},
+		"an unknown service":        {"/t.T/Who", []any{plain.Interface()}, codes.Unimplemented, "unknown service"},
+		"bytes that are no message": {"/t.S/Who", []any{broken}, codes.Internal, ""},
+		"no message":                {"/t.S/Who", nil, codes.Internal, "cardinality violation"},
+		"two messages":              {"/t.S/Who", []any{plain.Interface(), plain.Interface()}, codes.Internal, "cardinality violation"},
+		"one, which reaches it":     {"/t.S/Who", []any{plain.Interface()}, codes.OK, ""},
+	}
+	for name, row := range rows {
+		before, _, logged := s.State()
+		ctx := metadata.NewOutgoingContext(t.Context(), authorization)
+		stream, err := s.Conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, row.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range row.messages {
+			_ = stream.SendMsg(m)
+		}
+		_ = stream.CloseSend()
+		err = stream.RecvMsg(&emptypb.Empty{})
+		calls, _, log := s.State()
+		if st := status.Convert(err); st.Code() != row.code || !strings.Contains(st.Message(), row.text) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if reached := calls - before; (reached == 1) != (row.code == codes.OK) || log != logged {
+			t.Errorf("%s: the handler got %d calls, and the log %q", name, reached, strings.TrimPrefix(log, logged))
 		}
 	}
 }
