@@ -20,6 +20,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/enforce"
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/metrics"
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
@@ -49,25 +50,7 @@ type Options struct {
 	Log *slog.Logger
 	Now func() time.Time
 	// Observer, unless nil, is called for every decision.
-	Observer Observer
-}
-
-// Decision is how a call was decided.
-type Decision struct {
-	// Method is "pkg.Service/Method", "" for one that the policy does not know.
-	Method string
-	// Code is OK for a call that passes.
-	Code fault.GRPC
-	// Reason is why the call is refused, "" for one that passes.
-	Reason fault.Code
-	Took   time.Duration
-}
-
-// Observer is called by many goroutines at once.
-type Observer interface {
-	Decided(Decision)
-	// WouldRefuse is called for a refusal that is reported only, before Decided.
-	WouldRefuse(method string, reason fault.Code)
+	Observer metrics.Observer
 }
 
 // Header is a header of a call. Name is in lower case.
@@ -105,6 +88,9 @@ func New(policy enforce.Policy, o Options) (*Authority, error) {
 	if o.MetadataBytes == 0 {
 		o.MetadataBytes = MaxMetadataBytes
 	}
+	if o.Observer == nil {
+		o.Observer = metrics.Discard{}
+	}
 	a := &Authority{options: o}
 	return a, a.Swap(policy)
 }
@@ -130,6 +116,7 @@ func (a *Authority) Swap(policy enforce.Policy) error {
 // Decide decides about the call of r.
 func (a *Authority) Decide(ctx context.Context, r Request) (v Verdict) {
 	began := a.options.Now()
+	a.options.Observer.Begin()
 	path, _, _ := strings.Cut(r.Path, "?")
 	var call *enforce.Call
 	defer func() {

@@ -22,6 +22,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/authz"
 	"github.com/jwtctl/jwtctl/internal/enforce"
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/metrics"
 	"github.com/jwtctl/jwtctl/internal/policytest"
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
@@ -37,14 +38,22 @@ type desk struct {
 // seen is an Observer.
 type seen struct {
 	mu      sync.Mutex
-	decided []authz.Decision
+	open    int
+	decided []metrics.Call
 	would   []fault.Code
 }
 
-func (s *seen) Decided(d authz.Decision) {
+func (s *seen) Begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.decided = append(s.decided, d)
+	s.open++
+}
+
+func (s *seen) End(c metrics.Call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open--
+	s.decided = append(s.decided, c)
 }
 
 func (s *seen) WouldRefuse(_ string, reason fault.Code) {
@@ -251,9 +260,12 @@ func TestCallCases(t *testing.T) {
 				t.Errorf("%s, %s by %s: not in gRPC's form: %+v", c.Method, c.Name, kind, got)
 			}
 		}
-		if last := d.seen.decided[len(d.seen.decided)-1]; last.Reason != c.Code || last.Code != c.Status {
+		if last := d.seen.decided[len(d.seen.decided)-1]; last.Reason != c.Code || last.Status != c.Status {
 			t.Errorf("%s, %s: observed %+v", c.Method, c.Name, last)
 		}
+	}
+	if d.seen.open != 0 {
+		t.Errorf("%d decisions are counted as under way", d.seen.open)
 	}
 	if tried < 60 {
 		t.Errorf("only %d cases", tried)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jwtctl/jwtctl/internal/enforce"
+	"github.com/jwtctl/jwtctl/internal/metrics"
 )
 
 // begin begins the call of path. Where refusals are reported only, its first one is.
@@ -14,9 +15,7 @@ func (a *Authority) begin(ctx context.Context, path string) (call *enforce.Call)
 	if a.options.ReportOnly {
 		report = func(r *enforce.Refusal) {
 			metric, name := names(call, path)
-			if a.options.Observer != nil {
-				a.options.Observer.WouldRefuse(metric, r.Fault.Code)
-			}
+			a.options.Observer.WouldRefuse(metric, r.Fault.Code)
 			r.Log(ctx, a.options.Log, "call would be refused", name, nil)
 		}
 	}
@@ -28,17 +27,15 @@ func (a *Authority) begin(ctx context.Context, path string) (call *enforce.Call)
 // call where it panicked before there was one.
 func (a *Authority) end(ctx context.Context, call *enforce.Call, path string, refusal *enforce.Refusal, began time.Time) {
 	metric, name := names(call, path)
-	d := Decision{Method: metric, Took: a.options.Now().Sub(began)}
+	done := metrics.Call{Method: metric, Took: a.options.Now().Sub(began)}
 	if refusal != nil {
-		d.Code, d.Reason = refusal.Status, refusal.Fault.Code
+		done.Status, done.Reason = refusal.Status, refusal.Fault.Code
 	}
-	if a.options.Observer != nil {
-		a.options.Observer.Decided(d)
-	}
+	a.options.Observer.End(done)
 	switch {
 	case refusal != nil:
 		refusal.Log(ctx, a.options.Log, "call refused", name, nil)
 	case a.options.Log.Enabled(ctx, slog.LevelDebug):
-		a.options.Log.LogAttrs(ctx, slog.LevelDebug, "call", slog.String("method", name), slog.Duration("took", d.Took))
+		a.options.Log.LogAttrs(ctx, slog.LevelDebug, "call", slog.String("method", name), slog.Duration("took", done.Took))
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/command/authzcmd"
 	"github.com/jwtctl/jwtctl/internal/command/idpcmd"
+	"github.com/jwtctl/jwtctl/internal/command/inspectcmd"
 	"github.com/jwtctl/jwtctl/internal/command/keycmd"
 	"github.com/jwtctl/jwtctl/internal/command/messagecmd"
 	"github.com/jwtctl/jwtctl/internal/command/policycmd"
@@ -48,7 +49,7 @@ func commands() []lazy {
 		{"idp", "Keys", idpcmd.IDP},
 
 		{"token", "Tokens", tokencmd.Token},
-		{"inspect", "Tokens", tokencmd.Inspect},
+		{"inspect", "Tokens", inspectcmd.Inspect},
 
 		{"explain-denial", "Temporal", temporalcmd.ExplainDenial},
 		{"doctor", "Temporal", temporalcmd.Doctor},

@@ -131,27 +131,18 @@ const (
 	GRPCUnauthenticated   GRPC = 16
 )
 
-// String returns the code's name in google.rpc.Code.
+// String returns the code's name in google.rpc.Code; UNKNOWN for a number that it
+// does not have, as clients read it.
 func (g GRPC) String() string {
-	switch g {
-	case GRPCInvalidArgument:
-		return "INVALID_ARGUMENT"
-	case GRPCPermissionDenied:
-		return "PERMISSION_DENIED"
-	case GRPCResourceExhausted:
-		return "RESOURCE_EXHAUSTED"
-	case GRPCFailedPrecond:
-		return "FAILED_PRECONDITION"
-	case GRPCUnimplemented:
-		return "UNIMPLEMENTED"
-	case GRPCInternal:
-		return "INTERNAL"
-	case GRPCUnavailable:
-		return "UNAVAILABLE"
-	case GRPCUnauthenticated:
-		return "UNAUTHENTICATED"
+	names := [...]string{
+		"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED",
+		"RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS",
+		"UNAUTHENTICATED",
 	}
-	return "UNKNOWN"
+	if int(g) < len(names) {
+		return names[g]
+	}
+	return names[GRPCUnknown]
 }
 
 // Row says what a code means.

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-	"google.golang.org/grpc/codes"
 
 	"github.com/jwtctl/jwtctl/internal/authz"
 	"github.com/jwtctl/jwtctl/internal/command"
@@ -21,9 +20,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/gateway/tlsfiles"
 	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/metrics"
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/policy"
-	"github.com/jwtctl/jwtctl/internal/proxy"
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
@@ -98,8 +97,8 @@ func RunAuthz(ctx context.Context, d command.Deps, o AuthzOptions) error {
 	if err != nil {
 		return err
 	}
-	metrics := proxy.NewMetrics(r.name, r.families()...)
-	authority, err := authz.New(enforced(first), o.authority(d, metrics))
+	counts := metrics.New(r.name, r.families()...)
+	authority, err := authz.New(enforced(first), o.authority(d, counts))
 	if err != nil {
 		return beyondHeaders(err)
 	}
@@ -111,7 +110,7 @@ func RunAuthz(ctx context.Context, d command.Deps, o AuthzOptions) error {
 	if err != nil {
 		return err
 	}
-	background, err := r.background(ctx, metrics)
+	background, err := r.background(ctx, counts)
 	if err != nil {
 		return errors.Join(err, servers.close())
 	}
@@ -149,12 +148,12 @@ func (o *AuthzOptions) printSnippet(ctx context.Context, d command.Deps) error {
 	return d.Print("%s", text)
 }
 
-func (o *AuthzOptions) authority(d command.Deps, metrics *proxy.Metrics) authz.Options {
+func (o *AuthzOptions) authority(d command.Deps, counts *metrics.Metrics) authz.Options {
 	s := o.serving
 	return authz.Options{
 		BearerOnly: s.bearerOnly, ForwardAuthorization: s.forwardAuthorization, ReportOnly: s.reportOnly,
 		Open: enforce.Unguarded(s.passHealth, s.passReflection), CachedTokens: s.cachedTokens, MetadataBytes: s.maxMetadata,
-		Log: d.Logger(), Now: d.System.Now, Observer: counted{metrics},
+		Log: d.Logger(), Now: d.System.Now, Observer: counts,
 	}
 }
 
@@ -179,14 +178,6 @@ func (o *AuthzOptions) again(d command.Deps) func() (*settingsNow, error) {
 		now.Policy.Keys.Passphrase.Remember(o.Policy.Keys.Passphrase)
 		return &settingsNow{fresh, now.Policy, now.serving != o.serving}, now.Check(fresh)
 	}
-}
-
-// counted has metrics count decisions.
-type counted struct{ *proxy.Metrics }
-
-func (c counted) Decided(d authz.Decision) {
-	c.Begin()
-	c.End(proxy.Call{Method: d.Method, Status: codes.Code(d.Code), Reason: d.Reason, Took: d.Took})
 }
 
 // authzServers are what answers, by gRPC and, unless nil, HTTP.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/jwks"
-	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/metrics"
 )
 
 // The paths of the metrics server: what Prometheus reads, and two for probes. The
@@ -33,14 +33,14 @@ type metricsServer struct {
 
 // listenForMetrics listens on address. From the end of ctx on, the proxy is not
 // ready.
-func listenForMetrics(ctx context.Context, d command.Deps, address string, m *proxy.Metrics) (*metricsServer, error) {
+func listenForMetrics(ctx context.Context, d command.Deps, address string, m *metrics.Metrics) (*metricsServer, error) {
 	listener, err := listenOn(ctx, address)
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+MetricsPath, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", proxy.MetricsType)
+		w.Header().Set("Content-Type", metrics.ContentType)
 		_, _ = m.WriteTo(w)
 	})
 	answer := func(w http.ResponseWriter, status int, text string) {
@@ -75,9 +75,9 @@ func (s *metricsServer) serve(ctx context.Context) {
 }
 
 // families tell what only the command knows.
-func (r *reloader) families() []proxy.Family {
+func (r *reloader) families() []metrics.Family {
 	prefix := "jwtctl_" + r.name + "_"
-	one := func(name, help string, read func() float64) proxy.Family { return number(prefix+name, help, read) }
+	one := func(name, help string, read func() float64) metrics.Family { return number(prefix+name, help, read) }
 	flag := func(set bool) float64 {
 		if set {
 			return 1
@@ -85,29 +85,29 @@ func (r *reloader) families() []proxy.Family {
 		return 0
 	}
 	sets := func() []jwks.Status { return byLabels(r.sets.Status()) }
-	return []proxy.Family{
+	return []metrics.Family{
 		one("policy_loaded_timestamp_seconds", "When the policy in force was read, in Unix time.", func() float64 { return float64(r.at.Load()) }),
 		one("reload_failing", "1 while the newest version of the policy is refused.", func() float64 { return flag(r.failing.Load()) }),
 		{
 			Name: prefix + "policy_weakened_total", Help: "Changes by which reloads made the policy weaker.", Counter: true,
-			Read: func() []proxy.Sample { return []proxy.Sample{{Number: float64(r.weakened.Load())}} },
+			Read: func() []metrics.Sample { return []metrics.Sample{{Number: float64(r.weakened.Load())}} },
 		},
 		one("report_only", "1 with --report-only: no call is refused.", func() float64 { return flag(r.serving.reportOnly) }),
 		one("insecure", "1 with --dev.", func() float64 { return flag(r.policy.Dev) }),
 		{
 			Name: prefix + "key_set_age_seconds", Help: "Time since the last fetch of a remote key set that brought keys; absent before the first.",
-			Labels: []string{"set", "issuer"}, Read: func() []proxy.Sample { return ages(sets(), r.d.System.Now()) },
+			Labels: []string{"set", "issuer"}, Read: func() []metrics.Sample { return ages(sets(), r.d.System.Now()) },
 		},
 		{
 			Name: prefix + "key_set_fetches_total", Help: "Fetches of a remote key set that ended, by whether they brought keys.", Counter: true,
-			Labels: []string{"set", "issuer", "result"}, Read: func() []proxy.Sample { return fetches(sets()) },
+			Labels: []string{"set", "issuer", "result"}, Read: func() []metrics.Sample { return fetches(sets()) },
 		},
 	}
 }
 
 // number is a family of one sample.
-func number(name, help string, read func() float64) proxy.Family {
-	return proxy.Family{Name: name, Help: help, Read: func() []proxy.Sample { return []proxy.Sample{{Number: read()}} }}
+func number(name, help string, read func() float64) metrics.Family {
+	return metrics.Family{Name: name, Help: help, Read: func() []metrics.Sample { return []metrics.Sample{{Number: read()}} }}
 }
 
 // byLabels makes one of the sets that metrics cannot tell apart, such as those
@@ -131,20 +131,20 @@ func byLabels(all []jwks.Status) []jwks.Status {
 	return slices.Collect(maps.Values(merged))
 }
 
-func ages(sets []jwks.Status, now time.Time) (samples []proxy.Sample) {
+func ages(sets []jwks.Status, now time.Time) (samples []metrics.Sample) {
 	for _, s := range sets {
 		if !s.FetchedAt.IsZero() {
-			samples = append(samples, proxy.Sample{Labels: []string{s.Where, s.Issuer}, Number: now.Sub(s.FetchedAt).Seconds()})
+			samples = append(samples, metrics.Sample{Labels: []string{s.Where, s.Issuer}, Number: now.Sub(s.FetchedAt).Seconds()})
 		}
 	}
 	return samples
 }
 
-func fetches(sets []jwks.Status) (samples []proxy.Sample) {
+func fetches(sets []jwks.Status) (samples []metrics.Sample) {
 	for _, s := range sets {
 		samples = append(samples,
-			proxy.Sample{Labels: []string{s.Where, s.Issuer, "ok"}, Number: float64(s.Succeeded)},
-			proxy.Sample{Labels: []string{s.Where, s.Issuer, "failed"}, Number: float64(s.Failed)})
+			metrics.Sample{Labels: []string{s.Where, s.Issuer, "ok"}, Number: float64(s.Succeeded)},
+			metrics.Sample{Labels: []string{s.Where, s.Issuer, "failed"}, Number: float64(s.Failed)})
 	}
 	return samples
 }

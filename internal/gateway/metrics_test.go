@@ -11,6 +11,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/jwks"
+	"github.com/jwtctl/jwtctl/internal/metrics"
 	"github.com/jwtctl/jwtctl/internal/proxy"
 	"github.com/jwtctl/jwtctl/internal/system"
 )
@@ -39,7 +40,7 @@ func TestProxyGuideHasEachMetric(t *testing.T) {
 	}
 	var shown strings.Builder
 	r := &reloader{name: "proxy", sets: input.NewSetCache(), d: command.Deps{System: system.System{Now: time.Now}}}
-	if _, err := proxy.NewMetrics("proxy", r.families()...).WriteTo(&shown); err != nil {
+	if _, err := metrics.New("proxy", r.families()...).WriteTo(&shown); err != nil {
 		t.Fatal(err)
 	}
 	found := regexp.MustCompile(`(?m)^# TYPE (\S+) (\S+)$`).FindAllStringSubmatch(shown.String(), -1)

@@ -11,6 +11,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/gateway/tlsfiles"
 	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/metrics"
 	"github.com/jwtctl/jwtctl/internal/proxy"
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
@@ -42,8 +43,8 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 	}
 	defer func() { _ = upstream.Close() }()
 	var p *proxy.Proxy
-	metrics := proxy.NewMetrics("proxy", append(r.families(), number("jwtctl_proxy_refusals_held", "Refusals currently being delayed.", func() float64 { return float64(p.Held()) }))...)
-	if p, err = proxy.New(enforced(policy), o.proxyOptions(d, upstream, r.certs, metrics)); err != nil {
+	counts := metrics.New(r.name, append(r.families(), number("jwtctl_proxy_refusals_held", "Refusals currently being delayed.", func() float64 { return float64(p.Held()) }))...)
+	if p, err = proxy.New(enforced(policy), o.proxyOptions(d, upstream, r.certs, counts)); err != nil {
 		return err
 	}
 	d.Stay()
@@ -66,7 +67,7 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 		}, err
 	}
 	// Until the last call has ended, and no longer.
-	background, err := r.background(ctx, metrics)
+	background, err := r.background(ctx, counts)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -83,10 +84,10 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 }
 
 // proxyOptions are those of a proxy in front of upstream.
-func (o *Options) proxyOptions(d command.Deps, upstream *proxy.Upstream, certs *tlsfiles.Certificates, metrics *proxy.Metrics) proxy.Options {
+func (o *Options) proxyOptions(d command.Deps, upstream *proxy.Upstream, certs *tlsfiles.Certificates, counts *metrics.Metrics) proxy.Options {
 	s := o.serving
 	return proxy.Options{
-		Upstream: upstream, TLS: certs.ToClients(), Observer: metrics, Log: d.Logger(), Now: d.System.Now,
+		Upstream: upstream, TLS: certs.ToClients(), Observer: counts, Log: d.Logger(), Now: d.System.Now,
 		ForwardAuthorization: s.forwardAuthorization, CachedTokens: s.cachedTokens,
 		ConnectionAge: s.age, ConnectionGrace: s.ageGrace,
 		PassHealth: s.passHealth, PassReflection: s.passReflection,
@@ -110,10 +111,10 @@ func (o *Options) again(d command.Deps) func() (*settingsNow, error) {
 
 // background serves metrics and follows the files until the function that it returns
 // is called, which waits for both to end.
-func (r *reloader) background(ctx context.Context, metrics *proxy.Metrics) (stop func(), err error) {
+func (r *reloader) background(ctx context.Context, counts *metrics.Metrics) (stop func(), err error) {
 	var server *metricsServer
 	if r.serving.metrics != "" {
-		if server, err = listenForMetrics(ctx, r.d, r.serving.metrics, metrics); err != nil {
+		if server, err = listenForMetrics(ctx, r.d, r.serving.metrics, counts); err != nil {
 			return nil, ofFlag(err, "--metrics")
 		}
 	}

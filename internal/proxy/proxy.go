@@ -39,6 +39,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/enforce"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/health"
+	"github.com/jwtctl/jwtctl/internal/metrics"
 )
 
 // Policy is what a Proxy enforces, and by which keys.
@@ -114,7 +115,7 @@ type Options struct {
 	Log *slog.Logger
 	Now func() time.Time
 	// Observer, unless nil, is called for every call.
-	Observer Observer
+	Observer metrics.Observer
 }
 
 // Proxy is a gRPC server that forwards what its policy lets through. It is safe
@@ -136,7 +137,7 @@ func New(policy Policy, o Options) (*Proxy, error) {
 	}
 	o.Limits = o.Limits.orDefault()
 	if o.Observer == nil {
-		o.Observer = nobody{}
+		o.Observer = metrics.Discard{}
 	}
 	p := &Proxy{options: o, upstream: o.Upstream}
 	p.health = health.New(func() iter.Seq[string] { return p.state.Load().Paths })

@@ -10,6 +10,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/jwtctl/jwtctl/internal/enforce"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/metrics"
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
@@ -31,13 +33,13 @@ func refuse(at enforce.Place, err error) *enforce.Refusal { return enforce.Refus
 // end tells log and observer how the call ended.
 func (c *call) end(err error) {
 	name, path := c.names()
-	done := Call{Method: name, Status: status.Code(err), Took: c.options.Now().Sub(c.began)}
+	done := metrics.Call{Method: name, Status: fault.GRPC(status.Code(err)), Took: c.options.Now().Sub(c.began)}
 	ctx := c.client.Context()
 	var r *refusal
 	if !errors.As(err, &r) {
 		c.options.Observer.End(done)
 		if c.options.Log.Enabled(ctx, slog.LevelDebug) { // nearly all calls end here
-			c.options.Log.LogAttrs(ctx, slog.LevelDebug, "call", append([]slog.Attr{slog.String("method", path), slog.String("grpc_code", statusName(done.Status)), slog.Duration("took", done.Took)}, traceAttrs(ctx)...)...)
+			c.options.Log.LogAttrs(ctx, slog.LevelDebug, "call", append([]slog.Attr{slog.String("method", path), slog.String("grpc_code", done.Status.String()), slog.Duration("took", done.Took)}, traceAttrs(ctx)...)...)
 		}
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/jwtctl/jwtctl/internal/metrics"
 	"github.com/jwtctl/jwtctl/internal/policytest"
 	"github.com/jwtctl/jwtctl/internal/proxy"
 )
@@ -159,7 +160,7 @@ func large() context.Context {
 
 func asJSON() []grpc.CallOption { return []grpc.CallOption{grpc.CallContentSubtype("json")} }
 
-func metricsText(t *testing.T, m *proxy.Metrics) string {
+func metricsText(t *testing.T, m *metrics.Metrics) string {
 	t.Helper()
 	var out bytes.Buffer
 	if _, err := m.WriteTo(&out); err != nil {

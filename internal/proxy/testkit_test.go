@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/metrics"
 	"github.com/jwtctl/jwtctl/internal/policytest"
 	"github.com/jwtctl/jwtctl/internal/proxy"
 	"github.com/jwtctl/jwtctl/internal/verify"
@@ -40,7 +41,7 @@ type rig struct {
 	conn     *grpc.ClientConn // through the proxy
 	direct   *grpc.ClientConn
 	logged   *locked
-	metrics  *proxy.Metrics
+	metrics  *metrics.Metrics
 	now      atomic.Int64
 	asked    atomic.Int64 // how often the verifier has asked for the time
 }
@@ -64,7 +65,7 @@ func start(t testing.TB, s setup) *rig {
 	if s.source == "" {
 		s.source = source
 	}
-	r := &rig{t: t, logged: &locked{}, metrics: proxy.NewMetrics("proxy")}
+	r := &rig{t: t, logged: &locked{}, metrics: metrics.New("proxy")}
 	r.now.Store(policytest.Now.UnixNano())
 	clock := func() time.Time { return time.Unix(0, r.now.Load()) }
 	s.world.Verify.Now = clock

@@ -1,4 +1,6 @@
-package proxy
+// Package metrics counts the calls of a server that enforces a policy, and writes
+// the numbers for Prometheus.
+package metrics
 
 import (
 	"bytes"
@@ -12,8 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc/codes"
-
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
@@ -22,15 +22,14 @@ type Call struct {
 	// Method is "pkg.Service/Method", "" for one that the policy does not know:
 	// what clients send must not name metrics.
 	Method string
-	Status codes.Code
-	// Reason is why the Proxy refused it, "" for a call that it passed.
+	Status fault.GRPC
+	// Reason is why the call was refused, "" for one that passed.
 	Reason fault.Code
 	Took   time.Duration
 }
 
-// Observer is called for the calls that a Proxy handles, by many goroutines at
-// once; calls that the Proxy answers for itself, such as health, are not among
-// them.
+// Observer is called for the calls that a server decides, by many goroutines at
+// once; calls that it answers for itself, such as health, are not among them.
 type Observer interface {
 	Begin()
 	End(Call)
@@ -39,18 +38,23 @@ type Observer interface {
 	WouldRefuse(method string, reason fault.Code)
 }
 
-type nobody struct{}
+// Discard is an Observer that does nothing.
+type Discard struct{}
 
-func (nobody) Begin()   {}
-func (nobody) End(Call) {}
+// Begin does nothing, as do all of Discard's methods.
+func (Discard) Begin() {}
 
-func (nobody) WouldRefuse(string, fault.Code) {}
+// End does nothing.
+func (Discard) End(Call) {}
+
+// WouldRefuse does nothing.
+func (Discard) WouldRefuse(string, fault.Code) {}
 
 // buckets are the upper bounds of the latency histogram, in seconds.
 var buckets = [...]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
-// MetricsType is the content type of what Metrics writes.
-const MetricsType = "text/plain; version=0.0.4; charset=utf-8"
+// ContentType is that of what Metrics writes.
+const ContentType = "text/plain; version=0.0.4; charset=utf-8"
 
 // Metrics counts calls, and writes what it counted in the text format of
 // Prometheus. It is an Observer. The format is a page long, so that no library
@@ -67,7 +71,7 @@ type Metrics struct {
 
 type verdict struct {
 	method string
-	status codes.Code
+	status fault.GRPC
 	reason fault.Code
 }
 
@@ -92,9 +96,9 @@ type Sample struct {
 	Number float64
 }
 
-// NewMetrics returns Metrics that also show more. server, "proxy" or "authz", is in
-// every name.
-func NewMetrics(server string, more ...Family) *Metrics {
+// New returns Metrics that also show more. server, "proxy" or "authz", is in every
+// name.
+func New(server string, more ...Family) *Metrics {
 	return &Metrics{prefix: "jwtctl_" + server + "_", ended: map[verdict]uint64{}, would: map[verdict]uint64{}, took: map[string]*histogram{}, more: more}
 }
 
@@ -141,7 +145,7 @@ func (m *Metrics) WriteTo(w io.Writer) (int64, error) {
 	m.mu.Lock()
 	head(m.prefix+"calls_total", "counter", "Calls that ended, by gRPC status, and by the reason where the policy refused them.")
 	for _, v := range slices.SortedFunc(maps.Keys(m.ended), verdict.compare) {
-		fmt.Fprintf(&out, "%scalls_total{method=%s,grpc_code=%s,reason=%s} %d\n", m.prefix, label(v.method), label(statusName(v.status)), label(string(v.reason)), m.ended[v])
+		fmt.Fprintf(&out, "%scalls_total{method=%s,grpc_code=%s,reason=%s} %d\n", m.prefix, label(v.method), label(v.status.String()), label(string(v.reason)), m.ended[v])
 	}
 	head(m.prefix+"would_refuse_total", "counter", "Calls that passed because refusals are only reported, and would have been refused, by the reason.")
 	for _, v := range slices.SortedFunc(maps.Keys(m.would), verdict.compare) {
@@ -189,25 +193,6 @@ func (h *histogram) write(out *bytes.Buffer, name, method string) {
 
 func (v verdict) compare(w verdict) int {
 	return cmp.Or(cmp.Compare(v.method, w.method), cmp.Compare(v.status, w.status), cmp.Compare(v.reason, w.reason))
-}
-
-// statusName returns the name of a status in google.rpc.Code, as in all of
-// jwtctl.
-func statusName(code codes.Code) string {
-	switch code {
-	case codes.OK:
-		return "OK"
-	case codes.Canceled:
-		return "CANCELLED"
-	}
-	var out strings.Builder
-	for i, r := range code.String() {
-		if i > 0 && 'A' <= r && r <= 'Z' {
-			out.WriteByte('_')
-		}
-		out.WriteRune(r)
-	}
-	return strings.ToUpper(out.String())
 }
 
 func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }

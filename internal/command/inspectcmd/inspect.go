@@ -1,4 +1,5 @@
-package tokencmd
+// Package inspectcmd has the command inspect.
+package inspectcmd
 
 import (
 	"bytes"

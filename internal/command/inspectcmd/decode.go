@@ -1,4 +1,4 @@
-package tokencmd
+package inspectcmd
 
 import (
 	"encoding/base64"
