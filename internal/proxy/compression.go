@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/jwtctl/jwtctl/internal/compress"
 	"github.com/jwtctl/jwtctl/internal/enforce"
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
@@ -77,8 +78,8 @@ func (c *call) refuseOpaque() *enforce.Refusal {
 		return nil
 	}
 	var names []string
-	for _, one := range known {
-		names = append(names, one.name)
+	for _, one := range compress.All() {
+		names = append(names, one.Name())
 	}
 	_ = grpc.SetHeader(c.client.Context(), metadata.Pairs(acceptEncoding, strings.Join(names, ",")))
 	return refuse(enforce.InRequest, fault.New(fault.EncodingUnknown, "grpc-encoding", "the messages must be read"))
