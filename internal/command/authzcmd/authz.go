@@ -9,8 +9,8 @@ import (
 )
 
 const authzText = `Decide for other proxies: Envoy asks over gRPC (ext_authz), and nginx, Caddy,
-Traefik and others over HTTP (forward-auth, --http). Verdicts, codes and texts are
-those of jwtctl proxy.
+Traefik, HAProxy and others over HTTP (forward-auth, --http). Verdicts, codes and
+texts are those of jwtctl proxy.
 
 A call that passes gets the caller's claims as _kalix-jwt-claim-* headers in place of
 any that the client sent, and loses authorization where it was validated. A call that
@@ -37,7 +37,7 @@ func Authz(d command.Deps) *cobra.Command {
 	var o gateway.AuthzOptions
 	cmd := &cobra.Command{
 		Use:     "authz",
-		Short:   "Decide for Envoy, nginx, Caddy, Traefik and other proxies",
+		Short:   "Decide for Envoy, nginx, Caddy, Traefik, HAProxy and others",
 		Long:    authzText,
 		Example: authzExample,
 		Args:    command.NoArguments,
