@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/jwtctl/jwtctl/internal/command"
-	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/input/policies"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/policy"
 	"github.com/jwtctl/jwtctl/internal/settings"
@@ -66,7 +66,7 @@ func annotated(cmd *cobra.Command, d command.Deps, methods bool) (list []string)
 	if cmd.Flags().Lookup("proto") == nil || d.Settings.Load(cmd) != nil {
 		return nil
 	}
-	var protos input.ProtoFlags
+	var protos policies.ProtoFlags
 	for flag, to := range map[string]*[]string{"proto": &protos.Protos, "descriptor-set": &protos.Sets, "proto-path": &protos.ImportPaths} {
 		*to, _ = cmd.Flags().GetStringArray(flag) // all three are lists
 	}

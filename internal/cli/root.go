@@ -22,6 +22,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/command/tokencmd"
 	"github.com/jwtctl/jwtctl/internal/command/toolcmd"
 	"github.com/jwtctl/jwtctl/internal/console"
+	"github.com/jwtctl/jwtctl/internal/input/policies"
 	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/system"
 )
@@ -48,7 +49,7 @@ func commands() []lazy {
 		{"rotate", "Keys", keycmd.Rotate},
 		{"idp", "Keys", idpcmd.IDP},
 
-		{"token", "Tokens", tokencmd.Token},
+		{"token", "Tokens", func(d command.Deps) *cobra.Command { return tokencmd.Token(d, policies.ForMethod) }},
 		{"inspect", "Tokens", inspectcmd.Inspect},
 
 		{"explain-denial", "Temporal", temporalcmd.ExplainDenial},

@@ -20,6 +20,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/gateway/tlsfiles"
 	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/input/policies"
 	"github.com/jwtctl/jwtctl/internal/metrics"
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/policy"
@@ -29,7 +30,7 @@ import (
 // AuthzOptions are what the flags of an authorization server say.
 type AuthzOptions struct {
 	// Policy is read again while the server runs.
-	Policy  input.PolicyFlags
+	Policy  policies.Flags
 	serving authzFlags
 }
 
@@ -102,7 +103,7 @@ func RunAuthz(ctx context.Context, d command.Deps, o AuthzOptions) error {
 	if err != nil {
 		return beyondHeaders(err)
 	}
-	r.prepare = func(next *input.Policy) (func() error, error) {
+	r.prepare = func(next *policies.Policy) (func() error, error) {
 		return func() error { return beyondHeaders(authority.Swap(enforced(next))) }, nil
 	}
 	d.Stay()

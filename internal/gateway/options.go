@@ -12,6 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/config"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/input/policies"
 	"github.com/jwtctl/jwtctl/internal/proxy"
 	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/settings"
@@ -20,7 +21,7 @@ import (
 // Options are what the flags of a gateway say.
 type Options struct {
 	// Policy is read again while the gateway runs.
-	Policy  input.PolicyFlags
+	Policy  policies.Flags
 	serving servingFlags
 	web     webFlags
 }
@@ -72,7 +73,7 @@ func (o *Options) Check(d command.Deps) error {
 }
 
 // checkRereadable refuses inputs that give away what they hold once.
-func checkRereadable(d command.Deps, f input.PolicyFlags) error {
+func checkRereadable(d command.Deps, f policies.Flags) error {
 	once := func(flag string) error {
 		return fault.New(fault.UsageError, flag, "standard input can be read once only, and it is read again while the program runs").WithHint("name a file")
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/gateway/tlsfiles"
 	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/input/policies"
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
@@ -25,18 +26,18 @@ type reloader struct {
 	d       command.Deps
 	name    string // of the command, and of its section in jwtctl.yaml
 	sets    *input.SetCache
-	policy  input.PolicyFlags
+	policy  policies.Flags
 	serving sharedFlags
 	// again reads the command line, the variables and the configuration as at the
 	// start, and returns what they say now.
 	again func() (*settingsNow, error)
 	// prepare returns what puts p in force, which changes nothing until it is called.
-	prepare func(p *input.Policy) (swap func() error, err error)
+	prepare func(p *policies.Policy) (swap func() error, err error)
 	certs   *tlsfiles.Certificates
 	watched watched
 	seen    map[string]os.FileInfo // when the policy in force was read
 	problem string                 // why the last reload failed, "" if it did not
-	inUse   *input.Policy          // the policy in force
+	inUse   *policies.Policy       // the policy in force
 
 	at      atomic.Int64 // when the policy in force was read, in Unix seconds
 	failing atomic.Bool
@@ -47,13 +48,13 @@ type reloader struct {
 // settingsNow is what flags, variables and jwtctl.yaml say now.
 type settingsNow struct {
 	d      command.Deps
-	policy input.PolicyFlags
+	policy policies.Flags
 	// late reports that something changed which counts at the next start only.
 	late bool
 }
 
 // start loads the first policy.
-func (r *reloader) start(ctx context.Context) (*input.Policy, error) {
+func (r *reloader) start(ctx context.Context) (*policies.Policy, error) {
 	w := watchedBy(r.d, r.policy, r.serving.tls)
 	seen := w.look()
 	var err error
@@ -71,17 +72,17 @@ func (r *reloader) start(ctx context.Context) (*input.Policy, error) {
 }
 
 // load loads the policy that flags name.
-func (r *reloader) load(ctx context.Context, d command.Deps, flags input.PolicyFlags) (*input.Policy, error) {
-	return flags.Load(ctx, d, d.System.Now, input.LoadOptions{Cache: r.sets, Keyless: true})
+func (r *reloader) load(ctx context.Context, d command.Deps, flags policies.Flags) (*policies.Policy, error) {
+	return flags.Load(ctx, d, d.System.Now, policies.LoadOptions{Cache: r.sets, Keyless: true})
 }
 
-func enforced(p *input.Policy) enforce.Policy {
+func enforced(p *policies.Policy) enforce.Policy {
 	return enforce.Policy{Plan: p.Plan, Verifier: p.Verifier, Signer: p.Signer}
 }
 
 // inForce remembers what p was made of. seen is how the files looked before
 // they were read, so that a change since then is seen at the next look.
-func (r *reloader) inForce(p *input.Policy, w watched, seen map[string]os.FileInfo) {
+func (r *reloader) inForce(p *policies.Policy, w watched, seen map[string]os.FileInfo) {
 	var imports []string
 	for _, f := range p.Set.Files() {
 		imports = append(imports, f.Where)

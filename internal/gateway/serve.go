@@ -11,6 +11,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/gateway/tlsfiles"
 	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/input/policies"
 	"github.com/jwtctl/jwtctl/internal/metrics"
 	"github.com/jwtctl/jwtctl/internal/proxy"
 	"github.com/jwtctl/jwtctl/internal/quote"
@@ -56,7 +57,7 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	r.prepare = func(next *input.Policy) (func() error, error) {
+	r.prepare = func(next *policies.Policy) (func() error, error) {
 		follow, err := browsers.prepare(next)
 		return func() error {
 			if err := p.Swap(enforced(next)); err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/gateway/tlsfiles"
-	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/input/policies"
 )
 
 // watched are the places to look for changes at.
@@ -17,7 +17,7 @@ type watched struct {
 }
 
 // watchedBy returns what is known before anything is read.
-func watchedBy(d command.Deps, policy input.PolicyFlags, tls tlsfiles.Flags) watched {
+func watchedBy(d command.Deps, policy policies.Flags, tls tlsfiles.Flags) watched {
 	w := watched{protos: policy.Protos.Protos, importPaths: policy.Protos.ImportPaths}
 	w.fixed = slices.Concat(policy.Protos.Sets, tls.Files(), []string{d.Settings.Path})
 	for _, p := range policy.Keys.Places(d) {

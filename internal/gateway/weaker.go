@@ -7,7 +7,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/diff"
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/input/policies"
 )
 
 // weaker returns the changes from the policy in force to next that let more through,
@@ -15,7 +15,7 @@ import (
 //
 // The error is policy_invalid for a policy without any service where the one in
 // force has some: a file that is being written is empty for a moment.
-func (r *reloader) weaker(next *input.Policy) ([]diff.Change, error) {
+func (r *reloader) weaker(next *policies.Policy) ([]diff.Change, error) {
 	if len(next.Set.Services()) == 0 && len(r.inUse.Set.Services()) > 0 {
 		return nil, fault.New(fault.PolicyInvalid, "descriptors", "the new version has no service")
 	}
@@ -54,7 +54,7 @@ func (r *reloader) warnWeaker(changes []diff.Change) {
 }
 
 // warnOpen logs that a policy enforces nothing.
-func (r *reloader) warnOpen(p *input.Policy) {
+func (r *reloader) warnOpen(p *policies.Policy) {
 	named := r.policy.Protos
 	from := strings.Join(slices.Concat(named.Protos, named.Sets), " ")
 	switch {

@@ -12,7 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/gateway/tlsfiles"
-	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/input/policies"
 	"github.com/jwtctl/jwtctl/internal/proxy"
 	"github.com/jwtctl/jwtctl/internal/web"
 )
@@ -96,7 +96,7 @@ func (o *Options) listenForBrowsers(ctx context.Context, d command.Deps, p *prox
 }
 
 // prepare returns what has browsers follow the descriptors of p.
-func (b *browsers) prepare(p *input.Policy) (swap func(), err error) {
+func (b *browsers) prepare(p *policies.Policy) (swap func(), err error) {
 	if b == nil {
 		return func() {}, nil
 	}

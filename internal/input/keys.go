@@ -1,6 +1,5 @@
-// Package input is what commands read: keys, key sets, descriptors with the policy
-// that they make, and tokens, by the flags that name them or what jwtctl.yaml has
-// instead.
+// Package input is what commands read: keys, key sets and tokens, by the flags that
+// name them or what jwtctl.yaml has instead, and the flags that name descriptors.
 package input
 
 import (

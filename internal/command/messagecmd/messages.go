@@ -14,13 +14,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/input/policies"
 	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
 // messageFlags are those of the commands that sign and verify messages.
 type messageFlags struct {
-	input.PolicyFlags
+	policies.Flags
 	method string
 	typ    string
 	bearer string
@@ -40,7 +41,7 @@ func (f *messageFlags) register(fs *pflag.FlagSet) {
 // messages is what a command does to messages: a compiled policy, keys, and
 // which type each file holds.
 type messages struct {
-	*input.Policy
+	*policies.Policy
 	d      command.Deps
 	codec  *message.Codec
 	method string
@@ -66,7 +67,7 @@ func (f *messageFlags) load(ctx context.Context, d command.Deps, inputs []string
 	if err != nil {
 		return nil, err
 	}
-	p, err := f.PolicyFlags.Load(ctx, d, clock, input.LoadOptions{})
+	p, err := f.Flags.Load(ctx, d, clock, policies.LoadOptions{})
 	if err != nil {
 		return nil, err
 	}

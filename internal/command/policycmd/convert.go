@@ -19,7 +19,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
-	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/input/policies"
 	"github.com/jwtctl/jwtctl/internal/policy"
 	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/respell"
@@ -41,7 +41,7 @@ const convertExample = `  jwtctl convert
   jwtctl convert proto/shop.proto | git apply`
 
 type convertOptions struct {
-	protos input.ProtoFlags
+	protos policies.ProtoFlags
 	write  bool
 }
 
@@ -53,7 +53,7 @@ func Convert(d command.Deps) *cobra.Command {
 		Short:   "Rewrite annotations of .proto files from kalix to jwtctl.v1",
 		Long:    convertText,
 		Example: convertExample,
-		Args:    input.PathArguments,
+		Args:    policies.PathArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runConvert(cmd.Context(), d, o)
 		},
@@ -112,7 +112,7 @@ func runConvert(ctx context.Context, d command.Deps, o convertOptions) error {
 
 // convertAll returns the named files as they are to be. It has compiled them, and
 // found the policy to be the same.
-func convertAll(ctx context.Context, d command.Deps, protos input.ProtoFlags, set *descset.Set, named map[string]bool) (map[string]rewritten, error) {
+func convertAll(ctx context.Context, d command.Deps, protos policies.ProtoFlags, set *descset.Set, named map[string]bool) (map[string]rewritten, error) {
 	var list map[string]rewritten
 	compile := func(keepImports bool) error {
 		var mu sync.Mutex

@@ -21,7 +21,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/finding"
-	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/input/policies"
 	"github.com/jwtctl/jwtctl/internal/policy"
 	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/report"
@@ -54,7 +54,7 @@ const diffExample = `  jwtctl diff --against git:origin/main
   jwtctl diff --against git:main --format html -o changes.html`
 
 type diffOptions struct {
-	protos  input.ProtoFlags
+	protos  policies.ProtoFlags
 	against string
 	allow   string
 	format  string
@@ -70,7 +70,7 @@ func Diff(d command.Deps) *cobra.Command {
 		Short:   "Report where a policy became weaker between two versions",
 		Long:    diffText,
 		Example: diffExample,
-		Args:    input.PathArguments,
+		Args:    policies.PathArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runDiff(cmd.Context(), d, o)
 		},
@@ -108,8 +108,8 @@ func runDiff(ctx context.Context, d command.Deps, o diffOptions) error {
 		return o.invalid(err, old)
 	}
 	if old.config != nil {
-		changes = diff.WithRules(changes, input.IssuerRules(old.config), input.IssuerRules(d.Settings.File))
-		changes = diff.WithChecks(changes, input.ChecksOf(old.config), input.ChecksOf(d.Settings.File))
+		changes = diff.WithRules(changes, policies.IssuerRules(old.config), policies.IssuerRules(d.Settings.File))
+		changes = diff.WithChecks(changes, policies.ChecksOf(old.config), policies.ChecksOf(d.Settings.File))
 	}
 	changes, expired, unused := allow.Apply(changes, d.System.Now())
 	for _, e := range expired {

@@ -16,6 +16,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/gittree"
 	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/input/policies"
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
@@ -40,7 +41,7 @@ func loadRevision(ctx context.Context, d command.Deps, o diffOptions, rev string
 	if tree != nil {
 		now.Protos = []string{"."}
 	}
-	old := input.ProtoFlags{ImportPaths: r.paths(now.ImportPaths), Protos: r.paths(now.Protos), Sets: r.paths(now.Sets)}
+	old := policies.ProtoFlags{ProtoFlags: input.ProtoFlags{ImportPaths: r.paths(now.ImportPaths), Protos: r.paths(now.Protos), Sets: r.paths(now.Sets)}}
 	configured := ""
 	if path := d.Settings.Path; path != "" {
 		configured = r.path(path)
@@ -60,7 +61,7 @@ func loadRevision(ctx context.Context, d command.Deps, o diffOptions, rev string
 	}
 	version := &oldVersion{dir: dir, source: o.against, top: git.Up(), absent: git.Absent}
 	if tree != nil {
-		err = version.find(ctx, d, input.ProtoFlags{ImportPaths: old.ImportPaths}, r.path("."), tree)
+		err = version.find(ctx, d, policies.ProtoFlags{ProtoFlags: input.ProtoFlags{ImportPaths: old.ImportPaths}}, r.path("."), tree)
 	} else {
 		version.set, err = old.Load(ctx, d)
 	}

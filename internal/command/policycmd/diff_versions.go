@@ -12,6 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/discover"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/input/policies"
 )
 
 // loadBoth reads the new version and the old one. Where no paths are named, each is
@@ -37,11 +38,11 @@ func loadBoth(ctx context.Context, d command.Deps, o diffOptions) (now *descset.
 	switch {
 	case err != nil:
 	case found.Left() && old.found.Left():
-		d.Say("looked at %d of %d .proto files of the old version, and %s", len(old.found.Protos), old.found.Total, input.Looked(found, " of the new one"))
+		d.Say("looked at %d of %d .proto files of the old version, and %s", len(old.found.Protos), old.found.Total, policies.Looked(found, " of the new one"))
 	case found.Left():
-		d.Say("looked at %s", input.Looked(found, " of the new version"))
+		d.Say("looked at %s", policies.Looked(found, " of the new version"))
 	case old.found.Left():
-		d.Say("looked at %s", input.Looked(old.found, " of the old version"))
+		d.Say("looked at %s", policies.Looked(old.found, " of the old version"))
 	}
 	if err == nil && !now.Annotated() && !old.set.Annotated() {
 		err = fault.New(fault.DescriptorUnreadable, "descriptors", "neither version has a JWT annotation").
@@ -56,13 +57,13 @@ func loadAgainst(ctx context.Context, d command.Deps, o diffOptions, tree *disco
 	if rev, isRev := strings.CutPrefix(o.against, "git:"); isRev {
 		return loadRevision(ctx, d, o, rev, tree)
 	}
-	old := input.ProtoFlags{}
+	old := policies.ProtoFlags{}
 	version := &oldVersion{}
 	info, err := os.Stat(o.against)
 	isDir := err == nil && info.IsDir()
 	switch {
 	case isDir && tree != nil:
-		if err := version.find(ctx, d, input.ProtoFlags{ImportPaths: o.protos.ImportPaths}, o.against, tree); err != nil {
+		if err := version.find(ctx, d, policies.ProtoFlags{ProtoFlags: input.ProtoFlags{ImportPaths: o.protos.ImportPaths}}, o.against, tree); err != nil {
 			return nil, err
 		}
 	case isDir:
@@ -86,7 +87,7 @@ func loadAgainst(ctx context.Context, d command.Deps, o diffOptions, tree *disco
 
 // find reads what is annotated below dir, and what declares what is annotated in now. A
 // version without either has an empty policy.
-func (v *oldVersion) find(ctx context.Context, d command.Deps, protos input.ProtoFlags, dir string, now *discover.Tree) error {
+func (v *oldVersion) find(ctx context.Context, d command.Deps, protos policies.ProtoFlags, dir string, now *discover.Tree) error {
 	tree, err := discover.Look(ctx, dir)
 	if err != nil {
 		return err

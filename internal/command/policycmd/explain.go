@@ -13,7 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/explain"
 	"github.com/jwtctl/jwtctl/internal/finding"
-	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/input/policies"
 	"github.com/jwtctl/jwtctl/internal/lint"
 	"github.com/jwtctl/jwtctl/internal/page"
 	"github.com/jwtctl/jwtctl/internal/policy"
@@ -37,7 +37,7 @@ const explainExample = `  jwtctl explain
   jwtctl explain --format html -o policy.html`
 
 type explainOptions struct {
-	protos input.ProtoFlags
+	protos policies.ProtoFlags
 	format string
 	out    string
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/finding"
-	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/input/policies"
 	"github.com/jwtctl/jwtctl/internal/lint"
 	"github.com/jwtctl/jwtctl/internal/policy"
 	"github.com/jwtctl/jwtctl/internal/report"
@@ -39,7 +39,7 @@ const lintExample = `  jwtctl lint proto
   jwtctl lint --format sarif -o jwtctl.sarif`
 
 type lintOptions struct {
-	protos     input.ProtoFlags
+	protos     policies.ProtoFlags
 	format     string
 	out        string
 	strict     bool
@@ -55,7 +55,7 @@ func Lint(d command.Deps) *cobra.Command {
 		Short:   "Check the JWT annotations of .proto files and descriptor sets",
 		Long:    lintText,
 		Example: lintExample,
-		Args:    input.PathArguments,
+		Args:    policies.PathArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runLint(cmd.Context(), d, o)
 		},

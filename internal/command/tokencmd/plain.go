@@ -88,7 +88,7 @@ func (o *tokenOptions) readMethod(ctx context.Context, d command.Deps) (err erro
 			slices.ContainsFunc(o.claims, isName) || slices.ContainsFunc(o.jsonClaims, isName) ||
 			slices.ContainsFunc(o.base, func(c token.Claim) bool { return c.Name == name })
 	}
-	if o.accepted, err = o.protos.LoadMethod(ctx, d, o.forMethod, given); err != nil {
+	if o.accepted, err = o.readsMethod(ctx, d, o.protos, o.forMethod, given); err != nil {
 		return err
 	}
 	for _, c := range o.accepted.Claims {

@@ -54,6 +54,7 @@ type tokenOptions struct {
 	plain       bool
 	forMethod   string
 	protos      input.ProtoFlags
+	readsMethod input.MethodReader
 	accepted    *input.MethodToken // by forMethod
 	namespaces  []string
 	roles       []string
@@ -78,9 +79,9 @@ type tokenOptions struct {
 	ttlGiven bool
 }
 
-// Token returns the command.
-func Token(d command.Deps) *cobra.Command {
-	var o tokenOptions
+// Token returns the command; methods reads policies for --for-method.
+func Token(d command.Deps, methods input.MethodReader) *cobra.Command {
+	o := tokenOptions{readsMethod: methods}
 	cmd := &cobra.Command{
 		Use:        "token (--system | --namespace NS | --plain | --for-method METHOD)",
 		SuggestFor: []string{"mint", "issue", "encode", "jwt"},

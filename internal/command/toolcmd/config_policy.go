@@ -9,6 +9,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/input/policies"
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/policy"
@@ -28,7 +29,7 @@ func checkConfigLeeway(d command.Deps, r *configReport) {
 // checkConfigPolicy compiles the descriptors that a.config names; nil if it
 // names none, or they do not compile.
 func checkConfigPolicy(ctx context.Context, d command.Deps, r *configReport) *plan.Plan {
-	protos := input.ProtoFlags{ImportPaths: d.Settings.ValuePaths("proto_paths"), Protos: d.Settings.ValuePaths("protos"), Sets: d.Settings.ValuePaths("descriptor_sets")}
+	protos := policies.ProtoFlags{ProtoFlags: input.ProtoFlags{ImportPaths: d.Settings.ValuePaths("proto_paths"), Protos: d.Settings.ValuePaths("protos"), Sets: d.Settings.ValuePaths("descriptor_sets")}}
 	if len(protos.Protos)+len(protos.Sets) == 0 {
 		if len(d.Settings.Messages) > 0 {
 			r.fail(d.Settings.Path+": messages", fault.New(fault.ConfigInvalid, d.Settings.Path+": messages", "neither protos nor descriptor_sets says where their types are"))

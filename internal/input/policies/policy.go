@@ -1,4 +1,6 @@
-package input
+// Package policies loads descriptors, and the policy that they make with the keys that
+// it is enforced with, by the flags of package input.
+package policies
 
 import (
 	"context"
@@ -10,6 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/diff"
+	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/policy"
@@ -18,11 +21,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// PolicyFlags say which policy applies to messages, and which keys count.
-type PolicyFlags struct {
+// Flags say which policy applies to messages, and which keys count.
+type Flags struct {
 	Protos ProtoFlags
-	Keys   KeyFlags
-	Sets   SetFlags
+	Keys   input.KeyFlags
+	Sets   input.SetFlags
 	Leeway time.Duration
 	Dev    bool
 	// RefuseUnknown refuses fields whose numbers a message's type does not declare.
@@ -30,7 +33,7 @@ type PolicyFlags struct {
 }
 
 // Register adds the flags of what applies to every message.
-func (f *PolicyFlags) Register(fs *pflag.FlagSet) {
+func (f *Flags) Register(fs *pflag.FlagSet) {
 	f.Protos.Register(fs)
 	f.Keys.Register(fs)
 	f.Sets.Register(fs)
@@ -57,14 +60,14 @@ type Policy struct {
 // LoadOptions are those of commands that load a policy again and again.
 type LoadOptions struct {
 	// Cache keeps remote key sets between loads; nil opens them each time.
-	Cache *SetCache
+	Cache *input.SetCache
 	// Keyless lets a policy that enforces nothing be without any key, where none
 	// is named.
 	Keyless bool
 }
 
 // Load reads descriptors and keys, and compiles the policy.
-func (f *PolicyFlags) Load(ctx context.Context, d command.Deps, clock func() time.Time, o LoadOptions) (*Policy, error) {
+func (f *Flags) Load(ctx context.Context, d command.Deps, clock func() time.Time, o LoadOptions) (*Policy, error) {
 	set, err := f.Protos.Load(ctx, d)
 	if err != nil {
 		return nil, err
@@ -95,32 +98,23 @@ func (f *PolicyFlags) Load(ctx context.Context, d command.Deps, clock func() tim
 
 // signer signs with the keys of ring; with --dev the tokens are unsigned (A91),
 // unless --kid names one of the others.
-func (f *PolicyFlags) signer(d command.Deps, codec *claims.Codec, ring *keys.Ring, clock func() time.Time) (*sign.Signer, error) {
-	if !f.Dev || f.Keys.KeyID != "" && f.Keys.KeyID != developmentID {
+func (f *Flags) signer(d command.Deps, codec *claims.Codec, ring *keys.Ring, clock func() time.Time) (*sign.Signer, error) {
+	if !f.Dev || f.Keys.KeyID != "" && f.Keys.KeyID != input.DevelopmentID {
 		return sign.New(codec, ring, sign.Options{KeyID: f.Keys.KeyID, RefuseUnknownFields: f.RefuseUnknown, Now: clock}), nil
 	}
-	ring, err := keys.NewRing([]*keys.Key{DevelopmentKey(d)})
+	ring, err := keys.NewRing([]*keys.Key{input.DevelopmentKey(d)})
 	return sign.New(codec, ring, sign.Options{RefuseUnknownFields: f.RefuseUnknown, Now: clock}), err
 }
 
-// developmentID is the id of the development key (A90).
-const developmentID = "dev"
-
-// DevelopmentKey returns the key of --dev.
-func DevelopmentKey(d command.Deps) *keys.Key {
-	issuer, _ := d.System.Getenv("JWT_DEV_SECRET_ISSUER") // A90
-	return keys.Development(issuer)
-}
-
 // namesKeys reports whether flags or configuration name any key or set.
-func (f *PolicyFlags) namesKeys(d command.Deps) bool {
+func (f *Flags) namesKeys(d command.Deps) bool {
 	return f.Dev || f.Keys.Named() || len(d.Settings.ConfiguredKeys()) > 0 || len(f.Sets.Entries(d)) > 0
 }
 
 // ring returns the keys of the flags or the configuration, the sets, and with
 // --dev the development key last (A90). Without any other key or set, the
 // default key file is one.
-func (f *PolicyFlags) ring(d command.Deps, cache *SetCache) (*keys.Ring, error) {
+func (f *Flags) ring(d command.Deps, cache *input.SetCache) (*keys.Ring, error) {
 	f.Sets.Pick(d, f.Keys)
 	sets, err := f.Sets.Load(d, cache)
 	if err != nil {
@@ -134,14 +128,14 @@ func (f *PolicyFlags) ring(d command.Deps, cache *SetCache) (*keys.Ring, error) 
 		if list, err = f.Keys.Pinned(list); err != nil {
 			return nil, err
 		}
-		if f.Keys.KeyID != "" && len(list) == 1 && !(f.Dev && f.Keys.KeyID == developmentID) {
+		if f.Keys.KeyID != "" && len(list) == 1 && !(f.Dev && f.Keys.KeyID == input.DevelopmentID) {
 			if list, err = keys.Pick(list, f.Keys.KeyID); err != nil {
 				return nil, err
 			}
 		}
 	}
 	if f.Dev {
-		list = append(list, DevelopmentKey(d))
+		list = append(list, input.DevelopmentKey(d))
 	}
 	return keys.NewRing(list, sets...)
 }

@@ -1,0 +1,144 @@
+package policies
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/config"
+	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/discover"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/protofile"
+	"github.com/jwtctl/jwtctl/internal/quote"
+)
+
+// ProtoFlags are those of the command line, and load what they name.
+type ProtoFlags struct{ input.ProtoFlags }
+
+// PathArguments takes each PATH for the flag that it could have been given as:
+// sources for --proto, anything else for --descriptor-set.
+func PathArguments(cmd *cobra.Command, args []string) error {
+	for _, arg := range args {
+		name := "descriptor-set"
+		if info, err := os.Stat(arg); strings.HasSuffix(arg, ".proto") || err == nil && info.IsDir() {
+			name = "proto"
+		}
+		if err := cmd.Flags().Set(name, arg); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Load reads the descriptors that are named; if none are, it is a usage error.
+func (p *ProtoFlags) Load(ctx context.Context, d command.Deps) (*descset.Set, error) {
+	if !p.Named() {
+		return nil, fault.New(fault.UsageError, "descriptors", "no .proto file or descriptor set is named").
+			WithHint("--proto FILE or --descriptor-set FILE, or protos: in %s", config.Name)
+	}
+	return p.load(ctx, d, protofile.Sources{ImportPaths: p.ImportPaths, Protos: p.Protos, DescriptorSets: p.Sets, Stdin: d.System.In, Rewrite: p.Rewrite})
+}
+
+func (p *ProtoFlags) load(ctx context.Context, d command.Deps, src protofile.Sources) (*descset.Set, error) {
+	src.MaxBytes = p.Limit()
+	set, err := protofile.Load(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range set.Warnings() {
+		d.Warn("%s", w)
+	}
+	return set, nil
+}
+
+// LoadOrFind is Load; where nothing is named, it reads the annotated sources below the
+// working folder, the files next to them, those that declare one of the names, and what
+// they import, however large the rest is. That nothing is annotated is an error.
+func (p *ProtoFlags) LoadOrFind(ctx context.Context, d command.Deps, names []string) (*descset.Set, error) {
+	if p.Named() {
+		return p.Load(ctx, d)
+	}
+	tree, err := p.Find(ctx, d, ".")
+	if err != nil {
+		return nil, err
+	}
+	set, found, err := p.LoadFound(ctx, d, tree, names)
+	if err == nil && found.Left() {
+		d.Say("looked at %s", Looked(found, ""))
+	}
+	if err == nil && !set.Annotated() && len(names) == 0 {
+		return nil, notAnnotated(tree)
+	}
+	return set, err
+}
+
+// Find looks for the sources below a folder, and warns of annotated ones that it passes
+// over.
+func (p *ProtoFlags) Find(ctx context.Context, d command.Deps, dir string) (*discover.Tree, error) {
+	tree, err := discover.Look(ctx, dir)
+	if err == nil {
+		for _, file := range tree.Passed() {
+			d.Warn("%s: may have JWT annotations, and is passed over: folders that begin with a dot, node_modules and links are looked into only where they are named", quote.Printable(file))
+		}
+	}
+	var f *fault.Error
+	if errors.As(err, &f) && f.Code == fault.DescriptorUnreadable {
+		return nil, f.WithHint("nothing is named, so all below %s is looked through: name .proto files, a folder or a descriptor set, here or in %s", place(dir), config.Name)
+	}
+	if err == nil && tree.Len() == 0 {
+		return nil, fault.New(fault.DescriptorUnreadable, dir, "holds no .proto file").
+			WithHint("name .proto files, a folder or a descriptor set, here or in %s, which jwtctl init writes", config.Name)
+	}
+	return tree, err
+}
+
+// LoadFound reads what LoadOrFind reads from a tree, and returns what that is.
+func (p *ProtoFlags) LoadFound(ctx context.Context, d command.Deps, tree *discover.Tree, names []string, paths ...string) (*descset.Set, discover.Selection, error) {
+	found := tree.Select(names, paths...)
+	if len(found.Protos) == 0 {
+		return nil, found, notAnnotated(tree)
+	}
+	src := protofile.Sources{ImportPaths: p.ImportPaths, Protos: found.Protos, Rewrite: p.Rewrite}
+	if len(src.ImportPaths) == 0 {
+		src.ImportPaths = found.ImportPaths
+	}
+	set, err := p.load(ctx, d, src)
+	return set, found, err
+}
+
+// Looked words what of a folder was read, for "looked at"; of says whose files they are,
+// and may be empty.
+func Looked(found discover.Selection, of string) string {
+	return fmt.Sprintf("%d of %d .proto files%s: those with JWT annotations, and their folders; name a folder to look at all of it", len(found.Protos), found.Total, of)
+}
+
+// notAnnotated is the error of a folder without annotations: that nothing is guarded is
+// not the same as that nothing is wrong.
+func notAnnotated(tree *discover.Tree) error {
+	return fault.New(fault.DescriptorUnreadable, tree.Dir(), "has no JWT annotation (.proto files looked through: %d)", tree.Len()).
+		WithHint("name the files or the folder to look at them all the same")
+}
+
+func place(dir string) string {
+	if dir == "." {
+		return "the working folder"
+	}
+	return dir
+}
+
+// Inputs returns the files that a result must not overwrite.
+func (p *ProtoFlags) Inputs(set *descset.Set) []string {
+	list := slices.Clone(p.Sets)
+	for _, f := range set.Files() {
+		list = append(list, f.Where)
+	}
+	return list
+}
