@@ -140,7 +140,7 @@ e2e-quick: build # -count=1: go test does not see that the program has changed
 ## e2e: jwtctl with real Temporal servers (the newest release, and verdicts alone on 1.30.8), and the Kubernetes manifests
 e2e: build temporal-workers
 	cd $(EXAMPLE) && $(GO) test -count=1 -vet=off ./...
-	cd $(SERVER) && export $(FOR_SERVER) JWTCTL_BIN=$(CURDIR)/bin/jwtctl JWTCTL_E2E_WORKERS=$(CURDIR)/$(WORKERS) && $(GO) test -count=1 -vet=off -timeout 20m ./... && \
+	cd $(SERVER) && export $(FOR_SERVER) JWTCTL_BIN=$(CURDIR)/bin/jwtctl JWTCTL_E2E_WORKERS=$(CURDIR)/$(WORKERS) JWTCTL_E2E_TEMPORAL=$(CURDIR)/$(WORKERS)/cli/bin/temporal && $(GO) test -count=1 -vet=off -timeout 20m ./... && \
 	  $(GO) test -count=1 -vet=off -timeout 15m -modfile=server-1.30.8.mod -tags=server130 -run TestDenial ./e2e
 	cd examples/kubernetes && $(GO) test $(QUICK) -vet=off ./...
 
@@ -154,7 +154,7 @@ mesh: build
 	cd examples/authz && export PATH="$$PATH:/usr/sbin" JWTCTL_ALL=1 JWTCTL_BIN=$(CURDIR)/bin/jwtctl JWTCTL_ENVOY=$$(echo $(CURDIR)/bin/mesh/lib/python3*/site-packages/envoy/_bin/envoy) JWTCTL_TRAEFIK=$(CURDIR)/bin/mesh/bin/traefik && \
 	  $(GO) test -count=1 -vet=off ./...
 
-# The example's workers in other languages, each with its locked packages (PyPI, npm, Maven).
+# The example's workers in other languages, each with its locked packages (PyPI, npm, Maven), and the temporal CLI (PyPI).
 # The underscore hides the folder from go: there are Go files in the npm packages.
 WORKERS := bin/_workers
 WORKER_SOURCES := $(EXAMPLE)/workers
@@ -164,6 +164,9 @@ temporal-workers:
 	@cmp -s $(WORKER_SOURCES)/python/requirements.txt $(WORKERS)/python/.locked || { rm -rf $(WORKERS)/python; python3 -m venv $(WORKERS)/python; \
 	  $(WORKERS)/python/bin/pip install -q --disable-pip-version-check --require-hashes -r $(WORKER_SOURCES)/python/requirements.txt; \
 	  cp $(WORKER_SOURCES)/python/requirements.txt $(WORKERS)/python/.locked; }
+	@cmp -s $(SERVER)/e2e/requirements.txt $(WORKERS)/cli/.locked || { rm -rf $(WORKERS)/cli; \
+	  $(WORKERS)/python/bin/pip install -q --disable-pip-version-check --require-hashes --no-deps --target $(WORKERS)/cli -r $(SERVER)/e2e/requirements.txt; \
+	  cp $(SERVER)/e2e/requirements.txt $(WORKERS)/cli/.locked; }
 	@$(call npm,$(WORKER_SOURCES)/typescript,$(WORKERS)/typescript,--ignore-scripts)
 	@rm -rf $(WORKERS)/typescript/{src,dist}; cp -r $(WORKER_SOURCES)/typescript/{src,tsconfig.json} $(WORKERS)/typescript/; cd $(WORKERS)/typescript && npm run --silent build
 	@rm -rf $(WORKERS)/java; mkdir -p $(WORKERS)/java; cp -r $(WORKER_SOURCES)/java $(WORKERS)/java/build; cd $(WORKERS)/java/build && \

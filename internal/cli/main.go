@@ -18,7 +18,8 @@ import (
 
 // Arguments returns the arguments of the process that was called as called[0].
 // The temporal CLI runs "temporal jwt token" as "temporal-jwt token" (temporal.md):
-// a token is then one for that CLI, unless --for names another client.
+// a token is then one for that CLI, unless --for names another client. That CLI
+// puts flags that it knows itself, such as -o FILE, before all others.
 func Arguments(called []string) []string {
 	if len(called) == 0 {
 		return nil
@@ -27,13 +28,17 @@ func Arguments(called []string) []string {
 	if strings.TrimSuffix(filepath.Base(called[0]), ".exe") != "temporal-jwt" {
 		return args
 	}
-	i := slices.IndexFunc(args, func(arg string) bool {
-		return arg == "--" || slices.Contains([]string{"token", "tctl-system-token", "cli-system-token"}, arg)
-	})
-	if i < 0 || args[i] == "--" {
-		return args
+	for i := 0; i < len(args); i++ {
+		switch arg := args[i]; {
+		case slices.Contains([]string{"token", "tctl-system-token", "cli-system-token"}, arg):
+			return slices.Insert(slices.Clone(args), i+1, "--for", string(temporal.CLI))
+		case arg == "--" || !strings.HasPrefix(arg, "-"):
+			return args
+		case !strings.Contains(arg, "=") && !slices.Contains([]string{"-q", "--quiet", "-v", "--verbose", "--version", "-h", "--help"}, arg):
+			i++ // its value
+		}
 	}
-	return slices.Insert(slices.Clone(args), i+1, "--for", string(temporal.CLI))
+	return args
 }
 
 // Main runs the command that args name and returns the exit code: 0 done,

