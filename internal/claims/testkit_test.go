@@ -1,9 +1,6 @@
 package claims
 
 import (
-	"context"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -12,8 +9,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/jwtctl/jwtctl/internal/descset"
-	"github.com/jwtctl/jwtctl/internal/protofile"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
+	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
 // proto3 has a field of every kind and shape; the names say which.
@@ -106,16 +103,7 @@ type schema struct {
 
 func newSchema(tb testing.TB) schema {
 	tb.Helper()
-	dir := tb.TempDir()
-	for name, text := range map[string]string{"p3.proto": proto3, "p2.proto": proto2, "e23.proto": edition2023} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	set, err := protofile.Load(context.Background(), protofile.Sources{Protos: []string{dir}})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	set := protokit.Set(tb, protokit.Sources(tb, tb.TempDir(), "", map[string]string{"p3.proto": proto3, "p2.proto": proto2, "e23.proto": edition2023}))
 	return schema{set, New(set.Types())}
 }
 

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestDocLinks: every link from one document into the repository leads to a
@@ -22,7 +24,7 @@ func TestDocLinks(t *testing.T) {
 	}
 	links := 0
 	for _, doc := range docs {
-		for _, m := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(readText(t, doc), -1) {
+		for _, m := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(testkit.Read(t, doc), -1) {
 			if strings.Contains(m[1], "://") || strings.HasPrefix(m[1], "mailto:") {
 				continue
 			}
@@ -34,7 +36,7 @@ func TestDocLinks(t *testing.T) {
 			}
 			if _, err := os.Stat(target); err != nil {
 				t.Errorf("%s: %s leads nowhere", doc, m[1])
-			} else if heading != "" && !hasHeading(readText(t, target), heading) {
+			} else if heading != "" && !hasHeading(testkit.Read(t, target), heading) {
 				t.Errorf("%s: %s has no such heading", doc, m[1])
 			}
 		}

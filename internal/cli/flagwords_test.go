@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestLibrariesNameNoFlags: only the top floor knows the flags of jwtctl. A
@@ -56,8 +57,8 @@ func TestLibrariesNameNoFlags(t *testing.T) {
 // TestRemedies: the command line has its own words for each remedy of a library.
 func TestRemedies(t *testing.T) {
 	t.Parallel()
-	source := readText(t, "../command/remedies.go")
-	names := regexp.MustCompile(`(?m)^\t(\w+) +Remedy = `).FindAllStringSubmatch(readText(t, "../fault/remedy.go"), -1)
+	source := testkit.Read(t, "../command/remedies.go")
+	names := regexp.MustCompile(`(?m)^\t(\w+) +Remedy = `).FindAllStringSubmatch(testkit.Read(t, "../fault/remedy.go"), -1)
 	if len(names) != len(fault.Remedies()) {
 		t.Errorf("%d remedies, of which Remedies has %d", len(names), len(fault.Remedies()))
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // gitIdentity lets commits be made without the configuration of a user.
@@ -35,7 +37,7 @@ type workflow struct {
 func TestGuidesWorkflow(t *testing.T) {
 	t.Parallel()
 	var w workflow
-	if err := yaml.Unmarshal([]byte(readText(t, "../../examples/ci/.github/workflows/verify.yml")), &w); err != nil {
+	if err := yaml.Unmarshal([]byte(testkit.Read(t, "../../examples/ci/.github/workflows/verify.yml")), &w); err != nil {
 		t.Fatal(err)
 	}
 	gobin := t.TempDir()
@@ -52,7 +54,7 @@ func TestGuidesWorkflow(t *testing.T) {
 			if !strings.HasPrefix(failed, c.failed) || (failed == "") != (c.failed == "") || !strings.Contains(log, c.log) {
 				t.Errorf("failed at %q, want %q and %q in\n%s", failed, c.failed, c.log, log)
 			}
-			if sarif := readText(t, filepath.Join(dir, "jwtctl.sarif")); strings.Contains(sarif, `"results": []`) != (c.failed != "jwtctl lint") {
+			if sarif := testkit.Read(t, filepath.Join(dir, "jwtctl.sarif")); strings.Contains(sarif, `"results": []`) != (c.failed != "jwtctl lint") {
 				t.Errorf("unexpected results in\n%s", sarif)
 			}
 		})
@@ -163,7 +165,7 @@ func TestGuidesPreCommit(t *testing.T) {
 			Hooks []hook
 		}
 	}
-	dec := yaml.NewDecoder(strings.NewReader(readText(t, "../../examples/ci/.pre-commit-config.yaml")))
+	dec := yaml.NewDecoder(strings.NewReader(testkit.Read(t, "../../examples/ci/.pre-commit-config.yaml")))
 	dec.KnownFields(true)
 	if err := dec.Decode(&config); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // kubeMount puts files into the folder dir as kubelet does: names are links through
@@ -55,7 +57,7 @@ func TestKubernetesManifestsRun(t *testing.T) {
 			secret := func(a *authority) map[string][]byte {
 				pair := filepath.Join(root, "pair")
 				a.pair(pair)
-				return map[string][]byte{"tls.crt": must(os.ReadFile(pair + ".crt")), "tls.key": must(os.ReadFile(pair + ".key")), "ca.crt": must(os.ReadFile(ca.file))}
+				return map[string][]byte{"tls.crt": testkit.Must(os.ReadFile(pair + ".crt")), "tls.key": testkit.Must(os.ReadFile(pair + ".key")), "ca.crt": testkit.Must(os.ReadFile(ca.file))}
 			}
 			sign, issuer := issuerOf(t, root)
 			key := filepath.Join(root, "signing.pem")
@@ -70,7 +72,7 @@ func TestKubernetesManifestsRun(t *testing.T) {
 			kubeMount(t, root+"/etc/jwtctl", "..1", policy)
 			kubeMount(t, root+"/etc/tls", "..1", secret(ca))
 			kubeMount(t, root+"/etc/upstream-tls", "..1", secret(ca))
-			kubeMount(t, root+"/etc/signing", "..1", map[string][]byte{"key.priv.pem": must(os.ReadFile(key))})
+			kubeMount(t, root+"/etc/signing", "..1", map[string][]byte{"key.priv.pem": testkit.Must(os.ReadFile(key))})
 			var o []grpc.ServerOption
 			if l.value("upstream-tls") == "true" {
 				o = append(o, grpc.Creds(credentials.NewTLS(&tls.Config{

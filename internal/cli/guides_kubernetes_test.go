@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/jwtctl/jwtctl/internal/gateway"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // kubeObject is what is read of an object of Kubernetes.
@@ -77,14 +78,14 @@ type kubeContainer struct {
 func kubeObjects(t *testing.T, path string) map[string][]kubeObject {
 	t.Helper()
 	list := map[string][]kubeObject{}
-	for d := yaml.NewDecoder(strings.NewReader(readText(t, path))); ; {
+	for d := yaml.NewDecoder(strings.NewReader(testkit.Read(t, path))); ; {
 		var v any
 		switch err := d.Decode(&v); err {
 		case io.EOF:
 			return list
 		case nil:
 			var o kubeObject // which JSON finds the names of, whatever their case
-			if err := json.Unmarshal(must(json.Marshal(v)), &o); err != nil {
+			if err := json.Unmarshal(testkit.Must(json.Marshal(v)), &o); err != nil {
 				t.Fatal(path, err)
 			}
 			list[o.Kind] = append(list[o.Kind], o)
@@ -143,7 +144,7 @@ func TestKubernetesManifests(t *testing.T) {
 			l.checkVolumes(t)
 			for kind, others := range l.objects {
 				for _, o := range others {
-					if kind == "PodDisruptionBudget" && !strings.Contains(string(o.Spec.Selector), string(must(json.Marshal(l.labels)))) {
+					if kind == "PodDisruptionBudget" && !strings.Contains(string(o.Spec.Selector), string(testkit.Must(json.Marshal(l.labels)))) {
 						t.Errorf("the %s is of %s", kind, o.Spec.Selector)
 					}
 					if kind == "HorizontalPodAutoscaler" && !strings.Contains(string(o.Spec.ScaleTargetRef), `"`+l.objects["Deployment"][0].Metadata.Name+`"`) {
@@ -196,7 +197,7 @@ func (l *layout) checkPorts(t *testing.T) {
 	t.Helper()
 	ports := map[string]string{}
 	for _, p := range l.proxy.Ports {
-		ports[p.Name] = ":" + string(must(json.Marshal(p.ContainerPort)))
+		ports[p.Name] = ":" + string(testkit.Must(json.Marshal(p.ContainerPort)))
 	}
 	if want := map[string]string{"grpc": l.value("listen"), "metrics": l.value("metrics")}; !maps.Equal(ports, want) {
 		t.Errorf("ports %v, and it listens on %v", ports, want)

@@ -20,6 +20,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/enforce"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/protofile"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestProxyGuide runs the transcripts of docs/proxy.md, with the real grpcurl,
@@ -112,7 +113,7 @@ func (r resolver) FindDescriptorByName(name protoreflect.FullName) (protoreflect
 // TestProxyGuideIsTrue holds the table of statuses in docs/proxy.md to the code.
 func TestProxyGuideIsTrue(t *testing.T) {
 	t.Parallel()
-	text := readText(t, "../../docs/proxy.md")
+	text := testkit.Read(t, "../../docs/proxy.md")
 	_, statuses, _ := strings.Cut(text, "## 4.")
 	statuses, _, _ = strings.Cut(statuses, "## 5.")
 	codes := 0

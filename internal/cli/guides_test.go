@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // guide is a document whose fenced blocks a test runs.
@@ -144,10 +146,10 @@ func demandClaims(t *testing.T, dir, where, text string) {
 	t.Helper()
 	compact := ""
 	if strings.HasSuffix(where, ".jwt") {
-		compact = readText(t, filepath.Join(dir, where))
+		compact = testkit.Read(t, filepath.Join(dir, where))
 	} else {
 		var v any
-		if err := json.Unmarshal([]byte(readText(t, filepath.Join(dir, "signed.json"))), &v); err != nil {
+		if err := json.Unmarshal([]byte(testkit.Read(t, filepath.Join(dir, "signed.json"))), &v); err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range regexp.MustCompile(`\w+`).FindAllString(cmp.Or(where, "token"), -1) {
@@ -179,8 +181,8 @@ func demandClaims(t *testing.T, dir, where, text string) {
 // example.
 func TestAnnotationsGuideIsWhole(t *testing.T) {
 	t.Parallel()
-	examples := strings.Join(blocks(readText(t, "../../docs/annotations.md"), "proto"), "")
-	names := regexp.MustCompile(`(\w+) = \d+;`).FindAllStringSubmatch(readText(t, "../descset/kalix/jwt.proto"), -1)
+	examples := strings.Join(blocks(testkit.Read(t, "../../docs/annotations.md"), "proto"), "")
+	names := regexp.MustCompile(`(\w+) = \d+;`).FindAllStringSubmatch(testkit.Read(t, "../descset/kalix/jwt.proto"), -1)
 	if len(names) < 20 {
 		t.Fatalf("only %d options found", len(names))
 	}
@@ -200,7 +202,7 @@ func TestGuides(t *testing.T) {
 	for _, b := range blocksOf(g.text) {
 		if _, name, isFile := strings.Cut(b.info, " "); isFile {
 			shown++
-			if have := readText(t, filepath.Join(dir, name)); have != b.text {
+			if have := testkit.Read(t, filepath.Join(dir, name)); have != b.text {
 				t.Errorf("%s is\n%s\nthe guide shows\n%s", name, have, b.text)
 			}
 		}
@@ -240,15 +242,6 @@ func copyExample(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return dir
-}
-
-func readText(t *testing.T, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }
 
 func writeText(t *testing.T, path, text string) {

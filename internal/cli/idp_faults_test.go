@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/jwtctl/jwtctl/internal/idp"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // startIDP runs jwtctl idp in this process, with the client api and these
@@ -75,7 +76,7 @@ func ownToken(t *testing.T, issuer, audience string) string {
 func faultRows(t *testing.T) map[string]string {
 	t.Helper()
 	rows := map[string]string{}
-	_, table, found := strings.Cut(readText(t, "../../docs/idp.md"), "\n| fault |")
+	_, table, found := strings.Cut(testkit.Read(t, "../../docs/idp.md"), "\n| fault |")
 	for _, line := range strings.Split(table, "\n") {
 		cells := strings.Split(line, "|")
 		if len(cells) != 6 || !strings.HasPrefix(line, "| `") {
@@ -115,8 +116,8 @@ func TestIDPFaultsAreRefusedAsDocumented(t *testing.T) {
 			}
 			issuer := startIDP(t, args...)
 			dir := t.TempDir()
-			put(t, filepath.Join(dir, "proto", "s.proto"), guarded("S", issuer))
-			file := put(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkey_sets: [{issuer: \""+issuer+"\", oidc_discovery: true, audiences: [shop], require_expiry: true}]\n")
+			testkit.File(t, filepath.Join(dir, "proto", "s.proto"), guarded("S", issuer))
+			file := testkit.File(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkey_sets: [{issuer: \""+issuer+"\", oidc_discovery: true, audiences: [shop], require_expiry: true}]\n")
 			token := ownToken(t, issuer, "")
 			r := startProxy(t, dir, startEcho(t).addr, "--config", file)
 			if name == string(idp.RotateNow) { // the proxy has the key of the first token alone
@@ -162,9 +163,9 @@ func TestWorkflowTokenIsVerifiedAndAdmitted(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	put(t, filepath.Join(dir, "proto", "s.proto"), strings.Replace(guarded("S", issuer), `bearer_token_issuer: "`+issuer+`"`,
+	testkit.File(t, filepath.Join(dir, "proto", "s.proto"), strings.Replace(guarded("S", issuer), `bearer_token_issuer: "`+issuer+`"`,
 		`bearer_token_issuer: "`+issuer+`", static_claim: {claim: "repository", value: "api/api"}`, 1))
-	file := put(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkey_sets: [{issuer: \""+issuer+"\", oidc_discovery: true, audiences: [sts.example.test]}]\n")
+	file := testkit.File(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkey_sets: [{issuer: \""+issuer+"\", oidc_discovery: true, audiences: [sts.example.test]}]\n")
 	r := startProxy(t, dir, startEcho(t).addr, "--config", file)
 	r.want("S/Who", token, codes.OK)
 	r.want("S/Who", ownToken(t, issuer, "another.example.test"), codes.PermissionDenied)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // module is what the import paths of our packages begin with.
@@ -17,7 +19,7 @@ const module = "github.com/jwtctl/jwtctl/"
 // header begins with title, cell by cell.
 func architectureTable(t *testing.T, title string) (rows [][]string) {
 	t.Helper()
-	_, rest, found := strings.Cut(readText(t, "../../docs/architecture.md"), "\n| "+title+" |")
+	_, rest, found := strings.Cut(testkit.Read(t, "../../docs/architecture.md"), "\n| "+title+" |")
 	if !found {
 		t.Fatalf("docs/architecture.md has no table %q", title)
 	}
@@ -105,7 +107,7 @@ func repeatsImports(t *testing.T, pkg string) (file string, repeats bool) {
 		t.Fatal(err)
 	}
 	for _, file := range sources {
-		if !strings.HasSuffix(file, "_test.go") && strings.Contains(readText(t, file), "may import") {
+		if !strings.HasSuffix(file, "_test.go") && strings.Contains(testkit.Read(t, file), "may import") {
 			return file, true
 		}
 	}
@@ -121,7 +123,7 @@ func TestPicture(t *testing.T) {
 	for pkg := range all {
 		full[filepath.Base(pkg)] = pkg
 	}
-	_, picture, _ := strings.Cut(readText(t, "../../docs/architecture.md"), "```mermaid\n")
+	_, picture, _ := strings.Cut(testkit.Read(t, "../../docs/architecture.md"), "```mermaid\n")
 	picture, _, _ = strings.Cut(picture, "```")
 	shown := map[string]bool{}
 	arrows := 0
@@ -160,7 +162,7 @@ func TestPicture(t *testing.T) {
 // TestArchitectureNamesWhatIs: the files and names in docs/architecture.md exist.
 func TestArchitectureNamesWhatIs(t *testing.T) {
 	t.Parallel()
-	doc := readText(t, "../../docs/architecture.md")
+	doc := testkit.Read(t, "../../docs/architecture.md")
 	folders := map[string]string{}
 	for pkg := range importsByPackage(t) {
 		folders[filepath.Base(pkg)] = filepath.Join("..", pkg)
@@ -178,7 +180,7 @@ func TestArchitectureNamesWhatIs(t *testing.T) {
 			t.Fatal(err)
 		}
 		declared := regexp.MustCompile(`(?m)^(func (\(\w+ \*?\w+\) )?|type )` + m[2] + `\b`)
-		if !slices.ContainsFunc(sources, func(file string) bool { return declared.MatchString(readText(t, file)) }) {
+		if !slices.ContainsFunc(sources, func(file string) bool { return declared.MatchString(testkit.Read(t, file)) }) {
 			t.Errorf("%s.%s does not exist", m[1], m[2])
 		}
 	}
@@ -190,6 +192,28 @@ func TestArchitectureNamesWhatIs(t *testing.T) {
 	}
 	if names < 25 || files < 5 {
 		t.Errorf("only %d names and %d files are found", names, files)
+	}
+}
+
+// TestOnlyTestsUseWhatIsForTests: a package that docs/architecture.md calls "for tests"
+// is imported by none that ships.
+func TestOnlyTestsUseWhatIsForTests(t *testing.T) {
+	t.Parallel()
+	forTests := map[string]bool{}
+	for _, cells := range architectureTable(t, "package") {
+		if strings.HasPrefix(cells[1], "for tests: ") {
+			forTests[strings.TrimPrefix(cells[0], "internal/")] = true
+		}
+	}
+	if len(forTests) < 4 {
+		t.Errorf("only %d packages are for tests", len(forTests))
+	}
+	for pkg, imports := range importsByPackage(t) {
+		for _, path := range imports {
+			if forTests[shortName(path)] && !forTests[pkg] {
+				t.Errorf("%s imports %s, which is for tests", pkg, shortName(path))
+			}
+		}
 	}
 }
 
@@ -235,7 +259,7 @@ func TestTopFloorIsSmall(t *testing.T) {
 			if strings.HasSuffix(file, "_test.go") {
 				continue
 			}
-			n := strings.Count(readText(t, file), "\n")
+			n := strings.Count(testkit.Read(t, file), "\n")
 			if total += n; n > mostOfFile {
 				t.Errorf("%s has %d lines, more than %d", file, n, mostOfFile)
 			}

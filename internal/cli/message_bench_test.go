@@ -15,7 +15,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,6 +22,7 @@ import (
 	"time"
 
 	"github.com/jwtctl/jwtctl/internal/system"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 const benchProto = `syntax = "proto3";
@@ -94,11 +94,6 @@ func cpuSeconds() float64 {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
-}
-
-func median(of []float64) float64 {
-	slices.Sort(of)
-	return of[len(of)/2]
 }
 
 // onAllCores calls do n times on all cores.
@@ -180,9 +175,9 @@ func BenchmarkNDJSON(b *testing.B) {
 					cpu = append(cpu, alone.cpu/whole.cpu)
 					perSecond = append(perSecond, lines/whole.wall)
 				}
-				b.ReportMetric(median(wall), "of-the-primitive")
-				b.ReportMetric(median(cpu), "of-its-CPU")
-				b.ReportMetric(median(perSecond), "messages/s")
+				b.ReportMetric(testkit.Median(wall), "of-the-primitive")
+				b.ReportMetric(testkit.Median(cpu), "of-its-CPU")
+				b.ReportMetric(testkit.Median(perSecond), "messages/s")
 			})
 		}
 	}

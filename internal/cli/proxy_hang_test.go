@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/jwtctl/jwtctl/internal/jwks"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestProxyDoesNotWaitForKeySetThatHangs asks for the keys at the start, and answers
@@ -31,7 +32,7 @@ func TestProxyDoesNotWaitForKeySetThatHangs(t *testing.T) {
 			asked <- conn
 		}
 	}()
-	config := put(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkey_sets: [{issuer: me, jwks: \"http://"+issuer.Addr().String()+"/\"}]\n")
+	config := testkit.File(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkey_sets: [{issuer: me, jwks: \"http://"+issuer.Addr().String()+"/\"}]\n")
 	r := startProxy(t, dir, startEcho(t).addr, "--config", config)
 	select { // before any call
 	case conn := <-asked:

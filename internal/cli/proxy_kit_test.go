@@ -22,6 +22,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // guarded is a service whose Who takes the tokens of one issuer. A StringValue
@@ -222,20 +223,6 @@ func (r *proxyRun) eventuallyLogs(text string) {
 	r.eventually("the log "+text, func() bool { return strings.Contains(r.err.String(), text) })
 }
 
-func put(t *testing.T, path, text string) string {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
 // makeKey makes the key file at path anew, and returns what signs tokens by it.
 func makeKey(t *testing.T, path string) func(claims string) string {
 	t.Helper()
@@ -266,14 +253,7 @@ const ofMe = `{"iss":"me","sub":"alice","exp":4102444800}`
 func world(t *testing.T) (dir string, sign func(string) string, args []string) {
 	t.Helper()
 	dir = t.TempDir()
-	put(t, filepath.Join(dir, "proto", "s.proto"), guarded("S", "me"))
+	testkit.File(t, filepath.Join(dir, "proto", "s.proto"), guarded("S", "me"))
 	key := filepath.Join(dir, "key.jwk")
 	return dir, makeKey(t, key), []string{"--proto", filepath.Join(dir, "proto"), "--key", key}
-}
-
-func must(data []byte, err error) []byte {
-	if err != nil {
-		panic(err)
-	}
-	return data
 }

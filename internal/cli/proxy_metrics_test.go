@@ -15,6 +15,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // get asks the metrics server.
@@ -29,7 +31,7 @@ func (r *proxyRun) get(path string) (status int, text string) {
 		r.t.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return resp.StatusCode, string(must(io.ReadAll(resp.Body)))
+	return resp.StatusCode, string(testkit.Must(io.ReadAll(resp.Body)))
 }
 
 // TestProxyKeySetMetrics tells how old the keys of others are, and how often
@@ -51,7 +53,7 @@ func TestProxyKeySetMetrics(t *testing.T) {
 		_, _ = io.WriteString(w, f.out.String())
 	}))
 	t.Cleanup(issuer.Close)
-	path := put(t, filepath.Join(dir, "jwtctl.yaml"), fmt.Sprintf(`protos: [proto]
+	path := testkit.File(t, filepath.Join(dir, "jwtctl.yaml"), fmt.Sprintf(`protos: [proto]
 key_sets: [{issuer: me, jwks: "%s/?secret=x"}, {issuer: me, jwks: "%[1]s/", allowed_algorithms: [ES256]}, {issuer: other, jwks: "%[1]s/"}]
 `, issuer.URL))
 	r := startProxy(t, dir, startEcho(t).addr, "--config", path, "--metrics", "127.0.0.1:0")
@@ -122,7 +124,7 @@ func TestProxyProbes(t *testing.T) {
 func TestProxyConnectionAge(t *testing.T) {
 	t.Parallel()
 	dir, sign, args := world(t)
-	path := put(t, filepath.Join(dir, "jwtctl.yaml"), "proxy: {max_connection_age: 50ms}\n")
+	path := testkit.File(t, filepath.Join(dir, "jwtctl.yaml"), "proxy: {max_connection_age: 50ms}\n")
 	r := startProxy(t, dir, startEcho(t).addr, append(args, "--config", path)...)
 	u := startProxy(t, t.TempDir(), startEcho(t).addr, append(args, "--max-connection-age", "0")...)
 	for _, test := range []struct {

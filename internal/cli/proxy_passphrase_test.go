@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestProxyAsksForPassphraseOnlyAtStart remembers what was typed for a file, and
@@ -34,14 +36,14 @@ func TestProxyAsksForPassphraseOnlyAtStart(t *testing.T) {
 			return nil, errors.New("there is no terminal")
 		}
 	}
-	list := put(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto/*.proto]\nkeys:\n  - {issuer: me, file: locked.pem}\n")
+	list := testkit.File(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto/*.proto]\nkeys:\n  - {issuer: me, file: locked.pem}\n")
 	r := startProxyAs(t, f, nil, dir, startEcho(t).addr, "--config", list)
 	token := sign(ofMe)
 	r.want("S/Who", token, codes.OK)
 	if text := <-asked; !strings.Contains(text, "locked.pem") {
 		t.Errorf("it asks %q", text)
 	}
-	put(t, proto, guarded("S", "me")+"\nmessage More {}\n")
+	testkit.File(t, proto, guarded("S", "me")+"\nmessage More {}\n")
 	r.eventuallyLogs("policy reloaded")
 	r.want("S/Who", token, codes.OK)
 
@@ -49,7 +51,7 @@ func TestProxyAsksForPassphraseOnlyAtStart(t *testing.T) {
 	run("key", jwk, "--encrypt", "--passphrase", "env:OTHER", "--force", "-o", locked)
 	r.eventuallyLogs("the passphrase is wrong")
 	run("key", jwk, "--encrypt", "--passphrase", "env:OTHER", "-o", filepath.Join(dir, "new.pem"))
-	put(t, list, "protos: [proto/*.proto]\nkeys:\n  - {issuer: me, file: new.pem}\n")
+	testkit.File(t, list, "protos: [proto/*.proto]\nkeys:\n  - {issuer: me, file: new.pem}\n")
 	r.eventuallyLogs("new.pem: the private key is protected by a passphrase")
 	r.want("S/Who", token, codes.OK)
 	if len(asked) != 0 {

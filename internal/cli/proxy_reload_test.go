@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestProxyReloadsPolicy follows the files, and keeps what it has when they
@@ -20,37 +22,37 @@ func TestProxyReloadsPolicy(t *testing.T) {
 	t.Parallel()
 	dir, sign, args := world(t)
 	lib := filepath.Join(dir, "lib")
-	put(t, filepath.Join(lib, "empty.proto"), `syntax = "proto3";`)
+	testkit.File(t, filepath.Join(lib, "empty.proto"), `syntax = "proto3";`)
 	r := startProxy(t, dir, startEcho(t).addr, append(args, "-I", filepath.Join(dir, "proto"), "-I", lib)...)
 	proto := filepath.Join(dir, "proto", "s.proto")
 	me, you := sign(ofMe), sign(strings.Replace(ofMe, "me", "you", 1))
 	r.want("S/Who", me, codes.OK)
 
-	put(t, proto, guarded("S", "you")+"}")
+	testkit.File(t, proto, guarded("S", "you")+"}")
 	r.eventuallyLogs("reload failed, keeping the current policy")
 	r.want("S/Who", me, codes.OK)
 	r.want("S/Who", you, codes.Unauthenticated)
 	time.Sleep(100 * time.Millisecond) // it tries again, and says nothing
 
-	put(t, proto, strings.Replace(guarded("S", "you"), "BEARER_TOKEN", "77", 1)) // no plan: lint refuses it
+	testkit.File(t, proto, strings.Replace(guarded("S", "you"), "BEARER_TOKEN", "77", 1)) // no plan: lint refuses it
 	r.eventuallyLogs("policy_invalid")
 	r.want("S/Who", me, codes.OK)
 
 	// What is missing appears where nobody has looked for it.
-	put(t, proto, strings.Replace(guarded("S", "you"), "import", `import "x.proto"; import`, 1))
+	testkit.File(t, proto, strings.Replace(guarded("S", "you"), "import", `import "x.proto"; import`, 1))
 	r.eventuallyLogs("import_not_found")
-	put(t, filepath.Join(lib, "x.proto"), `syntax = "proto3";`)
+	testkit.File(t, filepath.Join(lib, "x.proto"), `syntax = "proto3";`)
 	r.eventuallyIs("S/Who", me, codes.Unauthenticated)
 	r.want("S/Who", you, codes.OK)
 
 	r.want("Z/Open", "", codes.Unimplemented)
-	put(t, filepath.Join(dir, "proto", "new", "z.proto"), guarded("Z", "me"))
+	testkit.File(t, filepath.Join(dir, "proto", "new", "z.proto"), guarded("Z", "me"))
 	r.eventuallyIs("Z/Open", "", codes.OK)
 	if err := os.Remove(filepath.Join(dir, "proto", "new", "z.proto")); err != nil {
 		t.Fatal(err)
 	}
 	r.eventuallyIs("Z/Open", "", codes.Unimplemented)
-	put(t, filepath.Join(dir, "proto", "new", "y.proto"), guarded("Y", "me"))
+	testkit.File(t, filepath.Join(dir, "proto", "new", "y.proto"), guarded("Y", "me"))
 	r.eventuallyIs("Y/Open", "", codes.OK)
 	if n := strings.Count(r.err.String(), "proto_syntax"); n != 1 {
 		t.Errorf("one reason was told %d times", n)
@@ -68,13 +70,13 @@ func TestProxyRotatesKeys(t *testing.T) {
 	next := makeKey(t, filepath.Join(dir, "key.jwk"))(ofMe)
 	r.eventuallyIs("S/Who", next, codes.OK)
 	r.want("S/Who", old, codes.Unauthenticated)
-	good := must(os.ReadFile(filepath.Join(dir, "key.jwk")))
-	put(t, filepath.Join(dir, "key.jwk"), "{")
+	good := testkit.Must(os.ReadFile(filepath.Join(dir, "key.jwk")))
+	testkit.File(t, filepath.Join(dir, "key.jwk"), "{")
 	r.eventuallyLogs("key.jwk")
 	r.want("S/Who", next, codes.OK)
 
 	loads := strings.Count(r.err.String(), "policy reloaded")
-	put(t, filepath.Join(dir, "key.jwk"), string(good))
+	testkit.File(t, filepath.Join(dir, "key.jwk"), string(good))
 	r.eventually("the good key", func() bool { return strings.Count(r.err.String(), "policy reloaded") > loads })
 
 	key, aside := filepath.Join(dir, "key.jwk"), filepath.Join(dir, "aside")
@@ -104,7 +106,7 @@ func TestProxyReloadsConfiguration(t *testing.T) {
 	}))
 	t.Cleanup(issuer.Close)
 	config := func(from, more string) string {
-		return put(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkey_sets: [{issuer: "+from+", jwks: \""+issuer.URL+"/\"}]\n"+more)
+		return testkit.File(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkey_sets: [{issuer: "+from+", jwks: \""+issuer.URL+"/\"}]\n"+more)
 	}
 	path := config("me", "proxy: {metrics: \"127.0.0.1:0\"}\n")
 	r := startProxy(t, dir, startEcho(t).addr, "--config", path, "--reload-interval", "1h")
@@ -163,15 +165,15 @@ func TestProxyFollowsKeySetFiles(t *testing.T) {
 		if code := Main([]string{"jwks", "--key", filepath.Join(dir, key)}, f.System); code != 0 {
 			t.Fatal(f.err.String())
 		}
-		put(t, filepath.Join(dir, "set.json"), f.out.String())
+		testkit.File(t, filepath.Join(dir, "set.json"), f.out.String())
 	}
 	publish("key.jwk")
-	path := put(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkey_sets: [{issuer: me, jwks: set.json}]\n")
+	path := testkit.File(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkey_sets: [{issuer: me, jwks: set.json}]\n")
 	r := startProxy(t, dir, startEcho(t).addr, "--config", path)
 	r.want("S/Who", sign(ofMe), codes.OK)
 	next := makeKey(t, filepath.Join(dir, "next.jwk"))
 	r.want("S/Who", next(ofMe), codes.Unauthenticated)
-	put(t, filepath.Join(dir, "set.json"), `{"keys":[]}`)
+	testkit.File(t, filepath.Join(dir, "set.json"), `{"keys":[]}`)
 	r.eventuallyLogs("reload failed, keeping the current policy")
 	r.want("S/Who", sign(ofMe), codes.OK)
 	publish("next.jwk")

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestProxyEnforcesIssuerRules refuses tokens by the rules of jwtctl.yaml, logs when
@@ -16,25 +18,25 @@ func TestProxyEnforcesIssuerRules(t *testing.T) {
 	dir, sign, _ := world(t)
 	const loose = "protos: [proto]\nkeys: [{file: key.jwk}]\n"
 	const strict = "protos: [proto]\nkeys: [{file: key.jwk, audiences: [shop]}]\n"
-	file := put(t, filepath.Join(dir, "jwtctl.yaml"), strict)
+	file := testkit.File(t, filepath.Join(dir, "jwtctl.yaml"), strict)
 	forShop := strings.Replace(ofMe, "{", `{"aud":"shop",`, 1)
 	r := startProxy(t, dir, startEcho(t).addr, "--config", file)
 	r.want("S/Who", sign(ofMe), codes.PermissionDenied)
 	r.want("S/Who", sign(forShop), codes.OK)
-	put(t, file, loose)
+	testkit.File(t, file, loose)
 	r.eventuallyIs("S/Who", sign(ofMe), codes.OK)
 	r.eventuallyLogs("issuer-rule-loosened")
-	put(t, file, strict)
+	testkit.File(t, file, strict)
 	r.eventuallyIs("S/Who", sign(ofMe), codes.PermissionDenied)
 
 	other := startProxy(t, t.TempDir(), startEcho(t).addr, "--config", file, "--refuse-weaker")
-	put(t, file, loose)
+	testkit.File(t, file, loose)
 	other.eventuallyLogs("policy_faulty")
 	other.want("S/Who", sign(ofMe), codes.PermissionDenied)
 
 	named := startProxy(t, t.TempDir(), startEcho(t).addr, "--config", file, "--key", filepath.Join(dir, "key.jwk"))
 	named.want("S/Who", sign(ofMe), codes.OK)
-	put(t, filepath.Join(dir, "other.json"), `{"keys":[{"kty":"EC","crv":"P-256","kid":"o","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}`)
+	testkit.File(t, filepath.Join(dir, "other.json"), `{"keys":[{"kty":"EC","crv":"P-256","kid":"o","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}`)
 	alone := startProxy(t, t.TempDir(), startEcho(t).addr, "--config", file, "--jwks", filepath.Join(dir, "other.json"))
 	alone.want("S/Who", sign(forShop), codes.Unauthenticated)
 }
@@ -47,16 +49,16 @@ func TestProxyWarnsOfLooserChecks(t *testing.T) {
 	settings := func(leeway, refuse string) string {
 		return "protos: [proto]\nkeys: [{file: key.jwk}]\nleeway: " + leeway + "\nproxy: {refuse_unknown_fields: " + refuse + "}\n"
 	}
-	file := put(t, filepath.Join(dir, "jwtctl.yaml"), settings("10s", "true"))
+	file := testkit.File(t, filepath.Join(dir, "jwtctl.yaml"), settings("10s", "true"))
 	r := startProxy(t, dir, startEcho(t).addr, "--config", file)
 	kept := startProxy(t, t.TempDir(), startEcho(t).addr, "--config", file, "--refuse-weaker")
-	put(t, file, settings("5s", "true"))
+	testkit.File(t, file, settings("5s", "true"))
 	r.eventuallyLogs("policy reloaded")
 	kept.eventuallyLogs("policy reloaded")
 	if strings.Contains(r.err.String(), "weaker") {
 		t.Errorf("a smaller leeway is called weaker\n%s", r.err.String())
 	}
-	put(t, file, settings("1m", "false"))
+	testkit.File(t, file, settings("1m", "false"))
 	r.eventuallyLogs(`change=check-loosened subject="every token" detail="every token is checked less: leeway was 5s, and is 1m0s"`)
 	r.eventuallyLogs(`detail="every message is checked less: refuse_unknown_fields was true, and is false"`)
 	kept.eventuallyLogs("leeway was 5s, and is 1m0s (check-loosened)")

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestS59_Proxy admits a good token and no other, and says where it is.
@@ -86,7 +88,7 @@ func TestS56_ProxyMetrics(t *testing.T) {
 			t.Errorf("no %s in\n%s", line, text)
 		}
 	}
-	put(t, filepath.Join(dir, "key.jwk"), "{")
+	testkit.File(t, filepath.Join(dir, "key.jwk"), "{")
 	r.eventually("the gauge", func() bool {
 		_, text := r.get("/metrics")
 		return strings.Contains(text, "jwtctl_proxy_reload_failing 1\n")

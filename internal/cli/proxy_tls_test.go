@@ -19,6 +19,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // authority makes certificates.
@@ -37,7 +39,7 @@ func newAuthority(t *testing.T, file string) *authority {
 	if a.cert, err = x509.ParseCertificate(der); err != nil {
 		t.Fatal(err)
 	}
-	put(t, file, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	testkit.File(t, file, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
 	return a
 }
 
@@ -80,8 +82,8 @@ func (a *authority) pair(name string) tls.Certificate {
 		a.t.Fatal(err)
 	}
 	der := a.issue(key)
-	put(a.t, name+".key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})))
-	put(a.t, name+".crt", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	testkit.File(a.t, name+".key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})))
+	testkit.File(a.t, name+".crt", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
@@ -125,14 +127,14 @@ func TestS68_ProxyTLS(t *testing.T) {
 	if u.calls.Load() != before {
 		t.Error("the upstream was called")
 	}
-	put(t, in("proxy.crt"), "broken")
+	testkit.File(t, in("proxy.crt"), "broken")
 	r.eventuallyLogs("reload failed, keeping the current policy")
 	if got := speak(servers.pool(), client); got != codes.OK {
 		t.Errorf("the old certificate: %v", got)
 	}
 	next.pair(in("proxy"))
 	r.eventually("the new certificate", func() bool { return speak(next.pool(), client) == codes.OK })
-	put(t, in("clients.pem"), string(must(os.ReadFile(next.file))))
+	testkit.File(t, in("clients.pem"), string(testkit.Must(os.ReadFile(next.file))))
 	r.eventually("the new CA of clients", func() bool { return speak(next.pool(), next.pair(in("other"))) == codes.OK })
 	if got := speak(next.pool(), client); got != codes.Unavailable {
 		t.Errorf("a client of the old CA: %v", got)
@@ -167,7 +169,7 @@ func TestS68_ProxyUpstreamCA(t *testing.T) {
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return shown.Load(), nil },
 		ClientAuth:     tls.RequireAndVerifyClientCert, ClientCAs: clients.pool(),
 	})), grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: 20 * time.Millisecond})) // each call may be a new connection
-	ca := put(t, in("ca.pem"), string(must(os.ReadFile(first.file))))
+	ca := testkit.File(t, in("ca.pem"), string(testkit.Must(os.ReadFile(first.file))))
 	r := startProxy(t, dir, u.addr, append(args, "--upstream-tls", "--upstream-ca", ca, "--upstream-cert", in("client.crt"), "--upstream-key", in("client.key"))...)
 	token := sign(ofMe)
 	stays := func(want codes.Code) {
@@ -178,13 +180,13 @@ func TestS68_ProxyUpstreamCA(t *testing.T) {
 	}
 	stays(codes.OK)
 
-	put(t, ca, "broken")
+	testkit.File(t, ca, "broken")
 	r.eventuallyLogs("reload failed, keeping the current policy")
 	stays(codes.OK)
 	show(next) // the CA in force does not know it
 	r.eventuallyIs("S/Who", token, codes.Unavailable)
 
-	put(t, ca, string(must(os.ReadFile(next.file))))
+	testkit.File(t, ca, string(testkit.Must(os.ReadFile(next.file))))
 	r.eventuallyIs("S/Who", token, codes.OK)
 	stays(codes.OK)
 	show(first) // nobody knows it any more

@@ -9,6 +9,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestA38_ProxyRefusesUnknownFields forwards a field that the type does not
@@ -16,7 +18,7 @@ import (
 func TestA38_ProxyRefusesUnknownFields(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	put(t, filepath.Join(dir, "proto", "s.proto"), `syntax = "proto3"; package t; import "kalix/annotations.proto";
+	testkit.File(t, filepath.Join(dir, "proto", "s.proto"), `syntax = "proto3"; package t; import "kalix/annotations.proto";
 message Mine { option (kalix.message).jwt = {validate_bearer_token: true}; string sub = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }
 service S { rpc Check(Mine) returns (Mine) { option (kalix.method).jwt = {validate: BEARER_TOKEN, validate: MESSAGE}; } }`)
 	sign := makeKey(t, filepath.Join(dir, "key.jwk"))

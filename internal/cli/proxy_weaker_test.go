@@ -11,6 +11,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestProxyRefusesReloadWithoutService keeps its policy while a file is empty for a
@@ -22,11 +24,11 @@ func TestProxyRefusesReloadWithoutService(t *testing.T) {
 	proto := filepath.Join(dir, "proto", "s.proto")
 	for _, text := range []string{"", `syntax = "proto3";`} {
 		before := strings.Count(r.err.String(), "policy reloaded")
-		put(t, proto, text)
+		testkit.File(t, proto, text)
 		r.eventuallyLogs("the new version has no service")
 		r.want("S/Who", "", codes.Unauthenticated)
 		r.want("S/Who", sign(ofMe), codes.OK)
-		put(t, proto, guarded("S", "me"))
+		testkit.File(t, proto, guarded("S", "me"))
 		r.eventually("the reload", func() bool { return strings.Count(r.err.String(), "policy reloaded") > before })
 	}
 }
@@ -38,13 +40,13 @@ func TestProxyWarnsOfWeakerPolicy(t *testing.T) {
 	dir, _, args := world(t)
 	r := startProxy(t, dir, startEcho(t).addr, args...)
 	proto := filepath.Join(dir, "proto", "s.proto")
-	put(t, proto, guarded("S", "me")+"\nmessage More {}\n")
+	testkit.File(t, proto, guarded("S", "me")+"\nmessage More {}\n")
 	r.eventuallyLogs("policy reloaded")
 	if strings.Contains(r.err.String(), "weaker") {
 		t.Fatalf("a change without effect is called weaker\n%s", r.err.String())
 	}
 	open := strings.Replace(guarded("S", "me"), "validate: BEARER_TOKEN, bearer_token_issuer: \"me\"", "", 1)
-	put(t, proto, open)
+	testkit.File(t, proto, open)
 	r.eventuallyIs("S/Who", "", codes.OK)
 	r.eventuallyLogs("no method has JWT annotations")
 	log := r.err.String()
@@ -53,7 +55,7 @@ func TestProxyWarnsOfWeakerPolicy(t *testing.T) {
 			t.Errorf("the log lacks %q\n%s", want, log)
 		}
 	}
-	put(t, proto, guarded("S", "me"))
+	testkit.File(t, proto, guarded("S", "me"))
 	r.eventuallyIs("S/Who", "", codes.Unauthenticated)
 	if got := strings.Count(r.err.String(), "the policy became weaker"); got != strings.Count(log, "the policy became weaker") {
 		t.Errorf("a stronger policy is called weaker\n%s", r.err.String())
@@ -67,11 +69,11 @@ func TestProxyRefusesWeakerPolicy(t *testing.T) {
 	dir, sign, args := world(t)
 	r := startProxy(t, dir, startEcho(t).addr, append(args, "--refuse-weaker")...)
 	proto := filepath.Join(dir, "proto", "s.proto")
-	put(t, proto, strings.Replace(guarded("S", "me"), `, bearer_token_issuer: "me"`, "", 1))
+	testkit.File(t, proto, strings.Replace(guarded("S", "me"), `, bearer_token_issuer: "me"`, "", 1))
 	r.eventuallyLogs("policy_faulty")
 	r.want("S/Who", sign(strings.Replace(ofMe, "me", "you", 1)), codes.Unauthenticated)
 	r.want("S/Who", sign(ofMe), codes.OK)
-	put(t, proto, strings.Replace(guarded("S", "me"), "rpc Open(PlainS) returns (PlainS);", `rpc Open(PlainS) returns (PlainS) { option (kalix.method).jwt = {validate: BEARER_TOKEN}; }`, 1))
+	testkit.File(t, proto, strings.Replace(guarded("S", "me"), "rpc Open(PlainS) returns (PlainS);", `rpc Open(PlainS) returns (PlainS) { option (kalix.method).jwt = {validate: BEARER_TOKEN}; }`, 1))
 	r.eventuallyIs("S/Open", "", codes.Unauthenticated)
 }
 
@@ -81,12 +83,12 @@ func TestProxyRefusesWeakerPolicy(t *testing.T) {
 func TestProxyWithoutAnnotationsNeedsNoKey(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	proto := put(t, filepath.Join(dir, "proto", "s.proto"), `syntax = "proto3"; package t; message Plain { string text = 1; } service S { rpc Open(Plain) returns (Plain); }`)
+	proto := testkit.File(t, filepath.Join(dir, "proto", "s.proto"), `syntax = "proto3"; package t; message Plain { string text = 1; } service S { rpc Open(Plain) returns (Plain); }`)
 	r := startProxy(t, dir, startEcho(t).addr, "--proto", filepath.Join(dir, "proto"))
 	r.want("S/Open", "", codes.OK)
 	r.want("S/Who", "", codes.Unimplemented)
 	r.eventuallyLogs("no method has JWT annotations")
-	put(t, proto, guarded("S", "me"))
+	testkit.File(t, proto, guarded("S", "me"))
 	r.eventuallyLogs("key.priv.pem")
 	r.want("S/Who", "", codes.Unimplemented)
 }
@@ -96,11 +98,11 @@ func TestProxyWithoutAnnotationsNeedsNoKey(t *testing.T) {
 func TestProxyWithoutServiceWarns(t *testing.T) {
 	t.Parallel()
 	dir, sign, args := world(t)
-	proto := put(t, filepath.Join(dir, "proto", "s.proto"), `syntax = "proto3"; package t; message Plain {}`)
+	proto := testkit.File(t, filepath.Join(dir, "proto", "s.proto"), `syntax = "proto3"; package t; message Plain {}`)
 	r := startProxy(t, dir, startEcho(t).addr, args...)
 	r.eventuallyLogs("the descriptors have no service")
 	r.want("S/Who", sign(ofMe), codes.Unimplemented)
-	put(t, proto, guarded("S", "me"))
+	testkit.File(t, proto, guarded("S", "me"))
 	r.eventuallyIs("S/Who", sign(ofMe), codes.OK)
 }
 
@@ -118,7 +120,7 @@ func TestProxyReportOnlyIsAFlagAlone(t *testing.T) {
 	other, _, args := world(t)
 	plain := startProxyIn(t, map[string]string{"JWTCTL_REPORT_ONLY": "true", "JWTCTL_PROXY_REPORT_ONLY": "true"}, other, startEcho(t).addr, args...)
 	plain.want("S/Who", "", codes.Unauthenticated)
-	config := put(t, filepath.Join(other, "jwtctl.yaml"), "protos: [proto]\nproxy: {report_only: true}\n")
+	config := testkit.File(t, filepath.Join(other, "jwtctl.yaml"), "protos: [proto]\nproxy: {report_only: true}\n")
 	f := newFake(t)
 	if code := Main([]string{"proxy", "--upstream", "127.0.0.1:1", "--config", config}, f.System); code != 2 {
 		t.Errorf("exit code %d\n%s", code, f.err.String())
@@ -130,7 +132,7 @@ func TestProxyReportOnlyIsAFlagAlone(t *testing.T) {
 func TestProxyLimitsAreFlags(t *testing.T) {
 	t.Parallel()
 	dir, _, _ := world(t)
-	config := put(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkeys: [{id: k, file: key.jwk}]\nproxy: {max_message: 1KiB, max_metadata: 2KiB, max_streams: 7}\n")
+	config := testkit.File(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkeys: [{id: k, file: key.jwk}]\nproxy: {max_message: 1KiB, max_metadata: 2KiB, max_streams: 7}\n")
 	r := startProxy(t, dir, startEcho(t).addr, "--config", config)
 	send := func(message, metadataBytes int) codes.Code {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -149,7 +151,7 @@ func TestProxyLimitsAreFlags(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
-	put(t, filepath.Join(dir, "bad.yaml"), "proxy: {max_message: 1MB}\n")
+	testkit.File(t, filepath.Join(dir, "bad.yaml"), "proxy: {max_message: 1MB}\n")
 	for _, flags := range [][]string{{"--config", filepath.Join(dir, "bad.yaml")}, {"--max-streams", "0"}, {"--max-message", "0"}, {"--max-message", "1MB"}, {"--max-metadata", "100"}} {
 		f := newFake(t)
 		if code := Main(append([]string{"proxy", "--upstream", "127.0.0.1:1", "--config", config}, flags...), f.System); code != 2 {

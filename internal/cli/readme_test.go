@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestReadme runs the README's transcripts one after the other in one bash and
@@ -54,7 +56,7 @@ func TestDocumentsNameTheirFiles(t *testing.T) {
 	files := 0
 	for _, doc := range append(docs, "../../README.md") {
 		before, inside := "", false
-		for line := range strings.Lines(readText(t, doc)) {
+		for line := range strings.Lines(testkit.Read(t, doc)) {
 			info, fence := strings.CutPrefix(strings.TrimSpace(line), "```")
 			if _, name, isFile := strings.Cut(info, " "); fence && !inside && isFile {
 				files++

@@ -8,13 +8,15 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestSecurityModel: every test that docs/security-model.md names exists, and
 // each line of security.md has one.
 func TestSecurityModel(t *testing.T) {
 	t.Parallel()
-	doc := readText(t, "../../docs/security-model.md")
+	doc := testkit.Read(t, "../../docs/security-model.md")
 	declared, mentioned := map[string]bool{}, map[string]bool{}
 	for _, root := range []string{"../../internal", "../../examples", "../../testdata/script"} {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {

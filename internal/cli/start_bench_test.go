@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // BenchmarkColdStart times whole processes: `jwtctl token` against `jose jws
@@ -46,11 +48,11 @@ func BenchmarkColdStart(b *testing.B) {
 		theirs.add(start(b, dir, "jose", "jws", "sig", "-I", "claims.json", "-k", "key.jwk", "-c", "-o", "-"))
 	}
 	b.ReportMetric(float64(len(program))/1e6, "MB")
-	b.ReportMetric(median(ours.took), "jwtctl-µs")
-	b.ReportMetric(median(theirs.took), "jose-µs")
-	b.ReportMetric(median(ours.took)/median(theirs.took), "ratio")
-	b.ReportMetric(median(ours.faults), "jwtctl-faults")
-	b.ReportMetric(median(theirs.faults), "jose-faults")
+	b.ReportMetric(testkit.Median(ours.took), "jwtctl-µs")
+	b.ReportMetric(testkit.Median(theirs.took), "jose-µs")
+	b.ReportMetric(testkit.Median(ours.took)/testkit.Median(theirs.took), "ratio")
+	b.ReportMetric(testkit.Median(ours.faults), "jwtctl-faults")
+	b.ReportMetric(testkit.Median(theirs.faults), "jose-faults")
 	b.Setenv("GODEBUG", "inittrace=1")
 	traced := start(b, dir, jwtctl, "version")
 	millis, kilobytes := inits(b, traced.stderr)

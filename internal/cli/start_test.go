@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestStart: what costs every start of the program much and does little for it
@@ -45,7 +47,7 @@ func TestStartCompilesNoPattern(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, file := range sources {
-			if found := early.FindString(readText(t, file)); found != "" && !strings.HasSuffix(file, "_test.go") {
+			if found := early.FindString(testkit.Read(t, file)); found != "" && !strings.HasSuffix(file, "_test.go") {
 				t.Errorf("%s: %s", file, strings.TrimSpace(found))
 			}
 		}

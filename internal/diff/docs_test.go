@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestDocs: docs/diff.md has each kind as the table has it, and the
@@ -40,7 +42,7 @@ func section(t *testing.T, name, want string) {
 	if table == want {
 		return
 	}
-	if !*update {
+	if !testkit.Update() {
 		t.Fatalf("%s has other %s than the code; go test ./internal/diff -update writes them", path, name)
 	}
 	if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o644); err != nil {

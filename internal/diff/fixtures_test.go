@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
+	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
 // TestFixtures: each kind, or its mirror, has a folder whose two files differ by
@@ -25,14 +28,14 @@ func TestFixtures(t *testing.T) {
 			}
 			shown[kind.ID], shown[kind.Mirror] = true, true
 			dir := filepath.Join(fixtures, kind.ID)
-			before, after := read(t, filepath.Join(dir, "old.proto")), read(t, filepath.Join(dir, "new.proto"))
+			before, after := protokit.File(t, filepath.Join(dir, "old.proto")), protokit.File(t, filepath.Join(dir, "new.proto"))
 			there, back := compare(t, before, after), compare(t, after, before)
 			if !has(there, kind.ID) || !has(back, kind.Mirror) {
 				t.Errorf("%s is not among the changes, or %s not among those back", kind.ID, kind.Mirror)
 			}
-			golden(t, filepath.Join(dir, "diff.golden"), "# old to new\n"+textOf(t, there)+"# new to old\n"+textOf(t, back))
+			testkit.Golden(t, filepath.Join(dir, "diff.golden"), "# old to new\n"+textOf(t, there)+"# new to old\n"+textOf(t, back))
 			// S53: sets without source info have the same changes.
-			if got, want := identities(compare(t, before, bare(t, after))), identities(there); !slices.Equal(got, want) {
+			if got, want := identities(compare(t, before, protokit.Read(t, protokit.WithoutPositions(t, t.TempDir(), after)))), identities(there); !slices.Equal(got, want) {
 				t.Errorf("without positions: got\n%q\nwant\n%q", got, want)
 			}
 			for _, same := range [][]Change{compare(t, before, before), compare(t, after, after)} {

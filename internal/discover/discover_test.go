@@ -10,22 +10,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
-
-func folder(t testing.TB, all map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, text := range all {
-		path := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
 
 const (
 	header    = "syntax = \"proto3\";\npackage shop.v1;\nimport \"kalix/annotations.proto\";\n"
@@ -56,7 +42,7 @@ func TestFindsAnnotatedFiles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, path := range []string{"api/x.proto", "kalix/x.proto"} {
-				tree, err := Look(t.Context(), folder(t, map[string]string{path: text, "other/y.proto": plain}))
+				tree, err := Look(t.Context(), testkit.Folder(t, map[string]string{path: text, "other/y.proto": plain}))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -70,7 +56,7 @@ func TestFindsAnnotatedFiles(t *testing.T) {
 		"plain": plain, "a number of theirs": "message M { int32 extend = 1080; }", "another option": "extend google.protobuf.FieldOptions { string mine = 51081; }",
 		"an extension of a message": "extend M { string mine = 1080; }",
 	} {
-		tree, err := Look(t.Context(), folder(t, map[string]string{"x.proto": text}))
+		tree, err := Look(t.Context(), testkit.Folder(t, map[string]string{"x.proto": text}))
 		if err != nil || tree.Annotated() != nil || tree.Len() != 1 {
 			t.Errorf("%s: %v, %v", name, tree.Annotated(), err)
 		}
@@ -96,7 +82,7 @@ func TestPassesOverTheSchema(t *testing.T) {
 		}
 		all[to] = string(text)
 	}
-	tree, err := Look(t.Context(), folder(t, all))
+	tree, err := Look(t.Context(), testkit.Folder(t, all))
 	if err != nil || tree.Annotated() != nil || tree.Len() != len(all) {
 		t.Errorf("found %v, %v", tree.Annotated(), err)
 	}
@@ -105,7 +91,7 @@ func TestPassesOverTheSchema(t *testing.T) {
 // TestUnreadableFilesCount: what cannot be read, or is too large, is left to the compiler.
 func TestUnreadableFilesCount(t *testing.T) {
 	t.Parallel()
-	dir := folder(t, map[string]string{"large.proto": strings.Repeat(" ", MaxSource+1)})
+	dir := testkit.Folder(t, map[string]string{"large.proto": strings.Repeat(" ", MaxSource+1)})
 	if err := os.Symlink("nowhere", filepath.Join(dir, "link.proto")); err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +124,7 @@ func TestSelect(t *testing.T) {
 		"inner folders first": {map[string]string{"x.proto": annotated, "in/shop/v1/a.proto": annotated}, nil, nil, "in/shop/v1/a.proto x.proto", "in ."},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := folder(t, c.files)
+			dir := testkit.Folder(t, c.files)
 			tree, err := Look(t.Context(), dir)
 			if err != nil {
 				t.Fatal(err)
@@ -162,7 +148,7 @@ func TestSelect(t *testing.T) {
 // TestDeclared returns the services and messages of annotated files alone.
 func TestDeclared(t *testing.T) {
 	t.Parallel()
-	tree, err := Look(t.Context(), folder(t, map[string]string{"a/a.proto": annotated + "service S {} message M { message Inner {} }", "b/b.proto": plain}))
+	tree, err := Look(t.Context(), testkit.Folder(t, map[string]string{"a/a.proto": annotated + "service S {} message M { message Inner {} }", "b/b.proto": plain}))
 	if err != nil || !slices.Equal(tree.Declared(), []string{"Inner", "M", "S"}) {
 		t.Errorf("%v, %v", tree.Declared(), err)
 	}

@@ -1,9 +1,6 @@
 package docs_test
 
 import (
-	"bytes"
-	"flag"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -12,9 +9,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/docs"
 	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/system"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
-
-var update = flag.Bool("update", false, "write the generated files")
 
 // TestGenerated: docs/cli.md and docs/man are the text of --help, and the keys
 // of jwtctl.yaml and their schema are those of the flags.
@@ -34,18 +30,7 @@ func TestGenerated(t *testing.T) {
 	}
 	folder := filepath.Join("..", "..", "docs")
 	for name, want := range files {
-		path := filepath.Join(folder, name)
-		if *update {
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(path, want, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s is not what jwtctl says of itself (%v): run make generate", path, err)
-		}
+		testkit.Golden(t, filepath.Join(folder, name), string(want))
 	}
 	pages, err := filepath.Glob(filepath.Join(folder, "man", "*"))
 	if err != nil {

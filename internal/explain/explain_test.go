@@ -15,13 +15,13 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/policy"
-	"github.com/jwtctl/jwtctl/internal/protofile"
+	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
 // TestNames has names choose what is explained.
 func TestNames(t *testing.T) {
 	t.Parallel()
-	p := read(t, protofile.Sources{Protos: []string{fixtures + "/nested.proto"}})
+	p := protokit.File(t, fixtures+"/nested.proto")
 	rows := map[string]struct {
 		names             []string
 		methods, messages []string

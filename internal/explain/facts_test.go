@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jwtctl/jwtctl/internal/protofile"
+	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
 // squeeze makes one space of all space, so that a test is about words.
@@ -62,7 +62,7 @@ func TestDocument(t *testing.T) {
 	t.Chdir(fixtures)
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
-			v := view(t, read(t, protofile.Sources{Protos: []string{row.file}}), Options{}, row.name)
+			v := view(t, protokit.File(t, row.file), Options{}, row.name)
 			text := squeeze(textOf(t, v, TextOptions{}))
 			for _, want := range row.want {
 				if !strings.Contains(text, want) {

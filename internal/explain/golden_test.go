@@ -2,16 +2,13 @@ package explain
 
 import (
 	"bytes"
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/jwtctl/jwtctl/internal/protofile"
+	"github.com/jwtctl/jwtctl/internal/testkit"
+	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // configured are the keys that the goldens are made with.
 var configured = Options{HaveKeys: true, Keys: []Key{
@@ -32,18 +29,10 @@ func TestGolden(t *testing.T) {
 		t.Fatalf("%d fixtures: %v", len(list), err)
 	}
 	for _, file := range list {
-		v := view(t, read(t, protofile.Sources{Protos: []string{file}}), configured)
+		v := view(t, protokit.File(t, file), configured)
 		for format, text := range formats(t, v) {
 			path := filepath.Join(golden, strings.TrimSuffix(file, ".proto")+"."+format)
-			if *update {
-				if err := os.WriteFile(path, text, 0o644); err != nil {
-					t.Fatal(err)
-				}
-				continue
-			}
-			if want, err := os.ReadFile(path); err != nil || !bytes.Equal(text, want) {
-				t.Errorf("%s: not what it was (%v); go test -update writes it anew. It is now:\n%s", path, err, text)
-			}
+			testkit.Golden(t, path, string(text))
 		}
 	}
 }

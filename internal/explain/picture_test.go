@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jwtctl/jwtctl/internal/protofile"
+	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
 // loop has a cycle of two messages, one of a message with itself, and one that
@@ -74,7 +74,7 @@ func charts(tb testing.TB) map[string]*View {
 		tb.Fatal(err)
 	}
 	for _, file := range list {
-		all[filepath.Base(file)] = view(tb, read(tb, protofile.Sources{Protos: []string{file}}), Options{})
+		all[filepath.Base(file)] = view(tb, protokit.File(tb, file), Options{})
 	}
 	return all
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/lint"
-	"github.com/jwtctl/jwtctl/internal/protofile"
+	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
 // vendorsSpelling is an option as the vendor spells it: (kalix.field).jwt.
@@ -42,7 +42,7 @@ func TestA111_SpellingsAreOne(t *testing.T) {
 			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			p := read(t, protofile.Sources{Protos: []string{path}})
+			p := protokit.File(t, path)
 			data, err := view(t, p, configured).JSON()
 			if err != nil {
 				t.Fatal(err)

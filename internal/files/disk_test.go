@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // disk is the machine's, with one step that fails and calls before others.
@@ -126,14 +127,14 @@ func checkFault(t *testing.T, d *disk, mode fs.FileMode, replace bool) {
 	path := filepath.Join(dir, "k")
 	want, names := "", []string(nil)
 	if replace {
-		put(t, path, oldText)
+		testkit.File(t, path, oldText)
 		want, names = oldText, []string{"k"}
 	}
 	if d.step == "syncdir" { // the file has its name by then
 		want, names = newText, []string{"k"}
 	}
 	err := Writer{Disk: d}.Write(path, []byte(newText), mode, replace)
-	wantCode(t, err, fault.FileFailed)
+	testkit.WantCode(t, err, fault.FileFailed)
 	if fault.ClassOf(err) != fault.Undecided {
 		t.Errorf("class %d", fault.ClassOf(err))
 	}
@@ -153,10 +154,10 @@ func TestS7_NoHardLinks(t *testing.T) {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "k")
 		w := Writer{Disk: &disk{step: "link", err: &os.LinkError{Op: "link", Err: failure}}}
-		wantCode(t, w.Write(path, []byte(newText), Private, false), "")
+		testkit.WantCode(t, w.Write(path, []byte(newText), Private, false), "")
 		wantFile(t, path, newText)
 		wantNames(t, dir, "k")
-		wantCode(t, w.Write(path, []byte(oldText), Private, false), fault.FileExists)
+		testkit.WantCode(t, w.Write(path, []byte(oldText), Private, false), fault.FileExists)
 	}
 }
 
@@ -165,7 +166,7 @@ func TestS7_NoHardLinks(t *testing.T) {
 func TestS7_RemoveFails(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "k")
-	wantCode(t, Writer{Disk: &disk{step: "remove", err: syscall.EIO}}.Write(path, []byte(newText), Private, false), fault.FileFailed)
+	testkit.WantCode(t, Writer{Disk: &disk{step: "remove", err: syscall.EIO}}.Write(path, []byte(newText), Private, false), fault.FileFailed)
 	wantFile(t, path, newText)
 	wantNames(t, dir, "k")
 }
@@ -174,9 +175,9 @@ func TestWriteLargeAndEmpty(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "k")
 	large := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
-	wantCode(t, Writer{}.Write(path, large, Shared, false), "")
+	testkit.WantCode(t, Writer{}.Write(path, large, Shared, false), "")
 	wantFile(t, path, string(large))
-	wantCode(t, Writer{}.Write(path, nil, Shared, true), "")
+	testkit.WantCode(t, Writer{}.Write(path, nil, Shared, true), "")
 	if info, err := os.Stat(path); err != nil || info.Size() != 0 {
 		t.Errorf("%v %v", info, err)
 	}

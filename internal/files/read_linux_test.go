@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 const limit = 1 << 20
@@ -27,7 +28,7 @@ func read(t *testing.T, path string) (data []byte, took time.Duration, err error
 func TestS11_Read(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name string, size int) string {
-		return put(t, filepath.Join(dir, name), strings.Repeat("x", size))
+		return testkit.File(t, filepath.Join(dir, name), strings.Repeat("x", size))
 	}
 	link := func(name, to string) string {
 		path := filepath.Join(dir, name)
@@ -80,7 +81,7 @@ func TestS11_Read(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			data, took, err := read(t, c.path)
 			runtime.ReadMemStats(&after)
-			wantCode(t, err, c.code)
+			testkit.WantCode(t, err, c.code)
 			if err == nil && len(data) != c.size && c.size >= 0 || err != nil && data != nil {
 				t.Errorf("%d bytes, want %d", len(data), c.size)
 			}
@@ -156,7 +157,7 @@ func TestS11_Pipes(t *testing.T) {
 			}
 		}()
 		_, _, readErr := read(t, fdPath(r))
-		wantCode(t, readErr, fault.FileTooLarge)
+		testkit.WantCode(t, readErr, fault.FileTooLarge)
 		_ = r.Close()
 		<-done
 	})

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestS1_Modes: under every umask a private file is for its owner alone from
@@ -24,7 +25,7 @@ func TestS1_Modes(t *testing.T) {
 					dir := t.TempDir()
 					path := filepath.Join(dir, "k")
 					if replace {
-						put(t, path, oldText)
+						testkit.File(t, path, oldText)
 						if err := os.Chmod(path, 0o666); err != nil {
 							t.Fatal(err)
 						}
@@ -32,7 +33,7 @@ func TestS1_Modes(t *testing.T) {
 					old := syscall.Umask(umask)
 					defer syscall.Umask(old)
 					d := &modes{t: t, dir: dir}
-					wantCode(t, Writer{Disk: d}.Write(path, []byte(newText), mode, replace), "")
+					testkit.WantCode(t, Writer{Disk: d}.Write(path, []byte(newText), mode, replace), "")
 					if d.looked == 0 || d.touched != (mode == Shared) {
 						t.Errorf("looked %d times, mode touched: %v", d.looked, d.touched)
 					}
@@ -93,7 +94,7 @@ func (f *modesFile) Write(data []byte) (int, error) {
 // through.
 func TestS3_NotPlain(t *testing.T) {
 	dir := t.TempDir()
-	target := put(t, filepath.Join(dir, "target"), oldText)
+	target := testkit.File(t, filepath.Join(dir, "target"), oldText)
 	paths := map[string]func(path string) error{
 		"link":     func(p string) error { return os.Symlink(target, p) },
 		"dangling": func(p string) error { return os.Symlink(filepath.Join(dir, "nowhere"), p) },
@@ -110,8 +111,8 @@ func TestS3_NotPlain(t *testing.T) {
 		before, _ := os.Lstat(path)
 		for _, replace := range []bool{false, true} {
 			err := Writer{}.Write(path, []byte(newText), Private, replace)
-			wantCode(t, err, fault.FileNotPlain)
-			wantCode(t, CheckTarget(path, replace), fault.FileNotPlain)
+			testkit.WantCode(t, err, fault.FileNotPlain)
+			testkit.WantCode(t, CheckTarget(path, replace), fault.FileNotPlain)
 		}
 		if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) || before.Mode() != after.Mode() {
 			t.Errorf("%s was touched: %v %v", name, after, err)
@@ -122,7 +123,7 @@ func TestS3_NotPlain(t *testing.T) {
 	// A device of the test's own: should the check be broken, root would replace the machine's.
 	null := filepath.Join(t.TempDir(), "null")
 	if err := syscall.Mknod(null, syscall.S_IFCHR|0o600, 1<<8|3); err == nil { // root alone may
-		wantCode(t, Writer{}.Write(null, []byte(newText), Private, true), fault.FileNotPlain)
+		testkit.WantCode(t, Writer{}.Write(null, []byte(newText), Private, true), fault.FileNotPlain)
 	}
 }
 
@@ -162,7 +163,7 @@ func limited(resource int, most uint64, do func() error) error {
 // way, after a part was written.
 func TestS7_RealFaults(t *testing.T) {
 	dir := t.TempDir()
-	path := put(t, filepath.Join(dir, "k"), oldText)
+	path := testkit.File(t, filepath.Join(dir, "k"), oldText)
 	for job, why := range map[string]string{"full file": "file too large", "no file numbers": "too many open files"} {
 		out, failed := inProcess(t, job, path)
 		if !failed || out != path+": cannot be written: "+why {
@@ -173,7 +174,7 @@ func TestS7_RealFaults(t *testing.T) {
 	}
 	long := strings.Repeat("x", 256)
 	for _, bad := range []string{"/proc/self/k", "/sys/k", dir + "/missing/k", path + "/k", dir + "/" + long, dir + "/k\x00", dir + "/", ""} {
-		wantCode(t, Writer{}.Write(bad, []byte(newText), Private, false), writeCode(bad))
+		testkit.WantCode(t, Writer{}.Write(bad, []byte(newText), Private, false), writeCode(bad))
 	}
 	wantNames(t, dir, "k")
 	if os.Getuid() != 0 { // whom a mode does not stop
@@ -181,7 +182,7 @@ func TestS7_RealFaults(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = os.Chmod(dir, 0o755) }()
-		wantCode(t, Writer{}.Write(path, []byte(newText), Private, true), fault.FileFailed)
+		testkit.WantCode(t, Writer{}.Write(path, []byte(newText), Private, true), fault.FileFailed)
 		wantFile(t, path, oldText)
 		return
 	}
@@ -209,12 +210,12 @@ func checkMounts(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	path := put(t, filepath.Join(dir, "k"), oldText)
+	path := testkit.File(t, filepath.Join(dir, "k"), oldText)
 	large := bytes.Repeat([]byte("x"), 64<<10)
 	check := func(where string, errno syscall.Errno) {
 		for name, want := range map[string]string{"k": oldText, "new": ""} {
 			err := Writer{}.Write(filepath.Join(dir, name), large, Private, true)
-			wantCode(t, err, fault.FileFailed)
+			testkit.WantCode(t, err, fault.FileFailed)
 			if err == nil || !strings.Contains(err.Error(), errno.Error()) {
 				t.Errorf("%s: %v, want %v", where, err, errno)
 			}
@@ -227,6 +228,6 @@ func checkMounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("read-only", syscall.EROFS)
-	wantCode(t, MakeFolder(filepath.Join(dir, "folder")), fault.FileFailed)
+	testkit.WantCode(t, MakeFolder(filepath.Join(dir, "folder")), fault.FileFailed)
 	wantFile(t, path, oldText)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 const oldText, newText = "the old file\n", "the new file\n"
@@ -44,28 +45,12 @@ func wantNames(t *testing.T, dir string, names ...string) {
 	}
 }
 
-func wantCode(t *testing.T, err error, code fault.Code) {
-	t.Helper()
-	if fault.CodeOf(err) != code {
-		t.Errorf("got %v (%q), want %q", err, fault.CodeOf(err), code)
-	}
-}
-
-// put writes text to path as some other program would.
-func put(t *testing.T, path, text string) string {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
 func TestS2_ExistingFileIsKept(t *testing.T) {
 	dir := t.TempDir()
-	path := put(t, filepath.Join(dir, "k"), oldText)
-	wantCode(t, Writer{}.Write(path, []byte(newText), Private, false), fault.FileExists)
+	path := testkit.File(t, filepath.Join(dir, "k"), oldText)
+	testkit.WantCode(t, Writer{}.Write(path, []byte(newText), Private, false), fault.FileExists)
 	wantFile(t, path, oldText)
-	wantCode(t, Writer{}.Write(path, []byte(newText), Private, true), "")
+	testkit.WantCode(t, Writer{}.Write(path, []byte(newText), Private, true), "")
 	wantFile(t, path, newText)
 	wantNames(t, dir, "k")
 }
@@ -75,8 +60,8 @@ func TestS2_ExistingFileIsKept(t *testing.T) {
 func TestS2_RaceForTheName(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "k")
-	late := &disk{before: map[string]func(){"link": func() { put(t, path, oldText) }}}
-	wantCode(t, Writer{Disk: late}.Write(path, []byte(newText), Private, false), fault.FileExists)
+	late := &disk{before: map[string]func(){"link": func() { testkit.File(t, path, oldText) }}}
+	testkit.WantCode(t, Writer{Disk: late}.Write(path, []byte(newText), Private, false), fault.FileExists)
 	wantFile(t, path, oldText)
 	wantNames(t, dir, "k")
 }
@@ -90,8 +75,8 @@ func TestS2_Same(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	put(t, "a/x", oldText)
-	put(t, "other", oldText)
+	testkit.File(t, "a/x", oldText)
+	testkit.File(t, "other", oldText)
 	for from, to := range map[string]string{"a": "dirlink", "a/x": "filelink", "far/inner": "deep", "nowhere": "dangling"} {
 		if err := os.Symlink(from, to); err != nil {
 			t.Fatal(err)
@@ -157,7 +142,7 @@ func TestS73_SameFolder(t *testing.T) {
 		}
 	}}}
 	path := dir + "/deep/../k"
-	wantCode(t, Writer{Disk: watch}.Write(path, []byte(newText), Private, false), "")
+	testkit.WantCode(t, Writer{Disk: watch}.Write(path, []byte(newText), Private, false), "")
 	wantFile(t, filepath.Join(far, "k"), newText)
 	wantNames(t, dir, "deep", "far")
 	if !seen {
@@ -170,12 +155,12 @@ func TestMakeFolder(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "open"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, MakeFolder(filepath.Join(dir, "open/a/b")), "")
+	testkit.WantCode(t, MakeFolder(filepath.Join(dir, "open/a/b")), "")
 	for name, mode := range map[string]fs.FileMode{"open": 0o755, "open/a": 0o700, "open/a/b": 0o700} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != mode {
 			t.Errorf("%s: %v %v, want mode %o", name, info.Mode(), err, mode)
 		}
 	}
-	put(t, filepath.Join(dir, "file"), "")
-	wantCode(t, MakeFolder(filepath.Join(dir, "file/a")), fault.FileFailed)
+	testkit.File(t, filepath.Join(dir, "file"), "")
+	testkit.WantCode(t, MakeFolder(filepath.Join(dir, "file/a")), fault.FileFailed)
 }

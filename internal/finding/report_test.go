@@ -3,16 +3,13 @@ package finding
 import (
 	"bytes"
 	"errors"
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 func TestGolden(t *testing.T) {
 	t.Parallel()
@@ -27,16 +24,7 @@ func TestGolden(t *testing.T) {
 			if name == "strict" && format != "junit" {
 				continue // the other formats do not know of it
 			}
-			got := render(t, r, format)
-			path := filepath.Join("testdata", name+"."+format+".golden")
-			if *update {
-				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if want, err := os.ReadFile(path); err != nil || string(want) != got {
-				t.Errorf("%s (%v): go test -update writes it anew; got:\n%s", path, err, got)
-			}
+			testkit.Golden(t, filepath.Join("testdata", name+"."+format+".golden"), render(t, r, format))
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 func TestS22_RandomKeyIDs(t *testing.T) {
@@ -44,7 +45,7 @@ func TestS22_OneFetchForAThousand(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "the fetch has begun", func() bool { return i.fetches.Load() > 0 })
+	testkit.Eventually(t, "the fetch has begun", func() bool { return i.fetches.Load() > 0 })
 	c.advance(time.Minute) // the fetch takes longer than the cooldown
 	wait.Go(func() { idsIn(set, "late") })
 	time.Sleep(20 * time.Millisecond) // so that the others wait too
@@ -146,9 +147,9 @@ func TestS23_RefreshedAhead(t *testing.T) {
 	if got := idsOf(set.Held()); len(got) != 1 || got[0] != "a" {
 		t.Fatalf("holds %v", got)
 	}
-	eventually(t, "it is fetched meanwhile", func() bool { return i.fetches.Load() == 2 })
+	testkit.Eventually(t, "it is fetched meanwhile", func() bool { return i.fetches.Load() == 2 })
 	close(enter)
-	eventually(t, "the new set is there", func() bool { return idsOf(set.Held())[0] == "b" })
+	testkit.Eventually(t, "the new set is there", func() bool { return idsOf(set.Held())[0] == "b" })
 }
 
 func TestS23_LastGoodSetUntilMaxStale(t *testing.T) {
@@ -189,7 +190,7 @@ func TestS23_StaleKeysDoNotWait(t *testing.T) {
 	if list, err := set.Keys(ctx, "a"); err != nil || len(list) != 1 {
 		t.Errorf("got %v, %v", list, err)
 	}
-	eventually(t, "it is tried again meanwhile", func() bool { return i.fetches.Load() == 3 })
+	testkit.Eventually(t, "it is tried again meanwhile", func() bool { return i.fetches.Load() == 3 })
 }
 
 // A key id that is not known is worth waiting for, even of an issuer that
@@ -298,7 +299,7 @@ func TestPatienceEndsTheWait(t *testing.T) {
 	c.advance(o.Patience)
 	asks("the next")
 	close(enter)
-	eventually(t, "the keys are there", func() bool { return set.Held() != nil })
+	testkit.Eventually(t, "the keys are there", func() bool { return set.Held() != nil })
 	gives(t, set, "a", "a")
 	if got := i.fetches.Load(); got != 1 {
 		t.Errorf("%d fetches", got)
@@ -311,7 +312,7 @@ func TestPrefetch(t *testing.T) {
 	set := remote(t, i.URL, options(c, jwks.Network{}))
 	set.Prefetch()
 	set.Prefetch()
-	eventually(t, "the keys are there", func() bool { return set.Held() != nil })
+	testkit.Eventually(t, "the keys are there", func() bool { return set.Held() != nil })
 	set.Prefetch()
 	gives(t, set, "a", "a")
 	if got := i.fetches.Load(); got != 1 {

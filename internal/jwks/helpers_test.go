@@ -25,6 +25,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // newKey makes a private key for alg, with the id given or its thumbprint.
@@ -113,22 +114,7 @@ func remove(t testing.TB, path string) {
 }
 
 // logBook is a log that tests can read.
-type logBook struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logBook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logBook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
+type logBook struct{ testkit.Buffer }
 
 func (l *logBook) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
@@ -230,16 +216,6 @@ func idsOf(list []*keys.Key) []string {
 		ids = append(ids, k.ID())
 	}
 	return ids
-}
-
-// eventually waits until ok, for as long as a loaded machine may need.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within 5 s: %s", what)
-		}
-	}
 }
 
 // jwkMember returns a member of k's JWK, as JSON.

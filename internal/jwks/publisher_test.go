@@ -14,6 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // watch lets p look for changes all the time, until the test ends.
@@ -27,7 +28,7 @@ func watch(t *testing.T, p *published, told <-chan struct{}, interval time.Durat
 // stays demands that p serves want now and says that it is degraded by code.
 func stays(t *testing.T, p *published, want []string, code fault.Code) {
 	t.Helper()
-	eventually(t, "health is degraded by "+string(code), func() bool {
+	testkit.Eventually(t, "health is degraded by "+string(code), func() bool {
 		_, health := p.get(t, jwks.HealthPath)
 		return strings.HasPrefix(health, "degraded: ") && strings.Contains(health, string(code))
 	})
@@ -41,8 +42,8 @@ func stays(t *testing.T, p *published, want []string, code fault.Code) {
 
 func becomes(t *testing.T, p *published, want ...string) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("the set is %v", want), func() bool { return slices.Equal(p.kids(t), want) })
-	eventually(t, "health is ok", func() bool { _, h := p.get(t, jwks.HealthPath); return h == "ok\n" })
+	testkit.Eventually(t, fmt.Sprintf("the set is %v", want), func() bool { return slices.Equal(p.kids(t), want) })
+	testkit.Eventually(t, "health is ok", func() bool { _, h := p.get(t, jwks.HealthPath); return h == "ok\n" })
 }
 
 func TestS17_FolderIsFollowed(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 func TestS16_ThousandSlowConnections(t *testing.T) {
@@ -186,7 +187,7 @@ func TestS18_StopFinishesRequests(t *testing.T) {
 	<-entered
 	start := time.Now()
 	cancel()
-	eventually(t, "the listener is closed", func() bool {
+	testkit.Eventually(t, "the listener is closed", func() bool {
 		conn, err := net.Dial("tcp", server.Addr().String())
 		if err == nil {
 			_ = conn.Close()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestS22_RefreshIsSpread: sets that were fetched together are not fetched
@@ -34,7 +35,7 @@ func TestS22_RefreshIsSpread(t *testing.T) {
 			}
 			c.advance(time.Second)
 			set.Held()
-			eventually(t, "it is fetched again", func() bool { return i.fetches.Load() == 2 })
+			testkit.Eventually(t, "it is fetched again", func() bool { return i.fetches.Load() == 2 })
 		})
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keygen"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // run returns what one of the tools that nobody here wrote prints, and fails
@@ -33,16 +33,6 @@ func run(t testing.TB, tool string, args ...string) string {
 	return string(out)
 }
 
-// file writes a file for a tool to read.
-func file(t testing.TB, name, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
 // encoded returns k in form f as a file.
 func encoded(t testing.TB, k *keys.Key, f keygen.Format) string {
 	t.Helper()
@@ -50,7 +40,7 @@ func encoded(t testing.TB, k *keys.Key, f keygen.Format) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return file(t, "key", string(text))
+	return testkit.File(t, filepath.Join(t.TempDir(), "key"), string(text))
 }
 
 func public(t testing.TB, k *keys.Key) *keys.Key {
@@ -122,8 +112,8 @@ func TestS5_OthersReadOurs(t *testing.T) {
 // TestS9_WeReadOpenSSL: each way in which openssl makes a key, and each kind of
 // key that is not used, which has its own code.
 func TestS9_WeReadOpenSSL(t *testing.T) {
-	p256 := file(t, "p256", run(t, "openssl", "ecparam", "-genkey", "-noout", "-name", "prime256v1"))
-	dsa := file(t, "dsa", run(t, "openssl", "genpkey", "-genparam", "-algorithm", "DSA", "-pkeyopt", "dsa_paramgen_bits:1024"))
+	p256 := testkit.File(t, filepath.Join(t.TempDir(), "p256"), run(t, "openssl", "ecparam", "-genkey", "-noout", "-name", "prime256v1"))
+	dsa := testkit.File(t, filepath.Join(t.TempDir(), "dsa"), run(t, "openssl", "genpkey", "-genparam", "-algorithm", "DSA", "-pkeyopt", "dsa_paramgen_bits:1024"))
 	tests := map[string]struct {
 		command string
 		code    fault.Code
@@ -163,15 +153,15 @@ func TestS9_WeReadOpenSSL(t *testing.T) {
 			text := run(t, "openssl", strings.Fields(c.command)...)
 			if c.code != "" {
 				_, err := keys.Parse([]byte(text), keys.Attributes{})
-				wantCode(t, err, c.code)
+				testkit.WantCode(t, err, c.code)
 				return
 			}
 			k := parse(t, text)
 			if strings.Contains(text, "CERTIFICATE") {
-				wantCode(t, k.RequireSigner(), fault.KeyIsCertificate)
+				testkit.WantCode(t, k.RequireSigner(), fault.KeyIsCertificate)
 				return
 			}
-			command := []string{"pkey", "-in", file(t, "key", text), "-pubout"}
+			command := []string{"pkey", "-in", testkit.File(t, filepath.Join(t.TempDir(), "key"), text), "-pubout"}
 			if k.Type() == keys.TypeEC {
 				command = append(command, "-ec_conv_form", "uncompressed")
 			}
@@ -189,14 +179,14 @@ func TestS5_WeReadJose(t *testing.T) {
 		template := `{"alg":"` + string(alg) + `"}`
 		text := run(t, "jose", "jwk", "gen", "-i", template)
 		k := parse(t, text)
-		if want := strings.TrimSpace(run(t, "jose", "jwk", "thp", "-i", file(t, "jwk", text))); k.ID() != want || k.Algorithm() != alg || !k.CanSign() {
+		if want := strings.TrimSpace(run(t, "jose", "jwk", "thp", "-i", testkit.File(t, filepath.Join(t.TempDir(), "jwk"), text))); k.ID() != want || k.Algorithm() != alg || !k.CanSign() {
 			t.Errorf("%s: got %v, want %s", alg, k, want)
 		}
 		if k.Type() == keys.TypeSecret {
 			continue
 		}
 		set = append(set, "-i", template)
-		if p := parse(t, run(t, "jose", "jwk", "pub", "-i", file(t, "jwk", text))); p.CanSign() || !p.SameMaterial(k) {
+		if p := parse(t, run(t, "jose", "jwk", "pub", "-i", testkit.File(t, filepath.Join(t.TempDir(), "jwk"), text))); p.CanSign() || !p.SameMaterial(k) {
 			t.Errorf("%s: the public half is %v", alg, p)
 		}
 	}
@@ -205,7 +195,7 @@ func TestS5_WeReadJose(t *testing.T) {
 	if err != nil || len(loaded.Keys) != 5 {
 		t.Errorf("%v %v", loaded, err)
 	}
-	thumbprints := strings.Fields(run(t, "jose", "jwk", "thp", "-i", file(t, "set", text)))
+	thumbprints := strings.Fields(run(t, "jose", "jwk", "thp", "-i", testkit.File(t, filepath.Join(t.TempDir(), "set"), text)))
 	for i, k := range loaded.Keys {
 		if k.ID() != thumbprints[i] {
 			t.Errorf("keys[%d]: %s, want %s", i, k.ID(), thumbprints[i])
@@ -216,7 +206,7 @@ func TestS5_WeReadJose(t *testing.T) {
 // TestReadsEncryptedKeysOfOpenSSL: each hash, cipher and key derivation that RFC
 // 8018 and RFC 7914 name is read, with its passphrase alone (S9).
 func TestReadsEncryptedKeysOfOpenSSL(t *testing.T) {
-	p384 := file(t, "p384", run(t, "openssl", "ecparam", "-genkey", "-noout", "-name", "secp384r1"))
+	p384 := testkit.File(t, filepath.Join(t.TempDir(), "p384"), run(t, "openssl", "ecparam", "-genkey", "-noout", "-name", "secp384r1"))
 	want := parse(t, run(t, "cat", p384))
 	read := func(text, passphrase string) (keys.Loaded, error) {
 		return keys.Parse([]byte(text), keys.Attributes{Passphrase: func(string) ([]byte, error) { return []byte(passphrase), nil }})
@@ -241,7 +231,7 @@ func TestReadsEncryptedKeysOfOpenSSL(t *testing.T) {
 			text := run(t, "openssl", append(strings.Fields("pkcs8 -topk8 -passout pass:correct -in "+p384), strings.Fields(options)...)...)
 			loaded, err := read(text, "correct")
 			if !good {
-				wantCode(t, err, fault.KeyEncrypted)
+				testkit.WantCode(t, err, fault.KeyEncrypted)
 				return
 			}
 			if err != nil || !loaded.Keys[0].SameMaterial(want) || !loaded.Keys[0].CanSign() {
@@ -249,7 +239,7 @@ func TestReadsEncryptedKeysOfOpenSSL(t *testing.T) {
 			}
 			for i := range 20 { // one wrong passphrase in 256 leaves padding that looks right
 				_, err = read(text, "wrong"+strings.Repeat("x", i))
-				wantCode(t, err, fault.KeyEncrypted)
+				testkit.WantCode(t, err, fault.KeyEncrypted)
 			}
 		})
 	}

@@ -6,12 +6,14 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keygen"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 func generate(t testing.TB, r keygen.Request) *keys.Key {
@@ -21,13 +23,6 @@ func generate(t testing.TB, r keygen.Request) *keys.Key {
 		t.Fatal(err)
 	}
 	return k
-}
-
-func wantCode(t *testing.T, err error, code fault.Code) {
-	t.Helper()
-	if fault.CodeOf(err) != code {
-		t.Errorf("got %v (%q), want %q", err, fault.CodeOf(err), code)
-	}
 }
 
 // TestS4_Requests: which keys are made, and which requests are a mistake.
@@ -70,7 +65,7 @@ func TestS4_Requests(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			k, err := keygen.Generate(c.request)
 			if c.want == "" {
-				wantCode(t, err, fault.UsageError)
+				testkit.WantCode(t, err, fault.UsageError)
 				if k != nil {
 					t.Errorf("got %v", k)
 				}
@@ -157,7 +152,7 @@ func TestS5_ManyKeys(t *testing.T) {
 			if alg == keys.EdDSA { // which jose 11 does not know
 				return
 			}
-			set := file(t, "set.jwks", `{"keys":[`+strings.Join(texts, ",")+`]}`)
+			set := testkit.File(t, filepath.Join(t.TempDir(), "set.jwks"), `{"keys":[`+strings.Join(texts, ",")+`]}`)
 			if got := run(t, "jose", "jwk", "thp", "-i", set); strings.Join(strings.Fields(got), " ") != strings.Join(ids, " ") {
 				t.Errorf("jose has other thumbprints: %.100s…, want %.100s…", got, ids)
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/keygen"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // pair returns the output that tests write to in dir.
@@ -50,7 +51,7 @@ func TestS1_Save(t *testing.T) {
 		dir := t.TempDir()
 		o := keygen.Output{Private: filepath.Join(dir, "a/b/k"), Public: filepath.Join(dir, "c/k.pub"), Format: f}
 		k := generate(t, keygen.Request{Algorithm: keys.ES256})
-		wantCode(t, keygen.Save(files.Writer{}, k, o), "")
+		testkit.WantCode(t, keygen.Save(files.Writer{}, k, o), "")
 		for name, mode := range map[string]fs.FileMode{"a": 0o700, "a/b": 0o700, "c": 0o700, "a/b/k": 0o600, "c/k.pub": 0o644} {
 			if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != mode {
 				t.Errorf("%s: %v %v, want %o", name, info.Mode(), err, mode)
@@ -97,9 +98,9 @@ func TestS2_Outputs(t *testing.T) {
 				c.change(&o)
 			}
 			err := o.Check()
-			wantCode(t, err, c.code)
+			testkit.WantCode(t, err, c.code)
 			err = keygen.Save(files.Writer{}, k, o)
-			wantCode(t, err, c.code)
+			testkit.WantCode(t, err, c.code)
 			if c.code != "" {
 				if fault.ClassOf(err) != fault.Usage || names(t, dir) != c.have {
 					t.Errorf("class %d; left %q, want %q", fault.ClassOf(err), names(t, dir), c.have)
@@ -123,7 +124,7 @@ func TestS2_Outputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.Force = true
-	wantCode(t, keygen.Save(files.Writer{}, k, o), fault.FileConflict)
+	testkit.WantCode(t, keygen.Save(files.Writer{}, k, o), fault.FileConflict)
 }
 
 // TestS3_NotPlain: a link, a folder or a pipe is not written to, and nothing
@@ -142,7 +143,7 @@ func TestS3_NotPlain(t *testing.T) {
 			o := pair(dir)
 			o.Force = true
 			err := keygen.Save(files.Writer{}, k, o)
-			wantCode(t, err, fault.FileNotPlain)
+			testkit.WantCode(t, err, fault.FileNotPlain)
 			if names(t, dir) != place || fault.ClassOf(err) != fault.Undecided {
 				t.Errorf("%s: left %q, class %d", kind, names(t, dir), fault.ClassOf(err))
 			}
@@ -155,15 +156,15 @@ func TestS7_Save(t *testing.T) {
 	dir := t.TempDir()
 	old := generate(t, keygen.Request{Algorithm: keys.ES256})
 	o := pair(dir)
-	wantCode(t, keygen.Save(files.Writer{}, old, o), "")
+	testkit.WantCode(t, keygen.Save(files.Writer{}, old, o), "")
 	o.Force = true
 	err := keygen.Save(files.Writer{Disk: fullDisk{}}, generate(t, keygen.Request{Algorithm: keys.ES256}), o)
-	wantCode(t, err, fault.FileFailed)
+	testkit.WantCode(t, err, fault.FileFailed)
 	if !errors.Is(err, syscall.ENOSPC) || !load(t, o.Private).SameMaterial(old) || !load(t, o.Public).SameMaterial(old) {
 		t.Errorf("%v; %s", err, names(t, dir))
 	}
 	blocked := pair(filepath.Join(o.Private, "folder"))
-	wantCode(t, keygen.Save(files.Writer{}, old, blocked), fault.FileFailed)
+	testkit.WantCode(t, keygen.Save(files.Writer{}, old, blocked), fault.FileFailed)
 }
 
 // fullDisk is a disk on which no file can be made any more.
@@ -175,12 +176,12 @@ func (fullDisk) CreateTemp(string, string) (files.File, error) { return nil, sys
 func TestEncode(t *testing.T) {
 	secret := generate(t, keygen.Request{Algorithm: keys.HS256})
 	_, err := keygen.Encode(secret, keygen.PEM)
-	wantCode(t, err, fault.KeyIsSecret)
+	testkit.WantCode(t, err, fault.KeyIsSecret)
 	dir := t.TempDir()
-	wantCode(t, keygen.Save(files.Writer{}, secret, pair(dir)), fault.KeyIsSecret)
+	testkit.WantCode(t, keygen.Save(files.Writer{}, secret, pair(dir)), fault.KeyIsSecret)
 	o := pair(dir)
 	o.Format = keygen.JWK
-	wantCode(t, keygen.Save(files.Writer{}, secret, o), fault.KeyIsSecret)
+	testkit.WantCode(t, keygen.Save(files.Writer{}, secret, o), fault.KeyIsSecret)
 	if left := names(t, dir); left != "" {
 		t.Errorf("left %s", left)
 	}

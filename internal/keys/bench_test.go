@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // BenchmarkParse reads a private key of each type. For PEM, x509/op is what
@@ -15,9 +16,9 @@ import (
 func BenchmarkParse(b *testing.B) {
 	for _, name := range types() {
 		k := newKey(b, name, keys.Attributes{})
-		texts := map[string][]byte{"JWK": must(k.JWK())}
+		texts := map[string][]byte{"JWK": testkit.Must(k.JWK())}
 		if name != "oct" {
-			texts["PEM"] = must(k.PEM())
+			texts["PEM"] = testkit.Must(k.PEM())
 		}
 		for form, text := range texts {
 			b.Run(name+"/"+form, func(b *testing.B) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestDERThatEndsInWhiteSpace: whatever its last byte is, DER is known as DER (S9a).
@@ -18,7 +19,7 @@ func TestDERThatEndsInWhiteSpace(t *testing.T) {
 	for _, last := range []byte{'\n', ' ', '\t', 0, 'x'} {
 		seed := bytes.Repeat([]byte{7}, ed25519.SeedSize)
 		seed[len(seed)-1] = last
-		der := must(x509.MarshalPKCS8PrivateKey(ed25519.NewKeyFromSeed(seed)))
+		der := testkit.Must(x509.MarshalPKCS8PrivateKey(ed25519.NewKeyFromSeed(seed)))
 		_, err := keys.Parse(der, keys.Attributes{Source: "key.der"})
 		var f *fault.Error
 		if !errors.As(err, &f) || !strings.HasPrefix(f.Hint, "it is DER; as PEM: ") {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestS11_Files: what is not one strict JWK, JWKS or PEM text is refused.
@@ -121,7 +122,7 @@ func TestS11_ManyKeys(t *testing.T) {
 	}
 	wantRefused(t, manyKeys(t, keys.MaxSetKeys+1), fault.FileTooLarge)
 	_, err = keys.ParseSet([]byte(manyKeys(t, keys.MaxSetKeys+1)), keys.Attributes{}, true)
-	wantCode(t, err, fault.FileTooLarge)
+	testkit.WantCode(t, err, fault.FileTooLarge)
 }
 
 // TestS12_Sets: what a set may hold: one that its owner names with --key, one of
@@ -204,7 +205,7 @@ func TestS12_Sets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			check := func(from string, loaded keys.Loaded, err error, code fault.Code) {
 				t.Helper()
-				wantCode(t, err, code)
+				testkit.WantCode(t, err, code)
 				if err == nil && (len(loaded.Keys) != c.keys || len(loaded.PassedOver()) != c.passed || len(loaded.Entries) != c.keys+c.passed) {
 					t.Errorf("%s: %v, %v passed over; want %d, %d", from, loaded.Keys, loaded.PassedOver(), c.keys, c.passed)
 				}
@@ -235,9 +236,9 @@ func TestS12_Pick(t *testing.T) {
 		t.Errorf("%v %v", loaded, err)
 	}
 	_, err = keys.Parse(set, keys.Attributes{ID: "c"})
-	wantCode(t, err, fault.KeyMissing)
+	testkit.WantCode(t, err, fault.KeyMissing)
 	_, err = keys.Parse(set, keys.Attributes{Algorithm: keys.RS256})
-	wantCode(t, err, fault.KeyAlgMismatch)
+	testkit.WantCode(t, err, fault.KeyAlgMismatch)
 	one, err := keys.Parse([]byte(publicJWK(t, "P-256").with("kid", "a").text()), keys.Attributes{ID: "mine"})
 	if err != nil || one.Keys[0].ID() != "mine" || !one.Keys[0].HasOwnID() {
 		t.Errorf("%v %v", one, err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestA25_Forms: each type is written in each form it has and read again as
@@ -21,15 +22,15 @@ func TestA25_Forms(t *testing.T) {
 	for _, name := range types() {
 		t.Run(name, func(t *testing.T) {
 			k := newKey(t, name, keys.Attributes{ID: "id", Issuer: "issuer"})
-			back := mustParse(t, string(must(k.JWK())))
+			back := mustParse(t, string(testkit.Must(k.JWK())))
 			if !back.SameMaterial(k) || back.ID() != "id" || !back.HasOwnID() || !back.CanSign() {
 				t.Errorf("JWK: got %v", back)
 			}
 			if name == "oct" {
 				_, err := k.PEM()
-				wantCode(t, err, fault.KeyIsSecret)
+				testkit.WantCode(t, err, fault.KeyIsSecret)
 				_, err = k.Public()
-				wantCode(t, err, fault.KeyIsSecret)
+				testkit.WantCode(t, err, fault.KeyIsSecret)
 				return
 			}
 			if back := mustParse(t, encodePEM(t, k)); !back.SameMaterial(k) || back.HasOwnID() || !back.CanSign() {
@@ -39,7 +40,7 @@ func TestA25_Forms(t *testing.T) {
 			if !p.SameMaterial(k) || p.ID() != "id" || p.Issuer() != "issuer" || p.Algorithm() != k.Algorithm() || p.CanSign() || p.SigningMaterial() != nil {
 				t.Errorf("public half: got %v", p)
 			}
-			for form, text := range map[string]string{"JWK": string(must(p.JWK())), "PEM": encodePEM(t, p)} {
+			for form, text := range map[string]string{"JWK": string(testkit.Must(p.JWK())), "PEM": encodePEM(t, p)} {
 				if back := mustParse(t, text); !back.SameMaterial(k) || back.CanSign() {
 					t.Errorf("public %s: got %v", form, back)
 				}
@@ -48,7 +49,7 @@ func TestA25_Forms(t *testing.T) {
 	}
 	for _, m := range []any{"text", 1, nil, ecdsa.PrivateKey{}, &elliptic.CurveParams{}} {
 		_, err := keys.New(m, keys.Attributes{Source: "k"})
-		wantCode(t, err, fault.KeyTypeUnsupported)
+		testkit.WantCode(t, err, fault.KeyTypeUnsupported)
 	}
 }
 
@@ -59,11 +60,11 @@ func TestA25_OtherCurves(t *testing.T) {
 	for _, curve := range []elliptic.Curve{&p, elliptic.P224(), nil} {
 		//lint:ignore SA1019 only so can a key be wrong
 		_, err := keys.New(&ecdsa.PublicKey{Curve: curve, X: big.NewInt(1), Y: big.NewInt(1)}, keys.Attributes{})
-		wantCode(t, err, fault.KeyTypeUnsupported)
+		testkit.WantCode(t, err, fault.KeyTypeUnsupported)
 	}
 	for _, k := range []*ecdsa.PublicKey{{Curve: elliptic.P256(), X: big.NewInt(0), Y: big.NewInt(0)}, {Curve: elliptic.P256(), X: big.NewInt(-1), Y: big.NewInt(1)}} {
 		_, err := keys.New(k, keys.Attributes{})
-		wantCode(t, err, fault.KeyInvalid)
+		testkit.WantCode(t, err, fault.KeyInvalid)
 	}
 }
 
@@ -81,25 +82,25 @@ func TestS9_WhoSigns(t *testing.T) {
 		pemOf("RSA PUBLIC KEY", d["PUBLIC KEY, RSA"][24:]): fault.KeyNotPrivate,
 	} {
 		k := mustParse(t, text)
-		wantCode(t, k.RequireSigner(), code)
+		testkit.WantCode(t, k.RequireSigner(), code)
 		named, err := k.With(keys.Attributes{ID: "id", Issuer: "issuer", Source: "source"})
 		if err != nil || named.ID() != "id" || named.Issuer() != "issuer" || named.Source() != "source" || k.ID() == "id" {
 			t.Errorf("got %v %v", named, err)
 		}
-		wantCode(t, named.RequireSigner(), code)
-		ring := must(keys.NewRing([]*keys.Key{k}))
+		testkit.WantCode(t, named.RequireSigner(), code)
+		ring := testkit.Must(keys.NewRing([]*keys.Key{k}))
 		_, err = ring.Signer(nil, "")
-		wantCode(t, err, code)
+		testkit.WantCode(t, err, code)
 	}
 	dev := keys.Development("issuer")
-	wantCode(t, dev.RequireSigner(), "")
+	testkit.WantCode(t, dev.RequireSigner(), "")
 	if same, err := dev.With(keys.Attributes{ID: "x", Algorithm: keys.ES256}); err != nil || same.ID() != "dev" || same.Algorithm() != keys.None || dev.Type() != keys.TypeNone {
 		t.Errorf("a development key became %v %v", same, err)
 	}
 	_, err := dev.JWK()
-	wantCode(t, err, fault.KeyInvalid)
+	testkit.WantCode(t, err, fault.KeyInvalid)
 	_, err = dev.Public()
-	wantCode(t, err, fault.KeyIsSecret)
+	testkit.WantCode(t, err, fault.KeyIsSecret)
 }
 
 // leading returns an EC key in whose x, y or d the first byte is zero.
@@ -110,8 +111,8 @@ func leading(curve elliptic.Curve, which string) *ecdsa.PrivateKey {
 		if which != "d" { // else a small d does
 			number.Sub(curve.Params().N, number)
 		}
-		k := must(ecdsa.ParseRawPrivateKey(curve, number.FillBytes(make([]byte, size))))
-		point := must(k.PublicKey.Bytes())[1:]
+		k := testkit.Must(ecdsa.ParseRawPrivateKey(curve, number.FillBytes(make([]byte, size))))
+		point := testkit.Must(k.PublicKey.Bytes())[1:]
 		if which == "d" || which == "x" && point[0] == 0 || which == "y" && point[size] == 0 {
 			return k
 		}
@@ -124,8 +125,8 @@ func TestS5_LeadingZeros(t *testing.T) {
 	for _, curve := range []elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()} {
 		size := (curve.Params().BitSize + 7) / 8
 		for _, which := range []string{"x", "y", "d"} {
-			k := must(keys.New(leading(curve, which), keys.Attributes{}))
-			text := must(k.JWK())
+			k := testkit.Must(keys.New(leading(curve, which), keys.Attributes{}))
+			text := testkit.Must(k.JWK())
 			var m map[string]string
 			if err := json.Unmarshal(text, &m); err != nil {
 				t.Fatal(err)
@@ -135,7 +136,7 @@ func TestS5_LeadingZeros(t *testing.T) {
 					t.Errorf("%s %s: %s of %d characters, want %d", curve.Params().Name, which, name, len(m[name]), want)
 				}
 			}
-			short := must(base64.RawURLEncoding.DecodeString(m[which]))[1:]
+			short := testkit.Must(base64.RawURLEncoding.DecodeString(m[which]))[1:]
 			wantRefused(t, strings.Replace(string(text), m[which], b64(short), 1), fault.KeyInvalid)
 			for form, text := range map[string]string{"JWK": string(text), "PEM": encodePEM(t, k)} {
 				if back := mustParse(t, text); !back.SameMaterial(k) || back.ID() != k.ID() && form == "PEM" {
@@ -149,9 +150,9 @@ func TestS5_LeadingZeros(t *testing.T) {
 // TestS15_SameBytes: a set of the same keys is always written the same.
 func TestS15_SameBytes(t *testing.T) {
 	list := []*keys.Key{newKey(t, "P-256", keys.Attributes{ID: "<a>"}), newKey(t, "RSA", keys.Attributes{}), newKey(t, "OKP", keys.Attributes{})}
-	first := must(keys.PublicSet(list))
+	first := testkit.Must(keys.PublicSet(list))
 	for range 100 {
-		if again := must(keys.PublicSet(list)); !bytes.Equal(again, first) {
+		if again := testkit.Must(keys.PublicSet(list)); !bytes.Equal(again, first) {
 			t.Fatalf("%s\nand then\n%s", first, again)
 		}
 	}
@@ -178,7 +179,7 @@ func TestS13_PublicSet(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, err := keys.PublicSet(c.list)
-			wantCode(t, err, c.code)
+			testkit.WantCode(t, err, c.code)
 			if err != nil {
 				return
 			}

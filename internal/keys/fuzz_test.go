@@ -8,6 +8,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // FuzzF5_Load: whatever a file holds, reading it ends in keys or in an error
@@ -49,14 +50,14 @@ func FuzzF5_Load(f *testing.F) {
 
 // checkSaved writes k in each form and reads it again.
 func checkSaved(t *testing.T, k *keys.Key) {
-	texts := []string{string(must(k.JWK()))}
+	texts := []string{string(testkit.Must(k.JWK()))}
 	if k.Type() != keys.TypeSecret {
-		texts = append(texts, string(must(k.PEM())), string(must(keys.PublicSet([]*keys.Key{k}))))
+		texts = append(texts, string(testkit.Must(k.PEM())), string(testkit.Must(keys.PublicSet([]*keys.Key{k}))))
 	}
-	plain := must(keys.New(k.VerifyingMaterial(), keys.Attributes{})).ID() // the thumbprint
+	plain := testkit.Must(keys.New(k.VerifyingMaterial(), keys.Attributes{})).ID() // the thumbprint
 	for _, text := range texts {
 		back := mustParse(t, text)
-		if !back.SameMaterial(k) || must(keys.New(back.VerifyingMaterial(), keys.Attributes{})).ID() != plain {
+		if !back.SameMaterial(k) || testkit.Must(keys.New(back.VerifyingMaterial(), keys.Attributes{})).ID() != plain {
 			t.Errorf("%v became %v by\n%s", k, back, text)
 		}
 		if !strings.Contains(text, "BEGIN") && back.ID() != k.ID() {

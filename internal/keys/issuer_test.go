@@ -6,6 +6,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestIssuerSlip: what a person takes for one issuer is refused (A20, S38) with
@@ -45,7 +46,7 @@ func TestIssuerSlip(t *testing.T) {
 			t.Fatal(err)
 		}
 		kid := "a"
-		_, err = must(keys.NewRing([]*keys.Key{bound})).Find(t.Context(), keys.Query{Issuer: &tc.token, KeyID: &kid, Algorithm: keys.ES256, Token: signedBy{bound}})
+		_, err = testkit.Must(keys.NewRing([]*keys.Key{bound})).Find(t.Context(), keys.Query{Issuer: &tc.token, KeyID: &kid, Algorithm: keys.ES256, Token: signedBy{bound}})
 		if fault.CodeOf(err) != fault.KeyNotFound || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%q is vouched for by a key of %q: %v", tc.token, tc.configured, err)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // encryptedWith reads text, whose passphrase is given.
@@ -21,9 +22,9 @@ func encryptedWith(text, passphrase string) (keys.Loaded, error) {
 func TestRFC7517AppendixC(t *testing.T) {
 	const passphrase = "Thus from my lips, by yours, my sin is purged."
 	_, err := encryptedWith(appendixC, passphrase)
-	wantCode(t, err, fault.KeyUseMismatch) // it is decrypted; its use is enc
+	testkit.WantCode(t, err, fault.KeyUseMismatch) // it is decrypted; its use is enc
 	_, err = encryptedWith(appendixC, "thus from my lips, by yours, my sin is purged.")
-	wantCode(t, err, fault.KeyEncrypted)
+	testkit.WantCode(t, err, fault.KeyEncrypted)
 	wantRefused(t, appendixC, fault.KeyEncrypted)
 }
 
@@ -54,7 +55,7 @@ func encryptJWE(t *testing.T, text string, passphrase string, alg jwa.KeyEncrypt
 			t.Fatal(err)
 		}
 	}
-	return string(must(jwe.Encrypt([]byte(text), append(more, jwe.WithKey(alg, []byte(passphrase)), jwe.WithProtectedHeaders(headers))...)))
+	return string(testkit.Must(jwe.Encrypt([]byte(text), append(more, jwe.WithKey(alg, []byte(passphrase)), jwe.WithProtectedHeaders(headers))...)))
 }
 
 // TestReadsEncryptedJWKs in each form and by each algorithm of RFC 7518 section
@@ -62,7 +63,7 @@ func encryptJWE(t *testing.T, text string, passphrase string, alg jwa.KeyEncrypt
 func TestReadsEncryptedJWKs(t *testing.T) {
 	const passphrase = "correct horse"
 	k := newKey(t, "P-256", keys.Attributes{ID: "mine"})
-	jwk := string(must(k.JWK()))
+	jwk := string(testkit.Must(k.JWK()))
 	set := `{"keys":[` + jwk + `]}`
 	for _, alg := range []jwa.KeyEncryptionAlgorithm{jwa.PBES2_HS256_A128KW(), jwa.PBES2_HS384_A192KW(), jwa.PBES2_HS512_A256KW()} {
 		for what, text := range map[string]string{
@@ -81,13 +82,13 @@ func TestReadsEncryptedJWKs(t *testing.T) {
 				t.Errorf("%s, %s: %v, %v", alg, what, loaded, err)
 			}
 			_, err = encryptedWith(text, passphrase+" ")
-			wantCode(t, err, fault.KeyEncrypted)
+			testkit.WantCode(t, err, fault.KeyEncrypted)
 			wantRefused(t, text, fault.KeyEncrypted) // no passphrase
 		}
 	}
 	alg := jwa.PBES2_HS256_A128KW()
 	critical := jwe.NewHeaders()
-	must(0, errors.Join(critical.Set(jwe.CriticalKey, []string{"x"}), critical.Set("x", 1)))
+	testkit.Must(0, errors.Join(critical.Set(jwe.CriticalKey, []string{"x"}), critical.Set("x", 1)))
 	good := encryptJWE(t, jwk, passphrase, alg, "jwk+json")
 	secret := strings.Repeat("k", 32)
 	for name, test := range map[string]struct {
@@ -101,16 +102,16 @@ func TestReadsEncryptedJWKs(t *testing.T) {
 		"encrypted twice":        {encryptJWE(t, encryptJWE(t, jwk, passphrase, alg, "", jwe.WithJSON()), passphrase, alg, ""), fault.KeyInvalid},
 		"broken key inside":      {encryptJWE(t, `{"kty":"EC"}`, passphrase, alg, "jwk+json"), fault.KeyTypeUnsupported},
 		"a byte changed":         {good[:len(good)-2] + flip(good[len(good)-2]) + good[len(good)-1:], fault.KeyEncrypted},
-		"for a secret key":       {string(must(jwe.Encrypt([]byte(jwk), jwe.WithKey(jwa.A256GCMKW(), []byte(secret))))), fault.KeyEncrypted},
-		"directly":               {string(must(jwe.Encrypt([]byte(jwk), jwe.WithKey(jwa.DIRECT(), []byte(secret)), jwe.WithContentEncryption(jwa.A256GCM())))), fault.KeyEncrypted},
+		"for a secret key":       {string(testkit.Must(jwe.Encrypt([]byte(jwk), jwe.WithKey(jwa.A256GCMKW(), []byte(secret))))), fault.KeyEncrypted},
+		"directly":               {string(testkit.Must(jwe.Encrypt([]byte(jwk), jwe.WithKey(jwa.DIRECT(), []byte(secret)), jwe.WithContentEncryption(jwa.A256GCM())))), fault.KeyEncrypted},
 		"too much work":          {encryptJWE(t, jwk, passphrase, alg, "jwk+json", jwe.WithPBES2Count(10_000_001)), fault.KeyEncrypted},
 		"larger than a key file": {encryptJWE(t, strings.Repeat(" ", keys.MaxFileBytes)+jwk, passphrase, alg, "jwk+json", jwe.WithCompress(jwa.Deflate())), fault.KeyEncrypted},
-		"something critical":     {string(must(jwe.Encrypt([]byte(jwk), jwe.WithKey(alg, []byte(passphrase)), jwe.WithProtectedHeaders(critical)))), fault.KeyEncrypted},
+		"something critical":     {string(testkit.Must(jwe.Encrypt([]byte(jwk), jwe.WithKey(alg, []byte(passphrase)), jwe.WithProtectedHeaders(critical)))), fault.KeyEncrypted},
 		"not base64":             {strings.Replace(good, ".", ".*", 1), fault.KeyInvalid},
 		"members missing":        {`{"ciphertext":"AA"}`, fault.KeyInvalid},
 	} {
 		loaded, err := encryptedWith(test.text, passphrase)
-		if wantCode(t, err, test.code); t.Failed() || len(loaded.Keys) != 0 {
+		if testkit.WantCode(t, err, test.code); t.Failed() || len(loaded.Keys) != 0 {
 			t.Fatalf("%s: %v, %v", name, loaded, err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // b64 is base64url without padding, as JWKs have it.
@@ -21,7 +22,7 @@ func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 // number returns the number in a JWK's member.
 func (m members) number(name string) *big.Int {
-	return new(big.Int).SetBytes(must(base64.RawURLEncoding.DecodeString(m[name].(string))))
+	return new(big.Int).SetBytes(testkit.Must(base64.RawURLEncoding.DecodeString(m[name].(string))))
 }
 
 // jwkRow is a JWK and what becomes of it; "" for one that loads.
@@ -64,7 +65,7 @@ func TestS10_EC(t *testing.T) {
 				"(0,0)":               {public.with("x", zero, "y", zero), fault.KeyInvalid},
 				"x = p":               {public.with("x", full(params.P)), fault.KeyInvalid},
 				"y = p":               {public.with("y", full(params.P)), fault.KeyInvalid},
-				"short x":             {public.with("x", b64(must(base64.RawURLEncoding.DecodeString(public["x"].(string)))[1:])), fault.KeyInvalid},
+				"short x":             {public.with("x", b64(testkit.Must(base64.RawURLEncoding.DecodeString(public["x"].(string)))[1:])), fault.KeyInvalid},
 				"long x":              {public.with("x", b64(append([]byte{0}, x.FillBytes(make([]byte, size))...))), fault.KeyInvalid},
 				"empty x":             {public.with("x", ""), fault.KeyInvalid},
 				"no x":                {public.without("x"), fault.KeyInvalid},
@@ -117,7 +118,7 @@ func TestS10_Ed25519(t *testing.T) {
 	mixed := append(ed25519.PrivateKey{}, material()["OKP"].(ed25519.PrivateKey)...)
 	copy(mixed, seed)
 	_, err := keys.New(mixed, keys.Attributes{})
-	wantCode(t, err, fault.KeyInvalid)
+	testkit.WantCode(t, err, fault.KeyInvalid)
 }
 
 // bits returns an odd number of n bits that is no product of two primes, which

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestS10_Secrets: HMAC secrets have at least 256 bits, and as many as the
@@ -118,15 +119,15 @@ func TestS10_KeyOpsBind(t *testing.T) {
 			if k.CanSign() != c.sign || (k.SigningMaterial() != nil) != c.sign || k.CanVerify() != c.verify {
 				t.Errorf("%s, %q: signs %v, verifies %v", name, c.ops, k.CanSign(), k.CanVerify())
 			}
-			bound := must(k.With(keys.Attributes{Issuer: "A"}))
+			bound := testkit.Must(k.With(keys.Attributes{Issuer: "A"}))
 			for _, k := range []*keys.Key{k, bound} {
-				r := must(keys.NewRing([]*keys.Key{k}))
+				r := testkit.Must(keys.NewRing([]*keys.Key{k}))
 				signer, err := r.Signer(nil, "")
 				if (err == nil) != c.sign || c.sign && signer != k {
 					t.Errorf("%s, %q: %v", name, c.ops, err)
 				}
 				if !c.sign && name == "oct" {
-					wantCode(t, err, fault.KeyUseMismatch)
+					testkit.WantCode(t, err, fault.KeyUseMismatch)
 				}
 				for _, kid := range []*string{nil, optional("k")} {
 					found, err := r.Find(t.Context(), keys.Query{KeyID: kid, Algorithm: k.Algorithm()})
@@ -134,21 +135,21 @@ func TestS10_KeyOpsBind(t *testing.T) {
 						t.Errorf("%s, %q, found by %v: %v", name, c.ops, kid, err)
 					}
 					if !c.verify {
-						wantCode(t, err, fault.KeyNotFound)
+						testkit.WantCode(t, err, fault.KeyNotFound)
 					}
 				}
 			}
 		}
 		if name != "oct" {
 			_, err := parse(publicJWK(t, name).with("key_ops", []string{"sign"}).text())
-			wantCode(t, err, fault.KeyUseMismatch)
+			testkit.WantCode(t, err, fault.KeyUseMismatch)
 		}
 	}
 	// The same secret, once to sign and once to verify, is two keys.
 	oct := jwkOf(t, "oct").with("kid", "k")
 	signs, verifies := mustParse(t, oct.with("key_ops", []string{"sign"}).text()), mustParse(t, oct.with("key_ops", []string{"verify"}).text())
 	for _, list := range [][]*keys.Key{{signs, verifies}, {verifies, signs}} {
-		r := must(keys.NewRing(list))
+		r := testkit.Must(keys.NewRing(list))
 		if k, err := r.Signer(nil, "k"); err != nil || k != signs {
 			t.Errorf("signs: %v", err)
 		}
@@ -176,7 +177,7 @@ func TestA22_Algorithms(t *testing.T) {
 			switch {
 			case alg == "":
 			case !fits:
-				wantCode(t, err, fault.KeyAlgMismatch)
+				testkit.WantCode(t, err, fault.KeyAlgMismatch)
 			case err != nil || pinned.Algorithm() != alg || k.Algorithm() != keys.Algorithm(strings.Fields(want)[0]):
 				t.Errorf("%s pinned to %s: %v %v", name, alg, pinned, err)
 			default:
@@ -197,7 +198,7 @@ func TestA22_Algorithms(t *testing.T) {
 		t.Errorf("alg is not kept: %v", k)
 	}
 	_, err := keys.Parse([]byte(text), keys.Attributes{Algorithm: keys.RS256})
-	wantCode(t, err, fault.KeyAlgMismatch)
+	testkit.WantCode(t, err, fault.KeyAlgMismatch)
 }
 
 // TestA24_Names: what is no algorithm of A24 is refused by its name.
@@ -215,7 +216,7 @@ func TestA24_Names(t *testing.T) {
 		"es256": "ES256", "eddsa": "EdDSA", "Ps512": "PS512",
 	} {
 		_, err := keys.ParseAlgorithm(name)
-		wantCode(t, err, fault.AlgorithmNotAllowed)
+		testkit.WantCode(t, err, fault.AlgorithmNotAllowed)
 		if f, ok := err.(*fault.Error); !ok || name != "" && !strings.Contains(f.Why, strings.TrimRight(name, "\x00")) || !strings.HasSuffix(f.Hint, hint) || (f.Hint == "") != (hint == "") {
 			t.Errorf("%q: %v", name, err)
 		}

@@ -14,13 +14,14 @@ import (
 	"golang.org/x/crypto/scrypt"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestReadsPBES2WithKeyLength as Java writes it, and refuses what is not RFC 8018
 // or needs too much work or memory (S9).
 func TestReadsPBES2WithKeyLength(t *testing.T) {
 	const passphrase = "correct horse"
-	plain := must(x509.MarshalPKCS8PrivateKey(material()["P-256"]))
+	plain := testkit.Must(x509.MarshalPKCS8PrivateKey(material()["P-256"]))
 	padded := func(by int) []byte { // PKCS #7 with the last byte by, 0 for what is right
 		n := aes.BlockSize - len(plain)%aes.BlockSize
 		out := append([]byte{}, plain...)
@@ -34,20 +35,20 @@ func TestReadsPBES2WithKeyLength(t *testing.T) {
 	}
 	salt, iv := []byte("12345678"), make([]byte, aes.BlockSize)
 	encryptBy := func(key, text []byte) []byte {
-		block := must(aes.NewCipher(key))
+		block := testkit.Must(aes.NewCipher(key))
 		out := make([]byte, len(text))
 		cipher.NewCBCEncrypter(block, iv).CryptBlocks(out, text)
 		return out
 	}
 	encrypt := func(text []byte) []byte {
-		return encryptBy(must(pbkdf2.Key(sha256.New, passphrase, salt, 1000, 32)), text)
+		return encryptBy(testkit.Must(pbkdf2.Key(sha256.New, passphrase, salt, 1000, 32)), text)
 	}
-	sixteen, seventeen := must(scrypt.Key([]byte(passphrase), salt, 1024, 8, 16, 32)), must(scrypt.Key([]byte(passphrase), salt, 1024, 8, 17, 32))
+	sixteen, seventeen := testkit.Must(scrypt.Key([]byte(passphrase), salt, 1024, 8, 16, 32)), testkit.Must(scrypt.Key([]byte(passphrase), salt, 1024, 8, 17, 32))
 	null := asn1.RawValue{Tag: asn1.TagNull}
 	prf := pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 9}, Parameters: null}
 	pbkdf, scryptID := asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 12}, asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 11591, 4, 11}
 	text := func(kdf asn1.ObjectIdentifier, spec any, iv []byte, data []byte) string {
-		raw := func(v any) asn1.RawValue { return asn1.RawValue{FullBytes: must(asn1.Marshal(v))} }
+		raw := func(v any) asn1.RawValue { return asn1.RawValue{FullBytes: testkit.Must(asn1.Marshal(v))} }
 		params := []pkix.AlgorithmIdentifier{
 			{Algorithm: kdf, Parameters: raw(spec)},
 			{Algorithm: asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 1, 42}, Parameters: raw(iv)},
@@ -56,7 +57,7 @@ func TestReadsPBES2WithKeyLength(t *testing.T) {
 			Algorithm pkix.AlgorithmIdentifier
 			Data      []byte
 		}{pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}, Parameters: raw(params)}, data}
-		return pemOf("ENCRYPTED PRIVATE KEY", must(asn1.Marshal(outer)))
+		return pemOf("ENCRYPTED PRIVATE KEY", testkit.Must(asn1.Marshal(outer)))
 	}
 	type derivation struct {
 		Salt             []byte
@@ -101,7 +102,7 @@ func TestReadsPBES2WithKeyLength(t *testing.T) {
 		if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 300<<20 {
 			t.Errorf("%s: %d bytes are allocated", name, after.TotalAlloc-before.TotalAlloc)
 		}
-		if wantCode(t, err, test.code); t.Failed() || (len(loaded.Keys) != 1) != (test.code != "") {
+		if testkit.WantCode(t, err, test.code); t.Failed() || (len(loaded.Keys) != 1) != (test.code != "") {
 			t.Fatalf("%s: %v, %v", name, loaded, err)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // ders returns one key in each DER form of S9, by PEM label and type.
@@ -25,16 +26,16 @@ func ders() map[string][]byte {
 	ec, rsaKey := material()["P-256"].(*ecdsa.PrivateKey), material()["RSA"].(*rsa.PrivateKey)
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "throw-away"}}
 	return map[string][]byte{
-		"PRIVATE KEY, EC":      must(x509.MarshalPKCS8PrivateKey(ec)),
-		"PRIVATE KEY, RSA":     must(x509.MarshalPKCS8PrivateKey(rsaKey)),
-		"PRIVATE KEY, OKP":     must(x509.MarshalPKCS8PrivateKey(material()["OKP"])),
-		"EC PRIVATE KEY, EC":   must(x509.MarshalECPrivateKey(ec)),
+		"PRIVATE KEY, EC":      testkit.Must(x509.MarshalPKCS8PrivateKey(ec)),
+		"PRIVATE KEY, RSA":     testkit.Must(x509.MarshalPKCS8PrivateKey(rsaKey)),
+		"PRIVATE KEY, OKP":     testkit.Must(x509.MarshalPKCS8PrivateKey(material()["OKP"])),
+		"EC PRIVATE KEY, EC":   testkit.Must(x509.MarshalECPrivateKey(ec)),
 		"RSA PRIVATE KEY, RSA": x509.MarshalPKCS1PrivateKey(rsaKey),
-		"PUBLIC KEY, EC":       must(x509.MarshalPKIXPublicKey(&ec.PublicKey)),
-		"PUBLIC KEY, RSA":      must(x509.MarshalPKIXPublicKey(&rsaKey.PublicKey)),
+		"PUBLIC KEY, EC":       testkit.Must(x509.MarshalPKIXPublicKey(&ec.PublicKey)),
+		"PUBLIC KEY, RSA":      testkit.Must(x509.MarshalPKIXPublicKey(&rsaKey.PublicKey)),
 		"RSA PUBLIC KEY, RSA":  x509.MarshalPKCS1PublicKey(&rsaKey.PublicKey),
-		"CERTIFICATE, EC":      must(x509.CreateCertificate(rand.Reader, template, template, &ec.PublicKey, ec)),
-		"CERTIFICATE, RSA":     must(x509.CreateCertificate(rand.Reader, template, template, &rsaKey.PublicKey, rsaKey)),
+		"CERTIFICATE, EC":      testkit.Must(x509.CreateCertificate(rand.Reader, template, template, &ec.PublicKey, ec)),
+		"CERTIFICATE, RSA":     testkit.Must(x509.CreateCertificate(rand.Reader, template, template, &rsaKey.PublicKey, rsaKey)),
 	}
 }
 
@@ -73,7 +74,7 @@ func TestS9_Refusals(t *testing.T) {
 	d := ders()
 	ec, ecPublic := pemOf("PRIVATE KEY", d["PRIVATE KEY, EC"]), pemOf("PUBLIC KEY", d["PUBLIC KEY, EC"])
 	certificate := pemOf("CERTIFICATE", d["CERTIFICATE, EC"])
-	params := pemOf("EC PARAMETERS", must(asn1.Marshal(asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7})))
+	params := pemOf("EC PARAMETERS", testkit.Must(asn1.Marshal(asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7})))
 	sec1 := pemOf("EC PRIVATE KEY", d["EC PRIVATE KEY, EC"])
 	damaged := strings.Replace(ec, "\nM", "\n!", 1)
 	procType := string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-128-CBC,00"}, Bytes: []byte("x")}))
@@ -115,7 +116,7 @@ func TestS9_Refusals(t *testing.T) {
 		"PKCS#1 labelled PKIX":         {pemOf("PUBLIC KEY", d["RSA PUBLIC KEY, RSA"]), fault.KeyInvalid},
 		"PKIX labelled PKCS#1":         {pemOf("RSA PUBLIC KEY", d["PUBLIC KEY, RSA"]), fault.KeyInvalid},
 		"public labelled private":      {pemOf("PRIVATE KEY", d["PUBLIC KEY, EC"]), fault.KeyInvalid},
-		"RSA of 1024 bits, private":    {pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(must(rsa.GenerateKey(rand.Reader, 1024)))), fault.KeyWeak},
+		"RSA of 1024 bits, private":    {pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(testkit.Must(rsa.GenerateKey(rand.Reader, 1024)))), fault.KeyWeak},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -131,19 +132,19 @@ func TestS9_Refusals(t *testing.T) {
 // TestS9_UnsupportedKinds: a key of a kind that is not used is told apart from
 // a broken one.
 func TestS9_UnsupportedKinds(t *testing.T) {
-	p224 := must(ecdsa.GenerateKey(elliptic.P224(), rand.Reader))
-	x25519 := must(ecdh.X25519().GenerateKey(rand.Reader))
+	p224 := testkit.Must(ecdsa.GenerateKey(elliptic.P224(), rand.Reader))
+	x25519 := testkit.Must(ecdh.X25519().GenerateKey(rand.Reader))
 	d := ders()
-	rsaOID := must(asn1.Marshal(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}))
-	pssOID := must(asn1.Marshal(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}))
-	p256OID := must(asn1.Marshal(asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7}))
+	rsaOID := testkit.Must(asn1.Marshal(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}))
+	pssOID := testkit.Must(asn1.Marshal(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}))
+	p256OID := testkit.Must(asn1.Marshal(asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7}))
 	swap := func(der, from, to []byte) []byte { return bytes.Replace(der, from, to, 1) }
 	tests := map[string]string{
-		"P-224, PKIX":             pemOf("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(&p224.PublicKey))),
-		"P-224, PKCS#8":           pemOf("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(p224))),
-		"P-224, SEC 1":            pemOf("EC PRIVATE KEY", must(x509.MarshalECPrivateKey(p224))),
-		"X25519, PKIX":            pemOf("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(x25519.PublicKey()))),
-		"X25519, PKCS#8":          pemOf("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(x25519))),
+		"P-224, PKIX":             pemOf("PUBLIC KEY", testkit.Must(x509.MarshalPKIXPublicKey(&p224.PublicKey))),
+		"P-224, PKCS#8":           pemOf("PRIVATE KEY", testkit.Must(x509.MarshalPKCS8PrivateKey(p224))),
+		"P-224, SEC 1":            pemOf("EC PRIVATE KEY", testkit.Must(x509.MarshalECPrivateKey(p224))),
+		"X25519, PKIX":            pemOf("PUBLIC KEY", testkit.Must(x509.MarshalPKIXPublicKey(x25519.PublicKey()))),
+		"X25519, PKCS#8":          pemOf("PRIVATE KEY", testkit.Must(x509.MarshalPKCS8PrivateKey(x25519))),
 		"RSA for PSS, PKIX":       pemOf("PUBLIC KEY", swap(d["PUBLIC KEY, RSA"], rsaOID, pssOID)),
 		"RSA for PSS, PKCS#8":     pemOf("PRIVATE KEY", swap(d["PRIVATE KEY, RSA"], rsaOID, pssOID)),
 		"RSA for PSS, cert":       pemOf("CERTIFICATE", swap(d["CERTIFICATE, RSA"], append(slices.Clone(rsaOID), 5, 0), append(slices.Clone(pssOID), 5, 0))),
@@ -168,7 +169,7 @@ func other(oid []byte) []byte {
 // its own, in either form, or none.
 func TestS9_EmbeddedPoint(t *testing.T) {
 	one, two := material()["P-256"].(*ecdsa.PrivateKey), material()["EC2"].(*ecdsa.PrivateKey)
-	own, alien := must(one.PublicKey.Bytes()), must(two.PublicKey.Bytes())
+	own, alien := testkit.Must(one.PublicKey.Bytes()), testkit.Must(two.PublicKey.Bytes())
 	compressed := elliptic.MarshalCompressed(one.Curve, one.X, one.Y)
 	wrongSign := slices.Clone(compressed)
 	wrongSign[0] ^= 1
@@ -207,7 +208,7 @@ func ecPrivate(k *ecdsa.PrivateKey, point []byte) []string {
 		Curve   asn1.ObjectIdentifier `asn1:"optional,explicit,tag:0"`
 		Point   asn1.BitString        `asn1:"optional,explicit,tag:1"`
 	}
-	sec1 := ecPrivateKey{Version: 1, Number: must(k.Bytes()), Curve: curve, Point: asn1.BitString{Bytes: point, BitLength: 8 * len(point)}}
+	sec1 := ecPrivateKey{Version: 1, Number: testkit.Must(k.Bytes()), Curve: curve, Point: asn1.BitString{Bytes: point, BitLength: 8 * len(point)}}
 	inner := sec1
 	inner.Curve = nil
 	pkcs8 := struct {
@@ -216,7 +217,7 @@ func ecPrivate(k *ecdsa.PrivateKey, point []byte) []string {
 		Key       []byte
 	}{0, pkix.AlgorithmIdentifier{
 		Algorithm:  asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1},
-		Parameters: asn1.RawValue{FullBytes: must(asn1.Marshal(curve))},
-	}, must(asn1.Marshal(inner))}
-	return []string{pemOf("EC PRIVATE KEY", must(asn1.Marshal(sec1))), pemOf("PRIVATE KEY", must(asn1.Marshal(pkcs8)))}
+		Parameters: asn1.RawValue{FullBytes: testkit.Must(asn1.Marshal(curve))},
+	}, testkit.Must(asn1.Marshal(inner))}
+	return []string{pemOf("EC PRIVATE KEY", testkit.Must(asn1.Marshal(sec1))), pemOf("PRIVATE KEY", testkit.Must(asn1.Marshal(pkcs8)))}
 }

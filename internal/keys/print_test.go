@@ -15,13 +15,14 @@ import (
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // privateNumbers returns the private parts of a key of material.
 func privateNumbers(m any) [][]byte {
 	switch k := m.(type) {
 	case *ecdsa.PrivateKey:
-		return [][]byte{must(k.Bytes())}
+		return [][]byte{testkit.Must(k.Bytes())}
 	case *rsa.PrivateKey:
 		return [][]byte{k.D.Bytes(), k.Primes[0].Bytes(), k.Primes[1].Bytes(), k.Precomputed.Dp.Bytes()}
 	case ed25519.PrivateKey:
@@ -71,7 +72,7 @@ func TestS69_Printing(t *testing.T) {
 			wrapped := map[string]any{
 				"pointer": k, "value": *k, "slice": []*keys.Key{k}, "values": []keys.Key{*k}, "map": map[string]*keys.Key{"k": k},
 				"struct": struct{ K *keys.Key }{k}, "hidden": struct{ k *keys.Key }{k}, "loaded": keys.Loaded{Keys: []*keys.Key{k}},
-				"ring": must(keys.NewRing([]*keys.Key{k})), "any": []any{k, *k},
+				"ring": testkit.Must(keys.NewRing([]*keys.Key{k})), "any": []any{k, *k},
 			}
 			for how, v := range wrapped {
 				for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%b", "%o", "%T", "%p", "%t", "%e", "%c", "%U", "%z"} {
@@ -88,7 +89,7 @@ func TestS69_Printing(t *testing.T) {
 				wantNoSecret(t, material()[name], how+" JSON", string(text))
 			}
 			//lint:ignore SA9005 that it has nothing to marshal is the point
-			if text := string(must(json.Marshal(k))); text != "{}" {
+			if text := string(testkit.Must(json.Marshal(k))); text != "{}" {
 				t.Errorf("JSON is %s", text)
 			}
 			if err := gob.NewEncoder(&bytes.Buffer{}).Encode(k); err == nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestRFC7517 reads the examples of RFC 7517 appendix A, key by key, with the
@@ -31,9 +32,9 @@ func TestRFC7517(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, loaded, err)
 		}
 		_, err = keys.ParseSet([]byte(tc.set), keys.Attributes{Source: "k"}, true)
-		wantCode(t, err, tc.published)
+		testkit.WantCode(t, err, tc.published)
 	}
-	if thumbprint := must(mustParse(t, rsa).Thumbprint()); thumbprint != "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs" {
+	if thumbprint := testkit.Must(mustParse(t, rsa).Thumbprint()); thumbprint != "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs" {
 		t.Errorf("thumbprint %s", thumbprint)
 	}
 	// The EC pair is a pair, apart from its use.

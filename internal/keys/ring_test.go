@@ -6,6 +6,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // ringRow asks a ring for the key of a token. Empty iss and kid stand for a
@@ -53,7 +54,7 @@ func checkFind(t *testing.T, r *keys.Ring, rows map[string]ringRow) {
 	for label, c := range rows {
 		t.Run(label, func(t *testing.T) {
 			k, err := r.Find(context.Background(), keys.Query{Issuer: optional(c.iss), KeyID: optional(c.kid), Algorithm: c.alg})
-			wantCode(t, err, c.code)
+			testkit.WantCode(t, err, c.code)
 			if name(k) != c.want {
 				t.Errorf("got %q, want %q", name(k), c.want)
 			}
@@ -170,7 +171,7 @@ func TestA23_Signer(t *testing.T) {
 				t.Fatal(err)
 			}
 			k, err := r.Signer(optional(c.iss), c.kid)
-			wantCode(t, err, c.code)
+			testkit.WantCode(t, err, c.code)
 			if name(k) != c.want {
 				t.Errorf("got %q, want %q", name(k), c.want)
 			}
@@ -202,7 +203,7 @@ func TestA20_OneIDOneKey(t *testing.T) {
 	} {
 		t.Run(label, func(t *testing.T) {
 			r, err := keys.NewRing(c.list)
-			wantCode(t, err, c.code)
+			testkit.WantCode(t, err, c.code)
 			if err != nil {
 				return
 			}
@@ -223,9 +224,9 @@ func TestA20_OneIDOneKey(t *testing.T) {
 func TestS89_EmptyIssuer(t *testing.T) {
 	empty := ""
 	bound, free := newKey(t, "EC2", keys.Attributes{ID: "b", Issuer: "B"}), newKey(t, "RSA", keys.Attributes{ID: "f"})
-	if k, err := must(keys.NewRing([]*keys.Key{bound, free})).Signer(&empty, ""); err != nil || k != free {
+	if k, err := testkit.Must(keys.NewRing([]*keys.Key{bound, free})).Signer(&empty, ""); err != nil || k != free {
 		t.Errorf("%v, %v", k, err)
 	}
-	_, err := must(keys.NewRing([]*keys.Key{bound})).Signer(&empty, "")
-	wantCode(t, err, fault.KeyMissing)
+	_, err := testkit.Must(keys.NewRing([]*keys.Key{bound})).Signer(&empty, "")
+	testkit.WantCode(t, err, fault.KeyMissing)
 }

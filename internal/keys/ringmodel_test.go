@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // fixedSet is a key set that never changes.
@@ -26,9 +27,9 @@ func TestA21_Model(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var list []*keys.Key
 		for range rapid.IntRange(0, 6).Draw(t, "keys") {
-			k := must(keys.New(material()[pick(t, "type", types()...)], keys.Attributes{ID: pick(t, "id", "", "a", "b", "c"), Issuer: pick(t, "issuer", "", "A", "B")}))
+			k := testkit.Must(keys.New(material()[pick(t, "type", types()...)], keys.Attributes{ID: pick(t, "id", "", "a", "b", "c"), Issuer: pick(t, "issuer", "", "A", "B")}))
 			if k.Type() != keys.TypeSecret && rapid.Bool().Draw(t, "public") {
-				k = must(k.Public())
+				k = testkit.Must(k.Public())
 			}
 			list = append(list, k)
 		}
@@ -36,7 +37,7 @@ func TestA21_Model(t *testing.T) {
 		all := slices.Clone(list)
 		for range rapid.IntRange(0, 2).Draw(t, "sets") {
 			s := fixedSet{issuer: pick(t, "set's issuer", "", "A", "B")}
-			s.list = []*keys.Key{must(keys.New(material()[pick(t, "set's type", types()...)], keys.Attributes{ID: pick(t, "set's id", "", "a", "d"), Issuer: s.issuer}))}
+			s.list = []*keys.Key{testkit.Must(keys.New(material()[pick(t, "set's type", types()...)], keys.Attributes{ID: pick(t, "set's id", "", "a", "d"), Issuer: s.issuer}))}
 			sets, all = append(sets, s), append(all, s.list...)
 		}
 		r, err := keys.NewRing(list, sets...)
@@ -48,7 +49,7 @@ func TestA21_Model(t *testing.T) {
 		}
 		iss, kid := pick(t, "iss", "", "A", "B", "C"), pick(t, "kid", "", "a", "b", "d")
 		alg := rapid.SampledFrom(append(keys.Algorithms(), keys.None)).Draw(t, "alg")
-		token := signedBy{must(keys.New(material()[pick(t, "signed by", types()...)], keys.Attributes{}))}
+		token := signedBy{testkit.Must(keys.New(material()[pick(t, "signed by", types()...)], keys.Attributes{}))}
 		got, err := r.Find(context.Background(), keys.Query{Issuer: optional(iss), KeyID: optional(kid), Algorithm: alg, Token: token})
 		if want := modelFind(all, iss, kid, alg, token); (want == nil) != (err != nil) || want != nil && (!got.SameMaterial(want) || name(got) != name(want)) {
 			t.Fatalf("Find: got %v %v, want %v", got, err, want)

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // drawKey draws a key of any type, with or without an id, pinned or not, whole
@@ -18,13 +19,13 @@ func drawKey(t *rapid.T, label string) *keys.Key {
 	if rapid.Bool().Draw(t, label+" has an id") {
 		a.ID = rapid.StringN(1, 40, -1).Draw(t, label+" id")
 	}
-	k := must(keys.New(material()[rapid.SampledFrom(types()).Draw(t, label+" type")], a))
+	k := testkit.Must(keys.New(material()[rapid.SampledFrom(types()).Draw(t, label+" type")], a))
 	if rapid.Bool().Draw(t, label+" is pinned") {
 		fit := slices.DeleteFunc(keys.Algorithms(), func(alg keys.Algorithm) bool { return !k.Allows(alg) })
-		k = must(k.With(keys.Attributes{Algorithm: rapid.SampledFrom(fit).Draw(t, label+" alg")}))
+		k = testkit.Must(k.With(keys.Attributes{Algorithm: rapid.SampledFrom(fit).Draw(t, label+" alg")}))
 	}
 	if k.Type() != keys.TypeSecret && rapid.Bool().Draw(t, label+" is public") {
-		k = must(k.Public())
+		k = testkit.Must(k.Public())
 	}
 	return k
 }
@@ -45,11 +46,11 @@ func TestA25_RoundTrips(t *testing.T) {
 				t.Fatalf("%s: %v of %q, %s became %v of %q, %s\n%s", form, k, k.Issuer(), k.Algorithm(), back, back.Issuer(), back.Algorithm(), text)
 			}
 		}
-		jwk := must(k.JWK())
+		jwk := testkit.Must(k.JWK())
 		check("JWK", jwk, keys.Attributes{Issuer: k.Issuer()})
 		check("JWKS", []byte(setOf(string(jwk))), keys.Attributes{Issuer: k.Issuer()})
 		if k.Type() != keys.TypeSecret {
-			check("PEM", must(k.PEM()), keys.Attributes{ID: k.ID(), Issuer: k.Issuer(), Algorithm: k.Algorithm()})
+			check("PEM", testkit.Must(k.PEM()), keys.Attributes{ID: k.ID(), Issuer: k.Issuer(), Algorithm: k.Algorithm()})
 		}
 	})
 }

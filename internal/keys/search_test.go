@@ -15,6 +15,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // scriptedSet is a set of which a test says what it holds, what it answers when
@@ -248,7 +249,7 @@ func TestA21_KeysWithoutAnID(t *testing.T) {
 		"its id was chosen":                    {static: []*keys.Key{chosen}, by: plain, code: fault.KeyNotFound},
 		"it is of another issuer":              {static: []*keys.Key{bound}, iss: "shop", by: plain, code: fault.KeyNotFound},
 		"it is of the issuer":                  {static: []*keys.Key{bound}, iss: "partner", by: plain, want: bound},
-		"a key of the issuer has another id":   {static: []*keys.Key{plain, must(named.With(keys.Attributes{ID: "y", Issuer: "partner"}))}, iss: "partner", by: plain, code: fault.KeyNotFound},
+		"a key of the issuer has another id":   {static: []*keys.Key{plain, testkit.Must(named.With(keys.Attributes{ID: "y", Issuer: "partner"}))}, iss: "partner", by: plain, code: fault.KeyNotFound},
 		"of a set":                             {sets: []*scriptedSet{{held: []*keys.Key{plain}}}, by: plain, want: plain},
 		"of a set that is asked":               {sets: []*scriptedSet{{newer: []*keys.Key{plain}}}, by: plain, want: plain},
 		"a newer one of a set":                 {sets: []*scriptedSet{{held: []*keys.Key{plain}, newer: []*keys.Key{second}}}, by: second, want: second},
@@ -272,7 +273,7 @@ func TestA21_KeysWithoutAnID(t *testing.T) {
 			if tc.noKid {
 				q.KeyID = nil
 			}
-			got, err := must(keys.NewRing(tc.static, sets...)).Find(t.Context(), q)
+			got, err := testkit.Must(keys.NewRing(tc.static, sets...)).Find(t.Context(), q)
 			if got != tc.want || fault.CodeOf(err) != tc.code {
 				t.Errorf("got %v, %v; want %v, %q", got, err, tc.want, tc.code)
 			}
@@ -301,7 +302,7 @@ func TestA21_TriesEightKeys(t *testing.T) {
 		list = append(list, k, again)
 	}
 	set := &scriptedSet{held: list[1:]}
-	ring := must(keys.NewRing(list, set))
+	ring := testkit.Must(keys.NewRing(list, set))
 	kid := "x"
 	for place, tries := range map[int]int{1: 1, 2*keys.MaxTried - 1: keys.MaxTried, 2*keys.MaxTried + 1: keys.MaxTried} {
 		token := &countedToken{by: list[place]}

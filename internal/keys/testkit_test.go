@@ -15,27 +15,21 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // material has a private key or secret of each type, made once; "EC2",
 // "RSA2" and "OKP2" are others of the type.
 var material = sync.OnceValue(func() map[string]any {
-	ec := func(c elliptic.Curve) any { return must(ecdsa.GenerateKey(c, rand.Reader)) }
-	okp := func() any { _, k, err := ed25519.GenerateKey(rand.Reader); return must(k, err) }
+	ec := func(c elliptic.Curve) any { return testkit.Must(ecdsa.GenerateKey(c, rand.Reader)) }
+	okp := func() any { _, k, err := ed25519.GenerateKey(rand.Reader); return testkit.Must(k, err) }
 	secret := make([]byte, 64)
 	_, _ = rand.Read(secret)
 	return map[string]any{
 		"P-256": ec(elliptic.P256()), "P-384": ec(elliptic.P384()), "P-521": ec(elliptic.P521()), "EC2": ec(elliptic.P256()),
-		"RSA": must(rsa.GenerateKey(rand.Reader, 2048)), "RSA2": must(rsa.GenerateKey(rand.Reader, 2048)), "OKP": okp(), "OKP2": okp(), "oct": secret,
+		"RSA": testkit.Must(rsa.GenerateKey(rand.Reader, 2048)), "RSA2": testkit.Must(rsa.GenerateKey(rand.Reader, 2048)), "OKP": okp(), "OKP2": okp(), "oct": secret,
 	}
 })
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
 
 // types are the names in material that tables go through.
 func types() []string { return []string{"P-256", "P-384", "P-521", "RSA", "OKP", "oct"} }
@@ -99,7 +93,7 @@ func (m members) without(names ...string) members {
 	return c
 }
 
-func (m members) text() string { return string(must(json.Marshal(m))) }
+func (m members) text() string { return string(testkit.Must(json.Marshal(m))) }
 
 // setOf returns a JWKS of texts.
 func setOf(texts ...string) string { return `{"keys":[` + strings.Join(texts, ",") + `]}` }
@@ -127,7 +121,7 @@ func mustParse(tb testing.TB, text string) *keys.Key {
 func wantRefused(t *testing.T, text string, code fault.Code) {
 	t.Helper()
 	loaded, err := parse(text)
-	wantCode(t, err, code)
+	testkit.WantCode(t, err, code)
 	if len(loaded.Keys) != 0 {
 		t.Errorf("there are keys beside the error: %v", loaded)
 	}
@@ -144,13 +138,6 @@ func wantRefused(t *testing.T, text string, code fault.Code) {
 		if len(part) > 20 && strings.Contains(err.Error(), part[:20]) {
 			t.Errorf("the error shows the key: %v", err)
 		}
-	}
-}
-
-func wantCode(t *testing.T, err error, code fault.Code) {
-	t.Helper()
-	if fault.CodeOf(err) != code {
-		t.Errorf("got %v (%q), want %q", err, fault.CodeOf(err), code)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/finding"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
 // large returns a policy of n annotated messages without faults, in files of
@@ -32,7 +33,7 @@ message D%[1]d { bytes token = 1 [(kalix.field).jwt = {token: true include_paren
 		}
 		files[fmt.Sprintf("f%05d.proto", first)] = b.String()
 	}
-	return read(t, sources(t, files))
+	return protokit.Read(t, sources(t, files))
 }
 
 // BenchmarkCheck shows that time grows with the messages and no faster.

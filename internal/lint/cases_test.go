@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/finding"
+	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
 const (
@@ -251,7 +252,7 @@ func TestOptions(t *testing.T) {
 		"others":            {Options{HaveKeys: true, Issuers: []string{"two", "three"}}, []string{"token-without-issuer: t.S ", `issuer-without-key: "one"`, note}},
 		"every method":      {Options{RequireAll: true}, []string{note, "unannotated-method: t.T/Open"}},
 	}
-	p := read(t, sources(t, map[string]string{"t.proto": text}))
+	p := protokit.Read(t, sources(t, map[string]string{"t.proto": text}))
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { wants(t, Check(p, test.o), test.want...) })
 	}
@@ -303,9 +304,9 @@ func TestImported(t *testing.T) {
 			message B { string token = 1 [(kalix.field).jwt = {token: true issuer: "${X}" expires_seconds: -2}]; string x = 2 [(kalix.field).jwt.name = "y"]; }
 			message Unused { string token = 1 [(kalix.field).jwt.token = true]; }`,
 	})
-	wants(t, Check(read(t, src), Options{}), "ignore-invalid", "token-without-claims", "environment-variable", "expires-seconds-invalid", "option-without-effect", "unreached-annotation")
+	wants(t, Check(protokit.Read(t, src), Options{}), "ignore-invalid", "token-without-claims", "environment-variable", "expires-seconds-invalid", "option-without-effect", "unreached-annotation")
 	src.Protos = []string{src.ImportPaths[0] + "/a.proto"}
-	found := Check(read(t, src), Options{})
+	found := Check(protokit.Read(t, src), Options{})
 	wants(t, found, "expires-seconds-invalid")
 	if !strings.HasSuffix(found[0].At.File, "b.proto") || found[0].Severity != finding.Error {
 		t.Errorf("%+v", found[0])

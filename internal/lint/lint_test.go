@@ -10,6 +10,8 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/finding"
 	"github.com/jwtctl/jwtctl/internal/protofile"
+	"github.com/jwtctl/jwtctl/internal/testkit"
+	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
 // optionsFor are what fixtures of rules on more than annotations need.
@@ -54,7 +56,7 @@ func fixture(t *testing.T, id string) {
 	load := func(name string) protofile.Sources {
 		return protofile.Sources{ImportPaths: []string{dir}, Protos: []string{filepath.Join(dir, name)}}
 	}
-	bad, ok := read(t, load("bad.proto")), read(t, load("ok.proto"))
+	bad, ok := protokit.Read(t, load("bad.proto")), protokit.Read(t, load("ok.proto"))
 	found := Check(bad, optionsFor(id))
 	if len(of(found, id)) == 0 {
 		t.Errorf("silent on bad.proto, which has\n%s", textOf(t, found))
@@ -64,7 +66,7 @@ func fixture(t *testing.T, id string) {
 			t.Errorf("no place or subject: %+v", f)
 		}
 	}
-	golden(t, filepath.Join(dir, "bad.golden"), textOf(t, found))
+	testkit.Golden(t, filepath.Join(dir, "bad.golden"), textOf(t, found))
 	fine := Check(ok, optionsFor(id))
 	if errors, warnings, _ := finding.Count(fine); errors+warnings > 0 || len(of(fine, id)) > 0 {
 		t.Errorf("ok.proto has\n%s", textOf(t, fine))
@@ -72,11 +74,11 @@ func fixture(t *testing.T, id string) {
 	// Comments are part of the source info; linked descriptors have no MessageSet,
 	// and descset's tests read one from a set.
 	if id != "ignore-invalid" && id != "message-set" {
-		bare := Check(read(t, withoutPositions(t, bad)), optionsFor(id))
+		bare := Check(protokit.Read(t, protokit.WithoutPositions(t, t.TempDir(), bad)), optionsFor(id))
 		if got, want := messages(bare), messages(found); !slices.Equal(got, want) {
 			t.Errorf("without source info:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
-		if fine := Check(read(t, withoutPositions(t, ok)), optionsFor(id)); len(of(fine, id)) > 0 {
+		if fine := Check(protokit.Read(t, protokit.WithoutPositions(t, t.TempDir(), ok)), optionsFor(id)); len(of(fine, id)) > 0 {
 			t.Errorf("ok.proto without source info has\n%s", textOf(t, fine))
 		}
 	}
@@ -88,22 +90,6 @@ func messages(found []finding.Finding) (list []string) {
 	}
 	slices.Sort(list)
 	return list
-}
-
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
-	}
 }
 
 // numbers are those of the rules in annotations.md.
@@ -155,7 +141,7 @@ func TestRules(t *testing.T) {
 // own say on purpose is told.
 func TestExamples(t *testing.T) {
 	dir := "../../testdata/proto"
-	found := Check(read(t, protofile.Sources{ImportPaths: []string{dir}, Protos: []string{dir}}), Options{})
+	found := Check(protokit.Read(t, protofile.Sources{ImportPaths: []string{dir}, Protos: []string{dir}}), Options{})
 	found = slices.DeleteFunc(found, func(f finding.Finding) bool { return f.Severity == finding.Note })
-	golden(t, "testdata/examples.golden", textOf(t, found))
+	testkit.Golden(t, "testdata/examples.golden", textOf(t, found))
 }

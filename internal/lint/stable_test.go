@@ -16,6 +16,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/finding"
 	"github.com/jwtctl/jwtctl/internal/protofile"
+	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
 // allBad are the bad fixtures together.
@@ -34,7 +35,7 @@ var everything = Options{RequireAll: true, HaveKeys: true, Issuers: []string{"on
 // a second run.
 func TestS53_Stable(t *testing.T) {
 	src := allBad(t)
-	p := read(t, src)
+	p := protokit.Read(t, src)
 	want := Check(p, everything)
 	if !reflect.DeepEqual(want, finding.Sort(want)) {
 		t.Error("not sorted, or something twice")
@@ -45,11 +46,11 @@ func TestS53_Stable(t *testing.T) {
 		}
 	}
 	src.Protos = src.Protos[:12] // enough, and quick
-	want = Check(read(t, src), everything)
+	want = Check(protokit.Read(t, src), everything)
 	printed := formats(t, want)
 	for range 100 {
 		rand.Shuffle(len(src.Protos), func(i, j int) { src.Protos[i], src.Protos[j] = src.Protos[j], src.Protos[i] })
-		if got := Check(read(t, src), everything); !reflect.DeepEqual(got, want) {
+		if got := Check(protokit.Read(t, src), everything); !reflect.DeepEqual(got, want) {
 			t.Fatalf("permuted: got\n%swant\n%s", textOf(t, got), textOf(t, want))
 		} else if !bytes.Equal(formats(t, got), printed) {
 			t.Fatalf("permuted: printed differently")
@@ -71,7 +72,7 @@ func formats(t *testing.T, found []finding.Finding) []byte {
 
 // TestA101_Errors: what plan refuses is what lint calls an error.
 func TestA101_Errors(t *testing.T) {
-	p := read(t, allBad(t))
+	p := protokit.Read(t, allBad(t))
 	want := slices.DeleteFunc(Check(p, Options{}), func(f finding.Finding) bool { return f.Severity < finding.Error })
 	got := Errors(p)
 	if !reflect.DeepEqual(got, want) || len(got) < 30 {
@@ -82,7 +83,7 @@ func TestA101_Errors(t *testing.T) {
 // TestS51_HostileSourceInfo: positions and comments come from outside too, and
 // may stand on what is not there.
 func TestS51_HostileSourceInfo(t *testing.T) {
-	p := read(t, sources(t, map[string]string{"t.proto": "service S { rpc Do(A) returns (A); } message A {}"}))
+	p := protokit.Read(t, sources(t, map[string]string{"t.proto": "service S { rpc Do(A) returns (A); } message A {}"}))
 	var paths [][]int32
 	for _, number := range []int32{0, 1, 2, 3, 4, 5, 6, 7, 8, -1, 1 << 30} {
 		paths = append(paths, []int32{number})
@@ -103,7 +104,7 @@ func TestS51_HostileSourceInfo(t *testing.T) {
 		}
 		set.File = append(set.File, file)
 	}
-	found := Check(read(t, write(t, set)), Options{})
+	found := Check(protokit.Read(t, protokit.Write(t, t.TempDir(), set)), Options{})
 	if len(of(found, "ignore-invalid")) == 0 {
 		t.Errorf("no comment was read: %s", textOf(t, found))
 	}
@@ -119,7 +120,7 @@ func shared(t *testing.T, n int) *facts {
 		fmt.Fprintf(&text, "message C%d { string c%d = 1 [(kalix.field).jwt.claim = INCLUDE]; C%d next = 2 [(kalix.field).jwt.claim = DESCEND]; }\n", i, i, i+1)
 	}
 	fmt.Fprintf(&text, "message C%d {}\n", n)
-	return newFacts(read(t, sources(t, map[string]string{"t.proto": text.String()})), Options{})
+	return newFacts(protokit.Read(t, sources(t, map[string]string{"t.proto": text.String()})), Options{})
 }
 
 // TestA61_TooEntangled: messages that share the claims of many others stop at a
@@ -145,7 +146,7 @@ func TestA61_Chain(t *testing.T) {
 		fmt.Fprintf(&text, "message C%d { string c%d = 1 [(kalix.field).jwt.claim = INCLUDE]; C%d next = 2 [(kalix.field).jwt.claim = DESCEND]; }\n", i-1, i-1, i)
 	}
 	fmt.Fprintf(&text, "message C%d {}\n", n)
-	p := &pass{facts: newFacts(read(t, sources(t, map[string]string{"t.proto": text.String()})), Options{})}
+	p := &pass{facts: newFacts(protokit.Read(t, sources(t, map[string]string{"t.proto": text.String()})), Options{})}
 	duplicateClaim(p)
 	if took := maxSteps - p.flat.Left; took > 3*n {
 		t.Errorf("%d messages took %d steps", n, took)

@@ -1,15 +1,12 @@
 package message
 
 import (
-	"context"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/jwtctl/jwtctl/internal/descset"
-	"github.com/jwtctl/jwtctl/internal/protofile"
+	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
 // protos are files in three dialects, with a message that holds itself in every
@@ -69,17 +66,7 @@ message Card { string id = 1; int32 n = 2 [features.field_presence = IMPLICIT]; 
 
 func load(tb testing.TB) *descset.Set {
 	tb.Helper()
-	dir := tb.TempDir()
-	for name, text := range protos {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	set, err := protofile.Load(context.Background(), protofile.Sources{Protos: []string{dir}})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return set
+	return protokit.Set(tb, protokit.Sources(tb, tb.TempDir(), "", protos))
 }
 
 // find returns the descriptor called name, of the set or what it imports.

@@ -2,7 +2,6 @@ package page
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,7 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/explain"
 	"github.com/jwtctl/jwtctl/internal/lint"
 	"github.com/jwtctl/jwtctl/internal/policy"
-	"github.com/jwtctl/jwtctl/internal/protofile"
+	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
 const fixtures = "../../testdata/proto"
@@ -26,26 +25,11 @@ var configured = explain.Options{HaveKeys: true, Keys: []explain.Key{
 	{Issuer: "https://example.com", Source: "https://example.com/.well-known/jwks.json"},
 }}
 
-func read(tb rapid.TB, file string) *policy.Policy {
-	tb.Helper()
-	set, err := protofile.Load(context.Background(), protofile.Sources{Protos: []string{file}})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return policy.Read(set)
-}
-
-// policyOf writes a file of this text, and returns its policy.
+// policyOf writes a file of this text to dir, and returns the policy of the folder.
 func policyOf(tb rapid.TB, dir, name, text string) *policy.Policy {
 	tb.Helper()
-	path := filepath.Join(dir, name)
-	if !strings.HasPrefix(text, "syntax") && !strings.HasPrefix(text, "edition") {
-		text = "syntax = \"proto3\";\npackage x;\nimport \"kalix/annotations.proto\";\n" + text
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		tb.Fatal(err)
-	}
-	return read(tb, path)
+	protokit.Sources(tb, dir, "syntax = \"proto3\";\npackage x;\nimport \"kalix/annotations.proto\";\n", map[string]string{name: text})
+	return protokit.File(tb, filepath.Join(dir, name))
 }
 
 // lineOf reads a line of a file, as the command does.

@@ -2,8 +2,6 @@ package page
 
 import (
 	"bytes"
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,9 +12,9 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/explain"
 	"github.com/jwtctl/jwtctl/internal/policytest"
+	"github.com/jwtctl/jwtctl/internal/testkit"
+	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // changed is what TestGolden makes of a fixture to compare the two.
 var changed = strings.NewReplacer("expires_seconds: 300", "expires_seconds: 3000", `issuer: "my-issuer"`, `issuer: "my-issuer" issuer: "third"`, "rpc Admit(", "rpc LetIn(")
@@ -27,36 +25,21 @@ func TestGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	text, err := os.ReadFile(filepath.Join(fixtures, "token.proto"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "after.proto"), []byte(changed.Replace(string(text))), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testkit.File(t, filepath.Join(dir, "after.proto"), changed.Replace(testkit.Read(t, filepath.Join(fixtures, "token.proto"))))
 	t.Chdir(fixtures) // so that positions are those of a user who works there
 	pages := map[string][]byte{}
 	for _, name := range []string{"mixed", "token", "nested"} {
-		pages[name] = explained(t, read(t, name+".proto"), configured)
+		pages[name] = explained(t, protokit.File(t, name+".proto"), configured)
 	}
-	before := read(t, "token.proto")
+	before := protokit.File(t, "token.proto")
 	t.Chdir(dir)
-	pages["diff"] = compared(t, before, read(t, "after.proto"))
+	pages["diff"] = compared(t, before, protokit.File(t, "after.proto"))
 	for name, page := range pages {
 		inspect(t, page)
 		// The assets are files of this folder already.
 		page = bytes.Replace(bytes.Replace(page, []byte(style), nil, 1), []byte(script), nil, 1)
 		page = bytes.ReplaceAll(bytes.ReplaceAll(page, []byte(hash(style)), []byte("STYLE")), []byte(hash(script)), []byte("SCRIPT"))
-		path := filepath.Join(golden, name+".html")
-		if *update {
-			if err := os.WriteFile(path, page, 0o644); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		if want, err := os.ReadFile(path); err != nil || !bytes.Equal(page, want) {
-			t.Errorf("%s is not what it was (%v); go test -update writes it again", path, err)
-		}
+		testkit.Golden(t, filepath.Join(golden, name+".html"), string(page))
 	}
 }
 
@@ -126,7 +109,7 @@ func TestS70_PageEscapesEverything(t *testing.T) {
 // their hashes, and nothing else.
 func TestPageIsLockedDown(t *testing.T) {
 	t.Parallel()
-	got := inspect(t, explained(t, read(t, filepath.Join(fixtures, "token.proto")), configured))
+	got := inspect(t, explained(t, protokit.File(t, filepath.Join(fixtures, "token.proto")), configured))
 	policyText, content := "", map[string]string{}
 	for n := range got.root.Descendants() {
 		switch {

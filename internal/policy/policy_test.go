@@ -1,36 +1,20 @@
 package policy_test
 
 import (
-	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/policy"
-	"github.com/jwtctl/jwtctl/internal/protofile"
+	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
-// read returns the policy of the sources, whose keys are import names.
 func read(t testing.TB, sources map[string]string) *policy.Policy {
 	t.Helper()
-	dir := t.TempDir()
-	for name, text := range sources {
-		if !strings.HasPrefix(text, "edition") && !strings.HasPrefix(text, "syntax") {
-			text = "syntax = \"proto3\"; package t; import \"kalix/annotations.proto\"; import \"google/protobuf/empty.proto\";\n" + text
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	set, err := protofile.Load(context.Background(), protofile.Sources{ImportPaths: []string{dir}, Protos: []string{dir}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return policy.Read(set)
+	const head = "syntax = \"proto3\"; package t; import \"kalix/annotations.proto\"; import \"google/protobuf/empty.proto\";\n"
+	return protokit.Read(t, protokit.Sources(t, t.TempDir(), head, sources))
 }
 
 func one(t testing.TB, text string) *policy.Policy {

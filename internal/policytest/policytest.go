@@ -9,8 +9,6 @@ package policytest
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -26,8 +24,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/policy"
-	"github.com/jwtctl/jwtctl/internal/protofile"
 	"github.com/jwtctl/jwtctl/internal/sign"
+	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
@@ -66,18 +64,7 @@ type Setup struct {
 // Load compiles one source into a policy.
 func Load(tb testing.TB, text string) *policy.Policy {
 	tb.Helper()
-	if !strings.HasPrefix(text, "syntax") && !strings.HasPrefix(text, "edition") {
-		text = Header + text
-	}
-	dir := tb.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "t.proto"), []byte(text), 0o600); err != nil {
-		tb.Fatal(err)
-	}
-	set, err := protofile.Load(context.Background(), protofile.Sources{Protos: []string{dir}})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return policy.Read(set)
+	return protokit.Read(tb, protokit.Sources(tb, tb.TempDir(), Header, map[string]string{"t.proto": text}))
 }
 
 // Compile makes a plan with these environment variables.

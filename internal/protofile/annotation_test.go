@@ -13,6 +13,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 func bytesField(num protowire.Number, value []byte) []byte {
@@ -37,7 +38,7 @@ func methodSet(t *testing.T, raw []byte) string {
 			{Name: proto.String("Do"), InputType: proto.String(".t.M"), OutputType: proto.String(".t.M"), Options: options},
 		}}},
 	}}}
-	return put(t, filepath.Join(t.TempDir(), "set"), marshal(t, set))
+	return testkit.File(t, filepath.Join(t.TempDir(), "set"), marshal(t, set))
 }
 
 // TestS45_Unreadable and S46: bytes that are an annotation but none of our
@@ -114,7 +115,7 @@ func TestS45_EveryPlace(t *testing.T) {
 			f.Service[0].Method[0].Options.ProtoReflect().SetUnknown(broken)
 		},
 	}
-	dir := folder(t, map[string]string{"t.proto": `syntax = "proto2"; package t;
+	dir := testkit.Folder(t, map[string]string{"t.proto": `syntax = "proto2"; package t;
 		message M { optional string a = 1; oneof o { string b = 2; } message N { optional string c = 1; } extensions 100 to 200; extend M { optional string e = 100; } }
 		extend M { optional string f = 101; }
 		service S { rpc Do(M) returns (M); }`})
@@ -122,7 +123,7 @@ func TestS45_EveryPlace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := protodesc.ToFileDescriptorProto(load(t, Sources{Protos: []string{dir}}).Files()[0].Descriptor)
 			damage(f)
-			path := put(t, filepath.Join(t.TempDir(), "set"), marshal(t, &descriptorpb.FileDescriptorSet{File: []*descriptorpb.FileDescriptorProto{f}}))
+			path := testkit.File(t, filepath.Join(t.TempDir(), "set"), marshal(t, &descriptorpb.FileDescriptorSet{File: []*descriptorpb.FileDescriptorProto{f}}))
 			refused(t, Sources{DescriptorSets: []string{path}}, fault.AnnotationUnreadable, "field 1080")
 		})
 	}
@@ -135,7 +136,7 @@ func breakField(f *descriptorpb.FieldDescriptorProto, raw []byte) {
 
 // TestPositions: each part of an annotation has its own place.
 func TestPositions(t *testing.T) {
-	dir := folder(t, map[string]string{"p/t.proto": `syntax = "proto3";
+	dir := testkit.Folder(t, map[string]string{"p/t.proto": `syntax = "proto3";
 package t;
 import "kalix/annotations.proto";
 service S {

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 const latin1 = "caf\xe9"
@@ -41,7 +42,7 @@ func TestRefusesAnnotationThatIsNotUTF8(t *testing.T) {
 		"static claim, other": {`service S { option (jwtctl.v1.service) = {static_claim {claim: "` + latin1 + `"}}; }`, ":6:57", "(jwtctl.v1.service).static_claim.claim of t.S"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := folder(t, map[string]string{"t.proto": latin1Source(c.body)})
+			dir := testkit.Folder(t, map[string]string{"t.proto": latin1Source(c.body)})
 			refusedText := func(src Sources, where string) {
 				t.Helper()
 				_, err := Load(t.Context(), src)
@@ -90,7 +91,7 @@ func TestTakesOtherTextThatIsNotUTF8(t *testing.T) {
 			if name == "byte order mark" {
 				source = "\ufeff" + strings.ReplaceAll(source, "\n", "\r\n")
 			}
-			dir := folder(t, map[string]string{"t.proto": source})
+			dir := testkit.Folder(t, map[string]string{"t.proto": source})
 			for _, src := range []Sources{{Protos: []string{dir}}, {DescriptorSets: []string{latin1Set(t, dir)}}} {
 				set := load(t, src)
 				if set.Annotation(set.Message("t.M").Fields().Get(0)) == nil {
@@ -105,7 +106,7 @@ func TestTakesOtherTextThatIsNotUTF8(t *testing.T) {
 // character, in both compilers.
 func TestReadsSurrogatePairAsProtocDoes(t *testing.T) {
 	t.Parallel()
-	dir := folder(t, map[string]string{"t.proto": latin1Source(`message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE, name: "\ud83d\ude00\U0001F600\\ud83d\t"}]; }`)})
+	dir := testkit.Folder(t, map[string]string{"t.proto": latin1Source(`message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE, name: "\ud83d\ude00\U0001F600\\ud83d\t"}]; }`)})
 	for _, src := range []Sources{{Protos: []string{dir}}, {DescriptorSets: []string{latin1Set(t, dir)}}} {
 		set := load(t, src)
 		a := set.Annotation(set.Message("t.M").Fields().Get(0))
@@ -120,16 +121,16 @@ func TestReadsSurrogatePairAsProtocDoes(t *testing.T) {
 // are refused in JSON, too.
 func TestRefusesJSONImageThatIsNotUTF8(t *testing.T) {
 	t.Parallel()
-	dir := folder(t, map[string]string{"t.proto": latin1Source(`message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE, name: "here"}]; }`)})
+	dir := testkit.Folder(t, map[string]string{"t.proto": latin1Source(`message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE, name: "here"}]; }`)})
 	source := load(t, Sources{Protos: []string{dir}})
 	image := imageJSON(t, latin1Set(t, dir), source.Types(), "t.proto")
-	load(t, Sources{DescriptorSets: []string{put(t, filepath.Join(t.TempDir(), "image.json"), image)}})
+	load(t, Sources{DescriptorSets: []string{testkit.File(t, filepath.Join(t.TempDir(), "image.json"), image)}})
 	for _, text := range []string{latin1, `\ud800`} {
 		changed := bytes.ReplaceAll(image, []byte(`"here"`), []byte(`"`+text+`"`))
 		if bytes.Equal(changed, image) {
 			t.Fatal("the image does not have the name")
 		}
-		refused(t, Sources{DescriptorSets: []string{put(t, filepath.Join(t.TempDir(), "image.json"), changed)}}, fault.DescriptorInvalid, "not a Buf image in JSON")
+		refused(t, Sources{DescriptorSets: []string{testkit.File(t, filepath.Join(t.TempDir(), "image.json"), changed)}}, fault.DescriptorInvalid, "not a Buf image in JSON")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 const edition2023 = `edition = "2023";
@@ -29,7 +30,7 @@ func TestNamesEditionThatCannotBeCompiled(t *testing.T) {
 		"unknown":         {strings.Replace(edition2023, "2023", "99999_TEST_ONLY", 1), ":1:12"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := folder(t, map[string]string{"t.proto": c.text, "by.proto": "syntax = 'proto3'; import 't.proto';"})
+			dir := testkit.Folder(t, map[string]string{"t.proto": c.text, "by.proto": "syntax = 'proto3'; import 't.proto';"})
 			for _, file := range []string{"t.proto", "by.proto"} {
 				_, err := Load(t.Context(), Sources{Protos: []string{filepath.Join(dir, file)}})
 				var f *fault.Error
@@ -39,18 +40,18 @@ func TestNamesEditionThatCannotBeCompiled(t *testing.T) {
 			}
 		})
 	}
-	load(t, Sources{Protos: []string{folder(t, map[string]string{"t.proto": edition2023, "u.proto": "syntax = 'proto3'; // edition = \"2024\"\nmessage U { string edition = 1 [json_name = \"2024\"]; }"})}})
+	load(t, Sources{Protos: []string{testkit.Folder(t, map[string]string{"t.proto": edition2023, "u.proto": "syntax = 'proto3'; // edition = \"2024\"\nmessage U { string edition = 1 [json_name = \"2024\"]; }"})}})
 }
 
 // TestReadsSetsOfEdition2024: with an import for options alone, which that edition brings.
 func TestReadsSetsOfEdition2024(t *testing.T) {
 	t.Parallel()
-	dir := folder(t, map[string]string{"t.proto": strings.Replace(edition2023, `edition = "2023"`, `syntax = "proto3"`, 1)})
+	dir := testkit.Folder(t, map[string]string{"t.proto": strings.Replace(edition2023, `edition = "2023"`, `syntax = "proto3"`, 1)})
 	set := readSet(t, protoc(t, dir, []string{"t.proto"}))
 	one := set.GetFile()[0]
 	one.Syntax, one.Edition = ptr("editions"), descriptorpb.Edition_EDITION_2024.Enum()
 	one.OptionDependency, one.Dependency = one.GetDependency(), nil
-	got := load(t, Sources{DescriptorSets: []string{put(t, filepath.Join(dir, "set.binpb"), marshal(t, set))}})
+	got := load(t, Sources{DescriptorSets: []string{testkit.File(t, filepath.Join(dir, "set.binpb"), marshal(t, set))}})
 	if f := got.Message("t.M").Fields().Get(0); got.Annotation(f) == nil || !f.HasPresence() {
 		t.Errorf("annotation %v, presence %t", got.Annotation(f), f.HasPresence())
 	}

@@ -9,12 +9,13 @@ import (
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestFind: files, folders and patterns, and what their files are called.
 func TestFind(t *testing.T) {
 	const any = "syntax = 'proto3';"
-	dir := folder(t, map[string]string{
+	dir := testkit.Folder(t, map[string]string{
 		"proto/a.proto": any, "proto/x/b.proto": any, "proto/x/y/c.proto": any, "proto/readme.txt": "text", "lib/d.proto": any,
 		"proto/.hidden/e.proto": "broken", "proto/node_modules/f.proto": "broken",
 	})
@@ -78,7 +79,7 @@ func TestFind(t *testing.T) {
 
 // TestShadowed: a file whose name another one takes is an error, not that other.
 func TestShadowed(t *testing.T) {
-	dir := folder(t, map[string]string{"one/a.proto": "syntax = 'proto3'; message One {}", "two/a.proto": "syntax = 'proto3'; message Two {}"})
+	dir := testkit.Folder(t, map[string]string{"one/a.proto": "syntax = 'proto3'; message One {}", "two/a.proto": "syntax = 'proto3'; message Two {}"})
 	one, two := filepath.Join(dir, "one"), filepath.Join(dir, "two")
 	refused(t, Sources{ImportPaths: []string{one, two}, Protos: []string{two + "/a.proto"}}, fault.ImportNotAllowed, "taken by "+one)
 }
@@ -87,7 +88,7 @@ func TestShadowed(t *testing.T) {
 // what is found by neither, or by two names, says so.
 func TestFileNames(t *testing.T) {
 	const one = "syntax = 'proto3'; package one; message One {}"
-	dir := folder(t, map[string]string{
+	dir := testkit.Folder(t, map[string]string{
 		"api/kalix2/x.proto": one, "api/y.proto": "syntax = 'proto3'; import 'kalix2/x.proto';", "own.proto": one, "api/own.proto": one, "api/lib/own.proto": one,
 		"api/twice.proto": "syntax = 'proto3'; import 'kalix2/x.proto'; import 'api/kalix2/x.proto';", "api/lost.proto": "syntax = 'proto3'; import 'lost/a.proto';",
 	})
@@ -139,7 +140,7 @@ func TestFileNames(t *testing.T) {
 
 // TestErrors: every error of a file is told, each with its place.
 func TestErrors(t *testing.T) {
-	dir := folder(t, map[string]string{
+	dir := testkit.Folder(t, map[string]string{
 		"a.proto": "syntax = \"proto3\";\nimport \"kalix/annotations.proto\";\nmessage M {\n  Lost a = 1;\n  string b = 2 [(kalix.field).jwt.tokn = true];\n  string c = 3 [(kalix.field).jwt = {claim: INCLUDED}];\n}\n",
 		"b.proto": "syntax = \"proto3\";\nmessage M {\n  string a 1;\n}\n",
 	})

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // image returns the set at path as Buf writes it: with a field 8042 in each
@@ -112,7 +113,7 @@ func TestA4_EveryForm(t *testing.T) {
 	}
 	for form, c := range tests {
 		t.Run(form, func(t *testing.T) {
-			path := put(t, filepath.Join(t.TempDir(), "set"), c.data)
+			path := testkit.File(t, filepath.Join(t.TempDir(), "set"), c.data)
 			set := load(t, Sources{DescriptorSets: []string{path}})
 			if got := model(set, false); got != want {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -176,14 +177,14 @@ func inPieces(t *testing.T, path string) *descriptorpb.FileDescriptorSet {
 // TestA4_SeveralInputs: inputs supply each other's imports, and a file that two
 // of them have counts once.
 func TestA4_SeveralInputs(t *testing.T) {
-	dir := folder(t, map[string]string{
+	dir := testkit.Folder(t, map[string]string{
 		"a.proto": "syntax = 'proto3'; package t; import 'kalix/annotations.proto'; message A { string x = 1 [(kalix.field).jwt.token = true]; }",
 		"b.proto": "syntax = 'proto3'; package t; import 'a.proto'; import 'kalix/annotations.proto'; service S { rpc M(A) returns (A) { option (kalix.method).jwt.validate = MESSAGE; } }",
 	})
 	a, b := protoc(t, dir, []string{"a.proto"}), protoc(t, dir, []string{"b.proto"})
 	both := protoc(t, dir, []string{"b.proto", "a.proto"}, "--include_imports", "--include_source_info")
 	want := model(load(t, Sources{Protos: []string{dir}}), false)
-	alone := folder(t, map[string]string{"b.proto": string(mustRead(t, filepath.Join(dir, "b.proto")))})
+	alone := testkit.Folder(t, map[string]string{"b.proto": string(mustRead(t, filepath.Join(dir, "b.proto")))})
 	tests := map[string]Sources{
 		"two sets":                     {DescriptorSets: []string{a, b}},
 		"two sets the other way round": {DescriptorSets: []string{b, a}},
@@ -223,8 +224,8 @@ func TestA4_InputsThatDiffer(t *testing.T) {
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
-			source := folder(t, map[string]string{"a.proto": one})
-			set := protoc(t, folder(t, map[string]string{"a.proto": c.other}), []string{"a.proto"})
+			source := testkit.Folder(t, map[string]string{"a.proto": one})
+			set := protoc(t, testkit.Folder(t, map[string]string{"a.proto": c.other}), []string{"a.proto"})
 			for _, src := range []Sources{{Protos: []string{source}, DescriptorSets: []string{set}}, {DescriptorSets: []string{protoc(t, source, []string{"a.proto"}), set}}} {
 				if c.same {
 					load(t, src)
@@ -238,13 +239,13 @@ func TestA4_InputsThatDiffer(t *testing.T) {
 
 // TestA4_Imports: what others import is found by name, and is in no list.
 func TestA4_Imports(t *testing.T) {
-	dir := folder(t, map[string]string{"lib.proto": "syntax = 'proto3'; package lib; message L {} service S {}", "a.proto": "syntax = 'proto3'; package t; import 'lib.proto'; message A { lib.L l = 1; }"})
+	dir := testkit.Folder(t, map[string]string{"lib.proto": "syntax = 'proto3'; package lib; message L {} service S {}", "a.proto": "syntax = 'proto3'; package t; import 'lib.proto'; message A { lib.L l = 1; }"})
 	both := protoc(t, dir, []string{"a.proto"}, "--include_imports", "--include_source_info")
 	types := load(t, Sources{DescriptorSets: []string{both}}).Types()
 	for name, src := range map[string]Sources{
 		"source":     {ImportPaths: []string{dir}, Protos: []string{dir + "/a.proto"}},
-		"image":      {DescriptorSets: []string{put(t, t.TempDir()+"/set", marshal(t, image(t, both, "a.proto")))}},
-		"JSON image": {DescriptorSets: []string{put(t, t.TempDir()+"/set", imageJSON(t, both, types, "a.proto"))}},
+		"image":      {DescriptorSets: []string{testkit.File(t, t.TempDir()+"/set", marshal(t, image(t, both, "a.proto")))}},
+		"JSON image": {DescriptorSets: []string{testkit.File(t, t.TempDir()+"/set", imageJSON(t, both, types, "a.proto"))}},
 	} {
 		set := load(t, src)
 		if len(set.Messages()) != 1 || len(set.Services()) != 0 || set.Message("lib.L") == nil || set.Service("lib.S") == nil || len(set.Files()) != 2 {

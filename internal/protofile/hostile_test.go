@@ -17,6 +17,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 type (
@@ -128,7 +129,7 @@ func TestS51_DescriptorSets(t *testing.T) {
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
-			refused(t, Sources{DescriptorSets: []string{put(t, filepath.Join(t.TempDir(), "set"), c.data)}}, c.code, c.want)
+			refused(t, Sources{DescriptorSets: []string{testkit.File(t, filepath.Join(t.TempDir(), "set"), c.data)}}, c.code, c.want)
 		})
 	}
 }
@@ -140,7 +141,7 @@ func TestS51_Names(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"../../etc/passwd", "/etc/passwd", trap, "a/../../b", ".", "kalix/../../x", "C:\\x"} {
-		set := load(t, Sources{DescriptorSets: []string{put(t, filepath.Join(t.TempDir(), "set"), setOf(t, file(name, imports("../../etc/shadow", trap+"x"))))}})
+		set := load(t, Sources{DescriptorSets: []string{testkit.File(t, filepath.Join(t.TempDir(), "set"), setOf(t, file(name, imports("../../etc/shadow", trap+"x"))))}})
 		if len(set.Warnings()) == 0 || !strings.Contains(set.Warnings()[0].Text, "../../etc/shadow") {
 			t.Errorf("%s: %v", name, set.Warnings())
 		}
@@ -157,7 +158,7 @@ func TestS51_Large(t *testing.T) {
 		}
 		list = append(list, one)
 	}
-	path := put(t, filepath.Join(t.TempDir(), "set"), setOf(t, list...))
+	path := testkit.File(t, filepath.Join(t.TempDir(), "set"), setOf(t, list...))
 	set, err := measured(t, Sources{DescriptorSets: []string{path}})
 	if err != nil || len(set.Messages()) != len(list) {
 		t.Error(err)
@@ -203,7 +204,7 @@ func TestS52_Sources(t *testing.T) {
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
-			src := Sources{Protos: []string{folder(t, map[string]string{"a.proto": c.text})}}
+			src := Sources{Protos: []string{testkit.Folder(t, map[string]string{"a.proto": c.text})}}
 			if c.code != "" {
 				refused(t, src, c.code, c.want)
 				return
@@ -226,7 +227,7 @@ func many(head string, n int, format, tail string) string {
 
 // TestS52_Imports: no import leads out of the import paths.
 func TestS52_Imports(t *testing.T) {
-	outside := folder(t, map[string]string{"secret.proto": "syntax = 'proto3'; message Secret {}", "dir/b.proto": "syntax = 'proto3';"})
+	outside := testkit.Folder(t, map[string]string{"secret.proto": "syntax = 'proto3'; message Secret {}", "dir/b.proto": "syntax = 'proto3';"})
 	dir := t.TempDir()
 	link := func(name, to string) {
 		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
@@ -238,7 +239,7 @@ func TestS52_Imports(t *testing.T) {
 	link("up", "..")
 	link("inside.proto", "sub/real.proto")
 	link("loop.proto", "loop.proto")
-	put(t, filepath.Join(dir, "sub/real.proto"), []byte("syntax = 'proto3';"))
+	testkit.File(t, filepath.Join(dir, "sub/real.proto"), "syntax = 'proto3';")
 	if err := syscall.Mkfifo(filepath.Join(dir, "fifo.proto"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +269,7 @@ func TestS52_Imports(t *testing.T) {
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
 			main := filepath.Join(t.TempDir(), "main.proto")
-			put(t, main, []byte("syntax = 'proto3';\n\n import '"+c.name+"';"))
+			testkit.File(t, main, "syntax = 'proto3';\n\n import '"+c.name+"';")
 			src := Sources{ImportPaths: []string{dir, filepath.Dir(main)}, Protos: []string{main}}
 			if c.code == "" {
 				load(t, src)
@@ -317,7 +318,7 @@ func FuzzF7_Source(f *testing.F) {
 		f.Add(mustRead(f, path))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		path := put(t, filepath.Join(t.TempDir(), "a.proto"), data)
+		path := testkit.File(t, filepath.Join(t.TempDir(), "a.proto"), data)
 		set, err := Load(context.Background(), Sources{Protos: []string{path}})
 		walked(t, set, err)
 	})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 	protofiles "github.com/jwtctl/jwtctl/proto"
 	jwtctlv1 "github.com/jwtctl/jwtctl/proto/jwtctl/v1"
 )
@@ -21,7 +22,7 @@ import (
 // TestA112_Published: the file that others import depends on descriptor.proto
 // alone, explains each member, and is what its Go package was generated from.
 func TestA112_Published(t *testing.T) {
-	text := must(protofiles.Files.ReadFile(descset.JwtctlFile))
+	text := testkit.Must(protofiles.Files.ReadFile(descset.JwtctlFile))
 	imports := regexp.MustCompile(`(?m)^import .*$`).FindAllString(string(text), -1)
 	if len(imports) != 1 || imports[0] != `import "google/protobuf/descriptor.proto";` {
 		t.Errorf("it imports %q", imports)
@@ -38,7 +39,7 @@ func TestA112_Published(t *testing.T) {
 		above = code
 	}
 	set := load(t, Sources{ImportPaths: []string{"../../proto"}, Protos: []string{"../../proto/" + descset.JwtctlFile}})
-	messages := must(find(set, "jwtctl.v1.FieldOptions")) // any of the file
+	messages := testkit.Must(find(set, "jwtctl.v1.FieldOptions")) // any of the file
 	want := protodesc.ToFileDescriptorProto(messages.ParentFile())
 	got := protodesc.ToFileDescriptorProto(jwtctlv1.File_jwtctl_v1_annotations_proto)
 	want.SourceCodeInfo, got.SourceCodeInfo = nil, nil
@@ -52,8 +53,8 @@ func TestA111_BothSpellings(t *testing.T) {
 	const source = `syntax = "proto3"; package t; import "kalix/annotations.proto"; import "jwtctl/v1/annotations.proto";
 		service S { option (jwtctl.v1.service) = {validate: BEARER_TOKEN}; rpc M(T) returns (T) { option (kalix.method).jwt = {validate: MESSAGE}; } rpc N(T) returns (T) { option (jwtctl.v1.method).sign = MESSAGE; } }
 		message T { option (jwtctl.v1.message).validate_bearer_token = true; string a = 1 [(jwtctl.v1.field) = {token: true static_claim: {claim: "r" value: "x"}}, (kalix.field).jwt = {}]; }`
-	dir := folder(t, map[string]string{"a.proto": source})
-	jwtctl := must(filepath.Abs("../../proto"))
+	dir := testkit.Folder(t, map[string]string{"a.proto": source})
+	jwtctl := testkit.Must(filepath.Abs("../../proto"))
 	both := protocWith(t, []string{dir, own, jwtctl}, []string{"a.proto"}, "--include_imports")
 	alone := protocWith(t, []string{dir, own, jwtctl}, []string{"a.proto"})
 	for name, src := range map[string]Sources{
@@ -86,7 +87,7 @@ func TestA111_Strict(t *testing.T) {
 		`(jwtctl.v1.methd) = {}`:                  "unknown extension jwtctl.v1.methd\n(jwtctl.v1.method)",
 		`(jwtctl.v1.method).validate = MESAGE`:    "has no value named MESAGE\nMESSAGE",
 	} {
-		dir := folder(t, map[string]string{"a.proto": `syntax = "proto3"; package t; import "jwtctl/v1/annotations.proto"; service S { rpc M(T) returns (T) { option ` + option + `; } } message T {}`})
+		dir := testkit.Folder(t, map[string]string{"a.proto": `syntax = "proto3"; package t; import "jwtctl/v1/annotations.proto"; service S { rpc M(T) returns (T) { option ` + option + `; } } message T {}`})
 		_, err := Load(context.Background(), Sources{Protos: []string{dir}})
 		why, meant, _ := strings.Cut(want, "\n")
 		if !fault.Has(err, fault.ProtoSyntax) || !strings.HasSuffix(err.Error(), why) || hintOf(err) != "did you mean "+meant+"?" {
@@ -94,12 +95,12 @@ func TestA111_Strict(t *testing.T) {
 		}
 	}
 	// A later version's member, which this one does not know (S46).
-	dir := folder(t, map[string]string{"jwtctl/v1/annotations.proto": strings.Replace(string(must(os.ReadFile("../../proto/"+descset.JwtctlFile))),
+	dir := testkit.Folder(t, map[string]string{"jwtctl/v1/annotations.proto": strings.Replace(string(testkit.Must(os.ReadFile("../../proto/"+descset.JwtctlFile))),
 		"message MethodOptions {", "message MethodOptions { string audience = 9;", 1),
 		"a.proto": `syntax = "proto3"; package t; import "jwtctl/v1/annotations.proto"; service S { rpc M(T) returns (T) { option (jwtctl.v1.method) = {validate: BEARER_TOKEN audience: "a"}; } } message T {}`})
 	refused(t, Sources{Protos: []string{dir}}, fault.AnnotationUnreadable, "the option holds field 9, which jwtctl.v1.MethodOptions does not have")
 	// A copy that stores the option elsewhere (S45).
-	moved := folder(t, map[string]string{"jwtctl/v1/annotations.proto": strings.ReplaceAll(string(must(os.ReadFile("../../proto/"+descset.JwtctlFile))), "51080", "51081"),
+	moved := testkit.Folder(t, map[string]string{"jwtctl/v1/annotations.proto": strings.ReplaceAll(string(testkit.Must(os.ReadFile("../../proto/"+descset.JwtctlFile))), "51080", "51081"),
 		"a.proto": `syntax = "proto3"; package t; import "jwtctl/v1/annotations.proto"; message T {}`})
 	refused(t, Sources{Protos: []string{moved}}, fault.AnnotationUnreadable, "another schema for the annotations")
 }

@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestMessageSetStopsNothing: a file with a MessageSet, and with extensions of
 // numbers that only those may have, is read from source and from a set, and the
 // set knows it. (A38)
 func TestMessageSetStopsNothing(t *testing.T) {
-	dir := folder(t, map[string]string{
+	dir := testkit.Folder(t, map[string]string{
 		"old.proto": `syntax = "proto2"; package old;
 			message Outer { message Old { option message_set_wire_format = true; extensions 4 to 100, 1000000000 to max; } optional Old old = 1; }
 			message Item { extend Outer.Old { optional Item item = 1547769000; optional Item low = 5; } }`,
@@ -40,7 +41,7 @@ func TestMessageSetStopsNothing(t *testing.T) {
 // TestErrorsHaveNoUnstablePrefix: protobuf's errors begin with a white space that
 // differs from build to build.
 func TestErrorsHaveNoUnstablePrefix(t *testing.T) {
-	dir := folder(t, map[string]string{"a.proto": `syntax = "proto3"; package t; message M {}`, "b.proto": `syntax = "proto3"; package t; message M {}`})
+	dir := testkit.Folder(t, map[string]string{"a.proto": `syntax = "proto3"; package t; message M {}`, "b.proto": `syntax = "proto3"; package t; message M {}`})
 	a := protocWith(t, []string{dir}, []string{"a.proto"})
 	b := protocWith(t, []string{dir}, []string{"b.proto"})
 	_, err := Load(context.Background(), Sources{DescriptorSets: []string{a, b}})

@@ -1,10 +1,8 @@
 package protofile
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -20,15 +18,14 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
-
-var update = flag.Bool("update", false, "write schema.binpb")
 
 // TestCompiledSchema: schema.binpb is what the sources of the schema compile to.
 func TestCompiledSchema(t *testing.T) {
 	var names []string
 	sources := map[string]string{descset.JwtctlFile: "../../proto/" + descset.JwtctlFile}
-	for _, path := range must(filepath.Glob(own + "/kalix/*.proto")) {
+	for _, path := range testkit.Must(filepath.Glob(own + "/kalix/*.proto")) {
 		name := "kalix/" + filepath.Base(path)
 		sources[name] = path
 		names = append(names, name)
@@ -54,26 +51,16 @@ func TestCompiledSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *update {
-		if err := os.WriteFile(own+"/schema.binpb", want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
+	if testkit.Update() {
+		testkit.File(t, own+"/schema.binpb", string(want))
 	}
-	if !bytes.Equal(must(os.ReadFile(own+"/schema.binpb")), want) {
+	if testkit.Read(t, own+"/schema.binpb") != string(want) {
 		t.Error("schema.binpb is not what the sources say: go test ./internal/protofile -run TestCompiledSchema -update")
 	}
 }
 
 // own is the folder of the schema.
 const own = "../descset"
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
 
 // TestA1_WireContract holds the embedded schema to annotations.md, section 1.
 func TestA1_WireContract(t *testing.T) {
@@ -157,7 +144,7 @@ func TestA2_Schema(t *testing.T) {
 		t.Fatal(err)
 	}
 	copied := strings.Replace(string(text), "bool token = 3;", "bool token = 3; bool of_the_user = 99;", 1)
-	dir := folder(t, map[string]string{"a.proto": annotated, "own/kalix/jwt.proto": copied})
+	dir := testkit.Folder(t, map[string]string{"a.proto": annotated, "own/kalix/jwt.proto": copied})
 	at := filepath.Join(dir, "a.proto")
 
 	set := load(t, Sources{ImportPaths: []string{dir}, Protos: []string{at}})
@@ -169,7 +156,7 @@ func TestA2_Schema(t *testing.T) {
 		t.Error("the user's copy does not win")
 	}
 	for _, name := range []string{"annotations", "client", "field_behavior", "field_info", "http", "httpbody", "launch_stage", "resource", "routing"} {
-		load(t, Sources{Protos: []string{filepath.Join(folder(t, map[string]string{"a.proto": `syntax = "proto3"; import "google/api/` + name + `.proto";`}), "a.proto")}})
+		load(t, Sources{Protos: []string{filepath.Join(testkit.Folder(t, map[string]string{"a.proto": `syntax = "proto3"; import "google/api/` + name + `.proto";`}), "a.proto")}})
 	}
 }
 
@@ -180,7 +167,7 @@ func TestA3_OtherOptions(t *testing.T) {
 		t.Error("the service's annotation is lost beside its other options")
 	}
 	// A schema of a later time: more options, more fields in the others.
-	later := folder(t, map[string]string{
+	later := testkit.Folder(t, map[string]string{
 		"a.proto": `syntax = "proto3"; package t; import "kalix/annotations.proto"; import "later.proto"; import "kalix/acl.proto";
 			service S { option (kalix.service) = {acl: {later: 7}, jwt: {validate: BEARER_TOKEN}}; option (kalix.later) = {x: 1}; option (kalix.acme) = "x";
 			rpc M(kalix.Acl) returns (kalix.Acl); }`,
@@ -241,7 +228,7 @@ func TestA3_SourceOptions(t *testing.T) {
 			if test.on == field {
 				at[field] = "[" + test.option + "]"
 			}
-			dir := folder(t, map[string]string{"a.proto": `syntax = "proto3"; package t; import "kalix/annotations.proto"; ` + at[file] +
+			dir := testkit.Folder(t, map[string]string{"a.proto": `syntax = "proto3"; package t; import "kalix/annotations.proto"; ` + at[file] +
 				`service S { ` + at[service] + ` rpc M(T) returns (T) { ` + at[method] + ` } } message T { string f = 1 ` + at[field] + `; }`})
 			set, err := Load(context.Background(), Sources{Protos: []string{dir}})
 			if test.refused != "" {
@@ -307,7 +294,7 @@ func TestS45_OtherSchemas(t *testing.T) {
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
-			dir := folder(t, map[string]string{c.path: c.text, "user.proto": `syntax = "proto3"; import "` + c.path + `"; message M {}`})
+			dir := testkit.Folder(t, map[string]string{c.path: c.text, "user.proto": `syntax = "proto3"; import "` + c.path + `"; message M {}`})
 			refused(t, Sources{Protos: []string{dir}}, fault.AnnotationUnreadable, c.want)
 			set := protocWith(t, []string{dir, own}, []string{"user.proto"}, "--include_imports")
 			refused(t, Sources{DescriptorSets: []string{set}}, fault.AnnotationUnreadable, c.want)

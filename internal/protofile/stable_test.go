@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestS53_SameFaultsEachTime: of sources with more faults than are reported, the
@@ -39,7 +40,7 @@ func TestS53_SameFaultsEachTime(t *testing.T) {
 	}
 	for name, files := range tests {
 		t.Run(name, func(t *testing.T) {
-			dir := folder(t, files)
+			dir := testkit.Folder(t, files)
 			paths, err := filepath.Glob(filepath.Join(dir, "*.proto"))
 			if err != nil || len(paths) != len(files) {
 				t.Fatal(err)
@@ -52,7 +53,7 @@ func TestS53_SameFaultsEachTime(t *testing.T) {
 		dir := t.TempDir()
 		var src Sources
 		for i := range 3 {
-			src.DescriptorSets = append(src.DescriptorSets, put(t, filepath.Join(dir, fmt.Sprintf("%d.binpb", i)), bytes.Repeat(set, i+1)))
+			src.DescriptorSets = append(src.DescriptorSets, testkit.File(t, filepath.Join(dir, fmt.Sprintf("%d.binpb", i)), bytes.Repeat(set, i+1)))
 		}
 		same(t, src)
 	})

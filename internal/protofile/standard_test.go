@@ -9,6 +9,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // useAll imports something of each folder of the bundle, and uses it.
@@ -50,7 +51,7 @@ func TestBundledImports(t *testing.T) {
 		"own google/api/http alone": {"t.proto": useAll, "google/api/http.proto": "syntax = 'proto3'; package google.api; message HttpRule { string get = 2; } message Http { repeated HttpRule rules = 1; }"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := folder(t, files)
+			dir := testkit.Folder(t, files)
 			set := load(t, Sources{ImportPaths: []string{dir}, Protos: []string{dir + "/t.proto"}})
 			check := func(set *descset.Set) {
 				t.Helper()
@@ -81,10 +82,10 @@ func TestBundledImports(t *testing.T) {
 // sources, too.
 func TestOwnSetBeforeBundle(t *testing.T) {
 	t.Parallel()
-	date := proto.CloneOf(must(descset.LoadSchema()).AtHand("google/type/date.proto"))
+	date := proto.CloneOf(testkit.Must(descset.LoadSchema()).AtHand("google/type/date.proto"))
 	date.MessageType[0].Field = date.MessageType[0].Field[:1]
 	set := setOf(t, date)
-	dir := folder(t, map[string]string{"t.proto": "syntax = 'proto3'; package t; import 'google/type/date.proto'; message M { google.type.Date d = 1; }", "set.binpb": string(set)})
+	dir := testkit.Folder(t, map[string]string{"t.proto": "syntax = 'proto3'; package t; import 'google/type/date.proto'; message M { google.type.Date d = 1; }", "set.binpb": string(set)})
 	got := load(t, Sources{Protos: []string{dir + "/t.proto"}, DescriptorSets: []string{dir + "/set.binpb"}})
 	if n := got.Message("t.M").Fields().Get(0).Message().Fields().Len(); n != 1 {
 		t.Errorf("the Date has %d fields", n)
@@ -94,7 +95,7 @@ func TestOwnSetBeforeBundle(t *testing.T) {
 // TestMissingImports: all are reported at once, each where it is imported, with
 // what to do.
 func TestMissingImports(t *testing.T) {
-	dir := folder(t, map[string]string{
+	dir := testkit.Folder(t, map[string]string{
 		"api/a.proto": "syntax = 'proto3';\nimport 'acme/one.proto';\nimport 'sub/two.proto';\nimport 'envoy/x.proto';\nimport 'kalix/annotations.proto';\n",
 		"api/b.proto": "syntax = 'proto3';\nimport 'acme/one.proto';\nimport 'acme/three.proto';\nimport 'a.proto';\n",
 		"buf/c.proto": "syntax = 'proto3';\nimport 'acme/four.proto';\n", "buf/buf.yaml": "version: v2\n",
@@ -145,7 +146,7 @@ func TestManyMissingImports(t *testing.T) {
 	for i := range 50 {
 		source.WriteString("import 'lost/" + string(rune('a'+i/10)) + string(rune('a'+i%10)) + ".proto';\n")
 	}
-	dir := folder(t, map[string]string{"a.proto": source.String()})
+	dir := testkit.Folder(t, map[string]string{"a.proto": source.String()})
 	_, err := Load(t.Context(), Sources{Protos: []string{dir}})
 	list := fault.All(err)
 	if len(list) != maxMissing || !strings.Contains(list[maxMissing-1].Error(), "30 more imports are missing") {

@@ -24,33 +24,13 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // extension is the number of the vendor's options.
 const extension = 1080
 
 const fixtures = "../../testdata/proto"
-
-// folder writes files, by their paths, to a new folder.
-func folder(tb testing.TB, list map[string]string) string {
-	tb.Helper()
-	dir := tb.TempDir()
-	for name, text := range list {
-		put(tb, filepath.Join(dir, name), []byte(text))
-	}
-	return dir
-}
-
-func put(tb testing.TB, path string, data []byte) string {
-	tb.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		tb.Fatal(err)
-	}
-	if err := os.WriteFile(path, data, 0o644); err != nil {
-		tb.Fatal(err)
-	}
-	return path
-}
 
 func load(tb testing.TB, src Sources) *descset.Set {
 	tb.Helper()
@@ -139,15 +119,15 @@ func protocWith(tb testing.TB, paths, files []string, flags ...string) string {
 // withBundle writes what jwtctl has at hand, and protoc does not, as a set.
 func withBundle(tb testing.TB) string {
 	tb.Helper()
-	set, unpacked := &descriptorpb.FileDescriptorSet{}, must(gzip.NewReader(bytes.NewReader(must(os.ReadFile(own+"/bundle.binpb.gz")))))
-	if err := proto.Unmarshal(must(io.ReadAll(unpacked)), set); err != nil {
+	set, unpacked := &descriptorpb.FileDescriptorSet{}, testkit.Must(gzip.NewReader(bytes.NewReader(testkit.Must(os.ReadFile(own+"/bundle.binpb.gz")))))
+	if err := proto.Unmarshal(testkit.Must(io.ReadAll(unpacked)), set); err != nil {
 		tb.Fatal(err)
 	}
 	for _, name := range []string{"descriptor", "any", "duration", "timestamp", "empty", "struct", "field_mask", "wrappers"} {
 		set.File = slices.DeleteFunc(set.File, func(f *descriptorpb.FileDescriptorProto) bool { return f.GetName() == "google/protobuf/"+name+".proto" })
-		set.File = append([]*descriptorpb.FileDescriptorProto{protodesc.ToFileDescriptorProto(must(protoregistry.GlobalFiles.FindFileByPath("google/protobuf/" + name + ".proto")))}, set.File...)
+		set.File = append([]*descriptorpb.FileDescriptorProto{protodesc.ToFileDescriptorProto(testkit.Must(protoregistry.GlobalFiles.FindFileByPath("google/protobuf/" + name + ".proto")))}, set.File...)
 	}
-	return put(tb, filepath.Join(tb.TempDir(), "bundle.binpb"), marshal(tb, set))
+	return testkit.File(tb, filepath.Join(tb.TempDir(), "bundle.binpb"), marshal(tb, set))
 }
 
 // bundleOf returns files behind what they import.

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 	"github.com/jwtctl/jwtctl/internal/vendortest"
 )
 
@@ -32,13 +33,13 @@ func buf(tb testing.TB) string {
 func workspace(tb testing.TB, names []string, schema ...string) string {
 	tb.Helper()
 	dir := tb.TempDir()
-	put(tb, filepath.Join(dir, "buf.yaml"), []byte("version: v2\nmodules: [{path: own}, {path: schema}]\n"))
+	testkit.File(tb, filepath.Join(dir, "buf.yaml"), "version: v2\nmodules: [{path: own}, {path: schema}]\n")
 	for _, name := range names {
 		data, err := os.ReadFile(filepath.Join(fixtures, name))
 		if err != nil {
 			tb.Fatal(err)
 		}
-		put(tb, filepath.Join(dir, "own", name), data)
+		testkit.File(tb, filepath.Join(dir, "own", name), data)
 	}
 	for _, from := range schema {
 		if err := os.CopyFS(filepath.Join(dir, "schema", filepath.Base(from)), os.DirFS(from)); err != nil {
@@ -80,7 +81,7 @@ func parsed(tb testing.TB, path string) string {
 			}
 		}
 	}
-	return put(tb, filepath.Join(tb.TempDir(), "parsed.binpb"), marshal(tb, set))
+	return testkit.File(tb, filepath.Join(tb.TempDir(), "parsed.binpb"), marshal(tb, set))
 }
 
 // places lists where each annotation of set stands; with move, where another

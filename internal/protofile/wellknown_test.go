@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestS51_RedefinedWellKnownType: a type whose JSON form protojson makes by its
@@ -24,7 +25,7 @@ func TestS51_RedefinedWellKnownType(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			dir := folder(t, map[string]string{tt.file: tt.text})
+			dir := testkit.Folder(t, map[string]string{tt.file: tt.text})
 			src := Sources{ImportPaths: []string{dir}, Protos: []string{filepath.Join(dir, tt.file)}}
 			if tt.bad {
 				refused(t, src, fault.DescriptorInvalid, "is not the type of that name")

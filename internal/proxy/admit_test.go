@@ -17,6 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/policytest"
 	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
@@ -96,7 +97,7 @@ func TestS64_LogTellsNoToken(t *testing.T) {
 // can be had.
 func TestS59_KeysDown(t *testing.T) {
 	t.Parallel()
-	gone := listen(t)
+	gone := testkit.Listen(t)
 	address := "http://" + gone.Addr().String() + "/jwks.json"
 	_ = gone.Close()
 	now := time.Now

@@ -8,6 +8,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestProxyRelabelsNoResponse: a response in another content type than the request
@@ -71,7 +73,7 @@ func answering(t *testing.T, kind string) string {
 		w.Header().Set("Grpc-Status", "0")
 	})}
 	s.Protocols.SetUnencryptedHTTP2(true)
-	l := listen(t)
+	l := testkit.Listen(t)
 	go func() { _ = s.Serve(l) }()
 	t.Cleanup(func() { _ = s.Close() })
 	return l.Addr().String()

@@ -16,6 +16,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 	"github.com/jwtctl/jwtctl/internal/proxy"
 	"github.com/jwtctl/jwtctl/internal/sign"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
@@ -23,7 +24,7 @@ import (
 // forwards again soon after the upstream is back.
 func TestS67_UpstreamDown(t *testing.T) {
 	t.Parallel()
-	gone := listen(t)
+	gone := testkit.Listen(t)
 	addr := gone.Addr().String()
 	_ = gone.Close()
 	r := start(t, setup{dial: addr})
@@ -49,7 +50,7 @@ func TestS67_UpstreamDown(t *testing.T) {
 // connection ends, and tells nobody between which addresses it was (S64).
 func TestS67_UpstreamKilled(t *testing.T) {
 	t.Parallel()
-	between := listen(t)
+	between := testkit.Listen(t)
 	t.Cleanup(func() { _ = between.Close() })
 	r := start(t, setup{dial: between.Addr().String()})
 	accepted := make(chan net.Conn, 10)

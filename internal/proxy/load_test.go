@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // Load that does not wait for answers: of clients with a connection each, one
@@ -164,18 +165,12 @@ func BenchmarkS76_Hostile(b *testing.B) {
 				p50 = append(p50, float64(quantile(beside, 0.5))/float64(quantile(idle, 0.5)))
 				idleP99 = append(idleP99, float64(quantile(idle, 0.99).Microseconds()))
 			}
-			b.ReportMetric(median(idleP99), "idle-p99-µs")
-			b.ReportMetric(median(p99), "p99-×")
-			b.ReportMetric(median(p50), "p50-×")
+			b.ReportMetric(testkit.Median(idleP99), "idle-p99-µs")
+			b.ReportMetric(testkit.Median(p99), "p99-×")
+			b.ReportMetric(testkit.Median(p50), "p50-×")
 			b.ReportMetric(float64(alone.Microseconds())/float64(calls*b.N), "cpu-µs/good")
 			b.ReportMetric(float64((spent-alone).Microseconds())/float64(sent), "cpu-µs/bad")
 			b.ReportMetric(float64(sent)/float64(b.N), "bad")
 		})
 	}
-}
-
-// median sorts of.
-func median(of []float64) float64 {
-	slices.Sort(of)
-	return of[len(of)/2]
 }

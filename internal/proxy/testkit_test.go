@@ -1,12 +1,10 @@
 package proxy_test
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
 	"net"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,6 +19,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/metrics"
 	"github.com/jwtctl/jwtctl/internal/policytest"
 	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
@@ -40,7 +39,7 @@ type rig struct {
 	addr     string           // of the proxy
 	conn     *grpc.ClientConn // through the proxy
 	direct   *grpc.ClientConn
-	logged   *locked
+	logged   *testkit.Buffer
 	metrics  *metrics.Metrics
 	now      atomic.Int64
 	asked    atomic.Int64 // how often the verifier has asked for the time
@@ -65,7 +64,7 @@ func start(t testing.TB, s setup) *rig {
 	if s.source == "" {
 		s.source = source
 	}
-	r := &rig{t: t, logged: &locked{}, metrics: metrics.New("proxy")}
+	r := &rig{t: t, logged: &testkit.Buffer{}, metrics: metrics.New("proxy")}
 	r.now.Store(policytest.Now.UnixNano())
 	clock := func() time.Time { return time.Unix(0, r.now.Load()) }
 	s.world.Verify.Now = clock
@@ -87,7 +86,7 @@ func start(t testing.TB, s setup) *rig {
 	if r.proxy, err = proxy.New(r.policy(s.world.Keys, s.keySets...), o); err != nil {
 		t.Fatal(err)
 	}
-	l := listen(t)
+	l := testkit.Listen(t)
 	r.addr = l.Addr().String()
 	served := make(chan error, 1)
 	go func() { served <- r.proxy.Serve(l) }()
@@ -140,8 +139,6 @@ func (r *rig) waitAsked(n int64) {
 }
 
 func (r *rig) advance(d time.Duration) { r.now.Add(int64(d)) }
-
-func listen(t testing.TB) net.Listener { return listenAt(t, "127.0.0.1:0") }
 
 func listenAt(t testing.TB, addr string) net.Listener {
 	t.Helper()
@@ -220,24 +217,6 @@ func (r *rig) call(ctx context.Context, conn *grpc.ClientConn, name string, requ
 // bearing returns a context with this bearer token.
 func bearing(token string) context.Context {
 	return metadata.AppendToOutgoingContext(context.Background(), "authorization", "Bearer "+token)
-}
-
-// locked is a buffer for a log.
-type locked struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *locked) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *locked) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

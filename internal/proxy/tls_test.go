@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // certificate is one for localhost that vouches for itself, and who trusts it.
@@ -78,7 +79,7 @@ func TestS68_TLS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := listen(t)
+		l := testkit.Listen(t)
 		go func() { _ = p.Serve(l) }()
 		conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(credentials.NewTLS(c.client)))
 		if err != nil {

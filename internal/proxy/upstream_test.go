@@ -17,6 +17,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/policytest"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // upstream is a real gRPC server that has all methods of a World: each answers
@@ -38,7 +39,7 @@ func startUpstream(t testing.TB, w *policytest.World, o ...grpc.ServerOption) *u
 	t.Helper()
 	u := &upstream{world: w}
 	u.srv = grpc.NewServer(append(o, grpc.UnknownServiceHandler(u.handle))...)
-	l := listen(t)
+	l := testkit.Listen(t)
 	u.addr = l.Addr().String()
 	go func() { _ = u.srv.Serve(l) }()
 	t.Cleanup(u.srv.Stop)

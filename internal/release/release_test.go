@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 const root = "../.."
@@ -79,9 +81,5 @@ func TestCask(t *testing.T) {
 
 func readText(t *testing.T, name string) string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(root, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
+	return testkit.Read(t, filepath.Join(root, name))
 }

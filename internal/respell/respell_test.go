@@ -1,7 +1,6 @@
 package respell
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 	"github.com/jwtctl/jwtctl/internal/policytest"
 	"github.com/jwtctl/jwtctl/internal/protofile"
+	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
 // head begins a file whose import is needed for nothing else.
@@ -113,15 +113,6 @@ func TestSource(t *testing.T) {
 	}
 }
 
-func load(t rapid.TB, dir string, rewrite func(string, []byte) ([]byte, error)) *policy.Policy {
-	t.Helper()
-	set, err := protofile.Load(context.Background(), protofile.Sources{Protos: []string{dir}, Rewrite: rewrite})
-	if err != nil {
-		t.Fatalf("%v", err)
-	}
-	return policy.Read(set)
-}
-
 // check has the rewritten text mean what text did; and writing it again changes
 // nothing.
 func check(t rapid.TB, dir, text string) {
@@ -130,12 +121,12 @@ func check(t rapid.TB, dir, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	before := load(t, dir, nil)
+	before := protokit.File(t, dir)
 	var out []byte
-	after := load(t, dir, func(where string, text []byte) (_ []byte, err error) {
+	after := protokit.Read(t, protofile.Sources{Protos: []string{dir}, Rewrite: func(where string, text []byte) (_ []byte, err error) {
 		out, _, err = Source(where, text, false)
 		return out, err
-	})
+	}})
 	if err := Same(before, after); err != nil {
 		t.Fatalf("%v\n%s\nbecame\n%s", err, text, out)
 	}
@@ -274,7 +265,7 @@ func TestSameSeesAnotherPolicy(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "x.proto"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		return load(t, dir, nil)
+		return protokit.File(t, dir)
 	}
 	one := of("validate: BEARER_TOKEN")
 	for _, options := range []string{"", "validate: MESSAGE", `validate: BEARER_TOKEN bearer_token_issuer: "i"`} {

@@ -17,6 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/rotate"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 func newKey(alg keys.Algorithm) (*keys.Key, error) {
@@ -169,8 +170,8 @@ func TestS17_AdoptsTheOnlyPrivateKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, dir, "key.priv.pem", must(t)(k.PEM()))
-	put(t, dir, "key.pub.jwk", must(t)(public.JWK()))
+	testkit.File(t, filepath.Join(dir, "key.priv.pem"), string(testkit.Must(k.PEM())))
+	testkit.File(t, filepath.Join(dir, "key.pub.jwk"), string(testkit.Must(public.JWK())))
 	if got := signer(t, dir); got != k.ID() {
 		t.Errorf("without a state, %s signs", got)
 	}
@@ -190,23 +191,6 @@ func TestS17_AdoptsTheOnlyPrivateKey(t *testing.T) {
 	}
 }
 
-func must(t *testing.T) func([]byte, error) []byte {
-	return func(b []byte, err error) []byte {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
-}
-
-func put(t *testing.T, dir, name string, data []byte) {
-	t.Helper()
-	if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestRunRefuses(t *testing.T) {
 	key := func(alg keys.Algorithm) *keys.Key {
 		k, err := newKey(alg)
@@ -220,9 +204,9 @@ func TestRunRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return string(must(t)(k.JWK()))
+		return string(testkit.Must(k.JWK()))
 	}
-	set := must(t)(keys.PublicSet([]*keys.Key{key(keys.ES256), key(keys.EdDSA)}))
+	set := testkit.Must(keys.PublicSet([]*keys.Key{key(keys.ES256), key(keys.EdDSA)}))
 	for name, tc := range map[string]struct {
 		files map[string]string
 		alg   keys.Algorithm
@@ -236,7 +220,7 @@ func TestRunRefuses(t *testing.T) {
 		"a state without a kid": {map[string]string{jwks.RotationState: `{"next":{}}`}, "", fault.ConfigInvalid},
 		"a broken key file":     {map[string]string{"a.pem": "x"}, "", fault.KeyFormatUnknown},
 		"a file of two keys":    {map[string]string{"a.json": string(set)}, "", fault.KeyMultipleBlocks},
-		"two private keys": {map[string]string{"a.pem": string(must(t)(key(keys.ES256).PEM())), "b.pem": string(must(t)(key(keys.ES256).PEM()))},
+		"two private keys": {map[string]string{"a.pem": string(testkit.Must(key(keys.ES256).PEM())), "b.pem": string(testkit.Must(key(keys.ES256).PEM()))},
 			"", fault.KeyAmbiguous},
 		"two keys with one id": {map[string]string{"a.jwk": sameID(keys.ES256), "b.jwk": sameID(keys.EdDSA)}, "", fault.KeyAmbiguous},
 		"a secret to make":     {nil, keys.HS256, fault.KeyIsSecret},
@@ -244,7 +228,7 @@ func TestRunRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			for file, text := range tc.files {
-				put(t, dir, file, []byte(text))
+				testkit.File(t, filepath.Join(dir, file), text)
 			}
 			before, _ := os.ReadDir(dir)
 			r := newRotation(dir, &clock{noon})

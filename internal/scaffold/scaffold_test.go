@@ -15,6 +15,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keygen"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/protofile"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 const annotatedProto = `syntax = "proto3";
@@ -23,22 +24,6 @@ import "kalix/annotations.proto";
 service Orders { rpc Place(Order) returns (Order) { option (kalix.method).jwt = {validate: BEARER_TOKEN bearer_token_issuer: ["b", "a", "${WHO}"]}; } }
 message Order { string token = 1 [(kalix.field).jwt = {token: true issuer: "a"}]; string user = 2 [(kalix.field).jwt = {claim: INCLUDE}]; }
 `
-
-// folder writes files, and returns the folder that holds them.
-func folder(t *testing.T, all map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, text := range all {
-		path := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
 
 // TestLook finds the sources and the folder that their imports start from, so
 // that they compile as they were found.
@@ -62,7 +47,7 @@ func TestLook(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			found, err := Look(context.Background(), folder(t, c.files))
+			found, err := Look(context.Background(), testkit.Folder(t, c.files))
 			if err != nil || found.Faulty != nil {
 				t.Fatal(err, found.Faulty)
 			}
@@ -93,7 +78,7 @@ func schemaText(t *testing.T, name string) string {
 // to be faulty.
 func TestLook_Faulty(t *testing.T) {
 	t.Parallel()
-	found, err := Look(context.Background(), folder(t, map[string]string{"a/x.proto": annotatedProto + "message {"}))
+	found, err := Look(context.Background(), testkit.Folder(t, map[string]string{"a/x.proto": annotatedProto + "message {"}))
 	if err != nil || found.Faulty == nil || !strings.Contains(found.Faulty.Error(), "x.proto") || len(found.Protos) != 1 {
 		t.Errorf("%v %+v", err, found)
 	}
@@ -105,7 +90,7 @@ func TestLook_Faulty(t *testing.T) {
 // TestLook_Sets: a descriptor set counts if there are annotations in it.
 func TestLook_Sets(t *testing.T) {
 	t.Parallel()
-	dir := folder(t, map[string]string{"shop/v1/orders.proto": annotatedProto})
+	dir := testkit.Folder(t, map[string]string{"shop/v1/orders.proto": annotatedProto})
 	set, err := protofile.Load(context.Background(), protofile.Sources{Protos: []string{dir}})
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +110,7 @@ func TestLook_Sets(t *testing.T) {
 		}
 		return string(text)
 	}
-	found, err := Look(context.Background(), folder(t, map[string]string{
+	found, err := Look(context.Background(), testkit.Folder(t, map[string]string{
 		"build/api.binpb": marshal(all), "build/other.binpb": marshal(plain), "build/junk.pb": "junk",
 	}))
 	if err != nil || !slices.Equal(found.Sets, []string{"build/api.binpb"}) || !slices.Equal(found.Types, []string{"shop.v1.Order"}) {
@@ -160,7 +145,7 @@ func TestLook_Keys(t *testing.T) {
 	}
 	own, partner := made(), made()
 	set := `{"keys":[` + encode(half(own), keygen.JWK) + "," + encode(half(partner), keygen.JWK) + `]}`
-	found, err := Look(context.Background(), folder(t, map[string]string{
+	found, err := Look(context.Background(), testkit.Folder(t, map[string]string{
 		"a.pub.pem": encode(half(own), keygen.PEM), "b.pub.jwk": encode(half(partner), keygen.JWK), "key.priv.pem": encode(own, keygen.PEM),
 		"jwks.json": set, "package.json": set, "broken.pem": "-----BEGIN", "ca.pem": "-----BEGIN CERTIFICATE-----\n",
 	}))

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 func TestExplainFix(t *testing.T) {
@@ -34,36 +35,36 @@ func TestExplainFix(t *testing.T) {
 		"wrong key, one right": {
 			authorization: Header(token(ecKey2(), map[string]any{"alg": "ES256", "kid": "nope"}, claims(nil))),
 			change: func(r *Request) {
-				r.Keys = HeldKeys([]*keys.Key{must(keys.New(&ecKey().PublicKey, keys.Attributes{ID: "my key"}))})
+				r.Keys = HeldKeys([]*keys.Key{testkit.Must(keys.New(&ecKey().PublicKey, keys.Attributes{ID: "my key"}))})
 			},
 			want: "jwtctl token --namespace default --role write --key FILE",
 		},
 		"the key at hand is the server's, by another id": {
 			authorization: Header(token(ecKey2(), map[string]any{"alg": "ES256", "kid": "nope"}, claims(nil))),
 			change: func(r *Request) {
-				r.Keys = HeldKeys([]*keys.Key{must(keys.New(&ecKey().PublicKey, keys.Attributes{ID: "my key"}))})
-				r.Signers = []Signer{{Key: must(keys.New(ecKey(), keys.Attributes{}))}}
+				r.Keys = HeldKeys([]*keys.Key{testkit.Must(keys.New(&ecKey().PublicKey, keys.Attributes{ID: "my key"}))})
+				r.Signers = []Signer{{Key: testkit.Must(keys.New(ecKey(), keys.Attributes{}))}}
 			},
 			want: "jwtctl token --namespace default --role write --kid 'my key'",
 		},
 		"the key at hand is the server's": {
 			change: func(r *Request) {
-				r.Keys = HeldKeys([]*keys.Key{must(keys.New(&ecKey().PublicKey, keys.Attributes{ID: "k"}))})
-				r.Signers = []Signer{{Key: must(keys.New(ecKey(), keys.Attributes{ID: "k"}))}}
+				r.Keys = HeldKeys([]*keys.Key{testkit.Must(keys.New(&ecKey().PublicKey, keys.Attributes{ID: "k"}))})
+				r.Signers = []Signer{{Key: testkit.Must(keys.New(ecKey(), keys.Attributes{ID: "k"}))}}
 			},
 			want: "jwtctl token --namespace default --role write",
 		},
 		"another key at hand is the server's": {
 			change: func(r *Request) {
-				r.Keys = HeldKeys([]*keys.Key{must(keys.New(&ecKey().PublicKey, keys.Attributes{ID: "k"}))})
-				r.Signers = []Signer{{Key: must(keys.New(ecKey2(), keys.Attributes{ID: "k"}))}, {Key: must(keys.New(ecKey(), keys.Attributes{ID: "k"})), Flags: []string{"--key", "my key.pem"}}}
+				r.Keys = HeldKeys([]*keys.Key{testkit.Must(keys.New(&ecKey().PublicKey, keys.Attributes{ID: "k"}))})
+				r.Signers = []Signer{{Key: testkit.Must(keys.New(ecKey2(), keys.Attributes{ID: "k"}))}, {Key: testkit.Must(keys.New(ecKey(), keys.Attributes{ID: "k"})), Flags: []string{"--key", "my key.pem"}}}
 			},
 			want: "jwtctl token --namespace default --role write --key 'my key.pem'",
 		},
 		"no key at hand is the server's, though its id is": {
 			change: func(r *Request) {
-				r.Keys = HeldKeys([]*keys.Key{must(keys.New(&ecKey().PublicKey, keys.Attributes{ID: "k"}))})
-				r.Signers = []Signer{{Key: must(keys.New(ecKey2(), keys.Attributes{ID: "k"}))}}
+				r.Keys = HeldKeys([]*keys.Key{testkit.Must(keys.New(&ecKey().PublicKey, keys.Attributes{ID: "k"}))})
+				r.Signers = []Signer{{Key: testkit.Must(keys.New(ecKey2(), keys.Attributes{ID: "k"}))}}
 			},
 			want: "jwtctl token --namespace default --role write --key FILE",
 		},

@@ -17,12 +17,13 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // ecJWK returns the JWK of k under the kid k-es with changes; nil takes a
 // member out.
 func ecJWK(k *ecdsa.PrivateKey, changes map[string]any) map[string]any {
-	point := must(k.PublicKey.Bytes())
+	point := testkit.Must(k.PublicKey.Bytes())
 	size := len(point) / 2
 	return changed(map[string]any{
 		"kty": "EC", "crv": k.Params().Name, "kid": "k-es",
@@ -44,25 +45,25 @@ func changed(jwk, changes map[string]any) map[string]any {
 }
 
 func jwks(list ...any) string {
-	return string(must(json.Marshal(map[string]any{"keys": list})))
+	return string(testkit.Must(json.Marshal(map[string]any{"keys": list})))
 }
 
 func certificate(k crypto.Signer) string {
 	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
-	return base64.StdEncoding.EncodeToString(must(x509.CreateCertificate(rand.Reader, template, template, k.Public(), k)))
+	return base64.StdEncoding.EncodeToString(testkit.Must(x509.CreateCertificate(rand.Reader, template, template, k.Public(), k)))
 }
 
 // temporal.md section 5: what a server keeps of a set, judged by whether a
 // good ES256 token for k-es passes.
 func TestTemporal5Sets(t *testing.T) {
-	p384 := must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
+	p384 := testkit.Must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
 	edPublic, _, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ed := map[string]any{"kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": base64.RawURLEncoding.EncodeToString(edPublic)}
 	good := ecJWK(ecKey(), nil)
-	private := base64.RawURLEncoding.EncodeToString(must(ecKey().Bytes()))
+	private := base64.RawURLEncoding.EncodeToString(testkit.Must(ecKey().Bytes()))
 	text := jwks(good)
 	for name, row := range map[string]struct {
 		body string
@@ -88,7 +89,7 @@ func TestTemporal5Sets(t *testing.T) {
 		"P-384 under the kid":       {body: jwks(ecJWK(p384, nil)), want: fault.SignatureInvalid},
 		"another kid":               {body: jwks(ecJWK(ecKey(), map[string]any{"kid": "x"})), want: fault.KeyNotFound},
 		"no set":                    {body: "{}", want: fault.KeyNotFound, note: "drops all keys"},
-		"a single JWK":              {body: string(must(json.Marshal(good))), want: fault.KeyNotFound, note: "drops all keys"},
+		"a single JWK":              {body: string(testkit.Must(json.Marshal(good))), want: fault.KeyNotFound, note: "drops all keys"},
 		"an error in JSON":          {body: `{"error":"not found"}`, want: fault.KeyNotFound, note: "drops all keys"},
 		"HTML":                      {body: "<html>", want: fault.KeyNotFound, note: "keeps the keys it had"},
 		"nothing":                   {body: "", want: fault.KeyNotFound, note: "keeps the keys it had"},
@@ -118,7 +119,7 @@ func TestTemporal5Sets(t *testing.T) {
 
 // The server takes RSA keys that jwtctl refuses, down to crypto/rsa's own bound.
 func TestTemporal5WeakRSA(t *testing.T) {
-	weak := must(rsa.GenerateKey(rand.Reader, 1024))
+	weak := testkit.Must(rsa.GenerateKey(rand.Reader, 1024))
 	set := ReadKeySet(Document{Source: "set", Body: []byte(jwks(rsaJWK(weak, nil)))})
 	v := explain(t, Header(token(weak, map[string]any{"alg": "RS256", "kid": "k-rs"}, claims(nil))), func(r *Request) { r.Keys = set })
 	if !v.Allowed {
@@ -154,7 +155,7 @@ func TestTemporal5Sources(t *testing.T) {
 	if got := ReadKeySet(a, b).describe(); got != `"k-es" (ES256), "k-rs" (RS256)` {
 		t.Errorf("holds %s", got)
 	}
-	p384 := must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
+	p384 := testkit.Must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
 	if got := ReadKeySet(Document{Source: "c", Body: []byte(jwks(ecJWK(p384, nil)))}).describe(); got != "none that it can use" {
 		t.Errorf("holds %s", got)
 	}
@@ -164,7 +165,7 @@ func TestTemporal5Sources(t *testing.T) {
 }
 
 func TestHeldKeysPassesOver(t *testing.T) {
-	set := HeldKeys([]*keys.Key{must(keys.New([]byte(strings.Repeat("s", 32)), keys.Attributes{ID: "secret"}))})
+	set := HeldKeys([]*keys.Key{testkit.Must(keys.New([]byte(strings.Repeat("s", 32)), keys.Attributes{ID: "secret"}))})
 	if len(set.usable()) != 0 || len(set.notes) != 1 {
 		t.Errorf("%v %v", set.usable(), set.notes)
 	}

@@ -19,30 +19,24 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 var now = time.Unix(1_800_000_000, 999_000_000)
 
 // Keys for all tests; making RSA keys takes time.
 var (
-	ecKey  = sync.OnceValue(func() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) })
-	ecKey2 = sync.OnceValue(func() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) })
-	rsaKey = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
+	ecKey  = sync.OnceValue(func() *ecdsa.PrivateKey { return testkit.Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) })
+	ecKey2 = sync.OnceValue(func() *ecdsa.PrivateKey { return testkit.Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) })
+	rsaKey = sync.OnceValue(func() *rsa.PrivateKey { return testkit.Must(rsa.GenerateKey(rand.Reader, 2048)) })
 )
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
 
 // server is what the server of the tests holds.
 func serverKeys(t *testing.T) *KeySet {
 	t.Helper()
 	return HeldKeys([]*keys.Key{
-		must(keys.New(&ecKey().PublicKey, keys.Attributes{ID: "k-es"})),
-		must(keys.New(&rsaKey().PublicKey, keys.Attributes{ID: "k-rs"})),
+		testkit.Must(keys.New(&ecKey().PublicKey, keys.Attributes{ID: "k-es"})),
+		testkit.Must(keys.New(&rsaKey().PublicKey, keys.Attributes{ID: "k-rs"})),
 	})
 }
 
@@ -57,7 +51,7 @@ func claims(changes map[string]any) map[string]any {
 func segment(v any) string {
 	text, isText := v.(string)
 	if !isText {
-		text = string(must(json.Marshal(v)))
+		text = string(testkit.Must(json.Marshal(v)))
 	}
 	return base64.RawURLEncoding.EncodeToString([]byte(text))
 }
@@ -81,7 +75,7 @@ func signature(key crypto.Signer, input string) []byte {
 		s.FillBytes(out[32:])
 		return out
 	}
-	return must(key.Sign(rand.Reader, digest[:], crypto.SHA256))
+	return testkit.Must(key.Sign(rand.Reader, digest[:], crypto.SHA256))
 }
 
 func es256(changes map[string]any) string {
@@ -194,7 +188,7 @@ func TestExplainAudienceByRelease(t *testing.T) {
 		{"1.32.2", nexus, admin, true},
 	} {
 		v := explain(t, row.authorization, func(r *Request) {
-			r.API, r.Audience, r.Release = row.api, "temporal", must(ParseRelease(row.version))
+			r.API, r.Audience, r.Release = row.api, "temporal", testkit.Must(ParseRelease(row.version))
 		})
 		if v.Allowed != row.allowed || v.ServerVersion != row.version {
 			t.Errorf("%s %s: %+v", row.version, row.api, v)

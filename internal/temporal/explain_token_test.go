@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // temporal.md section 4, row by row; the log texts are the server's.
@@ -82,7 +84,7 @@ func TestTemporal4Token(t *testing.T) {
 		"aud, none configured":     {token: es256(map[string]any{"aud": "anything"})},
 		"names twice, last counts": {token: token(ecKey(), `{"alg":"none","alg":"ES256","kid":"k-es"}`, claims(nil)), note: "stricter"},
 		"crit":                     {token: header(map[string]any{"crit": []string{"x"}}), note: "stricter"},
-		"payload is followed":      {token: token(ecKey(), `{"alg":"ES256","kid":"k-es"}`, string(must(json.Marshal(claims(nil))))+"garbage"), note: "stricter"},
+		"payload is followed":      {token: token(ecKey(), `{"alg":"ES256","kid":"k-es"}`, string(testkit.Must(json.Marshal(claims(nil))))+"garbage"), note: "stricter"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			authorization := row.header

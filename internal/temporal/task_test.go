@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // Every release has the APIs of every task.
@@ -46,8 +47,8 @@ func TestExplainAllProposesOneToken(t *testing.T) {
 		"worker with write":        {"worker", Header(es256(nil)), 10, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			task := must(FindTask(row.task))
-			r := must(ExplainAll(Request{Authorization: row.authorization, Namespace: "default", Keys: serverKeys(t), Now: now}, task.APIs))
+			task := testkit.Must(FindTask(row.task))
+			r := testkit.Must(ExplainAll(Request{Authorization: row.authorization, Namespace: "default", Keys: serverKeys(t), Now: now}, task.APIs))
 			allowed := 0
 			for _, v := range r.Calls {
 				checkVerdict(t, v)
@@ -60,15 +61,15 @@ func TestExplainAllProposesOneToken(t *testing.T) {
 			}
 		})
 	}
-	mixed := must(ExplainAll(Request{Namespace: "default", Now: now}, []string{"ListNamespaces", "StartWorkflowExecution"}))
+	mixed := testkit.Must(ExplainAll(Request{Namespace: "default", Now: now}, []string{"ListNamespaces", "StartWorkflowExecution"}))
 	if want := "jwtctl token --namespace default --role write --permission temporal-system:read"; mixed.Fix != want {
 		t.Errorf("fix %q, want %q", mixed.Fix, want)
 	}
 }
 
 func TestExplainAllCoversTheRelease(t *testing.T) {
-	r := must(ParseRelease("1.30.8"))
-	report := must(ExplainAll(Request{Release: r, Namespace: "default", Now: now}, nil))
+	r := testkit.Must(ParseRelease("1.30.8"))
+	report := testkit.Must(ExplainAll(Request{Release: r, Namespace: "default", Now: now}, nil))
 	if len(report.Calls) != len(r.APIs()) || report.ServerVersion != "1.30.8" || report.Allowed {
 		t.Errorf("%d calls of %d APIs", len(report.Calls), len(r.APIs()))
 	}

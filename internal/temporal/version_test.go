@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 func TestParseRelease(t *testing.T) {
@@ -36,7 +37,7 @@ func TestReleasesAreInOrder(t *testing.T) {
 // temporal.md section 6: what came after 1.30.8, and what patch releases changed.
 func TestAPIsDifferBetweenReleases(t *testing.T) {
 	access := func(version, name string) Access {
-		r := must(ParseRelease(version))
+		r := testkit.Must(ParseRelease(version))
 		api, _, err := r.FindAPI(name)
 		if err != nil {
 			return ""
@@ -61,7 +62,7 @@ func TestAPIsDifferBetweenReleases(t *testing.T) {
 
 // An API of another release is not a spelling mistake.
 func TestFindAPINamesTheReleasesThatHaveIt(t *testing.T) {
-	_, _, err := must(ParseRelease("1.30.8")).FindAPI("ValidateWorkerDeploymentVersionComputeConfig")
+	_, _, err := testkit.Must(ParseRelease("1.30.8")).FindAPI("ValidateWorkerDeploymentVersionComputeConfig")
 	var f *fault.Error
 	if !errors.As(err, &f) || !strings.Contains(f.Hint, "since 1.31.0") || !strings.Contains(f.Error(), "1.30.8") {
 		t.Errorf("%v, hint %q", err, f.Hint)

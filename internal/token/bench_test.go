@@ -6,13 +6,13 @@ import (
 	"crypto/rsa"
 	_ "crypto/sha256" // hashes for crypto.Hash
 	_ "crypto/sha512"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
@@ -24,31 +24,26 @@ func BenchmarkMint(b *testing.B) {
 	for _, alg := range []keys.Algorithm{keys.ES256, keys.ES384, keys.RS256, keys.PS256, keys.EdDSA} {
 		key := newKey(alg)
 		request := token.Request{Subject: "jwtctl", Permissions: []string{"default:read", "default:write"}, TTL: time.Hour, Now: noon}
-		compact := must(jws.Sign(key, must(token.Claims(request))))
+		compact := testkit.Must(jws.Sign(key, testkit.Must(token.Claims(request))))
 		bare := bareSign(alg, key.SigningMaterial().(crypto.Signer), []byte(compact[:strings.LastIndexByte(compact, '.')]))
 		for name, sign := range map[string]func(*keys.Key, []byte) (string, error){"": jws.Sign, "/checked": jws.SignChecked} {
 			b.Run(string(alg)+name, func(b *testing.B) {
 				var ours, theirs []time.Duration
 				for b.Loop() {
 					start := time.Now()
-					_, err := sign(key, must(token.Claims(request)))
+					_, err := sign(key, testkit.Must(token.Claims(request)))
 					middle := time.Now()
 					if bare() != nil || err != nil {
 						b.Fatal(err)
 					}
 					ours, theirs = append(ours, middle.Sub(start)), append(theirs, time.Since(middle))
 				}
-				b.ReportMetric(float64(median(ours)), "ns/op")
-				b.ReportMetric(float64(median(theirs)), "bare-ns/op")
-				b.ReportMetric(float64(median(theirs))/float64(median(ours)), "ratio")
+				b.ReportMetric(float64(testkit.Median(ours)), "ns/op")
+				b.ReportMetric(float64(testkit.Median(theirs)), "bare-ns/op")
+				b.ReportMetric(float64(testkit.Median(theirs))/float64(testkit.Median(ours)), "ratio")
 			})
 		}
 	}
-}
-
-func median(times []time.Duration) time.Duration {
-	slices.Sort(times)
-	return times[len(times)/2]
 }
 
 // bareSign returns what the standard library does for a signature of signed.

@@ -17,6 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/keygen"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
@@ -41,36 +42,19 @@ func run(t testing.TB, tool string, args ...string) string {
 	return out
 }
 
-// file writes a file for a tool to read.
-func file(t testing.TB, name, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
-
 func newKey(alg keys.Algorithm) *keys.Key {
-	return must(keygen.Generate(keygen.Request{Algorithm: alg}))
+	return testkit.Must(keygen.Generate(keygen.Request{Algorithm: alg}))
 }
 
 // mint returns a token of key and its claims.
 func mint(key *keys.Key) (compact string, claims []byte) {
-	claims = must(token.Claims(token.Request{Subject: "s", Permissions: []string{"default:read"}, TTL: time.Hour, Now: noon}))
-	return must(jws.SignChecked(key, claims)), claims
+	claims = testkit.Must(token.Claims(token.Request{Subject: "s", Permissions: []string{"default:read"}, TTL: time.Hour, Now: noon}))
+	return testkit.Must(jws.SignChecked(key, claims)), claims
 }
 
 func verify(t testing.TB, key *keys.Key, compact string) error {
 	t.Helper()
-	v := must(jws.NewVerifier(must(keys.NewRing([]*keys.Key{key})), jws.Policy{}, func() time.Time { return noon }))
+	v := testkit.Must(jws.NewVerifier(testkit.Must(keys.NewRing([]*keys.Key{key})), jws.Policy{}, func() time.Time { return noon }))
 	_, err := v.Verify(context.Background(), compact)
 	return err
 }
@@ -89,7 +73,7 @@ func joseAlgorithms() []keys.Algorithm {
 // other returns compact with its last but one claim byte changed.
 func other(compact string) string {
 	parts := strings.Split(compact, ".")
-	claims := must(base64.RawURLEncoding.DecodeString(parts[1]))
+	claims := testkit.Must(base64.RawURLEncoding.DecodeString(parts[1]))
 	claims[len(claims)-2] ^= 1
 	parts[1] = base64.RawURLEncoding.EncodeToString(claims)
 	return strings.Join(parts, ".")
@@ -101,14 +85,14 @@ func TestS25_JoseVerifiesOurs(t *testing.T) {
 		key := newKey(alg)
 		half := key
 		if key.Type() != keys.TypeSecret {
-			half = must(key.Public())
+			half = testkit.Must(key.Public())
 		}
-		jwk := file(t, "jwk", string(must(half.JWK())))
+		jwk := testkit.File(t, filepath.Join(t.TempDir(), "jwk"), string(testkit.Must(half.JWK())))
 		compact, claims := mint(key)
-		if got := run(t, "jose", "jws", "ver", "-i", file(t, "jws", compact), "-k", jwk, "-O", "-"); got != string(claims) {
+		if got := run(t, "jose", "jws", "ver", "-i", testkit.File(t, filepath.Join(t.TempDir(), "jws"), compact), "-k", jwk, "-O", "-"); got != string(claims) {
 			t.Errorf("%s: jose reads %s, not %s", alg, got, claims)
 		}
-		if _, err := attempt(t, "jose", "jws", "ver", "-i", file(t, "jws", other(compact)), "-k", jwk); err == nil {
+		if _, err := attempt(t, "jose", "jws", "ver", "-i", testkit.File(t, filepath.Join(t.TempDir(), "jws"), other(compact)), "-k", jwk); err == nil {
 			t.Errorf("%s: jose verifies anything", alg)
 		}
 	}
@@ -117,12 +101,12 @@ func TestS25_JoseVerifiesOurs(t *testing.T) {
 // TestS25_WeVerifyJose: tokens that jose made, with and without a kid in them.
 func TestS25_WeVerifyJose(t *testing.T) {
 	for _, alg := range joseAlgorithms() {
-		jwk := file(t, "jwk", run(t, "jose", "jwk", "gen", "-i", `{"alg":"`+string(alg)+`","kid":"k"}`))
-		loaded, err := keys.Parse(must(os.ReadFile(jwk)), keys.Attributes{})
+		jwk := testkit.File(t, filepath.Join(t.TempDir(), "jwk"), run(t, "jose", "jwk", "gen", "-i", `{"alg":"`+string(alg)+`","kid":"k"}`))
+		loaded, err := keys.Parse(testkit.Must(os.ReadFile(jwk)), keys.Attributes{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		payload := file(t, "payload", `{"sub":"s","exp":2000000060}`)
+		payload := testkit.File(t, filepath.Join(t.TempDir(), "payload"), `{"sub":"s","exp":2000000060}`)
 		for _, header := range []string{`{"protected":{"kid":"k","typ":"JWT"}}`, `{}`} {
 			compact := strings.TrimSpace(run(t, "jose", "jws", "sig", "-I", payload, "-k", jwk, "-s", header, "-c"))
 			if err := verify(t, loaded.Keys[0], compact); err != nil {
@@ -154,20 +138,20 @@ func opensslAlgorithms() []keys.Algorithm {
 func TestS25_OpenSSLVerifiesOurs(t *testing.T) {
 	for _, alg := range opensslAlgorithms() {
 		key := newKey(alg)
-		public := file(t, "public", string(must(must(key.Public()).PEM())))
+		public := testkit.File(t, filepath.Join(t.TempDir(), "public"), string(testkit.Must(testkit.Must(key.Public()).PEM())))
 		compact, _ := mint(key)
 		dot := strings.LastIndexByte(compact, '.')
-		sig := must(base64.RawURLEncoding.DecodeString(compact[dot+1:]))
+		sig := testkit.Must(base64.RawURLEncoding.DecodeString(compact[dot+1:]))
 		if key.Type() == keys.TypeEC {
 			sig = toDER(sig)
 		}
-		sigFile := file(t, "sig", string(sig))
+		sigFile := testkit.File(t, filepath.Join(t.TempDir(), "sig"), string(sig))
 		for data, good := range map[string]bool{compact[:dot]: true, compact[:dot] + "x": false} {
 			args := append([]string{"dgst", "-verify", public, "-signature", sigFile}, opensslFlags(alg)...)
 			if alg == keys.EdDSA {
 				args = []string{"pkeyutl", "-verify", "-pubin", "-inkey", public, "-rawin", "-sigfile", sigFile, "-in"}
 			}
-			if out, err := attempt(t, "openssl", append(args, file(t, "data", data))...); (err == nil) != good {
+			if out, err := attempt(t, "openssl", append(args, testkit.File(t, filepath.Join(t.TempDir(), "data"), data))...); (err == nil) != good {
 				t.Errorf("%s, good %v: openssl says %s (%v)", alg, good, out, err)
 			}
 		}
@@ -186,8 +170,8 @@ func TestS25_WeVerifyOpenSSL(t *testing.T) {
 		if alg[0] == 'E' && kind == 'S' {
 			kind = alg[2]
 		}
-		pem := file(t, "key", run(t, "openssl", made[kind]...))
-		loaded, err := keys.Parse(must(os.ReadFile(pem)), keys.Attributes{})
+		pem := testkit.File(t, filepath.Join(t.TempDir(), "key"), run(t, "openssl", made[kind]...))
+		loaded, err := keys.Parse(testkit.Must(os.ReadFile(pem)), keys.Attributes{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -197,7 +181,7 @@ func TestS25_WeVerifyOpenSSL(t *testing.T) {
 		if alg == keys.EdDSA {
 			args = []string{"pkeyutl", "-sign", "-inkey", pem, "-rawin", "-in"}
 		}
-		sig := []byte(run(t, "openssl", append(args, file(t, "data", signed))...))
+		sig := []byte(run(t, "openssl", append(args, testkit.File(t, filepath.Join(t.TempDir(), "data"), signed))...))
 		if loaded.Keys[0].Type() == keys.TypeEC {
 			sig = fromDER(sig, map[keys.Algorithm]int{keys.ES256: 32, keys.ES384: 48}[alg])
 		}
@@ -215,7 +199,7 @@ func TestS25_WeVerifyOpenSSL(t *testing.T) {
 // back.
 func toDER(sig []byte) []byte {
 	half := len(sig) / 2
-	return must(asn1.Marshal([]*big.Int{new(big.Int).SetBytes(sig[:half]), new(big.Int).SetBytes(sig[half:])}))
+	return testkit.Must(asn1.Marshal([]*big.Int{new(big.Int).SetBytes(sig[:half]), new(big.Int).SetBytes(sig[half:])}))
 }
 
 func fromDER(der []byte, size int) []byte {

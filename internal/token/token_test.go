@@ -13,6 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 	"github.com/jwtctl/jwtctl/internal/temporal"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
@@ -35,13 +36,6 @@ func value(tb testing.TB, name, value string) token.Claim {
 		tb.Fatal(err)
 	}
 	return c
-}
-
-func wantCode(t *testing.T, err error, code fault.Code) {
-	t.Helper()
-	if fault.CodeOf(err) != code {
-		t.Errorf("got %v (%q), want %q", err, fault.CodeOf(err), code)
-	}
 }
 
 // TestS43_Claims: the claims are what was asked for, byte by byte.
@@ -151,7 +145,7 @@ func TestS43_Refusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			claims, err := token.Claims(r)
-			wantCode(t, err, fault.UsageError)
+			testkit.WantCode(t, err, fault.UsageError)
 			if claims != nil {
 				t.Errorf("got %s", claims)
 			}
@@ -175,13 +169,13 @@ func TestS43_ParseClaim(t *testing.T) {
 		`"\ud800"`, "\"\xff\"", "[" + deep + "]", `1}{"value":1`, `//`, `null}//`, "\ufeff1", "1\x00", "\u00a01",
 	} {
 		_, err := token.ParseClaim("n\x1b", bad)
-		wantCode(t, err, fault.UsageError)
+		testkit.WantCode(t, err, fault.UsageError)
 		if f, ok := err.(*fault.Error); ok && strings.Contains(f.Error()+f.Hint, "\x1b") {
 			t.Errorf("%s: an escape goes to the terminal: %q", bad, f)
 		}
 	}
 	_, err := token.TextClaim("n", "\xff")
-	wantCode(t, err, fault.UsageError)
+	testkit.WantCode(t, err, fault.UsageError)
 }
 
 // TestS44_Temporal: a token for a Temporal server has a string kid, typ, a

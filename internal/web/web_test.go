@@ -1,12 +1,10 @@
 package web_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -19,6 +17,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/policytest"
 	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 	"github.com/jwtctl/jwtctl/internal/web"
 )
 
@@ -52,7 +51,7 @@ type rig struct {
 	*policytest.World
 	t   *testing.T
 	url string
-	log *locked
+	log *testkit.Buffer
 
 	mu    sync.Mutex
 	calls int
@@ -61,9 +60,9 @@ type rig struct {
 
 func start(t *testing.T, origins ...string) *rig {
 	t.Helper()
-	r := &rig{t: t, World: policytest.New(t, source, policytest.Setup{}), log: &locked{}}
+	r := &rig{t: t, World: policytest.New(t, source, policytest.Setup{}), log: &testkit.Buffer{}}
 	upstream := grpc.NewServer(grpc.UnknownServiceHandler(r.echo))
-	l := listen(t)
+	l := testkit.Listen(t)
 	go func() { _ = upstream.Serve(l) }()
 	t.Cleanup(upstream.Stop)
 	up, err := proxy.Dial(l.Addr().String(), nil, proxy.Limits{})
@@ -85,7 +84,7 @@ func start(t *testing.T, origins ...string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	front := listen(t)
+	front := testkit.Listen(t)
 	r.url = "http://" + front.Addr().String()
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(front) }()
@@ -123,26 +122,6 @@ func (r *rig) seen() (int, metadata.MD) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.calls, r.md
-}
-
-func listen(t *testing.T) net.Listener {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-type locked struct {
-	mu sync.Mutex
-	bytes.Buffer
-}
-
-func (l *locked) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.Buffer.Write(p)
 }
 
 type answer struct {
