@@ -218,7 +218,7 @@ release-check:
 
 ## bench: benchmarks; BENCH=regexp picks some
 bench: tools build
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/...
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/... ./grpcauth
 
 ## fuzz: every fuzz target for FUZZ (60s) each
 fuzz:

@@ -29,6 +29,9 @@ func ServerOptions(p *jwtpolicy.Policy) []grpc.ServerOption {
 // UnaryServerInterceptor enforces p on unary methods.
 func UnaryServerInterceptor(p *jwtpolicy.Policy) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		if p.Unguarded(info.FullMethod) { // gRPC sees to it that there is one message
+			return handler(withoutClaims(ctx), req)
+		}
 		c, ctx, err := begin(ctx, p, info.FullMethod)
 		if err != nil {
 			return nil, toStatus(err)
@@ -92,35 +95,53 @@ func begin(ctx context.Context, p *jwtpolicy.Policy, path string) (*jwtpolicy.Ca
 	if err != nil {
 		return nil, nil, err
 	}
-	if changed := told(c, md); changed != nil {
-		ctx = metadata.NewIncomingContext(ctx, changed)
+	if !c.RequiresBearer() {
+		return c, withoutClaims(ctx), nil
 	}
+	ctx = metadata.NewIncomingContext(ctx, told(c, md))
 	if _, has := c.Claims(); has {
 		ctx = c.Context(ctx)
 	}
 	return c, ctx, nil
 }
 
-// told returns the metadata that the handler gets instead of md, nil for md itself.
+// told returns the metadata that the handler gets instead of md: with the claims of the
+// bearer token, and without the token.
 func told(c *jwtpolicy.Call, md metadata.MD) metadata.MD {
-	_, bearer := c.Claims()
-	forged := false
+	n := len(md)
+	for range c.Metadata {
+		n++
+	}
+	out, values := make(metadata.MD, n), make([]string, 0, n)
+	copyUnforged(out, md)
+	delete(out, authorization)
+	for key, value := range c.Metadata {
+		values = append(values, value)
+		out[key] = values[len(values)-1 : len(values) : len(values)]
+	}
+	return out
+}
+
+// withoutClaims returns ctx without metadata of the client that could be taken for claims.
+func withoutClaims(ctx context.Context) context.Context {
+	md := incoming(ctx)
 	for key := range md {
-		forged = forged || jwtpolicy.IsClaimKey(key)
+		if jwtpolicy.IsClaimKey(key) {
+			out := make(metadata.MD, len(md))
+			copyUnforged(out, md)
+			return metadata.NewIncomingContext(ctx, out)
+		}
 	}
-	if !forged && !bearer && !c.RequiresBearer() {
-		return nil
-	}
-	out := make(metadata.MD, len(md)+8)
+	return ctx
+}
+
+// copyUnforged copies md to out, but for what could be taken for claims.
+func copyUnforged(out, md metadata.MD) {
 	for key, values := range md {
-		if !jwtpolicy.IsClaimKey(key) && !(key == authorization && c.RequiresBearer()) {
+		if !jwtpolicy.IsClaimKey(key) {
 			out[key] = values
 		}
 	}
-	for key, value := range c.Metadata {
-		out[key] = []string{value}
-	}
-	return out
 }
 
 // incoming returns the metadata of a call, which must not be changed. Package metadata

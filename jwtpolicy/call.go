@@ -48,6 +48,13 @@ func (p *Policy) Call(ctx context.Context, path string, authorization ...string)
 	return c, nil
 }
 
+// Unguarded reports whether calls of path may do without Call: the policy or Options.Open
+// has the method, nothing is required of it, and no Observer counts calls. Of such a call
+// too, what the client says under keys of claims must be removed (IsClaimKey).
+func (p *Policy) Unguarded(path string) bool {
+	return p.o.Observer == nil && p.state.Load().Unguarded(path)
+}
+
 func (c *Call) begin(ctx context.Context, authorization []string) (r *enforce.Refusal) {
 	defer crashes(&r)
 	if r = c.rules.Known(); r != nil {

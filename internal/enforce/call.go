@@ -30,9 +30,10 @@ type Call struct {
 	state  *State // for all of the call, whatever comes in force meanwhile
 	known  bool
 	bearer *Admission // nil where none is required
-	// rules decide about the requests of the call as a whole. They are nil once the
+	// rules decide about the requests of the call as a whole, from Begin on and until the
 	// call only passes.
-	rules *verify.Call
+	rules  verify.Call
+	decide bool
 	// report is called with the first refusal of a call that passes all the same; nil
 	// where refusals end calls.
 	report   func(*Refusal)
@@ -91,7 +92,7 @@ func (c *Call) Begin() *Refusal {
 	if err != nil {
 		return Refuse(InBearer, err)
 	}
-	c.rules = rules
+	c.rules, c.decide = rules, true
 	return nil
 }
 
@@ -112,7 +113,7 @@ func (c *Call) ends(r *Refusal) *Refusal {
 // Passing reports whether the call would have been refused: what still comes passes as
 // it is. A call without rules that is not reported only is a fault of the transport,
 // and ends there.
-func (c *Call) Passing() bool { return c.rules == nil && c.report != nil }
+func (c *Call) Passing() bool { return !c.decide && c.report != nil }
 
 // Admission is what the bearer token says; nil where none was required.
 func (c *Call) Admission() *Admission { return c.bearer }
@@ -165,7 +166,7 @@ func (c *Call) AboutRequest(err error, m proto.Message) *Refusal {
 		r = r.signedBy(func() *string { return messageKeyID(c.Method.Request, m.ProtoReflect()) })
 	}
 	if r = c.ends(r); r == nil {
-		c.rules = nil
+		c.decide = false
 	}
 	return r
 }

@@ -92,6 +92,13 @@ func New(policy Policy, o Options) (*State, error) {
 	return s, nil
 }
 
+// Unguarded reports whether path is a method that is let through and of which nothing is
+// required, nor is its response signed.
+func (s *State) Unguarded(path string) bool {
+	m := s.methods[path]
+	return m != nil && m.Bearer == nil && m.Request == nil && m.Response == nil
+}
+
 // Paths yields the paths of all methods that are let through.
 func (s *State) Paths(yield func(string) bool) {
 	for path := range s.methods {

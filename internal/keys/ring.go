@@ -153,16 +153,13 @@ const MaxTried = 8
 // were tried in vain, or, where a set that had to be asked could not answer, that
 // set's error.
 func (r *Ring) Find(ctx context.Context, q Query) (*Key, error) {
-	s := search{query: q, entries: r.candidates(q.Issuer)}
-	s.answers = make([]answer, len(s.entries))
-	for i, e := range s.entries {
-		switch {
-		case e.set == nil:
-			s.answers[i] = answer{known: true, one: e.key}
-		default:
-			list := e.set.Held()
-			s.answers[i] = answer{known: list != nil, list: list}
-		}
+	entries := r.candidates(q.Issuer)
+	if k := first(entries, q); k != nil {
+		return k, nil
+	}
+	s := search{query: q, entries: entries, answers: make([]answer, len(entries))}
+	for i, e := range entries {
+		s.answers[i] = e.held()
 	}
 	if k := s.match(); k != nil {
 		return k, nil

@@ -24,6 +24,49 @@ type answer struct {
 	err   error
 }
 
+// held is what e has to say at once.
+func (e entry) held() answer {
+	if e.set == nil {
+		return answer{known: true, one: e.key}
+	}
+	list := e.set.Held()
+	return answer{known: list != nil, list: list}
+}
+
+// first is search.match of what entries hold, as far as that takes no memory: it is all
+// that most tokens need.
+func first(entries []entry, q Query) *Key {
+	for _, e := range entries {
+		a := e.held()
+		if q.KeyID == nil && !a.known {
+			return nil
+		}
+		if k, _ := q.pick(&a); k != nil {
+			return k
+		}
+	}
+	return nil
+}
+
+// pick returns the first key of a that the token may have been signed with, nil for
+// none; named reports whether the token names one of them.
+func (q *Query) pick(a *answer) (k *Key, named bool) {
+	if a.one != nil && q.fits(a.one) {
+		if named = true; a.one.Allows(q.Algorithm) {
+			return a.one, true
+		}
+	}
+	for _, k := range a.list {
+		if !q.fits(k) {
+			continue
+		}
+		if named = true; k.Allows(q.Algorithm) {
+			return k, true
+		}
+	}
+	return nil, named
+}
+
 func (s *search) keyID() string {
 	if s.query.KeyID == nil {
 		return ""
@@ -32,8 +75,8 @@ func (s *search) keyID() string {
 }
 
 // fits reports whether the token names k; its algorithm may still be another.
-func (s *search) fits(k *Key) bool {
-	return k.CanVerify() && (s.query.KeyID == nil || k.id == *s.query.KeyID)
+func (q *Query) fits(k *Key) bool {
+	return k.CanVerify() && (q.KeyID == nil || k.id == *q.KeyID)
 }
 
 // keys yields all candidates that are known, in order.
@@ -61,19 +104,11 @@ func (s *search) match() *Key {
 		if s.query.KeyID == nil && (!a.known || a.err != nil) {
 			return nil
 		}
-		if a.one != nil && s.fits(a.one) {
-			if named = true; a.one.Allows(s.query.Algorithm) {
-				return a.one
-			}
+		k, fits := s.query.pick(a)
+		if k != nil {
+			return k
 		}
-		for _, k := range a.list {
-			if !s.fits(k) {
-				continue
-			}
-			if named = true; k.Allows(s.query.Algorithm) {
-				return k
-			}
-		}
+		named = named || fits
 	}
 	if named || s.query.KeyID == nil || s.query.Token == nil {
 		return nil
@@ -142,7 +177,7 @@ func (s *search) failure() error {
 	}
 	otherAlgorithm, unnamed := false, false
 	for k := range s.keys {
-		otherAlgorithm = otherAlgorithm || s.fits(k)
+		otherAlgorithm = otherAlgorithm || s.query.fits(k)
 		unnamed = unnamed || !k.hasID && k.CanVerify()
 	}
 	named := s.query.KeyID != nil

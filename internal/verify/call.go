@@ -29,13 +29,13 @@ type Call struct {
 	tokens   []Token
 }
 
-// Call begins a call of m. bearer is the token that passed Bearer for m.Bearer,
+// Call begins a call of m, which its caller keeps. bearer is the token that passed Bearer for m.Bearer,
 // nil where m requires none; token_missing is the error for nil where it does.
-func (v *Verifier) Call(m *plan.Method, bearer *jws.Verified) (*Call, error) {
+func (v *Verifier) Call(m *plan.Method, bearer *jws.Verified) (Call, error) {
 	if m.Bearer != nil && bearer == nil {
-		return nil, noBearer()
+		return Call{}, noBearer()
 	}
-	return &Call{verifier: v, method: m, bearer: bearer}, nil
+	return Call{verifier: v, method: m, bearer: bearer}, nil
 }
 
 // Request decides about the next request message. m is that message where the
