@@ -61,6 +61,9 @@ type Request struct {
 	// Path is that of the call as the client spelled it, with or without a query.
 	Path    string
 	Headers []Header
+	// RefuseClaims refuses a call with claims of its own, since the proxy does not
+	// remove headers that Verdict.Remove names.
+	RefuseClaims bool
 }
 
 // Verdict is the answer. With Refusal the call must not go on, and the rest counts
@@ -142,6 +145,9 @@ func (a *Authority) refuse(ctx context.Context, call *enforce.Call, r Request) *
 		size += len(h.Name) + len(h.Value)
 		if h.Name == "authorization" {
 			tokens = append(tokens, h.Value)
+		}
+		if r.RefuseClaims && enforce.IsClaim(h.Name) {
+			return call.Ends(enforce.Refuse(enforce.InCall, fault.New(fault.ClaimFromClient, quote.Shorten(h.Name), "this header of the client looks like a claim")))
 		}
 	}
 	if size > a.options.MetadataBytes {

@@ -375,6 +375,32 @@ func TestForwardPath(t *testing.T) {
 	}
 }
 
+// TestRefuseClaims: where a proxy removes no header by pattern, a call with claims of
+// its own is refused in every spelling. S62, S78.
+func TestRefuseClaims(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, policytest.CallSource, authz.Options{BearerOnly: true})
+	for name, refused := range map[string]bool{
+		"-kalix-jwt-claim-sub": true, "-Kalix-Jwt-Claim-Sub": true, "_kalix-jwt-claim-x": true, "_kalix.jwt_claim-x": true,
+		"x-kalix": false, "kalix-jwt-claim-sub": false,
+	} {
+		for path, counts := range map[string]bool{"/": false, authz.RefuseClaimsPath: true} {
+			r := httptest.NewRequest(http.MethodGet, path, nil)
+			r.Header.Set("X-Original-Uri", "/t.S/Open")
+			r.Header[name] = []string{"mallory"}
+			w := httptest.NewRecorder()
+			d.authority.Forward("").ServeHTTP(w, r)
+			want := http.StatusOK
+			if refused && counts {
+				want = http.StatusForbidden
+			}
+			if w.Code != want {
+				t.Errorf("%s at %s: %d %s", name, path, w.Code, w.Body)
+			}
+		}
+	}
+}
+
 // TestPoliciesBeyondHeaders are refused, at the start and at a reload.
 func TestPoliciesBeyondHeaders(t *testing.T) {
 	t.Parallel()

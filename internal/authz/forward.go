@@ -11,6 +11,9 @@ import (
 // guides, and Traefik and Caddy.
 func pathHeaders() []string { return []string{"X-Original-Uri", "X-Forwarded-Uri"} }
 
+// RefuseClaimsPath is where a proxy asks that removes no headers by pattern.
+const RefuseClaimsPath = "/refuse-claims"
+
 // Forward returns what answers forward-auth: 200 with the headers to set for a call
 // that passes, and else the HTTP status, text and challenge for its client, with
 // grpc-status and grpc-message for a proxy that answers in gRPC's form.
@@ -20,7 +23,8 @@ func pathHeaders() []string { return []string{"X-Original-Uri", "X-Forwarded-Uri
 // them would be the client's own.
 //
 // Headers cannot be removed this way: the proxy must take off the client's, see the
-// snippets.
+// snippets. A proxy that cannot asks at RefuseClaimsPath, where a call with claims of its
+// own is refused; all other paths are alike.
 func (a *Authority) Forward(header string) http.Handler {
 	names := pathHeaders()
 	if header != "" {
@@ -33,7 +37,7 @@ func (a *Authority) Forward(header string) http.Handler {
 			http.Error(w, "The path of the call is not known", http.StatusBadRequest)
 			return
 		}
-		v := a.Decide(r.Context(), Request{Path: path, Headers: headersOf(r.Header)})
+		v := a.Decide(r.Context(), Request{Path: path, Headers: headersOf(r.Header), RefuseClaims: r.URL.Path == RefuseClaimsPath})
 		if v.Refusal != nil {
 			write(w, v.Refusal)
 			return

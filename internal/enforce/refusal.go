@@ -73,6 +73,8 @@ func clientText(at Place, reason fault.Code, code fault.GRPC) string {
 	switch {
 	case reason == fault.MethodUnknown:
 		return "Unknown method"
+	case reason == fault.ClaimFromClient:
+		return "Call has claims of its own"
 	case reason == fault.RequestCount:
 		return "Method takes exactly one request message"
 	case reason == fault.EncodingUnknown:

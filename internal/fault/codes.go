@@ -35,6 +35,7 @@ const (
 	NotChecked          Code = "not_checked"
 	RequestCount        Code = "request_count"
 	EncodingUnknown     Code = "encoding_unknown"
+	ClaimFromClient     Code = "claim_from_client"
 )
 
 // Codes of what a Temporal server misses besides them (temporal.md section 4).
@@ -180,6 +181,7 @@ func Table(yield func(Row) bool) {
 		yield(Row{MethodUnknown, Refused, GRPCUnimplemented, "the descriptors have no method of this path, in this spelling (S60)"}) &&
 		yield(Row{EncodingUnknown, Refused, GRPCUnimplemented, "a message that must be read is compressed in an encoding that the proxy does not know"}) &&
 		yield(Row{RequestCount, Refused, GRPCUnimplemented, "a method that takes one request message got none, or more than one (A37)"}) &&
+		yield(Row{ClaimFromClient, Refused, GRPCPermissionDenied, "the client sent a header that a server would read as a claim, and the proxy in front cannot remove it"}) &&
 		yield(Row{NotChecked, Refused, GRPCFailedPrecond, "nothing checks the message, and one that is checked was required (S84)"}) &&
 		yield(Row{AccessDenied, Refused, GRPCPermissionDenied, "the server would deny the call"}) &&
 		yield(Row{SetupFaulty, Refused, GRPCFailedPrecond, "doctor found what is wrong with a server's set-up"}) &&

@@ -157,6 +157,8 @@ func newUpstream(t *testing.T) *upstream {
 	u := &upstream{address: l.Addr().String()}
 	s := grpc.NewServer(grpc.ForceServerCodecV2(codec{}), grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
 		md, _ := metadata.FromIncomingContext(stream.Context())
+		method, _ := grpc.MethodFromServerStream(stream)
+		md.Set(":path", method)
 		u.mu.Lock()
 		u.calls = append(u.calls, md)
 		u.mu.Unlock()

@@ -1,0 +1,116 @@
+package e2e
+
+import (
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+const (
+	// slow is more than the 2 s that all proxies but Traefik wait for an answer.
+	slow = 4 * time.Second
+	// crowd is how many calls are made at once through each proxy: more than the 1,024
+	// that Envoy lets wait for a cluster, and more than nginx has connections.
+	crowd = 1100
+	// perConn is less than the streams that each proxy allows on a connection.
+	perConn = 100
+)
+
+// TestNoAnswerRefuses: while jwtctl hangs, is asked more than it answers, or is down,
+// no call reaches the server, guarded or not, and none does later when jwtctl answers
+// after all; once it answers again, calls pass. S60.
+func TestNoAnswerRefuses(t *testing.T) {
+	f := newFixture(t)
+	p, grpcAt, httpAt := f.authz(t)
+	ways := f.planes(t, grpcAt, httpAt)
+	good := bearer("Bearer " + f.token(t, f.key, "--iss", "shop"))
+	methods := []string{"/shop.Shop/Buy", "/shop.Open/Look"}
+	refused := func(when string) {
+		t.Helper()
+		var calls sync.WaitGroup
+		for kind, w := range ways {
+			for _, method := range methods {
+				calls.Go(func() {
+					if err := w.stream(&grpc.StreamDesc{}, method, good, slow); err == nil {
+						t.Errorf("%s, %s passed through %s", when, method, kind)
+					}
+				})
+			}
+		}
+		calls.Wait()
+	}
+	pass := func(when string) {
+		t.Helper()
+		for kind, w := range ways {
+			for _, method := range methods {
+				soon(t, when+", no call passes through "+kind, func() bool {
+					return w.stream(&grpc.StreamDesc{}, method, good, slow) == nil
+				})
+			}
+		}
+	}
+	unseen := func(when string) {
+		t.Helper()
+		if n := len(f.upstream.taken()); n != 0 {
+			t.Errorf("%s, the server saw %d calls", when, n)
+		}
+	}
+	pass("at the start")
+	f.upstream.taken()
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	refused("while it hangs")
+	unseen("while it hangs")
+	for kind, w := range ways {
+		w.crowd(t, kind, good)
+	}
+	unseen("while too many wait")
+	if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	marked := good.Copy()
+	marked.Set("after", "yes")
+	for kind, w := range ways {
+		soon(t, "after it hung, no call passes through "+kind, func() bool {
+			return w.stream(&grpc.StreamDesc{}, methods[0], marked, slow) == nil
+		})
+	}
+	for _, md := range f.upstream.taken() {
+		if len(md.Get("after")) == 0 {
+			t.Error("the server saw a call that was refused before")
+		}
+	}
+	p.stop()
+	refused("while it is down")
+	unseen("while it is down")
+	f.authzAt(t, grpcAt, httpAt)
+	pass("after a restart")
+}
+
+// crowd makes many calls at once, each of which must be refused.
+func (w *way) crowd(t *testing.T, kind string, md metadata.MD) {
+	t.Helper()
+	var calls sync.WaitGroup
+	for range (crowd + perConn - 1) / perConn {
+		other := &way{conn: dial(t, w.address)}
+		for range perConn {
+			calls.Go(func() {
+				switch err := other.stream(&grpc.StreamDesc{}, "/shop.Shop/Buy", md, slow); status.Code(err) {
+				case codes.OK:
+					t.Errorf("a call passed through %s", kind)
+				case codes.DeadlineExceeded, codes.Unavailable, codes.Internal, codes.Unknown: // each in its way
+				default:
+					t.Errorf("through %s: %v", kind, err)
+				}
+			})
+		}
+	}
+	calls.Wait()
+}
