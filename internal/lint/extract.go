@@ -98,7 +98,7 @@ func (p *pass) extractSigned(codec *jsonclaims.Codec, m *policy.Message, t *poli
 			open = append(open, c)
 		case !d.FromBearer && !valueOf(d).fits(codec, c.Field.Desc):
 			p.report(c.Field.Desc, nameAt(c.Field), holdsNot,
-				"the claim %q of %s comes from %s of %s, and %s is %s, which can't hold it: what is signed is always refused",
+				"the claim %q of %s comes from %s of %s, and %s is %s, which can't hold it: no message is signed that leaves it empty",
 				c.Name, label(m.Desc), d.Option, t.Desc.Name(), label(c.Field.Desc), policy.TypeName(c.Field.Desc))
 		}
 	}
@@ -163,7 +163,7 @@ func (p *pass) extractFromParents(m *policy.Message, open []policy.Made, parents
 				continue
 			}
 			p.report(inner.Field.Desc, nameAt(inner.Field), "give it the type of the other, or another name",
-				"the claim %q of %s comes from %s (include_parent_claims) where %s is empty, and that is %s, which can't hold it: what is signed so is refused",
+				"the claim %q of %s comes from %s (include_parent_claims) where %s is empty, and that is %s, which can't hold it: the message is not signed then",
 				inner.Name, label(m.Desc), label(outer.Field.Desc), label(inner.Field.Desc), policy.TypeName(inner.Field.Desc))
 		}
 	}

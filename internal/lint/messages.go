@@ -93,8 +93,35 @@ func claimOverridden(p *pass) {
 		for _, c := range p.claimsOf(m).List {
 			if d, decided := by[c.Name]; decided && !d.FromBearer && c.Field.Claim != policy.Extract {
 				p.report(c.Field.Desc, nameAt(c.Field), "use EXTRACT and leave it empty when it is signed, or remove one of the two",
-					"the claim %q of %s comes from %s of %s, so a message with another value in %s is signed and then refused",
+					"the claim %q of %s comes from %s of %s, so a message with another value in %s is not signed",
 					c.Name, label(m.Desc), d.Option, t.Desc.Name(), label(c.Field.Desc))
+			}
+		}
+	}
+}
+
+// claimFromBearer looks at what makes a claim that is to be the bearer token's: only
+// the call shows whether the two agree.
+func claimFromBearer(p *pass) {
+	for _, m := range p.Messages {
+		t := m.TokenField()
+		if t == nil || !p.reach.Signed[m] {
+			continue
+		}
+		from := map[string]policy.Decision{}
+		for _, d := range t.Decides() {
+			if d.FromBearer {
+				from[d.Claim] = d
+			} else if bearer, both := from[d.Claim]; both && !d.Default {
+				p.report(t.Desc, bearer.At, "remove one of the two, or let the method accept such bearer tokens only",
+					"the claim %q of %s is that of the bearer token and of %s: where the two differ, the message is not signed", d.Claim, label(m.Desc), d.Option)
+			}
+		}
+		for _, c := range p.claimsOf(m).List {
+			if _, both := from[c.Name]; both && c.Field.Claim != policy.Extract {
+				p.report(c.Field.Desc, nameAt(c.Field), "use EXTRACT and leave it empty when it is signed, or give the claim another name",
+					"the claim %q of %s comes from the bearer token (include_bearer_token_claim of %s), so a message with another value in %s is not signed",
+					c.Name, label(m.Desc), t.Desc.Name(), label(c.Field.Desc))
 			}
 		}
 	}

@@ -67,6 +67,7 @@ func table() []rule {
 		warn("token-never-expires", "A token that is signed should expire.", tokenNeverExpires, "A62"),
 
 		note("environment-variable", "Which environment variables the policy needs at run time.", environmentVariable, "A72"),
+		note("claim-from-bearer", "What makes a claim that is also taken from the bearer token must agree with it, or nothing is signed.", claimFromBearer, "A51", "A61", "A65"),
 		note("pattern-not-signed", "A token that must match a pattern needs something that makes the claim when it is signed.", patternNotSigned, "A65"),
 	}
 }

@@ -140,6 +140,9 @@ func unasked(t *Type, m protoreflect.Message, up *around, claims map[string]any)
 	for ; f.ParentClaims && up != nil; up = up.up {
 		maps.Copy(asked, made(up.t, up.m))
 		nested(up.t, up.m, asked)
+		for _, f := range up.t.Fields { // it may be left out, and then filled from its own token (A52)
+			asked[f.ClaimName] = asked[f.ClaimName] || f.Claim == "EXTRACT" && settles(up.t, f.ClaimName)
+		}
 	}
 	var more []string
 	for name := range claims {
@@ -149,6 +152,19 @@ func unasked(t *Type, m protoreflect.Message, up *around, claims map[string]any)
 	}
 	slices.Sort(more)
 	return more
+}
+
+// settles reports whether the token of t may have the claim without a field.
+func settles(t *Type, claim string) bool {
+	token := t.Token()
+	switch {
+	case t.UsesBearer:
+		return true
+	case token == nil:
+		return false
+	}
+	return claim == "iss" && len(token.Issuers) > 0 || slices.Contains(token.BearerClaims, claim) ||
+		slices.ContainsFunc(token.Static, func(s [2]string) bool { return s[0] == claim })
 }
 
 // nested adds the claims of NEST fields that are set: RAW entries in them, which

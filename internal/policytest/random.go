@@ -79,7 +79,7 @@ func (f *Filler) one(fd protoreflect.FieldDescriptor, fresh func() protoreflect.
 	small := rapid.IntRange(0, 3).Draw(f.T, "small") // values that others have too
 	switch fd.Kind() {
 	case protoreflect.StringKind:
-		return protoreflect.ValueOfString(rapid.SampledFrom([]string{"", "alice", "bob", "é\"\\", "A", "B"}).Draw(f.T, "string"))
+		return protoreflect.ValueOfString(rapid.SampledFrom([]string{"", "alice", "bob", "é\"\\", "A", "B", "admin"}).Draw(f.T, "string"))
 	case protoreflect.BoolKind:
 		return protoreflect.ValueOfBool(small > 1)
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:

@@ -94,7 +94,8 @@ type SchemaOptions struct {
 	Dialects []Dialect // all for none
 	Hazards  []Hazard  // of which half of the schemas have one
 	Depth    int       // of nested messages; 2 for 0
-	// Issuers lets fields and RAW entries make the claim iss.
+	// Issuers lets fields and RAW entries make the claim iss, and fields those that
+	// the annotation of their token makes.
 	Issuers bool
 }
 

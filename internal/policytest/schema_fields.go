@@ -62,7 +62,7 @@ func (g *generator) claims(t *Type, depth int, inherit []string) []string {
 			names = append(names, g.walk(t, n, action, depth)...)
 		default:
 			f := g.scalar(t, n, action)
-			if len(inherit) > 0 && action == "INCLUDE" && inherit[0] != "iss" && f.ClaimName != "iss" && g.maybe("a parent's name", 1) {
+			if len(inherit) > 0 && action == "INCLUDE" && !settled(inherit[0]) && !settled(f.ClaimName) && g.maybe("a parent's name", 1) {
 				f.ClaimName, f.inherits = inherit[0], true
 				inherit = inherit[1:]
 			}
@@ -131,9 +131,11 @@ func (g *generator) scalar(t *Type, n int, claim string) *Field {
 	if claim != "" && g.maybe("named", 1) {
 		f.ClaimName = fmt.Sprintf("n%d", n)
 	}
-	if g.o.Issuers && claim != "" && f.Kind == "string" && t.Token() != nil && !slices.Contains(t.Token().BearerClaims, "iss") && !g.issued(t) && g.maybe("issuer", 2) {
-		f.ClaimName, f.Label = "iss", g.singular()
-		return f
+	if g.o.Issuers && claim != "" && f.Kind == "string" && t.Token() != nil && g.maybe("of the token", 2) {
+		if name := g.pick("claim of the token", "iss", "iss", "sub", "role"); !makes(t, name) {
+			f.ClaimName, f.Label = name, g.singular()
+			return f
+		}
 	}
 	if !strings.HasPrefix(f.Kind, "map<") {
 		g.label(t, f, true)
@@ -141,14 +143,12 @@ func (g *generator) scalar(t *Type, n int, claim string) *Field {
 	return f
 }
 
-// issued reports whether a field of t makes the claim iss already.
-func (g *generator) issued(t *Type) bool {
-	for _, f := range t.Fields {
-		if f.ClaimName == "iss" {
-			return true
-		}
-	}
-	return false
+// settled reports whether the annotation of a token may make the claim.
+func settled(claim string) bool { return slices.Contains([]string{"iss", "sub", "role"}, claim) }
+
+// makes reports whether a field of t makes the claim already.
+func makes(t *Type, claim string) bool {
+	return slices.ContainsFunc(t.Fields, func(f *Field) bool { return f.ClaimName == claim })
 }
 
 // label draws how often f is there, and what an edition adds to that.

@@ -202,15 +202,15 @@ func (w *walker) decide(all *set, t *plan.Token) error {
 			if !there {
 				return fault.New(fault.ClaimMissing, path(), "it includes the claim %q of the bearer token, which has none", quote.Shorten(d.Claim))
 			}
-			all.put(d.Claim, value)
+			all.settle(d.Claim, value)
 		case d.Lifetime > 0:
 			now := w.now.Unix()
 			if d.Lifetime > lastSecond-now {
 				return fault.New(fault.PolicyInvalid, path(), "expires_seconds: %d is past the year 9999, which no verifier takes", d.Lifetime)
 			}
-			all.put(d.Claim, strictjson.Value(strconv.FormatInt(now+d.Lifetime, 10)))
+			all.settle(d.Claim, strictjson.Value(strconv.FormatInt(now+d.Lifetime, 10)))
 		default:
-			all.put(d.Claim, stringsClaim(d.Strings))
+			all.settle(d.Claim, stringsClaim(d.Strings))
 		}
 	}
 	return nil

@@ -97,15 +97,32 @@ message M {
 message Free { `+tok+` C c = 1 [(kalix.field).jwt = {claim: DESCEND}]; map<string,string> raw = 2 [(kalix.field).jwt = {claim: RAW}]; map<string,int32> ints = 3 [(kalix.field).jwt = {claim: RAW}]; N n = 4 [(kalix.field).jwt = {claim: NEST}]; }
 message C { string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }
 message N { string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; map<string,string> raw = 2 [(kalix.field).jwt = {claim: RAW}]; }
+message Some { `+with(`expires_seconds: 60 issuer: "me" static_claim: {claim: "role" value: "admin"} static_claim: {claim: "kind" pattern: "k.*"}`)+`
+  string kind = 1 [(kalix.field).jwt = {claim: INCLUDE}]; string role = 2 [(kalix.field).jwt = {claim: INCLUDE}];
+  string iss = 3 [(kalix.field).jwt = {claim: INCLUDE}]; int64 exp = 4 [(kalix.field).jwt = {claim: INCLUDE}];
+}
+message Filled { `+with(`expires_seconds: -1 include_bearer_token_claim: "e"`)+` int64 e = 1 [(kalix.field).jwt = {claim: EXTRACT}]; }
+message Nested { `+with(`expires_seconds: -1 include_bearer_token_claim: "n"`)+` C n = 2 [(kalix.field).jwt = {claim: NEST}]; }
+message One { `+tok+` oneof o { string a = 1 [(kalix.field).jwt = {claim: INCLUDE}]; string b = 2 [(kalix.field).jwt = {claim: EXTRACT}]; } map<string,string> raw = 3 [(kalix.field).jwt = {claim: RAW}]; }
 message OneOf { oneof one { string tok = 1 [(kalix.field).jwt = {token: true expires_seconds: -1}]; string user = 2 [(kalix.field).jwt = {claim: INCLUDE}]; } }
 `, policytest.Setup{})
 	const bearer = `{"sub":"bearer","role":"guest"}`
 	const decided = `"role":"admin","aud":["a","b"],"iss":"me","exp":1769860860}`
 	check(t, w, map[string]row{
-		"the token's own":               {in: `{"kind":"k1"}`, bearer: bearer, claims: `{"kind":"k1","sub":"bearer",` + decided, refused: fault.ClaimMismatch}, // role: bearer's against static
-		"bearer over field":             {in: `{"kind":"k1","sub":"field"}`, bearer: bearer, claims: `{"kind":"k1","sub":"bearer",` + decided, refused: fault.ClaimMismatch},
-		"static over field":             {in: `{"kind":"k1","role":"field"}`, bearer: bearer, claims: `{"kind":"k1","role":"admin","sub":"bearer","aud":["a","b"],"iss":"me","exp":1769860860}`, refused: fault.ClaimMismatch},
-		"issuer and exp over field":     {in: `{"kind":"k1","iss":"field","exp":"1"}`, bearer: bearer, claims: `{"kind":"k1","iss":"me","exp":1769860860,"sub":"bearer","role":"admin","aud":["a","b"]}`, refused: fault.ClaimMismatch},
+		"the token's own":               {in: `{"kind":"k1"}`, bearer: `{"sub":"bearer","role":"admin"}`, claims: `{"kind":"k1","sub":"bearer",` + decided},
+		"static over bearer":            {in: `{"kind":"k1"}`, bearer: bearer, fails: fault.ClaimConflict, path: "tok"}, // A51 would refuse it
+		"bearer over field":             {in: `{"kind":"k1","sub":"field"}`, bearer: `{"sub":"bearer","role":"admin"}`, fails: fault.ClaimConflict, path: "tok"},
+		"static over field":             {of: "Some", in: `{"role":"field"}`, fails: fault.ClaimConflict, path: "tok"},
+		"issuer over field":             {of: "Some", in: `{"iss":"field"}`, fails: fault.ClaimConflict, path: "tok"},
+		"exp over field":                {of: "Some", in: `{"exp":"1"}`, fails: fault.ClaimConflict, path: "tok"},
+		"A71 a pattern is for checks":   {of: "Some", in: `{"kind":"none"}`, claims: `{"kind":"none","role":"admin","iss":"me","exp":1769860860}`, refused: fault.StaticClaimMismatch},
+		"bearer over EXTRACT":           {of: "Filled", in: `{"e":"5"}`, bearer: `{"e":"6"}`, fails: fault.ClaimConflict, path: "tok"},
+		"bearer of another type":        {of: "Filled", in: `{}`, bearer: `{"e":"six"}`, fails: fault.ClaimConflict, path: "tok"},
+		"bearer like EXTRACT":           {of: "Filled", in: `{"e":"5"}`, bearer: `{"e":"5"}`, claims: `{"e":"5"}`}, // A82: 5 and "5" are one
+		"bearer like NEST, and more":    {of: "Nested", in: `{"n":{"x":"1"}}`, bearer: `{"n":{"x":"1","y":2}}`, claims: `{"n":{"x":"1","y":2}}`},
+		"bearer over NEST":              {of: "Nested", in: `{"n":{"x":"1"}}`, bearer: `{"n":{"x":"2"}}`, fails: fault.ClaimConflict, path: "tok"},
+		"RAW for a oneof":               {of: "One", in: `{"a":"x","raw":{"b":"y"}}`, fails: fault.ClaimConflict, path: "tok"},
+		"RAW for a oneof, unset":        {of: "One", in: `{"raw":{"b":"y"}}`, claims: `{"b":"y"}`},
 		"all agree":                     {in: `{"kind":"k1","iss":"me","role":"admin","exp":"1769860860","sub":"bearer"}`, bearer: `{"sub":"bearer","role":"admin"}`, claims: `{"kind":"k1","role":"admin","sub":"bearer","iss":"me","exp":1769860860,"aud":["a","b"]}`},
 		"A65 a pattern adds nothing":    {in: `{}`, bearer: `{"sub":"bearer","role":"admin"}`, claims: `{"sub":"bearer","role":"admin","aud":["a","b"],"iss":"me","exp":1769860860}`, refused: fault.StaticClaimMismatch},
 		"over RAW":                      {in: `{"raw":{"kind":"k","role":"raw","iss":"raw"}}`, bearer: `{"sub":"s","role":"admin"}`, claims: `{"iss":"me","kind":"k","role":"admin","sub":"s","aud":["a","b"],"exp":1769860860}`},
@@ -142,7 +159,8 @@ func TestA62_Expiry(t *testing.T) {
 		fails, refused      fault.Code
 	}{
 		"set":                      {expires: "expires_seconds: 300", in: `{}`, claims: `{"exp":1769861100}`},
-		"set, over a field":        {expires: "expires_seconds: 300", in: `{"exp":"1769899999"}`, claims: `{"exp":1769861100}`, refused: fault.ClaimMismatch},
+		"set, over a field":        {expires: "expires_seconds: 300", in: `{"exp":"1769899999"}`, fails: fault.ClaimConflict}, // A65
+		"set, like a field":        {expires: "expires_seconds: 300", in: `{"exp":"1769861100"}`, claims: `{"exp":1769861100}`},
 		"unset":                    {in: `{}`, claims: `{"exp":1769864400}`},
 		"0":                        {expires: "expires_seconds: 0", in: `{}`, claims: `{"exp":1769864400}`},
 		"unset, a field":           {in: `{"exp":"1769899999"}`, claims: `{"exp":1769899999}`},

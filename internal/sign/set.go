@@ -14,6 +14,9 @@ type set struct {
 	// doubtful says that a registered claim may have a value that no verifier
 	// takes: a time out of range, or the entry of a RAW field.
 	doubtful bool
+	// replaced says that the annotation of the token gave a claim another value than
+	// it had.
+	replaced bool
 }
 
 // newSet returns a set with room for so many members.
@@ -33,6 +36,13 @@ func (s *set) find(name string) (int, bool) {
 		}
 	}
 	return 0, false
+}
+
+// settle is put for what the annotation of the token decides (A61).
+func (s *set) settle(name string, value strictjson.Value) {
+	before, there := s.get(name)
+	s.replaced = s.replaced || there && !claims.Same(before, value)
+	s.put(name, value)
 }
 
 // put adds a claim, or gives it a new value.

@@ -2,7 +2,7 @@
 // compiled plan: the rules of annotations.md section 6.
 //
 // It knows neither files nor gRPC. It imports plan, policy, claims, jws, keys,
-// strictjson and fault.
+// strictjson, verify and fault.
 package sign
 
 import (
@@ -17,6 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/plan"
+	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
 // Options say how tokens are made.
@@ -134,6 +135,9 @@ func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) 
 	if err != nil {
 		return err
 	}
+	if err := w.fits(p, m, set); err != nil {
+		return fault.New(fault.ClaimConflict, path, "the message would be refused with this token: %w", err)
+	}
 	payload, err := claims.Object(set.members)
 	if err != nil {
 		return at(path, err)
@@ -164,6 +168,16 @@ func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) 
 	clearRaw(p, m)
 	w.tokens = append(w.tokens, Token{path, key})
 	return nil
+}
+
+// fits returns why m would be refused with a token of the claims made (A65). Claims of
+// fields alone agree with them: only what the token's annotation replaces, and what
+// would be filled in, has to be looked at.
+func (w *walker) fits(p *plan.Message, m protoreflect.Message, made *set) error {
+	if !made.replaced && !p.Fills {
+		return nil
+	}
+	return verify.Fits(w.codec, p, m, w.path, made.members, w.bearer)
 }
 
 // checkReadable refuses a token that no one would accept for its size or for

@@ -14,21 +14,27 @@ import (
 const MaxClaimText = 8 << 10
 
 // checkStatic checks that c has every static claim (A75).
-func checkStatic(c *jws.Claims, list []plan.Static) error {
+func checkStatic(c object, list []plan.Static) error {
 	for i := range list {
-		s := &list[i]
-		value, ok := c.Get(s.Claim)
-		switch {
-		case !ok:
-			return fault.New(fault.StaticClaimMismatch, "", "the token is missing claim %q", quote.Shorten(s.Claim))
-		case s.Pattern != nil && len(value) > MaxClaimText:
-			return fault.New(fault.StaticClaimMismatch, "", "the claim %q has %d bytes; a pattern is tried on %d at most", quote.Shorten(s.Claim), len(value), MaxClaimText)
-		case s.Pattern != nil && !matches(s, value):
-			return fault.New(fault.StaticClaimMismatch, "", "the claim %q does not match the pattern as a whole", quote.Shorten(s.Claim))
+		if err := checkOneStatic(c, &list[i]); err != nil {
+			return err
 		}
-		if lacks, any := lacking(value, s.Values); any && s.Pattern == nil {
-			return fault.New(fault.StaticClaimMismatch, "", "the claim %q must contain %q", quote.Shorten(s.Claim), quote.Shorten(lacks))
-		}
+	}
+	return nil
+}
+
+func checkOneStatic(c object, s *plan.Static) error {
+	value, ok := c.Get(s.Claim)
+	switch {
+	case !ok:
+		return fault.New(fault.StaticClaimMismatch, "", "the token is missing claim %q", quote.Shorten(s.Claim))
+	case s.Pattern != nil && len(value) > MaxClaimText:
+		return fault.New(fault.StaticClaimMismatch, "", "the claim %q has %d bytes; a pattern is tried on %d at most", quote.Shorten(s.Claim), len(value), MaxClaimText)
+	case s.Pattern != nil && !matches(s, value):
+		return fault.New(fault.StaticClaimMismatch, "", "the claim %q does not match the pattern as a whole", quote.Shorten(s.Claim))
+	}
+	if lacks, any := lacking(value, s.Values); any && s.Pattern == nil {
+		return fault.New(fault.StaticClaimMismatch, "", "the claim %q must contain %q", quote.Shorten(s.Claim), quote.Shorten(lacks))
 	}
 	return nil
 }

@@ -126,7 +126,12 @@ func (w *walker) checkToken(t *plan.Token, c *jws.Claims) error {
 	if err := checkStatic(c, t.Static); err != nil {
 		return err
 	}
-	for _, name := range t.BearerClaims { // A51
+	return w.checkBearerClaims(t, c)
+}
+
+// checkBearerClaims is A51.
+func (w *walker) checkBearerClaims(t *plan.Token, c object) error {
+	for _, name := range t.BearerClaims {
 		if w.bearer == nil {
 			return fault.New(fault.TokenMissing, "", "it includes the claim %q of the bearer token, but there is no bearer token", quote.Shorten(name))
 		}

@@ -1,0 +1,61 @@
+package verify
+
+import (
+	"errors"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/claims"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/plan"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+)
+
+// Fits returns why Verifier.Message would refuse m if its token had the claims made,
+// by the checks that it makes itself; nil if they agree. Signing makes no token that
+// its own message fails against (A65).
+//
+// Not looked at are times, which count when the token is used, keys, the issuer, and
+// patterns, which are for validation alone (A71). at is the path to m, which is not
+// changed.
+//
+// Errors: claim_missing, claim_mismatch and static_claim_mismatch, with the path of
+// the field as What, "" where the fault is in the token alone.
+func Fits(codec *claims.Codec, p *plan.Message, m protoreflect.Message, at plan.Path, made []strictjson.Member, bearer *jws.Verified) error {
+	w := walker{Verifier: &Verifier{codec: codec}, bearer: bearer, path: at.Clone()}
+	c := members(made)
+	for i := range p.Token.Static {
+		if s := &p.Token.Static[i]; s.Pattern == nil {
+			if err := checkOneStatic(c, s); err != nil {
+				return err
+			}
+		}
+	}
+	if err := errors.Join(w.checkBearerClaims(p.Token, c), w.compare(p, m, c, nil)); err != nil {
+		return first(err)
+	}
+	if !p.Fills || !fillsAny(p, m, c) {
+		return nil
+	}
+	_, err := w.fill(p, proto.Clone(m.Interface()).ProtoReflect(), c)
+	return err
+}
+
+// fillsAny reports whether there is a claim for an EXTRACT field that is empty.
+func fillsAny(p *plan.Message, m protoreflect.Message, c members) bool {
+	names := map[string]bool{}
+	p.FilledNames(m, names)
+	return slices.ContainsFunc(c, func(one strictjson.Member) bool { return names[one.Name] })
+}
+
+// first returns the first fault of several.
+func first(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return f
+	}
+	return err
+}
