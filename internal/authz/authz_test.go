@@ -178,6 +178,9 @@ func (r *reply) option(t *testing.T, wire []byte) {
 	if action, _ := protowire.ConsumeVarint(slices.Concat(fields[3]...)); action != 2 {
 		t.Errorf("%s has append_action %d", header[1][0], action)
 	}
+	if keep, _ := protowire.ConsumeVarint(slices.Concat(fields[4]...)); keep != 1 {
+		t.Errorf("%s is left out, and so the client's kept, if it is empty", header[1][0])
+	}
 }
 
 // parse returns the fields of a message; varints as their bytes.
@@ -307,21 +310,21 @@ func TestHTTPRefusals(t *testing.T) {
 func TestClaimsReplaceThoseOfClients(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, policytest.CallSource, authz.Options{BearerOnly: true})
-	token := d.Token(`{"iss":"me","sub":"alice","role":"admin","groups":["a","b"],"n":1.50,"name":"Grüße"}`)
+	token := d.Token(`{"iss":"me","sub":"alice","role":"admin","groups":["a","b"],"n":1.50,"name":"Grüße","note":""}`)
 	spoofed := []string{"authorization", "Bearer " + token}
-	for _, name := range []string{"_kalix-jwt-claim-sub", "_kalix-jwt-claim-other", "_kalix_jwt_claim_sub", "_kalix.jwt.claim.x", "-KALIX-jwt-claim-y", "_kalix-jwt-claim-name-bin", "x-kalix"} {
+	for _, name := range []string{"_kalix-jwt-claim-sub", "_kalix-jwt-claim-note", "_kalix-jwt-claim-other", "_kalix_jwt_claim_sub", "_kalix.jwt.claim.x", "-KALIX-jwt-claim-y", "_kalix-jwt-claim-name-bin", "x-kalix"} {
 		spoofed = append(spoofed, name, "mallory", name, "root")
 	}
 	set := map[string]string{
 		"_kalix-jwt-claim-iss": "me", "_kalix-jwt-claim-sub": "alice", "_kalix-jwt-claim-role": "admin",
-		"_kalix-jwt-claim-groups": `["a","b"]`, "_kalix-jwt-claim-n": "1.50", "_kalix-jwt-claim-name-bin": "R3LDvMOfZQ",
+		"_kalix-jwt-claim-groups": `["a","b"]`, "_kalix-jwt-claim-n": "1.50", "_kalix-jwt-claim-name-bin": "R3LDvMOfZQ", "_kalix-jwt-claim-note": "",
 	}
 	removed := []string{"-kalix-jwt-claim-y", "_kalix-jwt-claim-other", "_kalix.jwt.claim.x", "_kalix_jwt_claim_sub", "authorization"}
 	for _, raw := range []bool{false, true} {
 		got := d.envoy(t, "/t.S/Who", spoofed, raw)
 		for name, value := range set {
-			if got.set[name] != value {
-				t.Errorf("raw %v: %s is %q", raw, name, got.set[name])
+			if is, there := got.set[name]; is != value || !there {
+				t.Errorf("raw %v: %s is %q, set: %v", raw, name, is, there)
 			}
 		}
 		var names []string
@@ -335,7 +338,7 @@ func TestClaimsReplaceThoseOfClients(t *testing.T) {
 	if got := d.forward("/t.S/Who", spoofed); !got.passes || len(got.set) != len(set) || got.set["_kalix-jwt-claim-sub"] != "alice" {
 		t.Errorf("forward-auth: %+v", got)
 	}
-	if got := d.envoy(t, "/t.S/Open", spoofed, true); len(got.set) != 0 || len(got.removed) != 6 {
+	if got := d.envoy(t, "/t.S/Open", spoofed, true); len(got.set) != 0 || len(got.removed) != 7 {
 		t.Errorf("an open method: %+v", got)
 	}
 }

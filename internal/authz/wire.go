@@ -136,10 +136,12 @@ func checkResponse(v Verdict, grpc string) []byte {
 }
 
 // headerOption is a HeaderValueOption that overwrites: header (1), append_action (3)
-// OVERWRITE_IF_EXISTS_OR_ADD. Without it, Envoy appends to what the client sent
-// under that name.
+// OVERWRITE_IF_EXISTS_OR_ADD, keep_empty_value (4). Without the one Envoy appends to
+// what the client sent under that name, and without the other it passes over an empty
+// value and leaves the client's.
 func headerOption(name, value string) []byte {
-	return appendNumber(appendMessage(nil, 1, appendText(appendText(nil, 1, name), 2, value)), 3, 2)
+	header := appendMessage(nil, 1, appendText(appendText(nil, 1, name), 2, value))
+	return appendNumber(appendNumber(header, 3, 2), 4, 1)
 }
 
 func appendMessage(b []byte, number protowire.Number, m []byte) []byte {
