@@ -35,13 +35,11 @@ func startIDP(t *testing.T, args ...string) string {
 			t.Errorf("idp: exit code %d\n%s", got, f.err.String())
 		}
 	})
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if text, err := os.ReadFile(file); err == nil {
-			return strings.TrimSpace(string(text))
-		}
-	}
-	t.Fatalf("it does not start\n%s", f.err.String())
-	return ""
+	testkit.Eventually(t, "idp has written its URL", func() bool {
+		_, err := os.Stat(file)
+		return err == nil
+	})
+	return strings.TrimSpace(testkit.Read(t, file))
 }
 
 // ownToken returns a token that the client api gets for itself.

@@ -37,7 +37,7 @@ func TestProxyDoesNotWaitForKeySetThatHangs(t *testing.T) {
 	select { // before any call
 	case conn := <-asked:
 		t.Cleanup(func() { _ = conn.Close() })
-	case <-time.After(20 * time.Second):
+	case <-time.After(testkit.Patience):
 		t.Fatal("the key set is not fetched at the start")
 	}
 	begun := time.Now()

@@ -144,7 +144,7 @@ func (r *proxyRun) stop(want int) {
 		if code != want {
 			r.t.Errorf("exit code %d, want %d\n%s", code, want, r.err.String())
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(testkit.Patience):
 		r.t.Error("it does not end")
 	}
 }
@@ -205,7 +205,7 @@ func (r *proxyRun) want(method, token string, want codes.Code) {
 
 func (r *proxyRun) eventually(what string, done func() bool) {
 	r.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(testkit.Patience); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			r.t.Fatalf("waited in vain for %s\n%s", what, r.err.String())
 		}

@@ -114,7 +114,7 @@ func TestProxyReloadsConfiguration(t *testing.T) {
 	hangup := func() {
 		select {
 		case r.hangup <- struct{}{}:
-		case <-time.After(10 * time.Second):
+		case <-time.After(testkit.Patience):
 			t.Fatal("nobody hears SIGHUP")
 		}
 	}

@@ -76,11 +76,11 @@ func TestS11_Files(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			begin := time.Now()
-			loaded, err := parse(c.text)
-			took := time.Since(begin)
+			var loaded keys.Loaded
+			var err error
+			took := testkit.CPU(func() { loaded, err = parse(c.text) })
 			runtime.ReadMemStats(&after)
-			if took > 2*time.Second { // 1 s, on a machine that has other things to do
+			if took > 2*time.Second {
 				t.Errorf("took %s", took)
 			}
 			if used := after.TotalAlloc - before.TotalAlloc; used > 64<<20 {

@@ -60,13 +60,12 @@ func TestS59_Matrix(t *testing.T) {
 // may come after the answer.
 func (r *rig) waitLog(before int, want string) string {
 	r.t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		if text := r.logged.String()[before:]; strings.Contains(text, want) {
-			return text
-		}
-	}
-	r.t.Errorf("not logged: %s", want)
-	return ""
+	text := ""
+	testkit.Eventually(r.t, "logged: "+want, func() bool {
+		text = r.logged.String()[before:]
+		return strings.Contains(text, want)
+	})
+	return text
 }
 
 // S64: nothing of a token is logged, whoever is wrong.

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // last returns what the last header of a connection said of compression.
@@ -68,11 +69,9 @@ func TestCompressionReachesTheServer(t *testing.T) {
 	raw.headers(1, "/t.S/OpenBidi")
 	calls := r.upstream.calls.Load()
 	r.waitCalls(calls)
-	for deadline := time.Now().Add(10 * time.Second); strings.Trim(strings.Join(r.upstream.metadata()["grpc-accept-encoding"], ","), "identy,") != ""; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("the server is offered %q", r.upstream.metadata()["grpc-accept-encoding"])
-		}
-	}
+	testkit.Eventually(t, "the server is offered no encoding", func() bool {
+		return strings.Trim(strings.Join(r.upstream.metadata()["grpc-accept-encoding"], ","), "identy,") == ""
+	})
 }
 
 // TestAnswersAreInWhatIsAccepted does not answer in the encoding of a request that the

@@ -36,14 +36,7 @@ func TestS67_UpstreamDown(t *testing.T) {
 	}
 	back := listenAt(t, addr)
 	go func() { _ = r.upstream.srv.Serve(back) }()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if r.call(context.Background(), r.conn, "Open", `{}`).err == nil {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the upstream is back and not reached")
-		}
-	}
+	testkit.Eventually(t, "the upstream that is back is reached", func() bool { return r.call(context.Background(), r.conn, "Open", `{}`).err == nil })
 }
 
 // TestS67_UpstreamKilled ends the calls under way with UNAVAILABLE, however the

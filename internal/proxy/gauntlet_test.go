@@ -23,6 +23,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/policytest"
 	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // tagKey is the metadata key that ties a call at the upstream to the client's.
@@ -163,7 +164,7 @@ func (g *gauntlet) faults() []string {
 
 // settle waits until the upstream has ended all calls.
 func (g *gauntlet) settle() {
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Microsecond) {
+	for deadline := time.Now().Add(testkit.Patience); time.Now().Before(deadline); time.Sleep(100 * time.Microsecond) {
 		g.mu.Lock()
 		active := g.active
 		g.mu.Unlock()

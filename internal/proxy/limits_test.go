@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"context"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"runtime"
@@ -20,6 +21,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 var streams = flag.Int("proxy.streams", 1000, "how many streams to open and leave at once")
@@ -66,15 +68,9 @@ func TestS68_StreamsThenIdle(t *testing.T) {
 	for _, c := range conns {
 		_ = c.Close()
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		g, f := runtime.NumGoroutine(), openFiles(t)
-		if g <= goroutines+10 && f <= files+10 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d goroutines and %d files, %d and %d before", g, f, goroutines, files)
-		}
-	}
+	testkit.Eventually(t, fmt.Sprintf("no more than %d goroutines and %d files are left", goroutines+10, files+10), func() bool {
+		return runtime.NumGoroutine() <= goroutines+10 && openFiles(t) <= files+10
+	})
 }
 
 func openFiles(t *testing.T) int {
@@ -111,11 +107,7 @@ func TestS66_RapidResets(t *testing.T) {
 		t.Errorf("%d goroutines, %d before", worst, before)
 	}
 	_ = raw.conn.Close()
-	for deadline := time.Now().Add(20 * time.Second); runtime.NumGoroutine() > before+10; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
-		}
-	}
+	testkit.Eventually(t, fmt.Sprintf("no more than %d goroutines are left", before+10), func() bool { return runtime.NumGoroutine() <= before+10 })
 	if got := r.call(context.Background(), r.conn, "Open", `{}`); got.err != nil {
 		t.Error(got.err)
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/policytest"
 	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
@@ -231,11 +232,7 @@ func TestS76_Soak(t *testing.T) {
 	if after > heap*1.5+4<<20 {
 		t.Errorf("the live heap is %.0f bytes, %.0f before", after, heap)
 	}
-	for deadline := time.Now().Add(20 * time.Second); runtime.NumGoroutine() > goroutines+10; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), goroutines)
-		}
-	}
+	testkit.Eventually(t, fmt.Sprintf("no more than %d goroutines are left", goroutines+10), func() bool { return runtime.NumGoroutine() <= goroutines+10 })
 }
 
 // liveHeap returns the bytes of what is in use.

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/jwtctl/jwtctl/internal/policytest"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // heard is what a client has got of a call.
@@ -116,11 +117,7 @@ func (s *scene) ended(id uint32) heard {
 
 func (s *scene) wait(what string, done func() bool) {
 	s.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			s.t.Fatalf("%s: waited in vain for %s", s.path, what)
-		}
-	}
+	testkit.Eventually(s.t, s.path+": "+what, done)
 }
 
 // The steps of the client.

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestS63_BadMessageEndsTheStream delivers the messages before the bad one, and
@@ -215,9 +217,5 @@ func (s *stream) receive() (string, error) {
 // waitCalls waits until the upstream has had n calls.
 func (r *rig) waitCalls(n int64) {
 	r.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); r.upstream.calls.Load() < n; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			r.t.Fatalf("the upstream had %d calls, not %d", r.upstream.calls.Load(), n)
-		}
-	}
+	testkit.Eventually(r.t, fmt.Sprintf("the upstream has had %d calls", n), func() bool { return r.upstream.calls.Load() >= n })
 }

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -131,11 +132,7 @@ func (r *rig) askTime() time.Time {
 // decided by the time that it was.
 func (r *rig) waitAsked(n int64) {
 	r.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); r.asked.Load() < n; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			r.t.Fatalf("the verifier asked for the time %d times, not %d", r.asked.Load(), n)
-		}
-	}
+	testkit.Eventually(r.t, fmt.Sprintf("the verifier has asked for the time %d times", n), func() bool { return r.asked.Load() >= n })
 }
 
 func (r *rig) advance(d time.Duration) { r.now.Add(int64(d)) }
