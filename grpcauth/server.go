@@ -135,7 +135,7 @@ func withoutClaims(ctx context.Context) context.Context {
 	return ctx
 }
 
-// copyUnforged copies md to out, but for what could be taken for claims.
+// copyUnforged copies md to out, without what could be taken for claims.
 func copyUnforged(out, md metadata.MD) {
 	for key, values := range md {
 		if !jwtpolicy.IsClaimKey(key) {

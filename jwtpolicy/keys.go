@@ -1,12 +1,14 @@
 package jwtpolicy
 
 import (
+	"cmp"
 	"crypto/x509"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
 
+	"github.com/jwtctl/jwtctl/internal/diff"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/jwks"
@@ -46,6 +48,12 @@ func (o KeyOptions) rules() keys.Rules {
 	return keys.Rules{Audiences: o.Audiences, RequireExpiry: o.RequireExpiry, MaxLifetime: o.MaxLifetime, MaxAge: o.MaxAge}
 }
 
+// issuerRules are the rules as a reload compares them: those of the issuer, or of what is
+// at place.
+func (o KeyOptions) issuerRules(place string) diff.IssuerRules {
+	return diff.IssuerRules{Of: cmp.Or(o.Issuer, place), Rules: o.rules()}
+}
+
 func (o KeyOptions) algorithms() (list []keys.Algorithm, err error) {
 	for _, name := range o.Algorithms {
 		alg, err := keys.ParseAlgorithm(name)
@@ -61,6 +69,7 @@ func (o KeyOptions) algorithms() (list []keys.Algorithm, err error) {
 // keeps what it has fetched. Its text is where it comes from.
 type Key struct {
 	where string
+	rules diff.IssuerRules
 	open  func(now func() time.Time, log *slog.Logger) ([]*keys.Key, keys.Set, error)
 }
 
@@ -69,7 +78,7 @@ func (k Key) String() string { return k.where }
 // KeyFile is a file that holds a key: PEM (private, public, certificate), JWK or JWKS.
 // It is read by New and Reload. A private key signs and verifies.
 func KeyFile(path string, o KeyOptions) Key {
-	return Key{path, func(func() time.Time, *slog.Logger) ([]*keys.Key, keys.Set, error) {
+	return Key{path, o.issuerRules(path), func(func() time.Time, *slog.Logger) ([]*keys.Key, keys.Set, error) {
 		data, err := files.Read(path, keys.MaxFileBytes, fault.KeyUnreadable)
 		if err != nil {
 			return nil, nil, err
@@ -81,7 +90,7 @@ func KeyFile(path string, o KeyOptions) Key {
 
 // KeyBytes is KeyFile for what such a file holds.
 func KeyBytes(data []byte, o KeyOptions) Key {
-	return Key{"key", func(func() time.Time, *slog.Logger) ([]*keys.Key, keys.Set, error) {
+	return Key{"key", o.issuerRules("key"), func(func() time.Time, *slog.Logger) ([]*keys.Key, keys.Set, error) {
 		list, err := parseKeys(data, "key", o)
 		return list, nil, err
 	}}
@@ -109,13 +118,14 @@ func KeySet(location string, o KeyOptions) Key { return set(location, o, jwks.Op
 // OIDC is the key set that the OpenID Connect issuer at this URL names in its
 // configuration, bound to that issuer.
 func OIDC(issuer string, o KeyOptions) Key {
+	o.Issuer = "" // which its location is
 	return set(issuer, o, func(issuer string, r jwks.RemoteOptions) (keys.Set, error) { return jwks.NewDiscovered(issuer, r) })
 }
 
 func set(location string, o KeyOptions, open func(string, jwks.RemoteOptions) (keys.Set, error)) Key {
 	var mu sync.Mutex
 	var remote *jwks.Remote
-	return Key{location, func(now func() time.Time, log *slog.Logger) ([]*keys.Key, keys.Set, error) {
+	return Key{location, o.issuerRules(location), func(now func() time.Time, log *slog.Logger) ([]*keys.Key, keys.Set, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if remote != nil {

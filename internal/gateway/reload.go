@@ -194,7 +194,7 @@ func (r *reloader) renew(ctx context.Context) (err error) {
 	r.certs.Use(certs)
 	opened := r.inUse.Plan.Enforces() && !p.Plan.Enforces()
 	r.inForce(p, w, seen)
-	r.warnWeaker(weaker)
+	r.warnWeaker(ctx, weaker)
 	if opened {
 		r.warnOpen(p)
 	}

@@ -1,7 +1,7 @@
 package gateway
 
 import (
-	"errors"
+	"context"
 	"slices"
 	"strings"
 
@@ -24,13 +24,7 @@ func (r *reloader) weaker(next *policies.Policy) ([]diff.Change, error) {
 		return nil, err
 	}
 	changes = diff.WithChecks(diff.WithRules(changes, r.inUse.Rules, next.Rules), r.inUse.Checks, next.Checks)
-	var fails []diff.Change
-	for _, c := range changes {
-		if c.Fails() {
-			fails = append(fails, c)
-		}
-	}
-	return fails, nil
+	return diff.Failing(changes), nil
 }
 
 // checkWeaker refuses a weaker policy where --refuse-weaker is given.
@@ -38,19 +32,13 @@ func (r *reloader) checkWeaker(changes []diff.Change) error {
 	if !r.serving.refuseWeaker {
 		return nil
 	}
-	var all []error
-	for _, c := range changes {
-		all = append(all, fault.New(fault.PolicyFaulty, c.Subject, "%s (%s): %s", c.Message, c.Kind, c.Gain))
-	}
-	return errors.Join(all...)
+	return diff.Refuse(changes)
 }
 
 // warnWeaker logs each change of a weaker policy that is in force now.
-func (r *reloader) warnWeaker(changes []diff.Change) {
-	for _, c := range changes {
-		r.weakened.Add(1)
-		r.d.Logger().Warn("the policy became weaker", "change", c.Kind, "subject", c.Subject, "detail", c.Message, "gain", c.Gain)
-	}
+func (r *reloader) warnWeaker(ctx context.Context, changes []diff.Change) {
+	r.weakened.Add(int64(len(changes)))
+	diff.Warn(ctx, r.d.Logger(), changes)
 }
 
 // warnOpen logs that a policy enforces nothing.

@@ -108,6 +108,9 @@ func (g *guard) Begin(string)                         { g.begun.Add(1) }
 func (g *guard) End(string, *jwtpolicy.Error)         {}
 func (g *guard) WouldRefuse(string, *jwtpolicy.Error) {}
 
+// Weakened is that of jwtpolicy.Observer.
+func (g *guard) Weakened(jwtpolicy.Change) {}
+
 // passed is an error if a handler was called without the interceptors.
 func (g *guard) passed() error {
 	if g.handled.Add(1) > g.begun.Load() {

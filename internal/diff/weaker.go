@@ -1,0 +1,35 @@
+package diff
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// Failing returns the changes that Fail.
+func Failing(changes []Change) (fails []Change) {
+	for _, c := range changes {
+		if c.Fails() {
+			fails = append(fails, c)
+		}
+	}
+	return fails
+}
+
+// Refuse returns changes as errors (policy_faulty), joined; nil for none (S79).
+func Refuse(changes []Change) error {
+	var all []error
+	for _, c := range changes {
+		all = append(all, fault.New(fault.PolicyFaulty, c.Subject, "%s (%s): %s", c.Message, c.Kind, c.Gain))
+	}
+	return errors.Join(all...)
+}
+
+// Warn writes a line to log for each change, which is in force now (S79).
+func Warn(ctx context.Context, log *slog.Logger, changes []Change) {
+	for _, c := range changes {
+		log.WarnContext(ctx, "the policy became weaker", "change", c.Kind, "subject", c.Subject, "detail", c.Message, "gain", c.Gain)
+	}
+}

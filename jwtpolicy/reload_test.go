@@ -1,0 +1,231 @@
+package jwtpolicy_test
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/jwtctl/jwtctl/internal/diff"
+	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/policytest"
+	"github.com/jwtctl/jwtctl/jwtpolicy"
+	"github.com/jwtctl/jwtctl/jwtpolicy/protosource"
+)
+
+// TestReload puts keys and policy in force for new calls alone; what is broken changes
+// nothing. S17, S79.
+func TestReload(t *testing.T) {
+	l := newLab(t)
+	p := l.policy(l.source(), jwtpolicy.Options{})
+	token := "Bearer " + l.Token(policytest.GoodClaims)
+	under, err := p.Call(t.Context(), "/t.S/WhoBidi", token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Reload(t.Context(), jwtpolicy.Registry(&protoregistry.Files{}), l.keys()); err == nil {
+		t.Error("a policy without a service is in force")
+	}
+	if _, err := p.Call(t.Context(), "/t.S/Who", token); err != nil {
+		t.Errorf("after a broken reload: %v", err)
+	}
+	other := jwtpolicy.KeyBytes(l.key, jwtpolicy.KeyOptions{ID: "other"})
+	if err := p.Reload(t.Context(), l.source(), []jwtpolicy.Key{other}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Call(t.Context(), "/t.S/Who", token); !errors.Is(err, &jwtpolicy.Error{Code: "key_not_found"}) {
+		t.Errorf("with another key: %v", err)
+	}
+	if err := under.Request(t.Context(), nil); err != nil {
+		t.Errorf("a call that was under way: %v", err)
+	}
+}
+
+// changed is the policy of the lab with other text in its source.
+func (l *lab) changed(old, now string) jwtpolicy.Source {
+	l.TB.Helper()
+	text := policytest.Header + policytest.CallSource
+	if old == "" || !strings.Contains(text, old) {
+		l.TB.Fatalf("the source lacks %q", old)
+	}
+	path := filepath.Join(l.TB.TempDir(), "t.proto")
+	if err := os.WriteFile(path, []byte(strings.Replace(text, old, now, 1)), 0o600); err != nil {
+		l.TB.Fatal(err)
+	}
+	return protosource.Files(nil, path)
+}
+
+// TestReloadReportsWhatIsWeaker: each change that lets more through is logged and told to
+// the observer in the words of jwtctl diff, or refused with RefuseWeaker; what is as
+// strict or stricter is neither. S79.
+func TestReloadReportsWhatIsWeaker(t *testing.T) {
+	l := newLab(t)
+	key := func(o jwtpolicy.KeyOptions) jwtpolicy.Key { o.ID = "test"; return jwtpolicy.KeyBytes(l.key, o) }
+	strict := []jwtpolicy.Key{key(jwtpolicy.KeyOptions{Audiences: []string{"shop"}, MaxAge: time.Hour})}
+	const who = `rpc Who(Plain) returns (Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN, bearer_token_issuer: "me"`
+	for name, row := range map[string]struct {
+		src  jwtpolicy.Source
+		keys []jwtpolicy.Key
+		want []string // kinds and subjects
+	}{
+		"nothing":              {l.source(), strict, nil},
+		"an issuer dropped":    {l.changed(who, strings.Replace(who, `, bearer_token_issuer: "me"`, "", 1)), strict, []string{"issuers-dropped t.S/Who"}},
+		"an issuer more":       {l.changed(who, who+`, bearer_token_issuer: "you"`), strict, []string{"issuer-added t.S/Who"}},
+		"no token required":    {l.changed("rpc Bearer(Plain) returns (Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN}; }", "rpc Bearer(Plain) returns (Plain);"), strict, []string{"bearer-not-validated t.S/Bearer"}},
+		"a method stricter":    {l.changed("rpc Open(Plain) returns (Plain);", "rpc Open(Plain) returns (Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN}; }"), strict, nil},
+		"a field less":         {l.changed("string user = 1 [(kalix.field).jwt = {claim: INCLUDE}];", "string user = 1;"), strict, []string{"claim-not-compared t.Signed.user"}},
+		"another audience":     {l.source(), []jwtpolicy.Key{key(jwtpolicy.KeyOptions{Audiences: []string{"shop", "bank"}, MaxAge: time.Hour})}, []string{"issuer-rule-loosened key"}},
+		"any age":              {l.source(), []jwtpolicy.Key{key(jwtpolicy.KeyOptions{Audiences: []string{"shop"}})}, []string{"issuer-rule-loosened key"}},
+		"a key without rules":  {l.source(), []jwtpolicy.Key{strict[0], jwtpolicy.KeyBytes(newKey(), jwtpolicy.KeyOptions{ID: "new"})}, []string{"issuer-rule-loosened key", "issuer-rule-loosened key"}},
+		"shorter, if anything": {l.source(), []jwtpolicy.Key{key(jwtpolicy.KeyOptions{Audiences: []string{"shop"}, MaxAge: time.Minute})}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log strings.Builder
+			seen := &counter{}
+			now := func() time.Time { return policytest.Now }
+			p, err := jwtpolicy.New(t.Context(), l.source(), strict, jwtpolicy.Options{Observer: seen, Log: slog.New(slog.NewTextHandler(&log, nil)), Now: now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Reload(t.Context(), row.src, row.keys); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, c := range seen.weakened {
+				got = append(got, c.Kind+" "+c.Subject)
+				line := fmt.Sprintf("level=WARN msg=\"the policy became weaker\" change=%s subject=%s detail=%q gain=%q", c.Kind, c.Subject, c.Detail, c.Gain)
+				if c.Detail == "" || c.Gain == "" || !strings.Contains(log.String(), line) {
+					t.Errorf("the log lacks %s\n%s", line, log.String())
+				}
+			}
+			if strings.Join(got, ", ") != strings.Join(row.want, ", ") || strings.Count(log.String(), "\n") != len(row.want) {
+				t.Errorf("got %q, want %q; log:\n%s", got, row.want, log.String())
+			}
+
+			before := log.String()
+			p, err = jwtpolicy.New(t.Context(), l.source(), strict, jwtpolicy.Options{Observer: seen, RefuseWeaker: true, Log: slog.New(slog.NewTextHandler(&log, nil)), Now: now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = p.Reload(t.Context(), row.src, row.keys)
+			if refused := errors.Is(err, &jwtpolicy.Error{Code: "policy_faulty"}); refused != (row.want != nil) || !refused && err != nil {
+				t.Errorf("with RefuseWeaker: %v", err)
+			}
+			for _, kind := range row.want {
+				if kind, _, _ = strings.Cut(kind, " "); err == nil || !strings.Contains(err.Error(), "("+kind+")") {
+					t.Errorf("the error lacks %s: %v", kind, err)
+				}
+			}
+			if len(seen.weakened) != len(row.want) || log.String() != before {
+				t.Errorf("what was refused is reported: %v\n%s", seen.weakened, log.String())
+			}
+			// Whether or not it was refused, the next version is compared with what is in force.
+			if err := p.Reload(t.Context(), l.source(), strict); err != nil && row.want != nil {
+				t.Errorf("back to what is in force: %v", err)
+			}
+		})
+	}
+}
+
+// TestReloadSaysAsDiff: what is reported is what jwtctl diff has of the two versions. S79.
+func TestReloadSaysAsDiff(t *testing.T) {
+	l := newLab(t)
+	src := l.changed("{validate: MESSAGE}", "{validate: BEARER_TOKEN}")
+	set, err := src.Descriptors(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes, err := diff.Compare(policy.Read(l.Set), policy.Read(set))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, c := range changes {
+		if c.Direction >= diff.Unknown {
+			want = append(want, c.Kind+" "+c.Subject+" "+c.Message+" "+c.Gain)
+		}
+	}
+	seen := &counter{}
+	p := l.policy(l.source(), jwtpolicy.Options{Observer: seen, Log: slog.New(slog.DiscardHandler)})
+	if err := p.Reload(t.Context(), src, l.keys()); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range seen.weakened {
+		got = append(got, c.Kind+" "+c.Subject+" "+c.Detail+" "+c.Gain)
+	}
+	if len(want) == 0 || strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestOpenPolicyIsLogged: a start or a reload after which nothing is enforced says so, and
+// once. S79.
+func TestOpenPolicyIsLogged(t *testing.T) {
+	l := newLab(t)
+	path := filepath.Join(t.TempDir(), "t.proto")
+	if err := os.WriteFile(path, []byte(`syntax = "proto3"; package t; message M {} service S { rpc Open(M) returns (M); }`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	open := protosource.Files(nil, path)
+	for name, sources := range map[string][]jwtpolicy.Source{"a start": {open, open}, "a reload": {l.source(), open}} {
+		var log strings.Builder
+		p := l.policy(sources[0], jwtpolicy.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err := p.Reload(t.Context(), sources[1], l.keys()); err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(log.String(), "the policy has no annotated method"); n != 1 {
+			t.Errorf("%s: %d lines\n%s", name, n, log.String())
+		}
+	}
+}
+
+// TestReloadComparesWithWhatIsInForce, and the rules of each key with those of the keys of
+// its issuer, in whatever order. S79.
+func TestReloadComparesWithWhatIsInForce(t *testing.T) {
+	l := newLab(t)
+	key := func(id string, audiences ...string) jwtpolicy.Key {
+		return jwtpolicy.KeyBytes(newKey(), jwtpolicy.KeyOptions{ID: id, Issuer: "me", Audiences: audiences})
+	}
+	strict, loose := key("a", "shop"), key("b", "shop", "bank")
+	none := l.changed("rpc Bearer(Plain) returns (Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN}; }", "rpc Bearer(Plain) returns (Plain);")
+	seen := &counter{}
+	p, err := jwtpolicy.New(t.Context(), l.source(), []jwtpolicy.Key{strict}, jwtpolicy.Options{Observer: seen, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, step := range []struct {
+		src  jwtpolicy.Source
+		keys []jwtpolicy.Key
+		want string
+	}{
+		{none, []jwtpolicy.Key{strict}, "bearer-not-validated"},
+		{none, []jwtpolicy.Key{strict}, ""},
+		{l.source(), []jwtpolicy.Key{strict}, ""},
+		{none, []jwtpolicy.Key{strict}, "bearer-not-validated"},
+		{none, []jwtpolicy.Key{strict, loose}, "issuer-rule-loosened"},
+		{none, []jwtpolicy.Key{loose, strict}, ""},
+		{none, []jwtpolicy.Key{strict}, ""},
+		{none, []jwtpolicy.Key{key("c", "shop"), strict}, ""},
+		{none, []jwtpolicy.Key{key("d"), key("e")}, "issuer-rule-loosened"},
+		{none, []jwtpolicy.Key{loose}, ""},
+	} {
+		seen.weakened = nil
+		if err := p.Reload(t.Context(), step.src, step.keys); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, c := range seen.weakened {
+			got += c.Kind
+		}
+		if got != step.want {
+			t.Errorf("step %d: got %v, want %s", i+1, seen.weakened, step.want)
+		}
+	}
+}
