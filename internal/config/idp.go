@@ -33,33 +33,19 @@ const (
 func (c *File) UserAt(i int) string   { return c.entryAt(usersKey, c.Users[i].Line, i) }
 func (c *File) ClientAt(i int) string { return c.entryAt(clientsKey, c.Clients[i].Line, i) }
 
-// texts reads a list of strings.
-func (r *reader) texts(n *yaml.Node, key string) (list []string) {
-	r.items(n, key, func(key string, item *yaml.Node) { list = append(list, r.text(item, key)) })
-	return list
+// claimsTo returns what reads claims into to.
+func (r *reader) claimsTo(to *[]token.Claim) func(*yaml.Node, string) {
+	return func(n *yaml.Node, here string) { *to = r.claimsOf(n, here) }
 }
 
 // user reads one of idp.users.
 func (r *reader) user(key string, n *yaml.Node) {
-	e, before := UserEntry{Line: n.Line}, len(r.faults)
-	r.fields(n, key, func(name string, at, value *yaml.Node) {
-		here := join(key, name)
-		switch name {
-		case "name":
-			e.Name = r.text(value, here)
-		case "permissions":
-			e.Permissions = r.texts(value, here)
-		case "roles":
-			e.Roles = r.texts(value, here)
-		case "groups":
-			e.Groups = r.texts(value, here)
-		case "claims":
-			e.Claims = r.claimsOf(value, here)
-		default:
-			r.unknown(at, here, []string{"claims", "groups", "name", "permissions", "roles"})
-		}
+	e := UserEntry{Line: n.Line}
+	whole := r.entry(n, key, members{
+		"name": r.textTo(&e.Name), "permissions": r.textsTo(&e.Permissions), "roles": r.textsTo(&e.Roles),
+		"groups": r.textsTo(&e.Groups), "claims": r.claimsTo(&e.Claims),
 	})
-	if len(r.faults) == before && e.Name == "" {
+	if whole && e.Name == "" {
 		r.fail(n, key, "name is required")
 	}
 	r.out.Users = append(r.out.Users, e)
@@ -67,29 +53,12 @@ func (r *reader) user(key string, n *yaml.Node) {
 
 // client reads one of idp.clients.
 func (r *reader) client(key string, n *yaml.Node) {
-	e, before := ClientEntry{Line: n.Line}, len(r.faults)
-	r.fields(n, key, func(name string, at, value *yaml.Node) {
-		here := join(key, name)
-		switch name {
-		case "id":
-			e.ID = r.text(value, here)
-		case "secret":
-			e.Secret = r.text(value, here)
-		case "redirects":
-			e.Redirects = r.texts(value, here)
-		case "audiences":
-			e.Audiences = r.texts(value, here)
-		case "permissions":
-			e.Permissions = r.texts(value, here)
-		case "faults":
-			e.Faults = r.texts(value, here)
-		case "claims":
-			e.Claims = r.claimsOf(value, here)
-		default:
-			r.unknown(at, here, []string{"audiences", "claims", "faults", "id", "permissions", "redirects", "secret"})
-		}
+	e := ClientEntry{Line: n.Line}
+	whole := r.entry(n, key, members{
+		"id": r.textTo(&e.ID), "secret": r.textTo(&e.Secret), "redirects": r.textsTo(&e.Redirects), "audiences": r.textsTo(&e.Audiences),
+		"permissions": r.textsTo(&e.Permissions), "faults": r.textsTo(&e.Faults), "claims": r.claimsTo(&e.Claims),
 	})
-	if len(r.faults) == before && e.ID == "" {
+	if whole && e.ID == "" {
 		r.fail(n, key, "id is required")
 	}
 	r.out.Clients = append(r.out.Clients, e)

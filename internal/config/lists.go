@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -11,33 +12,71 @@ import (
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
+// members are what an entry of a list may have: what reads each, by its name.
+type members map[string]func(n *yaml.Node, here string)
+
+// entry reads the members of n, and reports whether all of them are valid: what is
+// missing is reported only then.
+func (r *reader) entry(n *yaml.Node, key string, known members) bool {
+	before := len(r.faults)
+	r.fields(n, key, func(name string, at, value *yaml.Node) {
+		if read := known[name]; read != nil {
+			read(value, join(key, name))
+			return
+		}
+		r.unknown(at, join(key, name), slices.Sorted(maps.Keys(known)))
+	})
+	return len(r.faults) == before
+}
+
+// textTo and textsTo return what reads a string, or a list of them, into to.
+func (r *reader) textTo(to *string) func(*yaml.Node, string) {
+	return func(n *yaml.Node, here string) { *to = r.text(n, here) }
+}
+
+func (r *reader) textsTo(to *[]string) func(*yaml.Node, string) {
+	return func(n *yaml.Node, here string) {
+		r.items(n, here, func(key string, item *yaml.Node) { *to = append(*to, r.text(item, key)) })
+	}
+}
+
+func (r *reader) flagTo(to *bool) func(*yaml.Node, string) {
+	return func(n *yaml.Node, here string) {
+		if n.Tag != "!!bool" {
+			r.fail(n, here, "must be true or false")
+		}
+		*to = n.Value == "true"
+	}
+}
+
+// durationTo returns what reads a duration, which must be greater than 0.
+func (r *reader) durationTo(to *time.Duration) func(*yaml.Node, string) {
+	return func(n *yaml.Node, here string) {
+		d, err := time.ParseDuration(n.Value)
+		if n.Tag != "!!str" || err != nil || d <= 0 {
+			r.failHint(n, here, durationHint(n.Value), "must be a duration such as 90s, 10m or 1h30m")
+		}
+		*to = d
+	}
+}
+
 // key reads one of keys.
 func (r *reader) key(key string, n *yaml.Node) {
-	e, before := KeyEntry{Line: n.Line}, len(r.faults)
-	r.fields(n, key, func(name string, at, value *yaml.Node) {
-		here := join(key, name)
-		switch name {
-		case "id":
-			e.ID = r.text(value, here)
-		case "algorithm":
-			e.Algorithm = r.algorithm(value, here)
-		case "issuer":
-			e.Issuer = r.text(value, here)
-		case "file":
-			e.File = r.out.resolvePath(r.text(value, here))
-		case "secret":
-			variable, isVariable := strings.CutPrefix(r.text(value, here), "env:")
-			if value.Value != "" && (!isVariable || variable == "") {
-				r.failHint(value, here, "write secret: \"env:NAME\" and put the secret into NAME", "a secret must not be in the file")
+	e := KeyEntry{Line: n.Line}
+	known := r.rules(&e.Rules)
+	maps.Copy(known, members{
+		"id": r.textTo(&e.ID), "issuer": r.textTo(&e.Issuer),
+		"algorithm": func(n *yaml.Node, here string) { e.Algorithm = r.algorithm(n, here) },
+		"file":      func(n *yaml.Node, here string) { e.File = r.out.resolvePath(r.text(n, here)) },
+		"secret": func(n *yaml.Node, here string) {
+			variable, isVariable := strings.CutPrefix(r.text(n, here), "env:")
+			if n.Value != "" && (!isVariable || variable == "") {
+				r.failHint(n, here, "write secret: \"env:NAME\" and put the secret into NAME", "a secret must not be in the file")
 			}
 			e.Secret = variable
-		default:
-			if !r.rule(&e.Rules, name, here, value) {
-				r.unknown(at, here, append([]string{"algorithm", "file", "id", "issuer", "secret"}, ruleNames()...))
-			}
-		}
+		},
 	})
-	if len(r.faults) == before && (e.File == "") == (e.Secret == "") {
+	if r.entry(n, key, known) && (e.File == "") == (e.Secret == "") {
 		r.oneOf(n, key, "file", "secret", e.File != "")
 	}
 	r.out.Keys = append(r.out.Keys, e)
@@ -54,40 +93,24 @@ func (r *reader) oneOf(n *yaml.Node, key, one, other string, both bool) {
 
 // keySet reads one of key_sets.
 func (r *reader) keySet(key string, n *yaml.Node) {
-	e, before := KeySetEntry{Line: n.Line}, len(r.faults)
-	r.fields(n, key, func(name string, at, value *yaml.Node) {
-		here := join(key, name)
-		switch name {
-		case "issuer":
-			e.Issuer = r.text(value, here)
-		case "jwks":
-			e.JWKS = r.text(value, here)
+	e := KeySetEntry{Line: n.Line}
+	known := r.rules(&e.Rules)
+	maps.Copy(known, members{
+		"issuer": r.textTo(&e.Issuer), "oidc_discovery": r.flagTo(&e.OIDCDiscovery), "refresh_interval": r.durationTo(&e.RefreshInterval),
+		"jwks": func(n *yaml.Node, here string) {
+			e.JWKS = r.text(n, here)
 			if !strings.Contains(e.JWKS, "://") {
 				e.JWKS = r.out.resolvePath(e.JWKS)
 			}
-		case "oidc_discovery":
-			if value.Tag != "!!bool" {
-				r.fail(value, here, "must be true or false")
-			}
-			e.OIDCDiscovery = value.Value == "true"
-		case "allowed_algorithms":
-			r.items(value, here, func(key string, item *yaml.Node) {
+		},
+		"allowed_algorithms": func(n *yaml.Node, here string) {
+			r.items(n, here, func(key string, item *yaml.Node) {
 				e.AllowedAlgorithms = append(e.AllowedAlgorithms, r.algorithm(item, key))
 			})
-		case "refresh_interval":
-			d, err := time.ParseDuration(value.Value)
-			if value.Tag != "!!str" || err != nil || d <= 0 {
-				r.fail(value, here, "must be a duration such as 90s, 10m or 1h30m")
-			}
-			e.RefreshInterval = d
-		default:
-			if !r.rule(&e.Rules, name, here, value) {
-				r.unknown(at, here, append([]string{"allowed_algorithms", "issuer", "jwks", "oidc_discovery", "refresh_interval"}, ruleNames()...))
-			}
-		}
+		},
 	})
 	switch {
-	case len(r.faults) > before: // of a part; what is missing as a whole is reported only if all parts are valid
+	case !r.entry(n, key, known):
 	case e.OIDCDiscovery && e.Issuer == "":
 		r.fail(n, key, "oidc_discovery needs the issuer")
 	case e.OIDCDiscovery == (e.JWKS != ""):
@@ -98,22 +121,13 @@ func (r *reader) keySet(key string, n *yaml.Node) {
 
 // message reads one of messages.
 func (r *reader) message(key string, n *yaml.Node) {
-	e, before := MessageEntry{Line: n.Line}, len(r.faults)
-	r.fields(n, key, func(name string, at, value *yaml.Node) {
-		here := join(key, name)
-		switch name {
-		case "files":
-			e.Files = r.out.resolvePath(r.text(value, here))
-		case "method":
-			e.Method = r.text(value, here)
-		case "type":
-			e.Type = r.text(value, here)
-		default:
-			r.unknown(at, here, []string{"files", "method", "type"})
-		}
-	})
+	e := MessageEntry{Line: n.Line}
+	known := members{
+		"files":  func(n *yaml.Node, here string) { e.Files = r.out.resolvePath(r.text(n, here)) },
+		"method": r.textTo(&e.Method), "type": r.textTo(&e.Type),
+	}
 	switch {
-	case len(r.faults) > before:
+	case !r.entry(n, key, known):
 	case e.Files == "":
 		r.fail(n, key, "files is required")
 	case (e.Method == "") == (e.Type == ""):

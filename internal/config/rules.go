@@ -6,7 +6,6 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -14,41 +13,12 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// ruleNames are the keys of keys: and key_sets: that are rules for tokens.
-func ruleNames() []string {
-	return []string{"audiences", "max_age", "max_lifetime", "require_expiry", "type"}
-}
-
-// rule reads one rule for the tokens of an entry into out; false if name is not
-// one.
-func (r *reader) rule(out *keys.Rules, name, here string, n *yaml.Node) bool {
-	switch name {
-	case "audiences":
-		r.items(n, here, func(key string, item *yaml.Node) { out.Audiences = append(out.Audiences, r.text(item, key)) })
-	case "type":
-		out.Type = r.text(n, here)
-	case "max_lifetime":
-		out.MaxLifetime = r.positive(n, here)
-	case "max_age":
-		out.MaxAge = r.positive(n, here)
-	case "require_expiry":
-		if n.Tag != "!!bool" {
-			r.fail(n, here, "must be true or false")
-		}
-		out.RequireExpiry = n.Value == "true"
-	default:
-		return false
+// rules returns what reads the rules for the tokens of an entry into to.
+func (r *reader) rules(to *keys.Rules) members {
+	return members{
+		"audiences": r.textsTo(&to.Audiences), "type": r.textTo(&to.Type), "require_expiry": r.flagTo(&to.RequireExpiry),
+		"max_lifetime": r.durationTo(&to.MaxLifetime), "max_age": r.durationTo(&to.MaxAge),
 	}
-	return true
-}
-
-// positive returns the duration n, which must be greater than 0.
-func (r *reader) positive(n *yaml.Node, here string) time.Duration {
-	d, err := time.ParseDuration(n.Value)
-	if n.Tag != "!!str" || err != nil || d <= 0 {
-		r.failHint(n, here, durationHint(n.Value), "must be a duration such as 90s, 10m or 1h30m")
-	}
-	return d
 }
 
 // shareRules gives each entry of an issuer the rules of all: they are rules for

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -114,8 +115,15 @@ func (r *Rotation) make(step Step) (Step, error) {
 	if err := r.writeState(step.State); err != nil {
 		return step, err
 	}
-	path := filepath.Join(r.Folder, "key-"+k.ID()+".jwk")
-	return step, r.Writer.Write(path, append(text, '\n'), files.Private, false)
+	return step, r.Writer.Write(r.FileOf(k.ID()), append(text, '\n'), files.Private, false)
+}
+
+// KeyFiles matches the files of the keys that Run makes.
+const KeyFiles = "key-*.jwk"
+
+// FileOf returns the path of the file with the key that Run makes under this id.
+func (r *Rotation) FileOf(id string) string {
+	return filepath.Join(r.Folder, strings.Replace(KeyFiles, "*", id, 1))
 }
 
 // isFileName reports whether id is of the alphabet of thumbprints (base64url).

@@ -90,15 +90,9 @@ func runGenAndServe(ctx context.Context, d command.Deps, algGiven bool, o genAnd
 		if err := checkPublicOut(out.Public, out.Force); err != nil {
 			return err
 		}
-		key, err := keygen.Generate(req)
-		if err != nil {
+		if _, err := writeNew(ctx, d, req, out); err != nil {
 			return err
 		}
-		if err := keygen.Save(files.Writer{}, key, out); err != nil {
-			return err
-		}
-		d.Say("wrote %s: new private key (%s), readable only by you", out.Private, key.Describe())
-		warnUnignored(ctx, d, out.Private)
 	}
 	if len(o.serve.keys.Files) == 1 {
 		o.serve.keys.KeyID = o.gen.kid

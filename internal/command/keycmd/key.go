@@ -1,6 +1,7 @@
 package keycmd
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -51,12 +52,12 @@ func Key(d command.Deps) *cobra.Command {
 		Long:       keyText,
 		Example:    keyExample,
 		Args:       command.AtMostOne,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			name := input.DefaultKeyFile
 			if len(args) == 1 {
 				name = args[0]
 			}
-			return runKey(d, name, o)
+			return runKey(cmd.Context(), d, name, o)
 		},
 	}
 	fs := cmd.Flags()
@@ -77,7 +78,7 @@ func Key(d command.Deps) *cobra.Command {
 	return cmd
 }
 
-func runKey(d command.Deps, name string, o keyOptions) error {
+func runKey(ctx context.Context, d command.Deps, name string, o keyOptions) error {
 	list, err := o.read(d, name)
 	if err != nil {
 		return err
@@ -98,7 +99,7 @@ func runKey(d command.Deps, name string, o keyOptions) error {
 		}
 		return describeKeys(d, list, o, name)
 	}
-	return writeKeys(d, list, o, name)
+	return writeKeys(ctx, d, list, o, name)
 }
 
 // read returns the keys at name, by --kid, --alg and --public.
@@ -151,7 +152,7 @@ func printThumbprints(d command.Deps, list []*keys.Key, o keyOptions, name strin
 
 // writeKeys writes list in another form. What is private goes to no terminal (S6)
 // and into a file for its owner alone.
-func writeKeys(d command.Deps, list []*keys.Key, o keyOptions, name string) error {
+func writeKeys(ctx context.Context, d command.Deps, list []*keys.Key, o keyOptions, name string) error {
 	text, err := o.encode(d, list)
 	if err != nil {
 		return err
@@ -175,6 +176,7 @@ func writeKeys(d command.Deps, list []*keys.Key, o keyOptions, name string) erro
 		return err
 	}
 	d.Say("wrote %s, readable only by you", o.out)
+	warnUnignored(ctx, d, o.out)
 	return nil
 }
 

@@ -210,16 +210,25 @@ func runKeygen(ctx context.Context, d command.Deps, o keygenOptions) error {
 	if err := out.Check(); err != nil {
 		return err
 	}
-	key, err := keygen.Generate(req)
+	key, err := writeNew(ctx, d, req, out)
 	if err != nil {
 		return err
 	}
+	return renderKeygen(d, o, key, out)
+}
+
+// writeNew makes a key and writes its files.
+func writeNew(ctx context.Context, d command.Deps, req keygen.Request, out keygen.Output) (*keys.Key, error) {
+	key, err := keygen.Generate(req)
+	if err != nil {
+		return nil, err
+	}
 	if err := keygen.Save(files.Writer{}, key, out); err != nil {
-		return err
+		return nil, err
 	}
 	d.Say("wrote %s: new private key (%s), readable only by you", out.Private, key.Describe())
 	warnUnignored(ctx, d, out.Private)
-	return renderKeygen(d, o, key, out)
+	return key, nil
 }
 
 // keygenToStdout prints the private key itself, but not for all to see in a

@@ -1,6 +1,7 @@
 package keycmd
 
 import (
+	"context"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,7 +49,7 @@ func Rotate(d command.Deps) *cobra.Command {
 		Long:    rotateText,
 		Example: "  jwtctl rotate --key-dir keys\n  jwtctl rotate --key-dir keys --now --publish-wait 5m",
 		Args:    command.NoArguments,
-		RunE:    func(*cobra.Command, []string) error { return runRotate(d, o) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runRotate(cmd.Context(), d, o) },
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of the keys; made if it does not exist")
@@ -65,7 +66,7 @@ func Rotate(d command.Deps) *cobra.Command {
 	return cmd
 }
 
-func runRotate(d command.Deps, o rotateOptions) error {
+func runRotate(ctx context.Context, d command.Deps, o rotateOptions) error {
 	now, err := d.Clock(o.at)
 	if err != nil {
 		return err
@@ -96,6 +97,11 @@ func runRotate(d command.Deps, o rotateOptions) error {
 		Now:       now,
 	}
 	steps, state, err := r.Run()
+	for _, step := range steps {
+		if step.Action == rotate.Make {
+			warnUnignoredBy(ctx, d, r.FileOf(step.KeyID), "/"+rotate.KeyFiles)
+		}
+	}
 	if err != nil {
 		return err
 	}
