@@ -75,6 +75,13 @@ func grpcType(headers []Header) string {
 	return ""
 }
 
+// isGRPC reports whether kind is a content type of gRPC over HTTP/2 (PROTOCOL-HTTP2.md,
+// Content-Type), which that of gRPC-Web is not.
+func isGRPC(kind string) bool {
+	rest, found := strings.CutPrefix(kind, "application/grpc")
+	return found && (rest == "" || rest[0] == '+' || rest[0] == ';')
+}
+
 // headerValue is the value of p on the wire: what gRPC calls binary is base64 there.
 func headerValue(p enforce.Pair) string {
 	if strings.HasSuffix(p.Key, "-bin") {

@@ -1,11 +1,11 @@
 // Package authz decides about calls on behalf of other proxies: they ask with the
 // headers of a call, over Envoy's ext_authz protocol or plain HTTP, and the answer is
-// which headers to set and to remove, or how to refuse the call. Verdicts, codes and
-// texts are those of jwtctl proxy, since both ask package enforce.
+// which headers to set and to remove, or how to refuse the call. By Envoy's ext_proc
+// protocol they ask about the messages as well, which are validated and signed on their
+// way. Verdicts, codes and texts are those of jwtctl proxy, since both ask package enforce.
 //
-// Only what headers show is decided: messages are not seen. A policy with a method
-// that validates or signs messages is refused, unless Options.BearerOnly says that
-// something else does that part.
+// A method that validates or signs messages is refused to those who ask with headers
+// alone, unless Options.BearerOnly says that something else does that part.
 //
 // It reads no file and knows no flags.
 package authz
@@ -24,14 +24,16 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// MaxMetadataBytes is how much of a call's headers is read where Options name
-// nothing else: as much as jwtctl proxy reads.
-const MaxMetadataBytes = 16 << 10
+// What is read of a call where Options name nothing else: as much as jwtctl proxy reads.
+const (
+	MaxMetadataBytes = 16 << 10
+	MaxMessageBytes  = 4 << 20
+)
 
 // Options say how an Authority decides.
 type Options struct {
-	// BearerOnly accepts policies that validate or sign messages, of which only the
-	// bearer tokens are checked here.
+	// BearerOnly lets methods that validate or sign messages pass on their bearer tokens
+	// alone where the messages are not sent here.
 	BearerOnly bool
 	// ForwardAuthorization leaves authorization on calls whose token was checked.
 	ForwardAuthorization bool
@@ -46,6 +48,9 @@ type Options struct {
 	// MetadataBytes is the most bytes of names and values of a call's headers;
 	// 0 means MaxMetadataBytes.
 	MetadataBytes int
+	// MessageBytes is the most bytes of a message, after decompression; 0 means
+	// MaxMessageBytes.
+	MessageBytes int
 	// Log is called for refusals; Now is the clock of the machine. Both are needed.
 	Log *slog.Logger
 	Now func() time.Time
@@ -91,6 +96,9 @@ func New(policy enforce.Policy, o Options) (*Authority, error) {
 	if o.MetadataBytes == 0 {
 		o.MetadataBytes = MaxMetadataBytes
 	}
+	if o.MessageBytes == 0 {
+		o.MessageBytes = MaxMessageBytes
+	}
 	if o.Observer == nil {
 		o.Observer = metrics.Discard{}
 	}
@@ -98,16 +106,9 @@ func New(policy enforce.Policy, o Options) (*Authority, error) {
 	return a, a.Swap(policy)
 }
 
-// Swap puts policy in force for the calls that are decided from now on. One that
-// cannot be enforced from headers is refused with policy_invalid, and the old one stays.
+// Swap puts policy in force for the calls that are decided from now on. On an error, the
+// old one stays.
 func (a *Authority) Swap(policy enforce.Policy) error {
-	if policy.Plan != nil && !a.options.BearerOnly {
-		for m := range policy.Plan.Methods {
-			if m.WithMessages() {
-				return fault.New(fault.PolicyInvalid, m.Name, "validates or signs messages, which an authorization server does not see")
-			}
-		}
-	}
 	s, err := enforce.New(policy, enforce.Options{Open: a.options.Open, CachedTokens: a.options.CachedTokens, Now: a.options.Now})
 	if err != nil {
 		return err
@@ -126,7 +127,7 @@ func (a *Authority) Decide(ctx context.Context, r Request) (v Verdict) {
 		if cause := recover(); cause != nil { // S74
 			v = Verdict{Refusal: enforce.Crashed(cause)}
 		}
-		a.end(ctx, call, path, v.Refusal, began)
+		a.end(ctx, call, path, v.Refusal, false, began)
 	}()
 	call = a.begin(ctx, path)
 	if refusal := a.refuse(ctx, call, r); refusal != nil {
@@ -140,20 +141,40 @@ func (a *Authority) refuse(ctx context.Context, call *enforce.Call, r Request) *
 	if refusal := call.Known(); refusal != nil {
 		return refusal
 	}
-	size, tokens := 0, []string(nil)
-	for _, h := range r.Headers {
+	refusal := a.tooLarge(r.Headers)
+	if refusal == nil && r.RefuseClaims {
+		refusal = fromClient(r.Headers)
+	}
+	if refusal == nil {
+		refusal = call.Admit(ctx, values(r.Headers, "authorization"))
+	}
+	if refusal == nil && call.Method.WithMessages() && !a.options.BearerOnly {
+		f := fault.New(fault.PolicyInvalid, call.Method.Name, "validates or signs messages, which are not seen here")
+		refusal = enforce.Refuse(enforce.InCall, f.WithHint("have Envoy ask by ext_proc, or add --bearer-only if something else checks the messages"))
+	}
+	return call.Ends(refusal)
+}
+
+// tooLarge refuses headers that are more than is read.
+func (a *Authority) tooLarge(headers []Header) *enforce.Refusal {
+	size := 0
+	for _, h := range headers {
 		size += len(h.Name) + len(h.Value)
-		if h.Name == "authorization" {
-			tokens = append(tokens, h.Value)
-		}
-		if r.RefuseClaims && enforce.IsClaim(h.Name) {
-			return call.Ends(enforce.Refuse(enforce.InCall, fault.New(fault.ClaimFromClient, quote.Shorten(h.Name), "this header of the client looks like a claim")))
+	}
+	if size <= a.options.MetadataBytes {
+		return nil
+	}
+	return enforce.Refuse(enforce.InCall, fault.New(fault.LimitExceeded, "metadata", "%d bytes; at most %d are read", size, a.options.MetadataBytes))
+}
+
+// fromClient refuses headers that look like claims.
+func fromClient(headers []Header) *enforce.Refusal {
+	for _, h := range headers {
+		if enforce.IsClaim(h.Name) {
+			return enforce.Refuse(enforce.InCall, fault.New(fault.ClaimFromClient, quote.Shorten(h.Name), "this header of the client looks like a claim"))
 		}
 	}
-	if size > a.options.MetadataBytes {
-		return call.Ends(enforce.Refuse(enforce.InCall, fault.New(fault.LimitExceeded, "metadata", "%d bytes; at most %d are read", size, a.options.MetadataBytes)))
-	}
-	return call.Ends(call.Admit(ctx, tokens))
+	return nil
 }
 
 // pass returns the headers of a call that goes on: those of the client that look
@@ -172,8 +193,9 @@ func (a *Authority) pass(call *enforce.Call, headers []Header) (v Verdict) {
 			v.Remove = append(v.Remove, name)
 		}
 	}
+	ofGRPC := grpcType(headers) != ""
 	for _, h := range headers {
-		if enforce.IsClaim(h.Name) {
+		if enforce.IsClaim(h.Name) || ofGRPC && enforce.OfConnection(h.Name) && h.Name != "te" { // Envoy and gRPC need te
 			remove(h.Name)
 		}
 	}

@@ -404,17 +404,26 @@ func TestRefuseClaims(t *testing.T) {
 	}
 }
 
-// TestPoliciesBeyondHeaders are refused, at the start and at a reload.
-func TestPoliciesBeyondHeaders(t *testing.T) {
+// TestMethodsBeyondHeaders: where only headers are seen, a method that validates or signs
+// messages is refused, whatever its bearer token; the others pass.
+func TestMethodsBeyondHeaders(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, `message M { string x = 1; } service S { rpc A(M) returns (M) { option (kalix.method).jwt = {validate: BEARER_TOKEN}; } }`, authz.Options{})
-	beyond := policytest.New(t, policytest.CallSource, policytest.Setup{})
-	err := d.authority.Swap(enforce.Policy{Plan: beyond.Plan, Verifier: beyond.Verifier, Signer: beyond.Signer})
-	if fault.CodeOf(err) != fault.PolicyInvalid || !strings.Contains(err.Error(), "t.S/Check") {
-		t.Errorf("%v", err)
+	d := newDesk(t, policytest.CallSource, authz.Options{})
+	bearer := []string{"content-type", "application/grpc", "authorization", "Bearer " + d.Token(policytest.GoodClaims)}
+	for _, method := range []string{"Check", "CheckClient", "CheckServer", "CheckBidi", "CheckMine", "Sign", "SignServer"} {
+		for kind, got := range map[string]reply{"ext_authz": d.envoy(t, "/t.S/"+method, bearer, true), "forward-auth": d.forward("/t.S/"+method, bearer)} {
+			if got.passes || got.grpc != "9" || got.text != "Call cannot be forwarded" {
+				t.Errorf("%s by %s: %+v", method, kind, got)
+			}
+		}
 	}
-	if got := d.forward("/t.S/A", nil); got.status != http.StatusUnauthorized { // the old one is in force
-		t.Errorf("%+v", got)
+	for _, method := range []string{"Open", "Who", "WhoBidi"} {
+		if got := d.envoy(t, "/t.S/"+method, bearer, true); !got.passes {
+			t.Errorf("%s: %+v", method, got)
+		}
+	}
+	if got := d.envoy(t, "/t.S/CheckMine", nil, true); got.text != "Bearer token is missing" {
+		t.Errorf("without a token: %+v", got)
 	}
 }
 

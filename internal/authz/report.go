@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jwtctl/jwtctl/internal/enforce"
+	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/metrics"
 )
 
@@ -23,11 +24,17 @@ func (a *Authority) begin(ctx context.Context, path string) (call *enforce.Call)
 	return call
 }
 
-// end tells log and observer how call was decided; refusal is nil if it passes, and
-// call where it panicked before there was one.
-func (a *Authority) end(ctx context.Context, call *enforce.Call, path string, refusal *enforce.Refusal, began time.Time) {
+// cancelled is the status of a call that its client left.
+const cancelled fault.GRPC = 1
+
+// end tells log and observer how call was decided; refusal is nil if it passes, or if its
+// client left before that; call is nil where it panicked before there was one.
+func (a *Authority) end(ctx context.Context, call *enforce.Call, path string, refusal *enforce.Refusal, left bool, began time.Time) {
 	metric, name := names(call, path)
 	done := metrics.Call{Method: metric, Took: a.options.Now().Sub(began)}
+	if left {
+		done.Status = cancelled
+	}
 	if refusal != nil {
 		done.Status, done.Reason = refusal.Status, refusal.Fault.Code
 	}

@@ -23,12 +23,15 @@ import (
 	"github.com/jwtctl/jwtctl/internal/health"
 )
 
-// CheckService is the service of Envoy's ext_authz protocol.
-const CheckService = "envoy.service.auth.v3.Authorization"
+// The services of Envoy's protocols ext_authz and ext_proc.
+const (
+	CheckService   = "envoy.service.auth.v3.Authorization"
+	ProcessService = "envoy.service.ext_proc.v3.ExternalProcessor"
+)
 
-// maxCheckBytes bounds a question: headers of MetadataBytes, and what else Envoy
-// writes, with room to spare.
-const maxCheckBytes = 1 << 20
+// spareBytes is what a question may have in addition to a message: headers of
+// MetadataBytes, and what else Envoy writes, with room to spare.
+const spareBytes = 1 << 20
 
 // Server answers Envoy over gRPC. It is safe for concurrent use.
 type Server struct {
@@ -47,7 +50,7 @@ func NewServer(a *Authority, config *tls.Config) *Server {
 	s.server = grpc.NewServer(
 		grpc.Creds(creds),
 		grpc.ForceServerCodecV2(codec{}),
-		grpc.MaxRecvMsgSize(maxCheckBytes),
+		grpc.MaxRecvMsgSize(a.options.MessageBytes+spareBytes),
 		grpc.ConnectionTimeout(20*time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
@@ -57,6 +60,10 @@ func NewServer(a *Authority, config *tls.Config) *Server {
 	s.server.RegisterService(&grpc.ServiceDesc{
 		ServiceName: CheckService, HandlerType: (*any)(nil),
 		Methods: []grpc.MethodDesc{{MethodName: "Check", Handler: check}},
+	}, a)
+	s.server.RegisterService(&grpc.ServiceDesc{
+		ServiceName: ProcessService, HandlerType: (*any)(nil),
+		Streams: []grpc.StreamDesc{{StreamName: "Process", Handler: process, ServerStreams: true, ClientStreams: true}},
 	}, a)
 	grpc_health_v1.RegisterHealthServer(s.server, s.health)
 	return s
@@ -75,6 +82,25 @@ func check(authority any, ctx context.Context, read func(any) error, _ grpc.Unar
 	}
 	answer := wire(checkResponse(authority.(*Authority).Decide(ctx, r), grpcType(r.Headers)))
 	return &answer, nil
+}
+
+// process is ExternalProcessor/Process. It ends well only once the data plane has no more
+// questions: an end before that would let the rest of the call pass.
+func process(authority any, stream grpc.ServerStream) error {
+	receive := func() ([]byte, error) {
+		var question wire
+		err := stream.RecvMsg(&question)
+		return question, err
+	}
+	send := func(answer []byte) error {
+		w := wire(answer)
+		return stream.SendMsg(&w)
+	}
+	err := authority.(*Authority).exchange(stream.Context()).serve(receive, send)
+	if errors.Is(err, errRefused) {
+		return status.Error(codes.Aborted, "The call was refused")
+	}
+	return err
 }
 
 // Serve answers by l until Shutdown, and closes it. listen_failed is the error if l

@@ -28,6 +28,8 @@ type Places struct {
 	Authz   string // of the gRPC server here
 	Forward string // of the HTTP server here
 	Service string // behind the proxy
+	// BearerOnly says that something else validates and signs messages.
+	BearerOnly bool
 }
 
 // Snippet returns the configuration of proxy that has calls decided here, and refuses
@@ -54,12 +56,24 @@ func Snippet(proxy string, p *plan.Plan, at Places) (string, error) {
 	var out strings.Builder
 	err = t.ExecuteTemplate(&out, proxy+".tmpl", struct {
 		Places
-		Claims []string
-	}{at, claimNames(p)})
+		Claims   []string
+		Messages []*plan.Method
+	}{at, claimNames(p), withMessages(p, at.BearerOnly)})
 	if err != nil {
 		return "", fault.New(fault.Internal, proxy, "%w", err)
 	}
 	return out.String(), nil
+}
+
+// withMessages are the methods whose messages are validated or signed here, by name.
+func withMessages(p *plan.Plan, bearerOnly bool) (list []*plan.Method) {
+	for m := range p.Methods {
+		if m.WithMessages() && !bearerOnly {
+			list = append(list, m)
+		}
+	}
+	slices.SortFunc(list, func(a, b *plan.Method) int { return strings.Compare(a.Name, b.Name) })
+	return list
 }
 
 // claimNames are the claims that tokens of p's methods have for certain, and the

@@ -10,12 +10,13 @@ import (
 )
 
 // The messages of Envoy's ext_authz protocol, envoy.service.auth.v3, as far as they
-// are used: their generated packages would make every start of jwtctl slower by two
-// fifths. The numbers are those of external_auth.proto and attribute_context.proto.
+// are used, and what those of ext_proc share with them: the generated packages would
+// make every start of jwtctl slower by two fifths. The numbers are those of
+// external_auth.proto and attribute_context.proto.
 
-// errNotCheck is the error for bytes that are not a CheckRequest.
-func errNotCheck() error {
-	return fault.New(fault.MessageMalformed, "envoy.service.auth.v3.CheckRequest", "it is not a valid message")
+// errNotMessage is the error for bytes that are not a message of Envoy's protocols.
+func errNotMessage() error {
+	return fault.New(fault.MessageMalformed, "question", "it is not a valid message")
 }
 
 // checkRequest reads a CheckRequest: attributes (1), request (4), http (2), and of
@@ -59,9 +60,15 @@ func (r *Request) field(number protowire.Number, value []byte) error {
 	return nil
 }
 
-// header reads an entry of the map of headers, or a HeaderValue: key (1), value (2),
-// and raw_value (3), which counts where value is empty.
 func (r *Request) header(entry []byte) error {
+	h, err := headerValueOf(entry)
+	r.Headers = append(r.Headers, h)
+	return err
+}
+
+// headerValueOf reads an entry of a map of headers, or a HeaderValue: key (1), value (2),
+// and raw_value (3), which counts where value is empty.
+func headerValueOf(entry []byte) (Header, error) {
 	var key, value, raw string
 	err := message(entry, func(number protowire.Number, field []byte) error {
 		switch number {
@@ -77,32 +84,44 @@ func (r *Request) header(entry []byte) error {
 	if value == "" {
 		value = raw
 	}
-	r.Headers = append(r.Headers, Header{strings.ToLower(key), value})
-	return err
+	return Header{strings.ToLower(key), value}, err
 }
 
 // message calls each with the fields of a message that are bytes; others are passed
 // over.
 func message(wire []byte, each func(protowire.Number, []byte) error) error {
+	return fields(wire, func(number protowire.Number, kind protowire.Type, _ uint64, value []byte) error {
+		if kind != protowire.BytesType {
+			return nil
+		}
+		return each(number, value)
+	})
+}
+
+// fields calls each with the fields of a message: their varint or their bytes; of other
+// wire types neither.
+func fields(wire []byte, each func(number protowire.Number, kind protowire.Type, varint uint64, bytes []byte) error) error {
 	for len(wire) > 0 {
 		number, kind, n := protowire.ConsumeTag(wire)
 		if n < 0 {
-			return errNotCheck()
+			return errNotMessage()
 		}
 		wire = wire[n:]
-		if kind != protowire.BytesType {
-			if n = protowire.ConsumeFieldValue(number, kind, wire); n < 0 {
-				return errNotCheck()
-			}
-			wire = wire[n:]
-			continue
+		var varint uint64
+		var bytes []byte
+		switch kind {
+		case protowire.VarintType:
+			varint, n = protowire.ConsumeVarint(wire)
+		case protowire.BytesType:
+			bytes, n = protowire.ConsumeBytes(wire)
+		default:
+			n = protowire.ConsumeFieldValue(number, kind, wire)
 		}
-		value, n := protowire.ConsumeBytes(wire)
 		if n < 0 {
-			return errNotCheck()
+			return errNotMessage()
 		}
 		wire = wire[n:]
-		if err := each(number, value); err != nil {
+		if err := each(number, kind, varint, bytes); err != nil {
 			return err
 		}
 	}
@@ -118,7 +137,7 @@ func checkResponse(v Verdict, grpc string) []byte {
 		a := answerTo(r, grpc)
 		denied := appendMessage(nil, 1, appendNumber(nil, 1, uint64(a.status)))
 		for _, h := range a.headers {
-			denied = appendMessage(denied, 2, headerOption(h.Name, h.Value))
+			denied = appendMessage(denied, 2, headerOption(h.Name, 2, h.Value))
 		}
 		if a.body != "" {
 			denied = appendText(denied, 3, a.body)
@@ -127,7 +146,7 @@ func checkResponse(v Verdict, grpc string) []byte {
 	}
 	var ok []byte
 	for _, p := range v.Set {
-		ok = appendMessage(ok, 2, headerOption(p.Key, headerValue(p)))
+		ok = appendMessage(ok, 2, headerOption(p.Key, 2, headerValue(p)))
 	}
 	for _, name := range slices.Sorted(slices.Values(v.Remove)) {
 		ok = appendText(ok, 5, name)
@@ -138,9 +157,9 @@ func checkResponse(v Verdict, grpc string) []byte {
 // headerOption is a HeaderValueOption that overwrites: header (1), append_action (3)
 // OVERWRITE_IF_EXISTS_OR_ADD, keep_empty_value (4). Without the one Envoy appends to
 // what the client sent under that name, and without the other it passes over an empty
-// value and leaves the client's.
-func headerOption(name, value string) []byte {
-	header := appendMessage(nil, 1, appendText(appendText(nil, 1, name), 2, value))
+// value and leaves the client's. The value is in field, of HeaderValue.
+func headerOption(name string, field protowire.Number, value string) []byte {
+	header := appendMessage(nil, 1, appendText(appendText(nil, 1, name), field, value))
 	return appendNumber(appendNumber(header, 3, 2), 4, 1)
 }
 

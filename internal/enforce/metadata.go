@@ -114,6 +114,20 @@ func IsClaim(key string) bool {
 	return true
 }
 
+// OfConnection reports whether key, in lower case, concerns one connection or the framing
+// of its messages, and so never crosses (S78): the fields that RFC 9110, section 7.6.1,
+// and RFC 9113, section 8.2.2, name, those of a conversation with a proxy (RFC 9110,
+// section 11.7), and content-length, since a message may change its length on the way.
+func OfConnection(key string) bool {
+	switch key {
+	case "connection", "content-length", "expect", "http2-settings", "keep-alive",
+		"proxy-authenticate", "proxy-authentication-info", "proxy-authorization",
+		"proxy-connection", "te", "transfer-encoding", "upgrade":
+		return true
+	}
+	return false
+}
+
 func folded(c byte) byte {
 	switch {
 	case c == '_', c == '.':

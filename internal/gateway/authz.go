@@ -39,6 +39,7 @@ type authzFlags struct {
 	sharedFlags
 	http, pathHeader string
 	bearerOnly       bool
+	maxMessage       int
 	print            string
 }
 
@@ -56,7 +57,8 @@ func (o *AuthzOptions) Register(fs *pflag.FlagSet) {
 	fs.Lookup("dev-allow-remote").Usage = "let --dev answer other machines"
 	fs.StringVar(&s.http, "http", "", "`ADDRESS` to answer forward-auth on, over HTTP, for nginx, Caddy, Traefik, HAProxy and others")
 	fs.StringVar(&s.pathHeader, "path-header", "", "`NAME` of the header with the path of the call, for --http (default: X-Original-URI or X-Forwarded-Uri)")
-	fs.BoolVar(&s.bearerOnly, "bearer-only", false, "accept a policy that validates or signs messages, and check the bearer tokens only")
+	fs.BoolVar(&s.bearerOnly, "bearer-only", false, "let methods that validate or sign messages pass on their bearer tokens where their messages are not sent here")
+	settings.SizeVar(fs, &s.maxMessage, "max-message", authz.MaxMessageBytes, 1, 1<<30, "largest message, as `SIZE` after decompression, in either direction")
 	fs.StringVar(&s.print, "print", "", "print the configuration of `PROXY` for this policy, and end: "+strings.Join(authz.Proxies(), ", "))
 	settings.FlagOnly(fs, "print")
 	settings.Keyed(fs, "authz")
@@ -101,10 +103,10 @@ func RunAuthz(ctx context.Context, d command.Deps, o AuthzOptions) error {
 	counts := metrics.New(r.name, r.families()...)
 	authority, err := authz.New(enforced(first), o.authority(d, counts))
 	if err != nil {
-		return beyondHeaders(err)
+		return err
 	}
 	r.prepare = func(next *policies.Policy) (func() error, error) {
-		return func() error { return beyondHeaders(authority.Swap(enforced(next))) }, nil
+		return func() error { return authority.Swap(enforced(next)) }, nil
 	}
 	d.Stay()
 	servers, err := o.listen(ctx, d, authority, r.certs)
@@ -138,7 +140,7 @@ func (o *AuthzOptions) printSnippet(ctx context.Context, d command.Deps) error {
 	if err != nil {
 		return err
 	}
-	at := authz.Places{Listen: snippetListen, Authz: snippetAuthz, Forward: cmp.Or(o.serving.http, snippetForward), Service: snippetService}
+	at := authz.Places{Listen: snippetListen, Authz: snippetAuthz, Forward: cmp.Or(o.serving.http, snippetForward), Service: snippetService, BearerOnly: o.serving.bearerOnly}
 	if !anyPort(o.serving.listen) {
 		at.Authz = o.serving.listen
 	}
@@ -153,18 +155,10 @@ func (o *AuthzOptions) authority(d command.Deps, counts *metrics.Metrics) authz.
 	s := o.serving
 	return authz.Options{
 		BearerOnly: s.bearerOnly, ForwardAuthorization: s.forwardAuthorization, ReportOnly: s.reportOnly,
-		Open: enforce.Unguarded(s.passHealth, s.passReflection), CachedTokens: s.cachedTokens, MetadataBytes: s.maxMetadata,
+		Open: enforce.Unguarded(s.passHealth, s.passReflection), CachedTokens: s.cachedTokens,
+		MetadataBytes: s.maxMetadata, MessageBytes: s.maxMessage,
 		Log: d.Logger(), Now: d.System.Now, Observer: counts,
 	}
-}
-
-// beyondHeaders says which flag accepts a policy that headers do not decide.
-func beyondHeaders(err error) error {
-	var f *fault.Error
-	if errors.As(err, &f) && f.Code == fault.PolicyInvalid && f.Hint == "" {
-		return f.WithHint("--bearer-only checks the bearer tokens of all methods; leave the messages to jwtctl proxy or to the service itself")
-	}
-	return err
 }
 
 // again returns what reads the settings as at the start.

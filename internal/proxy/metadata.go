@@ -11,20 +11,14 @@ import (
 
 const authorization = "authorization"
 
-// ofTransport reports whether key, in lower case, concerns one connection or the
-// framing of its messages, and so never crosses (S78): the fields that RFC 9110,
-// section 7.6.1, and RFC 9113, section 8.2.2, name, those of a conversation with
-// a proxy (RFC 9110, section 11.7), content-length, since a message may change its
-// length on the way, and those that gRPC's transport writes for each side itself.
+// ofTransport reports whether key, in lower case, never crosses: what concerns one
+// connection (S78), and what gRPC's transport writes for each side itself.
 func ofTransport(key string) bool {
 	switch key {
-	case ":authority", "content-type", "user-agent", "grpc-accept-encoding",
-		"connection", "content-length", "expect", "http2-settings", "keep-alive",
-		"proxy-authenticate", "proxy-authentication-info", "proxy-authorization",
-		"proxy-connection", "te", "transfer-encoding", "upgrade":
+	case ":authority", "content-type", "user-agent", "grpc-accept-encoding":
 		return true
 	}
-	return false
+	return enforce.OfConnection(key)
 }
 
 // forwardable removes from md, metadata that came in, what is not for the other

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// TestReload: a policy that changes is in force soon, one that headers do not decide
-// is refused and leaves the old one in force, metrics count, and an interrupt ends the
-// server with 0.
+// TestReload: a policy that changes is in force soon, a method whose messages are not seen
+// is refused, a policy that is not valid leaves the old one in force, metrics count, and an
+// interrupt ends the server with 0.
 func TestReload(t *testing.T) {
 	dir := t.TempDir()
 	key, policy := filepath.Join(dir, "key.pem"), filepath.Join(dir, "shop.proto")
@@ -61,8 +61,10 @@ func TestReload(t *testing.T) {
 	soon("the method is still open", func() bool { return look() == http.StatusUnauthorized })
 	put(strings.Replace(string(before), "rpc Look(Item) returns (Item);", "rpc Look(Signed) returns (Item) { option (jwtctl.v1.method) = {validate: MESSAGE}; }", 1) +
 		"\nmessage Signed { string token = 1 [(jwtctl.v1.field) = {token: true}]; }\n")
-	soon("the policy is not refused", func() bool { return strings.Contains(p.out.String(), "validates or signs messages") })
-	if status := look(); status != http.StatusUnauthorized {
+	soon("the method passes without its messages", func() bool { return look() == http.StatusInternalServerError })
+	put("syntax = \"proto3\";\nmessage Broken {")
+	soon("the policy is not refused", func() bool { return strings.Contains(p.out.String(), "reload failed") })
+	if status := look(); status != http.StatusInternalServerError {
 		t.Errorf("after a reload that failed: %d", status)
 	}
 	if _, text := get("http://"+metricsAt+"/metrics", ""); !strings.Contains(text, `jwtctl_authz_calls_total{method="shop.Open/Look",grpc_code="UNAUTHENTICATED",reason="token_missing"}`) || !strings.Contains(text, "jwtctl_authz_reload_failing 1") {

@@ -8,18 +8,19 @@ import (
 	"github.com/jwtctl/jwtctl/internal/gateway"
 )
 
-const authzText = `Decide for other proxies: Envoy asks over gRPC (ext_authz), and nginx, Caddy,
-Traefik, HAProxy and others over HTTP (forward-auth, --http). Verdicts, codes and
-texts are those of jwtctl proxy.
+const authzText = `Decide for other proxies: Envoy asks over gRPC (ext_authz, ext_proc), and nginx,
+Caddy, Traefik, HAProxy and others over HTTP (forward-auth, --http). Verdicts, codes
+and texts are those of jwtctl proxy.
 
 A call that passes gets the caller's claims as _kalix-jwt-claim-* headers in place of
 any that the client sent, and loses authorization where it was validated. A call that
 does not pass is refused in gRPC's form if it is one of gRPC, and else with an HTTP
 status and WWW-Authenticate.
 
-Only headers are seen. A policy that validates or signs messages is refused, unless
---bearer-only says that something else does that part, such as jwtctl proxy next to
-the service.
+By ext_proc, Envoy sends messages as well: requests are validated and filled in,
+responses signed, each message of a stream on its own. Where only headers are seen,
+a method that validates or signs messages is refused, unless --bearer-only says that
+something else does that part, such as jwtctl proxy next to the service.
 
 Keys, descriptors, certificates, CAs and jwtctl.yaml are read again when they change,
 and at SIGHUP, by the rules of jwtctl proxy. The first line on stdout is printed when

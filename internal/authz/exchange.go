@@ -1,0 +1,343 @@
+package authz
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/jwtctl/jwtctl/internal/compress"
+	"github.com/jwtctl/jwtctl/internal/enforce"
+	"github.com/jwtctl/jwtctl/internal/fault"
+)
+
+// exchange is one call that a data plane has checked part by part, by ext_proc. It is
+// for one goroutine.
+//
+// Every path that does not end in an answer of the call's own ends in a refusal: parts
+// that come twice, too early, too late or not at all let nothing pass.
+type exchange struct {
+	a     *Authority
+	ctx   context.Context
+	began time.Time
+
+	call *enforce.Call // nil until the request headers came
+	path string
+	// grpc is the content type that the client is refused in, "" for one that is not of
+	// gRPC; messages reports that bodies are made of gRPC's messages.
+	grpc     string
+	messages bool
+	// modes are those of the first part; frameless is that of bodyGRPC.
+	modes     modes
+	frameless bool
+	windowed  bool
+
+	request, response way
+	// waits reports that no request is delivered before the rules of the call allow it,
+	// and passed that they did.
+	waits, passed bool
+}
+
+// way is one direction of a call.
+type way struct {
+	headers, body, trailers part
+	mode                    bodyMode
+	begun, ended, over      bool // its headers, the end of its messages, its trailers came
+	// reads reports that messages are taken out of the bodies.
+	reads    bool
+	encoding string
+	frames   deframer
+	// held is the answer to the headers, and waiting are those behind it, which wait for
+	// the first message that passes.
+	held    []byte
+	waiting [][]byte
+	// kept are messages that passed, and wait for the end.
+	kept []frame
+	// owed are bytes of a window that were taken and not given back.
+	owed int
+}
+
+// exchange begins a call.
+func (a *Authority) exchange(ctx context.Context) *exchange {
+	a.options.Observer.Begin()
+	return &exchange{
+		a: a, ctx: ctx, began: a.options.Now(),
+		request:  way{headers: requestHeaders, body: requestBody, trailers: requestTrailers, frames: deframer{most: a.options.MessageBytes}},
+		response: way{headers: responseHeaders, body: responseBody, trailers: responseTrailers, frames: deframer{most: a.options.MessageBytes}},
+	}
+}
+
+// errRefused ends the stream of a call that was refused: a data plane that ignores the
+// answer must not take its end for consent.
+var errRefused = errors.New("the call was refused")
+
+// serve answers what receive returns by send until the data plane ends the stream, or
+// the call is refused: the error is then errRefused.
+func (x *exchange) serve(receive func() ([]byte, error), send func([]byte) error) (err error) {
+	var refusal *enforce.Refusal
+	defer func() { x.end(refusal) }()
+	for {
+		question, err := receive()
+		if err != nil {
+			if err == io.EOF { // a bare one, of the transport
+				return nil
+			}
+			return err
+		}
+		var answers [][]byte
+		if answers, refusal = x.step(question); refusal != nil {
+			_ = send(immediate(refusal, x.grpc, x.frameless))
+			return errRefused
+		}
+		for _, answer := range answers {
+			if err := send(answer); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// end tells log and observer how the call was decided. One that its client left before
+// that was cancelled.
+func (x *exchange) end(refusal *enforce.Refusal) {
+	undecided := x.call == nil || x.request.held != nil || x.waits && !x.passed && x.call.Looks()
+	left := refusal == nil && undecided
+	x.a.end(x.ctx, x.call, x.path, refusal, left, x.began)
+}
+
+// step answers one part of the call.
+func (x *exchange) step(question []byte) (answers [][]byte, refusal *enforce.Refusal) {
+	defer func() {
+		if cause := recover(); cause != nil { // S74
+			answers, refusal = nil, enforce.Crashed(cause)
+		}
+	}()
+	e, err := processingRequest(question)
+	switch {
+	case err != nil:
+		return nil, enforce.Refuse(enforce.InCall, fault.New(fault.Internal, "ext_proc", "what the proxy in front sends is not valid: %w", err))
+	case e.observes:
+		return nil, cannot("ext_proc", "with observability_mode, the proxy in front refuses nothing").Refusal
+	}
+	switch e.part {
+	case requestHeaders:
+		return x.requestHeaders(e)
+	case responseHeaders:
+		return x.responseHeaders(e)
+	case requestBody:
+		return x.windows(e, x.bodies(&x.request, e, x.requestMessage))
+	case responseBody:
+		return x.windows(e, x.bodies(&x.response, e, x.responseMessage))
+	case requestTrailers:
+		return x.trailers(&x.request, e, x.requestMessage)
+	case responseTrailers:
+		return x.trailers(&x.response, e, x.responseMessage)
+	}
+	return nil, nil // of a window
+}
+
+// outcome is a pair of results, so that functions can pass them on.
+type outcome struct {
+	answers [][]byte
+	*enforce.Refusal
+}
+
+// cannot is the refusal of a call that the proxy in front is not set up for.
+func cannot(what, format string, args ...any) outcome {
+	f := fault.New(fault.PolicyInvalid, what, format, args...).WithHint("docs/authz.md has the processing_mode that is needed")
+	return outcome{nil, enforce.Refuse(enforce.InCall, f)}
+}
+
+// disorder is the refusal of a part that must not come now.
+func disorder(p part) outcome {
+	return outcome{nil, enforce.Refuse(enforce.InCall, fault.New(fault.Internal, "ext_proc", "part %d of the call came out of order", p))}
+}
+
+func (o outcome) results() ([][]byte, *enforce.Refusal) { return o.answers, o.Refusal }
+
+// requestHeaders decides about all that a call begins with, as the proxy does.
+func (x *exchange) requestHeaders(e event) ([][]byte, *enforce.Refusal) {
+	if x.call != nil {
+		return disorder(e.part).results()
+	}
+	x.grpc = grpcType(e.headers)
+	x.modes, x.windowed = e.modes, e.windowed
+	x.frameless = x.modes.request == bodyGRPC || x.modes.response == bodyGRPC
+	path, refusal := pathIn(e)
+	x.path, _, _ = strings.Cut(path, "?")
+	x.call = x.a.begin(x.ctx, x.path)
+	if refusal != nil {
+		return nil, refusal
+	}
+	if refusal := x.call.Known(); refusal != nil {
+		return nil, refusal
+	}
+	x.begin(e)
+	if refusal := x.call.Ends(x.decide(e)); refusal != nil {
+		return nil, refusal
+	}
+	if x.request.ended = e.end; e.end && x.messages {
+		if refusal := x.call.End(); refusal != nil {
+			return nil, refusal
+		}
+		x.passed = true
+	}
+	x.waits = x.waits && !x.call.Passing() && !x.a.options.ReportOnly
+	return x.answerRequest(e), nil
+}
+
+// begin reads the headers and modes of the call.
+func (x *exchange) begin(e event) {
+	x.request.begun, x.request.mode, x.response.mode = true, x.modes.request, x.modes.response
+	kinds := values(e.headers, "content-type")
+	x.messages = len(kinds) == 1 && isGRPC(kinds[0]) || x.frameless && len(kinds) == 0
+	x.request.encoding = joined(e.headers, "grpc-encoding")
+	x.request.reads = x.messages && whole(x.modes.request)
+	x.response.reads = x.messages && x.call.Method.Response != nil
+	x.waits = x.request.reads && (x.call.Method.OneRequest() || x.call.Method.Request != nil)
+}
+
+// whole reports whether every byte of a body comes in mode.
+func whole(mode bodyMode) bool {
+	return mode == bodyStreamed || mode == bodyBuffered || mode == bodyDuplex || mode == bodyGRPC
+}
+
+// decide decides about the headers of a method that the policy has.
+func (x *exchange) decide(e event) *enforce.Refusal {
+	method := x.call.Method
+	if refusal := x.a.tooLarge(e.headers); refusal != nil {
+		return refusal
+	}
+	if x.call.Looks() && !x.a.options.BearerOnly && !x.isProtobuf(e.headers) {
+		return enforce.Refuse(enforce.InRequest, fault.New(fault.MessageMalformed, "content-type", "it is not that of protobuf"))
+	}
+	if refusal := x.call.Admit(x.ctx, values(e.headers, "authorization")); refusal != nil {
+		return refusal
+	}
+	if method.Request != nil && x.request.reads && x.request.encoding != "" && x.request.encoding != identity && compress.Find(x.request.encoding) == nil {
+		return enforce.Refuse(enforce.InRequest, fault.New(fault.EncodingUnknown, "grpc-encoding", "the messages must be read"))
+	}
+	if refusal := x.unseen(e); refusal != nil {
+		return refusal
+	}
+	return x.call.Begin()
+}
+
+// unseen refuses a method whose messages must be looked at, and are not sent in a way
+// that lets this be done before they are delivered: not unless something else does it.
+func (x *exchange) unseen(e event) *enforce.Refusal {
+	method := x.call.Method
+	early := x.modes.request == bodyStreamed && !x.modes.eager // the server would hear of the call first
+	missing := method.Request != nil && (!whole(x.modes.request) || early) && !(e.end && x.messages)
+	if missing && !(x.a.options.BearerOnly && x.modes.request == bodyNone) {
+		return cannot(method.Name, "its requests are validated, which request_body_mode %d of the proxy in front does not allow", x.modes.request).Refusal
+	}
+	if method.Response != nil && !whole(x.modes.response) && !(x.a.options.BearerOnly && x.modes.response == bodyNone) {
+		return cannot(method.Name, "its responses are signed, which response_body_mode %d of the proxy in front does not allow", x.modes.response).Refusal
+	}
+	return nil
+}
+
+// isProtobuf reports whether the messages of the call can be read.
+func (x *exchange) isProtobuf(headers []Header) bool {
+	if !x.messages {
+		return false
+	}
+	kinds := values(headers, "content-type")
+	if len(kinds) == 0 {
+		return true
+	}
+	subtype := strings.TrimLeft(strings.TrimPrefix(kinds[0], "application/grpc"), "+;")
+	return subtype == "" || subtype == "proto"
+}
+
+// answerRequest answers the headers of a request that has passed so far: at once, or
+// with its first message.
+func (x *exchange) answerRequest(e event) [][]byte {
+	v := x.a.pass(x.call, e.headers)
+	m := mutation{v.Set, v.Remove}
+	if x.messages && !x.frameless && x.response.reads {
+		m.accept(e.headers)
+	}
+	answer := headersAnswer(requestHeaders, m, x.frameless)
+	once := x.modes.request != bodyDuplex && x.modes.response != bodyDuplex && !x.frameless
+	if !x.call.Looks() && once && !x.modes.eager && (x.modes.request != bodyNone || x.modes.response != bodyNone) {
+		answer = withoutBodies(answer)
+	}
+	hold := x.modes.request == bodyDuplex || x.modes.request == bodyGRPC || x.modes.request == bodyStreamed && x.modes.eager
+	if hold && x.waits && !e.end {
+		x.request.held = answer
+		return nil
+	}
+	return [][]byte{answer}
+}
+
+// accept has the server answer in an encoding that can be read: of those that the
+// client accepts.
+func (m *mutation) accept(headers []Header) {
+	const name = "grpc-accept-encoding"
+	var known []string
+	lists := values(headers, name)
+	for one := range strings.SplitSeq(strings.Join(lists, ","), ",") {
+		if one = strings.TrimSpace(one); one == identity || compress.Find(one) != nil {
+			known = append(known, one)
+		}
+	}
+	switch {
+	case len(lists) == 0:
+	case len(known) == 0:
+		m.remove = append(m.remove, name)
+	default:
+		m.set = append(slices.Clip(m.set), enforce.Pair{Key: name, Value: strings.Join(known, ",")})
+	}
+}
+
+// pathIn returns the one path that e names.
+func pathIn(e event) (string, *enforce.Refusal) {
+	all := append(values(e.headers, ":path"), e.paths...)
+	if len(all) == 0 || slices.ContainsFunc(all, func(path string) bool { return path != all[0] }) {
+		return "", cannot("ext_proc", "its request headers name %d paths; for grpc-go, request_attributes must have request.path", len(all)).Refusal
+	}
+	return all[0], nil
+}
+
+// values returns those of the headers called name.
+func values(headers []Header, name string) (list []string) {
+	for _, h := range headers {
+		if h.Name == name {
+			list = append(list, h.Value)
+		}
+	}
+	return list
+}
+
+func joined(headers []Header, name string) string { return strings.Join(values(headers, name), ",") }
+
+// windows gives back what e took of a window, with the last of the answers. While the
+// headers of the request are held, nothing may come before their answer.
+func (x *exchange) windows(e event, o outcome) ([][]byte, *enforce.Refusal) {
+	w := &x.request
+	if e.part == responseBody {
+		w = &x.response
+	}
+	if w.owed += len(e.body); o.Refusal != nil || !x.windowed || w.owed == 0 || x.request.held != nil {
+		return o.results()
+	}
+	owed := w.owed
+	w.owed = 0
+	last := len(o.answers) - 1
+	if last < 0 || answersHeaders(o.answers[last]) {
+		return append(o.answers, windowUpdate(nil, e.part, owed)), nil
+	}
+	o.answers[last] = windowUpdate(o.answers[last], e.part, owed)
+	return o.results()
+}
+
+func answersHeaders(answer []byte) bool {
+	number, _, _ := protowire.ConsumeTag(answer)
+	return number == requestHeaders.answers() || number == responseHeaders.answers()
+}

@@ -1,0 +1,284 @@
+package authz
+
+import (
+	"bytes"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/jwtctl/jwtctl/internal/enforce"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/plan"
+)
+
+// chunk is the most bytes of an answer in FULL_DUPLEX_STREAMED, as processing_mode.proto
+// recommends.
+const chunk = 64 << 10
+
+// decides is what becomes of one message.
+type decides func(frame) (frame, *enforce.Refusal)
+
+// bodies decides about a piece of the body of w, and answers it.
+func (x *exchange) bodies(w *way, e event, each decides) outcome {
+	if !x.mayCome(w) || w.ended {
+		return disorder(e.part)
+	}
+	w.ended = e.end || w.mode == bodyBuffered
+	if !w.reads || w.mode == bodyNone {
+		if w.mode == bodyDuplex || w.mode == bodyGRPC {
+			return outcome{w.release([][]byte{streamed(e.part, e.body, e.end, e.endAlone, e.packed)}, true), nil}
+		}
+		return outcome{w.release([][]byte{unchanged(e.part)}, true), nil}
+	}
+	out, refusal := x.decideAll(w, e, each)
+	if refusal != nil {
+		return outcome{nil, refusal}
+	}
+	if len(out) > 0 || w.ended {
+		x.passed = x.passed || w == &x.request
+	}
+	return outcome{w.release(w.shaped(e, out), len(out) > 0 || w.ended), nil}
+}
+
+// mayCome reports whether more of w may come: its headers have. Those of a response that
+// is not read may be left out.
+func (x *exchange) mayCome(w *way) bool {
+	return w.begun || w == &x.response && x.call != nil && !w.reads
+}
+
+// notForwarded returns the names of headers or trailers of gRPC that are not for the other
+// side: what concerns one connection (S78), and in requests claims of the client's own.
+func (x *exchange) notForwarded(e event) (names []string) {
+	if !x.messages {
+		return nil
+	}
+	request := e.part == requestTrailers
+	for _, h := range e.headers {
+		if (enforce.OfConnection(h.Name) || request && enforce.IsClaim(h.Name)) && !slices.Contains(names, h.Name) {
+			names = append(names, h.Name)
+		}
+	}
+	return names
+}
+
+// release returns the answers that may be given now: all, with those that were held, or
+// none, while the headers are held.
+func (w *way) release(answers [][]byte, now bool) [][]byte {
+	switch {
+	case w.held == nil:
+		return answers
+	case !now:
+		w.waiting = append(w.waiting, answers...)
+		return nil
+	}
+	all := append(append([][]byte{w.held}, w.waiting...), answers...)
+	w.held, w.waiting = nil, nil
+	return all
+}
+
+// decideAll returns the messages that may go on now.
+func (x *exchange) decideAll(w *way, e event, each decides) (out []frame, refusal *enforce.Refusal) {
+	decideOne := func(f frame) *enforce.Refusal {
+		f, refusal := each(f)
+		if refusal == nil {
+			w.kept = append(w.kept, f)
+		}
+		return refusal
+	}
+	if w.mode == bodyGRPC {
+		switch alone := e.end && e.endAlone; {
+		case alone && len(e.body) > 0:
+			return nil, disorder(e.part).Refusal
+		case !alone && e.part == w.body:
+			refusal = decideOne(frame{e.body, e.packed})
+		}
+	} else {
+		refusal = x.framed(w, e.body, decideOne)
+	}
+	if refusal != nil {
+		return nil, refusal
+	}
+	if w.ended {
+		if refusal = w.frames.end(); refusal == nil && w == &x.request {
+			refusal = x.call.End()
+		}
+		if refusal != nil {
+			return nil, refusal
+		}
+	}
+	if w == &x.request && x.waits && x.call.Method.OneRequest() && !w.ended {
+		return nil, nil
+	}
+	out, w.kept = w.kept, nil
+	return out, nil
+}
+
+// framed takes messages out of body.
+func (x *exchange) framed(w *way, body []byte, decideOne func(frame) *enforce.Refusal) *enforce.Refusal {
+	w.frames.add(body)
+	for {
+		f, ok, refusal := w.frames.next()
+		if refusal == nil && ok {
+			refusal = decideOne(f)
+		}
+		if refusal != nil || !ok {
+			return refusal
+		}
+	}
+}
+
+// shaped answers e, a piece of the body of w, with the messages that go on.
+func (w *way) shaped(e event, out []frame) (answers [][]byte) {
+	switch w.mode {
+	case bodyGRPC:
+		for _, f := range out {
+			answers = append(answers, streamed(e.part, f.data, false, false, f.packed))
+		}
+		if e.end {
+			answers = append(answers, streamed(e.part, nil, true, true, false))
+		}
+		return answers
+	case bodyDuplex:
+		body := wireOf(out)
+		for len(body) > chunk {
+			answers = append(answers, streamed(e.part, body[:chunk], false, false, false))
+			body = body[chunk:]
+		}
+		if len(body) > 0 || e.end {
+			answers = append(answers, streamed(e.part, body, e.end, false, false))
+		}
+		return answers
+	}
+	if body := wireOf(out); !bytes.Equal(body, e.body) {
+		return [][]byte{replaced(e.part, body)}
+	}
+	return [][]byte{unchanged(e.part)}
+}
+
+func wireOf(frames []frame) (b []byte) {
+	for _, f := range frames {
+		b = f.wire(b)
+	}
+	return b
+}
+
+// requestMessage decides about a request, and returns it as it is delivered: with its
+// EXTRACT and RAW fields filled in.
+func (x *exchange) requestMessage(f frame) (frame, *enforce.Refusal) {
+	rules := x.call
+	if rules.Passing() {
+		return f, nil
+	}
+	if rules.Method.Request == nil {
+		return f, rules.Request(x.ctx, nil)
+	}
+	m, err, refusal := x.message(&x.request, f, rules.Method.Request)
+	if refusal != nil {
+		return f, refusal
+	}
+	if refusal = rules.AboutRequest(err, m); err == nil {
+		refusal = rules.Request(x.ctx, m)
+	}
+	if refusal != nil || rules.Passing() {
+		return f, refusal
+	}
+	return x.repacked(enforce.InRequest, &x.request, f, m)
+}
+
+// responseMessage signs a response.
+func (x *exchange) responseMessage(f frame) (frame, *enforce.Refusal) {
+	rules := x.call
+	if x.waits && !x.passed { // nothing is signed for a call that did not pass (S77)
+		return f, disorder(responseBody).Refusal
+	}
+	m, err, refusal := x.message(&x.response, f, rules.Method.Response)
+	switch {
+	case refusal != nil:
+		return f, refusal
+	case err != nil:
+		refusal = enforce.Refuse(enforce.InResponse, err)
+	default:
+		refusal = rules.Response(m)
+	}
+	if refusal != nil {
+		return f, rules.Ends(refusal)
+	}
+	return x.repacked(enforce.InResponse, &x.response, f, m)
+}
+
+// message reads f. err is about the message itself, refusal about what it came in.
+func (x *exchange) message(w *way, f frame, p *plan.Message) (m *dynamicpb.Message, err error, refusal *enforce.Refusal) {
+	data, refusal := f.unpacked(w.encoding, w.frames.most)
+	if refusal != nil {
+		return nil, nil, refusal
+	}
+	m = dynamicpb.NewMessage(p.Desc)
+	return m, x.call.Codec().Decode(data, m), nil
+}
+
+// repacked returns m as f came.
+func (x *exchange) repacked(at enforce.Place, w *way, f frame, m *dynamicpb.Message) (frame, *enforce.Refusal) {
+	wire, err := proto.Marshal(m)
+	if err != nil {
+		return f, enforce.Refuse(at, fault.New(fault.Internal, string(m.Descriptor().FullName()), "it cannot be encoded"))
+	}
+	return packed(wire, w.encoding, f.packed)
+}
+
+// trailers ends the messages of w, and answers its trailers.
+func (x *exchange) trailers(w *way, e event, each decides) ([][]byte, *enforce.Refusal) {
+	if !x.mayCome(w) || w.over {
+		return disorder(e.part).results()
+	}
+	w.over = true
+	answer := trailersAnswer(e.part, mutation{remove: x.notForwarded(e)}, x.frameless)
+	if w.ended {
+		return w.release([][]byte{answer}, true), nil
+	}
+	w.ended = true
+	if !w.reads {
+		return w.release([][]byte{answer}, true), nil
+	}
+	out, refusal := x.decideAll(w, event{part: e.part}, each)
+	if refusal != nil {
+		return nil, refusal
+	}
+	x.passed = x.passed || w == &x.request
+	var answers [][]byte
+	if len(out) > 0 {
+		if w.mode != bodyDuplex && w.mode != bodyGRPC { // there is no body left to put them in
+			return disorder(e.part).results()
+		}
+		answers = w.shaped(event{part: w.body}, out)
+	}
+	return w.release(append(answers, answer), true), nil
+}
+
+// responseHeaders decides about how a response begins.
+func (x *exchange) responseHeaders(e event) ([][]byte, *enforce.Refusal) {
+	w := &x.response
+	if x.call == nil || w.begun {
+		return disorder(e.part).results()
+	}
+	w.begun, w.ended, w.over = true, e.end, e.end
+	w.encoding = joined(e.headers, "grpc-encoding")
+	if x.waits && !x.passed && !e.end && x.request.mode == bodyBuffered {
+		return disorder(e.part).results() // the server heard of a call that did not pass
+	}
+	kinds := values(e.headers, "content-type")
+	if w.reads = w.reads && !e.end && w.mode != bodyNone; w.reads && !x.frameless {
+		w.reads = len(kinds) == 1 && isGRPC(kinds[0])
+		if status := values(e.headers, ":status"); !w.reads && len(status) == 1 && status[0] == "200" {
+			refusal := enforce.Refuse(enforce.InResponse, fault.New(fault.MessageMalformed, "content-type", "the response is not one of gRPC"))
+			return nil, x.call.Ends(refusal)
+		}
+	}
+	answer := headersAnswer(responseHeaders, mutation{remove: x.notForwarded(e)}, x.frameless)
+	hold := w.mode == bodyDuplex || w.mode == bodyGRPC || w.mode == bodyStreamed && x.modes.eager
+	if hold && w.reads && x.call.Method.OneResponse() {
+		w.held = answer
+		return nil, nil
+	}
+	return [][]byte{answer}, nil
+}
