@@ -93,6 +93,9 @@ func (c *compiler) resolve(name string) (resolved, error) {
 			return none, err
 		}
 	}
+	if err := checkEncoding(where, text); err != nil {
+		return none, err
+	}
 	if err := scan(where, text); err != nil {
 		return none, err
 	}

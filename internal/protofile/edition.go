@@ -31,6 +31,17 @@ func checkEdition(where string, text []byte) error {
 		return nil
 	}
 	at := bytes.LastIndex(text[:min(len(text), m[3]+3)], []byte(edition))
-	return fault.New(fault.ProtoSyntax, position(where, text, at), "sources of edition %s cannot be compiled, those of 2023 and before can", descset.Brief(strings.ToValidUTF8(edition, ""))).
-		WithHint("a descriptor set of it can be read: buf build -o - | jwtctl lint -")
+	err := fault.New(fault.ProtoSyntax, position(where, text, at), "sources of edition %s cannot be compiled, those of 2023 and before can", descset.Brief(strings.ToValidUTF8(edition, "")))
+	if edition != "2024" { // nor can a descriptor set of it be read
+		return err
+	}
+	return err.WithHint("a descriptor set of it can be read: buf build -o - | jwtctl lint -")
+}
+
+// checkEncoding refuses UTF-16, of which the compiler reports each character.
+func checkEncoding(where string, text []byte) error {
+	if !bytes.HasPrefix(text, []byte("\xff\xfe")) && !bytes.HasPrefix(text, []byte("\xfe\xff")) {
+		return nil
+	}
+	return fault.New(fault.ProtoSyntax, where, "it is UTF-16 text").WithHint("save the .proto file as UTF-8")
 }

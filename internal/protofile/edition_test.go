@@ -19,7 +19,8 @@ message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }
 `
 
 // TestNamesEditionThatCannotBeCompiled: a source of a newer edition is refused by that,
-// not by what is new in it, and the hint makes a descriptor set (A4).
+// not by what is new in it, and the hint makes a descriptor set where that can be read
+// (A4, S9a, S51).
 func TestNamesEditionThatCannotBeCompiled(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, at string }{
@@ -34,13 +35,26 @@ func TestNamesEditionThatCannotBeCompiled(t *testing.T) {
 			for _, file := range []string{"t.proto", "by.proto"} {
 				_, err := Load(t.Context(), Sources{Protos: []string{filepath.Join(dir, file)}})
 				var f *fault.Error
-				if !errors.As(err, &f) || f.Code != fault.ProtoSyntax || !strings.Contains(f.Error(), "t.proto"+c.at) || !strings.Contains(f.Error(), "sources of edition ") || !strings.Contains(f.Hint, "buf build -o - | jwtctl lint -") {
+				if !errors.As(err, &f) || f.Code != fault.ProtoSyntax || !strings.Contains(f.Error(), "t.proto"+c.at) || !strings.Contains(f.Error(), "sources of edition ") || strings.Contains(f.Hint, "buf build -o - | jwtctl lint -") == (name == "unknown") {
 					t.Errorf("%s: got %v", file, err)
 				}
 			}
 		})
 	}
 	load(t, Sources{Protos: []string{testkit.Folder(t, map[string]string{"t.proto": edition2023, "u.proto": "syntax = 'proto3'; // edition = \"2024\"\nmessage U { string edition = 1 [json_name = \"2024\"]; }"})}})
+}
+
+// TestNamesUTF16: one error, and not one for each character.
+func TestNamesUTF16(t *testing.T) {
+	t.Parallel()
+	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
+		file := testkit.File(t, filepath.Join(t.TempDir(), "t.proto"), []byte(mark+"s\x00y\x00"))
+		_, err := Load(t.Context(), Sources{Protos: []string{file}})
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Code != fault.ProtoSyntax || f.Error() != file+": it is UTF-16 text" || f.Hint == "" {
+			t.Errorf("got %v", err)
+		}
+	}
 }
 
 // TestReadsSetsOfEdition2024: with an import for options alone, which that edition brings.
