@@ -77,11 +77,11 @@ type MessageEntry struct {
 }
 
 // findAbove returns the configuration file in dir or the nearest folder above
-// it, "" if there is none.
+// it, "" if there is none. A link that leads nowhere is one that cannot be read.
 func findAbove(dir string) (string, error) {
 	for {
 		path := filepath.Join(dir, Name)
-		switch _, err := os.Stat(path); {
+		switch _, err := os.Lstat(path); {
 		case err == nil:
 			return path, nil
 		case !errors.Is(err, fs.ErrNotExist):
