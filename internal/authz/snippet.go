@@ -7,11 +7,11 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"text/template"
 
 	"github.com/jwtctl/jwtctl/internal/enforce"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/plan"
+	"github.com/jwtctl/jwtctl/internal/template"
 )
 
 //go:embed snippets
@@ -47,14 +47,18 @@ func Snippet(proxy string, p *plan.Plan, at Places) (string, error) {
 			return "", fault.New(fault.UsageError, address, "is not host:port")
 		}
 	}
-	t, err := template.New("").Delims("[[", "]]").Funcs(template.FuncMap{
+	text, err := snippets.ReadFile("snippets/" + proxy + ".tmpl")
+	if err != nil {
+		return "", fault.New(fault.Internal, proxy, "%w", err)
+	}
+	t, err := template.Parse(proxy, string(text), "[[", "]]", template.Functions{
 		"host": host, "port": port, "envoy": envoyAddress, "variable": variable, "header": func(name string) string { return enforce.ClaimPrefix + name },
-	}).ParseFS(snippets, "snippets/"+proxy+".tmpl")
+	})
 	if err != nil {
 		return "", fault.New(fault.Internal, proxy, "%w", err)
 	}
 	var out strings.Builder
-	err = t.ExecuteTemplate(&out, proxy+".tmpl", struct {
+	err = t.Execute(&out, struct {
 		Places
 		Claims   []string
 		Messages []*plan.Method

@@ -3,6 +3,7 @@
 package release
 
 import (
+	"bytes"
 	"debug/buildinfo"
 	"debug/elf"
 	"debug/macho"
@@ -40,6 +41,9 @@ func TestCross(t *testing.T) {
 				if s.Key == "CGO_ENABLED" && s.Value != "0" {
 					t.Error("built with cgo")
 				}
+			}
+			if program, err := os.ReadFile(path); err != nil || bytes.Contains(program, []byte("text/template.(*state)")) {
+				t.Errorf("%v, or it runs text/template, and so keeps the methods of all types: use internal/template", err)
 			}
 			if size, err := os.Stat(path); err != nil || size.Size() > 38<<20 {
 				t.Errorf("%v, %d MB; the aim is 38", err, size.Size()>>20)

@@ -8,9 +8,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/template"
 
 	sprig "github.com/go-task/slim-sprig/v3"
+
+	"github.com/jwtctl/jwtctl/internal/template"
 )
 
 // maxRendered is the most bytes that a template may make.
@@ -28,7 +29,7 @@ func render(name string, text []byte, vars map[string]string) (out []byte, missi
 		}
 		return value
 	}
-	funcs := sprig.FuncMap()
+	funcs := template.Functions(sprig.FuncMap())
 	// Neither this machine's variables and network, nor memory without bound.
 	for _, unsafe := range []string{"getHostByName", "until", "untilStep", "seq", "repeat"} {
 		delete(funcs, unsafe)
@@ -44,7 +45,7 @@ func render(name string, text []byte, vars map[string]string) (out []byte, missi
 	default:
 		return text, nil, nil
 	}
-	t, err := template.New(name).Funcs(funcs).Option("missingkey=zero").Parse(string(text))
+	t, err := template.Parse(name, string(text), "", "", funcs)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -82,8 +83,8 @@ func (l *limited) Write(p []byte) (int, error) {
 
 // dockerize returns dockerize's functions; default takes its arguments the other
 // way round than sprig's.
-func dockerize() template.FuncMap {
-	return template.FuncMap{
+func dockerize() template.Functions {
+	return template.Functions{
 		"default": func(value any, fallback ...any) (any, error) {
 			if text, isText := value.(string); isText && text != "" || value != nil && !isText {
 				return value, nil
