@@ -14,6 +14,7 @@ PKG     ?= ./...
 STATIC  := $(GO) tool -modfile=tools/go.mod staticcheck
 EXAMPLE := examples/temporal
 SERVER  := $(EXAMPLE)/server
+SHOP_CLIENT := examples/inprocess/client/typescript
 EXAMPLES := $(EXAMPLE) examples/authz examples/buf examples/idp examples/inprocess examples/kubernetes examples/proxy connectauth
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 # One way to build: what a step has compiled, the others find in the cache. Without
@@ -252,6 +253,7 @@ tools: packages
 	@$(call npm,internal/explain/testdata/mermaid,bin/mermaid)
 	@$(call npm,examples/proxy/server,bin/proxy-example)
 	@$(call npm,examples/buf,examples/buf,--ignore-scripts)
+	@$(call npm,$(SHOP_CLIENT),$(SHOP_CLIENT),--ignore-scripts)
 	@$(GO) tool -modfile=tools/go.mod -n actionlint >/dev/null
 	@cd examples/proxy && $(GO) tool -n grpcurl >/dev/null # builds it, outside the time limit of tests
 

@@ -1,0 +1,13 @@
+import type { Interceptor, Transport } from "@connectrpc/connect";
+import * as node from "@connectrpc/connect-node";
+import * as web from "@connectrpc/connect-web";
+
+// transports are the ways to call a server by its URL: three protocols of Node's HTTP, and
+// two as a browser speaks them, by fetch.
+export const transports: Record<string, (baseUrl: string, interceptors: Interceptor[]) => Transport> = {
+  grpc: (baseUrl, interceptors) => node.createGrpcTransport({ baseUrl, interceptors }),
+  connect: (baseUrl, interceptors) => node.createConnectTransport({ baseUrl, interceptors, httpVersion: "2" }),
+  "grpc-web": (baseUrl, interceptors) => node.createGrpcWebTransport({ baseUrl, interceptors, httpVersion: "1.1" }),
+  "connect by fetch": (baseUrl, interceptors) => web.createConnectTransport({ baseUrl, interceptors }),
+  "grpc-web by fetch": (baseUrl, interceptors) => web.createGrpcWebTransport({ baseUrl, interceptors }),
+};
