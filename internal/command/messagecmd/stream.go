@@ -97,6 +97,9 @@ func (m *messages) verifyStreams(ctx context.Context, list []string, o verifyOpt
 				to.Out = v.appendText(to.Out, words, true)
 			}
 			count.add(v.err, to, tell)
+			if m.d.Verbose {
+				to.Then = append(to.Then, func() { v.detail(m.d, true) })
+			}
 			return nil
 		}
 	}

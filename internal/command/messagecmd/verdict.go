@@ -189,10 +189,7 @@ func (v verdict) appendJSON(out []byte, dev bool) []byte {
 			j.Errors = list
 		}
 	}
-	if v.bearer != nil && (len(v.tokens) == 0 || v.tokens[0].Verified != v.bearer) {
-		j.Tokens = append(j.Tokens, reportToken(verify.BearerPath, v.bearer))
-	}
-	for _, t := range v.tokens {
+	for _, t := range v.verified() {
 		j.Tokens = append(j.Tokens, reportToken(t.Path, t.Verified))
 	}
 	var text bytes.Buffer
@@ -202,6 +199,26 @@ func (v verdict) appendJSON(out []byte, dev bool) []byte {
 		return fmt.Appendf(out, "{\"file\":%q,\"ok\":false}\n", v.file)
 	}
 	return append(out, quote.EscapeControls(text.String())...)
+}
+
+// verified are all tokens that v rests on, the bearer token first.
+func (v verdict) verified() []verify.Token {
+	if v.bearer != nil && (len(v.tokens) == 0 || v.tokens[0].Verified != v.bearer) {
+		return append([]verify.Token{{Path: verify.BearerPath, Verified: v.bearer}}, v.tokens...)
+	}
+	return v.tokens
+}
+
+// detail writes to stderr, under -v, which key verified each token, and where it is
+// from (S85).
+func (v verdict) detail(d command.Deps, stream bool) {
+	for _, t := range v.verified() {
+		what := t.Path
+		if what != v.file {
+			what = v.at(stream) + ": " + what
+		}
+		d.Detail("%s: verified by key %s (%s, %s)", what, t.Key.ID(), t.Header.Algorithm, t.Key.Source())
+	}
 }
 
 func reportToken(path string, t *jws.Verified) tokenJSON {

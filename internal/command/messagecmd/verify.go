@@ -129,6 +129,7 @@ func (m *messages) verifyFiles(ctx context.Context, list []string, o verifyOptio
 	var faults []error
 	unknownKey := false
 	for _, v := range verdicts {
+		v.detail(m.d, false)
 		if v.err != nil {
 			faults = append(faults, v.failure(o.print))
 			unknownKey = unknownKey || fault.Has(v.err, fault.KeyNotFound)
