@@ -43,6 +43,10 @@ func (a *Authority) end(ctx context.Context, call *enforce.Call, path string, re
 	case refusal != nil:
 		refusal.Log(ctx, a.options.Log, "call refused", name, nil)
 	case a.options.Log.Enabled(ctx, slog.LevelDebug):
-		a.options.Log.LogAttrs(ctx, slog.LevelDebug, "call", slog.String("method", name), slog.Duration("took", done.Took))
+		attrs := []slog.Attr{slog.String("method", name), slog.Duration("took", done.Took)}
+		if call != nil {
+			attrs = append(attrs, call.KeyAttrs()...)
+		}
+		a.options.Log.LogAttrs(ctx, slog.LevelDebug, "call", attrs...)
 	}
 }

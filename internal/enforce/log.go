@@ -33,3 +33,13 @@ func (r *Refusal) Log(ctx context.Context, log *slog.Logger, message, method str
 	}
 	log.LogAttrs(ctx, level, message, attrs...)
 }
+
+// KeyAttrs says for the log which key verified the bearer token, and where it is
+// from (S85); nothing for a call without one.
+func (c *Call) KeyAttrs() []slog.Attr {
+	v := c.verified()
+	if v == nil {
+		return nil
+	}
+	return []slog.Attr{slog.String("kid", quote.Shorten(v.Key.ID())), slog.String("key_from", v.Key.Source())}
+}

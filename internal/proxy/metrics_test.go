@@ -35,6 +35,9 @@ func TestMetrics(t *testing.T) {
 	if strings.Contains(text, "made.Up") {
 		t.Error("a client names metrics")
 	}
+	if log := r.waitLog(0, `"key_from":`); strings.Count(log, `"kid":`) != 1 {
+		t.Errorf("the key of one call is logged, not of others:\n%s", log)
+	}
 	for _, line := range strings.Split(strings.TrimSpace(r.logged.String()), "\n") {
 		if !json.Valid([]byte(line)) {
 			t.Errorf("logged: %s", line)

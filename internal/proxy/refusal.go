@@ -39,7 +39,8 @@ func (c *call) end(err error) {
 	if !errors.As(err, &r) {
 		c.options.Observer.End(done)
 		if c.options.Log.Enabled(ctx, slog.LevelDebug) { // nearly all calls end here
-			c.options.Log.LogAttrs(ctx, slog.LevelDebug, "call", append([]slog.Attr{slog.String("method", path), slog.String("grpc_code", done.Status.String()), slog.Duration("took", done.Took)}, traceAttrs(ctx)...)...)
+			attrs := append([]slog.Attr{slog.String("method", path), slog.String("grpc_code", done.Status.String()), slog.Duration("took", done.Took)}, c.rules.KeyAttrs()...)
+			c.options.Log.LogAttrs(ctx, slog.LevelDebug, "call", append(attrs, traceAttrs(ctx)...)...)
 		}
 		return
 	}
