@@ -55,6 +55,9 @@ func (o KeyOptions) issuerRules(place string) diff.IssuerRules {
 }
 
 func (o KeyOptions) algorithms() (list []keys.Algorithm, err error) {
+	if o.Algorithms != nil && len(o.Algorithms) == 0 { // S87
+		return nil, fault.New(fault.UsageError, "algorithms", "the list is empty").WithHint("nil permits all that fit the key")
+	}
 	for _, name := range o.Algorithms {
 		alg, err := keys.ParseAlgorithm(name)
 		if err != nil {

@@ -73,6 +73,9 @@ type version struct {
 }
 
 func (p *Policy) load(ctx context.Context, src Source, list []Key) (*version, error) {
+	if src == nil {
+		return nil, fault.New(fault.UsageError, "source", "it is nil")
+	}
 	set, err := src.Descriptors(ctx)
 	if err != nil {
 		return nil, err
@@ -116,6 +119,9 @@ func (p *Policy) ring(list []Key) (*keys.Ring, error) {
 	for _, k := range list {
 		if k.open == nil {
 			return nil, fault.New(fault.UsageError, "keys", "one is the zero value")
+		}
+		if err := k.rules.Rules.Validate(); err != nil {
+			return nil, err
 		}
 		some, set, err := k.open(p.o.Now, p.o.Log)
 		if err != nil {

@@ -248,6 +248,9 @@ func (s *State) SignMessage(m proto.Message, bearer *jws.Verified) error {
 }
 
 func (s *State) message(m proto.Message) (*plan.Message, error) {
+	if m == nil || !m.ProtoReflect().IsValid() {
+		return nil, fault.New(fault.MessageMalformed, "message", "it is nil")
+	}
 	name := m.ProtoReflect().Descriptor().FullName()
 	p, err := s.Plan.Message(string(name))
 	if err != nil {

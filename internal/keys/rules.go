@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
@@ -44,6 +45,20 @@ func (r Rules) Equal(o Rules) bool {
 }
 
 func sorted(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) }
+
+// Validate returns a usage error for rules that look like a check and are none: an
+// audience that is empty, or a list of none, and times less than 0 (S37, S87).
+func (r Rules) Validate() error {
+	switch {
+	case r.Audiences != nil && len(r.Audiences) == 0, slices.Contains(r.Audiences, ""):
+		return fault.New(fault.UsageError, "audiences", "an audience is missing or empty").WithHint("leave them out to accept any")
+	case r.MaxLifetime < 0:
+		return fault.New(fault.UsageError, "max-lifetime", "%s is less than 0", r.MaxLifetime)
+	case r.MaxAge < 0:
+		return fault.New(fault.UsageError, "max-age", "%s is less than 0", r.MaxAge)
+	}
+	return nil
+}
 
 // Rules returns what tokens signed by k must have.
 func (k *Key) Rules() Rules { return k.rules }

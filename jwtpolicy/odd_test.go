@@ -1,0 +1,54 @@
+package jwtpolicy_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/jwtpolicy"
+)
+
+// TestRefusesValuesThatCheckNothing: what a program computes, or reads from a variable
+// that is not set, never turns a check off. S37, S87.
+func TestRefusesValuesThatCheckNothing(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	for name, o := range map[string]jwtpolicy.KeyOptions{
+		"an empty audience":      {Audiences: []string{"api", ""}},
+		"no audience of a list":  {Audiences: []string{}},
+		"no algorithm of a list": {Algorithms: []string{}},
+		"an age less than 0":     {MaxAge: -time.Second},
+		"a lifetime less than 0": {MaxLifetime: -time.Second},
+	} {
+		for where, key := range map[string]jwtpolicy.Key{
+			"a file": jwtpolicy.KeyBytes(l.key, o), "a set": jwtpolicy.KeySet("https://127.0.0.1:1/keys", o), "an issuer": jwtpolicy.OIDC("https://127.0.0.1:1", o),
+		} {
+			_, err := jwtpolicy.New(t.Context(), l.source(), []jwtpolicy.Key{key}, jwtpolicy.Options{})
+			var e *jwtpolicy.Error
+			if !errors.As(err, &e) || e.Code != string(fault.UsageError) {
+				t.Errorf("%s of %s: %v", name, where, err)
+			}
+		}
+	}
+	if _, err := jwtpolicy.New(t.Context(), nil, l.keys(), jwtpolicy.Options{}); !errors.Is(err, &jwtpolicy.Error{Code: string(fault.UsageError)}) {
+		t.Errorf("no source: %v", err)
+	}
+}
+
+// TestMessagesThatAreNil are refused: a panic would end the program. S74.
+func TestMessagesThatAreNil(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	p := l.policy(l.source(), jwtpolicy.Options{})
+	for name, m := range map[string]proto.Message{"nil": nil, "a nil pointer": (*emptypb.Empty)(nil)} {
+		for what, err := range map[string]error{"verify": p.VerifyMessage(t.Context(), m, jwtpolicy.Claims{}), "sign": p.SignMessage(m, jwtpolicy.Claims{})} {
+			if !errors.Is(err, &jwtpolicy.Error{Code: "message_malformed"}) {
+				t.Errorf("%s %s: %v", what, name, err)
+			}
+		}
+	}
+}
