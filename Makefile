@@ -92,16 +92,16 @@ check:
 	$(MAKE) -s api
 	$(MAKE) -s prose
 
-PUBLIC := jwtpolicy jwtpolicy/protosource grpcauth jwttest
-APIDIFF := $(GO) tool -modfile=tools/go.mod apidiff
+PUBLIC := jwtpolicy jwtpolicy/protosource grpcauth jwttest connectauth
+APIDIFF := $(GO) tool -modfile=$(CURDIR)/tools/go.mod apidiff
 ## api: what Go programs import has lost nothing of tools/api; make api-baseline writes that again
 api:
-	@for p in $(PUBLIC); do out=$$($(APIDIFF) -incompatible tools/api/$${p//\//-}.export ./$$p); \
+	@for p in $(PUBLIC); do out=$$(cd $$p && $(APIDIFF) -incompatible $(CURDIR)/tools/api/$${p//\//-}.export .); \
 	  [ -z "$$out" ] || { echo "$$p is no longer compatible with tools/api:"; echo "$$out"; exit 1; }; done
 
 api-baseline:
 	@ln -sfn $(CURDIR) /tmp/jwtctl-api && ln -sfn "$$($(GO) env GOMODCACHE)" /tmp/jwtctl-mod && cd /tmp/jwtctl-api && export GOMODCACHE=/tmp/jwtctl-mod && \
-	  for p in $(PUBLIC); do $(APIDIFF) -w tools/api/$${p//\//-}.export ./$$p; done; rm -f /tmp/jwtctl-api /tmp/jwtctl-mod
+	  for p in $(PUBLIC); do (cd $$p && $(APIDIFF) -w /tmp/jwtctl-api/tools/api/$${p//\//-}.export .); done; rm -f /tmp/jwtctl-api /tmp/jwtctl-mod
 
 ## prose: plain English in documents, help, comments and messages; tools/vale/styles/Plain has the rules
 prose: bin/vale

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
@@ -50,6 +52,43 @@ func ExampleServerOptions() {
 	// Output:
 	// SERVING <nil>
 	// rpc error: code = Unimplemented desc = Unknown method
+}
+
+// Each interceptor may take its place among others: what stands before it sees calls that
+// the policy refuses, too.
+func ExampleUnaryServerInterceptor() {
+	policy, err := jwtpolicy.New(context.Background(), protosource.Files(nil, "../examples/inprocess/shop/shop.proto"),
+		[]jwtpolicy.Key{jwtpolicy.KeySet("https://idp.example.org/keys", jwtpolicy.KeyOptions{})}, jwtpolicy.Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	logged := func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		answer, err := handler(ctx, req)
+		fmt.Println(info.FullMethod, err)
+		return answer, err
+	}
+	server := grpc.NewServer(
+		grpc.ChainUnaryInterceptor(logged, grpcauth.UnaryServerInterceptor(policy)),
+		grpc.ChainStreamInterceptor(grpcauth.StreamServerInterceptor(policy)),
+	)
+	defer server.Stop()
+	_, _ = logged(context.Background(), nil, &grpc.UnaryServerInfo{FullMethod: "/shop.Shop/Buy"}, func(ctx context.Context, req any) (any, error) {
+		return grpcauth.UnaryServerInterceptor(policy)(ctx, req, &grpc.UnaryServerInfo{FullMethod: "/shop.Shop/Buy"}, nil)
+	})
+	// Output: /shop.Shop/Buy bearer token: authorization: there is none
+}
+
+func ExampleTokenFunc() {
+	for name, creds := range map[string]credentials.PerRPCCredentials{
+		"a token":    grpcauth.Token("a.b.c", false),
+		"a function": grpcauth.TokenFunc(func(context.Context) (string, error) { return "a.b.c", nil }, false),
+	} {
+		md, err := creds.GetRequestMetadata(context.Background())
+		fmt.Println(name, md, err, creds.RequireTransportSecurity())
+	}
+	// Unordered output:
+	// a token map[authorization:Bearer a.b.c] <nil> true
+	// a function map[authorization:Bearer a.b.c] <nil> true
 }
 
 func ExampleTokenFile() {

@@ -12,6 +12,7 @@ import (
 	"log"
 	"log/slog"
 
+	"github.com/golang-jwt/jwt/v5"
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/jwtctl/jwtctl/internal/protofile"
@@ -34,19 +35,38 @@ func newKey() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
-func shopPolicy() *jwtpolicy.Policy {
-	// A service with generated code says jwtpolicy.Linked() instead of the first line.
+// shopKey is what the policy of shopPolicy checks and signs with.
+var shopKey = newKey()
+
+// shopPolicy loads the policy of the example. A service with generated code says
+// jwtpolicy.Linked() instead of protosource.Files.
+func shopPolicy(o jwtpolicy.Options) *jwtpolicy.Policy {
+	o.Log = slog.New(slog.DiscardHandler)
 	policy, err := jwtpolicy.New(context.Background(), protosource.Files(nil, shopProto),
-		[]jwtpolicy.Key{jwtpolicy.KeyBytes(newKey(), jwtpolicy.KeyOptions{})},
-		jwtpolicy.Options{Log: slog.New(slog.DiscardHandler)})
+		[]jwtpolicy.Key{jwtpolicy.KeyBytes(shopKey, jwtpolicy.KeyOptions{ID: "shop"})}, o)
 	if err != nil {
 		log.Fatal(err)
 	}
 	return policy
 }
 
+// token returns a token as an identity provider makes it.
+func token(claims jwt.MapClaims) string {
+	key, err := jwt.ParseECPrivateKeyFromPEM(shopKey)
+	if err != nil {
+		log.Fatal(err)
+	}
+	t := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
+	t.Header["kid"] = "shop"
+	text, err := t.SignedString(key)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return text
+}
+
 func ExampleNew() {
-	policy := shopPolicy()
+	policy := shopPolicy(jwtpolicy.Options{})
 	// Packages grpcauth and connectauth make such calls.
 	_, err := policy.Call(context.Background(), "/shop.Shop/Buy")
 	var refused *jwtpolicy.Error
@@ -57,7 +77,7 @@ func ExampleNew() {
 }
 
 func ExamplePolicy_SignMessage() {
-	policy := shopPolicy()
+	policy := shopPolicy(jwtpolicy.Options{})
 	set, err := protofile.Load(context.Background(), protofile.Sources{Protos: []string{shopProto}})
 	if err != nil {
 		log.Fatal(err)
@@ -77,7 +97,7 @@ func ExamplePolicy_SignMessage() {
 }
 
 func ExamplePolicy_Reload() {
-	policy := shopPolicy()
+	policy := shopPolicy(jwtpolicy.Options{RefuseWeaker: true})
 	keys := []jwtpolicy.Key{jwtpolicy.KeyBytes(newKey(), jwtpolicy.KeyOptions{Issuer: "accounts"})}
 	if err := policy.Reload(context.Background(), protosource.Files(nil, shopProto), keys); err != nil {
 		log.Print(err) // the old policy and keys stay in force

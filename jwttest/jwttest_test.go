@@ -14,6 +14,8 @@ import (
 	"github.com/jwtctl/jwtctl/jwttest"
 )
 
+const shopProto = "../examples/inprocess/shop/shop.proto"
+
 func kit(t testing.TB) *jwttest.Kit {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "t.proto")
@@ -58,26 +60,33 @@ func TestWrongTokens(t *testing.T) {
 }
 
 func ExampleKit() {
-	var subject string
-	var refusal error
+	var got []any
 	test := func(t *testing.T) {
-		k := kit(t) // jwttest.New(t, jwtpolicy.Linked()), where the generated code is linked
-		call, err := k.Policy.Call(t.Context(), "/t.S/Who", "Bearer "+k.Token("t.S/Who", map[string]any{"sub": "alice"}))
+		k := jwttest.New(t, protosource.Files(nil, shopProto)) // jwtpolicy.Linked(), where the generated code is linked
+		token := k.Token("shop.Shop/Buy", map[string]any{"sub": "alice"})
+		call, err := k.Policy.Call(t.Context(), "/shop.Shop/Buy", "Bearer "+token)
 		if err != nil {
 			t.Fatal(err)
 		}
 		claims, _ := call.Claims()
-		subject = claims.Subject()
-		for _, w := range k.Wrong("t.S/Who", nil) {
-			if w.Name == "expired" {
-				_, refusal = k.Policy.Call(t.Context(), "/t.S/Who", "Bearer "+w.Token)
+		got = append(got, claims.Subject(), claims.Expiry().Sub(k.Now()))
+		for _, w := range k.Wrong("shop.Shop/Buy", nil) {
+			_, err := k.Policy.Call(t.Context(), "/shop.Shop/Buy", "Bearer "+w.Token)
+			var e *jwtpolicy.Error
+			if !errors.As(err, &e) || e.Status != w.Status {
+				got = append(got, w.Name, err)
 			}
 		}
+		k.Advance(2 * time.Hour)
+		_, err = k.Policy.Call(t.Context(), "/shop.Shop/Buy", "Bearer "+token)
+		got = append(got, err)
 	}
 	testing.RunTests(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{{Name: "example", F: test}})
-	fmt.Println(subject)
-	fmt.Println(refusal)
+	for _, one := range got {
+		fmt.Println(one)
+	}
 	// Output:
 	// alice
-	// bearer token: expired 0s ago
+	// 1h0m0s
+	// bearer token: expired 1h ago
 }
