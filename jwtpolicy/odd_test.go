@@ -2,6 +2,8 @@ package jwtpolicy_test
 
 import (
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 	"github.com/jwtctl/jwtctl/jwtpolicy"
 )
 
@@ -49,6 +52,20 @@ func TestMessagesThatAreNil(t *testing.T) {
 			if !errors.Is(err, &jwtpolicy.Error{Code: "message_malformed"}) {
 				t.Errorf("%s %s: %v", what, name, err)
 			}
+		}
+	}
+}
+
+// TestWarnsOfResponsesThatNoKeySigns at the start, and not at the first call, which fails
+// once the service has done its work. A23.
+func TestWarnsOfResponsesThatNoKeySigns(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	for name, warns := range map[string]bool{"test": false, "other": true} {
+		var log testkit.Buffer
+		l.policy(l.source(), jwtpolicy.Options{SigningKeyID: name, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if got := strings.Contains(log.String(), `msg="no key signs the responses of a method: every call of it fails" method=t.S/`); got != warns {
+			t.Errorf("%s: %s", name, log.String())
 		}
 	}
 }

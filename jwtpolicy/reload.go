@@ -43,6 +43,7 @@ func (p *Policy) Reload(ctx context.Context, src Source, list []Key) error {
 	p.state.Store(next.state)
 	p.inUse = next
 	diff.Warn(ctx, p.o.Log, weaker)
+	next.state.WarnUnsigned(ctx, p.o.Log)
 	if p.o.Observer != nil {
 		for _, c := range weaker {
 			p.o.Observer.Weakened(Change{Kind: c.Kind, Subject: c.Subject, Detail: c.Message, Gain: c.Gain})

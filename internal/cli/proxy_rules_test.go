@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -65,4 +67,48 @@ func TestProxyWarnsOfLooserChecks(t *testing.T) {
 	if strings.Count(kept.err.String(), "policy reloaded") != 1 {
 		t.Errorf("it is in force\n%s", kept.err.String())
 	}
+}
+
+// TestProxyWarnsOfResponsesThatNoKeySigns at the start and at a reload. A23.
+func TestProxyWarnsOfResponsesThatNoKeySigns(t *testing.T) {
+	t.Parallel()
+	dir, _, args := world(t)
+	source := guarded("S", "me")
+	signs := strings.Replace(source, "rpc Who", `rpc Sign(PlainS) returns (Token) { option (kalix.method).jwt.sign = MESSAGE; }
+  rpc Who`, 1) + `message Token { string token = 1 [(kalix.field).jwt = {token: true issuer: "me"}]; string text = 2 [(kalix.field).jwt.claim = INCLUDE]; }`
+	testkit.File(t, filepath.Join(dir, "proto", "s.proto"), signs)
+	r := startProxy(t, dir, startEcho(t).addr, args...)
+	if strings.Contains(r.err.String(), "no key signs") {
+		t.Errorf("it has a key: %s", r.err.String())
+	}
+	const warning = `msg="no key signs the responses of a method: every call of it fails" method=t.S/Sign reason="t.Token.token: `
+	testkit.File(t, filepath.Join(dir, "key.jwk"), publicHalf(t, filepath.Join(dir, "key.jwk")))
+	r.eventuallyLogs(warning)
+	r.stop(0)
+
+	fresh := filepath.Join(dir, "again")
+	testkit.File(t, filepath.Join(fresh, "addr"), "")
+	r = startProxy(t, fresh, startEcho(t).addr, args...)
+	if !strings.Contains(r.err.String(), warning) {
+		t.Errorf("started without a warning: %s", r.err.String())
+	}
+	r.stop(0)
+}
+
+// publicHalf returns the JWK in a file without its private member.
+func publicHalf(t *testing.T, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var jwk map[string]any
+	if err := json.Unmarshal(data, &jwk); err != nil {
+		t.Fatal(err)
+	}
+	delete(jwk, "d")
+	if data, err = json.Marshal(jwk); err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }

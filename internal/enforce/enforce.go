@@ -8,6 +8,7 @@ package enforce
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -24,6 +25,19 @@ type Policy struct {
 	Verifier *verify.Verifier
 	// Signer is needed where a method signs its response.
 	Signer *sign.Signer
+}
+
+// WarnUnsigned logs each method whose responses no key can sign (A23): every call of it
+// would fail, after the service has answered.
+func (p Policy) WarnUnsigned(ctx context.Context, log *slog.Logger) {
+	for m := range p.Plan.Methods {
+		if m.Response == nil {
+			continue
+		}
+		if err := p.Signer.Able(m.Response); err != nil {
+			log.WarnContext(ctx, "no key signs the responses of a method: every call of it fails", "method", m.Name, "reason", err.Error())
+		}
+	}
 }
 
 // Options say how a Policy is enforced.

@@ -48,6 +48,7 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 	if p, err = proxy.New(enforced(policy), o.proxyOptions(d, upstream, r.certs, counts)); err != nil {
 		return err
 	}
+	enforced(policy).WarnUnsigned(ctx, d.Logger())
 	d.Stay()
 	listener, err := listenOn(ctx, o.serving.listen)
 	if err != nil {
@@ -64,6 +65,7 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 				return err
 			}
 			follow()
+			enforced(next).WarnUnsigned(ctx, d.Logger())
 			return nil
 		}, err
 	}

@@ -71,6 +71,33 @@ func (s *Signer) Message(p *plan.Message, m protoreflect.Message, bearer *jws.Ve
 	return w.tokens, nil
 }
 
+// Able returns why no key of the ring can sign some token of a message of p's type
+// (A23); nil if each has one. Of a token whose issuer its message decides, only that
+// there is a key at all can be known.
+func (s *Signer) Able(p *plan.Message) error { return s.able(p, map[*plan.Message]bool{}) }
+
+func (s *Signer) able(p *plan.Message, seen map[*plan.Message]bool) error {
+	if seen[p] {
+		return nil
+	}
+	seen[p] = true
+	if t := p.Token; t != nil {
+		var issuer *string
+		if len(t.Issuers) > 0 {
+			issuer = &t.Issuers[0]
+		}
+		if _, err := s.ring.Signer(issuer, s.o.KeyID); err != nil {
+			return at(string(t.Field.FullName()), err)
+		}
+	}
+	for _, n := range p.Nested {
+		if err := s.able(n.Message, seen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // walker is one walk over a message.
 type walker struct {
 	*Signer
