@@ -54,6 +54,8 @@ type Config struct {
 	HasUI                       bool             // a Web UI is part of it
 	Missing                     []string         // variables that a template reads and nothing sets
 	Problem                     error            // why the server would not start with this, nil if it would
+
+	expanded int // bytes that variables made
 }
 
 // Authorizes reports whether the server checks tokens at all, and if not, why.

@@ -40,12 +40,20 @@ func (c *Config) readCompose(in Input, vars map[string]string) error {
 	return nil
 }
 
+// maxExpanded is the most bytes that variables of all containers may make.
+const maxExpanded = 16 << 20
+
 // environment reads NAME: VALUE, a list of NAME=VALUE, or Kubernetes' list of
 // name and value.
 func (c *Config) environment(n *yaml.Node, place func(*yaml.Node) finding.Position, into map[string]Value, vars map[string]string) {
 	set := func(name, text string, at *yaml.Node) {
+		if c.expanded > maxExpanded {
+			c.Problem = fmt.Errorf("its variables make more than %d MiB", maxExpanded>>20)
+			return
+		}
 		if vars != nil {
 			text = expand(text, vars)
+			c.expanded += len(text)
 		}
 		into[name] = Value{Text: text, Set: true, At: place(at)}
 	}

@@ -9,13 +9,15 @@ import (
 	"strconv"
 	"strings"
 
-	sprig "github.com/go-task/slim-sprig/v3"
-
 	"github.com/jwtctl/jwtctl/internal/template"
 )
 
-// maxRendered is the most bytes that a template may make.
-const maxRendered = 1 << 20
+// What a template may make, in bytes, and how much work that may be, by
+// template.Template.Work. Those of servers take a thousandth.
+const (
+	maxRendered = 1 << 20
+	maxWork     = 8 << 20
+)
 
 // render runs a template of a server's configuration with the variables vars. A
 // server reads two kinds: those of its program, with functions like sprig's,
@@ -29,19 +31,18 @@ func render(name string, text []byte, vars map[string]string) (out []byte, missi
 		}
 		return value
 	}
-	funcs := template.Functions(sprig.FuncMap())
-	// Neither this machine's variables and network, nor memory without bound.
-	for _, unsafe := range []string{"getHostByName", "until", "untilStep", "seq", "repeat"} {
-		delete(funcs, unsafe)
-	}
+	funcs := functions()
 	switch {
 	case isEnabled(text):
 		funcs["env"] = read
-		funcs["expandenv"] = func(text string) string { return expand(text, vars) }
+		funcs["expandenv"] = func(text string) (string, error) {
+			text = expand(text, vars)
+			return text, small("expandenv", len(text), 2)
+		}
 	case isTemplate(text):
 		delete(funcs, "env")
 		delete(funcs, "expandenv")
-		maps.Copy(funcs, dockerize())
+		maps.Copy(funcs, dockerize(funcs))
 	default:
 		return text, nil, nil
 	}
@@ -49,6 +50,7 @@ func render(name string, text []byte, vars map[string]string) (out []byte, missi
 	if err != nil {
 		return nil, nil, err
 	}
+	t.Work = maxWork
 	w := &limited{}
 	if err := t.Execute(w, map[string]any{"Env": vars}); err != nil {
 		return nil, nil, err
@@ -81,9 +83,10 @@ func (l *limited) Write(p []byte) (int, error) {
 	return l.Buffer.Write(p)
 }
 
-// dockerize returns dockerize's functions; default takes its arguments the other
-// way round than sprig's.
-func dockerize() template.Functions {
+// dockerize returns dockerize's functions, where all has sprig's; default takes its
+// arguments the other way round than sprig's.
+func dockerize(all template.Functions) template.Functions {
+	replace := all["replace"].(func(string, string, string) (string, error))
 	return template.Functions{
 		"default": func(value any, fallback ...any) (any, error) {
 			if text, isText := value.(string); isText && text != "" || value != nil && !isText {
@@ -96,11 +99,16 @@ func dockerize() template.Functions {
 		},
 		"contains": func(m map[string]string, key string) bool { _, ok := m[key]; return ok },
 		"split":    strings.Split,
-		"replace":  strings.Replace,
-		"lower":    strings.ToLower,
-		"upper":    strings.ToUpper,
-		"atoi":     strconv.Atoi,
-		"add":      func(a, b int) int { return a + b },
+		"replace": func(text, old, with string, n int) (string, error) {
+			if _, err := replace(old, with, text); err != nil {
+				return "", err
+			}
+			return strings.Replace(text, old, with, n), nil
+		},
+		"lower": strings.ToLower,
+		"upper": strings.ToUpper,
+		"atoi":  strconv.Atoi,
+		"add":   func(a, b int) int { return a + b },
 		"isTrue": func(text string) bool {
 			b, err := strconv.ParseBool(strings.ToLower(text))
 			return err == nil && b
@@ -109,12 +117,15 @@ func dockerize() template.Functions {
 }
 
 // expand replaces $NAME, ${NAME}, ${NAME:-DEFAULT} and ${NAME-DEFAULT} as compose
-// does; $$ is a dollar sign.
+// does; $$ is a dollar sign. What is longer than maxRendered is cut.
 func expand(text string, vars map[string]string) string {
 	var b strings.Builder
 	for {
 		before, after, found := strings.Cut(text, "$")
 		b.WriteString(before)
+		if b.Len() > maxRendered {
+			return b.String()[:maxRendered]
+		}
 		if !found {
 			return b.String()
 		}

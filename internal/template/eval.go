@@ -176,11 +176,15 @@ func (s *state) function(dot reflect.Value, n *parse.IdentifierNode, args []pars
 	if last != nil {
 		in = append(in, s.fit(*last, wanted(len(args))))
 	}
+	s.node = n
+	for _, arg := range in {
+		s.spendOn(arg)
+	}
 	value, err := call(f, in)
 	if err != nil {
-		s.node = n
 		s.fail("error calling %s: %w", n.Ident, err)
 	}
+	s.spendOn(value)
 	return value
 }
 

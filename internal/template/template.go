@@ -18,6 +18,10 @@ type Functions map[string]any
 
 // Template is a text that was parsed.
 type Template struct {
+	// Work bounds an execution, 0 for not at all: each node costs nodeCost, each byte of a
+	// text that is printed, or given to or returned by a function, one, and each element of
+	// a list or map elementCost. A list or map that holds itself is beyond any bound.
+	Work  int
 	name  string
 	trees map[string]*parse.Tree
 	funcs map[string]reflect.Value
@@ -55,7 +59,8 @@ func (t *Template) Execute(w io.Writer, data any) (err error) {
 		}
 	}()
 	dot := reflect.ValueOf(data)
-	s := &state{Template: t, w: w, tree: tree, vars: []variable{{"$", dot}}}
+	left := t.Work
+	s := &state{Template: t, w: w, tree: tree, vars: []variable{{"$", dot}}, left: &left}
 	s.walk(dot, tree.Root)
 	return nil
 }
@@ -76,7 +81,8 @@ type state struct {
 	tree  *parse.Tree
 	node  parse.Node // what is executed, for errors
 	vars  []variable
-	depth int // of trees that execute another
+	depth int  // of trees that execute another
+	left  *int // of Work
 }
 
 // fail ends the execution at the node that is executed.

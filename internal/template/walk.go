@@ -24,6 +24,7 @@ const (
 // walk executes node with dot.
 func (s *state) walk(dot reflect.Value, node parse.Node) flow {
 	s.node = node
+	s.spend(nodeCost)
 	switch n := node.(type) {
 	case *parse.TextNode:
 		s.write(n.Text)
@@ -180,6 +181,7 @@ func (s *state) print(n parse.Node, value reflect.Value) {
 	if !ok {
 		s.fail("can't print %s of type %s", n, value.Type())
 	}
+	s.spendOn(value)
 	if _, err := fmt.Fprint(s.w, shown); err != nil {
 		panic(failure{err})
 	}

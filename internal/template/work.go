@@ -1,0 +1,59 @@
+package template
+
+import "reflect"
+
+// The costs of an execution in Template.Work.
+const (
+	nodeCost    = 16
+	elementCost = 1 << 10
+	// mostNested is how deep lists and maps may hold each other.
+	mostNested = 64
+)
+
+// spend takes cost from what is left of the work.
+func (s *state) spend(cost int) {
+	if s.Work == 0 {
+		return
+	}
+	if *s.left -= cost; *s.left < 0 {
+		s.fail("it is too much work")
+	}
+}
+
+// spendOn spends what value costs.
+func (s *state) spendOn(value reflect.Value) {
+	if s.Work != 0 {
+		s.spend(costOf(value, *s.left, mostNested))
+	}
+}
+
+// costOf is the cost of value, or more than most. The same list counts each time that
+// it is there, as it is printed.
+func costOf(value reflect.Value, most, nested int) (cost int) {
+	value, isNil := indirect(value)
+	if isNil || !value.IsValid() {
+		return 0
+	}
+	if nested == 0 {
+		return most + 1
+	}
+	switch value.Kind() {
+	case reflect.String:
+		return value.Len()
+	case reflect.Slice, reflect.Array:
+		if value.Type().Elem().Kind() == reflect.Uint8 {
+			return value.Len()
+		}
+		for i := 0; i < value.Len() && cost <= most; i++ {
+			cost += elementCost + costOf(value.Index(i), most-cost, nested-1)
+		}
+	case reflect.Map:
+		if value.Type().Elem().Kind() == reflect.String { // such as .Env, whose texts count when they are used
+			return 0
+		}
+		for each := value.MapRange(); each.Next() && cost <= most; {
+			cost += elementCost + costOf(each.Key(), most-cost, nested-1) + costOf(each.Value(), most-cost, nested-1)
+		}
+	}
+	return cost
+}
