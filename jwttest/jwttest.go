@@ -144,10 +144,15 @@ type Wrong struct {
 }
 
 // Wrong returns tokens that method refuses, each wrong in one way alone. claims are as
-// for Token.
+// for Token. It fails the test where the method requires no bearer token, and so refuses
+// none.
 func (k *Kit) Wrong(method string, claims map[string]any) []Wrong {
 	k.tb.Helper()
 	good := k.claims(method, claims)
+	m, _ := k.plan.Method(strings.TrimPrefix(method, "/")) // which claims has found
+	if m.Bearer == nil {
+		k.tb.Fatalf("jwttest: %s requires no bearer token, so it refuses none", method)
+	}
 	with := func(changes map[string]any) map[string]any {
 		all := maps.Clone(good)
 		maps.Copy(all, changes)
@@ -170,16 +175,13 @@ func (k *Kit) Wrong(method string, claims map[string]any) []Wrong {
 		{Name: "a time that is text", Token: k.sign(k.key, with(map[string]any{"exp": "tomorrow"})), Code: "invalid_claim"},
 		{Name: "claims that differ in case", Token: k.sign(k.key, with(map[string]any{"jwttest": 1, "JWTTEST": 2})), Code: "token_malformed"},
 	}
-	m, _ := k.plan.Method(strings.TrimPrefix(method, "/"))
-	if m.Bearer != nil && len(m.Bearer.Issuers) > 0 {
+	if len(m.Bearer.Issuers) > 0 {
 		list = append(list, Wrong{Name: "wrong issuer", Token: k.sign(k.key, with(map[string]any{"iss": "not " + m.Bearer.Issuers[0]})), Code: "issuer_not_allowed"})
 	}
-	if m.Bearer != nil {
-		for _, name := range staticNames(m.Bearer) {
-			without := with(nil)
-			delete(without, name)
-			list = append(list, Wrong{Name: "without claim " + name, Token: k.sign(k.key, without), Code: "static_claim_mismatch"})
-		}
+	for _, name := range staticNames(m.Bearer) {
+		without := with(nil)
+		delete(without, name)
+		list = append(list, Wrong{Name: "without claim " + name, Token: k.sign(k.key, without), Code: "static_claim_mismatch"})
 	}
 	for i := range list {
 		list[i].Status = uint32(fault.Lookup(fault.Code(list[i].Code)).GRPC)

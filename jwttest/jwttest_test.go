@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -89,4 +90,33 @@ func ExampleKit() {
 	// alice
 	// 1h0m0s
 	// bearer token: expired 1h ago
+}
+
+// stopped is a test that a Fatalf ends.
+type stopped struct {
+	testing.TB
+	why string
+}
+
+func (s *stopped) Fatalf(format string, args ...any) {
+	s.why = fmt.Sprintf(format, args...)
+	runtime.Goexit()
+}
+
+// TestNoWrongTokensOfOpenMethods: a list of tokens that all pass would be a trap.
+func TestNoWrongTokensOfOpenMethods(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "t.proto")
+	if err := os.WriteFile(path, []byte(policytest.Header+policytest.CallSource), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tb := &stopped{TB: t}
+	k := jwttest.New(tb, protosource.Files(nil, path))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		k.Wrong("t.S/Open", nil)
+	}()
+	if <-done; tb.why != "jwttest: t.S/Open requires no bearer token, so it refuses none" {
+		t.Errorf("%q", tb.why)
+	}
 }
