@@ -25,6 +25,8 @@ type Kind struct {
 	Words []string
 	// Usage is the help.
 	Usage string
+	// Must says what a value must be, "" for what Type says.
+	Must string
 }
 
 // lookup returns the row of key.
@@ -70,6 +72,9 @@ func parseRow(row string) (key string, k Kind) {
 
 // Needed ends a sentence about a value that k does not take.
 func (k Kind) Needed() string {
+	if k.Must != "" {
+		return k.Must
+	}
 	switch {
 	case len(k.Words) == 2:
 		return "is neither " + k.Words[0] + " nor " + k.Words[1]

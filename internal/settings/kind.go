@@ -17,6 +17,9 @@ func KindOf(f *pflag.Flag) config.Kind {
 	if c, ok := f.Value.(choice); ok {
 		k.Words = c.of
 	}
+	if s, ok := f.Value.(size); ok {
+		k.Must = s.needed()
+	}
 	return k
 }
 

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -37,12 +38,16 @@ func (s size) Set(text string) error {
 			break
 		}
 		if total := n * uint64(unit.bytes); total < uint64(s.least) || total > uint64(s.most) {
-			return fmt.Errorf("must be from %s to %s", sizeText(s.least), sizeText(s.most))
+			break
 		}
 		*s.to = int(n) * unit.bytes
 		return nil
 	}
-	return fmt.Errorf("must be a number of bytes such as %s", sizeText(s.least))
+	return errors.New(s.needed())
+}
+
+func (s size) needed() string {
+	return fmt.Sprintf("must be a number of bytes from %s to %s", sizeText(s.least), sizeText(s.most))
 }
 
 // String is that of pflag.Value.
