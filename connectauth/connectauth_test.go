@@ -19,6 +19,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/connectauth"
 	"github.com/jwtctl/jwtctl/internal/grpctest"
+	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/policytest"
 	"github.com/jwtctl/jwtctl/jwtpolicy"
 )
@@ -26,22 +27,24 @@ import (
 // service is a Connect server with all methods of a World.
 type service struct {
 	*policytest.World
-	url string
+	url    string
+	client *http.Client
+	stop   func()
 
 	mu    sync.Mutex
 	calls int
 	got   int
+	last  string
 	md    map[string][]string
 	sub   string
 }
 
-func serve(t *testing.T) *service {
+func serve(t *testing.T, setup grpctest.Setup) *service {
 	t.Helper()
-	s := &service{World: policytest.New(t, policytest.CallSource, policytest.Setup{})}
-	policy, err := jwtpolicy.New(t.Context(), grpctest.Loaded{Set: s.Set}, []jwtpolicy.Key{grpctest.KeyOf(t, s.Key)}, jwtpolicy.Options{Now: func() time.Time { return policytest.Now }, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	setup.Options.Log = slog.New(slog.DiscardHandler)
+	s := &service{}
+	var policy *jwtpolicy.Policy
+	s.World, policy = setup.Load(t)
 	server := connect.NewServer(connectauth.ServerInterceptor(policy))
 	methods := s.Set.Services()[0].Methods()
 	for i := range methods.Len() {
@@ -53,13 +56,9 @@ func serve(t *testing.T) *service {
 	h.EnableHTTP2 = true
 	h.StartTLS()
 	t.Cleanup(h.Close)
-	s.url = h.URL
-	t.Cleanup(func() { client = nil })
-	client = h.Client()
+	s.url, s.client, s.stop = h.URL, h.Client(), h.Close
 	return s
 }
-
-var client *http.Client
 
 func spec(m protoreflect.MethodDescriptor) connect.Spec {
 	kind := connect.StreamTypeUnary
@@ -88,7 +87,7 @@ func (s *service) handle(ctx context.Context, spec connect.Spec, stream connect.
 		answer.Set(f, protoreflect.ValueOfString("bob"))
 	}
 	for one := false; ; one = true {
-		in := dynamicpb.NewMessage(m.Input())
+		in := grpctest.New(m.Input())
 		err := stream.Receive(in)
 		if errors.Is(err, io.EOF) || !m.IsStreamingClient() && one {
 			break
@@ -96,8 +95,13 @@ func (s *service) handle(ctx context.Context, spec connect.Spec, stream connect.
 		if err != nil {
 			return err
 		}
+		text, err := s.Codec.Write(in.ProtoReflect(), message.Form{ProtoNames: true})
+		if err != nil { // it nests too deeply to be printed
+			text = []byte(err.Error())
+		}
 		s.mu.Lock()
 		s.got++
+		s.last = strings.TrimSpace(string(text))
 		s.mu.Unlock()
 		if m.IsStreamingServer() {
 			if err := stream.Send(answer); err != nil {
@@ -157,16 +161,16 @@ func (s *service) call(transport connect.Transport, name string, metadata []stri
 // protocols are the three that a handler speaks.
 func (s *service) protocols() map[string]connect.Transport {
 	return map[string]connect.Transport{
-		"connect":  connecthttp.NewTransport(client, s.url),
-		"gRPC":     connecthttp.NewTransport(client, s.url, connecthttp.WithGRPC()),
-		"gRPC-Web": connecthttp.NewTransport(client, s.url, connecthttp.WithGRPCWeb()),
+		"connect":  connecthttp.NewTransport(s.client, s.url),
+		"gRPC":     connecthttp.NewTransport(s.client, s.url, connecthttp.WithGRPC()),
+		"gRPC-Web": connecthttp.NewTransport(s.client, s.url, connecthttp.WithGRPCWeb()),
 	}
 }
 
 // TestCallCases decides every call as the proxy does, with its codes and words, whichever
 // protocol it comes by. A12, A30-A37, A41, A42, A50, S59, S60, S61, S63, S77.
 func TestCallCases(t *testing.T) {
-	s := serve(t)
+	s := serve(t, grpctest.Setup{Source: policytest.CallSource})
 	for protocol, transport := range s.protocols() {
 		for _, c := range s.CallCases() {
 			name := protocol + ": " + c.Method + ", " + c.Name
@@ -193,7 +197,7 @@ func TestCallCases(t *testing.T) {
 
 // TestS62_Headers: handlers get the claims, and nothing that a client says of them.
 func TestS62_Headers(t *testing.T) {
-	s := serve(t)
+	s := serve(t, grpctest.Setup{Source: policytest.CallSource})
 	metadata := []string{"authorization", "Bearer " + s.Token(policytest.GoodClaims), "_kalix-jwt-claim-sub", "mallory", "_Kalix-Jwt-Claim-None", "x", "_kalix_jwt_claim_sub", "mallory", "x-other", "1"}
 	for protocol, transport := range s.protocols() {
 		for _, method := range []string{"Who", "WhoBidi", "Open"} {
@@ -225,7 +229,7 @@ func TestS62_Headers(t *testing.T) {
 
 // TestA60_Signs: every response verifies.
 func TestA60_Signs(t *testing.T) {
-	s := serve(t)
+	s := serve(t, grpctest.Setup{Source: policytest.CallSource})
 	for protocol, transport := range s.protocols() {
 		for _, method := range []string{"Sign", "SignServer"} {
 			answers, err := s.call(transport, method, nil, `{}`)

@@ -7,6 +7,7 @@ go 1.26.4
 require (
 	connectrpc.com/connect/v2 v2.0.2
 	github.com/jwtctl/jwtctl v0.0.0
+	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12
 )
 
@@ -29,7 +30,6 @@ require (
 	golang.org/x/sys v0.50.0 // indirect
 	golang.org/x/text v0.44.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261104224025-d1e00e9f33ab // indirect
-	google.golang.org/grpc v1.85.0 // indirect
 	pgregory.net/rapid v1.3.0 // indirect
 )
 

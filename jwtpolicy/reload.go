@@ -11,6 +11,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/policy"
 	"github.com/jwtctl/jwtctl/internal/sign"
@@ -97,7 +98,7 @@ func (p *Policy) load(ctx context.Context, src Source, list []Key) (*version, er
 	codec := claims.New(set.Types())
 	verifier, err := verify.New(codec, ring, verify.Options{
 		Leeway: p.o.Leeway, RefuseUnknownFields: p.o.RefuseUnknownFields,
-		Limits: jws.Limits{TokenBytes: p.o.MaxTokenBytes}, Now: p.o.Now,
+		Depth: message.MaxDepth, Limits: jws.Limits{TokenBytes: p.o.MaxTokenBytes}, Now: p.o.Now,
 	})
 	if err != nil {
 		return nil, err

@@ -19,7 +19,9 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/jwtctl/jwtctl/grpcauth"
@@ -54,6 +56,9 @@ type Service struct {
 	Policy *jwtpolicy.Policy
 	Conn   *grpc.ClientConn
 
+	url  string
+	stop func()
+
 	mu     sync.Mutex
 	got    []string // requests as JSON
 	calls  int
@@ -68,19 +73,48 @@ func (s *Service) Write(p []byte) (int, error) {
 	return s.log.Write(p)
 }
 
+// Setup is what a service is made of.
+type Setup struct {
+	Source string
+	// Policy and Keys are by default that of Source, and those of its World.
+	Policy  jwtpolicy.Source
+	Keys    []jwtpolicy.Key
+	Options jwtpolicy.Options
+}
+
+// Load returns the World of s, and its policy.
+func (s Setup) Load(t testing.TB) (*policytest.World, *jwtpolicy.Policy) {
+	t.Helper()
+	w, o := policytest.New(t, s.Source, policytest.Setup{}), s.Options
+	if s.Policy == nil {
+		s.Policy = Loaded{w.Set}
+	}
+	if s.Keys == nil {
+		s.Keys = []jwtpolicy.Key{KeyOf(t, w.Key)}
+	}
+	if o.Now == nil {
+		o.Now = func() time.Time { return policytest.Now }
+	}
+	policy, err := jwtpolicy.New(t.Context(), s.Policy, s.Keys, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w, policy
+}
+
 // Serve starts a service whose policy is source's. unknown serves it by a handler for
 // unknown services, as a gateway would.
 func Serve(t testing.TB, source string, unknown bool, o jwtpolicy.Options) *Service {
 	t.Helper()
-	s := &Service{World: policytest.New(t, source, policytest.Setup{})}
+	return serve(t, unknown, Setup{Source: source, Options: o})
+}
+
+func serve(t testing.TB, unknown bool, setup Setup) *Service {
+	t.Helper()
+	s := &Service{}
+	o := &setup.Options
 	o.Log = slog.New(slog.NewTextHandler(s, nil))
-	if o.Now == nil {
-		o.Now = func() time.Time { return policytest.Now }
-	}
-	var err error
-	if s.Policy, err = jwtpolicy.New(t.Context(), Loaded{s.Set}, []jwtpolicy.Key{KeyOf(t, s.Key)}, o); err != nil {
-		t.Fatal(err)
-	}
+	s.World, s.Policy = setup.Load(t)
 	options := grpcauth.ServerOptions(s.Policy)
 	if unknown {
 		options = append(options, grpc.UnknownServiceHandler(s.handle))
@@ -95,6 +129,7 @@ func Serve(t testing.TB, source string, unknown bool, o jwtpolicy.Options) *Serv
 	}
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(server.Stop)
+	s.url, s.stop = "http://"+l.Addr().String(), server.GracefulStop
 	if s.Conn, err = grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
 		t.Fatal(err)
 	}
@@ -113,14 +148,14 @@ func (s *Service) desc() *grpc.ServiceDesc {
 			continue
 		}
 		out.Methods = append(out.Methods, grpc.MethodDesc{MethodName: string(m.Name()), Handler: func(_ any, ctx context.Context, dec func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
-			in := dynamicpb.NewMessage(m.Input())
+			in := New(m.Input())
 			if err := dec(in); err != nil {
 				return nil, err
 			}
 			info := &grpc.UnaryServerInfo{Server: s, FullMethod: "/" + out.ServiceName + "/" + string(m.Name())}
 			return interceptor(ctx, in, info, func(ctx context.Context, in any) (any, error) {
 				s.note(ctx)
-				s.receive(in.(*dynamicpb.Message))
+				s.receive(in.(proto.Message))
 				return answer(m), nil
 			})
 		}})
@@ -136,10 +171,18 @@ func (s *Service) note(ctx context.Context) {
 	s.claims, _ = jwtpolicy.FromContext(ctx)
 }
 
-func (s *Service) receive(in *dynamicpb.Message) {
-	text, err := s.Codec.Write(in, message.Form{ProtoNames: true})
-	if err != nil {
-		panic(err)
+// New returns a message of generated code, if that is linked in.
+func New(desc protoreflect.MessageDescriptor) proto.Message {
+	if t, err := protoregistry.GlobalTypes.FindMessageByName(desc.FullName()); err == nil {
+		return t.New().Interface()
+	}
+	return dynamicpb.NewMessage(desc)
+}
+
+func (s *Service) receive(in proto.Message) {
+	text, err := s.Codec.Write(in.ProtoReflect(), message.Form{ProtoNames: true})
+	if err != nil { // it nests too deeply to be printed
+		text = []byte(err.Error())
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -159,7 +202,7 @@ func (s *Service) handle(_ any, ss grpc.ServerStream) error {
 	m := s.Set.Method(strings.TrimPrefix(path, "/"))
 	s.note(ss.Context())
 	for {
-		in := dynamicpb.NewMessage(m.Input())
+		in := New(m.Input())
 		if err := ss.RecvMsg(in); err == io.EOF {
 			break
 		} else if err != nil {

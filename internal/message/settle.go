@@ -17,6 +17,9 @@ type Strictness struct {
 	// UnknownTypes refuses an Any of a type that the descriptors lack. Without
 	// it, such an Any stays as it is.
 	UnknownTypes bool
+	// Depth, unless 0, is how deep messages may nest: for those that Decode has not
+	// read. What is in an Any is not counted; it has a limit of its own.
+	Depth int
 }
 
 // Settle makes sure that every implementation of protobuf reads the same from m
@@ -24,11 +27,11 @@ type Strictness struct {
 // last value of it win, where Go keeps it as unknown and passes it on.
 //
 // It returns message_malformed for an unknown field whose number the type
-// declares, and for a value that a closed enum lacks; limit_exceeded for too many
+// declares, for a value that a closed enum lacks, and beyond Depth; limit_exceeded for too many
 // Any in each other. What is in an Any is checked like the rest,
 // and its bytes are replaced by those that Go makes of the message in it.
 func (c *Codec) Settle(m protoreflect.Message, s Strictness) error {
-	if bad := (&settler{c, s}).message(m, 0); bad != nil {
+	if bad := (&settler{c, s, 1}).message(m, 0); bad != nil {
 		return bad
 	}
 	return nil
@@ -37,6 +40,7 @@ func (c *Codec) Settle(m protoreflect.Message, s Strictness) error {
 type settler struct {
 	*Codec
 	strict Strictness
+	depth  int // of the message that is settled, outside of any Any
 }
 
 // message settles m, which is within so many Any.
@@ -91,12 +95,26 @@ func (s *settler) field(fd protoreflect.FieldDescriptor, v protoreflect.Value, a
 
 func (s *settler) one(fd protoreflect.FieldDescriptor, v protoreflect.Value, anys int) *fault.Error {
 	if fd.Message() != nil {
-		return s.message(v.Message(), anys)
+		return s.nested(v.Message(), anys)
 	}
 	if fd.Enum().Values().ByNumber(v.Enum()) == nil {
 		return fault.New(fault.MessageMalformed, string(fd.FullName()), "it has the number %d, which the closed enum %s lacks", v.Enum(), fd.Enum().FullName())
 	}
 	return nil
+}
+
+// nested settles a message in another one.
+func (s *settler) nested(m protoreflect.Message, anys int) *fault.Error {
+	if anys > 0 || s.strict.Depth == 0 {
+		return s.message(m, anys)
+	}
+	if s.depth == s.strict.Depth {
+		return malformed("it nests deeper than %d levels", s.strict.Depth)
+	}
+	s.depth++
+	bad := s.message(m, anys)
+	s.depth--
+	return bad
 }
 
 // any settles what is in an Any.

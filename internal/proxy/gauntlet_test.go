@@ -58,11 +58,11 @@ service S {
 		"Open": {"Req", ""}, "Bearer": {"Req", "validate: BEARER_TOKEN, bearer_token_issuer: \"me\""}, "Message": {"Req", "validate: MESSAGE"},
 		"Both": {"Req", "validate: BEARER_TOKEN, validate: MESSAGE"}, "Mine": {"Mine", "validate: BEARER_TOKEN, validate: MESSAGE"},
 	}
-	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+	for _, kind := range slices.Sorted(maps.Keys(policytest.MethodKinds)) {
 		for _, mode := range slices.Sorted(maps.Keys(modes)) {
 			for suffix, sign := range map[string]string{"": "", "Sign": "sign: MESSAGE"} {
 				options := strings.Trim(modes[mode][1]+", "+sign, ", ")
-				fmt.Fprintf(&b, kinds[kind]+" { option (kalix.method).jwt = {%s}; }\n", kind+mode+suffix, modes[mode][0], "Out", options)
+				fmt.Fprintf(&b, policytest.MethodKinds[kind]+" { option (kalix.method).jwt = {%s}; }\n", kind+mode+suffix, modes[mode][0], "Out", options)
 			}
 		}
 	}

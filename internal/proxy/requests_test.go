@@ -13,38 +13,15 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/policytest"
 )
-
-// kinds are the four kinds of method.
-var kinds = map[string]string{"Unary": "rpc %s(%s) returns (%s)", "Client": "rpc %s(stream %s) returns (%s)", "Server": "rpc %s(%s) returns (stream %s)", "Bidi": "rpc %s(stream %s) returns (stream %s)"}
-
-// guarded is a service with a method of each kind, validating its messages in
-// each way, signing and not.
-func guarded() string {
-	var b strings.Builder
-	b.WriteString(`
-message Own { string user = 1 [(kalix.field).jwt = {claim: INCLUDE}]; string tok = 2 [(kalix.field).jwt = {token: true}]; }
-message Mine { option (kalix.message).jwt = {validate_bearer_token: true}; string sub = 1 [(kalix.field).jwt = {claim: EXTRACT}]; }
-message Out { string user = 1 [(kalix.field).jwt = {claim: INCLUDE}]; string tok = 2 [(kalix.field).jwt = {token: true}]; }
-service S {
-`)
-	for kind, form := range kinds {
-		for name, mode := range map[string][2]string{
-			"M": {"Own", "validate: MESSAGE"}, "BM": {"Own", "validate: BEARER_TOKEN, validate: MESSAGE"}, "BMMine": {"Mine", "validate: BEARER_TOKEN, validate: MESSAGE"},
-		} {
-			for suffix, sign := range map[string]string{"": "", "Sign": ", sign: MESSAGE"} {
-				fmt.Fprintf(&b, form+" { option (kalix.method).jwt = {%s%s}; }\n", kind+name+suffix, mode[0], "Out", mode[1], sign)
-			}
-		}
-	}
-	return b.String() + "}\n"
-}
 
 // TestS77_NoMessageNoCall refuses every call of a method that validates messages
 // which ends without one, however it ends, before the server hears of it (A37).
 func TestS77_NoMessageNoCall(t *testing.T) {
 	t.Parallel()
-	r := start(t, setup{source: guarded()})
+	r := start(t, setup{source: policytest.GuardedSource()})
 	token := "Bearer " + r.Token(goodClaims)
 	endings := map[string]func(c *rawConn, id uint32, path string){
 		"headers that end the stream": func(c *rawConn, id uint32, path string) { c.begin(id, path, true, "authorization", token) },

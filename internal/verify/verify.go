@@ -36,7 +36,10 @@ type Options struct {
 	// RefuseUnknownFields refuses messages with fields whose numbers their types
 	// do not declare (A38).
 	RefuseUnknownFields bool
-	Limits              jws.Limits
+	// Depth, unless 0, is how deep messages may nest that message.Codec has not read, which
+	// has a limit of its own (A102).
+	Depth  int
+	Limits jws.Limits
 	// Now tells the time; required.
 	Now func() time.Time
 }
@@ -57,7 +60,7 @@ func New(codec *claims.Codec, ring *keys.Ring, o Options) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Verifier{ring: ring, tokens: tokens, codec: codec, strict: message.Strictness{UnknownFields: o.RefuseUnknownFields, UnknownTypes: true}}, nil
+	return &Verifier{ring: ring, tokens: tokens, codec: codec, strict: message.Strictness{UnknownFields: o.RefuseUnknownFields, UnknownTypes: true, Depth: o.Depth}}, nil
 }
 
 // Ring returns the keys that it checks by.

@@ -1,0 +1,62 @@
+package connectauth_test
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/jwtctl/jwtctl/internal/grpctest"
+	"github.com/jwtctl/jwtctl/internal/grpctest/every"
+	"github.com/jwtctl/jwtctl/internal/policytest"
+)
+
+func start(t *testing.T, setup grpctest.Setup) *grpctest.Target {
+	s := serve(t, setup)
+	return &grpctest.Target{
+		World: s.World, URL: s.url, Client: s.client, Stop: s.stop, Undecoded: codes.InvalidArgument,
+		State: func() (calls, got int, last string) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.calls, s.got, s.last
+		},
+	}
+}
+
+func TestS59_BadTokensReachNoHandler(t *testing.T)      { grpctest.HoldBadTokens(t, start) }
+func TestS59_KeysDown(t *testing.T)                     { grpctest.HoldKeysDown(t, start) }
+func TestS77_NoMessageNoCall(t *testing.T)              { grpctest.HoldNoMessage(t, start) }
+func TestS82_OtherWireTypesReachNoHandler(t *testing.T) { every.HoldWireTypes(t, start) }
+func TestS88_FirstMessageMayNotComeLate(t *testing.T)   { grpctest.HoldLateFirstMessage(t, start) }
+func TestA102_Depth(t *testing.T)                       { grpctest.HoldDepth(t, start) }
+
+// TestConnectAnswersItself: what docs/in-process.md says of calls that Connect answers by
+// itself, or that are decided about otherwise than under grpc-go.
+func TestConnectAnswersItself(t *testing.T) {
+	s := start(t, grpctest.Setup{Source: policytest.CallSource})
+	token, message := s.Token(policytest.GoodClaims), grpctest.Frame([]byte("\x0a\x01x"))
+	for name, row := range map[string]struct {
+		method string
+		body   []byte
+		code   codes.Code
+		text   string
+	}{
+		"an unknown method":                     {"Nope", message, codes.Unimplemented, ""},
+		"bytes that are no message":             {"Who", grpctest.Frame([]byte("\x0a\x7f")), codes.InvalidArgument, "unmarshal"},
+		"bytes that are no message, on streams": {"WhoBidi", grpctest.Frame([]byte("\x0a\x7f")), codes.InvalidArgument, "unmarshal"},
+		"no message":                            {"Who", nil, codes.Unimplemented, "Method takes exactly one request message"},
+		"two messages":                          {"Who", slices.Concat(message, message), codes.Unimplemented, "unary request has multiple messages"},
+		"one, which reaches it":                 {"Who", message, codes.OK, ""},
+	} {
+		_, before, _ := s.State()
+		got, err := s.Post(t.Context(), row.method, token, bytes.NewReader(row.body))
+		if err != nil || got.Code != row.code || !strings.Contains(got.Text, row.text) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+		if _, requests, _ := s.State(); (requests > before) != (row.code == codes.OK) {
+			t.Errorf("%s: the handler got %d requests", name, requests-before)
+		}
+	}
+}
