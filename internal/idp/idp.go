@@ -22,7 +22,10 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
+	"github.com/jwtctl/jwtctl/internal/token"
 )
 
 // DefaultTTL is how long tokens count by default.
@@ -153,6 +156,9 @@ func (o Options) check() error {
 			return fault.New(fault.UsageError, "user", "two users are called %q", quote.Shorten(u.Name))
 		}
 		seen[u.Name] = true
+		if err := checkClaims(u.Claims); err != nil {
+			return err
+		}
 	}
 	if o.AutoLogin != "" && !seen[o.AutoLogin] {
 		return fault.New(fault.UsageError, "auto-login", "no user is called %q", quote.Shorten(o.AutoLogin))
@@ -167,8 +173,23 @@ func (o Options) check() error {
 			return fault.New(fault.UsageError, "client", "two clients are called %q", quote.Shorten(c.ID))
 		}
 		ids[c.ID] = true
+		if err := checkClaims(c.Claims); err != nil {
+			return err
+		}
 		if err := c.check(); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// checkClaims refuses a value that makes a token which no one can accept: exp as a
+// string, say. What is wrong on purpose is a Fault.
+func checkClaims(list []token.Claim) error {
+	for _, c := range list {
+		text := slices.Concat([]byte{'{'}, strictjson.Quote(c.Name), []byte{':'}, c.Value, []byte{'}'})
+		if _, err := jws.CheckClaims(text); err != nil {
+			return fault.New(fault.UsageError, "claim", "%w", err).WithHint("--claim-json takes numbers and lists; --fault makes tokens that are wrong on purpose")
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -106,6 +107,19 @@ func TestAutoLoginNeedsNoPage(t *testing.T) {
 	got := r.json(r.exchange(a.location().Query().Get("code")))
 	if sub := part(t, got["id_token"], 1)["sub"]; sub != "bob" {
 		t.Errorf("sub %v", sub)
+	}
+}
+
+// TestAutoLoginIsNew: it takes place at that moment, which no max_age is too short for.
+func TestAutoLoginIsNew(t *testing.T) {
+	t.Parallel()
+	r := start(t, func(o *idp.Options) {
+		still := o.Now
+		var ticks atomic.Int64
+		o.AutoLogin, o.Now = "bob", func() time.Time { return still().Add(time.Duration(ticks.Add(1))) }
+	})
+	if a := r.get(r.root + r.ask("max_age", "0").header.Get("Location")); a.location().Query().Get("code") == "" {
+		t.Errorf("%d %s", a.status, a.location())
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jwtctl/jwtctl/internal/idp"
+	"github.com/jwtctl/jwtctl/internal/token"
 )
 
 func TestTokenEndpointRefuses(t *testing.T) {
@@ -251,6 +252,8 @@ func TestNewRefuses(t *testing.T) {
 		"no host":          func(o *idp.Options) { o.Clients[0].Redirects = []string{"https:///x"} },
 		"slow per client":  func(o *idp.Options) { o.Clients[0].Faults = []idp.Fault{idp.SlowJWKS} },
 		"issuer":           func(o *idp.Options) { o.Issuer = "ftp://x" },
+		"exp as a text":    func(o *idp.Options) { o.Users[0].Claims = []token.Claim{claim(t, "exp", `"1"`)} },
+		"a client's sub":   func(o *idp.Options) { o.Clients[0].Claims = []token.Claim{claim(t, "sub", `1`)} },
 		"issuer, query":    func(o *idp.Options) { o.Issuer = "http://x/?a=b" },
 	} {
 		o := idp.Options{

@@ -26,15 +26,16 @@ func (p *Provider) session(header http.Header) (session, bool) {
 func (p *Provider) known(header http.Header, r *request) (session, bool) {
 	prompt := r.asked.Prompt
 	candidate, found := p.session(header)
+	now := p.o.Now()
 	if auto := p.user(p.o.AutoLogin); auto != nil {
-		candidate, found = session{auto, p.o.Now()}, true
+		candidate, found = session{auto, now}, true // logged in at this moment: no max_age is shorter
 	} else if slices.Contains(prompt, oidc.PromptLogin) || slices.Contains(prompt, oidc.PromptSelectAccount) || slices.Contains(prompt, oidc.PromptConsent) {
 		return session{}, false
 	}
 	switch {
 	case !found, r.user != nil && r.user != candidate.user, r.asked.IDTokenHint != "" && r.user == nil:
 		return session{}, false
-	case r.asked.MaxAge != nil && p.o.Now().Sub(candidate.authTime) > time.Duration(min(*r.asked.MaxAge, 1<<30))*time.Second:
+	case r.asked.MaxAge != nil && now.Sub(candidate.authTime) > time.Duration(min(*r.asked.MaxAge, 1<<30))*time.Second:
 		return session{}, false
 	}
 	return candidate, true
