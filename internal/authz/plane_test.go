@@ -1,0 +1,346 @@
+package authz_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/jwtctl/jwtctl/internal/authz"
+	"github.com/jwtctl/jwtctl/internal/enforce"
+	"github.com/jwtctl/jwtctl/internal/policytest"
+)
+
+// The body modes of processing_mode.proto.
+const (
+	none, streamed, buffered, partial, duplex, frameless = 0, 1, 2, 3, 4, 5
+)
+
+// mode is how a data plane sends bodies.
+type mode struct {
+	request, response int
+	eager             bool
+}
+
+// modes are those in which every call can be decided.
+var modes = map[string]mode{
+	"duplex": {duplex, duplex, false}, "streamed": {streamed, streamed, true},
+	"buffered": {buffered, buffered, false}, "frameless": {frameless, frameless, false},
+}
+
+// plane is a data plane: it sends the parts of one call, and does what it is answered, as
+// Envoy does. What is refused goes no further.
+type plane struct {
+	tb   testing.TB
+	mode mode
+	step func([]byte) ([][]byte, *enforce.Refusal)
+
+	begun bool
+	path  string // in attributes, "" for none
+	up    bound
+	down  bound
+	// refusal is what ended the call; after it nothing is asked.
+	refusal  *enforce.Refusal
+	override []byte // mode_override
+	windows  int    // bytes that were given back
+}
+
+// bound is what goes on in one direction.
+type bound struct {
+	mode     int
+	answered bool // the headers
+	set      map[string]string
+	removed  []string
+	chunks   [][]byte // that were not answered yet
+	early    []byte   // that was answered, and waits for the headers
+	body     []byte   // with frames, whatever the mode
+	ended    bool
+	trailers bool
+	left     []string // removed from trailers
+	whole    bool     // headers wait for the body: buffered
+	arrived  bool     // something arrived at the other side
+}
+
+func newPlane(tb testing.TB, a *authz.Authority, m mode) *plane {
+	p := &plane{tb: tb, mode: m, up: bound{mode: m.request}, down: bound{mode: m.response}}
+	p.up.whole, p.down.whole = m.request == buffered, m.response == buffered
+	var end func(*enforce.Refusal)
+	p.step, end = a.Exchange(tb.Context())
+	tb.Cleanup(func() { end(p.refusal) })
+	return p
+}
+
+func number(n protowire.Number, v int) []byte {
+	if v == 0 {
+		return nil
+	}
+	return protowire.AppendVarint(protowire.AppendTag(nil, n, protowire.VarintType), uint64(v))
+}
+
+func truth(v bool) int {
+	if v {
+		return 1
+	}
+	return 0
+}
+
+// headerMap is a HeaderMap with raw values.
+func headerMap(headers []string) []byte {
+	var list [][]byte
+	for i := 0; i+1 < len(headers); i += 2 {
+		list = append(list, sub(1, text(1, headers[i]), text(3, headers[i+1])))
+	}
+	return slices.Concat(list...)
+}
+
+// headers sends the headers of the request or the response, and trailers its trailers.
+func (p *plane) headers(part protowire.Number, end bool, headers ...string) {
+	p.ask(part, sub(1, headerMap(headers)), number(3, truth(end)))
+	if b := p.bound(part); p.refusal == nil && end && b.answered {
+		b.whole, b.arrived, b.ended = false, true, true
+	}
+}
+
+func (p *plane) trailers(part protowire.Number, headers ...string) {
+	p.ask(part, sub(1, headerMap(headers)))
+}
+
+// request sends the headers of a request of gRPC.
+func (p *plane) request(path string, end bool, headers ...string) {
+	p.headers(2, end, append([]string{":path", path, "content-type", "application/grpc"}, headers...)...)
+}
+
+// body sends a piece of a body.
+func (p *plane) body(part protowire.Number, end bool, piece []byte) {
+	b := p.bound(part)
+	b.chunks = append(b.chunks, piece)
+	p.ask(part, sub(1, piece), number(2, truth(end)))
+}
+
+// messages sends messages, and end where the mode has it.
+func (p *plane) messages(part protowire.Number, end bool, list ...[]byte) {
+	switch p.bound(part).mode {
+	case none:
+	case frameless:
+		for _, m := range list {
+			p.body(part, false, m)
+		}
+		if end && part == 4 {
+			p.ask(part, number(2, 1), number(3, 1))
+		}
+	case buffered:
+		p.body(part, end, frames(list...))
+	default:
+		for _, m := range list {
+			p.body(part, false, frames(m))
+		}
+		if end {
+			p.body(part, true, nil)
+		}
+	}
+}
+
+func frames(list ...[]byte) (b []byte) {
+	for _, m := range list {
+		b = append(binary.BigEndian.AppendUint32(append(b, 0), uint32(len(m))), m...)
+	}
+	return b
+}
+
+func (p *plane) bound(part protowire.Number) *bound {
+	if part == 2 || part == 4 || part == 6 {
+		return &p.up
+	}
+	return &p.down
+}
+
+// ask sends a part, and does what is answered.
+func (p *plane) ask(part protowire.Number, fields ...[]byte) {
+	if p.refusal != nil {
+		return
+	}
+	question := sub(part, fields...)
+	if !p.begun {
+		p.begun = true
+		question = append(question, sub(11, number(1, p.mode.request), number(2, p.mode.response), number(3, truth(p.mode.eager)))...)
+		if p.mode.request == frameless || p.mode.response == frameless {
+			question = append(question, sub(12)...)
+		}
+		if p.path != "" {
+			question = append(question, sub(9, text(1, "envoy.filters.http.ext_proc"), sub(2, sub(1, text(1, "request.path"), sub(2, text(3, p.path)))))...)
+		}
+	}
+	answers, refusal := p.step(question)
+	if p.refusal = refusal; refusal != nil {
+		if len(answers) > 0 {
+			p.tb.Error("a refusal with answers")
+		}
+		if refusal.Stack != nil {
+			p.tb.Fatalf("%v\n%s", refusal.Fault, refusal.Stack)
+		}
+		return
+	}
+	for _, answer := range answers {
+		p.obey(answer)
+	}
+}
+
+// fields is parse for any testing.TB.
+func (p *plane) fields(wire []byte) map[protowire.Number][][]byte {
+	all := map[protowire.Number][][]byte{}
+	for len(wire) > 0 {
+		number, kind, n := protowire.ConsumeTag(wire)
+		size := protowire.ConsumeFieldValue(number, kind, wire[max(n, 0):])
+		if n < 0 || size < 0 {
+			p.tb.Fatalf("no message: %x", wire)
+		}
+		value := wire[n : n+size]
+		if kind == protowire.BytesType {
+			value, _ = protowire.ConsumeBytes(value)
+		}
+		all[number] = append(all[number], value)
+		wire = wire[n+size:]
+	}
+	return all
+}
+
+// obey does what an answer says.
+func (p *plane) obey(wire []byte) {
+	answer := p.fields(wire)
+	if update := answer[14]; update != nil {
+		for _, v := range p.fields(update[0]) {
+			n, _ := protowire.ConsumeVarint(v[0])
+			p.windows += int(n)
+		}
+	}
+	if over := answer[9]; over != nil {
+		p.override = over[0]
+	}
+	for part := protowire.Number(1); part <= 6; part++ {
+		content, ok := answer[part]
+		if !ok {
+			continue
+		}
+		b := p.bound(part + 1)
+		inner := p.fields(content[0])
+		var common map[protowire.Number][][]byte
+		if part != 5 && part != 6 && len(inner[1]) > 0 {
+			common = p.fields(inner[1][0])
+		}
+		switch part {
+		case 1, 2:
+			if b.answered {
+				p.tb.Error("headers are answered twice")
+			}
+			b.answered = true
+			b.mutate(p, slices.Concat(common[2]...))
+			if !b.whole {
+				b.arrived = true
+			}
+		case 3, 4:
+			p.answered(b, common)
+		case 5, 6:
+			b.trailers, b.ended, b.arrived = true, true, true
+			for _, name := range p.fields(slices.Concat(inner[1]...))[2] {
+				b.left = append(b.left, string(name))
+			}
+		}
+	}
+}
+
+// mutate does what a HeaderMutation says.
+func (b *bound) mutate(p *plane, wire []byte) {
+	b.set = map[string]string{}
+	for _, option := range p.fields(wire)[1] {
+		fields := p.fields(option)
+		header := p.fields(fields[1][0])
+		for _, n := range []protowire.Number{2, 3} {
+			if v, ok := header[n]; ok {
+				b.set[string(header[1][0])] = string(v[0])
+			}
+		}
+		if action, _ := protowire.ConsumeVarint(slices.Concat(fields[3]...)); action != 2 {
+			p.tb.Errorf("%s has append_action %d", header[1][0], action)
+		}
+	}
+	for _, name := range p.fields(wire)[2] {
+		b.removed = append(b.removed, string(name))
+	}
+}
+
+// answered is the answer to a piece of a body.
+func (p *plane) answered(b *bound, common map[protowire.Number][][]byte) {
+	if !b.answered && b == &p.up {
+		p.tb.Error("a body is answered before the headers")
+	}
+	var mutation map[protowire.Number][][]byte
+	if len(common[3]) > 0 {
+		mutation = p.fields(common[3][0])
+	}
+	if b.mode == duplex || b.mode == frameless {
+		if len(mutation[3]) != 1 {
+			p.tb.Fatal("a body is answered without streamed_response")
+		}
+		s := p.fields(mutation[3][0])
+		body := slices.Concat(s[1]...)
+		if b.mode == frameless && s[3] == nil {
+			body = frames(body)
+		}
+		b.body, b.ended = append(b.body, body...), b.ended || s[2] != nil
+		b.arrived = b.arrived || len(body) > 0 || b.ended
+		return
+	}
+	if len(b.chunks) == 0 {
+		p.tb.Fatal("more answers than pieces")
+	}
+	piece := b.chunks[0]
+	b.chunks = b.chunks[1:]
+	switch {
+	case mutation[1] != nil:
+		piece = mutation[1][0]
+	case mutation[2] != nil:
+		piece = nil
+	}
+	b.whole, b.arrived = false, true
+	b.body = append(b.body, piece...)
+}
+
+// delivered are the messages that arrived at the other side, whole ones alone.
+func (b *bound) delivered() (list [][]byte) {
+	for rest := b.body; len(rest) >= 5; {
+		n := int(binary.BigEndian.Uint32(rest[1:]))
+		if len(rest) < 5+n {
+			break
+		}
+		list = append(list, rest[5:5+n])
+		rest = rest[5+n:]
+	}
+	return list
+}
+
+// wire is a message that JSON makes, as bytes.
+func wireOf(tb testing.TB, w *policytest.World, name, json string) []byte {
+	tb.Helper()
+	m, err := w.Codec.Read([]byte(json), w.Set.Message(name))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	b, err := proto.Marshal(m)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
+
+func readAs(tb testing.TB, w *policytest.World, name string, wire []byte) *dynamicpb.Message {
+	tb.Helper()
+	m := dynamicpb.NewMessage(w.Set.Message(name))
+	if err := w.Codec.Decode(bytes.Clone(wire), m); err != nil {
+		tb.Fatal(err)
+	}
+	return m
+}

@@ -1,0 +1,473 @@
+package authz_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/jwtctl/jwtctl/internal/authz"
+	"github.com/jwtctl/jwtctl/internal/enforce"
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/policytest"
+	"github.com/jwtctl/jwtctl/internal/verify"
+)
+
+// bureau is an Authority whose clock can be moved.
+type bureau struct {
+	*policytest.World
+	authority *authz.Authority
+	now       time.Time
+	seen      *seen
+}
+
+func newBureau(tb testing.TB, o authz.Options) *bureau {
+	tb.Helper()
+	b := &bureau{now: policytest.Now, seen: &seen{}}
+	clock := func() time.Time { return b.now }
+	b.World = policytest.New(tb, policytest.CallSource, policytest.Setup{Verify: verify.Options{Now: clock}})
+	o.Log, o.Now, o.Observer = slog.New(slog.DiscardHandler), clock, b.seen
+	var err error
+	if b.authority, err = authz.New(enforce.Policy{Plan: b.Plan, Verifier: b.Verifier, Signer: b.Signer}, o); err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
+
+func (b *bureau) signed() string {
+	return `{"user":"bob","tok":"` + b.Token(policytest.SignedClaims) + `"}`
+}
+
+// call makes a whole call in mode m, as a client and a server that answers make it.
+func (b *bureau) call(tb testing.TB, m mode, c policytest.CallCase) *plane {
+	tb.Helper()
+	p := newPlane(tb, b.authority, m)
+	p.request("/t.S/"+c.Method, false, c.Metadata...)
+	method := b.Set.Method("t.S/" + c.Method)
+	if method == nil {
+		method = b.Set.Method("t.S/Open")
+	}
+	var list [][]byte
+	for _, json := range c.Requests {
+		list = append(list, wireOf(tb, b.World, string(method.Input().FullName()), json))
+	}
+	p.messages(4, true, list...)
+	if p.refusal != nil {
+		return p
+	}
+	answer := "{}"
+	if method.Output().Name() == "Signed" {
+		answer = `{"user":"bob"}`
+	}
+	p.headers(3, false, ":status", "200", "content-type", "application/grpc")
+	p.messages(5, false, wireOf(tb, b.World, string(method.Output().FullName()), answer))
+	p.trailers(7, "grpc-status", "0")
+	return p
+}
+
+// TestProcessCallCases decides the calls that all who enforce decide alike, in every form
+// of body. A12, A30-A37, A41, A42, A50, A60, S59, S60, S61, S63, S77.
+func TestProcessCallCases(t *testing.T) {
+	t.Parallel()
+	for name, m := range modes {
+		b := newBureau(t, authz.Options{})
+		for _, c := range b.CallCases() {
+			p := b.call(t, m, c)
+			if got := p.refusal; got == nil != (c.Status == 0) || got != nil && (got.Status != c.Status || got.Text != c.Text || got.Fault.Code != c.Code) {
+				t.Errorf("%s: %s, %s: %+v", name, c.Method, c.Name, got)
+			}
+			delivered := len(p.up.delivered())
+			if c.Status != 0 {
+				if delivered > c.Passed || c.Passed == 0 && p.up.arrived || p.down.arrived {
+					t.Errorf("%s: %s, %s: %d requests arrived", name, c.Method, c.Name, delivered)
+				}
+				continue
+			}
+			if delivered != c.Passed || !p.up.ended && m.request != buffered && m.request != streamed || len(p.down.delivered()) != 1 || !p.down.trailers {
+				t.Errorf("%s: %s, %s: %d requests and %d answers arrived", name, c.Method, c.Name, delivered, len(p.down.delivered()))
+			}
+			if strings.HasPrefix(c.Method, "Sign") {
+				if _, err := b.Verify("Signed", b.JSON(readAs(t, b.World, "t.Signed", p.down.delivered()[0])), nil); err != nil {
+					t.Errorf("%s: %s: the answer: %v", name, c.Method, err)
+				}
+			}
+			if strings.HasPrefix(c.Method, "Check") && c.Method != "CheckMine" {
+				if got := b.JSON(readAs(t, b.World, "t.Signed", p.up.delivered()[0])); !strings.Contains(got, `"n":"7"`) || !strings.Contains(got, `"team":"x"`) {
+					t.Errorf("%s: %s, %s: not filled in: %s", name, c.Method, c.Name, got)
+				}
+			}
+		}
+	}
+}
+
+// TestProcessNoMessage: a call of a method that validates MESSAGE ends without a message
+// by its headers, by an empty body, or by trailers: it is refused, nothing arrives, and
+// nothing is signed. A37, S77.
+func TestProcessNoMessage(t *testing.T) {
+	t.Parallel()
+	b := newBureau(t, authz.Options{})
+	bearer := []string{"authorization", "Bearer " + b.Token(policytest.GoodClaims)}
+	for name, m := range modes {
+		for _, method := range []string{"Check", "CheckClient", "CheckServer", "CheckBidi", "CheckMine"} {
+			for how, end := range map[string]func(p *plane){
+				"headers":  func(p *plane) { p.request("/t.S/"+method, true, bearer...) },
+				"body":     func(p *plane) { p.request("/t.S/"+method, false, bearer...); p.messages(4, true) },
+				"trailers": func(p *plane) { p.request("/t.S/"+method, false, bearer...); p.trailers(6, "x", "y") },
+			} {
+				p := newPlane(t, b.authority, m)
+				if end(p); p.refusal == nil || p.refusal.Fault.Code != fault.TokenMissing || p.up.arrived {
+					t.Errorf("%s: %s ended by its %s: %+v", name, method, how, p.refusal)
+				}
+			}
+		}
+	}
+}
+
+// TestProcessOrder: parts out of order let nothing pass of a call that needs a message,
+// and sign nothing. S59, S77.
+func TestProcessOrder(t *testing.T) {
+	t.Parallel()
+	b := newBureau(t, authz.Options{})
+	good := wireOf(t, b.World, "t.Signed", b.signed())
+	signed := wireOf(t, b.World, "t.Signed", `{"user":"bob"}`)
+	ok := []string{":status", "200", "content-type", "application/grpc"}
+	for name, m := range modes {
+		for how, send := range map[string]func(p *plane){
+			"a body first":                  func(p *plane) { p.body(4, true, frames(good)) },
+			"trailers first":                func(p *plane) { p.trailers(6) },
+			"response headers first":        func(p *plane) { p.headers(3, false, ok...) },
+			"a response first":              func(p *plane) { p.body(5, true, frames(signed)) },
+			"response trailers first":       func(p *plane) { p.trailers(7) },
+			"headers twice":                 func(p *plane) { p.request("/t.S/Check", false); p.request("/t.S/Open", false) },
+			"a body after the end":          func(p *plane) { p.request("/t.S/Sign", false); p.messages(4, true, nil); p.messages(4, true, nil) },
+			"a body after the headers' end": func(p *plane) { p.request("/t.S/WhoClient", true); p.body(4, true, nil) },
+			"trailers twice":                func(p *plane) { p.request("/t.S/OpenClient", false); p.trailers(6); p.trailers(6) },
+			"a body after trailers":         func(p *plane) { p.request("/t.S/OpenClient", false); p.trailers(6); p.messages(4, true, nil) },
+			"a response before the request": func(p *plane) {
+				p.request("/t.S/Sign", false)
+				p.headers(3, false, ok...)
+				p.messages(5, false, signed)
+			},
+			"a response without headers": func(p *plane) { p.request("/t.S/Sign", false); p.messages(4, true, nil); p.messages(5, true, signed) },
+			"response headers twice": func(p *plane) {
+				p.request("/t.S/OpenBidi", false)
+				p.headers(3, false, ok...)
+				p.headers(3, false, ok...)
+			},
+			"a response after trailers": func(p *plane) {
+				p.request("/t.S/OpenBidi", false)
+				p.headers(3, false, ok...)
+				p.trailers(7)
+				p.body(5, true, frames(signed))
+			},
+		} {
+			p := newPlane(t, b.authority, m)
+			if send(p); p.refusal == nil || len(p.down.body) > 0 {
+				t.Errorf("%s, %s: %+v", name, how, p.refusal)
+			}
+		}
+	}
+	// A data plane that buffers, and does not send trailers, forwards a request without a
+	// body unasked: its response is refused.
+	p := newPlane(t, b.authority, modes["buffered"])
+	p.request("/t.S/CheckClient", false)
+	if p.headers(3, false, ok...); p.refusal == nil {
+		t.Error("the response to a request that did not pass")
+	}
+}
+
+// TestProcessModes: what must be read and is not sent, or only after the server has heard
+// of the call, is refused; what need not be passes.
+func TestProcessModes(t *testing.T) {
+	t.Parallel()
+	rows := map[string]struct {
+		mode        mode
+		check, sign bool
+	}{
+		"none":                {mode{}, false, false},
+		"partial":             {mode{partial, partial, false}, false, false},
+		"streamed, not eager": {mode{streamed, streamed, false}, false, true},
+		"streamed":            {mode{streamed, streamed, true}, true, true},
+		"requests alone":      {mode{duplex, none, false}, true, false},
+		"responses alone":     {mode{none, duplex, false}, false, true},
+		"buffered responses":  {mode{duplex, buffered, false}, true, true},
+		"unknown":             {mode{6, 6, false}, false, false},
+	}
+	for _, bearerOnly := range []bool{false, true} {
+		b := newBureau(t, authz.Options{BearerOnly: bearerOnly})
+		for name, row := range rows {
+			for method, passes := range map[string]bool{"Check": row.check, "Sign": row.sign, "Open": true} {
+				c := policytest.CallCase{Method: method, Requests: []string{"{}"}}
+				if method == "Check" {
+					c.Requests = []string{b.signed()}
+				}
+				unsent := method == "Check" && row.mode.request == none || method == "Sign" && row.mode.response == none
+				p := b.call(t, row.mode, c)
+				if passed := p.refusal == nil; passed != (passes || bearerOnly && unsent) || !passed && p.up.arrived {
+					t.Errorf("%s, %s, bearer only %v: %+v", name, method, bearerOnly, p.refusal)
+				}
+				if p.refusal != nil && (p.refusal.Status != fault.GRPCFailedPrecond || p.refusal.Text != "Call cannot be forwarded") {
+					t.Errorf("%s, %s: %+v", name, method, p.refusal)
+				}
+			}
+		}
+	}
+}
+
+// TestProcessObservability: where answers count for nothing, nothing is let pass.
+func TestProcessObservability(t *testing.T) {
+	t.Parallel()
+	b := newBureau(t, authz.Options{})
+	step, end := b.authority.Exchange(t.Context())
+	question := slices.Concat(sub(2, sub(1, headerMap([]string{":path", "/t.S/Open"}))), number(10, 1))
+	_, refusal := step(question)
+	if refusal == nil || refusal.Fault.Code != fault.PolicyInvalid {
+		t.Errorf("%+v", refusal)
+	}
+	end(refusal)
+}
+
+// TestProcessHeaders: claims are set over those of the client, everything else that a
+// server could read as a claim is removed, as are authorization and what concerns one
+// connection; of trailers too. Envoy reads raw values, grpc-go plain ones, and encodes
+// binary ones itself. A34, A35, S62, S78.
+func TestProcessHeaders(t *testing.T) {
+	t.Parallel()
+	b := newBureau(t, authz.Options{})
+	token := b.Token(`{"iss":"me","sub":"alice","role":"admin","name":"Grüße","empty":""}`)
+	headers := []string{"authorization", "Bearer " + token, "content-length", "12", "te", "trailers", "x-own", "1", "proxy-authorization", "y"}
+	for _, name := range []string{"_kalix-jwt-claim-sub", "_kalix_jwt_claim_sub", "-KALIX.jwt-claim-y", "_kalix-jwt-claim-name-bin", "x-kalix"} {
+		headers = append(headers, name, "mallory", name, "root")
+	}
+	for name, m := range modes {
+		p := newPlane(t, b.authority, m)
+		p.request("/t.S/WhoClient", false, headers...)
+		p.messages(4, false, nil)
+		p.trailers(6, "_kalix-jwt-claim-sub", "eve", "x", "y", "Connection", "close")
+		set := map[string]string{"_kalix-jwt-claim-iss": "me", "_kalix-jwt-claim-sub": "alice", "_kalix-jwt-claim-role": "admin", "_kalix-jwt-claim-name-bin": "R3LDvMOfZQ", "_kalix-jwt-claim-empty": ""}
+		if name == "frameless" {
+			set["_kalix-jwt-claim-name-bin"] = "Grüße"
+		}
+		for key, value := range set {
+			if got, ok := p.up.set[key]; !ok || got != value {
+				t.Errorf("%s: %s is %q", name, key, got)
+			}
+		}
+		want := []string{"-kalix.jwt-claim-y", "_kalix_jwt_claim_sub", "authorization", "content-length", "proxy-authorization"}
+		if p.refusal != nil || len(p.up.set) != len(set) || !slices.Equal(p.up.removed, want) {
+			t.Errorf("%s: %+v, set %v, removed %q", name, p.refusal, p.up.set, p.up.removed)
+		}
+		if want = []string{"_kalix-jwt-claim-sub", "connection"}; !slices.Equal(p.up.left, want) {
+			t.Errorf("%s: removed from trailers %q", name, p.up.left)
+		}
+	}
+}
+
+// TestProcessPath: one path names the method, wherever it comes from. S60.
+func TestProcessPath(t *testing.T) {
+	t.Parallel()
+	b := newBureau(t, authz.Options{})
+	rows := map[string]struct {
+		attribute string
+		headers   []string
+		status    fault.GRPC
+	}{
+		"header":             {"", []string{":path", "/t.S/Open"}, 0},
+		"attribute":          {"/t.S/Open", nil, 0},
+		"both":               {"/t.S/Open", []string{":path", "/t.S/Open"}, 0},
+		"with a query":       {"", []string{":path", "/t.S/Open?x=y"}, 0},
+		"two that differ":    {"/t.S/Who", []string{":path", "/t.S/Open"}, fault.GRPCFailedPrecond},
+		"two headers":        {"", []string{":path", "/t.S/Open", ":path", "/t.S/Who"}, fault.GRPCFailedPrecond},
+		"none":               {"", nil, fault.GRPCFailedPrecond},
+		"in another case":    {"", []string{":path", "/t.S/open"}, fault.GRPCUnimplemented},
+		"with a slash more":  {"", []string{":path", "//t.S/Open"}, fault.GRPCUnimplemented},
+		"without its slash":  {"", []string{":path", "t.S/Open"}, fault.GRPCUnimplemented},
+		"another's metadata": {"", []string{"path", "/t.S/Open"}, fault.GRPCFailedPrecond},
+	}
+	for name, row := range rows {
+		p := newPlane(t, b.authority, mode{frameless, frameless, false})
+		p.path = row.attribute
+		p.headers(2, false, row.headers...)
+		p.messages(4, true, nil)
+		if got := p.refusal; (got == nil) != (row.status == 0) || got != nil && got.Status != row.status {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// TestProcessExpiry: a bearer token counts until its exp, for messages of a stream as for
+// the first one, however late it comes; so does the token of the one request that waits
+// for the end. S63, S88.
+func TestProcessExpiry(t *testing.T) {
+	t.Parallel()
+	for name, m := range modes {
+		if m.request == buffered {
+			continue
+		}
+		b := newBureau(t, authz.Options{})
+		p := newPlane(t, b.authority, m)
+		p.request("/t.S/WhoClient", false, "authorization", "Bearer "+b.Token(policytest.GoodClaims))
+		p.messages(4, false, nil)
+		if p.refusal != nil || len(p.up.delivered()) != 1 {
+			t.Errorf("%s: %+v", name, p.refusal)
+		}
+		b.now = b.now.Add(2 * time.Hour)
+		if p.messages(4, false, nil); p.refusal == nil || p.refusal.Fault.Code != fault.TokenExpired || p.refusal.Text != "Bearer token is not valid" || len(p.up.delivered()) != 1 {
+			t.Errorf("%s, after exp: %+v", name, p.refusal)
+		}
+		b = newBureau(t, authz.Options{})
+		p = newPlane(t, b.authority, m)
+		p.request("/t.S/Check", false)
+		p.messages(4, false, wireOf(t, b.World, "t.Signed", `{"user":"bob","tok":"`+b.Token(`{"iss":"maker","role":"r","user":"bob","n":7,"exp":1769864400}`)+`"}`))
+		if p.refusal != nil {
+			t.Errorf("%s: %+v", name, p.refusal)
+		}
+		b.now = b.now.Add(2 * time.Hour)
+		if p.messages(4, true); p.refusal == nil || p.refusal.Fault.Code != fault.TokenExpired || p.up.arrived {
+			t.Errorf("%s, before the end: %+v", name, p.refusal)
+		}
+	}
+}
+
+// TestProcessReportOnly passes all that would be refused, as it came, and says so once.
+func TestProcessReportOnly(t *testing.T) {
+	t.Parallel()
+	for name, m := range modes {
+		b := newBureau(t, authz.Options{ReportOnly: true})
+		for _, c := range b.CallCases() {
+			p := b.call(t, m, c)
+			if p.refusal != nil || len(p.up.delivered()) != len(c.Requests) || len(p.down.delivered()) != 1 {
+				t.Errorf("%s: %s, %s: %+v, %d requests", name, c.Method, c.Name, p.refusal, len(p.up.delivered()))
+			}
+			reported := b.seen.would
+			if b.seen.would = nil; len(reported) != truth(c.Status != 0) || c.Status != 0 && reported[0] != c.Code {
+				t.Errorf("%s: %s, %s: reported %v", name, c.Method, c.Name, reported)
+			}
+		}
+	}
+}
+
+// TestProcessOverride asks for no body where none is looked at, if that can be done.
+func TestProcessOverride(t *testing.T) {
+	t.Parallel()
+	b := newBureau(t, authz.Options{})
+	for name, row := range map[string]struct {
+		mode   mode
+		method string
+		asks   bool
+	}{
+		"buffered":         {mode{buffered, buffered, false}, "Open", true},
+		"streamed":         {mode{streamed, streamed, false}, "Open", true},
+		"eager":            {mode{streamed, streamed, true}, "Open", false},
+		"duplex":           {mode{duplex, duplex, false}, "Open", false},
+		"duplex responses": {mode{buffered, duplex, false}, "Open", false},
+		"none":             {mode{}, "Open", false},
+		"looked at":        {mode{buffered, buffered, false}, "Check", false},
+		"signed":           {mode{buffered, buffered, false}, "Sign", false},
+	} {
+		p := newPlane(t, b.authority, row.mode)
+		p.request("/t.S/"+row.method, false)
+		if p.refusal != nil || (p.override != nil) != row.asks {
+			t.Errorf("%s: %+v, override %x", name, p.refusal, p.override)
+		}
+		if row.asks { // responses and trailers are skipped; the modes of bodies are absent, so NONE
+			fields := p.fields(p.override)
+			for _, n := range []protowire.Number{2, 5, 6} {
+				if v, _ := protowire.ConsumeVarint(fields[n][0]); v != 2 {
+					t.Errorf("%s: field %d is %d", name, n, v)
+				}
+			}
+			if len(fields) != 3 {
+				t.Errorf("%s: %v", name, fields)
+			}
+		}
+	}
+}
+
+// TestProcessWindows gives back all that was taken of a window, but nothing before the
+// answer to the headers: grpc-go takes that first.
+func TestProcessWindows(t *testing.T) {
+	t.Parallel()
+	b := newBureau(t, authz.Options{})
+	good := wireOf(t, b.World, "t.Signed", b.signed())
+	p := newPlane(t, b.authority, modes["frameless"])
+	p.request("/t.S/Check", false)
+	if p.messages(4, false, good); p.windows != 0 {
+		t.Errorf("%d bytes before the headers", p.windows)
+	}
+	if p.messages(4, true); p.windows != len(good) {
+		t.Errorf("%d bytes of %d", p.windows, len(good))
+	}
+	p.headers(3, false)
+	answer := wireOf(t, b.World, "t.Plain", `{"text":"x"}`)
+	if p.messages(5, false, answer); p.windows != len(good)+len(answer) {
+		t.Errorf("%d bytes of %d", p.windows, len(good)+len(answer))
+	}
+}
+
+// TestProcessOverGRPC: over the wire, a call that is refused gets one answer, and the
+// stream ends with an error; one that passes ends well when the data plane ends it.
+func TestProcessOverGRPC(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, policytest.CallSource, authz.Options{})
+	process := func(path string) (answers []map[protowire.Number][][]byte, ended error) {
+		t.Helper()
+		stream, err := d.conn.NewStream(context.Background(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, "/"+authz.ProcessService+"/Process")
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := &emptypb.Empty{} // whose unknown fields are the message
+		in.ProtoReflect().SetUnknown(sub(2, sub(1, headerMap([]string{":path", path, "content-type", "application/grpc+proto"}))))
+		if err := stream.SendMsg(in); err != nil {
+			t.Fatal(err)
+		}
+		_ = stream.CloseSend()
+		for {
+			out := &emptypb.Empty{}
+			if err := stream.RecvMsg(out); err != nil {
+				return answers, err
+			}
+			wire, _ := proto.Marshal(out)
+			answers = append(answers, parse(t, wire))
+		}
+	}
+	if answers, err := process("/t.S/Open"); err != io.EOF || len(answers) != 1 || answers[0][1] == nil {
+		t.Errorf("an open method: %v, %v", answers, err)
+	}
+	answers, err := process("/t.S/Who")
+	if status.Code(err) != codes.Aborted || len(answers) != 1 {
+		t.Fatalf("a guarded method: %v, %v", answers, err)
+	}
+	refused := parse(t, answers[0][7][0])
+	code, _ := protowire.ConsumeVarint(parse(t, refused[4][0])[1][0])
+	httpStatus, _ := protowire.ConsumeVarint(parse(t, refused[1][0])[1][0])
+	if string(refused[3][0]) != "Bearer token is missing" || code != 16 || httpStatus != 200 || string(refused[5][0]) != "jwtctl_token_missing" {
+		t.Errorf("%q", refused)
+	}
+	r := reply{set: map[string]string{}}
+	for _, option := range parse(t, refused[2][0])[1] {
+		header := parse(t, parse(t, option)[1][0])
+		r.set[string(header[1][0])] = string(header[3][0])
+	}
+	if r.set["content-type"] != "application/grpc+proto" {
+		t.Errorf("headers %v", r.set)
+	}
+	for _, call := range d.seen.decided {
+		if (call.Status == 0) != (call.Method == "t.S/Open") {
+			t.Errorf("observed %+v", call)
+		}
+	}
+	if d.seen.open != 0 || len(d.seen.decided) != 2 {
+		t.Errorf("%d calls are open, %d ended", d.seen.open, len(d.seen.decided))
+	}
+}
