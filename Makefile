@@ -57,7 +57,7 @@ cross:
 test: tools check unit e2e-quick conformance-quick
 
 ## test-all: everything that must hold: test, then what takes longer or needs a real Temporal server; .ci/run calls it
-test-all: test race peers differential-all e2e mesh conformance protojson browser idp-clients check-examples shipping release-check
+test-all: test race peers differential-all e2e mesh conformance protojson browser idp-clients temporal-ui check-examples shipping release-check
 
 ## differential-all: what goes upstream, read by Python and Java too (PyPI, Maven); DIFFERENTIAL (300) schemas
 READERS := bin/differential
@@ -197,6 +197,17 @@ idp-clients: build
 	@$(MAKE) -s packages PROGRAMS="chromium node:nodejs npm"
 	cd examples/idp && $(GO) test -count=1 -vet=off ./... && npm ci --silent --no-audit --no-fund --ignore-scripts && npm test --silent
 
+## temporal-ui: the Temporal Web UI with single sign-on: jwtctl idp, a real server, a real UI and a headless Chromium
+UI := $(EXAMPLE)/ui
+FOR_UI := GOTOOLCHAIN=go1.26.10+auto
+temporal-ui: build
+	@$(MAKE) -s packages PROGRAMS="chromium node:nodejs npm"
+	cd $(SERVER) && $(FOR_SERVER) $(GO) build -o $(CURDIR)/bin/temporal/server .
+	cd $(UI) && $(FOR_UI) $(GO) build -o $(CURDIR)/bin/temporal/ui github.com/temporalio/ui-server/v2/cmd/server
+	cd $(EXAMPLE) && $(GO) build -o $(CURDIR)/bin/temporal/ ./worker ./starter
+	@$(call npm,$(UI),$(UI),--ignore-scripts)
+	cd $(UI) && UI_SERVER="$$($(FOR_UI) $(GO) list -m -f '{{.Dir}}' github.com/temporalio/ui-server/v2)" npm test --silent
+
 ## bench-nginx: calls a second through the proxy and through nginx's grpc_pass, in turns; nginx must be installed
 bench-nginx: conformance-programs
 	cd tools/conformance && ../../bin/conformance/conformance throughput
@@ -279,4 +290,4 @@ packages:
 clean:
 	rm -rf bin dist
 
-.PHONY: protojson mesh idp-clients temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench bench-lint fuzz generate temporal-releases tools packages clean
+.PHONY: protojson mesh idp-clients temporal-ui temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench bench-lint fuzz generate temporal-releases tools packages clean

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -42,15 +43,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	if opts.JWKS == "" {
+	if len(opts.JWKS) == 0 {
 		return errors.New("no --jwks URL\nhint: run jwtctl gen-and-serve and pass the URL it prints")
 	}
 	cfg, err := standalone.Config(opts)
 	if err != nil {
 		return err
 	}
-	if err := reach(ctx, opts.JWKS, 5*time.Second); err != nil {
-		return fmt.Errorf("JWKS: %w\nhint: is jwtctl gen-and-serve running, and is this the URL it printed?", err)
+	for _, jwks := range opts.JWKS {
+		if err := reach(ctx, jwks, 5*time.Second); err != nil {
+			return fmt.Errorf("JWKS: %w\nhint: is jwtctl gen-and-serve running, and is this the URL it printed?", err)
+		}
 	}
 	if err := standalone.CheckPorts(cfg); err != nil {
 		return fmt.Errorf("%w\nhint: --port moves all ports of the server, --port 0 finds free ones", err)
@@ -63,7 +66,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("start: %w", err)
 	}
 	fmt.Fprintf(stdout, "Temporal server ready on 127.0.0.1:%d. Keys: %s, again every %s. Ctrl+C to exit.\n",
-		opts.Port, opts.JWKS, cfg.Global.Authorization.JWTKeyProvider.RefreshInterval)
+		opts.Port, strings.Join(opts.JWKS, ", "), cfg.Global.Authorization.JWTKeyProvider.RefreshInterval)
 	<-ctx.Done()
 	fmt.Fprintln(stderr, "server: stopping")
 	return server.Stop()
@@ -72,7 +75,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 func parse(args []string) (standalone.Options, error) {
 	var opts standalone.Options
 	flags := flag.NewFlagSet("server", flag.ExitOnError)
-	flags.StringVar(&opts.JWKS, "jwks", "", "`URL` of the JWKS that jwtctl serves (required)")
+	flags.Func("jwks", "`URL` of the JWKS that jwtctl serves (required); repeatable", func(url string) error {
+		opts.JWKS = append(opts.JWKS, url)
+		return nil
+	})
 	flags.DurationVar(&opts.RefreshInterval, "refresh", standalone.DefaultRefreshInterval, "how often to fetch the JWKS again")
 	flags.IntVar(&opts.Port, "port", standalone.DefaultPort, "gRPC port of the frontend, 0 for a free one; the other services' ports move with it")
 	flags.StringVar(&opts.DatabaseFile, "db", "", "SQLite `FILE` to keep everything in (default: memory)")

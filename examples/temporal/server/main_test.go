@@ -104,6 +104,7 @@ func TestWrongOptions(t *testing.T) {
 		wantErr string
 	}{
 		{name: "no JWKS", wantErr: "no --jwks URL\nhint: run jwtctl gen-and-serve"},
+		{name: "second JWKS without scheme", args: []string{"--jwks", "http://127.0.0.1/", "--jwks", "127.0.0.1:1"}, wantErr: "want http://HOST:PORT/PATH"},
 		{name: "JWKS without scheme", args: []string{"--jwks", "127.0.0.1:61884/jwks.json"}, wantErr: "want http://HOST:PORT/PATH"},
 		{name: "JWKS is a file", args: []string{"--jwks", "file:///jwks.json"}, wantErr: "want http://HOST:PORT/PATH"},
 		{name: "nobody serves", args: []string{"--jwks", "http://127.0.0.1:1/jwks.json"}, wantErr: "is jwtctl gen-and-serve running"},

@@ -37,7 +37,7 @@ func stop(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.Un
 // own cmd/server reads them, and with stop in it.
 func startDenialServer(t *testing.T, jwksURL string, change func(*config.Authorization)) *server {
 	t.Helper()
-	options := standalone.Options{JWKS: jwksURL, RefreshInterval: time.Second}
+	options := standalone.Options{JWKS: []string{jwksURL}, RefreshInterval: time.Second}
 	var failure error
 	for range 3 { // someone else may take a port between the probe and the start
 		port, err := standalone.FreePort()

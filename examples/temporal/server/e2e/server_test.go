@@ -44,7 +44,7 @@ func tryServer(t *testing.T, jwksURL string) (*server, error) {
 		return nil, err
 	}
 	cfg, err := standalone.Config(standalone.Options{
-		JWKS:            jwksURL,
+		JWKS:            []string{jwksURL},
 		RefreshInterval: time.Second,
 		Port:            port,
 	})

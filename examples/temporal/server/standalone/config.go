@@ -21,8 +21,9 @@ var configYAML []byte
 
 // Options is what may differ between two servers; all else is fixed in config.yaml.
 type Options struct {
-	// JWKS is the http or https URL of the key set. Required.
-	JWKS string
+	// JWKS are the http or https URLs of the key sets, at least one. If one does not answer at the start, the server
+	// has no keys at all until its next attempt.
+	JWKS []string
 	// RefreshInterval is how often the key set is fetched again; 0 means DefaultRefreshInterval.
 	RefreshInterval time.Duration
 	// Port is the frontend's gRPC port; 0 means DefaultPort. The other ports keep their distance to it.
@@ -41,15 +42,20 @@ func Config(o Options) (*config.Config, error) {
 	if err := decoder.Decode(cfg); err != nil {
 		return nil, fmt.Errorf("config.yaml: %w", err)
 	}
-	if err := checkURL(o.JWKS); err != nil {
-		return nil, err
+	if len(o.JWKS) == 0 {
+		return nil, errors.New("no JWKS URL: without one the server knows no key and refuses every token")
+	}
+	for _, jwks := range o.JWKS {
+		if err := checkURL(jwks); err != nil {
+			return nil, err
+		}
 	}
 	if o.RefreshInterval < 0 {
 		return nil, fmt.Errorf("refresh interval %s: must not be negative", o.RefreshInterval)
 	}
 
 	keys := &cfg.Global.Authorization.JWTKeyProvider
-	keys.KeySourceURIs = []string{o.JWKS}
+	keys.KeySourceURIs = o.JWKS
 	if o.RefreshInterval > 0 {
 		keys.RefreshInterval = o.RefreshInterval
 	}
@@ -73,9 +79,6 @@ func Config(o Options) (*config.Config, error) {
 }
 
 func checkURL(jwks string) error {
-	if jwks == "" {
-		return errors.New("no JWKS URL: without one the server knows no key and refuses every token")
-	}
 	u, err := url.Parse(jwks)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return fmt.Errorf("JWKS URL %q: want http://HOST:PORT/PATH or https://HOST/PATH", jwks)

@@ -59,7 +59,7 @@ func FreePort() (int, error) {
 	const lowest, highest, step = 10_000, 32_000, 20
 	for range 100 {
 		port := lowest + step*rand.IntN((highest-lowest)/step)
-		cfg, err := Config(Options{JWKS: "http://127.0.0.1/", Port: port})
+		cfg, err := Config(Options{JWKS: []string{"http://127.0.0.1/"}, Port: port})
 		if err != nil {
 			return 0, err
 		}
