@@ -117,6 +117,7 @@ bin/vale: tools/vale/go.mod tools/vale/go.sum # it parses source with C librarie
 check-examples:
 	cd $(SERVER) && export $(FOR_SERVER) && $(GO) mod tidy -diff && $(GO) mod tidy -diff -modfile=server-1.30.8.mod && \
 	  $(GO) vet ./... && $(GO) tool -modfile=../../../tools/go.mod staticcheck ./...
+	cd $(UI) && export $(FOR_SERVER) && $(GO) mod tidy -diff
 	for example in $(EXAMPLES); do \
 	  (cd $$example && $(GO) vet ./... && $(GO) tool -modfile=$(CURDIR)/tools/go.mod staticcheck ./...); \
 	done
@@ -155,23 +156,28 @@ mesh: build
 	cd examples/authz && export PATH="$$PATH:/usr/sbin" JWTCTL_ALL=1 JWTCTL_BIN=$(CURDIR)/bin/jwtctl JWTCTL_ENVOY=$$(echo $(CURDIR)/bin/mesh/lib/python3*/site-packages/envoy/_bin/envoy) JWTCTL_TRAEFIK=$(CURDIR)/bin/mesh/bin/traefik && \
 	  $(GO) test -count=1 -vet=off ./...
 
-# The example's workers in other languages, each with its locked packages (PyPI, npm, Maven), and the temporal CLI (PyPI).
+# The example's workers in other languages, each with its locked packages (PyPI, npm, Maven).
 # The underscore hides the folder from go: there are Go files in the npm packages.
 WORKERS := bin/_workers
 WORKER_SOURCES := $(EXAMPLE)/workers
-temporal-workers:
+temporal-workers: temporal-cli
 	@$(MAKE) -s packages PROGRAMS="python3 node:nodejs npm mvn:maven javac:default-jdk-headless"
 	@python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) -s packages PROGRAMS=no-venv:python3-venv
 	@cmp -s $(WORKER_SOURCES)/python/requirements.txt $(WORKERS)/python/.locked || { rm -rf $(WORKERS)/python; python3 -m venv $(WORKERS)/python; \
 	  $(WORKERS)/python/bin/pip install -q --disable-pip-version-check --require-hashes -r $(WORKER_SOURCES)/python/requirements.txt; \
 	  cp $(WORKER_SOURCES)/python/requirements.txt $(WORKERS)/python/.locked; }
-	@cmp -s $(SERVER)/e2e/requirements.txt $(WORKERS)/cli/.locked || { rm -rf $(WORKERS)/cli; \
-	  $(WORKERS)/python/bin/pip install -q --disable-pip-version-check --require-hashes --no-deps --target $(WORKERS)/cli -r $(SERVER)/e2e/requirements.txt; \
-	  cp $(SERVER)/e2e/requirements.txt $(WORKERS)/cli/.locked; }
 	@$(call npm,$(WORKER_SOURCES)/typescript,$(WORKERS)/typescript,--ignore-scripts)
 	@rm -rf $(WORKERS)/typescript/{src,dist}; cp -r $(WORKER_SOURCES)/typescript/{src,tsconfig.json} $(WORKERS)/typescript/; cd $(WORKERS)/typescript && npm run --silent build
 	@rm -rf $(WORKERS)/java; mkdir -p $(WORKERS)/java; cp -r $(WORKER_SOURCES)/java $(WORKERS)/java/build; cd $(WORKERS)/java/build && \
 	  mvn -q -B compile dependency:copy-dependencies -DoutputDirectory=.. -DincludeScope=runtime && cp -r target/classes/example ..
+
+# The temporal CLI (PyPI).
+temporal-cli:
+	@$(MAKE) -s packages PROGRAMS=python3
+	@python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) -s packages PROGRAMS=no-venv:python3-venv
+	@cmp -s $(SERVER)/e2e/requirements.txt $(WORKERS)/cli/.locked || { rm -rf $(WORKERS)/cli; python3 -m venv $(WORKERS)/cli; \
+	  $(WORKERS)/cli/bin/pip install -q --disable-pip-version-check --require-hashes --no-deps -r $(SERVER)/e2e/requirements.txt; \
+	  cp $(SERVER)/e2e/requirements.txt $(WORKERS)/cli/.locked; }
 
 ## conformance: the suites of connectrpc.com/conformance and grpc-go, directly, through the proxy and under the interceptors; ONLY=regexp picks some
 conformance: conformance-programs
@@ -198,15 +204,17 @@ idp-clients: build
 	cd examples/idp && $(GO) test -count=1 -vet=off ./... && npm ci --silent --no-audit --no-fund --ignore-scripts && npm test --silent
 
 ## temporal-ui: the Temporal Web UI with single sign-on: jwtctl idp, a real server, a real UI and a headless Chromium
+# What is pasted listens on fixed ports, so it all runs in a network of its own where the system has that.
 UI := $(EXAMPLE)/ui
-FOR_UI := GOTOOLCHAIN=go1.26.10+auto
-temporal-ui: build
-	@$(MAKE) -s packages PROGRAMS="chromium node:nodejs npm"
-	cd $(SERVER) && $(FOR_SERVER) $(GO) build -o $(CURDIR)/bin/temporal/server .
-	cd $(UI) && $(FOR_UI) $(GO) build -o $(CURDIR)/bin/temporal/ui github.com/temporalio/ui-server/v2/cmd/server
-	cd $(EXAMPLE) && $(GO) build -o $(CURDIR)/bin/temporal/ ./worker ./starter
+temporal-ui: build temporal-cli
+	@PATH="$$PATH:/usr/sbin:/sbin"; $(MAKE) -s packages PROGRAMS="chromium node:nodejs npm unshare:util-linux ip:iproute2"
+	export $(FOR_SERVER) && $(GO) build -C $(SERVER) -o $(CURDIR)/bin/temporal/server . && \
+	  $(GO) build -C $(UI) -o $(CURDIR)/bin/temporal/ui github.com/temporalio/ui-server/v2/cmd/server
+	cd $(EXAMPLE) && $(GO) build $(QUICK) -o $(CURDIR)/bin/temporal/ ./worker ./starter
 	@$(call npm,$(UI),$(UI),--ignore-scripts)
-	cd $(UI) && UI_SERVER="$$($(FOR_UI) $(GO) list -m -f '{{.Dir}}' github.com/temporalio/ui-server/v2)" npm test --silent
+	cd $(UI) && export GOTOOLCHAIN=auto GOFLAGS="$(GOFLAGS) $(QUICK)" TEMPORAL_CLI=$(CURDIR)/$(WORKERS)/cli/bin PATH="$$PATH:/usr/sbin:/sbin" \
+	  GOCACHE="$$($(GO) env GOCACHE)" GOPATH="$$($(GO) env GOPATH)" && export UI_SERVER="$$($(GO) list -m -f '{{.Dir}}' github.com/temporalio/ui-server/v2)" && \
+	  if unshare -rn ip link set lo up 2>/dev/null; then unshare -rn sh -c 'ip link set lo up && exec npm test --silent'; else npm test --silent; fi
 
 ## bench-nginx: calls a second through the proxy and through nginx's grpc_pass, in turns; nginx must be installed
 bench-nginx: conformance-programs
@@ -290,4 +298,4 @@ packages:
 clean:
 	rm -rf bin dist
 
-.PHONY: protojson mesh idp-clients temporal-ui temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench bench-lint fuzz generate temporal-releases tools packages clean
+.PHONY: protojson mesh idp-clients temporal-ui temporal-cli temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench bench-lint fuzz generate temporal-releases tools packages clean

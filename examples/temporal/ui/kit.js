@@ -13,18 +13,23 @@ export const here = path.dirname(fileURLToPath(import.meta.url));
 const bin = path.join(here, '..', '..', '..', 'bin');
 const program = (name) => path.join(bin, name === 'jwtctl' ? name : `temporal/${name}`);
 
-// Polls until check returns something other than undefined, and returns it.
-export async function eventually(what, check) {
-  const end = Date.now() + 60_000;
+// Ended is thrown when a program ended that has to run.
+export class Ended extends Error {}
+
+// Polls until check returns something other than undefined, and returns it. What
+// check throws counts as "not yet", except an Ended.
+export async function eventually(what, check, seconds = 60) {
+  const end = Date.now() + seconds * 1000;
   for (;;) {
     let last;
     try {
       const value = await check();
       if (value !== undefined) return value;
     } catch (e) {
+      if (e instanceof Ended) throw e;
       last = e;
     }
-    if (Date.now() > end) throw new Error(`${what}: not within a minute`, { cause: last });
+    if (Date.now() > end) throw new Error(`${what}: not within ${seconds} seconds: ${last?.message}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -70,7 +75,7 @@ export class Stage {
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => { text += data; });
     const match = await eventually(`${name} ready`, () => {
       const found = ready.exec(text);
-      if (!found && child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}: ${text}`);
+      if (!found && child.exitCode !== null) throw new Ended(`${name} ended with ${child.exitCode}: ${text}`);
       return found ?? undefined;
     });
     return { match, output: () => text, stop: () => { child.kill('SIGINT'); return ended; } };
