@@ -171,6 +171,7 @@ func TestNothingIsFoundInSoundSetups(t *testing.T) {
 		"static YAML":         {name: "s.yaml", text: static(), source: goodKey},
 		"a container":         {name: ".env", text: env(), source: goodKey},
 		"an older container":  {name: ".env", text: env("TEMPORAL_SERVICES=frontend,internal-frontend,history,matching,worker\n", ""), version: "1.29.1"},
+		"with the Web UI":     {name: ".env", text: env() + "TEMPORAL_AUTH_ENABLED=true\nTEMPORAL_AUTH_PROVIDER_URL=https://login.example\nTEMPORAL_AUTH_SCOPES=openid\n", source: goodKey},
 		"Helm values":         {name: "values.yaml", text: helm(), source: goodKey},
 		"a file as a source":  {name: "s.yaml", text: static("http://keys:8080/jwks.json", "file:///keys.json"), version: "1.32.0"},
 		"a pattern of groups": {name: "s.yaml", text: static("authorizer:", "permissionsRegex: ^(?P<role>\\w+):(?P<namespace>\\w+)$\n    authorizer:")},

@@ -81,6 +81,43 @@ func (c *Config) environment(n *yaml.Node, place func(*yaml.Node) finding.Positi
 	}
 }
 
+// takeVariables reads .env files, which may be the server's, the Web UI's, or
+// those of both: each reads the names that it knows.
+func (c *Config) takeVariables(vars map[string]Value) {
+	for name := range vars {
+		c.HasUI = c.HasUI || setsLogin(name)
+	}
+	for name, v := range vars {
+		if c.HasUI && readByUI(name) {
+			c.UI[name] = v
+		} else {
+			c.Variables[name] = v
+		}
+	}
+}
+
+// setsLogin reports whether a variable is about the Web UI's login, and the
+// server's image does not read it.
+func setsLogin(name string) bool {
+	short, found := strings.CutPrefix(name, "TEMPORAL_AUTH_")
+	return found && slices.Contains([]string{
+		"ENABLED", "REDIRECT_TO_PROVIDER", "LABEL", "TYPE", "PROVIDER_URL", "ISSUER_URL", "CLIENT_ID", "CLIENT_SECRET", "CALLBACK_URL",
+		"USE_ID_TOKEN_AS_BEARER", "REFRESH_TOKEN_DURATION", "SCOPES",
+	}, short)
+}
+
+// readByUI reports whether the Web UI's image reads a variable (config/docker.yaml
+// of ui-server 2.58.1), and the server's does not.
+func readByUI(name string) bool {
+	others := []string{"TEMPORAL_ADDRESS", "TEMPORAL_DEFAULT_NAMESPACE", "TEMPORAL_MAX_SESSION_DURATION", "TEMPORAL_DISABLE_NEWS_FETCH"}
+	for _, prefix := range []string{"TEMPORAL_UI_", "TEMPORAL_CORS_", "TEMPORAL_CSRF_", "TEMPORAL_CODEC_"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return setsLogin(name) || slices.Contains(others, name)
+}
+
 // fromVariables makes the server's configuration as the template of its image
 // does: text goes into YAML as it is, and YAML may read it differently.
 func (c *Config) fromVariables() {

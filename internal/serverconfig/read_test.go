@@ -115,6 +115,10 @@ func TestReadFindsWhatTheServerReads(t *testing.T) {
 			[]Input{{".env", []byte("TEMPORAL_JWT_PERMISSIONS_REGEX='(?P<namespace>a): #(?P<role>b)'\n")}},
 			"container variables auth= mapper= claim=permissions regex= aud= refresh=1m internal= version= ui=false sources=[] unread=[] problem=true",
 		},
+		"the server's and the Web UI's .env files": {
+			[]Input{{".env", []byte("TEMPORAL_AUTH_AUTHORIZER=default\nTEMPORAL_AUTH_CLAIM_MAPPER=default\n")}, {"ui.env", []byte("TEMPORAL_AUTH_ENABLED=true\nTEMPORAL_ADDRESS=h:7233\n")}},
+			"container variables auth=default mapper=default claim=permissions regex= aud= refresh=1m internal= version= ui=true sources=[] unread=[] problem=false",
+		},
 		"a comment in a variable": {
 			[]Input{{".env", []byte("TEMPORAL_JWT_PERMISSIONS_CLAIM='roles #x'\n")}},
 			"container variables auth= mapper= claim=roles regex= aud= refresh=1m internal= version= ui=false sources=[] unread=[] problem=false",
@@ -142,6 +146,9 @@ func TestReadRefusesOtherFiles(t *testing.T) {
 	}
 	if _, err := Read(Input{"a.yaml", []byte(static)}, Input{"b.yaml", []byte(static)}); err == nil || !strings.Contains(err.Error(), "second") {
 		t.Errorf("two configurations: %v", err)
+	}
+	if _, err := Read(Input{"ui.env", []byte("TEMPORAL_AUTH_ENABLED=true\nTEMPORAL_UI_PORT=1\n")}); err == nil || !strings.Contains(err.Error(), "no server") {
+		t.Errorf("the Web UI alone: %v", err)
 	}
 }
 
