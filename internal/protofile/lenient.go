@@ -2,12 +2,15 @@ package protofile
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/bufbuild/protocompile/ast"
 	"github.com/bufbuild/protocompile/parser"
 	"github.com/bufbuild/protocompile/reporter"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/jwtctl/jwtctl/internal/descset"
@@ -37,26 +40,23 @@ type leaver struct {
 }
 
 func (l leaver) file(f *descriptorpb.FileDescriptorProto) error {
-	if o := f.GetOptions(); o != nil {
-		if err := l.filter(&o.UninterpretedOption); err != nil {
-			return err
-		}
+	if err := filter(l, f.GetOptions()); err != nil {
+		return err
 	}
 	for _, s := range f.GetService() {
-		if o := s.GetOptions(); o != nil {
-			if err := l.filter(&o.UninterpretedOption); err != nil {
+		if err := filter(l, s.GetOptions()); err != nil {
+			return err
+		}
+		for _, m := range s.GetMethod() {
+			if err := filter(l, m.GetOptions()); err != nil {
 				return err
 			}
 		}
-		for _, m := range s.GetMethod() {
-			if o := m.GetOptions(); o != nil {
-				if err := l.filter(&o.UninterpretedOption); err != nil {
-					return err
-				}
-			}
-		}
 	}
-	if err := l.fields(f.GetExtension()); err != nil {
+	if err := each(l, f.GetExtension()); err != nil {
+		return err
+	}
+	if err := l.enums(f.GetEnumType()); err != nil {
 		return err
 	}
 	return l.messages(f.GetMessageType())
@@ -64,25 +64,14 @@ func (l leaver) file(f *descriptorpb.FileDescriptorProto) error {
 
 func (l leaver) messages(list []*descriptorpb.DescriptorProto) error {
 	for _, m := range list {
-		if o := m.GetOptions(); o != nil {
-			if err := l.filter(&o.UninterpretedOption); err != nil {
-				return err
-			}
-		}
-		if err := l.fields(slices.Concat(m.GetField(), m.GetExtension())); err != nil {
+		if err := filter(l, m.GetOptions()); err != nil {
 			return err
 		}
-		if err := l.messages(m.GetNestedType()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (l leaver) fields(list []*descriptorpb.FieldDescriptorProto) error {
-	for _, f := range list {
-		if o := f.GetOptions(); o != nil {
-			if err := l.filter(&o.UninterpretedOption); err != nil {
+		for _, err := range []error{
+			each(l, m.GetField()), each(l, m.GetExtension()), each(l, m.GetOneofDecl()), each(l, m.GetExtensionRange()),
+			l.enums(m.GetEnumType()), l.messages(m.GetNestedType()),
+		} {
+			if err != nil {
 				return err
 			}
 		}
@@ -90,10 +79,44 @@ func (l leaver) fields(list []*descriptorpb.FieldDescriptorProto) error {
 	return nil
 }
 
-// filter removes the options that are left out from list.
-func (l leaver) filter(list *[]*descriptorpb.UninterpretedOption) error {
-	kept := (*list)[:0]
-	for _, option := range *list {
+func (l leaver) enums(list []*descriptorpb.EnumDescriptorProto) error {
+	for _, e := range list {
+		if err := filter(l, e.GetOptions()); err != nil {
+			return err
+		}
+		if err := each(l, e.GetValue()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// optional are the options of any element: *descriptorpb.FieldOptions and such.
+type optional interface {
+	comparable
+	GetUninterpretedOption() []*descriptorpb.UninterpretedOption
+	proto.Message
+}
+
+// each filters the options of all elements of list.
+func each[O optional, E interface{ GetOptions() O }](l leaver, list []E) error {
+	for _, e := range list {
+		if err := filter(l, e.GetOptions()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// filter removes from options, which may be nil, those that are left out.
+func filter[O optional](l leaver, options O) error {
+	var none O
+	if options == none {
+		return nil
+	}
+	list := options.GetUninterpretedOption()
+	kept := list[:0]
+	for _, option := range list {
 		keep, err := l.keep(option)
 		if err != nil {
 			return err
@@ -102,7 +125,14 @@ func (l leaver) filter(list *[]*descriptorpb.UninterpretedOption) error {
 			kept = append(kept, option)
 		}
 	}
-	*list = kept
+	if len(kept) < len(list) {
+		m := options.ProtoReflect()
+		left := m.Mutable(m.Descriptor().Fields().ByName("uninterpreted_option")).List()
+		for i, option := range kept {
+			left.Set(i, protoreflect.ValueOfMessage(option.ProtoReflect()))
+		}
+		left.Truncate(len(kept))
+	}
 	return nil
 }
 
@@ -113,6 +143,9 @@ func (l leaver) keep(option *descriptorpb.UninterpretedOption) (bool, error) {
 	name := strings.TrimPrefix(parts[0].GetNamePart(), ".")
 	if !parts[0].GetIsExtension() || !strings.HasPrefix(name, kalixPackage) {
 		return true, nil
+	}
+	if kind := strings.TrimPrefix(name, kalixPackage); nearlyJWT(kind) {
+		return false, l.handler.HandleErrorWithPos(l.AST().NodeInfo(l.OptionNamePartNode(parts[0])), misspelled{"(" + name + ")", annotations("kalix")})
 	}
 	if len(parts) > 1 {
 		return l.about(parts[1].GetNamePart(), "("+name+").", l.OptionNamePartNode(parts[1]))
@@ -148,21 +181,30 @@ func (l leaver) about(member, of string, at ast.Node) (bool, error) {
 	if !nearlyJWT(member) {
 		return false, nil
 	}
-	return false, l.handler.HandleErrorWithPos(l.AST().NodeInfo(at), misspelled{of, member})
+	return false, l.handler.HandleErrorWithPos(l.AST().NodeInfo(at), misspelled{of + member, "did you mean " + of + "jwt?"})
 }
 
 // misspelled is the error of an option that is nearly called jwt.
-type misspelled struct{ of, member string }
+type misspelled struct{ option, hint string }
 
-func (m misspelled) Error() string { return "unknown option " + m.of + m.member }
+func (m misspelled) Error() string { return "unknown option " + m.option }
 
-// nearlyJWT reports whether name is jwt except for its case, one letter, or the
-// order of two.
+// annotations says where the JWT annotations of a package are.
+func annotations(pkg string) string {
+	member := ""
+	if pkg == "kalix" {
+		member = ".jwt"
+	}
+	return fmt.Sprintf("JWT annotations are (%s.service)%[2]s, (%[1]s.method)%[2]s, (%[1]s.message)%[2]s and (%[1]s.field)%[2]s", pkg, member)
+}
+
+// nearlyJWT reports whether name has jwt in it, or is jwt except for its case, one
+// letter, or the order of two.
 func nearlyJWT(name string) bool {
 	lower := strings.ToLower(name)
 	switch lower {
-	case "jwt", "wjt", "jtw":
+	case "wjt", "jtw":
 		return true
 	}
-	return len(lower) >= 2 && suggest.Distance(lower, "jwt") == 1
+	return strings.Contains(lower, "jwt") || len(lower) >= 2 && suggest.Distance(lower, "jwt") == 1
 }

@@ -84,7 +84,7 @@ func compileFault(err error, origin map[string]string) error {
 	}
 	var slip misspelled
 	if errors.As(err, &slip) {
-		return fault.New(fault.ProtoSyntax, where, "unknown option %s%s", slip.of, slip.member).WithHint("did you mean %sjwt?", slip.of)
+		return fault.New(fault.ProtoSyntax, where, "unknown option %s", slip.option).WithHint("%s", slip.hint)
 	}
 	var ours *fault.Error
 	if errors.As(err, &ours) { // of the resolver: the position says who imports it
@@ -114,6 +114,7 @@ func withSchemaHint(f *fault.Error, origin map[string]string) *fault.Error {
 			if like := suggest.Nearest(m[2], descset.Kinds); like != "" {
 				return f.WithHint("did you mean (%s.%s)?", m[1], like)
 			}
+			return f.WithHint("%s", annotations(m[1]))
 		}
 		return f.WithHint("import \"%s/annotations.proto\" declares it", strings.ReplaceAll(m[1], ".", "/"))
 	}
