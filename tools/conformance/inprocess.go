@@ -15,6 +15,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/interop"
+	"google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/orca"
 	"google.golang.org/grpc/status"
 
 	"github.com/jwtctl/jwtctl/grpcauth"
@@ -25,7 +28,8 @@ import (
 
 // inProcess is a server by grpc-go under the interceptors of grpcauth, started by the same
 // flags as jwtctl proxy and announced by the same line. Its handlers ask the server that
-// is tested.
+// is tested, unless they are grpc-go's own: those of connectrpc.com/conformance are
+// in packages that are internal to its module.
 type inProcess struct {
 	sources          protofile.Sources
 	keys             []jwtpolicy.Key
@@ -33,6 +37,7 @@ type inProcess struct {
 	// PEM files.
 	cert, key, clientCA                   string
 	upstreamTLS                           bool
+	ownHandlers                           bool // those of grpc-go's interop server
 	upstreamCA, upstreamCert, upstreamKey string
 }
 
@@ -55,6 +60,7 @@ func parseInProcess(args []string) (*inProcess, error) {
 		return nil
 	})
 	fs.BoolVar(&p.upstreamTLS, "upstream-tls", false, "")
+	fs.BoolVar(&p.ownHandlers, "own-handlers", false, "")
 	for name, to := range map[string]*string{
 		"listen": &p.listen, "upstream": &p.upstream, "tls-cert": &p.cert, "tls-key": &p.key, "tls-client-ca": &p.clientCA,
 		"upstream-ca": &p.upstreamCA, "upstream-cert": &p.upstreamCert, "upstream-key": &p.upstreamKey,
@@ -88,9 +94,15 @@ func serveInProcess(ctx context.Context, args []string) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	server := grpc.NewServer(append(grpcauth.ServerOptions(policy), grpc.Creds(serverTLS), grpc.StatsHandler(compressions{}), grpc.MaxRecvMsgSize(most))...)
-	for _, s := range set.Services() {
-		server.RegisterService(relay{conn, guard}.service(s), nil)
+	options := append(grpcauth.ServerOptions(policy), grpc.Creds(serverTLS), grpc.StatsHandler(compressions{}), grpc.MaxRecvMsgSize(most))
+	var server *grpc.Server
+	if p.ownHandlers {
+		server = interopServer(append(options, guard.interceptors()...))
+	} else {
+		server = grpc.NewServer(options...)
+		for _, s := range set.Services() {
+			server.RegisterService(relay{conn, guard}.service(s), nil)
+		}
 	}
 	l, err := net.Listen("tcp", p.listen)
 	if err != nil {
@@ -117,6 +129,33 @@ func (g *guard) passed() error {
 		return status.Error(codes.Internal, "no interceptor saw the call")
 	}
 	return nil
+}
+
+// interceptors are guard.passed for handlers that do not call it.
+func (g *guard) interceptors() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.ChainUnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+			if err := g.passed(); err != nil {
+				return nil, err
+			}
+			return handler(ctx, req)
+		}),
+		grpc.ChainStreamInterceptor(func(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+			if err := g.passed(); err != nil {
+				return err
+			}
+			return handler(srv, ss)
+		}),
+	}
+}
+
+// interopServer is what grpc-go's interop server is.
+func interopServer(options []grpc.ServerOption) *grpc.Server {
+	server := grpc.NewServer(append(options, orca.CallMetricsServerOption(nil))...)
+	recorder := orca.NewServerMetricsRecorder()
+	_ = orca.Register(server, orca.ServiceOptions{ServerMetricsProvider: recorder})
+	grpc_testing.RegisterTestServiceServer(server, interop.NewTestServer(interop.NewTestServerOptions{MetricsRecorder: recorder}))
+	return server
 }
 
 const most = 64 << 20 // bytes of a message: limits are those of the server behind

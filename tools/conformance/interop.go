@@ -29,20 +29,33 @@ var interopCases = strings.Fields(`empty_unary large_unary client_streaming serv
 	special_status_message custom_metadata unimplemented_method unimplemented_service
 	orca_per_rpc orca_oob rpc_soak channel_soak`)
 
-// interopSuite is grpc-go's interop client and server, in plaintext and with TLS; inProcess
-// is under the interceptors of grpcauth, not through the proxy.
-func interopSuite(name string, guarded, inProcess bool) suite {
-	return suite{name: name, quick: true, run: func(ctx context.Context, b *bench) (*result, error) {
-		s, err := interopSetup(ctx, b, name, guarded)
+// interopSuite is grpc-go's interop client and server, in plaintext and with TLS.
+type interopSuite struct {
+	name    string
+	guarded bool
+	// inProcess is under the interceptors of grpcauth, not through the proxy; ownHandlers is
+	// without another server behind, by the handlers of grpc-go's interop server.
+	inProcess, ownHandlers bool
+}
+
+func (i interopSuite) suite() suite {
+	return suite{name: i.name, quick: true, run: func(ctx context.Context, b *bench) (*result, error) {
+		s, err := interopSetup(ctx, b, i.name, i.guarded)
 		if err != nil {
 			return nil, err
 		}
-		if inProcess {
+		if i.inProcess {
 			s.JWTCTL = b.self
 		}
-		r := &result{suite: name}
+		cases := interopCases
+		if i.ownHandlers {
+			s.Policy = append(s.Policy, "--own-handlers")
+			// Only grpc-go's own programs may report as often as the client asks for.
+			cases = slices.DeleteFunc(slices.Clone(cases), func(name string) bool { return name == "orca_oob" })
+		}
+		r := &result{suite: i.name}
 		for _, secure := range []bool{false, true} {
-			if err := runInterop(ctx, b, s, secure, r); err != nil {
+			if err := runInterop(ctx, b, s, cases, secure, r); err != nil {
 				return nil, err
 			}
 		}
@@ -101,9 +114,9 @@ func writeDescriptors(path string, services ...protoreflect.FullName) error {
 	return os.WriteFile(path, text, 0o600)
 }
 
-// runInterop runs all cases against one server, directly and through a proxy in
+// runInterop runs cases against one server, directly and through a proxy in
 // front of it, and adds them to r.
-func runInterop(ctx context.Context, b *bench, s setup, secure bool, r *result) error {
+func runInterop(ctx context.Context, b *bench, s setup, cases []string, secure bool, r *result) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cert, key, err := newCertificate()
@@ -137,7 +150,7 @@ func runInterop(ctx context.Context, b *bench, s setup, secure bool, r *result) 
 		if run.o.failed == nil {
 			run.o.failed = map[string]string{}
 		}
-		for _, name := range interopCases {
+		for _, name := range cases {
 			args := []string{"--server_host=127.0.0.1", "--server_port=" + run.port, "--test_case=" + name}
 			if secure {
 				args = append(args, "--use_tls", "--use_test_ca", "--ca_file="+certFile, "--server_host_override=localhost")

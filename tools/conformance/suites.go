@@ -34,10 +34,12 @@ func suites() []suite {
 		connectSuite{name: "grpc-go client, guarded", quick: true, mode: "client", program: "grpcclient", config: grpcGo, guarded: true}.suite(),
 		connectSuite{name: "in process: grpc-go server", quick: true, mode: "server", program: "grpcserver", config: grpcGo, inProcess: true}.suite(),
 		connectSuite{name: "in process: grpc-go client, guarded", quick: true, mode: "client", program: "grpcclient", config: grpcGo, guarded: true, inProcess: true}.suite(),
-		interopSuite("grpc-go interop", false, false),
-		interopSuite("grpc-go interop, guarded", true, false),
-		interopSuite("in process: grpc-go interop", false, true),
-		interopSuite("in process: interop, guarded", true, true),
+		interopSuite{name: "grpc-go interop"}.suite(),
+		interopSuite{name: "grpc-go interop, guarded", guarded: true}.suite(),
+		interopSuite{name: "in process: grpc-go interop", inProcess: true}.suite(),
+		interopSuite{name: "in process: interop, guarded", guarded: true, inProcess: true}.suite(),
+		interopSuite{name: "in process: interop's own handlers", inProcess: true, ownHandlers: true}.suite(),
+		interopSuite{name: "in process: own handlers, guarded", guarded: true, inProcess: true, ownHandlers: true}.suite(),
 	}
 }
 
