@@ -46,8 +46,8 @@ func (r Rules) Equal(o Rules) bool {
 
 func sorted(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) }
 
-// Validate returns a usage error for rules that look like a check and are none: an
-// audience that is empty, or a list of none, and times less than 0 (S37, S87).
+// Validate returns a usage error for rules that look like a check and check nothing: an
+// empty audience, an empty list of them, and times less than 0 (S37, S87).
 func (r Rules) Validate() error {
 	switch {
 	case r.Audiences != nil && len(r.Audiences) == 0, slices.Contains(r.Audiences, ""):

@@ -9,7 +9,7 @@ import (
 	"text/template"
 )
 
-// builtins are the functions that every template has, but for call: what it works on holds
+// builtins are the functions that every template has, except call: what it works on holds
 // no functions. and and or are state.logic, which does not look at each argument.
 func builtins() Functions {
 	ordered := func(holds func(order int) bool) func(a, b any) (bool, error) {

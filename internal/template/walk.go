@@ -223,7 +223,7 @@ func indirect(value reflect.Value) (to reflect.Value, isNil bool) {
 	return value, false
 }
 
-// solid returns what an interface holds; a nil one is no value.
+// solid returns what an interface holds; a nil one holds nothing.
 func solid(value reflect.Value) reflect.Value {
 	if value.Kind() == reflect.Interface {
 		return value.Elem()
