@@ -90,6 +90,9 @@ func mint(d command.Deps, o tokenOptions, now time.Time) (minted, error) {
 	if err != nil {
 		return minted{}, err
 	}
+	if rules := key.Rules(); o.accepted != nil && !o.met && !rules.IsZero() {
+		return mint(d, o.meeting(rules, made), now)
+	}
 	if !o.plain {
 		if err := temporal.CheckAlgorithm(key.Algorithm()); err != nil {
 			return minted{}, command.AsUsage(err, "--key")
@@ -97,6 +100,9 @@ func mint(d command.Deps, o tokenOptions, now time.Time) (minted, error) {
 	}
 	compact, err := jws.SignHeader(key, claims, header)
 	if err != nil {
+		return minted{}, err
+	}
+	if err := o.checkRules(compact, key, now); err != nil {
 		return minted{}, err
 	}
 	expires, err := made.Expiry()

@@ -56,6 +56,7 @@ type tokenOptions struct {
 	protos      input.ProtoFlags
 	readsMethod input.MethodReader
 	accepted    *input.MethodToken // by forMethod
+	met         bool               // the rules of the key's issuer, too
 	namespaces  []string
 	roles       []string
 	permissions []string
@@ -140,6 +141,9 @@ func (o *tokenOptions) registerClaims(fs *pflag.FlagSet) {
 	settings.Exclusive(fs, "system", "namespace", "plain", "for-method")
 }
 
+// plainLifetime is how long a token lives that is not of --system, without --ttl.
+const plainLifetime = 10 * time.Minute
+
 // request turns the flags into what the token claims; it is pure except for the
 // clock.
 func (o tokenOptions) request(fromFile []token.Claim, now time.Time) (token.Request, error) {
@@ -169,7 +173,7 @@ func (o tokenOptions) request(fromFile []token.Claim, now time.Time) (token.Requ
 		return token.Request{}, err
 	}
 	if !o.ttlGiven && !o.noExpiry && !r.Has("exp") {
-		r.TTL = 10 * time.Minute
+		r.TTL = plainLifetime
 		if o.system {
 			r.TTL = time.Hour
 		}
