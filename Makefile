@@ -15,7 +15,7 @@ STATIC  := $(GO) tool -modfile=tools/go.mod staticcheck
 EXAMPLE := examples/temporal
 SERVER  := $(EXAMPLE)/server
 SHOP_CLIENT := examples/inprocess/client/typescript
-EXAMPLES := $(EXAMPLE) examples/authz examples/buf examples/idp examples/inprocess examples/kubernetes examples/proxy connectauth
+EXAMPLES := $(EXAMPLE) examples/authz examples/authz/manifests examples/buf examples/idp examples/inprocess examples/kubernetes examples/proxy connectauth
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 # One way to build: what a step has compiled, the others find in the cache. Without
 # cgo the program is static and starts faster; the race detector needs cgo. grpc's
@@ -154,7 +154,7 @@ mesh: build
 	  bin/mesh/bin/pip install -q --disable-pip-version-check --require-hashes -r examples/authz/requirements.txt; \
 	  chmod +x bin/mesh/lib/python3*/site-packages/envoy/_bin/envoy; cp examples/authz/requirements.txt bin/mesh/.locked; }
 	cd examples/authz && export PATH="$$PATH:/usr/sbin" JWTCTL_ALL=1 JWTCTL_BIN=$(CURDIR)/bin/jwtctl JWTCTL_ENVOY=$$(echo $(CURDIR)/bin/mesh/lib/python3*/site-packages/envoy/_bin/envoy) JWTCTL_TRAEFIK=$(CURDIR)/bin/mesh/bin/traefik && \
-	  $(GO) test -count=1 -vet=off ./...
+	  $(GO) test -count=1 -vet=off ./... && cd manifests && $(GO) test -count=1 $(QUICK) -vet=off ./...
 
 # The example's workers in other languages, each with its locked packages (PyPI, npm, Maven).
 # The underscore hides the folder from go: there are Go files in the npm packages.

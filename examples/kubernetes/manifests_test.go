@@ -20,7 +20,7 @@ import (
 // that Kubernetes would pass over or refuse.
 func TestManifests(t *testing.T) {
 	paths, err := filepath.Glob("*.yaml")
-	if err != nil || len(paths) != 2 {
+	if err != nil || len(paths) != 3 {
 		t.Fatal(paths, err)
 	}
 	for _, path := range paths {

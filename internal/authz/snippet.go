@@ -19,7 +19,7 @@ var snippets embed.FS
 
 // Proxies returns the proxies that Snippet knows.
 func Proxies() []string {
-	return []string{"envoy", "nginx", "caddy", "traefik", "haproxy", "haproxy-lua"}
+	return []string{"envoy", "istio", "gateway", "nginx", "caddy", "traefik", "haproxy", "haproxy-lua"}
 }
 
 // Places are the addresses in a snippet, as host:port, or unix:PATH for Authz.
@@ -47,6 +47,9 @@ func Snippet(proxy string, p *plan.Plan, at Places) (string, error) {
 			return "", fault.New(fault.UsageError, address, "is not host:port")
 		}
 	}
+	if mesh := proxy == "istio" || proxy == "gateway"; mesh && strings.HasPrefix(at.Authz, "unix:") {
+		return "", fault.New(fault.UsageError, at.Authz, "is not host:port, and pods of other services ask there")
+	}
 	text, err := snippets.ReadFile("snippets/" + proxy + ".tmpl")
 	if err != nil {
 		return "", fault.New(fault.Internal, proxy, "%w", err)
@@ -60,8 +63,8 @@ func Snippet(proxy string, p *plan.Plan, at Places) (string, error) {
 	var out strings.Builder
 	err = t.Execute(&out, struct {
 		Places
-		Claims   []string
-		Messages []*plan.Method
+		Claims []string
+		methods
 	}{at, claimNames(p), withMessages(p, at.BearerOnly)})
 	if err != nil {
 		return "", fault.New(fault.Internal, proxy, "%w", err)
@@ -69,15 +72,23 @@ func Snippet(proxy string, p *plan.Plan, at Places) (string, error) {
 	return out.String(), nil
 }
 
-// withMessages are the methods whose messages are validated or signed here, by name.
-func withMessages(p *plan.Plan, bearerOnly bool) (list []*plan.Method) {
+// methods are those whose messages are validated or signed here, by name, and whether
+// any has its requests validated or its responses signed.
+type methods struct {
+	Messages            []*plan.Method
+	Requests, Responses bool
+}
+
+func withMessages(p *plan.Plan, bearerOnly bool) (all methods) {
 	for m := range p.Methods {
 		if m.WithMessages() && !bearerOnly {
-			list = append(list, m)
+			all.Messages = append(all.Messages, m)
+			all.Requests = all.Requests || m.Request != nil
+			all.Responses = all.Responses || m.Response != nil
 		}
 	}
-	slices.SortFunc(list, func(a, b *plan.Method) int { return strings.Compare(a.Name, b.Name) })
-	return list
+	slices.SortFunc(all.Messages, func(a, b *plan.Method) int { return strings.Compare(a.Name, b.Name) })
+	return all
 }
 
 // claimNames are the claims that tokens of p's methods have for certain, and the

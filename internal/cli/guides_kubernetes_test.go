@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/gateway"
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
@@ -105,8 +106,19 @@ type layout struct {
 	flags   *pflag.FlagSet // that are bound to options
 }
 
-// value is what a flag of the proxy has.
-func (l *layout) value(flag string) string { return l.flags.Lookup(flag).Value.String() }
+// flagged are the options of a command.
+type flagged interface {
+	Register(*pflag.FlagSet)
+	Check(command.Deps) error
+}
+
+// value is what a flag of the command has, "" where the command has no such flag.
+func (l *layout) value(flag string) string {
+	if f := l.flags.Lookup(flag); f != nil {
+		return f.Value.String()
+	}
+	return ""
+}
 
 func openLayout(t *testing.T, name string) *layout {
 	t.Helper()
@@ -120,12 +132,16 @@ func openLayout(t *testing.T, name string) *layout {
 	l.proxy = l.pod.Containers[i]
 	d := newDeps(newFake(t).System)
 	args := slices.DeleteFunc(slices.Clone(l.proxy.Args), func(arg string) bool { return strings.HasPrefix(arg, "--config=") })
-	l.flags = pflag.NewFlagSet("proxy", pflag.ContinueOnError)
-	l.options.Register(l.flags)
-	if err := l.flags.Parse(args[1:]); err != nil || args[0] != "proxy" || l.flags.NArg() > 0 {
+	command, options := "proxy", flagged(&l.options)
+	if name == "authz.yaml" {
+		command, options = "authz", &gateway.AuthzOptions{}
+	}
+	l.flags = pflag.NewFlagSet(command, pflag.ContinueOnError)
+	options.Register(l.flags)
+	if err := l.flags.Parse(args[1:]); err != nil || args[0] != command || l.flags.NArg() > 0 {
 		t.Fatalf("jwtctl %s: %v", strings.Join(args, " "), err)
 	}
-	if err := l.options.Check(d); err != nil {
+	if err := options.Check(d); err != nil {
 		t.Errorf("jwtctl %s: %v", strings.Join(args, " "), err)
 	}
 	return l
@@ -135,7 +151,7 @@ func openLayout(t *testing.T, name string) *layout {
 // their arguments to the flags that there are.
 func TestKubernetesManifests(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"gateway.yaml", "sidecar.yaml"} {
+	for _, name := range []string{"gateway.yaml", "sidecar.yaml", "authz.yaml"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := openLayout(t, name)
@@ -157,8 +173,8 @@ func TestKubernetesManifests(t *testing.T) {
 					t.Errorf("there is no %s", kind)
 				}
 			}
-			if len(l.objects["HorizontalPodAutoscaler"]) != len(l.objects["NetworkPolicy"]) || (name == "gateway.yaml") != (len(l.objects["NetworkPolicy"]) == 1) {
-				t.Error("a gateway has an autoscaler and a network policy")
+			if len(l.objects["HorizontalPodAutoscaler"]) != len(l.objects["NetworkPolicy"]) || (name != "sidecar.yaml") != (len(l.objects["NetworkPolicy"]) == 1) {
+				t.Error("what others share has an autoscaler and a network policy")
 			}
 		})
 	}

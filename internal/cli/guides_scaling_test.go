@@ -40,7 +40,7 @@ func TestScalingGuide(t *testing.T) {
 			t.Errorf("the guide has no row %s", row)
 		}
 	}
-	for _, name := range []string{"gateway.yaml", "sidecar.yaml"} {
+	for _, name := range []string{"gateway.yaml", "sidecar.yaml", "authz.yaml"} {
 		if _, err := os.Stat("../../examples/kubernetes/" + name); err != nil || !strings.Contains(g.text, "(../examples/kubernetes/"+name+")") {
 			t.Errorf("%s: %v", name, err)
 		}
