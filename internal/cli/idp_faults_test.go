@@ -22,12 +22,20 @@ import (
 // arguments besides, and returns its issuer.
 func startIDP(t *testing.T, args ...string) string {
 	t.Helper()
+	issuer, _ := runIDP(t, append([]string{"--user", "alice", "--client", "api:s3cret", "--aud", "shop", "--alg", "ES256"}, args...)...)
+	return issuer
+}
+
+// runIDP runs jwtctl idp in this process with these arguments until the test ends,
+// and returns its issuer and its first line.
+func runIDP(t *testing.T, args ...string) (issuer, line string) {
+	t.Helper()
 	f := newFake(t)
 	ctx, interrupt := context.WithCancel(context.Background())
 	f.ctx = ctx
 	file := filepath.Join(t.TempDir(), "url")
 	code := make(chan int, 1)
-	args = append([]string{"idp", "--user", "alice", "--client", "api:s3cret", "--aud", "shop", "--alg", "ES256", "--url-file", file}, args...)
+	args = append([]string{"idp", "--url-file", file}, args...)
 	go func() { code <- Main(args, f.System) }()
 	t.Cleanup(func() {
 		interrupt()
@@ -39,7 +47,24 @@ func startIDP(t *testing.T, args ...string) string {
 		_, err := os.Stat(file)
 		return err == nil
 	})
-	return strings.TrimSpace(testkit.Read(t, file))
+	return strings.TrimSpace(testkit.Read(t, file)), f.out.String()
+}
+
+// tokenEndpoint is where the provider's metadata says that tokens are.
+func tokenEndpoint(t *testing.T, issuer string) string {
+	t.Helper()
+	res, err := http.Get(issuer + "/.well-known/openid-configuration")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var metadata struct {
+		Token string `json:"token_endpoint"`
+	}
+	if err := json.NewDecoder(res.Body).Decode(&metadata); err != nil || metadata.Token == "" {
+		t.Fatalf("%s: no token endpoint: %v", res.Status, err)
+	}
+	return metadata.Token
 }
 
 // ownToken returns a token that the client api gets for itself.
@@ -49,7 +74,7 @@ func ownToken(t *testing.T, issuer, audience string) string {
 	if audience != "" {
 		form.Set("audience", audience)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, strings.TrimSuffix(issuer, "/")+"/token", strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tokenEndpoint(t, issuer), strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,27 +169,47 @@ func TestIDPFaultsAreRefusedAsDocumented(t *testing.T) {
 	}
 }
 
-// TestWorkflowTokenIsVerifiedAndAdmitted: what --like github-actions issues is
-// what inspect --oidc-issuer and the proxy verify.
+// TestWorkflowTokenIsVerifiedAndAdmitted: what --like github-actions and gitlab
+// issue is what inspect --oidc-issuer and the proxy verify.
 func TestWorkflowTokenIsVerifiedAndAdmitted(t *testing.T) {
 	t.Parallel()
-	issuer := startIDP(t, "--like", "github-actions")
-	token := ownToken(t, issuer, "sts.example.test")
-	f := newFake(t)
-	f.In = strings.NewReader(token)
-	if code := Main([]string{"inspect", "--oidc-issuer", issuer, "--aud", "sts.example.test", "--sub", "repo:api/api:ref:refs/heads/main", "--max-lifetime", "1h", "-"}, f.System); code != 0 {
-		t.Errorf("inspect: exit code %d\n%s", code, f.err.String())
+	for like, row := range map[idp.Like]struct {
+		sub, claim, value string
+		shown             []string
+	}{
+		idp.LikeGitHub: {"repo:api/api:ref:refs/heads/main", "repository", "api/api",
+			[]string{"repository ", "workflow_ref ", "job_workflow_ref ", "runner_environment ", "run_id ", "nbf "}},
+		idp.LikeGitLab: {"project_path:api/api:ref_type:branch:ref:main", "project_path", "api/api",
+			[]string{"namespace_path ", "project_path ", "ref ", "ref_type ", "ref_protected ", "pipeline_source ", "ci_config_ref_uri ", "nbf "}},
+	} {
+		t.Run(string(like), func(t *testing.T) {
+			t.Parallel()
+			issuer := startIDP(t, "--like", string(like))
+			token := ownToken(t, issuer, "sts.example.test")
+			inspect := func(sub string) (int, *fake) {
+				f := newFake(t)
+				f.In = strings.NewReader(token)
+				return Main([]string{"inspect", "--oidc-issuer", issuer, "--aud", "sts.example.test", "--sub", sub, "--max-lifetime", "1h", "-"}, f.System), f
+			}
+			code, f := inspect(row.sub)
+			if code != 0 {
+				t.Errorf("inspect: exit code %d\n%s", code, f.err.String())
+			}
+			for _, claim := range row.shown {
+				if !strings.Contains(f.out.String(), "  "+claim) {
+					t.Errorf("no %s\n%s", claim, f.out.String())
+				}
+			}
+			if code, _ := inspect(row.sub + "x"); code != 1 {
+				t.Errorf("inspect of another branch's token: exit code %d, want 1", code)
+			}
+			dir := t.TempDir()
+			testkit.File(t, filepath.Join(dir, "proto", "s.proto"), strings.Replace(guarded("S", issuer), `bearer_token_issuer: "`+issuer+`"`,
+				`bearer_token_issuer: "`+issuer+`", static_claim: {claim: "`+row.claim+`", value: "`+row.value+`"}`, 1))
+			file := testkit.File(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkey_sets: [{issuer: \""+issuer+"\", oidc_discovery: true, audiences: [sts.example.test]}]\n")
+			r := startProxy(t, dir, startEcho(t).addr, "--config", file)
+			r.want("S/Who", token, codes.OK)
+			r.want("S/Who", ownToken(t, issuer, "another.example.test"), codes.PermissionDenied)
+		})
 	}
-	for _, claim := range []string{"repository ", "workflow_ref ", "job_workflow_ref ", "runner_environment ", "run_id ", "nbf "} {
-		if !strings.Contains(f.out.String(), "  "+claim) {
-			t.Errorf("no %s\n%s", claim, f.out.String())
-		}
-	}
-	dir := t.TempDir()
-	testkit.File(t, filepath.Join(dir, "proto", "s.proto"), strings.Replace(guarded("S", issuer), `bearer_token_issuer: "`+issuer+`"`,
-		`bearer_token_issuer: "`+issuer+`", static_claim: {claim: "repository", value: "api/api"}`, 1))
-	file := testkit.File(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkey_sets: [{issuer: \""+issuer+"\", oidc_discovery: true, audiences: [sts.example.test]}]\n")
-	r := startProxy(t, dir, startEcho(t).addr, "--config", file)
-	r.want("S/Who", token, codes.OK)
-	r.want("S/Who", ownToken(t, issuer, "another.example.test"), codes.PermissionDenied)
 }

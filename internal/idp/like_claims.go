@@ -54,11 +54,15 @@ func (l Like) access(c claims, g *grant, p *Provider) {
 			return
 		}
 		c["sub"], c["uid"] = g.User.email(), oktaID(g.User)
-	case LikeGitHub:
+	case LikeGitHub, LikeGitLab:
 		for _, name := range []string{"client_id", "auth_time", "scope"} {
 			delete(c, name)
 		}
-		workflow(c, g)
+		if l == LikeGitHub {
+			workflow(c, g)
+		} else {
+			job(c, g, p)
+		}
 	}
 }
 
@@ -128,10 +132,7 @@ func owner(repository string) string {
 // workflow gives c the claims of a job on GitHub Actions. The user or client is
 // the repository, OWNER/REPO; its claims may replace any of them.
 func workflow(c claims, g *grant) {
-	repository := g.subject()
-	if !strings.Contains(repository, "/") {
-		repository += "/" + repository
-	}
+	repository := project(g)
 	const ref, sha = "refs/heads/main", "da39a3ee5e6b4b0d3255bfef95601890afd80709"
 	path := repository + "/.github/workflows/ci.yaml@" + ref
 	for name, value := range map[string]any{
@@ -145,6 +146,35 @@ func workflow(c claims, g *grant) {
 	} {
 		c[name] = value
 	}
+}
+
+// job gives c the claims that the id_tokens: of a job on GitLab CI have. The user
+// or client is the project, GROUP/PROJECT with any number of groups; its claims
+// may replace any of them.
+func job(c claims, g *grant, p *Provider) {
+	path := project(g)
+	namespace := path[:strings.LastIndex(path, "/")]
+	const ref, sha = "main", "da39a3ee5e6b4b0d3255bfef95601890afd80709"
+	config := strings.TrimPrefix(strings.TrimPrefix(p.issuer, "http://"), "https://") + "/" + path + "//.gitlab-ci.yml@refs/heads/" + ref
+	for name, value := range map[string]any{
+		"sub": "project_path:" + path + ":ref_type:branch:ref:" + ref, "nbf": c["iat"],
+		"namespace_id": number(namespace), "namespace_path": namespace, "project_id": number(path), "project_path": path, "project_visibility": "private",
+		"user_id": number(owner(path)), "user_login": owner(path), "user_email": owner(path) + "@example.test", "user_access_level": "developer",
+		"pipeline_id": number(g.ID), "pipeline_source": "push", "job_id": number("job " + g.ID),
+		"ref": ref, "ref_type": "branch", "ref_path": "refs/heads/" + ref, "ref_protected": "true",
+		"runner_id": 1, "runner_environment": "gitlab-hosted", "sha": sha, "ci_config_ref_uri": config, "ci_config_sha": sha,
+	} {
+		c[name] = value
+	}
+}
+
+// project returns whose job g is for, as OWNER/NAME.
+func project(g *grant) string {
+	name := g.subject()
+	if !strings.Contains(name, "/") {
+		name += "/" + name
+	}
+	return name
 }
 
 // number returns the id of name, a number as text.

@@ -40,6 +40,9 @@ func TestLikenessHasTheShapesOfItsIssuer(t *testing.T) {
 		idp.LikeGitHub: {"",
 			map[string]any{"sub": "repo:alice/alice:ref:refs/heads/main", "repository": "alice/alice", "aud": "https://github.com/alice", "ref_type": "branch"},
 			map[string]any{"sub": "alice"}, []string{"scope", "client_id", "email", "name"}},
+		idp.LikeGitLab: {"",
+			map[string]any{"sub": "project_path:alice/alice:ref_type:branch:ref:main", "namespace_path": "alice", "project_path": "alice/alice", "ref": "main", "ref_type": "branch", "ref_protected": "true"},
+			map[string]any{"sub": "alice"}, []string{"scope", "client_id", "email", "name", "repository"}},
 	} {
 		t.Run(string(like), func(t *testing.T) {
 			t.Parallel()

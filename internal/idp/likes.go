@@ -21,10 +21,13 @@ const (
 	LikeEntra    Like = "entra"
 	LikeOkta     Like = "okta"
 	LikeGitHub   Like = "github-actions"
+	LikeGitLab   Like = "gitlab"
 )
 
 // Likes returns the issuers that can be imitated, in the order to list them.
-func Likes() []Like { return []Like{LikeAuth0, LikeKeycloak, LikeEntra, LikeOkta, LikeGitHub} }
+func Likes() []Like {
+	return []Like{LikeAuth0, LikeKeycloak, LikeEntra, LikeOkta, LikeGitHub, LikeGitLab}
+}
 
 // ParseLike returns the likeness called name, or usage. "" is LikeNone.
 func ParseLike(name string) (Like, error) {
@@ -68,6 +71,9 @@ func (l Like) places() places {
 		return places{base, base + "/v1/authorize", base + "/v1/token", base + "/v1/userinfo", base + "/v1/logout", base + "/v1/keys", base + "/v1/introspect", base + "/v1/revoke", base + "/v1/device/authorize"}
 	case LikeGitHub:
 		return places{"", "/authorize", "/token", "/userinfo", "/logout", "/.well-known/jwks", "/introspect", "/revoke", "/device/code"}
+	case LikeGitLab:
+		const oauth = "/oauth"
+		return places{"", oauth + "/authorize", oauth + "/token", oauth + "/userinfo", "/users/sign_out", oauth + "/discovery/keys", oauth + "/introspect", oauth + "/revoke", oauth + "/authorize_device"}
 	}
 	return places{"", "/authorize", "/token", "/userinfo", "/logout", "/jwks.json", "/introspect", "/revoke", "/device/code"}
 }
@@ -83,6 +89,8 @@ func (l Like) audience(g *grant, p *Provider) []string {
 		return []string{"api://default"}
 	case LikeGitHub:
 		return []string{"https://github.com/" + owner(g.subject())}
+	case LikeGitLab:
+		return []string{p.issuer}
 	}
 	return nil
 }

@@ -98,7 +98,7 @@ func (o *options) register(fs *pflag.FlagSet) {
 	for _, l := range idp.Likes() {
 		likes = append(likes, string(l))
 	}
-	settings.ChoiceVar(fs, &o.like, "like", "", "imitate the tokens and paths of another issuer: auth0, keycloak, entra, okta or github-actions", likes...)
+	settings.ChoiceVar(fs, &o.like, "like", "", "imitate the tokens and paths of another issuer: auth0, keycloak, entra, okta, github-actions or gitlab", likes...)
 	fs.StringArrayVar(&o.faults, "fault", nil, "make tokens of all clients, or of one, wrong: `FAULT` or CLIENT:FAULT, such as expired or api:no-kid; repeatable")
 	settings.Paths(fs, "key-dir", "url-file")
 	settings.NamesKeys(fs, "key-dir")
