@@ -104,6 +104,7 @@ message Some { `+with(`expires_seconds: 60 issuer: "me" static_claim: {claim: "r
 message Filled { `+with(`expires_seconds: -1 include_bearer_token_claim: "e"`)+` int64 e = 1 [(kalix.field).jwt = {claim: EXTRACT}]; }
 message Nested { `+with(`expires_seconds: -1 include_bearer_token_claim: "n"`)+` C n = 2 [(kalix.field).jwt = {claim: NEST}]; }
 message One { `+tok+` oneof o { string a = 1 [(kalix.field).jwt = {claim: INCLUDE}]; string b = 2 [(kalix.field).jwt = {claim: EXTRACT}]; } map<string,string> raw = 3 [(kalix.field).jwt = {claim: RAW}]; }
+message Both { option (kalix.message).jwt = {validate_bearer_token: true}; `+with(`expires_seconds: -1 static_claim: {claim: "role" value: "admin"}`)+` string role = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }
 message OneOf { oneof one { string tok = 1 [(kalix.field).jwt = {token: true expires_seconds: -1}]; string user = 2 [(kalix.field).jwt = {claim: INCLUDE}]; } }
 `, policytest.Setup{})
 	const bearer = `{"sub":"bearer","role":"guest"}`
@@ -121,6 +122,7 @@ message OneOf { oneof one { string tok = 1 [(kalix.field).jwt = {token: true exp
 		"bearer like EXTRACT":           {of: "Filled", in: `{"e":"5"}`, bearer: `{"e":"5"}`, claims: `{"e":"5"}`}, // A82: 5 and "5" are one
 		"bearer like NEST, and more":    {of: "Nested", in: `{"n":{"x":"1"}}`, bearer: `{"n":{"x":"1","y":2}}`, claims: `{"n":{"x":"1","y":2}}`},
 		"bearer over NEST":              {of: "Nested", in: `{"n":{"x":"1"}}`, bearer: `{"n":{"x":"2"}}`, fails: fault.ClaimConflict, path: "tok"},
+		"A40 validated by the bearer":   {of: "Both", in: `{"role":"guest"}`, bearer: `{"role":"guest"}`, claims: `{"role":"admin"}`},
 		"RAW for a oneof":               {of: "One", in: `{"a":"x","raw":{"b":"y"}}`, fails: fault.ClaimConflict, path: "tok"},
 		"RAW for a oneof, unset":        {of: "One", in: `{"raw":{"b":"y"}}`, claims: `{"b":"y"}`},
 		"all agree":                     {in: `{"kind":"k1","iss":"me","role":"admin","exp":"1769860860","sub":"bearer"}`, bearer: `{"sub":"bearer","role":"admin"}`, claims: `{"kind":"k1","role":"admin","sub":"bearer","iss":"me","exp":1769860860,"aud":["a","b"]}`},

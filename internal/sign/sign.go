@@ -199,9 +199,10 @@ func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) 
 
 // fits returns why m would be refused with a token of the claims made (A65). Claims of
 // fields alone agree with them: only what the token's annotation replaces, and what
-// would be filled in, has to be looked at.
+// would be filled in, has to be looked at. A message that is validated against the
+// bearer token is not refused for another (A40).
 func (w *walker) fits(p *plan.Message, m protoreflect.Message, made *set) error {
-	if !made.replaced && !p.Fills {
+	if p.UsesBearer || !made.replaced && !p.Fills {
 		return nil
 	}
 	return verify.Fits(w.codec, p, m, w.path, made.members, w.bearer)
