@@ -14,15 +14,16 @@ async function discover(issuer, authentication = client.ClientSecretBasic('s3cre
   return config;
 }
 
-// Logs alice in and returns her tokens; checks may be changed.
-async function signIn(config, checks = {}) {
+// Logs alice in and returns her tokens; checks and the address that she returns
+// to may be changed.
+async function signIn(config, checks = {}, returned = (url) => url) {
   const pkceCodeVerifier = client.randomPKCECodeVerifier();
   const expectedNonce = client.randomNonce(), expectedState = client.randomState();
   const url = client.buildAuthorizationUrl(config, {
     redirect_uri: redirect, scope: 'openid profile email offline_access', nonce: expectedNonce, state: expectedState,
     code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier), code_challenge_method: 'S256',
   });
-  return client.authorizationCodeGrant(config, await login(url, 'alice'), { pkceCodeVerifier, expectedNonce, expectedState, idTokenExpected: true, ...checks });
+  return client.authorizationCodeGrant(config, returned(await login(url, 'alice')), { pkceCodeVerifier, expectedNonce, expectedState, idTokenExpected: true, ...checks });
 }
 
 for (const kind of ['', 'auth0', 'keycloak', 'entra', 'okta']) {
@@ -71,6 +72,8 @@ test('openid-client refuses a login whose nonce, state or verifier is not its ow
     const config = await discover(issuer);
     await assert.rejects(signIn(config, { expectedNonce: 'another' }), (e) => e.cause?.cause?.claim === 'nonce' || e.cause?.claim === 'nonce');
     await assert.rejects(signIn(config, { expectedState: 'another' }), (e) => /"state"/.test(e.cause?.message));
+    const stateless = (url) => { url.searchParams.delete('state'); return url; };
+    await assert.rejects(signIn(config, {}, stateless), (e) => /state/.test(e.cause?.message ?? e.message));
     await assert.rejects(signIn(config, { pkceCodeVerifier: client.randomPKCECodeVerifier() }), { error: 'invalid_grant' });
     await assert.rejects(signIn(await discover(issuer, client.ClientSecretBasic('guess'))), { error: 'invalid_client' });
     await assert.rejects(signIn(await discover(issuer, client.None())), { error: 'invalid_client' });

@@ -25,6 +25,7 @@ func TestOddRequestsSucceed(t *testing.T) {
 		"claims_locales":    {"claims_locales", "se"},
 		"claims":            {"claims", `{"userinfo":{"name":{"essential":true}}}`},
 		"all scopes":        {"scope", "openid profile email address phone offline_access custom:scope"},
+		"scopes reversed":   {"scope", "email openid"},
 		"response_mode":     {"response_mode", "query"},
 		"consent":           {"prompt", "consent"},
 		"select_account":    {"prompt", "select_account"},
