@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limit := 2 * time.Minute
+	limit := 5 * time.Minute
 	if withPeers() {
 		limit = 10 * time.Minute
 	}

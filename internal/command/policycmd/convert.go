@@ -30,13 +30,13 @@ const convertText = `Rewrite the JWT annotations of .proto files from the spelli
 (kalix.method).jwt, to that of package jwtctl.v1, (jwtctl.v1.method).
 
 PATH is a .proto file, a folder of them, or a pattern; by default what jwtctl.yaml
-names, else the working folder. Prints what would change as a diff; --write changes
-the files. Comments, formatting and options that are not about JWTs stay as they are.
+names. Prints what would change as a diff; --write changes the files. Comments,
+formatting and options that are not about JWTs stay as they are.
 
 The rewritten files are compiled first, and their policy compared with the one that
 was: unless explain and lint say the same of both, nothing is written.`
 
-const convertExample = `  jwtctl convert
+const convertExample = `  jwtctl convert .
   jwtctl convert --write proto
   jwtctl convert proto/shop.proto | git apply`
 
@@ -73,7 +73,7 @@ type rewritten struct {
 
 func runConvert(ctx context.Context, d command.Deps, o convertOptions) error {
 	if !o.protos.Named() {
-		o.protos.Protos = []string{"."}
+		return fault.New(fault.UsageError, "convert", "no .proto file is named").WithHint("jwtctl convert . rewrites those of this folder and below")
 	}
 	set, err := o.protos.Load(ctx, d)
 	if err != nil {
