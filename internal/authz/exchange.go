@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +34,9 @@ type exchange struct {
 	modes     modes
 	frameless bool
 	windowed  bool
+	// foreign reports that the response is an error of a filter before this one, which did
+	// not let the request come here.
+	foreign bool
 
 	request, response way
 	// waits reports that no request is delivered before the rules of the call allow it,
@@ -254,68 +256,6 @@ func (x *exchange) isProtobuf(headers []Header) bool {
 	subtype := strings.TrimLeft(strings.TrimPrefix(kinds[0], "application/grpc"), "+;")
 	return subtype == "" || subtype == "proto"
 }
-
-// answerRequest answers the headers of a request that has passed so far: at once, or
-// with its first message.
-func (x *exchange) answerRequest(e event) [][]byte {
-	v := x.a.pass(x.call, e.headers)
-	m := mutation{v.Set, v.Remove}
-	if x.messages && !x.frameless && x.response.reads {
-		m.accept(e.headers)
-	}
-	answer := headersAnswer(requestHeaders, m, x.frameless)
-	once := x.modes.request != bodyDuplex && x.modes.response != bodyDuplex && !x.frameless
-	if !x.call.Looks() && once && !x.modes.eager && (x.modes.request != bodyNone || x.modes.response != bodyNone) {
-		answer = withoutBodies(answer)
-	}
-	hold := x.modes.request == bodyDuplex || x.modes.request == bodyGRPC || x.modes.request == bodyStreamed && x.modes.eager
-	if hold && x.waits && !e.end {
-		x.request.held = answer
-		return nil
-	}
-	return [][]byte{answer}
-}
-
-// accept has the server answer in an encoding that can be read: of those that the
-// client accepts.
-func (m *mutation) accept(headers []Header) {
-	const name = "grpc-accept-encoding"
-	var known []string
-	lists := values(headers, name)
-	for one := range strings.SplitSeq(strings.Join(lists, ","), ",") {
-		if one = strings.TrimSpace(one); one == identity || compress.Find(one) != nil {
-			known = append(known, one)
-		}
-	}
-	switch {
-	case len(lists) == 0:
-	case len(known) == 0:
-		m.remove = append(m.remove, name)
-	default:
-		m.set = append(slices.Clip(m.set), enforce.Pair{Key: name, Value: strings.Join(known, ",")})
-	}
-}
-
-// pathIn returns the one path that e names.
-func pathIn(e event) (string, *enforce.Refusal) {
-	all := append(values(e.headers, ":path"), e.paths...)
-	if len(all) == 0 || slices.ContainsFunc(all, func(path string) bool { return path != all[0] }) {
-		return "", cannot("ext_proc", "its request headers name %d paths; for grpc-go, request_attributes must have request.path", len(all)).Refusal
-	}
-	return all[0], nil
-}
-
-// values returns those of the headers called name.
-func values(headers []Header, name string) (list []string) {
-	for _, h := range headers {
-		if h.Name == name {
-			list = append(list, h.Value)
-		}
-	}
-	return list
-}
-
-func joined(headers []Header, name string) string { return strings.Join(values(headers, name), ",") }
 
 // windows gives back what e took of a window, with the last of the answers. While the
 // headers of the request are held, nothing may come before their answer.

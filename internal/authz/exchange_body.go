@@ -44,7 +44,14 @@ func (x *exchange) bodies(w *way, e event, each decides) outcome {
 // mayCome reports whether more of w may come: its headers have. Those of a response that
 // is not read may be left out.
 func (x *exchange) mayCome(w *way) bool {
-	return w.begun || w == &x.response && x.call != nil && !w.reads
+	return w.begun && (x.call != nil || x.foreign && w == &x.response) || w == &x.response && x.call != nil && !w.reads
+}
+
+// isError reports whether e, headers of a response, are those of an error, which has no
+// message: of HTTP, or of gRPC with the status in headers.
+func isError(e event) bool {
+	status, code := joined(e.headers, ":status"), joined(e.headers, "grpc-status")
+	return len(status) == 3 && status >= "400" || e.end && code != "" && code != "0"
 }
 
 // notForwarded returns the names of headers or trailers of gRPC that are not for the other
@@ -258,7 +265,9 @@ func (x *exchange) trailers(w *way, e event, each decides) ([][]byte, *enforce.R
 // responseHeaders decides about how a response begins.
 func (x *exchange) responseHeaders(e event) ([][]byte, *enforce.Refusal) {
 	w := &x.response
-	if x.call == nil || w.begun {
+	if x.call == nil && !w.begun && isError(e) {
+		x.foreign, w.mode = true, e.modes.response
+	} else if x.call == nil || w.begun {
 		return disorder(e.part).results()
 	}
 	w.begun, w.ended, w.over = true, e.end, e.end

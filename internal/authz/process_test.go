@@ -186,6 +186,39 @@ func TestProcessOrder(t *testing.T) {
 	}
 }
 
+// TestProcessForeignErrors: a response to a request that did not come here passes if it is
+// an error, of a filter before; what looks like a server's answer does not.
+func TestProcessForeignErrors(t *testing.T) {
+	t.Parallel()
+	b := newBureau(t, authz.Options{})
+	for name, m := range modes {
+		for how, row := range map[string]struct {
+			headers []string
+			end     bool
+			passes  bool
+		}{
+			"gRPC":                 {[]string{":status", "200", "grpc-status", "16"}, true, true},
+			"HTTP":                 {[]string{":status", "401"}, false, true},
+			"success":              {[]string{":status", "200", "grpc-status", "0"}, true, false},
+			"an answer":            {[]string{":status", "200", "grpc-status", "16"}, false, false},
+			"no status":            {nil, true, false},
+			"two statuses of HTTP": {[]string{":status", "401", ":status", "200"}, false, false},
+		} {
+			p := newPlane(t, b.authority, m)
+			p.headers(3, row.end, row.headers...)
+			if !row.end {
+				p.body(5, true, []byte("no"))
+			}
+			if p.refusal == nil != row.passes {
+				t.Errorf("%s, %s: %+v", name, how, p.refusal)
+			}
+			if p.ask(4, sub(1, []byte("x"))); p.refusal == nil {
+				t.Errorf("%s, %s: a request behind it", name, how)
+			}
+		}
+	}
+}
+
 // TestProcessModes: what must be read and is not sent, or only after the server has heard
 // of the call, is refused; what need not be passes.
 func TestProcessModes(t *testing.T) {

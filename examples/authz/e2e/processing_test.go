@@ -1,265 +1,31 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
-	"fmt"
+	"crypto/tls"
 	"io"
-	"log/slog"
+	"maps"
 	"net"
+	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/jwtctl/jwtctl/internal/authz"
-	"github.com/jwtctl/jwtctl/internal/enforce"
-	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/policytest"
-	"github.com/jwtctl/jwtctl/internal/verify"
 )
-
-// processing is an Envoy in front of a service, with jwtctl's authorization server in
-// this process, at a fixed time.
-type processing struct {
-	*policytest.World
-	t       *testing.T
-	authzAt string
-	service *service
-	logged  *locked
-	now     func() time.Time
-}
-
-// service has all methods of a World: each answers every request with one message, or
-// the last one where it has one answer.
-type service struct {
-	world   *policytest.World
-	address string
-	mu      sync.Mutex
-	calls   int
-	got     []string // requests as JSON
-	md      metadata.MD
-}
-
-func newProcessing(t *testing.T, source string, o authz.Options) *processing {
-	t.Helper()
-	now := func() time.Time { return policytest.Now }
-	p := &processing{t: t, logged: &locked{}, World: policytest.New(t, source, policytest.Setup{Verify: verify.Options{Now: now}})}
-	o.Log, o.Now = slog.New(slog.NewTextHandler(p.logged, nil)), now
-	a, err := authz.New(enforce.Policy{Plan: p.Plan, Verifier: p.Verifier, Signer: p.Signer}, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := authz.NewServer(a, nil)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.authzAt = l.Addr().String()
-	go func() { _ = server.Serve(l) }()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		_ = server.Shutdown(ctx)
-	})
-	p.service = newService(t, p.World)
-	return p
-}
-
-func newService(t *testing.T, w *policytest.World) *service {
-	t.Helper()
-	s := &service{world: w}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.address = l.Addr().String()
-	server := grpc.NewServer(grpc.UnknownServiceHandler(s.handle))
-	go func() { _ = server.Serve(l) }()
-	t.Cleanup(server.Stop)
-	return s
-}
-
-func (s *service) handle(_ any, stream grpc.ServerStream) error {
-	path, _ := grpc.MethodFromServerStream(stream)
-	m := s.world.Set.Method(strings.TrimPrefix(path, "/"))
-	s.mu.Lock()
-	s.calls++
-	s.md, _ = metadata.FromIncomingContext(stream.Context())
-	s.mu.Unlock()
-	if m == nil {
-		return status.Error(codes.Unimplemented, "no such method")
-	}
-	for {
-		in := dynamicpb.NewMessage(m.Input())
-		if err := stream.RecvMsg(in); err == io.EOF {
-			break
-		} else if err != nil {
-			return err
-		}
-		text, err := s.world.Codec.Write(in, message.Form{ProtoNames: true})
-		if err != nil {
-			return err
-		}
-		s.mu.Lock()
-		s.got = append(s.got, strings.TrimSpace(string(text)))
-		s.mu.Unlock()
-		if m.IsStreamingServer() {
-			if err := stream.SendMsg(answerOf(m)); err != nil {
-				return err
-			}
-		}
-	}
-	if m.IsStreamingServer() {
-		return nil
-	}
-	return stream.SendMsg(answerOf(m))
-}
-
-func answerOf(m protoreflect.MethodDescriptor) *dynamicpb.Message {
-	out := dynamicpb.NewMessage(m.Output())
-	if f := out.Descriptor().Fields().ByName("user"); f != nil {
-		out.Set(f, protoreflect.ValueOfString("bob"))
-	}
-	return out
-}
-
-func (s *service) taken() (calls int, got []string, md metadata.MD) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	calls, got, md = s.calls, s.got, s.md
-	s.calls, s.got, s.md = 0, nil, nil
-	return calls, got, md
-}
-
-// envoyWith starts Envoy with these filters, and returns a connection to it.
-func (p *processing) envoyWith(filters string, more ...grpc.DialOption) *grpc.ClientConn {
-	p.t.Helper()
-	envoy := installed("envoy", "JWTCTL_ENVOY")
-	if envoy == "" {
-		missing(p.t, "Envoy")
-		p.t.SkipNow()
-	}
-	at := freeAddress(p.t)
-	config := fmt.Sprintf(processingConfig, envoyAddress(at), filters, envoyAddress(p.authzAt), envoyAddress(p.service.address))
-	if filters == printed {
-		var err error
-		if config, err = authz.Snippet("envoy", p.Plan, authz.Places{Listen: at, Authz: p.authzAt, Service: p.service.address}); err != nil {
-			p.t.Fatal(err)
-		}
-	}
-	e := start(p.t, envoy, "-c", write(p.t, "envoy.yaml", config), "--use-dynamic-base-id", "--concurrency", "1", "-l", "error")
-	e.answering(p.t, at)
-	conn, err := grpc.NewClient(at, append([]grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}, more...)...)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.t.Cleanup(func() {
-		_ = conn.Close()
-		if p.t.Failed() {
-			p.t.Logf("Envoy:\n%.4000s", e.out)
-		}
-	})
-	return conn
-}
-
-// call makes a call of method t.S/name with the messages that JSON makes.
-func (p *processing) call(ctx context.Context, conn *grpc.ClientConn, name string, requests ...string) (answers []string, err error) {
-	p.t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	m := p.Set.Method("t.S/" + name)
-	if m == nil {
-		m = p.Set.Method("t.S/Open")
-	}
-	desc := &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}
-	stream, err := conn.NewStream(ctx, desc, "/t.S/"+name)
-	if err != nil {
-		return nil, err
-	}
-	for _, text := range requests {
-		in, err := p.Codec.Read([]byte(text), m.Input())
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		if stream.SendMsg(in) != nil {
-			break
-		}
-	}
-	_ = stream.CloseSend()
-	for {
-		one := dynamicpb.NewMessage(m.Output())
-		if err := stream.RecvMsg(one); err == io.EOF {
-			return answers, nil
-		} else if err != nil {
-			return answers, err
-		}
-		answers = append(answers, p.JSON(one))
-	}
-}
-
-const processingConfig = `static_resources:
-  listeners:
-  - name: calls
-    address: {socket_address: {%s}}
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: calls
-          route_config:
-            virtual_hosts:
-            - name: service
-              domains: ["*"]
-              routes: [{match: {prefix: "/"}, route: {cluster: service, timeout: 0s}}]
-          http_filters:
-%s
-          - name: envoy.filters.http.router
-            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
-  clusters:
-  - name: authz
-    type: STATIC
-    typed_extension_protocol_options: &http2
-      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-        explicit_http_config: {http2_protocol_options: {}}
-    load_assignment: {cluster_name: authz, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {%s}}}}]}]}
-  - name: service
-    type: STATIC
-    typed_extension_protocol_options: *http2
-    load_assignment: {cluster_name: service, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {%s}}}}]}]}
-`
-
-// extProc is the filter in a body mode.
-func extProc(mode, more string) string {
-	return `          - name: envoy.filters.http.ext_proc
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor
-              grpc_service: {envoy_grpc: {cluster_name: authz}}
-              message_timeout: 20s
-              processing_mode: {request_body_mode: ` + mode + `, response_body_mode: ` + mode + `, request_trailer_mode: SEND, response_trailer_mode: SEND}
-` + more
-}
-
-// printed is what jwtctl prints.
-const printed = ""
-
-// forms are the forms in which Envoy sends bodies, and what jwtctl prints.
-var forms = map[string]string{
-	"printed":  printed,
-	"duplex":   extProc("FULL_DUPLEX_STREAMED", ""),
-	"streamed": extProc("STREAMED", "              send_body_without_waiting_for_header_response: true\n"),
-	"buffered": extProc("BUFFERED", ""),
-}
 
 func late(c policytest.CallCase) int { // what passed may reach the service after the answer
 	if c.Status != 0 && c.Passed > 0 {
@@ -269,12 +35,18 @@ func late(c policytest.CallCase) int { // what passed may reach the service afte
 }
 
 // TestCallCases decides the calls that all who enforce decide alike, by ext_proc in each
-// form in which Envoy sends bodies.
+// form in which Envoy sends bodies, and with both filters in a row.
 // A12, A30-A37, A41, A42, A50, S59, S60, S61, S63, S77.
 func TestCallCases(t *testing.T) {
-	for name, filter := range forms {
+	all := maps.Clone(forms)
+	all["behind ext_authz"] = extAuthz + extProc("FULL_DUPLEX_STREAMED", "")
+	for name, filter := range all {
 		t.Run(name, func(t *testing.T) {
-			p := newProcessing(t, policytest.CallSource, authz.Options{})
+			var o authz.Options
+			if name == "behind ext_authz" { // which leaves messages, and the token, to ext_proc
+				o.BearerOnly, o.ForwardAuthorization = true, true
+			}
+			p := newProcessing(t, policytest.CallSource, o)
 			conn := p.envoyWith(filter)
 			cases := p.CallCases()
 			slices.SortStableFunc(cases, func(a, b policytest.CallCase) int { return late(a) - late(b) })
@@ -298,5 +70,287 @@ func TestCallCases(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// raw is a request of HTTP/2 as no gRPC client would send it.
+type raw struct {
+	path    string
+	headers []string
+	body    []byte
+	none    bool // the headers end it
+}
+
+// answer sends r to an address, and returns status and text.
+func (r raw) answer(t *testing.T, at string) (code, text string) {
+	t.Helper()
+	client := &http2.Transport{AllowHTTP: true, DialTLSContext: func(ctx context.Context, network, _ string, _ *tls.Config) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, at)
+	}}
+	defer client.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var body io.Reader = bytes.NewReader(r.body)
+	if r.none {
+		body = nil
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+at+r.path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.none {
+		request.ContentLength = -1
+	}
+	request.Header.Set("Content-Type", "application/grpc")
+	request.Header.Set("Te", "trailers")
+	for i := 0; i+1 < len(r.headers); i += 2 {
+		request.Header.Add(r.headers[i], r.headers[i+1])
+	}
+	answer, err := client.RoundTrip(request)
+	if err != nil {
+		return "none", err.Error()
+	}
+	defer answer.Body.Close()
+	_, _ = io.Copy(io.Discard, answer.Body)
+	get := func(name string) string {
+		if v := answer.Header.Get(name); v != "" {
+			return v
+		}
+		return answer.Trailer.Get(name)
+	}
+	return get("Grpc-Status"), get("Grpc-Message")
+}
+
+// TestProcessingNoMessage: calls without a message, ended by their headers or by an empty
+// body, are refused as by the proxy, and nothing reaches the service. A37, S77.
+func TestProcessingNoMessage(t *testing.T) {
+	for name, filter := range forms {
+		t.Run(name, func(t *testing.T) {
+			p := newProcessing(t, policytest.CallSource, authz.Options{})
+			at, want := p.envoyAt(filter), p.proxy()
+			bearer := []string{"Authorization", "Bearer " + p.Token(policytest.GoodClaims)}
+			for _, method := range []string{"Check", "CheckClient", "CheckServer", "CheckBidi", "CheckMine"} {
+				for how, r := range map[string]raw{"headers": {none: true}, "an empty body": {}} {
+					r.path, r.headers = "/t.S/"+method, bearer
+					code, text := r.answer(t, at)
+					expected, words := r.answer(t, want)
+					if calls, _, _ := p.service.taken(); code != expected || text != words || code != "16" || calls != 0 {
+						t.Errorf("%s ended by %s: %s %q, want %s %q; %d calls", method, how, code, text, expected, words, calls)
+					}
+				}
+			}
+		})
+	}
+}
+
+// signedFields are the field numbers of Signed.
+const signedFields = 5
+
+// TestProcessingWireTypes: a message with a field of another wire type, before or after
+// those that pass, is refused as by the proxy, and nothing reaches the service. A38, S82.
+func TestProcessingWireTypes(t *testing.T) {
+	for name, filter := range forms {
+		t.Run(name, func(t *testing.T) {
+			p := newProcessing(t, policytest.CallSource, authz.Options{})
+			at, want := p.envoyAt(filter), p.proxy()
+			_, m := p.Message("Signed", `{"user":"bob","tok":"`+p.Token(policytest.SignedClaims)+`"}`)
+			good, err := proto.Marshal(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			refused := 0
+			for field := protowire.Number(1); field <= signedFields; field++ {
+				for kind, value := range map[protowire.Type][]byte{
+					protowire.VarintType: {1}, protowire.Fixed32Type: {1, 2, 3, 4}, protowire.Fixed64Type: {1, 2, 3, 4, 5, 6, 7, 8},
+					protowire.BytesType: {1, 'x'}, protowire.StartGroupType: protowire.AppendTag(nil, field, protowire.EndGroupType),
+				} {
+					wrong := append(protowire.AppendTag(nil, field, kind), value...)
+					for _, message := range [][]byte{slices.Concat(wrong, good), slices.Concat(good, wrong)} {
+						r := raw{path: "/t.S/Check", body: framed(0, message)}
+						code, text := r.answer(t, at)
+						_, got, _ := p.service.taken()
+						expected, words := r.answer(t, want)
+						if _, direct, _ := p.service.taken(); code != expected || text != words || len(got) != len(direct) {
+							t.Errorf("field %d as %d: %s %q, want %s %q; %d requests arrived, want %d", field, kind, code, text, expected, words, len(got), len(direct))
+						}
+						if code != "0" {
+							refused++
+						}
+					}
+				}
+			}
+			if refused < 40 {
+				t.Errorf("only %d are refused", refused)
+			}
+		})
+	}
+}
+
+func framed(flag byte, message []byte) []byte {
+	return append([]byte{flag, byte(len(message) >> 24), byte(len(message) >> 16), byte(len(message) >> 8), byte(len(message))}, message...)
+}
+
+// TestProcessingFrames: bodies that are not framed as gRPC says are refused with the code
+// and text of the proxy, and nothing reaches the service.
+func TestProcessingFrames(t *testing.T) {
+	for name, filter := range forms {
+		t.Run(name, func(t *testing.T) {
+			p := newProcessing(t, policytest.CallSource, authz.Options{})
+			at, want := p.envoyAt(filter), p.proxy()
+			_, m := p.Message("Signed", `{"user":"bob","tok":"`+p.Token(policytest.SignedClaims)+`"}`)
+			good, _ := proto.Marshal(m)
+			for what, r := range map[string]raw{
+				"a part of a header":  {body: framed(0, good)[:3]},
+				"a part of a message": {body: framed(0, good)[:50]},
+				"another flag":        {body: framed(2, good)},
+				"a flag, no encoding": {body: framed(1, good)},
+				"not compressed":      {body: framed(1, good), headers: []string{"Grpc-Encoding", "gzip"}},
+				"an unread encoding":  {body: framed(1, good), headers: []string{"Grpc-Encoding", "br"}},
+				"far too large":       {body: []byte{0, 0x7f, 0xff, 0xff, 0xff, 1, 2, 3}},
+				"two for one":         {body: append(framed(0, good), framed(0, good)...)},
+			} {
+				r.path = "/t.S/Check"
+				code, text := r.answer(t, at)
+				expected, words := r.answer(t, want)
+				if calls, _, _ := p.service.taken(); code != expected || text != words || calls != 0 || code == "0" {
+					t.Errorf("%s: %s %q, want %s %q; %d calls", what, code, text, expected, words, calls)
+				}
+			}
+		})
+	}
+}
+
+// TestProcessingClaims: of the claims of a client's own, in every spelling, and what
+// concerns one connection, nothing reaches the service, in headers or trailers; those of
+// the token do, and authorization does not. S62, S78.
+func TestProcessingClaims(t *testing.T) {
+	for name, filter := range forms {
+		t.Run(name, func(t *testing.T) {
+			p := newProcessing(t, policytest.CallSource, authz.Options{})
+			conn := p.envoyWith(filter)
+			token := p.Token(`{"iss":"me","sub":"alice","role":"admin","name":"Grüße","empty":""}`)
+			md := metadata.Pairs("authorization", "Bearer "+token, "proxy-authorization", "x") // Envoy refuses a content-length that is wrong
+			for _, claim := range []string{"sub", "other", "empty", "name-bin"} {
+				for _, spelling := range spellings(claim) {
+					md.Append(strings.ToLower(spelling), "mallory")
+				}
+			}
+			for _, method := range []string{"Who", "WhoBidi", "Open"} {
+				p.service.taken()
+				if _, err := p.call(metadata.NewOutgoingContext(context.Background(), md), conn, method, `{"text":"x"}`); err != nil {
+					t.Errorf("%s: %v", method, err)
+				}
+				_, _, got := p.service.taken()
+				claims := map[string]string{}
+				for key, values := range got {
+					if strings.Contains(key, "kalix") {
+						claims[key] = strings.Join(values, "|")
+					}
+				}
+				want := map[string]string{}
+				if method != "Open" {
+					want = map[string]string{"_kalix-jwt-claim-iss": "me", "_kalix-jwt-claim-sub": "alice", "_kalix-jwt-claim-role": "admin", "_kalix-jwt-claim-empty": "", "_kalix-jwt-claim-name-bin": "Grüße"}
+				}
+				if !maps.Equal(claims, want) || method != "Open" && got["authorization"] != nil || got["proxy-authorization"] != nil {
+					t.Errorf("%s: %v", method, got)
+				}
+			}
+		})
+	}
+}
+
+// TestProcessingExpiry: a message that comes after exp of the bearer token is not
+// delivered, and ends the stream. S63, S88.
+func TestProcessingExpiry(t *testing.T) {
+	for name, filter := range forms {
+		if name == "buffered" || name == "printed" { // one ends with the body, the other sends headers alone
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			p := newProcessing(t, policytest.CallSource, authz.Options{})
+			conn := p.envoyWith(filter)
+			ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+p.Token(policytest.GoodClaims))
+			stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true}, "/t.S/WhoClient")
+			if err != nil {
+				t.Fatal(err)
+			}
+			one := dynamicpb.NewMessage(p.Set.Message("t.Plain"))
+			if err := stream.SendMsg(one); err != nil {
+				t.Fatal(err)
+			}
+			soon(t, "the first message does not arrive", func() bool {
+				p.service.mu.Lock()
+				defer p.service.mu.Unlock()
+				return len(p.service.got) == 1
+			})
+			p.clock.Add(int64(2 * time.Hour))
+			if err := stream.SendMsg(one); err != nil {
+				t.Fatal(err)
+			}
+			err = stream.RecvMsg(one)
+			if _, got, _ := p.service.taken(); status.Code(err) != codes.Unauthenticated || status.Convert(err).Message() != "Bearer token is not valid" || len(got) != 1 {
+				t.Errorf("%v, %d requests arrived", err, len(got))
+			}
+		})
+	}
+}
+
+// TestProcessingIgnoresNoRefusal: also an Envoy that is told to pass over immediate
+// responses delivers nothing that is refused.
+func TestProcessingIgnoresNoRefusal(t *testing.T) {
+	p := newProcessing(t, policytest.CallSource, authz.Options{})
+	conn := p.envoyWith(extProc("FULL_DUPLEX_STREAMED", "              disable_immediate_response: true\n"))
+	for _, method := range []string{"Who", "Check", "CheckBidi", "Nope"} {
+		_, err := p.call(t.Context(), conn, method, `{}`)
+		if calls, got, _ := p.service.taken(); err == nil || calls != 0 {
+			t.Errorf("%s: %v, %d calls with %d requests", method, err, calls, len(got))
+		}
+	}
+}
+
+// messagePolicy is a policy with messages, for a program that authz is.
+const messagePolicy = `syntax = "proto3"; package t;
+import "jwtctl/v1/annotations.proto";
+message Plain { string text = 1; }
+message Signed { string user = 1; string tok = 4 [(jwtctl.v1.field) = {token: true}]; }
+service S {
+  rpc Open(Plain) returns (Plain);
+  rpc Check(Signed) returns (Plain) { option (jwtctl.v1.method) = {validate: MESSAGE}; }
+}`
+
+// TestProcessingDown: while jwtctl authz is down no call reaches the service, and once it
+// or Envoy is back, calls are decided as before.
+func TestProcessingDown(t *testing.T) {
+	p := newProcessing(t, policytest.CallSource, authz.Options{})
+	dir := t.TempDir()
+	key := filepath.Join(dir, "key.pem")
+	run(t, "keygen", "-o", key)
+	policy := write(t, "t.proto", messagePolicy)
+	p.authzAt = freeAddress(t)
+	begin := func() *process {
+		a := start(t, program(t), "authz", "--proto", policy, "--key", key, "--listen", p.authzAt)
+		a.answering(t, p.authzAt)
+		return a
+	}
+	server := begin()
+	for range 2 { // Envoys
+		conn := p.envoyWith(printed)
+		decided := func() bool {
+			_, err := p.call(t.Context(), conn, "Open", `{}`)
+			calls, _, _ := p.service.taken()
+			_, refused := p.call(t.Context(), conn, "Check", `{}`)
+			missed, _, _ := p.service.taken()
+			return err == nil && calls == 1 && missed == 0 && status.Convert(refused).Message() == "Message token is missing"
+		}
+		soon(t, "calls are not decided", decided)
+		server.stop()
+		for _, method := range []string{"Open", "Check"} {
+			_, err := p.call(t.Context(), conn, method, `{}`)
+			if calls, _, _ := p.service.taken(); status.Code(err) != codes.Unavailable || calls != 0 {
+				t.Errorf("%s while authz is down: %v, %d calls", method, err, calls)
+			}
+		}
+		server = begin()
+		soon(t, "calls are not decided again", decided)
 	}
 }
