@@ -27,7 +27,7 @@ QUICK := '-gcflags=all=-N -l'
 # A Temporal server needs a newer Go than jwtctl does; the go command fetches it.
 FOR_SERVER := GOTOOLCHAIN=go1.26.10+auto GOFLAGS="$(GOFLAGS) $(QUICK)"
 # A name is the program's, and after a colon its package's if that has another.
-PROGRAMS := jose openssl ssh-agent:openssh-client softhsm2-util:softhsm2 pkcs11-tool:opensc keytool:default-jre-headless dash curl strace protoc:protobuf-compiler dot:graphviz node:nodejs npm buildah busybox:busybox-static pre-commit
+PROGRAMS := jose openssl ssh-agent:openssh-client softhsm2-util:softhsm2 pkcs11-tool:opensc keytool:default-jre-headless dash curl protoc:protobuf-compiler dot:graphviz node:nodejs npm
 
 ## help: list the targets
 help:
@@ -226,6 +226,7 @@ conformance-programs: build
 
 ## shipping: what is shipped: programs for all platforms, the image, the action, the hooks
 shipping: cross
+	@$(MAKE) -s packages PROGRAMS="buildah busybox:busybox-static pre-commit"
 	$(GO) vet -tags=shipping,grpcnotrace ./internal/release
 	$(GO) test -tags=shipping,grpcnotrace -vet=off -timeout 20m ./internal/release
 
