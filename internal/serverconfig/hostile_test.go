@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
 // TestTemplatesAreBounded: what a template of a few bytes could make of this machine's
@@ -63,5 +65,17 @@ func TestComposeIsBounded(t *testing.T) {
 	c, err := Read(Input{".env", []byte("X=" + strings.Repeat("x", 100_000))}, Input{"compose.yaml", []byte(text.String())})
 	if err != nil || c.Problem == nil || c.expanded > maxExpanded+maxRendered {
 		t.Errorf("%v, %+v", err, c)
+	}
+}
+
+// TestComposeOfTheUIAlone names the file that has no server.
+func TestComposeOfTheUIAlone(t *testing.T) {
+	t.Parallel()
+	ui := Input{"compose.yaml", []byte("services: {ui: {image: temporalio/ui}}")}
+	for _, inputs := range [][]Input{{ui}, {ui, ui}, {{".env", nil}, ui}} {
+		_, err := Read(inputs...)
+		if !fault.Has(err, fault.UsageError) || !strings.Contains(err.Error(), inputs[0].Name+": sets up the Web UI, and no server") {
+			t.Errorf("%v", err)
+		}
 	}
 }

@@ -62,7 +62,7 @@ func Read(inputs ...Input) (*Config, error) {
 	}
 	if len(settings) == 0 {
 		if c.HasUI && len(c.Variables) == 0 {
-			return nil, fault.New(fault.UsageError, dotenv[0].Name, "sets up the Web UI, and no server").WithHint("give the server's configuration too")
+			return nil, fault.New(fault.UsageError, inputs[0].Name, "sets up the Web UI, and no server").WithHint("give the server's configuration too")
 		}
 		c.Form = Container
 		c.fromVariables()
