@@ -133,7 +133,7 @@ type explainer struct {
 
 func newExplainer(t *testing.T) *explainer {
 	t.Helper()
-	e := &explainer{here: newPlace(t), bin: buildPrograms(t)}
+	e := &explainer{here: newPlace(t), bin: programs{jwtctl: buildJwtctl(t)}}
 	e.ec = e.here.signingKey(t, e.bin, "ES256", "key.priv.pem")
 	e.rsa = e.here.signingKey(t, e.bin, "RS256", "rsa.priv.pem")
 	e.set = []byte(e.here.mustRun(t, e.bin.jwtctl, "jwks", "--key", "key.priv.pem", "--key", "rsa.priv.pem"))

@@ -21,18 +21,24 @@ type programs struct {
 func buildPrograms(t *testing.T) programs {
 	t.Helper()
 	dir := t.TempDir()
-	bin := programs{
-		jwtctl:     os.Getenv("JWTCTL_BIN"),
+	goTool(t, "../..", "build", "-o", dir+string(filepath.Separator), "./worker", "./starter", "./workers/go")
+	return programs{
+		jwtctl:     buildJwtctl(t),
 		worker:     executable(dir, "worker"),
 		starter:    executable(dir, "starter"),
 		fileWorker: executable(dir, "go"),
 	}
-	goTool(t, "../..", "build", "-o", dir+string(filepath.Separator), "./worker", "./starter", "./workers/go")
-	if bin.jwtctl == "" {
-		bin.jwtctl = executable(dir, "jwtctl")
-		goTool(t, moduleRoot, "build", "-o", bin.jwtctl, "./cmd/jwtctl")
+}
+
+// buildJwtctl builds jwtctl alone, if JWTCTL_BIN names none.
+func buildJwtctl(t *testing.T) string {
+	t.Helper()
+	if named := os.Getenv("JWTCTL_BIN"); named != "" {
+		return named
 	}
-	return bin
+	built := executable(t.TempDir(), "jwtctl")
+	goTool(t, moduleRoot, "build", "-o", built, "./cmd/jwtctl")
+	return built
 }
 
 // temporalCLI returns the temporal CLI, and skips the test if none is named.
