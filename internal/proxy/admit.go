@@ -15,7 +15,7 @@ import (
 func (c *call) admit() (context.Context, error) {
 	ctx := c.client.Context()
 	md, _ := metadata.FromIncomingContext(ctx) // a copy
-	c.compression = compressionOf(ctx, md, c.method.Response != nil)
+	c.compression = c.compressionOf(ctx, md, c.method.Response != nil)
 	if r := c.rules.Ends(c.decide(ctx, md)); r != nil {
 		return nil, refused(r)
 	}
@@ -37,7 +37,7 @@ func (c *call) decide(ctx context.Context, md metadata.MD) *enforce.Refusal {
 	if len(values) > 0 { // the transport has made sure that it is one of gRPC
 		c.subtype = strings.TrimLeft(strings.TrimPrefix(values[0], "application/grpc"), "+;")
 	}
-	if n, most := listSize("/"+c.method.Name, md), c.options.Limits.MetadataBytes; n > int(most) {
+	if n, most := listSize(c.method.Name, md), c.options.Limits.MetadataBytes; n > int(most) {
 		return refuse(enforce.InCall, fault.New(fault.LimitExceeded, "metadata", "%d bytes; at most %d are read", n, most))
 	}
 	// Messages that must be looked at must be protobuf.

@@ -29,9 +29,12 @@ type call struct {
 	otherType   bool
 	compression compression
 	answers     string // the encoding of the answer, where it is watched
-	exact       *exact // nil for most calls
+	exact       *exact // nil for calls that need none; else watched
+	watched     exact
 	// answered reports that the client was sent a message.
 	answered bool
+	// in and out hold the request and the answer that are on their way.
+	in, out frame
 }
 
 // handle is where every call comes in.
@@ -109,14 +112,6 @@ func (c *call) forward(ctx context.Context) error {
 	return c.respond(ctx, up)
 }
 
-func (c *call) callOptions() []grpc.CallOption {
-	options := c.compression.options([]grpc.CallOption{grpc.ForceCodecV2(codec{})})
-	if c.subtype != "" {
-		options = append(options, grpc.CallContentSubtype(c.subtype))
-	}
-	return options
-}
-
 // noMore waits until the client has sent all requests of a method that takes
 // one, and returns an error if there is another, or if the one may not be
 // delivered any more.
@@ -159,7 +154,7 @@ func (c *call) pump(ctx context.Context, cancel context.CancelCauseFunc, up grpc
 // receive returns the next request as it goes upstream; nil when there are no
 // more, and that is right (A37, S63, S88).
 func (c *call) receive(ctx context.Context) (*frame, error) {
-	f := new(frame)
+	f := &c.in
 	switch err := c.client.RecvMsg(f); {
 	case err == io.EOF:
 		return nil, refused(c.rules.End())
@@ -180,17 +175,17 @@ func (c *call) respond(ctx context.Context, up grpc.ClientStream) error {
 	// A client that waits for a stream to begin waits for its header; that of a single
 	// answer goes with it.
 	if !c.method.OneResponse() {
-		if err := c.header(ctx, up, grpc.SendHeader); err != nil {
+		if err := c.header(ctx, up, grpc.SendHeader, false); err != nil {
 			return err
 		}
 	}
 	for first := true; ; first = false {
-		f := new(frame)
+		f := &c.out
 		if err := up.RecvMsg(f); err != nil {
 			return c.finish(ctx, up, err, first)
 		}
 		if first && c.method.OneResponse() {
-			if err := c.header(ctx, up, grpc.SetHeader); err != nil {
+			if err := c.header(ctx, up, grpc.SetHeader, false); err != nil {
 				return err
 			}
 		}
@@ -218,16 +213,16 @@ func (c *call) respond(ctx context.Context, up grpc.ClientStream) error {
 }
 
 // header passes the upstream's header on by send; there is none if it answers
-// with a status alone.
+// with a status alone. empty reports that no message follows it.
 //
 // Unlike those of c.client, grpc.SendHeader, SetHeader and SetTrailer let pass what
 // is valid in HTTP alone, see outgoing.
-func (c *call) header(ctx context.Context, up grpc.ClientStream, send func(context.Context, metadata.MD) error) error {
+func (c *call) header(ctx context.Context, up grpc.ClientStream, send func(context.Context, metadata.MD) error, empty bool) error {
 	md, err := up.Header()
 	if err != nil || md == nil {
 		return nil // RecvMsg says why
 	}
-	if err := c.answerIn(ctx); err != nil {
+	if err := c.answerIn(ctx, empty); err != nil {
 		return err
 	}
 	// The client would take its messages for those of the type that it requested:
@@ -256,7 +251,7 @@ func (c *call) finish(ctx context.Context, up grpc.ClientStream, ended error, em
 		}
 	}
 	if empty && c.method.OneResponse() {
-		if err := c.header(ctx, up, grpc.SendHeader); err != nil {
+		if err := c.header(ctx, up, grpc.SendHeader, true); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -25,8 +26,7 @@ const acceptEncoding = "grpc-accept-encoding"
 type compression struct {
 	// request is the client's grpc-encoding, "" for none.
 	request string
-	// accept are the encodings that the upstream may answer in.
-	accept []string
+	*accepted
 	// mirrors reports that an answer in the encoding of the request is accepted: it
 	// is listed, or there is no list (compression.md).
 	mirrors bool
@@ -35,41 +35,83 @@ type compression struct {
 	watch bool
 }
 
-// compressionOf returns that of the call of ctx, with this metadata. Where answers
-// are read, they must come in an encoding that is known.
-func compressionOf(ctx context.Context, md metadata.MD, reads bool) compression {
-	var c compression
+// accepted are the encodings that a client accepts.
+type accepted struct {
+	lists []string // the values of grpc-accept-encoding
+	names []string // that are listed
+	// accept are those that the upstream may answer in, and option says so to it.
+	accept []string
+	option grpc.CallOption
+	// compresses reports that some of them compress.
+	compresses bool
+}
+
+// newAccepted returns what lists say. Where answers are read, they must come in an
+// encoding that is known.
+func newAccepted(lists []string, reads bool) *accepted {
+	a := &accepted{lists: slices.Clone(lists), option: acceptNone}
+	for _, list := range lists {
+		for name := range strings.SplitSeq(list, ",") {
+			name = strings.TrimSpace(name)
+			a.names = append(a.names, name)
+			if name == noEncoding || encoding.GetCompressor(name) == nil || reads && !isKnown(name) {
+				continue
+			}
+			a.accept = append(a.accept, name)
+			a.compresses = a.compresses || name != encoding.Identity
+		}
+	}
+	if a.accept != nil {
+		a.option = experimental.AcceptCompressors(a.accept...)
+	}
+	return a
+}
+
+// lastAccepted is what calls whose answers are passed, and those whose answers are
+// read, accepted last: clients of one kind send one list.
+type lastAccepted struct{ passed, read atomic.Pointer[accepted] }
+
+func (l *lastAccepted) of(lists []string, reads bool) *accepted {
+	last := &l.passed
+	if reads {
+		last = &l.read
+	}
+	a := last.Load()
+	if a == nil || !slices.Equal(a.lists, lists) {
+		a = newAccepted(lists, reads)
+		last.Store(a)
+	}
+	return a
+}
+
+// compressionOf returns that of the call of ctx, with this metadata.
+func (p *Proxy) compressionOf(ctx context.Context, md metadata.MD, reads bool) compression {
+	lists := md[acceptEncoding]
+	c := compression{accepted: p.accepts.of(lists, reads)}
 	if s, is := grpc.ServerTransportStreamFromContext(ctx).(interface{ RecvCompress() string }); is {
 		c.request = s.RecvCompress()
 	}
-	c.watch, c.mirrors = !c.isPlain(), len(md[acceptEncoding]) == 0
-	for _, list := range md[acceptEncoding] {
-		for name := range strings.SplitSeq(list, ",") {
-			name = strings.TrimSpace(name)
-			c.mirrors = c.mirrors || name == c.request
-			switch {
-			case name == noEncoding, encoding.GetCompressor(name) == nil, reads && !isKnown(name):
-				continue
-			}
-			c.accept = append(c.accept, name)
-			c.watch = c.watch || name != encoding.Identity
-		}
-	}
+	c.mirrors = len(lists) == 0 || slices.Contains(c.names, c.request)
+	c.watch = !c.isPlain() || c.compresses
 	return c
 }
 
-// options are those of the call to the upstream.
-func (c *compression) options(list []grpc.CallOption) []grpc.CallOption {
-	if c.request != "" {
-		list = append(list, grpc.UseCompressor(c.request))
+// callOptions are those of the call to the upstream.
+func (c *call) callOptions() []grpc.CallOption {
+	options := append(make([]grpc.CallOption, 0, 4), asFrames, c.compression.option)
+	if c.compression.request != "" {
+		options = append(options, grpc.UseCompressor(c.compression.request))
 	}
-	if c.accept == nil {
-		return append(list, acceptNone)
+	if c.subtype != "" {
+		options = append(options, grpc.CallContentSubtype(c.subtype))
 	}
-	return append(list, experimental.AcceptCompressors(c.accept...))
+	return options
 }
 
-var acceptNone = experimental.AcceptCompressors(noEncoding)
+var (
+	asFrames   = grpc.ForceCodecV2(codec{})
+	acceptNone = experimental.AcceptCompressors(noEncoding)
+)
 
 // refuseOpaque returns the refusal of a request that must be read, and is in an
 // encoding that is opaque; the answer names those that are not (compression.md).
@@ -90,18 +132,18 @@ func (c *compression) isPlain() bool { return c.request == "" || c.request == en
 
 // answerIn sets the encoding of the answer, once the upstream's header is there: the
 // upstream's, which compression.md lets differ from the request's. grpc-go would take
-// the request's.
-func (c *call) answerIn(ctx context.Context) error {
+// the request's. empty reports that there is a header and no message.
+func (c *call) answerIn(ctx context.Context, empty bool) error {
 	own := &c.compression
 	if c.exact == nil || !own.watch {
 		return nil // nothing is compressed
 	}
-	select {
-	case <-c.exact.seen:
-	case <-ctx.Done():
+	if !c.exact.wait(ctx) {
 		return nil // RecvMsg says why
 	}
-	c.answers = c.exact.encoding
+	if !empty {
+		c.answers = c.exact.encoding
+	}
 	if !slices.Contains(own.accept, c.answers) && !(own.mirrors && c.answers == own.request) { // RecvMsg refuses what is not accepted
 		c.answers = ""
 	}

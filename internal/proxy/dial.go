@@ -48,6 +48,9 @@ func dial(target string, config func() *tls.Config, l Limits, more ...grpc.DialO
 		grpc.WithTransportCredentials(creds),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(l.MessageBytes)),
 		grpc.WithMaxHeaderListSize(l.MetadataBytes),
+		// Windows that do not grow, where grpc-go's own grow to 16 MiB by a ping with each answer.
+		grpc.WithStaticStreamWindowSize(1<<20),
+		grpc.WithStaticConnWindowSize(4<<20),
 		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig":[{"round_robin":{}}]}`),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithNoProxy(),

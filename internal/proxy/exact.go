@@ -33,10 +33,11 @@ func (u *Upstream) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 func (u *Upstream) Close() error { return errors.Join(u.plain.Close(), u.exact.Close()) }
 
 // exact is what a call sends that grpc-go would refuse, and the encoding that it is
-// answered in, "" for none, once seen is closed.
+// answered in, "" for none: known before a message of the answer is, and before that
+// once seen is closed.
 type exact struct {
-	pairs    []string // of metadata, name and value in turn
-	seen     chan struct{}
+	pairs    []string      // of metadata, name and value in turn
+	seen     chan struct{} // nil where it is not needed before there is a message
 	once     sync.Once
 	encoding string
 }
@@ -65,7 +66,10 @@ func (c *call) outgoing(ctx context.Context, md metadata.MD) context.Context {
 		delete(md, key)
 	}
 	if beyond != nil || c.compression.watch {
-		c.exact = &exact{pairs: beyond, seen: make(chan struct{})}
+		c.exact = &c.watched
+		if c.exact.pairs = beyond; !c.method.OneResponse() {
+			c.exact.seen = make(chan struct{})
+		}
 		ctx = context.WithValue(ctx, exactKey{}, c.exact)
 	}
 	return metadata.NewOutgoingContext(ctx, md)
@@ -118,8 +122,23 @@ func (x *exact) answered(encoding string) {
 	}
 	x.once.Do(func() {
 		x.encoding = encoding
-		close(x.seen)
+		if x.seen != nil {
+			close(x.seen)
+		}
 	})
+}
+
+// wait returns once the encoding is known; false if ctx ends before.
+func (x *exact) wait(ctx context.Context) bool {
+	if x.seen == nil {
+		return true
+	}
+	select {
+	case <-x.seen:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // TagConn is that of stats.Handler.

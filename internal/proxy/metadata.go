@@ -37,12 +37,12 @@ func forwardable(md metadata.MD) metadata.MD {
 	return md
 }
 
-// listSize returns the bytes of the header of a call of path, whose metadata is
+// listSize returns the bytes of the header of a call of method, whose metadata is
 // md, as HTTP/2 counts them (RFC 9113, section 6.5.2). Its timeout and encoding,
 // of which the transport keeps nothing here, are not counted.
-func listSize(path string, md metadata.MD) int {
+func listSize(method string, md metadata.MD) int {
 	const field = 32
-	n := len(":method"+"POST"+":scheme"+"http"+":path"+"te"+"trailers") + len(path) + 4*field
+	n := len(":method"+"POST"+":scheme"+"http"+":path"+"/"+"te"+"trailers") + len(method) + 4*field
 	for key, values := range md {
 		for _, v := range values {
 			size := len(v)

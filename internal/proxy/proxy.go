@@ -127,6 +127,7 @@ type Proxy struct {
 	health   *health.Server
 	holder   *holder
 	state    atomic.Pointer[enforce.State]
+	accepts  lastAccepted
 }
 
 // New returns a Proxy that enforces policy. The errors are those of Swap, and

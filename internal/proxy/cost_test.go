@@ -1,0 +1,29 @@
+package proxy_test
+
+import "testing"
+
+// TestPassedCallAllocates: a call that is only passed costs no more allocations beside a
+// direct one than it does now. It runs beside no other test, since it counts those of the
+// whole process.
+func TestPassedCallAllocates(t *testing.T) {
+	if testing.Short() {
+		t.Skip("counts what the program allocates")
+	}
+	perCall := func(name string) int64 {
+		return testing.Benchmark(func(b *testing.B) {
+			bench := newBench(b)
+			for _, w := range bench.ways {
+				if w.name == name {
+					b.ReportAllocs()
+					b.ResetTimer()
+					bench.calls(b, w, b.N, nil)
+					b.StopTimer()
+				}
+			}
+		}).AllocsPerOp()
+	}
+	const most = 194
+	if direct, passed := perCall("direct"), perCall("passthrough"); direct == 0 || passed-direct > most {
+		t.Errorf("%d allocations directly, %d through the proxy: more than %d apart", direct, passed, most)
+	}
+}
