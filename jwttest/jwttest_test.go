@@ -63,7 +63,7 @@ func TestWrongTokens(t *testing.T) {
 func ExampleKit() {
 	var got []any
 	test := func(t *testing.T) {
-		got = nil // of an earlier run, by -count
+		got = nil                                              // of an earlier run, by -count
 		k := jwttest.New(t, protosource.Files(nil, shopProto)) // jwtpolicy.Linked(), where the generated code is linked
 		token := k.Token("shop.Shop/Buy", map[string]any{"sub": "alice"})
 		call, err := k.Policy.Call(t.Context(), "/shop.Shop/Buy", "Bearer "+token)
