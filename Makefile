@@ -220,6 +220,11 @@ temporal-ui: build temporal-cli
 bench-nginx: conformance-programs
 	cd tools/conformance && ../../bin/conformance/conformance throughput
 
+## bench-mesh: what a call costs through Envoy (alone, jwt_authn, ext_authz, ext_proc), the others and jwtctl proxy, in turns; after make mesh; ONLY=regexp picks some
+bench-mesh: build
+	cd examples/authz && export PATH="$$PATH:/usr/sbin" JWTCTL_ONLY='$(ONLY)' JWTCTL_BIN=$(CURDIR)/bin/jwtctl JWTCTL_ENVOY=$$(echo $(CURDIR)/bin/mesh/lib/python3*/site-packages/envoy/_bin/envoy) JWTCTL_TRAEFIK=$(CURDIR)/bin/mesh/bin/traefik && \
+	  GOFLAGS="$(GOFLAGS),bench" $(GO) test -count=1 -vet=off -v -timeout 20m -run '^TestBench$$' ./e2e
+
 conformance-programs: build
 	@mkdir -p bin/conformance
 	@cd tools/conformance && $(GO) vet . && $(GO) test -vet=off . && $(GO) build -o ../../bin/conformance/ . tool
@@ -299,4 +304,4 @@ packages:
 clean:
 	rm -rf bin dist
 
-.PHONY: protojson mesh idp-clients temporal-ui temporal-cli temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench bench-lint fuzz generate temporal-releases tools packages clean
+.PHONY: protojson mesh bench-mesh idp-clients temporal-ui temporal-cli temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench bench-lint fuzz generate temporal-releases tools packages clean

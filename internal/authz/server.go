@@ -56,6 +56,9 @@ func NewServer(a *Authority, config *tls.Config) *Server {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
 		grpc.WaitForHandlers(true),
 		grpc.NumStreamWorkers(32),
+		// Windows that grow are measured by a ping for each question.
+		grpc.StaticStreamWindowSize(1<<20),
+		grpc.StaticConnWindowSize(1<<20),
 	)
 	s.server.RegisterService(&grpc.ServiceDesc{
 		ServiceName: CheckService, HandlerType: (*any)(nil),
