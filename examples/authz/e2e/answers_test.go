@@ -1,6 +1,10 @@
 package e2e
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -63,9 +67,7 @@ func TestNoAnswerRefuses(t *testing.T) {
 	}
 	pass("at the start")
 	f.upstream.taken()
-	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	p.pause(t)
 	refused("while it hangs")
 	unseen("while it hangs")
 	for kind, w := range ways {
@@ -92,6 +94,28 @@ func TestNoAnswerRefuses(t *testing.T) {
 	unseen("while it is down")
 	f.authzAt(t, grpcAt, httpAt)
 	pass("after a restart")
+}
+
+// pause stops all threads of p. The signal alone is only a request: until they have
+// stopped, one may still answer.
+func (p *process) pause(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "jwtctl does not stop", func() bool {
+		tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.cmd.Process.Pid))
+		if err != nil || len(tasks) == 0 {
+			return false
+		}
+		for _, task := range tasks {
+			text, err := os.ReadFile(task)
+			if _, state, _ := strings.Cut(string(text), ") "); err != nil || !strings.HasPrefix(state, "T") {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // crowd makes many calls at once, each of which must be refused.
