@@ -198,10 +198,13 @@ browser: build tools
 	@$(MAKE) -s packages PROGRAMS=chromium
 	cd examples/web && npm ci --silent --no-audit --no-fund --ignore-scripts && node --test test.js policy.test.js
 
-## idp-clients: go-oidc, openid-client and, in a headless Chromium, oidc-client-ts log in at jwtctl idp
+## idp-clients: go-oidc, Spring Security, openid-client and, in a headless Chromium, oidc-client-ts log in at jwtctl idp
+IDP_JAVA := bin/idp-java
 idp-clients: build
-	@$(MAKE) -s packages PROGRAMS="chromium node:nodejs npm"
-	cd examples/idp && $(GO) test -count=1 -vet=off ./... && npm ci --silent --no-audit --no-fund --ignore-scripts && npm test --silent
+	@$(MAKE) -s packages PROGRAMS="chromium node:nodejs npm mvn:maven javac:default-jdk-headless"
+	@rm -rf $(IDP_JAVA); mkdir -p $(IDP_JAVA); cp -r examples/idp/java $(IDP_JAVA)/build; cd $(IDP_JAVA)/build && \
+	  mvn -q -B compile dependency:copy-dependencies -DoutputDirectory=.. -DincludeScope=runtime && cp -r target/classes/example ..
+	cd examples/idp && JWTCTL_IDP_JAVA=$(CURDIR)/$(IDP_JAVA) $(GO) test -count=1 -vet=off ./... && npm ci --silent --no-audit --no-fund --ignore-scripts && npm test --silent
 
 ## temporal-ui: the Temporal Web UI with single sign-on: jwtctl idp, a real server, a real UI and a headless Chromium
 # What is pasted listens on fixed ports, so it all runs in a network of its own where the system has that.
