@@ -28,13 +28,19 @@ type bureau struct {
 	*policytest.World
 	authority *authz.Authority
 	now       time.Time
+	broken    bool // the clock panics
 	seen      *seen
 }
 
 func newBureau(tb testing.TB, o authz.Options) *bureau {
 	tb.Helper()
 	b := &bureau{now: policytest.Now, seen: &seen{}}
-	clock := func() time.Time { return b.now }
+	clock := func() time.Time {
+		if b.broken {
+			panic("no time")
+		}
+		return b.now
+	}
 	b.World = policytest.New(tb, policytest.CallSource, policytest.Setup{Verify: verify.Options{Now: clock}})
 	o.Log, o.Now, o.Observer = slog.New(slog.DiscardHandler), clock, b.seen
 	var err error
@@ -254,6 +260,20 @@ func TestProcessModes(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestProcessPanic: a panic while a part is decided about refuses the call. S74.
+func TestProcessPanic(t *testing.T) {
+	t.Parallel()
+	b := newBureau(t, authz.Options{})
+	step, end := b.authority.Exchange(t.Context())
+	defer end(nil)
+	question := sub(2, sub(1, headerMap([]string{":path", "/t.S/Who", "authorization", "Bearer " + b.Token(policytest.GoodClaims)})))
+	b.broken = true
+	answers, refusal := step(question)
+	if b.broken = false; len(answers) > 0 || refusal == nil || refusal.Stack == nil || refusal.Status != fault.GRPCInternal {
+		t.Errorf("%x, %+v", answers, refusal)
 	}
 }
 

@@ -105,8 +105,12 @@ func RunAuthz(ctx context.Context, d command.Deps, o AuthzOptions) error {
 	if err != nil {
 		return err
 	}
+	enforced(first).WarnUnsigned(ctx, d.Logger())
 	r.prepare = func(next *policies.Policy) (func() error, error) {
-		return func() error { return authority.Swap(enforced(next)) }, nil
+		return func() error {
+			enforced(next).WarnUnsigned(ctx, d.Logger())
+			return authority.Swap(enforced(next))
+		}, nil
 	}
 	d.Stay()
 	servers, err := o.listen(ctx, d, authority, r.certs)
