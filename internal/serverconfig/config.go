@@ -56,6 +56,9 @@ type Config struct {
 	Problem                     error            // why the server would not start with this, nil if it would
 
 	expanded int // bytes that variables made
+
+	open         func(path string) ([]byte, error)
+	envFilesRead int
 }
 
 // Authorizes reports whether the server checks tokens at all, and if not, why.

@@ -24,17 +24,28 @@ func (c *Config) readCompose(in Input, vars map[string]string) error {
 	}
 	for name, service := range members(child(root, "services")) {
 		image := expand(value(child(service, "image"), place).Text, vars)
-		environment := child(service, "environment")
+		own := map[string]Value{}
+		read := func() error {
+			err := c.envFiles(in, child(service, "env_file"), place, own, vars)
+			c.environment(child(service, "environment"), place, own, vars)
+			return err
+		}
 		switch {
 		case strings.Contains(image, "temporalio/ui") || strings.Contains(image, "temporalio/web"):
 			c.HasUI = true
-			c.environment(environment, place, c.UI, vars)
+			if err := read(); err != nil {
+				return err
+			}
+			maps.Copy(c.UI, own)
 		case strings.Contains(image, "temporalio/server") || strings.Contains(image, "temporalio/auto-setup") || image == "" && name.Value == "temporal":
 			c.At = place(name)
 			if _, tag, tagged := strings.Cut(image[strings.LastIndex(image, "/")+1:], ":"); tagged {
 				c.Version = Value{Text: tag, Set: true, At: place(child(service, "image"))}
 			}
-			c.environment(environment, place, c.Variables, vars)
+			if err := read(); err != nil {
+				return err
+			}
+			c.addContainer(own)
 		}
 	}
 	return nil

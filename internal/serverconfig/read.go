@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"regexp"
@@ -23,11 +24,19 @@ type Input struct {
 	Text []byte
 }
 
-// Read returns the set-up that inputs make together: variables of .env and
+// Read is ReadWith for inputs that name no other files.
+func Read(inputs ...Input) (*Config, error) {
+	return ReadWith(func(path string) ([]byte, error) {
+		return nil, fault.New(fault.FileFailed, path, "%w", fs.ErrNotExist)
+	}, inputs...)
+}
+
+// ReadWith returns the set-up that inputs make together: variables of .env and
 // compose files first, then the static YAML or Helm values that read them. Any
 // other file is an error; what a server would not start with is Config.Problem.
-func Read(inputs ...Input) (*Config, error) {
-	c := &Config{Variables: map[string]Value{}, UI: map[string]Value{}, Services: map[string]Value{}}
+// open reads what a compose file names by env_file, and the .env file next to it.
+func ReadWith(open func(path string) ([]byte, error), inputs ...Input) (*Config, error) {
+	c := &Config{open: open, Variables: map[string]Value{}, UI: map[string]Value{}, Services: map[string]Value{}}
 	var dotenv, compose, settings []Input
 	for _, in := range inputs {
 		switch kind, err := kindOf(in); {
@@ -53,6 +62,12 @@ func Read(inputs ...Input) (*Config, error) {
 		maps.Copy(vars, list)
 	}
 	for _, in := range compose {
+		if len(dotenv) == 0 {
+			var err error
+			if vars, err = c.defaultEnv(in); err != nil {
+				return nil, err
+			}
+		}
 		if err := c.readCompose(in, texts(vars)); err != nil {
 			return nil, err
 		}

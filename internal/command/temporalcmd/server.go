@@ -35,14 +35,15 @@ type serverFlags struct {
 // ReadConfig reads a server's set-up.
 func ReadConfig(names []string) (*serverconfig.Config, error) {
 	var inputs []serverconfig.Input
+	open := func(name string) ([]byte, error) { return files.Read(name, 1<<20, fault.FileFailed) }
 	for _, name := range names {
-		text, err := files.Read(name, 1<<20, fault.FileFailed)
+		text, err := open(name)
 		if err != nil {
 			return nil, err
 		}
 		inputs = append(inputs, serverconfig.Input{Name: name, Text: text})
 	}
-	return serverconfig.Read(inputs...)
+	return serverconfig.ReadWith(open, inputs...)
 }
 
 // with takes from a server's set-up what no flag gives.
