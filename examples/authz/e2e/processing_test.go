@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -318,7 +319,7 @@ service S {
   rpc Check(Signed) returns (Plain) { option (jwtctl.v1.method) = {validate: MESSAGE}; }
 }`
 
-// TestProcessingDown: while jwtctl authz is down no call reaches the service, and once it
+// TestProcessingDown: while jwtctl authz hangs or is down no call reaches the service, and once it
 // or Envoy is back, calls are decided as before.
 func TestProcessingDown(t *testing.T) {
 	p := newProcessing(t, policytest.CallSource, authz.Options{})
@@ -343,6 +344,22 @@ func TestProcessingDown(t *testing.T) {
 			return err == nil && calls == 1 && missed == 0 && status.Convert(refused).Message() == "Message token is missing"
 		}
 		soon(t, "calls are not decided", decided)
+		if err := server.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		// Envoy has no timeout for FULL_DUPLEX_STREAMED: such a call lasts as its client waits.
+		for method, code := range map[string]codes.Code{"Open": codes.Unavailable, "Check": codes.DeadlineExceeded} {
+			limit := 20 * time.Second
+			if method == "Check" {
+				limit = time.Second
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			_, err := p.call(ctx, conn, method, `{}`)
+			cancel()
+			if calls, _, _ := p.service.taken(); status.Code(err) != code || calls != 0 {
+				t.Errorf("%s while authz hangs: %v, %d calls", method, err, calls)
+			}
+		}
 		server.stop()
 		for _, method := range []string{"Open", "Check"} {
 			_, err := p.call(t.Context(), conn, method, `{}`)
