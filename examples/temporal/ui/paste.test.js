@@ -70,10 +70,11 @@ async function logIn(url, user) {
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
   try {
     const tab = await browser.newPage();
+    tab.setDefaultTimeout(60_000);
     await tab.goto(url);
     await tab.getByRole('button', { name: 'Continue to SSO' }).click();
     await tab.getByRole('button', { name: user }).click();
-    await tab.getByText('1 Workflow').waitFor();
+    await tab.getByText('1 Workflow').first().waitFor();
     await tab.getByText('Completed').first().waitFor();
   } finally {
     await browser.close();

@@ -96,9 +96,9 @@ test('alice logs in and reads the workflow that the starter ran', { timeout: 120
   const foreign = [];
   tab.on('request', (r) => { if (!r.url().startsWith(ui.url)) foreign.push(r.url()); });
   const row = tab.getByRole('row').filter({ has: tab.getByRole('link', { name: workflow }) });
-  await row.getByText('Completed').waitFor();
+  await row.first().getByText('Completed').first().waitFor();
   await picture(tab, 'workflows');
-  await tab.getByRole('link', { name: workflow }).click();
+  await tab.getByRole('link', { name: workflow }).first().click();
   await tab.getByText('Hello Temporal!').first().waitFor();
   await picture(tab, 'workflow');
   await tab.goto(`${ui.url}/namespaces`);
@@ -109,7 +109,7 @@ test('alice logs in and reads the workflow that the starter ran', { timeout: 120
 
 test('what alice may not do is refused', { timeout: 120_000 }, async () => {
   const { context, tab } = await signIn(ui, 'alice');
-  await tab.getByRole('link', { name: workflow }).waitFor();
+  await tab.getByRole('link', { name: workflow }).first().waitFor();
   const { accessToken, idToken } = await tokens(tab);
   const statuses = await tab.evaluate(async ({ accessToken, idToken, workflow }) => {
     const csrf = /_csrf=([^;]+)/.exec(document.cookie)[1];
@@ -139,16 +139,16 @@ for (const [user, has] of [['bob', 'no permission'], ['carol', 'default:write al
 
 test('a token that expired is renewed, and the page goes on', { timeout: 120_000 }, async () => {
   const { context, tab } = await signIn(short, 'alice');
-  await tab.getByRole('link', { name: workflow }).waitFor();
+  await tab.getByRole('link', { name: workflow }).first().waitFor();
   const first = (await tokens(tab)).accessToken;
   const answers = [];
   tab.on('response', (r) => answers.push([new URL(r.url()).pathname, r.status()].join(' ')));
   for (let renewed = 1; renewed <= 2; renewed++) { // the second by the token that replaced the first
     await expire(tab);
     const again = tab.waitForResponse((r) => r.url().includes('/workflows?') && r.status() === 200);
-    await tab.getByRole('button', { name: 'Refresh' }).click();
+    await tab.getByRole('button', { name: 'Refresh', exact: true }).click();
     await again;
-    await tab.getByRole('link', { name: workflow }).waitFor();
+    await tab.getByRole('link', { name: workflow }).first().waitFor();
     assert.equal(answers.filter((a) => a === '/auth/refresh 200').length, renewed, answers.join('\n'));
   }
   assert.ok(answers.includes('/api/v1/namespaces/default/workflows 401'), 'the token had not expired');
@@ -159,19 +159,19 @@ test('a token that expired is renewed, and the page goes on', { timeout: 120_000
 
 test('without the scope offline_access a person logs in again', { timeout: 120_000 }, async () => {
   const { context, tab } = await signIn(once, 'alice');
-  await tab.getByRole('link', { name: workflow }).waitFor();
+  await tab.getByRole('link', { name: workflow }).first().waitFor();
   await expire(tab);
-  await tab.getByRole('button', { name: 'Refresh' }).click();
+  await tab.getByRole('button', { name: 'Refresh', exact: true }).click();
   await tab.waitForURL(`${once.url}/login?**`);
   await context.close();
 });
 
 test('logout forgets the tokens; the session at the provider goes on', { timeout: 120_000 }, async () => {
   const { context, tab } = await signIn(ui, 'alice');
-  await tab.getByRole('link', { name: workflow }).waitFor();
+  await tab.getByRole('link', { name: workflow }).first().waitFor();
   await tab.getByTestId('user-menu-trigger').click();
   await picture(tab, 'menu');
-  await tab.getByText('Log out').click();
+  await tab.getByText('Log out').first().click();
   await tab.getByTestId('login-button').waitFor();
   await picture(tab, 'logout');
   assert.deepEqual(await tokens(tab), {});
@@ -179,6 +179,6 @@ test('logout forgets the tokens; the session at the provider goes on', { timeout
   assert.deepEqual(left, []);
   await tab.goto(`${ui.url}/namespaces/default/workflows`);
   await tab.getByTestId('login-button').click(); // and no page of the provider
-  await tab.getByRole('link', { name: workflow }).waitFor();
+  await tab.getByRole('link', { name: workflow }).first().waitFor();
   await context.close();
 });
