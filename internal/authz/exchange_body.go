@@ -180,7 +180,7 @@ func (x *exchange) requestMessage(f frame) (frame, *enforce.Refusal) {
 	if rules.Method.Request == nil {
 		return f, rules.Request(x.ctx, nil)
 	}
-	m, err, refusal := x.message(&x.request, f, rules.Method.Request)
+	m, refusal, err := x.message(&x.request, f, rules.Method.Request)
 	if refusal != nil {
 		return f, refusal
 	}
@@ -199,7 +199,7 @@ func (x *exchange) responseMessage(f frame) (frame, *enforce.Refusal) {
 	if x.waits && !x.passed { // nothing is signed for a call that did not pass (S77)
 		return f, disorder(responseBody).Refusal
 	}
-	m, err, refusal := x.message(&x.response, f, rules.Method.Response)
+	m, refusal, err := x.message(&x.response, f, rules.Method.Response)
 	switch {
 	case refusal != nil:
 		return f, refusal
@@ -215,13 +215,13 @@ func (x *exchange) responseMessage(f frame) (frame, *enforce.Refusal) {
 }
 
 // message reads f. err is about the message itself, refusal about what it came in.
-func (x *exchange) message(w *way, f frame, p *plan.Message) (m *dynamicpb.Message, err error, refusal *enforce.Refusal) {
+func (x *exchange) message(w *way, f frame, p *plan.Message) (m *dynamicpb.Message, refusal *enforce.Refusal, err error) {
 	data, refusal := f.unpacked(w.encoding, w.frames.most)
 	if refusal != nil {
-		return nil, nil, refusal
+		return nil, refusal, nil
 	}
 	m = dynamicpb.NewMessage(p.Desc)
-	return m, x.call.Codec().Decode(data, m), nil
+	return m, nil, x.call.Codec().Decode(data, m)
 }
 
 // repacked returns m as f came.

@@ -56,7 +56,6 @@ type bound struct {
 	set      map[string]string
 	removed  []string
 	chunks   [][]byte // that were not answered yet
-	early    []byte   // that was answered, and waits for the headers
 	body     []byte   // with frames, whatever the mode
 	ended    bool
 	trailers bool
