@@ -29,7 +29,9 @@ func printVerdict(d command.Deps, v temporal.Verdict) error {
 		if len(v.HeldRoles) > 0 {
 			held = quote.Printable(strings.Join(v.HeldRoles, ", "))
 		}
-		fmt.Fprintf(&b, "  holds  %s\n", held)
+		if len(v.HeldRoles) > 0 || v.Undecided == "" { // what counts is what it depends on
+			fmt.Fprintf(&b, "  holds  %s\n", held)
+		}
 	}
 	if len(v.Faults) > 0 {
 		fmt.Fprintf(&b, "%s\n", s.Bold("Faults"))
