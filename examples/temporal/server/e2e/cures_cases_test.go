@@ -51,13 +51,13 @@ func ends(text string) func(*testing.T, trial) {
 	}
 }
 
-// refused and accepted are what becomes of a good token; nobody gets in without one.
 func goodIsRefused(t *testing.T, r trial) {
 	if !r.refuses(t, r.good()) {
 		t.Error("a good token is accepted")
 	}
 }
 
+// goodIsAccepted wants the server to accept a good token, and to refuse a call without one.
 func goodIsAccepted(t *testing.T, r trial) {
 	eventually(t, "a good token is accepted", func() error {
 		if r.refuses(t, r.good()) {
@@ -76,8 +76,7 @@ func open(t *testing.T, r trial) {
 	}
 }
 
-// with returns a check of two tokens: one that the server must refuse, and one that it must accept. An empty name
-// leaves one out.
+// expect wants the server to refuse one token, and to accept the other; an empty text leaves one out.
 func (r trial) expect(t *testing.T, refused, accepted string) {
 	t.Helper()
 	if refused != "" && !r.refuses(t, refused) {
@@ -102,7 +101,7 @@ func cureCases(t *testing.T, hosts *keyHosts) []cureCase {
 		{rule: "claim-mapper-missing", broken: soundSection("claimMapper: default\n", ""), mended: sound, adds: "claimMapper: default", fails: open, works: goodIsAccepted},
 		{rule: "key-source-missing", broken: soundSection("http://keys.example/jwks.json", ""), mended: sound, cure: "keySourceURIs", fails: goodIsRefused, works: goodIsAccepted},
 		{
-			rule: "key-source-unsupported", broken: soundSection(`["`, `["ftp://keys.example/jwks.json", "`), mended: sound, cure: "use http", removes: "",
+			rule: "key-source-unsupported", broken: soundSection(`["`, `["ftp://keys.example/jwks.json", "`), mended: sound, cure: "use http",
 			fails: goodIsRefused, works: goodIsAccepted,
 		},
 		{
