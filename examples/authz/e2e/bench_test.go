@@ -3,8 +3,10 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"math"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	auth "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
 )
 
@@ -66,6 +69,31 @@ func (f *fixture) envoyFilters(t *testing.T) map[string]string {
 	}
 }
 
+// nothing is the least that a call costs with an authorization server in Go.
+const nothing = "Envoy, ext_authz that decides nothing"
+
+type passer struct {
+	auth.UnimplementedAuthorizationServer
+}
+
+func (passer) Check(context.Context, *auth.CheckRequest) (*auth.CheckResponse, error) {
+	return &auth.CheckResponse{HttpResponse: &auth.CheckResponse_OkResponse{OkResponse: &auth.OkHttpResponse{}}}, nil
+}
+
+// passing begins an authorization server that lets every call pass, in this process.
+func passing(t *testing.T) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := grpc.NewServer()
+	auth.RegisterAuthorizationServer(s, passer{})
+	go s.Serve(l)
+	t.Cleanup(s.Stop)
+	return l.Addr().String()
+}
+
 // measured is a way with what its calls took in each round.
 type measured struct {
 	*way
@@ -102,6 +130,8 @@ func TestBench(t *testing.T) {
 		add(name, f.envoyAt(t, at, before+filter+"          - name: envoy.filters.http.router"+after))
 	}
 	at := freeAddress(t)
+	add(nothing, f.envoyAt(t, at, f.snippet(t, "envoy", passing(t), httpAt, at)))
+	at = freeAddress(t)
 	plain := fmt.Sprintf("server { listen %s http2; location / { grpc_pass grpc://%s; } }", at, f.upstream.address)
 	add("nginx alone", f.nginx(t, at, plain))
 	for kind, w := range f.planes(t, grpcAt, httpAt) {
@@ -181,7 +211,7 @@ func compare(t *testing.T, f *fixture, ways []*measured, token func() string) {
 	}
 	latency := func(w *measured) []time.Duration { return w.latency }
 	worked := func(w *measured) []time.Duration { return w.worked }
-	for _, name := range []string{"Envoy, its jwt_authn", "Envoy, claims removed", "Envoy, ext_authz", "Envoy, ext_proc of headers", "Envoy, ext_proc of requests and responses"} {
+	for _, name := range []string{"Envoy, its jwt_authn", "Envoy, claims removed", nothing, "Envoy, ext_authz", "Envoy, ext_proc of headers", "Envoy, ext_proc of requests and responses"} {
 		t.Logf("%-44s adds to Envoy: p50 %5.0f µs, processor %5.0f µs", name, added(name, latency), added(name, worked))
 	}
 }
