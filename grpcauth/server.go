@@ -98,16 +98,16 @@ func begin(ctx context.Context, p *jwtpolicy.Policy, path string) (*jwtpolicy.Ca
 	if !c.RequiresBearer() {
 		return c, withoutClaims(ctx), nil
 	}
-	ctx = metadata.NewIncomingContext(ctx, told(c, md))
+	ctx = metadata.NewIncomingContext(ctx, forHandler(c, md))
 	if _, has := c.Claims(); has {
 		ctx = c.Context(ctx)
 	}
 	return c, ctx, nil
 }
 
-// told returns the metadata that the handler gets instead of md: with the claims of the
+// forHandler returns the metadata that the handler gets instead of md: with the claims of the
 // bearer token, and without the token.
-func told(c *jwtpolicy.Call, md metadata.MD) metadata.MD {
+func forHandler(c *jwtpolicy.Call, md metadata.MD) metadata.MD {
 	n := len(md)
 	for range c.Metadata {
 		n++
