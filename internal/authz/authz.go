@@ -150,7 +150,7 @@ func (a *Authority) refuse(ctx context.Context, call *enforce.Call, r Request) *
 	}
 	if refusal == nil && call.Method.WithMessages() && !a.options.BearerOnly {
 		f := fault.New(fault.PolicyInvalid, call.Method.Name, "validates or signs messages, which are not seen here")
-		refusal = enforce.Refuse(enforce.InCall, f.WithHint("have Envoy ask by ext_proc, or add --bearer-only if something else checks the messages"))
+		refusal = enforce.Refuse(enforce.InCall, f.WithHint("have Envoy ask by ext_proc; if something else checks messages, let the bearer token alone decide"))
 	}
 	return call.Ends(refusal)
 }

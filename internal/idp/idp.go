@@ -189,7 +189,7 @@ func checkClaims(list []token.Claim) error {
 	for _, c := range list {
 		text := slices.Concat([]byte{'{'}, strictjson.Quote(c.Name), []byte{':'}, c.Value, []byte{'}'})
 		if _, err := jws.CheckClaims(text); err != nil {
-			return fault.New(fault.UsageError, "claim", "%w", err).WithHint("--claim-json takes numbers and lists; --fault makes tokens that are wrong on purpose")
+			return fault.New(fault.UsageError, "claim", "%w", err).WithHint("give numbers and lists as JSON; a fault makes tokens that are wrong on purpose")
 		}
 	}
 	return nil

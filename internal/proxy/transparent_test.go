@@ -210,7 +210,6 @@ func TestS67_Deadlines(t *testing.T) {
 		over <- ss.Context().Err()
 		return ss.Context().Err()
 	})
-	const longest = 20 * time.Second
 	for _, name := range []string{"Open", "OpenClient", "OpenServer", "OpenBidi"} {
 		limit := 150 * time.Millisecond
 		for len(begun) == 0 { // a busy machine needs longer to reach the upstream
