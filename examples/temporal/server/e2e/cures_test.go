@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -189,9 +188,12 @@ func mixedSet(e *explainer) string {
 
 // jwkSet is the set of one key of P-256.
 func jwkSet(k signingKey) string {
-	public := k.private.(*ecdsa.PrivateKey).PublicKey
-	coordinate := func(n *big.Int) string { return base64.RawURLEncoding.EncodeToString(n.FillBytes(make([]byte, 32))) }
-	return fmt.Sprintf(`{"keys":[{"kty":"EC","crv":"P-256","kid":%q,"x":%q,"y":%q}]}`, k.kid, coordinate(public.X), coordinate(public.Y))
+	point, err := k.private.(*ecdsa.PrivateKey).PublicKey.Bytes() // 4, then both coordinates
+	if err != nil {
+		panic(err) // the curve is P-256
+	}
+	coordinate := base64.RawURLEncoding.EncodeToString
+	return fmt.Sprintf(`{"keys":[{"kty":"EC","crv":"P-256","kid":%q,"x":%q,"y":%q}]}`, k.kid, coordinate(point[1:33]), coordinate(point[33:]))
 }
 
 var errRefused = errors.New("refused")
