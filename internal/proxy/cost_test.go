@@ -1,10 +1,12 @@
+//go:build !race
+
 package proxy_test
 
 import "testing"
 
 // TestPassedCallAllocates: a call that is only passed costs no more allocations beside a
 // direct one than it does now. It runs beside no other test, since it counts those of the
-// whole process.
+// whole process; the race detector adds its own.
 func TestPassedCallAllocates(t *testing.T) {
 	if testing.Short() {
 		t.Skip("counts what the program allocates")
