@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/jwtctl/jwtctl/internal/policytest"
@@ -182,5 +184,39 @@ func HoldDepth(t *testing.T, start Start) {
 				t.Errorf("%s, %d deep: %v; the handler had %d requests", method, row.depth, got, requests-before)
 			}
 		}
+	}
+}
+
+// hold makes the call of c and looks at what comes of it; own says that gRPC's own words
+// refuse it.
+func (s *Service) hold(t *testing.T, c policytest.CallCase, own bool) {
+	t.Helper()
+	name := c.Method + ", " + c.Name
+	calls, got, log := s.State()
+	_, err := s.Call(metadata.AppendToOutgoingContext(context.Background(), c.Metadata...), c.Method, c.Requests...)
+	st := status.Convert(err)
+	switch {
+	case own && (st.Code() == codes.Internal && strings.Contains(st.Message(), "cardinality") || st.Code() == codes.Unimplemented):
+	case st.Code() != codes.Code(c.Status) || st.Message() != c.Text:
+		t.Errorf("%s: %v", name, err)
+	}
+	callsNow, gotNow, logNow := s.State()
+	if passed := gotNow - got; passed > c.Passed || c.Status == 0 && passed != c.Passed || c.Passed == 0 && callsNow != calls && !own {
+		t.Errorf("%s: the service got %d requests in %d calls", name, passed, callsNow-calls)
+	}
+	if line := logNow[len(log):]; c.Status != 0 && !own && !strings.Contains(line, "code="+string(c.Code)) {
+		t.Errorf("%s: logged %q", name, line)
+	}
+}
+
+// HoldCallCases makes all calls of policytest.CallCases, and looks at what comes of them.
+func HoldCallCases(t *testing.T) {
+	for name, unknown := range map[string]bool{"generated service": false, "handler for unknown services": true} {
+		t.Run(name, func(t *testing.T) {
+			s := Serve(t, policytest.CallSource, unknown, jwtpolicy.Options{})
+			for _, c := range s.CallCases() {
+				s.hold(t, c, !unknown && (s.Set.Method("t.S/"+c.Method) == nil || len(c.Requests) == 0 && !s.Set.Method("t.S/"+c.Method).IsStreamingClient()))
+			}
+		})
 	}
 }
