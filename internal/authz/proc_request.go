@@ -85,11 +85,15 @@ func processingRequest(wire []byte) (e event, err error) {
 	return e, err
 }
 
-// read reads the part: HttpHeaders, HttpBody or HttpTrailers.
+// read reads the part: HttpHeaders, HttpBody or HttpTrailers. A field of another wire
+// type than its own is an error: it could end what does not end.
 func (e *event) read(wire []byte) error {
 	body := e.part == requestBody || e.part == responseBody
-	return fields(wire, func(number protowire.Number, _ protowire.Type, varint uint64, value []byte) error {
+	return fields(wire, func(number protowire.Number, kind protowire.Type, varint uint64, value []byte) error {
+		isText := number == 1 || number == 2 && !body
 		switch {
+		case isText && kind != protowire.BytesType, !isText && number <= 4 && kind != protowire.VarintType:
+			return errNotMessage()
 		case !body && number == 1:
 			return e.headerMap(value)
 		case !body && number == 3: // HttpHeaders

@@ -290,6 +290,38 @@ func TestProcessObservability(t *testing.T) {
 	end(refusal)
 }
 
+// TestProcessWireTypes: a part with a field of another wire type is refused.
+func TestProcessWireTypes(t *testing.T) {
+	t.Parallel()
+	headers := sub(1, headerMap([]string{":path", "/t.S/OpenClient", "content-type", "application/grpc"}))
+	for name, row := range map[string]struct {
+		question []byte
+		passes   bool
+	}{
+		"as they are":            {sub(2, headers, number(3, 1)), true},
+		"the end as text":        {sub(2, headers, number(3, 1), text(3, "")), false},
+		"headers as a number":    {sub(2, headers, number(1, 1)), false},
+		"attributes as a number": {sub(2, headers, number(2, 1)), false},
+		"a body as a number":     {sub(4, number(1, 1)), false},
+		"a body's end as text":   {sub(4, text(1, ""), text(2, "")), false},
+		"no message, as text":    {sub(4, text(1, ""), text(3, "")), false},
+		"compressed, as text":    {sub(4, text(1, ""), text(4, "")), false},
+	} {
+		step, end := newBureau(t, authz.Options{}).authority.Exchange(t.Context())
+		var refusal *enforce.Refusal
+		if !row.passes && row.question[0] == sub(4)[0] {
+			_, refusal = step(sub(2, headers))
+		}
+		if refusal == nil {
+			_, refusal = step(row.question)
+		}
+		if (refusal == nil) != row.passes || refusal != nil && refusal.Fault.Code != fault.Internal {
+			t.Errorf("%s: %+v", name, refusal)
+		}
+		end(refusal)
+	}
+}
+
 // TestProcessHeaders: claims are set over those of the client, everything else that a
 // server could read as a claim is removed, as are authorization and what concerns one
 // connection; of trailers too. Envoy reads raw values, grpc-go plain ones, and encodes
