@@ -25,7 +25,6 @@ import (
 	"github.com/envoyproxy/go-control-plane/pkg/server/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	_ "google.golang.org/grpc/xds"
@@ -98,12 +97,7 @@ func (p *processing) grpcGo() *grpc.ClientConn {
 	if err := os.WriteFile(os.Getenv(bootstrapFile), []byte(bootstrap), 0o600); err != nil {
 		p.t.Fatal(err)
 	}
-	conn, err := grpc.NewClient("xds:///service", grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.t.Cleanup(func() { _ = conn.Close() })
-	return conn
+	return connect(p.t, "xds:///service")
 }
 
 func (p *processing) resources() map[resource.Type][]types.Resource {

@@ -202,7 +202,13 @@ func (codec) Unmarshal(data mem.BufferSlice, v any) error {
 
 func dial(t *testing.T, address string) *grpc.ClientConn {
 	t.Helper()
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.ForceCodecV2(codec{})))
+	return connect(t, address, grpc.WithDefaultCallOptions(grpc.ForceCodecV2(codec{})))
+}
+
+// connect returns a connection without TLS, closed at the end of the test.
+func connect(t *testing.T, address string, more ...grpc.DialOption) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient(address, append(more, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
 		t.Fatal(err)
 	}

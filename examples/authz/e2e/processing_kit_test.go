@@ -14,7 +14,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -174,17 +173,7 @@ func (s *service) taken() (calls int, got []string, md metadata.MD) {
 // envoyWith starts Envoy with these filters, and returns a connection to it.
 func (p *processing) envoyWith(filters string) *grpc.ClientConn {
 	p.t.Helper()
-	return p.dial(p.envoyAt(filters))
-}
-
-func (p *processing) dial(at string) *grpc.ClientConn {
-	p.t.Helper()
-	conn, err := grpc.NewClient(at, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.t.Cleanup(func() { _ = conn.Close() })
-	return conn
+	return connect(p.t, p.envoyAt(filters))
 }
 
 // envoyAt starts Envoy with these filters, and returns its address.
