@@ -3,11 +3,14 @@
 package e2e
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"math"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -80,9 +83,48 @@ func (passer) Check(context.Context, *auth.CheckRequest) (*auth.CheckResponse, e
 	return &auth.CheckResponse{HttpResponse: &auth.CheckResponse_OkResponse{OkResponse: &auth.OkHttpResponse{}}}, nil
 }
 
-// passing begins an authorization server that lets every call pass, in this process.
+// passing starts an authorization server that lets every call pass, in a process of its
+// own as jwtctl is: in the client's, it would be awake already when Envoy asks.
 func passing(t *testing.T) (address string) {
 	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(self, "-test.run", "^TestPasser$", "-test.v")
+	command.Env = append(os.Environ(), passerEnv+"=1")
+	command.Stderr = os.Stderr
+	stdin, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = stdin.Close()
+		_ = command.Wait()
+	})
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		if at, found := strings.CutPrefix(lines.Text(), passerEnv+"="); found {
+			return at
+		}
+	}
+	t.Fatal("the passer did not start")
+	return ""
+}
+
+const passerEnv = "JWTCTL_BENCH_PASSER"
+
+// TestPasser is the process of passing. It ends with its standard input.
+func TestPasser(t *testing.T) {
+	if os.Getenv(passerEnv) == "" {
+		t.Skip("it is started by TestBench")
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -90,8 +132,9 @@ func passing(t *testing.T) (address string) {
 	s := grpc.NewServer()
 	auth.RegisterAuthorizationServer(s, passer{})
 	go s.Serve(l)
-	t.Cleanup(s.Stop)
-	return l.Addr().String()
+	defer s.Stop()
+	fmt.Printf("%s=%s\n", passerEnv, l.Addr())
+	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
 // measured is a way with what its calls took in each round.
