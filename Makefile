@@ -10,7 +10,7 @@ DIFFERENTIAL ?= 300
 BENCH   ?= .
 FLAKY   ?= 20
 ONLY    ?= .
-PKG     ?= ./...
+PKG     ?= ./... ./connectauth/... ./examples/buf/... ./examples/inprocess/... ./examples/proxy/...
 STATIC  := $(GO) tool -modfile=tools/go.mod staticcheck
 EXAMPLE := examples/temporal
 SERVER  := $(EXAMPLE)/server
@@ -130,10 +130,9 @@ unit:
 race:
 	CGO_ENABLED=1 $(GO) test -race -vet=off -timeout 20m ./...
 
-## flaky: every package's tests FLAKY (20) times while both processors are busy; PKG=./internal/x/... picks some
-flaky:
-	@for i in 1 2; do (while :; do :; done) & done; trap 'kill $$(jobs -p)' EXIT; \
-	  $(GO) test -vet=off -p 1 -count=$(FLAKY) -timeout 60m $(PKG)
+## flaky: every package's tests FLAKY (20) times while all processors are busy; PKG=./internal/x/... picks some, RACE=1 watches for races
+flaky: tools build
+	@FLAKY=$(FLAKY) RACE=$(RACE) tools/flaky.sh $(PKG)
 
 ## e2e-quick: jwtctl in front of a Node service, called with grpcurl, and inside buf
 e2e-quick: build # -count=1: go test does not see that the program has changed

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Runs the tests of each package many times while all processors are busy, and prints
+# a table of runs and failures. Takes package patterns, of this module or of those in
+# folders below it; $FLAKY is how often (20), $LIMIT what one run may take (10m), $RACE
+# a word if the race detector watches. A package that has failed three times is not run
+# again. What has run is kept in bin/flaky: the same command later goes on from there,
+# and begins again with a package that has changed since. Ends with 1 if a run failed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+runs=${FLAKY:-20} limit=${LIMIT:-10m} most=3
+kept=$PWD/bin/flaky${RACE:+-race}
+flags=(-vet=off)
+if [ -n "${RACE:-}" ]; then
+  flags+=(-race)
+  export CGO_ENABLED=1
+fi
+
+# folders PATTERN... prints the folders of the packages that have tests.
+folders() {
+  local pattern folder module more
+  for pattern; do
+    folder=${pattern%/...} more=
+    [ "$folder" = "$pattern" ] || more=/...
+    module=$folder
+    until [ -f "$module/go.mod" ]; do module=$(dirname "$module"); done
+    (cd "$module" && go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}' "./$(realpath --relative-to=. "$OLDPWD/$folder")$more")
+  done
+}
+
+# identity FILE prints what changes when the test program or a file of its folder does.
+identity() { (cat "$1" && git ls-files -co --exclude-standard -z . | xargs -0 sha256sum 2>/dev/null) | sha256sum; }
+
+# repeat FOLDER compiles a package's tests once, runs them, and prints its row.
+repeat() {
+  cd "$1"
+  local name=${1#"$root/"} began
+  local state=$kept/${name//\//-}
+  mkdir -p "$state"
+  if ! go test -c "${flags[@]}" -o "$state/test" . >"$state/build.log" 2>&1; then
+    row "$name" 0 1 0
+    echo "  does not compile: $state/build.log"
+    return 1
+  fi
+  if [ "$(identity "$state/test")" != "$(cat "$state/identity" 2>/dev/null)" ]; then
+    rm -f "$state"/run-*.log "$state/results"
+    identity "$state/test" >"$state/identity"
+  fi
+  touch "$state/results"
+  until done=$(wc -l <"$state/results"); ((done >= runs)) || (($(failures) >= most)); do
+    began=$SECONDS
+    if timeout -k 20 "$limit" "$state/test" -test.count=1 -test.paniconexit0 >"$state/run-$((done + 1)).log" 2>&1; then
+      rm "$state/run-$((done + 1)).log"
+      echo "pass $((SECONDS - began))" >>"$state/results"
+    else
+      echo "FAIL $((SECONDS - began))" >>"$state/results"
+    fi
+  done
+  rm -f "$state/test"
+  row "$name" "$done" "$(failures)" "$(cut -d' ' -f2 "$state/results" | sort -n | tail -1)"
+  (($(failures) == 0)) || { echo "  see $state/run-*.log; remove the folder to begin again" && return 1; }
+}
+
+failures() { grep -c FAIL "$state/results" || true; }
+row() { printf '%-45s %5s %8s %10s\n' "$@"; }
+
+# Each ends when this script has, however that came.
+for ((i = 0; i < $(nproc); i++)); do
+  (while kill -0 $$ 2>/dev/null; do for ((n = 0; n < 300000; n++)); do :; done; done) &
+done
+trap 'kill $(jobs -p) 2>/dev/null' EXIT
+
+root=$PWD failed=0
+all=$(folders "$@")
+row package runs failures 'slowest/s'
+for folder in $all; do
+  (repeat "$folder") || failed=1
+done
+exit $failed
