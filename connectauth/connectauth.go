@@ -1,16 +1,17 @@
-// Package connectauth guards handlers of Connect (connectrpc.com/connect/v2) by a policy
-// of package jwtpolicy: those of Connect's own protocol, of gRPC and of gRPC-Web alike.
+// Package connectauth enforces a policy of package jwtpolicy on handlers of Connect
+// (connectrpc.com/connect/v2), whether called by Connect's own protocol, gRPC or
+// gRPC-Web.
 //
 //	server := connect.NewServer(connectauth.ServerInterceptor(policy))
 //
-// A handler is called once its bearer token, and the first message where messages are
-// validated, have passed; every further message of a stream is decided about before the
-// handler receives it, and every response is signed where the method signs. What fails
-// ends the call with the code and words that jwtctl proxy has for it.
+// A handler is called after its bearer token has been accepted and, if messages are
+// validated, its first message too. Each further message of a stream is checked before
+// the handler receives it, and each response is signed if the method signs. A refusal
+// ends the call with the same code and message as in jwtctl proxy.
 //
-// A handler finds the claims by jwtpolicy.FromContext, and in the request headers
-// "_kalix-jwt-claim-…", as behind the proxy. What clients send under such names is removed
-// on every method, and authorization on those that require a token.
+// Handlers get the claims from jwtpolicy.FromContext, and in the request headers
+// "_kalix-jwt-claim-…", as behind the proxy. Headers that clients send under such names
+// are removed on every method, and authorization on those that require a token.
 package connectauth
 
 import (
@@ -26,9 +27,9 @@ import (
 
 const authorization = "Authorization"
 
-// ServerInterceptor enforces p on all methods of a server. Put it first, so that no other
-// interceptor sees what the policy refuses. A method that the server does not have is
-// refused by Connect itself, as UNIMPLEMENTED.
+// ServerInterceptor returns an interceptor that enforces p on all methods of a server.
+// Install it first, so that other interceptors see only accepted calls. Connect itself
+// refuses methods that the server does not have, as UNIMPLEMENTED.
 func ServerInterceptor(p *jwtpolicy.Policy) connect.ServerInterceptor {
 	return func(next connect.ServerFunc) connect.ServerFunc {
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
@@ -57,9 +58,9 @@ func ServerInterceptor(p *jwtpolicy.Policy) connect.ServerInterceptor {
 	}
 }
 
-// receive is stream.Receive, which ends a call of a method that takes one request and got
-// none with an error of its own: here that is the end of the requests, which the policy
-// has a word for (A37).
+// receive returns stream.Receive. Connect reports a missing request of a unary method as
+// an error of its own; receive turns it into the end of the requests, so that the policy
+// reports it (A37).
 func receive(stream connect.ServerStream) func(any) error {
 	return func(m any) error {
 		err := stream.Receive(m)
@@ -71,7 +72,7 @@ func receive(stream connect.ServerStream) func(any) error {
 	}
 }
 
-// tell removes from header what only the policy may say, and adds the claims (A34, S62).
+// tell removes headers that only the policy may set, and adds the claims (A34, S62).
 func tell(c *jwtpolicy.Call, header *connect.Header) {
 	if header == nil {
 		return
@@ -96,20 +97,20 @@ func tell(c *jwtpolicy.Call, header *connect.Header) {
 	}
 }
 
-// guardedStream is a stream whose messages are decided about.
+// guardedStream is a stream whose messages are checked.
 type guardedStream struct {
 	connect.ServerStream
 	ctx context.Context
 	g   *guarded.Stream
 }
 
-// Receive is that of connect.ServerStream.
+// Receive implements connect.ServerStream.
 func (s guardedStream) Receive(m any) error { return s.g.Next(s.ctx, m) }
 
-// Send is that of connect.ServerStream.
+// Send implements connect.ServerStream.
 func (s guardedStream) Send(m any) error { return s.g.Answer(s.ctx, m) }
 
-// toError returns a refusal as the error that clients get; it wraps the *jwtpolicy.Error.
+// toError returns a refusal as the error for the client; it wraps the *jwtpolicy.Error.
 func toError(err error) error {
 	var e *jwtpolicy.Error
 	if !errors.As(err, &e) {

@@ -96,7 +96,7 @@ func (s *service) handle(ctx context.Context, spec connect.Spec, stream connect.
 			return err
 		}
 		text, err := s.Codec.Write(in.ProtoReflect(), message.Form{ProtoNames: true})
-		if err != nil { // it nests too deeply to be printed
+		if err != nil { // nested too deeply to be printed
 			text = []byte(err.Error())
 		}
 		s.mu.Lock()
@@ -115,7 +115,7 @@ func (s *service) handle(ctx context.Context, spec connect.Spec, stream connect.
 	return stream.Send(answer)
 }
 
-// call makes a call with transport, and returns the answers as JSON.
+// call makes a call over transport, and returns the responses as JSON.
 func (s *service) call(transport connect.Transport, name string, metadata []string, requests ...string) (answers []string, err error) {
 	s.TB.Helper()
 	ctx, cancel := context.WithTimeout(s.TB.Context(), 20*time.Second)
@@ -158,7 +158,7 @@ func (s *service) call(transport connect.Transport, name string, metadata []stri
 	}
 }
 
-// protocols are the three that a handler speaks.
+// protocols returns a transport for each of the three protocols that a handler speaks.
 func (s *service) protocols() map[string]connect.Transport {
 	return map[string]connect.Transport{
 		"connect":  connecthttp.NewTransport(s.client, s.url),
@@ -167,8 +167,8 @@ func (s *service) protocols() map[string]connect.Transport {
 	}
 }
 
-// TestCallCases decides every call as the proxy does, with its codes and words, whichever
-// protocol it comes by. A12, A30-A37, A41, A42, A50, S59, S60, S61, S63, S77.
+// TestCallCases: every call gets the same verdict, code and message as in the proxy, over
+// each protocol. A12, A30-A37, A41, A42, A50, S59, S60, S61, S63, S77.
 func TestCallCases(t *testing.T) {
 	s := serve(t, grpctest.Setup{Source: policytest.CallSource})
 	for protocol, transport := range s.protocols() {
@@ -182,7 +182,7 @@ func TestCallCases(t *testing.T) {
 			} else if err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
-			own := s.Set.Method("t.S/"+c.Method) == nil // which Connect itself refuses
+			own := s.Set.Method("t.S/"+c.Method) == nil // Connect itself refuses it
 			if code != connect.Code(c.Status) || text != c.Text && !own {
 				t.Errorf("%s: %v %q, want %v %q", name, code, text, connect.Code(c.Status), c.Text)
 			}
@@ -195,7 +195,7 @@ func TestCallCases(t *testing.T) {
 	}
 }
 
-// TestS62_Headers: handlers get the claims, and nothing that a client says of them.
+// TestS62_Headers: handlers get the claims of the token, and none that a client sends.
 func TestS62_Headers(t *testing.T) {
 	s := serve(t, grpctest.Setup{Source: policytest.CallSource})
 	metadata := []string{"authorization", "Bearer " + s.Token(policytest.GoodClaims), "_kalix-jwt-claim-sub", "mallory", "_Kalix-Jwt-Claim-None", "x", "_kalix_jwt_claim_sub", "mallory", "x-other", "1"}

@@ -32,7 +32,7 @@ service Greeter {
   rpc Hello(google.protobuf.Empty) returns (google.protobuf.StringValue) { option (jwtctl.v1.method) = {validate: BEARER_TOKEN}; }
 }`
 
-// A service with generated code registers its handlers as usual, and says
+// A service with generated code registers its handlers as usual, and uses
 // jwtpolicy.Linked() instead of protosource.Files.
 func ExampleServerInterceptor() {
 	dir, err := os.MkdirTemp("", "greet-")

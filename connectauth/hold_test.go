@@ -32,8 +32,8 @@ func TestS82_OtherWireTypesReachNoHandler(t *testing.T) { every.HoldWireTypes(t,
 func TestS88_FirstMessageMayNotComeLate(t *testing.T)   { grpctest.HoldLateFirstMessage(t, start) }
 func TestA102_Depth(t *testing.T)                       { grpctest.HoldDepth(t, start) }
 
-// TestConnectAnswersItself: what docs/in-process.md says of calls that Connect answers by
-// itself, or that are decided about otherwise than under grpc-go.
+// TestConnectAnswersItself checks what docs/in-process.md says of calls that Connect
+// answers itself, or that are decided differently than under grpc-go.
 func TestConnectAnswersItself(t *testing.T) {
 	s := start(t, grpctest.Setup{Source: policytest.CallSource})
 	token, message := s.Token(policytest.GoodClaims), grpctest.Frame([]byte("\x0a\x01x"))

@@ -20,15 +20,15 @@ import (
 	"github.com/jwtctl/jwtctl/jwttest"
 )
 
-// TestWrongTokens: each wrong token of package jwttest is refused by the interceptor with
-// the code and status that it promises, and the good one is not. A36, S59.
+// TestWrongTokens: the interceptor refuses each wrong token of package jwttest with the
+// code and status that it lists, and accepts the good one. A36, S59.
 func TestWrongTokens(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "t.proto")
 	if err := os.WriteFile(path, []byte(policytest.Header+policytest.CallSource), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	kit := jwttest.New(t, protosource.Files(nil, path))
-	var refused error // of the last call, as an interceptor before the policy gets it
+	var refused error // by the last call, as an outer interceptor sees it
 	handled := 0
 	server := connect.NewServer(func(next connect.ServerFunc) connect.ServerFunc {
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {

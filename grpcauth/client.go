@@ -12,22 +12,22 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Token is the bearer token of every call. Without TLS no call is made, unless insecure
-// permits it.
+// Token sends token as the bearer token of every call. Calls without TLS fail, unless
+// insecure is true.
 func Token(token string, insecure bool) credentials.PerRPCCredentials {
 	return TokenFunc(func(context.Context) (string, error) { return token, nil }, insecure)
 }
 
-// TokenFile is the bearer token in a file that somebody keeps fresh, such as jwtctl token
-// --refresh: it is read again when the file has changed. A file that cannot be read, or is
-// empty, fails the call as UNAVAILABLE. insecure is as for Token.
+// TokenFile sends the bearer token in a file that another process keeps fresh, such as
+// jwtctl token --refresh. It reads the file again after a change. If the file is empty or
+// cannot be read, the call fails as UNAVAILABLE. insecure is as for Token.
 func TokenFile(path string, insecure bool) credentials.PerRPCCredentials {
 	f := &file{path: path}
 	return TokenFunc(f.token, insecure)
 }
 
-// TokenFunc asks get for the token of each call. Its error, unless it is a status, fails
-// the call as UNAVAILABLE. insecure is as for Token.
+// TokenFunc calls get for the token of each call. An error of get that is not a status
+// fails the call as UNAVAILABLE. insecure is as for Token.
 func TokenFunc(get func(context.Context) (string, error), insecure bool) credentials.PerRPCCredentials {
 	return bearer{get, insecure}
 }
@@ -37,7 +37,7 @@ type bearer struct {
 	insecure bool
 }
 
-// GetRequestMetadata is that of credentials.PerRPCCredentials.
+// GetRequestMetadata implements credentials.PerRPCCredentials.
 func (b bearer) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
 	token, err := b.get(ctx)
 	if err != nil {
@@ -49,15 +49,15 @@ func (b bearer) GetRequestMetadata(ctx context.Context, _ ...string) (map[string
 	return map[string]string{authorization: "Bearer " + token}, nil
 }
 
-// RequireTransportSecurity is that of credentials.PerRPCCredentials.
+// RequireTransportSecurity implements credentials.PerRPCCredentials.
 func (b bearer) RequireTransportSecurity() bool { return !b.insecure }
 
-// file is a token that a file holds.
+// file is a token in a file.
 type file struct {
 	path string
 
 	mu    sync.Mutex
-	was   time.Time // the file's time when it was read
+	was   time.Time // the file's modification time when it was read
 	size  int64
 	value string
 }

@@ -1,18 +1,19 @@
-// Package grpcauth guards a grpc-go server by a policy of package jwtpolicy, and gives
-// clients their bearer tokens.
+// Package grpcauth enforces a policy of package jwtpolicy on a grpc-go server, and sends
+// the bearer tokens of clients.
 //
 //	server := grpc.NewServer(grpcauth.ServerOptions(policy)...)
 //
-// A handler is called once its bearer token, and the first message where messages are
-// validated, have passed; every further message of a stream is decided about before the
-// handler receives it, and every response is signed where the method signs. What fails
-// ends the call with the status and words that jwtctl proxy has for it.
+// A handler is called after its bearer token has been accepted and, if messages are
+// validated, its first message too. Each further message of a stream is checked before
+// the handler receives it, and each response is signed if the method signs. A refusal
+// ends the call with the same status and message as in jwtctl proxy.
 //
-// A handler finds the claims by jwtpolicy.FromContext, and as incoming metadata
-// "_kalix-jwt-claim-…", as behind the proxy. What clients send under such names is removed
-// on every method, and authorization on those that require a token.
+// Handlers get the claims from jwtpolicy.FromContext, and as incoming metadata
+// "_kalix-jwt-claim-…", as behind the proxy. Metadata that clients send under such names
+// is removed on every method, and authorization on those that require a token.
 //
-// What grpc-go refuses before an interceptor is asked keeps grpc-go's words: a method that
-// the server does not have (UNIMPLEMENTED), bytes that cannot be decoded as their type, and a
-// call without a message, or with two, of a method that takes one (INTERNAL).
+// Some calls are refused by grpc-go before it calls an interceptor, with its own
+// messages: methods that the server does not have (UNIMPLEMENTED), bytes that cannot be
+// decoded as their type, and calls with no message, or with two, of a method that takes
+// one (INTERNAL).
 package grpcauth

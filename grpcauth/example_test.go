@@ -22,8 +22,8 @@ import (
 )
 
 func ExampleServerOptions() {
-	// A service with generated code says jwtpolicy.Linked(), and names its issuer:
-	// jwtpolicy.OIDC("https://idp.example.org", jwtpolicy.KeyOptions{}).
+	// A service with generated code uses jwtpolicy.Linked() here, and the keys of its
+	// issuer: jwtpolicy.OIDC("https://idp.example.org", jwtpolicy.KeyOptions{}).
 	policy, err := jwtpolicy.New(context.Background(), protosource.Files(nil, "../examples/inprocess/shop/shop.proto"),
 		[]jwtpolicy.Key{jwtpolicy.KeySet("https://idp.example.org/keys", jwtpolicy.KeyOptions{})},
 		jwtpolicy.Options{Open: []string{"grpc.health.v1.Health/Check"}})
@@ -54,8 +54,8 @@ func ExampleServerOptions() {
 	// rpc error: code = Unimplemented desc = Unknown method
 }
 
-// Each interceptor may take its place among others: what stands before it sees calls that
-// the policy refuses, too.
+// An interceptor can be placed among others. Those before it also see calls that the
+// policy refuses.
 func ExampleUnaryServerInterceptor() {
 	policy, err := jwtpolicy.New(context.Background(), protosource.Files(nil, "../examples/inprocess/shop/shop.proto"),
 		[]jwtpolicy.Key{jwtpolicy.KeySet("https://idp.example.org/keys", jwtpolicy.KeyOptions{})}, jwtpolicy.Options{Log: slog.New(slog.DiscardHandler)})
@@ -99,8 +99,8 @@ func ExampleTokenFile() {
 	// Output: false grpc: no transport security set (use grpc.WithTransportCredentials(insecure.NewCredentials()) explicitly or set credentials)
 }
 
-// TestTokenFile reads the file again when it has changed, and sends nothing that is not
-// one token.
+// TestTokenFile: the file is read again after a change, and content that is not a single
+// token is never sent.
 func TestTokenFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "token.jwt")
 	creds := grpcauth.TokenFile(path, true)

@@ -7,7 +7,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/grpctest/every"
 )
 
-// hold holds a service of generated code, and one behind a handler for unknown services.
+// hold checks law with generated code, and behind a handler for unknown services.
 func hold(t *testing.T, law func(*testing.T, grpctest.Start)) {
 	t.Helper()
 	for name, unknown := range map[string]bool{"generated service": false, "handler for unknown services": true} {

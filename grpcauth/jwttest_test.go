@@ -18,7 +18,7 @@ import (
 	"github.com/jwtctl/jwtctl/jwttest"
 )
 
-// inContext is a stream of which only the context is asked.
+// inContext is a stream that has only a context.
 type inContext struct {
 	grpc.ServerStream
 	ctx context.Context
@@ -26,8 +26,8 @@ type inContext struct {
 
 func (s inContext) Context() context.Context { return s.ctx }
 
-// TestWrongTokens: each wrong token of package jwttest is refused by the interceptors with
-// the code and status that it promises, and the good one is not. A36, S59.
+// TestWrongTokens: the interceptors refuse each wrong token of package jwttest with the
+// code and status that it lists, and accept the good one. A36, S59.
 func TestWrongTokens(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "t.proto")
 	if err := os.WriteFile(path, []byte(policytest.Header+policytest.CallSource), 0o600); err != nil {

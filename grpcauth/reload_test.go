@@ -33,7 +33,7 @@ func policyOf(tb testing.TB, w *policytest.World, o jwtpolicy.Options) *jwtpolic
 	return p
 }
 
-// incoming is the metadata of a call as grpc-go's clients send it.
+// incoming returns the metadata of a call as grpc-go's clients send it.
 func incoming(token string) context.Context {
 	md := metadata.MD{":authority": {"localhost"}, "content-type": {"application/grpc"}, "user-agent": {"grpc-go/1.85.0"}}
 	if token != "" {
@@ -42,8 +42,8 @@ func incoming(token string) context.Context {
 	return metadata.NewIncomingContext(context.Background(), md)
 }
 
-// TestReloadUnderLoad makes 10,000 calls while policy and keys are swapped: none is lost,
-// and neither goroutines nor memory grow. S17, S76.
+// TestReloadUnderLoad makes 10,000 calls while policy and keys are replaced. No call is
+// lost, and neither goroutines nor memory grow. S17, S76.
 func TestReloadUnderLoad(t *testing.T) {
 	w := policytest.New(t, policytest.CallSource, policytest.Setup{})
 	p := policyOf(t, w, jwtpolicy.Options{CachedTokens: 100})

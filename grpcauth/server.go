@@ -17,8 +17,8 @@ import (
 
 const authorization = "authorization"
 
-// ServerOptions makes a server enforce p on all of its methods: both interceptors, in
-// front of those of later options.
+// ServerOptions returns options that enforce p on all methods of a server. They install
+// both interceptors, which run before those of later options.
 func ServerOptions(p *jwtpolicy.Policy) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(UnaryServerInterceptor(p)),
@@ -29,7 +29,7 @@ func ServerOptions(p *jwtpolicy.Policy) []grpc.ServerOption {
 // UnaryServerInterceptor enforces p on unary methods.
 func UnaryServerInterceptor(p *jwtpolicy.Policy) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-		if p.Unguarded(info.FullMethod) { // gRPC sees to it that there is one message
+		if p.Unguarded(info.FullMethod) { // gRPC ensures that there is one message
 			return handler(withoutClaims(ctx), req)
 		}
 		c, ctx, err := begin(ctx, p, info.FullMethod)
@@ -57,9 +57,9 @@ func UnaryServerInterceptor(p *jwtpolicy.Policy) grpc.UnaryServerInterceptor {
 	}
 }
 
-// StreamServerInterceptor enforces p on methods with a stream, and on each message. The
-// handler of a method that validates its requests is called with the first one that
-// passed: a call without any never reaches it.
+// StreamServerInterceptor enforces p on streaming methods, and on each of their messages.
+// If a method validates its requests, its handler is called after the first message is
+// accepted: a call without messages never reaches it.
 func StreamServerInterceptor(p *jwtpolicy.Policy) grpc.StreamServerInterceptor {
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 		c, ctx, err := begin(ss.Context(), p, info.FullMethod)
@@ -76,7 +76,7 @@ func StreamServerInterceptor(p *jwtpolicy.Policy) grpc.StreamServerInterceptor {
 	}
 }
 
-// stream is a stream whose messages are decided about.
+// stream is a stream whose messages are checked.
 type stream struct {
 	grpc.ServerStream
 	ctx context.Context
@@ -87,8 +87,8 @@ func (s *stream) Context() context.Context { return s.ctx }
 func (s *stream) RecvMsg(m any) error      { return s.g.Next(s.ctx, m) }
 func (s *stream) SendMsg(m any) error      { return s.g.Answer(s.ctx, m) }
 
-// begin begins a call, and returns what its handler gets as context: with the claims, and
-// with metadata as behind jwtctl proxy (A34, S62).
+// begin begins a call, and returns the context for its handler: with the claims, and with
+// metadata as behind jwtctl proxy (A34, S62).
 func begin(ctx context.Context, p *jwtpolicy.Policy, path string) (*jwtpolicy.Call, context.Context, error) {
 	md := incoming(ctx)
 	c, err := p.Call(ctx, path, md[authorization]...)
@@ -105,8 +105,8 @@ func begin(ctx context.Context, p *jwtpolicy.Policy, path string) (*jwtpolicy.Ca
 	return c, ctx, nil
 }
 
-// forHandler returns the metadata that the handler gets instead of md: with the claims of the
-// bearer token, and without the token.
+// forHandler returns md as the handler gets it: with the claims of the bearer token, and
+// without the token.
 func forHandler(c *jwtpolicy.Call, md metadata.MD) metadata.MD {
 	n := len(md)
 	for range c.Metadata {
@@ -122,7 +122,8 @@ func forHandler(c *jwtpolicy.Call, md metadata.MD) metadata.MD {
 	return out
 }
 
-// withoutClaims returns ctx without metadata of the client that could be taken for claims.
+// withoutClaims returns ctx without metadata of the client that could be taken for
+// claims.
 func withoutClaims(ctx context.Context) context.Context {
 	md := incoming(ctx)
 	for key := range md {
@@ -135,7 +136,7 @@ func withoutClaims(ctx context.Context) context.Context {
 	return ctx
 }
 
-// copyUnforged copies md to out, without what could be taken for claims.
+// copyUnforged copies md to out, except what could be taken for claims.
 func copyUnforged(out, md metadata.MD) {
 	for key, values := range md {
 		if !jwtpolicy.IsClaimKey(key) {
@@ -144,9 +145,9 @@ func copyUnforged(out, md metadata.MD) {
 	}
 }
 
-// incoming returns the metadata of a call, which must not be changed. Package metadata
-// only gives away copies, whose cost every call would bear; the key that it asks the
-// context for tells where they come from.
+// incoming returns the metadata of a call, which must not be modified. Package metadata
+// returns copies only, which every call would pay for, so incoming finds the key under
+// which the package keeps the original in the context.
 func incoming(ctx context.Context) metadata.MD {
 	if key := incomingKey(); key != nil {
 		if md, ok := ctx.Value(key).(metadata.MD); ok {
@@ -163,7 +164,7 @@ var incomingKey = sync.OnceValue(func() any {
 	return s.key
 })
 
-// asked notes the key of the last value that was requested.
+// asked records the last key that was looked up in it.
 type asked struct {
 	context.Context
 	key any
@@ -174,7 +175,7 @@ func (a *asked) Value(key any) any {
 	return nil
 }
 
-// toStatus returns a refusal as the status that clients get.
+// toStatus returns a refusal as the status for the client.
 func toStatus(err error) error {
 	var e *jwtpolicy.Error
 	if !errors.As(err, &e) {
@@ -183,13 +184,13 @@ func toStatus(err error) error {
 	return &refusal{e}
 }
 
-// refusal is a refusal as a status of gRPC; to other interceptors it is an *Error still.
+// refusal is a refusal that is a gRPC status and, for other interceptors, an *Error.
 type refusal struct{ e *jwtpolicy.Error }
 
 func (r *refusal) Error() string { return r.e.Error() }
 func (r *refusal) Unwrap() error { return r.e }
 
-// GRPCStatus is what package status looks for.
+// GRPCStatus implements the interface that package status looks for.
 func (r *refusal) GRPCStatus() *status.Status {
 	return status.New(codes.Code(r.e.Status), r.e.Message)
 }

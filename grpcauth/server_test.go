@@ -6,11 +6,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/grpctest"
 )
 
-// TestCallCases decides every call as the proxy does, with its codes and words, in a
-// service of generated code and behind a handler for unknown services. A12, A30-A37, A41,
-// A42, A50, S59, S60, S61, S63, S77.
+// TestCallCases: every call gets the same verdict, code and message as in the proxy, both
+// with generated code and behind a handler for unknown services. A12, A30-A37, A41, A42,
+// A50, S59, S60, S61, S63, S77.
 //
-// What gRPC itself refuses before an interceptor is asked is refused by its own words: a
-// call without a message of a method that takes one, and of a method that the server
-// does not have.
+// Calls that gRPC refuses before it calls an interceptor get gRPC's own message: a call
+// without a message of a method that takes one, and of a method that the server does not
+// have.
 func TestCallCases(t *testing.T) { grpctest.HoldCallCases(t) }

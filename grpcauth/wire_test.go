@@ -20,7 +20,7 @@ import (
 )
 
 // TestS62_HandlersGetNoClaimsOfClients: handlers get the claims of the token as metadata,
-// and nothing that a client sends under such names.
+// and nothing that a client sends under the same names.
 func TestS62_HandlersGetNoClaimsOfClients(t *testing.T) {
 	s := grpctest.Serve(t, policytest.CallSource, false, jwtpolicy.Options{})
 	bearer := "Bearer " + s.Token(policytest.GoodClaims)
@@ -49,8 +49,8 @@ func TestS62_HandlersGetNoClaimsOfClients(t *testing.T) {
 	}
 }
 
-// TestA44_A47_HandlersGetWhatTokensSay: EXTRACT and RAW fields come to the handler as the
-// token has them, whatever the client sent in RAW.
+// TestA44_A47_HandlersGetWhatTokensSay: handlers get EXTRACT and RAW fields as the token
+// has them, whatever the client sent in RAW.
 func TestA44_A47_HandlersGetWhatTokensSay(t *testing.T) {
 	s := grpctest.Serve(t, policytest.CallSource, false, jwtpolicy.Options{})
 	for _, method := range []string{"Check", "CheckClient", "CheckServer", "CheckBidi"} {
@@ -86,11 +86,11 @@ func TestA60_ResponsesAreSignedOnTheWire(t *testing.T) {
 	}
 }
 
-// TestS88_LateMessagesAreRefused: a bearer token counts until its exp whenever a message
-// comes, on a stream that began in time too.
+// TestS88_LateMessagesAreRefused: a bearer token is accepted until its exp whenever a
+// message arrives, even on a stream that began earlier.
 func TestS88_LateMessagesAreRefused(t *testing.T) {
 	for _, late := range []bool{false, true} {
-		var passed atomic.Int64 // since policytest.Now
+		var passed atomic.Int64 // seconds since policytest.Now
 		s := grpctest.Serve(t, policytest.CallSource, false, jwtpolicy.Options{Now: func() time.Time { return policytest.Now.Add(time.Duration(passed.Load())) }})
 		ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+s.Token(policytest.GoodClaims)), 20*time.Second)
 		defer cancel()
@@ -121,14 +121,15 @@ func TestS88_LateMessagesAreRefused(t *testing.T) {
 	}
 }
 
-// TestGRPCAnswersItself: what docs/in-process.md says of calls that grpc-go answers before
-// an interceptor is asked. None reaches the handler, and the log does not name it.
+// TestGRPCAnswersItself checks what docs/in-process.md says of calls that grpc-go answers
+// before it calls an interceptor. None reaches the handler, and the log does not name the
+// method.
 func TestGRPCAnswersItself(t *testing.T) {
 	s := grpctest.Serve(t, policytest.CallSource, false, jwtpolicy.Options{})
 	authorization := metadata.Pairs("authorization", "Bearer "+s.Token(policytest.GoodClaims))
 	_, plain := s.Message("Plain", `{"text":"x"}`)
 	broken := &emptypb.Empty{}
-	broken.ProtoReflect().SetUnknown([]byte{0x0a, 0x7f}) // a text of 127 bytes that is not there
+	broken.ProtoReflect().SetUnknown([]byte{0x0a, 0x7f}) // claims 127 bytes of text that are missing
 	rows := map[string]struct {
 		path     string
 		messages []any

@@ -13,25 +13,26 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Call is one call of a method while it is served. Packages grpcauth and connectauth
-// make it; other transports can as they do: Policy.Call when a call begins, Request for
-// each request message before it is delivered and End when all have come, Response for
-// each response message before it is sent, and Close in the end.
+// Call is one call of a method, from its start to its end. Packages grpcauth and
+// connectauth create calls; other transports can do the same. Use Policy.Call when a call
+// begins, Request for each request message before it is delivered, End after the last
+// request, Response for each response before it is sent, and finally Close.
 //
-// Request and End are for one goroutine at a time; Response may run at the same time.
+// Request and End must not be called concurrently. Response may run at the same time as
+// either.
 type Call struct {
 	rules  enforce.Call
 	policy *Policy
 	once   sync.Once
-	// requests have come so far.
+	// requests counts the requests so far.
 	requests int
 }
 
 type callKey struct{}
 
-// Call begins a call of path, "/pkg.Service/Method" as the client spelled it, with the
-// values of its metadata authorization. The error is an *Error; after one there is no
-// call, and nothing to Close.
+// Call begins a call of path, "/pkg.Service/Method" as the client spelled it.
+// authorization holds all values of the call's authorization metadata. The error is an
+// *Error; after an error there is no call to Close.
 func (p *Policy) Call(ctx context.Context, path string, authorization ...string) (*Call, error) {
 	c := &Call{policy: p}
 	var report func(*enforce.Refusal)
@@ -48,9 +49,10 @@ func (p *Policy) Call(ctx context.Context, path string, authorization ...string)
 	return c, nil
 }
 
-// Unguarded reports whether calls of path may do without Call: the policy or Options.Open
-// has the method, nothing is required of it, and no Observer counts calls. Of such a call
-// too, what the client says under keys of claims must be removed (IsClaimKey).
+// Unguarded reports whether calls of path can skip Call: the method is in the policy or
+// in Options.Open, it requires nothing, and there is no Observer to count it. The
+// transport must still remove metadata that a client sends under the keys of claims
+// (IsClaimKey).
 func (p *Policy) Unguarded(path string) bool {
 	return p.o.Observer == nil && p.state.Load().Unguarded(path)
 }
@@ -66,14 +68,14 @@ func (c *Call) begin(ctx context.Context, authorization []string) (r *enforce.Re
 	return c.rules.Ends(r)
 }
 
-// crashes makes a panic of the engine the refusal of this one call (S74).
+// crashes turns a panic of the engine into the refusal of this call (S74).
 func crashes(r **enforce.Refusal) {
 	if cause := recover(); cause != nil {
 		*r = enforce.Crashed(cause)
 	}
 }
 
-// name is that of the method, "" for one that the policy lacks.
+// name returns the method's name, or "" if the policy does not have it.
 func (c *Call) name() string {
 	if !c.rules.IsKnown() {
 		return ""
@@ -88,10 +90,10 @@ func (c *Call) report(ctx context.Context, path string, r *enforce.Refusal) {
 	}
 }
 
-// shown is what the log calls the method.
+// shown returns the method's name for the log.
 func (c *Call) shown() string { return quote.Shorten(c.rules.Method.Name) }
 
-// refuse logs r, and ends the call with it.
+// refuse logs r and ends the call with it.
 func (c *Call) refuse(ctx context.Context, r *enforce.Refusal) error {
 	if r == nil {
 		return nil
@@ -108,10 +110,11 @@ func (c *Call) end(e *Error) {
 	}
 }
 
-// Close ends the call, however it went.
+// Close ends the call. It may be called more than once.
 func (c *Call) Close() { c.end(nil) }
 
-// Claims returns those of the call's bearer token; false where its method requires none.
+// Claims returns the claims of the call's bearer token. It returns false if the method
+// requires none.
 func (c *Call) Claims() (Claims, bool) {
 	a := c.rules.Admission()
 	if a == nil {
@@ -120,15 +123,15 @@ func (c *Call) Claims() (Claims, bool) {
 	return Claims{a.Token}, true
 }
 
-// Context returns ctx with the claims of the call, for FromContext.
+// Context returns ctx with the claims of the call, which FromContext returns.
 func (c *Call) Context(ctx context.Context) context.Context {
 	return context.WithValue(ctx, callKey{}, c)
 }
 
-// Metadata yields what jwtctl proxy tells a service about the claims: keys such as
-// "_kalix-jwt-claim-sub", in lower case, and their values. A key that ends in "-bin" has
-// bytes as its value. What a client sends under such keys must be removed first, on every
-// method: see IsClaimKey.
+// Metadata yields the metadata with which jwtctl proxy passes claims to a service: keys
+// such as "_kalix-jwt-claim-sub", in lower case, and their values. The value of a key
+// that ends in "-bin" is raw bytes. The transport must first remove what a client sends
+// under such keys, on every method: see IsClaimKey.
 func (c *Call) Metadata(yield func(key, value string) bool) {
 	a := c.rules.Admission()
 	if a == nil {
@@ -141,12 +144,12 @@ func (c *Call) Metadata(yield func(key, value string) bool) {
 	}
 }
 
-// RequiresBearer reports whether the method requires a bearer token; authorization is
-// then no business of the service.
+// RequiresBearer reports whether the method requires a bearer token. If so, the transport
+// should not pass the authorization metadata on to the service.
 func (c *Call) RequiresBearer() bool { return c.rules.Method.Bearer != nil }
 
-// NewRequest returns a new request message where the method validates its requests, of
-// generated code if that is linked in; nil elsewhere.
+// NewRequest returns a new request message if the method validates its requests, and nil
+// otherwise. The message has its generated type if that is linked into the program.
 func (c *Call) NewRequest() proto.Message {
 	p := c.rules.Method.Request
 	if p == nil {
@@ -158,20 +161,20 @@ func (c *Call) NewRequest() proto.Message {
 	return dynamicpb.NewMessage(p.Desc)
 }
 
-// OneRequest reports whether the method takes exactly one request message. That one may
-// be delivered only after End.
+// OneRequest reports whether the method takes exactly one request message. Do not deliver
+// that message before End returns.
 func (c *Call) OneRequest() bool { return c.rules.Method.OneRequest() }
 
 // Signs reports whether the method's responses are signed.
 func (c *Call) Signs() bool { return c.rules.Method.Response != nil }
 
-// IsClaimKey reports whether a service could read key as one of those of Call.Metadata,
-// in whatever case and spelling.
+// IsClaimKey reports whether a service could take key for one of those that Call.Metadata
+// yields, in any case and spelling.
 func IsClaimKey(key string) bool { return enforce.IsClaim(key) }
 
-// Request decides about the next request message, m, and fills in its EXTRACT and RAW
-// fields where the method validates it. The error is an *Error and ends the call; m must
-// then not be used. For one request more than the method takes, nil will do.
+// Request checks the next request message, m, and fills in its EXTRACT and RAW fields if
+// the method validates requests. m may be nil for a message beyond the one that the
+// method takes. The error is an *Error and ends the call; m must then not be used.
 func (c *Call) Request(ctx context.Context, m proto.Message) error {
 	return c.refuse(ctx, c.request(ctx, m))
 }
@@ -182,14 +185,14 @@ func (c *Call) request(ctx context.Context, m proto.Message) (r *enforce.Refusal
 	switch {
 	case c.rules.Method.Request == nil:
 		return c.rules.Request(ctx, nil)
-	case m == nil && c.requests > 1 && c.OneRequest(): // one too many, whatever it holds
+	case m == nil && c.requests > 1 && c.OneRequest(): // one too many, whatever its content
 		return c.rules.Request(ctx, nil)
 	case m == nil:
 		return c.rules.AboutRequest(fault.New(fault.MessageMalformed, "request", "it is not a message of protobuf"), nil)
 	case !c.policy.o.ReportOnly:
 		return c.rules.Request(ctx, m)
 	}
-	checked := proto.Clone(m) // if it does not pass, it goes on as it came
+	checked := proto.Clone(m) // a message that fails is passed on unchanged
 	if r = c.rules.Request(ctx, checked); r == nil && !c.rules.Passing() {
 		proto.Reset(m)
 		proto.Merge(m, checked)
@@ -197,12 +200,12 @@ func (c *Call) request(ctx context.Context, m proto.Message) (r *enforce.Refusal
 	return r
 }
 
-// End decides about a call whose requests have all come: whether there were as many as
-// the method takes, and whether tokens still count. The error is an *Error.
+// End checks a call after its last request: that it had as many requests as the method
+// takes, and that its tokens have not expired. The error is an *Error.
 func (c *Call) End(ctx context.Context) error { return c.refuse(ctx, c.rules.End()) }
 
-// Response returns m as it is sent: itself, or a copy with its tokens where the method
-// signs. The error is an *Error and ends the call.
+// Response returns the message to send instead of m: a copy with tokens if the method
+// signs responses, m itself otherwise. The error is an *Error and ends the call.
 func (c *Call) Response(ctx context.Context, m proto.Message) (proto.Message, error) {
 	if !c.Signs() {
 		return m, nil

@@ -6,8 +6,8 @@ import (
 	"github.com/jwtctl/jwtctl/jwtpolicy"
 )
 
-// TestUnguarded: only a method of the policy of which nothing is required may do without
-// a Call, and none where somebody counts calls. A36, S65.
+// TestUnguarded: a method can skip Call only if the policy has it and requires nothing of
+// it, and never if an Observer counts calls. A36, S65.
 func TestUnguarded(t *testing.T) {
 	l := newLab(t)
 	health := jwtpolicy.Options{Open: []string{"grpc.health.v1.Health/Check"}}

@@ -9,11 +9,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/jws"
 )
 
-// Claims are those of a bearer token that passed. The zero value has none.
+// Claims are the claims of a verified bearer token. The zero value has none.
 type Claims struct{ token *jws.Verified }
 
-// FromContext returns the claims of the bearer token of the call that ctx belongs to;
-// false where its method requires none.
+// FromContext returns the claims of the bearer token of the call that ctx belongs to. It
+// returns false if the method requires no token.
 func FromContext(ctx context.Context) (Claims, bool) {
 	c, _ := ctx.Value(callKey{}).(*Call)
 	if c == nil {
@@ -22,10 +22,10 @@ func FromContext(ctx context.Context) (Claims, bool) {
 	return c.Claims()
 }
 
-// Issuer returns iss, "" for none.
+// Issuer returns the iss claim, or "".
 func (c Claims) Issuer() string { return c.text((*jws.Claims).Issuer) }
 
-// Subject returns sub, "" for none.
+// Subject returns the sub claim, or "".
 func (c Claims) Subject() string { return c.text((*jws.Claims).Subject) }
 
 func (c Claims) text(get func(*jws.Claims) (*string, error)) string {
@@ -33,13 +33,13 @@ func (c Claims) text(get func(*jws.Claims) (*string, error)) string {
 		return ""
 	}
 	text, err := get(c.token.Claims)
-	if err != nil || text == nil { // checked when the token passed
+	if err != nil || text == nil { // checked when the token was accepted
 		return ""
 	}
 	return *text
 }
 
-// Audience returns aud, a string being a list of one.
+// Audience returns the aud claim. A string is returned as a list of one.
 func (c Claims) Audience() []string {
 	if c.token == nil {
 		return nil
@@ -48,7 +48,7 @@ func (c Claims) Audience() []string {
 	return list
 }
 
-// Expiry returns exp, the zero time for none.
+// Expiry returns the exp claim, or the zero time.
 func (c Claims) Expiry() time.Time {
 	if c.token == nil {
 		return time.Time{}
@@ -57,10 +57,10 @@ func (c Claims) Expiry() time.Time {
 	return at
 }
 
-// Has reports whether there is a claim of exactly this name.
+// Has reports whether there is a claim with exactly this name.
 func (c Claims) Has(name string) bool { return c.JSON(name) != nil }
 
-// JSON returns the JSON of a claim as the token has it; nil for none.
+// JSON returns the JSON value of a claim as it is in the token, or nil.
 func (c Claims) JSON(name string) []byte {
 	if c.token == nil {
 		return nil
@@ -69,10 +69,10 @@ func (c Claims) JSON(name string) []byte {
 	return value
 }
 
-// Decode reads the claim called name into v, a pointer, strictly: a claim of another
-// JSON type, a number that v cannot hold exactly, a member of an object twice or in
-// another case are errors (invalid_claim), and so is a claim that is missing
-// (claim_missing).
+// Decode stores the claim called name in v, which must be a pointer. Decoding is strict:
+// a claim of another JSON type, a number that v cannot hold exactly, and an object with a
+// duplicate member, or with one in another case, are errors (invalid_claim). A missing
+// claim is an error too (claim_missing).
 func (c Claims) Decode(name string, v any) error {
 	value := c.JSON(name)
 	if value == nil {

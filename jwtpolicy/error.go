@@ -7,28 +7,27 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// Error is why a policy was not loaded, or a call, token or message was refused. Its
-// text is for logs of the service: it never holds a key or a whole token, but may name
-// the value of a claim. Clients get Status and Message.
+// Error describes why a policy was not loaded, or why a call, token or message was
+// refused. Its text is for the service's logs: it never holds a key or a whole token, but
+// may hold the value of a claim. Clients get Status and Message only.
 type Error struct {
-	// Code names the kind of failure, such as "token_expired". Codes never change
-	// their meaning; jwtctl help exit-codes lists them.
+	// Code is the kind of failure, such as "token_expired". The meaning of a code never
+	// changes; jwtctl help exit-codes lists them all.
 	Code string
-	// Path is what is at fault: "bearer token", a field such as "friends[2].tok", a
-	// file, an annotation with its position.
+	// Path is where the problem is: "bearer token", a field such as "friends[2].tok", a
+	// file, or an annotation with its position.
 	Path string
-	// Reason says what is wrong with it, and Hint what to do about it; "" where
-	// nothing helps.
+	// Reason describes the problem, and Hint how to fix it; Hint may be empty.
 	Reason, Hint string
-	// Status is the gRPC status code (google.rpc.Code), and Message all that a client
-	// gets. They are 0 and "" in errors of loading a policy.
+	// Status is the gRPC status code (google.rpc.Code), and Message the text for the
+	// client. They are 0 and "" for errors from loading a policy.
 	Status  uint32
 	Message string
 
 	cause error
 }
 
-// Error returns path and reason.
+// Error returns the path and the reason.
 func (e *Error) Error() string {
 	if e.Path == "" {
 		return e.Reason
@@ -36,10 +35,11 @@ func (e *Error) Error() string {
 	return e.Path + ": " + e.Reason
 }
 
-// Unwrap returns the error below, such as that of a context.
+// Unwrap returns the underlying error, such as that of a context.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Is makes errors.Is(err, &Error{Code: code}) compare the code alone.
+// Is reports whether target is an *Error with the same code, so that errors.Is(err,
+// &Error{Code: code}) works.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code && t.Path == "" && t.Reason == ""
@@ -49,7 +49,7 @@ func newError(f *fault.Error) *Error {
 	return &Error{Code: string(f.Code), Path: f.What, Reason: f.Why, Hint: f.Hint, cause: f.Cause}
 }
 
-// refused returns r as an error; nil for nil.
+// refused returns r as an error, or nil if r is nil.
 func refused(r *enforce.Refusal) *Error {
 	if r == nil {
 		return nil
@@ -59,7 +59,7 @@ func refused(r *enforce.Refusal) *Error {
 	return e
 }
 
-// about is refused for err, which is about what is at.
+// about is like refused, for an error at a place.
 func about(at enforce.Place, err error) error {
 	if err == nil {
 		return nil

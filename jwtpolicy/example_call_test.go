@@ -18,7 +18,7 @@ func ExampleOIDC() {
 		jwtpolicy.OIDC("https://idp.example.org", jwtpolicy.KeyOptions{Audiences: []string{"shop"}}),
 		jwtpolicy.KeySet("https://partner.example.org/keys", jwtpolicy.KeyOptions{Issuer: "partner", RequireExpiry: true}),
 		jwtpolicy.KeyFile("key.priv.pem", jwtpolicy.KeyOptions{Issuer: "shop"}),        // signs responses
-		jwtpolicy.KeyBytes(newKey(), jwtpolicy.KeyOptions{ID: "test", Issuer: "test"}), // of tests
+		jwtpolicy.KeyBytes(newKey(), jwtpolicy.KeyOptions{ID: "test", Issuer: "test"}), // for tests
 	}
 	fmt.Println(keys)
 	// Output: [https://idp.example.org https://partner.example.org/keys key.priv.pem key]
@@ -27,9 +27,9 @@ func ExampleOIDC() {
 func ExampleLinked() {
 	keys := []jwtpolicy.Key{jwtpolicy.OIDC("https://idp.example.org", jwtpolicy.KeyOptions{})}
 	for _, source := range []jwtpolicy.Source{
-		jwtpolicy.Linked(), // the generated code of this program, which has no service
+		jwtpolicy.Linked(), // generated code of this program, which has no service here
 		jwtpolicy.Registry(&protoregistry.Files{}),
-		jwtpolicy.DescriptorSets("shop.binpb"), // of protoc -o or buf build -o
+		jwtpolicy.DescriptorSets("shop.binpb"), // from protoc -o or buf build -o
 	} {
 		_, err := jwtpolicy.New(context.Background(), source, keys, jwtpolicy.Options{})
 		var e *jwtpolicy.Error
@@ -71,7 +71,7 @@ func ExamplePolicy_Call() {
 			authorization = append(authorization, value)
 		}
 		for key := range headers {
-			if jwtpolicy.IsClaimKey(key) { // only the policy may say them
+			if jwtpolicy.IsClaimKey(key) { // only the policy may set these
 				delete(headers, key)
 			}
 		}
@@ -104,7 +104,7 @@ func ExamplePolicy_Call() {
 		if err := handler(ctx); err != nil || !call.Signs() {
 			return err
 		}
-		_, err = call.Response(ctx, nil) // what the handler answered
+		_, err = call.Response(ctx, nil) // the handler's response
 		return err
 	}
 	headers := map[string]string{"authorization": "Bearer " + token(jwt.MapClaims{"iss": "accounts", "sub": "alice"}), "_kalix-jwt-claim-sub": "mallory"}
@@ -121,7 +121,7 @@ func ExamplePolicy_Call() {
 	// bearer token: authorization: there is none
 }
 
-// observer counts in the log of an example.
+// observer prints what it observes.
 type observer struct{}
 
 func (observer) Begin(method string) { fmt.Println("begin", method) }
@@ -133,7 +133,8 @@ func (observer) WouldRefuse(method string, e *jwtpolicy.Error) {
 }
 func (observer) Weakened(c jwtpolicy.Change) { fmt.Println("weaker:", c.Kind, c.Subject) }
 
-// With ReportOnly a service that has callers without tokens learns who would be refused.
+// With ReportOnly, a service whose callers do not send tokens yet learns which calls
+// would be refused.
 func ExampleObserver() {
 	policy := shopPolicy(jwtpolicy.Options{ReportOnly: true, Observer: observer{}})
 	call, err := policy.Call(context.Background(), "/shop.Shop/Watch")

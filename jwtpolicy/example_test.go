@@ -22,7 +22,7 @@ import (
 
 const shopProto = "../examples/inprocess/shop/shop.proto"
 
-// newKey returns a private key as a file of jwtctl keygen holds it.
+// newKey returns a private key as jwtctl keygen would write it.
 func newKey() []byte {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -35,10 +35,10 @@ func newKey() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
-// shopKey is what the policy of shopPolicy checks and signs with.
+// shopKey verifies and signs under the policy of shopPolicy.
 var shopKey = newKey()
 
-// shopPolicy loads the policy of the example. A service with generated code says
+// shopPolicy loads the policy of the example. A service with generated code uses
 // jwtpolicy.Linked() instead of protosource.Files.
 func shopPolicy(o jwtpolicy.Options) *jwtpolicy.Policy {
 	o.Log = slog.New(slog.DiscardHandler)
@@ -50,7 +50,7 @@ func shopPolicy(o jwtpolicy.Options) *jwtpolicy.Policy {
 	return policy
 }
 
-// token returns a token as an identity provider makes it.
+// token returns a token as an identity provider would issue it.
 func token(claims jwt.MapClaims) string {
 	key, err := jwt.ParseECPrivateKeyFromPEM(shopKey)
 	if err != nil {
@@ -67,7 +67,7 @@ func token(claims jwt.MapClaims) string {
 
 func ExampleNew() {
 	policy := shopPolicy(jwtpolicy.Options{})
-	// Packages grpcauth and connectauth make such calls.
+	// Packages grpcauth and connectauth make this call for you.
 	_, err := policy.Call(context.Background(), "/shop.Shop/Buy")
 	var refused *jwtpolicy.Error
 	if errors.As(err, &refused) {
@@ -100,7 +100,7 @@ func ExamplePolicy_Reload() {
 	policy := shopPolicy(jwtpolicy.Options{RefuseWeaker: true})
 	keys := []jwtpolicy.Key{jwtpolicy.KeyBytes(newKey(), jwtpolicy.KeyOptions{Issuer: "accounts"})}
 	if err := policy.Reload(context.Background(), protosource.Files(nil, shopProto), keys); err != nil {
-		log.Print(err) // the old policy and keys stay in force
+		log.Print(err) // the old policy and keys remain in force
 	}
 	fmt.Println(policy.Reload(context.Background(), jwtpolicy.DescriptorSets("none.binpb"), keys) != nil)
 	// Output: true

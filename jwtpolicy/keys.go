@@ -15,31 +15,32 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// KeyOptions bind keys to what they may be used for. The zero value is a key, or set of
-// keys, for tokens of any issuer that has no key of its own.
+// KeyOptions restrict what keys may be used for. Keys with the zero value are for tokens
+// of any issuer that has no keys bound to it.
 type KeyOptions struct {
-	// ID is the key id (kid) of a key; by default its own, else its RFC 7638
-	// thumbprint. Of a set it picks one key.
+	// ID is the key ID (kid) of a single key; the default is the key's own ID, or else
+	// its RFC 7638 thumbprint. For a set, ID selects one key.
 	ID string
-	// Algorithms narrow what the keys may be used with; by default, all that fit them.
-	// A single key takes at most one.
+	// Algorithms limit the algorithms that the keys may be used with. The default, nil,
+	// permits all that fit the key. A single key takes at most one.
 	Algorithms []string
-	// Issuer binds the keys to tokens whose iss it is: they vouch for no other, and no
-	// other key vouches for its tokens.
+	// Issuer binds the keys to tokens with this iss claim: they verify no other tokens,
+	// and no other keys verify these.
 	Issuer string
-	// Audiences, unless empty, are those of which aud must hold one.
+	// Audiences lists accepted audiences: aud must hold at least one of them. Empty
+	// accepts any.
 	Audiences []string
-	// RequireExpiry demands exp; MaxLifetime and MaxAge, unless 0, bound how long a
-	// token is good for, and how long ago it was issued.
+	// RequireExpiry requires an exp claim. MaxLifetime and MaxAge limit how long a token
+	// is valid, and how long ago it was issued; 0 means no limit.
 	RequireExpiry       bool
 	MaxLifetime, MaxAge time.Duration
 
-	// Refresh is the longest time between two fetches of a set at a URL; 5 minutes by
-	// default, 30 seconds at least. MaxStale is how long its last good keys serve while
-	// fetching fails; an hour by default.
+	// Refresh is the longest time between two fetches of a set at a URL; the default is 5
+	// minutes, the minimum 30 seconds. MaxStale is how long the last fetched keys stay in
+	// use while fetching fails; the default is an hour.
 	Refresh, MaxStale time.Duration
-	// AllowHTTP permits plain http to other machines. RootCAs, unless nil, are trusted
-	// instead of the system's.
+	// AllowHTTP permits plain http to other machines. RootCAs, if not nil, replace the
+	// system's root certificates.
 	AllowHTTP bool
 	RootCAs   *x509.CertPool
 }
@@ -48,8 +49,8 @@ func (o KeyOptions) rules() keys.Rules {
 	return keys.Rules{Audiences: o.Audiences, RequireExpiry: o.RequireExpiry, MaxLifetime: o.MaxLifetime, MaxAge: o.MaxAge}
 }
 
-// issuerRules are the rules as a reload compares them: those of the issuer, or of what is
-// at place.
+// issuerRules returns the rules as a reload compares them: keyed by the issuer, or by
+// place if no issuer is set.
 func (o KeyOptions) issuerRules(place string) diff.IssuerRules {
 	return diff.IssuerRules{Of: cmp.Or(o.Issuer, place), Rules: o.rules()}
 }
@@ -68,8 +69,8 @@ func (o KeyOptions) algorithms() (list []keys.Algorithm, err error) {
 	return list, nil
 }
 
-// Key is a key or a set of keys. Made once and given to New and Reload, a set at a URL
-// keeps what it has fetched. Its text is where it comes from.
+// Key is a key or a set of keys. A Key can be used for both New and Reload: a set at a
+// URL then keeps the keys it has fetched. Its string form is its location.
 type Key struct {
 	where string
 	rules diff.IssuerRules
@@ -78,8 +79,8 @@ type Key struct {
 
 func (k Key) String() string { return k.where }
 
-// KeyFile is a file that holds a key: PEM (private, public, certificate), JWK or JWKS.
-// It is read by New and Reload. A private key signs and verifies.
+// KeyFile reads a key from a file: PEM (private key, public key or certificate), JWK or
+// JWKS. New and Reload read the file. A private key both signs and verifies.
 func KeyFile(path string, o KeyOptions) Key {
 	return Key{path, o.issuerRules(path), func(func() time.Time, *slog.Logger) ([]*keys.Key, keys.Set, error) {
 		data, err := files.Read(path, keys.MaxFileBytes, fault.KeyUnreadable)
@@ -91,7 +92,7 @@ func KeyFile(path string, o KeyOptions) Key {
 	}}
 }
 
-// KeyBytes is KeyFile for what such a file holds.
+// KeyBytes is like KeyFile, for the content of such a file.
 func KeyBytes(data []byte, o KeyOptions) Key {
 	return Key{"key", o.issuerRules("key"), func(func() time.Time, *slog.Logger) ([]*keys.Key, keys.Set, error) {
 		list, err := parseKeys(data, "key", o)
@@ -114,14 +115,15 @@ func parseKeys(data []byte, from string, o KeyOptions) ([]*keys.Key, error) {
 	return loaded.Keys, err
 }
 
-// KeySet is a JWK set (RFC 7517) at an https URL, fetched when a token first needs it
-// and then again, or in a file. Keys that are not for signatures are passed over.
+// KeySet is a JWK set (RFC 7517) in a file or at an https URL. New and Reload start
+// fetching from a URL, and it is fetched again as KeyOptions.Refresh says. Keys that are
+// not for signatures are skipped.
 func KeySet(location string, o KeyOptions) Key { return set(location, o, jwks.Open) }
 
-// OIDC is the key set that the OpenID Connect issuer at this URL names in its
-// configuration, bound to that issuer.
+// OIDC is the key set that an OpenID Connect issuer names in its discovery document. The
+// keys are bound to that issuer.
 func OIDC(issuer string, o KeyOptions) Key {
-	o.Issuer = "" // which its location is
+	o.Issuer = "" // the location is the issuer
 	return set(issuer, o, func(issuer string, r jwks.RemoteOptions) (keys.Set, error) { return jwks.NewDiscovered(issuer, r) })
 }
 

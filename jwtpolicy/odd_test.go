@@ -15,8 +15,8 @@ import (
 	"github.com/jwtctl/jwtctl/jwtpolicy"
 )
 
-// TestRefusesValuesThatCheckNothing: what a program computes, or reads from a variable
-// that is not set, never turns a check off. S37, S87.
+// TestRefusesValuesThatCheckNothing: a value that a program computed, or read from an
+// unset variable, never disables a check. S37, S87.
 func TestRefusesValuesThatCheckNothing(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
@@ -42,7 +42,8 @@ func TestRefusesValuesThatCheckNothing(t *testing.T) {
 	}
 }
 
-// TestMessagesThatAreNil are refused: a panic would end the program. S74.
+// TestMessagesThatAreNil: nil messages are refused, since a panic would end the program.
+// S74.
 func TestMessagesThatAreNil(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
@@ -56,8 +57,8 @@ func TestMessagesThatAreNil(t *testing.T) {
 	}
 }
 
-// TestWarnsOfResponsesThatNoKeySigns at the start, and not at the first call, which fails
-// once the service has done its work. A23.
+// TestWarnsOfResponsesThatNoKeySigns: a missing signing key is logged at the start, not
+// when the first call fails after the service has done its work. A23.
 func TestWarnsOfResponsesThatNoKeySigns(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

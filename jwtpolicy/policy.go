@@ -14,67 +14,70 @@ import (
 	"github.com/jwtctl/jwtctl/internal/enforce"
 )
 
-// DefaultCachedTokens is how many bearer tokens are remembered by default.
+// DefaultCachedTokens is the default of Options.CachedTokens.
 const DefaultCachedTokens = 10_000
 
-// Options say how a policy is enforced. The zero value enforces all of it.
+// Options configure how a policy is enforced. The zero value enforces everything.
 type Options struct {
-	// Leeway is how far the clocks of issuers may differ, 0 to 10 minutes.
+	// Leeway is the tolerated clock difference to issuers, from 0 to 10 minutes.
 	Leeway time.Duration
-	// SigningKeyID picks the key that signs; by default the token's issuer does.
+	// SigningKeyID selects the key that signs; by default the key of the token's issuer.
 	SigningKeyID string
-	// RefuseUnknownFields refuses messages with fields that their types do not declare.
+	// RefuseUnknownFields refuses messages with fields that their type does not declare.
 	RefuseUnknownFields bool
-	// Open are methods outside of the policy that pass unguarded, such as
-	// "grpc.health.v1.Health/Check". All others that the policy lacks are refused.
+	// Open lists methods outside of the policy that need no check, such as
+	// "grpc.health.v1.Health/Check". All other methods that are not in the policy are
+	// refused.
 	Open []string
-	// CachedTokens is how many bearer tokens that passed are remembered, so that their
-	// signature is not checked again; 0 is DefaultCachedTokens, less than 0 none. They
-	// are believed no longer for it.
+	// CachedTokens is the number of accepted bearer tokens to remember, so that their
+	// signature is not checked again. 0 means DefaultCachedTokens, a negative value
+	// disables the cache. A cached token still expires in time.
 	CachedTokens int
-	// MaxTokenBytes is the most bytes of a token; 64 KiB by default.
+	// MaxTokenBytes is the maximum length of a token; the default is 64 KiB.
 	MaxTokenBytes int
-	// ReportOnly refuses no call: what would be refused goes to Log and Observer, and
-	// the call goes on.
+	// ReportOnly lets every call through. What would have been refused is logged to Log
+	// and reported to the Observer.
 	ReportOnly bool
-	// RefuseWeaker makes Reload refuse a policy that lets more through than the one in
-	// force, or may do, as by jwtctl diff.
+	// RefuseWeaker makes Reload fail if the new policy lets more through than the one in
+	// force, or may do so, as jwtctl diff decides.
 	RefuseWeaker bool
-	// Observer, unless nil, is called for every call.
+	// Observer, if not nil, is called for every call.
 	Observer Observer
-	// Log gets refusals, what a reload made weaker, and key sets that cannot be fetched; nil is slog.Default().
+	// Log gets refusals, changes by which a reload weakens the policy, and key sets that
+	// cannot be fetched. The default is slog.Default().
 	Log *slog.Logger
-	// Now is the clock; nil is time.Now.
+	// Now is the clock. The default is time.Now.
 	Now func() time.Time
-	// Env looks up the variables that annotations name; nil is os.LookupEnv.
+	// Env looks up the variables that annotations name. The default is os.LookupEnv.
 	Env func(name string) (string, bool)
 }
 
-// Observer counts calls and reloads. Its methods are called by many goroutines at once.
+// Observer counts calls and reloads. Its methods are called concurrently.
 type Observer interface {
-	// Begin tells that a call has begun. method is "pkg.Service/Method", "" for one
-	// that the policy lacks: what clients send must not name metrics.
+	// Begin is called when a call begins. method is "pkg.Service/Method", or "" if the
+	// policy does not have it, so that clients cannot create metrics of any name.
 	Begin(method string)
-	// End tells that it has ended; refused is nil unless the policy ended it.
+	// End is called when a call has ended. refused is nil unless the policy ended the
+	// call.
 	End(method string, refused *Error)
-	// WouldRefuse tells of a call that goes on because of ReportOnly, once for each.
+	// WouldRefuse is called once for each call that goes on only because of ReportOnly.
 	WouldRefuse(method string, e *Error)
-	// Weakened tells of each change by which a Reload has let more through.
+	// Weakened is called for each change by which a Reload let more through.
 	Weakened(c Change)
 }
 
-// Policy is what annotations require, with the keys that it is enforced by. It is safe
-// for concurrent use.
+// Policy is what annotations require, and the keys to enforce it with. It is safe for
+// concurrent use.
 type Policy struct {
 	o      Options
 	state  atomic.Pointer[enforce.State]
 	reload sync.Mutex
-	inUse  *version // of state; for who holds reload
+	inUse  *version // of state; guarded by reload
 }
 
-// New loads a policy. One with an error that jwtctl lint reports does not start, nor
-// does one whose keys cannot be read; a key set at a URL is fetched later. The error is an
-// *Error or several, joined.
+// New loads a policy from src with the keys in list. It fails if jwtctl lint would report
+// an error, or if a key cannot be read; key sets at URLs are fetched later. The error is
+// an *Error or several, joined.
 func New(ctx context.Context, src Source, list []Key, o Options) (*Policy, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -98,8 +101,9 @@ func New(ctx context.Context, src Source, list []Key, o Options) (*Policy, error
 	return p, nil
 }
 
-// VerifyBearer decides about a bearer token outside of a call, by what method,
-// "pkg.Service/Method", requires. The token comes without the scheme "Bearer".
+// VerifyBearer checks a bearer token outside of a call against the requirements of
+// method, "pkg.Service/Method". token does not include the scheme "Bearer". The error is
+// an *Error.
 func (p *Policy) VerifyBearer(ctx context.Context, method, token string) (Claims, error) {
 	s := p.state.Load()
 	m, err := s.Plan.Method(strings.TrimPrefix(method, "/"))
@@ -113,15 +117,17 @@ func (p *Policy) VerifyBearer(ctx context.Context, method, token string) (Claims
 	return Claims{verified}, nil
 }
 
-// VerifyMessage decides about m outside of a call, by the annotations of its type, and
-// fills in its EXTRACT and RAW fields. bearer is the claims of the bearer token that came
-// with it; the zero value for none. After an error m must not be used.
+// VerifyMessage checks m outside of a call against the annotations of its type, and fills
+// in its EXTRACT and RAW fields. bearer holds the claims of the bearer token that came
+// with m, or is the zero value. The error is an *Error; after an error m must not be
+// used.
 func (p *Policy) VerifyMessage(ctx context.Context, m proto.Message, bearer Claims) error {
 	return about(enforce.InRequest, p.state.Load().VerifyMessage(ctx, m, bearer.token))
 }
 
-// SignMessage puts a token into each token field of m, by the annotations of its type.
-// bearer is as in VerifyMessage. After an error m must not be used.
+// SignMessage puts a token into each token field of m, as the annotations of its type
+// require. bearer is as in VerifyMessage. The error is an *Error; after an error m must
+// not be used.
 func (p *Policy) SignMessage(m proto.Message, bearer Claims) error {
 	return about(enforce.InResponse, p.state.Load().SignMessage(m, bearer.token))
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/jwtctl/jwtctl/jwtpolicy/protosource"
 )
 
-// lab is a World and what public callers have of it.
+// lab is a World, with what callers of the public API need of it.
 type lab struct {
 	*policytest.World
 	dir string
@@ -48,7 +48,7 @@ func valueOf(text string) protoreflect.Value { return protoreflect.ValueOfString
 
 func (l *lab) source() jwtpolicy.Source { return protosource.Files(nil, l.dir) }
 
-// registry returns the files of the World, as generated code registers them.
+// registry returns the files of the World as generated code would register them.
 func (l *lab) registry() *protoregistry.Files {
 	r := &protoregistry.Files{}
 	for _, f := range l.Set.Files() {
@@ -75,7 +75,8 @@ func (l *lab) policy(src jwtpolicy.Source, o jwtpolicy.Options) *jwtpolicy.Polic
 	return p
 }
 
-// TestSourcesAgree: every form of the same descriptors decides alike. A4, S59.
+// TestSourcesAgree: every form of the same descriptors leads to the same verdicts. A4,
+// S59.
 func TestSourcesAgree(t *testing.T) {
 	l := newLab(t)
 	set := filepath.Join(l.dir, "set.binpb")
@@ -98,8 +99,8 @@ func TestSourcesAgree(t *testing.T) {
 	}
 }
 
-// TestMessages verifies, fills in and signs messages whose descriptors are the policy's,
-// and others of the same name. A44, A47, A60.
+// TestMessages verifies, fills in and signs messages with the policy's own descriptors,
+// and with other descriptors of the same name. A44, A47, A60.
 func TestMessages(t *testing.T) {
 	l := newLab(t)
 	for name, src := range map[string]jwtpolicy.Source{"its own descriptors": jwtpolicy.Registry(l.registry()), "others of the same name": l.source()} {
@@ -125,7 +126,8 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// TestRefusesToStart: nothing runs that could not decide. A101, S79, S87.
+// TestRefusesToStart: a policy that could not decide some calls does not load. A101, S79,
+// S87.
 func TestRefusesToStart(t *testing.T) {
 	l := newLab(t)
 	broken := filepath.Join(t.TempDir(), "t.proto")
@@ -154,7 +156,7 @@ func TestRefusesToStart(t *testing.T) {
 	}
 }
 
-// TestDecodeIsStrict: a claim is read as what it is, or not at all. S39, S41, S48.
+// TestDecodeIsStrict: a claim is decoded exactly, or not at all. S39, S41, S48.
 func TestDecodeIsStrict(t *testing.T) {
 	l := newLab(t)
 	p := l.policy(l.source(), jwtpolicy.Options{})
@@ -184,7 +186,7 @@ func TestDecodeIsStrict(t *testing.T) {
 	}
 }
 
-// counter is an Observer.
+// counter is an Observer that counts.
 type counter struct {
 	mu                sync.Mutex
 	begun, ended      int
@@ -213,8 +215,8 @@ func (c *counter) Weakened(change jwtpolicy.Change) {
 	c.weakened = append(c.weakened, change)
 }
 
-// TestReportOnly refuses nothing, reports each call once, and hands on what did not pass
-// as it came.
+// TestReportOnly: with ReportOnly no call is refused, each is reported once, and a
+// message that fails is passed on unchanged.
 func TestReportOnly(t *testing.T) {
 	l := newLab(t)
 	seen := &counter{}
@@ -247,10 +249,10 @@ func TestReportOnly(t *testing.T) {
 	}
 }
 
-// TestContextEnds: a call that waits for keys ends with its context. S24.
+// TestContextEnds: a call that waits for keys ends when its context does. S24.
 func TestContextEnds(t *testing.T) {
 	l := newLab(t)
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // it accepts, and never answers
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and never answers
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,8 +271,8 @@ func TestContextEnds(t *testing.T) {
 	}
 }
 
-// TestDependencies: programs that use the policy link no command line, and no compiler of
-// .proto unless they import protosource.
+// TestDependencies: programs that use jwtpolicy do not link the command line, nor a
+// compiler of .proto files unless they import protosource.
 func TestDependencies(t *testing.T) {
 	for pkg, without := range map[string][]string{
 		".":           {"github.com/spf13/", "github.com/charmbracelet/", "jwtctl/internal/cli", "jwtctl/internal/command", "github.com/bufbuild/", "google.golang.org/grpc"},

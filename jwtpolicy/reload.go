@@ -18,14 +18,15 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// Reload puts another policy and other keys in force for the calls that begin from now
-// on; those under way keep what they began with. After an error the old ones stay. A
-// policy without any service is refused.
+// Reload loads a policy from src with the keys in list, and enforces it on calls that
+// begin from now on. Calls under way finish under the policy they began with. On error,
+// which is an *Error or several joined, the policy in force stays. A policy without any
+// service is refused.
 //
-// What lets more through than before, in the policy and in the rules for the tokens of
-// an issuer, goes to Options.Log, a line for each change, and to the Observer; with
-// Options.RefuseWeaker it is refused (policy_faulty). Whose keys are trusted is not
-// compared.
+// Reload compares src and the rules of each issuer with those in force. Each change that
+// lets more through is logged to Options.Log and reported to the Observer; with
+// Options.RefuseWeaker, Reload fails instead (policy_faulty). Keys themselves are not
+// compared: replacing a trusted key is not reported.
 func (p *Policy) Reload(ctx context.Context, src Source, list []Key) error {
 	p.reload.Lock()
 	defer p.reload.Unlock()
@@ -56,18 +57,18 @@ func (p *Policy) Reload(ctx context.Context, src Source, list []Key) error {
 	return nil
 }
 
-// Change is one way in which a policy lets more through than the one before it, or may
-// do, as jwtctl diff reports it.
+// Change is one way in which a reloaded policy accepts more than the one before, or may
+// accept more, as jwtctl diff reports it.
 type Change struct {
-	// Kind is that of jwtctl diff, such as "bearer-not-validated".
+	// Kind is the kind of change, as in jwtctl diff, such as "bearer-not-validated".
 	Kind string
-	// Subject is the method, message, field or issuer that it is about.
+	// Subject is the method, message, field or issuer affected.
 	Subject string
-	// Detail says what happened, and Gain what an attacker gains.
+	// Detail describes the change, and Gain what an attacker gains by it.
 	Detail, Gain string
 }
 
-// version is a policy with what the next one is compared with.
+// version is a loaded policy, with what the next reload is compared against.
 type version struct {
 	state *enforce.State
 	facts *policy.Policy
@@ -114,7 +115,7 @@ func (p *Policy) load(ctx context.Context, src Source, list []Key) (*version, er
 	return &version{state, facts, slices.Clone(list)}, nil
 }
 
-// ring opens the keys, and begins to fetch those that are elsewhere.
+// ring opens the keys, and starts fetching remote sets.
 func (p *Policy) ring(list []Key) (*keys.Ring, error) {
 	var own []*keys.Key
 	var sets []keys.Set
@@ -146,8 +147,8 @@ func (p *Policy) ring(list []Key) (*keys.Ring, error) {
 	return ring, nil
 }
 
-// weaker returns the changes from v, nil for none, to next that let more through, or of
-// which that cannot be decided (S79).
+// weaker returns the changes from v to next that let more through, or that cannot be
+// decided (S79). v may be nil.
 func (v *version) weaker(next *version) ([]diff.Change, error) {
 	if v == nil {
 		return nil, nil
@@ -159,7 +160,7 @@ func (v *version) weaker(next *version) ([]diff.Change, error) {
 	weaker := diff.Failing(changes)
 	for _, k := range next.keys {
 		for _, c := range v.loosened(k) {
-			if !slices.Contains(weaker, c) { // as of another key
+			if !slices.Contains(weaker, c) { // another key reported it
 				weaker = append(weaker, c)
 			}
 		}
@@ -167,8 +168,9 @@ func (v *version) weaker(next *version) ([]diff.Change, error) {
 	return weaker, nil
 }
 
-// loosened returns what the rules of k let through that those of no key of v for the
-// same issuer, or from the same place, do: compared with the one that is most like it.
+// loosened returns what the rules of k let through that the old rules did not. Of the
+// keys of v for the same issuer, or from the same place, it compares k with the most
+// similar one.
 func (v *version) loosened(k Key) (fewest []diff.Change) {
 	first := true
 	for _, was := range v.keys {

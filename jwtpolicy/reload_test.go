@@ -19,8 +19,8 @@ import (
 	"github.com/jwtctl/jwtctl/jwtpolicy/protosource"
 )
 
-// TestReload puts keys and policy in force for new calls alone; what is broken changes
-// nothing. S17, S79.
+// TestReload: a new policy and new keys apply to new calls only, and a broken policy
+// changes nothing. S17, S79.
 func TestReload(t *testing.T) {
 	l := newLab(t)
 	p := l.policy(l.source(), jwtpolicy.Options{})
@@ -47,7 +47,7 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// changed is the policy of the lab with other text in its source.
+// changed returns the policy of the lab with old replaced by now in its source.
 func (l *lab) changed(old, now string) jwtpolicy.Source {
 	l.TB.Helper()
 	text := policytest.Header + policytest.CallSource
@@ -61,9 +61,9 @@ func (l *lab) changed(old, now string) jwtpolicy.Source {
 	return protosource.Files(nil, path)
 }
 
-// TestReloadReportsWhatIsWeaker: each change that lets more through is logged and told to
-// the observer in the words of jwtctl diff, or refused with RefuseWeaker; what is as
-// strict or stricter is neither. S79.
+// TestReloadReportsWhatIsWeaker: each change that lets more through is logged and
+// reported to the observer as jwtctl diff describes it, or refused with RefuseWeaker.
+// Changes that are as strict or stricter are not reported. S79.
 func TestReloadReportsWhatIsWeaker(t *testing.T) {
 	l := newLab(t)
 	key := func(o jwtpolicy.KeyOptions) jwtpolicy.Key { o.ID = "test"; return jwtpolicy.KeyBytes(l.key, o) }
@@ -125,7 +125,7 @@ func TestReloadReportsWhatIsWeaker(t *testing.T) {
 			if len(seen.weakened) != len(row.want) || log.String() != before {
 				t.Errorf("what was refused is reported: %v\n%s", seen.weakened, log.String())
 			}
-			// Whether or not it was refused, the next version is compared with what is in force.
+			// A refused version must not become the base of the next comparison.
 			if err := p.Reload(t.Context(), l.source(), strict); err != nil && row.want != nil {
 				t.Errorf("back to what is in force: %v", err)
 			}
@@ -133,7 +133,8 @@ func TestReloadReportsWhatIsWeaker(t *testing.T) {
 	}
 }
 
-// TestReloadSaysAsDiff: what is reported is what jwtctl diff has of the two versions. S79.
+// TestReloadSaysAsDiff: a reload reports the same changes as jwtctl diff does for the two
+// versions. S79.
 func TestReloadSaysAsDiff(t *testing.T) {
 	l := newLab(t)
 	src := l.changed("{validate: MESSAGE}", "{validate: BEARER_TOKEN}")
@@ -165,7 +166,7 @@ func TestReloadSaysAsDiff(t *testing.T) {
 	}
 }
 
-// TestOpenPolicyIsLogged: a start or a reload after which nothing is enforced says so, and
+// TestOpenPolicyIsLogged: a start or reload after which nothing is enforced is logged,
 // once. S79.
 func TestOpenPolicyIsLogged(t *testing.T) {
 	l := newLab(t)
@@ -186,8 +187,8 @@ func TestOpenPolicyIsLogged(t *testing.T) {
 	}
 }
 
-// TestReloadComparesWithWhatIsInForce, and the rules of each key with those of the keys of
-// its issuer, in whatever order. S79.
+// TestReloadComparesWithWhatIsInForce: a reload is compared with the policy in force, and
+// the rules of each key with those of its issuer's keys, in any order. S79.
 func TestReloadComparesWithWhatIsInForce(t *testing.T) {
 	l := newLab(t)
 	key := func(id string, audiences ...string) jwtpolicy.Key {

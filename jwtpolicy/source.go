@@ -8,10 +8,10 @@ import (
 	"github.com/jwtctl/jwtctl/internal/descset"
 )
 
-// Source is where annotated descriptors come from: Linked, Registry, DescriptorSets, or
-// Files of package protosource.
+// Source provides annotated descriptors: Linked, Registry, DescriptorSets, or
+// protosource.Files.
 type Source interface {
-	// Descriptors is for this module's packages.
+	// Descriptors is only for packages of this module.
 	Descriptors(ctx context.Context) (*descset.Set, error)
 }
 
@@ -19,19 +19,19 @@ type source func(context.Context) (*descset.Set, error)
 
 func (s source) Descriptors(ctx context.Context) (*descset.Set, error) { return s(ctx) }
 
-// Linked is the generated code in this program: nothing has to be shipped with it, and
-// the policy is compiled on the descriptors that its messages have.
+// Linked uses the generated code in this program. Nothing else has to be shipped, and the
+// policy is compiled from the descriptors of the program's own messages.
 func Linked() Source { return Registry(protoregistry.GlobalFiles) }
 
-// Registry is the files that are registered in r when the policy is loaded. Services of
-// the packages google and grpc are not enforced: health, reflection and others
-// are refused unless Options.Open names their methods.
+// Registry uses the files registered in r when the policy is loaded. Services in the
+// packages google and grpc are not part of the policy: health checks, reflection and
+// others are refused unless Options.Open lists their methods.
 func Registry(r *protoregistry.Files) Source {
 	return source(func(context.Context) (*descset.Set, error) { return descset.FromRegistry(r) })
 }
 
-// DescriptorSets are files that hold a FileDescriptorSet (protoc -o, buf build -o) or a
-// Buf image, in binary or JSON, gzip or not.
+// DescriptorSets reads files that hold a FileDescriptorSet (protoc -o, buf build -o) or a
+// Buf image, in binary or JSON, optionally gzipped.
 func DescriptorSets(paths ...string) Source {
 	return source(func(context.Context) (*descset.Set, error) {
 		schema, err := descset.LoadSchema()

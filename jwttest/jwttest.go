@@ -1,6 +1,6 @@
-// Package jwttest is for tests of services whose policy package jwtpolicy enforces: keys
-// made on the spot, tokens that a method accepts, tokens that are wrong in one way each,
-// and a clock.
+// Package jwttest helps to test services that enforce a policy with package jwtpolicy. It
+// generates keys, tokens that a method accepts, and tokens that are each invalid in one
+// way, and has a clock.
 //
 //	kit := jwttest.New(t, jwtpolicy.Linked())
 //	server := grpc.NewServer(grpcauth.ServerOptions(kit.Policy)...)
@@ -30,9 +30,9 @@ import (
 	"github.com/jwtctl/jwtctl/jwtpolicy"
 )
 
-// Kit is a policy under test. Its key vouches for every issuer, and signs for each.
+// Kit is a policy under test. Its key signs and verifies the tokens of every issuer.
 type Kit struct {
-	// Policy enforces by the Kit's key and clock.
+	// Policy uses the Kit's key and clock.
 	Policy *jwtpolicy.Policy
 
 	tb                      testing.TB
@@ -43,7 +43,8 @@ type Kit struct {
 	now time.Time
 }
 
-// New returns a Kit for the policy of src. It fails the test where that does not load.
+// New returns a Kit for the policy of src. If the policy does not load, New fails the
+// test.
 func New(tb testing.TB, src jwtpolicy.Source) *Kit {
 	tb.Helper()
 	k := &Kit{tb: tb, now: time.Now().Truncate(time.Second)}
@@ -80,28 +81,29 @@ func (k *Kit) generate(alg keys.Algorithm) *keys.Key {
 	return key
 }
 
-// Now is the Kit's clock. Only Advance moves it.
+// Now returns the time of the Kit's clock, which only Advance moves.
 func (k *Kit) Now() time.Time {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.now
 }
 
-// Advance moves the clock.
+// Advance moves the clock forward by d.
 func (k *Kit) Advance(d time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.now = k.now.Add(d)
 }
 
-// Token returns a bearer token that method, "pkg.Service/Method", accepts for an hour:
-// with its issuer and static claims, and with claims, which win.
+// Token returns a bearer token that method, "pkg.Service/Method", accepts for an hour. It
+// has the issuer and the static claims that the method requires, and the given claims,
+// which take precedence.
 func (k *Kit) Token(method string, claims map[string]any) string {
 	k.tb.Helper()
 	return k.sign(k.key, k.claims(method, claims))
 }
 
-// claims returns those that method accepts.
+// claims returns claims that method accepts.
 func (k *Kit) claims(method string, given map[string]any) map[string]any {
 	k.tb.Helper()
 	m, err := k.plan.Method(strings.TrimPrefix(method, "/"))
@@ -136,20 +138,20 @@ func (k *Kit) sign(key *keys.Key, claims map[string]any) string {
 // Wrong is a bearer token that a method must refuse.
 type Wrong struct {
 	Name string
-	// Token is "" where there is none at all.
+	// Token is "" for a call without a token.
 	Token string
-	// Code and Status are those of the *jwtpolicy.Error, Status being the gRPC code.
+	// Code and Status are those of the expected *jwtpolicy.Error; Status is the gRPC
+	// code.
 	Code   string
 	Status uint32
 }
 
-// Wrong returns tokens that method refuses, each wrong in one way alone. claims are as
-// for Token. It fails the test where the method requires no bearer token, and so refuses
-// none.
+// Wrong returns tokens that method refuses, each for a single reason. claims are as for
+// Token. If the method requires no bearer token, Wrong fails the test.
 func (k *Kit) Wrong(method string, claims map[string]any) []Wrong {
 	k.tb.Helper()
 	good := k.claims(method, claims)
-	m, _ := k.plan.Method(strings.TrimPrefix(method, "/")) // which claims has found
+	m, _ := k.plan.Method(strings.TrimPrefix(method, "/")) // found by claims
 	if m.Bearer == nil {
 		k.tb.Fatalf("jwttest: %s requires no bearer token, so it refuses none", method)
 	}
@@ -191,7 +193,7 @@ func (k *Kit) Wrong(method string, claims map[string]any) []Wrong {
 
 const unsignedHeader = "eyJhbGciOiJub25lIn0" // {"alg":"none"}
 
-// staticNames are the claims that need lists, iss aside.
+// staticNames returns the names of the claims with static requirements, except iss.
 func staticNames(need *plan.Bearer) (names []string) {
 	for i := range need.Static {
 		if name := need.Static[i].Claim; name != "iss" && !slices.Contains(names, name) {
@@ -201,7 +203,7 @@ func staticNames(need *plan.Bearer) (names []string) {
 	return names
 }
 
-// named returns the Kit's key under another id.
+// named returns the Kit's key with another ID.
 func (k *Kit) named(id string) *keys.Key {
 	k.tb.Helper()
 	key, err := k.key.With(keys.Attributes{ID: id})
@@ -211,7 +213,7 @@ func (k *Kit) named(id string) *keys.Key {
 	return key
 }
 
-// changed returns a signature with another first character.
+// changed returns signature with another first character.
 func changed(signature string) string {
 	if signature[0] == 'A' {
 		return "B" + signature[1:]

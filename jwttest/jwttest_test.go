@@ -26,8 +26,8 @@ func kit(t testing.TB) *jwttest.Kit {
 	return jwttest.New(t, protosource.Files(nil, path))
 }
 
-// TestWrongTokens: each is refused with the code and status that it promises, and the
-// good one passes, until its hour is over. A36, S59.
+// TestWrongTokens: each wrong token is refused with the code and status that it lists,
+// and the good one passes until its hour is over. A36, S59.
 func TestWrongTokens(t *testing.T) {
 	k := kit(t)
 	for _, method := range []string{"t.S/Who", "t.S/WhoBidi", "t.S/Bearer"} {
@@ -63,8 +63,8 @@ func TestWrongTokens(t *testing.T) {
 func ExampleKit() {
 	var got []any
 	test := func(t *testing.T) {
-		got = nil                                              // of an earlier run, by -count
-		k := jwttest.New(t, protosource.Files(nil, shopProto)) // jwtpolicy.Linked(), where the generated code is linked
+		got = nil                                              // of an earlier run with -count
+		k := jwttest.New(t, protosource.Files(nil, shopProto)) // jwtpolicy.Linked() if generated code is linked in
 		token := k.Token("shop.Shop/Buy", map[string]any{"sub": "alice"})
 		call, err := k.Policy.Call(t.Context(), "/shop.Shop/Buy", "Bearer "+token)
 		if err != nil {
@@ -93,7 +93,7 @@ func ExampleKit() {
 	// bearer token: expired 1h ago
 }
 
-// stopped is a test that a Fatalf ends.
+// stopped is a test that records Fatalf and stops.
 type stopped struct {
 	testing.TB
 	why string
@@ -104,7 +104,8 @@ func (s *stopped) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// TestNoWrongTokensOfOpenMethods: a list of tokens that all pass would be a trap.
+// TestNoWrongTokensOfOpenMethods: Wrong fails for a method that requires no token, since
+// a list of tokens that all pass would mislead.
 func TestNoWrongTokensOfOpenMethods(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "t.proto")
 	if err := os.WriteFile(path, []byte(policytest.Header+policytest.CallSource), 0o600); err != nil {

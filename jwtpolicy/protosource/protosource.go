@@ -1,6 +1,6 @@
-// Package protosource reads the policy of jwtpolicy from .proto sources, which it compiles
-// in the process. It is a package of its own because the compiler is large: programs
-// that have generated code, or a descriptor set, do without.
+// Package protosource reads the policy of jwtpolicy from .proto sources, which it
+// compiles itself. It is a separate package because the compiler is large: programs with
+// generated code, or with a descriptor set, do not need it.
 package protosource
 
 import (
@@ -11,9 +11,9 @@ import (
 	"github.com/jwtctl/jwtctl/jwtpolicy"
 )
 
-// Files are .proto files, folders (every .proto file below) and patterns. Imports are
-// looked for in importPaths; without any, in the folders that paths name. The files of
-// the annotations need none.
+// Files reads .proto files, folders (every .proto file below them) and patterns. Imports
+// are searched in importPaths or, without any, in the folders that paths name. The files
+// of the annotations are always found.
 func Files(importPaths []string, paths ...string) jwtpolicy.Source {
 	return protos{importPaths, paths}
 }
