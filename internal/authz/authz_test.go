@@ -441,6 +441,30 @@ func TestReportOnly(t *testing.T) {
 	}
 }
 
+// TestCheckWireTypes: a question with a field of another wire type is refused, where that
+// field is read.
+func TestCheckWireTypes(t *testing.T) {
+	for name, row := range map[string]struct {
+		wire   []byte
+		passes bool
+	}{
+		"as it is":                {question("/t.S/Who", []string{"a", "b"}, true), true},
+		"size, which is a number": {sub(1, sub(4, sub(2, text(4, "/"), number(9, 5)))), true},
+		"attributes":              {number(1, 1), false},
+		"request":                 {sub(1, number(4, 1)), false},
+		"http":                    {sub(1, sub(4, number(2, 1))), false},
+		"path":                    {sub(1, sub(4, sub(2, text(4, "/"), number(4, 1)))), false},
+		"headers":                 {sub(1, sub(4, sub(2, number(3, 1)))), false},
+		"a header's name":         {sub(1, sub(4, sub(2, sub(3, number(1, 1))))), false},
+		"a list of headers":       {sub(1, sub(4, sub(2, number(13, 1)))), false},
+		"a header of the list":    {sub(1, sub(4, sub(2, sub(13, number(1, 1))))), false},
+	} {
+		if _, err := authz.ReadCheck(row.wire); (err == nil) != row.passes || err != nil && fault.CodeOf(err) != fault.MessageMalformed {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // FuzzCheck: bytes that are no question are refused, and never pass a guarded method
 // without a token.
 func FuzzCheck(f *testing.F) {

@@ -60,13 +60,17 @@ type modes struct {
 // its reader and its writer could mean different ones.
 func processingRequest(wire []byte) (e event, err error) {
 	err = fields(wire, func(number protowire.Number, kind protowire.Type, varint uint64, value []byte) error {
-		switch bytes := kind == protowire.BytesType; {
-		case number == 10 && kind == protowire.VarintType:
-			e.observes = varint != 0
-		case !bytes:
+		own := protowire.BytesType
+		if number == 10 {
+			own = protowire.VarintType
+		}
+		switch {
+		case kind != own:
 			if number >= 2 && number <= 13 {
 				return errNotMessage()
 			}
+		case number == 10:
+			e.observes = varint != 0
 		case number >= 2 && number <= 7:
 			if e.part != 0 {
 				return errNotMessage()
@@ -113,10 +117,7 @@ func (e *event) read(wire []byte) error {
 
 // headerMap reads a HeaderMap.
 func (e *event) headerMap(wire []byte) error {
-	return message(wire, func(number protowire.Number, value []byte) error {
-		if number != 1 {
-			return nil
-		}
+	return field(wire, 1, func(value []byte) error {
 		h, err := headerValueOf(value)
 		e.headers = append(e.headers, h)
 		return err
@@ -130,18 +131,13 @@ func (e *event) attributes(entry []byte) error {
 	if err != nil || namespace != "envoy.filters.http.ext_proc" {
 		return err
 	}
-	return message(structure, func(number protowire.Number, field []byte) error {
-		if number != 1 {
-			return nil
-		}
-		name, value, err := mapEntry(field)
+	return field(structure, 1, func(entry []byte) error {
+		name, value, err := mapEntry(entry)
 		if err != nil || name != "request.path" {
 			return err
 		}
-		return message(value, func(number protowire.Number, text []byte) error {
-			if number == 3 { // Value.string_value
-				e.paths = append(e.paths, string(text))
-			}
+		return field(value, 3, func(text []byte) error { // Value.string_value
+			e.paths = append(e.paths, string(text))
 			return nil
 		})
 	})
@@ -149,7 +145,7 @@ func (e *event) attributes(entry []byte) error {
 
 // mapEntry reads an entry of a map from strings to messages.
 func mapEntry(entry []byte) (key string, value []byte, err error) {
-	err = message(entry, func(number protowire.Number, field []byte) error {
+	err = message(entry, []protowire.Number{1, 2}, func(number protowire.Number, field []byte) error {
 		switch number {
 		case 1:
 			key = string(field)
@@ -161,8 +157,13 @@ func mapEntry(entry []byte) (key string, value []byte, err error) {
 	return key, value, err
 }
 
+// read reads a ProtocolConfiguration. A field of another wire type than its own is an
+// error: it would set a mode back to none.
 func (m *modes) read(wire []byte) error {
-	return fields(wire, func(number protowire.Number, _ protowire.Type, varint uint64, _ []byte) error {
+	return fields(wire, func(number protowire.Number, kind protowire.Type, varint uint64, _ []byte) error {
+		if number <= 3 && kind != protowire.VarintType {
+			return errNotMessage()
+		}
 		switch number {
 		case 1:
 			m.request = bodyMode(varint)

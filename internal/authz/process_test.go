@@ -299,7 +299,15 @@ func TestProcessWireTypes(t *testing.T) {
 		passes   bool
 	}{
 		"as they are":            {sub(2, headers, number(3, 1)), true},
+		"modes as they are":      {slices.Concat(sub(2, headers), sub(11, number(1, 5), number(2, 5))), true},
 		"the end as text":        {sub(2, headers, number(3, 1), text(3, "")), false},
+		"a header as a number":   {sub(2, sub(1, headerMap([]string{":path", "/t.S/OpenClient"}), number(1, 1))), false},
+		"a value as a number":    {sub(2, sub(1, headerMap([]string{":path", "/t.S/OpenClient"}), sub(1, text(1, "a"), number(2, 1)))), false},
+		"a request mode as text": {slices.Concat(sub(2, headers), sub(11, number(1, 5), text(1, ""))), false},
+		"response mode as text":  {slices.Concat(sub(2, headers), sub(11, number(2, 5), text(2, ""))), false},
+		"eagerness as text":      {slices.Concat(sub(2, headers), sub(11, number(3, 1), text(3, ""))), false},
+		"observing as text":      {slices.Concat(sub(2, headers), text(10, "")), false},
+		"an attribute's name":    {slices.Concat(sub(2, headers), sub(9, number(1, 1))), false},
 		"headers as a number":    {sub(2, headers, number(1, 1)), false},
 		"attributes as a number": {sub(2, headers, number(2, 1)), false},
 		"a body as a number":     {sub(4, number(1, 1)), false},

@@ -23,19 +23,10 @@ func errNotMessage() error {
 // that path (4), headers (3, a map) and header_map (13). Several parts of one message
 // are merged, as protobuf says.
 func checkRequest(wire []byte) (r Request, err error) {
-	err = message(wire, func(number protowire.Number, attributes []byte) error {
-		if number != 1 {
-			return nil
-		}
-		return message(attributes, func(number protowire.Number, request []byte) error {
-			if number != 4 {
-				return nil
-			}
-			return message(request, func(number protowire.Number, http []byte) error {
-				if number != 2 {
-					return nil
-				}
-				return message(http, r.field)
+	err = field(wire, 1, func(attributes []byte) error {
+		return field(attributes, 4, func(request []byte) error {
+			return field(request, 2, func(http []byte) error {
+				return message(http, []protowire.Number{3, 4, 13}, r.field)
 			})
 		})
 	})
@@ -50,12 +41,7 @@ func (r *Request) field(number protowire.Number, value []byte) error {
 	case 4:
 		r.Path = string(value)
 	case 13: // HeaderMap{repeated HeaderValue headers = 1}
-		return message(value, func(number protowire.Number, value []byte) error {
-			if number != 1 {
-				return nil
-			}
-			return r.header(value)
-		})
+		return field(value, 1, r.header)
 	}
 	return nil
 }
@@ -70,7 +56,7 @@ func (r *Request) header(entry []byte) error {
 // and raw_value (3), which counts where value is empty.
 func headerValueOf(entry []byte) (Header, error) {
 	var key, value, raw string
-	err := message(entry, func(number protowire.Number, field []byte) error {
+	err := message(entry, []protowire.Number{1, 2, 3}, func(number protowire.Number, field []byte) error {
 		switch number {
 		case 1:
 			key = string(field)
@@ -87,14 +73,28 @@ func headerValueOf(entry []byte) (Header, error) {
 	return Header{strings.ToLower(key), value}, err
 }
 
-// message calls each with the fields of a message that are bytes; others are passed
-// over.
-func message(wire []byte, each func(protowire.Number, []byte) error) error {
+// message calls each with the fields of a message that are bytes. Others are passed over,
+// but those with the numbers of read, which are bytes, are an error: other readers would
+// see nothing there, or something else.
+func message(wire []byte, read []protowire.Number, each func(protowire.Number, []byte) error) error {
 	return fields(wire, func(number protowire.Number, kind protowire.Type, _ uint64, value []byte) error {
 		if kind != protowire.BytesType {
+			if slices.Contains(read, number) {
+				return errNotMessage()
+			}
 			return nil
 		}
 		return each(number, value)
+	})
+}
+
+// field calls each with the fields called number of a message, which are bytes.
+func field(wire []byte, number protowire.Number, each func([]byte) error) error {
+	return message(wire, []protowire.Number{number}, func(n protowire.Number, value []byte) error {
+		if n != number {
+			return nil
+		}
+		return each(value)
 	})
 }
 
