@@ -1,6 +1,7 @@
 package page
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,6 +16,11 @@ func (p *printer) name(sections []explain.Section) {
 			p.ids[s.Kind+s.Name] = strings.ToLower(s.Kind) + "-" + strings.ReplaceAll(s.Name, "/", ".")
 		}
 	}
+}
+
+// of returns the sections of one kind.
+func of(sections []explain.Section, kind string) []explain.Section {
+	return slices.DeleteFunc(slices.Clone(sections), func(s explain.Section) bool { return s.Kind != kind })
 }
 
 // card returns the card of s without its badges.
@@ -54,14 +60,8 @@ func (p *printer) fact(r explain.Row, c *card) fact {
 // methods returns the cards of the methods that anyone may call, and of the
 // others.
 func (p *printer) methods(v *explain.View, sections []explain.Section) (open, guarded []*card) {
-	i := 0
-	for _, s := range sections {
-		if s.Kind != explain.MethodSection {
-			continue
-		}
-		m := v.Methods[i]
-		i++
-		c := p.card(s)
+	for i, s := range of(sections, explain.MethodSection) {
+		m, c := v.Methods[i], p.card(s)
 		c.Badges = methodBadges(m)
 		if m.Open {
 			c.Tone = explain.StyleWarn
@@ -73,53 +73,43 @@ func (p *printer) methods(v *explain.View, sections []explain.Section) (open, gu
 	return open, guarded
 }
 
-func methodBadges(m explain.Method) (list []badge) {
-	add := func(is bool, text, tone string) {
-		if is {
-			list = append(list, badge{text, tone})
-		}
+// badges are those of a card.
+type badges []badge
+
+// add adds a badge if is.
+func (b *badges) add(is bool, text, tone string) {
+	if is {
+		*b = append(*b, badge{text, tone})
 	}
-	add(m.Open, "open", explain.StyleWarn)
-	add(m.Bearer != nil, "bearer token", explain.StyleGood)
-	add(m.Request.Is == explain.Validated && !m.Request.TokenOptional, "message token", explain.StyleGood)
-	add(m.Request.TokenOptional, "message token optional", explain.StyleWarn)
-	add(m.Response.Is == explain.Signed, "signs response", explain.StyleDim)
-	add(m.ClientStreaming || m.ServerStreaming, "stream", explain.StyleDim)
-	add(len(m.Notes) > 0, count(len(m.Notes), "note"), explain.StyleWarn)
+}
+
+func methodBadges(m explain.Method) (list badges) {
+	list.add(m.Open, "open", explain.StyleWarn)
+	list.add(m.Bearer != nil, "bearer token", explain.StyleGood)
+	list.add(m.Request.Is == explain.Validated && !m.Request.TokenOptional, "message token", explain.StyleGood)
+	list.add(m.Request.TokenOptional, "message token optional", explain.StyleWarn)
+	list.add(m.Response.Is == explain.Signed, "signs response", explain.StyleDim)
+	list.add(m.ClientStreaming || m.ServerStreaming, "stream", explain.StyleDim)
+	list.add(len(m.Notes) > 0, count(len(m.Notes), "note"), explain.StyleWarn)
 	return list
 }
 
 func (p *printer) messages(v *explain.View, sections []explain.Section) (list []*card) {
-	i := 0
-	for _, s := range sections {
-		if s.Kind != explain.MessageSection {
-			continue
-		}
-		m := v.Messages[i]
-		i++
-		c := p.card(s)
+	for i, s := range of(sections, explain.MessageSection) {
+		m, c := v.Messages[i], p.card(s)
 		c.Badges = messageBadges(m)
-		c.Graph = p.draw(around(v, m).Graph(), "graph-"+strconv.Itoa(i), "Claims of "+s.Name)
+		c.Graph = p.draw(around(v, m).Graph(), "graph-"+strconv.Itoa(i+1), "Claims of "+s.Name)
 		list = append(list, c)
 	}
 	return list
 }
 
-func messageBadges(m explain.Message) (list []badge) {
-	switch m.TokenIn {
-	case explain.InField:
-		list = append(list, badge{"own token", explain.StyleGood})
-	case explain.InBearer:
-		list = append(list, badge{"bearer token", explain.StyleGood})
-	default:
-		list = append(list, badge{"no token of its own", explain.StyleDim})
-	}
-	if faults(m.Claims) {
-		list = append(list, badge{"refused", explain.StyleBad})
-	}
-	if len(m.Notes) > 0 {
-		list = append(list, badge{count(len(m.Notes), "note"), explain.StyleWarn})
-	}
+func messageBadges(m explain.Message) (list badges) {
+	list.add(m.TokenIn == explain.InField, "own token", explain.StyleGood)
+	list.add(m.TokenIn == explain.InBearer, "bearer token", explain.StyleGood)
+	list.add(m.TokenIn == explain.InNone, "no token of its own", explain.StyleDim)
+	list.add(faults(m.Claims), "refused", explain.StyleBad)
+	list.add(len(m.Notes) > 0, count(len(m.Notes), "note"), explain.StyleWarn)
 	return list
 }
 
@@ -203,15 +193,16 @@ func (p *printer) subject(full string) (id, name string) {
 
 // rest returns the cards of cycles and notes.
 func (p *printer) rest(sections []explain.Section) (list []*card) {
-	for _, s := range sections {
-		if s.Kind != explain.CycleSection && s.Kind != explain.NotesSection {
-			continue
-		}
+	add := func(s explain.Section, name, tone string) {
 		c := p.card(s)
-		c.ID, c.Kind = "note-"+strconv.Itoa(len(list)+1), ""
-		c.Before, c.Name = "", map[string]string{explain.CycleSection: "Cycle of ", explain.NotesSection: "Notes"}[s.Kind]+s.Name
-		c.Tone = map[string]string{explain.CycleSection: explain.StyleBad, explain.NotesSection: explain.StyleWarn}[s.Kind]
+		c.ID, c.Kind, c.Before, c.Name, c.Tone = "note-"+strconv.Itoa(len(list)+1), "", "", name+s.Name, tone
 		list = append(list, c)
+	}
+	for _, s := range of(sections, explain.CycleSection) {
+		add(s, "Cycle of ", explain.StyleBad)
+	}
+	for _, s := range of(sections, explain.NotesSection) {
+		add(s, "Notes", explain.StyleWarn)
 	}
 	return list
 }

@@ -14,10 +14,8 @@ type user struct{ kind, name, from string }
 // and whether one that is required has no key.
 func (p *printer) issuers(v *explain.View, sections []explain.Section) (cards []*card, unkeyed bool) {
 	var rows []explain.Row
-	for _, s := range sections {
-		if s.Kind == explain.KeysSection {
-			rows = s.Rows
-		}
+	for _, s := range of(sections, explain.KeysSection) {
+		rows = s.Rows
 	}
 	users := map[string][]user{}
 	accept := func(kind, name, from string, issuers []explain.Text) {

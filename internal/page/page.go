@@ -11,6 +11,7 @@
 package page
 
 import (
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -41,13 +42,12 @@ type Options struct {
 
 // document is a page.
 type document struct {
-	Title, About  string
-	Tiles         []tile
-	Alert         string
-	Groups        []group
-	Files         []*file
-	Empty         string
-	IsComparision bool
+	Title, About string
+	Tiles        []tile
+	Alert        string
+	Groups       []group
+	Files        []*file
+	Empty        string
 }
 
 // tile is a number at the head of the page.
@@ -112,10 +112,7 @@ const openCards = 60
 // Explain writes the page of a policy.
 func Explain(w io.Writer, v *explain.View, o Options) error {
 	p := newPrinter(o)
-	d := document{Title: o.Title, About: "What each method and message requires, and the annotation that says so."}
-	if d.Title == "" {
-		d.Title = "JWT policy"
-	}
+	d := document{Title: cmp.Or(o.Title, "JWT policy"), About: "What each method and message requires, and the annotation that says so."}
 	sections := v.Sections(p.escape)
 	p.name(sections)
 	open, guarded := p.methods(v, sections)

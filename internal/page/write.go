@@ -5,180 +5,128 @@ import "strconv"
 // document writes the whole page. policy is its Content-Security-Policy.
 func (m *markup) document(d *document, policy string) {
 	m.b.WriteString("<!doctype html>\n")
-	m.start("html", "lang", "en")
-	m.line()
-	m.start("head")
-	m.line()
-	m.void("meta", "charset", "utf-8")
-	m.line()
-	m.void("meta", "http-equiv", "Content-Security-Policy", "content", policy)
-	m.line()
-	for _, one := range [][2]string{{"viewport", "width=device-width, initial-scale=1"}, {"color-scheme", "light dark"}, {"referrer", "no-referrer"}} {
-		m.void("meta", "name", one[0], "content", one[1])
+	m.block("html", attrs{"lang", "en"}, func() {
+		m.block("head", nil, func() { m.head(d.Title, policy) })
+		m.block("body", nil, func() {
+			m.elementLine("a", "Skip to the content", "class", "skip", "href", "#content")
+			m.block("header", nil, func() { m.header(d) })
+			m.block("main", attrs{"id", "content"}, func() {
+				m.elementLine("p", d.Empty, "class", "empty")
+				for _, g := range d.Groups {
+					m.group(g)
+				}
+				m.sources(d.Files)
+				m.elementLine("p", "Nothing matches.", "class", "nothing", "hidden", "hidden")
+			})
+			m.heads()
+			m.verbatim("script", script)
+		})
+	})
+}
+
+func (m *markup) head(title, policy string) {
+	for _, meta := range []attrs{
+		{"charset", "utf-8"},
+		{"http-equiv", "Content-Security-Policy", "content", policy},
+		{"name", "viewport", "content", "width=device-width, initial-scale=1"},
+		{"name", "color-scheme", "content", "light dark"},
+		{"name", "referrer", "content", "no-referrer"},
+	} {
+		m.tag("meta", meta)
 		m.line()
 	}
-	m.void("link", "rel", "icon", "href", "data:,")
+	m.tag("link", attrs{"rel", "icon", "href", "data:,"})
 	m.line()
-	m.element("title", d.Title)
-	m.line()
+	m.elementLine("title", title)
 	m.verbatim("style", style)
-	m.line()
-	m.end()
-	m.line()
-	m.start("body")
-	m.line()
-	m.element("a", "Skip to the content", "class", "skip", "href", "#content")
-	m.line()
-	m.header(d)
-	m.start("main", "id", "content")
-	m.line()
-	if d.Empty != "" {
-		m.element("p", d.Empty, "class", "empty")
-		m.line()
-	}
-	for _, g := range d.Groups {
-		m.group(g)
-	}
-	m.sources(d.Files)
-	m.element("p", "Nothing matches.", "class", "nothing", "hidden", "hidden")
-	m.line()
-	m.end()
-	m.line()
-	m.heads()
-	m.verbatim("script", script)
-	m.line()
-	m.end()
-	m.line()
-	m.end()
-	m.line()
 }
 
 func (m *markup) header(d *document) {
-	m.start("header")
-	m.line()
-	m.element("h1", d.Title)
-	m.line()
-	m.element("p", d.About, "class", "about")
-	m.line()
-	if d.Alert != "" {
-		m.element("p", d.Alert, "class", "alert")
-		m.line()
-	}
-	m.start("ul", "class", "tiles")
-	m.line()
-	for _, t := range d.Tiles {
-		m.start("li")
-		element := "a"
-		if t.Href == "" {
-			element = "span"
+	m.elementLine("h1", d.Title)
+	m.elementLine("p", d.About, "class", "about")
+	m.elementLine("p", d.Alert, "class", "alert")
+	m.block("ul", attrs{"class", "tiles"}, func() {
+		for _, t := range d.Tiles {
+			m.row("li", nil, func() {
+				m.in(tone(t.Href == "", "span", "a"), attrs{"class", classes("tile", t.Tone), "href", t.Href}, func() {
+					m.element("b", strconv.Itoa(t.Number))
+					m.text(" " + t.Label)
+				})
+			})
 		}
-		m.start(element, "class", classes("tile", t.Tone), "href", t.Href)
-		m.element("b", strconv.Itoa(t.Number))
-		m.text(" " + t.Label)
-		m.end()
-		m.end()
-		m.line()
-	}
-	m.end()
-	m.line()
-	m.start("div", "class", "search", "hidden", "hidden")
-	m.element("label", "Search", "for", "search")
-	m.void("input", "id", "search", "type", "search", "autocomplete", "off", "spellcheck", "false", "placeholder", "method, message, claim, issuer, file")
-	m.element("output", "", "for", "search", "aria-live", "polite")
-	m.end()
-	m.line()
-	m.end()
-	m.line()
+	})
+	m.row("div", attrs{"class", "search", "hidden", "hidden"}, func() {
+		m.element("label", "Search", "for", "search")
+		m.tag("input", attrs{"id", "search", "type", "search", "autocomplete", "off", "spellcheck", "false", "placeholder", "method, message, claim, issuer, file"})
+		m.element("output", "", "for", "search", "aria-live", "polite")
+	})
 }
 
 // heading writes the heading of a part of the page that holds n cards.
 func (m *markup) heading(title string, n int, about string) {
-	m.start("h2")
-	m.text(title + " ")
-	m.element("span", strconv.Itoa(n), "class", "count")
-	m.end()
-	m.line()
-	if about != "" {
-		m.element("p", about, "class", "about")
-		m.line()
-	}
+	m.row("h2", nil, func() {
+		m.text(title + " ")
+		m.element("span", strconv.Itoa(n), "class", "count")
+	})
+	m.elementLine("p", about, "class", "about")
 }
 
 func (m *markup) group(g group) {
 	if len(g.Cards) == 0 {
 		return
 	}
-	m.start("section", "id", g.ID, "class", g.Tone)
-	m.line()
-	m.heading(g.Title, len(g.Cards), g.About)
-	if g.Legend {
-		m.start("p", "class", "legend", "aria-hidden", "true")
-		for _, one := range [][2]string{{"", "field"}, {" → ", "claim"}, {" → ", "token"}, {" ← ", "message"}, {" ← ", "method"}} {
-			m.text(one[0])
-			m.element("span", one[1], "class", "key "+one[1])
+	m.block("section", attrs{"id", g.ID, "class", g.Tone}, func() {
+		m.heading(g.Title, len(g.Cards), g.About)
+		if g.Legend {
+			m.row("p", attrs{"class", "legend", "aria-hidden", "true"}, func() {
+				for _, one := range [][2]string{{"", "field"}, {" → ", "claim"}, {" → ", "token"}, {" ← ", "message"}, {" ← ", "method"}} {
+					m.text(one[0])
+					m.element("span", one[1], "class", "key "+one[1])
+				}
+			})
 		}
-		m.end()
-		m.line()
-	}
-	for _, c := range g.Cards {
-		m.card(c)
-	}
-	m.end()
-	m.line()
+		for _, c := range g.Cards {
+			m.card(c)
+		}
+	})
 }
 
 // card writes c: one that opens if it has a kind.
 func (m *markup) card(c *card) {
 	if c.Kind != "" {
-		m.start("details", "class", classes("card", c.Tone), "open", when(c.Open, "open"))
-		m.line()
-		m.start("summary")
-		m.title(c)
-		m.end()
-		m.line()
-		m.start("div", "class", "body", "id", c.ID)
-		m.line()
-		m.body(c)
-		m.end()
-		m.line()
-	} else {
-		m.start("article", "class", classes("card", c.Tone), "id", c.ID)
-		m.line()
-		m.start("div", "class", "top")
-		m.title(c)
-		m.place(c.At)
-		m.end()
-		m.line()
-		m.body(c)
+		m.block("details", attrs{"class", classes("card", c.Tone), "open", when(c.Open, "open")}, func() {
+			m.row("summary", nil, func() { m.title(c) })
+			m.block("div", attrs{"class", "body", "id", c.ID}, func() { m.body(c) })
+		})
+		return
 	}
-	m.end()
-	m.line()
+	m.block("article", attrs{"class", classes("card", c.Tone), "id", c.ID}, func() {
+		m.row("div", attrs{"class", "top"}, func() {
+			m.title(c)
+			m.place(c.At)
+		})
+		m.body(c)
+	})
 }
 
 func (m *markup) title(c *card) {
-	m.start("h3")
-	if c.Before != "" {
-		m.element("span", c.Before, "class", "package")
-	}
-	m.element("span", c.Name, "class", "name")
-	m.end()
+	m.in("h3", nil, func() {
+		if c.Before != "" {
+			m.element("span", c.Before, "class", "package")
+		}
+		m.element("span", c.Name, "class", "name")
+	})
 	m.text(" ")
-	m.start("span", "class", "badges")
-	for _, b := range c.Badges {
-		m.element("span", b.Text, "class", classes("badge", b.Tone))
-	}
-	m.end()
+	m.in("span", attrs{"class", "badges"}, func() {
+		for _, b := range c.Badges {
+			m.element("span", b.Text, "class", classes("badge", b.Tone))
+		}
+	})
 }
 
 func (m *markup) body(c *card) {
-	if c.Text != "" {
-		m.element("p", c.Text, "class", "said")
-		m.line()
-	}
-	if c.Hint != "" {
-		m.element("p", c.Hint, "class", "hint")
-		m.line()
-	}
+	m.elementLine("p", c.Text, "class", "said")
+	m.elementLine("p", c.Hint, "class", "hint")
 	m.changes(c.Changes)
 	m.pairs(c.Pairs)
 	m.rows(c.Rows)
@@ -207,30 +155,33 @@ func (m *markup) rows(rows []fact) {
 	if len(rows) == 0 {
 		return
 	}
-	m.start("table", "class", "facts")
-	m.start("tbody")
-	m.line()
-	for _, f := range rows {
-		m.start("tr", "class", classes(f.Tone, when(f.Label != "", "labelled")))
-		if f.Label != "" {
-			m.element("th", f.Label, "scope", "row")
-		} else {
-			m.element("td", "") // of the column of labels
+	m.table("facts", func() {
+		for _, f := range rows {
+			m.row("tr", attrs{"class", classes(f.Tone, when(f.Label != "", "labelled"))}, func() { m.fact(f) })
 		}
-		m.start("td", "class", depth(f.Depth), "colspan", when(f.Place == nil, "2"))
-		m.words(f)
-		m.end()
-		if f.Place != nil {
-			m.start("td", "class", "from")
-			m.place(f.Place)
-			m.end()
-		}
-		m.end()
-		m.line()
+	})
+}
+
+// table writes a table of the rows that content writes.
+func (m *markup) table(class string, content func()) {
+	m.row("table", attrs{"class", class}, func() {
+		m.in("tbody", nil, func() {
+			m.line()
+			content()
+		})
+	})
+}
+
+func (m *markup) fact(f fact) {
+	if f.Label != "" {
+		m.element("th", f.Label, "scope", "row")
+	} else {
+		m.element("td", "") // of the column of labels
 	}
-	m.end()
-	m.end()
-	m.line()
+	m.in("td", attrs{"class", depth(f.Depth), "colspan", when(f.Place == nil, "2")}, func() { m.words(f) })
+	if f.Place != nil {
+		m.in("td", attrs{"class", "from"}, func() { m.place(f.Place) })
+	}
 }
 
 // sources writes the lines that the facts come from.
@@ -238,47 +189,34 @@ func (m *markup) sources(files []*file) {
 	if len(files) == 0 {
 		return
 	}
-	m.start("section", "id", "sources")
-	m.line()
-	m.heading("Places", len(files), "The lines that the facts above come from, and what each of them is about.")
-	for _, f := range files {
-		m.start("article", "class", "card source", "id", f.ID)
-		m.line()
-		m.element("h3", f.Name, "class", "name")
-		m.line()
-		m.start("table", "class", "lines")
-		m.start("tbody")
-		m.line()
-		for _, l := range f.Lines {
-			m.source(l)
+	m.block("section", attrs{"id", "sources"}, func() {
+		m.heading("Places", len(files), "The lines that the facts above come from, and what each of them is about.")
+		for _, f := range files {
+			m.block("article", attrs{"class", "card source", "id", f.ID}, func() {
+				m.elementLine("h3", f.Name, "class", "name")
+				m.table("lines", func() {
+					for _, l := range f.Lines {
+						m.source(l)
+					}
+				})
+			})
 		}
-		m.end()
-		m.end()
-		m.line()
-		m.end()
-		m.line()
-	}
-	m.end()
-	m.line()
+	})
 }
 
 func (m *markup) source(l source) {
 	if l.Number == 0 {
-		m.start("tr", "class", "gap")
-		m.element("td", "⋯", "colspan", "3")
-	} else {
-		m.start("tr", "id", l.ID, "class", when(l.ID == "", "around"))
-		m.element("th", strconv.Itoa(l.Number), "scope", "row")
-		m.start("td")
-		m.element("code", l.Text)
-		m.end()
-		m.start("td", "class", "by")
-		for _, c := range l.By {
-			m.element("a", c.Name, "href", "#"+c.ID)
-			m.text(" ")
-		}
-		m.end()
+		m.row("tr", attrs{"class", "gap"}, func() { m.element("td", "⋯", "colspan", "3") })
+		return
 	}
-	m.end()
-	m.line()
+	m.row("tr", attrs{"id", l.ID, "class", when(l.ID == "", "around")}, func() {
+		m.element("th", strconv.Itoa(l.Number), "scope", "row")
+		m.in("td", nil, func() { m.element("code", l.Text) })
+		m.in("td", attrs{"class", "by"}, func() {
+			for _, c := range l.By {
+				m.element("a", c.Name, "href", "#"+c.ID)
+				m.text(" ")
+			}
+		})
+	})
 }
