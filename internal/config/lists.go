@@ -12,74 +12,117 @@ import (
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
-// members are what an entry of a list may have: what reads each, by its name.
-type members map[string]func(n *yaml.Node, here string)
-
-// entry reads the members of n, and reports whether all of them are valid: what is
-// missing is reported only then.
-func (r *reader) entry(n *yaml.Node, key string, known members) bool {
-	before := len(r.faults)
-	r.fields(n, key, func(name string, at, value *yaml.Node) {
-		if read := known[name]; read != nil {
-			read(value, join(key, name))
-			return
-		}
-		r.unknown(at, join(key, name), slices.Sorted(maps.Keys(known)))
-	})
-	return len(r.faults) == before
-}
-
-// textTo and textsTo return what reads a string, or a list of them, into to.
-func (r *reader) textTo(to *string) func(*yaml.Node, string) {
-	return func(n *yaml.Node, here string) { *to = r.text(n, here) }
-}
-
-func (r *reader) textsTo(to *[]string) func(*yaml.Node, string) {
-	return func(n *yaml.Node, here string) {
-		r.items(n, here, func(key string, item *yaml.Node) { *to = append(*to, r.text(item, key)) })
+// lists are the keys whose values are lists of entries, which no flag takes in that
+// form, with what begins to read an entry.
+func lists() map[string]func(*reader) entry {
+	return map[string]func(*reader) entry{
+		"keys": (*reader).key, "key_sets": (*reader).keySet, "messages": (*reader).message,
+		usersKey: (*reader).user, clientsKey: (*reader).client,
 	}
 }
 
-func (r *reader) flagTo(to *bool) func(*yaml.Node, string) {
-	return func(n *yaml.Node, here string) {
+// entry is one of a list, to be read or described.
+type entry struct {
+	members
+	// more is what the schema says besides.
+	more object
+	// end keeps the entry at n once its members are read. What is missing is reported
+	// only where they are all valid.
+	end func(n *yaml.Node, key string, valid bool)
+}
+
+// members are those of an entry, by their names.
+type members map[string]member
+
+// member is what an entry may have under one name.
+type member struct {
+	about  string        // for editors
+	schema func() object // without about
+	read   func(n *yaml.Node, here string)
+}
+
+// readList reads the list that is called key, and reports whether there is one.
+func (r *reader) readList(key string, n *yaml.Node) bool {
+	begin, known := lists()[key]
+	if known {
+		r.items(n, key, func(key string, item *yaml.Node) {
+			e, before := begin(r), len(r.faults)
+			r.fields(item, key, func(name string, at, value *yaml.Node) {
+				if m, is := e.members[name]; is {
+					m.read(value, join(key, name))
+					return
+				}
+				r.unknown(at, join(key, name), slices.Sorted(maps.Keys(e.members)))
+			})
+			e.end(item, key, len(r.faults) == before)
+		})
+	}
+	return known
+}
+
+// textTo and the others that end in To are members that are read into to.
+func (r *reader) textTo(to *string, about string) member {
+	return member{about, textSchema, func(n *yaml.Node, here string) { *to = r.text(n, here) }}
+}
+
+func (r *reader) textsTo(to *[]string, about string) member {
+	return member{about, func() object { return listOf(textSchema()) }, func(n *yaml.Node, here string) {
+		r.items(n, here, func(key string, item *yaml.Node) { *to = append(*to, r.text(item, key)) })
+	}}
+}
+
+// pathTo is textTo for a path, which is relative to the file's folder.
+func (r *reader) pathTo(to *string, about string) member {
+	return member{about, textSchema, func(n *yaml.Node, here string) { *to = r.out.resolvePath(r.text(n, here)) }}
+}
+
+func (r *reader) flagTo(to *bool, about string) member {
+	return member{about, func() object { return object{"type": "boolean"} }, func(n *yaml.Node, here string) {
 		if n.Tag != "!!bool" {
 			r.fail(n, here, "must be true or false")
 		}
 		*to = n.Value == "true"
-	}
+	}}
 }
 
-// durationTo returns what reads a duration, which must be greater than 0.
-func (r *reader) durationTo(to *time.Duration) func(*yaml.Node, string) {
-	return func(n *yaml.Node, here string) {
+// durationTo is for a duration, which must be greater than 0.
+func (r *reader) durationTo(to *time.Duration, about string) member {
+	return member{about, positiveSchema, func(n *yaml.Node, here string) {
 		d, err := time.ParseDuration(n.Value)
 		if n.Tag != "!!str" || err != nil || d <= 0 {
 			r.failHint(n, here, durationHint(n.Value), "must be a duration such as 90s, 10m or 1h30m")
 		}
 		*to = d
-	}
+	}}
 }
 
-// key reads one of keys.
-func (r *reader) key(key string, n *yaml.Node) {
-	e := KeyEntry{Line: n.Line}
+func (r *reader) claimsTo(to *[]token.Claim, about string) member {
+	return member{about, claimsSchema, func(n *yaml.Node, here string) { *to = r.claimsOf(n, here) }}
+}
+
+// key is one of keys.
+func (r *reader) key() entry {
+	e := KeyEntry{}
 	known := r.rules(&e.Rules)
 	maps.Copy(known, members{
-		"id": r.textTo(&e.ID), "issuer": r.textTo(&e.Issuer),
-		"algorithm": func(n *yaml.Node, here string) { e.Algorithm = r.algorithm(n, here) },
-		"file":      func(n *yaml.Node, here string) { e.File = r.out.resolvePath(r.text(n, here)) },
-		"secret": func(n *yaml.Node, here string) {
+		"id":        r.textTo(&e.ID, "key id; by default the file's own, else the RFC 7638 thumbprint"),
+		"algorithm": {"", algorithmSchema, func(n *yaml.Node, here string) { e.Algorithm = r.algorithm(n, here) }},
+		"issuer":    r.textTo(&e.Issuer, "the issuer whose tokens it signs and verifies"),
+		"file":      r.pathTo(&e.File, "PEM, JWK or JWKS"),
+		"secret": {"env:NAME, the variable that holds the secret of HS256, HS384 or HS512", secretSchema, func(n *yaml.Node, here string) {
 			variable, isVariable := strings.CutPrefix(r.text(n, here), "env:")
 			if n.Value != "" && (!isVariable || variable == "") {
 				r.failHint(n, here, "write secret: \"env:NAME\" and put the secret into NAME", "a secret must not be in the file")
 			}
 			e.Secret = variable
-		},
+		}},
 	})
-	if r.entry(n, key, known) && (e.File == "") == (e.Secret == "") {
-		r.oneOf(n, key, "file", "secret", e.File != "")
-	}
-	r.out.Keys = append(r.out.Keys, e)
+	return entry{known, object{"oneOf": []object{required("file"), required("secret")}}, func(n *yaml.Node, key string, valid bool) {
+		if e.Line = n.Line; valid && (e.File == "") == (e.Secret == "") {
+			r.oneOf(n, key, "file", "secret", e.File != "")
+		}
+		r.out.Keys = append(r.out.Keys, e)
+	}}
 }
 
 // oneOf refuses both of two fields, or neither.
@@ -91,49 +134,61 @@ func (r *reader) oneOf(n *yaml.Node, key, one, other string, both bool) {
 	r.fail(n, key, "needs either %s or %s", one, other)
 }
 
-// keySet reads one of key_sets.
-func (r *reader) keySet(key string, n *yaml.Node) {
-	e := KeySetEntry{Line: n.Line}
+// keySet is one of key_sets.
+func (r *reader) keySet() entry {
+	e := KeySetEntry{}
 	known := r.rules(&e.Rules)
 	maps.Copy(known, members{
-		"issuer": r.textTo(&e.Issuer), "oidc_discovery": r.flagTo(&e.OIDCDiscovery), "refresh_interval": r.durationTo(&e.RefreshInterval),
-		"jwks": func(n *yaml.Node, here string) {
+		"issuer":           r.textTo(&e.Issuer, "the issuer whose tokens it verifies"),
+		"oidc_discovery":   r.flagTo(&e.OIDCDiscovery, "take the set that the issuer's OpenID configuration names"),
+		"refresh_interval": r.durationTo(&e.RefreshInterval, "age at which the set is fetched again"),
+		"jwks": {"file or URL of the JWK set", textSchema, func(n *yaml.Node, here string) {
 			e.JWKS = r.text(n, here)
 			if !strings.Contains(e.JWKS, "://") {
 				e.JWKS = r.out.resolvePath(e.JWKS)
 			}
-		},
-		"allowed_algorithms": func(n *yaml.Node, here string) {
+		}},
+		"allowed_algorithms": {"", func() object { return listOf(algorithmSchema()) }, func(n *yaml.Node, here string) {
 			r.items(n, here, func(key string, item *yaml.Node) {
 				e.AllowedAlgorithms = append(e.AllowedAlgorithms, r.algorithm(item, key))
 			})
-		},
+		}},
 	})
-	switch {
-	case !r.entry(n, key, known):
-	case e.OIDCDiscovery && e.Issuer == "":
-		r.fail(n, key, "oidc_discovery needs the issuer")
-	case e.OIDCDiscovery == (e.JWKS != ""):
-		r.fail(n, key, "needs either jwks or oidc_discovery: true")
-	}
-	r.out.KeySets = append(r.out.KeySets, e)
+	discovered := required("oidc_discovery")
+	discovered["properties"] = object{"oidc_discovery": object{"const": true}}
+	more := object{"oneOf": []object{discovered, required("jwks")}, "if": discovered, "then": required("issuer")}
+	return entry{known, more, func(n *yaml.Node, key string, valid bool) {
+		e.Line = n.Line
+		switch {
+		case !valid:
+		case e.OIDCDiscovery && e.Issuer == "":
+			r.fail(n, key, "oidc_discovery needs the issuer")
+		case e.OIDCDiscovery == (e.JWKS != ""):
+			r.fail(n, key, "needs either jwks or oidc_discovery: true")
+		}
+		r.out.KeySets = append(r.out.KeySets, e)
+	}}
 }
 
-// message reads one of messages.
-func (r *reader) message(key string, n *yaml.Node) {
-	e := MessageEntry{Line: n.Line}
-	known := members{
-		"files":  func(n *yaml.Node, here string) { e.Files = r.out.resolvePath(r.text(n, here)) },
-		"method": r.textTo(&e.Method), "type": r.textTo(&e.Type),
-	}
-	switch {
-	case !r.entry(n, key, known):
-	case e.Files == "":
-		r.fail(n, key, "files is required")
-	case (e.Method == "") == (e.Type == ""):
-		r.oneOf(n, key, "method", "type", e.Method != "")
-	}
-	r.out.Messages = append(r.out.Messages, e)
+// message is one of messages.
+func (r *reader) message() entry {
+	e, more := MessageEntry{}, required("files")
+	more["oneOf"] = []object{required("method"), required("type")}
+	return entry{members{
+		"files":  r.pathTo(&e.Files, "pattern of paths, with * and **"),
+		"method": r.textTo(&e.Method, "pkg.Service/Method whose policy applies"),
+		"type":   r.textTo(&e.Type, "pkg.Message whose annotations apply"),
+	}, more, func(n *yaml.Node, key string, valid bool) {
+		e.Line = n.Line
+		switch {
+		case !valid:
+		case e.Files == "":
+			r.fail(n, key, "files is required")
+		case (e.Method == "") == (e.Type == ""):
+			r.oneOf(n, key, "method", "type", e.Method != "")
+		}
+		r.out.Messages = append(r.out.Messages, e)
+	}}
 }
 
 // claims reads token.claims. Names keep their case and dots, numbers their

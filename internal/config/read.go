@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -165,12 +164,7 @@ func (r *reader) root(n *yaml.Node) {
 	r.fields(n, "", func(name string, at, value *yaml.Node) {
 		kind, known := lookup(name)
 		switch {
-		case name == "keys":
-			r.items(value, name, r.key)
-		case name == "key_sets":
-			r.items(value, name, r.keySet)
-		case name == "messages":
-			r.items(value, name, r.message)
+		case r.readList(name, value):
 		case known && !strings.Contains(name, "."):
 			r.value(name, kind, at, value)
 		case hasSection(name):
@@ -184,23 +178,23 @@ func (r *reader) root(n *yaml.Node) {
 // namesIn returns the names that a section has, "" for the top of the file.
 func namesIn(section string) []string {
 	var names []string
-	switch section {
-	case "":
-		names = []string{"keys", "key_sets", "messages"}
-	case "idp":
-		names = []string{"users", "clients"}
-	}
-	for key := range keysOf(table) {
+	add := func(key string) {
 		outer, name, nested := strings.Cut(key, ".")
 		switch {
-		case section == "" && !slices.Contains(names, outer):
+		case section == "":
 			names = append(names, outer)
 		case nested && outer == section:
 			names = append(names, name)
 		}
 	}
-	sort.Strings(names)
-	return names
+	for key := range lists() {
+		add(key)
+	}
+	for key := range keysOf(table) {
+		add(key)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // section reads the settings of one command.
@@ -211,10 +205,7 @@ func (r *reader) section(section string, n *yaml.Node) {
 		switch {
 		case key == "token.claims":
 			r.claims(value, key)
-		case key == usersKey:
-			r.items(value, key, r.user)
-		case key == clientsKey:
-			r.items(value, key, r.client)
+		case r.readList(key, value):
 		case known:
 			r.value(key, kind, at, value)
 		default:

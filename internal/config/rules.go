@@ -13,11 +13,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// rules returns what reads the rules for the tokens of an entry into to.
+// rules are the members of an entry that are rules for the tokens of its issuer.
 func (r *reader) rules(to *keys.Rules) members {
 	return members{
-		"audiences": r.textsTo(&to.Audiences), "type": r.textTo(&to.Type), "require_expiry": r.flagTo(&to.RequireExpiry),
-		"max_lifetime": r.durationTo(&to.MaxLifetime), "max_age": r.durationTo(&to.MaxAge),
+		"audiences":      r.textsTo(&to.Audiences, "audiences of which aud must hold one, in every token of the issuer"),
+		"type":           r.textTo(&to.Type, "typ that every token of the issuer must have, such as at+jwt"),
+		"max_lifetime":   r.durationTo(&to.MaxLifetime, "how far exp may be from iat; both are then required"),
+		"max_age":        r.durationTo(&to.MaxAge, "how long ago iat may be; it is then required"),
+		"require_expiry": r.flagTo(&to.RequireExpiry, "refuse tokens of the issuer without exp"),
 	}
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -19,28 +20,32 @@ func Schema() ([]byte, error) { return SchemaOf(table) }
 
 // SchemaOf is Schema for a table of other flags.
 func SchemaOf(rows string) ([]byte, error) {
-	properties := object{"keys": listOfEntries(keyEntrySchema()), "key_sets": listOfEntries(keySetEntrySchema()), "messages": listOfEntries(messageEntrySchema())}
+	properties := object{}
+	in := func(section string) object { return properties[section].(object)["properties"].(object) }
 	for key, kind := range keysOf(rows) {
 		section, name, nested := strings.Cut(key, ".")
-		switch {
-		case properties[key] != nil: // a list, which is more than its flag
-		case !nested:
+		if !nested {
 			properties[key] = kind.schema()
-		default:
-			if properties[section] == nil {
-				properties[section] = mapping(object{})
-				properties[section].(object)["description"] = "what jwtctl " + strings.ReplaceAll(section, "_", "-") + " does unless a flag or variable says otherwise"
-			}
-			properties[section].(object)["properties"].(object)[name] = kind.schema()
+			continue
+		}
+		if properties[section] == nil {
+			properties[section] = mapping(object{})
+			properties[section].(object)["description"] = "what jwtctl " + strings.ReplaceAll(section, "_", "-") + " does unless a flag or variable says otherwise"
+		}
+		in(section)[name] = kind.schema()
+	}
+	for key, begin := range lists() { // in place of what their flags take
+		section, name, nested := strings.Cut(key, ".")
+		switch {
+		case !nested:
+			properties[key] = listOf(begin(&reader{}).schema())
+		case properties[section] != nil:
+			in(section)[name] = listOf(begin(&reader{}).schema())
 		}
 	}
-	properties["token"].(object)["properties"].(object)["claims"] = object{
-		"type": []string{"object", "null"}, "description": "claims of every token, by their names",
-	}
-	if idp, ok := properties["idp"].(object); ok {
-		lists := idp["properties"].(object)
-		lists["users"], lists["clients"] = listOfEntries(userEntrySchema()), listOfEntries(clientEntrySchema())
-	}
+	claims := claimsSchema()
+	claims["description"] = "claims of every token, by their names"
+	in("token")["claims"] = claims
 	schema := mapping(properties)
 	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	schema["title"] = Name
@@ -57,8 +62,34 @@ func mapping(properties object) object {
 	return object{"type": []string{"object", "null"}, "properties": properties, "additionalProperties": false}
 }
 
-func listOfEntries(entry object) object {
-	return object{"type": "array", "minItems": 1, "items": entry}
+func (e entry) schema() object {
+	properties := object{}
+	for name, m := range e.members {
+		s := m.schema()
+		if m.about != "" {
+			s["description"] = m.about
+		}
+		properties[name] = s
+	}
+	whole := mapping(properties)
+	whole["type"] = "object"
+	maps.Copy(whole, e.more)
+	return whole
+}
+
+// required demands a property.
+func required(name string) object { return object{"required": []string{name}} }
+
+func listOf(item object) object { return object{"type": "array", "minItems": 1, "items": item} }
+
+func textSchema() object      { return object{"type": "string", "minLength": 1} }
+func secretSchema() object    { return object{"type": "string", "pattern": "^env:."} }
+func algorithmSchema() object { return object{"enum": keys.Algorithms()} }
+func claimsSchema() object    { return object{"type": []string{"object", "null"}} }
+
+// positiveSchema is that of a duration greater than 0.
+func positiveSchema() object {
+	return object{"type": "string", "pattern": durationPattern, "not": object{"pattern": "^-|^[^1-9]*$"}}
 }
 
 // durationPattern is what time.ParseDuration takes.
@@ -66,7 +97,6 @@ const durationPattern = `^[+-]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|
 
 func (k Kind) schema() object {
 	s := object{"description": k.Usage}
-	text := object{"type": "string", "minLength": 1}
 	switch {
 	case k.Words != nil:
 		s["enum"] = k.Words
@@ -77,74 +107,9 @@ func (k Kind) schema() object {
 	case k.Type == "duration":
 		s["type"], s["pattern"] = "string", durationPattern
 	case k.Type == "stringArray":
-		s["oneOf"] = []object{text, {"type": "array", "minItems": 1, "items": text}}
+		s["oneOf"] = []object{textSchema(), listOf(textSchema())}
 	default:
 		s["type"], s["minLength"] = "string", 1
 	}
 	return s
-}
-
-func algorithmSchema() object { return object{"enum": keys.Algorithms()} }
-
-func keyEntrySchema() object {
-	entry := mapping(withRules(object{
-		"id":        object{"type": "string", "minLength": 1, "description": "key id; by default the file's own, else the RFC 7638 thumbprint"},
-		"algorithm": algorithmSchema(),
-		"issuer":    object{"type": "string", "minLength": 1, "description": "the issuer whose tokens it signs and verifies"},
-		"file":      object{"type": "string", "minLength": 1, "description": "PEM, JWK or JWKS"},
-		"secret":    object{"type": "string", "pattern": "^env:.", "description": "env:NAME, the variable that holds the secret of HS256, HS384 or HS512"},
-	}))
-	entry["type"] = "object"
-	entry["oneOf"] = []object{{"required": []string{"file"}}, {"required": []string{"secret"}}}
-	return entry
-}
-
-// positiveSchema is that of a duration greater than 0.
-func positiveSchema(description string) object {
-	return object{"type": "string", "pattern": durationPattern, "not": object{"pattern": "^-|^[^1-9]*$"}, "description": description}
-}
-
-// withRules adds the rules for the tokens of an issuer to the properties of an
-// entry.
-func withRules(properties object) object {
-	text := object{"type": "string", "minLength": 1}
-	properties["audiences"] = object{"type": "array", "minItems": 1, "items": text, "description": "audiences of which aud must hold one, in every token of the issuer"}
-	properties["type"] = object{"type": "string", "minLength": 1, "description": "typ that every token of the issuer must have, such as at+jwt"}
-	properties["max_lifetime"] = positiveSchema("how far exp may be from iat; both are then required")
-	properties["max_age"] = positiveSchema("how long ago iat may be; it is then required")
-	properties["require_expiry"] = object{"type": "boolean", "description": "refuse tokens of the issuer without exp"}
-	return properties
-}
-
-func keySetEntrySchema() object {
-	yes := object{"const": true}
-	entry := mapping(withRules(object{
-		"issuer":             object{"type": "string", "minLength": 1, "description": "the issuer whose tokens it verifies"},
-		"jwks":               object{"type": "string", "minLength": 1, "description": "file or URL of the JWK set"},
-		"oidc_discovery":     object{"type": "boolean", "description": "take the set that the issuer's OpenID configuration names"},
-		"allowed_algorithms": object{"type": "array", "minItems": 1, "items": algorithmSchema()},
-		"refresh_interval":   positiveSchema("age at which the set is fetched again"),
-	}))
-	entry["type"] = "object"
-	discovered := object{"required": []string{"oidc_discovery"}, "properties": object{"oidc_discovery": yes}}
-	located := object{"required": []string{"jwks"}}
-	entry["oneOf"] = []object{discovered, located}
-	entry["if"] = discovered
-	entry["then"] = object{"required": []string{"issuer"}}
-	return entry
-}
-
-func messageEntrySchema() object {
-	entry := mapping(object{
-		"files":  object{"type": "string", "minLength": 1, "description": "pattern of paths, with * and **"},
-		"method": object{"type": "string", "minLength": 1, "description": "pkg.Service/Method whose policy applies"},
-		"type":   object{"type": "string", "minLength": 1, "description": "pkg.Message whose annotations apply"},
-	})
-	entry["type"] = "object"
-	entry["required"] = []string{"files"}
-	entry["oneOf"] = []object{
-		{"required": []string{"method"}},
-		{"required": []string{"type"}},
-	}
-	return entry
 }
