@@ -20,7 +20,7 @@ func (w *World) ClaimSet(tb testing.TB, t *Type, m protoreflect.Message) map[str
 func (w *World) claimSet(tb testing.TB, t *Type, m protoreflect.Message, into map[string]any) {
 	tb.Helper()
 	for _, f := range t.Fields {
-		fd := m.Descriptor().Fields().ByName(protoreflect.Name(f.Name))
+		fd := f.in(m)
 		if !m.Has(fd) {
 			continue
 		}

@@ -1,7 +1,6 @@
 package policytest
 
 import (
-	"math"
 	"slices"
 	"strings"
 
@@ -104,12 +103,12 @@ func (h Hostile) extra(m protoreflect.Message, fd protoreflect.FieldDescriptor) 
 func (h Hostile) WrongType(fd protoreflect.FieldDescriptor) []byte {
 	pick := func(from ...string) []byte { return []byte(rapid.SampledFrom(from).Draw(h.T, "bytes")) }
 	types := []protowire.Type{protowire.VarintType, protowire.Fixed32Type, protowire.Fixed64Type, protowire.BytesType}
-	wireType := rapid.SampledFrom(types).Draw(h.T, "wire type")
-	out := protowire.AppendTag(nil, fd.Number(), wireType)
+	wrong := rapid.SampledFrom(types).Draw(h.T, "wire type")
+	out := protowire.AppendTag(nil, fd.Number(), wrong)
 	// "a" and eight bytes more are a field 12, and so are "`" and one byte.
-	switch kind := fd.Kind(); {
+	switch own := wireType(fd.Kind()); {
 	case !numeric(fd):
-		switch wireType {
+		switch wrong {
 		case protowire.VarintType:
 			return protowire.AppendBytes(out, pick("admin-bob", "admin-bobadmin-bob", ""))
 		case protowire.Fixed32Type:
@@ -118,16 +117,16 @@ func (h Hostile) WrongType(fd protoreflect.FieldDescriptor) []byte {
 			return protowire.AppendBytes(out, pick("mallory", "malloryadmin-bob"))
 		}
 		return append(protowire.AppendTag(nil, fd.Number(), protowire.StartGroupType), protowire.AppendTag(nil, fd.Number(), protowire.EndGroupType)...)
-	case fixed(kind) == 4:
-		switch wireType {
+	case own == protowire.Fixed32Type:
+		switch wrong {
 		case protowire.VarintType:
 			return append(out, 0x80, 0x80, 0x80, 0x3f)
 		case protowire.Fixed64Type:
 			return append(out, 1, 0, 0, 0, '`', 1, '`', 1)
 		}
 		return append(protowire.AppendTag(nil, fd.Number(), protowire.BytesType), 3, 0, 0, 0)
-	case fixed(kind) == 8:
-		switch wireType {
+	case own == protowire.Fixed64Type:
+		switch wrong {
 		case protowire.VarintType:
 			return append(out, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x3f)
 		case protowire.Fixed32Type:
@@ -135,7 +134,7 @@ func (h Hostile) WrongType(fd protoreflect.FieldDescriptor) []byte {
 		}
 		return append(protowire.AppendTag(nil, fd.Number(), protowire.BytesType), 7, 0, 0, 0, 0, 0, 0, 0)
 	}
-	switch n := byte(rapid.IntRange(0, 3).Draw(h.T, "n")); wireType {
+	switch n := byte(rapid.IntRange(0, 3).Draw(h.T, "n")); wrong {
 	case protowire.Fixed32Type:
 		return append(out, 0x80|n, 0x80, 0x80, 0)
 	case protowire.Fixed64Type:
@@ -143,16 +142,6 @@ func (h Hostile) WrongType(fd protoreflect.FieldDescriptor) []byte {
 	default:
 		return protowire.AppendBytes(protowire.AppendTag(nil, fd.Number(), protowire.BytesType), pick("", "`1", "`1`1", "admin-bob"))
 	}
-}
-
-func fixed(k protoreflect.Kind) int {
-	switch k {
-	case protoreflect.FloatKind, protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind:
-		return 4
-	case protoreflect.DoubleKind, protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind:
-		return 8
-	}
-	return 0
 }
 
 // field writes fd in one of its spellings.
@@ -167,7 +156,7 @@ func (h Hostile) field(fd protoreflect.FieldDescriptor, v protoreflect.Value) []
 	case fd.IsList() && numeric(fd) && h.oneIn(2, "packed"):
 		var packed []byte
 		for i := range v.List().Len() {
-			packed = appendScalar(packed, fd.Kind(), v.List().Get(i))
+			packed = scalars[fd.Kind()].append(packed, v.List().Get(i))
 		}
 		out = protowire.AppendBytes(protowire.AppendTag(nil, fd.Number(), protowire.BytesType), packed)
 	case fd.IsList():
@@ -196,49 +185,16 @@ func mapKeys(entries protoreflect.Map) []protoreflect.MapKey {
 
 // one writes one value with its tag.
 func (h Hostile) one(fd protoreflect.FieldDescriptor, v protoreflect.Value) []byte {
+	tag := protowire.AppendTag(nil, fd.Number(), wireType(fd.Kind()))
 	switch fd.Kind() {
 	case protoreflect.GroupKind:
-		out := append(protowire.AppendTag(nil, fd.Number(), protowire.StartGroupType), h.Marshal(v.Message())...)
-		return protowire.AppendTag(out, fd.Number(), protowire.EndGroupType)
+		return protowire.AppendTag(append(tag, h.Marshal(v.Message())...), fd.Number(), protowire.EndGroupType)
 	case protoreflect.MessageKind:
-		return protowire.AppendBytes(protowire.AppendTag(nil, fd.Number(), protowire.BytesType), h.Marshal(v.Message()))
+		return protowire.AppendBytes(tag, h.Marshal(v.Message()))
 	case protoreflect.StringKind:
-		return protowire.AppendString(protowire.AppendTag(nil, fd.Number(), protowire.BytesType), v.String())
+		return protowire.AppendString(tag, v.String())
 	case protoreflect.BytesKind:
-		return protowire.AppendBytes(protowire.AppendTag(nil, fd.Number(), protowire.BytesType), v.Bytes())
+		return protowire.AppendBytes(tag, v.Bytes())
 	}
-	wireType := protowire.VarintType
-	switch fixed(fd.Kind()) {
-	case 4:
-		wireType = protowire.Fixed32Type
-	case 8:
-		wireType = protowire.Fixed64Type
-	}
-	return appendScalar(protowire.AppendTag(nil, fd.Number(), wireType), fd.Kind(), v)
-}
-
-func appendScalar(out []byte, k protoreflect.Kind, v protoreflect.Value) []byte {
-	switch k {
-	case protoreflect.BoolKind:
-		return protowire.AppendVarint(out, protowire.EncodeBool(v.Bool()))
-	case protoreflect.EnumKind:
-		return protowire.AppendVarint(out, uint64(v.Enum()))
-	case protoreflect.Int32Kind, protoreflect.Int64Kind:
-		return protowire.AppendVarint(out, uint64(v.Int()))
-	case protoreflect.Sint32Kind, protoreflect.Sint64Kind:
-		return protowire.AppendVarint(out, protowire.EncodeZigZag(v.Int()))
-	case protoreflect.FloatKind:
-		return protowire.AppendFixed32(out, math.Float32bits(float32(v.Float())))
-	case protoreflect.DoubleKind:
-		return protowire.AppendFixed64(out, math.Float64bits(v.Float()))
-	case protoreflect.Sfixed32Kind:
-		return protowire.AppendFixed32(out, uint32(v.Int()))
-	case protoreflect.Sfixed64Kind:
-		return protowire.AppendFixed64(out, uint64(v.Int()))
-	case protoreflect.Fixed32Kind:
-		return protowire.AppendFixed32(out, uint32(v.Uint()))
-	case protoreflect.Fixed64Kind:
-		return protowire.AppendFixed64(out, v.Uint())
-	}
-	return protowire.AppendVarint(out, v.Uint())
+	return scalars[fd.Kind()].append(tag, v)
 }

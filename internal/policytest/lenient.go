@@ -2,7 +2,6 @@ package policytest
 
 import (
 	"errors"
-	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -56,11 +55,9 @@ func (r *lenientReader) message(m protoreflect.Message, group protowire.Number) 
 		}
 		fd := m.Descriptor().Fields().ByNumber(number)
 		if fd == nil {
-			n := protowire.ConsumeFieldValue(number, wireType, r.b)
-			if n < 0 {
-				return errLenient
+			if err := r.skip(protowire.ConsumeFieldValue(number, wireType, r.b)); err != nil {
+				return err
 			}
-			r.b = r.b[n:]
 			continue
 		}
 		if err := r.field(m, fd, wireType); err != nil {
@@ -128,11 +125,7 @@ func (r *lenientReader) entry(m protoreflect.Message, fd protoreflect.FieldDescr
 			case 2:
 				value, err = r.one(fd.MapValue(), entries.NewValue)
 			default:
-				n := protowire.ConsumeFieldValue(protowire.Number(tag>>3), protowire.Type(tag&7), r.b)
-				if n < 0 {
-					return errLenient
-				}
-				r.b = r.b[n:]
+				err = r.skip(protowire.ConsumeFieldValue(protowire.Number(tag>>3), protowire.Type(tag&7), r.b))
 			}
 			if err != nil {
 				return err
@@ -169,15 +162,9 @@ func (r *lenientReader) one(fd protoreflect.FieldDescriptor, fresh func() protor
 	case protoreflect.BytesKind:
 		b, err := r.bytes()
 		return protoreflect.ValueOfBytes(b), err
-	case protoreflect.FloatKind, protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind:
-		v, n := protowire.ConsumeFixed32(r.b)
-		return r.taken(n, number32(fd.Kind(), v))
-	case protoreflect.DoubleKind, protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind:
-		v, n := protowire.ConsumeFixed64(r.b)
-		return r.taken(n, number64(fd.Kind(), v))
 	}
-	v, err := r.varint()
-	return numberOf(fd.Kind(), v), err
+	v, n := scalars[fd.Kind()].consume(r.b)
+	return v, r.skip(n)
 }
 
 // any reads what is in an Any in the same way.
@@ -197,75 +184,19 @@ func (r *lenientReader) any(m protoreflect.Message) error {
 
 func (r *lenientReader) varint() (uint64, error) {
 	v, n := protowire.ConsumeVarint(r.b)
-	if n < 0 {
-		return 0, errLenient
-	}
-	r.b = r.b[n:]
-	return v, nil
+	return v, r.skip(n)
 }
 
 func (r *lenientReader) bytes() ([]byte, error) {
 	v, n := protowire.ConsumeBytes(r.b)
+	return v, r.skip(n)
+}
+
+// skip goes on behind the next n bytes; less than 0 is an error.
+func (r *lenientReader) skip(n int) error {
 	if n < 0 {
-		return nil, errLenient
+		return errLenient
 	}
 	r.b = r.b[n:]
-	return v, nil
-}
-
-func (r *lenientReader) taken(n int, v protoreflect.Value) (protoreflect.Value, error) {
-	if n < 0 {
-		return v, errLenient
-	}
-	r.b = r.b[n:]
-	return v, nil
-}
-
-func numeric(fd protoreflect.FieldDescriptor) bool {
-	switch fd.Kind() {
-	case protoreflect.StringKind, protoreflect.BytesKind, protoreflect.MessageKind, protoreflect.GroupKind:
-		return false
-	}
-	return true
-}
-
-func number32(k protoreflect.Kind, v uint32) protoreflect.Value {
-	switch k {
-	case protoreflect.FloatKind:
-		return protoreflect.ValueOfFloat32(math.Float32frombits(v))
-	case protoreflect.Sfixed32Kind:
-		return protoreflect.ValueOfInt32(int32(v))
-	}
-	return protoreflect.ValueOfUint32(v)
-}
-
-func number64(k protoreflect.Kind, v uint64) protoreflect.Value {
-	switch k {
-	case protoreflect.DoubleKind:
-		return protoreflect.ValueOfFloat64(math.Float64frombits(v))
-	case protoreflect.Sfixed64Kind:
-		return protoreflect.ValueOfInt64(int64(v))
-	}
-	return protoreflect.ValueOfUint64(v)
-}
-
-// numberOf is a varint as a value of kind k.
-func numberOf(k protoreflect.Kind, v uint64) protoreflect.Value {
-	switch k {
-	case protoreflect.BoolKind:
-		return protoreflect.ValueOfBool(v != 0)
-	case protoreflect.EnumKind:
-		return protoreflect.ValueOfEnum(protoreflect.EnumNumber(int32(v)))
-	case protoreflect.Int32Kind:
-		return protoreflect.ValueOfInt32(int32(v))
-	case protoreflect.Sint32Kind:
-		return protoreflect.ValueOfInt32(int32(protowire.DecodeZigZag(v & math.MaxUint32)))
-	case protoreflect.Uint32Kind:
-		return protoreflect.ValueOfUint32(uint32(v))
-	case protoreflect.Int64Kind:
-		return protoreflect.ValueOfInt64(int64(v))
-	case protoreflect.Sint64Kind:
-		return protoreflect.ValueOfInt64(protowire.DecodeZigZag(v))
-	}
-	return protoreflect.ValueOfUint64(v)
+	return nil
 }

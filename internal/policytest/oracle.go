@@ -91,7 +91,7 @@ func (o *Oracle) message(r *Report, t *Type, m protoreflect.Message, up *around,
 			r.doubt(o.hazardOf(BearerWithoutClaim), "%s: nothing binds it to the bearer token", path)
 		}
 	case f != nil:
-		fd := m.Descriptor().Fields().ByName(protoreflect.Name(f.Name))
+		fd := f.in(m)
 		if token = m.Get(fd).String(); fd.Kind() == protoreflect.BytesKind {
 			token = string(m.Get(fd).Bytes())
 		}
@@ -171,7 +171,7 @@ func settles(t *Type, claim string) bool {
 // signing clears, make an object too.
 func nested(t *Type, m protoreflect.Message, asked map[string]bool) {
 	for _, f := range t.Fields {
-		fd := m.Descriptor().Fields().ByName(protoreflect.Name(f.Name))
+		fd := f.in(m)
 		switch {
 		case f.Type == nil || !m.Has(fd):
 		case f.Claim == "NEST":
@@ -185,7 +185,7 @@ func nested(t *Type, m protoreflect.Message, asked map[string]bool) {
 // within looks into the fields whose messages may have tokens of their own.
 func (o *Oracle) within(r *Report, t *Type, m protoreflect.Message, here *around, path string) {
 	for _, f := range t.Fields {
-		fd := m.Descriptor().Fields().ByName(protoreflect.Name(f.Name))
+		fd := f.in(m)
 		for i, child := range elements(m, fd) {
 			where := fmt.Sprintf("%s.%s[%d]", path, f.Name, i)
 			switch {
@@ -205,7 +205,7 @@ func (o *Oracle) within(r *Report, t *Type, m protoreflect.Message, here *around
 // holds reports whether a field of m that is a claim is set.
 func holds(m protoreflect.Message, t *Type) bool {
 	return slices.ContainsFunc(t.Fields, func(f *Field) bool {
-		return f.Claim != "" && m.Has(m.Descriptor().Fields().ByName(protoreflect.Name(f.Name)))
+		return f.Claim != "" && m.Has(f.in(m))
 	})
 }
 

@@ -13,7 +13,7 @@ import (
 // claims, and notes what it saw by the path of its claim.
 func (o *Oracle) claims(r *Report, t *Type, m protoreflect.Message, claims map[string]any, path, prefix string, under map[string]string) {
 	for _, f := range t.Fields {
-		fd := m.Descriptor().Fields().ByName(protoreflect.Name(f.Name))
+		fd := f.in(m)
 		where := path + "." + f.Name
 		switch f.Claim {
 		case "":
@@ -67,7 +67,7 @@ func visible(m protoreflect.Message, fd protoreflect.FieldDescriptor) bool {
 // replaces what a token should say.
 func (o *Oracle) freeMember(r *Report, t *Type, f *Field, m protoreflect.Message, where string) {
 	claimed := slices.ContainsFunc(t.Fields, func(other *Field) bool { return other.Oneof == f.Oneof && other.Claim != "" })
-	if f.Oneof != "" && claimed && m.Has(m.Descriptor().Fields().ByName(protoreflect.Name(f.Name))) {
+	if f.Oneof != "" && claimed && m.Has(f.in(m)) {
 		r.doubt(o.hazardOf(FreeOneofMember), "%s: the reader sees a member of the oneof that no token says", where)
 	}
 }
@@ -163,7 +163,7 @@ func top(path string) string {
 // carries reports whether claims has what the fields of m that make name say.
 func (o *Oracle) carries(t *Type, m protoreflect.Message, name string, claims map[string]any) bool {
 	for _, f := range t.Fields {
-		fd := m.Descriptor().Fields().ByName(protoreflect.Name(f.Name))
+		fd := f.in(m)
 		switch {
 		case f.Claim == "" || f.Claim == "RAW" || !m.Has(fd):
 		case f.Claim == "DESCEND":
@@ -191,7 +191,7 @@ func (o *Oracle) carries(t *Type, m protoreflect.Message, name string, claims ma
 func made(t *Type, m protoreflect.Message) map[string]bool {
 	names := map[string]bool{}
 	for _, f := range t.Fields {
-		fd := m.Descriptor().Fields().ByName(protoreflect.Name(f.Name))
+		fd := f.in(m)
 		switch {
 		case f.Claim == "" || f.Claim == "RAW" || !m.Has(fd):
 		case f.Claim == "DESCEND":

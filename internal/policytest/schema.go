@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"pgregory.net/rapid"
 )
 
@@ -88,6 +89,11 @@ type Field struct {
 
 // Repeated reports whether the field is a list.
 func (f *Field) Repeated() bool { return f.Label == "repeated" }
+
+// in is the descriptor of f in m, a message of its type.
+func (f *Field) in(m protoreflect.Message) protoreflect.FieldDescriptor {
+	return m.Descriptor().Fields().ByName(protoreflect.Name(f.Name))
+}
 
 // SchemaOptions narrow what RandomSchema draws.
 type SchemaOptions struct {

@@ -76,11 +76,7 @@ func WireValue(number protowire.Number, typ protowire.Type) []byte {
 func WrongWireTypes(fd protoreflect.FieldDescriptor) []protowire.Type {
 	var list []protowire.Type
 	for _, typ := range []protowire.Type{protowire.VarintType, protowire.Fixed32Type, protowire.Fixed64Type, protowire.BytesType, protowire.StartGroupType} {
-		right := map[protoreflect.Kind]protowire.Type{
-			protoreflect.StringKind: protowire.BytesType, protoreflect.BytesKind: protowire.BytesType, protoreflect.MessageKind: protowire.BytesType,
-			protoreflect.GroupKind: protowire.StartGroupType, protoreflect.Fixed32Kind: protowire.Fixed32Type, protoreflect.Fixed64Kind: protowire.Fixed64Type,
-		}[fd.Kind()] // varint for all else
-		if typ != right && !(typ == protowire.BytesType && fd.IsList()) { // packed, or else of bytes
+		if typ != wireType(fd.Kind()) && !(typ == protowire.BytesType && fd.IsList()) { // packed, or else of bytes
 			list = append(list, typ)
 		}
 	}
