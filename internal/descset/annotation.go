@@ -113,55 +113,37 @@ func pathOrder(file protoreflect.FileDescriptor) []int {
 
 // annotate reads the annotations of all files. One that cannot be read stops
 // everything (S45).
-func (s *Set) annotate(schema *Schema) error {
-	for _, f := range s.files {
-		if IsWellKnown(f.Descriptor.Path()) {
+func (s *Set) annotate(schema *Schema) (err error) {
+	read := func(kind int, d protoreflect.Descriptor) {
+		if err == nil {
+			err = s.read(schema.kinds[kind], d)
+		}
+	}
+	for _, file := range s.files {
+		f := file.Descriptor
+		if IsWellKnown(f.Path()) {
 			continue
 		}
-		if err := s.annotateMessages(schema, f.Descriptor); err != nil {
-			return err
+		for x := range Each(f.Extensions()) {
+			read(kindField, x)
 		}
-		for i := range f.Descriptor.Services().Len() {
-			service := f.Descriptor.Services().Get(i)
-			if err := s.read(schema.kinds[kindService], service); err != nil {
-				return err
+		for m := range below(f.Messages()) {
+			read(kindMessage, m)
+			for field := range Each(m.Fields()) {
+				read(kindField, field)
 			}
-			for j := range service.Methods().Len() {
-				if err := s.read(schema.kinds[kindMethod], service.Methods().Get(j)); err != nil {
-					return err
-				}
+			for x := range Each(m.Extensions()) {
+				read(kindField, x)
+			}
+		}
+		for service := range Each(f.Services()) {
+			read(kindService, service)
+			for method := range Each(service.Methods()) {
+				read(kindMethod, method)
 			}
 		}
 	}
-	return nil
-}
-
-// annotateMessages reads the annotations of the messages that parent holds, of
-// their fields, and of the extension fields next to them.
-func (s *Set) annotateMessages(schema *Schema, parent interface {
-	Messages() protoreflect.MessageDescriptors
-	Extensions() protoreflect.ExtensionDescriptors
-}) error {
-	for i := range parent.Extensions().Len() {
-		if err := s.read(schema.kinds[kindField], parent.Extensions().Get(i)); err != nil {
-			return err
-		}
-	}
-	for i := range parent.Messages().Len() {
-		m := parent.Messages().Get(i)
-		if err := s.read(schema.kinds[kindMessage], m); err != nil {
-			return err
-		}
-		for j := range m.Fields().Len() {
-			if err := s.read(schema.kinds[kindField], m.Fields().Get(j)); err != nil {
-				return err
-			}
-		}
-		if err := s.annotateMessages(schema, m); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 // read reads the annotation of d in each spelling.

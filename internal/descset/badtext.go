@@ -37,24 +37,20 @@ func (b badText) name() string {
 // is not UTF-8; nil if there is none.
 func badTextIn(raw []byte, d protoreflect.MessageDescriptor) []int32 {
 	count := map[protowire.Number]int32{}
-	for len(raw) > 0 {
-		num, kind, n := protowire.ConsumeTag(raw)
-		size := protowire.ConsumeFieldValue(num, kind, raw[max(n, 0):])
-		if n < 0 || size < 0 {
+	for m, err := range wireFields(raw) {
+		if err != nil {
 			return nil // that is another error
 		}
-		value := raw[n:]
-		raw = raw[n+size:]
-		f := d.Fields().ByNumber(num)
-		if f == nil || kind != protowire.BytesType {
+		f := d.Fields().ByNumber(m.number)
+		if f == nil || m.kind != protowire.BytesType {
 			continue
 		}
-		path := []int32{int32(num)}
+		path := []int32{int32(m.number)}
 		if f.IsList() {
-			path = append(path, count[num])
-			count[num]++
+			path = append(path, count[m.number])
+			count[m.number]++
 		}
-		text, _ := protowire.ConsumeBytes(value)
+		text := m.bytes()
 		switch {
 		case f.Kind() == protoreflect.StringKind && !utf8.Valid(text):
 			return path

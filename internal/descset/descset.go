@@ -86,8 +86,8 @@ func (s *Set) Warnings() []Warning { return slices.Clone(s.warnings) }
 func (s *Set) Services() []protoreflect.ServiceDescriptor {
 	var list []protoreflect.ServiceDescriptor
 	for _, f := range s.files {
-		for i := 0; !f.Import && i < f.Descriptor.Services().Len(); i++ {
-			list = append(list, f.Descriptor.Services().Get(i))
+		if !f.Import {
+			list = slices.AppendSeq(list, Each(f.Descriptor.Services()))
 		}
 	}
 	return list
@@ -107,8 +107,8 @@ func (s *Set) Messages() []protoreflect.MessageDescriptor {
 }
 
 func appendMessages(list []protoreflect.MessageDescriptor, all protoreflect.MessageDescriptors) []protoreflect.MessageDescriptor {
-	for i := range all.Len() {
-		if m := all.Get(i); !m.IsMapEntry() {
+	for m := range Each(all) {
+		if !m.IsMapEntry() {
 			list = appendMessages(append(list, m), m.Messages())
 		}
 	}

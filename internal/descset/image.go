@@ -108,20 +108,17 @@ func decodeBinary(data []byte, where string, maxNodes int) (*descriptorpb.FileDe
 	}
 	imports := map[int]bool{}
 	for i, f := range set.GetFile() {
-		buf, _, err := member(f.ProtoReflect().GetUnknown(), bufExtension)
+		buf, _, err := content(f.ProtoReflect().GetUnknown(), bufExtension)
 		if err != nil {
 			return nil, nil, invalid(where, "%w", err)
 		}
-		for len(buf) > 0 {
-			num, kind, n := protowire.ConsumeTag(buf)
-			size := protowire.ConsumeFieldValue(num, kind, buf[max(n, 0):])
-			if n < 0 || size < 0 {
+		for m, err := range wireFields(buf) {
+			if err != nil {
 				return nil, nil, invalid(where, "the Buf part of %s is broken", Brief(f.GetName()))
 			}
-			if v, m := protowire.ConsumeVarint(buf[n:]); num == 1 && kind == protowire.VarintType && m > 0 {
+			if v, size := protowire.ConsumeVarint(m.value); m.number == 1 && m.kind == protowire.VarintType && size > 0 {
 				imports[i] = v != 0
 			}
-			buf = buf[n+size:]
 		}
 		f.ProtoReflect().SetUnknown(nil) // no part of a file's meaning
 	}
@@ -154,28 +151,20 @@ func measure(data []byte, d protoreflect.MessageDescriptor, depth int, nodes *no
 	if depth > maxSetDepth {
 		return Beyond(where, "messages nest more than %d levels", maxSetDepth)
 	}
-	for len(data) > 0 {
-		num, kind, n := protowire.ConsumeTag(data)
-		if n < 0 {
+	for m, err := range wireFields(data) {
+		if err != nil {
 			return invalid(where, "neither a FileDescriptorSet nor a Buf image, or cut short")
 		}
-		data = data[n:]
-		size := protowire.ConsumeFieldValue(num, kind, data)
-		if size < 0 {
-			return invalid(where, "neither a FileDescriptorSet nor a Buf image, or cut short")
-		}
-		if f := d.Fields().ByNumber(num); f != nil && (f.Message() != nil || f.IsList()) {
+		if f := d.Fields().ByNumber(m.number); f != nil && (f.Message() != nil || f.IsList()) {
 			if nodes.have++; nodes.have > nodes.most {
 				return Larger(where, "holds more than %d elements", nodes.most)
 			}
-			if f.Message() != nil && kind == protowire.BytesType {
-				inner, _ := protowire.ConsumeBytes(data)
-				if err := measure(inner, f.Message(), depth+1, nodes, where); err != nil {
+			if f.Message() != nil && m.kind == protowire.BytesType {
+				if err := measure(m.bytes(), f.Message(), depth+1, nodes, where); err != nil {
 					return err
 				}
 			}
 		}
-		data = data[size:]
 	}
 	return nil
 }

@@ -71,14 +71,7 @@ func merge(schema *Schema, inputs [][]Unit) (*pool, error) {
 	return p, nil
 }
 
-func (p *pool) names() []string {
-	names := make([]string, 0, len(p.units))
-	for name := range p.units {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func (p *pool) names() []string { return slices.Sorted(maps.Keys(p.units)) }
 
 // measureNames keeps names short, and what they take in full, since each
 // element has its own copy: one long name with many elements below would cost
@@ -210,8 +203,8 @@ func registerStandard(r *protoregistry.Files, f protoreflect.FileDescriptor) {
 	if _, err := r.FindFileByPath(f.Path()); err == nil {
 		return
 	}
-	for i := range f.Imports().Len() {
-		registerStandard(r, f.Imports().Get(i).FileDescriptor)
+	for imported := range Each(f.Imports()) {
+		registerStandard(r, imported.FileDescriptor)
 	}
 	_ = r.RegisterFile(f) // a name that an input has already is the input's
 }
@@ -225,35 +218,26 @@ func complete(where string, f protoreflect.FileDescriptor, missing []string) err
 			lost = d
 		}
 	}
-	var messages func(protoreflect.MessageDescriptors)
-	fields := func(n int, get func(int) protoreflect.FieldDescriptor) {
-		for i := range n {
-			f := get(i)
-			check(f.ContainingMessage())
-			if m := f.Message(); m != nil {
-				check(m)
-			}
-			if e := f.Enum(); e != nil {
-				check(e)
-			}
+	field := func(f protoreflect.FieldDescriptor) {
+		check(f.ContainingMessage())
+		check(f.Message())
+		check(f.Enum())
+	}
+	for m := range below(f.Messages()) {
+		for one := range Each(m.Fields()) {
+			field(one)
+		}
+		for x := range Each(m.Extensions()) {
+			field(x)
 		}
 	}
-	extensions := func(x protoreflect.ExtensionDescriptors) {
-		fields(x.Len(), func(i int) protoreflect.FieldDescriptor { return x.Get(i) })
+	for x := range Each(f.Extensions()) {
+		field(x)
 	}
-	messages = func(list protoreflect.MessageDescriptors) {
-		for i := range list.Len() {
-			fields(list.Get(i).Fields().Len(), list.Get(i).Fields().Get)
-			extensions(list.Get(i).Extensions())
-			messages(list.Get(i).Messages())
-		}
-	}
-	messages(f.Messages())
-	extensions(f.Extensions())
-	for i := range f.Services().Len() {
-		for j := range f.Services().Get(i).Methods().Len() {
-			check(f.Services().Get(i).Methods().Get(j).Input())
-			check(f.Services().Get(i).Methods().Get(j).Output())
+	for s := range Each(f.Services()) {
+		for m := range Each(s.Methods()) {
+			check(m.Input())
+			check(m.Output())
 		}
 	}
 	if lost == nil {
@@ -278,13 +262,7 @@ func (s *Set) warn(missing map[string][]string) {
 			bare[input]++
 		}
 	}
-	for _, input := range slices.Sorted(func(yield func(string) bool) {
-		for input := range bare {
-			if !yield(input) {
-				return
-			}
-		}
-	}) {
+	for _, input := range slices.Sorted(maps.Keys(bare)) {
 		s.warnings = append(s.warnings, Warning{input, fmt.Sprintf("%s without source info (protoc --include_source_info): positions name the file alone, comments are not seen", countedFiles(bare[input]))})
 	}
 }

@@ -28,7 +28,7 @@ func (k kind) read(options protoreflect.ProtoMessage) (protoreflect.Message, err
 	name := "the option"
 	if found && err == nil && k.within != 0 {
 		name = "jwt"
-		jwt, found, err = member(jwt, k.within)
+		jwt, found, err = content(jwt, k.within)
 	}
 	if !found || err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func (k kind) stored(options protoreflect.Message) (value []byte, found bool, er
 	if err != nil {
 		return nil, false, err
 	}
-	return member(append(raw, options.GetUnknown()...), k.number)
+	return content(append(raw, options.GetUnknown()...), k.number)
 }
 
 // encode returns the extension as a field of its options message. What is next to
@@ -99,26 +99,19 @@ func notMessage(number protoreflect.FieldNumber) error {
 	return fmt.Errorf("field %d is not stored as a message", number)
 }
 
-// member returns the bytes of the message that raw holds as field number: one
+// content returns the bytes of the message that raw holds as field number: one
 // that comes in several pieces is one, as protobuf has it.
-func member(raw []byte, number protoreflect.FieldNumber) (value []byte, found bool, err error) {
-	for len(raw) > 0 {
-		num, kind, n := protowire.ConsumeTag(raw)
-		if n < 0 {
-			return nil, false, protowire.ParseError(n)
+func content(raw []byte, number protoreflect.FieldNumber) (value []byte, found bool, err error) {
+	for m, err := range wireFields(raw) {
+		switch {
+		case err != nil:
+			return nil, false, err
+		case m.number != number:
+		case m.kind != protowire.BytesType:
+			return nil, false, notMessage(number)
+		default:
+			value, found = append(value, m.bytes()...), true
 		}
-		size := protowire.ConsumeFieldValue(num, kind, raw[n:])
-		if size < 0 {
-			return nil, false, protowire.ParseError(size)
-		}
-		if num == number {
-			if kind != protowire.BytesType {
-				return nil, false, notMessage(number)
-			}
-			piece, _ := protowire.ConsumeBytes(raw[n:])
-			value, found = append(value, piece...), true
-		}
-		raw = raw[n+size:]
 	}
 	return value, found, nil
 }
@@ -134,8 +127,8 @@ func unknown(m protoreflect.Message, path string) (where string) {
 		if f.Message() == nil {
 			return true
 		}
-		for i := range v.List().Len() { // static_claim, the only message within
-			if where = unknown(v.List().Get(i).Message(), path+"."+f.TextName()); where != "" {
+		for claim := range Each(v.List()) { // static_claim, the only message within
+			if where = unknown(claim.Message(), path+"."+f.TextName()); where != "" {
 				return false
 			}
 		}

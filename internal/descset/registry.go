@@ -41,8 +41,8 @@ func (s *Set) addLinked(schema *Schema, f protoreflect.FileDescriptor) error {
 	if _, err := s.registry.FindFileByPath(f.Path()); err == nil || f.IsPlaceholder() {
 		return nil
 	}
-	for i := range f.Imports().Len() {
-		if err := s.addLinked(schema, f.Imports().Get(i).FileDescriptor); err != nil {
+	for imported := range Each(f.Imports()) {
+		if err := s.addLinked(schema, imported.FileDescriptor); err != nil {
 			return err
 		}
 	}
@@ -61,7 +61,11 @@ func (s *Set) addLinked(schema *Schema, f protoreflect.FileDescriptor) error {
 	if err := s.registry.RegisterFile(f); err != nil {
 		return fault.New(fault.DescriptorInvalid, where, "%s", protobufs(err))
 	}
-	s.noteMessageSets(f.Messages())
+	for m := range below(f.Messages()) {
+		if set, is := m.(interface{ IsMessageSet() bool }); is && set.IsMessageSet() {
+			s.messageSets[m.FullName()] = true
+		}
+	}
 	s.addFile(f, Unit{Where: where, Source: where, Imported: ofOthers(f)})
 	return nil
 }
@@ -73,16 +77,6 @@ func ofOthers(f protoreflect.FileDescriptor) bool {
 	}
 	first, _, _ := strings.Cut(string(f.Package()), ".")
 	return first == "google" || first == "grpc"
-}
-
-func (s *Set) noteMessageSets(list protoreflect.MessageDescriptors) {
-	for i := range list.Len() {
-		m := list.Get(i)
-		if set, is := m.(interface{ IsMessageSet() bool }); is && set.IsMessageSet() {
-			s.messageSets[m.FullName()] = true
-		}
-		s.noteMessageSets(m.Messages())
-	}
 }
 
 func newSet() *Set {

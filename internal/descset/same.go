@@ -36,8 +36,8 @@ func (s *Schema) simplify(m protoreflect.Message) {
 		switch {
 		case f.Message() == nil:
 		case f.IsList():
-			for i := range v.List().Len() {
-				s.simplify(v.List().Get(i).Message())
+			for element := range Each(v.List()) {
+				s.simplify(element.Message())
 			}
 		default:
 			s.simplify(v.Message())

@@ -114,8 +114,7 @@ func LoadSchema() (*Schema, error) {
 		}
 	}
 	for _, name := range []string{jwtFile, JwtctlFile} {
-		for i := range s.files[name].Messages().Len() {
-			m := s.files[name].Messages().Get(i)
+		for m := range Each(s.files[name].Messages()) {
 			s.messages[string(m.FullName())] = protodesc.ToDescriptorProto(m)
 		}
 	}

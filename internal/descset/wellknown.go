@@ -28,8 +28,7 @@ func redefines(f protoreflect.FileDescriptor) protoreflect.FullName {
 		return ""
 	}
 	for _, known := range specialForms() {
-		for i := range known.Messages().Len() {
-			want := known.Messages().Get(i)
+		for want := range Each(known.Messages()) {
 			if got := f.Messages().ByName(want.Name()); got != nil && !sameFields(got, want) {
 				return got.FullName()
 			}
@@ -42,8 +41,7 @@ func sameFields(a, b protoreflect.MessageDescriptor) bool {
 	if a.Fields().Len() != b.Fields().Len() {
 		return false
 	}
-	for i := range b.Fields().Len() {
-		want := b.Fields().Get(i)
+	for want := range Each(b.Fields()) {
 		got := a.Fields().ByNumber(want.Number())
 		switch {
 		case got == nil, got.Name() != want.Name(), got.Kind() != want.Kind(), got.Cardinality() != want.Cardinality(), got.IsMap() != want.IsMap():

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
@@ -90,7 +91,7 @@ func matchMessages(from, to []*policy.Message) matched[*policy.Message] {
 // matchFields returns the field of the one message that is each field of the
 // other: by name, and else by number.
 func matchFields(from, to protoreflect.MessageDescriptor) map[protoreflect.FieldDescriptor]protoreflect.FieldDescriptor {
-	m := match(fieldsOf(from), fieldsOf(to),
+	m := match(slices.Collect(descset.Each(from.Fields())), slices.Collect(descset.Each(to.Fields())),
 		func(f protoreflect.FieldDescriptor) string { return string(f.Name()) },
 		func(f protoreflect.FieldDescriptor) string { return strconv.Itoa(int(f.Number())) })
 	found := map[protoreflect.FieldDescriptor]protoreflect.FieldDescriptor{}
@@ -98,12 +99,4 @@ func matchFields(from, to protoreflect.MessageDescriptor) map[protoreflect.Field
 		found[pair[0]] = pair[1]
 	}
 	return found
-}
-
-func fieldsOf(m protoreflect.MessageDescriptor) []protoreflect.FieldDescriptor {
-	list := make([]protoreflect.FieldDescriptor, m.Fields().Len())
-	for i := range list {
-		list[i] = m.Fields().Get(i)
-	}
-	return list
 }

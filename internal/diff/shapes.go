@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
@@ -53,8 +54,7 @@ func enums(a, b protoreflect.EnumDescriptor) string {
 	if old, new := a.Values().Get(0), b.Values().Get(0); old.Name() != new.Name() {
 		return fmt.Sprintf("the first value of %s is %s, and was %s", b.FullName(), new.Name(), old.Name())
 	}
-	for i := range a.Values().Len() {
-		old := a.Values().Get(i)
+	for old := range descset.Each(a.Values()) {
 		if new := b.Values().ByName(old.Name()); new != nil && new.Number() != old.Number() {
 			return fmt.Sprintf("%s is %d, and was %d", new.FullName(), new.Number(), old.Number())
 		}
@@ -75,8 +75,7 @@ func (s shapes) messages(a, b protoreflect.MessageDescriptor) string {
 	if (wellKnown(a) || wellKnown(b)) && a.FullName() != b.FullName() {
 		return fmt.Sprintf("%s, no longer %s", b.FullName(), a.FullName())
 	}
-	for i := range a.Fields().Len() {
-		old := a.Fields().Get(i)
+	for old := range descset.Each(a.Fields()) {
 		new := b.Fields().ByName(old.Name())
 		if new == nil {
 			continue

@@ -172,8 +172,8 @@ func parentClaimContainsToken(p *pass) {
 
 // parts returns the messages that the values of m's fields are, annotated or not.
 func (f *facts) parts(m *policy.Message) (list []*policy.Message) {
-	for i := range m.Desc.Fields().Len() {
-		if part := f.part(m.Desc.Fields().Get(i)); part != nil {
+	for fd := range descset.Each(m.Desc.Fields()) {
+		if part := f.part(fd); part != nil {
 			list = append(list, part)
 		}
 	}

@@ -3,6 +3,7 @@ package lint
 import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
@@ -55,8 +56,7 @@ func messageSet(p *pass) {
 			return
 		}
 		seen[m.FullName()] = true
-		for i := range m.Fields().Len() {
-			fd := m.Fields().Get(i)
+		for fd := range descset.Each(m.Fields()) {
 			if of := fd.Message(); of != nil && p.Set().IsMessageSet(of.FullName()) {
 				p.report(fd, p.Set().Position(fd), "move it out of the messages that are validated or signed",
 					"%s is a MessageSet, whose content cannot be checked", label(fd))
@@ -90,8 +90,8 @@ func tokenNotValidated(p *pass) {
 		for _, f := range m.Fields {
 			annotated[f.Desc] = f.IsClaim() || f.Token
 		}
-		for i := range m.Desc.Fields().Len() {
-			if fd := m.Desc.Fields().Get(i); !annotated[fd] {
+		for fd := range descset.Each(m.Desc.Fields()) {
+			if !annotated[fd] {
 				p.unvalidated(m, fd, holders[p.part(fd)], loose)
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtctl/jwtctl/internal/descset"
 )
 
 // NeedsToken returns the messages of p that are never accepted without a token
@@ -81,8 +83,8 @@ func (f *Field) Alternative() protoreflect.FieldDescriptor {
 	for _, other := range f.Parent.Fields {
 		checked[other.Desc] = other.IsClaim() || other.Token
 	}
-	for i := range oneof.Fields().Len() {
-		if member := oneof.Fields().Get(i); !checked[member] {
+	for member := range descset.Each(oneof.Fields()) {
+		if !checked[member] {
 			return member
 		}
 	}

@@ -59,8 +59,8 @@ type Twice struct {
 
 // MethodOption returns how an annotation of method would be spelled in its file.
 func MethodOption(method protoreflect.MethodDescriptor) string {
-	for i := range method.ParentFile().Imports().Len() {
-		if method.ParentFile().Imports().Get(i).Path() == "jwtctl/v1/annotations.proto" {
+	for imported := range descset.Each(method.ParentFile().Imports()) {
+		if imported.Path() == descset.JwtctlFile {
 			return "(jwtctl.v1.method)"
 		}
 	}

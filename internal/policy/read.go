@@ -42,8 +42,7 @@ type reader struct {
 
 func (r reader) service(desc protoreflect.ServiceDescriptor) *Service {
 	s := &Service{Desc: desc, At: r.set.Position(desc), Own: r.rules(desc)}
-	for i := range desc.Methods().Len() {
-		d := desc.Methods().Get(i)
+	for d := range descset.Each(desc.Methods()) {
 		m := &Method{Desc: d, Service: s, At: r.set.Position(d), Own: r.rules(d), Input: r.message(d.Input()), Output: r.message(d.Output())}
 		s.Methods = append(s.Methods, m)
 		r.methods[m.Name()] = m
@@ -102,8 +101,8 @@ func (r reader) message(desc protoreflect.MessageDescriptor) *Message {
 		o := optionsOf(a)
 		m.BearerToken, m.BearerTokenAt = o.get(messageBearer).Bool(), o.at(messageBearer)
 	}
-	for i := range desc.Fields().Len() {
-		if f := r.field(desc.Fields().Get(i)); f != nil {
+	for d := range descset.Each(desc.Fields()) {
+		if f := r.field(d); f != nil {
 			f.Parent = m
 			m.Fields = append(m.Fields, f)
 		}
@@ -115,13 +114,13 @@ func (r reader) extensions(parent interface {
 	Messages() protoreflect.MessageDescriptors
 	Extensions() protoreflect.ExtensionDescriptors
 }) {
-	for i := range parent.Extensions().Len() {
-		if f := r.field(parent.Extensions().Get(i)); f != nil {
+	for d := range descset.Each(parent.Extensions()) {
+		if f := r.field(d); f != nil {
 			r.Extensions = append(r.Extensions, f)
 		}
 	}
-	for i := range parent.Messages().Len() {
-		r.extensions(parent.Messages().Get(i))
+	for m := range descset.Each(parent.Messages()) {
+		r.extensions(m)
 	}
 }
 

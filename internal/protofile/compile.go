@@ -185,8 +185,8 @@ func (c *compiler) units(compiled linker.Files, names []string) []descset.Unit {
 			_, named := slices.BinarySearch(names, f.Path())
 			list = append(list, descset.Unit{Proto: result.FileDescriptorProto(), Where: where, Source: where, Imported: !named})
 		}
-		for i := range f.Imports().Len() {
-			if dep := f.FindImportByPath(f.Imports().Get(i).Path()); dep != nil {
+		for imported := range descset.Each(f.Imports()) {
+			if dep := f.FindImportByPath(imported.Path()); dep != nil {
 				add(dep)
 			}
 		}

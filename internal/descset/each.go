@@ -1,0 +1,73 @@
+package descset
+
+import (
+	"iter"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// Each yields what a list of protoreflect's holds, in its order.
+func Each[D any](list interface {
+	Len() int
+	Get(int) D
+}) iter.Seq[D] {
+	return func(yield func(D) bool) {
+		for i := range list.Len() {
+			if !yield(list.Get(i)) {
+				return
+			}
+		}
+	}
+}
+
+// below yields the messages of list and those within them, each before those that
+// it holds.
+func below(list protoreflect.MessageDescriptors) iter.Seq[protoreflect.MessageDescriptor] {
+	var walk func(protoreflect.MessageDescriptors, func(protoreflect.MessageDescriptor) bool) bool
+	walk = func(list protoreflect.MessageDescriptors, yield func(protoreflect.MessageDescriptor) bool) bool {
+		for m := range Each(list) {
+			if !yield(m) || !walk(m.Messages(), yield) {
+				return false
+			}
+		}
+		return true
+	}
+	return func(yield func(protoreflect.MessageDescriptor) bool) { walk(list, yield) }
+}
+
+// wireField is one field of an encoded message.
+type wireField struct {
+	number protowire.Number
+	kind   protowire.Type
+	value  []byte // as it is encoded, behind the tag
+}
+
+// bytes returns the content of a field of kind BytesType.
+func (f wireField) bytes() []byte {
+	content, _ := protowire.ConsumeBytes(f.value)
+	return content
+}
+
+// wireFields yields the fields of an encoded message, and last the error of one that
+// is broken.
+func wireFields(raw []byte) iter.Seq2[wireField, error] {
+	return func(yield func(wireField, error) bool) {
+		for len(raw) > 0 {
+			number, kind, n := protowire.ConsumeTag(raw)
+			if n < 0 {
+				yield(wireField{}, protowire.ParseError(n))
+				return
+			}
+			size := protowire.ConsumeFieldValue(number, kind, raw[n:])
+			if size < 0 {
+				yield(wireField{}, protowire.ParseError(size))
+				return
+			}
+			f := wireField{number, kind, raw[n : n+size]}
+			if raw = raw[n+size:]; !yield(f, nil) {
+				return
+			}
+		}
+	}
+}
