@@ -4,7 +4,7 @@ package fault
 // its meaning.
 type Code string
 
-// Codes of tokens (annotations.md A36, and the strict door's own).
+// Codes for tokens (A36 and stricter checks).
 const (
 	TokenMissing        Code = "token_missing"
 	TokenMalformed      Code = "token_malformed"
@@ -25,7 +25,7 @@ const (
 	LimitExceeded       Code = "limit_exceeded"
 )
 
-// Codes of messages that tokens speak for (annotations.md section 5).
+// Codes for messages with tokens (annotations.md section 5).
 const (
 	MessageMalformed    Code = "message_malformed"
 	ClaimMismatch       Code = "claim_mismatch"
@@ -38,7 +38,7 @@ const (
 	ClaimFromClient     Code = "claim_from_client"
 )
 
-// Codes of what a Temporal server misses besides them (temporal.md section 4).
+// Codes that only explain-denial uses (temporal.md section 4).
 const (
 	HeaderMalformed       Code = "header_malformed"
 	KeyIDMissing          Code = "key_id_missing"
@@ -47,7 +47,7 @@ const (
 	NamespaceMissing      Code = "namespace_missing"
 )
 
-// Codes of keys and key sets.
+// Codes for keys and key sets.
 const (
 	KeyUnreadable       Code = "key_unreadable"
 	KeyFormatUnknown    Code = "key_format_unknown"
@@ -70,7 +70,7 @@ const (
 	KeySetURLNotAllowed Code = "key_set_url_not_allowed"
 )
 
-// Codes of descriptors and their annotations.
+// Codes for descriptors and their annotations.
 const (
 	DescriptorUnreadable Code = "descriptor_unreadable"
 	DescriptorInvalid    Code = "descriptor_invalid"
@@ -83,7 +83,7 @@ const (
 	PolicyFaulty         Code = "policy_faulty"
 )
 
-// Codes of the tool itself.
+// Codes for the tool itself.
 const (
 	UsageError    Code = "usage"
 	ConfigInvalid Code = "config_invalid"
@@ -96,18 +96,18 @@ const (
 	ListenFailed  Code = "listen_failed"
 	Interrupted   Code = "interrupted"
 	AccessDenied  Code = "access_denied"
-	// AccessUndecided is of a call whose answer depends on what was not given.
+	// AccessUndecided: the answer depends on facts that were not given.
 	AccessUndecided Code = "access_undecided"
-	// SetupFaulty is of a server's set-up in which doctor found an error.
+	// SetupFaulty: doctor found an error in the setup of a server.
 	SetupFaulty Code = "setup_faulty"
 	Internal    Code = "internal"
 )
 
-// Class is what a failure means to the caller of the program; its number is
-// the exit status (cli.md, "Exit codes").
+// Class groups failures by what the caller should do. Its number is the exit status
+// (cli.md, "Exit codes").
 type Class int
 
-// The four answers a command can give.
+// The four possible outcomes of a command.
 const (
 	Done      Class = 0
 	Refused   Class = 1
@@ -115,11 +115,11 @@ const (
 	Undecided Class = 3
 )
 
-// GRPC is a gRPC status code by its number (google.rpc.Code); a type of our own
-// keeps grpc-go out of programs that never speak gRPC.
+// GRPC is a gRPC status code by its number (google.rpc.Code). It is a separate type so
+// that programs that do not use gRPC need not link grpc-go.
 type GRPC uint32
 
-// The status codes that a failure maps to (A36).
+// The status codes that failures map to (A36).
 const (
 	GRPCUnknown           GRPC = 2
 	GRPCInvalidArgument   GRPC = 3
@@ -132,8 +132,8 @@ const (
 	GRPCUnauthenticated   GRPC = 16
 )
 
-// String returns the code's name in google.rpc.Code; UNKNOWN for a number that it
-// does not have, as clients read it.
+// String returns the code's name in google.rpc.Code, or UNKNOWN for an undefined number,
+// as clients treat it.
 func (g GRPC) String() string {
 	names := [...]string{
 		"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED",
@@ -146,7 +146,7 @@ func (g GRPC) String() string {
 	return names[GRPCUnknown]
 }
 
-// Row says what a code means.
+// Row describes a code.
 type Row struct {
 	Code    Code
 	Class   Class
@@ -154,8 +154,8 @@ type Row struct {
 	Meaning string
 }
 
-// Table yields the meaning of every code, in the order to print them; it
-// allocates nothing, since every refusal is looked up.
+// Table yields a Row for every code, in print order. It allocates nothing, because every
+// refusal looks up its code.
 func Table(yield func(Row) bool) {
 	_ = yield(Row{TokenMissing, Refused, GRPCUnauthenticated, "a required token is missing"}) &&
 		yield(Row{TokenMalformed, Refused, GRPCUnauthenticated, "not a compact JWS in strict form"}) &&
@@ -234,7 +234,7 @@ func Table(yield func(Row) bool) {
 		yield(Row{Internal, Undecided, GRPCInternal, "internal error (a bug in jwtctl)"})
 }
 
-// Lookup returns the row of code; an unknown code is an internal fault.
+// Lookup returns the row of code. An unknown code is an internal error.
 func Lookup(code Code) Row {
 	for r := range Table {
 		if r.Code == code {
@@ -244,9 +244,9 @@ func Lookup(code Code) Row {
 	return Row{code, Undecided, GRPCInternal, "internal error (a bug in jwtctl)"}
 }
 
-// ClassOf returns what err means to the caller: the gravest class in its tree
-// decides, so a list of refusals with one unreadable file is undecided, and so
-// is any error without a code.
+// ClassOf returns the class of err: the most severe class in its tree, so a list of
+// refusals that includes an unreadable file is undecided. An error without a code is
+// undecided too.
 func ClassOf(err error) Class {
 	switch e := err.(type) {
 	case nil:

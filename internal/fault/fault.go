@@ -1,9 +1,7 @@
-// Package fault is the one vocabulary of what can go wrong: an error names
-// what is at fault, why, and where it helps what to do about it, and carries a
-// code. The table in this package says what each code means for an exit status
-// and for a gRPC caller.
+// Package fault defines the errors of jwtctl: each has a code, the thing at fault, a
+// reason, and often a hint. A table maps codes to exit statuses and gRPC codes.
 //
-// It imports nothing of jwtctl and knows neither flags nor streams.
+// The package imports nothing else of jwtctl, and knows neither flags nor streams.
 package fault
 
 import (
@@ -15,37 +13,37 @@ import (
 // secret or a whole token (S69).
 type Error struct {
 	Code Code
-	// What is the file, flag, variable, annotation or part of a token at fault,
-	// with its position where it has one.
+	// What is the file, flag, variable, annotation or part of a token at fault, with its
+	// position if known.
 	What string
-	// Why says what is wrong with it: lower case, no full stop at the end.
+	// Why is the reason: lower case, without a final full stop.
 	Why string
-	// Hint says what to do about it; empty where nothing helps.
+	// Hint says how to fix the problem; may be empty.
 	Hint string
-	// Remedy is the kind of Hint, for callers that have better words for it; "" for
-	// a hint of its own.
+	// Remedy is the kind of Hint, which callers may replace by their own wording; "" if
+	// the Hint is specific to this error.
 	Remedy Remedy
-	// Cause is the error below, for errors.Is and errors.As. Its text is not
-	// printed: what matters of it is in Why.
+	// Cause is the underlying error, for errors.Is and errors.As. It is not printed: Why
+	// has the relevant part.
 	Cause error
 }
 
-// New returns an error with code about what; format and args make the reason.
-// A %w among them becomes the cause.
+// New returns an error about what. format and args make the reason; an error formatted
+// with %w becomes the cause.
 func New(code Code, what, format string, args ...any) *Error {
 	wrapped := fmt.Errorf(format, args...)
 	return &Error{Code: code, What: what, Why: wrapped.Error(), Cause: errors.Unwrap(wrapped)}
 }
 
-// WithHint returns a copy of e that says what to do about it.
+// WithHint returns a copy of e with a hint.
 func (e *Error) WithHint(format string, args ...any) *Error {
 	c := *e
 	c.Hint = fmt.Sprintf(format, args...)
 	return &c
 }
 
-// About returns a copy of e that names what, for callers that know better
-// where the bytes came from.
+// About returns a copy of e about what, for callers that know better where the data came
+// from.
 func (e *Error) About(what string) *Error {
 	c := *e
 	c.What = what
@@ -61,13 +59,14 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Cause }
 
-// Is makes errors.Is(err, &fault.Error{Code: c}) compare the code alone.
+// Is reports whether target is an Error with the same code, so that errors.Is(err,
+// &fault.Error{Code: c}) works.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code && t.What == "" && t.Why == ""
 }
 
-// CodeOf returns the code of the first Error in err's tree, "" if there is none.
+// CodeOf returns the code of the first Error in err's tree, or "".
 func CodeOf(err error) Code {
 	var e *Error
 	if errors.As(err, &e) {
@@ -79,7 +78,7 @@ func CodeOf(err error) Code {
 // Has reports whether err's tree holds an Error with this code.
 func Has(err error, code Code) bool { return errors.Is(err, &Error{Code: code}) }
 
-// All returns the single errors of err's tree in the order they were joined.
+// All returns the leaf errors of err's tree, in the order in which they were joined.
 func All(err error) []error {
 	if err == nil {
 		return nil

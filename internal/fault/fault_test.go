@@ -16,8 +16,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// declaredCodes returns the value of every constant of type Code, read from
-// the source: what nobody wrote into the table cannot be found any other way.
+// declaredCodes returns the value of every constant of type Code. It reads the source,
+// since that is the only way to find codes missing from the table.
 func declaredCodes(t *testing.T) []string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "codes.go", nil, 0)

@@ -1,10 +1,10 @@
 package fault
 
-// Remedy is what helps against a fault, in words that hold for any program. Its
-// text is the hint of the fault; the command line says it by its flags instead.
+// Remedy is a standard hint, worded so that it holds for any program. The command line
+// replaces it with one that names flags.
 type Remedy string
 
-// The remedies of packages that know no command line.
+// Remedies used by packages that do not know the command line.
 const (
 	MakeSecret     Remedy = "make a longer secret"
 	MakeKeyPair    Remedy = "make an asymmetric key, such as one for ES256"
@@ -24,7 +24,7 @@ const (
 	RaiseInput     Remedy = "name fewer files, make the set without source info, or raise the limit"
 )
 
-// Remedies returns all of them.
+// Remedies returns all remedies.
 func Remedies() []Remedy {
 	return []Remedy{
 		MakeSecret, MakeKeyPair, GivePassphrase, WriteJWK, OneKeyAFile, OneKeyAnID, NameScope, NameNamespaces,
@@ -32,7 +32,7 @@ func Remedies() []Remedy {
 	}
 }
 
-// WithRemedy returns a copy of e that says what helps.
+// WithRemedy returns a copy of e with r as its hint.
 func (e *Error) WithRemedy(r Remedy) *Error {
 	c := *e
 	c.Hint, c.Remedy = string(r), r

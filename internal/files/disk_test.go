@@ -14,7 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// disk is the machine's, with one step that fails and calls before others.
+// disk is the real disk, except that one step fails. before is called ahead of each step.
 type disk struct {
 	machine
 	step   string // create, chmod, write, short, sync, close, link, rename, remove, syncdir
@@ -55,7 +55,7 @@ func (d *disk) unless(step string, do func() error) error {
 	return do()
 }
 
-// Remove fails once, as on a disk that recovers.
+// Remove fails once, like a disk that recovers.
 func (d *disk) Remove(path string) error {
 	if err := d.at("remove"); err != nil {
 		d.step = ""
@@ -81,13 +81,13 @@ func (f *diskFile) Write(data []byte) (int, error) {
 		n, _ := f.File.Write(half)
 		return n, err
 	}
-	if f.disk.step == "short" { // against io.Writer's contract, as some file systems in user space do
+	if f.disk.step == "short" { // violates io.Writer's contract, as some FUSE file systems do
 		return f.File.Write(half)
 	}
 	return f.File.Write(data)
 }
 
-// TestS7_InjectedFaults lets each step of writing fail.
+// TestS7_InjectedFaults: a failure in any step of writing leaves the old file, or none.
 func TestS7_InjectedFaults(t *testing.T) {
 	type step struct {
 		name    string
@@ -130,7 +130,7 @@ func checkFault(t *testing.T, d *disk, mode fs.FileMode, replace bool) {
 		testkit.File(t, path, oldText)
 		want, names = oldText, []string{"k"}
 	}
-	if d.step == "syncdir" { // the file has its name by then
+	if d.step == "syncdir" { // the file already has its final name
 		want, names = newText, []string{"k"}
 	}
 	err := Writer{Disk: d}.Write(path, []byte(newText), mode, replace)
@@ -148,7 +148,7 @@ func checkFault(t *testing.T, d *disk, mode fs.FileMode, replace bool) {
 	wantNames(t, dir, names...)
 }
 
-// TestS7_NoHardLinks: where a file system has none, the file is renamed.
+// TestS7_NoHardLinks: on a file system without hard links, the file is renamed.
 func TestS7_NoHardLinks(t *testing.T) {
 	for _, failure := range []error{syscall.EPERM, syscall.ENOTSUP, syscall.EOPNOTSUPP, syscall.ENOSYS, syscall.EMLINK} {
 		dir := t.TempDir()
@@ -161,8 +161,8 @@ func TestS7_NoHardLinks(t *testing.T) {
 	}
 }
 
-// TestS7_RemoveFails: the file has its name, but its temporary one stays at
-// first; nobody may be told that all went well, nor find two names.
+// TestS7_RemoveFails: if the temporary file cannot be removed at first, Write must
+// neither succeed nor leave two names.
 func TestS7_RemoveFails(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "k")

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestMain runs a job in a process of its own, where a test needs limits that
-// would bind the other tests too.
+// TestMain runs a job in a separate process if a test needs limits that would affect
+// other tests.
 func TestMain(m *testing.M) {
 	if job := os.Getenv("JWTCTL_TEST_JOB"); job != "" {
 		if err := jobs[job](os.Getenv("JWTCTL_TEST_PATH")); err != nil {
@@ -20,8 +20,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// inProcess runs the job called name on path and returns what it printed, and
-// whether it failed.
+// inProcess runs the job called name on path in a separate process. It returns what the
+// job printed and whether it failed.
 func inProcess(t *testing.T, name, path string) (string, bool) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])

@@ -9,8 +9,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// IsURL reports whether location is the URL of something that is not a file of
-// this machine.
+// IsURL reports whether location is a URL, other than one of a file on this machine.
 func IsURL(location string) bool {
 	return strings.Contains(location, "://") && !isFileURL(location)
 }
@@ -19,8 +18,8 @@ func isFileURL(location string) bool {
 	return len(location) >= 7 && strings.EqualFold(location[:7], "file://")
 }
 
-// PathOf returns the path that location is, or that it names as a file URL (RFC
-// 8089); an error with code for one of another machine, or that is not valid.
+// PathOf returns the path given by location, a path or a file URL (RFC 8089). A file URL
+// that is invalid or names another machine is an error with code.
 func PathOf(location string, code fault.Code) (string, error) {
 	if !isFileURL(location) {
 		return location, nil

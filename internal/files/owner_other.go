@@ -4,6 +4,5 @@ package files
 
 import "io/fs"
 
-// OtherWriters returns "": what others may do to a file is not in its mode
-// here.
+// OtherWriters returns "": on this system, a file's mode does not say who may write it.
 func OtherWriters(fs.FileInfo, int) string { return "" }

@@ -23,24 +23,24 @@ func (f fileOf) ModTime() time.Time { return time.Time{} }
 func (f fileOf) IsDir() bool        { return false }
 func (f fileOf) Sys() any           { return &syscall.Stat_t{Uid: f.uid, Gid: f.gid} }
 
-// S85: who can write the file chooses the keys that are believed.
+// TestOtherWriters: anyone who can write a key file chooses the trusted keys. S85.
 func TestOtherWriters(t *testing.T) {
-	const nobody = 3999999998 // no such user, so no group is its own
+	const uid = 3999999998 // no such user, so no private group
 	tests := map[string]struct {
 		file fileOf
 		uid  int
 		want string // in the reason; "" for none
 	}{
-		"the user's":             {file: fileOf{mode: 0o644, uid: nobody}, uid: nobody},
-		"root's":                 {file: fileOf{mode: 0o644}, uid: nobody},
+		"the user's":             {file: fileOf{mode: 0o644, uid: uid}, uid: uid},
+		"root's":                 {file: fileOf{mode: 0o644}, uid: uid},
 		"root's, for root":       {file: fileOf{mode: 0o600}, uid: 0},
-		"another's":              {file: fileOf{mode: 0o600, uid: 1234}, uid: nobody, want: "owner is user 1234"},
+		"another's":              {file: fileOf{mode: 0o600, uid: 1234}, uid: uid, want: "owner is user 1234"},
 		"another's, for root":    {file: fileOf{mode: 0o600, uid: 1234}, uid: 0, want: "owner is user 1234"},
-		"everyone may write":     {file: fileOf{mode: 0o646, uid: nobody}, uid: nobody, want: "everyone can write it (mode 0646)"},
-		"root's, for everyone":   {file: fileOf{mode: 0o666}, uid: nobody, want: "everyone"},
-		"a group may write":      {file: fileOf{mode: 0o664, uid: nobody, gid: 100}, uid: nobody, want: "its group can write it (mode 0664)"},
-		"a link has no mode":     {file: fileOf{mode: fs.ModeSymlink | 0o777, uid: nobody}, uid: nobody},
-		"a link of another user": {file: fileOf{mode: fs.ModeSymlink | 0o777, uid: 1234}, uid: nobody, want: "owner is user 1234"},
+		"everyone may write":     {file: fileOf{mode: 0o646, uid: uid}, uid: uid, want: "everyone can write it (mode 0646)"},
+		"root's, for everyone":   {file: fileOf{mode: 0o666}, uid: uid, want: "everyone"},
+		"a group may write":      {file: fileOf{mode: 0o664, uid: uid, gid: 100}, uid: uid, want: "its group can write it (mode 0664)"},
+		"a link has no mode":     {file: fileOf{mode: fs.ModeSymlink | 0o777, uid: uid}, uid: uid},
+		"a link of another user": {file: fileOf{mode: fs.ModeSymlink | 0o777, uid: 1234}, uid: uid, want: "owner is user 1234"},
 	}
 	for name, tt := range tests {
 		got := OtherWriters(tt.file, tt.uid)
@@ -50,7 +50,7 @@ func TestOtherWriters(t *testing.T) {
 	}
 }
 
-// A group of the user alone is not somebody else.
+// TestSoleMember: the user's own private group does not count as others.
 func TestSoleMember(t *testing.T) {
 	const groups = "root:x:0:\nstaff:x:50:bob\nalice:x:1000:\nbob:x:1001:bob\ncarol:x:1002:carol,eve\ndave:x:1003:eve\ntwice:x:1004:\nother:x:1004:\n"
 	tests := map[string]struct {

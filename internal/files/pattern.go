@@ -11,15 +11,15 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// maxEntries is how many files and folders a pattern may look through.
+// maxEntries is the maximum number of files and folders that a pattern searches.
 const maxEntries = 200_000
 
-// IsPattern reports whether arg has a sign of a pattern in it: * ? or [.
+// IsPattern reports whether arg contains a pattern character: * ? or [.
 func IsPattern(arg string) bool { return strings.ContainsAny(arg, "*?[") }
 
-// Match reports whether name matches pattern part by part, as path.Match has it;
-// ** is any number of folders, or all that is below. Both have slashes. A pattern
-// that is not valid matches nothing.
+// Match reports whether name matches pattern, part by part as in path.Match; ** matches
+// any number of folders or, at the end, everything below. Both are separated by slashes.
+// An invalid pattern matches nothing.
 func Match(pattern, name string) bool {
 	return matchParts(strings.Split(pattern, "/"), strings.Split(name, "/"))
 }
@@ -48,9 +48,9 @@ func matchParts(pattern, name []string) bool {
 	return len(name) == 0
 }
 
-// SplitPattern splits arg before the first part with a sign of a pattern in it:
-// the folder to look in, and the pattern below it, with slashes. The pattern is
-// empty if there is none.
+// SplitPattern splits arg before the first part with a pattern character, into the folder
+// to search and the slash-separated pattern below it. The pattern is empty if there is
+// none.
 func SplitPattern(arg string) (base, pattern string) {
 	parts := strings.Split(filepath.ToSlash(arg), "/")
 	i := slices.IndexFunc(parts, IsPattern)
@@ -67,19 +67,18 @@ func SplitPattern(arg string) (base, pattern string) {
 	return filepath.FromSlash(base), strings.Join(parts[i:], "/")
 }
 
-// Find returns the files below base that match pattern, sorted. It passes over
-// folders called node_modules or with a dot in front, and follows no link to a
-// folder.
+// Find returns the files below base that match pattern, sorted. It skips folders named
+// node_modules or starting with a dot, and does not follow links to folders.
 //
-// code is that of the errors: base cannot be read, pattern is not valid, or there
-// is more below base than maxEntries.
+// Errors have the given code: base cannot be read, pattern is invalid, or more than
+// maxEntries files and folders are below base.
 func Find(base, pattern string, code fault.Code) ([]string, error) {
 	list, _, err := FindAll(base, pattern, code)
 	return list, err
 }
 
-// FindAll is Find, and returns the folders passed over, too, in which something
-// matches pattern, or may: a link to a folder, or one too large to look through.
+// FindAll is like Find, and also returns the skipped folders that hold a match, or may: a
+// link to a folder, or a folder too large to search.
 func FindAll(base, pattern string, code fault.Code) (list, passed []string, err error) {
 	what := filepath.Join(base, pattern)
 	if _, err := path.Match(pattern, ""); err != nil {
@@ -118,8 +117,8 @@ func FindAll(base, pattern string, code fault.Code) (list, passed []string, err 
 	return list, passed, err
 }
 
-// holdsMatch reports whether a file in or below the folder dir matches pattern.
-// Git's own folder holds none that anyone means.
+// holdsMatch reports whether a file in or below the folder dir matches pattern. A .git
+// folder never does.
 func holdsMatch(tree fs.FS, dir, pattern string) bool {
 	const most = 10_000
 	if path.Base(dir) == ".git" || !mayMatchBelow(pattern, dir) {
@@ -129,7 +128,7 @@ func holdsMatch(tree fs.FS, dir, pattern string) bool {
 	_ = fs.WalkDir(tree, dir, func(name string, d fs.DirEntry, err error) error {
 		entries++
 		if err != nil || entries > most || !d.IsDir() && Match(pattern, name) {
-			found = true // or it may be
+			found = true // or may be found
 			return fs.SkipAll
 		}
 		return nil
@@ -137,8 +136,7 @@ func holdsMatch(tree fs.FS, dir, pattern string) bool {
 	return found
 }
 
-// mayMatchBelow reports whether pattern can match something below the folder
-// name.
+// mayMatchBelow reports whether pattern can match anything below the folder name.
 func mayMatchBelow(pattern, name string) bool {
 	parts, names := strings.Split(pattern, "/"), strings.Split(name, "/")
 	for i, part := range parts {
@@ -155,11 +153,11 @@ func mayMatchBelow(pattern, name string) bool {
 	return false
 }
 
-// isFolder reports whether the link name in folder, which is at base, leads to
-// a folder, inside or outside.
+// isFolder reports whether the link name in folder, which is at base, leads to a folder
+// inside or outside of base.
 func isFolder(folder *os.Root, base, name string) bool {
 	info, err := folder.Stat(name)
-	if err != nil { // it may lead out
+	if err != nil { // the link may lead outside
 		info, err = os.Stat(filepath.Join(base, name))
 	}
 	return err == nil && info.IsDir()

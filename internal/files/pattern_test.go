@@ -73,7 +73,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// S86: what a pattern passes over is named where files in it match.
+// TestFindAllNamesWhatItPassesOver: skipped folders are reported if files in them match.
+// S86.
 func TestFindAllNamesWhatItPassesOver(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"a/b.json", "a/.x/c.json", "a/.y/c.txt", ".git/e.json", "node_modules/p/f.json", ".z/deep/er/g.json"} {

@@ -1,8 +1,8 @@
-// Package files reads and writes files so that nothing is lost: reads are
-// bounded and never hang, writes are whole or not at all, and what must stay
-// private is created so (security.md S1-S3, S7, S11, S73).
+// Package files reads and writes files so that nothing is lost: reads are bounded and
+// never hang, writes are atomic, and private files are never readable by others (S1-S3,
+// S7, S11, S73).
 //
-// It imports only fault.
+// It imports only package fault.
 package files
 
 import (
@@ -16,23 +16,23 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// How long a pipe is waited for: for somebody to write to it (S11), and for all
-// that a writer has to say, whose program may prompt for a passphrase first.
+// How long to wait for a pipe: for a writer to open it (S11), and for the writer to
+// finish, since its program may have to prompt for a passphrase.
 const (
 	writerPatience = 500 * time.Millisecond
 	pipePatience   = time.Minute
 )
 
-// Read returns what the file at path holds, at most limit bytes. A regular
-// file or a pipe that somebody writes to (such as a shell's <(command)) can be
-// read; a device cannot, and a pipe without a writer does not hang.
+// Read returns the content of the file at path, at most limit bytes. It reads regular
+// files and pipes with a writer (such as a shell's <(command)), but no devices, and does
+// not wait forever for a pipe's writer.
 //
-// It returns code for a file that cannot be read and file_too_large.
+// It returns an error with code if the file cannot be read, and file_too_large.
 func Read(path string, limit int64, code fault.Code) ([]byte, error) {
 	return ReadIf(path, limit, code, func(fs.FileInfo) error { return nil })
 }
 
-// ReadIf is Read, unless accept returns an error for the file that was opened.
+// ReadIf is like Read, but fails if accept returns an error for the opened file.
 func ReadIf(path string, limit int64, code fault.Code, accept func(fs.FileInfo) error) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -58,8 +58,8 @@ func ReadIf(path string, limit int64, code fault.Code, accept func(fs.FileInfo) 
 	return ReadAll(f, path, limit, code)
 }
 
-// readPipe reads a pipe under the rules of Read. A read of one that no one has
-// opened for writing ends at once, so it is tried again.
+// readPipe reads a pipe under the rules of Read. Reading a pipe that no process has
+// opened for writing ends at once, so it tries again.
 func readPipe(f *os.File, path string, limit int64, code fault.Code) ([]byte, error) {
 	begin := time.Now()
 	if err := f.SetReadDeadline(begin.Add(pipePatience)); err != nil {
@@ -77,7 +77,7 @@ func readPipe(f *os.File, path string, limit int64, code fault.Code) ([]byte, er
 	}
 }
 
-// ReadAll reads r, which path names, to its end under the rules of Read.
+// ReadAll reads r to its end under the rules of Read. path is for error messages.
 func ReadAll(r io.Reader, path string, limit int64, code fault.Code) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	switch {
@@ -91,12 +91,12 @@ func ReadAll(r io.Reader, path string, limit int64, code fault.Code) ([]byte, er
 	return data, nil
 }
 
-// unreadable words err without the path, which the fault names already.
+// unreadable returns a fault for err without the path, which the fault names already.
 func unreadable(path string, code fault.Code, err error) error {
 	return fault.New(code, path, "%w", Reason(err))
 }
 
-// Reason returns err without the operation and path that os puts around it.
+// Reason returns err without the operation and path that package os adds.
 func Reason(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {

@@ -16,7 +16,7 @@ import (
 
 const limit = 1 << 20
 
-// read reads path as keys are read, and says how long that took.
+// read reads path as keys are read, and measures how long that takes.
 func read(t *testing.T, path string) (data []byte, took time.Duration, err error) {
 	t.Helper()
 	begin := time.Now()
@@ -88,7 +88,7 @@ func TestS11_Read(t *testing.T) {
 			if err != nil && (!strings.Contains(err.Error(), c.why) || strings.Count(err.Error(), c.path) < 1) {
 				t.Errorf("got %q, want %q", err, c.why)
 			}
-			if took > 2*time.Second { // under 1 s on a machine with nothing else to do
+			if took > 2*time.Second { // under 1 s on an idle machine
 				t.Errorf("took %s", took)
 			}
 			if used := after.TotalAlloc - before.TotalAlloc; used > 16<<20 {
@@ -98,8 +98,8 @@ func TestS11_Read(t *testing.T) {
 	}
 }
 
-// TestS11_Pipes: a pipe is read to its end, also when its writer comes late,
-// writes slowly or is a shell's <(command).
+// TestS11_Pipes: a pipe is read to its end, even if its writer opens it late or writes
+// slowly, or if it is a shell's <(command).
 func TestS11_Pipes(t *testing.T) {
 	write := func(t *testing.T, f *os.File, pieces ...string) {
 		for _, piece := range pieces {

@@ -15,8 +15,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestS1_Modes: under every umask a private file is for its owner alone from
-// its creation on, and its mode is never touched; a shared one is for all.
+// TestS1_Modes: under every umask, a private file is readable only by its owner from its
+// creation on, and its mode never changes; a shared file is readable by all.
 func TestS1_Modes(t *testing.T) {
 	for _, umask := range []int{0o000, 0o022, 0o077} {
 		for _, mode := range []fs.FileMode{Private, Shared} {
@@ -46,7 +46,7 @@ func TestS1_Modes(t *testing.T) {
 	}
 }
 
-// modes is a disk that looks at the temporary file at each step.
+// modes is a disk that checks the temporary file at each step.
 type modes struct {
 	machine
 	t       *testing.T
@@ -90,8 +90,7 @@ func (f *modesFile) Write(data []byte) (int, error) {
 	return f.File.Write(data)
 }
 
-// TestS3_NotPlain: what is no regular file is neither replaced nor written
-// through.
+// TestS3_NotPlain: a path that is not a regular file is neither replaced nor written to.
 func TestS3_NotPlain(t *testing.T) {
 	dir := t.TempDir()
 	target := testkit.File(t, filepath.Join(dir, "target"), oldText)
@@ -120,9 +119,10 @@ func TestS3_NotPlain(t *testing.T) {
 	}
 	wantFile(t, target, oldText)
 	wantNames(t, dir, "dangling", "fifo", "folder", "full", "link", "socket", "target")
-	// A device of the test's own: should the check be broken, root would replace the machine's.
+	// A device of the test's own: if the check were broken, root would replace the
+	// machine's.
 	null := filepath.Join(t.TempDir(), "null")
-	if err := syscall.Mknod(null, syscall.S_IFCHR|0o600, 1<<8|3); err == nil { // root alone may
+	if err := syscall.Mknod(null, syscall.S_IFCHR|0o600, 1<<8|3); err == nil { // only root may do this
 		testkit.WantCode(t, Writer{}.Write(null, []byte(newText), Private, true), fault.FileNotPlain)
 	}
 }
@@ -136,9 +136,9 @@ func makeSocket(path string) error {
 	return syscall.Bind(fd, &syscall.SockaddrUnix{Name: path})
 }
 
-// jobs are run in a process of their own, with limits set.
+// jobs run in a separate process with limits.
 var jobs = map[string]func(path string) error{
-	"full file": func(path string) error { // as a disk that fills up in the middle
+	"full file": func(path string) error { // like a disk that fills up halfway
 		signal.Ignore(syscall.SIGXFSZ)
 		return limited(syscall.RLIMIT_FSIZE, 100, func() error {
 			return Writer{}.Write(path, bytes.Repeat([]byte("x"), 4096), Private, true)
@@ -158,9 +158,8 @@ func limited(resource int, most uint64, do func() error) error {
 	return do()
 }
 
-// TestS7_RealFaults: what the kernel does, not what a test thinks it does.
-// EFBIG stands for ENOSPC where the tests may not mount; it fails in the same
-// way, after a part was written.
+// TestS7_RealFaults uses real failures of the kernel. EFBIG replaces ENOSPC if the tests
+// may not mount; it also fails after a part was written.
 func TestS7_RealFaults(t *testing.T) {
 	dir := t.TempDir()
 	path := testkit.File(t, filepath.Join(dir, "k"), oldText)
@@ -177,7 +176,7 @@ func TestS7_RealFaults(t *testing.T) {
 		testkit.WantCode(t, Writer{}.Write(bad, []byte(newText), Private, false), writeCode(bad))
 	}
 	wantNames(t, dir, "k")
-	if os.Getuid() != 0 { // whom a mode does not stop
+	if os.Getuid() != 0 { // root ignores file modes
 		if err := os.Chmod(dir, 0o555); err != nil {
 			t.Fatal(err)
 		}
@@ -189,7 +188,8 @@ func TestS7_RealFaults(t *testing.T) {
 	checkMounts(t)
 }
 
-// writeCode is file_failed but for a path that names a folder.
+// writeCode returns the code to expect: file_failed, except for a path that names a
+// folder.
 func writeCode(path string) fault.Code {
 	if strings.HasSuffix(path, "/") {
 		return fault.FileNotPlain
@@ -197,8 +197,8 @@ func writeCode(path string) fault.Code {
 	return fault.FileFailed
 }
 
-// checkMounts writes to a file system of two pages, and to one that has become
-// read-only. Root in a container may not mount; it has the other faults then.
+// checkMounts writes to a file system of two pages, and to one that has become read-only.
+// Root in a container may not mount; the other faults still cover it.
 func checkMounts(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8k"); err != nil {

@@ -13,20 +13,20 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// Modes of the files that are written.
+// Modes of written files.
 const (
 	Private fs.FileMode = 0o600
 	Shared  fs.FileMode = 0o644
 )
 
-// Disk is what writing needs of a file system; tests put faults into it.
+// Disk is what writing needs from a file system; tests inject faults.
 type Disk interface {
-	// CreateTemp makes a new file in dir, readable by its owner alone.
+	// CreateTemp creates a file in dir that only its owner can read.
 	CreateTemp(dir, pattern string) (File, error)
 	Link(from, to string) error
 	Rename(from, to string) error
 	Remove(path string) error
-	// SyncDir makes the names in dir durable.
+	// SyncDir syncs the names in dir to disk.
 	SyncDir(dir string) error
 }
 
@@ -39,19 +39,19 @@ type File interface {
 	Close() error
 }
 
-// Writer writes files to a Disk. Its zero value writes to the machine's own.
+// Writer writes files to a Disk. The zero value writes to the real one.
 type Writer struct {
 	Disk Disk
 }
 
-// Write puts data into the file at path with mode, replacing one that exists
-// only if replace is set. The bytes go to a temporary file next to it, are
-// synced and take their name in one step, so path holds the old or the new
-// file at every instant, and a failure leaves the old one. Only where the last
-// step fails, making the name durable, is the new file there already.
+// Write writes data to the file at path with mode. It replaces an existing file only if
+// replace is true. The data goes to a temporary file next to path, is synced and then
+// renamed, so path always holds either the old or the new file, and a failure leaves the
+// old one. The exception is the last step, syncing the folder: if that fails, the new
+// file is in place.
 //
-// It returns file_exists, file_not_plain for a path that is a link, folder,
-// device or pipe, and file_failed for everything else.
+// It returns file_exists, file_not_plain if path is a link, folder, device or pipe, and
+// file_failed for everything else.
 func (w Writer) Write(path string, data []byte, mode fs.FileMode, replace bool) error {
 	disk := w.Disk
 	if disk == nil {
@@ -77,8 +77,8 @@ func (w Writer) Write(path string, data []byte, mode fs.FileMode, replace bool) 
 	return nil
 }
 
-// CheckTarget reports whether a file may be written at path: file_not_plain,
-// file_exists, file_failed, or nil.
+// CheckTarget returns nil if a file may be written at path, and file_not_plain,
+// file_exists or file_failed otherwise.
 func CheckTarget(path string, replace bool) error {
 	info, err := os.Lstat(path)
 	switch {
@@ -101,7 +101,7 @@ func fill(disk Disk, path string, data []byte, mode fs.FileMode) (string, error)
 		return "", err
 	}
 	err = func() error {
-		if mode != Private { // widened while empty; a private file never changes its mode
+		if mode != Private { // widened while empty; a private file's mode never changes
 			if err := f.Chmod(mode); err != nil {
 				return err
 			}
@@ -121,24 +121,24 @@ func fill(disk Disk, path string, data []byte, mode fs.FileMode) (string, error)
 	return f.Name(), nil
 }
 
-// place gives the file at temp the name path in one step.
+// place atomically renames the file at temp to path.
 func place(disk Disk, temp, path string, replace bool) error {
 	if replace {
 		return disk.Rename(temp, path)
 	}
-	err := disk.Link(temp, path) // unlike rename, it fails where the name is taken
+	err := disk.Link(temp, path) // unlike rename, link fails if the name exists
 	switch {
 	case err == nil:
 		return disk.Remove(temp)
 	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EMLINK):
-		// A file system without hard links: the check before is all there is.
+		// Without hard links, only the earlier check protects an existing file.
 		return disk.Rename(temp, path)
 	}
 	return err
 }
 
-// Folder returns the folder of the file at path as the system finds it; unlike
-// filepath.Dir it leaves a ".." behind a link alone, which leads elsewhere.
+// Folder returns the folder of the file at path as the system resolves it. Unlike
+// filepath.Dir it keeps a ".." after a link, which leads elsewhere.
 func Folder(path string) string {
 	if dir, _ := filepath.Split(path); dir != "" {
 		return dir
@@ -146,8 +146,8 @@ func Folder(path string) string {
 	return "."
 }
 
-// MakeFolder makes the folder at path, and those above it, for its owner alone
-// where they do not exist (S1).
+// MakeFolder creates the folder at path and missing ones above it, accessible only by the
+// owner (S1).
 func MakeFolder(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return failed(path, err)
@@ -155,8 +155,8 @@ func MakeFolder(path string) error {
 	return nil
 }
 
-// Same reports whether two paths lead to one file, by whatever spelling or link;
-// of files that do not exist yet, whether they would.
+// Same reports whether two paths lead to the same file, through any spelling or link. For
+// files that do not exist, it reports whether they would.
 func Same(a, b string) bool {
 	infoA, errA := os.Stat(a)
 	infoB, errB := os.Stat(b)
@@ -166,12 +166,12 @@ func Same(a, b string) bool {
 	return errA != nil && errB != nil && resolve(a) == resolve(b)
 }
 
-// resolve returns the absolute path without links of a file of which not all
-// folders need exist.
+// resolve returns the absolute path of a file, without links. Not all of its folders need
+// to exist.
 func resolve(path string) string {
 	const separator = string(filepath.Separator)
 	if wd, err := os.Getwd(); err == nil && !filepath.IsAbs(path) {
-		path = wd + separator + path // Join would fold ".." by spelling
+		path = wd + separator + path // Join would remove ".." lexically
 	}
 	missing := ""
 	for {
@@ -210,7 +210,7 @@ func kindOf(mode fs.FileMode) string {
 	return "a special file (" + strings.TrimSpace(mode.Type().String()) + ")"
 }
 
-// machine is the Disk of the machine.
+// machine is the real Disk.
 type machine struct{}
 
 func (machine) CreateTemp(dir, pattern string) (File, error) { return os.CreateTemp(dir, pattern) }
@@ -219,14 +219,14 @@ func (machine) Rename(from, to string) error                 { return os.Rename(
 func (machine) Remove(path string) error                     { return os.Remove(path) }
 
 func (machine) SyncDir(dir string) error {
-	if runtime.GOOS == "windows" { // which can sync files alone
+	if runtime.GOOS == "windows" { // it can only sync files
 		return nil
 	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
-	// Some file systems have no sync for folders; the file itself is synced.
+	// Some file systems cannot sync folders; the file itself is synced.
 	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
 		return errors.Join(err, d.Close())
 	}

@@ -14,7 +14,8 @@ import (
 
 const oldText, newText = "the old file\n", "the new file\n"
 
-// wantFile compares the file at path with text, "" meaning that there is none.
+// wantFile compares the content of the file at path with text; "" means that there is no
+// file.
 func wantFile(t *testing.T, path, text string) {
 	t.Helper()
 	got, err := os.ReadFile(path)
@@ -29,7 +30,7 @@ func wantFile(t *testing.T, path, text string) {
 	}
 }
 
-// wantNames compares the names in dir with names, given in order.
+// wantNames compares the names in dir with names, which are sorted.
 func wantNames(t *testing.T, dir string, names ...string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -55,8 +56,8 @@ func TestS2_ExistingFileIsKept(t *testing.T) {
 	wantNames(t, dir, "k")
 }
 
-// TestS2_RaceForTheName: a file that somebody else makes between the check
-// and the last step is not replaced either.
+// TestS2_RaceForTheName: a file that another process creates between the check and the
+// last step is not replaced.
 func TestS2_RaceForTheName(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "k")
@@ -66,7 +67,7 @@ func TestS2_RaceForTheName(t *testing.T) {
 	wantNames(t, dir, "k")
 }
 
-// TestS2_Same finds one file behind two spellings.
+// TestS2_Same: two spellings of a path are recognized as one file.
 func TestS2_Same(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
@@ -116,15 +117,15 @@ func TestS2_Same(t *testing.T) {
 		})
 	}
 	t.Run("from a linked folder", func(t *testing.T) {
-		t.Chdir(filepath.Join(dir, "deep")) // $PWD is now the link
+		t.Chdir(filepath.Join(dir, "deep")) // now $PWD is the link
 		if !Same("../y", filepath.Join(dir, "far/y")) || Same("../y", filepath.Join(dir, "y")) {
 			t.Error("a path from a linked folder is folded by its spelling")
 		}
 	})
 }
 
-// TestS73_SameFolder: the temporary file is in the folder that path leads to,
-// also where a link stands before "..".
+// TestS73_SameFolder: the temporary file is in the folder that path leads to, even if a
+// link precedes "..".
 func TestS73_SameFolder(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "far/inner"), 0o755); err != nil {

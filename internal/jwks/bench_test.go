@@ -11,9 +11,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// BenchmarkServe compares requests per second with a bare net/http handler
-// that writes the same bytes. Both run in turns within one run, so that what
-// else the machine does hits both.
+// BenchmarkServe compares requests per second with a bare net/http handler that writes
+// the same bytes. The two run in turns, so that load on the machine affects both.
 func BenchmarkServe(b *testing.B) {
 	p := publish(b, these(newKey(b, keys.ES256, ""), newKey(b, keys.RS256, "")), jwks.HandlerOptions{})
 	_, body := p.get(b, jwks.DefaultPath)

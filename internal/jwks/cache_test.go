@@ -19,7 +19,7 @@ func TestS22_RandomKeyIDs(t *testing.T) {
 	i, c := newIssuer(t, has(t, newKey(t, keys.ES256, "a"))), newClock()
 	set := remote(t, i.URL, options(c, jwks.Network{}))
 	gives(t, set, "a", "a")
-	for n := range 30_000 { // 30 seconds of them
+	for n := range 30_000 { // over 30 seconds
 		c.advance(time.Millisecond)
 		gives(t, set, fmt.Sprint("random ", n), "a")
 		if n == 9_999 && i.fetches.Load() > 2 {
@@ -116,7 +116,7 @@ func TestS23_AgeOfKeys(t *testing.T) {
 			if set.Held() == nil {
 				t.Error("new keys are held to be old")
 			}
-			i.does(has(t, b)) // a is gone
+			i.does(has(t, b)) // a is removed
 			c.advance(tc.fresh - 1)
 			gives(t, set, "a", "a")
 			c.advance(1)
@@ -128,8 +128,8 @@ func TestS23_AgeOfKeys(t *testing.T) {
 	}
 }
 
-// A removed key stops verifying within the time to live even if somebody asks
-// all the time, and nobody waits for the fetch before that.
+// TestS23_RefreshedAhead: a removed key stops verifying within the time to live even
+// under constant use, and until then no call waits for the fetch.
 func TestS23_RefreshedAhead(t *testing.T) {
 	i, c := newIssuer(t, has(t, newKey(t, keys.ES256, "a"))), newClock()
 	set := remote(t, i.URL, options(c, jwks.Network{}))
@@ -163,7 +163,7 @@ func TestS23_LastGoodSetUntilMaxStale(t *testing.T) {
 	for c.advance(5 * time.Minute); c.now().Before(newClock().at.Add(o.MaxStale)); c.advance(time.Minute) {
 		gives(t, set, "a", "a")
 		gives(t, set, "", "a")
-		// Old keys cannot say that a token is bad (S24).
+		// Old keys are not enough to refuse a token (S24).
 		gives(t, set, "unknown", string(fault.KeySetUnavailable))
 	}
 	gives(t, set, "a", string(fault.KeySetUnavailable))
@@ -176,7 +176,8 @@ func TestS23_LastGoodSetUntilMaxStale(t *testing.T) {
 	gives(t, set, "a", "a")
 }
 
-// An issuer that stopped answering makes one caller wait, not all that follow.
+// TestS23_StaleKeysDoNotWait: when an issuer stops answering, one caller waits, and the
+// following ones do not.
 func TestS23_StaleKeysDoNotWait(t *testing.T) {
 	i, c := newIssuer(t, has(t, newKey(t, keys.ES256, "a"))), newClock()
 	set := remote(t, i.URL, options(c, hurried))
@@ -186,15 +187,15 @@ func TestS23_StaleKeysDoNotWait(t *testing.T) {
 	gives(t, set, "a", "a")
 	c.advance(jwks.Cooldown)
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel() // the answer must not depend on waiting
+	cancel() // the result must not depend on waiting
 	if list, err := set.Keys(ctx, "a"); err != nil || len(list) != 1 {
 		t.Errorf("got %v, %v", list, err)
 	}
 	testkit.Eventually(t, "it is tried again meanwhile", func() bool { return i.fetches.Load() == 3 })
 }
 
-// A key id that is not known is worth waiting for, even of an issuer that
-// failed the last time.
+// TestS23_NewKeyAfterFailure: an unknown key ID is worth waiting for, even if the last
+// fetch from the issuer failed.
 func TestS23_NewKeyAfterFailure(t *testing.T) {
 	a, b := newKey(t, keys.ES256, "a"), newKey(t, keys.ES256, "b")
 	i, c := newIssuer(t, has(t, a)), newClock()
@@ -279,8 +280,9 @@ func TestS24_CallerMayGiveUp(t *testing.T) {
 	}
 }
 
-// TestPatienceEndsTheWait answers that a set is unavailable as soon as patience is
-// over, while its fetch goes on and then counts; the next to ask does not wait again.
+// TestPatienceEndsTheWait: once patience is over, callers get an error that the set is
+// unavailable. The fetch goes on and its result is used; the next caller does not wait
+// again.
 func TestPatienceEndsTheWait(t *testing.T) {
 	i, c := newIssuer(t, nil), newClock()
 	enter := make(chan struct{})
@@ -306,7 +308,7 @@ func TestPatienceEndsTheWait(t *testing.T) {
 	}
 }
 
-// TestPrefetch fetches a set before a token needs it, once.
+// TestPrefetch: Prefetch fetches a set once, before a token needs it.
 func TestPrefetch(t *testing.T) {
 	i, c := newIssuer(t, has(t, newKey(t, keys.ES256, "a"))), newClock()
 	set := remote(t, i.URL, options(c, jwks.Network{}))

@@ -11,12 +11,12 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// discoveryDepth bounds the nesting of a discovery document.
+// discoveryDepth is the maximum nesting of a discovery document.
 const discoveryDepth = 16
 
-// discover returns the URL of the keys of issuer (OpenID Connect Discovery 1.0
-// sections 4.1 and 4.3). The document must name that very issuer, and an
-// issuer at https may not keep its keys at http.
+// discover returns the URL of the keys of issuer (OpenID Connect Discovery 1.0 sections
+// 4.1 and 4.3). The document must name exactly that issuer, and an https issuer may not
+// have its keys at an http URL.
 func (f *fetcher) discover(ctx context.Context, issuer string) (string, error) {
 	at := strings.TrimSuffix(issuer, "/") + "/.well-known/openid-configuration"
 	a, err := f.get(ctx, at)
@@ -45,8 +45,8 @@ func (f *fetcher) discover(ctx context.Context, issuer string) (string, error) {
 	return uri, nil
 }
 
-// wrongIssuer says whose document it is, and, where the two differ by a slip,
-// which.
+// wrongIssuer returns the error for a document that names another issuer, with the likely
+// mistake if they are similar.
 func wrongIssuer(at, named, wanted string) *fault.Error {
 	err := fault.New(fault.KeySetUnavailable, label(at), "it is about the issuer %q, not %q", quote.Shorten(named), quote.Shorten(wanted))
 	switch slip := keys.IssuerSlip(named, wanted); {
@@ -58,7 +58,7 @@ func wrongIssuer(at, named, wanted string) *fault.Error {
 	return err
 }
 
-// isHTTPS reports whether address is a URL that begins with https in any case.
+// isHTTPS reports whether address starts with https, in any case.
 func isHTTPS(address string) bool {
 	u, err := url.Parse(address)
 	return err == nil && u.Scheme == "https"

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Wrap puts a handler around s's own, so that a test can be inside a request.
+// Wrap wraps s's handler, so that a test can run code during a request.
 func (s *Server) Wrap(around func(http.Handler) http.Handler) {
 	s.server.Handler = around(s.server.Handler)
 }
 
-// CheckAddress is what happens before n connects to address.
+// CheckAddress runs the check that n makes before it connects to address.
 func CheckAddress(n Network, loopback bool, address string) error {
 	ctx := context.Background()
 	if loopback {
@@ -20,5 +20,5 @@ func CheckAddress(n Network, loopback bool, address string) error {
 	return newFetcher(n).checkAddress(ctx, "tcp", address, nil)
 }
 
-// TimeoutOf is how long a fetch over n may take.
+// TimeoutOf returns the timeout of a fetch over n.
 func TimeoutOf(n Network) time.Duration { return newFetcher(n).network.Timeout }

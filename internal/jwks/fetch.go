@@ -2,9 +2,9 @@ package jwks
 
 import "context"
 
-// Fetch returns what the URL address holds, for those who read a set in a way
-// of their own. It is bounded as NewRemote's fetches are, and its errors are
-// key_set_unavailable and key_set_url_not_allowed.
+// Fetch returns the content at the URL address, for callers that parse sets themselves.
+// It has the same limits as NewRemote's fetches. Errors are key_set_unavailable and
+// key_set_url_not_allowed.
 func Fetch(ctx context.Context, address string, n Network) ([]byte, error) {
 	f := newFetcher(n)
 	ctx, cancel := context.WithTimeout(ctx, f.network.Timeout)

@@ -24,10 +24,10 @@ type fetcher struct {
 	client  *http.Client
 }
 
-// answer is what a URL holds.
+// answer is the content of a URL.
 type answer struct {
 	body   []byte
-	maxAge *time.Duration // what Cache-Control allows, nil if it does not say
+	maxAge *time.Duration // from Cache-Control; nil if not given
 }
 
 func newFetcher(n Network) *fetcher {
@@ -51,9 +51,9 @@ func newFetcher(n Network) *fetcher {
 	return f
 }
 
-// get returns what address holds. Everything but a 200 with a whole body of at
-// most keys.MaxFileBytes is key_set_unavailable; a URL, redirect or network
-// address that is not to be trusted is key_set_url_not_allowed.
+// get returns the content at address. Anything but a 200 with a complete body of at most
+// keys.MaxFileBytes is key_set_unavailable; a URL, redirect or network address that is
+// not permitted is key_set_url_not_allowed.
 func (f *fetcher) get(ctx context.Context, address string) (answer, error) {
 	u, err := f.parseURL(address)
 	if err != nil {
@@ -67,7 +67,7 @@ func (f *fetcher) get(ctx context.Context, address string) (answer, error) {
 		return answer{}, fault.New(fault.KeySetURLNotAllowed, label(address), "%w", err)
 	}
 	r.Header.Set("Accept", "application/jwk-set+json, application/json")
-	r.Header.Set("Accept-Encoding", "identity") // so that the transport unpacks nothing: no bombs
+	r.Header.Set("Accept-Encoding", "identity") // so that the transport decompresses nothing: no bombs
 	r.Header.Set("User-Agent", "jwtctl")
 	response, err := f.client.Do(r)
 	if err != nil {
@@ -90,7 +90,7 @@ func (f *fetcher) get(ctx context.Context, address string) (answer, error) {
 	return answer{body: body, maxAge: maxAge(response.Header)}, nil
 }
 
-// failed words an error of the network.
+// failed returns the error for a failed request.
 func failed(ctx context.Context, address string, err error) error {
 	var f *fault.Error
 	if errors.As(err, &f) && f.Code == fault.KeySetURLNotAllowed {
@@ -99,11 +99,11 @@ func failed(ctx context.Context, address string, err error) error {
 	if ctx.Err() != nil {
 		return fault.New(fault.KeySetUnavailable, label(address), "no complete answer in time (%w)", ctx.Err())
 	}
-	var wrapped *url.Error // whose text repeats the address
+	var wrapped *url.Error // its text repeats the address
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
-	const most = 1024 // of a text that a server has a part in
+	const most = 1024 // partly chosen by the server
 	text := quote.Escape(err.Error(), "")
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "…"
@@ -115,8 +115,7 @@ func failed(ctx context.Context, address string, err error) error {
 	return failed.WithHint("%s", failureHint(err))
 }
 
-// failureHint says what may help against an error of the network, "" if nothing
-// is known to.
+// failureHint returns a hint for a network error, or "".
 func failureHint(err error) string {
 	var name x509.HostnameError
 	var invalid x509.CertificateInvalidError
@@ -135,8 +134,8 @@ func failureHint(err error) string {
 	return ""
 }
 
-// maxAge returns how long Cache-Control lets an answer be kept (RFC 9111
-// section 5.2.2).
+// maxAge returns how long Cache-Control permits a response to be cached (RFC 9111 section
+// 5.2.2).
 func maxAge(h http.Header) *time.Duration {
 	var shortest *time.Duration
 	for _, line := range h.Values("Cache-Control") {
@@ -148,7 +147,7 @@ func maxAge(h http.Header) *time.Duration {
 			case "max-age":
 				seconds, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 31)
 				if err != nil {
-					continue // as if it were not there; the ceiling holds
+					continue // ignored; the upper limit still applies
 				}
 				age = time.Duration(seconds) * time.Second
 			default:
@@ -162,8 +161,8 @@ func maxAge(h http.Header) *time.Duration {
 	return shortest
 }
 
-// label is address as it is in messages: without what could be a secret,
-// and without characters that a terminal would act on.
+// label returns address for use in messages: without possible secrets and terminal
+// control characters.
 func label(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {

@@ -13,44 +13,42 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// The paths that a Handler answers.
+// The paths that a Handler serves.
 const (
 	DefaultPath   = "/jwks.json"
 	WellKnownPath = "/.well-known/jwks.json"
 	HealthPath    = "/healthz"
 )
 
-// How long others may keep the set before they ask again (S15).
+// How long clients may cache the set (S15).
 const (
 	DefaultMaxAge = time.Minute
 	MinMaxAge     = time.Second
 	MaxMaxAge     = time.Hour
 )
 
-// HandlerOptions say how a set is served. Each may be zero.
+// HandlerOptions configure how a set is served. Each may be zero.
 type HandlerOptions struct {
-	// Path is where the set is found besides WellKnownPath; by default DefaultPath.
+	// Path is a path of the set in addition to WellKnownPath; the default is DefaultPath.
 	Path string
-	// MaxAge is the Cache-Control max-age, in whole seconds from MinMaxAge to
-	// MaxMaxAge; by default DefaultMaxAge. A key must be published this long
-	// before it signs.
+	// MaxAge is the Cache-Control max-age, in whole seconds from MinMaxAge to MaxMaxAge;
+	// the default is DefaultMaxAge. A key must be published this long before it signs.
 	MaxAge time.Duration
 }
 
-// Handler serves the set of a Publisher, and its health (S14, S15).
+// Handler serves the set of a Publisher, and a health check (S14, S15).
 //
-// HealthPath answers 200 with "ok", or with "degraded: …" and the code of the
-// last reload's error. It is 200 even then: the last good set is still served,
-// and a probe that restarted the server would turn a broken file into an
-// outage. The text of the error, which names files, goes to the log alone.
+// HealthPath responds with 200 and "ok", or "degraded: …" with the code of the last
+// reload's error. The status is 200 even then: the last good set is still served, and a
+// probe that restarted the server would turn a broken file into an outage. The error's
+// text names files, so it is only logged.
 type Handler struct {
 	publisher *Publisher
 	path      string
 	header    http.Header // of each set
 }
 
-// NewHandler returns a handler of p's set; usage for a path or an age that
-// cannot be served.
+// NewHandler returns a handler for p's set, or a usage error for an invalid path or age.
 func NewHandler(p *Publisher, o HandlerOptions) (*Handler, error) {
 	if o.Path == "" {
 		o.Path = DefaultPath
@@ -79,7 +77,7 @@ func NewHandler(p *Publisher, o HandlerOptions) (*Handler, error) {
 	}, nil
 }
 
-// isPlainPath reports whether p has one spelling only.
+// isPlainPath reports whether p has only one spelling.
 func isPlainPath(p string) bool {
 	odd := func(r rune) bool {
 		return !strings.ContainsRune("/-._~", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
@@ -90,14 +88,14 @@ func isPlainPath(p string) bool {
 // Path returns the path of the set.
 func (h *Handler) Path() string { return h.path }
 
-// ServeHTTP answers one request. The path must be spelled as it was configured:
-// nothing is cleaned, unescaped or redirected.
+// ServeHTTP serves one request. The path must match exactly: it is not cleaned, unescaped
+// or redirected.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	spelled := r.URL.EscapedPath()
 	isSet := spelled == h.path || spelled == WellKnownPath
 	switch {
-	case r.ContentLength != 0: // or -1, of unknown length
-		w.Header().Set("Connection", "close") // so that the server does not read it either
+	case r.ContentLength != 0: // or -1 if unknown
+		w.Header().Set("Connection", "close") // so that the server does not read the body either
 		refuse(w, http.StatusRequestEntityTooLarge)
 	case !isSet && spelled != HealthPath:
 		refuse(w, http.StatusNotFound)
@@ -113,13 +111,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) serveSet(w http.ResponseWriter, r *http.Request) {
 	set := h.publisher.Current()
-	maps.Copy(w.Header(), h.header) // values that nothing changes, made once
+	maps.Copy(w.Header(), h.header) // shared, never modified
 	maps.Copy(w.Header(), set.header)
 	if matches(r.Header["If-None-Match"], set.ETag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	_, _ = w.Write(set.Body) // an error is the client's leaving
+	_, _ = w.Write(set.Body) // an error means that the client has left
 }
 
 func (h *Handler) serveHealth(w http.ResponseWriter) {
@@ -132,8 +130,8 @@ func (h *Handler) serveHealth(w http.ResponseWriter) {
 	plain(w, http.StatusOK, text)
 }
 
-// refuse answers with status and its name, which no JSON reader accepts: a
-// reader that ignores the status must not take it for a set.
+// refuse responds with status and its name. That is not valid JSON, so a client that
+// ignores the status does not take it for a set.
 func refuse(w http.ResponseWriter, status int) {
 	plain(w, status, strings.ToLower(http.StatusText(status)))
 }
@@ -146,7 +144,7 @@ func plain(w http.ResponseWriter, status int, text string) {
 	_, _ = fmt.Fprintln(w, text)
 }
 
-// matches reports whether an If-None-Match names tag (RFC 9110 section 13.1.2).
+// matches reports whether an If-None-Match header matches tag (RFC 9110 section 13.1.2).
 func matches(values []string, tag string) bool {
 	return slices.ContainsFunc(values, func(value string) bool {
 		for one := range strings.SplitSeq(value, ",") {

@@ -112,7 +112,7 @@ func TestSamePairCountsOnce(t *testing.T) {
 	}
 }
 
-// raw sends text as it stands and returns the answer with its body read.
+// raw sends text unchanged and returns the response with its body.
 func raw(t *testing.T, p *published, text string) (*http.Response, string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", p.Addr().String())
@@ -134,8 +134,8 @@ func raw(t *testing.T, p *published, text string) (*http.Response, string) {
 	return answer, bodyOf(t, answer)
 }
 
-// checkNoJSON demands that neither a whole-body nor a streaming JSON reader
-// takes an error answer for an object or null, whatever it makes of the status.
+// checkNoJSON fails if a JSON reader, of a whole body or a stream, would take an error
+// response for an object or null, ignoring the status.
 func checkNoJSON(t *testing.T, answer *http.Response, body string) {
 	t.Helper()
 	if kind := answer.Header.Get("Content-Type"); kind != "text/plain; charset=utf-8" {
@@ -154,7 +154,7 @@ func TestS14_PathsAndVerbs(t *testing.T) {
 		"/jwks.json?x=1":                    200,
 		"/.well-known/jwks.json":            200,
 		"/healthz":                          200,
-		"http://elsewhere/jwks.json":        200, // the absolute form (RFC 9112 section 3.2.2)
+		"http://elsewhere/jwks.json":        200, // absolute form (RFC 9112 section 3.2.2)
 		"/":                                 404,
 		"//":                                404,
 		"//jwks.json":                       404,

@@ -28,7 +28,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// newKey makes a private key for alg, with the id given or its thumbprint.
+// newKey generates a private key for alg, with id or, if empty, its thumbprint.
 func newKey(t testing.TB, alg keys.Algorithm, id string) *keys.Key {
 	t.Helper()
 	var material any
@@ -59,7 +59,7 @@ func newKey(t testing.TB, alg keys.Algorithm, id string) *keys.Key {
 	return k
 }
 
-// pemOf and jwkOf return the text of a key file.
+// pemOf and jwkOf return the content of a key file.
 func pemOf(t testing.TB, k *keys.Key) []byte {
 	t.Helper()
 	text, err := k.PEM()
@@ -118,7 +118,7 @@ type logBook struct{ testkit.Buffer }
 
 func (l *logBook) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
-// published is a running server with everything behind it.
+// published is a running server with all its parts.
 type published struct {
 	*jwks.Server
 	publisher *jwks.Publisher
@@ -128,7 +128,7 @@ type published struct {
 	stop      func() error
 }
 
-// publish serves what load returns on a free port of the loopback interface.
+// publish serves what load returns on a free loopback port.
 func publish(t testing.TB, load func(*slog.Logger) jwks.Load, o jwks.HandlerOptions) *published {
 	t.Helper()
 	p := &published{log: &logBook{}}
@@ -196,7 +196,7 @@ func bodyOf(t testing.TB, answer *http.Response) string {
 	return string(body)
 }
 
-// kids returns the ids of the set that p serves now, through HTTP.
+// kids returns the key IDs that p serves now, over HTTP.
 func (p *published) kids(t testing.TB) []string {
 	t.Helper()
 	answer, body := p.get(t, jwks.DefaultPath)
@@ -228,10 +228,10 @@ func jwkMember(t testing.TB, k *keys.Key, name string) string {
 	return string(members[name])
 }
 
-// quiet is a log that nobody reads.
+// quiet discards its log.
 func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
 
-// selfSigned makes a certificate for 127.0.0.1, and the roots that trust it.
+// selfSigned makes a certificate for 127.0.0.1, and a pool that trusts it.
 func selfSigned(t *testing.T, from, until time.Time) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

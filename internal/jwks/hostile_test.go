@@ -17,7 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// hijacked is a mode that speaks for itself.
+// hijacked is a mode in which speak writes to the connection itself.
 func hijacked(speak func(net.Conn)) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := w.(http.Hijacker).Hijack()
@@ -28,7 +28,7 @@ func hijacked(speak func(net.Conn)) http.HandlerFunc {
 	}
 }
 
-// with is a mode that answers with a status and headers besides text.
+// with is a mode that responds with a status and headers in addition to text.
 func with(status int, text string, headers ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		for i := 0; i < len(headers); i += 2 {
@@ -39,7 +39,7 @@ func with(status int, text string, headers ...string) http.HandlerFunc {
 	}
 }
 
-// forever is a mode that repeats text for as long as somebody reads.
+// forever is a mode that repeats text until the client disconnects.
 func forever(start, text string, pause time.Duration) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		_, err := io.WriteString(w, start)
@@ -71,8 +71,8 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// hostileModes are the ways of S21, and some more, in which a server of keys
-// can go wrong. good is a set that it would be wrong to believe in them.
+// hostileModes are the ways in which a key server can misbehave, from S21 and more. good
+// is a set that must not be accepted in any of them.
 func hostileModes(t *testing.T, i *issuer, good string) map[string]http.HandlerFunc {
 	private := newKey(t, keys.ES256, "private")
 	one := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(good), `{`), `}`)
@@ -150,9 +150,8 @@ func repeat(c net.Conn, text string) {
 	}
 }
 
-// TestS21_HostileServers asks each for its keys twice: with none at hand, which
-// must end in an error soon and cheaply, and with a good set at hand, which must
-// survive.
+// TestS21_HostileServers fetches from each mode twice: without keys, which must fail soon
+// and cheaply, and with a good set, which must be kept.
 func TestS21_HostileServers(t *testing.T) {
 	good := string(setOf(t, newKey(t, keys.ES256, "good")))
 	i := newIssuer(t, nil)
@@ -190,7 +189,7 @@ func TestS21_HostileServers(t *testing.T) {
 	}
 }
 
-// memory returns how much do allocates in all, which bounds what it holds.
+// memory returns how much do allocates in total, an upper limit of what it holds.
 func memory(do func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -199,8 +198,8 @@ func memory(do func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// TestS21_ResetAtEachByte breaks the connection after 0, 1, 2 … bytes of a good
-// answer. None but the whole one may be believed.
+// TestS21_ResetAtEachByte resets the connection after 0, 1, 2 … bytes of a good response.
+// Only the complete one may be accepted.
 func TestS21_ResetAtEachByte(t *testing.T) {
 	good := setOf(t, newKey(t, keys.ES256, "a"), newKey(t, keys.RS256, "b"))
 	text := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(good), good)
@@ -213,7 +212,7 @@ func TestS21_ResetAtEachByte(t *testing.T) {
 		for k := 0; k < len(text); k++ {
 			i.does(hijacked(func(conn net.Conn) {
 				_, _ = io.WriteString(conn, text[:k])
-				_ = conn.(*net.TCPConn).SetLinger(0) // so that closing resets it
+				_ = conn.(*net.TCPConn).SetLinger(0) // so that closing sends a reset
 			}))
 			if got := idsIn(remote(t, i.URL, options(c, jwks.Network{})), ""); got != string(fault.KeySetUnavailable) {
 				t.Fatalf("%s, reset after %d of %d bytes: %s", name, k, len(text), got)
@@ -224,8 +223,8 @@ func TestS21_ResetAtEachByte(t *testing.T) {
 	}
 }
 
-// TestS23_Flapping asks a server that fails every other time: whoever got keys
-// once always has them.
+// TestS23_Flapping fetches from a server that fails every other time: a caller that once
+// had keys always has them.
 func TestS23_Flapping(t *testing.T) {
 	good := has(t, newKey(t, keys.ES256, "a"))
 	i, c := newIssuer(t, nil), newClock()

@@ -16,12 +16,12 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// issuer is a server of somebody else's keys, which does as it is told.
+// issuer is a remote key server that behaves as the test says.
 type issuer struct {
 	*httptest.Server
 	mode    atomic.Pointer[http.HandlerFunc]
 	fetches atomic.Int32
-	open    chan struct{} // closed at the end, so that handlers that hang can end
+	open    chan struct{} // closed at the end, so that hanging handlers return
 }
 
 func newIssuer(t testing.TB, mode http.HandlerFunc) *issuer {
@@ -38,7 +38,7 @@ func newIssuer(t testing.TB, mode http.HandlerFunc) *issuer {
 
 func (i *issuer) does(mode http.HandlerFunc) { i.mode.Store(&mode) }
 
-// hangs is a mode that does not answer.
+// hangs is a mode that does not respond.
 func (i *issuer) hangs(_ http.ResponseWriter, r *http.Request) {
 	select {
 	case <-r.Context().Done():
@@ -46,18 +46,18 @@ func (i *issuer) hangs(_ http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// says is a mode that answers with text.
+// says is a mode that responds with text.
 func says(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, text) }
 }
 
-// has is a mode that answers with the set of list.
+// has is a mode that responds with the set of list.
 func has(t testing.TB, list ...*keys.Key) http.HandlerFunc {
 	t.Helper()
 	return says(string(setOf(t, list...)))
 }
 
-// testClock is a time that tests set, for concurrent use.
+// testClock is a clock that tests set. It is safe for concurrent use.
 type testClock struct {
 	mu sync.Mutex
 	at time.Time
@@ -77,12 +77,12 @@ func (c *testClock) advance(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// options returns those of a set that is fetched over n.
+// options returns options for a set that is fetched over n.
 func options(c *testClock, n jwks.Network) jwks.RemoteOptions {
 	return jwks.RemoteOptions{Now: c.now, Log: (&logBook{}).logger(), Network: n}
 }
 
-// hurried gives up soon, so that tests of servers that hang are quick.
+// hurried has a short timeout, so that tests of hanging servers are quick.
 var hurried = jwks.Network{Timeout: 200 * time.Millisecond}
 
 func remote(t testing.TB, address string, o jwks.RemoteOptions) *jwks.Remote {
@@ -94,7 +94,7 @@ func remote(t testing.TB, address string, o jwks.RemoteOptions) *jwks.Remote {
 	return r
 }
 
-// idsIn returns the ids of set, or the code of its error.
+// idsIn returns the IDs in set, or the code of its error.
 func idsIn(set keys.Set, kid string) string {
 	list, err := set.Keys(context.Background(), kid)
 	if err != nil {
@@ -103,7 +103,7 @@ func idsIn(set keys.Set, kid string) string {
 	return strings.Join(idsOf(list), " ")
 }
 
-// gives demands that set gives want, asked for kid.
+// gives fails unless set returns want for kid.
 func gives(t testing.TB, set keys.Set, kid, want string) {
 	t.Helper()
 	if got := idsIn(set, kid); got != want {

@@ -14,39 +14,38 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// The limits of fetching (S19, S21).
+// The limits of fetches (S19, S21).
 const (
 	MaxFetchTime   = 10 * time.Second
 	MaxRedirects   = 3
 	maxFetchHeader = 64 << 10
 )
 
-// Network says how remote sets are reached. Its zero value is the strictest
-// that works: https, or http from this machine itself; the system's
-// certificates; no proxy; no link-local or cloud metadata address.
+// Network configures how remote sets are reached. The zero value is the strictest that
+// works: https, or http on this machine; the system's certificates; no proxy; no
+// link-local or cloud metadata addresses.
 type Network struct {
-	// AllowHTTP permits http to other machines, whose answers anyone on the way
-	// can replace.
+	// AllowHTTP permits http to other machines. Anyone on the network path can then
+	// replace responses.
 	AllowHTTP bool
 	// AllowLinkLocal permits link-local and metadata addresses.
 	AllowLinkLocal bool
-	// RootCAs, unless nil, are trusted instead of the system's certificates; see
-	// TrustCA.
+	// RootCAs, if not nil, replace the system's certificates; see TrustCA.
 	RootCAs *x509.CertPool
-	// Proxy, unless nil, chooses a proxy for a request; see ProxyFrom. Behind one,
-	// it is the proxy that looks names up, so their addresses are not checked here.
+	// Proxy, if not nil, chooses a proxy for a request; see ProxyFrom. The proxy resolves
+	// names, so their addresses are not checked here.
 	Proxy func(*http.Request) (*url.URL, error)
-	// Resolver, unless nil, looks names up instead of the system's.
+	// Resolver, if not nil, replaces the system's resolver.
 	Resolver *net.Resolver
-	// Timeout is how long fetching a set may take, with discovery and
-	// redirects; MaxFetchTime by default and at most.
+	// Timeout limits fetching a set, including discovery and redirects; MaxFetchTime is
+	// the default and the maximum.
 	Timeout time.Duration
 }
 
-// loopbackOnly marks the context of a request that may reach this machine alone.
+// loopbackOnly marks the context of a request that may only reach this machine.
 type loopbackOnly struct{}
 
-// parseURL returns address as a URL that may be fetched (S19).
+// parseURL parses address and checks that it may be fetched (S19).
 func (f *fetcher) parseURL(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -72,14 +71,14 @@ func (f *fetcher) checkURL(u *url.URL) *fault.Error {
 		return fault.New(fault.KeySetURLNotAllowed, "", "over http, anyone on the network path can replace the keys").
 			WithRemedy(fault.UseHTTPS)
 	}
-	// A proxy would look at no address, so what is one already is checked here, too.
+	// A proxy would not check addresses, so check a literal one here too.
 	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && !f.network.AllowLinkLocal && !ip.Unmap().IsUnspecified() && isLinkLocal(ip.Unmap()) {
 		return fault.New(fault.KeySetURLNotAllowed, "", "%s is a link-local or metadata address", ip)
 	}
 	return nil
 }
 
-// checkRedirect follows at most MaxRedirects within the scheme of the request.
+// checkRedirect follows at most MaxRedirects redirects, within the scheme of the request.
 func (f *fetcher) checkRedirect(r *http.Request, via []*http.Request) error {
 	switch err := f.checkURL(r.URL); {
 	case err != nil:
@@ -93,8 +92,8 @@ func (f *fetcher) checkRedirect(r *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// checkAddress refuses addresses that no key set has any business at. It sees
-// the address that is dialled, so that no name can change its mind in between.
+// checkAddress refuses addresses that no key set should have. It checks the address that
+// is dialled, so a name cannot resolve differently afterwards.
 func (f *fetcher) checkAddress(ctx context.Context, _, address string, _ syscall.RawConn) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -114,12 +113,12 @@ func (f *fetcher) checkAddress(ctx context.Context, _, address string, _ syscall
 	return nil
 }
 
-// isLinkLocal reports whether ip is for this link alone, or is where a cloud
-// keeps a machine's credentials.
+// isLinkLocal reports whether ip is link-local, or an address at which a cloud serves a
+// machine's credentials.
 func isLinkLocal(ip netip.Addr) bool {
 	if nat64 := netip.MustParsePrefix("64:ff9b::/96"); nat64.Contains(ip) {
 		wide := ip.As16()
-		ip = netip.AddrFrom4([4]byte(wide[12:])) // which the network translates to (RFC 6052)
+		ip = netip.AddrFrom4([4]byte(wide[12:])) // translated by the network (RFC 6052)
 	}
 	if ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast() || ip.IsInterfaceLocalMulticast() || ip.IsUnspecified() {
 		return true
@@ -131,16 +130,16 @@ func isLinkLocal(ip netip.Addr) bool {
 	return false
 }
 
-// isThisMachine reports whether host is this machine by its spelling. That is
-// also an unspecified address (0.0.0.0, ::), as servers print it that listen on
-// all interfaces.
+// isThisMachine reports whether host is a spelling of this machine. This includes
+// unspecified addresses (0.0.0.0, ::), which servers print if they listen on all
+// interfaces.
 func isThisMachine(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && (ip.Unmap().IsLoopback() || ip.Unmap().IsUnspecified())
 }
 
-// dialThisMachine returns dial, but an unspecified address is dialled as a
-// loopback one: what such an address leads to depends on the system.
+// dialThisMachine returns dial, except that it dials a loopback address instead of an
+// unspecified one, whose meaning depends on the system.
 func dialThisMachine(dial func(ctx context.Context, network, address string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		host, port, err := net.SplitHostPort(address)

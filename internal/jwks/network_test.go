@@ -39,7 +39,7 @@ func TestS19_URLs(t *testing.T) {
 		"http://localhost.example.com/":       {strict, fault.KeySetURLNotAllowed},
 		"http://127.0.0.1.example.com/":       {strict, fault.KeySetURLNotAllowed},
 		"http://10.0.0.1/":                    {strict, fault.KeySetURLNotAllowed},
-		"http://0.0.0.0/":                     {strict, ""}, // as servers print this machine
+		"http://0.0.0.0/":                     {strict, ""}, // servers print this machine so
 		"http://[::]/":                        {strict, ""},
 		"http://0.0.0.1/":                     {strict, fault.KeySetURLNotAllowed},
 		"http://[::2]/":                       {strict, fault.KeySetURLNotAllowed},
@@ -74,7 +74,7 @@ func TestS19_Addresses(t *testing.T) {
 		"[::1]:80":                     {true, true, true},
 		"[::ffff:127.0.0.1]:80":        {true, true, true},
 		"93.184.216.34:443":            {true, false, true},
-		"10.0.0.1:443":                 {true, false, true}, // a company's own network
+		"10.0.0.1:443":                 {true, false, true}, // a private network
 		"[2606:2800:220:1::1]:443":     {true, false, true},
 		"169.254.169.254:443":          {false, false, true},
 		"169.254.0.1:443":              {false, false, true},
@@ -109,9 +109,8 @@ func TestS19_Addresses(t *testing.T) {
 	}
 }
 
-// resolver returns one that asks a server of this test alone, which answers
-// every question for an address with ip, or, if ip is not valid, that there is
-// no such name.
+// resolver returns one that queries a DNS server of this test, which answers every
+// address query with ip or, if ip is invalid, that the name does not exist.
 func resolver(t *testing.T, ip netip.Addr) *net.Resolver {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -134,7 +133,7 @@ func resolver(t *testing.T, ip netip.Addr) *net.Resolver {
 	}}
 }
 
-// dnsAnswer answers the one question of a DNS message (RFC 1035 section 4).
+// dnsAnswer answers the question of a DNS message (RFC 1035 section 4).
 func dnsAnswer(question []byte, ip netip.Addr) []byte {
 	end := 12
 	for question[end] != 0 {
@@ -146,7 +145,7 @@ func dnsAnswer(question []byte, ip netip.Addr) []byte {
 	copy(reply[6:12], []byte{0, 0, 0, 0, 0, 0})
 	switch {
 	case !ip.IsValid():
-		reply[3] |= 3 // no such name
+		reply[3] |= 3 // name does not exist
 	case kind == 1 && ip.Is4():
 		reply[7] = 1
 		reply = append(reply, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4)
@@ -155,8 +154,8 @@ func dnsAnswer(question []byte, ip netip.Addr) []byte {
 	return reply
 }
 
-// A name that leads to a metadata address is refused where it is dialled,
-// whatever it led to before.
+// TestS19_NameOfMetadataAddress: a name that resolves to a metadata address is refused
+// when dialled, whatever it resolved to before.
 func TestS19_NameOfMetadataAddress(t *testing.T) {
 	n := jwks.Network{Resolver: resolver(t, netip.MustParseAddr("169.254.169.254"))}
 	set := remote(t, "https://keys.example.com/jwks.json", options(newClock(), n))
@@ -212,7 +211,7 @@ func TestS19_Redirects(t *testing.T) {
 		"/hops/4": notAllowed,
 		"/to?u=" + url.QueryEscape(server.URL+"/jwks"): "a",
 		"/loop":                               notAllowed,
-		"/to?u=" + url.QueryEscape(plain.URL): notAllowed, // a downgrade, though to this machine
+		"/to?u=" + url.QueryEscape(plain.URL): notAllowed, // a downgrade, even to this machine
 		"/to?u=https://169.254.169.254/latest/meta-data":          notAllowed,
 		"/to?u=" + url.QueryEscape("https://[fe80::1]/"):          notAllowed,
 		"/to?u=" + url.QueryEscape("https://[::ffff:a9fe:a9fe]/"): notAllowed,
@@ -231,7 +230,7 @@ func TestS19_Redirects(t *testing.T) {
 	gives(t, remote(t, upgrade.URL, options(newClock(), n)), "", notAllowed)
 }
 
-// The environment must not send anyone through a proxy, a caller may.
+// TestS19_ProxyOnlyIfGiven: the environment does not select a proxy; a caller can.
 func TestS19_ProxyOnlyIfGiven(t *testing.T) {
 	proxy := newIssuer(t, has(t, newKey(t, keys.ES256, "through the proxy")))
 	t.Setenv("HTTP_PROXY", proxy.URL)

@@ -11,12 +11,12 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Open returns the key set at location: a URL, as by NewRemote, or a file, by
-// its path or file URL (RFC 8089), which is read here and not again. The same
-// bytes give the same keys from either (S12).
+// Open returns the key set at location: a URL, as for NewRemote, or a file, given by path
+// or file URL (RFC 8089), which is read once. The same bytes give the same keys either
+// way (S12).
 //
-// Besides the errors of NewRemote, it returns those of keys.ParseSet, and
-// key_set_empty where a file has no key with an allowed algorithm.
+// Errors are those of NewRemote and keys.ParseSet, and key_set_empty for a file without a
+// key for an allowed algorithm.
 func Open(location string, o RemoteOptions) (keys.Set, error) {
 	if files.IsURL(location) {
 		return NewRemote(location, o)
@@ -32,8 +32,7 @@ func Open(location string, o RemoteOptions) (keys.Set, error) {
 	return Read(data, location, o)
 }
 
-// Read returns the key set in data, which came from source. Its errors are those
-// of Open.
+// Read returns the key set in data; source is for messages. Its errors are those of Open.
 func Read(data []byte, source string, o RemoteOptions) (keys.Set, error) {
 	loaded, err := o.parse(data, source, false)
 	if err != nil {
@@ -42,8 +41,8 @@ func Read(data []byte, source string, o RemoteOptions) (keys.Set, error) {
 	return fileSet{o.Issuer, loaded}, nil
 }
 
-// parse reads a set, of which only the keys that may be used are left. published
-// says that it was at a URL.
+// parse reads a set and keeps only the keys that may be used. published means that it
+// came from a URL.
 func (o RemoteOptions) parse(data []byte, source string, published bool) (keys.Loaded, error) {
 	loaded, err := keys.ParseSet(data, keys.Attributes{Source: source, Issuer: o.Issuer, Rules: o.Rules}, published)
 	for _, e := range loaded.PassedOver() {
@@ -60,7 +59,7 @@ func (o RemoteOptions) parse(data []byte, source string, published bool) (keys.L
 	return loaded, err
 }
 
-// fileSet is a set that was read from a file.
+// fileSet is a set read from a file.
 type fileSet struct {
 	issuer string
 	keys.Loaded
@@ -71,8 +70,8 @@ func (s fileSet) Held() []*keys.Key                                 { return s.L
 func (s fileSet) Keys(context.Context, string) ([]*keys.Key, error) { return s.Loaded.Keys, nil }
 func (s fileSet) PassedOver(kid string) *fault.Error                { return s.Problem(kid) }
 
-// narrow returns list with its keys pinned to those of algorithms that they
-// allow, one for each; a key that allows none is left out.
+// narrow returns list with its keys restricted to algorithms, one copy per algorithm.
+// Keys that allow none of them are omitted.
 func narrow(list []*keys.Key, source string, algorithms []keys.Algorithm) ([]*keys.Key, error) {
 	if len(algorithms) == 0 {
 		return list, nil
@@ -104,7 +103,7 @@ func joined(algorithms []keys.Algorithm) string {
 	return strings.Join(names, ", ")
 }
 
-// described names the keys of list with their kinds, the first few of them.
+// described lists the keys of list with their kinds, up to a limit.
 func described(list []*keys.Key) string {
 	const most = 8
 	var names []string

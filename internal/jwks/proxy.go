@@ -13,11 +13,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// ProxyFrom returns, for Network.Proxy, the proxy that the environment names, by
-// the rules of curl: https_proxy, http_proxy, else all_proxy, but not for the
-// hosts of no_proxy; each also in capitals. This machine is never reached by a
-// proxy. A variable that holds no URL of a proxy is config_invalid at the first
-// request, without its value, which may hold a password.
+// ProxyFrom returns, for Network.Proxy, the proxy that the environment selects by the
+// rules of curl: https_proxy, http_proxy or all_proxy, except for hosts in no_proxy; each
+// also in upper case. This machine is never reached through a proxy. A variable that is
+// not a valid proxy URL is config_invalid at the first request, without the value, which
+// may hold a password.
 func ProxyFrom(getenv func(name string) (value string, set bool)) func(*http.Request) (*url.URL, error) {
 	choose := sync.OnceValues(func() (func(*url.URL) (*url.URL, error), error) {
 		return readProxies(getenv)
@@ -35,7 +35,7 @@ func ProxyFrom(getenv func(name string) (value string, set bool)) func(*http.Req
 }
 
 func readProxies(getenv func(string) (string, bool)) (func(*url.URL) (*url.URL, error), error) {
-	_, isCGI := getenv("REQUEST_METHOD") // where a client's header Proxy: becomes HTTP_PROXY
+	_, isCGI := getenv("REQUEST_METHOD") // there a client's header "Proxy" becomes HTTP_PROXY
 	config := httpproxy.Config{CGI: isCGI}
 	for _, v := range []struct {
 		name string
@@ -53,8 +53,7 @@ func readProxies(getenv func(string) (string, bool)) (func(*url.URL) (*url.URL, 
 	return config.ProxyFunc(), nil
 }
 
-// lookup returns the first of a variable's two spellings that is set and not
-// empty.
+// lookup returns the first of a variable's two spellings that is not empty.
 func lookup(getenv func(string) (string, bool), name string) (value, spelling string) {
 	for _, spelling := range []string{name, strings.ToUpper(name)} {
 		if value, _ := getenv(spelling); value != "" {
@@ -64,8 +63,8 @@ func lookup(getenv func(string) (string, bool), name string) (value, spelling st
 	return "", name
 }
 
-// isProxyURL reports whether value is a URL that net/http reaches a proxy by, or
-// its host and port alone.
+// isProxyURL reports whether value is a proxy URL that net/http supports, or only its
+// host and port.
 func isProxyURL(value string) bool {
 	if !strings.Contains(value, "://") {
 		value = "http://" + value
@@ -74,11 +73,11 @@ func isProxyURL(value string) bool {
 	return err == nil && u.Hostname() != "" && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
 }
 
-// TrustCA returns, for Network.RootCAs, the machine's certificates and those in
-// data, PEM text from source; key_format_unknown where there are none.
+// TrustCA returns, for Network.RootCAs, the system's certificates and those in data, PEM
+// text from source. It returns key_format_unknown if there are none.
 func TrustCA(data []byte, source string) (*x509.CertPool, error) {
 	pool, err := x509.SystemCertPool()
-	if err != nil { // this machine has none
+	if err != nil { // no system certificates
 		pool = x509.NewCertPool()
 	}
 	if !pool.AppendCertsFromPEM(data) {

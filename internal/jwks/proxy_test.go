@@ -17,7 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// proxy is an HTTP proxy that leads every host to one address, and counts.
+// proxy is an HTTP proxy that connects every host to one address, and counts requests.
 type proxy struct {
 	*httptest.Server
 	to    string
@@ -32,7 +32,7 @@ func newProxy(t *testing.T, to string) *proxy {
 	return p
 }
 
-// ServeHTTP answers CONNECT with a tunnel, and any other request itself.
+// ServeHTTP opens a tunnel for CONNECT, and answers any other request itself.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.asked.Add(1)
 	if r.Method != http.MethodConnect {
@@ -65,7 +65,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = client.Close()
 }
 
-// environment looks variables up in pairs of name and value.
+// environment looks up variables in pairs of name and value.
 func environment(pairs ...string) func(string) (string, bool) {
 	return func(name string) (string, bool) {
 		for i := 0; i < len(pairs); i += 2 {
@@ -77,15 +77,16 @@ func environment(pairs ...string) func(string) (string, bool) {
 	}
 }
 
-// TestProxyFromEnvironment: a set is fetched through the proxy that the
-// environment names, as curl would; never one of this machine (S19).
+// TestProxyFromEnvironment: a set is fetched through the proxy that the environment
+// selects, as with curl, but never through one for this machine (S19).
 func TestProxyFromEnvironment(t *testing.T) {
 	good := has(t, newKey(t, keys.ES256, "a"))
 	server, n := secure(t, good)
 	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
 	plain := newIssuer(t, good)
 	p := newProxy(t, server.Listener.Addr().String())
-	// Names lead to this machine without the proxy, too, so that only its count tells.
+	// Names resolve to this machine without the proxy too, so that only its count
+	// differs.
 	n.Resolver = resolver(t, netip.MustParseAddr("127.0.0.1"))
 	secret := "http://user:hunter2@" + p.Listener.Addr().String()
 	unavailable := string(fault.KeySetUnavailable)
@@ -139,8 +140,8 @@ func TestProxyFromEnvironment(t *testing.T) {
 	}
 }
 
-// TestTrustCA: a private CA is believed in addition to the machine's, through a
-// proxy too, and only if it is named; without, the whole cause is reported.
+// TestTrustCA: a private CA is trusted in addition to the system's, through a proxy too,
+// and only if it is given; without it, the error has the whole cause.
 func TestTrustCA(t *testing.T) {
 	server, _ := secure(t, has(t, newKey(t, keys.ES256, "a")))
 	p := newProxy(t, server.Listener.Addr().String())

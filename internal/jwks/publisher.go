@@ -16,26 +16,26 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// PollInterval is how often Watch looks for changed keys by default.
+// PollInterval is the default interval at which Watch checks for changed keys.
 const PollInterval = time.Second
 
-// Snapshot is a set as it is published. Nothing in it ever changes.
+// Snapshot is a published set. It is immutable.
 type Snapshot struct {
-	// Body is the JWK set: the same bytes for the same keys.
+	// Body is the JWK set; the same keys always give the same bytes.
 	Body []byte
 	// ETag is Body's strong entity tag, quoted (RFC 9110 section 8.8.3).
 	ETag string
-	// Keys are the public halves in Body, in its order.
+	// Keys are the public keys in Body, in its order.
 	Keys []*keys.Key
 	// LoadedAt is when Body was made.
 	LoadedAt time.Time
-	// Problem is why the last reload failed, nil if it did not.
+	// Problem is the error of the last reload, or nil.
 	Problem error
 
-	header http.Header // of the answers that carry Body
+	header http.Header // of responses with Body
 }
 
-// KeyIDs returns the ids of s's keys, in order.
+// KeyIDs returns the IDs of s's keys, in order.
 func (s *Snapshot) KeyIDs() []string {
 	ids := make([]string, len(s.Keys))
 	for i, k := range s.Keys {
@@ -44,9 +44,9 @@ func (s *Snapshot) KeyIDs() []string {
 	return ids
 }
 
-// Publisher holds the set to publish and replaces it when the keys change.
-// Readers see the old or the new set, whole, and never wait for a reload. It is
-// safe for concurrent use.
+// Publisher holds the set to publish and replaces it when the keys change. Readers see
+// either the old or the new set, and never wait for a reload. It is safe for concurrent
+// use.
 type Publisher struct {
 	load    Load
 	log     *slog.Logger
@@ -55,10 +55,9 @@ type Publisher struct {
 	current atomic.Pointer[Snapshot]
 }
 
-// NewPublisher returns a publisher of the keys that load returns. It loads
-// them, and returns the errors of load and of keys.PublicSet: key_is_secret for
-// a shared secret, key_ambiguous for two keys with one id, key_set_empty for
-// none (S13).
+// NewPublisher returns a publisher of the keys that load returns, and loads them. Its
+// errors are those of load and keys.PublicSet: key_is_secret for a shared secret,
+// key_ambiguous for two keys with the same ID, key_set_empty for no keys (S13).
 func NewPublisher(load Load, log *slog.Logger, now func() time.Time) (*Publisher, error) {
 	p := &Publisher{load: load, log: log, now: now}
 	first, err := p.read()
@@ -72,13 +71,13 @@ func NewPublisher(load Load, log *slog.Logger, now func() time.Time) (*Publisher
 // Current returns the set to serve now.
 func (p *Publisher) Current() *Snapshot { return p.current.Load() }
 
-// Reload loads the keys again. If that fails, keeping the last good set and its
-// Problem says why; the error is logged and returned (S17).
+// Reload loads the keys again. If that fails, the last good set stays in use with the
+// error as its Problem; the error is also logged and returned (S17).
 func (p *Publisher) Reload() error { return p.reload(true) }
 
-// Watch reloads every interval (PollInterval if it is not positive), and at
-// once when told, until ctx is done. It asks rather than waits for events:
-// Kubernetes swaps links and network file systems send none. told may be nil.
+// Watch reloads every interval (PollInterval if it is not positive), and whenever told
+// receives, until ctx is done. told may be nil. It polls because events are unreliable:
+// Kubernetes swaps links, and network file systems send none.
 func (p *Publisher) Watch(ctx context.Context, interval time.Duration, told <-chan struct{}) {
 	if interval <= 0 {
 		interval = PollInterval
@@ -90,15 +89,15 @@ func (p *Publisher) Watch(ctx context.Context, interval time.Duration, told <-ch
 		case <-ctx.Done():
 			return
 		case <-told:
-			_ = p.reload(true) // logged and kept in the snapshot
+			_ = p.reload(true) // the error is logged and in the snapshot
 		case <-ticker.C:
 			_ = p.reload(false)
 		}
 	}
 }
 
-// reload publishes the keys as they are now. Unless asked, it logs changes
-// alone, not the same problem at each tick.
+// reload publishes the current keys. Unless asked is true, it logs changes only, rather
+// than the same problem on each tick.
 func (p *Publisher) reload(asked bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -124,11 +123,11 @@ func (p *Publisher) reload(asked bool) error {
 	return nil
 }
 
-// read makes a snapshot of the keys as they are now. The set is read back as
-// a stranger would read it, so nothing is published that cannot be used.
+// read makes a snapshot of the current keys. It parses the set as a client would, so that
+// nothing unusable is published.
 func (p *Publisher) read() (s *Snapshot, err error) {
 	defer func() {
-		if v := recover(); v != nil { // in the background, it would end the server
+		if v := recover(); v != nil { // a panic in the background would end the server
 			s, err = nil, fault.New(fault.Internal, "keys", "loading failed (panic)")
 		}
 	}()
@@ -136,7 +135,7 @@ func (p *Publisher) read() (s *Snapshot, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := keys.NewRing(list); err != nil { // which names both files of one id
+	if _, err := keys.NewRing(list); err != nil { // its error names both files with the same ID
 		return nil, err
 	}
 	body, err := keys.PublicSet(list)

@@ -17,7 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// watch lets p look for changes all the time, until the test ends.
+// watch makes p check for changes frequently until the test ends.
 func watch(t *testing.T, p *published, told <-chan struct{}, interval time.Duration) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -25,7 +25,7 @@ func watch(t *testing.T, p *published, told <-chan struct{}, interval time.Durat
 	t.Cleanup(func() { cancel(); <-ended })
 }
 
-// stays demands that p serves want now and says that it is degraded by code.
+// stays fails unless p keeps serving want and reports degraded with code.
 func stays(t *testing.T, p *published, want []string, code fault.Code) {
 	t.Helper()
 	testkit.Eventually(t, "health is degraded by "+string(code), func() bool {
@@ -91,7 +91,7 @@ func TestS17_FolderIsFollowed(t *testing.T) {
 	}
 }
 
-// newKeyLike returns k with the id that its numbers give.
+// newKeyLike returns k with its thumbprint as ID.
 func newKeyLike(t *testing.T, k *keys.Key) *keys.Key {
 	t.Helper()
 	again, err := keys.Parse(pemOf(t, k), keys.Attributes{})
@@ -120,8 +120,8 @@ func TestS17_ReloadWhenTold(t *testing.T) {
 	}
 }
 
-// A file rewritten in place keeps its inode, its size and, on a coarse clock,
-// its time.
+// TestS17_ContentDecides: a file rewritten in place keeps its inode, its size and, on a
+// coarse clock, its time, but the change is noticed.
 func TestS17_ContentDecides(t *testing.T) {
 	dir := t.TempDir()
 	path := write(t, dir, "a.jwk", jwkOf(t, newKey(t, keys.EdDSA, "a")))
@@ -140,7 +140,8 @@ func TestS17_ContentDecides(t *testing.T) {
 	becomes(t, p, "b")
 }
 
-// Kubernetes mounts a secret as links through ..data, and swaps that link.
+// TestS17_KubernetesSecretIsFollowed: Kubernetes mounts a secret as links through ..data,
+// and replaces that link.
 func TestS17_KubernetesSecretIsFollowed(t *testing.T) {
 	dir := t.TempDir()
 	generation := func(name, kid string) {
@@ -172,13 +173,13 @@ func TestS17_KubernetesSecretIsFollowed(t *testing.T) {
 	stays(t, p, []string{"b"}, fault.KeyUnreadable)
 }
 
-// The same trouble is logged once, not at each tick.
+// TestS17_LogIsQuiet: a lasting problem is logged once, not on each tick.
 func TestS17_LogIsQuiet(t *testing.T) {
 	dir := t.TempDir()
 	path := write(t, dir, "a.jwk", jwkOf(t, newKey(t, keys.ES256, "a")))
 	p := publish(t, folder(dir), jwks.HandlerOptions{})
 	watch(t, p, nil, time.Millisecond)
-	if err := os.Rename(write(t, dir, "new", []byte("{")), filepath.Join(dir, "b.jwk")); err != nil { // never half
+	if err := os.Rename(write(t, dir, "new", []byte("{")), filepath.Join(dir, "b.jwk")); err != nil { // atomically
 		t.Fatal(err)
 	}
 	stays(t, p, []string{"a"}, fault.KeyInvalid)
@@ -190,7 +191,7 @@ func TestS17_LogIsQuiet(t *testing.T) {
 }
 
 func TestS17_PipeIsReadOnce(t *testing.T) {
-	r, w, err := os.Pipe() // as a shell's <(command)
+	r, w, err := os.Pipe() // like a shell's <(command)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// await waits for the end of flight, which has been under way for so long.
+// await waits for the end of flight, a fetch that began long ago.
 func (r *Remote) await(ctx context.Context, flight <-chan struct{}, long time.Duration) error {
 	var over <-chan time.Time
 	if r.options.Patience > 0 {
@@ -25,15 +25,15 @@ func (r *Remote) await(ctx context.Context, flight <-chan struct{}, long time.Du
 	case <-over:
 	}
 	select {
-	case <-flight: // at the same moment
+	case <-flight: // both are ready
 		return nil
 	default:
 		return fault.New(fault.KeySetUnavailable, label(r.where), "it does not answer within %s", r.options.Patience)
 	}
 }
 
-// Prefetch begins to fetch the set if nothing has requested it yet, so that the
-// first token does not have to wait.
+// Prefetch starts fetching the set if that has not happened yet, so that the first token
+// need not wait.
 func (r *Remote) Prefetch() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -42,7 +42,7 @@ func (r *Remote) Prefetch() {
 	}
 }
 
-// mayFetch reports whether a fetch may begin at now. r.mu is held.
+// mayFetch reports whether a fetch may start at now. r.mu must be held.
 func (r *Remote) mayFetch(now time.Time) bool {
 	pause := Cooldown
 	if r.held == nil {
@@ -51,8 +51,8 @@ func (r *Remote) mayFetch(now time.Time) bool {
 	return r.flight == nil && (r.tried.IsZero() || now.Sub(r.tried) >= pause)
 }
 
-// start begins a fetch that no caller's context can end, since all who ask wait
-// for the same one. r.mu is held.
+// start starts a fetch. It does not use a caller's context, since all callers wait for
+// the same fetch. r.mu must be held.
 func (r *Remote) start(now time.Time) {
 	flight := make(chan struct{})
 	r.flight, r.tried = flight, now
@@ -64,7 +64,7 @@ func (r *Remote) start(now time.Time) {
 		r.flight, r.problem = nil, err
 		if err != nil {
 			r.failed++
-			if r.held != nil { // else those who wait get the error
+			if r.held != nil { // otherwise those who wait get the error
 				r.options.Log.Warn("fetching a key set failed, keeping the last good one", "code", fault.CodeOf(err), "error", err)
 			}
 			return
@@ -78,7 +78,7 @@ func (r *Remote) start(now time.Time) {
 // fetch returns the set and how long it is fresh.
 func (r *Remote) fetch() (loaded keys.Loaded, ttl time.Duration, err error) {
 	defer func() {
-		if v := recover(); v != nil { // in the background, it would end the program
+		if v := recover(); v != nil { // a panic in the background would end the program
 			err = fault.New(fault.KeySetUnavailable, label(r.where), "reading failed (panic)")
 		}
 	}()
@@ -102,8 +102,7 @@ func (r *Remote) fetch() (loaded keys.Loaded, ttl time.Duration, err error) {
 	return loaded, ttl, nil
 }
 
-// unavailable gives err the one code that says whose fault it is: not the
-// token's (S24).
+// unavailable gives err the code that does not blame the token (S24).
 func unavailable(err error) error {
 	var f *fault.Error
 	if !errors.As(err, &f) {

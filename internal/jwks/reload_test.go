@@ -19,9 +19,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// Readers hammer the server while files come, go and break beneath it: no
-// request fails, and each answer is a whole set that was published at some
-// time. The key "stays" is in all of them.
+// TestS17_NoRequestFailsDuringReloads: readers send requests without pause while files
+// are added, removed and broken. No request fails, and each response is a complete set
+// that was published at some time. The key "stays" is in all of them.
 func TestS17_NoRequestFailsDuringReloads(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -95,7 +95,7 @@ func churn(t *testing.T, ctx context.Context, dir string) {
 			write(t, dir, name, text[:len(text)/2])
 			time.Sleep(2 * time.Millisecond)
 			write(t, dir, name, text)
-		case 2: // the proper way
+		case 2: // atomically
 			if err := os.Rename(write(t, dir, ".new", text), filepath.Join(dir, name)); err != nil {
 				t.Error(err)
 			}

@@ -11,89 +11,87 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// How long the keys of others are believed (S22, S23).
+// How long remote keys are trusted (S22, S23).
 const (
-	// DefaultRefresh is the longest time between two fetches: a key that its
-	// issuer removed stops verifying within it.
+	// DefaultRefresh is the longest time between two fetches: a key that its issuer
+	// removed stops verifying within this time.
 	DefaultRefresh = 5 * time.Minute
-	// DefaultMaxStale is how long the last good keys serve while every fetch fails.
+	// DefaultMaxStale is how long the last good keys are used while every fetch fails.
 	DefaultMaxStale = time.Hour
-	// Cooldown is the shortest time between two fetches of a set that has keys,
-	// whatever ids tokens name and whatever Cache-Control says.
+	// Cooldown is the shortest time between two fetches of a set that has keys, whatever
+	// key IDs tokens name and whatever Cache-Control says.
 	Cooldown = 30 * time.Second
-	// ColdRetry is the same for a set that has none.
+	// ColdRetry is the same for a set without keys.
 	ColdRetry = 5 * time.Second
-	// CallPatience is how long a call waits for a key set that does not answer.
+	// CallPatience is how long a call waits for a key set that does not respond.
 	CallPatience = 2 * time.Second
 )
 
-// Keys in use are fetched again ahead of their end, after a part of Refresh
-// between these: replicas that began together do not go on together.
+// Keys in use are fetched again early, after a fraction of Refresh between these two, so
+// that replicas that started together do not all fetch at the same time.
 const (
 	EarliestAhead = 0.6
 	LatestAhead   = 0.9
 )
 
-// RemoteOptions say whose keys a set holds and how long they are believed.
+// RemoteOptions configure which keys a set holds and how long they are trusted.
 type RemoteOptions struct {
-	// Issuer is the issuer that the keys are bound to, "" for none (A20). Of a
-	// discovered set it is the issuer itself.
+	// Issuer is the issuer that the keys are bound to, or "" (A20). For a discovered set
+	// it is the issuer itself.
 	Issuer string
-	// Rules are what tokens signed by the keys must have.
+	// Rules are additional requirements for tokens signed by the keys.
 	Rules keys.Rules
-	// KeyID picks the keys of the set, as keys.Pick does; "" for all.
+	// KeyID selects keys of the set, as keys.Pick does; "" means all.
 	KeyID string
-	// Algorithms are those that the keys may be used with; none means all that
-	// fit.
+	// Algorithms limits the algorithms that the keys may be used with; empty means all
+	// that fit.
 	Algorithms []keys.Algorithm
-	// Refresh is the longest time between two fetches; a Cache-Control max-age
-	// makes it shorter, but not below Cooldown. DefaultRefresh by default.
+	// Refresh is the longest time between two fetches; the default is DefaultRefresh. A
+	// Cache-Control max-age shortens it, but not below Cooldown.
 	Refresh time.Duration
-	// MaxStale is how long after its fetch a set is still used when newer ones
-	// cannot be had; DefaultMaxStale by default. While it is fresh, it is used
-	// in any case.
+	// MaxStale is how long after its fetch a set is still used if fetching fails; the
+	// default is DefaultMaxStale. A fresh set is used in any case.
 	MaxStale time.Duration
 	Network  Network
-	// Patience, unless 0, is how long after its beginning a fetch is waited for. It
-	// goes on then, and its keys count when it ends.
+	// Patience, if not 0, is how long callers wait for a fetch, from its start. The fetch
+	// then continues, and its keys are used when it ends.
 	Patience time.Duration
-	// Random, unless nil, returns a number in [0, 1) that decides when
-	// between EarliestAhead and LatestAhead the next fetch is; without it, that is
-	// in the middle. It must be safe for concurrent use.
+	// Random, if not nil, returns a number in [0, 1) that places the next fetch between
+	// EarliestAhead and LatestAhead; by default it is in the middle. It must be safe for
+	// concurrent use.
 	Random func() float64
-	// Now is the clock of the machine, and Log is called for fetches that fail;
-	// both are needed.
+	// Now is the clock, and Log gets failed fetches; both are required.
 	Now func() time.Time
 	Log *slog.Logger
 }
 
-// Remote is a key set that somebody else publishes. It implements keys.Set.
+// Remote is a key set published elsewhere. It implements keys.Set.
 //
-// It is fetched when first needed, once for all who wait; then again before
-// Refresh is over, or after Cooldown for a key id it does not have. A fetch that
-// fails, or brings no usable key, leaves the last good keys for MaxStale.
+// It is fetched when first needed, once for all waiting callers; then again before
+// Refresh is over, or after Cooldown for an unknown key ID. If a fetch fails or returns
+// no usable key, the last good keys stay in use for MaxStale.
 type Remote struct {
 	options RemoteOptions
-	where   string // of the set, or the issuer to discover it from
+	where   string // the set's URL, or the issuer to discover it from
 	locate  func(context.Context) (string, error)
 	fetcher *fetcher
 
 	mu      sync.Mutex
 	held    []*keys.Key // the last good set
-	passed  keys.Loaded // what else was in it
-	fetched time.Time   // when that was
+	passed  keys.Loaded // skipped keys of that set
+	fetched time.Time   // when it was fetched
 	ttl     time.Duration
-	ahead   time.Duration // the age to fetch newer ones at, while these are fresh
-	tried   time.Time     // when the last fetch began, zero before the first
+	ahead   time.Duration // the age at which to fetch fresh keys again
+	tried   time.Time     // when the last fetch began; zero before the first
 	problem error         // of the last fetch
-	flight  chan struct{} // closed when the fetch under way ends; nil if there is none
+	flight  chan struct{} // closed when the current fetch ends; nil if there is none
 
 	succeeded, failed uint64 // fetches
 }
 
-// NewRemote returns the set at address, an http or https URL. It fetches
-// nothing yet. It returns key_set_url_not_allowed for a URL that Network does
-// not permit, and usage for ages that make no sense.
+// NewRemote returns the set at address, an http or https URL, without fetching it yet. It
+// returns key_set_url_not_allowed for a URL that Network does not permit, and a usage
+// error for invalid durations.
 func NewRemote(address string, o RemoteOptions) (*Remote, error) {
 	r, err := newRemote(address, o)
 	if err != nil {
@@ -103,9 +101,9 @@ func NewRemote(address string, o RemoteOptions) (*Remote, error) {
 	return r, nil
 }
 
-// NewDiscovered returns the set that the OpenID Connect issuer at the URL
-// issuer names in its discovery document, bound to that issuer. Its errors are
-// those of NewRemote.
+// NewDiscovered returns the set that the OpenID Connect issuer at the URL issuer names in
+// its discovery document. The keys are bound to that issuer. Its errors are those of
+// NewRemote.
 func NewDiscovered(issuer string, o RemoteOptions) (*Remote, error) {
 	o.Issuer = issuer
 	r, err := newRemote(issuer, o)
@@ -139,11 +137,11 @@ func newRemote(where string, o RemoteOptions) (*Remote, error) {
 	return &Remote{options: o, where: where, fetcher: f}, nil
 }
 
-// Issuer returns the issuer that the keys are bound to, "" for none.
+// Issuer returns the issuer that the keys are bound to, or "".
 func (r *Remote) Issuer() string { return r.options.Issuer }
 
-// Held returns the keys if they are fresh, without waiting; nil if they must be
-// requested with Keys. Keys about to grow old are fetched again meanwhile.
+// Held returns the keys if they are fresh, without waiting, and nil if Keys must be
+// called. If the keys are about to expire, it starts a fetch in the background.
 func (r *Remote) Held() []*keys.Key {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -158,12 +156,12 @@ func (r *Remote) Held() []*keys.Key {
 	return r.held
 }
 
-// Keys returns the keys as fresh as they can be had: it waits for a fetch where
-// they are missing, old or without kid, and one may be made; but not for an
-// issuer that failed the last time and still has keys to believe.
+// Keys returns the freshest available keys. It waits for a fetch, if one is permitted,
+// when keys are missing, old or do not include kid. It does not wait if the last fetch
+// from the issuer failed and there are keys to use.
 //
-// It returns key_set_unavailable where there are none, or none young enough,
-// and where ctx ends first.
+// It returns key_set_unavailable if there are no keys, if they are too old, or if ctx
+// ends first.
 func (r *Remote) Keys(ctx context.Context, kid string) ([]*keys.Key, error) {
 	r.mu.Lock()
 	now := r.options.Now()
@@ -175,7 +173,7 @@ func (r *Remote) Keys(ctx context.Context, kid string) ([]*keys.Key, error) {
 		r.start(now)
 	}
 	flight, tried := r.flight, r.tried
-	// The last fetch failed: that of now may take its time, the keys are known.
+	// The last fetch failed: this one may take its time, since the keys are known.
 	failing := r.problem != nil && now.Sub(r.fetched) < r.options.MaxStale && r.speaksFor(kid)
 	r.mu.Unlock()
 	if flight != nil && !failing {
@@ -186,9 +184,9 @@ func (r *Remote) Keys(ctx context.Context, kid string) ([]*keys.Key, error) {
 	return r.believed(now, kid)
 }
 
-// believed returns the keys as they are after all that could be done at now.
-// Of an id that they do not have, old keys say nothing, so that their answer is
-// an error rather than a refusal (S24).
+// believed returns the keys after everything that was possible at now. If old keys do not
+// include the wanted ID, the result is an error rather than a refusal, since the key may
+// be new (S24).
 func (r *Remote) believed(now time.Time, kid string) ([]*keys.Key, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -206,22 +204,22 @@ func (r *Remote) believed(now time.Time, kid string) ([]*keys.Key, error) {
 	return nil, err
 }
 
-// PassedOver returns why the key called kid of the last set is not used; nil if
-// there is none.
+// PassedOver returns why the key called kid of the last set is not used, or nil.
 func (r *Remote) PassedOver(kid string) *fault.Error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.passed.Problem(kid)
 }
 
-// knows reports whether there are keys and, unless kid is empty, one of that id.
-// r.mu is held.
+// knows reports whether there are keys and, unless kid is empty, one with that ID. r.mu
+// must be held.
 func (r *Remote) knows(kid string) bool {
 	return r.held != nil && (kid == "" || slices.ContainsFunc(r.held, func(k *keys.Key) bool { return k.ID() == kid }))
 }
 
-// speaksFor is knows, but a key whose id no one chose is tried for any (A21), so
-// that a set of such keys serves as long as others do. r.mu is held.
+// speaksFor is like knows, but a key without an ID of its own matches any ID, as it is
+// tried for any (A21): a set of such keys is used as long as others are. r.mu must be
+// held.
 func (r *Remote) speaksFor(kid string) bool {
 	return r.knows(kid) || slices.ContainsFunc(r.held, func(k *keys.Key) bool { return !k.HasOwnID() })
 }

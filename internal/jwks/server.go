@@ -11,8 +11,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// The limits of a connection (S16, S18). Reading, answering and idling each end
-// in less than ten seconds, however slowly the other side drips.
+// The limits of a connection (S16, S18). Reading, writing and idling each end within ten
+// seconds, however slow the client is.
 const (
 	headerTime     = 5 * time.Second
 	readTime       = 5 * time.Second
@@ -22,17 +22,17 @@ const (
 	maxHeaderBytes = 16 << 10
 )
 
-// Server listens on an address and answers with a Handler, or with what serves
-// more than a key set.
+// Server listens on an address and serves a Handler, or a handler with more than a key
+// set.
 type Server struct {
 	listener net.Listener
 	server   *http.Server
 	path     string
 }
 
-// Listen listens on address, such as ":0" for all interfaces and a free port;
-// requests wait from then on until Serve answers them. log gets what goes wrong
-// with connections. It returns listen_failed where the address cannot be had.
+// Listen listens on address, such as ":0" for all interfaces and a free port; requests
+// are queued until Serve is called. log gets connection errors. It returns listen_failed
+// if it cannot listen.
 func Listen(ctx context.Context, address string, h *Handler, log *slog.Logger) (*Server, error) {
 	listener, err := Bind(ctx, address)
 	if err != nil {
@@ -41,14 +41,14 @@ func Listen(ctx context.Context, address string, h *Handler, log *slog.Logger) (
 	return NewServer(listener, h, h.Path(), log), nil
 }
 
-// Bind listens on address, for NewServer. Its error is that of Listen.
+// Bind listens on address, for NewServer. It returns listen_failed if it cannot.
 func Bind(ctx context.Context, address string) (net.Listener, error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
 		reason := err
 		var op *net.OpError
-		if errors.As(err, &op) { // whose text repeats the address
+		if errors.As(err, &op) { // its text repeats the address
 			reason = op.Err
 		}
 		return nil, fault.New(fault.ListenFailed, address, "%w", reason)
@@ -56,15 +56,14 @@ func Bind(ctx context.Context, address string) (net.Listener, error) {
 	return listener, nil
 }
 
-// NewServer returns a server that answers by h what arrives at listener. path is
-// that of the key set.
+// NewServer returns a server that serves h on listener. path is the path of the key set.
 func NewServer(listener net.Listener, h http.Handler, path string, log *slog.Logger) *Server {
 	return &Server{
 		listener: listener,
 		path:     path,
 		server: &http.Server{
 			Handler:                      h,
-			DisableGeneralOptionsHandler: true, // OPTIONS * has no path of ours
+			DisableGeneralOptionsHandler: true, // OPTIONS * is not a path of ours
 			ReadHeaderTimeout:            headerTime,
 			ReadTimeout:                  readTime,
 			WriteTimeout:                 writeTime,
@@ -75,16 +74,15 @@ func NewServer(listener net.Listener, h http.Handler, path string, log *slog.Log
 	}
 }
 
-// Addr returns the address listened on, with its real port.
+// Addr returns the address listened on, with the actual port.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
 // Endpoint returns the URL of the set, such as http://[::]:61884/jwks.json.
 func (s *Server) Endpoint() string { return "http://" + s.Addr().String() + s.path }
 
-// Serve answers requests until ctx is done; then it stops listening, finishes
-// the requests under way and returns nil within five seconds (S18). A panic
-// while answering ends that connection alone (net/http sees to it). It returns
-// listen_failed if the listener breaks.
+// Serve serves requests until ctx is done. Then it stops listening, finishes the current
+// requests, and returns nil within five seconds (S18). A panic in a handler ends only
+// that connection (net/http handles it). It returns listen_failed if the listener fails.
 func (s *Server) Serve(ctx context.Context) error {
 	broken := make(chan error, 1)
 	go func() { broken <- s.server.Serve(s.listener) }()
@@ -96,7 +94,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()
 	if err := s.server.Shutdown(grace); err != nil {
-		_ = s.server.Close() // cuts off what did not finish in time
+		_ = s.server.Close() // cuts off requests that did not finish in time
 	}
 	<-broken
 	return nil

@@ -51,7 +51,7 @@ func TestS16_ThousandSlowConnections(t *testing.T) {
 		t.Fatalf("only %d slow connections are open", n)
 	}
 	best := time.Hour
-	for range 5 { // the best of five: the machine may be busy with other things
+	for range 5 { // the best of five, since the machine may be busy
 		start := time.Now()
 		if answer, _ := p.get(t, jwks.DefaultPath); answer.StatusCode != 200 {
 			t.Errorf("status %d", answer.StatusCode)
@@ -67,7 +67,7 @@ func TestS16_ThousandSlowConnections(t *testing.T) {
 	}
 }
 
-// drip sends a byte now and then until the server hangs up.
+// drip sends a byte now and then until the server closes the connection.
 func drip(ctx context.Context, conn net.Conn) {
 	gone := make(chan struct{})
 	go func() { _, _ = io.Copy(io.Discard, conn); close(gone) }()
@@ -115,7 +115,7 @@ func TestS16_BodiesAreRefusedUnread(t *testing.T) {
 		"asked for first":   "GET /jwks.json HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 10485760\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			// Not one byte of the body is sent, and yet the answer comes at once.
+			// The response must come at once, although no byte of the body is sent.
 			start := time.Now()
 			answer, body := raw(t, p, head)
 			if took := time.Since(start); took > 3*time.Second {
@@ -129,7 +129,7 @@ func TestS16_BodiesAreRefusedUnread(t *testing.T) {
 	}
 }
 
-// A handler without a set panics, which stands for any panic in it.
+// TestPanicEndsOneConnection: a handler without a set panics, as an example of any panic.
 func TestPanicEndsOneConnection(t *testing.T) {
 	broken := &published{log: &logBook{}}
 	var err error
@@ -168,7 +168,7 @@ func TestS18_StopFinishesRequests(t *testing.T) {
 	})
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ctx) }()
-	silent, err := net.Dial("tcp", server.Addr().String()) // never says anything
+	silent, err := net.Dial("tcp", server.Addr().String()) // never sends anything
 	if err != nil {
 		t.Fatal(err)
 	}

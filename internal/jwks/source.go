@@ -1,13 +1,13 @@
-// Package jwks publishes the public halves of keys as a JWK set over HTTP, and
-// fetches the sets that others publish (security.md S12-S24).
+// Package jwks publishes the public halves of keys as a JWK set over HTTP, and fetches
+// published sets (S12-S24).
 //
-// Publishing goes Source → Publisher → Handler → Server: a Source reads key
-// files, a Publisher holds the last good set, a Handler answers from it, a
-// Server listens. It never serves a private or secret part, an empty set, half
-// a set, or JSON on an error, because a Temporal server that refreshes its keys
-// looks at the body alone and would drop the keys it has.
+// Publishing goes Source → Publisher → Handler → Server: a Source reads key files, a
+// Publisher holds the last good set, a Handler serves it, a Server listens. It never
+// serves a private or secret key, an empty set, a partial set, or an error as JSON: a
+// Temporal server that refreshes its keys looks only at the body, and would drop the keys
+// it has.
 //
-// It makes no keys and checks no tokens.
+// The package does not generate keys or check tokens.
 package jwks
 
 import (
@@ -25,41 +25,40 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// RotationState is the file in a key folder in which package rotate keeps
-// which key signs. It is the one *.json there that holds no key.
+// RotationState is the file in a key folder in which package rotate records which key
+// signs. It is the only *.json file there that is not a key.
 const RotationState = "rotation.json"
 
-// Load returns the keys to publish as they are now, private or public, with
-// *fault.Error as errors.
+// Load returns the current keys to publish, private or public. Its errors are
+// *fault.Error.
 type Load func() ([]*keys.Key, error)
 
-// Source is a place that keys are read from: files, a folder of files, or both.
-// It parses a file again only when its content has changed, so that asking
-// often is cheap. It is not safe for concurrent use.
+// Source reads keys from files, a folder of files, or both. It parses a file again only
+// if its content has changed, so that frequent polling is cheap. It is not safe for
+// concurrent use.
 type Source struct {
-	// Files are read in this order. A pipe is read the first time only.
+	// Files are read in this order. A pipe is read only once.
 	Files []string
-	// Folder, unless empty, holds more key files; see KeyFiles.
+	// Folder, if not empty, holds more key files; see KeyFiles.
 	Folder string
-	// Attributes go to the keys of every file; Source in it is not used.
+	// Attributes apply to the keys of every file, except Source.
 	Attributes keys.Attributes
-	// Log is called with the keys of a file that are passed over.
+	// Log gets the skipped keys of a file.
 	Log *slog.Logger
 
 	seen map[string]content
 }
 
-// content is what a file held when it was last read.
+// content is the content of a file when it was last read.
 type content struct {
 	sum  [sha256.Size]byte
 	pipe bool
 	keys []*keys.Key
 }
 
-// Load is a Load of all of s's keys: those of Files in order, then those of
-// Folder by file name. It returns the errors of KeyFiles and keys.Parse for the
-// first file at fault, and no keys with them; key_set_empty where there are no
-// files.
+// Load implements Load for all of s's keys: those of Files in order, then those of Folder
+// by file name. It returns the errors of KeyFiles and keys.Parse for the first file that
+// fails, without any keys, and key_set_empty if there are no files.
 func (s *Source) Load() ([]*keys.Key, error) {
 	paths := s.Files
 	if s.Folder != "" {
@@ -87,10 +86,10 @@ func (s *Source) Load() ([]*keys.Key, error) {
 	return list, nil
 }
 
-// read returns what the file at path holds now.
+// read returns the current content of the file at path.
 func (s *Source) read(path string) (content, error) {
 	before, known := s.seen[path]
-	if known && before.pipe { // which gives its bytes away once
+	if known && before.pipe { // can be read only once
 		return before, nil
 	}
 	info, err := os.Stat(path)
@@ -118,10 +117,10 @@ func (s *Source) read(path string) (content, error) {
 	return now, nil
 }
 
-// KeyFiles returns the paths of the key files in dir, sorted: regular files, or
-// links to them such as a Kubernetes secret's, called *.pem, *.jwk or *.json,
-// without those that begin with a dot and without RotationState. It returns
-// key_unreadable for a folder or a link that leads nowhere.
+// KeyFiles returns the sorted paths of the key files in dir: regular files, or links to
+// such (as in a Kubernetes secret), called *.pem, *.jwk or *.json, except RotationState
+// and names with a leading dot. It returns key_unreadable if dir cannot be read or a link
+// is broken.
 func KeyFiles(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -2,18 +2,18 @@ package jwks
 
 import "time"
 
-// Status is what is known of a remote set, without fetching it.
+// Status is the state of a remote set, as far as known without fetching it.
 type Status struct {
-	// Where is its URL, or the issuer that it is discovered from, without what
-	// could be a secret, and Issuer the issuer that it is bound to, "" for none.
+	// Where is its URL, or the issuer that it is discovered from, without possible
+	// secrets. Issuer is the issuer that it is bound to, or "".
 	Where, Issuer string
-	// FetchedAt is when the last fetch that brought keys began, zero for none.
+	// FetchedAt is when the last successful fetch began, or zero.
 	FetchedAt time.Time
-	// Succeeded and Failed count the fetches that ended.
+	// Succeeded and Failed count completed fetches.
 	Succeeded, Failed uint64
 }
 
-// Status returns how the set's fetches went so far. It fetches nothing.
+// Status returns the results of the set's fetches so far. It does not fetch.
 func (r *Remote) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()

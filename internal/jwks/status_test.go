@@ -10,12 +10,12 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestS22_RefreshIsSpread: sets that were fetched together are not fetched
-// together again, and all of them before the keys are old.
+// TestS22_RefreshIsSpread: sets that were fetched at the same time are refreshed at
+// different times, all before their keys expire.
 func TestS22_RefreshIsSpread(t *testing.T) {
 	for name, tc := range map[string]struct {
 		random float64
-		at     time.Duration // of DefaultRefresh
+		at     time.Duration // as a fraction of DefaultRefresh
 	}{
 		"first":  {0, 180 * time.Second},
 		"middle": {0.5, 225 * time.Second},
@@ -40,7 +40,7 @@ func TestS22_RefreshIsSpread(t *testing.T) {
 	}
 }
 
-// TestStatus counts fetches, and knows when the last good one was.
+// TestStatus: Status counts fetches and has the time of the last good one.
 func TestStatus(t *testing.T) {
 	i, c := newIssuer(t, http.NotFound), newClock()
 	o := options(c, jwks.Network{})

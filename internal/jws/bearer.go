@@ -7,13 +7,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Bearer returns the token in the values of an authorization header or gRPC
-// metadata key (RFC 6750 section 2.1, A30, S61): one value, the scheme Bearer
-// in any case, one space, the token.
+// Bearer returns the token in the values of an authorization header or gRPC metadata key
+// (RFC 6750 section 2.1, A30, S61): there must be one value with the scheme Bearer in any
+// case, one space, and the token.
 //
-// No value, or one of another scheme, is token_missing. Several values, several
-// in one, and any other spelling are token_malformed: two readers might not
-// take the same token from it. The token itself is not looked at.
+// It returns token_missing for no value or another scheme, and token_malformed for
+// several values, several tokens in one value, and any other spelling, which two readers
+// could read differently. It does not check the token itself.
 func Bearer(values ...string) (string, error) {
 	switch len(values) {
 	case 0:

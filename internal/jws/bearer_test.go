@@ -7,7 +7,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// TestA30_S61_Bearer pins (A30, S61) how the token is taken from an authorization value.
+// TestA30_S61_Bearer: how the token is read from authorization values (A30, S61).
 func TestA30_S61_Bearer(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -44,7 +44,7 @@ func TestA30_S61_Bearer(t *testing.T) {
 	}
 }
 
-// FuzzF9_Bearer: what is accepted has one reading, and gives back its value.
+// FuzzF9_Bearer: an accepted value has only one reading, which gives back the value.
 func FuzzF9_Bearer(f *testing.F) {
 	for _, seed := range []string{"Bearer a.b.c", "bearer x", "Bearer  x", "Bearer\tx", "Bearer a,Bearer b", "Basic x", "", "Bearer ", "Bearer \x00"} {
 		f.Add(seed)

@@ -10,21 +10,20 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// Claims are a claims set (RFC 7519 section 4) as the token has it: order,
-// names (compared exactly, S39) and values as written. It never changes.
+// Claims is a claims set (RFC 7519 section 4) as it is in the token: order, names
+// (compared exactly, S39) and values as written. It is immutable.
 //
-// The methods for registered claims return the zero value where the claim is
-// absent, and invalid_claim where RFC 7519 does not allow its value.
+// The methods for registered claims return the zero value if the claim is absent, and
+// invalid_claim if RFC 7519 does not permit its value.
 type Claims struct {
 	members []strictjson.Member
-	// iss is what every check of a token needs, read once.
+	// iss is parsed once, since every check of a token needs it.
 	iss    *string
 	issErr *fault.Error
 }
 
-// readClaims reads a payload. Text that does not begin an object is
-// payload_not_claims; an object that is not strict JSON makes the token
-// malformed (A84).
+// readClaims reads a payload. Text that does not start an object is payload_not_claims;
+// an object that is not strict JSON makes the token malformed (A84).
 func readClaims(payload []byte, maxDepth int) (*Claims, *fault.Error) {
 	if err := checkObject(payload); err != nil {
 		return nil, err
@@ -38,9 +37,9 @@ func readClaims(payload []byte, maxDepth int) (*Claims, *fault.Error) {
 	return c, nil
 }
 
-// CheckClaims returns the claims in text, whose registered ones must have values
-// that RFC 7519 section 4.1 allows. Its errors are those of Parse for a payload,
-// payload_not_claims and invalid_claim, which names the claim.
+// CheckClaims returns the claims in text. Registered claims must have values that RFC
+// 7519 section 4.1 permits. Errors are those of Parse for a payload, payload_not_claims,
+// and invalid_claim with the name of the claim.
 func CheckClaims(text []byte) (*Claims, error) {
 	c, bad := readClaims(text, MaxDepth)
 	if bad != nil {
@@ -60,7 +59,7 @@ func CheckClaims(text []byte) (*Claims, error) {
 	return plain(c, bad)
 }
 
-// checkClaims says what readClaims would, without reading them.
+// checkClaims returns the error that readClaims would, without allocating the claims.
 func checkClaims(payload []byte, maxDepth int) error {
 	if err := checkObject(payload); err != nil {
 		return err
@@ -71,7 +70,7 @@ func checkClaims(payload []byte, maxDepth int) error {
 	return nil
 }
 
-// checkObject tells what is not an object by its first character.
+// checkObject detects text that is not an object by its first character.
 func checkObject(payload []byte) *fault.Error {
 	text := bytes.TrimLeft(payload, " \t\r\n")
 	switch {
@@ -83,10 +82,10 @@ func checkObject(payload []byte) *fault.Error {
 	return nil
 }
 
-// Members returns all claims in the order of the token. They must not be changed.
+// Members returns all claims in the order of the token. Callers must not modify them.
 func (c *Claims) Members() []strictjson.Member { return c.members }
 
-// Get returns the value of the claim called name as it was written.
+// Get returns the value of the claim called name as written.
 func (c *Claims) Get(name string) (strictjson.Value, bool) {
 	for i := range c.members {
 		if c.members[i].Name == name {
@@ -96,19 +95,19 @@ func (c *Claims) Get(name string) (strictjson.Value, bool) {
 	return nil, false
 }
 
-// Issuer returns "iss" (RFC 7519 section 4.1.1), nil where absent. It must not be
-// changed.
+// Issuer returns "iss" (RFC 7519 section 4.1.1), or nil if absent. Callers must not
+// modify it.
 func (c *Claims) Issuer() (*string, error) { return plain(c.iss, c.issErr) }
 
-// Subject returns "sub" (section 4.1.2), nil where absent.
+// Subject returns "sub" (section 4.1.2), or nil if absent.
 func (c *Claims) Subject() (*string, error) { return plain(c.text("sub")) }
 
-// Audience returns "aud" (section 4.1.3), a string being an array of one; nil
-// where absent.
+// Audience returns "aud" (section 4.1.3), or nil if absent. A string is returned as an
+// array of one.
 func (c *Claims) Audience() ([]string, error) { return plain(c.audience()) }
 
-// Expiry returns "exp" (section 4.1.4). Times are exact to the nanosecond and
-// rounded up beyond, which no comparison with a clock of nanoseconds can tell.
+// Expiry returns "exp" (section 4.1.4). Times are exact to the nanosecond and rounded up
+// beyond that, which makes no difference to a comparison with a nanosecond clock.
 func (c *Claims) Expiry() (time.Time, error) { return plain(c.time("exp")) }
 
 // NotBefore returns "nbf" (section 4.1.5).
@@ -164,17 +163,16 @@ func (c *Claims) time(name string) (time.Time, *fault.Error) {
 	return t, nil
 }
 
-// The last second that a NumericDate may name, 9999-12-31T23:59:59Z, and the
-// most characters it may be written in; both are ours (S36).
+// The last second that a NumericDate may name, 9999-12-31T23:59:59Z, and the maximum
+// length of its text. Both limits are our own (S36).
 const (
 	lastSecond   = 253402300799
 	maxDateChars = 40
 )
 
-// numericDate returns the time that number, which is JSON, names by RFC 7519
-// section 2. It is false for what is not a number, and for those that are 0 (which
-// means "never" to some libraries, and so never here), less, or more than
-// lastSecond.
+// numericDate returns the time given by number, which is JSON (RFC 7519 section 2). It
+// returns false if number is not a JSON number, or is not positive (some libraries take 0
+// to mean "never"), or is more than lastSecond.
 func numericDate(number []byte) (time.Time, bool) {
 	if sec, err := strconv.ParseInt(string(number), 10, 64); err == nil {
 		return time.Unix(sec, 0), 0 < sec && sec <= lastSecond
@@ -182,7 +180,7 @@ func numericDate(number []byte) (time.Time, bool) {
 	if len(number) > maxDateChars {
 		return time.Time{}, false
 	}
-	// A look at the size first: a short number can have a huge exponent.
+	// Check the magnitude first: a short number can have a huge exponent.
 	if f, err := strconv.ParseFloat(string(number), 64); err != nil || f <= 0 {
 		return time.Time{}, false
 	}

@@ -39,14 +39,14 @@ func TestS36_TimesAreNumericDates(t *testing.T) {
 	}
 }
 
-// S36: no time passes through a float.
+// TestS36_TimesAreExact: times never pass through a float.
 func TestS36_TimesAreExact(t *testing.T) {
 	for number, want := range map[string]time.Time{
 		`2000000000`:                 time.Unix(2000000000, 0),
 		`2000000000.000000001`:       time.Unix(2000000000, 1),
 		`2000000000.123456789`:       time.Unix(2000000000, 123456789),
 		`2000000000.1`:               time.Unix(2000000000, 100000000),
-		`2000000000.1234567890001`:   time.Unix(2000000000, 123456790), // up: exp is not reached at …789
+		`2000000000.1234567890001`:   time.Unix(2000000000, 123456790), // rounded up: exp is not reached at …789
 		`2000000000.9999999999`:      time.Unix(2000000001, 0),
 		`200000000012345678.9e-8`:    time.Unix(2000000000, 123456789),
 		`253402300799`:               time.Unix(253402300799, 0),
@@ -157,7 +157,7 @@ func TestS37_S38_PoliciesThatCannotBeMeant(t *testing.T) {
 			}
 		})
 	}
-	// What a caller does to its lists later changes no policy.
+	// A caller that modifies its lists later does not change the policy.
 	issuers := []string{"i"}
 	v := verifier(t, Policy{Issuers: issuers, Subjects: issuers, Audiences: issuers}, signingKey(t, keys.ES256))
 	issuers[0] = "x"

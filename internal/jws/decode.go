@@ -9,41 +9,39 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// Decoded is what a token says, of which NOTHING was checked: it is for looking
-// at a token, never for deciding by it.
+// Decoded is the content of a token of which NOTHING was verified. Use it to display a
+// token, never to make decisions.
 type Decoded struct {
-	// Header are the members of the header as they were written, and HeaderJSON
-	// its text; nil for an opaque token.
+	// Header holds the members of the header as written, and HeaderJSON its text; both
+	// are nil for an opaque token.
 	Header     []strictjson.Member
 	HeaderJSON []byte
-	// Encrypted says that it is a JWE (RFC 7516), of which only the header can be
-	// read.
+	// Encrypted means that it is a JWE (RFC 7516), of which only the header can be read.
 	Encrypted bool
-	// Payload is that of a JWS. Claims is what it claims, nil if it is not a JSON
+	// Payload is the payload of a JWS. Claims are its claims, or nil if it is not a JSON
 	// object.
 	Payload []byte
 	Claims  *Claims
-	// Disclosures are what follows an SD-JWT (RFC 9901), and KeyBinding the token
-	// at the end that proves possession of a key, "" for none.
+	// Disclosures follow an SD-JWT (RFC 9901). KeyBinding is the token at the end that
+	// proves possession of a key, or "".
 	Disclosures []Disclosure
 	KeyBinding  string
 }
 
-// Disclosure is a claim that an SD-JWT holds the digest of; an element of an
-// array has no name.
+// Disclosure is a claim whose digest is in an SD-JWT; an array element has no name.
 type Disclosure struct {
 	Name  string
 	Value strictjson.Value
 }
 
-// Opaque reports whether the token is not a JWT at all: one that only who issued
-// it can read.
+// Opaque reports whether the token is not a JWT at all, but one that only its issuer can
+// read.
 func (d *Decoded) Opaque() bool { return d.HeaderJSON == nil }
 
-// Decode takes a token apart as far as it can be read: a JWS with any header,
-// algorithm and payload, with the disclosures of an SD-JWT, the header of a JWE;
-// anything else that could be a token is opaque. It returns token_malformed for
-// what looks like a JWT and is damaged, or is not a token, and limit_exceeded.
+// Decode decodes a token as far as possible: a JWS with any header, algorithm and
+// payload, with the disclosures of an SD-JWT, or the header of a JWE; any other possible
+// token is opaque. It returns token_malformed for a damaged JWT or text that cannot be a
+// token, and limit_exceeded.
 func Decode(text string, l Limits) (*Decoded, error) { return plain(decode(text, l.orDefault())) }
 
 func decode(text string, l Limits) (*Decoded, *fault.Error) {
@@ -52,7 +50,7 @@ func decode(text string, l Limits) (*Decoded, *fault.Error) {
 	}
 	compact, rest, hasDisclosures := strings.Cut(text, "~")
 	parts := strings.Split(compact, ".")
-	if !strings.HasPrefix(compact, "ey") { // every JSON object that begins with a quote, in base64url
+	if !strings.HasPrefix(compact, "ey") { // base64url of every JSON object that starts with a quote
 		if isOpaque(text) {
 			return &Decoded{}, nil
 		}
@@ -102,8 +100,7 @@ func isOpaque(text string) bool {
 	return text != "" && text[0] != '-' && !strings.ContainsFunc(text, odd)
 }
 
-// readDisclosures reads what follows the first tilde of an SD-JWT (RFC 9901
-// section 4).
+// readDisclosures reads the part after the first tilde of an SD-JWT (RFC 9901 section 4).
 func (d *Decoded) readDisclosures(text string, l Limits) *fault.Error {
 	segments := strings.Split(text, "~")
 	last := len(segments) - 1

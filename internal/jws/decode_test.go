@@ -10,8 +10,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// TestDecode: what can be read of a token without a key, and that none of it is
-// believed with one.
+// TestDecode: what can be read of a token without a key; none of it counts as verified.
 func TestDecode(t *testing.T) {
 	payload := b64(`{"iss":"https://idp.example.org/","sub":"alice"}`)
 	signature := "." + b64("signature")
@@ -19,7 +18,7 @@ func TestDecode(t *testing.T) {
 	disclosures := "~" + b64(`["salt","given_name","Ana"]`) + "~" + b64(`["salt",{"a":1}]`) + "~"
 	for name, c := range map[string]struct {
 		token string
-		want  string // what is read, or the code of the error
+		want  string // what is read, or the error code
 	}{
 		"ES256K":                  {b64(`{"alg":"ES256K"}`) + "." + payload + signature, "claims"},
 		"ML-DSA-65":               {b64(`{"alg":"ML-DSA-65","kid":"k"}`) + "." + payload + signature, "claims"},
@@ -86,7 +85,8 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// TestDecodeReadsWhatVerifies: what Verify takes, Decode shows, the same.
+// TestDecodeReadsWhatVerifies: Decode reads any token that Verify accepts, with the same
+// content.
 func TestDecodeReadsWhatVerifies(t *testing.T) {
 	v := verifier(t, Policy{}, signingKey(t, keys.ES256))
 	rapid.Check(t, func(r *rapid.T) {

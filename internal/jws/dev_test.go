@@ -9,7 +9,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// The forms of A91: what the user's document makes, and what signing makes.
+// developmentForms returns the forms of A91: that of the user's documentation, and that
+// of signing.
 func developmentForms(header, payload string) map[string]string {
 	return map[string]string{
 		"base64url, 2 parts":        b64(header) + "." + b64(payload),
@@ -29,7 +30,7 @@ func TestS57_DevelopmentTokens(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			wantCodes(t, verifier(t, dev, keys.Development("")), token, "ok")
 			wantCodes(t, verifier(t, dev, signingKey(t, keys.ES256), keys.Development("")), token, "ok")
-			// The flag and the key: neither will do alone (A93).
+			// Both the flag and the key are required (A93).
 			wantCodes(t, verifier(t, Policy{}, signingKey(t, keys.ES256), keys.Development("")), token, "algorithm_not_allowed")
 			wantCodes(t, verifier(t, dev, signingKey(t, keys.ES256)), token, "algorithm_not_allowed")
 			if _, err := ParseDevelopment(token, Limits{}); err != nil {
@@ -77,8 +78,8 @@ func TestS57_DevelopmentAcceptsNothingElse(t *testing.T) {
 	}
 }
 
-// TestA91_NoSignatureIsLookedAt: without keys that were named for the run, the
-// development key takes any algorithm, key id and third part. All else is checked.
+// TestA91_NoSignatureIsLookedAt: if no keys were named for the run, the development key
+// accepts any algorithm, key ID and third part. Everything else is checked.
 func TestA91_NoSignatureIsLookedAt(t *testing.T) {
 	dev := Policy{Development: true, AnySignature: true}
 	free := verifier(t, dev, keys.Development(""), signingKey(t, keys.ES256))
@@ -121,7 +122,7 @@ func TestA91_NoSignatureIsLookedAt(t *testing.T) {
 	}
 }
 
-// A92: everything but the signature counts.
+// TestA92_DevelopmentClaimsAreEnforced: everything except the signature is checked.
 func TestA92_DevelopmentClaimsAreEnforced(t *testing.T) {
 	p := Policy{Development: true, Issuers: []string{"my-issuer"}, Audiences: []string{"a"}, RequireExpiry: true, Type: "JWT"}
 	v := verifier(t, p, keys.Development(""))
@@ -138,8 +139,8 @@ func TestA92_DevelopmentClaimsAreEnforced(t *testing.T) {
 	wantCodes(t, bound, b64(`{"alg":"none"}`)+"."+b64(`{"iss":"other"}`), "key_not_found")
 }
 
-// S58: an unsigned token is made by the development key alone, and refused by
-// everybody but development.
+// TestS58_UnsignedTokensAreForDevelopmentAlone: only the development key makes unsigned
+// tokens, and only development mode accepts them.
 func TestS58_UnsignedTokensAreForDevelopmentAlone(t *testing.T) {
 	token, err := SignChecked(keys.Development(""), []byte(`{"sub":"a","exp":3000000000}`))
 	if err != nil {

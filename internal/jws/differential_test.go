@@ -17,9 +17,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// F3: a token that jwtctl accepts is one that golang-jwt and jwx accept. The
-// keys are fixed and their signatures the same each time, so that the fuzzer
-// sees what its changes did.
+// FuzzF3_Verify: golang-jwt and jwx accept every token that jwtctl accepts. Keys and
+// signatures are fixed, so that the fuzzer sees only the effect of its changes.
 func FuzzF3_Verify(f *testing.F) {
 	for _, c := range [][2]string{
 		{`"kid":"k","typ":"JWT"`, benchClaims},
@@ -48,7 +47,7 @@ func FuzzF3_Verify(f *testing.F) {
 	})
 }
 
-// TestF3_EveryAlgorithm is F3 for one good token of each algorithm.
+// TestF3_EveryAlgorithm checks F3 for a good token of each algorithm.
 func TestF3_EveryAlgorithm(t *testing.T) {
 	for _, alg := range keys.Algorithms() {
 		key := signingKey(t, alg)
@@ -62,7 +61,7 @@ func TestF3_EveryAlgorithm(t *testing.T) {
 	}
 }
 
-// agree reports whether token is accepted, in which case all three must.
+// agree reports whether token is accepted. If so, all three libraries must accept it.
 func agree(t *testing.T, key *keys.Key, token string) bool {
 	t.Helper()
 	got, err := verifier(t, Policy{}, key).Verify(context.Background(), token)
@@ -74,7 +73,7 @@ func agree(t *testing.T, key *keys.Key, token string) bool {
 	}
 	var read map[string]any
 	if json.Unmarshal(got.Token.HeaderJSON(), &read) != nil || json.Unmarshal(got.Token.PayloadJSON(), &read) != nil {
-		return true // a number beyond float64, which we alone keep as it is (S41)
+		return true // a number beyond float64, which only jwtctl preserves (S41)
 	}
 	if err := acceptedByGolangJWT(token, key, got); err != nil {
 		t.Errorf("golang-jwt refuses %s: %v", token, err)
@@ -85,8 +84,8 @@ func agree(t *testing.T, key *keys.Key, token string) bool {
 	return true
 }
 
-// acceptedByGolangJWT allows for fractions of a second, which golang-jwt drops,
-// and for the name Ed25519 (RFC 9864), which it does not know.
+// acceptedByGolangJWT verifies with golang-jwt. It allows for fractions of a second,
+// which golang-jwt drops, and for the name Ed25519 (RFC 9864), which it does not support.
 func acceptedByGolangJWT(token string, key *keys.Key, got *Verified) error {
 	if key.Algorithm() == keys.Ed25519 {
 		return nil
@@ -99,8 +98,8 @@ func acceptedByGolangJWT(token string, key *keys.Key, got *Verified) error {
 	return err
 }
 
-// acceptedByJWX passes over headers with members that jwtctl ignores and jwx
-// wants in a certain type.
+// acceptedByJWX verifies with jwx. It skips headers with members that jwtctl ignores but
+// jwx requires to be of a certain type.
 func acceptedByJWX(token string, key *keys.Key, got *Verified) error {
 	for _, m := range got.Header.Members {
 		switch m.Name {

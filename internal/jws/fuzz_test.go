@@ -60,8 +60,8 @@ func vectorTokens(tb testing.TB) []string {
 	return list
 }
 
-// F1: whatever comes in, parsing answers with a token or a code; and an
-// accepted token is the only spelling of what is in it (S29).
+// FuzzF1_Parse: parsing any input returns a token or a code, and an accepted token is the
+// only spelling of its content (S29).
 func FuzzF1_Parse(f *testing.F) {
 	for _, token := range vectorTokens(f) {
 		f.Add(token)
@@ -80,7 +80,7 @@ func FuzzF1_Parse(f *testing.F) {
 				continue
 			}
 			if r.unsigned && token.Header().Algorithm == "none" {
-				continue // has more than one spelling by A91
+				continue // has several spellings by A91
 			}
 			enc := base64.RawURLEncoding
 			again := enc.EncodeToString(token.headerJSON) + "." + enc.EncodeToString(token.payload) + "." + enc.EncodeToString(token.signature)
@@ -94,8 +94,8 @@ func FuzzF1_Parse(f *testing.F) {
 	})
 }
 
-// F2: what is accepted as claims is what encoding/json reads, and no name is
-// in it twice, at any depth.
+// FuzzF2_JSON: accepted claims are read the same by encoding/json, and no object has a
+// duplicate name at any depth.
 func FuzzF2_JSON(f *testing.F) {
 	for _, token := range vectorTokens(f) {
 		for part := range strings.SplitSeq(token, ".") {
@@ -130,7 +130,7 @@ func FuzzF2_JSON(f *testing.F) {
 	})
 }
 
-// tree reads data by strictjson alone into what encoding/json would make.
+// tree reads data with strictjson into the types of encoding/json.
 func tree(t *testing.T, data strictjson.Value) any {
 	switch data = bytes.TrimLeft(data, " \t\r\n"); data[0] {
 	case '{':
@@ -170,11 +170,11 @@ func tree(t *testing.T, data strictjson.Value) any {
 	return json.Number(data)
 }
 
-// mutations is how many mutations TestF4 tries of each algorithm. The figure
-// for a release is 100,000: go test ./internal/jws -run TestF4 -mutations 100000
+// mutations is the number of mutations per algorithm in TestF4_Mutations. For a release
+// use 100,000: go test ./internal/jws -run TestF4 -mutations 100000
 var mutations = flag.Int("mutations", 200, "mutations of one token of each algorithm to try")
 
-// F4: a valid token with one byte or one bit changed is not accepted.
+// TestF4_Mutations: a valid token with one byte or bit changed is not accepted.
 func TestF4_Mutations(t *testing.T) {
 	for _, alg := range keys.Algorithms() {
 		t.Run(string(alg), func(t *testing.T) {

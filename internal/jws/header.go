@@ -9,19 +9,19 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// Header is what a token says about itself (RFC 7515 section 4.1). Its key
-// members jku, x5u, x5c and jwk are never read (S20).
+// Header is the header of a token (RFC 7515 section 4.1). Its members jku, x5u, x5c and
+// jwk are never used (S20).
 type Header struct {
 	// Algorithm is "alg": one of A24, or none.
 	Algorithm string
-	// KeyID, Type and ContentType are "kid", "typ" and "cty", nil where absent.
+	// KeyID, Type and ContentType are "kid", "typ" and "cty", or nil if absent.
 	KeyID, Type, ContentType *string
 	// Members are all members in the order of the token.
 	Members []strictjson.Member
 }
 
-// readHeader applies the rules that need no key (S25, S30-S32, S35). anyAlgorithm
-// accepts algorithms of any name (A91).
+// readHeader applies the rules that need no key (S25, S30-S32, S35). anyAlgorithm accepts
+// any algorithm name (A91).
 func readHeader(data []byte, maxDepth int, anyAlgorithm bool) (Header, *fault.Error) {
 	members, err := strictjson.Object(data, maxDepth)
 	if err != nil {
@@ -58,7 +58,7 @@ func readHeader(data []byte, maxDepth int, anyAlgorithm bool) (Header, *fault.Er
 	return h, h.check(anyAlgorithm)
 }
 
-// check refuses unknown algorithms and tokens within tokens.
+// check refuses unknown algorithms and nested tokens.
 func (h Header) check(anyAlgorithm bool) *fault.Error {
 	if h.Algorithm != string(keys.None) && !anyAlgorithm {
 		var bad *fault.Error
@@ -72,13 +72,13 @@ func (h Header) check(anyAlgorithm bool) *fault.Error {
 	return nil
 }
 
-// mediaType returns the form of a "typ" or "cty" to compare: without the
-// prefix application/ and in lower case (RFC 7515 section 4.1.9).
+// mediaType returns a "typ" or "cty" in a form to compare: without the prefix
+// application/ and in lower case (RFC 7515 section 4.1.9).
 func mediaType(text string) string {
 	return strings.TrimPrefix(strings.ToLower(text), "application/")
 }
 
-// jsonFault words what strictjson found in the part called what.
+// jsonFault returns the fault for an error of strictjson in the part called what.
 func jsonFault(what string, err error) *fault.Error {
 	if errors.Is(err, strictjson.ErrTooDeep) {
 		return fault.New(fault.LimitExceeded, what, "%w", err)

@@ -9,8 +9,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// TestHeaderMemo: a header that was read before is what it was, whoever comes
-// between, and a token is refused all the same that has it and another fault.
+// TestHeaderMemo: a cached header reads the same after other tokens, and a token with a
+// cached header and another fault is still refused.
 func TestHeaderMemo(t *testing.T) {
 	one, two := signingKey(t, keys.ES256, keys.Attributes{ID: "one"}), signingKey(t, keys.EdDSA, keys.Attributes{ID: "two"})
 	v := verifier(t, Policy{}, one, two)

@@ -8,9 +8,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// method returns golang-jwt's signatures by alg, and one that neither signs nor
-// verifies for what is not of A24. It does not ask golang-jwt's registry, which
-// any package can change.
+// method returns the signing method of golang-jwt for alg, or one that neither signs nor
+// verifies if alg is not in A24. It does not use golang-jwt's registry, which any package
+// can change.
 func method(alg keys.Algorithm) jwt.SigningMethod {
 	switch alg {
 	case keys.HS256:
@@ -40,11 +40,11 @@ func method(alg keys.Algorithm) jwt.SigningMethod {
 	case keys.EdDSA, keys.Ed25519:
 		return jwt.SigningMethodEdDSA
 	}
-	return jwt.SigningMethodNone // refuses all
+	return jwt.SigningMethodNone // refuses everything
 }
 
-// pss returns m with the salt length of RFC 7518 section 3.5, the hash's;
-// golang-jwt's own takes any when it verifies (S33).
+// pss returns m with the salt length of RFC 7518 section 3.5, that of the hash;
+// golang-jwt itself accepts any length when it verifies (S33).
 func pss(m *jwt.SigningMethodRSAPSS) jwt.SigningMethod {
 	return &jwt.SigningMethodRSAPSS{
 		SigningMethodRSA: m.SigningMethodRSA,
@@ -52,10 +52,10 @@ func pss(m *jwt.SigningMethodRSAPSS) jwt.SigningMethod {
 	}
 }
 
-// CheckSignature reports whether signature is one over input by alg and public,
-// a *rsa.PublicKey or *ecdsa.PublicKey, in the words of golang-jwt. It asks
-// nothing else of key and token: it is there to retell what a laxer program
-// decides, never to believe a token.
+// CheckSignature returns nil if signature is a valid signature over input by alg and
+// public, a *rsa.PublicKey or *ecdsa.PublicKey, and golang-jwt's error otherwise. It
+// checks nothing else: use it to report what a less strict program decides, never to
+// trust a token.
 func CheckSignature(alg keys.Algorithm, public any, input string, signature []byte) error {
 	return method(alg).Verify(input, signature, public)
 }

@@ -1,11 +1,10 @@
-// Package jws is the one door that tokens come in by and go out of. It takes a
-// compact JWS (RFC 7515 section 7.1) apart, more strictly than any library,
-// checks its signature with the key and algorithm that the configuration
-// chooses, then its registered claims, and it signs.
+// Package jws parses, verifies and signs tokens. It parses compact JWS (RFC 7515 section
+// 7.1) more strictly than any library, verifies the signature with the key and algorithm
+// that the configuration selects, and then checks registered claims.
 //
-// It is the only package that knows golang-jwt, of which it uses the
-// signatures alone. It knows nothing of Temporal, messages and annotations,
-// opens no connection, and never follows jku or x5u.
+// All tokens pass through this package, and it is the only one that uses golang-jwt, for
+// signatures only. It knows nothing of Temporal, messages and annotations, does not use
+// the network, and ignores jku and x5u.
 package jws
 
 import (
@@ -18,21 +17,20 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// The limits that Limits begins with (S30, A102).
+// The default limits (S30, A102).
 const (
 	MaxTokenBytes  = 64 << 10
 	MaxHeaderBytes = 4 << 10
 	MaxDepth       = 64
 )
 
-// Limits bounds what a token may be. A field that is 0 means the constant
-// above.
+// Limits limit the size of a token. A zero field means the default above.
 type Limits struct {
-	// TokenBytes is the most bytes of the compact form.
+	// TokenBytes limits the compact form.
 	TokenBytes int
-	// HeaderBytes is the most bytes of the header's JSON.
+	// HeaderBytes limits the header's JSON.
 	HeaderBytes int
-	// Depth is how many levels the JSON of header and claims may nest.
+	// Depth limits the nesting of the JSON of header and claims.
 	Depth int
 }
 
@@ -49,38 +47,36 @@ func (l Limits) orDefault() Limits {
 	return l
 }
 
-// Token is a compact JWS that was taken apart, but NOT verified: nothing in it
-// is to be believed yet. It never changes.
+// Token is a compact JWS that was parsed, but NOT verified: do not trust its content. It
+// is immutable.
 type Token struct {
 	header     Header
 	headerJSON []byte
 	payload    []byte
 	signature  []byte
-	signed     string // header.payload as written, what the signature is over
+	signed     string // header.payload as written, which is signed
 	claims     *Claims
 	claimsErr  *fault.Error
-	signer     *keys.Key // whose signature was found good while the key was looked for
+	signer     *keys.Key // the key that made the signature, if Find tried it
 }
 
-// Parse takes compact apart: three parts, base64url without padding in its one
-// spelling, JSON in its one reading, and a header that jwtctl can obey
-// (S25-S32, S35). It asks no key and no clock. A payload that is not a JSON
-// object passes; Claims reports it.
+// Parse parses compact: three parts in canonical unpadded base64url, strict JSON, and a
+// supported header (S25-S32, S35). It uses neither key nor clock. A payload that is not a
+// JSON object is accepted; Claims reports it.
 //
-// Errors: token_malformed, algorithm_not_allowed (an alg that is not of A24;
-// none is not, in any spelling), type_not_allowed (a token within the token)
-// and limit_exceeded.
+// Errors are token_malformed, algorithm_not_allowed (an alg that is not in A24; none is
+// not, in any spelling), type_not_allowed (a nested token) and limit_exceeded.
 func Parse(compact string, l Limits) (*Token, error) {
 	return plain(parse(compact, l, rules{claims: true}))
 }
 
-// ParseDevelopment is Parse for looking at tokens only: it takes the unsigned
-// ones of A91 as well.
+// ParseDevelopment is like Parse, and also accepts the unsigned tokens of A91. Use it for
+// display only.
 func ParseDevelopment(compact string, l Limits) (*Token, error) {
 	return plain(parse(compact, l, rules{claims: true, unsigned: true}))
 }
 
-// plain keeps a nil *fault.Error from becoming an error that is not nil.
+// plain turns a nil *fault.Error into a nil error.
 func plain[T any](v T, err *fault.Error) (T, error) {
 	if err != nil {
 		return v, err
@@ -88,18 +84,18 @@ func plain[T any](v T, err *fault.Error) (T, error) {
 	return v, nil
 }
 
-// Header returns what the header says.
+// Header returns the parsed header.
 func (t *Token) Header() Header { return t.header }
 
-// HeaderJSON returns the header as it was written. It must not be changed.
+// HeaderJSON returns the header as written. Callers must not modify it.
 func (t *Token) HeaderJSON() []byte { return t.headerJSON }
 
-// PayloadJSON returns the payload as it was written, numbers and all (S41); it
-// is JSON only if Claims returns no error. It must not be changed.
+// PayloadJSON returns the payload as written, including its numbers (S41). It is JSON
+// only if Claims returns no error. Callers must not modify it.
 func (t *Token) PayloadJSON() []byte { return t.payload }
 
-// Claims returns the claims of the payload, or payload_not_claims if it is no
-// JSON object.
+// Claims returns the claims of the payload, or payload_not_claims if it is not a JSON
+// object.
 func (t *Token) Claims() (*Claims, error) {
 	if t.claimsErr != nil {
 		return nil, t.claimsErr
@@ -107,17 +103,17 @@ func (t *Token) Claims() (*Claims, error) {
 	return t.claims, nil
 }
 
-// rules are what the callers of parse differ in.
+// rules are the options of parse.
 type rules struct {
-	unsigned bool // take tokens of algorithm none
-	// anySignature takes whatever the third part is, and does not read it (A91).
+	unsigned bool // accept tokens with algorithm none
+	// anySignature accepts any third part without reading it (A91).
 	anySignature bool
-	claims       bool // refuse a payload that begins an object and is not one
+	claims       bool // refuse a payload that starts an object but is not valid
 	headers      *headerMemo
 }
 
-// headerMemo keeps the last header that was read: the tokens of one issuer have
-// one header until its key changes. What it says depends on its text alone.
+// headerMemo caches the last header: the tokens of one issuer have the same header until
+// its key changes. The result depends only on the header's text.
 type headerMemo struct{ last atomic.Pointer[knownHeader] }
 
 type knownHeader struct {
@@ -126,7 +122,7 @@ type knownHeader struct {
 	header  Header
 }
 
-// get returns what is known of segment, nil for nothing.
+// get returns the cached result for segment, or nil.
 func (m *headerMemo) get(segment string) *knownHeader {
 	if m == nil {
 		return nil
@@ -184,7 +180,7 @@ func parse(compact string, l Limits, r rules) (*Token, *fault.Error) {
 	return t, nil
 }
 
-// readHeader takes the header apart, or from the memo.
+// readHeader parses the header, or takes it from the memo.
 func (t *Token) readHeader(d *decoder, segment string, l Limits, r rules) (err *fault.Error) {
 	if known := r.headers.get(segment); known != nil {
 		t.headerJSON, t.header = known.json, known.header
@@ -199,14 +195,14 @@ func (t *Token) readHeader(d *decoder, segment string, l Limits, r rules) (err *
 	if t.header, err = readHeader(t.headerJSON, l.Depth, r.anySignature); err != nil {
 		return err
 	}
-	if !d.padded { // one that has another spelling is read again
+	if !d.padded { // one with another spelling is parsed again
 		r.headers.put(segment, t)
 	}
 	return nil
 }
 
-// checkForm refuses what is not a compact JWS at first sight, with the name of
-// what it is instead.
+// checkForm refuses text that is obviously not a compact JWS, and says what it is
+// instead.
 func checkForm(compact string) *fault.Error {
 	switch parts := strings.Count(compact, ".") + 1; {
 	case compact == "":
@@ -221,18 +217,17 @@ func checkForm(compact string) *fault.Error {
 	return nil
 }
 
-// decoder reads the parts of one token.
+// decoder decodes the parts of one token.
 type decoder struct {
-	room []byte // for all of them, in one piece
-	// padded says that padded standard base64 will do too. It is only set for
-	// tokens whose signature is empty or not looked at, which pass by A91 or not
-	// at all.
+	room []byte // shared by all parts
+	// padded also accepts padded standard base64. It is only set for tokens whose
+	// signature is empty or not checked, which are accepted by A91 or not at all.
 	padded bool
 }
 
-// decode returns the bytes of text, which has one spelling alone: no padding,
-// no character of another alphabet, no line end (which Go's decoder skips) and
-// no bit set beyond the last byte (S29).
+// decode decodes text, which must be canonical: no padding, no characters of another
+// alphabet, no line ends (which Go's decoder skips), and no bits set beyond the last byte
+// (S29).
 func (d *decoder) decode(what, text string) ([]byte, *fault.Error) {
 	if strings.IndexByte(text, '\n') < 0 && strings.IndexByte(text, '\r') < 0 {
 		if out, ok := d.try(base64.RawURLEncoding.Strict(), text); ok {

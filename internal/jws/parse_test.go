@@ -65,7 +65,7 @@ func TestS28_OnlyTheCompactFormWithThreeParts(t *testing.T) {
 		t.Run(name, func(t *testing.T) { wantCodes(t, v, token, "token_malformed") })
 	}
 	wantCodes(t, v, good, "ok")
-	// An empty payload is one without claims, if the signature is good (cli.md).
+	// An empty payload has no claims, even with a valid signature (cli.md).
 	empty := craftRaw(t, keys.ES256, material()[keys.ES256], b64(es256Header)+".")
 	wantCodes(t, v, empty, "payload_not_claims")
 	wantCodes(t, v, withSignature(empty, make([]byte, 64)), "signature_invalid")
@@ -81,7 +81,7 @@ func TestS28_OnlyTheCompactFormWithThreeParts(t *testing.T) {
 func TestS29_Base64HasOneSpelling(t *testing.T) {
 	key := signingKey(t, keys.ES256)
 	v := verifier(t, Policy{}, key)
-	// 61 bytes of header and payload: parts that end in unused bits.
+	// 61 bytes of header and payload, so that parts end in unused bits.
 	header := `{"alg":"ES256","kid":"key-ES256","x":"` + strings.Repeat("?", 21) + `"}`
 	good := es256(t, header, `{"sub":"????>>>>a"}`)
 	wantCodes(t, v, good, "ok")
@@ -203,8 +203,8 @@ func TestS30_LimitsCanBeSet(t *testing.T) {
 	}
 }
 
-// S30: 8 MiB of anything costs less than twice its size and little time, even
-// where the limit was raised to take them.
+// TestS30_HugeTokensAreCheap: 8 MiB of any input take less than twice their size and
+// little time, even if the limit was raised to allow them.
 func TestS30_HugeTokensAreCheap(t *testing.T) {
 	const size = 8 << 20
 	raised := Limits{TokenBytes: 2 * size, HeaderBytes: 2 * size}
@@ -247,7 +247,7 @@ func TestS31_CritAndB64AreRefused(t *testing.T) {
 			wantCodes(t, v, es256(t, `{"alg":"ES256",`+extra+`}`, `{"sub":"a"}`), "token_malformed")
 		})
 	}
-	// Names are exact: these are other members, and unknown ones are ignored.
+	// Names are exact: these are other members, and unknown members are ignored.
 	wantCodes(t, v, es256(t, `{"alg":"ES256","Crit":["x"],"B64":false}`, `{"sub":"a"}`), "ok")
 }
 

@@ -12,40 +12,40 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// MaxLeeway is the most clock tolerance that a policy may give (S37).
+// MaxLeeway is the maximum clock tolerance of a policy (S37).
 const MaxLeeway = 10 * time.Minute
 
-// Policy says what a token with a good signature must claim. The zero value
-// requires no claim, but exp, nbf and iat count where they are there.
+// Policy holds the requirements for the claims of a token with a valid signature. The
+// zero value requires no claim, but exp, nbf and iat are checked if present.
 type Policy struct {
-	// Issuers, Audiences and Subjects, unless empty, each demand that the claim
-	// is, or for aud holds, one of them, compared exactly (S38).
+	// Issuers, Audiences and Subjects, if not empty, require the claim to be one of them
+	// (for aud, to hold one), compared exactly (S38).
 	Issuers, Audiences, Subjects []string
-	// Type, unless empty, is the "typ" that the header must have; its case and
-	// the prefix application/ do not matter (S32).
+	// Type, if not empty, is the required "typ" header; case and the prefix application/
+	// are ignored (S32).
 	Type string
-	// Leeway is how far the clocks of issuer and verifier may differ, 0 to
+	// Leeway is the tolerated difference between the clocks of issuer and verifier, 0 to
 	// MaxLeeway.
 	Leeway time.Duration
-	// MaxAge, unless 0, demands an iat no longer ago (besides Leeway).
+	// MaxAge, if not 0, requires an iat that is not older (allowing for Leeway).
 	MaxAge time.Duration
-	// MaxLifetime, unless 0, demands iat and exp, no further apart.
+	// MaxLifetime, if not 0, requires iat and exp, at most this far apart.
 	MaxLifetime time.Duration
-	// RequireExpiry demands exp.
+	// RequireExpiry requires exp.
 	RequireExpiry bool
-	// Development accepts unsigned tokens (A91); the ring needs a development
-	// key for it too.
+	// Development accepts unsigned tokens (A91); the ring must have a development key
+	// too.
 	Development bool
-	// AnySignature, with Development, looks at no signature (A91): any algorithm
-	// and key id, a third part that says anything, or none. It is for a ring whose
-	// keys were not named for this run (S56).
+	// AnySignature, together with Development, skips the signature check (A91): any
+	// algorithm, key ID and third part is accepted, or none. It is for a ring whose keys
+	// were not named for this run (S56).
 	AnySignature bool
 	Limits       Limits
 }
 
-// Validate returns a usage error for a policy that cannot be meant: an empty
-// issuer, audience or subject, which would look like a check and be none, or
-// a time out of range (S37, S38).
+// Validate returns a usage error for a policy that is probably a mistake: an empty
+// issuer, audience or subject, which looks like a check but is none, or a duration out of
+// range (S37, S38).
 func (p Policy) Validate() error {
 	for _, list := range []struct {
 		what   string
@@ -69,16 +69,15 @@ func (p Policy) Validate() error {
 	return nil
 }
 
-// with returns p and the rules of a key together: of two demands the tighter one
-// counts. Type and Audiences of the rules are checked on their own, since both
-// must be met.
+// with combines p with the rules of a key: the stricter of two limits applies. Type and
+// Audiences of the rules are checked separately, since both must be met.
 func (p Policy) with(r keys.Rules) Policy {
 	p.MaxAge, p.MaxLifetime = tighter(p.MaxAge, r.MaxAge), tighter(p.MaxLifetime, r.MaxLifetime)
 	p.RequireExpiry = p.RequireExpiry || r.RequireExpiry
 	return p
 }
 
-// tighter returns the shorter of two limits; 0 means none.
+// tighter returns the shorter of two limits; 0 means no limit.
 func tighter(a, b time.Duration) time.Duration {
 	if a == 0 || b == 0 {
 		return max(a, b)
@@ -86,11 +85,10 @@ func tighter(a, b time.Duration) time.Duration {
 	return min(a, b)
 }
 
-// check returns every failure of a token whose signature is good by a key with
-// the rules r, in this
-// order: typ, then iss, sub, aud, exp, nbf, iat as RFC 7519 section 4.1 has
-// them, the age with iat, the lifetime last. A claim with a value that cannot
-// be is reported as that alone.
+// check returns all failures of a token with a valid signature by a key with the rules r,
+// in this order: typ, then iss, sub, aud, exp, nbf, iat as in RFC 7519 section 4.1, the
+// age together with iat, the lifetime last. For a claim with an invalid value, only that
+// is reported.
 func (p Policy) check(h Header, c *Claims, r keys.Rules, now time.Time) error {
 	var found []error
 	add := func(err *fault.Error) {
@@ -158,7 +156,8 @@ func oneOf(code fault.Code, name string, value *string, err *fault.Error, allowe
 	return nil
 }
 
-// notAccepted says which value of a claim is not accepted, and which are.
+// notAccepted returns the error for a claim whose value is not accepted, listing the
+// accepted values.
 func notAccepted(code fault.Code, name, value string, allowed []string) *fault.Error {
 	const most = 8
 	var list []string
@@ -189,9 +188,9 @@ func checkAudience(c *Claims, accepted []string) *fault.Error {
 	return notAccepted(fault.AudienceNotAllowed, "aud", aud[0], accepted)
 }
 
-// checkTimes reports exp, nbf, iat, age and lifetime, in this order. Its
-// bounds are those of RFC 7519: a token is over when exp is reached, and good
-// from nbf on (S37).
+// checkTimes reports exp, nbf, iat, age and lifetime, in this order. The limits are those
+// of RFC 7519: a token is valid from nbf on, and no longer valid when exp is reached
+// (S37).
 func (p Policy) checkTimes(c *Claims, now time.Time, add func(*fault.Error)) {
 	exp, err := p.checkExpiry(c, now)
 	add(err)
@@ -222,7 +221,7 @@ func (p Policy) checkTimes(c *Claims, now time.Time, add func(*fault.Error)) {
 	}
 }
 
-// checkAge returns the error of a token that was issued at iat, too long ago.
+// checkAge returns an error if a token issued at iat is too old.
 func (p Policy) checkAge(iat, now time.Time) *fault.Error {
 	if p.MaxAge == 0 || now.Sub(iat) <= p.MaxAge+p.Leeway {
 		return nil
@@ -230,7 +229,7 @@ func (p Policy) checkAge(iat, now time.Time) *fault.Error {
 	return fault.New(fault.TokenTooOld, "iat", "issued %s ago; at most %s is accepted", distance(now.Sub(iat)), distance(p.MaxAge))
 }
 
-// checkExpiry returns exp, the zero time for a token without.
+// checkExpiry returns exp, or the zero time if absent.
 func (p Policy) checkExpiry(c *Claims, now time.Time) (time.Time, *fault.Error) {
 	exp, err := c.time("exp")
 	switch {
@@ -244,7 +243,7 @@ func (p Policy) checkExpiry(c *Claims, now time.Time) (time.Time, *fault.Error) 
 	return exp, nil
 }
 
-// distance words d for people: 5m, not 5m0s, and days beyond two of them.
+// distance formats d for people: 5m, not 5m0s, and days from two days on.
 func distance(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:

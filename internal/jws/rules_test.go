@@ -8,8 +8,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// Rules of a key and the same demands of a policy give the same answer, each
-// with its boundary; an absence never passes.
+// TestRulesOfAKeyCountLikeAPolicy: the rules of a key and the same requirements in a
+// policy give the same result, at each boundary; an absent claim never passes.
 func TestRulesOfAKeyCountLikeAPolicy(t *testing.T) {
 	audience := keys.Rules{Audiences: []string{"shop", "stock"}}
 	typed := keys.Rules{Type: "at+jwt"}
@@ -18,7 +18,7 @@ func TestRulesOfAKeyCountLikeAPolicy(t *testing.T) {
 	expiry := keys.Rules{RequireExpiry: true}
 	tests := map[string]struct {
 		rules  keys.Rules
-		typ    string // of the header, "" for none
+		typ    string // of the header; "" for none
 		claims string
 		want   string
 	}{
@@ -62,7 +62,8 @@ func TestRulesOfAKeyCountLikeAPolicy(t *testing.T) {
 	}
 }
 
-// Where a policy and the rules of a key both demand something, both must be met.
+// TestRulesOfAKeyAddToThePolicy: if both the policy and the key's rules require
+// something, both must be met.
 func TestRulesOfAKeyAddToThePolicy(t *testing.T) {
 	tests := map[string]struct {
 		policy Policy
@@ -87,8 +88,8 @@ func TestRulesOfAKeyAddToThePolicy(t *testing.T) {
 	}
 }
 
-// Leaving iss or kid out, or naming another issuer, does not get a token past the
-// rules of the key that signed it.
+// TestRulesCannotBeLeftOut: omitting iss or kid, or naming another issuer, does not avoid
+// the rules of the key that signed the token.
 func TestRulesCannotBeLeftOut(t *testing.T) {
 	bound := signingKey(t, keys.ES256, keys.Attributes{ID: "k", Issuer: "shop", Rules: keys.Rules{Audiences: []string{"a"}}})
 	for header, claims := range map[string]string{
@@ -101,14 +102,15 @@ func TestRulesCannotBeLeftOut(t *testing.T) {
 	wantCodes(t, verifier(t, Policy{}, bound), es256(t, `{"alg":"ES256","kid":"k"}`, `{"iss":"other"}`), "key_not_found")
 	wantCodes(t, verifier(t, Policy{}, bound), es256(t, `{"alg":"ES256","kid":"k"}`, `{"iss":"shop","aud":"a"}`), "ok")
 
-	free := signingKey(t, keys.ES256, keys.Attributes{ID: "free"}) // the same numbers, and no rules
+	free := signingKey(t, keys.ES256, keys.Attributes{ID: "free"}) // the same key without rules
 	ruled := signingKey(t, keys.ES256, keys.Attributes{ID: "ruled", Rules: keys.Rules{RequireExpiry: true}})
 	if _, err := keys.NewRing([]*keys.Key{free, ruled}); codes(err) != "key_ambiguous" {
 		t.Errorf("a key with and without rules: %v", err)
 	}
 }
 
-// S88: a token counts until it is too old for the rules, and no longer.
+// TestTokenIsTooOldLater: a token is accepted until it is too old for the rules, and no
+// longer. S88.
 func TestTokenIsTooOldLater(t *testing.T) {
 	now := float64(noon)
 	key := signingKey(t, keys.ES256, keys.Attributes{ID: "k", Rules: keys.Rules{MaxAge: time.Minute}})

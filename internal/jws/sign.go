@@ -12,21 +12,21 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// HeaderOptions are what a header has besides alg and kid.
+// HeaderOptions configure the header besides alg and kid.
 type HeaderOptions struct {
 	// Type is "typ"; "" means "JWT".
 	Type string
-	// Members follow the others. None may be one of them, nor crit or b64, which
-	// change how a token is read.
+	// Members follow the other members. They must not repeat one of them, nor be crit or
+	// b64, which change how a token is read.
 	Members []strictjson.Member
-	// Fields are what messages call the fields that make alg, kid and typ.
+	// Fields gives the names that messages use for the sources of alg, kid and typ.
 	Fields map[string]string
-	// NoKeyID leaves kid out, for tests of verifiers that must do without it.
+	// NoKeyID omits kid, for tests of verifiers that must do without it.
 	NoKeyID bool
 }
 
-// check refuses members that a header has already, or that no verifier of ours
-// takes, as usage errors.
+// check returns a usage error for members that the header has already, or that our
+// verifiers refuse.
 func (o HeaderOptions) check() error {
 	seen := map[string]bool{}
 	for _, m := range o.Members {
@@ -43,13 +43,12 @@ func (o HeaderOptions) check() error {
 	return nil
 }
 
-// Sign returns the compact JWS of claims, which must be one strict JSON object
-// of at most MaxDepth levels and is signed as it is written, by key's own
-// algorithm. The header is alg, kid and typ "JWT" (A63). A development key
-// makes header.payload. with no signature (A91).
+// Sign returns the compact JWS of claims, signed as written with key's algorithm. claims
+// must be a strict JSON object of at most MaxDepth levels. The header is alg, kid and typ
+// "JWT" (A63). A development key makes header.payload. without a signature (A91).
 //
-// Errors: those of key.RequireSigner, token_malformed, payload_not_claims and
-// limit_exceeded for claims that Parse would not take, and key_invalid.
+// Errors are those of key.RequireSigner, token_malformed, payload_not_claims and
+// limit_exceeded for claims that Parse would refuse, and key_invalid.
 func Sign(key *keys.Key, claims []byte) (string, error) {
 	return sign(key, claims, HeaderOptions{})
 }
@@ -68,7 +67,7 @@ func sign(key *keys.Key, claims []byte, o HeaderOptions) (string, error) {
 		return "", fault.New(fault.KeyInvalid, key.Source(), "its id or a member of the header is not UTF-8")
 	}
 	enc := base64.RawURLEncoding
-	out := make([]byte, 0, enc.EncodedLen(len(header))+enc.EncodedLen(len(claims))+180) // the longest of ECDSA
+	out := make([]byte, 0, enc.EncodedLen(len(header))+enc.EncodedLen(len(claims))+180) // the longest ECDSA signature
 	out = enc.AppendEncode(out, header)
 	out = append(out, '.')
 	out = enc.AppendEncode(out, claims)
@@ -84,8 +83,8 @@ func sign(key *keys.Key, claims []byte, o HeaderOptions) (string, error) {
 	return string(out), nil
 }
 
-// signature returns key's over message. One that is made elsewhere is checked
-// before it counts.
+// signature returns key's signature over message. A signature made by a Remote is
+// verified.
 func signature(key *keys.Key, alg keys.Algorithm, message []byte) ([]byte, error) {
 	remote, isRemote := key.SigningMaterial().(keys.Remote)
 	if !isRemote {
@@ -105,14 +104,15 @@ func signature(key *keys.Key, alg keys.Algorithm, message []byte) ([]byte, error
 	return made, nil
 }
 
-// SignChecked is Sign for tokens that leave the program: it takes the result
-// apart again and checks its signature before it returns it (S43). Its errors
-// are those of Sign and Parse, and internal for a signature that is not good.
+// SignChecked is like Sign, for tokens that leave the program: it parses the result and
+// verifies its signature first (S43). Its errors are those of Sign and Parse, and
+// internal for an invalid signature.
 func SignChecked(key *keys.Key, claims []byte) (string, error) {
 	return SignHeader(key, claims, HeaderOptions{})
 }
 
-// SignHeader is SignChecked with more in the header; usage for one that cannot be.
+// SignHeader is like SignChecked, with more header options; invalid ones are a usage
+// error.
 func SignHeader(key *keys.Key, claims []byte, o HeaderOptions) (string, error) {
 	if err := o.check(); err != nil {
 		return "", err

@@ -13,8 +13,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// A63: the header is alg, kid and typ, in this order, and the claims are
-// signed as they were written.
+// TestA63_Sign: the header is alg, kid and typ, in this order, and the claims are signed
+// as written.
 func TestA63_Sign(t *testing.T) {
 	claims := "{ \"n\":12345678901234567890, \"x\":1.0,\"u\":\"\\u00e4<&>\" }"
 	for _, alg := range keys.Algorithms() {
@@ -68,7 +68,8 @@ func TestSign_Refuses(t *testing.T) {
 	}
 }
 
-// A kid is quoted, so it cannot add members to the header (S43).
+// TestS43_KeyIDStaysOneMember: a kid is quoted, so it cannot add members to the header
+// (S43).
 func TestS43_KeyIDStaysOneMember(t *testing.T) {
 	for _, kid := range []string{`"`, `","alg":"none`, "\\", "\n", "ä\u2028", `{}`, strings.Repeat("k", 1000)} {
 		key := signingKey(t, keys.ES256, keys.Attributes{ID: kid})
@@ -83,23 +84,23 @@ func TestS43_KeyIDStaysOneMember(t *testing.T) {
 	}
 }
 
-// S43: a signature that does not verify, such as a damaged key makes, does not
-// go out.
+// TestS43_OwnSignatureIsVerified: a signature that does not verify, such as one by a
+// damaged key, is not returned. S43.
 func TestS43_OwnSignatureIsVerified(t *testing.T) {
 	damaged := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	key, err := keys.New(damaged, keys.Attributes{ID: "k"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	damaged[0] ^= 1 // in the memory that key holds
+	damaged[0] ^= 1 // in the memory of key
 	token, err := SignChecked(key, []byte(`{"sub":"a"}`))
 	if fault.CodeOf(err) != fault.Internal || token != "" {
 		t.Errorf("got %q, %v", token, err)
 	}
 }
 
-// Property: what is signed verifies, and says what was signed. 130000 with
-// -rapid.checks makes 10,000 claims sets for each algorithm.
+// TestSignVerify_RandomClaims: a signed token verifies, with the claims that were signed.
+// -rapid.checks=130000 makes 10,000 claims sets for each algorithm.
 func TestSignVerify_RandomClaims(t *testing.T) {
 	ring := map[keys.Algorithm]*keys.Key{}
 	for _, alg := range keys.Algorithms() {

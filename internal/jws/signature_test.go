@@ -18,8 +18,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// S33: the salt is as long as the hash (RFC 7518 section 3.5). That none at
-// all is refused too is TestWycheproofSignatures' to show.
+// TestS33_SaltLength: the salt must be as long as the hash (RFC 7518 section 3.5).
+// TestWycheproofSignatures covers an empty salt.
 func TestS33_SaltLength(t *testing.T) {
 	key := material()[keys.PS256].(*rsa.PrivateKey)
 	for _, alg := range []keys.Algorithm{keys.PS256, keys.PS384, keys.PS512} {
@@ -101,7 +101,7 @@ func TestS34_ECDSAValues(t *testing.T) {
 func TestS34_Ed25519AndRSAValues(t *testing.T) {
 	ed := craft(t, keys.EdDSA, material()[keys.EdDSA], `{"alg":"EdDSA"}`, `{"sub":"a"}`)
 	raw := signatureOf(t, ed)
-	// S + L, little endian; L is the order of the group (RFC 8032 section 5.1).
+	// S + L, little endian, where L is the order of the group (RFC 8032 section 5.1).
 	order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
 	reverse := func(b []byte) []byte { b = slices.Clone(b); slices.Reverse(b); return b }
 	s := new(big.Int).SetBytes(reverse(raw[32:]))
@@ -119,7 +119,7 @@ func TestS34_Ed25519AndRSAValues(t *testing.T) {
 		v := verifier(t, Policy{}, signingKey(t, alg))
 		var token string
 		var sum *big.Int
-		for i := 0; ; i++ { // until signature + n has no more bytes than n
+		for i := 0; ; i++ { // until signature + n is no longer than n
 			token = craft(t, alg, key, `{"alg":"`+string(alg)+`"}`, fmt.Sprintf(`{"sub":"%d"}`, i))
 			if sum = new(big.Int).SetBytes(signatureOf(t, token)); sum.Add(sum, key.N).BitLen() <= 2048 {
 				break
@@ -142,15 +142,15 @@ func TestS34_Ed25519AndRSAValues(t *testing.T) {
 	}
 }
 
-// TestWycheproofSignatures runs the raw signatures of Wycheproof, which are
-// over bytes and not tokens, through the methods that verify tokens. The last
-// files are by parameters that JWA has not: a salt not as long as the hash
-// (S33; one case of the first has it nevertheless), or another hash.
+// TestWycheproofSignatures verifies the raw signatures of Wycheproof, which are over
+// bytes rather than tokens, with the methods that verify tokens. The last files use
+// parameters that JWA does not have: a salt that is not as long as the hash (S33; one
+// case of the first has it nevertheless), or another hash.
 func TestWycheproofSignatures(t *testing.T) {
 	for file, c := range map[string]struct {
 		alg            keys.Algorithm
 		accept, refuse int
-		foreign        bool // labels do not count
+		foreign        bool // ignore the labels
 	}{
 		"ecdsa_secp256r1_sha256_p1363":    {alg: keys.ES256, accept: 173, refuse: 89},
 		"ecdsa_secp384r1_sha384_p1363":    {alg: keys.ES384, accept: 193, refuse: 87},
@@ -199,7 +199,7 @@ func TestWycheproofSignatures(t *testing.T) {
 	}
 }
 
-// A24: what is no algorithm of ours neither signs nor verifies.
+// TestA24_NoMethodForOthers: unsupported algorithms neither sign nor verify. A24.
 func TestA24_NoMethodForOthers(t *testing.T) {
 	for _, alg := range []keys.Algorithm{keys.None, "", "HS224", "HMD5", "es256"} {
 		if method(alg).Verify("a", nil, []byte("secret")) == nil {

@@ -23,14 +23,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// noon is the time of every test: 2033-05-18T03:33:20Z.
+// noon is the time of all tests: 2033-05-18T03:33:20Z.
 const noon = 2000000000
 
 func at(seconds float64) func() time.Time {
 	return func() time.Time { return time.Unix(0, int64(math.Round(seconds*1e9))) }
 }
 
-// material has one private key or secret for each algorithm, made once.
+// material has a private key or secret for each algorithm, generated once.
 var material = sync.OnceValue(func() map[keys.Algorithm]any {
 	ec := func(c elliptic.Curve) any {
 		k, err := ecdsa.GenerateKey(c, rand.Reader)
@@ -56,7 +56,7 @@ func check(err error) {
 	}
 }
 
-// signingKey returns the key for alg, with an id that names it.
+// signingKey returns the key for alg, with an ID that names it.
 func signingKey(tb testing.TB, alg keys.Algorithm, a ...keys.Attributes) *keys.Key {
 	tb.Helper()
 	attributes := keys.Attributes{ID: "key-" + string(alg), Algorithm: alg}
@@ -79,7 +79,7 @@ func ringOf(tb testing.TB, list ...*keys.Key) *keys.Ring {
 	return r
 }
 
-// verifier returns a verifier of noon for tokens of list.
+// verifier returns a verifier at noon for tokens of list.
 func verifier(tb testing.TB, p Policy, list ...*keys.Key) *Verifier {
 	tb.Helper()
 	return verifierAt(tb, p, noon, list...)
@@ -96,8 +96,8 @@ func verifierAt(tb testing.TB, p Policy, seconds float64, list ...*keys.Key) *Ve
 
 func b64(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
-// craft signs whatever header and payload say, by alg and with any material,
-// through golang-jwt alone: nothing of this package takes part.
+// craft signs header and payload as given, with alg and any material, using only
+// golang-jwt: nothing of this package is involved.
 func craft(tb testing.TB, alg keys.Algorithm, key any, header, payload string) string {
 	tb.Helper()
 	return craftRaw(tb, alg, key, b64(header)+"."+b64(payload))
@@ -105,7 +105,7 @@ func craft(tb testing.TB, alg keys.Algorithm, key any, header, payload string) s
 
 func craftRaw(tb testing.TB, alg keys.Algorithm, key any, signed string) string {
 	tb.Helper()
-	if alg == keys.Ed25519 { // the same under the name that golang-jwt knows
+	if alg == keys.Ed25519 { // golang-jwt knows it by this name only
 		alg = keys.EdDSA
 	}
 	sig, err := jwt.GetSigningMethod(string(alg)).Sign(signed, key)
@@ -115,7 +115,7 @@ func craftRaw(tb testing.TB, alg keys.Algorithm, key any, signed string) string 
 	return signed + "." + base64.RawURLEncoding.EncodeToString(sig)
 }
 
-// es256 crafts a token of the ES256 test key.
+// es256 crafts a token with the ES256 test key.
 func es256(tb testing.TB, header, payload string) string {
 	tb.Helper()
 	return craft(tb, keys.ES256, material()[keys.ES256], header, payload)
@@ -123,8 +123,7 @@ func es256(tb testing.TB, header, payload string) string {
 
 const es256Header = `{"alg":"ES256","kid":"key-ES256"}`
 
-// codes returns the codes of err's faults in order, joined by commas; "ok" for
-// none.
+// codes returns the codes of err's faults in order, separated by commas; "ok" for nil.
 func codes(err error) string {
 	if err == nil {
 		return "ok"
@@ -144,7 +143,7 @@ func codes(err error) string {
 	return string(f.Code)
 }
 
-// wantCodes verifies token and compares the codes of what comes back.
+// wantCodes verifies token and compares the resulting codes.
 func wantCodes(tb testing.TB, v *Verifier, token, want string) {
 	tb.Helper()
 	got, err := v.Verify(context.Background(), token)

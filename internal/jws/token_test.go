@@ -65,7 +65,7 @@ func TestClaimsAccessors_AbsentAndInvalid(t *testing.T) {
 	}
 }
 
-// S30: within the limits, no text is slow to read.
+// TestS30_WorstTextsAreQuick: within the limits, no text is slow to parse.
 func TestS30_WorstTextsAreQuick(t *testing.T) {
 	var many strings.Builder
 	for i := range 6000 {

@@ -16,7 +16,7 @@ import (
 
 const vectors = "../../testdata/vectors/"
 
-// wycheproofFile is a file of github.com/C2SP/wycheproof, as far as we need it.
+// wycheproofFile is a file of github.com/C2SP/wycheproof, as far as needed.
 type wycheproofFile struct {
 	TestGroups []struct {
 		Public, Private json.RawMessage
@@ -29,8 +29,8 @@ type wycheproofFile struct {
 	}
 }
 
-// override is a line of wycheproof_overrides.json: cases that do not count as
-// labelled, and why.
+// override is a line of wycheproof_overrides.json: cases whose label does not apply, and
+// why.
 type override struct {
 	File    string
 	TcIDs   []int
@@ -50,8 +50,8 @@ func readJSON[T any](t *testing.T, data []byte, err error) T {
 	return v
 }
 
-// TestWycheproof decides every JWS case of the three files: 476 of them, of
-// which the overrides skip 2. A key that is refused refuses its tokens.
+// TestWycheproof decides every JWS case of the three files: 476, of which the overrides
+// skip 2. If a key is refused, so are its tokens.
 func TestWycheproof(t *testing.T) {
 	data, err := os.ReadFile(vectors + "wycheproof_overrides.json")
 	overrides := readJSON[[]override](t, data, err)
@@ -118,8 +118,8 @@ func TestWycheproof(t *testing.T) {
 	}
 }
 
-// wycheproofVerdict returns nil if jws, a JSON string or a JSON serialization,
-// bears a good signature of a key in key, a JWK or JWKS that parse reads.
+// wycheproofVerdict returns nil if jws, a JSON string or JSON serialization, has a valid
+// signature by a key in key, a JWK or JWKS that parse reads.
 func wycheproofVerdict(key, jws json.RawMessage, parse func([]byte) (keys.Loaded, error)) error {
 	loaded, err := parse(key)
 	if err != nil {
@@ -166,7 +166,7 @@ func TestRFCVectors(t *testing.T) {
 			if _, _, err := v.VerifyPayload(context.Background(), c.Token); err != nil {
 				t.Error(err)
 			}
-			// All of their payloads are text, or expired in 2011.
+			// Their payloads are text, or expired in 2011.
 			want := "payload_not_claims"
 			if parsed, err := Parse(c.Token, Limits{}); err != nil {
 				t.Error(err)

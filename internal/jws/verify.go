@@ -10,8 +10,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Verifier decides about tokens by one ring of keys and one policy, which never
-// change. It is safe for concurrent use.
+// Verifier verifies tokens with a ring of keys and a policy, neither of which changes. It
+// is safe for concurrent use.
 type Verifier struct {
 	ring    *keys.Ring
 	policy  Policy
@@ -19,9 +19,8 @@ type Verifier struct {
 	headers headerMemo
 }
 
-// NewVerifier returns a verifier of tokens signed by a key of ring. now tells
-// the time that exp, nbf and iat are held against. A policy that Validate
-// refuses is a usage error.
+// NewVerifier returns a verifier of tokens signed by keys of ring. now returns the time
+// to compare exp, nbf and iat with. A policy that Validate refuses is a usage error.
 func NewVerifier(ring *keys.Ring, p Policy, now func() time.Time) (*Verifier, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
@@ -30,25 +29,24 @@ func NewVerifier(ring *keys.Ring, p Policy, now func() time.Time) (*Verifier, er
 	return &Verifier{ring: ring, policy: p, now: now}, nil
 }
 
-// Verified is a token that passed every check.
+// Verified is a token that passed all checks.
 type Verified struct {
 	Token  *Token
 	Header Header
 	Claims *Claims
-	// Key is the key whose signature it bears.
+	// Key is the key that signed it.
 	Key *keys.Key
 }
 
-// Verify returns what compact says if all of it can be believed.
+// Verify returns the content of compact if all of it can be trusted.
 //
-// A token that cannot be taken apart has one error (those of Parse). Then the
-// key is chosen by A20-A22 (key_not_found, algorithm_not_allowed, or the error
-// of a set that had to be asked) and the signature checked: a bad one is
-// signature_invalid and nothing else is said (S40). A good one over no JSON
-// object is payload_not_claims; over claims, every failure of the policy is
-// returned, several of them joined with errors.Join, in the order typ, iss,
-// sub, aud, exp, nbf, iat or age, lifetime. The rules of the key count like those
-// of the policy (Rules of package keys): both must be met.
+// A token that cannot be parsed has one error (those of Parse). Then the key is selected
+// by A20-A22 (key_not_found, algorithm_not_allowed, or the error of a set that had to be
+// asked) and the signature verified: an invalid one is signature_invalid and nothing else
+// is reported (S40). With a valid signature, a payload that is not a JSON object is
+// payload_not_claims. For claims, every failure of the policy is returned, joined with
+// errors.Join, in the order typ, iss, sub, aud, exp, nbf, iat or age, lifetime. The rules
+// of the key apply in addition to the policy.
 func (v *Verifier) Verify(ctx context.Context, compact string) (*Verified, error) {
 	t, key, err := v.authenticate(ctx, compact, v.rules(true))
 	if err != nil {
@@ -63,14 +61,14 @@ func (v *Verifier) Verify(ctx context.Context, compact string) (*Verified, error
 	return &Verified{Token: t, Header: t.header, Claims: t.claims, Key: key}, nil
 }
 
-// StillCounts returns the error of a token that passed Verify and has expired, or
-// become too old, since (S88). The other checks cannot change with time.
+// StillCounts returns an error if a token that passed Verify has since expired or become
+// too old (S88). The other checks cannot change with time.
 func (v *Verifier) StillCounts(t *Verified) error {
 	p, now := v.policy.with(t.Key.Rules()), v.now()
 	if _, err := p.checkExpiry(t.Claims, now); err != nil {
 		return err
 	}
-	if iat, err := t.Claims.IssuedAt(); err == nil && !iat.IsZero() { // Verify has seen that it is there if it must be
+	if iat, err := t.Claims.IssuedAt(); err == nil && !iat.IsZero() { // Verify has checked that it is present if required
 		if err := p.checkAge(iat, now); err != nil {
 			return err
 		}
@@ -78,8 +76,8 @@ func (v *Verifier) StillCounts(t *Verified) error {
 	return nil
 }
 
-// GoodUntil returns when the token ends to count, leeway aside: at its exp, or
-// when it is too old for the rules of its key; the zero time for never.
+// GoodUntil returns when the token stops being valid, not counting leeway: at its exp, or
+// when it is too old for the rules of its key. It returns the zero time for never.
 func (t *Verified) GoodUntil() (time.Time, error) {
 	exp, err := t.Claims.Expiry()
 	age := t.Key.Rules().MaxAge
@@ -93,10 +91,10 @@ func (t *Verified) GoodUntil() (time.Time, error) {
 	return exp, err
 }
 
-// VerifyPayload returns the payload and key of a JWS whose signature is good,
-// whatever the payload is, and checks no claim: an expired token passes, and
-// what is not a strict JSON object is no one's, so any key of the ring will do
-// for it. Its errors are the first of Verify's, up to signature_invalid.
+// VerifyPayload returns the payload and key of a JWS with a valid signature, whatever the
+// payload. It checks no claims: an expired token is accepted. A payload that is not a
+// strict JSON object has no issuer, so any key of the ring may have signed it. Its errors
+// are the first of Verify's, up to signature_invalid.
 func (v *Verifier) VerifyPayload(ctx context.Context, compact string) ([]byte, *keys.Key, error) {
 	t, key, err := v.authenticate(ctx, compact, v.rules(false))
 	if err != nil {
@@ -105,8 +103,8 @@ func (v *Verifier) VerifyPayload(ctx context.Context, compact string) ([]byte, *
 	return t.payload, key, nil
 }
 
-// rules returns how a token is taken apart; claims demands that a payload that
-// begins an object is one.
+// rules returns the options for parsing a token. claims requires that a payload that
+// starts an object is a valid one.
 func (v *Verifier) rules(claims bool) rules {
 	r := rules{unsigned: v.policy.Development, anySignature: v.policy.Development && v.policy.AnySignature, claims: claims}
 	if claims {
@@ -115,8 +113,8 @@ func (v *Verifier) rules(claims bool) rules {
 	return r
 }
 
-// authenticate takes compact apart and checks its signature with the one key
-// that the ring has for it.
+// authenticate parses compact and verifies its signature with the key that the ring
+// selects.
 func (v *Verifier) authenticate(ctx context.Context, compact string, r rules) (*Token, *keys.Key, error) {
 	t, bad := parse(compact, v.policy.Limits, r)
 	if bad != nil {
@@ -125,7 +123,7 @@ func (v *Verifier) authenticate(ctx context.Context, compact string, r rules) (*
 	alg := keys.Algorithm(t.header.Algorithm)
 	q := keys.Query{KeyID: t.header.KeyID, Algorithm: alg, Token: t}
 	if t.claims != nil {
-		// What is not a string is no one's issuer; the policy reports it.
+		// An iss that is not a string does not name an issuer; the policy reports it.
 		q.Issuer = t.claims.iss
 	}
 	if r.anySignature {
@@ -145,7 +143,7 @@ func (v *Verifier) authenticate(ctx context.Context, compact string, r rules) (*
 	return t, key, nil
 }
 
-// SignedBy reports whether t's signature is one by key, for keys.Ring.Find.
+// SignedBy reports whether key made t's signature. It implements keys.Signed.
 func (t *Token) SignedBy(key *keys.Key) bool {
 	if t.checkSignature(key) != nil {
 		return false
@@ -154,15 +152,15 @@ func (t *Token) SignedBy(key *keys.Key) bool {
 	return true
 }
 
-// checkSignature checks t's signature with key by the header's algorithm,
-// which must be one of key's.
+// checkSignature verifies t's signature with key and the header's algorithm, which must
+// be one of key's.
 func (t *Token) checkSignature(key *keys.Key) *fault.Error {
 	alg := keys.Algorithm(t.header.Algorithm)
-	if !key.Allows(alg) { // as Ring.Find made sure; once more where it counts
+	if !key.Allows(alg) { // Ring.Find has checked it; check again where it matters
 		return fault.New(fault.AlgorithmNotAllowed, "alg", "%q is not the algorithm of key %s", alg, quote.Shorten(key.ID()))
 	}
 	if alg == keys.None {
-		return nil // parse made sure that there is no signature
+		return nil // parse has checked that there is no signature
 	}
 	if err := method(alg).Verify(t.signed, t.signature, key.VerifyingMaterial()); err != nil {
 		return fault.New(fault.SignatureInvalid, "signature", "it does not fit key %s", quote.Shorten(key.ID()))

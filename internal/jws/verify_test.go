@@ -22,7 +22,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// S20: keys that a token brings along are neither fetched nor used.
+// TestS20_KeysInTheHeaderAreNeverUsed: keys that a token brings along are neither fetched
+// nor used. S20.
 func TestS20_KeysInTheHeaderAreNeverUsed(t *testing.T) {
 	attacker := signingKey(t, keys.RS256, keys.Attributes{ID: "key-ES256"})
 	public, err := attacker.Public()
@@ -59,7 +60,7 @@ func TestS20_KeysInTheHeaderAreNeverUsed(t *testing.T) {
 			token := craft(t, keys.RS256, material()[keys.RS256], `{"alg":"RS256",`+extra+kid+`}`, `{"sub":"a"}`)
 			wantCodes(t, verifier(t, Policy{}, ring...), token, want)
 		}
-		// Nor do they stand in the way of a token that a key of ours signed.
+		// A token with such members is accepted if one of our keys signed it.
 		wantCodes(t, verifier(t, Policy{}, ring...), es256(t, `{"alg":"ES256",`+extra+`}`, `{"sub":"a"}`), "ok")
 	}
 	if n := visits.Load(); n != 0 {
@@ -92,9 +93,9 @@ func TestS25_AlgorithmComesFromTheKey(t *testing.T) {
 	wantCodes(t, v, es256(t, `{"ALG":"ES256"}`, `{"sub":"a"}`), "token_malformed")
 }
 
-// S25: an EC key serves the one algorithm of its curve; a key pinned to one
-// algorithm no other, not even of its type; but for the two names of Ed25519's
-// (A24).
+// TestS25_EveryAlgorithmAgainstEveryKey: an EC key is for the one algorithm of its curve;
+// a key pinned to one algorithm is for no other, even of its type, except the two names
+// of Ed25519 (A24). S25.
 func TestS25_EveryAlgorithmAgainstEveryKey(t *testing.T) {
 	for _, signer := range keys.Algorithms() {
 		token := craft(t, signer, material()[signer], `{"alg":"`+string(signer)+`"}`, `{"sub":"a"}`)
@@ -106,7 +107,7 @@ func TestS25_EveryAlgorithmAgainstEveryKey(t *testing.T) {
 			wantCodes(t, verifier(t, Policy{}, signingKey(t, other)), token, want)
 		}
 	}
-	// golang-jwt verifies ES512 by a P-256 key, and signs so nowhere.
+	// golang-jwt verifies ES512 with a P-256 key, but does not sign so.
 	p256 := material()[keys.ES256].(*ecdsa.PrivateKey)
 	signed := b64(`{"alg":"ES512"}`) + "." + b64(`{"sub":"a"}`)
 	digest := crypto.SHA512.New()
@@ -211,8 +212,8 @@ func TestS35_KeyIDIsALookupAndNothingElse(t *testing.T) {
 	}
 }
 
-// S35, A21: without kid it is the first key of the algorithm that decides; the
-// second is not tried.
+// TestS35_WithoutKeyIDOneKeyDecides: without kid, only the first key for the algorithm is
+// tried. S35, A21.
 func TestS35_WithoutKeyIDOneKeyDecides(t *testing.T) {
 	first := signingKey(t, keys.RS256, keys.Attributes{ID: "first"})
 	other, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -230,8 +231,8 @@ func TestS35_WithoutKeyIDOneKeyDecides(t *testing.T) {
 	wantCodes(t, verifier(t, Policy{}, first, second), named, "ok")
 }
 
-// A20: a key bound to an issuer vouches for nobody else, and for an issuer
-// that has keys of its own no other key does.
+// TestA20_IssuerChoosesTheKeys: a key bound to an issuer vouches for no other, and no
+// other key vouches for an issuer with bound keys. A20.
 func TestA20_IssuerChoosesTheKeys(t *testing.T) {
 	bound := signingKey(t, keys.ES256, keys.Attributes{ID: "k", Issuer: "https://a"})
 	free := signingKey(t, keys.ES384, keys.Attributes{ID: "free"})
@@ -267,7 +268,7 @@ func TestS40_BadSignatureSaysNothingElse(t *testing.T) {
 		sig[10] ^= 1
 		t.Run(name, func(t *testing.T) { wantCodes(t, v, withSignature(token, sig), "signature_invalid") })
 	}
-	// A good one says all of it, in order.
+	// With a valid signature, all failures are reported, in order.
 	token := es256(t, es256Header, `{"nbf":2000000001,"exp":1,"aud":["b"],"iss":7,"iat":null}`)
 	wantCodes(t, v, token, "type_not_allowed,invalid_claim,audience_not_allowed,token_expired,token_not_yet_valid,invalid_claim")
 	_, err := v.Verify(context.Background(), token)
@@ -279,7 +280,7 @@ func TestS40_BadSignatureSaysNothingElse(t *testing.T) {
 	} else if _, plain := err.(*fault.Error); !plain {
 		t.Errorf("one failure alone is a %T", err)
 	}
-	// VerifyPayload asks for the signature alone.
+	// VerifyPayload checks only the signature.
 	if payload, key, err := v.VerifyPayload(context.Background(), es256(t, es256Header, `text`)); err != nil || string(payload) != "text" || key.ID() != "key-ES256" {
 		t.Errorf("%q, %v, %v", payload, key, err)
 	}

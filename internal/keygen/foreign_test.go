@@ -15,8 +15,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// run returns what one of the tools that nobody here wrote prints, and fails
-// the test where it fails.
+// run runs another project's tool and returns its output. It fails the test if the tool
+// fails.
 func run(t testing.TB, tool string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(tool)
@@ -33,7 +33,7 @@ func run(t testing.TB, tool string, args ...string) string {
 	return string(out)
 }
 
-// encoded returns k in form f as a file.
+// encoded returns the path of a file with k in form f.
 func encoded(t testing.TB, k *keys.Key, f keygen.Format) string {
 	t.Helper()
 	text, err := keygen.Encode(k, f)
@@ -70,8 +70,8 @@ func pemOf(t testing.TB, k *keys.Key) string {
 	return string(text)
 }
 
-// TestS5_OthersReadOurs: openssl finds our PEM keys valid and derives the same
-// public half, jose our JWKs.
+// TestS5_OthersReadOurs: openssl accepts our PEM keys and derives the same public half;
+// jose accepts our JWKs.
 func TestS5_OthersReadOurs(t *testing.T) {
 	for _, alg := range []keys.Algorithm{keys.ES256, keys.ES384, keys.ES512, keys.RS256, keys.PS256, keys.EdDSA, keys.HS256, keys.HS512} {
 		t.Run(string(alg), func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestS5_OthersReadOurs(t *testing.T) {
 				}
 				run(t, "openssl", "pkey", "-pubin", "-in", encoded(t, public(t, k), keygen.PEM), "-pubcheck", "-noout")
 			}
-			if alg == keys.EdDSA { // which jose 11 does not know
+			if alg == keys.EdDSA { // jose 11 does not support it
 				return
 			}
 			jwk := encoded(t, k, keygen.JWK)
@@ -109,8 +109,8 @@ func TestS5_OthersReadOurs(t *testing.T) {
 	}
 }
 
-// TestS9_WeReadOpenSSL: each way in which openssl makes a key, and each kind of
-// key that is not used, which has its own code.
+// TestS9_WeReadOpenSSL reads each kind of key that openssl can make; each unsupported
+// kind has its own code.
 func TestS9_WeReadOpenSSL(t *testing.T) {
 	p256 := testkit.File(t, filepath.Join(t.TempDir(), "p256"), run(t, "openssl", "ecparam", "-genkey", "-noout", "-name", "prime256v1"))
 	dsa := testkit.File(t, filepath.Join(t.TempDir(), "dsa"), run(t, "openssl", "genpkey", "-genparam", "-algorithm", "DSA", "-pkeyopt", "dsa_paramgen_bits:1024"))
@@ -172,7 +172,7 @@ func TestS9_WeReadOpenSSL(t *testing.T) {
 	}
 }
 
-// TestS5_WeReadJose: keys and sets of jose, with jose's thumbprint as id.
+// TestS5_WeReadJose reads keys and sets made by jose, with jose's thumbprint as ID.
 func TestS5_WeReadJose(t *testing.T) {
 	set := []string{"jwk", "gen", "-s"}
 	for _, alg := range []keys.Algorithm{keys.ES256, keys.ES384, keys.ES512, keys.RS256, keys.PS384, keys.HS256, keys.HS384, keys.HS512} {
@@ -203,8 +203,8 @@ func TestS5_WeReadJose(t *testing.T) {
 	}
 }
 
-// TestReadsEncryptedKeysOfOpenSSL: each hash, cipher and key derivation that RFC
-// 8018 and RFC 7914 name is read, with its passphrase alone (S9).
+// TestReadsEncryptedKeysOfOpenSSL: every hash, cipher and key derivation of RFC 8018 and
+// RFC 7914 is read, and only with its passphrase (S9).
 func TestReadsEncryptedKeysOfOpenSSL(t *testing.T) {
 	p384 := testkit.File(t, filepath.Join(t.TempDir(), "p384"), run(t, "openssl", "ecparam", "-genkey", "-noout", "-name", "secp384r1"))
 	want := parse(t, run(t, "cat", p384))
@@ -237,7 +237,7 @@ func TestReadsEncryptedKeysOfOpenSSL(t *testing.T) {
 			if err != nil || !loaded.Keys[0].SameMaterial(want) || !loaded.Keys[0].CanSign() {
 				t.Fatalf("%v, %v", loaded, err)
 			}
-			for i := range 20 { // one wrong passphrase in 256 leaves padding that looks right
+			for i := range 20 { // one in 256 wrong passphrases yields valid padding
 				_, err = read(text, "wrong"+strings.Repeat("x", i))
 				testkit.WantCode(t, err, fault.KeyEncrypted)
 			}

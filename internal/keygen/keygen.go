@@ -1,6 +1,5 @@
-// Package keygen makes keys and the files that hold them. The primitives are
-// the standard library's; which algorithms and sizes are good enough is
-// decided by package keys.
+// Package keygen generates keys and writes key files. The primitives are the standard
+// library's; package keys decides which algorithms and sizes are acceptable.
 package keygen
 
 import (
@@ -16,22 +15,22 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// DefaultRSABits is the size of RSA keys unless asked otherwise.
+// DefaultRSABits is the default size of RSA keys.
 const DefaultRSABits = 2048
 
-// Request says what key to make.
+// Request describes the key to generate.
 type Request struct {
-	// Algorithm is the one to sign with; it decides type and curve.
+	// Algorithm is the algorithm to sign with; it determines type and curve.
 	Algorithm keys.Algorithm
-	// RSABits is the modulus size in bits, 2048 to 8192; 0 means DefaultRSABits.
-	// Only RSA algorithms have one.
+	// RSABits is the modulus size in bits, 2048 to 8192; 0 means DefaultRSABits. It must
+	// be 0 for other algorithms.
 	RSABits int
-	// ID is the key id; empty means the RFC 7638 thumbprint.
+	// ID is the key ID; empty means the RFC 7638 thumbprint.
 	ID string
 }
 
-// Generate makes the key of r. A size or an algorithm that cannot be is a
-// usage error (S4).
+// Generate generates the key of r. An unsupported size or algorithm is a usage error
+// (S4).
 func Generate(r Request) (*keys.Key, error) {
 	material, err := generate(r)
 	if err != nil {
@@ -72,7 +71,7 @@ func generate(r Request) (any, error) {
 	return nil, fault.New(fault.UsageError, "alg", "no key can be made for %q", quote.Shorten(string(r.Algorithm)))
 }
 
-// secret returns n random bytes, as many as the hash has (RFC 7518 section 3.2).
+// secret returns n random bytes, the size of the hash (RFC 7518 section 3.2).
 func secret(n int) ([]byte, error) {
 	bytes := make([]byte, n)
 	_, err := rand.Read(bytes)

@@ -25,7 +25,7 @@ func generate(t testing.TB, r keygen.Request) *keys.Key {
 	return k
 }
 
-// TestS4_Requests: which keys are made, and which requests are a mistake.
+// TestS4_Requests: which keys are generated, and which requests are errors.
 func TestS4_Requests(t *testing.T) {
 	tests := map[string]struct {
 		request keygen.Request
@@ -84,7 +84,7 @@ func TestS4_Requests(t *testing.T) {
 	}
 }
 
-// thumbprint is RFC 7638 written down plainly.
+// thumbprint is a plain implementation of RFC 7638.
 func thumbprint(m map[string]string) string {
 	var parts []string
 	for _, name := range []string{"crv", "e", "k", "kty", "n", "x", "y"} { // in lexicographic order
@@ -109,9 +109,9 @@ func membersOf(t testing.TB, k *keys.Key) map[string]string {
 	return m
 }
 
-// TestS5_ManyKeys: 1,000 keys of a type are all distinct, their numbers have
-// their full length and their id is the thumbprint, jose's where it knows the
-// type. RSA keys are 20: each takes a good part of a second to make.
+// TestS5_ManyKeys: 1,000 keys of each type are distinct, their numbers have full length,
+// and their ID is the thumbprint, also according to jose if it supports the type. For RSA
+// it is 20 keys, since each takes most of a second.
 func TestS5_ManyKeys(t *testing.T) {
 	for alg, c := range map[keys.Algorithm]struct {
 		n       int
@@ -149,7 +149,7 @@ func TestS5_ManyKeys(t *testing.T) {
 				}
 				texts, ids = append(texts, string(text)), append(ids, k.ID())
 			}
-			if alg == keys.EdDSA { // which jose 11 does not know
+			if alg == keys.EdDSA { // jose 11 does not support it
 				return
 			}
 			set := testkit.File(t, filepath.Join(t.TempDir(), "set.jwks"), `{"keys":[`+strings.Join(texts, ",")+`]}`)
@@ -160,8 +160,8 @@ func TestS5_ManyKeys(t *testing.T) {
 	}
 }
 
-// TestS5_Thumbprints: the examples of RFC 7638 section 3.1 and RFC 8037
-// appendix A.3.
+// TestS5_Thumbprints checks the examples of RFC 7638 section 3.1 and RFC 8037 appendix
+// A.3.
 func TestS5_Thumbprints(t *testing.T) {
 	for want, text := range map[string]string{
 		"NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs": `{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB","alg":"RS256"}`,

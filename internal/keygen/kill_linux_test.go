@@ -16,8 +16,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// TestMain turns the test binary into a program that writes keys until it is
-// killed, where JWTCTL_TEST_SAVE names the folder to write to.
+// TestMain turns the test binary into a program that writes keys until it is killed, if
+// JWTCTL_TEST_SAVE names a folder to write to.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("JWTCTL_TEST_SAVE"); dir != "" {
 		fmt.Println(saveForEver(dir))
@@ -26,8 +26,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// saveForEver replaces one pair of files again and again with keys of two
-// sizes, and writes new files beside it.
+// saveForEver replaces one pair of files again and again with keys of two sizes, and
+// writes new files next to it.
 func saveForEver(dir string) error {
 	var list []*keys.Key
 	for _, alg := range []keys.Algorithm{keys.ES256, keys.EdDSA} {
@@ -52,9 +52,9 @@ func saveForEver(dir string) error {
 	}
 }
 
-// TestS73_Kill kills a process that writes keys at 200 points of its work. Each
-// file is then an old or a new one, whole; what is left of a file in the making
-// is beside it and for its owner alone.
+// TestS73_Kill kills a process that writes keys at 200 points of its work. Each file is
+// then a complete old or new one, and partial files are separate and readable only by
+// their owner.
 func TestS73_Kill(t *testing.T) {
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	partial := 0
@@ -97,8 +97,8 @@ func killSoon(t *testing.T, dir, elsewhere string) {
 	}
 }
 
-// checkFolder looks at each file in dir, removes all but the pair, and returns
-// how many were in the making.
+// checkFolder checks each file in dir, removes all but the pair, and returns the number
+// of partial files.
 func checkFolder(t *testing.T, dir string) (partial int) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

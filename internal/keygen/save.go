@@ -6,30 +6,30 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// Format is how a key is written.
+// Format is the format of a key file.
 type Format string
 
-// The forms of a key file: PKCS#8 and PKIX in PEM, or a JWK.
+// The key file formats: PKCS#8 and PKIX in PEM, or a JWK.
 const (
 	PEM Format = "pem"
 	JWK Format = "jwk"
 )
 
-// Output says where the halves of a key go.
+// Output says where to write the halves of a key.
 type Output struct {
-	// Private is the private key's file. Required.
+	// Private is the path of the private key. Required.
 	Private string
-	// Public is the public half's file; empty means none is written.
+	// Public is the path of the public key; empty means not to write it.
 	Public string
 	Format Format
-	// Force replaces files that exist.
+	// Force replaces existing files.
 	Force bool
-	// Passphrase, unless nil, encrypts the private key, which must be PEM.
+	// Passphrase, if not nil, encrypts the private key, which must be PEM.
 	Passphrase []byte
 }
 
-// Check reports whether o can be written before a key is made for it:
-// file_conflict, file_exists, file_not_plain (S2, S3), or nil.
+// Check returns nil if o can be written, or file_conflict, file_exists or file_not_plain
+// (S2, S3). It is called before a key is generated.
 func (o Output) Check() error {
 	if o.Public != "" && files.Same(o.Private, o.Public) {
 		return fault.New(fault.FileConflict, o.Public, "is the place of both the private and the public key")
@@ -43,8 +43,8 @@ func (o Output) Check() error {
 	return files.CheckTarget(o.Public, o.Force)
 }
 
-// Save writes the halves of k: the private one for its owner alone, in folders
-// that are made so where they are missing (S1).
+// Save writes the halves of k: the private one readable only by its owner, in folders
+// that are created likewise if missing (S1).
 func Save(w files.Writer, k *keys.Key, o Output) error {
 	if err := o.Check(); err != nil {
 		return err
@@ -78,7 +78,7 @@ func Save(w files.Writer, k *keys.Key, o Output) error {
 	return w.Write(o.Public, public, files.Shared, o.Force)
 }
 
-// Encode returns k in o's form, encrypted if it has a passphrase.
+// Encode returns k in o's format, encrypted if o has a passphrase.
 func (o Output) Encode(k *keys.Key) ([]byte, error) {
 	if o.Passphrase != nil {
 		return k.EncryptedPEM(o.Passphrase)
@@ -86,7 +86,7 @@ func (o Output) Encode(k *keys.Key) ([]byte, error) {
 	return Encode(k, o.Format)
 }
 
-// Encode returns k in form f, ending in one newline. A secret has no PEM form
+// Encode returns k in format f, ending in one newline. A secret has no PEM form
 // (key_is_secret).
 func Encode(k *keys.Key, f Format) ([]byte, error) {
 	if f == PEM {

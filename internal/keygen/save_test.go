@@ -44,8 +44,8 @@ func names(t testing.TB, dir string) string {
 	return strings.Join(list, " ")
 }
 
-// TestS1_Save: the private half is for its owner alone, the public half for
-// all, and folders that are missing are made for their owner alone.
+// TestS1_Save: the private half is readable only by its owner and the public half by all;
+// missing folders are created for the owner only.
 func TestS1_Save(t *testing.T) {
 	for _, f := range []keygen.Format{keygen.PEM, keygen.JWK} {
 		dir := t.TempDir()
@@ -64,12 +64,12 @@ func TestS1_Save(t *testing.T) {
 	}
 }
 
-// TestS2_Outputs: what exists is kept unless Force is set, and the halves do
-// not go to one place, however it is spelled.
+// TestS2_Outputs: existing files are kept unless Force is set, and the two halves may not
+// have the same path, however spelled.
 func TestS2_Outputs(t *testing.T) {
 	k := generate(t, keygen.Request{Algorithm: keys.EdDSA})
 	for name, c := range map[string]struct {
-		have   string // a file that is there before
+		have   string // an existing file
 		change func(*keygen.Output)
 		code   fault.Code
 	}{
@@ -127,8 +127,7 @@ func TestS2_Outputs(t *testing.T) {
 	testkit.WantCode(t, keygen.Save(files.Writer{}, k, o), fault.FileConflict)
 }
 
-// TestS3_NotPlain: a link, a folder or a pipe is not written to, and nothing
-// else is written then.
+// TestS3_NotPlain: if one path is a link, a folder or a pipe, nothing is written.
 func TestS3_NotPlain(t *testing.T) {
 	k := generate(t, keygen.Request{Algorithm: keys.ES256})
 	for _, place := range []string{"k.pem", "k.pub.pem"} {
@@ -151,7 +150,7 @@ func TestS3_NotPlain(t *testing.T) {
 	}
 }
 
-// TestS7_Save: where the halves cannot be written, what was there stays.
+// TestS7_Save: if the halves cannot be written, the old files remain.
 func TestS7_Save(t *testing.T) {
 	dir := t.TempDir()
 	old := generate(t, keygen.Request{Algorithm: keys.ES256})
@@ -167,7 +166,7 @@ func TestS7_Save(t *testing.T) {
 	testkit.WantCode(t, keygen.Save(files.Writer{}, old, blocked), fault.FileFailed)
 }
 
-// fullDisk is a disk on which no file can be made any more.
+// fullDisk is a disk on which no file can be created.
 type fullDisk struct{ files.Disk }
 
 func (fullDisk) CreateTemp(string, string) (files.File, error) { return nil, syscall.ENOSPC }

@@ -15,8 +15,8 @@ import (
 // Algorithm is a JWS "alg" value (RFC 7518 section 3.1, RFC 8037 section 3.1).
 type Algorithm string
 
-// The algorithms jwtctl signs and verifies with (A24). None is for development
-// keys alone (A90).
+// The algorithms that jwtctl signs and verifies with (A24). None is only for development
+// keys (A90).
 const (
 	HS256 Algorithm = "HS256"
 	HS384 Algorithm = "HS384"
@@ -42,9 +42,9 @@ func Algorithms() []Algorithm {
 	return []Algorithm{ES256, ES384, ES512, RS256, RS384, RS512, PS256, PS384, PS512, EdDSA, Ed25519, HS256, HS384, HS512}
 }
 
-// ParseAlgorithm returns the algorithm called name, which is case-sensitive
-// (RFC 7515 section 4.1.1). Any other name is algorithm_not_allowed, with the
-// one that was probably meant as a hint.
+// ParseAlgorithm returns the algorithm called name, which is case-sensitive (RFC 7515
+// section 4.1.1). Any other name is algorithm_not_allowed, with the probable intention as
+// a hint.
 func ParseAlgorithm(name string) (Algorithm, error) {
 	if slices.Contains(Algorithms(), Algorithm(name)) {
 		return Algorithm(name), nil
@@ -61,7 +61,7 @@ func ParseAlgorithm(name string) (Algorithm, error) {
 // Type is a JWK "kty" (RFC 7518 section 6.1, RFC 8037 section 2).
 type Type string
 
-// The kinds of key that jwtctl uses. TypeNone is a development key's.
+// The key types that jwtctl uses. TypeNone is for development keys.
 const (
 	TypeEC     Type = "EC"
 	TypeRSA    Type = "RSA"
@@ -70,8 +70,8 @@ const (
 	TypeNone   Type = "none"
 )
 
-// fitting returns the algorithms that material can be used with, the one to
-// sign with by default first (A22).
+// fitting returns the algorithms that material can be used with, starting with the
+// default for signing (A22).
 func fitting(material any) []Algorithm {
 	switch k := material.(type) {
 	case *ecdsa.PublicKey:
@@ -88,7 +88,7 @@ func fitting(material any) []Algorithm {
 	case ed25519.PublicKey:
 		return []Algorithm{EdDSA, Ed25519}
 	case []byte:
-		// RFC 7518 section 3.2: a secret at least as long as the hash.
+		// RFC 7518 section 3.2: a secret must be at least as long as the hash.
 		var fit []Algorithm
 		for i, a := range []Algorithm{HS256, HS384, HS512} {
 			if len(k) >= 32+16*i {
@@ -100,8 +100,8 @@ func fitting(material any) []Algorithm {
 	return nil
 }
 
-// names returns the algorithms of a key that is pinned to alg, alg first: an
-// Ed25519 key that has one of its two names takes tokens with either (A24).
+// names returns the algorithms of a key that is pinned to alg, alg first: an Ed25519 key
+// pinned to one of its two names accepts tokens with either (A24).
 func (alg Algorithm) names() []Algorithm {
 	switch alg {
 	case EdDSA:

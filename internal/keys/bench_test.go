@@ -10,9 +10,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// BenchmarkParse reads a private key of each type. For PEM, x509/op is what
-// parsing alone takes of it; the rest are our checks (the halves of the pair
-// belong together, ROCA) and the thumbprint.
+// BenchmarkParse reads a private key of each type. For PEM, x509/op is the time for
+// parsing alone; the rest is our checks (matching halves, ROCA) and the thumbprint.
 func BenchmarkParse(b *testing.B) {
 	for _, name := range types() {
 		k := newKey(b, name, keys.Attributes{})

@@ -9,8 +9,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// The sizes of RSA keys that are used (S4, S10): below is breakable, above
-// makes one verification cost tens of milliseconds.
+// The accepted sizes of RSA keys (S4, S10): smaller ones can be broken, larger ones make
+// a verification take tens of milliseconds.
 const (
 	MinRSABits = 2048
 	MaxRSABits = 8192
@@ -19,7 +19,7 @@ const (
 // MinSecretBytes is the shortest HMAC secret (RFC 7518 section 3.2, HS256).
 const MinSecretBytes = 32
 
-// check refuses keys that are not keys, or no safe ones (S10).
+// check refuses invalid and weak keys (S10).
 func (k *Key) check() *fault.Error {
 	switch p := k.public.(type) {
 	case *ecdsa.PublicKey:
@@ -60,11 +60,11 @@ func (k *Key) checkRSAPrivate() *fault.Error {
 	if err := private.Validate(); err != nil {
 		return errHalves()
 	}
-	private.Precompute() // or the first to write it as PEM would, while others sign
+	private.Precompute() // otherwise the first goroutine that writes it as PEM would do so, while others sign
 	return nil
 }
 
-// errHalves is the fault of a key whose private half makes another public one.
+// errHalves is the error for a private key that does not match its public key.
 func errHalves() *fault.Error {
 	return fault.New(fault.KeyInvalid, "", "its private and public halves do not belong together")
 }
@@ -99,7 +99,7 @@ func (k *Key) checkEC(p *ecdsa.PublicKey) *fault.Error {
 	return nil
 }
 
-// checkRSA refuses the public numbers of RSA keys that are not used.
+// checkRSA refuses RSA keys with bad public numbers.
 func checkRSA(n, e *big.Int) *fault.Error {
 	if n == nil || n.Sign() <= 0 {
 		return fault.New(fault.KeyInvalid, "", "an RSA key without a modulus")

@@ -15,8 +15,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// decodeBlock returns the key in block. x509 lets bytes that mean nothing pass,
-// and looks at one half of an EC pair alone; both are checked here.
+// decodeBlock returns the key in block. x509 ignores trailing garbage, and checks only
+// one half of an EC pair; decodeBlock checks both.
 func decodeBlock(block *pem.Block, source string) (any, error) {
 	labels := []string{labelPKCS8, labelPKCS1, labelSEC1, labelPKIX, labelRSAPub, labelCert}
 	if !slices.Contains(labels, block.Type) {
@@ -47,18 +47,18 @@ func decodeBlock(block *pem.Block, source string) (any, error) {
 		}
 	}
 	switch {
-	case err == nil && material == nil, err != nil && unsupported(err, der): // nil is a certificate's
+	case err == nil && material == nil, err != nil && unsupported(err, der): // nil for a certificate
 		return nil, fault.New(fault.KeyTypeUnsupported, source, "the PEM block %q holds a kind of key that jwtctl does not use", block.Type).
 			WithHint("it uses EC keys on the named curves P-256, P-384 and P-521, RSA keys but those for PSS alone, and Ed25519")
 	case err != nil || !exact(material, der):
-		// x509's own words may quote numbers of the key; the block's type is enough.
+		// The error of x509 may quote numbers of the key; the block's type is enough.
 		return nil, fault.New(fault.KeyInvalid, source, "the PEM block %q does not hold a valid key", block.Type)
 	}
 	return material, nil
 }
 
-// unsupported reports whether x509 refused der for its kind of key rather than its
-// numbers. x509 has no error values for that, so its words have to do.
+// unsupported reports whether x509 refused der because of the kind of key, rather than
+// its numbers. x509 has no error values for that, so compare its messages.
 func unsupported(err error, der []byte) bool {
 	for _, words := range []string{"unknown elliptic curve", "unsupported elliptic curve", "invalid ECDSA parameters", "unknown algorithm", "unknown public key algorithm"} {
 		if strings.Contains(err.Error(), words) {
@@ -66,18 +66,18 @@ func unsupported(err error, der []byte) bool {
 		}
 	}
 	curve := readSEC1(der).Curve.Bytes
-	return len(curve) > 0 && curve[0] == asn1.TagSequence|0x20 // a curve by its numbers, not its name
+	return len(curve) > 0 && curve[0] == asn1.TagSequence|0x20 // a curve given by its parameters, not its name
 }
 
-// exact reports whether der says no more than material: a public key has one
-// spelling, and the point next to an EC private key must be its own.
+// exact reports whether der encodes material and nothing else: a public key has one
+// encoding, and the point next to an EC private key must match it.
 func exact(material any, der []byte) bool {
 	switch k := material.(type) {
 	case *ecdsa.PrivateKey:
 		point := readSEC1(der).Point.Bytes
 		own, err := k.PublicKey.Bytes()
 		if err != nil || len(point) == 0 || bytes.Equal(point, own) {
-			return true // what no point is made of is refused by New
+			return true // New refuses invalid points
 		}
 		compressed := append([]byte{2 + own[len(own)-1]&1}, own[1:1+len(own)/2]...) // SEC 1 section 2.3.3
 		return bytes.Equal(point, compressed)
@@ -100,8 +100,8 @@ type sec1 struct {
 	Point   asn1.BitString `asn1:"optional,explicit,tag:1"`
 }
 
-// readSEC1 returns the ECPrivateKey that der is, or holds as PKCS#8; a zero one
-// if it is neither.
+// readSEC1 returns the ECPrivateKey in der, either plain or inside PKCS#8. If there is
+// none, it returns the zero value.
 func readSEC1(der []byte) sec1 {
 	var wrapped struct {
 		Version   int

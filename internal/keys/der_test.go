@@ -13,7 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestDERThatEndsInWhiteSpace: whatever its last byte is, DER is known as DER (S9a).
+// TestDERThatEndsInWhiteSpace: DER is recognized whatever its last byte is (S9a).
 func TestDERThatEndsInWhiteSpace(t *testing.T) {
 	t.Parallel()
 	for _, last := range []byte{'\n', ' ', '\t', 0, 'x'} {

@@ -14,16 +14,16 @@ import (
 
 const labelEncrypted = "ENCRYPTED PRIVATE KEY"
 
-// MinPassphrase is the shortest passphrase that a key is encrypted with.
+// MinPassphrase is the minimum length in bytes of a passphrase to encrypt a key with.
 const MinPassphrase = 8
 
-// isEncrypted reports whether block is PKCS#8's encrypted form (RFC 5958), or the
-// old one that a header names (RFC 1421).
+// isEncrypted reports whether block is encrypted, either as PKCS#8 (RFC 5958) or by the
+// old headers (RFC 1421).
 func isEncrypted(block *pem.Block) bool {
 	return block.Type == labelEncrypted || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED")
 }
 
-// decrypt returns the block that block is without its encryption.
+// decrypt returns block without its encryption.
 func decrypt(block *pem.Block, a Attributes) (*pem.Block, error) {
 	if a.Passphrase == nil {
 		return nil, errPassphraseNeeded(a.Source)
@@ -35,7 +35,8 @@ func decrypt(block *pem.Block, a Attributes) (*pem.Block, error) {
 	wrong := fault.New(fault.KeyEncrypted, a.Source, "it cannot be decrypted: the passphrase is wrong, or its encryption is not one that jwtctl reads").
 		WithHint("PKCS#8 with PBES2 and the old form of OpenSSL (DEK-Info) are read; openssl pkcs8 -topk8 -v2 aes-256-cbc writes the first")
 	if block.Type != labelEncrypted {
-		//lint:ignore SA1019 old keys have this form; writing it is what is unsafe, and jwtctl never does
+		// lint:ignore SA1019 old keys have this form; jwtctl only reads it, and never
+		// writes it
 		der, err := x509.DecryptPEMBlock(block, passphrase)
 		if err != nil {
 			return nil, wrong
@@ -56,8 +57,8 @@ func errPassphraseNeeded(source string) error {
 
 // EncryptedPEM returns k's private part as encrypted PKCS#8: PBES2 with PBKDF2,
 // HMAC-SHA-256 and AES-256-CBC (RFC 8018), which OpenSSL and Java read. It returns
-// key_is_secret for a secret, key_not_private for a key without a private part at
-// hand, and usage for a passphrase shorter than MinPassphrase.
+// key_is_secret for a secret, key_not_private for a key without a local private part, and
+// a usage error for a passphrase shorter than MinPassphrase.
 func (k *Key) EncryptedPEM(passphrase []byte) ([]byte, error) {
 	switch {
 	case k.public == nil:
@@ -69,7 +70,8 @@ func (k *Key) EncryptedPEM(passphrase []byte) ([]byte, error) {
 	}
 	der, err := pkcs8.MarshalPrivateKey(k.private.signer, passphrase, &pkcs8.Opts{
 		Cipher: pkcs8.AES256CBC,
-		// The iterations that OWASP recommends for this hash (2023): a quarter of a second for each guess.
+		// The iteration count that OWASP recommends for this hash (2023): a quarter of a
+		// second per guess.
 		KDFOpts: pkcs8.PBKDF2Opts{SaltSize: 16, IterationCount: 600_000, HMACHash: crypto.SHA256},
 	})
 	if err != nil {

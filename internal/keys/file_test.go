@@ -14,7 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestS11_Files: what is not one strict JWK, JWKS or PEM text is refused.
+// TestS11_Files: anything but a single strict JWK, JWKS or PEM text is refused.
 func TestS11_Files(t *testing.T) {
 	jwk, okp := publicJWK(t, "P-256").text(), publicJWK(t, "OKP").text()
 	set := setOf(jwk)
@@ -125,8 +125,8 @@ func TestS11_ManyKeys(t *testing.T) {
 	testkit.WantCode(t, err, fault.FileTooLarge)
 }
 
-// TestS12_Sets: what a set may hold: one that its owner names with --key, one of
-// another's from a file, and the same one from a URL.
+// TestS12_Sets: what a set may hold if its owner names it with --key, if it is another's
+// file, and if it comes from a URL.
 func TestS12_Sets(t *testing.T) {
 	ec, ec2, okp := publicJWK(t, "P-256").text(), publicJWK(t, "EC2").text(), publicJWK(t, "OKP").text()
 	kid := func(name, id string) string { return publicJWK(t, name).with("kid", id).text() }
@@ -137,7 +137,7 @@ func TestS12_Sets(t *testing.T) {
 	tests := map[string]struct {
 		text         string
 		keys, passed int // where it loads
-		// What becomes of it; url is that of set where it says nothing.
+		// The expected codes. url is the same as set if empty.
 		named, set, url fault.Code
 	}{
 		"two":                        {text: setOf(ec, okp), keys: 2},
@@ -228,7 +228,7 @@ func TestS12_Sets(t *testing.T) {
 	}
 }
 
-// TestS12_Pick: the attributes given go to the keys of a set, and an id picks.
+// TestS12_Pick: attributes apply to all keys of a set, and an ID selects a key.
 func TestS12_Pick(t *testing.T) {
 	set := []byte(setOf(publicJWK(t, "P-256").with("kid", "a").text(), publicJWK(t, "EC2").with("kid", "b").text(), `{"kty":"?"}`))
 	loaded, err := keys.Parse(set, keys.Attributes{ID: "b", Issuer: "i", Algorithm: keys.ES256})

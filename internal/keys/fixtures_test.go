@@ -40,7 +40,7 @@ func fixtures(tb testing.TB) []string {
 	return paths
 }
 
-// TestS9_Fixtures reads the files that other tools made as their table says.
+// TestS9_Fixtures: files made by other tools are read as their table says.
 func TestS9_Fixtures(t *testing.T) {
 	rows := fixtureRows(t)
 	for _, path := range fixtures(t) {

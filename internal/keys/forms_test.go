@@ -16,8 +16,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestA25_Forms: each type is written in each form it has and read again as
-// the same key; the private key gives its public half.
+// TestA25_Forms: each type is written in each of its forms and read back as the same key,
+// and the private key gives its public half.
 func TestA25_Forms(t *testing.T) {
 	for _, name := range types() {
 		t.Run(name, func(t *testing.T) {
@@ -53,12 +53,12 @@ func TestA25_Forms(t *testing.T) {
 	}
 }
 
-// TestA25_OtherCurves: a curve of the same size is another one.
+// TestA25_OtherCurves: another curve of the same size is not accepted.
 func TestA25_OtherCurves(t *testing.T) {
 	p := *elliptic.P256().Params()
 	p.Name = "look-alike"
 	for _, curve := range []elliptic.Curve{&p, elliptic.P224(), nil} {
-		//lint:ignore SA1019 only so can a key be wrong
+		// lint:ignore SA1019 an invalid key cannot be made otherwise
 		_, err := keys.New(&ecdsa.PublicKey{Curve: curve, X: big.NewInt(1), Y: big.NewInt(1)}, keys.Attributes{})
 		testkit.WantCode(t, err, fault.KeyTypeUnsupported)
 	}
@@ -68,8 +68,8 @@ func TestA25_OtherCurves(t *testing.T) {
 	}
 }
 
-// TestS9_WhoSigns: a certificate and a public key are told apart where a
-// private key is needed, also after they were given an id.
+// TestS9_WhoSigns: where a private key is required, a certificate and a public key have
+// different errors, even with an ID given.
 func TestS9_WhoSigns(t *testing.T) {
 	d := ders()
 	for text, code := range map[string]fault.Code{
@@ -103,12 +103,12 @@ func TestS9_WhoSigns(t *testing.T) {
 	testkit.WantCode(t, err, fault.KeyIsSecret)
 }
 
-// leading returns an EC key in whose x, y or d the first byte is zero.
+// leading returns an EC key whose x, y or d starts with a zero byte.
 func leading(curve elliptic.Curve, which string) *ecdsa.PrivateKey {
 	size := (curve.Params().BitSize + 7) / 8
 	for d := int64(1); ; d++ {
 		number := big.NewInt(d)
-		if which != "d" { // else a small d does
+		if which != "d" { // a small d is enough for "d"
 			number.Sub(curve.Params().N, number)
 		}
 		k := testkit.Must(ecdsa.ParseRawPrivateKey(curve, number.FillBytes(make([]byte, size))))
@@ -119,8 +119,8 @@ func leading(curve elliptic.Curve, which string) *ecdsa.PrivateKey {
 	}
 }
 
-// TestS5_LeadingZeros: coordinates have their full length also where they
-// begin with zeros, and are read so.
+// TestS5_LeadingZeros: coordinates that start with zeros are written and read in full
+// length.
 func TestS5_LeadingZeros(t *testing.T) {
 	for _, curve := range []elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()} {
 		size := (curve.Params().BitSize + 7) / 8
@@ -147,7 +147,7 @@ func TestS5_LeadingZeros(t *testing.T) {
 	}
 }
 
-// TestS15_SameBytes: a set of the same keys is always written the same.
+// TestS15_SameBytes: a set of the same keys is always written as the same bytes.
 func TestS15_SameBytes(t *testing.T) {
 	list := []*keys.Key{newKey(t, "P-256", keys.Attributes{ID: "<a>"}), newKey(t, "RSA", keys.Attributes{}), newKey(t, "OKP", keys.Attributes{})}
 	first := testkit.Must(keys.PublicSet(list))
@@ -158,7 +158,7 @@ func TestS15_SameBytes(t *testing.T) {
 	}
 }
 
-// TestS13_PublicSet: what may be published, and as what.
+// TestS13_PublicSet: which keys may be published, and how.
 func TestS13_PublicSet(t *testing.T) {
 	ec, rsa, secret := newKey(t, "P-256", keys.Attributes{}), newKey(t, "RSA", keys.Attributes{}), newKey(t, "oct", keys.Attributes{})
 	a := func(name string) *keys.Key { return newKey(t, name, keys.Attributes{ID: "a"}) }

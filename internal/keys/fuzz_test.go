@@ -11,9 +11,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// FuzzF5_Load: whatever a file holds, reading it ends in keys or in an error
-// with a code, in little memory; and keys that were read can be written and
-// read again as the same.
+// FuzzF5_Load: reading any file returns keys or an error with a code, without much
+// memory. Keys that were read can be written and read back.
 func FuzzF5_Load(f *testing.F) {
 	for _, path := range fixtures(f) {
 		data, err := os.ReadFile(path)
@@ -48,7 +47,7 @@ func FuzzF5_Load(f *testing.F) {
 	})
 }
 
-// checkSaved writes k in each form and reads it again.
+// checkSaved writes k in each form and reads it back.
 func checkSaved(t *testing.T, k *keys.Key) {
 	texts := []string{string(testkit.Must(k.JWK()))}
 	if k.Type() != keys.TypeSecret {

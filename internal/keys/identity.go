@@ -10,14 +10,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// ID returns the key id.
+// ID returns the key ID.
 func (k *Key) ID() string { return k.id }
 
-// HasOwnID reports whether the id was given with the key or to New, rather than
-// derived from its numbers.
+// HasOwnID reports whether the ID was given with the key or to New, rather than derived
+// from the key.
 func (k *Key) HasOwnID() bool { return k.hasID }
 
-// Issuer returns the issuer the key is bound to, "" for none.
+// Issuer returns the issuer that the key is bound to, or "".
 func (k *Key) Issuer() string { return k.issuer }
 
 // Source returns where the key came from.

@@ -9,9 +9,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// IssuerSlip says how the issuer that a token names differs from one that was
-// configured, where a person may have meant the same one; "" where they have
-// nothing in common. Issuers are compared exactly all the same (A20, S38).
+// IssuerSlip describes how a token's issuer differs from a configured one if a person
+// could have meant the same, and returns "" otherwise. Issuers are compared exactly
+// regardless (A20, S38).
 func IssuerSlip(token, configured string) string {
 	differs := func(how string, args ...any) string {
 		return fmt.Sprintf("the token says %q, the configuration %q: %s", shownIssuer(token), shownIssuer(configured), fmt.Sprintf(how, args...))
@@ -40,8 +40,8 @@ func IssuerSlip(token, configured string) string {
 	return ""
 }
 
-// shownIssuer is issuer fit for a message, and longer than quote.Shorten leaves
-// it: what differs is often its end.
+// shownIssuer returns issuer for a message, longer than quote.Shorten leaves it: issuers
+// often differ at the end.
 func shownIssuer(issuer string) string {
 	const most = 256
 	if len(issuer) > most {
@@ -54,7 +54,7 @@ func withoutScheme(issuer string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(issuer, "http://"), "https://")
 }
 
-// Hosts of Microsoft's identity platform: its endpoints of versions 2 and 1.
+// Hosts of Microsoft's identity platform: version 1 and 2 endpoints.
 const microsoftV1 = "sts.windows.net"
 
 func isMicrosoft(issuer string) bool {
@@ -62,9 +62,9 @@ func isMicrosoft(issuer string) bool {
 	return err == nil && slices.Contains([]string{"login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn", microsoftV1}, u.Host)
 }
 
-// microsoftSlip tells apart the forms of Microsoft's issuers: for many tenants
-// (common, organizations, consumers, {tenantid}), of which no token is, for one,
-// and of two versions.
+// microsoftSlip recognizes the forms of Microsoft's issuers: those for many tenants
+// (common, organizations, consumers, {tenantid}), which no token has, those for one
+// tenant, and two versions.
 func microsoftSlip(token, configured string) string {
 	tenant := func(issuer string) string {
 		parts := strings.Split(withoutScheme(issuer), "/")

@@ -9,8 +9,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestIssuerSlip: what a person takes for one issuer is refused (A20, S38) with
-// both spellings and the difference.
+// TestIssuerSlip: an issuer that only looks like the configured one is refused (A20,
+// S38), and the error has both spellings and the difference.
 func TestIssuerSlip(t *testing.T) {
 	const tenant = "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0"
 	for _, tc := range []struct{ token, configured, want string }{

@@ -13,22 +13,24 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// maxPBES2Count bounds the work that a file may cause, some seconds. Those who
-// follow OWASP write 600,000.
+// maxPBES2Count limits the work that a file can cause to a few seconds. OWASP recommends
+// 600,000.
 const maxPBES2Count = maxIterations
 
-// isCompactJWE reports whether text has the five parts of RFC 7516 section 3.1.
+// isCompactJWE reports whether text has the five parts of a compact JWE (RFC 7516 section
+// 3.1).
 func isCompactJWE(text []byte) bool {
 	return bytes.HasPrefix(text, []byte("eyJ")) && bytes.Count(text, []byte(".")) == 4
 }
 
-// isJWE reports whether members are those of the JSON form of RFC 7516 section 7.2.
+// isJWE reports whether members are those of the JSON serialization (RFC 7516 section
+// 7.2).
 func isJWE(members []strictjson.Member) bool {
 	return slices.ContainsFunc(members, func(m strictjson.Member) bool { return m.Name == "ciphertext" })
 }
 
-// parseEncrypted reads a JWK or JWKS that a passphrase protects: a JWE by PBES2
-// (RFC 7517 section 7, RFC 7518 section 4.8).
+// parseEncrypted reads a JWK or JWKS protected by a passphrase: a JWE with PBES2 (RFC
+// 7517 section 7, RFC 7518 section 4.8).
 func parseEncrypted(data []byte, a Attributes, r reading) (Loaded, error) {
 	message, err := jwe.Parse(data)
 	if err != nil || len(message.Recipients()) > 1 {
@@ -47,7 +49,7 @@ func parseEncrypted(data []byte, a Attributes, r reading) (Loaded, error) {
 	}
 	plain, err := jwe.Decrypt(data, jwe.WithKey(alg, passphrase), jwe.WithMaxRecipients(1), jwe.WithMaxPBES2Count(maxPBES2Count),
 		jwe.WithMaxDecompressBufferSize(MaxFileBytes), jwe.WithCritValidation(true))
-	if err != nil { // its words may come from the file
+	if err != nil { // the error may quote the file
 		return Loaded{}, fault.New(fault.KeyEncrypted, a.Source, "it cannot be decrypted: the passphrase is wrong, or the file is damaged")
 	}
 	members, err := strictjson.Object(plain, jsonDepth)
@@ -61,8 +63,8 @@ func parseEncrypted(data []byte, a Attributes, r reading) (Loaded, error) {
 	return parseJSON(plain, a, r)
 }
 
-// encryption returns the algorithm of message, which needs a passphrase, and
-// what it says to be inside: "", jwk+json or jwk-set+json.
+// encryption returns the algorithm of message, which must be one for passphrases, and the
+// declared content type: "", jwk+json or jwk-set+json.
 func encryption(message *jwe.Message) (alg jwa.KeyEncryptionAlgorithm, contentType string, bad *fault.Error) {
 	headers := message.ProtectedHeaders()
 	alg, found := headers.Algorithm()

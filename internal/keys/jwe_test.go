@@ -13,7 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// encryptedWith reads text, whose passphrase is given.
+// encryptedWith reads text with passphrase.
 func encryptedWith(text, passphrase string) (keys.Loaded, error) {
 	return keys.Parse([]byte(text), keys.Attributes{Source: "k", Passphrase: func(string) ([]byte, error) { return []byte(passphrase), nil }})
 }
@@ -22,7 +22,7 @@ func encryptedWith(text, passphrase string) (keys.Loaded, error) {
 func TestRFC7517AppendixC(t *testing.T) {
 	const passphrase = "Thus from my lips, by yours, my sin is purged."
 	_, err := encryptedWith(appendixC, passphrase)
-	testkit.WantCode(t, err, fault.KeyUseMismatch) // it is decrypted; its use is enc
+	testkit.WantCode(t, err, fault.KeyUseMismatch) // decrypted, but its use is enc
 	_, err = encryptedWith(appendixC, "thus from my lips, by yours, my sin is purged.")
 	testkit.WantCode(t, err, fault.KeyEncrypted)
 	wantRefused(t, appendixC, fault.KeyEncrypted)
@@ -46,7 +46,7 @@ const appendixC = "eyJhbGciOiJQQkVTMi1IUzI1NitBMTI4S1ciLCJwMnMiOiIyV0NUY0paMVJ2Z
 	"vxUVviM8OI9atBfPKMGAOv9omA-6vv5IxUH0-lWMiHLQ_g8vnswp-Jav0c4t6URVUzujNOoNd_CBGGVnHiJTCHl88LQxsqLHHIu4Fz-U2SGnlxGTj0-ihit2ELGRv4vO8E1BosTmf0cx3qgG0Pq0eO" +
 	"LBDIHsrdZ_CCAiTc0HVkMbyq1M6qEhM-q5P6y1QCIrwg.0HFmhOzsQ98nNWJjIHkR7A"
 
-// encryptJWE returns text encrypted by passphrase, as compact or JSON.
+// encryptJWE returns text encrypted with passphrase, in the compact or JSON form.
 func encryptJWE(t *testing.T, text string, passphrase string, alg jwa.KeyEncryptionAlgorithm, contentType string, more ...jwe.EncryptOption) string {
 	t.Helper()
 	headers := jwe.NewHeaders()
@@ -58,8 +58,9 @@ func encryptJWE(t *testing.T, text string, passphrase string, alg jwa.KeyEncrypt
 	return string(testkit.Must(jwe.Encrypt([]byte(text), append(more, jwe.WithKey(alg, []byte(passphrase)), jwe.WithProtectedHeaders(headers))...)))
 }
 
-// TestReadsEncryptedJWKs in each form and by each algorithm of RFC 7518 section
-// 4.8, and refuses what is not one, or not for a passphrase (S9).
+// TestReadsEncryptedJWKs: encrypted JWKs are read in each form and with each algorithm of
+// RFC 7518 section 4.8; anything else, or encryption without a passphrase, is refused
+// (S9).
 func TestReadsEncryptedJWKs(t *testing.T) {
 	const passphrase = "correct horse"
 	k := newKey(t, "P-256", keys.Attributes{ID: "mine"})
@@ -117,7 +118,7 @@ func TestReadsEncryptedJWKs(t *testing.T) {
 	}
 }
 
-// flip returns another letter of base64url than c.
+// flip returns a base64url letter other than c.
 func flip(c byte) string {
 	if c == 'A' {
 		return "B"

@@ -18,10 +18,10 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// jsonDepth bounds a JWK's or JWKS's nesting; theirs is 3 (S11).
+// jsonDepth is the maximum nesting of a JWK or JWKS; valid ones have 3 levels (S11).
 const jsonDepth = 16
 
-// jwkFacts is what a JWK says, as far as it decides whether it may be used.
+// jwkFacts holds the members of a JWK that decide whether it may be used.
 type jwkFacts struct {
 	kty, crv, kid, use, alg string
 	ops                     []string
@@ -46,7 +46,7 @@ func parseJSON(data []byte, a Attributes, r reading) (Loaded, error) {
 	if isJWE(members) {
 		return parseEncrypted(data, a, r)
 	}
-	r.passesOver = func(*fault.Error) bool { return false } // there is no other
+	r.passesOver = func(*fault.Error) bool { return false } // there is no other key to use
 	entry, bad := r.members(members, a)
 	if bad != nil {
 		return Loaded{}, bad
@@ -54,8 +54,8 @@ func parseJSON(data []byte, a Attributes, r reading) (Loaded, error) {
 	return Loaded{Keys: []*Key{entry.Key}, Entries: []Entry{entry}}, nil
 }
 
-// parseJWK makes a key of the members of a JWK. A null member counts as absent,
-// as the serializers that write one mean it.
+// parseJWK makes a key from the members of a JWK. A null member counts as absent, which
+// is what serializers that write null mean.
 func parseJWK(members []strictjson.Member, a Attributes) (*Key, *fault.Error) {
 	f, bad := readFacts(members)
 	if bad == nil {
@@ -115,8 +115,7 @@ func readFacts(members []strictjson.Member) (*jwkFacts, *fault.Error) {
 	return f, nil
 }
 
-// isNull and isEmpty report whether v, which is valid JSON, is null, or is "",
-// [] or {}.
+// isNull and isEmpty report whether v, which is valid JSON, is null, or is "", [] or {}.
 func isNull(v strictjson.Value) bool { return v.Kind() == 'n' }
 
 func isEmpty(v strictjson.Value) bool {
@@ -131,13 +130,13 @@ func isEmpty(v strictjson.Value) bool {
 	return false
 }
 
-// permits reports whether the key may be used for op, which is so for any where
-// there is no key_ops (RFC 7517 section 4.3).
+// permits reports whether the key may be used for op. Without key_ops, any use is
+// permitted (RFC 7517 section 4.3).
 func (f *jwkFacts) permits(op string) bool { return !f.has("key_ops") || slices.Contains(f.ops, op) }
 
 func (f *jwkFacts) has(name string) bool { _, has := f.members[name]; return has }
 
-// check refuses keys of other kinds and for other uses (S10).
+// check refuses keys of unsupported kinds and for other uses (S10).
 func (f *jwkFacts) check() *fault.Error {
 	switch f.kty {
 	case "EC", "OKP":
@@ -151,7 +150,7 @@ func (f *jwkFacts) check() *fault.Error {
 		return fault.New(fault.KeyTypeUnsupported, "", "key type %q; jwtctl uses EC, RSA, OKP and oct", quote.Shorten(f.kty))
 	}
 	switch {
-	case f.has("use") && f.use != "sig" && f.use != "jwt-svid": // SPIFFE's word for keys that sign JWT-SVIDs
+	case f.has("use") && f.use != "sig" && f.use != "jwt-svid": // SPIFFE's value for keys that sign JWT-SVIDs
 		return fault.New(fault.KeyUseMismatch, "", "its use is %q, not \"sig\"", quote.Shorten(f.use))
 	case f.has("key_ops") && len(f.ops) == 0:
 		return fault.New(fault.KeyUseMismatch, "", "its key_ops is empty, which permits nothing")
@@ -168,16 +167,15 @@ func (f *jwkFacts) check() *fault.Error {
 	return nil
 }
 
-// coordinateBytes is the length of each number of an elliptic key, 0 for a
-// curve that is not used and for other types (RFC 7518 section 6.2.1, RFC 8037
-// section 2).
+// coordinateBytes returns the length of the numbers of an elliptic curve key, or 0 for
+// other types and unsupported curves (RFC 7518 section 6.2.1, RFC 8037 section 2).
 func (f *jwkFacts) coordinateBytes() int {
 	return map[string]int{"EC P-256": 32, "EC P-384": 48, "EC P-521": 66, "OKP Ed25519": 32}[f.kty+" "+f.crv]
 }
 
-// material converts the numbers. jwx does so, but takes them in more spellings
-// and lengths than RFC 7518 section 6 allows, so it gets to see what has been
-// checked here and nothing else.
+// material converts the numbers to a key. jwx does the conversion, but accepts more
+// spellings and lengths than RFC 7518 section 6 allows, so it gets only what has been
+// checked here.
 func (f *jwkFacts) material() (any, *fault.Error) {
 	members, bad := f.numbers()
 	if bad != nil {
@@ -195,7 +193,7 @@ func (f *jwkFacts) material() (any, *fault.Error) {
 			err = jwk.Export(parsed, &raw)
 		}
 	}
-	if err != nil { // its words may quote the numbers
+	if err != nil { // the error may quote the numbers
 		return nil, fault.New(fault.KeyInvalid, "", "its numbers do not make a key of type %s", f.kty)
 	}
 	if !f.permits("sign") {
@@ -206,10 +204,9 @@ func (f *jwkFacts) material() (any, *fault.Error) {
 	return raw, nil
 }
 
-// numbers returns the members that make the key's material. It demands strict
-// base64url of each, the full length of coordinates (RFC 7518 section 6.2.1),
-// no leading zero in RSA's (section 6.3.1), and all that make a private half or
-// none (section 6.3.2).
+// numbers returns the members that make up the key. It requires strict base64url for
+// each, the full length of coordinates (RFC 7518 section 6.2.1), no leading zeros in RSA
+// numbers (section 6.3.1), and all private members or none (section 6.3.2).
 func (f *jwkFacts) numbers() (map[string]strictjson.Value, *fault.Error) {
 	names := map[string][]string{"EC": {"x", "y"}, "OKP": {"x"}, "RSA": {"n", "e"}, "oct": {"k"}}[f.kty]
 	private := map[string][]string{"EC": {"d"}, "OKP": {"d"}, "RSA": {"d", "p", "q", "dp", "dq", "qi"}}[f.kty]
@@ -225,7 +222,7 @@ func (f *jwkFacts) numbers() (map[string]strictjson.Value, *fault.Error) {
 		}
 		found[name], decoded[name] = f.members[name], number
 	}
-	if f.kty == "RSA" { // before jwx, which does not say what is wrong
+	if f.kty == "RSA" { // checked before jwx, which does not say what is invalid
 		n, e := new(big.Int).SetBytes(decoded["n"]), new(big.Int).SetBytes(decoded["e"])
 		if bad := checkRSA(n, e); bad != nil {
 			return nil, bad
@@ -246,7 +243,7 @@ func (f *jwkFacts) number(name string) ([]byte, *fault.Error) {
 	number, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	exact := f.coordinateBytes()
 	switch {
-	case err != nil || strings.ContainsAny(text, "\r\n"): // which Go's decoder skips
+	case err != nil || strings.ContainsAny(text, "\r\n"): // Go's decoder skips these
 		return nil, fault.New(fault.KeyInvalid, "", "its %s is not base64url without padding", name)
 	case exact != 0 && len(number) != exact:
 		return nil, fault.New(fault.KeyInvalid, "", "its %s has %d bytes; %s needs %d", name, len(number), f.crv, exact)
@@ -254,7 +251,7 @@ func (f *jwkFacts) number(name string) ([]byte, *fault.Error) {
 		return nil, fault.New(fault.KeyInvalid, "", "its %s is empty", name)
 	case f.kty == "RSA" && number[0] == 0:
 		return nil, fault.New(fault.KeyInvalid, "", "its %s begins with a zero byte", name)
-	case f.kty == "RSA" && len(number) > MaxRSABits/8 && name != "n": // whose size is judged with e
+	case f.kty == "RSA" && len(number) > MaxRSABits/8 && name != "n": // n is checked together with e
 		return nil, fault.New(fault.KeyInvalid, "", "its %s is larger than any modulus", name)
 	}
 	return number, nil

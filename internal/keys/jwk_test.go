@@ -17,15 +17,15 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// b64 is base64url without padding, as JWKs have it.
+// b64 encodes b in unpadded base64url, as in JWKs.
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// number returns the number in a JWK's member.
+// number returns the number in the member called name.
 func (m members) number(name string) *big.Int {
 	return new(big.Int).SetBytes(testkit.Must(base64.RawURLEncoding.DecodeString(m[name].(string))))
 }
 
-// jwkRow is a JWK and what becomes of it; "" for one that loads.
+// jwkRow is a JWK and the expected code; "" if it loads.
 type jwkRow struct {
 	jwk  members
 	code fault.Code
@@ -44,7 +44,7 @@ func checkRows(t *testing.T, rows map[string]jwkRow) {
 	}
 }
 
-// TestS10_EC: points, coordinates and private numbers of each curve.
+// TestS10_EC: valid and invalid points, coordinates and private numbers of each curve.
 func TestS10_EC(t *testing.T) {
 	for _, curve := range []string{"P-256", "P-384", "P-521"} {
 		t.Run(curve, func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestS10_EC(t *testing.T) {
 				"private":             {private, ""},
 				"public":              {public, ""},
 				"unknown members":     {public.with("x5t", 1, "x5c", []string{"?"}, "ext", true, "foo", members{"d": 1}, "n", "?"), ""},
-				"the other y, public": {public.with("y", minusY), ""}, // another good key
+				"the other y, public": {public.with("y", minusY), ""}, // another valid key
 				"off the curve":       {public.with("x", flipped), fault.KeyInvalid},
 				"x and y swapped":     {public.with("x", public["y"], "y", public["x"]), fault.KeyInvalid},
 				"(0,0)":               {public.with("x", zero, "y", zero), fault.KeyInvalid},
@@ -88,14 +88,14 @@ func TestS10_EC(t *testing.T) {
 			})
 		})
 	}
-	// P-521's members have room for more than p, and the last letter of P-256's
-	// for two bits more.
+	// P-521's members can encode more than p, and the last letter of P-256's has two
+	// unused bits.
 	p521, p := publicJWK(t, "P-521"), material()["P-521"].(*ecdsa.PrivateKey).Params().P
 	wantRefused(t, p521.with("x", b64(new(big.Int).Add(p521.number("x"), p).FillBytes(make([]byte, 66)))).text(), fault.KeyInvalid)
 	for _, name := range []string{"P-256", "OKP"} {
 		jwk := publicJWK(t, name)
 		x := []byte(jwk["x"].(string))
-		x[len(x)-1]++ // of A, E, I … the next, which decodes to the same bytes
+		x[len(x)-1]++ // the next letter after A, E, I … decodes to the same bytes
 		wantRefused(t, jwk.with("x", string(x)).text(), fault.KeyInvalid)
 	}
 }
@@ -121,8 +121,8 @@ func TestS10_Ed25519(t *testing.T) {
 	testkit.WantCode(t, err, fault.KeyInvalid)
 }
 
-// bits returns an odd number of n bits that is no product of two primes, which
-// no check of public keys can see.
+// bits returns an odd n-bit number that is not a product of two primes, which checks of
+// public keys cannot detect.
 func bits(n uint) string {
 	m := new(big.Int).Lsh(big.NewInt(1), n-1)
 	return b64(m.Add(m, big.NewInt(12345)).Bytes())
@@ -183,9 +183,9 @@ func TestS10_RSA(t *testing.T) {
 	})
 }
 
-// rocaModulus returns a modulus of 2048 bits as the faulty library makes them
-// (Nemec et al. 2017, section 2): each factor is k*M + (65537^a mod M), M the
-// product of the first primes.
+// rocaModulus returns a 2048-bit modulus as the faulty library makes them (Nemec et al.
+// 2017, section 2): each factor is k*M + (65537^a mod M), where M is the product of the
+// first primes.
 func rocaModulus() *big.Int {
 	m := big.NewInt(1)
 	for n := int64(2); m.BitLen() < 960; n++ {
@@ -203,8 +203,8 @@ func rocaModulus() *big.Int {
 	return new(big.Int).Mul(factor(123456), factor(654321))
 }
 
-// TestS10_ROCAAgrees: the check is that of the library that is known for it,
-// over moduli of which many are near misses.
+// TestS10_ROCAAgrees: the check agrees with the reference library on moduli of which many
+// are near misses.
 func TestS10_ROCAAgrees(t *testing.T) {
 	if n := rocaModulus(); n.BitLen() != 2048 || !rocacheck.IsWeak(&rsa.PublicKey{N: n, E: 65537}) {
 		t.Errorf("the modulus of %d bits is not ROCA's", n.BitLen())
@@ -217,10 +217,10 @@ func TestS10_ROCAAgrees(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		n := rocaModulus()
-		step := new(big.Int).Lsh(product, 1) // changes no remainder, and keeps n odd
+		step := new(big.Int).Lsh(product, 1) // leaves all remainders, and n odd
 		n.Add(n, step.Mul(step, big.NewInt(rapid.Int64Range(0, 1<<40).Draw(t, "steps"))))
 		if prime := rapid.SampledFrom(append(primes, 0)).Draw(t, "prime"); prime != 0 {
-			// Changes one remainder, to one that may or may not be a power of 65537.
+			// Changes one remainder; the result may or may not be a power of 65537.
 			miss := new(big.Int).Div(product, big.NewInt(prime))
 			n.Add(n, miss.Mul(miss, big.NewInt(2*rapid.Int64Range(0, prime-1).Draw(t, "miss"))))
 		}

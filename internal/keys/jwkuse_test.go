@@ -9,8 +9,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestS10_Secrets: HMAC secrets have at least 256 bits, and as many as the
-// hash where alg names one.
+// TestS10_Secrets: HMAC secrets need at least 256 bits, and at least the size of the hash
+// that alg names.
 func TestS10_Secrets(t *testing.T) {
 	secret := func(n int) members { return members{"kty": "oct", "k": b64([]byte(strings.Repeat("\xa5", n)))} }
 	checkRows(t, map[string]jwkRow{
@@ -29,7 +29,7 @@ func TestS10_Secrets(t *testing.T) {
 	})
 }
 
-// TestS10_Kinds: type, curve, algorithm and use fit each other.
+// TestS10_Kinds: type, curve, algorithm and use must match.
 func TestS10_Kinds(t *testing.T) {
 	ec, ec384, rsaKey, okp := publicJWK(t, "P-256"), publicJWK(t, "P-384"), publicJWK(t, "RSA"), publicJWK(t, "OKP")
 	oct, private := jwkOf(t, "oct"), jwkOf(t, "P-256")
@@ -97,8 +97,8 @@ func TestS10_Kinds(t *testing.T) {
 	})
 }
 
-// TestS10_KeyOpsBind: key_ops decides what a key of any type may do. A private key
-// that may only sign has a public half that may verify; a secret has none.
+// TestS10_KeyOpsBind: key_ops limits the use of a key of any type. A private key that may
+// only sign has a public half that may verify; a secret has none.
 func TestS10_KeyOpsBind(t *testing.T) {
 	for _, name := range []string{"P-256", "P-384", "P-521", "RSA", "OKP", "oct"} {
 		for _, c := range []struct {
@@ -145,7 +145,7 @@ func TestS10_KeyOpsBind(t *testing.T) {
 			testkit.WantCode(t, err, fault.KeyUseMismatch)
 		}
 	}
-	// The same secret, once to sign and once to verify, is two keys.
+	// The same secret, once for signing and once for verifying, is two keys.
 	oct := jwkOf(t, "oct").with("kid", "k")
 	signs, verifies := mustParse(t, oct.with("key_ops", []string{"sign"}).text()), mustParse(t, oct.with("key_ops", []string{"verify"}).text())
 	for _, list := range [][]*keys.Key{{signs, verifies}, {verifies, signs}} {
@@ -159,8 +159,8 @@ func TestS10_KeyOpsBind(t *testing.T) {
 	}
 }
 
-// TestA22_Algorithms: a key without alg allows those of its type and curve, one
-// with alg that alone, and no later choice widens it.
+// TestA22_Algorithms: a key without alg allows all algorithms of its type and curve, a
+// key with alg only that one, and this cannot be widened later.
 func TestA22_Algorithms(t *testing.T) {
 	all := map[string]string{
 		"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "OKP": "EdDSA Ed25519",
@@ -201,7 +201,7 @@ func TestA22_Algorithms(t *testing.T) {
 	testkit.WantCode(t, err, fault.KeyAlgMismatch)
 }
 
-// TestA24_Names: what is no algorithm of A24 is refused by its name.
+// TestA24_Names: names other than the algorithms of A24 are refused.
 func TestA24_Names(t *testing.T) {
 	if n := len(keys.Algorithms()); n != 14 {
 		t.Errorf("%d algorithms, want 14", n)

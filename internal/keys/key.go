@@ -1,9 +1,8 @@
-// Package keys holds keys: it reads them from PEM, JWK and JWKS, refuses those
-// that are weak or malformed (security.md S8-S12), gives each its id, and
-// chooses the one to sign or verify with (annotations.md A20-A25).
+// Package keys reads keys from PEM, JWK and JWKS, refuses weak and malformed ones
+// (S8-S12), gives each an ID, and selects the key to sign or verify with (A20-A25).
 //
-// It is the only package that knows lestrrat-go/jwx. It makes no key, opens no
-// network connection.
+// It is the only package that uses lestrrat-go/jwx. It does not generate keys or use the
+// network.
 package keys
 
 import (
@@ -18,63 +17,61 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Key is a key for signatures. It never changes once made, is safe for
-// concurrent use, and no way of printing one shows its private part.
+// Key is a signature key. It is immutable and safe for concurrent use, and its private
+// part is never printed.
 type Key struct {
 	id          string
-	hasID       bool // the id was given, not derived
+	hasID       bool // the ID was given, not derived
 	issuer      string
 	source      string
 	rules       Rules
 	algs        []Algorithm      // never empty; the first is the one to sign with
 	public      crypto.PublicKey // nil for a secret
-	private     *private         // nil where only the public half is known
-	certificate bool             // the public half came from an X.509 certificate
-	// onlyVerifies and onlySigns are what key_ops leaves of a secret (RFC 7517
-	// section 4.3).
+	private     *private         // nil if only the public half is known
+	certificate bool             // the public half is from an X.509 certificate
+	// onlyVerifies and onlySigns restrict a secret as key_ops says (RFC 7517 section
+	// 4.3).
 	onlyVerifies, onlySigns bool
 }
 
-// private is what signs. It is behind a pointer because fmt calls no method of
-// a Key in an unexported field of something else, but prints pointers there as
-// addresses.
+// private is the signing half. It is behind a pointer because fmt does not call methods
+// of unexported fields, but prints their pointers as addresses.
 type private struct {
 	signer crypto.Signer
-	secret []byte // of an HMAC key, which has no signer
-	remote Remote // of a key that is elsewhere
+	secret []byte // of an HMAC key
+	remote Remote // signs elsewhere
 }
 
-// Attributes are what a key has besides its numbers. Each may be empty.
+// Attributes are the properties of a key besides its numbers. Each may be empty.
 type Attributes struct {
-	// ID is the key id (kid); by default the RFC 7638 SHA-256 thumbprint.
+	// ID is the key ID (kid); the default is the RFC 7638 SHA-256 thumbprint.
 	ID string
-	// Algorithm pins the key to one algorithm; by default it may be used with
-	// all that fit its type and curve.
+	// Algorithm pins the key to one algorithm; by default it may be used with all that
+	// match its type and curve.
 	Algorithm Algorithm
 	// Issuer binds the key to the tokens of one issuer (A20).
 	Issuer string
-	// Source says where the key came from, for messages.
+	// Source is where the key came from, for messages.
 	Source string
-	// Rules are what tokens signed by the key must have.
+	// Rules are additional requirements for tokens signed by the key.
 	Rules Rules
-	// Passphrase, unless nil, returns the passphrase of the encrypted key at
-	// source.
+	// Passphrase, if not nil, returns the passphrase of the encrypted key at source.
 	Passphrase func(source string) ([]byte, error)
 }
 
-// Remote signs with a private key that stays elsewhere, such as in an agent.
+// Remote signs with a private key that is not in this process, such as one in an agent.
 type Remote interface {
-	// SignMessage returns the JWS signature (RFC 7518 section 3) by alg over
-	// message. Errors have a code.
+	// SignMessage returns the JWS signature (RFC 7518 section 3) over message with alg.
+	// Errors have a code.
 	SignMessage(alg Algorithm, message []byte) ([]byte, error)
 }
 
-// New makes a key of material: *ecdsa.PrivateKey, *rsa.PrivateKey,
-// ed25519.PrivateKey, their public halves, or a []byte secret.
+// New makes a key from material: *ecdsa.PrivateKey, *rsa.PrivateKey, ed25519.PrivateKey,
+// their public counterparts, or a []byte secret.
 //
-// It returns key_type_unsupported for any other type or curve, key_weak for a
-// key too short or known to be broken, key_invalid for numbers that make no
-// key, and key_algorithm_mismatch where a.Algorithm is not one for it.
+// It returns key_type_unsupported for any other type or curve, key_weak for a key that is
+// too short or known to be broken, key_invalid for numbers that are not a valid key, and
+// key_algorithm_mismatch if a.Algorithm does not match it.
 func New(material any, a Attributes) (*Key, error) {
 	k := &Key{id: a.ID, hasID: a.ID != "", issuer: a.Issuer, source: a.Source, rules: a.Rules}
 	switch m := material.(type) {
@@ -113,8 +110,8 @@ func New(material any, a Attributes) (*Key, error) {
 	return k, nil
 }
 
-// NewRemote makes a key of its public half and what signs for it, by algs alone.
-// Its errors are those of New.
+// NewRemote makes a key from its public half and a signer, restricted to algs. Its errors
+// are those of New.
 func NewRemote(public crypto.PublicKey, remote Remote, algs []Algorithm, a Attributes) (*Key, error) {
 	alg := a.Algorithm
 	a.Algorithm = ""
@@ -130,17 +127,17 @@ func NewRemote(public crypto.PublicKey, remote Remote, algs []Algorithm, a Attri
 	return k.With(Attributes{Algorithm: alg})
 }
 
-// IsRemote reports whether k's private part is elsewhere, so that k cannot be
+// IsRemote reports whether k's private part is not in this process, so that k cannot be
 // written.
 func (k *Key) IsRemote() bool { return k.private != nil && k.private.remote != nil }
 
-// Development returns the key of annotations.md section 9: id "dev", algorithm
-// none, no material. Only the flag --dev may make one (A90).
+// Development returns the key of annotations.md section 9: ID "dev", algorithm none, no
+// material. Only --dev may use it (A90).
 func Development(issuer string) *Key {
 	return &Key{id: "dev", hasID: true, issuer: issuer, source: "development", algs: []Algorithm{None}}
 }
 
-// pin narrows what k may be used with to alg.
+// pin restricts k to alg.
 func (k *Key) pin(alg Algorithm) error {
 	if !k.Allows(alg) {
 		return fault.New(fault.KeyAlgMismatch, k.source, "%s is not an algorithm for this %s", quote.Shorten(string(alg)), k.describe()).
@@ -150,9 +147,9 @@ func (k *Key) pin(alg Algorithm) error {
 	return nil
 }
 
-// With returns a copy of k with the attributes of a that are not empty. It
-// returns key_algorithm_mismatch where k may not be used with a.Algorithm. A
-// development key stays as it is.
+// With returns a copy of k with the non-empty attributes of a. It returns
+// key_algorithm_mismatch if k may not be used with a.Algorithm. A development key stays
+// as it is.
 func (k *Key) With(a Attributes) (*Key, error) {
 	c := *k
 	if k.Type() == TypeNone {
@@ -174,8 +171,8 @@ func (k *Key) With(a Attributes) (*Key, error) {
 	return &c, nil
 }
 
-// Public returns the public half of k under the same id, algorithm and issuer;
-// key_is_secret where k is a shared secret, which has none.
+// Public returns the public half of k with the same ID, algorithm and issuer, or
+// key_is_secret if k is a shared secret.
 func (k *Key) Public() (*Key, error) {
 	if k.public == nil {
 		return nil, fault.New(fault.KeyIsSecret, k.source, "a shared secret (%s) has no public half and is never published", k.describe()).
@@ -189,18 +186,18 @@ func (k *Key) Public() (*Key, error) {
 // Algorithm returns the algorithm to sign with.
 func (k *Key) Algorithm() Algorithm { return k.algs[0] }
 
-// Allows reports whether a signature by alg may be checked with k (A22).
+// Allows reports whether k may verify signatures with alg (A22).
 func (k *Key) Allows(alg Algorithm) bool { return slices.Contains(k.algs, alg) }
 
-// CanSign reports whether k has private or secret material that may sign, or is a
-// development key, which needs none.
+// CanSign reports whether k has private or secret material that may sign. A development
+// key can sign without material.
 func (k *Key) CanSign() bool { return k.private != nil && !k.onlyVerifies || k.Type() == TypeNone }
 
-// CanVerify reports whether signatures may be checked with k.
+// CanVerify reports whether k may verify signatures.
 func (k *Key) CanVerify() bool { return !k.onlySigns }
 
-// RequireSigner returns nil if k can sign, else key_is_certificate,
-// key_use_mismatch or key_not_private.
+// RequireSigner returns nil if k can sign, or else key_is_certificate, key_use_mismatch
+// or key_not_private.
 func (k *Key) RequireSigner() error {
 	switch {
 	case k.CanSign():
@@ -215,8 +212,8 @@ func (k *Key) RequireSigner() error {
 		WithHint("make a pair: jwtctl keygen -o key.priv.pem")
 }
 
-// SigningMaterial returns what a signature is made with: a crypto.Signer, a
-// Remote, a []byte secret, or nil where k cannot sign. Callers must not change it.
+// SigningMaterial returns what signs: a crypto.Signer, a Remote, a []byte secret, or nil
+// if k cannot sign. Callers must not modify it.
 func (k *Key) SigningMaterial() any {
 	switch {
 	case k.private == nil || k.onlyVerifies:
@@ -229,8 +226,8 @@ func (k *Key) SigningMaterial() any {
 	return k.private.signer
 }
 
-// VerifyingMaterial returns what a signature is checked with: a public key or
-// a []byte secret. Callers must not change it.
+// VerifyingMaterial returns what verifies: a public key or a []byte secret. Callers must
+// not modify it.
 func (k *Key) VerifyingMaterial() any {
 	if k.Type() == TypeSecret {
 		return k.private.secret

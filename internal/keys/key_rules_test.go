@@ -8,7 +8,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// However a key is read and copied, it keeps the rules for its tokens.
+// TestKeysKeepTheirRules: reading and copying a key preserves its rules for tokens.
 func TestKeysKeepTheirRules(t *testing.T) {
 	want := keys.Rules{Audiences: []string{"a"}, RequireExpiry: true}
 	paths, err := filepath.Glob("../../testdata/keys/throwaway-*")

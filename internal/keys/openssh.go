@@ -14,8 +14,7 @@ import (
 
 const labelOpenSSH = "OPENSSH PRIVATE KEY"
 
-// decodeOpenSSH returns the key in a block as ssh-keygen writes it, encrypted or
-// not.
+// decodeOpenSSH returns the key in a block written by ssh-keygen, encrypted or not.
 func decodeOpenSSH(block *pem.Block, a Attributes) (any, error) {
 	text := pem.EncodeToMemory(block)
 	material, err := ssh.ParseRawPrivateKey(text)
@@ -32,7 +31,7 @@ func decodeOpenSSH(block *pem.Block, a Attributes) (any, error) {
 			return nil, fault.New(fault.KeyEncrypted, a.Source, "it cannot be decrypted: the passphrase is wrong, or its encryption is not one that jwtctl reads")
 		}
 	}
-	if err != nil { // its words may quote numbers of the key
+	if err != nil { // the error may quote numbers of the key
 		return nil, fault.New(fault.KeyInvalid, a.Source, "the PEM block %q does not hold a valid key", block.Type)
 	}
 	if ed, isPointer := material.(*ed25519.PrivateKey); isPointer {
@@ -41,7 +40,7 @@ func decodeOpenSSH(block *pem.Block, a Attributes) (any, error) {
 	return material, nil
 }
 
-// isOpenSSHPublic reports whether text is a public key as ssh-keygen writes it.
+// isOpenSSHPublic reports whether text is a public key in OpenSSH's format.
 func isOpenSSHPublic(text []byte) bool {
 	for _, begin := range []string{"ssh-", "ecdsa-sha2-", "sk-"} {
 		if bytes.HasPrefix(text, []byte(begin)) {
@@ -51,7 +50,7 @@ func isOpenSSHPublic(text []byte) bool {
 	return false
 }
 
-// parseOpenSSHPublic reads the one line of an OpenSSH public key.
+// parseOpenSSHPublic reads a single-line OpenSSH public key.
 func parseOpenSSHPublic(text []byte, a Attributes) (*Key, error) {
 	if bytes.ContainsAny(text, "\r\n") {
 		return nil, fault.New(fault.KeyTrailingData, a.Source, "it has more than one line; an OpenSSH public key is one")

@@ -9,14 +9,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// MaxFileBytes is the largest key or key set file that is read (S11).
+// MaxFileBytes is the maximum size of a key or key set file (S11).
 const MaxFileBytes = 1 << 20
 
-// Loaded is what a file or set held.
+// Loaded is the content of a key file or set.
 type Loaded struct {
-	// Keys are those that can be used, in the order of the file.
+	// Keys are the usable keys, in the order of the file.
 	Keys []*Key
-	// Entries are all keys of the file with what became of each.
+	// Entries are all keys of the file, usable or not.
 	Entries []Entry
 }
 
@@ -38,7 +38,7 @@ func (l Loaded) PassedOver() []Entry {
 	return list
 }
 
-// Problem returns why the key called kid is passed over; nil if none is.
+// Problem returns why the key called kid is not used, or nil.
 func (l Loaded) Problem(kid string) *fault.Error {
 	for _, e := range l.Entries {
 		if e.KeyID == kid && e.Problem != nil {
@@ -48,15 +48,16 @@ func (l Loaded) Problem(kid string) *fault.Error {
 	return nil
 }
 
-// Parse reads the key or keys in data: PEM (PKCS#8, PKCS#1, SEC 1, PKIX, an
-// X.509 certificate's public key, OpenSSH's own form), a line of an OpenSSH public
-// key, a JWK or a JWKS, each also encrypted as a JWE, told apart by content (A25). Of a, Source is named in messages; Algorithm and Issuer go to each key;
-// ID goes to the file's one key, or picks the key of a set.
+// Parse reads the key or keys in data: PEM (PKCS#8, PKCS#1, SEC 1, PKIX, an X.509
+// certificate's public key, OpenSSH's own format), a line with an OpenSSH public key, a
+// JWK or a JWKS. Each of these may also be encrypted, JWKs as a JWE. The form is detected
+// by content (A25). a.Source is used in messages; a.Algorithm and a.Issuer apply to each
+// key; a.ID is given to the file's only key, or selects a key of a set.
 //
-// It is for files that their owner names: a broken key in a set is an error
-// (ParseSet passes it over). Every error is a *fault.Error of class undecided,
-// but key_missing where the set has no key with the ID; none shows key material.
-// Without an error there is at least one key.
+// Parse is for files that their owner names: a broken key in a set is an error (ParseSet
+// skips it). Every error is a *fault.Error of class undecided, except key_missing if the
+// set has no key with the ID; none shows key material. Without an error there is at least
+// one key.
 func Parse(data []byte, a Attributes) (Loaded, error) {
 	return parse(data, a, strictly())
 }
@@ -89,8 +90,9 @@ func parse(data []byte, a Attributes, r reading) (Loaded, error) {
 	return Loaded{}, fault.New(fault.KeyFormatUnknown, a.Source, "neither PEM, JWK nor JWKS").WithHint("%s", formHint(data, a.Source))
 }
 
-// formHint says what text, which is not a key, looks like, and what to do then. A
-// command in it works as it is (S9a). DER may end in a byte that is white space as text.
+// formHint describes what text, which is not a key, looks like, and how to convert it.
+// Commands in it can be copied and run (S9a). DER may end in a byte that is also white
+// space.
 func formHint(data []byte, source string) string {
 	text := bytes.TrimSpace(data)
 	begins := func(with string) bool { return bytes.HasPrefix(text, []byte(with)) }
@@ -115,7 +117,7 @@ func formHint(data []byte, source string) string {
 	return "PEM begins with -----BEGIN, a JWK or JWKS with {"
 }
 
-// derHint says how the DER in data becomes PEM.
+// derHint says how to convert the DER in data to PEM.
 func derHint(data []byte, file string) string {
 	as := func(command string) string { return "it is DER; as PEM: " + command }
 	if _, err := x509.ParseCertificate(data); err == nil {

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/des" // old keys are encrypted with it; jwtctl writes none
+	"crypto/des" // decrypts old keys; never written
 	"crypto/pbkdf2"
 	"crypto/sha1" // the default of RFC 8018 appendix A.2
 	"crypto/sha256"
@@ -17,19 +17,19 @@ import (
 	"golang.org/x/crypto/scrypt"
 )
 
-// What a file may cost in work and memory. OpenSSL and Java write a tenth of it
+// Limits on the work and memory that a file can cause. OpenSSL and Java use a tenth of it
 // or less.
 const (
 	maxIterations  = 10_000_000
 	maxScryptBytes = 256 << 20
 )
 
-// errPBES2 is the error of whatever is not PBES2 as it is read here. The caller
-// has the words for it.
+// errPBES2 is the error for anything that is not supported PBES2. Callers word their own
+// message.
 var errPBES2 = errors.New("not PBES2, or not with this passphrase")
 
-// The parameters of RFC 8018 appendix A.2 and A.4, and RFC 7914 section 7. Java
-// and others write the key length that openssl leaves out.
+// The parameters of RFC 8018 appendix A.2 and A.4, and RFC 7914 section 7. Java and
+// others include the key length that openssl omits.
 type (
 	encryptedKey struct {
 		Algorithm pkix.AlgorithmIdentifier
@@ -49,8 +49,8 @@ type (
 	}
 )
 
-// decryptPKCS8 returns the PrivateKeyInfo in der, an EncryptedPrivateKeyInfo (RFC
-// 5958 section 3) by PBES2: PBKDF2 or scrypt, and AES or triple DES in CBC mode.
+// decryptPKCS8 returns the PrivateKeyInfo in der, an EncryptedPrivateKeyInfo (RFC 5958
+// section 3) with PBES2: PBKDF2 or scrypt, and AES or triple DES in CBC mode.
 func decryptPKCS8(der, passphrase []byte) ([]byte, error) {
 	var outer encryptedKey
 	var params pbes2Params
@@ -78,20 +78,20 @@ func decryptPKCS8(der, passphrase []byte) ([]byte, error) {
 	}
 	plain = plain[:len(plain)-padding]
 	var inner asn1.RawValue
-	if !unmarshal(plain, &inner) || inner.Tag != asn1.TagSequence { // a wrong passphrase may leave good padding
+	if !unmarshal(plain, &inner) || inner.Tag != asn1.TagSequence { // a wrong passphrase can yield valid padding
 		return nil, errPBES2
 	}
 	return plain, nil
 }
 
-// unmarshal reads all of der.
+// unmarshal parses der without a rest.
 func unmarshal(der []byte, into any) bool {
 	rest, err := asn1.Unmarshal(der, into)
 	return err == nil && len(rest) == 0
 }
 
-// cipherOf returns the bytes of a key of the cipher called oid, and how it is
-// made; nil for one that is not read.
+// cipherOf returns the key size in bytes and constructor of the cipher called oid, or nil
+// if it is not supported.
 func cipherOf(oid asn1.ObjectIdentifier) (int, func([]byte) (cipher.Block, error)) {
 	switch oid.String() {
 	case "2.16.840.1.101.3.4.1.2":
@@ -106,7 +106,7 @@ func cipherOf(oid asn1.ObjectIdentifier) (int, func([]byte) (cipher.Block, error
 	return 0, nil
 }
 
-// deriveKey makes the key of size bytes.
+// deriveKey derives a key of size bytes.
 func deriveKey(kdf pkix.AlgorithmIdentifier, passphrase []byte, size int) ([]byte, error) {
 	switch kdf.Algorithm.String() {
 	case "1.2.840.113549.1.5.12":
@@ -132,7 +132,7 @@ func deriveKey(kdf pkix.AlgorithmIdentifier, passphrase []byte, size int) ([]byt
 	return nil, errPBES2
 }
 
-// hashOf returns the hash of the HMAC called oid, SHA-1 where none is named.
+// hashOf returns the hash of the HMAC called oid; SHA-1 if oid is empty.
 func hashOf(oid asn1.ObjectIdentifier) func() hash.Hash {
 	switch oid.String() {
 	case "", "1.2.840.113549.2.7":

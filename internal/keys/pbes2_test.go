@@ -17,12 +17,12 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestReadsPBES2WithKeyLength as Java writes it, and refuses what is not RFC 8018
-// or needs too much work or memory (S9).
+// TestReadsPBES2WithKeyLength: PBES2 with an explicit key length is read, as Java writes
+// it; anything but RFC 8018, or too much work or memory, is refused (S9).
 func TestReadsPBES2WithKeyLength(t *testing.T) {
 	const passphrase = "correct horse"
 	plain := testkit.Must(x509.MarshalPKCS8PrivateKey(material()["P-256"]))
-	padded := func(by int) []byte { // PKCS #7 with the last byte by, 0 for what is right
+	padded := func(by int) []byte { // PKCS #7 padding whose last byte is by; 0 for the correct one
 		n := aes.BlockSize - len(plain)%aes.BlockSize
 		out := append([]byte{}, plain...)
 		for range n {

@@ -9,7 +9,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// The PEM labels that are read (RFC 7468, RFC 8017, RFC 5915).
+// The supported PEM labels (RFC 7468, RFC 8017, RFC 5915).
 const (
 	labelPKCS8    = "PRIVATE KEY"
 	labelPKCS1    = "RSA PRIVATE KEY"
@@ -22,7 +22,7 @@ const (
 
 const pemBegin = "-----BEGIN "
 
-// parsePEM reads the one key of a PEM text.
+// parsePEM reads the single key of a PEM text.
 func parsePEM(data []byte, a Attributes) (*Key, error) {
 	lead := data[:bytes.Index(data, []byte(pemBegin))]
 	if string(lead) == "\ufeff" {
@@ -39,7 +39,7 @@ func parsePEM(data []byte, a Attributes) (*Key, error) {
 		}
 		return nil, err.WithHint("it needs whole lines, from -----BEGIN to -----END")
 	}
-	// `openssl ecparam -genkey` writes the curve in a block of its own before the key.
+	// `openssl ecparam -genkey` writes the curve in a separate block before the key.
 	if block.Type == labelECParams {
 		if next, after := decodeFirst(rest); next != nil && next.Type == labelSEC1 {
 			block, rest = next, after
@@ -70,8 +70,8 @@ func parsePEM(data []byte, a Attributes) (*Key, error) {
 	return k, nil
 }
 
-// decodeFirst returns the first PEM block of data and what follows it; nil if
-// it is damaged, where pem.Decode would look for a later one.
+// decodeFirst returns the first PEM block of data and the rest. It returns nil if that
+// block is damaged, where pem.Decode would continue to a later one.
 func decodeFirst(data []byte) (block *pem.Block, rest []byte) {
 	block, rest = pem.Decode(data)
 	if block == nil || bytes.Count(data[:len(data)-len(rest)], []byte(pemBegin)) != 1 {
@@ -80,8 +80,8 @@ func decodeFirst(data []byte) (block *pem.Block, rest []byte) {
 	return block, rest
 }
 
-// checkRest refuses what follows the key: a reader that took the first
-// block and one that took the last would not agree on the key (S9).
+// checkRest refuses anything after the key: a reader that takes the first block and one
+// that takes the last would otherwise use different keys (S9).
 func checkRest(rest []byte, source string) error {
 	if len(bytes.TrimSpace(rest)) == 0 {
 		return nil
@@ -93,8 +93,8 @@ func checkRest(rest []byte, source string) error {
 	return fault.New(fault.KeyTrailingData, source, "%d bytes follow the PEM block", len(rest))
 }
 
-// PEM returns k's private part, if it is available, as PKCS#8 (RFC 5958), or its public part as
-// PKIX (RFC 5280); key_is_secret for a secret, which PEM has no form for.
+// PEM returns k's private part, if there is one, as PKCS#8 (RFC 5958), or else its public
+// part as PKIX (RFC 5280). It returns key_is_secret for a secret, which has no PEM form.
 func (k *Key) PEM() ([]byte, error) {
 	if k.public == nil {
 		return nil, fault.New(fault.KeyIsSecret, k.source, "a shared secret has no PEM form").WithRemedy(fault.WriteJWK)

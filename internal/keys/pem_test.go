@@ -39,8 +39,8 @@ func ders() map[string][]byte {
 	}
 }
 
-// TestS9_PEMForms: each form is read, is the same key and reports whether it can
-// sign; the same bytes with one more behind them are refused.
+// TestS9_PEMForms: each form is read as the same key, with the right answer to CanSign;
+// one more byte at the end is refused.
 func TestS9_PEMForms(t *testing.T) {
 	of := map[string]string{"EC": "P-256", "RSA": "RSA", "OKP": "OKP"}
 	for name, der := range ders() {
@@ -129,8 +129,8 @@ func TestS9_Refusals(t *testing.T) {
 	}
 }
 
-// TestS9_UnsupportedKinds: a key of a kind that is not used is told apart from
-// a broken one.
+// TestS9_UnsupportedKinds: an unsupported kind of key has a different error than a broken
+// key.
 func TestS9_UnsupportedKinds(t *testing.T) {
 	p224 := testkit.Must(ecdsa.GenerateKey(elliptic.P224(), rand.Reader))
 	x25519 := testkit.Must(ecdh.X25519().GenerateKey(rand.Reader))
@@ -158,15 +158,15 @@ func TestS9_UnsupportedKinds(t *testing.T) {
 	}
 }
 
-// other returns an object identifier that nobody has given away.
+// other returns an unassigned object identifier.
 func other(oid []byte) []byte {
 	c := slices.Clone(oid)
 	c[len(c)-1] = 0x7f
 	return c
 }
 
-// TestS9_EmbeddedPoint: an EC private key that carries its public half carries
-// its own, in either form, or none.
+// TestS9_EmbeddedPoint: an EC private key that includes a public half must include its
+// own, in either form.
 func TestS9_EmbeddedPoint(t *testing.T) {
 	one, two := material()["P-256"].(*ecdsa.PrivateKey), material()["EC2"].(*ecdsa.PrivateKey)
 	own, alien := testkit.Must(one.PublicKey.Bytes()), testkit.Must(two.PublicKey.Bytes())

@@ -10,16 +10,16 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Format writes the key's id and kind whatever the verb, so that no message
-// shows its material (S69). It is also that of a Key by value.
+// Format writes the key's ID and kind for every verb, so that no message shows its
+// material (S69). The value receiver covers Key and *Key.
 func (k Key) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "key %s (%s)", quote.Shorten(k.id), k.describe())
 }
 
-// LogValue makes a structured log show the key's id alone.
+// LogValue shows only the key's ID in a structured log.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.id) }
 
-// describe names the kind of key for people: "P-256 key", "2048-bit RSA key".
+// describe returns the kind of key in words: "P-256 key", "2048-bit RSA key".
 func (k *Key) describe() string {
 	switch p := k.public.(type) {
 	case *ecdsa.PublicKey:
@@ -35,11 +35,11 @@ func (k *Key) describe() string {
 	return "development key"
 }
 
-// Material names the kind of key for people: "P-256 key".
+// Material returns the kind of key in words: "P-256 key".
 func (k *Key) Material() string { return k.describe() }
 
-// Kind says which part of a key there is: "private key", "public key",
-// "certificate", "shared secret", "key in an agent", "development key".
+// Kind returns which part of a key k is: "private key", "public key", "certificate",
+// "shared secret", "key in an agent", "development key".
 func (k *Key) Kind() string {
 	switch {
 	case k.Type() == TypeNone:
@@ -56,5 +56,5 @@ func (k *Key) Kind() string {
 	return "public key"
 }
 
-// Describe names the kind of key for people, with the algorithm it signs with.
+// Describe returns the kind of key in words, with the algorithm that it signs with.
 func (k *Key) Describe() string { return k.describe() + ", " + string(k.Algorithm()) }

@@ -31,8 +31,7 @@ func privateNumbers(m any) [][]byte {
 	return [][]byte{m.([]byte)}
 }
 
-// spellings returns what a run of secret bytes looks like in print, shortened
-// to 8 of them.
+// spellings returns the printed forms of secret bytes, using the first 8.
 func spellings(secret []byte) []string {
 	head := secret[:8]
 	return []string{
@@ -49,7 +48,7 @@ func wantNoSecret(t *testing.T, m any, how, text string) {
 	if k, ok := m.(*rsa.PrivateKey); ok && strings.Contains(text, k.D.String()[:20]) {
 		t.Errorf("%s shows d: %s", how, text)
 	}
-	//lint:ignore SA1019 the number itself is what must not be shown
+	// lint:ignore SA1019 the test compares the number itself
 	if k, ok := m.(*ecdsa.PrivateKey); ok && strings.Contains(text, k.D.String()[:20]) {
 		t.Errorf("%s shows d: %s", how, text)
 	}
@@ -62,8 +61,8 @@ func wantNoSecret(t *testing.T, m any, how, text string) {
 	}
 }
 
-// TestS69_Printing: no way of printing a key shows its private part. (S6: what
-// a report may carry is the id and the public half.)
+// TestS69_Printing: no way of printing a key shows its private part. (S6: a report may
+// include the ID and the public half.)
 func TestS69_Printing(t *testing.T) {
 	for _, name := range types() {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +87,7 @@ func TestS69_Printing(t *testing.T) {
 				}
 				wantNoSecret(t, material()[name], how+" JSON", string(text))
 			}
-			//lint:ignore SA9005 that it has nothing to marshal is the point
+			// lint:ignore SA9005 the test is that nothing is marshaled
 			if text := string(testkit.Must(json.Marshal(k))); text != "{}" {
 				t.Errorf("JSON is %s", text)
 			}
@@ -118,7 +117,7 @@ func TestS69_Logging(t *testing.T) {
 	}
 }
 
-// TestDescribe: what people read about a key.
+// TestDescribe: the words that describe keys.
 func TestDescribe(t *testing.T) {
 	for name, want := range map[string]string{
 		"P-256": "P-256 key, ES256", "P-384": "P-384 key, ES384", "P-521": "P-521 key, ES512",

@@ -11,9 +11,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// JWK returns k as a JSON Web Key with its private part if it has one. Members
-// are kty and the key's numbers, kid, alg and use. An id that no JSON can carry
-// is key_invalid.
+// JWK returns k as a JSON Web Key, including its private part if it has one. The members
+// are kty, the key's numbers, kid, alg and use. An ID that JSON cannot represent is
+// key_invalid.
 func (k *Key) JWK() ([]byte, error) {
 	if !utf8.ValidString(k.id) {
 		return nil, fault.New(fault.KeyInvalid, k.source, "its id is not UTF-8")
@@ -36,11 +36,11 @@ func (k *Key) JWK() ([]byte, error) {
 	return text, nil
 }
 
-// PublicSet returns the JWKS of the public halves of list, in its order and
-// always in the same bytes. It refuses secrets (key_is_secret), an empty list
-// (key_set_empty) and one kid for two keys (key_ambiguous), whatever their
-// algorithms: many readers of sets keep one key for each kid. The same key given
-// twice for one algorithm is there once.
+// PublicSet returns the JWKS of the public halves of list, in its order; the same list
+// always gives the same bytes. It refuses secrets (key_is_secret), an empty list
+// (key_set_empty) and two keys with one kid (key_ambiguous), even if their algorithms
+// differ: many consumers keep one key per kid. A key given twice for the same algorithm
+// is included once.
 func PublicSet(list []*Key) ([]byte, error) {
 	set := struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -75,11 +75,11 @@ next:
 	return json.MarshalIndent(set, "", "  ")
 }
 
-// MergeSets returns the JWKS of the public halves of entries that are used, in
-// their order. A JWK stays as it was written: without kid if it had none, for all
-// algorithms of its type if it names none. What is there twice is there once. It
-// refuses secrets (key_is_secret), an empty list (key_set_empty), and two
-// different keys of one kid and algorithm (key_ambiguous).
+// MergeSets returns the JWKS of the public halves of the usable entries, in their order.
+// A JWK keeps its form: without kid if it had none, and without alg if it named none.
+// Duplicates are included once. It refuses secrets (key_is_secret), an empty list
+// (key_set_empty), and two different keys with the same kid and algorithm
+// (key_ambiguous).
 func MergeSets(entries []Entry) ([]byte, error) {
 	set := struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -111,8 +111,8 @@ func MergeSets(entries []Entry) ([]byte, error) {
 	return json.MarshalIndent(set, "", "  ")
 }
 
-// public returns the public half of e's key as a JWK, as far as it was one with the
-// members as they were written (S13).
+// public returns the public half of e's key as a JWK, keeping the members as they were
+// written (S13).
 func (e Entry) public() ([]byte, error) {
 	half, err := e.Key.Public()
 	if err != nil || e.written == nil {
@@ -130,7 +130,7 @@ func (e Entry) public() ([]byte, error) {
 			}
 		}
 	}
-	if e.Key.hasID { // which its attributes may have given it
+	if e.Key.hasID { // its attributes may have set it
 		if members["kid"], err = json.Marshal(e.Key.id); err != nil {
 			return nil, fault.New(fault.KeyInvalid, e.Key.source, "its id is not UTF-8")
 		}
@@ -138,7 +138,7 @@ func (e Entry) public() ([]byte, error) {
 	return json.Marshal(members)
 }
 
-// PickEntries is Pick for entries: those of other keys are left out.
+// PickEntries is Pick for entries; entries of other keys are omitted.
 func PickEntries(entries []Entry, kid string) ([]Entry, error) {
 	var used, picked []Entry
 	for _, e := range entries {

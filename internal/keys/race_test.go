@@ -10,8 +10,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// TestConcurrentUse does all that a key can do at once; the race detector
-// watches. x509 fills in RSA's precomputed values where they are missing.
+// TestConcurrentUse uses a key in every way at once, for the race detector. x509 fills in
+// missing precomputed values of RSA keys.
 func TestConcurrentUse(t *testing.T) {
 	for _, name := range []string{"P-256", "RSA", "OKP"} {
 		for form, text := range map[string]string{"JWK": jwkOf(t, name).text(), "PEM": encodePEM(t, newKey(t, name, keys.Attributes{}))} {

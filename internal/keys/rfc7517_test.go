@@ -8,9 +8,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestRFC7517 reads the examples of RFC 7517 appendix A, key by key, with the
-// thumbprint of RFC 7638 section 3.1. Out of scope: the private RSA key of A.2,
-// whose public half is that of A.1. Appendix C is in TestRFC7517AppendixC.
+// TestRFC7517 reads the examples of RFC 7517 appendix A key by key, with the thumbprint
+// of RFC 7638 section 3.1. The private RSA key of A.2 is omitted: its public half is the
+// one of A.1. TestRFC7517AppendixC covers appendix C.
 func TestRFC7517(t *testing.T) {
 	const rsa = `{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB","alg":"RS256","kid":"2011-04-29"}`
 	const ec = `{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","use":"enc","kid":"1"}`
@@ -19,9 +19,9 @@ func TestRFC7517(t *testing.T) {
 	const hmac = `{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow","kid":"HMAC key used in JWS spec Appendix A.1 example"}`
 	for name, tc := range map[string]struct {
 		set       string
-		kid       string // of the one key that is used
+		kid       string // of the one usable key
 		passed    fault.Code
-		published fault.Code // what becomes of it at a URL
+		published fault.Code // the code if it is published at a URL
 	}{
 		"A.1 public keys":    {setOf(ec, rsa), "2011-04-29", fault.KeyUseMismatch, ""},
 		"A.2 private keys":   {setOf(ecPair, rsa), "2011-04-29", fault.KeyUseMismatch, fault.KeySetUnavailable},
@@ -37,7 +37,7 @@ func TestRFC7517(t *testing.T) {
 	if thumbprint := testkit.Must(mustParse(t, rsa).Thumbprint()); thumbprint != "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs" {
 		t.Errorf("thumbprint %s", thumbprint)
 	}
-	// The EC pair is a pair, apart from its use.
+	// Apart from its use, the EC pair is valid.
 	pair := mustParse(t, `{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE"}`)
 	if !pair.CanSign() {
 		t.Error("the pair of A.2 does not sign")

@@ -12,32 +12,32 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Set is a group of keys that may change while the program runs, such as a
-// JWKS at a URL. It is safe for concurrent use.
+// Set is a group of keys that may change at run time, such as a JWKS at a URL. It is safe
+// for concurrent use.
 type Set interface {
-	// Issuer is the issuer of all of its keys, "" for none.
+	// Issuer returns the issuer of all of its keys, or "".
 	Issuer() string
-	// Held returns the keys that may be used now, at once; nil if Keys must be
-	// asked, which may take its time.
+	// Held returns the keys that may be used now, without blocking. It returns nil if
+	// only Keys can answer, which may take time.
 	Held() []*Key
-	// Keys returns the keys held now. kid, unless empty, is the id being looked
-	// for, so that a set that has it not may look for newer keys. An error means
-	// that there are no keys to decide by (key_set_unavailable): keys that are
-	// returned with one count for a signature by them, but refuse no token.
+	// Keys returns the current keys. kid, if not empty, is the ID wanted: a set without
+	// it may fetch newer keys. An error means that the set cannot decide
+	// (key_set_unavailable): keys returned along with it may verify a token, but not
+	// refuse one.
 	Keys(ctx context.Context, kid string) ([]*Key, error)
 }
 
-// PassesOver is a Set that knows the keys it does not use.
+// PassesOver is a Set that knows which of its keys are not used.
 type PassesOver interface {
-	// PassedOver returns why the key called kid is not used; nil if there is none.
+	// PassedOver returns why the key called kid is not used, or nil.
 	PassedOver(kid string) *fault.Error
 }
 
-// Ring is the keys of one configuration, in its order. It is immutable and
-// safe for concurrent use.
+// Ring holds the keys of a configuration, in order. It is immutable and safe for
+// concurrent use.
 type Ring struct {
 	entries []entry
-	// bound are those of each issuer, free those of none (A20).
+	// bound has the keys of each issuer, free those without an issuer (A20).
 	bound map[string][]entry
 	free  []entry
 }
@@ -55,9 +55,9 @@ func (e entry) issuer() string {
 	return e.key.issuer
 }
 
-// NewRing returns the ring of list and sets, keys first. A key that is there
-// already, for the same algorithms and able to sign if it is, counts once. It
-// returns key_ambiguous where two different keys of one issuer have one id.
+// NewRing returns the ring of list and sets, keys first. A duplicate key, for the same
+// algorithms and able to sign if the first is, is included once. It returns key_ambiguous
+// if two different keys of one issuer have the same ID.
 func NewRing(list []*Key, sets ...Set) (*Ring, error) {
 	r := &Ring{}
 next:
@@ -118,40 +118,38 @@ func (r *Ring) Held() []*Key {
 	return list
 }
 
-// Query is what a token says about the key it was signed with. Issuer and KeyID
-// are nil where the token has none.
+// Query describes the key that a token asks for. Issuer and KeyID are nil if the token
+// has none.
 type Query struct {
 	Issuer    *string
 	KeyID     *string
 	Algorithm Algorithm
-	// Token is asked about keys whose id no one chose, since only the signature
-	// reports whether such a key is the one that the token names (A21).
+	// Token is used to try keys without an ID of their own, since only the signature
+	// shows whether such a key is the one that the token names (A21).
 	Token Signed
 }
 
 // Signed is a token whose signature can be checked.
 type Signed interface {
-	// SignedBy reports whether the signature is one by k.
+	// SignedBy reports whether k made the signature.
 	SignedBy(k *Key) bool
 }
 
-// MaxTried is how many keys without an id of their own are tried for a token
-// that names a key (A21).
+// MaxTried is the maximum number of keys without an ID of their own that are tried for a
+// token that names a key (A21).
 const MaxTried = 8
 
-// Find returns the key that a token's signature must be checked with: by
-// issuer first (A20), then by key id or, without one, the first of the
-// algorithm (A21); the algorithm must be one of the key's (A22). For an id that
-// no key has, keys whose id no one chose are tried in order, MaxTried at most:
-// the first that the signature is by, if there is one.
+// Find returns the key to verify a token's signature with. It selects by issuer (A20),
+// then by key ID or, without one, the first key for the algorithm (A21); the key must
+// allow the algorithm (A22). If no key has the ID, keys without an ID of their own are
+// tried in order, at most MaxTried, and the first that made the signature is returned.
 //
-// What the ring and its sets hold is looked at first; only then are sets asked
-// for newer keys, all at once, so that a slow one holds up no token whose key
-// is available or in another (S24).
+// Find first looks at the keys that the ring and its sets hold. Only if none matches does
+// it ask the sets for newer keys, all at once, so that a slow set does not delay a token
+// whose key is available elsewhere (S24).
 //
-// It returns key_not_found, algorithm_not_allowed, signature_invalid where keys
-// were tried in vain, or, where a set that had to be asked could not answer, that
-// set's error.
+// It returns key_not_found, algorithm_not_allowed, signature_invalid if keys were tried
+// without success or, if a set that had to be asked did not answer, that set's error.
 func (r *Ring) Find(ctx context.Context, q Query) (*Key, error) {
 	entries := r.candidates(q.Issuer)
 	if k := first(entries, q); k != nil {
@@ -170,9 +168,9 @@ func (r *Ring) Find(ctx context.Context, q Query) (*Key, error) {
 	return nil, r.explain(q, s.failure())
 }
 
-// Development returns the ring's development key for a token whose signature is
-// not looked at, whatever its key id and algorithm (A91). The issuer still
-// counts (A92): it returns key_not_found where no key may vouch for it.
+// Development returns the ring's development key for a token whose signature is not
+// checked, whatever its key ID and algorithm (A91). The issuer is still checked (A92): it
+// returns key_not_found if no key may vouch for it.
 func (r *Ring) Development(q Query) (*Key, error) {
 	for _, e := range r.entries {
 		if e.key != nil && e.key.Allows(None) && len(r.candidates(q.Issuer)) > 0 {
@@ -182,8 +180,8 @@ func (r *Ring) Development(q Query) (*Key, error) {
 	return nil, r.explain(q, fault.New(fault.KeyNotFound, "iss", "no key is configured for the token's issuer"))
 }
 
-// explain gives a key_not_found the reason that a person looks for: the issuer,
-// where that is why a key is not a candidate.
+// explain adds to a key_not_found error the likely reason: the issuer, if it rules out a
+// key.
 func (r *Ring) explain(q Query, err error) error {
 	if q.Issuer == nil || !fault.Has(err, fault.KeyNotFound) || len(r.bound[*q.Issuer]) > 0 && !r.bindsElsewhere(q) {
 		return err
@@ -203,7 +201,7 @@ func (r *Ring) explain(q Query, err error) error {
 	return err
 }
 
-// issuers lists the issuers that keys are bound to, the first few of them.
+// issuers lists the issuers that keys are bound to, up to a limit.
 func (r *Ring) issuers() string {
 	const most = 8
 	var list []string
@@ -217,8 +215,8 @@ func (r *Ring) issuers() string {
 	return strings.Join(list, ", ")
 }
 
-// bindsElsewhere reports whether a key of the ring's own has the id that q names,
-// and may not vouch for its issuer.
+// bindsElsewhere reports whether one of the ring's own keys has the ID of q, but may not
+// vouch for its issuer.
 func (r *Ring) bindsElsewhere(q Query) bool {
 	return q.KeyID != nil && q.Issuer != nil && slices.ContainsFunc(r.Keys(), func(k *Key) bool { return k.id == *q.KeyID })
 }
@@ -234,14 +232,14 @@ func (r *Ring) candidates(issuer *string) []entry {
 	return r.free
 }
 
-// Signer returns the key to sign a token with whose "iss" is issuer, nil for a
-// token without: the first key of that issuer that can sign, else the first
-// without an issuer that can; for a token without an issuer, the first that can
-// (A23). A key that is bound to one issuer never signs for another (S89). kid,
-// unless empty, narrows the choice to the keys with that id.
+// Signer returns the key to sign a token with the given "iss", or nil for a token without
+// one: the first key of that issuer that can sign, or else the first without an issuer
+// that can; for a token without an issuer, the first that can (A23). A key bound to one
+// issuer never signs for another (S89). kid, if not empty, limits the choice to keys with
+// that ID.
 //
-// It returns key_missing, or the reason why the key named by kid, or a ring's
-// only key, cannot sign.
+// It returns key_missing, or why the key named by kid, or the ring's only key, cannot
+// sign.
 func (r *Ring) Signer(issuer *string, kid string) (*Key, error) {
 	list := r.Keys()
 	var best, named *Key
@@ -270,7 +268,7 @@ func (r *Ring) Signer(issuer *string, kid string) (*Key, error) {
 	return nil, fault.New(fault.KeyMissing, "keys", "none of them can sign")
 }
 
-// signerRank returns how well k suits to sign for issuer; 0 is not at all.
+// signerRank returns how well k is suited to sign for issuer; 0 means not at all.
 func (k *Key) signerRank(issuer *string) int {
 	switch {
 	case !k.CanSign():

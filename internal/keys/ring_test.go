@@ -9,12 +9,12 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// ringRow asks a ring for the key of a token. Empty iss and kid stand for a
-// token without the claim or member.
+// ringRow looks up the key of a token in a ring. An empty iss or kid means that the token
+// has none.
 type ringRow struct {
 	iss, kid string
 	alg      keys.Algorithm
-	want     string // the id of the key found, with its issuer where it has one
+	want     string // the ID of the key found, with its issuer if it has one
 	code     fault.Code
 }
 
@@ -90,7 +90,8 @@ func TestA20_IssuerFirst(t *testing.T) {
 	checkFind(t, ringOf(t), map[string]ringRow{"no keys": {alg: keys.ES256, code: fault.KeyNotFound}})
 }
 
-// TestA21_KeyID: then by id; without one the first of the algorithm, in order.
+// TestA21_KeyID: keys are selected by ID; for a token without an ID, by the first that
+// allows the algorithm.
 func TestA21_KeyID(t *testing.T) {
 	r := ringOf(t, [3]string{"RSA", "r", ""}, [3]string{"P-256", "e1", ""}, [3]string{"EC2", "e2", ""}, [3]string{"OKP", "../../etc/passwd", ""})
 	checkFind(t, r, map[string]ringRow{
@@ -114,8 +115,8 @@ func TestA21_KeyID(t *testing.T) {
 	})
 }
 
-// TestA22_KeysAndSecrets: the algorithm must be the key's, and a secret never
-// stands for a public key.
+// TestA22_KeysAndSecrets: the key must allow the algorithm, and a secret is never used as
+// a public key.
 func TestA22_KeysAndSecrets(t *testing.T) {
 	r := ringOf(t, [3]string{"RSA", "r", ""}, [3]string{"oct", "s", ""})
 	checkFind(t, r, map[string]ringRow{
@@ -130,7 +131,7 @@ func TestA22_KeysAndSecrets(t *testing.T) {
 	})
 }
 
-// TestA23_Signer: whose key signs.
+// TestA23_Signer: which key signs.
 func TestA23_Signer(t *testing.T) {
 	public := func(name string, a keys.Attributes) *keys.Key { return publicHalf(t, name, a) }
 	private := func(name string, a keys.Attributes) *keys.Key { return newKey(t, name, a) }
@@ -182,7 +183,7 @@ func TestA23_Signer(t *testing.T) {
 	}
 }
 
-// TestA20_OneIDOneKey: within an issuer an id names one key.
+// TestA20_OneIDOneKey: within an issuer, an ID identifies one key.
 func TestA20_OneIDOneKey(t *testing.T) {
 	id := keys.Attributes{ID: "a"}
 	private, public := newKey(t, "RSA", id), publicHalf(t, "RSA", id)
@@ -220,7 +221,7 @@ func TestA20_OneIDOneKey(t *testing.T) {
 	}
 }
 
-// S89: an issuer that is empty is an issuer, and no bound key's.
+// TestS89_EmptyIssuer: an empty issuer is an issuer, but not that of any bound key.
 func TestS89_EmptyIssuer(t *testing.T) {
 	empty := ""
 	bound, free := newKey(t, "EC2", keys.Attributes{ID: "b", Issuer: "B"}), newKey(t, "RSA", keys.Attributes{ID: "f"})

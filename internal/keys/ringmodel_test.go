@@ -21,7 +21,7 @@ func (s fixedSet) Issuer() string                                    { return s.
 func (s fixedSet) Held() []*keys.Key                                 { return s.list }
 func (s fixedSet) Keys(context.Context, string) ([]*keys.Key, error) { return s.list, nil }
 
-// TestA21_Model compares Find and Signer with the rules written down plainly.
+// TestA21_Model compares Find and Signer with a plain model of the rules.
 func TestA21_Model(t *testing.T) {
 	pick := func(t *rapid.T, label string, from ...string) string { return rapid.SampledFrom(from).Draw(t, label) }
 	rapid.Check(t, func(t *rapid.T) {
@@ -72,7 +72,7 @@ func ambiguous(list []*keys.Key) bool {
 	return false
 }
 
-// filter keeps what all of tests say yes to.
+// filter returns the keys that pass all tests.
 func filter(list []*keys.Key, tests ...func(*keys.Key) bool) []*keys.Key {
 	var out []*keys.Key
 	for _, k := range list {
@@ -96,7 +96,7 @@ type signedBy struct{ key *keys.Key }
 
 func (s signedBy) SignedBy(k *keys.Key) bool { return s.key.SameMaterial(k) }
 
-// modelFind is A20, A21 and A22, a sentence a line.
+// modelFind implements A20, A21 and A22, one sentence per line.
 func modelFind(list []*keys.Key, iss, kid string, alg keys.Algorithm, token signedBy) *keys.Key {
 	if iss != "" && len(filter(list, of(iss))) > 0 {
 		list = filter(list, of(iss))
@@ -111,7 +111,7 @@ func modelFind(list []*keys.Key, iss, kid string, alg keys.Algorithm, token sign
 	return append(list, nil)[0]
 }
 
-// modelSigner is A23.
+// modelSigner implements A23.
 func modelSigner(list []*keys.Key, iss, kid string) *keys.Key {
 	list = filter(list, (*keys.Key).CanSign, called(kid))
 	choice := filter(list, of(iss))

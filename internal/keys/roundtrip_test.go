@@ -12,8 +12,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// drawKey draws a key of any type, with or without an id, pinned or not, whole
-// or its public half.
+// drawKey draws a key of any type: with or without an ID, pinned or not, private or
+// public.
 func drawKey(t *rapid.T, label string) *keys.Key {
 	a := keys.Attributes{Issuer: rapid.SampledFrom([]string{"", "issuer", "\"é\n"}).Draw(t, label+" issuer")}
 	if rapid.Bool().Draw(t, label+" has an id") {
@@ -30,9 +30,9 @@ func drawKey(t *rapid.T, label string) *keys.Key {
 	return k
 }
 
-// TestA25_RoundTrips: what is written is read again with its id, algorithm,
-// issuer and material. PEM has no place for id and algorithm, and none of the
-// forms has one for the issuer; the attributes bring them.
+// TestA25_RoundTrips: a key that is written and read back has the same ID, algorithm,
+// issuer and material. PEM cannot hold ID and algorithm, and no form can hold the issuer;
+// these come from the attributes.
 func TestA25_RoundTrips(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		k := drawKey(t, "key")
@@ -55,8 +55,8 @@ func TestA25_RoundTrips(t *testing.T) {
 	})
 }
 
-// TestS13_NeverPrivate: a published set is of public members alone, one key
-// for each key given.
+// TestS13_NeverPrivate: a published set has only public members, one key for each key
+// given.
 func TestS13_NeverPrivate(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var list []*keys.Key

@@ -10,26 +10,26 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Rules are what every token of an issuer must have besides a good signature by a
-// key of that issuer. The zero value demands nothing.
+// Rules are additional requirements for all tokens of an issuer. The zero value requires
+// nothing.
 type Rules struct {
-	// Audiences, unless empty, are those of which aud must hold one.
+	// Audiences, if not empty, lists accepted audiences; aud must hold one of them.
 	Audiences []string
-	// Type, unless empty, is the typ that the header must have (RFC 8725 section
-	// 3.11); its case and the prefix application/ do not matter.
+	// Type, if not empty, is the required typ header (RFC 8725 section 3.11); case and
+	// the prefix application/ are ignored.
 	Type string
-	// MaxLifetime, unless 0, demands iat and exp, no further apart.
+	// MaxLifetime, if not 0, requires iat and exp, at most this far apart.
 	MaxLifetime time.Duration
-	// MaxAge, unless 0, demands an iat no longer ago.
+	// MaxAge, if not 0, requires an iat that is not older.
 	MaxAge time.Duration
-	// RequireExpiry demands exp.
+	// RequireExpiry requires exp.
 	RequireExpiry bool
 }
 
-// IsZero reports whether r demands nothing.
+// IsZero reports whether r requires nothing.
 func (r Rules) IsZero() bool { return r.Equal(Rules{}) }
 
-// OrNil returns r, nil where it demands nothing.
+// OrNil returns r, or nil if it requires nothing.
 func (r Rules) OrNil() *Rules {
 	if r.IsZero() {
 		return nil
@@ -37,8 +37,7 @@ func (r Rules) OrNil() *Rules {
 	return &r
 }
 
-// Equal reports whether r and o demand the same; the order of audiences does
-// not matter.
+// Equal reports whether r and o require the same; the order of audiences is ignored.
 func (r Rules) Equal(o Rules) bool {
 	return r.Type == o.Type && r.MaxLifetime == o.MaxLifetime && r.MaxAge == o.MaxAge && r.RequireExpiry == o.RequireExpiry &&
 		slices.Equal(sorted(r.Audiences), sorted(o.Audiences))
@@ -46,8 +45,8 @@ func (r Rules) Equal(o Rules) bool {
 
 func sorted(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) }
 
-// Validate returns a usage error for rules that look like a check and check nothing: an
-// empty audience, an empty list of them, and times less than 0 (S37, S87).
+// Validate returns a usage error for rules that look like a check but check nothing: an
+// empty audience, an empty list of audiences, and negative durations (S37, S87).
 func (r Rules) Validate() error {
 	switch {
 	case r.Audiences != nil && len(r.Audiences) == 0, slices.Contains(r.Audiences, ""):
@@ -60,10 +59,10 @@ func (r Rules) Validate() error {
 	return nil
 }
 
-// Rules returns what tokens signed by k must have.
+// Rules returns the requirements for tokens signed by k.
 func (k *Key) Rules() Rules { return k.rules }
 
-// Words returns each rule in a few words, by the names of jwtctl.yaml.
+// Words returns each rule in words, using the names of jwtctl.yaml.
 func (r Rules) Words() []string {
 	var list []string
 	if len(r.Audiences) > 0 {
@@ -84,7 +83,7 @@ func (r Rules) Words() []string {
 	return list
 }
 
-// MarshalJSON returns the rules by the names of jwtctl.yaml.
+// MarshalJSON returns the rules with the names of jwtctl.yaml.
 func (r Rules) MarshalJSON() ([]byte, error) {
 	duration := func(d time.Duration) string {
 		if d == 0 {
@@ -109,7 +108,7 @@ func shortened(list []string) []string {
 	return out
 }
 
-// Plain words d as people write it: 5m, not 5m0s.
+// Plain formats d as people write it: 5m, not 5m0s.
 func Plain(d time.Duration) string {
 	text := d.String()
 	if whole, ok := strings.CutSuffix(text, "m0s"); ok {

@@ -8,23 +8,23 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// search is one look for a key among the entries that may vouch for a token.
+// search looks for a key among the entries that may vouch for a token.
 type search struct {
 	query   Query
 	entries []entry
-	answers []answer // of the entries, at their places
-	tried   []*Key   // those without an id of their own; the signature is by none
+	answers []answer // by index in entries
+	tried   []*Key   // keys without an ID of their own that did not make the signature
 }
 
-// answer is what an entry has to say.
+// answer is the result of an entry.
 type answer struct {
 	known bool // false while a set has not answered
-	one   *Key // of an entry that is a key
+	one   *Key // if the entry is a single key
 	list  []*Key
 	err   error
 }
 
-// held is what e has to say at once.
+// held returns what e can answer without blocking.
 func (e entry) held() answer {
 	if e.set == nil {
 		return answer{known: true, one: e.key}
@@ -33,8 +33,8 @@ func (e entry) held() answer {
 	return answer{known: list != nil, list: list}
 }
 
-// first is search.match of what entries hold, as far as that takes no memory: it is all
-// that most tokens need.
+// first is search.match for what entries hold, without allocating: enough for most
+// tokens.
 func first(entries []entry, q Query) *Key {
 	for _, e := range entries {
 		a := e.held()
@@ -48,8 +48,8 @@ func first(entries []entry, q Query) *Key {
 	return nil
 }
 
-// pick returns the first key of a that the token may have been signed with, nil for
-// none; named reports whether the token names one of them.
+// pick returns the first key of a that may have signed the token, or nil; named reports
+// whether the token names one of them.
 func (q *Query) pick(a *answer) (k *Key, named bool) {
 	if a.one != nil && q.fits(a.one) {
 		if named = true; a.one.Allows(q.Algorithm) {
@@ -74,12 +74,12 @@ func (s *search) keyID() string {
 	return *s.query.KeyID
 }
 
-// fits reports whether the token names k; its algorithm may still be another.
+// fits reports whether the token names k; its algorithm may still differ.
 func (q *Query) fits(k *Key) bool {
 	return k.CanVerify() && (q.KeyID == nil || k.id == *q.KeyID)
 }
 
-// keys yields all candidates that are known, in order.
+// keys yields all known candidates in order.
 func (s *search) keys(yield func(*Key) bool) {
 	for i := range s.answers {
 		a := &s.answers[i]
@@ -94,9 +94,9 @@ func (s *search) keys(yield func(*Key) bool) {
 	}
 }
 
-// match returns the first key that the token may have been signed with, nil if
-// there is none so far. Without a key id the order of the configuration
-// decides, so nothing counts behind a set that has not answered, or cannot.
+// match returns the first key that may have signed the token, or nil so far. Without a
+// key ID the configured order decides, so entries after a set that has not answered are
+// ignored.
 func (s *search) match() *Key {
 	named := false // some candidate has the token's key id
 	for i := range s.answers {
@@ -116,8 +116,8 @@ func (s *search) match() *Key {
 	return s.try()
 }
 
-// try returns the first of the keys without an id of its own that the token's
-// signature is by. A key that was tried is not tried again (A21).
+// try returns the first key without an ID of its own that made the token's signature. It
+// tries each key once (A21).
 func (s *search) try() *Key {
 	for k := range s.keys {
 		if k.hasID || !k.CanVerify() || !k.Allows(s.query.Algorithm) || s.wasTried(k) {
@@ -136,8 +136,8 @@ func (s *search) try() *Key {
 
 func (s *search) wasTried(k *Key) bool { return slices.ContainsFunc(s.tried, k.SameMaterial) }
 
-// ask asks the sets for the key, all at once, until there is a match. Sets that
-// hold keys are not asked about a token without a key id: they have said all.
+// ask asks all sets for the key at once, until there is a match. For a token without a
+// key ID, sets that hold keys are not asked again.
 func (s *search) ask(ctx context.Context) *Key {
 	type arrival struct {
 		place int
@@ -145,7 +145,7 @@ func (s *search) ask(ctx context.Context) *Key {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	arrivals := make(chan arrival, len(s.entries)) // room for those that no one waits for any more
+	arrivals := make(chan arrival, len(s.entries)) // room for late answers
 	waiting := 0
 	for i, e := range s.entries {
 		if e.set == nil || s.query.KeyID == nil && s.answers[i].known {
@@ -167,7 +167,7 @@ func (s *search) ask(ctx context.Context) *Key {
 	return nil
 }
 
-// failure says why there is no match.
+// failure returns why there is no match.
 func (s *search) failure() error {
 	var unavailable error
 	for _, a := range s.answers {
@@ -199,11 +199,10 @@ func (s *search) failure() error {
 	return fault.New(fault.KeyNotFound, "iss", "no key is configured for the token's issuer")
 }
 
-// notFound says that no key has the id that the token names, or that one has and
-// is not used.
+// notFound returns the error for a key ID that no key has, or whose key is not used.
 func (s *search) notFound() error {
 	for k := range s.keys {
-		if k.id == s.keyID() { // or it would have been found
+		if k.id == s.keyID() { // otherwise it would have been found
 			return fault.New(fault.KeyNotFound, "kid", "the key %q may only sign: its key_ops does not permit it to verify", quote.Shorten(s.keyID()))
 		}
 	}

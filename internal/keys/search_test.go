@@ -18,14 +18,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// scriptedSet is a set of which a test says what it holds, what it answers when
-// asked, and when.
+// scriptedSet is a set with scripted keys, answers and timing.
 type scriptedSet struct {
 	issuer string
 	held   []*keys.Key
 	newer  []*keys.Key   // what Keys returns; held if nil
 	err    error         // what Keys returns instead
-	slow   chan struct{} // Keys waits for it, unless nil
+	slow   chan struct{} // unless nil, Keys waits for it
 	asked  atomic.Int32
 }
 
@@ -86,7 +85,7 @@ func TestS24_FindAmongSets(t *testing.T) {
 		kid    *string
 		want   *keys.Key
 		code   fault.Code
-		asked  int // how many sets may be asked, all in all
+		asked  int // the maximum number of sets asked, in total
 	}{
 		"a static key, beside a slow set":         {static: []*keys.Key{a}, sets: []*scriptedSet{hangs()}, kid: id("a"), want: a},
 		"a static key, without kid":               {static: []*keys.Key{a}, sets: []*scriptedSet{hangs()}, want: a},
@@ -131,8 +130,8 @@ func TestS24_FindAmongSets(t *testing.T) {
 	}
 }
 
-// Ten sets that each answer when all have been asked: one after the other,
-// none ever would.
+// Each of ten sets answers only after all have been asked: asked in turn, none ever
+// would.
 func TestS24_SetsAreAskedTogether(t *testing.T) {
 	const n = 10
 	var waiting atomic.Int32
@@ -175,7 +174,8 @@ func (m meetingSet) Keys(ctx context.Context, _ string) ([]*keys.Key, error) {
 	}
 }
 
-// A set of another issuer is not asked (A20), nor waited for.
+// TestA20_SetsOfOtherIssuersAreLeftAlone: a set of another issuer is neither asked (A20)
+// nor waited for.
 func TestA20_SetsOfOtherIssuersAreLeftAlone(t *testing.T) {
 	b := ec(t, "b")
 	mine := &scriptedSet{issuer: "mine", newer: []*keys.Key{b}}
@@ -196,8 +196,8 @@ func TestA20_SetsOfOtherIssuersAreLeftAlone(t *testing.T) {
 	}
 }
 
-// TestA20_IdOfAnotherIssuer: a key that has the token's id and may not vouch for
-// its issuer is told of, without its issuer.
+// TestA20_IdOfAnotherIssuer: if a key has the token's ID but may not vouch for its
+// issuer, the error says so, without naming the key's issuer.
 func TestA20_IdOfAnotherIssuer(t *testing.T) {
 	bound, err := ec(t, "a").With(keys.Attributes{Issuer: "secret-partner"})
 	if err != nil {
@@ -216,9 +216,8 @@ func TestA20_IdOfAnotherIssuer(t *testing.T) {
 	}
 }
 
-// TestA21_KeysWithoutAnID: a key whose id nobody chose stands for any id that no
-// other candidate has, if the signature is by it; nothing else about the choice
-// is looser.
+// TestA21_KeysWithoutAnID: a key without an ID of its own matches any ID that no other
+// candidate has, if it made the signature; otherwise the selection is no less strict.
 func TestA21_KeysWithoutAnID(t *testing.T) {
 	plain, second, named, other := ec(t, ""), ec(t, ""), ec(t, "x"), ed(t, "x")
 	bound, err := plain.With(keys.Attributes{Issuer: "partner"})
@@ -235,7 +234,7 @@ func TestA21_KeysWithoutAnID(t *testing.T) {
 		sets   []*scriptedSet
 		iss    string
 		noKid  bool
-		by     *keys.Key // who signed the token
+		by     *keys.Key // signed the token
 		want   *keys.Key
 		code   fault.Code
 	}{
@@ -281,7 +280,7 @@ func TestA21_KeysWithoutAnID(t *testing.T) {
 	}
 }
 
-// countedToken counts how often it is tried, and fits one key.
+// countedToken counts how often it is tried, and matches one key.
 type countedToken struct {
 	by    *keys.Key
 	tried int
@@ -289,8 +288,8 @@ type countedToken struct {
 
 func (c *countedToken) SignedBy(k *keys.Key) bool { c.tried++; return c.by.SameMaterial(k) }
 
-// TestA21_TriesEightKeys: what a token costs is bounded, whatever is configured,
-// and no key is tried twice.
+// TestA21_TriesEightKeys: the cost of a token is bounded whatever is configured, and no
+// key is tried twice.
 func TestA21_TriesEightKeys(t *testing.T) {
 	list := []*keys.Key{ed(t, "")}
 	for range keys.MaxTried + 1 {

@@ -11,31 +11,31 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// MaxSetKeys is the most keys that a set may hold (S11).
+// MaxSetKeys is the maximum number of keys in a set (S11).
 const MaxSetKeys = 1000
 
-// Entry is a key of a file or set, and what became of it.
+// Entry is a key of a file or set, usable or not.
 type Entry struct {
-	// Index is the key's place in the set, from 0.
+	// Index is the position in the set, from 0.
 	Index int
-	// KeyID is the kid as it was written, "" for none.
+	// KeyID is the kid as written, or "".
 	KeyID string
-	// Key is the key, nil if it is passed over; Problem then says why.
+	// Key is the key, or nil if it is not used; Problem then has the reason.
 	Key     *Key
 	Problem *fault.Error
 
-	kty, alg string              // as they were written
+	kty, alg string              // as written
 	written  []strictjson.Member // of a JWK
 }
 
-// claims reports whether e, which is broken or weak, was meant to check the
-// signatures that k checks: the two are ambiguous then (S12).
+// claims reports whether e, a broken or weak key, was meant to verify the same signatures
+// as k; then the two are ambiguous (S12).
 func (e Entry) claims(k *Key) bool {
 	return e.Problem != nil && (e.Problem.Code == fault.KeyInvalid || e.Problem.Code == fault.KeyWeak) &&
 		e.KeyID == k.id && e.kty == string(k.Type()) && (e.alg == "" || k.Allows(Algorithm(e.alg)))
 }
 
-// String names the entry by its place and id.
+// String identifies the entry by position and ID.
 func (e Entry) String() string {
 	if e.KeyID == "" {
 		return fmt.Sprintf("keys[%d]", e.Index)
@@ -43,18 +43,17 @@ func (e Entry) String() string {
 	return fmt.Sprintf("keys[%d] (kid %q)", e.Index, quote.Shorten(e.KeyID))
 }
 
-// ParseSet reads a key set or a single key, whatever made it:
-// a JWKS (RFC 7517 section 5), a JWK, or what else Parse reads. The same bytes
-// get the same verdict wherever they are from (S12): a key that is not for
-// signatures, broken or weak is passed over, and members that are null or empty
-// count as absent. published says that the set is public, at a URL; then private
-// or secret material in any of its keys makes all of it invalid, since anyone may
+// ParseSet reads a key set or a single key from any source: a JWKS (RFC 7517 section 5),
+// a JWK, or anything else that Parse reads. The same bytes always give the same result
+// (S12): keys that are broken, weak or not for signatures are skipped, and null or empty
+// members count as absent. published means that the set is public, at a URL; private or
+// secret material in any of its keys then makes the whole set invalid, since anyone may
 // have it (S21).
 //
-// Of a, Source is named in messages, Issuer and Algorithm go to each key, and ID
-// picks keys, as Pick does. Errors are those of Parse, key_set_empty, which gives
-// the reason for each key, key_ambiguous and key_set_mixed. The entries are
-// returned with key_set_empty too.
+// a.Source is used in messages, a.Issuer and a.Algorithm apply to each key, and a.ID
+// selects keys, as Pick does. Errors are those of Parse, key_set_empty, which has the
+// reason for each key, key_ambiguous and key_set_mixed. With key_set_empty the entries
+// are returned too.
 func ParseSet(data []byte, a Attributes, published bool) (Loaded, error) {
 	loaded, err := parse(data, a, leniently(published))
 	if err != nil {
@@ -66,19 +65,19 @@ func ParseSet(data []byte, a Attributes, published bool) (Loaded, error) {
 	return loaded, nil
 }
 
-// reading says how the keys of a set are read.
+// reading configures how the keys of a set are read.
 type reading struct {
-	// passesOver reports whether a key with this fault is left out rather than
-	// the end of the whole set.
+	// passesOver reports whether a key with this fault is skipped, rather than failing
+	// the whole set.
 	passesOver func(*fault.Error) bool
-	// empties counts members that are empty as absent.
+	// empties treats empty members as absent.
 	empties bool
 	// published refuses private material.
 	published bool
 }
 
-// strictly reads a file that its owner named: a key of a kind that is not for us
-// is passed over (RFC 7517 section 5), any other must load.
+// strictly is for files that their owner names: unsupported kinds of keys are skipped
+// (RFC 7517 section 5), all others must load.
 func strictly() reading {
 	return reading{passesOver: func(err *fault.Error) bool {
 		return err.Code == fault.KeyTypeUnsupported || err.Code == fault.KeyUseMismatch
@@ -89,7 +88,7 @@ func leniently(published bool) reading {
 	return reading{passesOver: func(*fault.Error) bool { return true }, empties: true, published: published}
 }
 
-// present returns the members that count.
+// present returns the members that are not treated as absent.
 func (r reading) present(members []strictjson.Member) []strictjson.Member {
 	if !r.empties {
 		return members
@@ -102,9 +101,8 @@ func errPublished(source, what string) *fault.Error {
 		WithHint("publish public keys only: jwtctl jwks prints them; replace the keys that were published")
 }
 
-// privateMember returns the name of a member of members that only a private or
-// secret key has, "" if there is none. The k of a key for something other than
-// signatures cannot be used to forge a token.
+// privateMember returns the name of a member that only a private or secret key has, or
+// "". The k of a key that is not for signatures is ignored: it cannot forge a token.
 func privateMember(members []strictjson.Member, problem *fault.Error) string {
 	forOther := problem != nil && problem.Code == fault.KeyUseMismatch
 	for _, m := range members {
@@ -128,7 +126,7 @@ func privateMember(members []strictjson.Member, problem *fault.Error) string {
 	return ""
 }
 
-// readSet reads the keys of the JWKS whose "keys" is array.
+// readSet reads the JWKS whose "keys" member is array.
 func readSet(array strictjson.Value, a Attributes, r reading) (Loaded, error) {
 	elements, err := strictjson.Elements(array, jsonDepth)
 	if err != nil {
@@ -170,7 +168,7 @@ func readElements(elements iter.Seq[strictjson.Value], a Attributes, r reading) 
 	return out, nil
 }
 
-// element reads one key of a set, or the JWK that a file is.
+// element reads a key of a set, or a file's single JWK.
 func (r reading) element(e strictjson.Value, a Attributes) (Entry, *fault.Error) {
 	members, err := strictjson.Object(e, jsonDepth)
 	if err != nil {
@@ -209,7 +207,7 @@ func (r reading) members(members []strictjson.Member, a Attributes) (Entry, *fau
 	return entry, nil
 }
 
-// errNoKey lists why each key of a set is not used.
+// errNoKey lists why no key of a set is usable.
 func errNoKey(entries []Entry, source string) *fault.Error {
 	if len(entries) == 0 {
 		return fault.New(fault.KeySetEmpty, source, "the set is empty: it holds no keys")
@@ -225,14 +223,14 @@ func errNoKey(entries []Entry, source string) *fault.Error {
 	return fault.New(fault.KeySetEmpty, source, "the set holds no key that can be used: %s", strings.Join(reasons, "; "))
 }
 
-// ambiguous reports whether a signature by one id and algorithm could be checked
-// with either of two different keys (S12).
+// ambiguous reports whether two different keys could verify a signature with the same ID
+// and algorithm (S12).
 func ambiguous(a, b *Key) bool {
 	return a.id == b.id && slices.ContainsFunc(a.algs, b.Allows) && !a.SameMaterial(b)
 }
 
-// checkSet refuses sets in which a kid and an algorithm do not name one key, or
-// in which a public key could be taken for a secret (S12).
+// checkSet refuses a set in which kid and algorithm do not identify one key, or in which
+// a public key could be mistaken for a secret (S12).
 func checkSet(set Loaded, source string) error {
 	byID := make(map[string][]*Key, len(set.Keys))
 	secrets := 0
@@ -260,9 +258,9 @@ func errAmbiguous(source, kid string) *fault.Error {
 	return fault.New(fault.KeyAmbiguous, source, "two different keys of the set have the kid %q", quote.Shorten(kid))
 }
 
-// Pick returns the keys of list with the id kid: one, or the same for several
-// algorithms. If there is none and list's only key has no id of its own, it gets
-// this one. It returns key_missing where there is no such key.
+// Pick returns the keys of list with the ID kid: one, or the same key for several
+// algorithms. If none has the ID and list has a single key without an ID of its own, that
+// key gets this ID. Otherwise it returns key_missing.
 func Pick(list []*Key, kid string) ([]*Key, error) {
 	var picked []*Key
 	for _, k := range list {
@@ -285,7 +283,7 @@ func Pick(list []*Key, kid string) ([]*Key, error) {
 		WithHint("there are %s", strings.Join(ids, ", "))
 }
 
-// about gives err, unless nil, the place source.
+// about returns err, if not nil, with source as its place.
 func about(err error, source string) error {
 	if f, isFault := err.(*fault.Error); isFault {
 		return f.About(source)

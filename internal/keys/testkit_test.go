@@ -18,8 +18,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// material has a private key or secret of each type, made once; "EC2",
-// "RSA2" and "OKP2" are others of the type.
+// material has a private key or secret of each type, generated once; "EC2", "RSA2" and
+// "OKP2" are second keys of the type.
 var material = sync.OnceValue(func() map[string]any {
 	ec := func(c elliptic.Curve) any { return testkit.Must(ecdsa.GenerateKey(c, rand.Reader)) }
 	okp := func() any { _, k, err := ed25519.GenerateKey(rand.Reader); return testkit.Must(k, err) }
@@ -31,7 +31,7 @@ var material = sync.OnceValue(func() map[string]any {
 	}
 })
 
-// types are the names in material that tables go through.
+// types lists the names in material for use in tables.
 func types() []string { return []string{"P-256", "P-384", "P-521", "RSA", "OKP", "oct"} }
 
 // newKey returns the key of material called name.
@@ -54,7 +54,7 @@ func publicHalf(tb testing.TB, name string, a keys.Attributes) *keys.Key {
 	return k
 }
 
-// members is a JWK, as tests change it.
+// members is a JWK that tests modify.
 type members map[string]any
 
 // jwkOf returns the JWK of the key called name, without kid, alg and use.
@@ -116,8 +116,8 @@ func mustParse(tb testing.TB, text string) *keys.Key {
 	return loaded.Keys[0]
 }
 
-// wantRefused reads text and wants the code, and an error that names the file
-// and shows nothing of a private key in it.
+// wantRefused reads text and expects the code, and an error that names the file without
+// any private key material.
 func wantRefused(t *testing.T, text string, code fault.Code) {
 	t.Helper()
 	loaded, err := parse(text)

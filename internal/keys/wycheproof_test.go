@@ -11,7 +11,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// ecdhCase is a case of Wycheproof's ECDH files, of which the keys matter here.
+// ecdhCase is a case of Wycheproof's ECDH files, of which only the keys are used.
 type ecdhCase struct {
 	TcID            int
 	Comment         string
@@ -66,8 +66,8 @@ func wantCounts(t *testing.T, got, want map[string]int) {
 	}
 }
 
-// wantPrivate reads the private keys of cases, which are all good; many have
-// the same.
+// wantPrivate reads the private keys of cases, all of which are valid; many cases share
+// one.
 func wantPrivate(t *testing.T, cases []ecdhCase) {
 	t.Helper()
 	seen := map[string]bool{}
@@ -81,10 +81,9 @@ func wantPrivate(t *testing.T, cases []ecdhCase) {
 	}
 }
 
-// TestS10_WycheproofJWK: the public keys of the ECDH cases. All 1733 of valid
-// cases load, the 54 that are off their curve do not, nor the 3 that claim to
-// be on P-256K. The other 12 mix two curves: 8 of them are good keys by
-// themselves, 4 are on P-256K.
+// TestS10_WycheproofJWK reads the public keys of the ECDH cases. All 1733 of valid cases
+// load; the 54 that are off their curve and the 3 that claim P-256K do not. The other 12
+// mix two curves: 8 are valid keys by themselves, 4 are on P-256K.
 func TestS10_WycheproofJWK(t *testing.T) {
 	cases, got := ecdhCases(t, "webcrypto"), map[string]int{}
 	for _, c := range cases {
@@ -105,10 +104,9 @@ func TestS10_WycheproofJWK(t *testing.T) {
 	})
 }
 
-// TestS9_WycheproofPEM: the same in SubjectPublicKeyInfo. Nothing but the 1733
-// of valid cases and the 8 good ones of mixed cases loads: none of the 664
-// spellings that x509 takes 48 of, no compressed point, no curve given by its
-// numbers.
+// TestS9_WycheproofPEM reads the same keys as SubjectPublicKeyInfo. Only the 1733 of
+// valid cases and the 8 valid keys of mixed cases load: none of the 664 invalid encodings
+// (x509 accepts 48), compressed points or curves given by parameters.
 func TestS9_WycheproofPEM(t *testing.T) {
 	cases, got := ecdhCases(t, "pem"), map[string]int{}
 	spellings := 0

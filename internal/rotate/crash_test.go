@@ -16,8 +16,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/rotate"
 )
 
-// dyingDisk is the machine's disk until a number of changes is used up; then
-// every change fails, as if the program had been killed there.
+// dyingDisk is the real disk until a number of changes is used up; then every change
+// fails, as if the program had been killed there.
 type dyingDisk struct{ left int }
 
 var errDied = errors.New("the program died here")
@@ -68,9 +68,8 @@ func (d *dyingDisk) Rename(a, b string) error {
 func (d *dyingDisk) Remove(a string) error { return d.change(func() error { return os.Remove(a) }) }
 func (d *dyingDisk) SyncDir(string) error  { return d.spend() }
 
-// TestS73_DiesAtEachChange lets a whole life of keys die at its first change
-// to the disk, its second, and so on, and demands that the next run goes on as
-// if nothing had been.
+// TestS73_DiesAtEachChange lets a complete life of keys die at its first change to the
+// disk, its second, and so on. The next run must continue as if nothing had happened.
 func TestS73_DiesAtEachChange(t *testing.T) {
 	whole := 0
 	for left := 0; whole < 3; left++ {
@@ -85,7 +84,7 @@ func TestS73_DiesAtEachChange(t *testing.T) {
 					t.Fatalf("died at change %d: %v", left, err)
 				}
 				died = true
-				disk.left = 1 << 30 // the next run finds a working disk
+				disk.left = 1 << 30 // the disk works for the next run
 				run(t, newRotation(dir, c))
 			}
 			before, err := rotate.ReadState(dir)
@@ -107,7 +106,7 @@ func TestS73_DiesAtEachChange(t *testing.T) {
 	}
 }
 
-// checkNames demands that every key file in dir is one that the state names.
+// checkNames fails unless the state names every key file in dir.
 func checkNames(t *testing.T, dir string) {
 	t.Helper()
 	s, err := rotate.ReadState(dir)
@@ -129,7 +128,7 @@ func checkNames(t *testing.T, dir string) {
 	}
 }
 
-// TestS73_Killed kills a program that rotates all the time, again and again.
+// TestS73_Killed repeatedly kills a program that rotates all the time.
 func TestS73_Killed(t *testing.T) {
 	if dir := os.Getenv("ROTATE_FOREVER"); dir != "" {
 		rotateForever(dir)
@@ -165,7 +164,7 @@ func TestS73_Killed(t *testing.T) {
 	checkNames(t, dir)
 }
 
-// checkModes demands that only the state can be read by others.
+// checkModes fails if others can read more than the state.
 func checkModes(t *testing.T, dir string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

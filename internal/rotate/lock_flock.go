@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// lock waits until no other program rotates dir. The system lets go of the lock
-// when the program ends, however it does.
+// lock waits until no other program is rotating dir. The system releases the lock when
+// the program ends, however it ends.
 func lock(dir string) (unlock func(), err error) {
 	f, err := os.Open(dir)
 	if err != nil {

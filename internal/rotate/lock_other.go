@@ -2,6 +2,6 @@
 
 package rotate
 
-// lock does nothing where folders cannot be locked: one rotation at a time is
-// then up to the caller.
+// lock does nothing on systems that cannot lock folders: callers must then ensure that
+// one rotation runs at a time.
 func lock(string) (unlock func(), err error) { return func() {}, nil }

@@ -12,20 +12,20 @@ import (
 	"github.com/jwtctl/jwtctl/internal/rotate"
 )
 
-// world is a key folder, its server, and those who sign and verify, in steps
-// of one second. Everything that may be late is late by chance.
+// world is a key folder with its server, signers and verifiers, in steps of one second.
+// Everything that may be late is late at random.
 type world struct {
 	random             *rand.Rand
 	policy             rotate.Policy
-	poll, age, refresh int // of the server, of its answers, of verifiers; the most, in seconds
+	poll, age, refresh int // the maximum delays, in seconds, of the server's polling, its responses and the verifiers
 	crash              float64
 
 	now    int
 	made   int
 	state  rotate.State
 	held   rotate.Held
-	served []map[string]bool // by time: the ids that the folder holds
-	active []string          // by time: the id that signs, "" for none
+	served []map[string]bool // by time: the IDs in the folder
+	active []string          // by time: the ID that signs, or ""
 	gone   map[string]int    // when a key was removed
 
 	verifiers                       []verifier
@@ -47,9 +47,9 @@ func (w *world) at(t int) time.Time { return time.Unix(1_800_000_000+int64(t), 0
 
 func (w *world) upTo(most int) int { return w.random.IntN(most + 1) }
 
-// TestS17_Model runs 1,000 random schedules of rotations, forced and crashing
-// ones among them. No token may be refused while it is valid, and no key
-// accepted longer after its removal than verifiers may keep it.
+// TestS17_Model runs 1,000 random schedules of rotations, including forced and crashing
+// ones. No token may be refused while it is valid, and no key accepted longer after its
+// removal than verifiers may keep it.
 func TestS17_Model(t *testing.T) {
 	schedules, signed, promoted := 0, 0, 0
 	for range 10 { // rapid's default is 100 checks
@@ -89,7 +89,7 @@ func newWorld(t *rapid.T) *world {
 		PublishWait:  time.Duration(learn+within("more wait", 0, 20)) * time.Second,
 		MaxTokenLife: time.Duration(within("life", 1, 100)) * time.Second,
 	}
-	for len(w.held) == 0 { // a server does not start without a key
+	for len(w.held) == 0 { // a server does not start without keys
 		w.rotate(false)
 	}
 	for range 3 {
@@ -98,7 +98,7 @@ func newWorld(t *rapid.T) *world {
 	return w
 }
 
-// tick lets a second pass.
+// tick advances the time by a second.
 func (w *world) tick() {
 	if w.random.IntN(10) == 0 {
 		w.rotate(w.random.IntN(5) == 0)
@@ -118,7 +118,7 @@ func (w *world) tick() {
 	w.verify()
 }
 
-// rotate is one run, which may be killed between any two changes.
+// rotate does one run, which may be killed between any two changes.
 func (w *world) rotate(force bool) {
 	policy := w.policy
 	policy.Force = force
@@ -161,8 +161,8 @@ func (w *world) rotate(force bool) {
 	}
 }
 
-// checkFolder demands that after a run to its end the folder holds what the
-// state names, and no key whose time is over.
+// checkFolder fails unless, after a complete run, the folder holds what the state names
+// and no expired key.
 func (w *world) checkFolder() {
 	named := map[string]bool{}
 	if w.state.Active != nil {
@@ -181,7 +181,7 @@ func (w *world) checkFolder() {
 	}
 }
 
-// record notes what is served and who signs at this time.
+// record records which keys are served and which one signs at this time.
 func (w *world) record() {
 	ids := map[string]bool{}
 	for id := range w.held {
@@ -198,7 +198,7 @@ func (w *world) record() {
 	w.active = append(w.active, active)
 }
 
-// sign makes a token with the key that was active when its maker looked.
+// sign makes a token with the key that was active when its signer looked.
 func (w *world) sign() {
 	looked := max(0, w.now-w.upTo(int(rotate.SignerSlack.Seconds())))
 	if kid := w.active[looked]; kid != "" {
@@ -207,8 +207,8 @@ func (w *world) sign() {
 	}
 }
 
-// verify checks every valid token with every verifier, and that none still
-// holds a key that went too long ago.
+// verify checks every valid token with every verifier, and that no verifier still holds a
+// key that was removed too long ago.
 func (w *world) verify() {
 	valid := w.tokens[:0]
 	for _, one := range w.tokens {

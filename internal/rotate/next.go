@@ -8,29 +8,29 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// SignerSlack is how long a program may take from looking up the active key to
-// signing with it. A retired key stays so much longer.
+// SignerSlack is how long a program may take from looking up the active key to signing
+// with it. A retired key is kept that much longer.
 const SignerSlack = time.Minute
 
-// Policy says when keys change.
+// Policy configures when keys are replaced.
 type Policy struct {
-	// Every is how long a key is active before its successor is made; 0 means
-	// that only Force makes one.
+	// Every is how long a key is active before its successor is made; 0 means only when
+	// Force is set.
 	Every time.Duration
-	// PublishWait is how long a key is published before it signs: at least the
-	// longest time in which verifiers learn of a new key. For `jwtctl serve` and
-	// a Temporal server that is the server's poll interval, its max-age and the
-	// refreshInterval together.
+	// PublishWait is how long a key is published before it signs: at least the longest
+	// time that verifiers take to learn of a new key. For `jwtctl serve` and a Temporal
+	// server that is the sum of the server's poll interval, its max-age and the
+	// refreshInterval.
 	PublishWait time.Duration
-	// MaxTokenLife is the longest life of a token. A retired key stays published
-	// for at least as long.
+	// MaxTokenLife is the longest lifetime of a token. A retired key stays published for
+	// at least as long.
 	MaxTokenLife time.Duration
-	// Force makes a successor now, whatever the active key's age. It waits like
-	// any other, and does nothing where there is one.
+	// Force makes a successor now, whatever the active key's age. The successor waits
+	// like any other. Force does nothing if there is a successor already.
 	Force bool
 }
 
-// Check returns usage for durations that make no sense.
+// Check returns a usage error for invalid durations.
 func (p Policy) Check() error {
 	switch {
 	case p.Every < 0:
@@ -43,46 +43,45 @@ func (p Policy) Check() error {
 	return nil
 }
 
-// Held says what the key files of a folder hold: by key id, its files.
+// Held holds the key files of a folder by key ID.
 type Held map[string]Files
 
-// Files are the files that hold one key.
+// Files are the files with the same key.
 type Files struct {
 	Paths   []string
 	CanSign bool // one of them has the private half
 
-	key *keys.Key // with its private half if CanSign
+	key *keys.Key // private if CanSign
 }
 
-// Action is what a step does to a folder.
+// Action is the kind of a step.
 type Action string
 
-// The actions. Each changes one thing, so that a program killed between two
-// of them, or within one, leaves a folder from which Next goes on.
+// The actions. Each changes one thing, so that Next can continue if the program is killed
+// between two of them, or during one.
 const (
 	Nothing  Action = "nothing"
 	Adopt    Action = "adopt"    // the folder's only private key becomes active
-	Make     Action = "make"     // a new key is made: named in the state, then written
-	Announce Action = "announce" // the new key is published; from here its wait counts
+	Make     Action = "make"     // a new key is made: recorded in the state, then written
+	Announce Action = "announce" // the new key is published; its wait begins
 	Promote  Action = "promote"  // the next key becomes active, the active one is retired
-	Remove   Action = "remove"   // the files of a retired key go
+	Remove   Action = "remove"   // the files of a retired key are removed
 	Forget   Action = "forget"   // the state no longer names a key whose files are gone
 )
 
-// Step is one action, and the state after it.
+// Step is an action and the state after it.
 type Step struct {
 	Action Action
-	// KeyID is the key that the action is about; "" for Make.
+	// KeyID is the affected key; "" for Make.
 	KeyID string
-	// State is to be written when the action is done; for Make, Next is still
-	// to be put into it.
+	// State is to be written after the action; for Make, without Next, which take fills
+	// in.
 	State State
 }
 
-// Next returns the next step for a folder with state s that holds held; Nothing
-// when all is as it should be. It has no effect itself, and s stays as it is.
-// It returns key_ambiguous where a folder without state has several private
-// keys, since nothing says which of them signs.
+// Next returns the next step for a folder with state s that holds held, or Nothing. It
+// has no side effects, and does not modify s. It returns key_ambiguous if a folder
+// without state has several private keys, since it is unknown which one signs.
 func Next(s State, held Held, now time.Time, p Policy) (Step, error) {
 	s.Retired = slices.Clone(s.Retired)
 	switch {
@@ -95,7 +94,7 @@ func Next(s State, held Held, now time.Time, p Policy) (Step, error) {
 	case s.Next != nil && s.Next.SignsFrom == nil:
 		from := now.Add(p.PublishWait)
 		if s.Active == nil && len(s.Retired) == 0 && len(held) == 1 {
-			from = now // there is no older set that verifiers could still hold
+			from = now // verifiers cannot hold an older set
 		}
 		s.Next = &Upcoming{KeyID: s.Next.KeyID, SignsFrom: &from}
 		return Step{Announce, s.Next.KeyID, s}, nil
@@ -119,7 +118,7 @@ func Next(s State, held Held, now time.Time, p Policy) (Step, error) {
 	return Step{Nothing, "", s}, nil
 }
 
-// begin is the first step of a folder without state.
+// begin returns the first step for a folder without state.
 func begin(held Held, now time.Time) (Step, error) {
 	var signers []string
 	for id, f := range held {
@@ -146,8 +145,8 @@ func promote(s State, now time.Time, p Policy) Step {
 	return Step{Promote, s.Active.KeyID, s}
 }
 
-// isDue reports whether the active key needs a successor: it is old, or it cannot
-// sign because its file is gone.
+// isDue reports whether the active key needs a successor: it is too old, or it cannot
+// sign because its file is missing.
 func (s State) isDue(held Held, now time.Time, p Policy) bool {
 	if p.Force || s.Active == nil || !held[s.Active.KeyID].CanSign {
 		return true

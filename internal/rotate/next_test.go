@@ -22,7 +22,7 @@ func retired(kid string, hours int) rotate.Retired {
 	return rotate.Retired{KeyID: kid, RemoveAfter: *inHours(hours)}
 }
 
-// private and with say what a folder holds.
+// private and with describe the keys of a folder.
 func private(kids ...string) rotate.Held {
 	h := rotate.Held{}
 	for _, kid := range kids {

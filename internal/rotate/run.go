@@ -19,9 +19,9 @@ type Rotation struct {
 	// Folder holds the key files, each with one key, and the state.
 	Folder string
 	Policy Policy
-	// Algorithm is that of the keys to make.
+	// Algorithm is the algorithm of new keys.
 	Algorithm keys.Algorithm
-	// Make makes a private key for an algorithm.
+	// Make generates a private key for an algorithm.
 	Make func(keys.Algorithm) (*keys.Key, error)
 	// Now is the clock.
 	Now func() time.Time
@@ -29,15 +29,15 @@ type Rotation struct {
 	Writer files.Writer
 }
 
-// maxSteps is more than any folder can need: MaxSetKeys removals, and a few.
+// maxSteps is more than any folder can need: MaxSetKeys removals, and a few others.
 const maxSteps = keys.MaxSetKeys + 10
 
-// Run takes every step that is due now and returns them with the state they
-// lead to. Killed at any point, it leaves a folder from which the next Run goes
-// on. Runs on one folder wait for each other where the system has file locks.
+// Run takes every step that is due now, and returns the steps and the resulting state. If
+// it is killed, the next Run continues from where it stopped. Runs on one folder wait for
+// each other if the system has file locks.
 //
-// It returns the errors of Policy.Check, ReadState, Next, Make and files.Write;
-// the steps before the error were taken.
+// Errors are those of Policy.Check, ReadState, Next, Make and files.Write; the steps
+// before the error were taken.
 func (r *Rotation) Run() ([]Step, State, error) {
 	if err := r.Policy.Check(); err != nil {
 		return nil, State{}, err
@@ -69,20 +69,20 @@ func (r *Rotation) Run() ([]Step, State, error) {
 			return done, s, err
 		}
 		if step.Action == Make {
-			policy.Force = false // one successor, not one after the other
+			policy.Force = false // one successor, rather than one after the other
 		}
 		done = append(done, step)
 	}
 	return done, State{}, fault.New(fault.Internal, r.Folder, "rotation does not come to an end")
 }
 
-// take does what step says, and returns it as it was done.
+// take carries out step, and returns it as carried out.
 func (r *Rotation) take(step Step, held Held) (Step, error) {
 	switch step.Action {
 	case Make:
 		return r.make(step)
 	case Remove:
-		// The files first: while the state names the key, it cannot sign again.
+		// Remove the files first: while the state names the key, it cannot sign again.
 		for _, path := range held[step.KeyID].Paths {
 			if err := r.remove(path); err != nil {
 				return step, err
@@ -92,9 +92,8 @@ func (r *Rotation) take(step Step, held Held) (Step, error) {
 	return step, r.writeState(step.State)
 }
 
-// make makes the next key. Its name goes into the state before its file is
-// there, so that the file is known for what it is even if this is the last that
-// the program does.
+// make generates the next key. It records the key's ID in the state before it writes the
+// file, so that the file is recognized even if the program dies right after.
 func (r *Rotation) make(step Step) (Step, error) {
 	k, err := r.Make(r.Algorithm)
 	if err != nil {
@@ -106,7 +105,7 @@ func (r *Rotation) make(step Step) (Step, error) {
 	if !isFileName(k.ID()) {
 		return step, fault.New(fault.KeyInvalid, "kid", "%q does not make a file name", quote.Shorten(k.ID()))
 	}
-	text, err := k.JWK() // unlike PEM, it keeps the id and the algorithm
+	text, err := k.JWK() // unlike PEM, it has the ID and the algorithm
 	if err != nil {
 		return step, err
 	}
@@ -121,12 +120,12 @@ func (r *Rotation) make(step Step) (Step, error) {
 // KeyFiles matches the files of the keys that Run makes.
 const KeyFiles = "key-*.jwk"
 
-// FileOf returns the path of the file with the key that Run makes under this id.
+// FileOf returns the path at which Run writes the key with this ID.
 func (r *Rotation) FileOf(id string) string {
 	return filepath.Join(r.Folder, strings.Replace(KeyFiles, "*", id, 1))
 }
 
-// isFileName reports whether id is of the alphabet of thumbprints (base64url).
+// isFileName reports whether id has only characters of thumbprints (base64url).
 func isFileName(id string) bool {
 	for _, c := range id {
 		if c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
@@ -144,7 +143,7 @@ func (r *Rotation) writeState(s State) error {
 	return r.Writer.Write(filepath.Join(r.Folder, jwks.RotationState), append(text, '\n'), files.Shared, true)
 }
 
-// remove removes a key file. A removal that is lost in a crash is made again.
+// remove removes a key file. If a crash loses the removal, the next run repeats it.
 func (r *Rotation) remove(path string) error {
 	remove := os.Remove
 	if r.Writer.Disk != nil {
@@ -156,11 +155,11 @@ func (r *Rotation) remove(path string) error {
 	return nil
 }
 
-// Signer returns the key of the folder dir that signs now: the state's active
-// key or, where a folder has no state, its only private key.
+// Signer returns the key of the folder dir that currently signs: the state's active key
+// or, if the folder has no state, its only private key.
 //
-// It returns key_missing where no key may sign yet or its file is gone,
-// key_ambiguous, and the errors of ReadState and keys.Parse.
+// It returns key_missing if no key may sign yet or its file is missing, key_ambiguous,
+// and the errors of ReadState and keys.Parse.
 func Signer(dir string) (*keys.Key, error) {
 	s, err := ReadState(dir)
 	if err != nil {
@@ -187,7 +186,7 @@ func Signer(dir string) (*keys.Key, error) {
 	return held[id].key, nil
 }
 
-// read returns what the key files of the folder dir hold.
+// read returns the key files of the folder dir.
 func read(dir string) (Held, error) {
 	paths, err := jwks.KeyFiles(dir)
 	if err != nil {

@@ -101,7 +101,7 @@ func signer(t *testing.T, dir string) string {
 	return k.ID()
 }
 
-// served returns the ids that a server of dir publishes.
+// served returns the key IDs that a server of dir publishes.
 func served(t *testing.T, dir string) []string {
 	t.Helper()
 	list, err := (&jwks.Source{Folder: dir}).Load()
@@ -157,7 +157,7 @@ func TestS17_LifeOfAKey(t *testing.T) {
 	expect("", 2)
 	r.Policy.PublishWait = 0
 	c.advance(time.Hour)
-	expect("promote make announce promote", 3) // forced again, and without a wait
+	expect("promote make announce promote", 3) // forced again, without waiting
 }
 
 func TestS17_AdoptsTheOnlyPrivateKey(t *testing.T) {
@@ -250,7 +250,7 @@ func TestRunRefuses(t *testing.T) {
 	}
 }
 
-// Two runs at one time make one key, not two.
+// TestRunsWaitForEachOther: two runs at the same time make one key, not two.
 func TestRunsWaitForEachOther(t *testing.T) {
 	dir := t.TempDir()
 	var wait sync.WaitGroup

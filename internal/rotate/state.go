@@ -1,13 +1,13 @@
-// Package rotate replaces the keys of a folder in two phases, so that no token
-// is signed with a key that verifiers may not know yet, and none is refused
-// because its key went too early (security.md S17).
+// Package rotate replaces the keys of a folder in phases, so that no token is signed with
+// a key that verifiers may not know yet, and no valid token is refused because its key
+// was removed too early (S17).
 //
-// A new key is first published next to the active one (package jwks serves every
-// key of the folder), then signs, is then retired, and at last removed. Which
-// key is where is recorded in the folder's rotation.json. What that file does not
-// name is never signed with and never removed.
+// A new key is first published next to the active one (package jwks serves every key of
+// the folder), then it signs, later it is retired, and finally removed. The folder's
+// rotation.json records the phase of each key. Keys that the file does not name are never
+// signed with and never removed.
 //
-// It makes no keys itself and opens no network connection.
+// The package does not generate keys itself, and does not use the network.
 package rotate
 
 import (
@@ -26,42 +26,42 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// State is the content of rotation.json. Its zero value is that of a folder
-// that was never rotated.
+// State is the content of rotation.json. The zero value is for a folder that was never
+// rotated.
 type State struct {
 	// Active is the key that signs.
 	Active *Active `json:"active,omitempty"`
-	// Next is the key that will sign; it is published already.
+	// Next is the key that will sign; it is already published.
 	Next *Upcoming `json:"next,omitempty"`
-	// Retired are the keys that signed before, oldest first. They are still
-	// published, for the tokens they signed.
+	// Retired are the keys that signed before, oldest first. They remain published for
+	// the tokens that they signed.
 	Retired []Retired `json:"retired,omitempty"`
 }
 
-// Active is the key that signs, and since when.
+// Active is the key that signs, with the time from which it has.
 type Active struct {
 	KeyID string    `json:"kid"`
 	Since time.Time `json:"since"`
 }
 
-// Upcoming is the key that signs from SignsFrom on. Without SignsFrom it is just
-// being made: its file may or may not be there.
+// Upcoming is the key that signs from SignsFrom on. Without SignsFrom it is being made,
+// and its file may or may not exist.
 type Upcoming struct {
 	KeyID     string     `json:"kid"`
 	SignsFrom *time.Time `json:"signs_from,omitempty"`
 }
 
-// Retired is a key whose files go at RemoveAfter.
+// Retired is a key whose files are to be removed at RemoveAfter.
 type Retired struct {
 	KeyID       string    `json:"kid"`
 	RemoveAfter time.Time `json:"remove_after"`
 }
 
-// isNew reports whether s names no key.
+// isNew reports whether s names no keys.
 func (s State) isNew() bool { return s.Active == nil && s.Next == nil && len(s.Retired) == 0 }
 
-// ReadState returns the state of the key folder dir; config_invalid for one
-// that was not written by this package, key_unreadable if it cannot be read.
+// ReadState returns the state of the key folder dir. It returns config_invalid for a
+// state that this package did not write, and key_unreadable if it cannot be read.
 func ReadState(dir string) (State, error) {
 	path := filepath.Join(dir, jwks.RotationState)
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
@@ -91,7 +91,7 @@ func parseState(data []byte) (State, error) {
 	}
 	seen := map[string]bool{"": true}
 	for _, id := range s.keyIDs() {
-		if seen[id] { // removing the one would remove the other
+		if seen[id] { // removing one would remove the other
 			return State{}, errors.New("it has an empty kid, or one kid twice")
 		}
 		seen[id] = true
@@ -99,7 +99,7 @@ func parseState(data []byte) (State, error) {
 	return s, nil
 }
 
-// keyIDs returns the ids that s names.
+// keyIDs returns the IDs in s.
 func (s State) keyIDs() []string {
 	var ids []string
 	if s.Active != nil {

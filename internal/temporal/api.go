@@ -10,49 +10,49 @@ import (
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
-// Scope says which roles of a token count for an API.
+// Scope is the scope of the roles that count for an API.
 type Scope string
 
-// The scopes of the server's metadata. With ScopeNone no role counts.
+// The scopes in the server's metadata. With ScopeNone no role counts.
 const (
-	ScopeNamespace Scope = "namespace" // the namespace's and the cluster's
-	ScopeCluster   Scope = "cluster"   // the cluster's alone
+	ScopeNamespace Scope = "namespace" // roles in the namespace or the cluster
+	ScopeCluster   Scope = "cluster"   // roles in the cluster only
 	ScopeNone      Scope = "none"
 )
 
-// Access says what the default authorizer wants for an API.
+// Access is what the default authorizer requires for an API.
 type Access string
 
-// The levels of access: a role of at least that rank, nothing at all, or what
-// no one has because the authorizer knows no such API.
+// The levels of access: a role of at least that rank, nothing, or AccessDenied for APIs
+// that the authorizer does not know, which are refused to everyone.
 const (
 	AccessRead  Access = "read"
 	AccessWrite Access = "write"
 	AccessAdmin Access = "admin"
 	AccessOpen  Access = "open"
 	AccessNever Access = "never"
-	// AccessUnchecked is what everyone has, whatever the token.
+	// AccessUnchecked is for APIs that anyone may call, with any token.
 	AccessUnchecked Access = "unchecked"
 )
 
-// API is what a call of a Temporal frontend is authorized for.
+// API is a method of a Temporal frontend, as the authorizer sees it.
 type API struct {
-	// Name is the gRPC method, or the like of one: /package.Service/Method.
+	// Name is the full name of the gRPC method, or similar: /package.Service/Method.
 	Name   string
 	Scope  Scope
 	Access Access
-	// Stream marks gRPC streams. Releases differ in what they check there.
+	// Stream is set for streaming methods, for which releases differ in what they check.
 	Stream bool
-	// HTTP marks the APIs of Nexus, which are called over HTTP alone. No release
-	// checks the audience there.
+	// HTTP is set for the Nexus APIs, which are called over HTTP only. No release checks
+	// their audience.
 	HTTP bool
-	// TaskToken marks the APIs whose request, if it names no namespace, is
-	// authorized for the one in its task token.
+	// TaskToken is set for APIs whose requests, if they do not name a namespace, are
+	// authorized for the namespace in their task token.
 	TaskToken bool
 }
 
-// Role returns the lowest role that the API wants, "" where none would do or
-// none is needed.
+// Role returns the lowest role that the API requires, or "" if none is required or none
+// suffices.
 func (a API) Role() Role {
 	switch a.Access {
 	case AccessRead, AccessWrite, AccessAdmin:
@@ -61,18 +61,17 @@ func (a API) Role() Role {
 	return ""
 }
 
-// isCalled reports whether name is a's, in full or an ending of it that begins
-// at a slash or dot.
+// isCalled reports whether name is a's full name, or a suffix of it that starts after a
+// slash or dot.
 func (a API) isCalled(name string) bool {
 	return name != "" && (strings.HasSuffix(a.Name, "/"+name) || strings.HasSuffix(a.Name, "."+name))
 }
 
-// FindAPI returns the API called name: in full, or any ending of it that begins
-// at a slash or dot, such as StartWorkflowExecution or
-// AdminService/GetNamespace. Of several, the first service's is taken
-// (WorkflowService before OperatorService before AdminService) and the others
-// are returned as homonyms. A name that the release does not know is a usage
-// error, with the releases that do or the nearest names as a hint.
+// FindAPI returns the API called name: its full name, or a suffix that starts after a
+// slash or dot, such as StartWorkflowExecution or AdminService/GetNamespace. If several
+// match, WorkflowService precedes OperatorService, which precedes AdminService, and the
+// others are returned as homonyms. An unknown name is a usage error, with a hint that
+// lists the releases that have it, or similar names.
 func (r Release) FindAPI(name string) (api API, homonyms []string, err error) {
 	ending := strings.TrimPrefix(name, "/")
 	var found []API
@@ -101,10 +100,10 @@ func (r Release) unknownAPI(name string) error {
 	return err.WithHint("such as StartWorkflowExecution or /temporal.api.workflowservice.v1.WorkflowService/StartWorkflowExecution")
 }
 
-// nearestAPIs returns at most three methods whose name differs from the last
-// part of name in case or by a few letters, the nearest first.
+// nearestAPIs returns up to three methods whose name differs from the last part of name
+// in case or by a few letters, most similar first.
 func (r Release) nearestAPIs(name string) []string {
-	const most = 64 // no method's name is longer
+	const most = 64 // no method name is longer
 	wanted := strings.ToLower(name[strings.LastIndexAny(name, "/.")+1:])
 	if len(wanted) > most {
 		return nil

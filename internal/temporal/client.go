@@ -7,11 +7,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// Client is a kind of program that is handed a token in a variable
+// Client is a kind of program that reads a token from an environment variable
 // (temporal.md section 3).
 type Client string
 
-// The clients that differ in the variable they read.
+// The clients, by the variable that they read.
 const (
 	TCTL   Client = "tctl"
 	CLI    Client = "temporal"
@@ -44,8 +44,8 @@ func (c Client) Variable() string {
 	return "TEMPORAL_CLI_AUTH"
 }
 
-// Value returns what the variable holds for token: an API key stands alone,
-// all else is a header value (RFC 6750 section 2.1).
+// Value returns the variable's value for token: an API key is the token itself, all
+// others are a header value (RFC 6750 section 2.1).
 func (c Client) Value(token string) string {
 	if c == APIKey {
 		return token
@@ -53,10 +53,10 @@ func (c Client) Value(token string) string {
 	return Header(token)
 }
 
-// Header returns the authorization header's value for token.
+// Header returns the value of the authorization header for token.
 func Header(token string) string { return "Bearer " + token }
 
-// Note returns what people should know about the client, "" for nothing.
+// Note returns a note for users of the client, or "".
 func (c Client) Note() string {
 	if c == APIKey {
 		return "with TEMPORAL_API_KEY set the temporal CLI speaks TLS; for a server without it, set TEMPORAL_TLS=false"

@@ -10,32 +10,31 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// Request is a call of a Temporal frontend whose authorizer and claimMapper
-// are "default".
+// Request is a call to a Temporal frontend whose authorizer and claimMapper are
+// "default".
 type Request struct {
-	// Authorization is the header's value as it is sent, "" for none. What a
-	// person pasted becomes one with SentBy.
+	// Authorization is the value of the header as sent, or "". SentBy makes one from what
+	// a person pasted.
 	Authorization string
-	// SentIn is the name of the header, "" if it is the one that the server reads.
+	// SentIn is the name of the header; "" means the one that the server reads.
 	SentIn string
 	// HeaderName is the server's authHeaderName; "" means DefaultHeader.
 	HeaderName string
-	// NoAuthorizer and NoClaimMapper say that the server has none: it allows every
-	// call, or takes every caller for an administrator.
+	// NoAuthorizer and NoClaimMapper are set if the server has none: it then allows every
+	// call, or treats every caller as an administrator.
 	NoAuthorizer, NoClaimMapper bool
-	// API is the method called, in any form that FindAPI takes.
+	// API is the called method, in any form that FindAPI accepts.
 	API string
-	// Release is the server's; the zero value means the newest known.
+	// Release is the server's release; the zero value means the newest known.
 	Release Release
-	// Namespace is the one in the request, "" for none.
+	// Namespace is the namespace in the request, or "".
 	Namespace string
-	// Keys are the keys that the server holds; nil if they are not known, so
-	// that neither key id nor signature is checked.
+	// Keys are the keys that the server holds. If nil, they are unknown, and neither key
+	// ID nor signature is checked.
 	Keys *KeySet
-	// Signers are the private keys available; the first is the one that jwtctl token
-	// takes unless told otherwise.
+	// Signers are the available private keys; the first is the default of jwtctl token.
 	Signers []Signer
-	// Audience is the server's configured audience, "" for none.
+	// Audience is the server's configured audience, or "".
 	Audience string
 	// Claim is the server's permissionsClaimName; "" means PermissionsClaim.
 	Claim string
@@ -45,57 +44,57 @@ type Request struct {
 	Now time.Time
 }
 
-// Signer is a private key, and the flags with which jwtctl token takes it.
+// Signer is a private key, with the flags that select it in jwtctl token.
 type Signer struct {
 	Key   *keys.Key
 	Flags []string
 }
 
-// Verdict is the server's answer with its reasons.
+// Verdict is the server's decision with its reasons.
 type Verdict struct {
-	// Allowed says that the call is authorized; it may still fail afterwards,
-	// such as for a namespace that is not there.
+	// Allowed reports whether the call is authorized. It may still fail for other
+	// reasons, such as a missing namespace.
 	Allowed bool `json:"allowed"`
-	// Undecided is what the answer depends on that was not given, and with which
-	// flag it is; "" if the answer does not depend on it.
+	// Undecided is the missing fact that the decision depends on, with the flag that
+	// provides it; "" if the decision does not depend on it.
 	Undecided string `json:"undecided,omitempty"`
-	// ServerVersion is the release that decides so.
+	// ServerVersion is the release whose rules were applied.
 	ServerVersion string `json:"server_version"`
 	// API is the method's full name.
 	API       string `json:"api"`
 	Namespace string `json:"namespace"`
-	// RequiredRole is the lowest role that would do, "" if none is needed or
-	// none would do.
+	// RequiredRole is the lowest role that suffices, or "" if none is required or none
+	// suffices.
 	RequiredRole Role `json:"required_role"`
-	// Scope says whose role it must be.
+	// Scope is the scope in which the role is required.
 	Scope Scope `json:"scope"`
-	// HeldRoles are the permissions of the token that count for the call, the
-	// cluster's first. They are only claimed if Faults holds one of the token.
+	// HeldRoles are the token's permissions that count for the call, those for the
+	// cluster first. If Faults has a problem with the token, they are only claimed.
 	HeldRoles []string `json:"held_roles"`
-	// Faults are all that prevents the call, in the order in which the server
-	// would find it. It stops at the first and logs that one alone.
+	// Faults are all problems that prevent the call, in the order in which the server
+	// would find them. The server stops at the first, and logs only that one.
 	Faults []Fault `json:"faults"`
-	// Notes are what the answer depends on and what is worth knowing besides.
+	// Notes has assumptions that the decision depends on, and other useful facts.
 	Notes []string `json:"notes"`
-	// Fix is a command line for a POSIX shell that makes a token which would do,
-	// "" if the call is allowed or no token would do.
+	// Fix is a POSIX shell command that makes a token with which the call is allowed. It
+	// is "" if the call is allowed or no token would help.
 	Fix string `json:"fix,omitempty"`
 }
 
-// Fault is one thing that prevents a call.
+// Fault is a problem that prevents a call.
 type Fault struct {
 	Code fault.Code `json:"code"`
-	// Reason says what is wrong, for people.
+	// Reason describes the problem.
 	Reason string `json:"reason"`
-	// Log is the server's own text for it, in the field "error" of its line
-	// "Authorization error" or, for permissions that it ignores, the line
-	// itself; "" where the server logs nothing.
+	// Log is the server's log message for it: the field "error" of its line
+	// "Authorization error" or, for ignored permissions, the line itself; "" if the
+	// server does not log it.
 	Log string `json:"log,omitempty"`
 }
 
-// Explain returns what the server answers to r, and why. It follows
-// go.temporal.io/server's default claim mapper and authorizer to the letter,
-// and the golang-jwt v4 below them: also where they take what jwtctl refuses.
+// Explain returns how the server decides r, and why. It follows exactly the default claim
+// mapper and authorizer of go.temporal.io/server, and golang-jwt v4, which they use, even
+// where they accept what jwtctl refuses.
 //
 // The only error is a usage error, for an API that the server does not have.
 func Explain(r Request) (Verdict, error) {
@@ -141,7 +140,7 @@ func explainOne(r Request) (*explainer, Verdict, error) {
 	return e, e.finish(v), nil
 }
 
-// open returns why the call is allowed whatever the token, "" if it is not.
+// open returns why the call is allowed with any token, or "".
 func (e *explainer) open() string {
 	switch {
 	case e.NoAuthorizer:
@@ -154,7 +153,7 @@ func (e *explainer) open() string {
 	return ""
 }
 
-// finish adds what was found to v.
+// finish adds the findings to v.
 func (e *explainer) finish(v Verdict) Verdict {
 	if !v.Allowed && v.Undecided == "" {
 		v.Fix = e.fix()
@@ -164,14 +163,14 @@ func (e *explainer) finish(v Verdict) Verdict {
 	return v
 }
 
-// explainer gathers what is found about one Request.
+// explainer collects the findings about one Request.
 type explainer struct {
 	Request
 	api    API
-	claims map[string]any // nil if there are none that can be read
+	claims map[string]any // nil if there are none, or they cannot be read
 	faults []Fault
 	notes  []string
-	// keyAtFault is set where the token needs another key.
+	// keyAtFault is set if the token needs another key.
 	keyAtFault bool
 }
 

@@ -10,9 +10,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// checkTimes checks nbf, iat and exp in the reverse of the server's order:
-// each overwrites the log text of the one before it, so the first of ours is
-// the one that is logged. There is no leeway.
+// checkTimes checks nbf, iat and exp, the reverse of the server's order: there, each
+// check overwrites the log message of the one before, so the first problem here is the
+// one that is logged. The server allows no leeway.
 func (e *explainer) checkTimes() {
 	now := time.Unix(e.Now.Unix(), 0)
 	nbf, state := numericDate(e.claims, "nbf")
@@ -42,17 +42,17 @@ func (e *explainer) checkTimes() {
 	}
 }
 
-// dateState says what a time claim holds.
+// dateState is the state of a time claim.
 type dateState int
 
 const (
-	absent dateState = iota // also for 0, which golang-jwt takes for that
+	absent dateState = iota // also for 0, which golang-jwt treats as absent
 	given
 	notNumber
 )
 
-// numericDate returns a time claim as golang-jwt v4 reads it, the fraction of
-// a second cut off.
+// numericDate returns a time claim as golang-jwt v4 reads it, without the fraction of a
+// second.
 func numericDate(claims map[string]any, name string) (time.Time, dateState) {
 	value, has := claims[name]
 	if !has {
@@ -69,7 +69,7 @@ func numericDate(claims map[string]any, name string) (time.Time, dateState) {
 	return time.Unix(int64(whole), int64(fraction*1e9)).Truncate(time.Second), given
 }
 
-// checkAudience holds aud against the server's audience.
+// checkAudience compares aud with the server's audience.
 func (e *explainer) checkAudience() {
 	if strings.TrimSpace(e.Audience) == "" {
 		return
@@ -104,7 +104,7 @@ func (e *explainer) checksAudience() bool {
 	return !e.api.HTTP && (!e.api.Stream || e.Release.StreamAudience)
 }
 
-// checkSubject demands a sub, which may be empty.
+// checkSubject requires a sub claim, which may be empty.
 func (e *explainer) checkSubject() {
 	const log = `unexpected value type of "sub" claim`
 	sub, has := e.claims["sub"]

@@ -9,24 +9,24 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// fix returns the command that makes a token which would do.
+// fix returns the command that makes a token with which the call is allowed.
 func (e *explainer) fix() string { return fixFor([]*explainer{e}) }
 
-// fixFor returns the command that makes a token with which all calls would be
-// allowed, "" if there is none. All are of one server and namespace.
+// fixFor returns the command that makes a token with which all calls are allowed, or "".
+// The calls must be to one server and namespace.
 func fixFor(calls []*explainer) string {
 	e := calls[0]
 	if e.Keys != nil && len(e.Keys.usable()) == 0 {
 		return ""
 	}
-	var wanted []Permission // the cluster's first
+	var wanted []Permission // those for the cluster first
 	audience := false
 	for _, call := range calls {
 		if call.api.Access == AccessNever {
 			return ""
 		}
 		audience = audience || call.checksAudience()
-		if call.api.Role() == "" && len(calls) > 1 { // any token does
+		if call.api.Role() == "" && len(calls) > 1 { // any token suffices
 			continue
 		}
 		p := call.wanted()
@@ -44,7 +44,7 @@ func fixFor(calls []*explainer) string {
 		wanted = []Permission{e.wanted()}
 	}
 	if len(wanted) == 2 && setOf(wanted[0].Role) >= setOf(wanted[1].Role) {
-		wanted = wanted[:1] // a role of the cluster counts in every namespace
+		wanted = wanted[:1] // a role in the cluster counts in every namespace
 	}
 	flags, ok := e.permissionFlags(wanted)
 	if !ok {
@@ -63,15 +63,15 @@ func fixFor(calls []*explainer) string {
 
 // wanted returns the lowest permission with which the call is allowed.
 func (e *explainer) wanted() Permission {
-	p := Permission{Scope: SystemScope, Role: cmp.Or(e.api.Role(), RoleRead)} // where none is needed, any does
+	p := Permission{Scope: SystemScope, Role: cmp.Or(e.api.Role(), RoleRead)} // any role, if none is required
 	if e.api.Scope == ScopeNamespace && CheckScope(e.Namespace) == nil {
 		p.Scope = e.Namespace
 	}
 	return p
 }
 
-// permissionFlags returns the flags of jwtctl token for one permission, or one of
-// the cluster and one of a namespace.
+// permissionFlags returns the flags of jwtctl token for one permission, or for one in the
+// cluster and one in a namespace.
 func (e *explainer) permissionFlags(wanted []Permission) ([]string, bool) {
 	main := wanted[len(wanted)-1]
 	flags := []string{"--namespace", main.Scope, "--role", string(main.Role)}
@@ -100,9 +100,9 @@ func (e *explainer) permissionFlags(wanted []Permission) ([]string, bool) {
 	return flags, true
 }
 
-// signingFlags returns the flags that let jwtctl token sign with a key that the
-// server knows. It never gives a key the id of another: the server would look
-// that one up, and the signature would not fit.
+// signingFlags returns the flags with which jwtctl token signs with a key that the server
+// has. It never gives a key the ID of another key: the server would look up that other
+// key, and the signature would be invalid.
 func (e *explainer) signingFlags() []string {
 	if e.Keys == nil {
 		return nil
@@ -127,9 +127,9 @@ func (e *explainer) signingFlags() []string {
 	return nil
 }
 
-// unknownSigner reports whether jwtctl token would sign, or has signed, with a
-// key that the server does not know. It is not where a token without any fault
-// of its key shows that a good one is available.
+// unknownSigner reports whether jwtctl token would sign, or has signed, with a key that
+// the server does not have. It returns false if the token has no fault with its key: then
+// a good key is available.
 func (e *explainer) unknownSigner() bool {
 	if e.Keys == nil || slices.ContainsFunc(e.Signers, func(s Signer) bool { _, known := e.Keys.kidOf(s.Key); return known }) {
 		return false
@@ -137,7 +137,7 @@ func (e *explainer) unknownSigner() bool {
 	return e.keyAtFault || len(e.Signers) > 0
 }
 
-// noteOnSigner says which key FILE in Fix stands for.
+// noteOnSigner adds a note about which key FILE in Fix means.
 func (e *explainer) noteOnSigner() {
 	if len(e.Signers) == 0 {
 		e.note("FILE is the private half of a key that the server knows: %s. A key that jwtctl keygen makes now is not one of them until the server has fetched it", e.Keys.describe())
@@ -148,7 +148,7 @@ func (e *explainer) noteOnSigner() {
 		quote.Shorten(k.ID()), k.Source(), e.Keys.describe())
 }
 
-// shellWord makes one word of text for a POSIX shell.
+// shellQuote quotes text as one word for a POSIX shell.
 func shellQuote(text string) string {
 	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=,"
 	if text != "" && strings.Trim(text, safe) == "" {
@@ -157,7 +157,7 @@ func shellQuote(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// noteOnDenial says what helps besides Fix.
+// noteOnDenial adds a note about what helps besides Fix.
 func (e *explainer) noteOnDenial() {
 	switch {
 	case e.api.Access == AccessNever:
@@ -175,7 +175,7 @@ func (e *explainer) noteOnDenial() {
 	}
 }
 
-// noteOnNamespace says what the request's namespace depends on.
+// noteOnNamespace adds a note about the request's namespace.
 func (e *explainer) noteOnNamespace() {
 	const limit = 1000 // bytes, the server's default for limit.maxIDLength
 	switch {

@@ -15,19 +15,17 @@ import (
 	"slices"
 )
 
-// jwkFields are the members of a JWK that the server looks at. A null counts
-// as not there.
+// jwkFields are the members of a JWK that the server reads. null counts as absent.
 type jwkFields struct {
 	text   map[string]string
-	number map[string][]byte // decoded; an empty string is there, with no bytes
+	number map[string][]byte // decoded; an empty string is present, with no bytes
 	chain  []string          // x5c
 }
 
 func (f *jwkFields) has(name string) bool { _, ok := f.number[name]; return ok }
 
-// readJWKFields reads the members of a JWK. A duplicate name, or a
-// known one with a value of another type, is an error; unknown ones are not
-// looked at.
+// readJWKFields reads the members of a JWK. A duplicate name, or a known name with a
+// value of another type, is an error; unknown names are ignored.
 func readJWKFields(text []byte) (*jwkFields, error) {
 	f := &jwkFields{text: map[string]string{}, number: map[string][]byte{}}
 	if string(text) == "null" {
@@ -39,7 +37,7 @@ func readJWKFields(text []byte) (*jwkFields, error) {
 	}
 	seen := map[string]bool{}
 	for dec.More() {
-		name, _ := dec.Token() // text was read as JSON before: no error is left
+		name, _ := dec.Token() // no error: text was parsed before
 		key, _ := name.(string)
 		if seen[key] {
 			return nil, errors.New("it has a duplicate name")
@@ -56,7 +54,7 @@ func readJWKFields(text []byte) (*jwkFields, error) {
 	return f, nil
 }
 
-// set keeps one member.
+// set stores one member.
 func (f *jwkFields) set(name string, value json.RawMessage) error {
 	if string(value) == "null" {
 		return nil
@@ -81,8 +79,8 @@ func (f *jwkFields) set(name string, value json.RawMessage) error {
 	return nil
 }
 
-// checkCertificate holds x5c, x5u and the thumbprints against the key, which
-// is nil for kinds that have no public half here.
+// checkCertificate compares x5c, x5u and the thumbprints with the key. public is nil for
+// kinds without a public half.
 func (f *jwkFields) checkCertificate(public interface{ Equal(crypto.PublicKey) bool }) error {
 	var leaf *x509.Certificate
 	for i, text := range f.chain {
@@ -109,8 +107,8 @@ func (f *jwkFields) checkCertificate(public interface{ Equal(crypto.PublicKey) b
 	return f.checkThumbprints(leaf)
 }
 
-// checkThumbprints demands of x5t and x5t#S256 the length of their hash, also
-// if written in hexadecimal, and the certificate they are of.
+// checkThumbprints requires x5t and x5t#S256 to have the length of their hash, possibly
+// in hexadecimal, and to be those of leaf.
 func (f *jwkFields) checkThumbprints(leaf *x509.Certificate) error {
 	for _, print := range []struct {
 		name string

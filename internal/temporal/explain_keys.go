@@ -20,18 +20,18 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// KeySet is the public keys that a server would hold after reading them once.
-// It follows the server's reader (go-jose v4), which takes keys that jwtctl
-// refuses (no lower bound on RSA, "use" and "alg" ignored) and throws a whole
-// set away for one entry that it cannot read (temporal.md section 5).
+// KeySet holds the public keys that a server would have after fetching them once. It
+// follows the server's parser (go-jose v4), which accepts keys that jwtctl refuses (RSA
+// keys of any size; it ignores "use" and "alg") and discards a whole set if one entry is
+// invalid (temporal.md section 5).
 type KeySet struct {
 	rsa   map[string]*rsa.PublicKey
 	ecdsa map[string]*ecdsa.PublicKey
 	notes []string
 }
 
-// HeldKeys returns the set of list, as if published under their ids. Keys that
-// the server has no use for are passed over with a note.
+// HeldKeys returns the set of list, as if published under their IDs. Keys that the server
+// cannot use are skipped with a note.
 func HeldKeys(list []*keys.Key) *KeySet {
 	s := newKeySet()
 	for _, k := range list {
@@ -42,9 +42,9 @@ func HeldKeys(list []*keys.Key) *KeySet {
 	return s
 }
 
-// ReadKeySet returns what a server keeps of documents, read in their order. It
-// never fails: what the server would stumble over becomes a note, and a set
-// that it would not take holds no keys.
+// ReadKeySet returns the keys that a server takes from documents, in their order. It
+// never fails: problems become notes, and a set that the server would refuse holds no
+// keys.
 func ReadKeySet(documents ...Document) *KeySet {
 	s := newKeySet()
 	for _, d := range documents {
@@ -67,7 +67,7 @@ func ReadKeySet(documents ...Document) *KeySet {
 	return s
 }
 
-// maxKeyNotes is the most keys of a set that are commented on.
+// maxKeyNotes is the maximum number of notes about the keys of a set.
 const maxKeyNotes = 20
 
 func newKeySet() *KeySet {
@@ -78,7 +78,7 @@ func (s *KeySet) note(format string, args ...any) {
 	s.notes = append(s.notes, fmt.Sprintf(format, args...))
 }
 
-// add keeps a public key under kid, in place of an earlier one of its type.
+// add stores a public key under kid, replacing an earlier one of its type.
 func (s *KeySet) add(kid string, material any) bool {
 	switch k := material.(type) {
 	case *rsa.PublicKey:
@@ -91,7 +91,7 @@ func (s *KeySet) add(kid string, material any) bool {
 	return true
 }
 
-// find returns the key that the server checks a token of alg with.
+// find returns the key with which the server verifies a token of alg.
 func (s *KeySet) find(alg keys.Algorithm, kid string) (key any, found bool) {
 	if alg == keys.RS256 {
 		key, found = s.rsa[kid]
@@ -101,7 +101,7 @@ func (s *KeySet) find(alg keys.Algorithm, kid string) (key any, found bool) {
 	return key, found
 }
 
-// kidOf returns the id under which the server knows the public half of k.
+// kidOf returns the ID under which the server has the public half of k.
 func (s *KeySet) kidOf(k *keys.Key) (kid string, known bool) {
 	public, ok := k.VerifyingMaterial().(interface{ Equal(crypto.PublicKey) bool })
 	if !ok {
@@ -115,14 +115,14 @@ func (s *KeySet) kidOf(k *keys.Key) (kid string, known bool) {
 	return "", false
 }
 
-// usableKey is a key that tokens can be signed for.
+// usableKey is a key for which tokens can be signed.
 type usableKey struct {
 	kid string
 	alg keys.Algorithm
 }
 
-// usable returns the keys that tokens can name and that fit an algorithm of
-// the server's, by kid.
+// usable returns the keys that a token can name and that fit an algorithm of the server,
+// by kid.
 func (s *KeySet) usable() []usableKey {
 	var list []usableKey
 	for kid := range s.rsa {
@@ -140,7 +140,7 @@ func (s *KeySet) usable() []usableKey {
 	return list
 }
 
-// describe names the usable keys for people.
+// describe lists the usable keys.
 func (s *KeySet) describe() string {
 	const most = 8
 	var names []string
@@ -157,8 +157,8 @@ func (s *KeySet) describe() string {
 	return strings.Join(names, ", ")
 }
 
-// read adds the keys of one document. The first JSON value counts, whatever
-// follows it; names match in any case; a missing "keys" is an empty set.
+// read adds the keys of a document. Only the first JSON value counts, whatever follows
+// it; names match in any case; a missing "keys" is an empty set.
 func (s *KeySet) read(d Document) error {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -181,19 +181,18 @@ func (s *KeySet) read(d Document) error {
 	return nil
 }
 
-// maxRSABytes is the largest RSA number that is worked with; the server knows
-// no limit, and works on one for as long as it takes.
+// maxRSABytes is the largest RSA number that is used here; the server has no limit, and
+// computes with any number for as long as it takes.
 const maxRSABytes = keys.MaxRSABits / 8
 
-// serverJWK is a JWK as the server reads it. material is nil for the kinds of
-// key that it reads, but does not keep.
+// serverJWK is a JWK as the server reads it. material is nil for kinds of keys that it
+// reads but ignores.
 type serverJWK struct {
 	kid, kind string
 	material  any
 }
 
-// readServerJWK reads a JWK by go-jose's rules. Its errors are those that break
-// the set it is in.
+// readServerJWK reads a JWK by go-jose's rules. An error makes the whole set invalid.
 func readServerJWK(text []byte) (serverJWK, error) {
 	f, err := readJWKFields(text)
 	if err != nil {
@@ -285,6 +284,6 @@ func (f *jwkFields) rsa() (*rsa.PublicKey, error) {
 	return &public, nil
 }
 
-// readBase64 decodes as the server's libraries do: line breaks and loose
-// trailing bits pass.
+// readBase64 decodes like the server's libraries: line breaks and non-zero trailing bits
+// are accepted.
 func readBase64(text string) ([]byte, error) { return base64.RawURLEncoding.DecodeString(text) }

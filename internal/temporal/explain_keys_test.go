@@ -20,8 +20,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// ecJWK returns the JWK of k under the kid k-es with changes; nil takes a
-// member out.
+// ecJWK returns the JWK of k with the kid k-es and changes applied; nil removes a member.
 func ecJWK(k *ecdsa.PrivateKey, changes map[string]any) map[string]any {
 	point := testkit.Must(k.PublicKey.Bytes())
 	size := len(point) / 2
@@ -53,8 +52,8 @@ func certificate(k crypto.Signer) string {
 	return base64.StdEncoding.EncodeToString(testkit.Must(x509.CreateCertificate(rand.Reader, template, template, k.Public(), k)))
 }
 
-// temporal.md section 5: what a server keeps of a set, judged by whether a
-// good ES256 token for k-es passes.
+// TestTemporal5Sets: which keys a server takes from a set, tested with a valid ES256
+// token for k-es (temporal.md section 5).
 func TestTemporal5Sets(t *testing.T) {
 	p384 := testkit.Must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
 	edPublic, _, err := ed25519.GenerateKey(rand.Reader)
@@ -67,7 +66,7 @@ func TestTemporal5Sets(t *testing.T) {
 	text := jwks(good)
 	for name, row := range map[string]struct {
 		body string
-		want fault.Code // "" for allowed
+		want fault.Code // "" means allowed
 		note string
 	}{
 		"good":                      {body: text},
@@ -117,7 +116,8 @@ func TestTemporal5Sets(t *testing.T) {
 	}
 }
 
-// The server takes RSA keys that jwtctl refuses, down to crypto/rsa's own bound.
+// TestTemporal5WeakRSA: the server accepts RSA keys that jwtctl refuses, down to the
+// limit of crypto/rsa.
 func TestTemporal5WeakRSA(t *testing.T) {
 	weak := testkit.Must(rsa.GenerateKey(rand.Reader, 1024))
 	set := ReadKeySet(Document{Source: "set", Body: []byte(jwks(rsaJWK(weak, nil)))})
@@ -127,7 +127,7 @@ func TestTemporal5WeakRSA(t *testing.T) {
 	}
 }
 
-// A modulus that takes minutes for one check is not checked.
+// TestExplainHugeRSA: a modulus with which one verification takes minutes is not used.
 func TestExplainHugeRSA(t *testing.T) {
 	body := jwks(map[string]any{"kty": "RSA", "kid": "k-rs", "e": "AQAB", "n": strings.Repeat("A", 1<<20)})
 	v := explain(t, Header(token(rsaKey(), map[string]any{"alg": "RS256", "kid": "k-rs"}, claims(nil))), func(r *Request) {
@@ -138,7 +138,7 @@ func TestExplainHugeRSA(t *testing.T) {
 	}
 }
 
-// An empty kid is one: it finds a key without any.
+// TestTemporal5EmptyKeyID: an empty kid finds a key that has none.
 func TestTemporal5EmptyKeyID(t *testing.T) {
 	set := ReadKeySet(Document{Source: "set", Body: []byte(jwks(ecJWK(ecKey(), map[string]any{"kid": nil})))})
 	v := explain(t, Header(token(ecKey(), map[string]any{"alg": "ES256", "kid": ""}, claims(nil))), func(r *Request) { r.Keys = set })
@@ -147,7 +147,7 @@ func TestTemporal5EmptyKeyID(t *testing.T) {
 	}
 }
 
-// Of several sources one that is broken spoils all.
+// TestTemporal5Sources: one broken source makes all of them unusable.
 func TestTemporal5Sources(t *testing.T) {
 	a := Document{Source: "a", Body: []byte(jwks(ecJWK(ecKey(), nil)))}
 	b := Document{Source: "b", Body: []byte(jwks(rsaJWK(rsaKey(), nil)))}
@@ -171,7 +171,7 @@ func TestHeldKeysPassesOver(t *testing.T) {
 	}
 }
 
-// FuzzReadKeySet looks for sets that the reader does not survive.
+// FuzzReadKeySet looks for key sets that crash the parser.
 func FuzzReadKeySet(f *testing.F) {
 	for _, seed := range []string{"", "{}", "[]", `{"keys":[null,{},5]}`, jwks(ecJWK(ecKey(), map[string]any{"d": "AA", "x5c": []string{"AAAA"}})), jwks(rsaJWK(rsaKey(), map[string]any{"d": "AA", "p": "AA", "q": ""}))} {
 		f.Add([]byte(seed))

@@ -10,11 +10,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// roleSet is roles as the server adds them up. It compares sets as numbers, so
-// that each role includes those below it: worker, read, write, admin.
+// roleSet is a set of roles as the server combines them. It compares sets as numbers, so
+// that each role includes the lower ones: worker, read, write, admin.
 type roleSet uint8
 
-// ranked are the roles by the server's rank, the lowest first.
+// ranked returns the roles by the server's rank, lowest first.
 func ranked() []Role { return []Role{RoleWorker, RoleRead, RoleWrite, RoleAdmin} }
 
 func setOf(r Role) roleSet {
@@ -27,8 +27,7 @@ func setOf(r Role) roleSet {
 // heldRoles are the roles that count for a call.
 type heldRoles struct{ system, namespace roleSet }
 
-// count returns the roles that the default authorizer compares for an API of
-// scope.
+// count returns the roles that the default authorizer compares for an API of scope.
 func (h heldRoles) count(scope Scope) roleSet {
 	if scope == ScopeNamespace {
 		return h.system | h.namespace
@@ -52,7 +51,7 @@ func (h heldRoles) list(e *explainer) []string {
 	return list
 }
 
-// readPermissions adds up the roles of the permissions claim.
+// readPermissions combines the roles of the permissions claim.
 func (e *explainer) readPermissions() heldRoles {
 	var held heldRoles
 	for _, entry := range e.entries() {
@@ -70,13 +69,14 @@ func (e *explainer) readPermissions() heldRoles {
 	return held
 }
 
-// entries returns the permissions claim; anything but an array counts as none.
+// entries returns the entries of the permissions claim; anything but an array counts as
+// empty.
 func (e *explainer) entries() []any {
 	list, _ := e.claims[e.Claim].([]any)
 	return list
 }
 
-// readEntry takes a permission apart.
+// readEntry splits a permission.
 func (e *explainer) readEntry(entry any) (scope, role string, found bool) {
 	text, isString := entry.(string)
 	if !isString {
@@ -85,9 +85,9 @@ func (e *explainer) readEntry(entry any) (scope, role string, found bool) {
 	return e.Format.split(text)
 }
 
-// undecided returns what decides a call that is answered by a task token: the
-// server fills in the task's namespace before it authorizes. It is "" if the
-// roles of the cluster suffice, or if no namespace of the token would.
+// undecided returns the missing fact for a call with a task token: the server uses the
+// task's namespace to authorize it. It returns "" if the roles for the cluster suffice,
+// or if no namespace of the token would.
 func (e *explainer) undecided(held heldRoles) string {
 	if !e.api.TaskToken || e.Namespace != "" || held.system >= setOf(e.api.Role()) {
 		return ""
@@ -110,8 +110,8 @@ func (e *explainer) undecided(held heldRoles) string {
 	return fmt.Sprintf("the namespace of the task decides: the call is allowed for %s", strings.Join(enough, ", "))
 }
 
-// authorize compares roles as the default authorizer does, and says why they
-// do not suffice.
+// authorize compares roles like the default authorizer, and explains why they do not
+// suffice.
 func (e *explainer) authorize(held heldRoles) bool {
 	enough := held.count(e.api.Scope) >= setOf(e.api.Role())
 	useless := e.useless()
@@ -121,7 +121,7 @@ func (e *explainer) authorize(held heldRoles) bool {
 			e.note("%s", f.Reason)
 		}
 		return true
-	case e.claims == nil: // no token, or none that can be read: said already
+	case e.claims == nil: // no token, or an unreadable one: already reported
 		return false
 	}
 	if e.api.Scope == ScopeNamespace && e.Namespace == "" && !e.api.TaskToken {
@@ -132,8 +132,8 @@ func (e *explainer) authorize(held heldRoles) bool {
 	return false
 }
 
-// denialLog returns what the server logs when the authorizer, not the claim
-// mapper, says no: nothing, except for streams.
+// denialLog returns what the server logs when the authorizer, rather than the claim
+// mapper, refuses a call: nothing, except for streams.
 func (e *explainer) denialLog() string {
 	if e.api.Stream {
 		return "Request unauthorized."
@@ -141,7 +141,7 @@ func (e *explainer) denialLog() string {
 	return ""
 }
 
-// need says which role would do.
+// need describes the required role.
 func (e *explainer) need() string {
 	if e.api.Scope == ScopeCluster {
 		return fmt.Sprintf("%s or more in %s, as it concerns the whole cluster", e.api.Role(), SystemScope)
@@ -152,7 +152,7 @@ func (e *explainer) need() string {
 	return fmt.Sprintf("%s or more in namespace %q or in %s", e.api.Role(), quote.Shorten(e.Namespace), SystemScope)
 }
 
-// has says which roles there are.
+// has describes the held roles.
 func (e *explainer) has(held heldRoles) string {
 	if list := held.list(e); len(list) > 0 {
 		return strings.Join(list, ", ") + " (roles rank worker, read, write, admin)"
@@ -176,7 +176,7 @@ func (e *explainer) has(held heldRoles) string {
 	return "none"
 }
 
-// nested reports whether path, divided at its dots, leads to a value in claims.
+// nested reports whether path, split at its dots, leads to a value in claims.
 func nested(claims map[string]any, path string) bool {
 	name, rest, dotted := strings.Cut(path, ".")
 	value, has := claims[name]
@@ -187,11 +187,11 @@ func nested(claims map[string]any, path string) bool {
 	return isObject && nested(inner, rest)
 }
 
-// maxUseless is the most permissions that are spelled out.
+// maxUseless is the maximum number of permissions to list.
 const maxUseless = 10
 
-// useless returns the permissions that give nothing, or not what their writer
-// most likely meant. Roles in other namespaces are not among them.
+// useless returns the permissions that have no effect, or probably not the intended one.
+// Roles in other namespaces are not included.
 func (e *explainer) useless() []Fault {
 	value, there := e.claims[e.Claim]
 	if _, isArray := value.([]any); there && !isArray {
@@ -211,7 +211,7 @@ func (e *explainer) useless() []Fault {
 	return list
 }
 
-// judge says why a permission gives nothing, "" if it gives something.
+// judge explains why a permission has no effect, or returns "".
 func (e *explainer) judge(entry any) (reason, log string) {
 	text, isString := entry.(string)
 	scope, role, found := e.readEntry(entry)

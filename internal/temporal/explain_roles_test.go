@@ -10,8 +10,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// The full product of section 4's last rows: who holds which role where, for
-// one API of each demand.
+// TestTemporal4Roles: all combinations of the last rows of section 4: which role in which
+// scope allows an API of each requirement.
 func TestTemporal4Roles(t *testing.T) {
 	rank := map[string]int{"none": 0, "worker": 1, "read": 2, "write": 3, "admin": 4}
 	for _, api := range []struct {
@@ -47,8 +47,8 @@ func TestTemporal4Roles(t *testing.T) {
 	}
 }
 
-// Sums of roles: admin of the cluster counts in a namespace; what a namespace
-// has does not count for the cluster.
+// TestTemporal4RolesAddUp: admin of the cluster counts in a namespace; a role in a
+// namespace does not count for the cluster.
 func TestTemporal4RolesAddUp(t *testing.T) {
 	v := explain(t, Header(es256(map[string]any{"permissions": []string{"default:worker", "temporal-system:read", "default:read", "default:worker"}})), nil)
 	if v.Allowed {
@@ -66,7 +66,7 @@ func TestTemporal4Permissions(t *testing.T) {
 		claim       string
 		namespace   string
 		want        []string
-		reason      string // of the last fault, or a note
+		reason      string // in the last fault, or in a note
 	}{
 		"one string":            {permissions: "default:write", want: ineffective, reason: "not an array"},
 		"no claim":              {want: []string{"role_missing"}, reason: `no claim "permissions"`},
@@ -108,7 +108,8 @@ func TestTemporal4Permissions(t *testing.T) {
 	}
 }
 
-// A request without a namespace gets that of its task, before it is authorized.
+// TestExplainLeavesTaskTokensUndecided: a request without a namespace gets that of its
+// task before it is authorized.
 func TestExplainLeavesTaskTokensUndecided(t *testing.T) {
 	for name, row := range map[string]struct {
 		permissions []any
@@ -135,7 +136,8 @@ func TestExplainLeavesTaskTokensUndecided(t *testing.T) {
 	}
 }
 
-// temporal.md section 6: a claim's name has no dots that are followed.
+// TestExplainFollowsNoDotsInTheClaimName: dots in a claim's name do not form a path
+// (temporal.md section 6).
 func TestExplainFollowsNoDotsInTheClaimName(t *testing.T) {
 	nested := map[string]any{"permissions": nil, "realm_access": map[string]any{"roles": []any{"default:write"}}}
 	v := explain(t, Header(es256(nested)), func(r *Request) { r.Claim = "realm_access.roles" })
@@ -148,7 +150,7 @@ func TestExplainFollowsNoDotsInTheClaimName(t *testing.T) {
 	}
 }
 
-// A token full of useless permissions makes no endless report.
+// TestExplainManyPermissions: a token full of useless permissions yields a short report.
 func TestExplainManyPermissions(t *testing.T) {
 	v := explain(t, Header(es256(map[string]any{"permissions": slices.Repeat([]string{"x"}, 1000)})), nil)
 	if len(v.Faults) != maxUseless+2 || v.Faults[0].Code != fault.RoleMissing {

@@ -24,14 +24,14 @@ import (
 
 var now = time.Unix(1_800_000_000, 999_000_000)
 
-// Keys for all tests; making RSA keys takes time.
+// Keys for all tests; generating RSA keys takes time.
 var (
 	ecKey  = sync.OnceValue(func() *ecdsa.PrivateKey { return testkit.Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) })
 	ecKey2 = sync.OnceValue(func() *ecdsa.PrivateKey { return testkit.Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) })
 	rsaKey = sync.OnceValue(func() *rsa.PrivateKey { return testkit.Must(rsa.GenerateKey(rand.Reader, 2048)) })
 )
 
-// server is what the server of the tests holds.
+// serverKeys returns the keys of the tests' server.
 func serverKeys(t *testing.T) *KeySet {
 	t.Helper()
 	return HeldKeys([]*keys.Key{
@@ -40,7 +40,7 @@ func serverKeys(t *testing.T) *KeySet {
 	})
 }
 
-// claims returns good claims with changes; a nil value takes a claim out.
+// claims returns valid claims with changes applied; nil removes a claim.
 func claims(changes map[string]any) map[string]any {
 	c := map[string]any{"sub": "me", "exp": now.Unix() + 600, "permissions": []string{"default:write"}}
 	maps.Copy(c, changes)
@@ -56,8 +56,8 @@ func segment(v any) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(text))
 }
 
-// token signs header and claims, which may be JSON texts of any quality, with
-// SHA-256 whatever the header says.
+// token signs header and claims, which may be invalid JSON texts, with SHA-256 whatever
+// the header says.
 func token(key crypto.Signer, header, claims any) string {
 	input := segment(header) + "." + segment(claims)
 	return input + "." + base64.RawURLEncoding.EncodeToString(signature(key, input))
@@ -82,7 +82,7 @@ func es256(changes map[string]any) string {
 	return token(ecKey(), map[string]any{"alg": "ES256", "kid": "k-es"}, claims(changes))
 }
 
-// explain asks about StartWorkflowExecution in namespace default.
+// explain explains a call of StartWorkflowExecution in namespace default.
 func explain(t *testing.T, authorization string, change func(*Request)) Verdict {
 	t.Helper()
 	r := Request{Authorization: authorization, API: "StartWorkflowExecution", Namespace: "default", Keys: serverKeys(t), Now: now}
@@ -97,7 +97,7 @@ func explain(t *testing.T, authorization string, change func(*Request)) Verdict 
 	return v
 }
 
-// checkVerdict holds what is true of every verdict.
+// checkVerdict checks what holds for every verdict.
 func checkVerdict(t *testing.T, v Verdict) {
 	t.Helper()
 	if (v.Allowed || v.Undecided != "") != (len(v.Faults) == 0) {
@@ -116,7 +116,7 @@ func checkVerdict(t *testing.T, v Verdict) {
 	}
 }
 
-// found writes faults as "code", or "code: log" where the server logs one.
+// found formats faults as "code", or "code: log" if the server logs them.
 func found(v Verdict) []string {
 	var list []string
 	for _, f := range v.Faults {
@@ -133,7 +133,7 @@ func noted(v Verdict, text string) bool {
 	return slices.ContainsFunc(v.Notes, func(n string) bool { return strings.Contains(n, text) })
 }
 
-// Section 4: the audience is checked only where one is configured.
+// TestTemporal4Audience: the audience is only checked if one is configured (section 4).
 func TestTemporal4Audience(t *testing.T) {
 	const mismatch = "audience_not_allowed: audience mismatch"
 	for name, row := range map[string]struct {
@@ -165,8 +165,8 @@ func TestTemporal4Audience(t *testing.T) {
 	})
 }
 
-// temporal.md section 6: releases differ in what they check on streams, and none
-// checks the audience of Nexus calls.
+// TestExplainAudienceByRelease: releases differ in what they check on streams, and none
+// checks the audience of Nexus calls (temporal.md section 6).
 func TestExplainAudienceByRelease(t *testing.T) {
 	const stream, nexus = "StreamWorkflowReplicationMessages", "NexusService/DispatchByEndpoint"
 	admin := Header(es256(map[string]any{"permissions": []string{"temporal-system:admin"}}))
@@ -218,7 +218,8 @@ func TestTemporal4OpenAPIs(t *testing.T) {
 	}
 }
 
-// gRPC reflection and health's other methods are refused even to an admin.
+// TestTemporal4NobodysAPIs: gRPC reflection and the other health methods are refused even
+// to an admin.
 func TestTemporal4NobodysAPIs(t *testing.T) {
 	for _, api := range []string{"Health/Watch", "Health/List", "grpc.reflection.v1.ServerReflection/ServerReflectionInfo"} {
 		v := explain(t, Header(es256(map[string]any{"permissions": []string{"temporal-system:admin"}})), func(r *Request) { r.API = api })
@@ -235,7 +236,8 @@ func TestExplainUnknownKeys(t *testing.T) {
 	}
 }
 
-// FuzzExplain looks for inputs that break the reader or its promises.
+// FuzzExplain looks for inputs that crash Explain or violate what holds for every
+// verdict.
 func FuzzExplain(f *testing.F) {
 	good := es256(nil)
 	for _, seed := range []string{"", "Bearer", "Bearer ..", "Bearer " + good, "bearer  " + good, "Bearer " + token(ecKey(), "null", "{\"permissions\":{}}")} {

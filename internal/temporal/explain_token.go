@@ -18,8 +18,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// readAuthorization follows the header through the claim mapper up to the
-// claims, and gathers every fault on the way.
+// readAuthorization follows the header through the claim mapper up to the claims, and
+// collects every problem.
 func (e *explainer) readAuthorization() {
 	value := e.Authorization
 	if i := strings.IndexFunc(value, func(r rune) bool { return r < ' ' || r > '~' }); i >= 0 {
@@ -50,7 +50,7 @@ func (e *explainer) readAuthorization() {
 	e.readToken(token)
 }
 
-// readToken takes the token apart as golang-jwt v4 does, in its order.
+// readToken parses the token like golang-jwt v4, in the same order.
 func (e *explainer) readToken(token string) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -76,7 +76,7 @@ func (e *explainer) readToken(token string) {
 	}
 }
 
-// readStrictly reads token by jwtctl's own rules.
+// readStrictly parses token by jwtctl's own rules.
 func readStrictly(token string) error {
 	t, err := jws.Parse(token, jws.Limits{})
 	if err != nil {
@@ -94,8 +94,8 @@ func readStrictly(token string) error {
 	return cmp.Or(iss, aud, exp, nbf, iat)
 }
 
-// readHeader decodes the header; names may repeat (the last counts), and
-// base64url may be spelled loosely.
+// readHeader decodes the header. Names may repeat (the last one counts), and base64url
+// need not be canonical.
 func (e *explainer) readHeader(token, part string) (map[string]any, bool) {
 	data, err := readBase64(part)
 	if err != nil {
@@ -114,7 +114,7 @@ func (e *explainer) readHeader(token, part string) (map[string]any, bool) {
 	return header, true
 }
 
-// readClaims decodes the payload's first JSON value, whatever follows it.
+// readClaims decodes the payload's first JSON value and ignores the rest.
 func (e *explainer) readClaims(part string) {
 	data, err := readBase64(part)
 	if err != nil {
@@ -128,19 +128,19 @@ func (e *explainer) readClaims(part string) {
 		e.fault(fault.TokenMalformed, err.Error(), "its payload is empty")
 	case err != nil:
 		e.fault(fault.TokenMalformed, jsonLog(err, "jwt.MapClaims"), "its payload is not a JSON object")
-	case claims == nil: // the JSON null
+	case claims == nil: // JSON null
 		e.claims = map[string]any{}
 	default:
 		e.claims = claims
 	}
 }
 
-// jsonLog words a decoder's error as the server's decoder, which reads into a
-// value of type object.
+// jsonLog returns err as the server's decoder would word it when it decodes into a value
+// of type object.
 func jsonLog(err error, object string) string {
 	var mismatch *json.UnmarshalTypeError
 	if !errors.As(err, &mismatch) {
-		return err.Error() // quotes one character of the token at most
+		return err.Error() // quotes at most one character of the token
 	}
 	if mismatch.Type.Kind() != reflect.Map {
 		object = mismatch.Type.String()
@@ -174,7 +174,7 @@ func (e *explainer) checkKey(header map[string]any, parts []string) {
 	}
 }
 
-// checkAlgorithm returns the header's alg, and whether the server takes it.
+// checkAlgorithm returns the header's alg, and whether the server accepts it.
 func (e *explainer) checkAlgorithm(header map[string]any) (keys.Algorithm, bool) {
 	name, isString := header["alg"].(string)
 	alg := keys.Algorithm(name)
@@ -193,8 +193,7 @@ func (e *explainer) checkAlgorithm(header map[string]any) (keys.Algorithm, bool)
 	return alg, false
 }
 
-// checkKeyID returns the key that the server checks a signature of alg's kind
-// with.
+// checkKeyID returns the key with which the server verifies a signature of alg's kind.
 func (e *explainer) checkKeyID(header map[string]any, alg keys.Algorithm, usable bool) (key crypto.PublicKey, known bool) {
 	kid, isString := header["kid"].(string)
 	if !isString {
@@ -216,7 +215,7 @@ func (e *explainer) checkKeyID(header map[string]any, alg keys.Algorithm, usable
 	}
 	reason := fmt.Sprintf("the server has no key %q; it has %s", quote.Shorten(kid), e.Keys.describe())
 	if _, otherKind := e.Keys.find(other, kid); otherKind {
-		if !usable { // another alg must be used anyhow, and then the kid may fit
+		if !usable { // alg must change anyway, and the kid may fit then
 			return nil, false
 		}
 		reason = fmt.Sprintf("the server's key %q is not one for %s", quote.Shorten(kid), mine)

@@ -11,7 +11,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// temporal.md section 4, row by row; the log texts are the server's.
+// TestTemporal4Token: the rows of temporal.md section 4; the log messages are the
+// server's.
 func TestTemporal4Token(t *testing.T) {
 	const second = 1
 	at := now.Unix()
@@ -23,7 +24,7 @@ func TestTemporal4Token(t *testing.T) {
 	}
 	good := es256(nil)
 	for name, row := range map[string]struct {
-		header string // the authorization header; "Bearer " + token by default
+		header string // the authorization header; default "Bearer " + token
 		token  string
 		want   []string // faults; none means allowed
 		note   string
@@ -102,7 +103,7 @@ func TestTemporal4Token(t *testing.T) {
 	}
 }
 
-// Every fault is reported, in the server's order.
+// TestTemporal4AllFaults: every fault is reported, in the server's order.
 func TestTemporal4AllFaults(t *testing.T) {
 	at := now.Unix()
 	bad := token(ecKey(), map[string]any{"alg": "ES384", "kid": "nope"}, claims(map[string]any{

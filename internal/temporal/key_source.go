@@ -9,18 +9,18 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Document is what one of the server's keySourceURIs answers: the body, as the
-// server looks at neither status nor content type.
+// Document is the response of one of the server's keySourceURIs: only the body, since the
+// server checks neither status nor content type.
 type Document struct {
-	// Source says where it came from, for notes.
+	// Source is its location, for notes.
 	Source string
 	Body   []byte
-	// Failure is why it cannot be read, nil if it can.
+	// Failure is why it cannot be read, or nil.
 	Failure error
 }
 
-// SourceFailure returns why a server of this release cannot read a key source,
-// nil if nothing in its URI prevents it.
+// SourceFailure returns why a server of this release cannot read a key source, or nil if
+// its URI is acceptable.
 func (r Release) SourceFailure(uri string) error {
 	u, err := url.Parse(uri)
 	switch {
@@ -36,8 +36,8 @@ func (r Release) SourceFailure(uri string) error {
 	return nil
 }
 
-// Usable reports whether the server could check a token with a key of the set.
+// Usable reports whether the server could verify a token with a key of the set.
 func (s *KeySet) Usable() bool { return len(s.usable()) > 0 }
 
-// Notes returns what the server stumbles over in the set.
+// Notes returns the problems that the server has with the set.
 func (s *KeySet) Notes() []string { return slices.Clone(s.notes) }

@@ -1,10 +1,10 @@
-// Package temporal knows what a Temporal server with the default authorizer
-// and claim mapper expects of a token, how its clients are handed one, and why
-// the server would deny a call. It speaks to no server.
+// Package temporal knows what a Temporal server with the default authorizer and claim
+// mapper requires of a token, how clients are given one, and why the server would deny a
+// call. It does not connect to servers.
 //
-// What differs between releases of go.temporal.io/server is generated from their
-// source (tools/temporalapi); the end-to-end test of examples/temporal compares
-// the verdicts with a real server's.
+// The differences between releases of go.temporal.io/server are generated from their
+// source (tools/temporalapi); the end-to-end test of examples/temporal compares the
+// verdicts with those of a real server.
 package temporal
 
 import (
@@ -17,15 +17,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// SystemScope is what is in a permission in place of a namespace for the
-// whole cluster.
+// SystemScope replaces the namespace in a permission for the whole cluster.
 const SystemScope = "temporal-system"
 
 // PermissionsClaim is the claim that the default claim mapper reads.
 const PermissionsClaim = "permissions"
 
-// Role is what a permission allows. The server compares roles by their rank,
-// worker below read below write below admin.
+// Role is the part of a permission that says what it allows. The server compares roles by
+// rank: worker, read, write, admin, lowest first.
 type Role string
 
 // The roles of the default authorizer.
@@ -39,8 +38,8 @@ const (
 // Roles returns every role, in the order to list them.
 func Roles() []Role { return []Role{RoleRead, RoleWrite, RoleWorker, RoleAdmin} }
 
-// ParseRole returns the role called name, in any case, as the server reads it.
-// Any other is a usage error: the server would ignore it without a word.
+// ParseRole returns the role called name, in any case, as the server reads it. Any other
+// name is a usage error: the server would silently ignore it.
 func ParseRole(name string) (Role, error) {
 	if r := Role(strings.ToLower(name)); slices.Contains(Roles(), r) {
 		return r, nil
@@ -58,8 +57,8 @@ type Permission struct {
 
 func (p Permission) String() string { return p.Scope + ":" + string(p.Role) }
 
-// ParsePermission reads "NAMESPACE:ROLE". What the server would silently
-// ignore or never match is a usage error (temporal.md section 4).
+// ParsePermission parses "NAMESPACE:ROLE". It returns a usage error for a permission that
+// the server would silently ignore or never match (temporal.md section 4).
 func ParsePermission(text string) (Permission, error) {
 	scope, role, found := strings.Cut(text, ":")
 	if !found {
@@ -76,8 +75,7 @@ func ParsePermission(text string) (Permission, error) {
 	return Permission{Scope: scope, Role: r}, nil
 }
 
-// CheckScope refuses names that are not namespaces and do not mean the cluster
-// either, though they look like it.
+// CheckScope refuses names that look like the cluster or a namespace, but are neither.
 func CheckScope(scope string) error {
 	bad := func(format string, args ...any) *fault.Error {
 		return fault.New(fault.UsageError, "namespace", format, args...)
@@ -100,8 +98,8 @@ func CheckScope(scope string) error {
 	return nil
 }
 
-// CheckAlgorithm refuses the algorithms that a Temporal server does: all but
-// RS256 and ES256.
+// CheckAlgorithm refuses the algorithms that a Temporal server refuses: all but RS256 and
+// ES256.
 func CheckAlgorithm(alg keys.Algorithm) error {
 	if alg == keys.RS256 || alg == keys.ES256 {
 		return nil
@@ -110,7 +108,7 @@ func CheckAlgorithm(alg keys.Algorithm) error {
 		WithRemedy(fault.MakeKeyPair)
 }
 
-// Explanation says in words what p allows.
+// Explanation describes what p allows.
 func Explanation(p Permission) string {
 	where := "in namespace " + p.Scope
 	if p.Scope == SystemScope {

@@ -10,20 +10,19 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// PermissionFormat is how a server reads the entries of the permissions claim:
-// as NAMESPACE:ROLE, or by its permissionsRegex. The zero value is the former.
+// PermissionFormat is how a server parses the entries of the permissions claim: as
+// NAMESPACE:ROLE (the zero value), or by its permissionsRegex.
 type PermissionFormat struct {
-	// Problem is why a server passes over its permissionsRegex and reads
-	// NAMESPACE:ROLE, "" if it does not.
+	// Problem is why a server ignores its permissionsRegex and parses NAMESPACE:ROLE, or
+	// "".
 	Problem string
 
 	regex           *regexp.Regexp
 	namespace, role int // groups of regex
 }
 
-// ReadPermissionFormat returns the format of a server's permissionsRegex, "" for
-// none. As in the server, a pattern that does not compile, or lacks a group, is
-// passed over.
+// ReadPermissionFormat returns the format of a server's permissionsRegex; "" means none.
+// Like the server, it ignores a pattern that does not compile or lacks a group.
 func ReadPermissionFormat(pattern string) PermissionFormat {
 	if pattern == "" {
 		return PermissionFormat{}
@@ -33,7 +32,7 @@ func ReadPermissionFormat(pattern string) PermissionFormat {
 		return PermissionFormat{Problem: fmt.Sprintf("the pattern does not compile (%v)", err)}
 	}
 	f := PermissionFormat{regex: r}
-	for i, name := range r.SubexpNames() { // the last of a name counts
+	for i, name := range r.SubexpNames() { // the last group of a name counts
 		switch name {
 		case "namespace":
 			f.namespace = i
@@ -47,7 +46,7 @@ func ReadPermissionFormat(pattern string) PermissionFormat {
 	return f
 }
 
-// String returns the pattern, "" for NAMESPACE:ROLE.
+// String returns the pattern, or "" for NAMESPACE:ROLE.
 func (f PermissionFormat) String() string {
 	if f.regex == nil {
 		return ""
@@ -55,7 +54,7 @@ func (f PermissionFormat) String() string {
 	return f.regex.String()
 }
 
-// split takes a permission apart. Without a pattern, the first colon divides it.
+// split splits a permission. Without a pattern, it does so at the first colon.
 func (f PermissionFormat) split(text string) (scope, role string, found bool) {
 	if f.regex == nil {
 		return strings.Cut(text, ":")
@@ -67,8 +66,8 @@ func (f PermissionFormat) split(text string) (scope, role string, found bool) {
 	return match[f.namespace], match[f.role], true
 }
 
-// Parse reads a permission. What the server would silently ignore or never match
-// is a usage error.
+// Parse parses a permission. It returns a usage error for one that the server would
+// silently ignore or never match.
 func (f PermissionFormat) Parse(text string) (Permission, error) {
 	if f.regex == nil {
 		return ParsePermission(text)
@@ -81,8 +80,8 @@ func (f PermissionFormat) Parse(text string) (Permission, error) {
 	return Permission{Scope: scope, Role: r}, err
 }
 
-// Write returns a permission's text, one that the server reads as p. A pattern
-// for which none is found is a usage error.
+// Write returns a text that the server parses as p. If it finds none for the pattern, it
+// returns a usage error.
 func (f PermissionFormat) Write(p Permission) (string, error) {
 	if f.regex == nil {
 		return p.String(), nil
@@ -92,7 +91,7 @@ func (f PermissionFormat) Write(p Permission) (string, error) {
 		return "", err
 	}
 	role := string(p.Role)
-	for _, spelling := range []string{role, strings.ToUpper(role), strings.ToUpper(role[:1]) + role[1:]} { // the server reads any case
+	for _, spelling := range []string{role, strings.ToUpper(role), strings.ToUpper(role[:1]) + role[1:]} { // the server ignores case
 		text := f.example(tree, map[string]string{"namespace": p.Scope, "role": spelling})
 		if scope, got, found := f.split(text); found && scope == p.Scope && got == spelling {
 			return text, nil
@@ -102,7 +101,7 @@ func (f PermissionFormat) Write(p Permission) (string, error) {
 		WithRemedy(fault.GiveClaim)
 }
 
-// example returns a short text that re matches, with groups filled in.
+// example returns a short text that matches re, with groups filled in.
 func (f PermissionFormat) example(re *syntax.Regexp, groups map[string]string) string {
 	switch re.Op {
 	case syntax.OpLiteral:
@@ -144,10 +143,10 @@ func (f PermissionFormat) example(re *syntax.Regexp, groups map[string]string) s
 		}
 		return strings.Repeat(f.example(re.Sub[0], groups), count)
 	}
-	return "" // anchors, and what matches nothing
+	return "" // anchors, and expressions that match nothing
 }
 
-// groupsIn counts the groups of namespace and role in re.
+// groupsIn counts the namespace and role groups in re.
 func (f PermissionFormat) groupsIn(re *syntax.Regexp) int {
 	n := 0
 	if re.Op == syntax.OpCapture && (re.Cap == f.namespace || re.Cap == f.role) {
@@ -159,8 +158,8 @@ func (f PermissionFormat) groupsIn(re *syntax.Regexp) int {
 	return n
 }
 
-// printable returns a character of a class, given by its ranges: a letter if
-// there is one, else one that can be printed.
+// printable returns a character of a class, given by its ranges: a letter if possible, or
+// else a printable character.
 func printable(ranges []rune) rune {
 	for _, want := range []struct{ from, to rune }{{'a', 'z'}, {'0', '9'}, {'!', '~'}} {
 		for i := 0; i+1 < len(ranges); i += 2 {

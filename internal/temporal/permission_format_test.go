@@ -9,7 +9,8 @@ import (
 
 const roleFirst = `^(?P<role>\w+):(?P<namespace>\w+)$`
 
-// temporal.md section 6: what a pattern makes of permissions.
+// TestExplainReadsPermissionsByPattern: how permissionsRegex changes the parsing of
+// permissions (temporal.md section 6).
 func TestExplainReadsPermissionsByPattern(t *testing.T) {
 	for name, row := range map[string]struct {
 		pattern, permission string
@@ -44,8 +45,8 @@ func TestExplainReadsPermissionsByPattern(t *testing.T) {
 	}
 }
 
-// What Write returns is read as the permission that it was made of, or it is an
-// error.
+// TestPermissionFormatWritesWhatItReads: Write returns a text that parses as the same
+// permission, or an error.
 func TestPermissionFormatWritesWhatItReads(t *testing.T) {
 	patterns := []string{
 		"", roleFirst, `^(?P<namespace>[^:]+):(?P<role>[a-z]+)$`, `temporal/(?P<namespace>.+)/(?P<role>read|write|admin|worker)`, `(?P<namespace>a+)(?P<role>b)`,

@@ -4,21 +4,20 @@ import (
 	"strings"
 )
 
-// DefaultHeader is the authHeaderName of a server that sets none.
+// DefaultHeader is the default authHeaderName of a server.
 const DefaultHeader = "authorization"
 
-// Sent is the header that a call carries.
+// Sent is the authorization header of a call.
 type Sent struct {
-	// Name is the header's name, in lower case; "" if it is not known.
+	// Name is the header's name in lower case; "" if unknown.
 	Name string
-	// Value is sent as it is, "" for none.
+	// Value is sent unchanged; "" for none.
 	Value string
 }
 
-// SentBy returns the header of what a person has: a variable with its value as
-// in Client, a header line, what --grpc-meta of the temporal CLI takes, a
-// header's value, or a token alone. Only a line end after it is cut off: spaces
-// matter.
+// SentBy returns the header for what a person pasted: a variable with its value as in
+// Client, a header line, an argument of the temporal CLI's --grpc-meta, a header's value,
+// or only a token. It removes a line end but keeps spaces, which matter.
 func SentBy(text string) Sent {
 	text = strings.TrimRight(text, "\r\n")
 	variable := strings.TrimPrefix(text, "export ")
@@ -30,7 +29,7 @@ func SentBy(text string) Sent {
 			return Sent{DefaultHeader, value}
 		}
 	}
-	const meta = "TEMPORAL_GRPC_META_" // any header, as the temporal CLI spells it
+	const meta = "TEMPORAL_GRPC_META_" // any header, in the temporal CLI's spelling
 	if name, value, found := strings.Cut(variable, "="); found && strings.HasPrefix(name, meta) && isHeaderName(name) {
 		return Sent{strings.ReplaceAll(strings.ToLower(name[len(meta):]), "_", "-"), unquote(value)}
 	}
@@ -48,8 +47,8 @@ func SentBy(text string) Sent {
 	return Sent{Value: Header(text)}
 }
 
-// headerLine reads "NAME: VALUE" or "NAME=VALUE" where the name is
-// authorization or the value begins with "Bearer ".
+// headerLine parses "NAME: VALUE" or "NAME=VALUE" if the name is authorization or the
+// value starts with "Bearer ".
 func headerLine(text string) (Sent, bool) {
 	i := strings.IndexAny(text, ":=")
 	if i < 0 || !isHeaderName(text[:i]) {
@@ -69,7 +68,7 @@ func isHeaderName(name string) bool {
 	return name != "" && strings.Trim(name, allowed) == ""
 }
 
-// unquote takes one pair of quotes off, as a shell would.
+// unquote removes one pair of quotes, like a shell.
 func unquote(text string) string {
 	if n := len(text); n >= 2 && text[0] == text[n-1] && (text[0] == '"' || text[0] == '\'') {
 		return text[1 : n-1]

@@ -32,7 +32,7 @@ func TestSentBy(t *testing.T) {
 	}
 }
 
-// A token counts in the header that the server reads, and in no other.
+// TestExplainReadsOneHeader: a token counts only in the header that the server reads.
 func TestExplainReadsOneHeader(t *testing.T) {
 	good := "Bearer " + es256(nil)
 	for name, row := range map[string]struct {

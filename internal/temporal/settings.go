@@ -9,16 +9,16 @@ import (
 
 // Endpoint is where the keys of a Temporal server are served.
 type Endpoint struct {
-	// IP is the address listened on; nil or unspecified means all of them.
+	// IP is the address listened on; nil or unspecified means all addresses.
 	IP net.IP
-	// Port and Path complete the URL; Path begins with a slash.
+	// Port and Path complete the URL; Path starts with a slash.
 	Port int
 	Path string
 }
 
-// Settings returns the settings of a Temporal server that reads its keys from
-// the endpoint, in the forms that servers are set up by: a container's
-// variables, a standalone server's file and values of the Helm chart.
+// Settings returns the settings of a Temporal server that fetches its keys from the
+// endpoint, in each form in which servers are configured: a container's environment, a
+// standalone server's file and Helm chart values.
 func (e Endpoint) Settings() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Temporal server in a container%s:\n\n%s\n", e.containerNote(), indent(e.Container()))
@@ -31,9 +31,8 @@ func (e Endpoint) Settings() string {
 	return b.String()
 }
 
-// Container returns the variables of a container's environment, a line each.
-// Images up to 1.29 read SERVICES, later ones TEMPORAL_SERVICES (temporal.md
-// section 6).
+// Container returns the variables of a container's environment, one per line. Images up
+// to 1.29 read SERVICES, later ones TEMPORAL_SERVICES (temporal.md section 6).
 func (e Endpoint) Container() string {
 	return fmt.Sprintf(`TEMPORAL_JWT_KEY_SOURCE1=%s
 TEMPORAL_AUTH_AUTHORIZER=default
@@ -49,7 +48,7 @@ func (e Endpoint) Standalone() string {
 	return "global:\n" + indent(authorization(e.fromHere()))
 }
 
-// Helm returns values of the Helm chart.
+// Helm returns values for the Helm chart.
 func (e Endpoint) Helm() string {
 	return "server:\n  internalFrontend:\n    enabled: true\n  config:\n" + indent(indent(authorization(e.fromContainer())))
 }
@@ -65,7 +64,7 @@ func authorization(url string) string {
 `, url)
 }
 
-// fromHere returns the URL as programs of this machine reach it.
+// fromHere returns the URL for programs on this machine.
 func (e Endpoint) fromHere() string {
 	if e.everywhere() {
 		return e.url("127.0.0.1")
@@ -73,7 +72,7 @@ func (e Endpoint) fromHere() string {
 	return e.url(e.IP.String())
 }
 
-// fromContainer returns the URL as a container of this machine reaches it.
+// fromContainer returns the URL for containers on this machine.
 func (e Endpoint) fromContainer() string {
 	if e.everywhere() || e.IP.IsLoopback() {
 		return e.url("host.docker.internal")
@@ -104,7 +103,7 @@ func (e Endpoint) url(host string) string {
 	return "http://" + net.JoinHostPort(host, strconv.Itoa(e.Port)) + e.Path
 }
 
-// fileSourcesSince returns the first release that reads file:// key sources.
+// fileSourcesSince returns the first release that supports file:// key sources.
 func fileSourcesSince() string {
 	for _, r := range Releases() {
 		if r.FileSources {

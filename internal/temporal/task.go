@@ -8,14 +8,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Task is what a person wants to do, and the APIs that are called for it.
+// Task is something a person does with Temporal, and the APIs that it calls.
 type Task struct {
 	Name string
 	APIs []string
 }
 
-// Tasks returns the tasks: the Web UI, a worker, and commands of the temporal
-// CLI by their names.
+// Tasks returns the tasks: the Web UI, a worker, and commands of the temporal CLI by
+// name.
 func Tasks() []Task {
 	return []Task{
 		{"ui", []string{"GetSystemInfo", "GetClusterInfo", "ListNamespaces", "GetSearchAttributes", "DescribeNamespace", "ListWorkflowExecutions", "CountWorkflowExecutions"}},
@@ -56,8 +56,8 @@ func Tasks() []Task {
 	}
 }
 
-// FindTask returns the task called name, with or without "temporal" before it.
-// Any other name is a usage error.
+// FindTask returns the task called name, with or without the prefix "temporal ". Any
+// other name is a usage error.
 func FindTask(name string) (Task, error) {
 	wanted := strings.TrimPrefix(strings.Join(strings.Fields(name), " "), "temporal ")
 	var names []string
@@ -70,20 +70,20 @@ func FindTask(name string) (Task, error) {
 	return Task{}, fault.New(fault.UsageError, "for", "unknown task %q", quote.Shorten(name)).WithHint("tasks are %s; any API can be named by itself", strings.Join(names, ", "))
 }
 
-// Report is what a server answers to several calls with one token.
+// Report is the server's decision on several calls with one token.
 type Report struct {
-	// Allowed says that every call is authorized.
+	// Allowed reports whether every call is authorized.
 	Allowed       bool   `json:"allowed"`
 	ServerVersion string `json:"server_version"`
-	// Undecided is the first call's reason of that name.
+	// Undecided is that of the first undecided call.
 	Undecided string    `json:"undecided,omitempty"`
 	Calls     []Verdict `json:"calls"`
-	// Fix makes one token with which all calls are allowed.
+	// Fix is a command that makes one token with which all calls are allowed.
 	Fix string `json:"fix,omitempty"`
 }
 
-// ExplainAll returns what the server answers to r for each of apis, in place of
-// r.API; nil means every API of the release.
+// ExplainAll returns how the server decides r with each of apis in place of r.API; nil
+// means every API of the release.
 func ExplainAll(r Request, apis []string) (Report, error) {
 	if r.Release.Version == "" {
 		r.Release = Newest()

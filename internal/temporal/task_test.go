@@ -10,7 +10,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// Every release has the APIs of every task.
+// TestTasksNameKnownAPIs: every release has the APIs of every task.
 func TestTasksNameKnownAPIs(t *testing.T) {
 	for _, task := range Tasks() {
 		for _, r := range Releases() {
@@ -33,8 +33,8 @@ func TestFindTask(t *testing.T) {
 	}
 }
 
-// One token allows all calls of a task, and its command asks for no more than
-// they need.
+// TestExplainAllProposesOneToken: one token allows all calls of a task, with no more
+// permissions than needed.
 func TestExplainAllProposesOneToken(t *testing.T) {
 	for name, row := range map[string]struct {
 		task, authorization string

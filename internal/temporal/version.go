@@ -11,29 +11,29 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Release is a release of go.temporal.io/server, and how it decides where
-// releases differ (temporal.md section 6).
+// Release is a release of go.temporal.io/server, with the properties by which releases
+// differ (temporal.md section 6).
 type Release struct {
-	// Version is as the server reports it: "1.32.2".
+	// Version is the version as the server reports it: "1.32.2".
 	Version string
-	// Streams: calls of streams are authorized. Otherwise they all pass.
+	// Streams: streaming calls are authorized, rather than all allowed.
 	Streams bool
 	// StreamAudience: the audience is checked on streams too.
 	StreamAudience bool
-	// FileSources: keySourceURIs may begin with file://.
+	// FileSources: keySourceURIs may start with file://.
 	FileSources bool
-	// Embedded: the program holds the template of its configuration, and its
-	// image reads TEMPORAL_SERVICES in place of SERVICES.
+	// Embedded: the configuration template is in the program, and the image reads
+	// TEMPORAL_SERVICES instead of SERVICES.
 	Embedded bool
 }
 
 // Newest returns the newest known release.
 func Newest() Release { releases := Releases(); return releases[len(releases)-1] }
 
-// ParseRelease returns the release called text, with or without "v"; "" is the
-// newest, and "1.30" the newest of 1.30. A patch release that is not known is
-// taken for the one before it if all known ones around it decide alike. Any
-// other is a usage error.
+// ParseRelease returns the release called text, with or without "v"; "" is the newest,
+// and "1.30" the newest 1.30 release. An unknown patch release is treated as the one
+// before it if the known releases around it decide alike. Any other text is a usage
+// error.
 func ParseRelease(text string) (Release, error) {
 	if text == "" {
 		return Newest(), nil
@@ -78,7 +78,7 @@ func unknownRelease(text, format string, args ...any) error {
 		WithHint("known are %s", strings.Join(known, ", "))
 }
 
-// numbersOf reads "1.30" or "1.30.8".
+// numbersOf parses "1.30" or "1.30.8".
 func numbersOf(version string) ([]int, bool) {
 	parts := strings.Split(version, ".")
 	if len(parts) != 2 && len(parts) != 3 {
@@ -95,7 +95,7 @@ func numbersOf(version string) ([]int, bool) {
 	return list, true
 }
 
-// decidesLike reports whether r and other differ in nothing but their version.
+// decidesLike reports whether r and other differ only in their version.
 func (r Release) decidesLike(other Release) bool {
 	return slices.Equal(r.APIs(), other.APIs()) && r.same(other)
 }
@@ -105,14 +105,14 @@ func (r Release) same(other Release) bool {
 	return r == other
 }
 
-// compareReleases orders versions that numbersOf reads.
+// compareReleases compares two versions that numbersOf can parse.
 func compareReleases(a, b string) int {
 	left, _ := numbersOf(a)
 	right, _ := numbersOf(b)
 	return slices.Compare(left, right)
 }
 
-// since names the first of the newest releases that all have a property.
+// since returns the first release from which on all have a property.
 func since(has func(Release) bool) string {
 	first := ""
 	for _, r := range slices.Backward(Releases()) {
@@ -124,14 +124,13 @@ func since(has func(Release) bool) string {
 	return "since " + first
 }
 
-// apiService is the methods of a service, in every release.
+// apiService holds the methods of a service in all releases.
 type apiService struct {
 	Service string
 	Methods []apiRow
 }
 
-// apiRow is a method in the releases from Since to Until, both included; ""
-// means without bound.
+// apiRow is a method in the releases from Since to Until, inclusive; "" means no limit.
 type apiRow struct {
 	Method       string
 	Scope        Scope
@@ -146,7 +145,7 @@ func (row apiRow) in(version string) bool {
 	return (row.Since == "" || compareReleases(version, row.Since) >= 0) && (row.Until == "" || compareReleases(version, row.Until) <= 0)
 }
 
-// APIs returns every API that the release's frontend answers.
+// APIs returns every API of the release's frontend.
 func (r Release) APIs() []API {
 	var list []API
 	for _, s := range apiTable() {
@@ -162,8 +161,7 @@ func (r Release) APIs() []API {
 	return list
 }
 
-// elsewhere returns the releases that have an API called name, in words, ""
-// for none.
+// elsewhere lists the releases that have an API called name, or returns "".
 func elsewhere(name string) string {
 	var first, last string
 	for _, r := range Releases() {

@@ -14,7 +14,7 @@ func TestParseRelease(t *testing.T) {
 	for text, want := range map[string]string{
 		"": Newest().Version, "v1.32.2": "1.32.2", "1.30.8": "1.30.8", "1.31": "1.31.5", "1.29": "1.29.2",
 		"1.30.5":  "1.30.5", // between two that decide alike
-		"1.30.2":  "",       // between two that do not
+		"1.30.2":  "",       // between two that differ
 		"1.30.99": "", "1.28.0": "", "1.33.0": "", "2.32.2": "", "1": "", "1.x": "", "latest": "", "1.30.8.1": "", "-1.30.8": "",
 	} {
 		r, err := ParseRelease(text)
@@ -34,7 +34,8 @@ func TestReleasesAreInOrder(t *testing.T) {
 	}
 }
 
-// temporal.md section 6: what came after 1.30.8, and what patch releases changed.
+// TestAPIsDifferBetweenReleases: what was added after 1.30.8, and what patch releases
+// changed (temporal.md section 6).
 func TestAPIsDifferBetweenReleases(t *testing.T) {
 	access := func(version, name string) Access {
 		r := testkit.Must(ParseRelease(version))
@@ -60,7 +61,8 @@ func TestAPIsDifferBetweenReleases(t *testing.T) {
 	}
 }
 
-// An API of another release is not a spelling mistake.
+// TestFindAPINamesTheReleasesThatHaveIt: an API of another release is not treated as a
+// spelling mistake.
 func TestFindAPINamesTheReleasesThatHaveIt(t *testing.T) {
 	_, _, err := testkit.Must(ParseRelease("1.30.8")).FindAPI("ValidateWorkerDeploymentVersionComputeConfig")
 	var f *fault.Error

@@ -15,10 +15,10 @@ type Claim struct {
 	Value jsontext.Value
 }
 
-// ParseClaim makes a claim of a JSON text. It is held to the same rules as a
-// token that comes in, so that what is made is what is read (A84).
+// ParseClaim returns a claim with a JSON value. The value must follow the same rules as
+// those of received tokens, so that jwtctl can read what it makes (A84).
 func ParseClaim(name, value string) (Claim, error) {
-	// An object around it gives the value's own names, numbers and depth the strict reading.
+	// Wrapped in an object, the value's own names, numbers and depth are parsed strictly.
 	members, err := strictjson.Object([]byte(`{"value":`+value+`}`), jws.MaxDepth)
 	if err != nil || len(members) != 1 {
 		return Claim{}, fault.New(fault.UsageError, "claim-json", "the value of %q is not valid JSON", quote.Shorten(name)).
@@ -27,7 +27,7 @@ func ParseClaim(name, value string) (Claim, error) {
 	return Claim{Name: name, Value: members[0].Value}, nil
 }
 
-// TextClaim makes a claim whose value is the string text.
+// TextClaim returns a claim with the string value text.
 func TextClaim(name, text string) (Claim, error) {
 	quoted, err := jsontext.AppendQuote(nil, text)
 	if err != nil {
@@ -42,7 +42,7 @@ type writer struct {
 	err error
 }
 
-// add takes what a function of jsontext has appended to out.
+// add takes the result of a jsontext function that appended to out.
 func (w *writer) add(out []byte, err error) {
 	w.out = out
 	if w.err == nil {
@@ -60,10 +60,10 @@ func (w *writer) name(name string) {
 
 func (w *writer) claim(c Claim) {
 	w.name(c.Name)
-	w.add(jsontext.AppendFormat(w.out, c.Value)) // refuses all but one strict value
+	w.add(jsontext.AppendFormat(w.out, c.Value)) // refuses anything but a single strict value
 }
 
-// ParseClaims makes claims of a JSON object, under the rules of ParseClaim.
+// ParseClaims returns the claims in a JSON object, under the rules of ParseClaim.
 func ParseClaims(data []byte, source string) ([]Claim, error) {
 	members, err := strictjson.Object(data, jws.MaxDepth)
 	if err != nil {

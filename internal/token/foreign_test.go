@@ -21,8 +21,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
-// attempt runs one of the tools that nobody here wrote and returns what it
-// prints, and whether it failed.
+// attempt runs another project's tool and returns its output and error.
 func attempt(t testing.TB, tool string, args ...string) (string, error) {
 	t.Helper()
 	path, err := exec.LookPath(tool)
@@ -46,7 +45,7 @@ func newKey(alg keys.Algorithm) *keys.Key {
 	return testkit.Must(keygen.Generate(keygen.Request{Algorithm: alg}))
 }
 
-// mint returns a token of key and its claims.
+// mint returns a token signed with key, and its claims.
 func mint(key *keys.Key) (compact string, claims []byte) {
 	claims = testkit.Must(token.Claims(token.Request{Subject: "s", Permissions: []string{"default:read"}, TTL: time.Hour, Now: noon}))
 	return testkit.Must(jws.SignChecked(key, claims)), claims
@@ -59,7 +58,7 @@ func verify(t testing.TB, key *keys.Key, compact string) error {
 	return err
 }
 
-// joseAlgorithms are those of ours that jose 11 knows.
+// joseAlgorithms returns the algorithms that jose 11 supports.
 func joseAlgorithms() []keys.Algorithm {
 	var list []keys.Algorithm
 	for _, alg := range keys.Algorithms() {
@@ -70,7 +69,7 @@ func joseAlgorithms() []keys.Algorithm {
 	return list
 }
 
-// other returns compact with its last but one claim byte changed.
+// other returns compact with the second to last byte of the claims changed.
 func other(compact string) string {
 	parts := strings.Split(compact, ".")
 	claims := testkit.Must(base64.RawURLEncoding.DecodeString(parts[1]))
@@ -79,7 +78,8 @@ func other(compact string) string {
 	return strings.Join(parts, ".")
 }
 
-// TestS25_JoseVerifiesOurs, and refuses them once a byte is another.
+// TestS25_JoseVerifiesOurs: jose verifies our tokens, and refuses them with one byte
+// changed.
 func TestS25_JoseVerifiesOurs(t *testing.T) {
 	for _, alg := range joseAlgorithms() {
 		key := newKey(alg)
@@ -98,7 +98,7 @@ func TestS25_JoseVerifiesOurs(t *testing.T) {
 	}
 }
 
-// TestS25_WeVerifyJose: tokens that jose made, with and without a kid in them.
+// TestS25_WeVerifyJose: we verify jose's tokens, with and without a kid.
 func TestS25_WeVerifyJose(t *testing.T) {
 	for _, alg := range joseAlgorithms() {
 		jwk := testkit.File(t, filepath.Join(t.TempDir(), "jwk"), run(t, "jose", "jwk", "gen", "-i", `{"alg":"`+string(alg)+`","kid":"k"}`))
@@ -119,7 +119,7 @@ func TestS25_WeVerifyJose(t *testing.T) {
 	}
 }
 
-// opensslFlags say how openssl makes and checks the signature of alg.
+// opensslFlags returns the flags with which openssl makes and checks signatures of alg.
 func opensslFlags(alg keys.Algorithm) []string {
 	hash := "-sha" + string(alg)[2:]
 	if alg[0] == 'P' {
@@ -128,13 +128,13 @@ func opensslFlags(alg keys.Algorithm) []string {
 	return []string{hash}
 }
 
-// opensslAlgorithms are those that openssl dgst knows. EdDSA, which has no
-// digest, is openssl pkeyutl's.
+// opensslAlgorithms returns the algorithms that openssl dgst supports. EdDSA has no
+// digest and needs openssl pkeyutl.
 func opensslAlgorithms() []keys.Algorithm {
 	return []keys.Algorithm{keys.ES256, keys.ES384, keys.RS256, keys.RS512, keys.PS256, keys.PS384, keys.EdDSA}
 }
 
-// TestS25_OpenSSLVerifiesOurs: openssl takes the signature apart from JSON.
+// TestS25_OpenSSLVerifiesOurs: openssl verifies the signatures of our tokens.
 func TestS25_OpenSSLVerifiesOurs(t *testing.T) {
 	for _, alg := range opensslAlgorithms() {
 		key := newKey(alg)
@@ -158,7 +158,7 @@ func TestS25_OpenSSLVerifiesOurs(t *testing.T) {
 	}
 }
 
-// TestS25_WeVerifyOpenSSL: signatures that openssl made with a key of its own.
+// TestS25_WeVerifyOpenSSL: we verify signatures that openssl made with its own key.
 func TestS25_WeVerifyOpenSSL(t *testing.T) {
 	made := map[byte][]string{
 		'R': {"genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"}, '2': {"ecparam", "-genkey", "-name", "prime256v1"},
@@ -195,8 +195,7 @@ func TestS25_WeVerifyOpenSSL(t *testing.T) {
 	}
 }
 
-// toDER and fromDER turn r||s of RFC 7518 section 3.4 into openssl's form and
-// back.
+// toDER and fromDER convert between the form r||s of RFC 7518 section 3.4 and openssl's.
 func toDER(sig []byte) []byte {
 	half := len(sig) / 2
 	return testkit.Must(asn1.Marshal([]*big.Int{new(big.Int).SetBytes(sig[:half]), new(big.Int).SetBytes(sig[half:])}))

@@ -16,13 +16,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
-// drawText draws a text that is an error in JSON unless it is quoted.
+// drawText draws a text that is invalid in JSON unless quoted.
 func drawText(t *rapid.T, label string) string {
 	return rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{`"`, `\`, `":{}`, "\x00", "\u2028", "é", "</script>", "exp"})).Draw(t, label)
 }
 
-// TestS43_Property: the claims parse strictly and say what was asked for, no
-// more, no less, in order; and they are signed and verified as they are.
+// TestS43_Property: the claims are strict JSON, exactly those requested, in order; and
+// they are signed and verified unchanged.
 func TestS43_Property(t *testing.T) {
 	key, err := keygen.Generate(keygen.Request{Algorithm: keys.EdDSA})
 	if err != nil {
@@ -76,7 +76,7 @@ func TestS43_Property(t *testing.T) {
 			add(name, v)
 		}
 		claims, err := token.Claims(r)
-		if err != nil && strings.Contains(err.Error(), "in case alone") { // more than ToLower folds
+		if err != nil && strings.Contains(err.Error(), "in case alone") { // Unicode case folding, beyond ToLower
 			return
 		}
 		if err != nil {
@@ -94,7 +94,7 @@ func TestS43_Property(t *testing.T) {
 	})
 }
 
-// wantMembers compares claims with names and JSON values, in order.
+// wantMembers compares the names and JSON values of claims, in order.
 func wantMembers(t *rapid.T, claims []byte, names, values []string) {
 	members, err := strictjson.Object(claims, jws.MaxDepth)
 	if err != nil || len(members) != len(names) {

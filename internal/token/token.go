@@ -1,6 +1,6 @@
-// Package token makes the claims of a token. What a claim means to somebody's
-// server is decided elsewhere (package temporal), signing is package jws's; here
-// it is made sure that the token says what was requested, once and exactly.
+// Package token makes the claims of a token, and ensures that each requested claim is in
+// it exactly once. The meaning of claims to a server is up to others (package temporal),
+// and signing is up to package jws.
 package token
 
 import (
@@ -18,22 +18,22 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// MaxLifetime is the longest life of a token unless Request allows more.
+// MaxLifetime is the longest lifetime of a token unless Request.MaxTTL is set.
 const MaxLifetime = 24 * time.Hour
 
-// Request says what a token is to claim. Empty fields make no claim.
+// Request describes the claims of a token. Empty fields are omitted.
 type Request struct {
 	Subject string
 	Issuer  string
-	// Audience of one value becomes a string, of several an array (RFC 7519
+	// Audience becomes a string if it has one value, and an array otherwise (RFC 7519
 	// section 4.1.3).
 	Audience []string
-	// Permissions are Temporal's, in order.
+	// Permissions are Temporal permissions, in order.
 	Permissions []string
-	// TTL is how long the token lives, at least a second; exp is rounded down to
-	// a whole one.
+	// TTL is the token's lifetime, at least a second; exp is rounded down to a whole
+	// second.
 	TTL time.Duration
-	// MaxTTL is the longest TTL that is made; 0 means MaxLifetime.
+	// MaxTTL is the longest accepted TTL; 0 means MaxLifetime.
 	MaxTTL time.Duration
 	// NoExpiry makes a token without exp; TTL must then be 0.
 	NoExpiry bool
@@ -42,29 +42,28 @@ type Request struct {
 	// ID is jti, and NotBefore, unless zero, nbf in whole seconds.
 	ID        string
 	NotBefore time.Time
-	// Base are claims to start from, in order; its exp, nbf and iat give way to
-	// those of TTL, NotBefore and IssuedAt, any other may not be made twice.
+	// Base are claims to start from, in order. Its exp, nbf and iat are replaced by TTL,
+	// NotBefore and IssuedAt; other claims may not be set twice.
 	Base []Claim
-	// Extra are further claims, in order. None may be one that a field above
-	// makes, nor be given twice, nor differ from another in case alone.
+	// Extra are further claims, in order. They must not repeat a claim of a field above
+	// or another claim, or differ from one only in case.
 	Extra []Claim
-	// AnyExtra lets Extra have claims that a field above is there for, and
-	// TimesExtra exp, nbf and iat; where the field makes none. exp is then not
-	// held to be in the future.
+	// AnyExtra permits claims in Extra that have a field above, and TimesExtra permits
+	// exp, nbf and iat, if the field is empty. exp then need not be in the future.
 	AnyExtra, TimesExtra bool
 	Now                  time.Time
-	// Fields are what messages call the fields that make a claim, by the claim.
+	// Fields gives, by claim, the name that messages use for the field that sets it.
 	Fields map[string]string
 }
 
-// Has reports whether Base or Extra have the claim called name.
+// Has reports whether Base or Extra have a claim called name.
 func (r Request) Has(name string) bool {
 	is := func(c Claim) bool { return c.Name == name }
 	return slices.ContainsFunc(r.Base, is) || slices.ContainsFunc(r.Extra, is)
 }
 
-// Claims returns r as a JSON object, the same bytes for the same request. A
-// lifetime that cannot be, or a claim made twice, is a usage error (S43).
+// Claims returns r as a JSON object; the same request always gives the same bytes. An
+// invalid lifetime, or a claim set twice, is a usage error (S43).
 func Claims(r Request) ([]byte, error) {
 	if err := r.check(); err != nil {
 		return nil, err
@@ -94,7 +93,7 @@ func Claims(r Request) ([]byte, error) {
 	return claims, nil
 }
 
-// made returns the claims that the fields of r make.
+// made returns the claims that the fields of r set.
 func (r Request) made() ([]Claim, error) {
 	var list []Claim
 	var bad error
@@ -156,7 +155,7 @@ func (r Request) limit() time.Duration {
 	return r.MaxTTL
 }
 
-// check refuses lives and claims that cannot be.
+// check refuses invalid lifetimes and claims.
 func (r Request) check() error {
 	switch {
 	case r.NoExpiry && r.TTL != 0:
@@ -180,8 +179,8 @@ func (r Request) tooLong(what string, life time.Duration) error {
 		WithHint("a token cannot be revoked before it expires")
 }
 
-// reserved are the claims that a field of r is there for, with what messages call
-// the field, as far as neither Base nor Extra may have them.
+// reserved returns the claims that Base and Extra may not set because a field of r does,
+// with the field's name for messages.
 func (r Request) reserved() map[string]string {
 	fields := map[string]string{}
 	makes := map[string]bool{
@@ -190,7 +189,7 @@ func (r Request) reserved() map[string]string {
 	}
 	for name, made := range makes {
 		isTime := name == "exp" || name == "iat"
-		always := name == "nbf" || name == "jti" // no field made these once
+		always := name == "nbf" || name == "jti" // formerly not set by any field
 		if made || !r.AnyExtra && !always && (!r.TimesExtra || !isTime) {
 			fields[name] = cmp.Or(r.Fields[name], "a field of the request")
 		}
@@ -198,12 +197,11 @@ func (r Request) reserved() map[string]string {
 	return fields
 }
 
-// checkNames refuses claims that another one takes the place of, for some
-// reader.
+// checkNames refuses claims that some readers would confuse with another.
 func (r Request) checkNames() error {
 	seen := r.reserved()
 	add := func(name string) error {
-		for other := range seen { // S44: readers that fold case see one claim twice
+		for other := range seen { // S44: readers that ignore case see a duplicate claim
 			if name != other && strings.EqualFold(other, name) {
 				return fault.New(fault.UsageError, "claim", "the claim %q differs from %q in case alone", quote.Shorten(name), quote.Shorten(other))
 			}
@@ -233,8 +231,8 @@ func (r Request) checkNames() error {
 	return nil
 }
 
-// checkMade refuses registered claims that no verifier takes, and an expiry that
-// is over, or too far away.
+// checkMade refuses registered claims that verifiers do not accept, and an expiry that
+// has passed or is too far away.
 func (r Request) checkMade(claims []byte) error {
 	c, err := jws.CheckClaims(claims)
 	var bad *fault.Error

@@ -17,7 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
-// noon is the time of every test, half a second after 2033-05-18T03:33:20Z.
+// noon is the time of all tests, half a second after 2033-05-18T03:33:20Z.
 var noon = time.Unix(2000000000, 500_000_000)
 
 func text(tb testing.TB, name, value string) token.Claim {
@@ -38,7 +38,7 @@ func value(tb testing.TB, name, value string) token.Claim {
 	return c
 }
 
-// TestS43_Claims: the claims are what was asked for, byte by byte.
+// TestS43_Claims: the claims are exactly the requested ones, byte for byte.
 func TestS43_Claims(t *testing.T) {
 	minute := func(r token.Request) token.Request { r.TTL, r.Now = time.Minute, noon; return r }
 	for name, c := range map[string]struct {
@@ -75,7 +75,7 @@ func TestS43_Claims(t *testing.T) {
 	}
 }
 
-// TestS43_Names: a name stays one name, whatever is in it.
+// TestS43_Names: a name stays one name, whatever characters it has.
 func TestS43_Names(t *testing.T) {
 	for _, name := range []string{`"`, `a":1,"exp`, `{}`, `}`, `\`, `\u0022`, "\x00", "\n", "é", "\u202e", "😀", " ", "a=b", "exp ", "https://x.example/claim"} {
 		claims, err := token.Claims(token.Request{TTL: time.Minute, Now: noon, Extra: []token.Claim{text(t, name, name)}})
@@ -94,7 +94,7 @@ func TestS43_Names(t *testing.T) {
 	}
 }
 
-// TestS43_Refusals: what no token should say, or two parts of a request say.
+// TestS43_Refusals: invalid claims, and claims set twice, are refused.
 func TestS43_Refusals(t *testing.T) {
 	hour := token.Request{TTL: time.Hour, Now: noon}
 	extra := func(list ...token.Claim) token.Request { r := hour; r.Extra = list; return r }
@@ -156,7 +156,7 @@ func TestS43_Refusals(t *testing.T) {
 	}
 }
 
-// TestS43_ParseClaim reads values as strictly as tokens are.
+// TestS43_ParseClaim: values are parsed as strictly as tokens.
 func TestS43_ParseClaim(t *testing.T) {
 	deep := strings.Repeat("[", jws.MaxDepth-1) + strings.Repeat("]", jws.MaxDepth-1)
 	for _, good := range []string{`1`, `"x"`, `null`, `true`, ` [1] `, `{"a":{"a":1}}`, `""`, "\n1\t", deep} {
@@ -178,9 +178,8 @@ func TestS43_ParseClaim(t *testing.T) {
 	testkit.WantCode(t, err, fault.UsageError)
 }
 
-// TestS44_Temporal: a token for a Temporal server has a string kid, typ, a
-// subject and permissions that the server's rules read, and a key of the two
-// algorithms that it accepts.
+// TestS44_Temporal: a token for a Temporal server has a string kid, typ, a subject,
+// permissions that the server can parse, and one of the two algorithms that it accepts.
 func TestS44_Temporal(t *testing.T) {
 	for _, alg := range keys.Algorithms() {
 		if err := temporal.CheckAlgorithm(alg); (err == nil) != (alg == keys.RS256 || alg == keys.ES256) {
