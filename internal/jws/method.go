@@ -43,8 +43,8 @@ func method(alg keys.Algorithm) jwt.SigningMethod {
 	return jwt.SigningMethodNone // refuses everything
 }
 
-// pss returns m with the salt length of RFC 7518 section 3.5, that of the hash;
-// golang-jwt itself accepts any length when it verifies (S33).
+// pss returns m with the salt length of the hash (RFC 7518 section 3.5); golang-jwt
+// itself accepts any length when it verifies (S33).
 func pss(m *jwt.SigningMethodRSAPSS) jwt.SigningMethod {
 	return &jwt.SigningMethodRSAPSS{
 		SigningMethodRSA: m.SigningMethodRSA,

@@ -44,8 +44,8 @@ type Policy struct {
 }
 
 // Validate returns a usage error for a policy that is probably a mistake: an empty
-// issuer, audience or subject, which looks like a check but is none, or a duration out of
-// range (S37, S38).
+// issuer, audience or subject, which looks like a check but checks nothing, or a duration
+// out of range (S37, S38).
 func (p Policy) Validate() error {
 	for _, list := range []struct {
 		what   string

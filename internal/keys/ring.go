@@ -118,8 +118,8 @@ func (r *Ring) Held() []*Key {
 	return list
 }
 
-// Query describes the key that a token asks for. Issuer and KeyID are nil if the token
-// has none.
+// Query holds what a token says about its key. Issuer and KeyID are nil if the token has
+// none.
 type Query struct {
 	Issuer    *string
 	KeyID     *string
@@ -149,7 +149,7 @@ const MaxTried = 8
 // whose key is available elsewhere (S24).
 //
 // It returns key_not_found, algorithm_not_allowed, signature_invalid if keys were tried
-// without success or, if a set that had to be asked did not answer, that set's error.
+// without success or, if a set that had to be asked did not answer, its error.
 func (r *Ring) Find(ctx context.Context, q Query) (*Key, error) {
 	entries := r.candidates(q.Issuer)
 	if k := first(entries, q); k != nil {

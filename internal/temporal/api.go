@@ -23,8 +23,8 @@ const (
 // Access is what the default authorizer requires for an API.
 type Access string
 
-// The levels of access: a role of at least that rank, nothing, or AccessDenied for APIs
-// that the authorizer does not know, which are refused to everyone.
+// The levels of access: a role of at least that rank, nothing (AccessOpen), or
+// AccessNever for APIs that the authorizer does not know, which are refused to everyone.
 const (
 	AccessRead  Access = "read"
 	AccessWrite Access = "write"
