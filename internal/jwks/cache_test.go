@@ -2,10 +2,10 @@ package jwks_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,22 +38,37 @@ func TestS22_OneFetchForAThousand(t *testing.T) {
 	i.does(func(w http.ResponseWriter, r *http.Request) { <-enter; good(w, r) })
 	set := remote(t, i.URL, options(c, jwks.Network{}))
 	var wait sync.WaitGroup
-	for n := range 1000 {
+	ctx := &waitedOn{Context: t.Context()}
+	ask := func(kid string) {
 		wait.Go(func() {
-			if got := idsIn(set, fmt.Sprint(n%3)); got != "a" {
-				t.Errorf("got %s", got)
+			if list, err := set.Keys(ctx, kid); err != nil || idsOf(list)[0] != "a" {
+				t.Errorf("got %v, %v", list, err)
 			}
 		})
 	}
-	testkit.Eventually(t, "the fetch has begun", func() bool { return i.fetches.Load() > 0 })
+	for n := range 1000 {
+		ask(fmt.Sprint(n % 3))
+	}
+	testkit.Eventually(t, "the fetch has begun and all wait for it", func() bool { return i.fetches.Load() > 0 && ctx.waits.Load() == 1000 })
 	c.advance(time.Minute) // the fetch takes longer than the cooldown
-	wait.Go(func() { idsIn(set, "late") })
-	time.Sleep(20 * time.Millisecond) // so that the others wait too
+	ask("late")
+	testkit.Eventually(t, "the late one waits too", func() bool { return ctx.waits.Load() == 1001 })
 	close(enter)
 	wait.Wait()
 	if got := i.fetches.Load(); got != 1 {
 		t.Errorf("%d fetches", got)
 	}
+}
+
+// waitedOn counts those who have begun to wait until it is done.
+type waitedOn struct {
+	context.Context
+	waits atomic.Int32
+}
+
+func (w *waitedOn) Done() <-chan struct{} {
+	w.waits.Add(1)
+	return w.Context.Done()
 }
 
 func TestS22_SameIDNewMaterial(t *testing.T) {
@@ -136,9 +151,8 @@ func TestS23_RefreshedAhead(t *testing.T) {
 	gives(t, set, "", "a")
 	c.advance(jwks.DefaultRefresh*3/4 - 1)
 	set.Held()
-	time.Sleep(30 * time.Millisecond)
-	if got := i.fetches.Load(); got != 1 {
-		t.Errorf("%d fetches of keys that are young", got)
+	if got := i.fetches.Load(); got != 1 || set.Fetching() {
+		t.Errorf("%d fetches of keys that are young, another under way: %v", got, set.Fetching())
 	}
 	enter := make(chan struct{})
 	next := has(t, newKey(t, keys.ES256, "b"))
@@ -155,7 +169,7 @@ func TestS23_RefreshedAhead(t *testing.T) {
 func TestS23_LastGoodSetUntilMaxStale(t *testing.T) {
 	a := newKey(t, keys.ES256, "a")
 	i, c := newIssuer(t, has(t, a)), newClock()
-	o := options(c, hurried)
+	o := options(c, jwks.Network{})
 	o.MaxStale = 20 * time.Minute
 	set := remote(t, i.URL, o)
 	gives(t, set, "", "a")
@@ -180,8 +194,9 @@ func TestS23_LastGoodSetUntilMaxStale(t *testing.T) {
 // following ones do not.
 func TestS23_StaleKeysDoNotWait(t *testing.T) {
 	i, c := newIssuer(t, has(t, newKey(t, keys.ES256, "a"))), newClock()
-	set := remote(t, i.URL, options(c, hurried))
+	set := remote(t, i.URL, options(c, jwks.Network{}))
 	gives(t, set, "", "a")
+	set.Limit(soon)
 	i.does(i.hangs)
 	c.advance(jwks.DefaultRefresh)
 	gives(t, set, "a", "a")
@@ -236,75 +251,6 @@ func TestS24_ColdSetIsUnavailable(t *testing.T) {
 	c.advance(jwks.ColdRetry)
 	if got := find("theirs"); got != "" {
 		t.Errorf("when it is up: %q", got)
-	}
-}
-
-func TestS24_OneSlowIssuerDelaysNoOther(t *testing.T) {
-	c := newClock()
-	slow := newIssuer(t, nil)
-	slow.does(slow.hangs)
-	quick := newIssuer(t, has(t, newKey(t, keys.ES256, "b")))
-	var sets []keys.Set
-	for range 20 {
-		sets = append(sets, remote(t, slow.URL, options(c, jwks.Network{})))
-	}
-	sets = append(sets, remote(t, quick.URL, options(c, jwks.Network{})))
-	ring, err := keys.NewRing(nil, sets...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kid, start := "b", time.Now()
-	for range 3 {
-		if _, err := ring.Find(t.Context(), keys.Query{KeyID: &kid, Algorithm: keys.ES256}); err != nil {
-			t.Error(err)
-		}
-	}
-	if took := time.Since(start); took > jwks.MaxFetchTime/2 {
-		t.Errorf("took %s", took)
-	}
-}
-
-func TestS24_CallerMayGiveUp(t *testing.T) {
-	i, c := newIssuer(t, nil), newClock()
-	i.does(i.hangs)
-	set := remote(t, i.URL, options(c, jwks.Network{}))
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	start := time.Now()
-	_, err := set.Keys(ctx, "")
-	if !errors.Is(err, context.DeadlineExceeded) || fault.CodeOf(err) != fault.KeySetUnavailable {
-		t.Errorf("got %v", err)
-	}
-	if took := time.Since(start); took > jwks.MaxFetchTime/2 {
-		t.Errorf("took %s", took)
-	}
-}
-
-// TestPatienceEndsTheWait: once patience is over, callers get an error that the set is
-// unavailable. The fetch goes on and its result is used; the next caller does not wait
-// again.
-func TestPatienceEndsTheWait(t *testing.T) {
-	i, c := newIssuer(t, nil), newClock()
-	enter := make(chan struct{})
-	good := has(t, newKey(t, keys.ES256, "a"))
-	i.does(func(w http.ResponseWriter, r *http.Request) { <-enter; good(w, r) })
-	o := options(c, jwks.Network{})
-	o.Patience = 50 * time.Millisecond
-	set := remote(t, i.URL, o)
-	asks := func(what string) {
-		t.Helper()
-		if _, err := set.Keys(t.Context(), "a"); fault.CodeOf(err) != fault.KeySetUnavailable {
-			t.Errorf("%s: %v", what, err)
-		}
-	}
-	asks("the first")
-	c.advance(o.Patience)
-	asks("the next")
-	close(enter)
-	testkit.Eventually(t, "the keys are there", func() bool { return set.Held() != nil })
-	gives(t, set, "a", "a")
-	if got := i.fetches.Load(); got != 1 {
-		t.Errorf("%d fetches", got)
 	}
 }
 

@@ -11,6 +11,26 @@ func (s *Server) Wrap(around func(http.Handler) http.Handler) {
 	s.server.Handler = around(s.server.Handler)
 }
 
+// Grace sets how long s waits for requests under way when it stops.
+func (s *Server) Grace(d time.Duration) { s.grace = d }
+
+// LongestConnection bounds how long a connection may take for one request, and
+// ShutdownTime how long stopping may.
+const (
+	LongestConnection = max(headerTime, readTime, writeTime, idleTime)
+	ShutdownTime      = shutdownTime
+)
+
+// Limit sets how long a fetch of r may take.
+func (r *Remote) Limit(d time.Duration) { r.fetcher.network.Timeout = d }
+
+// Fetching reports whether a fetch is under way.
+func (r *Remote) Fetching() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.flight != nil
+}
+
 // CheckAddress runs the check that n makes before it connects to address.
 func CheckAddress(n Network, loopback bool, address string) error {
 	ctx := context.Background()

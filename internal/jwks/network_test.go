@@ -159,11 +159,7 @@ func dnsAnswer(question []byte, ip netip.Addr) []byte {
 func TestS19_NameOfMetadataAddress(t *testing.T) {
 	n := jwks.Network{Resolver: resolver(t, netip.MustParseAddr("169.254.169.254"))}
 	set := remote(t, "https://keys.example.com/jwks.json", options(newClock(), n))
-	start := time.Now()
-	gives(t, set, "", string(fault.KeySetURLNotAllowed))
-	if took := time.Since(start); took > 3*time.Second {
-		t.Errorf("took %s: was it dialled?", took)
-	}
+	gives(t, set, "", string(fault.KeySetURLNotAllowed)) // dialled, it would be unavailable
 }
 
 func TestS21_NoSuchName(t *testing.T) {

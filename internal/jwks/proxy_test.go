@@ -15,6 +15,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // proxy is an HTTP proxy that connects every host to one address, and counts requests.
@@ -47,7 +48,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(w, answer.Body)
 		return
 	}
-	upstream, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(r.Context(), "tcp", p.to)
+	upstream, err := (&net.Dialer{Timeout: testkit.Patience}).DialContext(r.Context(), "tcp", p.to)
 	if err != nil {
 		w.WriteHeader(http.StatusBadGateway)
 		return
@@ -58,7 +59,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = upstream.Close()
 		return
 	}
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(testkit.Patience)
 	_, _ = client.SetDeadline(deadline), upstream.SetDeadline(deadline)
 	go func() { _, _ = io.Copy(upstream, rest); _ = upstream.Close() }()
 	_, _ = io.Copy(client, upstream)

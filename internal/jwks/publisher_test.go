@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -177,13 +178,18 @@ func TestS17_KubernetesSecretIsFollowed(t *testing.T) {
 func TestS17_LogIsQuiet(t *testing.T) {
 	dir := t.TempDir()
 	path := write(t, dir, "a.jwk", jwkOf(t, newKey(t, keys.ES256, "a")))
-	p := publish(t, folder(dir), jwks.HandlerOptions{})
+	var loads atomic.Int32
+	p := publish(t, func(log *slog.Logger) jwks.Load {
+		load := folder(dir)(log)
+		return func() ([]*keys.Key, error) { loads.Add(1); return load() }
+	}, jwks.HandlerOptions{})
 	watch(t, p, nil, time.Millisecond)
 	if err := os.Rename(write(t, dir, "new", []byte("{")), filepath.Join(dir, "b.jwk")); err != nil { // atomically
 		t.Fatal(err)
 	}
 	stays(t, p, []string{"a"}, fault.KeyInvalid)
-	time.Sleep(50 * time.Millisecond)
+	before := loads.Load()
+	testkit.Eventually(t, "it has tried ten times more", func() bool { return loads.Load() > before+10 })
 	if n := strings.Count(p.log.String(), "level=ERROR"); n != 1 {
 		t.Errorf("%d lines for one trouble:\n%s", n, p.log)
 	}

@@ -28,6 +28,7 @@ type Server struct {
 	listener net.Listener
 	server   *http.Server
 	path     string
+	grace    time.Duration // for the requests under way at the end
 }
 
 // Listen listens on address, such as ":0" for all interfaces and a free port; requests
@@ -61,6 +62,7 @@ func NewServer(listener net.Listener, h http.Handler, path string, log *slog.Log
 	return &Server{
 		listener: listener,
 		path:     path,
+		grace:    shutdownTime,
 		server: &http.Server{
 			Handler:                      h,
 			DisableGeneralOptionsHandler: true, // OPTIONS * is not a path of ours
@@ -91,7 +93,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		return fault.New(fault.ListenFailed, s.Addr().String(), "%w", err)
 	case <-ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.grace)
 	defer cancel()
 	if err := s.server.Shutdown(grace); err != nil {
 		_ = s.server.Close() // cuts off requests that did not finish in time

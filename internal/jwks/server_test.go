@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,50 +21,43 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
+// TestS16_ThousandSlowConnections answers good requests while a thousand slow ones
+// are open, and ends those.
 func TestS16_ThousandSlowConnections(t *testing.T) {
 	t.Parallel()
+	if jwks.LongestConnection >= 10*time.Second {
+		t.Errorf("a slow connection may live for %s", jwks.LongestConnection)
+	}
 	p := publish(t, these(newKey(t, keys.ES256, "a")), jwks.HandlerOptions{})
 	const slow = 1000
 	starts := []string{"", "G", "GET /jwks.json HTTP/1.1\r\nHost: x\r\nX-Slow: ", "POST /jwks.json HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1"}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
-	var open, late atomic.Int32
+	var open atomic.Int32
 	var wait sync.WaitGroup
-	for i := range slow {
-		conn, err := net.Dial("tcp", p.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		open.Add(1)
-		start := time.Now()
-		if _, err := io.WriteString(conn, starts[i%len(starts)]); err != nil {
-			t.Fatal(err)
-		}
-		wait.Go(func() {
-			defer func() { open.Add(-1); _ = conn.Close() }()
-			drip(ctx, conn)
-			if time.Since(start) > 10*time.Second {
-				late.Add(1)
+	// Slow ones are begun until a good one has passed them: a busy machine may take so
+	// long to begin them that the server has ended them before.
+	for passed := false; !passed && ctx.Err() == nil; {
+		for i := range slow {
+			conn, err := net.Dial("tcp", p.Addr().String())
+			if err != nil {
+				t.Fatal(err)
 			}
-		})
-	}
-	if n := open.Load(); n < slow/2 {
-		t.Fatalf("only %d slow connections are open", n)
-	}
-	best := time.Hour
-	for range 5 { // the best of five, since the machine may be busy
-		start := time.Now()
+			open.Add(1)
+			_, _ = io.WriteString(conn, starts[i%len(starts)])
+			wait.Go(func() {
+				defer func() { open.Add(-1); _ = conn.Close() }()
+				drip(ctx, conn)
+			})
+		}
 		if answer, _ := p.get(t, jwks.DefaultPath); answer.StatusCode != 200 {
 			t.Errorf("status %d", answer.StatusCode)
 		}
-		best = min(best, time.Since(start))
-	}
-	if best > 100*time.Millisecond {
-		t.Errorf("a good request took %s", best)
+		passed = open.Load() > slow/2
 	}
 	wait.Wait()
-	if n := late.Load(); n > 0 {
-		t.Errorf("%d slow connections lived for more than 10 s", n)
+	if ctx.Err() != nil {
+		t.Error("slow connections are not ended, or hold up good ones")
 	}
 }
 
@@ -105,8 +99,28 @@ func TestS16_LargeHeaderIsRefused(t *testing.T) {
 	}
 }
 
+// readBody counts how often a request's body is read.
+type readBody struct {
+	io.ReadCloser
+	reads *atomic.Int32
+}
+
+func (b readBody) Read(p []byte) (int, error) {
+	b.reads.Add(1)
+	return b.ReadCloser.Read(p)
+}
+
 func TestS16_BodiesAreRefusedUnread(t *testing.T) {
 	p := publish(t, these(newKey(t, keys.ES256, "a")), jwks.HandlerOptions{})
+	var reads atomic.Int32
+	p.Server = jwks.NewServer(testkit.Listen(t), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = readBody{r.Body, &reads}
+		p.handler.ServeHTTP(w, r)
+	}), p.handler.Path(), p.log.logger())
+	ended := make(chan error, 1)
+	ctx, stop := context.WithCancel(t.Context())
+	go func() { ended <- p.Server.Serve(ctx) }()
+	defer func() { stop(); <-ended }()
 	for name, head := range map[string]string{
 		"of 10 MiB":         "GET /jwks.json HTTP/1.1\r\nHost: x\r\nContent-Length: 10485760\r\n\r\n",
 		"posted":            "POST /jwks.json HTTP/1.1\r\nHost: x\r\nContent-Length: 10485760\r\n\r\n",
@@ -115,11 +129,9 @@ func TestS16_BodiesAreRefusedUnread(t *testing.T) {
 		"asked for first":   "GET /jwks.json HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 10485760\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			// The response must come at once, although no byte of the body is sent.
-			start := time.Now()
-			answer, body := raw(t, p, head)
-			if took := time.Since(start); took > 3*time.Second {
-				t.Errorf("took %s: the body was waited for", took)
+			answer, body := raw(t, p, head) // and not one byte of the body
+			if n := reads.Swap(0); n != 0 {
+				t.Errorf("the body was waited for %d times", n)
 			}
 			if answer.StatusCode != http.StatusRequestEntityTooLarge || !answer.Close {
 				t.Errorf("status %d, close %t; want 413 and the connection closed", answer.StatusCode, answer.Close)
@@ -149,46 +161,13 @@ func TestPanicEndsOneConnection(t *testing.T) {
 	}
 }
 
+// TestS18_StopFinishesRequests lets a request under way end, however long it takes
+// within the time for that.
 func TestS18_StopFinishesRequests(t *testing.T) {
 	t.Parallel()
-	p := publish(t, these(newKey(t, keys.ES256, "a")), jwks.HandlerOptions{})
-	entered, leave := make(chan struct{}), make(chan struct{})
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	server, err := jwks.Listen(ctx, "127.0.0.1:0", p.handler, p.log.logger())
-	if err != nil {
-		t.Fatal(err)
-	}
-	server.Wrap(func(h http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			close(entered)
-			<-leave
-			h.ServeHTTP(w, r)
-		})
-	})
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ctx) }()
-	silent, err := net.Dial("tcp", server.Addr().String()) // never sends anything
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = silent.Close() }()
-	status := make(chan int, 1)
-	go func() {
-		answer, err := p.client.Get(server.Endpoint())
-		if err != nil {
-			t.Error(err)
-			status <- 0
-			return
-		}
-		_ = answer.Body.Close()
-		status <- answer.StatusCode
-	}()
-	<-entered
-	start := time.Now()
-	cancel()
+	stopping, status, leave, ended := stopWithin(t, testkit.Patience)
 	testkit.Eventually(t, "the listener is closed", func() bool {
-		conn, err := net.Dial("tcp", server.Addr().String())
+		conn, err := net.Dial("tcp", stopping.Addr().String())
 		if err == nil {
 			_ = conn.Close()
 		}
@@ -201,9 +180,70 @@ func TestS18_StopFinishesRequests(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("stopping took %s", took)
+}
+
+// TestS18_StopCutsOff ends what does not end in time.
+func TestS18_StopCutsOff(t *testing.T) {
+	t.Parallel()
+	if jwks.ShutdownTime >= 5*time.Second {
+		t.Errorf("stopping may take %s", jwks.ShutdownTime)
 	}
+	_, status, leave, ended := stopWithin(t, 50*time.Millisecond)
+	defer close(leave)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if got := <-status; got != 0 {
+		t.Errorf("the request under way: status %d", got)
+	}
+}
+
+// stopWithin stops a server, which has so long for it, while a connection is open that
+// says nothing and a request is under way that ends when leave is closed. It returns
+// that request's status, 0 if it was cut off, and what Serve returned.
+func stopWithin(t *testing.T, grace time.Duration) (server *jwks.Server, status <-chan int, leave chan struct{}, ended <-chan error) {
+	t.Helper()
+	p := publish(t, these(newKey(t, keys.ES256, "a")), jwks.HandlerOptions{})
+	entered := make(chan struct{})
+	leave = make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	server, err := jwks.Listen(ctx, "127.0.0.1:0", p.handler, p.log.logger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Grace(grace)
+	server.Wrap(func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			close(entered)
+			<-leave
+			h.ServeHTTP(w, r)
+		})
+	})
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ctx) }()
+	silent, err := net.Dial("tcp", server.Addr().String()) // never says anything
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	got := make(chan int, 1)
+	go func() {
+		answer, err := p.client.Get(server.Endpoint())
+		if os.IsTimeout(err) {
+			got <- http.StatusGatewayTimeout
+			return
+		}
+		if err != nil {
+			got <- 0
+			return
+		}
+		_ = answer.Body.Close()
+		got <- answer.StatusCode
+	}()
+	<-entered
+	cancel()
+	return server, got, leave, served
 }
 
 func TestS18_AddressInUse(t *testing.T) {

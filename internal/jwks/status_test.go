@@ -29,9 +29,8 @@ func TestS22_RefreshIsSpread(t *testing.T) {
 			gives(t, set, "", "a")
 			c.advance(tc.at - time.Second)
 			set.Held()
-			time.Sleep(20 * time.Millisecond)
-			if got := i.fetches.Load(); got != 1 {
-				t.Errorf("%d fetches a second before it is time", got)
+			if got := i.fetches.Load(); got != 1 || set.Fetching() {
+				t.Errorf("%d fetches a second before it is time, another under way: %v", got, set.Fetching())
 			}
 			c.advance(time.Second)
 			set.Held()
