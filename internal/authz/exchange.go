@@ -46,9 +46,11 @@ type exchange struct {
 
 // way is one direction of a call.
 type way struct {
-	headers, body, trailers part
-	mode                    bodyMode
-	begun, ended, over      bool // its headers, the end of its messages, its trailers came
+	body               part // what its pieces come as
+	mode               bodyMode
+	begun, ended, over bool // its headers, the end of its messages, its trailers came
+	// decide decides about a message, and returns it as it goes on.
+	decide func(frame) (frame, *enforce.Refusal)
 	// reads reports that messages are taken out of the bodies.
 	reads    bool
 	encoding string
@@ -66,11 +68,11 @@ type way struct {
 // exchange begins a call.
 func (a *Authority) exchange(ctx context.Context) *exchange {
 	a.options.Observer.Begin()
-	return &exchange{
-		a: a, ctx: ctx, began: a.options.Now(),
-		request:  way{headers: requestHeaders, body: requestBody, trailers: requestTrailers, frames: deframer{most: a.options.MessageBytes}},
-		response: way{headers: responseHeaders, body: responseBody, trailers: responseTrailers, frames: deframer{most: a.options.MessageBytes}},
-	}
+	x := &exchange{a: a, ctx: ctx, began: a.options.Now()}
+	frames := deframer{most: a.options.MessageBytes}
+	x.request = way{body: requestBody, decide: x.requestMessage, frames: frames}
+	x.response = way{body: responseBody, decide: x.responseMessage, frames: frames}
+	return x
 }
 
 // errRefused ends the stream of a call that was refused: a data plane that ignores the
@@ -123,7 +125,7 @@ func (x *exchange) step(question []byte) (answers [][]byte, refusal *enforce.Ref
 	case err != nil:
 		return nil, enforce.Refuse(enforce.InCall, fault.New(fault.Internal, "ext_proc", "what the proxy in front sends is not valid: %w", err))
 	case e.observes:
-		return nil, cannot("ext_proc", "with observability_mode, the proxy in front refuses nothing").Refusal
+		return nil, cannot("ext_proc", "with observability_mode, the proxy in front refuses nothing")
 	}
 	switch e.part {
 	case requestHeaders:
@@ -131,40 +133,32 @@ func (x *exchange) step(question []byte) (answers [][]byte, refusal *enforce.Ref
 	case responseHeaders:
 		return x.responseHeaders(e)
 	case requestBody:
-		return x.windows(e, x.bodies(&x.request, e, x.requestMessage))
+		return x.piece(&x.request, e)
 	case responseBody:
-		return x.windows(e, x.bodies(&x.response, e, x.responseMessage))
+		return x.piece(&x.response, e)
 	case requestTrailers:
-		return x.trailers(&x.request, e, x.requestMessage)
+		return x.trailers(&x.request, e)
 	case responseTrailers:
-		return x.trailers(&x.response, e, x.responseMessage)
+		return x.trailers(&x.response, e)
 	}
 	return nil, nil // of a window
 }
 
-// outcome is a pair of results, so that functions can pass them on.
-type outcome struct {
-	answers [][]byte
-	*enforce.Refusal
-}
-
 // cannot is the refusal of a call that the proxy in front is not set up for.
-func cannot(what, format string, args ...any) outcome {
+func cannot(what, format string, args ...any) *enforce.Refusal {
 	f := fault.New(fault.PolicyInvalid, what, format, args...).WithHint("docs/authz.md has the processing_mode that is needed")
-	return outcome{nil, enforce.Refuse(enforce.InCall, f)}
+	return enforce.Refuse(enforce.InCall, f)
 }
 
 // disorder is the refusal of a part that must not come now.
-func disorder(p part) outcome {
-	return outcome{nil, enforce.Refuse(enforce.InCall, fault.New(fault.Internal, "ext_proc", "part %d of the call came out of order", p))}
+func disorder(p part) *enforce.Refusal {
+	return enforce.Refuse(enforce.InCall, fault.New(fault.Internal, "ext_proc", "part %d of the call came out of order", p))
 }
-
-func (o outcome) results() ([][]byte, *enforce.Refusal) { return o.answers, o.Refusal }
 
 // requestHeaders decides about all that a call begins with, as the proxy does.
 func (x *exchange) requestHeaders(e event) ([][]byte, *enforce.Refusal) {
 	if x.call != nil {
-		return disorder(e.part).results()
+		return nil, disorder(e.part)
 	}
 	x.grpc = grpcType(e.headers)
 	x.modes, x.windowed = e.modes, e.windowed
@@ -236,10 +230,10 @@ func (x *exchange) unseen(e event) *enforce.Refusal {
 	early := x.modes.request == bodyStreamed && !x.modes.eager // the server would hear of the call first
 	missing := method.Request != nil && (!whole(x.modes.request) || early) && !(e.end && x.messages)
 	if missing && !(x.a.options.BearerOnly && x.modes.request == bodyNone) {
-		return cannot(method.Name, "its requests are validated, which request_body_mode %d of the proxy in front does not allow", x.modes.request).Refusal
+		return cannot(method.Name, "its requests are validated, which request_body_mode %d of the proxy in front does not allow", x.modes.request)
 	}
 	if method.Response != nil && !whole(x.modes.response) && !(x.a.options.BearerOnly && x.modes.response == bodyNone) {
-		return cannot(method.Name, "its responses are signed, which response_body_mode %d of the proxy in front does not allow", x.modes.response).Refusal
+		return cannot(method.Name, "its responses are signed, which response_body_mode %d of the proxy in front does not allow", x.modes.response)
 	}
 	return nil
 }
@@ -257,24 +251,22 @@ func (x *exchange) isProtobuf(headers []Header) bool {
 	return subtype == "" || subtype == "proto"
 }
 
-// windows gives back what e took of a window, with the last of the answers. While the
-// headers of the request are held, nothing may come before their answer.
-func (x *exchange) windows(e event, o outcome) ([][]byte, *enforce.Refusal) {
-	w := &x.request
-	if e.part == responseBody {
-		w = &x.response
-	}
-	if w.owed += len(e.body); o.Refusal != nil || !x.windowed || w.owed == 0 || x.request.held != nil {
-		return o.results()
+// piece decides about a piece of the body of w, and answers it. What it took of a window is
+// given back with the last of the answers; while the headers of the request are held,
+// nothing may come before their answer.
+func (x *exchange) piece(w *way, e event) ([][]byte, *enforce.Refusal) {
+	answers, refusal := x.bodies(w, e)
+	if w.owed += len(e.body); refusal != nil || !x.windowed || w.owed == 0 || x.request.held != nil {
+		return answers, refusal
 	}
 	owed := w.owed
 	w.owed = 0
-	last := len(o.answers) - 1
-	if last < 0 || answersHeaders(o.answers[last]) {
-		return append(o.answers, windowUpdate(nil, e.part, owed)), nil
+	last := len(answers) - 1
+	if last < 0 || answersHeaders(answers[last]) {
+		return append(answers, windowUpdate(nil, e.part, owed)), nil
 	}
-	o.answers[last] = windowUpdate(o.answers[last], e.part, owed)
-	return o.results()
+	answers[last] = windowUpdate(answers[last], e.part, owed)
+	return answers, nil
 }
 
 func answersHeaders(answer []byte) bool {

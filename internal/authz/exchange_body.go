@@ -16,29 +16,26 @@ import (
 // recommends.
 const chunk = 64 << 10
 
-// decides is what becomes of one message.
-type decides func(frame) (frame, *enforce.Refusal)
-
-// bodies decides about a piece of the body of w, and answers it.
-func (x *exchange) bodies(w *way, e event, each decides) outcome {
+// bodies is piece without its window.
+func (x *exchange) bodies(w *way, e event) ([][]byte, *enforce.Refusal) {
 	if !x.mayCome(w) || w.ended {
-		return disorder(e.part)
+		return nil, disorder(e.part)
 	}
 	w.ended = e.end || w.mode == bodyBuffered
 	if !w.reads || w.mode == bodyNone {
 		if w.mode == bodyDuplex || w.mode == bodyGRPC {
-			return outcome{w.release([][]byte{streamed(e.part, e.body, e.end, e.endAlone, e.packed)}, true), nil}
+			return w.release([][]byte{streamed(e.part, e.body, e.end, e.endAlone, e.packed)}, true), nil
 		}
-		return outcome{w.release([][]byte{unchanged(e.part)}, true), nil}
+		return w.release([][]byte{unchanged(e.part)}, true), nil
 	}
-	out, refusal := x.decideAll(w, e, each)
+	out, refusal := x.decideAll(w, e)
 	if refusal != nil {
-		return outcome{nil, refusal}
+		return nil, refusal
 	}
 	if len(out) > 0 || w.ended {
 		x.passed = x.passed || w == &x.request
 	}
-	return outcome{w.release(w.shaped(e, out), len(out) > 0 || w.ended), nil}
+	return w.release(w.shaped(e, out), len(out) > 0 || w.ended), nil
 }
 
 // mayCome reports whether more of w may come: its headers have. Those of a response that
@@ -85,9 +82,9 @@ func (w *way) release(answers [][]byte, now bool) [][]byte {
 }
 
 // decideAll returns the messages that may go on now.
-func (x *exchange) decideAll(w *way, e event, each decides) (out []frame, refusal *enforce.Refusal) {
+func (x *exchange) decideAll(w *way, e event) (out []frame, refusal *enforce.Refusal) {
 	decideOne := func(f frame) *enforce.Refusal {
-		f, refusal := each(f)
+		f, refusal := w.decide(f)
 		if refusal == nil {
 			w.kept = append(w.kept, f)
 		}
@@ -96,7 +93,7 @@ func (x *exchange) decideAll(w *way, e event, each decides) (out []frame, refusa
 	if w.mode == bodyGRPC {
 		switch alone := e.end && e.endAlone; {
 		case alone && len(e.body) > 0:
-			return nil, disorder(e.part).Refusal
+			return nil, disorder(e.part)
 		case !alone && e.part == w.body:
 			refusal = decideOne(frame{e.body, e.packed})
 		}
@@ -197,7 +194,7 @@ func (x *exchange) requestMessage(f frame) (frame, *enforce.Refusal) {
 func (x *exchange) responseMessage(f frame) (frame, *enforce.Refusal) {
 	rules := x.call
 	if x.waits && !x.passed { // nothing is signed for a call that did not pass (S77)
-		return f, disorder(responseBody).Refusal
+		return f, disorder(responseBody)
 	}
 	m, refusal, err := x.message(&x.response, f, rules.Method.Response)
 	switch {
@@ -234,9 +231,9 @@ func (x *exchange) repacked(at enforce.Place, w *way, f frame, m *dynamicpb.Mess
 }
 
 // trailers ends the messages of w, and answers its trailers.
-func (x *exchange) trailers(w *way, e event, each decides) ([][]byte, *enforce.Refusal) {
+func (x *exchange) trailers(w *way, e event) ([][]byte, *enforce.Refusal) {
 	if !x.mayCome(w) || w.over {
-		return disorder(e.part).results()
+		return nil, disorder(e.part)
 	}
 	w.over = true
 	answer := trailersAnswer(e.part, mutation{remove: x.notForwarded(e)}, x.frameless)
@@ -247,7 +244,7 @@ func (x *exchange) trailers(w *way, e event, each decides) ([][]byte, *enforce.R
 	if !w.reads {
 		return w.release([][]byte{answer}, true), nil
 	}
-	out, refusal := x.decideAll(w, event{part: e.part}, each)
+	out, refusal := x.decideAll(w, event{part: e.part})
 	if refusal != nil {
 		return nil, refusal
 	}
@@ -255,7 +252,7 @@ func (x *exchange) trailers(w *way, e event, each decides) ([][]byte, *enforce.R
 	var answers [][]byte
 	if len(out) > 0 {
 		if w.mode != bodyDuplex && w.mode != bodyGRPC { // there is no body left to put them in
-			return disorder(e.part).results()
+			return nil, disorder(e.part)
 		}
 		answers = w.shaped(event{part: w.body}, out)
 	}
@@ -268,12 +265,12 @@ func (x *exchange) responseHeaders(e event) ([][]byte, *enforce.Refusal) {
 	if x.call == nil && !w.begun && isError(e) {
 		x.foreign, w.mode = true, e.modes.response
 	} else if x.call == nil || w.begun {
-		return disorder(e.part).results()
+		return nil, disorder(e.part)
 	}
 	w.begun, w.ended, w.over = true, e.end, e.end
 	w.encoding = joined(e.headers, "grpc-encoding")
 	if x.waits && !x.passed && !e.end && x.request.mode == bodyBuffered {
-		return disorder(e.part).results() // the server heard of a call that did not pass
+		return nil, disorder(e.part) // the server heard of a call that did not pass
 	}
 	kinds := values(e.headers, "content-type")
 	if w.reads = w.reads && !e.end && w.mode != bodyNone; w.reads && !x.frameless {
