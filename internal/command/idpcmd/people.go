@@ -123,17 +123,11 @@ func (o options) userClaims() (list []token.Claim, err error) {
 		values []string
 		parse  func(name, value string) (token.Claim, error)
 	}{{"--claim", o.claims, token.TextClaim}, {"--claim-json", o.jsonClaims, token.ParseClaim}} {
-		for _, text := range of.values {
-			name, value, found := strings.Cut(text, "=")
-			if !found || name == "" {
-				return nil, fault.New(fault.UsageError, of.flag, "%q is not NAME=VALUE", quote.Shorten(text))
-			}
-			c, err := of.parse(name, value)
-			if err != nil {
-				return nil, command.AsUsage(err, of.flag)
-			}
-			list = append(list, c)
+		claims, err := input.NamedClaims(of.flag, of.values, of.parse)
+		if err != nil {
+			return nil, command.AsUsage(err, of.flag)
 		}
+		list = append(list, claims...)
 	}
 	return list, nil
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/jws"
-	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 	"github.com/jwtctl/jwtctl/internal/token"
@@ -84,7 +83,7 @@ func (o *tokenOptions) readMethod(ctx context.Context, d command.Deps) (err erro
 	}
 	given := func(name string) bool {
 		isName := func(text string) bool { return strings.HasPrefix(text, name+"=") }
-		return name == "iss" && o.given("iss") || name == "sub" && o.given("sub") || name == "aud" && o.given("aud") || name == "jti" && o.given("jti") ||
+		return slices.Contains([]string{"iss", "sub", "aud", "jti"}, name) && o.given(name) ||
 			slices.ContainsFunc(o.claims, isName) || slices.ContainsFunc(o.jsonClaims, isName) ||
 			slices.ContainsFunc(o.base, func(c token.Claim) bool { return c.Name == name })
 	}
@@ -146,23 +145,16 @@ func (o tokenOptions) header() (jws.HeaderOptions, error) {
 		return jws.HeaderOptions{}, nil
 	}
 	h := jws.HeaderOptions{Type: o.typ, Fields: headerFlags()}
-	for _, list := range []struct {
+	for _, of := range []struct {
 		flag   string
 		values []string
-	}{{"--header", o.headers}, {"--header-json", o.jsonHeaders}} {
-		for _, text := range list.values {
-			name, value, found := strings.Cut(text, "=")
-			if !found || name == "" {
-				return h, fault.New(fault.UsageError, list.flag, "%q is not NAME=VALUE", quote.Shorten(text))
-			}
-			parse := token.TextClaim
-			if list.flag == "--header-json" {
-				parse = token.ParseClaim
-			}
-			member, err := parse(name, value)
-			if err != nil {
-				return h, command.AsUsage(withFlags(err), list.flag)
-			}
+		parse  func(name, value string) (token.Claim, error)
+	}{{"--header", o.headers, token.TextClaim}, {"--header-json", o.jsonHeaders, token.ParseClaim}} {
+		list, err := input.NamedClaims(of.flag, of.values, of.parse)
+		if err != nil {
+			return h, command.AsUsage(withFlags(err), of.flag)
+		}
+		for _, member := range list {
 			h.Members = append(h.Members, strictjson.Member(member))
 		}
 	}
@@ -178,10 +170,7 @@ func (o tokenOptions) setsTimes() bool {
 
 // warn reports that chosen times are for tests.
 func (o tokenOptions) warn(d command.Deps, m minted, now time.Time) {
-	named := func(c string) bool {
-		return strings.HasPrefix(c, "exp=") || strings.HasPrefix(c, "nbf=") || strings.HasPrefix(c, "iat=")
-	}
-	if !slices.ContainsFunc(o.jsonClaims, named) {
+	if !o.setsTimes() {
 		return
 	}
 	switch {

@@ -3,7 +3,6 @@ package tokencmd
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,7 +12,6 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/input"
-	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/token"
 )
@@ -184,27 +182,15 @@ func (o tokenOptions) request(fromFile []token.Claim, now time.Time) (token.Requ
 // extra returns the claims of --claim and --claim-json, and those of the file
 // that no flag gives.
 func (o tokenOptions) extra(fromFile []token.Claim) ([]token.Claim, error) {
-	var list []token.Claim
-	parse := func(flag string, values []string, make func(name, value string) (token.Claim, error)) error {
-		for _, text := range values {
-			name, value, found := strings.Cut(text, "=")
-			if !found || name == "" {
-				return fault.New(fault.UsageError, flag, "%q is not NAME=VALUE", quote.Shorten(text))
-			}
-			c, err := make(name, value)
-			if err != nil {
-				return withFlags(err)
-			}
-			list = append(list, c)
-		}
-		return nil
+	list, err := input.NamedClaims("--claim", o.claims, token.TextClaim)
+	if err != nil {
+		return nil, withFlags(err)
 	}
-	if err := parse("--claim", o.claims, token.TextClaim); err != nil {
-		return nil, err
+	fromJSON, err := input.NamedClaims("--claim-json", o.jsonClaims, token.ParseClaim)
+	if err != nil {
+		return nil, withFlags(err)
 	}
-	if err := parse("--claim-json", o.jsonClaims, token.ParseClaim); err != nil {
-		return nil, err
-	}
+	list = append(list, fromJSON...)
 	given := list
 	for _, c := range fromFile {
 		if !slices.ContainsFunc(given, func(other token.Claim) bool { return other.Name == c.Name }) {
