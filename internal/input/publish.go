@@ -1,6 +1,9 @@
 package input
 
 import (
+	"context"
+	"time"
+
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/jwks"
@@ -61,6 +64,27 @@ func Publishing(d command.Deps, k KeyFlags, dir string) Published {
 		return k.Pinned(all)
 	}
 	return p
+}
+
+// Serve answers by server until ctx is done, and publishes keys that have changed: what is
+// there is looked at each time that every has passed, and on a signal. ready is called once
+// requests are answered; its error ends the server.
+func Serve(ctx context.Context, d command.Deps, server *jwks.Server, published *jwks.Publisher, every time.Duration, ready func() error) error {
+	served, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(served) }()
+	go published.Watch(served, every, d.System.Reload(served))
+	if err := ready(); err != nil {
+		stop()
+		<-ended
+		return err
+	}
+	err := <-ended
+	if err == nil {
+		d.Say("stopped")
+	}
+	return err
 }
 
 // once keeps the keys that load returns, for sources that give them away once.

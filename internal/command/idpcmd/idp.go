@@ -145,21 +145,9 @@ func run(ctx context.Context, d command.Deps, o options) error {
 		return err
 	}
 	server := jwks.NewServer(listener, provider.Handler(set), provider.JWKSPath(), d.Logger())
-	served, stop := context.WithCancel(ctx)
-	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(served) }()
-	go ring.Set.Watch(served, jwks.PollInterval, d.System.Reload(served))
-	if err := render(d, o, provider, made, listener.Addr(), inputs); err != nil {
-		stop()
-		<-ended
-		return err
-	}
-	err = <-ended
-	if err == nil {
-		d.Say("stopped")
-	}
-	return err
+	return input.Serve(ctx, d, server, ring.Set, jwks.PollInterval, func() error {
+		return render(d, o, provider, made, listener.Addr(), inputs)
+	})
 }
 
 // address returns the issuer without its path.

@@ -113,21 +113,9 @@ func runServe(ctx context.Context, d command.Deps, o serveOptions) error {
 	if err != nil {
 		return command.WithPortHint(err)
 	}
-	served, stop := context.WithCancel(ctx)
-	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(served) }()
-	go publisher.Watch(served, o.every, d.System.Reload(served))
-	if err := renderServe(d, o, server, publisher.Current(), source.Inputs); err != nil {
-		stop()
-		<-ended
-		return err
-	}
-	err = <-ended
-	if err == nil {
-		d.Say("stopped")
-	}
-	return err
+	return input.Serve(ctx, d, server, publisher, o.every, func() error {
+		return renderServe(d, o, server, publisher.Current(), source.Inputs)
+	})
 }
 
 // renderServe says where the set is: to scripts on stdout and in --url-file, to
