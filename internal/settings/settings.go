@@ -45,6 +45,11 @@ func (s *Settings) Load(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	return s.read(cmd, path, found)
+}
+
+// read applies the file at path, "" for none.
+func (s *Settings) read(cmd *cobra.Command, path string, found bool) (err error) {
 	file := &config.File{}
 	if path != "" {
 		if file, err = config.Read(path, found); err != nil {
@@ -98,13 +103,7 @@ func (s *Settings) Again(register func(fs *pflag.FlagSet)) (*Settings, error) {
 	if path != s.Path {
 		return nil, fault.New(fault.ConfigInvalid, "the configuration", "%q counted at the start, now it is %q", s.Path, path)
 	}
-	file := &config.File{}
-	if path != "" {
-		if file, err = config.Read(path, found); err != nil {
-			return nil, err
-		}
-	}
-	return fresh, fresh.Apply(cmd, file)
+	return fresh, fresh.read(cmd, path, found)
 }
 
 // Find returns the configuration file that counts for cmd, "" for none, and

@@ -38,19 +38,9 @@ func reportKey(k *keys.Key) (keyReport, error) {
 			r.Algorithms = append(r.Algorithms, string(alg))
 		}
 	}
-	// The one to sign with comes first.
-	slices.SortStableFunc(r.Algorithms, func(a, b string) int {
-		first := string(k.Algorithm())
-		switch {
-		case a == b:
-			return 0
-		case a == first:
-			return -1
-		case b == first:
-			return 1
-		}
-		return 0
-	})
+	if i := slices.Index(r.Algorithms, string(k.Algorithm())); i > 0 { // the one to sign with comes first
+		r.Algorithms = slices.Insert(slices.Delete(r.Algorithms, i, i+1), 0, string(k.Algorithm()))
+	}
 	return r, nil
 }
 

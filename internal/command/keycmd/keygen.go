@@ -1,6 +1,7 @@
 package keycmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
@@ -102,27 +103,24 @@ func algorithmNames() string {
 }
 
 // plan turns flags into what to make and where to put it; it is pure.
-func (o keygenOptions) plan() (keygen.Request, keygen.Output, error) {
+func (o keygenOptions) plan() (req keygen.Request, out keygen.Output, err error) {
 	alg, err := input.ParseAlgorithm(o.alg)
 	if err != nil {
-		return keygen.Request{}, keygen.Output{}, err
+		return req, out, err
 	}
 	format, err := o.keyFormat(alg)
 	if err != nil {
-		return keygen.Request{}, keygen.Output{}, err
+		return req, out, err
 	}
 	if err := o.checkNames(alg); err != nil {
-		return keygen.Request{}, keygen.Output{}, err
+		return req, out, err
 	}
-	out := o.out
-	if out == "" {
-		out = input.DefaultKeyFile
-		if format == keygen.JWK {
-			out = "key.priv.jwk"
-		}
+	private := cmp.Or(o.out, input.DefaultKeyFile)
+	if o.out == "" && format == keygen.JWK {
+		private = "key.priv.jwk"
 	}
 	return keygen.Request{Algorithm: alg, RSABits: o.rsaBits, ID: o.kid},
-		keygen.Output{Private: out, Public: o.publicOut, Format: format, Force: o.force}, nil
+		keygen.Output{Private: private, Public: o.publicOut, Format: format, Force: o.force}, nil
 }
 
 // checkNames refuses a place or an id that no key can have.
@@ -252,7 +250,7 @@ func keygenToStdout(d command.Deps, o keygenOptions, req keygen.Request, out key
 		if err := checkPublicOut(out.Public, out.Force); err != nil {
 			return err
 		}
-		if err := writeKeyHalf(d, half, out); err != nil {
+		if err := writeKeyHalf(half, out); err != nil {
 			return err
 		}
 	}
@@ -265,7 +263,7 @@ func keygenToStdout(d command.Deps, o keygenOptions, req keygen.Request, out key
 }
 
 // writeKeyHalf writes a public key to its file.
-func writeKeyHalf(d command.Deps, half *keys.Key, out keygen.Output) error {
+func writeKeyHalf(half *keys.Key, out keygen.Output) error {
 	text, err := keygen.Encode(half, out.Format)
 	if err != nil {
 		return err

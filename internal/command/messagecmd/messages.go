@@ -78,7 +78,7 @@ func (f *messageFlags) load(ctx context.Context, d command.Deps, inputs []string
 		}
 	}
 	if f.bearer != "" {
-		if m.token, err = bearerToken(d, f.bearer); err != nil {
+		if m.token, err = bearerToken(f.bearer); err != nil {
 			return nil, err
 		}
 		m.given = true
@@ -104,7 +104,7 @@ func (f *messageFlags) checkStdin(inputs []string) error {
 }
 
 // bearerToken returns the token that --bearer names.
-func bearerToken(d command.Deps, arg string) (string, error) {
+func bearerToken(arg string) (string, error) {
 	if err := notABearer(arg); err != nil {
 		return "", err
 	}

@@ -225,6 +225,14 @@ func reportToken(path string, t *jws.Verified) tokenJSON {
 	return tokenJSON{path, t.Key.ID(), t.Header.Algorithm, json.RawMessage(t.Token.PayloadJSON()), t.Key.Source()}
 }
 
+// said is the reason of e, behind where in the message it is.
+func (v verdict) said(e failureJSON) string {
+	if e.Path == "" || e.Path == v.file {
+		return e.Reason
+	}
+	return e.Path + ": " + e.Reason
+}
+
 // findings are the refusals, and what nothing checks, for annotations in a pull request.
 func findings(list []verdict) []finding.Finding {
 	var found []finding.Finding
@@ -233,10 +241,7 @@ func findings(list []verdict) []finding.Finding {
 			found = append(found, finding.Finding{Severity: finding.Note, Rule: string(fault.NotChecked), Message: "nothing checks this message: " + v.unchecked, At: finding.Position{File: v.file, Line: v.line}})
 		}
 		for _, e := range failuresOf(v.err) {
-			text := e.Reason
-			if e.Path != "" && e.Path != v.file {
-				text = e.Path + ": " + text
-			}
+			text := v.said(e)
 			at := finding.Position{File: v.file, Line: v.line}
 			if n, err := fmt.Sscanf(text, "line %d:%d:", &at.Line, &at.Column); n < 2 || err != nil {
 				at = finding.Position{File: v.file, Line: v.line}
@@ -256,10 +261,7 @@ func junitVerdicts(list []verdict) ([]byte, error) {
 		switch {
 		case v.err != nil:
 			e := failuresOf(v.err)[0]
-			c.Outcome, c.Type, c.Message = finding.Errored, string(e.Code), e.Reason
-			if e.Path != "" && e.Path != v.file {
-				c.Message = e.Path + ": " + e.Reason
-			}
+			c.Outcome, c.Type, c.Message = finding.Errored, string(e.Code), v.said(e)
 			if fault.ClassOf(v.err) == fault.Refused {
 				c.Outcome = finding.Failed
 			}

@@ -3,7 +3,6 @@ package policycmd
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
@@ -189,17 +189,10 @@ func converted(list map[string]rewritten) string {
 	for _, one := range list {
 		found += one.found
 	}
-	return annotations(found) + " in " + plural(len(list), "file")
+	return annotations(found) + " in " + console.Counted(len(list), "file", "files")
 }
 
-func annotations(n int) string { return plural(n, "annotation") }
-
-func plural(n int, word string) string {
-	if n != 1 {
-		word += "s"
-	}
-	return fmt.Sprintf("%d %s", n, word)
-}
+func annotations(n int) string { return console.Counted(n, "annotation", "annotations") }
 
 // printablePatch escapes what a terminal would act on (S70), except line ends of both
 // kinds, so that the patch of an ordinary source can be applied.

@@ -85,15 +85,16 @@ func runLint(ctx context.Context, d command.Deps, o lintOptions) error {
 		return err
 	}
 	found := lint.Check(policy.Read(set), ruleOptions(d, o.requireAll))
-	if err := report.Write(d, lintReport(found, o.strict), o.format, o.out, o.protos.Inputs(set)); err != nil {
+	made := finding.Report{Tool: "jwtctl", Version: build.Version(), Rules: lint.Rules(), Findings: found, Strict: o.strict}
+	if err := report.Write(d, made, o.format, o.out, o.protos.Inputs(set)); err != nil {
 		return err
 	}
 	errors, warnings, notes := finding.Count(found)
+	of := ""
 	if o.out != "" && o.out != "-" {
-		d.Say("%s: %s", o.out, report.Summary(errors, warnings, notes))
-	} else {
-		d.Say("%s", report.Summary(errors, warnings, notes))
+		of = o.out + ": "
 	}
+	d.Say("%s%s", of, report.Summary(errors, warnings, notes))
 	if errors > 0 || o.strict && warnings > 0 {
 		return console.AnsweredNo{Code: fault.PolicyFaulty}
 	}
@@ -111,8 +112,4 @@ func ruleOptions(d command.Deps, requireAll bool) lint.Options {
 	}
 	o.Issuers = slices.DeleteFunc(o.Issuers, func(issuer string) bool { return issuer == "" })
 	return o
-}
-
-func lintReport(found []finding.Finding, strict bool) finding.Report {
-	return finding.Report{Tool: "jwtctl", Version: build.Version(), Rules: lint.Rules(), Findings: found, Strict: strict}
 }
