@@ -49,7 +49,7 @@ func ReadIf(path string, limit int64, code fault.Code, accept func(fs.FileInfo) 
 	switch mode := info.Mode(); {
 	case mode.IsRegular():
 	case mode&fs.ModeNamedPipe != 0:
-		return readPipe(f, path, limit, code)
+		return readPipe(f, path, limit, code, writerPatience)
 	case mode.IsDir():
 		return nil, fault.New(code, path, "is a folder")
 	default:
@@ -60,7 +60,7 @@ func ReadIf(path string, limit int64, code fault.Code, accept func(fs.FileInfo) 
 
 // readPipe reads a pipe under the rules of Read. Reading a pipe that no process has
 // opened for writing ends at once, so it tries again.
-func readPipe(f *os.File, path string, limit int64, code fault.Code) ([]byte, error) {
+func readPipe(f *os.File, path string, limit int64, code fault.Code, patience time.Duration) ([]byte, error) {
 	begin := time.Now()
 	if err := f.SetReadDeadline(begin.Add(pipePatience)); err != nil {
 		return nil, unreadable(path, code, err)
@@ -70,7 +70,7 @@ func readPipe(f *os.File, path string, limit int64, code fault.Code) ([]byte, er
 		switch {
 		case err != nil || len(data) > 0:
 			return data, err
-		case time.Since(begin) > writerPatience:
+		case time.Since(begin) > patience:
 			return nil, fault.New(code, path, "is a pipe without a writer")
 		}
 		time.Sleep(10 * time.Millisecond)

@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
-	"time"
+	"testing/synctest"
 
 	"pgregory.net/rapid"
 
@@ -169,23 +169,20 @@ func (endless) Read(p []byte) (int, error) {
 
 // TestRunHoldsLittle: what waits for a slow reader of the answers is bounded.
 func TestRunHoldsLittle(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var worked atomic.Int64
-	release := make(chan struct{})
-	go func() {
-		time.Sleep(200 * time.Millisecond)
-		close(release)
-	}()
-	_ = ndjson.Run(ctx, endless{}, ndjson.Options{Jobs: 2, MaxLine: 8}, func(_ context.Context, _ ndjson.Line, to *ndjson.Answer) error {
-		worked.Add(1)
-		to.Out = append(to.Out, 'x')
-		return nil
-	}, func([]byte) error {
-		<-release
-		if n := worked.Load(); n > 64*16 {
-			t.Errorf("%d lines were worked on while the first answer waited", n)
-		}
-		cancel()
-		return nil
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var worked atomic.Int64
+		_ = ndjson.Run(ctx, endless{}, ndjson.Options{Jobs: 2, MaxLine: 8}, func(_ context.Context, _ ndjson.Line, to *ndjson.Answer) error {
+			worked.Add(1)
+			to.Out = append(to.Out, 'x')
+			return nil
+		}, func([]byte) error {
+			synctest.Wait() // until nothing can go on
+			if n := worked.Load(); n > 64*16 {
+				t.Errorf("%d lines were worked on while the first answer waited", n)
+			}
+			cancel()
+			return nil
+		})
 	})
 }

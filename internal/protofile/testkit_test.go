@@ -80,9 +80,9 @@ func measured(tb testing.TB, src Sources) (*descset.Set, error) {
 			}
 		}
 	}()
-	begin := time.Now()
-	set, err := Load(context.Background(), src)
-	took := time.Since(begin)
+	var set *descset.Set
+	var err error
+	took := testkit.AllCPU(func() { set, err = Load(context.Background(), src) })
 	close(stop)
 	heap := int64(<-peak) - int64(before.HeapAlloc)
 	tb.Logf("%s, %d MiB", took.Round(time.Millisecond), heap>>20)

@@ -11,15 +11,22 @@ import (
 func CPU(do func()) time.Duration {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	before := used()
+	const thisThread = 1 // RUSAGE_THREAD
+	before := used(thisThread)
 	do()
-	return used() - before
+	return used(thisThread) - before
 }
 
-func used() time.Duration {
-	const thisThread = 1 // RUSAGE_THREAD
+// AllCPU is CPU for all goroutines of the process, those of other tests too.
+func AllCPU(do func()) time.Duration {
+	before := used(syscall.RUSAGE_SELF)
+	do()
+	return used(syscall.RUSAGE_SELF) - before
+}
+
+func used(who int) time.Duration {
 	var u syscall.Rusage
-	if err := syscall.Getrusage(thisThread, &u); err != nil {
+	if err := syscall.Getrusage(who, &u); err != nil {
 		panic(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())

@@ -14,4 +14,11 @@ func TestCPUCountsWorkAndNotWaiting(t *testing.T) {
 	if got := CPU(func() { sha256.Sum256(make([]byte, 64<<20)) }); got < 10*time.Millisecond {
 		t.Errorf("64 MiB were hashed in %s", got)
 	}
+	if got := AllCPU(func() {
+		done := make(chan struct{})
+		go func() { sha256.Sum256(make([]byte, 64<<20)); close(done) }()
+		<-done
+	}); got < 10*time.Millisecond {
+		t.Errorf("64 MiB were hashed elsewhere in %s", got)
+	}
 }

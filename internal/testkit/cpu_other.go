@@ -10,3 +10,6 @@ func CPU(do func()) time.Duration {
 	do()
 	return time.Since(begun)
 }
+
+// AllCPU is CPU.
+func AllCPU(do func()) time.Duration { return CPU(do) }
