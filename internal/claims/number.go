@@ -2,7 +2,8 @@ package claims
 
 import (
 	"bytes"
-	"math"
+	"strconv"
+	"strings"
 )
 
 // number is a JSON number in parts, none of which passes through a float: the
@@ -63,35 +64,22 @@ func digits(text []byte) (first, rest []byte) {
 	return text[:i], text[i:]
 }
 
-// digit returns the digit at place k, counted from the left.
-func (n number) digit(k int) uint64 {
-	switch {
-	case k < len(n.whole):
-		return uint64(n.whole[k] - '0')
-	case k < len(n.whole)+len(n.fraction):
-		return uint64(n.fraction[k-len(n.whole)] - '0')
-	}
-	return 0
-}
-
 // integer returns the number without its sign; ok is false if it is not
 // integral or is 2^64 or more.
 func (n number) integer() (magnitude uint64, ok bool) {
-	written := len(n.whole) + len(n.fraction)
-	point := len(n.whole) + n.exp
-	for k := max(point, 0); k < written; k++ {
-		if n.digit(k) != 0 {
-			return 0, false
-		}
+	digits, exp := n.whole, 0
+	if n.exp != 0 || len(n.fraction) > 0 {
+		digits, exp = n.normal()
 	}
-	for k := 0; k < point && (k < written || magnitude != 0); k++ {
-		d := n.digit(k)
-		if magnitude > (math.MaxUint64-d)/10 {
-			return 0, false
-		}
-		magnitude = magnitude*10 + d
+	const most = 20 // digits of 2^64
+	switch {
+	case len(digits) == 0:
+		return 0, true
+	case exp < 0 || len(digits) > most || exp > most:
+		return 0, false
 	}
-	return magnitude, true
+	magnitude, err := strconv.ParseUint(string(digits)+strings.Repeat("0", exp), 10, 64)
+	return magnitude, err == nil
 }
 
 // signed returns text as an integer of so many bits.
