@@ -25,10 +25,7 @@ func isEncrypted(block *pem.Block) bool {
 
 // decrypt returns block without its encryption.
 func decrypt(block *pem.Block, a Attributes) (*pem.Block, error) {
-	if a.Passphrase == nil {
-		return nil, errPassphraseNeeded(a.Source)
-	}
-	passphrase, err := a.Passphrase(a.Source)
+	passphrase, err := a.passphrase()
 	if err != nil {
 		return nil, err
 	}
@@ -50,9 +47,13 @@ func decrypt(block *pem.Block, a Attributes) (*pem.Block, error) {
 	return &pem.Block{Type: labelPKCS8, Bytes: der}, nil
 }
 
-func errPassphraseNeeded(source string) error {
-	return fault.New(fault.KeyEncrypted, source, "the private key is protected by a passphrase").
-		WithRemedy(fault.GivePassphrase)
+// passphrase returns the passphrase of the encrypted key that a is about.
+func (a Attributes) passphrase() ([]byte, error) {
+	if a.Passphrase == nil {
+		return nil, fault.New(fault.KeyEncrypted, a.Source, "the private key is protected by a passphrase").
+			WithRemedy(fault.GivePassphrase)
+	}
+	return a.Passphrase(a.Source)
 }
 
 // EncryptedPEM returns k's private part as encrypted PKCS#8: PBES2 with PBKDF2,

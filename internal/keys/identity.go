@@ -35,21 +35,13 @@ func (k *Key) SameMaterial(other *Key) bool {
 
 // Thumbprint returns the RFC 7638 SHA-256 thumbprint, base64url.
 func (k *Key) Thumbprint() (string, error) {
-	text, err := k.thumbprint()
+	var sum []byte
+	j, err := jwk.Import(k.VerifyingMaterial())
+	if err == nil {
+		sum, err = j.Thumbprint(crypto.SHA256)
+	}
 	if err != nil {
 		return "", fault.New(fault.KeyInvalid, k.source, "its thumbprint cannot be made: %w", err)
-	}
-	return text, nil
-}
-
-func (k *Key) thumbprint() (string, error) {
-	j, err := jwk.Import(k.VerifyingMaterial())
-	if err != nil {
-		return "", err
-	}
-	sum, err := j.Thumbprint(crypto.SHA256)
-	if err != nil {
-		return "", err
 	}
 	return base64.RawURLEncoding.EncodeToString(sum), nil
 }

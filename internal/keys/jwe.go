@@ -40,10 +40,7 @@ func parseEncrypted(data []byte, a Attributes, r reading) (Loaded, error) {
 	if bad != nil {
 		return Loaded{}, bad.About(a.Source)
 	}
-	if a.Passphrase == nil {
-		return Loaded{}, errPassphraseNeeded(a.Source)
-	}
-	passphrase, err := a.Passphrase(a.Source)
+	passphrase, err := a.passphrase()
 	if err != nil {
 		return Loaded{}, err
 	}

@@ -51,7 +51,9 @@ func parseJSON(data []byte, a Attributes, r reading) (Loaded, error) {
 	if bad != nil {
 		return Loaded{}, bad
 	}
-	return Loaded{Keys: []*Key{entry.Key}, Entries: []Entry{entry}}, nil
+	var l Loaded
+	l.add(entry)
+	return l, nil
 }
 
 // parseJWK makes a key from the members of a JWK. A null member counts as absent, which

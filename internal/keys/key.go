@@ -101,9 +101,9 @@ func New(material any, a Attributes) (*Key, error) {
 		}
 	}
 	if k.id == "" {
-		id, err := k.thumbprint()
+		id, err := k.Thumbprint()
 		if err != nil {
-			return nil, fault.New(fault.KeyInvalid, a.Source, "its thumbprint cannot be made: %w", err)
+			return nil, err
 		}
 		k.id = id
 	}
@@ -122,7 +122,7 @@ func NewRemote(public crypto.PublicKey, remote Remote, algs []Algorithm, a Attri
 	k.private = &private{remote: remote}
 	k.algs = slices.DeleteFunc(slices.Clone(algs), func(alg Algorithm) bool { return !k.Allows(alg) })
 	if len(k.algs) == 0 {
-		return nil, fault.New(fault.KeyTypeUnsupported, a.Source, "it signs by no algorithm for this %s", k.describe())
+		return nil, fault.New(fault.KeyTypeUnsupported, a.Source, "it signs by no algorithm for this %s", k.Material())
 	}
 	return k.With(Attributes{Algorithm: alg})
 }
@@ -140,7 +140,7 @@ func Development(issuer string) *Key {
 // pin restricts k to alg.
 func (k *Key) pin(alg Algorithm) error {
 	if !k.Allows(alg) {
-		return fault.New(fault.KeyAlgMismatch, k.source, "%s is not an algorithm for this %s", quote.Shorten(string(alg)), k.describe()).
+		return fault.New(fault.KeyAlgMismatch, k.source, "%s is not an algorithm for this %s", quote.Shorten(string(alg)), k.Material()).
 			WithHint("it can be used with %s", joinAlgorithms(k.algs))
 	}
 	k.algs = alg.names()
@@ -175,7 +175,7 @@ func (k *Key) With(a Attributes) (*Key, error) {
 // key_is_secret if k is a shared secret.
 func (k *Key) Public() (*Key, error) {
 	if k.public == nil {
-		return nil, fault.New(fault.KeyIsSecret, k.source, "a shared secret (%s) has no public half and is never published", k.describe()).
+		return nil, fault.New(fault.KeyIsSecret, k.source, "a shared secret (%s) has no public half and is never published", k.Material()).
 			WithRemedy(fault.MakeKeyPair)
 	}
 	c := *k

@@ -20,10 +20,7 @@ func decodeOpenSSH(block *pem.Block, a Attributes) (any, error) {
 	material, err := ssh.ParseRawPrivateKey(text)
 	var encrypted *ssh.PassphraseMissingError
 	if errors.As(err, &encrypted) {
-		if a.Passphrase == nil {
-			return nil, errPassphraseNeeded(a.Source)
-		}
-		passphrase, asked := a.Passphrase(a.Source)
+		passphrase, asked := a.passphrase()
 		if asked != nil {
 			return nil, asked
 		}

@@ -73,21 +73,21 @@ func parse(data []byte, a Attributes, r reading) (Loaded, error) {
 	case trimmed[0] == '{':
 		return parseJSON(data, a, r)
 	case bytes.Contains(data, []byte("-----BEGIN ")):
-		k, err := parsePEM(data, a)
-		if err != nil {
-			return Loaded{}, err
-		}
-		return Loaded{Keys: []*Key{k}, Entries: []Entry{{Key: k}}}, nil
+		return only(parsePEM(data, a))
 	case isCompactJWE(trimmed):
 		return parseEncrypted(trimmed, a, r)
 	case isOpenSSHPublic(trimmed):
-		k, err := parseOpenSSHPublic(trimmed, a)
-		if err != nil {
-			return Loaded{}, err
-		}
-		return Loaded{Keys: []*Key{k}, Entries: []Entry{{Key: k}}}, nil
+		return only(parseOpenSSHPublic(trimmed, a))
 	}
 	return Loaded{}, fault.New(fault.KeyFormatUnknown, a.Source, "neither PEM, JWK nor JWKS").WithHint("%s", formHint(data, a.Source))
+}
+
+// only is what a file with the one key k held.
+func only(k *Key, err error) (l Loaded, _ error) {
+	if err == nil {
+		l.add(Entry{Key: k})
+	}
+	return l, err
 }
 
 // formHint describes what text, which is not a key, looks like, and how to convert it.

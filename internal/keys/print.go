@@ -13,14 +13,14 @@ import (
 // Format writes the key's ID and kind for every verb, so that no message shows its
 // material (S69). The value receiver covers Key and *Key.
 func (k Key) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "key %s (%s)", quote.Shorten(k.id), k.describe())
+	_, _ = fmt.Fprintf(f, "key %s (%s)", quote.Shorten(k.id), k.Material())
 }
 
 // LogValue shows only the key's ID in a structured log.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.id) }
 
-// describe returns the kind of key in words: "P-256 key", "2048-bit RSA key".
-func (k *Key) describe() string {
+// Material returns the kind of key in words: "P-256 key", "2048-bit RSA key".
+func (k *Key) Material() string {
 	switch p := k.public.(type) {
 	case *ecdsa.PublicKey:
 		return p.Curve.Params().Name + " key"
@@ -34,9 +34,6 @@ func (k *Key) describe() string {
 	}
 	return "development key"
 }
-
-// Material returns the kind of key in words: "P-256 key".
-func (k *Key) Material() string { return k.describe() }
 
 // Kind returns which part of a key k is: "private key", "public key", "certificate",
 // "shared secret", "key in an agent", "development key".
@@ -57,4 +54,4 @@ func (k *Key) Kind() string {
 }
 
 // Describe returns the kind of key in words, with the algorithm that it signs with.
-func (k *Key) Describe() string { return k.describe() + ", " + string(k.Algorithm()) }
+func (k *Key) Describe() string { return k.Material() + ", " + string(k.Algorithm()) }
