@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,7 +24,6 @@ type IssuerRules struct {
 // state for one issuer. One that only one version has is a matter of its keys, which
 // are not compared.
 func WithRules(changes []Change, before, after []IssuerRules) []Change {
-	kinds := byID()
 	for _, now := range after {
 		i := slices.IndexFunc(before, func(b IssuerRules) bool { return b.Of == now.Of })
 		if i < 0 {
@@ -32,10 +32,10 @@ func WithRules(changes []Change, before, after []IssuerRules) []Change {
 		old := before[i]
 		for _, r := range rulesOf(old.Rules, now.Rules) {
 			if r.looser {
-				changes = append(changes, r.change(kinds["issuer-rule-loosened"], old, now))
+				changes = append(changes, setting("issuer-rule-loosened", now.Of, r.name, r.old, r.new, old.At, now.At))
 			}
 			if r.tighter {
-				changes = append(changes, r.change(kinds["issuer-rule-tightened"], old, now))
+				changes = append(changes, setting("issuer-rule-tightened", now.Of, r.name, r.old, r.new, old.At, now.At))
 			}
 		}
 	}
@@ -49,20 +49,14 @@ type ruleChange struct {
 	looser, tighter bool
 }
 
-func (r ruleChange) change(k Kind, before, after IssuerRules) Change {
-	c := Change{
-		Kind: k.ID, Direction: k.Direction, Subject: after.Of, What: r.name, Old: r.old, New: r.new,
-		OldAt: before.At, NewAt: after.At, Gain: k.Gain,
+// setting returns the change of a setting or a rule called name; "" is none.
+func setting(kind, subject, name, old, new string, before, after descset.Position) Change {
+	k := byID()[kind]
+	what := fmt.Sprintf("%s was %s, and is %s", name, cmp.Or(old, "none"), cmp.Or(new, "none"))
+	return Change{
+		Kind: k.ID, Direction: k.Direction, Subject: subject, What: name, Old: old, New: new, OldAt: before, NewAt: after, Gain: k.Gain,
+		Message: strings.NewReplacer("{s}", subject, "{w}", what).Replace(k.Text),
 	}
-	was, is := r.old, r.new
-	if was == "" {
-		was = "none"
-	}
-	if is == "" {
-		is = "none"
-	}
-	c.Message = strings.NewReplacer("{s}", after.Of, "{w}", fmt.Sprintf("%s was %s, and is %s", r.name, was, is)).Replace(k.Text)
-	return c
 }
 
 // rulesOf returns the rules that differ.
