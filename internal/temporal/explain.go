@@ -115,14 +115,16 @@ func explainOne(r Request) (*explainer, Verdict, error) {
 	if len(homonyms) > 0 {
 		e.note("the name also means %s: give the full name for that one", strings.Join(homonyms, ", "))
 	}
+	v := Verdict{ServerVersion: r.Release.Version, API: api.Name, Namespace: r.Namespace, Scope: api.Scope, HeldRoles: []string{}}
 	if why := e.open(); why != "" {
 		e.note("%s: anyone may call this API, with any token or none", why)
-		return e, e.finish(Verdict{ServerVersion: r.Release.Version, API: api.Name, Namespace: r.Namespace, Scope: api.Scope, HeldRoles: []string{}, Allowed: true}), nil
+		v.Allowed = true
+		return e, e.finish(v), nil
 	}
 	e.readAuthorization()
 	tokenIsGood := len(e.faults) == 0
-	held := e.readPermissions()
-	v := Verdict{ServerVersion: r.Release.Version, API: api.Name, Namespace: r.Namespace, RequiredRole: api.Role(), Scope: api.Scope, HeldRoles: held.list(e)}
+	held := e.heldRoles()
+	v.RequiredRole, v.HeldRoles = api.Role(), held.list(e)
 	switch api.Access {
 	case AccessOpen:
 		v.Allowed = tokenIsGood

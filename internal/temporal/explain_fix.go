@@ -56,7 +56,7 @@ func fixFor(calls []*explainer) string {
 	}
 	args = append(args, e.signingFlags()...)
 	for i, a := range args {
-		args[i] = shellQuote(a)
+		args[i] = quote.Shell(a)
 	}
 	return strings.Join(args, " ")
 }
@@ -146,15 +146,6 @@ func (e *explainer) noteOnSigner() {
 	k := e.Signers[0].Key
 	e.note("the available key, %s (%s), is not one that the server knows: it knows %s. Sign with the private half of one of those (--key FILE), or let the server fetch yours: jwtctl serve",
 		quote.Shorten(k.ID()), k.Source(), e.Keys.describe())
-}
-
-// shellQuote quotes text as one word for a POSIX shell.
-func shellQuote(text string) string {
-	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=,"
-	if text != "" && strings.Trim(text, safe) == "" {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // noteOnDenial adds a note about what helps besides Fix.

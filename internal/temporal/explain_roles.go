@@ -24,6 +24,9 @@ func setOf(r Role) roleSet {
 	return 0
 }
 
+// roleNamed is setOf for a name in any case, as the server reads it.
+func roleNamed(name string) roleSet { return setOf(Role(strings.ToLower(name))) }
+
 // heldRoles are the roles that count for a call.
 type heldRoles struct{ system, namespace roleSet }
 
@@ -51,20 +54,23 @@ func (h heldRoles) list(e *explainer) []string {
 	return list
 }
 
-// readPermissions combines the roles of the permissions claim.
-func (e *explainer) readPermissions() heldRoles {
-	var held heldRoles
+// rolesByScope adds up the roles of the permissions claim.
+func (e *explainer) rolesByScope() map[string]roleSet {
+	roles := map[string]roleSet{}
 	for _, entry := range e.entries() {
-		scope, role, found := e.readEntry(entry)
-		if !found {
-			continue
+		if scope, role, found := e.readEntry(entry); found {
+			roles[scope] |= roleNamed(role)
 		}
-		set := setOf(Role(strings.ToLower(role)))
-		if scope == SystemScope {
-			held.system |= set
-		} else if scope == e.Namespace {
-			held.namespace |= set
-		}
+	}
+	return roles
+}
+
+// heldRoles returns the roles that count for e's call.
+func (e *explainer) heldRoles() heldRoles {
+	roles := e.rolesByScope()
+	held := heldRoles{system: roles[SystemScope]}
+	if e.Namespace != SystemScope {
+		held.namespace = roles[e.Namespace]
 	}
 	return held
 }
@@ -92,12 +98,7 @@ func (e *explainer) undecided(held heldRoles) string {
 	if !e.api.TaskToken || e.Namespace != "" || held.system >= setOf(e.api.Role()) {
 		return ""
 	}
-	roles := map[string]roleSet{}
-	for _, entry := range e.entries() {
-		if scope, role, found := e.readEntry(entry); found {
-			roles[scope] |= setOf(Role(strings.ToLower(role)))
-		}
-	}
+	roles := e.rolesByScope()
 	var enough []string
 	for _, scope := range slices.Sorted(maps.Keys(roles)) {
 		if scope != SystemScope && held.system|roles[scope] >= setOf(e.api.Role()) && len(enough) < 5 {
@@ -166,7 +167,7 @@ func (e *explainer) has(held heldRoles) string {
 	}
 	var others []string
 	for _, entry := range e.entries() {
-		if scope, role, found := e.readEntry(entry); found && setOf(Role(strings.ToLower(role))) != 0 && len(others) < 5 {
+		if scope, role, found := e.readEntry(entry); found && roleNamed(role) != 0 && len(others) < 5 {
 			others = append(others, quote.Shorten(scope+":"+role))
 		}
 	}
@@ -223,7 +224,7 @@ func (e *explainer) judge(entry any) (reason, log string) {
 		return shown + ": it does not match the server's permissionsRegex", "ignoring permission not matching pattern: " + quote.Shorten(text)
 	case !found:
 		return shown + ": it has no colon, so the server ignores it", "ignoring permission in unexpected format: " + quote.Shorten(text)
-	case setOf(Role(strings.ToLower(role))) == 0:
+	case roleNamed(role) == 0:
 		return fmt.Sprintf("%s: the server ignores the role %q; it knows read, write, worker and admin", shown, quote.Shorten(role)), ""
 	case scope == e.Namespace || scope == SystemScope:
 		return "", ""
