@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/jwtctl/jwtctl/internal/diff"
 	"github.com/jwtctl/jwtctl/internal/enforce"
 )
 
@@ -39,7 +40,8 @@ type Options struct {
 	// and reported to the Observer.
 	ReportOnly bool
 	// RefuseWeaker makes Reload fail if the new policy lets more through than the one in
-	// force, or may do so, as jwtctl diff decides.
+	// force, or one that was in force before and had what is new in it, or may do so, as
+	// jwtctl diff decides.
 	RefuseWeaker bool
 	// Observer, if not nil, is called for every call.
 	Observer Observer
@@ -73,6 +75,7 @@ type Policy struct {
 	state  atomic.Pointer[enforce.State]
 	reload sync.Mutex
 	inUse  *version // of state; guarded by reload
+	past   *diff.Past[*version]
 }
 
 // New loads a policy from src with the keys in list. It fails if jwtctl lint would report
@@ -94,7 +97,7 @@ func New(ctx context.Context, src Source, list []Key, o Options) (*Policy, error
 	case o.CachedTokens < 0:
 		o.CachedTokens = 0
 	}
-	p := &Policy{o: o}
+	p := &Policy{o: o, past: newPast()}
 	if err := p.Reload(ctx, src, list); err != nil {
 		return nil, err
 	}

@@ -25,8 +25,9 @@ import (
 //
 // Reload compares src and the rules of each issuer with those in force. Each change that
 // lets more through is logged to Options.Log and reported to the Observer; with
-// Options.RefuseWeaker, Reload fails instead (policy_faulty). Keys themselves are not
-// compared: replacing a trusted key is not reported.
+// Options.RefuseWeaker, Reload fails instead (policy_faulty). A method or issuer that was
+// removed and comes back is compared with what it was. Keys themselves are not compared:
+// replacing a trusted key is not reported.
 func (p *Policy) Reload(ctx context.Context, src Source, list []Key) error {
 	p.reload.Lock()
 	defer p.reload.Unlock()
@@ -34,7 +35,10 @@ func (p *Policy) Reload(ctx context.Context, src Source, list []Key) error {
 	if err != nil {
 		return loading(err)
 	}
-	weaker, err := p.inUse.weaker(next)
+	var weaker []diff.Change
+	if p.inUse != nil {
+		weaker, err = p.past.Weaker(p.inUse, next)
+	}
 	if err == nil && p.o.RefuseWeaker {
 		err = diff.Refuse(weaker)
 	}
@@ -43,6 +47,9 @@ func (p *Policy) Reload(ctx context.Context, src Source, list []Key) error {
 	}
 	opened := (p.inUse == nil || p.inUse.state.Plan.Enforces()) && !next.state.Plan.Enforces()
 	p.state.Store(next.state)
+	if p.inUse != nil {
+		p.past.Replace(&version{facts: p.inUse.facts, keys: p.inUse.keys}, next)
+	}
 	p.inUse = next
 	diff.Warn(ctx, p.o.Log, weaker)
 	next.state.WarnUnsigned(ctx, p.o.Log)
@@ -147,12 +154,24 @@ func (p *Policy) ring(list []Key) (*keys.Ring, error) {
 	return ring, nil
 }
 
-// weaker returns the changes from v to next that let more through, or that cannot be
-// decided (S79). v may be nil.
-func (v *version) weaker(next *version) ([]diff.Change, error) {
-	if v == nil {
-		return nil, nil
+// newPast returns the memory of a Policy, which is empty.
+func newPast() *diff.Past[*version] {
+	return &diff.Past[*version]{Compare: (*version).weaker, Lacks: func(before, after *version) bool {
+		return diff.Lacks(before.facts, after.facts) || diff.LacksRules(before.rules(), after.rules())
+	}}
+}
+
+// rules returns the rules of v's keys.
+func (v *version) rules() (list []diff.IssuerRules) {
+	for _, k := range v.keys {
+		list = append(list, k.rules)
 	}
+	return list
+}
+
+// weaker returns the changes from v to next that let more through, or that cannot be
+// decided (S79).
+func (v *version) weaker(next *version) ([]diff.Change, error) {
 	changes, err := diff.Compare(v.facts, next.facts)
 	if err != nil {
 		return nil, err

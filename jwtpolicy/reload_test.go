@@ -133,6 +133,65 @@ func TestReloadReportsWhatIsWeaker(t *testing.T) {
 	}
 }
 
+// TestReloadRemembersWhatWasRemoved: a guarded method, and an issuer's rules, that one
+// reload removes and the next brings back weaker are reported, or refused with
+// RefuseWeaker; as they were, they pass. S79.
+func TestReloadRemembersWhatWasRemoved(t *testing.T) {
+	l := newLab(t)
+	key := func(id, issuer string, audiences ...string) jwtpolicy.Key {
+		return jwtpolicy.KeyBytes(newKey(), jwtpolicy.KeyOptions{ID: id, Issuer: issuer, Audiences: audiences})
+	}
+	own := key("own", "me")
+	const bearer = "rpc Bearer(Plain) returns (Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN}; }"
+	without, open := l.changed(bearer, ""), l.changed(bearer, "rpc Bearer(Plain) returns (Plain);")
+	type step struct {
+		src  jwtpolicy.Source
+		keys []jwtpolicy.Key
+	}
+	for name, row := range map[string]struct {
+		first []jwtpolicy.Key
+		gone  step
+		back  step
+		want  string
+	}{
+		"a method, open":       {[]jwtpolicy.Key{own}, step{without, []jwtpolicy.Key{own}}, step{open, []jwtpolicy.Key{own}}, "open-method-added t.S/Bearer, bearer-not-validated t.S/Bearer"},
+		"a method, as it was":  {[]jwtpolicy.Key{own}, step{without, []jwtpolicy.Key{own}}, step{l.source(), []jwtpolicy.Key{own}}, ""},
+		"an issuer, any aud":   {[]jwtpolicy.Key{own, key("a", "you", "shop")}, step{l.source(), []jwtpolicy.Key{own}}, step{l.source(), []jwtpolicy.Key{own, key("b", "you")}}, "issuer-rule-loosened you"},
+		"an issuer, as it was": {[]jwtpolicy.Key{own, key("a", "you", "shop")}, step{l.source(), []jwtpolicy.Key{own}}, step{l.source(), []jwtpolicy.Key{own, key("b", "you", "shop")}}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, refuse := range []bool{false, true} {
+				seen := &counter{}
+				p, err := jwtpolicy.New(t.Context(), l.source(), row.first, jwtpolicy.Options{Observer: seen, RefuseWeaker: refuse, Log: slog.New(slog.DiscardHandler)})
+				if err == nil {
+					err = p.Reload(t.Context(), row.gone.src, row.gone.keys)
+				}
+				if err != nil || len(seen.weakened) > 0 {
+					t.Fatalf("removed: %v %v", err, seen.weakened)
+				}
+				err = p.Reload(t.Context(), row.back.src, row.back.keys)
+				if refused := errors.Is(err, &jwtpolicy.Error{Code: "policy_faulty"}); refused != (refuse && row.want != "") || !refused && err != nil {
+					t.Errorf("back: %v", err)
+				}
+				if refuse {
+					continue
+				}
+				var got []string
+				for _, c := range seen.weakened {
+					got = append(got, c.Kind+" "+c.Subject)
+				}
+				if strings.Join(got, ", ") != row.want {
+					t.Errorf("got %q, want %q", got, row.want)
+				}
+				seen.weakened = nil
+				if err := p.Reload(t.Context(), row.back.src, row.back.keys); err != nil || len(seen.weakened) > 0 {
+					t.Errorf("the same again: %v %v", err, seen.weakened)
+				}
+			}
+		})
+	}
+}
+
 // TestReloadSaysAsDiff: a reload reports the same changes as jwtctl diff does for the two
 // versions. S79.
 func TestReloadSaysAsDiff(t *testing.T) {

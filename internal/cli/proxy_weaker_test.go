@@ -77,6 +77,27 @@ func TestProxyRefusesWeakerPolicy(t *testing.T) {
 	r.eventuallyIs("S/Open", "", codes.Unauthenticated)
 }
 
+// TestProxyRemembersWhatWasRemoved refuses with --refuse-weaker to open a guarded service
+// that an earlier reload had removed. S79.
+func TestProxyRemembersWhatWasRemoved(t *testing.T) {
+	t.Parallel()
+	dir, sign, args := world(t)
+	proto, other := filepath.Join(dir, "proto", "s.proto"), filepath.Join(dir, "proto", "other.proto")
+	before := strings.Replace(guarded("S", "me"), "rpc Open(PlainS) returns (PlainS);", "", 1)
+	testkit.File(t, proto, before)
+	testkit.File(t, other, guarded("Other", "me"))
+	r := startProxy(t, dir, startEcho(t).addr, append(args, "--refuse-weaker")...)
+	r.want("S/Who", sign(ofMe), codes.OK)
+	testkit.File(t, proto, `syntax = "proto3";`)
+	r.eventuallyIs("S/Who", sign(ofMe), codes.Unimplemented)
+	testkit.File(t, proto, strings.Replace(before, "validate: BEARER_TOKEN, bearer_token_issuer: \"me\"", "", 1))
+	r.eventuallyLogs("compared with a policy that was in force earlier (bearer-not-validated)")
+	r.want("S/Who", "", codes.Unimplemented)
+	testkit.File(t, proto, before)
+	r.eventuallyIs("S/Who", sign(ofMe), codes.OK)
+	r.want("S/Who", "", codes.Unauthenticated)
+}
+
 // TestProxyWithoutAnnotationsNeedsNoKey starts in front of a service that has no
 // annotations, says that it enforces nothing, and refuses to reload a policy that
 // needs the keys it does not have. S79.

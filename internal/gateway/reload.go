@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jwtctl/jwtctl/internal/command"
+	"github.com/jwtctl/jwtctl/internal/diff"
 	"github.com/jwtctl/jwtctl/internal/enforce"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/gateway/tlsfiles"
@@ -38,6 +39,7 @@ type reloader struct {
 	seen    map[string]os.FileInfo // when the policy in force was read
 	problem string                 // why the last reload failed, "" if it did not
 	inUse   *policies.Policy       // the policy in force
+	past    *diff.Past[compared]   // those before it
 
 	at      atomic.Int64 // when the policy in force was read, in Unix seconds
 	failing atomic.Bool
@@ -66,6 +68,7 @@ func (r *reloader) start(ctx context.Context) (*policies.Policy, error) {
 		return nil, err
 	}
 	r.policy.Keys.Passphrase.StopAsking()
+	r.past = newPast()
 	r.inForce(p, w, seen)
 	r.warnOpen(p)
 	return p, nil
@@ -193,6 +196,7 @@ func (r *reloader) renew(ctx context.Context) (err error) {
 	}
 	r.certs.Use(certs)
 	opened := r.inUse.Plan.Enforces() && !p.Plan.Enforces()
+	r.past.Replace(comparedOf(r.inUse), comparedOf(p))
 	r.inForce(p, w, seen)
 	r.warnWeaker(ctx, weaker)
 	if opened {

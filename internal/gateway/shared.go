@@ -39,7 +39,7 @@ func (o *sharedFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.forwardAuthorization, "forward-authorization", false, "send authorization upstream where it was validated, too")
 	fs.BoolVar(&o.passHealth, "pass-health", false, "let calls of the upstream's grpc.health.v1 through unguarded, instead of answering them")
 	fs.BoolVar(&o.passReflection, "pass-reflection", false, "let calls of the upstream's grpc.reflection through unguarded")
-	fs.BoolVar(&o.refuseWeaker, "refuse-weaker", false, "refuse to reload a policy that lets more through than the one in force, as by jwtctl diff")
+	fs.BoolVar(&o.refuseWeaker, "refuse-weaker", false, "refuse to reload a policy that lets more through than one in force since the start, as by jwtctl diff")
 	fs.BoolVar(&o.reportOnly, "report-only", false, "refuse no call: log and count those that would be refused")
 	fs.IntVar(&o.cachedTokens, "cache-tokens", 10000, "`N` bearer tokens to remember with their verdict; 0 for none")
 	settings.SizeVar(fs, &o.maxMetadata, "max-metadata", proxy.MaxMetadataBytes, 1<<10, 16<<20, "most metadata of a call, as `SIZE` in either direction")

@@ -8,10 +8,38 @@ import (
 	"github.com/jwtctl/jwtctl/internal/diff"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/input/policies"
+	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
+// compared is what is compared of a policy.
+type compared struct {
+	facts  *policy.Policy
+	rules  []diff.IssuerRules
+	checks diff.Checks
+}
+
+func comparedOf(p *policies.Policy) compared { return compared{p.Facts, p.Rules, p.Checks} }
+
+// newPast returns the memory of a run, which is empty.
+func newPast() *diff.Past[compared] {
+	return &diff.Past[compared]{
+		Compare: func(before, after compared) ([]diff.Change, error) {
+			changes, err := diff.Compare(before.facts, after.facts)
+			if err != nil {
+				return nil, err
+			}
+			changes = diff.WithChecks(diff.WithRules(changes, before.rules, after.rules), before.checks, after.checks)
+			return diff.Failing(changes), nil
+		},
+		Lacks: func(before, after compared) bool {
+			return diff.Lacks(before.facts, after.facts) || diff.LacksRules(before.rules, after.rules)
+		},
+	}
+}
+
 // weaker returns the changes from the policy in force to next that let more through,
-// or that cannot be decided, as jwtctl diff reports them (S79).
+// or that cannot be decided, as jwtctl diff reports them, also by what the policy in
+// force lacks and an earlier one had (S79).
 //
 // The error is policy_invalid for a policy without any service where the one in
 // force has some: a file that is being written is empty for a moment.
@@ -19,12 +47,7 @@ func (r *reloader) weaker(next *policies.Policy) ([]diff.Change, error) {
 	if len(next.Set.Services()) == 0 && len(r.inUse.Set.Services()) > 0 {
 		return nil, fault.New(fault.PolicyInvalid, "descriptors", "the new version has no service")
 	}
-	changes, err := diff.Compare(r.inUse.Facts, next.Facts)
-	if err != nil {
-		return nil, err
-	}
-	changes = diff.WithChecks(diff.WithRules(changes, r.inUse.Rules, next.Rules), r.inUse.Checks, next.Checks)
-	return diff.Failing(changes), nil
+	return r.past.Weaker(comparedOf(r.inUse), comparedOf(next))
 }
 
 // checkWeaker refuses a weaker policy where --refuse-weaker is given.

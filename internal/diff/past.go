@@ -1,0 +1,97 @@
+package diff
+
+import (
+	"slices"
+
+	"github.com/jwtctl/jwtctl/internal/policy"
+)
+
+// MaxPast is how many earlier versions a Past remembers.
+const MaxPast = 16
+
+// Past remembers the versions of a policy that had what a later one lacks. What is
+// removed in one reload and comes back in another is compared with what it was, so that
+// two reloads let no more through than one (S79). It is not safe for concurrent use.
+type Past[V any] struct {
+	// Compare returns the changes from one version to another that Fail.
+	Compare func(before, after V) ([]Change, error)
+	// Lacks reports whether after lacks something that before enforces; see Lacks.
+	Lacks func(before, after V) bool
+
+	versions []V // oldest first
+}
+
+// Weaker returns the changes from inUse to next that Fail, and those since earlier
+// versions that had not come by inUse.
+func (p *Past[V]) Weaker(inUse, next V) ([]Change, error) {
+	found, err := p.Compare(inUse, next)
+	if err != nil {
+		return nil, err
+	}
+	later := []V{inUse} // than v
+	for _, v := range slices.Backward(p.versions) {
+		since, err := p.Compare(v, next)
+		if err != nil {
+			return nil, err
+		}
+		known := found
+		for i := 0; i < len(later) && len(since) > 0; i++ {
+			more, err := p.Compare(v, later[i])
+			if err != nil {
+				return nil, err
+			}
+			known = slices.Concat(known, more)
+		}
+		for _, c := range since {
+			if !slices.ContainsFunc(known, c.like) {
+				c.Message += ", compared with a policy that was in force earlier"
+				found = append(found, c)
+			}
+		}
+		later = append(later, v)
+	}
+	return found, nil
+}
+
+// like reports whether c and o are one change, perhaps between other versions.
+func (c Change) like(o Change) bool {
+	return c.Kind == o.Kind && c.Subject == o.Subject && c.What == o.What
+}
+
+// Replace remembers inUse, which next replaces now, if next lacks something of it. It
+// forgets the versions of which all is there again, or was in inUse, and of more than
+// MaxPast the oldest.
+func (p *Past[V]) Replace(inUse, next V) {
+	p.versions = slices.DeleteFunc(p.versions, func(v V) bool { return !p.Lacks(v, next) || !p.Lacks(v, inUse) })
+	if p.Lacks(inUse, next) {
+		p.versions = append(p.versions, inUse)
+	}
+	if more := len(p.versions) - MaxPast; more > 0 {
+		p.versions = slices.Delete(p.versions, 0, more)
+	}
+}
+
+// Lacks reports whether after lacks a method for which before checks or makes tokens.
+func Lacks(before, after *policy.Policy) bool {
+	names := map[string]bool{}
+	for _, s := range after.Services {
+		for _, m := range s.Methods {
+			names[m.Name()] = true
+		}
+	}
+	for _, s := range before.Services {
+		for _, m := range s.Methods {
+			if (m.Guarded() || m.Effective().SignsMessage()) && !names[m.Name()] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// LacksRules reports whether after lacks an issuer for whose tokens before has rules.
+func LacksRules(before, after []IssuerRules) bool {
+	return slices.ContainsFunc(before, func(b IssuerRules) bool {
+		return !b.Rules.IsZero() && !slices.ContainsFunc(after, func(a IssuerRules) bool { return a.Of == b.Of })
+	})
+}
