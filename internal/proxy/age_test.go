@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // connectionCount counts the connections that a client has begun.
@@ -43,7 +44,7 @@ func TestConnectionAge_LosesNoCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	calls := 0
-	for end := time.Now().Add(20 * time.Second); c.begun.Load() < 8; calls++ {
+	for end := time.Now().Add(testkit.Patience); c.begun.Load() < 8; calls++ {
 		if got := r.call(context.Background(), conn, "Open", `{}`); got.err != nil {
 			t.Fatalf("call %d: %v", calls, got.err)
 		}
@@ -64,7 +65,7 @@ func TestConnectionAge_LosesNoCall(t *testing.T) {
 func TestConnectionAge_Grace(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{options: proxy.Options{ConnectionAge: 20 * time.Millisecond, ConnectionGrace: 50 * time.Millisecond}})
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	s := r.open(ctx, "OpenBidi")
 	if _, err := s.receive(); status.Code(err) != codes.Unavailable {

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc"
@@ -212,7 +211,7 @@ func TestBombsOfEveryEncoding(t *testing.T) {
 	large := make([]byte, 16<<20)
 	for _, name := range []string{"gzip", "deflate", "zstd"} {
 		for _, method := range []string{"/t.S/Open", "/t.S/Check", "/t.S/CheckBidi"} {
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 			err := r.conn.Invoke(ctx, method, &large, new([]byte), grpc.ForceCodecV2(bytesCodec{}), grpc.UseCompressor(name))
 			cancel()
 			if status.Code(err) != codes.ResourceExhausted {
@@ -236,7 +235,7 @@ func TestEncodingsAtOnce(t *testing.T) {
 			name := []string{"gzip", "deflate", "zstd"}[i%3]
 			for n := range 20 {
 				sent := []byte("\n" + strings.Repeat(string(rune('a'+i)), 1+n*50))
-				ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(context.Background(), nil), 20*time.Second)
+				ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(context.Background(), nil), testkit.Patience)
 				var got []byte
 				err := r.conn.Invoke(ctx, "/t.S/Open", &sent, &got, grpc.ForceCodecV2(bytesCodec{}), grpc.UseCompressor(name), experimental.AcceptCompressors("gzip", "deflate", "zstd"))
 				cancel()

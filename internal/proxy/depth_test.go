@@ -10,6 +10,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"google.golang.org/grpc"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestS50_Depth refuses a message that nests deeper than ProtoJSON may, before
@@ -34,7 +36,7 @@ service S { rpc Check(Deep) returns (Deep) { option (kalix.method).jwt = {valida
 		"too deep": {nested(101, 1000), codes.InvalidArgument},
 		"deeper":   {nested(1000, 64<<10), codes.InvalidArgument},
 	} {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 		begun := time.Now()
 		err := r.conn.Invoke(ctx, "/t.S/Check", &c.request, new([]byte), grpc.ForceCodecV2(bytesCodec{}))
 		cancel()

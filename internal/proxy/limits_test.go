@@ -265,7 +265,7 @@ func TestS66_Messages(t *testing.T) {
 			if c.zip {
 				options = append(options, grpc.UseCompressor("gzip"))
 			}
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 			err := r.conn.Invoke(ctx, "/t.S/"+method, &request, new([]byte), options...)
 			cancel()
 			if status.Code(err) != c.want {

@@ -3,7 +3,6 @@ package proxy_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -12,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestS60_Paths lets through what the descriptors name in their spelling, and
@@ -53,7 +53,7 @@ func TestS60_Paths(t *testing.T) {
 	}
 	for path, want := range tests {
 		before := r.upstream.calls.Load()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 		err := r.conn.Invoke(ctx, path, &emptypb.Empty{}, &emptypb.Empty{})
 		cancel()
 		if status.Code(err) != want {
@@ -98,7 +98,7 @@ func TestS65_HealthAndReflection(t *testing.T) {
 				return ss.SendMsg(&emptypb.Empty{})
 			})
 			answer := &grpc_health_v1.HealthCheckResponse{}
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 			defer cancel()
 			err := r.conn.Invoke(ctx, c.path, &grpc_health_v1.HealthCheckRequest{}, answer)
 			if status.Code(err) != c.want || (r.upstream.calls.Load() > 0) != c.reaches {
@@ -126,7 +126,7 @@ func TestHealth(t *testing.T) {
 		"x.Y": {codes.NotFound, grpc_health_v1.HealthCheckResponse_SERVICE_UNKNOWN},
 	}
 	for service, c := range tests {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 		defer cancel()
 		if _, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: service}); status.Code(err) != c.code {
 			t.Errorf("%q: %v", service, err)

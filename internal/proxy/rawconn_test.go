@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // rawConn is a client that speaks HTTP/2 by hand.
@@ -25,7 +27,7 @@ func (r *rig) raw() *rawConn {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
 	if _, err := conn.Write([]byte(http2.ClientPreface)); err != nil {
 		r.t.Fatal(err)
 	}

@@ -17,12 +17,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/metrics"
 	"github.com/jwtctl/jwtctl/internal/policytest"
 	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // bytesCall makes a call of any path with messages as they are on the wire.
 func (r *rig) bytesCall(ctx context.Context, path string, requests [][]byte, o ...grpc.CallOption) (answers [][]byte, err error) {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, testkit.Patience)
 	defer cancel()
 	s, err := r.conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, path, append(o, grpc.ForceCodecV2(bytesCodec{}))...)
 	if err != nil {
@@ -218,7 +219,7 @@ func TestReportOnlyPassesWhatCannotBeSigned(t *testing.T) {
 func TestReportOnlyOutlivesTheToken(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{options: proxy.Options{ReportOnly: true}})
-	ctx, cancel := context.WithTimeout(bearing(r.Token(fmt.Sprintf(`{"iss":"me","role":"admin","exp":%d}`, policytest.Now.Unix()+60))), 20*time.Second)
+	ctx, cancel := context.WithTimeout(bearing(r.Token(fmt.Sprintf(`{"iss":"me","role":"admin","exp":%d}`, policytest.Now.Unix()+60))), testkit.Patience)
 	defer cancel()
 	s := r.open(ctx, "WhoBidi")
 	for range 3 {

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/jwtctl/jwtctl/internal/policytest"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestS77_NoMessageNoCall refuses every call of a method that validates messages
@@ -68,7 +69,7 @@ func TestS77_NoMessageNoCall(t *testing.T) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	if err := r.proxy.Shutdown(ctx); err != nil { // so that all have been decided
 		t.Error(err)

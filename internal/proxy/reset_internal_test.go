@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -63,25 +64,28 @@ func TestResetsSlowTheirConnection(t *testing.T) {
 func TestPausedConnectionEnds(t *testing.T) {
 	t.Parallel()
 	for _, shutDown := range []bool{false, true} {
-		client, server := net.Pipe()
-		v, stop := &visitor{}, make(chan struct{})
-		now := time.Unix(1000, 0)
-		v.resets.add(-1e6, now)
-		c := &pacedConn{Conn: server, visitor: v, now: func() time.Time { return now }, stop: stop, closed: make(chan struct{})}
-		ended := make(chan error, 1)
-		go func() {
-			_, err := c.Read(make([]byte, 1))
-			ended <- err
-		}()
-		begun := time.Now()
-		if shutDown {
-			close(stop)
-			_ = client.Close()
-		} else {
-			_ = c.Close()
-		}
-		if err := <-ended; err == nil || time.Since(begun) >= longestPause {
-			t.Errorf("shut down %v: %v after %s", shutDown, err, time.Since(begun))
-		}
+		synctest.Test(t, func(t *testing.T) { // whose clock moves only if all wait
+			client, server := net.Pipe()
+			v, stop := &visitor{}, make(chan struct{})
+			v.resets.add(-1e6, time.Now())
+			c := &pacedConn{Conn: server, visitor: v, now: time.Now, stop: stop, closed: make(chan struct{})}
+			ended := make(chan error, 1)
+			go func() {
+				_, err := c.Read(make([]byte, 1))
+				ended <- err
+			}()
+			synctest.Wait()
+			begun := time.Now()
+			if shutDown {
+				close(stop)
+				_ = client.Close()
+			} else {
+				_ = c.Close()
+			}
+			if err := <-ended; err == nil || time.Since(begun) != 0 {
+				t.Errorf("shut down %v: %v after %s", shutDown, err, time.Since(begun))
+			}
+			_, _ = client.Close(), server.Close()
+		})
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/jwtctl/jwtctl/internal/policytest"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // schedule is when the parts of one call come.
@@ -162,7 +163,7 @@ func (r *rig) play(t *rapid.T, s *schedule, arrived <-chan struct{}) {
 				default:
 					refusal = &a
 				}
-			case <-time.After(10 * time.Second):
+			case <-time.After(testkit.Patience):
 				t.Fatalf("part %d of %+v: nothing came of it", i, s)
 			}
 			switch {

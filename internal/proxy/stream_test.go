@@ -130,7 +130,7 @@ func TestS60_OneRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"Open", "Check", "CheckServer"} {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 		defer cancel()
 		s, err := r.conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, "/t.S/"+name)
 		if err != nil {

@@ -94,7 +94,7 @@ func start(t testing.TB, s setup) *rig {
 	r.conn, r.direct = dial(t, r.addr), dial(t, r.upstream.addr)
 	t.Cleanup(func() {
 		_ = r.conn.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 		defer cancel()
 		_ = r.proxy.Shutdown(ctx)
 		if err := <-served; err != nil {
@@ -171,7 +171,7 @@ type reply struct {
 // call makes a call of method t.S/name with the messages that JSON makes.
 func (r *rig) call(ctx context.Context, conn *grpc.ClientConn, name string, requests ...string) reply {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, testkit.Patience)
 	defer cancel()
 	m, err := r.Plan.Method("t.S/" + name)
 	if err != nil {

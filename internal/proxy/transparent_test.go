@@ -20,6 +20,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
 	"pgregory.net/rapid"
+
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // script is what an upstream does with a call, and a client sends.
@@ -118,7 +120,7 @@ func (s script) play(t *rapid.T, r *rig, conn *grpc.ClientConn) seen {
 		defer mu.Unlock()
 		return s.serve(ss, &got)
 	})
-	ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(context.Background(), s.sent), 20*time.Second)
+	ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(context.Background(), s.sent), testkit.Patience)
 	defer cancel()
 	m, _ := r.Plan.Method("t.S/" + s.method)
 	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: m.Desc.IsStreamingClient(), ServerStreams: m.Desc.IsStreamingServer()}, "/t.S/"+s.method, grpc.ForceCodecV2(bytesCodec{}))
@@ -180,7 +182,7 @@ func TestS67_HeaderAtOnce(t *testing.T) {
 		<-ss.Context().Done()
 		return ss.Context().Err()
 	})
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	for _, name := range []string{"OpenServer", "OpenBidi"} {
 		s := r.open(ctx, name)
@@ -213,7 +215,7 @@ func TestS67_Deadlines(t *testing.T) {
 	for _, name := range []string{"Open", "OpenClient", "OpenServer", "OpenBidi"} {
 		limit := 150 * time.Millisecond
 		for len(begun) == 0 { // a busy machine needs longer to reach the upstream
-			if limit *= 2; limit > 10*time.Second {
+			if limit *= 2; limit > testkit.Patience {
 				t.Fatalf("%s: the upstream was not called", name)
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), limit)
