@@ -172,7 +172,7 @@ func normal(text string) string {
 		{`[A-Za-z0-9_-]{43}`, "THUMBPRINT"},
 		{`exp          \d{10}`, "exp          SECONDS"},
 		{`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC`, "TIME"},
-		{`in (1h0m0s|59m5\ds)`, "in AN HOUR"},
+		{`in (1h|59m5\ds)`, "in AN HOUR"},
 		{`expired \d+ days ago`, "expired DAYS ago"},
 	} {
 		text = regexp.MustCompile(r.pattern).ReplaceAllString(text, r.name)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // IssuerRules are the rules for the tokens of one issuer, or of an entry without
@@ -94,5 +95,5 @@ func limit(d time.Duration) string {
 	if d == 0 {
 		return ""
 	}
-	return keys.Plain(d)
+	return quote.Duration(d)
 }

@@ -199,7 +199,7 @@ func (p Policy) checkTimes(c *Claims, now time.Time, add func(*fault.Error)) {
 	case err != nil:
 		add(err)
 	case !nbf.IsZero() && now.Add(p.Leeway).Before(nbf):
-		add(fault.New(fault.TokenNotYetValid, "nbf", "valid in %s", distance(nbf.Sub(now))))
+		add(fault.New(fault.TokenNotYetValid, "nbf", "valid in %s", quote.Distance(nbf.Sub(now))))
 	}
 	iat, err := c.time("iat")
 	switch {
@@ -212,12 +212,12 @@ func (p Policy) checkTimes(c *Claims, now time.Time, add func(*fault.Error)) {
 	case iat.IsZero():
 		return
 	case now.Add(p.Leeway).Before(iat):
-		add(fault.New(fault.TokenNotYetValid, "iat", "issued in %s", distance(iat.Sub(now))))
+		add(fault.New(fault.TokenNotYetValid, "iat", "issued %s in the future", quote.Distance(iat.Sub(now))))
 	default:
 		add(p.checkAge(iat, now))
 	}
 	if p.MaxLifetime > 0 && !exp.IsZero() && exp.Sub(iat) > p.MaxLifetime {
-		add(fault.New(fault.LifetimeTooLong, "exp", "%s after iat; at most %s is accepted", distance(exp.Sub(iat)), distance(p.MaxLifetime)))
+		add(fault.New(fault.LifetimeTooLong, "exp", "%s after iat; at most %s is accepted", quote.Distance(exp.Sub(iat)), quote.Distance(p.MaxLifetime)))
 	}
 }
 
@@ -226,7 +226,7 @@ func (p Policy) checkAge(iat, now time.Time) *fault.Error {
 	if p.MaxAge == 0 || now.Sub(iat) <= p.MaxAge+p.Leeway {
 		return nil
 	}
-	return fault.New(fault.TokenTooOld, "iat", "issued %s ago; at most %s is accepted", distance(now.Sub(iat)), distance(p.MaxAge))
+	return fault.New(fault.TokenTooOld, "iat", "issued %s ago; at most %s is accepted", quote.Distance(now.Sub(iat)), quote.Distance(p.MaxAge))
 }
 
 // checkExpiry returns exp, or the zero time if absent.
@@ -238,25 +238,7 @@ func (p Policy) checkExpiry(c *Claims, now time.Time) (time.Time, *fault.Error) 
 	case exp.IsZero() && (p.RequireExpiry || p.MaxLifetime > 0):
 		return exp, fault.New(fault.ClaimMissing, "exp", "the token has none")
 	case !exp.IsZero() && !now.Before(exp.Add(p.Leeway)):
-		return exp, fault.New(fault.TokenExpired, "exp", "expired %s ago", distance(now.Sub(exp)))
+		return exp, fault.New(fault.TokenExpired, "exp", "expired %s ago", quote.Distance(now.Sub(exp)))
 	}
 	return exp, nil
-}
-
-// distance formats d for people: 5m, not 5m0s, and days from two days on.
-func distance(d time.Duration) string {
-	switch {
-	case d >= 48*time.Hour:
-		return fmt.Sprintf("%d days", d/(24*time.Hour))
-	case d >= time.Second:
-		d = d.Round(time.Second)
-	}
-	text := d.String()
-	if whole, ok := strings.CutSuffix(text, "m0s"); ok {
-		text = whole + "m"
-	}
-	if whole, ok := strings.CutSuffix(text, "h0m"); ok {
-		text = whole + "h"
-	}
-	return text
 }

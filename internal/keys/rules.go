@@ -72,10 +72,10 @@ func (r Rules) Words() []string {
 		list = append(list, "type "+quote.Shorten(r.Type))
 	}
 	if r.MaxAge > 0 {
-		list = append(list, "max_age "+Plain(r.MaxAge))
+		list = append(list, "max_age "+quote.Duration(r.MaxAge))
 	}
 	if r.MaxLifetime > 0 {
-		list = append(list, "max_lifetime "+Plain(r.MaxLifetime))
+		list = append(list, "max_lifetime "+quote.Duration(r.MaxLifetime))
 	}
 	if r.RequireExpiry {
 		list = append(list, "require_expiry")
@@ -89,7 +89,7 @@ func (r Rules) MarshalJSON() ([]byte, error) {
 		if d == 0 {
 			return ""
 		}
-		return Plain(d)
+		return quote.Duration(d)
 	}
 	return json.Marshal(struct {
 		Audiences     []string `json:"audiences,omitempty"`
@@ -106,16 +106,4 @@ func shortened(list []string) []string {
 		out[i] = quote.Shorten(text)
 	}
 	return out
-}
-
-// Plain formats d as people write it: 5m, not 5m0s.
-func Plain(d time.Duration) string {
-	text := d.String()
-	if whole, ok := strings.CutSuffix(text, "m0s"); ok {
-		text = whole + "m"
-	}
-	if whole, ok := strings.CutSuffix(text, "h0m"); ok {
-		text = whole + "h"
-	}
-	return text
 }

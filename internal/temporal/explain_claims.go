@@ -20,14 +20,14 @@ func (e *explainer) checkTimes() {
 	case state == notNumber:
 		e.fault(fault.InvalidClaim, "Token is not valid yet", "its nbf is not a number")
 	case state == given && now.Before(nbf):
-		e.fault(fault.TokenNotYetValid, "Token is not valid yet", "its nbf is %s in the future", nbf.Sub(now))
+		e.fault(fault.TokenNotYetValid, "Token is not valid yet", "its nbf is %s in the future", quote.Distance(nbf.Sub(now)))
 	}
 	iat, state := numericDate(e.claims, "iat")
 	switch {
 	case state == notNumber:
 		e.fault(fault.InvalidClaim, "Token used before issued", "its iat is not a number")
 	case state == given && now.Before(iat):
-		e.fault(fault.TokenNotYetValid, "Token used before issued", "its iat is %s in the future; the server allows for no difference of clocks", iat.Sub(now))
+		e.fault(fault.TokenNotYetValid, "Token used before issued", "its iat is %s in the future; the server allows for no difference of clocks", quote.Distance(iat.Sub(now)))
 	}
 	exp, state := numericDate(e.claims, "exp")
 	switch {
@@ -36,7 +36,7 @@ func (e *explainer) checkTimes() {
 	case state == absent:
 		e.note("the token never expires: the server does not require exp")
 	case !now.Before(exp):
-		e.fault(fault.TokenExpired, "Token is expired", "it expired %s ago; the server gives no leeway", now.Sub(exp))
+		e.fault(fault.TokenExpired, "Token is expired", "it expired %s ago; the server gives no leeway", quote.Distance(now.Sub(exp)))
 	case exp.Year() > 9999:
 		e.note("its exp is in the year %d: are these milliseconds?", exp.Year())
 	}

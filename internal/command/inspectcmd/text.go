@@ -85,10 +85,7 @@ func distanceOf(c *jws.Claims, name string, now time.Time) string {
 		return ""
 	}
 	away := at.Sub(now).Round(time.Second)
-	distance := max(away, -away).String()
-	if max(away, -away) >= 48*time.Hour {
-		distance = fmt.Sprintf("%d days", max(away, -away)/(24*time.Hour))
-	}
+	distance := quote.Distance(max(away, -away))
 	text := at.Local().Format("2006-01-02 15:04:05 MST")
 	switch {
 	case name == "exp" && away <= 0:
