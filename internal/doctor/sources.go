@@ -43,7 +43,7 @@ func keySetUnusable(x *pass, c *serverconfig.Config) {
 		if d.Failure != nil {
 			continue
 		}
-		if set := temporal.ReadKeySet(d); !set.Usable() {
+		if set := temporal.ReadKeySet(d); len(set.Usable()) == 0 {
 			x.report(place(s, c), "the server finds no key that it can use in %s: %s", shown(s), strings.Join(set.Notes(), "; "))
 		}
 	}
@@ -54,7 +54,7 @@ func keySkipped(x *pass, c *serverconfig.Config) {
 		if d.Failure != nil {
 			continue
 		}
-		if set := temporal.ReadKeySet(d); set.Usable() {
+		if set := temporal.ReadKeySet(d); len(set.Usable()) > 0 {
 			for _, note := range set.Notes() {
 				x.report(place(s, c), "%s", note)
 			}

@@ -71,6 +71,9 @@ type Verdict struct {
 	// HeldRoles are the token's permissions that count for the call, those for the
 	// cluster first. If Faults has a problem with the token, they are only claimed.
 	HeldRoles []string `json:"held_roles"`
+	// Key is the key of the server that the signature was checked with, or nil if it
+	// was not checked.
+	Key *HeldKey `json:"key,omitempty"`
 	// Faults are all problems that prevent the call, in the order in which the server
 	// would find them. The server stops at the first, and logs only that one.
 	Faults []Fault `json:"faults"`
@@ -161,17 +164,18 @@ func (e *explainer) finish(v Verdict) Verdict {
 		v.Fix = e.fix()
 		e.noteOnDenial()
 	}
-	v.Faults, v.Notes = append([]Fault{}, e.faults...), append([]string{}, e.notes...)
+	v.Key, v.Faults, v.Notes = e.checkedBy, append([]Fault{}, e.faults...), append([]string{}, e.notes...)
 	return v
 }
 
 // explainer collects the findings about one Request.
 type explainer struct {
 	Request
-	api    API
-	claims map[string]any // nil if there are none, or they cannot be read
-	faults []Fault
-	notes  []string
+	api       API
+	claims    map[string]any // nil if there are none, or they cannot be read
+	faults    []Fault
+	notes     []string
+	checkedBy *HeldKey // nil if no signature was checked
 	// keyAtFault is set if the token needs another key.
 	keyAtFault bool
 }

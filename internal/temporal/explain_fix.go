@@ -16,7 +16,7 @@ func (e *explainer) fix() string { return fixFor([]*explainer{e}) }
 // The calls must be to one server and namespace.
 func fixFor(calls []*explainer) string {
 	e := calls[0]
-	if e.Keys != nil && len(e.Keys.usable()) == 0 {
+	if e.Keys != nil && len(e.Keys.Usable()) == 0 {
 		return ""
 	}
 	var wanted []Permission // those for the cluster first
@@ -152,7 +152,7 @@ func (e *explainer) noteOnSigner() {
 func (e *explainer) noteOnDenial() {
 	switch {
 	case e.api.Access == AccessNever:
-	case e.Keys != nil && len(e.Keys.usable()) == 0:
+	case e.Keys != nil && len(e.Keys.Usable()) == 0:
 		e.note("no token will do before the server finds a key that it can use: see jwtctl serve")
 	case e.unknownSigner():
 		e.noteOnSigner()

@@ -27,7 +27,16 @@ import (
 type KeySet struct {
 	rsa   map[string]*rsa.PublicKey
 	ecdsa map[string]*ecdsa.PublicKey
+	from  map[HeldKey]string // without From
 	notes []string
+}
+
+// HeldKey is a key with which a server checks signatures of one algorithm.
+type HeldKey struct {
+	ID        string         `json:"kid"`
+	Algorithm keys.Algorithm `json:"alg"`
+	// From is where the key was read: a file, or a URL and the index in its set.
+	From string `json:"from"`
 }
 
 // HeldKeys returns the set of list, as if published under their IDs. Keys that the server
@@ -35,7 +44,7 @@ type KeySet struct {
 func HeldKeys(list []*keys.Key) *KeySet {
 	s := newKeySet()
 	for _, k := range list {
-		if !s.add(k.ID(), k.VerifyingMaterial()) {
+		if !s.add(k.ID(), k.VerifyingMaterial(), k.Source()) {
 			s.note("key %s: a Temporal server uses only RSA and EC keys", quote.Shorten(k.ID()))
 		}
 	}
@@ -71,7 +80,7 @@ func ReadKeySet(documents ...Document) *KeySet {
 const maxKeyNotes = 20
 
 func newKeySet() *KeySet {
-	return &KeySet{rsa: map[string]*rsa.PublicKey{}, ecdsa: map[string]*ecdsa.PublicKey{}}
+	return &KeySet{rsa: map[string]*rsa.PublicKey{}, ecdsa: map[string]*ecdsa.PublicKey{}, from: map[HeldKey]string{}}
 }
 
 func (s *KeySet) note(format string, args ...any) {
@@ -79,12 +88,14 @@ func (s *KeySet) note(format string, args ...any) {
 }
 
 // add stores a public key under kid, replacing an earlier one of its type.
-func (s *KeySet) add(kid string, material any) bool {
+func (s *KeySet) add(kid string, material any, from string) bool {
 	switch k := material.(type) {
 	case *rsa.PublicKey:
 		s.rsa[kid] = k
+		s.from[HeldKey{ID: kid, Algorithm: keys.RS256}] = from
 	case *ecdsa.PublicKey:
 		s.ecdsa[kid] = k
+		s.from[HeldKey{ID: kid, Algorithm: keys.ES256}] = from
 	default:
 		return false
 	}
@@ -107,35 +118,34 @@ func (s *KeySet) kidOf(k *keys.Key) (kid string, known bool) {
 	if !ok {
 		return "", false
 	}
-	for _, u := range s.usable() {
-		if held, _ := s.find(u.alg, u.kid); k.Allows(u.alg) && public.Equal(held) {
-			return u.kid, true
+	for _, u := range s.Usable() {
+		if held, _ := s.find(u.Algorithm, u.ID); k.Allows(u.Algorithm) && public.Equal(held) {
+			return u.ID, true
 		}
 	}
 	return "", false
 }
 
-// usableKey is a key for which tokens can be signed.
-type usableKey struct {
-	kid string
-	alg keys.Algorithm
+// held returns the key of an ID and algorithm, with where it is from.
+func (s *KeySet) held(kid string, alg keys.Algorithm) HeldKey {
+	return HeldKey{kid, alg, s.from[HeldKey{ID: kid, Algorithm: alg}]}
 }
 
-// usable returns the keys that a token can name and that fit an algorithm of the server,
+// Usable returns the keys that a token can name and that fit an algorithm of the server,
 // by kid.
-func (s *KeySet) usable() []usableKey {
-	var list []usableKey
+func (s *KeySet) Usable() []HeldKey {
+	var list []HeldKey
 	for kid := range s.rsa {
-		list = append(list, usableKey{kid, keys.RS256})
+		list = append(list, s.held(kid, keys.RS256))
 	}
 	for kid, k := range s.ecdsa {
 		if k.Curve == elliptic.P256() {
-			list = append(list, usableKey{kid, keys.ES256})
+			list = append(list, s.held(kid, keys.ES256))
 		}
 	}
-	list = slices.DeleteFunc(list, func(k usableKey) bool { return k.kid == "" })
-	slices.SortFunc(list, func(a, b usableKey) int {
-		return cmp.Or(cmp.Compare(a.kid, b.kid), cmp.Compare(a.alg, b.alg))
+	list = slices.DeleteFunc(list, func(k HeldKey) bool { return k.ID == "" })
+	slices.SortFunc(list, func(a, b HeldKey) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Algorithm, b.Algorithm))
 	})
 	return list
 }
@@ -144,12 +154,12 @@ func (s *KeySet) usable() []usableKey {
 func (s *KeySet) describe() string {
 	const most = 8
 	var names []string
-	for _, k := range s.usable() {
+	for _, k := range s.Usable() {
 		if len(names) == most {
 			names = append(names, "…")
 			break
 		}
-		names = append(names, fmt.Sprintf("%q (%s)", quote.Shorten(k.kid), k.alg))
+		names = append(names, fmt.Sprintf("%q (%s)", quote.Shorten(k.ID), k.Algorithm))
 	}
 	if len(names) == 0 {
 		return "none that it can use"
@@ -172,7 +182,7 @@ func (s *KeySet) read(d Document) error {
 		switch {
 		case err != nil:
 			return fmt.Errorf("keys[%d]: %w", i, err)
-		case !s.add(k.kid, k.material):
+		case !s.add(k.kid, k.material, cmp.Or(d.KeyNames[k.kid], at)):
 			s.note("%s is passed over: %s", at, k.kind)
 		case k.kid == "":
 			s.note("%s: it has no kid, so that no sensible token can name it", at)

@@ -166,8 +166,8 @@ func TestTemporal5Sources(t *testing.T) {
 
 func TestHeldKeysPassesOver(t *testing.T) {
 	set := HeldKeys([]*keys.Key{testkit.Must(keys.New([]byte(strings.Repeat("s", 32)), keys.Attributes{ID: "secret"}))})
-	if len(set.usable()) != 0 || len(set.notes) != 1 {
-		t.Errorf("%v %v", set.usable(), set.notes)
+	if len(set.Usable()) != 0 || len(set.notes) != 1 {
+		t.Errorf("%v %v", set.Usable(), set.notes)
 	}
 }
 

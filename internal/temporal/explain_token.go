@@ -167,6 +167,9 @@ func (e *explainer) checkKey(header map[string]any, parts []string) {
 	case err != nil:
 		e.fault(fault.TokenMalformed, err.Error(), "its signature is not base64url%s", spaces(parts[2]))
 	case usable && known:
+		kid, _ := header["kid"].(string)
+		by := e.Keys.held(kid, alg)
+		e.checkedBy = &by
 		if err := jws.CheckSignature(alg, key, parts[0]+"."+parts[1], signature); err != nil {
 			e.keyAtFault = true
 			e.fault(fault.SignatureInvalid, err.Error(), "its signature was not made with the key that the server has under its kid, or the token was changed")

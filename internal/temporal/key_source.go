@@ -15,6 +15,8 @@ type Document struct {
 	// Source is its location, for notes.
 	Source string
 	Body   []byte
+	// KeyNames are the locations of keys of Body by kid, where they are not Source.
+	KeyNames map[string]string
 	// Failure is why it cannot be read, or nil.
 	Failure error
 }
@@ -35,9 +37,6 @@ func (r Release) SourceFailure(uri string) error {
 	}
 	return nil
 }
-
-// Usable reports whether the server could verify a token with a key of the set.
-func (s *KeySet) Usable() bool { return len(s.usable()) > 0 }
 
 // Notes returns the problems that the server has with the set.
 func (s *KeySet) Notes() []string { return slices.Clone(s.notes) }

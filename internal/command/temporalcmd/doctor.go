@@ -143,6 +143,9 @@ func examined(ctx context.Context, d command.Deps, o doctorOptions, now time.Tim
 	if f.fromConfig {
 		p.Sources = documents
 	}
+	if o.token == "" && len(documents) > 0 {
+		detailKeys(d, temporal.ReadKeySet(documents...))
+	}
 	if o.token == "" && live == nil {
 		return p, nil
 	}
@@ -176,6 +179,7 @@ func (o doctorOptions) call(ctx context.Context, d command.Deps, p *doctor.Patie
 		if err != nil {
 			return err
 		}
+		detailKeys(d, request.Keys, verdict.Calls...)
 		p.Token = &verdict
 	}
 	if live == nil {

@@ -22,7 +22,8 @@ client only ever sees "Request unauthorized.".
 
 The token is the argument, @FILE or stdin, as a header, a variable or by
 itself; empty means a call without one. Give the keys that the server has with
---jwks or --key; without them neither key id nor signature is checked.
+--jwks or --key; without them neither key id nor signature is checked. With -v,
+stderr names the key that the signature was checked with, and where it is from.
 
 --for takes a task in place of an API: ui, worker, or a command of the temporal
 CLI, such as "workflow start". --all lists every API, allowed or not, and
@@ -110,6 +111,7 @@ func runExplainDenial(ctx context.Context, d command.Deps, args []string, o expl
 	if err != nil {
 		return command.AsUsage(err, "--api")
 	}
+	detailKeys(d, request.Keys, v)
 	if o.format == "json" {
 		err = d.PrintJSON(v)
 	} else {
@@ -121,9 +123,11 @@ func runExplainDenial(ctx context.Context, d command.Deps, args []string, o expl
 // explainSeveral answers for a task, or for every API if apis is nil.
 func explainSeveral(d command.Deps, o explainDenialOptions, request temporal.Request, apis []string) error {
 	r, err := temporal.ExplainAll(request, apis)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	detailKeys(d, request.Keys, r.Calls...)
+	switch {
 	case o.format == "json":
 		err = d.PrintJSON(r)
 	case o.all:

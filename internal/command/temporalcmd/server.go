@@ -167,7 +167,11 @@ func (f serverFlags) setKeys(d command.Deps, r *temporal.Request, documents []te
 		if err != nil {
 			return err
 		}
-		documents = append(documents, temporal.Document{Source: strings.Join(f.keys, ", "), Body: set})
+		names := map[string]string{}
+		for _, k := range list {
+			names[k.ID()] = k.Source()
+		}
+		documents = append(documents, temporal.Document{Source: strings.Join(f.keys, ", "), Body: set, KeyNames: names})
 	}
 	if documents != nil || f.fromConfig {
 		r.Keys, r.Signers = temporal.ReadKeySet(documents...), signersAtHand(d, f.keys)

@@ -74,6 +74,28 @@ func answer(s console.Styles, v temporal.Verdict) string {
 	return s.Bad("Denied")
 }
 
+// detailKeys writes to stderr, under -v, which key of the server the signature of
+// the calls' token was checked with, else those of set, and where they are from.
+func detailKeys(d command.Deps, set *temporal.KeySet, calls ...temporal.Verdict) {
+	for _, v := range calls {
+		if v.Key != nil {
+			d.Detail("signature checked by key %s (%s, %s)", quote.Shorten(v.Key.ID), v.Key.Algorithm, v.Key.From)
+			return
+		}
+	}
+	if set == nil {
+		return
+	}
+	const most = 20
+	list := set.Usable()
+	for _, k := range list[:min(len(list), most)] {
+		d.Detail("the server has key %s (%s, %s)", quote.Shorten(k.ID), k.Algorithm, k.From)
+	}
+	if len(list) > most {
+		d.Detail("and %d more keys", len(list)-most)
+	}
+}
+
 // printReport shows the verdicts of a task: each allowed call in a line, the
 // others in full, and one token for all of them.
 func printReport(d command.Deps, r temporal.Report) error {
