@@ -66,8 +66,7 @@ func TestPausedConnectionEnds(t *testing.T) {
 	for _, shutDown := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) { // whose clock moves only if all wait
 			client, server := net.Pipe()
-			v, stop := &visitor{}, make(chan struct{})
-			v.resets.add(-1e6, time.Now())
+			v, stop := &visitor{resets: resets{left: -1e6, since: time.Now()}}, make(chan struct{})
 			c := &pacedConn{Conn: server, visitor: v, now: time.Now, stop: stop, closed: make(chan struct{})}
 			ended := make(chan error, 1)
 			go func() {
@@ -76,6 +75,9 @@ func TestPausedConnectionEnds(t *testing.T) {
 			}()
 			synctest.Wait()
 			begun := time.Now()
+			if len(ended) != 0 {
+				t.Error("it is not paused")
+			}
 			if shutDown {
 				close(stop)
 				_ = client.Close()
