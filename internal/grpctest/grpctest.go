@@ -57,12 +57,11 @@ type Service struct {
 	url  string
 	stop func()
 
-	mu     sync.Mutex
-	got    []string // requests as JSON
-	calls  int
-	md     metadata.MD
-	claims jwtpolicy.Claims
-	log    strings.Builder
+	mu    sync.Mutex
+	got   []string // requests as JSON
+	calls int
+	md    metadata.MD
+	log   strings.Builder
 }
 
 func (s *Service) Write(p []byte) (int, error) {
@@ -166,7 +165,6 @@ func (s *Service) note(ctx context.Context) {
 	defer s.mu.Unlock()
 	s.calls++
 	s.md, _ = metadata.FromIncomingContext(ctx)
-	s.claims, _ = jwtpolicy.FromContext(ctx)
 }
 
 // New returns a message of generated code, if that is linked in.

@@ -49,10 +49,9 @@ func Faults() []Fault {
 func ParseFault(name string) (Fault, error) {
 	var names []string
 	for _, f := range Faults() {
-		if string(f) == name {
+		if names = append(names, string(f)); string(f) == name {
 			return f, nil
 		}
-		names = append(names, string(f))
 	}
 	err := fault.New(fault.UsageError, "fault", "unknown fault %q", quote.Shorten(name))
 	if like := suggest.Nearest(name, names); like != "" {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/rs/cors"
@@ -70,7 +71,7 @@ func (p *Provider) Handler(set *jwks.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, known := mux[r.URL.EscapedPath()]
 		if !known {
-			problem(w, http.StatusNotFound, "invalid_request", "there is nothing at this path; the paths are in the discovery document")
+			problem(w, http.StatusNotFound, "there is nothing at this path; the paths are in the discovery document")
 			return
 		}
 		h.ServeHTTP(w, r)
@@ -80,31 +81,22 @@ func (p *Provider) Handler(set *jwks.Handler) http.Handler {
 // only refuses other methods than these. OPTIONS is for crossOrigin.
 func only(h http.Handler, methods []string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for _, m := range methods {
-			if r.Method == m {
-				h.ServeHTTP(w, r)
-				return
-			}
+		if slices.Contains(methods, r.Method) {
+			h.ServeHTTP(w, r)
+			return
 		}
 		w.Header().Set("Allow", strings.Join(methods, ", "))
-		problem(w, http.StatusMethodNotAllowed, "invalid_request", "this endpoint takes "+strings.Join(methods, " and "))
+		problem(w, http.StatusMethodNotAllowed, "this endpoint takes "+strings.Join(methods, " and "))
 	})
 }
 
 // crossOrigin lets the pages of clients call h, and no others.
 func (p *Provider) crossOrigin(h http.Handler) http.Handler {
 	return cors.New(cors.Options{
-		AllowOriginFunc: func(origin string) bool {
-			for _, known := range p.origins {
-				if origin == known {
-					return true
-				}
-			}
-			return false
-		},
-		AllowedMethods: []string{http.MethodGet, http.MethodPost},
-		AllowedHeaders: []string{"Authorization", "Content-Type", "Accept"},
-		MaxAge:         600,
+		AllowOriginFunc: func(origin string) bool { return slices.Contains(p.origins, origin) },
+		AllowedMethods:  []string{http.MethodGet, http.MethodPost},
+		AllowedHeaders:  []string{"Authorization", "Content-Type", "Accept"},
+		MaxAge:          600,
 	}).Handler(h)
 }
 
@@ -120,12 +112,12 @@ func (p *Provider) inLibrary(path string) http.Handler {
 		}
 		inner.URL.Path, inner.URL.RawPath = path, ""
 		if err := inner.ParseForm(); err != nil {
-			problem(w, http.StatusBadRequest, "invalid_request", "the form cannot be read")
+			problem(w, http.StatusBadRequest, "the form cannot be read")
 			return
 		}
 		for name, values := range inner.Form {
 			if len(values) > 1 && name != "resource" && name != "audience" {
-				problem(w, http.StatusBadRequest, "invalid_request", "a parameter is repeated")
+				problem(w, http.StatusBadRequest, "a parameter is repeated")
 				return
 			}
 		}
@@ -137,10 +129,7 @@ func (p *Provider) inLibrary(path string) http.Handler {
 
 // wrongSet answers for the key set as the faults of all clients say.
 func (p *Provider) wrongSet(set http.Handler) http.Handler {
-	slow, empty := false, false
-	for _, f := range p.o.Faults {
-		slow, empty = slow || f == SlowJWKS, empty || f == EmptyJWKS
-	}
+	slow, empty := slices.Contains(p.o.Faults, SlowJWKS), slices.Contains(p.o.Faults, EmptyJWKS)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		health := r.URL.Path == jwks.HealthPath
 		if slow && !health {
@@ -159,11 +148,11 @@ func (p *Provider) wrongSet(set http.Handler) http.Handler {
 }
 
 // problem writes an error as the library does.
-func problem(w http.ResponseWriter, status int, code, why string) {
+func problem(w http.ResponseWriter, status int, why string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": code, "error_description": why})
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": "invalid_request", "error_description": why})
 }
 
 // trimSlash removes the slash at the end of an address or path.

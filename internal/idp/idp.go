@@ -124,10 +124,8 @@ func (p *Provider) DiscoveryURL() string {
 
 // user returns the user called name, nil for none.
 func (p *Provider) user(name string) *User {
-	for i := range p.o.Users {
-		if p.o.Users[i].Name == name {
-			return &p.o.Users[i]
-		}
+	if i := slices.IndexFunc(p.o.Users, func(u User) bool { return u.Name == name }); i >= 0 {
+		return &p.o.Users[i]
 	}
 	return nil
 }

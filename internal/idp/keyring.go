@@ -2,6 +2,7 @@ package idp
 
 import (
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -94,30 +95,21 @@ func (r *KeyRing) choose() (*keys.Key, error) {
 }
 
 func (r *KeyRing) publishes(key *keys.Key) bool {
-	for _, k := range r.Set.Current().Keys {
-		if k.ID() == key.ID() && k.SameMaterial(key) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.Set.Current().Keys, func(k *keys.Key) bool { return k.ID() == key.ID() && k.SameMaterial(key) })
 }
 
 // Algorithms are those that tokens are signed with: first that of the key that
 // signs now.
 func (r *KeyRing) Algorithms() []keys.Algorithm {
-	var list []keys.Algorithm
-	seen := map[keys.Algorithm]bool{}
-	add := func(alg keys.Algorithm) {
-		if !seen[alg] {
-			seen[alg] = true
-			list = append(list, alg)
-		}
-	}
+	all := r.Set.Current().Keys
 	if key, err := r.choose(); err == nil {
-		add(key.Algorithm())
+		all = append([]*keys.Key{key}, all...)
 	}
-	for _, k := range r.Set.Current().Keys {
-		add(k.Algorithm())
+	var list []keys.Algorithm
+	for _, k := range all {
+		if !slices.Contains(list, k.Algorithm()) {
+			list = append(list, k.Algorithm())
+		}
 	}
 	return list
 }

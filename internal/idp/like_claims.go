@@ -67,7 +67,7 @@ func (l Like) access(c claims, g *grant, p *Provider) {
 }
 
 // id gives c, the claims of an id_token, the shape of l.
-func (l Like) id(c claims, g *grant, p *Provider) {
+func (l Like) id(c claims, g *grant) {
 	switch l {
 	case LikeAuth0:
 		delete(c, "azp")

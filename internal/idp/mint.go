@@ -70,7 +70,7 @@ func (p *Provider) idClaims(g *grant, access string, alg keys.Algorithm) (claims
 	c["at_hash"] = hash
 	maps.Copy(c, g.User.profile(g.Scopes))
 	p.o.Like.roles(c, g.User)
-	p.o.Like.id(c, g, p)
+	p.o.Like.id(c, g)
 	c.add(g.User.Claims)
 	p.falsify(g.Client, c, true)
 	return c, nil

@@ -10,11 +10,10 @@ import (
 
 // request is a login that an application began.
 type request struct {
-	id      string
-	asked   oidc.AuthRequest
-	client  *Client
-	created time.Time
-	code    string // the one that it is looked up by, while it is exchanged
+	id     string
+	asked  oidc.AuthRequest
+	client *Client
+	code   string // the one that it is looked up by, while it is exchanged
 
 	// user, authTime and done are set once somebody was picked. Until then user is
 	// the one that an id_token_hint names, nil for anyone.
@@ -62,10 +61,7 @@ func (r *request) grant() grant {
 }
 
 // renewal is a refresh token's request.
-type renewal struct {
-	grant
-	token string
-}
+type renewal struct{ grant }
 
 var _ op.RefreshTokenRequest = (*renewal)(nil)
 

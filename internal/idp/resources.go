@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
@@ -38,10 +39,7 @@ func (p *Provider) grantOf(ctx context.Context, access string) (*grant, *jws.Cla
 	for _, name := range []string{"jti", "uti"} {
 		var id string
 		if value, found := verified.Claims.Get(name); found && json.Unmarshal(value, &id) == nil {
-			if len(id) > 3 && id[:3] == "AT." {
-				id = id[3:]
-			}
-			if g, found := p.storage.grants.get(id); found {
+			if g, found := p.storage.grants.get(strings.TrimPrefix(id, "AT.")); found {
 				return g, verified.Claims, nil
 			}
 		}
@@ -136,17 +134,12 @@ func (p *Provider) readHint(text string) (hint, error) {
 		c := claims{"sub": u.Name}
 		p.o.Like.person(c, &grant{User: u, Client: p.clients[h.client]})
 		c.add(u.Claims)
-		if subject, _ := json.Marshal(c["sub"]); string(subject) == string(mustQuote(said.Subject)) {
+		var subject string
+		if text, err := json.Marshal(c["sub"]); err == nil && json.Unmarshal(text, &subject) == nil && subject == said.Subject {
 			h.user = u.Name
 		}
 	}
 	return h, nil
-}
-
-// mustQuote returns text as JSON.
-func mustQuote(text string) []byte {
-	quoted, _ := json.Marshal(text) // of a string, without errors
-	return quoted
 }
 
 // EndSession ends the session of a browser and the tokens of its user at the

@@ -85,7 +85,7 @@ func (s *server) Authorize(_ context.Context, r *op.ClientRequest[oidc.AuthReque
 		hinted = who.user
 	}
 	begun := &request{
-		id: newID(), asked: *r.Data, client: s.p.clients[r.Client.GetID()], user: s.p.user(hinted), created: s.p.o.Now(),
+		id: newID(), asked: *r.Data, client: s.p.clients[r.Client.GetID()], user: s.p.user(hinted),
 	}
 	known, found := s.p.known(r.Header, begun)
 	switch {

@@ -107,12 +107,5 @@ func (s *store[T]) removeIf(match func(T) bool) {
 	}
 }
 
-// len returns how many values are kept, for tests.
-func (s *store[T]) len() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.values)
-}
-
 // newID returns an id that cannot be guessed.
 func newID() string { return rand.Text() }

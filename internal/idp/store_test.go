@@ -76,3 +76,10 @@ func TestStoreIsBoundedInNumberAndTime(t *testing.T) {
 		})
 	})
 }
+
+// len returns how many values are kept.
+func (s *store[T]) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.values)
+}

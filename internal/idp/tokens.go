@@ -116,7 +116,7 @@ func (s *storage) TokenRequestByRefreshToken(_ context.Context, token string) (o
 	g := r.grant
 	g.Nonce = "" // OpenID Connect Core section 12.2
 	g.Scopes = slices.Clone(g.Scopes)
-	return &renewal{grant: g, token: token}, nil
+	return &renewal{g}, nil
 }
 
 // TerminateSession forgets what a user has at a client.

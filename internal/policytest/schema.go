@@ -83,8 +83,7 @@ type Field struct {
 	ParentClaims bool
 	Expires      int
 
-	options  []string // of the field, but jwt
-	inherits bool     // has the name of a parent's claim
+	options []string // of the field, but jwt
 }
 
 // Repeated reports whether the field is a list.

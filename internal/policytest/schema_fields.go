@@ -63,7 +63,7 @@ func (g *generator) claims(t *Type, depth int, inherit []string) []string {
 		default:
 			f := g.scalar(t, n, action)
 			if len(inherit) > 0 && action == "INCLUDE" && !settled(inherit[0]) && !settled(f.ClaimName) && g.maybe("a parent's name", 1) {
-				f.ClaimName, f.inherits = inherit[0], true
+				f.ClaimName = inherit[0]
 				inherit = inherit[1:]
 			}
 			t.Fields = append(t.Fields, f)

@@ -64,8 +64,6 @@ type Limits struct {
 	MessageBytes int
 	// Streams is the most calls under way on one connection.
 	Streams uint32
-	// PingInterval is how often a client may ping.
-	PingInterval time.Duration
 }
 
 func (l Limits) orDefault() Limits {
@@ -77,9 +75,6 @@ func (l Limits) orDefault() Limits {
 	}
 	if l.Streams == 0 {
 		l.Streams = MaxStreams
-	}
-	if l.PingInterval == 0 {
-		l.PingInterval = MinPingInterval
 	}
 	return l
 }
@@ -164,7 +159,7 @@ func (p *Proxy) serverOptions() []grpc.ServerOption {
 		grpc.MaxRecvMsgSize(l.MessageBytes),
 		grpc.MaxConcurrentStreams(l.Streams),
 		grpc.ConnectionTimeout(20 * time.Second),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: l.PingInterval, PermitWithoutStream: true}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: MinPingInterval, PermitWithoutStream: true}),
 		// A client that is gone without a word holds its streams no longer than this.
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			Time: time.Minute, Timeout: 20 * time.Second,

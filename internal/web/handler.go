@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/rs/cors"
@@ -60,14 +61,7 @@ func (s *Server) handler() http.Handler {
 	}).Handler(h)
 }
 
-func (s *Server) anyOrigin() bool {
-	for _, origin := range s.options.Origins {
-		if origin == AnyOrigin {
-			return true
-		}
-	}
-	return false
-}
+func (s *Server) anyOrigin() bool { return slices.Contains(s.options.Origins, AnyOrigin) }
 
 // translate answers by the descriptors of now. A method has one spelling (S60):
 // what is escaped and names one is unknown.
