@@ -64,8 +64,7 @@ func ServerInterceptor(p *jwtpolicy.Policy) connect.ServerInterceptor {
 func receive(stream connect.ServerStream) func(any) error {
 	return func(m any) error {
 		err := stream.Receive(m)
-		var e *connect.Error
-		if errors.As(err, &e) && e.Code() == connect.CodeUnimplemented && e.Message() == "unary request has zero messages" {
+		if e, ok := errors.AsType[*connect.Error](err); ok && e.Code() == connect.CodeUnimplemented && e.Message() == "unary request has zero messages" {
 			return io.EOF
 		}
 		return err

@@ -177,7 +177,7 @@ func TestCallCases(t *testing.T) {
 			calls, got := s.calls, s.got
 			_, err := s.call(transport, c.Method, c.Metadata, c.Requests...)
 			code, text := connect.Code(0), ""
-			if e := (*connect.Error)(nil); errors.As(err, &e) {
+			if e, ok := errors.AsType[*connect.Error](err); ok {
 				code, text = e.Code(), e.Message()
 			} else if err != nil {
 				t.Errorf("%s: %v", name, err)

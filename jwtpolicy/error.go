@@ -74,8 +74,7 @@ func loading(err error) error {
 	}
 	var all []error
 	for _, one := range fault.All(err) {
-		var f *fault.Error
-		if errors.As(one, &f) {
+		if f, ok := errors.AsType[*fault.Error](one); ok {
 			one = newError(f)
 		}
 		all = append(all, one)

@@ -15,18 +15,15 @@ import (
 
 // flagFault words the errors that pflag finds in the command line args.
 func flagFault(cmd *cobra.Command, err error, args []string) error {
-	var wrong *pflag.InvalidValueError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		return settings.KindOf(wrong.GetFlag()).Wrong(fault.UsageError, "--"+wrong.GetFlag().Name, quote.Shorten(wrong.GetValue()), "")
 	}
-	var without *pflag.ValueRequiredError
-	if errors.As(err, &without) {
+	if without, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
 		f := without.GetFlag()
 		kind, usage := pflag.UnquoteUsage(f)
 		return fault.New(fault.UsageError, "--"+f.Name, "needs a value").WithHint("--%s %s: %s", f.Name, kind, usage)
 	}
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) {
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		return unknownFlag(cmd, unknown, args)
 	}
 	return fault.New(fault.UsageError, settings.NameOf(cmd), "%w", err).WithHint("%s --help lists the flags", cmd.CommandPath())

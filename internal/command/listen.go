@@ -27,8 +27,7 @@ func CheckListen(address string) error {
 
 // WithPortHint says what to do about an address that is taken.
 func WithPortHint(err error) error {
-	var f *fault.Error
-	if errors.As(err, &f) && errors.Is(err, syscall.EADDRINUSE) {
+	if f, ok := errors.AsType[*fault.Error](err); ok && errors.Is(err, syscall.EADDRINUSE) {
 		return f.WithHint("another program listens there; port 0 takes a free one")
 	}
 	return err

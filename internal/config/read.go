@@ -256,7 +256,7 @@ func (r *reader) algorithm(n *yaml.Node, key string) keys.Algorithm {
 	alg, err := keys.ParseAlgorithm(name)
 	if err != nil {
 		hint := ""
-		if f := (*fault.Error)(nil); errors.As(err, &f) {
+		if f, ok := errors.AsType[*fault.Error](err); ok {
 			hint = f.Hint
 		}
 		r.failHint(n, key, cmp.Or(hint, "such as ES256, RS256 or EdDSA"), "unknown algorithm %q", quote.Printable(name))

@@ -83,8 +83,7 @@ func listenOn(ctx context.Context, address string) (net.Listener, error) {
 	}
 	l, err := config.Listen(ctx, network, at)
 	if err != nil {
-		var op *net.OpError
-		if errors.As(err, &op) { // whose text repeats the address
+		if op, ok := errors.AsType[*net.OpError](err); ok { // whose text repeats the address
 			err = op.Err
 		}
 		return nil, fault.New(fault.ListenFailed, quote.Printable(address), "%w", err)

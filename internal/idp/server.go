@@ -31,8 +31,7 @@ func (s *server) VerifyClient(ctx context.Context, r *op.Request[op.ClientCreden
 }
 
 func unauthenticated(err error) error {
-	var e *oidc.Error
-	if errors.As(err, &e) && (e.ErrorType == oidc.InvalidClient || e.ErrorType == oidc.UnauthorizedClient) {
+	if e, ok := errors.AsType[*oidc.Error](err); ok && (e.ErrorType == oidc.InvalidClient || e.ErrorType == oidc.UnauthorizedClient) {
 		return op.NewStatusError(e, http.StatusUnauthorized)
 	}
 	return err

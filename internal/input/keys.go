@@ -188,7 +188,7 @@ func (k *KeyFlags) Signer(d command.Deps, issuer string) (*keys.Key, error) {
 		of = &issuer
 	}
 	key, err := ring.Signer(of, "")
-	if f := (*fault.Error)(nil); errors.As(err, &f) && f.Code == fault.KeyMissing && f.Hint == "" && d.Settings.SetAside() != "" {
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Code == fault.KeyMissing && f.Hint == "" && d.Settings.SetAside() != "" {
 		return nil, f.WithHint("%s", d.Settings.SetAside())
 	}
 	if err != nil {
@@ -223,8 +223,7 @@ func WithKeyFileHint(err error) error {
 // WithoutDefaultKey gives an error about the default key file, which nothing
 // names and is not there, the hint that fits what the key was for.
 func WithoutDefaultKey(err error, hint string) error {
-	var f *fault.Error
-	if errors.As(err, &f) && f.What == DefaultKeyFile && errors.Is(err, fs.ErrNotExist) {
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.What == DefaultKeyFile && errors.Is(err, fs.ErrNotExist) {
 		return f.WithHint("%s", hint)
 	}
 	return err

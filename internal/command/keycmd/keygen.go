@@ -154,8 +154,7 @@ func checkPublicOut(path string, force bool) error {
 			WithHint("--public-out writes somewhere else")
 	}
 	err := files.CheckTarget(path, force)
-	var f *fault.Error
-	if errors.As(err, &f) && f.Code == fault.FileExists {
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Code == fault.FileExists {
 		return f.WithHint("--force replaces it; --public-out writes somewhere else")
 	}
 	return err

@@ -44,8 +44,7 @@ func notABearer(arg string) error {
 func (m *messages) withKeyHint(err error) error {
 	var list []error
 	for _, one := range fault.All(err) {
-		var f *fault.Error
-		if errors.As(one, &f) && f.Hint == "" {
+		if f, ok := errors.AsType[*fault.Error](one); ok && f.Hint == "" {
 			switch {
 			case f.Code == fault.KeyNotFound:
 				one = f.WithHint("%s", input.KeyHint(m.d, m.Ring))

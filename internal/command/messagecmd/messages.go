@@ -117,8 +117,7 @@ func bearerToken(arg string) (string, error) {
 		arg, what = string(data), path
 	}
 	token, err := input.UnwrapToken(arg)
-	var f *fault.Error
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return "", f.About(what).WithHint("a token by itself, or after \"Bearer \"")
 	}
 	return token, err

@@ -121,8 +121,7 @@ func inLine(err error) error {
 	if err == nil {
 		return nil
 	}
-	var f *fault.Error
-	if errors.As(err, &f) && strings.HasPrefix(f.Why, "line 1:") {
+	if f, ok := errors.AsType[*fault.Error](err); ok && strings.HasPrefix(f.Why, "line 1:") {
 		c := *f
 		c.Why = "column " + strings.TrimPrefix(f.Why, "line 1:")
 		return &c

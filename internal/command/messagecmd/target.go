@@ -49,7 +49,7 @@ func (m *messages) target(path string, data []byte, signs bool) (target, error) 
 			WithHint("--type pkg.Message, --method pkg.Service/Method, \"@type\" in the message, or messages: in %s", config.Name)
 	}
 	t, err := m.resolve("", string(name), signs)
-	if f := (*fault.Error)(nil); errors.As(err, &f) {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return t, f.About(`"@type"`)
 	}
 	return t, err

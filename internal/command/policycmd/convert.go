@@ -144,8 +144,7 @@ func convertAll(ctx context.Context, d command.Deps, protos policies.ProtoFlags,
 		return list, nil
 	}
 	for _, one := range fault.All(err) {
-		var f *fault.Error
-		if errors.As(one, &f) {
+		if f, ok := errors.AsType[*fault.Error](one); ok {
 			return nil, f.WithHint("nothing is written; the place is that in the rewritten file")
 		}
 	}

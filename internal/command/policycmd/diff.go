@@ -150,8 +150,7 @@ func (o diffOptions) invalid(err error, old *oldVersion) error {
 	}
 	var list []error
 	for _, one := range fault.All(invalid.Err) {
-		var f *fault.Error
-		if errors.As(one, &f) {
+		if f, ok := errors.AsType[*fault.Error](one); ok {
 			f = &fault.Error{Code: f.Code, What: "--against " + o.against, Why: "the old version has errors, so it admitted nothing: " + old.place(f.Error()), Hint: "compare with a version that runs"}
 			list = append(list, f)
 		}
@@ -168,8 +167,7 @@ func readAllow(path string) (diff.Allow, error) {
 		return nil, err
 	}
 	allow, err := diff.ReadAllow(data)
-	var f *fault.Error
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
 		what := path
 		if f.What != "" {
 			what += ": " + f.What

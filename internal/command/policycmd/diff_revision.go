@@ -141,8 +141,7 @@ func (v *oldVersion) hint(f *fault.Error) string {
 
 // withRevisionHint says how --against names a revision.
 func withRevisionHint(err error, against string) error {
-	var f *fault.Error
-	if errors.As(err, &f) && f.What == against && errors.Is(err, fs.ErrNotExist) {
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.What == against && errors.Is(err, fs.ErrNotExist) {
 		return f.WithHint("a branch, tag or commit is written --against %s", quote.Shell("git:"+against))
 	}
 	return err

@@ -96,8 +96,7 @@ func checkConfig(ctx context.Context, d command.Deps, r *configReport, online bo
 		} else {
 			_, err = p.Message(e.Type)
 		}
-		var f *fault.Error
-		if errors.As(err, &f) { // of a flag that was not given
+		if f, ok := errors.AsType[*fault.Error](err); ok { // of a flag that was not given
 			r.fail(where, fault.New(fault.ConfigInvalid, where, "%s", f.Why).WithHint("%s", f.Hint))
 		}
 	}

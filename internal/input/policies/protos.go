@@ -89,8 +89,7 @@ func (p *ProtoFlags) Find(ctx context.Context, d command.Deps, dir string) (*dis
 			d.Warn("%s: may have JWT annotations, and is passed over: folders that begin with a dot, node_modules and links are looked into only where they are named", quote.Printable(file))
 		}
 	}
-	var f *fault.Error
-	if errors.As(err, &f) && f.Code == fault.DescriptorUnreadable {
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Code == fault.DescriptorUnreadable {
 		return nil, f.WithHint("nothing is named, so all below %s is looked through: name .proto files, a folder or a descriptor set, here or in %s", place(dir), config.Name)
 	}
 	if err == nil && tree.Len() == 0 {
