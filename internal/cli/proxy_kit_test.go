@@ -175,7 +175,7 @@ func (c *connections) HandleConn(_ context.Context, s stats.ConnStats) {
 
 // call makes a call with a bearer token, "" for none.
 func (r *proxyRun) call(conn *grpc.ClientConn, method, token string) codes.Code {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	if token != "" {
 		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)

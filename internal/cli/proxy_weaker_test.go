@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -156,7 +155,7 @@ func TestProxyLimitsAreFlags(t *testing.T) {
 	config := testkit.File(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkeys: [{id: k, file: key.jwk}]\nproxy: {max_message: 1KiB, max_metadata: 2KiB, max_streams: 7}\n")
 	r := startProxy(t, dir, startEcho(t).addr, "--config", config)
 	send := func(message, metadataBytes int) codes.Code {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 		defer cancel()
 		ctx = metadata.AppendToOutgoingContext(ctx, "x", strings.Repeat("x", metadataBytes))
 		var out wrapperspb.StringValue

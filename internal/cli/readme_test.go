@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
@@ -113,7 +112,7 @@ func stepsOf(transcript string) []step {
 // background is waited for until it prints.
 func runSteps(t *testing.T, dir, prelude string, steps []step) []string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*testkit.Patience)
 	defer cancel()
 	shell := exec.CommandContext(ctx, "bash", "--norc")
 	shell.Dir = dir

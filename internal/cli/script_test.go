@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/jwtctl/jwtctl/internal/system"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestMain lets the scripts call this program as jwtctl and temporal-jwt.
@@ -130,12 +131,11 @@ func part(ts *testscript.TestScript, neg bool, args []string) {
 // await waits until a file exists and is not empty, or for `! await` until it
 // is gone.
 func await(ts *testscript.TestScript, neg bool, args []string) {
-	for range 1000 {
+	for end := time.Now().Add(testkit.Patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		info, err := os.Stat(ts.MkAbs(args[0]))
 		if there := err == nil && info.Size() > 0; there != neg {
 			return
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	ts.Fatalf("waited in vain for %s", args[0])
 }
@@ -152,20 +152,19 @@ func fetch(ts *testscript.TestScript, neg bool, args []string) {
 		url = scheme + "://" + host + args[1]
 	}
 	answer := ""
-	for range 500 {
+	for end := time.Now().Add(testkit.Patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		answer = get(ts, url)
 		if len(args) < 3 || strings.Contains(answer, args[2]) != neg {
 			_, err := fmt.Fprint(ts.Stdout(), answer)
 			ts.Check(err)
 			return
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	ts.Fatalf("%s never answered as hoped, last:\n%s", url, answer)
 }
 
 func get(ts *testscript.TestScript, url string) string {
-	resp, err := (&http.Client{Timeout: 10 * time.Second}).Get(url)
+	resp, err := (&http.Client{Timeout: testkit.Patience}).Get(url)
 	ts.Check(err)
 	defer func() { _ = resp.Body.Close() }()
 	var body strings.Builder

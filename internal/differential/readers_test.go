@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/jwtctl/jwtctl/internal/policytest"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // schema is what readers are told before messages of it.
@@ -67,7 +68,7 @@ func start(tb testing.TB, source bool, env []string, name string, args ...string
 	}
 	tb.Cleanup(func() {
 		_ = in.Close()
-		ended := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
+		ended := time.AfterFunc(testkit.Patience, func() { _ = cmd.Process.Kill() })
 		defer ended.Stop()
 		if err := cmd.Wait(); err != nil {
 			tb.Errorf("%s: %v", name, err)

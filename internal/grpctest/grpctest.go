@@ -220,7 +220,7 @@ func (s *Service) handle(_ any, ss grpc.ServerStream) error {
 // Call makes a call, and returns the answers as JSON.
 func (s *Service) Call(ctx context.Context, name string, requests ...string) (answers []string, err error) {
 	s.TB.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	m := s.Set.Method("t.S/" + name)
 	in, out, desc := (*dynamicpb.Message)(nil), (protoreflect.MessageDescriptor)(nil), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}

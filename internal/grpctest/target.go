@@ -75,7 +75,7 @@ func (a Outcome) String() string { return fmt.Sprintf("%v %q, %d bytes", a.Code,
 
 // Post makes a call of gRPC with body, which Frame has framed; nil ends the call with its headers.
 func (s *Target) Post(ctx context.Context, method, token string, body io.Reader) (Outcome, error) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/t.S/"+method, body)
 	if err != nil {

@@ -8,14 +8,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strings"
-	"sync/atomic"
-	"testing"
-	"time"
-
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/testkit"
+	"strings"
+	"sync/atomic"
+	"testing"
 )
 
 // scriptedSet is a set with scripted keys, answers and timing.
@@ -113,7 +111,7 @@ func TestS24_FindAmongSets(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 			defer cancel()
 			got, err := ring.Find(ctx, keys.Query{KeyID: tc.kid, Algorithm: keys.ES256})
 			if got != tc.want || fault.CodeOf(err) != tc.code {
@@ -144,7 +142,7 @@ func TestS24_SetsAreAskedTogether(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	kid := "7"
 	if k, err := ring.Find(ctx, keys.Query{KeyID: &kid, Algorithm: keys.ES256}); err != nil || k.ID() != kid {
@@ -185,7 +183,7 @@ func TestA20_SetsOfOtherIssuersAreLeftAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	issuer := "mine"
 	if k, err := ring.Find(ctx, keys.Query{Issuer: &issuer, Algorithm: keys.ES256}); err != nil || k != b {

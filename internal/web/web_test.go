@@ -89,7 +89,7 @@ func start(t *testing.T, origins ...string) *rig {
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(front) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 		defer cancel()
 		if err := s.Shutdown(ctx); err != nil {
 			t.Error(err)
@@ -133,7 +133,7 @@ type answer struct {
 // do sends a request with headers "Name: value".
 func (r *rig) do(method, path, body string, headers ...string) answer {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, r.url+path, strings.NewReader(body))
 	if err != nil {
