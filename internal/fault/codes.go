@@ -176,7 +176,7 @@ func Table(yield func(Row) bool) {
 		yield(Row{LimitExceeded, Refused, GRPCInvalidArgument, "larger or deeper than the limits"}) &&
 		yield(Row{MessageMalformed, Refused, GRPCInvalidArgument, "not a valid message of its type, or one that two readers could read differently (A38, A41)"}) &&
 		yield(Row{StaticClaimMismatch, Refused, GRPCPermissionDenied, "a static claim is missing, or has another value"}) &&
-		yield(Row{ClaimConflict, Refused, GRPCInternal, "the claims that a message to sign makes do not agree with its fields, or with each other (A61, A65)"}) &&
+		yield(Row{ClaimConflict, Refused, GRPCInternal, "the claims that a message to sign makes do not agree with its fields, with each other, or with the rules for its issuer (A61, A65)"}) &&
 		yield(Row{ClaimMismatch, Refused, GRPCPermissionDenied, "a claim is not the value of its field"}) &&
 		yield(Row{MethodUnknown, Refused, GRPCUnimplemented, "the descriptors have no method of this path, in this spelling (S60)"}) &&
 		yield(Row{EncodingUnknown, Refused, GRPCUnimplemented, "a message that must be read is compressed in an encoding that the proxy does not know"}) &&

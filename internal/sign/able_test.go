@@ -5,6 +5,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/policytest"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // A23: whether the keys can sign is known before there is a message to sign.
@@ -17,6 +18,7 @@ message Loop { ` + tok + ` Loop loop = 2 [(kalix.field).jwt.token = true]; }
 message None { string x = 1; }`
 	secret := policytest.Key(t, keys.ES256, keys.Attributes{ID: "free"})
 	ofB := policytest.Key(t, keys.ES256, keys.Attributes{ID: "b", Issuer: "B"})
+	typed := testkit.Must(secret.With(keys.Attributes{Rules: keys.Rules{Type: "at+jwt"}}))
 	public, err := secret.Public()
 	if err != nil {
 		t.Fatal(err)
@@ -31,6 +33,7 @@ message None { string x = 1; }`
 		"public":           {[]*keys.Key{public}, "", nil},
 		"another issuer's": {[]*keys.Key{ofB, public}, "", []string{"Any", "Loop"}},
 		"a named key":      {[]*keys.Key{ofB, secret}, "free", all},
+		"for another typ":  {[]*keys.Key{typed}, "", nil}, // than JWT (A63)
 		"no key so named":  {[]*keys.Key{secret}, "other", nil},
 	} {
 		w := policytest.New(t, schema, policytest.Setup{Keys: c.keys, SignKID: c.kid})

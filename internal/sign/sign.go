@@ -55,7 +55,7 @@ type Token struct {
 // After an error m must not be used. Errors have the path of the token or field
 // as What: key_missing or what else keys.Ring.Signer and jws.Sign return,
 // token_missing and claim_missing where claims of a bearer token are to be
-// included (A51), claim_conflict (A61), message_malformed for a field that has
+// included (A51), claim_conflict (A61, and the rules of the key), message_malformed for a field that has
 // no form as a claim, those of message.Codec.Settle (A38), and policy_invalid for a message without a token.
 func (s *Signer) Message(p *plan.Message, m protoreflect.Message, bearer *jws.Verified) ([]Token, error) {
 	if p.Token == nil && len(p.Nested) == 0 {
@@ -72,8 +72,8 @@ func (s *Signer) Message(p *plan.Message, m protoreflect.Message, bearer *jws.Ve
 }
 
 // Able returns why no key of the ring can sign some token of a message of p's type
-// (A23); nil if each has one. Of a token whose issuer its message decides, only that
-// there is a key at all can be known.
+// (A23), or why none that it signs is ever accepted; nil if each has one. Of a token
+// whose issuer its message decides, only that there is a key at all can be known.
 func (s *Signer) Able(p *plan.Message) error { return s.able(p, map[*plan.Message]bool{}) }
 
 func (s *Signer) able(p *plan.Message, seen map[*plan.Message]bool) error {
@@ -86,7 +86,11 @@ func (s *Signer) able(p *plan.Message, seen map[*plan.Message]bool) error {
 		if len(t.Issuers) > 0 {
 			issuer = &t.Issuers[0]
 		}
-		if _, err := s.ring.Signer(issuer, s.o.KeyID); err != nil {
+		key, err := s.ring.Signer(issuer, s.o.KeyID)
+		if err == nil {
+			err = jws.CheckMadeType(key)
+		}
+		if err != nil {
 			return at(string(t.Field.FullName()), err)
 		}
 	}
@@ -183,6 +187,9 @@ func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) 
 	}
 	if err := checkReadable(compact, set); err != nil {
 		return at(path, err)
+	}
+	if err := jws.CheckMade(key, compact); err != nil {
+		return fault.New(fault.ClaimConflict, path, "the rules for tokens of its issuer would refuse it: %w", err)
 	}
 	if other := otherOfOneof(p.Token.Field, m); other != nil {
 		return fault.New(fault.ClaimConflict, path, "it would replace %s, which is set, of the same oneof", other.Name())
