@@ -50,7 +50,7 @@ type ruleChange struct {
 	looser, tighter bool
 }
 
-// setting returns the change of a setting or a rule called name; "" is none.
+// setting returns the change of a setting or a rule called name; "" means that it has none.
 func setting(kind, subject, name, old, new string, before, after descset.Position) Change {
 	k := byID()[kind]
 	what := fmt.Sprintf("%s was %s, and is %s", name, cmp.Or(old, "none"), cmp.Or(new, "none"))
