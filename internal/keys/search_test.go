@@ -8,12 +8,13 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
-	"github.com/jwtctl/jwtctl/internal/testkit"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // scriptedSet is a set with scripted keys, answers and timing.
