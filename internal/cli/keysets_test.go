@@ -12,6 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/keygen"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // issued is a key as an identity provider publishes it, and what it signs.
@@ -214,59 +215,30 @@ func TestS12_KeySetsOfTheWorld(t *testing.T) {
 	}
 }
 
-// TestS12_SharedCases runs the sets that came with the request for them, which are
-// next to a clone where the project is developed.
-func TestS12_SharedCases(t *testing.T) {
-	const folder = "../../../shared/cases/keys"
-	token, err := os.ReadFile(filepath.Join(folder, "rs256.jwt"))
-	if err != nil {
-		t.Skip("no shared cases here; TestS12_KeySetsOfTheWorld has sets of the same kinds")
+// TestS12_KeySetFiles verifies one token with the sets of testdata/keysets, which hold
+// what sets of real issuers hold. José wrote the keys and the token.
+func TestS12_KeySetFiles(t *testing.T) {
+	const folder = "../../testdata/keysets"
+	token := strings.TrimSpace(string(testkit.Must(os.ReadFile(filepath.Join(folder, "token.jwt")))))
+	sets := testkit.Must(filepath.Glob(filepath.Join(folder, "*.json")))
+	if len(sets) < 13 {
+		t.Fatalf("only %d sets", len(sets))
 	}
-	sets, err := filepath.Glob(filepath.Join(folder, "*.json"))
-	if err != nil || len(sets) < 12 {
-		t.Fatalf("%d sets: %v", len(sets), err)
+	refused := map[string]struct {
+		code int
+		says string
+	}{
+		"spiffe-bundle.json": {1, `no key has the id "login-1"`},
+		"key-ops-empty.json": {3, "its key_ops is empty"},
 	}
 	for _, path := range sets {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			set, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want, says := 0, ""
-			switch filepath.Base(path) {
-			case "spiffe-bundle.json":
-				want, says = 1, `no key has the id "idp-key-1"`
-			case "empty-key-ops.json":
-				want, says = 3, "its key_ops is empty"
-			}
-			code, stderr := inspectSet(t, set, strings.TrimSpace(string(token)))
-			if code != want || !strings.Contains(stderr, says) {
-				t.Errorf("exit %d, want %d and %q:\n%s", code, want, says, stderr)
+			want := refused[filepath.Base(path)]
+			code, stderr := inspectSet(t, testkit.Must(os.ReadFile(path)), token)
+			if code != want.code || !strings.Contains(stderr, want.says) {
+				t.Errorf("exit %d, want %d and %q:\n%s", code, want.code, want.says, stderr)
 			}
 		})
-	}
-}
-
-// TestSharedDecodeOnly decodes the tokens that came with the request for it.
-func TestSharedDecodeOnly(t *testing.T) {
-	data, err := os.ReadFile("../../../shared/cases/keys/decode-only.txt")
-	if err != nil {
-		t.Skip("no shared cases here; testdata/script/inspect/decoder.txtar has tokens of the same kinds")
-	}
-	n := 0
-	for line := range strings.Lines(string(data)) {
-		name, token, found := strings.Cut(strings.TrimSpace(line), " ")
-		if !found || name == "#" {
-			continue
-		}
-		n++
-		f := newFake(t)
-		if code := Main([]string{"inspect", token}, f.System); code != 0 || !strings.Contains(f.err.String(), "NOT VERIFIED") || f.out.String() == "" {
-			t.Errorf("%s: exit %d\n%s%s", name, code, f.out.String(), f.err.String())
-		}
-	}
-	if n < 7 {
-		t.Errorf("%d tokens", n)
 	}
 }
 

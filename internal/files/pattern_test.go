@@ -87,7 +87,7 @@ func TestFindAllNamesWhatItPassesOver(t *testing.T) {
 	}
 	for link, to := range map[string]string{"a/inside": "../a", "out": t.TempDir(), "a/file.json": "b.json", "dangling": "nowhere"} {
 		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
-			t.Skip(err)
+			t.Fatal(err)
 		}
 	}
 	for pattern, want := range map[string][]string{

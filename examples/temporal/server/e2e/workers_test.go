@@ -45,7 +45,7 @@ func installedWorkers(t *testing.T) string {
 	t.Helper()
 	dir := os.Getenv("JWTCTL_E2E_WORKERS")
 	if dir == "" {
-		t.Skip("JWTCTL_E2E_WORKERS is not set; make e2e installs the workers and sets it")
+		skip(t, "JWTCTL_E2E_WORKERS is not set; make e2e installs the workers and sets it")
 	}
 	return absolute(t, dir)
 }
