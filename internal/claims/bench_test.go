@@ -11,8 +11,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// BenchmarkClaims times what one claim costs. The metric is the share it has of
-// one ES256 signature check, which is what each token costs anyway.
+// BenchmarkClaims measures the cost of a claim. The metric is that cost as a share of an
+// ES256 signature check, which every token costs anyway.
 func BenchmarkClaims(b *testing.B) {
 	s := newSchema(b)
 	signature := signatureCheck(b)
@@ -50,7 +50,7 @@ func BenchmarkClaims(b *testing.B) {
 	}
 }
 
-// signatureCheck returns how long the bare check of a P-256 signature takes.
+// signatureCheck returns how long a bare P-256 signature check takes.
 func signatureCheck(b *testing.B) time.Duration {
 	b.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

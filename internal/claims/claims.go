@@ -1,20 +1,17 @@
-// Package claims turns a field's value into a JSON claim and back, and says
-// whether a claim is a field's value, for every kind of protobuf field
-// (annotations.md A43, A47, A80–A84).
+// Package claims converts a field's value to a JSON claim and back, and compares the two,
+// for every kind of protobuf field (A43, A47, A80–A84).
 //
-// A claim is read as the field's type and nothing else (A82). Scalar fields
-// take one kind of JSON: strings for string and bytes (base64 of either
-// alphabet, with or without padding, in one spelling), true and false for bool,
-// integral numbers for 32-bit integers, integral numbers and strings of such for
-// 64-bit ones (1.0 and 1e3 are integral), numbers and "NaN", "Infinity" and
-// "-Infinity" for float and double, names and numbers for enums. Messages take
-// what protojson takes. null is the value of google.protobuf.Value and NullValue
-// alone, never an absent claim. Floats compare by value, so -0 is 0, and NaN is
-// NaN.
+// A claim is parsed as the field's type only (A82). A scalar field accepts one kind of
+// JSON: strings for string and bytes (base64 of either alphabet, with or without padding,
+// otherwise canonical), true and false for bool, integral numbers for 32-bit integers,
+// integral numbers and strings of such for 64-bit integers (1.0 and 1e3 are integral),
+// numbers and "NaN", "Infinity" and "-Infinity" for float and double, names and numbers
+// for enums. Messages accept what protojson does. null is a value of
+// google.protobuf.Value and NullValue only, never an absent claim. Floats are compared by
+// value: -0 equals 0, and NaN equals NaN.
 //
-// It knows neither tokens nor annotations: which claim belongs to which field is
-// for policy to say (A48). It imports message, for claims that are messages,
-// fault and strictjson.
+// The package does not know tokens or annotations: package policy decides which claim
+// belongs to which field (A48).
 package claims
 
 import (
@@ -28,38 +25,37 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// Codec converts and compares. It does not change, and is safe for concurrent
-// use where its resolver is.
+// Codec converts and compares. It is immutable, and safe for concurrent use if its
+// resolver is.
 //
-// In its methods fd is a field of the message that the value comes from or goes
-// to, and a claim is one strict JSON value, as strictjson returns it.
+// In its methods, fd is a field of the message that the value comes from or goes to, and
+// a claim is a strict JSON value, as strictjson returns it.
 type Codec struct {
 	messages *message.Codec
 }
 
-// New returns a Codec that finds what is in an Any, and extensions, in types.
+// New returns a Codec that looks up extensions, and the types in Any messages, in types.
 func New(types message.Resolver) *Codec {
 	return &Codec{messages: message.New(types, message.Limits{})}
 }
 
-// Settle makes sure that all readers read the same from m (A38); see
+// Settle ensures that all implementations read the same from m (A38); see
 // message.Codec.Settle.
 func (c *Codec) Settle(m protoreflect.Message, s message.Strictness) error {
 	return c.messages.Settle(m, s)
 }
 
-// Empty reports whether m's field is empty: not set where that is known, and else
-// the zero value or without elements (A43).
+// Empty reports whether m's field is empty: not set if it has presence, and otherwise
+// zero or without elements (A43).
 func Empty(m protoreflect.Message, fd protoreflect.FieldDescriptor) bool { return !m.Has(fd) }
 
-// Value returns the claim that v, a value of fd, makes (A80, A81): compact, and
-// the same bytes for equal values. 64-bit integers of the field itself, of its
-// elements and map values are numbers up to 2^53; within messages they are
-// strings.
+// Value returns the claim for v, a value of fd (A80, A81). It is compact, and the same
+// bytes for equal values. 64-bit integers in the field itself, its elements or map values
+// are numbers up to 2^53; within messages they are strings.
 //
-// It returns message_malformed for what ProtoJSON cannot hold whole: text that
-// is not UTF-8, an Any of unknown type, a Timestamp out of range, a message with
-// fields its type does not know; and limit_exceeded.
+// It returns message_malformed if ProtoJSON cannot represent v completely: text that is
+// not UTF-8, an Any of unknown type, a Timestamp out of range, a message with unknown
+// fields. It can also return limit_exceeded.
 func (c *Codec) Value(fd protoreflect.FieldDescriptor, v protoreflect.Value) (strictjson.Value, error) {
 	w := writer{messages: c.messages, out: make(strictjson.Value, 0, 32)}
 	switch {
@@ -80,10 +76,9 @@ func (c *Codec) Value(fd protoreflect.FieldDescriptor, v protoreflect.Value) (st
 	return w.out, nil
 }
 
-// Parse puts the claim into into's field, which is empty (EXTRACT, A44). It
-// returns claim_mismatch where the claim is not a value of the field's type, or
-// where another member of the field's oneof is set and would be lost; into is
-// then unchanged.
+// Parse sets into's field, which must be empty, to the claim (EXTRACT, A44). It returns
+// claim_mismatch if the claim is not a value of the field's type, or if another member of
+// the field's oneof is set and would be lost; into is then unchanged.
 func (c *Codec) Parse(fd protoreflect.FieldDescriptor, claim strictjson.Value, into protoreflect.Message) error {
 	if other := sibling(fd, into); other != nil {
 		return fault.New(fault.ClaimMismatch, string(fd.FullName()), "it would replace %s, which is set, of the same oneof", other.Name())
@@ -149,8 +144,8 @@ func (c *Codec) parseMap(fd protoreflect.FieldDescriptor, claim strictjson.Value
 	return true
 }
 
-// Equal returns nil if the claim, read as fd's type, is v, a value of fd, and
-// claim_mismatch if it is another or none (A82).
+// Equal returns nil if the claim, parsed as fd's type, equals v, and claim_mismatch
+// otherwise (A82).
 func (c *Codec) Equal(fd protoreflect.FieldDescriptor, v protoreflect.Value, claim strictjson.Value) error {
 	if !c.equal(fd, v, claim) {
 		return c.differs(fd, claim)
@@ -199,7 +194,7 @@ func (c *Codec) equalMap(fd protoreflect.FieldDescriptor, entries protoreflect.M
 
 func (c *Codec) equalOne(fd protoreflect.FieldDescriptor, v protoreflect.Value, claim strictjson.Value) bool {
 	switch {
-	case fd.Kind() == protoreflect.StringKind: // the most frequent claim, without a copy of it
+	case fd.Kind() == protoreflect.StringKind: // the most common kind, without a copy
 		text, ok := content(claim)
 		return ok && string(text) == v.String()
 	case fd.Message() == nil:
@@ -211,8 +206,8 @@ func (c *Codec) equalOne(fd protoreflect.FieldDescriptor, v protoreflect.Value, 
 	return ok && (proto.Equal(parsed.Message().Interface(), m.Interface()) || c.equalForm(parsed.Message(), m))
 }
 
-// equalForm compares parsed with what m is when it has been JSON once: the
-// bytes within an Any depend on who wrote them.
+// equalForm compares parsed with m after a conversion to JSON and back: the bytes within
+// an Any depend on the encoder.
 func (c *Codec) equalForm(parsed, m protoreflect.Message) bool {
 	text, err := c.messages.Marshal(m)
 	if err != nil {
@@ -222,7 +217,8 @@ func (c *Codec) equalForm(parsed, m protoreflect.Message) bool {
 	return c.messages.Unmarshal(text, again) == nil && proto.Equal(parsed.Interface(), again.Interface())
 }
 
-// differs says why a field is not its claim, and never what either holds.
+// differs returns the error for a claim that does not equal its field, without either
+// value.
 func (c *Codec) differs(fd protoreflect.FieldDescriptor, claim strictjson.Value) error {
 	scratch := dynamicpb.NewMessage(fd.ContainingMessage())
 	if _, fits := c.parse(fd, claim, scratch); fits {
@@ -231,7 +227,7 @@ func (c *Codec) differs(fd protoreflect.FieldDescriptor, claim strictjson.Value)
 	return misfit(fd, claim)
 }
 
-// misfit says that a claim has no value of the field's type.
+// misfit returns the error for a claim that is not a value of the field's type.
 func misfit(fd protoreflect.FieldDescriptor, claim strictjson.Value) error {
 	return fault.New(fault.ClaimMismatch, string(fd.FullName()), "the claim is %s, but the field is %s", jsonKind(claim), policy.TypeName(fd))
 }

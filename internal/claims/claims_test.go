@@ -47,7 +47,8 @@ func TestA43_Empty(t *testing.T) {
 	}
 }
 
-// A81: numbers to 2^53 and strings beyond, on both sides of every border.
+// TestA81_WideIntegers: numbers up to 2^53 and strings beyond, on both sides of each
+// limit. A81.
 func TestA81_WideIntegers(t *testing.T) {
 	s := newSchema(t)
 	tests := map[string]struct {
@@ -105,7 +106,8 @@ func TestA82_FloatsByValue(t *testing.T) {
 	}
 }
 
-// A44: to write one member of a oneof would drop the other, which was checked.
+// TestA44_OneofKeepsWhatIsSet: setting one member of a oneof would drop another, which
+// was checked. A44.
 func TestA44_OneofKeepsWhatIsSet(t *testing.T) {
 	s := newSchema(t)
 	m, _ := s.value(t, "p3.All.one_string", `"a"`)
@@ -121,7 +123,7 @@ func TestA44_OneofKeepsWhatIsSet(t *testing.T) {
 	}
 }
 
-// A claim is refused whole: no element of a list that fails is left.
+// TestA44_RefusedLeavesNothing: after a refused claim, no element of the list is left.
 func TestA44_RefusedLeavesNothing(t *testing.T) {
 	s := newSchema(t)
 	for name, text := range map[protoreflect.FullName]string{
@@ -138,7 +140,8 @@ func TestA44_RefusedLeavesNothing(t *testing.T) {
 	}
 }
 
-// The error says what both sides are and nothing of what they hold (S69).
+// TestS69_MismatchHidesValues: the error describes both types, and shows neither value
+// (S69).
 func TestS69_MismatchHidesValues(t *testing.T) {
 	s := newSchema(t)
 	m, fd := s.value(t, "p3.All.m_int64", `{"secret-key":1}`)
@@ -153,8 +156,8 @@ func TestS69_MismatchHidesValues(t *testing.T) {
 	}
 }
 
-// What ProtoJSON cannot hold whole makes no claim: a token that leaves
-// something out would vouch for what it does not say.
+// TestA80_NoClaimWithoutAllOfIt: a value that ProtoJSON cannot represent completely has
+// no claim: the token would vouch for something that it omits.
 func TestA80_NoClaimWithoutAllOfIt(t *testing.T) {
 	s := newSchema(t)
 	child := func(change func(m protoreflect.Message)) protoreflect.Value {
@@ -199,8 +202,8 @@ func TestA80_NoClaimWithoutAllOfIt(t *testing.T) {
 	}
 }
 
-// A82: what is in an Any is compared by content, however its bytes were
-// written: here with the fields in another order, and a map's entries.
+// TestA82_AnyByContent: the content of an Any is compared, however it was encoded: here
+// with fields and map entries in another order. A82.
 func TestA82_AnyByContent(t *testing.T) {
 	s := newSchema(t)
 	m, fd := s.value(t, "p3.All.any", `{}`)
@@ -217,7 +220,7 @@ func TestA82_AnyByContent(t *testing.T) {
 	}
 }
 
-// Generated messages are as good as dynamic ones.
+// TestGeneratedMessages: generated messages work like dynamic ones.
 func TestGeneratedMessages(t *testing.T) {
 	s := newSchema(t)
 	m := (&anypb.Any{}).ProtoReflect()

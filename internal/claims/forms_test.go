@@ -9,16 +9,16 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// TestA80_Forms has, for each kind of field, its claim in canonical ProtoJSON,
-// and claims that it is equal to and different from (A82).
+// TestA80_Forms has, for each kind of field, its claim in canonical ProtoJSON, and claims
+// that equal it or differ from it (A82).
 func TestA80_Forms(t *testing.T) {
 	s := newSchema(t)
 	tests := map[string]struct {
 		field protoreflect.FullName
-		value string // of the field, for protojson
+		value string // the field's value, for protojson
 		want  string // its claim
 		same  []string
-		other []string // JSON that is no equal claim; all but no type of S48 are below
+		other []string // JSON that does not equal the claim; the types of S48 are below
 	}{
 		"bool":            {field: "p3.All.bool", value: `true`, want: `true`, other: []string{`false`}},
 		"string":          {field: "p3.All.string", value: `"é\n\"<"`, want: `"é\n\"<"`, same: []string{`"\u00e9\u000a\u0022\u003c"`}, other: []string{`"é"`}},
@@ -93,15 +93,15 @@ func TestA80_Forms(t *testing.T) {
 	}
 }
 
-// TestS48_NoCoercion pins, for each kind of field, which JSON it is read from:
-// every cell of the table is tried.
+// TestS48_NoCoercion checks which types of JSON each kind of field accepts: all cells of
+// the table.
 func TestS48_NoCoercion(t *testing.T) {
 	s := newSchema(t)
 	columns := []string{
 		`1`, `"1"`, `1.0`, `"1e0"`, `1.5`, `true`, `"true"`, `null`, `[1]`, `["1"]`, `{}`,
 		`"LEVEL_LOW"`, `"AQ=="`, `"-_8"`, `"NaN"`, `9007199254740993`, `"9007199254740993"`, `-1`, `""`, `1e39`,
 	}
-	tests := map[protoreflect.FullName]string{ // the columns that are read
+	tests := map[protoreflect.FullName]string{ // the accepted columns
 		"p3.All.bool":     `true`,
 		"p3.All.string":   `"1" "1e0" "true" "LEVEL_LOW" "AQ==" "-_8" "NaN" "9007199254740993" ""`,
 		"p3.All.bytes":    `"1e0" "true" "AQ==" "-_8" "9007199254740993" ""`,

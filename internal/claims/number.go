@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// number is a JSON number in parts, none of which passes through a float: the
-// digits of whole and fraction, times 10^exp behind the whole ones.
+// number is a JSON number in parts, without conversion to a float: the digits of whole
+// and fraction, times 10^exp.
 type number struct {
 	negative        bool
 	whole, fraction []byte
 	exp             int
 }
 
-// farExp stands for every exponent from there on; no text has as many digits
-// as would bring such a number back into range.
+// farExp represents all larger exponents; no text has enough digits to bring such a
+// number back into range.
 const farExp = 1 << 30
 
-// cutNumber reads text by the grammar of RFC 8259 section 6; ok is false for
+// cutNumber parses text by the grammar of RFC 8259 section 6. It returns false for
 // anything else.
 func cutNumber(text []byte) (n number, ok bool) {
 	text, n.negative = cutSign(text, "-")
@@ -55,7 +55,7 @@ func cutNumber(text []byte) (n number, ok bool) {
 
 func cutSign(text []byte, sign string) ([]byte, bool) { return bytes.CutPrefix(text, []byte(sign)) }
 
-// digits splits text behind its first digits.
+// digits splits text after its leading digits.
 func digits(text []byte) (first, rest []byte) {
 	i := 0
 	for i < len(text) && '0' <= text[i] && text[i] <= '9' {
@@ -82,7 +82,7 @@ func (n number) integer() (magnitude uint64, ok bool) {
 	return magnitude, err == nil
 }
 
-// signed returns text as an integer of so many bits.
+// signed returns text as a signed integer of the given size.
 func signed(text []byte, bits int) (int64, bool) {
 	n, ok := cutNumber(text)
 	if !ok {
@@ -98,7 +98,7 @@ func signed(text []byte, bits int) (int64, bool) {
 	}
 }
 
-// unsigned returns text as an integer of so many bits without a sign; -0 is 0.
+// unsigned returns text as an unsigned integer of the given size; -0 is 0.
 func unsigned(text []byte, bits int) (uint64, bool) {
 	n, ok := cutNumber(text)
 	if !ok {
@@ -109,7 +109,7 @@ func unsigned(text []byte, bits int) (uint64, bool) {
 	return magnitude, ok && fits && (!n.negative || magnitude == 0)
 }
 
-// sameNumber reports whether two JSON numbers are one, exactly.
+// sameNumber reports whether two JSON numbers are exactly equal.
 func sameNumber(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true
@@ -127,13 +127,13 @@ func sameNumber(a, b []byte) bool {
 	if len(digitsX) == 0 {
 		return true
 	}
-	// Exponents that were cut short are only known to be far.
+	// Exponents beyond farExp are not known exactly.
 	near := max(x.exp, -x.exp, y.exp, -y.exp) < farExp
 	return near && expX == expY && x.negative == y.negative
 }
 
-// normal returns the digits without zeros at either end, none for 0, and the
-// power of ten of the last.
+// normal returns the digits without zeros at either end (none for 0), and the power of
+// ten of the last digit.
 func (n number) normal() (digits []byte, exp int) {
 	all := append(append(make([]byte, 0, len(n.whole)+len(n.fraction)), n.whole...), n.fraction...)
 	digits = bytes.TrimRight(all, "0")

@@ -11,7 +11,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A82: every border of every width, in the spellings that JSON has for it.
+// TestA82_IntegersExactly: each limit of each integer size, in all spellings that JSON
+// permits. A82.
 func TestA82_IntegersExactly(t *testing.T) {
 	type integer struct {
 		text string
@@ -47,7 +48,7 @@ func TestA82_IntegersExactly(t *testing.T) {
 					t.Errorf("%s: read as %s, %t", row.text, got, ok)
 					continue
 				}
-				if !strings.ContainsAny(row.text, "eE") { // big.Rat would write the zeros out
+				if !strings.ContainsAny(row.text, "eE") { // big.Rat would write out the zeros
 					if want, _ := new(big.Rat).SetString(row.text); ok && want.RatString() != got {
 						t.Errorf("%s: read as %s", row.text, got)
 					}
@@ -73,8 +74,8 @@ func unsignedText(bits int) func(string) (string, bool) {
 
 const jsonNumber = `-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,8})?([eE][+-]?[0-9]{1,2})?`
 
-// The integers of texts are those of the exact quotients, and protojson reads
-// no number that we do not.
+// TestA82_IntegersAsMathAndProtojson: integers equal the exact quotients, and protojson
+// accepts no number that we refuse.
 func TestA82_IntegersAsMathAndProtojson(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringMatching(jsonNumber).Draw(t, "number")
@@ -94,7 +95,7 @@ func TestA82_IntegersAsMathAndProtojson(t *testing.T) {
 	})
 }
 
-// Floats are written as protojson writes them.
+// TestA80_FloatsAsProtojson: floats are formatted as protojson does.
 func TestA80_FloatsAsProtojson(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		edge := []float64{1e-6, 1e21, 9.99999e-7, 9.999999e20, 1e-7, 1e-10, 0, 5e-324, 1e300}

@@ -8,9 +8,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// Object returns the object that members make, in their order. It returns
-// message_malformed if a name is duplicated or a name or value is not strict
-// JSON.
+// Object returns the JSON object with members, in their order. It returns
+// message_malformed for a duplicate name, or a name or value that is not strict JSON.
 func Object(members []strictjson.Member) (strictjson.Value, error) {
 	var w writer
 	w.object(members)
@@ -23,8 +22,8 @@ func Object(members []strictjson.Member) (strictjson.Value, error) {
 	return w.out, nil
 }
 
-// Same reports whether two claims of no known type are one JSON value: numbers
-// exactly and however written, strings by content, objects without order.
+// Same reports whether two claims of unknown type are the same JSON value: numbers are
+// compared exactly in any notation, strings by content, objects regardless of order.
 func Same(a, b strictjson.Value) bool {
 	if bytes.Equal(a, b) {
 		return true
@@ -44,7 +43,7 @@ func Same(a, b strictjson.Value) bool {
 	case '{':
 		return sameObject(a, b)
 	}
-	return true // true, false and null have one spelling
+	return true // true, false and null have only one spelling
 }
 
 func sameArray(a, b strictjson.Value) bool {

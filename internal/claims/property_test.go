@@ -13,14 +13,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// maker draws values of fields, from few enough scalars that two are often
+// maker draws values of fields, using few different scalars so that values are often
 // equal.
 type maker struct {
 	t     *rapid.T
 	types message.Resolver
 }
 
-// field draws a value of fd that is not empty.
+// field draws a non-empty value of fd.
 func (k maker) field(m protoreflect.Message, fd protoreflect.FieldDescriptor, depth int) protoreflect.Value {
 	v := m.NewField(fd)
 	switch {
@@ -80,7 +80,7 @@ func (k maker) scalar(fd protoreflect.FieldDescriptor) protoreflect.Value {
 	return protoreflect.ValueOfEnum(n)
 }
 
-// fill draws what m holds; what ProtoJSON has bounds for keeps them.
+// fill draws the content of m, within the ranges that ProtoJSON permits.
 func (k maker) fill(m protoreflect.Message, depth int) {
 	fields := m.Descriptor().Fields()
 	set := func(name string, v any) { m.Set(fields.ByName(protoreflect.Name(name)), protoreflect.ValueOf(v)) }
@@ -119,7 +119,7 @@ func (k maker) value(m protoreflect.Message, depth int) {
 	kinds := m.Descriptor().Oneofs().Get(0).Fields()
 	last := kinds.Len() - 1
 	if depth < 0 {
-		last = 3 // no struct, no list
+		last = 3 // neither struct nor list
 	}
 	fd := kinds.Get(rapid.IntRange(0, last).Draw(k.t, "kind"))
 	v := k.field(m, fd, depth)
@@ -163,9 +163,9 @@ func (s schema) fields() []protoreflect.FieldDescriptor {
 	return list
 }
 
-// TestA80_RoundTrip: any value of any field makes a claim that is strict JSON,
-// is equal to it, and is read back as it; and another value's claim is equal
-// only if the values are.
+// TestA80_RoundTrip: the claim of any value of any field is strict JSON, equals the
+// value, and parses back to it; the claim of another value equals it only if the values
+// are equal.
 func TestA80_RoundTrip(t *testing.T) {
 	s := newSchema(t)
 	for _, fd := range s.fields() {
@@ -209,8 +209,8 @@ func (s schema) roundTrip(t *rapid.T, fd protoreflect.FieldDescriptor) {
 	}
 }
 
-// TestS48_NoPanic: no claim makes a method panic, and a claim that is read is
-// equal to what it was read as.
+// TestS48_NoPanic: no claim causes a panic, and an accepted claim equals the value that
+// it was parsed as.
 func TestS48_NoPanic(t *testing.T) {
 	s := newSchema(t)
 	all := s.fields()

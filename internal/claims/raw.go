@@ -10,9 +10,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// RawEntries returns the entries of v, a value of the map fd, as claims, sorted
-// by name (A60). The errors are those of Value, and internal for a map whose
-// keys are not strings: lint has refused it (A83).
+// RawEntries returns the entries of v, a value of the map fd, as claims sorted by name
+// (A60). Errors are those of Value, and internal for a map whose keys are not strings,
+// which lint refuses (A83).
 func (c *Codec) RawEntries(fd protoreflect.FieldDescriptor, v protoreflect.Value) ([]strictjson.Member, error) {
 	if !stringKeys(fd) {
 		return nil, noStringKeys(fd)
@@ -33,9 +33,9 @@ func (c *Codec) RawEntries(fd protoreflect.FieldDescriptor, v protoreflect.Value
 	return members, nil
 }
 
-// RawFill drops the entries of into's map fd, and puts in every claim that fits
-// its value type (A47). It fits by its JSON type: no string makes a number, no
-// number an enum. It returns internal for a map whose keys are not strings.
+// RawFill clears into's map fd, and adds every claim that matches its value type (A47).
+// Only the JSON type counts: a string is not taken for a number, nor a number for an
+// enum. It returns internal for a map whose keys are not strings.
 func (c *Codec) RawFill(fd protoreflect.FieldDescriptor, claims []strictjson.Member, into protoreflect.Message) error {
 	if !stringKeys(fd) {
 		return noStringKeys(fd)
@@ -56,8 +56,8 @@ func (c *Codec) RawFill(fd protoreflect.FieldDescriptor, claims []strictjson.Mem
 	return nil
 }
 
-// fits reports whether claim has the JSON type that A47 gives to values of fd,
-// where Parse takes more than that.
+// fits reports whether claim has the JSON type that A47 requires for values of fd; Parse
+// accepts more.
 func fits(fd protoreflect.FieldDescriptor, claim strictjson.Value) bool {
 	switch fd.Kind() {
 	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind,

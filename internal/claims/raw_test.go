@@ -19,8 +19,8 @@ func members(t *testing.T, text string) []strictjson.Member {
 	return list
 }
 
-// TestA47_RawFill: which claims of one token go into maps of each type, what
-// was in them before being dropped.
+// TestA47_RawFill: which claims of a token are added to maps of each type; previous
+// entries are dropped.
 func TestA47_RawFill(t *testing.T) {
 	s := newSchema(t)
 	const token = `{"sub":"alice","b64":"AQ==","yes":true,"no":false,"n":1,"int":2.0,"half":1.5,"neg":-1,"big":9007199254740993,` +
@@ -77,7 +77,8 @@ func TestA60_RawEntries(t *testing.T) {
 	}
 }
 
-// A83: lint refuses such a map; nothing that gets past it makes or takes claims.
+// TestA83_OnlyStringKeys: lint refuses a map with other keys; even if it did not, such a
+// map makes and accepts no claims. A83.
 func TestA83_OnlyStringKeys(t *testing.T) {
 	s := newSchema(t)
 	m, fd := s.value(t, "p3.All.numbered", `{"1":"a"}`)

@@ -12,8 +12,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// one returns the claim as a value of fd, or of one element of it; fresh makes
-// the value where it is a message.
+// one returns the claim as a value of fd, or of one of its elements. fresh makes a new
+// value if it is a message.
 func (c *Codec) one(fd protoreflect.FieldDescriptor, claim strictjson.Value, fresh func() protoreflect.Value) (protoreflect.Value, bool) {
 	if fd.Message() == nil {
 		return scalar(fd, claim)
@@ -26,13 +26,14 @@ func (c *Codec) one(fd protoreflect.FieldDescriptor, claim strictjson.Value, fre
 		}
 		return v, ok
 	}
-	// What a claim brings into a message must be as sound as what came with it (A38).
+	// What a claim adds to a message must be as unambiguous as what came with the message
+	// (A38).
 	sound := c.messages.Unmarshal(claim, v.Message()) == nil && c.messages.Settle(v.Message(), message.Strictness{UnknownTypes: true}) == nil
 	return v, sound
 }
 
-// wrapped returns the one field of a wrapper such as google.protobuf.Int64Value,
-// whose JSON is that of the field; nil for other messages.
+// wrapped returns the only field of a wrapper such as google.protobuf.Int64Value, whose
+// JSON is that of the field, and nil for other messages.
 func wrapped(desc protoreflect.MessageDescriptor) protoreflect.FieldDescriptor {
 	if desc.FullName().Parent() != "google.protobuf" {
 		return nil
@@ -81,8 +82,7 @@ func scalar(fd protoreflect.FieldDescriptor, claim strictjson.Value) (v protoref
 	return protoreflect.Value{}, false
 }
 
-// content returns the text of a JSON string, without a copy where nothing in
-// it is escaped.
+// content returns the text of a JSON string, without a copy if nothing in it is escaped.
 func content(claim strictjson.Value) ([]byte, bool) {
 	if len(claim) < 2 || claim[0] != '"' {
 		return nil, false
@@ -94,8 +94,8 @@ func content(claim strictjson.Value) ([]byte, bool) {
 	return []byte(text), ok
 }
 
-// unquoted returns the text of a string, and any other claim as it is: a 64-bit
-// integer may be in a string (A82).
+// unquoted returns the text of a string, and any other claim unchanged: a 64-bit integer
+// may be in a string (A82).
 func unquoted(claim strictjson.Value) []byte {
 	if text, isString := content(claim); isString {
 		return text
@@ -103,9 +103,9 @@ func unquoted(claim strictjson.Value) []byte {
 	return claim
 }
 
-// decodeBase64 takes both alphabets, with and without padding, as ProtoJSON
-// does, but of the many spellings of one content that base64 has, only that
-// with zeros in its last bits and no line breaks.
+// decodeBase64 decodes both alphabets, with or without padding, like ProtoJSON, but
+// accepts only the canonical spelling: unused bits are zero, and there are no line
+// breaks.
 func decodeBase64(claim strictjson.Value) ([]byte, bool) {
 	text, ok := content(claim)
 	if !ok || bytes.ContainsAny(text, "\r\n") {
@@ -122,7 +122,8 @@ func decodeBase64(claim strictjson.Value) ([]byte, bool) {
 	return out, err == nil
 }
 
-// float returns the number nearest to the claim; one beyond the largest is not one.
+// float returns the number nearest to the claim. It returns false for one beyond the
+// largest float.
 func float(claim strictjson.Value, bits int) (float64, bool) {
 	if text, isString := content(claim); isString {
 		switch string(text) {
@@ -142,8 +143,8 @@ func float(claim strictjson.Value, bits int) (float64, bool) {
 	return f, err == nil
 }
 
-// enumNumber takes a name of the enum, or a number: of a closed enum, only one
-// that has a name.
+// enumNumber accepts a name of the enum, or a number. For a closed enum, the number must
+// be declared.
 func enumNumber(enum protoreflect.EnumDescriptor, claim strictjson.Value) (protoreflect.EnumNumber, bool) {
 	if name, isString := content(claim); isString {
 		value := enum.Values().ByName(protoreflect.Name(name))

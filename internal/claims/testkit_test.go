@@ -13,7 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
-// proto3 has a field of every kind and shape; the names say which.
+// proto3 has a field of every kind and cardinality, named accordingly.
 const proto3 = `
 syntax = "proto3";
 package p3;
@@ -117,8 +117,8 @@ func (s schema) field(tb testing.TB, name protoreflect.FullName) (protoreflect.M
 	return dynamicpb.NewMessage(desc), desc.Fields().ByName(name.Name())
 }
 
-// value returns a message whose field has the value that protojson, which is
-// not under test here, reads from text.
+// value returns a message with the field set to the value that protojson, which is not
+// under test here, parses from text.
 func (s schema) value(tb testing.TB, name protoreflect.FullName, text string) (protoreflect.Message, protoreflect.FieldDescriptor) {
 	tb.Helper()
 	m, fd := s.field(tb, name)
@@ -129,7 +129,7 @@ func (s schema) value(tb testing.TB, name protoreflect.FullName, text string) (p
 	return m, fd
 }
 
-// equal reports whether two messages are equal, with a look at both where not.
+// wantEqual fails unless got equals want, and prints both.
 func wantEqual(tb testing.TB, got, want protoreflect.Message) {
 	tb.Helper()
 	if !proto.Equal(got.Interface(), want.Interface()) {

@@ -13,11 +13,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// maxSafe is the largest magnitude of an integer that is a JSON number (A81):
-// a reader that knows float64 alone has these exactly (RFC 7493 section 2.2).
+// maxSafe is the largest magnitude of an integer that is written as a JSON number (A81):
+// readers that use float64 represent these exactly (RFC 7493 section 2.2).
 const maxSafe = 1 << 53
 
-// writer builds one claim; after an error it writes no more.
+// writer writes one claim. After an error it writes nothing more.
 type writer struct {
 	messages *message.Codec
 	out      strictjson.Value
@@ -47,7 +47,7 @@ func (w *writer) object(members []strictjson.Member) {
 	w.out = append(w.out, '}')
 }
 
-// one appends v, which is a value of fd or one element of it.
+// one appends v, a value of fd or one of its elements.
 func (w *writer) one(fd protoreflect.FieldDescriptor, v protoreflect.Value) {
 	switch fd.Kind() {
 	case protoreflect.StringKind:
@@ -85,8 +85,8 @@ func (w *writer) quote(what, text string) {
 	w.out = out
 }
 
-// openWide begins a 64-bit integer and returns what ends it: a quotation mark
-// where it is not a number.
+// openWide starts a 64-bit integer and returns what ends it: a quotation mark unless it
+// is a number.
 func (w *writer) openWide(safe bool) string {
 	if safe {
 		return ""
@@ -114,8 +114,8 @@ func (w *writer) message(m protoreflect.Message) {
 	w.out, w.err = append(w.out, text...), err
 }
 
-// appendFloat writes f as protojson does: in the shortest digits that are read
-// as f again, with an exponent where ECMAScript has one.
+// appendFloat formats f like protojson: with the fewest digits that parse as f again,
+// with an exponent where ECMAScript uses one.
 func appendFloat(out []byte, f float64, bits int) []byte {
 	switch {
 	case math.IsNaN(f):
@@ -128,14 +128,14 @@ func appendFloat(out []byte, f float64, bits int) []byte {
 	}
 	layout, size := byte('f'), math.Abs(f)
 	small, large := size < 1e-6, size >= 1e21
-	if bits == 32 { // the float32 nearest to 1e-6 is less than that of 64 bits
+	if bits == 32 { // the float32 nearest to 1e-6 is less than the float64
 		small, large = float32(size) < 1e-6, float32(size) >= 1e21
 	}
 	if size != 0 && (small || large) {
 		layout = 'e'
 	}
 	out = strconv.AppendFloat(out, f, layout, -1, bits)
-	if n := len(out); layout == 'e' && out[n-3] == '-' && out[n-2] == '0' { // e-07 is e-7
+	if n := len(out); layout == 'e' && out[n-3] == '-' && out[n-2] == '0' { // e-07 becomes e-7
 		out = append(out[:n-2], out[n-1])
 	}
 	return out

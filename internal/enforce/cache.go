@@ -10,17 +10,17 @@ import (
 	"github.com/jwtctl/jwtctl/internal/plan"
 )
 
-// maxCachedToken is the most bytes of a token that is remembered: with the
-// number of them, it bounds the memory.
+// maxCachedToken is the maximum size in bytes of a cached token. With the number of
+// tokens, it limits the memory.
 const maxCachedToken = 4 << 10
 
-// tokenCache remembers bearer tokens that passed, so that the signature of one
-// that comes again is not checked again. Everything that can change since is
-// looked at each time: the clock, and whether the key is still the one that the
-// ring has for the token. So a token is believed no longer than without a cache.
+// tokenCache remembers accepted bearer tokens, so that the signature of a repeated token
+// is not checked again. Whatever can have changed is checked every time: the time, and
+// whether the ring still has the same key for the token. So a token is accepted no longer
+// than without a cache.
 //
-// It has two halves: the young one becomes the old one when it is full, and what
-// was in the old one and not used since is forgotten.
+// The cache has two generations. When the young one is full it becomes the old one, and
+// the entries of the previous old one that were not used since are dropped.
 type tokenCache struct {
 	half int // entries
 
@@ -28,7 +28,7 @@ type tokenCache struct {
 	young, old map[tokenID]*remembered
 }
 
-// tokenID is a token and what a method asks of it.
+// tokenID is a token, and what a method requires of it.
 type tokenID struct {
 	sum  [sha256.Size]byte
 	need *plan.Bearer
@@ -36,11 +36,11 @@ type tokenID struct {
 
 type remembered struct {
 	*Admission
-	since time.Time // its clock was this when it passed
+	since time.Time // the time when it was accepted
 }
 
 func identify(compact string, need *plan.Bearer) tokenID {
-	var room [1 << 10]byte // for most tokens: the bytes of a string would be copied elsewhere
+	var room [1 << 10]byte // enough for most tokens; avoids copying the string to the heap
 	return tokenID{sha256.Sum256(append(room[:0], compact...)), need}
 }
 
@@ -48,7 +48,7 @@ func newTokenCache(entries int) *tokenCache {
 	return &tokenCache{half: max(1, entries/2), young: map[tokenID]*remembered{}}
 }
 
-// get returns what was put under id if all of it holds still, else nil.
+// get returns what was put under id if it is still valid, or nil.
 func (c *tokenCache) get(ctx context.Context, id tokenID, ring *keys.Ring, now time.Time) *Admission {
 	c.mu.Lock()
 	r := c.young[id]
@@ -58,7 +58,8 @@ func (c *tokenCache) get(ctx context.Context, id tokenID, ring *keys.Ring, now t
 		}
 	}
 	c.mu.Unlock()
-	// At exp, leeway or not, and with a clock set back, the verifier decides.
+	// After exp, even within the leeway, and if the clock was set back, the verifier
+	// decides.
 	if r == nil || r.overAt(now) || now.Before(r.since) {
 		return nil
 	}
@@ -68,13 +69,13 @@ func (c *tokenCache) get(ctx context.Context, id tokenID, ring *keys.Ring, now t
 	}
 	h := r.Token.Header
 	key, err := ring.Find(ctx, keys.Query{Issuer: iss, KeyID: h.KeyID, Algorithm: keys.Algorithm(h.Algorithm)})
-	if err != nil || key != r.Token.Key { // the same key in a set that was fetched again is another one, too
+	if err != nil || key != r.Token.Key { // the same key in a set that was fetched again counts as another key
 		return nil
 	}
 	return r.Admission
 }
 
-// put remembers a, which passed at now, of a token of size bytes.
+// put remembers a, which was accepted at now for a token of size bytes.
 func (c *tokenCache) put(id tokenID, a *Admission, now time.Time, size int) {
 	if size > maxCachedToken {
 		return
@@ -84,7 +85,7 @@ func (c *tokenCache) put(id tokenID, a *Admission, now time.Time, size int) {
 	c.insert(id, &remembered{a, now})
 }
 
-// insert makes r one of the young. c.mu is held.
+// insert adds r to the young generation. c.mu must be held.
 func (c *tokenCache) insert(id tokenID, r *remembered) {
 	if len(c.young) >= c.half {
 		c.old, c.young = c.young, make(map[tokenID]*remembered, c.half)

@@ -16,40 +16,40 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// Call is one call on its way through a transport, which asks in this order: Known,
-// Admit, Begin; then Request about each request message before it is delivered, and
-// End when the client has sent all of them; and Response about each response message
-// before it is sent. What is refused ends the call.
+// Call is one call on its way through a transport. The transport calls Known, Admit and
+// Begin, in this order; then Request for each request message before it is delivered, End
+// when the client has sent all of them, and Response for each response message before it
+// is sent. A refusal ends the call.
 //
-// Request and End are for one goroutine at a time, as are Response and what is before
-// Begin; Request and Response may run at once.
+// Request and End must not run concurrently, nor must Response and the methods up to
+// Begin. Request and Response may run at the same time.
 type Call struct {
-	// Method is never nil; of an unknown one it requires nothing.
+	// Method is never nil. For an unknown method it requires nothing.
 	Method *plan.Method
 
-	state  *State // for all of the call, whatever comes in force meanwhile
+	state  *State // the same for the whole call, even after a reload
 	known  bool
-	bearer *Admission // nil where none is required
-	// rules decide about the requests of the call as a whole, from Begin on and until the
-	// call only passes.
+	bearer *Admission // nil if none is required
+	// rules check the requests of the call as a whole, from Begin until the call is only
+	// passed through.
 	rules  verify.Call
 	decide bool
-	// report is called with the first refusal of a call that passes all the same; nil
-	// where refusals end calls.
+	// report is called with the first refusal of a call that continues regardless; nil if
+	// refusals end calls.
 	report   func(*Refusal)
 	reported atomic.Bool
 }
 
-// Call begins a call of path, as the client spelled it: it is the only name there is
-// (S60). report, unless nil, makes refusals reported only: it is called with the first
-// one of the call, whose requests pass from then on as they are.
+// Call begins a call of path as the client spelled it; no other name is used (S60). If
+// report is not nil, refusals do not end the call: report is called with the first one,
+// and later requests pass unchanged.
 func (s *State) Call(path string, report func(*Refusal)) *Call {
 	c := new(Call)
 	s.Start(c, path, report)
 	return c
 }
 
-// Start is Call for memory that the caller has.
+// Start is Call for memory provided by the caller.
 func (s *State) Start(c *Call, path string, report func(*Refusal)) {
 	c.state, c.report = s, report
 	if c.Method, c.known = s.methods[path]; !c.known {
@@ -57,7 +57,7 @@ func (s *State) Start(c *Call, path string, report func(*Refusal)) {
 	}
 }
 
-// Known refuses a method that the policy does not have.
+// Known refuses a method that is not in the policy.
 func (c *Call) Known() *Refusal {
 	if c.known {
 		return nil
@@ -65,14 +65,14 @@ func (c *Call) Known() *Refusal {
 	return c.ends(Refuse(InCall, fault.New(fault.MethodUnknown, "", "the descriptors have no method of this path")))
 }
 
-// Codec reads the messages of the call from outside.
+// Codec returns the codec for messages of the call from the network.
 func (c *Call) Codec() *message.Codec { return c.state.codec }
 
-// IsKnown reports whether the policy has the method.
+// IsKnown reports whether the method is in the policy.
 func (c *Call) IsKnown() bool { return c.known }
 
-// Admit decides about the bearer token in authorization, the values of the metadata of
-// that name, if the method requires one (A30-A33).
+// Admit checks the bearer token in authorization, the values of that metadata key, if the
+// method requires one (A30-A33).
 func (c *Call) Admit(ctx context.Context, authorization []string) *Refusal {
 	need := c.Method.Bearer
 	if need == nil {
@@ -86,7 +86,8 @@ func (c *Call) Admit(ctx context.Context, authorization []string) *Refusal {
 	return nil
 }
 
-// Begin makes the rules for the messages of the call, whose bearer token has passed.
+// Begin prepares the checks of the call's messages. The bearer token must have been
+// accepted.
 func (c *Call) Begin() *Refusal {
 	rules, err := c.state.Verifier.Call(c.Method, c.verified())
 	if err != nil {
@@ -96,8 +97,8 @@ func (c *Call) Begin() *Refusal {
 	return nil
 }
 
-// Ends returns r if it ends the call, and nil if refusals are reported only: the first
-// of a call is then reported. A crash always ends it.
+// Ends returns r if it ends the call. If refusals are only reported, it reports the first
+// one of the call and returns nil. A crash always ends the call.
 func (c *Call) Ends(r *Refusal) *Refusal { return c.ends(r) }
 
 func (c *Call) ends(r *Refusal) *Refusal {
@@ -110,15 +111,15 @@ func (c *Call) ends(r *Refusal) *Refusal {
 	return nil
 }
 
-// Passing reports whether the call would have been refused: what still comes passes as
-// it is. A call without rules that is not reported only is a fault of the transport,
-// and ends there.
+// Passing reports whether the call would have been refused and is only passed through
+// from now on. A call that has no rules, although refusals end calls, is a bug in the
+// transport and does not pass.
 func (c *Call) Passing() bool { return !c.decide && c.report != nil }
 
-// Admission is what the bearer token says; nil where none was required.
+// Admission returns the accepted bearer token, or nil if none was required.
 func (c *Call) Admission() *Admission { return c.bearer }
 
-// verified is the bearer token of the call, nil for none.
+// verified returns the bearer token of the call, or nil.
 func (c *Call) verified() *jws.Verified {
 	if c.bearer == nil {
 		return nil
@@ -126,12 +127,12 @@ func (c *Call) verified() *jws.Verified {
 	return c.bearer.Token
 }
 
-// Looks reports whether the method has messages that are read.
+// Looks reports whether the method has messages to check or sign.
 func (c *Call) Looks() bool { return c.Method.Request != nil || c.Method.Response != nil }
 
-// Request decides about the next request (A37, S63, S88). m is looked at where the
-// method validates it, and is then filled in; nil will do elsewhere, and for one request
-// too many. It must be of the method's type.
+// Request checks the next request (A37, S63, S88). If the method validates m, it also
+// fills it in; otherwise m may be nil, as it may for a request beyond the permitted one.
+// m must be of the method's type.
 func (c *Call) Request(ctx context.Context, m proto.Message) *Refusal {
 	if c.Passing() {
 		return nil
@@ -143,7 +144,7 @@ func (c *Call) Request(ctx context.Context, m proto.Message) *Refusal {
 	return c.AboutRequest(c.state.as(p, m, func(m protoreflect.Message) error { return c.rules.Request(ctx, m) }), m)
 }
 
-// End decides about a call whose requests have all come.
+// End checks a call after its last request.
 func (c *Call) End() *Refusal {
 	if c.Passing() {
 		return nil
@@ -151,9 +152,9 @@ func (c *Call) End() *Refusal {
 	return c.AboutRequest(c.rules.End(), nil)
 }
 
-// AboutRequest returns the refusal for err, which the rules of the call, or a reader of
-// messages, gave for m; nil for no error and for one that is reported only. m is nil
-// where the error is about no single message.
+// AboutRequest returns the refusal for err, an error of the rules or of parsing the
+// request m. It returns nil for a nil error, and for a refusal that is only reported. m
+// is nil if the error is not about a particular message.
 func (c *Call) AboutRequest(err error, m proto.Message) *Refusal {
 	if err == nil {
 		return nil
@@ -171,9 +172,9 @@ func (c *Call) AboutRequest(err error, m proto.Message) *Refusal {
 	return r
 }
 
-// Response signs m, the next response, where the method signs (A60). It must be of the
-// method's type. The refusal that it returns may be reported only, see Ends: m is of no
-// use then.
+// Response signs m, the next response, if the method signs (A60). m must be of the
+// method's type. The refusal may be one that is only reported, see Ends; m must not be
+// used then.
 func (c *Call) Response(m proto.Message) *Refusal {
 	p := c.Method.Response
 	if p == nil {
@@ -189,9 +190,9 @@ func (c *Call) Response(m proto.Message) *Refusal {
 	return nil
 }
 
-// as lets do work on m as a message of p's descriptor: on m itself, or on a message of
-// the same name and bytes where its descriptor is another, as of generated code under a
-// policy that was read from files.
+// as calls do with m as a message of p's descriptor: m itself, or a converted copy if m
+// has another descriptor of the same name, such as that of generated code under a policy
+// from files.
 func (s *State) as(p *plan.Message, m proto.Message, do func(protoreflect.Message) error) error {
 	r := m.ProtoReflect()
 	if r.Descriptor() == p.Desc {
@@ -220,9 +221,9 @@ func (s *State) as(p *plan.Message, m proto.Message, do func(protoreflect.Messag
 	return nil
 }
 
-// VerifyMessage decides about m outside of a call, by the annotations of its type, and
-// fills it in. bearer is nil for none. The error is that of verify.Verifier.Message, and
-// method_unknown for a type that the policy lacks.
+// VerifyMessage checks m outside of a call against the annotations of its type, and fills
+// it in. bearer may be nil. Errors are those of verify.Verifier.Message, and
+// method_unknown for a type that is not in the policy.
 func (s *State) VerifyMessage(ctx context.Context, m proto.Message, bearer *jws.Verified) error {
 	p, err := s.message(m)
 	if err != nil {
@@ -234,8 +235,8 @@ func (s *State) VerifyMessage(ctx context.Context, m proto.Message, bearer *jws.
 	})
 }
 
-// SignMessage signs m outside of a call. The error is that of sign.Signer.Message, and
-// that of VerifyMessage for a type that the policy lacks.
+// SignMessage signs m outside of a call. Errors are those of sign.Signer.Message, and
+// method_unknown for a type that is not in the policy.
 func (s *State) SignMessage(m proto.Message, bearer *jws.Verified) error {
 	p, err := s.message(m)
 	if err != nil {

@@ -1,9 +1,9 @@
-// Package enforce decides about calls, whatever carries them: the proxy and the
-// interceptors of a server walk one plan by it, with the same verdicts, words for
-// clients, and metadata about claims. What a call is made of (paths, metadata,
-// messages) comes from the transport; what it means is worked out here, once.
+// Package enforce applies a policy to calls, for any transport: the proxy and the
+// interceptors use the same plan and reach the same verdicts, with the same messages to
+// clients and the same metadata for claims. The transport provides the parts of a call
+// (paths, metadata, messages); this package decides.
 //
-// It knows no transport, no file and no flag.
+// It does not know transports, files or flags.
 package enforce
 
 import (
@@ -19,16 +19,16 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// Policy is what is enforced, and by which keys.
+// Policy is what to enforce, and the keys to enforce it with.
 type Policy struct {
 	Plan     *plan.Plan
 	Verifier *verify.Verifier
-	// Signer is needed where a method signs its response.
+	// Signer is required if a method signs its response.
 	Signer *sign.Signer
 }
 
-// WarnUnsigned logs each method whose responses no key can sign (A23): every call of it
-// would fail, after the service has answered.
+// WarnUnsigned logs each method for whose responses there is no signing key (A23): every
+// call of it would fail, after the service has responded.
 func (p Policy) WarnUnsigned(ctx context.Context, log *slog.Logger) {
 	for m := range p.Plan.Methods {
 		if m.Response == nil {
@@ -40,20 +40,20 @@ func (p Policy) WarnUnsigned(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// Options say how a Policy is enforced.
+// Options configure how a Policy is enforced.
 type Options struct {
-	// Open are methods, "pkg.Service/Method", that pass unguarded although the policy
-	// does not have them (S65).
+	// Open lists methods, "pkg.Service/Method", that need no check although they are not
+	// in the policy (S65).
 	Open []string
-	// CachedTokens is how many bearer tokens are remembered with their verdict;
-	// 0 means none.
+	// CachedTokens is the number of accepted bearer tokens to remember; 0 disables the
+	// cache.
 	CachedTokens int
-	// Now is the clock of the machine; required.
+	// Now is the clock; required.
 	Now func() time.Time
 }
 
-// Unguarded returns the methods of a server's own health checks and reflection that
-// pass where the user says so (S65).
+// Unguarded returns the methods of a server's health checks and reflection, if the user
+// permits them without a check (S65).
 func Unguarded(health, reflection bool) (names []string) {
 	if health {
 		for _, method := range []string{"Check", "List", "Watch"} {
@@ -66,18 +66,17 @@ func Unguarded(health, reflection bool) (names []string) {
 	return names
 }
 
-// State is a Policy in force. Only its cache changes. It is safe for concurrent use.
+// State is a Policy in force. Only its cache changes; it is safe for concurrent use.
 type State struct {
 	Policy
-	// methods are those that are let through, by their path.
+	// methods are the permitted methods by path.
 	methods map[string]*plan.Method
 	codec   *message.Codec
-	cache   *tokenCache // nil for none
+	cache   *tokenCache // nil if disabled
 	now     func() time.Time
 }
 
-// New puts policy in force. The error is internal for a policy that misses what it
-// needs.
+// New puts policy in force. It returns an internal error if policy is incomplete.
 func New(policy Policy, o Options) (*State, error) {
 	missing := func(what string) error { return fault.New(fault.Internal, "proxy", "its policy has no %s", what) }
 	if policy.Plan == nil || policy.Verifier == nil {
@@ -106,14 +105,14 @@ func New(policy Policy, o Options) (*State, error) {
 	return s, nil
 }
 
-// Unguarded reports whether path is a method that is let through and of which nothing is
-// required, nor is its response signed.
+// Unguarded reports whether path is a permitted method that requires nothing and does not
+// sign its response.
 func (s *State) Unguarded(path string) bool {
 	m := s.methods[path]
 	return m != nil && m.Bearer == nil && m.Request == nil && m.Response == nil
 }
 
-// Paths yields the paths of all methods that are let through.
+// Paths yields the paths of all permitted methods.
 func (s *State) Paths(yield func(string) bool) {
 	for path := range s.methods {
 		if !yield(path) {
@@ -122,21 +121,21 @@ func (s *State) Paths(yield func(string) bool) {
 	}
 }
 
-// Admission is a bearer token that passed, and what follows from it.
+// Admission is an accepted bearer token, with what was derived from it.
 type Admission struct {
 	Token *jws.Verified
-	// Claims are the metadata that tells them to the service (A34).
+	// Claims is the metadata that passes the claims to the service (A34).
 	Claims []Pair
-	// expires is exp, zero for a token without.
+	// expires is exp, or zero.
 	expires time.Time
 }
 
-// overAt reports whether the token has expired by now, leeway aside.
+// overAt reports whether the token has expired by now, without leeway.
 func (a *Admission) overAt(now time.Time) bool {
 	return !a.expires.IsZero() && !now.Before(a.expires)
 }
 
-// admit decides about the bearer token in values, those of authorization.
+// admit checks the bearer token in values, those of authorization.
 func (s *State) admit(ctx context.Context, need *plan.Bearer, values []string) (*Admission, error) {
 	compact, err := verify.InHeader(values...)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// TestCache_Entry looks at single entries: what is a hit, and what is bounded.
+// TestCache_Entry tests single cache entries: which are found, and their limits.
 func TestCache_Entry(t *testing.T) {
 	t.Parallel()
 	w := policytest.New(t, `message M { string x = 1; } service S { rpc A(M) returns (M); }`, policytest.Setup{})
@@ -22,7 +22,7 @@ func TestCache_Entry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := w.Key.With(keys.Attributes{ID: w.Key.ID()}) // the same, fetched again
+	again, err := w.Key.With(keys.Attributes{ID: w.Key.ID()}) // the same key, fetched again
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestCache_Entry(t *testing.T) {
 	}
 }
 
-// TestCache_Hit checks the signature of a token once, for each thing asked of it.
+// TestCache_Hit: a token's signature is checked once for each set of requirements.
 func TestCache_Hit(t *testing.T) {
 	t.Parallel()
 	w := policytest.New(t, `message M { string x = 1; } service S { rpc A(M) returns (M); }`, policytest.Setup{})
@@ -96,8 +96,7 @@ func TestCache_Hit(t *testing.T) {
 	}
 }
 
-// TestS64_ClientTexts gives every code of the table a text that tells clients
-// nothing of it. A36.
+// TestS64_ClientTexts: the client text of each code reveals nothing about the token. A36.
 func TestS64_ClientTexts(t *testing.T) {
 	t.Parallel()
 	for row := range fault.Table {
@@ -113,8 +112,8 @@ func TestS64_ClientTexts(t *testing.T) {
 	}
 }
 
-// FuzzA34_ClaimMetadata makes metadata of any claims: each pair is one that gRPC
-// carries, and no key comes twice.
+// FuzzA34_ClaimMetadata: for any claims, gRPC can carry each pair of the metadata, and no
+// key is duplicated.
 func FuzzA34_ClaimMetadata(f *testing.F) {
 	for _, seed := range []string{`{"sub":"alice"}`, `{"Sub":1,"sub":2}`, `{"é":"é","x-bin":"y","":[]}`, `{"a":{"b":"\u007f\ud83c\udf89"}}`, `{"a":" "}`, `{"a":"\n","K":1}`} {
 		f.Add([]byte(seed))
@@ -147,15 +146,15 @@ func FuzzA34_ClaimMetadata(f *testing.F) {
 	})
 }
 
-// TestCallWithoutRulesPassesNothing: that nothing has decided about a call lets it
-// pass where refusals are reported only, and nowhere else.
+// TestCallWithoutRulesPassesNothing: a call that was not checked passes only if refusals
+// are just reported.
 func TestCallWithoutRulesPassesNothing(t *testing.T) {
 	c := &Call{Method: &plan.Method{}}
 	if c.Passing() {
 		t.Error("it passes")
 	}
 	crashed := func() (is bool) {
-		defer func() { is = recover() != nil }() // INTERNAL to the client (S74)
+		defer func() { is = recover() != nil }() // the client gets INTERNAL (S74)
 		t.Errorf("%v", c.Request(t.Context(), nil))
 		return false
 	}

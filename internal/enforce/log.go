@@ -8,10 +8,10 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Log writes r to log, as message. Why a token was refused is named by its code's
-// meaning, never in words that could quote a claim (S64); what else went wrong is
-// written as it is. method is what the log calls the method; more, unless nil, returns
-// attributes to add.
+// Log writes r to log with message. A refused token is described by the meaning of its
+// code, never in words that could quote a claim (S64); other errors are logged as they
+// are. method is the method's name for the log. more, if not nil, returns further
+// attributes.
 func (r *Refusal) Log(ctx context.Context, log *slog.Logger, message, method string, more func() []slog.Attr) {
 	row := fault.Lookup(r.Fault.Code)
 	level, reason := slog.LevelInfo, row.Meaning
@@ -34,8 +34,8 @@ func (r *Refusal) Log(ctx context.Context, log *slog.Logger, message, method str
 	log.LogAttrs(ctx, level, message, attrs...)
 }
 
-// KeyAttrs says for the log which key verified the bearer token, and where it is
-// from (S85); nothing for a call without one.
+// KeyAttrs returns log attributes with the key that verified the bearer token and its
+// source (S85); none for a call without a token.
 func (c *Call) KeyAttrs() []slog.Attr {
 	v := c.verified()
 	if v == nil {

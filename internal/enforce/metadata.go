@@ -10,19 +10,19 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// ClaimPrefix begins the metadata keys that tell claims upstream (A34).
+// ClaimPrefix is the prefix of metadata keys for claims (A34).
 const ClaimPrefix = "_kalix-jwt-claim-"
 
 // Pair is a claim as metadata: a key in lower case, and its value.
 type Pair struct{ Key, Value string }
 
-// claimMetadata returns the metadata of claims (A34, A35): a string as it is, or
-// under a key with "-bin" if gRPC could not carry it as text; anything else as
-// compact JSON, in ASCII. A claim whose name makes no key is left out, and so is
-// one whose name ends in "-bin", which would be taken for bytes.
+// claimMetadata returns the metadata for claims (A34, A35): a string unchanged, or under
+// a key ending in "-bin" if gRPC cannot carry it as text; anything else as compact ASCII
+// JSON. It omits claims whose name is not a valid key, and those whose name ends in
+// "-bin", since they would be decoded as bytes.
 //
-// No two names differ in case alone, see verify.Verifier.Bearer: they would be one
-// key.
+// Names that differ only in case would be the same key, but verify.Verifier.Bearer
+// refuses them.
 func claimMetadata(claims []strictjson.Member) []Pair {
 	list := make([]Pair, 0, len(claims))
 	for _, c := range claims {
@@ -43,7 +43,7 @@ func claimMetadata(claims []strictjson.Member) []Pair {
 	return list
 }
 
-// ValidKey reports whether name makes a metadata key once it is in lower case.
+// ValidKey reports whether name, in lower case, is a valid metadata key.
 func ValidKey(name string) bool {
 	for i := range len(name) {
 		c := name[i]
@@ -56,8 +56,8 @@ func ValidKey(name string) bool {
 	return name != ""
 }
 
-// plainText reports whether text arrives as it is in metadata: printable ASCII, and
-// no space at an end, which anyone on the way may strip.
+// plainText reports whether metadata carries text unchanged: printable ASCII without
+// spaces at either end, which intermediaries may strip.
 func plainText(text string) bool {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] > '~' {
@@ -67,12 +67,12 @@ func plainText(text string) bool {
 	return strings.Trim(text, " ") == text
 }
 
-// asciiJSON returns value, which is valid JSON, without white space and with
-// what is not printable ASCII as \u.
+// asciiJSON returns value, which is valid JSON, without white space and with everything
+// but printable ASCII escaped as \u.
 func asciiJSON(value []byte) string {
 	var out bytes.Buffer
 	if json.Compact(&out, value) != nil {
-		return string(value) // not reached: it was read as JSON before
+		return string(value) // unreachable: value was parsed before
 	}
 	if plainText(out.String()) {
 		return out.String()
@@ -86,7 +86,7 @@ func asciiJSON(value []byte) string {
 		r, size := utf8.DecodeRune(rest)
 		rest = rest[size:]
 		switch {
-		case r <= '~': // controls are escaped in any JSON
+		case r <= '~': // valid JSON has no unescaped control characters
 			text = append(text, byte(r))
 		case r > 0xffff:
 			high, low := utf16.EncodeRune(r)
@@ -99,9 +99,9 @@ func asciiJSON(value []byte) string {
 	return string(text)
 }
 
-// IsClaim reports whether a server would read key as a claim that the proxy sent.
-// Many fold what separates words, and case: CGI makes one variable of a_b and
-// a-b (RFC 3875, section 4.1.18).
+// IsClaim reports whether a server could read key as a claim from the proxy. Many servers
+// fold word separators and case: CGI turns both a_b and a-b into one variable (RFC 3875
+// section 4.1.18).
 func IsClaim(key string) bool {
 	if len(key) < len(ClaimPrefix) {
 		return false
@@ -114,10 +114,10 @@ func IsClaim(key string) bool {
 	return true
 }
 
-// OfConnection reports whether key, in lower case, concerns one connection or the framing
-// of its messages, and so never crosses (S78): the fields that RFC 9110, section 7.6.1,
-// and RFC 9113, section 8.2.2, name, those of a conversation with a proxy (RFC 9110,
-// section 11.7), and content-length, since a message may change its length on the way.
+// OfConnection reports whether key, in lower case, is about one connection or the framing
+// of its messages, so that it must not be forwarded (S78): the fields of RFC 9110 section
+// 7.6.1 and RFC 9113 section 8.2.2, those for proxies (RFC 9110 section 11.7), and
+// content-length, since a message may change its length.
 func OfConnection(key string) bool {
 	switch key {
 	case "connection", "content-length", "expect", "http2-settings", "keep-alive",

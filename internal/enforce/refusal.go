@@ -13,7 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/plan"
 )
 
-// Place is what of a call was refused.
+// Place is the part of a call that was refused.
 type Place int
 
 // The places of a refusal.
@@ -24,19 +24,20 @@ const (
 	InResponse
 )
 
-// Refusal is the answer to a call that the policy ends. The client gets Status and
-// Text, which are the same for all who fail alike; the log gets the rest (S64).
+// Refusal is the response to a call that the policy ends. The client gets Status and
+// Text, which are the same for all calls that fail in the same way; the log gets the rest
+// (S64).
 type Refusal struct {
 	Fault  *fault.Error
 	Status fault.GRPC
 	Text   string
-	Stack  []byte // of a crash
+	Stack  []byte // for a crash
 	keyID  func() *string
 }
 
 func (r *Refusal) Error() string { return string(r.Fault.Code) }
 
-// KeyID returns the key id that the token at fault names, "" for none.
+// KeyID returns the key ID that the refused token names, or "".
 func (r *Refusal) KeyID() string {
 	if r.keyID == nil {
 		return ""
@@ -47,28 +48,28 @@ func (r *Refusal) KeyID() string {
 	return ""
 }
 
-// Refuse returns the refusal that err, about what is at, is to the client: the
-// gravest of several, and of these the first.
+// Refuse returns the refusal for err, about the part at. If err has several errors, the
+// most severe decides, and among those the first.
 func Refuse(at Place, err error) *Refusal {
 	f := gravest(err)
 	code := fault.Lookup(f.Code).GRPC
 	switch {
 	case at == InResponse && code == fault.GRPCInvalidArgument:
-		code = fault.GRPCInternal // the message is not the client's
+		code = fault.GRPCInternal // the client did not write the message
 	case at == InCall && f.Code == fault.LimitExceeded:
-		code = fault.GRPCResourceExhausted // as gRPC says it of metadata and messages
+		code = fault.GRPCResourceExhausted // as gRPC does for metadata and messages
 	}
 	return &Refusal{Fault: f, Status: code, Text: clientText(at, f.Code, code)}
 }
 
-// signedBy returns r with what returns the key id of the token at fault.
+// signedBy returns r with a function that returns the key ID of the refused token.
 func (r *Refusal) signedBy(keyID func() *string) *Refusal {
-	r.keyID = sync.OnceValue(keyID) // log, trace and metrics need it, and it is parsed
+	r.keyID = sync.OnceValue(keyID) // used by log, trace and metrics, and needs parsing
 	return r
 }
 
-// clientText is all that a client learns. The two texts that A36 gives are those
-// of the vendor's runtime.
+// clientText returns all that a client is told. The two texts of A36 are those of the
+// vendor's runtime.
 func clientText(at Place, reason fault.Code, code fault.GRPC) string {
 	switch {
 	case reason == fault.MethodUnknown:
@@ -105,7 +106,7 @@ func clientText(at Place, reason fault.Code, code fault.GRPC) string {
 	return "Bearer token is not valid"
 }
 
-// gravest returns the fault that decides about err.
+// gravest returns the most severe fault in err.
 func gravest(err error) *fault.Error {
 	var worst *fault.Error
 	var walk func(error)
@@ -128,26 +129,25 @@ func gravest(err error) *fault.Error {
 	return worst
 }
 
-// Crashed is the refusal of a call whose handling panicked with cause (S74).
-// What cause says may hold anything, so that its type has to do.
+// Crashed returns the refusal of a call whose handling panicked with cause (S74). It only
+// reports the type of cause, whose text could hold anything.
 func Crashed(cause any) *Refusal {
 	r := Refuse(InCall, fault.New(fault.Internal, "proxy", "it panicked: %T", cause))
 	r.Stack = debug.Stack()
 	return r
 }
 
-// bearerKeyID returns the key id in the header of the token in values, nil where
-// there is none to be read.
+// bearerKeyID returns the key ID in the header of the token in values, or nil.
 func bearerKeyID(values []string) *string {
 	compact, err := jws.Bearer(values...)
 	if err != nil {
 		return nil
 	}
 	head, _, _ := strings.Cut(compact, ".")
-	return keyID(head + ".e30.AA") // its payload does not matter, and may be long
+	return keyID(head + ".e30.AA") // the payload is not needed, and may be long
 }
 
-// messageKeyID is that of the token which m, refused, has at its top.
+// messageKeyID returns the key ID of the token at the top level of m, which was refused.
 func messageKeyID(p *plan.Message, m protoreflect.Message) *string {
 	if p.Token == nil {
 		return nil

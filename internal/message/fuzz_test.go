@@ -11,8 +11,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// FuzzF8_Message: no text makes Read panic; what it takes is strict JSON, and
-// is written as text that is read as an equal message and written the same.
+// FuzzF8_Message: Read does not panic for any text. What it accepts is strict JSON, and
+// after writing and reading again it is an equal message and the same text.
 func FuzzF8_Message(f *testing.F) {
 	set := load(f)
 	c := New(set.Types(), Limits{})
@@ -54,9 +54,8 @@ func FuzzF8_Message(f *testing.F) {
 	})
 }
 
-// FuzzF8_Wire: the same for a message that came in as protobuf. What Write takes
-// is read again as what is written the same; the messages themselves may
-// differ in the order of the bytes within an Any.
+// FuzzF8_Wire: the same for a message in protobuf. What Write accepts is read back and
+// written the same; the messages may differ only in the order of the bytes within an Any.
 func FuzzF8_Wire(f *testing.F) {
 	set := load(f)
 	c := New(set.Types(), Limits{})

@@ -1,10 +1,9 @@
-// Package message reads and writes whole messages as strict ProtoJSON: the
-// text is JSON that no two readers can take for different messages (strictjson's
-// rules), the field names are known, and its size, depth and the nesting of
-// google.protobuf.Any are bounded before protojson sees it (S49, S50).
+// Package message reads and writes messages as strict ProtoJSON: different readers cannot
+// take the text for different messages (strictjson's rules), field names are known, and
+// its size, depth and the nesting of google.protobuf.Any are limited before protojson
+// parses it (S49, S50).
 //
-// It knows nothing of tokens, claims and annotations, and opens no file. It
-// imports fault, keys (for the text of errors), strictjson and its JSON library.
+// It does not know tokens, claims or annotations, and opens no files.
 package message
 
 import (
@@ -22,41 +21,40 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// The limits of a message that no one set others for (A102). What is in an Any
-// is read once for each Any around it, so that nesting has a bound of its own.
+// The default limits (A102). The content of an Any is read once for each Any around it,
+// so that nesting has its own limit.
 const (
 	MaxBytes    = 4 << 20
 	MaxDepth    = 100
 	MaxAnyDepth = 5
 )
 
-// usualBytes is room for most messages with a token, so that the encoder need not
-// find it bit by bit.
+// usualBytes is enough for most messages with a token, so that the encoder need not grow
+// its buffer.
 const usualBytes = 512
 
-// Limits bound a message. A zero stands for the constant of that name.
+// Limits limit a message. Zero means the default of that name.
 type Limits struct {
 	Bytes    int // of the JSON text
-	Depth    int // how many objects and arrays may nest in each other
-	AnyDepth int // how many objects with "@type" may nest in each other
+	Depth    int // how deep objects and arrays may nest
+	AnyDepth int // how deep objects with "@type" may nest
 }
 
-// Resolver finds the types of what is in an Any, and extensions by name.
-// descset.Set.Types() is one.
+// Resolver finds the types of Any messages, and extensions by name. descset.Set.Types()
+// returns one.
 type Resolver interface {
 	protoregistry.MessageTypeResolver
 	protoregistry.ExtensionTypeResolver
 }
 
-// Codec reads and writes messages. It is safe for concurrent use where its
-// Resolver is.
+// Codec reads and writes messages. It is safe for concurrent use if its Resolver is.
 type Codec struct {
 	types  Resolver
 	limits Limits
 	shapes sync.Map // MessageDescriptor → *shape
 }
 
-// New returns a Codec that knows types, within limits.
+// New returns a Codec with limits that looks up types in types.
 func New(types Resolver, limits Limits) *Codec {
 	orDefault := func(n *int, value int) {
 		if *n == 0 {
@@ -69,12 +67,11 @@ func New(types Resolver, limits Limits) *Codec {
 	return &Codec{types: types, limits: limits}
 }
 
-// Read returns the one message in data, which is of type desc. A member "@type"
-// of the message itself must name desc, and is not a field; the well-known types
-// that have a JSON form of their own have no such member.
+// Read parses data as a single message of type desc. A member "@type" of the message
+// itself must name desc, and is not a field; well-known types with their own JSON form
+// have no such member.
 //
-// It returns message_malformed (A41, S49) with line and column, or
-// limit_exceeded (S50).
+// It returns message_malformed (A41, S49) with line and column, or limit_exceeded (S50).
 func (c *Codec) Read(data []byte, desc protoreflect.MessageDescriptor) (*dynamicpb.Message, error) {
 	if err := c.scan(data); err != nil {
 		return nil, err
@@ -93,8 +90,8 @@ func (c *Codec) Read(data []byte, desc protoreflect.MessageDescriptor) (*dynamic
 	return m, nil
 }
 
-// Unmarshal reads value, which is one message and nothing else, into m.
-// The errors are those of Read; m is of no use after one.
+// Unmarshal parses value, which must be a single message, into m. Errors are those of
+// Read; m must not be used after an error.
 func (c *Codec) Unmarshal(value strictjson.Value, m protoreflect.Message) error {
 	if err := c.scan(value); err != nil {
 		return err
@@ -106,7 +103,7 @@ func (c *Codec) Unmarshal(value strictjson.Value, m protoreflect.Message) error 
 }
 
 func (c *Codec) fill(m protoreflect.Message, data []byte) *fault.Error {
-	// To discard unknown fields would be to check less than what was sent.
+	// Discarding unknown fields would check less than what was sent.
 	of := c.shapeOf(m.Descriptor())
 	err := protojson.UnmarshalOptions{Resolver: c.types, AllowPartial: !of.requires}.Unmarshal(data, m.Interface())
 	switch {
@@ -118,16 +115,15 @@ func (c *Codec) fill(m protoreflect.Message, data []byte) *fault.Error {
 	return nil
 }
 
-// Form is how Write lays out a message; the zero Form is compact.
+// Form is how Write formats a message; the zero Form is compact.
 type Form struct {
 	ProtoNames bool // my_token rather than myToken
-	Indent     bool // by two spaces
+	Indent     bool // with two spaces
 }
 
-// Write returns m as canonical ProtoJSON and a line feed: the same bytes for
-// equal messages. Nothing of m is left out: what has no place in ProtoJSON is
-// message_malformed, and what Read would not take again for its nesting is
-// limit_exceeded.
+// Write returns m as canonical ProtoJSON with a newline; equal messages give the same
+// bytes. Nothing is omitted: content that ProtoJSON cannot represent is
+// message_malformed, and nesting that Read would refuse is limit_exceeded.
 func (c *Codec) Write(m protoreflect.Message, form Form) ([]byte, error) {
 	text, err := c.encode(m, form.ProtoNames)
 	if err != nil {
@@ -141,7 +137,7 @@ func (c *Codec) Write(m protoreflect.Message, form Form) ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
-// Marshal is Write's compact form without the line feed.
+// Marshal is like Write in its compact form, without the newline.
 func (c *Codec) Marshal(m protoreflect.Message) (strictjson.Value, error) {
 	text, err := c.encode(m, false)
 	if err != nil {
@@ -158,9 +154,9 @@ func (c *Codec) encode(m protoreflect.Message, protoNames bool) (jsontext.Value,
 	if err != nil {
 		return nil, malformed("%s", reason(err))
 	}
-	// protojson varies its white space on purpose. Two fields can have one JSON
-	// name, and maps and lists nest deeper than messages do: nothing goes out that
-	// would not come in.
+	// protojson varies its white space on purpose. Two fields can have the same JSON
+	// name, and maps and lists nest deeper than messages do: write nothing that Read
+	// would refuse.
 	text := jsontext.Value(out)
 	if err := text.Format(jsontext.PreserveRawStrings(true)); err != nil {
 		return nil, syntax(out, err)
@@ -174,9 +170,9 @@ func (c *Codec) encode(m protoreflect.Message, protoNames bool) (jsontext.Value,
 	return text, nil
 }
 
-// complete says what of m ProtoJSON would leave out, or could not read without
-// end: fields of no known number, and Any in Any. A message that came in as
-// protobuf can hold both.
+// complete returns a fault if ProtoJSON would omit part of m, or could not read it within
+// limits: unknown fields, and nested Any. A message that was decoded from protobuf can
+// have both.
 func (c *Codec) complete(m protoreflect.Message, anys int) *fault.Error {
 	if len(m.GetUnknown()) > 0 {
 		return malformed("a %s in it has a field that the type does not know", m.Descriptor().FullName())
@@ -214,7 +210,7 @@ func (c *Codec) complete(m protoreflect.Message, anys int) *fault.Error {
 	return bad
 }
 
-// unpack returns what is in an Any, nil for the empty one.
+// unpack returns the message in an Any, or nil for an empty one.
 func (c *Codec) unpack(m protoreflect.Message) (protoreflect.Message, *fault.Error) {
 	fields := m.Descriptor().Fields()
 	url := m.Get(fields.ByName("type_url")).String()
@@ -227,17 +223,17 @@ func (c *Codec) unpack(m protoreflect.Message) (protoreflect.Message, *fault.Err
 		return nil, unknownType(url)
 	}
 	inner := found.New()
-	// Partial, as in protojson. A level of JSON is up to three of protobuf: a Value,
-	// the Struct in it, and an entry of its map.
+	// Partial, as in protojson. A level of JSON is up to three levels of protobuf: a
+	// Value, its Struct, and an entry of its map.
 	options := proto.UnmarshalOptions{AllowPartial: true, Resolver: c.types, RecursionLimit: 3 * c.limits.Depth}
 	return inner, c.decode(options, value, inner)
 }
 
-// Decode reads protobuf's binary form into m; m is of no use after an error,
-// which is message_malformed, also where messages nest deeper than Limits.Depth:
-// to encode such a one costs its size times its depth. proto.Unmarshal must not be used on a dynamic
-// message that comes from outside: see decode. Two readers may still take different
-// messages from wire until Settle has seen m.
+// Decode decodes protobuf into m. An error is message_malformed, also if messages nest
+// deeper than Limits.Depth: encoding such a message costs its size times its depth. m
+// must not be used after an error. Do not use proto.Unmarshal for a dynamic message from
+// outside: see decode. Until Settle has checked m, different implementations may read
+// different messages from wire.
 func (c *Codec) Decode(wire []byte, m protoreflect.Message) error {
 	options := proto.UnmarshalOptions{Resolver: c.types, RecursionLimit: c.limits.Depth, AllowPartial: !c.shapeOf(m.Descriptor()).requires}
 	if err := c.decode(options, wire, m); err != nil {
@@ -246,10 +242,10 @@ func (c *Codec) Decode(wire []byte, m protoreflect.Message) error {
 	return nil
 }
 
-// decode refuses entries of maps whose key or value has another wire type, of
-// which nothing is left once they are decoded (A38). It is between a sender and a
-// panic of protobuf-go 1.36.12, whose reader of dynamic messages trusts the key of
-// a map entry that has a second one of another wire type (FuzzF8_Wire found it).
+// decode refuses map entries whose key or value has another wire type, which leaves no
+// trace after decoding (A38). It also prevents a panic in protobuf-go 1.36.12, whose
+// decoder of dynamic messages fails if a map entry has a second key of another wire type
+// (found by FuzzF8_Wire).
 func (c *Codec) decode(options proto.UnmarshalOptions, wire []byte, m protoreflect.Message) (bad *fault.Error) {
 	defer func() {
 		if recover() != nil {
@@ -265,5 +261,5 @@ func (c *Codec) decode(options proto.UnmarshalOptions, wire []byte, m protorefle
 	return nil
 }
 
-// isBOM tells the byte order mark, whose fault a general one would hide.
+// isBOM reports whether data starts with a byte order mark, which gets a specific error.
 func isBOM(data []byte) bool { return bytes.HasPrefix(data, []byte("\xef\xbb\xbf")) }

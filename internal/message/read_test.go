@@ -16,13 +16,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestS49_Refused: what is no strict ProtoJSON of its type, with the text of
-// the error; an error never has a value of the message in it.
+// TestS49_Refused: texts that are not strict ProtoJSON of their type, with the error. An
+// error never includes a value of the message.
 func TestS49_Refused(t *testing.T) {
 	set := load(t)
 	c := New(set.Types(), Limits{})
 	tests := map[string]struct {
-		desc protoreflect.FullName // p3.Node where empty
+		desc protoreflect.FullName // p3.Node if empty
 		text string
 		want string
 	}{
@@ -108,8 +108,7 @@ func TestS49_Refused(t *testing.T) {
 	}
 }
 
-// Both spellings of a name alone are good, and "@type" is no field wherever it
-// stands.
+// Either spelling of a name is accepted alone, and "@type" is never a field.
 func TestA41_Read(t *testing.T) {
 	set := load(t)
 	c := New(set.Types(), Limits{})
@@ -192,7 +191,8 @@ func TestTypeOf(t *testing.T) {
 	}
 }
 
-// TestS50_Limits: refused before protojson sees it, fast whatever the shape.
+// TestS50_Limits: input beyond the limits is refused before protojson parses it, quickly
+// whatever its structure.
 func TestS50_Limits(t *testing.T) {
 	set := load(t)
 	c := New(set.Types(), Limits{})
@@ -231,7 +231,7 @@ func TestS50_Limits(t *testing.T) {
 			if tt.ok && err != nil || !tt.ok && !fault.Has(err, fault.LimitExceeded) {
 				t.Errorf("got %v", err)
 			}
-			// 200 ms by S50 on a quick machine; what this guards against takes 9 s.
+			// 200 ms by S50 on a fast machine; without the limits it takes 9 s.
 			if took > 2*time.Second {
 				t.Errorf("took %s", took)
 			}
@@ -260,8 +260,8 @@ func TestA102_LimitsCanBeSet(t *testing.T) {
 	}
 }
 
-// Unmarshal takes generated messages, and reads "@type" as no more than the
-// type does.
+// TestUnmarshal: Unmarshal accepts generated messages, and "@type" only in types that
+// have it.
 func TestUnmarshal(t *testing.T) {
 	set := load(t)
 	c := New(set.Types(), Limits{})

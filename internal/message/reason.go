@@ -10,7 +10,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// what is at fault in every error; who knows the file says so with About.
+// what is at fault in every error; callers that know the file use About.
 const what = "message"
 
 func malformed(format string, args ...any) *fault.Error {
@@ -29,13 +29,13 @@ func unknownTypeText(quoted string) string {
 	return "the descriptors have no type " + quoted + ", which an Any names"
 }
 
-// position prints as "line:column", both from 1.
+// position is formatted as "line:column", both from 1.
 type position struct{ line, column int }
 
 func (p position) String() string { return fmt.Sprintf("%d:%d", p.line, p.column) }
 
-// reason returns what protojson says is wrong, without the values that it
-// quotes: one of them could be a token (S69).
+// reason returns protojson's reason without the values that it quotes: one of them could
+// be a token (S69).
 func reason(err error) string {
 	text := strings.TrimLeftFunc(strings.TrimPrefix(err.Error(), "proto:"), unicode.IsSpace)
 	where := ""
@@ -67,8 +67,8 @@ func withoutValues(text string) string {
 	return shortenTail(plain)
 }
 
-// shortenTail keeps the names of types and fields whole, which are the
-// schema's, and shortens what follows them.
+// shortenTail keeps the names of types and fields, which come from the schema, and
+// shortens the text after them.
 func shortenTail(text string) string {
 	head, tail, found := strings.Cut(text, ": ")
 	if !found {

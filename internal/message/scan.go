@@ -13,8 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// scan says what is wrong with data before anything is made of it: its size,
-// what is not strict JSON, and how it nests.
+// scan checks data before it is parsed: size, strict JSON, and nesting.
 func (c *Codec) scan(data []byte) *fault.Error {
 	if len(data) > c.limits.Bytes {
 		return fault.New(fault.LimitExceeded, what, "it is larger than %d bytes", c.limits.Bytes)
@@ -25,7 +24,7 @@ func (c *Codec) scan(data []byte) *fault.Error {
 	return c.nesting(data)
 }
 
-// nesting says what is not strict JSON in data, or nests too deeply.
+// nesting returns a fault if data is not strict JSON or nests too deeply.
 func (c *Codec) nesting(data []byte) *fault.Error {
 	if c.flat(data) && jsontext.Value(data).IsValid() {
 		return nil
@@ -33,30 +32,30 @@ func (c *Codec) nesting(data []byte) *fault.Error {
 	return c.walk(data)
 }
 
-// flat says that data, if it is JSON, nests nowhere too deeply: it has fewer
-// brackets than may nest in each other, and no "@type". Most messages are so, and
-// all there is to ask of them is whether they are valid, which is faster in one go.
+// flat reports whether data, if it is JSON, cannot nest too deeply: it has fewer brackets
+// than the limit, and no "@type". This is true of most messages, which then only need the
+// faster check that they are valid.
 func (c *Codec) flat(data []byte) bool {
 	return bytes.Count(data, []byte("{"))+bytes.Count(data, []byte("[")) <= c.limits.Depth && !mayName(data)
 }
 
-// mayName reports whether there might be an "@type" in data, in any spelling.
+// mayName reports whether "@type" might be in data, in any spelling.
 func mayName(data []byte) bool {
 	return bytes.IndexByte(data, '\\') >= 0 || bytes.Contains(data, []byte(typeKey))
 }
 
-// walk reads data once, from its begin to its end.
+// walk reads data once from start to end.
 func (c *Codec) walk(data []byte) *fault.Error {
-	// Of each object and array that is open, and of the text around them: how
-	// many objects with "@type" nest in each other there.
+	// For each open object and array, and the top level: how deep objects with "@type"
+	// nest in it.
 	type open struct {
 		typed bool // has "@type" itself
-		below int  // the most in one of its values
+		below int  // the maximum in one of its values
 	}
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
 	stack := []open{{}}
 	for begun := false; !begun || len(stack) > 1; begun = true {
-		if dec.PeekKind() == '"' { // ReadValue gives a string as it is, without a copy
+		if dec.PeekKind() == '"' { // ReadValue returns a string as it is, without a copy
 			text, err := dec.ReadValue()
 			if err != nil {
 				return syntax(data, err)
@@ -97,13 +96,13 @@ func (c *Codec) walk(data []byte) *fault.Error {
 	return nil
 }
 
-// isName reports whether the string that dec has just read is a member's name.
+// isName reports whether the string that dec has just read is a member name.
 func isName(dec *jsontext.Decoder) bool {
 	kind, read := dec.StackIndex(dec.StackDepth())
 	return kind == '{' && read%2 == 1
 }
 
-// isTypeKey reports whether the JSON string text is "@type", in any spelling.
+// isTypeKey reports whether the JSON string text is "@type" in any spelling.
 func isTypeKey(text jsontext.Value) bool {
 	if bytes.IndexByte(text, '\\') < 0 {
 		return string(text) == `"@type"`
@@ -112,7 +111,7 @@ func isTypeKey(text jsontext.Value) bool {
 	return name == typeKey
 }
 
-// syntax words a decoder's error, with its place.
+// syntax returns the fault for a decoder's error, with its position.
 func syntax(data []byte, err error) *fault.Error {
 	var s *jsontext.SyntacticError
 	switch {
@@ -126,7 +125,7 @@ func syntax(data []byte, err error) *fault.Error {
 	return malformed("line %s: %s", place(data, int(s.ByteOffset)), quote.Shorten(s.Err.Error()))
 }
 
-// place returns line and column of offset, as protojson writes them.
+// place returns the line and column of offset, in protojson's format.
 func place(data []byte, offset int) position {
 	before := data[:min(offset, len(data))]
 	line := bytes.Count(before, []byte("\n")) + 1

@@ -10,26 +10,26 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// Strictness is what Settle refuses in addition.
+// Strictness says what Settle refuses in addition.
 type Strictness struct {
-	// UnknownFields refuses fields whose number the type does not declare.
+	// UnknownFields refuses fields whose number their type does not declare.
 	UnknownFields bool
-	// UnknownTypes refuses an Any of a type that the descriptors lack. Without
-	// it, such an Any stays as it is.
+	// UnknownTypes refuses an Any whose type is not in the descriptors. Otherwise such an
+	// Any stays unchanged.
 	UnknownTypes bool
-	// Depth, unless 0, is how deep messages may nest: for those that Decode has not
-	// read. What is in an Any is not counted; it has a limit of its own.
+	// Depth, if not 0, is the maximum nesting of messages that Decode has not checked.
+	// The content of an Any is not counted; it has its own limit.
 	Depth int
 }
 
-// Settle makes sure that every implementation of protobuf reads the same from m
-// and the messages in it (A38). Some ignore the wire type of a field, or let the
-// last value of it win, where Go keeps it as unknown and passes it on.
+// Settle ensures that every implementation of protobuf reads the same from m and its
+// nested messages (A38). Some ignore the wire type of a field, or let its last value win,
+// where Go keeps the field as unknown and passes it on.
 //
-// It returns message_malformed for an unknown field whose number the type
-// declares, for a value that a closed enum lacks, and beyond Depth; limit_exceeded for too many
-// Any in each other. What is in an Any is checked like the rest,
-// and its bytes are replaced by those that Go makes of the message in it.
+// It returns message_malformed for an unknown field whose number the type declares, for a
+// value that a closed enum does not have, and beyond Depth, and limit_exceeded for too
+// many nested Any. The content of an Any is checked likewise, and its bytes are replaced
+// by Go's encoding of the message in it.
 func (c *Codec) Settle(m protoreflect.Message, s Strictness) error {
 	if bad := (&settler{c, s, 1}).message(m, 0); bad != nil {
 		return bad
@@ -40,10 +40,10 @@ func (c *Codec) Settle(m protoreflect.Message, s Strictness) error {
 type settler struct {
 	*Codec
 	strict Strictness
-	depth  int // of the message that is settled, outside of any Any
+	depth  int // of the current message, not counting Any
 }
 
-// message settles m, which is within so many Any.
+// message settles m, which is nested in this many Any.
 func (s *settler) message(m protoreflect.Message, anys int) *fault.Error {
 	desc := m.Descriptor()
 	if unknown := m.GetUnknown(); len(unknown) > 0 {
@@ -75,7 +75,7 @@ func (s *settler) message(m protoreflect.Message, anys int) *fault.Error {
 	return bad
 }
 
-// field settles the value of a field that looksInto is true for.
+// field settles the value of a field for which looksInto is true.
 func (s *settler) field(fd protoreflect.FieldDescriptor, v protoreflect.Value, anys int) (bad *fault.Error) {
 	switch {
 	case fd.IsMap():
@@ -103,7 +103,7 @@ func (s *settler) one(fd protoreflect.FieldDescriptor, v protoreflect.Value, any
 	return nil
 }
 
-// nested settles a message in another one.
+// nested settles a nested message.
 func (s *settler) nested(m protoreflect.Message, anys int) *fault.Error {
 	if anys > 0 || s.strict.Depth == 0 {
 		return s.message(m, anys)
@@ -117,7 +117,7 @@ func (s *settler) nested(m protoreflect.Message, anys int) *fault.Error {
 	return bad
 }
 
-// any settles what is in an Any.
+// any settles the content of an Any.
 func (s *settler) any(m protoreflect.Message, anys int) *fault.Error {
 	if anys == s.limits.AnyDepth {
 		return s.tooManyAnys()
@@ -143,13 +143,13 @@ func (s *settler) any(m protoreflect.Message, anys int) *fault.Error {
 	return nil
 }
 
-// knows reports whether the type of what is in an Any is known.
+// knows reports whether the type in an Any is known.
 func (s *settler) knows(m protoreflect.Message) bool {
 	_, err := s.types.FindMessageByURL(m.Get(m.Descriptor().Fields().ByName("type_url")).String())
 	return err == nil
 }
 
-// unknown returns the fault of the unknown fields of a message of desc.
+// unknown returns a fault for unknown fields of a message of desc.
 func (s *settler) unknown(desc protoreflect.MessageDescriptor, fields []byte) *fault.Error {
 	for len(fields) > 0 {
 		number, wire, n := protowire.ConsumeField(fields)
@@ -167,8 +167,7 @@ func (s *settler) unknown(desc protoreflect.MessageDescriptor, fields []byte) *f
 	return nil
 }
 
-// declared returns the field or extension of desc that has this number, nil for
-// none.
+// declared returns the field or extension of desc with this number, or nil.
 func (c *Codec) declared(desc protoreflect.MessageDescriptor, number protowire.Number) protoreflect.FieldDescriptor {
 	if fd := desc.Fields().ByNumber(number); fd != nil {
 		return fd
@@ -185,9 +184,8 @@ func otherWireType(fd protoreflect.FieldDescriptor, wire protowire.Type) *fault.
 	return fault.New(fault.MessageMalformed, string(fd.FullName()), "its number %d comes with wire type %d, which is not that of the field: other readers would take it for the field", fd.Number(), wire)
 }
 
-// entries checks the entries of all maps in wire, a message of desc: Go passes
-// over a key or value of another wire type without a word. What else is wrong
-// is for the decoder to report.
+// entries checks the map entries in wire, a message of desc: Go silently ignores a key or
+// value of another wire type. It leaves other errors to the decoder.
 func (c *Codec) entries(wire []byte, desc protoreflect.MessageDescriptor, depth int) *fault.Error {
 	if depth > c.limits.Depth || !c.shapeOf(desc).maps {
 		return nil
@@ -214,7 +212,7 @@ func (c *Codec) entries(wire []byte, desc protoreflect.MessageDescriptor, depth 
 	return nil
 }
 
-// entriesOf is entries for the bytes of one message in the field fd.
+// entriesOf is entries for one message in the field fd.
 func (c *Codec) entriesOf(fd protoreflect.FieldDescriptor, value []byte, depth int) *fault.Error {
 	if !fd.IsMap() {
 		return c.entries(value, fd.Message(), depth+1)
@@ -243,7 +241,7 @@ func (c *Codec) entriesOf(fd protoreflect.FieldDescriptor, value []byte, depth i
 	return nil
 }
 
-// content returns the bytes of the message in value, which is one field's.
+// content returns the bytes of the message in value, the value of one field.
 func content(number protowire.Number, typ protowire.Type, value []byte) []byte {
 	if typ == protowire.StartGroupType {
 		inner, _ := protowire.ConsumeGroup(number, value)
@@ -253,7 +251,7 @@ func content(number protowire.Number, typ protowire.Type, value []byte) []byte {
 	return inner
 }
 
-// wireType returns the wire type of one value of fd.
+// wireType returns the wire type of a value of fd.
 func wireType(fd protoreflect.FieldDescriptor) protowire.Type {
 	switch fd.Kind() {
 	case protoreflect.GroupKind:

@@ -2,17 +2,16 @@ package message
 
 import "google.golang.org/protobuf/reflect/protoreflect"
 
-// shape is what has to be known of a type for each message of it, worked out
-// once.
+// shape is what the codec needs to know about a type, computed once.
 type shape struct {
-	// requires reports whether a message can be without a required field: few types
-	// can, and to look for what is missing is a walk over all of a message.
+	// requires reports whether a message may lack a required field. Few types can, and
+	// checking is a walk over the whole message.
 	requires bool
-	// maps reports whether there can be a map in a message of the type.
+	// maps reports whether a message of the type can contain a map.
 	maps bool
-	// times reports whether there can be a Timestamp in a message of the type.
+	// times reports whether a message of the type can contain a Timestamp.
 	times bool
-	// fields are those that Settle looks into; extensible types may have more.
+	// fields are those that Settle checks; extensible types may have more.
 	fields     []protoreflect.FieldDescriptor
 	extensible bool
 }
@@ -36,8 +35,8 @@ func (c *Codec) shapeOf(desc protoreflect.MessageDescriptor) *shape {
 	return s
 }
 
-// looksInto reports whether there can be something for Settle in fd: a message,
-// or a number that a closed enum lacks.
+// looksInto reports whether fd may contain something for Settle: a message, or a number
+// that a closed enum does not have.
 func looksInto(fd protoreflect.FieldDescriptor) bool {
 	if fd.IsMap() {
 		fd = fd.MapValue()
@@ -45,9 +44,9 @@ func looksInto(fd protoreflect.FieldDescriptor) bool {
 	return fd.Message() != nil || fd.Enum() != nil && fd.Enum().IsClosed()
 }
 
-// below reports whether is holds for desc or a type of the fields below it, but
-// for those seen. What an extension is cannot be known beforehand, so that it
-// counts as holding.
+// below reports whether is holds for desc or for a type of the fields below it, except
+// those in seen. For extensible types it returns true, since their extensions are
+// unknown.
 func below(desc protoreflect.MessageDescriptor, seen map[protoreflect.MessageDescriptor]bool, is func(protoreflect.MessageDescriptor) bool) bool {
 	if seen[desc] {
 		return false

@@ -9,8 +9,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
-// protos are files in three dialects, with a message that holds itself in every
-// way there is.
+// protos are files in three syntaxes, with a message that nests itself in every possible
+// way.
 var protos = map[string]string{
 	"p3.proto": `
 syntax = "proto3";
@@ -69,7 +69,7 @@ func load(tb testing.TB) *descset.Set {
 	return protokit.Set(tb, protokit.Sources(tb, tb.TempDir(), "", protos))
 }
 
-// find returns the descriptor called name, of the set or what it imports.
+// find returns the descriptor called name, in the set or its imports.
 func find(tb testing.TB, set *descset.Set, name protoreflect.FullName) protoreflect.MessageDescriptor {
 	tb.Helper()
 	found, err := set.Types().FindMessageByName(name)

@@ -13,8 +13,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// impossibleOffset is a time whose offset from UTC is not one of RFC 3339, section
-// 5.6: more than 23 hours or 59 minutes. Go's time.Parse takes it, and so does
+// impossibleOffset matches a time with a UTC offset that RFC 3339 section 5.6 does not
+// permit: more than 23 hours or 59 minutes. Go's time.Parse accepts it, and so does
 // protojson.
 var impossibleOffset = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`T[0-9:.]+[+-](?:(?:2[4-9]|[3-9][0-9]):[0-9]{2}|[0-9]{2}:[6-9][0-9])$`)
@@ -25,9 +25,9 @@ func holdsTimes(desc protoreflect.MessageDescriptor) bool {
 	return desc.FullName() == "google.protobuf.Timestamp" || desc.FullName() == anyName
 }
 
-// checkTimes refuses times with an impossible offset in data, which was read into
-// m. Other strings may look like one: only a time keeps data from being read again
-// with something else in its place.
+// checkTimes refuses times with an impossible offset in data, which was parsed into m.
+// Other strings may look similar, so it replaces each match and parses the data again:
+// only a time then fails.
 func (c *Codec) checkTimes(m protoreflect.Message, data []byte) *fault.Error {
 	var changed []byte
 	first, last, count := 0, 0, 0
@@ -35,7 +35,7 @@ func (c *Codec) checkTimes(m protoreflect.Message, data []byte) *fault.Error {
 	for {
 		if dec.PeekKind() != '"' {
 			if _, err := dec.ReadToken(); err != nil {
-				break // the end: data was read before
+				break // the end: data was parsed before
 			}
 			continue
 		}
@@ -62,7 +62,7 @@ func (c *Codec) checkTimes(m protoreflect.Message, data []byte) *fault.Error {
 		return nil
 	}
 	const why = "the offset of a time must be at most 23:59 (RFC 3339 section 5.6)"
-	if count > 1 { // which of them is the time is not known
+	if count > 1 { // it is not known which of them is the time
 		return malformed(why)
 	}
 	return malformed("line %s: %s", place(data, first), why)

@@ -18,12 +18,12 @@ const (
 	anyName = protoreflect.FullName("google.protobuf.Any")
 )
 
-// TypeOf returns the full name of the message type that data names in the
-// member "@type" of its one object: "pkg.T" or, as in an Any, a URL whose last
-// part is that. ok is false where data is not an object or has no such member.
+// TypeOf returns the full name of the message type in the member "@type" of the object
+// data: "pkg.T" or, as in an Any, a URL with that as its last part. ok is false if data
+// is not an object or has no such member.
 //
-// It reads no further than it must: that data is a message is for Read to say,
-// and so is that it keeps the limits. The error is message_malformed.
+// TypeOf reads no further than necessary; Read checks the message and the limits. The
+// error is message_malformed.
 func TypeOf(data []byte) (name protoreflect.FullName, ok bool, err error) {
 	at, bad := findType(data)
 	if bad != nil {
@@ -32,8 +32,8 @@ func TypeOf(data []byte) (name protoreflect.FullName, ok bool, err error) {
 	return at.name, at.end > 0, nil
 }
 
-// member is where "@type" is: from the end of what is before it, which is
-// a brace or another member's value, to the end of its own value.
+// member is the position of "@type": from the end of the previous brace or value to the
+// end of its own value.
 type member struct {
 	name       protoreflect.FullName
 	start, end int
@@ -79,8 +79,8 @@ func typeName(data []byte, offset int, value strictjson.Value) (protoreflect.Ful
 	return name, nil
 }
 
-// withoutType returns data with blanks for the member "@type" of its one
-// object, so that what comes behind it keeps its line and column.
+// withoutType returns data with the member "@type" of its object replaced by blanks, so
+// that the rest keeps its line and column.
 func withoutType(data []byte, want protoreflect.FullName) ([]byte, *fault.Error) {
 	if !mayName(data) {
 		return data, nil
@@ -93,7 +93,7 @@ func withoutType(data []byte, want protoreflect.FullName) ([]byte, *fault.Error)
 		return nil, malformed(`"@type" says it is a %s, not a %s`, quote.Shorten(string(at.name)), want)
 	}
 	out := bytes.Clone(data)
-	if at.first { // the comma behind it goes too, else the one before it
+	if at.first { // remove the comma after it, otherwise the one before it
 		rest := bytes.TrimLeft(out[at.end:], " \t\r\n")
 		if rest[0] == ',' {
 			at.end = len(out) - len(rest) + 1
@@ -107,8 +107,8 @@ func withoutType(data []byte, want protoreflect.FullName) ([]byte, *fault.Error)
 	return out, nil
 }
 
-// hasOwnForm reports whether desc is a well-known type that ProtoJSON does not
-// write as an object of its fields; "@type" would be a value in some of them.
+// hasOwnForm reports whether desc is a well-known type that ProtoJSON does not write as
+// an object of its fields; in some of these "@type" would be a value.
 func hasOwnForm(desc protoreflect.MessageDescriptor) bool {
 	if desc.FullName().Parent() != "google.protobuf" {
 		return false

@@ -57,7 +57,7 @@ func TestA80_Write(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			for range 20 { // maps have another order each time
+			for range 20 { // the order of maps varies
 				got, err := c.Write(m, tt.form)
 				if err != nil || string(got) != tt.want {
 					t.Fatalf("got %s, %v\nwant %s", got, err, tt.want)
@@ -75,8 +75,8 @@ func TestA80_Write(t *testing.T) {
 	}
 }
 
-// What came as protobuf can hold what ProtoJSON would leave out, or write
-// without end.
+// A message from protobuf can have content that ProtoJSON would omit, or could not write
+// within limits.
 func TestA80_WriteLeavesNothingOut(t *testing.T) {
 	set := load(t)
 	c := New(set.Types(), Limits{})
@@ -93,7 +93,7 @@ func TestA80_WriteLeavesNothingOut(t *testing.T) {
 	}
 	unknown := protowire.AppendVarint(protowire.AppendTag(nil, 999, protowire.VarintType), 1)
 	anyOf := func(url string, value []byte) []byte {
-		if value == nil { // as every writer does
+		if value == nil { // like every encoder
 			return field(1, []byte(url))
 		}
 		return append(field(1, []byte(url)), field(2, value)...)

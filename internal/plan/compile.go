@@ -33,8 +33,8 @@ func (c *compiler) method(m *policy.Method) {
 	c.plan.methods[out.Name] = out
 }
 
-// message returns the plan of m; a type that leads back to itself, as nested
-// tokens may, leads to the one plan it has.
+// message returns the plan of m. A type that leads back to itself, such as nested tokens,
+// has a single plan.
 func (c *compiler) message(m *policy.Message) *Message {
 	if out := c.plan.messages[m.Desc.FullName()]; out != nil {
 		return out
@@ -50,7 +50,7 @@ func (c *compiler) message(m *policy.Message) *Message {
 		}
 		if f.IsClaim() {
 			claim := Claim{Field: f.Desc, Action: f.Claim, Name: f.ClaimName()}
-			if f.Walks() { // a tree: lint has refused cycles
+			if f.Walks() { // a tree: lint refuses cycles
 				claim.Message = c.message(f.Child)
 			}
 			out.Claims = append(out.Claims, claim)
@@ -59,8 +59,8 @@ func (c *compiler) message(m *policy.Message) *Message {
 	return out
 }
 
-// settleFills sets Fills in all plans, once all are whole: nested tokens may
-// lead back to a message whose plan is still being made.
+// settleFills sets Fills in all plans after all are complete: nested tokens may lead back
+// to a message whose plan was still being made.
 func (c *compiler) settleFills() {
 	done := map[*Message]bool{}
 	var fills func(*Message) bool
@@ -96,8 +96,7 @@ func (c *compiler) token(f *policy.Field) *Token {
 	return t
 }
 
-// statics makes one Static of the values of each claim, and one of each pattern
-// (A75).
+// statics makes a Static for the values of each claim, and one for each pattern (A75).
 func (c *compiler) statics(list []policy.StaticClaim, of string) []Static {
 	var all []Static
 	for _, r := range policy.RequiredClaims(list) {
@@ -119,7 +118,7 @@ func (c *compiler) statics(list []policy.StaticClaim, of string) []Static {
 	return all
 }
 
-// unique returns each text once: variables may make one text of two.
+// unique removes duplicates: variables may make two texts equal.
 func unique(list []string) []string {
 	var all []string
 	for _, text := range list {
@@ -130,8 +129,8 @@ func unique(list []string) []string {
 	return all
 }
 
-// texts fills in the variables (A72). An empty one is refused: it would make a
-// check look like another one (S87).
+// texts expands variables (A72). It refuses an empty result, which would change the check
+// (S87).
 func (c *compiler) texts(list []policy.Text, what string) []string {
 	var all []string
 	for _, t := range list {
@@ -144,7 +143,7 @@ func (c *compiler) texts(list []policy.Text, what string) []string {
 	return all
 }
 
-// expand is texts for what texts has looked at before.
+// expand is like texts, after texts has checked the list.
 func (c *compiler) expand(list []policy.Text) []string {
 	all := make([]string, len(list))
 	for i, t := range list {
@@ -157,7 +156,7 @@ func (c *compiler) fail(t policy.Text, what string, code fault.Code, err error) 
 	c.faults = append(c.faults, fault.New(code, t.At.String(), "%s: %w", what, err))
 }
 
-// unknown says that no kind is called name, and what was probably meant.
+// unknown returns the error for an unknown name, with a suggestion.
 func unknown[K ~string, V any](kind, flag, name string, known map[K]V) error {
 	err := fault.New(fault.UsageError, flag, "the descriptors have no %s %q", kind, name)
 	var names []string

@@ -13,8 +13,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/protofile"
 )
 
-// BenchmarkLoad is all of a start of sign or verify that depends on the size of
-// the policy: compiling sources, reading annotations, lint's errors, the plan.
+// BenchmarkLoad measures the part of starting sign or verify that depends on the size of
+// the policy: compiling sources, reading annotations, linting for errors, compiling the
+// plan.
 func BenchmarkLoad(b *testing.B) {
 	for _, n := range []int{200, 2_000, 20_000} {
 		b.Run(fmt.Sprint(n, " messages"), func(b *testing.B) {
@@ -40,7 +41,7 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-// source is a file of annotated messages, each with a method that validates it.
+// source returns a file of annotated messages, each with a method that validates it.
 func source(from, to int) []byte {
 	var text strings.Builder
 	fmt.Fprintf(&text, "syntax = \"proto3\"; package p%d; import \"kalix/annotations.proto\";\n", from)

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Methods yields the methods with a plan of their own, by name.
+// Methods yields the methods with their own plan, by name.
 func (p *Plan) Methods(yield func(*Method) bool) {
 	for _, name := range slices.Sorted(maps.Keys(p.methods)) {
 		if !yield(p.methods[name]) {

@@ -1,10 +1,10 @@
-// Package plan compiles a policy into what sign, verify and the proxy walk for
-// every message: fields resolved, names and issuers settled, environment
-// variables filled in, patterns compiled. One plan serves them all, so they
-// cannot drift, and nothing of an annotation is looked at again per message.
+// Package plan compiles a policy into what sign, verify and the proxy need for each
+// message: fields are resolved, names and issuers determined, environment variables
+// expanded, patterns compiled. All of them use the same plan, so they cannot differ, and
+// no annotation is read again for each message.
 //
-// It fails closed: a policy with a fault that lint calls an error is not a plan
-// (A101). A Plan never changes and is safe for concurrent use.
+// The package fails closed: it refuses to compile a policy for which lint reports an
+// error (A101). A Plan is immutable and safe for concurrent use.
 package plan
 
 import (
@@ -28,7 +28,7 @@ type Plan struct {
 	messages map[protoreflect.FullName]*Message
 }
 
-// Method is what a call of one method must pass, and what its answer gets.
+// Method is what a call of a method requires, and what happens to its response.
 type Method struct {
 	Name string // "pkg.Service/Method"
 	Desc protoreflect.MethodDescriptor
@@ -39,37 +39,36 @@ type Method struct {
 	Request, Response *Message
 }
 
-// OneRequest reports whether a call has exactly one request message: it is false
-// for a client stream, and for a method that is forwarded without a descriptor.
+// OneRequest reports whether a call has exactly one request message. It is false for
+// client streams, and for methods that are forwarded without a descriptor.
 func (m *Method) OneRequest() bool { return m.Desc != nil && !m.Desc.IsStreamingClient() }
 
-// OneResponse is OneRequest for the response.
+// OneResponse is like OneRequest, for the response.
 func (m *Method) OneResponse() bool { return m.Desc != nil && !m.Desc.IsStreamingServer() }
 
-// Bearer is what a bearer token must have besides a good signature.
+// Bearer holds the requirements for a bearer token besides a valid signature.
 type Bearer struct {
-	Issuers []string // A32; none: any
+	Issuers []string // A32; empty means any
 	Static  []Static // A33
 }
 
-// Message is what is checked and made in a message of one type.
+// Message is what to check and sign in messages of one type.
 type Message struct {
 	Desc protoreflect.MessageDescriptor
-	// UsesBearer says that the bearer token is the message's token (A40).
+	// UsesBearer is set if the bearer token is the message's token (A40).
 	UsesBearer bool
-	// Token is the token in a field of the message; nil if there is none.
+	// Token is the token in a field of the message, or nil.
 	Token *Token
-	// Claims are the fields that are claims or make claims, in the order of the
-	// file.
+	// Claims are the fields with claims, in the order of the file.
 	Claims []Claim
-	// Nested are the fields whose messages have tokens of their own (A49).
+	// Nested are the fields whose messages have their own tokens (A49).
 	Nested []Nested
-	// Fills says that validation may write into the message: it has an EXTRACT or
-	// RAW field, or a DESCEND or NEST field whose message has.
+	// Fills is set if validation may write into the message: it has an EXTRACT or RAW
+	// field, or a DESCEND or NEST field whose message has one.
 	Fills bool
 }
 
-// Tokenless reports whether there is no token to check or make.
+// Tokenless reports whether there is no token to check or sign.
 func (m *Message) Tokenless() bool { return !m.UsesBearer && m.Token == nil && len(m.Nested) == 0 }
 
 // Token is a token in a string or bytes field.
@@ -79,47 +78,45 @@ type Token struct {
 	ParentClaims bool     // A52
 	BearerClaims []string // A51
 	Static       []Static
-	// Decided are the claims that signing sets whatever the fields say, in the
-	// order in which it sets them (A61).
+	// Decided are the claims that signing sets whatever the fields hold, in order (A61).
 	Decided []Decision
 }
 
-// Decision is a policy.Decision with its variables filled in.
+// Decision is a policy.Decision with its variables expanded.
 type Decision struct {
 	Claim string
-	// FromBearer, Strings or Lifetime in seconds, as in policy.Decision; Default
-	// counts only if nothing else makes the claim.
+	// FromBearer, Strings, or Lifetime in seconds, as in policy.Decision. Default applies
+	// only if nothing else sets the claim.
 	FromBearer bool
 	Strings    []string
 	Lifetime   int64
 	Default    bool
 }
 
-// Claim is a field and the claim it belongs to.
+// Claim is a field and its claim.
 type Claim struct {
 	Field  protoreflect.FieldDescriptor
 	Action policy.Action
 	Name   string // A48
-	// Message is that of a DESCEND or NEST field.
+	// Message is the plan of a DESCEND or NEST field's message.
 	Message *Message
 }
 
-// Nested is a field of messages with tokens.
+// Nested is a field of messages with their own tokens.
 type Nested struct {
 	Field   protoreflect.FieldDescriptor
 	Message *Message
 }
 
-// Static is a static claim: values that must all be there, or a pattern (A70,
-// A71).
+// Static is a static claim: values that must all be present, or a pattern (A70, A71).
 type Static struct {
 	Claim   string
 	Values  []string
-	Pattern *regexp.Regexp // nil if there are values; it matches whole texts
+	Pattern *regexp.Regexp // nil if there are values; matches the whole text
 }
 
-// Valid reports whether p may run at all (A101). The error is policy_invalid for
-// each error that lint finds, all of them joined.
+// Valid returns nil if p may be enforced (A101). The error is a policy_invalid for each
+// error that lint finds, joined.
 func Valid(p *policy.Policy) error {
 	var faults []error
 	for _, f := range lint.Errors(p) {
@@ -132,10 +129,10 @@ func Valid(p *policy.Policy) error {
 	return errors.Join(faults...)
 }
 
-// Compile makes the plan of p. env looks environment variables up (A72).
+// Compile compiles p. env looks up environment variables (A72).
 //
-// Errors, all of them joined: those of Valid, or else config_invalid for each
-// text whose variable is not set or that is empty then.
+// Errors are those of Valid, or config_invalid for each text with an unset variable, or
+// that expands to an empty text; all are joined.
 func Compile(p *policy.Policy, env func(string) (string, bool)) (*Plan, error) {
 	if err := Valid(p); err != nil {
 		return nil, err
@@ -159,11 +156,11 @@ func Compile(p *policy.Policy, env func(string) (string, bool)) (*Plan, error) {
 	return c.plan, nil
 }
 
-// Set returns the descriptors that the plan was made of.
+// Set returns the descriptors from which the plan was made.
 func (p *Plan) Set() *descset.Set { return p.set }
 
-// Method returns the plan of the method that "pkg.Service/Method" names, in
-// exactly this spelling (S60). An unknown name is a usage error.
+// Method returns the plan of the method called "pkg.Service/Method", in exactly this
+// spelling (S60). An unknown name is a usage error.
 func (p *Plan) Method(name string) (*Method, error) {
 	if m := p.methods[name]; m != nil {
 		return m, nil
@@ -174,8 +171,8 @@ func (p *Plan) Method(name string) (*Method, error) {
 	return nil, unknown("method", "method", name, p.methods)
 }
 
-// Message returns the plan of the message with this full name. A name that is
-// none is a usage error.
+// Message returns the plan of the message with this full name. An unknown name is a usage
+// error.
 func (p *Plan) Message(name string) (*Message, error) {
 	if m := p.messages[protoreflect.FullName(name)]; m != nil {
 		return m, nil
@@ -189,7 +186,7 @@ func (p *Plan) Message(name string) (*Message, error) {
 	return nil, unknown("message", "type", name, p.messages)
 }
 
-// isService says so where name, given for a kind, is a service's.
+// isService returns a usage error if name, given for another kind, names a service.
 func (p *Plan) isService(flag, name, kind string) error {
 	var of []string
 	for full := range p.methods {
@@ -204,9 +201,9 @@ func (p *Plan) isService(flag, name, kind string) error {
 	return fault.New(fault.UsageError, flag, "%q is a service, not a %s", name, kind).WithHint("its methods are %s", strings.Join(of[:min(len(of), 8)], ", "))
 }
 
-// OwnNames adds to names the claims at the top of a token that the fields of m
-// make, m being a message of the type p is for: what is empty makes none, nor
-// does a NEST message that makes none itself, and RAW entries are not counted.
+// OwnNames adds to names the top-level claims of a token that the fields of m set. m is a
+// message of p's type. Empty fields set none, nor does a NEST message that sets none
+// itself; RAW entries are not included.
 func (p *Message) OwnNames(m protoreflect.Message, names map[string]bool) {
 	for i := range p.Claims {
 		c := &p.Claims[i]
@@ -225,9 +222,9 @@ func (p *Message) OwnNames(m protoreflect.Message, names map[string]bool) {
 	}
 }
 
-// FilledNames adds to names the claims at the top of a token that EXTRACT fields
-// of m, nil for a message that is not set, are filled from (A44-A46): those that
-// are empty, and the NEST fields around such.
+// FilledNames adds to names the top-level claims from which EXTRACT fields of m are
+// filled (A44-A46): those of empty fields, and of NEST fields that contain one. m is nil
+// for a message that is not set.
 func (p *Message) FilledNames(m protoreflect.Message, names map[string]bool) {
 	for i := range p.Claims {
 		c := &p.Claims[i]
@@ -252,7 +249,8 @@ func (p *Message) FilledNames(m protoreflect.Message, names map[string]bool) {
 	}
 }
 
-// children returns the messages of m's field fd; nil for one that is not set.
+// children returns the messages in m's field fd; nil stands for a message that is not
+// set.
 func children(m protoreflect.Message, fd protoreflect.FieldDescriptor) []protoreflect.Message {
 	if m == nil || !m.Has(fd) {
 		return []protoreflect.Message{nil}
@@ -268,8 +266,8 @@ func children(m protoreflect.Message, fd protoreflect.FieldDescriptor) []protore
 	return all
 }
 
-// Names adds to names the claims that the annotation of the token itself makes
-// when it is signed, whatever the fields say (A61, A62).
+// Names adds to names the claims that the token's annotation sets when it is signed,
+// whatever the fields hold (A61, A62).
 func (t *Token) Names(names map[string]bool) {
 	for _, d := range t.Decided {
 		if !d.Default {

@@ -30,7 +30,7 @@ message E { string y = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }
 service S { rpc Get(M) returns (M) { option (kalix.method).jwt = {validate: BEARER_TOKEN validate: MESSAGE}; } }
 `
 
-// A42, A43, A52: the claims that the fields of a message make.
+// TestA52_OwnNames: the claims that the fields of a message set. A42, A43, A52.
 func TestA52_OwnNames(t *testing.T) {
 	w := policytest.New(t, family, policytest.Setup{})
 	for in, want := range map[string]string{
@@ -76,7 +76,7 @@ func TestPath(t *testing.T) {
 	}
 }
 
-// A name that is almost one is answered with the right one.
+// TestNames: a misspelled name gets a suggestion.
 func TestNames(t *testing.T) {
 	w := policytest.New(t, family, policytest.Setup{})
 	for _, name := range []string{"/t.S/Get", "t.S.Get", "S/Get", "t.s/get"} {

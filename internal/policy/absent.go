@@ -9,9 +9,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/descset"
 )
 
-// NeedsToken returns the messages of p that are never accepted without a token
-// (A40, A49): those with a token of their own, or of the bearer token, and those
-// that must hold one of these. A nested message that is not set needs none.
+// NeedsToken returns the messages of p that are never accepted without a token (A40,
+// A49): those with their own token, those that use the bearer token, and those that must
+// contain one of these. A nested message that is not set needs no token.
 func (p *Policy) NeedsToken() Set {
 	found, holders := Set{}, map[*Message][]*Message{}
 	var todo []*Message
@@ -36,10 +36,9 @@ func (p *Policy) NeedsToken() Set {
 	return found
 }
 
-// UnsetValue returns what a reader sees in a field that is not set, as .proto
-// files write it, if that is something else than zero: a declared default, or the
-// first value of a closed enum. It is "" for all others, and for required fields,
-// which are always set.
+// UnsetValue returns what a reader sees in a field that is not set, in .proto syntax, if
+// that is not zero: a declared default, or the first value of a closed enum. It returns
+// "" for all other fields, and for required fields, which are always set.
 func UnsetValue(d protoreflect.FieldDescriptor) string {
 	if d.Cardinality() != protoreflect.Optional || d.Message() != nil {
 		return ""
@@ -70,10 +69,9 @@ func UnsetValue(d protoreflect.FieldDescriptor) string {
 	return ""
 }
 
-// Alternative returns a member of f's oneof that is neither a claim nor has a
-// token, which a sender can set in the place of f: then f is not set, and nothing
-// is compared (A42). It is nil if there is none, and for EXTRACT fields, which
-// take their place back.
+// Alternative returns a member of f's oneof that has neither claim nor token, which a
+// sender can set instead of f: f is then not set and not compared (A42). It returns nil
+// if there is none, and for EXTRACT fields, which would be set again.
 func (f *Field) Alternative() protoreflect.FieldDescriptor {
 	oneof := f.Desc.ContainingOneof()
 	if oneof == nil || f.Parent == nil || f.Claim != Include && !f.Walks() {

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// Cycle is a chain of DESCEND and NEST fields that leads back to the message it
-// starts from, and to no other message twice (A100). The field that the sources
-// declare first leads, in the order of Policy.Messages and of their fields.
+// Cycle is a chain of DESCEND and NEST fields from a message back to itself, visiting no
+// other message twice (A100). It starts with the field that the sources declare first, in
+// the order of Policy.Messages and their fields.
 type Cycle []*Field
 
-// String returns the whole chain, with full names, since messages of two
-// packages may share a short one: "A.child (DESCEND) → B.back (NEST) → A".
+// String returns the whole chain with full names, since messages of two packages may have
+// the same short name: "A.child (DESCEND) → B.back (NEST) → A".
 func (c Cycle) String() string {
 	var b strings.Builder
 	for _, f := range c {
@@ -22,13 +22,13 @@ func (c Cycle) String() string {
 	return b.String() + string(c[0].Parent.Desc.FullName())
 }
 
-// maxLooks is at how many fields the searches for chains look. More than that
-// only hundreds of fields between messages that all lead to each other can need; then some
-// fields are in no chain, but some chain is always found.
+// maxLooks is the maximum number of fields that the searches visit. Only hundreds of
+// fields between messages that all lead to each other need more; then some fields are in
+// no chain, but some chain is always found.
 const maxLooks = 1 << 20
 
-// Cycles returns for each field that is on a cycle a chain with it, as short as
-// can be: sorted by the fields in it, each chain once.
+// Cycles returns, for each field on a cycle, a shortest chain with it. The chains are
+// sorted by their fields, without duplicates.
 func (p *Policy) Cycles() []Cycle {
 	g := newWalks(p)
 	named := map[*Field]bool{}
@@ -53,16 +53,15 @@ func (p *Policy) Cycles() []Cycle {
 // OnCycle returns a function that reports whether a field of p is on a cycle.
 func (p *Policy) OnCycle() func(*Field) bool { return newWalks(p).OnCycle }
 
-// walks are the messages of a policy and the fields that walk from one to
-// another (A45, A46).
+// walks is the graph of a policy's messages and the fields that walk from one to another
+// (A45, A46).
 type walks struct {
 	order map[*Field]int
-	// group numbers the messages: two have one number if, and only if, each
-	// leads to the other.
+	// group numbers the messages: two have the same number if each leads to the other.
 	group map[*Message]int
 	looks int
-	// What Tarjan's algorithm (1972) remembers: when a message was first seen,
-	// the first seen one that it leads to, and those without a group yet.
+	// State of Tarjan's algorithm (1972): when a message was first visited, the earliest
+	// one that it leads to, and those without a group yet.
 	seen, low map[*Message]int
 	stack     []*Message
 }
@@ -87,8 +86,8 @@ func (g *walks) compare(a, b *Field) int { return cmp.Compare(g.order[a], g.orde
 // OnCycle reports whether f leads back to its message.
 func (g *walks) OnCycle(f *Field) bool { return f.Walks() && g.group[f.Parent] == g.group[f.Child] }
 
-// visit groups m and what it leads to. It goes as deep as there are messages in
-// a row, which Go's stacks are made for.
+// visit assigns groups to m and what it leads to. It recurses as deep as there are
+// messages in a row, which Go's growing stacks allow.
 func (g *walks) visit(m *Message) {
 	g.seen[m] = len(g.seen) + 1
 	g.low[m] = g.seen[m]
@@ -114,7 +113,7 @@ func (g *walks) visit(m *Message) {
 	}
 }
 
-// shortest returns a shortest way between two messages of one group.
+// shortest returns a shortest path between two messages of one group.
 func (g *walks) shortest(from, to *Message) Cycle {
 	came := map[*Message]*Field{}
 	for queue := []*Message{from}; came[to] == nil && from != to; queue = queue[1:] {

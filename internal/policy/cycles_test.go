@@ -80,7 +80,7 @@ func TestA100_Cycles(t *testing.T) {
 	}
 }
 
-// graph is a policy with nothing but messages and the fields that walk them.
+// graph returns a policy with only messages and the fields that walk them.
 func graph(nodes int, edges [][2]int) *policy.Policy {
 	p := &policy.Policy{}
 	for range nodes {
@@ -93,8 +93,8 @@ func graph(nodes int, edges [][2]int) *policy.Policy {
 	return p
 }
 
-// everyCycle finds cycles the plain way: it follows every path from every
-// message, through messages behind that one alone, and keeps those that return.
+// everyCycle finds cycles by brute force: it follows every path from every message, using
+// only messages that come after it, and keeps those that return.
 func everyCycle(p *policy.Policy) (all []policy.Cycle) {
 	number := map[*policy.Message]int{}
 	for i, m := range p.Messages {
@@ -119,7 +119,7 @@ func everyCycle(p *policy.Policy) (all []policy.Cycle) {
 	return all
 }
 
-// TestA100_CyclesOfRandomGraphs compares with the plain reference.
+// TestA100_CyclesOfRandomGraphs compares Cycles with brute force.
 func TestA100_CyclesOfRandomGraphs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		nodes := rapid.IntRange(1, 8).Draw(t, "nodes")
@@ -130,8 +130,8 @@ func TestA100_CyclesOfRandomGraphs(t *testing.T) {
 	})
 }
 
-// TestA100_ManyCyclesNameEachField: among messages that all lead to each other,
-// what is returned are cycles, and no field is left out.
+// TestA100_ManyCyclesNameEachField: for messages that all lead to each other, each result
+// is a cycle, and every field is included.
 func TestA100_ManyCyclesNameEachField(t *testing.T) {
 	var edges [][2]int
 	const nodes = 6
@@ -143,9 +143,9 @@ func TestA100_ManyCyclesNameEachField(t *testing.T) {
 	nameEachField(t, graph(nodes, edges))
 }
 
-// nameEachField checks that the cycles of p are cycles, each once, in order, each
-// a shortest one of some field in it, and that they name the fields that are on
-// any, as OnCycle does.
+// nameEachField checks that the cycles of p are cycles, without duplicates, sorted, each
+// a shortest one for some field, and that they include exactly the fields for which
+// OnCycle is true.
 func nameEachField(t interface {
 	Helper()
 	Errorf(string, ...any)
@@ -210,12 +210,12 @@ func lines(p *policy.Policy, list []policy.Cycle) string {
 	return b.String()
 }
 
-// TestA100_LargeGraphs: many messages in shapes that cost depth or time.
+// TestA100_LargeGraphs: many messages, in graphs that are deep or expensive.
 func TestA100_LargeGraphs(t *testing.T) {
 	shapes := map[string]struct {
 		edges func(i, n int) [][2]int
 		n     int
-		want  int // cycles; -1 is any number
+		want  int // cycles; -1 means any number
 	}{
 		"chain":          {func(i, n int) [][2]int { return [][2]int{{i, min(i+1, n-1)}} }, 20_000, 1},
 		"ring":           {func(i, n int) [][2]int { return [][2]int{{i, (i + 1) % n}} }, 20_000, 1},

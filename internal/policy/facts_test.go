@@ -11,8 +11,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// TestA61_TokenDecides: what the annotation of a token settles, in the order in
-// which signing sets it.
+// TestA61_TokenDecides: the claims that a token's annotation sets, in the order of
+// signing.
 func TestA61_TokenDecides(t *testing.T) {
 	tests := map[string]struct {
 		options string
@@ -62,8 +62,8 @@ func TestA61_TokenDecides(t *testing.T) {
 	}
 }
 
-// TestA75_RequiredClaims: the terms of a claim in the order in which they are
-// written, each once; a value is not the pattern of the same text.
+// TestA75_RequiredClaims: the terms of a claim in written order, without duplicates; a
+// value and a pattern with the same text are different.
 func TestA75_RequiredClaims(t *testing.T) {
 	f := one(t, `message M { string t = 1 [(kalix.field).jwt = {token: true
   static_claim: {claim: "r" pattern: "x"} static_claim: {claim: "s" value: "1"} static_claim: {claim: "r" value: "x" value: "y"} static_claim: {claim: "r" pattern: "x"}}]; }`).Messages[0].Fields[0]
@@ -80,8 +80,8 @@ func TestA75_RequiredClaims(t *testing.T) {
 	}
 }
 
-// TestA45_FlatClaims: DESCEND fields lay the claims of their messages flat, once
-// and in the order of the file; NEST fields are one claim; cycles end.
+// TestA45_FlatClaims: DESCEND fields include the claims of their messages, once and in
+// the order of the file; a NEST field is one claim; cycles end.
 func TestA45_FlatClaims(t *testing.T) {
 	const c = `message C { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; }`
 	tests := map[string]struct {
@@ -162,7 +162,7 @@ message D { repeated B b = 1 [(kalix.field).jwt.token = true]; }`)
 	}
 }
 
-// TestTypeName: as .proto files name types.
+// TestTypeName: types are named as in .proto files.
 func TestTypeName(t *testing.T) {
 	fields := one(t, `message M { string a = 1; repeated M b = 2; map<string, M> c = 3; E d = 4; optional int64 e = 5; map<int32, E> f = 6; } enum E { NO = 0; }`).Message("t.M").Desc.Fields()
 	want := []string{"string", "repeated t.M", "map<string, t.M>", "t.E", "int64", "map<int32, t.E>"}
@@ -173,8 +173,8 @@ func TestTypeName(t *testing.T) {
 	}
 }
 
-// TestA49_NeedsToken: a message needs a token if it has one, or must hold a
-// message that needs one.
+// TestA49_NeedsToken: a message needs a token if it has one, or must contain a message
+// that needs one.
 func TestA49_NeedsToken(t *testing.T) {
 	p := one(t, `syntax = "proto2"; package t; import "kalix/annotations.proto";
 message Own { optional string t = 1 [(kalix.field).jwt.token = true]; }
@@ -193,8 +193,7 @@ message Walks { required Own o = 1 [(kalix.field).jwt.claim = NEST]; }`)
 	}
 }
 
-// TestA43_UnsetValue: what a reader sees in a field that is not set, unless that is
-// zero.
+// TestA43_UnsetValue: what a reader sees in a field that is not set, unless it is zero.
 func TestA43_UnsetValue(t *testing.T) {
 	tests := map[string]string{
 		`optional string f = 1`:                          ``,

@@ -1,26 +1,25 @@
 package policy
 
-// Flat is what a message puts into one JSON object, be it the claims of a token
-// or an object within: its own claims, and those of the messages it descends
-// into (A45).
+// Flat is what a message adds to one JSON object, either the claims of a token or a
+// nested object: its own claims, and those of the messages that it descends into (A45).
 type Flat struct {
 	List []Made
-	// Twice are DESCEND fields to a message whose claims are in List already.
+	// Twice are DESCEND fields whose message's claims are already in List.
 	Twice []*Field
-	// Raw: there is a RAW map, so any claim may be there too.
+	// Raw is set if there is a RAW map, so that there may be any other claim.
 	Raw bool
 }
 
-// Made is a claim that a field makes.
+// Made is a claim set by a field.
 type Made struct {
 	Name  string
 	Field *Field
-	// Via is the field of the message through which it comes; nil if Field is
-	// the message's own.
+	// Via is the field of the message through which it is reached; nil if Field is the
+	// message's own.
 	Via *Field
 }
 
-// Makes reports whether a field makes the claim, or may: a RAW map can hold any.
+// Makes reports whether a field sets the claim, or may: a RAW map can hold any.
 func (f *Flat) Makes(name string) bool {
 	for _, c := range f.List {
 		if c.Name == name {
@@ -30,16 +29,16 @@ func (f *Flat) Makes(name string) bool {
 	return f.Raw
 }
 
-// Flattener makes the Flat of messages, each once.
+// Flattener computes the Flat of messages, once for each.
 type Flattener struct {
-	// Left is how many claims it may still gather, for all messages together:
-	// without a bound, messages that share the claims of many others cost the
-	// square of them. Below 0, some were left out.
+	// Left is the number of claims that it may still collect, for all messages together.
+	// Without a limit, messages that share the claims of many others would take quadratic
+	// time. If it is below 0, some claims were omitted.
 	Left  int
 	known map[*Message]*Flat
 }
 
-// Of returns the Flat of m; less than all of it where Left is used up.
+// Of returns the Flat of m, incomplete if Left is used up.
 func (fl *Flattener) Of(m *Message) *Flat {
 	if known := fl.known[m]; known != nil {
 		return known
@@ -56,7 +55,7 @@ func (fl *Flattener) Of(m *Message) *Flat {
 type gatherer struct {
 	*Flattener
 	*Flat
-	made map[*Message]int // claims that come from there; -1 while on the way
+	made map[*Message]int // the number of claims from each message; -1 during the visit
 }
 
 func (g *gatherer) gather(m *Message, via *Field) {

@@ -9,8 +9,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/descset"
 )
 
-// Action is a JwtClaimInclude, by its number: how a field and a claim belong
-// together. An unknown number stays as it is (S46).
+// Action is a JwtClaimInclude by its number: how a field and its claim are related.
+// Unknown numbers are kept (S46).
 type Action int32
 
 // The actions (A42 to A47).
@@ -23,7 +23,7 @@ const (
 	Raw     Action = 5
 )
 
-// Known reports whether the schema has a name for a.
+// Known reports whether a has a name in the schema.
 func (a Action) Known() bool { return a >= NoClaim && a <= Raw }
 
 func (a Action) String() string {
@@ -38,13 +38,13 @@ func (a Action) String() string {
 type Message struct {
 	Desc protoreflect.MessageDescriptor
 	At   descset.Position // of the declaration
-	// Imported: its file was not named as input.
+	// Imported is set if its file was not named as input.
 	Imported bool
-	// BearerToken says that the bearer token is the token of this message
-	// (validate_bearer_token, A40), and BearerTokenAt where that is written.
+	// BearerToken is set if the bearer token is the token of this message
+	// (validate_bearer_token, A40); BearerTokenAt is the position of that option.
 	BearerToken   bool
 	BearerTokenAt descset.Position
-	// Fields are the annotated ones, in the order of the file.
+	// Fields are the annotated fields, in the order of the file.
 	Fields []*Field
 }
 
@@ -53,18 +53,18 @@ type Field struct {
 	Desc   protoreflect.FieldDescriptor
 	Parent *Message         // nil for an extension
 	At     descset.Position // of the annotation
-	Option string           // how it is spelled
-	// Child is the message type of the field or of its elements; nil for other
-	// types and for maps.
+	Option string           // the option's spelling
+	// Child is the message type of the field or its elements; nil for other types and for
+	// maps.
 	Child *Message
 
 	Claim   Action
 	ClaimAt descset.Position
-	Name    Text // the option, not the name that counts: ClaimName is that
+	Name    Text // the option; use ClaimName for the claim's name
 
 	Token   bool
 	TokenAt descset.Position
-	// What follows means something on tokens only.
+	// The following only apply to tokens.
 	Issuers               []Text
 	BearerClaims          []Text // include_bearer_token_claim (A51)
 	IncludeParentClaims   bool   // A52
@@ -74,8 +74,8 @@ type Field struct {
 	StaticClaims          []StaticClaim
 }
 
-// ClaimName returns the claim's name: the option, or else the field's name as
-// the .proto file has it (A48).
+// ClaimName returns the claim's name: the option, or else the field's name in the .proto
+// file (A48).
 func (f *Field) ClaimName() string {
 	if f.Name.Value != "" {
 		return f.Name.Value
@@ -83,25 +83,24 @@ func (f *Field) ClaimName() string {
 	return string(f.Desc.Name())
 }
 
-// IsClaim reports whether the field's value is a claim, or makes claims.
+// IsClaim reports whether the field is a claim, or sets claims.
 func (f *Field) IsClaim() bool { return f.Claim != NoClaim }
 
-// HoldsToken reports whether the field is the place of a token itself (A40).
+// HoldsToken reports whether the field itself holds a token (A40).
 func (f *Field) HoldsToken() bool {
 	k := f.Desc.Kind()
 	return f.Token && !f.Desc.IsList() && !f.Desc.IsMap() && (k == protoreflect.StringKind || k == protoreflect.BytesKind)
 }
 
-// NestsTokens reports whether the field holds a message, or several, with tokens
-// of their own (A49).
+// NestsTokens reports whether the field holds messages that have their own tokens (A49).
 func (f *Field) NestsTokens() bool { return f.Token && f.Child != nil }
 
-// Walks reports whether the claims of the field are those of its message's own
-// fields (A45, A46).
+// Walks reports whether the field's claims are those of the fields of its message (A45,
+// A46).
 func (f *Field) Walks() bool { return f.Child != nil && (f.Claim == Descend || f.Claim == Nest) }
 
-// TokenField returns the field that holds the message's token: the first, should
-// there be several; nil if none does.
+// TokenField returns the field that holds the message's token, the first if there are
+// several, or nil.
 func (m *Message) TokenField() *Field {
 	for _, f := range m.Fields {
 		if f.HoldsToken() {
@@ -111,8 +110,8 @@ func (m *Message) TokenField() *Field {
 	return nil
 }
 
-// HasTokens reports whether there is a token to check in m: the bearer token, one
-// of its own, or one in a message that it nests.
+// HasTokens reports whether there is a token to check in m: the bearer token, its own
+// token, or one in a nested message.
 func (m *Message) HasTokens() bool {
 	return m.BearerToken || slices.ContainsFunc(m.Fields, func(f *Field) bool { return f.HoldsToken() || f.NestsTokens() })
 }

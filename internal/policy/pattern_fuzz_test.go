@@ -7,9 +7,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// FuzzF11_Pattern: no pattern makes a panic, and one that is taken matches
-// whole values alone (A71). Go's leftmost-longest search tells without any
-// anchor whether it does: it finds the whole text if there is a match of that.
+// FuzzF11_Pattern: no pattern causes a panic, and an accepted pattern only matches whole
+// values (A71). This is checked with Go's leftmost-longest search, which needs no
+// anchors: it finds the whole text if that matches.
 func FuzzF11_Pattern(f *testing.F) {
 	for _, seed := range [][2]string{
 		{`my-subject-\d+`, "not-my-subject-456"}, {`my-subject-\d+`, "my-subject-456"}, {`^(admin|editor)$`, "admin"},

@@ -1,11 +1,10 @@
-// Package policy is the typed model of the jwt annotations of a descriptor
-// set: what each service, method, message and field requires, and where it says
-// so. Read is the one place that turns annotations into meaning; lint, explain
-// and plan read the model and never an option.
+// Package policy is the typed model of the JWT annotations in a descriptor set: what each
+// service, method, message and field requires, with positions. Only Read interprets
+// annotations; lint, explain and plan use the model, never an option.
 //
-// The model holds what is written, faults included: an enum number without a
-// name, a token on a map. To judge that is for lint; plan runs nothing that lint
-// refuses (A101). It imports descset and fault.
+// The model holds what is written, including mistakes such as an enum number without a
+// name, or a token on a map. Lint reports them, and plan refuses to compile what lint
+// refuses (A101).
 package policy
 
 import (
@@ -17,20 +16,20 @@ import (
 	"github.com/jwtctl/jwtctl/internal/descset"
 )
 
-// Policy is what all annotations of a set say. It does not change, and is safe
-// for concurrent use.
+// Policy holds all annotations of a descriptor set. It is immutable and safe for
+// concurrent use.
 type Policy struct {
-	// Services are those of the files that were named, sorted by file and
-	// then as the file has them.
+	// Services are those of the input files, sorted by file and then in the order of the
+	// file.
 	Services []*Service
-	// Messages are those of the files that were named, in that order, then
-	// the imported ones that a method or an annotated field leads to.
+	// Messages are those of the input files, in that order, then imported ones that a
+	// method or an annotated field leads to.
 	Messages []*Message
-	// Extensions are the annotated extension fields of the files that were
-	// named. No walk of a message reaches them.
+	// Extensions are the annotated extension fields of the input files. Walking a message
+	// does not reach them.
 	Extensions []*Field
-	// Twice are the elements with an annotation in both spellings (A111). What the
-	// model has of them is the vendor's.
+	// Twice are the elements annotated in both spellings (A111). The model has the
+	// vendor's annotation.
 	Twice []Twice
 
 	set      *descset.Set
@@ -38,26 +37,25 @@ type Policy struct {
 	methods  map[string]*Method
 }
 
-// Set returns the descriptors that p was read from.
+// Set returns the descriptors from which p was read.
 func (p *Policy) Set() *descset.Set { return p.set }
 
-// Message returns the message with this full name; nil if it is not in
-// p.Messages.
+// Message returns the message with this full name, or nil if it is not in p.Messages.
 func (p *Policy) Message(name protoreflect.FullName) *Message { return p.messages[name] }
 
-// Method returns the method that "pkg.Service/Method" names, in exactly this
-// spelling (S60); nil if there is none.
+// Method returns the method called "pkg.Service/Method", in exactly this spelling (S60),
+// or nil.
 func (p *Policy) Method(name string) *Method { return p.methods[name] }
 
-// Twice is an element with an annotation in both spellings.
+// Twice is an element annotated in both spellings.
 type Twice struct {
 	Desc protoreflect.Descriptor
-	// Option and Other are the spellings; OtherAt is the place of the second.
+	// Option and Other are the spellings; OtherAt is the position of the second.
 	Option, Other string
 	OtherAt       descset.Position
 }
 
-// MethodOption returns how an annotation of method would be spelled in its file.
+// MethodOption returns the spelling of an annotation of method in its file.
 func MethodOption(method protoreflect.MethodDescriptor) string {
 	for imported := range descset.Each(method.ParentFile().Imports()) {
 		if imported.Path() == descset.JwtctlFile {
@@ -67,15 +65,15 @@ func MethodOption(method protoreflect.MethodDescriptor) string {
 	return "(kalix.method).jwt"
 }
 
-// Text is one text of an annotation. Value is "" where there is none, and At
-// then the place of the annotation.
+// Text is a text in an annotation. If it is missing, Value is "" and At the position of
+// the annotation.
 type Text struct {
 	Value string
 	At    descset.Position
 }
 
-// Mode is a JwtMethodMode or JwtServiceMode, by its number: what to validate or
-// sign (A12). An unknown number stays as it is (S46).
+// Mode is a JwtMethodMode or JwtServiceMode by its number: what to validate or sign
+// (A12). Unknown numbers are kept (S46).
 type Mode int32
 
 // The modes.
@@ -85,8 +83,8 @@ const (
 	ModeMessage     Mode = 2
 )
 
-// Known reports whether the schema has a name for m. A service does not
-// have ModeMessage: see OnService of the Rules.
+// Known reports whether m has a name in the schema. ModeMessage does not exist for
+// services: see OnService of Rules.
 func (m Mode) Known() bool { return m >= ModeUnspecified && m <= ModeMessage }
 
 func (m Mode) String() string {
@@ -101,25 +99,25 @@ func (m Mode) String() string {
 	return strconv.Itoa(int(m))
 }
 
-// ModeAt is one mode and its place.
+// ModeAt is a mode and its position.
 type ModeAt struct {
 	Mode Mode
 	At   descset.Position
 }
 
-// Rules is the annotation of one method or service.
+// Rules is the annotation of a method or service.
 type Rules struct {
-	// Option is how the annotation is spelled: (kalix.method).jwt.
+	// Option is the spelling of the annotation: (kalix.method).jwt.
 	Option         string
 	At             descset.Position
 	OnService      bool
 	Validate, Sign []ModeAt
-	// Issuers and StaticClaims are what the bearer token must have (A13).
+	// Issuers and StaticClaims are requirements for the bearer token (A13).
 	Issuers      []Text
 	StaticClaims []StaticClaim
 }
 
-// ValidatesBearer reports whether the request needs a bearer token (A12). No Rules
+// ValidatesBearer reports whether the request needs a bearer token (A12). nil Rules
 // validate nothing.
 func (r *Rules) ValidatesBearer() bool { return r != nil && has(r.Validate, ModeBearerToken) }
 
@@ -133,8 +131,7 @@ func has(list []ModeAt, mode Mode) bool {
 	return slices.ContainsFunc(list, func(m ModeAt) bool { return m.Mode == mode })
 }
 
-// Where returns the place of the first of list that is mode, or else that of
-// the annotation.
+// Where returns the position of the first mode in list, or else that of the annotation.
 func (r *Rules) Where(list []ModeAt, mode Mode) descset.Position {
 	for _, m := range list {
 		if m.Mode == mode {
@@ -144,7 +141,7 @@ func (r *Rules) Where(list []ModeAt, mode Mode) descset.Position {
 	return r.At
 }
 
-// Service is a service and its own annotation.
+// Service is a service and its annotation.
 type Service struct {
 	Desc    protoreflect.ServiceDescriptor
 	At      descset.Position // of the declaration
@@ -152,7 +149,7 @@ type Service struct {
 	Methods []*Method
 }
 
-// Method is a method, its own annotation, and the messages it takes and gives.
+// Method is a method, its own annotation, and its request and response messages.
 type Method struct {
 	Desc          protoreflect.MethodDescriptor
 	Service       *Service
@@ -166,8 +163,8 @@ func (m *Method) Name() string {
 	return string(m.Service.Desc.FullName()) + "/" + string(m.Desc.Name())
 }
 
-// Effective returns the rules that count for m: its own replace its service's
-// as a whole (A10). Nil means that nothing guards m.
+// Effective returns the rules that apply to m: its own annotation replaces its service's
+// as a whole (A10). nil means that m is unprotected.
 func (m *Method) Effective() *Rules {
 	if m.Own != nil {
 		return m.Own

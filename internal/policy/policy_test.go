@@ -24,8 +24,8 @@ func one(t testing.TB, text string) *policy.Policy {
 
 const empty = "(google.protobuf.Empty) returns (google.protobuf.Empty)"
 
-// TestA10_Replaces: a method's annotation replaces its service's as a whole,
-// also where it is empty; one without inherits it.
+// TestA10_Replaces: a method's annotation replaces its service's as a whole, even if it
+// is empty; a method without one inherits it.
 func TestA10_Replaces(t *testing.T) {
 	p := one(t, `service S {
   option (kalix.service).jwt = { validate: BEARER_TOKEN bearer_token_issuer: "s" static_claim: {claim: "aud" value: "x"} };
@@ -64,7 +64,7 @@ service Bare { rpc Open`+empty+`; }`)
 	}
 }
 
-// TestA12_Modes: what is validated and signed, in any mix.
+// TestA12_Modes: what is validated and signed, in all combinations.
 func TestA12_Modes(t *testing.T) {
 	p := one(t, `service S {
   rpc All`+empty+` { option (kalix.method).jwt = { validate: [BEARER_TOKEN, MESSAGE] sign: MESSAGE }; }
@@ -84,8 +84,8 @@ func TestA12_Modes(t *testing.T) {
 	}
 }
 
-// TestS46_UnknownNumbers: a mode or action without a name stays in the model,
-// for lint to refuse.
+// TestS46_UnknownNumbers: a mode or action without a name is kept in the model, for lint
+// to refuse.
 func TestS46_UnknownNumbers(t *testing.T) {
 	for _, mode := range []policy.Mode{-1, 3, 1 << 30} {
 		if mode.Known() || mode.String() != fmt.Sprint(int32(mode)) {
@@ -99,7 +99,7 @@ func TestS46_UnknownNumbers(t *testing.T) {
 	}
 }
 
-// TestReadField: every option of a field arrives, with its own place.
+// TestReadField: every option of a field is read, with its own position.
 func TestReadField(t *testing.T) {
 	p := one(t, `message M {
   string tok = 1 [(kalix.field).jwt = {
@@ -165,7 +165,7 @@ message Child {
 	}
 }
 
-// TestA48_ClaimName: the option, or the name as the file writes it.
+// TestA48_ClaimName: the name is the option, or the field's name in the file.
 func TestA48_ClaimName(t *testing.T) {
 	p := one(t, `message M {
   string my_field = 1 [(kalix.field).jwt.claim = INCLUDE, json_name = "other"];
@@ -177,7 +177,8 @@ func TestA48_ClaimName(t *testing.T) {
 	}
 }
 
-// TestA49_TokenPlaces: where a token may stand, and what merely holds some.
+// TestA49_TokenPlaces: which fields can hold a token, and which hold messages with
+// tokens.
 func TestA49_TokenPlaces(t *testing.T) {
 	tests := map[string]struct {
 		field        string
@@ -203,8 +204,8 @@ func TestA49_TokenPlaces(t *testing.T) {
 	}
 }
 
-// TestReadImports: what nobody asked for is in the model as far as an asked-for
-// method or field leads there; recursive types end.
+// TestReadImports: imported elements are in the model as far as a method or field of the
+// input leads to them; recursive types end.
 func TestReadImports(t *testing.T) {
 	p := read(t, map[string]string{"a.proto": `message A {
   A again = 1 [(kalix.field).jwt.token = true];

@@ -3,8 +3,8 @@ package policy
 // Set is a set of messages.
 type Set map[*Message]bool
 
-// Spread returns roots and all messages that the fields which follow accepts
-// lead to, directly or through others.
+// Spread returns roots and all messages that they lead to, directly or indirectly,
+// through fields that follow accepts.
 func Spread(roots []*Message, follow func(*Field) bool) Set {
 	found := Set{}
 	for todo := append([]*Message(nil), roots...); len(todo) > 0; {
@@ -23,12 +23,12 @@ func Spread(roots []*Message, follow func(*Field) bool) Set {
 	return found
 }
 
-// Reach is which messages the methods of a policy act on.
+// Reach is the set of messages that the methods of a policy act on.
 type Reach struct {
-	// Validated and Signed are the messages whose token is validated or signed:
-	// those of methods, and the ones nested in them as tokens (A12, A49).
+	// Validated and Signed are the messages whose token is validated or signed: those of
+	// methods, and their nested messages with tokens (A12, A49).
 	Validated, Signed Set
-	// All are those, and the messages whose fields make their claims.
+	// All are those, and the messages whose fields set their claims.
 	All Set
 }
 

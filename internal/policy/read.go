@@ -9,7 +9,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/descset"
 )
 
-// Read returns the policy that the annotations of set make.
+// Read returns the policy given by the annotations of set.
 func Read(set *descset.Set) *Policy {
 	p := &Policy{set: set, messages: map[protoreflect.FullName]*Message{}, methods: map[string]*Method{}}
 	r := reader{p, map[string]bool{}}
@@ -50,7 +50,7 @@ func (r reader) service(desc protoreflect.ServiceDescriptor) *Service {
 	return s
 }
 
-// Numbers of the fields of JwtServiceOptions and JwtMethodOptions (A1).
+// Field numbers of JwtServiceOptions and JwtMethodOptions (A1).
 const (
 	rulesValidate = 1
 	rulesSign     = 2
@@ -58,7 +58,7 @@ const (
 	rulesStatic   = 4
 )
 
-// annotation returns the annotation of d, nil for none.
+// annotation returns the annotation of d, or nil.
 func (r reader) annotation(d protoreflect.Descriptor) *descset.Annotation {
 	a := r.set.Annotation(d)
 	if a != nil && a.Other != nil {
@@ -85,11 +85,11 @@ func (r reader) rules(d protoreflect.Descriptor) *Rules {
 	return rules
 }
 
-// Number of the field of JwtMessageOptions.
+// Field number of JwtMessageOptions.
 const messageBearer = 1
 
-// message returns the model of desc, and of every message that its annotated
-// fields lead to; recursive types lead back to the one that is there.
+// message returns the model of desc, and of every message that its annotated fields lead
+// to. Recursive types refer to the same model.
 func (r reader) message(desc protoreflect.MessageDescriptor) *Message {
 	if m := r.messages[desc.FullName()]; m != nil {
 		return m
@@ -124,7 +124,7 @@ func (r reader) extensions(parent interface {
 	}
 }
 
-// Numbers of the fields of JwtFieldOptions.
+// Field numbers of JwtFieldOptions.
 const (
 	fieldClaim   = 1
 	fieldName    = 2
@@ -157,7 +157,7 @@ func (r reader) field(desc protoreflect.FieldDescriptor) *Field {
 	return f
 }
 
-// options reads the fields of an annotation by their numbers.
+// options reads the fields of an annotation by number.
 type options struct {
 	*descset.Annotation
 	whole descset.Position
@@ -165,8 +165,8 @@ type options struct {
 
 func optionsOf(a *descset.Annotation) options { return options{a, a.Position()} }
 
-// at returns the place of a field of the annotation; that of the whole where it
-// is not set, without a search for what is not there.
+// at returns the position of a field of the annotation, or that of the annotation if the
+// field is not set, which saves a search.
 func (o options) at(number int32) descset.Position {
 	if !o.JWT.Has(o.JWT.Descriptor().Fields().ByNumber(protoreflect.FieldNumber(number))) {
 		return o.whole
@@ -203,7 +203,7 @@ func (o options) modes(number int32) []ModeAt {
 	return all
 }
 
-// Numbers of the fields of JwtStaticClaim.
+// Field numbers of JwtStaticClaim.
 const (
 	staticClaim   = 1
 	staticValue   = 2

@@ -11,48 +11,45 @@ import (
 	"github.com/jwtctl/jwtctl/internal/descset"
 )
 
-// MaxPattern is the most bytes of a pattern: RE2 is linear in the text, but not
-// in the size of the expression (S54).
+// MaxPattern is the maximum length of a pattern in bytes: RE2 takes linear time in the
+// text, but not in the size of the expression (S54).
 const MaxPattern = 4 << 10
 
-// StaticClaim is one JwtStaticClaim (section 7 of annotations.md).
+// StaticClaim is a JwtStaticClaim (annotations.md section 7).
 type StaticClaim struct {
 	At      descset.Position
 	Claim   Text
 	Values  []Text
-	Pattern Text // Value is "" where there is none
+	Pattern Text // Value is "" if there is none
 }
 
-// ErrNotRE2 is what a pattern fails with that other engines take and RE2 does
-// not (A74).
+// ErrNotRE2 is the error for a pattern that other engines support but RE2 does not (A74).
 var ErrNotRE2 = errors.New("RE2, whose matching time is linear, has no such thing")
 
-// lacking are the openings of what RE2 has not. An escaped backslash in front is
-// taken away before they are looked for.
+// lacking matches the start of constructs that RE2 does not have. Escaped backslashes are
+// removed first.
 var lacking = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`\(\?<?[=!]|\(\?>|\\[1-9]|\\k[<{']|[*+?}]\+|\(\?\(|\(\?R\)|\(\?#|\\[GZXR]`)
 })
 
-// Compile returns the expression that matches exactly what the whole value of a
-// claim must be (A71).
+// Compile returns an expression that must match the whole value of a claim (A71).
 func (c StaticClaim) Compile() (*regexp.Regexp, error) {
 	pattern := c.Pattern.Value
 	if len(pattern) > MaxPattern {
 		return nil, fmt.Errorf("it has %d bytes, and at most %d are read", len(pattern), MaxPattern)
 	}
-	parsed, err := syntax.Parse(pattern, syntax.Perl) // alone: within the group below, "a)(b" would be well-formed
+	parsed, err := syntax.Parse(pattern, syntax.Perl) // parsed alone: within the group below, "a)(b" would be valid
 	if err != nil {
 		return nil, explain(pattern, err)
 	}
 	re, err := regexp.Compile(`\A(?:` + pattern + `)\z`)
-	if err != nil { // an open \Q quotes the group's end
+	if err != nil { // an open \Q quotes the end of the group
 		re, err = regexp.Compile(`\A(?:` + parsed.String() + `)\z`)
 	}
 	return re, err
 }
 
-// explain says what is wrong with a pattern, and that it is RE2 that lacks it
-// where another engine would have taken it.
+// explain describes the error in a pattern, and says so if only RE2 lacks the construct.
 func explain(pattern string, err error) error {
 	reason := err.Error()
 	if e := (*syntax.Error)(nil); errors.As(err, &e) {
@@ -64,9 +61,9 @@ func explain(pattern string, err error) error {
 	return errors.New(reason)
 }
 
-// MatchesEverything reports whether every text matches the pattern, or every text
-// but the empty one or one with a line break, as examples tell: such a pattern is
-// no check worth its name.
+// MatchesEverything reports whether the pattern matches every text, possibly except the
+// empty one or one with a line break, as far as examples show: such a pattern checks
+// nothing.
 func MatchesEverything(re *regexp.Regexp) bool {
 	for _, sample := range []string{"a", "admin", "0", "not-my-subject-456", "\u00e9 \t\"{}", "https://example.com/?a=b&c#d", strings.Repeat("x", 300)} {
 		if !re.MatchString(sample) {
@@ -80,9 +77,9 @@ func MatchesEverything(re *regexp.Regexp) bool {
 var reference = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$\{([^}]*)\}?`) })
 var variable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) })
 
-// Variables returns the environment variables that the text refers to, each
-// once (A72). The error names a reference that is not valid, such as "${}" or one
-// without its end.
+// Variables returns the environment variables that the text refers to, without duplicates
+// (A72). It returns an error for an invalid reference, such as "${}" or one that is not
+// closed.
 func (t Text) Variables() ([]string, error) {
 	var names []string
 	seen := map[string]bool{}
@@ -98,8 +95,9 @@ func (t Text) Variables() ([]string, error) {
 	return names, nil
 }
 
-// Expand returns the text with its references replaced by what env has (A72).
-// The error names a variable that is not set, or set to nothing (S87). Values are not expanded again.
+// Expand returns the text with its references replaced by the values of env (A72). It
+// returns an error for a variable that is not set or empty (S87). Values are not expanded
+// again.
 func (t Text) Expand(env func(string) (string, bool)) (string, error) {
 	if !strings.Contains(t.Value, "${") {
 		return t.Value, nil

@@ -13,7 +13,7 @@ func pattern(text string) policy.StaticClaim {
 	return policy.StaticClaim{Pattern: policy.Text{Value: text}}
 }
 
-// TestA71_WholeValue: a pattern is about the whole value.
+// TestA71_WholeValue: a pattern must match the whole value.
 func TestA71_WholeValue(t *testing.T) {
 	tests := map[string]struct {
 		pattern  string
@@ -49,7 +49,8 @@ func TestA71_WholeValue(t *testing.T) {
 	}
 }
 
-// TestA74_NotRE2: what RE2 lacks is told apart from what is wrong anywhere.
+// TestA74_NotRE2: constructs that only RE2 lacks have a different error than patterns
+// that are invalid everywhere.
 func TestA74_NotRE2(t *testing.T) {
 	tests := map[string]struct {
 		pattern string
@@ -98,14 +99,14 @@ func TestMatchesEverything(t *testing.T) {
 	}
 }
 
-// TestA72_Variables: ${NAME} is replaced, once; what is no reference is an error.
+// TestA72_Variables: ${NAME} is replaced, once; an invalid reference is an error.
 func TestA72_Variables(t *testing.T) {
 	env := map[string]string{"A": "a", "B_1": "${A}", "EMPTY": ""}
 	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
 	tests := map[string]struct {
 		text, want string
 		names      []string
-		bad        string // part of the error of Expand
+		bad        string // in the error of Expand
 	}{
 		"none":           {text: "plain $A {A} $", want: "plain $A {A} $"},
 		"one":            {text: "${A}.kalix.io", want: "a.kalix.io", names: []string{"A"}},

@@ -6,32 +6,30 @@ import (
 	"github.com/jwtctl/jwtctl/internal/descset"
 )
 
-// DefaultLifetime is for how many seconds a token is valid if neither its
-// annotation nor a field says so (A62).
+// DefaultLifetime is a token's lifetime in seconds if neither its annotation nor a field
+// sets one (A62).
 const DefaultLifetime = 3600
 
-// Decision is one claim of a token that the annotation of the token settles
-// itself, whatever the fields of the message hold (A61). Exactly one of
-// FromBearer, Strings and Lifetime is set.
+// Decision is a claim that the token's annotation sets, whatever the fields of the
+// message hold (A61). Exactly one of FromBearer, Strings and Lifetime is set.
 type Decision struct {
 	Claim string
-	// Option is the option of the annotation that decides: "static_claim".
+	// Option is the annotation's option that decides: "static_claim".
 	Option string
 	At     descset.Position
-	// FromBearer: the value is that of the bearer token (A51).
+	// FromBearer takes the value from the bearer token (A51).
 	FromBearer bool
-	// Strings: one is the value, several are an array.
+	// Strings holds the value; several make an array.
 	Strings []Text
-	// Lifetime is how many seconds after signing the time is (A62).
+	// Lifetime is the time in seconds after signing (A62).
 	Lifetime int64
-	// Default: this counts only if nothing else makes the claim.
+	// Default applies only if nothing else sets the claim.
 	Default bool
 }
 
-// Decides returns what the annotation of the token in f settles, in the order in
-// which signing sets the claims: of two decisions about one claim the later one
-// counts (A61, A62). It is the only place that knows this order: plan compiles
-// it for sign and verify, and lint, diff and explain read it.
+// Decides returns the claims that the annotation of the token in f sets, in the order of
+// signing: a later decision about the same claim wins (A61, A62). This order is defined
+// only here: plan compiles it for sign and verify, and lint, diff and explain use it.
 func (f *Field) Decides() []Decision {
 	var all []Decision
 	for _, c := range f.BearerClaims {
@@ -56,16 +54,15 @@ func (f *Field) Decides() []Decision {
 	return all
 }
 
-// RequiredClaim is what the static claims of a token together require of one
-// claim: every value and a match of every pattern, in all entries (A70, A71,
-// A75).
+// RequiredClaim is what the static claims of a token require of one claim: every value,
+// and a match of every pattern, of all entries (A70, A71, A75).
 type RequiredClaim struct {
 	Claim string
 	At    descset.Position // of the first entry
-	Terms []Term           // in the order of the annotation, each text once
+	Terms []Term           // in the order of the annotation, without duplicates
 }
 
-// Term is one value that a claim must hold, or one pattern that it must match.
+// Term is a value that a claim must hold, or a pattern that it must match.
 type Term struct {
 	Text
 	Pattern bool
@@ -82,8 +79,8 @@ func (r RequiredClaim) Values() []Text {
 	return values
 }
 
-// RequiredClaims returns what list requires of each claim, in the order of the
-// claims' first entries.
+// RequiredClaims returns what list requires of each claim, in the order in which the
+// claims first appear.
 func RequiredClaims(list []StaticClaim) []RequiredClaim {
 	var all []RequiredClaim
 	for _, s := range list {

@@ -2,8 +2,8 @@ package policy
 
 import "google.golang.org/protobuf/reflect/protoreflect"
 
-// TypeName names the type of a field as .proto files do: "repeated pkg.Message",
-// "map<string, int64>".
+// TypeName returns the type of a field as written in .proto files: "repeated
+// pkg.Message", "map<string, int64>".
 func TypeName(d protoreflect.FieldDescriptor) string {
 	switch {
 	case d.IsMap():

@@ -8,7 +8,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// A23: whether the keys can sign is known before there is a message to sign.
+// TestAbleToSign: a missing signing key is detected before there is a message to sign.
+// A23.
 func TestAbleToSign(t *testing.T) {
 	const schema = `
 message Any { ` + tok + ` }

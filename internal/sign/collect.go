@@ -13,9 +13,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// claims returns the claims of the token of m, later ones winning: those of the
-// messages around it, its own, the bearer token's, static ones, iss and exp
-// (A61).
+// claims returns the claims of the token of m. Later sources win: the surrounding
+// messages, m's own fields, the bearer token, static claims, iss and exp (A61).
 func (w *walker) claims(p *plan.Message, m protoreflect.Message, around *parent) (*set, error) {
 	all := newSet(len(p.Claims) + len(p.Token.Static) + 2) // iss, exp
 	if p.Token.ParentClaims {
@@ -27,8 +26,8 @@ func (w *walker) claims(p *plan.Message, m protoreflect.Message, around *parent)
 	if err := w.collect(p, m, fields, raw); err != nil {
 		return nil, err
 	}
-	// An entry of a RAW field is gone from the message that goes out. Over a
-	// claim of a field that stays, it would leave a token that fits no more.
+	// Signing removes the entries of a RAW field from the message. If an entry replaced
+	// the claim of a field that stays, the token would no longer match the message.
 	for _, r := range raw.members {
 		for _, other := range []*set{all, fields} {
 			if value, there := other.get(r.Name); there && !claims.Same(value, r.Value) {
@@ -46,9 +45,8 @@ func (w *walker) claims(p *plan.Message, m protoreflect.Message, around *parent)
 	return all, w.decide(all, p.Token)
 }
 
-// inherit adds what the messages around make, the nearer ones' winning, as they
-// will be once they have been validated: what their tokens then fill in counts
-// like what is there now (A52).
+// inherit adds the claims of the surrounding messages, of which nearer ones win, as they
+// will be after validation: fields that their tokens will fill in count too (A52).
 func (w *walker) inherit(all *set, around *parent) error {
 	if around == nil {
 		return nil
@@ -77,7 +75,7 @@ func (w *walker) inherit(all *set, around *parent) error {
 	return err
 }
 
-// tokenOf returns the claims of the token that of is validated by.
+// tokenOf returns the claims of the token with which of is validated.
 func (w *walker) tokenOf(of *parent) ([]strictjson.Member, error) {
 	switch {
 	case of.plan.UsesBearer && w.bearer != nil:
@@ -94,8 +92,8 @@ func (w *walker) tokenOf(of *parent) ([]strictjson.Member, error) {
 	return of.claims.members, nil
 }
 
-// collect adds the claims that the fields of m make to into, and the entries of
-// its RAW fields to raw, unless that is nil (A60).
+// collect adds the claims of m's fields to into, and the entries of its RAW fields to
+// raw, unless that is nil (A60).
 func (w *walker) collect(p *plan.Message, m protoreflect.Message, into, raw *set) error {
 	for i := range p.Claims {
 		c := &p.Claims[i]
@@ -145,9 +143,9 @@ func (w *walker) entries(c *plan.Claim, v protoreflect.Value, raw *set) error {
 	return nil
 }
 
-// nest adds the object that the message of a field makes, or the array of them.
-// An object without members is left out, but not from an array, whose elements
-// differ by their order (A46, A60).
+// nest adds the object for the message in a field, or the array of objects. An object
+// without members is omitted, except from an array, whose elements are identified by
+// position (A46, A60).
 func (w *walker) nest(c *plan.Claim, v protoreflect.Value, into *set, withRaw bool) error {
 	if !c.Field.IsList() {
 		object, some, err := w.object(c, v.Message(), plan.Single, withRaw)
@@ -174,7 +172,7 @@ func (w *walker) object(c *plan.Claim, m protoreflect.Message, index int, withRa
 	leave := w.enter(c.Field, index)
 	defer leave()
 	fields := &set{}
-	raw := fields // an entry and a field of one name must agree here too
+	raw := fields // an entry and a field with the same name must agree here too
 	if !withRaw {
 		raw = nil
 	}
@@ -185,10 +183,10 @@ func (w *walker) object(c *plan.Claim, m protoreflect.Message, index int, withRa
 	return object, len(fields.members) > 0, at(w.path.String(), err)
 }
 
-// lastSecond is the last time that jws takes for one, the end of the year 9999.
+// lastSecond is the latest time that jws accepts, the end of the year 9999.
 const lastSecond = 253402300799
 
-// decide adds what the annotation of the token says itself (A51, A61, A62).
+// decide adds the claims set by the annotation itself (A51, A61, A62).
 func (w *walker) decide(all *set, t *plan.Token) error {
 	path := func() string { return w.path.To(t.Field, plan.Single).String() }
 	for i := range t.Decided {
@@ -216,7 +214,7 @@ func (w *walker) decide(all *set, t *plan.Token) error {
 	return nil
 }
 
-// stringsClaim is one string, or an array of several (A61).
+// stringsClaim returns a string, or an array if there are several (A61).
 func stringsClaim(values []string) strictjson.Value {
 	if len(values) == 1 {
 		return strictjson.Quote(values[0])
@@ -231,7 +229,7 @@ func stringsClaim(values []string) strictjson.Value {
 	return append(array, ']')
 }
 
-// clearRaw empties the RAW fields of m and of the messages whose claims are m's
+// clearRaw empties the RAW fields of m and of the messages whose claims are in m's token
 // (A60).
 func clearRaw(p *plan.Message, m protoreflect.Message) {
 	for i := range p.Claims {

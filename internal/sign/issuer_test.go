@@ -8,8 +8,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// TestS89_TheKeyIsThatOfTheIssuer chooses the key by the "iss" that the token will
-// have, whatever makes it, and refuses to sign for an issuer that no key is for.
+// TestS89_TheKeyIsThatOfTheIssuer: the key is selected by the "iss" that the token will
+// have, whatever sets it; if no key is for that issuer, signing is refused.
 func TestS89_TheKeyIsThatOfTheIssuer(t *testing.T) {
 	const source = `
 message Annotated { string tok = 1 [(kalix.field).jwt = {token: true issuer: "B"}]; }
@@ -39,7 +39,7 @@ message None { string tok = 1 [(kalix.field).jwt = {token: true}]; }
 	rings := []struct {
 		list []*keys.Key
 		kid  string
-		want *keys.Key // nil for a refusal
+		want *keys.Key // nil if refused
 	}{
 		{list: []*keys.Key{a, free, b}, want: b},
 		{list: []*keys.Key{a, free}, want: free},
@@ -63,7 +63,7 @@ message None { string tok = 1 [(kalix.field).jwt = {token: true}]; }
 				t.Errorf("%s, ring %d: %v, %v", name, i, made, err)
 				continue
 			}
-			if r.kid == "" { // the same ring believes it, as no other issuer's
+			if r.kid == "" { // the same ring must accept it
 				if _, err := w.Verifier.Message(t.Context(), p, m, bearer); err != nil {
 					t.Errorf("%s, ring %d: %v", name, i, err)
 				}

@@ -18,16 +18,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// signers are secrets by the ids of their keys; those of A and B are bound to
-// the issuer of that name.
+// signers are secrets by key ID; A and B are bound to issuers of these names.
 var signers = map[string][]byte{
 	"any": []byte("the secret of a key without issuer"),
 	"A":   []byte("the secret of the key of issuer A."),
 	"B":   []byte("the secret of the key of issuer B."),
 }
 
-// signing is one random policy, the keys of a ring in random order, and one
-// message that is to be signed.
+// signing is a random policy, the keys of a ring in random order, and a message to sign.
 type signing struct {
 	*rapid.T
 	w      *policytest.World
@@ -35,15 +33,15 @@ type signing struct {
 	keys   []*keys.Key
 	bearer *jws.Verified
 	claims map[string]any // of bearer
-	named  bool           // the key is chosen by its id (A23)
+	named  bool           // the key is selected by ID (A23)
 }
 
-// A65, S83, S89: what is signed is what the policy says and no more, nothing else
-// of the message changes, the key may vouch for the issuer that the token names,
-// and it verifies with the keys that signed it.
+// TestSignedTokensSayWhoSignedThemAndNothingUnasked: signed tokens hold what the policy
+// says and no more, nothing else in the message changes, the key may vouch for the
+// token's issuer, and the token verifies with the keys that signed it. A65, S83, S89.
 //
-// With the key chosen by the annotation's issuer alone (walker.token passing
-// p.Token.Issuers[0], or nil, to Ring.Signer), it fails within 6 schemas.
+// If the key were selected only by the annotation's issuer (walker.token passing
+// p.Token.Issuers[0], or nil, to Ring.Signer), this would fail within 6 schemas.
 func TestSignedTokensSayWhoSignedThemAndNothingUnasked(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -99,7 +97,7 @@ func newSigning(t *testing.T, rt *rapid.T) *signing {
 	return s
 }
 
-// bear gives the call a bearer token, whose issuer is that of the key.
+// bear gives the call a bearer token with the issuer of its key.
 func (s *signing) bear() {
 	key := s.keys[0]
 	text := `{"sub":"alice"}`
@@ -116,8 +114,8 @@ func (s *signing) bear() {
 	s.claims = policytest.ReadClaims(text)
 }
 
-// onlyTokens checks that signing sets tokens, clears RAW fields, and leaves all
-// else as it was.
+// onlyTokens checks that signing sets tokens, clears RAW fields, and changes nothing
+// else.
 func (s *signing) onlyTokens(before, after *dynamicpb.Message) {
 	x, y := proto.Clone(before).ProtoReflect(), proto.Clone(after).ProtoReflect()
 	s.strip(s.schema.Root, x, false)
@@ -127,7 +125,7 @@ func (s *signing) onlyTokens(before, after *dynamicpb.Message) {
 	}
 }
 
-// strip clears what signing may change: tokens, and the RAW fields under one.
+// strip clears what signing may change: tokens, and RAW fields covered by one.
 func (s *signing) strip(t *policytest.Type, m protoreflect.Message, under bool) {
 	under = under || t.Token() != nil
 	for _, f := range t.Fields {
@@ -146,7 +144,7 @@ func (s *signing) strip(t *policytest.Type, m protoreflect.Message, under bool) 
 	}
 }
 
-// attributable checks each token by an oracle of its own.
+// attributable checks each token with an independent oracle.
 func (s *signing) attributable(m protoreflect.Message) {
 	o := &policytest.Oracle{Schema: s.schema, Types: s.w.Set.Types(), Secrets: slices.Collect(maps.Values(signers)), Bearer: s.claims}
 	report := o.Look(m)
@@ -156,7 +154,7 @@ func (s *signing) attributable(m protoreflect.Message) {
 		}
 		claims := report.Claims[i]
 		for _, name := range report.Unasked[i] {
-			if !strings.HasPrefix(name, "rf") && name != "iss" { // as RAW entries are called
+			if !strings.HasPrefix(name, "rf") && name != "iss" { // the names of RAW entries
 				s.Fatalf("the claim %s is in the token, and nothing makes it\n%v\n%s", name, m, s.schema.Text)
 			}
 		}
@@ -169,7 +167,7 @@ func (s *signing) attributable(m protoreflect.Message) {
 	}
 }
 
-// keyOf is the id of the key that signed a token, by its signature.
+// keyOf returns the ID of the key that signed a token, by trying all.
 func keyOf(token string) string {
 	for id, secret := range signers {
 		o := &policytest.Oracle{Secrets: [][]byte{secret}}

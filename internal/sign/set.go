@@ -7,22 +7,21 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// set is claims in the order in which they were made.
+// set holds claims in the order in which they were added.
 type set struct {
 	members []strictjson.Member
-	index   map[string]int // of members; nil up to fewMembers of them
-	// doubtful says that a registered claim may have a value that no verifier
-	// takes: a time out of range, or the entry of a RAW field.
+	index   map[string]int // by index of members; nil for up to fewMembers
+	// doubtful is set if a registered claim may have an invalid value: a time out of
+	// range, or the entry of a RAW field.
 	doubtful bool
-	// replaced says that the annotation of the token gave a claim another value than
-	// it had.
+	// replaced is set if the token's annotation changed the value of a claim.
 	replaced bool
 }
 
-// newSet returns a set with room for so many members.
+// newSet returns a set with space for room members.
 func newSet(room int) *set { return &set{members: make([]strictjson.Member, 0, room)} }
 
-// fewMembers are found as quickly one by one.
+// fewMembers is the number up to which a linear search is as fast as a map.
 const fewMembers = 16
 
 func (s *set) find(name string) (int, bool) {
@@ -38,14 +37,14 @@ func (s *set) find(name string) (int, bool) {
 	return 0, false
 }
 
-// settle is put for what the annotation of the token decides (A61).
+// settle is put for claims that the token's annotation sets (A61).
 func (s *set) settle(name string, value strictjson.Value) {
 	before, there := s.get(name)
 	s.replaced = s.replaced || there && !claims.Same(before, value)
 	s.put(name, value)
 }
 
-// put adds a claim, or gives it a new value.
+// put adds a claim, or replaces its value.
 func (s *set) put(name string, value strictjson.Value) {
 	if i, there := s.find(name); there {
 		s.members[i].Value = value
@@ -73,7 +72,7 @@ func (s *set) get(name string) (strictjson.Value, bool) {
 
 func (s *set) has(name string) bool { _, there := s.find(name); return there }
 
-// add is put for the claims of fields: two may not differ about one (A61).
+// add is put for the claims of fields, which must not conflict (A61).
 func (s *set) add(name string, value strictjson.Value, path func() string) error {
 	if old, there := s.get(name); there && !claims.Same(old, value) {
 		return fault.New(fault.ClaimConflict, path(), "makes the claim %q, of which another field makes another value", quote.Shorten(name))
@@ -82,8 +81,8 @@ func (s *set) add(name string, value strictjson.Value, path func() string) error
 	return nil
 }
 
-// issuer returns the "iss" that the token will have, whatever makes it; nil for
-// none. The key is chosen by it (S89).
+// issuer returns the "iss" that the token will have, whatever sets it, or nil. It selects
+// the key (S89).
 func (s *set) issuer() (*string, error) {
 	value, there := s.get("iss")
 	if !there {

@@ -1,8 +1,5 @@
-// Package sign makes the tokens of a message as its annotations say, along the
-// compiled plan: the rules of annotations.md section 6.
-//
-// It knows neither files nor gRPC. It imports plan, policy, claims, jws, keys,
-// strictjson, verify and fault.
+// Package sign makes the tokens of a message as its annotations require, using the
+// compiled plan (annotations.md section 6). It does not know files or gRPC.
 package sign
 
 import (
@@ -20,37 +17,37 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// Options say how tokens are made.
+// Options configure how tokens are made.
 type Options struct {
-	// KeyID picks the key instead of the token's issuer (A23); "" for none.
+	// KeyID selects the key, instead of the token's issuer (A23); "" means by issuer.
 	KeyID string
-	// RefuseUnknownFields refuses messages with fields whose numbers their types
-	// do not declare (A38).
+	// RefuseUnknownFields refuses messages with fields whose numbers their types do not
+	// declare (A38).
 	RefuseUnknownFields bool
-	// Now tells the time that lifetimes begin at; required.
+	// Now is the clock, from which lifetimes start; required.
 	Now func() time.Time
 }
 
-// Signer makes tokens with the keys of one ring. It does not change and is safe
-// for concurrent use.
+// Signer makes tokens with the keys of a ring. It is immutable and safe for concurrent
+// use.
 type Signer struct {
 	codec *claims.Codec
 	ring  *keys.Ring
 	o     Options
 }
 
-// New returns a Signer. codec knows the types of the messages.
+// New returns a Signer. codec must have the types of the messages.
 func New(codec *claims.Codec, ring *keys.Ring, o Options) *Signer { return &Signer{codec, ring, o} }
 
-// Token is a token that was made, and where it was put.
+// Token is a token that was made, and its place.
 type Token struct {
-	Path string // as in "friends[2].tok"
+	Path string // such as "friends[2].tok"
 	Key  *keys.Key
 }
 
-// Message puts a token into every token field of m, whose plan is p, and clears
-// the RAW fields that became claims (A60). Nothing else of m changes (A65).
-// bearer is the validated bearer token, nil if there is none.
+// Message puts a token into every token field of m, whose plan is p, and clears the RAW
+// fields that became claims (A60). It changes nothing else in m (A65). bearer is the
+// validated bearer token, or nil.
 //
 // After an error m must not be used. Errors have the path of the token or field
 // as What: key_missing or what else keys.Ring.Signer and jws.Sign return,
@@ -102,7 +99,7 @@ func (s *Signer) able(p *plan.Message, seen map[*plan.Message]bool) error {
 	return nil
 }
 
-// walker is one walk over a message.
+// walker is a walk over one message.
 type walker struct {
 	*Signer
 	bearer *jws.Verified
@@ -115,15 +112,15 @@ type walker struct {
 type parent struct {
 	plan    *plan.Message
 	message protoreflect.Message
-	// up is the message around it, whose claims its own token includes; nil if
-	// it does not (A52).
+	// up is the message around it, if its own token includes the claims of that message;
+	// otherwise nil (A52).
 	up   *parent
 	path plan.Path
-	// claims are those of its token, once a message within has needed them.
+	// claims are those of its token, computed when a nested message first needs them.
 	claims *set
 }
 
-// message signs the messages within m that have tokens, then m itself (A64).
+// message signs the nested messages of m that have tokens, then m itself (A64).
 func (w *walker) message(p *plan.Message, m protoreflect.Message, around *parent) error {
 	here := &parent{plan: p, message: m, path: w.path}
 	if p.Token != nil && p.Token.ParentClaims {
@@ -159,7 +156,7 @@ func (w *walker) nested(n plan.Nested, m protoreflect.Message, here *parent) err
 	return nil
 }
 
-// token makes the token of m and puts it into its field.
+// token makes the token of m and stores it in its field.
 func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) error {
 	path := w.path.To(p.Token.Field, plan.Single).String()
 	set, err := w.claims(p, m, around)
@@ -204,10 +201,10 @@ func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) 
 	return nil
 }
 
-// fits returns why m would be refused with a token of the claims made (A65). Claims of
-// fields alone agree with them: only what the token's annotation replaces, and what
-// would be filled in, has to be looked at. A message that is validated against the
-// bearer token is not refused for another (A40).
+// fits returns an error if m would be refused with a token of the claims made (A65).
+// Claims of fields always match; it only checks those that the token's annotation
+// replaced, and those that would be filled in. A message that is validated against the
+// bearer token is not refused for another one (A40).
 func (w *walker) fits(p *plan.Message, m protoreflect.Message, made *set) error {
 	if p.UsesBearer || !made.replaced && !p.Fills {
 		return nil
@@ -215,8 +212,8 @@ func (w *walker) fits(p *plan.Message, m protoreflect.Message, made *set) error 
 	return verify.Fits(w.codec, p, m, w.path, made.members, w.bearer)
 }
 
-// checkReadable refuses a token that no one would accept for its size or for
-// what its registered claims are (A65); the types of fields lint has checked.
+// checkReadable refuses a token that verifiers would refuse for its size or its
+// registered claims (A65). Lint has checked the types of fields.
 func checkReadable(compact string, of *set) error {
 	if len(compact) > jws.MaxTokenBytes {
 		return fault.New(fault.LimitExceeded, "", "the token would have %d bytes, and at most %d are read", len(compact), jws.MaxTokenBytes)
@@ -245,7 +242,7 @@ func checkReadable(compact string, of *set) error {
 	return nil
 }
 
-// otherOfOneof returns the member that setting fd would drop; nil if none.
+// otherOfOneof returns the member that setting fd would drop, or nil.
 func otherOfOneof(fd protoreflect.FieldDescriptor, m protoreflect.Message) protoreflect.FieldDescriptor {
 	if oneof := fd.ContainingOneof(); oneof != nil && !m.Has(fd) {
 		return m.WhichOneof(oneof)
@@ -253,13 +250,13 @@ func otherOfOneof(fd protoreflect.FieldDescriptor, m protoreflect.Message) proto
 	return nil
 }
 
-// enter goes into a field; the function it returns goes back.
+// enter adds a field to the path; the returned function removes it.
 func (w *walker) enter(fd protoreflect.FieldDescriptor, index int) (leave func()) {
 	w.path = w.path.To(fd, index)
 	return func() { w.path = w.path[:len(w.path)-1] }
 }
 
-// at names the path in faults.
+// at adds the path to faults.
 func at(path string, err error) error {
 	var f *fault.Error
 	if errors.As(err, &f) {

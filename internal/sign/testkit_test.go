@@ -15,22 +15,21 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// row is a message of type M, or the type named, and the claims of the token
-// that it gets.
+// row is a message of type M or of, and the claims of its token.
 type row struct {
 	of     string // the type, M if empty
 	in     string // ProtoJSON
 	bearer string // claims of the bearer token, "" for none
-	at     string // the way to the message whose token is meant, "cs.0"; "" for M itself
-	claims string // as they are written
-	out    string // the message afterwards with "…" for tokens; in if empty
+	at     string // the path to the message whose token is compared, "cs.0"; "" for M itself
+	claims string // as written
+	out    string // the message afterwards, with "…" for tokens; in if empty
 	fails  fault.Code
 	path   string
-	// refused is what verification says of the signed message, "" for nothing.
+	// refused is the code with which verification refuses the signed message, or "".
 	refused fault.Code
 }
 
-// check signs each row's message, and verifies what comes out.
+// check signs each row's message and verifies the result.
 func check(t *testing.T, w *policytest.World, rows map[string]row) {
 	t.Helper()
 	for name, r := range rows {
@@ -68,14 +67,14 @@ func fails(t *testing.T, err error, code fault.Code, path string) {
 	if !errors.As(err, &f) || f.Code != code || f.What != path {
 		t.Fatalf("got %v (%s), want %s at %q", err, fault.CodeOf(err), code, path)
 	}
-	t.Log(err) // for those who read with -v
+	t.Log(err) // for go test -v
 	if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "  ") || strings.HasSuffix(err.Error(), ": ") {
 		t.Errorf("not a text to show: %v", err)
 	}
 }
 
-// tokenAt returns the token in the field tok of the message that the way, as in
-// "cs.0.g", leads to.
+// tokenAt returns the token in the field tok of the message at the path way, such as
+// "cs.0.g".
 func tokenAt(m protoreflect.Message, way string) string {
 	var list protoreflect.List
 	for _, step := range strings.FieldsFunc(way, func(r rune) bool { return r == '.' }) {
@@ -92,7 +91,7 @@ func tokenAt(m protoreflect.Message, way string) string {
 	return m.Get(m.Descriptor().Fields().ByName("tok")).String()
 }
 
-// forged returns a token with this payload, whatever it is.
+// forged returns a signed token with this payload, valid or not.
 func forged(tb testing.TB, w *policytest.World, payload string) string {
 	tb.Helper()
 	enc := base64.RawURLEncoding

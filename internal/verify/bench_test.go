@@ -44,8 +44,8 @@ func benchWorld(b *testing.B, alg keys.Algorithm) (*policytest.World, *dynamicpb
 	return w, m
 }
 
-// BenchmarkMessage compares a whole validation, from ProtoJSON on, with the
-// bare hash and signature check. ratio is bare time / ours: 1 is free. Wanted:
+// BenchmarkMessage compares a whole validation, from ProtoJSON on, with the bare hash and
+// signature check. ratio is the bare time divided by ours: 1 means no overhead. Targets:
 // ES256 0.90, RS256 0.80.
 func BenchmarkMessage(b *testing.B) {
 	for _, alg := range []keys.Algorithm{keys.ES256, keys.RS256} {
@@ -64,8 +64,8 @@ func BenchmarkMessage(b *testing.B) {
 	}
 }
 
-// BenchmarkSign compares signing a message with the bare hash and signature.
-// Wanted: 0.80.
+// BenchmarkSign compares signing a message with the bare hash and signature. Target:
+// 0.80.
 func BenchmarkSign(b *testing.B) {
 	for _, alg := range []keys.Algorithm{keys.ES256, keys.RS256} {
 		b.Run(string(alg), func(b *testing.B) {
@@ -80,8 +80,8 @@ func BenchmarkSign(b *testing.B) {
 	}
 }
 
-// BenchmarkTokens shows that the time grows with the number of tokens alone:
-// us/token stays what it is.
+// BenchmarkTokens: the time is proportional to the number of tokens: us/token stays
+// constant.
 func BenchmarkTokens(b *testing.B) {
 	for _, n := range []int{1, 10, 100} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -104,8 +104,8 @@ func BenchmarkTokens(b *testing.B) {
 	}
 }
 
-// compare runs ours and bare in turns; ratio is that of the medians, which a
-// busy machine distorts least.
+// compare runs ours and bare in turns. ratio compares the medians, which load on the
+// machine distorts least.
 func compare(b *testing.B, ours, bare func() bool) {
 	b.ReportAllocs()
 	var oursTimes, bareTimes []time.Duration

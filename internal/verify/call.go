@@ -10,27 +10,27 @@ import (
 	"github.com/jwtctl/jwtctl/internal/plan"
 )
 
-// Call is one call of a method while its requests come in. It decides what no
-// single message shows: whether there are as many requests as the method takes
-// (A37), and whether the tokens still count when a request is delivered (S88).
+// Call checks what single messages cannot show about a call: whether it has as many
+// requests as the method takes (A37), and whether its tokens are still valid when a
+// request is delivered (S88).
 //
-// A transport asks Request about each request message before it delivers it,
-// and End when the client has sent all of them. Nothing is delivered that was
-// refused, and the request of a method that takes one (plan.Method.OneRequest)
-// only after End. After an error the call is over.
+// A transport calls Request for each request message before it delivers it, and End when
+// the client has sent all of them. It never delivers a refused message, and delivers the
+// request of a method that takes one (plan.Method.OneRequest) only after End. An error
+// ends the call.
 //
-// A Call is for one goroutine at a time.
+// A Call is not safe for concurrent use.
 type Call struct {
 	verifier *Verifier
 	method   *plan.Method
 	bearer   *jws.Verified
-	// requests have come so far; tokens are those of the last one.
+	// requests counts the requests so far; tokens are those of the last one.
 	requests int
 	tokens   []Token
 }
 
-// Call begins a call of m, which its caller keeps. bearer is the token that passed Bearer for m.Bearer,
-// nil where m requires none; token_missing is the error for nil where it does.
+// Call begins a call of m. bearer is the token that Bearer accepted for m.Bearer, or nil
+// if m requires none. If m requires one and bearer is nil, the error is token_missing.
 func (v *Verifier) Call(m *plan.Method, bearer *jws.Verified) (Call, error) {
 	if m.Bearer != nil && bearer == nil {
 		return Call{}, noBearer()
@@ -38,13 +38,12 @@ func (v *Verifier) Call(m *plan.Method, bearer *jws.Verified) (Call, error) {
 	return Call{verifier: v, method: m, bearer: bearer}, nil
 }
 
-// Request decides about the next request message. m is that message where the
-// method validates it, and is then filled in as by Verifier.Message; it is not
-// looked at where the method does not.
+// Request checks the next request message. If the method validates m, it is then filled
+// in as by Verifier.Message; otherwise m is ignored.
 //
-// Errors: request_count for a second request where the method takes one,
-// token_expired for a bearer token that has expired since the call began, and
-// those of Verifier.Message.
+// Errors are request_count for a second request if the method takes one, token_expired
+// for a bearer token that has expired since the call began, and those of
+// Verifier.Message.
 func (c *Call) Request(ctx context.Context, m protoreflect.Message) error {
 	c.requests++
 	if c.requests > 1 && c.method.OneRequest() {
@@ -61,12 +60,11 @@ func (c *Call) Request(ctx context.Context, m protoreflect.Message) error {
 	return err
 }
 
-// End decides about a call whose requests have all come.
+// End checks a call after its last request.
 //
-// Errors: token_missing for a method that validates its requests and got none,
-// request_count for any other that takes one and got none, and token_expired
-// where a token of the one request that is delivered now has expired since it
-// came.
+// Errors are token_missing for a method that validates its requests and got none,
+// request_count for any other method that takes one and got none, and token_expired if a
+// token of the only request has expired since the request arrived.
 func (c *Call) End() error {
 	switch {
 	case c.requests == 0 && c.method.Request != nil:
@@ -87,7 +85,7 @@ func (c *Call) End() error {
 	return nil
 }
 
-// bearerCounts returns the error of a bearer token that has expired by now.
+// bearerCounts returns an error if the bearer token has expired.
 func (c *Call) bearerCounts() error {
 	if c.bearer == nil || c.method.Bearer == nil {
 		return nil

@@ -26,11 +26,11 @@ service S {
   rpc BothStream(stream Own) returns (Own) { option (kalix.method).jwt = {validate: BEARER_TOKEN, validate: MESSAGE}; }
 }`
 
-// TestA37_RequestsOfACall holds each kind of method to the number of requests it
-// takes, whatever carries the call. S77.
+// TestA37_RequestsOfACall: each kind of method accepts only the number of requests that
+// it takes, on any transport. S77.
 func TestA37_RequestsOfACall(t *testing.T) {
 	w := policytest.New(t, callSource, policytest.Setup{})
-	type verdict [3]fault.Code // at the end of a call without, with one, with two requests
+	type verdict [3]fault.Code // after a call with no, one or two requests
 	one, none := verdict{fault.RequestCount, "", fault.RequestCount}, verdict{fault.TokenMissing, "", fault.RequestCount}
 	tests := map[string]verdict{
 		"Open": one, "Bearer": one, "Message": none, "Both": none,
@@ -45,8 +45,8 @@ func TestA37_RequestsOfACall(t *testing.T) {
 	}
 }
 
-// TestA30_NoCallWithoutItsBearerToken: a call that needs a bearer token does not
-// begin without.
+// TestA30_NoCallWithoutItsBearerToken: a call that needs a bearer token does not begin
+// without one.
 func TestA30_NoCallWithoutItsBearerToken(t *testing.T) {
 	w := policytest.New(t, callSource, policytest.Setup{})
 	for _, name := range []string{"Bearer", "Both", "BearerStream", "BothStream"} {
@@ -60,8 +60,8 @@ func TestA30_NoCallWithoutItsBearerToken(t *testing.T) {
 	}
 }
 
-// TestS88_TokensCountUntilTheyExpire holds bearer and message tokens to their
-// exp, at each request and, where there is one, when it is delivered.
+// TestS88_TokensCountUntilTheyExpire: bearer and message tokens are accepted until their
+// exp, checked at each request and, for a single request, when it is delivered.
 func TestS88_TokensCountUntilTheyExpire(t *testing.T) {
 	tests := map[string]struct {
 		requests int
@@ -73,7 +73,7 @@ func TestS88_TokensCountUntilTheyExpire(t *testing.T) {
 		"BearerStream":  {2, 1, fault.TokenExpired},
 		"BothStream":    {1, 0, fault.TokenExpired},
 		"Message":       {1, 1, fault.TokenExpired},
-		"MessageStream": {1, 1, ""}, // it was delivered in time
+		"MessageStream": {1, 1, ""}, // delivered in time
 	}
 	for name, c := range tests {
 		for _, leeway := range []time.Duration{0, time.Minute} {
@@ -97,8 +97,8 @@ func TestS88_TokensCountUntilTheyExpire(t *testing.T) {
 	}
 }
 
-// callOf makes a call of so many requests with tokens of one hour, and returns
-// the first error. before is called before each request and the end.
+// callOf makes a call with this many requests, with tokens for an hour, and returns the
+// first error. before is called before each request and before the end.
 func callOf(w *policytest.World, name string, requests int, before func(i int)) error {
 	w.TB.Helper()
 	m, err := w.Plan.Method("t.S/" + name)

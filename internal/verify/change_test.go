@@ -7,14 +7,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// clone returns a copy of what is in fd.
+// clone returns a copy of the value of fd.
 func clone(m protoreflect.Message, fd protoreflect.FieldDescriptor) protoreflect.Value {
 	c := proto.Clone(m.Interface()).ProtoReflect()
 	return c.Get(fd)
 }
 
-// changeOf returns another value for fd, which is set, that is not empty; none
-// for true where false would be.
+// changeOf returns a different non-empty value for fd, which is set; there is none for a
+// bool without presence that is true.
 func changeOf(m protoreflect.Message, fd protoreflect.FieldDescriptor) protoreflect.Value {
 	switch v := clone(m, fd); {
 	case fd.IsList():

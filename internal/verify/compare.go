@@ -15,14 +15,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// object is the claims of one level: those of a token, or an object within.
+// object is one level of claims: those of a token, or of a nested object.
 type object interface {
 	Get(name string) (strictjson.Value, bool)
 	Members() []strictjson.Member
 }
 
-// members is an object within a token. Tokens are small: a list is quick enough
-// for what nests in them, and keeps the order.
+// members is an object within a token. Such objects are small: a list is fast enough, and
+// keeps the order.
 type members []strictjson.Member
 
 func (m members) Members() []strictjson.Member { return m }
@@ -36,12 +36,12 @@ func (m members) Get(name string) (strictjson.Value, bool) {
 	return nil, false
 }
 
-// maxFaults is how many faults of one token's claims are reported.
+// maxFaults is the maximum number of faults to report for the claims of one token.
 const maxFaults = 20
 
-// compare checks that every field of m that is a claim and not empty is in c
-// (A42, A45, A46), and returns what is wrong with each that is not. It writes
-// nothing. Names in decided are passed over.
+// compare checks that every non-empty field of m that is a claim matches c (A42, A45,
+// A46), and returns an error for each that does not. It does not modify m. Names in
+// decided are skipped.
 func (w *walker) compare(p *plan.Message, m protoreflect.Message, c object, decided map[string]bool) error {
 	var wrong []error
 	for i := range p.Claims {
@@ -69,7 +69,7 @@ func (w *walker) compare(p *plan.Message, m protoreflect.Message, c object, deci
 	return join(wrong)
 }
 
-// join returns no error, the one, or all of them.
+// join returns nil, the only error, or all errors joined.
 func join(list []error) error {
 	if len(list) == 1 {
 		return list[0]
@@ -77,7 +77,7 @@ func join(list []error) error {
 	return errors.Join(list...)
 }
 
-// compareOne checks an INCLUDE or EXTRACT field that is not empty.
+// compareOne checks a non-empty INCLUDE or EXTRACT field.
 func (w *walker) compareOne(claim *plan.Claim, v protoreflect.Value, c object) error {
 	value, ok := c.Get(claim.Name)
 	if !ok {
@@ -98,9 +98,9 @@ func (w *walker) missing(claim *plan.Claim) error {
 	return fault.New(fault.ClaimMissing, w.where(claim.Field), "the token has no claim %q", quote.Shorten(claim.Name))
 }
 
-// compareNested checks a NEST field that is not empty against the object or
-// array of objects that claim names (A46). A message none of whose fields is a
-// claim makes no object, so an absent one is like an empty one.
+// compareNested checks a non-empty NEST field against the claim's object or array of
+// objects (A46). A message without claims makes no object, so an absent object equals an
+// empty one.
 func (w *walker) compareNested(claim *plan.Claim, v protoreflect.Value, c object) error {
 	value, ok := c.Get(claim.Name)
 	if !claim.Field.IsList() {
@@ -134,10 +134,10 @@ func (w *walker) compareNested(claim *plan.Claim, v protoreflect.Value, c object
 	return join(wrong)
 }
 
-// anyLength is not a length to insist on.
+// anyLength permits any length.
 const anyLength = -1
 
-// objects returns the members of the objects in an array of want.
+// objects returns the members of the objects in an array of length want.
 func (w *walker) objects(claim *plan.Claim, value strictjson.Value, want int) ([]members, error) {
 	elements, err := strictjson.Array(value, jws.MaxDepth)
 	switch {

@@ -8,8 +8,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// TestA42_EveryFault: each field that is not what the token claims is told, in
-// the order of the message, with the claim's name where that is another.
+// TestA42_EveryFault: each field that differs from the token is reported, in the order of
+// the message, with the claim's name if that differs.
 func TestA42_EveryFault(t *testing.T) {
 	w := policytest.New(t, `message M {
   string tok = 1 [(kalix.field).jwt.token = true];
@@ -33,7 +33,7 @@ gone: the token has no claim "gone"`
 	}
 }
 
-// TestA42_FaultsEnd: a message of very many faults is not answered with as many.
+// TestA42_FaultsEnd: the number of reported faults is limited.
 func TestA42_FaultsEnd(t *testing.T) {
 	var fields, values strings.Builder
 	for i := range 100 {

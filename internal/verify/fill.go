@@ -11,8 +11,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// fill writes claims into the EXTRACT fields of m that are empty, and into its
-// RAW fields (A44, A45, A47), and reports whether it wrote any.
+// fill writes claims into the empty EXTRACT fields of m, and into its RAW fields (A44,
+// A45, A47), and reports whether it wrote any.
 func (w *walker) fill(p *plan.Message, m protoreflect.Message, c object) (wrote bool, err error) {
 	for i := range p.Claims {
 		claim := &p.Claims[i]
@@ -44,8 +44,8 @@ func (w *walker) extract(claim *plan.Claim, m protoreflect.Message, c object) (b
 	case !ok:
 		return false, nil
 	case !claims.Empty(m, claim.Field):
-		// It was compared when it came in; but it may be filled since, from the
-		// token of a message around this one.
+		// compare has checked the field as received; but the token of a surrounding
+		// message may have filled it since.
 		if err := w.codec.Equal(claim.Field, m.Get(claim.Field), value); err != nil {
 			return false, at(w.where(claim.Field), err)
 		}
@@ -55,14 +55,14 @@ func (w *walker) extract(claim *plan.Claim, m protoreflect.Message, c object) (b
 		return false, at(w.where(claim.Field), err)
 	}
 	if claims.Empty(m, claim.Field) {
-		return false, nil // a zero value is as good as none
+		return false, nil // a zero value is the same as none
 	}
 	w.extracted++
 	return true, nil
 }
 
-// fillChild fills the message of a singular field. One that is not set is made
-// if something is to be put into it (A45).
+// fillChild fills the message of a singular field, creating it if there is something to
+// write (A45).
 func (w *walker) fillChild(claim *plan.Claim, m protoreflect.Message, c object) (bool, error) {
 	w.enter(claim.Field, plan.Single)
 	defer w.leave()
@@ -86,12 +86,12 @@ func (w *walker) fillChild(claim *plan.Claim, m protoreflect.Message, c object) 
 	case extracted:
 		return false, fault.New(fault.ClaimMismatch, w.path.String(), "the token fills it, but %s, which is set, is of the same oneof", other.Name())
 	}
-	return false, nil // entries of RAW fields alone, which any claim makes
+	return false, nil // only RAW entries, which any claim makes
 }
 
-// whole reports whether a new message that the token filled has all its required
-// fields. Without them it cannot be encoded: that is claim_mismatch if the token
-// filled an EXTRACT field, and entries of RAW fields alone make no message.
+// whole reports whether a new message that the token filled has all its required fields.
+// Without them it cannot be encoded: that is claim_mismatch if the token filled an
+// EXTRACT field; RAW entries alone do not create a message.
 func (w *walker) whole(child protoreflect.Message, extracted bool) (bool, error) {
 	switch {
 	case proto.CheckInitialized(child.Interface()) == nil:
@@ -102,7 +102,7 @@ func (w *walker) whole(child protoreflect.Message, extracted bool) (bool, error)
 	return false, nil
 }
 
-// otherOfOneof returns the member that setting fd would drop; nil if none.
+// otherOfOneof returns the member that setting fd would drop, or nil.
 func otherOfOneof(fd protoreflect.FieldDescriptor, m protoreflect.Message) protoreflect.FieldDescriptor {
 	if oneof := fd.ContainingOneof(); oneof != nil {
 		return m.WhichOneof(oneof)
@@ -110,8 +110,7 @@ func otherOfOneof(fd protoreflect.FieldDescriptor, m protoreflect.Message) proto
 	return nil
 }
 
-// fillNested fills the message or messages of a NEST field from the claim of
-// its name.
+// fillNested fills the messages of a NEST field from its claim.
 func (w *walker) fillNested(claim *plan.Claim, m protoreflect.Message, c object) (bool, error) {
 	value, ok := c.Get(claim.Name)
 	if !claim.Message.Fills || !ok && claims.Empty(m, claim.Field) {
@@ -120,7 +119,7 @@ func (w *walker) fillNested(claim *plan.Claim, m protoreflect.Message, c object)
 	if claim.Field.IsList() {
 		return w.fillList(claim, m, value, ok)
 	}
-	inner := members(nil) // RAW entries are dropped, whether a claim is there or not
+	inner := members(nil) // RAW entries are dropped with or without a claim
 	if ok {
 		var err error
 		if inner, err = w.object(claim, value); err != nil {
@@ -130,8 +129,8 @@ func (w *walker) fillNested(claim *plan.Claim, m protoreflect.Message, c object)
 	return w.fillChild(claim, m, inner)
 }
 
-// fillList fills the messages of a repeated NEST field. A list that is empty
-// gets the elements of the claim if there is something to put into one of them.
+// fillList fills the messages of a repeated NEST field. An empty list gets as many
+// elements as the claim has, if there is something to write into one of them.
 func (w *walker) fillList(claim *plan.Claim, m protoreflect.Message, value strictjson.Value, ok bool) (bool, error) {
 	list, fresh := m.NewField(claim.Field).List(), claims.Empty(m, claim.Field)
 	if !fresh {

@@ -14,16 +14,16 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// Fits returns why Verifier.Message would refuse m if its token had the claims made,
-// by the checks that it makes itself; nil if they agree. Signing makes no token that
-// its own message fails against (A65).
+// Fits returns why Verifier.Message would refuse m if its token had the claims made, or
+// nil. It uses Verifier.Message's own checks, so that signing makes no token that its
+// message fails against (A65).
 //
-// Not looked at are times, which count when the token is used, keys, the issuer, and
-// patterns, which are for validation alone (A71). at is the path to m, which is not
-// changed.
+// It does not check times, which matter when the token is used, keys, the issuer, or
+// patterns, which are for validation only (A71). at is the path to m, which is not
+// modified.
 //
-// Errors: claim_missing, claim_mismatch and static_claim_mismatch, with the path of
-// the field as What, "" where the fault is in the token alone.
+// Errors are claim_missing, claim_mismatch and static_claim_mismatch, with the path of
+// the field as What, or "" if the fault is only in the token.
 func Fits(codec *claims.Codec, p *plan.Message, m protoreflect.Message, at plan.Path, made []strictjson.Member, bearer *jws.Verified) error {
 	w := walker{Verifier: &Verifier{codec: codec}, bearer: bearer, path: at.Clone()}
 	c := members(made)
@@ -44,14 +44,14 @@ func Fits(codec *claims.Codec, p *plan.Message, m protoreflect.Message, at plan.
 	return err
 }
 
-// fillsAny reports whether there is a claim for an EXTRACT field that is empty.
+// fillsAny reports whether there is a claim for an empty EXTRACT field.
 func fillsAny(p *plan.Message, m protoreflect.Message, c members) bool {
 	names := map[string]bool{}
 	p.FilledNames(m, names)
 	return slices.ContainsFunc(c, func(one strictjson.Member) bool { return names[one.Name] })
 }
 
-// first returns the first fault of several.
+// first returns the first of several faults.
 func first(err error) error {
 	var f *fault.Error
 	if errors.As(err, &f) {

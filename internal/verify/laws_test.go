@@ -15,58 +15,57 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// trials is how many messages are tried on each random schema.
+// trials is the number of messages for each random schema.
 const trials = 6
 
-// S83, A49, A52: a subtree that was moved, dropped, swapped or duplicated with
-// its token is refused, or changes no checked value.
+// TestMovedTokensVouchForNothingElse: a subtree that was moved, dropped, swapped or
+// duplicated with its token is refused, or no checked value changes. S83, A49, A52.
 //
-// With the parents compared before EXTRACT fills them in (in Verifier.Message, the
-// loop over w.inherits moved before the one over w.fills), it fails after 71, 307
-// and 1183 schemas of seeds 2, 3 and 1.
+// If parents were compared before EXTRACT fills them in (in Verifier.Message, the loop
+// over w.inherits before the one over w.fills), this would fail after 71, 307 and 1183
+// schemas with seeds 2, 3 and 1.
 func TestMovedTokensVouchForNothingElse(t *testing.T) {
 	law(t, policytest.SchemaOptions{}, policytest.Attack{Tamper: true})
 }
 
-// S82, A38: in messages with fields of wrong wire types, the most lenient reader
-// sees what the tokens say.
+// TestWrongWireTypesShowNoReaderAnotherValue: in messages with fields of wrong wire
+// types, even the most lenient reader sees what the tokens say. S82, A38.
 //
-// Without otherWireType in settler.unknown (internal/message), it fails within 3
+// Without otherWireType in settler.unknown (internal/message), this would fail within 3
 // schemas.
 func TestWrongWireTypesShowNoReaderAnotherValue(t *testing.T) {
 	law(t, policytest.SchemaOptions{}, policytest.Attack{Wire: policytest.Hostile{WrongTypes: true}})
 }
 
-// S82, A38: the same with fields that come twice, and other members of a oneof,
-// also within an Any.
+// TestDuplicateFieldsShowNoReaderAnotherValue: the same with duplicate fields and other
+// members of a oneof, also within an Any. S82, A38.
 //
-// With the value of an Any passed on as it came (no m.Set in settler.any of
-// internal/message), it fails after 17, 60 and 89 schemas of seeds 3, 1 and 2.
+// If the value of an Any were passed on as received (no m.Set in settler.any of
+// internal/message), this would fail after 17, 60 and 89 schemas with seeds 3, 1 and 2.
 func TestDuplicateFieldsShowNoReaderAnotherValue(t *testing.T) {
 	law(t, policytest.SchemaOptions{}, policytest.Attack{Wire: policytest.Hostile{Twice: true}})
 }
 
-// S83, A43, A49: where lint is silent, no accepted request lacks a token, and no
-// annotated value is in none.
+// TestWhereLintIsSilentEveryAnnotatedValueIsChecked: if lint reports nothing, no accepted
+// request lacks a token, and every annotated value is in one. S83, A43, A49.
 //
-// With the check of any one of these rules taken out of internal/lint/rules.go, it
-// fails after 0 to 113 schemas (seeds 1 and 2): claim-with-default, every-token-optional,
-// claim-in-oneof, token-not-validated, token-without-claims, walk-without-claims,
-// mode-unspecified.
+// Without any one of these rules in internal/lint/rules.go, this would fail after 0 to
+// 113 schemas (seeds 1 and 2): claim-with-default, every-token-optional, claim-in-oneof,
+// token-not-validated, token-without-claims, walk-without-claims, mode-unspecified.
 func TestWhereLintIsSilentEveryAnnotatedValueIsChecked(t *testing.T) {
 	law(t, policytest.SchemaOptions{Hazards: policytest.Hazards()}, policytest.Attack{Tamper: true})
 }
 
-// S83: all of it at once.
+// TestLawsOfVerificationUnderEveryAttack: all attacks at once. S83.
 func TestLawsOfVerificationUnderEveryAttack(t *testing.T) {
 	law(t, policytest.SchemaOptions{Hazards: policytest.Hazards()}, policytest.Attack{Tamper: true, Wire: policytest.Hostile{Twice: true, WrongTypes: true}})
 }
 
-// law checks the laws of S83 over random schemas and attacks of one kind:
-//   - What passed passes again, in protobuf and as verify --print has it.
-//   - What any reader sees in annotated fields, defaults and filled ones included,
-//     is in a token that was checked, or lint warns of the construct.
-//   - Under each token is what was there when it was made, or less.
+// law checks the laws of S83 for random schemas and attacks of one kind:
+//   - What was accepted is accepted again, in protobuf and as verify --print writes it.
+//   - What any reader sees in annotated fields, including defaults and filled fields,
+//     is in a token that was checked, or lint warns about the construct.
+//   - Under each token is what was there when it was signed, or less.
 func law(t *testing.T, o policytest.SchemaOptions, a policytest.Attack) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -85,12 +84,12 @@ func law(t *testing.T, o policytest.SchemaOptions, a policytest.Attack) {
 // lab is a Lab with its oracle.
 type lab struct {
 	*policytest.Lab
-	warned []string // the rules by which lint warns
-	// signed has what a reader saw under each token when it was made.
+	warned []string // the rules with which lint warns
+	// signed is what a reader saw under each token when it was signed.
 	signed map[string]map[string]string
 }
 
-// record notes what readers see in the given messages.
+// record records what readers see in the given messages.
 func (l *lab) record() {
 	for _, g := range l.Given {
 		wire, err := proto.Marshal(g.Message)
@@ -107,7 +106,7 @@ func (l *lab) record() {
 				if l.signed[token] == nil {
 					l.signed[token] = map[string]string{}
 				}
-				maps.Copy(l.signed[token], report.Under[i]) // two messages can have one token
+				maps.Copy(l.signed[token], report.Under[i]) // two messages can have the same token
 			}
 		}
 	}
@@ -121,13 +120,13 @@ func (l *lab) oracle(g policytest.Given) *policytest.Oracle {
 	return o
 }
 
-// reader is one that reads what passes.
+// reader is a protobuf implementation that reads accepted messages.
 type reader struct {
 	name string
 	read func(wire []byte) (*dynamicpb.Message, bool)
 }
 
-// readers are Go, and the most lenient that there are.
+// readers returns Go and the most lenient reader possible.
 func (l *lab) readers() []reader {
 	desc, types := l.Method.Desc.Input(), l.Set.Types()
 	return []reader{
@@ -161,7 +160,7 @@ func (l *lab) hold(wire []byte, g policytest.Given) {
 		}
 		report := l.oracle(g).Look(seen)
 		for _, d := range report.Doubts {
-			if l.Schema.Hazard == policytest.Unspecified { // which checks nothing at all
+			if l.Schema.Hazard == policytest.Unspecified { // it checks nothing at all
 				d.Hazard = policytest.Unspecified
 			}
 			if d.Hazard == policytest.NoHazard || len(l.warned) == 0 {
@@ -174,8 +173,7 @@ func (l *lab) hold(wire []byte, g policytest.Given) {
 	}
 }
 
-// asSigned checks that what the reader sees under a token was there when it was
-// signed.
+// asSigned checks that what the reader sees under a token was there when it was signed.
 func (l *lab) asSigned(report *policytest.Report, name string, out []byte) {
 	for i, token := range report.Tokens {
 		if token == "bearer" {
@@ -189,7 +187,7 @@ func (l *lab) asSigned(report *policytest.Report, name string, out []byte) {
 	}
 }
 
-// again checks that what passed passes, and stays as it is.
+// again checks that an accepted message is accepted again, unchanged.
 func (l *lab) again(out []byte, m *dynamicpb.Message, g policytest.Given) {
 	twice, _, err := l.Accept(out, g.Bearer)
 	if err != nil || !bytes.Equal(twice, out) {
@@ -197,7 +195,7 @@ func (l *lab) again(out []byte, m *dynamicpb.Message, g policytest.Given) {
 	}
 	text, err := l.Codec.Write(m, message.Form{})
 	if err != nil {
-		if fault.Has(err, fault.MessageMalformed) { // an undeclared field has no place in JSON
+		if fault.Has(err, fault.MessageMalformed) { // JSON cannot represent an undeclared field
 			return
 		}
 		l.Fatal(err)

@@ -18,8 +18,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// S59: a key set that cannot be had is no answer about the token, neither yes
-// nor no.
+// TestS59_KeySetOutage: an unavailable key set means neither yes nor no for a token. S59.
 func TestS59_KeySetOutage(t *testing.T) {
 	theirs := es256(t, "theirs", "")
 	set, err := keys.PublicSet([]*keys.Key{theirs})
@@ -37,7 +36,7 @@ func TestS59_KeySetOutage(t *testing.T) {
 		_, _ = w.Write(set)
 	}))
 	defer server.Close()
-	var clock atomic.Int64 // so that a set that failed is asked again
+	var clock atomic.Int64 // so that a failed set is fetched again
 	now := func() time.Time { return policytest.Now.Add(time.Duration(clock.Load())) }
 	remote, err := jwks.NewRemote(server.URL, jwks.RemoteOptions{Issuer: "them", Now: now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -68,7 +67,7 @@ message E {} service S { rpc Any(E) returns (E) { option (kalix.method).jwt = {v
 	}
 }
 
-// One Verifier and one Signer serve all calls.
+// TestConcurrentUse: one Verifier and one Signer serve all calls.
 func TestConcurrentUse(t *testing.T) {
 	w := policytest.New(t, nests, policytest.Setup{})
 	const in = `{"cs":[{"x":"1","e":"2","raw":{"k":"v"}},{"x":"3"}],"os":[{"x":"4"}]}`

@@ -21,7 +21,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// trial is one random policy with one random message, signed.
+// trial is a random policy with a random message, signed.
 type trial struct {
 	*rapid.T
 	w      *policytest.World
@@ -30,14 +30,14 @@ type trial struct {
 	bearer *jws.Verified
 }
 
-// A65 and section 5 over random policies and messages: what is signed passes,
-// and nothing of what is signed can be changed.
+// TestA65_SignedPassesAndChangedIsRefused: for random policies and messages, a signed
+// message is accepted, and any change to what is signed is refused. A65 and section 5.
 func TestA65_SignedPassesAndChangedIsRefused(t *testing.T) {
 	key := policytest.Key(t, keys.EdDSA, keys.Attributes{ID: "k"})
 	rapid.Check(t, func(rt *rapid.T) {
 		schema := policytest.RandomSchema(rt, policytest.SchemaOptions{})
 		if schema.Root.UsesBearer {
-			return // there is nothing to sign
+			return // nothing to sign
 		}
 		text := schema.Text
 		w := policytest.New(t, text, policytest.Setup{Keys: []*keys.Key{key}})
@@ -61,8 +61,7 @@ func TestA65_SignedPassesAndChangedIsRefused(t *testing.T) {
 	})
 }
 
-// passes checks that the signed message verifies, that what was in it before is
-// there still, and that it verifies again.
+// passes checks that the signed message verifies, keeps its content, and verifies again.
 func (c *trial) passes(before *dynamicpb.Message, text string) {
 	out := c.copy()
 	if err := c.verify(out); err != nil {
@@ -81,8 +80,8 @@ func (c *trial) verify(m protoreflect.Message) error {
 	return err
 }
 
-// refuses checks that the signed message is refused while it is changed. One of
-// three changes is tried, which is still some thousands in one run.
+// refuses checks that the signed message is refused while changed. It tries one in three
+// changes, which are still thousands per run.
 func (c *trial) refuses(what string, change, undo func()) {
 	if rapid.IntRange(1, 3).Draw(c.T, what) > 1 {
 		return
@@ -94,8 +93,8 @@ func (c *trial) refuses(what string, change, undo func()) {
 	}
 }
 
-// restores checks that what is taken out of the signed message is put back from
-// the token (A44).
+// restores checks that what is removed from the signed message is filled in from the
+// token (A44).
 func (c *trial) restores(what string, take, undo func()) {
 	whole := c.copy()
 	take()
@@ -106,8 +105,8 @@ func (c *trial) restores(what string, take, undo func()) {
 	}
 }
 
-// contains checks that every field that is set in before is the same in after;
-// RAW fields and lists may have more.
+// contains checks that every field that is set in before is the same in after; RAW fields
+// and lists may have more.
 func contains(t *rapid.T, before, after protoreflect.Message) {
 	before.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		got := after.Get(fd)
@@ -134,15 +133,15 @@ func contains(t *rapid.T, before, after protoreflect.Message) {
 	})
 }
 
-// site is a message with a token of its own.
+// site is a message with its own token.
 type site struct {
 	plan    *plan.Message
 	message protoreflect.Message
-	checked map[string]bool // the claims that fields of it or around it have
+	checked map[string]bool // the claims set by its fields or surrounding ones
 	path    string
 }
 
-// sites calls visit for each message with a token of its own.
+// sites calls visit for each message with its own token.
 func (c *trial) sites(p *plan.Message, m protoreflect.Message, around map[string]bool, path string, visit func(site)) {
 	own := map[string]bool{}
 	p.OwnNames(m, own)
@@ -159,7 +158,7 @@ func (c *trial) sites(p *plan.Message, m protoreflect.Message, around map[string
 	}
 }
 
-// each calls visit for the message or messages in fd.
+// each calls visit for each message in fd.
 func each(m protoreflect.Message, fd protoreflect.FieldDescriptor, visit func(m protoreflect.Message, at string)) {
 	switch {
 	case !m.Has(fd):
@@ -188,7 +187,7 @@ func (s site) setToken(token string) {
 	s.message.Set(s.plan.Token.Field, v)
 }
 
-// changeToken changes bytes of a token, and takes it away.
+// changeToken modifies bytes of a token, and removes it.
 func (c *trial) changeToken(s site) {
 	token := s.token()
 	undo := func() { s.setToken(token) }
@@ -202,8 +201,7 @@ func (c *trial) changeToken(s site) {
 	c.refuses(s.path+"token without signature", func() { s.setToken(token[:i+1]) }, undo)
 }
 
-// changeClaims gives the message a token that says something else, signed as
-// well as the first.
+// changeClaims replaces the token by a validly signed one with other claims.
 func (c *trial) changeClaims(s site) {
 	token := s.token()
 	undo := func() { s.setToken(token) }
@@ -234,7 +232,7 @@ func (c *trial) changeClaims(s site) {
 	}
 }
 
-// changeFields changes each field that a token of its message says, one by one.
+// changeFields modifies each field covered by a token, one by one.
 func (c *trial) changeFields(p *plan.Message, m protoreflect.Message, within bool) {
 	within = within || p.Token != nil
 	for _, claim := range p.Claims {
@@ -264,7 +262,7 @@ func (c *trial) changeFields(p *plan.Message, m protoreflect.Message, within boo
 	}
 }
 
-// swapTokens swaps the tokens of two elements that differ in a claim of theirs.
+// swapTokens swaps the tokens of two elements that differ in one of their claims.
 func (c *trial) swapTokens(p *plan.Message, m protoreflect.Message) {
 	for _, n := range p.Nested {
 		each(m, n.Field, func(child protoreflect.Message, _ string) { c.swapTokens(n.Message, child) })

@@ -7,8 +7,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// TestA38_WhatATokenFillsInIsReadAlike: a token fills in no value that a closed
-// enum lacks, at any depth, and none is accepted in JSON.
+// TestA38_WhatATokenFillsInIsReadAlike: a token never fills in a value that a closed enum
+// does not have, at any depth, and JSON with one is refused.
 func TestA38_WhatATokenFillsInIsReadAlike(t *testing.T) {
 	w := policytest.New(t, `syntax = "proto2"; package t; import "kalix/annotations.proto"; import "google/protobuf/any.proto";
 enum E { ZERO = 0; ONE = 1; }

@@ -10,7 +10,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// MaxClaimText is the most bytes of a claim that a pattern is tried on (S54).
+// MaxClaimText is the maximum length in bytes of a claim that a pattern is matched
+// against (S54).
 const MaxClaimText = 8 << 10
 
 // checkStatic checks that c has every static claim (A75).
@@ -39,8 +40,8 @@ func checkOneStatic(c object, s *plan.Static) error {
 	return nil
 }
 
-// lacking returns the first of want that is not in value: a string is its one
-// value, an array all its strings (A70).
+// lacking returns the first of want that is not in value: a string is a single value, an
+// array all its strings (A70).
 func lacking(value strictjson.Value, want []string) (lacks string, any bool) {
 	var have []string
 	if text, ok := strictjson.String(value); ok {
@@ -60,7 +61,7 @@ func lacking(value strictjson.Value, want []string) (lacks string, any bool) {
 	return "", false
 }
 
-// matches is A71: the whole value, or one element of an array.
+// matches implements A71: the whole value, or one element of an array, must match.
 func matches(s *plan.Static, value strictjson.Value) bool {
 	if value.Kind() != '[' {
 		return matchesOne(s, value)
@@ -74,7 +75,7 @@ func matchesOne(s *plan.Static, value strictjson.Value) bool {
 	case '"':
 		text, ok := strictjson.String(value)
 		return ok && s.Pattern.MatchString(text)
-	case '0', 't', 'f': // a number or a boolean, by its JSON text
+	case '0', 't', 'f': // a number or boolean is matched by its JSON text
 		return s.Pattern.Match(value)
 	}
 	return false

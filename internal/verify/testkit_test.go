@@ -15,14 +15,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// row is a message of type M, or the type named, and what becomes of it.
+// row is a message of type M or of, and the result of verifying it.
 type row struct {
 	of     string // the type, M if empty
 	in     string // ProtoJSON; $(claims) is a token with these claims
 	bearer string // claims of the bearer token, "" for none
-	want   string // the message as it is then
+	want   string // the message afterwards
 	code   fault.Code
-	path   string // what the refusal is about
+	path   string // the path in the error
 }
 
 // check verifies each row's message.
@@ -62,12 +62,12 @@ func refused(t *testing.T, err error, code fault.Code, path string) {
 	if f.Code != code || f.What != path {
 		t.Errorf("got %s at %q (%s), want %s at %q", f.Code, f.What, f.Why, code, path)
 	}
-	t.Log(err) // for those who read with -v
+	t.Log(err) // for go test -v
 	presentable(t, err)
 }
 
-// presentable checks that the text of a refusal shows no token and nothing
-// that stands in one as a secret, and reads as a part of a sentence (S69).
+// presentable checks that the text of a refusal shows no token and no secret part of one,
+// and reads as part of a sentence (S69).
 func presentable(t *testing.T, err error) {
 	t.Helper()
 	text := err.Error()
@@ -81,8 +81,8 @@ func presentable(t *testing.T, err error) {
 	}
 }
 
-// bearer decides about the values of an authorization header as the method of
-// package t asks.
+// bearer checks the values of an authorization header against the requirements of a
+// method in package t.
 func bearer(tb testing.TB, w *policytest.World, method string, values ...string) (*jws.Verified, error) {
 	tb.Helper()
 	m, err := w.Plan.Method("t.S/" + method)
@@ -92,7 +92,7 @@ func bearer(tb testing.TB, w *policytest.World, method string, values ...string)
 	return w.Verifier.Bearer(context.Background(), m.Bearer, values...)
 }
 
-// es256 returns a key with this id and issuer, the same each time.
+// es256 returns a key with this ID and issuer, always with the same numbers.
 func es256(tb testing.TB, id, issuer string) *keys.Key {
 	return policytest.Key(tb, keys.ES256, keys.Attributes{ID: id, Issuer: issuer})
 }

@@ -13,24 +13,24 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// parent is a message around a nested one, with what its claims are.
+// parent is a message around a nested one, with its claims.
 type parent struct {
 	plan    *plan.Message
 	message protoreflect.Message
-	depth   int // of the path to it, which that to the nested one begins with
-	// up is the message around it, whose claims its own token includes; nil if
-	// it does not (A52).
+	depth   int // length of the path to it, which the path to the nested one starts with
+	// up is the message around it, if its own token includes the claims of that message;
+	// otherwise nil (A52).
 	up *parent
 }
 
-// message checks the token of m, what the fields of m claim, and the messages
-// in m that have tokens of their own (A40, A49).
+// message checks the token of m, the claims of its fields, and the nested messages that
+// have their own tokens (A40, A49).
 func (w *walker) message(p *plan.Message, m protoreflect.Message, around *parent) error {
 	token, err := w.token(p, m, around)
 	if err != nil {
 		return err
 	}
-	top := object(members(nil)) // without a token, RAW entries are dropped all the same (A47)
+	top := object(members(nil)) // without a token, RAW entries are still dropped (A47)
 	if token != nil {
 		top = token.Claims
 		if err := w.compare(p, m, top, nil); err != nil {
@@ -55,8 +55,7 @@ func (w *walker) message(p *plan.Message, m protoreflect.Message, around *parent
 	return nil
 }
 
-// nested checks the message in a field, or each of them; what is not set has
-// nothing to check (A49).
+// nested checks each message in a field; a field that is not set needs no check (A49).
 func (w *walker) nested(n plan.Nested, m protoreflect.Message, here *parent) error {
 	if claims.Empty(m, n.Field) {
 		return nil
@@ -77,8 +76,7 @@ func (w *walker) nested(n plan.Nested, m protoreflect.Message, here *parent) err
 	return nil
 }
 
-// token returns the validated token of m; nil if m has none of its own but
-// nests some.
+// token returns the validated token of m, or nil if m has none of its own but nests some.
 func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) (*jws.Verified, error) {
 	if p.UsesBearer {
 		if w.bearer == nil {
@@ -110,7 +108,7 @@ func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) 
 	return token, nil
 }
 
-// text returns the token that a string or bytes field holds.
+// text returns the token in a string or bytes field.
 func text(fd protoreflect.FieldDescriptor, v protoreflect.Value) string {
 	if fd.Kind() == protoreflect.BytesKind {
 		return string(v.Bytes())
@@ -118,7 +116,7 @@ func text(fd protoreflect.FieldDescriptor, v protoreflect.Value) string {
 	return v.String()
 }
 
-// checkToken checks what the annotation of a token field asks of its claims.
+// checkToken checks the claims that the annotation of a token field requires.
 func (w *walker) checkToken(t *plan.Token, c *jws.Claims) error {
 	if err := checkIssuer(c, t.Issuers); err != nil {
 		return err
@@ -129,7 +127,7 @@ func (w *walker) checkToken(t *plan.Token, c *jws.Claims) error {
 	return w.checkBearerClaims(t, c)
 }
 
-// checkBearerClaims is A51.
+// checkBearerClaims implements A51.
 func (w *walker) checkBearerClaims(t *plan.Token, c object) error {
 	for _, name := range t.BearerClaims {
 		if w.bearer == nil {
@@ -149,8 +147,8 @@ func (w *walker) checkBearerClaims(t *plan.Token, c object) error {
 	return nil
 }
 
-// inheritance is the token of a message that has to carry the claims of the
-// messages around it.
+// inheritance is the token of a message that must include the claims of surrounding
+// messages.
 type inheritance struct {
 	plan    *plan.Message
 	message protoreflect.Message
@@ -159,10 +157,9 @@ type inheritance struct {
 	path    plan.Path
 }
 
-// checkParents checks that a token carries what the fields around its message
-// claim, except the names that it decides about itself (A52, A61). All messages
-// are compared as they are once they have been filled in: a field that was left
-// out and then filled from another token counts like any other.
+// checkParents checks that a token has the claims of the surrounding messages' fields,
+// except names that it decides itself (A52, A61). It runs after all messages are filled
+// in, so that fields filled from another token are compared too.
 func (w *walker) checkParents(of inheritance) error {
 	decided := map[string]bool{}
 	of.plan.OwnNames(of.message, decided)
@@ -173,12 +170,12 @@ func (w *walker) checkParents(of inheritance) error {
 			w.path = of.path
 			return inToken(w.where(of.plan.Token.Field), outer(err))
 		}
-		up.plan.OwnNames(up.message, decided) // the nearer parent's win
+		up.plan.OwnNames(up.message, decided) // those of the nearer parent win
 	}
 	return nil
 }
 
-// outer says that a mismatch is with a field around the message.
+// outer adds to a mismatch that it is with a field of a surrounding message.
 func outer(err error) error {
 	var f *fault.Error
 	if !errors.As(err, &f) {
@@ -187,7 +184,7 @@ func outer(err error) error {
 	return fault.New(f.Code, "", "it includes the claims around it, but %s: %s", f.What, f.Why)
 }
 
-// checkIssuer is A32 and A50.
+// checkIssuer implements A32 and A50.
 func checkIssuer(c *jws.Claims, allowed []string) error {
 	if len(allowed) == 0 {
 		return nil
@@ -204,9 +201,9 @@ func checkIssuer(c *jws.Claims, allowed []string) error {
 	return nil
 }
 
-// inToken gives refusals of a token the path to it, and keeps which part of it
-// they are about; what says nothing about the token, such as a key set that
-// cannot be had, keeps its own.
+// inToken adds the path to refusals of a token, and keeps the part of the token that they
+// name. Errors that are not about the token, such as an unavailable key set, keep their
+// own.
 func inToken(path string, err error) error {
 	if err == nil {
 		return nil
@@ -225,14 +222,14 @@ func inToken(path string, err error) error {
 	part := *f
 	switch {
 	case part.What == "" || part.What == "token":
-	case part.Code == fault.TokenExpired || part.Code == fault.TokenNotYetValid: // which says it, as cli.md has it
+	case part.Code == fault.TokenExpired || part.Code == fault.TokenNotYetValid: // the code says so, as in cli.md
 	default:
 		part.Why = part.What + ": " + part.Why
 	}
 	return part.About(path)
 }
 
-// at gives the path of a field to what is wrong with its claim.
+// at adds the path of a field to errors of its claim.
 func at(path string, err error) error {
 	var f *fault.Error
 	if errors.As(err, &f) && fault.ClassOf(f) == fault.Refused {

@@ -8,8 +8,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// The annotations of the user's document, as it writes them, seen from outside:
-// A10, A32, A33, A70, A71, A72.
+// document holds the annotations of the user's documentation verbatim, tested from
+// outside: A10, A32, A33, A70, A71, A72.
 const document = `
 message MyRequest { string msg = 1; }
 message Tokens {
@@ -103,7 +103,7 @@ func TestDocument(t *testing.T) {
 		"both roles": {of: "Tokens", in: `{"my_token_field":$({"role":["admin","editor"],"aud":"my.kalix.io"})}`, want: `{"my_token_field":"…"}`},
 		"one role":   {of: "Tokens", in: `{"my_token_field":$({"role":["admin"],"aud":"my.kalix.io"})}`, code: fault.StaticClaimMismatch, path: "my_token_field"},
 	})
-	// When signing, it adds the static claims.
+	// Signing adds the static claims.
 	m, err := w.Sign("Tokens", `{}`, nil)
 	if err != nil {
 		t.Fatal(err)

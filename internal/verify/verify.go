@@ -1,9 +1,8 @@
-// Package verify decides about bearer tokens and messages as their annotations
-// say, along the compiled plan: the checks of annotations.md sections 4, 5 and 7.
+// Package verify checks bearer tokens and messages as their annotations require, using
+// the compiled plan (annotations.md sections 4, 5 and 7).
 //
-// Every field that came with a message is checked before anything is written into
-// it, and a refused one yields nothing. It knows neither files nor gRPC. It imports plan, policy,
-// claims, message, jws, keys, strictjson and fault.
+// It checks every field of a message before it writes into it, so that a refused message
+// is unchanged. It does not know files or gRPC.
 package verify
 
 import (
@@ -22,30 +21,29 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// BearerPath is the path that refusals of the bearer token have.
+// BearerPath is the path in refusals of the bearer token.
 const BearerPath = "bearer token"
 
-// Options say how tokens are believed.
+// Options configure how tokens are checked.
 type Options struct {
-	// Leeway is how far clocks may differ (A31), 0 to jws.MaxLeeway.
+	// Leeway is the tolerated clock difference (A31), 0 to jws.MaxLeeway.
 	Leeway time.Duration
 	// Development accepts unsigned tokens (A91).
 	Development bool
-	// AnySignature, with Development, looks at no signature (A91).
+	// AnySignature, together with Development, skips the signature check (A91).
 	AnySignature bool
 	// RefuseUnknownFields refuses messages with fields whose numbers their types
 	// do not declare (A38).
 	RefuseUnknownFields bool
-	// Depth, unless 0, is how deep messages may nest that message.Codec has not read, which
-	// has a limit of its own (A102).
+	// Depth, if not 0, is the maximum nesting of messages that message.Codec has not
+	// decoded, which has its own limit (A102).
 	Depth  int
 	Limits jws.Limits
-	// Now tells the time; required.
+	// Now is the clock; required.
 	Now func() time.Time
 }
 
-// Verifier checks by the keys of one ring. It does not change and is safe for
-// concurrent use.
+// Verifier verifies with the keys of a ring. It is immutable and safe for concurrent use.
 type Verifier struct {
 	ring   *keys.Ring
 	tokens *jws.Verifier
@@ -53,8 +51,8 @@ type Verifier struct {
 	strict message.Strictness
 }
 
-// New returns a Verifier. codec knows the types of the messages. The error is a
-// usage error for a leeway out of range.
+// New returns a Verifier. codec must have the types of the messages. A leeway out of
+// range is a usage error.
 func New(codec *claims.Codec, ring *keys.Ring, o Options) (*Verifier, error) {
 	tokens, err := jws.NewVerifier(ring, jws.Policy{Leeway: o.Leeway, Development: o.Development, AnySignature: o.AnySignature, Limits: o.Limits}, o.Now)
 	if err != nil {
@@ -63,18 +61,18 @@ func New(codec *claims.Codec, ring *keys.Ring, o Options) (*Verifier, error) {
 	return &Verifier{ring: ring, tokens: tokens, codec: codec, strict: message.Strictness{UnknownFields: o.RefuseUnknownFields, UnknownTypes: true, Depth: o.Depth}}, nil
 }
 
-// Ring returns the keys that it checks by.
+// Ring returns the keys that it verifies with.
 func (v *Verifier) Ring() *keys.Ring { return v.ring }
 
-// Token is a token that passed, and where it stood.
+// Token is an accepted token, and its place.
 type Token struct {
-	Path string // as in "friends[2].tok"
+	Path string // such as "friends[2].tok"
 	*jws.Verified
 }
 
-// Bearer decides about the bearer token of a call. values are those of the
-// authorization header or metadata key (A30). need is what the method asks
-// besides a good signature; nil requires nothing more.
+// Bearer checks the bearer token of a call. values are those of the authorization header
+// or metadata key (A30). need is what the method requires besides a valid signature, or
+// nil.
 //
 // Errors have BearerPath as What: those of jws.Bearer and jws.Verifier.Verify,
 // issuer_not_allowed (A32) and static_claim_mismatch (A33).
@@ -86,13 +84,13 @@ func (v *Verifier) Bearer(ctx context.Context, need *plan.Bearer, values ...stri
 	return v.BearerToken(ctx, need, compact)
 }
 
-// InHeader is jws.Bearer, whose errors then have BearerPath as What.
+// InHeader is jws.Bearer with BearerPath as What of its errors.
 func InHeader(values ...string) (string, error) {
 	compact, err := jws.Bearer(values...)
 	return compact, inToken(BearerPath, err)
 }
 
-// BearerToken is Bearer for a token without the header around it.
+// BearerToken is Bearer for a token without its header.
 func (v *Verifier) BearerToken(ctx context.Context, need *plan.Bearer, compact string) (*jws.Verified, error) {
 	if compact == "" {
 		return nil, noBearer()
@@ -109,7 +107,8 @@ func (v *Verifier) BearerToken(ctx context.Context, need *plan.Bearer, compact s
 
 func noBearer() error { return fault.New(fault.TokenMissing, BearerPath, "there is none") }
 
-// Meets checks what a method requires of the claims of its bearer token (A32, A33, A35).
+// Meets checks the claims of a bearer token against the requirements of a method (A32,
+// A33, A35).
 func Meets(c *jws.Claims, need *plan.Bearer) error {
 	if err := checkIssuer(c, need.Issuers); err != nil {
 		return err
@@ -120,8 +119,8 @@ func Meets(c *jws.Claims, need *plan.Bearer) error {
 	return distinctNames(c.Members())
 }
 
-// distinctNames returns token_malformed if two claims differ only in the case of
-// their names: as metadata, whose keys have no case, they would be one (A35).
+// distinctNames returns token_malformed if two claims differ only in case: as metadata,
+// whose keys ignore case, they would be the same (A35).
 func distinctNames(claims []strictjson.Member) error {
 	seen := make(map[string]bool, len(claims))
 	for _, c := range claims {
@@ -134,15 +133,15 @@ func distinctNames(claims []strictjson.Member) error {
 	return nil
 }
 
-// Message decides about m, whose plan is p, and then fills in its EXTRACT and
-// RAW fields (A44, A47). What is in an Any of m is encoded again, so that nothing is
-// left that other readers could read differently (A38). bearer is the validated bearer token, nil if there is
-// none. It returns the tokens of the message in the order of the walk.
+// Message checks m, whose plan is p, and then fills in its EXTRACT and RAW fields (A44,
+// A47). The content of an Any in m is encoded again, so that other implementations cannot
+// read it differently (A38). bearer is the validated bearer token, or nil. Message
+// returns the tokens of the message in the order of the walk.
 //
-// After an error m must not be used. Errors have the path of a token or field as
-// What: those of jws.Verifier.Verify, token_missing (A41), issuer_not_allowed
-// (A50), static_claim_mismatch, claim_missing and claim_mismatch; those of
-// message.Codec.Settle, with the field or type as What; and policy_invalid for a message that has no token at all.
+// Errors have the path of a token or field as What: those of jws.Verifier.Verify,
+// token_missing (A41), issuer_not_allowed (A50), static_claim_mismatch, claim_missing and
+// claim_mismatch; those of message.Codec.Settle, with the field or type as What; and
+// policy_invalid for a message without any token. m must not be used after an error.
 func (v *Verifier) Message(ctx context.Context, p *plan.Message, m protoreflect.Message, bearer *jws.Verified) ([]Token, error) {
 	if p.Tokenless() {
 		return nil, fault.New(fault.PolicyInvalid, string(p.Desc.FullName()), "has no token: no field is annotated token: true, and validate_bearer_token is not set")
@@ -168,7 +167,7 @@ func (v *Verifier) Message(ctx context.Context, p *plan.Message, m protoreflect.
 	return w.tokens, nil
 }
 
-// walker is one walk over a message.
+// walker is a walk over one message.
 type walker struct {
 	*Verifier
 	ctx    context.Context
@@ -176,13 +175,13 @@ type walker struct {
 	path   plan.Path
 	tokens []Token
 	fills  []filling
-	// inherits are compared once all has been filled in.
+	// inherits are compared after everything is filled in.
 	inherits []inheritance
-	// extracted counts the EXTRACT fields that were filled.
+	// extracted counts the filled EXTRACT fields.
 	extracted int
 }
 
-// filling is a message that is filled from claims once all of it has passed.
+// filling is a message to fill from claims after everything is checked.
 type filling struct {
 	plan    *plan.Message
 	message protoreflect.Message
@@ -193,7 +192,7 @@ type filling struct {
 func (w *walker) enter(fd protoreflect.FieldDescriptor, index int) { w.path = w.path.To(fd, index) }
 func (w *walker) leave()                                           { w.path = w.path[:len(w.path)-1] }
 
-// where returns the path to fd of the message that the walk is in.
+// where returns the path to fd of the current message.
 func (w *walker) where(fd protoreflect.FieldDescriptor) string {
 	return w.path.To(fd, plan.Single).String()
 }

@@ -21,7 +21,7 @@ service S {
   rpc Both(E) returns (E) { option (kalix.method).jwt = {validate: BEARER_TOKEN bearer_token_issuer: "my-issuer" static_claim: {claim: "role" value: "admin"}}; }
 }`
 
-// Now is 2026-01-31T12:00:00Z.
+// The tests' time is 2026-01-31T12:00:00Z.
 const (
 	past   = "1769860000"
 	future = "1769870000"
@@ -66,8 +66,8 @@ func TestA30_WhereTheBearerTokenIs(t *testing.T) {
 	refused(t, err, fault.TokenMissing, verify.BearerPath)
 }
 
-// A31, A32, A33, and the order of what is said: a bad signature alone (S40),
-// then times, then the issuer, then static claims.
+// TestA31_A32_A33_BearerToken: the checks of bearer tokens, and their order: an invalid
+// signature alone (S40), then times, then the issuer, then static claims.
 func TestA31_A32_A33_BearerToken(t *testing.T) {
 	w := policytest.New(t, bearerService, policytest.Setup{})
 	stranger := policytest.Key(t, keys.ES256, keys.Attributes{ID: "stranger"})
@@ -124,8 +124,8 @@ func TestA31_A32_A33_BearerToken(t *testing.T) {
 	}
 }
 
-// TestA35_NamesWithoutCase: claims that would be one metadata key are refused by
-// verify as by the proxy.
+// TestA35_NamesWithoutCase: claims that would be the same metadata key are refused by
+// verify and by the proxy.
 func TestA35_NamesWithoutCase(t *testing.T) {
 	w := policytest.New(t, bearerService, policytest.Setup{})
 	for claims, refuse := range map[string]bool{`{"Sub":"a","sub":"b"}`: true, `{"sub":"a","SUB":"a"}`: true, `{"Sub":"a","sub2":"b"}`: false, `{"o":{"A":1,"a":2}}`: false} {
@@ -136,7 +136,7 @@ func TestA35_NamesWithoutCase(t *testing.T) {
 			t.Errorf("%s: %v", claims, err)
 		}
 	}
-	// A token for a message alone goes nowhere as metadata.
+	// A token that is only for a message is not passed on as metadata.
 	if _, err := w.Verifier.BearerToken(context.Background(), nil, w.Token(`{"Sub":"a","sub":"b"}`)); err != nil {
 		t.Error(err)
 	}
@@ -160,7 +160,7 @@ func TestA31_Leeway(t *testing.T) {
 	}
 }
 
-// A36: what each refusal is to a gRPC caller.
+// TestA36_Status: the gRPC status of each refusal. A36.
 func TestA36_Status(t *testing.T) {
 	w := policytest.New(t, `message M {
 		string tok = 1 [(kalix.field).jwt = {token: true issuer: "me" static_claim: {claim: "role" value: "admin"}}];

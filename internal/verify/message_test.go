@@ -76,14 +76,14 @@ message Outer { string tok = 1 [(kalix.field).jwt = {token: true}]; string user 
 		"A75 the token's own":   {of: "Static", in: `{"tok":$({"role":"admin"})}`, want: `{"tok":"…"}`},
 		"A75 another, in token": {of: "Static", in: `{"tok":$({"role":"secret"})}`, code: fault.StaticClaimMismatch, path: "tok"},
 	})
-	// Beside the place of the token, the part of it that is at fault.
+	// The path has the place of the token and the part of it at fault.
 	if _, err := w.Verify("M", inField(tampered(w.Token(`{}`))), nil); err == nil || !strings.HasPrefix(err.Error(), "tok: signature: ") {
 		t.Error(err)
 	}
 }
 
-// The path is that of the message that was being filled, not of the last one
-// that the walk was in (A44).
+// TestA44_PathsOfWhatIsFilled: an error has the path of the message that was being
+// filled, not of the last one visited (A44).
 func TestA44_PathsOfWhatIsFilled(t *testing.T) {
 	w := policytest.New(t, `message M { string tok = 1 [(kalix.field).jwt = {token: true}]; int64 n = 2 [(kalix.field).jwt = {claim: EXTRACT}]; repeated M ms = 3 [(kalix.field).jwt = {token: true}]; }`, policytest.Setup{})
 	m := func(n ...string) string {
@@ -97,7 +97,8 @@ func TestA44_PathsOfWhatIsFilled(t *testing.T) {
 	})
 }
 
-// What no JSON reader of the message's type takes never comes to a token (S49).
+// TestA41_S49_MessageMalformed: JSON that is not a message of the type is refused before
+// any token is checked (S49).
 func TestA41_S49_MessageMalformed(t *testing.T) {
 	w := policytest.New(t, `message M { string my_tok = 1 [(kalix.field).jwt = {token: true}]; int64 n = 2 [(kalix.field).jwt = {claim: INCLUDE}]; }`, policytest.Setup{})
 	p, _ := w.Message("M", `{"my_tok":"x"}`)
@@ -181,7 +182,8 @@ func TestA42_A43_A53_Include(t *testing.T) {
 	})
 }
 
-// A43 where presence is explicit for all fields: proto2 and editions.
+// TestA43_ExplicitPresence: A43 for syntaxes where all fields have explicit presence:
+// proto2 and editions.
 func TestA43_ExplicitPresence(t *testing.T) {
 	for syntax, label := range map[string]string{`syntax = "proto2";`: "optional", `edition = "2023";`: ""} {
 		w := policytest.New(t, syntax+` package t; import "kalix/annotations.proto";
@@ -194,7 +196,8 @@ message M { `+label+` string tok = 1 [(kalix.field).jwt = {token: true}]; `+labe
 	}
 }
 
-// A45: a message that the token makes has all its required fields, or is not made.
+// TestMessageWithoutRequiredFieldsIsNotFilledIn: a message that a token creates has all
+// its required fields, or is not created. A45.
 func TestMessageWithoutRequiredFieldsIsNotFilledIn(t *testing.T) {
 	w := policytest.New(t, `syntax = "proto2"; package t; import "kalix/annotations.proto";
 message C {

@@ -11,10 +11,10 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// tok is a token field without exp, so that claims stand alone.
+// tok is a token field without exp, so that the token has only the claims under test.
 const tok = `string tok = 15 [(kalix.field).jwt = {token: true expires_seconds: -1}];`
 
-// with returns a token field with options beside token: true.
+// with returns a token field with options in addition to token: true.
 func with(options string) string {
 	return `string tok = 15 [(kalix.field).jwt = {token: true ` + options + `}];`
 }
@@ -68,7 +68,7 @@ message Bearer { option (kalix.message).jwt = {validate_bearer_token: true}; str
 	}
 }
 
-// Several entries for one claim are all required, so all are signed.
+// TestA75_EntriesOfOneClaim: all entries for a claim are required, so all are signed.
 func TestA75_EntriesOfOneClaim(t *testing.T) {
 	w := policytest.New(t, `
 message Two { `+with(`expires_seconds: -1 static_claim: {claim: "role" value: "a"} static_claim: {claim: "role" value: "b"}`)+` }
@@ -119,7 +119,7 @@ message OneOf { oneof one { string tok = 1 [(kalix.field).jwt = {token: true exp
 		"A71 a pattern is for checks":   {of: "Some", in: `{"kind":"none"}`, claims: `{"kind":"none","role":"admin","iss":"me","exp":1769860860}`, refused: fault.StaticClaimMismatch},
 		"bearer over EXTRACT":           {of: "Filled", in: `{"e":"5"}`, bearer: `{"e":"6"}`, fails: fault.ClaimConflict, path: "tok"},
 		"bearer of another type":        {of: "Filled", in: `{}`, bearer: `{"e":"six"}`, fails: fault.ClaimConflict, path: "tok"},
-		"bearer like EXTRACT":           {of: "Filled", in: `{"e":"5"}`, bearer: `{"e":"5"}`, claims: `{"e":"5"}`}, // A82: 5 and "5" are one
+		"bearer like EXTRACT":           {of: "Filled", in: `{"e":"5"}`, bearer: `{"e":"5"}`, claims: `{"e":"5"}`}, // A82: 5 and "5" are equal
 		"bearer like NEST, and more":    {of: "Nested", in: `{"n":{"x":"1"}}`, bearer: `{"n":{"x":"1","y":2}}`, claims: `{"n":{"x":"1","y":2}}`},
 		"bearer over NEST":              {of: "Nested", in: `{"n":{"x":"1"}}`, bearer: `{"n":{"x":"2"}}`, fails: fault.ClaimConflict, path: "tok"},
 		"A40 validated by the bearer":   {of: "Both", in: `{"role":"guest"}`, bearer: `{"role":"guest"}`, claims: `{"role":"admin"}`},
@@ -142,8 +142,8 @@ message OneOf { oneof one { string tok = 1 [(kalix.field).jwt = {token: true exp
 	})
 }
 
-// A61: two fields that make one claim; lint sees them where it can, and signing
-// where a message is DESCENDed into twice.
+// TestA61_TwoFields: two fields that set the same claim must agree. Lint finds them if it
+// can, signing if a message is DESCENDed into twice. A61.
 func TestA61_TwoFields(t *testing.T) {
 	const schema = `message M { ` + tok + ` string a = 1 [(kalix.field).jwt = {claim: INCLUDE}]; string b = 2 [(kalix.field).jwt = {claim: INCLUDE name: "a"}]; }`
 	if _, err := policytest.Compile(policytest.Load(t, schema), nil); !fault.Has(err, fault.PolicyInvalid) {
@@ -154,7 +154,7 @@ func TestA61_TwoFields(t *testing.T) {
 	}
 }
 
-// Now is 1769860800.
+// The tests' time is 1769860800.
 func TestA62_Expiry(t *testing.T) {
 	for name, c := range map[string]struct {
 		expires, in, claims string
@@ -193,7 +193,8 @@ func TestA62_Expiry(t *testing.T) {
 	}
 }
 
-// A65: times of fields that no verifier would take.
+// TestA65_TimesOutOfRange: times in fields that no verifier would accept are refused.
+// A65.
 func TestA65_TimesOutOfRange(t *testing.T) {
 	w := policytest.New(t, `message M { `+tok+` int64 nbf = 1 [(kalix.field).jwt = {claim: INCLUDE}]; int64 iat = 2 [(kalix.field).jwt = {claim: INCLUDE}]; }`, policytest.Setup{})
 	check(t, w, map[string]row{
@@ -222,7 +223,7 @@ func TestA63_Header(t *testing.T) {
 			t.Errorf("iat in %s", got)
 		}
 	}
-	// No key that signs: nothing is put into the message.
+	// Without a signing key, the message stays unchanged.
 	public, err := policytest.Key(t, keys.ES256, keys.Attributes{ID: "k"}).Public()
 	if err != nil {
 		t.Fatal(err)
@@ -230,12 +231,12 @@ func TestA63_Header(t *testing.T) {
 	w := policytest.New(t, schema, policytest.Setup{Keys: []*keys.Key{public}})
 	_, err = w.Sign("M", `{}`, nil)
 	fails(t, err, fault.KeyNotPrivate, "tok")
-	if !strings.Contains(err.Error(), "the new key") { // its source
+	if !strings.Contains(err.Error(), "the new key") { // the key's source
 		t.Errorf("it does not say which key: %v", err)
 	}
 }
 
-// A61: what wins does not depend on how many claims there are.
+// TestA61_ManyClaims: precedence does not depend on the number of claims. A61.
 func TestA61_ManyClaims(t *testing.T) {
 	for _, n := range []int{14, 15, 16, 17, 18, 40} {
 		var text, in, want strings.Builder

@@ -121,8 +121,8 @@ message Owner { string tok = 1 [(kalix.field).jwt = {token: true}]; Deep deep = 
 	})
 }
 
-// What is refused is refused before anything is written into the message: a
-// caller that holds on to it finds what came in.
+// TestA41_NothingWrittenBeforeAllHasPassed: a message is checked completely before
+// anything is written into it: after a refusal, the caller's message is unchanged.
 func TestA41_NothingWrittenBeforeAllHasPassed(t *testing.T) {
 	w := policytest.New(t, `
 message M { string tok = 1 [(kalix.field).jwt = {token: true}]; string user = 2 [(kalix.field).jwt = {claim: EXTRACT}]; repeated M ms = 3 [(kalix.field).jwt = {token: true}]; map<string,string> raw = 4 [(kalix.field).jwt = {claim: RAW}]; }

@@ -29,7 +29,7 @@ message M {
   google.protobuf.Any any = 14 [(kalix.field).jwt = {claim: INCLUDE}];
 }`
 
-// A80, A81: what a field is as a claim, and that it passes as that.
+// TestA80_A81_Values: the claim of each kind of field, and that it verifies. A80, A81.
 func TestA80_A81_Values(t *testing.T) {
 	w := policytest.New(t, values, policytest.Setup{})
 	check(t, w, map[string]row{
@@ -50,7 +50,7 @@ func TestA80_A81_Values(t *testing.T) {
 	})
 }
 
-// A82, A84, S48: the claim is read as the field's type.
+// TestA82_A84_S48_Comparing: a claim is parsed as the field's type. A82, A84, S48.
 func TestA82_A84_S48_Comparing(t *testing.T) {
 	w := policytest.New(t, values, policytest.Setup{})
 	for name, c := range map[string]struct {
@@ -107,8 +107,8 @@ func TestA83_MapKeys(t *testing.T) {
 	}
 }
 
-// S49: text that is no UTF-8, which a message can hold that came over the wire,
-// makes no claim.
+// TestA80_S49_NoForm: text that is not UTF-8, which can arrive in protobuf, has no claim.
+// S49.
 func TestA80_S49_NoForm(t *testing.T) {
 	w := policytest.New(t, `message M { `+tok+` string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; N n = 2 [(kalix.field).jwt = {claim: NEST}]; } message N { string y = 1 [(kalix.field).jwt = {claim: EXTRACT}]; map<string,string> raw = 2 [(kalix.field).jwt = {claim: RAW}]; }`, policytest.Setup{})
 	for path, set := range map[string]func(m fielder){

@@ -36,7 +36,8 @@ message Open { string user = 1 [(kalix.field).jwt = {claim: INCLUDE}]; map<strin
 message Holds { string tok = 1 [(kalix.field).jwt = {token: true expires_seconds: -1}]; repeated Plain all = 2 [(kalix.field).jwt = {token: true claim: INCLUDE}]; Plain one = 3 [(kalix.field).jwt = {token: true claim: NEST}]; }
 `
 
-// A52, seen from signing.
+// TestA52_A64_ParentClaims: nested tokens include the claims of parent messages, as seen
+// when signing. A52.
 func TestA52_A64_ParentClaims(t *testing.T) {
 	check(t, policytest.New(t, family, policytest.Setup{}), map[string]row{
 		"taken over":                    {in: `{"user":"u","org":"o","d":{"x":"1"},"n":{"x":"2"},"cs":[{"name":"a"}]}`, at: "cs.0", claims: `{"user":"u","org":"o","x":"1","n":{"x":"2"},"name":"a"}`},
@@ -60,7 +61,8 @@ func TestA52_A64_ParentClaims(t *testing.T) {
 	})
 }
 
-// A52: a fault in a claim that is handed down is the parent's.
+// TestA52_FaultOfTheParent: an error in an inherited claim is reported for the parent.
+// A52.
 func TestA52_FaultOfTheParent(t *testing.T) {
 	w := policytest.New(t, family, policytest.Setup{})
 	p, m := w.Message("M", `{"cs":[{"g":{}},{"g":{}}]}`)
@@ -70,8 +72,8 @@ func TestA52_FaultOfTheParent(t *testing.T) {
 	fails(t, err, fault.MessageMalformed, "cs[1].name")
 }
 
-// A64: nested tokens are made first, so that claims of the parent that hold
-// them hold what goes out.
+// TestA64_InnermostFirst: nested tokens are signed first, so that the parent's claims
+// contain the final tokens. A64.
 func TestA64_InnermostFirst(t *testing.T) {
 	w := policytest.New(t, family, policytest.Setup{})
 	p, m := w.Message("Holds", `{"all":[{"name":"a"},{"name":"b","g":{"name":"c"}}],"one":{"name":"d"}}`)
@@ -93,7 +95,7 @@ func TestA64_InnermostFirst(t *testing.T) {
 	if _, err := w.Verify("Holds", w.JSON(m), nil); err != nil {
 		t.Error(err)
 	}
-	for _, claim := range []string{"INCLUDE", "NEST", "DESCEND"} { // handed down, they would hold no token yet
+	for _, claim := range []string{"INCLUDE", "NEST", "DESCEND"} { // inherited, they would not contain tokens yet
 		_, err = policytest.Compile(policytest.Load(t, `message M { string tok = 1 [(kalix.field).jwt = {token: true}]; C c = 2 [(kalix.field).jwt = {token: true claim: `+claim+`}]; }
 			message C { string tok = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; X x = 2 [(kalix.field).jwt = {token: true claim: INCLUDE}]; } message X { string tok = 1 [(kalix.field).jwt = {token: true}]; }`), nil)
 		if !fault.Has(err, fault.PolicyInvalid) || !strings.Contains(err.Error(), "parent-claim-contains-token") {
@@ -102,8 +104,8 @@ func TestA64_InnermostFirst(t *testing.T) {
 	}
 }
 
-// A65: beside tokens and RAW fields nothing changes, and a message that was
-// refused is no different to a reader than one that was never signed.
+// TestA65_NothingElseChanges: only tokens and RAW fields change, and a message that could
+// not be signed is unchanged. A65.
 func TestA65_NothingElseChanges(t *testing.T) {
 	w := policytest.New(t, family, policytest.Setup{})
 	const in = `{"user":"u","org":"o","d":{"x":"1"},"n":{"x":"2"},"cs":[{"name":"a","g":{"name":"b"}},{}],"plain":{"name":"c"}}`
@@ -117,7 +119,7 @@ func TestA65_NothingElseChanges(t *testing.T) {
 			t.Errorf("no token at %q", at)
 		}
 	}
-	// RAW fields fill again when it is verified; all else is what it was.
+	// Verification fills the RAW fields again; everything else is unchanged.
 	after := w.JSON(m)
 	for _, piece := range strings.Split(after, `"tok":"`)[1:] {
 		token, _, _ := strings.Cut(piece, `"`)
@@ -129,7 +131,8 @@ func TestA65_NothingElseChanges(t *testing.T) {
 	}
 }
 
-// A65: what no verifier would take for its size is refused when it is made.
+// TestA65_A102_TooLargeToRead: a token that verifiers would refuse for its size is not
+// made. A65.
 func TestA65_A102_TooLargeToRead(t *testing.T) {
 	w := policytest.New(t, `message M { `+tok+` string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; google.protobuf.Value v = 2 [(kalix.field).jwt = {claim: INCLUDE}]; }`, policytest.Setup{})
 	deep := func(n int) string { return strings.Repeat("[", n) + "1" + strings.Repeat("]", n) }
@@ -142,8 +145,8 @@ func TestA65_A102_TooLargeToRead(t *testing.T) {
 	})
 }
 
-// A52, A65: what validation will fill in of the messages around counts when they
-// are signed, so that the token within fits.
+// TestA52_WhatWillBeFilledIsHandedDown: fields of surrounding messages that validation
+// will fill in are included when signing, so that the nested token matches. A52, A65.
 func TestA52_WhatWillBeFilledIsHandedDown(t *testing.T) {
 	w := policytest.New(t, `
 message M {
@@ -171,7 +174,7 @@ message Mine { option (kalix.message).jwt = {validate_bearer_token: true}; strin
 		if _, err := w.Signer.Message(p, m, bearer); err != nil {
 			t.Fatal(name, err)
 		}
-		for range 2 { // as it was signed, and as it was printed
+		for range 2 { // as signed, and as printed
 			if _, err := w.Verifier.Message(t.Context(), p, m, bearer); err != nil {
 				t.Fatal(name, err)
 			}

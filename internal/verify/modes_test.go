@@ -8,8 +8,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// The service is that of the user's document, "Configuring JWT at gRPC service
-// level", with methods of each kind beside.
+// levels is the service of the user's documentation, "Configuring JWT at gRPC service
+// level", with methods of each kind added.
 const levels = `
 message M { string tok = 1 [(kalix.field).jwt = {token: true}]; string user = 2 [(kalix.field).jwt = {claim: INCLUDE}]; }
 service S {
@@ -53,8 +53,8 @@ func TestA10_A13_MethodReplacesService(t *testing.T) {
 	}
 }
 
-// A11: a method whose own annotation asks for nothing is open; A12: what each
-// mode guards.
+// TestA11_A12_Modes: a method whose own annotation requires nothing is open (A11), and
+// what each mode protects (A12).
 func TestA11_A12_Modes(t *testing.T) {
 	w := policytest.New(t, levels, policytest.Setup{})
 	for method, want := range map[string]struct{ bearer, request, response bool }{
@@ -89,7 +89,7 @@ func TestA11_A12_Modes(t *testing.T) {
 	}
 }
 
-// S60: a method is found by its exact name alone.
+// TestS60_MethodNames: a method is found only by its exact name. S60.
 func TestS60_MethodNames(t *testing.T) {
 	w := policytest.New(t, levels, policytest.Setup{})
 	if _, err := w.Plan.Method("t.S/Inherits"); err != nil {

@@ -18,7 +18,7 @@ message W { C c = 1 [(kalix.field).jwt = {token: true}]; string name = 2 [(kalix
 	a, b := `{"tok":$({"iss":"me","name":"a"}),"name":"a"}`, `{"tok":$({"iss":"me","name":"b"}),"name":"b"}`
 	wrong, bare := `{"tok":$({"iss":"you"})}`, `{"name":"x"}`
 	expired := `{"tok":$({"iss":"me","exp":` + past + `})}`
-	clean := func(in string) string { // what is in a message that passes as it is
+	clean := func(in string) string { // the content of an accepted message
 		for strings.Contains(in, "$(") {
 			before, rest, _ := strings.Cut(in, "$(")
 			_, after, _ := strings.Cut(rest, ")")
@@ -60,7 +60,7 @@ message W { C c = 1 [(kalix.field).jwt = {token: true}]; string name = 2 [(kalix
 	}
 }
 
-// S47: an Any is part of what is protected only with a type that is known.
+// TestS47_Any: an Any is protected only if its type is known. S47.
 func TestS47_Any(t *testing.T) {
 	w := policytest.New(t, `
 message P { string s = 1; }
@@ -79,7 +79,7 @@ message M { string tok = 1 [(kalix.field).jwt = {token: true}]; google.protobuf.
 	if _, err := w.Codec.Read([]byte(`{"any":`+unknown+`}`), p.Desc); !fault.Has(err, fault.MessageMalformed) {
 		t.Errorf("unknown type in a message: %v", err)
 	}
-	// As it comes over the wire.
+	// As it arrives in protobuf.
 	fd := p.Desc.Fields().ByName("any")
 	inner := m.Mutable(fd).Message()
 	inner.Set(inner.Descriptor().Fields().ByName("type_url"), stringValue("type.googleapis.com/t.Q"))
@@ -169,7 +169,7 @@ message Open { string user = 1 [(kalix.field).jwt = {claim: INCLUDE}]; repeated 
 		"not the farther one's":          {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v","g":{"tok":$({"user":"u"})}`)), code: fault.ClaimMismatch, path: "cs[0].g.tok"},
 		"a child without it":             {in: org(c(`"org":"o"`, `,"l":{"tok":$({})}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","l":{"tok":"…"}}],"raw":{"org":"o"}}`},
 	})
-	// The text says which field of which message is meant.
+	// The error says which field of which message is meant.
 	for field, in := range map[string]string{
 		"d.x":        m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"2"`, ``)),
 		"cs[0].user": m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v","g":{"tok":$({"user":"u"})}`)),
@@ -180,8 +180,8 @@ message Open { string user = 1 [(kalix.field).jwt = {claim: INCLUDE}]; repeated 
 	}
 }
 
-// Two tokens may speak for one message: where both have a claim for what is
-// filled in, they must agree (A44, A46).
+// TestA44_TwoTokensFillOneMessage: if two tokens vouch for one message and both have a
+// claim to fill in, they must agree (A44, A46).
 func TestA44_TwoTokensFillOneMessage(t *testing.T) {
 	w := policytest.New(t, `
 message M { string tok = 1 [(kalix.field).jwt = {token: true}]; C c = 2 [(kalix.field).jwt = {token: true claim: DESCEND}]; }
@@ -200,8 +200,8 @@ message E { string y = 1 [(kalix.field).jwt = {claim: EXTRACT}]; }
 	})
 }
 
-// A message that nests itself as a token is filled like any other, whichever
-// of the plans is made first.
+// TestA47_RawThroughRecursion: a message that nests itself as a token is filled like any
+// other, whichever plan is made first.
 func TestA47_RawThroughRecursion(t *testing.T) {
 	for name, order := range map[string]string{"A first": "ABC", "B first": "BAC", "C first": "CAB"} {
 		text := ""
@@ -217,9 +217,9 @@ func TestA47_RawThroughRecursion(t *testing.T) {
 	}
 }
 
-// TestA52_MovedIntoAnotherParent refuses a message in a parent that it was not
-// made for, also where the parent's claim is left out and comes from its own token;
-// and what is printed of one that passes, verifies again.
+// TestA52_MovedIntoAnotherParent: a message is refused in a parent that it was not signed
+// for, even if the parent's claim is omitted and comes from its own token; and an
+// accepted message verifies again after printing.
 func TestA52_MovedIntoAnotherParent(t *testing.T) {
 	w := policytest.New(t, `
 message M { string tok = 1 [(kalix.field).jwt = {token: true}]; string tenant = 2 [(kalix.field).jwt = {claim: EXTRACT}]; W w = 3 [(kalix.field).jwt = {claim: DESCEND}]; repeated W ws = 4 [(kalix.field).jwt = {claim: NEST}]; Inner inner = 5 [(kalix.field).jwt = {token: true}]; }

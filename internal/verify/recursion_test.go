@@ -40,7 +40,8 @@ func TestA100_Cycles(t *testing.T) {
 	}
 }
 
-// Recursion through tokens goes as deep as the message does, and is filled in.
+// TestA100_RecursiveTokens: recursion through tokens goes as deep as the message does,
+// and is filled in.
 func TestA100_RecursiveTokens(t *testing.T) {
 	w := policytest.New(t, `message M { string tok = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; string user = 2 [(kalix.field).jwt = {claim: EXTRACT}]; M m = 3 [(kalix.field).jwt = {token: true}]; }`, policytest.Setup{})
 	in, want := "", ""
@@ -58,8 +59,8 @@ func TestA100_RecursiveTokens(t *testing.T) {
 	})
 }
 
-// A101: no error of lint lets a plan be, and a warning does not keep one from
-// being.
+// TestA101_NoPlanWithErrors: no policy with a lint error compiles, and a warning does not
+// prevent it. A101.
 func TestA101_NoPlanWithErrors(t *testing.T) {
 	for name, c := range map[string]struct{ schema, rule string }{
 		"two token fields":                {schema: `message M { string a = 1 [(kalix.field).jwt = {token: true}]; string b = 2 [(kalix.field).jwt = {token: true}]; }`, rule: "several-token-fields"},

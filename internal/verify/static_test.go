@@ -10,7 +10,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// static returns a message whose token must have these static claims.
+// static returns a message type whose token must have these static claims.
 func static(claims ...string) string {
 	return `message M { string tok = 1 [(kalix.field).jwt = {token: true static_claim: {` + strings.Join(claims, `} static_claim: {`) + `}}]; }`
 }
@@ -110,7 +110,8 @@ func TestA71_S54_Patterns(t *testing.T) {
 	})
 }
 
-// A72: variables in values and issuers, of fields, methods and services.
+// TestA72_Environment: variables in values and issuers of fields, methods and services
+// are expanded. A72.
 func TestA72_Environment(t *testing.T) {
 	const schema = `
 message M { string tok = 1 [(kalix.field).jwt = {token: true issuer: "${ISS}" static_claim: {claim: "aud" value: "${AUD}.kalix.io" value: "${AUD}-${ISS}"}}]; }
@@ -132,7 +133,7 @@ service S {
 
 	for name, c := range map[string]struct {
 		env  map[string]string
-		want []string // parts of each fault
+		want []string // parts of each error
 	}{
 		"not set":      {env: map[string]string{"AUD": "a"}, want: []string{"ISS is not set", "t.proto:", `issuer of t.M.tok`, `static_claim "aud" of t.M.tok`, "bearer_token_issuer of t.S/Any"}},
 		"set, empty":   {env: map[string]string{"AUD": "a", "ISS": ""}, want: []string{"ISS is empty", "issuer of t.M.tok"}},
@@ -148,7 +149,7 @@ service S {
 			}
 		}
 	}
-	// Patterns have no variables, and a dollar alone is none.
+	// Patterns have no variables, and a dollar sign alone is not one.
 	if _, err := policytest.Compile(policytest.Load(t, static(`claim: "c" pattern: "\\$x"`, `claim: "d" value: "$X {X} $"`)), nil); err != nil {
 		t.Error(err)
 	}
@@ -157,7 +158,8 @@ service S {
 	}
 }
 
-// A73, A74, S54: what lint calls an error is no plan, and says where.
+// TestA73_A74_S54_NoPlan: a policy with a lint error does not compile, and the error has
+// the position. A73, A74, S54.
 func TestA73_A74_S54_NoPlan(t *testing.T) {
 	for name, c := range map[string]struct {
 		claim string

@@ -18,8 +18,8 @@ message E {}
 service S { rpc JwtInToken(E) returns (E) { option (kalix.method).jwt = {validate: BEARER_TOKEN bearer_token_issuer: "my-issuer"}; } }
 `
 
-// documentToken is bearerTokenWith of the user's document: java.util.Base64's
-// encoder, which pads, and two parts.
+// documentToken is bearerTokenWith of the user's documentation: two parts, encoded with
+// java.util.Base64, which pads.
 func documentToken(claims string) string {
 	enc := base64.StdEncoding
 	return enc.EncodeToString([]byte(`{"alg":"none"}`)) + "." + enc.EncodeToString([]byte(claims))
@@ -70,7 +70,7 @@ func TestA90_A91_S57_DevelopmentTokens(t *testing.T) {
 	}
 }
 
-// A92: everything but the signature counts.
+// TestA92_AllElseIsEnforced: everything except the signature is checked. A92.
 func TestA92_AllElseIsEnforced(t *testing.T) {
 	w := devWorld(t, "")
 	for name, c := range map[string]struct {
@@ -97,7 +97,7 @@ func TestA92_AllElseIsEnforced(t *testing.T) {
 	_, err := bearer(t, w, "JwtInToken", "Bearer "+documentToken(`{"iss":"your-issuer"}`))
 	refused(t, err, fault.IssuerNotAllowed, verify.BearerPath)
 
-	// A90: with JWT_DEV_SECRET_ISSUER the key vouches for that issuer.
+	// A90: with JWT_DEV_SECRET_ISSUER the key is bound to that issuer.
 	bound := devWorld(t, "my-issuer")
 	if _, err := bearer(t, bound, "JwtInToken", "Bearer "+documentToken(`{"iss":"my-issuer"}`)); err != nil {
 		t.Error(err)
@@ -108,8 +108,8 @@ func TestA92_AllElseIsEnforced(t *testing.T) {
 	}
 }
 
-// A91, S58: what is signed with the development key has no signature, and only
-// the development mode takes it.
+// TestA91_A93_S58_SignedForDevelopmentAlone: tokens of the development key have no
+// signature, and are accepted only in development mode. A91, S58.
 func TestA91_A93_S58_SignedForDevelopmentAlone(t *testing.T) {
 	dev := devWorld(t, "")
 	m, err := dev.Sign("Signed", `{"user":"a"}`, nil)

@@ -21,7 +21,7 @@ func TestA20_A21_A22_KeyOfAMessageToken(t *testing.T) {
 	a, b, free := es256(t, "k-a", "a"), es256(t, "k-b", "b"), es256(t, "k-free", "")
 	rs := policytest.Key(t, keys.RS256, keys.Attributes{ID: "k-rs"})
 	w := policytest.New(t, withIssuers, policytest.Setup{Keys: []*keys.Key{a, b, free, rs}})
-	as := func(key *keys.Key, id string) *keys.Key { // key's material under another id
+	as := func(key *keys.Key, id string) *keys.Key { // key with another ID
 		k, err := key.With(keys.Attributes{ID: id})
 		if err != nil {
 			t.Fatal(err)
@@ -129,7 +129,7 @@ func TestA24_Algorithms(t *testing.T) {
 	}
 }
 
-// A25: a token is checked with the public half from whatever file.
+// TestA25_KeyFiles: the public half from any kind of file verifies a token. A25.
 func TestA25_KeyFiles(t *testing.T) {
 	private := es256(t, "k", "")
 	public, err := private.Public()
