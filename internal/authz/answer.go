@@ -10,16 +10,16 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// answer is how a client is refused over HTTP.
+// answer is the HTTP response for a refused client.
 type answer struct {
 	status  int
 	headers []Header
 	body    string
 }
 
-// answerTo returns the answer for r: one of gRPC with the content type grpc, that is
-// 200 with the status in headers (PROTOCOL-HTTP2.md, Trailers-Only), and one of HTTP
-// where grpc is "".
+// answerTo returns the response for r. With the gRPC content type grpc, it is a 200 with
+// the status in headers (PROTOCOL-HTTP2.md, Trailers-Only); if grpc is "", it is an HTTP
+// error.
 func answerTo(r *enforce.Refusal, grpc string) answer {
 	code := strconv.Itoa(int(r.Status))
 	headers := []Header{{"grpc-status", code}, {"grpc-message", r.Text}}
@@ -34,8 +34,8 @@ func answerTo(r *enforce.Refusal, grpc string) answer {
 	return answer{status, headers, r.Text + "\n"}
 }
 
-// challenge is the WWW-Authenticate of RFC 6750, section 3: without an error where no
-// token came.
+// challenge returns the WWW-Authenticate value of RFC 6750 section 3, without an error if
+// there was no token.
 func challenge(r *enforce.Refusal) string {
 	if r.Fault.Code == fault.TokenMissing {
 		return "Bearer"
@@ -43,7 +43,7 @@ func challenge(r *enforce.Refusal) string {
 	return `Bearer error="invalid_token", error_description="` + r.Text + `"`
 }
 
-// httpStatus is the HTTP status of a gRPC status, as google/rpc/code.proto has it.
+// httpStatus returns the HTTP status for a gRPC status, as in google/rpc/code.proto.
 func httpStatus(code fault.GRPC) int {
 	switch code {
 	case fault.GRPCInvalidArgument:
@@ -62,9 +62,8 @@ func httpStatus(code fault.GRPC) int {
 	return http.StatusInternalServerError
 }
 
-// grpcType returns the content type in which the call with headers is refused as
-// gRPC: its own if it is one of gRPC, and else "". gRPC-Web reads a status in headers
-// as well.
+// grpcType returns the content type in which to refuse the call with headers as gRPC: its
+// own if that is one of gRPC, and "" otherwise. gRPC-Web also reads a status in headers.
 func grpcType(headers []Header) string {
 	for _, h := range headers {
 		if h.Name == "content-type" && strings.HasPrefix(h.Value, "application/grpc") {
@@ -76,13 +75,13 @@ func grpcType(headers []Header) string {
 }
 
 // isGRPC reports whether kind is a content type of gRPC over HTTP/2 (PROTOCOL-HTTP2.md,
-// Content-Type), which that of gRPC-Web is not.
+// Content-Type). gRPC-Web has another.
 func isGRPC(kind string) bool {
 	rest, found := strings.CutPrefix(kind, "application/grpc")
 	return found && (rest == "" || rest[0] == '+' || rest[0] == ';')
 }
 
-// headerValue is the value of p on the wire: what gRPC calls binary is base64 there.
+// headerValue returns the value of p on the wire, where gRPC's binary values are base64.
 func headerValue(p enforce.Pair) string {
 	if strings.HasSuffix(p.Key, "-bin") {
 		return base64.RawStdEncoding.EncodeToString([]byte(p.Value))

@@ -1,13 +1,13 @@
-// Package authz decides about calls on behalf of other proxies: they ask with the
-// headers of a call, over Envoy's ext_authz protocol or plain HTTP, and the answer is
-// which headers to set and to remove, or how to refuse the call. By Envoy's ext_proc
-// protocol they ask about the messages as well, which are validated and signed on their
-// way. Verdicts, codes and texts are those of jwtctl proxy, since both ask package enforce.
+// Package authz decides about calls for other proxies. They send the headers of a call,
+// by Envoy's ext_authz protocol or plain HTTP, and the response says which headers to set
+// and remove, or how to refuse the call. With Envoy's ext_proc protocol they also send
+// the messages, which are validated and signed. Verdicts, codes and texts are those of
+// jwtctl proxy, since both use package enforce.
 //
-// A method that validates or signs messages is refused to those who ask with headers
-// alone, unless Options.BearerOnly says that something else does that part.
+// For callers that send only headers, a method that validates or signs messages is
+// refused, unless Options.BearerOnly says that something else handles the messages.
 //
-// It reads no file and knows no flags.
+// The package reads no files and does not know flags.
 package authz
 
 import (
@@ -24,59 +24,59 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// What is read of a call where Options name nothing else: as much as jwtctl proxy reads.
+// The default limits, the same as in jwtctl proxy.
 const (
 	MaxMetadataBytes = 16 << 10
 	MaxMessageBytes  = 4 << 20
 )
 
-// Options say how an Authority decides.
+// Options configure an Authority.
 type Options struct {
-	// BearerOnly lets methods that validate or sign messages pass on their bearer tokens
-	// alone where the messages are not sent here.
+	// BearerOnly permits methods that validate or sign messages with only their bearer
+	// token checked, if the messages are not sent here.
 	BearerOnly bool
-	// ForwardAuthorization leaves authorization on calls whose token was checked.
+	// ForwardAuthorization keeps the authorization header of calls whose token was
+	// checked.
 	ForwardAuthorization bool
-	// ReportOnly refuses no call: each that would be is logged and counted.
+	// ReportOnly refuses no calls; those that would be refused are logged and counted.
 	ReportOnly bool
-	// Open are methods, "pkg.Service/Method", that pass although the policy does not
-	// have them (S65).
+	// Open lists methods, "pkg.Service/Method", that need no check although they are not
+	// in the policy (S65).
 	Open []string
-	// CachedTokens is how many bearer tokens are remembered with their verdict;
-	// 0 means none.
+	// CachedTokens is the number of accepted bearer tokens to remember; 0 disables the
+	// cache.
 	CachedTokens int
-	// MetadataBytes is the most bytes of names and values of a call's headers;
-	// 0 means MaxMetadataBytes.
+	// MetadataBytes limits the names and values of a call's headers, in total; 0 means
+	// MaxMetadataBytes.
 	MetadataBytes int
-	// MessageBytes is the most bytes of a message, after decompression; 0 means
-	// MaxMessageBytes.
+	// MessageBytes limits a message after decompression; 0 means MaxMessageBytes.
 	MessageBytes int
-	// Log is called for refusals; Now is the clock of the machine. Both are needed.
+	// Log gets refusals, and Now is the clock. Both are required.
 	Log *slog.Logger
 	Now func() time.Time
-	// Observer, unless nil, is called for every decision.
+	// Observer, if not nil, is called for every decision.
 	Observer metrics.Observer
 }
 
-// Header is a header of a call. Name is in lower case.
+// Header is a header of a call. Name must be in lower case.
 type Header struct{ Name, Value string }
 
-// Request is what a proxy asks about.
+// Request is a proxy's question about a call.
 type Request struct {
-	// Path is that of the call as the client spelled it, with or without a query.
+	// Path is the path as the client spelled it, with or without a query.
 	Path    string
 	Headers []Header
-	// RefuseClaims refuses a call with claims of its own, since the proxy does not
-	// remove headers that Verdict.Remove names.
+	// RefuseClaims refuses calls that already have claim headers, for proxies that do not
+	// remove the headers in Verdict.Remove.
 	RefuseClaims bool
 }
 
-// Verdict is the answer. With Refusal the call must not go on, and the rest counts
-// for nothing.
+// Verdict is the decision. If Refusal is set, the call must not continue, and the other
+// fields must be ignored.
 type Verdict struct {
 	// Set are headers to overwrite, never to append to.
 	Set []enforce.Pair
-	// Remove are headers to take off; none of them is in Set.
+	// Remove are headers to remove; none of them is in Set.
 	Remove  []string
 	Refusal *enforce.Refusal
 }
@@ -87,8 +87,8 @@ type Authority struct {
 	state   atomic.Pointer[enforce.State]
 }
 
-// New returns an Authority for policy. The errors are those of Swap, and internal
-// for options that miss what they need.
+// New returns an Authority for policy. Errors are those of Swap, and internal for
+// incomplete options.
 func New(policy enforce.Policy, o Options) (*Authority, error) {
 	if o.Log == nil || o.Now == nil {
 		return nil, fault.New(fault.Internal, "authz", "log and clock are required")
@@ -106,8 +106,7 @@ func New(policy enforce.Policy, o Options) (*Authority, error) {
 	return a, a.Swap(policy)
 }
 
-// Swap puts policy in force for the calls that are decided from now on. On an error, the
-// old one stays.
+// Swap puts policy in force for all later decisions. On error, the old policy stays.
 func (a *Authority) Swap(policy enforce.Policy) error {
 	s, err := enforce.New(policy, enforce.Options{Open: a.options.Open, CachedTokens: a.options.CachedTokens, Now: a.options.Now})
 	if err != nil {
@@ -136,7 +135,7 @@ func (a *Authority) Decide(ctx context.Context, r Request) (v Verdict) {
 	return a.pass(call, r.Headers)
 }
 
-// refuse returns why the call must not go on, nil for one that may.
+// refuse returns why the call must not continue, or nil.
 func (a *Authority) refuse(ctx context.Context, call *enforce.Call, r Request) *enforce.Refusal {
 	if refusal := call.Known(); refusal != nil {
 		return refusal
@@ -155,7 +154,7 @@ func (a *Authority) refuse(ctx context.Context, call *enforce.Call, r Request) *
 	return call.Ends(refusal)
 }
 
-// tooLarge refuses headers that are more than is read.
+// tooLarge refuses headers beyond the limit.
 func (a *Authority) tooLarge(headers []Header) *enforce.Refusal {
 	size := 0
 	for _, h := range headers {
@@ -167,7 +166,7 @@ func (a *Authority) tooLarge(headers []Header) *enforce.Refusal {
 	return enforce.Refuse(enforce.InCall, fault.New(fault.LimitExceeded, "metadata", "%d bytes; at most %d are read", size, a.options.MetadataBytes))
 }
 
-// fromClient refuses headers that look like claims.
+// fromClient refuses headers that could be taken for claims.
 func fromClient(headers []Header) *enforce.Refusal {
 	for _, h := range headers {
 		if enforce.IsClaim(h.Name) {
@@ -177,9 +176,8 @@ func fromClient(headers []Header) *enforce.Refusal {
 	return nil
 }
 
-// pass returns the headers of a call that goes on: those of the client that look
-// like claims are never among them (A34), and those that are set are not removed,
-// since proxies remove last.
+// pass returns the headers of an accepted call. Client headers that could be taken for
+// claims are removed (A34), except those that are also set, since proxies remove last.
 func (a *Authority) pass(call *enforce.Call, headers []Header) (v Verdict) {
 	set := map[string]bool{}
 	if admitted := call.Admission(); admitted != nil {
@@ -205,8 +203,8 @@ func (a *Authority) pass(call *enforce.Call, headers []Header) (v Verdict) {
 	return v
 }
 
-// names returns what metrics and the log call the method of call, nil for none.
-// What clients send must not name metrics.
+// names returns the method's name for metrics and for the log. call may be nil. Metrics
+// never get a name that a client made up.
 func names(call *enforce.Call, path string) (metric, log string) {
 	if call != nil && call.IsKnown() {
 		return call.Method.Name, call.Method.Name

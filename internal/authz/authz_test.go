@@ -27,7 +27,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// desk is an Authority, asked in every way.
+// desk is an Authority that is called through each protocol.
 type desk struct {
 	*policytest.World
 	authority *authz.Authority
@@ -93,7 +93,7 @@ func newDesk(t *testing.T, source string, o authz.Options) *desk {
 	return d
 }
 
-// reply is what a proxy is told.
+// reply is the response to a proxy.
 type reply struct {
 	passes       bool
 	status       int // over HTTP
@@ -111,7 +111,7 @@ func sub(number protowire.Number, parts ...[]byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), slices.Concat(parts...))
 }
 
-// question is a CheckRequest: of a map of headers, or of a list with raw values.
+// question returns a CheckRequest with a map of headers, or with a list of raw values.
 func question(path string, headers []string, raw bool) []byte {
 	var http [][]byte
 	http = append(http, text(2, "POST"), text(4, path), text(10, "HTTP/2"))
@@ -135,10 +135,10 @@ func question(path string, headers []string, raw bool) []byte {
 	return sub(1, sub(4, sub(2, http...)))
 }
 
-// envoy asks as Envoy does.
+// envoy sends a question as Envoy does.
 func (d *desk) envoy(t *testing.T, path string, headers []string, raw bool) reply {
 	t.Helper()
-	in, out := &emptypb.Empty{}, &emptypb.Empty{} // whose unknown fields are the message
+	in, out := &emptypb.Empty{}, &emptypb.Empty{} // the message is in their unknown fields
 	in.ProtoReflect().SetUnknown(question(path, headers, raw))
 	if err := d.conn.Invoke(context.Background(), "/"+authz.CheckService+"/Check", in, out); err != nil {
 		t.Fatal(err)
@@ -169,7 +169,7 @@ func (d *desk) envoy(t *testing.T, path string, headers []string, raw bool) repl
 	return r
 }
 
-// option reads a HeaderValueOption, which must overwrite.
+// option parses a HeaderValueOption, which must overwrite.
 func (r *reply) option(t *testing.T, wire []byte) {
 	t.Helper()
 	fields := parse(t, wire)
@@ -183,7 +183,7 @@ func (r *reply) option(t *testing.T, wire []byte) {
 	}
 }
 
-// parse returns the fields of a message; varints as their bytes.
+// parse returns the fields of a message, including the encoded bytes of varints.
 func parse(t *testing.T, wire []byte) map[protowire.Number][][]byte {
 	t.Helper()
 	all := map[protowire.Number][][]byte{}
@@ -203,7 +203,7 @@ func parse(t *testing.T, wire []byte) map[protowire.Number][][]byte {
 	return all
 }
 
-// forward asks as nginx does.
+// forward sends a question as nginx does.
 func (d *desk) forward(path string, headers []string) reply {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("X-Original-URI", path)
@@ -222,7 +222,7 @@ func (d *desk) forward(path string, headers []string) reply {
 	return got
 }
 
-// bearerOnly reports whether a case of policytest is about headers alone.
+// bearerOnly reports whether a case of policytest depends on headers only.
 func bearerOnly(c policytest.CallCase) bool {
 	for _, prefix := range []string{"Who", "who", "Open", "Nope", "Bearer"} {
 		if strings.HasPrefix(c.Method, prefix) {
@@ -232,8 +232,8 @@ func bearerOnly(c policytest.CallCase) bool {
 	return false
 }
 
-// TestCallCases decides the calls that all who enforce decide alike, as far as headers
-// show them. A12, A30-A34, A36, S59, S60, S61.
+// TestCallCases: calls get the same verdicts as everywhere else, as far as headers show.
+// A12, A30-A34, A36, S59, S60, S61.
 func TestCallCases(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, policytest.CallSource, authz.Options{BearerOnly: true})
@@ -275,7 +275,7 @@ func TestCallCases(t *testing.T) {
 	}
 }
 
-// TestHTTPRefusals are those of calls that are not of gRPC (RFC 6750, section 3).
+// TestHTTPRefusals: how calls that are not gRPC are refused (RFC 6750 section 3).
 func TestHTTPRefusals(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, policytest.CallSource, authz.Options{BearerOnly: true})
@@ -304,9 +304,9 @@ func TestHTTPRefusals(t *testing.T) {
 	}
 }
 
-// TestClaimsReplaceThoseOfClients: what a token says is set over what a client sent
-// under that name, however it is spelled, and everything else that a server could read
-// as a claim is removed; nothing that is set is removed too. A34, A35, S62.
+// TestClaimsReplaceThoseOfClients: claims of the token overwrite headers of the client in
+// any spelling, other headers that a server could read as claims are removed, and no
+// header is both set and removed. A34, A35, S62.
 func TestClaimsReplaceThoseOfClients(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, policytest.CallSource, authz.Options{BearerOnly: true})
@@ -343,7 +343,7 @@ func TestClaimsReplaceThoseOfClients(t *testing.T) {
 	}
 }
 
-// TestForwardPath: one header names the path, and no client can name another.
+// TestForwardPath: exactly one header names the path, and clients cannot name another.
 func TestForwardPath(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, policytest.CallSource, authz.Options{BearerOnly: true})
@@ -378,8 +378,8 @@ func TestForwardPath(t *testing.T) {
 	}
 }
 
-// TestRefuseClaims: where a proxy removes no header by pattern, a call with claims of
-// its own is refused in every spelling. S62, S78.
+// TestRefuseClaims: for proxies that cannot remove headers by pattern, a call with claim
+// headers in any spelling is refused. S62, S78.
 func TestRefuseClaims(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, policytest.CallSource, authz.Options{BearerOnly: true})
@@ -404,8 +404,8 @@ func TestRefuseClaims(t *testing.T) {
 	}
 }
 
-// TestMethodsBeyondHeaders: where only headers are seen, a method that validates or signs
-// messages is refused, whatever its bearer token; the others pass.
+// TestMethodsBeyondHeaders: if only headers are sent, methods that validate or sign
+// messages are refused whatever the bearer token; other methods pass.
 func TestMethodsBeyondHeaders(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, policytest.CallSource, authz.Options{})
@@ -427,7 +427,8 @@ func TestMethodsBeyondHeaders(t *testing.T) {
 	}
 }
 
-// TestReportOnly passes what would be refused, without its claims, and says so.
+// TestReportOnly: calls that would be refused pass without their claim headers, and are
+// reported.
 func TestReportOnly(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, policytest.CallSource, authz.Options{BearerOnly: true, ReportOnly: true})
@@ -441,8 +442,8 @@ func TestReportOnly(t *testing.T) {
 	}
 }
 
-// TestCheckWireTypes: a question with a field of another wire type is refused, where that
-// field is read.
+// TestCheckWireTypes: a question with another wire type in a field that is read is
+// refused.
 func TestCheckWireTypes(t *testing.T) {
 	for name, row := range map[string]struct {
 		wire   []byte
@@ -465,7 +466,7 @@ func TestCheckWireTypes(t *testing.T) {
 	}
 }
 
-// FuzzCheck: bytes that are no question are refused, and never pass a guarded method
+// FuzzCheck: invalid questions are refused, and no input passes a protected method
 // without a token.
 func FuzzCheck(f *testing.F) {
 	f.Add(question("/t.S/Who", []string{"authorization", "Bearer a.b.c"}, false))

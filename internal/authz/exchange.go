@@ -14,54 +14,54 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// exchange is one call that a data plane has checked part by part, by ext_proc. It is
-// for one goroutine.
+// exchange is a call that a data plane has checked part by part, by ext_proc. It is not
+// safe for concurrent use.
 //
-// Every path that does not end in an answer of the call's own ends in a refusal: parts
-// that come twice, too early, too late or not at all let nothing pass.
+// It fails closed: unless the call is answered completely, it is refused. Parts that are
+// duplicated, early, late or missing let nothing pass.
 type exchange struct {
 	a     *Authority
 	ctx   context.Context
 	began time.Time
 
-	call *enforce.Call // nil until the request headers came
+	call *enforce.Call // nil before the request headers
 	path string
-	// grpc is the content type that the client is refused in, "" for one that is not of
-	// gRPC; messages reports that bodies are made of gRPC's messages.
+	// grpc is the content type in which the client is refused, or "" if the call is not
+	// gRPC. messages is set if bodies consist of gRPC messages.
 	grpc     string
 	messages bool
-	// modes are those of the first part; frameless is that of bodyGRPC.
+	// modes are those of the first part. frameless is set for bodyGRPC.
 	modes     modes
 	frameless bool
 	windowed  bool
-	// foreign reports that the response is an error of a filter before this one, which did
-	// not let the request come here.
+	// foreign is set if the response is an error of an earlier filter, which did not
+	// forward the request to this one.
 	foreign bool
 
 	request, response way
-	// waits reports that no request is delivered before the rules of the call allow it,
-	// and passed that they did.
+	// waits is set if requests are delivered only after the rules of the call permit it,
+	// and passed once they do.
 	waits, passed bool
 }
 
 // way is one direction of a call.
 type way struct {
-	body               part // what its pieces come as
+	body               part // the part of its pieces
 	mode               bodyMode
-	begun, ended, over bool // its headers, the end of its messages, its trailers came
-	// decide decides about a message, and returns it as it goes on.
+	begun, ended, over bool // seen: its headers, the end of its messages, its trailers
+	// decide checks a message, and returns it as it is to be sent on.
 	decide func(frame) (frame, *enforce.Refusal)
-	// reads reports that messages are taken out of the bodies.
+	// reads is set if messages are extracted from the bodies.
 	reads    bool
 	encoding string
 	frames   deframer
-	// held is the answer to the headers, and waiting are those behind it, which wait for
-	// the first message that passes.
+	// held is the response to the headers, and waiting are later responses; they wait for
+	// the first accepted message.
 	held    []byte
 	waiting [][]byte
-	// kept are messages that passed, and wait for the end.
+	// kept are accepted messages that wait for the end.
 	kept []frame
-	// owed are bytes of a window that were taken and not given back.
+	// owed is the number of window bytes that were consumed and not yet returned.
 	owed int
 }
 
@@ -75,19 +75,19 @@ func (a *Authority) exchange(ctx context.Context) *exchange {
 	return x
 }
 
-// errRefused ends the stream of a call that was refused: a data plane that ignores the
-// answer must not take its end for consent.
+// errRefused ends the stream of a refused call. A data plane that ignores the response
+// must not take the end of the stream for approval.
 var errRefused = errors.New("the call was refused")
 
-// serve answers what receive returns by send until the data plane ends the stream, or
-// the call is refused: the error is then errRefused.
+// serve passes what receive returns to step, and sends the responses with send, until the
+// data plane ends the stream or the call is refused (errRefused).
 func (x *exchange) serve(receive func() ([]byte, error), send func([]byte) error) (err error) {
 	var refusal *enforce.Refusal
 	defer func() { x.end(refusal) }()
 	for {
 		question, err := receive()
 		if err != nil {
-			if err == io.EOF { // a bare one, of the transport
+			if err == io.EOF { // the transport returns it unwrapped
 				return nil
 			}
 			return err
@@ -105,15 +105,15 @@ func (x *exchange) serve(receive func() ([]byte, error), send func([]byte) error
 	}
 }
 
-// end tells log and observer how the call was decided. One that its client left before
-// that was cancelled.
+// end reports the decision to log and observer. If the client left before that, the call
+// counts as cancelled.
 func (x *exchange) end(refusal *enforce.Refusal) {
 	undecided := x.call == nil || x.request.held != nil || x.waits && !x.passed && x.call.Looks()
 	left := refusal == nil && undecided
 	x.a.end(x.ctx, x.call, x.path, refusal, left, x.began)
 }
 
-// step answers one part of the call.
+// step handles one part of the call.
 func (x *exchange) step(question []byte) (answers [][]byte, refusal *enforce.Refusal) {
 	defer func() {
 		if cause := recover(); cause != nil { // S74
@@ -141,21 +141,21 @@ func (x *exchange) step(question []byte) (answers [][]byte, refusal *enforce.Ref
 	case responseTrailers:
 		return x.trailers(&x.response, e)
 	}
-	return nil, nil // of a window
+	return nil, nil // a window update
 }
 
-// cannot is the refusal of a call that the proxy in front is not set up for.
+// cannot returns the refusal of a call for which the proxy in front is misconfigured.
 func cannot(what, format string, args ...any) *enforce.Refusal {
 	f := fault.New(fault.PolicyInvalid, what, format, args...).WithHint("docs/authz.md has the processing_mode that is needed")
 	return enforce.Refuse(enforce.InCall, f)
 }
 
-// disorder is the refusal of a part that must not come now.
+// disorder returns the refusal of a part that must not come now.
 func disorder(p part) *enforce.Refusal {
 	return enforce.Refuse(enforce.InCall, fault.New(fault.Internal, "ext_proc", "part %d of the call came out of order", p))
 }
 
-// requestHeaders decides about all that a call begins with, as the proxy does.
+// requestHeaders checks what a call begins with, as the proxy does.
 func (x *exchange) requestHeaders(e event) ([][]byte, *enforce.Refusal) {
 	if x.call != nil {
 		return nil, disorder(e.part)
@@ -197,12 +197,12 @@ func (x *exchange) begin(e event) {
 	x.waits = x.request.reads && (x.call.Method.OneRequest() || x.call.Method.Request != nil)
 }
 
-// whole reports whether every byte of a body comes in mode.
+// whole reports whether mode sends every byte of a body.
 func whole(mode bodyMode) bool {
 	return mode == bodyStreamed || mode == bodyBuffered || mode == bodyDuplex || mode == bodyGRPC
 }
 
-// decide decides about the headers of a method that the policy has.
+// decide checks the headers of a method in the policy.
 func (x *exchange) decide(e event) *enforce.Refusal {
 	method := x.call.Method
 	if refusal := x.a.tooLarge(e.headers); refusal != nil {
@@ -223,8 +223,8 @@ func (x *exchange) decide(e event) *enforce.Refusal {
 	return x.call.Begin()
 }
 
-// unseen refuses a method whose messages must be looked at, and are not sent in a way
-// that lets this be done before they are delivered: not unless something else does it.
+// unseen refuses a method whose messages must be checked but are not sent here before
+// they are delivered, unless something else checks them.
 func (x *exchange) unseen(e event) *enforce.Refusal {
 	method := x.call.Method
 	early := x.modes.request == bodyStreamed && !x.modes.eager // the server would hear of the call first
@@ -238,7 +238,7 @@ func (x *exchange) unseen(e event) *enforce.Refusal {
 	return nil
 }
 
-// isProtobuf reports whether the messages of the call can be read.
+// isProtobuf reports whether the messages of the call can be parsed.
 func (x *exchange) isProtobuf(headers []Header) bool {
 	if !x.messages {
 		return false
@@ -251,9 +251,9 @@ func (x *exchange) isProtobuf(headers []Header) bool {
 	return subtype == "" || subtype == "proto"
 }
 
-// piece decides about a piece of the body of w, and answers it. What it took of a window is
-// given back with the last of the answers; while the headers of the request are held,
-// nothing may come before their answer.
+// piece checks a piece of the body of w. It returns what it consumed of the window with
+// the last response; while the headers of the request are held, no response may precede
+// theirs.
 func (x *exchange) piece(w *way, e event) ([][]byte, *enforce.Refusal) {
 	answers, refusal := x.bodies(w, e)
 	if w.owed += len(e.body); refusal != nil || !x.windowed || w.owed == 0 || x.request.held != nil {

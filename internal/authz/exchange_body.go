@@ -12,11 +12,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/plan"
 )
 
-// chunk is the most bytes of an answer in FULL_DUPLEX_STREAMED, as processing_mode.proto
-// recommends.
+// chunk is the maximum size in bytes of a response in FULL_DUPLEX_STREAMED, as
+// processing_mode.proto recommends.
 const chunk = 64 << 10
 
-// bodies is piece without its window.
+// bodies is piece without window updates.
 func (x *exchange) bodies(w *way, e event) ([][]byte, *enforce.Refusal) {
 	if !x.mayCome(w) || w.ended {
 		return nil, disorder(e.part)
@@ -38,21 +38,21 @@ func (x *exchange) bodies(w *way, e event) ([][]byte, *enforce.Refusal) {
 	return w.release(w.shaped(e, out), len(out) > 0 || w.ended), nil
 }
 
-// mayCome reports whether more of w may come: its headers have. Those of a response that
-// is not read may be left out.
+// mayCome reports whether pieces of w are expected: its headers have arrived. Headers of
+// a response that is not read may be missing.
 func (x *exchange) mayCome(w *way) bool {
 	return w.begun && (x.call != nil || x.foreign && w == &x.response) || w == &x.response && x.call != nil && !w.reads
 }
 
-// isError reports whether e, headers of a response, are those of an error, which has no
-// message: of HTTP, or of gRPC with the status in headers.
+// isError reports whether e, response headers, are those of an error without messages: an
+// HTTP error, or gRPC with the status in headers.
 func isError(e event) bool {
 	status, code := joined(e.headers, ":status"), joined(e.headers, "grpc-status")
 	return len(status) == 3 && status >= "400" || e.end && code != "" && code != "0"
 }
 
-// notForwarded returns the names of headers or trailers of gRPC that are not for the other
-// side: what concerns one connection (S78), and in requests claims of the client's own.
+// notForwarded returns the names of gRPC headers or trailers that must not be forwarded:
+// those about one connection (S78), and claims in requests.
 func (x *exchange) notForwarded(e event) (names []string) {
 	if !x.messages {
 		return nil
@@ -66,8 +66,8 @@ func (x *exchange) notForwarded(e event) (names []string) {
 	return names
 }
 
-// release returns the answers that may be given now: all, with those that were held, or
-// none, while the headers are held.
+// release returns the responses that can be sent now: none while the headers are held,
+// otherwise all, including held ones.
 func (w *way) release(answers [][]byte, now bool) [][]byte {
 	switch {
 	case w.held == nil:
@@ -81,7 +81,7 @@ func (w *way) release(answers [][]byte, now bool) [][]byte {
 	return all
 }
 
-// decideAll returns the messages that may go on now.
+// decideAll returns the messages that can be sent on now.
 func (x *exchange) decideAll(w *way, e event) (out []frame, refusal *enforce.Refusal) {
 	decideOne := func(f frame) *enforce.Refusal {
 		f, refusal := w.decide(f)
@@ -118,7 +118,7 @@ func (x *exchange) decideAll(w *way, e event) (out []frame, refusal *enforce.Ref
 	return out, nil
 }
 
-// framed takes messages out of body.
+// framed extracts messages from body.
 func (x *exchange) framed(w *way, body []byte, decideOne func(frame) *enforce.Refusal) *enforce.Refusal {
 	w.frames.add(body)
 	for {
@@ -132,7 +132,8 @@ func (x *exchange) framed(w *way, body []byte, decideOne func(frame) *enforce.Re
 	}
 }
 
-// shaped answers e, a piece of the body of w, with the messages that go on.
+// shaped returns the responses to e, a piece of the body of w, with the messages to send
+// on.
 func (w *way) shaped(e event, out []frame) (answers [][]byte) {
 	switch w.mode {
 	case bodyGRPC:
@@ -167,8 +168,8 @@ func wireOf(frames []frame) (b []byte) {
 	return b
 }
 
-// requestMessage decides about a request, and returns it as it is delivered: with its
-// EXTRACT and RAW fields filled in.
+// requestMessage checks a request, and returns it as it is delivered: with its EXTRACT
+// and RAW fields filled in.
 func (x *exchange) requestMessage(f frame) (frame, *enforce.Refusal) {
 	rules := x.call
 	if rules.Passing() {
@@ -193,7 +194,7 @@ func (x *exchange) requestMessage(f frame) (frame, *enforce.Refusal) {
 // responseMessage signs a response.
 func (x *exchange) responseMessage(f frame) (frame, *enforce.Refusal) {
 	rules := x.call
-	if x.waits && !x.passed { // nothing is signed for a call that did not pass (S77)
+	if x.waits && !x.passed { // nothing is signed for a call that was not accepted (S77)
 		return f, disorder(responseBody)
 	}
 	m, refusal, err := x.message(&x.response, f, rules.Method.Response)
@@ -211,7 +212,7 @@ func (x *exchange) responseMessage(f frame) (frame, *enforce.Refusal) {
 	return x.repacked(enforce.InResponse, &x.response, f, m)
 }
 
-// message reads f. err is about the message itself, refusal about what it came in.
+// message parses f. err is about the message itself, refusal about its framing.
 func (x *exchange) message(w *way, f frame, p *plan.Message) (m *dynamicpb.Message, refusal *enforce.Refusal, err error) {
 	data, refusal := f.unpacked(w.encoding, w.frames.most)
 	if refusal != nil {
@@ -221,7 +222,7 @@ func (x *exchange) message(w *way, f frame, p *plan.Message) (m *dynamicpb.Messa
 	return m, nil, x.call.Codec().Decode(data, m)
 }
 
-// repacked returns m as f came.
+// repacked encodes m in the way in which f was.
 func (x *exchange) repacked(at enforce.Place, w *way, f frame, m *dynamicpb.Message) (frame, *enforce.Refusal) {
 	wire, err := proto.Marshal(m)
 	if err != nil {
@@ -230,7 +231,7 @@ func (x *exchange) repacked(at enforce.Place, w *way, f frame, m *dynamicpb.Mess
 	return packed(wire, w.encoding, f.packed)
 }
 
-// trailers ends the messages of w, and answers its trailers.
+// trailers ends the messages of w, and returns the responses to its trailers.
 func (x *exchange) trailers(w *way, e event) ([][]byte, *enforce.Refusal) {
 	if !x.mayCome(w) || w.over {
 		return nil, disorder(e.part)
@@ -251,7 +252,7 @@ func (x *exchange) trailers(w *way, e event) ([][]byte, *enforce.Refusal) {
 	x.passed = x.passed || w == &x.request
 	var answers [][]byte
 	if len(out) > 0 {
-		if w.mode != bodyDuplex && w.mode != bodyGRPC { // there is no body left to put them in
+		if w.mode != bodyDuplex && w.mode != bodyGRPC { // no body is left that could hold them
 			return nil, disorder(e.part)
 		}
 		answers = w.shaped(event{part: w.body}, out)
@@ -259,7 +260,7 @@ func (x *exchange) trailers(w *way, e event) ([][]byte, *enforce.Refusal) {
 	return w.release(append(answers, answer), true), nil
 }
 
-// responseHeaders decides about how a response begins.
+// responseHeaders checks the headers of a response.
 func (x *exchange) responseHeaders(e event) ([][]byte, *enforce.Refusal) {
 	w := &x.response
 	if x.call == nil && !w.begun && isError(e) {
@@ -270,7 +271,7 @@ func (x *exchange) responseHeaders(e event) ([][]byte, *enforce.Refusal) {
 	w.begun, w.ended, w.over = true, e.end, e.end
 	w.encoding = joined(e.headers, "grpc-encoding")
 	if x.waits && !x.passed && !e.end && x.request.mode == bodyBuffered {
-		return nil, disorder(e.part) // the server heard of a call that did not pass
+		return nil, disorder(e.part) // the server heard of a call that was not accepted
 	}
 	kinds := values(e.headers, "content-type")
 	if w.reads = w.reads && !e.end && w.mode != bodyNone; w.reads && !x.frameless {

@@ -8,8 +8,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/enforce"
 )
 
-// answerRequest answers the headers of a request that has passed so far: at once, or
-// with its first message.
+// answerRequest returns the responses to the headers of a request that passed so far:
+// now, or with its first message.
 func (x *exchange) answerRequest(e event) [][]byte {
 	v := x.a.pass(x.call, e.headers)
 	m := mutation{v.Set, v.Remove}
@@ -29,7 +29,7 @@ func (x *exchange) answerRequest(e event) [][]byte {
 	return [][]byte{answer}
 }
 
-// accept has the server answer in an encoding that can be read: of those that the
+// accept makes the server use an encoding that can be decoded here, out of those that the
 // client accepts.
 func (m *mutation) accept(headers []Header) {
 	const name = "grpc-accept-encoding"
@@ -49,7 +49,7 @@ func (m *mutation) accept(headers []Header) {
 	}
 }
 
-// pathIn returns the one path that e names.
+// pathIn returns the only path in e.
 func pathIn(e event) (string, *enforce.Refusal) {
 	all := append(values(e.headers, ":path"), e.paths...)
 	if len(all) == 0 || slices.ContainsFunc(all, func(path string) bool { return path != all[0] }) {
@@ -58,7 +58,7 @@ func pathIn(e event) (string, *enforce.Refusal) {
 	return all[0], nil
 }
 
-// values returns those of the headers called name.
+// values returns the values of the headers called name.
 func values(headers []Header, name string) (list []string) {
 	for _, h := range headers {
 		if h.Name == name {

@@ -7,24 +7,24 @@ import (
 	"github.com/jwtctl/jwtctl/internal/enforce"
 )
 
-// pathHeaders are how proxies name the path of the call that they ask about: nginx's
-// guides, and Traefik and Caddy.
+// pathHeaders are the headers in which proxies send the path of the call: nginx's
+// documentation uses the first, Traefik and Caddy the second.
 func pathHeaders() []string { return []string{"X-Original-Uri", "X-Forwarded-Uri"} }
 
-// RefuseClaimsPath is where a proxy asks that removes no headers by pattern.
+// RefuseClaimsPath is for proxies that cannot remove headers by pattern.
 const RefuseClaimsPath = "/refuse-claims"
 
-// Forward returns what answers forward-auth: 200 with the headers to set for a call
-// that passes, and else the HTTP status, text and challenge for its client, with
-// grpc-status and grpc-message for a proxy that answers in gRPC's form.
+// Forward returns a handler for forward-auth. For an accepted call it responds with 200
+// and the headers to set, and otherwise with the HTTP status, text and challenge for the
+// client, and with grpc-status and grpc-message for proxies that respond as gRPC.
 //
-// header names the one that has the path of the call; "" stands for X-Original-URI and
-// X-Forwarded-Uri. A question without it, or where several differ, is refused: one of
+// header names the header with the call's path; "" means X-Original-URI and
+// X-Forwarded-Uri. A question without it, or with different values, is refused: one of
 // them would be the client's own.
 //
-// Headers cannot be removed this way: the proxy must take off the client's, see the
-// snippets. A proxy that cannot asks at RefuseClaimsPath, where a call with claims of its
-// own is refused; all other paths are alike.
+// Headers cannot be removed this way: the proxy must remove the client's, see the
+// snippets. A proxy that cannot uses RefuseClaimsPath, where calls with claim headers are
+// refused; all other paths are equivalent.
 func (a *Authority) Forward(header string) http.Handler {
 	names := pathHeaders()
 	if header != "" {
@@ -32,7 +32,7 @@ func (a *Authority) Forward(header string) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path, ok := pathOf(r.Header, names)
-		if !ok { // the proxy in front is set up wrong: its client learns nothing else
+		if !ok { // the proxy in front is misconfigured: the client gets no details
 			a.options.Log.Error("question refused", "reason", "its headers do not name one path", "headers", strings.Join(names, ", "))
 			http.Error(w, "The path of the call is not known", http.StatusBadRequest)
 			return
@@ -42,14 +42,14 @@ func (a *Authority) Forward(header string) http.Handler {
 			write(w, v.Refusal)
 			return
 		}
-		for _, p := range v.Set { // as they are spelled: nginx takes them by name
+		for _, p := range v.Set { // with their exact spelling: nginx copies them by name
 			w.Header()[p.Key] = []string{headerValue(p)}
 		}
 		w.WriteHeader(http.StatusOK)
 	})
 }
 
-// write answers for r.
+// write writes the response for r.
 func write(w http.ResponseWriter, r *enforce.Refusal) {
 	a := answerTo(r, "")
 	for _, h := range a.headers {
@@ -59,7 +59,7 @@ func write(w http.ResponseWriter, r *enforce.Refusal) {
 	_, _ = w.Write([]byte(a.body))
 }
 
-// pathOf returns the one path that the headers called names have.
+// pathOf returns the only path in the headers called names.
 func pathOf(h http.Header, names []string) (path string, ok bool) {
 	for _, name := range names {
 		for _, value := range h[name] {

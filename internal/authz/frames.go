@@ -10,17 +10,17 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// frameHeader is the size of what is before each message of gRPC: a flag for
-// compression, and the length (PROTOCOL-HTTP2.md, Length-Prefixed-Message).
+// frameHeader is the size of the prefix of a gRPC message: a compression flag and the
+// length (PROTOCOL-HTTP2.md, Length-Prefixed-Message).
 const frameHeader = 5
 
-// frame is a message as it came.
+// frame is a message as received.
 type frame struct {
-	data   []byte // without the header
-	packed bool   // it is compressed
+	data   []byte // without the prefix
+	packed bool   // compressed
 }
 
-// wire is f with its header.
+// wire appends f with its prefix to to.
 func (f frame) wire(to []byte) []byte {
 	var flag byte
 	if f.packed {
@@ -30,22 +30,22 @@ func (f frame) wire(to []byte) []byte {
 	return append(to, f.data...)
 }
 
-// deframer takes messages out of the bytes of a body, in any pieces.
+// deframer extracts messages from a body that arrives in any pieces.
 type deframer struct {
 	rest []byte
-	most int // bytes of a message
+	most int // maximum bytes of a message
 }
 
 func (d *deframer) add(body []byte) {
 	if len(d.rest) == 0 {
-		d.rest = body[:len(body):len(body)] // what is behind it is of others
+		d.rest = body[:len(body):len(body)] // limited: the bytes after it belong to others
 		return
 	}
 	d.rest = append(d.rest, body...)
 }
 
-// next returns the next message; ok is false if it is not all there. Refusals are those
-// of grpc-go.
+// next returns the next message, or false if it is incomplete. Refusals are those of
+// grpc-go.
 func (d *deframer) next() (f frame, ok bool, refusal *enforce.Refusal) {
 	if len(d.rest) < frameHeader {
 		return f, false, nil
@@ -74,7 +74,7 @@ func (d *deframer) end() *enforce.Refusal {
 	return broken(fault.MessageMalformed, fault.GRPCInternal, "%v", io.ErrUnexpectedEOF)
 }
 
-// unpacked returns the bytes of f, which is in encoding.
+// unpacked returns the bytes of f, decompressed with encoding.
 func (f frame) unpacked(encoding string, most int) ([]byte, *enforce.Refusal) {
 	if !f.packed {
 		return f.data, nil
@@ -105,7 +105,7 @@ func (f frame) unpacked(encoding string, most int) ([]byte, *enforce.Refusal) {
 
 const identity = "identity"
 
-// packed returns a frame of data in encoding, compressed if as says so.
+// packed returns a frame of data, compressed with encoding if as is true.
 func packed(data []byte, encoding string, as bool) (frame, *enforce.Refusal) {
 	if !as {
 		return frame{data: data}, nil
@@ -124,8 +124,8 @@ func packed(data []byte, encoding string, as bool) (frame, *enforce.Refusal) {
 	return frame{out.Bytes(), true}, nil
 }
 
-// broken is the refusal of what is not framed as gRPC says. It has the status and text of
-// grpc-go, which reads frames for jwtctl proxy.
+// broken returns the refusal of invalid gRPC framing, with the status and text of
+// grpc-go, which parses frames for jwtctl proxy.
 func broken(reason fault.Code, status fault.GRPC, format string, args ...any) *enforce.Refusal {
 	f := fault.New(reason, "message", format, args...)
 	return &enforce.Refusal{Fault: f, Status: status, Text: f.Why}

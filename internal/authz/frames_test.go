@@ -31,9 +31,9 @@ func pack(t testing.TB, c encoding.Compressor, data []byte) []byte {
 	return out.Bytes()
 }
 
-// TestProcessCompression reads requests in gzip, deflate and zstd, and sends them on in
-// the same encoding; it signs responses in theirs. The server may answer in what can be
-// read alone, and a request in another encoding is refused.
+// TestProcessCompression: requests in gzip, deflate and zstd are read, and sent on in the
+// same encoding; responses are signed in theirs. The server may only use encodings that
+// can be decoded here, and requests in others are refused.
 func TestProcessCompression(t *testing.T) {
 	t.Parallel()
 	b := newBureau(t, authz.Options{})
@@ -44,7 +44,7 @@ func TestProcessCompression(t *testing.T) {
 		packed[0] = 1
 		for kind, m := range modes {
 			if m.request == frameless {
-				continue // grpc-go compresses behind its filter
+				continue // grpc-go compresses after its filter
 			}
 			p := newPlane(t, b.authority, m)
 			p.request("/t.S/CheckClient", false, "grpc-encoding", name)
@@ -87,7 +87,7 @@ func TestProcessCompression(t *testing.T) {
 		t.Errorf("br: %+v", p.refusal)
 	}
 	p = newPlane(t, b.authority, modes["duplex"])
-	p.request("/t.S/OpenClient", false, "grpc-encoding", "br") // is not read
+	p.request("/t.S/OpenClient", false, "grpc-encoding", "br") // not read
 	opaque := frames([]byte("x"))
 	opaque[0] = 1
 	if p.body(4, true, opaque); p.refusal != nil || !bytes.Equal(p.up.body, opaque) {
@@ -100,8 +100,8 @@ func TestProcessCompression(t *testing.T) {
 	}
 }
 
-// TestProcessFrames refuses what is not framed as gRPC says with the codes and texts of
-// grpc-go, which reads frames for the proxy; nothing of it arrives.
+// TestProcessFrames: invalid framing is refused with the codes and texts of grpc-go,
+// which parses frames for the proxy, and nothing of it is delivered.
 func TestProcessFrames(t *testing.T) {
 	t.Parallel()
 	b := newBureau(t, authz.Options{MessageBytes: 2000})
@@ -139,8 +139,8 @@ func TestProcessFrames(t *testing.T) {
 	}
 }
 
-// TestProcessPieces: however a body is cut into pieces, the same arrives, in both
-// directions.
+// TestProcessPieces: the same messages are delivered however a body is cut into pieces,
+// in both directions.
 func TestProcessPieces(t *testing.T) {
 	t.Parallel()
 	b := newBureau(t, authz.Options{})

@@ -20,7 +20,7 @@ const (
 	none, streamed, buffered, partial, duplex, frameless = 0, 1, 2, 3, 4, 5
 )
 
-// mode is how a data plane sends bodies.
+// mode says how a data plane sends bodies.
 type mode struct {
 	request, response int
 	eager             bool
@@ -32,36 +32,36 @@ var modes = map[string]mode{
 	"buffered": {buffered, buffered, false}, "frameless": {frameless, frameless, false},
 }
 
-// plane is a data plane: it sends the parts of one call, and does what it is answered, as
-// Envoy does. What is refused goes no further.
+// plane is a data plane: it sends the parts of a call and obeys the responses, like
+// Envoy. What is refused is not forwarded.
 type plane struct {
 	tb   testing.TB
 	mode mode
 	step func([]byte) ([][]byte, *enforce.Refusal)
 
 	begun bool
-	path  string // in attributes, "" for none
+	path  string // in attributes; "" for none
 	up    bound
 	down  bound
-	// refusal is what ended the call; after it nothing is asked.
+	// refusal is what ended the call; nothing is sent after it.
 	refusal  *enforce.Refusal
 	override []byte // mode_override
-	windows  int    // bytes that were given back
+	windows  int    // bytes that were returned
 }
 
-// bound is what goes on in one direction.
+// bound is what is forwarded in one direction.
 type bound struct {
 	mode     int
-	answered bool // the headers
+	answered bool // for the headers
 	set      map[string]string
 	removed  []string
-	chunks   [][]byte // that were not answered yet
-	body     []byte   // with frames, whatever the mode
+	chunks   [][]byte // not answered yet
+	body     []byte   // with frames in every mode
 	ended    bool
 	trailers bool
-	left     []string // removed from trailers
+	left     []string // removed from the trailers
 	whole    bool     // headers wait for the body: buffered
-	arrived  bool     // something arrived at the other side
+	arrived  bool     // the other side has received something
 }
 
 func newPlane(tb testing.TB, a *authz.Authority, m mode) *plane {
@@ -96,7 +96,7 @@ func headerMap(headers []string) []byte {
 	return slices.Concat(list...)
 }
 
-// headers sends the headers of the request or the response, and trailers its trailers.
+// headers sends the headers of the request or the response; trailers sends its trailers.
 func (p *plane) headers(part protowire.Number, end bool, headers ...string) {
 	p.ask(part, sub(1, headerMap(headers)), number(3, truth(end)))
 	if b := p.bound(part); p.refusal == nil && end && b.answered {
@@ -108,7 +108,7 @@ func (p *plane) trailers(part protowire.Number, headers ...string) {
 	p.ask(part, sub(1, headerMap(headers)))
 }
 
-// request sends the headers of a request of gRPC.
+// request sends the headers of a gRPC request.
 func (p *plane) request(path string, end bool, headers ...string) {
 	p.headers(2, end, append([]string{":path", path, "content-type", "application/grpc"}, headers...)...)
 }
@@ -120,7 +120,7 @@ func (p *plane) body(part protowire.Number, end bool, piece []byte) {
 	p.ask(part, sub(1, piece), number(2, truth(end)))
 }
 
-// messages sends messages, and end where the mode has it.
+// messages sends messages, and the end if the mode has one.
 func (p *plane) messages(part protowire.Number, end bool, list ...[]byte) {
 	switch p.bound(part).mode {
 	case none:
@@ -157,7 +157,7 @@ func (p *plane) bound(part protowire.Number) *bound {
 	return &p.down
 }
 
-// ask sends a part, and does what is answered.
+// ask sends a part and obeys the responses.
 func (p *plane) ask(part protowire.Number, fields ...[]byte) {
 	if p.refusal != nil {
 		return
@@ -207,7 +207,7 @@ func (p *plane) fields(wire []byte) map[protowire.Number][][]byte {
 	return all
 }
 
-// obey does what an answer says.
+// obey does what a response says.
 func (p *plane) obey(wire []byte) {
 	answer := p.fields(wire)
 	if update := answer[14]; update != nil {
@@ -251,7 +251,7 @@ func (p *plane) obey(wire []byte) {
 	}
 }
 
-// mutate does what a HeaderMutation says.
+// mutate applies a HeaderMutation.
 func (b *bound) mutate(p *plane, wire []byte) {
 	b.set = map[string]string{}
 	for _, option := range p.fields(wire)[1] {
@@ -271,7 +271,7 @@ func (b *bound) mutate(p *plane, wire []byte) {
 	}
 }
 
-// answered is the answer to a piece of a body.
+// answered applies the response to a piece of a body.
 func (p *plane) answered(b *bound, common map[protowire.Number][][]byte) {
 	if !b.answered && b == &p.up {
 		p.tb.Error("a body is answered before the headers")
@@ -308,7 +308,7 @@ func (p *plane) answered(b *bound, common map[protowire.Number][][]byte) {
 	b.body = append(b.body, piece...)
 }
 
-// delivered are the messages that arrived at the other side, whole ones alone.
+// delivered returns the complete messages that the other side received.
 func (b *bound) delivered() (list [][]byte) {
 	for rest := b.body; len(rest) >= 5; {
 		n := int(binary.BigEndian.Uint32(rest[1:]))
@@ -321,7 +321,7 @@ func (b *bound) delivered() (list [][]byte) {
 	return list
 }
 
-// wire is a message that JSON makes, as bytes.
+// wireOf returns the bytes of a message given as JSON.
 func wireOf(tb testing.TB, w *policytest.World, name, json string) []byte {
 	tb.Helper()
 	m, err := w.Codec.Read([]byte(json), w.Set.Message(name))

@@ -2,10 +2,10 @@ package authz
 
 import "google.golang.org/protobuf/encoding/protowire"
 
-// What is asked by messages of Envoy's ext_proc protocol, envoy.service.ext_proc.v3, as far
-// as it is used. The numbers are those of external_processor.proto.
+// The requests of Envoy's ext_proc protocol, envoy.service.ext_proc.v3, as far as they
+// are used. Field numbers are those of external_processor.proto.
 
-// part is a part of a call that a data plane asks about: the field of ProcessingRequest.
+// part is the part of a call that a ProcessingRequest is about, as its field number.
 type part protowire.Number
 
 const (
@@ -19,21 +19,22 @@ const (
 
 // event is a ProcessingRequest.
 type event struct {
-	part part // 0 for none, as of one that only updates a window
-	// headers are those of headers and trailers; end reports that nothing follows, for
-	// body alone also that it is not a message (end_of_stream_without_message).
+	part part // 0 for none, such as a window update
+	// headers are those of headers and trailers. end is set if nothing follows, and
+	// endAlone if the end of a body is not also a message
+	// (end_of_stream_without_message).
 	headers  []Header
 	body     []byte
 	end      bool
 	endAlone bool
-	// packed reports that body is a message that is compressed.
+	// packed is set if body is a compressed message.
 	packed bool
-	// paths are the request.path of attributes.
+	// paths are the request.path attributes.
 	paths []string
-	// observes is observability_mode: the answer counts for nothing.
+	// observes is observability_mode: responses are ignored.
 	observes bool
-	modes    modes // of protocol_config
-	// windowed reports that answers must give back what they took of a window.
+	modes    modes // from protocol_config
+	// windowed is set if responses must return the window bytes that they consumed.
 	windowed bool
 }
 
@@ -56,8 +57,8 @@ type modes struct {
 	eager             bool
 }
 
-// processingRequest reads a ProcessingRequest. One that asks about two parts is an error:
-// its reader and its writer could mean different ones.
+// processingRequest parses a ProcessingRequest. One about two parts is an error: sender
+// and receiver could mean different ones.
 func processingRequest(wire []byte) (e event, err error) {
 	err = fields(wire, func(number protowire.Number, kind protowire.Type, varint uint64, value []byte) error {
 		own := protowire.BytesType
@@ -89,8 +90,8 @@ func processingRequest(wire []byte) (e event, err error) {
 	return e, err
 }
 
-// read reads the part: HttpHeaders, HttpBody or HttpTrailers. A field of another wire
-// type than its own is an error: it could end what does not end.
+// read parses the part: HttpHeaders, HttpBody or HttpTrailers. A field with the wrong
+// wire type is an error: the end of the stream could be missed.
 func (e *event) read(wire []byte) error {
 	body := e.part == requestBody || e.part == responseBody
 	return fields(wire, func(number protowire.Number, kind protowire.Type, varint uint64, value []byte) error {
@@ -115,7 +116,7 @@ func (e *event) read(wire []byte) error {
 	})
 }
 
-// headerMap reads a HeaderMap.
+// headerMap parses a HeaderMap.
 func (e *event) headerMap(wire []byte) error {
 	return field(wire, 1, func(value []byte) error {
 		h, err := headerValueOf(value)
@@ -124,8 +125,8 @@ func (e *event) headerMap(wire []byte) error {
 	})
 }
 
-// attributes reads an entry of the map of attributes, from the namespace to a Struct. Of
-// those of the filter itself, request.path is kept.
+// attributes parses an entry of the attributes map, from a namespace to a Struct, and
+// keeps the filter's own request.path.
 func (e *event) attributes(entry []byte) error {
 	namespace, structure, err := mapEntry(entry)
 	if err != nil || namespace != "envoy.filters.http.ext_proc" {
@@ -143,7 +144,7 @@ func (e *event) attributes(entry []byte) error {
 	})
 }
 
-// mapEntry reads an entry of a map from strings to messages.
+// mapEntry parses an entry of a map from strings to messages.
 func mapEntry(entry []byte) (key string, value []byte, err error) {
 	err = message(entry, []protowire.Number{1, 2}, func(number protowire.Number, field []byte) error {
 		switch number {
@@ -157,8 +158,8 @@ func mapEntry(entry []byte) (key string, value []byte, err error) {
 	return key, value, err
 }
 
-// read reads a ProtocolConfiguration. A field of another wire type than its own is an
-// error: it would set a mode back to none.
+// read parses a ProtocolConfiguration. A field with the wrong wire type is an error: it
+// would reset a mode.
 func (m *modes) read(wire []byte) error {
 	return fields(wire, func(number protowire.Number, kind protowire.Type, varint uint64, _ []byte) error {
 		if number <= 3 && kind != protowire.VarintType {

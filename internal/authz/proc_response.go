@@ -9,13 +9,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/enforce"
 )
 
-// What is answered by messages of Envoy's ext_proc protocol; the numbers are those of
+// The responses of Envoy's ext_proc protocol; field numbers are those of
 // external_processor.proto.
 
-// The fields of ProcessingResponse that answer the parts, in their order.
+// The fields of ProcessingResponse for each part, in order.
 const immediateResponse protowire.Number = 7
 
-// answers is the field of ProcessingResponse that answers p.
+// answers returns the field of ProcessingResponse for p.
 func (p part) answers() protowire.Number { return protowire.Number(p) - 1 }
 
 // mutation is a HeaderMutation.
@@ -24,9 +24,9 @@ type mutation struct {
 	remove []string
 }
 
-// wire writes m for a data plane that sends messages without frames, or for Envoy:
-// grpc-go reads value, and for what is binary raw_value, which it encodes itself; Envoy
-// reads raw_value as it goes out.
+// wire encodes m, for a data plane that sends messages without frames, or for Envoy:
+// grpc-go reads value, and raw_value for binary headers, which it encodes itself; Envoy
+// reads raw_value and sends it unchanged.
 func (m mutation) wire(frameless bool) (b []byte) {
 	for _, p := range m.set {
 		field, value := protowire.Number(3), headerValue(p)
@@ -43,7 +43,7 @@ func (m mutation) wire(frameless bool) (b []byte) {
 	return b
 }
 
-// headersAnswer is the answer to headers p: a HeadersResponse.
+// headersAnswer returns the response to headers p, a HeadersResponse.
 func headersAnswer(p part, m mutation, frameless bool) []byte {
 	var common []byte
 	if len(m.set)+len(m.remove) > 0 {
@@ -52,8 +52,8 @@ func headersAnswer(p part, m mutation, frameless bool) []byte {
 	return appendMessage(nil, p.answers(), appendMessage(nil, 1, common))
 }
 
-// withoutBodies adds to the answer to headers a mode_override: nothing else of the call
-// is sent here, where the data plane allows that.
+// withoutBodies adds a mode_override to the response to headers: nothing else of the call
+// is sent here, if the data plane permits that.
 func withoutBodies(answer []byte) []byte {
 	var mode []byte
 	for number, send := range map[protowire.Number]uint64{2: 2, 5: 2, 6: 2} { // SKIP; a body mode of zero means NONE
@@ -62,7 +62,7 @@ func withoutBodies(answer []byte) []byte {
 	return appendMessage(answer, 9, mode)
 }
 
-// trailersAnswer is the answer to trailers p: a TrailersResponse.
+// trailersAnswer returns the response to trailers p, a TrailersResponse.
 func trailersAnswer(p part, m mutation, frameless bool) []byte {
 	var wire []byte
 	if len(m.set)+len(m.remove) > 0 {
@@ -71,12 +71,12 @@ func trailersAnswer(p part, m mutation, frameless bool) []byte {
 	return appendMessage(nil, p.answers(), wire)
 }
 
-// unchanged is the answer to body p as it came.
+// unchanged returns the response that keeps body p.
 func unchanged(p part) []byte {
 	return appendMessage(nil, p.answers(), appendMessage(nil, 1, nil))
 }
 
-// replaced is the answer to body p with another.
+// replaced returns the response that replaces body p.
 func replaced(p part, body []byte) []byte {
 	var m []byte
 	if len(body) > 0 {
@@ -87,8 +87,8 @@ func replaced(p part, body []byte) []byte {
 	return appendMessage(nil, p.answers(), appendMessage(nil, 1, appendMessage(nil, 3, m)))
 }
 
-// streamed is the answer to body p where the number of answers is ours: a
-// StreamedBodyResponse.
+// streamed returns the response to body p in modes where any number of responses is
+// permitted: a StreamedBodyResponse.
 func streamed(p part, body []byte, end, endAlone, packed bool) []byte {
 	var s []byte
 	if len(body) > 0 {
@@ -102,8 +102,8 @@ func streamed(p part, body []byte, end, endAlone, packed bool) []byte {
 	return appendMessage(nil, p.answers(), appendMessage(nil, 1, appendMessage(nil, 3, appendMessage(nil, 3, s))))
 }
 
-// windowUpdate adds a ServerWindowUpdate to an answer, which may be nil: n more bytes of
-// the direction of p may come.
+// windowUpdate adds a ServerWindowUpdate to a response, which may be nil: n more bytes
+// may be sent in the direction of p.
 func windowUpdate(answer []byte, p part, n int) []byte {
 	number := protowire.Number(1)
 	if p == responseBody {
@@ -112,10 +112,10 @@ func windowUpdate(answer []byte, p part, n int) []byte {
 	return appendMessage(answer, 14, appendNumber(nil, number, uint64(n)))
 }
 
-// immediate is an ImmediateResponse that refuses: status (1), headers (2), body (3),
-// grpc_status (4) and details (5). Envoy makes the status of a gRPC client of
-// grpc_status and body, grpc-go of grpc_status and details; for others headers and body
-// count. grpc is the content type of gRPC that the call has, "" for none.
+// immediate returns an ImmediateResponse that refuses: status (1), headers (2), body (3),
+// grpc_status (4) and details (5). For gRPC clients, Envoy takes the status from
+// grpc_status and body, grpc-go from grpc_status and details; other clients get headers
+// and body. grpc is the gRPC content type of the call, or "".
 func immediate(r *enforce.Refusal, grpc string, frameless bool) []byte {
 	a := answerTo(r, grpc)
 	details := "jwtctl_" + string(r.Fault.Code)

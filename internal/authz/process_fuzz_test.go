@@ -15,11 +15,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// fuzzed are what the programs of FuzzProcess are made of.
+// fuzzed is what the programs of FuzzProcess are made of.
 type fuzzed struct {
 	*bureau
 	methods  []string
-	headers  [][]string // of requests; those of good count as a good bearer token
+	headers  [][]string // of requests; those in good have a valid bearer token
 	messages [][]byte
 }
 
@@ -40,10 +40,10 @@ func newFuzzed(tb testing.TB) *fuzzed {
 	return f
 }
 
-// FuzzProcess sends parts of a call in any order, whole, cut and mangled, in any mode.
-// There is no panic, nothing is answered after a refusal, and what arrives at the other
-// side has passed: a bearer token, every message, and at least one of those that must be
-// there; what is signed counts. S59, S63, S77.
+// FuzzProcess sends parts of a call in any order, whole, cut and mangled, in any mode. It
+// must not panic or respond after a refusal, and whatever reaches the other side must
+// have been accepted: a bearer token, every message, and at least one message if
+// required; the same holds for what is signed. S59, S63, S77.
 func FuzzProcess(f *testing.F) {
 	for seed := range 13 {
 		for _, rest := range [][]byte{
@@ -71,7 +71,7 @@ func FuzzProcess(f *testing.F) {
 	})
 }
 
-// play does one thing, and returns the headers of the request.
+// play does one step, and returns the headers of the request.
 func (w *fuzzed) play(p *plane, path string, headers []string, op, arg byte) []string {
 	body := w.messages[int(arg)%len(w.messages)]
 	end := arg >= 128
@@ -112,13 +112,13 @@ func (w *fuzzed) play(p *plane, path string, headers []string, op, arg byte) []s
 	case 10: // bytes that make no sense
 		part := protowire.Number(2 + arg%6)
 		b := p.bound(part)
-		b.chunks = append(b.chunks, nil) // no body can be made of two bytes
+		b.chunks = append(b.chunks, nil) // a body cannot be two bytes long
 		p.ask(part, []byte{op, arg})
 	}
 	return headers
 }
 
-// judge holds what arrived against what may.
+// judge compares what was delivered with what may be.
 func (w *fuzzed) judge(t *testing.T, p *plane, path string, headers []string) {
 	name := strings.TrimPrefix(path, "/t.S/")
 	known := name != "Nope"
@@ -159,7 +159,7 @@ func (w *fuzzed) judge(t *testing.T, p *plane, path string, headers []string) {
 	}
 }
 
-// frames0 is body without a message that is not whole.
+// frames0 returns body without an incomplete last message.
 func frames0(body []byte) []byte {
 	b := bound{body: body}
 	n := 0
@@ -169,7 +169,7 @@ func frames0(body []byte) []byte {
 	return body[:n]
 }
 
-// admitted reports whether headers have the one good bearer token.
+// admitted reports whether headers have the valid bearer token.
 func (w *fuzzed) admitted(headers []string) bool {
 	var found []string
 	for i := 0; i+1 < len(headers); i += 2 {
@@ -180,7 +180,7 @@ func (w *fuzzed) admitted(headers []string) bool {
 	return len(found) == 1 && found[0] == w.headers[0][1]
 }
 
-// verify checks a message that arrived, by itself.
+// verify checks a delivered message independently.
 func (w *fuzzed) verify(t *testing.T, method string, wire []byte, packed bool, headers []string) {
 	t.Helper()
 	kind, encoding := "Signed", ""

@@ -23,7 +23,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// bureau is an Authority whose clock can be moved.
+// bureau is an Authority with a clock that tests can move.
 type bureau struct {
 	*policytest.World
 	authority *authz.Authority
@@ -54,7 +54,7 @@ func (b *bureau) signed() string {
 	return `{"user":"bob","tok":"` + b.Token(policytest.SignedClaims) + `"}`
 }
 
-// call makes a whole call in mode m, as a client and a server that answers make it.
+// call makes a complete call in mode m, playing both a client and a responding server.
 func (b *bureau) call(tb testing.TB, m mode, c policytest.CallCase) *plane {
 	tb.Helper()
 	p := newPlane(tb, b.authority, m)
@@ -81,8 +81,8 @@ func (b *bureau) call(tb testing.TB, m mode, c policytest.CallCase) *plane {
 	return p
 }
 
-// TestProcessCallCases decides the calls that all who enforce decide alike, in every form
-// of body. A12, A30-A37, A41, A42, A50, A60, S59, S60, S61, S63, S77.
+// TestProcessCallCases: calls get the same verdicts as everywhere else, in every body
+// mode. A12, A30-A37, A41, A42, A50, A60, S59, S60, S61, S63, S77.
 func TestProcessCallCases(t *testing.T) {
 	t.Parallel()
 	for name, m := range modes {
@@ -116,9 +116,9 @@ func TestProcessCallCases(t *testing.T) {
 	}
 }
 
-// TestProcessNoMessage: a call of a method that validates MESSAGE ends without a message
-// by its headers, by an empty body, or by trailers: it is refused, nothing arrives, and
-// nothing is signed. A37, S77.
+// TestProcessNoMessage: a call of a method that validates MESSAGE, which ends without a
+// message by its headers, an empty body, or trailers, is refused; nothing is delivered or
+// signed. A37, S77.
 func TestProcessNoMessage(t *testing.T) {
 	t.Parallel()
 	b := newBureau(t, authz.Options{})
@@ -140,7 +140,7 @@ func TestProcessNoMessage(t *testing.T) {
 }
 
 // TestProcessOrder: parts out of order let nothing pass of a call that needs a message,
-// and sign nothing. S59, S77.
+// and nothing is signed. S59, S77.
 func TestProcessOrder(t *testing.T) {
 	t.Parallel()
 	b := newBureau(t, authz.Options{})
@@ -184,7 +184,7 @@ func TestProcessOrder(t *testing.T) {
 		}
 	}
 	// A data plane that buffers, and does not send trailers, forwards a request without a
-	// body unasked: its response is refused.
+	// body without asking: its response is refused.
 	p := newPlane(t, b.authority, modes["buffered"])
 	p.request("/t.S/CheckClient", false)
 	if p.headers(3, false, ok...); p.refusal == nil {
@@ -192,8 +192,8 @@ func TestProcessOrder(t *testing.T) {
 	}
 }
 
-// TestProcessForeignErrors: a response to a request that did not come here passes if it is
-// an error, of a filter before; what looks like a server's answer does not.
+// TestProcessForeignErrors: a response to a request that was not sent here is accepted if
+// it is an error of an earlier filter, but not if it looks like a server's response.
 func TestProcessForeignErrors(t *testing.T) {
 	t.Parallel()
 	b := newBureau(t, authz.Options{})
@@ -225,8 +225,8 @@ func TestProcessForeignErrors(t *testing.T) {
 	}
 }
 
-// TestProcessModes: what must be read and is not sent, or only after the server has heard
-// of the call, is refused; what need not be passes.
+// TestProcessModes: what must be checked but is not sent, or is sent only after the
+// server has heard of the call, is refused; anything else passes.
 func TestProcessModes(t *testing.T) {
 	t.Parallel()
 	rows := map[string]struct {
@@ -263,7 +263,7 @@ func TestProcessModes(t *testing.T) {
 	}
 }
 
-// TestProcessPanic: a panic while a part is decided about refuses the call. S74.
+// TestProcessPanic: a panic during the check of a part refuses the call. S74.
 func TestProcessPanic(t *testing.T) {
 	t.Parallel()
 	b := newBureau(t, authz.Options{})
@@ -277,7 +277,7 @@ func TestProcessPanic(t *testing.T) {
 	}
 }
 
-// TestProcessObservability: where answers count for nothing, nothing is let pass.
+// TestProcessObservability: nothing passes if responses are ignored.
 func TestProcessObservability(t *testing.T) {
 	t.Parallel()
 	b := newBureau(t, authz.Options{})
@@ -330,10 +330,10 @@ func TestProcessWireTypes(t *testing.T) {
 	}
 }
 
-// TestProcessHeaders: claims are set over those of the client, everything else that a
-// server could read as a claim is removed, as are authorization and what concerns one
-// connection; of trailers too. Envoy reads raw values, grpc-go plain ones, and encodes
-// binary ones itself. A34, A35, S62, S78.
+// TestProcessHeaders: claims overwrite those of the client; other headers that a server
+// could read as claims are removed, as are authorization and headers about one
+// connection; likewise in trailers. Envoy reads raw values; grpc-go reads plain ones, and
+// encodes binary ones itself. A34, A35, S62, S78.
 func TestProcessHeaders(t *testing.T) {
 	t.Parallel()
 	b := newBureau(t, authz.Options{})
@@ -366,7 +366,7 @@ func TestProcessHeaders(t *testing.T) {
 	}
 }
 
-// TestProcessPath: one path names the method, wherever it comes from. S60.
+// TestProcessPath: exactly one path names the method, from any source. S60.
 func TestProcessPath(t *testing.T) {
 	t.Parallel()
 	b := newBureau(t, authz.Options{})
@@ -398,8 +398,8 @@ func TestProcessPath(t *testing.T) {
 	}
 }
 
-// TestProcessExpiry: a bearer token counts until its exp, for messages of a stream as for
-// the first one, however late it comes; so does the token of the one request that waits
+// TestProcessExpiry: a bearer token is accepted until its exp, for later messages of a
+// stream as for the first, however late; so is the token of a single request that waits
 // for the end. S63, S88.
 func TestProcessExpiry(t *testing.T) {
 	t.Parallel()
@@ -432,7 +432,7 @@ func TestProcessExpiry(t *testing.T) {
 	}
 }
 
-// TestProcessReportOnly passes all that would be refused, as it came, and says so once.
+// TestProcessReportOnly: what would be refused passes unchanged, and is reported once.
 func TestProcessReportOnly(t *testing.T) {
 	t.Parallel()
 	for name, m := range modes {
@@ -450,7 +450,7 @@ func TestProcessReportOnly(t *testing.T) {
 	}
 }
 
-// TestProcessOverride asks for no body where none is looked at, if that can be done.
+// TestProcessOverride: bodies that are not needed are not requested, if possible.
 func TestProcessOverride(t *testing.T) {
 	t.Parallel()
 	b := newBureau(t, authz.Options{})
@@ -473,7 +473,7 @@ func TestProcessOverride(t *testing.T) {
 		if p.refusal != nil || (p.override != nil) != row.asks {
 			t.Errorf("%s: %+v, override %x", name, p.refusal, p.override)
 		}
-		if row.asks { // responses and trailers are skipped; the modes of bodies are absent, so NONE
+		if row.asks { // responses and trailers are skipped; the modes of bodies are absent, which means NONE
 			fields := p.fields(p.override)
 			for _, n := range []protowire.Number{2, 5, 6} {
 				if v, _ := protowire.ConsumeVarint(fields[n][0]); v != 2 {
@@ -487,8 +487,8 @@ func TestProcessOverride(t *testing.T) {
 	}
 }
 
-// TestProcessWindows gives back all that was taken of a window, but nothing before the
-// answer to the headers: grpc-go takes that first.
+// TestProcessWindows: everything consumed of a window is returned, but nothing before the
+// response to the headers, which grpc-go expects first.
 func TestProcessWindows(t *testing.T) {
 	t.Parallel()
 	b := newBureau(t, authz.Options{})
@@ -508,8 +508,8 @@ func TestProcessWindows(t *testing.T) {
 	}
 }
 
-// TestProcessOverGRPC: over the wire, a call that is refused gets one answer, and the
-// stream ends with an error; one that passes ends well when the data plane ends it.
+// TestProcessOverGRPC: over the network, a refused call gets one response and the stream
+// ends with an error; an accepted call ends without one when the data plane ends it.
 func TestProcessOverGRPC(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, policytest.CallSource, authz.Options{})
@@ -519,7 +519,7 @@ func TestProcessOverGRPC(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		in := &emptypb.Empty{} // whose unknown fields are the message
+		in := &emptypb.Empty{} // the message is in its unknown fields
 		in.ProtoReflect().SetUnknown(sub(2, sub(1, headerMap([]string{":path", path, "content-type", "application/grpc+proto"}))))
 		if err := stream.SendMsg(in); err != nil {
 			t.Fatal(err)

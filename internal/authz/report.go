@@ -10,7 +10,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/metrics"
 )
 
-// begin begins the call of path. Where refusals are reported only, its first one is.
+// begin begins the call of path. With ReportOnly its first refusal is reported.
 func (a *Authority) begin(ctx context.Context, path string) (call *enforce.Call) {
 	var report func(*enforce.Refusal)
 	if a.options.ReportOnly {
@@ -24,11 +24,11 @@ func (a *Authority) begin(ctx context.Context, path string) (call *enforce.Call)
 	return call
 }
 
-// cancelled is the status of a call that its client left.
+// cancelled is the status of a call whose client has left.
 const cancelled fault.GRPC = 1
 
-// end tells log and observer how call was decided; refusal is nil if it passes, or if its
-// client left before that; call is nil where it panicked before there was one.
+// end reports the decision about call to log and observer. refusal is nil if the call
+// passes, or if its client left before; call is nil if there was a panic before it began.
 func (a *Authority) end(ctx context.Context, call *enforce.Call, path string, refusal *enforce.Refusal, left bool, began time.Time) {
 	metric, name := names(call, path)
 	done := metrics.Call{Method: metric, Took: a.options.Now().Sub(began)}

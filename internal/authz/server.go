@@ -23,24 +23,23 @@ import (
 	"github.com/jwtctl/jwtctl/internal/health"
 )
 
-// The services of Envoy's protocols ext_authz and ext_proc.
+// The services of Envoy's ext_authz and ext_proc protocols.
 const (
 	CheckService   = "envoy.service.auth.v3.Authorization"
 	ProcessService = "envoy.service.ext_proc.v3.ExternalProcessor"
 )
 
-// spareBytes is what a question may have in addition to a message: headers of
-// MetadataBytes, and what else Envoy writes, with room to spare.
+// spareBytes is how much a question may have in addition to a message: headers of
+// MetadataBytes, and whatever else Envoy sends, with a margin.
 const spareBytes = 1 << 20
 
-// Server answers Envoy over gRPC. It is safe for concurrent use.
+// Server serves Envoy's protocols over gRPC. It is safe for concurrent use.
 type Server struct {
 	server *grpc.Server
 	health *health.Server
 }
 
-// NewServer returns a Server of a. config is how its clients are spoken to, nil for
-// plaintext.
+// NewServer returns a Server of a. config is the TLS configuration; nil means plaintext.
 func NewServer(a *Authority, config *tls.Config) *Server {
 	creds := insecure.NewCredentials()
 	if config != nil {
@@ -56,7 +55,7 @@ func NewServer(a *Authority, config *tls.Config) *Server {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
 		grpc.WaitForHandlers(true),
 		grpc.NumStreamWorkers(32),
-		// Windows that grow are measured by a ping for each question.
+		// Dynamic windows would need a ping for each question.
 		grpc.StaticStreamWindowSize(1<<20),
 		grpc.StaticConnWindowSize(1<<20),
 	)
@@ -72,8 +71,8 @@ func NewServer(a *Authority, config *tls.Config) *Server {
 	return s
 }
 
-// check is Authorization/Check. A question that cannot be read is an error, for which
-// Envoy refuses the call, unless failure_mode_allow is set.
+// check implements Authorization/Check. A question that cannot be parsed is an error, for
+// which Envoy refuses the call unless failure_mode_allow is set.
 func check(authority any, ctx context.Context, read func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 	var question wire
 	if err := read(&question); err != nil {
@@ -87,8 +86,8 @@ func check(authority any, ctx context.Context, read func(any) error, _ grpc.Unar
 	return &answer, nil
 }
 
-// process is ExternalProcessor/Process. It ends well only once the data plane has no more
-// questions: an end before that would let the rest of the call pass.
+// process implements ExternalProcessor/Process. It returns nil only after the data plane
+// has sent everything: ending earlier would let the rest of the call pass.
 func process(authority any, stream grpc.ServerStream) error {
 	receive := func() ([]byte, error) {
 		var question wire
@@ -106,8 +105,7 @@ func process(authority any, stream grpc.ServerStream) error {
 	return err
 }
 
-// Serve answers by l until Shutdown, and closes it. listen_failed is the error if l
-// breaks.
+// Serve serves on l until Shutdown, and closes it. It returns listen_failed if l fails.
 func (s *Server) Serve(l net.Listener) error {
 	if err := s.server.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return fault.New(fault.ListenFailed, l.Addr().String(), "%w", err)
@@ -115,8 +113,8 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Shutdown stops listening and lets the decisions under way end; interrupted is the
-// error if some have not when ctx is done.
+// Shutdown stops listening and waits for decisions in progress; it returns interrupted if
+// some are not finished when ctx is done.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.health.Close()
 	drained := make(chan struct{})
@@ -134,11 +132,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-// wire is a message as its bytes.
+// wire is an encoded message.
 type wire []byte
 
-// codec passes wire as it is; what else the server speaks, which is health, is
-// protobuf as ever.
+// codec passes wire unchanged; other messages, of health checks, are encoded as protobuf.
 type codec struct{}
 
 func (codec) Name() string { return proto.Name }

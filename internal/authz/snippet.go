@@ -17,27 +17,26 @@ import (
 //go:embed snippets
 var snippets embed.FS
 
-// Proxies returns the proxies that Snippet knows.
+// Proxies returns the proxies that Snippet supports.
 func Proxies() []string {
 	return []string{"envoy", "istio", "gateway", "nginx", "caddy", "traefik", "haproxy", "haproxy-lua"}
 }
 
-// Places are the addresses in a snippet, as host:port, or unix:PATH for Authz.
+// Places are the addresses in a snippet: host:port, or unix:PATH for Authz.
 type Places struct {
 	Listen  string // of the proxy
-	Authz   string // of the gRPC server here
-	Forward string // of the HTTP server here
-	Service string // behind the proxy
-	// BearerOnly says that something else validates and signs messages.
+	Authz   string // of this gRPC server
+	Forward string // of this HTTP server
+	Service string // upstream of the proxy
+	// BearerOnly means that something else validates and signs messages.
 	BearerOnly bool
 }
 
-// Snippet returns the configuration of proxy that has calls decided here, and refuses
-// them while that cannot be done. Proxies that set headers by name get those of the
-// claims that p names and of the registered ones (RFC 7519, section 4.1).
+// Snippet returns the configuration with which proxy has calls decided here, and refuses
+// them if that fails. For proxies that set headers by name, these are the claims that p
+// names and the registered ones (RFC 7519 section 4.1).
 //
-// The error is a usage error for a proxy that is not known or an address that is no
-// host:port.
+// The error is a usage error for an unknown proxy or an invalid address.
 func Snippet(proxy string, p *plan.Plan, at Places) (string, error) {
 	if !slices.Contains(Proxies(), proxy) {
 		return "", fault.New(fault.UsageError, "proxy", "%q is not one of %s", proxy, strings.Join(Proxies(), ", "))
@@ -72,8 +71,8 @@ func Snippet(proxy string, p *plan.Plan, at Places) (string, error) {
 	return out.String(), nil
 }
 
-// methods are those whose messages are validated or signed here, by name, and whether
-// any has its requests validated or its responses signed.
+// methods are those whose messages are validated or signed here, by name, and whether any
+// validates requests or signs responses.
 type methods struct {
 	Messages            []*plan.Method
 	Requests, Responses bool
@@ -91,8 +90,8 @@ func withMessages(p *plan.Plan, bearerOnly bool) (all methods) {
 	return all
 }
 
-// claimNames are the claims that tokens of p's methods have for certain, and the
-// registered ones, as far as they make headers that every proxy can name.
+// claimNames returns the claims that tokens of p's methods must have, and the registered
+// claims, if every proxy can name their headers.
 func claimNames(p *plan.Plan) []string {
 	names := map[string]bool{}
 	for _, name := range []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti"} {
@@ -114,10 +113,10 @@ func claimNames(p *plan.Plan) []string {
 func host(address string) string { h, _, _ := net.SplitHostPort(address); return h }
 func port(address string) string { _, p, _ := net.SplitHostPort(address); return p }
 
-// variable is name as nginx makes variables of headers.
+// variable returns name as nginx spells it in variables for headers.
 func variable(name string) string { return strings.ReplaceAll(name, "-", "_") }
 
-// envoyAddress is address in Envoy's form.
+// envoyAddress returns address in Envoy's format.
 func envoyAddress(address string) string {
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		return fmt.Sprintf("{pipe: {path: %q}}", path)

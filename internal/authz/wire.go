@@ -9,19 +9,19 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// The messages of Envoy's ext_authz protocol, envoy.service.auth.v3, as far as they
-// are used, and what those of ext_proc share with them: the generated packages would
-// make every start of jwtctl slower by two fifths. The numbers are those of
-// external_auth.proto and attribute_context.proto.
+// The messages of Envoy's ext_authz protocol, envoy.service.auth.v3, as far as they are
+// used, and what ext_proc shares with them. The generated packages would make every start
+// of jwtctl slower by two fifths. Field numbers are those of external_auth.proto and
+// attribute_context.proto.
 
-// errNotMessage is the error for bytes that are not a message of Envoy's protocols.
+// errNotMessage returns the error for bytes that are not a message of Envoy's protocols.
 func errNotMessage() error {
 	return fault.New(fault.MessageMalformed, "question", "it is not a valid message")
 }
 
-// checkRequest reads a CheckRequest: attributes (1), request (4), http (2), and of
-// that path (4), headers (3, a map) and header_map (13). Several parts of one message
-// are merged, as protobuf says.
+// checkRequest parses a CheckRequest: attributes (1), request (4), http (2), and in it
+// path (4), headers (3, a map) and header_map (13). Repeated parts of a message are
+// merged, as protobuf requires.
 func checkRequest(wire []byte) (r Request, err error) {
 	err = field(wire, 1, func(attributes []byte) error {
 		return field(attributes, 4, func(request []byte) error {
@@ -33,7 +33,7 @@ func checkRequest(wire []byte) (r Request, err error) {
 	return r, err
 }
 
-// field reads a field of an HttpRequest.
+// field parses a field of an HttpRequest.
 func (r *Request) field(number protowire.Number, value []byte) error {
 	switch number {
 	case 3: // map<string, string> headers
@@ -52,8 +52,8 @@ func (r *Request) header(entry []byte) error {
 	return err
 }
 
-// headerValueOf reads an entry of a map of headers, or a HeaderValue: key (1), value (2),
-// and raw_value (3), which counts where value is empty.
+// headerValueOf parses an entry of a map of headers, or a HeaderValue: key (1), value
+// (2), and raw_value (3), which is used if value is empty.
 func headerValueOf(entry []byte) (Header, error) {
 	var key, value, raw string
 	err := message(entry, []protowire.Number{1, 2, 3}, func(number protowire.Number, field []byte) error {
@@ -73,9 +73,9 @@ func headerValueOf(entry []byte) (Header, error) {
 	return Header{strings.ToLower(key), value}, err
 }
 
-// message calls each with the fields of a message that are bytes. Others are passed over,
-// but those with the numbers of read, which are bytes, are an error: other readers would
-// see nothing there, or something else.
+// message calls each with the length-delimited fields of a message. It skips others,
+// except that a field in read with another wire type is an error: other readers could
+// read it differently.
 func message(wire []byte, read []protowire.Number, each func(protowire.Number, []byte) error) error {
 	return fields(wire, func(number protowire.Number, kind protowire.Type, _ uint64, value []byte) error {
 		if kind != protowire.BytesType {
@@ -88,7 +88,7 @@ func message(wire []byte, read []protowire.Number, each func(protowire.Number, [
 	})
 }
 
-// field calls each with the fields called number of a message, which are bytes.
+// field calls each with the length-delimited fields of a message with this number.
 func field(wire []byte, number protowire.Number, each func([]byte) error) error {
 	return message(wire, []protowire.Number{number}, func(n protowire.Number, value []byte) error {
 		if n != number {
@@ -98,8 +98,8 @@ func field(wire []byte, number protowire.Number, each func([]byte) error) error 
 	})
 }
 
-// fields calls each with the fields of a message: their varint or their bytes; of other
-// wire types neither.
+// fields calls each with the fields of a message: with their varint or bytes, or with
+// neither for other wire types.
 func fields(wire []byte, each func(number protowire.Number, kind protowire.Type, varint uint64, bytes []byte) error) error {
 	for len(wire) > 0 {
 		number, kind, n := protowire.ConsumeTag(wire)
@@ -128,9 +128,9 @@ func fields(wire []byte, each func(number protowire.Number, kind protowire.Type,
 	return nil
 }
 
-// checkResponse writes a CheckResponse: status (1) and denied_response (2) or
-// ok_response (3). grpc is the content type of a call that is refused in gRPC's form,
-// "" for one that is refused as HTTP.
+// checkResponse encodes a CheckResponse: status (1) and denied_response (2) or
+// ok_response (3). grpc is the content type in which to refuse a gRPC call, or "" to
+// refuse it as HTTP.
 func checkResponse(v Verdict, grpc string) []byte {
 	if r := v.Refusal; r != nil {
 		status := appendText(appendNumber(nil, 1, uint64(r.Status)), 2, r.Text)
@@ -154,10 +154,10 @@ func checkResponse(v Verdict, grpc string) []byte {
 	return appendMessage(appendMessage(nil, 1, nil), 3, ok)
 }
 
-// headerOption is a HeaderValueOption that overwrites: header (1), append_action (3)
-// OVERWRITE_IF_EXISTS_OR_ADD, keep_empty_value (4). Without the one Envoy appends to
-// what the client sent under that name, and without the other it passes over an empty
-// value and leaves the client's. The value is in field, of HeaderValue.
+// headerOption encodes a HeaderValueOption that overwrites: header (1), append_action (3)
+// OVERWRITE_IF_EXISTS_OR_ADD, keep_empty_value (4). Without the former, Envoy appends to
+// the client's header; without the latter, it skips an empty value and keeps the
+// client's. The value goes into field of HeaderValue.
 func headerOption(name string, field protowire.Number, value string) []byte {
 	header := appendMessage(nil, 1, appendText(appendText(nil, 1, name), field, value))
 	return appendNumber(appendNumber(header, 3, 2), 4, 1)

@@ -1,5 +1,5 @@
-// Package bearer works out a bearer token that a method accepts, for tests of the
-// method's service.
+// Package bearer makes the claims of a bearer token that a method accepts, for tests of
+// the method's service.
 package bearer
 
 import (
@@ -15,11 +15,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// Claims returns the claims that a token needs for a method to accept it, besides times:
-// iss, if the method names issuers, and its static claims. Those in given are the
-// caller's, and left out. A nil need requires none.
+// Claims returns the claims, apart from times, with which a method accepts a token: iss,
+// if the method names issuers, and its static claims. It omits claims for which given is
+// true. need may be nil.
 //
-// The error is usage for a pattern of which no example is found; it names the claim.
+// It returns a usage error if it finds no example for a pattern, naming the claim.
 func Claims(need *plan.Bearer, given func(name string) bool) ([]strictjson.Member, error) {
 	if need == nil {
 		return nil, nil
@@ -53,7 +53,7 @@ func Claims(need *plan.Bearer, given func(name string) bool) ([]strictjson.Membe
 	}
 	for _, name := range order {
 		if name == "iss" && len(need.Issuers) > 0 {
-			continue // decided above; a static claim that differs fails
+			continue // decided above; a different static claim fails
 		}
 		var value any = texts[name]
 		if len(texts[name]) == 1 {
@@ -77,8 +77,8 @@ func anyMatches(p *regexp.Regexp, texts []string) bool {
 	return false
 }
 
-// Example returns a short text that p matches, which is one for whole texts; false if
-// none was found.
+// Example returns a short text that p, an expression for whole texts, matches. It returns
+// false if it finds none.
 func Example(p *regexp.Regexp) (string, bool) {
 	tree, err := syntax.Parse(p.String(), syntax.Perl)
 	if err != nil {
@@ -89,7 +89,7 @@ func Example(p *regexp.Regexp) (string, bool) {
 	return b.String(), p.MatchString(b.String())
 }
 
-// write writes the shortest text of re that is readable, as a guess.
+// write writes a short readable text that probably matches re.
 func write(b *strings.Builder, re *syntax.Regexp) {
 	switch re.Op {
 	case syntax.OpLiteral:
@@ -115,7 +115,7 @@ func write(b *strings.Builder, re *syntax.Regexp) {
 	}
 }
 
-// readable returns a letter or digit of a class of ranges, else its first character.
+// readable returns a letter or digit in the ranges, or else their first character.
 func readable(ranges []rune) rune {
 	for _, want := range "1aA" {
 		for i := 0; i+1 < len(ranges); i += 2 {

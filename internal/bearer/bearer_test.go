@@ -10,8 +10,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// TestClaimsPass: a token of the claims passes the method that they were made for, for
-// every form that a static claim has. A32, A70, A71, A75.
+// TestClaimsPass: a method accepts a token with the claims made for it, for every form of
+// static claim. A32, A70, A71, A75.
 func TestClaimsPass(t *testing.T) {
 	for name, rule := range map[string]string{
 		"nothing":            ``,
@@ -44,7 +44,7 @@ func TestClaimsPass(t *testing.T) {
 	}
 }
 
-// TestUnknownExample says which claim has to be given.
+// TestUnknownExample: the error names the claim that must be given.
 func TestUnknownExample(t *testing.T) {
 	w := policytest.New(t, `message M { string x = 1; } service S { rpc A(M) returns (M) { option (kalix.method).jwt = {validate: BEARER_TOKEN, static_claim: {claim: "s", pattern: "a\\bb"}}; } }`, policytest.Setup{})
 	m, err := w.Plan.Method("t.S/A")

@@ -64,8 +64,8 @@ func digits(text []byte) (first, rest []byte) {
 	return text[:i], text[i:]
 }
 
-// integer returns the number without its sign; ok is false if it is not
-// integral or is 2^64 or more.
+// integer returns the absolute value of the number. It returns false if the number is not
+// integral or not below 2^64.
 func (n number) integer() (magnitude uint64, ok bool) {
 	digits, exp := n.whole, 0
 	if n.exp != 0 || len(n.fraction) > 0 {

@@ -68,8 +68,8 @@ func (r *Refusal) signedBy(keyID func() *string) *Refusal {
 	return r
 }
 
-// clientText returns all that a client is told. The two texts of A36 are those of the
-// vendor's runtime.
+// clientText returns everything that a client learns. The two texts of A36 are those of
+// the vendor's runtime.
 func clientText(at Place, reason fault.Code, code fault.GRPC) string {
 	switch {
 	case reason == fault.MethodUnknown:

@@ -14,8 +14,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// checkAddress refuses all but host:port and, for the upstream, a name that
-// gRPC resolves.
+// checkAddress refuses anything but host:port and, for the upstream, a name that gRPC
+// resolves.
 func checkAddress(flag, address string) error {
 	wrong := func(format string, args ...any) *fault.Error {
 		return fault.New(fault.UsageError, flag, format, args...)
@@ -27,7 +27,7 @@ func checkAddress(flag, address string) error {
 	case isURL && (strings.HasPrefix(scheme, "http") || strings.HasPrefix(scheme, "grpc")):
 		return wrong("%q is a URL, not host:port", quote.Printable(address)).WithHint("%s %s", flag, quote.Printable(strings.TrimRight(rest, "/")))
 	case strings.Contains(address, ":/") && flag == "--upstream":
-		return nil // unix:/…, dns:///…: the dialer says what is wrong
+		return nil // unix:/…, dns:///…: the dialer reports errors
 	case isSocket(address) && flag == "--listen":
 		return nil
 	}
@@ -45,7 +45,7 @@ func checkAddress(flag, address string) error {
 	return nil
 }
 
-// ofFlag says which flag has the address that cannot be had.
+// ofFlag adds the flag to the error for an unusable address.
 func ofFlag(err error, flag string) error {
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Code != fault.ListenFailed {
@@ -57,8 +57,8 @@ func ofFlag(err error, flag string) error {
 // isSocket reports whether address is unix:PATH.
 func isSocket(address string) bool { return strings.HasPrefix(address, "unix:") }
 
-// isLocal reports whether address, "host:port" or a Unix socket, is this machine
-// alone by its spelling.
+// isLocal reports whether address, "host:port" or a Unix socket, can only be reached from
+// this machine, judging by its spelling.
 func isLocal(address string) bool {
 	if isSocket(address) {
 		return true
@@ -68,12 +68,12 @@ func isLocal(address string) bool {
 	return err == nil && (host == "localhost" || notIP == nil && ip.Unmap().IsLoopback())
 }
 
-// isLocalTarget is isLocal for a name as grpc-go takes it.
+// isLocalTarget is isLocal for a target of grpc-go.
 func isLocalTarget(target string) bool {
 	return strings.HasPrefix(target, "unix:/") || isLocal(strings.TrimPrefix(strings.TrimPrefix(target, "dns:///"), "passthrough:///"))
 }
 
-// listenOn listens on address; listen_failed where it cannot be had.
+// listenOn listens on address. It returns listen_failed if it cannot.
 func listenOn(ctx context.Context, address string) (net.Listener, error) {
 	var config net.ListenConfig
 	network, at := "tcp", address
@@ -91,8 +91,7 @@ func listenOn(ctx context.Context, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// removeStale removes the socket at path if no process listens on it, as one that was
-// killed leaves it.
+// removeStale removes the socket at path if no process listens on it, as after a crash.
 func removeStale(ctx context.Context, path string) {
 	info, err := os.Lstat(path)
 	if err != nil || info.Mode().Type() != os.ModeSocket {

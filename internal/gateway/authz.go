@@ -27,14 +27,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-// AuthzOptions are what the flags of an authorization server say.
+// AuthzOptions are the flags of an authorization server.
 type AuthzOptions struct {
-	// Policy is read again while the server runs.
+	// Policy is read again at run time.
 	Policy  policies.Flags
 	serving authzFlags
 }
 
-// authzFlags are those that count from start to end.
+// authzFlags are the flags that do not change at run time.
 type authzFlags struct {
 	sharedFlags
 	http, pathHeader string
@@ -64,7 +64,7 @@ func (o *AuthzOptions) Register(fs *pflag.FlagSet) {
 	settings.Keyed(fs, "authz")
 }
 
-// Check refuses what can be seen to be wrong without reading a file.
+// Check refuses flags that are invalid whatever the files contain.
 func (o *AuthzOptions) Check(d command.Deps) error {
 	s := &o.serving
 	sides := []side{s.side("--listen", s.listen)}
@@ -125,7 +125,7 @@ func RunAuthz(ctx context.Context, d command.Deps, o AuthzOptions) error {
 	return servers.run(ctx, d, o.serving, r.inputs())
 }
 
-// The addresses in a snippet where the flags name none.
+// The default addresses in a snippet.
 const (
 	snippetListen  = "127.0.0.1:8080"
 	snippetAuthz   = "127.0.0.1:9001"
@@ -133,8 +133,8 @@ const (
 	snippetService = "127.0.0.1:9000"
 )
 
-// printSnippet prints the configuration of the proxy that --print names. Keys are of no
-// use for it.
+// printSnippet prints the configuration of the proxy given with --print. It does not need
+// keys.
 func (o *AuthzOptions) printSnippet(ctx context.Context, d command.Deps) error {
 	set, err := o.Policy.Protos.Load(ctx, d)
 	if err != nil {
@@ -165,7 +165,7 @@ func (o *AuthzOptions) authority(d command.Deps, counts *metrics.Metrics) authz.
 	}
 }
 
-// again returns what reads the settings as at the start.
+// again returns a function that reads the settings again, as at the start.
 func (o *AuthzOptions) again(d command.Deps) func() (*settingsNow, error) {
 	return func() (*settingsNow, error) {
 		var now AuthzOptions
@@ -179,14 +179,14 @@ func (o *AuthzOptions) again(d command.Deps) func() (*settingsNow, error) {
 	}
 }
 
-// authzServers are what answers, by gRPC and, unless nil, HTTP.
+// authzServers are the gRPC server and, if not nil, the HTTP server.
 type authzServers struct {
 	grpc           *authz.Server
 	http           *http.Server
 	grpcAt, httpAt net.Listener
 }
 
-// listen opens what o names.
+// listen opens the listeners.
 func (o *AuthzOptions) listen(ctx context.Context, d command.Deps, a *authz.Authority, certs *tlsfiles.Certificates) (*authzServers, error) {
 	s := &authzServers{grpc: authz.NewServer(a, certs.ToClients())}
 	var err error
@@ -202,7 +202,7 @@ func (o *AuthzOptions) listen(ctx context.Context, d command.Deps, a *authz.Auth
 	if config := certs.ToClients(); config != nil {
 		s.httpAt = tls.NewListener(s.httpAt, overHTTP(config))
 	}
-	const each = 10 * time.Second // no client holds a connection longer by dripping
+	const each = 10 * time.Second // limits how long a slow client can hold a connection
 	s.http = &http.Server{
 		Handler: a.Forward(o.serving.pathHeader), ReadTimeout: each, WriteTimeout: each, IdleTimeout: time.Minute,
 		MaxHeaderBytes: 2 * o.serving.maxMetadata, ErrorLog: slog.NewLogLogger(d.Logger().Handler(), slog.LevelWarn),
@@ -210,7 +210,7 @@ func (o *AuthzOptions) listen(ctx context.Context, d command.Deps, a *authz.Auth
 	return s, nil
 }
 
-// overHTTP is config for HTTP/1.1.
+// overHTTP returns config for HTTP/1.1.
 func overHTTP(config *tls.Config) *tls.Config {
 	config = config.Clone()
 	config.NextProtos = []string{"http/1.1"}
@@ -234,7 +234,7 @@ func (s *authzServers) close() error {
 	return err
 }
 
-// run answers until ctx is done and the decisions under way have been made.
+// run serves until ctx is done and the decisions in progress are made.
 func (s *authzServers) run(ctx context.Context, d command.Deps, o authzFlags, inputs []string) error {
 	services := []service{{func() error { return s.grpc.Serve(s.grpcAt) }, s.grpc.Shutdown}}
 	address := s.grpcAt.Addr().String()
@@ -247,7 +247,7 @@ func (s *authzServers) run(ctx context.Context, d command.Deps, o authzFlags, in
 	return o.untilDone(ctx, d, func() error { return o.announce(d, line, address, inputs) }, services...)
 }
 
-// forward answers over HTTP.
+// forward serves HTTP.
 func (s *authzServers) forward() error {
 	if err := s.http.Serve(s.httpAt); !errors.Is(err, http.ErrServerClosed) {
 		return err

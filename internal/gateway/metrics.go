@@ -15,9 +15,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/metrics"
 )
 
-// The paths of the metrics server: what Prometheus reads, and two for probes. The
-// process is alive while it answers, and ready until it is interrupted. What
-// upstream and key sets do does not count: a restart would not repair them.
+// The paths of the metrics server: metrics for Prometheus, and two probes. The process is
+// alive if it responds, and ready until it is interrupted. Upstream and key sets do not
+// count: a restart would not repair them.
 const (
 	MetricsPath = "/metrics"
 	AlivePath   = "/healthz"
@@ -31,8 +31,8 @@ type metricsServer struct {
 	log      *slog.Logger
 }
 
-// listenForMetrics listens on address. From the end of ctx on, the proxy is not
-// ready.
+// listenForMetrics listens on address. The proxy is reported as not ready once ctx is
+// done.
 func listenForMetrics(ctx context.Context, d command.Deps, address string, m *metrics.Metrics) (*metricsServer, error) {
 	listener, err := listenOn(ctx, address)
 	if err != nil {
@@ -58,14 +58,14 @@ func listenForMetrics(ctx context.Context, d command.Deps, address string, m *me
 		answer(w, http.StatusOK, "ok")
 	})
 	d.Logger().Info("metrics are served", "url", "http://"+listener.Addr().String()+MetricsPath)
-	const each = 5 * time.Second // no client holds a connection longer by dripping
+	const each = 5 * time.Second // limits how long a slow client can hold a connection
 	return &metricsServer{listener: listener, log: d.Logger(), server: &http.Server{
 		Handler: mux, ReadTimeout: each, WriteTimeout: each, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(d.Logger().Handler(), slog.LevelWarn),
 	}}, nil
 }
 
-// serve answers until ctx is done.
+// serve serves until ctx is done.
 func (s *metricsServer) serve(ctx context.Context) {
 	end := context.AfterFunc(ctx, func() { _ = s.server.Close() })
 	defer end()
@@ -74,7 +74,7 @@ func (s *metricsServer) serve(ctx context.Context) {
 	}
 }
 
-// families tell what only the command knows.
+// families returns the metrics that only the command knows.
 func (r *reloader) families() []metrics.Family {
 	prefix := "jwtctl_" + r.name + "_"
 	one := func(name, help string, read func() float64) metrics.Family { return number(prefix+name, help, read) }
@@ -105,13 +105,13 @@ func (r *reloader) families() []metrics.Family {
 	}
 }
 
-// number is a family of one sample.
+// number returns a family with one sample.
 func number(name, help string, read func() float64) metrics.Family {
 	return metrics.Family{Name: name, Help: help, Read: func() []metrics.Sample { return []metrics.Sample{{Number: read()}} }}
 }
 
-// byLabels makes one of the sets that metrics cannot tell apart, such as those
-// that differ in their algorithms: as old as the oldest of their keys.
+// byLabels merges sets with the same labels, such as those that differ only in their
+// algorithms; the result is as old as the oldest.
 func byLabels(all []jwks.Status) []jwks.Status {
 	merged := map[[2]string]jwks.Status{}
 	for _, s := range all {

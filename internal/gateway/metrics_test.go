@@ -16,7 +16,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/system"
 )
 
-// TestProxyKeySetLabels: sets of the same labels are one, in whatever order.
+// TestProxyKeySetLabels: sets with the same labels are merged, in any order.
 func TestProxyKeySetLabels(t *testing.T) {
 	t.Parallel()
 	at := func(second int64) time.Time { return time.Unix(second, 0) }
@@ -54,7 +54,7 @@ func TestProxyGuideHasEachMetric(t *testing.T) {
 	}
 }
 
-// TestSpareGarbage: no more than a quarter of the container's memory.
+// TestSpareGarbage: the result is at most a quarter of the container's memory.
 func TestSpareGarbage(t *testing.T) {
 	t.Parallel()
 	for limit, want := range map[uint64]uint64{0: proxy.SpareGarbage, 128 << 20: 32 << 20, 256 << 20: 64 << 20, 4 << 30: proxy.SpareGarbage} {

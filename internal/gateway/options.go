@@ -18,15 +18,15 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-// Options are what the flags of a gateway say.
+// Options are the flags of a gateway.
 type Options struct {
-	// Policy is read again while the gateway runs.
+	// Policy is read again at run time.
 	Policy  policies.Flags
 	serving servingFlags
 	web     webFlags
 }
 
-// servingFlags are those that count from start to end.
+// servingFlags are the flags that do not change at run time.
 type servingFlags struct {
 	sharedFlags
 	upstream               string
@@ -54,7 +54,7 @@ func (o *servingFlags) Register(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.ageGrace, "max-connection-age-grace", 0, "how long calls of such a connection may go on; 0 for as long as they take")
 }
 
-// Check refuses what can be seen to be wrong without reading a file.
+// Check refuses flags that are invalid whatever the files contain.
 func (o *Options) Check(d command.Deps) error {
 	s := &o.serving
 	switch {
@@ -72,7 +72,7 @@ func (o *Options) Check(d command.Deps) error {
 	return errors.Join(s.sharedFlags.check(), o.checkReach(), o.web.check(s.listen), checkRereadable(d, o.Policy))
 }
 
-// checkRereadable refuses inputs that give away what they hold once.
+// checkRereadable refuses inputs that can be read only once.
 func checkRereadable(d command.Deps, f policies.Flags) error {
 	once := func(flag string) error {
 		return fault.New(fault.UsageError, flag, "standard input can be read once only, and it is read again while the program runs").WithHint("name a file")
@@ -89,8 +89,8 @@ func checkRereadable(d command.Deps, f policies.Flags) error {
 	return nil
 }
 
-// checkReach refuses what must not leave this machine: plaintext (S68) and the
-// development key (S56).
+// checkReach refuses to expose plaintext (S68) and the development key (S56) to other
+// machines.
 func (o *Options) checkReach() error {
 	s := &o.serving
 	sides := []side{

@@ -1,5 +1,5 @@
-// Package gateway runs a proxy for a long time: addresses, TLS, metrics, and a
-// policy that is read again when its files change.
+// Package gateway runs a proxy as a long-lived process: addresses, TLS, metrics, and a
+// policy that is reloaded when its files change.
 package gateway
 
 import (
@@ -22,36 +22,37 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// reloader puts policy and certificates in force as their files are now.
+// reloader puts changed policies and certificates in force.
 type reloader struct {
 	d       command.Deps
 	name    string // of the command, and of its section in jwtctl.yaml
 	sets    *input.SetCache
 	policy  policies.Flags
 	serving sharedFlags
-	// again reads the command line, the variables and the configuration as at the
-	// start, and returns what they say now.
+	// again evaluates the command line, the environment and the configuration again, as
+	// at the start.
 	again func() (*settingsNow, error)
-	// prepare returns what puts p in force, which changes nothing until it is called.
+	// prepare returns a function that puts p in force; nothing changes before it is
+	// called.
 	prepare func(p *policies.Policy) (swap func() error, err error)
 	certs   *tlsfiles.Certificates
 	watched watched
 	seen    map[string]os.FileInfo // when the policy in force was read
-	problem string                 // why the last reload failed, "" if it did not
+	problem string                 // why the last reload failed, or ""
 	inUse   *policies.Policy       // the policy in force
-	past    *diff.Past[compared]   // those before it
+	past    *diff.Past[compared]   // the policies before it
 
-	at      atomic.Int64 // when the policy in force was read, in Unix seconds
+	at      atomic.Int64 // when the policy in force was read, as Unix time in seconds
 	failing atomic.Bool
-	// weakened counts the changes by which reloads made the policy weaker.
+	// weakened counts the changes by which reloads weakened the policy.
 	weakened atomic.Int64
 }
 
-// settingsNow is what flags, variables and jwtctl.yaml say now.
+// settingsNow is the current state of flags, environment and jwtctl.yaml.
 type settingsNow struct {
 	d      command.Deps
 	policy policies.Flags
-	// late reports that something changed which counts at the next start only.
+	// late is set if a setting changed that only applies at the next start.
 	late bool
 }
 
@@ -74,7 +75,7 @@ func (r *reloader) start(ctx context.Context) (*policies.Policy, error) {
 	return p, nil
 }
 
-// load loads the policy that flags name.
+// load loads the policy given by flags.
 func (r *reloader) load(ctx context.Context, d command.Deps, flags policies.Flags) (*policies.Policy, error) {
 	return flags.Load(ctx, d, d.System.Now, policies.LoadOptions{Cache: r.sets, Keyless: true})
 }
@@ -83,13 +84,13 @@ func enforced(p *policies.Policy) enforce.Policy {
 	return enforce.Policy{Plan: p.Plan, Verifier: p.Verifier, Signer: p.Signer}
 }
 
-// inForce remembers what p was made of. seen is how the files looked before
-// they were read, so that a change since then is seen at the next look.
+// inForce records the sources of p. seen is the state of the files before they were read,
+// so that changes during the read are noticed next time.
 func (r *reloader) inForce(p *policies.Policy, w watched, seen map[string]os.FileInfo) {
 	var imports []string
 	for _, f := range p.Set.Files() {
 		imports = append(imports, f.Where)
-		for _, dir := range w.importPaths { // one that is new there may come first
+		for _, dir := range w.importPaths { // a new file there may take precedence
 			imports = append(imports, filepath.Join(dir, f.Descriptor.Path()))
 		}
 	}
@@ -104,11 +105,11 @@ func (r *reloader) inForce(p *policies.Policy, w watched, seen map[string]os.Fil
 	r.at.Store(r.d.System.Now().Unix())
 }
 
-// inputs returns the files that a result must not overwrite.
+// inputs returns the files that results must not overwrite.
 func (r *reloader) inputs() []string { return slices.Collect(maps.Keys(r.seen)) }
 
-// watch reloads what has changed, and at once when told, until ctx is done. It
-// asks rather than waits for events, as jwks.Publisher does.
+// watch reloads changed files, and whenever told receives, until ctx is done. Like
+// jwks.Publisher, it polls rather than waits for events.
 func (r *reloader) watch(ctx context.Context, told <-chan struct{}) {
 	ticker := time.NewTicker(r.serving.every)
 	defer ticker.Stop()
@@ -119,7 +120,8 @@ func (r *reloader) watch(ctx context.Context, told <-chan struct{}) {
 		case <-told:
 			r.reload(ctx, true)
 		case <-ticker.C:
-			// After a failure all may look as before: a file is back in its place.
+			// After a failure the files may look the same as before: one may be back in
+			// its place.
 			if r.problem != "" || !maps.EqualFunc(r.seen, r.watched.look(), sameFile) {
 				r.reload(ctx, false)
 			}
@@ -127,8 +129,8 @@ func (r *reloader) watch(ctx context.Context, told <-chan struct{}) {
 	}
 }
 
-// reload loads everything again and puts it in force, or logs why not: each time
-// that SIGHUP requests it, otherwise once for each reason.
+// reload loads everything again and puts it in force, or logs why not: each time if
+// requested by SIGHUP, otherwise once for each reason.
 func (r *reloader) reload(ctx context.Context, asked bool) {
 	log := r.d.Logger()
 	err := r.renew(ctx)
@@ -141,7 +143,7 @@ func (r *reloader) reload(ctx context.Context, asked bool) {
 	default:
 		r.sets.Loaded(false)
 		r.failing.Store(true)
-		// Joined errors have a line each.
+		// Joined errors have one line each.
 		text := strings.ReplaceAll(quote.Printable(err.Error()), "\n", "; ")
 		if asked || text != r.problem {
 			log.Error("reload failed, keeping the current policy", "code", fault.CodeOf(err), "error", text)
@@ -150,10 +152,10 @@ func (r *reloader) reload(ctx context.Context, asked bool) {
 	}
 }
 
-// renew swaps policy and certificates, or neither.
+// renew replaces policy and certificates, or neither.
 func (r *reloader) renew(ctx context.Context) (err error) {
 	defer func() {
-		if v := recover(); v != nil { // in the background, it would end the proxy
+		if v := recover(); v != nil { // a panic in the background would end the proxy
 			err = fault.New(fault.Internal, "policy", "loading failed (panic)")
 		}
 	}()
@@ -168,7 +170,7 @@ func (r *reloader) renew(ctx context.Context) (err error) {
 	w := watchedBy(now.d, now.policy, r.serving.tls)
 	seen := w.look()
 	for name := range seen {
-		if info, known := before[name]; known { // the configuration is read already
+		if info, known := before[name]; known { // the configuration has been read already
 			seen[name] = info
 		}
 	}

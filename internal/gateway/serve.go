@@ -17,8 +17,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Run enforces a policy in front of a gRPC server until ctx is done and the calls
-// under way have ended.
+// Run enforces a policy in front of a gRPC server until ctx is done and the current calls
+// have ended.
 func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 	if err := o.Check(d); err != nil {
 		return err
@@ -69,7 +69,7 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 			return nil
 		}, err
 	}
-	// Until the last call has ended, and no longer.
+	// Runs until the last call has ended.
 	background, err := r.background(ctx, counts)
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -78,7 +78,7 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 	services := []service{{func() error { return p.Serve(listener) }, p.Shutdown}}
 	address := listener.Addr().String()
 	where := address
-	if browsers != nil { // they end first: their calls are the proxy's
+	if browsers != nil { // they end first, since their calls go through the proxy
 		services = []service{{func() error { return browsers.Serve(browsers.listener) }, browsers.Shutdown}, services[0]}
 		where += " (gRPC) and " + browsers.listener.Addr().String() + " (web)"
 	}
@@ -86,7 +86,7 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 	return o.serving.untilDone(ctx, d, func() error { return o.serving.announce(d, line, address, r.inputs()) }, services...)
 }
 
-// proxyOptions are those of a proxy in front of upstream.
+// proxyOptions returns the options of a proxy in front of upstream.
 func (o *Options) proxyOptions(d command.Deps, upstream *proxy.Upstream, certs *tlsfiles.Certificates, counts *metrics.Metrics) proxy.Options {
 	s := o.serving
 	return proxy.Options{
@@ -98,7 +98,7 @@ func (o *Options) proxyOptions(d command.Deps, upstream *proxy.Upstream, certs *
 	}
 }
 
-// again returns what reads the settings as at the start.
+// again returns a function that reads the settings again, as at the start.
 func (o *Options) again(d command.Deps) func() (*settingsNow, error) {
 	return func() (*settingsNow, error) {
 		var now Options
@@ -112,8 +112,8 @@ func (o *Options) again(d command.Deps) func() (*settingsNow, error) {
 	}
 }
 
-// background serves metrics and follows the files until the function that it returns
-// is called, which waits for both to end.
+// background serves metrics and watches the files until stop is called, which waits for
+// both to end.
 func (r *reloader) background(ctx context.Context, counts *metrics.Metrics) (stop func(), err error) {
 	var server *metricsServer
 	if r.serving.metrics != "" {
@@ -133,15 +133,15 @@ func (r *reloader) background(ctx context.Context, counts *metrics.Metrics) (sto
 	}, nil
 }
 
-// service is one of the servers of a gateway. serve returns when stop has ended it, or
-// when it breaks.
+// service is one of the servers of a gateway. serve returns after stop has ended it, or
+// if it fails.
 type service struct {
 	serve func() error
 	stop  func(context.Context) error
 }
 
-// untilDone runs services until ctx is done and what they have under way has ended, in
-// their order, or until one breaks. ready is called once all of them are begun.
+// untilDone runs services until ctx is done and their current work has ended, in order,
+// or until one fails. It calls ready after all have started.
 func (o *sharedFlags) untilDone(ctx context.Context, d command.Deps, ready func() error, services ...service) error {
 	ended := make(chan error, len(services))
 	for _, s := range services {
@@ -170,7 +170,7 @@ func (o *sharedFlags) untilDone(ctx context.Context, d command.Deps, ready func(
 	return err
 }
 
-// announce prints the ready line, and writes address to the file that the flags name.
+// announce prints the ready line, and writes address to the file given by the flags.
 func (o *sharedFlags) announce(d command.Deps, line, address string, inputs []string) error {
 	_ = d.Print("%s", line)
 	if o.addrFile == "" {
@@ -179,7 +179,7 @@ func (o *sharedFlags) announce(d command.Deps, line, address string, inputs []st
 	return d.WriteResult(o.addrFile, []byte(address+"\n"), files.Shared, inputs)
 }
 
-// log returns the log of o's format. With --dev each line says so (S56).
+// log returns the log in o's format. With --dev each line says so (S56).
 func (o *sharedFlags) log(d command.Deps, dev bool) *slog.Logger {
 	log := d.Logger()
 	if o.logFormat == "json" {

@@ -14,10 +14,10 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-// keyUsage describes --key of a gateway, which has no use for a private key.
+// keyUsage describes --key for a gateway, which does not need a private key.
 const keyUsage = "key `FILE`: PEM, JWK or JWKS; env:NAME takes it from a variable; repeatable (default " + input.DefaultKeyFile + ")"
 
-// sharedFlags are those of every gateway, and count from start to end.
+// sharedFlags are the flags of every gateway; they do not change at run time.
 type sharedFlags struct {
 	listen, metrics            string
 	tls                        tlsfiles.Flags
@@ -51,7 +51,7 @@ func (o *sharedFlags) register(fs *pflag.FlagSet) {
 	settings.FlagOnly(fs, "allow-plaintext", "dev-allow-remote", "report-only")
 }
 
-// check refuses what can be seen to be wrong in one flag, or in two.
+// check refuses flags that are invalid by themselves or in combination.
 func (o *sharedFlags) check() error {
 	switch {
 	case o.cachedTokens < 0:
@@ -68,19 +68,19 @@ func (o *sharedFlags) check() error {
 	return errors.Join(metrics, o.tls.Check())
 }
 
-// side is one that a gateway speaks to, by the flag that names it.
+// side is a peer of the gateway, with the flag that names it.
 type side struct {
 	flag, address, secure string
 	local, encrypted      bool
 }
 
-// side is the one that clients use at address.
+// side returns the side of clients, at address.
 func (o *sharedFlags) side(flag, address string) side {
 	return side{flag, address, "--tls-cert and --tls-key", isLocal(address), o.tls.Cert != ""}
 }
 
-// checkReach refuses plaintext to other machines (S68), and the development key
-// there (S56).
+// checkReach refuses plaintext to other machines (S68), and the development key there
+// (S56).
 func (o *sharedFlags) checkReach(dev bool, sides ...side) error {
 	for _, side := range sides {
 		if err := checkAddress(side.flag, side.address); err != nil {

@@ -11,12 +11,12 @@ import (
 	"github.com/jwtctl/jwtctl/internal/input/policies"
 )
 
-// watched are the places to look for changes at.
+// watched are the places to check for changes.
 type watched struct {
 	fixed, protos, importPaths []string
 }
 
-// watchedBy returns what is known before anything is read.
+// watchedBy returns the places known before anything is read.
 func watchedBy(d command.Deps, policy policies.Flags, tls tlsfiles.Flags) watched {
 	w := watched{protos: policy.Protos.Protos, importPaths: policy.Protos.ImportPaths}
 	w.fixed = slices.Concat(policy.Protos.Sets, tls.Files(), []string{d.Settings.Path})
@@ -33,7 +33,7 @@ func watchedBy(d command.Deps, policy policies.Flags, tls tlsfiles.Flags) watche
 	return w
 }
 
-// look returns the files as they are now; nil for one that is not there.
+// look returns the current state of the files; nil for missing ones.
 func (w watched) look() map[string]os.FileInfo {
 	seen := map[string]os.FileInfo{}
 	add := func(list ...string) {
@@ -53,7 +53,7 @@ func (w watched) look() map[string]os.FileInfo {
 			add(arg)
 			continue
 		}
-		found, _ := files.Find(base, pattern, fault.DescriptorUnreadable) // loading says what is wrong
+		found, _ := files.Find(base, pattern, fault.DescriptorUnreadable) // loading reports the error
 		add(found...)
 	}
 	return seen

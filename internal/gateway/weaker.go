@@ -11,7 +11,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// compared is what is compared of a policy.
+// compared is the part of a policy that is compared.
 type compared struct {
 	facts  *policy.Policy
 	rules  []diff.IssuerRules
@@ -20,7 +20,7 @@ type compared struct {
 
 func comparedOf(p *policies.Policy) compared { return compared{p.Facts, p.Rules, p.Checks} }
 
-// newPast returns the memory of a run, which is empty.
+// newPast returns the history of a run, initially empty.
 func newPast() *diff.Past[compared] {
 	return &diff.Past[compared]{
 		Compare: func(before, after compared) ([]diff.Change, error) {
@@ -37,12 +37,12 @@ func newPast() *diff.Past[compared] {
 	}
 }
 
-// weaker returns the changes from the policy in force to next that let more through,
-// or that cannot be decided, as jwtctl diff reports them, also by what the policy in
-// force lacks and an earlier one had (S79).
+// weaker returns the changes from the policy in force to next that let more through, or
+// that cannot be decided, as jwtctl diff reports them. It also considers what the policy
+// in force lacks but an earlier one had (S79).
 //
-// The error is policy_invalid for a policy without any service where the one in
-// force has some: a file that is being written is empty for a moment.
+// It returns policy_invalid if next has no services although the policy in force does: a
+// file that is being written is empty for a moment.
 func (r *reloader) weaker(next *policies.Policy) ([]diff.Change, error) {
 	if len(next.Set.Services()) == 0 && len(r.inUse.Set.Services()) > 0 {
 		return nil, fault.New(fault.PolicyInvalid, "descriptors", "the new version has no service")
@@ -50,7 +50,7 @@ func (r *reloader) weaker(next *policies.Policy) ([]diff.Change, error) {
 	return r.past.Weaker(comparedOf(r.inUse), comparedOf(next))
 }
 
-// checkWeaker refuses a weaker policy where --refuse-weaker is given.
+// checkWeaker refuses a weaker policy if --refuse-weaker is set.
 func (r *reloader) checkWeaker(changes []diff.Change) error {
 	if !r.serving.refuseWeaker {
 		return nil
@@ -58,7 +58,7 @@ func (r *reloader) checkWeaker(changes []diff.Change) error {
 	return diff.Refuse(changes)
 }
 
-// warnWeaker logs each change of a weaker policy that is in force now.
+// warnWeaker logs each change by which the new policy is weaker.
 func (r *reloader) warnWeaker(ctx context.Context, changes []diff.Change) {
 	r.weakened.Add(int64(len(changes)))
 	diff.Warn(ctx, r.d.Logger(), changes)

@@ -17,7 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/web"
 )
 
-// webFlags say where browsers are answered, and which.
+// webFlags say where to serve browsers, and from which origins.
 type webFlags struct {
 	address string
 	origins []string
@@ -32,7 +32,7 @@ func (f *webFlags) equal(other webFlags) bool {
 	return f.address == other.address && slices.Equal(f.origins, other.origins)
 }
 
-// parsed returns the origins as browsers spell them.
+// parsed returns the origins in the spelling of browsers.
 func (f *webFlags) parsed() ([]string, error) {
 	var list []string
 	for _, text := range f.origins {
@@ -64,13 +64,14 @@ func anyPort(address string) bool {
 	return err == nil && port == "0"
 }
 
-// browsers is what answers them; nil where nothing does.
+// browsers serves them; nil if --web is not set.
 type browsers struct {
 	*web.Server
 	listener net.Listener
 }
 
-// listenForBrowsers listens for them in front of p, nil unless --web says so.
+// listenForBrowsers listens for browsers in front of p; it returns nil unless --web is
+// set.
 func (o *Options) listenForBrowsers(ctx context.Context, d command.Deps, p *proxy.Proxy, certs *tlsfiles.Certificates, services []protoreflect.ServiceDescriptor) (*browsers, error) {
 	f := o.web
 	if f.address == "" {
@@ -95,7 +96,7 @@ func (o *Options) listenForBrowsers(ctx context.Context, d command.Deps, p *prox
 	return &browsers{server, listener}, nil
 }
 
-// prepare returns what has browsers follow the descriptors of p.
+// prepare returns a function that updates the descriptors for browsers to those of p.
 func (b *browsers) prepare(p *policies.Policy) (swap func(), err error) {
 	if b == nil {
 		return func() {}, nil

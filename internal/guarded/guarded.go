@@ -1,5 +1,5 @@
-// Package guarded decides about the messages of a stream between a transport and a
-// handler, for the interceptors of all transports.
+// Package guarded checks the messages of a stream between a transport and a handler, for
+// the interceptors of all transports.
 package guarded
 
 import (
@@ -13,29 +13,29 @@ import (
 	"github.com/jwtctl/jwtctl/jwtpolicy"
 )
 
-// Stream is the server's side of one call. Next is for one goroutine at a time, as is
-// Answer; the two may run at once.
+// Stream is the server side of a call. Next must not be called concurrently, nor must
+// Answer; the two may run at the same time.
 type Stream struct {
 	Call *jwtpolicy.Call
-	// Receive and Send are those of the transport. Receive ends with an error that is
-	// io.EOF.
+	// Receive and Send are those of the transport. Receive returns an error that is
+	// io.EOF at the end.
 	Receive, Send func(any) error
-	// Uncounted says that the transport delivers any number of requests, whatever the
+	// Uncounted is set if the transport delivers any number of requests, whatever the
 	// method takes.
 	Uncounted bool
-	// Refuse makes a refusal an error of the transport, and Invalid what is wrong with
-	// the program.
+	// Refuse converts a refusal to an error of the transport, and Invalid a bug in the
+	// program.
 	Refuse  func(error) error
 	Invalid func(why string) error
 
 	refused atomic.Pointer[error] // what ended the call
-	first   proto.Message         // received before the handler was called
-	ended   bool                  // the one request of the method was delivered
+	first   proto.Message         // received before the handler is called
+	ended   bool                  // the only request of the method was delivered
 }
 
-// Serve calls handler. Where the method validates its requests, that is with the first one
-// that has passed: a call without any never reaches it (A37, S77). It returns what ended
-// the call, whatever the handler made of that.
+// Serve calls handler. If the method validates its requests, it waits for the first
+// accepted one: a call without requests never reaches the handler (A37, S77). Serve
+// returns what ended the call, even if the handler ignores it.
 func (s *Stream) Serve(ctx context.Context, handler func() error) error {
 	if first := s.Call.NewRequest(); first != nil {
 		if err := s.receive(ctx, first); err != nil {
@@ -50,8 +50,8 @@ func (s *Stream) Serve(ctx context.Context, handler func() error) error {
 	return err
 }
 
-// Next receives m for the handler: a request that has passed, with its EXTRACT and RAW
-// fields filled in; io.EOF when all have come.
+// Next receives an accepted request into m, with its EXTRACT and RAW fields filled in. It
+// returns io.EOF after the last.
 func (s *Stream) Next(ctx context.Context, m any) error {
 	first := s.first
 	if first == nil {
@@ -100,8 +100,8 @@ func (s *Stream) receive(ctx context.Context, m any) error {
 	return s.refuse(s.Call.End(ctx))
 }
 
-// next is Receive. protobuf-go 1.36.12 panics on some dynamic messages that are not valid,
-// where it would end the program.
+// next calls Receive, and recovers from panics of protobuf-go 1.36.12 on some invalid
+// dynamic messages, which would end the program.
 func (s *Stream) next(m any) (err error) {
 	defer func() {
 		if recover() != nil {
@@ -111,7 +111,7 @@ func (s *Stream) next(m any) (err error) {
 	return s.Receive(m)
 }
 
-// Answer sends m, signed where the method signs; after a refusal nothing is sent.
+// Answer sends m, signed if the method signs. It sends nothing after a refusal.
 func (s *Stream) Answer(ctx context.Context, m any) error {
 	if r := s.refused.Load(); r != nil {
 		return *r
@@ -127,7 +127,7 @@ func (s *Stream) Answer(ctx context.Context, m any) error {
 	return s.Send(signed)
 }
 
-// refuse ends the call with err, nil for none, as an error of the transport.
+// refuse ends the call with err, which may be nil, as an error of the transport.
 func (s *Stream) refuse(err error) error {
 	if err == nil {
 		return nil
@@ -137,7 +137,7 @@ func (s *Stream) refuse(err error) error {
 	return *s.refused.Load()
 }
 
-// assign makes to what from is.
+// assign copies from to to.
 func (s *Stream) assign(to, from proto.Message) error {
 	if to.ProtoReflect().Descriptor() == from.ProtoReflect().Descriptor() {
 		proto.Reset(to)

@@ -16,26 +16,26 @@ import (
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
-// Client is an application that logs users in, or gets tokens for itself.
+// Client is an application that logs users in, or requests tokens for itself.
 type Client struct {
 	ID string
-	// Secret is "" for a client that cannot keep one, which must use PKCE.
+	// Secret is "" for a client that cannot keep one and must use PKCE.
 	Secret string
 	// Redirects are the addresses that a login may return to, compared exactly. A
-	// loopback address without a port takes any (RFC 8252 section 7.3).
+	// loopback address without a port permits any port (RFC 8252 section 7.3).
 	Redirects []string
-	// Audience, unless empty, replaces that of Options.
+	// Audience, if not empty, replaces that of Options.
 	Audience []string
-	// Claims are those of the tokens that the client gets for itself.
+	// Claims are in the tokens that the client requests for itself.
 	Claims []token.Claim
 	// Faults are added to those of Options.
 	Faults []Fault
 
-	faults []Fault // all of them
+	faults []Fault // its own and those of Options
 }
 
-// check refuses a client that could not be used, or whose redirect addresses
-// would reach somebody else.
+// check refuses a client that could not be used, or whose redirects would reach another
+// party.
 func (c Client) check() error {
 	if c.ID == "" {
 		return fault.New(fault.UsageError, "client", "a client has no id").WithHint("name it as ID or ID:SECRET")
@@ -59,7 +59,7 @@ func (c Client) check() error {
 	return nil
 }
 
-// has reports whether c gets the fault f.
+// has reports whether c has the fault f.
 func (c *Client) has(f Fault) bool { return slices.Contains(c.faults, f) }
 
 // isSecret reports whether text is c's secret.
@@ -75,8 +75,8 @@ func (c *Client) allows(redirect string) bool {
 	return slices.ContainsFunc(c.Redirects, func(known string) bool { return onAnyPort(known, redirect) })
 }
 
-// onAnyPort reports whether redirect is known, a loopback address without a
-// port, with one.
+// onAnyPort reports whether redirect is known, a loopback address without a port, plus a
+// port.
 func onAnyPort(known, redirect string) bool {
 	k, err := url.Parse(known)
 	if err != nil || k.Scheme != "http" || k.Port() != "" || !net.ParseIP(k.Hostname()).IsLoopback() {
@@ -90,19 +90,19 @@ func onAnyPort(known, redirect string) bool {
 	return k.String() == redirect
 }
 
-// libraryClient is a Client as the library wants to see it.
+// libraryClient adapts a Client to the library.
 type libraryClient struct {
 	*Client
 	redirects []string
-	native    bool // whether the address of a request has a scheme of the client's own
+	native    bool // the requested address has an app-specific scheme
 	loginURL  string
 	ttl       time.Duration
 }
 
 var _ op.Client = libraryClient{}
 
-// asRequested lets the library, which compares redirects exactly, take one that
-// onAnyPort allows, or that has a scheme of the client's own.
+// asRequested makes the library, which compares redirects exactly, accept one that
+// onAnyPort permits or that has an app-specific scheme.
 func (c libraryClient) asRequested(redirect string) libraryClient {
 	if c.allows(redirect) {
 		c.redirects = []string{redirect}
@@ -123,8 +123,8 @@ func (c libraryClient) IDTokenLifetime() time.Duration      { return c.ttl }
 func (c libraryClient) ClockSkew() time.Duration            { return 0 }
 func (c libraryClient) IsScopeAllowed(string) bool          { return true }
 
-// ApplicationType is native only where asRequested has compared the address: the
-// library would take loopback addresses of any port, host name and scheme.
+// ApplicationType is native only after asRequested has compared the address: otherwise
+// the library would accept loopback addresses of any port, host name and scheme.
 func (c libraryClient) ApplicationType() op.ApplicationType {
 	if c.native {
 		return op.ApplicationTypeNative
@@ -132,12 +132,12 @@ func (c libraryClient) ApplicationType() op.ApplicationType {
 	return op.ApplicationTypeWeb
 }
 
-// DevMode permits redirects of http and of schemes of an app's own: the address
-// was configured, and nothing here is worth stealing.
+// DevMode permits redirects to http and app-specific schemes: the address was configured,
+// and there is nothing to protect here.
 func (c libraryClient) DevMode() bool { return true }
 
-// AuthMethod reports whether the client has a secret; it may come in the header or
-// in the form.
+// AuthMethod returns whether and how the client sends a secret; it may be in the header
+// or in the form.
 func (c libraryClient) AuthMethod() oidc.AuthMethod {
 	if c.Secret == "" {
 		return oidc.AuthMethodNone
@@ -145,8 +145,8 @@ func (c libraryClient) AuthMethod() oidc.AuthMethod {
 	return oidc.AuthMethodBasic
 }
 
-// PostLogoutRedirectURIs are the pages that a logout may return to: those of a
-// login, and the root of each one's origin.
+// PostLogoutRedirectURIs returns the pages that a logout may return to: those of a login,
+// and the root of each of their origins.
 func (c libraryClient) PostLogoutRedirectURIs() []string {
 	list := slices.Clone(c.redirects)
 	for _, redirect := range c.Redirects {
@@ -166,8 +166,8 @@ func (c libraryClient) RestrictAdditionalAccessTokenScopes() func([]string) []st
 	return func(scopes []string) []string { return scopes }
 }
 
-// IDTokenUserinfoClaimsAssertion keeps the library from looking claims up: mint
-// decides them.
+// IDTokenUserinfoClaimsAssertion stops the library from looking up claims: mint sets
+// them.
 func (c libraryClient) IDTokenUserinfoClaimsAssertion() bool { return false }
 
 func grantTypes() []oidc.GrantType {

@@ -9,13 +9,13 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// device is the login of something without a browser (RFC 8628).
+// device is a login on a device without a browser (RFC 8628).
 type device struct {
 	client   *Client
 	userCode string
 	scopes   []string
 	expires  time.Time
-	user     *User // who was picked, nil before that
+	user     *User // nil until a user is chosen
 	denied   bool
 	authTime time.Time
 }
@@ -33,7 +33,7 @@ func (s *storage) StoreDeviceAuthorization(_ context.Context, client, deviceCode
 	return nil
 }
 
-// GetDeviceAuthorizatonState has the library's spelling.
+// GetDeviceAuthorizatonState has this spelling in the library.
 func (s *storage) GetDeviceAuthorizatonState(_ context.Context, client, deviceCode string) (*op.DeviceAuthorizationState, error) {
 	d, found := s.devices.get(deviceCode)
 	if !found || d.client.ID != client {
@@ -50,8 +50,8 @@ func (s *storage) GetDeviceAuthorizatonState(_ context.Context, client, deviceCo
 	return state, nil
 }
 
-// deviceGrant uses up the device code of state. The library passes nothing on
-// that names it, but AMR, which mint makes no claim of.
+// deviceGrant uses up the device code of state. The only field in which the library
+// passes it on is AMR, which mint does not turn into a claim.
 func (s *storage) deviceGrant(state *op.DeviceAuthorizationState) (grant, error) {
 	if len(state.AMR) != 1 {
 		return grant{}, oidc.ErrServerError()
@@ -64,8 +64,8 @@ func (s *storage) deviceGrant(state *op.DeviceAuthorizationState) (grant, error)
 	return grant{Client: d.client, User: d.user, Scopes: d.scopes, AuthTime: d.authTime, Session: newID()}, nil
 }
 
-// answerDevice sets who logs in at the device that shows userCode, nil for a
-// denial. It reports whether there was such a device.
+// answerDevice sets who logs in at the device that shows userCode; nil denies the login.
+// It reports whether there is such a device.
 func (s *storage) answerDevice(userCode string, user *User) bool {
 	deviceCode, found := s.userCode.get(normalUserCode(userCode))
 	if !found {
@@ -80,8 +80,7 @@ func (s *storage) answerDevice(userCode string, user *User) bool {
 	})
 }
 
-// normalUserCode returns a user code as the library makes it, however it was
-// typed.
+// normalUserCode returns a user code in the library's format, however it was typed.
 func normalUserCode(text string) string {
 	text = strings.ToUpper(strings.Map(func(r rune) rune {
 		if r == '-' || r == ' ' {

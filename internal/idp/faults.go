@@ -9,32 +9,31 @@ import (
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
-// Fault is something that a provider must not do, done on purpose.
+// Fault is a deliberate error of the provider.
 type Fault string
 
-// The faults. docs/idp.md says what a sound verifier does about each.
+// The faults. docs/idp.md says what a correct verifier does about each.
 const (
 	Expired     Fault = "expired"       // exp has passed
-	WrongAud    Fault = "wrong-aud"     // aud is somebody else's
+	WrongAud    Fault = "wrong-aud"     // aud is another client
 	WrongIss    Fault = "wrong-iss"     // iss is not the issuer
-	WrongKey    Fault = "wrong-key"     // signed by a key of the right kid that is not published
+	WrongKey    Fault = "wrong-key"     // signed by an unpublished key with a published kid
 	NoKeyID     Fault = "no-kid"        // the header has no kid
 	AlgNone     Fault = "alg-none"      // not signed
-	FutureIAT   Fault = "future-iat"    // iat is to come
-	SlowJWKS    Fault = "slow-jwks"     // the key set comes after SlowTime
-	EmptyJWKS   Fault = "empty-jwks"    // the key set has no key
-	RotateNow   Fault = "rotate-now"    // each token has a new key, and the old one is gone
-	NotYetValid Fault = "not-yet"       // nbf is to come
-	NoExpiry    Fault = "no-exp"        // there is no exp
+	FutureIAT   Fault = "future-iat"    // iat is in the future
+	SlowJWKS    Fault = "slow-jwks"     // the key set responds after SlowTime
+	EmptyJWKS   Fault = "empty-jwks"    // the key set is empty
+	RotateNow   Fault = "rotate-now"    // each token has a new key, and the old one is removed
+	NotYetValid Fault = "not-yet"       // nbf is in the future
+	NoExpiry    Fault = "no-exp"        // no exp
 	WrongNonce  Fault = "wrong-nonce"   // the id_token has another nonce
 	BadAtHash   Fault = "wrong-at-hash" // at_hash is of another access token
 )
 
-// SlowTime is how long slow-jwks takes: longer than jwtctl and most others wait.
+// SlowTime is the delay of slow-jwks: longer than jwtctl and most others wait.
 const SlowTime = 15 * time.Second
 
-// wrongTime is how far from now the times of wrong tokens are: more than any
-// leeway.
+// wrongTime is how far wrong times are off: more than any leeway.
 const wrongTime = time.Hour
 
 // Faults returns all faults, in the order to list them.
@@ -45,7 +44,7 @@ func Faults() []Fault {
 	}
 }
 
-// ParseFault returns the fault called name, or usage.
+// ParseFault returns the fault called name, or a usage error.
 func ParseFault(name string) (Fault, error) {
 	var names []string
 	for _, f := range Faults() {
@@ -60,7 +59,7 @@ func ParseFault(name string) (Fault, error) {
 	return "", err.WithHint("one of %s", strings.Join(names, ", "))
 }
 
-// falsify makes the claims of a token of c wrong, as its faults say.
+// falsify applies the faults of c to the claims of a token.
 func (p *Provider) falsify(c *Client, k claims, isID bool) {
 	now := p.o.Now()
 	if c.has(Expired) {

@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// basic is the header of a client that has a secret.
+// basic returns the header of a client with a secret.
 func basic(id, secret string) []string {
 	return []string{"Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret))}
 }
 
-// form makes a form or query of name and value pairs; a later one wins, and one
-// that is empty removes the parameter.
+// form returns a form or query of name and value pairs; a later pair wins, and an empty
+// value removes the parameter.
 func form(pairs ...string) url.Values {
 	v := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {

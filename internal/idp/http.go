@@ -22,11 +22,11 @@ const (
 	callbackPath  = "/authorize/callback"
 )
 
-// maxForm bounds the body of a request.
+// maxForm limits the body of a request.
 const maxForm = 64 << 10
 
-// endpoints are the library's own paths, which clients never see: ServeHTTP maps
-// those of Like to them.
+// endpoints are the library's own paths, which clients do not see: ServeHTTP maps the
+// paths of Like to them.
 func endpoints() op.Endpoints {
 	return op.Endpoints{
 		Authorization:       op.NewEndpoint("authorize"),
@@ -39,7 +39,7 @@ func endpoints() op.Endpoints {
 	}
 }
 
-// Handler returns what answers requests, with set for the key set.
+// Handler returns the provider's handler; set serves the key set.
 func (p *Provider) Handler(set *jwks.Handler) http.Handler {
 	mux := map[string]http.Handler{}
 	handle := func(path string, scripts bool, h http.Handler, methods ...string) {
@@ -78,7 +78,7 @@ func (p *Provider) Handler(set *jwks.Handler) http.Handler {
 	})
 }
 
-// only refuses other methods than these. OPTIONS is for crossOrigin.
+// only refuses methods other than these. crossOrigin handles OPTIONS.
 func only(h http.Handler, methods []string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if slices.Contains(methods, r.Method) {
@@ -90,7 +90,7 @@ func only(h http.Handler, methods []string) http.Handler {
 	})
 }
 
-// crossOrigin lets the pages of clients call h, and no others.
+// crossOrigin permits the pages of clients, and no others, to call h.
 func (p *Provider) crossOrigin(h http.Handler) http.Handler {
 	return cors.New(cors.Options{
 		AllowOriginFunc: func(origin string) bool { return slices.Contains(p.origins, origin) },
@@ -100,14 +100,13 @@ func (p *Provider) crossOrigin(h http.Handler) http.Handler {
 	}).Handler(h)
 }
 
-// inLibrary passes requests to the library under its own path. Parameters of a
-// POST count from its body alone (RFC 6749 section 2.3.1), and none may come
-// twice (section 3.1).
+// inLibrary passes requests to the library under its own path. The parameters of a POST
+// must be in its body (RFC 6749 section 2.3.1), and none may be repeated (section 3.1).
 func (p *Provider) inLibrary(path string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		inner := r.Clone(r.Context())
-		if r.Method == http.MethodPost || path == "/userinfo" { // logs keep URLs (RFC 9700 section 4.3.2)
+		if r.Method == http.MethodPost || path == "/userinfo" { // URLs end up in logs (RFC 9700 section 4.3.2)
 			inner.URL.RawQuery = ""
 		}
 		inner.URL.Path, inner.URL.RawPath = path, ""
@@ -127,7 +126,7 @@ func (p *Provider) inLibrary(path string) http.Handler {
 	})
 }
 
-// wrongSet answers for the key set as the faults of all clients say.
+// wrongSet serves the key set with the faults of all clients.
 func (p *Provider) wrongSet(set http.Handler) http.Handler {
 	slow, empty := slices.Contains(p.o.Faults, SlowJWKS), slices.Contains(p.o.Faults, EmptyJWKS)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -155,14 +154,14 @@ func problem(w http.ResponseWriter, status int, why string) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": "invalid_request", "error_description": why})
 }
 
-// trimSlash removes the slash at the end of an address or path.
+// trimSlash removes a trailing slash.
 func trimSlash(s string) string { return strings.TrimSuffix(s, "/") }
 
 // at returns the URL of a path.
 func (p *Provider) at(path string) string { return trimSlash(p.o.Issuer) + path }
 
-// serveDiscovery answers with the provider's metadata (OpenID Connect Discovery
-// section 3, RFC 8414).
+// serveDiscovery serves the provider's metadata (OpenID Connect Discovery section 3, RFC
+// 8414).
 func (p *Provider) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store") // the next run may have another key

@@ -1,14 +1,13 @@
-// Package idp is an OpenID provider for development and tests: discovery, the
-// key set, a page to pick a user, and the token endpoint with what belongs to
-// it. The protocol is github.com/zitadel/oidc's; here are users, clients, what
-// is kept in memory and for how long, and what the tokens say.
+// Package idp is an OpenID provider for development and tests: discovery, the key set, a
+// page to choose a user, the token endpoint and related ones. The protocol is implemented
+// by github.com/zitadel/oidc; this package adds users, clients, limited in-memory
+// storage, and the content of tokens.
 //
-// It knows no passwords, keeps nothing on disk and forgets all at its end. It
-// can also be deliberately wrong (Fault), so that others see their verifiers
-// refuse.
+// It has no passwords, stores nothing on disk, and forgets everything at its end. It can
+// also be deliberately wrong (Fault), to show that verifiers refuse its tokens.
 //
-// Every token is made by mint and signed by package jws. What the library signs
-// itself is replaced before it leaves.
+// Every token is made by mint and signed by package jws. Tokens that the library signs
+// are replaced before they leave.
 package idp
 
 import (
@@ -28,11 +27,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
-// DefaultTTL is how long tokens count by default.
+// DefaultTTL is the default lifetime of tokens.
 const DefaultTTL = time.Hour
 
-// The most time and number of what is kept. A login, a code and a device code
-// must be completed within pendingTime.
+// Limits of what is stored, in time and number. A login, a code and a device code must be
+// used within pendingTime.
 const (
 	pendingTime = 10 * time.Minute
 	codeTime    = time.Minute
@@ -42,45 +41,44 @@ const (
 	maxKept     = 10000
 )
 
-// Options are what a Provider is made of.
+// Options configure a Provider.
 type Options struct {
-	// Issuer is the URL by which clients reach the provider, without the path
-	// that Like adds.
+	// Issuer is the URL by which clients reach the provider, without the path that Like
+	// adds.
 	Issuer  string
 	Users   []User
 	Clients []Client
-	// AutoLogin names the user who is logged in without a page; "" for none.
+	// AutoLogin is the user who is logged in without a page, or "".
 	AutoLogin string
-	// Audience are the audiences of access tokens besides those that a request
-	// names; without any, an access token is for the client that requested it.
+	// Audience holds the audiences of access tokens, in addition to those that a request
+	// names. If there are none, the audience is the client that requested the token.
 	Audience []string
-	// TTL is how long tokens count; DefaultTTL for 0.
+	// TTL is the lifetime of tokens; 0 means DefaultTTL.
 	TTL time.Duration
-	// Like is whose tokens to imitate.
+	// Like is the issuer to imitate.
 	Like Like
-	// Faults are those of every client.
+	// Faults apply to every client.
 	Faults []Fault
 	Keys   *KeyRing
-	// Wait returns after d, or with ctx's error.
+	// Wait returns after d, or returns ctx's error.
 	Wait func(ctx context.Context, d time.Duration) error
 	Now  func() time.Time
 	Log  *slog.Logger
 }
 
-// Provider answers the requests of an OpenID provider.
+// Provider is an OpenID provider.
 type Provider struct {
 	o       Options
-	issuer  string // with the path of the likeness
+	issuer  string // with the path of Like
 	places  places
 	clients map[string]*Client
 	storage *storage
 	server  *server
 	library http.Handler
-	origins []string // whose scripts may call it
+	origins []string // of scripts that may call it
 }
 
-// New returns a provider. It returns usage for users, clients and faults that
-// make no sense.
+// New returns a provider. Invalid users, clients and faults are a usage error.
 func New(o Options) (*Provider, error) {
 	if o.TTL == 0 {
 		o.TTL = DefaultTTL
@@ -116,13 +114,13 @@ func (p *Provider) Issuer() string { return p.issuer }
 // JWKSPath returns the path of the key set.
 func (p *Provider) JWKSPath() string { return p.places.keys }
 
-// JWKSURL and DiscoveryURL return where the key set and the metadata are.
+// JWKSURL and DiscoveryURL return the URLs of the key set and the metadata.
 func (p *Provider) JWKSURL() string { return p.at(p.places.keys) }
 func (p *Provider) DiscoveryURL() string {
 	return trimSlash(p.issuer) + "/.well-known/openid-configuration"
 }
 
-// user returns the user called name, nil for none.
+// user returns the user called name, or nil.
 func (p *Provider) user(name string) *User {
 	if i := slices.IndexFunc(p.o.Users, func(u User) bool { return u.Name == name }); i >= 0 {
 		return &p.o.Users[i]
@@ -130,7 +128,7 @@ func (p *Provider) user(name string) *User {
 	return nil
 }
 
-// addOrigins lets the scripts of a client's own pages call the provider.
+// addOrigins permits scripts on a client's own pages to call the provider.
 func (p *Provider) addOrigins(c *Client) {
 	for _, redirect := range c.Redirects {
 		u, err := url.Parse(redirect)
@@ -143,7 +141,7 @@ func (p *Provider) addOrigins(c *Client) {
 	}
 }
 
-// check refuses what can be seen to be wrong before anything is served.
+// check refuses options that are obviously invalid.
 func (o Options) check() error {
 	seen := map[string]bool{}
 	for _, u := range o.Users {
@@ -181,8 +179,8 @@ func (o Options) check() error {
 	return nil
 }
 
-// checkClaims refuses a value that makes a token which no one can accept: exp as a
-// string, say. What is wrong on purpose is a Fault.
+// checkClaims refuses values that make a token unacceptable, such as a string for exp.
+// Deliberate errors are faults.
 func checkClaims(list []token.Claim) error {
 	for _, c := range list {
 		text := slices.Concat([]byte{'{'}, strictjson.Quote(c.Name), []byte{':'}, c.Value, []byte{'}'})

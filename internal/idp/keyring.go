@@ -12,8 +12,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// KeyRing is the keys that tokens are signed with, and the set of their public
-// halves. It is safe for concurrent use.
+// KeyRing holds the keys that sign tokens, and publishes their public halves. It is safe
+// for concurrent use.
 type KeyRing struct {
 	// Set publishes the public halves.
 	Set    *jwks.Publisher
@@ -22,14 +22,13 @@ type KeyRing struct {
 
 	mu        sync.Mutex
 	private   []*keys.Key
-	rotated   *keys.Key            // the only key since Rotate, nil before
+	rotated   *keys.Key            // the only key after Rotate; nil before
 	impostors map[string]*keys.Key // by kid
 }
 
-// NewKeyRing returns the ring of the keys that load returns, whenever they
-// change. active, unless nil, returns the one that signs, else the first signs
-// that can. It returns the errors of jwks.NewPublisher, and those of load and
-// active.
+// NewKeyRing returns a ring of the keys that load returns, following changes. active, if
+// not nil, returns the key that signs; otherwise it is the first that can. Errors are
+// those of jwks.NewPublisher, load and active.
 func NewKeyRing(load jwks.Load, active func() (*keys.Key, error), log *slog.Logger, now func() time.Time) (*KeyRing, error) {
 	r := &KeyRing{load: load, active: active, impostors: map[string]*keys.Key{}}
 	set, err := jwks.NewPublisher(r.read, log, now)
@@ -41,7 +40,7 @@ func NewKeyRing(load jwks.Load, active func() (*keys.Key, error), log *slog.Logg
 	return r, err
 }
 
-// read is the Load of the set.
+// read implements Load for the set.
 func (r *KeyRing) read() ([]*keys.Key, error) {
 	r.mu.Lock()
 	rotated := r.rotated
@@ -59,8 +58,8 @@ func (r *KeyRing) read() ([]*keys.Key, error) {
 	return list, nil
 }
 
-// Signer returns the key that signs now. It is in the set: a key that has just
-// become active is published first.
+// Signer returns the key that signs now. It is in the set: a key that has just become
+// active is published first.
 func (r *KeyRing) Signer() (*keys.Key, error) {
 	key, err := r.choose()
 	if err != nil {
@@ -98,8 +97,7 @@ func (r *KeyRing) publishes(key *keys.Key) bool {
 	return slices.ContainsFunc(r.Set.Current().Keys, func(k *keys.Key) bool { return k.ID() == key.ID() && k.SameMaterial(key) })
 }
 
-// Algorithms are those that tokens are signed with: first that of the key that
-// signs now.
+// Algorithms returns the signing algorithms, starting with that of the current key.
 func (r *KeyRing) Algorithms() []keys.Algorithm {
 	all := r.Set.Current().Keys
 	if key, err := r.choose(); err == nil {
@@ -114,7 +112,7 @@ func (r *KeyRing) Algorithms() []keys.Algorithm {
 	return list
 }
 
-// Rotate makes a new key the only one, at once: what a provider must not do.
+// Rotate replaces all keys by a new one at once, which a correct provider must not do.
 func (r *KeyRing) Rotate() error {
 	key, err := r.choose()
 	if err != nil {
@@ -130,7 +128,7 @@ func (r *KeyRing) Rotate() error {
 	return r.Set.Reload()
 }
 
-// Impostor returns a key of key's id and algorithm that is not key.
+// Impostor returns another key with key's ID and algorithm.
 func (r *KeyRing) Impostor(key *keys.Key) (*keys.Key, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -141,7 +139,7 @@ func (r *KeyRing) Impostor(key *keys.Key) (*keys.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	clear(r.impostors) // of keys that signed before
+	clear(r.impostors) // of earlier keys
 	r.impostors[key.ID()] = made
 	return made, nil
 }

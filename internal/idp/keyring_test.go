@@ -21,8 +21,8 @@ func generate(t *testing.T, alg keys.Algorithm, id string) *keys.Key {
 	return key
 }
 
-// TestKeyThatBecomesActiveIsPublishedFirst: no token is signed by a key that the
-// set does not have yet.
+// TestKeyThatBecomesActiveIsPublishedFirst: no token is signed by a key that is not in
+// the set yet.
 func TestKeyThatBecomesActiveIsPublishedFirst(t *testing.T) {
 	t.Parallel()
 	a, b := generate(t, keys.ES256, "a"), generate(t, keys.ES256, "b")
@@ -42,7 +42,7 @@ func TestKeyThatBecomesActiveIsPublishedFirst(t *testing.T) {
 	signs("a", "a")
 	held, active = []*keys.Key{a, b}, b
 	signs("b", "a", "b")
-	held, active = []*keys.Key{a}, generate(t, keys.ES256, "a") // another key of a published id
+	held, active = []*keys.Key{a}, generate(t, keys.ES256, "a") // another key with a published ID
 	if key, err := ring.Signer(); fault.CodeOf(err) != fault.KeyMissing {
 		t.Errorf("%v signs: %v", key, err)
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
-// TestMain keeps the library's log out of the output of tests.
+// TestMain discards the library's log.
 func TestMain(m *testing.M) {
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	os.Exit(m.Run())
@@ -32,7 +32,7 @@ const (
 	verifier = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJK"
 )
 
-// rig is a provider behind a real server, and a browser.
+// rig is a provider on a real server, and a browser.
 type rig struct {
 	t        *testing.T
 	url      string // the issuer
@@ -71,8 +71,8 @@ func claim(t *testing.T, name, value string) token.Claim {
 	return c
 }
 
-// start serves a provider with the users alice and bob, and the clients web,
-// with the secret "s3cret", other, with another, and app, without one.
+// start serves a provider with the users alice and bob, and the clients web, with the
+// secret "s3cret", other, with another secret, and app, with none.
 func start(t *testing.T, change func(*idp.Options)) *rig {
 	t.Helper()
 	r := &rig{t: t, clock: &clock{now: time.Now().Truncate(time.Second)}}
@@ -126,7 +126,7 @@ func start(t *testing.T, change func(*idp.Options)) *rig {
 	return r
 }
 
-// newBrowser returns a browser that keeps cookies and follows no redirect.
+// newBrowser returns a browser that keeps cookies and does not follow redirects.
 func newBrowser(t *testing.T) *http.Client {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -189,7 +189,7 @@ func (r *rig) post(address string, form url.Values, header ...string) answer {
 	return r.do(r.request(http.MethodPost, address, form.Encode(), header...))
 }
 
-// at returns the endpoint that the metadata calls name.
+// at returns the endpoint called name in the metadata.
 func (r *rig) at(name string) string {
 	r.t.Helper()
 	address, ok := r.metadata[name].(string)
@@ -208,7 +208,7 @@ func (r *rig) json(a answer) map[string]any {
 	return m
 }
 
-// ask is the authorization request of web, changed by pairs.
+// ask sends the authorization request of web, changed by pairs.
 func (r *rig) ask(pairs ...string) answer {
 	r.t.Helper()
 	q := form(append([]string{
@@ -218,7 +218,7 @@ func (r *rig) ask(pairs ...string) answer {
 	return r.get(r.at("authorization_endpoint") + "?" + q.Encode())
 }
 
-// pick answers the login page that a leads to.
+// pick submits the login page that a leads to.
 func (r *rig) pick(a answer, user string) answer {
 	r.t.Helper()
 	to := a.location()
@@ -243,7 +243,7 @@ func (r *rig) code(user string, pairs ...string) string {
 	return code
 }
 
-// exchange is the token request of web for a code, changed by pairs.
+// exchange sends the token request of web for a code, changed by pairs.
 func (r *rig) exchange(code string, pairs ...string) answer {
 	r.t.Helper()
 	f := form(append([]string{
@@ -252,7 +252,7 @@ func (r *rig) exchange(code string, pairs ...string) answer {
 	return r.post(r.at("token_endpoint"), f, basic("web", "s3cret")...)
 }
 
-// tokens logs user in at web and returns what the token endpoint answers.
+// tokens logs user in at web and returns the response of the token endpoint.
 func (r *rig) tokens(user string, pairs ...string) map[string]any {
 	r.t.Helper()
 	a := r.exchange(r.code(user, pairs...))
@@ -262,7 +262,7 @@ func (r *rig) tokens(user string, pairs ...string) map[string]any {
 	return r.json(a)
 }
 
-// refused demands an OAuth error.
+// refused expects an OAuth error.
 func (r *rig) refused(a answer, status int, code string) {
 	r.t.Helper()
 	if got := r.json(a)["error"]; a.status != status || got != code {

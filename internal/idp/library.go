@@ -11,10 +11,10 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// library answers the library's questions about the provider. op.NewProvider
-// would do the same, but it links a page made by a template, and so costs every
-// command 4 MB (docs/architecture.md, "What a start costs"). The methods of the
-// embedded Provider, which is empty, are never called.
+// library provides the library with facts about the provider. op.NewProvider would do the
+// same, but links a page template, which costs every command 4 MB (docs/architecture.md,
+// "What a start costs"). The methods of the embedded Provider, which is nil, are never
+// called.
 type library struct {
 	*op.Provider
 	storage *storage
@@ -61,8 +61,8 @@ func (l *library) DeviceAuthorization() op.DeviceAuthorizationConfig {
 	}
 }
 
-// IDTokenHintVerifier and AccessTokenVerifier are for tokens that the server has
-// verified itself.
+// IDTokenHintVerifier and AccessTokenVerifier are for tokens that the server has verified
+// itself.
 func (l *library) IDTokenHintVerifier(context.Context) *op.IDTokenHintVerifier {
 	return op.NewIDTokenHintVerifier(l.issuer, &op.OpenIDKeySet{Storage: l.storage})
 }

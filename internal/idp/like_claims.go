@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// access gives c, the claims of an access token, the shape of l.
+// access gives c, the claims of an access token, the form of l.
 func (l Like) access(c claims, g *grant, p *Provider) {
 	switch l {
 	case LikeAuth0:
@@ -91,7 +91,7 @@ func (l Like) id(c claims, g *grant) {
 	l.person(c, g)
 }
 
-// person gives the subject of a user the form that l has.
+// person gives the subject of a user the form of l.
 func (l Like) person(c claims, g *grant) {
 	if g.User == nil {
 		return
@@ -116,7 +116,7 @@ func (l Like) person(c claims, g *grant) {
 
 func oktaID(u *User) string { return "00u" + strings.ReplaceAll(made("user", u.Name), "-", "")[:17] }
 
-// origins are those of c's pages.
+// origins returns the origins of c's pages.
 func origins(c *Client) []string {
 	p := Provider{}
 	p.addOrigins(c)
@@ -129,8 +129,8 @@ func owner(repository string) string {
 	return name
 }
 
-// workflow gives c the claims of a job on GitHub Actions. The user or client is
-// the repository, OWNER/REPO; its claims may replace any of them.
+// workflow gives c the claims of a GitHub Actions job. The user or client is the
+// repository, OWNER/REPO; its claims may override any of them.
 func workflow(c claims, g *grant) {
 	repository := project(g)
 	const ref, sha = "refs/heads/main", "da39a3ee5e6b4b0d3255bfef95601890afd80709"
@@ -148,9 +148,8 @@ func workflow(c claims, g *grant) {
 	}
 }
 
-// job gives c the claims that the id_tokens: of a job on GitLab CI have. The user
-// or client is the project, GROUP/PROJECT with any number of groups; its claims
-// may replace any of them.
+// job gives c the claims of a GitLab CI job's id_tokens. The user or client is the
+// project, GROUP/PROJECT with any number of groups; its claims may override any of them.
 func job(c claims, g *grant, p *Provider) {
 	path := project(g)
 	namespace := path[:strings.LastIndex(path, "/")]
@@ -177,7 +176,7 @@ func project(g *grant) string {
 	return name
 }
 
-// number returns the id of name, a number as text.
+// number returns the ID of name, a number as text.
 func number(name string) string {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(name))

@@ -13,8 +13,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// TestLikenessHasTheShapesOfItsIssuer: claims that programs read, and those that
-// the issuer does not have.
+// TestLikenessHasTheShapesOfItsIssuer: tokens have the claims that programs read, and not
+// those that the real issuer does not have.
 func TestLikenessHasTheShapesOfItsIssuer(t *testing.T) {
 	t.Parallel()
 	for like, row := range map[idp.Like]struct {
@@ -77,7 +77,7 @@ func TestLikenessHasTheShapesOfItsIssuer(t *testing.T) {
 			if info["sub"] != id["sub"] { // OpenID Connect Core section 5.3.2
 				t.Errorf("sub %v at userinfo, %v in the id_token", info["sub"], id["sub"])
 			}
-			// Our own client of discovery believes them.
+			// Our own discovery client accepts them.
 			set, err := jwks.NewDiscovered(r.url, jwks.RemoteOptions{Now: r.clock.Now, Log: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				t.Fatal(err)
@@ -93,7 +93,7 @@ func TestLikenessHasTheShapesOfItsIssuer(t *testing.T) {
 			if _, err := v.Verify(context.Background(), got["id_token"].(string)); err != nil {
 				t.Error(err)
 			}
-			// Logout and a silent login know the subject again.
+			// Logout and a silent login recognize the subject.
 			a := r.ask("prompt", "none", "id_token_hint", got["id_token"].(string))
 			if a.location().Path != "/authorize/callback" {
 				t.Errorf("prompt=none with a hint: %s", a.location())

@@ -9,8 +9,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Like is an issuer whose tokens are imitated: their claims, audiences and
-// subjects, and its paths. "" imitates no one.
+// Like is an issuer whose tokens are imitated: their claims, audiences and subjects, and
+// its paths. "" means none.
 type Like string
 
 // The issuers that can be imitated.
@@ -29,7 +29,7 @@ func Likes() []Like {
 	return []Like{LikeAuth0, LikeKeycloak, LikeEntra, LikeOkta, LikeGitHub, LikeGitLab}
 }
 
-// ParseLike returns the likeness called name, or usage. "" is LikeNone.
+// ParseLike returns the issuer called name, or a usage error. "" is LikeNone.
 func ParseLike(name string) (Like, error) {
 	var names []string
 	for _, l := range Likes() {
@@ -44,16 +44,16 @@ func ParseLike(name string) (Like, error) {
 	return "", fault.New(fault.UsageError, "like", "unknown kind %q", quote.Shorten(name)).WithHint("one of %s", strings.Join(names, ", "))
 }
 
-// tenant is the id of the made-up Entra tenant.
+// tenant is the ID of the fictitious Entra tenant.
 const tenant = "11111111-2222-4333-8444-555555555555"
 
-// places are the paths of a provider. issuer follows the address, with the slash
-// at its end that some issuers have.
+// places are the paths of a provider. issuer follows the host, with the trailing slash
+// that some issuers have.
 type places struct {
 	issuer, authorize, token, userinfo, logout, keys, introspect, revoke, device string
 }
 
-// places returns the paths that l has in the real one.
+// places returns the paths of the real issuer.
 func (l Like) places() places {
 	switch l {
 	case LikeAuth0:
@@ -78,7 +78,7 @@ func (l Like) places() places {
 	return places{"", "/authorize", "/token", "/userinfo", "/logout", "/jwks.json", "/introspect", "/revoke", "/device/code"}
 }
 
-// audience returns for whom access tokens are by default, nil for the client.
+// audience returns the default audience of access tokens; nil means the client.
 func (l Like) audience(g *grant, p *Provider) []string {
 	switch l {
 	case LikeAuth0:
@@ -102,7 +102,7 @@ func (l Like) roles(c claims, u *User) {
 	case l == LikeKeycloak && len(u.Roles) > 0:
 		c["realm_access"] = map[string]any{"roles": u.Roles}
 		roles = ""
-	case l == LikeAuth0: // which has claims of one's own only under a URL
+	case l == LikeAuth0: // its custom claims have a URL as prefix
 		roles, groups = "https://example.test/roles", "https://example.test/groups"
 	}
 	if roles != "" && len(u.Roles) > 0 {
@@ -113,7 +113,7 @@ func (l Like) roles(c claims, u *User) {
 	}
 }
 
-// made returns an id of parts, always the same, in the form of a UUID.
+// made returns an ID in the form of a UUID, always the same for the same parts.
 func made(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	sum[6], sum[8] = sum[6]&0x0f|0x40, sum[8]&0x3f|0x80
@@ -121,5 +121,5 @@ func made(parts ...string) string {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
-// sessionID is the sid of a login, which must not be the id that its page has.
+// sessionID returns the sid of a login, which must differ from the ID in its page.
 func sessionID(session string) string { return made("session", session) }

@@ -48,8 +48,8 @@ func TestLoginGivesTokensOfTheUserPicked(t *testing.T) {
 	}
 }
 
-// TestPermissionsAreInEveryToken: a Temporal server reads the access token, or
-// with TEMPORAL_AUTH_USE_ID_TOKEN_AS_BEARER the id_token.
+// TestPermissionsAreInEveryToken: a Temporal server reads the access token or, with
+// TEMPORAL_AUTH_USE_ID_TOKEN_AS_BEARER, the id_token.
 func TestPermissionsAreInEveryToken(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
@@ -110,7 +110,7 @@ func TestAutoLoginNeedsNoPage(t *testing.T) {
 	}
 }
 
-// TestAutoLoginIsNew: it takes place at that moment, which no max_age is too short for.
+// TestAutoLoginIsNew: an automatic login happens now, so that no max_age is too short.
 func TestAutoLoginIsNew(t *testing.T) {
 	t.Parallel()
 	r := start(t, func(o *idp.Options) {
@@ -158,8 +158,8 @@ func TestLoginPageEscapesAndLoadsNothing(t *testing.T) {
 	}
 }
 
-// TestLoginPageTakesNoFormOfOthers: another site's page must not log a browser
-// in as somebody.
+// TestLoginPageTakesNoFormOfOthers: another site's page must not be able to log a browser
+// in.
 func TestLoginPageTakesNoFormOfOthers(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// TestLoginsLeaveNoMemoryBehind: a thousand logins, each by a browser of its own,
-// with a refresh and a userinfo request. What they leave is bounded in number and
-// time (TestStoreIsBoundedInNumberAndTime).
+// TestLoginsLeaveNoMemoryBehind makes a thousand logins, each in a new browser, with a
+// refresh and a userinfo request. What they leave is limited in number and time
+// (TestStoreIsBoundedInNumberAndTime).
 func TestLoginsLeaveNoMemoryBehind(t *testing.T) {
 	r := start(t, nil)
 	r.browser.Transport = http.DefaultTransport.(*http.Transport).Clone()

@@ -17,17 +17,17 @@ import (
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
-// claims are those of a token, before it is signed.
+// claims are the claims of a token before it is signed.
 type claims map[string]any
 
-// add sets the claims of list, which win over what was there.
+// add sets the claims of list, replacing earlier ones.
 func (c claims) add(list []token.Claim) {
 	for _, one := range list {
 		c[one.Name] = json.RawMessage(one.Value)
 	}
 }
 
-// accessClaims returns what the access token of g says.
+// accessClaims returns the claims of the access token of g.
 func (p *Provider) accessClaims(g *grant) claims {
 	now := p.o.Now()
 	c := claims{
@@ -41,7 +41,7 @@ func (p *Provider) accessClaims(g *grant) claims {
 		p.o.Like.access(c, g, p)
 		c.add(g.Client.Claims)
 	} else {
-		if p.o.Like == LikeNone || p.o.Like == LikeKeycloak { // others name the user in the id_token alone
+		if p.o.Like == LikeNone || p.o.Like == LikeKeycloak { // others name the user only in the id_token
 			maps.Copy(c, g.User.profile(g.Scopes))
 		}
 		c["auth_time"] = g.AuthTime.Unix()
@@ -53,7 +53,7 @@ func (p *Provider) accessClaims(g *grant) claims {
 	return c
 }
 
-// idClaims returns what the id_token of g says, which was made with access.
+// idClaims returns the claims of the id_token of g, made together with access.
 func (p *Provider) idClaims(g *grant, access string, alg keys.Algorithm) (claims, error) {
 	now := p.o.Now()
 	c := claims{
@@ -76,7 +76,7 @@ func (p *Provider) idClaims(g *grant, access string, alg keys.Algorithm) (claims
 	return c, nil
 }
 
-// hashAlgorithm is alg as the library knows it.
+// hashAlgorithm returns alg in the library's type.
 func hashAlgorithm(alg keys.Algorithm) jose.SignatureAlgorithm {
 	if alg == keys.Ed25519 {
 		alg = keys.EdDSA
@@ -84,8 +84,8 @@ func hashAlgorithm(alg keys.Algorithm) jose.SignatureAlgorithm {
 	return jose.SignatureAlgorithm(alg)
 }
 
-// audience returns for whom an access token is: what the request named, else
-// what was configured, else the client itself.
+// audience returns the audience of an access token: that of the request, else the
+// configured one, else the client.
 func (p *Provider) audience(g *grant) []string {
 	for _, list := range [][]string{g.Audience, g.Client.Audience, p.o.Audience, p.o.Like.audience(g, p)} {
 		if len(list) > 0 {
@@ -95,7 +95,7 @@ func (p *Provider) audience(g *grant) []string {
 	return []string{g.Client.ID}
 }
 
-// oneOrMany is aud as most issuers write it (RFC 7519 section 4.1.3).
+// oneOrMany returns aud as most issuers write it (RFC 7519 section 4.1.3).
 func oneOrMany(list []string) any {
 	if len(list) == 1 {
 		return list[0]
@@ -103,7 +103,7 @@ func oneOrMany(list []string) any {
 	return list
 }
 
-// signer returns the key that the next tokens of c are signed with.
+// signer returns the key that signs the next tokens of c.
 func (p *Provider) signer(c *Client) (*keys.Key, error) {
 	if c.has(RotateNow) {
 		if err := p.o.Keys.Rotate(); err != nil {
@@ -117,7 +117,7 @@ func (p *Provider) signer(c *Client) (*keys.Key, error) {
 	return p.o.Keys.Impostor(key)
 }
 
-// sign makes the token of c that says k.
+// sign signs the claims k for c.
 func (p *Provider) sign(c *Client, key *keys.Key, k claims) (string, error) {
 	text, err := json.Marshal(k)
 	if err != nil {
@@ -129,15 +129,15 @@ func (p *Provider) sign(c *Client, key *keys.Key, k claims) (string, error) {
 	return jws.SignHeader(key, text, jws.HeaderOptions{NoKeyID: c.has(NoKeyID)})
 }
 
-// unsigned makes a token without a signature under the id of a real key.
+// unsigned makes a token without a signature, with the ID of a real key.
 func unsigned(kid string, text []byte) string {
 	header := `{"alg":"none","kid":` + string(strictjson.Quote(kid)) + `,"typ":"JWT"}`
 	encode := base64.RawURLEncoding.EncodeToString
 	return encode([]byte(header)) + "." + encode(text) + "."
 }
 
-// tokens makes the access token of g and, where it has a user and the scope
-// openid, the id_token.
+// tokens makes the access token of g and, if it has a user and the scope openid, the
+// id_token.
 func (p *Provider) tokens(g *grant, withID bool) (access, id string, err error) {
 	key, err := p.signer(g.Client)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/idp"
 )
 
-// TestOddRequestsSucceed: a refusal of what is valid is a fault, too.
+// TestOddRequestsSucceed: unusual but valid requests are accepted.
 func TestOddRequestsSucceed(t *testing.T) {
 	t.Parallel()
 	const withQuery = "http://127.0.0.1:3000/callback?tenant=a%20b"

@@ -9,14 +9,14 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 )
 
-// endedLogin is the text for a login that cannot go on.
+// endedLogin is the text for a login that cannot continue.
 const endedLogin = "This login has ended or took too long. Begin it again in the application."
 
-// page is what a page shows.
+// page is the content of a page.
 type page struct {
 	Title, Problem, Done string
-	// Action is where its form goes; "" for none. ID is that of a login, UserCode
-	// that of a device, Hint the user that the application suggests.
+	// Action is where its form is sent; "" for none. ID is that of a login, UserCode that
+	// of a device, Hint the user that the application suggests.
 	Action, ID, UserCode, Hint string
 	Users                      []User
 }
@@ -29,8 +29,8 @@ input{font:inherit;padding:.4rem;width:100%;box-sizing:border-box;letter-spacing
 .note{border:1px solid;padding:.5rem 1rem}
 [role=alert]{font-weight:bold}`
 
-// html returns the page. All that is not written here is escaped; it is not made
-// by a template, see library.
+// html returns the page. Everything that is not a constant here is escaped. It does not
+// use a template, see library.
 func (p page) html() string {
 	var b strings.Builder
 	line := func(parts ...string) {
@@ -74,9 +74,9 @@ func (p page) html() string {
 	return b.String()
 }
 
-// show writes a page that loads nothing and that no other site can frame. Its
-// form goes to this provider, which then redirects to the client: form-action
-// would stop that in some browsers, and is therefore not restricted.
+// show writes a page that loads nothing and cannot be framed by other sites. Its form is
+// sent to this provider, which redirects to the client: form-action would prevent that in
+// some browsers, so it is not restricted.
 func (p *Provider) show(w http.ResponseWriter, status int, with page) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -89,7 +89,7 @@ func (p *Provider) show(w http.ResponseWriter, status int, with page) {
 	_, _ = w.Write([]byte(with.html()))
 }
 
-// form reads the form of a request that came from a page of this provider.
+// form returns the form of a request from a page of this provider.
 func (p *Provider) form(w http.ResponseWriter, r *http.Request) (url.Values, bool) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if r.Method == http.MethodPost {
@@ -103,7 +103,7 @@ func (p *Provider) form(w http.ResponseWriter, r *http.Request) (url.Values, boo
 	return r.Form, true
 }
 
-// serveLogin shows the page to pick a user, and takes the answer.
+// serveLogin shows the page to choose a user, and handles the choice.
 func (p *Provider) serveLogin(w http.ResponseWriter, r *http.Request) {
 	form, ok := p.form(w, r)
 	if !ok {
@@ -116,7 +116,7 @@ func (p *Provider) serveLogin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	shown := page{Title: "Log in to " + begun.client.ID, Action: loginPath, Users: p.o.Users, ID: id, Hint: begun.asked.LoginHint}
-	if begun.user != nil { // the one of an id_token_hint
+	if begun.user != nil { // the user of an id_token_hint
 		shown.Users = []User{*begun.user}
 	}
 	if r.Method != http.MethodPost {
@@ -164,7 +164,7 @@ func (p *Provider) cancel(w http.ResponseWriter, r *http.Request, begun *request
 	http.Redirect(w, r, back.String(), http.StatusSeeOther)
 }
 
-// serveDevice shows the form for the code of a device, and takes the answer.
+// serveDevice shows the form for a device code, and handles the answer.
 func (p *Provider) serveDevice(w http.ResponseWriter, r *http.Request) {
 	form, ok := p.form(w, r)
 	if !ok {

@@ -8,8 +8,8 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// TestOfTwoRequestsOneGetsTokens: two that have both found their code, or refresh
-// token, fresh before either used it up.
+// TestOfTwoRequestsOneGetsTokens: if two requests have found the same unused code or
+// refresh token, only one gets tokens.
 func TestOfTwoRequestsOneGetsTokens(t *testing.T) {
 	t.Parallel()
 	p, err := New(Options{

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// renew uses the refresh token of an answer.
+// renew uses the refresh token of a response.
 func (r *rig) renew(got map[string]any, pairs ...string) answer {
 	r.t.Helper()
 	token, _ := got["refresh_token"].(string)
@@ -25,7 +25,7 @@ func TestRefreshTokenCountsOnce(t *testing.T) {
 		t.Errorf("id_token of a refresh: %v", id) // OpenID Connect Core section 12.2
 	}
 	r.refused(r.renew(first), 400, "invalid_grant")
-	// RFC 9700 section 4.14.2: whoever stole it, or was stolen from, has the other.
+	// RFC 9700 section 4.14.2: either the thief or the victim has the other token.
 	r.refused(r.renew(second), 400, "invalid_grant")
 }
 

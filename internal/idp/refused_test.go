@@ -70,7 +70,7 @@ func TestCodeCountsOnce(t *testing.T) {
 	r.refused(r.renew(got), 400, "invalid_grant")
 }
 
-// TestCodeCountsOnceAtOnce: of requests at the same time, one gets tokens.
+// TestCodeCountsOnceAtOnce: of concurrent requests with one code, one gets tokens.
 func TestCodeCountsOnceAtOnce(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
@@ -101,8 +101,8 @@ func TestCodeExpires(t *testing.T) {
 	r.refused(r.exchange(code), 400, "invalid_grant")
 }
 
-// TestAuthorizeRedirectsToNoStranger: what is not an address of the client is
-// answered here (RFC 6749 section 4.1.2.1).
+// TestAuthorizeRedirectsToNoStranger: for an address that is not the client's, the error
+// is shown here rather than redirected (RFC 6749 section 4.1.2.1).
 func TestAuthorizeRedirectsToNoStranger(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
@@ -196,7 +196,7 @@ func TestEndpointsTakeTheirMethodsAlone(t *testing.T) {
 	if a := r.get(r.at("token_endpoint")+"?"+f.Encode(), basic("web", "s3cret")...); a.status != http.StatusMethodNotAllowed || a.header.Get("Allow") != "POST" {
 		t.Errorf("GET: %d %v", a.status, a.header)
 	}
-	// Parameters of the query do not count, whatever the method.
+	// Parameters in the query are ignored, whatever the method.
 	a := r.do(r.request(http.MethodPost, r.at("token_endpoint")+"?"+f.Encode(), "x=y", basic("web", "s3cret")...))
 	r.refused(a, 400, "invalid_request")
 	f.Add("code", "another")

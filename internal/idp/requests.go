@@ -15,8 +15,8 @@ type request struct {
 	client *Client
 	code   string // the one that it is looked up by, while it is exchanged
 
-	// user, authTime and done are set once somebody was picked. Until then user is
-	// the one that an id_token_hint names, nil for anyone.
+	// user, authTime and done are set once a user is chosen. Until then user is the one
+	// of an id_token_hint, or nil.
 	user     *User
 	authTime time.Time
 	done     bool
@@ -52,7 +52,7 @@ func (r *request) GetCodeChallenge() *oidc.CodeChallenge {
 	return &oidc.CodeChallenge{Challenge: r.asked.CodeChallenge, Method: r.asked.CodeChallengeMethod}
 }
 
-// grant is what the tokens of r are made of.
+// grant returns what the tokens of r are made from.
 func (r *request) grant() grant {
 	return grant{
 		Client: r.client, User: r.user, Scopes: slices.Clone(r.asked.Scopes), Nonce: r.asked.Nonce,
@@ -73,7 +73,7 @@ func (r *renewal) GetScopes() []string              { return r.Scopes }
 func (r *renewal) GetSubject() string               { return r.grant.subject() }
 func (r *renewal) SetCurrentScopes(scopes []string) { r.Scopes = scopes }
 
-// subject names who the token is for, before a likeness gives it another form.
+// subject returns who the token is for, before Like changes its form.
 func (g grant) subject() string {
 	if g.User == nil {
 		return g.Client.ID

@@ -16,7 +16,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// verifier returns one of the provider's own tokens.
+// verifier returns a verifier of the provider's own tokens.
 func (p *Provider) verifier() (*jws.Verifier, error) {
 	ring, err := keys.NewRing(p.o.Keys.Set.Current().Keys)
 	if err != nil {
@@ -25,8 +25,8 @@ func (p *Provider) verifier() (*jws.Verifier, error) {
 	return jws.NewVerifier(ring, jws.Policy{Issuers: []string{p.issuer}}, p.o.Now)
 }
 
-// grantOf returns the grant of an access token that counts. One that is wrong on
-// purpose does not: the provider is a sound verifier itself.
+// grantOf returns the grant of a valid access token. Deliberately wrong tokens are not
+// valid: the provider itself verifies correctly.
 func (p *Provider) grantOf(ctx context.Context, access string) (*grant, *jws.Claims, error) {
 	v, err := p.verifier()
 	if err != nil {
@@ -47,7 +47,7 @@ func (p *Provider) grantOf(ctx context.Context, access string) (*grant, *jws.Cla
 	return nil, nil, fault.New(fault.InvalidClaim, "jti", "it was revoked, or is not an access token")
 }
 
-// UserInfo answers with the claims of the user of an access token.
+// UserInfo returns the claims of the user of an access token.
 func (s *server) UserInfo(ctx context.Context, r *op.Request[oidc.UserInfoRequest]) (*op.Response, error) {
 	g, _, err := s.p.grantOf(ctx, r.Data.AccessToken)
 	if err != nil || g.User == nil || !slices.Contains(g.Scopes, oidc.ScopeOpenID) {
@@ -62,8 +62,8 @@ func (s *server) UserInfo(ctx context.Context, r *op.Request[oidc.UserInfoReques
 	return op.NewResponse(c), nil
 }
 
-// Introspect says what a token is to a client that has a secret (RFC 7662): the
-// claims of an access token that counts, or that it is not active.
+// Introspect describes a token to a client with a secret (RFC 7662): the claims of a
+// valid access token, or that it is not active.
 func (s *server) Introspect(ctx context.Context, r *op.Request[op.IntrospectionRequest]) (*op.Response, error) {
 	credentials := r.Data.ClientCredentials
 	if err := s.p.storage.AuthorizeClientIDSecret(ctx, credentials.ClientID, credentials.ClientSecret); err != nil {
@@ -106,8 +106,8 @@ func (s *server) Revocation(ctx context.Context, r *op.ClientRequest[oidc.Revoca
 // hint is what an id_token says about its login.
 type hint struct{ user, client string }
 
-// readHint reads an id_token of this provider, which may have expired (OpenID
-// Connect RP-Initiated Logout section 2).
+// readHint parses an id_token of this provider, which may have expired (OpenID Connect
+// RP-Initiated Logout section 2).
 func (p *Provider) readHint(text string) (hint, error) {
 	v, err := p.verifier()
 	if err != nil {

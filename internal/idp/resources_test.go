@@ -8,7 +8,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/idp"
 )
 
-// active returns what introspection answers to a client about a token.
+// active returns the result of introspecting a token as a client.
 func (r *rig) active(token any, client ...string) map[string]any {
 	r.t.Helper()
 	return r.json(r.post(r.at("introspection_endpoint"), form("token", token.(string)), client...))
@@ -181,8 +181,8 @@ func TestDeviceLogsIn(t *testing.T) {
 	r.refused(poll(denied, web...), 400, "access_denied")
 }
 
-// TestAudienceIsThatOfTheRequest before that of the client, of the provider, and
-// the client itself.
+// TestAudienceIsThatOfTheRequest: the audience of the request precedes that of the
+// client, then the provider's, then the client itself.
 func TestAudienceIsThatOfTheRequest(t *testing.T) {
 	t.Parallel()
 	r := start(t, func(o *idp.Options) {

@@ -11,7 +11,7 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// server is the library's, where it must be stricter or say more.
+// server wraps the library's server where it must be stricter, or return more.
 type server struct {
 	*op.LegacyServer
 	p       *Provider
@@ -20,8 +20,8 @@ type server struct {
 
 var _ op.ExtendedLegacyServer = (*server)(nil)
 
-// VerifyClient answers a client that is not authenticated with 401 (RFC 6749
-// section 5.2).
+// VerifyClient responds with 401 to a client that fails to authenticate (RFC 6749 section
+// 5.2).
 func (s *server) VerifyClient(ctx context.Context, r *op.Request[op.ClientCredentials]) (op.Client, error) {
 	c, err := s.LegacyServer.VerifyClient(ctx, r)
 	if err != nil {
@@ -37,8 +37,7 @@ func unauthenticated(err error) error {
 	return err
 }
 
-// VerifyAuthRequest lets a loopback address have any port where the client's
-// has none.
+// VerifyAuthRequest permits any port for a loopback address if the client's has none.
 func (s *server) VerifyAuthRequest(ctx context.Context, r *op.Request[oidc.AuthRequest]) (*op.ClientRequest[oidc.AuthRequest], error) {
 	verified, err := s.LegacyServer.VerifyAuthRequest(ctx, r)
 	if err != nil {
@@ -50,8 +49,8 @@ func (s *server) VerifyAuthRequest(ctx context.Context, r *op.Request[oidc.AuthR
 	return verified, nil
 }
 
-// checkRequest refuses what is not offered, of an application whose address is
-// known already.
+// checkRequest refuses unsupported requests of an application whose address is already
+// verified.
 func (s *server) checkRequest(r *op.ClientRequest[oidc.AuthRequest]) error {
 	switch {
 	case r.Form.Has("request"):
@@ -70,7 +69,7 @@ func (s *server) checkRequest(r *op.ClientRequest[oidc.AuthRequest]) error {
 	return nil
 }
 
-// Authorize begins a login: at once where the user is known, else on the page.
+// Authorize begins a login: at once if the user is known, otherwise with the page.
 func (s *server) Authorize(_ context.Context, r *op.ClientRequest[oidc.AuthRequest]) (*op.Redirect, error) {
 	if err := s.checkRequest(r); err != nil {
 		return nil, err
@@ -100,8 +99,8 @@ func (s *server) Authorize(_ context.Context, r *op.ClientRequest[oidc.AuthReque
 	return op.NewRedirect(r.Client.LoginURL(begun.id)), nil
 }
 
-// CodeExchange demands the verifier of each code that has a challenge: the
-// library does not where the client has a secret (RFC 7636 section 4.6).
+// CodeExchange requires the verifier for each code with a challenge: the library does not
+// if the client has a secret (RFC 7636 section 4.6).
 func (s *server) CodeExchange(ctx context.Context, r *op.ClientRequest[oidc.AccessTokenRequest]) (*op.Response, error) {
 	asked, err := s.p.storage.AuthRequestByCode(ctx, r.Data.Code)
 	if err != nil {
@@ -130,13 +129,13 @@ func (s *server) DeviceToken(ctx context.Context, r *op.ClientRequest[oidc.Devic
 	return s.replace(ctx, r.Form, func(ctx context.Context) (*op.Response, error) { return s.LegacyServer.DeviceToken(ctx, r) })
 }
 
-// JWTProfile is not offered.
+// JWTProfile is not supported.
 func (s *server) JWTProfile(context.Context, *op.Request[oidc.JWTProfileGrantRequest]) (*op.Response, error) {
 	return nil, oidc.ErrUnsupportedGrantType()
 }
 
-// replace puts the tokens of mint in place of the library's. A response that
-// is not what the library makes of a token request does not go out.
+// replace replaces the library's tokens by those of mint. Unexpected responses of the
+// library are not sent.
 func (s *server) replace(ctx context.Context, form url.Values, exchange func(context.Context) (*op.Response, error)) (*op.Response, error) {
 	audience := append(slices.Clone(form["resource"]), form["audience"]...)
 	audience = slices.DeleteFunc(audience, func(a string) bool { return a == "" })

@@ -11,7 +11,7 @@ import (
 // cookieName is the cookie of a browser's session.
 const cookieName = "jwtctl_idp_session"
 
-// session returns that of the browser whose request has these headers.
+// session returns the session of the browser whose request has these headers.
 func (p *Provider) session(header http.Header) (session, bool) {
 	r := http.Request{Header: header}
 	cookie, err := r.Cookie(cookieName)
@@ -21,14 +21,14 @@ func (p *Provider) session(header http.Header) (session, bool) {
 	return p.storage.sessions.get(cookie.Value)
 }
 
-// known returns who needs no page to log in to r: the user of --auto-login, or
-// of the browser's session, unless r wants somebody else or a new login.
+// known returns who can log in to r without a page: the user of --auto-login, or of the
+// browser's session, unless r requires another user or a new login.
 func (p *Provider) known(header http.Header, r *request) (session, bool) {
 	prompt := r.asked.Prompt
 	candidate, found := p.session(header)
 	now := p.o.Now()
 	if auto := p.user(p.o.AutoLogin); auto != nil {
-		candidate, found = session{auto, now}, true // logged in at this moment: no max_age is shorter
+		candidate, found = session{auto, now}, true // logged in now, so that no max_age is too short
 	} else if slices.Contains(prompt, oidc.PromptLogin) || slices.Contains(prompt, oidc.PromptSelectAccount) || slices.Contains(prompt, oidc.PromptConsent) {
 		return session{}, false
 	}
@@ -50,7 +50,7 @@ func (p *Provider) beginSession(w http.ResponseWriter, user *User) session {
 	return s
 }
 
-// endSession forgets the session of a request, and has out remove its cookie.
+// endSession forgets the session of a request, and removes its cookie by a header in out.
 func (p *Provider) endSession(header, out http.Header) {
 	r := http.Request{Header: header}
 	if cookie, err := r.Cookie(cookieName); err == nil {

@@ -14,11 +14,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// storage is what the library keeps its requests, codes and tokens in: all in
-// memory, bounded in number and time.
+// storage implements the library's storage: everything is in memory, limited in number
+// and time.
 type storage struct {
 	p        *Provider
-	library  ed25519.PrivateKey // what the library signs with; see SigningKey
+	library  ed25519.PrivateKey // used by the library; see SigningKey
 	requests *store[*request]
 	codes    *store[code]
 	grants   *store[*grant]  // access tokens by jti
@@ -34,8 +34,8 @@ var (
 	_ op.DeviceAuthorizationStorage = (*storage)(nil)
 )
 
-// errUnused is returned by what the library does not call, since the server
-// answers those requests itself.
+// errUnused is returned by methods that the library does not call, since server handles
+// those requests itself.
 var errUnused = errors.New("not offered")
 
 func newStorage(p *Provider) (*storage, error) {
@@ -58,7 +58,7 @@ func newStorage(p *Provider) (*storage, error) {
 	return s, nil
 }
 
-// grant is what an access token, and an id_token made with it, was given for.
+// grant is what an access token, and an id_token made with it, is for.
 type grant struct {
 	ID       string // jti
 	Client   *Client
@@ -67,19 +67,19 @@ type grant struct {
 	Audience []string
 	Nonce    string
 	AuthTime time.Time
-	Session  string // all tokens of one login have it
+	Session  string // common to all tokens of a login
 }
 
-// code is a code that was given out for a request. A used one is remembered, so
-// that its tokens are revoked when it comes again (RFC 6749 section 4.1.2).
+// code is a code issued for a request. A used code is remembered, so that its tokens are
+// revoked if it is used again (RFC 6749 section 4.1.2).
 type code struct {
 	request *request
 	until   time.Time
 	used    bool
 }
 
-// refresh is a refresh token. A used one is remembered likewise (RFC 9700
-// section 4.14.2).
+// refresh is a refresh token. A used one is remembered likewise (RFC 9700 section
+// 4.14.2).
 type refresh struct {
 	grant grant
 	used  bool
@@ -130,8 +130,8 @@ func (s *storage) SaveAuthCode(_ context.Context, id, text string) error {
 	return nil
 }
 
-// AuthRequestByCode returns the request of a code. One that comes again takes
-// the tokens of the first time with it.
+// AuthRequestByCode returns the request of a code. If the code was used before, its
+// earlier tokens are revoked.
 func (s *storage) AuthRequestByCode(_ context.Context, text string) (op.AuthRequest, error) {
 	c, found := s.codes.get(text)
 	switch {
@@ -148,11 +148,12 @@ func (s *storage) AuthRequestByCode(_ context.Context, text string) (op.AuthRequ
 	return &r, nil
 }
 
-// DeleteAuthRequest has nothing to do: SaveAuthCode took the request, and the
-// code was used up when its tokens were made.
+// DeleteAuthRequest does nothing: SaveAuthCode removed the request, and the code was used
+// up when its tokens were made.
 func (s *storage) DeleteAuthRequest(context.Context, string) error { return nil }
 
-// useCode marks a code as used; of several callers, one may.
+// useCode marks a code as used, and reports whether it was unused: true for only one of
+// several callers.
 func (s *storage) useCode(text string) bool {
 	return s.codes.update(text, func(c *code) bool {
 		fresh := !c.used
@@ -170,9 +171,8 @@ func (s *storage) revokeSession(id string) {
 	s.refresh.removeIf(func(r refresh) bool { return r.grant.Session == id && !r.used })
 }
 
-// SigningKey signs nothing that leaves the program: mint replaces each token of
-// the library. A key that is published nowhere makes sure that one which was
-// forgotten would not verify.
+// SigningKey returns an unpublished key. Nothing that it signs leaves the program, since
+// mint replaces every token of the library; if one were missed, it would not verify.
 func (s *storage) SigningKey(context.Context) (op.SigningKey, error) {
 	return placeholder(s.library), nil
 }
@@ -183,7 +183,7 @@ func (placeholder) SignatureAlgorithm() jose.SignatureAlgorithm { return jose.Ed
 func (p placeholder) Key() any                                  { return ed25519.PrivateKey(p) }
 func (placeholder) ID() string                                  { return "replaced" }
 
-// SignatureAlgorithms are those of the keys that are published.
+// SignatureAlgorithms returns those of the published keys.
 func (s *storage) SignatureAlgorithms(context.Context) ([]jose.SignatureAlgorithm, error) {
 	var list []jose.SignatureAlgorithm
 	for _, alg := range s.p.o.Keys.Algorithms() {
@@ -203,7 +203,7 @@ func (s *storage) AuthRequestByID(context.Context, string) (op.AuthRequest, erro
 func (s *storage) KeySet(context.Context) ([]op.Key, error) { return nil, errUnused }
 
 func (s *storage) SetUserinfoFromScopes(context.Context, *oidc.UserInfo, string, string, []string) error {
-	return nil // mint decides the claims
+	return nil // mint sets the claims
 }
 
 func (s *storage) SetUserinfoFromToken(context.Context, *oidc.UserInfo, string, string, string) error {
@@ -215,7 +215,7 @@ func (s *storage) SetIntrospectionFromToken(context.Context, *oidc.Introspection
 }
 
 func (s *storage) GetPrivateClaimsFromScopes(context.Context, string, string, []string) (map[string]any, error) {
-	return nil, nil // mint decides the claims
+	return nil, nil // mint sets the claims
 }
 
 func (s *storage) GetKeyByIDAndClientID(context.Context, string, string) (*jose.JSONWebKey, error) {

@@ -7,16 +7,15 @@ import (
 	"time"
 )
 
-// store keeps values for a time, and no more than a number of them: the oldest
-// is removed first. All values of one store are kept equally long. It is safe for
-// concurrent use.
+// store keeps up to a maximum number of values for a limited time, dropping the oldest
+// first. All values of a store have the same lifetime. It is safe for concurrent use.
 type store[T any] struct {
 	mu     sync.Mutex
 	now    func() time.Time
 	keep   time.Duration
 	most   int
 	values map[string]kept[T]
-	order  []named // oldest first; values removed before their time are passed over
+	order  []named // oldest first; values that were removed early are skipped
 	puts   uint64
 }
 
@@ -25,8 +24,8 @@ type kept[T any] struct {
 	named
 }
 
-// named is an entry of order. put numbers the calls of put, and so tells apart a
-// value that was put again under its key.
+// named is an entry of order. put numbers its calls, to recognize a value that was stored
+// again under its key.
 type named struct {
 	key   string
 	put   uint64
@@ -37,7 +36,7 @@ func newStore[T any](keep time.Duration, most int, now func() time.Time) *store[
 	return &store[T]{now: now, keep: keep, most: most, values: map[string]kept[T]{}}
 }
 
-// put keeps v under key.
+// put stores v under key.
 func (s *store[T]) put(key string, v T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,8 +69,7 @@ func (s *store[T]) get(key string) (v T, found bool) {
 	return k.value, true
 }
 
-// take returns the value under key and forgets it: of several callers, one gets
-// it.
+// take returns the value under key and removes it: only one of several callers gets it.
 func (s *store[T]) take(key string) (v T, found bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,8 +81,8 @@ func (s *store[T]) take(key string) (v T, found bool) {
 	return k.value, true
 }
 
-// update changes the value under key by do, which reports whether to keep the
-// change. It reports whether it was changed.
+// update applies do, which reports whether to keep the change, to the value under key. It
+// reports whether the value was changed.
 func (s *store[T]) update(key string, do func(v *T) bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,7 +94,7 @@ func (s *store[T]) update(key string, do func(v *T) bool) bool {
 	return true
 }
 
-// removeIf forgets the values that match.
+// removeIf removes the values that match.
 func (s *store[T]) removeIf(match func(T) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

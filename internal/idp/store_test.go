@@ -8,8 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestStoreIsBoundedInNumberAndTime compares a store with a list that is searched
-// through: the newest that are young enough, each once.
+// TestStoreIsBoundedInNumberAndTime compares a store with a simple list.
 func TestStoreIsBoundedInNumberAndTime(t *testing.T) {
 	t.Parallel()
 	type entry struct {

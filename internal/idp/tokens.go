@@ -11,14 +11,14 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// issuedKey is the key of the context under which a token request finds the
-// grant that storage made for it.
+// issuedKey is the context key under which a token request finds the grant that storage
+// made for it.
 type issuedKey struct{}
 
 // issued is filled in while the library makes a token.
 type issued struct {
 	grant    *grant
-	audience []string // those that the request names
+	audience []string // named in the request
 }
 
 func withIssued(ctx context.Context, audience []string) (context.Context, *issued) {
@@ -26,7 +26,7 @@ func withIssued(ctx context.Context, audience []string) (context.Context, *issue
 	return context.WithValue(ctx, issuedKey{}, i), i
 }
 
-// CreateAccessToken keeps what the token of a request is for.
+// CreateAccessToken records what the token of a request is for.
 func (s *storage) CreateAccessToken(ctx context.Context, r op.TokenRequest) (string, time.Time, error) {
 	g, err := s.grantOf(r)
 	if err != nil {
@@ -35,11 +35,11 @@ func (s *storage) CreateAccessToken(ctx context.Context, r op.TokenRequest) (str
 	return s.issue(ctx, g)
 }
 
-// grantOf returns what r is about, and uses up the code that it came with.
+// grantOf returns the grant of r, and uses up its code.
 func (s *storage) grantOf(r op.TokenRequest) (grant, error) {
 	switch r := r.(type) {
 	case *request:
-		if !s.useCode(r.code) { // another request was quicker
+		if !s.useCode(r.code) { // another request was faster
 			s.revokeSession(r.id)
 			return grant{}, oidc.ErrInvalidGrant().WithDescription("the code was used before; its tokens are revoked")
 		}
@@ -54,7 +54,7 @@ func (s *storage) grantOf(r op.TokenRequest) (grant, error) {
 	return grant{}, oidc.ErrUnsupportedGrantType()
 }
 
-// issue gives g an id and keeps it.
+// issue gives g an ID and stores it.
 func (s *storage) issue(ctx context.Context, g grant) (id string, until time.Time, err error) {
 	i, ok := ctx.Value(issuedKey{}).(*issued)
 	if !ok {
@@ -67,14 +67,14 @@ func (s *storage) issue(ctx context.Context, g grant) (id string, until time.Tim
 	return g.ID, time.Now().Add(s.p.o.TTL), nil // the library subtracts time.Now
 }
 
-// CreateAccessAndRefreshTokens is CreateAccessToken with a refresh token, which
-// replaces the current one. That has then been used.
+// CreateAccessAndRefreshTokens is CreateAccessToken with a refresh token, which replaces
+// current, if any, and marks it as used.
 func (s *storage) CreateAccessAndRefreshTokens(ctx context.Context, r op.TokenRequest, current string) (id, next string, until time.Time, err error) {
 	g, err := s.grantOf(r)
 	if err != nil {
 		return "", "", until, err
 	}
-	whole := g // a refresh for fewer scopes leaves the others for the next one
+	whole := g // a refresh with fewer scopes keeps the others for the next one
 	if current != "" {
 		fresh := s.refresh.update(hashed(current), func(r *refresh) bool {
 			was := r.used
@@ -96,14 +96,14 @@ func (s *storage) CreateAccessAndRefreshTokens(ctx context.Context, r op.TokenRe
 	return id, next, until, nil
 }
 
-// hashed is what a refresh token is kept under.
+// hashed returns the key under which a refresh token is stored.
 func hashed(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])
 }
 
-// TokenRequestByRefreshToken returns the grant of a refresh token. A used one
-// takes the tokens that followed it with it.
+// TokenRequestByRefreshToken returns the grant of a refresh token. If the token was used
+// before, the tokens issued since are revoked.
 func (s *storage) TokenRequestByRefreshToken(_ context.Context, token string) (op.RefreshTokenRequest, error) {
 	r, found := s.refresh.get(hashed(token))
 	if !found {
@@ -119,7 +119,7 @@ func (s *storage) TokenRequestByRefreshToken(_ context.Context, token string) (o
 	return &renewal{g}, nil
 }
 
-// TerminateSession forgets what a user has at a client.
+// TerminateSession forgets everything of a user at a client.
 func (s *storage) TerminateSession(_ context.Context, user, client string) error {
 	mine := func(g *grant) bool {
 		return g.User != nil && g.User.Name == user && (client == "" || g.Client.ID == client)
@@ -129,8 +129,8 @@ func (s *storage) TerminateSession(_ context.Context, user, client string) error
 	return nil
 }
 
-// RevokeToken forgets a refresh token with all tokens of its login, or one
-// access token. An unknown token is revoked already (RFC 7009 section 2.2).
+// RevokeToken forgets a refresh token with all tokens of its login, or one access token.
+// An unknown token counts as revoked (RFC 7009 section 2.2).
 func (s *storage) RevokeToken(_ context.Context, token, _, client string) *oidc.Error {
 	if r, found := s.refresh.get(hashed(token)); found {
 		if r.grant.Client.ID != client {
@@ -148,7 +148,7 @@ func (s *storage) RevokeToken(_ context.Context, token, _, client string) *oidc.
 	return nil
 }
 
-// GetRefreshTokenInfo tells refresh tokens from others.
+// GetRefreshTokenInfo identifies refresh tokens.
 func (s *storage) GetRefreshTokenInfo(_ context.Context, _, token string) (user, id string, err error) {
 	r, found := s.refresh.get(hashed(token))
 	if !found {

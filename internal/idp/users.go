@@ -9,16 +9,17 @@ import (
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
-// User is somebody who can be picked on the login page.
+// User is a user who can be chosen on the login page.
 type User struct {
 	Name string
-	// Claims are in every token of the user and at the userinfo endpoint.
+	// Claims are in every token of the user and in userinfo.
 	Claims []token.Claim
 	// Roles and Groups are put where Like has them.
 	Roles, Groups []string
 }
 
-// email is made up: the domain is reserved for tests (RFC 2606 section 2).
+// email returns a fictitious address: the domain is reserved for tests (RFC 2606 section
+// 2).
 func (u *User) email() string {
 	if strings.Contains(u.Name, "@") {
 		return u.Name
@@ -26,8 +27,8 @@ func (u *User) email() string {
 	return u.Name + "@example.test"
 }
 
-// profile returns the standard claims that scopes request (OpenID Connect Core
-// section 5.4), made up from the name.
+// profile returns the standard claims of scopes (OpenID Connect Core section 5.4),
+// derived from the name.
 func (u *User) profile(scopes []string) claims {
 	c := claims{}
 	if slices.Contains(scopes, oidc.ScopeProfile) {

@@ -10,8 +10,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// admit decides about the bearer token and returns the context of the call to
-// the upstream, with its metadata.
+// admit checks the bearer token and returns the context of the call to the upstream, with
+// its metadata.
 func (c *call) admit() (context.Context, error) {
 	ctx := c.client.Context()
 	md, _ := metadata.FromIncomingContext(ctx) // a copy
@@ -31,16 +31,16 @@ func (c *call) admit() (context.Context, error) {
 	return c.outgoing(ctx, md), nil
 }
 
-// decide decides about all that a call begins with, its messages aside.
+// decide checks everything that a call begins with, except its messages.
 func (c *call) decide(ctx context.Context, md metadata.MD) *enforce.Refusal {
 	values := md.Get("content-type")
-	if len(values) > 0 { // the transport has made sure that it is one of gRPC
+	if len(values) > 0 { // the transport has checked that it is one of gRPC
 		c.subtype = strings.TrimLeft(strings.TrimPrefix(values[0], "application/grpc"), "+;")
 	}
 	if n, most := listSize(c.method.Name, md), c.options.Limits.MetadataBytes; n > int(most) {
 		return refuse(enforce.InCall, fault.New(fault.LimitExceeded, "metadata", "%d bytes; at most %d are read", n, most))
 	}
-	// Messages that must be looked at must be protobuf.
+	// Messages to be checked must be protobuf.
 	if valid := c.subtype == "" || enforce.ValidKey(c.subtype); !valid || c.rules.Looks() && !c.isProtobuf() {
 		if !valid {
 			c.subtype = ""
@@ -58,7 +58,7 @@ func (c *call) decide(ctx context.Context, md metadata.MD) *enforce.Refusal {
 
 func (c *call) isProtobuf() bool { return c.subtype == "" || c.subtype == "proto" }
 
-// reporter returns what is called where refusals are reported only; nil where they end
+// reporter returns what is called if refusals are only reported, and nil if they end
 // calls.
 func (c *call) reporter() func(*enforce.Refusal) {
 	if c.options.ReportOnly {

@@ -23,13 +23,13 @@ import (
 
 func valueOf(text string) protoreflect.Value { return protoreflect.ValueOfString(text) }
 
-// TestS59_Matrix refuses every bad token for every kind of call, and the upstream
-// never hears of it; a good one passes. A36, S64.
+// TestS59_Matrix: every bad token is refused for every kind of call without the upstream
+// hearing of it, and a valid one passes. A36, S64.
 func TestS59_Matrix(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{options: proxy.Options{CachedTokens: 100}})
 	for _, kind := range []string{"Who", "WhoClient", "WhoServer", "WhoBidi"} {
-		for range 2 { // the second time from the cache, if anything were
+		for range 2 { // the second time it could be cached
 			for _, c := range r.BadBearers() {
 				before := len(r.logged.String())
 				ctx := context.Background()
@@ -56,8 +56,8 @@ func TestS59_Matrix(t *testing.T) {
 	}
 }
 
-// waitLog returns what was logged after before, once it has want in it: the line
-// may come after the answer.
+// waitLog returns what was logged after before, once it contains want: the line may come
+// after the response.
 func (r *rig) waitLog(before int, want string) string {
 	r.t.Helper()
 	text := ""
@@ -68,7 +68,7 @@ func (r *rig) waitLog(before int, want string) string {
 	return text
 }
 
-// S64: nothing of a token is logged, whoever is wrong.
+// TestS64_LogTellsNoToken: nothing of a token is logged, whoever is at fault. S64.
 func TestS64_LogTellsNoToken(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -92,8 +92,8 @@ func TestS64_LogTellsNoToken(t *testing.T) {
 	}
 }
 
-// TestS59_KeysDown answers UNAVAILABLE, never "bad token" (S24), until the keys
-// can be had.
+// TestS59_KeysDown: calls are UNAVAILABLE, never "bad token" (S24), until the keys are
+// available.
 func TestS59_KeysDown(t *testing.T) {
 	t.Parallel()
 	gone := testkit.Listen(t)
@@ -129,8 +129,8 @@ func TestS59_KeysDown(t *testing.T) {
 	}
 }
 
-// S62: what a client says of claims is removed, on every method; authorization
-// goes on only where nobody validated it or somebody asked for it.
+// TestS62_MetadataUpstream: claim metadata of clients is removed on every method;
+// authorization is forwarded only if it was not validated, or on request. S62.
 func TestS62_MetadataUpstream(t *testing.T) {
 	t.Parallel()
 	for name, forward := range map[string]bool{"by default": false, "ForwardAuthorization": true} {
@@ -171,12 +171,12 @@ func TestS62_MetadataUpstream(t *testing.T) {
 	}
 }
 
-// TestA92_Development takes unsigned tokens where the development key is, and
-// enforces all the rest; nowhere else, as TestS59_Matrix has it.
+// TestA92_Development: unsigned tokens are accepted only with the development key, and
+// everything else is enforced; TestS59_Matrix covers other keys.
 func TestA92_Development(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{world: policytest.Setup{Keys: []*keys.Key{keys.Development("")}, Verify: verify.Options{Development: true}}})
-	unsigned := func(claims string) string { // as in the user's document: two parts, with padding
+	unsigned := func(claims string) string { // as in the user's documentation: two parts, with padding
 		return base64.StdEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + base64.StdEncoding.EncodeToString([]byte(claims))
 	}
 	for claims, want := range map[string]codes.Code{

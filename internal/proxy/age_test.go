@@ -16,7 +16,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// connectionCount counts the connections that a client has begun.
+// connectionCount counts the connections of a client.
 type connectionCount struct{ begun atomic.Int64 }
 
 func (c *connectionCount) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
@@ -32,8 +32,8 @@ func (c *connectionCount) HandleConn(_ context.Context, s stats.ConnStats) {
 	}
 }
 
-// TestConnectionAge_LosesNoCall: a client is made to connect anew again and
-// again, and of its calls, short or long, not one is lost.
+// TestConnectionAge_LosesNoCall: a client that has to reconnect again and again loses
+// none of its calls, short or long.
 func TestConnectionAge_LosesNoCall(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{options: proxy.Options{ConnectionAge: 50 * time.Millisecond}})
@@ -61,7 +61,7 @@ func TestConnectionAge_LosesNoCall(t *testing.T) {
 	}
 }
 
-// TestConnectionAge_Grace breaks off, in the end, what does not end.
+// TestConnectionAge_Grace: calls that do not end are cut off in the end.
 func TestConnectionAge_Grace(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{options: proxy.Options{ConnectionAge: 20 * time.Millisecond, ConnectionGrace: 50 * time.Millisecond}})

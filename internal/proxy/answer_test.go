@@ -12,10 +12,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestProxyRelabelsNoResponse: a response in another content type than the request
-// would reach the client as one in its own, since a server's transport answers in
-// that. It ends INTERNAL; a status alone passes, and so does protobuf by either
-// name (S80).
+// TestProxyRelabelsNoResponse: the server's transport responds in the content type of the
+// request, so a response in another one would be mislabeled. Such a call ends as
+// INTERNAL; a status without messages passes, and so does protobuf by either name (S80).
 func TestProxyRelabelsNoResponse(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -61,7 +60,7 @@ func TestProxyRelabelsNoResponse(t *testing.T) {
 	}
 }
 
-// answering is an upstream that answers in that content type, and returns its
+// answering starts an upstream that responds in that content type, and returns its
 // address.
 func answering(t *testing.T, kind string) string {
 	t.Helper()

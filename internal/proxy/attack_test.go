@@ -22,8 +22,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/proxy"
 )
 
-// What a child of this program is, instead of tests: attackers of the proxy that
-// attackAddr names, or a proxy for them.
+// What a child process of the test binary runs instead of tests: attackers of the proxy
+// at attackAddr, or a proxy.
 const (
 	attackAddr = "JWTCTL_TEST_ATTACK"
 	asProxy    = "JWTCTL_TEST_PROXY"
@@ -37,10 +37,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// attackers are a crowd of connections to addr that are idle, but between a line
-// of in with a rate and a token, and the next, which is empty: it answers that
-// with how many were sent. They are a process of their own, which has the CPU
-// that nobody else wants: attackers do not compute on the machine they attack.
+// attackers keeps many connections to addr, idle except between a line in in with a rate
+// and a token, and the next, empty line, to which it replies with the number of calls
+// sent. It is a separate process with low priority: real attackers do not use the CPU of
+// the machine that they attack.
 func attackers(addr string, in io.Reader, out io.Writer) {
 	all := make([]*attacker, crowd)
 	for i := range all {
@@ -63,7 +63,7 @@ func attackers(addr string, in io.Reader, out io.Writer) {
 	}
 }
 
-// child is attackers from the outside.
+// child is an attackers process.
 type child struct {
 	b   *testing.B
 	in  io.Writer
@@ -80,7 +80,7 @@ func startAttackers(b *testing.B, addr string) *child {
 	return c
 }
 
-// again runs this program once more, by args, until the benchmark ends.
+// again runs this program once more with args, until the benchmark ends.
 func again(b *testing.B, env string, args ...string) (*exec.Cmd, io.Writer, *bufio.Reader) {
 	b.Helper()
 	cmd := exec.CommandContext(b.Context(), args[0], args[1:]...)
@@ -104,10 +104,10 @@ func again(b *testing.B, env string, args ...string) (*exec.Cmd, io.Writer, *buf
 	return cmd, in, bufio.NewReader(out)
 }
 
-// mostToken is the longest token that 16 KiB of metadata have room for.
+// mostToken is the longest token that fits into 16 KiB of metadata.
 const mostToken = 15 << 10
 
-// process is a proxy of its own, and what its clients need.
+// process is a proxy in a separate process, and what its clients need.
 type process struct {
 	Addr, Good, Forged string
 	Request            []byte
@@ -130,7 +130,7 @@ func startProcess(b *testing.B) *process {
 	return p
 }
 
-// cpu returns the time that p has computed.
+// cpu returns the CPU time used by p.
 func (p *process) cpu() time.Duration {
 	p.b.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
@@ -145,8 +145,8 @@ func (p *process) cpu() time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
-// TestProxyProcess is no test, but the proxy of startProcess: it serves, with a
-// clock that goes on, until stdin ends.
+// TestProxyProcess is not a test but the proxy of startProcess: it serves, with a running
+// clock, until stdin ends.
 func TestProxyProcess(t *testing.T) {
 	if os.Getenv(asProxy) == "" {
 		return
@@ -174,8 +174,7 @@ func TestProxyProcess(t *testing.T) {
 	}
 }
 
-// begin has all send token, see attack; end ends that, and returns how many were
-// sent.
+// begin makes all send token, see attack; end stops that, and returns the number sent.
 func (c *child) begin(token string, rate int) { c.tell("%d %s\n", rate, token) }
 
 func (c *child) end() int {
@@ -196,14 +195,14 @@ func (c *child) answer() (n int) {
 	return n
 }
 
-// attacker is a connection that sends bad tokens at next to no cost of its own:
-// its request is encoded once. It connects again when it is thrown out.
+// attacker is a connection that sends bad tokens at almost no cost: its request is
+// encoded once. It reconnects when it is disconnected.
 type attacker struct {
 	addr     string
 	conn     net.Conn
 	framer   *http2.Framer
 	id       uint32
-	answered chan bool // one for each answer; closed with the connection
+	answered chan bool // one for each response; closed with the connection
 }
 
 func newAttacker(addr string) *attacker {
@@ -252,8 +251,9 @@ func (a *attacker) send(block []byte) {
 	a.id += 2
 }
 
-// attack has all send token, rate times a second together or, for 0, whenever they
-// are answered, until stop, which returns how often they did once all are answered.
+// attack makes all send token, rate times per second in total or, for 0, as fast as they
+// are answered, until stop is called, which waits for the responses and returns their
+// number.
 func attack(all []*attacker, token string, rate int) (stop func() int64) {
 	var block bytes.Buffer
 	enc := hpack.NewEncoder(&block)

@@ -12,15 +12,15 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// TestS66_Backpressure lets one side of a stream send no more than the other side
-// takes, but for what fits into buffers on the way: a slow upstream, or a slow
-// client, costs the proxy no memory. The stream still ends when it is told to.
+// TestS66_Backpressure: one side of a stream can send no more than the other side
+// receives, apart from buffers on the way, so a slow upstream or client costs the proxy
+// no memory. The stream still ends on request.
 func TestS66_Backpressure(t *testing.T) {
 	t.Parallel()
-	const size, most = 64 << 10, 64 << 20 // of a message, and in all
+	const size, most = 64 << 10, 64 << 20 // of a message, and in total
 	chunk := `{"text":"` + strings.Repeat("x", size) + `"}`
 	var sent atomic.Int64
-	// settled waits until nobody sends any more, and returns how much was sent.
+	// settled waits until sending has stopped, and returns how much was sent.
 	settled := func() int64 {
 		for {
 			before := sent.Load()

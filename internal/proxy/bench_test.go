@@ -38,14 +38,13 @@ service S {
 
 const benchClaims = `{"iss":"https://issuer.example","sub":"jwtctl","aud":"orders","permissions":["orders:read","orders:write"],"iat":1769859000,"exp":1769864400}`
 
-// bench is a proxy with and one without a cache, and the ways to call through
-// them.
+// bench is a proxy with a cache and one without, and the ways to call through them.
 type bench struct {
 	plain, cached *rig
 	token         string
 	ways          []way
-	// verifies makes the upstream check the bare signature, in a goroutine that is
-	// as fresh as the proxy's.
+	// verifies makes the upstream check the bare signature, in a new goroutine as in the
+	// proxy.
 	verifies atomic.Bool
 }
 
@@ -86,7 +85,7 @@ func newBench(b *testing.B) *bench {
 	return t
 }
 
-// calls makes n calls one after the other, and notes how long each took.
+// calls makes n calls one after the other, and records how long each took.
 func (t *bench) calls(b *testing.B, w way, n int, took []time.Duration) []time.Duration {
 	ctx := metadata.AppendToOutgoingContext(context.Background(), "authorization", "Bearer "+t.token)
 	request := t.plain.benchRequest(w.method)
@@ -102,10 +101,10 @@ func (t *bench) calls(b *testing.B, w way, n int, took []time.Duration) []time.D
 	return took
 }
 
-// BenchmarkProxy compares unary calls that go direct, through the proxy, and
-// with ever more for it to do, all with ES256: with 32 clients at once, where
-// ns/op is 1 / throughput, and with one, for the latency. Wanted: passthrough p50
-// at most 1 ms over direct.
+// BenchmarkProxy compares unary calls made directly, through the proxy, and with
+// increasing work for it, all with ES256: with 32 concurrent clients, where ns/op is 1 /
+// throughput, and with one, for the latency. Target: passthrough p50 at most 1 ms more
+// than direct.
 func BenchmarkProxy(b *testing.B) {
 	t := newBench(b)
 	for _, clients := range []int{32, 1} {
@@ -135,13 +134,12 @@ func BenchmarkProxy(b *testing.B) {
 	}
 }
 
-// BenchmarkProxyCost compares the CPU that client, proxy and upstream, one
-// program, spend on a call: with 16 clients at once, as on a proxy that is in use,
-// and with one, where every message wakes somebody up. The ways take turns, so
-// that what else the machine does falls on all, and the median of the turns
-// counts: use -benchtime 100x or more. over-bare is what a call costs beside
-// passthrough, in verifications of the bare signature. Wanted: bearer at most 1.3
-// in use.
+// BenchmarkProxyCost compares the CPU time that client, proxy and upstream, in one
+// process, spend on a call: with 16 concurrent clients, as on a busy proxy, and with one,
+// where every message wakes up a goroutine. The ways take turns, so that load on the
+// machine affects all, and the median counts: use -benchtime 100x or more. over-bare is
+// the cost of a call beyond passthrough, in verifications of the bare signature. Target:
+// bearer at most 1.3 when busy.
 func BenchmarkProxyCost(b *testing.B) {
 	t := newBench(b)
 	for _, c := range []struct {
@@ -149,7 +147,7 @@ func BenchmarkProxyCost(b *testing.B) {
 		clients, calls int
 	}{{"in use", 16, 10}, {"one client", 1, 20}} {
 		b.Run(c.name, func(b *testing.B) {
-			spent := make([][]float64, len(t.ways)) // µs of a call, turn by turn
+			spent := make([][]float64, len(t.ways)) // µs per call, by turn
 			for b.Loop() {
 				for i, w := range t.ways {
 					spent[i] = append(spent[i], t.cost(b, w, c.clients, c.calls))
@@ -160,8 +158,7 @@ func BenchmarkProxyCost(b *testing.B) {
 	}
 }
 
-// cost returns the µs of CPU of one of the calls that clients make, each so many
-// one after the other.
+// cost returns the CPU time in µs of a call, when clients each make this number of calls.
 func (t *bench) cost(b *testing.B, w way, clients, calls int) float64 {
 	t.verifies.Store(w.verifies)
 	before := cpu(b)
@@ -208,7 +205,7 @@ func (r *rig) benchRequest(method string) []byte {
 	return wire
 }
 
-// bareVerification returns a check of token's signature alone.
+// bareVerification returns a function that checks only token's signature.
 func bareVerification(b *testing.B, key *keys.Key, token string) func() {
 	b.Helper()
 	at := strings.LastIndexByte(token, '.')
@@ -226,7 +223,7 @@ func bareVerification(b *testing.B, key *keys.Key, token string) func() {
 	}
 }
 
-// cpu returns the time that this process has computed.
+// cpu returns the CPU time of this process.
 func cpu(b *testing.B) time.Duration {
 	b.Helper()
 	var u syscall.Rusage

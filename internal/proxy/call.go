@@ -15,31 +15,31 @@ import (
 	"github.com/jwtctl/jwtctl/internal/plan"
 )
 
-// call is one call on its way through.
+// call is one call through the proxy.
 type call struct {
 	*Proxy
-	// rules decide about the call, by the policy that it began with.
+	// rules check the call by the policy that it began with.
 	rules  *enforce.Call
 	method *plan.Method // of rules
 	client grpc.ServerStream
 	began  time.Time
-	// subtype is what the content type says about the messages, "" for protobuf.
+	// subtype is the message format in the content type, or "" for protobuf.
 	subtype string
-	// otherType reports that the upstream's answer says otherwise.
+	// otherType is set if the upstream's response has another.
 	otherType   bool
 	compression compression
-	answers     string // the encoding of the answer, where it is watched
-	exact       *exact // nil for calls that need none; else watched
+	answers     string // the encoding of the response, if it is watched
+	exact       *exact // nil for calls that need none
 	watched     exact
-	// answered reports that the client was sent a message.
+	// answered is set once the client was sent a message.
 	answered bool
-	// in and out hold the request and the answer that are on their way.
+	// in and out hold the current request and response.
 	in, out frame
 }
 
-// handle is where every call comes in.
+// handle handles every call.
 func (p *Proxy) handle(_ any, client grpc.ServerStream) (err error) {
-	// The path as the client spelled it is the only name there is (S60).
+	// Only the path as the client spelled it is used (S60).
 	path, _ := grpc.MethodFromServerStream(client)
 	c := &call{Proxy: p, client: client, began: p.options.Now()}
 	c.rules = p.state.Load().Call(path, c.reporter())
@@ -71,18 +71,17 @@ func (p *Proxy) handle(_ any, client grpc.ServerStream) (err error) {
 	return c.forward(ctx)
 }
 
-// forward opens the call to the upstream and passes messages both ways until it
-// ends.
+// forward opens the call to the upstream and passes messages both ways until it ends.
 //
-// Where requests have to be validated, the upstream hears of the call with the
-// first one that passed, and where there is one request only, with that one: a
-// call that is refused leaves no trace there (S59).
+// If requests are validated, the upstream hears of the call with the first accepted
+// request; if there is only one request, with that one: a refused call leaves no trace
+// there (S59).
 func (c *call) forward(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	one := c.method.OneRequest()
 	waits := one || c.method.Request != nil
-	if c.options.ReportOnly { // however many there are, they pass
+	if c.options.ReportOnly { // any number of requests passes
 		one, waits = false, false
 	}
 	var first *frame
@@ -106,15 +105,14 @@ func (c *call) forward(ctx context.Context) error {
 		return unreachable(err)
 	case !waits:
 		go c.pump(ctx, cancel, up)
-	case up.SendMsg(first) == nil && !one: // an error is for RecvMsg to tell
+	case up.SendMsg(first) == nil && !one: // RecvMsg returns the error
 		go c.pump(ctx, cancel, up)
 	}
 	return c.respond(ctx, up)
 }
 
-// noMore waits until the client has sent all requests of a method that takes
-// one, and returns an error if there is another, or if the one may not be
-// delivered any more.
+// noMore waits until the client has sent all requests of a method that takes one. It
+// returns an error if there is another, or if the request may no longer be delivered.
 func (c *call) noMore(ctx context.Context) error {
 	var f frame
 	switch err := c.client.RecvMsg(&f); {
@@ -127,8 +125,8 @@ func (c *call) noMore(ctx context.Context) error {
 	return refused(c.rules.Request(ctx, nil))
 }
 
-// pump passes requests until the client has no more. A message that is refused
-// ends the call, by its context, with that refusal (S63).
+// pump forwards requests until the client has no more. A refused message ends the call
+// through its context, with the refusal (S63).
 func (c *call) pump(ctx context.Context, cancel context.CancelCauseFunc, up grpc.ClientStream) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -146,13 +144,13 @@ func (c *call) pump(ctx context.Context, cancel context.CancelCauseFunc, up grpc
 			return
 		}
 		if up.SendMsg(f) != nil {
-			return // RecvMsg says why
+			return // RecvMsg returns the reason
 		}
 	}
 }
 
-// receive returns the next request as it goes upstream; nil when there are no
-// more, and that is right (A37, S63, S88).
+// receive returns the next request for the upstream, or nil if there are no more and that
+// is permitted (A37, S63, S88).
 func (c *call) receive(ctx context.Context) (*frame, error) {
 	f := &c.in
 	switch err := c.client.RecvMsg(f); {
@@ -170,10 +168,10 @@ func (c *call) receive(ctx context.Context) (*frame, error) {
 	return c.request(ctx, f)
 }
 
-// respond passes the upstream's answer to the client.
+// respond forwards the upstream's response to the client.
 func (c *call) respond(ctx context.Context, up grpc.ClientStream) error {
 	// A client that waits for a stream to begin waits for its header; that of a single
-	// answer goes with it.
+	// response is sent with it.
 	if !c.method.OneResponse() {
 		if err := c.header(ctx, up, grpc.SendHeader, false); err != nil {
 			return err
@@ -212,28 +210,28 @@ func (c *call) respond(ctx context.Context, up grpc.ClientStream) error {
 	}
 }
 
-// header passes the upstream's header on by send; there is none if it answers
-// with a status alone. empty reports that no message follows it.
+// header forwards the upstream's header with send; there is none if the response is only
+// a status. empty is set if no message follows it.
 //
-// Unlike those of c.client, grpc.SendHeader, SetHeader and SetTrailer let pass what
-// is valid in HTTP alone, see outgoing.
+// Unlike the methods of c.client, grpc.SendHeader, SetHeader and SetTrailer permit what
+// is valid in HTTP only, see outgoing.
 func (c *call) header(ctx context.Context, up grpc.ClientStream, send func(context.Context, metadata.MD) error, empty bool) error {
 	md, err := up.Header()
 	if err != nil || md == nil {
-		return nil // RecvMsg says why
+		return nil // RecvMsg returns the reason
 	}
 	if err := c.answerIn(ctx, empty); err != nil {
 		return err
 	}
-	// The client would take its messages for those of the type that it requested:
-	// that is what it is answered in.
+	// The client would take the messages for the type that it requested: the response has
+	// that content type.
 	c.otherType = !c.answeredAs(md["content-type"])
 	return send(c.client.Context(), forwardable(md))
 }
 
-// answeredAs reports whether the content type of a response, values, is that of the
-// request: gRPC's without a subtype is that of protobuf (PROTOCOL-HTTP2.md,
-// Content-Type). The transport has refused what is not of gRPC.
+// answeredAs reports whether values, the content type of a response, is that of the
+// request: gRPC without a subtype means protobuf (PROTOCOL-HTTP2.md, Content-Type). The
+// transport has refused content types that are not gRPC.
 func (c *call) answeredAs(values []string) bool {
 	if len(values) == 0 {
 		return true
@@ -243,7 +241,7 @@ func (c *call) answeredAs(values []string) bool {
 	return subtype == c.subtype || c.isProtobuf() && (subtype == "" || subtype == "proto")
 }
 
-// finish returns how the call ends where RecvMsg has returned ended.
+// finish returns how the call ends after RecvMsg has returned ended.
 func (c *call) finish(ctx context.Context, up grpc.ClientStream, ended error, empty bool) error {
 	if cause := context.Cause(ctx); cause != nil {
 		if _, ours := status.FromError(cause); ours { // pump's; that of a client is not a status
@@ -255,7 +253,7 @@ func (c *call) finish(ctx context.Context, up grpc.ClientStream, ended error, em
 			return err
 		}
 	}
-	_ = grpc.SetTrailer(c.client.Context(), forwardable(up.Trailer())) // fails once the call is over
+	_ = grpc.SetTrailer(c.client.Context(), forwardable(up.Trailer())) // fails once the call has ended
 	if ended == io.EOF {
 		return nil
 	}

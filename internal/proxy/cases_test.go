@@ -14,13 +14,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// TestCallCases decides the calls that all who enforce decide alike, and delivers what
-// passed alone. A12, A30-A37, A41, A42, A50, S59, S60, S61, S63, S77.
+// TestCallCases: calls get the same verdicts as everywhere else, and only accepted
+// messages are delivered. A12, A30-A37, A41, A42, A50, S59, S60, S61, S63, S77.
 func TestCallCases(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
 	cases := r.CallCases()
-	late := func(c policytest.CallCase) int { // what passed may reach the upstream after the answer
+	late := func(c policytest.CallCase) int { // accepted messages may reach the upstream after the response
 		if c.Status != 0 && c.Passed > 0 {
 			return 1
 		}

@@ -12,13 +12,13 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// TestA34_ClaimMetadata sends claims through a proxy and looks at what a real
-// server gets. A35.
+// TestA34_ClaimMetadata sends claims through a proxy and checks what a real server
+// receives. A35.
 func TestA34_ClaimMetadata(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
 	tests := map[string]struct {
-		claims string            // one JSON object
+		claims string            // a JSON object
 		want   map[string]string // without the prefix
 	}{
 		"strings are unquoted":      {`{"sub":"alice","s":"say \"hi\"\\"}`, map[string]string{"sub": "alice", "s": `say "hi"\`}},
@@ -53,7 +53,7 @@ func TestA34_ClaimMetadata(t *testing.T) {
 		if !maps.Equal(got, c.want) {
 			t.Errorf("%s: got %q, want %q", name, got, c.want)
 		}
-		for key, text := range got { // what is no string is the same JSON still
+		for key, text := range got { // anything but a string is still the same JSON
 			var is, was any
 			claims := map[string]json.RawMessage{}
 			_ = json.Unmarshal([]byte(c.claims), &claims)
@@ -68,7 +68,7 @@ func TestA34_ClaimMetadata(t *testing.T) {
 
 func canonical(v any) []byte { text, _ := json.Marshal(v); return text }
 
-// TestA35_NamesAlike refuses a token whose claims would be one key.
+// TestA35_NamesAlike: a token is refused if two of its claims would have the same key.
 func TestA35_NamesAlike(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -83,7 +83,7 @@ func TestA35_NamesAlike(t *testing.T) {
 	}
 }
 
-// TestS67_TraceContext passes what tracers send (W3C Trace Context, OpenCensus).
+// TestS67_TraceContext: trace metadata is forwarded (W3C Trace Context, OpenCensus).
 func TestS67_TraceContext(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})

@@ -21,33 +21,33 @@ import (
 
 const acceptEncoding = "grpc-accept-encoding"
 
-// compression is how the messages of a call are compressed: as the client chose it,
-// on both connections (gRPC's compression.md).
+// compression is how the messages of a call are compressed: as the client chose, on both
+// connections (gRPC's compression.md).
 type compression struct {
-	// request is the client's grpc-encoding, "" for none.
+	// request is the client's grpc-encoding, or "".
 	request string
 	*accepted
-	// mirrors reports that an answer in the encoding of the request is accepted: it
-	// is listed, or there is no list (compression.md).
+	// mirrors is set if a response in the encoding of the request is accepted: it is
+	// listed, or there is no list (compression.md).
 	mirrors bool
-	// watch reports that the answer may be compressed, so that the upstream's
-	// grpc-encoding has to be known before there is a message.
+	// watch is set if the response may be compressed, so that the upstream's
+	// grpc-encoding must be known before the first message.
 	watch bool
 }
 
-// accepted are the encodings that a client accepts.
+// accepted holds the encodings that a client accepts.
 type accepted struct {
 	lists []string // the values of grpc-accept-encoding
-	names []string // that are listed
-	// accept are those that the upstream may answer in, and option says so to it.
+	names []string // the encodings in them
+	// accept are the encodings that the upstream may use, and option tells it so.
 	accept []string
 	option grpc.CallOption
-	// compresses reports that some of them compress.
+	// compresses is set if any of them compresses.
 	compresses bool
 }
 
-// newAccepted returns what lists say. Where answers are read, they must come in an
-// encoding that is known.
+// newAccepted returns the encodings in lists. If responses are read, only known encodings
+// are accepted.
 func newAccepted(lists []string, reads bool) *accepted {
 	a := &accepted{lists: slices.Clone(lists), option: acceptNone}
 	for _, list := range lists {
@@ -67,8 +67,8 @@ func newAccepted(lists []string, reads bool) *accepted {
 	return a
 }
 
-// lastAccepted is what calls whose answers are passed, and those whose answers are
-// read, accepted last: clients of one kind send one list.
+// lastAccepted caches the last lists of calls whose responses are passed, and whose
+// responses are read: clients of one kind send the same list.
 type lastAccepted struct{ passed, read atomic.Pointer[accepted] }
 
 func (l *lastAccepted) of(lists []string, reads bool) *accepted {
@@ -84,7 +84,7 @@ func (l *lastAccepted) of(lists []string, reads bool) *accepted {
 	return a
 }
 
-// compressionOf returns that of the call of ctx, with this metadata.
+// compressionOf returns the compression of the call of ctx with this metadata.
 func (p *Proxy) compressionOf(ctx context.Context, md metadata.MD, reads bool) compression {
 	lists := md[acceptEncoding]
 	c := compression{accepted: p.accepts.of(lists, reads)}
@@ -96,7 +96,7 @@ func (p *Proxy) compressionOf(ctx context.Context, md metadata.MD, reads bool) c
 	return c
 }
 
-// callOptions are those of the call to the upstream.
+// callOptions returns the options of the call to the upstream.
 func (c *call) callOptions() []grpc.CallOption {
 	options := append(make([]grpc.CallOption, 0, 4), asFrames, c.compression.option)
 	if c.compression.request != "" {
@@ -113,8 +113,8 @@ var (
 	acceptNone = experimental.AcceptCompressors(noEncoding)
 )
 
-// refuseOpaque returns the refusal of a request that must be read, and is in an
-// encoding that is opaque; the answer names those that are not (compression.md).
+// refuseOpaque refuses a request that must be read but has an opaque encoding; the
+// response lists supported ones (compression.md).
 func (c *call) refuseOpaque() *enforce.Refusal {
 	if c.method.Request == nil || !isOpaque(c.compression.request) {
 		return nil
@@ -127,19 +127,19 @@ func (c *call) refuseOpaque() *enforce.Refusal {
 	return refuse(enforce.InRequest, fault.New(fault.EncodingUnknown, "grpc-encoding", "the messages must be read"))
 }
 
-// isPlain reports that requests are not compressed.
+// isPlain reports whether requests are not compressed.
 func (c *compression) isPlain() bool { return c.request == "" || c.request == encoding.Identity }
 
-// answerIn sets the encoding of the answer, once the upstream's header is there: the
-// upstream's, which compression.md lets differ from the request's. grpc-go would take
-// the request's. empty reports that there is a header and no message.
+// answerIn sets the encoding of the response to that of the upstream, after its header
+// has arrived. compression.md permits it to differ from the request's, which grpc-go
+// would use. empty means that no message follows the header.
 func (c *call) answerIn(ctx context.Context, empty bool) error {
 	own := &c.compression
 	if c.exact == nil || !own.watch {
-		return nil // nothing is compressed
+		return nil // no messages are compressed
 	}
 	if !c.exact.wait(ctx) {
-		return nil // RecvMsg says why
+		return nil // RecvMsg returns the reason
 	}
 	if !empty {
 		c.answers = c.exact.encoding
@@ -153,8 +153,8 @@ func (c *call) answerIn(ctx context.Context, empty bool) error {
 	return grpc.SetSendCompressor(c.client.Context(), cmp.Or(c.answers, encoding.Identity))
 }
 
-// fits returns an error for a message that cannot go out in an encoding: where it is
-// opaque, only what came compressed can.
+// fits returns an error if the message cannot be sent in an encoding: only messages that
+// arrived compressed can be sent in an opaque one.
 func (f *frame) fits(name string) error {
 	if f.opaque != isOpaque(name) && f.data.Len() > 0 {
 		return status.Errorf(codes.Unimplemented, "Message is not compressed, and %q is not known here", name)

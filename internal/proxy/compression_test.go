@@ -1,6 +1,7 @@
 package proxy_test
 
-//lint:file-ignore SA1019 a compressor of one connection: the registry that replaces it is of the whole process
+// lint:file-ignore SA1019 a compressor of one connection: the registry that replaces it
+// is for the whole process
 
 import (
 	"context"
@@ -22,7 +23,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// last returns what the last header of a connection said of compression.
+// last returns the compression in the last header of a connection.
 func (e *encodings) last() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -32,9 +33,9 @@ func (e *encodings) last() string {
 	return e.seen[len(e.seen)-1]
 }
 
-// TestCompressionReachesTheServer sends requests on in the encoding that the client
-// chose, offers the server what the client accepts, and answers in the server's, which
-// is that of the request, on methods whose messages are read and on others (compression.md).
+// TestCompressionReachesTheServer: requests are forwarded in the client's encoding, the
+// server is offered what the client accepts, and the response has the server's encoding,
+// which is that of the request, whether or not messages are read (compression.md).
 func TestCompressionReachesTheServer(t *testing.T) {
 	t.Parallel()
 	atServer, atClient := &encodings{}, &encodings{}
@@ -73,8 +74,8 @@ func TestCompressionReachesTheServer(t *testing.T) {
 	})
 }
 
-// TestAnswersAreInWhatIsAccepted does not answer in the encoding of a request that the
-// client does not accept, where the server answers without any.
+// TestAnswersAreInWhatIsAccepted: if the server does not compress, the response does not
+// use the encoding of a request that the client does not accept.
 func TestAnswersAreInWhatIsAccepted(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})}, serve: func(_ string, ss grpc.ServerStream) error {
@@ -95,8 +96,9 @@ func TestAnswersAreInWhatIsAccepted(t *testing.T) {
 	}
 }
 
-// TestAnswersAreInWhatTheServerChose among what the client accepts, whatever the
-// encoding of the request, on methods whose messages are read and on others.
+// TestAnswersAreInWhatTheServerChose: the response has the encoding that the server chose
+// among those the client accepts, whatever that of the request, whether or not messages
+// are read.
 func TestAnswersAreInWhatTheServerChose(t *testing.T) {
 	t.Parallel()
 	var choice atomic.Value
@@ -131,7 +133,7 @@ func TestAnswersAreInWhatTheServerChose(t *testing.T) {
 	}
 }
 
-// strange is an encoding that the proxy does not know: each byte is inverted.
+// strange is an encoding that the proxy does not know: it inverts each byte.
 type strange struct{}
 
 func (strange) Type() string { return "br" }
@@ -156,15 +158,15 @@ func invert(p []byte) []byte {
 	return out
 }
 
-// TestUnknownEncodingsPass passes messages in an encoding that the proxy does not
-// know, both ways, on methods whose messages are not read; where they must be, the
-// call is UNIMPLEMENTED, and the client learns what is not (compression.md).
+// TestUnknownEncodingsPass: messages in an unknown encoding are forwarded both ways if
+// they are not read; otherwise the call is UNIMPLEMENTED and the client learns which
+// encodings are supported (compression.md).
 func TestUnknownEncodingsPass(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{upstream: []grpc.ServerOption{grpc.RPCCompressor(strange{}), grpc.RPCDecompressor(unstrange{})}})
 	accepts := grpc.WithDefaultCallOptions(experimental.AcceptCompressors("br"))
 	both := dial(t, r.addr, grpc.WithCompressor(strange{}), grpc.WithDecompressor(unstrange{}), accepts)
-	answers := dial(t, r.addr, grpc.WithDecompressor(unstrange{}), accepts) // sends without
+	answers := dial(t, r.addr, grpc.WithDecompressor(unstrange{}), accepts) // does not compress its own
 	text := strings.Repeat("y", 100_000)
 	for _, conn := range []*grpc.ClientConn{both, answers} {
 		for _, method := range []string{"Open", "OpenClient", "OpenServer", "OpenBidi", "Bearer"} {
@@ -184,7 +186,8 @@ func TestUnknownEncodingsPass(t *testing.T) {
 			t.Errorf("%s: %+v", method, got)
 		}
 	}
-	// Not all messages of a stream must be compressed; those of the proxy's could not be told apart.
+	// Not every message of a stream must be compressed; the proxy could not tell its own
+	// messages apart.
 	raw := r.raw()
 	raw.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	raw.headers(1, "/t.S/Open", "grpc-encoding", "br")
@@ -195,7 +198,7 @@ func TestUnknownEncodingsPass(t *testing.T) {
 	if got := r.upstream.calls.Load(); got != calls {
 		t.Errorf("%d calls reached the server", got-calls)
 	}
-	// An encoding that grpc-go was never told of.
+	// An encoding that is not registered with grpc-go.
 	raw.headers(3, "/t.S/Open", "grpc-encoding", "mine")
 	_ = raw.WriteData(3, true, wire([]byte("\n\x01x")))
 	if got := raw.answers(1)[3]; got.status != "12" {
@@ -203,8 +206,8 @@ func TestUnknownEncodingsPass(t *testing.T) {
 	}
 }
 
-// TestBombsOfEveryEncoding refuses messages that are small on the wire and too large
-// when they are decompressed, whatever the method. S66.
+// TestBombsOfEveryEncoding: messages that are small on the wire and too large after
+// decompression are refused for every method. S66.
 func TestBombsOfEveryEncoding(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{options: proxy.Options{Limits: proxy.Limits{MessageBytes: 100 << 10}}})
@@ -224,8 +227,8 @@ func TestBombsOfEveryEncoding(t *testing.T) {
 	}
 }
 
-// TestEncodingsAtOnce uses the compressors by many calls at once: none gets what is
-// another's.
+// TestEncodingsAtOnce uses the compressors by many calls at the same time: none gets
+// another's data.
 func TestEncodingsAtOnce(t *testing.T) {
 	t.Parallel()
 	r := start(t, reportSetup(false))

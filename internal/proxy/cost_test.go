@@ -4,9 +4,9 @@ package proxy_test
 
 import "testing"
 
-// TestPassedCallAllocates: a call that is only passed costs no more allocations beside a
-// direct one than it does now. It runs beside no other test, since it counts those of the
-// whole process; the race detector adds its own.
+// TestPassedCallAllocates: a call that is only forwarded needs no more additional
+// allocations than now. It counts those of the whole process, so it does not run in
+// parallel; the race detector adds its own.
 func TestPassedCallAllocates(t *testing.T) {
 	if testing.Short() {
 		t.Skip("counts what the program allocates")

@@ -14,8 +14,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestS50_Depth refuses a message that nests deeper than ProtoJSON may, before
-// anything walks it: to encode one costs by size times depth.
+// TestS50_Depth: a message that nests deeper than ProtoJSON permits is refused before
+// anything walks it: encoding it costs its size times its depth.
 func TestS50_Depth(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{source: `

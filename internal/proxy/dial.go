@@ -16,16 +16,15 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// Dial returns the upstream at target, "host:port" or any name
-// that grpc-go resolves ("dns:///…", "unix:///…"). It connects with the first
-// call, to every address that the name has, and again soon after it was lost.
-// A target that is not a name is a usage error.
+// Dial returns the upstream at target, "host:port" or a name that grpc-go resolves
+// ("dns:///…", "unix:///…"). It connects at the first call, to all addresses of the name,
+// and reconnects soon after a loss. An invalid target is a usage error.
 //
-// config is called for each connection, so that CAs and certificates may change
-// while the proxy runs; nil is plaintext.
+// config is called for each connection, so that CAs and certificates may change at run
+// time; nil means plaintext.
 //
-// The machine's HTTP proxy settings and service configurations in the DNS are
-// not followed: where calls go is for the caller to say.
+// The system's HTTP proxy settings and service configurations in DNS are ignored: only
+// the caller decides where calls go.
 func Dial(target string, config func() *tls.Config, l Limits) (*Upstream, error) {
 	plain, err := dial(target, config, l)
 	if err != nil {
@@ -48,17 +47,18 @@ func dial(target string, config func() *tls.Config, l Limits, more ...grpc.DialO
 		grpc.WithTransportCredentials(creds),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(l.MessageBytes)),
 		grpc.WithMaxHeaderListSize(l.MetadataBytes),
-		// Windows that do not grow, where grpc-go's own grow to 16 MiB by a ping with each answer.
+		// Static windows: dynamic ones in grpc-go grow to 16 MiB, and need a ping with
+		// each response.
 		grpc.WithStaticStreamWindowSize(1<<20),
 		grpc.WithStaticConnWindowSize(4<<20),
 		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig":[{"round_robin":{}}]}`),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithNoProxy(),
 		grpc.WithDisableRetry(),
-		// A server gone without a word is noticed; most let clients ping every five minutes.
+		// Detects a server that vanished; most permit pings every five minutes.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 6 * time.Minute, Timeout: 20 * time.Second}),
 		grpc.WithConnectParams(grpc.ConnectParams{
-			// grpc-go's own backoff leaves a server that is back alone for two minutes.
+			// grpc-go's default backoff ignores a restarted server for up to two minutes.
 			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 3 * time.Second},
 			MinConnectTimeout: 5 * time.Second,
 		}),
@@ -69,19 +69,19 @@ func dial(target string, config func() *tls.Config, l Limits, more ...grpc.DialO
 	return conn, nil
 }
 
-// renewed speaks TLS by the configuration of the time of each handshake. What it
-// embeds answers for the rest, which configurations do not differ in.
+// renewed uses the TLS configuration current at each handshake. The embedded one provides
+// the rest, in which configurations do not differ.
 type renewed struct {
 	credentials.TransportCredentials
 	config func() *tls.Config
 }
 
-// ClientHandshake is that of credentials.TransportCredentials.
+// ClientHandshake implements credentials.TransportCredentials.
 func (r renewed) ClientHandshake(ctx context.Context, authority string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	return credentials.NewTLS(r.config()).ClientHandshake(ctx, authority, conn)
 }
 
-// Clone is that of credentials.TransportCredentials.
+// Clone implements credentials.TransportCredentials.
 func (r renewed) Clone() credentials.TransportCredentials {
 	return renewed{r.TransportCredentials.Clone(), r.config}
 }

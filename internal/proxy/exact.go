@@ -13,15 +13,15 @@ import (
 	"github.com/jwtctl/jwtctl/internal/enforce"
 )
 
-// Upstream is the server behind, as by Dial. It has two connections. grpc-go
-// refuses to send metadata that HTTP allows and gRPC's own grammar does not, unless
-// a stats handler adds it, and tells no one else the encoding of an answer; and
-// stats cost CPU. So only calls that need it go by the connection that has one.
+// Upstream is the server behind the proxy, see Dial. It has two connections. grpc-go
+// refuses to send metadata that HTTP permits and gRPC's grammar does not, unless a stats
+// handler adds it, and only a stats handler learns the encoding of a response. Since
+// stats cost CPU, only calls that need them use the connection with a handler.
 type Upstream struct {
 	plain, exact *grpc.ClientConn
 }
 
-// NewStream is that of grpc.ClientConnInterface.
+// NewStream implements grpc.ClientConnInterface.
 func (u *Upstream) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	if exactly(ctx) != nil {
 		return u.exact.NewStream(ctx, desc, method, opts...)
@@ -32,12 +32,12 @@ func (u *Upstream) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 // Close closes both connections.
 func (u *Upstream) Close() error { return errors.Join(u.plain.Close(), u.exact.Close()) }
 
-// exact is what a call sends that grpc-go would refuse, and the encoding that it is
-// answered in, "" for none: known before a message of the answer is, and before that
-// once seen is closed.
+// exact is metadata that grpc-go would refuse to send, and the encoding of the response,
+// or "". The encoding is known before the first message of the response, or earlier, once
+// seen is closed.
 type exact struct {
-	pairs    []string      // of metadata, name and value in turn
-	seen     chan struct{} // nil where it is not needed before there is a message
+	pairs    []string      // alternating names and values
+	seen     chan struct{} // nil if not needed before the first message
 	once     sync.Once
 	encoding string
 }
@@ -49,11 +49,11 @@ func exactly(ctx context.Context) *exact {
 	return x
 }
 
-// outgoing returns ctx with md as the metadata to send, all of it. gRPC over
-// HTTP/2 (PROTOCOL-HTTP2.md, Custom-Metadata) forbids an error for a value that is
-// valid in HTTP (RFC 9110, section 5.5: printable ASCII, tab, and bytes from 0x80
-// on) and not in gRPC; it may be dropped or accepted. Here it arrives as it would
-// directly. What is not valid in HTTP the transport has reset before.
+// outgoing returns ctx with md as the complete metadata to send. For a value that is
+// valid in HTTP (RFC 9110 section 5.5: printable ASCII, tab, and bytes from 0x80 on) but
+// not in gRPC, gRPC over HTTP/2 (PROTOCOL-HTTP2.md, Custom-Metadata) forbids an error;
+// implementations may drop or accept it. Here it arrives as it would directly. The
+// transport has already reset calls with values that are invalid in HTTP.
 func (c *call) outgoing(ctx context.Context, md metadata.MD) context.Context {
 	var beyond []string
 	for key, values := range md {
@@ -75,8 +75,8 @@ func (c *call) outgoing(ctx context.Context, md metadata.MD) context.Context {
 	return metadata.NewOutgoingContext(ctx, md)
 }
 
-// grpcValid reports whether gRPC's grammar allows a key, in lower case, and its
-// values (PROTOCOL-HTTP2.md: Header-Name, ASCII-Value).
+// grpcValid reports whether gRPC's grammar permits a key, in lower case, and its values
+// (PROTOCOL-HTTP2.md: Header-Name, ASCII-Value).
 func grpcValid(key string, values []string) bool {
 	if !enforce.ValidKey(key) {
 		return false
@@ -94,10 +94,10 @@ func grpcValid(key string, values []string) bool {
 	return true
 }
 
-// exactStats adds the metadata of exact behind grpc-go's check.
+// exactStats adds the metadata of exact after grpc-go's check.
 type exactStats struct{}
 
-// TagRPC is that of stats.Handler.
+// TagRPC implements stats.Handler.
 func (exactStats) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
 	if x := exactly(ctx); x != nil && x.pairs != nil {
 		return metadata.AppendToOutgoingContext(ctx, x.pairs...)
@@ -105,17 +105,17 @@ func (exactStats) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Conte
 	return ctx
 }
 
-// HandleRPC is that of stats.Handler.
+// HandleRPC implements stats.Handler.
 func (exactStats) HandleRPC(ctx context.Context, s stats.RPCStats) {
 	switch s := s.(type) {
 	case *stats.InHeader:
 		exactly(ctx).answered(s.Compression)
-	case *stats.InTrailer, *stats.End: // there was no header, or there will be none
+	case *stats.InTrailer, *stats.End: // without a header
 		exactly(ctx).answered("")
 	}
 }
 
-// answered notes the encoding of the answer, once.
+// answered records the encoding of the response, once.
 func (x *exact) answered(encoding string) {
 	if x == nil {
 		return
@@ -128,7 +128,7 @@ func (x *exact) answered(encoding string) {
 	})
 }
 
-// wait returns once the encoding is known; false if ctx ends before.
+// wait waits until the encoding is known. It returns false if ctx ends first.
 func (x *exact) wait(ctx context.Context) bool {
 	if x.seen == nil {
 		return true
@@ -141,8 +141,8 @@ func (x *exact) wait(ctx context.Context) bool {
 	}
 }
 
-// TagConn is that of stats.Handler.
+// TagConn implements stats.Handler.
 func (exactStats) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
 
-// HandleConn is that of stats.Handler.
+// HandleConn implements stats.Handler.
 func (exactStats) HandleConn(context.Context, stats.ConnStats) {}

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// httpValues are valid in HTTP (RFC 9110, section 5.5) and not in gRPC.
+// httpValues are valid in HTTP (RFC 9110 section 5.5) but not in gRPC.
 var httpValues = metadata.MD{
 	"x-latin":  {"caf\xe9"},
 	"x-utf8":   {"Zoë", "plain", "🎉"},
@@ -23,9 +23,10 @@ var httpValues = metadata.MD{
 	"x-it-bin": {"\x00\xff"},
 }
 
-// TestMetadataOfHTTPPasses sends metadata that gRPC's grammar does not have and HTTP
-// does, in a request, a response header, a trailer and a trailer alone: each arrives
-// as it would directly, and no call fails for it (PROTOCOL-HTTP2.md, Custom-Metadata).
+// TestMetadataOfHTTPPasses: metadata that HTTP permits but gRPC's grammar does not
+// arrives as it would directly, in a request, a response header, a trailer and a
+// trailers-only response, and no call fails because of it (PROTOCOL-HTTP2.md,
+// Custom-Metadata).
 func TestMetadataOfHTTPPasses(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})}})
@@ -68,7 +69,7 @@ func TestMetadataOfHTTPPasses(t *testing.T) {
 		}
 		arrived(name+", trailer alone", got.trailer)
 
-		// grpc-go's client does not send it, so this one is by hand.
+		// grpc-go's client refuses to send it, so write it directly.
 		raw := r.raw()
 		fields := []string{"authorization", "Bearer " + r.Token(goodClaims), "_kalix-jwt-claim-!", "x"}
 		for name, values := range httpValues {
@@ -91,8 +92,8 @@ func TestMetadataOfHTTPPasses(t *testing.T) {
 	}
 }
 
-// TestExactMetadataIsNotShared keeps what one call sends out of the next by the same
-// connection.
+// TestExactMetadataIsNotShared: metadata of one call does not appear in the next on the
+// same connection.
 func TestExactMetadataIsNotShared(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})

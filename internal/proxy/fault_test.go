@@ -20,8 +20,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// TestS67_UpstreamDown answers UNAVAILABLE at once, tells no address, and
-// forwards again soon after the upstream is back.
+// TestS67_UpstreamDown: without the upstream, calls are UNAVAILABLE at once, without its
+// address, and are forwarded again soon after it is back.
 func TestS67_UpstreamDown(t *testing.T) {
 	t.Parallel()
 	gone := testkit.Listen(t)
@@ -39,8 +39,8 @@ func TestS67_UpstreamDown(t *testing.T) {
 	testkit.Eventually(t, "the upstream that is back is reached", func() bool { return r.call(context.Background(), r.conn, "Open", `{}`).err == nil })
 }
 
-// TestS67_UpstreamKilled ends the calls under way with UNAVAILABLE, however the
-// connection ends, and tells nobody between which addresses it was (S64).
+// TestS67_UpstreamKilled: current calls end as UNAVAILABLE however the connection ends,
+// without addresses in the message (S64).
 func TestS67_UpstreamKilled(t *testing.T) {
 	t.Parallel()
 	between := testkit.Listen(t)
@@ -80,7 +80,8 @@ func TestS67_UpstreamKilled(t *testing.T) {
 	}
 }
 
-// TestS74_Panic answers INTERNAL, forwards nothing, and goes on.
+// TestS74_Panic: after a panic the call is INTERNAL, nothing is forwarded, and the proxy
+// continues.
 func TestS74_Panic(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})

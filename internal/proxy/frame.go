@@ -8,12 +8,11 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// frame is a message as it is on the wire, after decompression unless it is opaque.
-// It holds one reference to its bytes: the sender gives that away, and whatever
-// does not must free it.
+// frame is a message as on the wire, after decompression unless it is opaque. It holds a
+// reference to its bytes, which the sender passes on; any other holder must free it.
 type frame struct {
 	data mem.BufferSlice
-	// opaque reports that data is compressed, in an encoding that is not known here.
+	// opaque is set if data is compressed in an encoding that is unknown here.
 	opaque bool
 }
 
@@ -24,8 +23,8 @@ func (f *frame) free() {
 	}
 }
 
-// codec passes frames as they are. What else the server speaks, which is health,
-// is protobuf as ever. It has no name, so that content types stay the client's.
+// codec passes frames unchanged. Other messages of the server, of health checks, are
+// encoded as protobuf. It has no name, so that content types remain the client's.
 type codec struct{}
 
 func (codec) Name() string { return "" }
@@ -55,7 +54,7 @@ func (codec) Unmarshal(data mem.BufferSlice, v any) error {
 	return encoding.GetCodecV2(proto.Name).Unmarshal(data, v)
 }
 
-// marked reports whether mark is at the end of data.
+// marked reports whether data ends in mark.
 func marked(data mem.BufferSlice) bool {
 	rest := mark()
 	for i := len(data) - 1; i >= 0 && len(rest) > 0; i-- {

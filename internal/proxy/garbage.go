@@ -7,22 +7,22 @@ import (
 	"sync"
 )
 
-// SpareGarbage is how much garbage it is good to let gather, in bytes.
+// SpareGarbage is a good amount of garbage to let accumulate, in bytes.
 const SpareGarbage = 96 << 20
 
-// smallestHeap is the least that Go takes for what lives.
+// smallestHeap is Go's minimum for live data.
 const smallestHeap = 4 << 20
 
-// gcPercent returns what to give debug.SetGCPercent where so many bytes live:
-// that spare may gather, or as much as lives if that is more.
+// gcPercent returns the argument for debug.SetGCPercent with this amount of live data, so
+// that spare bytes of garbage may accumulate, or as much as is live if that is more.
 func gcPercent(live, spare uint64) int {
 	return int(max(100, spare*100/max(live, smallestHeap)))
 }
 
-// KeepGarbage lets garbage of this process gather for longer than Go does, spare
-// bytes or as much as lives, until stop is called. Calls leave much garbage, and
-// little that lives: Go's own pace collects it so often that one call in a hundred
-// meets that, which is seen at p99 (BenchmarkS76_Hostile). GOMEMLIMIT holds as ever.
+// KeepGarbage lets the process accumulate more garbage than Go does by default, spare
+// bytes or as much as is live, until stop is called. Calls produce much garbage and
+// little live data: by default Go would collect so often that one call in a hundred is
+// affected, which shows at p99 (BenchmarkS76_Hostile). GOMEMLIMIT still applies.
 func KeepGarbage(spare uint64) (stop func()) {
 	var mu sync.Mutex
 	stopped := false
@@ -34,7 +34,7 @@ func KeepGarbage(spare uint64) (stop func()) {
 	before := debug.SetGCPercent(100)
 	set()
 	var afterEach func()
-	afterEach = func() { // collection, which takes what nothing refers to
+	afterEach = func() { // collection, since nothing refers to it
 		runtime.AddCleanup(new([64]byte), func(int) {
 			mu.Lock()
 			defer mu.Unlock()

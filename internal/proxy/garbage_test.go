@@ -18,8 +18,8 @@ func TestGCPercent(t *testing.T) {
 	}
 }
 
-// TestKeepGarbage follows what lives. It is about the process, so nothing runs
-// beside it.
+// TestKeepGarbage: the setting follows the live data. It changes the process, so it does
+// not run in parallel.
 func TestKeepGarbage(t *testing.T) {
 	percent := func() uint64 {
 		sample := []metrics.Sample{{Name: "/gc/gogc:percent"}}

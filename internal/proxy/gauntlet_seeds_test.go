@@ -11,8 +11,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// arm makes what programs refer to by number. To add to the end of a list keeps
-// the corpus valid.
+// arm makes what programs refer to by number. Only append to its lists, so that the
+// corpus stays valid.
 func (g *gauntlet) arm() {
 	bearer := `{"iss":"me","sub":"alice","role":"admin","exp":1769864400}`
 	good := g.Token(bearer)
@@ -49,7 +49,7 @@ func (g *gauntlet) arm() {
 	g.arms()
 }
 
-// arms makes the snippets: fields of other wire types, twice, or of other members.
+// arms makes the snippets: fields with other wire types, duplicates, or of other members.
 func (g *gauntlet) arms() {
 	for number := protowire.Number(1); number <= 11; number++ {
 		g.snippets = append(g.snippets,
@@ -88,7 +88,7 @@ func (g *gauntlet) encode(m *dynamicpb.Message) []byte {
 	return wire
 }
 
-// seeds are programs: the honest calls of each kind, and known attacks.
+// seeds returns programs: honest calls of each kind, and known attacks.
 func (g *gauntlet) seeds() [][]byte {
 	method := func(name string) byte { return byte(slices.Index(g.methods, name)) }
 	var all [][]byte

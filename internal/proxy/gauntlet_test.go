@@ -26,10 +26,10 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// tagKey is the metadata key that ties a call at the upstream to the client's.
+// tagKey is the metadata key that links a call at the upstream to the client's.
 const tagKey = "x-played"
 
-// gauntletSource has each kind of method with each thing that it can require.
+// gauntletSource returns a schema with each kind of method and each requirement.
 func gauntletSource() string {
 	var b strings.Builder
 	b.WriteString(`edition = "2023"; package t; import "kalix/annotations.proto"; import "google/protobuf/any.proto";
@@ -69,20 +69,20 @@ service S {
 	return b.String() + "}\n"
 }
 
-// gauntlet is a proxy with an upstream that checks all it sees.
+// gauntlet is a proxy with an upstream that checks everything it receives.
 type gauntlet struct {
 	*rig
 	methods     []string
-	credentials [][]string // metadata, name and value in turn
+	credentials [][]string // metadata, alternating names and values
 	templates   [][]byte   // messages
 	snippets    [][]byte   // fields
-	answer      []byte     // of the upstream to every request
+	answer      []byte     // the upstream's response to every request
 	played      int
 
 	mu     sync.Mutex
 	active int
 	wrong  []string
-	heard  map[string]int // the answers that the upstream gave, by tag
+	heard  map[string]int // the number of the upstream's responses, by tag
 }
 
 func newGauntlet(f *testing.F) *gauntlet {
@@ -108,7 +108,7 @@ func newGauntlet(f *testing.F) *gauntlet {
 	return g
 }
 
-// hear is the upstream: it takes all requests, gives one answer, and checks.
+// hear is the upstream: it receives all requests, sends one response, and checks.
 func (g *gauntlet) hear(name string, ss grpc.ServerStream) error {
 	g.mu.Lock()
 	g.active++
@@ -153,7 +153,7 @@ func (g *gauntlet) fault(format string, args ...any) {
 	g.wrong = append(g.wrong, fmt.Sprintf(format, args...))
 }
 
-// faults returns what has been found wrong since it was asked last.
+// faults returns the faults found since the last call.
 func (g *gauntlet) faults() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -175,8 +175,8 @@ func (g *gauntlet) settle() {
 	g.fault("calls of the upstream do not end")
 }
 
-// checkMetadata checks that the claims are those of a bearer token that passes,
-// and that there are none without one.
+// checkMetadata checks that the claims are those of a valid bearer token, and that there
+// are none without one.
 func (g *gauntlet) checkMetadata(m *plan.Method, md metadata.MD) {
 	claims := map[string]string{}
 	for key, values := range md {
@@ -204,8 +204,8 @@ func (g *gauntlet) checkMetadata(m *plan.Method, md metadata.MD) {
 	}
 }
 
-// checkRequest checks that the verifier takes a message that the upstream sees,
-// and that the most lenient readers see the same in it.
+// checkRequest checks that the verifier accepts a message that the upstream received, and
+// that even the most lenient readers see the same in it.
 func (g *gauntlet) checkRequest(m *plan.Method, md metadata.MD, wire []byte) {
 	if m.Request == nil {
 		return
@@ -230,7 +230,7 @@ func (g *gauntlet) checkRequest(m *plan.Method, md metadata.MD, wire []byte) {
 	}
 }
 
-// same compares two messages as JSON: the bytes in an Any have several spellings.
+// same compares two messages as JSON: the bytes in an Any have several encodings.
 func (g *gauntlet) same(a, b *dynamicpb.Message) bool {
 	x, errX := g.Codec.Marshal(a)
 	y, errY := g.Codec.Marshal(b)
@@ -253,8 +253,8 @@ func discardUnknown(m protoreflect.Message) {
 	})
 }
 
-// checkAnswer checks what a client got: the upstream's answer as it is, or with
-// the one token that the method's policy requires.
+// checkAnswer checks what a client received: the upstream's response unchanged, or with
+// the token that the method's policy requires.
 func (g *gauntlet) checkAnswer(c *playedCall) {
 	body := c.body
 	for n := 1; len(body) >= 5; n++ {

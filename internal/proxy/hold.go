@@ -15,18 +15,18 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// A bad token costs the proxy nearly what a good one does, and who sends nothing
-// else sends the next as soon as one is answered: a crowd of them leaves good
-// calls no CPU (S76). So where there are more refusals, over all connections, than
-// promptRefusals at once and promptRate a second, those of a connection that has
-// had nothing but refusals are answered some lateBy later.
+// A bad token costs the proxy nearly as much as a good one, and a client that sends
+// nothing else sends the next as soon as it has a response: many of them would leave no
+// CPU for good calls (S76). So if there are more refusals over all connections than
+// promptRefusals at once and promptRate per second, those of a connection that had only
+// refusals are delayed by about lateBy.
 //
-// What is held is an answer, never a call that may pass; no more than maxHeld are,
-// which bounds their memory.
+// Only responses are held, never a call that may pass, and no more than maxHeld, which
+// limits their memory.
 const (
 	promptRefusals = 200
 	promptRate     = 50
-	firstRefusals  = 3 // of a connection, and after each call of it that passed
+	firstRefusals  = 3 // of a connection, and after each accepted call
 	lateBy         = 5 * time.Second
 	maxHeld        = 2048
 )
@@ -43,10 +43,10 @@ func newHolder(closing <-chan struct{}) *holder {
 	return &holder{prompt: rate.NewLimiter(promptRate, promptRefusals), late: lateBy, closing: closing}
 }
 
-// hold returns when v, the client of the call of ctx, may hear that it ended with
-// err at now; passed says that the call was let through, whatever the upstream
-// made of it. A call with a deadline is held for at most half of the time left,
-// so that its client learns the reason.
+// hold returns when the client v of the call of ctx may learn that it ended with err at
+// now. passed means that the call was let through, however the upstream responded. A call
+// with a deadline is held for at most half of the remaining time, so that its client
+// learns the reason.
 func (h *holder) hold(ctx context.Context, v *visitor, err error, passed bool, now time.Time) {
 	if passed {
 		v.refused.Store(0)
@@ -63,7 +63,7 @@ func (h *holder) hold(ctx context.Context, v *visitor, err error, passed bool, n
 	if h.held.Add(1) > maxHeld {
 		return
 	}
-	late := h.late/2 + rand.N(h.late) // or all that are held would come again at once
+	late := h.late/2 + rand.N(h.late) // randomized, so that held clients do not all return at the same time
 	if deadline, ok := ctx.Deadline(); ok {
 		late = min(late, time.Until(deadline)/2)
 	}
@@ -76,18 +76,18 @@ func (h *holder) hold(ctx context.Context, v *visitor, err error, passed bool, n
 	}
 }
 
-// Held returns how many refusals are held back now.
+// Held returns the number of refusals that are currently held.
 func (p *Proxy) Held() int { return int(min(p.holder.held.Load(), maxHeld)) }
 
-// visitor is a client's connection: what the handshake learned of it, how many of
-// its calls were refused since one passed, and how many it may still reset.
+// visitor is a client's connection: what the handshake learned of it, the number of
+// refused calls since one was accepted, and how many it may still reset.
 type visitor struct {
 	credentials.AuthInfo
 	refused atomic.Int64
 	resets  resets
 }
 
-// visitorOf returns the connection that the call of ctx came in by.
+// visitorOf returns the connection of the call of ctx.
 func visitorOf(ctx context.Context) *visitor {
 	if p, ok := peer.FromContext(ctx); ok {
 		v, _ := p.AuthInfo.(*visitor)
@@ -96,14 +96,14 @@ func visitorOf(ctx context.Context) *visitor {
 	return nil
 }
 
-// visited makes a visitor of each connection, and reads it by pacedConn.
+// visited makes a visitor for each connection, which is read through pacedConn.
 type visited struct {
 	credentials.TransportCredentials
 	now  func() time.Time
 	stop <-chan struct{}
 }
 
-// ServerHandshake is that of credentials.TransportCredentials.
+// ServerHandshake implements credentials.TransportCredentials.
 func (c visited) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	conn, info, err := credentialsOf(conn, c.TransportCredentials).ServerHandshake(conn)
 	if err != nil {
@@ -114,7 +114,7 @@ func (c visited) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo,
 	return &pacedConn{Conn: conn, visitor: v, now: c.now, stop: c.stop, closed: make(chan struct{})}, v, nil
 }
 
-// Clone is that of credentials.TransportCredentials.
+// Clone implements credentials.TransportCredentials.
 func (c visited) Clone() credentials.TransportCredentials {
 	return visited{c.TransportCredentials.Clone(), c.now, c.stop}
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// promptly makes n calls with a bad token and expects the proxy to hold none of them.
-// One that it holds is held until its client, which is patient, is about to give up.
+// promptly makes n calls with a bad token and expects that none is held. A held call
+// would last until its client, which is patient, is about to give up.
 func (r *rig) promptly(conn *grpc.ClientConn, n int) {
 	r.t.Helper()
 	for i := range n {
@@ -38,9 +38,9 @@ func (r *rig) promptly(conn *grpc.ClientConn, n int) {
 	}
 }
 
-// heldUntil makes calls with a deadline that are refused, and expects one of them to be
-// held for part of the time and then refused with want. On a busy machine the deadline
-// may pass before the answer is there, so the next call has more time.
+// heldUntil makes calls with a deadline that are refused, until one is held for part of
+// the time and then refused with want. On a busy machine the deadline may pass before the
+// response arrives, so each call has more time than the one before.
 func (r *rig) heldUntil(ctx context.Context, want codes.Code) {
 	r.t.Helper()
 	for limit := time.Second; ; limit *= 2 {
@@ -54,14 +54,14 @@ func (r *rig) heldUntil(ctx context.Context, want codes.Code) {
 			continue
 		case code != want:
 			r.t.Errorf("with a deadline: %v, want %s", got.err, want)
-		case took < limit/4: // half is held
+		case took < limit/4: // half of it is held
 			r.t.Errorf("with a deadline after %s: %s after %s", limit, want, took)
 		}
 		return
 	}
 }
 
-// heldCall makes a call that is refused and held, and returns where it ends.
+// heldCall makes a call that is refused and held, and returns its result in a channel.
 func (r *rig) heldCall(ctx context.Context, conn *grpc.ClientConn) <-chan reply {
 	r.t.Helper()
 	ended, before := make(chan reply, 1), r.proxy.Held()
@@ -76,8 +76,8 @@ func (r *rig) heldCall(ctx context.Context, conn *grpc.ClientConn) <-chan reply 
 	return ended
 }
 
-// TestS76_RefusalsAreHeld sends bad tokens alone, more than are answered at once,
-// and looks who has to wait: nobody else, and nobody for long.
+// TestS76_RefusalsAreHeld sends only bad tokens, more than are answered at once. Only
+// those clients wait, and not for long.
 func TestS76_RefusalsAreHeld(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -92,19 +92,19 @@ func TestS76_RefusalsAreHeld(t *testing.T) {
 			t.Fatalf("a good call: %v", got.err)
 		}
 	}
-	r.promptly(other, 3) // are the first of their connection
+	r.promptly(other, 3) // the first of their connection
 	second := r.heldCall(bearing("bad"), other)
 	good(other, codes.OK)
-	r.promptly(other, 3) // are the first since a call passed
+	r.promptly(other, 3) // the first since an accepted call
 	r.upstream.become(func(string, grpc.ServerStream) error { return status.Error(codes.NotFound, "passed") })
 	good(r.conn, codes.NotFound)
 	r.promptly(r.conn, 3)
 
-	// A deadline shortens it, and the client learns the reason.
+	// A deadline shortens the delay, and the client learns the reason.
 	r.heldUntil(bearing("bad"), codes.Unauthenticated)
 	// Too much metadata is a refusal like others.
 	r.heldUntil(metadata.AppendToOutgoingContext(context.Background(), "x", strings.Repeat("x", 17<<10)), codes.ResourceExhausted)
-	// Who hangs up is not waited for.
+	// A client that hangs up is not waited for.
 	ctx, hangUp := context.WithCancel(bearing("bad"))
 	gone := r.heldCall(ctx, r.conn)
 	hangUp()
@@ -112,7 +112,7 @@ func TestS76_RefusalsAreHeld(t *testing.T) {
 		t.Errorf("hung up: %v", got.err)
 	}
 	testkit.Eventually(t, "only the refusals of clients that wait are held", func() bool { return r.proxy.Held() <= 2 })
-	// The calm after.
+	// Afterwards, refusals are prompt again.
 	r.advance(time.Second)
 	r.promptly(r.conn, 50)
 
@@ -123,7 +123,7 @@ func TestS76_RefusalsAreHeld(t *testing.T) {
 		t.Fatalf("the second was held no longer: %v", got.err)
 	default:
 	}
-	// Long before their clients give up.
+	// Shutdown releases all, long before their clients give up.
 	down, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	if err := r.proxy.Shutdown(down); err != nil {
@@ -139,7 +139,7 @@ func TestS76_RefusalsAreHeld(t *testing.T) {
 	}
 }
 
-// downSet is a key set that cannot be had.
+// downSet is an unavailable key set.
 type downSet struct{}
 
 func (downSet) Issuer() string    { return "elsewhere" }
@@ -148,8 +148,8 @@ func (downSet) Keys(context.Context, string) ([]*keys.Key, error) {
 	return nil, fault.New(fault.KeySetUnavailable, "elsewhere", "it is down")
 }
 
-// TestS76_WhatIsNoRefusal makes more calls than may be refused at once, which end
-// otherwise: none is held, and none counts.
+// TestS76_WhatIsNoRefusal makes more calls than may be refused at once, which end in
+// other ways: none is held or counted.
 func TestS76_WhatIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

@@ -14,8 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// hopFields are those that frame a message or concern one connection, with a value
-// that a peer sends.
+// hopFields are fields about framing or one connection, with a value that a peer sends.
 var hopFields = map[string]string{
 	"content-length":            "5",
 	"keep-alive":                "timeout=5",
@@ -29,9 +28,8 @@ var hopFields = map[string]string{
 	"http2-settings":            "AAMAAABkAAQAAP__",
 }
 
-// TestS78_HopFieldsStay sends each field of one hop in a request, a response header,
-// a trailer, and a response that is a trailer alone: none crosses, and what stands
-// next to it does.
+// TestS78_HopFieldsStay sends each hop-by-hop field in a request, a response header, a
+// trailer, and a trailers-only response: none is forwarded, but other fields are.
 func TestS78_HopFieldsStay(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})}})
@@ -87,8 +85,8 @@ func TestS78_HopFieldsStay(t *testing.T) {
 	}
 }
 
-// TestS78_ConnectionFieldIsRefused resets a request with a connection field, which
-// RFC 9113, section 8.2.2, calls malformed, and drops te: gzip.
+// TestS78_ConnectionFieldIsRefused: a request with a connection field, which RFC 9113
+// section 8.2.2 calls malformed, is reset, and te: gzip is dropped.
 func TestS78_ConnectionFieldIsRefused(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -108,8 +106,8 @@ func TestS78_ConnectionFieldIsRefused(t *testing.T) {
 	}
 }
 
-// TestS78_NamesReadAsClaims removes what a server that folds case, "_" and "-"
-// would read as a claim, from methods that validate a token and those that do not.
+// TestS78_NamesReadAsClaims: names that a server would read as claims when folding case,
+// "_" and "-" are removed, whether or not the method validates a token.
 func TestS78_NamesReadAsClaims(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})

@@ -9,13 +9,12 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 )
 
-// insideBuffer is how many bytes may wait in each direction of a connection from
-// inside the process.
+// insideBuffer is the buffer size in each direction of a connection within the process.
 const insideBuffer = 32 << 10
 
-// Inside returns how calls come in from this process: by a connection in memory,
-// which is a client's connection in all other respects, and never speaks TLS. Nothing
-// outside of the process can reach it. It ends with Shutdown.
+// Inside returns a dialer for calls from this process: an in-memory connection, which is
+// like a client's connection in all other respects, but never uses TLS. It cannot be
+// reached from outside of the process. It ends with Shutdown.
 func (p *Proxy) Inside() func(context.Context) (net.Conn, error) {
 	l := insideListener{bufconn.Listen(insideBuffer)}
 	go func() { _ = p.server.Serve(l) }() // until Shutdown closes l
@@ -24,7 +23,7 @@ func (p *Proxy) Inside() func(context.Context) (net.Conn, error) {
 
 type insideListener struct{ *bufconn.Listener }
 
-// Accept is that of net.Listener.
+// Accept implements net.Listener.
 func (l insideListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
@@ -33,11 +32,11 @@ func (l insideListener) Accept() (net.Conn, error) {
 	return insideConn{conn}, nil
 }
 
-// insideConn is a connection that Inside made.
+// insideConn is a connection made by Inside.
 type insideConn struct{ net.Conn }
 
-// credentialsOf returns those that conn is greeted with, where all but connections
-// from inside are greeted with others.
+// credentialsOf returns the credentials for conn: plaintext for connections made by
+// Inside, others for the rest.
 func credentialsOf(conn net.Conn, others credentials.TransportCredentials) credentials.TransportCredentials {
 	if _, ok := conn.(insideConn); ok {
 		return insecure.NewCredentials()

@@ -12,18 +12,18 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// FuzzUpstreamSeesOnlyWhatPasses plays any HTTP/2 frames and any protobuf bytes
-// against a real proxy with a real upstream behind it: the upstream sees no call
-// and no message of a guarded method that the verifier refuses or that another
-// implementation reads differently, and nothing is signed that no policy
-// requires (S59, S77, S82, S83, S89).
+// FuzzUpstreamSeesOnlyWhatPasses plays arbitrary HTTP/2 frames and protobuf bytes against
+// a real proxy with a real upstream. The upstream never receives a call or message of a
+// protected method that the verifier refuses, or that another implementation reads
+// differently, and nothing is signed that the policy does not require (S59, S77, S82,
+// S83, S89).
 //
-// An input is a program for a client, see play. In the seeds are calls without a
-// message and messages with a field of another wire type. The seeds alone fail, and
-// so does fuzzing from the honest ones among them within 12 seconds, if
+// An input is a program for a client, see play. The seeds include calls without a message
+// and messages with a field of another wire type. The seeds alone fail, and so does
+// fuzzing from the honest ones within 12 seconds, if
 //   - verify.Call.End returns nil for a call without requests, and call.forward then
 //     closes the stream to the upstream without one, or
-//   - settler.unknown (internal/message) lets a declared number pass.
+//   - settler.unknown (internal/message) accepts a declared number.
 func FuzzUpstreamSeesOnlyWhatPasses(f *testing.F) {
 	g := newGauntlet(f)
 	for _, seed := range g.seeds() {
@@ -40,12 +40,12 @@ func FuzzUpstreamSeesOnlyWhatPasses(f *testing.F) {
 	})
 }
 
-// The instructions of a program. Each is followed by its arguments, a byte each.
+// The instructions of a program. Each is followed by its arguments, one byte each.
 const (
 	opHeaders  = 'H' // method, credentials, flags: begins a call
 	opMessage  = 'M' // stream, template, flags, edits, and three bytes for each edit
 	opProtobuf = 'P' // stream, flags, length, bytes: one message
-	opData     = 'D' // stream, flags, length, bytes: of the body, as they are
+	opData     = 'D' // stream, flags, length, bytes: raw body data
 	opFrame    = 'F' // type, flags, stream, length, bytes: any frame
 	opReset    = 'R' // stream
 )
@@ -55,10 +55,10 @@ const (
 	flagEnd     = 1 // ends the client's half of the stream
 	flagSplit   = 2 // in two frames
 	flagPadded  = 4
-	flagClaimed = 8 // with metadata that looks like a claim of the proxy's
+	flagClaimed = 8 // with metadata that looks like a claim of the proxy
 )
 
-// player is a client that carries out one program.
+// player is a client that executes one program.
 type player struct {
 	g       *gauntlet
 	framer  *http2.Framer
@@ -68,18 +68,18 @@ type player struct {
 	calls   []*playedCall
 }
 
-// playedCall is a call that a program began.
+// playedCall is a call begun by a program.
 type playedCall struct {
 	id     uint32
 	method string
-	tag    string // that the upstream knows it by
+	tag    string // identifies it to the upstream
 	closed bool   // by the client
 	over   bool
-	body   []byte // of the answer
+	body   []byte // of the response
 }
 
-// play carries out program, and waits for the answers to the calls that it ended
-// and for the upstream to be done with all.
+// play executes program, and waits for the responses to the calls that it ended and for
+// the upstream to finish all calls.
 func (g *gauntlet) play(program []byte) {
 	conn, err := net.Dial("tcp", g.addr)
 	if err != nil {
@@ -115,7 +115,7 @@ func (g *gauntlet) play(program []byte) {
 	}
 }
 
-// arg takes the next argument, 0 at the end.
+// arg takes the next argument, or 0 at the end.
 func (p *player) arg() int {
 	if len(p.program) == 0 {
 		return 0
@@ -125,7 +125,7 @@ func (p *player) arg() int {
 	return int(b)
 }
 
-// bytes takes as many as the next argument is.
+// bytes takes as many arguments as the next one says.
 func (p *player) bytes() []byte {
 	n := min(p.arg(), len(p.program))
 	b := p.program[:n]
@@ -133,7 +133,7 @@ func (p *player) bytes() []byte {
 	return b
 }
 
-// call is the one that an argument names; nil before the first.
+// call returns the call given by an argument; nil before the first.
 func (p *player) call() *playedCall {
 	n := p.arg()
 	if len(p.calls) == 0 {
@@ -188,8 +188,8 @@ func (p *player) begin(method, credentials, flags int) {
 	_ = p.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: c.id, BlockFragment: p.buf.Bytes(), EndHeaders: true, EndStream: c.closed})
 }
 
-// edit changes one place of a message: it puts in, sets or takes away a byte, cuts
-// the message off, or puts in a whole field from the list of snippets.
+// edit changes one place of a message: it inserts, sets or removes a byte, truncates the
+// message, or inserts a field from the list of snippets.
 func (p *player) edit(message []byte) []byte {
 	kind, at, value := p.arg(), p.arg(), p.arg()
 	at = at * (len(message) + 1) / 256
@@ -229,7 +229,7 @@ func (p *player) data(c *playedCall, flags int, data []byte) {
 	c.closed = c.closed || end && !c.over
 }
 
-// read takes in frames until so many calls are over, or the connection is.
+// read reads frames until this number of calls or the connection has ended.
 func (p *player) read(conn io.Reader, waits int) {
 	framer := http2.NewFramer(io.Discard, conn)
 	byID := map[uint32]*playedCall{}

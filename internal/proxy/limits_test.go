@@ -26,28 +26,28 @@ import (
 
 var streams = flag.Int("proxy.streams", 1000, "how many streams to open and leave at once")
 
-// TestS68_StreamsThenIdle opens streams by the thousand, ends them, and is back
-// at the goroutines and descriptors it began with. It counts those of the whole
-// program, so nothing may run beside it.
+// TestS68_StreamsThenIdle opens thousands of streams, ends them, and expects the initial
+// number of goroutines and descriptors. These are counted for the whole process, so it
+// does not run in parallel.
 func TestS68_StreamsThenIdle(t *testing.T) {
 	r := start(t, setup{})
 	if got := r.call(context.Background(), r.conn, "Open", `{}`); got.err != nil {
 		t.Fatal(got.err)
 	}
-	// Two connections are open from here on, and stay.
+	// Two connections stay open from here on.
 	goroutines, files := runtime.NumGoroutine(), openFiles(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var conns []*grpc.ClientConn
 	for i := range *streams {
-		if i%200 == 0 { // MaxStreams is 250 a connection
+		if i%200 == 0 { // MaxStreams is 250 per connection
 			conns = append(conns, dial(t, r.addr))
 		}
 		s, err := conns[i/200].NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, "/t.S/OpenBidi")
 		if err != nil {
 			t.Fatal(i, err)
 		}
-		if i%100 == 0 { // some say something
+		if i%100 == 0 { // some send a message
 			m, _ := r.Plan.Method("t.S/OpenBidi")
 			in, _ := r.Codec.Read([]byte(`{"text":"x"}`), m.Desc.Input())
 			if err := s.SendMsg(in); err != nil {
@@ -57,7 +57,7 @@ func TestS68_StreamsThenIdle(t *testing.T) {
 	}
 	r.waitCalls(int64(*streams) + 1)
 	cancel()
-	// And some whose server ends while the client has more to say.
+	// And some whose server ends while the client has more to send.
 	r.upstream.become(func(string, grpc.ServerStream) error { return status.Error(codes.Aborted, "enough") })
 	for range *streams / 10 {
 		s := r.open(context.Background(), "OpenBidi")
@@ -82,8 +82,8 @@ func openFiles(t *testing.T) int {
 	return len(list)
 }
 
-// TestS66_RapidResets begins calls and takes them back by the thousand, as
-// CVE-2023-44487 did: the goroutines stay bounded, and go.
+// TestS66_RapidResets begins and resets thousands of calls, as in CVE-2023-44487: the
+// number of goroutines is limited, and they end.
 func TestS66_RapidResets(t *testing.T) {
 	r := start(t, setup{})
 	if got := r.call(context.Background(), r.conn, "Open", `{}`); got.err != nil {
@@ -96,13 +96,13 @@ func TestS66_RapidResets(t *testing.T) {
 		id := uint32(2*i + 1)
 		raw.headers(id, "/t.S/OpenBidi")
 		if err := raw.WriteRSTStream(id, http2.ErrCodeCancel); err != nil {
-			break // the server may well have enough of it
+			break // the server may well disconnect
 		}
 		if i%100 == 0 {
 			worst = max(worst, runtime.NumGoroutine())
 		}
 	}
-	// Of each call under way: its handler and pump here, and the upstream's.
+	// Per current call: its handler and pump here, and the upstream's.
 	if worst > before+5*proxy.MaxStreams {
 		t.Errorf("%d goroutines, %d before", worst, before)
 	}
@@ -113,7 +113,7 @@ func TestS66_RapidResets(t *testing.T) {
 	}
 }
 
-// TestS66_Pings ends a connection whose client pings more often than it may.
+// TestS66_Pings: a connection ends if its client pings more often than permitted.
 func TestS66_Pings(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -129,8 +129,8 @@ func TestS66_Pings(t *testing.T) {
 	}
 }
 
-// TestS66_Metadata refuses more than 16 KiB of it, from clients that look at
-// what the server says it takes and from those that don't.
+// TestS66_Metadata: more than 16 KiB of metadata are refused, from clients that honour
+// the server's setting and from those that do not.
 func TestS66_Metadata(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -152,7 +152,7 @@ func TestS66_Metadata(t *testing.T) {
 	} {
 		raw := r.raw()
 		raw.headers(1, "/t.S/Open", headers...)
-		raw.until(func(f http2.Frame) bool { // the call is ended, or the connection
+		raw.until(func(f http2.Frame) bool { // the call or the connection has ended
 			switch f := f.(type) {
 			case *http2.RSTStreamFrame, *http2.GoAwayFrame:
 				return true
@@ -169,15 +169,15 @@ func TestS66_Metadata(t *testing.T) {
 	}
 }
 
-// TestS66_MetadataLimit counts bytes as HTTP/2 does, and refuses calls with more
-// than 16 KiB of them like any other, whose connection goes on. Beyond 32 KiB the
-// connection ends.
+// TestS66_MetadataLimit: bytes are counted as in HTTP/2, calls with more than 16 KiB are
+// refused like any other and their connection continues. Beyond 32 KiB the connection
+// ends.
 func TestS66_MetadataLimit(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
 	raw := r.raw()
 	raw.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	const path = "/t.S/Bearer" // so that even what is within the limit needs no message
+	const path = "/t.S/Bearer" // needs no message, even within the limit
 	rest := 7 * 32
 	for _, text := range []string{":methodPOST", ":schemehttp", ":path" + path, ":authorityx", "content-typeapplication/grpc", "tetrailers"} {
 		rest += len(text)
@@ -197,7 +197,7 @@ func TestS66_MetadataLimit(t *testing.T) {
 		id := uint32(2*i + 1)
 		value := strings.Repeat("A", c.size-rest-len(c.key))
 		if c.key == "x-bin" {
-			value = value[:len(value)/4*4] // what base64 can be
+			value = value[:len(value)/4*4] // a valid length for base64
 		}
 		raw.headers(id, path, c.key, value)
 		var got string
@@ -221,8 +221,8 @@ func TestS66_MetadataLimit(t *testing.T) {
 	}
 }
 
-// TestS66_Messages refuses messages over the limit both ways, and those that are
-// only over it when they are decompressed.
+// TestS66_Messages: messages over the limit are refused both ways, including those that
+// exceed it only after decompression.
 func TestS66_Messages(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{
@@ -230,7 +230,7 @@ func TestS66_Messages(t *testing.T) {
 		upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{}), grpc.MaxRecvMsgSize(1 << 30)},
 	})
 	var answer []byte
-	var reached atomic.Bool // by a call that is not begun before its message is there
+	var reached atomic.Bool // by a call that is not forwarded before its message arrives
 	r.upstream.become(func(name string, ss grpc.ServerStream) error {
 		if name != "t.S/OpenBidi" {
 			reached.Store(true)
@@ -256,7 +256,7 @@ func TestS66_Messages(t *testing.T) {
 	for name, c := range tests {
 		for _, method := range []string{"Open", "OpenBidi", "Check"} {
 			if method == "Check" && c.reaches {
-				continue // it is no message of that method
+				continue // not a message of that method
 			}
 			reached.Store(false)
 			request := make([]byte, c.request)
@@ -278,7 +278,7 @@ func TestS66_Messages(t *testing.T) {
 	}
 }
 
-// TestS66_Streams lets a connection have so many calls at once, and no more.
+// TestS66_Streams: a connection may have this number of concurrent calls, and no more.
 func TestS66_Streams(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{options: proxy.Options{Limits: proxy.Limits{Streams: 5}}})
@@ -297,7 +297,7 @@ func TestS66_Streams(t *testing.T) {
 	if got := r.call(context.Background(), r.conn, "Open", `{}`); got.err != nil {
 		t.Error(got.err)
 	}
-	// One who does not keep to it is refused.
+	// A client that ignores the setting is refused.
 	raw := r.raw()
 	for i := range 20 {
 		raw.headers(uint32(2*i+1), "/t.S/OpenBidi")

@@ -14,16 +14,15 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// Load that does not wait for answers: of clients with a connection each, one
-// after the other calls, at an even rate. It is far below what the machine can
-// do, since latency at its limit is only the length of a queue. Client, proxy
-// and upstream are one process.
+// Load that does not wait for responses: clients with a connection each call in turn, at
+// an even rate. The rate is far below what the machine can do, since latency at its limit
+// is only the length of a queue. Client, proxy and upstream are one process.
 
-// crowd is how many clients there are (S75, S76).
+// crowd is the number of clients (S75, S76).
 const crowd = 1000
 
-// paced calls do(0) to do(n-1), rate in a second, whether those before have ended
-// or not, and returns how long each took.
+// paced calls do(0) to do(n-1), rate per second, whether or not earlier ones have ended,
+// and returns how long each took.
 func paced(n, rate int, do func(i int)) []time.Duration {
 	took := make([]time.Duration, n)
 	var wg sync.WaitGroup
@@ -40,7 +39,7 @@ func paced(n, rate int, do func(i int)) []time.Duration {
 	return took
 }
 
-// quantile sorts took.
+// quantile sorts took and returns its q quantile.
 func quantile(took []time.Duration, q float64) time.Duration {
 	slices.Sort(took)
 	return took[int(float64(len(took)-1)*q)]
@@ -75,10 +74,10 @@ func (c *caller) call(i int, method string) {
 	}
 }
 
-// BenchmarkS75_Connections compares calls of 1,000 clients, 1,000 a second in all,
-// that go direct, through the proxy, and through it with an ES256 bearer token.
-// Wanted: passthrough adds at most 1 ms at p50 and 5 ms at p99. An operation is
-// one call of each kind by each client, which takes 3 s: use -benchtime 10x.
+// BenchmarkS75_Connections compares calls of 1,000 clients, 1,000 per second in total,
+// made directly, through the proxy, and through it with an ES256 bearer token. Target:
+// passthrough adds at most 1 ms at p50 and 5 ms at p99. An operation is one call of each
+// kind by each client, which takes 3 s: use -benchtime 10x.
 func BenchmarkS75_Connections(b *testing.B) {
 	r := startBytes(b, proxy.Options{})
 	direct, through := r.caller(b, r.upstream.addr, crowd), r.caller(b, r.addr, crowd)
@@ -93,7 +92,7 @@ func BenchmarkS75_Connections(b *testing.B) {
 	b.ResetTimer()
 	took := make([][]time.Duration, len(ways))
 	for range b.N {
-		// The ways take turns, so that what else the machine does falls on all.
+		// The ways take turns, so that load on the machine affects all.
 		all := paced(len(ways)*crowd, 1000, func(i int) { ways[i%len(ways)].call(i / len(ways)) })
 		for i, d := range all {
 			took[i%len(ways)] = append(took[i%len(ways)], d)
@@ -111,8 +110,8 @@ func BenchmarkS75_Connections(b *testing.B) {
 	}
 }
 
-// startBytes is a rig of the benchmarks' policy whose upstream answers each
-// request with itself.
+// startBytes starts a rig with the benchmarks' policy, whose upstream echoes each
+// request.
 func startBytes(b testing.TB, o proxy.Options) *rig {
 	r := start(b, setup{source: benchSource, options: o, upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})}})
 	r.upstream.become(func(_ string, ss grpc.ServerStream) error {
@@ -125,15 +124,14 @@ func startBytes(b testing.TB, o proxy.Options) *rig {
 	return r
 }
 
-// BenchmarkS76_Hostile compares calls of 50 good clients, 200 a second in all,
-// beside 1,000 connections that are idle and beside the same where each sends
-// bad tokens of 16 KiB: 1,000 a second in all, or (flood) as many as are answered.
-// Proxy, with the upstream, and attackers are processes of their own. An operation
-// is 5 s of each, and up to 7.5 s for the last attackers to be answered. It reports
-// p99 and p50 as multiples of those beside idle ones, the median of all operations,
-// since what else the machine does falls on some of them; and the CPU that a good
-// call and a bad one cost proxy and upstream. Wanted: p99 at most 2 ×. Use
-// -benchtime 5x.
+// BenchmarkS76_Hostile compares calls of 50 good clients, 200 per second in total, next
+// to 1,000 idle connections and next to the same number that send bad tokens of 16 KiB:
+// 1,000 per second in total, or (flood) as many as are answered. Proxy with upstream, and
+// attackers, are separate processes. An operation is 5 s of each, and up to 7.5 s until
+// the last attackers have their response. It reports p99 and p50 as multiples of those
+// with idle connections, as the median of all operations, since load on the machine
+// affects some of them; and the CPU time of proxy and upstream for a good call and a bad
+// one. Target: p99 at most 2 ×. Use -benchtime 5x.
 func BenchmarkS76_Hostile(b *testing.B) {
 	r := startProcess(b)
 	good := newCaller(b, r.Addr, r.Good, r.Request, 50)
@@ -141,7 +139,7 @@ func BenchmarkS76_Hostile(b *testing.B) {
 	const calls = 1000
 	for _, c := range []struct {
 		name, token string
-		rate        int // 0 for a flood
+		rate        int // 0 means a flood
 	}{
 		{"over the limit", strings.Repeat("x", 16<<10), 1000},
 		{"no JWS", strings.Repeat("x", mostToken), 1000},

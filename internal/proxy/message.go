@@ -12,9 +12,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/plan"
 )
 
-// request decides about the request in f and returns it as it goes upstream:
-// where it is validated, with its EXTRACT and RAW fields filled in. What the
-// upstream reads is then what was checked, in the one spelling that we give it.
+// request checks the request in f and returns it as it goes upstream: if it is validated,
+// with its EXTRACT and RAW fields filled in, and encoded again, so that the upstream
+// reads exactly what was checked.
 func (c *call) request(ctx context.Context, f *frame) (*frame, error) {
 	if c.rules.Passing() {
 		return f, nil

@@ -12,8 +12,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// TestA12_ExtractAndRaw looks at what the upstream receives: EXTRACT and RAW are
-// filled in, and a field that the descriptors do not know stays.
+// TestA12_ExtractAndRaw: the upstream receives messages with EXTRACT and RAW filled in,
+// and unknown fields unchanged.
 func TestA12_ExtractAndRaw(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -50,7 +50,7 @@ func TestA12_ExtractAndRaw(t *testing.T) {
 	}
 }
 
-// TestA12_Signing signs every response, and a client can validate each.
+// TestA12_Signing: every response is signed, and a client can verify each.
 func TestA12_Signing(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -76,8 +76,8 @@ func TestA12_Signing(t *testing.T) {
 	}
 }
 
-// A36: what is no protobuf of its type is INVALID_ARGUMENT, and INTERNAL where
-// the upstream sent it.
+// TestA36_Malformed: data that is not a message of its type is INVALID_ARGUMENT, or
+// INTERNAL if the upstream sent it. A36.
 func TestA36_Malformed(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -96,7 +96,7 @@ func TestA36_Malformed(t *testing.T) {
 	if got := r2.call(context.Background(), r2.conn, "Sign", `{}`); status.Code(got.err) != codes.Internal {
 		t.Errorf("a response: %v", got.err)
 	}
-	// What nobody looks at passes, whatever it is.
+	// Messages that are not checked pass, whatever they are.
 	out := []byte{}
 	r2.upstream.become(func(_ string, ss grpc.ServerStream) error {
 		var in []byte

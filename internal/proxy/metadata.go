@@ -11,8 +11,8 @@ import (
 
 const authorization = "authorization"
 
-// ofTransport reports whether key, in lower case, never crosses: what concerns one
-// connection (S78), and what gRPC's transport writes for each side itself.
+// ofTransport reports whether key, in lower case, is never forwarded: fields about one
+// connection (S78), and those that gRPC's transport writes itself for each side.
 func ofTransport(key string) bool {
 	switch key {
 	case ":authority", "content-type", "user-agent", "grpc-accept-encoding":
@@ -21,8 +21,8 @@ func ofTransport(key string) bool {
 	return enforce.OfConnection(key)
 }
 
-// forwardable removes from md, metadata that came in, what is not for the other
-// side: the fields of ofTransport, and those that connection names.
+// forwardable removes from md, received metadata, what must not be forwarded: the fields
+// of ofTransport, and those that connection names.
 func forwardable(md metadata.MD) metadata.MD {
 	for _, value := range md["connection"] {
 		for name := range strings.SplitSeq(value, ",") {
@@ -37,9 +37,9 @@ func forwardable(md metadata.MD) metadata.MD {
 	return md
 }
 
-// listSize returns the bytes of the header of a call of method, whose metadata is
-// md, as HTTP/2 counts them (RFC 9113, section 6.5.2). Its timeout and encoding,
-// of which the transport keeps nothing here, are not counted.
+// listSize returns the size of the header of a call of method with metadata md, as HTTP/2
+// counts it (RFC 9113 section 6.5.2), without timeout and encoding, which the transport
+// does not keep.
 func listSize(method string, md metadata.MD) int {
 	const field = 32
 	n := len(":method"+"POST"+":scheme"+"http"+":path"+"/"+"te"+"trailers") + len(method) + 4*field
@@ -55,7 +55,7 @@ func listSize(method string, md metadata.MD) int {
 	return n
 }
 
-// withoutClaims removes from md what only the proxy may say.
+// withoutClaims removes from md what only the proxy may set.
 func withoutClaims(md metadata.MD) metadata.MD {
 	for key := range md {
 		if enforce.IsClaim(key) {

@@ -10,8 +10,8 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// TestMetrics counts verdicts by method and status, and names no method that a
-// client made up.
+// TestMetrics: verdicts are counted by method and status, without method names made up by
+// clients.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{level: slog.LevelDebug})

@@ -14,8 +14,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestS60_Paths lets through what the descriptors name in their spelling, and
-// nothing else: not to the upstream, and not as another method.
+// TestS60_Paths: only the methods in the descriptors pass, in their exact spelling.
+// Anything else does not reach the upstream, nor another method.
 func TestS60_Paths(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -65,8 +65,8 @@ func TestS60_Paths(t *testing.T) {
 	}
 }
 
-// TestS65_HealthAndReflection keeps the upstream's own services from clients
-// unless they are asked for; the proxy's health is its own.
+// TestS65_HealthAndReflection: clients cannot reach the upstream's own services unless
+// enabled; the proxy has its own health service.
 func TestS65_HealthAndReflection(t *testing.T) {
 	t.Parallel()
 	const reflection = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
@@ -111,7 +111,7 @@ func TestS65_HealthAndReflection(t *testing.T) {
 	}
 }
 
-// TestHealth answers for the proxy and for the services of its policy.
+// TestHealth: the health service covers the proxy and the services of its policy.
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})

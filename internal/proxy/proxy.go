@@ -1,23 +1,23 @@
-// Package proxy enforces a policy in front of a gRPC server: a reverse proxy
-// that refuses calls, tells the server who calls, validates request messages
-// and signs response messages, along the same plan and with the same verdicts as
-// jwtctl verify (annotations.md A12, A30-A36; security.md S59-S68).
+// Package proxy is a reverse proxy that enforces a policy in front of a gRPC server: it
+// refuses calls, passes claims to the server, validates request messages and signs
+// response messages, using the same plan and reaching the same verdicts as jwtctl verify
+// (A12, A30-A36; S59-S68).
 //
-// A call is what the descriptors say it is: its path is looked up as it was
-// spelled, and the name found there is what goes upstream (S60). Messages that
-// no annotation speaks of pass as bytes and are never decoded. Everything else
-// passes unchanged: metadata, trailers, status details, deadlines, cancellation.
+// A call is what the descriptors say: its path is looked up as spelled, and the method
+// found is what goes upstream (S60). Messages without annotations are forwarded as bytes
+// and never decoded. Everything else is forwarded unchanged: metadata, trailers, status
+// details, deadlines, cancellation.
 //
-// Rules of its own, where the specification is silent:
-//   - A bearer token is checked when the call begins. From its expiry on no
-//     further request is delivered; responses still are (S63).
-//   - Where requests are validated, the upstream hears of a call with the first
-//     request that passed, so one that must speak first cannot.
+// Where the specification leaves it open:
+//   - A bearer token is checked when the call begins. Once it expires no further
+//     request is delivered; responses still are (S63).
+//   - If requests are validated, the upstream hears of a call with the first
+//     accepted request, so an upstream that must send first cannot.
 //   - A call keeps the policy and the keys that it began with, see Swap.
-//   - A claim whose name ends in "-bin" goes nowhere: gRPC would take it for bytes.
+//   - A claim whose name ends in "-bin" is not forwarded: gRPC would take it for bytes.
 //
-// It reads no file, knows no flags and makes no keys. It is the only package
-// that knows google.golang.org/grpc. What a call must pass is for enforce to say.
+// The package reads no files, knows no flags and makes no keys. Package enforce decides
+// what a call must pass.
 package proxy
 
 import (
@@ -42,10 +42,10 @@ import (
 	"github.com/jwtctl/jwtctl/internal/metrics"
 )
 
-// Policy is what a Proxy enforces, and by which keys.
+// Policy is what a Proxy enforces, and the keys to enforce it with.
 type Policy = enforce.Policy
 
-// The limits of a Proxy that no one set others for (S66).
+// The default limits of a Proxy (S66).
 const (
 	MaxMetadataBytes = 16 << 10
 	MaxMessageBytes  = 4 << 20
@@ -53,16 +53,14 @@ const (
 	MinPingInterval  = 10 * time.Second
 )
 
-// Limits bound what one client may cost. A zero stands for the constant of that
-// name.
+// Limits limit what a client may cost. Zero means the default of that name.
 type Limits struct {
-	// MetadataBytes is the most bytes of a call's metadata, as HTTP/2 counts them,
-	// in either direction. A client that sends more than twice as many is disconnected.
+	// MetadataBytes limits a call's metadata, as HTTP/2 counts it, in each direction. A
+	// client that sends more than twice that is disconnected.
 	MetadataBytes uint32
-	// MessageBytes is the most bytes of a message, after decompression, in
-	// either direction.
+	// MessageBytes limits a message after decompression, in each direction.
 	MessageBytes int
-	// Streams is the most calls under way on one connection.
+	// Streams limits the concurrent calls on one connection.
 	Streams uint32
 }
 
@@ -79,42 +77,42 @@ func (l Limits) orDefault() Limits {
 	return l
 }
 
-// Options say how a Proxy works.
+// Options configure a Proxy.
 type Options struct {
-	// Upstream is the server behind, as by Dial; required, and stays open
-	// when the Proxy has shut down.
+	// Upstream is the server behind the proxy, see Dial. Required. Shutdown does not
+	// close it.
 	Upstream *Upstream
-	// TLS, unless nil, is how clients are spoken to; nil is plaintext.
+	// TLS is the configuration for clients; nil means plaintext.
 	TLS    *tls.Config
 	Limits Limits
-	// ForwardAuthorization sends authorization upstream on methods that
-	// validate it, too (S62).
+	// ForwardAuthorization also forwards the authorization metadata of methods that
+	// validate it (S62).
 	ForwardAuthorization bool
-	// ConnectionAge, unless 0, is the age, give or take a tenth, at which a
-	// client is asked to reconnect (GOAWAY), so that it comes to know of new
-	// replicas and shows its certificate again. Calls under way go on, and after
-	// ConnectionGrace, unless 0, are broken off with UNAVAILABLE.
+	// ConnectionAge, if not 0, is the age, plus or minus a tenth, at which a client is
+	// asked to reconnect (GOAWAY), so that it discovers new replicas and shows its
+	// certificate again. Current calls continue, and after ConnectionGrace, if not 0, are
+	// cut off as UNAVAILABLE.
 	ConnectionAge, ConnectionGrace time.Duration
-	// PassHealth and PassReflection let the upstream's own grpc.health.v1 and
-	// grpc.reflection through, unguarded (S65). Without PassHealth the Proxy
-	// answers grpc.health.v1 for itself.
+	// PassHealth and PassReflection forward calls to the upstream's own grpc.health.v1
+	// and grpc.reflection, unchecked (S65). Without PassHealth the Proxy has its own
+	// grpc.health.v1.
 	PassHealth, PassReflection bool
-	// ReportOnly refuses no call: each that would be is reported to Log and Observer, and
-	// passes. Everything else is as ever: claims are sent and those of clients removed,
-	// messages that pass are filled in, and responses signed.
+	// ReportOnly refuses no calls; what would be refused is reported to Log and Observer,
+	// and passes. Everything else stays the same: claims are sent and those of clients
+	// removed, accepted messages are filled in, and responses signed.
 	ReportOnly bool
-	// CachedTokens is how many bearer tokens are remembered with their verdict;
-	// 0 means none.
+	// CachedTokens is the number of accepted bearer tokens to remember; 0 disables the
+	// cache.
 	CachedTokens int
-	// Log is called for refusals; Now is the clock of the machine. Both are needed.
+	// Log gets refusals, and Now is the clock. Both are required.
 	Log *slog.Logger
 	Now func() time.Time
-	// Observer, unless nil, is called for every call.
+	// Observer, if not nil, is called for every call.
 	Observer metrics.Observer
 }
 
-// Proxy is a gRPC server that forwards what its policy lets through. It is safe
-// for concurrent use.
+// Proxy is a gRPC server that forwards what its policy permits. It is safe for concurrent
+// use.
 type Proxy struct {
 	options  Options
 	upstream *Upstream
@@ -125,8 +123,8 @@ type Proxy struct {
 	accepts  lastAccepted
 }
 
-// New returns a Proxy that enforces policy. The errors are those of Swap, and
-// internal for options that miss what they need.
+// New returns a Proxy that enforces policy. Errors are those of Swap, and internal for
+// incomplete options.
 func New(policy Policy, o Options) (*Proxy, error) {
 	if o.Upstream == nil || o.Log == nil || o.Now == nil {
 		return nil, fault.New(fault.Internal, "proxy", "upstream, log and clock are required")
@@ -153,8 +151,8 @@ func (p *Proxy) serverOptions() []grpc.ServerOption {
 	all := []grpc.ServerOption{
 		grpc.UnknownServiceHandler(p.handle),
 		grpc.ForceServerCodecV2(codec{}),
-		// Beyond this the whole connection ends; a call that is over the limit itself
-		// is refused like others, see admit.
+		// Beyond this the whole connection ends; a call over the limit itself is refused
+		// like any other, see admit.
 		grpc.MaxHeaderListSize(2 * l.MetadataBytes),
 		grpc.MaxRecvMsgSize(l.MessageBytes),
 		grpc.MaxConcurrentStreams(l.Streams),
@@ -166,8 +164,8 @@ func (p *Proxy) serverOptions() []grpc.ServerOption {
 			MaxConnectionAge: p.options.ConnectionAge, MaxConnectionAgeGrace: p.options.ConnectionGrace,
 		}),
 		grpc.WaitForHandlers(true),
-		// Goroutines that are used again do not grow their stacks for each call. Calls
-		// beyond them get their own.
+		// Reused goroutines need not grow their stacks for each call. Further calls get
+		// their own.
 		grpc.NumStreamWorkers(32),
 	}
 	creds := insecure.NewCredentials()
@@ -177,9 +175,9 @@ func (p *Proxy) serverOptions() []grpc.ServerOption {
 	return append(all, grpc.Creds(visited{creds, p.options.Now, p.health.Closing()}))
 }
 
-// Swap puts policy in force for the calls that begin from now on. Those under
-// way keep the policy they began with, keys and all, until they end. A policy
-// that misses what it needs is refused, and the old one stays.
+// Swap puts policy in force for new calls. Current calls keep the policy that they began
+// with, including its keys, until they end. An incomplete policy is refused, and the old
+// one stays.
 func (p *Proxy) Swap(policy Policy) error {
 	s, err := enforce.New(policy, enforce.Options{Open: enforce.Unguarded(p.options.PassHealth, p.options.PassReflection), CachedTokens: p.options.CachedTokens, Now: p.options.Now})
 	if err != nil {
@@ -189,8 +187,8 @@ func (p *Proxy) Swap(policy Policy) error {
 	return nil
 }
 
-// Serve answers calls that come in by l, and closes it in the end. It returns
-// nil after Shutdown, and listen_failed if l breaks.
+// Serve serves calls on l, and closes it in the end. It returns nil after Shutdown, and
+// listen_failed if l fails.
 func (p *Proxy) Serve(l net.Listener) error {
 	if err := p.server.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return fault.New(fault.ListenFailed, l.Addr().String(), "%w", err)
@@ -198,9 +196,9 @@ func (p *Proxy) Serve(l net.Listener) error {
 	return nil
 }
 
-// Shutdown stops listening, says so to health checks and clients, and lets the
-// calls under way end. Those that have not when ctx is done are broken off with
-// UNAVAILABLE, and the error is interrupted.
+// Shutdown stops listening, reports so to health checks and clients, and waits for
+// current calls to end. Those that have not when ctx is done are cut off as UNAVAILABLE,
+// and the error is interrupted.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.health.Close()
 	drained := make(chan struct{})

@@ -12,7 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// rawConn is a client that speaks HTTP/2 by hand.
+// rawConn is a client that writes HTTP/2 frames directly.
 type rawConn struct {
 	*http2.Framer
 	conn net.Conn
@@ -39,10 +39,10 @@ func (r *rig) raw() *rawConn {
 	return c
 }
 
-// headers begins a call of path with more headers, name and value in turn.
+// headers begins a call of path with more headers, alternating names and values.
 func (c *rawConn) headers(id uint32, path string, more ...string) { c.begin(id, path, false, more...) }
 
-// begin is headers; with end, they end the client's half of the stream.
+// begin is headers; if end is set, they end the client's half of the stream.
 func (c *rawConn) begin(id uint32, path string, end bool, more ...string) {
 	c.buf.Reset()
 	all := append([]string{":method", "POST", ":scheme", "http", ":path", path, ":authority", "x", "content-type", "application/grpc", "te", "trailers"}, more...)
@@ -94,7 +94,7 @@ func wire(message []byte) []byte {
 	return append(head, message...)
 }
 
-// until reads frames until one that want takes; it is false if none came.
+// until reads frames until want accepts one. It returns false if there was none.
 func (c *rawConn) until(want func(http2.Frame) bool) bool {
 	for {
 		f, err := c.ReadFrame()

@@ -15,12 +15,12 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// refusal is the answer to a call that the proxy itself ends, as a status of gRPC.
+// refusal is the response to a call that the proxy itself ends, as a gRPC status.
 type refusal struct{ *enforce.Refusal }
 
 func (r *refusal) GRPCStatus() *status.Status { return status.New(codes.Code(r.Status), r.Text) }
 
-// refused returns r as an error; nil for nil.
+// refused returns r as an error, or nil if r is nil.
 func refused(r *enforce.Refusal) error {
 	if r == nil {
 		return nil
@@ -30,7 +30,7 @@ func refused(r *enforce.Refusal) error {
 
 func refuse(at enforce.Place, err error) *enforce.Refusal { return enforce.Refuse(at, err) }
 
-// end tells log and observer how the call ended.
+// end reports the end of the call to log and observer.
 func (c *call) end(err error) {
 	name, path := c.names()
 	done := metrics.Call{Method: name, Status: fault.GRPC(status.Code(err)), Took: c.options.Now().Sub(c.began)}
@@ -49,7 +49,7 @@ func (c *call) end(err error) {
 	r.Log(ctx, c.options.Log, "call refused", path, func() []slog.Attr { return traceAttrs(ctx) })
 }
 
-// report tells log and observer of a refusal that is reported only.
+// report reports a refusal that does not end the call to log and observer.
 func (c *call) report(r *enforce.Refusal) {
 	name, path := c.names()
 	c.options.Observer.WouldRefuse(name, r.Fault.Code)
@@ -57,8 +57,8 @@ func (c *call) report(r *enforce.Refusal) {
 	r.Log(ctx, c.options.Log, "call would be refused", path, func() []slog.Attr { return traceAttrs(ctx) })
 }
 
-// names returns what metrics and the log call the method. What clients send must
-// not name metrics: there, a method that the policy does not have is "".
+// names returns the method's name for metrics and for the log. Metrics never get a name
+// that a client made up: for a method that is not in the policy it is "".
 func (c *call) names() (metric, path string) {
 	if c.rules.IsKnown() {
 		return c.method.Name, c.method.Name
@@ -67,8 +67,8 @@ func (c *call) names() (metric, path string) {
 	return "", quote.Shorten(full)
 }
 
-// unreachable is the status of a call that the upstream was not reached for.
-// The addresses that were tried are not for clients.
+// unreachable returns the status of a call for which the upstream could not be reached.
+// Clients do not learn the addresses that were tried.
 func unreachable(err error) error {
 	switch code := status.Code(err); code {
 	case codes.Canceled, codes.DeadlineExceeded, codes.ResourceExhausted:
@@ -78,9 +78,8 @@ func unreachable(err error) error {
 	}
 }
 
-// withoutAddresses is unreachable for a call that broke off. grpc-go does not
-// say which statuses are its own and which came from the server, except for the
-// words it begins them with.
+// withoutAddresses is unreachable for a call that was interrupted. grpc-go does not
+// distinguish its own statuses from those of the server, except by their first words.
 func withoutAddresses(err error) error {
 	s := status.Convert(err)
 	if s.Code() != codes.Unavailable {

@@ -20,7 +20,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// bytesCall makes a call of any path with messages as they are on the wire.
+// bytesCall makes a call of any path with encoded messages.
 func (r *rig) bytesCall(ctx context.Context, path string, requests [][]byte, o ...grpc.CallOption) (answers [][]byte, err error) {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, testkit.Patience)
@@ -46,7 +46,7 @@ func (r *rig) bytesCall(ctx context.Context, path string, requests [][]byte, o .
 	}
 }
 
-// encoded returns the bytes of a message of this type and JSON.
+// encoded returns the bytes of a message of this type, given as JSON.
 func (r *rig) encoded(name, json string) []byte {
 	r.t.Helper()
 	_, m := r.Message(name, json)
@@ -57,9 +57,9 @@ func (r *rig) encoded(name, json string) []byte {
 	return data
 }
 
-// TestReportOnlyRefusesNothing makes calls that the policy refuses, each for another
-// reason: all reach the server as they were sent, and each is one line in the log and
-// one count. The same calls are refused without ReportOnly.
+// TestReportOnlyRefusesNothing makes calls that the policy refuses for different reasons:
+// all reach the server as they were sent, and each is logged and counted once. Without
+// ReportOnly the same calls are refused.
 func TestReportOnlyRefusesNothing(t *testing.T) {
 	t.Parallel()
 	enforcing, reporting := start(t, reportSetup(false)), start(t, reportSetup(true))
@@ -134,7 +134,7 @@ func TestReportOnlyRefusesNothing(t *testing.T) {
 	}
 }
 
-// reportSetup is an upstream that answers each message with itself.
+// reportSetup has an upstream that echoes each message.
 func reportSetup(reportOnly bool) setup {
 	return setup{
 		options:  proxy.Options{ReportOnly: reportOnly, CachedTokens: 10},
@@ -170,8 +170,8 @@ func metricsText(t *testing.T, m *metrics.Metrics) string {
 	return out.String()
 }
 
-// TestReportOnlyStillActs sends claims, removes forged ones, fills messages in and
-// signs responses, as without it, and reports nothing of calls that pass.
+// TestReportOnlyStillActs: claims are sent, forged ones removed, messages filled in and
+// responses signed, as without ReportOnly, and accepted calls are not reported.
 func TestReportOnlyStillActs(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{options: proxy.Options{ReportOnly: true}})
@@ -200,8 +200,8 @@ func TestReportOnlyStillActs(t *testing.T) {
 	}
 }
 
-// TestReportOnlyPassesWhatCannotBeSigned passes a response that cannot be signed as
-// the server sent it.
+// TestReportOnlyPassesWhatCannotBeSigned: a response that cannot be signed passes as the
+// server sent it.
 func TestReportOnlyPassesWhatCannotBeSigned(t *testing.T) {
 	t.Parallel()
 	s := reportSetup(true)
@@ -215,7 +215,7 @@ func TestReportOnlyPassesWhatCannotBeSigned(t *testing.T) {
 	}
 }
 
-// TestReportOnlyOutlivesTheToken lets a call go on when its token has expired.
+// TestReportOnlyOutlivesTheToken: a call continues after its token has expired.
 func TestReportOnlyOutlivesTheToken(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{options: proxy.Options{ReportOnly: true}})

@@ -18,8 +18,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestS77_NoMessageNoCall refuses every call of a method that validates messages
-// which ends without one, however it ends, before the server hears of it (A37).
+// TestS77_NoMessageNoCall: a call of a method that validates messages, which ends without
+// one, is refused before the server hears of it, however it ends (A37).
 func TestS77_NoMessageNoCall(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{source: policytest.GuardedSource()})
@@ -57,13 +57,13 @@ func TestS77_NoMessageNoCall(t *testing.T) {
 		}
 	}
 	raw := r.raw()
-	for i := range methods.Len() { // headers, and nothing more
+	for i := range methods.Len() { // only headers
 		raw.begin(uint32(2*i+1), "/t.S/"+string(methods.Get(i).Name()), false, "authorization", token)
 	}
 	for i := range methods.Len() {
 		_ = raw.WriteRSTStream(uint32(2*i+1), http2.ErrCodeCancel)
 	}
-	for i := range methods.Len() { // a client that says that it has sent all
+	for i := range methods.Len() { // a client that ends its half of the stream
 		name := string(methods.Get(i).Name())
 		if got := r.call(bearing(strings.TrimPrefix(token, "Bearer ")), r.conn, name); status.Code(got.err) != codes.Unauthenticated || len(got.messages) != 0 {
 			t.Errorf("%s: %+v", name, got)
@@ -82,8 +82,8 @@ func TestS77_NoMessageNoCall(t *testing.T) {
 	}
 }
 
-// TestS88_TheFirstMessageMayNotComeLate: a bearer token counts until its exp
-// whenever a message comes, the first one too, and whichever part of it is late.
+// TestS88_TheFirstMessageMayNotComeLate: a bearer token is accepted until its exp
+// whenever a message arrives, even the first, whichever part of it is late.
 func TestS88_TheFirstMessageMayNotComeLate(t *testing.T) {
 	t.Parallel()
 	text, err := proto.Marshal(policyMessage(t))
@@ -96,7 +96,7 @@ func TestS88_TheFirstMessageMayNotComeLate(t *testing.T) {
 		end  bool
 	}
 	late := map[string]struct {
-		before []send // the expiry
+		before []send // before the expiry
 		after  []send
 	}{
 		"all of it":       {nil, []send{{frame, true}}},
@@ -106,7 +106,7 @@ func TestS88_TheFirstMessageMayNotComeLate(t *testing.T) {
 	}
 	for _, kind := range []string{"Who", "WhoClient", "WhoServer", "WhoBidi"} {
 		for name, c := range late {
-			for _, wait := range []time.Duration{time.Hour - 1, time.Hour} { // the last moment, and the first one that is too late
+			for _, wait := range []time.Duration{time.Hour - 1, time.Hour} { // the last valid moment, and the first one after
 				r := start(t, setup{})
 				raw := r.raw()
 				raw.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
@@ -150,13 +150,13 @@ func policyMessage(t *testing.T) proto.Message {
 	return m
 }
 
-// TestS88_TheOnlyRequestIsDeliveredInTime: the one request of a method is
-// delivered when its stream has ended, and its tokens have to count then.
+// TestS88_TheOnlyRequestIsDeliveredInTime: the only request of a method is delivered when
+// its stream has ended, and its tokens must be valid then.
 func TestS88_TheOnlyRequestIsDeliveredInTime(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		method, bearer, message string
-		asked                   int64 // the time, until the message has passed
+		asked                   int64 // the time until the message is accepted
 		text                    string
 	}{
 		"bearer token":                 {"Who", goodClaims, `{"text":"x"}`, 2, "Bearer token is not valid"},

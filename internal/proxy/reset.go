@@ -10,27 +10,27 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// A call that its client resets at once costs the client a few bytes and the proxy,
-// maybe the upstream too, a call (CVE-2023-44487). So a connection that resets more
-// of them than resetsAtOnce, and resetRate a second, is read more slowly: TCP then
-// holds its client back. No call is refused for it, and clients whose calls mostly
-// get their answer are not slowed, however often they reset others (S81).
+// A call that its client resets at once costs the client a few bytes and the proxy, and
+// possibly the upstream, a call (CVE-2023-44487). So a connection that resets more calls
+// than resetsAtOnce at once and resetRate per second is read more slowly, and TCP slows
+// its client down. No call is refused because of it, and clients that mostly wait for
+// responses are not slowed, however often they reset other calls (S81).
 const (
 	resetsAtOnce = 200
 	resetRate    = 50
-	resetAtOnce  = time.Second     // a call is young for so long
-	longestPause = 5 * time.Second // far less than what keepalive waits for
+	resetAtOnce  = time.Second     // how long a call is young
+	longestPause = 5 * time.Second // far less than the keepalive timeout
 )
 
-// resets are the resets that a connection may still make at once.
+// resets is the number of resets that a connection may still make at once.
 type resets struct {
 	mu    sync.Mutex
 	left  float64 // negative: paid by waiting
 	since time.Time
 }
 
-// count takes note of a call that ended with err at now. begun is when it began,
-// and answered that its client got a message.
+// count records a call that ended with err at now. begun is when it began, and answered
+// is set if its client got a message.
 func (r *resets) count(ctx context.Context, err error, answered bool, begun, now time.Time) {
 	switch {
 	case err == nil:
@@ -40,7 +40,7 @@ func (r *resets) count(ctx context.Context, err error, answered bool, begun, now
 	}
 }
 
-// add adds n to what is left, and what time has brought by now.
+// add adds n, and what accrued up to now.
 func (r *resets) add(n float64, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -51,7 +51,7 @@ func (r *resets) add(n float64, now time.Time) {
 	r.left = min(r.left+n, resetsAtOnce)
 }
 
-// pause returns how long to wait before more is read.
+// pause returns how long to wait before the next read.
 func (r *resets) pause(now time.Time) time.Duration {
 	r.add(0, now)
 	r.mu.Lock()
@@ -59,7 +59,7 @@ func (r *resets) pause(now time.Time) time.Duration {
 	return min(longestPause, time.Duration(max(0, -r.left)/resetRate*float64(time.Second)))
 }
 
-// pacedConn is a client's connection that is read no faster than its resets allow.
+// pacedConn is a client's connection that is read no faster than its resets permit.
 type pacedConn struct {
 	net.Conn
 	visitor *visitor
@@ -69,7 +69,7 @@ type pacedConn struct {
 	closed  chan struct{}
 }
 
-// Read is that of net.Conn.
+// Read implements net.Conn.
 func (c *pacedConn) Read(p []byte) (int, error) {
 	if pause := c.visitor.resets.pause(c.now()); pause > 0 {
 		timer := time.NewTimer(pause)
@@ -83,14 +83,14 @@ func (c *pacedConn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// Close is that of net.Conn.
+// Close implements net.Conn.
 func (c *pacedConn) Close() error {
 	c.once.Do(func() { close(c.closed) })
 	return c.Conn.Close()
 }
 
-// gone returns the error of a call whose client has reset it, or whose deadline
-// has passed, before anything was done for it.
+// gone returns the error of a call that its client has reset, or whose deadline has
+// passed, before any work on it.
 func gone(ctx context.Context) error {
 	switch ctx.Err() {
 	case nil:

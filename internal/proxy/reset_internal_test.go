@@ -11,8 +11,9 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// TestResetsSlowTheirConnection counts only calls that a client resets soon and
-// unanswered, lets answered calls make up for them, and forgets with time. S81.
+// TestResetsSlowTheirConnection: only calls that a client resets soon and before a
+// response count, answered calls compensate for them, and the count decreases with time.
+// S81.
 func TestResetsSlowTheirConnection(t *testing.T) {
 	t.Parallel()
 	gone, cancel := context.WithCancel(context.Background())
@@ -26,12 +27,12 @@ func TestResetsSlowTheirConnection(t *testing.T) {
 		ctx      context.Context
 		err      error
 		answered bool
-		after    time.Duration // it began
+		after    time.Duration // after it began
 	}
 	reset := func(n int) call { return call{n: n, ctx: gone, err: canceled} }
 	for name, c := range map[string]struct {
 		calls []call
-		wait  time.Duration // after the calls, before the pause is looked at
+		wait  time.Duration // between the calls and the pause
 		pause time.Duration
 	}{
 		"a few resets":            {calls: []call{reset(resetsAtOnce)}},
@@ -59,12 +60,12 @@ func TestResetsSlowTheirConnection(t *testing.T) {
 	}
 }
 
-// TestPausedConnectionEnds wakes a paused read when its connection closes, and when
-// the proxy shuts down.
+// TestPausedConnectionEnds: a paused read ends when its connection closes, and when the
+// proxy shuts down.
 func TestPausedConnectionEnds(t *testing.T) {
 	t.Parallel()
 	for _, shutDown := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) { // whose clock moves only if all wait
+		synctest.Test(t, func(t *testing.T) { // its clock moves only if all goroutines wait
 			client, server := net.Pipe()
 			v, stop := &visitor{resets: resets{left: -1e6, since: time.Now()}}, make(chan struct{})
 			c := &pacedConn{Conn: server, visitor: v, now: time.Now, stop: stop, closed: make(chan struct{})}

@@ -20,9 +20,8 @@ import (
 )
 
 // TestRotation_RemoteUnderLoad follows an issuer that publishes its next key, waits
-// Cooldown, signs with it, and then takes the old one back: not one call is
-// refused that had a token of its day, with and without a cache; after Refresh,
-// those of the old key are.
+// Cooldown, signs with it, and then removes the old one: no call with a current token is
+// refused, with or without a cache; after Refresh, those with the old key are.
 func TestRotation_RemoteUnderLoad(t *testing.T) {
 	t.Parallel()
 	var published atomic.Pointer[[]byte]
@@ -50,7 +49,7 @@ func TestRotation_RemoteUnderLoad(t *testing.T) {
 		r := start(t, setup{keySets: []keys.Set{remote}, options: proxy.Options{CachedTokens: cached}})
 		now = func() time.Time { return time.Unix(0, r.now.Load()) }
 		claims := strings.Replace(goodClaims, "1769864400", "1769960800", 1) // a day
-		var signing sync.RWMutex                                             // held by those whose token is of the newest key
+		var signing sync.RWMutex                                             // held while a token of the newest key is in use
 		newest := 0
 		var stop atomic.Bool
 		var calls atomic.Int64

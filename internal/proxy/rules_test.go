@@ -13,8 +13,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/proxy"
 )
 
-// The rules of a key hold for bearer tokens and tokens in messages, and a
-// remembered token ends with its age: policytest.Now is 1769860800.
+// TestProxyEnforcesRulesOfTheKey: the rules of a key apply to bearer tokens and tokens in
+// messages, and a cached token ends with its age: policytest.Now is 1769860800.
 func TestProxyEnforcesRulesOfTheKey(t *testing.T) {
 	for _, cached := range []int{0, 100} {
 		key, err := policytest.Key(t, keys.ES256, keys.Attributes{ID: "ruled"}).With(keys.Attributes{

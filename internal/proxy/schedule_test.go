@@ -17,10 +17,10 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// schedule is when the parts of one call come.
+// schedule is when the parts of a call arrive.
 type schedule struct {
 	method   string
-	lifetime time.Duration // of its tokens, from the begin of the call
+	lifetime time.Duration // of its tokens, from the start of the call
 	requests int
 	parts    []part
 }
@@ -30,17 +30,18 @@ type part struct {
 	wait time.Duration
 	data []byte
 	end  bool // of the client's half of the stream
-	// whole is how many requests are whole with it; deliverable is how many of
-	// these may go upstream then.
+	// whole is the number of complete requests with it; deliverable is how many of these
+	// may go upstream.
 	whole, deliverable int
 }
 
-// S88, S63: at whatever time a part of a request comes, it is delivered up to
-// the expiry of its tokens and not from then on, on all kinds of method.
+// TestS88_NothingIsDeliveredAfterTheExpiryWhateverTheSchedule: whenever a part of a
+// request arrives, the request is delivered before the expiry of its tokens and not
+// after, for all kinds of methods. S88, S63.
 //
-// With the first message of a call exempt (internal/verify.Call.Request ignoring
-// the error of bearerCounts while c.requests is 1), it fails after 0, 1 and 26
-// schedules of seeds 3, 2 and 1.
+// If the first message of a call were exempt (internal/verify.Call.Request ignoring the
+// error of bearerCounts while c.requests is 1), this would fail after 0, 1 and 26
+// schedules with seeds 3, 2 and 1.
 func TestS88_NothingIsDeliveredAfterTheExpiryWhateverTheSchedule(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -126,7 +127,7 @@ func (s *schedule) request(r *rig, desc protoreflect.MessageDescriptor) []byte {
 	return append(data, policytest.UndeclaredField()...) // so that there are some
 }
 
-// play makes the call, and after each part waits for what comes of it.
+// play makes the call, and after each part waits for its effect.
 func (r *rig) play(t *rapid.T, s *schedule, arrived <-chan struct{}) {
 	raw := r.raw()
 	defer func() { _ = raw.conn.Close() }()
@@ -144,7 +145,7 @@ func (r *rig) play(t *rapid.T, s *schedule, arrived <-chan struct{}) {
 	}
 	raw.headers(1, "/t.S/"+s.method, more...)
 	if more != nil {
-		r.waitAsked(before + 1) // the call has been admitted, by the time that it is now
+		r.waitAsked(before + 1) // the call has been admitted at the current time
 	}
 	expiry := policytest.Now.Add(s.lifetime)
 	delivered := 0

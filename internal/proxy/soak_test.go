@@ -29,32 +29,32 @@ import (
 
 var soaking = flag.Duration("proxy.soak", 3*time.Second, "how long TestS76_Soak calls; S76 says 30m")
 
-// soak is good and bad calls of all kinds, while policies are reloaded and keys
-// rotated. Half an hour of it, without the race detector:
+// soak makes good and bad calls of all kinds, while policies are reloaded and keys
+// rotated. To run it for half an hour, without the race detector:
 //
 //	go test ./internal/proxy -run TestS76_Soak -v -timeout 0 -proxy.soak 30m
 type soak struct {
 	*rig
-	worlds []*policytest.World // one policy, compiled twice
+	worlds []*policytest.World // the same policy, compiled twice
 	ring   []*keys.Key
-	newest atomic.Int64 // of ring
-	// signing is held by those whose token must be good until their call has ended.
+	newest atomic.Int64 // index in ring
+	// signing is held while a token must stay valid until its call has ended.
 	signing            sync.RWMutex
 	calls, wrong       atomic.Int64
 	reloads, rotations int
 }
 
-// verdict is a call, and what must become of it.
+// verdict is a call and its expected result.
 type verdict struct {
 	name, method string
 	bearer       string   // claims; "" for no token
-	spoil        bool     // its signature
-	old          bool     // its key is one that was rotated away
-	messages     []string // claims of each request's own token, where it has one
+	spoil        bool     // damage its signature
+	old          bool     // signed with a key that was rotated out
+	messages     []string // claims of each request's token, if it has one
 	want         codes.Code
 }
 
-// verdicts are all that workers choose from.
+// verdicts returns all that workers choose from.
 func verdicts() []verdict {
 	const u, d = codes.Unauthenticated, codes.PermissionDenied
 	expired, early := `{"iss":"me","role":"admin","exp":1769859000}`, `{"iss":"me","role":"admin","nbf":1769863200}`
@@ -82,8 +82,8 @@ func verdicts() []verdict {
 	return append(all, verdict{name: "signed", method: "Sign"}, verdict{name: "signed", method: "SignServer"})
 }
 
-// call makes the call of v, whose tokens are good when it begins, and counts what
-// is wrong.
+// call makes the call of v, whose tokens are valid when it begins, and counts wrong
+// results.
 func (s *soak) call(v verdict) {
 	s.signing.RLock()
 	defer s.signing.RUnlock()
@@ -113,7 +113,7 @@ func (s *soak) call(v verdict) {
 	}
 }
 
-// swap puts the policy of another compilation in force, with these keys.
+// swap puts the other compilation of the policy in force, with these keys.
 func (s *soak) swap(list ...*keys.Key) {
 	s.reloads++
 	w := s.worlds[s.reloads%len(s.worlds)]
@@ -130,7 +130,7 @@ func (s *soak) swap(list ...*keys.Key) {
 	}
 }
 
-// change reloads policies, and rotates the key at every fifth time, until done.
+// change reloads policies, and rotates the key every fifth time, until done.
 func (s *soak) change(done <-chan time.Time) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -147,7 +147,7 @@ func (s *soak) change(done <-chan time.Time) {
 		}
 		at := (s.newest.Load() + 1) % int64(len(s.ring))
 		s.swap(old, s.ring[at])
-		s.signing.Lock() // those who signed with the old key have ended
+		s.signing.Lock() // calls with the old key have ended
 		s.newest.Store(at)
 		s.signing.Unlock()
 		s.swap(s.ring[at])
@@ -155,7 +155,7 @@ func (s *soak) change(done <-chan time.Time) {
 	}
 }
 
-// serve answers as upstream.echo does, and remembers nothing.
+// serve responds like upstream.echo, and records nothing.
 func (s *soak) serve(name string, ss grpc.ServerStream) error {
 	m, err := s.Plan.Method(name)
 	if err != nil {
@@ -168,7 +168,7 @@ func (s *soak) serve(name string, ss grpc.ServerStream) error {
 		switch {
 		case err != nil && !last:
 			return err
-		case last == m.Desc.IsStreamingServer(): // it answers every message, or all at the end
+		case last == m.Desc.IsStreamingServer(): // responds to every message, or once at the end
 			continue
 		}
 		if f := out.Descriptor().Fields().ByName("user"); f != nil {
@@ -181,10 +181,10 @@ func (s *soak) serve(name string, ss grpc.ServerStream) error {
 	return nil
 }
 
-// TestS76_Soak gives no wrong verdict, and heap and goroutines stay as they are.
+// TestS76_Soak: every verdict is right, and heap and goroutines stay constant.
 func TestS76_Soak(t *testing.T) {
 	s := &soak{rig: start(t, setup{level: slog.LevelError + 1, options: proxy.Options{CachedTokens: 100}})}
-	s.proxy.HoldFor(time.Millisecond) // most of these calls are refused, and all are one load
+	s.proxy.HoldFor(time.Millisecond) // most of these calls are refused
 	s.upstream.become(s.serve)
 	s.worlds = []*policytest.World{s.World, policytest.New(t, source, policytest.Setup{Keys: []*keys.Key{s.Key}})}
 	for i := range 6 {
@@ -192,7 +192,7 @@ func TestS76_Soak(t *testing.T) {
 	}
 	s.swap(s.ring[0])
 	all := verdicts()
-	for _, v := range all { // each once, and what is made once is made
+	for _, v := range all { // each once, so that one-time allocations are made
 		s.call(v)
 	}
 	goroutines, heap := runtime.NumGoroutine(), liveHeap()
@@ -204,7 +204,7 @@ func TestS76_Soak(t *testing.T) {
 		workers.Go(func() {
 			for !stop.Load() {
 				s.call(all[random.IntN(len(all))])
-				time.Sleep(10 * time.Millisecond) // a load that the machine can bear for long
+				time.Sleep(10 * time.Millisecond) // a load that the machine can sustain
 			}
 		})
 	}
@@ -235,16 +235,16 @@ func TestS76_Soak(t *testing.T) {
 	testkit.Eventually(t, fmt.Sprintf("no more than %d goroutines are left", goroutines+10), func() bool { return runtime.NumGoroutine() <= goroutines+10 })
 }
 
-// liveHeap returns the bytes of what is in use.
+// liveHeap returns the live heap in bytes.
 func liveHeap() float64 {
 	runtime.GC()
-	runtime.GC() // what finalizers and pools held
+	runtime.GC() // frees what finalizers and pools held
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapAlloc)
 }
 
-// resident returns this program's memory in bytes.
+// resident returns this process's memory in bytes.
 func resident(t *testing.T) int64 {
 	text, err := os.ReadFile("/proc/self/statm")
 	var size, pages int64
@@ -262,7 +262,7 @@ type sample struct {
 	bytes float64
 }
 
-// slope is that of the line that fits the samples best, in bytes a second.
+// slope returns the slope of the best-fitting line, in bytes per second.
 func slope(all []sample) float64 {
 	var x, y, xx, xy float64
 	n := float64(len(all))

@@ -20,33 +20,33 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// heard is what a client has got of a call.
+// heard is what a client has received of a call.
 type heard struct {
 	messages int
-	status   string // "" until it is there
+	status   string // "" until it arrives
 	reset    bool
 }
 
-// scene is a call that client and server take step by step, over raw HTTP/2.
+// scene is a call in which client and server go step by step, over raw HTTP/2.
 type scene struct {
 	*rig
 	raw    *rawConn
 	path   string
 	id     uint32
-	fields []string // authorization, where the method needs it
-	good   []byte   // a request that passes
+	fields []string // authorization, if the method needs it
+	good   []byte   // a request that is accepted
 	one    bool     // the method takes one request
 
-	calls, delivered atomic.Int64 // that the server got
+	calls, delivered atomic.Int64 // received by the server
 	over             chan struct{}
-	end              chan error // what the server ends its call with, after an answer for nil
+	end              chan error // the error with which the server ends its call, after a response if nil
 
 	mu   sync.Mutex
 	got  map[uint32]*heard
 	more *sync.Cond
 }
 
-// serve counts what arrives, until it is to end or the call is over.
+// serve counts what arrives, until it must end or the call has ended.
 func (s *scene) serve(_ string, ss grpc.ServerStream) error {
 	if md, _ := metadata.FromIncomingContext(ss.Context()); len(md["x-probe"]) > 0 {
 		return ss.SendMsg(&[]byte{})
@@ -73,7 +73,7 @@ func (s *scene) serve(_ string, ss grpc.ServerStream) error {
 	}
 }
 
-// listen notes what comes for each stream.
+// listen records what arrives for each stream.
 func (s *scene) listen() {
 	s.raw.until(func(f http2.Frame) bool {
 		s.mu.Lock()
@@ -135,7 +135,7 @@ func (s *scene) finish() (h heard) { return s.ended(s.id) }
 func (s *scene) answer(err error)  { s.end <- err }
 func (s *scene) later() (is bool)  { return !s.one }
 
-// probe makes another call by the connection, which must pass.
+// probe makes another call on the connection, which must succeed.
 func (s *scene) probe() {
 	s.t.Helper()
 	id := s.id + 2
@@ -146,21 +146,21 @@ func (s *scene) probe() {
 	}
 }
 
-// TestCallStates takes calls of every kind of method to each state that a call can be
-// in, goes on in each direction, and looks at what arrives at the other end. S63, S67,
-// S78, S88.
+// TestCallStates takes calls of every kind of method to each state that a call can be in,
+// continues in each direction, and checks what arrives at the other end. S63, S67, S78,
+// S88.
 func TestCallStates(t *testing.T) {
 	t.Parallel()
 	const ok, aborted, overdue, unauthenticated = "0", "10", "4", "16"
 	states := []struct {
 		name  string
-		modes string // of the methods it is for
+		modes string // of the methods it applies to
 		play  func(s *scene) (skip bool)
 		// want is how the call ends for the client: a status, "reset" for a reset by the
 		// proxy, and "" for one by the client.
 		want      string
-		messages  int   // that the client gets
-		delivered int64 // requests that the server gets
+		messages  int   // that the client receives
+		delivered int64 // requests that the server receives
 	}{
 		{"half-closed, then the answer", "Open Who Check", func(s *scene) bool { s.begin(); s.send(true); s.arrived(1); s.answer(nil); return false }, ok, 1, 1},
 		{"half-closed, then an error", "Open Who Check", func(s *scene) bool {
@@ -248,14 +248,14 @@ func TestCallStates(t *testing.T) {
 					if state.want != "" {
 						h = s.finish()
 					}
-					s.probe() // all before it has been read, too
+					s.probe() // so that everything before it has been read
 					if s.delivered.Load() != state.delivered {
 						t.Errorf("%d requests reached the server, want %d", s.delivered.Load(), state.delivered)
 					}
 					if state.delivered == 0 && s.one && s.calls.Load() != 0 {
 						t.Errorf("%d calls reached the server", s.calls.Load())
 					}
-					if h.reset && state.want == overdue { // which of the two comes first is chance, as without a proxy
+					if h.reset && state.want == overdue { // either may come first, as without a proxy
 						h.status = overdue
 					}
 					if end := map[bool]string{true: "reset", false: h.status}[h.reset && h.status == ""]; end != state.want || h.messages != state.messages {
@@ -289,7 +289,7 @@ func newScene(t *testing.T, method string) *scene {
 	return s
 }
 
-// jsonWith returns the object with one member of this name, a number.
+// jsonWith returns object with one more member, a number.
 func jsonWith(object, name string, number int64) string {
 	members := map[string]any{}
 	if err := json.Unmarshal([]byte(object), &members); err != nil {

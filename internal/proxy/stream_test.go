@@ -17,8 +17,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestS63_BadMessageEndsTheStream delivers the messages before the bad one, and
-// neither it nor any after.
+// TestS63_BadMessageEndsTheStream: messages before a bad one are delivered; the bad one
+// and later ones are not.
 func TestS63_BadMessageEndsTheStream(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -61,7 +61,8 @@ func TestS63_BadMessageEndsTheStream(t *testing.T) {
 	}
 }
 
-// S63: with a client that waits for each answer, what was good before is there.
+// TestS63_GoodMessagesAreDelivered: for a client that waits for each response, good
+// messages before a bad one arrive. S63.
 func TestS63_GoodMessagesAreDelivered(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -81,8 +82,8 @@ func TestS63_GoodMessagesAreDelivered(t *testing.T) {
 	}
 }
 
-// S63: the bearer token is checked when the call begins; from its expiry on no
-// further request is delivered, while responses are.
+// TestS63_ExpiryDuringAStream: the bearer token is checked when the call begins; after
+// its expiry no further request is delivered, but responses are. S63.
 func TestS63_ExpiryDuringAStream(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"WhoBidi", "CheckMine"} {
@@ -119,8 +120,8 @@ func TestS63_ExpiryDuringAStream(t *testing.T) {
 	}
 }
 
-// TestS60_OneRequest takes one request where the descriptors say one; a second
-// could be one that was never checked (A37).
+// TestS60_OneRequest: if the descriptors say one request, only one is accepted; a second
+// one would be unchecked (A37).
 func TestS60_OneRequest(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -150,8 +151,8 @@ func TestS60_OneRequest(t *testing.T) {
 	}
 }
 
-// A client stream that nothing validates may end before its first request; a
-// call of a method that takes one request may not (A37).
+// TestA37_NoRequestWhereNothingIsValidated: a client stream that is not validated may end
+// before its first request; a call of a method that takes one request may not (A37).
 func TestA37_NoRequestWhereNothingIsValidated(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -170,7 +171,7 @@ func TestA37_NoRequestWhereNothingIsValidated(t *testing.T) {
 	}
 }
 
-// stream is a call under way.
+// stream is an open call.
 type stream struct {
 	grpc.ClientStream
 	r    *rig
@@ -214,7 +215,7 @@ func (s *stream) receive() (string, error) {
 	return s.r.JSON(m), nil
 }
 
-// waitCalls waits until the upstream has had n calls.
+// waitCalls waits until the upstream has received n calls.
 func (r *rig) waitCalls(n int64) {
 	r.t.Helper()
 	testkit.Eventually(r.t, fmt.Sprintf("the upstream has had %d calls", n), func() bool { return r.upstream.calls.Load() >= n })

@@ -34,8 +34,8 @@ func signed(t testing.TB, key *keys.Key, claims string) string {
 	return token
 }
 
-// TestSwap_RotationUnderLoad replaces keys under callers that always sign with
-// the newest: not one of them is refused, with and without a cache.
+// TestSwap_RotationUnderLoad replaces keys while callers sign with the newest: no call is
+// refused, with or without a cache.
 func TestSwap_RotationUnderLoad(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{options: proxy.Options{CachedTokens: 100}})
@@ -49,7 +49,7 @@ func TestSwap_RotationUnderLoad(t *testing.T) {
 		}
 	}
 	swap(ring[0])
-	var current sync.RWMutex // held by those who sign with the newest key
+	var current sync.RWMutex // held while the newest key is in use
 	newest := 0
 	var stop atomic.Bool
 	var calls atomic.Int64
@@ -77,7 +77,7 @@ func TestSwap_RotationUnderLoad(t *testing.T) {
 		current.Lock()
 		newest = i
 		current.Unlock()
-		swap(ring[i]) // nobody signs with the older one any more
+		swap(ring[i]) // the older one is no longer in use
 		time.Sleep(10 * time.Millisecond)
 	}
 	stop.Store(true)
@@ -88,8 +88,8 @@ func TestSwap_RotationUnderLoad(t *testing.T) {
 	t.Log(calls.Load(), "calls")
 }
 
-// TestSwap_CallsKeepTheirPolicy lets a call under way end as it began; a broken
-// policy changes nothing.
+// TestSwap_CallsKeepTheirPolicy: a current call ends under the policy that it began with;
+// a broken policy changes nothing.
 func TestSwap_CallsKeepTheirPolicy(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -126,8 +126,8 @@ func TestSwap_CallsKeepTheirPolicy(t *testing.T) {
 	}
 }
 
-// TestCache_NeverLonger holds a remembered token to all that changes: the clock,
-// the keys, and what another method asks.
+// TestCache_NeverLonger: a cached token is checked against all that can change: the
+// clock, the keys, and the requirements of another method.
 func TestCache_NeverLonger(t *testing.T) {
 	t.Parallel()
 	old, next := policytest.Key(t, keys.ES256, keys.Attributes{ID: "a"}), policytest.Key(t, keys.ES256, keys.Attributes{ID: "b"})
@@ -170,14 +170,14 @@ func TestCache_NeverLonger(t *testing.T) {
 	r.advance(time.Hour)
 	expect("at exp", "Who", short, codes.Unauthenticated)
 	expect("another that is not", "Who", token, codes.OK)
-	published.Store(sameID) // the same id, another key
+	published.Store(sameID) // the same ID, another key
 	r.advance(jwks.DefaultRefresh)
 	expect("a key that its issuer replaced", "Who", token, codes.Unauthenticated)
 	expect("the new key", "Who", signed(t, sameID, long), codes.OK)
 }
 
-// TestShutdown_LosesNoCall stops the proxy under load: each call that the
-// upstream heard of is answered.
+// TestShutdown_LosesNoCall stops the proxy under load: each call that the upstream heard
+// of gets its response.
 func TestShutdown_LosesNoCall(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -224,7 +224,7 @@ func TestShutdown_LosesNoCall(t *testing.T) {
 	}
 }
 
-// TestShutdown_Deadline breaks off what does not end.
+// TestShutdown_Deadline: calls that do not end are cut off.
 func TestShutdown_Deadline(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})

@@ -24,7 +24,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// source is the policy of these tests, and these are claims that pass it.
+// source is the policy of these tests, with claims that pass it.
 const (
 	source       = policytest.CallSource
 	goodClaims   = policytest.GoodClaims
@@ -43,20 +43,20 @@ type rig struct {
 	logged   *testkit.Buffer
 	metrics  *metrics.Metrics
 	now      atomic.Int64
-	asked    atomic.Int64 // how often the verifier has asked for the time
+	asked    atomic.Int64 // how often the verifier has read the clock
 }
 
 type setup struct {
 	source  string
 	world   policytest.Setup
-	keySets []keys.Set // beside those of world
+	keySets []keys.Set // in addition to those of world
 	options proxy.Options
-	level   slog.Level // of the log; the zero is info
-	// dial is the address to dial instead of the upstream's.
+	level   slog.Level // of the log; zero means info
+	// dial replaces the upstream's address.
 	dial string
-	// upstream is how the upstream serves, unless nil.
+	// upstream are options of the upstream server.
 	upstream []grpc.ServerOption
-	// serve, unless nil, is what the upstream answers with.
+	// serve, if not nil, handles the upstream's calls.
 	serve func(name string, ss grpc.ServerStream) error
 }
 
@@ -105,7 +105,7 @@ func start(t testing.TB, s setup) *rig {
 	return r
 }
 
-// policy is the World's with these keys; its own for none.
+// policy returns the World's policy with these keys, or with its own if there are none.
 func (r *rig) policy(list []*keys.Key, sets ...keys.Set) proxy.Policy {
 	r.t.Helper()
 	if list == nil {
@@ -128,8 +128,8 @@ func (r *rig) askTime() time.Time {
 	return time.Unix(0, now)
 }
 
-// waitAsked waits until the verifier has asked for the time n times: it has then
-// decided by the time that it was.
+// waitAsked waits until the verifier has read the clock n times: it has then decided by
+// the time of that moment.
 func (r *rig) waitAsked(n int64) {
 	r.t.Helper()
 	testkit.Eventually(r.t, fmt.Sprintf("the verifier has asked for the time %d times", n), func() bool { return r.asked.Load() >= n })
@@ -150,7 +150,7 @@ func dial(t testing.TB, addr string, more ...grpc.DialOption) *grpc.ClientConn {
 	t.Helper()
 	all := []grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		// As in a program without the proxy, which knows far more encodings.
+		// As in a program without the proxy, which registers many more encodings.
 		grpc.WithDefaultCallOptions(experimental.AcceptCompressors("gzip")),
 	}
 	conn, err := grpc.NewClient(addr, append(all, more...)...)
@@ -161,14 +161,14 @@ func dial(t testing.TB, addr string, more ...grpc.DialOption) *grpc.ClientConn {
 	return conn
 }
 
-// reply is what a client got of a call.
+// reply is what a client received of a call.
 type reply struct {
 	messages        []string // as JSON
 	header, trailer metadata.MD
 	err             error
 }
 
-// call makes a call of method t.S/name with the messages that JSON makes.
+// call makes a call of method t.S/name with messages given as JSON.
 func (r *rig) call(ctx context.Context, conn *grpc.ClientConn, name string, requests ...string) reply {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, testkit.Patience)

@@ -20,7 +20,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// certificate is one for localhost that vouches for itself, and who trusts it.
+// certificate returns a self-signed certificate for localhost, and a pool that trusts it.
 func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -45,7 +45,7 @@ func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
-// TestS68_TLS speaks TLS and mTLS on both sides, and verifies the upstream.
+// TestS68_TLS: TLS and mTLS work on both sides, and the upstream is verified.
 func TestS68_TLS(t *testing.T) {
 	t.Parallel()
 	server, trusted := certificate(t)

@@ -8,10 +8,9 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// traceAttrs returns the ids of the trace that a call is part of, for the log:
-// trace_id, and span_id, which is the caller's span, since the proxy makes none.
-// Without exactly one valid traceparent there are none: what is not valid could
-// be anything, and is not repeated.
+// traceAttrs returns log attributes with the trace of a call: trace_id, and span_id,
+// which is the caller's span, since the proxy makes none. It returns none unless there is
+// exactly one valid traceparent: an invalid value could be anything, and is not repeated.
 func traceAttrs(ctx context.Context) []slog.Attr {
 	values := metadata.ValueFromIncomingContext(ctx, "traceparent")
 	if len(values) != 1 {
@@ -24,9 +23,8 @@ func traceAttrs(ctx context.Context) []slog.Attr {
 	return []slog.Attr{slog.String("trace_id", trace), slog.String("span_id", span)}
 }
 
-// parseTraceParent takes the trace id and the parent id out of a traceparent
-// (W3C Trace Context, section 3.2): of version 00, or of a later one, which may
-// have more at its end.
+// parseTraceParent extracts the trace ID and the parent ID from a traceparent (W3C Trace
+// Context section 3.2), of version 00 or a later one, which may have more at its end.
 func parseTraceParent(text string) (trace, span string, ok bool) {
 	const length = len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 	if len(text) < length || text[2] != '-' || text[35] != '-' || text[52] != '-' {
@@ -45,5 +43,5 @@ func parseTraceParent(text string) (trace, span string, ok bool) {
 	return trace, span, true
 }
 
-// isHex reports whether text is hexadecimal in lower case.
+// isHex reports whether text is lower-case hexadecimal.
 func isHex(text string) bool { return strings.Trim(text, "0123456789abcdef") == "" }

@@ -12,7 +12,7 @@ const (
 	aParent = "00-" + aTrace + "-" + aSpan + "-01"
 )
 
-// TestTraceParent takes what W3C Trace Context calls valid, and nothing else.
+// TestTraceParent: exactly what W3C Trace Context defines as valid is accepted.
 func TestTraceParent(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -44,7 +44,7 @@ func TestTraceParent(t *testing.T) {
 	}
 }
 
-// FuzzTraceParent: what is taken is two ids, whatever it stood in.
+// FuzzTraceParent: an accepted value yields two IDs, whatever surrounds them.
 func FuzzTraceParent(f *testing.F) {
 	for _, seed := range []string{aParent, "cc" + aParent[2:] + "-more", aParent + "\n", strings.Repeat("-", 55)} {
 		f.Add(seed)

@@ -11,8 +11,8 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// TestS67_Trace: what describes a trace arrives at the upstream as it was sent,
-// and a valid traceparent tells the log which trace a call is part of.
+// TestS67_Trace: trace metadata arrives at the upstream as sent, and the log names the
+// trace of a call with a valid traceparent.
 func TestS67_Trace(t *testing.T) {
 	t.Parallel()
 	const trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

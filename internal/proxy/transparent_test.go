@@ -24,18 +24,18 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// script is what an upstream does with a call, and a client sends.
+// script is what an upstream does with a call, and what a client sends.
 type script struct {
 	method          string
 	sent            metadata.MD
 	requests        [][]byte
 	header, trailer metadata.MD
-	early           bool // the header goes out before anything is read
+	early           bool // the header is sent before anything is read
 	answers         [][]byte
 	status          *status.Status
 }
 
-// seen is all that client and upstream see of a call.
+// seen is everything that client and upstream see of a call.
 type seen struct {
 	Upstream        metadata.MD
 	Requests        [][]byte
@@ -85,7 +85,7 @@ func drawScript(rt *rapid.T) script {
 	return s
 }
 
-// serve is what the upstream does, and sees.
+// serve executes the upstream's part, and records what it sees.
 func (s script) serve(ss grpc.ServerStream, got *seen) error {
 	got.Upstream, _ = metadata.FromIncomingContext(ss.Context())
 	delete(got.Upstream, ":authority")
@@ -109,7 +109,7 @@ func (s script) serve(ss grpc.ServerStream, got *seen) error {
 	return s.status.Err()
 }
 
-// play makes the call that s is by conn.
+// play makes the call over conn.
 func (s script) play(t *rapid.T, r *rig, conn *grpc.ClientConn) seen {
 	var got seen
 	var mu sync.Mutex
@@ -157,8 +157,8 @@ func (s script) play(t *rapid.T, r *rig, conn *grpc.ClientConn) seen {
 	return got
 }
 
-// TestS67_SameAsDirect makes random calls twice, past and through the proxy, and
-// compares all that either end sees. -rapid.checks=10000 makes as many.
+// TestS67_SameAsDirect makes random calls twice, directly and through the proxy, and
+// compares everything that either end sees. -rapid.checks=10000 makes that many.
 func TestS67_SameAsDirect(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})}})
@@ -171,7 +171,7 @@ func TestS67_SameAsDirect(t *testing.T) {
 	})
 }
 
-// TestS67_HeaderAtOnce passes a stream's header on before there is a message.
+// TestS67_HeaderAtOnce: a stream's header is forwarded before the first message.
 func TestS67_HeaderAtOnce(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -196,7 +196,8 @@ func TestS67_HeaderAtOnce(t *testing.T) {
 	}
 }
 
-// TestS67_Deadlines tells the upstream the client's deadline, and both of its end.
+// TestS67_Deadlines: the upstream learns the client's deadline, and both learn of its
+// end.
 func TestS67_Deadlines(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -214,7 +215,7 @@ func TestS67_Deadlines(t *testing.T) {
 	})
 	for _, name := range []string{"Open", "OpenClient", "OpenServer", "OpenBidi"} {
 		limit := 150 * time.Millisecond
-		for len(begun) == 0 { // a busy machine needs longer to reach the upstream
+		for len(begun) == 0 { // a busy machine takes longer to reach the upstream
 			if limit *= 2; limit > testkit.Patience {
 				t.Fatalf("%s: the upstream was not called", name)
 			}
@@ -249,7 +250,7 @@ func TestS67_Deadlines(t *testing.T) {
 	}
 }
 
-// encodings notes what the answers of a connection were compressed with.
+// encodings records the compression of the responses on a connection.
 type encodings struct {
 	mu   sync.Mutex
 	seen []string
@@ -266,8 +267,8 @@ func (e *encodings) HandleRPC(_ context.Context, s stats.RPCStats) {
 	}
 }
 
-// TestS67_Compression answers in the encoding of the client, on methods whose
-// messages are looked at, too.
+// TestS67_Compression: responses have the client's encoding, even on methods whose
+// messages are read.
 func TestS67_Compression(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})

@@ -20,18 +20,18 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// upstream is a real gRPC server that has all methods of a World: each answers
-// every request with one message, or the last one where it has one answer.
+// upstream is a real gRPC server with all methods of a World: it responds to every
+// request with one message, or to the last if the method has a single response.
 type upstream struct {
 	world *policytest.World
 	addr  string
 	srv   *grpc.Server
-	calls atomic.Int64 // that were begun
+	calls atomic.Int64 // calls begun
 
 	mu  sync.Mutex
 	md  metadata.MD
 	got []string // requests as JSON
-	// serve, unless nil, answers instead.
+	// serve, if not nil, replaces this.
 	serve func(name string, ss grpc.ServerStream) error
 }
 
@@ -100,14 +100,14 @@ func (u *upstream) echo(name string, ss grpc.ServerStream) error {
 	return answer()
 }
 
-// become makes the upstream answer with serve.
+// become makes the upstream use serve.
 func (u *upstream) become(serve func(name string, ss grpc.ServerStream) error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.serve = serve
 }
 
-// metadata returns that of the last call, and received all requests so far.
+// metadata returns that of the last call; received returns all requests so far.
 func (u *upstream) metadata() metadata.MD {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -120,7 +120,7 @@ func (u *upstream) received() []string {
 	return append([]string{}, u.got...)
 }
 
-// bytesCodec sends and receives *[]byte as they are.
+// bytesCodec sends and receives *[]byte unchanged.
 type bytesCodec struct{}
 
 func (bytesCodec) Name() string { return "proto" }

@@ -19,9 +19,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// TestS82_OtherWireTypes refuses a request in which a number that the type
-// declares comes in another wire type, wherever it is: other implementations of
-// protobuf would read it as the field, which nothing has checked (A38).
+// TestS82_OtherWireTypes: a request is refused if a declared field number has another
+// wire type, anywhere: other implementations of protobuf would read it as the field,
+// unchecked (A38).
 func TestS82_OtherWireTypes(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{source: policytest.EveryField})
@@ -56,7 +56,7 @@ func TestS82_OtherWireTypes(t *testing.T) {
 		}
 		return ss.SendMsg(dynamicpb.NewMessage(r.Descriptor("t.All")))
 	})
-	for place, in := range policytest.Places { // what no type declares stays, but not policytest.Within a claim
+	for place, in := range policytest.Places { // undeclared fields are kept, except policytest.Within a claim
 		err := r.conn.Invoke(context.Background(), "/t.S/Check", ptr(policytest.Within(t, good, in.Path, func(b []byte) []byte {
 			return append(slices.Clone(b), policytest.WireValue(1000, protowire.BytesType)...)
 		})), new([]byte), grpc.ForceCodecV2(bytesCodec{}))
@@ -68,8 +68,8 @@ func TestS82_OtherWireTypes(t *testing.T) {
 
 func ptr(b []byte) *[]byte { return &b }
 
-// TestA38_AnAnyGoesOnAsItWasChecked: the bytes in an Any are those of the message
-// that was compared, so that no reader finds two members of a oneof.
+// TestA38_AnAnyGoesOnAsItWasChecked: the bytes in an Any are those of the message that
+// was compared, so that no reader finds two members of a oneof.
 func TestA38_AnAnyGoesOnAsItWasChecked(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{source: `
@@ -122,8 +122,8 @@ service S { rpc Check(Msg) returns (Msg) { option (kalix.method).jwt = {validate
 	}
 }
 
-// TestA38_AnyOfUnknownType: what is in an Any must be known where it is validated,
-// as offline; in a response it may be anything, unless it is a claim.
+// TestA38_AnyOfUnknownType: the type in an Any must be known where it is validated, as
+// offline; in a response it may be unknown, unless it is a claim.
 func TestA38_AnyOfUnknownType(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{source: policytest.EveryField})
@@ -144,8 +144,7 @@ func TestA38_AnyOfUnknownType(t *testing.T) {
 	}
 }
 
-// TestA38_ResponsesToo: a response that two readers could read differently is not
-// signed.
+// TestA38_ResponsesToo: a response that two readers could read differently is not signed.
 func TestA38_ResponsesToo(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{source: policytest.EveryField})
@@ -166,7 +165,7 @@ func TestA38_ResponsesToo(t *testing.T) {
 	}
 }
 
-// TestA38_RefuseUnknownFields refuses what no type declares, too, where it is set.
+// TestA38_RefuseUnknownFields: if set, undeclared fields are refused too.
 func TestA38_RefuseUnknownFields(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{source: policytest.EveryField})
@@ -179,7 +178,7 @@ func TestA38_RefuseUnknownFields(t *testing.T) {
 	good := r.SignedWire("All", policytest.EveryValue)
 	for place, in := range policytest.Places {
 		if strings.HasSuffix(string(in.Type), "Entry") {
-			continue // nothing of it is left when it has been decoded
+			continue // leaves no trace after decoding
 		}
 		p, m := r.Message("All", `{}`)
 		read := func(wire []byte) {
@@ -206,8 +205,8 @@ func TestA38_RefuseUnknownFields(t *testing.T) {
 	}
 }
 
-// TestS82_Proto2 is TestS82_OtherWireTypes for what only proto2 has: groups,
-// extensions, and closed enums, whose unknown values other readers drop.
+// TestS82_Proto2 is TestS82_OtherWireTypes for features of proto2: groups, extensions,
+// and closed enums, whose unknown values other readers drop.
 func TestS82_Proto2(t *testing.T) {
 	t.Parallel()
 	w := policytest.New(t, `syntax = "proto2"; package t; import "kalix/annotations.proto"; import "google/protobuf/any.proto";
@@ -266,7 +265,7 @@ extend Old { optional string more = 100; optional E moreE = 101; optional In in 
 	for name, field := range bad {
 		for how, wire := range map[string][]byte{"before": slices.Concat(field, good), "after": slices.Concat(good, field), "twice": slices.Concat(field, good, field)} {
 			if how == "before" && (name == "closed enum" || strings.HasSuffix(name, "extension") || name == "closed enum, group" || name == "closed enum, Any") {
-				continue // the last value wins with every reader that keeps it
+				continue // every reader that keeps it uses the last value
 			}
 			if err := decide(wire); !fault.Has(err, fault.MessageMalformed) {
 				t.Errorf("%s, %s: %v", name, how, err)

@@ -14,15 +14,15 @@ const (
 	app    = "https://app.example.com"
 )
 
-// TestWebRefusesBadBearerTokens holds each protocol to the decisions of gRPC: S59.
+// TestWebRefusesBadBearerTokens: each protocol gets the same decisions as gRPC. S59.
 func TestWebRefusesBadBearerTokens(t *testing.T) {
 	t.Parallel()
 	r := start(t)
 	good := r.Token(goodClaims)
 	for _, row := range []struct {
 		name, authorization string
-		status              int    // HTTP, of Connect
-		grpc                string // of gRPC-Web
+		status              int    // the HTTP status in Connect
+		grpc                string // the status in gRPC-Web
 	}{
 		{"none", "", http.StatusUnauthorized, "16"},
 		{"malformed", "Bearer a.b", http.StatusUnauthorized, "16"},
@@ -59,7 +59,7 @@ func TestWebRefusesBadBearerTokens(t *testing.T) {
 	}
 }
 
-// TestWebKnowsOneSpellingOfAMethod (S60).
+// TestWebKnowsOneSpellingOfAMethod: methods have only one spelling. S60.
 func TestWebKnowsOneSpellingOfAMethod(t *testing.T) {
 	t.Parallel()
 	r := start(t)
@@ -87,9 +87,8 @@ func TestWebKnowsOneSpellingOfAMethod(t *testing.T) {
 	}
 }
 
-// TestWebForwardsNoClaimsOfClients holds S62 and S78 in front of --web: what only
-// the proxy may say is removed however it is spelled, and so is what concerns one
-// connection.
+// TestWebForwardsNoClaimsOfClients: behind --web too, headers that only the proxy may set
+// are removed in every spelling, and so are those about one connection. S62, S78.
 func TestWebForwardsNoClaimsOfClients(t *testing.T) {
 	t.Parallel()
 	r := start(t)
@@ -129,8 +128,8 @@ func TestWebForwardsNoClaimsOfClients(t *testing.T) {
 	}
 }
 
-// TestWebChecksMessagesAsTheyGoOn: what a path, a query or JSON makes of a message
-// is validated and signed like any other.
+// TestWebChecksMessagesAsTheyGoOn: messages built from a path, a query or JSON are
+// validated and signed like any other.
 func TestWebChecksMessagesAsTheyGoOn(t *testing.T) {
 	t.Parallel()
 	r := start(t)
@@ -145,7 +144,7 @@ func TestWebChecksMessagesAsTheyGoOn(t *testing.T) {
 	}{
 		{"/v1/check/7", `{"tok":"` + token + `"}`, 200},
 		{"/v1/check/8", `{"tok":"` + token + `"}`, http.StatusForbidden},
-		{"/v1/check/7?id=8", `{"tok":"` + token + `"}`, 0}, // one of the two, or refused
+		{"/v1/check/7?id=8", `{"tok":"` + token + `"}`, 0}, // either value, or a refusal
 		{"/v1/check/7", `{}`, http.StatusUnauthorized},
 		{"/t.S/Check", `{"id":"7","tok":"` + token + `"}`, 200},
 		{"/t.S/Check", `{"id":"8","tok":"` + token + `"}`, http.StatusForbidden},
@@ -171,7 +170,7 @@ func TestWebAllowsOriginsThatAreNamed(t *testing.T) {
 		name     string
 		origins  []string
 		origin   string
-		preflit  bool // the preflight allows it
+		preflit  bool // allowed by the preflight
 		answered bool // POST is not refused
 	}{
 		{"none named", nil, app, false, false},

@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// The gRPC status codes of calls that break off (google.rpc.Code).
+// The gRPC status codes of interrupted calls (google.rpc.Code).
 const (
 	invalidArgument  = "3"
 	deadlineExceeded = "4"
 	unavailable      = "14"
 )
 
-// call makes the gRPC call that vanguard has made of a request, by the link of
-// its connection.
+// call makes the gRPC call that vanguard derived from a request, over the link of its
+// connection.
 //
-// httputil.ReverseProxy would wait for a request that goes on when its response
-// has ended, as those of streams do.
+// httputil.ReverseProxy would wait for the end of a request after its response has ended,
+// which streams do not guarantee.
 func (s *Server) call(w http.ResponseWriter, r *http.Request) {
 	l, ok := r.Context().Value(linkKey{}).(*link)
 	if !ok {
@@ -59,8 +59,8 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// withoutHops removes from h what concerns the client's connection (RFC 9110,
-// section 7.6.1), which HTTP/2 does not allow. The proxy removes what else frames.
+// withoutHops removes from h the fields about the client's connection (RFC 9110 section
+// 7.6.1), which HTTP/2 does not permit. The proxy removes other framing fields.
 func withoutHops(h http.Header) {
 	for _, value := range h["Connection"] {
 		for name := range strings.SplitSeq(value, ",") {
@@ -72,7 +72,7 @@ func withoutHops(h http.Header) {
 	}
 }
 
-// copyFlushing copies what of a stream has come at once.
+// copyFlushing copies a stream, flushing whatever has arrived.
 func copyFlushing(w http.ResponseWriter, from io.Reader) error {
 	flush := http.NewResponseController(w)
 	if err := flush.Flush(); err != nil {
@@ -98,17 +98,16 @@ func copyFlushing(w http.ResponseWriter, from io.Reader) error {
 	}
 }
 
-// interruptKey is what a context has the function under that ends a Read of its
-// request.
+// interruptKey is the context key of the function that ends a Read of the request.
 type interruptKey struct{}
 
-// interruptible returns r with that function, for the connection of w, which does
-// nothing once over has been called: the transport closes bodies in the background, and
+// interruptible returns r with that function for the connection of w. The function does
+// nothing after over has been called: the transport closes bodies in the background, and
 // w must not be used after its handler.
 //
-// Over HTTP/1 an interrupted Read cancels the context of the connection, and so that of
-// each request after it. Such a request gets a context of its own, and the connection
-// ends with its answer.
+// In HTTP/1, an interrupted Read cancels the context of the connection, and so of each
+// later request. Such a request gets its own context, and the connection ends with its
+// response.
 func interruptible(w http.ResponseWriter, r *http.Request) (_ *http.Request, over func()) {
 	ctx := r.Context()
 	if r.ProtoMajor == 1 && ctx.Err() != nil {
@@ -131,15 +130,14 @@ func interruptible(w http.ResponseWriter, r *http.Request) (_ *http.Request, ove
 	}
 }
 
-// requestBody is the body that vanguard has made, whose Close waits for a Read
-// that is under way.
+// requestBody is the body made by vanguard, whose Close waits for a Read in progress.
 type requestBody struct {
 	io.ReadCloser
 	interrupt             func()
-	reading, read, broken atomic.Bool // now; to its end; not to its end
+	reading, read, broken atomic.Bool // in progress; to the end; failed
 }
 
-// Read is that of io.Reader.
+// Read implements io.Reader.
 func (b *requestBody) Read(p []byte) (int, error) {
 	b.reading.Store(true)
 	n, err := b.ReadCloser.Read(p)
@@ -153,7 +151,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close is that of io.Closer. It ends a Read first.
+// Close implements io.Closer. It interrupts a Read first.
 func (b *requestBody) Close() error {
 	if b.interrupt != nil && b.reading.Load() && !b.read.Load() && !b.broken.Load() {
 		b.interrupt()
@@ -161,8 +159,8 @@ func (b *requestBody) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// statusOf is how a call that broke off after so long has ended: a gRPC server
-// resets a call whose time is over.
+// statusOf returns the status of a call that was interrupted after took: a gRPC server
+// resets a call whose deadline has passed.
 func statusOf(r *http.Request, body *requestBody, took time.Duration) string {
 	limit, limited := timeout(r.Header.Get("Grpc-Timeout"))
 	switch {
@@ -174,7 +172,7 @@ func statusOf(r *http.Request, body *requestBody, took time.Duration) string {
 	return unavailable
 }
 
-// timeout reads the value of grpc-timeout (PROTOCOL-HTTP2.md, Timeout).
+// timeout parses a grpc-timeout value (PROTOCOL-HTTP2.md, Timeout).
 func timeout(value string) (time.Duration, bool) {
 	if value == "" {
 		return 0, false

@@ -7,20 +7,20 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// jsonCodec is vanguard's for JSON. A request that it cannot read is the client's
-// fault, not the server's.
+// jsonCodec is vanguard's JSON codec, except that a request that it cannot parse is the
+// client's error, not the server's.
 type jsonCodec struct{ *vanguard.JSONCodec }
 
 func newJSONCodec(types vanguard.TypeResolver) vanguard.Codec {
 	return jsonCodec{vanguard.NewJSONCodec(types)}
 }
 
-// Unmarshal is that of vanguard.Codec.
+// Unmarshal implements vanguard.Codec.
 func (c jsonCodec) Unmarshal(data []byte, m proto.Message) error {
 	return invalid(c.JSONCodec.Unmarshal(data, m))
 }
 
-// UnmarshalField is that of vanguard.RESTCodec.
+// UnmarshalField implements vanguard.RESTCodec.
 func (c jsonCodec) UnmarshalField(data []byte, m proto.Message, field protoreflect.FieldDescriptor) error {
 	return invalid(c.JSONCodec.UnmarshalField(data, m, field))
 }

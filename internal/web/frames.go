@@ -7,26 +7,26 @@ import (
 	"net/http"
 )
 
-// The flags of a frame (PROTOCOL-HTTP2.md, Length-Prefixed-Message;
-// PROTOCOL-WEB.md, "Trailers").
+// The flags of a frame (PROTOCOL-HTTP2.md, Length-Prefixed-Message; PROTOCOL-WEB.md,
+// "Trailers").
 const (
 	compressedFlag = 0x01
 	trailersFlag   = 0x80
 	frameHeader    = 5
 )
 
-// frames reads a stream of length-prefixed messages as it comes, in any pieces.
+// frames parses a stream of length-prefixed messages that arrives in any pieces.
 type frames struct {
 	header [frameHeader]byte
-	have   int    // bytes of header
-	left   uint32 // bytes of the frame's body that are still to come
-	// begin sees each header once it is whole, and may change its flags.
+	have   int    // bytes of the header so far
+	left   uint32 // bytes of the frame's body still to come
+	// begin is called with each complete header, and may change its flags.
 	begin func(header *[frameHeader]byte)
-	// body returns what to hand on of a piece of a body.
+	// body returns what to pass on for a piece of a body.
 	body func(piece []byte) []byte
 }
 
-// pass returns what to hand on of p.
+// pass returns what to pass on for p.
 func (f *frames) pass(p []byte) []byte {
 	var out []byte
 	for len(p) > 0 {
@@ -55,7 +55,7 @@ func (f *frames) pass(p []byte) []byte {
 	return out
 }
 
-// rest returns a header that has not come as a whole.
+// rest returns an incomplete header.
 func (f *frames) rest() []byte {
 	if f.have < frameHeader {
 		return f.header[:f.have]
@@ -63,13 +63,13 @@ func (f *frames) rest() []byte {
 	return nil
 }
 
-// lowerTrailers writes a gRPC-Web response: vanguard spells the names of trailers
-// as HTTP/1.1 does, and the protocol demands lower case.
+// lowerTrailers writes a gRPC-Web response: vanguard spells the names of trailers as in
+// HTTP/1.1, but the protocol requires lower case.
 type lowerTrailers struct {
 	http.ResponseWriter
 	frames
-	trailers bool // the frame is one of trailers
-	name     bool // what comes next is still part of a name
+	trailers bool // the frame has trailers
+	name     bool // the next byte is part of a name
 }
 
 func newLowerTrailers(w http.ResponseWriter) *lowerTrailers {
@@ -85,7 +85,7 @@ func newLowerTrailers(w http.ResponseWriter) *lowerTrailers {
 	return l
 }
 
-// lower puts the names of fields in text into lower case.
+// lower converts the names of fields in text to lower case.
 func (l *lowerTrailers) lower(text []byte) {
 	for i, c := range text {
 		switch {
@@ -99,7 +99,7 @@ func (l *lowerTrailers) lower(text []byte) {
 	}
 }
 
-// Write is that of io.Writer.
+// Write implements io.Writer.
 func (l *lowerTrailers) Write(p []byte) (int, error) {
 	if out := l.pass(p); len(out) > 0 {
 		if _, err := l.ResponseWriter.Write(out); err != nil {
@@ -109,16 +109,14 @@ func (l *lowerTrailers) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Unwrap is for http.ResponseController; Flush is that of http.Flusher, which
-// vanguard looks for.
+// Unwrap is for http.ResponseController.
 func (l *lowerTrailers) Unwrap() http.ResponseWriter { return l.ResponseWriter }
 
-// Flush is that of http.Flusher.
+// Flush implements http.Flusher, which vanguard looks for.
 func (l *lowerTrailers) Flush() { _ = http.NewResponseController(l.ResponseWriter).Flush() }
 
-// plainEmpty reads a gRPC request: vanguard marks a message without a byte as
-// compressed where the client's protocol compresses the body as a whole, and
-// grpc-go cannot decompress nothing.
+// plainEmpty reads a gRPC request: vanguard marks an empty message as compressed if the
+// client's protocol compresses the whole body, and grpc-go cannot decompress nothing.
 type plainEmpty struct {
 	from io.ReadCloser
 	frames
@@ -129,7 +127,7 @@ type plainEmpty struct {
 func newPlainEmpty(from io.ReadCloser, encoded bool) *plainEmpty {
 	p := &plainEmpty{from: from}
 	p.begin = func(h *[frameHeader]byte) {
-		if encoded && binary.BigEndian.Uint32(h[1:]) == 0 { // else the flag is a fault
+		if encoded && binary.BigEndian.Uint32(h[1:]) == 0 { // otherwise the flag is an error
 			h[0] &^= compressedFlag
 		}
 	}
@@ -137,7 +135,7 @@ func newPlainEmpty(from io.ReadCloser, encoded bool) *plainEmpty {
 	return p
 }
 
-// Read is that of io.Reader.
+// Read implements io.Reader.
 func (p *plainEmpty) Read(buf []byte) (int, error) {
 	for len(p.ready) == 0 && p.err == nil {
 		var n int
@@ -155,5 +153,5 @@ func (p *plainEmpty) Read(buf []byte) (int, error) {
 	return n, nil
 }
 
-// Close is that of io.Closer.
+// Close implements io.Closer.
 func (p *plainEmpty) Close() error { return p.from.Close() }

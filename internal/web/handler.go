@@ -13,12 +13,12 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// AnyOrigin stands for all origins.
+// AnyOrigin permits all origins.
 const AnyOrigin = "*"
 
-// ParseOrigin returns the origin that text names, in the spelling of browsers:
-// scheme, host, and a port unless it is the scheme's own (RFC 6454, section 6.2);
-// or AnyOrigin. The error is usage_error.
+// ParseOrigin returns the origin in text, in the spelling of browsers: scheme, host, and
+// a port unless it is the scheme's default (RFC 6454 section 6.2); or AnyOrigin. An
+// invalid origin is a usage error.
 func ParseOrigin(text string) (string, error) {
 	if text == AnyOrigin {
 		return text, nil
@@ -35,26 +35,26 @@ func ParseOrigin(text string) (string, error) {
 	return u.Scheme + "://" + host, nil
 }
 
-// handler is what each request passes on its way to the translation of its time.
+// handler returns the handlers that each request passes before its translation.
 func (s *Server) handler() http.Handler {
 	var h http.Handler = http.HandlerFunc(s.translate)
 	if !s.anyOrigin() {
 		guard := http.NewCrossOriginProtection()
 		for _, origin := range s.options.Origins {
 			if err := guard.AddTrustedOrigin(origin); err != nil {
-				panic("not an origin: " + origin) // ParseOrigin has seen to it
+				panic("not an origin: " + origin) // ParseOrigin has checked it
 			}
 		}
 		h = guard.Handler(h)
 	}
-	if len(s.options.Origins) == 0 { // which cors would take for all
+	if len(s.options.Origins) == 0 { // otherwise cors would permit all
 		return h
 	}
 	return cors.New(cors.Options{
 		AllowedOrigins: s.options.Origins,
 		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
-		// What a call's metadata may be is for the server behind to say. Without
-		// credentials, which are never allowed, * is any.
+		// The server behind decides which metadata is permitted. Since credentials are
+		// never permitted, * means any.
 		AllowedHeaders: []string{"*"},
 		ExposedHeaders: []string{"*"},
 		MaxAge:         7200,
@@ -63,8 +63,8 @@ func (s *Server) handler() http.Handler {
 
 func (s *Server) anyOrigin() bool { return slices.Contains(s.options.Origins, AnyOrigin) }
 
-// translate answers by the descriptors of now. A method has one spelling (S60):
-// what is escaped and names one is unknown.
+// translate handles a request by the current descriptors. A method has only one spelling
+// (S60): an escaped one is unknown.
 func (s *Server) translate(w http.ResponseWriter, r *http.Request) {
 	t := s.current.Load()
 	if t.paths[r.URL.Path] && r.URL.RawPath != "" {
@@ -78,13 +78,13 @@ func (s *Server) translate(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(kind, "application/grpc-web"):
 		w = newLowerTrailers(w)
 	case t.paths[r.URL.Path] && r.Method == http.MethodPost && (kind == "application/json" || kind == "application/proto"):
-		// Connect, where the header is optional; vanguard would take it for REST.
+		// In Connect the header is optional; without it vanguard would assume REST.
 		r.Header.Set("Connect-Protocol-Version", "1")
 	}
 	t.ServeHTTP(w, r)
 }
 
-// unknown answers what is not a call of a method that the descriptors have.
+// unknown responds to a request that is not a call of a known method.
 func (s *Server) unknown(w http.ResponseWriter, r *http.Request) {
 	if s.current.Load().paths[r.URL.Path] && r.URL.RawPath == "" && r.Method == http.MethodPost {
 		http.Error(w, "Unknown content type", http.StatusUnsupportedMediaType)

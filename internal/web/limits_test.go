@@ -15,8 +15,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestWebHoldsToMessageLimit refuses a message over --max-message in each protocol,
-// compressed or not, before the upstream sees it. S66.
+// TestWebHoldsToMessageLimit: a message over --max-message is refused in each protocol,
+// compressed or not, before the upstream receives it. S66.
 func TestWebHoldsToMessageLimit(t *testing.T) {
 	t.Parallel()
 	r := start(t)
@@ -44,7 +44,7 @@ func TestWebHoldsToMessageLimit(t *testing.T) {
 	}
 }
 
-// TestWebHoldsToMetadataLimit refuses metadata over --max-metadata. S66.
+// TestWebHoldsToMetadataLimit: metadata over --max-metadata is refused. S66.
 func TestWebHoldsToMetadataLimit(t *testing.T) {
 	t.Parallel()
 	r := start(t)
@@ -64,8 +64,8 @@ func TestWebHoldsToMetadataLimit(t *testing.T) {
 	}
 }
 
-// TestWebHoldsToStreamLimit tells clients how many calls at once a connection may
-// have, --max-streams, and refuses more on it. S66.
+// TestWebHoldsToStreamLimit: clients learn how many concurrent calls a connection may
+// have, --max-streams, and more are refused. S66.
 func TestWebHoldsToStreamLimit(t *testing.T) {
 	t.Parallel()
 	r := start(t)
@@ -83,7 +83,7 @@ func TestWebHoldsToStreamLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	told, refused := uint32(0), false
-	_, token, _ := strings.Cut(r.bearer(goodClaims), ": ")      // or they would end
+	_, token, _ := strings.Cut(r.bearer(goodClaims), ": ")      // otherwise they would end
 	for id := uint32(1); id < 2*(proxy.MaxStreams+2); id += 2 { // none of them ends
 		var headers strings.Builder
 		encoder := hpack.NewEncoder(&headers)
@@ -132,8 +132,8 @@ func zipped(t *testing.T, text string) string {
 	return out.String()
 }
 
-// TestWebHoldsRefusalsOfAFlood answers a flood of bad tokens on one connection late, as
-// it does without --web, and a good call on it as ever. S76.
+// TestWebHoldsRefusalsOfAFlood: refusals of a flood of bad tokens on one connection are
+// delayed, as without --web, but a good call on it is not. S76.
 func TestWebHoldsRefusalsOfAFlood(t *testing.T) {
 	t.Parallel()
 	r := start(t)
@@ -146,7 +146,7 @@ func TestWebHoldsRefusalsOfAFlood(t *testing.T) {
 		}
 		held = time.Since(began) > 2*time.Second
 	}
-	if took := time.Since(start).Seconds(); !held && float64(n) > 200+100*took { // 200 at once and 50 a second are prompt
+	if took := time.Since(start).Seconds(); !held && float64(n) > 200+100*took { // 200 at once and 50 per second are prompt
 		t.Errorf("no refusal of %d in %.0f s is held", n, took)
 	}
 	for range 3 {

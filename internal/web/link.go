@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// link is what of a client's connection goes on to the gRPC server: a connection
-// of its own, once there is a first call.
+// link is the connection to the gRPC server that carries the calls of one client
+// connection, opened at the first call.
 type link struct {
 	dial func(context.Context) (net.Conn, error)
 
@@ -26,7 +26,7 @@ func (s *Server) connected(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, linkKey{}, l)
 }
 
-// changed ends the link of a client's connection that is closed.
+// changed ends the link of a client's connection when that closes.
 func (s *Server) changed(conn net.Conn, state http.ConnState) {
 	if state != http.StateClosed && state != http.StateHijacked {
 		return
@@ -36,7 +36,7 @@ func (s *Server) changed(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// open returns what makes calls by the link.
+// open returns the transport for calls over the link.
 func (l *link) open() *http.Transport {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -52,8 +52,8 @@ func (l *link) open() *http.Transport {
 	return l.transport
 }
 
-// end closes the connection to the gRPC server. Calls under way have been
-// cancelled with the client's connection.
+// end closes the connection to the gRPC server. Current calls were cancelled with the
+// client's connection.
 func (l *link) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,13 +1,13 @@
-// Package web answers gRPC-Web, Connect and REST (google.api.http) in front of a
-// gRPC server of the same process. It turns each request into a gRPC call, by
-// connectrpc.com/vanguard, and makes the call by a connection of its own for each
-// client's, so that whatever the server decides about calls and connections is
-// decided about these as well (security.md S59, S60, S62, S78).
+// Package web serves gRPC-Web, Connect and REST (google.api.http) in front of a gRPC
+// server in the same process. It translates each request to a gRPC call with
+// connectrpc.com/vanguard, and uses a separate connection for each client connection, so
+// that the server's checks of calls and connections apply to these as well (S59, S60,
+// S62, S78).
 //
-// Browsers may call from the origins of Options alone: others get no permission
-// (CORS), and what they send without asking, except for GET and HEAD, is refused.
+// Browsers may only call from the origins in Options: others get no permission (CORS),
+// and requests that they send without a preflight, except GET and HEAD, are refused.
 //
-// It is the only package that knows vanguard, and decides nothing about tokens.
+// It is the only package that uses vanguard, and decides nothing about tokens.
 package web
 
 import (
@@ -27,22 +27,22 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// Options say what a Server serves.
+// Options configure a Server.
 type Options struct {
-	// Dial opens a connection to the gRPC server, which speaks HTTP/2 in plaintext.
+	// Dial opens a connection to the gRPC server, which must accept HTTP/2 in plaintext.
 	Dial func(context.Context) (net.Conn, error)
-	// TLS, unless nil, is how clients are spoken to; nil is plaintext.
+	// TLS is the configuration for clients; nil means plaintext.
 	TLS *tls.Config
-	// Origins are those whose pages may call, as ParseOrigin returns them.
+	// Origins are those whose pages may call, as returned by ParseOrigin.
 	Origins []string
-	// MessageBytes bounds a message, MetadataBytes the header of a request, and
-	// Streams the requests under way on one connection.
+	// MessageBytes limits a message, MetadataBytes the header of a request, and Streams
+	// the concurrent requests on one connection.
 	MessageBytes, MetadataBytes uint32
 	Streams                     int
 	Log                         *slog.Logger
 }
 
-// Server answers browsers. It is safe for concurrent use.
+// Server serves browsers. It is safe for concurrent use.
 type Server struct {
 	options Options
 	http    *http.Server
@@ -50,7 +50,7 @@ type Server struct {
 	links   sync.Map // net.Conn of a client → *link
 }
 
-// translation is what the descriptors of one policy make of requests.
+// translation translates requests by the descriptors of one policy.
 type translation struct {
 	http.Handler
 	paths map[string]bool // of methods
@@ -84,9 +84,9 @@ func New(services []protoreflect.ServiceDescriptor, o Options) (*Server, error) 
 	return s, nil
 }
 
-// Prepare returns what puts services in force for requests that begin from then
-// on. The error is descriptor_invalid where a google.api.http rule is not valid or
-// two rules take the same path.
+// Prepare returns a function that puts services in force for later requests. It returns
+// descriptor_invalid for an invalid google.api.http rule, or if two rules have the same
+// path.
 func (s *Server) Prepare(services []protoreflect.ServiceDescriptor) (swap func(), err error) {
 	t := &translation{paths: map[string]bool{}}
 	calls := http.HandlerFunc(s.call)
@@ -106,7 +106,7 @@ func (s *Server) Prepare(services []protoreflect.ServiceDescriptor) (swap func()
 	return func() { s.current.Store(t) }, nil
 }
 
-// Swap is Prepare and its swap in one.
+// Swap calls Prepare and its result.
 func (s *Server) Swap(services []protoreflect.ServiceDescriptor) error {
 	swap, err := s.Prepare(services)
 	if err == nil {
@@ -115,8 +115,8 @@ func (s *Server) Swap(services []protoreflect.ServiceDescriptor) error {
 	return err
 }
 
-// Serve answers requests that come in by l, and closes it in the end. It returns
-// nil after Shutdown, and listen_failed if l breaks.
+// Serve serves requests on l, and closes it in the end. It returns nil after Shutdown,
+// and listen_failed if l fails.
 func (s *Server) Serve(l net.Listener) error {
 	serve := s.http.Serve
 	if s.options.TLS != nil {
@@ -128,8 +128,8 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Shutdown stops listening and lets the requests under way end. Those that have
-// not when ctx is done are broken off, and the error is interrupted.
+// Shutdown stops listening and waits for current requests to end. Those that have not
+// when ctx is done are cut off, and the error is interrupted.
 func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	if err == nil {
@@ -138,7 +138,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return fault.New(fault.Interrupted, "web", "requests were still under way when the time to end them was over: %w", errors.Join(err, s.http.Close()))
 }
 
-// forBrowsers returns config with HTTP/1.1 next to HTTP/2, nil for nil.
+// forBrowsers returns config with HTTP/1.1 in addition to HTTP/2, or nil for nil.
 func forBrowsers(config *tls.Config) *tls.Config {
 	if config == nil {
 		return nil

@@ -46,7 +46,7 @@ service S {
 
 const goodClaims = `{"iss":"me","sub":"alice","role":"admin","exp":1769864400}`
 
-// rig is an upstream that answers with the request, a proxy, and the web in front.
+// rig is an upstream that echoes requests, a proxy, and a Server in front.
 type rig struct {
 	*policytest.World
 	t   *testing.T
@@ -104,7 +104,7 @@ func start(t *testing.T, origins ...string) *rig {
 	return r
 }
 
-// echo answers with the request, field by number.
+// echo responds with the request, field by number.
 func (r *rig) echo(_ any, ss grpc.ServerStream) error {
 	r.mu.Lock()
 	r.calls++
@@ -141,7 +141,7 @@ func (r *rig) do(method, path, body string, headers ...string) answer {
 	}
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
-		request.Header[name] = append(request.Header[name], value) // as it is spelled
+		request.Header[name] = append(request.Header[name], value) // with its exact spelling
 	}
 	response, err := http.DefaultTransport.RoundTrip(request)
 	if err != nil {
@@ -155,7 +155,7 @@ func (r *rig) do(method, path, body string, headers ...string) answer {
 	return answer{response.StatusCode, response.Header, string(text)}
 }
 
-// grpcWeb sends one message as gRPC-Web and returns the trailers of the answer.
+// grpcWeb sends a message as gRPC-Web and returns the trailers of the response.
 func (r *rig) grpcWeb(path string, message []byte, headers ...string) (answer, map[string]string) {
 	r.t.Helper()
 	frame := append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message))), message...)
@@ -171,7 +171,7 @@ func (r *rig) grpcWeb(path string, message []byte, headers ...string) (answer, m
 		}
 		rest = rest[n:]
 	}
-	if status := a.header.Get("Grpc-Status"); status != "" { // a response of trailers alone
+	if status := a.header.Get("Grpc-Status"); status != "" { // a trailers-only response
 		trailers["grpc-status"] = status
 	}
 	return a, trailers

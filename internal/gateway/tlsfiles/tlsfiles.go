@@ -1,5 +1,5 @@
-// Package tlsfiles reads how TLS is spoken to clients and to an upstream from files that
-// change while a server runs.
+// Package tlsfiles reads the TLS configuration for clients and for an upstream, from
+// files that may change at run time.
 package tlsfiles
 
 import (
@@ -17,20 +17,20 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-// maxPEMBytes bounds a file of certificates; bundles of CAs are long.
+// maxPEMBytes limits a file of certificates; bundles of CAs are long.
 const maxPEMBytes = 4 << 20
 
-// Flags say how TLS is spoken on both sides.
+// Flags configure TLS on both sides.
 type Flags struct {
-	// Cert is the file of the certificate to show to clients, "" for plaintext.
+	// Cert is the file of the server certificate; "" means plaintext.
 	Cert string
-	// Upstream reports that the upstream is spoken to by TLS.
+	// Upstream is set to use TLS to the upstream.
 	Upstream                                              bool
 	key, clientCA                                         string
 	upstreamCA, upstreamCert, upstreamKey, upstreamServer string
 }
 
-// RegisterListening adds the flags of the side that listens.
+// RegisterListening adds the flags for the listening side.
 func (f *Flags) RegisterListening(fs *pflag.FlagSet) {
 	fs.StringVar(&f.Cert, "tls-cert", "", "PEM `FILE` of the certificate, and of those between it and its CA, to show to clients")
 	fs.StringVar(&f.key, "tls-key", "", "PEM `FILE` of its private key")
@@ -38,7 +38,7 @@ func (f *Flags) RegisterListening(fs *pflag.FlagSet) {
 	settings.Paths(fs, "tls-cert", "tls-key", "tls-client-ca")
 }
 
-// RegisterUpstream adds those of the other side.
+// RegisterUpstream adds the flags for the upstream.
 func (f *Flags) RegisterUpstream(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.Upstream, "upstream-tls", false, "speak TLS to the upstream, and verify its certificate")
 	fs.StringVar(&f.upstreamCA, "upstream-ca", "", "PEM `FILE` of the CAs to verify it by (default: those of the machine)")
@@ -48,7 +48,7 @@ func (f *Flags) RegisterUpstream(fs *pflag.FlagSet) {
 	settings.Paths(fs, "upstream-ca", "upstream-cert", "upstream-key")
 }
 
-// Check refuses flags that say nothing without another.
+// Check refuses flags that have no effect without another.
 func (f Flags) Check() error {
 	needs := func(flag, value, other string, there bool) error {
 		if value == "" || there {
@@ -67,20 +67,20 @@ func (f Flags) Check() error {
 	)
 }
 
-// Files returns those that are read again and again.
+// Files returns the files to watch for changes.
 func (f Flags) Files() []string {
 	return []string{f.Cert, f.key, f.clientCA, f.upstreamCA, f.upstreamCert, f.upstreamKey}
 }
 
-// Certificates are those in force on both sides.
+// Certificates holds the configuration in force on both sides.
 type Certificates struct {
 	flags   Flags
 	current atomic.Pointer[Set]
 }
 
-// Set is what the files hold at one time.
+// Set is the content of the files at one time.
 type Set struct {
-	clients, upstream *tls.Config // how each side is spoken to, nil for plaintext
+	clients, upstream *tls.Config // nil for plaintext
 }
 
 // Load reads all files.
@@ -94,7 +94,7 @@ func (f Flags) Load(now func() time.Time) (*Certificates, error) {
 	return c, nil
 }
 
-// Read returns what the files hold now.
+// Read reads the files again.
 func (f Flags) Read(now func() time.Time) (*Set, error) {
 	set := &Set{}
 	if f.Cert != "" {
@@ -110,7 +110,7 @@ func (f Flags) Read(now func() time.Time) (*Set, error) {
 			return nil, err
 		}
 		set.clients.ClientCAs, set.clients.ClientAuth = pool, tls.RequireAndVerifyClientCert
-		// A resumed session would outlive the CA that it was admitted by.
+		// A resumed session would outlive a removed client CA.
 		set.clients.SessionTicketsDisabled = true
 	}
 	var err error
@@ -118,7 +118,7 @@ func (f Flags) Read(now func() time.Time) (*Set, error) {
 	return set, err
 }
 
-// readUpstream returns how the upstream is spoken to, nil for plaintext.
+// readUpstream returns the configuration for the upstream, nil for plaintext.
 func (f Flags) readUpstream(now func() time.Time) (config *tls.Config, err error) {
 	if !f.Upstream {
 		return nil, nil
@@ -134,17 +134,17 @@ func (f Flags) readUpstream(now func() time.Time) (config *tls.Config, err error
 		if err != nil {
 			return nil, err
 		}
-		// Shown whatever CAs the upstream says it wants: it decides.
+		// Sent whatever CAs the upstream lists: it decides.
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair, nil }
 	}
 	return config, nil
 }
 
-// Use puts what Read returned in force.
+// Use puts the result of Read in force.
 func (c *Certificates) Use(set *Set) { c.current.Store(set) }
 
-// ToClients returns how clients are spoken to, by the certificates of each time;
-// nil for plaintext.
+// ToClients returns the configuration for clients, which always uses the certificates in
+// force; nil for plaintext.
 func (c *Certificates) ToClients() *tls.Config {
 	now := c.current.Load().clients
 	if now == nil {
@@ -155,8 +155,7 @@ func (c *Certificates) ToClients() *tls.Config {
 	return config
 }
 
-// ToUpstream is ToClients for the other side. What changes holds for connections
-// that are made from then on.
+// ToUpstream is ToClients for the upstream. Changes apply to new connections.
 func (c *Certificates) ToUpstream() func() *tls.Config {
 	if !c.flags.Upstream {
 		return nil
@@ -164,8 +163,7 @@ func (c *Certificates) ToUpstream() func() *tls.Config {
 	return func() *tls.Config { return c.current.Load().upstream }
 }
 
-// readPair reads a certificate and its key. What crypto/tls says about them quotes
-// nothing of the key.
+// readPair reads a certificate and its key. Errors of crypto/tls do not quote the key.
 func readPair(cert, key string) (*tls.Certificate, error) {
 	certPEM, err := files.Read(cert, maxPEMBytes, fault.KeyUnreadable)
 	if err != nil {
