@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"sync"
+	"syscall"
 
 	"golang.org/x/term"
 )
@@ -31,12 +33,36 @@ func (p *prompt) read(text string) ([]byte, error) {
 	if err != nil {
 		return nil, errNoTerminal
 	}
-	p.set(func() { _ = term.Restore(fd, state) })
+	p.set(func() {
+		_ = term.Restore(fd, state)
+		_, _ = fmt.Fprintln(tty)
+	})
 	defer p.set(nil)
+	defer quitAsInterrupt()()
 	_, _ = fmt.Fprint(tty, text)
 	line, err := term.ReadPassword(fd)
 	_, _ = fmt.Fprintln(tty)
 	return line, err
+}
+
+// quitAsInterrupt makes SIGQUIT (Ctrl+\) an interrupt until stop is called. By default
+// Go prints its stacks and ends the process, with the echo still off.
+func quitAsInterrupt() (stop func()) {
+	quit, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(quit, syscall.SIGQUIT)
+	go func() {
+		select {
+		case <-quit:
+			if self, err := os.FindProcess(os.Getpid()); err == nil {
+				_ = self.Signal(os.Interrupt)
+			}
+		case <-done:
+		}
+	}()
+	return func() {
+		signal.Stop(quit)
+		close(done)
+	}
 }
 
 func (p *prompt) set(restore func()) {
