@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"strings"
 
 	"github.com/youmark/pkcs8"
@@ -29,22 +30,30 @@ func decrypt(block *pem.Block, a Attributes) (*pem.Block, error) {
 	if err != nil {
 		return nil, err
 	}
-	wrong := fault.New(fault.KeyEncrypted, a.Source, "it cannot be decrypted: the passphrase is wrong, or its encryption is not one that jwtctl reads").
-		WithHint("PKCS#8 with PBES2 and the old form of OpenSSL (DEK-Info) are read; openssl pkcs8 -topk8 -v2 aes-256-cbc writes the first")
 	if block.Type != labelEncrypted {
 		// lint:ignore SA1019 old keys have this form; jwtctl only reads it, and never
 		// writes it
 		der, err := x509.DecryptPEMBlock(block, passphrase)
 		if err != nil {
-			return nil, wrong
+			return nil, cannotDecrypt(a.Source, errors.Is(err, x509.IncorrectPasswordError))
 		}
 		return &pem.Block{Type: block.Type, Bytes: der}, nil
 	}
 	der, err := decryptPKCS8(block.Bytes, passphrase)
 	if err != nil {
-		return nil, wrong
+		return nil, cannotDecrypt(a.Source, errors.Is(err, errPassphrase))
 	}
 	return &pem.Block{Type: labelPKCS8, Bytes: der}, nil
+}
+
+// cannotDecrypt returns the error for the encrypted key of source. byPassphrase is set if
+// its encryption is supported.
+func cannotDecrypt(source string, byPassphrase bool) error {
+	if byPassphrase {
+		return fault.New(fault.KeyEncrypted, source, "it cannot be decrypted: the passphrase is wrong, or the file is damaged")
+	}
+	return fault.New(fault.KeyEncrypted, source, "it cannot be decrypted: jwtctl does not support its encryption").
+		WithHint("PKCS#8 with PBES2 and the old form of OpenSSL (DEK-Info) are read; openssl pkcs8 -topk8 -v2 aes-256-cbc writes the first")
 }
 
 // passphrase returns the passphrase of the encrypted key that a is about.

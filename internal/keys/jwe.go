@@ -47,7 +47,7 @@ func parseEncrypted(data []byte, a Attributes, r reading) (Loaded, error) {
 	plain, err := jwe.Decrypt(data, jwe.WithKey(alg, passphrase), jwe.WithMaxRecipients(1), jwe.WithMaxPBES2Count(maxPBES2Count),
 		jwe.WithMaxDecompressBufferSize(MaxFileBytes), jwe.WithCritValidation(true))
 	if err != nil { // the error may quote the file
-		return Loaded{}, fault.New(fault.KeyEncrypted, a.Source, "it cannot be decrypted: the passphrase is wrong, or the file is damaged")
+		return Loaded{}, cannotDecrypt(a.Source, true)
 	}
 	members, err := strictjson.Object(plain, jsonDepth)
 	if err != nil || isJWE(members) {

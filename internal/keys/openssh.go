@@ -3,6 +3,7 @@ package keys
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 
@@ -25,7 +26,7 @@ func decodeOpenSSH(block *pem.Block, a Attributes) (any, error) {
 			return nil, asked
 		}
 		if material, err = ssh.ParseRawPrivateKeyWithPassphrase(text, passphrase); err != nil {
-			return nil, fault.New(fault.KeyEncrypted, a.Source, "it cannot be decrypted: the passphrase is wrong, or its encryption is not one that jwtctl reads")
+			return nil, cannotDecrypt(a.Source, errors.Is(err, x509.IncorrectPasswordError))
 		}
 	}
 	if err != nil { // the error may quote numbers of the key

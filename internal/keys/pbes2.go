@@ -24,9 +24,12 @@ const (
 	maxScryptBytes = 256 << 20
 )
 
-// errPBES2 is the error for anything that is not supported PBES2. Callers word their own
-// message.
-var errPBES2 = errors.New("not PBES2, or not with this passphrase")
+// errPBES2 is the error for anything that is not supported PBES2, errPassphrase the error
+// for supported PBES2 that passphrase does not decrypt. Callers word their own messages.
+var (
+	errPBES2      = errors.New("not supported PBES2")
+	errPassphrase = errors.New("not with this passphrase")
+)
 
 // The parameters of RFC 8018 appendix A.2 and A.4, and RFC 7914 section 7. Java and
 // others include the key length that openssl omits.
@@ -74,12 +77,12 @@ func decryptPKCS8(der, passphrase []byte) ([]byte, error) {
 	cipher.NewCBCDecrypter(block, iv).CryptBlocks(plain, outer.Data)
 	padding := int(plain[len(plain)-1])
 	if padding == 0 || padding > block.BlockSize() || !bytes.HasSuffix(plain, bytes.Repeat([]byte{byte(padding)}, padding)) {
-		return nil, errPBES2
+		return nil, errPassphrase
 	}
 	plain = plain[:len(plain)-padding]
 	var inner asn1.RawValue
 	if !unmarshal(plain, &inner) || inner.Tag != asn1.TagSequence { // a wrong passphrase can yield valid padding
-		return nil, errPBES2
+		return nil, errPassphrase
 	}
 	return plain, nil
 }
