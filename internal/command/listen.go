@@ -25,10 +25,17 @@ func CheckListen(address string) error {
 	return wrong.WithHint("such as 127.0.0.1:8080, or :8080 for all interfaces")
 }
 
-// WithPortHint says what to do about an address that is taken.
+// WithPortHint adds a hint to an error about an address that cannot be listened on.
 func WithPortHint(err error) error {
-	if f, ok := errors.AsType[*fault.Error](err); ok && errors.Is(err, syscall.EADDRINUSE) {
+	f, ok := errors.AsType[*fault.Error](err)
+	switch {
+	case !ok:
+	case errors.Is(err, syscall.EADDRINUSE):
 		return f.WithHint("another program listens there; port 0 takes a free one")
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return f.WithHint("this machine does not have that address; leave it out to listen on all that it has, such as --listen :8080")
+	case errors.Is(err, syscall.EACCES):
+		return f.WithHint("ports below 1024 are for root; choose another one, such as --listen :8080")
 	}
 	return err
 }

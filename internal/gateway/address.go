@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
@@ -86,7 +87,11 @@ func listenOn(ctx context.Context, address string) (net.Listener, error) {
 		if op, ok := errors.AsType[*net.OpError](err); ok { // whose text repeats the address
 			err = op.Err
 		}
-		return nil, fault.New(fault.ListenFailed, quote.Printable(address), "%w", err)
+		failed := fault.New(fault.ListenFailed, quote.Printable(address), "%w", err)
+		if network == "unix" {
+			return nil, failed
+		}
+		return nil, command.WithPortHint(failed)
 	}
 	return l, nil
 }

@@ -89,7 +89,7 @@ func CheckPermissions(d command.Deps, path string, list []*keys.Key, strict bool
 		if strict {
 			return fault.New(fault.KeyPermissions, path, "%s", why).WithHint("chmod 600 %s", quote.ShellPath(path))
 		}
-		d.Warn("%s: %s", path, why)
+		d.Warn("%s: %s; chmod 600 prevents that", path, why)
 		return nil
 	}
 	return nil
