@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
-	"flag"
 	"fmt"
 	"net"
-	"os"
 	"sync/atomic"
+	"time"
 
+	"github.com/spf13/pflag"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -22,6 +19,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/grpcauth"
 	"github.com/jwtctl/jwtctl/internal/descset"
+	"github.com/jwtctl/jwtctl/internal/gateway/tlsfiles"
 	"github.com/jwtctl/jwtctl/internal/protofile"
 	"github.com/jwtctl/jwtctl/jwtpolicy"
 )
@@ -34,11 +32,8 @@ type inProcess struct {
 	sources          protofile.Sources
 	keys             []jwtpolicy.Key
 	listen, upstream string
-	// PEM files.
-	cert, key, clientCA                   string
-	upstreamTLS                           bool
-	ownHandlers                           bool // those of grpc-go's interop server
-	upstreamCA, upstreamCert, upstreamKey string
+	tls              tlsfiles.Flags
+	ownHandlers      bool // those of grpc-go's interop server
 }
 
 // Descriptors makes the sources a jwtpolicy.Source.
@@ -48,26 +43,21 @@ func (p *inProcess) Descriptors(ctx context.Context) (*descset.Set, error) {
 
 func parseInProcess(args []string) (*inProcess, error) {
 	p := &inProcess{}
-	fs := flag.NewFlagSet("proxy", flag.ContinueOnError)
-	list := func(to *[]string) func(string) error {
-		return func(s string) error { *to = append(*to, s); return nil }
-	}
-	fs.Func("proto-path", "", list(&p.sources.ImportPaths))
-	fs.Func("proto", "", list(&p.sources.Protos))
-	fs.Func("descriptor-set", "", list(&p.sources.DescriptorSets))
-	fs.Func("key", "", func(s string) error {
-		p.keys = append(p.keys, jwtpolicy.KeyFile(s, jwtpolicy.KeyOptions{}))
-		return nil
-	})
-	fs.BoolVar(&p.upstreamTLS, "upstream-tls", false, "")
+	fs := pflag.NewFlagSet("proxy", pflag.ContinueOnError)
+	fs.StringArrayVar(&p.sources.ImportPaths, "proto-path", nil, "")
+	fs.StringArrayVar(&p.sources.Protos, "proto", nil, "")
+	fs.StringArrayVar(&p.sources.DescriptorSets, "descriptor-set", nil, "")
+	keys := fs.StringArray("key", nil, "")
+	fs.StringVar(&p.listen, "listen", "", "")
+	fs.StringVar(&p.upstream, "upstream", "", "")
 	fs.BoolVar(&p.ownHandlers, "own-handlers", false, "")
-	for name, to := range map[string]*string{
-		"listen": &p.listen, "upstream": &p.upstream, "tls-cert": &p.cert, "tls-key": &p.key, "tls-client-ca": &p.clientCA,
-		"upstream-ca": &p.upstreamCA, "upstream-cert": &p.upstreamCert, "upstream-key": &p.upstreamKey,
-	} {
-		fs.StringVar(to, name, "", "")
+	p.tls.RegisterListening(fs)
+	p.tls.RegisterUpstream(fs)
+	err := fs.Parse(args)
+	for _, path := range *keys {
+		p.keys = append(p.keys, jwtpolicy.KeyFile(path, jwtpolicy.KeyOptions{}))
 	}
-	return p, fs.Parse(args)
+	return p, err
 }
 
 // serveInProcess serves until ctx ends.
@@ -85,9 +75,16 @@ func serveInProcess(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	serverTLS, clientTLS, err := p.credentials()
+	certs, err := p.tls.Load(time.Now)
 	if err != nil {
 		return err
+	}
+	serverTLS, clientTLS := insecure.NewCredentials(), insecure.NewCredentials()
+	if config := certs.ToClients(); config != nil {
+		serverTLS = credentials.NewTLS(config)
+	}
+	if config := certs.ToUpstream(); config != nil {
+		clientTLS = credentials.NewTLS(config())
 	}
 	conn, err := grpc.NewClient(p.upstream, grpc.WithTransportCredentials(clientTLS), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(most), grpc.MaxCallSendMsgSize(most)))
 	if err != nil {
@@ -159,49 +156,3 @@ func interopServer(options []grpc.ServerOption) *grpc.Server {
 }
 
 const most = 64 << 20 // bytes of a message: limits are those of the server behind
-
-// credentials are those for clients and for the server behind.
-func (p *inProcess) credentials() (server, client credentials.TransportCredentials, err error) {
-	server, client = insecure.NewCredentials(), insecure.NewCredentials()
-	if p.cert != "" {
-		config := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2"}}
-		if err := addPair(config, p.cert, p.key); err != nil {
-			return nil, nil, err
-		}
-		if p.clientCA != "" {
-			config.ClientAuth = tls.RequireAndVerifyClientCert
-			if config.ClientCAs, err = readPool(p.clientCA); err != nil {
-				return nil, nil, err
-			}
-		}
-		server = credentials.NewTLS(config)
-	}
-	if p.upstreamTLS {
-		config := &tls.Config{MinVersion: tls.VersionTLS12}
-		if config.RootCAs, err = readPool(p.upstreamCA); err != nil {
-			return nil, nil, err
-		}
-		if p.upstreamCert != "" {
-			if err := addPair(config, p.upstreamCert, p.upstreamKey); err != nil {
-				return nil, nil, err
-			}
-		}
-		client = credentials.NewTLS(config)
-	}
-	return server, client, nil
-}
-
-func addPair(config *tls.Config, cert, key string) error {
-	pair, err := tls.LoadX509KeyPair(cert, key)
-	config.Certificates = []tls.Certificate{pair}
-	return err
-}
-
-func readPool(path string) (*x509.CertPool, error) {
-	text, err := os.ReadFile(path)
-	pool := x509.NewCertPool()
-	if err == nil && !pool.AppendCertsFromPEM(text) {
-		err = errors.New(path + " has no certificate")
-	}
-	return pool, err
-}
