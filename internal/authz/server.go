@@ -116,20 +116,7 @@ func (s *Server) Serve(l net.Listener) error {
 // Shutdown stops listening and waits for decisions in progress; it returns interrupted if
 // some are not finished when ctx is done.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.health.Close()
-	drained := make(chan struct{})
-	go func() {
-		s.server.GracefulStop()
-		close(drained)
-	}()
-	select {
-	case <-drained:
-		return nil
-	case <-ctx.Done():
-		s.server.Stop()
-		<-drained
-		return fault.New(fault.Interrupted, "authz", "calls were still open at the end of the shutdown time: %w", ctx.Err())
-	}
+	return s.health.Shutdown(ctx, s.server, "authz")
 }
 
 // wire is an encoded message.

@@ -11,10 +11,12 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
 // Server answers for one server: it serves, all of it or a service of its policy,
-// until Close. What upstream and key sets do is not part of that: to restart the
+// until Shutdown. What upstream and key sets do is not part of that: to restart the
 // server would not mend them.
 //
 // grpc-go's own has watchers that never end, and a graceful stop waits for them.
@@ -30,10 +32,27 @@ func New(paths func() iter.Seq[string]) *Server {
 	return &Server{paths: paths, closing: make(chan struct{})}
 }
 
-// Close makes s answer that it serves no more, and ends those who watch.
-func (s *Server) Close() { s.once.Do(func() { close(s.closing) }) }
+// Shutdown makes s answer that it serves no more, ends those who watch, and lets the
+// calls of server end. Those that have not when ctx is done are broken off with UNAVAILABLE;
+// the error is then interrupted, about what.
+func (s *Server) Shutdown(ctx context.Context, server *grpc.Server, what string) error {
+	s.once.Do(func() { close(s.closing) })
+	drained := make(chan struct{})
+	go func() {
+		server.GracefulStop()
+		close(drained)
+	}()
+	select {
+	case <-drained:
+		return nil
+	case <-ctx.Done():
+		server.Stop()
+		<-drained
+		return fault.New(fault.Interrupted, what, "calls were still open at the end of the shutdown time: %w", ctx.Err())
+	}
+}
 
-// Closing is closed by Close.
+// Closing is closed by Shutdown.
 func (s *Server) Closing() <-chan struct{} { return s.closing }
 
 func (s *Server) status() *grpc_health_v1.HealthCheckResponse {
@@ -66,7 +85,7 @@ func (s *Server) Check(_ context.Context, r *grpc_health_v1.HealthCheckRequest) 
 	return s.status(), nil
 }
 
-// Watch is that of grpc.health.v1; it ends with Close.
+// Watch is that of grpc.health.v1; it ends with Shutdown.
 func (s *Server) Watch(r *grpc_health_v1.HealthCheckRequest, stream grpc.ServerStreamingServer[grpc_health_v1.HealthCheckResponse]) error {
 	now := s.status()
 	if !s.knows(r.GetService()) {

@@ -200,18 +200,5 @@ func (p *Proxy) Serve(l net.Listener) error {
 // current calls to end. Those that have not when ctx is done are cut off as UNAVAILABLE,
 // and the error is interrupted.
 func (p *Proxy) Shutdown(ctx context.Context) error {
-	p.health.Close()
-	drained := make(chan struct{})
-	go func() {
-		p.server.GracefulStop()
-		close(drained)
-	}()
-	select {
-	case <-drained:
-		return nil
-	case <-ctx.Done():
-		p.server.Stop()
-		<-drained
-		return fault.New(fault.Interrupted, "proxy", "calls were still open at the end of the shutdown time: %w", ctx.Err())
-	}
+	return p.health.Shutdown(ctx, p.server, "proxy")
 }
