@@ -112,9 +112,7 @@ func TestS59_KeysDown(t *testing.T) {
 			t.Errorf("%s: %v", kind, got.err)
 		}
 	}
-	if n := r.upstream.calls.Load(); n != 0 {
-		t.Errorf("the upstream had %d calls", n)
-	}
+	r.noCalls()
 	set, err := keys.PublicSet([]*keys.Key{r.Key})
 	if err != nil {
 		t.Fatal(err)

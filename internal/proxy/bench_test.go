@@ -55,7 +55,7 @@ type way struct {
 }
 
 func newBench(b *testing.B) *bench {
-	s := setup{source: benchSource, upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})}}
+	s := setup{source: benchSource, upstream: ofBytes()}
 	t := &bench{plain: start(b, s)}
 	s.options = proxy.Options{CachedTokens: 1000}
 	t.cached = start(b, s)

@@ -78,9 +78,7 @@ func TestA35_NamesAlike(t *testing.T) {
 			t.Errorf("%s: %v", claims, got.err)
 		}
 	}
-	if n := r.upstream.calls.Load(); n != 0 {
-		t.Errorf("the upstream had %d calls", n)
-	}
+	r.noCalls()
 }
 
 // TestS67_TraceContext: trace metadata is forwarded (W3C Trace Context, OpenCensus).

@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/experimental"
@@ -78,15 +77,11 @@ func TestCompressionReachesTheServer(t *testing.T) {
 // use the encoding of a request that the client does not accept.
 func TestAnswersAreInWhatIsAccepted(t *testing.T) {
 	t.Parallel()
-	r := start(t, setup{upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})}, serve: func(_ string, ss grpc.ServerStream) error {
+	r := start(t, setup{upstream: ofBytes(), serve: func(name string, ss grpc.ServerStream) error {
 		if err := grpc.SetSendCompressor(ss.Context(), "identity"); err != nil {
 			return err
 		}
-		var in []byte
-		if err := ss.RecvMsg(&in); err != nil {
-			return err
-		}
-		return ss.SendMsg(&in)
+		return echoBytes(name, ss)
 	}})
 	for _, method := range []string{"Open", "OpenServer", "OpenBidi"} {
 		got, err := r.bytesCall(context.Background(), "/t.S/"+method, [][]byte{[]byte("\n\x01x")}, grpc.UseCompressor("deflate"), experimental.AcceptCompressors("gzip"))
@@ -102,15 +97,11 @@ func TestAnswersAreInWhatIsAccepted(t *testing.T) {
 func TestAnswersAreInWhatTheServerChose(t *testing.T) {
 	t.Parallel()
 	var choice atomic.Value
-	r := start(t, setup{upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})}, serve: func(_ string, ss grpc.ServerStream) error {
+	r := start(t, setup{upstream: ofBytes(), serve: func(name string, ss grpc.ServerStream) error {
 		if err := grpc.SetSendCompressor(ss.Context(), choice.Load().(string)); err != nil {
 			return err
 		}
-		var in []byte
-		if err := ss.RecvMsg(&in); err != nil {
-			return err
-		}
-		return ss.SendMsg(&in)
+		return echoBytes(name, ss)
 	}})
 	for _, request := range []string{"", "gzip", "zstd"} {
 		for _, chosen := range []string{"identity", "gzip", "deflate", "zstd"} {
@@ -189,7 +180,6 @@ func TestUnknownEncodingsPass(t *testing.T) {
 	// Not every message of a stream must be compressed; the proxy could not tell its own
 	// messages apart.
 	raw := r.raw()
-	raw.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	raw.headers(1, "/t.S/Open", "grpc-encoding", "br")
 	_ = raw.WriteData(1, true, wire([]byte("\n\x01x")))
 	if got := raw.answers(1)[1]; got.status != "12" {
@@ -214,17 +204,13 @@ func TestBombsOfEveryEncoding(t *testing.T) {
 	large := make([]byte, 16<<20)
 	for _, name := range []string{"gzip", "deflate", "zstd"} {
 		for _, method := range []string{"/t.S/Open", "/t.S/Check", "/t.S/CheckBidi"} {
-			ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
-			err := r.conn.Invoke(ctx, method, &large, new([]byte), grpc.ForceCodecV2(bytesCodec{}), grpc.UseCompressor(name))
-			cancel()
+			err := r.invoke(method, &large, new([]byte), grpc.ForceCodecV2(bytesCodec{}), grpc.UseCompressor(name))
 			if status.Code(err) != codes.ResourceExhausted {
 				t.Errorf("%s, %s: %v", name, method, err)
 			}
 		}
 	}
-	if n := r.upstream.calls.Load(); n != 0 {
-		t.Errorf("the upstream had %d calls", n)
-	}
+	r.noCalls()
 }
 
 // TestEncodingsAtOnce uses the compressors by many calls at the same time: none gets

@@ -1,7 +1,6 @@
 package proxy_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -10,8 +9,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"google.golang.org/grpc"
-
-	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // TestS50_Depth: a message that nests deeper than ProtoJSON permits is refused before
@@ -36,10 +33,8 @@ service S { rpc Check(Deep) returns (Deep) { option (kalix.method).jwt = {valida
 		"too deep": {nested(101, 1000), codes.InvalidArgument},
 		"deeper":   {nested(1000, 64<<10), codes.InvalidArgument},
 	} {
-		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 		begun := time.Now()
-		err := r.conn.Invoke(ctx, "/t.S/Check", &c.request, new([]byte), grpc.ForceCodecV2(bytesCodec{}))
-		cancel()
+		err := r.invoke("/t.S/Check", &c.request, new([]byte), grpc.ForceCodecV2(bytesCodec{}))
 		if status.Code(err) != c.want {
 			t.Errorf("%s: %v after %s", name, err, time.Since(begun))
 		}

@@ -29,9 +29,9 @@ var httpValues = metadata.MD{
 // Custom-Metadata).
 func TestMetadataOfHTTPPasses(t *testing.T) {
 	t.Parallel()
-	r := start(t, setup{upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})}})
+	r := start(t, setup{upstream: ofBytes()})
 	var alone atomic.Bool
-	r.upstream.become(func(_ string, ss grpc.ServerStream) error {
+	r.upstream.become(func(name string, ss grpc.ServerStream) error {
 		ctx := ss.Context()
 		if alone.Load() {
 			_ = grpc.SetTrailer(ctx, httpValues)
@@ -40,12 +40,8 @@ func TestMetadataOfHTTPPasses(t *testing.T) {
 		if err := grpc.SetHeader(ctx, httpValues); err != nil {
 			return err
 		}
-		var in []byte
-		if err := ss.RecvMsg(&in); err != nil {
-			return err
-		}
 		_ = grpc.SetTrailer(ctx, httpValues)
-		return ss.SendMsg(&in)
+		return echoBytes(name, ss)
 	})
 	arrived := func(where string, md metadata.MD) {
 		t.Helper()

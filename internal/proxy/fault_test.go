@@ -15,7 +15,6 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/policytest"
 	"github.com/jwtctl/jwtctl/internal/proxy"
-	"github.com/jwtctl/jwtctl/internal/sign"
 	"github.com/jwtctl/jwtctl/internal/testkit"
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
@@ -92,15 +91,8 @@ func TestS74_Panic(t *testing.T) {
 		}
 		return policytest.Now
 	}
-	ring, err := keys.NewRing([]*keys.Key{r.Key})
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := verify.New(r.Claims, ring, verify.Options{Now: clock})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.proxy.Swap(proxy.Policy{Plan: r.Plan, Verifier: v, Signer: sign.New(r.Claims, ring, sign.Options{Now: clock})}); err != nil {
+	w := policytest.Of(t, r.Policy, r.Plan, policytest.Setup{Keys: []*keys.Key{r.Key}, Verify: verify.Options{Now: clock}})
+	if err := r.proxy.Swap(proxy.Policy{Plan: w.Plan, Verifier: w.Verifier, Signer: w.Signer}); err != nil {
 		t.Fatal(err)
 	}
 	good := `{"tok":"` + r.Token(signedClaims) + `"}`
@@ -111,7 +103,7 @@ func TestS74_Panic(t *testing.T) {
 	}
 	broken.Store(true)
 	s.send(good)
-	_, err = s.receive()
+	_, err := s.receive()
 	got := []error{err, r.call(bearing(r.Token(goodClaims)), r.conn, "Who", `{}`).err, r.call(context.Background(), r.conn, "Check", good).err}
 	if n := r.upstream.calls.Load(); n != 1 || len(r.upstream.received()) != 1 {
 		t.Errorf("forwarded: %d calls", n)

@@ -94,7 +94,7 @@ func newGauntlet(f *testing.F) *gauntlet {
 	g.rig = start(f, setup{
 		source: gauntletSource(), world: policytest.Setup{Keys: []*keys.Key{key}},
 		options:  proxy.Options{ForwardAuthorization: true},
-		upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})},
+		upstream: ofBytes(),
 	})
 	g.proxy.HoldFor(1)
 	methods := g.Set.Services()[0].Methods()

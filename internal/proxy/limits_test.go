@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -158,7 +157,7 @@ func TestS66_Metadata(t *testing.T) {
 				return true
 			case *http2.DataFrame:
 				t.Errorf("%s: an answer", name)
-			case *http2.HeadersFrame:
+			case *http2.MetaHeadersFrame:
 				return f.StreamEnded()
 			}
 			return false
@@ -176,7 +175,6 @@ func TestS66_MetadataLimit(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
 	raw := r.raw()
-	raw.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	const path = "/t.S/Bearer" // needs no message, even within the limit
 	rest := 7 * 32
 	for _, text := range []string{":methodPOST", ":schemehttp", ":path" + path, ":authorityx", "content-typeapplication/grpc", "tetrailers"} {
@@ -227,7 +225,7 @@ func TestS66_Messages(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{
 		options:  proxy.Options{Limits: proxy.Limits{MessageBytes: 100 << 10}},
-		upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{}), grpc.MaxRecvMsgSize(1 << 30)},
+		upstream: append(ofBytes(), grpc.MaxRecvMsgSize(1<<30)),
 	})
 	var answer []byte
 	var reached atomic.Bool // by a call that is not forwarded before its message arrives
@@ -265,9 +263,7 @@ func TestS66_Messages(t *testing.T) {
 			if c.zip {
 				options = append(options, grpc.UseCompressor("gzip"))
 			}
-			ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
-			err := r.conn.Invoke(ctx, "/t.S/"+method, &request, new([]byte), options...)
-			cancel()
+			err := r.invoke("/t.S/"+method, &request, new([]byte), options...)
 			if status.Code(err) != c.want {
 				t.Errorf("%s, %s: %v", name, method, err)
 			}

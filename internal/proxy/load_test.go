@@ -113,14 +113,8 @@ func BenchmarkS75_Connections(b *testing.B) {
 // startBytes starts a rig with the benchmarks' policy, whose upstream echoes each
 // request.
 func startBytes(b testing.TB, o proxy.Options) *rig {
-	r := start(b, setup{source: benchSource, options: o, upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})}})
-	r.upstream.become(func(_ string, ss grpc.ServerStream) error {
-		var in []byte
-		if err := ss.RecvMsg(&in); err != nil {
-			return err
-		}
-		return ss.SendMsg(&in)
-	})
+	r := start(b, setup{source: benchSource, options: o, upstream: ofBytes()})
+	r.upstream.become(echoBytes)
 	return r
 }
 

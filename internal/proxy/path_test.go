@@ -53,9 +53,7 @@ func TestS60_Paths(t *testing.T) {
 	}
 	for path, want := range tests {
 		before := r.upstream.calls.Load()
-		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
-		err := r.conn.Invoke(ctx, path, &emptypb.Empty{}, &emptypb.Empty{})
-		cancel()
+		err := r.invoke(path, &emptypb.Empty{}, &emptypb.Empty{})
 		if status.Code(err) != want {
 			t.Errorf("%s: %v, want %v", path, err, want)
 		}
@@ -98,9 +96,7 @@ func TestS65_HealthAndReflection(t *testing.T) {
 				return ss.SendMsg(&emptypb.Empty{})
 			})
 			answer := &grpc_health_v1.HealthCheckResponse{}
-			ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
-			defer cancel()
-			err := r.conn.Invoke(ctx, c.path, &grpc_health_v1.HealthCheckRequest{}, answer)
+			err := r.invoke(c.path, &grpc_health_v1.HealthCheckRequest{}, answer)
 			if status.Code(err) != c.want || (r.upstream.calls.Load() > 0) != c.reaches {
 				t.Errorf("%v; %d calls upstream", err, r.upstream.calls.Load())
 			}

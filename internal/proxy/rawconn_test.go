@@ -32,7 +32,7 @@ func (r *rig) raw() *rawConn {
 		r.t.Fatal(err)
 	}
 	c := &rawConn{Framer: http2.NewFramer(conn, conn), conn: conn}
-	c.enc = hpack.NewEncoder(&c.buf)
+	c.enc, c.ReadMetaHeaders = hpack.NewEncoder(&c.buf), hpack.NewDecoder(4096, nil)
 	if err := c.WriteSettings(); err != nil {
 		r.t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func (c *rawConn) begin(id uint32, path string, end bool, more ...string) {
 // answer is how a call ended.
 type answer struct{ status, message string }
 
-// answers reads until n calls have ended; the Framer must have ReadMetaHeaders.
+// answers reads until n calls have ended.
 func (c *rawConn) answers(n int) map[uint32]answer {
 	ended := map[uint32]answer{}
 	c.until(func(f http2.Frame) bool {

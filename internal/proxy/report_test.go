@@ -138,7 +138,7 @@ func TestReportOnlyRefusesNothing(t *testing.T) {
 func reportSetup(reportOnly bool) setup {
 	return setup{
 		options:  proxy.Options{ReportOnly: reportOnly, CachedTokens: 10},
-		upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})},
+		upstream: ofBytes(),
 		serve: func(_ string, ss grpc.ServerStream) error {
 			for {
 				var in []byte

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -42,7 +41,6 @@ func TestS77_NoMessageNoCall(t *testing.T) {
 	}
 	for name, end := range endings {
 		raw := r.raw()
-		raw.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 		paths := map[uint32]string{}
 		for i := range methods.Len() {
 			id := uint32(2*i + 1)
@@ -74,9 +72,7 @@ func TestS77_NoMessageNoCall(t *testing.T) {
 	if err := r.proxy.Shutdown(ctx); err != nil { // so that all have been decided
 		t.Error(err)
 	}
-	if n := r.upstream.calls.Load(); n != 0 {
-		t.Errorf("the upstream had %d calls", n)
-	}
+	r.noCalls()
 	if text := r.logged.String(); strings.Count(text, `"code":"token_missing"`) != 4*methods.Len() {
 		t.Errorf("%d refusals are logged as token_missing, not %d", strings.Count(text, `"code":"token_missing"`), 4*methods.Len())
 	}
@@ -109,7 +105,6 @@ func TestS88_TheFirstMessageMayNotComeLate(t *testing.T) {
 			for _, wait := range []time.Duration{time.Hour - 1, time.Hour} { // the last valid moment, and the first one after
 				r := start(t, setup{})
 				raw := r.raw()
-				raw.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 				raw.headers(1, "/t.S/"+kind, "authorization", "Bearer "+r.Token(goodClaims))
 				for _, s := range c.before {
 					_ = raw.WriteData(1, s.end, s.data)
@@ -177,7 +172,6 @@ func TestS88_TheOnlyRequestIsDeliveredInTime(t *testing.T) {
 				t.Fatal(err)
 			}
 			raw := r.raw()
-			raw.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 			var more []string
 			if c.bearer != "" {
 				more = []string{"authorization", "Bearer " + r.Token(c.bearer)}

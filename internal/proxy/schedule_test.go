@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -131,7 +130,6 @@ func (s *schedule) request(r *rig, desc protoreflect.MessageDescriptor) []byte {
 func (r *rig) play(t *rapid.T, s *schedule, arrived <-chan struct{}) {
 	raw := r.raw()
 	defer func() { _ = raw.conn.Close() }()
-	raw.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	ended := make(chan answer, 1)
 	go func() {
 		for _, a := range raw.answers(1) {

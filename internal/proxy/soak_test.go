@@ -24,7 +24,6 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 	"github.com/jwtctl/jwtctl/internal/proxy"
 	"github.com/jwtctl/jwtctl/internal/testkit"
-	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
 var soaking = flag.Duration("proxy.soak", 3*time.Second, "how long TestS76_Soak calls; S76 says 30m")
@@ -117,14 +116,7 @@ func (s *soak) call(v verdict) {
 func (s *soak) swap(list ...*keys.Key) {
 	s.reloads++
 	w := s.worlds[s.reloads%len(s.worlds)]
-	ring, err := keys.NewRing(list)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	v, err := verify.New(w.Claims, ring, verify.Options{Now: func() time.Time { return policytest.Now }})
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	v := policytest.Of(s.t, w.Policy, w.Plan, policytest.Setup{Keys: list}).Verifier
 	if err := s.proxy.Swap(proxy.Policy{Plan: w.Plan, Verifier: v, Signer: w.Signer}); err != nil {
 		s.t.Error(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -270,7 +269,7 @@ func TestCallStates(t *testing.T) {
 func newScene(t *testing.T, method string) *scene {
 	s := &scene{path: "/t.S/" + method, id: 1, over: make(chan struct{}), end: make(chan error, 1), got: map[uint32]*heard{}}
 	s.more = sync.NewCond(&s.mu)
-	s.rig = start(t, setup{upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})}, serve: s.serve})
+	s.rig = start(t, setup{upstream: ofBytes(), serve: s.serve})
 	soon := policytest.Now.Add(time.Minute).Unix()
 	switch {
 	case strings.HasPrefix(method, "Who"):
@@ -284,7 +283,6 @@ func newScene(t *testing.T, method string) *scene {
 	}
 	s.one = m.OneRequest()
 	s.raw = s.rig.raw()
-	s.raw.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	go s.listen()
 	return s
 }

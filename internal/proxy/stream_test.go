@@ -146,9 +146,7 @@ func TestS60_OneRequest(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if n := r.upstream.calls.Load(); n != 0 {
-		t.Errorf("the upstream had %d calls", n)
-	}
+	r.noCalls()
 }
 
 // TestA37_NoRequestWhereNothingIsValidated: a client stream that is not validated may end

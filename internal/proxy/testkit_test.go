@@ -211,6 +211,21 @@ func (r *rig) call(ctx context.Context, conn *grpc.ClientConn, name string, requ
 	return out
 }
 
+// invoke makes a call of any path with one request, and reads its answer into out.
+func (r *rig) invoke(path string, in, out any, o ...grpc.CallOption) error {
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
+	defer cancel()
+	return r.conn.Invoke(ctx, path, in, out, o...)
+}
+
+// noCalls fails the test if the upstream has had any.
+func (r *rig) noCalls() {
+	r.t.Helper()
+	if n := r.upstream.calls.Load(); n != 0 {
+		r.t.Errorf("the upstream had %d calls", n)
+	}
+}
+
 // bearing returns a context with this bearer token.
 func bearing(token string) context.Context {
 	return metadata.AppendToOutgoingContext(context.Background(), "authorization", "Bearer "+token)

@@ -161,7 +161,7 @@ func (s script) play(t *rapid.T, r *rig, conn *grpc.ClientConn) seen {
 // compares everything that either end sees. -rapid.checks=10000 makes that many.
 func TestS67_SameAsDirect(t *testing.T) {
 	t.Parallel()
-	r := start(t, setup{upstream: []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})}})
+	r := start(t, setup{upstream: ofBytes()})
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawScript(rt)
 		direct, proxied := s.play(rt, r, r.direct), s.play(rt, r, r.conn)

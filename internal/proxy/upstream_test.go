@@ -107,6 +107,18 @@ func (u *upstream) become(serve func(name string, ss grpc.ServerStream) error) {
 	u.serve = serve
 }
 
+// ofBytes has an upstream receive and send *[]byte.
+func ofBytes() []grpc.ServerOption { return []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})} }
+
+// echoBytes answers the first request with itself.
+func echoBytes(_ string, ss grpc.ServerStream) error {
+	var in []byte
+	if err := ss.RecvMsg(&in); err != nil {
+		return err
+	}
+	return ss.SendMsg(&in)
+}
+
 // metadata returns that of the last call; received returns all requests so far.
 func (u *upstream) metadata() metadata.MD {
 	u.mu.Lock()

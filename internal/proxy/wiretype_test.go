@@ -28,7 +28,7 @@ func TestS82_OtherWireTypes(t *testing.T) {
 	good, bad := r.WireCases()
 	pass := func(what string, request []byte) {
 		t.Helper()
-		if err := r.conn.Invoke(context.Background(), "/t.S/Check", &request, new([]byte), grpc.ForceCodecV2(bytesCodec{})); err != nil {
+		if err := r.invoke("/t.S/Check", &request, new([]byte), grpc.ForceCodecV2(bytesCodec{})); err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
 	}
@@ -39,7 +39,7 @@ func TestS82_OtherWireTypes(t *testing.T) {
 			pass("a good request", good)
 		}
 		before := r.upstream.calls.Load()
-		err := r.conn.Invoke(context.Background(), "/t.S/Check", &request, new([]byte), grpc.ForceCodecV2(bytesCodec{}))
+		err := r.invoke("/t.S/Check", &request, new([]byte), grpc.ForceCodecV2(bytesCodec{}))
 		if status.Code(err) != codes.InvalidArgument || r.upstream.calls.Load() != before {
 			t.Errorf("%s: %v, %d calls of the upstream", what, err, r.upstream.calls.Load()-before)
 		}
@@ -56,8 +56,8 @@ func TestS82_OtherWireTypes(t *testing.T) {
 		}
 		return ss.SendMsg(dynamicpb.NewMessage(r.Descriptor("t.All")))
 	})
-	for place, in := range policytest.Places { // undeclared fields are kept, except policytest.Within a claim
-		err := r.conn.Invoke(context.Background(), "/t.S/Check", ptr(policytest.Within(t, good, in.Path, func(b []byte) []byte {
+	for place, in := range policytest.Places { // undeclared fields are kept, except within a claim
+		err := r.invoke("/t.S/Check", ptr(policytest.Within(t, good, in.Path, func(b []byte) []byte {
 			return append(slices.Clone(b), policytest.WireValue(1000, protowire.BytesType)...)
 		})), new([]byte), grpc.ForceCodecV2(bytesCodec{}))
 		if claim := place == "INCLUDE" || place == "Any, INCLUDE"; claim != (status.Code(err) == codes.PermissionDenied) || !claim && err != nil {
@@ -105,7 +105,7 @@ service S { rpc Check(Msg) returns (Msg) { option (kalix.method).jwt = {validate
 				return ss.SendMsg(m)
 			})
 			var answer []byte
-			if err := r.conn.Invoke(context.Background(), "/t.S/"+method, &double, &answer, grpc.ForceCodecV2(bytesCodec{})); err != nil {
+			if err := r.invoke("/t.S/"+method, &double, &answer, grpc.ForceCodecV2(bytesCodec{})); err != nil {
 				t.Fatal(err)
 			}
 			seen := <-got
@@ -130,7 +130,7 @@ func TestA38_AnyOfUnknownType(t *testing.T) {
 	good := r.SignedWire("All", policytest.EveryValue)
 	rename := func([]byte) []byte { return []byte("x/t.Nothing") }
 	unknown := policytest.Within(t, good, []protowire.Number{22, 1}, rename)
-	if err := r.conn.Invoke(context.Background(), "/t.S/Check", &unknown, new([]byte), grpc.ForceCodecV2(bytesCodec{})); status.Code(err) != codes.InvalidArgument || r.upstream.calls.Load() != 0 {
+	if err := r.invoke("/t.S/Check", &unknown, new([]byte), grpc.ForceCodecV2(bytesCodec{})); status.Code(err) != codes.InvalidArgument || r.upstream.calls.Load() != 0 {
 		t.Error(err)
 	}
 	for _, path := range [][]protowire.Number{{22, 1}, {21, 1}} {
@@ -160,7 +160,7 @@ func TestA38_ResponsesToo(t *testing.T) {
 		return ss.SendMsg(m)
 	})
 	var answer []byte
-	if err := r.conn.Invoke(context.Background(), "/t.S/Sign", new([]byte), &answer, grpc.ForceCodecV2(bytesCodec{})); status.Code(err) != codes.Internal || len(answer) != 0 {
+	if err := r.invoke("/t.S/Sign", new([]byte), &answer, grpc.ForceCodecV2(bytesCodec{})); status.Code(err) != codes.Internal || len(answer) != 0 {
 		t.Errorf("%v, %d bytes", err, len(answer))
 	}
 }
