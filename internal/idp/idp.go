@@ -30,6 +30,13 @@ import (
 // DefaultTTL is the default lifetime of tokens.
 const DefaultTTL = time.Hour
 
+// The leeway for refresh tokens: what an application needs whose tabs renew at once, and
+// the most that others offer.
+const (
+	DefaultRefreshLeeway = 10 * time.Second
+	MaxRefreshLeeway     = time.Minute
+)
+
 // Limits of what is stored, in time and number. A login, a code and a device code must be
 // used within pendingTime.
 const (
@@ -55,6 +62,9 @@ type Options struct {
 	Audience []string
 	// TTL is the lifetime of tokens; 0 means DefaultTTL.
 	TTL time.Duration
+	// RefreshLeeway is how long after its first use a refresh token may be used again,
+	// from 0 to MaxRefreshLeeway.
+	RefreshLeeway time.Duration
 	// Like is the issuer to imitate.
 	Like Like
 	// Faults apply to every client.
@@ -155,6 +165,9 @@ func (o Options) check() error {
 		if err := checkClaims(u.Claims); err != nil {
 			return err
 		}
+	}
+	if o.RefreshLeeway < 0 || o.RefreshLeeway > MaxRefreshLeeway {
+		return fault.New(fault.UsageError, "refresh-leeway", "%s is not from 0s to %s", o.RefreshLeeway, MaxRefreshLeeway)
 	}
 	if o.AutoLogin != "" && !seen[o.AutoLogin] {
 		return fault.New(fault.UsageError, "auto-login", "no user is called %q", quote.Shorten(o.AutoLogin))

@@ -1,8 +1,12 @@
 package idp_test
 
 import (
+	"net/http"
 	"testing"
 	"time"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/idp"
 )
 
 // renew uses the refresh token of a response.
@@ -27,6 +31,69 @@ func TestRefreshTokenCountsOnce(t *testing.T) {
 	r.refused(r.renew(first), 400, "invalid_grant")
 	// RFC 9700 section 4.14.2: either the thief or the victim has the other token.
 	r.refused(r.renew(second), 400, "invalid_grant")
+}
+
+// TestRefreshLeeway: two tabs that renew at once both get tokens that count. A reuse
+// later, or after the login has ended, gets none, and ends the login.
+func TestRefreshLeeway(t *testing.T) {
+	t.Parallel()
+	begin := func() (*rig, map[string]any) {
+		r := start(t, func(o *idp.Options) { o.RefreshLeeway = 10 * time.Second })
+		return r, r.tokens("alice")
+	}
+	r, first := begin()
+	one := r.json(r.renew(first))
+	r.clock.pass(9 * time.Second)
+	two := r.json(r.renew(first))
+	if one["refresh_token"] == two["refresh_token"] || one["access_token"] == two["access_token"] {
+		t.Errorf("both got the same: %v", one)
+	}
+	if said := r.active(first["refresh_token"], basic("web", "s3cret")...); said["active"] != true {
+		t.Errorf("within the leeway: %v", said)
+	}
+	three, four := r.json(r.renew(one)), r.json(r.renew(two))
+	r.clock.pass(9 * time.Second)
+	r.json(r.renew(three))
+	r.json(r.renew(four))
+
+	// After the leeway, which a reuse does not prolong, all tokens of the login go.
+	r, first = begin()
+	next := r.json(r.renew(first))
+	r.clock.pass(6 * time.Second)
+	another := r.json(r.renew(first))
+	r.clock.pass(4 * time.Second)
+	if said := r.active(first["refresh_token"], basic("web", "s3cret")...); said["active"] != false {
+		t.Errorf("after the leeway: %v", said)
+	}
+	r.refused(r.renew(first), 400, "invalid_grant")
+	r.refused(r.renew(next), 400, "invalid_grant")
+	r.refused(r.renew(another), 400, "invalid_grant")
+
+	// One whose successor was used is over, within the leeway too.
+	r, first = begin()
+	next = r.json(r.renew(first))
+	last := r.json(r.renew(next))
+	r.refused(r.renew(first), 400, "invalid_grant")
+	r.refused(r.renew(last), 400, "invalid_grant")
+
+	// What was revoked is over.
+	r, first = begin()
+	next = r.json(r.renew(first))
+	if a := r.post(r.at("revocation_endpoint"), form("token", next["refresh_token"].(string)), basic("web", "s3cret")...); a.status != http.StatusOK {
+		t.Fatalf("revocation: %d %s", a.status, a.body)
+	}
+	r.refused(r.renew(first), 400, "invalid_grant")
+	// So is a reuse by another client.
+	r, first = begin()
+	r.json(r.renew(first))
+	f := form("grant_type", "refresh_token", "refresh_token", first["refresh_token"].(string))
+	r.refused(r.post(r.at("token_endpoint"), f, basic("other", "an0ther")...), 400, "invalid_grant")
+
+	for _, wrong := range []time.Duration{-time.Second, idp.MaxRefreshLeeway + 1} {
+		if _, err := idp.New(idp.Options{RefreshLeeway: wrong, Clients: []idp.Client{{ID: "a"}}}); fault.CodeOf(err) != fault.UsageError {
+			t.Errorf("%s: %v", wrong, err)
+		}
+	}
 }
 
 func TestRefreshTokenRefuses(t *testing.T) {

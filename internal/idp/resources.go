@@ -71,7 +71,7 @@ func (s *server) Introspect(ctx context.Context, r *op.Request[op.IntrospectionR
 	}
 	inactive := op.NewResponse(claims{"active": false})
 	if refresh, found := s.p.storage.refresh.get(hashed(r.Data.Token)); found {
-		if refresh.used || refresh.grant.Client.ID != credentials.ClientID {
+		if !refresh.counts(s.p.o.Now(), s.p.o.RefreshLeeway) || refresh.grant.Client.ID != credentials.ClientID {
 			return inactive, nil
 		}
 		return op.NewResponse(claims{"active": true, "client_id": credentials.ClientID, "sub": refresh.grant.subject()}), nil

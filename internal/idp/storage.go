@@ -82,7 +82,26 @@ type code struct {
 // 4.14.2).
 type refresh struct {
 	grant grant
-	used  bool
+	// used is when it was first used, the zero time if it was not.
+	used time.Time
+	// before is the one that it replaced, as it is kept; "" for none.
+	before string
+	// over reports that it does not count any more, whatever the leeway.
+	over bool
+}
+
+// use marks r as used at now, and reports whether it counted: also for a moment after its
+// first use, for applications whose tabs renew at once.
+func (r *refresh) use(now time.Time, leeway time.Duration) bool {
+	counts := r.counts(now, leeway)
+	if r.used.IsZero() {
+		r.used = now
+	}
+	return counts
+}
+
+func (r refresh) counts(now time.Time, leeway time.Duration) bool {
+	return !r.over && (r.used.IsZero() || now.Sub(r.used) < leeway)
 }
 
 type session struct {
@@ -168,7 +187,8 @@ func (s *storage) revokeSession(id string) {
 		return
 	}
 	s.grants.removeIf(func(g *grant) bool { return g.Session == id })
-	s.refresh.removeIf(func(r refresh) bool { return r.grant.Session == id && !r.used })
+	s.refresh.removeIf(func(r refresh) bool { return r.grant.Session == id && r.used.IsZero() })
+	s.refresh.updateAll(func(r *refresh) { r.over = r.over || r.grant.Session == id })
 }
 
 // SigningKey returns an unpublished key. Nothing that it signs leaves the program, since

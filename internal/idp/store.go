@@ -94,6 +94,16 @@ func (s *store[T]) update(key string, do func(v *T) bool) bool {
 	return true
 }
 
+// updateAll changes all values by do.
+func (s *store[T]) updateAll(do func(v *T)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, k := range s.values {
+		do(&k.value)
+		s.values[key] = k
+	}
+}
+
 // removeIf removes the values that match.
 func (s *store[T]) removeIf(match func(T) bool) {
 	s.mu.Lock()

@@ -74,15 +74,9 @@ func (s *storage) CreateAccessAndRefreshTokens(ctx context.Context, r op.TokenRe
 	if err != nil {
 		return "", "", until, err
 	}
-	whole := g // a refresh with fewer scopes keeps the others for the next one
+	renewed := refresh{grant: g}
 	if current != "" {
-		fresh := s.refresh.update(hashed(current), func(r *refresh) bool {
-			was := r.used
-			r.used = true
-			whole = r.grant
-			return !was
-		})
-		if !fresh {
+		if !s.useRefresh(hashed(current), &renewed) {
 			s.revokeSession(g.Session)
 			return "", "", until, oidc.ErrInvalidGrant().WithDescription("the refresh token was used before; its tokens are revoked")
 		}
@@ -92,8 +86,22 @@ func (s *storage) CreateAccessAndRefreshTokens(ctx context.Context, r op.TokenRe
 		return "", "", until, err
 	}
 	next = newID() + newID()
-	s.refresh.put(hashed(next), refresh{grant: whole})
+	s.refresh.put(hashed(next), renewed)
 	return id, next, until, nil
+}
+
+// useRefresh uses the refresh token that is kept as current, fills in the one that
+// replaces it, and reports whether it counted.
+func (s *storage) useRefresh(current string, next *refresh) bool {
+	var before string
+	counts := s.refresh.update(current, func(r *refresh) bool {
+		// One for fewer scopes leaves the others for the next.
+		next.grant, next.before, before = r.grant, current, r.before
+		return r.use(s.p.o.Now(), s.p.o.RefreshLeeway)
+	})
+	// The application has got current, and needs the one before no more.
+	s.refresh.update(before, func(r *refresh) bool { r.over = true; return true })
+	return counts
 }
 
 // hashed returns the key under which a refresh token is stored.
@@ -109,7 +117,7 @@ func (s *storage) TokenRequestByRefreshToken(_ context.Context, token string) (o
 	if !found {
 		return nil, op.ErrInvalidRefreshToken
 	}
-	if r.used {
+	if !r.counts(s.p.o.Now(), s.p.o.RefreshLeeway) {
 		s.revokeSession(r.grant.Session)
 		return nil, op.ErrInvalidRefreshToken
 	}

@@ -51,6 +51,7 @@ type options struct {
 	issuer      string
 	urlFile     string
 	ttl         time.Duration
+	reuse       time.Duration
 	audiences   []string
 	users       []string
 	permissions []string
@@ -86,6 +87,7 @@ func (o *options) register(fs *pflag.FlagSet) {
 	fs.StringVar(&o.issuer, "issuer", "", "`URL` by which clients reach it (default: http:// and the address)")
 	fs.StringVar(&o.urlFile, "url-file", "", "`FILE` to write the issuer to, once it answers")
 	fs.DurationVar(&o.ttl, "ttl", idp.DefaultTTL, "how long tokens live")
+	fs.DurationVar(&o.reuse, "refresh-leeway", idp.DefaultRefreshLeeway, "how long a refresh token that was used may be used again, as by tabs that renew at once; 0s for never")
 	fs.StringArrayVar(&o.audiences, "aud", nil, "audience `A` of access tokens (default: the client); repeatable")
 	fs.StringArrayVar(&o.users, "user", nil, "`NAME` of a user; repeatable")
 	fs.StringArrayVar(&o.permissions, "permission", nil, "the user's permission `NS:ROLE` for Temporal; repeatable")
@@ -198,6 +200,9 @@ func (o options) check() error {
 	}
 	if o.ttl < time.Second || o.ttl > maxTTL {
 		return fault.New(fault.UsageError, "--ttl", "%s is not from 1s to %s", o.ttl, maxTTL)
+	}
+	if o.reuse < 0 || o.reuse > idp.MaxRefreshLeeway {
+		return fault.New(fault.UsageError, "--refresh-leeway", "%s is not from 0s to %s", o.reuse, idp.MaxRefreshLeeway)
 	}
 	return nil
 }

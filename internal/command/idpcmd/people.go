@@ -26,7 +26,7 @@ func (o options) provider(d command.Deps) (idp.Options, error) {
 		return idp.Options{}, err
 	}
 	made := idp.Options{
-		AutoLogin: o.autoLogin, Audience: o.audiences, TTL: o.ttl, Now: d.System.Now, Log: d.Logger(), Wait: wait,
+		AutoLogin: o.autoLogin, Audience: o.audiences, TTL: o.ttl, RefreshLeeway: o.reuse, Now: d.System.Now, Log: d.Logger(), Wait: wait,
 	}
 	var err error
 	if made.Like, err = idp.ParseLike(o.like); err != nil {
