@@ -23,12 +23,7 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 	if err := o.Check(d); err != nil {
 		return err
 	}
-	if o.Policy.Dev {
-		d.Danger("--dev makes and accepts unsigned tokens, which anyone can forge")
-	}
-	if o.serving.reportOnly {
-		d.Danger("--report-only refuses nothing: calls that the policy does not allow reach the server")
-	}
+	o.warn(d)
 	if _, set := d.System.Getenv("GOGC"); !set {
 		defer proxy.KeepGarbage(spareGarbage(d.System.MemoryLimit()))()
 	}
@@ -58,7 +53,37 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	r.prepare = func(next *policies.Policy) (func() error, error) {
+	r.prepare = swap(ctx, d, p, browsers)
+	// Runs until the last call has ended.
+	background, err := r.background(ctx, counts)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer background()
+	services := []service{{func() error { return p.Serve(listener) }, p.Shutdown}}
+	where := listener.Addr().String()
+	if browsers != nil { // they end first, since their calls go through the proxy
+		services = []service{{func() error { return browsers.Serve(browsers.listener) }, browsers.Shutdown}, services[0]}
+		where += " (gRPC) and " + browsers.listener.Addr().String() + " (web)"
+	}
+	line := fmt.Sprintf("Started proxy. Listening on %s, upstream %s. Ctrl+C to exit.\n", where, quote.Printable(o.serving.upstream))
+	return o.serving.untilDone(ctx, d, func() error { return o.serving.announce(d, line, listener.Addr().String(), r.inputs()) }, services...)
+}
+
+// warn says which options leave the server open.
+func (o *Options) warn(d command.Deps) {
+	if o.Policy.Dev {
+		d.Danger("--dev makes and accepts unsigned tokens, which anyone can forge")
+	}
+	if o.serving.reportOnly {
+		d.Danger("--report-only refuses nothing: calls that the policy does not allow reach the server")
+	}
+}
+
+// swap returns what prepares p and browsers, nil for none, for a policy, and returns
+// what makes them enforce it.
+func swap(ctx context.Context, d command.Deps, p *proxy.Proxy, browsers *browsers) func(*policies.Policy) (func() error, error) {
+	return func(next *policies.Policy) (func() error, error) {
 		follow, err := browsers.prepare(next)
 		return func() error {
 			if err := p.Swap(enforced(next)); err != nil {
@@ -69,21 +94,6 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 			return nil
 		}, err
 	}
-	// Runs until the last call has ended.
-	background, err := r.background(ctx, counts)
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	defer background()
-	services := []service{{func() error { return p.Serve(listener) }, p.Shutdown}}
-	address := listener.Addr().String()
-	where := address
-	if browsers != nil { // they end first, since their calls go through the proxy
-		services = []service{{func() error { return browsers.Serve(browsers.listener) }, browsers.Shutdown}, services[0]}
-		where += " (gRPC) and " + browsers.listener.Addr().String() + " (web)"
-	}
-	line := fmt.Sprintf("Started proxy. Listening on %s, upstream %s. Ctrl+C to exit.\n", where, quote.Printable(o.serving.upstream))
-	return o.serving.untilDone(ctx, d, func() error { return o.serving.announce(d, line, address, r.inputs()) }, services...)
 }
 
 // proxyOptions returns the options of a proxy in front of upstream.
