@@ -80,7 +80,7 @@ func (c *Codec) Value(fd protoreflect.FieldDescriptor, v protoreflect.Value) (st
 // claim_mismatch if the claim is not a value of the field's type, or if another member of
 // the field's oneof is set and would be lost; into is then unchanged.
 func (c *Codec) Parse(fd protoreflect.FieldDescriptor, claim strictjson.Value, into protoreflect.Message) error {
-	if other := sibling(fd, into); other != nil {
+	if other := Sibling(fd, into); other != nil {
 		return fault.New(fault.ClaimMismatch, string(fd.FullName()), "it would replace %s, which is set, of the same oneof", other.Name())
 	}
 	v, ok := c.parse(fd, claim, into)
@@ -91,7 +91,9 @@ func (c *Codec) Parse(fd protoreflect.FieldDescriptor, claim strictjson.Value, i
 	return nil
 }
 
-func sibling(fd protoreflect.FieldDescriptor, m protoreflect.Message) protoreflect.FieldDescriptor {
+// Sibling returns the member of fd's oneof that is set in m and that setting fd would
+// drop; nil for none.
+func Sibling(fd protoreflect.FieldDescriptor, m protoreflect.Message) protoreflect.FieldDescriptor {
 	oneof := fd.ContainingOneof()
 	if oneof == nil {
 		return nil

@@ -188,7 +188,7 @@ func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) 
 	if err := jws.CheckMade(key, compact); err != nil {
 		return fault.New(fault.ClaimConflict, path, "the rules for tokens of its issuer would refuse it: %w", err)
 	}
-	if other := otherOfOneof(p.Token.Field, m); other != nil {
+	if other := claims.Sibling(p.Token.Field, m); other != nil {
 		return fault.New(fault.ClaimConflict, path, "it would replace %s, which is set, of the same oneof", other.Name())
 	}
 	if p.Token.Field.Kind() == protoreflect.BytesKind {
@@ -229,23 +229,8 @@ func checkReadable(compact string, of *set) error {
 	if err != nil {
 		return err
 	}
-	_, iss := c.Issuer()
-	_, sub := c.Subject()
-	_, aud := c.Audience()
-	_, exp := c.Expiry()
-	_, nbf := c.NotBefore()
-	_, iat := c.IssuedAt()
-	var f *fault.Error
-	if errors.As(errors.Join(iss, sub, aud, exp, nbf, iat), &f) {
+	if f := c.Valid("iss", "sub", "aud", "exp", "nbf", "iat"); f != nil {
 		return fault.New(fault.MessageMalformed, "", "no verifier would take the claim %s that the message makes: %s", f.What, f.Why)
-	}
-	return nil
-}
-
-// otherOfOneof returns the member that setting fd would drop, or nil.
-func otherOfOneof(fd protoreflect.FieldDescriptor, m protoreflect.Message) protoreflect.FieldDescriptor {
-	if oneof := fd.ContainingOneof(); oneof != nil && !m.Has(fd) {
-		return m.WhichOneof(oneof)
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func (w *walker) fillChild(claim *plan.Claim, m protoreflect.Message, c object) 
 	if whole, err := w.whole(child.Message(), extracted); !whole {
 		return false, err
 	}
-	other := otherOfOneof(claim.Field, m)
+	other := claims.Sibling(claim.Field, m)
 	switch {
 	case other == nil:
 		m.Set(claim.Field, child)
@@ -100,14 +100,6 @@ func (w *walker) whole(child protoreflect.Message, extracted bool) (bool, error)
 		return false, fault.New(fault.ClaimMismatch, w.path.String(), "the token fills it, but not all of its required fields")
 	}
 	return false, nil
-}
-
-// otherOfOneof returns the member that setting fd would drop, or nil.
-func otherOfOneof(fd protoreflect.FieldDescriptor, m protoreflect.Message) protoreflect.FieldDescriptor {
-	if oneof := fd.ContainingOneof(); oneof != nil {
-		return m.WhichOneof(oneof)
-	}
-	return nil
 }
 
 // fillNested fills the messages of a NEST field from its claim.
