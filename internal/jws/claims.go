@@ -45,18 +45,7 @@ func CheckClaims(text []byte) (*Claims, error) {
 	if bad != nil {
 		return nil, bad
 	}
-	for _, name := range []string{"iss", "sub", "jti"} {
-		if _, bad := c.text(name); bad != nil {
-			return nil, bad
-		}
-	}
-	for _, name := range []string{"exp", "nbf", "iat"} {
-		if _, bad := c.time(name); bad != nil {
-			return nil, bad
-		}
-	}
-	_, bad = c.audience()
-	return plain(c, bad)
+	return plain(c, c.Valid("iss", "sub", "jti", "exp", "nbf", "iat", "aud"))
 }
 
 // checkClaims returns the error that readClaims would, without allocating the claims.
@@ -115,6 +104,25 @@ func (c *Claims) NotBefore() (time.Time, error) { return plain(c.time("nbf")) }
 
 // IssuedAt returns "iat" (section 4.1.6).
 func (c *Claims) IssuedAt() (time.Time, error) { return plain(c.time("iat")) }
+
+// Valid returns the first invalid_claim among the registered claims called names; nil if
+// RFC 7519 section 4.1 permits the values of all.
+func (c *Claims) Valid(names ...string) (bad *fault.Error) {
+	for _, name := range names {
+		switch name {
+		case "aud":
+			_, bad = c.audience()
+		case "exp", "nbf", "iat":
+			_, bad = c.time(name)
+		default:
+			_, bad = c.text(name)
+		}
+		if bad != nil {
+			return bad
+		}
+	}
+	return nil
+}
 
 func (c *Claims) text(name string) (*string, *fault.Error) {
 	v, has := c.Get(name)

@@ -9,6 +9,7 @@ package jws
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"strings"
 	"sync/atomic"
@@ -35,16 +36,7 @@ type Limits struct {
 }
 
 func (l Limits) orDefault() Limits {
-	if l.TokenBytes == 0 {
-		l.TokenBytes = MaxTokenBytes
-	}
-	if l.HeaderBytes == 0 {
-		l.HeaderBytes = MaxHeaderBytes
-	}
-	if l.Depth == 0 {
-		l.Depth = MaxDepth
-	}
-	return l
+	return Limits{cmp.Or(l.TokenBytes, MaxTokenBytes), cmp.Or(l.HeaderBytes, MaxHeaderBytes), cmp.Or(l.Depth, MaxDepth)}
 }
 
 // Token is a compact JWS that was parsed, but NOT verified: do not trust its content. It

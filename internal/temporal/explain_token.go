@@ -2,7 +2,6 @@ package temporal
 
 import (
 	"bytes"
-	"cmp"
 	"crypto"
 	"encoding/json"
 	"errors"
@@ -86,12 +85,10 @@ func readStrictly(token string) error {
 	if err != nil {
 		return err
 	}
-	_, iss := c.Issuer()
-	_, aud := c.Audience()
-	_, exp := c.Expiry()
-	_, nbf := c.NotBefore()
-	_, iat := c.IssuedAt()
-	return cmp.Or(iss, aud, exp, nbf, iat)
+	if bad := c.Valid("iss", "aud", "exp", "nbf", "iat"); bad != nil {
+		return bad
+	}
+	return nil
 }
 
 // readHeader decodes the header. Names may repeat (the last one counts), and base64url
