@@ -5,6 +5,7 @@ package bearer
 import (
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -69,12 +70,7 @@ func Claims(need *plan.Bearer, given func(name string) bool) ([]strictjson.Membe
 }
 
 func anyMatches(p *regexp.Regexp, texts []string) bool {
-	for _, text := range texts {
-		if p.MatchString(text) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(texts, p.MatchString)
 }
 
 // Example returns a short text that p, an expression for whole texts, matches. It returns

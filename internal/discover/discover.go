@@ -135,11 +135,9 @@ func (s Selection) Left() bool { return s.Total > len(s.Protos) }
 func (t *Tree) Select(names []string, paths ...string) Selection {
 	selected := Selection{Total: len(t.sources)}
 	dirs := map[string]bool{}
-	for _, s := range t.sources {
-		if s.annotated {
-			selected.Annotated++
-			dirs[path.Dir(s.path)] = true
-		}
+	for _, s := range t.annotated() {
+		selected.Annotated++
+		dirs[path.Dir(s.path)] = true
 	}
 	declares := declaring(names)
 	var chosen []source
@@ -158,11 +156,9 @@ func (t *Tree) Select(names []string, paths ...string) Selection {
 // Declared returns the names of the services and messages that annotated files declare.
 func (t *Tree) Declared() (names []string) {
 	declaration := declaring([]string{`\w+`})
-	for _, s := range t.sources {
-		if s.annotated {
-			for _, m := range declaration.FindAllSubmatch(t.text(s), -1) {
-				names = append(names, string(m[1]))
-			}
+	for _, s := range t.annotated() {
+		for _, m := range declaration.FindAllSubmatch(t.text(s), -1) {
+			names = append(names, string(m[1]))
 		}
 	}
 	slices.Sort(names)

@@ -10,24 +10,20 @@ import (
 
 // Annotated returns the paths of the annotated files.
 func (t *Tree) Annotated() (list []string) {
-	for _, s := range t.sources {
-		if s.annotated {
-			list = append(list, s.path)
-		}
+	for _, s := range t.annotated() {
+		list = append(list, s.path)
 	}
 	return list
+}
+
+func (t *Tree) annotated() []source {
+	return slices.DeleteFunc(slices.Clone(t.sources), func(s source) bool { return !s.annotated })
 }
 
 // Roots returns the folders that the imports of the annotated files start from, those
 // of the files themselves first.
 func (t *Tree) Roots() []string {
-	var list []source
-	for _, s := range t.sources {
-		if s.annotated {
-			list = append(list, s)
-		}
-	}
-	return t.roots(list)
+	return t.roots(t.annotated())
 }
 
 // Root returns the folder that the path of a file starts from.

@@ -58,16 +58,6 @@ func Rules() []finding.Rule {
 	return list
 }
 
-// Cure returns what to do about the findings of a rule, "" for an unknown id.
-func Cure(id string) string {
-	for _, r := range table() {
-		if r.ID == id {
-			return r.cure
-		}
-	}
-	return ""
-}
-
 // Examine returns the findings of all rules.
 func Examine(p Patient) []finding.Finding {
 	x := &pass{Patient: p}

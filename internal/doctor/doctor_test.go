@@ -181,3 +181,13 @@ func TestNothingIsFoundInSoundSetups(t *testing.T) {
 		}
 	}
 }
+
+// Cure returns what to do about the findings of a rule, "" for an unknown id.
+func Cure(id string) string {
+	for _, r := range table() {
+		if r.ID == id {
+			return r.cure
+		}
+	}
+	return ""
+}

@@ -62,7 +62,7 @@ func (c *Call) Known() *Refusal {
 	if c.known {
 		return nil
 	}
-	return c.ends(Refuse(InCall, fault.New(fault.MethodUnknown, "", "the descriptors have no method of this path")))
+	return c.Ends(Refuse(InCall, fault.New(fault.MethodUnknown, "", "the descriptors have no method of this path")))
 }
 
 // Codec returns the codec for messages of the call from the network.
@@ -99,9 +99,7 @@ func (c *Call) Begin() *Refusal {
 
 // Ends returns r if it ends the call. If refusals are only reported, it reports the first
 // one of the call and returns nil. A crash always ends the call.
-func (c *Call) Ends(r *Refusal) *Refusal { return c.ends(r) }
-
-func (c *Call) ends(r *Refusal) *Refusal {
+func (c *Call) Ends(r *Refusal) *Refusal {
 	if r == nil || c.report == nil || r.Stack != nil {
 		return r
 	}
@@ -166,7 +164,7 @@ func (c *Call) AboutRequest(err error, m proto.Message) *Refusal {
 	case m != nil && c.Method.Request != nil && m.ProtoReflect().Descriptor() == c.Method.Request.Desc:
 		r = r.signedBy(func() *string { return messageKeyID(c.Method.Request, m.ProtoReflect()) })
 	}
-	if r = c.ends(r); r == nil {
+	if r = c.Ends(r); r == nil {
 		c.decide = false
 	}
 	return r

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
@@ -91,10 +92,5 @@ func (b *builder) doubtful(m *policy.Method, r *policy.Rules, v *Method) {
 
 // signable reports whether m has a field to put a token into, or messages that may.
 func signable(m *policy.Message) bool {
-	for _, f := range m.Fields {
-		if f.HoldsToken() || f.NestsTokens() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(m.Fields, func(f *policy.Field) bool { return f.HoldsToken() || f.NestsTokens() })
 }

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -37,9 +38,7 @@ func (v *View) WriteText(w io.Writer, o TextOptions) error {
 	if o.Paint == nil {
 		o.Paint = func(_, text string) string { return text }
 	}
-	if o.Width == 0 {
-		o.Width = 80
-	}
+	o.Width = cmp.Or(o.Width, 80)
 	t := &textWriter{o: o}
 	for _, s := range v.Sections(o.Escape) {
 		t.section(s)

@@ -47,7 +47,7 @@ type Tree struct {
 // repository or the revision is missing.
 func Open(ctx context.Context, dir, rev string) (*Tree, error) {
 	t := &Tree{rev: rev}
-	top, err := t.git(ctx, dir, nil, "rev-parse", "--show-toplevel", "--show-prefix")
+	top, err := t.git(ctx, dir, "rev-parse", "--show-toplevel", "--show-prefix")
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func Open(ctx context.Context, dir, rev string) (*Tree, error) {
 	if rev == "" || strings.HasPrefix(rev, "-") {
 		return nil, t.fail("it is not a revision")
 	}
-	commit, err := t.git(ctx, dir, nil, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
+	commit, err := t.git(ctx, dir, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
 	if err != nil {
 		if before, path, found := strings.Cut(rev, ":"); found {
 			return nil, t.fail("the repository has no such revision").WithHint("git:%s alone: the paths to compare, such as %s, are arguments", before, path)
@@ -82,7 +82,7 @@ type blob struct{ id, path string }
 // below the folder into, and returns how many; those of submodules too, at the commits
 // that the revision names. Links are passed over. The error is file_failed, or file_too_large for more than anyone means.
 func (t *Tree) Extract(ctx context.Context, into string, keep func(path string) bool) (int, error) {
-	listed, err := t.git(ctx, t.Top, nil, "ls-tree", "-r", "-z", "--full-tree", t.commit)
+	listed, err := t.git(ctx, t.Top, "ls-tree", "-r", "-z", "--full-tree", t.commit)
 	if err != nil {
 		return 0, err
 	}
@@ -174,8 +174,8 @@ func (t *Tree) command(ctx context.Context, dir string, in io.Reader, args ...st
 }
 
 // git runs git in dir and returns what it prints.
-func (t *Tree) git(ctx context.Context, dir string, in io.Reader, args ...string) ([]byte, error) {
-	cmd := t.command(ctx, dir, in, args...)
+func (t *Tree) git(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	cmd := t.command(ctx, dir, nil, args...)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.Output()

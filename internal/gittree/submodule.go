@@ -37,13 +37,13 @@ func (t *Tree) module(ctx context.Context, m blob) *Tree {
 	var dirs []string
 	work := filepath.Join(t.Top, filepath.FromSlash(m.path))
 	if _, err := os.Stat(filepath.Join(work, ".git")); err == nil && t.gitDir == "" {
-		if dir, err := t.git(ctx, work, nil, "rev-parse", "--absolute-git-dir"); err == nil {
+		if dir, err := t.git(ctx, work, "rev-parse", "--absolute-git-dir"); err == nil {
 			dirs = append(dirs, strings.TrimSpace(string(dir)))
 		}
 	}
 	common := t.gitDir
 	if common == "" {
-		if dir, err := t.git(ctx, t.Top, nil, "rev-parse", "--path-format=absolute", "--git-common-dir"); err == nil {
+		if dir, err := t.git(ctx, t.Top, "rev-parse", "--path-format=absolute", "--git-common-dir"); err == nil {
 			common = strings.TrimSpace(string(dir))
 		}
 	}
@@ -57,7 +57,7 @@ func (t *Tree) module(ctx context.Context, m blob) *Tree {
 		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 			continue
 		}
-		if _, err := sub.git(ctx, dir, nil, "cat-file", "-e", m.id+"^{commit}"); err == nil {
+		if _, err := sub.git(ctx, dir, "cat-file", "-e", m.id+"^{commit}"); err == nil {
 			return sub
 		}
 	}
@@ -67,7 +67,7 @@ func (t *Tree) module(ctx context.Context, m blob) *Tree {
 // moduleName returns what .gitmodules of the revision calls the submodule at path; "" if
 // it does not say.
 func (t *Tree) moduleName(ctx context.Context, path string) string {
-	list, err := t.git(ctx, t.Top, nil, "config", "--blob", t.commit+":.gitmodules", "--null", "--get-regexp", `^submodule\..*\.path$`)
+	list, err := t.git(ctx, t.Top, "config", "--blob", t.commit+":.gitmodules", "--null", "--get-regexp", `^submodule\..*\.path$`)
 	if err != nil {
 		return ""
 	}

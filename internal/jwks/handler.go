@@ -1,6 +1,7 @@
 package jwks
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -50,12 +51,8 @@ type Handler struct {
 
 // NewHandler returns a handler for p's set, or a usage error for an invalid path or age.
 func NewHandler(p *Publisher, o HandlerOptions) (*Handler, error) {
-	if o.Path == "" {
-		o.Path = DefaultPath
-	}
-	if o.MaxAge == 0 {
-		o.MaxAge = DefaultMaxAge
-	}
+	o.Path = cmp.Or(o.Path, DefaultPath)
+	o.MaxAge = cmp.Or(o.MaxAge, DefaultMaxAge)
 	if o.Path == HealthPath {
 		return nil, fault.New(fault.UsageError, "path", "%q is the path of the server's health", o.Path)
 	}

@@ -90,17 +90,9 @@ func narrow(list []*keys.Key, source string, algorithms []keys.Algorithm) ([]*ke
 		}
 	}
 	if len(narrowed) == 0 {
-		return nil, fault.New(fault.KeySetEmpty, source, "the set holds no key with an allowed algorithm (%s); its keys are %s", joined(algorithms), described(list))
+		return nil, fault.New(fault.KeySetEmpty, source, "the set holds no key with an allowed algorithm (%s); its keys are %s", keys.JoinAlgorithms(algorithms), described(list))
 	}
 	return narrowed, nil
-}
-
-func joined(algorithms []keys.Algorithm) string {
-	names := make([]string, len(algorithms))
-	for i, alg := range algorithms {
-		names[i] = string(alg)
-	}
-	return strings.Join(names, ", ")
 }
 
 // described lists the keys of list with their kinds, up to a limit.

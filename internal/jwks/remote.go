@@ -1,6 +1,7 @@
 package jwks
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -121,12 +122,8 @@ func newRemote(where string, o RemoteOptions) (*Remote, error) {
 	case o.MaxStale < 0:
 		return nil, fault.New(fault.UsageError, "max stale", "%s is negative", o.MaxStale)
 	}
-	if o.Refresh == 0 {
-		o.Refresh = DefaultRefresh
-	}
-	if o.MaxStale == 0 {
-		o.MaxStale = DefaultMaxStale
-	}
+	o.Refresh = cmp.Or(o.Refresh, DefaultRefresh)
+	o.MaxStale = cmp.Or(o.MaxStale, DefaultMaxStale)
 	if o.Random == nil {
 		o.Random = func() float64 { return 0.5 }
 	}

@@ -49,7 +49,7 @@ func ParseAlgorithm(name string) (Algorithm, error) {
 	if slices.Contains(Algorithms(), Algorithm(name)) {
 		return Algorithm(name), nil
 	}
-	err := fault.New(fault.AlgorithmNotAllowed, "algorithm", "%q is not one of %s", quote.Shorten(name), joinAlgorithms(Algorithms()))
+	err := fault.New(fault.AlgorithmNotAllowed, "algorithm", "%q is not one of %s", quote.Shorten(name), JoinAlgorithms(Algorithms()))
 	for _, a := range Algorithms() {
 		if strings.EqualFold(string(a), name) {
 			return "", err.WithHint("algorithm names are case-sensitive: %s", a)
@@ -112,7 +112,8 @@ func (alg Algorithm) names() []Algorithm {
 	return []Algorithm{alg}
 }
 
-func joinAlgorithms(list []Algorithm) string {
+// JoinAlgorithms returns the names of list, with commas between them.
+func JoinAlgorithms(list []Algorithm) string {
 	names := make([]string, len(list))
 	for i, a := range list {
 		names[i] = string(a)

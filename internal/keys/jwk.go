@@ -164,7 +164,7 @@ func (f *jwkFacts) check() *fault.Error {
 		return fault.New(fault.KeyTypeUnsupported, "", "an RSA key of more than two primes; two are used")
 	case f.has("alg") && !slices.Contains(Algorithms(), Algorithm(f.alg)):
 		return fault.New(fault.KeyAlgMismatch, "", "its alg %q is not a signature algorithm that jwtctl uses", quote.Shorten(f.alg)).
-			WithHint("it uses %s", joinAlgorithms(Algorithms()))
+			WithHint("it uses %s", JoinAlgorithms(Algorithms()))
 	}
 	return nil
 }

@@ -141,7 +141,7 @@ func Development(issuer string) *Key {
 func (k *Key) pin(alg Algorithm) error {
 	if !k.Allows(alg) {
 		return fault.New(fault.KeyAlgMismatch, k.source, "%s is not an algorithm for this %s", quote.Shorten(string(alg)), k.Material()).
-			WithHint("it can be used with %s", joinAlgorithms(k.algs))
+			WithHint("it can be used with %s", JoinAlgorithms(k.algs))
 	}
 	k.algs = alg.names()
 	return nil

@@ -36,15 +36,18 @@ func (k *Key) JWK() ([]byte, error) {
 	return text, nil
 }
 
+// jwkSet is a JWKS (RFC 7517 section 5).
+type jwkSet struct {
+	Keys []json.RawMessage `json:"keys"`
+}
+
 // PublicSet returns the JWKS of the public halves of list, in its order; the same list
 // always gives the same bytes. It refuses secrets (key_is_secret), an empty list
 // (key_set_empty) and two keys with one kid (key_ambiguous), even if their algorithms
 // differ: many consumers keep one key per kid. A key given twice for the same algorithm
 // is included once.
 func PublicSet(list []*Key) ([]byte, error) {
-	set := struct {
-		Keys []json.RawMessage `json:"keys"`
-	}{Keys: []json.RawMessage{}}
+	var set jwkSet
 	if len(list) == 0 {
 		return nil, fault.New(fault.KeySetEmpty, "", "there is no key to publish")
 	}
@@ -81,9 +84,7 @@ next:
 // (key_set_empty), and two different keys with the same kid and algorithm
 // (key_ambiguous).
 func MergeSets(entries []Entry) ([]byte, error) {
-	set := struct {
-		Keys []json.RawMessage `json:"keys"`
-	}{}
+	var set jwkSet
 	var used []*Key
 	seen := map[string]bool{}
 	for _, e := range entries {

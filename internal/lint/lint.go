@@ -88,7 +88,7 @@ func (p *pass) report(d protoreflect.Descriptor, at descset.Position, hint, form
 	}
 	p.found = append(p.found, finding.Finding{
 		Severity: p.rule.Severity, Rule: p.rule.ID, Subject: string(d.FullName()),
-		At:      finding.Position{File: at.File, Line: at.Line, Column: at.Column},
+		At:      finding.Position(at),
 		Message: fmt.Sprintf(format, args...), Hint: hint,
 	})
 }

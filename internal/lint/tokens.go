@@ -1,6 +1,8 @@
 package lint
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/jwtctl/jwtctl/internal/descset"
@@ -174,12 +176,7 @@ func tokenWithoutIssuer(p *pass) {
 		return
 	}
 	pinned := func(list []policy.StaticClaim) bool {
-		for _, c := range list {
-			if c.Claim.Value == "iss" {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(list, func(c policy.StaticClaim) bool { return c.Claim.Value == "iss" })
 	}
 	const hint = "say whose tokens are meant"
 	p.rules(func(d protoreflect.Descriptor, r *policy.Rules) {
@@ -197,12 +194,7 @@ func tokenWithoutIssuer(p *pass) {
 }
 
 func (f *facts) severalIssuers() bool {
-	for _, i := range f.Issuers {
-		if i != f.Issuers[0] {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(f.Issuers, func(issuer string) bool { return issuer != f.Issuers[0] })
 }
 
 func issuerWithoutKey(p *pass) {

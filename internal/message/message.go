@@ -8,6 +8,7 @@ package message
 
 import (
 	"bytes"
+	"cmp"
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -56,14 +57,7 @@ type Codec struct {
 
 // New returns a Codec with limits that looks up types in types.
 func New(types Resolver, limits Limits) *Codec {
-	orDefault := func(n *int, value int) {
-		if *n == 0 {
-			*n = value
-		}
-	}
-	orDefault(&limits.Bytes, MaxBytes)
-	orDefault(&limits.Depth, MaxDepth)
-	orDefault(&limits.AnyDepth, MaxAnyDepth)
+	limits = Limits{cmp.Or(limits.Bytes, MaxBytes), cmp.Or(limits.Depth, MaxDepth), cmp.Or(limits.AnyDepth, MaxAnyDepth)}
 	return &Codec{types: types, limits: limits}
 }
 

@@ -114,12 +114,7 @@ func messageBadges(m explain.Message) (list badges) {
 }
 
 func faults(claims []explain.Claim) bool {
-	for _, c := range claims {
-		if c.Fault != "" || faults(c.Claims) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(claims, func(c explain.Claim) bool { return c.Fault != "" || faults(c.Claims) })
 }
 
 // maxCallers is how many methods a drawing of a message shows.

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 
@@ -36,10 +37,7 @@ func (p *printer) issuers(v *explain.View, sections []explain.Section) (cards []
 			accept(explain.MessageSection, m.Name, m.TokenFrom, m.Token.Issuers)
 		}
 	}
-	var names []string
-	for name := range users {
-		names = append(names, name)
-	}
+	names := slices.Collect(maps.Keys(users))
 	for _, k := range v.Keys {
 		if !slices.Contains(names, k.Issuer) {
 			names = append(names, k.Issuer)

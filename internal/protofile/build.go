@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -105,14 +106,7 @@ func (b *build) failed() error {
 	return nil
 }
 
-func (b *build) names() []string {
-	var list []string
-	for name := range b.tasks {
-		list = append(list, name)
-	}
-	slices.Sort(list)
-	return list
-}
+func (b *build) names() []string { return slices.Sorted(maps.Keys(b.tasks)) }
 
 // parse reads the file called name, and then its imports, each once.
 func (b *build) parse(ctx context.Context, name string, named bool) {

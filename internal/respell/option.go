@@ -1,6 +1,7 @@
 package respell
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/bufbuild/protocompile/ast"
@@ -97,12 +98,7 @@ func (s *source) shift(p span, more string) {
 }
 
 func (s *source) inComment(at int) bool {
-	for _, c := range s.comments {
-		if c.from < at && at < c.to {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.comments, func(c span) bool { return c.from < at && at < c.to })
 }
 
 // moveOut takes element i, jwt, out of the literal of n, with its comments, into an
