@@ -156,6 +156,7 @@ func newRoot(d command.Deps, args []string) *cobra.Command {
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
 		settings.EachCommand(root, func(cmd *cobra.Command) { complete(cmd, d) })
 	}
+	root.SetHelpFunc(helpFor(d.System.OutColumns))
 	root.SetUsageFunc(usageFor(d.System.OutColumns))
 	return root
 }

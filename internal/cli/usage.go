@@ -1,13 +1,25 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/jwtctl/jwtctl/internal/console"
 )
+
+// helpFor returns what prints the help of a command on a terminal of so many columns:
+// its text, and then its usage.
+func helpFor(columns int) func(*cobra.Command, []string) {
+	return func(cmd *cobra.Command, _ []string) {
+		text := console.Fill(strings.TrimSpace(cmp.Or(cmd.Long, cmd.Short)), columns)
+		_, _ = fmt.Fprintf(cmd.OutOrStdout(), "%s\n\n%s", text, cmd.UsageString())
+	}
+}
 
 // usageFor returns what prints the usage of a command on a terminal of so many
 // columns: usage, commands by groups, flags. The texts of flags are wrapped; 0
@@ -21,19 +33,23 @@ func usageFor(columns int) func(*cobra.Command) error {
 		var b strings.Builder
 		b.WriteString("Usage:")
 		if cmd.Runnable() {
-			b.WriteString("\n  " + cmd.UseLine())
+			b.WriteString("\n" + console.Wrap("  "+cmd.UseLine(), columns))
 		}
 		if cmd.HasAvailableSubCommands() {
 			fmt.Fprintf(&b, "\n  %s COMMAND", cmd.CommandPath())
 		}
 		if cmd.HasExample() {
-			b.WriteString("\n\nExamples:\n" + cmd.Example)
+			b.WriteString("\n\nExamples:")
+			for line := range strings.SplitSeq(cmd.Example, "\n") {
+				b.WriteString("\n" + console.WrapCommand(line, columns))
+			}
 		}
 		listCommands(&b, cmd)
 		listFlags(&b, "Flags", cmd.LocalFlags(), columns)
 		listFlags(&b, "Global flags", cmd.InheritedFlags(), columns)
 		if cmd.HasAvailableSubCommands() {
-			fmt.Fprintf(&b, "\n\nRun \"%s COMMAND --help\" for details; \"jwtctl help exit-codes\" lists the exit codes.", cmd.CommandPath())
+			more := fmt.Sprintf("Run \"%s COMMAND --help\" for details; \"jwtctl help exit-codes\" lists the exit codes.", cmd.CommandPath())
+			b.WriteString("\n\n" + console.Fill(more, columns))
 		}
 		_, err := io.WriteString(cmd.OutOrStderr(), b.String()+"\n")
 		return err

@@ -9,16 +9,60 @@ import (
 // narrowest is the width below which a terminal is left to break lines itself.
 const narrowest = 40
 
+// widest is the width of paragraphs on wider terminals, and where there is none.
+const widest = 80
+
+// Fill breaks the paragraphs of text anew, for a terminal of so many columns. Lines that
+// begin with a space, such as examples, stay as they are.
+func Fill(text string, columns int) string {
+	if columns < narrowest || columns > widest {
+		columns = widest
+	}
+	var b strings.Builder
+	used := 0 // cells of an open line of a paragraph
+	for line := range strings.SplitSeq(text, "\n") {
+		if line == "" || line[0] == ' ' {
+			if used > 0 {
+				b.WriteByte('\n')
+			}
+			b.WriteString(line + "\n")
+			used = 0
+			continue
+		}
+		for word := range strings.SplitSeq(line, " ") {
+			width := lipgloss.Width(word)
+			switch {
+			case used == 0:
+			case used+1+width > columns:
+				b.WriteByte('\n')
+				used = 0
+			default:
+				b.WriteByte(' ')
+				used++
+			}
+			b.WriteString(word)
+			used += width
+		}
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
 // WrapOut breaks the lines of text between words, to the width of the terminal
 // that stdout is. Elsewhere, text stays as it is: a line is a record there.
-func (c *Console) WrapOut(text string) string { return wrap(text, c.sys.OutColumns, "") }
+func (c *Console) WrapOut(text string) string { return Wrap(text, c.sys.OutColumns) }
+
+// Wrap breaks the lines of text between words for a terminal of so many columns.
+func Wrap(text string, columns int) string { return wrap(text, columns, "") }
 
 // WrapCommand is WrapOut for a line of a shell: it can still be copied.
-func (c *Console) WrapCommand(line string) string {
-	if strings.ContainsAny(line, `'"\`+"`") {
-		return line // a space between quotes is not a place to break
+func (c *Console) WrapCommand(line string) string { return WrapCommand(line, c.sys.OutColumns) }
+
+// WrapCommand breaks the line of a shell for a terminal of so many columns.
+func WrapCommand(line string, columns int) string {
+	if strings.ContainsAny(line, `'"\|`+"`") {
+		return line // a space between quotes is not a place to break, and a pipe is easier to read in one line
 	}
-	return wrap(line, c.sys.OutColumns, ` \`)
+	return wrap(line, columns, ` \`)
 }
 
 // wrap breaks lines of more than columns cells at spaces, and indents what

@@ -55,3 +55,25 @@ func TestWrapKeepsWords(t *testing.T) {
 		}
 	})
 }
+
+// TestFill: paragraphs are broken anew, examples stay, and nothing is wider than 80 cells.
+func TestFill(t *testing.T) {
+	t.Parallel()
+	const paragraph = "one two three four five six\nseven eight nine ten eleven twelve"
+	for name, row := range map[string]struct {
+		text    string
+		columns int
+		want    string
+	}{
+		"a pipe":          {paragraph, 0, "one two three four five six seven eight nine ten eleven twelve"},
+		"a narrow window": {paragraph, 40, "one two three four five six seven eight\nnine ten eleven twelve"},
+		"a wide window":   {paragraph + " " + paragraph, 200, "one two three four five six seven eight nine ten eleven twelve one two three\nfour five six seven eight nine ten eleven twelve"},
+		"two paragraphs":  {"one\ntwo\n\nthree\nfour\n", 80, "one two\n\nthree four"},
+		"an example":      {"one\ntwo\n  three\n  four\nfive\nsix", 80, "one two\n  three\n  four\nfive six"},
+		"a long word":     {"a " + strings.Repeat("x", 50) + " b", 40, "a\n" + strings.Repeat("x", 50) + "\nb"},
+	} {
+		if got := Fill(row.text, row.columns); got != row.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, got, row.want)
+		}
+	}
+}

@@ -47,7 +47,10 @@ func Generate(root *cobra.Command, exitCodes string) (map[string][]byte, error) 
 // section writes what --help says about cmd.
 func section(page *strings.Builder, cmd *cobra.Command) {
 	cmd.InitDefaultHelpFlag()
-	fmt.Fprintf(page, "\n## %s\n\n```text\n%s\n\n%s```\n", cmd.CommandPath(), strings.TrimSpace(cmd.Long), cmd.UsageString())
+	var help strings.Builder
+	cmd.SetOut(&help)
+	cmd.HelpFunc()(cmd, nil)
+	fmt.Fprintf(page, "\n## %s\n\n```text\n%s```\n", cmd.CommandPath(), help.String())
 }
 
 // manPage renders cmd. Its date is fixed, since the text decides the page.

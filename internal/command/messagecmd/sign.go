@@ -40,7 +40,7 @@ func Sign(d command.Deps) *cobra.Command {
 	var o signOptions
 	cmd := &cobra.Command{
 		Use:     "sign [FILE… | -]",
-		Short:   "Sign messages: add the tokens that their JWT annotations require",
+		Short:   "Sign messages: add the tokens that their annotations require",
 		Long:    signText,
 		Example: signExample,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -47,7 +47,7 @@ func Explain(d command.Deps) *cobra.Command {
 	var o explainOptions
 	cmd := &cobra.Command{
 		Use:     "explain [METHOD | SERVICE | TYPE…]",
-		Short:   "Show the policy that JWT annotations make, and where each part is from",
+		Short:   "Show the policy of JWT annotations, and where each part is from",
 		Long:    explainText,
 		Example: explainExample,
 		RunE: func(cmd *cobra.Command, args []string) error {
