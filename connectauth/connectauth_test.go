@@ -118,7 +118,7 @@ func (s *service) handle(ctx context.Context, spec connect.Spec, stream connect.
 // call makes a call over transport, and returns the responses as JSON.
 func (s *service) call(transport connect.Transport, name string, metadata []string, requests ...string) (answers []string, err error) {
 	s.TB.Helper()
-	ctx, cancel := context.WithTimeout(s.TB.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(s.TB.Context(), time.Minute)
 	defer cancel()
 	m := s.Set.Method("t.S/" + name)
 	method := spec(s.Set.Method("t.S/Open"))

@@ -111,7 +111,7 @@ func (s setup) startProxy(ctx context.Context, upstream string, t tlsFiles) (*pr
 	cmd := exec.CommandContext(ctx, s.JWTCTL, args...)
 	cmd.Dir, cmd.Stderr = dir, log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 5 * time.Second
+	cmd.WaitDelay = time.Minute
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

@@ -117,7 +117,7 @@ func TestWrongOptions(t *testing.T) {
 		{name: "argument", args: []string{"http://127.0.0.1:1/"}, wantErr: "unexpected argument"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // ends a server that should not have started
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // ends a server that should not have started
 			defer cancel()
 			err := run(ctx, test.args, io.Discard, io.Discard)
 			if err == nil || !strings.Contains(err.Error(), test.wantErr) {
@@ -133,7 +133,7 @@ func TestHangingJWKS(t *testing.T) {
 	defer hang.Close()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
-	defer time.AfterFunc(10*time.Second, func() { cancel(errors.New("the test lost patience")) }).Stop()
+	defer time.AfterFunc(time.Minute, func() { cancel(errors.New("the test lost patience")) }).Stop()
 	if err := reach(ctx, hang.URL, 100*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v, want a time-out", err)
 	}

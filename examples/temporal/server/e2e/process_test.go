@@ -19,7 +19,7 @@ import (
 const patience = time.Minute
 
 // stopPatience is how long a process may take to stop after an interrupt before it is killed.
-const stopPatience = 15 * time.Second
+const stopPatience = time.Minute
 
 // anyExit as place.interrupted has what is started here killed instead, which is faster.
 const anyExit = -2

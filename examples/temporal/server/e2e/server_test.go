@@ -97,5 +97,5 @@ func (s *server) waitServing(t *testing.T) {
 }
 
 func callContext() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), 30*time.Second)
+	return context.WithTimeout(context.Background(), patience)
 }
