@@ -9,7 +9,6 @@ import (
 	"github.com/bufbuild/protocompile/ast"
 	"github.com/bufbuild/protocompile/parser"
 	"github.com/bufbuild/protocompile/reporter"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 
@@ -30,8 +29,7 @@ func namesKalix(text []byte) bool { return bytes.Contains(text, []byte("kalix"))
 // What is about JWTs stays and is read strictly. So does what is nearly called
 // jwt, as an error: a slip must not open a method.
 func leaveOut(source parser.Result, handler *reporter.Handler) error {
-	l := leaver{source, handler}
-	return l.file(source.FileDescriptorProto())
+	return leaver{source, handler}.walk(source.FileDescriptorProto().ProtoReflect())
 }
 
 type leaver struct {
@@ -39,100 +37,45 @@ type leaver struct {
 	handler *reporter.Handler
 }
 
-func (l leaver) file(f *descriptorpb.FileDescriptorProto) error {
-	if err := filter(l, f.GetOptions()); err != nil {
-		return err
-	}
-	for _, s := range f.GetService() {
-		if err := filter(l, s.GetOptions()); err != nil {
-			return err
-		}
-		for _, m := range s.GetMethod() {
-			if err := filter(l, m.GetOptions()); err != nil {
-				return err
+// walk removes them from all options in m, which is a descriptor or the options of
+// one.
+func (l leaver) walk(m protoreflect.Message) error {
+	for field := range descset.Each(m.Descriptor().Fields()) {
+		var err error
+		switch {
+		case field.Message() == nil || !m.Has(field):
+		case field.Name() == "uninterpreted_option":
+			err = l.filter(m.Mutable(field).List())
+		case field.IsList():
+			for element := range descset.Each(m.Get(field).List()) {
+				if err == nil {
+					err = l.walk(element.Message())
+				}
 			}
+		default:
+			err = l.walk(m.Get(field).Message())
 		}
-	}
-	if err := each(l, f.GetExtension()); err != nil {
-		return err
-	}
-	if err := l.enums(f.GetEnumType()); err != nil {
-		return err
-	}
-	return l.messages(f.GetMessageType())
-}
-
-func (l leaver) messages(list []*descriptorpb.DescriptorProto) error {
-	for _, m := range list {
-		if err := filter(l, m.GetOptions()); err != nil {
-			return err
-		}
-		for _, err := range []error{
-			each(l, m.GetField()), each(l, m.GetExtension()), each(l, m.GetOneofDecl()), each(l, m.GetExtensionRange()),
-			l.enums(m.GetEnumType()), l.messages(m.GetNestedType()),
-		} {
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (l leaver) enums(list []*descriptorpb.EnumDescriptorProto) error {
-	for _, e := range list {
-		if err := filter(l, e.GetOptions()); err != nil {
-			return err
-		}
-		if err := each(l, e.GetValue()); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// optional are the options of any element: *descriptorpb.FieldOptions and such.
-type optional interface {
-	comparable
-	GetUninterpretedOption() []*descriptorpb.UninterpretedOption
-	proto.Message
-}
-
-// each filters the options of all elements of list.
-func each[O optional, E interface{ GetOptions() O }](l leaver, list []E) error {
-	for _, e := range list {
-		if err := filter(l, e.GetOptions()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// filter removes from options, which may be nil, those that are left out.
-func filter[O optional](l leaver, options O) error {
-	var none O
-	if options == none {
-		return nil
-	}
-	list := options.GetUninterpretedOption()
-	kept := list[:0]
-	for _, option := range list {
-		keep, err := l.keep(option)
+// filter keeps of options those to interpret.
+func (l leaver) filter(options protoreflect.List) error {
+	kept := 0
+	for option := range descset.Each(options) {
+		keep, err := l.keep(option.Message().Interface().(*descriptorpb.UninterpretedOption))
 		if err != nil {
 			return err
 		}
 		if keep {
-			kept = append(kept, option)
+			options.Set(kept, option)
+			kept++
 		}
 	}
-	if len(kept) < len(list) {
-		m := options.ProtoReflect()
-		left := m.Mutable(m.Descriptor().Fields().ByName("uninterpreted_option")).List()
-		for i, option := range kept {
-			left.Set(i, protoreflect.ValueOfMessage(option.ProtoReflect()))
-		}
-		left.Truncate(len(kept))
-	}
+	options.Truncate(kept)
 	return nil
 }
 
