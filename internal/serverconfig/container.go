@@ -19,15 +19,13 @@ func (c *Config) readCompose(in Input, vars map[string]string) error {
 	if err != nil {
 		return err
 	}
-	place := func(n *yaml.Node) finding.Position {
-		return finding.Position{File: in.Name, Line: n.Line, Column: n.Column}
-	}
+	d := document{file: in.Name}
 	for name, service := range members(child(root, "services")) {
-		image := expand(value(child(service, "image"), place).Text, vars)
+		image := expand(d.value(child(service, "image")).Text, vars)
 		own := map[string]Value{}
 		read := func() error {
-			err := c.envFiles(in, child(service, "env_file"), place, own, vars)
-			c.environment(child(service, "environment"), place, own, vars)
+			err := c.envFiles(in, child(service, "env_file"), d, own, vars)
+			c.environment(child(service, "environment"), d, own, vars)
 			return err
 		}
 		switch {
@@ -38,9 +36,9 @@ func (c *Config) readCompose(in Input, vars map[string]string) error {
 			}
 			maps.Copy(c.UI, own)
 		case strings.Contains(image, "temporalio/server") || strings.Contains(image, "temporalio/auto-setup") || image == "" && name.Value == "temporal":
-			c.At = place(name)
+			c.At = d.at(name)
 			if _, tag, tagged := strings.Cut(image[strings.LastIndex(image, "/")+1:], ":"); tagged {
-				c.Version = Value{Text: tag, Set: true, At: place(child(service, "image"))}
+				c.Version = Value{Text: tag, Set: true, At: d.at(child(service, "image"))}
 			}
 			if err := read(); err != nil {
 				return err
@@ -56,7 +54,7 @@ const maxExpanded = 16 << 20
 
 // environment reads NAME: VALUE, a list of NAME=VALUE, or Kubernetes' list of
 // name and value.
-func (c *Config) environment(n *yaml.Node, place func(*yaml.Node) finding.Position, into map[string]Value, vars map[string]string) {
+func (c *Config) environment(n *yaml.Node, d document, into map[string]Value, vars map[string]string) {
 	set := func(name, text string, at *yaml.Node) {
 		if c.expanded > maxExpanded {
 			c.Problem = fmt.Errorf("its variables make more than %d MiB", maxExpanded>>20)
@@ -66,7 +64,7 @@ func (c *Config) environment(n *yaml.Node, place func(*yaml.Node) finding.Positi
 			text = expand(text, vars)
 			c.expanded += len(text)
 		}
-		into[name] = Value{Text: text, Set: true, At: place(at)}
+		into[name] = Value{Text: text, Set: true, At: d.at(at)}
 	}
 	if n == nil {
 		return

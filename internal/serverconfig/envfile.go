@@ -10,7 +10,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/finding"
 )
 
 // maxEnvFiles is the most files that compose files may name.
@@ -33,7 +32,7 @@ func (c *Config) defaultEnv(in Input) (map[string]Value, error) {
 // envFiles reads the files that a container's env_file names, relative to the
 // compose file: one path, or a list of paths and of mappings with path and
 // required. A later file wins over an earlier one.
-func (c *Config) envFiles(in Input, n *yaml.Node, place func(*yaml.Node) finding.Position, into map[string]Value, vars map[string]string) error {
+func (c *Config) envFiles(in Input, n *yaml.Node, d document, into map[string]Value, vars map[string]string) error {
 	if n == nil {
 		return nil
 	}
@@ -43,9 +42,9 @@ func (c *Config) envFiles(in Input, n *yaml.Node, place func(*yaml.Node) finding
 	}
 	for _, item := range list {
 		item = resolved(item)
-		path, required := value(item, place), true
+		path, required := d.value(item), true
 		if item.Kind == yaml.MappingNode {
-			path, required = value(child(item, "path"), place), value(child(item, "required"), place).Text != "false"
+			path, required = d.value(child(item, "path")), d.value(child(item, "required")).Text != "false"
 		}
 		name := expand(path.Text, vars)
 		if name == "" {

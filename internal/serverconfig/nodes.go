@@ -60,11 +60,24 @@ func child(n *yaml.Node, name string) *yaml.Node {
 	return nil
 }
 
-func value(n *yaml.Node, place func(*yaml.Node) finding.Position) Value {
+// document is a file whose YAML is read.
+type document struct {
+	file     string
+	rendered bool // by a template, so that lines of the result say nothing
+}
+
+func (d document) at(n *yaml.Node) finding.Position {
+	if d.rendered {
+		return finding.Position{File: d.file}
+	}
+	return finding.Position{File: d.file, Line: n.Line, Column: n.Column}
+}
+
+func (d document) value(n *yaml.Node) Value {
 	if n == nil || n.Kind != yaml.ScalarNode {
 		return Value{}
 	}
-	v := Value{Text: n.Value, Set: true, At: place(n)}
+	v := Value{Text: n.Value, Set: true, At: d.at(n)}
 	if n.Tag == "!!null" {
 		v.Text = ""
 	}

@@ -191,80 +191,74 @@ func (c *Config) readSettings(in Input) error {
 		}
 		return err
 	}
-	rendered := !bytes.Equal(text, in.Text)
-	place := func(n *yaml.Node) finding.Position {
-		if rendered { // lines of the result say nothing about the template's
-			return finding.Position{File: in.Name}
-		}
-		return finding.Position{File: in.Name, Line: n.Line, Column: n.Column}
-	}
+	d := document{in.Name, !bytes.Equal(text, in.Text)}
 	if c.Form == Helm {
-		c.readHelm(root, place)
+		c.readHelm(root, d)
 		return nil
 	}
 	c.At = finding.Position{File: in.Name}
-	c.authorization(child(child(root, "global"), "authorization"), place)
+	c.authorization(child(child(root, "global"), "authorization"), d)
 	if n := child(child(root, "services"), "internal-frontend"); n != nil {
-		c.InternalFrontend = Value{Text: "true", Set: true, At: place(n)}
+		c.InternalFrontend = Value{Text: "true", Set: true, At: d.at(n)}
 	}
-	c.PublicClient = value(child(child(root, "publicClient"), "hostPort"), place)
+	c.PublicClient = d.value(child(child(root, "publicClient"), "hostPort"))
 	return nil
 }
 
 // readHelm reads the values of the Temporal chart.
-func (c *Config) readHelm(root *yaml.Node, place func(*yaml.Node) finding.Position) {
+func (c *Config) readHelm(root *yaml.Node, d document) {
 	server := child(root, "server")
-	c.At = place(root)
-	c.authorization(child(child(server, "config"), "authorization"), place)
+	c.At = d.at(root)
+	c.authorization(child(child(server, "config"), "authorization"), d)
 	for _, name := range []string{"internalFrontend", "internal-frontend"} {
-		if enabled := value(child(child(server, name), "enabled"), place); enabled.Text == "true" {
+		if enabled := d.value(child(child(server, name), "enabled")); enabled.Text == "true" {
 			c.InternalFrontend = enabled
 		}
 	}
-	c.Version = value(child(child(server, "image"), "tag"), place)
-	c.environment(child(server, "additionalEnv"), place, c.Variables, nil)
+	c.Version = d.value(child(child(server, "image"), "tag"))
+	c.environment(child(server, "additionalEnv"), d, c.Variables, nil)
 	for _, service := range []string{"frontend", "internalFrontend", "worker"} {
-		c.environment(child(child(server, service), "additionalEnv"), place, c.Variables, nil)
+		c.environment(child(child(server, service), "additionalEnv"), d, c.Variables, nil)
 	}
 	web := child(root, "web")
-	c.environment(child(web, "additionalEnv"), place, c.UI, nil)
-	c.HasUI = web != nil && value(child(web, "enabled"), place).Text != "false"
+	c.environment(child(web, "additionalEnv"), d, c.UI, nil)
+	c.HasUI = web != nil && d.value(child(web, "enabled")).Text != "false"
 }
 
 // authorization reads the server's section.
-func (c *Config) authorization(section *yaml.Node, place func(*yaml.Node) finding.Position) {
+func (c *Config) authorization(section *yaml.Node, d document) {
 	if section == nil {
 		return
 	}
-	c.At = place(section)
+	c.At = d.at(section)
 	known := c.keysOf()
 	for key, n := range members(section) {
 		switch target := known[key.Value]; {
 		case target != nil && n.Kind != yaml.ScalarNode:
 			c.Problem = fmt.Errorf("%s is not a text", key.Value)
 		case target != nil:
-			*target = value(n, place)
+			*target = d.value(n)
 		case key.Value == "jwtKeyProvider":
-			c.provider(n, place)
+			c.provider(n, d)
 		case key.Value != "remoteClusterAuth":
-			c.Unread = append(c.Unread, Value{Text: key.Value, Set: true, At: place(key)})
+			c.Unread = append(c.Unread, Value{Text: key.Value, Set: true, At: d.at(key)})
 		}
 	}
 }
 
-func (c *Config) provider(section *yaml.Node, place func(*yaml.Node) finding.Position) {
+func (c *Config) provider(section *yaml.Node, d document) {
 	for key, n := range members(section) {
 		switch key.Value {
 		case "keySourceURIs":
 			for _, item := range n.Content {
 				if item = resolved(item); strings.TrimSpace(item.Value) != "" { // the server passes over empty ones
-					c.Sources = append(c.Sources, value(item, place))
+					c.Sources = append(c.Sources, d.value(item))
 				}
 			}
 		case "refreshInterval":
-			c.RefreshInterval = value(n, place)
+			c.RefreshInterval = d.value(n)
 		default:
-			c.Unread = append(c.Unread, Value{Text: key.Value, Set: true, At: place(key)})
+			c.Unread = append(c.Unread, Value{Text: key.Value, Set: true, At: d.at(key)})
 		}
 	}
 }
