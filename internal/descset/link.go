@@ -77,43 +77,34 @@ func (p *pool) names() []string { return slices.Sorted(maps.Keys(p.units)) }
 // element has its own copy: one long name with many elements below would cost
 // the product of both.
 func (p *pool) measureNames(where, scope string, messages []*descriptorpb.DescriptorProto, fields []*descriptorpb.FieldDescriptorProto,
-	enums []*descriptorpb.EnumDescriptorProto, services []*descriptorpb.ServiceDescriptorProto) error {
-	add := func(name string) error {
+	enums []*descriptorpb.EnumDescriptorProto, services []*descriptorpb.ServiceDescriptorProto) (err error) {
+	add := func(name string) {
 		p.bytes += len(scope) + 1 + len(name)
-		if len(scope)+1+len(name) > 2*MaxName || p.bytes > maxSet {
-			return Beyond(where, "names are longer than %d bytes, or than %d together", 2*MaxName, maxSet)
+		if err == nil && (len(scope)+1+len(name) > 2*MaxName || p.bytes > maxSet) {
+			err = Beyond(where, "names are longer than %d bytes, or than %d together", 2*MaxName, maxSet)
 		}
-		return nil
 	}
 	for _, f := range fields {
-		if err := add(f.GetName()); err != nil {
-			return err
-		}
+		add(f.GetName())
 	}
 	for _, e := range enums {
 		for _, v := range e.GetValue() {
-			if err := add(e.GetName() + "." + v.GetName()); err != nil {
-				return err
-			}
+			add(e.GetName() + "." + v.GetName())
 		}
 	}
 	for _, s := range services {
 		for _, m := range s.GetMethod() {
-			if err := add(s.GetName() + "." + m.GetName()); err != nil {
-				return err
-			}
+			add(s.GetName() + "." + m.GetName())
 		}
 	}
 	for _, m := range messages {
-		if err := add(m.GetName()); err != nil {
+		if add(m.GetName()); err != nil {
 			return err
 		}
 		inner := strings.TrimPrefix(scope+"."+m.GetName(), ".")
-		if err := p.measureNames(where, inner, m.GetNestedType(), append(m.GetField(), m.GetExtension()...), m.GetEnumType(), nil); err != nil {
-			return err
-		}
+		err = p.measureNames(where, inner, m.GetNestedType(), append(m.GetField(), m.GetExtension()...), m.GetEnumType(), nil)
 	}
-	return nil
+	return err
 }
 
 // link makes the set.

@@ -104,12 +104,9 @@ func (w *walker) missing(claim *plan.Claim) error {
 func (w *walker) compareNested(claim *plan.Claim, v protoreflect.Value, c object) error {
 	value, ok := c.Get(claim.Name)
 	if !claim.Field.IsList() {
-		inner := members(nil)
-		if ok {
-			var err error
-			if inner, err = w.object(claim, value); err != nil {
-				return err
-			}
+		inner, err := w.object(claim, value, ok)
+		if err != nil {
+			return err
 		}
 		w.enter(claim.Field, plan.Single)
 		defer w.leave()
@@ -148,14 +145,19 @@ func (w *walker) objects(claim *plan.Claim, value strictjson.Value, want int) ([
 	}
 	list := make([]members, len(elements))
 	for i, element := range elements {
-		if list[i], err = w.object(claim, element); err != nil {
+		if list[i], err = w.object(claim, element, true); err != nil {
 			return nil, err
 		}
 	}
 	return list, nil
 }
 
-func (w *walker) object(claim *plan.Claim, value strictjson.Value) (members, error) {
+// object returns the members of the object that is the value of a claim; none where the
+// claim is not there.
+func (w *walker) object(claim *plan.Claim, value strictjson.Value, there bool) (members, error) {
+	if !there {
+		return nil, nil
+	}
 	list, err := strictjson.Object(value, jws.MaxDepth)
 	if err != nil {
 		return nil, fault.New(fault.ClaimMismatch, w.where(claim.Field), "the claim %q contains something other than an object", quote.Shorten(claim.Name))

@@ -111,12 +111,9 @@ func (w *walker) fillNested(claim *plan.Claim, m protoreflect.Message, c object)
 	if claim.Field.IsList() {
 		return w.fillList(claim, m, value, ok)
 	}
-	inner := members(nil) // RAW entries are dropped with or without a claim
-	if ok {
-		var err error
-		if inner, err = w.object(claim, value); err != nil {
-			return false, err
-		}
+	inner, err := w.object(claim, value, ok) // RAW entries are dropped with or without a claim
+	if err != nil {
+		return false, err
 	}
 	return w.fillChild(claim, m, inner)
 }
