@@ -195,8 +195,8 @@ func TestCallCases(t *testing.T) {
 	}
 }
 
-// TestS62_Headers: handlers get the claims of the token, and none that a client sends.
-func TestS62_Headers(t *testing.T) {
+// TestS62_HandlersGetNoClaimsOfClients: handlers get the claims of the token, and none that a client sends.
+func TestS62_HandlersGetNoClaimsOfClients(t *testing.T) {
 	s := serve(t, grpctest.Setup{Source: policytest.CallSource})
 	metadata := []string{"authorization", "Bearer " + s.Token(policytest.GoodClaims), "_kalix-jwt-claim-sub", "mallory", "_Kalix-Jwt-Claim-None", "x", "_kalix_jwt_claim_sub", "mallory", "x-other", "1"}
 	for protocol, transport := range s.protocols() {
@@ -227,8 +227,8 @@ func TestS62_Headers(t *testing.T) {
 	}
 }
 
-// TestA60_Signs: every response verifies.
-func TestA60_Signs(t *testing.T) {
+// TestA60_ResponsesAreSignedOnTheWire: every response verifies.
+func TestA60_ResponsesAreSignedOnTheWire(t *testing.T) {
 	s := serve(t, grpctest.Setup{Source: policytest.CallSource})
 	for protocol, transport := range s.protocols() {
 		for _, method := range []string{"Sign", "SignServer"} {

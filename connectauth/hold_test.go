@@ -25,12 +25,12 @@ func start(t *testing.T, setup grpctest.Setup) *grpctest.Target {
 	}
 }
 
-func TestS59_BadTokensReachNoHandler(t *testing.T)      { grpctest.HoldBadTokens(t, start) }
-func TestS59_KeysDown(t *testing.T)                     { grpctest.HoldKeysDown(t, start) }
-func TestS77_NoMessageNoCall(t *testing.T)              { grpctest.HoldNoMessage(t, start) }
-func TestS82_OtherWireTypesReachNoHandler(t *testing.T) { every.HoldWireTypes(t, start) }
-func TestS88_FirstMessageMayNotComeLate(t *testing.T)   { grpctest.HoldLateFirstMessage(t, start) }
-func TestA102_Depth(t *testing.T)                       { grpctest.HoldDepth(t, start) }
+func TestS59_BadTokensReachNoHandler(t *testing.T)        { grpctest.HoldBadTokens(t, start) }
+func TestS59_CallsAreUnavailableWithoutKeys(t *testing.T) { grpctest.HoldKeysDown(t, start) }
+func TestS77_NoMessageNoCall(t *testing.T)                { grpctest.HoldNoMessage(t, start) }
+func TestS82_OtherWireTypesReachNoHandler(t *testing.T)   { every.HoldWireTypes(t, start) }
+func TestS88_FirstMessageMayNotComeLate(t *testing.T)     { grpctest.HoldLateFirstMessage(t, start) }
+func TestA102_DeepMessagesAreRefused(t *testing.T)        { grpctest.HoldDepth(t, start) }
 
 // TestConnectAnswersItself checks what docs/in-process.md says of calls that Connect
 // answers itself, or that are decided differently than under grpc-go.

@@ -15,9 +15,9 @@ func hold(t *testing.T, law func(*testing.T, grpctest.Start)) {
 	}
 }
 
-func TestS59_BadTokensReachNoHandler(t *testing.T)      { hold(t, grpctest.HoldBadTokens) }
-func TestS59_KeysDown(t *testing.T)                     { hold(t, grpctest.HoldKeysDown) }
-func TestS77_NoMessageNoCall(t *testing.T)              { hold(t, grpctest.HoldNoMessage) }
-func TestS82_OtherWireTypesReachNoHandler(t *testing.T) { hold(t, every.HoldWireTypes) }
-func TestS88_FirstMessageMayNotComeLate(t *testing.T)   { hold(t, grpctest.HoldLateFirstMessage) }
-func TestA102_Depth(t *testing.T)                       { hold(t, grpctest.HoldDepth) }
+func TestS59_BadTokensReachNoHandler(t *testing.T)        { hold(t, grpctest.HoldBadTokens) }
+func TestS59_CallsAreUnavailableWithoutKeys(t *testing.T) { hold(t, grpctest.HoldKeysDown) }
+func TestS77_NoMessageNoCall(t *testing.T)                { hold(t, grpctest.HoldNoMessage) }
+func TestS82_OtherWireTypesReachNoHandler(t *testing.T)   { hold(t, every.HoldWireTypes) }
+func TestS88_FirstMessageMayNotComeLate(t *testing.T)     { hold(t, grpctest.HoldLateFirstMessage) }
+func TestA102_DeepMessagesAreRefused(t *testing.T)        { hold(t, grpctest.HoldDepth) }

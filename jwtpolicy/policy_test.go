@@ -99,9 +99,9 @@ func TestSourcesAgree(t *testing.T) {
 	}
 }
 
-// TestMessages verifies, fills in and signs messages with the policy's own descriptors,
+// TestMessagesAreVerifiedAndSigned verifies, fills in and signs messages with the policy's own descriptors,
 // and with other descriptors of the same name. A44, A47, A60.
-func TestMessages(t *testing.T) {
+func TestMessagesAreVerifiedAndSigned(t *testing.T) {
 	l := newLab(t)
 	for name, src := range map[string]jwtpolicy.Source{"its own descriptors": jwtpolicy.Registry(l.registry()), "others of the same name": l.source()} {
 		p := l.policy(src, jwtpolicy.Options{})

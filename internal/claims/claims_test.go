@@ -13,7 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-func TestA43_Empty(t *testing.T) {
+func TestA43_EmptyFields(t *testing.T) {
 	s := newSchema(t)
 	tests := map[string]struct {
 		field protoreflect.FullName

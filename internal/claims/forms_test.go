@@ -9,9 +9,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// TestA80_Forms has, for each kind of field, its claim in canonical ProtoJSON, and claims
+// TestA80_CanonicalForms has, for each kind of field, its claim in canonical ProtoJSON, and claims
 // that equal it or differ from it (A82).
-func TestA80_Forms(t *testing.T) {
+func TestA80_CanonicalForms(t *testing.T) {
 	s := newSchema(t)
 	tests := map[string]struct {
 		field protoreflect.FullName

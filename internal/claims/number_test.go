@@ -111,7 +111,7 @@ func TestA80_FloatsAsProtojson(t *testing.T) {
 	})
 }
 
-func TestA51_Same(t *testing.T) {
+func TestA51_SameComparesJSONValues(t *testing.T) {
 	tests := map[string]struct {
 		a, b string
 		want bool

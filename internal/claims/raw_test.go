@@ -19,9 +19,9 @@ func members(t *testing.T, text string) []strictjson.Member {
 	return list
 }
 
-// TestA47_RawFill: which claims of a token are added to maps of each type; previous
+// TestA47_RawFillTakesMatchingClaims: which claims of a token are added to maps of each type; previous
 // entries are dropped.
-func TestA47_RawFill(t *testing.T) {
+func TestA47_RawFillTakesMatchingClaims(t *testing.T) {
 	s := newSchema(t)
 	const token = `{"sub":"alice","b64":"AQ==","yes":true,"no":false,"n":1,"int":2.0,"half":1.5,"neg":-1,"big":9007199254740993,` +
 		`"bigs":"9007199254740993","level":"LEVEL_HIGH","null":null,"list":["a"],"child":{"name":"c"},"other":{"x":1},"time":"2030-01-02T03:04:05Z","nan":"NaN"}`
@@ -59,7 +59,7 @@ func TestA47_RawFill(t *testing.T) {
 	}
 }
 
-func TestA60_RawEntries(t *testing.T) {
+func TestA60_RawEntriesAreSorted(t *testing.T) {
 	s := newSchema(t)
 	m, fd := s.value(t, "p3.All.m_int64", `{"z":1,"":3,"é":2,"a":"9007199254740993"}`)
 	got, err := s.codec.RawEntries(fd, m.Get(fd))

@@ -54,8 +54,8 @@ func TestLibrariesNameNoFlags(t *testing.T) {
 	}
 }
 
-// TestRemedies: the command line has its own words for each remedy of a library.
-func TestRemedies(t *testing.T) {
+// TestRemediesHaveFlagWords: the command line has its own words for each remedy of a library.
+func TestRemediesHaveFlagWords(t *testing.T) {
 	t.Parallel()
 	source := testkit.Read(t, "../command/remedies.go")
 	names := regexp.MustCompile(`(?m)^\t(\w+) +Remedy = `).FindAllStringSubmatch(testkit.Read(t, "../fault/remedy.go"), -1)

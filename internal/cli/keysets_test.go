@@ -215,9 +215,9 @@ func TestS12_KeySetsOfTheWorld(t *testing.T) {
 	}
 }
 
-// TestS12_KeySetFiles verifies one token with the sets of testdata/keysets, which hold
+// TestS12_KeySetsFromFiles verifies one token with the sets of testdata/keysets, which hold
 // what sets of real issuers hold. José wrote the keys and the token.
-func TestS12_KeySetFiles(t *testing.T) {
+func TestS12_KeySetsFromFiles(t *testing.T) {
 	const folder = "../../testdata/keysets"
 	token := strings.TrimSpace(string(testkit.Must(os.ReadFile(filepath.Join(folder, "token.jwt")))))
 	sets := testkit.Must(filepath.Glob(filepath.Join(folder, "*.json")))

@@ -47,8 +47,8 @@ func newFake(t *testing.T) *fake {
 	return f
 }
 
-// TestS6 refuses to show a private key to a terminal, unless forced.
-func TestS6(t *testing.T) {
+// TestKeygenRefusesToShowPrivateKeys_S6 refuses to show a private key to a terminal, unless forced.
+func TestKeygenRefusesToShowPrivateKeys_S6(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		tty    bool
@@ -75,8 +75,8 @@ func TestS6(t *testing.T) {
 	}
 }
 
-// TestS71 paints only where somebody watches and nothing forbids it.
-func TestS71(t *testing.T) {
+// TestColorsOnlyOnTerminals_S71 paints only where somebody watches and nothing forbids it.
+func TestColorsOnlyOnTerminals_S71(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		tty     bool
@@ -143,8 +143,8 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestPanic turns a panic into exit code 3, and shows where, not what.
-func TestPanic(t *testing.T) {
+// TestPanicExits3WithoutItsText turns a panic into exit code 3, and shows where, not what.
+func TestPanicExits3WithoutItsText(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
 	d := newDeps(f.System)
@@ -152,14 +152,14 @@ func TestPanic(t *testing.T) {
 	root.SetArgs(nil)
 	err := execute(root, f.System, new(atomic.Bool))
 	d.Report(err)
-	if got := f.err.String(); strings.Contains(got, "canary") || !strings.Contains(got, "TestPanic") {
+	if got := f.err.String(); strings.Contains(got, "canary") || !strings.Contains(got, "TestPanicExits3WithoutItsText") {
 		t.Errorf("stderr: %s", got)
 	}
 }
 
-// TestS69 looks for a private key, a secret and a token's signature in all
+// TestCommandsPrintNoSecrets_S69 looks for a private key, a secret and a token's signature in all
 // that commands print where they do not belong.
-func TestS69(t *testing.T) {
+func TestCommandsPrintNoSecrets_S69(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
@@ -228,9 +228,9 @@ func TestS69(t *testing.T) {
 	}
 }
 
-// TestCommands: a command built alone is the one that its name asks for, and as
+// TestCommandsBuildAlone: a command built alone is the one that its name asks for, and as
 // it is among the others.
-func TestCommands(t *testing.T) {
+func TestCommandsBuildAlone(t *testing.T) {
 	t.Parallel()
 	sys := newFake(t).System
 	all := Root(sys)
@@ -294,8 +294,8 @@ func TestFlags(t *testing.T) {
 	}
 }
 
-// TestS74 survives a world without file descriptors and without space.
-func TestS74(t *testing.T) {
+// TestSurvivesWithoutFilesAndSpace_S74 survives a world without file descriptors and without space.
+func TestSurvivesWithoutFilesAndSpace_S74(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ script, stderr string }{
 		"EMFILE":   {"jwtctl keygen -q >/dev/null; ulimit -n 5; jwtctl jwks </dev/null", "key.priv.pem: too many open files"},

@@ -14,8 +14,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestS59_Proxy admits a good token and no other, and says where it is.
-func TestS59_Proxy(t *testing.T) {
+// TestProxyCommandEnforces_S59 admits a good token and no other, and says where it is.
+func TestProxyCommandEnforces_S59(t *testing.T) {
 	t.Parallel()
 	dir, sign, args := world(t)
 	u := startEcho(t)

@@ -11,9 +11,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestStart: what costs every start of the program much and does little for it
+// TestStartsWithoutUnusedPackages: what costs every start of the program much and does little for it
 // is not linked in. GODEBUG=inittrace=1 bin/jwtctl version tells what is.
-func TestStart(t *testing.T) {
+func TestStartsWithoutUnusedPackages(t *testing.T) {
 	t.Parallel()
 	out, err := exec.Command("go", "list", "-tags=grpcnotrace", "-deps", "../../cmd/jwtctl").Output() // as make build does
 	if err != nil {

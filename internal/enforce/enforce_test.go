@@ -14,8 +14,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// TestCache_Entry tests single cache entries: which are found, and their limits.
-func TestCache_Entry(t *testing.T) {
+// TestCacheEntriesAreLimited tests single cache entries: which are found, and their limits.
+func TestCacheEntriesAreLimited(t *testing.T) {
 	t.Parallel()
 	w := policytest.New(t, `message M { string x = 1; } service S { rpc A(M) returns (M); }`, policytest.Setup{})
 	ring, err := keys.NewRing([]*keys.Key{w.Key})
@@ -69,8 +69,8 @@ func TestCache_Entry(t *testing.T) {
 	}
 }
 
-// TestCache_Hit: a token's signature is checked once for each set of requirements.
-func TestCache_Hit(t *testing.T) {
+// TestCachedTokenIsVerifiedOnce: a token's signature is checked once for each set of requirements.
+func TestCachedTokenIsVerifiedOnce(t *testing.T) {
 	t.Parallel()
 	w := policytest.New(t, `message M { string x = 1; } service S { rpc A(M) returns (M); }`, policytest.Setup{})
 	now := func() time.Time { return policytest.Now }
@@ -96,8 +96,8 @@ func TestCache_Hit(t *testing.T) {
 	}
 }
 
-// TestS64_ClientTexts: the client text of each code reveals nothing about the token. A36.
-func TestS64_ClientTexts(t *testing.T) {
+// TestS64_ClientTextsRevealNothing: the client text of each code reveals nothing about the token. A36.
+func TestS64_ClientTextsRevealNothing(t *testing.T) {
 	t.Parallel()
 	for row := range fault.Table {
 		for at := InCall; at <= InResponse; at++ {

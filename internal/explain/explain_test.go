@@ -18,8 +18,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
-// TestNames has names choose what is explained.
-func TestNames(t *testing.T) {
+// TestNamesSelectWhatIsExplained has names choose what is explained.
+func TestNamesSelectWhatIsExplained(t *testing.T) {
 	t.Parallel()
 	p := protokit.File(t, fixtures+"/nested.proto")
 	rows := map[string]struct {
@@ -72,9 +72,9 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestA20_Keys has the keys named that may validate a token, and the one that
+// TestA20_NamesKeysThatMayValidate has the keys named that may validate a token, and the one that
 // signs it (A23).
-func TestA20_Keys(t *testing.T) {
+func TestA20_NamesKeysThatMayValidate(t *testing.T) {
 	t.Parallel()
 	a, b, free := Key{ID: "a", Issuer: "A"}, Key{ID: "b", Issuer: "B", CanSign: true}, Key{ID: "free", CanSign: true}
 	set := Key{Source: "https://a", Issuer: "A"}
@@ -143,9 +143,9 @@ message B { optional string tok = 1 [(kalix.field).jwt = {token: true}]; optiona
 	}
 }
 
-// TestA100_Cycles has cycles told and drawn in red, and recursion through token:
+// TestA100_CyclesAreReported has cycles told and drawn in red, and recursion through token:
 // true end without being one.
-func TestA100_Cycles(t *testing.T) {
+func TestA100_CyclesAreReported(t *testing.T) {
 	t.Parallel()
 	v := view(t, source(t, loop), Options{})
 	text := squeeze(textOf(t, v, TextOptions{Width: 300, Paint: func(style, text string) string {
@@ -178,8 +178,8 @@ func TestA100_Cycles(t *testing.T) {
 	}
 }
 
-// TestBounds explains a few messages that make more claims than there is memory.
-func TestBounds(t *testing.T) {
+// TestHugePoliciesAreBounded explains a few messages that make more claims than there is memory.
+func TestHugePoliciesAreBounded(t *testing.T) {
 	t.Parallel()
 	for _, action := range []string{"NEST", "DESCEND"} {
 		var b strings.Builder
@@ -217,9 +217,9 @@ func count(list []Claim) int {
 	return n
 }
 
-// TestS70_Hostile has texts that would act on a terminal, or end a statement,
+// TestS70_HostileTextsStayInPlace has texts that would act on a terminal, or end a statement,
 // stay within their places.
-func TestS70_Hostile(t *testing.T) {
+func TestS70_HostileTextsStayInPlace(t *testing.T) {
 	t.Parallel()
 	v := view(t, source(t, hostile), Options{HaveKeys: true, Keys: []Key{
 		{ID: "k\x1b[31m\"]\n", Algorithm: "\x07", Issuer: "\u202e", Source: "\x1b]52;c;x\x07\n\u202e"},
@@ -253,8 +253,8 @@ func TestS70_Hostile(t *testing.T) {
 	}
 }
 
-// TestFrom has every fact of every fixture name a place.
-func TestFrom(t *testing.T) {
+// TestEachFactHasAPosition has every fact of every fixture name a place.
+func TestEachFactHasAPosition(t *testing.T) {
 	t.Parallel()
 	place := regexp.MustCompile(`\.proto:\d+:\d+$`)
 	for name, v := range charts(t) {
@@ -289,9 +289,9 @@ func TestFrom(t *testing.T) {
 	}
 }
 
-// TestText has lines stay within the width as far as words allow, styles asked
+// TestTextKeepsTheWidth has lines stay within the width as far as words allow, styles asked
 // for by name only, and a failure to write told.
-func TestText(t *testing.T) {
+func TestTextKeepsTheWidth(t *testing.T) {
 	t.Parallel()
 	styles := []string{StyleHeading, StylePlace, StyleGood, StyleWarn, StyleBad, StyleDim}
 	for name, v := range charts(t) {

@@ -11,9 +11,9 @@ import (
 // squeeze makes one space of all space, so that a test is about words.
 func squeeze(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// TestDocument says for the examples of the user's document what must be told of
+// TestExamplesOfTheVendorsDocument says for the examples of the user's document what must be told of
 // each, and from which annotation.
-func TestDocument(t *testing.T) {
+func TestExamplesOfTheVendorsDocument(t *testing.T) {
 	rows := map[string]struct {
 		file, name string
 		want       []string
@@ -78,9 +78,9 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// TestS46_Unannotated has methods and annotations that ask for nothing, or for
+// TestS46_ReportsUnprotectedMethods has methods and annotations that ask for nothing, or for
 // what nobody knows, told as that.
-func TestS46_Unannotated(t *testing.T) {
+func TestS46_ReportsUnprotectedMethods(t *testing.T) {
 	t.Parallel()
 	rows := map[string]struct {
 		text, want string
@@ -152,8 +152,8 @@ func TestMessageNotes(t *testing.T) {
 	}
 }
 
-// TestA65_Supplied has the claim of a pattern come from somewhere: no note.
-func TestA65_Supplied(t *testing.T) {
+// TestA65_PatternClaimsAreSupplied has the claim of a pattern come from somewhere: no note.
+func TestA65_PatternClaimsAreSupplied(t *testing.T) {
 	t.Parallel()
 	rows := map[string]string{
 		"a field":             `message R { string tok = 1 [(kalix.field).jwt = {token: true PATTERN}]; string c = 2 [(kalix.field).jwt = {claim: EXTRACT}]; }`,
@@ -175,9 +175,9 @@ func TestA65_Supplied(t *testing.T) {
 	}
 }
 
-// TestA52_Parents has each parent named once, with each of its claims once, in
+// TestA52_EachParentIsNamedOnce has each parent named once, with each of its claims once, in
 // whatever circles they lead.
-func TestA52_Parents(t *testing.T) {
+func TestA52_EachParentIsNamedOnce(t *testing.T) {
 	t.Parallel()
 	p := source(t, `message P {
 		string t = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}];

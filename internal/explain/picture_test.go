@@ -102,9 +102,9 @@ func want(g *Graph) (nodes map[string]string, edges []string) {
 	return nodes, edges
 }
 
-// TestMermaid has the real Mermaid read each flowchart, and compares what it
+// TestMermaidDrawsTheGraph has the real Mermaid read each flowchart, and compares what it
 // understood with what was meant.
-func TestMermaid(t *testing.T) {
+func TestMermaidDrawsTheGraph(t *testing.T) {
 	t.Parallel()
 	type understood struct {
 		Nodes  map[string]string
@@ -156,9 +156,9 @@ func TestMermaid(t *testing.T) {
 	}
 }
 
-// TestDOT has the real Graphviz draw each graph, and compares the texts in the
+// TestGraphvizDrawsTheGraph has the real Graphviz draw each graph, and compares the texts in the
 // drawing with what was meant.
-func TestDOT(t *testing.T) {
+func TestGraphvizDrawsTheGraph(t *testing.T) {
 	t.Parallel()
 	for name, v := range charts(t) {
 		t.Run(name, func(t *testing.T) {

@@ -87,8 +87,8 @@ func (f *diskFile) Write(data []byte) (int, error) {
 	return f.File.Write(data)
 }
 
-// TestS7_InjectedFaults: a failure in any step of writing leaves the old file, or none.
-func TestS7_InjectedFaults(t *testing.T) {
+// TestS7_InjectedFaultsKeepTheOldFile: a failure in any step of writing leaves the old file, or none.
+func TestS7_InjectedFaultsKeepTheOldFile(t *testing.T) {
 	type step struct {
 		name    string
 		errs    []error
@@ -148,8 +148,8 @@ func checkFault(t *testing.T, d *disk, mode fs.FileMode, replace bool) {
 	wantNames(t, dir, names...)
 }
 
-// TestS7_NoHardLinks: on a file system without hard links, the file is renamed.
-func TestS7_NoHardLinks(t *testing.T) {
+// TestS7_RenamesWithoutHardLinks: on a file system without hard links, the file is renamed.
+func TestS7_RenamesWithoutHardLinks(t *testing.T) {
 	for _, failure := range []error{syscall.EPERM, syscall.ENOTSUP, syscall.EOPNOTSUPP, syscall.ENOSYS, syscall.EMLINK} {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "k")
@@ -161,9 +161,9 @@ func TestS7_NoHardLinks(t *testing.T) {
 	}
 }
 
-// TestS7_RemoveFails: if the temporary file cannot be removed at first, Write must
+// TestS7_FailedRemoveLeavesOneName: if the temporary file cannot be removed at first, Write must
 // neither succeed nor leave two names.
-func TestS7_RemoveFails(t *testing.T) {
+func TestS7_FailedRemoveLeavesOneName(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "k")
 	testkit.WantCode(t, Writer{Disk: &disk{step: "remove", err: syscall.EIO}}.Write(path, []byte(newText), Private, false), fault.FileFailed)

@@ -19,8 +19,8 @@ const limit = 1 << 20
 // read reads path as keys are read, and measures how long that takes.
 func read(path string) ([]byte, error) { return Read(path, limit, fault.KeyUnreadable) }
 
-// TestS11_Read: no file makes a read hang or take much memory.
-func TestS11_Read(t *testing.T) {
+// TestS11_ReadsAreBounded: no file makes a read hang or take much memory.
+func TestS11_ReadsAreBounded(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name string, size int) string {
 		return testkit.File(t, filepath.Join(dir, name), strings.Repeat("x", size))
@@ -90,9 +90,9 @@ func TestS11_Read(t *testing.T) {
 	}
 }
 
-// TestS11_Pipes: a pipe is read to its end, even if its writer opens it late or writes
+// TestS11_PipesAreReadToTheirEnd: a pipe is read to its end, even if its writer opens it late or writes
 // slowly, or if it is a shell's <(command).
-func TestS11_Pipes(t *testing.T) {
+func TestS11_PipesAreReadToTheirEnd(t *testing.T) {
 	write := func(t *testing.T, f *os.File, pieces ...string) {
 		for _, piece := range pieces {
 			time.Sleep(50 * time.Millisecond)

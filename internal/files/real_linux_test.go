@@ -15,9 +15,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestS1_Modes: under every umask, a private file is readable only by its owner from its
+// TestS1_PrivateFilesAreForTheirOwnerOnly: under every umask, a private file is readable only by its owner from its
 // creation on, and its mode never changes; a shared file is readable by all.
-func TestS1_Modes(t *testing.T) {
+func TestS1_PrivateFilesAreForTheirOwnerOnly(t *testing.T) {
 	for _, umask := range []int{0o000, 0o022, 0o077} {
 		for _, mode := range []fs.FileMode{Private, Shared} {
 			for _, replace := range []bool{false, true} {
@@ -90,8 +90,8 @@ func (f *modesFile) Write(data []byte) (int, error) {
 	return f.File.Write(data)
 }
 
-// TestS3_NotPlain: a path that is not a regular file is neither replaced nor written to.
-func TestS3_NotPlain(t *testing.T) {
+// TestS3_OnlyPlainFilesAreReplaced: a path that is not a regular file is neither replaced nor written to.
+func TestS3_OnlyPlainFilesAreReplaced(t *testing.T) {
 	dir := t.TempDir()
 	target := testkit.File(t, filepath.Join(dir, "target"), oldText)
 	paths := map[string]func(path string) error{
@@ -158,9 +158,9 @@ func limited(resource int, most uint64, do func() error) error {
 	return do()
 }
 
-// TestS7_RealFaults uses real failures of the kernel. EFBIG replaces ENOSPC if the tests
+// TestS7_KernelFaultsKeepTheOldFile uses real failures of the kernel. EFBIG replaces ENOSPC if the tests
 // may not mount; it also fails after a part was written.
-func TestS7_RealFaults(t *testing.T) {
+func TestS7_KernelFaultsKeepTheOldFile(t *testing.T) {
 	dir := t.TempDir()
 	path := testkit.File(t, filepath.Join(dir, "k"), oldText)
 	for job, why := range map[string]string{"full file": "file too large", "no file numbers": "too many open files"} {

@@ -67,8 +67,8 @@ func TestS2_RaceForTheName(t *testing.T) {
 	wantNames(t, dir, "k")
 }
 
-// TestS2_Same: two spellings of a path are recognized as one file.
-func TestS2_Same(t *testing.T) {
+// TestS2_SameRecognizesSpellings: two spellings of a path are recognized as one file.
+func TestS2_SameRecognizesSpellings(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	for _, d := range []string{"a", "far/inner"} {

@@ -254,8 +254,8 @@ func TestS24_ColdSetIsUnavailable(t *testing.T) {
 	}
 }
 
-// TestPrefetch: Prefetch fetches a set once, before a token needs it.
-func TestPrefetch(t *testing.T) {
+// TestPrefetchFetchesOnce: Prefetch fetches a set once, before a token needs it.
+func TestPrefetchFetchesOnce(t *testing.T) {
 	i, c := newIssuer(t, has(t, newKey(t, keys.ES256, "a"))), newClock()
 	set := remote(t, i.URL, options(c, jwks.Network{}))
 	set.Prefetch()

@@ -11,7 +11,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-func TestS19_Discovery(t *testing.T) {
+func TestS19_DiscoveryChecksTheIssuer(t *testing.T) {
 	good := has(t, newKey(t, keys.ES256, "a"))
 	plain := newIssuer(t, good)
 	mux := http.NewServeMux()

@@ -207,7 +207,7 @@ func TestS14_PathsAndVerbs(t *testing.T) {
 	}
 }
 
-func TestS14_OwnPath(t *testing.T) {
+func TestS14_ServesOneConfiguredPath(t *testing.T) {
 	p := publish(t, these(newKey(t, keys.ES256, "a")), jwks.HandlerOptions{Path: "/keys/set"})
 	for path, want := range map[string]int{"/keys/set": 200, "/.well-known/jwks.json": 200, "/jwks.json": 404} {
 		if answer, _ := p.get(t, path); answer.StatusCode != want {
@@ -221,7 +221,7 @@ func TestS14_OwnPath(t *testing.T) {
 	}
 }
 
-func TestS15_Headers(t *testing.T) {
+func TestS15_SetsHeaders(t *testing.T) {
 	p := publish(t, these(newKey(t, keys.ES256, "a")), jwks.HandlerOptions{})
 	answer, body := p.get(t, jwks.DefaultPath)
 	for name, want := range map[string]string{
@@ -264,7 +264,7 @@ func TestS15_Headers(t *testing.T) {
 	}
 }
 
-func TestS15_MaxAge(t *testing.T) {
+func TestS15_SetsMaxAge(t *testing.T) {
 	p := publish(t, these(newKey(t, keys.ES256, "a")), jwks.HandlerOptions{MaxAge: time.Hour})
 	if answer, _ := p.get(t, jwks.DefaultPath); answer.Header.Get("Cache-Control") != "public, max-age=3600" {
 		t.Errorf("Cache-Control %q", answer.Header.Get("Cache-Control"))

@@ -227,9 +227,9 @@ func TestS21_ResetAtEachByte(t *testing.T) {
 	}
 }
 
-// TestS23_Flapping fetches from a server that fails every other time: a caller that once
+// TestS23_FlappingServerKeepsItsKeys fetches from a server that fails every other time: a caller that once
 // had keys always has them.
-func TestS23_Flapping(t *testing.T) {
+func TestS23_FlappingServerKeepsItsKeys(t *testing.T) {
 	good := has(t, newKey(t, keys.ES256, "a"))
 	i, c := newIssuer(t, nil), newClock()
 	i.does(func(w http.ResponseWriter, r *http.Request) {
@@ -251,7 +251,7 @@ func TestS23_Flapping(t *testing.T) {
 	}
 }
 
-func TestS21_NobodyListens(t *testing.T) {
+func TestS21_RefusedConnection(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

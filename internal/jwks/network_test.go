@@ -21,7 +21,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-func TestS19_URLs(t *testing.T) {
+func TestS19_RefusesUnsafeURLs(t *testing.T) {
 	strict, lax := jwks.Network{}, jwks.Network{AllowHTTP: true}
 	for address, tc := range map[string]struct {
 		network jwks.Network
@@ -68,7 +68,7 @@ func TestS19_URLs(t *testing.T) {
 	}
 }
 
-func TestS19_Addresses(t *testing.T) {
+func TestS19_RefusesUnsafeAddresses(t *testing.T) {
 	for address, tc := range map[string]struct{ plain, loopback, lax bool }{ // what is allowed
 		"127.0.0.1:80":                 {true, true, true},
 		"[::1]:80":                     {true, true, true},
@@ -179,7 +179,7 @@ func secure(t *testing.T, h http.Handler) (s *httptest.Server, n jwks.Network) {
 	return s, n
 }
 
-func TestS19_Redirects(t *testing.T) {
+func TestS19_RefusesUnsafeRedirects(t *testing.T) {
 	good := has(t, newKey(t, keys.ES256, "a"))
 	var plainAsked atomic.Int32
 	plain := newIssuer(t, func(w http.ResponseWriter, r *http.Request) { plainAsked.Add(1); good(w, r) })
@@ -241,7 +241,7 @@ func TestS19_ProxyOnlyIfGiven(t *testing.T) {
 	gives(t, remote(t, "http://keys.example.com/", options(newClock(), n)), "", "through the proxy")
 }
 
-func TestS21_Certificates(t *testing.T) {
+func TestS21_RefusesUntrustedCertificates(t *testing.T) {
 	good := has(t, newKey(t, keys.ES256, "a"))
 	server, n := secure(t, good)
 	gives(t, remote(t, server.URL, options(newClock(), n)), "", "a")

@@ -39,8 +39,8 @@ func TestS22_RefreshIsSpread(t *testing.T) {
 	}
 }
 
-// TestStatus: Status counts fetches and has the time of the last good one.
-func TestStatus(t *testing.T) {
+// TestStatusCountsFetches: Status counts fetches and has the time of the last good one.
+func TestStatusCountsFetches(t *testing.T) {
 	i, c := newIssuer(t, http.NotFound), newClock()
 	o := options(c, jwks.Network{})
 	o.Issuer = "me"

@@ -7,8 +7,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// TestA30_S61_Bearer: how the token is read from authorization values (A30, S61).
-func TestA30_S61_Bearer(t *testing.T) {
+// TestA30_S61_ReadsOneBearerToken: how the token is read from authorization values (A30, S61).
+func TestA30_S61_ReadsOneBearerToken(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		values []string

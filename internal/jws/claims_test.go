@@ -61,7 +61,7 @@ func TestS36_TimesAreExact(t *testing.T) {
 	}
 }
 
-func TestS37_Boundaries(t *testing.T) {
+func TestS37_TimesAtTheirBoundaries(t *testing.T) {
 	const ns = 1e-9
 	key := signingKey(t, keys.ES256)
 	for _, leeway := range []time.Duration{0, time.Nanosecond, time.Second, time.Minute, MaxLeeway} {

@@ -10,8 +10,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// TestDecode: what can be read of a token without a key; none of it counts as verified.
-func TestDecode(t *testing.T) {
+// TestDecodeVerifiesNothing: what can be read of a token without a key; none of it counts as verified.
+func TestDecodeVerifiesNothing(t *testing.T) {
 	payload := b64(`{"iss":"https://idp.example.org/","sub":"alice"}`)
 	signature := "." + b64("signature")
 	good := es256(t, es256Header, `{"sub":"alice"}`)

@@ -13,9 +13,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// TestA63_Sign: the header is alg, kid and typ, in this order, and the claims are signed
+// TestA63_SignsClaimsAsWritten: the header is alg, kid and typ, in this order, and the claims are signed
 // as written.
-func TestA63_Sign(t *testing.T) {
+func TestA63_SignsClaimsAsWritten(t *testing.T) {
 	claims := "{ \"n\":12345678901234567890, \"x\":1.0,\"u\":\"\\u00e4<&>\" }"
 	for _, alg := range keys.Algorithms() {
 		key := signingKey(t, alg)

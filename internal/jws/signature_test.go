@@ -45,7 +45,7 @@ func TestS33_SaltLength(t *testing.T) {
 	}
 }
 
-func TestS34_ECDSAValues(t *testing.T) {
+func TestS34_RefusesOtherECDSAValues(t *testing.T) {
 	for _, alg := range []keys.Algorithm{keys.ES256, keys.ES384, keys.ES512} {
 		key := material()[alg].(*ecdsa.PrivateKey)
 		v := verifier(t, Policy{}, signingKey(t, alg))

@@ -25,8 +25,8 @@ func generate(t testing.TB, r keygen.Request) *keys.Key {
 	return k
 }
 
-// TestS4_Requests: which keys are generated, and which requests are errors.
-func TestS4_Requests(t *testing.T) {
+// TestS4_RefusesInvalidRequests: which keys are generated, and which requests are errors.
+func TestS4_RefusesInvalidRequests(t *testing.T) {
 	tests := map[string]struct {
 		request keygen.Request
 		want    string // Describe of the key
@@ -109,10 +109,10 @@ func membersOf(t testing.TB, k *keys.Key) map[string]string {
 	return m
 }
 
-// TestS5_ManyKeys: 1,000 keys of each type are distinct, their numbers have full length,
+// TestS5_ManyKeysAreDistinct: 1,000 keys of each type are distinct, their numbers have full length,
 // and their ID is the thumbprint, also according to jose if it supports the type. For RSA
 // it is 20 keys, since each takes most of a second.
-func TestS5_ManyKeys(t *testing.T) {
+func TestS5_ManyKeysAreDistinct(t *testing.T) {
 	for alg, c := range map[keys.Algorithm]struct {
 		n       int
 		lengths map[string]int // of base64url
@@ -160,9 +160,9 @@ func TestS5_ManyKeys(t *testing.T) {
 	}
 }
 
-// TestS5_Thumbprints checks the examples of RFC 7638 section 3.1 and RFC 8037 appendix
+// TestS5_ThumbprintsOfRFCs checks the examples of RFC 7638 section 3.1 and RFC 8037 appendix
 // A.3.
-func TestS5_Thumbprints(t *testing.T) {
+func TestS5_ThumbprintsOfRFCs(t *testing.T) {
 	for want, text := range map[string]string{
 		"NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs": `{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB","alg":"RS256"}`,
 		"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k": `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`,

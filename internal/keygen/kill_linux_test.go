@@ -52,10 +52,10 @@ func saveForEver(dir string) error {
 	}
 }
 
-// TestS73_Kill kills a process that writes keys at 200 points of its work. Each file is
+// TestS73_KilledProcessLeavesWholeFiles kills a process that writes keys at 200 points of its work. Each file is
 // then a complete old or new one, and partial files are separate and readable only by
 // their owner.
-func TestS73_Kill(t *testing.T) {
+func TestS73_KilledProcessLeavesWholeFiles(t *testing.T) {
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	partial := 0
 	for range 200 {

@@ -44,9 +44,9 @@ func names(t testing.TB, dir string) string {
 	return strings.Join(list, " ")
 }
 
-// TestS1_Save: the private half is readable only by its owner and the public half by all;
+// TestS1_PrivateKeyIsForItsOwnerOnly: the private half is readable only by its owner and the public half by all;
 // missing folders are created for the owner only.
-func TestS1_Save(t *testing.T) {
+func TestS1_PrivateKeyIsForItsOwnerOnly(t *testing.T) {
 	for _, f := range []keygen.Format{keygen.PEM, keygen.JWK} {
 		dir := t.TempDir()
 		o := keygen.Output{Private: filepath.Join(dir, "a/b/k"), Public: filepath.Join(dir, "c/k.pub"), Format: f}
@@ -64,9 +64,9 @@ func TestS1_Save(t *testing.T) {
 	}
 }
 
-// TestS2_Outputs: existing files are kept unless Force is set, and the two halves may not
+// TestS2_ExistingFilesAreKept: existing files are kept unless Force is set, and the two halves may not
 // have the same path, however spelled.
-func TestS2_Outputs(t *testing.T) {
+func TestS2_ExistingFilesAreKept(t *testing.T) {
 	k := generate(t, keygen.Request{Algorithm: keys.EdDSA})
 	for name, c := range map[string]struct {
 		have   string // an existing file
@@ -127,8 +127,8 @@ func TestS2_Outputs(t *testing.T) {
 	testkit.WantCode(t, keygen.Save(files.Writer{}, k, o), fault.FileConflict)
 }
 
-// TestS3_NotPlain: if one path is a link, a folder or a pipe, nothing is written.
-func TestS3_NotPlain(t *testing.T) {
+// TestS3_OnlyPlainFilesAreWritten: if one path is a link, a folder or a pipe, nothing is written.
+func TestS3_OnlyPlainFilesAreWritten(t *testing.T) {
 	k := generate(t, keygen.Request{Algorithm: keys.ES256})
 	for _, place := range []string{"k.pem", "k.pub.pem"} {
 		for kind, make := range map[string]func(path string) error{
@@ -150,8 +150,8 @@ func TestS3_NotPlain(t *testing.T) {
 	}
 }
 
-// TestS7_Save: if the halves cannot be written, the old files remain.
-func TestS7_Save(t *testing.T) {
+// TestS7_FailedSaveKeepsOldFiles: if the halves cannot be written, the old files remain.
+func TestS7_FailedSaveKeepsOldFiles(t *testing.T) {
 	dir := t.TempDir()
 	old := generate(t, keygen.Request{Algorithm: keys.ES256})
 	o := pair(dir)
@@ -171,8 +171,8 @@ type fullDisk struct{ files.Disk }
 
 func (fullDisk) CreateTemp(string, string) (files.File, error) { return nil, syscall.ENOSPC }
 
-// TestEncode: a secret has no PEM form, and both forms end in one newline.
-func TestEncode(t *testing.T) {
+// TestEncodeEndsInOneNewline: a secret has no PEM form, and both forms end in one newline.
+func TestEncodeEndsInOneNewline(t *testing.T) {
 	secret := generate(t, keygen.Request{Algorithm: keys.HS256})
 	_, err := keygen.Encode(secret, keygen.PEM)
 	testkit.WantCode(t, err, fault.KeyIsSecret)

@@ -14,8 +14,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestS11_Files: anything but a single strict JWK, JWKS or PEM text is refused.
-func TestS11_Files(t *testing.T) {
+// TestS11_RefusesLooseFiles: anything but a single strict JWK, JWKS or PEM text is refused.
+func TestS11_RefusesLooseFiles(t *testing.T) {
 	jwk, okp := publicJWK(t, "P-256").text(), publicJWK(t, "OKP").text()
 	set := setOf(jwk)
 	twice := strings.Replace(jwk, `{`, `{"kty":"EC",`, 1)
@@ -125,9 +125,9 @@ func TestS11_ManyKeys(t *testing.T) {
 	testkit.WantCode(t, err, fault.FileTooLarge)
 }
 
-// TestS12_Sets: what a set may hold if its owner names it with --key, if it is another's
+// TestS12_WhatASetMayHold: what a set may hold if its owner names it with --key, if it is another's
 // file, and if it comes from a URL.
-func TestS12_Sets(t *testing.T) {
+func TestS12_WhatASetMayHold(t *testing.T) {
 	ec, ec2, okp := publicJWK(t, "P-256").text(), publicJWK(t, "EC2").text(), publicJWK(t, "OKP").text()
 	kid := func(name, id string) string { return publicJWK(t, name).with("kid", id).text() }
 	broken := publicJWK(t, "P-384").with("x", "AAAA").text()
@@ -228,8 +228,8 @@ func TestS12_Sets(t *testing.T) {
 	}
 }
 
-// TestS12_Pick: attributes apply to all keys of a set, and an ID selects a key.
-func TestS12_Pick(t *testing.T) {
+// TestS12_PicksByID: attributes apply to all keys of a set, and an ID selects a key.
+func TestS12_PicksByID(t *testing.T) {
 	set := []byte(setOf(publicJWK(t, "P-256").with("kid", "a").text(), publicJWK(t, "EC2").with("kid", "b").text(), `{"kty":"?"}`))
 	loaded, err := keys.Parse(set, keys.Attributes{ID: "b", Issuer: "i", Algorithm: keys.ES256})
 	if err != nil || len(loaded.Keys) != 1 || loaded.Keys[0].ID() != "b" || loaded.Keys[0].Issuer() != "i" || len(loaded.PassedOver()) != 1 {

@@ -40,8 +40,8 @@ func fixtures(tb testing.TB) []string {
 	return paths
 }
 
-// TestS9_Fixtures: files made by other tools are read as their table says.
-func TestS9_Fixtures(t *testing.T) {
+// TestS9_ReadsFilesOfOtherTools: files made by other tools are read as their table says.
+func TestS9_ReadsFilesOfOtherTools(t *testing.T) {
 	rows := fixtureRows(t)
 	for _, path := range fixtures(t) {
 		name := filepath.Base(path)

@@ -16,9 +16,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestA25_Forms: each type is written in each of its forms and read back as the same key,
+// TestA25_EachFormKeepsTheKey: each type is written in each of its forms and read back as the same key,
 // and the private key gives its public half.
-func TestA25_Forms(t *testing.T) {
+func TestA25_EachFormKeepsTheKey(t *testing.T) {
 	for _, name := range types() {
 		t.Run(name, func(t *testing.T) {
 			k := newKey(t, name, keys.Attributes{ID: "id", Issuer: "issuer"})
@@ -68,9 +68,9 @@ func TestA25_OtherCurves(t *testing.T) {
 	}
 }
 
-// TestS9_WhoSigns: where a private key is required, a certificate and a public key have
+// TestS9_OnlyPrivateKeysSign: where a private key is required, a certificate and a public key have
 // different errors, even with an ID given.
-func TestS9_WhoSigns(t *testing.T) {
+func TestS9_OnlyPrivateKeysSign(t *testing.T) {
 	d := ders()
 	for text, code := range map[string]fault.Code{
 		pemOf("CERTIFICATE", d["CERTIFICATE, EC"]):         fault.KeyIsCertificate,
@@ -158,8 +158,8 @@ func TestS15_SameBytes(t *testing.T) {
 	}
 }
 
-// TestS13_PublicSet: which keys may be published, and how.
-func TestS13_PublicSet(t *testing.T) {
+// TestS13_PublishesPublicHalves: which keys may be published, and how.
+func TestS13_PublishesPublicHalves(t *testing.T) {
 	ec, rsa, secret := newKey(t, "P-256", keys.Attributes{}), newKey(t, "RSA", keys.Attributes{}), newKey(t, "oct", keys.Attributes{})
 	a := func(name string) *keys.Key { return newKey(t, name, keys.Attributes{ID: "a"}) }
 	for name, c := range map[string]struct {

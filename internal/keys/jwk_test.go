@@ -44,8 +44,8 @@ func checkRows(t *testing.T, rows map[string]jwkRow) {
 	}
 }
 
-// TestS10_EC: valid and invalid points, coordinates and private numbers of each curve.
-func TestS10_EC(t *testing.T) {
+// TestS10_ChecksECNumbers: valid and invalid points, coordinates and private numbers of each curve.
+func TestS10_ChecksECNumbers(t *testing.T) {
 	for _, curve := range []string{"P-256", "P-384", "P-521"} {
 		t.Run(curve, func(t *testing.T) {
 			private, public := jwkOf(t, curve), publicJWK(t, curve)
@@ -100,7 +100,7 @@ func TestS10_EC(t *testing.T) {
 	}
 }
 
-func TestS10_Ed25519(t *testing.T) {
+func TestS10_ChecksEd25519Numbers(t *testing.T) {
 	private, public := jwkOf(t, "OKP"), publicJWK(t, "OKP")
 	seed := material()["OKP2"].(ed25519.PrivateKey).Seed()
 	checkRows(t, map[string]jwkRow{
@@ -128,7 +128,7 @@ func bits(n uint) string {
 	return b64(m.Add(m, big.NewInt(12345)).Bytes())
 }
 
-func TestS10_RSA(t *testing.T) {
+func TestS10_ChecksRSANumbers(t *testing.T) {
 	private, public := jwkOf(t, "RSA"), publicJWK(t, "RSA")
 	e := func(n int64) members { return public.with("e", b64(big.NewInt(n).Bytes())) }
 	plus := func(name string, n int64) members {

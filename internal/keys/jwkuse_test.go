@@ -9,9 +9,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestS10_Secrets: HMAC secrets need at least 256 bits, and at least the size of the hash
+// TestS10_RefusesShortSecrets: HMAC secrets need at least 256 bits, and at least the size of the hash
 // that alg names.
-func TestS10_Secrets(t *testing.T) {
+func TestS10_RefusesShortSecrets(t *testing.T) {
 	secret := func(n int) members { return members{"kty": "oct", "k": b64([]byte(strings.Repeat("\xa5", n)))} }
 	checkRows(t, map[string]jwkRow{
 		"31 bytes":             {secret(31), fault.KeyWeak},
@@ -29,8 +29,8 @@ func TestS10_Secrets(t *testing.T) {
 	})
 }
 
-// TestS10_Kinds: type, curve, algorithm and use must match.
-func TestS10_Kinds(t *testing.T) {
+// TestS10_KindAlgorithmAndUseMatch: type, curve, algorithm and use must match.
+func TestS10_KindAlgorithmAndUseMatch(t *testing.T) {
 	ec, ec384, rsaKey, okp := publicJWK(t, "P-256"), publicJWK(t, "P-384"), publicJWK(t, "RSA"), publicJWK(t, "OKP")
 	oct, private := jwkOf(t, "oct"), jwkOf(t, "P-256")
 	checkRows(t, map[string]jwkRow{
@@ -159,9 +159,9 @@ func TestS10_KeyOpsBind(t *testing.T) {
 	}
 }
 
-// TestA22_Algorithms: a key without alg allows all algorithms of its type and curve, a
+// TestA22_AlgorithmsOfAKey: a key without alg allows all algorithms of its type and curve, a
 // key with alg only that one, and this cannot be widened later.
-func TestA22_Algorithms(t *testing.T) {
+func TestA22_AlgorithmsOfAKey(t *testing.T) {
 	all := map[string]string{
 		"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "OKP": "EdDSA Ed25519",
 		"RSA": "RS256 RS384 RS512 PS256 PS384 PS512", "oct": "HS256 HS384 HS512",
@@ -201,8 +201,8 @@ func TestA22_Algorithms(t *testing.T) {
 	testkit.WantCode(t, err, fault.KeyAlgMismatch)
 }
 
-// TestA24_Names: names other than the algorithms of A24 are refused.
-func TestA24_Names(t *testing.T) {
+// TestA24_RefusesOtherAlgorithms: names other than the algorithms of A24 are refused.
+func TestA24_RefusesOtherAlgorithms(t *testing.T) {
 	if n := len(keys.Algorithms()); n != 14 {
 		t.Errorf("%d algorithms, want 14", n)
 	}

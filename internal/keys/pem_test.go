@@ -69,8 +69,8 @@ func TestS9_PEMForms(t *testing.T) {
 	}
 }
 
-// TestS9_Refusals: each reason has a code of its own.
-func TestS9_Refusals(t *testing.T) {
+// TestS9_EachReasonHasItsCode: each reason has a code of its own.
+func TestS9_EachReasonHasItsCode(t *testing.T) {
 	d := ders()
 	ec, ecPublic := pemOf("PRIVATE KEY", d["PRIVATE KEY, EC"]), pemOf("PUBLIC KEY", d["PUBLIC KEY, EC"])
 	certificate := pemOf("CERTIFICATE", d["CERTIFICATE, EC"])

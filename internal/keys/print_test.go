@@ -61,9 +61,9 @@ func wantNoSecret(t *testing.T, m any, how, text string) {
 	}
 }
 
-// TestS69_Printing: no way of printing a key shows its private part. (S6: a report may
+// TestS69_PrintingHidesPrivateParts: no way of printing a key shows its private part. (S6: a report may
 // include the ID and the public half.)
-func TestS69_Printing(t *testing.T) {
+func TestS69_PrintingHidesPrivateParts(t *testing.T) {
 	for _, name := range types() {
 		t.Run(name, func(t *testing.T) {
 			k := newKey(t, name, keys.Attributes{Issuer: "issuer", Source: "source"})
@@ -100,7 +100,7 @@ func TestS69_Printing(t *testing.T) {
 	}
 }
 
-func TestS69_Logging(t *testing.T) {
+func TestS69_LoggingHidesPrivateParts(t *testing.T) {
 	for _, name := range types() {
 		k := newKey(t, name, keys.Attributes{})
 		for how, make := range map[string]func(*bytes.Buffer) slog.Handler{

@@ -90,9 +90,9 @@ func TestA20_IssuerFirst(t *testing.T) {
 	checkFind(t, ringOf(t), map[string]ringRow{"no keys": {alg: keys.ES256, code: fault.KeyNotFound}})
 }
 
-// TestA21_KeyID: keys are selected by ID; for a token without an ID, by the first that
+// TestA21_SelectsByKeyID: keys are selected by ID; for a token without an ID, by the first that
 // allows the algorithm.
-func TestA21_KeyID(t *testing.T) {
+func TestA21_SelectsByKeyID(t *testing.T) {
 	r := ringOf(t, [3]string{"RSA", "r", ""}, [3]string{"P-256", "e1", ""}, [3]string{"EC2", "e2", ""}, [3]string{"OKP", "../../etc/passwd", ""})
 	checkFind(t, r, map[string]ringRow{
 		"by id":                    {kid: "e2", alg: keys.ES256, want: "e2"},
@@ -131,8 +131,8 @@ func TestA22_KeysAndSecrets(t *testing.T) {
 	})
 }
 
-// TestA23_Signer: which key signs.
-func TestA23_Signer(t *testing.T) {
+// TestA23_SelectsTheSigner: which key signs.
+func TestA23_SelectsTheSigner(t *testing.T) {
 	public := func(name string, a keys.Attributes) *keys.Key { return publicHalf(t, name, a) }
 	private := func(name string, a keys.Attributes) *keys.Key { return newKey(t, name, a) }
 	full := []*keys.Key{
@@ -221,8 +221,8 @@ func TestA20_OneIDOneKey(t *testing.T) {
 	}
 }
 
-// TestS89_EmptyIssuer: an empty issuer is an issuer, but not that of any bound key.
-func TestS89_EmptyIssuer(t *testing.T) {
+// TestS89_EmptyIssuerIsAnIssuer: an empty issuer is an issuer, but not that of any bound key.
+func TestS89_EmptyIssuerIsAnIssuer(t *testing.T) {
 	empty := ""
 	bound, free := newKey(t, "EC2", keys.Attributes{ID: "b", Issuer: "B"}), newKey(t, "RSA", keys.Attributes{ID: "f"})
 	if k, err := testkit.Must(keys.NewRing([]*keys.Key{bound, free})).Signer(&empty, ""); err != nil || k != free {

@@ -21,8 +21,8 @@ func (s fixedSet) Issuer() string                                    { return s.
 func (s fixedSet) Held() []*keys.Key                                 { return s.list }
 func (s fixedSet) Keys(context.Context, string) ([]*keys.Key, error) { return s.list, nil }
 
-// TestA21_Model compares Find and Signer with a plain model of the rules.
-func TestA21_Model(t *testing.T) {
+// TestA21_FindAgreesWithAPlainModel compares Find and Signer with a plain model of the rules.
+func TestA21_FindAgreesWithAPlainModel(t *testing.T) {
 	pick := func(t *rapid.T, label string, from ...string) string { return rapid.SampledFrom(from).Draw(t, label) }
 	rapid.Check(t, func(t *rapid.T) {
 		var list []*keys.Key

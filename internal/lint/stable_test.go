@@ -31,9 +31,9 @@ func allBad(t testing.TB) protofile.Sources {
 
 var everything = Options{RequireAll: true, HaveKeys: true, Issuers: []string{"one", "two"}}
 
-// TestS53_Stable: the order of the inputs does not show in any format, nor does
+// TestS53_SameInputSameFindings: the order of the inputs does not show in any format, nor does
 // a second run.
-func TestS53_Stable(t *testing.T) {
+func TestS53_SameInputSameFindings(t *testing.T) {
 	src := allBad(t)
 	p := protokit.Read(t, src)
 	want := Check(p, everything)

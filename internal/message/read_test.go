@@ -16,9 +16,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestS49_Refused: texts that are not strict ProtoJSON of their type, with the error. An
+// TestS49_RefusesLooseJSON: texts that are not strict ProtoJSON of their type, with the error. An
 // error never includes a value of the message.
-func TestS49_Refused(t *testing.T) {
+func TestS49_RefusesLooseJSON(t *testing.T) {
 	set := load(t)
 	c := New(set.Types(), Limits{})
 	tests := map[string]struct {
@@ -109,7 +109,7 @@ func TestS49_Refused(t *testing.T) {
 }
 
 // Either spelling of a name is accepted alone, and "@type" is never a field.
-func TestA41_Read(t *testing.T) {
+func TestA41_ReadsEitherSpelling(t *testing.T) {
 	set := load(t)
 	c := New(set.Types(), Limits{})
 	tests := map[string]struct {
@@ -191,9 +191,9 @@ func TestTypeOf(t *testing.T) {
 	}
 }
 
-// TestS50_Limits: input beyond the limits is refused before protojson parses it, quickly
+// TestS50_LimitsPrecedeParsing: input beyond the limits is refused before protojson parses it, quickly
 // whatever its structure.
-func TestS50_Limits(t *testing.T) {
+func TestS50_LimitsPrecedeParsing(t *testing.T) {
 	set := load(t)
 	c := New(set.Types(), Limits{})
 	desc := find(t, set, "p3.Node")

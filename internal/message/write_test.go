@@ -12,7 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-func TestA80_Write(t *testing.T) {
+func TestA80_WritesCanonicalJSON(t *testing.T) {
 	set := load(t)
 	c := New(set.Types(), Limits{})
 	m, err := c.Read([]byte(`{"by_name":{"b":{},"a":{"n":1}},"my_token":"a<&> é","right":"5","wide":7,"levels":{"10":1,"9":0},

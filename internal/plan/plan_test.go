@@ -76,8 +76,8 @@ func TestPath(t *testing.T) {
 	}
 }
 
-// TestNames: a misspelled name gets a suggestion.
-func TestNames(t *testing.T) {
+// TestUnknownNamesGetSuggestions: a misspelled name gets a suggestion.
+func TestUnknownNamesGetSuggestions(t *testing.T) {
 	w := policytest.New(t, family, policytest.Setup{})
 	for _, name := range []string{"/t.S/Get", "t.S.Get", "S/Get", "t.s/get"} {
 		_, err := w.Plan.Method(name)

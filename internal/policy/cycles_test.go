@@ -13,7 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-func TestA100_Cycles(t *testing.T) {
+func TestA100_FindsCycles(t *testing.T) {
 	tests := map[string]struct {
 		text string
 		want []string

@@ -135,8 +135,8 @@ func TestA45_FlatClaims(t *testing.T) {
 	}
 }
 
-// TestA49_Reach: which messages the methods act on.
-func TestA49_Reach(t *testing.T) {
+// TestA49_MethodsReachMessages: which messages the methods act on.
+func TestA49_MethodsReachMessages(t *testing.T) {
 	p := one(t, `service S {
   rpc V(A) returns (X) { option (kalix.method).jwt = {validate: MESSAGE}; }
   rpc G(X) returns (D) { option (kalix.method).jwt = {validate: BEARER_TOKEN sign: MESSAGE}; }

@@ -24,9 +24,9 @@ func one(t testing.TB, text string) *policy.Policy {
 
 const empty = "(google.protobuf.Empty) returns (google.protobuf.Empty)"
 
-// TestA10_Replaces: a method's annotation replaces its service's as a whole, even if it
+// TestA10_MethodReplacesService: a method's annotation replaces its service's as a whole, even if it
 // is empty; a method without one inherits it.
-func TestA10_Replaces(t *testing.T) {
+func TestA10_MethodReplacesService(t *testing.T) {
 	p := one(t, `service S {
   option (kalix.service).jwt = { validate: BEARER_TOKEN bearer_token_issuer: "s" static_claim: {claim: "aud" value: "x"} };
   rpc Inherits`+empty+`;
@@ -64,8 +64,8 @@ service Bare { rpc Open`+empty+`; }`)
 	}
 }
 
-// TestA12_Modes: what is validated and signed, in all combinations.
-func TestA12_Modes(t *testing.T) {
+// TestA12_ModesValidateAndSign: what is validated and signed, in all combinations.
+func TestA12_ModesValidateAndSign(t *testing.T) {
 	p := one(t, `service S {
   rpc All`+empty+` { option (kalix.method).jwt = { validate: [BEARER_TOKEN, MESSAGE] sign: MESSAGE }; }
   rpc Message`+empty+` { option (kalix.method).jwt = { validate: MESSAGE }; }
@@ -99,8 +99,8 @@ func TestS46_UnknownNumbers(t *testing.T) {
 	}
 }
 
-// TestReadField: every option of a field is read, with its own position.
-func TestReadField(t *testing.T) {
+// TestReadsEveryOptionOfAField: every option of a field is read, with its own position.
+func TestReadsEveryOptionOfAField(t *testing.T) {
 	p := one(t, `message M {
   string tok = 1 [(kalix.field).jwt = {
     token: true
@@ -204,9 +204,9 @@ func TestA49_TokenPlaces(t *testing.T) {
 	}
 }
 
-// TestReadImports: imported elements are in the model as far as a method or field of the
+// TestReadsImportsAsFarAsNeeded: imported elements are in the model as far as a method or field of the
 // input leads to them; recursive types end.
-func TestReadImports(t *testing.T) {
+func TestReadsImportsAsFarAsNeeded(t *testing.T) {
 	p := read(t, map[string]string{"a.proto": `message A {
   A again = 1 [(kalix.field).jwt.token = true];
   B other = 2 [(kalix.field).jwt.claim = NEST];

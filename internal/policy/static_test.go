@@ -49,9 +49,9 @@ func TestA71_WholeValue(t *testing.T) {
 	}
 }
 
-// TestA74_NotRE2: constructs that only RE2 lacks have a different error than patterns
+// TestA74_NamesWhatOnlyRE2Lacks: constructs that only RE2 lacks have a different error than patterns
 // that are invalid everywhere.
-func TestA74_NotRE2(t *testing.T) {
+func TestA74_NamesWhatOnlyRE2Lacks(t *testing.T) {
 	tests := map[string]struct {
 		pattern string
 		lacks   bool
@@ -99,8 +99,8 @@ func TestMatchesEverything(t *testing.T) {
 	}
 }
 
-// TestA72_Variables: ${NAME} is replaced, once; an invalid reference is an error.
-func TestA72_Variables(t *testing.T) {
+// TestA72_VariablesAreExpandedOnce: ${NAME} is replaced, once; an invalid reference is an error.
+func TestA72_VariablesAreExpandedOnce(t *testing.T) {
 	env := map[string]string{"A": "a", "B_1": "${A}", "EMPTY": ""}
 	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
 	tests := map[string]struct {

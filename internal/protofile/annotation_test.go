@@ -41,9 +41,9 @@ func methodSet(t *testing.T, raw []byte) string {
 	return testkit.File(t, filepath.Join(t.TempDir(), "set"), marshal(t, set))
 }
 
-// TestS45_Unreadable and S46: bytes that are an annotation but none of our
-// schema stop everything. What is beside the annotation does not.
-func TestS45_S46_Bytes(t *testing.T) {
+// TestS45_S46_RefusesUnreadableAnnotations: an annotation that does not match our schema
+// is an error. Bytes next to the annotation are not.
+func TestS45_S46_RefusesUnreadableAnnotations(t *testing.T) {
 	const jwt = 3 // of kalix.MethodOptions
 	validate := varintField(1, 1)
 	annotation := func(b []byte) []byte { return bytesField(extension, bytesField(jwt, b)) }
@@ -134,8 +134,8 @@ func breakField(f *descriptorpb.FieldDescriptorProto, raw []byte) {
 	f.Options.ProtoReflect().SetUnknown(raw)
 }
 
-// TestPositions: each part of an annotation has its own place.
-func TestPositions(t *testing.T) {
+// TestEachOptionHasItsPosition: each part of an annotation has its own place.
+func TestEachOptionHasItsPosition(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{"p/t.proto": `syntax = "proto3";
 package t;
 import "kalix/annotations.proto";

@@ -12,8 +12,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestFind: files, folders and patterns, and what their files are called.
-func TestFind(t *testing.T) {
+// TestFindsFilesFoldersAndPatterns: files, folders and patterns, and what their files are called.
+func TestFindsFilesFoldersAndPatterns(t *testing.T) {
 	const any = "syntax = 'proto3';"
 	dir := testkit.Folder(t, map[string]string{
 		"proto/a.proto": any, "proto/x/b.proto": any, "proto/x/y/c.proto": any, "proto/readme.txt": "text", "lib/d.proto": any,
@@ -77,8 +77,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestShadowed: a file whose name another one takes is an error, not that other.
-func TestShadowed(t *testing.T) {
+// TestRefusesShadowedFiles: a file whose name another one takes is an error, not that other.
+func TestRefusesShadowedFiles(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{"one/a.proto": "syntax = 'proto3'; message One {}", "two/a.proto": "syntax = 'proto3'; message Two {}"})
 	one, two := filepath.Join(dir, "one"), filepath.Join(dir, "two")
 	refused(t, Sources{ImportPaths: []string{one, two}, Protos: []string{two + "/a.proto"}}, fault.ImportNotAllowed, "taken by "+one)
@@ -138,8 +138,8 @@ func TestFileNames(t *testing.T) {
 	}
 }
 
-// TestErrors: every error of a file is told, each with its place.
-func TestErrors(t *testing.T) {
+// TestReportsEveryErrorWithItsPosition: every error of a file is told, each with its place.
+func TestReportsEveryErrorWithItsPosition(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{
 		"a.proto": "syntax = \"proto3\";\nimport \"kalix/annotations.proto\";\nmessage M {\n  Lost a = 1;\n  string b = 2 [(kalix.field).jwt.tokn = true];\n  string c = 3 [(kalix.field).jwt = {claim: INCLUDED}];\n}\n",
 		"b.proto": "syntax = \"proto3\";\nmessage M {\n  string a 1;\n}\n",
@@ -168,8 +168,8 @@ func TestStableOrder(t *testing.T) {
 	}
 }
 
-// TestInterrupted: a context that has ended stops the compiler.
-func TestInterrupted(t *testing.T) {
+// TestEndedContextStopsTheCompiler: a context that has ended stops the compiler.
+func TestEndedContextStopsTheCompiler(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := Load(ctx, Sources{Protos: []string{fixtures}}); !fault.Has(err, fault.Interrupted) {

@@ -61,9 +61,9 @@ func deepMessages(tb testing.TB, n int) []byte {
 	return append(setOf(tb, file("a.proto", nil)), bytesField(1, append(bytesField(1, []byte("b.proto")), bytesField(4, append(bytesField(1, []byte("B")), inner...))...))...)
 }
 
-// TestS51_DescriptorSets: no descriptor set hangs, crashes or takes much
+// TestS51_HostileDescriptorSetsAreRefused: no descriptor set hangs, crashes or takes much
 // memory, and none that is wrong loads.
-func TestS51_DescriptorSets(t *testing.T) {
+func TestS51_HostileDescriptorSetsAreRefused(t *testing.T) {
 	good := setOf(t, file("a.proto", nil))
 	random := make([]byte, 1<<20)
 	for i := range random {
@@ -134,8 +134,8 @@ func TestS51_DescriptorSets(t *testing.T) {
 	}
 }
 
-// TestS51_Names: what a set calls its files is never opened.
-func TestS51_Names(t *testing.T) {
+// TestS51_FileNamesAreNeverOpened: what a set calls its files is never opened.
+func TestS51_FileNamesAreNeverOpened(t *testing.T) {
 	trap := filepath.Join(t.TempDir(), "trap")
 	if err := syscall.Mkfifo(trap, 0o600); err != nil { // to open it would hang
 		t.Fatal(err)
@@ -148,8 +148,8 @@ func TestS51_Names(t *testing.T) {
 	}
 }
 
-// TestS51_Large: what is large but honest loads.
-func TestS51_Large(t *testing.T) {
+// TestS51_LargeSetsLoad: what is large but honest loads.
+func TestS51_LargeSetsLoad(t *testing.T) {
 	var list []*fileProto
 	for i := range 2000 { // each imports the one before it
 		one := file(fmt.Sprintf("f%d.proto", i), nil)
@@ -165,8 +165,8 @@ func TestS51_Large(t *testing.T) {
 	}
 }
 
-// TestS52_Sources: no source hangs, crashes or takes much memory.
-func TestS52_Sources(t *testing.T) {
+// TestS52_HostileSourcesAreRefused: no source hangs, crashes or takes much memory.
+func TestS52_HostileSourcesAreRefused(t *testing.T) {
 	const head = "syntax = 'proto3'; package t; import 'kalix/annotations.proto'; "
 	nest := func(open, inner, end string, n int) string {
 		return head + "message M { string a = 1 [(kalix.field) = " + strings.Repeat(open, n) + inner + strings.Repeat(end, n) + "]; }"
@@ -225,8 +225,8 @@ func many(head string, n int, format, tail string) string {
 	return b.String() + tail
 }
 
-// TestS52_Imports: no import leads out of the import paths.
-func TestS52_Imports(t *testing.T) {
+// TestS52_ImportsStayInTheirPaths: no import leads out of the import paths.
+func TestS52_ImportsStayInTheirPaths(t *testing.T) {
 	outside := testkit.Folder(t, map[string]string{"secret.proto": "syntax = 'proto3'; message Secret {}", "dir/b.proto": "syntax = 'proto3';"})
 	dir := t.TempDir()
 	link := func(name, to string) {

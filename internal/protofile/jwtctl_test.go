@@ -79,9 +79,9 @@ func TestA111_BothSpellings(t *testing.T) {
 	}
 }
 
-// TestA111_Strict: a slip in our own spelling is an error too, in source and as a
+// TestA111_OwnSpellingIsStrict: a slip in our own spelling is an error too, in source and as a
 // number in a set.
-func TestA111_Strict(t *testing.T) {
+func TestA111_OwnSpellingIsStrict(t *testing.T) {
 	for option, want := range map[string]string{
 		`(jwtctl.v1.method) = {validat: MESSAGE}`: "field validat not found\nvalidate",
 		`(jwtctl.v1.methd) = {}`:                  "unknown extension jwtctl.v1.methd\n(jwtctl.v1.method)",

@@ -136,9 +136,9 @@ func typeOf(f protoreflect.FieldDescriptor) string {
 const annotated = `syntax = "proto3"; package t; import "kalix/annotations.proto";
 message M { string token = 1 [(kalix.field).jwt.token = true]; }`
 
-// TestA2_Schema: the schema needs no import path, and a user's copy of it wins;
+// TestA2_SchemaNeedsNoImportPath: the schema needs no import path, and a user's copy of it wins;
 // google/api is at hand too.
-func TestA2_Schema(t *testing.T) {
+func TestA2_SchemaNeedsNoImportPath(t *testing.T) {
 	text, err := os.ReadFile(own + "/kalix/jwt.proto")
 	if err != nil {
 		t.Fatal(err)
@@ -271,9 +271,9 @@ func hintOf(err error) string {
 	return ""
 }
 
-// TestS45_OtherSchemas: a schema that stores annotations elsewhere, or as
+// TestS45_RefusesOtherSchemas: a schema that stores annotations elsewhere, or as
 // something else, is refused, wherever it comes from.
-func TestS45_OtherSchemas(t *testing.T) {
+func TestS45_RefusesOtherSchemas(t *testing.T) {
 	const options = `syntax = "proto3"; package kalix; import "google/protobuf/descriptor.proto";`
 	jwt := string(mustRead(t, own+"/kalix/jwt.proto"))
 	annotations := string(mustRead(t, own+"/kalix/annotations.proto"))

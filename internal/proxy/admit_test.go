@@ -23,9 +23,9 @@ import (
 
 func valueOf(text string) protoreflect.Value { return protoreflect.ValueOfString(text) }
 
-// TestS59_Matrix: every bad token is refused for every kind of call without the upstream
+// TestS59_BadTokensNeverReachTheUpstream: every bad token is refused for every kind of call without the upstream
 // hearing of it, and a valid one passes. A36, S64.
-func TestS59_Matrix(t *testing.T) {
+func TestS59_BadTokensNeverReachTheUpstream(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{options: proxy.Options{CachedTokens: 100}})
 	for _, kind := range []string{"Who", "WhoClient", "WhoServer", "WhoBidi"} {
@@ -92,9 +92,9 @@ func TestS64_LogTellsNoToken(t *testing.T) {
 	}
 }
 
-// TestS59_KeysDown: calls are UNAVAILABLE, never "bad token" (S24), until the keys are
+// TestS59_CallsAreUnavailableWithoutKeys: calls are UNAVAILABLE, never "bad token" (S24), until the keys are
 // available.
-func TestS59_KeysDown(t *testing.T) {
+func TestS59_CallsAreUnavailableWithoutKeys(t *testing.T) {
 	t.Parallel()
 	gone := testkit.Listen(t)
 	address := "http://" + gone.Addr().String() + "/jwks.json"
@@ -169,9 +169,9 @@ func TestS62_MetadataUpstream(t *testing.T) {
 	}
 }
 
-// TestA92_Development: unsigned tokens are accepted only with the development key, and
-// everything else is enforced; TestS59_Matrix covers other keys.
-func TestA92_Development(t *testing.T) {
+// TestA92_DevelopmentKeyEnforcesTheRest: unsigned tokens are accepted only with the development key, and
+// everything else is enforced; TestS59_BadTokensNeverReachTheUpstream covers other keys.
+func TestA92_DevelopmentKeyEnforcesTheRest(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{world: policytest.Setup{Keys: []*keys.Key{keys.Development("")}, Verify: verify.Options{Development: true}}})
 	unsigned := func(claims string) string { // as in the user's documentation: two parts, with padding

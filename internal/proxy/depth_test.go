@@ -11,9 +11,9 @@ import (
 	"google.golang.org/grpc"
 )
 
-// TestS50_Depth: a message that nests deeper than ProtoJSON permits is refused before
+// TestS50_DeepMessagesAreRefused: a message that nests deeper than ProtoJSON permits is refused before
 // anything walks it: encoding it costs its size times its depth.
-func TestS50_Depth(t *testing.T) {
+func TestS50_DeepMessagesAreRefused(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{source: `
 message Deep { string tok = 1 [(kalix.field).jwt = {token: true}]; Deep deep = 2; bytes blob = 3; }

@@ -79,9 +79,9 @@ func TestS67_UpstreamKilled(t *testing.T) {
 	}
 }
 
-// TestS74_Panic: after a panic the call is INTERNAL, nothing is forwarded, and the proxy
+// TestS74_PanicEndsOneCall: after a panic the call is INTERNAL, nothing is forwarded, and the proxy
 // continues.
-func TestS74_Panic(t *testing.T) {
+func TestS74_PanicEndsOneCall(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
 	var broken atomic.Bool

@@ -112,8 +112,8 @@ func TestS66_RapidResets(t *testing.T) {
 	}
 }
 
-// TestS66_Pings: a connection ends if its client pings more often than permitted.
-func TestS66_Pings(t *testing.T) {
+// TestS66_PingsAreLimited: a connection ends if its client pings more often than permitted.
+func TestS66_PingsAreLimited(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
 	raw := r.raw()
@@ -128,9 +128,9 @@ func TestS66_Pings(t *testing.T) {
 	}
 }
 
-// TestS66_Metadata: more than 16 KiB of metadata are refused, from clients that honour
+// TestS66_LargeMetadataIsRefused: more than 16 KiB of metadata are refused, from clients that honour
 // the server's setting and from those that do not.
-func TestS66_Metadata(t *testing.T) {
+func TestS66_LargeMetadataIsRefused(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
 	md := func(n int) context.Context {
@@ -219,9 +219,9 @@ func TestS66_MetadataLimit(t *testing.T) {
 	}
 }
 
-// TestS66_Messages: messages over the limit are refused both ways, including those that
+// TestS66_LargeMessagesAreRefused: messages over the limit are refused both ways, including those that
 // exceed it only after decompression.
-func TestS66_Messages(t *testing.T) {
+func TestS66_LargeMessagesAreRefused(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{
 		options:  proxy.Options{Limits: proxy.Limits{MessageBytes: 100 << 10}},
@@ -274,8 +274,8 @@ func TestS66_Messages(t *testing.T) {
 	}
 }
 
-// TestS66_Streams: a connection may have this number of concurrent calls, and no more.
-func TestS66_Streams(t *testing.T) {
+// TestS66_StreamsAreLimited: a connection may have this number of concurrent calls, and no more.
+func TestS66_StreamsAreLimited(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{options: proxy.Options{Limits: proxy.Limits{Streams: 5}}})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -50,8 +50,8 @@ func TestA12_ExtractAndRaw(t *testing.T) {
 	}
 }
 
-// TestA12_Signing: every response is signed, and a client can verify each.
-func TestA12_Signing(t *testing.T) {
+// TestA12_EveryResponseIsSigned: every response is signed, and a client can verify each.
+func TestA12_EveryResponseIsSigned(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
 	for _, kind := range []string{"Sign", "SignServer"} {
@@ -76,9 +76,9 @@ func TestA12_Signing(t *testing.T) {
 	}
 }
 
-// TestA36_Malformed: data that is not a message of its type is INVALID_ARGUMENT, or
+// TestA36_MalformedMessagesAreRefused: data that is not a message of its type is INVALID_ARGUMENT, or
 // INTERNAL if the upstream sent it. A36.
-func TestA36_Malformed(t *testing.T) {
+func TestA36_MalformedMessagesAreRefused(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
 	broken := grpc.ForceCodecV2(bytesCodec{})

@@ -10,9 +10,9 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// TestMetrics: verdicts are counted by method and status, without method names made up by
+// TestMetricsNameNoUnknownMethods: verdicts are counted by method and status, without method names made up by
 // clients.
-func TestMetrics(t *testing.T) {
+func TestMetricsNameNoUnknownMethods(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{level: slog.LevelDebug})
 	r.call(context.Background(), r.conn, "Open", `{}`)

@@ -14,9 +14,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestS60_Paths: only the methods in the descriptors pass, in their exact spelling.
+// TestS60_OnlyExactPathsPass: only the methods in the descriptors pass, in their exact spelling.
 // Anything else does not reach the upstream, nor another method.
-func TestS60_Paths(t *testing.T) {
+func TestS60_OnlyExactPathsPass(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
 	tests := map[string]codes.Code{

@@ -126,9 +126,9 @@ func TestSwap_CallsKeepTheirPolicy(t *testing.T) {
 	}
 }
 
-// TestCache_NeverLonger: a cached token is checked against all that can change: the
+// TestCachedTokenIsAcceptedNoLonger: a cached token is checked against all that can change: the
 // clock, the keys, and the requirements of another method.
-func TestCache_NeverLonger(t *testing.T) {
+func TestCachedTokenIsAcceptedNoLonger(t *testing.T) {
 	t.Parallel()
 	old, next := policytest.Key(t, keys.ES256, keys.Attributes{ID: "a"}), policytest.Key(t, keys.ES256, keys.Attributes{ID: "b"})
 	sameID, err := next.With(keys.Attributes{ID: "a"})

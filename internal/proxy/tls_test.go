@@ -45,8 +45,8 @@ func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
-// TestS68_TLS: TLS and mTLS work on both sides, and the upstream is verified.
-func TestS68_TLS(t *testing.T) {
+// TestS68_TLSOnBothSides: TLS and mTLS work on both sides, and the upstream is verified.
+func TestS68_TLSOnBothSides(t *testing.T) {
 	t.Parallel()
 	server, trusted := certificate(t)
 	client, clients := certificate(t)

@@ -11,9 +11,9 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// TestS67_Trace: trace metadata arrives at the upstream as sent, and the log names the
+// TestS67_TracesReachUpstreamAndLog: trace metadata arrives at the upstream as sent, and the log names the
 // trace of a call with a valid traceparent.
-func TestS67_Trace(t *testing.T) {
+func TestS67_TracesReachUpstreamAndLog(t *testing.T) {
 	t.Parallel()
 	const trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 	for name, c := range map[string]struct {

@@ -196,9 +196,9 @@ func TestS67_HeaderAtOnce(t *testing.T) {
 	}
 }
 
-// TestS67_Deadlines: the upstream learns the client's deadline, and both learn of its
+// TestS67_DeadlinesReachTheUpstream: the upstream learns the client's deadline, and both learn of its
 // end.
-func TestS67_Deadlines(t *testing.T) {
+func TestS67_DeadlinesReachTheUpstream(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
 	type told struct {
@@ -267,9 +267,9 @@ func (e *encodings) HandleRPC(_ context.Context, s stats.RPCStats) {
 	}
 }
 
-// TestS67_Compression: responses have the client's encoding, even on methods whose
+// TestS67_AnswersInTheClientsEncoding: responses have the client's encoding, even on methods whose
 // messages are read.
-func TestS67_Compression(t *testing.T) {
+func TestS67_AnswersInTheClientsEncoding(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
 	e := &encodings{}

@@ -19,10 +19,10 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// TestS82_OtherWireTypes: a request is refused if a declared field number has another
+// TestS82_OtherWireTypesAreRefused: a request is refused if a declared field number has another
 // wire type, anywhere: other implementations of protobuf would read it as the field,
 // unchecked (A38).
-func TestS82_OtherWireTypes(t *testing.T) {
+func TestS82_OtherWireTypesAreRefused(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{source: policytest.EveryField})
 	good, bad := r.WireCases()
@@ -205,9 +205,9 @@ func TestA38_RefuseUnknownFields(t *testing.T) {
 	}
 }
 
-// TestS82_Proto2 is TestS82_OtherWireTypes for features of proto2: groups, extensions,
+// TestS82_OtherWireTypesOfProto2AreRefused is TestS82_OtherWireTypesAreRefused for features of proto2: groups, extensions,
 // and closed enums, whose unknown values other readers drop.
-func TestS82_Proto2(t *testing.T) {
+func TestS82_OtherWireTypesOfProto2AreRefused(t *testing.T) {
 	t.Parallel()
 	w := policytest.New(t, `syntax = "proto2"; package t; import "kalix/annotations.proto"; import "google/protobuf/any.proto";
 enum E { ZERO = 0; ONE = 1; }

@@ -128,14 +128,14 @@ func checkNames(t *testing.T, dir string) {
 	}
 }
 
-// TestS73_Killed repeatedly kills a program that rotates all the time.
-func TestS73_Killed(t *testing.T) {
+// TestS73_RotationContinuesAfterKill repeatedly kills a program that rotates all the time.
+func TestS73_RotationContinuesAfterKill(t *testing.T) {
 	if dir := os.Getenv("ROTATE_FOREVER"); dir != "" {
 		rotateForever(dir)
 	}
 	dir := t.TempDir()
 	for i := range 100 {
-		child := exec.Command(os.Args[0], "-test.run=^TestS73_Killed$")
+		child := exec.Command(os.Args[0], "-test.run=^TestS73_RotationContinuesAfterKill$")
 		child.Env = append(os.Environ(), "ROTATE_FOREVER="+dir)
 		out, err := child.StdoutPipe()
 		if err != nil {

@@ -47,10 +47,10 @@ func (w *world) at(t int) time.Time { return time.Unix(1_800_000_000+int64(t), 0
 
 func (w *world) upTo(most int) int { return w.random.IntN(most + 1) }
 
-// TestS17_Model runs 1,000 random schedules of rotations, including forced and crashing
+// TestS17_RotationRefusesNoValidToken runs 1,000 random schedules of rotations, including forced and crashing
 // ones. No token may be refused while it is valid, and no key accepted longer after its
 // removal than verifiers may keep it.
-func TestS17_Model(t *testing.T) {
+func TestS17_RotationRefusesNoValidToken(t *testing.T) {
 	schedules, signed, promoted := 0, 0, 0
 	for range 10 { // rapid's default is 100 checks
 		rapid.Check(t, func(t *rapid.T) {

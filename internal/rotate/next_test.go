@@ -36,7 +36,7 @@ func with(h rotate.Held, public string) rotate.Held {
 	return h
 }
 
-func TestS17_Next(t *testing.T) {
+func TestS17_NextTakesTheDueStep(t *testing.T) {
 	policy := rotate.Policy{Every: 24 * time.Hour, PublishWait: time.Hour, MaxTokenLife: 2 * time.Hour}
 	forced := policy
 	forced.Force = true

@@ -19,7 +19,7 @@ func with(options string) string {
 	return `string tok = 15 [(kalix.field).jwt = {token: true ` + options + `}];`
 }
 
-func TestA60_Claims(t *testing.T) {
+func TestA60_FieldsBecomeClaims(t *testing.T) {
 	w := policytest.New(t, `
 message C { string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; string y = 2 [(kalix.field).jwt = {claim: EXTRACT}]; string plain = 3; D d = 4 [(kalix.field).jwt = {claim: DESCEND}]; map<string,string> raw = 5 [(kalix.field).jwt = {claim: RAW}]; }
 message D { string z = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }
@@ -142,9 +142,9 @@ message OneOf { oneof one { string tok = 1 [(kalix.field).jwt = {token: true exp
 	})
 }
 
-// TestA61_TwoFields: two fields that set the same claim must agree. Lint finds them if it
+// TestA61_ConflictingFieldsAreRefused: two fields that set the same claim must agree. Lint finds them if it
 // can, signing if a message is DESCENDed into twice. A61.
-func TestA61_TwoFields(t *testing.T) {
+func TestA61_ConflictingFieldsAreRefused(t *testing.T) {
 	const schema = `message M { ` + tok + ` string a = 1 [(kalix.field).jwt = {claim: INCLUDE}]; string b = 2 [(kalix.field).jwt = {claim: INCLUDE name: "a"}]; }`
 	if _, err := policytest.Compile(policytest.Load(t, schema), nil); !fault.Has(err, fault.PolicyInvalid) {
 		t.Errorf("two fields, one claim: %v", err)
@@ -155,7 +155,7 @@ func TestA61_TwoFields(t *testing.T) {
 }
 
 // The tests' time is 1769860800.
-func TestA62_Expiry(t *testing.T) {
+func TestA62_SetsTheExpiry(t *testing.T) {
 	for name, c := range map[string]struct {
 		expires, in, claims string
 		fails, refused      fault.Code
@@ -204,7 +204,7 @@ func TestA65_TimesOutOfRange(t *testing.T) {
 	})
 }
 
-func TestA63_Header(t *testing.T) {
+func TestA63_SetsTheHeader(t *testing.T) {
 	schema := `message M { ` + with("") + ` }`
 	for _, alg := range []keys.Algorithm{keys.ES256, keys.EdDSA, keys.HS256} {
 		w := policytest.New(t, schema, policytest.Setup{Keys: []*keys.Key{policytest.Key(t, alg, keys.Attributes{ID: "the \"key\""})}})
@@ -236,8 +236,8 @@ func TestA63_Header(t *testing.T) {
 	}
 }
 
-// TestA61_ManyClaims: precedence does not depend on the number of claims. A61.
-func TestA61_ManyClaims(t *testing.T) {
+// TestA61_PrecedenceWithManyClaims: precedence does not depend on the number of claims. A61.
+func TestA61_PrecedenceWithManyClaims(t *testing.T) {
 	for _, n := range []int{14, 15, 16, 17, 18, 40} {
 		var text, in, want strings.Builder
 		for i := range n {

@@ -36,9 +36,9 @@ message Open { string user = 1 [(kalix.field).jwt = {claim: INCLUDE}]; map<strin
 message Holds { string tok = 1 [(kalix.field).jwt = {token: true expires_seconds: -1}]; repeated Plain all = 2 [(kalix.field).jwt = {token: true claim: INCLUDE}]; Plain one = 3 [(kalix.field).jwt = {token: true claim: NEST}]; }
 `
 
-// TestA52_A64_ParentClaims: nested tokens include the claims of parent messages, as seen
+// TestA52_A64_NestedTokensHaveParentClaims: nested tokens include the claims of parent messages, as seen
 // when signing. A52.
-func TestA52_A64_ParentClaims(t *testing.T) {
+func TestA52_A64_NestedTokensHaveParentClaims(t *testing.T) {
 	check(t, policytest.New(t, family, policytest.Setup{}), map[string]row{
 		"taken over":                    {in: `{"user":"u","org":"o","d":{"x":"1"},"n":{"x":"2"},"cs":[{"name":"a"}]}`, at: "cs.0", claims: `{"user":"u","org":"o","x":"1","n":{"x":"2"},"name":"a"}`},
 		"RAW entries are not":           {in: `{"user":"u","raw":{"k":"v"},"d":{"raw":{"l":"w"}},"n":{"x":"2","raw":{"m":"w"}},"cs":[{"name":"a"}]}`, at: "cs.0", claims: `{"user":"u","n":{"x":"2"},"name":"a"}`},

@@ -29,8 +29,8 @@ message M {
   google.protobuf.Any any = 14 [(kalix.field).jwt = {claim: INCLUDE}];
 }`
 
-// TestA80_A81_Values: the claim of each kind of field, and that it verifies. A80, A81.
-func TestA80_A81_Values(t *testing.T) {
+// TestA80_A81_ValuesBecomeClaims: the claim of each kind of field, and that it verifies. A80, A81.
+func TestA80_A81_ValuesBecomeClaims(t *testing.T) {
 	w := policytest.New(t, values, policytest.Setup{})
 	check(t, w, map[string]row{
 		"A80 message":        {in: `{"p":{"s_s":"x","n":"5","b":"AQI","at":"2026-01-01T00:00:00Z"}}`, claims: `{"p":{"sS":"x","n":"5","b":"AQI=","at":"2026-01-01T00:00:00Z"}}`},
@@ -50,8 +50,8 @@ func TestA80_A81_Values(t *testing.T) {
 	})
 }
 
-// TestA82_A84_S48_Comparing: a claim is parsed as the field's type. A82, A84, S48.
-func TestA82_A84_S48_Comparing(t *testing.T) {
+// TestA82_A84_S48_ClaimsAreParsedAsTheFieldType: a claim is parsed as the field's type. A82, A84, S48.
+func TestA82_A84_S48_ClaimsAreParsedAsTheFieldType(t *testing.T) {
 	w := policytest.New(t, values, policytest.Setup{})
 	for name, c := range map[string]struct {
 		claims, field string
@@ -107,9 +107,9 @@ func TestA83_MapKeys(t *testing.T) {
 	}
 }
 
-// TestA80_S49_NoForm: text that is not UTF-8, which can arrive in protobuf, has no claim.
+// TestA80_S49_InvalidUTF8HasNoClaim: text that is not UTF-8, which can arrive in protobuf, has no claim.
 // S49.
-func TestA80_S49_NoForm(t *testing.T) {
+func TestA80_S49_InvalidUTF8HasNoClaim(t *testing.T) {
 	w := policytest.New(t, `message M { `+tok+` string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; N n = 2 [(kalix.field).jwt = {claim: NEST}]; } message N { string y = 1 [(kalix.field).jwt = {claim: EXTRACT}]; map<string,string> raw = 2 [(kalix.field).jwt = {claim: RAW}]; }`, policytest.Setup{})
 	for path, set := range map[string]func(m fielder){
 		"x":     func(m fielder) { m.set("x", "\xff") },

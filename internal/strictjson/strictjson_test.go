@@ -20,8 +20,8 @@ func nested(n int) string {
 // errSyntax stands for any error that is not one of the package's own.
 var errSyntax = errors.New("a fault of syntax")
 
-// TestS30_Object refuses what two readers could take for two things.
-func TestS30_Object(t *testing.T) {
+// TestS30_ObjectsAreStrict refuses what two readers could take for two things.
+func TestS30_ObjectsAreStrict(t *testing.T) {
 	tests := map[string]struct {
 		text string
 		want error // nil, one of the package's own, or errSyntax
@@ -128,7 +128,7 @@ func checkError(t *testing.T, err, want error) {
 	}
 }
 
-func TestS30_Array(t *testing.T) {
+func TestS30_ArraysAreStrict(t *testing.T) {
 	tests := map[string]struct {
 		text string
 		n    int

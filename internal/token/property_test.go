@@ -21,9 +21,9 @@ func drawText(t *rapid.T, label string) string {
 	return rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{`"`, `\`, `":{}`, "\x00", "\u2028", "é", "</script>", "exp"})).Draw(t, label)
 }
 
-// TestS43_Property: the claims are strict JSON, exactly those requested, in order; and
+// TestS43_ClaimsAreThoseRequested: the claims are strict JSON, exactly those requested, in order; and
 // they are signed and verified unchanged.
-func TestS43_Property(t *testing.T) {
+func TestS43_ClaimsAreThoseRequested(t *testing.T) {
 	key, err := keygen.Generate(keygen.Request{Algorithm: keys.EdDSA})
 	if err != nil {
 		t.Fatal(err)

@@ -38,8 +38,8 @@ func value(tb testing.TB, name, value string) token.Claim {
 	return c
 }
 
-// TestS43_Claims: the claims are exactly the requested ones, byte for byte.
-func TestS43_Claims(t *testing.T) {
+// TestS43_ClaimsByteForByte: the claims are exactly the requested ones, byte for byte.
+func TestS43_ClaimsByteForByte(t *testing.T) {
 	minute := func(r token.Request) token.Request { r.TTL, r.Now = time.Minute, noon; return r }
 	for name, c := range map[string]struct {
 		request token.Request
@@ -75,8 +75,8 @@ func TestS43_Claims(t *testing.T) {
 	}
 }
 
-// TestS43_Names: a name stays one name, whatever characters it has.
-func TestS43_Names(t *testing.T) {
+// TestS43_NamesStayNames: a name stays one name, whatever characters it has.
+func TestS43_NamesStayNames(t *testing.T) {
 	for _, name := range []string{`"`, `a":1,"exp`, `{}`, `}`, `\`, `\u0022`, "\x00", "\n", "é", "\u202e", "😀", " ", "a=b", "exp ", "https://x.example/claim"} {
 		claims, err := token.Claims(token.Request{TTL: time.Minute, Now: noon, Extra: []token.Claim{text(t, name, name)}})
 		if err != nil {
@@ -94,8 +94,8 @@ func TestS43_Names(t *testing.T) {
 	}
 }
 
-// TestS43_Refusals: invalid claims, and claims set twice, are refused.
-func TestS43_Refusals(t *testing.T) {
+// TestS43_RefusesInvalidAndDuplicateClaims: invalid claims, and claims set twice, are refused.
+func TestS43_RefusesInvalidAndDuplicateClaims(t *testing.T) {
 	hour := token.Request{TTL: time.Hour, Now: noon}
 	extra := func(list ...token.Claim) token.Request { r := hour; r.Extra = list; return r }
 	with := func(change func(*token.Request)) token.Request { r := hour; change(&r); return r }
@@ -156,8 +156,8 @@ func TestS43_Refusals(t *testing.T) {
 	}
 }
 
-// TestS43_ParseClaim: values are parsed as strictly as tokens.
-func TestS43_ParseClaim(t *testing.T) {
+// TestS43_ParseClaimIsStrict: values are parsed as strictly as tokens.
+func TestS43_ParseClaimIsStrict(t *testing.T) {
 	deep := strings.Repeat("[", jws.MaxDepth-1) + strings.Repeat("]", jws.MaxDepth-1)
 	for _, good := range []string{`1`, `"x"`, `null`, `true`, ` [1] `, `{"a":{"a":1}}`, `""`, "\n1\t", deep} {
 		if c, err := token.ParseClaim("n", good); err != nil || c.Name != "n" || string(c.Value) != strings.TrimSpace(good) {
@@ -178,9 +178,9 @@ func TestS43_ParseClaim(t *testing.T) {
 	testkit.WantCode(t, err, fault.UsageError)
 }
 
-// TestS44_Temporal: a token for a Temporal server has a string kid, typ, a subject,
+// TestS44_TokensSuitTemporal: a token for a Temporal server has a string kid, typ, a subject,
 // permissions that the server can parse, and one of the two algorithms that it accepts.
-func TestS44_Temporal(t *testing.T) {
+func TestS44_TokensSuitTemporal(t *testing.T) {
 	for _, alg := range keys.Algorithms() {
 		if err := temporal.CheckAlgorithm(alg); (err == nil) != (alg == keys.RS256 || alg == keys.ES256) {
 			t.Errorf("%s: %v", alg, err)

@@ -160,8 +160,8 @@ func TestA31_Leeway(t *testing.T) {
 	}
 }
 
-// TestA36_Status: the gRPC status of each refusal. A36.
-func TestA36_Status(t *testing.T) {
+// TestA36_StatusOfEachRefusal: the gRPC status of each refusal. A36.
+func TestA36_StatusOfEachRefusal(t *testing.T) {
 	w := policytest.New(t, `message M {
 		string tok = 1 [(kalix.field).jwt = {token: true issuer: "me" static_claim: {claim: "role" value: "admin"}}];
 		string user = 2 [(kalix.field).jwt = {claim: INCLUDE}];

@@ -33,8 +33,8 @@ gone: the token has no claim "gone"`
 	}
 }
 
-// TestA42_FaultsEnd: the number of reported faults is limited.
-func TestA42_FaultsEnd(t *testing.T) {
+// TestA42_FaultsAreLimited: the number of reported faults is limited.
+func TestA42_FaultsAreLimited(t *testing.T) {
 	var fields, values strings.Builder
 	for i := range 100 {
 		fmt.Fprintf(&fields, "string f%d = %d [(kalix.field).jwt.claim = INCLUDE];\n", i, i+2)

@@ -101,7 +101,7 @@ func TestA23_KeyToSignWith(t *testing.T) {
 	}
 }
 
-func TestA24_Algorithms(t *testing.T) {
+func TestA24_EachAlgorithmVerifies(t *testing.T) {
 	rsa := policytest.Key(t, keys.RS256, keys.Attributes{ID: "k-rs"}).SigningMaterial()
 	for _, alg := range keys.Algorithms() {
 		var key *keys.Key
@@ -129,8 +129,8 @@ func TestA24_Algorithms(t *testing.T) {
 	}
 }
 
-// TestA25_KeyFiles: the public half from any kind of file verifies a token. A25.
-func TestA25_KeyFiles(t *testing.T) {
+// TestA25_AnyKeyFileVerifies: the public half from any kind of file verifies a token. A25.
+func TestA25_AnyKeyFileVerifies(t *testing.T) {
 	private := es256(t, "k", "")
 	public, err := private.Public()
 	if err != nil {

@@ -46,7 +46,7 @@ message None { string user = 1; }
 	refused(t, err, fault.TokenMalformed, "tok")
 }
 
-func TestA41_A50_TheToken(t *testing.T) {
+func TestA41_A50_ChecksTheMessagesToken(t *testing.T) {
 	w := policytest.New(t, `
 message M { string tok = 1 [(kalix.field).jwt = {token: true}]; string user = 2 [(kalix.field).jwt = {claim: EXTRACT}]; }
 message Optional { optional string tok = 1 [(kalix.field).jwt = {token: true}]; }
@@ -145,7 +145,7 @@ message M {
   string snake_case = 15 [(kalix.field).jwt = {claim: INCLUDE}];
 }`
 
-func TestA42_A43_A53_Include(t *testing.T) {
+func TestA42_A43_A53_IncludedFieldsMustMatch(t *testing.T) {
 	w := policytest.New(t, fields, policytest.Setup{})
 	check(t, w, map[string]row{
 		"A42 equal":                    {in: `{"tok":$({"s":"a"}),"s":"a"}`, want: `{"tok":"…","s":"a"}`},
@@ -220,7 +220,7 @@ message M {
 	})
 }
 
-func TestA44_S48_Extract(t *testing.T) {
+func TestA44_S48_ExtractFillsEmptyFields(t *testing.T) {
 	w := policytest.New(t, `
 message P { string s = 1; }
 message M {

@@ -53,9 +53,9 @@ func TestA10_A13_MethodReplacesService(t *testing.T) {
 	}
 }
 
-// TestA11_A12_Modes: a method whose own annotation requires nothing is open (A11), and
+// TestA11_A12_WhatEachModeProtects: a method whose own annotation requires nothing is open (A11), and
 // what each mode protects (A12).
-func TestA11_A12_Modes(t *testing.T) {
+func TestA11_A12_WhatEachModeProtects(t *testing.T) {
 	w := policytest.New(t, levels, policytest.Setup{})
 	for method, want := range map[string]struct{ bearer, request, response bool }{
 		"t.S/Inherits": {bearer: true},
@@ -89,8 +89,8 @@ func TestA11_A12_Modes(t *testing.T) {
 	}
 }
 
-// TestS60_MethodNames: a method is found only by its exact name. S60.
-func TestS60_MethodNames(t *testing.T) {
+// TestS60_OnlyExactMethodNames: a method is found only by its exact name. S60.
+func TestS60_OnlyExactMethodNames(t *testing.T) {
 	w := policytest.New(t, levels, policytest.Setup{})
 	if _, err := w.Plan.Method("t.S/Inherits"); err != nil {
 		t.Error(err)

@@ -110,9 +110,9 @@ func TestA71_S54_Patterns(t *testing.T) {
 	})
 }
 
-// TestA72_Environment: variables in values and issuers of fields, methods and services
+// TestA72_VariablesComeFromTheEnvironment: variables in values and issuers of fields, methods and services
 // are expanded. A72.
-func TestA72_Environment(t *testing.T) {
+func TestA72_VariablesComeFromTheEnvironment(t *testing.T) {
 	const schema = `
 message M { string tok = 1 [(kalix.field).jwt = {token: true issuer: "${ISS}" static_claim: {claim: "aud" value: "${AUD}.kalix.io" value: "${AUD}-${ISS}"}}]; }
 service S {
@@ -158,9 +158,9 @@ service S {
 	}
 }
 
-// TestA73_A74_S54_NoPlan: a policy with a lint error does not compile, and the error has
+// TestA73_A74_S54_LintErrorsPreventAPlan: a policy with a lint error does not compile, and the error has
 // the position. A73, A74, S54.
-func TestA73_A74_S54_NoPlan(t *testing.T) {
+func TestA73_A74_S54_LintErrorsPreventAPlan(t *testing.T) {
 	for name, c := range map[string]struct {
 		claim string
 		ok    bool

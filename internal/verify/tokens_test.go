@@ -60,8 +60,8 @@ message W { C c = 1 [(kalix.field).jwt = {token: true}]; string name = 2 [(kalix
 	}
 }
 
-// TestS47_Any: an Any is protected only if its type is known. S47.
-func TestS47_Any(t *testing.T) {
+// TestS47_AnyOfUnknownTypeIsUnprotected: an Any is protected only if its type is known. S47.
+func TestS47_AnyOfUnknownTypeIsUnprotected(t *testing.T) {
 	w := policytest.New(t, `
 message P { string s = 1; }
 message M { string tok = 1 [(kalix.field).jwt = {token: true}]; google.protobuf.Any any = 2 [(kalix.field).jwt = {claim: INCLUDE}]; google.protobuf.Any got = 3 [(kalix.field).jwt = {claim: EXTRACT}]; }

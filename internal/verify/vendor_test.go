@@ -68,7 +68,7 @@ service S {
   }
 }`
 
-func TestDocument(t *testing.T) {
+func TestExamplesOfTheVendorsDocument(t *testing.T) {
 	w := policytest.New(t, document, policytest.Setup{Env: map[string]string{"ENV_CLAIM_VALUE": "my"}})
 	const uuid = `"sub":"6b29fc40-ca47-1067-b31d-00dd010662da"`
 	for name, c := range map[string]struct {

@@ -24,7 +24,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-var streams = flag.Int("streams", 2000, "how many streams TestS68_Streams opens; the rule says 10000")
+var streams = flag.Int("streams", 2000, "how many streams TestS68_IdleStreamsCostNothing opens; the rule says 10000")
 
 // bound is the most memory, in MiB, that the tests here let the proxy use: it
 // begins with about 30.
@@ -66,9 +66,9 @@ func (p *process) hold(what string) {
 	}
 }
 
-// TestS66_Bombs sends messages that are 64 MiB when they are decompressed, many
+// TestS66_BombsAreRefused sends messages that are 64 MiB when they are decompressed, many
 // at once: each is refused, and none is ever held whole.
-func TestS66_Bombs(t *testing.T) {
+func TestS66_BombsAreRefused(t *testing.T) {
 	p := install(t)
 	upstream := startGo(t)
 	proxy, key := startProxy(t, p, upstream.addr)
@@ -130,9 +130,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestS66_Resets begins 10,000 calls and takes them back, as CVE-2023-44487 did,
+// TestS66_ResetsAreBounded begins 10,000 calls and takes them back, as CVE-2023-44487 did,
 // several times: what the proxy holds does not grow.
-func TestS66_Resets(t *testing.T) {
+func TestS66_ResetsAreBounded(t *testing.T) {
 	p := install(t)
 	upstream := startGo(t)
 	proxy, key := startProxy(t, p, upstream.addr)
@@ -184,10 +184,10 @@ func reset(t *testing.T, addr, bearer string) {
 	}
 }
 
-// TestS68_Streams opens streams by the thousand and ends them, again and again:
+// TestS68_IdleStreamsCostNothing opens streams by the thousand and ends them, again and again:
 // the proxy's files come back, and its memory is no more than when all the garbage
 // that may gather has gathered.
-func TestS68_Streams(t *testing.T) {
+func TestS68_IdleStreamsCostNothing(t *testing.T) {
 	p := install(t)
 	upstream := startGo(t)
 	proxy, key := startProxy(t, p, upstream.addr)
