@@ -1,8 +1,6 @@
 package jwtpolicy
 
 import (
-	"errors"
-
 	"github.com/jwtctl/jwtctl/internal/enforce"
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
@@ -69,18 +67,5 @@ func about(at enforce.Place, err error) error {
 
 // loading returns the errors in err as *Error, joined.
 func loading(err error) error {
-	if err == nil {
-		return nil
-	}
-	var all []error
-	for _, one := range fault.All(err) {
-		if f, ok := errors.AsType[*fault.Error](one); ok {
-			one = newError(f)
-		}
-		all = append(all, one)
-	}
-	if len(all) == 1 {
-		return all[0]
-	}
-	return errors.Join(all...)
+	return fault.Map(err, func(f *fault.Error) error { return newError(f) })
 }

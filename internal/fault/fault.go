@@ -93,3 +93,19 @@ func All(err error) []error {
 	}
 	return list
 }
+
+// Map returns err with what change makes of each Error in it.
+func Map(err error, change func(*Error) error) error {
+	list := All(err)
+	for i, one := range list {
+		if f, ok := errors.AsType[*Error](one); ok {
+			if changed := change(f); changed != error(f) {
+				list[i] = changed
+			}
+		}
+	}
+	if len(list) == 1 {
+		return list[0]
+	}
+	return errors.Join(list...)
+}

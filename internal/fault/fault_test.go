@@ -154,3 +154,26 @@ func TestErrorIs(t *testing.T) {
 		t.Error("errors.Is takes one fault for another of the same code")
 	}
 }
+
+// TestMapChangesEachFault: errors that are no faults stay, as do faults that are not changed,
+// with what wraps them.
+func TestMapChangesEachFault(t *testing.T) {
+	t.Parallel()
+	plain, kept := errors.New("plain"), fault.New(fault.KeyMissing, "kept", "why")
+	wrapped := fmt.Errorf("around: %w", kept)
+	got := fault.Map(errors.Join(plain, wrapped, fault.New(fault.KeyMissing, "old", "why")), func(f *fault.Error) error {
+		if f.What == "old" {
+			return f.About("new")
+		}
+		return f
+	})
+	if all := fault.All(got); len(all) != 3 || all[0] != plain || all[1] != wrapped || all[2].Error() != "new: why" {
+		t.Errorf("%v", all)
+	}
+	if got := fault.Map(kept, func(f *fault.Error) error { return f }); got != error(kept) {
+		t.Errorf("%#v", got)
+	}
+	if got := fault.Map(nil, nil); got != nil {
+		t.Errorf("%v", got)
+	}
+}

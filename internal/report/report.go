@@ -83,9 +83,7 @@ func Rules(d command.Deps, rules []finding.Rule, format string) error {
 			width = max(width, len(r.ID))
 		}
 		for _, r := range rules {
-			if err := d.Print("%-7s  %-*s  %s\n", r.Severity, width, r.ID, r.Purpose); err != nil {
-				return err
-			}
+			_ = d.Print("%-7s  %-*s  %s\n", r.Severity, width, r.ID, r.Purpose)
 		}
 		return nil
 	}

@@ -1,7 +1,6 @@
 package messagecmd
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -42,21 +41,18 @@ func notABearer(arg string) error {
 // withKeyHint adds to errors about keys which keys are in use: those that are
 // named replace the ones of jwtctl.yaml, with their ids and issuers.
 func (m *messages) withKeyHint(err error) error {
-	var list []error
-	for _, one := range fault.All(err) {
-		if f, ok := errors.AsType[*fault.Error](one); ok && f.Hint == "" {
-			switch {
-			case f.Code == fault.KeyNotFound:
-				one = f.WithHint("%s", input.KeyHint(m.d, m.Ring))
-			case f.Code == fault.KeyMissing && m.d.Settings.SetAside() != "":
-				one = f.WithHint("%s", m.d.Settings.SetAside())
-			case f.Code == fault.KeyMissing && f.What != "keys":
-				one = f.WithHint("%s", input.KeysInUse(m.Ring))
-			case f.Code == fault.TokenMissing && !m.given && f.What == "bearer token":
-				one = f.WithHint("--bearer TOKEN, or --bearer @FILE")
-			}
+	return fault.Map(err, func(f *fault.Error) error {
+		switch {
+		case f.Hint != "":
+		case f.Code == fault.KeyNotFound:
+			return f.WithHint("%s", input.KeyHint(m.d, m.Ring))
+		case f.Code == fault.KeyMissing && m.d.Settings.SetAside() != "":
+			return f.WithHint("%s", m.d.Settings.SetAside())
+		case f.Code == fault.KeyMissing && f.What != "keys":
+			return f.WithHint("%s", input.KeysInUse(m.Ring))
+		case f.Code == fault.TokenMissing && !m.given && f.What == "bearer token":
+			return f.WithHint("--bearer TOKEN, or --bearer @FILE")
 		}
-		list = append(list, one)
-	}
-	return errors.Join(list...)
+		return f
+	})
 }

@@ -61,21 +61,15 @@ func (v verdict) failure(silent bool) error {
 	if fault.ClassOf(v.err) == fault.Refused && !silent {
 		return console.AnsweredNo{Code: fault.CodeOf(v.err)}
 	}
-	var list []error
-	for _, e := range fault.All(v.err) {
-		var f *fault.Error
-		if !errors.As(e, &f) || f.What == v.file {
-			list = append(list, e)
-			continue
+	return fault.Map(v.err, func(f *fault.Error) error {
+		switch f.What {
+		case v.file:
+			return f
+		case "":
+			return f.About(v.file)
 		}
-		told := *f
-		told.What = v.file
-		if f.What != "" {
-			told.What += ": " + f.What
-		}
-		list = append(list, &told)
-	}
-	return errors.Join(list...)
+		return f.About(v.file + ": " + f.What)
+	})
 }
 
 // renderVerdicts returns the result in the form that was requested.

@@ -102,9 +102,7 @@ func runConvert(ctx context.Context, d command.Deps, o convertOptions) error {
 	for _, path := range slices.Sorted(maps.Keys(list)) {
 		name := filepath.ToSlash(path)
 		text := diff.Diff("a/"+name, list[path].old, "b/"+name, list[path].now)
-		if err := d.Print("%s", printablePatch(string(text))); err != nil {
-			return err
-		}
+		_ = d.Print("%s", printablePatch(string(text)))
 	}
 	d.Say("%s; --write writes it", converted(list))
 	return nil

@@ -148,14 +148,9 @@ func (o diffOptions) invalid(err error, old *oldVersion) error {
 	if !invalid.Old {
 		return invalid.Err
 	}
-	var list []error
-	for _, one := range fault.All(invalid.Err) {
-		if f, ok := errors.AsType[*fault.Error](one); ok {
-			f = &fault.Error{Code: f.Code, What: "--against " + o.against, Why: "the old version has errors, so it admitted nothing: " + old.place(f.Error()), Hint: "compare with a version that runs"}
-			list = append(list, f)
-		}
-	}
-	return errors.Join(list...)
+	return fault.Map(invalid.Err, func(f *fault.Error) error {
+		return &fault.Error{Code: f.Code, What: "--against " + o.against, Why: "the old version has errors, so it admitted nothing: " + old.place(f.Error()), Hint: "compare with a version that runs"}
+	})
 }
 
 func readAllow(path string) (diff.Allow, error) {

@@ -122,13 +122,9 @@ func (r revision) holds(path string) bool {
 
 // rename words faults about the folder as ones about the revision.
 func (v *oldVersion) rename(err error) error {
-	list := fault.All(err)
-	for i, one := range list {
-		if f, isFault := one.(*fault.Error); isFault {
-			list[i] = &fault.Error{Code: f.Code, What: v.place(f.What), Why: v.place(f.Why), Hint: v.hint(f)}
-		}
-	}
-	return errors.Join(list...)
+	return fault.Map(err, func(f *fault.Error) error {
+		return &fault.Error{Code: f.Code, What: v.place(f.What), Why: v.place(f.Why), Hint: v.hint(f)}
+	})
 }
 
 // hint returns the hint of f; that an import may be in a submodule that is not here.
