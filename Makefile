@@ -124,11 +124,11 @@ check-examples:
 
 ## unit: all tests of jwtctl itself
 unit:
-	$(GO) test -vet=off -timeout 10m ./... # check has vetted it
+	$(GO) test -vet=off -timeout 30m ./... # check has vetted it
 
 ## race: the same with the race detector
 race:
-	CGO_ENABLED=1 $(GO) test -race -vet=off -timeout 20m ./...
+	CGO_ENABLED=1 $(GO) test -race -vet=off -timeout 40m ./...
 
 ## flaky: every package's tests FLAKY (20) times while all processors are busy; PKG=./internal/x/... picks some, RACE=1 watches for races
 flaky: tools build

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Runs the tests of each package many times while all processors are busy, and prints
 # a table of runs and failures. Takes package patterns, of this module or of those in
-# folders below it; $FLAKY is how often (20), $LIMIT what one run may take (10m), $RACE
+# folders below it; $FLAKY is how often (20), $LIMIT what one run may take (30m), $RACE
 # a word if the race detector watches. A package that has failed three times is not run
 # again. What has run is kept in bin/flaky: the same command later goes on from there,
 # and begins again with a package that has changed since. Ends with 1 if a run failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-runs=${FLAKY:-20} limit=${LIMIT:-10m} most=3
+runs=${FLAKY:-20} limit=${LIMIT:-30m} most=3
 kept=$PWD/bin/flaky${RACE:+-race}
 flags=(-vet=off)
 if [ -n "${RACE:-}" ]; then

@@ -39,10 +39,7 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limit := 5 * time.Minute
-	if withPeers() {
-		limit = 10 * time.Minute
-	}
+	const limit = 10 * time.Minute
 	for _, dir := range folders {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			testscript.Run(t, testscript.Params{

@@ -12,87 +12,107 @@ import (
 	"google.golang.org/grpc/status"
 )
 
+const chunkBytes, pressureMost = 64 << 10, 64 << 20 // of a message, and in total
+
+// pressure is a call whose one side sends and whose other side does not receive.
+type pressure struct {
+	*rig
+	method string
+	first  string // the only message of a client that does not receive, "" for one that sends
+	sent   atomic.Int64
+}
+
 // TestS66_Backpressure: one side of a stream can send no more than the other side
 // receives, apart from buffers on the way, so a slow upstream or client costs the proxy
 // no memory. The stream still ends on request.
 func TestS66_Backpressure(t *testing.T) {
 	t.Parallel()
-	const size, most = 64 << 10, 64 << 20 // of a message, and in total
-	chunk := `{"text":"` + strings.Repeat("x", size) + `"}`
-	var sent atomic.Int64
-	// settled waits until sending has stopped, and returns how much was sent.
-	settled := func() int64 {
-		for {
-			before := sent.Load()
-			time.Sleep(300 * time.Millisecond)
-			if after := sent.Load(); before > 0 && after == before {
-				return after
-			}
-		}
-	}
-	for name, test := range map[string]struct{ method, first string }{
+	for name, p := range map[string]*pressure{
 		"slow upstream":              {method: "OpenClient"},
 		"slow upstream, looked at":   {method: "CheckBidi"},
 		"slow client":                {method: "OpenServer", first: `{}`},
 		"slow client, of signatures": {method: "SignServer", first: `{}`},
 	} {
-		r := start(t, setup{})
-		sent.Store(0)
-		r.upstream.become(func(name string, ss grpc.ServerStream) error {
-			if test.first == "" {
-				<-ss.Context().Done()
-				return nil
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p.rig = start(t, setup{})
+			p.upstream.become(p.serve)
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			s := p.open(ctx, p.method)
+			p.feed(s)
+			n := p.settled()
+			t.Logf("%d KiB", n>>10)
+			if n > pressureMost/8 {
+				t.Errorf("%d MiB were taken that nobody reads", n>>20)
 			}
-			m, err := r.Plan.Method(name)
-			if err != nil {
-				return err
+			cancel()
+			var err error
+			for err == nil {
+				err = s.RecvMsg(s.desc(false))
 			}
-			text := chunk
-			if strings.HasPrefix(test.method, "Sign") {
-				text = strings.Replace(chunk, `"text"`, `"other"`, 1)
+			if status.Code(err) != codes.Canceled {
+				t.Error(err)
 			}
-			out, err := r.Codec.Read([]byte(text), m.Desc.Output())
-			for err == nil && sent.Load() < most {
-				err = ss.SendMsg(out)
-				sent.Add(size)
-			}
-			return err
 		})
-		ctx, cancel := context.WithCancel(context.Background())
-		s := r.open(ctx, test.method)
-		if test.first != "" {
-			s.send(test.first)
-			if err := s.CloseSend(); err != nil {
-				t.Fatal(err)
-			}
-		} else {
-			text := chunk
-			if strings.HasPrefix(test.method, "Check") {
-				text = `{"tok":"` + r.Token(signedClaims) + `","other":"` + strings.Repeat("x", size) + `"}`
-			}
-			m, err := r.Codec.Read([]byte(text), s.desc(true).Descriptor())
-			if err != nil {
-				t.Fatal(err)
-			}
-			go func() {
-				for sent.Load() < most && s.SendMsg(m) == nil {
-					sent.Add(size)
-				}
-			}()
-		}
-		n := settled()
-		t.Logf("%s: %d KiB", name, n>>10)
-		if n > most/8 {
-			t.Errorf("%s: %d MiB were taken that nobody reads", name, n>>20)
-		}
-		cancel()
-		for err := error(nil); ; {
-			if err = s.RecvMsg(s.desc(false)); err != nil {
-				if status.Code(err) != codes.Canceled {
-					t.Errorf("%s: %v", name, err)
-				}
-				break
-			}
+	}
+}
+
+// settled waits until sending has stopped, and returns how much was sent.
+func (p *pressure) settled() int64 {
+	for {
+		before := p.sent.Load()
+		time.Sleep(300 * time.Millisecond)
+		if after := p.sent.Load(); before > 0 && after == before {
+			return after
 		}
 	}
+}
+
+// serve is the upstream: it receives nothing of a client that sends, and sends chunks to
+// one that does not.
+func (p *pressure) serve(name string, ss grpc.ServerStream) error {
+	if p.first == "" {
+		<-ss.Context().Done()
+		return nil
+	}
+	m, err := p.Plan.Method(name)
+	if err != nil {
+		return err
+	}
+	field := "text"
+	if strings.HasPrefix(p.method, "Sign") {
+		field = "other"
+	}
+	out, err := p.Codec.Read([]byte(`{"`+field+`":"`+strings.Repeat("x", chunkBytes)+`"}`), m.Desc.Output())
+	for err == nil && p.sent.Load() < pressureMost {
+		err = ss.SendMsg(out)
+		p.sent.Add(chunkBytes)
+	}
+	return err
+}
+
+// feed sends what the client sends: its only message, or chunks from now on.
+func (p *pressure) feed(s *stream) {
+	p.t.Helper()
+	if p.first != "" {
+		s.send(p.first)
+		if err := s.CloseSend(); err != nil {
+			p.t.Fatal(err)
+		}
+		return
+	}
+	text := `{"text":"` + strings.Repeat("x", chunkBytes) + `"}`
+	if strings.HasPrefix(p.method, "Check") {
+		text = `{"tok":"` + p.Token(signedClaims) + `","other":"` + strings.Repeat("x", chunkBytes) + `"}`
+	}
+	m, err := p.Codec.Read([]byte(text), s.desc(true).Descriptor())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	go func() {
+		for p.sent.Load() < pressureMost && s.SendMsg(m) == nil {
+			p.sent.Add(chunkBytes)
+		}
+	}()
 }

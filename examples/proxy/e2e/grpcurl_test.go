@@ -82,71 +82,94 @@ func TestExample(t *testing.T) {
 	session, _ := c.must("Login", "", `{"user": "alice"}`)
 	bearer := session[0].Token
 
-	t.Run("A34 A35 S62 claims are metadata", func(t *testing.T) {
-		got, _ := c.must("JwtInToken", bearer, `{"msg": "hi"}`, "-H", "_kalix-jwt-claim-sub: mallory", "-H", "_Kalix-JWT-Claim-Admin: true", "-H", "x-request-id: 7")
-		md := got[0].Metadata
-		if got[0].Msg != "Hello alice: hi" || md["_kalix-jwt-claim-exp"] == "" {
-			t.Errorf("%+v", got)
-		}
-		delete(md, "_kalix-jwt-claim-exp")
-		delete(md, "user-agent")
-		if want := map[string]string{
-			"_kalix-jwt-claim-sub": "alice", "_kalix-jwt-claim-iss": "my-issuer", "_kalix-jwt-claim-roles": `["admin","editor"]`, "x-request-id": "7",
-		}; !maps.Equal(md, want) {
-			t.Errorf("the server was told %v, want %v", md, want)
-		}
-	})
-	t.Run("S67 metadata, errors and details pass", func(t *testing.T) {
-		if out, ok := c.call("JwtInToken", bearer, `{"msg": "hi"}`, "-v"); !ok || !strings.Contains(out, "x-served-by: node") || !strings.Contains(out, "x-cost: 3") {
-			t.Error(out)
-		}
-		through, ok := c.call("JwtInToken", bearer, `{"msg": "sorry"}`, "-format-error", "-vv")
-		direct, _ := curl{t, p.grpcurl, node.addr}.call("JwtInToken", bearer, `{"msg": "sorry"}`, "-format-error", "-vv")
-		if got, want := ending(through), ending(direct); ok || got != want || !strings.Contains(got, "x-retry-in: 5s") || !strings.Contains(got, `"msg": "why not"`) {
-			t.Errorf("through the proxy:\n%s\ndirect:\n%s", got, want)
-		}
-	})
-	t.Run("A46 A51 signed and validated messages", func(t *testing.T) {
-		issued, text := c.must("Issue", bearer, `{"msg": "x"}`)
-		m := issued[0]
-		if m.MyTokenField == "" || m.MyRawClaims != nil || len(m.MyChildMessages) != 2 || m.MyChildMessages[1].MyTokenField == "" {
-			t.Fatalf("signed: %s", text)
-		}
-		extracted := strings.Replace(text, `"myExtractedField"`, `"myExtractedField": 0, "ignored"`, 1)
-		got, _ := c.must("Redeem", bearer, extracted, "-allow-unknown-fields")
-		if r := got[0].Received; got[0].Msg != "Redeemed by alice" || r.MyExtractedField != "9007199254740993" || r.MyRawClaims["team"] != "blue" {
-			t.Errorf("the server received %+v", got)
-		}
-		other, _ := c.must("Login", "", `{"user": "bob"}`)
-		for name, bad := range map[string]struct{ bearer, text, status string }{
-			"another claim":        {bearer, strings.Replace(text, `"x"`, `"y"`, 1), "PermissionDenied"},
-			"a child's claim":      {bearer, strings.Replace(text, `"second"`, `"third"`, 1), "PermissionDenied"},
-			"another user's":       {other[0].Token, text, "PermissionDenied"},
-			"no token":             {bearer, `{"myClaimField": "x"}`, "Unauthenticated"},
-			"no token, no bearer":  {"", text, "Unauthenticated"},
-			"the child's as token": {bearer, strings.Replace(text, m.MyTokenField, m.MyChildMessages[0].MyTokenField, 1), "Unauthenticated"},
-		} {
-			if out, ok := c.call("Redeem", bad.bearer, bad.text); ok || !strings.Contains(out, "Code: "+bad.status) {
-				t.Errorf("%s: %s", name, out)
-			}
-		}
-	})
-	t.Run("S63 streams", func(t *testing.T) {
-		issued, text := c.must("IssueMany", bearer, `{"msg": "seat"}`)
-		if len(issued) != 3 || issued[2].MyClaimField != "seat 3" || issued[2].MyTokenField == "" {
-			t.Fatalf("signed: %s", text)
-		}
-		if got, _ := c.must("RedeemMany", bearer, text); len(got) != 3 || got[2].Received.MyRawClaims["team"] != "blue" {
-			t.Errorf("redeemed: %+v", got)
-		}
-		out, ok := c.call("RedeemMany", bearer, strings.Replace(text, `"seat 3"`, `"seat 1"`, 1))
-		if ok || !strings.Contains(out, "Code: PermissionDenied") || strings.Contains(out, `"seat 3"`) {
-			t.Errorf("the third is bad: %s", out)
-		}
-	})
+	t.Run("A34 A35 S62 claims are metadata", func(t *testing.T) { c.on(t).claims(bearer) })
+	t.Run("S67 metadata, errors and details pass", func(t *testing.T) { c.on(t).passes(bearer, curl{t, p.grpcurl, node.addr}) })
+	t.Run("A46 A51 signed and validated messages", func(t *testing.T) { c.on(t).messages(bearer) })
+	t.Run("S63 streams", func(t *testing.T) { c.on(t).streams(bearer) })
 	proxy.stop()
 	if out := proxy.out.String(); strings.Contains(out, bearer[:40]) {
 		t.Errorf("the log has the token:\n%s", out)
+	}
+}
+
+// on returns c for a test within the one it was made for.
+func (c curl) on(t *testing.T) curl {
+	c.t = t
+	return c
+}
+
+// claims expects the server to get a bearer token's claims as metadata, and none of the
+// client's own making.
+func (c curl) claims(bearer string) {
+	t := c.t
+	got, _ := c.must("JwtInToken", bearer, `{"msg": "hi"}`, "-H", "_kalix-jwt-claim-sub: mallory", "-H", "_Kalix-JWT-Claim-Admin: true", "-H", "x-request-id: 7")
+	md := got[0].Metadata
+	if got[0].Msg != "Hello alice: hi" || md["_kalix-jwt-claim-exp"] == "" {
+		t.Errorf("%+v", got)
+	}
+	delete(md, "_kalix-jwt-claim-exp")
+	delete(md, "user-agent")
+	if want := map[string]string{
+		"_kalix-jwt-claim-sub": "alice", "_kalix-jwt-claim-iss": "my-issuer", "_kalix-jwt-claim-roles": `["admin","editor"]`, "x-request-id": "7",
+	}; !maps.Equal(md, want) {
+		t.Errorf("the server was told %v, want %v", md, want)
+	}
+}
+
+// passes expects metadata, errors and details as they are without the proxy.
+func (c curl) passes(bearer string, direct curl) {
+	t := c.t
+	if out, ok := c.call("JwtInToken", bearer, `{"msg": "hi"}`, "-v"); !ok || !strings.Contains(out, "x-served-by: node") || !strings.Contains(out, "x-cost: 3") {
+		t.Error(out)
+	}
+	through, ok := c.call("JwtInToken", bearer, `{"msg": "sorry"}`, "-format-error", "-vv")
+	without, _ := direct.call("JwtInToken", bearer, `{"msg": "sorry"}`, "-format-error", "-vv")
+	if got, want := ending(through), ending(without); ok || got != want || !strings.Contains(got, "x-retry-in: 5s") || !strings.Contains(got, `"msg": "why not"`) {
+		t.Errorf("through the proxy:\n%s\ndirect:\n%s", got, want)
+	}
+}
+
+// messages has messages signed and hands them in, right and wrong.
+func (c curl) messages(bearer string) {
+	t := c.t
+	issued, text := c.must("Issue", bearer, `{"msg": "x"}`)
+	m := issued[0]
+	if m.MyTokenField == "" || m.MyRawClaims != nil || len(m.MyChildMessages) != 2 || m.MyChildMessages[1].MyTokenField == "" {
+		t.Fatalf("signed: %s", text)
+	}
+	extracted := strings.Replace(text, `"myExtractedField"`, `"myExtractedField": 0, "ignored"`, 1)
+	got, _ := c.must("Redeem", bearer, extracted, "-allow-unknown-fields")
+	if r := got[0].Received; got[0].Msg != "Redeemed by alice" || r.MyExtractedField != "9007199254740993" || r.MyRawClaims["team"] != "blue" {
+		t.Errorf("the server received %+v", got)
+	}
+	other, _ := c.must("Login", "", `{"user": "bob"}`)
+	for name, bad := range map[string]struct{ bearer, text, status string }{
+		"another claim":        {bearer, strings.Replace(text, `"x"`, `"y"`, 1), "PermissionDenied"},
+		"a child's claim":      {bearer, strings.Replace(text, `"second"`, `"third"`, 1), "PermissionDenied"},
+		"another user's":       {other[0].Token, text, "PermissionDenied"},
+		"no token":             {bearer, `{"myClaimField": "x"}`, "Unauthenticated"},
+		"no token, no bearer":  {"", text, "Unauthenticated"},
+		"the child's as token": {bearer, strings.Replace(text, m.MyTokenField, m.MyChildMessages[0].MyTokenField, 1), "Unauthenticated"},
+	} {
+		if out, ok := c.call("Redeem", bad.bearer, bad.text); ok || !strings.Contains(out, "Code: "+bad.status) {
+			t.Errorf("%s: %s", name, out)
+		}
+	}
+}
+
+// streams does the same with a stream of messages.
+func (c curl) streams(bearer string) {
+	t := c.t
+	issued, text := c.must("IssueMany", bearer, `{"msg": "seat"}`)
+	if len(issued) != 3 || issued[2].MyClaimField != "seat 3" || issued[2].MyTokenField == "" {
+		t.Fatalf("signed: %s", text)
+	}
+	if got, _ := c.must("RedeemMany", bearer, text); len(got) != 3 || got[2].Received.MyRawClaims["team"] != "blue" {
+		t.Errorf("redeemed: %+v", got)
+	}
+	out, ok := c.call("RedeemMany", bearer, strings.Replace(text, `"seat 3"`, `"seat 1"`, 1))
+	if ok || !strings.Contains(out, "Code: PermissionDenied") || strings.Contains(out, `"seat 3"`) {
+		t.Errorf("the third is bad: %s", out)
 	}
 }
 
