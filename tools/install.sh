@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs bin/jwtctl, its man pages and completions: below $DESTDIR$PREFIX if one of
-# them is set (PREFIX is /usr/local by default), else the program into $GOBIN and the
-# rest into the folder share beside it, where man and bash look for it.
+# Installs bin/jwtctl, its man pages and completions. If DESTDIR or PREFIX is set, into
+# $DESTDIR$PREFIX (PREFIX defaults to /usr/local); otherwise the program into $GOBIN, and
+# the rest into the folder share next to it, where man and bash find it.
 set -eu
 cd "$(dirname "$0")/.."
 if [ -n "${PREFIX:-}${DESTDIR:-}" ]; then
@@ -19,7 +19,7 @@ bash=$share/bash-completion/completions
 zsh=$share/zsh/site-functions
 fish=$share/fish/vendor_completions.d
 mkdir -p "$bin" "$man" "$bash" "$zsh" "$fish"
-rm -f "$bin/jwtctl" "$bin/temporal-jwt" # a program that runs cannot be written to
+rm -f "$bin/jwtctl" "$bin/temporal-jwt" # a running program cannot be overwritten
 cp bin/jwtctl "$bin/jwtctl"
 ln -s jwtctl "$bin/temporal-jwt" # for temporal jwt token
 cp docs/man/*.1 "$man"
