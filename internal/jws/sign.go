@@ -145,13 +145,6 @@ func appendHeader(b []byte, alg keys.Algorithm, kid string, o HeaderOptions) ([]
 	b = append(b, `,"typ":`...)
 	b, typErr := jsontext.AppendQuote(b, cmp.Or(o.Type, "JWT"))
 	err = cmp.Or(err, typErr)
-	for _, m := range o.Members {
-		b = append(b, ',')
-		var nameErr, valueErr error
-		b, nameErr = jsontext.AppendQuote(b, m.Name)
-		b = append(b, ':')
-		b, valueErr = jsontext.AppendFormat(b, m.Value)
-		err = cmp.Or(err, nameErr, valueErr)
-	}
-	return append(b, '}'), err
+	b, membersErr := strictjson.AppendMembers(b, o.Members)
+	return append(b, '}'), cmp.Or(err, membersErr)
 }

@@ -209,6 +209,24 @@ func depth(data []byte) int {
 	return deepest
 }
 
+// AppendMembers appends members to b, an object that is not closed yet. The error is
+// about a name that is not UTF-8, or a value that is not one strict JSON value.
+func AppendMembers(b []byte, members []Member) ([]byte, error) {
+	for _, m := range members {
+		if b[len(b)-1] != '{' {
+			b = append(b, ',')
+		}
+		var err error
+		if b, err = jsontext.AppendQuote(b, m.Name); err != nil {
+			return b, err
+		}
+		if b, err = jsontext.AppendFormat(append(b, ':'), m.Value); err != nil {
+			return b, err
+		}
+	}
+	return b, nil
+}
+
 // Quote returns the JSON string of text; bytes that are not UTF-8 become U+FFFD.
 func Quote(text string) Value {
 	quoted, _ := jsontext.AppendQuote(nil, text) // its one error is about such bytes, which it replaces

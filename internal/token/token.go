@@ -16,6 +16,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/quote"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
 // MaxLifetime is the longest lifetime of a token unless Request.MaxTTL is set.
@@ -72,21 +73,18 @@ func Claims(r Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := writer{out: append(make([]byte, 0, 256), '{')}
-	for _, c := range r.Base {
-		if i := slices.IndexFunc(made, func(m Claim) bool { return m.Name == c.Name }); i >= 0 {
-			c = made[i]
-			made = slices.Delete(made, i, i+1)
+	list := slices.Clone(r.Base)
+	for i, c := range list {
+		if at := slices.IndexFunc(made, func(m Claim) bool { return m.Name == c.Name }); at >= 0 {
+			list[i] = made[at]
+			made = slices.Delete(made, at, at+1)
 		}
-		w.claim(c)
 	}
-	for _, c := range slices.Concat(made, r.Extra) {
-		w.claim(c)
+	claims, err := strictjson.AppendMembers(append(make([]byte, 0, 256), '{'), slices.Concat(list, made, r.Extra))
+	if err != nil {
+		return nil, fault.New(fault.UsageError, "claims", "they make no JSON object: %w", err)
 	}
-	if w.err != nil {
-		return nil, fault.New(fault.UsageError, "claims", "they make no JSON object: %w", w.err)
-	}
-	claims := append(w.out, '}')
+	claims = append(claims, '}')
 	if err := r.checkMade(claims); err != nil {
 		return nil, err
 	}
@@ -98,7 +96,7 @@ func (r Request) made() ([]Claim, error) {
 	var list []Claim
 	var bad error
 	add := func(name string, out []byte, err error) {
-		list = append(list, Claim{name, out})
+		list = append(list, Claim{Name: name, Value: out})
 		bad = cmp.Or(bad, err)
 	}
 	text := func(name, value string) {
