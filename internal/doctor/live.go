@@ -24,7 +24,7 @@ func tokenRefused(x *pass) {
 // liveOpen finds a server that lets a call without a token pass.
 func liveOpen(x *pass) {
 	for _, a := range x.Live {
-		if !a.WithToken && !a.Denied && a.Expected.RequiredRole != "" {
+		if open(a) {
 			x.report(finding.Position{File: a.Address}, "%s is allowed without a token", a.Expected.API)
 		}
 	}

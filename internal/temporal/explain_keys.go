@@ -39,18 +39,6 @@ type HeldKey struct {
 	From string `json:"from"`
 }
 
-// HeldKeys returns the set of list, as if published under their IDs. Keys that the server
-// cannot use are skipped with a note.
-func HeldKeys(list []*keys.Key) *KeySet {
-	s := newKeySet()
-	for _, k := range list {
-		if !s.add(k.ID(), k.VerifyingMaterial(), k.Source()) {
-			s.note("key %s: a Temporal server uses only RSA and EC keys", quote.Shorten(k.ID()))
-		}
-	}
-	return s
-}
-
 // ReadKeySet returns the keys that a server takes from documents, in their order. It
 // never fails: problems become notes, and a set that the server would refuse holds no
 // keys.

@@ -16,7 +16,6 @@ import (
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
@@ -161,13 +160,6 @@ func TestTemporal5Sources(t *testing.T) {
 	}
 	if got := ReadKeySet(a, broken, b).describe(); got != "none that it can use" {
 		t.Errorf("holds %s", got)
-	}
-}
-
-func TestHeldKeysPassesOver(t *testing.T) {
-	set := HeldKeys([]*keys.Key{testkit.Must(keys.New([]byte(strings.Repeat("s", 32)), keys.Attributes{ID: "secret"}))})
-	if len(set.Usable()) != 0 || len(set.notes) != 1 {
-		t.Errorf("%v %v", set.Usable(), set.notes)
 	}
 }
 

@@ -40,6 +40,15 @@ func serverKeys(t *testing.T) *KeySet {
 	})
 }
 
+// HeldKeys returns the set of list, as if published under their IDs.
+func HeldKeys(list []*keys.Key) *KeySet {
+	s := newKeySet()
+	for _, k := range list {
+		s.add(k.ID(), k.VerifyingMaterial(), k.Source())
+	}
+	return s
+}
+
 // claims returns valid claims with changes applied; nil removes a claim.
 func claims(changes map[string]any) map[string]any {
 	c := map[string]any{"sub": "me", "exp": now.Unix() + 600, "permissions": []string{"default:write"}}
