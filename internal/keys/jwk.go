@@ -28,7 +28,7 @@ type jwkFacts struct {
 	members                 map[string]strictjson.Value
 }
 
-// parseJSON reads a JWK (RFC 7517 section 4) or a JWKS (section 5).
+// parseJSON reads a JWK (RFC 7517 section 4), a JWKS (section 5) or a map from kid to PEM.
 func parseJSON(data []byte, a Attributes, r reading) (Loaded, error) {
 	members, err := strictjson.Object(data, jsonDepth)
 	if err != nil {
@@ -45,6 +45,9 @@ func parseJSON(data []byte, a Attributes, r reading) (Loaded, error) {
 	}
 	if isJWE(members) {
 		return parseEncrypted(data, a, r)
+	}
+	if isPEMMap(members) {
+		return readPEMMap(members, a, r)
 	}
 	r.passesOver = func(*fault.Error) bool { return false } // there is no other key to use
 	entry, bad := r.members(members, a)

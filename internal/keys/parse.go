@@ -50,7 +50,7 @@ func (l Loaded) Problem(kid string) *fault.Error {
 
 // Parse reads the key or keys in data: PEM (PKCS#8, PKCS#1, SEC 1, PKIX, an X.509
 // certificate's public key, OpenSSH's own format), a line with an OpenSSH public key, a
-// JWK or a JWKS. Each of these may also be encrypted, JWKs as a JWE. The form is detected
+// JWK, a JWKS or a map from kid to PEM. Each of these may also be encrypted, JWKs as a JWE. The form is detected
 // by content (A25). a.Source is used in messages; a.Algorithm and a.Issuer apply to each
 // key; a.ID is given to the file's only key, or selects a key of a set.
 //
@@ -105,6 +105,10 @@ func formHint(data []byte, source string) string {
 		return "it looks like DER or PKCS#12, which openssl makes PEM of"
 	case begins("\xff\xfe") || begins("\xfe\xff"):
 		return "it is UTF-16 text, as PowerShell writes it; save it as UTF-8"
+	case begins("\xef\xbb\xbf"):
+		return "it begins with a byte order mark; save it as UTF-8 without one"
+	case begins("["):
+		return "an array of JWKs is a JWKS as the member keys of an object: {\"keys\": […]}"
 	case begins("eyJ"):
 		return "it looks like a token, not a key"
 	case begins("LS0tLS1CRUdJTi") && !isFile:

@@ -134,16 +134,30 @@ func readSet(array strictjson.Value, a Attributes, r reading) (Loaded, error) {
 	}
 	out, err := readElements(elements, a, r)
 	if err != nil {
-		return out, err
+		return Loaded{}, err
 	}
-	if err := checkSet(out, a.Source); err != nil {
+	return out.settled(a)
+}
+
+// settled returns the keys of a whole set: those that a.ID picks. It refuses a set without
+// any, and those that checkSet does.
+func (l Loaded) settled(a Attributes) (Loaded, error) {
+	if len(l.Keys) == 0 {
+		return l, errNoKey(l.Entries, a.Source)
+	}
+	err := checkSet(l, a.Source)
+	if err != nil {
 		return Loaded{}, err
 	}
 	if a.ID == "" {
-		return out, nil
+		return l, nil
 	}
-	out.Keys, err = Pick(out.Keys, a.ID)
-	return out, about(err, a.Source)
+	l.Keys, err = Pick(l.Keys, a.ID)
+	return l, about(err, a.Source)
+}
+
+func errTooManyKeys(source string) error {
+	return fault.New(fault.FileTooLarge, source, "the set holds more than %d keys", MaxSetKeys)
 }
 
 func readElements(elements iter.Seq[strictjson.Value], a Attributes, r reading) (Loaded, error) {
@@ -151,7 +165,7 @@ func readElements(elements iter.Seq[strictjson.Value], a Attributes, r reading) 
 	for e := range elements {
 		n := len(out.Entries)
 		if n == MaxSetKeys {
-			return Loaded{}, fault.New(fault.FileTooLarge, a.Source, "the set holds more than %d keys", MaxSetKeys)
+			return Loaded{}, errTooManyKeys(a.Source)
 		}
 		at := a
 		at.ID, at.Source = "", fmt.Sprintf("%s: keys[%d]", a.Source, n)
@@ -161,9 +175,6 @@ func readElements(elements iter.Seq[strictjson.Value], a Attributes, r reading) 
 		}
 		entry.Index = n
 		out.add(entry)
-	}
-	if len(out.Keys) == 0 {
-		return out, errNoKey(out.Entries, a.Source)
 	}
 	return out, nil
 }
