@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -145,24 +146,19 @@ func around(v *explain.View, m explain.Message) *explain.View {
 // findings returns the cards of findings, the gravest first, and how many are
 // errors.
 func (p *printer) findings(list []finding.Finding) (cards []*card, errors int) {
-	for _, severity := range []finding.Severity{finding.Error, finding.Warning, finding.Note} {
-		for _, f := range finding.Sort(list) {
-			if f.Severity != severity {
-				continue
-			}
-			c := &card{ID: "finding-" + strconv.Itoa(len(cards)+1), Name: p.escape(f.Rule), Text: p.escape(f.Message), Hint: p.escape(f.Hint)}
-			c.Tone = map[finding.Severity]string{finding.Error: explain.StyleBad, finding.Warning: explain.StyleWarn, finding.Note: explain.StyleDim}[severity]
-			c.Badges = []badge{{severity.String(), c.Tone}}
-			c.At = p.at(p.escape(f.At.String()), c)
-			if id, name := p.subject(f.Subject); id != "" {
-				c.Rows = []fact{{Label: "about", Link: name, Href: "#" + id}}
-			}
-			if severity == finding.Error {
-				errors++
-			}
-			cards = append(cards, c)
+	list = finding.Sort(list)
+	slices.SortStableFunc(list, func(a, b finding.Finding) int { return cmp.Compare(b.Severity, a.Severity) })
+	for i, f := range list {
+		c := &card{ID: "finding-" + strconv.Itoa(i+1), Name: p.escape(f.Rule), Text: p.escape(f.Message), Hint: p.escape(f.Hint)}
+		c.Tone = [...]string{finding.Error: explain.StyleBad, finding.Warning: explain.StyleWarn, finding.Note: explain.StyleDim}[f.Severity]
+		c.Badges = []badge{{f.Severity.String(), c.Tone}}
+		c.At = p.at(p.escape(f.At.String()), c)
+		if id, name := p.subject(f.Subject); id != "" {
+			c.Rows = []fact{{Label: "about", Link: name, Href: "#" + id}}
 		}
+		cards = append(cards, c)
 	}
+	errors, _, _ = finding.Count(list)
 	return cards, errors
 }
 
