@@ -12,8 +12,8 @@ const narrowest = 40
 // widest is the width of paragraphs on wider terminals, and where there is none.
 const widest = 80
 
-// Fill breaks the paragraphs of text anew, for a terminal of so many columns. Lines that
-// begin with a space, such as examples, stay as they are.
+// Fill wraps the paragraphs of text for a terminal with this number of columns. Lines
+// that start with a space, such as examples, stay unchanged.
 func Fill(text string, columns int) string {
 	if columns < narrowest || columns > widest {
 		columns = widest

@@ -11,30 +11,29 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// Annotation is the JWT annotation of a field, message, method or service. It is
-// there also where the option is empty: a method's replaces its service's even
-// so (A10).
+// Annotation is the JWT annotation of a field, message, method or service. An empty
+// option is an annotation too: on a method it replaces that of the service (A10).
 type Annotation struct {
 	// Of is what is annotated.
 	Of protoreflect.Descriptor
-	// Option is how the annotation is spelled: (kalix.field).jwt, (jwtctl.v1.field).
+	// Option is the spelling of the annotation: (kalix.field).jwt, (jwtctl.v1.field).
 	Option string
-	// JWT is the kalix.Jwt…Options of jwtctl's own schema, however the annotation
-	// is spelled (A111) and whatever schema the input was compiled with. It must
-	// not be changed. An enum may hold a number without a name: to judge that is
-	// for policy (S46).
+	// JWT is the kalix.Jwt…Options message of jwtctl's own schema, for either spelling of
+	// the annotation (A111) and whatever schema the input was compiled with. Callers must
+	// not modify it. An enum may hold a number without a name: package policy judges that
+	// (S46).
 	JWT protoreflect.Message
-	// Other is the annotation of the same element in the other spelling, which
-	// is an error (A111); nil, as a rule.
+	// Other is the annotation of the same element in the other spelling, which is an
+	// error (A111); usually nil.
 	Other *Annotation
 
 	set  *Set
 	path []int32 // of jwt in the file, if positions are known
 }
 
-// Position is a place in a source, which for a file of a descriptor set is its
-// import name, as compilers print it; Line and Column count from 1 and are 0
-// where there is no source info.
+// Position is a position in a source file. For a file of a descriptor set, File is its
+// import name, as in compiler messages. Line and Column count from 1; they are 0 without
+// source info.
 type Position struct {
 	File         string
 	Line, Column int
@@ -47,11 +46,11 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
-// Position returns the place of what path leads to within the annotation, by
-// the numbers of fields and the indexes of repeated ones: Position(8, 1) is the
-// second static_claim of a field. Where the source info does not go as deep (no
-// compiler but ours does), it is the place of what holds it: the whole annotation
-// (so with no path), or what the annotation is on.
+// Position returns the position of the part of the annotation at path, given by field
+// numbers and indexes of repeated fields: Position(8, 1) is the second static_claim of a
+// field. If the source info is not that detailed (only our own compiler's is), it returns
+// the position of the enclosing part: the whole annotation (as without a path), or the
+// annotated element.
 func (a *Annotation) Position(path ...int32) Position {
 	locations := a.Of.ParentFile().SourceLocations()
 	for full := append(slices.Clone(a.path), path...); len(full) > 0 && len(full) >= len(a.path)-1; full = full[:len(full)-1] {
@@ -68,7 +67,7 @@ func (a *Annotation) Position(path ...int32) Position {
 	return a.set.Position(a.Of)
 }
 
-// Position returns the place of the declaration of d.
+// Position returns the position of the declaration of d.
 func (s *Set) Position(d protoreflect.Descriptor) Position {
 	return s.at(d.ParentFile().SourceLocations().ByDescriptor(d), d)
 }
@@ -81,9 +80,8 @@ func (s *Set) at(l protoreflect.SourceLocation, d protoreflect.Descriptor) Posit
 	return p
 }
 
-// first returns the first location of file below prefix: of several statements
-// that make one option ("(kalix.method).jwt.validate = …") none has the prefix
-// itself.
+// first returns the first location of file below prefix: if an option is set by several
+// statements ("(kalix.method).jwt.validate = …"), none has exactly that path.
 func (s *Set) first(file protoreflect.FileDescriptor, prefix protoreflect.SourcePath) (found protoreflect.SourceLocation, ok bool) {
 	list := file.SourceLocations()
 	order := s.orders[file.Path()]()
@@ -100,7 +98,7 @@ func (s *Set) first(file protoreflect.FileDescriptor, prefix protoreflect.Source
 	return found, ok
 }
 
-// pathOrder returns a file's locations, by their number, sorted by path.
+// pathOrder returns the indexes of a file's locations, sorted by path.
 func pathOrder(file protoreflect.FileDescriptor) []int {
 	list := file.SourceLocations()
 	order := make([]int, list.Len())
@@ -111,8 +109,7 @@ func pathOrder(file protoreflect.FileDescriptor) []int {
 	return order
 }
 
-// annotate reads the annotations of all files. One that cannot be read stops
-// everything (S45).
+// annotate reads the annotations of all files. It fails if one cannot be read (S45).
 func (s *Set) annotate(schema *Schema) (err error) {
 	read := func(kind int, d protoreflect.Descriptor) {
 		if err == nil {

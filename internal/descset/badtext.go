@@ -8,8 +8,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// badText is the error of an annotation with a string that is not UTF-8. protoc
-// warns and compiles it; what it would mean in a JSON claim no one can say.
+// badText is the error for an annotation with a string that is not UTF-8. protoc compiles
+// it with a warning, but it has no meaning in a JSON claim.
 type badText struct {
 	of   protoreflect.MessageDescriptor
 	path []int32 // as Annotation.Position takes it
@@ -17,7 +17,7 @@ type badText struct {
 
 func (b badText) Error() string { return b.name() + " is not valid UTF-8" }
 
-// name returns the member at fault: "name", "static_claim.value".
+// name returns the member with the string: "name", "static_claim.value".
 func (b badText) name() string {
 	var parts []string
 	for d, path := b.of, b.path; d != nil && len(path) > 0; path = path[1:] {
@@ -33,13 +33,13 @@ func (b badText) name() string {
 	return strings.Join(parts, ".")
 }
 
-// badTextIn returns the path of the first string in raw, a message of type d, that
-// is not UTF-8; nil if there is none.
+// badTextIn returns the path of the first string in raw, a message of type d, that is not
+// UTF-8, or nil.
 func badTextIn(raw []byte, d protoreflect.MessageDescriptor) []int32 {
 	count := map[protowire.Number]int32{}
 	for m, err := range wireFields(raw) {
 		if err != nil {
-			return nil // that is another error
+			return nil // another error
 		}
 		f := d.Fields().ByNumber(m.number)
 		if f == nil || m.kind != protowire.BytesType {
@@ -63,7 +63,7 @@ func badTextIn(raw []byte, d protoreflect.MessageDescriptor) []int32 {
 	return nil
 }
 
-// badTextOf is badTextIn for a message in memory, which cannot be encoded then.
+// badTextOf is badTextIn for a message in memory, which then cannot be encoded.
 func badTextOf(m protoreflect.Message) (found []int32) {
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		check := func(v protoreflect.Value, path ...int32) bool {
@@ -79,7 +79,7 @@ func badTextOf(m protoreflect.Message) (found []int32) {
 		}
 		number := int32(f.Number())
 		if f.IsMap() {
-			return true // no annotation has one
+			return true // annotations have none
 		}
 		if !f.IsList() {
 			return check(v, number)

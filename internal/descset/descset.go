@@ -1,13 +1,13 @@
-// Package descset links protobuf descriptors into one immutable Set, and reads the jwt
-// annotations from it, each with its position. Descriptors come from descriptor sets
-// of protoc and images of Buf in binary, JSON and gzip, from the generated code that
-// is linked into a program, or from sources that package protofile has compiled.
+// Package descset links protobuf descriptors into one immutable Set, and reads the JWT
+// annotations from it, with their positions. Descriptors come from descriptor sets of
+// protoc and Buf images in binary, JSON and gzip, from generated code linked into a
+// program, or from sources compiled by package protofile.
 //
-// It fails closed: an annotation that is there and cannot be read is an error,
-// never "no annotation" (S45, S46). It judges no annotation: what one means is
-// for policy to say. It opens no file but the sets that it is given.
+// It fails closed: an annotation that cannot be read is an error, never "no annotation"
+// (S45, S46). It does not judge annotations: package policy interprets them. It opens no
+// files except the given sets.
 //
-// The making of descriptors stays behind this door and that of protofile.
+// Only this package and protofile make descriptors.
 package descset
 
 import (
@@ -19,15 +19,14 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// Set is a set of linked descriptors. It does not change, and is safe for
-// concurrent use.
+// Set is a set of linked descriptors. It is immutable and safe for concurrent use.
 type Set struct {
 	files       []File
 	registry    *protoregistry.Files
 	types       *dynamicpb.Types
 	annotations map[protoreflect.FullName]*Annotation
 	origins     map[string]string       // import name → the file of its positions
-	orders      map[string]func() []int // import name → its locations by path, sorted when first needed
+	orders      map[string]func() []int // import name → its locations by path, sorted on first use
 	messageSets map[protoreflect.FullName]bool
 	warnings    []Warning
 }
@@ -35,31 +34,30 @@ type Set struct {
 // File is one file of a Set.
 type File struct {
 	Descriptor protoreflect.FileDescriptor
-	// Where is the path it was read from, or the descriptor set that held it.
+	// Where is the path from which it was read, or the descriptor set that contains it.
 	Where string
-	// Import reports that the file was not named: others import it.
+	// Import is set if the file was not named as input, but is imported by others.
 	Import bool
-	// SourceInfo says that positions and comments are known.
+	// SourceInfo is set if positions and comments are known.
 	SourceInfo bool
 }
 
-// IsSource reports whether the file was read as a .proto source, which Where is
-// the path of.
+// IsSource reports whether the file was read from a .proto source, at the path Where.
 func (f File) IsSource() bool {
 	_, _, inSet := strings.Cut(f.Where, ": ")
 	return !inSet && strings.HasSuffix(f.Where, ".proto")
 }
 
-// Warning is what a set lacks, and what follows from it.
+// Warning is something that a set lacks, and its consequence.
 type Warning struct {
 	Where, Text string
 }
 
 func (w Warning) String() string { return w.Where + ": " + w.Text }
 
-// Link puts inputs together and links them into a set, with their annotations. A file
-// that several inputs have must be the same in all. The error is a *fault.Error:
-// descriptor_limit, descriptor_invalid, import_not_found or annotation_unreadable.
+// Link merges inputs and links them into a set, with their annotations. A file in several
+// inputs must be the same in all. The error is a *fault.Error: descriptor_limit,
+// descriptor_invalid, import_not_found or annotation_unreadable.
 func Link(schema *Schema, inputs ...[]Unit) (*Set, error) {
 	p, err := merge(schema, inputs)
 	if err != nil {
@@ -75,10 +73,10 @@ func Link(schema *Schema, inputs ...[]Unit) (*Set, error) {
 	return set, nil
 }
 
-// Files returns every file, sorted by import name.
+// Files returns all files, sorted by import name.
 func (s *Set) Files() []File { return slices.Clone(s.files) }
 
-// Warnings returns what the inputs lack, in their order.
+// Warnings returns what the inputs lack, in the order of the inputs.
 func (s *Set) Warnings() []Warning { return slices.Clone(s.warnings) }
 
 // Services returns the services of all files that are not imports, sorted by
@@ -93,9 +91,8 @@ func (s *Set) Services() []protoreflect.ServiceDescriptor {
 	return list
 }
 
-// Messages returns the messages of all files that are not imports, nested ones
-// behind the one that holds them, sorted as Services are. The entries of maps
-// are not among them.
+// Messages returns the messages of all files that are not imports, sorted like Services,
+// with nested messages after their parent. Map entries are not included.
 func (s *Set) Messages() []protoreflect.MessageDescriptor {
 	var list []protoreflect.MessageDescriptor
 	for _, f := range s.files {
@@ -115,22 +112,22 @@ func appendMessages(list []protoreflect.MessageDescriptor, all protoreflect.Mess
 	return list
 }
 
-// Message returns the message called name, of any file; nil if there is none.
+// Message returns the message called name in any file, or nil.
 func (s *Set) Message(name string) protoreflect.MessageDescriptor {
 	d, _ := s.registry.FindDescriptorByName(protoreflect.FullName(name))
 	m, _ := d.(protoreflect.MessageDescriptor)
 	return m
 }
 
-// Service returns the service called name, of any file; nil if there is none.
+// Service returns the service called name in any file, or nil.
 func (s *Set) Service(name string) protoreflect.ServiceDescriptor {
 	d, _ := s.registry.FindDescriptorByName(protoreflect.FullName(name))
 	service, _ := d.(protoreflect.ServiceDescriptor)
 	return service
 }
 
-// Method returns the method that "pkg.Service/Method" names, in exactly this
-// spelling (S60); nil if there is none.
+// Method returns the method called "pkg.Service/Method", in exactly this spelling (S60),
+// or nil.
 func (s *Set) Method(name string) protoreflect.MethodDescriptor {
 	service, method, _ := strings.Cut(name, "/")
 	if d := s.Service(service); d != nil {
@@ -139,13 +136,13 @@ func (s *Set) Method(name string) protoreflect.MethodDescriptor {
 	return nil
 }
 
-// Annotated reports whether anything in the set has an annotation.
+// Annotated reports whether any element in the set has an annotation.
 func (s *Set) Annotated() bool { return len(s.annotations) > 0 }
 
-// Types resolves the set's messages and extensions, for reading and writing
-// ProtoJSON with Any in it.
+// Types returns a resolver of the set's messages and extensions, for reading and writing
+// ProtoJSON with Any.
 func (s *Set) Types() *dynamicpb.Types { return s.types }
 
-// Annotation returns the jwt annotation of a field, message, method or service
-// of the set; nil if it has none.
+// Annotation returns the JWT annotation of a field, message, method or service of the
+// set, or nil.
 func (s *Set) Annotation(d protoreflect.Descriptor) *Annotation { return s.annotations[d.FullName()] }

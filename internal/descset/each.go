@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Each yields what a list of protoreflect's holds, in its order.
+// Each yields the elements of a protoreflect list in order.
 func Each[D any](list interface {
 	Len() int
 	Get(int) D
@@ -21,8 +21,7 @@ func Each[D any](list interface {
 	}
 }
 
-// below yields the messages of list and those within them, each before those that
-// it holds.
+// below yields the messages of list and their nested messages, parents first.
 func below(list protoreflect.MessageDescriptors) iter.Seq[protoreflect.MessageDescriptor] {
 	var walk func(protoreflect.MessageDescriptors, func(protoreflect.MessageDescriptor) bool) bool
 	walk = func(list protoreflect.MessageDescriptors, yield func(protoreflect.MessageDescriptor) bool) bool {
@@ -36,11 +35,11 @@ func below(list protoreflect.MessageDescriptors) iter.Seq[protoreflect.MessageDe
 	return func(yield func(protoreflect.MessageDescriptor) bool) { walk(list, yield) }
 }
 
-// wireField is one field of an encoded message.
+// wireField is a field of an encoded message.
 type wireField struct {
 	number protowire.Number
 	kind   protowire.Type
-	value  []byte // as it is encoded, behind the tag
+	value  []byte // encoded, without the tag
 }
 
 // bytes returns the content of a field of kind BytesType.
@@ -49,8 +48,8 @@ func (f wireField) bytes() []byte {
 	return content
 }
 
-// wireFields yields the fields of an encoded message, and last the error of one that
-// is broken.
+// wireFields yields the fields of an encoded message, followed by the error if it is
+// malformed.
 func wireFields(raw []byte) iter.Seq2[wireField, error] {
 	return func(yield func(wireField, error) bool) {
 		for len(raw) > 0 {

@@ -17,18 +17,18 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 )
 
-// Unit is one file of an input, before it is linked.
+// Unit is a file of an input before linking.
 type Unit struct {
 	Proto *descriptorpb.FileDescriptorProto
-	// Where is what messages name; Source is the file of positions: for a file of
-	// a set its import name, as compilers print it.
+	// Where is its name in messages; Source is the file of its positions: for a file of a
+	// set its import name, as in compiler messages.
 	Where, Source string
-	// Imported reports that the file was not named: others import it.
+	// Imported is set if the file was not named as input, but is imported by others.
 	Imported bool
 }
 
-// ReadSets reads descriptor sets, each on its own; "-" among paths is stdin, unless that
-// is nil. Errors: descriptor_unreadable, descriptor_limit, descriptor_invalid,
+// ReadSets reads descriptor sets, each separately; "-" in paths is stdin, unless that is
+// nil. Errors are descriptor_unreadable, descriptor_limit, descriptor_invalid and
 // file_too_large.
 func (s *Schema) ReadSets(paths []string, stdin io.Reader) ([][]Unit, error) {
 	var sets [][]Unit
@@ -53,7 +53,7 @@ func (s *Schema) ReadSets(paths []string, stdin io.Reader) ([][]Unit, error) {
 	return sets, nil
 }
 
-// decodeSet reads one descriptor set or image, in whatever form it is.
+// decodeSet decodes a descriptor set or image in any form.
 func decodeSet(data []byte, where string, schema *Schema) ([]Unit, error) {
 	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
 		unpacked, err := gzip.NewReader(bytes.NewReader(data))
@@ -67,7 +67,7 @@ func decodeSet(data []byte, where string, schema *Schema) ([]Unit, error) {
 	var set *descriptorpb.FileDescriptorSet
 	var imports map[int]bool
 	var err error
-	if bytes.HasPrefix(data, []byte("{")) { // as a binary set's first byte, it would begin a group
+	if bytes.HasPrefix(data, []byte("{")) { // in a binary set, this byte would start a group
 		set, imports, err = decodeJSON(data, where, schema)
 	} else {
 		set, imports, err = decodeBinary(data, where, schema.maxNodes())
@@ -91,8 +91,8 @@ func decodeSet(data []byte, where string, schema *Schema) ([]Unit, error) {
 	return units, nil
 }
 
-// bufExtension is the field of a file in a Buf image whose first field marks a file
-// that others import.
+// bufExtension is the field of a file in a Buf image whose first field marks imported
+// files.
 const bufExtension = 8042
 
 func decodeBinary(data []byte, where string, maxNodes int) (*descriptorpb.FileDescriptorSet, map[int]bool, error) {
@@ -101,7 +101,7 @@ func decodeBinary(data []byte, where string, maxNodes int) (*descriptorpb.FileDe
 	if err := measure(data, set.ProtoReflect().Descriptor(), 0, &nodes, where); err != nil {
 		return nil, nil, err
 	}
-	// Without types, extensions stay the bytes they are, whatever declares them.
+	// Without types, extensions stay bytes, whatever declares them.
 	noTypes := proto.UnmarshalOptions{Resolver: (*protoregistry.Types)(nil), AllowPartial: true}
 	if err := noTypes.Unmarshal(data, set); err != nil || len(set.ProtoReflect().GetUnknown()) > 0 {
 		return nil, nil, invalid(where, "neither a FileDescriptorSet nor a Buf image, or cut short")
@@ -120,23 +120,23 @@ func decodeBinary(data []byte, where string, maxNodes int) (*descriptorpb.FileDe
 				imports[i] = v != 0
 			}
 		}
-		f.ProtoReflect().SetUnknown(nil) // no part of a file's meaning
+		f.ProtoReflect().SetUnknown(nil) // not part of the file's meaning
 	}
 	return set, imports, nil
 }
 
-// maxNodes is how many elements a set may have: few by default, since two bytes of a
-// hostile one can be an object of hundreds, and as many as are usual where a user
+// maxNodes returns the maximum number of elements in a set. It is low by default, since
+// two bytes of a hostile set can become an object of hundreds, and realistic if the user
 // has raised the limit.
 func (s *Schema) maxNodes() int {
-	const usual = 8 // bytes of an element, on average
+	const usual = 8 // average bytes per element
 	return int(min(s.MaxSet, maxSet)/bytesANode + max(0, s.MaxSet-maxSet)/usual)
 }
 
-// nodeCount is how many elements of a set were counted, and may be.
+// nodeCount is the number of elements of a set so far, and the maximum.
 type nodeCount struct{ have, most int }
 
-// raisable is err, for what is too large with how to raise the limit.
+// raisable adds to err how to raise the limit.
 func raisable(err error) error {
 	var f *fault.Error
 	if errors.As(err, &f) && f.Code == fault.FileTooLarge {
@@ -145,8 +145,8 @@ func raisable(err error) error {
 	return err
 }
 
-// measure counts the messages in data, of the type d, before memory is given to
-// them: two bytes of input can be an object of hundreds (S51).
+// measure counts the messages in data, of type d, before they are allocated: two bytes of
+// input can become an object of hundreds (S51).
 func measure(data []byte, d protoreflect.MessageDescriptor, depth int, nodes *nodeCount, where string) error {
 	if depth > maxSetDepth {
 		return Beyond(where, "messages nest more than %d levels", maxSetDepth)
@@ -169,7 +169,7 @@ func measure(data []byte, d protoreflect.MessageDescriptor, depth int, nodes *no
 	return nil
 }
 
-// withSetHint says what was probably meant by a file that is not a descriptor set.
+// withSetHint adds the likely cause if a file is not a descriptor set.
 func withSetHint(err error, where string) error {
 	var f *fault.Error
 	switch {

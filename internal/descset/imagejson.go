@@ -16,9 +16,9 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// decodeJSON reads an image in JSON, where options are named and so
-// need their types: those the image declares, else ours. An option that neither
-// declares is not one of ours, and is left out (A3).
+// decodeJSON decodes an image in JSON, where options are named and so need their types:
+// those that the image declares, or else ours. An option that neither declares is not one
+// of ours, and is omitted (A3).
 func decodeJSON(data []byte, where string, schema *Schema) (*descriptorpb.FileDescriptorSet, map[int]bool, error) {
 	if len(data) > maxJSONSet {
 		return nil, nil, Beyond(where, "larger than %d bytes in JSON; the binary form may have %d", maxJSONSet, maxSet)
@@ -26,7 +26,7 @@ func decodeJSON(data []byte, where string, schema *Schema) (*descriptorpb.FileDe
 	if deeper(data, maxJSONDepth) {
 		return nil, nil, Beyond(where, "brackets nest more than %d levels", maxJSONDepth)
 	}
-	// First without options, for the types that they need.
+	// First without options, to get the types that they need.
 	bare := &descriptorpb.FileDescriptorSet{}
 	noTypes := protojson.UnmarshalOptions{AllowPartial: true, DiscardUnknown: true, Resolver: (*protoregistry.Types)(nil), RecursionLimit: maxJSONDepth}
 	if err := noTypes.Unmarshal(data, bare); err != nil {
@@ -45,18 +45,18 @@ func decodeJSON(data []byte, where string, schema *Schema) (*descriptorpb.FileDe
 	return set, imports, nil
 }
 
-// noImage words what protojson says.
+// noImage returns the fault for an error of protojson.
 func noImage(where string, err error) error {
 	return invalid(where, "not a Buf image in JSON: %s", protobufs(err))
 }
 
-// protobufs returns the text of an error of Go's protobuf without its prefix, of
-// which the white space differs from build to build.
+// protobufs returns the text of an error of Go's protobuf without its prefix, whose white
+// space varies between builds.
 func protobufs(err error) string {
 	return strings.TrimLeftFunc(strings.TrimPrefix(err.Error(), "proto:"), unicode.IsSpace)
 }
 
-// optionTypes resolves extensions by what an image declares, else by ours.
+// optionTypes resolves extensions by an image's declarations, or else by ours.
 type optionTypes struct {
 	*dynamicpb.Types
 	ours *dynamicpb.Types
@@ -69,16 +69,16 @@ func (t optionTypes) FindExtensionByName(name protoreflect.FullName) (protorefle
 	return t.ours.FindExtensionByName(name)
 }
 
-// imageTypes links what can be linked of an image, for its options alone.
+// imageTypes links as much of an image as possible, only to resolve its options.
 func imageTypes(set *descriptorpb.FileDescriptorSet) *dynamicpb.Types {
 	all, err := (protodesc.FileOptions{AllowUnresolvable: true}).NewFiles(set)
-	if err != nil { // link will say what is wrong
+	if err != nil { // link reports the error
 		all = &protoregistry.Files{}
 	}
 	return dynamicpb.NewTypes(all)
 }
 
-// deeper reports whether brackets in data nest more than most levels.
+// deeper reports whether brackets in data nest deeper than most levels.
 func deeper(data []byte, most int) bool {
 	level, quoted := 0, false
 	for i := 0; i < len(data); i++ {
@@ -99,9 +99,9 @@ func deeper(data []byte, most int) bool {
 	return false
 }
 
-// strip copies an image without what protojson would stop at: what Buf says about
-// each file, of which it returns which are imports, and options without a type.
-// Everything else is copied as it is, also what is wrong.
+// strip copies an image without what protojson would refuse: Buf's information about each
+// file, from which it returns the imports, and options without a type. It copies
+// everything else unchanged, even if invalid.
 func strip(data []byte, types optionTypes) (slim []byte, imports map[int]bool, err error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
@@ -119,12 +119,11 @@ type stripper struct {
 	dec     *json.Decoder
 	out     bytes.Buffer
 	types   optionTypes
-	files   int // that were begun
+	files   int // started so far
 	imports map[int]bool
 }
 
-// value copies one value; depth counts what it is in, and inFiles says that
-// this is the list of files.
+// value copies one value; depth is its nesting, and inFiles is set for the list of files.
 func (w *stripper) value(depth int, inFiles bool) error {
 	token, err := w.dec.Token()
 	if err != nil {
@@ -183,7 +182,7 @@ func (w *stripper) scalar(v any) error {
 	return err
 }
 
-// name reads the name of a member, and its value too if that is to be left out.
+// name reads the name of a member, and also its value if that is to be omitted.
 func (w *stripper) name(depth int) (name string, skip bool, err error) {
 	token, err := w.dec.Token()
 	if err != nil {

@@ -15,23 +15,22 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// OfJwtctl marks the files that no input had to have.
+// OfJwtctl marks files that jwtctl provides.
 const OfJwtctl = " (of jwtctl)"
 
-// pool is the files of all inputs, one for each import name, before they are
-// linked.
+// pool holds the files of all inputs by import name before they are linked.
 type pool struct {
 	schema *Schema
 	units  map[string]Unit
 	bytes  int // of the full names in it
 }
 
-// merge puts the inputs together. A file that several have must be the same in
-// all, source info aside. Of the schema and google/api, which differ by version
-// and hold nothing that is judged, the first input's is taken.
+// merge merges the inputs. A file in several must be the same in all, except for source
+// info. For the schema and google/api, whose versions differ and which have nothing to
+// check, the first input's copy is used.
 func merge(schema *Schema, inputs [][]Unit) (*pool, error) {
 	p := &pool{schema: schema, units: map[string]Unit{}}
-	have := map[string]bool{} // families of the schema that an input before has
+	have := map[string]bool{} // families of the schema in earlier inputs
 	for _, input := range inputs {
 		here := map[string]bool{}
 		for _, u := range input {
@@ -73,9 +72,8 @@ func merge(schema *Schema, inputs [][]Unit) (*pool, error) {
 
 func (p *pool) names() []string { return slices.Sorted(maps.Keys(p.units)) }
 
-// measureNames keeps names short, and what they take in full, since each
-// element has its own copy: one long name with many elements below would cost
-// the product of both.
+// measureNames limits names and their total length, since each element has its own copy:
+// one long name with many elements below would cost the product of both.
 func (p *pool) measureNames(where, scope string, messages []*descriptorpb.DescriptorProto, fields []*descriptorpb.FieldDescriptorProto,
 	enums []*descriptorpb.EnumDescriptorProto, services []*descriptorpb.ServiceDescriptorProto) (err error) {
 	add := func(name string) {
@@ -107,10 +105,10 @@ func (p *pool) measureNames(where, scope string, messages []*descriptorpb.Descri
 	return err
 }
 
-// link makes the set.
+// link links the pool.
 func (p *pool) link() (*Set, error) {
 	s := newSet()
-	missing := map[string][]string{} // file → imports that are nowhere
+	missing := map[string][]string{} // file → imports that were not found
 	state := map[string]int{}
 	for _, name := range p.names() {
 		if err := p.linkFile(s, name, state, missing); err != nil {
@@ -130,7 +128,7 @@ func (p *pool) link() (*Set, error) {
 	return s, nil
 }
 
-// addFile adds f, which came as u.
+// addFile adds f, which was linked from u.
 func (s *Set) addFile(f protoreflect.FileDescriptor, u Unit) {
 	s.origins[f.Path()] = u.Source
 	s.orders[f.Path()] = sync.OnceValue(func() []int { return pathOrder(f) })
@@ -181,7 +179,7 @@ func (p *pool) linkFile(s *Set, name string, state map[string]int, missing map[s
 	return nil
 }
 
-// brought returns the file that no input has from what jwtctl brings.
+// brought returns a file that no input has, if jwtctl provides it.
 func (p *pool) brought(name string) protoreflect.FileDescriptor {
 	if f := p.schema.Standard(name); f != nil {
 		return f
@@ -189,7 +187,7 @@ func (p *pool) brought(name string) protoreflect.FileDescriptor {
 	return p.schema.files[name]
 }
 
-// registerStandard registers f and its imports where their names are free.
+// registerStandard registers f and its imports, unless their names are taken.
 func registerStandard(r *protoregistry.Files, f protoreflect.FileDescriptor) {
 	if _, err := r.FindFileByPath(f.Path()); err == nil {
 		return
@@ -197,11 +195,11 @@ func registerStandard(r *protoregistry.Files, f protoreflect.FileDescriptor) {
 	for imported := range Each(f.Imports()) {
 		registerStandard(r, imported.FileDescriptor)
 	}
-	_ = r.RegisterFile(f) // a name that an input has already is the input's
+	_ = r.RegisterFile(f) // an input's own file takes precedence
 }
 
-// complete reports whether all types that f uses are there: of a type that is
-// missing no one knows the annotations.
+// complete returns an error if a type that f uses is missing, since its annotations would
+// be unknown.
 func complete(where string, f protoreflect.FileDescriptor, missing []string) error {
 	var lost protoreflect.Descriptor
 	check := func(d protoreflect.Descriptor) {
@@ -242,7 +240,7 @@ func complete(where string, f protoreflect.FileDescriptor, missing []string) err
 		WithHint("make the descriptor set with its imports (protoc --include_imports), or give the set that holds them too")
 }
 
-// warn notes what the inputs lack.
+// warn records what the inputs lack.
 func (s *Set) warn(missing map[string][]string) {
 	bare := map[string]int{}
 	for _, f := range s.files {

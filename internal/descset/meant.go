@@ -11,8 +11,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
-// The compiler's words for a member or a value that the schema lacks. They are
-// compiled when a source has an error, since each start would pay for it.
+// The compiler's messages for a member or value that is not in the schema. Compiled only
+// when a source has an error, to keep the start fast.
 var (
 	noMember = lazily(`\(((?:kalix|jwtctl\.v1)\.\w+)\).*field (\w+) (?:of (\S+) does not exist|not found)`)
 	noValue  = lazily(`enum ((?:kalix|jwtctl\.v1)\.\S+) has no value named (\w+)`)
@@ -22,8 +22,8 @@ func lazily(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
 
-// Meant returns the member or value of an annotation that why, an error of the
-// compiler, is probably about; "" if none is near.
+// Meant returns the member or value of an annotation that was probably meant, given the
+// compiler's error why; "" if none is similar.
 func (s *Schema) Meant(why string) string {
 	if m := noValue().FindStringSubmatch(why); m != nil {
 		return suggest.Nearest(m[2], s.values(m[1]))
@@ -32,8 +32,8 @@ func (s *Schema) Meant(why string) string {
 	if m == nil {
 		return ""
 	}
-	// In a literal the error does not name the message: it is that of jwt, or of
-	// a static claim within.
+	// In a literal the error does not name the message: it is that of jwt, or of a static
+	// claim in it.
 	of := []string{m[3]}
 	if m[3] == "" {
 		of = nil

@@ -8,18 +8,18 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// lastNumber is the highest number of a field. Extensions of a MessageSet may have
-// higher ones.
+// lastNumber is the highest field number. Extensions of a MessageSet may have higher
+// ones.
 const lastNumber = 1<<29 - 1
 
-// IsMessageSet reports whether name is a message with message_set_wire_format.
-// The set has it as a message without fields: Go cannot read one.
+// IsMessageSet reports whether name is a message with message_set_wire_format. In the set
+// it has no fields, since Go cannot read one.
 func (s *Set) IsMessageSet(name protoreflect.FullName) bool { return s.messageSets[name] }
 
-// withoutMessageSets returns f as Go's descriptors can have it: a MessageSet, a
-// form of protobuf's first version, without that option, and without what only it
-// may have. The names of those found are added to the set. One of them somewhere
-// must not keep a policy from being read that has nothing to do with it.
+// withoutMessageSets returns f in a form that Go's descriptors support: a MessageSet, a
+// format of protobuf's first version, without that option and its special features. It
+// records their names in the set. A MessageSet somewhere must not prevent reading a
+// policy that does not use it.
 func (s *Set) withoutMessageSets(f *descriptorpb.FileDescriptorProto) *descriptorpb.FileDescriptorProto {
 	changes := slices.ContainsFunc(f.GetExtension(), beyondLast)
 	eachMessage(f.GetPackage(), f.GetMessageType(), func(name string, m *descriptorpb.DescriptorProto) {

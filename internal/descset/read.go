@@ -10,16 +10,15 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// read is the one reader of annotations: it returns the jwt part of an options
-// message, nil if there is none. It reads the bytes the options are stored as,
-// so a known field, a dynamic one and an unknown one are all the same to it,
-// and reads them by our schema alone, strictly (S45, S46). What is next to
-// jwt is not looked at (A3).
+// read is the only reader of annotations: it returns the jwt part of an options message,
+// or nil. It reads the encoded options, so known, dynamic and unknown fields are the
+// same, and interprets them strictly by our own schema (S45, S46). It ignores other
+// options (A3).
 func (k kind) read(options protoreflect.ProtoMessage) (protoreflect.Message, error) {
 	if options == nil || !options.ProtoReflect().IsValid() {
 		return nil, nil
 	}
-	const uninterpreted = 999 // what a parser leaves that knows no types
+	const uninterpreted = 999 // options that a parser without types has left
 	m := options.ProtoReflect()
 	if f := m.Descriptor().Fields().ByNumber(uninterpreted); f != nil && m.Get(f).List().Len() > 0 {
 		return nil, fmt.Errorf("the file's options were never interpreted: compile it again")
@@ -46,9 +45,9 @@ func (k kind) read(options protoreflect.ProtoMessage) (protoreflect.Message, err
 	return value, nil
 }
 
-// stored returns the bytes of the extension in an options message, whether it is
-// known, dynamic or unknown. The rest of the options is not encoded: a string there
-// that is not UTF-8 would make that fail, and is no one's business here.
+// stored returns the bytes of the extension in an options message, whether known, dynamic
+// or unknown. It does not encode the other options: a string there that is not UTF-8
+// would make that fail.
 func (k kind) stored(options protoreflect.Message) (value []byte, found bool, err error) {
 	var raw []byte
 	options.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
@@ -68,8 +67,8 @@ func (k kind) stored(options protoreflect.Message) (value []byte, found bool, er
 	return content(append(raw, options.GetUnknown()...), k.number)
 }
 
-// encode returns the extension as a field of its options message. What is next to
-// jwt is left out if it cannot be encoded.
+// encode returns the extension as a field of its options message. Other parts are omitted
+// if they cannot be encoded.
 func (k kind) encode(extension protoreflect.Message) ([]byte, error) {
 	jwt, prefix := extension, protowire.AppendTag(nil, k.number, protowire.BytesType)
 	text, err := proto.MarshalOptions{AllowPartial: true}.Marshal(extension.Interface())
@@ -99,8 +98,8 @@ func notMessage(number protoreflect.FieldNumber) error {
 	return fmt.Errorf("field %d is not stored as a message", number)
 }
 
-// content returns the bytes of the message that raw holds as field number: one
-// that comes in several pieces is one, as protobuf has it.
+// content returns the bytes of the message in field number of raw. Several occurrences
+// are merged, as in protobuf.
 func content(raw []byte, number protoreflect.FieldNumber) (value []byte, found bool, err error) {
 	for m, err := range wireFields(raw) {
 		switch {
@@ -116,8 +115,8 @@ func content(raw []byte, number protoreflect.FieldNumber) (value []byte, found b
 	return value, found, nil
 }
 
-// unknown names the first field of m (at any depth) that its schema lacks, or
-// has with another type; "" if there is none.
+// unknown returns the path of the first field at any depth of m that its schema does
+// not have, or has with another type; "" if there is none.
 func unknown(m protoreflect.Message, path string) (where string) {
 	if u := m.GetUnknown(); len(u) > 0 {
 		num, _, _ := protowire.ConsumeTag(u)
@@ -127,7 +126,7 @@ func unknown(m protoreflect.Message, path string) (where string) {
 		if f.Message() == nil {
 			return true
 		}
-		for claim := range Each(v.List()) { // static_claim, the only message within
+		for claim := range Each(v.List()) { // static_claim, the only nested message
 			if where = unknown(claim.Message(), path+"."+f.TextName()); where != "" {
 				return false
 			}

@@ -12,11 +12,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// FromRegistry returns the set of the files that are registered in r now, such as
-// protoregistry.GlobalFiles for those whose generated code is linked into the program.
-// The set holds the very descriptors of r, so that what is read from it fits the
-// messages of the generated code. Files of protobuf, of google and grpc, and the schema
-// count as imports: no service in them is of the set.
+// FromRegistry returns the set of the files currently registered in r, such as
+// protoregistry.GlobalFiles for generated code linked into the program. The set uses the
+// same descriptors as r, so it matches the messages of the generated code. Files of
+// protobuf, google and grpc, and the schema, count as imports: their services are not in
+// the set.
 //
 // The error is annotation_unreadable or descriptor_invalid.
 func FromRegistry(r *protoregistry.Files) (*Set, error) {
@@ -36,7 +36,7 @@ func FromRegistry(r *protoregistry.Files) (*Set, error) {
 	return s, s.annotate(schema)
 }
 
-// addLinked adds f, which is linked, to s, after its imports.
+// addLinked adds f, which is linked, to s after its imports.
 func (s *Set) addLinked(schema *Schema, f protoreflect.FileDescriptor) error {
 	if _, err := s.registry.FindFileByPath(f.Path()); err == nil || f.IsPlaceholder() {
 		return nil
@@ -70,7 +70,7 @@ func (s *Set) addLinked(schema *Schema, f protoreflect.FileDescriptor) error {
 	return nil
 }
 
-// ofOthers reports whether f belongs to others than the program's own services.
+// ofOthers reports whether f is not part of the program's own services.
 func ofOthers(f protoreflect.FileDescriptor) bool {
 	if IsWellKnown(f.Path()) || Family(f.Path()) != "" {
 		return true
@@ -89,7 +89,7 @@ func newSet() *Set {
 	}
 }
 
-// finish orders the files, and makes their types.
+// finish sorts the files and builds their types.
 func (s *Set) finish() {
 	slices.SortFunc(s.files, func(a, b File) int { return strings.Compare(a.Descriptor.Path(), b.Descriptor.Path()) })
 	s.types = dynamicpb.NewTypes(s.registry)

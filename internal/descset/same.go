@@ -8,9 +8,8 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// same reports whether two files mean the same here: positions aside, and of
-// custom options the annotations alone, which two compilers may encode in two
-// ways.
+// same reports whether two files are equivalent: ignoring positions, and all custom
+// options except annotations, which compilers may encode differently.
 func (s *Schema) same(a, b *descriptorpb.FileDescriptorProto) bool {
 	return proto.Equal(s.plain(a), s.plain(b))
 }
@@ -29,8 +28,7 @@ func (s *Schema) plain(f *descriptorpb.FileDescriptorProto) proto.Message {
 	return out
 }
 
-// simplify puts the annotation in one encoding in the place of all custom
-// options below m.
+// simplify replaces all custom options below m by a canonical encoding of the annotation.
 func (s *Schema) simplify(m protoreflect.Message) {
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
@@ -55,7 +53,7 @@ func (s *Schema) simplify(m protoreflect.Message) {
 			}
 			jwt, err := k.read(m.Interface())
 			if err != nil {
-				return // it stays as it is, and is reported when it is read
+				return // left as it is; reading it reports the error
 			}
 			if jwt != nil {
 				raw, _ := proto.MarshalOptions{Deterministic: true}.Marshal(jwt.Interface())

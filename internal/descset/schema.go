@@ -23,24 +23,24 @@ import (
 //go:embed schema.binpb
 var compiledSchema []byte
 
-// Schema is our own reading of the annotations (A1, A110): nothing of what an
-// input says about them decides how they are read.
+// Schema is our own definition of the annotations (A1, A110): the declarations in an
+// input do not affect how annotations are read.
 type Schema struct {
-	// Kinds are what can be annotated, each in both spellings.
+	// kinds are the elements that can be annotated, each in both spellings.
 	kinds [][]kind
 	types *dynamicpb.Types
 	files map[string]protoreflect.FileDescriptor
-	// bundled unpacks the bundle when a file first imports of it.
+	// bundled unpacks the bundle on first use.
 	bundled func() *bundle
-	// MaxSet is how large a descriptor set may be, in bytes, unpacked: 64 MiB unless it is
-	// set before any is read.
+	// MaxSet is the maximum size of a decompressed descriptor set in bytes; the default
+	// is 64 MiB. Set it before reading any.
 	MaxSet int64
-	// What another copy of the schema must agree with, by full name.
+	// What other copies of the schema must match, by full name.
 	extensions map[string]*descriptorpb.FieldDescriptorProto
 	messages   map[string]*descriptorpb.DescriptorProto
 }
 
-// kind is one of the four things that can be annotated, in one spelling.
+// kind is one of the four kinds of annotated elements, in one spelling.
 type kind struct {
 	extension protoreflect.FullName    // kalix.field
 	options   protoreflect.FieldNumber // of "options" in its descriptor
@@ -48,13 +48,13 @@ type kind struct {
 	// within is the number of jwt in the extension's message; 0 where the
 	// extension is the annotation itself (A110).
 	within protoreflect.FieldNumber
-	// as is the message as its spelling declares it, and jwt that of package
-	// kalix, as which it is read.
+	// as is the message as its spelling declares it, and jwt that of package kalix, which
+	// is used to read it.
 	as  protoreflect.FullName
 	jwt protoreflect.MessageDescriptor
 }
 
-// option returns the annotation's name in messages.
+// option returns the name of the annotation for messages.
 func (k kind) option() string {
 	if k.within != 0 {
 		return "(" + string(k.extension) + ").jwt"
@@ -62,7 +62,7 @@ func (k kind) option() string {
 	return "(" + string(k.extension) + ")"
 }
 
-// Positions of the Kinds in schema.kinds.
+// Indexes in schema.kinds.
 const (
 	kindField = iota
 	kindMessage
@@ -73,7 +73,7 @@ const (
 // Kinds are the names of the options that can hold a JWT annotation.
 var Kinds = []string{kindField: "field", kindMessage: "message", kindMethod: "method", kindService: "service"}
 
-// The two spellings: the vendor's, and ours without its name.
+// The two spellings: the vendor's, and our own.
 const (
 	kalixFile  = "kalix/annotations.proto"
 	jwtFile    = "kalix/jwt.proto"
@@ -108,7 +108,7 @@ func LoadSchema() (*Schema, error) {
 		})
 		s.extensions[string(vendors.FullName())] = protodesc.ToFieldDescriptorProto(vendors)
 		s.extensions[string(ours.FullName())] = protodesc.ToFieldDescriptorProto(ours)
-		// Of the vendor's messages for options only jwt is ours to check (A3).
+		// Of the vendor's options messages we only check jwt (A3).
 		s.messages[string(vendors.Message().FullName())] = &descriptorpb.DescriptorProto{
 			Field: []*descriptorpb.FieldDescriptorProto{protodesc.ToFieldDescriptorProto(jwt)},
 		}
@@ -122,14 +122,14 @@ func LoadSchema() (*Schema, error) {
 	return s, nil
 }
 
-// File returns the file of the schema called name; nil if it has none.
+// File returns the schema's file called name, or nil.
 func (s *Schema) File(name string) protoreflect.FileDescriptor { return s.files[name] }
 
 // Files returns the names of the files of the schema, in no order.
 func (s *Schema) Files() []string { return slices.Collect(maps.Keys(s.files)) }
 
-// Family returns which schema the file called name is part of: those of a family
-// differ by version only. "" for none.
+// Family returns the schema that the file called name belongs to, or "". Files of a
+// family differ only by version.
 func Family(name string) string {
 	if isKalix(name) {
 		return "kalix"
@@ -140,9 +140,9 @@ func Family(name string) string {
 	return ""
 }
 
-// check reports how f declares the options otherwise than the wire contract has
-// them (A1, A110, S45). With such a schema an annotation would be stored
-// where no one looks for it, or be read as something else.
+// check returns an error if f declares the options differently from the wire contract
+// (A1, A110, S45). With such a schema an annotation would be stored elsewhere, or read as
+// something else.
 func (s *Schema) check(where string, f *descriptorpb.FileDescriptorProto) error {
 	c := checker{Schema: s, where: where, pkg: f.GetPackage()}
 	if err := c.extensions(c.pkg, f.GetExtension()); err != nil {
@@ -219,7 +219,7 @@ func (c checker) message(name string, theirs, ours *descriptorpb.DescriptorProto
 	return nil
 }
 
-// field compares what decides how a field is stored and what it is called.
+// field compares what determines the encoding and name of a field.
 func (c checker) field(name string, theirs, ours *descriptorpb.FieldDescriptorProto) error {
 	repeated := descriptorpb.FieldDescriptorProto_LABEL_REPEATED
 	if theirs.GetNumber() == ours.GetNumber() && theirs.GetName() == ours.GetName() &&

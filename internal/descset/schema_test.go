@@ -11,8 +11,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// TestS45_Options: an annotation is the same whether its options message holds
-// it as a field that is known, dynamic or unknown.
+// TestS45_Options: an annotation is read the same whether its options message has it as a
+// known, dynamic or unknown field.
 func TestS45_Options(t *testing.T) {
 	schema, err := LoadSchema()
 	if err != nil {
@@ -83,8 +83,8 @@ func members(m protoreflect.MessageDescriptor) string {
 	return b.String()
 }
 
-// TestBadTextIn finds a string at any depth of raw bytes, and nothing in
-// what is valid or not a message.
+// TestBadTextIn: an invalid string is found at any depth of raw bytes, and none in valid
+// or malformed ones.
 func TestBadTextIn(t *testing.T) {
 	t.Parallel()
 	bad := &descriptorpb.DescriptorProto{Name: proto.String("ok"), ReservedName: []string{"a", "caf\xe9"}}

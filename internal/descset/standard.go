@@ -18,25 +18,25 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// packedBundle is a descriptor set of the files of protobuf that no generated
-// package here has, and of widely used files that annotated ones import. As bytes
-// they cost nothing until they are needed; generated packages would register
-// themselves at each start of the program. tools/bundle makes it.
+// packedBundle is a descriptor set of protobuf's files without a generated package here,
+// and of files that annotated ones often import. As bytes they cost nothing until needed,
+// while generated packages would register themselves at each start. tools/bundle makes
+// it.
 //
 //go:embed bundle.binpb.gz
 var packedBundle []byte
 
-// bundledFolders are those of bundle, protobuf's own aside.
+// bundledFolders returns the folders in bundle, except protobuf's own.
 func bundledFolders() []string {
 	return []string{"google/api/", "google/rpc/", "google/type/", "google/longrunning/", "validate/", "buf/validate/", "protoc-gen-openapiv2/options/"}
 }
 
-// bundle is packedBundle, unpacked.
+// bundle is the unpacked packedBundle.
 type bundle struct {
 	protos map[string]*descriptorpb.FileDescriptorProto
 
 	mu     sync.Mutex
-	linked *protoregistry.Files // of protobuf, those that were needed
+	linked *protoregistry.Files // of protobuf, as far as needed so far
 }
 
 // readBundle unpacks packedBundle.
@@ -49,7 +49,7 @@ func readBundle() *bundle {
 		err = errors.Join(err, proto.Unmarshal(data, &set))
 	}
 	if err != nil {
-		panic("descset: bundle.binpb.gz: " + err.Error()) // it is part of the program
+		panic("descset: bundle.binpb.gz: " + err.Error()) // embedded in the program
 	}
 	b := &bundle{protos: map[string]*descriptorpb.FileDescriptorProto{}, linked: &protoregistry.Files{}}
 	for _, f := range set.GetFile() {
@@ -58,8 +58,8 @@ func readBundle() *bundle {
 	return b
 }
 
-// wellKnown returns a file of protobuf, linked with what it imports; nil if it is
-// not in the bundle.
+// wellKnown returns a file of protobuf, linked with its imports, or nil if it is not in
+// the bundle.
 func (b *bundle) wellKnown(name string) protoreflect.FileDescriptor {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -88,8 +88,8 @@ func (b *bundle) link(name string) protoreflect.FileDescriptor {
 	return f
 }
 
-// linkAll links a descriptor set that is part of the program. Its files come
-// after their imports, and of those it lacks the program has generated packages.
+// linkAll links an embedded descriptor set. Its files must follow their imports; files
+// that it lacks have generated packages in the program.
 func linkAll(data []byte) (*protoregistry.Files, error) {
 	var set descriptorpb.FileDescriptorSet
 	err := proto.Unmarshal(data, &set)
@@ -108,8 +108,7 @@ func linkAll(data []byte) (*protoregistry.Files, error) {
 	return files, err
 }
 
-// Standard returns a file of protobuf, which need not be given; nil if there is
-// none of that name.
+// Standard returns a file of protobuf that inputs need not include, or nil.
 func (s *Schema) Standard(name string) protoreflect.FileDescriptor {
 	if !IsWellKnown(name) {
 		return nil
@@ -120,8 +119,8 @@ func (s *Schema) Standard(name string) protoreflect.FileDescriptor {
 	return s.bundled().wellKnown(name)
 }
 
-// AtHand returns a file of the bundle for an import that no input has, by itself:
-// what it imports may be an input's own copy. nil if there is none of that name.
+// AtHand returns a file of the bundle for an import that no input has, without its own
+// imports, which may be an input's own copies. It returns nil if there is no such file.
 func (s *Schema) AtHand(name string) *descriptorpb.FileDescriptorProto {
 	if !slices.ContainsFunc(bundledFolders(), func(dir string) bool { return strings.HasPrefix(name, dir) }) {
 		return nil
@@ -129,8 +128,7 @@ func (s *Schema) AtHand(name string) *descriptorpb.FileDescriptorProto {
 	return s.bundled().protos[name]
 }
 
-// linked returns the file of protobuf that a generated package of the program
-// has.
+// linked returns a file of protobuf that has a generated package in the program.
 func linked(name string) protoreflect.FileDescriptor {
 	if !IsWellKnown(name) {
 		return nil
@@ -139,9 +137,9 @@ func linked(name string) protoreflect.FileDescriptor {
 	return f
 }
 
-// IsWellKnown reports whether name is one of protobuf's own files, of which ours
-// is taken always: it defines what options are. Any other file of that folder is as
-// good as those of other folders.
+// IsWellKnown reports whether name is one of protobuf's own files, for which our copy is
+// always used since it defines options. Other files in that folder are treated like any
+// other.
 func IsWellKnown(name string) bool {
 	base, inside := strings.CutPrefix(name, "google/protobuf/")
 	if !inside {
@@ -155,8 +153,8 @@ func IsWellKnown(name string) bool {
 	return false
 }
 
-// isKalix reports whether name is a file of the vendor's schema. Those below, such
-// as kalix/tck/model.proto, are not.
+// isKalix reports whether name is a file of the vendor's schema. Files in folders below,
+// such as kalix/tck/model.proto, are not.
 func isKalix(name string) bool {
 	dir, _ := path.Split(name)
 	return dir == "kalix/"

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestStandardFiles: all files that protoc brings are there, linked, and none of
-// them needs anything else.
+// TestStandardFiles: all files that protoc provides are available, linked and
+// self-contained.
 func TestStandardFiles(t *testing.T) {
 	t.Parallel()
 	s := &Schema{bundled: readBundle}
@@ -34,8 +34,8 @@ func TestStandardFiles(t *testing.T) {
 	}
 }
 
-// TestBundle: the files that annotated ones often import are at hand in every
-// folder (A2), and what they import is, too.
+// TestBundle: files that annotated ones often import, and their imports, are available in
+// every folder (A2).
 func TestBundle(t *testing.T) {
 	t.Parallel()
 	b := readBundle()

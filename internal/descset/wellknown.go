@@ -11,8 +11,8 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// specialForms are the files of the types with a JSON form of their own. protojson
-// knows them by name, and takes their fields for granted.
+// specialForms returns the files of the types with their own JSON form. protojson
+// recognizes them by name, and relies on their fields.
 func specialForms() []protoreflect.FileDescriptor {
 	return []protoreflect.FileDescriptor{
 		anypb.File_google_protobuf_any_proto, durationpb.File_google_protobuf_duration_proto, emptypb.File_google_protobuf_empty_proto,
@@ -21,8 +21,8 @@ func specialForms() []protoreflect.FileDescriptor {
 	}
 }
 
-// redefines returns the first message of f that has the name of a type with a
-// JSON form of its own, and other fields; "" if there is none.
+// redefines returns the first message of f with the name of a type that has its own JSON
+// form, but other fields; "" if there is none.
 func redefines(f protoreflect.FileDescriptor) protoreflect.FullName {
 	if f.Package() != "google.protobuf" {
 		return ""

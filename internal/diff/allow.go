@@ -11,29 +11,29 @@ import (
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
-// Entry accepts one change that lets more through, for some time.
+// Entry accepts a change that lets more through, for a limited time.
 type Entry struct {
-	// Kind, Subject and What are those of the change, to the letter: an entry
-	// accepts one issuer that was added, not the next as well.
+	// Kind, Subject and What must equal those of the change exactly: an entry accepts one
+	// added issuer, not others.
 	Kind, Subject, What string
-	// Reason says why, to those who read the file.
+	// Reason explains the entry to readers of the file.
 	Reason string
-	// Until is the last day, in UTC, on which the entry counts: "2026-12-31".
+	// Until is the last day, in UTC, on which the entry is valid: "2026-12-31".
 	Until string
 }
 
-// expires returns the moment from which e does not count any more.
+// expires returns the time at which e becomes invalid.
 func (e Entry) expires() time.Time {
 	day, _ := time.Parse(time.DateOnly, e.Until)
 	return day.AddDate(0, 0, 1)
 }
 
-// accepts reports whether e is about c.
+// accepts reports whether e matches c.
 func (e Entry) accepts(c Change) bool {
 	return e.Kind == c.Kind && e.Subject == c.Subject && e.What == c.What && c.Direction >= Unknown
 }
 
-// String returns e as ReadAllow takes it.
+// String returns e as ReadAllow reads it.
 func (e Entry) String() string {
 	var b strings.Builder
 	for i, m := range [][2]string{{"kind", e.Kind}, {"subject", e.Subject}, {"what", e.What}, {"reason", e.Reason}, {"until", e.Until}} {
@@ -48,19 +48,19 @@ func (e Entry) String() string {
 	return "{" + b.String() + "}"
 }
 
-// Entry returns the entry that accepts c, except its reason and its last day.
+// Entry returns the entry that accepts c, without reason and last day.
 func (c Change) Entry() Entry { return Entry{Kind: c.Kind, Subject: c.Subject, What: c.What} }
 
-// Allow is what an allow file accepts.
+// Allow is the content of an allow file.
 type Allow []Entry
 
-// maxDepth is how deep an allow file nests.
+// maxDepth is the nesting of an allow file.
 const maxDepth = 2
 
-// ReadAllow reads an allow file: a strict JSON array of objects with "kind",
-// "subject", "reason", "until" and, where the change has one, "what". The error
-// is config_invalid about "entry N", counted from 1, or about the whole: an entry
-// without reason or last day is not valid, nor is one that could accept nothing.
+// ReadAllow parses an allow file: a strict JSON array of objects with "kind", "subject",
+// "reason", "until" and, if the change has one, "what". The error is config_invalid about
+// "entry N", counted from 1, or about the file. An entry without reason or last day, or
+// that could not match any change, is invalid.
 func ReadAllow(data []byte) (Allow, error) {
 	list, err := strictjson.Array(data, maxDepth)
 	if err != nil {
@@ -135,10 +135,9 @@ func unknownKind(name string, kinds map[string]Kind) *fault.Error {
 	return err
 }
 
-// Apply returns the changes, those marked that an entry accepts on the day of
-// now. Expired are the entries whose last day is over, whether they would accept
-// a change or not; unused are the others that accept none, which should be taken
-// out before a change comes back that they would accept.
+// Apply returns the changes, marking those that an entry accepts at now. expired are the
+// entries that are no longer valid, whether or not they match; unused are other entries
+// that match no change, which should be removed before such a change comes back.
 func (a Allow) Apply(changes []Change, now time.Time) (marked []Change, expired, unused []Entry) {
 	marked = append(marked, changes...)
 	for _, e := range a {

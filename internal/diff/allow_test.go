@@ -45,7 +45,7 @@ func TestAllow(t *testing.T) {
 	if !marked[0].Fails() || len(expired) != 2 {
 		t.Errorf("it counts still the day after: %v", expired)
 	}
-	// What the hint offers can be pasted.
+	// The hint can be pasted.
 	e := changes[1].Entry()
 	e.Reason, e.Until = "because\n\"so\"", "2030-02-28"
 	again, err := ReadAllow([]byte("[" + e.String() + "]"))

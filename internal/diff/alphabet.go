@@ -9,8 +9,8 @@ import (
 	"unicode"
 )
 
-// alphabet returns a rune of each kind that tests tell apart, the most legible of
-// them. Surrogates are not characters: no text in JSON has one.
+// alphabet returns one rune for each class that tests distinguish, the most legible of
+// each. Surrogates are excluded: JSON text cannot contain them.
 func alphabet(tests []func(rune) bool, edges []rune) []rune {
 	best := map[string]rune{}
 	var order []string
@@ -47,7 +47,7 @@ func alphabet(tests []func(rune) bool, edges []rune) []rune {
 	return runes
 }
 
-// preferred are the runes that examples are made of, where there is a choice.
+// preferred are the runes to use in examples, if there is a choice.
 const preferred = "a0A-_.:/ "
 
 func legible(lo, hi rune) rune {
@@ -71,8 +71,8 @@ func rank(r rune) int {
 	return len(preferred) + 2
 }
 
-// runeTests returns what the patterns ask of one rune, and the runes at which an
-// answer may change.
+// runeTests returns the tests of single runes in the patterns, and the runes at which
+// their results may change.
 func runeTests(looks bool, progs ...*syntax.Prog) (tests []func(rune) bool, edges []rune) {
 	edges = []rune{0, 0xD800, 0xE000}
 	if looks {
@@ -89,7 +89,7 @@ func runeTests(looks bool, progs ...*syntax.Prog) (tests []func(rune) bool, edge
 			}
 			seen[key] = true
 			tests = append(tests, inst.MatchRune)
-			if len(inst.Rune) == 1 { // perhaps without regard to case
+			if len(inst.Rune) == 1 { // possibly case-insensitive
 				first := inst.Rune[0]
 				edges = append(edges, first, first+1)
 				for r := unicode.SimpleFold(first); r != first; r = unicode.SimpleFold(r) {

@@ -9,9 +9,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// BenchmarkCompare compares policies of 200 and 2,000 methods, with a message
-// each, where every method has lost something. Its ns/message
-// should not grow; lint is what Compare asks first, for both versions.
+// BenchmarkCompare compares policies of 200 and 2,000 methods with a message each, where
+// every method has become weaker. ns/message should not grow. Compare runs lint first, on
+// both versions.
 func BenchmarkCompare(b *testing.B) {
 	for _, n := range []int{200, 2000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

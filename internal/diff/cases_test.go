@@ -11,20 +11,20 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// in is a message M that a method validates, with a token of these options and
-// these fields.
+// in returns a message M, with a token of these options and these fields, and a method
+// that validates it.
 func in(options, fields string) string {
 	return `service S { rpc Do(M) returns (E) { option (kalix.method).jwt = {validate: MESSAGE}; } } message E {}
 message M { string tok = 1 [(kalix.field).jwt = {token: true ` + options + `}]; ` + fields + ` } message C { string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }`
 }
 
-// out is in for a method that signs its response, and is guarded.
+// out is like in, with a protected method that signs its response.
 func out(options, fields string) string {
 	return strings.Replace(strings.Replace(in(options, fields), "rpc Do(M) returns (E)", "rpc Do(E) returns (M)", 1), "validate: MESSAGE", "validate: BEARER_TOKEN sign: MESSAGE", 1)
 }
 
-// TestSameMeaning: what is written in another way, or has no effect, is no
-// change, in either direction.
+// TestSameMeaning: a different spelling, or an option without effect, is not a change, in
+// either direction.
 func TestSameMeaning(t *testing.T) {
 	rows := map[string][2]string{
 		"A10 the service's rules on the method": {
@@ -78,8 +78,7 @@ func steps(t *testing.T, rows map[string]step) {
 	}
 }
 
-// TestMethodChanges and TestMessageChanges: what each change is, where the
-// fixtures do not show it.
+// TestMethodChanges and TestMessageChanges: changes that the fixtures do not cover.
 func TestMethodChanges(t *testing.T) {
 	const guarded = `service Old { option (kalix.service).jwt = {validate: BEARER_TOKEN}; rpc Do(E) returns (E); rpc Also(E) returns (E); } message E {}`
 	signs := func(rest string) string { return out(``, ``) + rest }
@@ -154,8 +153,8 @@ message B { string tok = 1 [(kalix.field).jwt = {token: true ` + token + `}]; re
 	})
 }
 
-// TestA101_NothingToCompare: a version that never runs is an error, which says
-// which of the two it is.
+// TestA101_NothingToCompare: a version with errors is an error that says which version it
+// is.
 func TestA101_NothingToCompare(t *testing.T) {
 	good, bad := policytest.Load(t, in(``, ``)), policytest.Load(t, in(`expires_seconds: -7 static_claim: {}`, ``))
 	for _, r := range []struct {
@@ -177,8 +176,8 @@ func TestA101_NothingToCompare(t *testing.T) {
 	}
 }
 
-// TestPlaces: a change has the place of the annotation, and says if that is in
-// the old version.
+// TestPlaces: a change has the position of the annotation, and says if that is in the old
+// version.
 func TestPlaces(t *testing.T) {
 	old := "message M { string tok = 1 [(kalix.field).jwt = {token: true}];\n\n\nstring a = 2 [(kalix.field).jwt = {claim: INCLUDE}]; string b = 3 [(kalix.field).jwt = {claim: INCLUDE}]; }"
 	changes := of(t, old, "message M { string tok = 1 [(kalix.field).jwt = {token: true}];\n string a = 2; string b = 3 [(kalix.field).jwt = {}]; }")
@@ -203,7 +202,7 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// TestRules: reports list the kinds, the grave ones first.
+// TestRules: reports list the kinds, most severe first.
 func TestRules(t *testing.T) {
 	rules := Rules()
 	if len(rules) != len(Kinds()) || rules[0].ID != "bearer-not-validated" || rules[0].Purpose != "A method no longer validates the bearer token." {

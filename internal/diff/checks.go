@@ -7,16 +7,16 @@ import (
 	"github.com/jwtctl/jwtctl/internal/descset"
 )
 
-// Checks are the settings of a run by which all tokens and messages are checked.
+// Checks are the settings of a run that apply to all tokens and messages.
 type Checks struct {
-	// Leeway is the tolerance for the times of a token.
+	// Leeway is the clock tolerance.
 	Leeway time.Duration
-	// RefuseUnknown refuses fields that no type declares.
+	// RefuseUnknown refuses fields that their type does not declare.
 	RefuseUnknown bool
 	At            descset.Position
 }
 
-// WithChecks adds to changes those of the settings.
+// WithChecks adds changes of the settings to changes.
 func WithChecks(changes []Change, before, after Checks) []Change {
 	add := func(name, subject, old, new string, looser bool) {
 		kind := "check-tightened"

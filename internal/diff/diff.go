@@ -1,14 +1,13 @@
-// Package diff compares two versions of a policy by what they ask, not by how
-// that is written, and reports for each change whether it lets more through: an
-// attacker's gain is weaker, and what cannot be decided counts as that.
+// Package diff compares two versions of a policy by what they require, not by how it is
+// written, and reports for each change whether it lets more through. A change that
+// benefits an attacker is weaker, and one that cannot be decided counts as weaker.
 //
-// Effective policies are compared: an annotation of a method replaces its
-// service's (A10), a claim's name may be that of its field (A48), no
-// expires_seconds is one hour (A62), and what has no effect makes no change.
-// Variables such as ${NAME} are compared by their names: no environment is read.
+// It compares effective policies: an annotation of a method replaces its service's (A10),
+// a claim's name defaults to the field's (A48), expires_seconds defaults to one hour
+// (A62), and options without effect are ignored. Variables such as ${NAME} are compared
+// by name: the environment is not read.
 //
-// It reads no files and decides no exit status. It imports descset, fault,
-// finding, keys, plan, policy, strictjson and suggest.
+// The package reads no files and does not decide exit statuses.
 package diff
 
 import (
@@ -27,36 +26,32 @@ type Change struct {
 	// Kind is the ID of one of the Kinds.
 	Kind      string
 	Direction Direction
-	// Subject names the method ("pkg.Service/Method"), field, message or service,
-	// as the new version calls it unless it is gone.
+	// Subject names the method ("pkg.Service/Method"), field, message or service, by its
+	// new name unless it was removed.
 	Subject string
-	// What tells changes of one kind and subject apart: the issuer, the claim, or
-	// "claim: value"; "" where there is nothing to tell.
+	// What distinguishes changes of the same kind and subject: the issuer, the claim, or
+	// "claim: value"; "" if not needed.
 	What string
-	// Old and New say what was and what is; "" for nothing.
+	// Old and New describe the state before and after; "" means nothing.
 	Old, New string
-	// OldAt and NewAt are the places of the annotation in the two versions. Where
-	// one has none, it is the place of what is annotated, and the zero
-	// Position if that is not there either.
+	// OldAt and NewAt are the positions of the annotation in the two versions, or of the
+	// annotated element if it has none, or zero if that does not exist.
 	OldAt, NewAt descset.Position
-	// Deleted says that the annotation, or all of the subject, is in the old
-	// version only.
+	// Deleted is set if the annotation, or the whole subject, is only in the old version.
 	Deleted bool
-	// Message says what happened: no capital, no full stop at the end.
+	// Message describes the change, without a capital or a final full stop.
 	Message string
-	// Gain is a sentence on what an attacker gains; "" unless Weaker or Unknown.
+	// Gain is a sentence about what an attacker gains; "" unless Weaker or Unknown.
 	Gain string
-	// Accepted is the entry of the allow file that accepts the change; nil if none
-	// does.
+	// Accepted is the allow file's entry that accepts the change, or nil.
 	Accepted *Entry
 }
 
-// Fails reports whether the change is one to stop for: it is Weaker or Unknown, and
-// no entry accepts it.
+// Fails reports whether the change is Weaker or Unknown and not accepted.
 func (c Change) Fails() bool { return c.Direction >= Unknown && c.Accepted == nil }
 
-// At returns the place of the annotation: in the new version, or, as deleted
-// tells, in the old one.
+// At returns the position of the annotation in the new version or, if deleted is true, in
+// the old one.
 func (c Change) At() (at descset.Position, deleted bool) {
 	if c.Deleted {
 		return c.OldAt, true
@@ -64,12 +59,12 @@ func (c Change) At() (at descset.Position, deleted bool) {
 	return c.NewAt, false
 }
 
-// InvalidError says that one of the versions has errors, so that it never runs
-// (A101): there is nothing to compare.
+// InvalidError is returned if a version has errors, so that it cannot be enforced (A101)
+// or compared.
 type InvalidError struct {
-	// Old says that it is the old version.
+	// Old is set for the old version.
 	Old bool
-	// Err is that of plan.Valid.
+	// Err is the error of plan.Valid.
 	Err error
 }
 
@@ -80,15 +75,15 @@ func (e *InvalidError) Error() string {
 	return e.Err.Error()
 }
 
-// Unwrap returns the errors of lint.
+// Unwrap returns lint's errors.
 func (e *InvalidError) Unwrap() error { return e.Err }
 
-// Compare returns the changes that lead from one policy to another: the gravest
-// first, then by place in the new version.
+// Compare returns the changes between two policies: most severe first, then by position
+// in the new version.
 //
-// The error is an *InvalidError if one of them does not run: an old version that
-// admits nothing would make every policy a weaker one, and a new one must be
-// mended first.
+// It returns an *InvalidError if one of them cannot be enforced: compared with an old
+// version that admits nothing, every policy would be weaker, and errors in a new one must
+// be fixed first.
 func Compare(before, after *policy.Policy) ([]Change, error) {
 	for _, p := range []*policy.Policy{after, before} {
 		if err := plan.Valid(p); err != nil {
@@ -111,7 +106,7 @@ func Compare(before, after *policy.Policy) ([]Change, error) {
 			if told[kind.ID+l.key+"\n"+l.to.subject+"\n"+l.from.subject] {
 				continue
 			}
-			direction = Stronger // only taking it back is in doubt
+			direction = Stronger // only the reverse is undecided
 		}
 		l.old, l.new, l.what, l.shown = l.new, l.old, cmp.Or(l.back, l.what), cmp.Or(l.backShown, l.shown)
 		changes = append(changes, l.change(kind, direction, l.to, l.from))
@@ -133,14 +128,14 @@ func sorted(changes []Change) []Change {
 	})
 }
 
-// place is what a change is about, in one version.
+// place is the subject of a change in one version.
 type place struct {
-	subject string           // "" if it is not there
+	subject string           // "" if it does not exist
 	at      descset.Position // of the annotation; zero if there is none
-	stands  descset.Position // of what is annotated
+	stands  descset.Position // of the annotated element
 }
 
-// on returns p with the annotation, or the part of it, at another place.
+// on returns p with another position for the annotation or a part of it.
 func (p place) on(at descset.Position) place {
 	if at != (descset.Position{}) {
 		p.at = at
@@ -150,18 +145,18 @@ func (p place) on(at descset.Position) place {
 
 func (p place) position() descset.Position { return cmp.Or(p.at, p.stands) }
 
-// loss is what one policy asks and the other does not. The gains of a change are
-// the losses of the one that takes it back, so there is one code for both.
+// loss is a requirement of one policy that the other does not have. The gains of a change
+// are the losses of its reverse, so both use the same code.
 type loss struct {
 	kind     string
-	key      string // what tells changes of a kind that is its own mirror apart
-	unknown  bool   // whether it is one cannot be decided
+	key      string // distinguishes changes of a kind that is its own mirror
+	unknown  bool   // undecided
 	from, to place
 	what     string
-	shown    string // what, in words; what if ""
-	// back and backShown are what and shown for who looks from the other side.
+	shown    string // what in words; "" means what itself
+	// back and backShown are what and shown for the reverse.
 	back, backShown string
-	because         string // what is said behind the text of a loss, and not of a gain
+	because         string // added to the text of a loss, but not of a gain
 	old, new        string
 }
 

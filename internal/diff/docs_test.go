@@ -9,8 +9,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestDocs: docs/diff.md has each kind as the table has it, and the
-// rearrangements with their verdicts.
+// TestDocs: docs/diff.md has each kind with the text of the table, and the rearrangements
+// with their verdicts.
 func TestDocs(t *testing.T) {
 	var kinds, rearranged strings.Builder
 	kinds.WriteString("| kind | | what happened | what an attacker gains | back |\n|---|---|---|---|---|\n")

@@ -8,7 +8,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// fields compares what tokens say about the fields of a message.
+// fields compares the token's claims for the fields of a message.
 func (p *pass) fields(f, t *policy.Message) {
 	same := matchFields(f.Desc, t.Desc)
 	for _, old := range f.Fields {
@@ -25,7 +25,7 @@ func (p *pass) fields(f, t *policy.Message) {
 	}
 }
 
-// nests compares whether the messages in a field have tokens of their own (A49).
+// nests compares whether the messages in a field have their own tokens (A49).
 func (p *pass) nests(from, to place, old, new *policy.Field) {
 	switch {
 	case old.NestsTokens() && new.NestsTokens():
@@ -39,9 +39,8 @@ func (p *pass) nests(from, to place, old, new *policy.Field) {
 	}
 }
 
-// claim compares what a field has to do with a claim. desc is the field in the
-// later version, nil if it is gone: those who read the old one on the wire take
-// its value on trust then.
+// claim compares the claims of a field. desc is the field in the later version, or nil if
+// it was removed: readers of the old field on the wire then trust its value unchecked.
 func (p *pass) claim(from, to place, old, new *policy.Field, desc protoreflect.FieldDescriptor) {
 	if !old.IsClaim() {
 		return
@@ -64,7 +63,7 @@ func (p *pass) claim(from, to place, old, new *policy.Field, desc protoreflect.F
 	case old.Claim == policy.Extract && new.Claim == policy.Include:
 		l.kind = "extract-to-include"
 		p.add(l)
-	case old.Claim == policy.Include && new.Claim == policy.Extract: // for who looks from the other side
+	case old.Claim == policy.Include && new.Claim == policy.Extract: // in the reverse direction
 	case old.Claim != new.Claim:
 		l.kind, l.what = "claim-action-changed", fmt.Sprintf("%s, no longer %s", new.Claim, old.Claim)
 		p.add(l)
@@ -87,7 +86,7 @@ func (p *pass) claim(from, to place, old, new *policy.Field, desc protoreflect.F
 	}
 }
 
-// claimOf names the claim of f; "" if it is all that are made of a message or map.
+// claimOf returns the claim of f in words; "" for all claims of a message or map.
 func claimOf(f *policy.Field) string {
 	if f.Claim == policy.Descend || f.Claim == policy.Raw {
 		return ""
@@ -95,7 +94,7 @@ func claimOf(f *policy.Field) string {
 	return f.ClaimName()
 }
 
-// word says what f asks, in the words of its annotation.
+// word returns the action of f as written in its annotation.
 func word(f *policy.Field) string {
 	switch {
 	case !f.IsClaim():
@@ -106,8 +105,8 @@ func word(f *policy.Field) string {
 	return "claim: " + f.Claim.String()
 }
 
-// changed adds whether a field has become another one, to JSON or on the wire.
-// What is in a message that is walked is compared field by field.
+// changed reports if a field has changed in JSON or on the wire. The content of messages
+// that are walked is compared field by field.
 func (p *pass) changed(from, to place, old, new *policy.Field, walks bool) {
 	s := shapes{}
 	what := s.differ(old.Desc, new.Desc, walks)
@@ -126,7 +125,7 @@ func (p *pass) required(from, to place, old, new *policy.Field) {
 	}
 }
 
-// typeOf is the declaration of a field, without its options.
+// typeOf returns the declaration of a field, without options.
 func typeOf(f protoreflect.FieldDescriptor) string {
 	return fmt.Sprintf("%s %s = %d", policy.TypeName(f), f.Name(), f.Number())
 }

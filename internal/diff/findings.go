@@ -13,13 +13,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/finding"
 )
 
-// Findings returns the changes as package finding prints them: errors for those
-// to stop for, notes for all others. name writes a place of the old version, in
-// the words of the caller, who knows where that came from; nil is its String.
+// Findings returns the changes as findings: errors for those that fail, notes for all
+// others. name formats a position in the old version, since the caller knows where that
+// came from; nil means String.
 //
-// A finding is at a place of the new version, where a pull request can show
-// it: that of the annotation, or else of what it stood on; and of the old one only
-// where all of that is gone. The text then says where the annotation was.
+// A finding has a position in the new version, where a pull request can show it: that of
+// the annotation or of the element that it was on. Only if both are gone is it the old
+// position. The text then has the annotation's old position.
 func Findings(changes []Change, name func(descset.Position) string) []finding.Finding {
 	if name == nil {
 		name = descset.Position.String
@@ -55,7 +55,7 @@ func Findings(changes []Change, name func(descset.Position) string) []finding.Fi
 	return list
 }
 
-// clause makes a sentence a part of another.
+// clause converts a sentence to a clause.
 func clause(sentence string) string {
 	runes := []rune(strings.TrimSuffix(sentence, "."))
 	if len(runes) > 1 && !unicode.IsUpper(runes[1]) {
@@ -64,7 +64,7 @@ func clause(sentence string) string {
 	return string(runes)
 }
 
-// Rules returns the kinds as rules, for reports that list what they look for.
+// Rules returns the kinds as rules, for reports that list them.
 func Rules() []finding.Rule {
 	var list []finding.Rule
 	for _, k := range Kinds() {
@@ -78,10 +78,10 @@ func Rules() []finding.Rule {
 	return list
 }
 
-// detail is the part of Text about one change alone.
+// detail matches the part of Text about a particular change.
 var detail = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(: it was|:)? ?\{[wq]\}`) })
 
-// Purpose is Text as a sentence about no one change.
+// Purpose returns Text as a general sentence.
 func (k Kind) Purpose() string {
 	text := strings.Replace(detail().ReplaceAllString(k.Text, ""), "{s}", k.Of, 1)
 	return strings.ToUpper(text[:1]) + text[1:] + "."

@@ -12,8 +12,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
-// TestFixtures: each kind, or its mirror, has a folder whose two files differ by
-// it; each version is the same as itself; and the way back is the mirror.
+// TestFixtures: each kind, or its mirror, has a folder with two files that differ by it;
+// each version equals itself; and the reverse is the mirror.
 func TestFixtures(t *testing.T) {
 	folders, err := os.ReadDir(fixtures)
 	if err != nil {
@@ -69,7 +69,7 @@ func has(changes []Change, kind string) bool {
 	return slices.ContainsFunc(changes, func(c Change) bool { return c.Kind == kind })
 }
 
-// TestKinds: the table is whole, and fit to be read.
+// TestKinds: the table is complete and well-formed.
 func TestKinds(t *testing.T) {
 	kinds := byID()
 	if len(kinds) != len(Kinds()) {

@@ -2,19 +2,19 @@ package diff
 
 import "slices"
 
-// Direction reports whether a change lets more through.
+// Direction is whether a change lets more through.
 type Direction int
 
 // The directions.
 const (
-	// Neutral changes let through what passed before, no more and no less, as far
-	// as annotations decide that.
+	// Neutral changes accept exactly what was accepted before, as far as annotations
+	// decide.
 	Neutral Direction = iota
 	// Stronger changes can only refuse more.
 	Stronger
-	// Unknown: the annotations do not decide it. It counts as Weaker.
+	// Unknown changes cannot be decided from the annotations. They count as Weaker.
 	Unknown
-	// Weaker changes let through what was refused.
+	// Weaker changes accept what was refused before.
 	Weaker
 )
 
@@ -24,21 +24,21 @@ func (d Direction) String() string {
 
 // Kind describes one kind of change.
 type Kind struct {
-	// ID is stable: allow files name it.
+	// ID is stable, since allow files use it.
 	ID string
-	// Mirror is the kind of the change that takes this one back; it may be ID.
+	// Mirror is the kind of the reverse change; it may be ID.
 	Mirror string
-	// Direction is that of changes of the kind; a Weaker kind may have some that
-	// are Unknown.
+	// Direction is the direction of changes of the kind; some changes of a Weaker kind
+	// may be Unknown.
 	Direction Direction
 	// Of says what such a change is about: "a method".
 	Of string
-	// Text says what happened; {s} is the subject, {w} what of it, and {q} that in
+	// Text describes the change; {s} is the subject, {w} the What, and {q} the What in
 	// quotes.
 	Text string
-	// Gain is a sentence on what an attacker gains, "" if nothing.
+	// Gain is a sentence about what an attacker gains, or "".
 	Gain string
-	// Refs are the numbers of the rules of annotations.md it is about.
+	// Refs are the related rules of annotations.md.
 	Refs []string
 }
 
@@ -47,7 +47,7 @@ func Kinds() []Kind {
 	return slices.Concat(methodKinds(), tokenKinds(), claimKinds(), ruleKinds())
 }
 
-// byID returns the kinds by their ids.
+// byID returns the kinds by ID.
 func byID() map[string]Kind {
 	all := map[string]Kind{}
 	for _, k := range Kinds() {
@@ -58,7 +58,7 @@ func byID() map[string]Kind {
 
 func refs(list ...string) []string { return list }
 
-// ruleKinds are those of jwtctl.yaml: rules for every token of an issuer, and
+// ruleKinds returns the kinds for jwtctl.yaml: rules for every token of an issuer, and
 // settings for all tokens and messages.
 func ruleKinds() []Kind {
 	return []Kind{

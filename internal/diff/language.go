@@ -6,27 +6,26 @@ import (
 	"slices"
 )
 
-// verdict answers a question that can't always be answered.
+// verdict is the answer to a question that cannot always be decided.
 type verdict int
 
 const (
 	fails  verdict = iota
-	partly         // it fails, but no example is known
-	untold         // the question is too hard, or depends on more than annotations
+	partly         // false, but no example is known
+	untold         // too hard, or depends on more than annotations
 	holds
 )
 
-// Bounds of included: states that are visited and steps that are made for one
-// question, and steps for all of one comparison. Patterns in use need some
-// hundreds of steps; hostile ones can need 2 to the power of their length.
+// Limits of included: states and steps for one question, and steps for a whole
+// comparison. Real patterns need some hundreds of steps; hostile ones can need 2 to the
+// power of their length.
 const (
 	maxStates   = 5_000
 	maxSteps    = 2 << 20
 	maxAllSteps = 50 * maxSteps
 )
 
-// oracle answers included, each question once: what a service asks, all of its
-// methods ask.
+// oracle answers included once for each question: the methods of a service ask the same.
 type oracle struct {
 	known map[[2]string]answer
 	steps int
@@ -53,11 +52,10 @@ func (o *oracle) included(narrow, wide string) (verdict, string) {
 	return a.verdict, a.example
 }
 
-// included reports whether every text that the pattern narrow matches whole is one
-// that wide matches whole, and gives a shortest text that is not. RE2 patterns
-// describe regular languages, so this can be decided: both are run at once as
-// deterministic automata, made on the way, in search of a text that narrow
-// accepts and wide does not.
+// included reports whether wide matches every text that narrow matches, both as whole
+// texts, and otherwise returns a shortest counterexample. RE2 patterns describe regular
+// languages, so this is decidable: both run in parallel as deterministic automata, built
+// on demand, in search of a text that only narrow accepts.
 func included(narrow, wide string) (_ verdict, example string, steps int) {
 	a, errA := compile(narrow)
 	b, errB := compile(wide)
@@ -83,19 +81,19 @@ func compile(pattern string) (*syntax.Prog, error) {
 	return syntax.Compile(re.Simplify())
 }
 
-// looks reports whether p asks what is on both sides of a place, as \b does.
+// looks reports whether p depends on both sides of a position, like \b.
 func looks(p *syntax.Prog) bool {
 	return slices.ContainsFunc(p.Inst, func(i syntax.Inst) bool { return i.Op == syntax.InstEmptyWidth })
 }
 
-// automaton runs one pattern; a state of it is a sorted set of instructions.
+// automaton runs a pattern; its states are sorted sets of instructions.
 type automaton struct {
 	prog  *syntax.Prog
 	steps int
 }
 
-// reach returns the instructions that read a rune or match, to which in leads
-// without reading any, where flags hold.
+// reach returns the instructions that read a rune or match, and are reachable from in
+// without reading any, given flags.
 func (m *automaton) reach(in []uint32, flags syntax.EmptyOp) []uint32 {
 	seen := make(map[uint32]bool, len(in))
 	var out []uint32
@@ -142,22 +140,22 @@ func (m *automaton) accepts(in []uint32, flags syntax.EmptyOp) bool {
 	return slices.ContainsFunc(m.reach(in, flags), func(pc uint32) bool { return m.prog.Inst[pc].Op == syntax.InstMatch })
 }
 
-// search walks both automata, the shortest texts first.
+// search walks both automata, shortest texts first.
 type search struct {
 	a, b  automaton
 	looks bool
-	runes []rune // one of each kind that the patterns tell apart
+	runes []rune // one of each class that the patterns distinguish
 	nodes []node
 	known map[string]bool
 }
 
 type node struct {
 	a, b []uint32
-	last rune // the one read last; -1 if there is none
-	up   int  // the node before it; -1 if there is none
+	last rune // the last rune read; -1 if none
+	up   int  // the node before it; -1 if none
 }
 
-// spent reports whether the bounds are reached.
+// spent reports whether the limits are reached.
 func (s *search) spent() bool { return len(s.nodes) > maxStates || s.a.steps+s.b.steps > maxSteps }
 
 func (s *search) run() (verdict, string) {
@@ -168,7 +166,7 @@ func (s *search) run() (verdict, string) {
 		if s.a.accepts(n.a, end) && !s.b.accepts(n.b, end) {
 			return fails, s.text(at)
 		}
-		// What holds between two runes depends on what they are.
+		// Assertions between two runes depend on both.
 		var a, b []uint32
 		flags := syntax.EmptyOp(0xff)
 		for _, r := range s.runes {
@@ -184,14 +182,15 @@ func (s *search) run() (verdict, string) {
 	return holds, ""
 }
 
-// visit adds n, unless it is known or leads nowhere.
+// visit adds n unless it was visited or is a dead end.
 func (s *search) visit(n node) {
 	if len(n.a) == 0 {
 		return
 	}
 	context := syntax.EmptyOp(0)
 	if s.looks {
-		// The kinds of rune that assertions tell apart: none, line end, word or other.
+		// The classes of runes that assertions distinguish: none, line end, word or
+		// other.
 		context = syntax.EmptyOpContext(n.last, 'a')
 	}
 	key := fmt.Sprint(n.a, n.b, context)
@@ -201,7 +200,7 @@ func (s *search) visit(n node) {
 	}
 }
 
-// text returns what was read up to a node.
+// text returns the text read up to a node.
 func (s *search) text(at int) string {
 	var runes []rune
 	for ; s.nodes[at].up >= 0; at = s.nodes[at].up {

@@ -10,7 +10,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// whole returns what matches exactly the texts of a pattern; nil for none.
+// whole returns a pattern anchored at both ends, or nil for none.
 func whole(pattern string) *regexp.Regexp {
 	re, err := policy.StaticClaim{Pattern: policy.Text{Value: pattern}}.Compile()
 	if err != nil {
@@ -65,7 +65,7 @@ func TestA71_Included(t *testing.T) {
 	}
 }
 
-// truthful checks that an example is one.
+// truthful checks that an example is valid.
 func truthful(tb rapid.TB, narrow, wide string, got verdict, example string) {
 	tb.Helper()
 	if got == fails && (!whole(narrow).MatchString(example) || whole(wide).MatchString(example)) {
@@ -73,7 +73,7 @@ func truthful(tb rapid.TB, narrow, wide string, got verdict, example string) {
 	}
 }
 
-// TestIncludedAgainstRegexp: no short text contradicts an answer.
+// TestIncludedAgainstRegexp: no short text contradicts the answers.
 func TestIncludedAgainstRegexp(t *testing.T) {
 	texts := []string{""}
 	for i := 0; i < len(texts) && len(texts) < 3000; i++ {
@@ -125,7 +125,7 @@ func TestIncludedAgainstRegexp(t *testing.T) {
 	}
 }
 
-// TestIncludedIsBounded: patterns made to take forever don't, nor do many.
+// TestIncludedIsBounded: neither hostile patterns nor many of them take forever.
 func TestIncludedIsBounded(t *testing.T) {
 	var letters strings.Builder // each of another kind
 	for r := rune(0x4e00); letters.Len() < policy.MaxPattern/2; r += 2 {
@@ -147,7 +147,7 @@ func TestIncludedIsBounded(t *testing.T) {
 	if v, _ := ask.included("a", "a|b"); v != untold {
 		t.Error("asked on forever")
 	}
-	if v, _ := ask.included(`[ab]*a[ab]{40}|q`, `[ab]*a[ab]{40}`); v != fails { // known from before
+	if v, _ := ask.included(`[ab]*a[ab]{40}|q`, `[ab]*a[ab]{40}`); v != fails { // cached
 		t.Error(v)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// drawLayout draws some services with a few methods of few names and messages,
-// so that two layouts have much in common.
+// drawLayout draws services with methods from few names and messages, so that two layouts
+// have much in common.
 func drawLayout(t *rapid.T) string {
 	var b strings.Builder
 	for _, name := range []string{"S", "T", "U"} {
@@ -40,7 +40,7 @@ func methodsOf(p *policy.Policy) map[string]*policy.Method {
 	return all
 }
 
-// without returns the methods of one version that the other has not.
+// without returns the methods of one version that the other does not have.
 func without(list, other map[string]*policy.Method) (rest []*policy.Method) {
 	for name, m := range list {
 		if other[name] == nil {
@@ -50,9 +50,9 @@ func without(list, other map[string]*policy.Method) (rest []*policy.Method) {
 	return rest
 }
 
-// TestGuardedMethodIsNeverNeutralWhereItIsOpen: a method that was guarded and is
-// gone, and one that is new and open with its name or its messages, make a change
-// to stop for, whatever else is rearranged; so does one that lost its guard.
+// TestGuardedMethodIsNeverNeutralWhereItIsOpen: if a protected method is gone and a new
+// open one has its name or its messages, there is a failing change, whatever else was
+// rearranged; likewise if a method lost its protection.
 func TestGuardedMethodIsNeverNeutralWhereItIsOpen(t *testing.T) {
 	found := 0
 	rapid.Check(t, func(rt *rapid.T) {
@@ -65,10 +65,10 @@ func TestGuardedMethodIsNeverNeutralWhereItIsOpen(t *testing.T) {
 			if !g.Guarded() {
 				continue
 			}
-			// Where something has both its name and its messages, that is where it went.
+			// If a method has both its name and its messages, it was moved there.
 			elsewhere := slices.ContainsFunc(fresh, func(o *policy.Method) bool { return same(o, g) })
 			for _, o := range is {
-				// And what was open under its name and messages came from there.
+				// An open method with that name and those messages came from there.
 				came := slices.ContainsFunc(gone, func(f *policy.Method) bool { return !f.Guarded() && same(f, o) })
 				likely := same(o, g) || !elsewhere && !came && (o.Desc.Name() == g.Desc.Name() || messagesOf(o) == messagesOf(g))
 				moved := is[name] == nil && was[o.Name()] == nil && likely

@@ -11,16 +11,15 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// matched pairs what two versions have: things of one name, and then, among those
-// left, renamed ones.
+// matched pairs the elements of two versions: first by name, then renamed ones.
 type matched[T any] struct {
 	pairs [][2]T
 	fresh []T // only in the later version
 	gone  []T // only in the earlier one
 }
 
-// match pairs by each of keys in turn, as far as a key names one thing of those
-// left on either side. It does not matter which version comes first.
+// match pairs by each of keys in turn, if a key is unique among the remaining elements on
+// either side. The result does not depend on which version is first.
 func match[T any](from, to []T, keys ...func(T) string) matched[T] {
 	m := matched[T]{gone: from, fresh: to}
 	for _, key := range keys {
@@ -42,7 +41,7 @@ func match[T any](from, to []T, keys ...func(T) string) matched[T] {
 	return m
 }
 
-// unique returns the things whose key is theirs alone.
+// unique returns the elements whose key no other has.
 func unique[T any](list []T, key func(T) string) map[string]T {
 	found, count := map[string]T{}, map[string]int{}
 	for _, x := range list {
@@ -75,7 +74,7 @@ func matchMethods(from, to []*policy.Method) matched[*policy.Method] {
 		messagesOf)
 }
 
-// messagesOf names the messages that m takes and returns.
+// messagesOf returns the names of m's request and response messages.
 func messagesOf(m *policy.Method) string {
 	return string(m.Input.Desc.Name()) + " " + string(m.Output.Desc.Name())
 }
@@ -88,8 +87,8 @@ func matchMessages(from, to []*policy.Message) matched[*policy.Message] {
 		})
 }
 
-// matchFields returns the field of the one message that is each field of the
-// other: by name, and else by number.
+// matchFields maps the fields of one message to those of the other, by name, or else by
+// number.
 func matchFields(from, to protoreflect.MessageDescriptor) map[protoreflect.FieldDescriptor]protoreflect.FieldDescriptor {
 	m := match(slices.Collect(descset.Each(from.Fields())), slices.Collect(descset.Each(to.Fields())),
 		func(f protoreflect.FieldDescriptor) string { return string(f.Name()) },

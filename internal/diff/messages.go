@@ -7,7 +7,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// holder says what the token of a message is (A40).
+// holder says where the token of a message is (A40).
 type holder int
 
 const (
@@ -26,9 +26,9 @@ func holderOf(m *policy.Message) holder {
 	return none
 }
 
-// message compares what two versions of a message ask: of its token, and of its
-// fields, if tokens speak for them in both. Where one version alone has a token
-// for them, the message that would have it is reported.
+// message compares the requirements of two versions of a message: of its token and, if
+// tokens cover them in both, of its fields. If only one version has a token for them, the
+// change is reported for the message itself.
 func (p *pass) message(f, t *policy.Message) {
 	p.paired[t] = true
 	pair := [2]*policy.Message{f, t}
@@ -53,7 +53,7 @@ func (p *pass) message(f, t *policy.Message) {
 	}
 }
 
-// token compares what two versions of a message ask of its own token.
+// token compares the requirements for the message's own token.
 func (p *pass) token(f, t *policy.Message) {
 	old, new := f.TokenField(), t.TokenField()
 	from, to := p.from.message(f), p.to.message(t)
@@ -75,7 +75,8 @@ func (p *pass) token(f, t *policy.Message) {
 	}
 }
 
-// parentClaims compares what the token has to have of the messages around (A52).
+// parentClaims compares the claims of surrounding messages that the token must have
+// (A52).
 func (p *pass) parentClaims(f, t *policy.Message) {
 	old, new := f.TokenField(), t.TokenField()
 	from, to := p.from.field(f, old.Desc).on(old.IncludeParentClaimsAt), p.to.field(t, new.Desc)
@@ -83,7 +84,7 @@ func (p *pass) parentClaims(f, t *policy.Message) {
 		return
 	}
 	if !p.to.inherits(t) {
-		if !new.IncludeParentClaims { // else nothing nests it any more, which is reported there
+		if !new.IncludeParentClaims { // otherwise nothing nests it any more, which is reported there
 			p.add(loss{kind: "parent-claims-not-included", from: from, to: to, old: "include_parent_claims: true"})
 		}
 		return
@@ -96,11 +97,11 @@ func (p *pass) parentClaims(f, t *policy.Message) {
 	}
 }
 
-// signing compares how the token is made: by whom, and for how long (A61, A62).
+// signing compares who signs the token, and for how long (A61, A62).
 func (p *pass) signing(f, t *policy.Message) {
 	old, new := f.TokenField(), t.TokenField()
 	l := loss{from: p.from.field(f, old.Desc), to: p.to.field(t, new.Desc)}
-	// With no issuer on one side, that is reported as issuers-dropped or -required.
+	// If one side has no issuer, issuers-dropped or -required reports it.
 	if len(old.Issuers) > 0 && len(new.Issuers) > 0 && old.Issuers[0].Value != new.Issuers[0].Value {
 		s := l
 		s.kind, s.old, s.new = "signing-issuer-changed", fmt.Sprintf("%q", old.Issuers[0].Value), fmt.Sprintf("%q", new.Issuers[0].Value)
@@ -126,8 +127,8 @@ func (p *pass) signing(f, t *policy.Message) {
 	p.add(l)
 }
 
-// lifetime is for how long a token is signed: for seconds, or -1 forever, unless
-// a claim that something else makes says it.
+// lifetime is how long a signed token is valid: seconds, or -1 for unlimited, unless
+// another claim sets it.
 type lifetime struct {
 	seconds int64
 	claim   bool

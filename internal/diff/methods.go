@@ -6,7 +6,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// pass gathers what one version asks and the other does not.
+// pass collects the requirements of one version that the other does not have.
 type pass struct {
 	from, to *side
 	oracle   *oracle
@@ -15,14 +15,14 @@ type pass struct {
 	trials   map[trial]bool
 	guards   map[string][]*policy.Method // by twins
 	done     map[[2]*policy.Message]bool
-	paired   map[*policy.Message]bool // messages of to that one of from was compared with
+	paired   map[*policy.Message]bool // messages of to that were compared with one of from
 }
 
 func newPass(from, to *side, ask *oracle, kinds map[string]Kind) *pass {
 	return &pass{from: from, to: to, oracle: ask, kinds: kinds, trials: map[trial]bool{}, done: map[[2]*policy.Message]bool{}, paired: map[*policy.Message]bool{}}
 }
 
-// losses returns what from asks and to does not.
+// losses returns the requirements of from that to does not have.
 func losses(from, to *side, ask *oracle, kinds map[string]Kind) []loss {
 	p := newPass(from, to, ask, kinds)
 	p.services()
@@ -40,7 +40,7 @@ func losses(from, to *side, ask *oracle, kinds map[string]Kind) []loss {
 
 func (p *pass) add(l loss) { p.found = append(p.found, l) }
 
-// describe says what rules ask, in the words of their annotation.
+// describe returns the requirements of rules as written in the annotation.
 func describe(r *policy.Rules) string {
 	var list []string
 	if r.ValidatesBearer() {
@@ -55,8 +55,8 @@ func describe(r *policy.Rules) string {
 	return join(list, "nothing")
 }
 
-// hides says so if m would be guarded by its service, had it no option of its
-// own (A10, A11).
+// hides returns a remark if only m's own option prevents its service from protecting it
+// (A10, A11).
 func hides(m *policy.Method) string {
 	if m.Own != nil && m.Service.Own.ValidatesBearer() && !m.Own.ValidatesBearer() {
 		return fmt.Sprintf(": its own option hides the one of %s, which validates it", m.Service.Desc.FullName())
@@ -64,7 +64,7 @@ func hides(m *policy.Method) string {
 	return ""
 }
 
-// mints says so if anyone may have m sign.
+// mints returns a remark if anyone can have m sign.
 func mints(m *policy.Method) string {
 	if m.Effective().SignsMessage() && !m.Guarded() {
 		return "; nothing guards it, and it signs its response"
@@ -106,8 +106,8 @@ func (p *pass) method(f, t *policy.Method) {
 	}
 }
 
-// types compares the messages that one method or field has in the two versions,
-// which may be called differently.
+// types compares the messages of one method or field in the two versions, whose names may
+// differ.
 func (p *pass) types(from, to place, f, t *policy.Message) {
 	if a, b := string(f.Desc.FullName()), string(t.Desc.FullName()); a != b {
 		p.add(loss{kind: "message-type-changed", from: from, to: to, what: b + ", no longer " + a, old: a, new: b})

@@ -6,14 +6,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// MaxPast is how many earlier versions a Past remembers.
+// MaxPast is the maximum number of earlier versions in a Past.
 const MaxPast = 16
 
-// Past remembers the versions of a policy that had what a later one lacks. What is
-// removed in one reload and comes back in another is compared with what it was, so that
-// two reloads let no more through than one (S79). It is not safe for concurrent use.
+// Past remembers versions of a policy with parts that later ones lack. A part that is
+// removed in one reload and returns in another is compared with its old state, so that
+// two reloads cannot let more through than one (S79). It is not safe for concurrent use.
 type Past[V any] struct {
-	// Compare returns the changes from one version to another that Fail.
+	// Compare returns the failing changes from one version to another.
 	Compare func(before, after V) ([]Change, error)
 	// Lacks reports whether after lacks something that before enforces; see Lacks.
 	Lacks func(before, after V) bool
@@ -21,8 +21,8 @@ type Past[V any] struct {
 	versions []V // oldest first
 }
 
-// Weaker returns the changes from inUse to next that Fail, and those since earlier
-// versions that had not come by inUse.
+// Weaker returns the failing changes from inUse to next, and those since earlier versions
+// that inUse did not already have.
 func (p *Past[V]) Weaker(inUse, next V) ([]Change, error) {
 	found, err := p.Compare(inUse, next)
 	if err != nil {
@@ -53,14 +53,14 @@ func (p *Past[V]) Weaker(inUse, next V) ([]Change, error) {
 	return found, nil
 }
 
-// like reports whether c and o are one change, perhaps between other versions.
+// like reports whether c and o are the same change, possibly between other versions.
 func (c Change) like(o Change) bool {
 	return c.Kind == o.Kind && c.Subject == o.Subject && c.What == o.What
 }
 
-// Replace remembers inUse, which next replaces now, if next lacks something of it. It
-// forgets the versions of which all is there again, or was in inUse, and of more than
-// MaxPast the oldest.
+// Replace remembers inUse, which next now replaces, if next lacks part of it. It forgets
+// versions whose parts have all returned, or were in inUse, and the oldest beyond
+// MaxPast.
 func (p *Past[V]) Replace(inUse, next V) {
 	p.versions = slices.DeleteFunc(p.versions, func(v V) bool { return !p.Lacks(v, next) || !p.Lacks(v, inUse) })
 	if p.Lacks(inUse, next) {

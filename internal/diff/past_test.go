@@ -11,7 +11,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// strengths is a version in which each method requires so much; what it lacks cannot be
+// strengths is a version with a strength for each method; a missing method cannot be
 // called.
 type strengths map[string]int
 
@@ -36,9 +36,9 @@ func pastOfStrengths() *Past[strengths] {
 	}
 }
 
-// TestS79_WhatWasRemovedComesBackAsStrict: in a sequence of reloads, of which those that
-// are weaker are refused, no method is ever in force weaker than it once was. A reload is
-// refused only if one of its methods is.
+// TestS79_WhatWasRemovedComesBackAsStrict: in a sequence of reloads that refuses weaker
+// ones, no method is ever weaker than it once was, and a reload is refused only if one of
+// its methods is.
 func TestS79_WhatWasRemovedComesBackAsStrict(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		version := rapid.MapOfN(rapid.SampledFrom([]string{"A", "B", "C"}), rapid.IntRange(0, 2), 0, 3)
@@ -69,8 +69,8 @@ func TestS79_WhatWasRemovedComesBackAsStrict(t *testing.T) {
 	})
 }
 
-// TestPastForgetsWhatCameBack: what was let in once is no change any more, and no more
-// than MaxPast versions are kept.
+// TestPastForgetsWhatCameBack: an accepted change is not reported again, and no more than
+// MaxPast versions are kept.
 func TestPastForgetsWhatCameBack(t *testing.T) {
 	past := pastOfStrengths()
 	weaker := func(inUse, next strengths) int {

@@ -16,8 +16,7 @@ import (
 
 var env = map[string]string{"ROLE": "auditor", "ISSUER": "three"}
 
-// world returns a random policy with keys, or none if its annotations have
-// errors.
+// world returns a random policy with keys, or nil if its annotations have errors.
 func world(t *testing.T, k knobs, key *keys.Key) *policytest.World {
 	text := k.source()
 	if _, err := policytest.Compile(policytest.Load(t, text), env); err != nil {
@@ -26,15 +25,15 @@ func world(t *testing.T, k knobs, key *keys.Key) *policytest.World {
 	return policytest.New(t, text, policytest.Setup{Env: env, Keys: []*keys.Key{key}})
 }
 
-// TestWhatPassesNowIsTold: where the later policy accepts a call or a message
-// that the earlier one refused, one change at least is weaker, or can't be told.
-// Nothing differs from itself, and the way back has the mirror of each change.
+// TestWhatPassesNowIsTold: if the later policy accepts a call or message that the earlier
+// one refused, at least one change is weaker or undecided. A policy does not differ from
+// itself, and the reverse has the mirror of each change.
 func TestWhatPassesNowIsTold(t *testing.T) {
 	key := policytest.Key(t, keys.HS256, keys.Attributes{ID: "k"})
 	told, pairs := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
-		// One drawn number makes all the rest: rapid's own draws prefer extremes,
-		// with which no token fits.
+		// One drawn number seeds everything else: rapid prefers extreme values, with
+		// which no token would match.
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0))
 		k := drawKnobs(random)
 		a := world(t, k, key)
@@ -64,8 +63,8 @@ func TestWhatPassesNowIsTold(t *testing.T) {
 	}
 }
 
-// tells checks that changes have a grave one if the sample passes now and did not
-// before, and counts how often it did.
+// tells checks that changes include a failing one if the sample is accepted now and was
+// not before, and counts how often that is so.
 func tells(tb rapid.TB, s sample, was, is [2]string, changes []Change) (n int) {
 	tb.Helper()
 	for i, how := range []string{"call", "message"} {
@@ -79,8 +78,8 @@ func tells(tb rapid.TB, s sample, was, is [2]string, changes []Change) (n int) {
 	return n
 }
 
-// TestEachChoiceIsTold is TestWhatPassesNowIsTold for each two values of each
-// knob, the others at rest.
+// TestEachChoiceIsTold is TestWhatPassesNowIsTold for each pair of values of each knob,
+// with the others unchanged.
 func TestEachChoiceIsTold(t *testing.T) {
 	key := policytest.Key(t, keys.HS256, keys.Attributes{ID: "k"})
 	random := rand.New(rand.NewPCG(1, 2))
@@ -89,7 +88,7 @@ func TestEachChoiceIsTold(t *testing.T) {
 	for i := range samples {
 		samples[i] = drawSample(random, signer.Token)
 	}
-	quiet := map[string]bool{"M expires": true, "M.raw": true} // they change what is made and what is filled in
+	quiet := map[string]bool{"M expires": true, "M.raw": true} // they change what is signed and filled in
 	for name, values := range choices() {
 		t.Run(name, func(t *testing.T) {
 			var worlds []*policytest.World
@@ -133,8 +132,8 @@ func fail(changes []Change) bool {
 	return false
 }
 
-// mirrors checks that each change has its mirror on the way back, which is
-// neither as good nor as bad.
+// mirrors checks that each change has its mirror in the reverse, and that not both are
+// harmless or both harmful.
 func mirrors(rt rapid.TB, there, back []Change) {
 	kinds := byID()
 	for _, ways := range [][2][]Change{{there, back}, {back, there}} {
@@ -153,8 +152,8 @@ func mirrors(rt rapid.TB, there, back []Change) {
 	}
 }
 
-// outcome says what becomes of a sample as a call of S/Do, and as a message of
-// type M by itself: accepted, refused, or undecided.
+// outcome returns the result for a sample as a call of S/Do, and as a separate message of
+// type M: accepted, refused, or undecided.
 func outcome(w *policytest.World, s sample) (of [2]string) {
 	method, err := w.Plan.Method("t.S/Do")
 	if err != nil {

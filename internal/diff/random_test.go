@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// knobs are the choices that make a random policy: a text for each.
+// knobs are the choices that define a random policy, as texts.
 type knobs map[string]string
 
-// choices are what each knob can be.
+// choices returns the possible values of each knob.
 func choices() map[string][]string {
 	statics := []string{"", `static_claim: {claim: "role" value: "admin"}`, `static_claim: {claim: "role" value: "admin" value: "auditor"}`,
 		`static_claim: {claim: "role" value: "${ROLE}"}`, `static_claim: {claim: "role" pattern: "a.*"}`, `static_claim: {claim: "role" pattern: "admin|auditor"}`,
@@ -48,7 +48,8 @@ func choices() map[string][]string {
 	}
 }
 
-// usual are choices with which most samples pass, so that a change of one shows.
+// usual returns choices with which most samples are accepted, so that a change has an
+// effect.
 func usual() knobs {
 	return knobs{
 		"method": "{validate: BEARER_TOKEN validate: MESSAGE %s}", "M token": "tok", "M.a": "claim: INCLUDE", "M.b": "claim: INCLUDE", "M.b type": "int64",
@@ -56,7 +57,7 @@ func usual() knobs {
 	}
 }
 
-// drawKnobs returns the usual choices but for some.
+// drawKnobs returns the usual choices with some changed.
 func drawKnobs(r *rand.Rand) knobs {
 	k, all := usual(), choices()
 	for _, name := range slices.Sorted(maps.Keys(all)) {
@@ -129,8 +130,8 @@ message N { string tok = 1NT; string y = 2NY; }
 // sample is one call: a message with tokens, and a bearer token.
 type sample struct{ bearer, message string }
 
-// drawSample draws a call that mostly fits: the tokens say of each claim what the
-// message does, but for one or two things in it. sign makes a token of claims.
+// drawSample draws a call that mostly matches: tokens have the same claims as the
+// message, except for one or two. sign signs claims.
 func drawSample(r *rand.Rand, sign func(claims string) string) sample {
 	pick := func(usual string, others ...string) string {
 		if r.IntN(12) > 0 {
@@ -139,7 +140,7 @@ func drawSample(r *rand.Rand, sign func(claims string) string) sample {
 		return others[r.IntN(len(others))]
 	}
 	roles := []string{``, `"role":"admin",`, `"role":"auditor",`, `"role":["admin","auditor"],`, `"role":["admin","z9"],`, `"role":"a9",`, `"role":"",`, `"role":5,`}
-	mine := pick(pick("1", "2"), "2") // what M says of a, and its token mostly too
+	mine := pick(pick("1", "2"), "2") // M's value of a, usually the same as in its token
 	claims := func(a string) string {
 		return "{" + pick(`"iss":"one",`, `"iss":"two",`, `"iss":"three",`, "") + pick(`"role":["admin","auditor"],`, roles...) +
 			pick(`"level":"5",`, `"level":5,`, `"level":"x",`, "") + pick(`"sub":"s",`, `"sub":"t",`, "") + pick(`"a":"`+a+`",`, `"a":"2",`, "") + pick(`"k":"1",`, `"k":"2",`, "") +

@@ -9,17 +9,17 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// rearrangement is a pair of versions that do the same in another place, or seem
-// to; verdict is the gravest direction of the changes between them.
+// rearrangement is a pair of versions that require the same in another place, or seem to.
+// verdict is the most severe direction of the changes.
 type rearrangement struct {
 	name, old, new string
 	verdict        Direction
-	change         string // "kind subject", one of them; "" for none at all
+	change         string // one of them, as "kind subject"; "" if there is none
 	why            string
 }
 
-// service is the text of a service; a method is "name input output", and behind
-// that "open", or what else its own option holds.
+// service returns the text of a service; a method is "name input output", optionally
+// followed by "open" or its option.
 func service(name, option string, methods ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "service %s {", name)
@@ -184,8 +184,7 @@ message M { string tok = 1 [(kalix.field).jwt = {token: true}]; ` + amount + ` }
 	}
 }
 
-// TestRearrangements: each has its verdict, which is not better for being far
-// from where the policy was.
+// TestRearrangements: each has its verdict, however far the policy was moved.
 func TestRearrangements(t *testing.T) {
 	rows := rearrangements()
 	if len(rows) < 40 {

@@ -12,18 +12,17 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// IssuerRules are the rules for the tokens of one issuer, or of an entry without
-// one, in a configuration.
+// IssuerRules are a configuration's rules for the tokens of one issuer, or of an entry
+// without issuer.
 type IssuerRules struct {
-	// Of names the issuer or the entry; it tells which of two versions are compared.
+	// Of identifies the issuer or entry; rules with the same Of are compared.
 	Of    string
 	Rules keys.Rules
 	At    descset.Position
 }
 
-// WithRules adds to changes those of rules that both versions of a configuration
-// state for one issuer. One that only one version has is a matter of its keys, which
-// are not compared.
+// WithRules adds changes of the rules that both versions of a configuration have for one
+// issuer. An issuer in only one version is a change of keys, which are not compared.
 func WithRules(changes []Change, before, after []IssuerRules) []Change {
 	for _, now := range after {
 		i := slices.IndexFunc(before, func(b IssuerRules) bool { return b.Of == now.Of })
@@ -43,8 +42,8 @@ func WithRules(changes []Change, before, after []IssuerRules) []Change {
 	return sorted(changes)
 }
 
-// ruleChange is one rule of two versions: whether something passes now that was
-// refused, and the reverse.
+// ruleChange is a rule in two versions: whether the change accepts more, and whether it
+// accepts less.
 type ruleChange struct {
 	name, old, new  string
 	looser, tighter bool
@@ -73,14 +72,14 @@ func rulesOf(before, after keys.Rules) []ruleChange {
 	add("type", before.Type, after.Type, before.Type != "" && after.Type != before.Type, after.Type != "" && after.Type != before.Type)
 	add("max_age", limit(before.MaxAge), limit(after.MaxAge), longer(before.MaxAge, after.MaxAge), longer(after.MaxAge, before.MaxAge))
 	add("max_lifetime", limit(before.MaxLifetime), limit(after.MaxLifetime), longer(before.MaxLifetime, after.MaxLifetime), longer(after.MaxLifetime, before.MaxLifetime))
-	// max_lifetime demands exp, too.
+	// max_lifetime requires exp too.
 	wanted, wants := before.RequireExpiry || before.MaxLifetime > 0, after.RequireExpiry || after.MaxLifetime > 0
 	add("require_expiry", fmt.Sprint(wanted), fmt.Sprint(wants), wanted && !wants && before.MaxLifetime == 0, wants && !wanted && after.MaxLifetime == 0)
 	return list
 }
 
-// admitsMore reports whether a token that the old audiences refuse may pass the
-// new ones; no audiences admit all.
+// admitsMore reports whether a token that the old audiences refuse may match the new
+// ones; no audiences admit all.
 func admitsMore(old, now []string) bool {
 	if len(old) == 0 {
 		return false

@@ -9,8 +9,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// A rule for an issuer's tokens that is dropped or loosened is weaker, one that is
-// added or tightened stronger; the way back is the mirror.
+// TestWithRules: a rule for an issuer's tokens that is dropped or loosened is weaker, one
+// that is added or tightened is stronger; the reverse is the mirror.
 func TestWithRules(t *testing.T) {
 	type rules = keys.Rules
 	const loosened, tightened = "issuer-rule-loosened", "issuer-rule-tightened"
@@ -54,13 +54,13 @@ func TestWithRules(t *testing.T) {
 	}
 }
 
-// What the rules of the new version refuse and those of the old one do not, or the
-// reverse, decides the direction: checked on tokens.
+// TestWithRulesAgreesWithTheRules: the direction is determined by tokens that only one
+// version's rules refuse; checked with real tokens.
 func TestWithRulesAgreesWithTheRules(t *testing.T) {
 	all := []keys.Rules{{}, {Audiences: []string{"a"}}, {Audiences: []string{"a", "b"}}, {Audiences: []string{"b"}}, {Type: "x"}, {Type: "y"}, {MaxAge: 1}, {MaxAge: 2}, {MaxLifetime: 1}, {MaxLifetime: 2}, {RequireExpiry: true}, {RequireExpiry: true, MaxLifetime: 2}}
 	type token struct {
 		aud, typ  string
-		age, life time.Duration // 0: no iat, no exp
+		age, life time.Duration // 0 means no iat, no exp
 	}
 	passes := func(r keys.Rules, k token) bool {
 		return (len(r.Audiences) == 0 || slices.Contains(r.Audiences, k.aud)) && (r.Type == "" || r.Type == k.typ) &&

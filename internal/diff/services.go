@@ -6,9 +6,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// services compares the methods of all services. Pairs are those of two services
-// that are one, and then, among the methods left of all services, what has moved
-// from one into another with its name and messages.
+// services compares the methods of all services. It pairs those of matching services
+// first, and then, among the remaining methods of all services, those that moved with
+// their name and messages.
 func (p *pass) services() {
 	services := matchServices(p.from.Services, p.to.Services)
 	var left matched[*policy.Method]
@@ -43,7 +43,7 @@ func (p *pass) services() {
 		p.renamed(m[0], m[1])
 		p.method(m[0], m[1])
 	}
-	// former may be elsewhere: also what is paired, but not by name and messages.
+	// former may be elsewhere: includes pairs that do not match by name and messages.
 	former, pairs := slices.Clone(moved.gone), append(left.pairs, moved.pairs...)
 	for _, m := range pairs {
 		if !same(m[0], m[1]) {
@@ -58,9 +58,9 @@ func (p *pass) services() {
 	}
 }
 
-// others returns the methods besides m[0] that m[1] may be now. Where m[0] has
-// its name and messages there are none, unless both are open: two services may
-// have become one, or m[0] is gone and a guarded method has taken its place.
+// others returns the methods, other than m[0], that m[1] may have been before. If m[0]
+// has the same name and messages there are none, unless both are open: two services may
+// have been merged, or m[0] was removed and a protected method has taken its place.
 func (p *pass) others(m [2]*policy.Method, former, gone []*policy.Method) (list []*policy.Method) {
 	switch {
 	case !same(m[0], m[1]):
@@ -76,32 +76,32 @@ func (p *pass) others(m [2]*policy.Method, former, gone []*policy.Method) (list 
 	return slices.DeleteFunc(slices.Clone(list), func(g *policy.Method) bool { return g == m[0] })
 }
 
-// stays reports whether the later version has a method of m's full name.
+// stays reports whether the later version has a method with m's full name.
 func (p *pass) stays(m *policy.Method) bool {
 	return slices.ContainsFunc(p.to.Services, func(s *policy.Service) bool {
 		return slices.ContainsFunc(s.Methods, func(o *policy.Method) bool { return o.Name() == m.Name() })
 	})
 }
 
-// same reports whether two methods have one name and messages of one name.
+// same reports whether two methods have the same name and message names.
 func same(a, b *policy.Method) bool {
 	return signature(a) == signature(b)
 }
 
 func signature(m *policy.Method) string { return string(m.Desc.Name()) + " " + messagesOf(m) }
 
-// surroundings is what is known of the service of a method that is new.
+// surroundings describes the service of a new method.
 type surroundings struct {
-	guarded  bool // other methods of it are guarded
-	replaces bool // it may stand for a service that is gone and was guarded
+	guarded  bool // has other protected methods
+	replaces bool // may replace a removed service that was protected
 }
 
 func guarded(s *policy.Service) bool {
 	return s.Own.ValidatesBearer() || slices.ContainsFunc(s.Methods, (*policy.Method).Guarded)
 }
 
-// predecessor returns a method of gone that m may be now, by its name or its
-// messages, and that required something which m does not; nil if there is none.
+// predecessor returns a method of gone that m may have been, by its name or its messages,
+// and that required something that m does not; or nil.
 func (p *pass) predecessor(m *policy.Method, gone []*policy.Method) *policy.Method {
 	for _, g := range gone {
 		if !g.Guarded() || g.Desc.Name() != m.Desc.Name() && messagesOf(g) != messagesOf(m) {
@@ -114,13 +114,13 @@ func (p *pass) predecessor(m *policy.Method, gone []*policy.Method) *policy.Meth
 	return nil
 }
 
-// trial is what two methods are compared by.
+// trial is a pair of methods to compare.
 type trial struct {
 	from, to                                 *policy.Rules
 	fromInput, toInput, fromOutput, toOutput *policy.Message
 }
 
-// requiresLess reports whether t lets something through that f refuses, or may.
+// requiresLess reports whether t accepts something that f refuses, or may.
 func (p *pass) requiresLess(f, t *policy.Method) bool {
 	key := trial{f.Effective(), t.Effective(), f.Input, t.Input, f.Output, t.Output}
 	less, known := p.trials[key]
@@ -133,7 +133,7 @@ func (p *pass) requiresLess(f, t *policy.Method) bool {
 	return less
 }
 
-// replaced adds that m may be what g was; g may be nil.
+// replaced adds that m may have been g; g may be nil.
 func (p *pass) replaced(m, g *policy.Method) {
 	if g != nil {
 		from, to := p.from.method(g), p.to.method(m)
@@ -141,8 +141,7 @@ func (p *pass) replaced(m, g *policy.Method) {
 	}
 }
 
-// twins returns the guarded methods of the earlier version with the name and the
-// messages of m.
+// twins returns the protected methods of the earlier version with m's name and messages.
 func (p *pass) twins(m *policy.Method) []*policy.Method {
 	if p.guards == nil {
 		p.guards = map[string][]*policy.Method{}
@@ -157,7 +156,7 @@ func (p *pass) twins(m *policy.Method) []*policy.Method {
 	return p.guards[signature(m)]
 }
 
-// added is about a method that is new, which may be what g was.
+// added reports a new method, which may have been g.
 func (p *pass) added(m *policy.Method, in surroundings, g *policy.Method) {
 	l := loss{kind: "open-method-added", to: p.to.method(m), new: "validates nothing"}
 	switch {
@@ -180,7 +179,7 @@ func (p *pass) added(m *policy.Method, in surroundings, g *policy.Method) {
 	p.add(l)
 }
 
-// renamed adds that a method has another name, or another service.
+// renamed adds that a method has another name or service.
 func (p *pass) renamed(f, t *policy.Method) {
 	from, to := p.from.method(f), p.to.method(t)
 	p.add(loss{kind: "method-renamed", from: from, to: to, what: from.subject, old: from.subject, new: to.subject})

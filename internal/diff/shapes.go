@@ -10,14 +10,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// shapes compares types by what their values look like in JSON and on the wire:
-// names of types do not matter, and fields that one of them lacks do not either,
-// since a claim with an unknown member fits no message. It holds the pairs of
-// messages that are being compared.
+// shapes compares types by the form of their values in JSON and on the wire. Type names
+// do not matter, nor do fields that one of them lacks, since a claim with an unknown
+// member matches no message. It holds the pairs of messages being compared.
 type shapes map[[2]protoreflect.MessageDescriptor]bool
 
-// differ returns what makes b another field than a; "" if nothing does. within
-// leaves out what the messages of the fields hold.
+// differ returns the difference between fields a and b, or "". without ignores the
+// content of their messages.
 func (s shapes) differ(a, b protoreflect.FieldDescriptor, without bool) string {
 	switch {
 	case a.Number() != b.Number():
@@ -39,7 +38,7 @@ func (s shapes) differ(a, b protoreflect.FieldDescriptor, without bool) string {
 	return ""
 }
 
-// unset is what a reader sees in a field that is not set.
+// unset returns what a reader sees in a field that is not set.
 func unset(d protoreflect.FieldDescriptor) string {
 	if value := policy.UnsetValue(d); value != "" {
 		return value
@@ -62,7 +61,7 @@ func enums(a, b protoreflect.EnumDescriptor) string {
 	return ""
 }
 
-// wellKnown are types whose JSON depends on their name.
+// wellKnown reports whether the JSON form of a type depends on its name.
 func wellKnown(m protoreflect.MessageDescriptor) bool {
 	return strings.HasPrefix(string(m.FullName()), "google.protobuf.")
 }

@@ -9,16 +9,16 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// side is one version, with what several comparisons ask of it.
+// side is one version, with facts for several comparisons.
 type side struct {
 	*policy.Policy
 	around map[*policy.Message][]*policy.Message // those that nest it as a token (A49)
-	// live are the messages whose fields are compared with some token: those with
-	// a token, or that nest some (A52), and all that give these their claims.
+	// live are the messages whose fields are compared with a token: those with a token or
+	// with nested ones (A52), and all that give these their claims.
 	live   policy.Set
 	reach  policy.Reach
 	flat   policy.Flattener
-	handed map[string]policy.Set // by hands
+	handed map[string]policy.Set // cache of hands
 }
 
 func newSide(p *policy.Policy) *side {
@@ -38,21 +38,21 @@ func newSide(p *policy.Policy) *side {
 	return s
 }
 
-// onlyValidated reports whether methods use m, and none of them to sign it: what it
-// says about signing has no effect then. What no method uses, commands may sign.
+// onlyValidated reports whether methods use m, but none of them signs it: its options for
+// signing then have no effect. A message that no method uses may be signed by commands.
 func (s *side) onlyValidated(m *policy.Message) bool {
 	return s.reach.Validated[m] && !s.reach.Signed[m]
 }
 
-// inherits reports whether the token of m has to have the claims of a message
-// around it (A52).
+// inherits reports whether the token of m must have the claims of a surrounding message
+// (A52).
 func (s *side) inherits(m *policy.Message) bool {
 	t := m.TokenField()
 	return t != nil && t.IncludeParentClaims && len(s.around[m]) > 0
 }
 
-// hands returns the messages whose tokens have to have a claim because a message
-// around makes it, or one around that, as long as those inherit too (A52).
+// hands returns the messages whose tokens must have a claim because a surrounding message
+// sets it, directly or through others that inherit too (A52).
 func (s *side) hands(claim string) policy.Set {
 	if known := s.handed[claim]; known != nil {
 		return known
@@ -78,8 +78,8 @@ func (s *side) hands(claim string) policy.Set {
 	return found
 }
 
-// decides returns the claims that m itself settles, so that they are not compared
-// with those of a message around it: 1 where its fields are set, 2 always (A61).
+// decides returns the claims that m itself sets, which are not compared with those of a
+// surrounding message: 1 if its fields are set, 2 always (A61).
 func (s *side) decides(m *policy.Message) map[string]int {
 	claims := map[string]int{}
 	for _, c := range s.flat.Of(m).List {
@@ -93,7 +93,7 @@ func (s *side) decides(m *policy.Message) map[string]int {
 	return claims
 }
 
-// Places of what is annotated.
+// Positions of annotated elements.
 
 func (s *side) service(x *policy.Service) place {
 	p := place{subject: string(x.Desc.FullName()), stands: x.At}
@@ -122,7 +122,8 @@ func (s *side) message(m *policy.Message) place {
 	return p
 }
 
-// field is the place of a field of m, annotated or not; of m itself if it is nil.
+// field returns the position of a field of m, annotated or not, or of m itself if fd is
+// nil.
 func (s *side) field(m *policy.Message, fd protoreflect.FieldDescriptor) place {
 	if fd == nil {
 		return place{stands: m.At}
@@ -134,7 +135,7 @@ func (s *side) field(m *policy.Message, fd protoreflect.FieldDescriptor) place {
 	return p
 }
 
-// annotated returns the annotation of a field of m; nil if it has none.
+// annotated returns the annotation of a field of m, or nil.
 func annotated(m *policy.Message, fd protoreflect.FieldDescriptor) *policy.Field {
 	for _, f := range m.Fields {
 		if f.Desc == fd {

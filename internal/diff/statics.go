@@ -11,7 +11,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// issuers compares the issuers that a token may have. None means any (A32, A50).
+// issuers compares the accepted issuers. None means any (A32, A50).
 func (p *pass) issuers(from, to place, old, new []policy.Text) {
 	if len(old) == 0 {
 		return
@@ -45,8 +45,8 @@ func join(list []string, none string) string {
 	return strings.Join(list, ", ")
 }
 
-// atom is the least thing that static claims require of one claim: a value that
-// it holds, or a pattern that it, or an element of it, matches (A70, A71).
+// atom is the smallest requirement for a claim: a value that it must hold, or a pattern
+// that it, or one of its elements, must match (A70, A71).
 type atom policy.Term
 
 func (a atom) String() string {
@@ -56,7 +56,7 @@ func (a atom) String() string {
 	return fmt.Sprintf("%q", a.Value)
 }
 
-// atoms returns what is required of each claim; of says it by the claim's name.
+// atoms returns what is required of each claim; of has it by the claim's name.
 func atoms(list []policy.StaticClaim) (claims []policy.RequiredClaim, of map[string][]atom) {
 	claims, of = policy.RequiredClaims(list), map[string][]atom{}
 	for _, r := range claims {
@@ -69,8 +69,8 @@ func atoms(list []policy.StaticClaim) (claims []policy.RequiredClaim, of map[str
 
 func (a atom) same(b atom) bool { return a.Pattern == b.Pattern && a.Value == b.Value }
 
-// expression returns a pattern of all that satisfies a; with a variable in a
-// value, of more than that.
+// expression returns a pattern for everything that satisfies a; with a variable in a
+// value, for more.
 func (a atom) expression() string {
 	if a.Pattern {
 		return a.Value
@@ -88,8 +88,8 @@ func (a atom) expression() string {
 	}
 }
 
-// implies reports whether what satisfies a satisfies b, and if not, gives a JSON
-// value that does not, where one is known.
+// implies reports whether what satisfies a also satisfies b, and otherwise returns a JSON
+// value that does not, if one is known.
 func (a atom) implies(b atom, ask *oracle) (verdict, string) {
 	if a.same(b) {
 		return holds, ""
@@ -97,16 +97,16 @@ func (a atom) implies(b atom, ask *oracle) (verdict, string) {
 	example := func(text string) string { return string(strictjson.Quote(text)) }
 	switch {
 	case !a.Pattern && variable(a.Value) && !b.Pattern, !b.Pattern && variable(b.Value):
-		return fails, "" // as the two are written
+		return fails, "" // as they are written
 	case !a.Pattern && !b.Pattern:
 		return fails, example(a.Value)
 	}
 	answer, witness := ask.included(a.expression(), b.expression())
 	switch {
 	case answer == holds && !b.Pattern && scalar(b.Value):
-		return fails, b.Value // as a number or boolean it matches a, and is not a string (A70, A71)
+		return fails, b.Value // as a number or boolean it matches a, but is not a string (A70, A71)
 	case answer == fails && !a.Pattern && variable(a.Value):
-		return untold, "" // the variable may stand for something else
+		return untold, "" // the variable may have another value
 	case answer == fails:
 		return fails, example(witness)
 	}
@@ -119,9 +119,9 @@ func scalar(text string) bool {
 	return err == nil && len(list) == 1 && strings.TrimSpace(text) == text && strings.Contains("0tf", string(list[0].Kind()))
 }
 
-// implied reports whether a claim that satisfies every atom of list satisfies b.
-// That is so if, and only if, one of them implies it: an array with one element
-// that fails b for each satisfies them all. The example is such a claim.
+// implied reports whether a claim that satisfies every atom of list satisfies b. That is
+// so exactly if one of them implies it: otherwise an array with, for each atom, an
+// element that satisfies it but not b, is a counterexample, which implied returns.
 func implied(list []atom, b atom, ask *oracle) (verdict, string) {
 	answer := fails
 	var examples []string
@@ -139,7 +139,7 @@ func implied(list []atom, b atom, ask *oracle) (verdict, string) {
 		examples = append(examples, example)
 	}
 	switch {
-	case answer == partly: // it fails, but there is no example
+	case answer == partly: // false, but without an example
 		return fails, ""
 	case answer == fails && len(examples) == 1:
 		return fails, examples[0]
@@ -210,7 +210,7 @@ func (p *pass) atomLost(l loss, claim string, a atom, asked, asks []atom, answer
 	p.add(l)
 }
 
-// replaces sets what l is about to a pattern, or several, in the place of others.
+// replaces sets l to one pattern, or several, replacing others.
 func (l *loss) replaces(claim, old, new string) {
 	arrow := func(a, b string) string { return claim + ": " + a + " → " + b }
 	l.what, l.back, l.shown, l.backShown = arrow(old, new), arrow(new, old), "", ""

@@ -29,7 +29,7 @@ func of(tb testing.TB, before, after string) []Change {
 	return compare(tb, policytest.Load(tb, before), policytest.Load(tb, after))
 }
 
-// textOf prints changes, with the folders taken off the files.
+// textOf formats changes, without the folders of the files.
 func textOf(tb testing.TB, changes []Change) string {
 	tb.Helper()
 	found := Findings(changes, func(at descset.Position) string {
@@ -46,8 +46,8 @@ func textOf(tb testing.TB, changes []Change) string {
 	return b.String()
 }
 
-// wants fails unless these are the changes: "direction kind subject", with a
-// part of the message behind a colon.
+// wants fails unless these are the changes: "direction kind subject", optionally followed
+// by a colon and a part of the message.
 func wants(tb testing.TB, changes []Change, want ...string) {
 	tb.Helper()
 	ok := len(changes) == len(want)

@@ -8,7 +8,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// Failing returns the changes that Fail.
+// Failing returns the changes that fail.
 func Failing(changes []Change) (fails []Change) {
 	for _, c := range changes {
 		if c.Fails() {
@@ -18,7 +18,7 @@ func Failing(changes []Change) (fails []Change) {
 	return fails
 }
 
-// Refuse returns changes as errors (policy_faulty), joined; nil for none (S79).
+// Refuse returns changes as errors (policy_faulty), joined; nil if there are none (S79).
 func Refuse(changes []Change) error {
 	var all []error
 	for _, c := range changes {
@@ -27,7 +27,7 @@ func Refuse(changes []Change) error {
 	return errors.Join(all...)
 }
 
-// Warn writes a line to log for each change, which is in force now (S79).
+// Warn logs each change, after it took effect (S79).
 func Warn(ctx context.Context, log *slog.Logger, changes []Change) {
 	for _, c := range changes {
 		log.WarnContext(ctx, "the policy became weaker", "change", c.Kind, "subject", c.Subject, "detail", c.Message, "gain", c.Gain)

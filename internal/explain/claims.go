@@ -8,18 +8,17 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// A message that is nested twice is written out twice, so a few messages could
-// make more claims than anyone has memory for. The fields of a message itself
-// are always listed; from the messages in it so many claims, in all so many, and
-// so deep.
+// A message nested twice is listed twice, so a few messages could have more claims than
+// fit into memory. A message's own fields are always listed; the claims from nested
+// messages are limited in number, in total, and in depth.
 const (
 	maxClaims = 1_000
 	maxTotal  = 100_000
 	maxDepth  = 32
 )
 
-// claims returns what the fields of m put into its token, and whether that was
-// cut short.
+// claims returns what the fields of m put into its token, and whether the list was cut
+// short.
 func (b *builder) claims(m *policy.Message) (list []Claim, cut bool) {
 	w := walker{onCycle: b.onCycle, loose: m.TokenField() == nil && !m.BearerToken, left: min(maxClaims, b.left)}
 	all := w.left
@@ -31,9 +30,9 @@ func (b *builder) claims(m *policy.Message) (list []Claim, cut bool) {
 type walker struct {
 	left    int
 	cut     bool
-	depth   int // how many messages are around the one walked now
+	depth   int // number of messages around the current one
 	onCycle func(*policy.Field) bool
-	loose   bool // there may be no token that the claims are compared with
+	loose   bool // there may be no token to compare the claims with
 }
 
 func (w *walker) walk(m *policy.Message, prefix string, via []Step) []Claim {
@@ -61,7 +60,7 @@ func (w *walker) walk(m *policy.Message, prefix string, via []Step) []Claim {
 	return list
 }
 
-// expand returns what c, the claim of f, comes to.
+// expand returns c, the claim of f, or the claims that it leads to.
 func (w *walker) expand(f *policy.Field, c Claim) []Claim {
 	if f.Claim == policy.Raw || f.Claim == policy.Descend {
 		c.Name, c.NameFrom = "", ""
@@ -93,7 +92,7 @@ func (w *walker) expand(f *policy.Field, c Claim) []Claim {
 	return below
 }
 
-// meaning says what validation does with the claim of f (A42 to A47).
+// meaning describes what validation does with the claim of f (A42 to A47).
 func (w *walker) meaning(f *policy.Field) string {
 	given := condition(f.Desc)
 	if w.loose {
@@ -119,7 +118,7 @@ func (w *walker) meaning(f *policy.Field) string {
 	return "means nothing"
 }
 
-// condition says when a field is not empty (A43).
+// condition describes when a field is not empty (A43).
 func condition(d protoreflect.FieldDescriptor) string {
 	switch {
 	case d.IsList(), d.IsMap():
@@ -130,13 +129,13 @@ func condition(d protoreflect.FieldDescriptor) string {
 		return "that is true"
 	case d.Kind() == protoreflect.StringKind, d.Kind() == protoreflect.BytesKind:
 		return "that is not empty"
-	case d.Enum() != nil && d.Enum().Values().Len() > 0: // the first is the zero of an open enum
+	case d.Enum() != nil && d.Enum().Values().Len() > 0: // the first is the zero value of an open enum
 		return "that is not " + string(d.Enum().Values().Get(0).Name())
 	}
 	return "that is not 0"
 }
 
-// misuse says why lint refuses the claim of f, as far as f alone tells.
+// misuse returns why lint refuses the claim of f, as far as f itself shows.
 func misuse(f *policy.Field) string {
 	var why string
 	d := f.Desc

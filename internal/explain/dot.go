@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// WriteDOT writes v as a graph of Graphviz, one statement a line.
+// WriteDOT writes v as a Graphviz graph, one statement per line.
 func (v *View) WriteDOT(w io.Writer) error {
 	g := v.Graph()
 	var b strings.Builder
@@ -40,8 +40,8 @@ func dotRed(red bool) string {
 	return ""
 }
 
-// dotText is lines as one quoted label. Graphviz reads escapes such as \N in it,
-// and the entities of HTML.
+// dotText returns lines as a quoted label. Graphviz interprets escapes such as \N in it,
+// and HTML entities.
 func dotText(lines ...string) string {
 	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`, `&`, `&amp;`)
 	all := make([]string, len(lines))

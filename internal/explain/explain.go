@@ -9,16 +9,16 @@ import (
 
 // Options is what is known in addition to the policy.
 type Options struct {
-	// Keys are the configured keys in their order; HaveKeys says that these are
-	// all there are, and not just unknown.
+	// Keys are the configured keys in their order. HaveKeys means that these are all
+	// keys, rather than unknown.
 	Keys     []Key
 	HaveKeys bool
 }
 
-// New explains what names name: methods ("pkg.Service/Method"), services (all
-// their methods) and messages, and with them the messages that these validate,
-// sign or nest; without names all methods, and all messages with an annotation.
-// An unknown name is a usage error with the nearest name as its hint.
+// New explains the elements called names: methods ("pkg.Service/Method"), services (all
+// their methods) and messages, and the messages that these validate, sign or nest.
+// Without names it explains all methods, and all messages with an annotation. An unknown
+// name is a usage error, with a similar name as a hint.
 func New(p *policy.Policy, names []string, o Options) (*View, error) {
 	b := builder{policy: p, keys: o, uses: usesOf(p), onCycle: p.OnCycle(), needs: p.NeedsToken(), left: maxTotal, flat: policy.Flattener{Left: maxTotal}}
 	s, err := choose(p, names)
@@ -50,24 +50,24 @@ func New(p *policy.Policy, names []string, o Options) (*View, error) {
 	return v, nil
 }
 
-// builder makes the parts of a View.
+// builder builds the parts of a View.
 type builder struct {
 	policy  *policy.Policy
 	keys    Options
 	uses    map[*policy.Message][]use
 	onCycle func(*policy.Field) bool
 	needs   policy.Set       // messages that are never accepted without a token
-	left    int              // claims of messages in messages that may still be listed
-	flat    policy.Flattener // of the messages that hand claims down
+	left    int              // number of claims of nested messages that may still be listed
+	flat    policy.Flattener // of the messages whose claims are inherited
 }
 
-// use is a Use with the field that it is, nil for a method.
+// use is a Use with its field; nil for a method.
 type use struct {
 	Use
 	field *policy.Field
 }
 
-// usesOf returns who uses each message, in the order of the policy.
+// usesOf returns the uses of each message, in the order of the policy.
 func usesOf(p *policy.Policy) map[*policy.Message][]use {
 	uses := map[*policy.Message][]use{}
 	for _, s := range p.Services {
@@ -99,8 +99,8 @@ func at(p descset.Position) string { return p.String() }
 
 func full(m *policy.Message) string { return string(m.Desc.FullName()) }
 
-// textsOf returns texts of an annotation with the variables they refer to, and
-// notes on references that are not valid.
+// textsOf returns texts of an annotation with the variables that they refer to, and notes
+// on invalid references.
 func textsOf(list []policy.Text) (all []Text, notes []Note) {
 	for _, t := range list {
 		names, err := t.Variables()
@@ -129,7 +129,7 @@ func staticsOf(list []policy.StaticClaim) (all []StaticClaim, notes []Note) {
 	return all, notes
 }
 
-// cycles returns the cycles of p that a chosen message is part of.
+// cycles returns the cycles of p that include a selected message.
 func (s *selection) cycles(p *policy.Policy) []Cycle {
 	var all []Cycle
 	for _, chain := range p.Cycles() {

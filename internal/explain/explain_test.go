@@ -18,7 +18,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
-// TestNamesSelectWhatIsExplained has names choose what is explained.
+// TestNamesSelectWhatIsExplained: names select what is explained.
 func TestNamesSelectWhatIsExplained(t *testing.T) {
 	t.Parallel()
 	p := protokit.File(t, fixtures+"/nested.proto")
@@ -72,8 +72,8 @@ func TestNamesSelectWhatIsExplained(t *testing.T) {
 	}
 }
 
-// TestA20_NamesKeysThatMayValidate has the keys named that may validate a token, and the one that
-// signs it (A23).
+// TestA20_NamesKeysThatMayValidate: the keys that may validate a token are listed, and
+// the one that signs it (A23).
 func TestA20_NamesKeysThatMayValidate(t *testing.T) {
 	t.Parallel()
 	a, b, free := Key{ID: "a", Issuer: "A"}, Key{ID: "b", Issuer: "B", CanSign: true}, Key{ID: "free", CanSign: true}
@@ -81,7 +81,7 @@ func TestA20_NamesKeysThatMayValidate(t *testing.T) {
 	rows := map[string]struct {
 		keys             []Key
 		issuers          []Text
-		validate, signer string // the ids, ";" between issuers; null where not known
+		validate, signer string // the IDs, with ";" between issuers; null if unknown
 	}{
 		"any issuer":                      {[]Key{a, b, free, set}, nil, "a b free set", "b"},
 		"bound keys and sets":             {[]Key{a, b, free, set}, []Text{{Value: "A"}}, "a set", "free"},
@@ -120,8 +120,8 @@ func TestA20_NamesKeysThatMayValidate(t *testing.T) {
 	}
 }
 
-// TestA49_TokenMayBeAbsent: where a request may hold no token, the method says so,
-// and no claim of it is said to hold without one.
+// TestA49_TokenMayBeAbsent: if a request may have no token, the method says so, and no
+// claim is described as required without one.
 func TestA49_TokenMayBeAbsent(t *testing.T) {
 	t.Parallel()
 	const text = `syntax = "proto2"; package x; import "kalix/annotations.proto";
@@ -143,8 +143,8 @@ message B { optional string tok = 1 [(kalix.field).jwt = {token: true}]; optiona
 	}
 }
 
-// TestA100_CyclesAreReported has cycles told and drawn in red, and recursion through token:
-// true end without being one.
+// TestA100_CyclesAreReported: cycles are described and drawn in red, and recursion
+// through token: true ends without being one.
 func TestA100_CyclesAreReported(t *testing.T) {
 	t.Parallel()
 	v := view(t, source(t, loop), Options{})
@@ -178,7 +178,8 @@ func TestA100_CyclesAreReported(t *testing.T) {
 	}
 }
 
-// TestHugePoliciesAreBounded explains a few messages that make more claims than there is memory.
+// TestHugePoliciesAreBounded explains a few messages with more claims than fit into
+// memory.
 func TestHugePoliciesAreBounded(t *testing.T) {
 	t.Parallel()
 	for _, action := range []string{"NEST", "DESCEND"} {
@@ -198,7 +199,7 @@ func TestHugePoliciesAreBounded(t *testing.T) {
 		if !slices.ContainsFunc(first.Notes, cut) || slices.ContainsFunc(last.Notes, cut) {
 			t.Errorf("%s: cut short without a word, or a word too much: %+v, %+v", action, first.Notes, last.Notes)
 		}
-		// What is left for all is used up, and the fields of a message itself stay.
+		// The total is used up, but a message's own fields are still listed.
 		poor := builder{policy: p, uses: usesOf(p), onCycle: p.OnCycle(), left: 3, flat: policy.Flattener{Left: 3}}
 		if a, b := poor.message(p.Messages[0]), poor.message(p.Messages[18]); count(a.Claims)+count(b.Claims) > 7 || !slices.ContainsFunc(b.Notes, func(n Note) bool { return strings.Contains(n.Text, "hand down more") }) {
 			t.Errorf("%s: %d and %d claims, %+v", action, count(a.Claims), count(b.Claims), b.Notes)
@@ -217,8 +218,8 @@ func count(list []Claim) int {
 	return n
 }
 
-// TestS70_HostileTextsStayInPlace has texts that would act on a terminal, or end a statement,
-// stay within their places.
+// TestS70_HostileTextsStayInPlace: texts that a terminal would interpret, or that would
+// end a statement, have no effect.
 func TestS70_HostileTextsStayInPlace(t *testing.T) {
 	t.Parallel()
 	v := view(t, source(t, hostile), Options{HaveKeys: true, Keys: []Key{
@@ -253,7 +254,7 @@ func TestS70_HostileTextsStayInPlace(t *testing.T) {
 	}
 }
 
-// TestEachFactHasAPosition has every fact of every fixture name a place.
+// TestEachFactHasAPosition: every fact of every fixture has a position.
 func TestEachFactHasAPosition(t *testing.T) {
 	t.Parallel()
 	place := regexp.MustCompile(`\.proto:\d+:\d+$`)
@@ -289,8 +290,8 @@ func TestEachFactHasAPosition(t *testing.T) {
 	}
 }
 
-// TestTextKeepsTheWidth has lines stay within the width as far as words allow, styles asked
-// for by name only, and a failure to write told.
+// TestTextKeepsTheWidth: lines keep within the width as far as words permit, styles are
+// used by name only, and a write error is returned.
 func TestTextKeepsTheWidth(t *testing.T) {
 	t.Parallel()
 	styles := []string{StyleHeading, StylePlace, StyleGood, StyleWarn, StyleBad, StyleDim}

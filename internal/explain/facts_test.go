@@ -8,11 +8,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
-// squeeze makes one space of all space, so that a test is about words.
+// squeeze replaces all runs of space by one space, so that tests compare words.
 func squeeze(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// TestExamplesOfTheVendorsDocument says for the examples of the user's document what must be told of
-// each, and from which annotation.
+// TestExamplesOfTheVendorsDocument: what must be reported of each example of the vendor's
+// documentation, and from which annotation.
 func TestExamplesOfTheVendorsDocument(t *testing.T) {
 	rows := map[string]struct {
 		file, name string
@@ -78,8 +78,8 @@ func TestExamplesOfTheVendorsDocument(t *testing.T) {
 	}
 }
 
-// TestS46_ReportsUnprotectedMethods has methods and annotations that ask for nothing, or for
-// what nobody knows, told as that.
+// TestS46_ReportsUnprotectedMethods: methods and annotations that require nothing, or
+// something unknown, are reported as such.
 func TestS46_ReportsUnprotectedMethods(t *testing.T) {
 	t.Parallel()
 	rows := map[string]struct {
@@ -107,7 +107,7 @@ func TestS46_ReportsUnprotectedMethods(t *testing.T) {
 	}
 }
 
-// TestMessageNotes has what lint refuses told instead of passed over.
+// TestMessageNotes: what lint refuses is noted rather than ignored.
 func TestMessageNotes(t *testing.T) {
 	t.Parallel()
 	const tok = `string tok = 9 [(kalix.field).jwt = {token: true}]; `
@@ -141,7 +141,7 @@ func TestMessageNotes(t *testing.T) {
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// tok stands behind the field: where that is a token too, tok is the second.
+			// tok follows the field: if that is a token too, tok is the second.
 			text := row.field + tok
 			p := source(t, `import "google/protobuf/descriptor.proto"; extend google.protobuf.FileOptions { string ext = 50000 [(kalix.field).jwt = {claim: INCLUDE}]; }
 				service S { rpc M(R) returns (R) { option (kalix.method).jwt = {validate: MESSAGE}; } } message E { int32 n = 1; } message R { `+text+`}`)
@@ -152,7 +152,8 @@ func TestMessageNotes(t *testing.T) {
 	}
 }
 
-// TestA65_PatternClaimsAreSupplied has the claim of a pattern come from somewhere: no note.
+// TestA65_PatternClaimsAreSupplied: there is no note if the claim of a pattern comes from
+// another source.
 func TestA65_PatternClaimsAreSupplied(t *testing.T) {
 	t.Parallel()
 	rows := map[string]string{
@@ -175,8 +176,8 @@ func TestA65_PatternClaimsAreSupplied(t *testing.T) {
 	}
 }
 
-// TestA52_EachParentIsNamedOnce has each parent named once, with each of its claims once, in
-// whatever circles they lead.
+// TestA52_EachParentIsNamedOnce: each parent is listed once, with each of its claims
+// once, even with cycles.
 func TestA52_EachParentIsNamedOnce(t *testing.T) {
 	t.Parallel()
 	p := source(t, `message P {

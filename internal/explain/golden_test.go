@@ -23,7 +23,7 @@ func TestGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Chdir(fixtures) // so that positions are those of a user who works there
+	t.Chdir(fixtures) // so that positions are relative to it
 	list, err := filepath.Glob("*.proto")
 	if err != nil || len(list) < 9 {
 		t.Fatalf("%d fixtures: %v", len(list), err)

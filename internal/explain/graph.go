@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// NodeKind is the kind of a node, which gives it its shape.
+// NodeKind is the kind of a node, which determines its shape.
 type NodeKind int
 
 // The kinds of nodes.
@@ -17,27 +17,27 @@ const (
 	FieldNode
 )
 
-// Node is a node of a Graph: its first line names it, the others say more.
+// Node is a node of a Graph. Its first line names it, the others have details.
 type Node struct {
 	ID    string
 	Kind  NodeKind
 	Lines []Line
-	// Red marks a part of a cycle.
+	// Red is set for a part of a cycle.
 	Red bool
 }
 
-// Line is a line of a node's text, and the place of what it says.
+// Line is a line of a node's text, with its position.
 type Line struct {
 	Text string
-	// More is what the place is of; "" for the annotation that Text is about.
+	// More is what the position is of; "" for the annotation that Text is about.
 	More string
-	// From is the place; "" for none.
+	// From is the position, or "".
 	From string
-	// Apart says that the place, where it is written, is a line of its own.
+	// Apart puts the position on a separate line.
 	Apart bool
 }
 
-// text returns the lines of n with the places of the facts.
+// text returns the lines of n with the positions of the facts.
 func (n Node) text() []string {
 	var all []string
 	for _, l := range n.Lines {
@@ -53,7 +53,7 @@ func (n Node) text() []string {
 	return all
 }
 
-// plain makes lines of texts without places.
+// plain returns lines without positions.
 func plain(texts ...string) []Line {
 	var all []Line
 	for _, text := range texts {
@@ -62,30 +62,30 @@ func plain(texts ...string) []Line {
 	return all
 }
 
-// Group is a message with all that belongs to it.
+// Group is a message with everything that belongs to it.
 type Group struct {
 	Title string
 	Nodes []Node
 }
 
-// Edge leads from one node to another, both named by their IDs.
+// Edge connects two nodes, given by ID.
 type Edge struct {
 	From, To string
 	Label    string
-	At       string // the place of the annotation; "" for none
+	At       string // position of the annotation, or ""
 	Red      bool
 }
 
 func (e Edge) text() string { return strings.TrimSuffix(e.Label+" "+e.At, " ") }
 
-// Graph is a View as a picture: methods → messages → tokens ← claims ← fields.
-// Mermaid, DOT and the page are three spellings of it.
+// Graph is a View as a picture: methods → messages → tokens ← claims ← fields. Mermaid,
+// DOT and the page are formats of it.
 type Graph struct {
 	Nodes  []Node // outside the groups
 	Groups []Group
 	Edges  []Edge
 
-	messages map[string]string // id of a message's node, by its full name
+	messages map[string]string // ID of a message's node by full name
 	count    int
 	current  int // index of the group that within adds to
 }
@@ -139,7 +139,7 @@ func (g *Graph) edge(from, to string, red bool, label, at string) {
 	g.Edges = append(g.Edges, Edge{from, to, label, at, red})
 }
 
-// of returns the node of a message, also of one that is not explained itself.
+// of returns the node of a message, even one that is not explained itself.
 func (g *Graph) of(message string) string {
 	if g.messages[message] == "" {
 		g.messages[message] = g.outside(MessageNode, Line{Text: message})
@@ -165,7 +165,7 @@ func (g *Graph) method(m Method) {
 	}
 }
 
-// requirements are lines about what a token must say.
+// requirements returns lines about the requirements for a token.
 func requirements(issuers []Text, statics []StaticClaim) []Line {
 	var lines []Line
 	for i, t := range issuers {
@@ -191,7 +191,7 @@ func staticLine(c StaticClaim) string {
 // message adds the token and claims of m to the current group, which is m's.
 func (g *Graph) message(m Message) {
 	id := g.messages[m.Name]
-	target := id // where the claims go
+	target := id // where the claims lead
 	if m.TokenIn == InBearer {
 		target = g.within(TokenNode, false, Line{Text: "the bearer token", From: m.TokenFrom, Apart: true})
 		g.edge(id, target, false, "is checked against", "")
@@ -213,7 +213,7 @@ func (g *Graph) message(m Message) {
 	}
 }
 
-// sources adds what a token's claims come from, other than its message's fields.
+// sources adds the sources of a token's claims other than its message's fields.
 func (g *Graph) sources(t Token, token string) {
 	for _, c := range t.StaticClaims {
 		g.edge(g.within(ClaimNode, false, Line{Text: staticLine(c), From: c.From, Apart: true}), token, false, "static", "")

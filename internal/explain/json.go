@@ -8,9 +8,8 @@ import (
 	"unicode/utf16"
 )
 
-// JSON returns v as indented JSON, with a line break at its end; View is its
-// schema. What a terminal would act on is escaped, which JSON reads the same
-// (S70).
+// JSON returns v as indented JSON with a final newline; View is its schema. Characters
+// that a terminal would interpret are escaped, which does not change the JSON (S70).
 func (v *View) JSON() ([]byte, error) {
 	var text, out bytes.Buffer
 	enc := json.NewEncoder(&text)

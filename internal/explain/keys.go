@@ -1,8 +1,8 @@
 package explain
 
-// validating returns which keys may validate a token: for each allowed issuer
-// those of A20, or one choice for all where any issuer is allowed. By key id and
-// algorithm one of them is picked then (A21, A22).
+// validating returns which keys may validate a token: for each accepted issuer those of
+// A20, or one choice for all if any issuer is accepted. Key ID and algorithm then select
+// one of them (A21, A22).
 func (o Options) validating(issuers []Text) []KeyChoice {
 	if len(issuers) == 0 {
 		c := KeyChoice{Rule: "those of the token's issuer, else those without an issuer"}
@@ -46,7 +46,7 @@ func (o Options) validatingFor(issuer Text) KeyChoice {
 	return c
 }
 
-// signing returns which key signs a token whose issuer option is issuers (A23).
+// signing returns the key that signs a token whose issuer option is issuers (A23).
 func (o Options) signing(issuers []Text) KeyChoice {
 	c := KeyChoice{Rule: "the first that can sign"}
 	var unresolved bool

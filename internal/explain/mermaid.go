@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// WriteMermaid writes v as a flowchart of Mermaid, one statement a line. By
-// itself Mermaid draws at most 500 edges and 50,000 characters: of a larger
-// policy, explain a part.
+// WriteMermaid writes v as a Mermaid flowchart, one statement per line. By default
+// Mermaid draws at most 500 edges and 50,000 characters: explain a part of a larger
+// policy.
 func (v *View) WriteMermaid(w io.Writer) error {
 	g := v.Graph()
 	var b strings.Builder
@@ -52,9 +52,9 @@ func (v *View) WriteMermaid(w io.Writer) error {
 	return err
 }
 
-// mermaidText is lines as one quoted text. Mermaid has no escapes in quotes, but
-// entities: every character that could mean something to it, to Markdown or to
-// HTML becomes one.
+// mermaidText returns lines as a quoted text. Mermaid's quotes have no escapes, but
+// entities: every character that could mean something to it, to Markdown or to HTML
+// becomes one.
 func mermaidText(lines ...string) string {
 	var b strings.Builder
 	b.WriteString(`"`)
@@ -65,7 +65,7 @@ func mermaidText(lines ...string) string {
 		for at, r := range visible(line) {
 			letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 			switch {
-			case letter, at > 0 && (r >= '0' && r <= '9' || strings.ContainsRune(" ./,()=", r)): // "1. x" would begin a list
+			case letter, at > 0 && (r >= '0' && r <= '9' || strings.ContainsRune(" ./,()=", r)): // "1. x" would start a list
 				b.WriteRune(r)
 			default:
 				fmt.Fprintf(&b, "#%d;", r)

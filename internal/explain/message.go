@@ -35,7 +35,7 @@ func (b *builder) message(m *policy.Message) Message {
 	return v
 }
 
-// field adds the nested tokens of f, and notes what no walk makes sense of.
+// field adds the nested tokens of f, and notes options that have no meaning there.
 func (b *builder) field(m *policy.Message, f *policy.Field, v *Message) {
 	name := string(f.Desc.Name())
 	note := func(p string, format string, args ...any) {
@@ -63,7 +63,7 @@ func (b *builder) token(f *policy.Field, claims []Claim, cut bool, notes []Note)
 	statics, badStatics := staticsOf(f.StaticClaims)
 	bearer, _ := textsOf(f.BearerClaims)
 	for i := range bearer {
-		bearer[i].Environment = nil // a name, in which nothing is replaced
+		bearer[i].Environment = nil // a name, in which variables are not replaced
 	}
 	t := &Token{
 		Field: string(f.Desc.Name()), Type: policy.TypeName(f.Desc), Annotation: f.Option, From: at(f.TokenAt), Issuers: issuers,
@@ -89,7 +89,7 @@ func (b *builder) token(f *policy.Field, claims []Claim, cut bool, notes []Note)
 	return t, notes
 }
 
-// expiryRule is A62 in words.
+// expiryRule describes A62.
 func expiryRule(seconds int64) string {
 	switch {
 	case seconds > 0:
@@ -102,9 +102,9 @@ func expiryRule(seconds int64) string {
 	return fmt.Sprintf("%d s means nothing; lint refuses it", seconds)
 }
 
-// parents returns the messages that hand claims down to the token of m: those
-// that nest it, and on as long as their own tokens take theirs (A52). Each is
-// asked once, so recursion through token: true ends.
+// parents returns the messages whose claims the token of m inherits: those that nest it,
+// and further ones as long as their own tokens inherit too (A52). Each is visited once,
+// so recursion through token: true ends.
 func (b *builder) parents(m *policy.Message) (all []Parent, cut bool) {
 	seen := map[*policy.Message]bool{m: true}
 	for todo := []*policy.Message{m}; len(todo) > 0; todo = todo[1:] {
@@ -130,8 +130,8 @@ func (b *builder) parents(m *policy.Message) (all []Parent, cut bool) {
 	return all, cut
 }
 
-// supplied returns a function that reports whether signing may put a claim of
-// this name into the token in f, whose View t is.
+// supplied returns a function that reports whether signing may add a claim of this name
+// to the token in f, described by t.
 func supplied(f *policy.Field, t *Token, claims []Claim) func(name string) bool {
 	decided := f.Decides()
 	return func(name string) bool {

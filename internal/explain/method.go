@@ -41,7 +41,7 @@ func (b *builder) method(m *policy.Method) Method {
 	return v
 }
 
-// bearer returns what r requires of the bearer token; nil if it requires none.
+// bearer returns the requirements of r for the bearer token, or nil.
 func (b *builder) bearer(r *policy.Rules, notes []Note) (*Bearer, []Note) {
 	if !r.ValidatesBearer() {
 		for _, t := range r.Issuers {
@@ -60,8 +60,8 @@ func (b *builder) bearer(r *policy.Rules, notes []Note) (*Bearer, []Note) {
 	}, append(append(notes, bad...), worse...)
 }
 
-// doubtful notes what lint refuses and what would else read as if it worked. A
-// method with an unknown mode is not called open: it never runs (S46).
+// doubtful notes what lint refuses and what would otherwise look as if it worked. A
+// method with an unknown mode is not called open, since it is never enforced (S46).
 func (b *builder) doubtful(m *policy.Method, r *policy.Rules, v *Method) {
 	note := func(p policy.ModeAt, format string, args ...any) {
 		v.Notes = append(v.Notes, Note{fmt.Sprintf(format, args...) + "; lint refuses it", at(p.At)})
@@ -90,7 +90,7 @@ func (b *builder) doubtful(m *policy.Method, r *policy.Rules, v *Method) {
 	}
 }
 
-// signable reports whether m has a field to put a token into, or messages that may.
+// signable reports whether m has a token field, or messages that may have one.
 func signable(m *policy.Message) bool {
 	return slices.ContainsFunc(m.Fields, func(f *policy.Field) bool { return f.HoldsToken() || f.NestsTokens() })
 }

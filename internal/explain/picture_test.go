@@ -16,8 +16,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
-// loop has a cycle of two messages, one of a message with itself, and one that
-// is none: recursion through token: true (A100).
+// loop has a cycle of two messages, one of a message with itself, and recursion through
+// token: true, which is not a cycle (A100).
 const loop = `
 service S { rpc M(A) returns (A) { option (kalix.method).jwt = {validate: MESSAGE sign: MESSAGE}; } }
 message A {
@@ -33,8 +33,8 @@ message B {
 }
 `
 
-// hostile has every text that an annotation can hold, filled with what each
-// format ends its texts with.
+// hostile has text in every place of an annotation, with the characters that end texts in
+// each format.
 const hostile = `
 service S {
   option (kalix.service).jwt = {
@@ -61,13 +61,13 @@ message R {
 message R2 { string style = 1 [(kalix.field).jwt = {claim: INCLUDE name: "` + "`**x**`" + `"}]; }
 `
 
-// charts are the policies whose pictures the real programs must read.
+// charts are policies whose pictures the real programs must read.
 func charts(tb testing.TB) map[string]*View {
 	all := map[string]*View{
 		"loop":    view(tb, source(tb, loop), Options{}),
 		"hostile": view(tb, source(tb, hostile), configured),
 		"empty":   {},
-		"missing": view(tb, source(tb, loop), Options{}, "x.B"), // its cycles lead to A, which was not asked for
+		"missing": view(tb, source(tb, loop), Options{}, "x.B"), // its cycles lead to A, which was not selected
 	}
 	list, err := filepath.Glob(fixtures + "/*.proto")
 	if err != nil || len(list) == 0 {
@@ -79,8 +79,8 @@ func charts(tb testing.TB) map[string]*View {
 	return all
 }
 
-// want returns what a picture of g must show: the text of each node, and of each
-// edge from it to where, behind "red " if it is.
+// want returns what a picture of g must show: the text of each node, and each edge as
+// from and to, with the prefix "red " if it is red.
 func want(g *Graph) (nodes map[string]string, edges []string) {
 	nodes = map[string]string{}
 	put := func(list []Node) {
@@ -102,8 +102,7 @@ func want(g *Graph) (nodes map[string]string, edges []string) {
 	return nodes, edges
 }
 
-// TestMermaidDrawsTheGraph has the real Mermaid read each flowchart, and compares what it
-// understood with what was meant.
+// TestMermaidDrawsTheGraph: the real Mermaid parses each flowchart as intended.
 func TestMermaidDrawsTheGraph(t *testing.T) {
 	t.Parallel()
 	type understood struct {
@@ -156,8 +155,7 @@ func TestMermaidDrawsTheGraph(t *testing.T) {
 	}
 }
 
-// TestGraphvizDrawsTheGraph has the real Graphviz draw each graph, and compares the texts in the
-// drawing with what was meant.
+// TestGraphvizDrawsTheGraph: the real Graphviz draws each graph with the intended texts.
 func TestGraphvizDrawsTheGraph(t *testing.T) {
 	t.Parallel()
 	for name, v := range charts(t) {
@@ -178,8 +176,8 @@ func TestGraphvizDrawsTheGraph(t *testing.T) {
 	}
 }
 
-// drawn reads a drawing of Graphviz: a <g> with class and id for each node and
-// edge, in it a <title> with the id, or n1->n2, and a <text> for each line.
+// drawn parses a drawing of Graphviz: a <g> with class and ID for each node and edge, in
+// it a <title> with the ID, or n1->n2, and a <text> for each line.
 func drawn(t *testing.T, svg []byte) (nodes map[string]string, edges []string) {
 	t.Helper()
 	type g struct {
@@ -255,7 +253,7 @@ func sameEdges(t *testing.T, name string, got, want []string) {
 	}
 }
 
-// TestMermaidText has no text mean anything to Mermaid, to Markdown or to HTML.
+// TestMermaidText: no text has a meaning to Mermaid, Markdown or HTML.
 func TestMermaidText(t *testing.T) {
 	t.Parallel()
 	rows := map[string]struct{ text, want string }{
@@ -278,7 +276,7 @@ func TestMermaidText(t *testing.T) {
 	}
 }
 
-// TestCycleEdges has a field that is part of two cycles drawn once.
+// TestCycleEdges: a field in two cycles is drawn once.
 func TestCycleEdges(t *testing.T) {
 	t.Parallel()
 	v := view(t, source(t, `

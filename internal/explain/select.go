@@ -11,7 +11,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
-// selection is what a View is about.
+// selection is what a View includes.
 type selection struct {
 	all      bool
 	methods  map[*policy.Method]bool
@@ -65,7 +65,7 @@ func (s *selection) method(m *policy.Method) {
 	}
 }
 
-// message chooses m and, through nested tokens, what it leads to.
+// message selects m and, through nested tokens, what it leads to.
 func (s *selection) message(m *policy.Message) {
 	for m := range policy.Spread([]*policy.Message{m}, (*policy.Field).NestsTokens) {
 		s.messages[m] = true
@@ -83,7 +83,7 @@ func unknownName(p *policy.Policy, name string) error {
 	return err.WithHint("names are written in full: pkg.Service/Method, pkg.Service or pkg.Message")
 }
 
-// nearest returns the name that was probably meant; "" if there is none.
+// nearest returns the name that was probably meant, or "".
 func nearest(p *policy.Policy, name string) string {
 	var names []string
 	for _, s := range p.Services {

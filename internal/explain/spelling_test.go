@@ -12,18 +12,18 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
-// vendorsSpelling is an option as the vendor spells it: (kalix.field).jwt.
+// vendorsSpelling matches an option in the vendor's spelling: (kalix.field).jwt.
 var vendorsSpelling = regexp.MustCompile(`\((kalix)\.(field|message|method|service)\)\.jwt`)
 
-// respelled returns text with the names of package jwtctl.v1. They have as many
-// letters, so all stays in its place.
+// respelled returns text with the names of package jwtctl.v1, which have the same length,
+// so that positions do not change.
 func respelled(text string) string {
 	text = strings.ReplaceAll(text, `"kalix/annotations.proto"`, `"jwtctl/v1/annotations.proto"`)
 	return vendorsSpelling.ReplaceAllString(text, `(jwtctl.v1.$2)`)
 }
 
-// TestA111_SpellingsAreOne: the sample policies mean the same in both spellings,
-// down to the bytes of what explain says, and lint finds the same.
+// TestA111_SpellingsAreOne: the sample policies mean the same in both spellings: explain
+// has the same bytes, and lint the same findings.
 func TestA111_SpellingsAreOne(t *testing.T) {
 	compared := 0
 	for _, file := range []string{"bearer", "claim", "message", "nested", "service", "static_claim", "token"} {

@@ -11,26 +11,26 @@ import (
 
 // Styles for Paint.
 const (
-	StyleHeading = "heading" // METHOD, MESSAGE and what they are about
+	StyleHeading = "heading" // METHOD, MESSAGE and their names
 	StylePlace   = "place"   // where a fact is from
-	StyleGood    = "good"    // a check that is made
+	StyleGood    = "good"    // a check
 	StyleWarn    = "warn"    // nothing is required
-	StyleBad     = "bad"     // a cycle, or what else lint refuses
-	StyleDim     = "dim"     // what a fact means
+	StyleBad     = "bad"     // a cycle, or something else that lint refuses
+	StyleDim     = "dim"     // the meaning of a fact
 )
 
-// TextOptions says how text is written.
+// TextOptions configure how text is written.
 type TextOptions struct {
-	// Escape makes text from outside fit for a terminal (S70); without one,
-	// characters that are not printable are written as \uXXXX.
+	// Escape makes external text safe for a terminal (S70); by default, characters that
+	// are not printable are written as \uXXXX.
 	Escape func(string) string
-	// Paint styles a piece of text; without one nothing is styled.
+	// Paint styles a piece of text; by default nothing is styled.
 	Paint func(style, text string) string
-	// Width is the columns to keep within as far as words allow; 0 means 80.
+	// Width is the number of columns to keep within, as far as words permit; 0 means 80.
 	Width int
 }
 
-// WriteText writes v for people.
+// WriteText writes v as text.
 func (v *View) WriteText(w io.Writer, o TextOptions) error {
 	if o.Escape == nil {
 		o.Escape = visible
@@ -47,21 +47,21 @@ func (v *View) WriteText(w io.Writer, o TextOptions) error {
 	return err
 }
 
-// row is a Row in its place.
+// row is a positioned Row.
 type row struct {
 	indent             int
 	label, text, place string
 	style              string
 }
 
-// textWriter writes sections, whose rows it aligns.
+// textWriter writes sections, aligning their rows.
 type textWriter struct {
 	o    TextOptions
 	out  strings.Builder
 	rows []row
 }
 
-const labelWidth = 12 // with the indent and the gap
+const labelWidth = 12 // including indent and gap
 
 func (t *textWriter) section(s Section) {
 	t.rows = []row{{label: s.Kind, text: s.Name, place: s.At, style: StyleHeading}}
@@ -78,8 +78,8 @@ func (t *textWriter) section(s Section) {
 	t.flush()
 }
 
-// flush writes the rows of the section: labels in a column, texts, and the
-// places in a column as far left as the texts allow.
+// flush writes the rows of the section: labels in a column, texts, and the positions in a
+// column as far left as the texts permit.
 func (t *textWriter) flush() {
 	if t.out.Len() > 0 {
 		t.out.WriteString("\n")
@@ -88,7 +88,7 @@ func (t *textWriter) flush() {
 	for _, r := range t.rows {
 		place = max(place, width(r.place))
 	}
-	column := 0 // of the places
+	column := 0 // of the positions
 	for _, r := range t.rows {
 		if r.place != "" {
 			column = max(column, min(r.start()+width(r.text), t.o.Width-place-2))
@@ -100,7 +100,7 @@ func (t *textWriter) flush() {
 	}
 }
 
-// start is the column of the row's text.
+// start returns the column of the row's text.
 func (r row) start() int {
 	if r.label == "" {
 		return r.indent
@@ -108,7 +108,7 @@ func (r row) start() int {
 	return max(labelWidth, r.indent+len(r.label)+2)
 }
 
-// row writes r: a text too long for its column goes on below.
+// row writes r: a text too long for its column continues below.
 func (t *textWriter) row(r row, column int) {
 	limit := t.o.Width - r.start()
 	if r.place != "" {
@@ -135,7 +135,7 @@ func (t *textWriter) row(r row, column int) {
 
 func width(text string) int { return utf8.RuneCountInString(text) }
 
-// wrap breaks text at spaces into lines of so many characters, if words allow.
+// wrap breaks text at spaces into lines of at most limit characters, if words permit.
 func wrap(text string, limit int) []string {
 	var lines []string
 	line := ""
@@ -152,7 +152,7 @@ func wrap(text string, limit int) []string {
 	return append(lines, line)
 }
 
-// visible writes what is not printable as \uXXXX.
+// visible escapes what is not printable as \uXXXX.
 func visible(text string) string {
 	var b strings.Builder
 	for _, r := range text {

@@ -15,33 +15,32 @@ const (
 	NotesSection   = "NOTES"
 )
 
-// Section is a part of a View in words: a heading and its facts.
+// Section is a part of a View in words: a heading and facts.
 type Section struct {
 	Kind string
-	// Name is what the section is about: a method or message by its full name.
+	// Name is the full name of the method or message.
 	Name string
 	At   string
 	Rows []Row
 }
 
-// Row is one fact: what it is about, what it says, and where it is from.
+// Row is a fact: what it is about, its text, and its position.
 type Row struct {
-	// Depth is 0 for a row in the column of labels; others are that many steps
-	// to the right.
+	// Depth is 0 for a row with a label, and the indentation of others.
 	Depth int
 	// Label is what the fact is about; "" continues the row above.
 	Label string
 	Text  string
-	// Place is the annotation; "" for none.
+	// Place is the position of the annotation, or "".
 	Place string
-	// Style is one of the constants Style…, or "".
+	// Style is one of the Style constants, or "".
 	Style string
-	// Kind and Name are the section that Text names, "" for none.
+	// Kind and Name are the section that Text names, or "".
 	Kind, Name string
 }
 
-// Sections returns v in words. escape makes text from outside fit to be shown
-// (S70); line breaks and tabs are escaped as well.
+// Sections returns v in words. escape makes external text safe to show (S70); it must
+// escape line breaks and tabs too.
 func (v *View) Sections(escape func(string) string) []Section {
 	t := &writer{escape: escape, breaks: strings.NewReplacer("\n", `\u000a`, "\t", `\u0009`)}
 	t.allKeys(v.Keys)
@@ -61,21 +60,20 @@ func (v *View) Sections(escape func(string) string) []Section {
 	return t.sections
 }
 
-// writer gathers sections.
+// writer collects sections.
 type writer struct {
 	escape   func(string) string
 	breaks   *strings.Replacer
 	sections []Section
 }
 
-// clean is text from outside on one line: a line break in it must not look
-// like one of ours.
+// clean returns external text on one line, so that its line breaks cannot look like ours.
 func (t *writer) clean(text string) string {
 	return t.breaks.Replace(t.escape(text))
 }
 
-// name is text from outside in the place of a name: in quotes, unless it is one
-// that no quotes are needed to tell from the text around it.
+// name returns external text that is a name: in quotes, unless it can be recognized
+// without them.
 func (t *writer) name(text string) string {
 	for _, r := range text {
 		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_.-:/@${}", r) {
@@ -100,17 +98,17 @@ func (t *writer) row(r Row) *Row {
 	return &s.Rows[len(s.Rows)-1]
 }
 
-// add adds a fact; text is ready to print, place is not.
+// add adds a fact. text must be ready to print; place need not be.
 func (t *writer) add(label, text, place, style string) *Row {
 	return t.row(Row{Label: label, Text: text, Place: t.clean(place), Style: style})
 }
 
-// under adds a fact without a label, so many steps to the right.
+// under adds a fact without a label, indented by depth.
 func (t *writer) under(depth int, text, place, style string) {
 	t.row(Row{Depth: depth + 2, Text: text, Place: t.clean(place), Style: style})
 }
 
-// about says which section the text of r names.
+// about records which section the text of r names.
 func (t *writer) about(r *Row, kind, name string) { r.Kind, r.Name = kind, t.clean(name) }
 
 func (t *writer) notes(list []Note) {
@@ -191,8 +189,8 @@ func (t *writer) statics(list []StaticClaim) {
 	}
 }
 
-// pattern is an expression as it is, without the quotes that would double its
-// backslashes, if that can be read.
+// pattern returns an expression without quotes, which would double its backslashes, if it
+// is readable.
 func (t *writer) pattern(text string) string {
 	for _, r := range text {
 		if !unicode.IsPrint(r) || r == ' ' {
@@ -202,7 +200,7 @@ func (t *writer) pattern(text string) string {
 	return t.clean(text)
 }
 
-// allKeys lists the configured keys; nothing if they are not known.
+// allKeys lists the configured keys, if they are known.
 func (t *writer) allKeys(list []Key) {
 	if list == nil {
 		return
@@ -235,7 +233,7 @@ func (t *writer) allKeys(list []Key) {
 
 const signerLabel = "signer"
 
-// keys adds a row for each choice; where any key may be right, KEYS has them.
+// keys adds a row for each choice; if any key may be used, it refers to KEYS.
 func (t *writer) keys(label string, list []KeyChoice) {
 	for _, c := range list {
 		var names []string

@@ -10,7 +10,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// fires returns the subjects of what a rule finds.
+// fires returns the subjects of a rule's findings.
 func fires(w *policytest.World, rule string) map[string]bool {
 	subjects := map[string]bool{}
 	for _, f := range lint.Check(w.Policy, lint.Options{}) {
@@ -21,12 +21,12 @@ func fires(w *policytest.World, rule string) map[string]bool {
 	return subjects
 }
 
-// signedAndVerified signs a message and returns what verification says.
+// signedAndVerified signs a message and returns the error of verifying it.
 func signedAndVerified(t *testing.T, w *policytest.World, of, json string) error {
 	t.Helper()
 	m, err := w.Sign(of, json, nil)
 	switch {
-	case fault.CodeOf(err) == fault.ClaimConflict: // what verification would say
+	case fault.CodeOf(err) == fault.ClaimConflict: // verification would return it too
 		return err
 	case err != nil:
 		t.Fatalf("%s: sign: %v", of, err)
@@ -35,9 +35,8 @@ func signedAndVerified(t *testing.T, w *policytest.World, of, json string) error
 	return err
 }
 
-// TestA41_A65_TokenInOneof shows that what token-in-oneof says is so: with
-// another member set, sign refuses and verify finds no token; a claim can't fill
-// another member either.
+// TestA41_A65_TokenInOneof: the statement of token-in-oneof is true: with another member
+// set, sign refuses and verify finds no token; a claim cannot fill another member either.
 func TestA41_A65_TokenInOneof(t *testing.T) {
 	const member = `string other = 2 [(kalix.field).jwt = {claim: EXTRACT}];`
 	w := policytest.New(t, `
@@ -57,7 +56,7 @@ func TestA41_A65_TokenInOneof(t *testing.T) {
 			t.Errorf("%s: sign: %v, want %q", name, err, want.sign)
 		}
 		in := `{"other":"a","tok":$({"other":"a"})}`
-		if want.verify != "" { // which has no place for both
+		if want.verify != "" { // there is no place for both
 			in = `{"other":"a"}`
 		}
 		if _, err := w.Verify(name, in, nil); fault.CodeOf(err) != want.verify {
@@ -85,8 +84,8 @@ var values = map[string][]string{
 
 const types = "enum E { E0 = 0; E1 = 1; } message X { string v = 1; }\n"
 
-// TestA44_A61_ExtractWrongType: the rule fires for a type just where a message
-// with an empty field cannot be signed.
+// TestA44_A61_ExtractWrongType: the rule fires for a type exactly if a message with an
+// empty field cannot be signed.
 func TestA44_A61_ExtractWrongType(t *testing.T) {
 	options := map[string]string{
 		"text":  `static_claim: {claim: "x" value: "high"}`,
@@ -133,12 +132,12 @@ func TestA44_A61_ExtractWrongType(t *testing.T) {
 	}
 }
 
-// TestA44_A70_ExtractWrongTypeOfStatic: where messages are only validated, the
-// rule fires for a type just where no token passes.
+// TestA44_A70_ExtractWrongTypeOfStatic: for messages that are only validated, the rule
+// fires for a type exactly if no token is accepted.
 func TestA44_A70_ExtractWrongTypeOfStatic(t *testing.T) {
 	options := map[string]struct {
 		option string
-		tokens []string // all that pass the static claims, as far as types go
+		tokens []string // all that match the static claims, as far as types matter
 	}{
 		"text":  {`static_claim: {claim: "x" value: "high"}`, []string{`"high"`, `["high"]`, `["high","low"]`, `["high",1]`, `["high",true]`}},
 		"digit": {`static_claim: {claim: "x" value: "5"}`, []string{`"5"`, `["5"]`, `["5",5]`}},
@@ -184,8 +183,8 @@ func TestA44_A70_ExtractWrongTypeOfStatic(t *testing.T) {
 	}
 }
 
-// TestA52_ExtractWrongTypeOfParents: where the rule fires for two types, no
-// value of the one that is set is put back into the other.
+// TestA52_ExtractWrongTypeOfParents: if the rule fires for two types, no value of the one
+// that is set can be filled into the other.
 func TestA52_ExtractWrongTypeOfParents(t *testing.T) {
 	var text strings.Builder
 	text.WriteString(types)

@@ -10,8 +10,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
-// large returns a policy of n annotated messages without faults, in files of
-// 1,000: services whose methods validate messages that nest and descend into others.
+// large returns a policy of n annotated messages without findings, in files of 1,000:
+// services whose methods validate messages that nest and descend into others.
 func large(t testing.TB, n int) *policy.Policy {
 	t.Helper()
 	files := map[string]string{}
@@ -36,7 +36,7 @@ message D%[1]d { bytes token = 1 [(kalix.field).jwt = {token: true include_paren
 	return protokit.Read(t, sources(t, files))
 }
 
-// BenchmarkCheck shows that time grows with the messages and no faster.
+// BenchmarkCheck: time grows linearly with the number of messages.
 func BenchmarkCheck(b *testing.B) {
 	for _, n := range []int{200, 2000, 20_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

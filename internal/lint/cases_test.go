@@ -15,7 +15,7 @@ const (
 	token  = " string token = 100 [(kalix.field).jwt.token = true]; "
 )
 
-// TestCases: what fixtures are too coarse for.
+// TestCases: cases that the fixtures do not cover.
 func TestCases(t *testing.T) {
 	tests := map[string]struct {
 		text string
@@ -192,7 +192,7 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// TestA81_RegisteredClaims: which types the claims of RFC 7519 may have.
+// TestA81_RegisteredClaims: the types that the claims of RFC 7519 may have.
 func TestA81_RegisteredClaims(t *testing.T) {
 	const numbers = "int32 uint32 sint64 fixed64 int64 double float google.protobuf.Int32Value google.protobuf.DoubleValue google.protobuf.Value"
 	const strs = "string bytes E google.protobuf.StringValue google.protobuf.Int64Value google.protobuf.Timestamp google.protobuf.Value"
@@ -230,7 +230,7 @@ func contains(list, word string) bool {
 	return strings.Contains(" "+list+" ", " "+word+" ")
 }
 
-// TestOptions: without keys, nothing is said of them.
+// TestOptions: without keys, there are no findings about them.
 func TestOptions(t *testing.T) {
 	const text = `service S {
 		option (kalix.service).jwt = {validate: BEARER_TOKEN};
@@ -267,8 +267,8 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestIgnore: a comment with a reason silences one rule for what it stands
-// above and all within, but no error.
+// TestIgnore: a comment with a reason silences one rule for the element below it and
+// everything in it, but never an error.
 func TestIgnore(t *testing.T) {
 	const guarded = ` rpc G(A) returns (A) { option (kalix.method).jwt = {validate: BEARER_TOKEN}; } } message A {}`
 	tests := map[string]struct {
@@ -295,8 +295,8 @@ func TestIgnore(t *testing.T) {
 	}
 }
 
-// TestImported: nobody can mend warnings in files of others, but errors there
-// break the policy all the same.
+// TestImported: warnings in imported files are not reported, since users cannot fix them,
+// but errors there are.
 func TestImported(t *testing.T) {
 	src := sources(t, map[string]string{
 		"a.proto": `import "b.proto"; service S { rpc Do(B) returns (B) { option (kalix.method).jwt.validate = MESSAGE; } }`,

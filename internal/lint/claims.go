@@ -7,8 +7,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// maxChains is how many bytes of chains are written out: many long ones, which
-// no one has by accident, are not all told.
+// maxChains limits the bytes of chains that are printed: many long ones, which do not
+// occur by accident, are cut short.
 const maxChains = 16 << 20
 
 func claimCycle(p *pass) {
@@ -61,8 +61,8 @@ func mapKeyNotString(p *pass) {
 	})
 }
 
-// duplicateClaim looks at each message that makes a token or a JSON object of
-// its own; one that others only descend into is looked at as part of them.
+// duplicateClaim checks each message that makes a token or a JSON object of its own; a
+// message that others only descend into is checked as part of them.
 func duplicateClaim(p *pass) {
 	descended := policy.Set{}
 	p.fields(func(f *policy.Field) {
@@ -101,7 +101,7 @@ func duplicateClaim(p *pass) {
 	}
 }
 
-// through names the field that makes c, and the one that leads to it.
+// through names the field that sets c, and the one that leads to it.
 func through(c policy.Made) string {
 	if c.Via != nil && c.Via != c.Field {
 		return label(c.Field.Desc) + " (through " + label(c.Via.Desc) + ")"
@@ -109,7 +109,7 @@ func through(c policy.Made) string {
 	return label(c.Field.Desc)
 }
 
-// nameAt returns where the claim that f makes has its name from.
+// nameAt returns the position of the name of the claim that f sets.
 func nameAt(f *policy.Field) descset.Position {
 	if f.Name.Value != "" {
 		return f.Name.At
@@ -117,18 +117,18 @@ func nameAt(f *policy.Field) descset.Position {
 	return f.ClaimAt
 }
 
-// alternatives reports whether a and b are members of one oneof, so that never
-// both make the claim. EXTRACT would fill the one that is not set, and put the
-// other out; NEST may hold an EXTRACT.
+// alternatives reports whether a and b are members of one oneof, so that they never both
+// set the claim. EXTRACT would fill the one that is not set and clear the other; NEST may
+// contain an EXTRACT.
 func alternatives(a, b *policy.Field) bool {
 	oneof := a.Desc.ContainingOneof()
 	return oneof != nil && oneof == b.Desc.ContainingOneof() && a.Claim == policy.Include && b.Claim == policy.Include
 }
 
-// parentClaimContainsToken looks at all claims that a nested token takes over,
-// also those from messages that the parent descends into or nests (A52).
+// parentClaimContainsToken checks all claims that a nested token inherits, including
+// those from messages that the parent descends into or nests (A52).
 func parentClaimContainsToken(p *pass) {
-	takers := map[*policy.Message]*policy.Field{} // by whose claims they take
+	takers := map[*policy.Message]*policy.Field{} // by the messages whose claims they inherit
 	var order []*policy.Message
 	for _, m := range p.Messages {
 		for _, f := range m.Fields {
@@ -170,7 +170,7 @@ func parentClaimContainsToken(p *pass) {
 	}
 }
 
-// parts returns the messages that the values of m's fields are, annotated or not.
+// parts returns the message types of m's fields, annotated or not.
 func (f *facts) parts(m *policy.Message) (list []*policy.Message) {
 	for fd := range descset.Each(m.Desc.Fields()) {
 		if part := f.part(fd); part != nil {
@@ -180,9 +180,8 @@ func (f *facts) parts(m *policy.Message) (list []*policy.Message) {
 	return list
 }
 
-// part returns the message that a value, an element or a map's value of the
-// field is; nil for others, and for those of imported files that no annotation
-// leads to.
+// part returns the message type of a field's value, element or map value. It returns nil
+// for other types, and for messages of imported files that no annotation leads to.
 func (f *facts) part(d protoreflect.FieldDescriptor) *policy.Message {
 	if d.IsMap() {
 		d = d.MapValue()

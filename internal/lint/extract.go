@@ -13,15 +13,15 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// made is a claim that the annotation of a token settles, as a JSON value.
+// made is a claim set by the annotation of a token, as a JSON value.
 type made struct {
-	// kind is that of the claim, as in strictjson.Value.Kind.
+	// kind is the claim's kind, as in strictjson.Value.Kind.
 	kind string
-	// value is nil where only the environment tells it.
+	// value is nil if it depends on the environment.
 	value strictjson.Value
 }
 
-// decisions returns what the annotation of the token t settles, by claim (A61).
+// decisions returns the claims set by the annotation of the token t (A61).
 func decisions(t *policy.Field) map[string]policy.Decision {
 	by := map[string]policy.Decision{}
 	for _, d := range t.Decides() {
@@ -32,16 +32,15 @@ func decisions(t *policy.Field) map[string]policy.Decision {
 	return by
 }
 
-// valueOf returns what signing makes of d; a claim of the bearer token may be
-// anything.
+// valueOf returns the result of signing d; a claim of the bearer token may be anything.
 func valueOf(d policy.Decision) made {
-	if d.Lifetime > 0 { // the least that the time of expiry can be
+	if d.Lifetime > 0 { // a lower bound for the time of expiry
 		return made{"0", strictjson.Value(strconv.FormatInt(d.Lifetime, 10))}
 	}
 	return stringsFrom(d.Strings, len(d.Strings) > 1)
 }
 
-// stringsFrom is the first of list, or an array of all.
+// stringsFrom returns the first of list, or an array of all.
 func stringsFrom(list []policy.Text, array bool) made {
 	o := made{kind: `"`}
 	var quoted []string
@@ -62,9 +61,9 @@ func stringsFrom(list []policy.Text, array bool) made {
 	return o
 }
 
-// extractWrongType looks at what verification has to put into an EXTRACT field
-// (A44): where a message is signed, what signing writes for one that is left empty
-// (A65); elsewhere, what every token must have.
+// extractWrongType checks what verification has to put into an EXTRACT field (A44): if a
+// message is signed, what signing writes for an empty field (A65); otherwise what every
+// token must have.
 func extractWrongType(p *pass) {
 	codec := jsonclaims.New(p.Set().Types())
 	parents := p.signedParents()
@@ -86,8 +85,8 @@ func extractWrongType(p *pass) {
 
 const holdsNot = "give it a type that can hold that, or leave the claim out"
 
-// extractSigned looks at the claims that options of t, the token of m, decide.
-// It returns those that are open to the messages around m.
+// extractSigned checks the claims that the options of t, the token of m, set. It returns
+// those that surrounding messages may set.
 func (p *pass) extractSigned(codec *jsonclaims.Codec, m *policy.Message, t *policy.Field) (open []policy.Made) {
 	by := decisions(t)
 	for _, c := range p.claimsOf(m).List {
@@ -105,8 +104,8 @@ func (p *pass) extractSigned(codec *jsonclaims.Codec, m *policy.Message, t *poli
 	return open
 }
 
-// extractStatic looks at the claims that tokens of m, which t holds, must have
-// with certain values: as a string that is the only one, or in an array (A70).
+// extractStatic checks the claims that tokens of m, in t, must have with certain values:
+// as a single string, or in an array (A70).
 func (p *pass) extractStatic(codec *jsonclaims.Codec, m *policy.Message, t *policy.Field) {
 	values := map[string][]policy.Text{}
 	for _, r := range policy.RequiredClaims(t.StaticClaims) {
@@ -127,7 +126,7 @@ func (p *pass) extractStatic(codec *jsonclaims.Codec, m *policy.Message, t *poli
 	}
 }
 
-// fits reports whether a field can be given the claim.
+// fits reports whether the claim can be stored in the field.
 func (o made) fits(codec *jsonclaims.Codec, fd protoreflect.FieldDescriptor) bool {
 	if o.value == nil {
 		return strings.ContainsAny(kindsOf(fd), o.kind)
@@ -135,9 +134,8 @@ func (o made) fits(codec *jsonclaims.Codec, fd protoreflect.FieldDescriptor) boo
 	return codec.Parse(fd, o.value, dynamicpb.NewMessage(fd.ContainingMessage())) == nil
 }
 
-// extractFromParents looks at the claims that come down to the token of m: of
-// the messages that nest it, and of those around one whose own token includes
-// its parent's (A52).
+// extractFromParents checks the claims that the token of m inherits: from the messages
+// that nest it, and from those around a message whose own token inherits too (A52).
 func (p *pass) extractFromParents(m *policy.Message, open []policy.Made, parents map[*policy.Message][]*policy.Message, left *int) {
 	byName := map[string]policy.Made{}
 	for _, c := range open {
@@ -169,8 +167,8 @@ func (p *pass) extractFromParents(m *policy.Message, open []policy.Made, parents
 	}
 }
 
-// signedParents returns the messages that are signed and nest others as tokens,
-// by those.
+// signedParents returns the signed messages that nest others as tokens, by nested
+// message.
 func (f *facts) signedParents() map[*policy.Message][]*policy.Message {
 	parents := map[*policy.Message][]*policy.Message{}
 	for _, m := range f.Messages {
@@ -185,8 +183,8 @@ func (f *facts) signedParents() map[*policy.Message][]*policy.Message {
 	return parents
 }
 
-// kindsOf returns the kinds of JSON values that a field of d's type becomes and
-// is read from (A80 to A82), each as in strictjson.Value.Kind; t is both booleans.
+// kindsOf returns the kinds of JSON values that a field of d's type is written as and
+// read from (A80 to A82), as in strictjson.Value.Kind; t means both booleans.
 func kindsOf(d protoreflect.FieldDescriptor) string {
 	switch {
 	case d.IsMap():

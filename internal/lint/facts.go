@@ -8,9 +8,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// facts is what several rules ask of a policy, found once for all of them, each
-// by one walk: lint takes time that grows with the policy alone, not with
-// methods times messages.
+// facts are computed once for several rules, each in one walk, so that lint takes linear
+// time in the size of the policy rather than methods times messages.
 type facts struct {
 	*policy.Policy
 	Options
@@ -18,7 +17,7 @@ type facts struct {
 	methods []*policy.Method
 
 	reach policy.Reach
-	// nested are the messages that any message nests as a token.
+	// nested are the messages that are nested as tokens.
 	nested policy.Set
 
 	ignores  map[protoreflect.FullName][]ignore
@@ -51,17 +50,17 @@ func newFacts(p *policy.Policy, o Options) *facts {
 	return f
 }
 
-// maxSteps is how many claims are gathered for all messages together.
+// maxSteps limits the claims collected for all messages together.
 const maxSteps = 2 << 20
 
-// claimsOf returns the claims of m; less than all where maxSteps are used up.
+// claimsOf returns the claims of m, incomplete if maxSteps are used up.
 func (f *facts) claimsOf(m *policy.Message) *policy.Flat { return f.flat.Of(m) }
 
-// ofToken reports whether m holds a token that a method validates or signs.
+// ofToken reports whether m has a token that a method validates or signs.
 func (f *facts) ofToken(m *policy.Message) bool { return f.reach.Validated[m] || f.reach.Signed[m] }
 
-// nearest returns, for each message that has what own finds or leads to one
-// that does, the nearest such thing.
+// nearest returns, for each message for which own finds something, or that leads to one,
+// the nearest such thing.
 func nearest[T any](messages []*policy.Message, own func(*policy.Message) (T, bool), children func(*policy.Message) []*policy.Message) map[*policy.Message]T {
 	found, parents := map[*policy.Message]T{}, map[*policy.Message][]*policy.Message{}
 	var queue []*policy.Message
@@ -131,7 +130,7 @@ func (f *facts) statics(visit func(protoreflect.Descriptor, policy.StaticClaim))
 	})
 }
 
-// issuers visits the issuers that tokens must have.
+// issuers visits the issuers required of tokens.
 func (f *facts) issuers(visit func(protoreflect.Descriptor, policy.Text)) {
 	f.rules(func(d protoreflect.Descriptor, r *policy.Rules) {
 		for _, t := range r.Issuers {
@@ -145,7 +144,7 @@ func (f *facts) issuers(visit func(protoreflect.Descriptor, policy.Text)) {
 	})
 }
 
-// compile compiles the pattern of c, each text once.
+// compile compiles the pattern of c, once for each text.
 func (f *facts) compile(c policy.StaticClaim) (*regexp.Regexp, error) {
 	done, ok := f.patterns[c.Pattern.Value]
 	if !ok {

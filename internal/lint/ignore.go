@@ -8,17 +8,17 @@ import (
 	"github.com/jwtctl/jwtctl/internal/descset"
 )
 
-// ignore is one comment "jwtctl:ignore rule reason".
+// ignore is a comment "jwtctl:ignore rule reason".
 type ignore struct {
-	on           protoreflect.Descriptor // a file: nothing that could be silenced
+	on           protoreflect.Descriptor // a file cannot be silenced
 	rule, reason string
 	at           descset.Position
 }
 
 const ignoreMark = "jwtctl:ignore"
 
-// ignoresOf returns the ignore comments of the files, by the full name of what
-// they are above: an element, or an option statement of it.
+// ignoresOf returns the ignore comments of the files, by the full name of the element
+// that they are above, or above an option of.
 func ignoresOf(files []descset.File) map[protoreflect.FullName][]ignore {
 	found := map[protoreflect.FullName][]ignore{}
 	for _, f := range files {
@@ -42,8 +42,8 @@ func ignoresOf(files []descset.File) map[protoreflect.FullName][]ignore {
 	return found
 }
 
-// ignored reports whether a comment with a reason silences the rule for d: one of
-// its own, or of what holds it, but not of a whole file.
+// ignored reports whether a comment with a reason silences the rule for d: on d, or on an
+// enclosing element other than the file.
 func (f *facts) ignored(d protoreflect.Descriptor, rule string) bool {
 	for ; d != nil; d = d.Parent() {
 		if _, isFile := d.(protoreflect.FileDescriptor); isFile {
@@ -58,8 +58,8 @@ func (f *facts) ignored(d protoreflect.Descriptor, rule string) bool {
 	return false
 }
 
-// element returns what a comment at path is about: a message, field, service
-// or method, also where the path leads to its options; else the file.
+// element returns what a comment at path is about: a message, field, service or method,
+// even if the path leads to its options; otherwise the file.
 func element(file protoreflect.FileDescriptor, path protoreflect.SourcePath) protoreflect.Descriptor {
 	var at protoreflect.Descriptor = file
 	for len(path) > 1 {
@@ -75,8 +75,8 @@ func element(file protoreflect.FileDescriptor, path protoreflect.SourcePath) pro
 	return at
 }
 
-// child returns the child of d at an index of the field of descriptor.proto that
-// has this number; nil if there is none, or none that has annotations.
+// child returns the child of d at index of the field with this number in
+// descriptor.proto, or nil if there is none or it cannot be annotated.
 func child(d protoreflect.Descriptor, number, index int32) protoreflect.Descriptor {
 	switch d := d.(type) {
 	case protoreflect.FileDescriptor:
@@ -105,13 +105,13 @@ func child(d protoreflect.Descriptor, number, index int32) protoreflect.Descript
 	return nil
 }
 
-// descriptors is a list of protoreflect's, of any kind.
+// descriptors is any list of protoreflect.
 type descriptors[D protoreflect.Descriptor] interface {
 	Len() int
 	Get(int) D
 }
 
-// nth trusts no index: source info comes from outside.
+// nth returns the element at index, which is not trusted: source info is external.
 func nth[D protoreflect.Descriptor](list descriptors[D], index int32) protoreflect.Descriptor {
 	if index < 0 || int(index) >= list.Len() {
 		return nil
@@ -119,7 +119,7 @@ func nth[D protoreflect.Descriptor](list descriptors[D], index int32) protorefle
 	return list.Get(int(index))
 }
 
-// options returns the number that the options of d have in descriptor.proto.
+// options returns the field number of d's options in descriptor.proto.
 func options(d protoreflect.Descriptor) int32 {
 	switch d.(type) {
 	case protoreflect.MessageDescriptor:

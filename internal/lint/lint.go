@@ -1,11 +1,9 @@
-// Package lint judges a policy: its rules find annotations that contradict each
-// other, have no effect, or protect less than they seem to. The rules
-// are a table, from which documentation and command output come too.
+// Package lint checks a policy: its rules find annotations that contradict each other,
+// have no effect, or protect less than they seem to. The rules are a table, which is also
+// the source of documentation and command output.
 //
-// It reads the model of package policy and never an option, looks up no
-// environment variable and no key, and prints nothing: findings are for package
-// finding to render. Of jwtctl it imports claims, descset, finding, policy and
-// strictjson.
+// It uses the model of package policy and never reads an option, reads no environment
+// variables or keys, and prints nothing: package finding prints findings.
 package lint
 
 import (
@@ -18,24 +16,24 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// Options is what rules may know in addition to the annotations.
+// Options is what rules may use in addition to the annotations.
 type Options struct {
-	// Issuers are those of the configured keys and key sets.
+	// Issuers are the issuers of the configured keys and key sets.
 	Issuers []string
-	// HaveKeys says that keys are configured. Without, the rules on configured
-	// issuers say nothing.
+	// HaveKeys means that keys are configured. Otherwise the rules about configured
+	// issuers do nothing.
 	HaveKeys bool
-	// RequireAll demands an annotation for every method (S46).
+	// RequireAll requires an annotation on every method (S46).
 	RequireAll bool
 }
 
-// rule is a row of the table: what a rule is, and how it finds what it is about.
+// rule is a row of the table: a description, and a function that finds violations.
 type rule struct {
 	finding.Rule
 	check func(*pass)
 }
 
-// Rules returns every rule, those for errors first.
+// Rules returns every rule, errors first.
 func Rules() []finding.Rule {
 	var list []finding.Rule
 	for _, r := range table() {
@@ -44,14 +42,14 @@ func Rules() []finding.Rule {
 	return list
 }
 
-// Check returns what all rules find in p, sorted, each finding once. A comment
-// jwtctl:ignore silences warnings and notes, never an error.
+// Check returns the findings of all rules in p, sorted, without duplicates. A comment
+// jwtctl:ignore silences warnings and notes, never errors.
 func Check(p *policy.Policy, o Options) []finding.Finding {
 	return run(p, o, table())
 }
 
-// Errors returns what the rules of severity Error find: sign, verify and the
-// proxy run no policy with any (A101).
+// Errors returns the findings of rules of severity Error: sign, verify and the proxy
+// refuse a policy with any (A101).
 func Errors(p *policy.Policy) []finding.Finding {
 	var grave []rule
 	for _, r := range table() {
@@ -73,15 +71,15 @@ func run(p *policy.Policy, o Options, rules []rule) []finding.Finding {
 	return finding.Sort(found)
 }
 
-// pass is one rule at work.
+// pass is one run of a rule.
 type pass struct {
 	*facts
 	rule  finding.Rule
 	found []finding.Finding
 }
 
-// report adds a finding about the annotation of d, unless it is less than an
-// error and d has a comment that silences it, or is in an imported file.
+// report adds a finding about the annotation of d, unless it is not an error and a
+// comment on d silences it, or it is in an imported file.
 func (p *pass) report(d protoreflect.Descriptor, at descset.Position, hint, format string, args ...any) {
 	if p.rule.Severity < finding.Error && (p.imports[d.ParentFile().Path()] || p.ignored(d, p.rule.ID)) {
 		return
@@ -93,8 +91,8 @@ func (p *pass) report(d protoreflect.Descriptor, at descset.Position, hint, form
 	})
 }
 
-// label names d as people write it: "pkg.Service/Method", and the full name of
-// all else.
+// label names d as people write it: "pkg.Service/Method", and the full name of anything
+// else.
 func label(d protoreflect.Descriptor) string {
 	if _, is := d.(protoreflect.MethodDescriptor); is {
 		return string(d.Parent().FullName()) + "/" + string(d.Name())

@@ -14,7 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
-// optionsFor are what fixtures of rules on more than annotations need.
+// optionsFor returns options for fixtures of rules that need more than annotations.
 func optionsFor(rule string) Options {
 	switch rule {
 	case "unannotated-method":
@@ -25,9 +25,9 @@ func optionsFor(rule string) Options {
 	return Options{}
 }
 
-// TestS53_Fixtures: each rule has a folder, each folder a rule; bad.proto makes
-// the rule fire, ok.proto, which is much like it, is free of faults, and both
-// are so as descriptor sets without source info.
+// TestS53_Fixtures: each rule has a folder and each folder a rule. bad.proto makes the
+// rule fire; ok.proto, which is similar, has no findings. Both give the same result as
+// descriptor sets without source info.
 func TestS53_Fixtures(t *testing.T) {
 	folders, err := os.ReadDir(fixtures)
 	if err != nil {
@@ -108,7 +108,7 @@ A100 A101 A102
 A110 A111 A112
 `
 
-// TestRules: what people and tools read about the rules is fit for them.
+// TestRules: the texts of the rules are well-formed.
 func TestRules(t *testing.T) {
 	known := strings.Fields(numbers)
 	seen := map[string]bool{}
@@ -130,15 +130,15 @@ func TestRules(t *testing.T) {
 		}
 		seen[r.ID], least = true, r.Severity
 	}
-	for _, id := range []string{"claim-cycle", "method-drops-service-policy", "parent-claim-contains-token"} { // named by the specification
+	for _, id := range []string{"claim-cycle", "method-drops-service-policy", "parent-claim-contains-token"} { // names required by the specification
 		if !seen[id] {
 			t.Errorf("no rule %s", id)
 		}
 	}
 }
 
-// TestExamples: those of the user's document have no faults. What two of our
-// own say on purpose is told.
+// TestExamples: the examples of the vendor's documentation have no findings, except two
+// of our own that have some on purpose.
 func TestExamples(t *testing.T) {
 	dir := "../../testdata/proto"
 	found := Check(protokit.Read(t, protofile.Sources{ImportPaths: []string{dir}, Protos: []string{dir}}), Options{})

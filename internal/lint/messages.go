@@ -4,8 +4,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// unreachedAnnotation says nothing about a set without methods: they may be in
-// another one.
+// unreachedAnnotation reports nothing for a set without methods: they may be in another
+// one.
 func unreachedAnnotation(p *pass) {
 	if len(p.methods) == 0 {
 		return
@@ -31,7 +31,7 @@ func unreachedAnnotation(p *pass) {
 	}
 }
 
-// ways returns for messages a hint how they could be reached.
+// ways returns hints how messages could be reached.
 func (f *facts) ways() map[*policy.Message]string {
 	ways := map[*policy.Message]string{}
 	add := func(m *policy.Message, hint string) {
@@ -51,9 +51,9 @@ func (f *facts) ways() map[*policy.Message]string {
 	return ways
 }
 
-// claimWithoutToken looks at messages that are there for the tokens they nest.
+// claimWithoutToken checks messages that only exist for their nested tokens.
 func claimWithoutToken(p *pass) {
-	var giving []*policy.Message // to tokens of others
+	var giving []*policy.Message // giving claims to tokens of others
 	p.fields(func(f *policy.Field) {
 		if f.Walks() && p.ofToken(f.Parent) && (f.Parent.BearerToken || f.Parent.TokenField() != nil) {
 			giving = append(giving, f.Child)
@@ -81,8 +81,8 @@ func claimWithoutToken(p *pass) {
 	}
 }
 
-// claimOverridden looks at tokens that are signed, and at fields that a service
-// sets by itself: EXTRACT may leave it to the token.
+// claimOverridden checks signed tokens, and fields that a service sets itself: EXTRACT
+// may leave them to the token.
 func claimOverridden(p *pass) {
 	for _, m := range p.Messages {
 		t := m.TokenField()
@@ -100,7 +100,7 @@ func claimOverridden(p *pass) {
 	}
 }
 
-// claimFromBearer looks at what makes a claim that is to be the bearer token's: only
+// claimFromBearer checks what sets a claim that should come from the bearer token: only
 // the call shows whether the two agree.
 func claimFromBearer(p *pass) {
 	for _, m := range p.Messages {

@@ -108,8 +108,8 @@ func unannotatedMethod(p *pass) {
 	}
 }
 
-// dropped says what the service asks of the bearer token and the method, which
-// replaces that, does not. An issuer or claim of its own counts, whichever.
+// dropped lists what the service requires of the bearer token and the method, which
+// replaces it, does not. Any issuer or claim of the method's own counts.
 func dropped(service, method *policy.Rules) []string {
 	if service == nil || method == nil || !service.ValidatesBearer() {
 		return nil
@@ -143,9 +143,8 @@ func methodDropsServicePolicy(p *pass) {
 	}
 }
 
-// unguardedMethod says nothing about methods that sign: they often are the ones
-// that hand out tokens; nor about an empty annotation, which says that a method
-// is open.
+// unguardedMethod ignores methods that sign, which often issue tokens, and empty
+// annotations, which declare a method open.
 func unguardedMethod(p *pass) {
 	for _, s := range p.Services {
 		var guarded *policy.Method

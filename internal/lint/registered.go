@@ -8,7 +8,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// shape is the type of the JSON value that a field becomes (A80, A81).
+// shape is the type of the JSON value of a field (A80, A81).
 type shape int
 
 const (
@@ -16,11 +16,11 @@ const (
 	number
 	text
 	texts    // an array of strings, or of anything
-	anything // what only the value tells
+	anything // depends on the value
 )
 
-// registered has the claims with a meaning of their own (RFC 7519, section 4.1),
-// with the types they may have, in words and as shapes.
+// registered returns the permitted types of a registered claim (RFC 7519 section 4.1), in
+// words and as shapes.
 func registered(name string) (want string, shapes []shape) {
 	switch name {
 	case "exp", "nbf", "iat":
@@ -33,8 +33,8 @@ func registered(name string) (want string, shapes []shape) {
 	return "", nil
 }
 
-// registeredClaimType looks at claims of tokens alone: in a nested object, exp
-// is a name like any other.
+// registeredClaimType only checks claims of tokens: in a nested object, exp is a name
+// like any other.
 func registeredClaimType(p *pass) {
 	p.statics(func(d protoreflect.Descriptor, c policy.StaticClaim) {
 		is, makes := text, "a string"
@@ -66,8 +66,7 @@ func registeredClaimType(p *pass) {
 	}
 }
 
-// misregistered reports whether a claim of a token has a type that its meaning
-// rules out.
+// misregistered reports whether a claim of a token has a type that its meaning excludes.
 func misregistered(f *policy.Field) bool {
 	_, shapes := registered(f.ClaimName())
 	return shapes != nil && !slices.Contains(shapes, shapeOf(f))
@@ -101,7 +100,7 @@ func elementShape(d protoreflect.FieldDescriptor) shape {
 		switch d.Message().FullName() {
 		case "google.protobuf.StringValue", "google.protobuf.BytesValue", "google.protobuf.Timestamp",
 			"google.protobuf.Duration", "google.protobuf.FieldMask",
-			"google.protobuf.Int64Value", "google.protobuf.UInt64Value": // A81 makes numbers of plain fields alone
+			"google.protobuf.Int64Value", "google.protobuf.UInt64Value": // A81 makes numbers only of plain fields
 			return text
 		case "google.protobuf.Int32Value", "google.protobuf.UInt32Value", "google.protobuf.FloatValue", "google.protobuf.DoubleValue":
 			return number

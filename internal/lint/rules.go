@@ -2,7 +2,7 @@ package lint
 
 import "github.com/jwtctl/jwtctl/internal/finding"
 
-// table returns the rules. Its order is that of the documentation.
+// table returns the rules in the order of the documentation.
 func table() []rule {
 	grave := func(id, purpose string, check func(*pass), refs ...string) rule {
 		return rule{finding.Rule{ID: id, Severity: finding.Error, Purpose: purpose, Refs: refs}, check}

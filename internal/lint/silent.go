@@ -7,11 +7,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// This file has the rules for annotations that read like a check and leave a way
-// around it: a token or claim that can be left out, or that binds nothing.
+// Rules for annotations that look like a check but can be avoided: a token or claim that
+// can be omitted, or that binds nothing.
 
-// claimWithDefault: of a field that is not set nothing is checked (A42), and
-// readers see its default.
+// claimWithDefault: nothing is checked for a field that is not set (A42), and readers see
+// its default.
 func claimWithDefault(p *pass) {
 	p.fields(func(f *policy.Field) {
 		if f.Claim != policy.Include && f.Claim != policy.Extract {
@@ -25,8 +25,8 @@ func claimWithDefault(p *pass) {
 	})
 }
 
-// everyTokenOptional looks at requests only: of a response that holds no token
-// there is nothing to sign.
+// everyTokenOptional only checks requests: in a response without tokens there is nothing
+// to sign.
 func everyTokenOptional(p *pass) {
 	needs, with := p.NeedsToken(), p.withToken()
 	for _, m := range p.methods {
@@ -46,8 +46,8 @@ func everyTokenOptional(p *pass) {
 	}
 }
 
-// messageSet looks at all that a validated or signed message can hold: what is in
-// a MessageSet would go by unread.
+// messageSet checks everything that a validated or signed message can contain: the
+// content of a MessageSet would not be read.
 func messageSet(p *pass) {
 	seen := map[protoreflect.FullName]bool{}
 	var walk func(m protoreflect.MessageDescriptor)
@@ -72,10 +72,10 @@ func messageSet(p *pass) {
 	}
 }
 
-// tokenNotValidated looks at messages with tokens that no annotation leads to, at
-// any depth within one that a method validates or signs.
+// tokenNotValidated checks messages with tokens that no annotation leads to, at any depth
+// within one that a method validates or signs.
 func tokenNotValidated(p *pass) {
-	var loose *policy.Message // one with a token that nothing validates or signs
+	var loose *policy.Message // a message with a token that nothing validates or signs
 	for _, m := range p.Messages {
 		if loose == nil && m.TokenField() != nil && !p.ofToken(m) {
 			loose = m
@@ -98,8 +98,8 @@ func tokenNotValidated(p *pass) {
 	}
 }
 
-// unvalidated reports fd, which has no annotation, if it leads to the token inner,
-// or is an Any that may hold the message loose; both may be nil.
+// unvalidated reports fd, which has no annotation, if it leads to the token inner, or is
+// an Any that may contain the message loose; both may be nil.
 func (p *pass) unvalidated(m *policy.Message, fd protoreflect.FieldDescriptor, inner *policy.Field, loose *policy.Message) {
 	at, hint := p.Set().Position(fd), "annotate the field with token: true"
 	if inner != nil {
@@ -119,8 +119,8 @@ func (p *pass) unvalidated(m *policy.Message, fd protoreflect.FieldDescriptor, i
 	}
 }
 
-// tokenWithoutClaims looks at messages whose token binds none of their fields.
-// Of a token in a field, whatever else is required of it counts as its purpose.
+// tokenWithoutClaims checks messages whose token binds none of their fields. For a token
+// in a field, any other requirement counts as its purpose.
 func tokenWithoutClaims(p *pass) {
 	for _, m := range p.Messages {
 		t, flat := m.TokenField(), p.claimsOf(m)
@@ -138,7 +138,7 @@ func tokenWithoutClaims(p *pass) {
 	}
 }
 
-// walkWithoutClaims looks at DESCEND and NEST fields that lead to no claim.
+// walkWithoutClaims checks DESCEND and NEST fields that lead to no claim.
 func walkWithoutClaims(p *pass) {
 	leads := nearest(p.Messages, func(m *policy.Message) (bool, bool) {
 		for _, f := range m.Fields {
@@ -155,7 +155,7 @@ func walkWithoutClaims(p *pass) {
 		}
 		return list
 	})
-	cycle := p.OnCycle() // an error of its own
+	cycle := p.OnCycle() // reported as another error
 	p.fields(func(f *policy.Field) {
 		if f.Walks() && !leads[f.Child] && !cycle(f) {
 			p.report(f.Desc, f.ClaimAt, "annotate fields of it with claim: INCLUDE, or use INCLUDE here for the value as a whole",
@@ -174,7 +174,7 @@ func claimInOneof(p *pass) {
 	})
 }
 
-// emptyName: nothing has the name "".
+// emptyName: nothing can have the name "".
 func emptyName(p *pass) {
 	p.issuers(func(d protoreflect.Descriptor, t policy.Text) {
 		if t.Value == "" {
@@ -190,8 +190,8 @@ func emptyName(p *pass) {
 	})
 }
 
-// serviceValidatesNothing leaves options for the bearer token to
-// bearerOptionsUnused. UNSPECIFIED looks like an option that is not set.
+// serviceValidatesNothing leaves options for the bearer token to bearerOptionsUnused.
+// UNSPECIFIED looks like an option that is not set.
 func serviceValidatesNothing(p *pass) {
 	for _, s := range p.Services {
 		if r := s.Own; r != nil && len(r.Validate)+len(r.Issuers)+len(r.StaticClaims) == 0 {
@@ -201,7 +201,7 @@ func serviceValidatesNothing(p *pass) {
 	}
 }
 
-// modeUnspecified looks at methods, for services see serviceValidatesNothing.
+// modeUnspecified checks methods; serviceValidatesNothing checks services.
 func modeUnspecified(p *pass) {
 	p.rules(func(d protoreflect.Descriptor, r *policy.Rules) {
 		for i, m := range append(append([]policy.ModeAt(nil), r.Validate...), r.Sign...) {

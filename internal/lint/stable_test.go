@@ -31,8 +31,8 @@ func allBad(t testing.TB) protofile.Sources {
 
 var everything = Options{RequireAll: true, HaveKeys: true, Issuers: []string{"one", "two"}}
 
-// TestS53_SameInputSameFindings: the order of the inputs does not show in any format, nor does
-// a second run.
+// TestS53_SameInputSameFindings: neither the order of the inputs nor a second run changes
+// the output in any format.
 func TestS53_SameInputSameFindings(t *testing.T) {
 	src := allBad(t)
 	p := protokit.Read(t, src)
@@ -45,7 +45,7 @@ func TestS53_SameInputSameFindings(t *testing.T) {
 			t.Fatalf("another run: got\n%swant\n%s", textOf(t, got), textOf(t, want))
 		}
 	}
-	src.Protos = src.Protos[:12] // enough, and quick
+	src.Protos = src.Protos[:12] // enough, and fast
 	want = Check(protokit.Read(t, src), everything)
 	printed := formats(t, want)
 	for range 100 {
@@ -70,7 +70,7 @@ func formats(t *testing.T, found []finding.Finding) []byte {
 	return b.Bytes()
 }
 
-// TestA101_Errors: what plan refuses is what lint calls an error.
+// TestA101_Errors: plan refuses exactly what lint reports as an error.
 func TestA101_Errors(t *testing.T) {
 	p := protokit.Read(t, allBad(t))
 	want := slices.DeleteFunc(Check(p, Options{}), func(f finding.Finding) bool { return f.Severity < finding.Error })
@@ -80,8 +80,8 @@ func TestA101_Errors(t *testing.T) {
 	}
 }
 
-// TestS51_HostileSourceInfo: positions and comments come from outside too, and
-// may stand on what is not there.
+// TestS51_HostileSourceInfo: positions and comments are external too, and may refer to
+// elements that do not exist.
 func TestS51_HostileSourceInfo(t *testing.T) {
 	p := protokit.Read(t, sources(t, map[string]string{"t.proto": "service S { rpc Do(A) returns (A); } message A {}"}))
 	var paths [][]int32
@@ -123,8 +123,8 @@ func shared(t *testing.T, n int) *facts {
 	return newFacts(protokit.Read(t, sources(t, map[string]string{"t.proto": text.String()})), Options{})
 }
 
-// TestA61_TooEntangled: messages that share the claims of many others stop at a
-// bound, and not silently.
+// TestA61_TooEntangled: messages that share the claims of many others stop at a limit,
+// and this is reported.
 func TestA61_TooEntangled(t *testing.T) {
 	const n = 30
 	for steps, want := range map[int]int{n * n: 1, 3 * n * n: 0} {
@@ -137,8 +137,8 @@ func TestA61_TooEntangled(t *testing.T) {
 	}
 }
 
-// TestA61_Chain: messages that descend into each other in a row are looked at as
-// one, not each with all behind it.
+// TestA61_Chain: messages that descend into each other in a row are checked once, rather
+// than each with all that follow.
 func TestA61_Chain(t *testing.T) {
 	const n = 300
 	var text strings.Builder

@@ -91,8 +91,8 @@ func environmentVariable(p *pass) {
 	})
 }
 
-// patternNotSigned says nothing where the bearer token, a parent or a RAW map
-// may supply the claim.
+// patternNotSigned reports nothing if the bearer token, a parent or a RAW map may supply
+// the claim.
 func patternNotSigned(p *pass) {
 	p.fields(func(f *policy.Field) {
 		if !f.HoldsToken() || !p.reach.Signed[f.Parent] || f.IncludeParentClaims {

@@ -24,7 +24,7 @@ func check(t testing.TB, text string, o Options) []finding.Finding {
 	return Check(protokit.Read(t, sources(t, map[string]string{"t.proto": text})), o)
 }
 
-// textOf prints findings, with the folders taken off the files.
+// textOf formats findings, without the folders of the files.
 func textOf(t testing.TB, found []finding.Finding) string {
 	t.Helper()
 	var list []finding.Finding
@@ -48,8 +48,8 @@ func of(found []finding.Finding, rule string) (list []finding.Finding) {
 	return list
 }
 
-// wants fails unless exactly these rules fired, each with a part of its text
-// behind a colon.
+// wants fails unless exactly these rules fired, each optionally followed by a colon and a
+// part of its text.
 func wants(t testing.TB, found []finding.Finding, want ...string) {
 	t.Helper()
 	for i, f := range found {

@@ -32,8 +32,8 @@ func tokenWrongType(p *pass) {
 	})
 }
 
-// tokenClaimsItself: when such a message is signed the field is empty, so it
-// makes no claim; then it holds the token, which lacks the claim.
+// tokenClaimsItself: when such a message is signed, the field is empty and makes no
+// claim; afterwards it holds the token, which does not have the claim.
 func tokenClaimsItself(p *pass) {
 	p.fields(func(f *policy.Field) {
 		makes := f.Claim == policy.Include || f.Claim == policy.Extract
@@ -44,8 +44,8 @@ func tokenClaimsItself(p *pass) {
 	})
 }
 
-// tokenInOneof: sign does not replace what is set of the oneof (A65), and what
-// holds that instead of the token has none (A41). A oneof of one leaves no choice.
+// tokenInOneof: sign does not replace the member that is set (A65), and a message with
+// another member has no token (A41). A oneof with a single member is not affected.
 func tokenInOneof(p *pass) {
 	p.fields(func(f *policy.Field) {
 		oneof := f.Desc.ContainingOneof()
@@ -61,13 +61,13 @@ func tokenInOneof(p *pass) {
 	})
 }
 
-// withToken returns the messages in which there is a token to check, at some
-// depth. That some message only nests itself does not count (A49).
+// withToken returns the messages that contain a token to check, at any depth. A message
+// that only nests itself does not count (A49).
 func (f *facts) withToken() map[*policy.Message]bool {
 	return nearest(f.Messages, func(m *policy.Message) (bool, bool) { return true, m.BearerToken || m.TokenField() != nil }, nestedTokens)
 }
 
-// signable is withToken for signing, which writes no bearer token.
+// signable is withToken for signing, which does not write the bearer token.
 func (f *facts) signable() map[*policy.Message]bool {
 	return nearest(f.Messages, func(m *policy.Message) (bool, bool) { return true, m.TokenField() != nil }, nestedTokens)
 }
@@ -98,7 +98,7 @@ func annotatedExtension(p *pass) {
 	}
 }
 
-// optionWithoutEffect leaves a token of a wrong type alone: that is an error.
+// optionWithoutEffect ignores tokens of a wrong type, which are an error.
 func optionWithoutEffect(p *pass) {
 	p.fields(func(f *policy.Field) {
 		tell := func(there bool, at descset.Position, option, where string) {
@@ -145,8 +145,8 @@ func parentClaimsWithoutParent(p *pass) {
 	})
 }
 
-// handsDown returns the messages around which some message makes a claim that a
-// token in them can include (A52).
+// handsDown returns the messages around which some message sets a claim that a nested
+// token can include (A52).
 func (f *facts) handsDown() policy.Set {
 	var roots []*policy.Message
 	for _, m := range f.Messages {
@@ -160,8 +160,7 @@ func (f *facts) handsDown() policy.Set {
 	})
 }
 
-// tokenNeverExpires looks at tokens that are signed: a check of a token does
-// not look at the option.
+// tokenNeverExpires checks signed tokens only: validation ignores the option.
 func tokenNeverExpires(p *pass) {
 	p.fields(func(f *policy.Field) {
 		if f.HoldsToken() && f.ExpiresSeconds == -1 && p.reach.Signed[f.Parent] && !p.claimsOf(f.Parent).Makes("exp") {

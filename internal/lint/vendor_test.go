@@ -13,10 +13,10 @@ import (
 	"github.com/jwtctl/jwtctl/internal/vendortest"
 )
 
-// TestA2_VendorSamples: with the vendor's schema on the import path, the examples
-// of its documentation lint without a false error; so do the vendor's own files.
-// Its published schema has no static claims and no options of services yet, so
-// that the examples with those are linted with jwtctl's alone.
+// TestA2_VendorSamples: with the vendor's schema on the import path, the examples of its
+// documentation have no false errors; nor do the vendor's own files. Its published schema
+// has no static claims and service options yet, so examples with those are linted with
+// jwtctl's schema only.
 func TestA2_VendorSamples(t *testing.T) {
 	const fixtures = "../../testdata/proto"
 	vendor := vendortest.Protos(t)
@@ -38,7 +38,8 @@ func TestA2_VendorSamples(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, f := range lint.Check(policy.Read(set), lint.Options{}) {
-				// The examples lint clean, but for a request that is accepted without a token (A49).
+				// The examples have no findings except for a request that is accepted
+				// without a token (A49).
 				if f.Severity > finding.Note && f.Rule != "every-token-optional" {
 					t.Errorf("%s: %s: %s (%s)", f.At, f.Severity, f.Message, f.Rule)
 				}

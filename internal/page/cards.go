@@ -10,7 +10,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/finding"
 )
 
-// name gives the sections that facts lead to their ids.
+// name assigns IDs to the sections that facts refer to.
 func (p *printer) name(sections []explain.Section) {
 	for _, s := range sections {
 		if s.Kind == explain.MethodSection || s.Kind == explain.MessageSection {
@@ -24,7 +24,7 @@ func of(sections []explain.Section, kind string) []explain.Section {
 	return slices.DeleteFunc(slices.Clone(sections), func(s explain.Section) bool { return s.Kind != kind })
 }
 
-// card returns the card of s without its badges.
+// card returns the card of s without badges.
 func (p *printer) card(s explain.Section) *card {
 	c := &card{ID: p.ids[s.Kind+s.Name], Kind: strings.ToLower(s.Kind)}
 	c.Before, c.Name = split(s.Name)
@@ -38,7 +38,7 @@ func (p *printer) card(s explain.Section) *card {
 	return c
 }
 
-// split divides a full name into its package and what is left.
+// split splits a full name into its package and the rest.
 func split(name string) (before, last string) {
 	end := strings.LastIndexByte(name, '/')
 	if end < 0 {
@@ -58,8 +58,7 @@ func (p *printer) fact(r explain.Row, c *card) fact {
 	return f
 }
 
-// methods returns the cards of the methods that anyone may call, and of the
-// others.
+// methods returns the cards of methods that anyone may call, and of the others.
 func (p *printer) methods(v *explain.View, sections []explain.Section) (open, guarded []*card) {
 	for i, s := range of(sections, explain.MethodSection) {
 		m, c := v.Methods[i], p.card(s)
@@ -118,11 +117,11 @@ func faults(claims []explain.Claim) bool {
 	return slices.ContainsFunc(claims, func(c explain.Claim) bool { return c.Fault != "" || faults(c.Claims) })
 }
 
-// maxCallers is how many methods a drawing of a message shows.
+// maxCallers is the maximum number of methods in a drawing of a message.
 const maxCallers = 6
 
-// around returns the part of v that the drawing of m shows: m, and the methods
-// that use it, of which only that is of interest.
+// around returns the part of v for the drawing of m: m, and the methods that use it,
+// reduced to that use.
 func around(v *explain.View, m explain.Message) *explain.View {
 	one := &explain.View{Messages: []explain.Message{m}}
 	for _, method := range v.Methods {
@@ -143,8 +142,7 @@ func around(v *explain.View, m explain.Message) *explain.View {
 	return one
 }
 
-// findings returns the cards of findings, the gravest first, and how many are
-// errors.
+// findings returns the cards of findings, most severe first, and the number of errors.
 func (p *printer) findings(list []finding.Finding) (cards []*card, errors int) {
 	list = finding.Sort(list)
 	slices.SortStableFunc(list, func(a, b finding.Finding) int { return cmp.Compare(b.Severity, a.Severity) })
@@ -162,8 +160,8 @@ func (p *printer) findings(list []finding.Finding) (cards []*card, errors int) {
 	return cards, errors
 }
 
-// subject returns the id of the card about the element of that full name: a
-// message, a method, or a field of a message.
+// subject returns the ID of the card for the element with that full name: a message, a
+// method, or a field of a message.
 func (p *printer) subject(full string) (id, name string) {
 	name = p.escape(full)
 	slash := name

@@ -11,24 +11,24 @@ import (
 	"github.com/jwtctl/jwtctl/internal/explain"
 )
 
-// Comparison is what the page of two versions shows.
+// Comparison is the content of a page about two versions.
 type Comparison struct {
-	// Old and New are the versions; Changes lead from one to the other.
+	// Old and New are the versions; Changes lead from Old to New.
 	Old, New *explain.View
 	Changes  []diff.Change
-	// OldName and NewName are what the versions are called.
+	// OldName and NewName are the names of the versions.
 	OldName, NewName string
-	// Place writes a place of the old version; nil is its String.
+	// Place formats a position in the old version; nil means String.
 	Place func(descset.Position) string
 }
 
-// change is one difference, with its places in the two versions.
+// change is a difference, with its positions in the two versions.
 type change struct {
 	Direction, Tone, Text, Gain, Accepted string
 	Old, New                              *place
 }
 
-// pair is a fact of both versions, or one that takes the place of another.
+// pair is a fact of both versions, or one that replaces another.
 type pair struct {
 	Old, New half
 	Same     bool
@@ -44,13 +44,13 @@ var tones = [...]string{
 	diff.Weaker: explain.StyleBad, diff.Unknown: explain.StyleWarn, diff.Stronger: explain.StyleGood, diff.Neutral: explain.StyleDim,
 }
 
-// Diff writes the page of what changed between two versions of a policy.
+// Diff writes a page about the changes between two versions of a policy.
 func Diff(w io.Writer, c Comparison, o Options) error {
 	p := newPrinter(o)
 	d := document{Title: cmp.Or(o.Title, "Changes of the JWT policy"), About: "From " + p.escape(c.OldName) + " to " + p.escape(c.NewName) + ": what changed, and what an attacker gains by it."}
 	v := versions{printer: p, Comparison: c, old: byName(c.Old.Sections(p.escape)), now: byName(c.New.Sections(p.escape)), cards: map[string]*card{}}
 	v.renames()
-	for i, change := range c.Changes { // so that facts lead to what has a card
+	for i, change := range c.Changes { // so that facts can link to their cards
 		name := v.about(p.escape(change.Subject))
 		for _, kind := range []string{explain.MethodSection, explain.MessageSection} {
 			if p.ids[kind+name] == "" {
@@ -59,7 +59,7 @@ func Diff(w io.Writer, c Comparison, o Options) error {
 		}
 	}
 	cards := map[diff.Direction][]*card{}
-	for i, change := range c.Changes { // the gravest first
+	for i, change := range c.Changes { // most severe first
 		v.change(i, change, cards)
 	}
 	counts, accepted := map[diff.Direction]int{}, 0
@@ -100,7 +100,7 @@ type versions struct {
 	*printer
 	Comparison
 	old, now map[string]explain.Section // by name
-	was      map[string]string          // the old name of what has another now
+	was      map[string]string          // old names of renamed elements
 	cards    map[string]*card           // by the name of what changed
 }
 
@@ -114,8 +114,7 @@ func byName(sections []explain.Section) map[string]explain.Section {
 	return all
 }
 
-// renames notes the old names of methods that have others now, their own or their
-// service's.
+// renames records the old names of methods that were renamed, or whose service was.
 func (v *versions) renames() {
 	v.was = map[string]string{}
 	services := map[string]string{}
@@ -135,8 +134,8 @@ func (v *versions) renames() {
 	}
 }
 
-// change adds c, the change of that index, to the card of what it is about, which
-// is in the group of its gravest change.
+// change adds c, the change with that index, to the card of its subject, which is in the
+// group of its most severe change.
 func (v *versions) change(i int, c diff.Change, groups map[diff.Direction][]*card) {
 	name := v.about(v.escape(c.Subject))
 	one := v.cards[name]
@@ -165,8 +164,8 @@ func (v *versions) change(i int, c diff.Change, groups map[diff.Direction][]*car
 	one.Changes = append(one.Changes, told)
 }
 
-// about returns the method or message that name is, or is a part of; name itself
-// if it is neither.
+// about returns the method or message that name is, or is part of, and otherwise name
+// itself.
 func (v *versions) about(name string) string {
 	for part := name; ; {
 		if _, is := v.now[part]; is {
@@ -190,8 +189,8 @@ func (v *versions) before(name string) explain.Section {
 	return v.old[name]
 }
 
-// pairs puts the rows of two sections side by side: what both have, in one line;
-// between that, what one has.
+// pairs aligns the rows of two sections: rows in both on one line, and between them those
+// in one only.
 func (v *versions) pairs(c *card, old, now explain.Section) (list []pair) {
 	same := common(old.Rows, now.Rows)
 	side := func(r explain.Row, sign string, place func(string) string) half {
@@ -231,7 +230,7 @@ func (v *versions) pairs(c *card, old, now explain.Section) (list []pair) {
 	}
 }
 
-// oldPlace writes a place of the old version, as text, in the words of the caller.
+// oldPlace formats a position in the old version as the caller does.
 func (v *versions) oldPlace(text string) string {
 	if v.Place == nil || text == "" {
 		return text
@@ -240,11 +239,11 @@ func (v *versions) oldPlace(text string) string {
 	return v.escape(v.Place(descset.Position{File: file, Line: line, Column: column}))
 }
 
-// maxCompared is how many pairs of rows are compared; two sections that are larger
-// are shown as if they had nothing in common.
+// maxCompared is the maximum number of row pairs that are compared; larger sections are
+// shown as if they had nothing in common.
 const maxCompared = 4_000_000
 
-// common returns the indexes of a longest series of rows that both have.
+// common returns the indexes of a longest common subsequence of rows.
 func common(a, b []explain.Row) (pairs [][2]int) {
 	if len(a)*len(b) > maxCompared {
 		return nil

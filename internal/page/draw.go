@@ -8,16 +8,16 @@ import (
 	"github.com/jwtctl/jwtctl/internal/explain"
 )
 
-// A drawing has at most so many boxes; what it would show is in the list of facts
-// as well. A line of a box has at most so many characters.
+// Limits of a drawing: the number of boxes, since the list of facts has everything too,
+// and the characters per line of a box.
 const (
 	maxBoxes = 120
 	maxChars = 40
 )
 
-// drawing is the graph of a message's claims as an SVG.
+// drawing is the graph of a message's claims as SVG.
 type drawing struct {
-	ID            string // of its title
+	ID            string // for its title
 	Title         string
 	Width, Height int
 	Boxes         []box
@@ -30,7 +30,7 @@ type box struct {
 	X, Y, W, H int
 	Round      int
 	Lines      []line
-	Full       string // the text that was too long for the box
+	Full       string // the text, if it was cut
 }
 
 type line struct {
@@ -39,7 +39,7 @@ type line struct {
 	First       bool
 }
 
-// arrow is an edge, as the path of its line, and its label.
+// arrow is an edge: the path of its line, and its label.
 type arrow struct {
 	Path, Class, Label, Full, Anchor string
 	X, Y                             int
@@ -47,7 +47,7 @@ type arrow struct {
 
 var kinds = [...]string{explain.MethodNode: "method", explain.MessageNode: "message", explain.TokenNode: "token", explain.ClaimNode: "claim", explain.FieldNode: "field"}
 
-// draw draws g; nil if it is too large or there is nothing to see.
+// draw draws g. It returns nil if g is too large or trivial.
 func (p *printer) draw(g *explain.Graph, id, title string) *drawing {
 	nodes := append([]explain.Node{}, g.Nodes...)
 	for _, one := range g.Groups {
@@ -82,7 +82,7 @@ func (p *printer) draw(g *explain.Graph, id, title string) *drawing {
 	return d
 }
 
-// merged makes one edge of those that lead from one node to the same other.
+// merged merges edges between the same nodes.
 func merged(edges []explain.Edge) (all []explain.Edge) {
 	at := map[[2]string]int{}
 	for _, e := range edges {
@@ -134,7 +134,7 @@ func (b *box) move(x, y int) {
 	}
 }
 
-// cut returns text that fits a line, and the whole text if that is not the same.
+// cut returns text shortened to fit a line, and the whole text if it was shortened.
 func cut(text string) (short, full string) {
 	if runes := []rune(text); len(runes) > maxChars {
 		return string(runes[:maxChars-1]) + "…", text
@@ -142,7 +142,7 @@ func cut(text string) (short, full string) {
 	return text, ""
 }
 
-// width returns how wide text is drawn. Characters of East Asia take two places.
+// width returns the width of text in columns. East Asian characters take two.
 func width(text string) (w int) {
 	for _, r := range text {
 		w += charWidth
@@ -153,17 +153,17 @@ func width(text string) (w int) {
 	return w
 }
 
-// arrow returns the line of k, and the place of its label: where k begins, unless
-// several begin there and not several end where it ends.
+// arrow returns the line of k, and the position of its label: at its start, unless
+// several start there and not several end at its end.
 func (l *layout) arrow(k link) arrow {
 	from, to := l.boxes[k.from], l.boxes[k.to]
-	if k.back { // a bow over the boxes
+	if k.back { // a curve above the boxes
 		x1, x2, top := from.x+from.w-padX, to.x+padX, min(from.y, to.y)-gapY
 		return arrow{Path: fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x1, from.y, x1, top, x2, top, x2, to.y-2), X: (x1 + x2) / 2, Y: top + 2, Anchor: "middle"}
 	}
 	x, y := from.x+from.w, from.middle()
 	var path strings.Builder
-	fmt.Fprintf(&path, "M%d %dH%d", x, y, from.edge) // past wider boxes of the column
+	fmt.Fprintf(&path, "M%d %dH%d", x, y, from.edge) // past wider boxes in the column
 	x = from.edge
 	curve := func(toX, toY int) {
 		half := (x + toX) / 2

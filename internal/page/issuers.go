@@ -8,11 +8,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/explain"
 )
 
-// user is a method or a message that accepts tokens of an issuer.
+// user is a method or message that accepts tokens of an issuer.
 type user struct{ kind, name, from string }
 
-// issuers returns a card for each issuer that an annotation or a key names, sorted,
-// and whether one that is required has no key.
+// issuers returns a card for each issuer that an annotation or a key names, sorted, and
+// whether a required one has no key.
 func (p *printer) issuers(v *explain.View, sections []explain.Section) (cards []*card, unkeyed bool) {
 	var rows []explain.Row
 	for _, s := range of(sections, explain.KeysSection) {
@@ -44,7 +44,7 @@ func (p *printer) issuers(v *explain.View, sections []explain.Section) (cards []
 		}
 	}
 	slices.Sort(names)
-	if len(names) > 0 && names[0] == "" { // what is bound to no issuer is last
+	if len(names) > 0 && names[0] == "" { // unbound ones are last
 		names = append(names[1:], "")
 	}
 	for i, name := range names {

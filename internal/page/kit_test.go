@@ -83,8 +83,8 @@ type parsed struct {
 	text  strings.Builder
 }
 
-// inspect reads page as a browser does, and checks what must hold for every page:
-// it needs nothing else, and all its links lead somewhere in it.
+// inspect parses page like a browser, and checks what must hold for every page: it loads
+// nothing else, and all its links lead somewhere in it.
 func inspect(t rapid.TB, page []byte) *parsed {
 	t.Helper()
 	root, err := html.Parse(bytes.NewReader(page))

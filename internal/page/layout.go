@@ -2,62 +2,62 @@ package page
 
 import "slices"
 
-// Sizes of a drawing, in pixels. A character is as wide as in most monospace
-// fonts of 12 pixels; textLength holds a browser to it.
+// Sizes of a drawing in pixels. Characters are as wide as in most monospace fonts of 12
+// pixels; textLength makes browsers use that width.
 const (
 	charWidth  = 7
 	lineHeight = 16
 	padX       = 10
 	padY       = 6
-	gapX       = 36 // of columns, without the labels in between
-	gapY       = 14 // of the boxes in a column
+	gapX       = 36 // between columns, without labels
+	gapY       = 14 // between the boxes of a column
 	margin     = 8
 )
 
-// layout places boxes in columns, so that arrows lead from left to right, and in
-// an order with few crossings. It is a pure function of its input: layers by the
-// longest path, then sweeps by the mean of the neighbours.
+// layout arranges boxes in columns, so that arrows lead from left to right with few
+// crossings. It is a pure function of its input: layers by the longest path, then sweeps
+// by the mean of the neighbours.
 type layout struct {
 	boxes   []*placed
 	links   []link
 	columns [][]*placed
 }
 
-// placed is a box, or a bend of an arrow that passes a column.
+// placed is a box, or a bend of an arrow that passes through a column.
 type placed struct {
 	w, h, x, y int
 	column     int
 	edge       int // where the column ends
 	bend       bool
-	in, out    []*placed // neighbours in the columns before and behind
+	in, out    []*placed // in the columns before and after
 }
 
 func (p *placed) middle() int { return p.y + p.h/2 }
 
-// link is an arrow from one box to another by their indexes, through bends.
+// link is an arrow between two boxes, given by index, through bends.
 type link struct {
 	from, to int
 	label    int // width
 	bends    []*placed
-	back     bool // against the direction of the others, since it closes a cycle
+	back     bool // in the opposite direction, since it closes a cycle
 }
 
-// arrange places the boxes and returns the size of the whole.
+// arrange arranges the boxes and returns the size of the drawing.
 func (l *layout) arrange() (width, height int) {
 	l.layers()
 	l.order()
 	return l.place()
 }
 
-// layers gives each box its column: the last for those without an arrow onward,
-// else one before the first that it leads to.
+// layers assigns each box its column: the last one for boxes without outgoing arrows,
+// otherwise one before the first box that it leads to.
 func (l *layout) layers() {
 	next := make([][]int, len(l.boxes)) // indexes of links
 	for i, k := range l.links {
 		next[k.from] = append(next[k.from], i)
 	}
 	rank := make([]int, len(l.boxes))
-	state := make([]int, len(l.boxes)) // 1 while it is walked, 2 when done
+	state := make([]int, len(l.boxes)) // 1 during the visit, 2 after it
 	var walk func(n int)
 	walk = func(n int) {
 		state[n] = 1
@@ -93,7 +93,7 @@ func (l *layout) layers() {
 	}
 }
 
-// bend adds a bend to each column that k passes.
+// bend adds a bend in each column that k passes through.
 func (l *layout) bend(k *link) {
 	if k.back {
 		return
@@ -111,7 +111,7 @@ func (l *layout) bend(k *link) {
 
 func join(a, b *placed) { a.out, b.in = append(a.out, b), append(b.in, a) }
 
-// order sorts each column by where the neighbours are.
+// order sorts each column by the positions of the neighbours.
 func (l *layout) order() {
 	at := map[*placed]int{}
 	note := func(column []*placed) {
@@ -147,8 +147,8 @@ func (l *layout) order() {
 	}
 }
 
-// place gives each box its coordinates: the tallest column first, the others
-// from there by the means of their neighbours.
+// place assigns coordinates: the tallest column first, then the others by the means of
+// their neighbours.
 func (l *layout) place() (width, height int) {
 	x, tallest, most := margin, 0, -1
 	for c, column := range l.columns {
@@ -181,7 +181,7 @@ func (l *layout) place() (width, height int) {
 	top := l.columns[tallest][0].y
 	above := margin
 	if slices.ContainsFunc(l.links, func(k link) bool { return k.back }) {
-		above += gapY + lineHeight // for bows and their labels
+		above += gapY + lineHeight // for curves and their labels
 	}
 	for _, column := range l.columns {
 		top = min(top, column[0].y)
@@ -195,7 +195,7 @@ func (l *layout) place() (width, height int) {
 	return width, height
 }
 
-// labels returns how wide the longest label behind column c is.
+// labels returns the width of the widest label after column c.
 func (l *layout) labels(c int) (wide int) {
 	for _, k := range l.links {
 		if !k.back && (l.boxes[k.from].column == c || l.boxes[k.to].column == c+1) {
@@ -205,8 +205,8 @@ func (l *layout) labels(c int) (wide int) {
 	return wide
 }
 
-// stack places the boxes of column c one below the other, each as near to the
-// mean of its neighbours as the others leave room for.
+// stack places the boxes of column c below each other, each as close to the mean of its
+// neighbours as the others permit.
 func (l *layout) stack(c int, neighbours func(*placed) []*placed) {
 	column, y, off, n := l.columns[c], 0, 0, 0
 	for i, b := range column {

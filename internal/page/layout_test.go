@@ -7,8 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestLayoutKeepsApart: in the drawing of any graph boxes do not overlap, all is
-// within the picture, and arrows lead to the right but for those that close a cycle.
+// TestLayoutKeepsApart: in the drawing of any graph, boxes do not overlap, everything is
+// within the picture, and arrows lead to the right except those that close a cycle.
 func TestLayoutKeepsApart(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

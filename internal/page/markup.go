@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// markup writes HTML. What it is given as text or as the value of an attribute is
-// always escaped; names of elements and attributes are constants of this package.
-// html/template is not needed for that: nothing but text and attributes varies, and
-// no script, style or address to elsewhere has a part of the policy in it.
+// markup writes HTML. Text and attribute values are always escaped; names of elements and
+// attributes are constants of this package. It does not need html/template, since only
+// text and attributes vary: no script, style or external address contains a part of the
+// policy.
 type markup struct{ b strings.Builder }
 
-// attrs are the attributes of an element, names and values in turn; one with the
-// value "" is left out.
+// attrs are attributes as alternating names and values; one with an empty value is
+// omitted.
 type attrs []string
 
 // in writes an element around what content writes.
@@ -23,13 +23,13 @@ func (m *markup) in(element string, a attrs, content func()) {
 	m.b.WriteString("</" + element + ">")
 }
 
-// row is in on a line of its own, so that the source can be read and compared.
+// row is in on a separate line, so that the source is readable.
 func (m *markup) row(element string, a attrs, content func()) {
 	m.in(element, a, content)
 	m.line()
 }
 
-// block is row with its content on lines of their own.
+// block is row with its content on separate lines.
 func (m *markup) block(element string, a attrs, content func()) {
 	m.row(element, a, func() {
 		m.line()
@@ -37,7 +37,7 @@ func (m *markup) block(element string, a attrs, content func()) {
 	})
 }
 
-// tag begins an element, or writes one that has no content.
+// tag writes a start tag, or an element without content.
 func (m *markup) tag(element string, a attrs) {
 	m.b.WriteString("<" + element)
 	for i := 0; i+1 < len(a); i += 2 {
@@ -50,12 +50,12 @@ func (m *markup) tag(element string, a attrs) {
 
 func (m *markup) text(text string) { m.b.WriteString(html.EscapeString(text)) }
 
-// element writes an element with a text and nothing else.
+// element writes an element with only a text.
 func (m *markup) element(element, text string, attributes ...string) {
 	m.in(element, attributes, func() { m.text(text) })
 }
 
-// elementLine is element on a line of its own, unless the text is "".
+// elementLine is element on a separate line, unless text is "".
 func (m *markup) elementLine(element, text string, attributes ...string) {
 	if text != "" {
 		m.element(element, text, attributes...)
@@ -65,21 +65,20 @@ func (m *markup) elementLine(element, text string, attributes ...string) {
 
 func (m *markup) line() { m.b.WriteString("\n") }
 
-// verbatim writes an element whose content is not escaped: a file that is a part
-// of the program.
+// verbatim writes an element whose content is not escaped: an embedded file.
 func (m *markup) verbatim(element string, content asset) {
 	m.row(element, nil, func() { m.b.WriteString(string(content)) })
 }
 
-// asset is the text of a file that is a part of the program.
+// asset is the text of an embedded file.
 type asset string
 
-// classes joins the names of classes that are not empty.
+// classes joins the class names that are not empty.
 func classes(names ...string) string {
 	return strings.Join(strings.Fields(strings.Join(names, " ")), " ")
 }
 
-// when is text if is, else "".
+// when returns text if is is true, and "" otherwise.
 func when(is bool, text string) string { return tone(is, text, "") }
 
 func px(n int) string { return strconv.Itoa(n) }

@@ -1,13 +1,10 @@
-// Package page shows a policy, or what changed between two, as one page of HTML
-// that loads nothing else: styles, pictures and the script of its search
-// are in it, and its Content-Security-Policy allows no others.
+// Package page shows a policy, or the changes between two, as one HTML page that loads
+// nothing else: it contains its styles, pictures and search script, and its
+// Content-Security-Policy permits no others.
 //
-// The facts are those of explain, findings of lint and changes of diff, in their
-// words; this package only arranges them. Every text is escaped where it is written,
-// and what is not printable is written as \uXXXX (S70). The page depends on its
-// input alone.
-//
-// It imports diff, explain, finding and quote.
+// Facts come from explain, findings from lint and changes from diff, in their words; this
+// package only arranges them. All text is escaped where it is written, and what is not
+// printable is written as \uXXXX (S70). The page depends only on its input.
 package page
 
 import (
@@ -31,12 +28,12 @@ var script asset
 
 // Options is what a page shows besides the facts.
 type Options struct {
-	// Title is the heading; a page of a policy is called "JWT policy" without one.
+	// Title is the heading; the default for a policy is "JWT policy".
 	Title string
-	// Findings are those of lint.
+	// Findings are lint's findings.
 	Findings []finding.Finding
-	// Line returns a line of a source file, counted from 1, or "" where its text
-	// is not known; nil knows none.
+	// Line returns a line of a source file, counted from 1, or "" if it is unknown; it
+	// may be nil.
 	Line func(file string, line int) string
 }
 
@@ -50,7 +47,7 @@ type document struct {
 	Empty        string
 }
 
-// tile is a number at the head of the page.
+// tile is a number at the top of the page.
 type tile struct {
 	Number            int
 	Label, Href, Tone string
@@ -78,10 +75,10 @@ type card struct {
 	Open         bool
 }
 
-// badge is a word or two about a card; Tone is a style of explain's rows.
+// badge is a short remark on a card; Tone is a style of explain's rows.
 type badge struct{ Text, Tone string }
 
-// fact is a row: Link is the part of its text that leads to Href.
+// fact is a row; Link is the part of its text that links to Href.
 type fact struct {
 	Depth               int
 	Label               string
@@ -94,7 +91,7 @@ type fact struct {
 // printer makes a document.
 type printer struct {
 	options Options
-	ids     map[string]string // of a section, by its kind and name
+	ids     map[string]string // of sections, by kind and name
 	files   map[string]*file
 }
 
@@ -102,11 +99,11 @@ func newPrinter(o Options) *printer {
 	return &printer{options: o, ids: map[string]string{}, files: map[string]*file{}}
 }
 
-// escape makes text from outside fit to be shown on one line.
+// escape makes external text safe to show on one line.
 func (p *printer) escape(text string) string { return quote.OneLine(text) }
 
-// openCards is how many methods and messages a page may have that shows all facts
-// at once; larger ones show a line for each, which opens.
+// openCards is the maximum number of methods and messages for which a page shows all
+// facts at once; larger pages show one line for each, which expands.
 const openCards = 60
 
 // Explain writes the page of a policy.
@@ -157,19 +154,19 @@ func tone(is bool, yes, no string) string {
 	return no
 }
 
-// write prints d. The style and the script are allowed by their hashes; nothing
+// write writes d. The style and the script are permitted by their hashes, and nothing
 // else is.
 func (p *printer) write(w io.Writer, d document) error {
 	d.Files = p.sources()
 	for i, t := range d.Tiles {
 		if !slices.ContainsFunc(d.Groups, func(g group) bool { return "#"+g.ID == t.Href && len(g.Cards) > 0 }) {
-			d.Tiles[i].Href = "" // there is nothing to lead to
+			d.Tiles[i].Href = "" // there is no target
 		}
 	}
 	var m markup
 	m.document(&d, "default-src 'none'; style-src '"+hash(style)+"'; script-src '"+hash(script)+"'; img-src data:; base-uri 'none'; form-action 'none'")
-	// The last word on S70: whatever way a text took into the page, no character of
-	// it acts on a reader.
+	// A last defence for S70: however a text got into the page, none of its characters
+	// can act on a reader.
 	_, err := io.WriteString(w, quote.Escape(m.b.String(), "\n"))
 	return err
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
-// changed is what TestGolden makes of a fixture to compare the two.
+// changed is applied to a fixture in TestGolden to compare the two.
 var changed = strings.NewReplacer("expires_seconds: 300", "expires_seconds: 3000", `issuer: "my-issuer"`, `issuer: "my-issuer" issuer: "third"`, "rpc Admit(", "rpc LetIn(")
 
 func TestGolden(t *testing.T) {
@@ -26,7 +26,7 @@ func TestGolden(t *testing.T) {
 	}
 	dir := t.TempDir()
 	testkit.File(t, filepath.Join(dir, "after.proto"), changed.Replace(testkit.Read(t, filepath.Join(fixtures, "token.proto"))))
-	t.Chdir(fixtures) // so that positions are those of a user who works there
+	t.Chdir(fixtures) // so that positions are relative to it
 	pages := map[string][]byte{}
 	for _, name := range []string{"mixed", "token", "nested"} {
 		pages[name] = explained(t, protokit.File(t, name+".proto"), configured)
@@ -36,15 +36,15 @@ func TestGolden(t *testing.T) {
 	pages["diff"] = compared(t, before, protokit.File(t, "after.proto"))
 	for name, page := range pages {
 		inspect(t, page)
-		// The assets are files of this folder already.
+		// The assets are already files of this folder.
 		page = bytes.Replace(bytes.Replace(page, []byte(style), nil, 1), []byte(script), nil, 1)
 		page = bytes.ReplaceAll(bytes.ReplaceAll(page, []byte(hash(style)), []byte("STYLE")), []byte(hash(script)), []byte("SCRIPT"))
 		testkit.Golden(t, filepath.Join(golden, name+".html"), string(page))
 	}
 }
 
-// TestPageShowsEveryFact: each fact of explain is in the page, in its words, with
-// its place, whatever the policy is; and the page depends on nothing else.
+// TestPageShowsEveryFact: each fact of explain is on the page, in the same words and with
+// its position, for any policy; and the page depends on nothing else.
 func TestPageShowsEveryFact(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -70,13 +70,13 @@ func TestPageShowsEveryFact(t *testing.T) {
 	})
 }
 
-// says reports whether text is on the page; links in it are elements of their own.
+// says reports whether text is on the page; links in it are separate elements.
 func (p *parsed) says(text string) bool {
 	return strings.Contains(strings.ReplaceAll(p.text.String(), "\n", ""), text)
 }
 
-// TestS70_PageEscapesEverything has every text that an annotation, a comment or the
-// name of a file may hold try to be more than text.
+// TestS70_PageEscapesEverything: no text of an annotation, a comment or a file name can
+// act as more than text.
 func TestS70_PageEscapesEverything(t *testing.T) {
 	t.Parallel()
 	const attack = `</td></script></style><script>alert(1)</script><img src=x onerror=alert(2)>&quot;' onload=x "`
@@ -105,8 +105,8 @@ func TestS70_PageEscapesEverything(t *testing.T) {
 	}
 }
 
-// TestPageIsLockedDown: the policy of the page allows its own style and script by
-// their hashes, and nothing else.
+// TestPageIsLockedDown: the page's Content-Security-Policy permits its own style and
+// script by hash, and nothing else.
 func TestPageIsLockedDown(t *testing.T) {
 	t.Parallel()
 	got := inspect(t, explained(t, protokit.File(t, filepath.Join(fixtures, "token.proto")), configured))
@@ -130,7 +130,7 @@ func TestPageIsLockedDown(t *testing.T) {
 	}
 }
 
-// TestOpenMethodsComeFirst: what anyone may call is before all else, as a warning.
+// TestOpenMethodsComeFirst: methods that anyone may call come first, as a warning.
 func TestOpenMethodsComeFirst(t *testing.T) {
 	t.Parallel()
 	p := policyOf(t, t.TempDir(), "x.proto", `
@@ -146,8 +146,8 @@ func TestOpenMethodsComeFirst(t *testing.T) {
 	}
 }
 
-// TestDiffShowsBothVersions: what is weaker is first, and both versions of a method
-// are side by side, also under another name.
+// TestDiffShowsBothVersions: weaker changes come first, and both versions of a method are
+// side by side, even if it was renamed.
 func TestDiffShowsBothVersions(t *testing.T) {
 	t.Parallel()
 	method := func(name, options string) string {

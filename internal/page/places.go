@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// place is where an annotation is, as text and as a link to its line below.
+// place is the position of an annotation, as text and as a link to its line below.
 type place struct{ Text, Href string }
 
-// file is a source with the lines that facts of the page come from.
+// file is a source with the lines that facts on the page come from.
 type file struct {
 	ID, Name string
 	Lines    []source
 	cited    map[int][]*card
 }
 
-// source is a line, or with Number 0 the gap between two.
+// source is a line or, with Number 0, a gap between two.
 type source struct {
 	Number int
 	ID     string
@@ -24,8 +24,8 @@ type source struct {
 	By     []*card // whose facts come from it
 }
 
-// at returns the place that text names, "" for none: "shop.proto:12:5", which a
-// fact of c comes from.
+// at returns the place for text, the position of a fact of c, such as "shop.proto:12:5";
+// nil for "".
 func (p *printer) at(text string, c *card) *place {
 	if text == "" {
 		return nil
@@ -45,7 +45,7 @@ func (p *printer) at(text string, c *card) *place {
 	return &place{text, "#" + f.ID + "-" + strconv.Itoa(line)}
 }
 
-// parts takes a place apart: "shop.proto:12:5"; 0 is what it does not say.
+// parts splits a position such as "shop.proto:12:5"; missing parts are 0.
 func parts(text string) (file string, line, column int) {
 	file = text
 	for range 2 {
@@ -58,7 +58,7 @@ func parts(text string) (file string, line, column int) {
 	return file, line, column
 }
 
-// sources returns the files in the order of their names.
+// sources returns the files sorted by name.
 func (p *printer) sources() (list []*file) {
 	for _, f := range p.files {
 		var numbers []int
@@ -80,8 +80,7 @@ func (p *printer) sources() (list []*file) {
 	return list
 }
 
-// between adds the line between two that are cited, or says that some are left
-// out.
+// between adds the line between two cited ones, or a gap.
 func (f *file) between(p *printer, before, after int) {
 	switch {
 	case after-before == 2:
@@ -91,7 +90,7 @@ func (f *file) between(p *printer, before, after int) {
 	}
 }
 
-// maxLine is how much of a line of source is shown.
+// maxLine is the maximum length of a line of source that is shown.
 const maxLine = 240
 
 func (p *printer) line(name string, n int) string {

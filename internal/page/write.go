@@ -62,7 +62,7 @@ func (m *markup) header(d *document) {
 	})
 }
 
-// heading writes the heading of a part of the page that holds n cards.
+// heading writes the heading of a part of the page with n cards.
 func (m *markup) heading(title string, n int, about string) {
 	m.row("h2", nil, func() {
 		m.text(title + " ")
@@ -91,7 +91,7 @@ func (m *markup) group(g group) {
 	})
 }
 
-// card writes c: one that opens if it has a kind.
+// card writes c, expandable if it has a kind.
 func (m *markup) card(c *card) {
 	if c.Kind != "" {
 		m.block("details", attrs{"class", classes("card", c.Tone), "open", when(c.Open, "open")}, func() {
@@ -139,7 +139,7 @@ func (m *markup) place(p *place) {
 	}
 }
 
-// words writes the text of f, with its link.
+// words writes the text of f with its link.
 func (m *markup) words(f fact) {
 	m.text(f.Before)
 	if f.Href != "" {
@@ -148,7 +148,7 @@ func (m *markup) words(f fact) {
 	m.text(f.After)
 }
 
-// depth is the class of what is so many steps to the right.
+// depth returns the class for an indentation.
 func depth(n int) string { return when(n > 0, "depth"+strconv.Itoa(min(n, 6))) }
 
 func (m *markup) rows(rows []fact) {
@@ -162,7 +162,7 @@ func (m *markup) rows(rows []fact) {
 	})
 }
 
-// table writes a table of the rows that content writes.
+// table writes a table with the rows that content writes.
 func (m *markup) table(class string, content func()) {
 	m.row("table", attrs{"class", class}, func() {
 		m.in("tbody", nil, func() {
@@ -176,7 +176,7 @@ func (m *markup) fact(f fact) {
 	if f.Label != "" {
 		m.element("th", f.Label, "scope", "row")
 	} else {
-		m.element("td", "") // of the column of labels
+		m.element("td", "") // for the column of labels
 	}
 	m.in("td", attrs{"class", depth(f.Depth), "colspan", when(f.Place == nil, "2")}, func() { m.words(f) })
 	if f.Place != nil {

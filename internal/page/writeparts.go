@@ -2,7 +2,7 @@ package page
 
 import "strconv"
 
-// drawing writes d as an SVG that scrolls where it is wider than the page.
+// drawing writes d as an SVG that scrolls if it is wider than the page.
 func (m *markup) drawing(d *drawing) {
 	if d == nil {
 		return
@@ -30,7 +30,7 @@ func (m *markup) drawing(d *drawing) {
 	})
 }
 
-// full writes the whole of a text that is cut, which browsers show for a pointer.
+// full writes the whole text of a shortened one, which browsers show as a tooltip.
 func (m *markup) full(text string) {
 	if text != "" {
 		m.element("title", text)
@@ -46,7 +46,7 @@ func (m *markup) box(b box) {
 	}
 }
 
-// heads writes the heads of the arrows, which all drawings share.
+// heads writes the arrowheads, which all drawings share.
 func (m *markup) heads() {
 	m.row("svg", attrs{"class", "defs", "width", "0", "height", "0", "aria-hidden", "true"}, func() {
 		m.in("defs", nil, func() {
@@ -123,7 +123,7 @@ func (m *markup) half(h half, side string) {
 	})
 }
 
-// count is n with the word for so many of it.
+// count returns n with the noun in singular or plural.
 func count(n int, word string) string { return strconv.Itoa(n) + " " + plural(n, word) }
 
 func plural(n int, word string) string { return tone(n == 1, word, word+"s") }

@@ -93,7 +93,7 @@ func TestS45_S46_RefusesUnreadableAnnotations(t *testing.T) {
 	}
 }
 
-// TestS45_EveryPlace: no element that can be annotated is passed over.
+// TestS45_EveryPlace: annotations are read on every element that can have one.
 func TestS45_EveryPlace(t *testing.T) {
 	broken := varintField(extension, 1)
 	places := map[string]func(f *descriptorpb.FileDescriptorProto){
@@ -134,7 +134,7 @@ func breakField(f *descriptorpb.FieldDescriptorProto, raw []byte) {
 	f.Options.ProtoReflect().SetUnknown(raw)
 }
 
-// TestEachOptionHasItsPosition: each part of an annotation has its own place.
+// TestEachOptionHasItsPosition: each part of an annotation has its own position.
 func TestEachOptionHasItsPosition(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{"p/t.proto": `syntax = "proto3";
 package t;
@@ -193,7 +193,7 @@ message M {
 	}
 }
 
-// TestExamples compiles every example of the user's document.
+// TestExamples: every example of the vendor's documentation compiles.
 func TestExamples(t *testing.T) {
 	set := load(t, Sources{Protos: []string{fixtures}})
 	list, err := os.ReadDir(fixtures)

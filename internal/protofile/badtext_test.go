@@ -24,8 +24,8 @@ func latin1Source(body string) string {
 	return "syntax = \"proto3\";\npackage t;\nimport \"kalix/annotations.proto\";\nimport \"jwtctl/v1/annotations.proto\";\nimport \"google/protobuf/descriptor.proto\";\n" + body
 }
 
-// TestRefusesAnnotationThatIsNotUTF8: it is an error with its place, in sources
-// and in what protoc makes of them, and no U+FFFD is ever read (A48, S45).
+// TestRefusesAnnotationThatIsNotUTF8: it is an error with a position, in sources and in
+// protoc's output, and U+FFFD is never read instead (A48, S45).
 func TestRefusesAnnotationThatIsNotUTF8(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ body, at, want string }{
@@ -58,7 +58,7 @@ func TestRefusesAnnotationThatIsNotUTF8(t *testing.T) {
 	}
 }
 
-// latin1Set is what protoc makes of t.proto in dir: it warns, and writes it.
+// latin1Set returns protoc's output for t.proto in dir, which it writes with a warning.
 func latin1Set(t *testing.T, dir string) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "set.binpb")
@@ -69,8 +69,8 @@ func latin1Set(t *testing.T, dir string) string {
 	return out
 }
 
-// TestTakesOtherTextThatIsNotUTF8: what protoc compiles and no annotation holds
-// stops nothing: comments, and options of others.
+// TestTakesOtherTextThatIsNotUTF8: such text outside of annotations, which protoc
+// compiles, is accepted: in comments, and in other options.
 func TestTakesOtherTextThatIsNotUTF8(t *testing.T) {
 	t.Parallel()
 	const extend = "extend google.protobuf.FieldOptions { string text = 50001; bytes data = 50002; }\n"
@@ -102,8 +102,8 @@ func TestTakesOtherTextThatIsNotUTF8(t *testing.T) {
 	}
 }
 
-// TestReadsSurrogatePairAsProtocDoes: two escapes for one character are that
-// character, in both compilers.
+// TestReadsSurrogatePairAsProtocDoes: two escapes for one character are that character,
+// as in protoc.
 func TestReadsSurrogatePairAsProtocDoes(t *testing.T) {
 	t.Parallel()
 	dir := testkit.Folder(t, map[string]string{"t.proto": latin1Source(`message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE, name: "\ud83d\ude00\U0001F600\\ud83d\t"}]; }`)})
@@ -117,8 +117,8 @@ func TestReadsSurrogatePairAsProtocDoes(t *testing.T) {
 	}
 }
 
-// TestRefusesJSONImageThatIsNotUTF8: bytes that are not UTF-8, or a lone surrogate,
-// are refused in JSON, too.
+// TestRefusesJSONImageThatIsNotUTF8: bytes that are not UTF-8, or a lone surrogate, are
+// refused in JSON too.
 func TestRefusesJSONImageThatIsNotUTF8(t *testing.T) {
 	t.Parallel()
 	dir := testkit.Folder(t, map[string]string{"t.proto": latin1Source(`message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE, name: "here"}]; }`)})
@@ -134,8 +134,8 @@ func TestRefusesJSONImageThatIsNotUTF8(t *testing.T) {
 	}
 }
 
-// TestUnquoteAgreesWithTheParser: of a literal of valid text without surrogates,
-// both read the same.
+// TestUnquoteAgreesWithTheParser: a valid literal without surrogates is read the same by
+// both.
 func TestUnquoteAgreesWithTheParser(t *testing.T) {
 	t.Parallel()
 	part := rapid.OneOf(
@@ -147,7 +147,7 @@ func TestUnquoteAgreesWithTheParser(t *testing.T) {
 		literal := `"` + strings.Join(rapid.SliceOfN(part, 0, 6).Draw(t, "parts"), "") + `"`
 		tree, err := parser.Parse("t.proto", strings.NewReader(`option a = `+literal+`;`), reporter.NewHandler(nil))
 		if err != nil {
-			t.Skip(err) // the parts together are another escape
+			t.Skip(err) // the parts together form another escape
 		}
 		for _, d := range tree.Decls {
 			if option, is := d.(*ast.OptionNode); is {

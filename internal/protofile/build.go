@@ -22,25 +22,24 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// resolved is what a resolver has of an import: one of the three.
+// resolved is a resolver's result for an import: one of the three.
 type resolved struct {
 	source []byte
-	// lenient: what is not about JWTs in options of package kalix is left out.
+	// lenient omits options of package kalix that are not about JWTs.
 	lenient bool
 	proto   *descriptorpb.FileDescriptorProto
 	desc    protoreflect.FileDescriptor
 }
 
-// build parses files and all that they import, and links them, on all cores.
-// protocompile does the work of each file; its own driver, in
-// its root package, would cost every start of the program a tenth, for the
-// standard imports that it prepares.
+// build parses files and all their imports, and links them, on all cores. protocompile
+// handles the individual files; its own driver, in its root package, would add a tenth to
+// every start of the program, for standard imports that it prepares.
 type build struct {
 	resolve func(name string) (resolved, error)
 	report  reporter.Reporter
 	symbols linker.Symbols
-	slots   chan struct{} // what may run at once
-	inOrder bool          // one file after the other, by name, imports first
+	slots   chan struct{} // limits concurrency
+	inOrder bool          // one file after another, by name, imports first
 
 	mu    sync.Mutex
 	tasks map[string]*task
@@ -51,19 +50,19 @@ type build struct {
 type task struct {
 	name    string
 	handler *reporter.Handler
-	named   bool // it is not only an import
-	linked  bool // in order only: it was linked, or is at it
+	named   bool // not only an import
+	linked  bool // with inOrder: linked, or being linked
 	parsed  parser.Result
 	imports []string
 	file    linker.File   // once done
-	done    chan struct{} // file or err is known
+	done    chan struct{} // closed when file or err is set
 	err     error
 }
 
-// compileFiles returns names, compiled. resolve finds them and their imports;
-// what is wrong with a source goes to report, for all files before it ends. If
-// several files are at fault, what is reported is the same each time only if
-// inOrder, which uses one core.
+// compileFiles returns the compiled files called names. resolve finds them and their
+// imports; errors in a source go to report, for all files before it returns. If several
+// files have errors, the reported ones are deterministic only if inOrder, which uses one
+// core.
 func compileFiles(ctx context.Context, names []string, inOrder bool, resolve func(string) (resolved, error), report reporter.Reporter) (linker.Files, error) {
 	b := &build{resolve: resolve, report: report, slots: make(chan struct{}, runtime.GOMAXPROCS(0)), inOrder: inOrder, tasks: map[string]*task{}}
 	for _, name := range names {
@@ -96,7 +95,7 @@ func compileFiles(ctx context.Context, names []string, inOrder bool, resolve fun
 	return files, nil
 }
 
-// failed returns the error of the first file that has one, by its name.
+// failed returns the error of the first file with one, in order of names.
 func (b *build) failed() error {
 	for _, name := range b.names() {
 		if err := b.tasks[name].err; err != nil {
@@ -108,7 +107,7 @@ func (b *build) failed() error {
 
 func (b *build) names() []string { return slices.Sorted(maps.Keys(b.tasks)) }
 
-// parse reads the file called name, and then its imports, each once.
+// parse parses the file called name, and its imports, each once.
 func (b *build) parse(ctx context.Context, name string, named bool) {
 	b.mu.Lock()
 	t := b.tasks[name]
@@ -128,7 +127,7 @@ func (b *build) parse(ctx context.Context, name string, named bool) {
 	})
 }
 
-// start calls do: in order, or in parallel.
+// start runs do, in parallel unless inOrder.
 func (b *build) start(do func()) {
 	if b.inOrder {
 		do()
@@ -137,7 +136,7 @@ func (b *build) start(do func()) {
 	b.work.Go(do)
 }
 
-// run calls do when there is a slot for it. A panic of the compiler is an error.
+// run runs do when a slot is free. A panic of the compiler becomes an error.
 func (b *build) run(ctx context.Context, name string, do func() error) (err error) {
 	select {
 	case b.slots <- struct{}{}:
@@ -163,7 +162,7 @@ func (b *build) read(t *task) error {
 		t.file, err = linker.NewFileRecursive(got.desc)
 		return err
 	case got.proto != nil:
-		// Linking writes into it.
+		// Linking modifies it.
 		t.parsed = parser.ResultWithoutAST(proto.CloneOf(got.proto))
 	default:
 		tree, err := parser.Parse(t.name, bytes.NewReader(got.source), t.handler)
@@ -184,7 +183,7 @@ func (b *build) read(t *task) error {
 	return nil
 }
 
-// link links t behind its imports.
+// link links t after its imports.
 func (b *build) link(ctx context.Context, t *task) {
 	if b.inOrder {
 		if t.linked {

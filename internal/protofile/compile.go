@@ -16,9 +16,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// compiler is one run over the sources. It finds an import among
-// protobuf's own files, then in the import paths, so that a user's copy of the
-// schema wins (A2), then among what jwtctl brings, and at last in the sets.
+// compiler is one run over the sources. It searches an import among protobuf's own files,
+// then in the import paths, so that a user's copy of the schema wins (A2), then among
+// jwtctl's files, and last in the sets.
 type compiler struct {
 	schema *descset.Schema
 	paths  importPaths
@@ -27,15 +27,15 @@ type compiler struct {
 	rewrite func(where string, text []byte) ([]byte, error)
 
 	mu     sync.Mutex
-	own    map[string]bool   // what hasOwn found
-	origin map[string]string // import name → path of each source read
+	own    map[string]bool   // results of hasOwn
+	origin map[string]string // import name → path, for each source read
 	bytes  int
-	// maxBytes is how large the sources may be together.
+	// maxBytes limits the total size of the sources.
 	maxBytes int
 	errs     []reporter.ErrorWithPos
 }
 
-// compile compiles the sources of src and what they import.
+// compile compiles the sources of src and their imports.
 func compile(ctx context.Context, schema *descset.Schema, src Sources, sets [][]descset.Unit) ([]descset.Unit, error) {
 	paths, names, err := openPaths(src)
 	if err != nil {
@@ -54,8 +54,8 @@ func compile(ctx context.Context, schema *descset.Schema, src Sources, sets [][]
 	}
 	compiled, err := run(false)
 	if (err != nil || len(c.errs) > 0) && ctx.Err() == nil {
-		// Which file is at fault, and what of many faults is reported, depends on
-		// which file comes first (S53).
+		// Which errors are reported depends on the order of the files: make it
+		// deterministic (S53).
 		compiled, err = run(true)
 	}
 	var lost missingImports
@@ -108,7 +108,7 @@ func (c *compiler) resolve(name string) (resolved, error) {
 	return resolved{source: text, lenient: namesKalix(text)}, nil
 }
 
-// elsewhere finds what is in no import path.
+// elsewhere finds a file that is not in any import path.
 func (c *compiler) elsewhere(name string, notFound error) (resolved, error) {
 	if f := c.schema.Standard(name); f != nil {
 		return resolved{desc: f}, nil
@@ -128,8 +128,8 @@ func (c *compiler) elsewhere(name string, notFound error) (resolved, error) {
 	return resolved{}, notFound
 }
 
-// hasOwn reports whether an import path has a file of the schema: the rest of the
-// schema is then linked with it.
+// hasOwn reports whether an import path has a file of the schema: the rest of the schema
+// is then linked with it.
 func (c *compiler) hasOwn(schema string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,7 +144,7 @@ func (c *compiler) hasOwn(schema string) bool {
 	return own
 }
 
-// add notes a source and its size.
+// add records a source and its size.
 func (c *compiler) add(name, where string, size int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -158,7 +158,7 @@ func (c *compiler) add(name, where string, size int) error {
 	return nil
 }
 
-// report collects errors, so that all of a file are reported at once.
+// report collects errors, so that all errors of a file are reported.
 func (c *compiler) report(err reporter.ErrorWithPos) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -169,8 +169,8 @@ func (c *compiler) report(err reporter.ErrorWithPos) error {
 	return nil
 }
 
-// units returns the compiled files and their imports, those of sets and
-// protobuf's own aside.
+// units returns the compiled files and their imports, except those of sets and protobuf's
+// own.
 func (c *compiler) units(compiled linker.Files, names []string) []descset.Unit {
 	var list []descset.Unit
 	seen := map[string]bool{}

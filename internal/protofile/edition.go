@@ -10,14 +10,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// editionOf matches the edition of a source, behind white space and comments. It is
-// compiled when a source has one, since each start would pay for it.
+// editionOf matches the edition of a source, after white space and comments. Compiled on
+// first use, to keep the start fast.
 var editionOf = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^(?:\s|/\*(?s:.*?)\*/|//[^\n]*\n)*edition\s*=\s*["'](\w+)["']`)
 })
 
-// checkEdition refuses a source of an edition that the compiler does not know, by its
-// name: what is new in it would be reported as errors of syntax.
+// checkEdition refuses a source whose edition the compiler does not support, naming it:
+// otherwise new features would be reported as syntax errors.
 func checkEdition(where string, text []byte) error {
 	if !bytes.Contains(text, []byte("edition")) {
 		return nil
@@ -32,13 +32,13 @@ func checkEdition(where string, text []byte) error {
 	}
 	at := bytes.LastIndex(text[:min(len(text), m[3]+3)], []byte(edition))
 	err := fault.New(fault.ProtoSyntax, position(where, text, at), "sources of edition %s cannot be compiled, those of 2023 and before can", descset.Brief(strings.ToValidUTF8(edition, "")))
-	if edition != "2024" { // nor can a descriptor set of it be read
+	if edition != "2024" { // a descriptor set of it cannot be read either
 		return err
 	}
 	return err.WithHint("a descriptor set of it can be read: buf build -o - | jwtctl lint -")
 }
 
-// checkEncoding refuses UTF-16, of which the compiler reports each character.
+// checkEncoding refuses UTF-16, for which the compiler reports every character.
 func checkEncoding(where string, text []byte) error {
 	if !bytes.HasPrefix(text, []byte("\xff\xfe")) && !bytes.HasPrefix(text, []byte("\xfe\xff")) {
 		return nil

@@ -18,9 +18,9 @@ import "kalix/annotations.proto";
 message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }
 `
 
-// TestNamesEditionThatCannotBeCompiled: a source of a newer edition is refused by that,
-// not by what is new in it, and the hint makes a descriptor set where that can be read
-// (A4, S9a, S51).
+// TestNamesEditionThatCannotBeCompiled: a source of a newer edition is refused for its
+// edition, not for new features in it, and the hint says how to make a descriptor set if
+// that can be read (A4, S9a, S51).
 func TestNamesEditionThatCannotBeCompiled(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, at string }{
@@ -44,7 +44,7 @@ func TestNamesEditionThatCannotBeCompiled(t *testing.T) {
 	load(t, Sources{Protos: []string{testkit.Folder(t, map[string]string{"t.proto": edition2023, "u.proto": "syntax = 'proto3'; // edition = \"2024\"\nmessage U { string edition = 1 [json_name = \"2024\"]; }"})}})
 }
 
-// TestNamesUTF16: one error, and not one for each character.
+// TestNamesUTF16: there is one error, rather than one per character.
 func TestNamesUTF16(t *testing.T) {
 	t.Parallel()
 	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
@@ -57,7 +57,8 @@ func TestNamesUTF16(t *testing.T) {
 	}
 }
 
-// TestReadsSetsOfEdition2024: with an import for options alone, which that edition brings.
+// TestReadsSetsOfEdition2024: sets are read even with an import for options only, new in
+// that edition.
 func TestReadsSetsOfEdition2024(t *testing.T) {
 	t.Parallel()
 	dir := testkit.Folder(t, map[string]string{"t.proto": strings.Replace(edition2023, `edition = "2023"`, `syntax = "proto3"`, 1)})

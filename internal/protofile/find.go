@@ -14,8 +14,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 )
 
-// importPath is a folder in which imports are looked for. Its os.Root follows
-// no ".." and no link out of the folder (S52).
+// importPath is a folder in which imports are searched. Its os.Root does not follow ".."
+// or links out of the folder (S52).
 type importPath struct {
 	dir  string
 	root *os.Root
@@ -23,8 +23,8 @@ type importPath struct {
 
 type importPaths []importPath
 
-// openPaths opens the import paths of src, and returns the files that src
-// names, sorted, by their names within them.
+// openPaths opens the import paths of src, and returns the files of src, sorted, by their
+// import names.
 func openPaths(src Sources) (paths importPaths, names []string, err error) {
 	var found []string
 	dirs := src.ImportPaths
@@ -67,8 +67,8 @@ func (p importPaths) close() {
 	}
 }
 
-// name returns what imports call the file: its path from the first import path
-// that holds it.
+// name returns the import name of a file: its path relative to the first import path that
+// contains it.
 func (p importPaths) name(file string) (string, error) {
 	for i, one := range p {
 		name, err := relative(one.dir, file)
@@ -90,7 +90,7 @@ func (p importPaths) name(file string) (string, error) {
 	return "", f.WithHint("add the folder that its imports start from with -I")
 }
 
-// find returns the file that an import path has by this name.
+// find returns the file with this name in an import path.
 func (p importPaths) find(name string) (string, error) {
 	for _, one := range p {
 		where := filepath.Join(one.dir, name)
@@ -101,7 +101,7 @@ func (p importPaths) find(name string) (string, error) {
 	return "", fs.ErrNotExist
 }
 
-// sameFile reports whether path leads to the file of info, by whatever name.
+// sameFile reports whether path leads to the file of info, under any name.
 func sameFile(info fs.FileInfo, path string) bool {
 	other, err := os.Stat(path)
 	return err == nil && os.SameFile(info, other)
@@ -119,11 +119,11 @@ func relative(dir, file string) (string, error) {
 	return filepath.Rel(from, to)
 }
 
-// errNotThere says that an import is in no import path.
+// errNotThere is the error for an import that is not in any import path.
 var errNotThere = fault.New(fault.ImportNotFound, "", "not found in any import path, nor bundled with jwtctl").
 	WithHint("add the folder that imports start from with -I")
 
-// read returns the file that imports call name, and its path.
+// read returns the content and path of the file with this import name.
 func (p importPaths) read(name string) (text []byte, where string, err error) {
 	if !fs.ValidPath(name) || strings.ContainsAny(name, "\\\x00") {
 		return nil, "", fault.New(fault.ImportNotAllowed, descset.Brief(name), "an import is a path below an import path, without \"..\" or \"/\" in front")
@@ -151,8 +151,7 @@ func (p importPaths) read(name string) (text []byte, where string, err error) {
 	return nil, "", notThere
 }
 
-// dangling returns the fault of path if it is a link, or is below one, to what
-// does not exist; nil if it is not.
+// dangling returns a fault if path is a broken link or is below one, and nil otherwise.
 func dangling(path string) *fault.Error {
 	for range strings.Count(filepath.ToSlash(path), "/") + 1 {
 		if to, err := os.Readlink(path); err == nil {
@@ -173,9 +172,9 @@ func readSource(f *os.File, where string) ([]byte, error) {
 	return files.ReadAll(f, where, maxSource, fault.DescriptorUnreadable)
 }
 
-// expand returns the files that arg, a file, folder or pattern, stands for, and
-// the folder to import from if none is given. A file is named from the working
-// folder, else as imports name it.
+// expand returns the files given by arg, a file, folder or pattern, and the folder to
+// import from if none is given. A file is named relative to the working folder, or else
+// by its import name.
 func expand(arg string, dirs []string) (list []string, root string, err error) {
 	base, pattern := files.SplitPattern(arg)
 	if pattern == "" {
@@ -209,7 +208,7 @@ func expand(arg string, dirs []string) (list []string, root string, err error) {
 	return withoutLinks(list), base, err
 }
 
-// notHere is the error of a file that is neither in the working folder nor in an
+// notHere returns the error for a file that is neither in the working folder nor in an
 // import path.
 func notHere(arg string, dirs []string, err error) error {
 	for _, dir := range append([]string{""}, dirs...) {
@@ -224,8 +223,8 @@ func notHere(arg string, dirs []string, err error) error {
 	return f
 }
 
-// withoutLinks drops from list the links to other files in it: each file is
-// compiled once, by its own name.
+// withoutLinks removes from list links to other files in it: each file is compiled once,
+// under its own name.
 func withoutLinks(list []string) []string {
 	own := map[string]bool{}
 	links := map[string]string{}

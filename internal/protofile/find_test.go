@@ -12,7 +12,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestFindsFilesFoldersAndPatterns: files, folders and patterns, and what their files are called.
+// TestFindsFilesFoldersAndPatterns: files, folders and patterns are found, with their
+// import names.
 func TestFindsFilesFoldersAndPatterns(t *testing.T) {
 	const any = "syntax = 'proto3';"
 	dir := testkit.Folder(t, map[string]string{
@@ -41,7 +42,7 @@ func TestFindsFilesFoldersAndPatterns(t *testing.T) {
 		"* for a folder":             {nil, []string{"proto/*/*.proto"}, "x/b.proto", ""},
 		"? and []":                   {nil, []string{"proto/x/[a-b].prot?"}, "b.proto", ""},
 		"absolute pattern":           {nil, []string{abs + "/**/b.proto"}, "x/b.proto", ""},
-		"overlapping":                {nil, []string{"proto", "proto/a.proto", "proto/**"}, "", fault.ProtoSyntax}, // ** takes readme.txt
+		"overlapping":                {nil, []string{"proto", "proto/a.proto", "proto/**"}, "", fault.ProtoSyntax}, // ** includes readme.txt
 		"overlapping, all .proto":    {nil, []string{"proto", "proto/a.proto"}, "a.proto x/b.proto x/y/c.proto", ""},
 		"two folders":                {nil, []string{"lib", "proto"}, "a.proto d.proto x/b.proto x/y/c.proto", ""},
 		"a later path does":          {[]string{"lib", "proto"}, []string{"proto/a.proto"}, "a.proto", ""},
@@ -77,15 +78,16 @@ func TestFindsFilesFoldersAndPatterns(t *testing.T) {
 	}
 }
 
-// TestRefusesShadowedFiles: a file whose name another one takes is an error, not that other.
+// TestRefusesShadowedFiles: a file whose name is taken by another one is an error, rather
+// than replaced by it.
 func TestRefusesShadowedFiles(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{"one/a.proto": "syntax = 'proto3'; message One {}", "two/a.proto": "syntax = 'proto3'; message Two {}"})
 	one, two := filepath.Join(dir, "one"), filepath.Join(dir, "two")
 	refused(t, Sources{ImportPaths: []string{one, two}, Protos: []string{two + "/a.proto"}}, fault.ImportNotAllowed, "taken by "+one)
 }
 
-// TestFileNames: a file is named from the working folder, else from an import path;
-// what is found by neither, or by two names, says so.
+// TestFileNames: a file is named relative to the working folder, or else to an import
+// path; if it is found by neither, or by two names, the error says so.
 func TestFileNames(t *testing.T) {
 	const one = "syntax = 'proto3'; package one; message One {}"
 	dir := testkit.Folder(t, map[string]string{
@@ -138,7 +140,8 @@ func TestFileNames(t *testing.T) {
 	}
 }
 
-// TestReportsEveryErrorWithItsPosition: every error of a file is told, each with its place.
+// TestReportsEveryErrorWithItsPosition: every error of a file is reported with its
+// position.
 func TestReportsEveryErrorWithItsPosition(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{
 		"a.proto": "syntax = \"proto3\";\nimport \"kalix/annotations.proto\";\nmessage M {\n  Lost a = 1;\n  string b = 2 [(kalix.field).jwt.tokn = true];\n  string c = 3 [(kalix.field).jwt = {claim: INCLUDED}];\n}\n",
@@ -153,7 +156,7 @@ func TestReportsEveryErrorWithItsPosition(t *testing.T) {
 	refused(t, Sources{Protos: []string{filepath.Join(dir, "b.proto")}}, fault.ProtoSyntax, filepath.Join(dir, "b.proto")+":3:12: ")
 }
 
-// TestStableOrder: the order of inputs is not seen in the set.
+// TestStableOrder: the order of inputs does not affect the set.
 func TestStableOrder(t *testing.T) {
 	all, err := filepath.Glob(fixtures + "/*.proto")
 	if err != nil {

@@ -19,8 +19,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// image returns the set at path as Buf writes it: with a field 8042 in each
-// file, which reports whether the file is an import.
+// image returns the set at path as Buf writes it: with field 8042 in each file, which
+// says whether the file is an import.
 func image(t *testing.T, path string, own ...string) *descriptorpb.FileDescriptorSet {
 	t.Helper()
 	set := readSet(t, path)
@@ -33,8 +33,8 @@ func image(t *testing.T, path string, own ...string) *descriptorpb.FileDescripto
 	return set
 }
 
-// imageJSON writes the set at path as Buf writes JSON: options by their names,
-// and what Buf says of a file beside its members.
+// imageJSON returns the set at path in Buf's JSON: options by name, and Buf's information
+// about each file.
 func imageJSON(t *testing.T, path string, types *dynamicpb.Types, own ...string) []byte {
 	t.Helper()
 	set := readSet(t, path)
@@ -73,8 +73,7 @@ func packed(t *testing.T, data []byte) []byte {
 	return b.Bytes()
 }
 
-// TestA4_EveryForm: one annotated service, in every form it can come in, is
-// read as one and the same model.
+// TestA4_EveryForm: an annotated service gives the same model in every input form.
 func TestA4_EveryForm(t *testing.T) {
 	const name = "mixed.proto"
 	source := load(t, Sources{ImportPaths: []string{fixtures}, Protos: []string{filepath.Join(fixtures, name)}})
@@ -84,7 +83,7 @@ func TestA4_EveryForm(t *testing.T) {
 			t.Fatalf("the model lacks %s:\n%s", part, want)
 		}
 	}
-	// Where jwt stands within a larger option, protoc knows the place of that alone.
+	// If jwt is within a larger option, protoc only has the position of that option.
 	shallow := strings.NewReplacer(" 71:45\n", " 71:28\n", " 24:5\n", " 20:3\n")
 	full := protoc(t, fixtures, []string{name}, "--include_imports", "--include_source_info")
 	bytesOf := func(path string) []byte {
@@ -132,8 +131,8 @@ func TestA4_EveryForm(t *testing.T) {
 	}
 }
 
-// inPieces splits each kalix option of the set's methods in two, which protobuf
-// merges when it reads them.
+// inPieces splits each kalix option of the set's methods in two, which protobuf merges
+// when it reads them.
 func inPieces(t *testing.T, path string) *descriptorpb.FileDescriptorSet {
 	t.Helper()
 	set := readSet(t, path)
@@ -174,8 +173,8 @@ func inPieces(t *testing.T, path string) *descriptorpb.FileDescriptorSet {
 	return set
 }
 
-// TestA4_SeveralInputs: inputs supply each other's imports, and a file that two
-// of them have counts once.
+// TestA4_SeveralInputs: inputs supply each other's imports, and a file in two of them
+// counts once.
 func TestA4_SeveralInputs(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{
 		"a.proto": "syntax = 'proto3'; package t; import 'kalix/annotations.proto'; message A { string x = 1 [(kalix.field).jwt.token = true]; }",
@@ -206,8 +205,8 @@ func TestA4_SeveralInputs(t *testing.T) {
 	}
 }
 
-// TestA4_InputsThatDiffer: two inputs that say different things of one file are
-// no set; a comment or another encoding is no difference.
+// TestA4_InputsThatDiffer: two inputs with different versions of a file are refused; a
+// different comment or encoding is accepted.
 func TestA4_InputsThatDiffer(t *testing.T) {
 	const head = "syntax = 'proto3'; package t; import 'kalix/annotations.proto'; "
 	one := head + "message A { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; }"
@@ -237,7 +236,7 @@ func TestA4_InputsThatDiffer(t *testing.T) {
 	}
 }
 
-// TestA4_Imports: what others import is found by name, and is in no list.
+// TestA4_Imports: imported elements are found by name, but not listed.
 func TestA4_Imports(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{"lib.proto": "syntax = 'proto3'; package lib; message L {} service S {}", "a.proto": "syntax = 'proto3'; package t; import 'lib.proto'; message A { lib.L l = 1; }"})
 	both := protoc(t, dir, []string{"a.proto"}, "--include_imports", "--include_source_info")

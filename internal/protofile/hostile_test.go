@@ -62,7 +62,7 @@ func deepMessages(tb testing.TB, n int) []byte {
 }
 
 // TestS51_HostileDescriptorSetsAreRefused: no descriptor set hangs, crashes or takes much
-// memory, and none that is wrong loads.
+// memory, and invalid ones are refused.
 func TestS51_HostileDescriptorSetsAreRefused(t *testing.T) {
 	good := setOf(t, file("a.proto", nil))
 	random := make([]byte, 1<<20)
@@ -134,10 +134,10 @@ func TestS51_HostileDescriptorSetsAreRefused(t *testing.T) {
 	}
 }
 
-// TestS51_FileNamesAreNeverOpened: what a set calls its files is never opened.
+// TestS51_FileNamesAreNeverOpened: the file names in a set are never opened.
 func TestS51_FileNamesAreNeverOpened(t *testing.T) {
 	trap := filepath.Join(t.TempDir(), "trap")
-	if err := syscall.Mkfifo(trap, 0o600); err != nil { // to open it would hang
+	if err := syscall.Mkfifo(trap, 0o600); err != nil { // opening it would hang
 		t.Fatal(err)
 	}
 	for _, name := range []string{"../../etc/passwd", "/etc/passwd", trap, "a/../../b", ".", "kalix/../../x", "C:\\x"} {
@@ -148,7 +148,7 @@ func TestS51_FileNamesAreNeverOpened(t *testing.T) {
 	}
 }
 
-// TestS51_LargeSetsLoad: what is large but honest loads.
+// TestS51_LargeSetsLoad: large but valid sets load.
 func TestS51_LargeSetsLoad(t *testing.T) {
 	var list []*fileProto
 	for i := range 2000 { // each imports the one before it
@@ -225,7 +225,7 @@ func many(head string, n int, format, tail string) string {
 	return b.String() + tail
 }
 
-// TestS52_ImportsStayInTheirPaths: no import leads out of the import paths.
+// TestS52_ImportsStayInTheirPaths: imports cannot lead out of the import paths.
 func TestS52_ImportsStayInTheirPaths(t *testing.T) {
 	outside := testkit.Folder(t, map[string]string{"secret.proto": "syntax = 'proto3'; message Secret {}", "dir/b.proto": "syntax = 'proto3';"})
 	dir := t.TempDir()
@@ -278,7 +278,7 @@ func TestS52_ImportsStayInTheirPaths(t *testing.T) {
 			refused(t, src, c.code, main+":3:9: import of ")
 		})
 	}
-	for _, arg := range []string{dir, filepath.Join(dir, "*.proto")} { // a link in a folder is no way out either
+	for _, arg := range []string{dir, filepath.Join(dir, "*.proto")} { // nor can a link in a folder
 		_, err := Load(context.Background(), Sources{Protos: []string{arg}})
 		if !fault.Has(err, fault.ImportNotAllowed) && !fault.Has(err, fault.DescriptorUnreadable) {
 			t.Errorf("%s: %v", arg, err)
@@ -286,7 +286,7 @@ func TestS52_ImportsStayInTheirPaths(t *testing.T) {
 	}
 }
 
-// seeds are the inputs that fuzzing begins with.
+// seedSets returns the seeds of fuzzing.
 func seedSets(tb testing.TB) [][]byte {
 	set := load(tb, Sources{Protos: []string{fixtures}})
 	all := &descriptorpb.FileDescriptorSet{}
@@ -296,7 +296,7 @@ func seedSets(tb testing.TB) [][]byte {
 	return [][]byte{setOf(tb, file("a.proto", nil)), setOf(tb, file("a.proto", imports("b.proto")), file("b.proto", imports("a.proto"))), marshal(tb, all), []byte(`{"file":[{"name":"a.proto","bufExtension":{"isImport":true},"options":{"[acme.x]":1}}]}`)}
 }
 
-// FuzzF6_DescriptorSet: no bytes crash, hang, or load and then fail to be
+// FuzzF6_DescriptorSet: no bytes cause a crash or hang, or load and then fail to be
 // walked.
 func FuzzF6_DescriptorSet(f *testing.F) {
 	for _, seed := range seedSets(f) {

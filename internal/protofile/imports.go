@@ -12,13 +12,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// missingImports is the error of imports that were not found, each placed where a
-// file imports it.
+// missingImports is the error for imports that were not found, each with the position of
+// the import.
 type missingImports []error
 
 func (m missingImports) Error() string { return errors.Join(m...).Error() }
 
-// missing returns the errors of all imports that were not found, by their names.
+// missing returns the errors of all imports that were not found, sorted by name.
 func (b *build) missing() (list []error) {
 	for _, name := range b.names() {
 		if err := b.tasks[name].err; fault.Has(err, fault.ImportNotFound) {
@@ -28,13 +28,13 @@ func (b *build) missing() (list []error) {
 	return list
 }
 
-// unresolved is the error of a resolver, which is placed where the import is.
+// unresolved is an error of a resolver, which gets the position of the import.
 type unresolved struct{ error }
 
 func (u unresolved) Unwrap() error { return u.error }
 
-// importFault returns err, placed at the first import that led to the file that
-// could not be found.
+// importFault returns err with the position of the first import that led to the missing
+// file.
 func (b *build) importFault(name string, err error) error {
 	var missing unresolved
 	if !errors.As(err, &missing) {
@@ -48,9 +48,8 @@ func (b *build) importFault(name string, err error) error {
 	return missing.error
 }
 
-// acyclic reports whether name leads back to itself by imports. path is how it was
-// reached; seen has the place of each file in it, from 1, and -1 for what was
-// looked at.
+// acyclic returns an error if name leads back to itself by imports. path is the current
+// chain; seen has the index of each file in it, from 1, and -1 for files already checked.
 func (b *build) acyclic(name string, seen map[string]int, path []string) error {
 	t := b.tasks[name]
 	path = append(path, name)
@@ -73,7 +72,7 @@ func (b *build) acyclic(name string, seen map[string]int, path []string) error {
 	return nil
 }
 
-// place returns where t imports dep.
+// place returns the position at which t imports dep.
 func (t *task) place(dep string) ast.SourceSpan {
 	if root := t.parsed.AST(); root != nil {
 		for _, d := range root.Decls {

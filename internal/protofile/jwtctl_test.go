@@ -19,8 +19,8 @@ import (
 	jwtctlv1 "github.com/jwtctl/jwtctl/proto/jwtctl/v1"
 )
 
-// TestA112_Published: the file that others import depends on descriptor.proto
-// alone, explains each member, and is what its Go package was generated from.
+// TestA112_Published: the published file only depends on descriptor.proto, documents each
+// member, and is the source of its Go package.
 func TestA112_Published(t *testing.T) {
 	text := testkit.Must(protofiles.Files.ReadFile(descset.JwtctlFile))
 	imports := regexp.MustCompile(`(?m)^import .*$`).FindAllString(string(text), -1)
@@ -48,7 +48,8 @@ func TestA112_Published(t *testing.T) {
 	}
 }
 
-// TestA111_BothSpellings: each form of input holds both, and says which.
+// TestA111_BothSpellings: each form of input supports both spellings, and reports which
+// one is used.
 func TestA111_BothSpellings(t *testing.T) {
 	const source = `syntax = "proto3"; package t; import "kalix/annotations.proto"; import "jwtctl/v1/annotations.proto";
 		service S { option (jwtctl.v1.service) = {validate: BEARER_TOKEN}; rpc M(T) returns (T) { option (kalix.method).jwt = {validate: MESSAGE}; } rpc N(T) returns (T) { option (jwtctl.v1.method).sign = MESSAGE; } }
@@ -79,8 +80,8 @@ func TestA111_BothSpellings(t *testing.T) {
 	}
 }
 
-// TestA111_OwnSpellingIsStrict: a slip in our own spelling is an error too, in source and as a
-// number in a set.
+// TestA111_OwnSpellingIsStrict: a mistake in our own spelling is an error too, in source
+// and as a number in a set.
 func TestA111_OwnSpellingIsStrict(t *testing.T) {
 	for option, want := range map[string]string{
 		`(jwtctl.v1.method) = {validat: MESSAGE}`: "field validat not found\nvalidate",
@@ -94,7 +95,7 @@ func TestA111_OwnSpellingIsStrict(t *testing.T) {
 			t.Errorf("%s: %v, hint %q", option, err, hintOf(err))
 		}
 	}
-	// A later version's member, which this one does not know (S46).
+	// A later version's member, unknown to this one (S46).
 	dir := testkit.Folder(t, map[string]string{"jwtctl/v1/annotations.proto": strings.Replace(string(testkit.Must(os.ReadFile("../../proto/"+descset.JwtctlFile))),
 		"message MethodOptions {", "message MethodOptions { string audience = 9;", 1),
 		"a.proto": `syntax = "proto3"; package t; import "jwtctl/v1/annotations.proto"; service S { rpc M(T) returns (T) { option (jwtctl.v1.method) = {validate: BEARER_TOKEN audience: "a"}; } } message T {}`})

@@ -16,18 +16,18 @@ import (
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
-// kalixPackage is the package whose options have more members than jwt.
+// kalixPackage is the package whose options have other members than jwt.
 const kalixPackage = "kalix."
 
-// namesKalix reports whether a source can have an option of package kalix.
+// namesKalix reports whether a source may have an option of package kalix.
 func namesKalix(text []byte) bool { return bytes.Contains(text, []byte("kalix")) }
 
-// leaveOut removes from a parsed source the options of package kalix that are
-// not about JWTs, before anything resolves them: releases of the vendor's SDK add
-// members that no published schema has, and none of them is judged here (A3).
+// leaveOut removes from a parsed source the options of package kalix that are not about
+// JWTs, before anything resolves them: releases of the vendor's SDK add members that no
+// published schema has, and none of them is checked here (A3).
 //
-// What is about JWTs stays and is read strictly. So does what is nearly called
-// jwt, as an error: a slip must not open a method.
+// Options about JWTs stay and are read strictly. Options with a similar name stay too, as
+// errors: a typo must not open a method.
 func leaveOut(source parser.Result, handler *reporter.Handler) error {
 	return leaver{source, handler}.walk(source.FileDescriptorProto().ProtoReflect())
 }
@@ -37,8 +37,7 @@ type leaver struct {
 	handler *reporter.Handler
 }
 
-// walk removes them from all options in m, which is a descriptor or the options of
-// one.
+// walk removes such options from m, a descriptor or its options.
 func (l leaver) walk(m protoreflect.Message) error {
 	for field := range descset.Each(m.Descriptor().Fields()) {
 		var err error
@@ -62,7 +61,7 @@ func (l leaver) walk(m protoreflect.Message) error {
 	return nil
 }
 
-// filter keeps of options those to interpret.
+// filter removes the options that are not to be interpreted.
 func (l leaver) filter(options protoreflect.List) error {
 	kept := 0
 	for option := range descset.Each(options) {
@@ -79,8 +78,8 @@ func (l leaver) filter(options protoreflect.List) error {
 	return nil
 }
 
-// keep reports whether option is one to interpret, and removes from its literal
-// what is not.
+// keep reports whether option is to be interpreted, and removes other parts from its
+// literal.
 func (l leaver) keep(option *descriptorpb.UninterpretedOption) (bool, error) {
 	parts := option.GetName()
 	name := strings.TrimPrefix(parts[0].GetNamePart(), ".")
@@ -115,8 +114,7 @@ func (l leaver) keep(option *descriptorpb.UninterpretedOption) (bool, error) {
 	return empty || len(elements) > 0, nil
 }
 
-// about reports whether member is that of JWTs. One that is nearly called so is
-// an error.
+// about reports whether member is the one about JWTs. A similar name is an error.
 func (l leaver) about(member, of string, at ast.Node) (bool, error) {
 	if member == "jwt" {
 		return true, nil
@@ -127,12 +125,12 @@ func (l leaver) about(member, of string, at ast.Node) (bool, error) {
 	return false, l.handler.HandleErrorWithPos(l.AST().NodeInfo(at), misspelled{of + member, "did you mean " + of + "jwt?"})
 }
 
-// misspelled is the error of an option that is nearly called jwt.
+// misspelled is the error for an option with a name similar to jwt.
 type misspelled struct{ option, hint string }
 
 func (m misspelled) Error() string { return "unknown option " + m.option }
 
-// annotations says where the JWT annotations of a package are.
+// annotations describes where the JWT annotations of a package are.
 func annotations(pkg string) string {
 	member := ""
 	if pkg == "kalix" {
@@ -141,8 +139,8 @@ func annotations(pkg string) string {
 	return fmt.Sprintf("JWT annotations are (%s.service)%[2]s, (%[1]s.method)%[2]s, (%[1]s.message)%[2]s and (%[1]s.field)%[2]s", pkg, member)
 }
 
-// nearlyJWT reports whether name has jwt in it, or is jwt except for its case, one
-// letter, or the order of two.
+// nearlyJWT reports whether name contains jwt, or differs from it in case, one letter, or
+// the order of two.
 func nearlyJWT(name string) bool {
 	lower := strings.ToLower(name)
 	switch lower {

@@ -9,11 +9,11 @@ import (
 	"github.com/bufbuild/protocompile/ast"
 )
 
-// restoreLiterals gives the string literals of a parsed source the bytes that
-// protoc reads them as. The parser puts U+FFFD in the place of bytes that are not
-// UTF-8 and of surrogates, also of a pair of them: in an annotation it would be
-// signed, and protoc's reading would not match it. What holds the real bytes is
-// refused where it is an annotation, and of no interest elsewhere.
+// restoreLiterals gives the string literals of a parsed source the bytes that protoc
+// reads. The parser replaces bytes that are not UTF-8, and surrogates, even valid pairs,
+// by U+FFFD: in an annotation that would be signed, but not match protoc's reading. A
+// literal that is invalid UTF-8 is refused in an annotation, and does not matter
+// elsewhere.
 func restoreLiterals(tree *ast.FileNode, text []byte) {
 	if utf8.Valid(text) && !bytes.Contains(text, []byte(`\u`)) && !bytes.Contains(text, []byte(`\U`)) {
 		return
@@ -82,8 +82,8 @@ func unquote(literal string) string {
 	return string(out)
 }
 
-// appendRune appends r in the form of UTF-8, also a lone surrogate, which makes
-// the text invalid.
+// appendRune appends r in UTF-8 form, even for a lone surrogate, which makes the text
+// invalid.
 func appendRune(out []byte, r rune) []byte {
 	if utf16.IsSurrogate(r) {
 		return append(out, 0xe0|byte(r>>12), 0x80|byte(r>>6)&0x3f, 0x80|byte(r)&0x3f)
@@ -91,7 +91,7 @@ func appendRune(out []byte, r rune) []byte {
 	return utf8.AppendRune(out, r)
 }
 
-// digits counts those of the set that text begins with, up to most.
+// digits counts the leading characters of text that are in set, up to most.
 func digits(text string, most int, set string) int {
 	n := 0
 	for n < min(most, len(text)) && bytes.IndexByte([]byte(set), text[n]) >= 0 {

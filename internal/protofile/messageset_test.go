@@ -9,9 +9,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestMessageSetStopsNothing: a file with a MessageSet, and with extensions of
-// numbers that only those may have, is read from source and from a set, and the
-// set knows it. (A38)
+// TestMessageSetStopsNothing: a file with a MessageSet, and with extension numbers that
+// only those may have, is read from source and from a set, and the set knows about it.
+// (A38)
 func TestMessageSetStopsNothing(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{
 		"old.proto": `syntax = "proto2"; package old;
@@ -38,8 +38,8 @@ func TestMessageSetStopsNothing(t *testing.T) {
 	}
 }
 
-// TestErrorsHaveNoUnstablePrefix: protobuf's errors begin with a white space that
-// differs from build to build.
+// TestErrorsHaveNoUnstablePrefix: the prefix of protobuf's errors, whose white space
+// varies between builds, is removed.
 func TestErrorsHaveNoUnstablePrefix(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{"a.proto": `syntax = "proto3"; package t; message M {}`, "b.proto": `syntax = "proto3"; package t; message M {}`})
 	a := protocWith(t, []string{dir}, []string{"a.proto"})

@@ -10,10 +10,10 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// maxMissing is how many missing imports are reported in one run.
+// maxMissing is the maximum number of missing imports reported in one run.
 const maxMissing = 20
 
-// lost words the errors of missing imports, behind those of the sources.
+// lost returns the errors of missing imports, after those of the sources.
 func (c *compiler) lost(missing missingImports) error {
 	var all []error
 	if len(c.errs) > 0 {
@@ -33,8 +33,8 @@ func (c *compiler) lost(missing missingImports) error {
 	return errors.Join(all...)
 }
 
-// importHint returns where an import can be had from that importer, a path, names;
-// otherwise if it looks like none that is known.
+// importHint returns where to get the file that importer, a path, imports as name, or
+// otherwise if it is unknown.
 func importHint(importer, name, otherwise string) string {
 	if dir := importFolder(importer, name); dir != "" {
 		return "it is below " + dir + ": add -I " + dir
@@ -50,8 +50,8 @@ func importHint(importer, name, otherwise string) string {
 	return otherwise
 }
 
-// importFolder returns the folder that importer, a path, seems to import name
-// from: the nearest around it that holds name; "" if none does.
+// importFolder returns the folder from which importer, a path, seems to import name: the
+// nearest enclosing one that contains name, or "".
 func importFolder(importer, name string) string {
 	return around(importer, func(dir string) bool {
 		_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
@@ -59,7 +59,7 @@ func importFolder(importer, name string) string {
 	})
 }
 
-// bufFolder returns the nearest folder around importer with a buf.yaml; "" without one.
+// bufFolder returns the nearest folder around importer with a buf.yaml, or "".
 func bufFolder(importer string) string {
 	return around(importer, func(dir string) bool {
 		_, err := os.Stat(filepath.Join(dir, "buf.yaml"))
@@ -67,7 +67,7 @@ func bufFolder(importer string) string {
 	})
 }
 
-// around returns the nearest folder around path that is wanted; "" if none is.
+// around returns the nearest folder around path for which wanted is true, or "".
 func around(path string, wanted func(dir string) bool) string {
 	for dir := filepath.Dir(path); path != ""; dir = filepath.Dir(dir) {
 		if wanted(dir) {
@@ -80,11 +80,10 @@ func around(path string, wanted func(dir string) bool) string {
 	return ""
 }
 
-// publicModule is a module of Buf's registry, and what its files begin with.
+// publicModule is a module of Buf's registry, and the prefix of its files.
 type publicModule struct{ prefix, module string }
 
-// publicModules are those whose files others import often, and jwtctl does not
-// bring.
+// publicModules are modules that are often imported and not bundled with jwtctl.
 func publicModules() []publicModule {
 	return []publicModule{
 		{"google/protobuf/", "protocolbuffers/wellknowntypes"},

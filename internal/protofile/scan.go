@@ -8,21 +8,21 @@ import (
 	"github.com/jwtctl/jwtctl/internal/descset"
 )
 
-// Limits that hold before anything is compiled (S52), in addition to those of package descset.
+// Limits that are checked before anything is compiled (S52), in addition to those of
+// package descset.
 const (
-	maxSource  = 8 << 20   // bytes of one .proto file
-	maxSources = 96 << 20  // bytes of all of them, unless Sources.MaxBytes is set
+	maxSource  = 8 << 20   // bytes of a .proto file
+	maxSources = 96 << 20  // total bytes, unless Sources.MaxBytes is set
 	maxNesting = 64        // brackets of all kinds in a source; protoc allows 32 messages
-	maxWords   = 250_000   // words and signs of one source
+	maxWords   = 250_000   // words and signs of a source
 	maxColumns = 128 << 20 // of all words of a source together
-	maxErrors  = 10        // that are reported in one run
+	maxErrors  = 10        // reported in one run
 )
 
-// scan says what in a source is beyond the limits, and where; nil if nothing is.
-// It knows strings and comments, and nothing else of the language. The cost of
-// compiling grows with the square of what it bounds: of how deep brackets nest,
-// of names (each element has the whole of its own), and of long lines (the
-// column of each word is counted from the start of its line).
+// scan returns an error with a position if a source exceeds the limits. It only
+// understands strings and comments. The limits bound what makes the cost of compiling
+// quadratic: nesting of brackets, names (each element has its full name), and long lines
+// (the column of each word is counted from the start of its line).
 func scan(where string, text []byte) error {
 	var s scanner
 	line, columns, words := 0, 0, 0
@@ -37,7 +37,7 @@ func scan(where string, text []byte) error {
 		end := s.word(text, i)
 		words++
 		columns += i - line
-		if n := bytes.LastIndexByte(text[i:end], '\n'); n >= 0 { // a comment's
+		if n := bytes.LastIndexByte(text[i:end], '\n'); n >= 0 { // in a comment
 			line = i + n + 1
 		}
 		why := ""
@@ -61,12 +61,12 @@ func scan(where string, text []byte) error {
 
 // scanner reads a source word by word.
 type scanner struct {
-	open  [3]int // levels of {}, [] and <>; apart, so that "{>{>" does not get around it
-	name  int    // length of the name that is being read, with its dots
-	ended bool   // whether the next word begins another name
+	open  [3]int // levels of {}, [] and <>; separate, so that "{>{>" cannot evade it
+	name  int    // length of the current name, with its dots
+	ended bool   // the next word starts another name
 }
 
-// word reads what begins at i, and returns where it ends.
+// word reads the word that starts at i, and returns its end.
 func (s *scanner) word(text []byte, i int) (end int) {
 	switch c := text[i]; {
 	case c == '/' && i+1 < len(text) && (text[i+1] == '/' || text[i+1] == '*'):
@@ -100,7 +100,7 @@ func isWord(c byte) bool {
 	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= 0x80
 }
 
-// commentEnd returns where the comment ends that begins at i.
+// commentEnd returns the end of the comment that starts at i.
 func commentEnd(text []byte, i int) int {
 	close := "\n"
 	if text[i+1] == '*' {
@@ -112,8 +112,8 @@ func commentEnd(text []byte, i int) int {
 	return len(text)
 }
 
-// stringEnd returns where the string ends that begins at i. The end of the line
-// ends it too: what follows a broken string counts.
+// stringEnd returns the end of the string that starts at i. A line end also ends it, so
+// that the text after a broken string is still counted.
 func stringEnd(text []byte, i int) int {
 	quote := text[i]
 	for i++; i < len(text) && text[i] != '\n'; i++ {
@@ -127,7 +127,7 @@ func stringEnd(text []byte, i int) int {
 	return min(i, len(text))
 }
 
-// position returns the place of byte i of text.
+// position returns the position of byte i of text.
 func position(where string, text []byte, i int) string {
 	line := bytes.LastIndexByte(text[:i], '\n')
 	return descset.Position{File: where, Line: bytes.Count(text[:i], []byte("\n")) + 1, Column: i - line}.String()

@@ -21,7 +21,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestCompiledSchema: schema.binpb is what the sources of the schema compile to.
+// TestCompiledSchema: schema.binpb is the compiled form of the schema's sources.
 func TestCompiledSchema(t *testing.T) {
 	var names []string
 	sources := map[string]string{descset.JwtctlFile: "../../proto/" + descset.JwtctlFile}
@@ -62,7 +62,7 @@ func TestCompiledSchema(t *testing.T) {
 // own is the folder of the schema.
 const own = "../descset"
 
-// TestA1_WireContract holds the embedded schema to annotations.md, section 1.
+// TestA1_WireContract: the embedded schema agrees with annotations.md, section 1.
 func TestA1_WireContract(t *testing.T) {
 	want := map[string]string{
 		"kalix.FieldOptions":      "entity_key=1 bool, jwt=2 kalix.JwtFieldOptions, workflow_key=3 bool",
@@ -136,8 +136,8 @@ func typeOf(f protoreflect.FieldDescriptor) string {
 const annotated = `syntax = "proto3"; package t; import "kalix/annotations.proto";
 message M { string token = 1 [(kalix.field).jwt.token = true]; }`
 
-// TestA2_SchemaNeedsNoImportPath: the schema needs no import path, and a user's copy of it wins;
-// google/api is at hand too.
+// TestA2_SchemaNeedsNoImportPath: the schema needs no import path, and a user's copy of
+// it wins; google/api is available too.
 func TestA2_SchemaNeedsNoImportPath(t *testing.T) {
 	text, err := os.ReadFile(own + "/kalix/jwt.proto")
 	if err != nil {
@@ -160,13 +160,13 @@ func TestA2_SchemaNeedsNoImportPath(t *testing.T) {
 	}
 }
 
-// TestA3_OtherOptions: what stands beside jwt, known or not, stops nothing.
+// TestA3_OtherOptions: options other than jwt, known or not, are accepted.
 func TestA3_OtherOptions(t *testing.T) {
 	set := load(t, Sources{ImportPaths: []string{fixtures}, Protos: []string{filepath.Join(fixtures, "mixed.proto")}})
 	if set.Annotation(set.Service("examples.mixed.Shop")) == nil {
 		t.Error("the service's annotation is lost beside its other options")
 	}
-	// A schema of a later time: more options, more fields in the others.
+	// A future schema: more options, and more fields in the others.
 	later := testkit.Folder(t, map[string]string{
 		"a.proto": `syntax = "proto3"; package t; import "kalix/annotations.proto"; import "later.proto"; import "kalix/acl.proto";
 			service S { option (kalix.service) = {acl: {later: 7}, jwt: {validate: BEARER_TOKEN}}; option (kalix.later) = {x: 1}; option (kalix.acme) = "x";
@@ -178,7 +178,7 @@ func TestA3_OtherOptions(t *testing.T) {
 	if a := set.Annotation(set.Service("t.S")); a == nil || text(a.JWT) != "validate:BEARER_TOKEN" {
 		t.Errorf("%+v", a)
 	}
-	alone := protoc(t, later, []string{"a.proto"}) // neither schema nor other options in it
+	alone := protoc(t, later, []string{"a.proto"}) // contains neither the schema nor other options
 	set, err := Load(context.Background(), Sources{DescriptorSets: []string{alone}})
 	if err != nil || set.Annotation(set.Service("t.S")) == nil {
 		t.Errorf("%v", err)
@@ -188,8 +188,8 @@ func TestA3_OtherOptions(t *testing.T) {
 	}
 }
 
-// TestA3_SourceOptions: in source, an option of package kalix that is not about
-// JWTs stops nothing, whatever it says; one that is, or nearly, is read strictly.
+// TestA3_SourceOptions: in source, an option of package kalix that is not about JWTs is
+// accepted, whatever its content; one that is, or has a similar name, is read strictly.
 func TestA3_SourceOptions(t *testing.T) {
 	const field, method, service, file = "field", "method", "service", "file"
 	tests := map[string]struct {
@@ -272,7 +272,7 @@ func hintOf(err error) string {
 }
 
 // TestS45_RefusesOtherSchemas: a schema that stores annotations elsewhere, or as
-// something else, is refused, wherever it comes from.
+// something else, is refused, from any source.
 func TestS45_RefusesOtherSchemas(t *testing.T) {
 	const options = `syntax = "proto3"; package kalix; import "google/protobuf/descriptor.proto";`
 	jwt := string(mustRead(t, own+"/kalix/jwt.proto"))

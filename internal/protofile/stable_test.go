@@ -12,9 +12,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestS53_SameFaultsEachTime: of sources with more faults than are reported, the
-// same ones are, in the same order, however the sources are named and whichever
-// file the compiler is done with first; and so for descriptor sets.
+// TestS53_SameFaultsEachTime: for sources with more errors than are reported, the same
+// ones are reported in the same order, however the sources are named and whichever file
+// compiles first; likewise for descriptor sets.
 func TestS53_SameFaultsEachTime(t *testing.T) {
 	const head = "syntax = \"proto3\"; package t; import \"kalix/annotations.proto\";\n"
 	many := func(text func(i int) string) map[string]string {
@@ -59,7 +59,7 @@ func TestS53_SameFaultsEachTime(t *testing.T) {
 	})
 }
 
-// same loads src 100 times, its sources each time in another order.
+// same loads src 100 times, with its sources in a different order each time.
 func same(t *testing.T, src Sources) {
 	t.Helper()
 	want := ""

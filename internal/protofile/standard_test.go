@@ -12,7 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// useAll imports something of each folder of the bundle, and uses it.
+// useAll imports and uses something from each folder of the bundle.
 const useAll = `syntax = "proto3";
 package t;
 import "google/api/annotations.proto";
@@ -38,9 +38,9 @@ service S {
 }
 `
 
-// TestBundledImports: a source, and a descriptor set made without its imports, find
-// the bundled files with no import path (A2), next to a user's own copy of some of
-// them, which wins.
+// TestBundledImports: a source, and a descriptor set without its imports, find the
+// bundled files without an import path (A2), next to a user's own copies of some, which
+// win.
 func TestBundledImports(t *testing.T) {
 	t.Parallel()
 	const ownStatus = "syntax = 'proto3'; package google.rpc; message Status { int32 code = 1; string own = 77; }"
@@ -71,15 +71,15 @@ func TestBundledImports(t *testing.T) {
 				}
 			}
 			check(set)
-			if len(files) == 1 { // what it lacks is the bundle's
+			if len(files) == 1 { // the bundle has the rest
 				check(load(t, Sources{DescriptorSets: []string{protoc(t, dir, []string{"t.proto"})}}))
 			}
 		})
 	}
 }
 
-// TestOwnSetBeforeBundle: a descriptor set's copy of a bundled file is used for
-// sources, too.
+// TestOwnSetBeforeBundle: a descriptor set's copy of a bundled file is used for sources
+// too.
 func TestOwnSetBeforeBundle(t *testing.T) {
 	t.Parallel()
 	date := proto.CloneOf(testkit.Must(descset.LoadSchema()).AtHand("google/type/date.proto"))
@@ -92,7 +92,7 @@ func TestOwnSetBeforeBundle(t *testing.T) {
 	}
 }
 
-// TestMissingImports: all are reported at once, each where it is imported, with
+// TestMissingImports: all are reported at once, each with the position of the import and
 // what to do.
 func TestMissingImports(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{
@@ -139,7 +139,7 @@ func TestMissingImports(t *testing.T) {
 	}
 }
 
-// TestManyMissingImports: the report ends, and counts the rest.
+// TestManyMissingImports: the report is limited, and counts the rest.
 func TestManyMissingImports(t *testing.T) {
 	var source strings.Builder
 	source.WriteString("syntax = 'proto3';\n")

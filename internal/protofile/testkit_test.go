@@ -27,7 +27,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// extension is the number of the vendor's options.
+// extension is the field number of the vendor's options.
 const extension = 1080
 
 const fixtures = "../../testdata/proto"
@@ -41,8 +41,8 @@ func load(tb testing.TB, src Sources) *descset.Set {
 	return set
 }
 
-// refused loads src, which must fail with code and with want in its text,
-// within the time and memory that hostile input is allowed (S51, S52).
+// refused loads src, which must fail with code and with want in its text, within the time
+// and memory for hostile input (S51, S52).
 func refused(t *testing.T, src Sources, code fault.Code, want string) {
 	t.Helper()
 	_, err := measured(t, src)
@@ -60,7 +60,7 @@ func refused(t *testing.T, src Sources, code fault.Code, want string) {
 	}
 }
 
-// measured loads src and watches what that takes.
+// measured loads src and checks the time and memory that it takes.
 func measured(tb testing.TB, src Sources) (*descset.Set, error) {
 	tb.Helper()
 	runtime.GC()
@@ -86,7 +86,7 @@ func measured(tb testing.TB, src Sources) (*descset.Set, error) {
 	close(stop)
 	heap := int64(<-peak) - int64(before.HeapAlloc)
 	tb.Logf("%s, %d MiB", took.Round(time.Millisecond), heap>>20)
-	if took > time.Minute { // 2 s on a machine with nothing else to do; what this guards against took minutes
+	if took > time.Minute { // 2 s on an idle machine; without the limits it took minutes
 		tb.Errorf("took %s", took)
 	}
 	if heap > 256<<20 {
@@ -95,8 +95,8 @@ func measured(tb testing.TB, src Sources) (*descset.Set, error) {
 	return set, err
 }
 
-// protoc compiles files of dir with Debian's protoc, against our schema and
-// google/api, and returns the descriptor set's path.
+// protoc compiles files of dir with Debian's protoc, our schema and google/api, and
+// returns the path of the descriptor set.
 func protoc(tb testing.TB, dir string, files []string, flags ...string) string {
 	tb.Helper()
 	return protocWith(tb, []string{dir, own}, files, flags...)
@@ -116,7 +116,7 @@ func protocWith(tb testing.TB, paths, files []string, flags ...string) string {
 	return out
 }
 
-// withBundle writes what jwtctl has at hand, and protoc does not, as a set.
+// withBundle writes the files that jwtctl bundles, and protoc does not have, as a set.
 func withBundle(tb testing.TB) string {
 	tb.Helper()
 	set, unpacked := &descriptorpb.FileDescriptorSet{}, testkit.Must(gzip.NewReader(bytes.NewReader(testkit.Must(os.ReadFile(own+"/bundle.binpb.gz")))))
@@ -130,7 +130,7 @@ func withBundle(tb testing.TB) string {
 	return testkit.File(tb, filepath.Join(tb.TempDir(), "bundle.binpb"), marshal(tb, set))
 }
 
-// bundleOf returns files behind what they import.
+// bundleOf returns files after their imports.
 func bundleOf(files ...protoreflect.FileDescriptor) *descriptorpb.FileDescriptorSet {
 	set := &descriptorpb.FileDescriptorSet{}
 	seen := map[string]bool{}
@@ -173,8 +173,8 @@ func readSet(tb testing.TB, path string) *descriptorpb.FileDescriptorSet {
 	return set
 }
 
-// model writes down what a set says: every element of its own files, and every
-// annotation; with positions where withPositions is set.
+// model describes a set: every element of its own files, and every annotation; with
+// positions if withPositions is set.
 func model(set *descset.Set, withPositions bool) string {
 	var b strings.Builder
 	line := func(d protoreflect.Descriptor, format string, args ...any) {

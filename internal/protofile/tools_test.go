@@ -15,7 +15,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/vendortest"
 )
 
-// buf returns the program that examples/buf/package.json pins; make tools installs it.
+// buf returns the program pinned in examples/buf/package.json; make tools installs it.
 func buf(tb testing.TB) string {
 	tb.Helper()
 	path, err := filepath.Abs("../../examples/buf/node_modules/.bin/buf")
@@ -28,8 +28,8 @@ func buf(tb testing.TB) string {
 	return path
 }
 
-// workspace makes a workspace of Buf: a module with the fixtures called names,
-// and one with the schema they import.
+// workspace makes a Buf workspace: a module with the fixtures called names, and one with
+// the schema that they import.
 func workspace(tb testing.TB, names []string, schema ...string) string {
 	tb.Helper()
 	dir := tb.TempDir()
@@ -49,7 +49,8 @@ func workspace(tb testing.TB, names []string, schema ...string) string {
 	return dir
 }
 
-// built runs "buf build" in the workspace dir, and returns the image that it writes to name.
+// built runs "buf build" in the workspace dir, and returns the image that it writes to
+// name.
 func built(tb testing.TB, buf, dir, name string, args ...string) string {
 	tb.Helper()
 	out := filepath.Join(tb.TempDir(), name)
@@ -61,8 +62,8 @@ func built(tb testing.TB, buf, dir, name string, args ...string) string {
 	return out
 }
 
-// parsed is the set at path with all options known to the program that wrote
-// it: their bytes are in the order of a serializer, not that of a compiler.
+// parsed returns the set at path with all options known to the program that wrote it:
+// their bytes are in the order of a serializer, not of a compiler.
 func parsed(tb testing.TB, path string) string {
 	tb.Helper()
 	types := load(tb, Sources{DescriptorSets: []string{path}}).Types()
@@ -84,8 +85,8 @@ func parsed(tb testing.TB, path string) string {
 	return testkit.File(tb, filepath.Join(tb.TempDir(), "parsed.binpb"), marshal(tb, set))
 }
 
-// places lists where each annotation of set stands; with move, where another
-// compiler has it that ours has there.
+// places lists the position of each annotation of set, adjusted by move to where another
+// compiler has it.
 func places(set *descset.Set, move func(name string, p descset.Position) descset.Position) map[string]string {
 	list := map[string]string{}
 	for name, a := range annotationsOf(set) {
@@ -99,7 +100,7 @@ func places(set *descset.Set, move func(name string, p descset.Position) descset
 	return list
 }
 
-// outer is the place of the option that a jwt is part of: protoc knows no place
+// outer returns the position of the option that contains a jwt: protoc has no positions
 // within an option.
 func outer(name string, p descset.Position) descset.Position {
 	switch name {
@@ -111,8 +112,8 @@ func outer(name string, p descset.Position) descset.Position {
 	return p
 }
 
-// named is the place where Buf has an option that is a message: at its name, not
-// at the word "option"; and a jwt within an option: where its first field is.
+// named returns the position in Buf's style: an option that is a message is at its name,
+// not at the word "option", and a jwt within an option at its first field.
 func named(tb testing.TB) func(string, descset.Position) descset.Position {
 	return func(name string, p descset.Position) descset.Position {
 		switch name {
@@ -135,9 +136,8 @@ func named(tb testing.TB) func(string, descset.Position) descset.Position {
 	}
 }
 
-// TestA4_RealTools: the annotated samples, built by protoc and by buf against
-// the vendor's schema and against ours, are read as our own compiler reads them
-// with our own schema.
+// TestA4_RealTools: the annotated samples, built by protoc and by buf with the vendor's
+// schema and with ours, are read like our own compiler reads them with our own schema.
 func TestA4_RealTools(t *testing.T) {
 	dir, buf := vendortest.Protos(t), buf(t)
 	google := filepath.Join(dir, "google")
@@ -205,7 +205,7 @@ func TestA4_RealTools(t *testing.T) {
 	}
 }
 
-// TestA4_BufPositions: Buf knows the places within an option, and so do we then.
+// TestA4_BufPositions: Buf has positions within an option, and they are used.
 func TestA4_BufPositions(t *testing.T) {
 	names := []string{"static_claim.proto"}
 	source := load(t, sources(names))

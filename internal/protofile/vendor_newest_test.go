@@ -11,9 +11,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/vendortest"
 )
 
-// TestA1_NewestVendorSchema: of the vendor's newest files, which have annotations of
-// services and static claims, we declare all that is about JWTs, with the vendor's
-// names, numbers and types; and nothing about JWTs that they do not have.
+// TestA1_NewestVendorSchema: we declare everything about JWTs in the vendor's newest
+// files, which have annotations of services and static claims, with the same names,
+// numbers and types, and nothing else about JWTs.
 func TestA1_NewestVendorSchema(t *testing.T) {
 	ours := declared(load(t, Sources{ImportPaths: []string{own}, Protos: []string{own + "/kalix"}}))
 	theirs := declared(load(t, Sources{Protos: []string{vendortest.Newest(t)}}))
@@ -42,8 +42,8 @@ func TestA1_NewestVendorSchema(t *testing.T) {
 	}
 }
 
-// newestOptions uses options that only the vendor's newest files have, beside
-// annotations: what is not about JWTs may be anything (A3).
+// newestOptions uses options that only the vendor's newest files have, next to
+// annotations: options that are not about JWTs may be anything (A3).
 const newestOptions = `syntax = "proto3";
 package newest;
 import "kalix/annotations.proto";

@@ -17,8 +17,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/vendortest"
 )
 
-// unpublished are the fixtures that use what the vendor documents but does not
-// publish on npm: the jwt of a service, and static claims.
+// unpublished are the fixtures that use what the vendor documents but does not publish on
+// npm: jwt of a service, and static claims.
 var unpublished = []string{"mixed.proto", "service.proto", "static_claim.proto"}
 
 // published returns the fixtures that the vendor's own schema can compile.
@@ -48,8 +48,8 @@ func sources(names []string, paths ...string) Sources {
 	return src
 }
 
-// TestA1_VendorSchema: what the vendor publishes and we declare, we declare with
-// the vendor's names, numbers and types; and this is all we add.
+// TestA1_VendorSchema: what the vendor publishes and we declare has the same names,
+// numbers and types; the test lists everything that we add.
 func TestA1_VendorSchema(t *testing.T) {
 	ours := declared(load(t, Sources{ImportPaths: []string{own}, Protos: []string{own + "/kalix"}}))
 	theirs := declared(load(t, Sources{Protos: []string{vendortest.Protos(t)}}))
@@ -90,7 +90,7 @@ kalix.JwtStaticClaim.value
 kalix.ServiceOptions.jwt
 `
 
-// declared lists what the files in kalix/ that we have too declare.
+// declared lists the declarations in files of kalix/ that we have too.
 func declared(set *descset.Set) map[string]string {
 	list := map[string]string{}
 	var messages func(protoreflect.MessageDescriptors)
@@ -130,9 +130,9 @@ func declared(set *descset.Set) map[string]string {
 	return list
 }
 
-// TestA2_VendorOnImportPath: with the vendor's files on the import path, the
-// annotated samples are read as with our schema. Those that need more than
-// the vendor publishes are refused, as protoc refuses them.
+// TestA2_VendorOnImportPath: with the vendor's files on the import path, the annotated
+// samples are read as with our schema. Those that need more than the vendor publishes are
+// refused, as by protoc.
 func TestA2_VendorOnImportPath(t *testing.T) {
 	dir := vendortest.Protos(t)
 	for _, name := range all(t) {
@@ -165,8 +165,8 @@ func TestA2_VendorOnImportPath(t *testing.T) {
 	}
 }
 
-// TestA3_VendorFiles: all files that the vendor publishes compile as they are,
-// google/api among them.
+// TestA3_VendorFiles: all files that the vendor publishes compile unchanged, including
+// google/api.
 func TestA3_VendorFiles(t *testing.T) {
 	set := load(t, Sources{Protos: []string{vendortest.Protos(t)}})
 	for _, name := range []string{"kalix/annotations.proto", "kalix/component/view/view.proto", "google/api/annotations.proto"} {

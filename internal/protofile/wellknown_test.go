@@ -8,15 +8,15 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestS51_RedefinedWellKnownType: a type whose JSON form protojson makes by its
-// name must have the fields of that name, wherever it is declared.
+// TestS51_RedefinedWellKnownType: a type for which protojson uses a special form by name
+// must have the expected fields, wherever it is declared.
 func TestS51_RedefinedWellKnownType(t *testing.T) {
 	tests := map[string]struct {
 		file, text string
 		bad        bool
 	}{
 		"in another file":   {"x.proto", `syntax = "proto3"; package google.protobuf; message Timestamp { string when = 1; }`, true},
-		"in its own file":   {"google/protobuf/duration.proto", `syntax = "proto3"; package google.protobuf; message Duration { int64 seconds = 1; }`, false}, // not read: the compiler's own is taken
+		"in its own file":   {"google/protobuf/duration.proto", `syntax = "proto3"; package google.protobuf; message Duration { int64 seconds = 1; }`, false}, // not read: the compiler's own file is used
 		"other types":       {"x.proto", `syntax = "proto3"; package google.protobuf; message Any { string type_url = 1; string value = 2; }`, true},
 		"map is a list":     {"x.proto", `syntax = "proto3"; package google.protobuf; message Struct { repeated string fields = 1; }`, true},
 		"the same":          {"x.proto", `syntax = "proto3"; package google.protobuf; message Empty {}`, false},

@@ -18,8 +18,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
-// twoNames returns the error of a file that was compiled by two names, if that is
-// what the compiler complains of; nil if it is not.
+// twoNames returns an error if a file was compiled under two names and the compiler
+// complains about that, and nil otherwise.
 func (c *compiler) twoNames() error {
 	if !slices.ContainsFunc(c.errs, func(err reporter.ErrorWithPos) bool { return strings.Contains(err.Error(), "already defined at") }) {
 		return nil
@@ -42,7 +42,7 @@ func (c *compiler) twoNames() error {
 	return nil
 }
 
-// told returns the collected errors, by file and place.
+// told returns the collected errors by file and position.
 func (c *compiler) told() error {
 	slices.SortStableFunc(c.errs, func(a, b reporter.ErrorWithPos) int {
 		x, y := a.GetPosition(), b.GetPosition()
@@ -55,7 +55,7 @@ func (c *compiler) told() error {
 	return errors.Join(all...)
 }
 
-// fault words an error of the compiler, with what was meant.
+// fault returns the fault for an error of the compiler, with a suggestion.
 func (c *compiler) fault(err error) error {
 	worded := compileFault(err, c.origin)
 	var f *fault.Error
@@ -67,7 +67,7 @@ func (c *compiler) fault(err error) error {
 	return worded
 }
 
-// compileFault words an error of the compiler.
+// compileFault returns the fault for an error of the compiler.
 func compileFault(err error, origin map[string]string) error {
 	where := "descriptors"
 	var placed reporter.ErrorWithPos
@@ -87,7 +87,7 @@ func compileFault(err error, origin map[string]string) error {
 		return fault.New(fault.ProtoSyntax, where, "unknown option %s", slip.option).WithHint("%s", slip.hint)
 	}
 	var ours *fault.Error
-	if errors.As(err, &ours) { // of the resolver: the position says who imports it
+	if errors.As(err, &ours) { // from the resolver: the position is that of the import
 		if placed == nil {
 			return ours
 		}
@@ -100,14 +100,14 @@ func compileFault(err error, origin map[string]string) error {
 	return withSchemaHint(fault.New(fault.ProtoSyntax, where, "%s", descset.Brief(err.Error())), origin)
 }
 
-// noExtension matches the compiler's words for an option that the schema lacks. It is
-// compiled when a source has an error, since each start would pay for it.
+// noExtension matches the compiler's message for an option that is not in the schema.
+// Compiled only when a source has an error, to keep the start fast.
 var noExtension = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`unknown extension (kalix|jwtctl\.v1)\.(\w+)$`)
 })
 
-// withSchemaHint says which schema of the annotations a source was compiled
-// with, where that lacks what the source says.
+// withSchemaHint adds which schema of the annotations a source was compiled with, if that
+// does not have what the source uses.
 func withSchemaHint(f *fault.Error, origin map[string]string) *fault.Error {
 	if m := noExtension().FindStringSubmatch(f.Why); m != nil {
 		if !slices.Contains(descset.Kinds, m[2]) {
