@@ -108,6 +108,24 @@ type Nested struct {
 	Message *Message
 }
 
+// Each calls do with each message of m in the field, and its index, Single where the
+// field is not a list. It returns the first error.
+func (n Nested) Each(m protoreflect.Message, do func(inner protoreflect.Message, index int) error) error {
+	if !m.Has(n.Field) {
+		return nil
+	}
+	if !n.Field.IsList() {
+		return do(m.Mutable(n.Field).Message(), Single)
+	}
+	list := m.Mutable(n.Field).List()
+	for i := range list.Len() {
+		if err := do(list.Get(i).Message(), i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Static is a static claim: values that must all be present, or a pattern (A70, A71).
 type Static struct {
 	Claim   string

@@ -127,7 +127,11 @@ func (w *walker) message(p *plan.Message, m protoreflect.Message, around *parent
 		here.up = around
 	}
 	for _, n := range p.Nested {
-		if err := w.nested(n, m, here); err != nil {
+		err := n.Each(m, func(inner protoreflect.Message, index int) error {
+			defer w.enter(n.Field, index)()
+			return w.message(n.Message, inner, here)
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -135,25 +139,6 @@ func (w *walker) message(p *plan.Message, m protoreflect.Message, around *parent
 		return nil
 	}
 	return w.token(p, m, around)
-}
-
-func (w *walker) nested(n plan.Nested, m protoreflect.Message, here *parent) error {
-	if claims.Empty(m, n.Field) {
-		return nil
-	}
-	if !n.Field.IsList() {
-		defer w.enter(n.Field, plan.Single)()
-		return w.message(n.Message, m.Mutable(n.Field).Message(), here)
-	}
-	list := m.Mutable(n.Field).List()
-	for i := range list.Len() {
-		leave := w.enter(n.Field, i)
-		if err := w.message(n.Message, list.Get(i).Message(), here); err != nil {
-			return err
-		}
-		leave()
-	}
-	return nil
 }
 
 // token makes the token of m and stores it in its field.

@@ -47,31 +47,15 @@ func (w *walker) message(p *plan.Message, m protoreflect.Message, around *parent
 	if p.Token != nil && p.Token.ParentClaims {
 		here.up = around
 	}
-	for _, nested := range p.Nested {
-		if err := w.nested(nested, m, here); err != nil {
+	for _, n := range p.Nested { // a field that is not set needs no check (A49)
+		err := n.Each(m, func(inner protoreflect.Message, index int) error {
+			w.enter(n.Field, index)
+			defer w.leave()
+			return w.message(n.Message, inner, here)
+		})
+		if err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// nested checks each message in a field; a field that is not set needs no check (A49).
-func (w *walker) nested(n plan.Nested, m protoreflect.Message, here *parent) error {
-	if claims.Empty(m, n.Field) {
-		return nil
-	}
-	if !n.Field.IsList() {
-		w.enter(n.Field, plan.Single)
-		defer w.leave()
-		return w.message(n.Message, m.Get(n.Field).Message(), here)
-	}
-	list := m.Get(n.Field).List()
-	for i := range list.Len() {
-		w.enter(n.Field, i)
-		if err := w.message(n.Message, list.Get(i).Message(), here); err != nil {
-			return err
-		}
-		w.leave()
 	}
 	return nil
 }
