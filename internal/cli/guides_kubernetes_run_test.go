@@ -61,9 +61,7 @@ func TestKubernetesManifestsRun(t *testing.T) {
 			}
 			sign, issuer := issuerOf(t, root)
 			key := filepath.Join(root, "signing.pem")
-			if f := newFake(t); Main([]string{"keygen", "-q", "-o", key}, f.System) != 0 {
-				t.Fatal(f.err.String())
-			}
+			newFake(t).run(t, 0, "keygen", "-q", "-o", key)
 			local := strings.NewReplacer("https://accounts.example.com/jwks.json", issuer, "/etc/", root+"/etc/").Replace
 			policy := map[string][]byte{}
 			for file, text := range l.objects["ConfigMap"][0].Data {
@@ -114,11 +112,8 @@ func issuerOf(t *testing.T, dir string) (sign func(string) string, url string) {
 	t.Helper()
 	key := filepath.Join(dir, "issuer.jwk")
 	sign = makeKey(t, key)
-	f := newFake(t)
-	if code := Main([]string{"jwks", "--key", key}, f.System); code != 0 {
-		t.Fatal(f.err.String())
-	}
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, f.out.String()) }))
+	set := newFake(t).run(t, 0, "jwks", "--key", key)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, set) }))
 	t.Cleanup(s.Close)
 	return sign, s.URL + "/jwks.json"
 }

@@ -92,7 +92,5 @@ func TestIDPGuideRuns(t *testing.T) {
 	}
 	f := newFake(t)
 	f.In = strings.NewReader(token)
-	if code := Main(strings.Fields(strings.ReplaceAll(m[1], guideIssuer, issuer)), f.System); code != 0 {
-		t.Errorf("%s: exit code %d\n%s", m[1], code, f.err.String())
-	}
+	f.run(t, 0, strings.Fields(strings.ReplaceAll(m[1], guideIssuer, issuer))...)
 }

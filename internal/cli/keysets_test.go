@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -23,24 +24,10 @@ type issued struct {
 
 func issue(t *testing.T, alg keys.Algorithm, kid string) issued {
 	t.Helper()
-	key, err := keygen.Generate(keygen.Request{Algorithm: alg, ID: kid})
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := jws.Sign(key, []byte(`{"iss":"https://idp.example.org/","sub":"alice"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	half, err := key.Public()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := half.JWK()
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := testkit.Must(keygen.Generate(keygen.Request{Algorithm: alg, ID: kid}))
+	token := testkit.Must(jws.Sign(key, []byte(`{"iss":"https://idp.example.org/","sub":"alice"}`)))
 	var public map[string]any
-	if err := json.Unmarshal(text, &public); err != nil {
+	if err := json.Unmarshal(testkit.Must(testkit.Must(key.Public()).JWK()), &public); err != nil {
 		t.Fatal(err)
 	}
 	return issued{public, token}
@@ -49,10 +36,7 @@ func issue(t *testing.T, alg keys.Algorithm, kid string) issued {
 // but returns the JWK with members changed; those of nil are taken out, those of
 // null are null.
 func (i issued) but(pairs ...any) map[string]any {
-	m := map[string]any{}
-	for name, value := range i.public {
-		m[name] = value
-	}
+	m := maps.Clone(i.public)
 	for n := 0; n < len(pairs); n += 2 {
 		if pairs[n+1] == nil {
 			delete(m, pairs[n].(string))
@@ -72,10 +56,7 @@ func inspectSet(t *testing.T, set []byte, token string) (code int, stderr string
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(set) }))
 	defer server.Close()
-	path := filepath.Join(t.TempDir(), "set of keys.json")
-	if err := os.WriteFile(path, set, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	path := testkit.File(t, filepath.Join(t.TempDir(), "set of keys.json"), string(set))
 	for i, place := range []string{path, server.URL, "-", "file://" + strings.ReplaceAll(path, " ", "%20")} {
 		f := newFake(t)
 		f.In = strings.NewReader(string(set))
@@ -189,10 +170,7 @@ func TestS12_KeySetsOfTheWorld(t *testing.T) {
 		"signed by the X.509 key":   {set{rs.but("use", "x509-svid"), es.but("use", "jwt-svid")}, rs, 1, "is skipped"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			text, err := json.Marshal(map[string]any{"keys": tc.set, "spiffe_sequence": 1})
-			if err != nil {
-				t.Fatal(err)
-			}
+			text := testkit.Must(json.Marshal(map[string]any{"keys": tc.set, "spiffe_sequence": 1}))
 			code, stderr := inspectSet(t, text, tc.token.token)
 			said := tc.says == ""
 			for one := range strings.SplitSeq(tc.says, "|") {
@@ -205,11 +183,7 @@ func TestS12_KeySetsOfTheWorld(t *testing.T) {
 	}
 	// A single key, without a set around it.
 	for name, bare := range map[string]map[string]any{"with kid": rs.public, "without": rs.but("kid", nil)} {
-		text, err := json.Marshal(bare)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if code, stderr := inspectSet(t, text, rs.token); code != 0 {
+		if code, stderr := inspectSet(t, testkit.Must(json.Marshal(bare)), rs.token); code != 0 {
 			t.Errorf("a bare key %s: exit %d:\n%s", name, code, stderr)
 		}
 	}
@@ -247,17 +221,9 @@ func TestS12_KeySetsFromFiles(t *testing.T) {
 func TestA21_TokensNameAnyKey(t *testing.T) {
 	rs, other := issue(t, keys.RS256, "idp-1"), issue(t, keys.RS256, "idp-1")
 	write := func(m map[string]any) string {
-		text, err := json.Marshal(m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join(t.TempDir(), "k.jwk")
-		if err := os.WriteFile(path, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
+		return testkit.File(t, filepath.Join(t.TempDir(), "k.jwk"), string(testkit.Must(json.Marshal(m))))
 	}
-	for i, tc := range []struct {
+	for _, tc := range []struct {
 		args []string
 		code int
 	}{
@@ -271,9 +237,6 @@ func TestA21_TokensNameAnyKey(t *testing.T) {
 		{[]string{"--key", write(other.but("kid", nil))}, 1},
 		{[]string{"--key", write(other.but("kid", nil)), "--key", write(rs.but("kid", nil))}, 0},
 	} {
-		f := newFake(t)
-		if code := Main(append([]string{"inspect", rs.token}, tc.args...), f.System); code != tc.code {
-			t.Errorf("%d %v: exit %d, want %d:\n%s", i, tc.args, code, tc.code, f.err.String())
-		}
+		newFake(t).run(t, tc.code, append([]string{"inspect", rs.token}, tc.args...)...)
 	}
 }

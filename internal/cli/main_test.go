@@ -47,6 +47,16 @@ func newFake(t *testing.T) *fake {
 	return f
 }
 
+// run runs jwtctl with these arguments, demands the exit code, and returns all
+// that f has on stdout.
+func (f *fake) run(t *testing.T, code int, args ...string) string {
+	t.Helper()
+	if got := Main(args, f.System); got != code {
+		t.Errorf("jwtctl %s: exit code %d, want %d\n%s", strings.Join(args, " "), got, code, f.err.String())
+	}
+	return f.out.String()
+}
+
 // TestKeygenRefusesToShowPrivateKeys_S6 refuses to show a private key to a terminal, unless forced.
 func TestKeygenRefusesToShowPrivateKeys_S6(t *testing.T) {
 	t.Parallel()
@@ -65,9 +75,7 @@ func TestKeygenRefusesToShowPrivateKeys_S6(t *testing.T) {
 			t.Parallel()
 			f := newFake(t)
 			f.OutTTY = test.tty
-			if code := Main(test.args, f.System); code != test.code {
-				t.Errorf("exit code %d, want %d\n%s", code, test.code, f.err.String())
-			}
+			f.run(t, test.code, test.args...)
 			if got := f.out.String(); !strings.Contains(got, test.stdout) || test.code != 0 && got != "" {
 				t.Errorf("stdout: %q", got)
 			}
@@ -101,9 +109,7 @@ func TestColorsOnlyOnTerminals_S71(t *testing.T) {
 				f.env[k] = v
 			}
 			f.In = readerThatFails{t}
-			if code := Main(append(test.args, "jwks", "--key", "nope.pem"), f.System); code != 3 {
-				t.Errorf("exit code %d", code)
-			}
+			f.run(t, 3, append(test.args, "jwks", "--key", "nope.pem")...)
 			if got := strings.Contains(f.err.String(), "\x1b["); got != test.painted {
 				t.Errorf("painted: %v\n%q", got, f.err.String())
 			}
@@ -135,9 +141,7 @@ func TestInterrupted(t *testing.T) {
 		_, _ = w.Write([]byte("eyJ")) // it reads, and waits for more
 		cancel()
 	}()
-	if code := Main([]string{"inspect", "-"}, f.System); code != 3 {
-		t.Errorf("exit code %d", code)
-	}
+	f.run(t, 3, "inspect", "-")
 	if got := f.err.String(); !strings.HasPrefix(got, "jwtctl: interrupted\n") {
 		t.Errorf("stderr: %s", got)
 	}

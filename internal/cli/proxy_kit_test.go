@@ -226,15 +226,8 @@ func (r *proxyRun) eventuallyLogs(text string) {
 // makeKey makes the key file at path anew, and returns what signs tokens by it.
 func makeKey(t *testing.T, path string) func(claims string) string {
 	t.Helper()
-	f := newFake(t)
-	if code := Main([]string{"keygen", "-q", "--force", "--format", "jwk", "-o", path}, f.System); code != 0 {
-		t.Fatal(f.err.String())
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	loaded, err := keys.Parse(data, keys.Attributes{})
+	newFake(t).run(t, 0, "keygen", "-q", "--force", "--format", "jwk", "-o", path)
+	loaded, err := keys.Parse(testkit.Must(os.ReadFile(path)), keys.Attributes{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,10 +39,7 @@ func (r *proxyRun) get(path string) (status int, text string) {
 func TestProxyKeySetMetrics(t *testing.T) {
 	t.Parallel()
 	dir, sign, _ := world(t)
-	f := newFake(t)
-	if code := Main([]string{"jwks", "--key", filepath.Join(dir, "key.jwk")}, f.System); code != 0 {
-		t.Fatal(f.err.String())
-	}
+	set := newFake(t).run(t, 0, "jwks", "--key", filepath.Join(dir, "key.jwk"))
 	var down atomic.Bool
 	answering := make(chan struct{}) // closed when the issuer begins to answer: the proxy asks at its start
 	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -50,7 +47,7 @@ func TestProxyKeySetMetrics(t *testing.T) {
 		if down.Load() {
 			w.WriteHeader(http.StatusBadGateway)
 		}
-		_, _ = io.WriteString(w, f.out.String())
+		_, _ = io.WriteString(w, set)
 	}))
 	t.Cleanup(issuer.Close)
 	path := testkit.File(t, filepath.Join(dir, "jwtctl.yaml"), fmt.Sprintf(`protos: [proto]

@@ -21,9 +21,7 @@ func TestProxyAsksForPassphraseOnlyAtStart(t *testing.T) {
 		t.Helper()
 		f := newFake(t)
 		f.env["PASS"], f.env["OTHER"] = "correct horse", "another one"
-		if code := Main(args, f.System); code != 0 {
-			t.Fatal(f.err.String())
-		}
+		f.run(t, 0, args...)
 	}
 	run("key", jwk, "--encrypt", "--passphrase", "env:PASS", "-o", locked)
 	f := newFake(t)

@@ -95,11 +95,7 @@ func TestProxyReloadsConfiguration(t *testing.T) {
 	t.Parallel()
 	dir, sign, _ := world(t)
 	var fetched atomic.Int64
-	f := newFake(t)
-	if code := Main([]string{"jwks", "--key", filepath.Join(dir, "key.jwk")}, f.System); code != 0 {
-		t.Fatal(f.err.String())
-	}
-	set := f.out.String()
+	set := newFake(t).run(t, 0, "jwks", "--key", filepath.Join(dir, "key.jwk"))
 	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fetched.Add(1)
 		_, _ = io.WriteString(w, set)
@@ -161,11 +157,7 @@ func TestProxyFollowsKeySetFiles(t *testing.T) {
 	dir, sign, _ := world(t)
 	publish := func(key string) {
 		t.Helper()
-		f := newFake(t)
-		if code := Main([]string{"jwks", "--key", filepath.Join(dir, key)}, f.System); code != 0 {
-			t.Fatal(f.err.String())
-		}
-		testkit.File(t, filepath.Join(dir, "set.json"), f.out.String())
+		testkit.File(t, filepath.Join(dir, "set.json"), newFake(t).run(t, 0, "jwks", "--key", filepath.Join(dir, key)))
 	}
 	publish("key.jwk")
 	path := testkit.File(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkey_sets: [{issuer: me, jwks: set.json}]\n")

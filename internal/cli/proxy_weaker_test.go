@@ -141,10 +141,7 @@ func TestProxyReportOnlyIsAFlagAlone(t *testing.T) {
 	plain := startProxyIn(t, map[string]string{"JWTCTL_REPORT_ONLY": "true", "JWTCTL_PROXY_REPORT_ONLY": "true"}, other, startEcho(t).addr, args...)
 	plain.want("S/Who", "", codes.Unauthenticated)
 	config := testkit.File(t, filepath.Join(other, "jwtctl.yaml"), "protos: [proto]\nproxy: {report_only: true}\n")
-	f := newFake(t)
-	if code := Main([]string{"proxy", "--upstream", "127.0.0.1:1", "--config", config}, f.System); code != 2 {
-		t.Errorf("exit code %d\n%s", code, f.err.String())
-	}
+	newFake(t).run(t, 2, "proxy", "--upstream", "127.0.0.1:1", "--config", config)
 }
 
 // TestProxyLimitsAreFlags holds messages, metadata and streams to the flags, and to
@@ -173,9 +170,6 @@ func TestProxyLimitsAreFlags(t *testing.T) {
 	}
 	testkit.File(t, filepath.Join(dir, "bad.yaml"), "proxy: {max_message: 1MB}\n")
 	for _, flags := range [][]string{{"--config", filepath.Join(dir, "bad.yaml")}, {"--max-streams", "0"}, {"--max-message", "0"}, {"--max-message", "1MB"}, {"--max-metadata", "100"}} {
-		f := newFake(t)
-		if code := Main(append([]string{"proxy", "--upstream", "127.0.0.1:1", "--config", config}, flags...), f.System); code != 2 {
-			t.Errorf("%v: exit code %d\n%s", flags, code, f.err.String())
-		}
+		newFake(t).run(t, 2, append([]string{"proxy", "--upstream", "127.0.0.1:1", "--config", config}, flags...)...)
 	}
 }
