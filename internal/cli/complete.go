@@ -20,7 +20,16 @@ import (
 // line or jwtctl.yaml names.
 func complete(cmd *cobra.Command, d command.Deps) {
 	settings.CompleteChoices(cmd)
+	if settings.NameOf(cmd) == "explain" {
+		cmd.ValidArgsFunction = func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return append(annotated(cmd, d, true), annotated(cmd, d, false)...), cobra.ShellCompDirectiveNoFileComp
+		}
+	}
 	settings.EachFlag(cmd, func(f *pflag.Flag) {
+		if endings, only := endingsOf(f.Name); only != cobra.ShellCompDirectiveDefault {
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(endings, only))
+			return
+		}
 		words := wordsOf(d, f.Name)
 		if words == nil {
 			return
@@ -30,6 +39,37 @@ func complete(cmd *cobra.Command, d command.Deps) {
 			return words(cmd), cobra.ShellCompDirectiveNoFileComp
 		})
 	})
+}
+
+// topics completes the arguments of jwtctl help.
+func topics(cmd *cobra.Command, args []string, _ string) (list []string, _ cobra.ShellCompDirective) {
+	within, _, err := cmd.Root().Find(args)
+	if err != nil || len(args) > 0 && within == cmd.Root() {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	for _, c := range within.Commands() {
+		if c.IsAvailableCommand() {
+			list = append(list, c.Name())
+		}
+	}
+	if len(args) == 0 {
+		list = append(list, codesTopic)
+	}
+	return list, cobra.ShellCompDirectiveNoFileComp
+}
+
+// endingsOf returns which files the flag called name takes: those with the endings, or
+// folders alone; the default directive where it is not about files, or any will do.
+func endingsOf(name string) ([]string, cobra.ShellCompDirective) {
+	switch name {
+	case "config":
+		return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+	case "proto":
+		return []string{"proto"}, cobra.ShellCompDirectiveFilterFileExt
+	case "proto-path", "key-dir":
+		return nil, cobra.ShellCompDirectiveFilterDirs
+	}
+	return nil, cobra.ShellCompDirectiveDefault
 }
 
 // wordsOf returns what finds the words of the flag called name, nil for none.
@@ -47,8 +87,24 @@ func wordsOf(d command.Deps, name string) func(cmd *cobra.Command) []string {
 			slices.Sort(list)
 			return slices.Compact(list)
 		}
-	case "type", "method":
-		return func(cmd *cobra.Command) []string { return annotated(cmd, d, name == "method") }
+	case "for": // of explain-denial and doctor: that of token has its words
+		return func(*cobra.Command) (list []string) {
+			for _, task := range temporal.Tasks() {
+				list = append(list, task.Name)
+			}
+			return list
+		}
+	case "server-version":
+		return func(*cobra.Command) (list []string) {
+			for _, r := range temporal.Releases() {
+				list = append(list, r.Version)
+			}
+			return list
+		}
+	case "type":
+		return func(cmd *cobra.Command) []string { return annotated(cmd, d, false) }
+	case "method", "for-method":
+		return func(cmd *cobra.Command) []string { return annotated(cmd, d, true) }
 	}
 	return nil
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
+// codesTopic is what jwtctl help takes besides commands.
+const codesTopic = "exit-codes"
+
 // newHelp returns cobra's help command, but an unknown topic is an error, and
 // exit-codes is one.
 func newHelp(root *cobra.Command, d command.Deps) *cobra.Command {
@@ -20,8 +23,10 @@ func newHelp(root *cobra.Command, d command.Deps) *cobra.Command {
 		Use:         "help [COMMAND | exit-codes]",
 		Short:       "Show help for a command, or list the exit codes",
 		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
+
+		ValidArgsFunction: topics,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) == 1 && args[0] == "exit-codes" {
+			if len(args) == 1 && args[0] == codesTopic {
 				return d.Print("%s", ExitCodes())
 			}
 			topic, rest, err := root.Find(args)
@@ -39,9 +44,8 @@ func newHelp(root *cobra.Command, d command.Deps) *cobra.Command {
 func unknownTopic(root *cobra.Command, args []string) error {
 	name := strings.Join(args, " ")
 	err := fault.New(fault.UsageError, "help", "there is no command or topic %q", quote.Shorten(name))
-	const codes = "exit-codes"
-	if knownCode(name) || strings.Trim(name, "0123") == "" && name != "" || suggest.Nearest(name, []string{codes}) != "" {
-		return err.WithHint("jwtctl help %s lists them all", codes)
+	if knownCode(name) || strings.Trim(name, "0123") == "" && name != "" || suggest.Nearest(name, []string{codesTopic}) != "" {
+		return err.WithHint("jwtctl help %s lists them all", codesTopic)
 	}
 	cmd := root
 	if len(args) > 1 {

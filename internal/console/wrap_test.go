@@ -56,7 +56,7 @@ func TestWrapKeepsWords(t *testing.T) {
 	})
 }
 
-// TestFill: paragraphs are broken anew, examples stay, and nothing is wider than 80 cells.
+// TestFill: paragraphs are reflowed, examples stay, and nothing is wider than 80 cells.
 func TestFill(t *testing.T) {
 	t.Parallel()
 	const paragraph = "one two three four five six\nseven eight nine ten eleven twelve"

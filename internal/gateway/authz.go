@@ -60,6 +60,7 @@ func (o *AuthzOptions) Register(fs *pflag.FlagSet) {
 	fs.BoolVar(&s.bearerOnly, "bearer-only", false, "let methods that validate or sign messages pass on their bearer tokens where their messages are not sent here")
 	settings.SizeVar(fs, &s.maxMessage, "max-message", authz.MaxMessageBytes, 1, 1<<30, "largest message, as `SIZE` after decompression, in either direction")
 	fs.StringVar(&s.print, "print", "", "print the configuration of `PROXY` for this policy, and end: "+strings.Join(authz.Proxies(), ", "))
+	settings.Offer(fs, "print", authz.Proxies()...)
 	settings.FlagOnly(fs, "print")
 	settings.Keyed(fs, "authz")
 }

@@ -46,8 +46,12 @@ func (choice) Type() string { return "string" }
 // CompleteChoices lets the shell complete the words of cmd's flags.
 func CompleteChoices(cmd *cobra.Command) {
 	EachFlag(cmd, func(f *pflag.Flag) {
+		words := f.Annotations[markWords]
 		if c, ok := f.Value.(choice); ok {
-			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(c.of, cobra.ShellCompDirectiveNoFileComp)) // an error is that it has one
+			words = c.of
+		}
+		if words != nil {
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // an error is that it has one
 		}
 	})
 }

@@ -14,6 +14,7 @@ const (
 	markPath     = "jwtctl:path"      // a path: in the file relative to it
 	markAtPath   = "jwtctl:at-path"   // a path after an @: the same
 	markGroup    = "jwtctl:group"     // flags of one group exclude each other
+	markWords    = "jwtctl:words"     // what the shell offers, though the flag takes more
 )
 
 // Keyed gives flags their key in jwtctl.yaml: section.name, or name alone
@@ -46,6 +47,11 @@ func FlagOnly(fs *pflag.FlagSet, names ...string) {
 	for _, n := range names {
 		setMark(fs.Lookup(n), markFlagOnly, "yes")
 	}
+}
+
+// Offer names the words that the shell offers for a flag that takes more than these.
+func Offer(fs *pflag.FlagSet, name string, words ...string) {
+	_ = fs.SetAnnotation(name, markWords, words) // an error is that there is no such flag
 }
 
 // Paths marks flags whose value is a path.

@@ -96,15 +96,20 @@ func (o *options) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&o.clients, "client", nil, "a client `ID[:SECRET]`; one without a secret needs PKCE; repeatable")
 	fs.StringArrayVar(&o.redirects, "redirect", nil, "`URL` that logins of --client may return to; a loopback address without a port takes any; repeatable")
 	fs.StringVar(&o.autoLogin, "auto-login", "", "log in as `USER` without a page")
-	likes := []string{}
-	for _, l := range idp.Likes() {
-		likes = append(likes, string(l))
-	}
-	settings.ChoiceVar(fs, &o.like, "like", "", "imitate the tokens and paths of another issuer: auth0, keycloak, entra, okta, github-actions or gitlab", likes...)
+	settings.ChoiceVar(fs, &o.like, "like", "", "imitate the tokens and paths of another issuer: auth0, keycloak, entra, okta, github-actions or gitlab", texts(idp.Likes())...)
 	fs.StringArrayVar(&o.faults, "fault", nil, "make tokens of all clients, or of one, wrong: `FAULT` or CLIENT:FAULT, such as expired or api:no-kid; repeatable")
+	settings.Offer(fs, "fault", texts(idp.Faults())...)
 	settings.Paths(fs, "key-dir", "url-file")
 	settings.NamesKeys(fs, "key-dir")
 	settings.Keyed(fs, "idp")
+}
+
+func texts[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, one := range list {
+		out[i] = string(one)
+	}
+	return out
 }
 
 // quiet passes warnings and errors on: what else the library logs is about its
