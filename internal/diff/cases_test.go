@@ -84,7 +84,7 @@ func TestMethodChanges(t *testing.T) {
 	signs := func(rest string) string { return out(``, ``) + rest }
 	steps(t, map[string]step{
 		"a service that may replace another": {guarded, `service New { rpc Perform(E) returns (E); } message E {}`, []string{
-			"can't tell replaced-by-weaker t.New/Perform: the place of t.Old/Do", "neutral method-removed t.Old/Also", "neutral method-removed t.Old/Do"}},
+			"can't tell replaced-by-weaker t.New/Perform: the method it may replace: t.Old/Do", "neutral method-removed t.Old/Also", "neutral method-removed t.Old/Do"}},
 		"a service with the same methods": {guarded, `service New { rpc Also(E) returns (E); rpc Do(E) returns (E); } message E {}`, []string{
 			"weaker bearer-not-validated t.New/Also", "weaker bearer-not-validated t.New/Do", "neutral service-renamed t.New"}},
 		"a service that was guarded": {`service S { rpc Do(E) returns (E) { option (kalix.method).jwt = {validate: BEARER_TOKEN}; } } message E {} message F {}`,
