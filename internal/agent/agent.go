@@ -1,7 +1,7 @@
-// Package agent finds keys in an SSH agent and signs with them (the protocol of
-// draft-ietf-sshm-ssh-agent). The private keys stay there, or in the token behind
-// it: a smart card, TPM or HSM that ssh-add -s has loaded.
-// Key files of OpenSSH are read by package keys.
+// Package agent finds keys in an SSH agent and signs with them
+// (draft-ietf-sshm-ssh-agent). The private keys stay in the agent, or in the token behind
+// it: a smart card, TPM or HSM loaded with ssh-add -s. Package keys reads OpenSSH key
+// files.
 package agent
 
 import (
@@ -26,20 +26,20 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Prefix begins the name of a key in an agent: agent:SHA256:… by its fingerprint,
-// agent:COMMENT by its comment.
+// Prefix starts the name of a key in an agent: agent:SHA256:… by fingerprint,
+// agent:COMMENT by comment.
 const Prefix = "agent:"
 
-// patience bounds one exchange with the agent, in which a person may have to
-// confirm or touch something.
+// patience limits one exchange with the agent, in which a person may have to confirm or
+// touch something.
 const patience = 2 * time.Minute
 
-// Find returns the key called name of the agent that listens on socket, which
-// $SSH_AUTH_SOCK names. Of a, ID, Algorithm and Issuer go to the key.
+// Find returns the key called name of the agent that listens on socket, the value of
+// $SSH_AUTH_SOCK. The key gets a's ID, Algorithm and Issuer.
 //
-// Errors: key_unreadable where there is no agent or it does not answer, or has no
-// such key; key_ambiguous where several have the comment; key_type_unsupported for
-// a key that cannot make JWS signatures.
+// Errors are key_unreadable if there is no agent, no response or no such key;
+// key_ambiguous if several keys have the comment; key_type_unsupported for a key that
+// cannot make JWS signatures.
 func Find(socket, name string, a keys.Attributes) (*keys.Key, error) {
 	a.Source = name
 	wanted := strings.TrimPrefix(name, Prefix)
@@ -71,7 +71,7 @@ func Find(socket, name string, a keys.Attributes) (*keys.Key, error) {
 	return newKey(socket, found[0], a)
 }
 
-// described lists keys as --key takes them, the first few of them.
+// described lists keys as --key accepts them, up to a limit.
 func described(list []*sshagent.Key) string {
 	const most = 5
 	var names []string
@@ -123,8 +123,7 @@ type signer struct {
 	source string
 }
 
-// SignMessage returns the agent's signature in JWS form. What it is over and by
-// which key its caller checks.
+// SignMessage returns the agent's signature in JWS form. The caller verifies it.
 func (s *signer) SignMessage(alg keys.Algorithm, message []byte) ([]byte, error) {
 	var flags sshagent.SignatureFlags
 	switch alg {
@@ -148,7 +147,7 @@ func (s *signer) SignMessage(alg keys.Algorithm, message []byte) ([]byte, error)
 	return made, nil
 }
 
-// jwsForm returns a signature as RFC 7518 section 3 has it.
+// jwsForm converts a signature to the form of RFC 7518 section 3.
 func jwsForm(signature *ssh.Signature, public crypto.PublicKey) ([]byte, bool) {
 	switch p := public.(type) {
 	case *ecdsa.PublicKey:
@@ -165,7 +164,7 @@ func jwsForm(signature *ssh.Signature, public crypto.PublicKey) ([]byte, bool) {
 		if len(signature.Blob) > p.Size() || !slices.Contains([]string{ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512}, signature.Format) {
 			return nil, false
 		}
-		return append(make([]byte, p.Size()-len(signature.Blob)), signature.Blob...), true // which some leave zeros out of
+		return append(make([]byte, p.Size()-len(signature.Blob)), signature.Blob...), true // some omit leading zeros
 	}
 	return signature.Blob, len(signature.Blob) == ed25519.SignatureSize
 }
@@ -195,7 +194,7 @@ func talk(socket, what string, exchange func(sshagent.ExtendedAgent) error) erro
 	return fault.New(fault.KeyUnreadable, what, "the agent did not answer: %s", quote.Shorten(err.Error()))
 }
 
-// reason is err without the address in its text.
+// reason returns err without the address.
 func reason(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {

@@ -62,8 +62,8 @@ func ecKey(t *testing.T) *ecdsa.PrivateKey {
 	return k
 }
 
-// TestAgentSignaturesAreChecked: what an agent returns leaves jwtctl only if it is
-// a signature over this message by the key that was named.
+// TestAgentSignaturesAreChecked: an agent's signature is only used if it is over this
+// message and by the named key.
 func TestAgentSignaturesAreChecked(t *testing.T) {
 	ring := sshagent.NewKeyring().(sshagent.ExtendedAgent)
 	mine, other := ecKey(t), ecKey(t)
@@ -108,7 +108,7 @@ func TestAgentSignaturesAreChecked(t *testing.T) {
 	}
 }
 
-// TestAgentFind: which keys a name is for.
+// TestAgentFind: which keys a name matches.
 func TestAgentFind(t *testing.T) {
 	ring := sshagent.NewKeyring()
 	key := ecKey(t)

@@ -1,12 +1,10 @@
-// Package bufplugin speaks the protocol of Buf's check plugins, so that the rules
-// of package lint run inside `buf lint`: buf.plugin.check.v1 and
-// buf.plugin.info.v1 over pluginrpc.
+// Package bufplugin implements the protocol of Buf's check plugins, so that `buf lint`
+// can run the rules of package lint: buf.plugin.check.v1 and buf.plugin.info.v1 over
+// pluginrpc.
 //
-// It uses the protocol's own messages and pluginrpc, and not the framework
-// buf.build/go/bufplugin around them: that brings protovalidate and CEL, whose
-// initialisation would cost each start of jwtctl 3 ms.
-//
-// It imports descset, policy, lint, finding and fault.
+// It uses the protocol's messages and pluginrpc directly. The framework
+// buf.build/go/bufplugin would add protovalidate and CEL, whose initialization costs each
+// start of jwtctl 3 ms.
 package bufplugin
 
 import (
@@ -30,25 +28,25 @@ import (
 	"github.com/jwtctl/jwtctl/internal/protofile"
 )
 
-// The categories that rules can be chosen by in buf.yaml.
+// The categories by which buf.yaml can select rules.
 const (
-	// Category is every error and warning, and what runs if nothing is chosen.
+	// Category has every error and warning, and is the default.
 	Category = "JWT"
-	// CategoryErrors is what sign, verify and proxy refuse to run with.
+	// CategoryErrors has the errors with which sign, verify and proxy refuse a policy.
 	CategoryErrors = "JWT_ERRORS"
 )
 
-// requireAllRule is the rule that `jwtctl lint --require-all` switches on; here
-// it is chosen by its id.
+// requireAllRule is the rule that `jwtctl lint --require-all` enables; here it is
+// selected by ID.
 const requireAllRule = "unannotated-method"
 
 const documentation = "Checks the JWT annotations (kalix.field).jwt, (kalix.message).jwt, (kalix.method).jwt and (kalix.service).jwt."
 
-// Serve answers the one call that args make, as pluginrpc has it: the request on
-// in, the response on out.
+// Serve handles the call given by args, as pluginrpc defines it: the request is read from
+// in, the response written to out.
 //
-// The error is one of pluginrpc, with the exit status that the protocol wants;
-// what is wrong with the descriptors is part of the response.
+// The error is one of pluginrpc with the exit status that the protocol requires; problems
+// with the descriptors are part of the response.
 func Serve(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) error {
 	server, err := NewServer()
 	if err != nil {
@@ -105,14 +103,13 @@ func NewServer() (pluginrpc.Server, error) {
 	return pluginrpc.NewServer(spec, registrar, pluginrpc.ServerWithDoc(documentation))
 }
 
-// RuleID returns the id of a rule in Buf's spelling: claim-cycle is
-// JWT_CLAIM_CYCLE.
+// RuleID returns the ID of a rule in Buf's spelling: claim-cycle is JWT_CLAIM_CYCLE.
 func RuleID(id string) string {
 	return "JWT_" + strings.ToUpper(strings.ReplaceAll(id, "-", "_"))
 }
 
-// optional reports whether a rule runs only where it is chosen by its own id: Buf
-// knows no severities, so what is less than a warning would fail a build.
+// optional reports whether a rule only runs if it is selected by its ID: Buf has no
+// severities, so anything less than a warning would fail a build.
 func optional(r finding.Rule) bool { return r.Severity == finding.Note || r.ID == requireAllRule }
 
 func rules() []*checkv1.Rule {
@@ -138,8 +135,7 @@ func categories() []*checkv1.Category {
 	}
 }
 
-// check runs the rules that the request names, or else those that run by
-// default, over its files.
+// check runs the rules that the request names, or else the default ones, on its files.
 func check(ctx context.Context, r *checkv1.CheckRequest) (*checkv1.CheckResponse, error) {
 	wanted := map[string]bool{}
 	for _, id := range r.GetRuleIds() {
@@ -155,7 +151,7 @@ func check(ctx context.Context, r *checkv1.CheckRequest) (*checkv1.CheckResponse
 		return nil, err
 	}
 	set, err := protofile.Load(ctx, protofile.Sources{DescriptorSets: []string{"-"}, Stdin: bytes.NewReader(image)})
-	if err != nil { // nothing can be said of them: never "no findings"
+	if err != nil { // unknown: never "no findings"
 		return nil, pluginrpc.NewError(pluginrpc.CodeInvalidArgument, err)
 	}
 	found := lint.Check(policy.Read(set), lint.Options{RequireAll: wanted[RuleID(requireAllRule)]})
@@ -173,8 +169,8 @@ func check(ctx context.Context, r *checkv1.CheckRequest) (*checkv1.CheckResponse
 	return response, nil
 }
 
-// image returns the files as a Buf image, which is a descriptor set that says
-// which files were not named.
+// image returns the files as a Buf image, a descriptor set that says which files were not
+// named.
 func image(files []*descriptorv1.FileDescriptor) ([]byte, error) {
 	const fileField, bufExtension, isImport = 1, 8042, 1
 	var out []byte
@@ -192,8 +188,8 @@ func image(files []*descriptorv1.FileDescriptor) ([]byte, error) {
 	return out, nil
 }
 
-// places leads from where a finding is to the path within the descriptor that
-// is there: Buf requires that, and finds line and column itself.
+// places maps the position of a finding to its path in the descriptor, which Buf
+// requires; Buf determines line and column itself.
 type places map[finding.Position][]int32
 
 func locate(files []*descriptorv1.FileDescriptor) places {
@@ -205,7 +201,7 @@ func locate(files []*descriptorv1.FileDescriptor) places {
 				continue
 			}
 			at := finding.Position{File: name, Line: int(l.GetSpan()[0]) + 1, Column: int(l.GetSpan()[1]) + 1}
-			// Of those that begin at one place, the longest is the most exact.
+			// Of several at one position, the longest is the most exact.
 			if kept, there := found[at]; !there || len(l.GetPath()) > len(kept) {
 				found[at] = l.GetPath()
 			}

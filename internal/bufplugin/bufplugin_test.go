@@ -22,8 +22,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/respell"
 )
 
-// The real buf runs the plugin in examples/buf; here it is called by the
-// protocol's own client, for what that buf never asks.
+// The real buf runs the plugin in examples/buf; here the protocol's own client tests what
+// buf never requests.
 
 func call(t *testing.T, path string, request, response proto.Message) error {
 	t.Helper()
@@ -36,8 +36,8 @@ func call(t *testing.T, path string, request, response proto.Message) error {
 
 const service = "/buf.plugin.check.v1.CheckService/"
 
-// TestListRules: Buf knows every rule of lint, under an id and with a purpose
-// that it takes.
+// TestListRules: Buf is given every rule of lint, with an ID and a purpose that it
+// accepts.
 func TestListRules(t *testing.T) {
 	var rules checkv1.ListRulesResponse
 	var categories checkv1.ListCategoriesResponse
@@ -108,7 +108,7 @@ func files(t *testing.T, sources map[string]string) []*descriptorv1.FileDescript
 	return list
 }
 
-// TestCheck: what is found, where, and only by the rules that were asked for.
+// TestCheck: what is found and where, with only the selected rules.
 func TestCheck(t *testing.T) {
 	sources := map[string]string{
 		"import.proto": `package i; import "kalix/annotations.proto"; message I { string tok = 1 [(kalix.field).jwt = {token: true expires_seconds: -1}]; }
@@ -150,8 +150,8 @@ message A {
 	}
 }
 
-// checkFinds demands that rules find what want says in t.proto, and a cycle at the
-// annotation that option leads to.
+// checkFinds fails unless rules find want in t.proto, and a cycle at the annotation at
+// the path option.
 func checkFinds(t *testing.T, all []*descriptorv1.FileDescriptor, rules, want []string, option []int32) {
 	t.Helper()
 	var response checkv1.CheckResponse
@@ -174,8 +174,8 @@ func checkFinds(t *testing.T, all []*descriptorv1.FileDescriptor, rules, want []
 	}
 }
 
-// TestS45_CheckUnreadable: annotations that cannot be read are an error of the
-// call, never a call without findings.
+// TestS45_CheckUnreadable: unreadable annotations fail the call, rather than give no
+// findings.
 func TestS45_CheckUnreadable(t *testing.T) {
 	list := files(t, map[string]string{"t.proto": `package t; import "kalix/annotations.proto"; message M { string a = 1 [(kalix.field).jwt.token = true]; }`})
 	for _, f := range list {

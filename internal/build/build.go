@@ -1,4 +1,4 @@
-// Package build is what the program knows of its own build.
+// Package build provides the version of the program.
 package build
 
 import (
@@ -7,21 +7,21 @@ import (
 	"runtime/debug"
 )
 
-// What the linker of a release sets (.goreleaser.yaml: -X). Nothing else writes
-// them; where they are empty, what Go notes in each build answers.
+// Set by the linker of a release (.goreleaser.yaml: -X). If empty, the build information
+// recorded by Go is used.
 var linkedVersion, linkedCommit, linkedDate string
 
-// Info is what the program knows of its own build, and its JSON form.
+// Info is the version of the program, and its JSON form.
 type Info struct {
 	Version  string `json:"version"`
 	Commit   string `json:"commit,omitempty"`
-	Date     string `json:"date,omitempty"` // of the commit: a build's own would not reproduce
+	Date     string `json:"date,omitempty"` // of the commit: that of the build would not be reproducible
 	Modified bool   `json:"modified"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 }
 
-// Text is the version alone in the first line, and one fact in each other.
+// Text returns the version on the first line, and one fact on each other line.
 func (b Info) Text() string {
 	text := "jwtctl " + b.Version + "\n"
 	if b.Commit != "" {
@@ -37,17 +37,16 @@ func (b Info) Text() string {
 	return text + "go        " + b.Go + "\nplatform  " + b.Platform + "\n"
 }
 
-// Version is the version alone, as reports carry it.
+// Version returns only the version, for reports.
 func Version() string { return Read().Version }
 
-// Read returns what Go noted of this program's build, and the linker's.
+// Read returns the version from Go's build information and the linker.
 func Read() Info {
 	info, _ := debug.ReadBuildInfo()
 	return describe(info, linkedVersion, linkedCommit, linkedDate)
 }
 
-// describe prefers the values of the linker to those that Go noted; info is nil
-// if it noted nothing.
+// describe prefers the linker's values to Go's; info may be nil.
 func describe(info *debug.BuildInfo, version, commit, date string) Info {
 	b := Info{Version: version, Commit: commit, Date: date, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info != nil {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestVersion: the linker's word goes before Go's, and nothing is made up.
+// TestVersion: the linker's values precede Go's, and nothing is made up.
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	noted := func(version string, settings ...debug.BuildSetting) *debug.BuildInfo {

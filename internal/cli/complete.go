@@ -15,9 +15,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-// complete lets the shell complete the words that cmd's flags take: those of a
-// choice, names that jwtctl knows, and names of the descriptors that the command
-// line or jwtctl.yaml names.
+// complete adds shell completion for the values of cmd's flags: fixed choices, names that
+// jwtctl knows, and names in the descriptors given by the command line or jwtctl.yaml.
 func complete(cmd *cobra.Command, d command.Deps) {
 	settings.CompleteChoices(cmd)
 	if settings.NameOf(cmd) == "explain" {
@@ -34,7 +33,7 @@ func complete(cmd *cobra.Command, d command.Deps) {
 		if words == nil {
 			return
 		}
-		// An error is that the flag has words already.
+		// An error means that the flag already has a function.
 		_ = cmd.RegisterFlagCompletionFunc(f.Name, func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 			return words(cmd), cobra.ShellCompDirectiveNoFileComp
 		})
@@ -116,8 +115,8 @@ func texts[T ~string](list []T) (out []string) {
 	return out
 }
 
-// annotated returns the methods that validate or sign, or the types with tokens,
-// of the descriptors that cmd would read; none where they cannot be read.
+// annotated returns the methods that validate or sign, or the types with tokens, in the
+// descriptors that cmd would read; none if these cannot be read.
 func annotated(cmd *cobra.Command, d command.Deps, methods bool) (list []string) {
 	if cmd.Flags().Lookup("proto") == nil || d.Settings.Load(cmd) != nil {
 		return nil

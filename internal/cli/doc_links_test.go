@@ -10,8 +10,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestDocLinks: every link from one document into the repository leads to a
-// file, and to a heading of it where it names one.
+// TestDocLinks: every link from a document into the repository leads to an existing file
+// and heading.
 func TestDocLinks(t *testing.T) {
 	t.Parallel()
 	var docs []string
@@ -46,7 +46,7 @@ func TestDocLinks(t *testing.T) {
 	}
 }
 
-// hasHeading reports whether text has a heading whose anchor GitHub calls so.
+// hasHeading reports whether text has a heading with this anchor on GitHub.
 func hasHeading(text, anchor string) bool {
 	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
 		slug := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(m[1]), "")

@@ -13,7 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-// flagFault words the errors that pflag finds in the command line args.
+// flagFault returns the fault for an error of pflag about the arguments args.
 func flagFault(cmd *cobra.Command, err error, args []string) error {
 	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		return settings.KindOf(wrong.GetFlag()).Wrong(fault.UsageError, "--"+wrong.GetFlag().Name, quote.Shorten(wrong.GetValue()), "")
@@ -29,7 +29,7 @@ func flagFault(cmd *cobra.Command, err error, args []string) error {
 	return fault.New(fault.UsageError, settings.NameOf(cmd), "%w", err).WithHint("%s --help lists the flags", cmd.CommandPath())
 }
 
-// unknownFlag says that cmd has no such flag, and which was meant.
+// unknownFlag returns the error for a flag that cmd does not have, with a suggestion.
 func unknownFlag(cmd *cobra.Command, e *pflag.NotExistError, args []string) error {
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -48,7 +48,7 @@ func unknownFlag(cmd *cobra.Command, e *pflag.NotExistError, args []string) erro
 		}
 		return err.WithHint("%s --help lists the flags", cmd.CommandPath())
 	}
-	// pflag reads -ttl as -t -t -l, and may have eaten -t when it stumbles.
+	// pflag reads -ttl as -t -t -l, and may already have consumed -t.
 	written := shortGroup(group, args)
 	err := fault.New(fault.UsageError, settings.NameOf(cmd), "unknown flag: -%s", quote.Shorten(written))
 	if long, _, _ := strings.Cut(written, "="); len(long) > 1 {
@@ -68,8 +68,7 @@ func unknownFlag(cmd *cobra.Command, e *pflag.NotExistError, args []string) erro
 	return err.WithHint("did you mean %s?", strings.Join(like, " or "))
 }
 
-// shortGroup returns the argument that pflag was reading when only group of it
-// was left.
+// shortGroup returns the argument that pflag was parsing when only group was left of it.
 func shortGroup(group string, args []string) string {
 	for _, arg := range args {
 		if strings.HasPrefix(arg, "-") && !strings.HasPrefix(arg, "--") && strings.HasSuffix(arg, group) {

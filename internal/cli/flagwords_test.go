@@ -15,9 +15,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestLibrariesNameNoFlags: only the top floor knows the flags of jwtctl. A
-// library says in words what is at fault and what helps (fault.Remedy), so that
-// the proxy's log or jwtctl.yaml's reader can say it too.
+// TestLibrariesNameNoFlags: only the top floor knows the flags of jwtctl. A library
+// describes the fault and its remedy in words (fault.Remedy), which also suit the proxy's
+// log and jwtctl.yaml.
 func TestLibrariesNameNoFlags(t *testing.T) {
 	t.Parallel()
 	flag := regexp.MustCompile(`(^|[^\w-])--[a-z][a-z-]*`)
@@ -25,7 +25,7 @@ func TestLibrariesNameNoFlags(t *testing.T) {
 	top := []string{"cli", "gateway", "input", "command", "settings", "config", "console", "docs"}
 	proposes := filepath.Join("..", "temporal", "explain_fix.go") // a whole command is what it works out
 	for pkg := range importsByPackage(t) {
-		if slices.Contains(top, strings.Split(pkg, "/")[0]) || pkg == "gittree" { // it gives git its flags
+		if slices.Contains(top, strings.Split(pkg, "/")[0]) || pkg == "gittree" { // it passes flags to git
 			continue
 		}
 		sources, err := filepath.Glob(filepath.Join("..", pkg, "*.go"))
@@ -54,7 +54,8 @@ func TestLibrariesNameNoFlags(t *testing.T) {
 	}
 }
 
-// TestRemediesHaveFlagWords: the command line has its own words for each remedy of a library.
+// TestRemediesHaveFlagWords: the command line has its own wording for each remedy of a
+// library.
 func TestRemediesHaveFlagWords(t *testing.T) {
 	t.Parallel()
 	source := testkit.Read(t, "../command/remedies.go")

@@ -13,14 +13,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// gitIdentity lets commits be made without the configuration of a user.
+// gitIdentity allows commits without a user's configuration.
 const gitIdentity = `export GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=test GIT_AUTHOR_EMAIL=test@example.com \
   GIT_COMMITTER_NAME=test GIT_COMMITTER_EMAIL=test@example.com`
 
-// tampered changes a price in a request, and with it what its token vouches for.
+// tampered changes a price in a request that its token vouches for.
 const tampered = `sed -i 's/"cents": 700/"cents": 100/' requests/book.json`
 
-// workflow is what is read of a workflow of GitHub Actions.
+// workflow is the part of a GitHub Actions workflow that is read.
 type workflow struct {
 	Jobs map[string]struct {
 		Steps []struct {
@@ -31,9 +31,9 @@ type workflow struct {
 	}
 }
 
-// TestGuidesWorkflow runs the commands of the workflow as a runner would, on
-// the example as it is and on changed ones. Actions need GitHub and are passed
-// over; where one puts a repository, there is this one.
+// TestGuidesWorkflow runs the commands of the workflow as a runner would, on the
+// unchanged example and on changed ones. Actions need GitHub and are skipped; instead of
+// a checkout, there is this repository.
 func TestGuidesWorkflow(t *testing.T) {
 	t.Parallel()
 	var w workflow
@@ -61,7 +61,7 @@ func TestGuidesWorkflow(t *testing.T) {
 	}
 }
 
-// run returns what the steps printed, and the first command that failed.
+// run returns the output of the steps, and the first command that failed.
 func (w workflow) run(t *testing.T, dir, gobin string) (log, failed string) {
 	t.Helper()
 	ran := 0
@@ -101,20 +101,20 @@ func (w workflow) run(t *testing.T, dir, gobin string) (log, failed string) {
 	return log, failed
 }
 
-// TestGuidesWorkflowSchema holds the workflow to GitHub's schema, with the
-// actionlint that tools/go.mod pins.
+// TestGuidesWorkflowSchema checks the workflow against GitHub's schema, with the
+// actionlint pinned in tools/go.mod.
 func TestGuidesWorkflowSchema(t *testing.T) {
 	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), "go", "tool", "-modfile=../../tools/go.mod", "actionlint",
 		"-shellcheck=", "-pyflakes=", "../../examples/ci/.github/workflows/verify.yml")
 	var errs strings.Builder
-	cmd.Stderr = &errs // where go tells what it downloads
+	cmd.Stderr = &errs // go reports downloads here
 	if out, err := cmd.Output(); err != nil || len(out) > 0 {
 		t.Errorf("%v\n%s%s", err, out, errs.String())
 	}
 }
 
-// TestGuidesHook commits with the hook of the example: what is staged decides.
+// TestGuidesHook commits with the hook of the example: only what is staged counts.
 func TestGuidesHook(t *testing.T) {
 	t.Parallel()
 	const untampered = `sed -i 's/"cents": 100/"cents": 700/' requests/book.json`
@@ -151,8 +151,8 @@ git init -q; cp hooks/pre-commit .git/hooks/; git add .; git commit -q -m first`
 	}
 }
 
-// TestGuidesPreCommit runs the hooks that .pre-commit-config.yaml declares, as
-// the framework would: each entry, if a changed file is one of its files.
+// TestGuidesPreCommit runs the hooks in .pre-commit-config.yaml as the framework would:
+// each entry, if a changed file matches its files.
 func TestGuidesPreCommit(t *testing.T) {
 	t.Parallel()
 	type hook struct {
@@ -206,8 +206,8 @@ func TestGuidesPreCommit(t *testing.T) {
 	}
 }
 
-// bash runs a script in the folder dir, with a temporary folder of its own, and
-// reports whether it succeeded.
+// bash runs a script in dir, with its own temporary folder, and reports whether it
+// succeeded.
 func bash(t *testing.T, dir, script string) (output string, ok bool) {
 	t.Helper()
 	temporary := filepath.Join(dir, "../tmp")

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestComingFrom runs the lines of docs/coming-from.md: those of jwtctl, and those
-// of the programs that this machine has, on the same files.
+// TestComingFrom runs the lines of docs/coming-from.md for jwtctl, and for the other
+// programs that are installed, on the same files.
 func TestComingFrom(t *testing.T) {
 	text, err := os.ReadFile("../../docs/coming-from.md")
 	if err != nil {
@@ -57,7 +57,7 @@ func TestComingFrom(t *testing.T) {
 			line := strings.ReplaceAll(code.FindStringSubmatch(cell)[1], "\x00", "|")
 			name := strings.Fields(line)[0]
 			if name == "step" && !hasStep || !slices.Contains([]string{"jwtctl", "jose", "openssl", "step"}, name) {
-				continue // not of Debian, or of the network
+				continue // not in Debian, or needs the network
 			}
 			ran[name]++
 			if out, err := run(line); err != nil {

@@ -17,8 +17,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// kubeMount puts files into the folder dir as kubelet does: names are links through
-// a link to a folder of this version, which all change at once.
+// kubeMount puts files into dir as kubelet does: names are links through a link to a
+// folder of this version, which changes atomically.
 func kubeMount(t *testing.T, dir, version string, content map[string][]byte) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Join(dir, version), 0o700); err != nil {
@@ -44,9 +44,8 @@ func kubeMount(t *testing.T, dir, version string, content map[string][]byte) {
 	}
 }
 
-// TestKubernetesManifestsRun runs what the manifests run, on files as kubelet
-// mounts them: a good call passes and another does not, and a certificate that
-// changes is shown.
+// TestKubernetesManifestsRun runs the commands of the manifests on files as kubelet
+// mounts them: a good call passes, a bad one does not, and a changed certificate is used.
 func TestKubernetesManifestsRun(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"gateway.yaml", "sidecar.yaml"} {
@@ -107,7 +106,8 @@ func TestKubernetesManifestsRun(t *testing.T) {
 	}
 }
 
-// issuerOf is an issuer's key set over HTTP, and what signs by its key.
+// issuerOf serves an issuer's key set over HTTP, and returns a function that signs with
+// its key.
 func issuerOf(t *testing.T, dir string) (sign func(string) string, url string) {
 	t.Helper()
 	key := filepath.Join(dir, "issuer.jwk")

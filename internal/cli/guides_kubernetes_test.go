@@ -18,7 +18,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// kubeObject is what is read of an object of Kubernetes.
+// kubeObject is the part of a Kubernetes object that is read.
 type kubeObject struct {
 	Kind     string
 	Metadata struct{ Name string }
@@ -85,7 +85,7 @@ func kubeObjects(t *testing.T, path string) map[string][]kubeObject {
 		case io.EOF:
 			return list
 		case nil:
-			var o kubeObject // which JSON finds the names of, whatever their case
+			var o kubeObject // JSON ignores the case of names
 			if err := json.Unmarshal(testkit.Must(json.Marshal(v)), &o); err != nil {
 				t.Fatal(path, err)
 			}
@@ -96,7 +96,7 @@ func kubeObjects(t *testing.T, path string) map[string][]kubeObject {
 	}
 }
 
-// layout is a manifest of examples/kubernetes, with the container of the proxy.
+// layout is a manifest of examples/kubernetes, with its proxy container.
 type layout struct {
 	objects map[string][]kubeObject
 	pod     podSpec
@@ -106,13 +106,13 @@ type layout struct {
 	flags   *pflag.FlagSet // that are bound to options
 }
 
-// flagged are the options of a command.
+// flagged is implemented by the options of a command.
 type flagged interface {
 	Register(*pflag.FlagSet)
 	Check(command.Deps) error
 }
 
-// value is what a flag of the command has, "" where the command has no such flag.
+// value returns the value of a flag of the command, or "" if there is no such flag.
 func (l *layout) value(flag string) string {
 	if f := l.flags.Lookup(flag); f != nil {
 		return f.Value.String()
@@ -147,8 +147,8 @@ func openLayout(t *testing.T, name string) *layout {
 	return l
 }
 
-// TestKubernetesManifests holds the manifests to what docs/scaling.md says, and
-// their arguments to the flags that there are.
+// TestKubernetesManifests: the manifests agree with docs/scaling.md, and their arguments
+// are existing flags.
 func TestKubernetesManifests(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"gateway.yaml", "sidecar.yaml", "authz.yaml"} {

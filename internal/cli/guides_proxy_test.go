@@ -23,8 +23,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestProxyGuide runs the transcripts of docs/proxy.md, with the real grpcurl,
-// in front of a server as it describes it.
+// TestProxyGuide runs the transcripts of docs/proxy.md with the real grpcurl, in front of
+// a server as described there.
 func TestProxyGuide(t *testing.T) {
 	t.Parallel()
 	tool := exec.Command("go", "tool", "-n", "grpcurl")
@@ -54,7 +54,7 @@ func TestProxyGuide(t *testing.T) {
 	}
 }
 
-// startShop is the server of the guide, and returns its address.
+// startShop starts the server of the guide, and returns its address.
 func startShop(t *testing.T, path string) string {
 	t.Helper()
 	set, err := protofile.Load(t.Context(), protofile.Sources{Protos: []string{path}})
@@ -93,7 +93,7 @@ func startShop(t *testing.T, path string) string {
 	return l.Addr().String()
 }
 
-// resolver looks in its first, and then in its second.
+// resolver tries its first, and then its second resolver.
 type resolver [2]protodesc.Resolver
 
 func (r resolver) FindFileByPath(path string) (protoreflect.FileDescriptor, error) {
@@ -110,7 +110,7 @@ func (r resolver) FindDescriptorByName(name protoreflect.FullName) (protoreflect
 	return r[1].FindDescriptorByName(name)
 }
 
-// TestProxyGuideIsTrue holds the table of statuses in docs/proxy.md to the code.
+// TestProxyGuideIsTrue: the table of statuses in docs/proxy.md agrees with the code.
 func TestProxyGuideIsTrue(t *testing.T) {
 	t.Parallel()
 	text := testkit.Read(t, "../../docs/proxy.md")

@@ -10,8 +10,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/jwks"
 )
 
-// TestScalingGuide runs the transcript of docs/scaling.md, and holds its figures
-// of key sets to what package jwks does.
+// TestScalingGuide runs the transcript of docs/scaling.md, and compares its figures for
+// key sets with package jwks.
 func TestScalingGuide(t *testing.T) {
 	t.Parallel()
 	g := openGuide(t, "../../docs/scaling.md")

@@ -21,13 +21,13 @@ import (
 type guide struct {
 	path, text string
 	mu         sync.Mutex
-	edits      []edit // what UPDATE_SCRIPTS changes
+	edits      []edit // made by UPDATE_SCRIPTS
 }
 
 type edit struct{ old, new string }
 
-// block is a fenced block: its info string is a language, and behind it the
-// name of the file that it is or "claims".
+// block is a fenced block; its info string is a language, optionally followed by a file
+// name or "claims".
 type block struct{ info, text string }
 
 func openGuide(t *testing.T, path string) *guide {
@@ -59,8 +59,8 @@ func blocksOf(text string) []block {
 	return list
 }
 
-// run runs the transcripts of text in one bash in the folder dir, and demands
-// the output they show. It returns that output.
+// run runs the transcripts of text in one bash in dir, and fails unless the output is as
+// shown. It returns the output.
 func (g *guide) run(t *testing.T, dir, prelude, text string) string {
 	t.Helper()
 	transcripts := blocks(text, "console")
@@ -89,15 +89,15 @@ func (g *guide) run(t *testing.T, dir, prelude, text string) string {
 	return printed
 }
 
-// atNoon lets the commands that know the time run at that of the guide.
+// atNoon makes commands that depend on the time use that of the guide.
 const atNoon = `jwtctl() {
   case $1 in sign|verify|token) command jwtctl "$1" --at 2026-01-31T12:00:00Z "${@:2}";; *) command jwtctl "$@";; esac
 }
 jwtctl keygen >key.txt 2>&1`
 
-// TestAnnotationsGuide signs the message of each section of
-// docs/annotations.md, demands the claims that it shows, and runs its
-// transcript: something must pass and something be refused.
+// TestAnnotationsGuide signs the message of each section of docs/annotations.md, compares
+// the claims with those shown, and runs its transcript, which must include an accepted
+// and a refused message.
 func TestAnnotationsGuide(t *testing.T) {
 	t.Parallel()
 	g := openGuide(t, "../../docs/annotations.md")
@@ -140,8 +140,8 @@ func TestAnnotationsGuide(t *testing.T) {
 	}
 }
 
-// demandClaims compares the claims of a token with text. where is a path in
-// signed.json, by default its token field, or the file of a token.
+// demandClaims compares the claims of a token with text. where is a path in signed.json,
+// by default its token field, or a token file.
 func demandClaims(t *testing.T, dir, where, text string) {
 	t.Helper()
 	compact := ""
@@ -177,8 +177,7 @@ func demandClaims(t *testing.T, dir, where, text string) {
 	}
 }
 
-// TestAnnotationsGuideIsWhole: each option and value of the schema stands in an
-// example.
+// TestAnnotationsGuideIsWhole: each option and value of the schema is in an example.
 func TestAnnotationsGuideIsWhole(t *testing.T) {
 	t.Parallel()
 	examples := strings.Join(blocks(testkit.Read(t, "../../docs/annotations.md"), "proto"), "")
@@ -193,8 +192,8 @@ func TestAnnotationsGuideIsWhole(t *testing.T) {
 	}
 }
 
-// TestGuides runs docs/verify-in-ci.md in a copy of examples/ci, and demands
-// that the files it shows are those.
+// TestGuides runs docs/verify-in-ci.md in a copy of examples/ci, and compares the files
+// shown with it.
 func TestGuides(t *testing.T) {
 	t.Parallel()
 	g := openGuide(t, "../../docs/verify-in-ci.md")
@@ -213,8 +212,8 @@ func TestGuides(t *testing.T) {
 	g.run(t, dir, gitIdentity, g.text)
 }
 
-// TestGuidesRun runs the guides that bring all their files: those whose blocks
-// have a name.
+// TestGuidesRun runs the guides that include all their files: those whose blocks have
+// names.
 func TestGuidesRun(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"lint-and-explain", "diff", "from-kalix", "keys", "exit-codes"} {

@@ -40,7 +40,7 @@ func newHelp(root *cobra.Command, d command.Deps) *cobra.Command {
 	return cmd
 }
 
-// unknownTopic says that there is no help on args, and on what there is.
+// unknownTopic returns the error for args, which are not a topic, listing the topics.
 func unknownTopic(root *cobra.Command, args []string) error {
 	name := strings.Join(args, " ")
 	err := fault.New(fault.UsageError, "help", "there is no command or topic %q", quote.Shorten(name))
@@ -68,7 +68,7 @@ func knownCode(name string) bool {
 	return false
 }
 
-// ExitCodes renders the one table of codes.
+// ExitCodes returns the table of codes as text.
 func ExitCodes() string {
 	var b strings.Builder
 	b.WriteString("Exit codes:\n")

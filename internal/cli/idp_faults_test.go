@@ -18,16 +18,16 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// startIDP runs jwtctl idp in this process, with the client api and these
-// arguments besides, and returns its issuer.
+// startIDP runs jwtctl idp in this process, with the client api and more arguments, and
+// returns its issuer.
 func startIDP(t *testing.T, args ...string) string {
 	t.Helper()
 	issuer, _ := runIDP(t, append([]string{"--user", "alice", "--client", "api:s3cret", "--aud", "shop", "--alg", "ES256"}, args...)...)
 	return issuer
 }
 
-// runIDP runs jwtctl idp in this process with these arguments until the test ends,
-// and returns its issuer and its first line.
+// runIDP runs jwtctl idp in this process until the test ends, and returns its issuer and
+// its first line.
 func runIDP(t *testing.T, args ...string) (issuer, line string) {
 	t.Helper()
 	f := newFake(t)
@@ -50,7 +50,7 @@ func runIDP(t *testing.T, args ...string) (issuer, line string) {
 	return strings.TrimSpace(testkit.Read(t, file)), f.out.String()
 }
 
-// tokenEndpoint is where the provider's metadata says that tokens are.
+// tokenEndpoint returns the token endpoint in the provider's metadata.
 func tokenEndpoint(t *testing.T, issuer string) string {
 	t.Helper()
 	res, err := http.Get(issuer + "/.well-known/openid-configuration")
@@ -67,7 +67,7 @@ func tokenEndpoint(t *testing.T, issuer string) string {
 	return metadata.Token
 }
 
-// ownToken returns a token that the client api gets for itself.
+// ownToken requests a token for the client api itself.
 func ownToken(t *testing.T, issuer, audience string) string {
 	t.Helper()
 	form := url.Values{"grant_type": {"client_credentials"}}
@@ -94,8 +94,8 @@ func ownToken(t *testing.T, issuer, audience string) string {
 	return answer.Token
 }
 
-// faultRows returns the rows of the table in docs/idp.md: fault to what jwtctl
-// proxy answers.
+// faultRows returns the rows of the table in docs/idp.md: fault to jwtctl proxy's
+// response.
 func faultRows(t *testing.T) map[string]string {
 	t.Helper()
 	rows := map[string]string{}
@@ -116,8 +116,8 @@ func faultRows(t *testing.T) map[string]string {
 	return rows
 }
 
-// TestIDPFaultsAreRefusedAsDocumented: each row of the table in docs/idp.md, with
-// a real provider and a real proxy.
+// TestIDPFaultsAreRefusedAsDocumented checks each row of the table in docs/idp.md with a
+// real provider and a real proxy.
 func TestIDPFaultsAreRefusedAsDocumented(t *testing.T) {
 	t.Parallel()
 	rows := faultRows(t)
@@ -143,7 +143,7 @@ func TestIDPFaultsAreRefusedAsDocumented(t *testing.T) {
 			file := testkit.File(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkey_sets: [{issuer: \""+issuer+"\", oidc_discovery: true, audiences: [shop], require_expiry: true}]\n")
 			token := ownToken(t, issuer, "")
 			r := startProxy(t, dir, startEcho(t).addr, "--config", file)
-			if name == string(idp.RotateNow) { // the proxy has the key of the first token alone
+			if name == string(idp.RotateNow) { // the proxy only has the key of the first token
 				r.want("S/Who", token, codes.OK)
 				token = ownToken(t, issuer, "")
 			}
@@ -169,8 +169,8 @@ func TestIDPFaultsAreRefusedAsDocumented(t *testing.T) {
 	}
 }
 
-// TestWorkflowTokenIsVerifiedAndAdmitted: what --like github-actions and gitlab
-// issue is what inspect --oidc-issuer and the proxy verify.
+// TestWorkflowTokenIsVerifiedAndAdmitted: inspect --oidc-issuer and the proxy verify the
+// tokens of --like github-actions and gitlab.
 func TestWorkflowTokenIsVerifiedAndAdmitted(t *testing.T) {
 	t.Parallel()
 	for like, row := range map[idp.Like]struct {

@@ -12,8 +12,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// guideIssuer is the address in the commands of docs/idp.md, for which the test
-// puts the one that it gets.
+// guideIssuer is the address in the commands of docs/idp.md, which the test replaces by
+// the actual one.
 const guideIssuer = "http://127.0.0.1:8085"
 
 // fence is a block of a guide.
@@ -29,8 +29,8 @@ func fences(t *testing.T) []fence {
 	return list
 }
 
-// curl runs a line of the guide that calls the provider, and returns the token
-// that it gets.
+// curl runs a line of the guide that calls the provider, and returns the token in the
+// response.
 func curl(t *testing.T, line, issuer string) string {
 	t.Helper()
 	if !strings.Contains(line, guideIssuer) {
@@ -49,8 +49,8 @@ func curl(t *testing.T, line, issuer string) string {
 	return answer.Token
 }
 
-// TestIDPGuideRuns: the commands of docs/idp.md do what it says, in its order.
-// Only the port is another.
+// TestIDPGuideRuns: the commands of docs/idp.md, in order, do what it says. Only the port
+// differs.
 func TestIDPGuideRuns(t *testing.T) {
 	t.Parallel()
 	settings := filepath.Join(t.TempDir(), "jwtctl.yaml")

@@ -12,11 +12,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// module is what the import paths of our packages begin with.
+// module is the prefix of our packages' import paths.
 const module = "github.com/jwtctl/jwtctl/"
 
-// architectureTable returns the rows of the table in docs/architecture.md whose
-// header begins with title, cell by cell.
+// architectureTable returns the cells of the table in docs/architecture.md whose header
+// starts with title.
 func architectureTable(t *testing.T, title string) (rows [][]string) {
 	t.Helper()
 	_, rest, found := strings.Cut(testkit.Read(t, "../../docs/architecture.md"), "\n| "+title+" |")
@@ -24,7 +24,7 @@ func architectureTable(t *testing.T, title string) (rows [][]string) {
 		t.Fatalf("docs/architecture.md has no table %q", title)
 	}
 	for i, line := range strings.Split(rest, "\n") {
-		if i < 2 { // the rest of the header, and what underlines it
+		if i < 2 { // the rest of the header
 			continue
 		}
 		if !strings.HasPrefix(line, "|") {
@@ -42,7 +42,7 @@ func architectureTable(t *testing.T, title string) (rows [][]string) {
 	return rows
 }
 
-// importsByPackage returns what each package of ours imports, its tests apart.
+// importsByPackage returns the imports of each of our packages, without tests.
 func importsByPackage(t *testing.T) map[string][]string {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()
@@ -57,13 +57,13 @@ func importsByPackage(t *testing.T) map[string][]string {
 	return list
 }
 
-// shortName is how docs/architecture.md calls the package path.
+// shortName returns the name of the package path in docs/architecture.md.
 func shortName(path string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(path, module), "internal/")
 }
 
-// TestImports: each package imports what its row of docs/architecture.md lists,
-// no more and no less, and only packages of rows below its own.
+// TestImports: each package imports exactly what its row in docs/architecture.md lists,
+// and only packages of rows below its own.
 func TestImports(t *testing.T) {
 	t.Parallel()
 	all := importsByPackage(t)
@@ -99,7 +99,7 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// repeatsImports reports whether a file of pkg says in a comment what pkg may import.
+// repeatsImports reports whether a comment in a file of pkg lists its imports.
 func repeatsImports(t *testing.T, pkg string) (file string, repeats bool) {
 	t.Helper()
 	sources, err := filepath.Glob(filepath.Join("..", pkg, "*.go"))
@@ -114,8 +114,8 @@ func repeatsImports(t *testing.T, pkg string) (file string, repeats bool) {
 	return "", false
 }
 
-// TestPicture: each arrow of the picture in docs/architecture.md is an import,
-// and the picture shows every package of the top floor.
+// TestPicture: each arrow of the picture in docs/architecture.md is an import, and the
+// picture has every package of the top floor.
 func TestPicture(t *testing.T) {
 	t.Parallel()
 	all := importsByPackage(t)
@@ -196,7 +196,7 @@ func TestArchitectureNamesWhatIs(t *testing.T) {
 }
 
 // TestOnlyTestsUseWhatIsForTests: a package that docs/architecture.md calls "for tests"
-// is imported by none that ships.
+// is imported only by tests.
 func TestOnlyTestsUseWhatIsForTests(t *testing.T) {
 	t.Parallel()
 	forTests := map[string]bool{}
@@ -217,7 +217,7 @@ func TestOnlyTestsUseWhatIsForTests(t *testing.T) {
 	}
 }
 
-// TestNoCommandImportsAnother: what two commands share is below both.
+// TestNoCommandImportsAnother: code shared by two commands is below both.
 func TestNoCommandImportsAnother(t *testing.T) {
 	t.Parallel()
 	groups := 0
@@ -236,13 +236,13 @@ func TestNoCommandImportsAnother(t *testing.T) {
 	}
 }
 
-// topFloor are the packages that know of flags, streams and exit codes.
+// topFloor reports whether a package may know flags, streams and exit codes.
 func topFloor(pkg string) bool {
 	return strings.HasPrefix(pkg, "command/") || slices.Contains([]string{"cli", "command", "console", "gateway", "input", "input/policies", "config", "settings", "system"}, pkg)
 }
 
-// TestTopFloorIsSmall: no package of the top floor has more than 1,500 lines
-// without its tests, and no file of it more than 300.
+// TestTopFloorIsSmall: no package of the top floor has more than 1,500 lines without
+// tests, and no file more than 300.
 func TestTopFloorIsSmall(t *testing.T) {
 	t.Parallel()
 	const mostOfPackage, mostOfFile = 1500, 300
@@ -270,8 +270,8 @@ func TestTopFloorIsSmall(t *testing.T) {
 	}
 }
 
-// TestDoors: libraries that docs/architecture.md assigns to packages are
-// imported by no other.
+// TestDoors: libraries that docs/architecture.md assigns to a package are imported by no
+// other.
 func TestDoors(t *testing.T) {
 	t.Parallel()
 	all := importsByPackage(t)

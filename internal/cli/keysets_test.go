@@ -16,7 +16,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// issued is a key as an identity provider publishes it, and what it signs.
+// issued is a key as an identity provider publishes it, and a function that signs with
+// it.
 type issued struct {
 	public map[string]any
 	token  string
@@ -33,8 +34,7 @@ func issue(t *testing.T, alg keys.Algorithm, kid string) issued {
 	return issued{public, token}
 }
 
-// but returns the JWK with members changed; those of nil are taken out, those of
-// null are null.
+// but returns the JWK with changed members; nil removes one, null sets it to null.
 func (i issued) but(pairs ...any) map[string]any {
 	m := maps.Clone(i.public)
 	for n := 0; n < len(pairs); n += 2 {
@@ -47,11 +47,11 @@ func (i issued) but(pairs ...any) map[string]any {
 	return m
 }
 
-// null is JSON's.
+// null is JSON null.
 var null = json.RawMessage("null")
 
-// inspectSet inspects token by the set from each place that a set comes from, and
-// wants one answer.
+// inspectSet inspects token with the set from each kind of location, and expects the same
+// answer.
 func inspectSet(t *testing.T, set []byte, token string) (code int, stderr string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(set) }))
@@ -71,7 +71,7 @@ func inspectSet(t *testing.T, set []byte, token string) (code int, stderr string
 		if got == 0 && !strings.Contains(f.out.String(), "Verified") {
 			t.Errorf("from %s: exit 0 without a verdict: %s", place, f.out.String())
 		}
-		if i == 1 { // the reason is the same, whatever else is said
+		if i == 1 { // the reason is the same, apart from details
 			continue
 		}
 		if text != stderr {
@@ -81,8 +81,8 @@ func inspectSet(t *testing.T, set []byte, token string) (code int, stderr string
 	return code, stderr
 }
 
-// TestS12_KeySetsOfTheWorld: key sets of the kinds that real issuers publish
-// verify their token, and of each kind the nearest that must not.
+// TestS12_KeySetsOfTheWorld: key sets like those of real issuers verify their token; for
+// each kind, the most similar set that must not does not.
 func TestS12_KeySetsOfTheWorld(t *testing.T) {
 	rs, rs2, es, ed := issue(t, keys.RS256, "idp-1"), issue(t, keys.RS256, "idp-2"), issue(t, keys.ES256, "ec-1"), issue(t, keys.EdDSA, "ed-1")
 	ed25519 := issue(t, keys.Ed25519, "ed-2")
@@ -181,7 +181,7 @@ func TestS12_KeySetsOfTheWorld(t *testing.T) {
 			}
 		})
 	}
-	// A single key, without a set around it.
+	// A single key, not in a set.
 	for name, bare := range map[string]map[string]any{"with kid": rs.public, "without": rs.but("kid", nil)} {
 		if code, stderr := inspectSet(t, testkit.Must(json.Marshal(bare)), rs.token); code != 0 {
 			t.Errorf("a bare key %s: exit %d:\n%s", name, code, stderr)
@@ -189,8 +189,8 @@ func TestS12_KeySetsOfTheWorld(t *testing.T) {
 	}
 }
 
-// TestS12_KeySetsFromFiles verifies one token with the sets of testdata/keysets, which hold
-// what sets of real issuers hold. José wrote the keys and the token.
+// TestS12_KeySetsFromFiles verifies a token with the sets of testdata/keysets, which have
+// the content of real issuers' sets. José wrote the keys and the token.
 func TestS12_KeySetsFromFiles(t *testing.T) {
 	const folder = "../../testdata/keysets"
 	token := strings.TrimSpace(string(testkit.Must(os.ReadFile(filepath.Join(folder, "token.jwt")))))
@@ -216,8 +216,8 @@ func TestS12_KeySetsFromFiles(t *testing.T) {
 	}
 }
 
-// TestA21_TokensNameAnyKey: --key with a key that names itself after nothing
-// verifies whatever kid a token has; one that has an id does not.
+// TestA21_TokensNameAnyKey: --key with a key that has no ID verifies tokens with any kid;
+// a key with an ID does not.
 func TestA21_TokensNameAnyKey(t *testing.T) {
 	rs, other := issue(t, keys.RS256, "idp-1"), issue(t, keys.RS256, "idp-1")
 	write := func(m map[string]any) string {
@@ -230,7 +230,7 @@ func TestA21_TokensNameAnyKey(t *testing.T) {
 		{[]string{"--key", write(rs.but("kid", nil))}, 0},
 		{[]string{"--jwks", write(rs.but("kid", nil)), "--kid", "idp-1"}, 0},
 		{[]string{"--key", write(rs.but("kid", nil)), "--kid", "idp-1"}, 0},
-		{[]string{"--key", write(rs.but("kid", nil)), "--kid", "idp-2"}, 1}, // the id was chosen
+		{[]string{"--key", write(rs.but("kid", nil)), "--kid", "idp-2"}, 1}, // an ID was given
 		{[]string{"--jwks", write(rs.but("kid", nil)), "--kid", "idp-2"}, 1},
 		{[]string{"--jwks", write(rs.public), "--kid", "idp-2"}, 2},
 		{[]string{"--key", write(rs.but("kid", "idp-2"))}, 1},

@@ -16,10 +16,10 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-// Arguments returns the arguments of the process that was called as called[0].
-// The temporal CLI runs "temporal jwt token" as "temporal-jwt token" (temporal.md):
-// a token is then one for that CLI, unless --for names another client. That CLI
-// puts flags that it knows itself, such as -o FILE, before all others.
+// Arguments returns the arguments of the process started as called[0]. The temporal CLI
+// runs "temporal jwt token" as "temporal-jwt token" (temporal.md): the default client of
+// a token is then that CLI. It passes flags that it knows itself, such as -o FILE, before
+// all others.
 func Arguments(called []string) []string {
 	if len(called) == 0 {
 		return nil
@@ -41,8 +41,8 @@ func Arguments(called []string) []string {
 	return args
 }
 
-// Main runs the command that args name and returns the exit code: 0 done,
-// 1 the answer is no, 2 wrong usage, 3 could not decide (fault.Class).
+// Main runs the command given by args and returns the exit code: 0 done, 1 the answer is
+// no, 2 wrong usage, 3 could not decide (fault.Class).
 func Main(args []string, sys system.System) int {
 	d := newDeps(sys)
 	var stays atomic.Bool
@@ -60,8 +60,8 @@ func Main(args []string, sys system.System) int {
 	return int(fault.ClassOf(err))
 }
 
-// execute runs root until it is done or interrupted. A command that stays is
-// waited for, since it ends by itself on an interrupt.
+// execute runs root until it is done or interrupted. It waits for a command that stays,
+// which ends by itself on an interrupt.
 func execute(root *cobra.Command, sys system.System, stays *atomic.Bool) error {
 	ctx, stop := sys.Interrupt(context.Background())
 	defer stop()
@@ -69,7 +69,7 @@ func execute(root *cobra.Command, sys system.System, stays *atomic.Bool) error {
 	go func() {
 		defer func() {
 			if p := recover(); p != nil {
-				// The value of a panic may quote what it stumbled over: only its place is shown.
+				// The value of a panic may quote input: only show its position.
 				done <- fault.New(fault.Internal, "", "internal error (%T)\n%s", p, debug.Stack()).
 					WithHint("please report this bug, without your keys and tokens")
 			}
@@ -85,7 +85,7 @@ func execute(root *cobra.Command, sys system.System, stays *atomic.Bool) error {
 		return <-done
 	}
 	select {
-	case err := <-done: // it ended at the same instant
+	case err := <-done: // it ended at the same moment
 		return err
 	default:
 		return fault.New(fault.Interrupted, "", "interrupted")

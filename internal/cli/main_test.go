@@ -24,7 +24,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// fake is a system.System that tests look into.
+// fake is a system.System whose state tests can inspect.
 type fake struct {
 	system.System
 	out, err testkit.Buffer
@@ -83,7 +83,8 @@ func TestKeygenRefusesToShowPrivateKeys_S6(t *testing.T) {
 	}
 }
 
-// TestColorsOnlyOnTerminals_S71 paints only where somebody watches and nothing forbids it.
+// TestColorsOnlyOnTerminals_S71: output is colored only on a terminal, unless something
+// forbids it.
 func TestColorsOnlyOnTerminals_S71(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -120,7 +121,7 @@ func TestColorsOnlyOnTerminals_S71(t *testing.T) {
 	}
 }
 
-// readerThatFails fails a test that reads stdin for styling.
+// readerThatFails fails the test if stdin is read for styling.
 type readerThatFails struct{ t *testing.T }
 
 func (r readerThatFails) Read([]byte) (int, error) {
@@ -128,7 +129,7 @@ func (r readerThatFails) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// TestInterrupted ends a command that waits for input with code 3.
+// TestInterrupted: a command that waits for input ends with code 3.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
@@ -138,7 +139,7 @@ func TestInterrupted(t *testing.T) {
 	f.In = in
 	defer func() { _ = w.Close() }()
 	go func() {
-		_, _ = w.Write([]byte("eyJ")) // it reads, and waits for more
+		_, _ = w.Write([]byte("eyJ")) // it is reading, and waits for more
 		cancel()
 	}()
 	f.run(t, 3, "inspect", "-")
@@ -147,7 +148,8 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestPanicExits3WithoutItsText turns a panic into exit code 3, and shows where, not what.
+// TestPanicExits3WithoutItsText: a panic exits with code 3 and prints the stack, but not
+// the panic's value.
 func TestPanicExits3WithoutItsText(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
@@ -161,8 +163,8 @@ func TestPanicExits3WithoutItsText(t *testing.T) {
 	}
 }
 
-// TestCommandsPrintNoSecrets_S69 looks for a private key, a secret and a token's signature in all
-// that commands print where they do not belong.
+// TestCommandsPrintNoSecrets_S69 searches all output of commands for a private key, a
+// secret and a token's signature where they must not be.
 func TestCommandsPrintNoSecrets_S69(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -232,8 +234,8 @@ func TestCommandsPrintNoSecrets_S69(t *testing.T) {
 	}
 }
 
-// TestCommandsBuildAlone: a command built alone is the one that its name asks for, and as
-// it is among the others.
+// TestCommandsBuildAlone: a command built alone is the named one, and the same as among
+// the others.
 func TestCommandsBuildAlone(t *testing.T) {
 	t.Parallel()
 	sys := newFake(t).System
@@ -250,8 +252,8 @@ func TestCommandsBuildAlone(t *testing.T) {
 	}
 }
 
-// TestUsageWidth: on a terminal the texts of flags are wrapped to it; documents
-// and pipes have each in one line.
+// TestUsageWidth: on a terminal the texts of flags are wrapped; documents and pipes have
+// each on one line.
 func TestUsageWidth(t *testing.T) {
 	t.Parallel()
 	for columns, want := range map[int]bool{0: false, 40: false, 80: true, 100: true} {
@@ -272,8 +274,8 @@ func TestUsageWidth(t *testing.T) {
 	}
 }
 
-// TestFlags holds every flag of every command to the help's promise: a
-// variable or a key, but for those that must be given each time.
+// TestFlags: every flag of every command can be set by a variable or a key, as the help
+// promises, except those that must be given each time.
 func TestFlags(t *testing.T) {
 	t.Parallel()
 	root := Root(newFake(t).System)
@@ -298,7 +300,8 @@ func TestFlags(t *testing.T) {
 	}
 }
 
-// TestSurvivesWithoutFilesAndSpace_S74 survives a world without file descriptors and without space.
+// TestSurvivesWithoutFilesAndSpace_S74: commands exit cleanly without file descriptors or
+// disk space.
 func TestSurvivesWithoutFilesAndSpace_S74(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ script, stderr string }{

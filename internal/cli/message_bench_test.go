@@ -61,7 +61,7 @@ func plainLines(n int) string {
 
 func (s *streamBench) path(name string) string { return filepath.Join(s.dir, name) }
 
-// run runs a command of this program within the process.
+// run runs a command in this process.
 func (s *streamBench) run(b *testing.B, in []byte, args ...string) []byte {
 	b.Helper()
 	var out bytes.Buffer
@@ -79,8 +79,7 @@ func (s *streamBench) runTo(b *testing.B, out io.Writer, in []byte, args ...stri
 	}
 }
 
-// spent is time by the clock and by the CPU: on a busy machine the latter says
-// more.
+// spent is wall and CPU time: on a busy machine CPU time is more meaningful.
 type spent struct{ wall, cpu float64 }
 
 func (s *spent) add(do func()) {
@@ -109,9 +108,8 @@ func onAllCores(n int, do func()) {
 	wg.Wait()
 }
 
-// bare returns one verification and one signature of alg without anything
-// around them; those of ECDSA are of r and s, which is what a JWS holds (RFC 7518
-// section 3.4).
+// bare returns functions that do one verification and one signature of alg without
+// anything else; ECDSA signatures are r and s, as in a JWS (RFC 7518 section 3.4).
 func bare(b *testing.B, alg string) (verify, sign func()) {
 	b.Helper()
 	digest := sha256.Sum256([]byte("header.payload"))
@@ -144,13 +142,11 @@ func bare(b *testing.B, alg string) (verify, sign func()) {
 		}
 }
 
-// BenchmarkNDJSON is verify and sign of lines with one token each, on all cores,
-// as a share of what the bare primitive reaches on them just before and after. It
-// is the median of turns, since a machine that others use too gives now more and
-// now less: use -benchtime 15x or more.
+// BenchmarkNDJSON measures verify and sign of lines with one token each, on all cores, as
+// a share of the throughput of the bare primitive just before and after. It is the median
+// of turns, since the load of the machine varies: use -benchtime 15x or more.
 func BenchmarkNDJSON(b *testing.B) {
-	// As many as make the start of the program, which is measured with it, next to
-	// nothing.
+	// Enough lines to make the start of the program negligible.
 	const lines = 40_000
 	for _, alg := range []string{"ES256", "RS256"} {
 		s := newStreamBench(b, alg, lines)
@@ -160,7 +156,7 @@ func BenchmarkNDJSON(b *testing.B) {
 			primitive func()
 		}{"verify": {s.signed, verify}, "sign": {[]byte(plainLines(lines)), sign}} {
 			if alg == "RS256" && name == "sign" {
-				continue // 30 times as slow as all the rest
+				continue // 30 times as slow as all others
 			}
 			b.Run(name+"/"+alg, func(b *testing.B) {
 				var wall, cpu, perSecond []float64
@@ -183,8 +179,8 @@ func BenchmarkNDJSON(b *testing.B) {
 	}
 }
 
-// BenchmarkMemory prints the most memory that `verify --ndjson` holds for ten
-// thousand and for a million lines.
+// BenchmarkMemory reports the maximum memory of `verify --ndjson` for ten thousand and
+// for a million lines.
 func BenchmarkMemory(b *testing.B) {
 	s := newStreamBench(b, "ES256", 10_000)
 	program, err := filepath.Abs("../../bin/jwtctl")

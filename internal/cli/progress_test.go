@@ -12,7 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/system"
 )
 
-// glimpse is a stream that tells when a text has gone by.
+// glimpse is a stream that signals when a text has been written to it.
 type glimpse struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -37,8 +37,8 @@ func (w *glimpse) String() string {
 	return w.text.String()
 }
 
-// TestProgress: a person who looks at stderr sees how far a stream has come,
-// while stdout goes elsewhere; nobody else does.
+// TestProgress: progress is shown if stderr is a terminal and stdout is not, and only
+// then.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

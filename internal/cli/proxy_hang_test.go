@@ -13,8 +13,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestProxyDoesNotWaitForKeySetThatHangs asks for the keys at the start, and answers
-// UNAVAILABLE within seconds where their issuer accepts connections and says nothing.
+// TestProxyDoesNotWaitForKeySetThatHangs: keys are fetched at the start, and calls are
+// UNAVAILABLE within seconds if their issuer accepts connections but does not respond.
 func TestProxyDoesNotWaitForKeySetThatHangs(t *testing.T) {
 	t.Parallel()
 	dir, sign, _ := world(t)
@@ -42,7 +42,7 @@ func TestProxyDoesNotWaitForKeySetThatHangs(t *testing.T) {
 		t.Fatal("the key set is not fetched at the start")
 	}
 	r.want("S/Who", sign(ofMe), codes.Unavailable)
-	if limit := "within " + jwks.CallPatience.String(); !strings.Contains(r.err.String(), limit) { // and not when the fetch gives up
+	if limit := "within " + jwks.CallPatience.String(); !strings.Contains(r.err.String(), limit) { // rather than when the fetch times out
 		t.Errorf("not logged: %s\n%s", limit, r.err.String())
 	}
 	r.want("S/Open", "", codes.OK)

@@ -25,8 +25,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// guarded is a service whose Who takes the tokens of one issuer. A StringValue
-// is a Plain on the wire.
+// guarded is a service whose method Who accepts tokens of one issuer. A StringValue is a
+// Plain on the wire.
 func guarded(service, issuer string) string {
 	return `syntax = "proto3"; package t; import "kalix/annotations.proto";
 message Plain` + service + ` { string text = 1; }
@@ -36,12 +36,12 @@ service ` + service + ` {
 }`
 }
 
-// echoServer is a real gRPC server that answers every request with itself.
+// echoServer is a real gRPC server that echoes every request.
 type echoServer struct {
 	addr  string
 	calls atomic.Int64
 	told  atomic.Int64  // calls with authorization
-	hold  chan struct{} // unless nil, answers wait for it
+	hold  chan struct{} // unless nil, responses wait for it
 }
 
 func startEcho(t *testing.T, o ...grpc.ServerOption) *echoServer {
@@ -74,7 +74,7 @@ func startEcho(t *testing.T, o ...grpc.ServerOption) *echoServer {
 	return u
 }
 
-// proxyRun is jwtctl proxy, run in this process, and a client of it.
+// proxyRun is jwtctl proxy running in this process, and a client of it.
 type proxyRun struct {
 	*fake
 	t         *testing.T
@@ -84,23 +84,23 @@ type proxyRun struct {
 	interrupt context.CancelFunc
 	hangup    chan struct{}
 	code      chan int
-	later     atomic.Int64 // how far its clock is ahead of the test's, in ns
+	later     atomic.Int64 // how far its clock is ahead, in ns
 }
 
-// startProxy runs jwtctl proxy in dir with a proto folder and a key of its own,
-// and these arguments besides.
+// startProxy runs jwtctl proxy in dir with its own proto folder and key, and more
+// arguments.
 func startProxy(t *testing.T, dir, upstream string, args ...string) *proxyRun {
 	t.Helper()
 	return startProxyIn(t, nil, dir, upstream, args...)
 }
 
-// startProxyIn is startProxy with variables in its environment, empty for none.
+// startProxyIn is startProxy with environment variables; an empty value unsets one.
 func startProxyIn(t *testing.T, env map[string]string, dir, upstream string, args ...string) *proxyRun {
 	t.Helper()
 	return startProxyAs(t, newFake(t), env, dir, upstream, args...)
 }
 
-// startProxyAs is startProxyIn in the world of f.
+// startProxyAs is startProxyIn with the system f.
 func startProxyAs(t *testing.T, f *fake, env map[string]string, dir, upstream string, args ...string) *proxyRun {
 	t.Helper()
 	r := &proxyRun{fake: f, t: t, dir: dir, hangup: make(chan struct{}), code: make(chan int, 1)}
@@ -131,7 +131,7 @@ func startProxyAs(t *testing.T, f *fake, env map[string]string, dir, upstream st
 	return r
 }
 
-// stop interrupts it, unless that was done, and demands the exit code.
+// stop interrupts it, unless that was done, and expects the exit code.
 func (r *proxyRun) stop(want int) {
 	r.t.Helper()
 	if r.interrupt == nil {
@@ -159,7 +159,7 @@ func (r *proxyRun) dial(c credentials.TransportCredentials, more ...grpc.DialOpt
 	return conn
 }
 
-// connections counts those that a client has begun.
+// connections counts the connections of a client.
 type connections struct {
 	atomic.Int64
 }
@@ -173,7 +173,7 @@ func (c *connections) HandleConn(_ context.Context, s stats.ConnStats) {
 	}
 }
 
-// call makes a call with a bearer token, "" for none.
+// call makes a call with a bearer token, or without one if it is "".
 func (r *proxyRun) call(conn *grpc.ClientConn, method, token string) codes.Code {
 	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
@@ -188,7 +188,7 @@ func (r *proxyRun) call(conn *grpc.ClientConn, method, token string) codes.Code 
 	return status.Code(err)
 }
 
-// path returns that of a method, of package t if it is short.
+// path returns the path of a method; a short name is in package t.
 func path(method string) string {
 	if strings.HasPrefix(method, "/") {
 		return method
@@ -212,7 +212,7 @@ func (r *proxyRun) eventually(what string, done func() bool) {
 	}
 }
 
-// eventuallyIs waits until a call ends so.
+// eventuallyIs makes calls until one ends with want.
 func (r *proxyRun) eventuallyIs(method, token string, want codes.Code) {
 	r.t.Helper()
 	r.eventually(fmt.Sprintf("%s: %v", method, want), func() bool { return r.call(r.conn, method, token) == want })
@@ -223,7 +223,7 @@ func (r *proxyRun) eventuallyLogs(text string) {
 	r.eventually("the log "+text, func() bool { return strings.Contains(r.err.String(), text) })
 }
 
-// makeKey makes the key file at path anew, and returns what signs tokens by it.
+// makeKey writes a new key to path, and returns a function that signs tokens with it.
 func makeKey(t *testing.T, path string) func(claims string) string {
 	t.Helper()
 	newFake(t).run(t, 0, "keygen", "-q", "--force", "--format", "jwk", "-o", path)
@@ -242,7 +242,7 @@ func makeKey(t *testing.T, path string) func(claims string) string {
 
 const ofMe = `{"iss":"me","sub":"alice","exp":4102444800}`
 
-// world is a folder with a proto folder and a key, and the flags for them.
+// world makes a folder with protos and a key, and returns the flags for them.
 func world(t *testing.T) (dir string, sign func(string) string, args []string) {
 	t.Helper()
 	dir = t.TempDir()

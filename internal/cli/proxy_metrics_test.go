@@ -19,7 +19,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// get asks the metrics server.
+// get sends a request to the metrics server.
 func (r *proxyRun) get(path string) (status int, text string) {
 	r.t.Helper()
 	found := regexp.MustCompile(`(http://127\.0\.0\.1:\d+)/metrics`).FindStringSubmatch(r.err.String())
@@ -34,14 +34,14 @@ func (r *proxyRun) get(path string) (status int, text string) {
 	return resp.StatusCode, string(testkit.Must(io.ReadAll(resp.Body)))
 }
 
-// TestProxyKeySetMetrics tells how old the keys of others are, and how often
-// they could not be had.
+// TestProxyKeySetMetrics: metrics have the age of fetched keys, and the number of failed
+// fetches.
 func TestProxyKeySetMetrics(t *testing.T) {
 	t.Parallel()
 	dir, sign, _ := world(t)
 	set := newFake(t).run(t, 0, "jwks", "--key", filepath.Join(dir, "key.jwk"))
 	var down atomic.Bool
-	answering := make(chan struct{}) // closed when the issuer begins to answer: the proxy asks at its start
+	answering := make(chan struct{}) // closed when the issuer starts to respond: the proxy fetches at its start
 	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		<-answering
 		if down.Load() {
@@ -72,7 +72,8 @@ key_sets: [{issuer: me, jwks: "%s/?secret=x"}, {issuer: me, jwks: "%[1]s/", allo
 	shows("at the start", "no "+age+"{", fetched+labels+`,result="ok"} 0`, fetched+labels+`,result="failed"} 0`, fetched+strings.Replace(labels, "me", "other", 1))
 	close(answering)
 	r.want("S/Who", sign(ofMe), codes.OK)
-	// Two sets have these labels, and a token makes both be fetched, each at its own time.
+	// Two sets have these labels, and a token causes both to be fetched, at different
+	// times.
 	counted := func(line string) {
 		r.eventually(line, func() bool {
 			_, text := r.get("/metrics")
@@ -82,13 +83,13 @@ key_sets: [{issuer: me, jwks: "%s/?secret=x"}, {issuer: me, jwks: "%[1]s/", allo
 	counted(fetched + labels + `,result="ok"} 2`)
 	shows("after a call", age+labels+"} 0\n", fetched+labels+`,result="ok"} 2`)
 	down.Store(true)
-	r.later.Store(int64(10 * time.Minute)) // the keys are old, and serve on
+	r.later.Store(int64(10 * time.Minute)) // the keys are stale, but still used
 	r.want("S/Who", sign(ofMe), codes.OK)
 	counted(fetched + labels + `,result="failed"} 2`)
 	shows("while the issuer is down", age+labels+"} 600\n", fetched+labels+`,result="ok"} 2`, fetched+labels+`,result="failed"} 2`)
 }
 
-// TestProxyProbes: alive as long as it answers, and not ready from the signal on.
+// TestProxyProbes: the proxy is alive while it responds, and not ready after the signal.
 func TestProxyProbes(t *testing.T) {
 	t.Parallel()
 	dir, sign, args := world(t)
@@ -117,7 +118,8 @@ func TestProxyProbes(t *testing.T) {
 	r.stop(0)
 }
 
-// TestProxyConnectionAge asks clients to connect anew, by the configuration too.
+// TestProxyConnectionAge: clients are asked to reconnect, also if this is set in
+// jwtctl.yaml.
 func TestProxyConnectionAge(t *testing.T) {
 	t.Parallel()
 	dir, sign, args := world(t)

@@ -11,8 +11,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestProxyAsksForPassphraseOnlyAtStart remembers what was typed for a file, and
-// refuses a reload that would have to ask, in the background (S74, S79).
+// TestProxyAsksForPassphraseOnlyAtStart: a typed passphrase is remembered for its file,
+// and a reload that would have to prompt is refused, since it runs in the background
+// (S74, S79).
 func TestProxyAsksForPassphraseOnlyAtStart(t *testing.T) {
 	t.Parallel()
 	dir, sign, _ := world(t)
@@ -45,7 +46,7 @@ func TestProxyAsksForPassphraseOnlyAtStart(t *testing.T) {
 	r.eventuallyLogs("policy reloaded")
 	r.want("S/Who", token, codes.OK)
 
-	// Another passphrase, and another file: neither is asked for.
+	// Another passphrase and another file: neither causes a prompt.
 	run("key", jwk, "--encrypt", "--passphrase", "env:OTHER", "--force", "-o", locked)
 	r.eventuallyLogs("the passphrase is wrong")
 	run("key", jwk, "--encrypt", "--passphrase", "env:OTHER", "-o", filepath.Join(dir, "new.pem"))

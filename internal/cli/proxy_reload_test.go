@@ -16,8 +16,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestProxyReloadsPolicy follows the files, and keeps what it has when they
-// break.
+// TestProxyReloadsPolicy: the proxy follows changes of the files, and keeps its policy
+// while they are broken.
 func TestProxyReloadsPolicy(t *testing.T) {
 	t.Parallel()
 	dir, sign, args := world(t)
@@ -32,13 +32,13 @@ func TestProxyReloadsPolicy(t *testing.T) {
 	r.eventuallyLogs("reload failed, keeping the current policy")
 	r.want("S/Who", me, codes.OK)
 	r.want("S/Who", you, codes.Unauthenticated)
-	time.Sleep(100 * time.Millisecond) // it tries again, and says nothing
+	time.Sleep(100 * time.Millisecond) // it retries without logging again
 
-	testkit.File(t, proto, strings.Replace(guarded("S", "you"), "BEARER_TOKEN", "77", 1)) // no plan: lint refuses it
+	testkit.File(t, proto, strings.Replace(guarded("S", "you"), "BEARER_TOKEN", "77", 1)) // lint refuses it
 	r.eventuallyLogs("policy_invalid")
 	r.want("S/Who", me, codes.OK)
 
-	// What is missing appears where nobody has looked for it.
+	// The missing import is created after the failed load.
 	testkit.File(t, proto, strings.Replace(guarded("S", "you"), "import", `import "x.proto"; import`, 1))
 	r.eventuallyLogs("import_not_found")
 	testkit.File(t, filepath.Join(lib, "x.proto"), `syntax = "proto3";`)
@@ -59,14 +59,14 @@ func TestProxyReloadsPolicy(t *testing.T) {
 	}
 }
 
-// TestProxyRotatesKeys follows a key file: a token of the old key is refused
-// though it was remembered.
+// TestProxyRotatesKeys: the proxy follows a changed key file: a token of the old key is
+// refused even if it was cached.
 func TestProxyRotatesKeys(t *testing.T) {
 	t.Parallel()
 	dir, sign, args := world(t)
 	r := startProxy(t, dir, startEcho(t).addr, args...)
 	old := sign(ofMe)
-	r.want("S/Who", old, codes.OK) // and is remembered
+	r.want("S/Who", old, codes.OK) // and is cached
 	next := makeKey(t, filepath.Join(dir, "key.jwk"))(ofMe)
 	r.eventuallyIs("S/Who", next, codes.OK)
 	r.want("S/Who", old, codes.Unauthenticated)
@@ -89,8 +89,8 @@ func TestProxyRotatesKeys(t *testing.T) {
 	}
 }
 
-// TestProxyReloadsConfiguration follows jwtctl.yaml at SIGHUP, and fetches the
-// keys of others anew only where key_sets changed.
+// TestProxyReloadsConfiguration: SIGHUP reloads jwtctl.yaml, and remote keys are fetched
+// again only if key_sets changed.
 func TestProxyReloadsConfiguration(t *testing.T) {
 	t.Parallel()
 	dir, sign, _ := world(t)
@@ -150,8 +150,8 @@ func TestProxyReloadsConfiguration(t *testing.T) {
 	}
 }
 
-// TestProxyFollowsKeySetFiles: a set in a file is the issuer's, without its being
-// asked, and counts as it is now.
+// TestProxyFollowsKeySetFiles: a key set file is used instead of fetching from its
+// issuer, and changes are followed.
 func TestProxyFollowsKeySetFiles(t *testing.T) {
 	t.Parallel()
 	dir, sign, _ := world(t)

@@ -12,9 +12,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestProxyEnforcesIssuerRules refuses tokens by the rules of jwtctl.yaml, logs when
-// a reload loosens one (S79), and knows no rules and no other keys where keys are
-// named by a flag (S85).
+// TestProxyEnforcesIssuerRules: tokens are refused by the rules in jwtctl.yaml, a reload
+// that loosens one is logged (S79), and if keys are given by a flag, neither its rules
+// nor its other keys apply (S85).
 func TestProxyEnforcesIssuerRules(t *testing.T) {
 	t.Parallel()
 	dir, sign, _ := world(t)
@@ -43,8 +43,8 @@ func TestProxyEnforcesIssuerRules(t *testing.T) {
 	alone.want("S/Who", sign(forShop), codes.Unauthenticated)
 }
 
-// TestProxyWarnsOfLooserChecks: a larger leeway, and fields that pass undeclared, are
-// a weaker policy; the reverse is not. S79.
+// TestProxyWarnsOfLooserChecks: a larger leeway, and accepting undeclared fields, weaken
+// a policy; the reverse does not. S79.
 func TestProxyWarnsOfLooserChecks(t *testing.T) {
 	t.Parallel()
 	dir, _, _ := world(t)
@@ -69,7 +69,8 @@ func TestProxyWarnsOfLooserChecks(t *testing.T) {
 	}
 }
 
-// TestProxyWarnsOfResponsesThatNoKeySigns at the start and at a reload. A23.
+// TestProxyWarnsOfResponsesThatNoKeySigns: a missing signing key is logged at the start
+// and at a reload. A23.
 func TestProxyWarnsOfResponsesThatNoKeySigns(t *testing.T) {
 	t.Parallel()
 	dir, _, args := world(t)

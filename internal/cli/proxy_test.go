@@ -14,7 +14,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestProxyCommandEnforces_S59 admits a good token and no other, and says where it is.
+// TestProxyCommandEnforces_S59: a good token is admitted and a bad one is not, and the
+// address is printed.
 func TestProxyCommandEnforces_S59(t *testing.T) {
 	t.Parallel()
 	dir, sign, args := world(t)
@@ -45,7 +46,7 @@ func TestProxyCommandEnforces_S59(t *testing.T) {
 	}
 }
 
-// TestS62_S65_ProxyFlags lets through what flags say, and nothing without.
+// TestS62_S65_ProxyFlags: flags permit more, and without them nothing more is permitted.
 func TestS62_S65_ProxyFlags(t *testing.T) {
 	t.Parallel()
 	_, sign, args := world(t)
@@ -70,7 +71,7 @@ func TestS62_S65_ProxyFlags(t *testing.T) {
 	}
 }
 
-// TestS56_ProxyMetrics counts verdicts, and says of --dev wherever it speaks.
+// TestS56_ProxyMetrics: verdicts are counted, and --dev is mentioned in all output.
 func TestS56_ProxyMetrics(t *testing.T) {
 	t.Parallel()
 	dir, sign, args := world(t)
@@ -109,7 +110,7 @@ func TestS56_ProxyMetrics(t *testing.T) {
 	}
 }
 
-// TestS74_ProxyDrains lets a call under way end, and no longer than it was told.
+// TestS74_ProxyDrains: a current call may end, within the configured time.
 func TestS74_ProxyDrains(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -149,8 +150,8 @@ func TestS74_ProxyDrains(t *testing.T) {
 	}
 }
 
-// TestProxyKeepsGarbage lets garbage gather while a proxy runs, unless GOGC says
-// something else. It is about the process, so nothing runs beside it.
+// TestProxyKeepsGarbage: garbage accumulates while a proxy runs, unless GOGC is set. It
+// changes the process, so it does not run in parallel.
 func TestProxyKeepsGarbage(t *testing.T) {
 	percent := func() uint64 {
 		sample := []metrics.Sample{{Name: "/gc/gogc:percent"}}
@@ -158,7 +159,7 @@ func TestProxyKeepsGarbage(t *testing.T) {
 		return sample[0].Value.Uint64()
 	}
 	const before = 100
-	debug.SetGCPercent(before) // several proxies in one process leave it as none of them found it
+	debug.SetGCPercent(before) // several proxies in one process do not restore the original value
 	for gogc, want := range map[string]bool{"": true, "77": false} {
 		dir, _, args := world(t)
 		r := startProxyIn(t, map[string]string{"GOGC": gogc}, dir, startEcho(t).addr, args...)

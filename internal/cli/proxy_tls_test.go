@@ -43,7 +43,7 @@ func newAuthority(t *testing.T, file string) *authority {
 	return a
 }
 
-// issue makes a certificate of key for this machine; that of a itself for nil.
+// issue makes a certificate of key for this machine; of a's own key if key is nil.
 func (a *authority) issue(key *ecdsa.PrivateKey) []byte {
 	a.t.Helper()
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
@@ -93,7 +93,7 @@ func (a *authority) pool() *x509.CertPool {
 	return pool
 }
 
-// TestS68_ProxyTLS speaks mTLS on both sides, and follows new certificates.
+// TestS68_ProxyTLS: mTLS works on both sides, and new certificates are used.
 func TestS68_ProxyTLS(t *testing.T) {
 	t.Parallel()
 	dir, sign, args := world(t)
@@ -153,8 +153,8 @@ func TestS68_ProxyTLS(t *testing.T) {
 	}
 }
 
-// TestS68_ProxyUpstreamCA follows the CAs of the upstream: connections that are
-// made after a change are held to the new ones, and a broken file changes nothing.
+// TestS68_ProxyUpstreamCA: changed CAs of the upstream apply to new connections, and a
+// broken file changes nothing.
 func TestS68_ProxyUpstreamCA(t *testing.T) {
 	t.Parallel()
 	dir, sign, args := world(t)
@@ -168,7 +168,7 @@ func TestS68_ProxyUpstreamCA(t *testing.T) {
 	u := startEcho(t, grpc.Creds(credentials.NewTLS(&tls.Config{
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return shown.Load(), nil },
 		ClientAuth:     tls.RequireAndVerifyClientCert, ClientCAs: clients.pool(),
-	})), grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: 20 * time.Millisecond})) // each call may be a new connection
+	})), grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: 20 * time.Millisecond})) // each call may use a new connection
 	ca := testkit.File(t, in("ca.pem"), string(testkit.Must(os.ReadFile(first.file))))
 	r := startProxy(t, dir, u.addr, append(args, "--upstream-tls", "--upstream-ca", ca, "--upstream-cert", in("client.crt"), "--upstream-key", in("client.key"))...)
 	token := sign(ofMe)
@@ -183,17 +183,17 @@ func TestS68_ProxyUpstreamCA(t *testing.T) {
 	testkit.File(t, ca, "broken")
 	r.eventuallyLogs("reload failed, keeping the current policy")
 	stays(codes.OK)
-	show(next) // the CA in force does not know it
+	show(next) // not signed by the CA in force
 	r.eventuallyIs("S/Who", token, codes.Unavailable)
 
 	testkit.File(t, ca, string(testkit.Must(os.ReadFile(next.file))))
 	r.eventuallyIs("S/Who", token, codes.OK)
 	stays(codes.OK)
-	show(first) // nobody knows it any more
+	show(first) // no longer trusted
 	r.eventuallyIs("S/Who", token, codes.Unavailable)
 	stays(codes.Unavailable)
 
-	// Whom the upstream believes is another's matter: a client of another CA.
+	// The upstream's trust is separate: a client certificate of another CA.
 	show(next)
 	r.eventuallyIs("S/Who", token, codes.OK)
 	next.pair(in("client"))

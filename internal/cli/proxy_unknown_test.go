@@ -13,8 +13,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestA38_ProxyRefusesUnknownFields forwards a field that the type does not
-// declare, unless --refuse-unknown-fields refuses it.
+// TestA38_ProxyRefusesUnknownFields: a field that the type does not declare is forwarded,
+// unless --refuse-unknown-fields is set.
 func TestA38_ProxyRefusesUnknownFields(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -14,7 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestProxyRefusesReloadWithoutService keeps its policy while a file is empty for a
+// TestProxyRefusesReloadWithoutService: the policy is kept while a file is empty for a
 // moment, as when an editor writes it. S79.
 func TestProxyRefusesReloadWithoutService(t *testing.T) {
 	t.Parallel()
@@ -32,8 +32,8 @@ func TestProxyRefusesReloadWithoutService(t *testing.T) {
 	}
 }
 
-// TestProxyWarnsOfWeakerPolicy logs each change that lets more through, in the words
-// of jwtctl diff, and none of a change that does not. S79.
+// TestProxyWarnsOfWeakerPolicy: each change that lets more through is logged as jwtctl
+// diff describes it, and other changes are not. S79.
 func TestProxyWarnsOfWeakerPolicy(t *testing.T) {
 	t.Parallel()
 	dir, _, args := world(t)
@@ -61,8 +61,8 @@ func TestProxyWarnsOfWeakerPolicy(t *testing.T) {
 	}
 }
 
-// TestProxyRefusesWeakerPolicy keeps the policy in force with --refuse-weaker, and
-// takes a stronger one. S79.
+// TestProxyRefusesWeakerPolicy: with --refuse-weaker the policy in force is kept, and a
+// stronger one is accepted. S79.
 func TestProxyRefusesWeakerPolicy(t *testing.T) {
 	t.Parallel()
 	dir, sign, args := world(t)
@@ -76,8 +76,8 @@ func TestProxyRefusesWeakerPolicy(t *testing.T) {
 	r.eventuallyIs("S/Open", "", codes.Unauthenticated)
 }
 
-// TestProxyRemembersWhatWasRemoved refuses with --refuse-weaker to open a guarded service
-// that an earlier reload had removed. S79.
+// TestProxyRemembersWhatWasRemoved: with --refuse-weaker a protected service that an
+// earlier reload removed cannot return as an open one. S79.
 func TestProxyRemembersWhatWasRemoved(t *testing.T) {
 	t.Parallel()
 	dir, sign, args := world(t)
@@ -97,9 +97,9 @@ func TestProxyRemembersWhatWasRemoved(t *testing.T) {
 	r.want("S/Who", "", codes.Unauthenticated)
 }
 
-// TestProxyWithoutAnnotationsNeedsNoKey starts in front of a service that has no
-// annotations, says that it enforces nothing, and refuses to reload a policy that
-// needs the keys it does not have. S79.
+// TestProxyWithoutAnnotationsNeedsNoKey: the proxy starts without keys in front of a
+// service without annotations, logs that it enforces nothing, and refuses to reload a
+// policy that needs keys. S79.
 func TestProxyWithoutAnnotationsNeedsNoKey(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -113,8 +113,8 @@ func TestProxyWithoutAnnotationsNeedsNoKey(t *testing.T) {
 	r.want("S/Who", "", codes.Unimplemented)
 }
 
-// TestProxyWithoutServiceWarns starts with descriptors of messages alone, and takes
-// a service when there is one. S79.
+// TestProxyWithoutServiceWarns: the proxy starts with descriptors that only have
+// messages, and uses a service once there is one. S79.
 func TestProxyWithoutServiceWarns(t *testing.T) {
 	t.Parallel()
 	dir, sign, args := world(t)
@@ -126,8 +126,8 @@ func TestProxyWithoutServiceWarns(t *testing.T) {
 	r.eventuallyIs("S/Who", sign(ofMe), codes.OK)
 }
 
-// TestProxyReportOnlyIsAFlagAlone refuses no call with the flag, says so on stderr
-// and in a metric, and takes it from no variable or file (as S55).
+// TestProxyReportOnlyIsAFlagAlone: with the flag no call is refused, which stderr and a
+// metric report; it cannot be set by a variable or file (as S55).
 func TestProxyReportOnlyIsAFlagAlone(t *testing.T) {
 	t.Parallel()
 	dir, _, args := world(t)
@@ -144,7 +144,7 @@ func TestProxyReportOnlyIsAFlagAlone(t *testing.T) {
 	newFake(t).run(t, 2, "proxy", "--upstream", "127.0.0.1:1", "--config", config)
 }
 
-// TestProxyLimitsAreFlags holds messages, metadata and streams to the flags, and to
+// TestProxyLimitsAreFlags: messages, metadata and streams are limited by the flags, or by
 // jwtctl.yaml. S66.
 func TestProxyLimitsAreFlags(t *testing.T) {
 	t.Parallel()

@@ -15,9 +15,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestReadme runs the README's transcripts one after the other in one bash and
-// one folder, as a reader would type them, and demands the output that it
-// shows. shop.proto is what the README says it is.
+// TestReadme runs the README's transcripts in order, in one bash and one folder, as a
+// reader would type them, and compares the output. shop.proto is as shown in the README.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("../../README.md")
@@ -44,8 +43,8 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// TestDocumentsNameTheirFiles: a rendered document drops a fence's info string,
-// so the line of text before the fence has the name of the file too.
+// TestDocumentsNameTheirFiles: rendering drops a fence's info string, so the line before
+// the fence must have the name of the file too.
 func TestDocumentsNameTheirFiles(t *testing.T) {
 	t.Parallel()
 	docs, err := filepath.Glob("../../docs/*.md")
@@ -88,8 +87,8 @@ func blocks(text, language string) []string {
 	}
 }
 
-// noRaceWait saves the second that every program built with the race detector
-// sleeps at its end. What it has found it tells all the same.
+// noRaceWait avoids the second that programs built with the race detector sleep at their
+// end. Races are still reported.
 const noRaceWait = "GORACE=atexit_sleep_ms=0"
 
 // step is a command of a transcript, with the output shown below it.
@@ -107,16 +106,15 @@ func stepsOf(transcript string) []step {
 	return steps
 }
 
-// runSteps runs the commands in one shell, which begins in dir with the lines
-// of prelude, and returns what each printed. A command that is put into the
-// background is waited for until it prints.
+// runSteps runs the commands in one shell, starting in dir with the lines of prelude, and
+// returns the output of each. For a background command it waits for the first output.
 func runSteps(t *testing.T, dir, prelude string, steps []step) []string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*testkit.Patience)
 	defer cancel()
 	shell := exec.CommandContext(ctx, "bash", "--norc")
 	shell.Dir = dir
-	// The server of the transcript holds the output open: all of it must end.
+	// The server of the transcript keeps the output open: end the whole group.
 	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	shell.Cancel = func() error { return syscall.Kill(-shell.Process.Pid, syscall.SIGKILL) }
 	shell.Env = append(os.Environ(), "TZ=UTC", "HOME="+shell.Dir, noRaceWait)
@@ -165,7 +163,7 @@ func runSteps(t *testing.T, dir, prelude string, steps []step) []string {
 	return got
 }
 
-// normal puts names in place of what differs from run to run.
+// normal replaces what varies between runs by names.
 func normal(text string) string {
 	for _, r := range []struct{ pattern, name string }{
 		{`[A-Za-z0-9_-]{43}`, "THUMBPRINT"},

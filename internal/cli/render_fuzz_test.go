@@ -9,9 +9,9 @@ import (
 	"unicode"
 )
 
-// FuzzF12 shows tokens that say anything in every field: no output, text or
-// JSON, holds a character that a terminal acts on, but line breaks and the
-// program's own colours (S70).
+// FuzzF12 shows tokens with any text in every field: neither text nor JSON output has a
+// character that a terminal interprets, except line breaks and the program's own colors
+// (S70).
 func FuzzF12(f *testing.F) {
 	for _, seed := range []string{"plain", "\x1b]52;c;aGk=\x07", "\u202egnp.exe", "\u009b31m", "a\rb", "\x00", "tab\there", "line\nbreak", "\xff\xfe", "\U000e0041"} {
 		f.Add(seed, seed, true)

@@ -1,5 +1,5 @@
-// Package cli is the command line as a whole: the list of commands, the flags of
-// all, and the exit code.
+// Package cli is the whole command line: the list of commands, global flags, and the exit
+// code.
 package cli
 
 import (
@@ -33,7 +33,7 @@ type lazy struct {
 	build       func(d command.Deps) *cobra.Command
 }
 
-// groups are the headings of --help, in their order.
+// groups are the headings of --help, in order.
 func groups() []string {
 	return []string{"Keys", "Tokens", "Temporal", "Policies", "Enforcing", "Tool"}
 }
@@ -74,8 +74,8 @@ func commands() []lazy {
 	}
 }
 
-// addCommands gives root the one command that args begin with, or all of them:
-// to build some two hundred flags takes longer than to make a token.
+// addCommands adds to root the one command that args start with, or all: building some
+// two hundred flags takes longer than making a token.
 func addCommands(root *cobra.Command, d command.Deps, args []string) {
 	all := commands()
 	if i := slices.IndexFunc(all, func(c lazy) bool { return len(args) > 0 && args[0] == c.name }); i >= 0 {
@@ -102,12 +102,13 @@ keys: and key_sets: of the file.`
 // Root returns the command tree for generators of documentation.
 func Root(sys system.System) *cobra.Command { return newRoot(newDeps(sys), nil) }
 
-// newDeps returns what the commands of one run are given.
+// newDeps returns the dependencies of the commands of one run.
 func newDeps(sys system.System) command.Deps {
 	return command.Deps{System: sys, Console: console.New(sys), Settings: settings.New(sys.Getenv), Stay: func() {}}
 }
 
-// newRoot returns the command tree as far as args need it: all of it for none.
+// newRoot returns the part of the command tree that args need, or all of it if there are
+// none.
 func newRoot(d command.Deps, args []string) *cobra.Command {
 	version := false
 	root := &cobra.Command{
@@ -161,7 +162,7 @@ func newRoot(d command.Deps, args []string) *cobra.Command {
 	return root
 }
 
-// run runs the command that args name within another.
+// run runs the command given by args inside another one.
 func run(ctx context.Context, sys system.System, args []string) error {
 	root := newRoot(newDeps(sys), args)
 	root.SetArgs(args)

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScripts runs testdata/script: one folder a command, one file a behaviour.
+// TestScripts runs testdata/script: one folder per command, one file per behaviour.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	folders, err := filepath.Glob("../../testdata/script/*")
@@ -44,7 +44,7 @@ func TestScripts(t *testing.T) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			testscript.Run(t, testscript.Params{
 				Dir:                 dir,
-				Deadline:            time.Now().Add(limit), // a command that should end must not hang the run
+				Deadline:            time.Now().Add(limit), // a command that hangs must not hang the run
 				UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 				RequireExplicitExec: true,
 				Setup: func(env *testscript.Env) error {
@@ -72,12 +72,12 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// withPeers reports whether make peers runs the tests: step is installed, and time
-// is no matter.
+// withPeers reports whether make peers is running: step is installed, and time does not
+// matter.
 func withPeers() bool { return os.Getenv("JWTCTL_PEERS") != "" }
 
-// exits runs a program and demands its exit code: `exits 2 jwtctl token`. Its
-// output is there for stdout and stderr.
+// exits runs a program and expects its exit code: `exits 2 jwtctl token`. Use stdout and
+// stderr to check its output.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE PROGRAM [ARGS]")
@@ -97,7 +97,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// mode demands a file's permissions: `mode 0600 key.priv.pem`.
+// mode expects a file's permissions: `mode 0600 key.priv.pem`.
 func mode(ts *testscript.TestScript, neg bool, args []string) {
 	info, err := os.Lstat(ts.MkAbs(args[1]))
 	ts.Check(err)
@@ -106,8 +106,8 @@ func mode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// part prints the header (0) or the claims (1) of the token in a file, which
-// may hold a variable or a header line around it: `part 1 stdout`.
+// part prints the header (0) or the claims (1) of the token in a file, which may also
+// have a variable or header line: `part 1 stdout`.
 func part(ts *testscript.TestScript, neg bool, args []string) {
 	text := strings.TrimRight(strings.TrimSpace(ts.ReadFile(args[1])), "'")
 	if i := strings.LastIndexAny(text, " =:"); i >= 0 {
@@ -125,8 +125,7 @@ func part(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
-// await waits until a file exists and is not empty, or for `! await` until it
-// is gone.
+// await waits until a file exists and is not empty or, as `! await`, until it is removed.
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	for end := time.Now().Add(testkit.Patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		info, err := os.Stat(ts.MkAbs(args[0]))
@@ -137,10 +136,9 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("waited in vain for %s", args[0])
 }
 
-// fetch prints what the URL in a file, with a suffix put behind its origin if
-// there is one, answers: status line, then body. `fetch url.txt`, or `fetch
-// url.txt /healthz`. With a third argument it asks again until the answer
-// holds that text.
+// fetch prints the response of the URL in a file, with an optional path: status line,
+// then body. `fetch url.txt`, or `fetch url.txt /healthz`. With a third argument it
+// retries until the response contains that text.
 func fetch(ts *testscript.TestScript, neg bool, args []string) {
 	url := strings.TrimSpace(ts.ReadFile(args[0]))
 	if len(args) > 1 && args[1] != "" {
@@ -177,8 +175,8 @@ func get(ts *testscript.TestScript, url string) string {
 	}
 }
 
-// onlyHas demands that a folder holds these names and no others, so that
-// nothing was left behind: `onlyhas . key.priv.pem`.
+// onlyHas expects a folder to have exactly these names, so that nothing was left behind:
+// `onlyhas . key.priv.pem`.
 func onlyHas(ts *testscript.TestScript, neg bool, args []string) {
 	var got []string
 	entries, err := os.ReadDir(ts.MkAbs(args[0]))

@@ -12,8 +12,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestSecurityModel: every test that docs/security-model.md names exists, and
-// each line of security.md has one.
+// TestSecurityModel: every test named in docs/security-model.md exists, and each line of
+// security.md has one.
 func TestSecurityModel(t *testing.T) {
 	t.Parallel()
 	doc := testkit.Read(t, "../../docs/security-model.md")

@@ -17,12 +17,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// BenchmarkColdStart times whole processes: `jwtctl token` against `jose jws
-// sig`, turn by turn, with the same kind of key. It reports the median times and
-// their ratio (at 1 jwtctl is as fast), the median of minor page faults of both,
-// and what the inits of packages take and allocate, by GODEBUG=inittrace=1. The
-// program is copied once it is built: how a file was written decides how the
-// kernel maps it.
+// BenchmarkColdStart compares whole processes in turns: `jwtctl token` and `jose jws
+// sig`, with the same kind of key. It reports the median times and their ratio (1 means
+// equally fast), the median of minor page faults, and the time and memory of package
+// inits, from GODEBUG=inittrace=1. It copies the program after building it: how a file
+// was written affects how the kernel maps it.
 func BenchmarkColdStart(b *testing.B) {
 	dir := b.TempDir()
 	jwtctl := filepath.Join(dir, "jwtctl")
@@ -58,7 +57,7 @@ func BenchmarkColdStart(b *testing.B) {
 	millis, kilobytes := inits(b, traced.stderr)
 	b.ReportMetric(millis, "inits-ms")
 	b.ReportMetric(kilobytes, "inits-kB")
-	for what, packages := range map[string][]string{ // what one command uses, and each start pays for
+	for what, packages := range map[string][]string{ // used by one command, but paid for by each start
 		"web":  {"connectrpc.com/", "google.golang.org/genproto/googleapis/api", "github.com/rs/cors"},
 		"zstd": {"github.com/klauspost/compress"},
 		"ssh":  {"golang.org/x/crypto/ssh"},
@@ -69,7 +68,7 @@ func BenchmarkColdStart(b *testing.B) {
 	}
 }
 
-// linesOf returns the lines of trace about the packages whose paths begin so.
+// linesOf returns the lines of trace about packages with these path prefixes.
 func linesOf(trace string, prefixes []string) string {
 	var kept strings.Builder
 	for line := range strings.Lines(trace) {
@@ -80,7 +79,7 @@ func linesOf(trace string, prefixes []string) string {
 	return kept.String()
 }
 
-// A process is one that has ended.
+// process is a finished process.
 type process struct {
 	took   time.Duration
 	faults int64

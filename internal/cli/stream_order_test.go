@@ -11,8 +11,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/system"
 )
 
-// TestStreamFaultsInOrder: stderr follows the order of the lines, as stdout does,
-// however many are worked on at once.
+// TestStreamFaultsInOrder: stderr, like stdout, follows the order of the lines, however
+// many are processed at once.
 func TestStreamFaultsInOrder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -26,7 +26,7 @@ func TestStreamFaultsInOrder(t *testing.T) {
 	for i := range count {
 		name := "nobody"
 		if i%500 == 250 {
-			name = strings.Repeat("x", 1<<20) // which takes its time
+			name = strings.Repeat("x", 1<<20) // takes longer
 		}
 		fmt.Fprintf(&lines, "{%q:1}\n", name)
 	}

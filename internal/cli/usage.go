@@ -12,8 +12,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/console"
 )
 
-// helpFor returns what prints the help of a command on a terminal of so many columns:
-// its text, and then its usage.
+// helpFor returns a function that prints the help of a command for a terminal with this
+// number of columns: its text, and then its usage.
 func helpFor(columns int) func(*cobra.Command, []string) {
 	return func(cmd *cobra.Command, _ []string) {
 		text := console.Fill(strings.TrimSpace(cmp.Or(cmd.Long, cmd.Short)), columns)
@@ -21,9 +21,9 @@ func helpFor(columns int) func(*cobra.Command, []string) {
 	}
 }
 
-// usageFor returns what prints the usage of a command on a terminal of so many
-// columns: usage, commands by groups, flags. The texts of flags are wrapped; 0
-// leaves each in one line, as documents have them.
+// usageFor returns a function that prints the usage of a command for a terminal with this
+// number of columns: usage, commands by group, flags. Texts of flags are wrapped, or on
+// one line each if columns is 0, as in documents.
 func usageFor(columns int) func(*cobra.Command) error {
 	const narrowest = 60
 	if columns < narrowest {
@@ -56,7 +56,7 @@ func usageFor(columns int) func(*cobra.Command) error {
 	}
 }
 
-// listCommands writes the commands within cmd, by their groups if it has groups.
+// listCommands writes the subcommands of cmd, by group if it has groups.
 func listCommands(b *strings.Builder, cmd *cobra.Command) {
 	if !cmd.HasAvailableSubCommands() {
 		return

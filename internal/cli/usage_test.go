@@ -11,8 +11,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-// TestHelpFitsTheTerminal: no line of --help is wider than a terminal of 80 columns, but
-// commands to copy that have no place to break, such as those with quotes.
+// TestHelpFitsTheTerminal: no line of --help is wider than 80 columns, except commands to
+// copy that cannot be broken, such as those with quotes.
 func TestHelpFitsTheTerminal(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)

@@ -15,8 +15,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
-// NoArguments refuses arguments of commands that only hold others, and of
-// those that take none.
+// NoArguments refuses arguments for commands that take none, or only have subcommands.
 func NoArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -34,8 +33,8 @@ func NoArguments(cmd *cobra.Command, args []string) error {
 	return err.WithHint("%s --help lists the commands", cmd.CommandPath())
 }
 
-// MeantAsFlag adds to err, of a command that takes no argument, which flag the
-// argument belongs to.
+// MeantAsFlag adds to err, for a command without arguments, the flag that the argument
+// belongs to.
 func MeantAsFlag(cmd *cobra.Command, arg string, err *fault.Error) error {
 	has := func(name string) bool { return cmd.Flags().Lookup(name) != nil }
 	_, notAlg := keys.ParseAlgorithm(arg)
@@ -64,8 +63,8 @@ func MeantAsFlag(cmd *cobra.Command, arg string, err *fault.Error) error {
 	return err.WithHint("did you mean --%s %s?", like, quote.Shorten(arg))
 }
 
-// NearestCommand returns the command of cmd that name was meant to be, "" if
-// none is near: in another spelling, or by what it is called elsewhere.
+// NearestCommand returns the subcommand of cmd that was probably meant by name, a similar
+// spelling or the name in other tools; or "".
 func NearestCommand(cmd *cobra.Command, name string) string {
 	var names []string
 	for _, c := range cmd.Commands() {
@@ -94,7 +93,7 @@ func AtMostOne(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// AsUsage turns a fault into one of the flag that caused it.
+// AsUsage converts a fault to a usage error about the flag that caused it.
 func AsUsage(err error, flag string) error {
 	var f *fault.Error
 	if !errors.As(err, &f) {

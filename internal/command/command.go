@@ -1,5 +1,5 @@
-// Package command is what every command is given, and what all of them do with
-// their arguments.
+// Package command has the dependencies that every command gets, and shared handling of
+// arguments.
 package command
 
 import (
@@ -14,31 +14,29 @@ import (
 	"github.com/jwtctl/jwtctl/internal/system"
 )
 
-// Deps is what a command is given.
+// Deps are the dependencies of a command.
 type Deps struct {
-	// System is the outside world.
+	// System is the interface to the outside world.
 	System system.System
 	*console.Console
-	// Settings are those of the command that runs; they are read when its run
-	// begins.
+	// Settings are those of the running command, read when it starts.
 	Settings *settings.Settings
-	// Stay says that the command ends by itself on an interrupt, and is to be
-	// waited for: any other is left where it is, since files are written whole or
-	// not at all.
+	// Stay marks a command that ends by itself on an interrupt and must be waited for.
+	// Other commands are abandoned, which is safe since files are written atomically.
 	Stay func()
 }
 
-// Report writes err for people.
+// Report prints err.
 func (d Deps) Report(err error) {
 	d.Console.Report(err, func(f *fault.Error) *fault.Error { return byFlags(d.Settings.Placed(f)) })
 }
 
-// AtFlag adds --at, the time to take for now.
+// AtFlag adds --at, the time to use instead of the current time.
 func AtFlag(fs *pflag.FlagSet, at *string) {
 	fs.StringVar(at, "at", "", "use `TIME` instead of the current time, such as 2026-01-31T12:00:00Z (RFC 3339)")
 }
 
-// Now returns the time of --at, or the clock's.
+// Now returns the time given by --at, or the current time.
 func (d Deps) Now(at string) (time.Time, error) {
 	if at == "" {
 		return d.System.Now(), nil
@@ -50,7 +48,7 @@ func (d Deps) Now(at string) (time.Time, error) {
 	return t, nil
 }
 
-// Clock returns the System's clock, or one that always shows the time of --at.
+// Clock returns the System's clock, or one that always returns the time given by --at.
 func (d Deps) Clock(at string) (func() time.Time, error) {
 	if at == "" {
 		return d.System.Now, nil

@@ -9,7 +9,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// CheckListen refuses what is not an address; whether it can be had shows later.
+// CheckListen refuses an invalid address; whether it is available shows later.
 func CheckListen(address string) error {
 	_, port, err := net.SplitHostPort(address)
 	if err == nil {
@@ -25,7 +25,7 @@ func CheckListen(address string) error {
 	return wrong.WithHint("such as 127.0.0.1:8080, or :8080 for all interfaces")
 }
 
-// WithPortHint adds a hint to an error about an address that cannot be listened on.
+// WithPortHint adds a hint to an error about an unavailable address.
 func WithPortHint(err error) error {
 	f, ok := errors.AsType[*fault.Error](err)
 	switch {

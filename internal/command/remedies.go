@@ -5,8 +5,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// byFlags returns f with its remedy said by the flags and commands of jwtctl. A
-// hint that was given later stays.
+// byFlags returns f with its remedy described by flags and commands of jwtctl. A hint
+// that was set later is kept.
 func byFlags(f *fault.Error) *fault.Error {
 	if f.Remedy == "" || f.Hint != string(f.Remedy) {
 		return f
@@ -17,8 +17,8 @@ func byFlags(f *fault.Error) *fault.Error {
 	return f
 }
 
-// flagsOf returns how to apply the remedy of f on the command line, "" if its own
-// words say it.
+// flagsOf returns how to apply the remedy of f on the command line, or "" if its own
+// words suffice.
 func flagsOf(f *fault.Error) string {
 	switch f.Remedy {
 	case fault.MakeSecret:

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestDurationHint: durations as other tools write them lead to ours.
+// TestDurationHint: durations in other tools' formats get a hint.
 func TestDurationHint(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]string{

@@ -1,5 +1,4 @@
-// Package config is what jwtctl.yaml says: its keys, the strict reader and the
-// JSON Schema.
+// Package config reads jwtctl.yaml: its keys, the strict parser and the JSON Schema.
 package config
 
 import (
@@ -19,25 +18,25 @@ import (
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
-// Name is the file that is looked for.
+// Name is the name of the configuration file.
 const Name = "jwtctl.yaml"
 
-// MaxBytes bounds the file.
+// MaxBytes limits the size of the file.
 const MaxBytes = 1 << 20
 
-// File is what jwtctl.yaml says. Without a file it is empty.
+// File is the content of jwtctl.yaml, empty without a file.
 type File struct {
 	Path string
-	// values are those of flags, by key.
+	// values are the settings of flags, by key.
 	values map[string]any
-	// lines are the positions of the keys in values.
+	// lines are the line numbers of the keys in values.
 	lines map[string]int
 
 	Keys    []KeyEntry
 	KeySets []KeySetEntry
-	// Messages say which type a message file holds.
+	// Messages give the type of message files.
 	Messages []MessageEntry
-	// Claims are those of token.claims, with their names as written.
+	// Claims are the claims in token.claims, with names as written.
 	Claims []token.Claim
 	// Users and Clients are those of idp.
 	Users   []UserEntry
@@ -51,33 +50,33 @@ type KeyEntry struct {
 	Issuer    string
 	// File is a path, Secret the name of a variable; one of them is set.
 	File, Secret string
-	// Rules are what every token of the issuer must have, or without an issuer
-	// every token signed by the key.
+	// Rules are the requirements for every token of the issuer, or for every token signed
+	// by the key if there is no issuer.
 	Rules keys.Rules
 	Line  int
 }
 
-// KeySetEntry is one of key_sets.
+// KeySetEntry is an entry of key_sets.
 type KeySetEntry struct {
 	Issuer, JWKS      string
 	OIDCDiscovery     bool
 	AllowedAlgorithms []keys.Algorithm
 	RefreshInterval   time.Duration
-	Rules             keys.Rules // as those of a KeyEntry
+	Rules             keys.Rules // like those of a KeyEntry
 	Line              int
 }
 
 // IsRemote reports whether the set is fetched over the network.
 func (e KeySetEntry) IsRemote() bool { return e.OIDCDiscovery || files.IsURL(e.JWKS) }
 
-// MessageEntry is one of messages.
+// MessageEntry is an entry of messages.
 type MessageEntry struct {
 	Files, Method, Type string
 	Line                int
 }
 
-// findAbove returns the configuration file in dir or the nearest folder above
-// it, "" if there is none. A link that leads nowhere is one that cannot be read.
+// findAbove returns the configuration file in dir or the nearest parent, or "". A broken
+// link is an error.
 func findAbove(dir string) (string, error) {
 	for {
 		path := filepath.Join(dir, Name)
@@ -95,10 +94,9 @@ func findAbove(dir string) (string, error) {
 	}
 }
 
-// Read reads the file at path strictly: a key that is not known, a value of the
-// wrong type or a bad duration is config_invalid with its line (S72). A file that
-// was found rather than named must be one that only the user and root can write
-// (S85).
+// Read reads the file at path strictly: an unknown key, a value of the wrong type or an
+// invalid duration is config_invalid with its line (S72). A file that was found, rather
+// than named, must be writable only by the user and root (S85).
 func Read(path string, found bool) (*File, error) {
 	accept := func(fs.FileInfo) error { return nil }
 	if found {
@@ -111,8 +109,8 @@ func Read(path string, found bool) (*File, error) {
 	return Parse(data, path)
 }
 
-// checkWriters refuses a configuration file that others can write, or can
-// exchange by a link of theirs: it names the keys that are believed.
+// checkWriters refuses a configuration file that others can write, or replace through a
+// link: it names the trusted keys.
 func checkWriters(path string, info fs.FileInfo) error {
 	why := files.OtherWriters(info, os.Geteuid())
 	if link, err := os.Lstat(path); err == nil && link.Mode()&fs.ModeSymlink != 0 && why == "" {
@@ -139,7 +137,7 @@ func (c *File) ResolvePaths(list []string) []string {
 	return out
 }
 
-// ResolveAtPaths does so for values that are @FILE, and leaves others.
+// ResolveAtPaths does the same for values of the form @FILE, and leaves others unchanged.
 func (c *File) ResolveAtPaths(list []string) []string {
 	out := slices.Clone(list)
 	for i, value := range list {
@@ -157,10 +155,10 @@ func (c *File) resolvePath(p string) string {
 	return filepath.Join(filepath.Dir(c.Path), p)
 }
 
-// All returns what the file has under the keys that flags have.
+// All returns the settings of flags, by key.
 func (c *File) All() map[string]any { return c.values }
 
-// Values returns what the file has under key, which a flag has too.
+// Values returns the values under key, the key of a flag.
 func (c *File) Values(key string) []string {
 	list, _ := c.values[key].([]string)
 	return list
@@ -178,9 +176,9 @@ func (c *File) entryAt(list string, line, i int) string {
 	return fmt.Sprintf("%s:%d: %s[%d]", c.Path, line, list, i)
 }
 
-// MessageOf returns the first entry of messages whose pattern matches the file
-// at path, nil for none. Patterns match the real path, so that no link chooses
-// (S86): only the folder of the configuration may be reached through links.
+// MessageOf returns the first entry of messages whose pattern matches the file at path,
+// or nil. It compares the real path, so that a link cannot choose the entry (S86): only
+// the folder of the configuration may be reached through links.
 func (c *File) MessageOf(path string) *MessageEntry {
 	dir := filepath.Dir(c.Path)
 	home, err := realPath(dir)
@@ -217,7 +215,7 @@ func realPath(path string) (string, error) {
 	return filepath.EvalSymlinks(absolute)
 }
 
-// AsFault gives a usage fault its place in the file.
+// AsFault adds a position in the file to a usage fault.
 func AsFault(err error, where string) error {
 	if f, isFault := err.(*fault.Error); isFault && f.Code == fault.UsageError {
 		return &fault.Error{Code: fault.ConfigInvalid, What: where, Why: f.Error(), Hint: f.Hint, Remedy: f.Remedy}
@@ -225,9 +223,8 @@ func AsFault(err error, where string) error {
 	return err
 }
 
-// Find returns the nearest jwtctl.yaml in this or a parent directory of the working folder, ""
-// if there is none. Its path is relative, so that the paths in it stay as short
-// in messages and reports as they are there.
+// Find returns the nearest jwtctl.yaml in the working folder or a parent, or "". The path
+// is relative, so that paths in it stay as short in messages and reports as in the file.
 func Find() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

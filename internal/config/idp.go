@@ -14,7 +14,7 @@ type UserEntry struct {
 	Line                       int
 }
 
-// ClientEntry is one of idp.clients. Its secret may be in the file: it protects
+// ClientEntry is one of idp.clients. Its secret may be in the file, since it protects
 // nothing.
 type ClientEntry struct {
 	ID, Secret                                string
@@ -23,7 +23,7 @@ type ClientEntry struct {
 	Line                                      int
 }
 
-// The keys of the lists of idp, which no flag has.
+// The keys of idp's lists, which have no flags.
 const (
 	usersKey   = "idp.users"
 	clientsKey = "idp.clients"

@@ -12,8 +12,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
-// lists are the keys whose values are lists of entries, which no flag takes in that
-// form, with what begins to read an entry.
+// lists are the keys whose values are lists of entries, which have no flag of that form,
+// with the functions that read an entry.
 func lists() map[string]func(*reader) entry {
 	return map[string]func(*reader) entry{
 		"keys": (*reader).key, "key_sets": (*reader).keySet, "messages": (*reader).message,
@@ -21,20 +21,20 @@ func lists() map[string]func(*reader) entry {
 	}
 }
 
-// entry is one of a list, to be read or described.
+// entry is an entry of a list, to be read or described.
 type entry struct {
 	members
-	// more is what the schema says besides.
+	// more is added to the schema.
 	more object
-	// end keeps the entry at n once its members are read. What is missing is reported
-	// only where they are all valid.
+	// end stores the entry at n after its members are read. It reports missing members
+	// only if all others are valid.
 	end func(n *yaml.Node, key string, valid bool)
 }
 
-// members are those of an entry, by their names.
+// members are the members of an entry by name.
 type members map[string]member
 
-// member is what an entry may have under one name.
+// member is a possible member of an entry.
 type member struct {
 	about  string        // for editors
 	schema func() object // without about
@@ -60,7 +60,7 @@ func (r *reader) readList(key string, n *yaml.Node) bool {
 	return known
 }
 
-// textTo and the others that end in To are members that are read into to.
+// textTo, and the others ending in To, return members that are read into to.
 func (r *reader) textTo(to *string, about string) member {
 	return member{about, textSchema, func(n *yaml.Node, here string) { *to = r.text(n, here) }}
 }
@@ -125,7 +125,7 @@ func (r *reader) key() entry {
 	}}
 }
 
-// oneOf refuses both of two fields, or neither.
+// oneOf refuses both of two fields, and neither unless both is false.
 func (r *reader) oneOf(n *yaml.Node, key, one, other string, both bool) {
 	if both {
 		r.fail(n, key, "needs either %s or %s, not both", one, other)
@@ -191,8 +191,7 @@ func (r *reader) message() entry {
 	}}
 }
 
-// claims reads token.claims. Names keep their case and dots, numbers their
-// digits.
+// claims reads token.claims. Names keep their case and dots, numbers their digits.
 func (r *reader) claims(n *yaml.Node, key string) {
 	r.out.lines[key] = n.Line
 	r.out.Claims = append(r.out.Claims, r.claimsOf(n, key)...)
@@ -225,7 +224,7 @@ func (r *reader) claimsOf(n *yaml.Node, key string) (list []token.Claim) {
 	return list
 }
 
-// hasTime reports whether YAML takes something in n for a time.
+// hasTime reports whether n has a value that YAML reads as a time.
 func hasTime(n *yaml.Node) bool {
 	return n.ShortTag() == "!!timestamp" || slices.ContainsFunc(n.Content, hasTime)
 }

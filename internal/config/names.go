@@ -7,8 +7,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
-// OtherNames are what other tools, and the claims themselves, call our flags and
-// keys: of the names that a command has, the first is meant.
+// OtherNames returns the names that other tools, and claims, use for our flags and keys;
+// the first one that a command has is meant.
 func OtherNames(name string) []string {
 	return map[string][]string{
 		"addr": {"listen"}, "address": {"listen"}, "bind": {"listen"}, "host": {"listen"}, "port": {"listen"},
@@ -24,8 +24,7 @@ func OtherNames(name string) []string {
 	}[name]
 }
 
-// Nearest returns the one of known that name was meant to be, "" if none is
-// near.
+// Nearest returns the element of known that was probably meant by name, or "".
 func Nearest(name string, known []string) string {
 	for _, other := range OtherNames(strings.ReplaceAll(name, "_", "-")) {
 		for _, like := range []string{other, strings.ReplaceAll(other, "-", "_")} {

@@ -17,18 +17,18 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// reader walks the nodes of a YAML document, so that every fault has its
-// line and nothing is converted silently.
+// reader walks the nodes of a YAML document, so that every error has a line and nothing
+// is converted silently.
 type reader struct {
 	path   string
 	out    *File
 	faults []error
 }
 
-// maxFaults is how many faults of a file are reported.
+// maxFaults is the maximum number of errors that are reported.
 const maxFaults = 20
 
-// Parse is Read for the text of a file that is called path.
+// Parse is Read for the content of a file called path.
 func Parse(data []byte, path string) (*File, error) {
 	r := &reader{path: path, out: &File{Path: path, values: map[string]any{}, lines: map[string]int{}}}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
@@ -54,12 +54,12 @@ func Parse(data []byte, path string) (*File, error) {
 	return r.out, nil
 }
 
-// fail notes a fault at the line of n.
+// fail records an error at the line of n.
 func (r *reader) fail(n *yaml.Node, key, format string, args ...any) {
 	r.failHint(n, key, "", format, args...)
 }
 
-// failHint is fail with something to do about it.
+// failHint is fail with a hint.
 func (r *reader) failHint(n *yaml.Node, key, hint, format string, args ...any) {
 	if len(r.faults) == maxFaults {
 		return
@@ -115,8 +115,8 @@ func (r *reader) items(n *yaml.Node, key string, do func(key string, item *yaml.
 	}
 }
 
-// text returns the string n, which must not be empty: an empty value would look
-// like a rule and allow anything (S87).
+// text returns the string n, which must not be empty: an empty value would look like a
+// restriction but permit anything (S87).
 func (r *reader) text(n *yaml.Node, key string) string {
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" {
 		hint := ""
@@ -132,7 +132,7 @@ func (r *reader) text(n *yaml.Node, key string) string {
 	return n.Value
 }
 
-// unknown refuses a key, with the one that was probably meant.
+// unknown refuses a key, suggesting the one that was probably meant.
 func (r *reader) unknown(at *yaml.Node, key string, known []string) {
 	hint := "known here: " + strings.Join(known, ", ")
 	name := strings.ReplaceAll(at.Value, "-", "_")
@@ -159,7 +159,7 @@ func (r *reader) unknown(at *yaml.Node, key string, known []string) {
 	r.failHint(at, key, hint, "unknown key")
 }
 
-// root reads the top of the file: the lists, then what flags have keys for.
+// root reads the top level of the file: the lists, then the settings of flags.
 func (r *reader) root(n *yaml.Node) {
 	r.fields(n, "", func(name string, at, value *yaml.Node) {
 		kind, known := lookup(name)
@@ -175,7 +175,7 @@ func (r *reader) root(n *yaml.Node) {
 	})
 }
 
-// namesIn returns the names that a section has, "" for the top of the file.
+// namesIn returns the names in a section; "" is the top level.
 func namesIn(section string) []string {
 	var names []string
 	add := func(key string) {
@@ -214,7 +214,7 @@ func (r *reader) section(section string, n *yaml.Node) {
 	})
 }
 
-// value reads the value of a flag's key, of exactly the flag's type.
+// value reads the value of a flag's key, which must be of exactly the flag's type.
 func (r *reader) value(key string, kind Kind, at, n *yaml.Node) {
 	r.out.lines[key] = at.Line
 	switch t := kind.Type; {

@@ -8,8 +8,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// FuzzF10 reads arbitrary configuration files: no panic, every refusal is
-// config_invalid and names the file, and no secret of it stands in a message.
+// FuzzF10 reads arbitrary configuration files: there is no panic, every refusal is
+// config_invalid and names the file, and no message has a secret from it.
 func FuzzF10(f *testing.F) {
 	for _, seed := range []string{
 		"", "leeway: 5s", "keys: [{id: a, file: b}]", "keys: [{id: a, secret: hunter2}]",

@@ -13,7 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// rules are the members of an entry that are rules for the tokens of its issuer.
+// rules returns the members of an entry that are rules for the tokens of its issuer.
 func (r *reader) rules(to *keys.Rules) members {
 	return members{
 		"audiences":      r.textsTo(&to.Audiences, "audiences of which aud must hold one, in every token of the issuer"),
@@ -24,9 +24,9 @@ func (r *reader) rules(to *keys.Rules) members {
 	}
 }
 
-// shareRules gives each entry of an issuer the rules of all: they are rules for
-// every token of the issuer, whichever of its keys has signed it. Two entries
-// that say different things about one issuer are refused.
+// shareRules gives all entries of an issuer the same rules: they apply to every token of
+// the issuer, whichever key signed it. Two entries with different rules for one issuer
+// are refused.
 func (r *reader) shareRules() {
 	type stated struct {
 		rules *keys.Rules
@@ -42,7 +42,7 @@ func (r *reader) shareRules() {
 		e := &r.out.KeySets[i]
 		byIssuer[e.Issuer] = append(byIssuer[e.Issuer], stated{&e.Rules, fmt.Sprintf("key_sets[%d]", i), e.Line})
 	}
-	delete(byIssuer, "") // keys that any issuer may use share nothing
+	delete(byIssuer, "") // keys for any issuer share nothing
 	for _, issuer := range slices.Sorted(maps.Keys(byIssuer)) {
 		list, all := byIssuer[issuer], stated{}
 		for _, s := range list {
@@ -65,14 +65,14 @@ func (r *reader) shareRules() {
 
 // RuleEntry is an issuer, or an entry without one, with the rules for its tokens.
 type RuleEntry struct {
-	// Of is the issuer, else what names the entry: its id, file, variable or set.
+	// Of is the issuer, or else identifies the entry: its ID, file, variable or set.
 	Of    string
 	Rules keys.Rules
 	Line  int
 }
 
-// RuleEntries returns each issuer once, and each entry without one, with its rules,
-// those without any rule among them.
+// RuleEntries returns each issuer once, and each entry without one, with its rules, even
+// if there are none.
 func (c *File) RuleEntries() []RuleEntry {
 	var list []RuleEntry
 	add := func(of string, r keys.Rules, line int) {
@@ -93,7 +93,7 @@ func (c *File) RuleEntries() []RuleEntry {
 	return list
 }
 
-// inside returns a path of the file as it is written there.
+// inside returns a path as it is written in the file.
 func (c *File) inside(path string) string {
 	if inside, err := filepath.Rel(filepath.Dir(c.Path), path); err == nil && !files.IsURL(path) {
 		return filepath.ToSlash(inside)

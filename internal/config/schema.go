@@ -9,13 +9,12 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// object is a JSON object to be.
+// object is a JSON object.
 type object = map[string]any
 
-// Schema returns the JSON Schema (2020-12) of the file, as indented JSON: what
-// Parse accepts of the keys that flags have, and of the lists. What a schema
-// cannot say, such as whether a key can be read, is for `jwtctl
-// config check`.
+// Schema returns the JSON Schema (2020-12) of the file, indented: what Parse accepts for
+// the keys of flags, and for the lists. `jwtctl config check` checks what a schema cannot
+// express, such as whether a key can be read.
 func Schema() ([]byte, error) { return SchemaOf(table) }
 
 // SchemaOf is Schema for a table of other flags.
@@ -34,7 +33,7 @@ func SchemaOf(rows string) ([]byte, error) {
 		}
 		in(section)[name] = kind.schema()
 	}
-	for key, begin := range lists() { // in place of what their flags take
+	for key, begin := range lists() { // instead of what their flags accept
 		section, name, nested := strings.Cut(key, ".")
 		switch {
 		case !nested:
@@ -57,7 +56,8 @@ func SchemaOf(rows string) ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
-// mapping is a YAML mapping with these properties and no other; it may be empty.
+// mapping returns the schema of a YAML mapping with only these properties; it may be
+// empty.
 func mapping(properties object) object {
 	return object{"type": []string{"object", "null"}, "properties": properties, "additionalProperties": false}
 }
@@ -77,7 +77,7 @@ func (e entry) schema() object {
 	return whole
 }
 
-// required demands a property.
+// required requires a property.
 func required(name string) object { return object{"required": []string{name}} }
 
 func listOf(item object) object { return object{"type": "array", "minItems": 1, "items": item} }
@@ -87,12 +87,12 @@ func secretSchema() object    { return object{"type": "string", "pattern": "^env
 func algorithmSchema() object { return object{"enum": keys.Algorithms()} }
 func claimsSchema() object    { return object{"type": []string{"object", "null"}} }
 
-// positiveSchema is that of a duration greater than 0.
+// positiveSchema returns the schema of a duration greater than 0.
 func positiveSchema() object {
 	return object{"type": "string", "pattern": durationPattern, "not": object{"pattern": "^-|^[^1-9]*$"}}
 }
 
-// durationPattern is what time.ParseDuration takes.
+// durationPattern matches what time.ParseDuration accepts.
 const durationPattern = `^[+-]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`
 
 func (k Kind) schema() object {

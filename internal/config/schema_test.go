@@ -11,8 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// compiledSchema returns docs/jwtctl.schema.json, which internal/docs holds to
-// what `jwtctl config schema` prints.
+// compiledSchema returns docs/jwtctl.schema.json, which internal/docs compares with the
+// output of `jwtctl config schema`.
 func compiledSchema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/jwtctl.schema.json")
@@ -161,7 +161,7 @@ func allKeys() (list []string) {
 	return list
 }
 
-// configGen makes files that are right, or wrong in a place or two.
+// configGen generates files that are valid, or invalid in one or two places.
 type configGen struct {
 	*rand.Rand
 	keys []string
@@ -169,7 +169,8 @@ type configGen struct {
 
 func (g configGen) one(list ...any) any { return list[g.IntN(len(list))] }
 
-// value is of any type; "5m", true, 7 and lists are each right for some flag.
+// value returns a value of any type; "5m", true, 7 and lists are each valid for some
+// flag.
 func (g configGen) value() any {
 	return g.one("5m", "5m", "x", "x", "json", true, 7, []any{"a", "b"}, "", "1h2", "-3s", 1.5, nil, []any{1}, map[string]any{})
 }

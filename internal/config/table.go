@@ -10,22 +10,22 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// table has a row for each key of jwtctl.yaml that a flag has: key, type, words
-// (of a choice) and help, between tabs, in the order of the keys. It is made
-// from the flags (make generate), so that reading a file builds none of them.
+// table has a row for each key of jwtctl.yaml that has a flag: key, type, choices and
+// help, separated by tabs, in the order of the keys. It is generated from the flags (make
+// generate), so that reading a file does not need to build them.
 //
 //go:embed table.txt
 var table string
 
-// Kind is what values a flag, or its key, takes.
+// Kind describes the values of a flag, or its key.
 type Kind struct {
-	// Type is that of pflag: bool, int, duration, string or stringArray.
+	// Type is pflag's type: bool, int, duration, string or stringArray.
 	Type string
-	// Words are those of a choice, nil for others.
+	// Words are the choices, or nil.
 	Words []string
 	// Usage is the help.
 	Usage string
-	// Must says what a value must be, "" for what Type says.
+	// Must says what a value must be, or "" if Type says it.
 	Must string
 }
 
@@ -45,12 +45,12 @@ func lookup(key string) (k Kind, known bool) {
 	return k, true
 }
 
-// hasSection reports whether keys of the table begin with name and a dot.
+// hasSection reports whether keys of the table start with name and a dot.
 func hasSection(name string) bool {
 	return !strings.ContainsAny(name, ".\t\n") && strings.Contains("\n"+table, "\n"+name+".")
 }
 
-// keysOf yields each key of a table with what it takes.
+// keysOf yields each key of a table with its kind.
 func keysOf(rows string) iter.Seq2[string, Kind] {
 	return func(yield func(string, Kind) bool) {
 		for row := range strings.Lines(rows) {
@@ -70,7 +70,7 @@ func parseRow(row string) (key string, k Kind) {
 	return cells[0], k
 }
 
-// Needed ends a sentence about a value that k does not take.
+// Needed returns the end of a sentence about an invalid value of k.
 func (k Kind) Needed() string {
 	if k.Must != "" {
 		return k.Must
@@ -90,8 +90,8 @@ func (k Kind) Needed() string {
 	return fmt.Sprintf("must be a %s", k.Type)
 }
 
-// Wrong reports that value is not one of k, with a hint where it is clear what
-// was meant. of says what it is a value of.
+// Wrong returns the error for an invalid value, with a hint if it is clear what was
+// meant. of says what the value is for.
 func (k Kind) Wrong(code fault.Code, what, value, of string) error {
 	if k.Words != nil {
 		return fault.New(code, what, "%q %s", value, k.Needed())
@@ -103,7 +103,7 @@ func (k Kind) Wrong(code fault.Code, what, value, of string) error {
 	return err
 }
 
-// durationHint says what is wrong with a duration as other tools write it.
+// durationHint returns a hint for a duration in another tool's format.
 func durationHint(value string) string {
 	var n int
 	switch m := regexp.MustCompile(`^(\d{1,6})(?:\s*(d|days?|w|weeks?))?$`).FindStringSubmatch(value); {

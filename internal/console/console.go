@@ -1,10 +1,9 @@
-// Package console is what a run of the program prints, by these rules
-// (cli.md, "Everywhere"):
+// Package console prints to the streams of a run, by these rules (cli.md, "Everywhere"):
 //
-//   - stdout carries the result and nothing else, and nothing at all where a
-//     command that prints a credential fails;
-//   - stderr carries all that is for people; -q leaves the errors alone;
-//   - text that came from outside is made printable before it is shown.
+//   - stdout has the result and nothing else, and nothing at all if a command
+//     that prints a credential fails;
+//   - stderr has messages for people; with -q only errors;
+//   - external text is made printable before it is shown.
 package console
 
 import (
@@ -19,15 +18,15 @@ import (
 
 // Console prints to the streams of one run of the program.
 type Console struct {
-	// Out takes the result.
+	// Out is for the result.
 	Out *Writer
 	// Color is auto, always or never; Quiet and Verbose are -q and -v.
 	Color          string
 	Quiet, Verbose bool
 
 	sys       system.System
-	reporting sync.Mutex // keeps apart what several goroutines report
-	// log and warned are those of a command that runs for long.
+	reporting sync.Mutex // serializes what goroutines report
+	// log and warned are for a long-running command.
 	log    *slog.Logger
 	warned map[string]bool
 	mu     sync.Mutex // of warned
@@ -38,20 +37,19 @@ func New(sys system.System) *Console {
 	return &Console{sys: sys, Out: &Writer{w: sys.Out}, Color: "auto"} // until the flags are read
 }
 
-// Logging returns a console for a command that runs for long: it warns in log,
-// of each thing once, since the same file says the same at each load.
+// Logging returns a console for a long-running command: it logs warnings, each only once,
+// since the same file causes the same warning at each load.
 func (c *Console) Logging(log *slog.Logger) *Console {
 	return &Console{Out: c.Out, Color: c.Color, Quiet: c.Quiet, Verbose: c.Verbose, sys: c.sys, log: log, warned: map[string]bool{}}
 }
 
-// Writer remembers the first failure to write, so that a result that was lost is
-// an error.
+// Writer remembers the first write error, so that a lost result is an error.
 type Writer struct {
 	w   io.Writer
 	err error
 }
 
-// Write is that of io.Writer.
+// Write implements io.Writer.
 func (w *Writer) Write(p []byte) (int, error) {
 	n, err := w.w.Write(p)
 	if err != nil && w.err == nil {
@@ -60,31 +58,31 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Err returns the first failure to write, nil if there was none.
+// Err returns the first write error, or nil.
 func (w *Writer) Err() error { return w.err }
 
-// Say writes a line for people to stderr, unless -q.
+// Say prints a line to stderr, unless -q.
 func (c *Console) Say(format string, args ...any) {
 	if !c.Quiet {
 		_, _ = fmt.Fprintln(c.sys.Err, quote.Message(fmt.Sprintf(format, args...)))
 	}
 }
 
-// Detail is Say under -v alone.
+// Detail prints a line to stderr with -v.
 func (c *Console) Detail(format string, args ...any) {
 	if c.Verbose {
 		c.Say(format, args...)
 	}
 }
 
-// Hint says what to do about an answer that stdout has.
+// Hint prints what to do about an answer on stdout.
 func (c *Console) Hint(text string) {
 	if !c.Quiet {
 		c.line(c.Styles().Dim, "hint:", text)
 	}
 }
 
-// Warn writes a warning to stderr unless -q, or to the log of Logging.
+// Warn prints a warning to stderr unless -q, or logs it if Logging is used.
 func (c *Console) Warn(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	switch {
@@ -104,8 +102,8 @@ func (c *Console) warnOnce(text string) {
 	}
 }
 
-// Unverified shows the lines of text on stderr, unless -q, behind a mark that
-// nothing vouches for them. They are plain: what they quote paints nothing.
+// Unverified prints the lines of text to stderr, unless -q, marked as unverified. They
+// have no colors, which their content could imitate.
 func (c *Console) Unverified(why, text string) {
 	if !c.Quiet {
 		c.line(c.Styles().Bad, "UNVERIFIED:", why)
@@ -113,18 +111,18 @@ func (c *Console) Unverified(why, text string) {
 	}
 }
 
-// Danger writes a warning that no flag silences.
+// Danger prints a warning that no flag silences.
 func (c *Console) Danger(format string, args ...any) {
 	c.line(c.Styles().Bad, "WARNING:", fmt.Sprintf(format, args...))
 }
 
-// line writes text to stderr behind a painted word, wrapped to the terminal.
+// line prints text to stderr after a colored word, wrapped to the terminal.
 func (c *Console) line(paint func(string) string, word, text string) {
 	_, _ = fmt.Fprintf(c.sys.Err, "%s\n", wrap(paint(word)+" "+quote.Message(text), c.sys.ErrColumns, ""))
 }
 
-// Logger returns the log of commands that run for long, on stderr: with -q
-// errors alone, with -v details too.
+// Logger returns the log of long-running commands, on stderr: with -q only errors, with
+// -v also details.
 func (c *Console) Logger() *slog.Logger {
 	if c.log != nil {
 		return c.log
@@ -132,7 +130,7 @@ func (c *Console) Logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(c.sys.Err, c.logOptions()))
 }
 
-// JSONLogger is Logger with a JSON object a line.
+// JSONLogger is Logger with one JSON object per line.
 func (c *Console) JSONLogger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(c.sys.Err, c.logOptions()))
 }
@@ -148,7 +146,7 @@ func (c *Console) logOptions() *slog.HandlerOptions {
 	return &slog.HandlerOptions{Level: level}
 }
 
-// Counted is how many of something there are, in words.
+// Counted returns a number with the noun in singular or plural.
 func Counted(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

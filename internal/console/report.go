@@ -6,17 +6,17 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// AnsweredNo is the exit code of an answer that stdout has already: nothing
-// more is printed for it.
+// AnsweredNo is the exit code of an answer that is already on stdout: nothing more is
+// printed for it.
 type AnsweredNo struct{ Code fault.Code }
 
 func (n AnsweredNo) Error() string { return string(n.Code) }
 
 func (n AnsweredNo) Unwrap() error { return &fault.Error{Code: n.Code} }
 
-// Report writes err for people: a line `jwtctl: what: why` for each fault, then
-// its hint, once for several in a row that have the same. place words each
-// fault by what the user wrote.
+// Report prints err: a line `jwtctl: what: why` for each fault, then its hint, once for
+// consecutive faults with the same hint. place replaces each fault by one in terms of the
+// user's input.
 func (c *Console) Report(err error, place func(*fault.Error) *fault.Error) {
 	c.reporting.Lock()
 	defer c.reporting.Unlock()

@@ -16,15 +16,15 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Print writes a part of the result to stdout. It returns an error only so
-// that callers can end with it: Main reports what c.Out could not write.
+// Print prints part of the result to stdout. It returns nil, so that callers can end with
+// it: Main reports write errors from c.Out.
 func (c *Console) Print(format string, args ...any) error {
 	_, _ = fmt.Fprintf(c.Out, format, args...)
 	return nil
 }
 
-// PrintJSON writes v to stdout as JSON for people and scripts. Characters that a
-// terminal would act on are escaped, which JSON reads the same (S70).
+// PrintJSON prints v to stdout as JSON. Characters that a terminal would interpret are
+// escaped, which does not change the JSON (S70).
 func (c *Console) PrintJSON(v any) error {
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
@@ -36,9 +36,8 @@ func (c *Console) PrintJSON(v any) error {
 	return c.Print("%s", quote.EscapeControls(text.String()))
 }
 
-// WriteResult writes data to the file out, or to stdout if out is "" or "-".
-// The file is replaced whole, but never one of the inputs, nor a private key
-// that somebody put there (S2).
+// WriteResult writes data to the file out, or to stdout if out is "" or "-". It replaces
+// the file atomically, but never one of the inputs or a file with a private key (S2).
 func (c *Console) WriteResult(out string, data []byte, mode fs.FileMode, inputs []string) error {
 	if out == "" || out == "-" {
 		return c.Print("%s", data)
@@ -53,8 +52,8 @@ func (c *Console) WriteResult(out string, data []byte, mode fs.FileMode, inputs 
 	return nil
 }
 
-// CheckOut reports whether a result may go to the file out. A folder that is
-// missing is not made: most often its name is a typing error.
+// CheckOut returns nil if a result may be written to the file out. A missing folder is
+// not created: most often its name is a typo.
 func CheckOut(out string, inputs []string) error {
 	if out == "-" {
 		return nil
@@ -73,13 +72,13 @@ func CheckOut(out string, inputs []string) error {
 	return files.CheckTarget(out, true)
 }
 
-// IsPublic reports whether path is a file with public keys alone.
+// IsPublic reports whether path is a file with only public keys.
 func IsPublic(path string) bool {
 	private, err := readsPrivateKey(path)
 	return err == nil && !private
 }
 
-// HoldsPrivateKey reports whether path is a file with a private key in it.
+// HoldsPrivateKey reports whether path is a file with a private key.
 func HoldsPrivateKey(path string) bool {
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return false

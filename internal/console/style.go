@@ -7,23 +7,22 @@ import (
 	"github.com/muesli/termenv"
 )
 
-// Styles paint short pieces of text; without colour they return them as they
-// are.
+// Styles color short texts, or return them unchanged if color is off.
 type Styles struct {
 	Bad, Warn, Good, Dim, Bold func(string) string
 }
 
-// Styles returns what stderr may show.
+// Styles returns the styles for stderr.
 func (c *Console) Styles() Styles { return c.stylesFor(c.sys.Err, c.sys.ErrTTY) }
 
-// OutStyles returns what stdout may show.
+// OutStyles returns the styles for stdout.
 func (c *Console) OutStyles() Styles { return c.stylesFor(c.sys.Out, c.sys.OutTTY) }
 
 func (c *Console) stylesFor(w io.Writer, tty bool) Styles {
 	if !c.colored(tty) {
 		return Plain()
 	}
-	// The profile and background are given, so that lipgloss asks the terminal nothing (S71).
+	// Given explicitly, so that lipgloss does not query the terminal (S71).
 	r := lipgloss.NewRenderer(w)
 	r.SetColorProfile(termenv.ANSI)
 	r.SetHasDarkBackground(true)
@@ -38,13 +37,13 @@ func (c *Console) stylesFor(w io.Writer, tty bool) Styles {
 	return Styles{Bad: paint("1", true), Warn: paint("3", false), Good: paint("2", false), Dim: faint, Bold: paint("", true)}
 }
 
-// Plain returns styles without colour.
+// Plain returns styles without color.
 func Plain() Styles {
 	plain := func(s string) string { return s }
 	return Styles{plain, plain, plain, plain, plain}
 }
 
-// colored reports whether a stream may hold escape sequences.
+// colored reports whether a stream may have escape sequences.
 func (c *Console) colored(tty bool) bool {
 	switch c.Color {
 	case "always":

@@ -6,10 +6,10 @@ import (
 	"github.com/charmbracelet/lipgloss"
 )
 
-// narrowest is the width below which a terminal is left to break lines itself.
+// narrowest is the width below which wrapping is left to the terminal.
 const narrowest = 40
 
-// widest is the width of paragraphs on wider terminals, and where there is none.
+// widest is the width of paragraphs on wider terminals, and without a terminal.
 const widest = 80
 
 // Fill wraps the paragraphs of text for a terminal with this number of columns. Lines
@@ -19,7 +19,7 @@ func Fill(text string, columns int) string {
 		columns = widest
 	}
 	var b strings.Builder
-	used := 0 // cells of an open line of a paragraph
+	used := 0 // cells used on the current line of a paragraph
 	for line := range strings.SplitSeq(text, "\n") {
 		if line == "" || line[0] == ' ' {
 			if used > 0 {
@@ -47,27 +47,27 @@ func Fill(text string, columns int) string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-// WrapOut breaks the lines of text between words, to the width of the terminal
-// that stdout is. Elsewhere, text stays as it is: a line is a record there.
+// WrapOut wraps the lines of text to the width of the terminal on stdout. Without a
+// terminal text is unchanged, since a line is a record there.
 func (c *Console) WrapOut(text string) string { return Wrap(text, c.sys.OutColumns) }
 
-// Wrap breaks the lines of text between words for a terminal of so many columns.
+// Wrap wraps the lines of text between words for a terminal with this number of columns.
 func Wrap(text string, columns int) string { return wrap(text, columns, "") }
 
-// WrapCommand is WrapOut for a line of a shell: it can still be copied.
+// WrapCommand is WrapOut for a shell command: it can still be copied.
 func (c *Console) WrapCommand(line string) string { return WrapCommand(line, c.sys.OutColumns) }
 
-// WrapCommand breaks the line of a shell for a terminal of so many columns.
+// WrapCommand wraps a shell command for a terminal with this number of columns.
 func WrapCommand(line string, columns int) string {
 	if strings.ContainsAny(line, `'"\|`+"`") {
-		return line // a space between quotes is not a place to break, and a pipe is easier to read in one line
+		return line // spaces between quotes must not be broken, and a pipe is easier to read on one line
 	}
 	return wrap(line, columns, ` \`)
 }
 
-// wrap breaks lines of more than columns cells at spaces, and indents what
-// follows by two more. end is put at the end of each line that goes on. A word
-// that is too long stays whole.
+// wrap breaks lines with more than columns cells at spaces, and indents the continuation
+// by two more. It puts end at the end of each broken line. A word that is too long is not
+// broken.
 func wrap(text string, columns int, end string) string {
 	if columns < narrowest {
 		return text

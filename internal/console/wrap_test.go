@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestWrap: lines break between words alone, and only on a terminal.
+// TestWrap: lines break only between words, and only on a terminal.
 func TestWrap(t *testing.T) {
 	t.Parallel()
 	const words = "one two three four five six seven eight nine ten"
@@ -37,8 +37,8 @@ func TestWrap(t *testing.T) {
 	}
 }
 
-// TestWrapKeepsWords: no word is lost or broken, and no line is too long but one
-// with a single word.
+// TestWrapKeepsWords: no word is lost or broken, and no line is too long unless it is a
+// single word.
 func TestWrapKeepsWords(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -1,9 +1,9 @@
-// Package discover finds the annotated .proto files of a folder, however large the rest
-// of it is, and the folders that their imports start from.
+// Package discover finds the annotated .proto files in a folder, however large the rest
+// of it is, and the folders from which they import.
 //
-// It reads text and does not parse: what it takes for annotated and is not costs time, what
-// it missed would be a policy that no one looks at. So a file counts that mentions a
-// spelling of the annotations anywhere.
+// It searches text without parsing it: a false match costs time, but a missed file would
+// be a policy that is ignored. So it selects every file that mentions a spelling of the
+// annotations anywhere.
 package discover
 
 import (
@@ -19,17 +19,17 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 )
 
-// MaxSource is how much of a file is read, in bytes. A larger one counts as annotated, so
-// that the compiler judges it.
+// MaxSource is how much of a file is read, in bytes. A larger file counts as annotated,
+// and the compiler decides.
 const MaxSource = 8 << 20
 
-// Tree is the .proto files of a folder. Paths have slashes and are relative to it.
+// Tree is the set of .proto files in a folder. Paths are relative to it, with slashes.
 type Tree struct {
 	dir     string
 	sources []source
 	paths   map[string]bool
 	passed  []string
-	imports map[string]bool // all that any file imports
+	imports map[string]bool // all imports of any file
 	reader  headerReader
 }
 
@@ -40,15 +40,14 @@ type source struct {
 	annotated bool
 }
 
-// New returns the tree of the folder dir, without any file.
+// New returns an empty tree for the folder dir.
 func New(dir string) *Tree {
 	return &Tree{dir: dir, paths: map[string]bool{}, imports: map[string]bool{}, reader: newHeaderReader()}
 }
 
-// Look returns the .proto files of dir, those in folders called node_modules or with a
-// dot in front, and behind links to folders, aside: Passed names annotated ones there.
-// The error is descriptor_unreadable where dir cannot be read, or has more in it than
-// anyone means.
+// Look returns the .proto files in dir. It skips folders named node_modules or starting
+// with a dot, and links to folders: Passed returns annotated files in those. It returns
+// descriptor_unreadable if dir cannot be read, or has too many files.
 func Look(ctx context.Context, dir string) (*Tree, error) {
 	list, passed, err := files.FindAll(dir, "**/*.proto", fault.DescriptorUnreadable)
 	if err != nil {
@@ -70,7 +69,7 @@ func Look(ctx context.Context, dir string) (*Tree, error) {
 	return t, nil
 }
 
-// Add notes the file at a path below the folder.
+// Add adds the file at a path below the folder.
 func (t *Tree) Add(path string, text []byte) { t.add(path, text, false) }
 
 func (t *Tree) add(path string, text []byte, unread bool) {
@@ -87,12 +86,12 @@ func (t *Tree) add(path string, text []byte, unread bool) {
 // Dir returns the folder.
 func (t *Tree) Dir() string { return t.dir }
 
-// Len returns how many .proto files there are.
+// Len returns the number of .proto files.
 func (t *Tree) Len() int { return len(t.sources) }
 
 // mentions reports whether a source can have an annotation: it names a package of the
-// annotations, in its own package or in an option; or declares an option with a number of
-// theirs, which is an error that must be seen; or it is in another encoding.
+// annotations in its own package or in an option; or it declares an option with one of
+// their numbers, an error that must be found; or it has another encoding.
 func (t *Tree) mentions(text []byte) bool {
 	if bytes.Contains(text, []byte("kalix")) || bytes.Contains(text, []byte("jwtctl")) || bytes.IndexByte(text, 0) >= 0 {
 		return true
@@ -108,8 +107,8 @@ func (t *Tree) mentions(text []byte) bool {
 	return false
 }
 
-// isSchema reports whether a file is part of a copy of the annotations' schema, which
-// many folders have, and annotates nothing itself.
+// isSchema reports whether a file is part of a copy of the annotations' schema, as in
+// many folders, and has no annotations itself.
 func (t *Tree) isSchema(path, pkg string, text []byte) bool {
 	path = "/" + path
 	return (pkg == "kalix" && strings.Contains(path, "/kalix/") ||
@@ -119,19 +118,18 @@ func (t *Tree) isSchema(path, pkg string, text []byte) bool {
 
 // Selection is what to compile.
 type Selection struct {
-	// ImportPaths are the folders that imports start from, and Protos the files, below
-	// the folder of the tree: paths from the working folder.
+	// ImportPaths are the folders to import from, and Protos the files, as paths from the
+	// working folder.
 	ImportPaths, Protos []string
-	// Annotated is how many of the files are annotated, of Total.
+	// Annotated is the number of annotated files, and Total that of all files.
 	Annotated, Total int
 }
 
-// Left reports whether there are files that are not to be compiled.
+// Left reports whether there are files that are not selected.
 func (s Selection) Left() bool { return s.Total > len(s.Protos) }
 
 // Select returns the annotated files and those in the same folders, all files that
-// declare a service or message by one of the names, and the files at paths, if there are
-// any.
+// declare a service or message with one of the names, and the files at paths.
 func (t *Tree) Select(names []string, paths ...string) Selection {
 	selected := Selection{Total: len(t.sources)}
 	dirs := map[string]bool{}
@@ -153,7 +151,7 @@ func (t *Tree) Select(names []string, paths ...string) Selection {
 	return selected
 }
 
-// Declared returns the names of the services and messages that annotated files declare.
+// Declared returns the names of the services and messages declared in annotated files.
 func (t *Tree) Declared() (names []string) {
 	declaration := declaring([]string{`\w+`})
 	for _, s := range t.annotated() {
@@ -165,7 +163,7 @@ func (t *Tree) Declared() (names []string) {
 	return slices.Compact(names)
 }
 
-// declaring matches a declaration of one of the names, patterns; nil for none.
+// declaring returns a pattern for a declaration of one of the names, or nil.
 func declaring(names []string) *regexp.Regexp {
 	if len(names) == 0 {
 		return nil
@@ -176,7 +174,7 @@ func declaring(names []string) *regexp.Regexp {
 func (t *Tree) matches(s source, declares *regexp.Regexp) bool { return declares.Match(t.text(s)) }
 
 func (t *Tree) text(s source) []byte {
-	text, _ := files.Read(t.at(s.path), MaxSource, fault.DescriptorUnreadable) // one that cannot be read is annotated
+	text, _ := files.Read(t.at(s.path), MaxSource, fault.DescriptorUnreadable) // an unreadable one counts as annotated
 	return text
 }
 

@@ -19,8 +19,8 @@ const (
 	plain     = "syntax = \"proto3\";\npackage shop.v1;\nmessage Plain {}\n"
 )
 
-// TestFindsAnnotatedFiles: however an annotation is written, its file is found: one that
-// is missed would be a policy that no one looks at.
+// TestFindsAnnotatedFiles: a file is found however its annotation is written; a missed
+// one would be a policy that is ignored.
 func TestFindsAnnotatedFiles(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
@@ -88,7 +88,8 @@ func TestPassesOverTheSchema(t *testing.T) {
 	}
 }
 
-// TestUnreadableFilesCount: what cannot be read, or is too large, is left to the compiler.
+// TestUnreadableFilesCount: files that are unreadable or too large are left to the
+// compiler.
 func TestUnreadableFilesCount(t *testing.T) {
 	t.Parallel()
 	dir := testkit.Folder(t, map[string]string{"large.proto": strings.Repeat(" ", MaxSource+1)})
@@ -104,8 +105,8 @@ func TestUnreadableFilesCount(t *testing.T) {
 	}
 }
 
-// TestSelect: annotated files, those next to them, those that declare or are what the
-// other version has; and all import paths that these need, the inner ones first.
+// TestSelect: annotated files are selected, those next to them, those that declare or are
+// part of the other version; and all import paths that these need, inner ones first.
 func TestSelect(t *testing.T) {
 	t.Parallel()
 	const types = "import \"shop/v1/types.proto\";\n"
@@ -145,7 +146,7 @@ func TestSelect(t *testing.T) {
 	}
 }
 
-// TestDeclared returns the services and messages of annotated files alone.
+// TestDeclared: only services and messages of annotated files are returned.
 func TestDeclared(t *testing.T) {
 	t.Parallel()
 	tree, err := Look(t.Context(), testkit.Folder(t, map[string]string{"a/a.proto": annotated + "service S {} message M { message Inner {} }", "b/b.proto": plain}))
@@ -154,8 +155,8 @@ func TestDeclared(t *testing.T) {
 	}
 }
 
-// TestRootHoldsItsFiles: the root of a folder is that folder or one around it, whatever the
-// files say.
+// TestRootHoldsItsFiles: the root of a folder is that folder or a parent, whatever the
+// files contain.
 func TestRootHoldsItsFiles(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

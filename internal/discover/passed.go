@@ -11,19 +11,19 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 )
 
-// What is read of all folders that are passed over, together: names, and bytes of .proto
-// files. It is for a warning alone, and must cost little.
+// Limits for all skipped folders together: names, and bytes of .proto files. They are
+// searched only for a warning, which must be cheap.
 const (
 	passedEntries = 20_000
 	passedBytes   = 32 << 20
 )
 
-// Passed returns an annotated file of each folder that Look passed over, and found one in
-// before it had read 20,000 names or 32 MiB there: paths from the working folder.
+// Passed returns an annotated file in each folder that Look skipped, if one was found
+// within 20,000 names and 32 MiB, as paths from the working folder.
 func (t *Tree) Passed() []string { return t.passed }
 
-// lookInto notes an annotated file of each folder. What a link leads to is looked into
-// where it is not below t's folder, which has been looked through.
+// lookInto records an annotated file of each folder. It searches the target of a link if
+// that is not below t's folder, which has been searched.
 func (t *Tree) lookInto(ctx context.Context, folders []string) {
 	home, err := realPath(t.dir)
 	if err != nil {
@@ -43,7 +43,7 @@ func (t *Tree) lookInto(ctx context.Context, folders []string) {
 	}
 }
 
-// peek is a search for one annotated file in folders that are passed over.
+// peek searches skipped folders for one annotated file.
 type peek struct {
 	tree           *Tree
 	ctx            context.Context
@@ -59,7 +59,7 @@ func (p *peek) visit(name string, d fs.DirEntry, err error) error {
 		return fs.SkipAll
 	case err != nil:
 		return nil
-	case d.IsDir() && (d.Name() == ".git" || name == p.home): // a link can lead to what is around home
+	case d.IsDir() && (d.Name() == ".git" || name == p.home): // a link can lead to a parent of home
 		return fs.SkipDir
 	case !d.Type().IsRegular() || !strings.HasSuffix(name, ".proto"):
 		return nil
@@ -78,7 +78,7 @@ func (p *peek) visit(name string, d fs.DirEntry, err error) error {
 	return nil
 }
 
-// realPath returns the absolute path that links lead to.
+// realPath returns path without links, absolute.
 func realPath(path string) (string, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {

@@ -20,17 +20,17 @@ func (t *Tree) annotated() []source {
 	return slices.DeleteFunc(slices.Clone(t.sources), func(s source) bool { return !s.annotated })
 }
 
-// Roots returns the folders that the imports of the annotated files start from, those
-// of the files themselves first.
+// Roots returns the folders from which the annotated files import, starting with those of
+// the files themselves.
 func (t *Tree) Roots() []string {
 	return t.roots(t.annotated())
 }
 
-// Root returns the folder that the path of a file starts from.
+// Root returns the folder to which the import name of a file is relative.
 func (t *Tree) Root(file string) string { return t.rootOf(path.Dir(file)) }
 
-// roots returns the folders that the paths of list, and of all that they import,
-// start from. Of two, one within the other, the inner one comes first: a file has the
+// roots returns the folders to which the names of list, and of everything that they
+// import, are relative. Of nested folders the inner one comes first: it gives files the
 // shorter name.
 func (t *Tree) roots(list []source) (roots []string) {
 	bySuffix := map[string][]string{} // base name → paths
@@ -77,9 +77,9 @@ func depth(dir string) int {
 	return strings.Count(dir, "/") + 1
 }
 
-// nearest returns the file among paths that an import of name by the file at importer
-// means, and the folder that it starts from: one of the roots, else around the importer,
-// else any.
+// nearest returns the file among paths that an import of name in the file importer refers
+// to, and the folder to which the name is relative: preferably one of the roots, then one
+// around the importer, then any.
 func nearest(importer, name string, paths, roots []string) (at, from string, found bool) {
 	best := -1
 	for _, p := range paths {
@@ -101,8 +101,8 @@ func nearest(importer, name string, paths, roots []string) (at, from string, fou
 	return at, from, best >= 0
 }
 
-// rootOf returns the folder that the paths of the files in dir start from: as others
-// import them, as their own imports start, or as their package has it.
+// rootOf returns the folder to which the names of files in dir are relative: judging by
+// imports of them, by their own imports, or by their package.
 func (t *Tree) rootOf(dir string) string {
 	var own []source
 	for _, s := range t.sources {
@@ -138,7 +138,7 @@ func (t *Tree) rootOf(dir string) string {
 	return dir
 }
 
-// cutSuffix returns the folder below which path is called name.
+// cutSuffix returns the folder relative to which path is called name.
 func cutSuffix(path, name string) (string, bool) {
 	if path == name {
 		return ".", true
@@ -146,8 +146,8 @@ func cutSuffix(path, name string) (string, bool) {
 	return strings.CutSuffix(path, "/"+name)
 }
 
-// headerReader reads the package and the imports of a source. What is in a comment
-// counts, and what it takes wrongly shows when the sources are compiled.
+// headerReader reads the package and the imports of a source. Text in comments counts,
+// and mistakes show when the sources are compiled.
 type headerReader struct {
 	pkg, imports *regexp.Regexp
 	noise        *regexp.Regexp // strings and comments

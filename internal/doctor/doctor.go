@@ -1,10 +1,8 @@
-// Package doctor finds what is wrong with how a Temporal server is set up for
-// JWT authorization. Its rules are a table, each with what it is for and its
-// cure; findings are for package finding to render.
+// Package doctor finds errors in how a Temporal server is set up for JWT authorization.
+// Its rules are a table, each with a purpose and a cure; package finding prints findings.
 //
-// It reads nothing and calls no server: what key sources and a live server
-// answered is given to it. Of jwtctl it imports finding, quote, serverconfig,
-// suggest and temporal.
+// It reads no files and calls no servers: it is given the responses of key sources and of
+// a live server.
 package doctor
 
 import (
@@ -16,24 +14,24 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-// Patient is what there is to examine; every part may be missing.
+// Patient is what to examine; every part is optional.
 type Patient struct {
-	// Config is the server's set-up.
+	// Config is the server's setup.
 	Config *serverconfig.Config
-	// Release is the server's; VersionGiven says that it is known to be.
+	// Release is the server's release; VersionGiven is set if it is known.
 	Release      temporal.Release
 	VersionGiven bool
-	// Sources are what the key sources of Config answered, in their order; nil if
-	// they were not asked.
+	// Sources are the responses of Config's key sources, in order; nil if they were not
+	// fetched.
 	Sources []temporal.Document
-	// Token is the verdict on a token, for one call or several.
+	// Token is the verdict on a token, for one or several calls.
 	Token *temporal.Report
-	// Live is what a running server answered.
+	// Live are the responses of a running server.
 	Live []Answer
 }
 
-// Answer is what a running server made of a call, and what it should have made
-// of it by explain-denial.
+// Answer is a running server's decision about a call, and the expected one from
+// explain-denial.
 type Answer struct {
 	Address   string
 	WithToken bool
@@ -41,8 +39,8 @@ type Answer struct {
 	Expected  temporal.Verdict
 }
 
-// rule is a row of the table: what a rule is, its cure, and how it finds what it
-// is about.
+// rule is a row of the table: a description, its cure, and a function that finds
+// violations.
 type rule struct {
 	finding.Rule
 	cure  string
@@ -81,7 +79,7 @@ func (x *pass) report(at finding.Position, format string, args ...any) {
 	})
 }
 
-// configured runs check if there is a set-up to examine that the server reads.
+// configured runs check if there is a setup that the server reads.
 func configured(check func(*pass, *serverconfig.Config)) func(*pass) {
 	return func(x *pass) {
 		if x.Config != nil && x.Config.Problem == nil {
@@ -90,7 +88,7 @@ func configured(check func(*pass, *serverconfig.Config)) func(*pass) {
 	}
 }
 
-// authorized is like configured, for set-ups that check tokens.
+// authorized is like configured, for setups that check tokens.
 func authorized(check func(*pass, *serverconfig.Config)) func(*pass) {
 	return configured(func(x *pass, c *serverconfig.Config) {
 		if on, _ := c.Authorizes(); on {

@@ -14,11 +14,11 @@ import (
 
 const goodKey = `{"keys":[{"kty":"EC","kid":"k","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}`
 
-// setup is a file by its name, and what else a fixture needs.
+// setup is a set of files by name, and what else a fixture needs.
 type setup struct {
 	name, text string
 	version    string
-	source     string // what the first key source answers; "" for not asked
+	source     string // the first key source's response; "" if not fetched
 	failure    error
 	token      *temporal.Report
 	live       []Answer
@@ -49,7 +49,7 @@ func (s setup) examine(t *testing.T) []finding.Finding {
 	return Examine(p)
 }
 
-// static is a sound static configuration; env the same for a container.
+// static returns a valid static configuration, env the same for a container.
 func static(changes ...string) string {
 	return strings.NewReplacer(changes...).Replace(`global:
   authorization:
@@ -90,8 +90,8 @@ web:
 `)
 }
 
-// fixtures has one set-up for each rule in which it finds something; the same
-// without the mistake are the sound ones.
+// fixtures has a setup for each rule in which it finds something; without the mistake,
+// they are valid.
 func fixtures(t *testing.T) map[string]setup {
 	reportOf := func(namespace, permission, api string) *temporal.Report {
 		r, err := temporal.ExplainAll(temporal.Request{Namespace: namespace, Now: time.Unix(1_800_000_000, 0)}, []string{api})
@@ -133,8 +133,8 @@ func fixtures(t *testing.T) map[string]setup {
 	}
 }
 
-// Every rule has a fixture in which it is the one that finds something, with a
-// cure.
+// TestEveryRuleFindsItsFixture: every rule has a fixture for which it is the one with a
+// finding and a cure.
 func TestEveryRuleFindsItsFixture(t *testing.T) {
 	all := fixtures(t)
 	for _, r := range Rules() {
@@ -182,7 +182,7 @@ func TestNothingIsFoundInSoundSetups(t *testing.T) {
 	}
 }
 
-// Cure returns what to do about the findings of a rule, "" for an unknown id.
+// Cure returns what to do about the findings of a rule, or "" for an unknown ID.
 func Cure(id string) string {
 	for _, r := range table() {
 		if r.ID == id {

@@ -21,7 +21,7 @@ func tokenRefused(x *pass) {
 	}
 }
 
-// liveOpen finds a server that lets a call without a token pass.
+// liveOpen finds a server that permits calls without a token.
 func liveOpen(x *pass) {
 	for _, a := range x.Live {
 		if open(a) {
@@ -52,8 +52,7 @@ func liveDiffers(x *pass) {
 // open reports whether liveOpen reports the answer.
 func open(a Answer) bool { return !a.WithToken && !a.Denied && a.Expected.RequiredRole != "" }
 
-// Probes returns the APIs that a live server is asked: they read, and change
-// nothing.
+// Probes returns the APIs to call on a live server: they only read.
 func Probes() []string {
 	const workflow = "/temporal.api.workflowservice.v1.WorkflowService/"
 	return []string{workflow + "ListNamespaces", workflow + "GetClusterInfo", workflow + "DescribeNamespace", workflow + "GetSystemInfo", "/grpc.health.v1.Health/Check"}

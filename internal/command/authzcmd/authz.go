@@ -1,4 +1,4 @@
-// Package authzcmd has the command that decides for other proxies.
+// Package authzcmd has the command authz, which decides about calls for other proxies.
 package authzcmd
 
 import (

@@ -134,7 +134,7 @@ func run(ctx context.Context, d command.Deps, o options) error {
 			return err
 		}
 	}
-	slog.SetDefault(slog.New(quiet{d.Logger().Handler()})) // the library has no other way to log
+	slog.SetDefault(slog.New(quiet{d.Logger().Handler()})) // the library can only log to the default logger
 	d.Stay()
 	listener, err := jwks.Bind(ctx, o.listen)
 	if err != nil {
@@ -173,8 +173,8 @@ func (o options) address(at net.Addr) string {
 	return "http://" + local.String()
 }
 
-// render says where the provider is: to scripts on stdout and in --url-file, to
-// people on stderr.
+// render prints the provider's address: on stdout and in --url-file for scripts, on
+// stderr for people.
 func render(d command.Deps, o options, p *idp.Provider, made idp.Options, at net.Addr, inputs []string) error {
 	d.Danger("for development only: there is no password, and anyone who reaches %s can be any user", at)
 	if tcp, ok := at.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
@@ -198,7 +198,7 @@ func render(d command.Deps, o options, p *idp.Provider, made idp.Options, at net
 	return nil
 }
 
-// check refuses what can be seen to be wrong without reading a key.
+// check refuses flags that are invalid whatever the keys are.
 func (o options) check() error {
 	if err := command.CheckListen(o.listen); err != nil {
 		return err
@@ -212,5 +212,5 @@ func (o options) check() error {
 	return nil
 }
 
-// maxTTL bounds tokens, and with it what is kept in memory.
+// maxTTL limits the lifetime of tokens, and thereby what is kept in memory.
 const maxTTL = 24 * time.Hour

@@ -20,7 +20,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
-// provider returns what the flags and jwtctl.yaml say, without keys and issuer.
+// provider returns the options from flags and jwtctl.yaml, without keys and issuer.
 func (o options) provider(d command.Deps) (idp.Options, error) {
 	if err := o.check(); err != nil {
 		return idp.Options{}, err
@@ -61,7 +61,7 @@ func wait(ctx context.Context, t time.Duration) error {
 	}
 }
 
-// addFault reads FAULT or CLIENT:FAULT.
+// addFault parses FAULT or CLIENT:FAULT.
 func addFault(made *idp.Options, text string) error {
 	i := strings.LastIndexByte(text, ':')
 	f, err := idp.ParseFault(text[i+1:])
@@ -132,8 +132,7 @@ func (o options) userClaims() (list []token.Claim, err error) {
 	return list, nil
 }
 
-// permissions returns the claim that a Temporal server reads, none for an empty
-// list.
+// permissions returns the claim that a Temporal server reads, or none for an empty list.
 func permissions(list []string) ([]token.Claim, error) {
 	if len(list) == 0 {
 		return nil, nil
@@ -185,8 +184,8 @@ func (o options) allClients(file *config.File) ([]idp.Client, error) {
 	return list, nil
 }
 
-// ring returns the keys to sign with: those that are named, else one that is
-// made now. inputs are the files read.
+// ring returns the keys to sign with: the given ones, or else a new one. inputs are the
+// files read.
 func (o options) ring(d command.Deps) (ring *idp.KeyRing, inputs []string, err error) {
 	var active func() (*keys.Key, error)
 	var source input.Published

@@ -18,30 +18,29 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// maxNested is how many tokens within tokens are shown.
+// maxNested is the maximum number of nested tokens to show.
 const maxNested = 4
 
-// decodedReport is the part of the JSON form for a token that was not checked.
+// decodedReport is the part of the JSON form for a token that was not verified.
 type decodedReport struct {
-	// Payload is that of a JWS without claims: text, else in base64url.
+	// Payload is that of a JWS without claims, as text or else in base64url.
 	Payload       *string `json:"payload,omitempty"`
 	PayloadBase64 *string `json:"payload_base64url,omitempty"`
-	// Nested is the token that the payload is.
+	// Nested is the token in the payload.
 	Nested      *inspectReport    `json:"nested,omitempty"`
 	Encrypted   bool              `json:"encrypted,omitempty"`
 	Opaque      bool              `json:"opaque,omitempty"`
 	Disclosures []disclosedReport `json:"disclosures,omitempty"`
 }
 
-// disclosedReport is a disclosure of an SD-JWT; an element of an array has no
-// name.
+// disclosedReport is a disclosure of an SD-JWT; an array element has no name.
 type disclosedReport struct {
 	Name  string          `json:"name,omitempty"`
 	Value json.RawMessage `json:"value"`
 }
 
-// decode shows a token that there is no key for. What was not checked is said to
-// be so whatever the form.
+// decode shows a token for which there is no key. Every format says that nothing was
+// verified.
 func decode(d command.Deps, compact, raw, format string, v view) error {
 	t, err := jws.Decode(compact, jws.Limits{})
 	if err != nil {
@@ -70,7 +69,7 @@ func decode(d command.Deps, compact, raw, format string, v view) error {
 	return nil
 }
 
-// kindOf says what t is instead of a token with claims.
+// kindOf describes t if it is not a token with claims.
 func kindOf(t *jws.Decoded) string {
 	switch {
 	case t.Opaque():
@@ -84,7 +83,7 @@ func kindOf(t *jws.Decoded) string {
 	return "its payload is not a JSON object"
 }
 
-// headerText returns the member of t's header called name, "?" if it is not text.
+// headerText returns the member of t's header called name, or "?" if it is not text.
 func headerText(t *jws.Decoded, name string) string {
 	for _, m := range t.Header {
 		if value, isText := strictjson.String(m.Value); isText && m.Name == name {
@@ -94,7 +93,7 @@ func headerText(t *jws.Decoded, name string) string {
 	return "?"
 }
 
-// nestedIn returns the token that t's payload is, nil if it is not one.
+// nestedIn returns the token in t's payload, or nil.
 func nestedIn(t *jws.Decoded, most int) *jws.Decoded {
 	if most == 0 || t.Claims != nil || t.Encrypted || !strings.HasPrefix(string(t.Payload), "ey") {
 		return nil
@@ -136,7 +135,7 @@ func decodeText(d command.Deps, t *jws.Decoded, v view, most int) {
 	_ = d.Print("%s\n%s", s.Bold("Disclosures"), rows(list, s, nil))
 }
 
-// payloadText is a payload for people: text, or what it is in base64url.
+// payloadText returns a payload as text, or in base64url if it is not text.
 func payloadText(payload []byte) string {
 	switch {
 	case len(payload) == 0:
@@ -147,7 +146,7 @@ func payloadText(payload []byte) string {
 	return base64.RawURLEncoding.EncodeToString(payload) + " (base64url)"
 }
 
-// notes says on stderr which tokens would not be verified, key or not.
+// notes prints to stderr why some tokens could not be verified even with a key.
 func notes(d command.Deps, t *jws.Decoded) {
 	if t.Opaque() || t.Encrypted {
 		return

@@ -14,7 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-// verifyFlags say how a token is verified.
+// verifyFlags configure how a token is verified.
 type verifyFlags struct {
 	keys        input.KeyFlags
 	sets        input.SetFlags
@@ -50,8 +50,8 @@ func (v *verifyFlags) register(fs *pflag.FlagSet) {
 	settings.FlagOnly(fs, "dev", "at")
 }
 
-// verifier returns what verifies by the flags, and its keys; nil if there is
-// nothing to verify with.
+// verifier returns the verifier given by the flags, and its keys, or nil if there are no
+// keys.
 func (v *verifyFlags) verifier(d command.Deps) (*jws.Verifier, *keys.Ring, error) {
 	clock, err := d.Clock(v.at)
 	if err != nil {

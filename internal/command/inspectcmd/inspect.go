@@ -41,7 +41,7 @@ type inspectOptions struct {
 	verify verifyFlags
 	format string
 	regex  string
-	// demand is a flag of the command line that asks something of a token.
+	// demand is a flag of the command line that requires something of a token.
 	demand string
 }
 
@@ -75,7 +75,7 @@ func Inspect(d command.Deps) *cobra.Command {
 
 // inspected is a token that was to be verified.
 type inspected struct {
-	token    *jws.Token    // nil if it cannot be taken apart
+	token    *jws.Token    // nil if it cannot be parsed
 	verified *jws.Verified // nil if it was refused
 	err      error
 	view
@@ -111,7 +111,7 @@ func runInspect(ctx context.Context, d command.Deps, args []string, o inspectOpt
 	in := inspected{view: v}
 	in.verified, in.err = verifier.Verify(ctx, compact)
 	in.err = input.WithHint(in.err, fault.KeyNotFound, func() string { return input.KeyHint(d, ring) })
-	if fault.ClassOf(in.err) == fault.Undecided { // it says nothing about the token
+	if fault.ClassOf(in.err) == fault.Undecided { // says nothing about the token
 		return in.err
 	}
 	in.token, err = jws.ParseDevelopment(compact, jws.Limits{})
@@ -128,8 +128,8 @@ func runInspect(ctx context.Context, d command.Deps, args []string, o inspectOpt
 	return errors.Join(renderInspected(d, in, o), in.err)
 }
 
-// renderInspected prints a token that was verified, and of a refused one its
-// header in JSON at most (S40).
+// renderInspected prints a verified token. Of a refused one it prints at most the header,
+// in JSON (S40).
 func renderInspected(d command.Deps, in inspected, o inspectOptions) error {
 	switch {
 	case o.format == "json":
@@ -145,8 +145,7 @@ func renderInspected(d command.Deps, in inspected, o inspectOptions) error {
 	return d.Print("%s by key %s (%s, %s)\n", s.Good("Verified"), quote.Printable(key.ID()), in.verified.Header.Algorithm, quote.Printable(key.Source()))
 }
 
-// printClaims prints a claims set for people to edit: its order and its numbers
-// stay as they are.
+// printClaims prints a claims set for editing: order and numbers are preserved.
 func printClaims(d command.Deps, claims []byte) error {
 	var text bytes.Buffer
 	if err := json.Indent(&text, bytes.TrimSpace(claims), "", "  "); err != nil {
@@ -163,9 +162,9 @@ type inspectReport struct {
 	Insecure bool            `json:"insecure,omitempty"`
 	Key      *inspectKey     `json:"key,omitempty"`
 	Error    *reportedError  `json:"error,omitempty"`
-	// Errors are all of them, where there are several.
+	// Errors lists all errors if there are several.
 	Errors []reportedError `json:"errors,omitempty"`
-	// What follows is of tokens that were decoded without a key.
+	// The rest is for tokens that were decoded without a key.
 	decodedReport
 }
 
@@ -180,8 +179,8 @@ type reportedError struct {
 	Reason string     `json:"reason"`
 }
 
-// inspectJSON prints the report. Claims of a token that was refused are left
-// out: a script that forgets the exit code must not take them for true (S40).
+// inspectJSON prints the report. It omits the claims of a refused token: a script that
+// ignores the exit code must not trust them (S40).
 func inspectJSON(d command.Deps, in inspected, dev bool) error {
 	r := inspectReport{Header: json.RawMessage("null"), Claims: json.RawMessage("null"), Verified: in.verified != nil, Insecure: dev}
 	if in.token != nil {
@@ -200,7 +199,7 @@ func inspectJSON(d command.Deps, in inspected, dev bool) error {
 	return d.PrintJSON(r)
 }
 
-// reported returns the single faults of err.
+// reported returns the individual faults in err.
 func reported(err error) []reportedError {
 	var list []reportedError
 	for _, e := range fault.All(err) {

@@ -13,19 +13,19 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-// shown is what text shows of a token.
+// shown is what the text format shows of a token.
 type shown struct {
 	header []strictjson.Member
 	claims *jws.Claims // nil for none
 }
 
-// view is how it is shown.
+// view is how a token is shown.
 type view struct {
 	now    time.Time
-	format temporal.PermissionFormat // of the server that the permissions are for
+	format temporal.PermissionFormat // of the server for which the permissions are
 }
 
-// text is the token for people, painted by s.
+// text returns the token as text with the styles s.
 func (t shown) text(s console.Styles, v view) string {
 	text := s.Bold("Header") + "\n" + rows(t.header, s, nil)
 	if t.claims == nil {
@@ -38,9 +38,9 @@ func (t shown) text(s console.Styles, v view) string {
 	return text
 }
 
-// showRefused shows on stderr what a refused token says, marked as unverified
-// (S40): its claims tell most often why it was refused. A payload that is no
-// claims set is left out.
+// showRefused prints the content of a refused token to stderr, marked as unverified
+// (S40): its claims often explain the refusal. A payload that is not a claims set is
+// omitted.
 func showRefused(d command.Deps, compact string, v view) {
 	t, err := jws.Decode(compact, jws.Limits{})
 	if err != nil || len(t.Header) == 0 {
@@ -50,7 +50,7 @@ func showRefused(d command.Deps, compact string, v view) {
 		shown{header: t.Header, claims: t.Claims}.text(console.Plain(), v))
 }
 
-// rows renders members as aligned lines. note adds what a value means.
+// rows formats members as aligned lines. note describes values.
 func rows(members []strictjson.Member, s console.Styles, note func(name string) string) string {
 	width := 0
 	for _, m := range members {
@@ -74,7 +74,7 @@ func rows(members []strictjson.Member, s console.Styles, note func(name string) 
 	return b.String()
 }
 
-// distanceOf says when a registered time is: in local time, and how far away.
+// distanceOf describes a registered time: in local time, and relative to now.
 func distanceOf(c *jws.Claims, name string, now time.Time) string {
 	read := map[string]func() (time.Time, error){"exp": c.Expiry, "nbf": c.NotBefore, "iat": c.IssuedAt}[name]
 	if read == nil {
@@ -97,8 +97,8 @@ func distanceOf(c *jws.Claims, name string, now time.Time) string {
 	}
 }
 
-// permissionLines spells out the permissions of a Temporal token, and those
-// that a server would ignore.
+// permissionLines describes the permissions of a Temporal token, including those that a
+// server would ignore.
 func permissionLines(c *jws.Claims, format temporal.PermissionFormat) string {
 	value, has := c.Get(temporal.PermissionsClaim)
 	if !has {

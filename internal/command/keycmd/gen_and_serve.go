@@ -69,7 +69,7 @@ func runGenAndServe(ctx context.Context, d command.Deps, algGiven bool, o genAnd
 	case len(d.Settings.ConfiguredKeys()) > 0 && d.Settings.Keys[0].File != "":
 		o.useConfigured(d.Settings.Keys[0], algGiven)
 	}
-	if strings.HasPrefix(o.gen.out, agent.Prefix) { // there is nothing to make
+	if strings.HasPrefix(o.gen.out, agent.Prefix) { // nothing to generate
 		return runServe(ctx, d, o.serve)
 	}
 	req, out, err := o.gen.plan()
@@ -100,7 +100,7 @@ func runGenAndServe(ctx context.Context, d command.Deps, algGiven bool, o genAnd
 	return runServe(ctx, d, o.serve)
 }
 
-// useConfigured makes the first of keys: in jwtctl.yaml, as it is described there.
+// useConfigured uses the first of keys in jwtctl.yaml for the key to make.
 func (o *genAndServeOptions) useConfigured(e config.KeyEntry, algGiven bool) {
 	o.gen.out = e.File
 	if e.Algorithm != "" && !algGiven {
@@ -108,7 +108,7 @@ func (o *genAndServeOptions) useConfigured(e config.KeyEntry, algGiven bool) {
 	}
 }
 
-// check refuses, before a key is made, what cannot be served.
+// check refuses, before a key is generated, what cannot be served.
 func (o genAndServeOptions) check(alg keys.Algorithm, private string) error {
 	switch {
 	case private == "-" || strings.HasPrefix(private, "env:"):
@@ -130,8 +130,8 @@ func (o genAndServeOptions) check(alg keys.Algorithm, private string) error {
 	return o.serve.check()
 }
 
-// keepKey says that the key at path stays, and refuses to pass one off for a
-// key of the algorithm that was requested.
+// keepKey reports that the key at path is kept, and fails if it does not have the
+// requested algorithm.
 func keepKey(d command.Deps, k input.KeyFlags, path string, req keygen.Request, algGiven bool) error {
 	list, err := input.Place{Name: path, With: k.Attributes(d)}.Read(d, false)
 	if err != nil {

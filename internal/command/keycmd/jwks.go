@@ -54,7 +54,7 @@ func JWKS(d command.Deps) *cobra.Command {
 	settings.ChoiceVar(fs, &o.format, "format", "text", "of --explain: text or json", "text", "json")
 	settings.Paths(fs, "out", "key-dir")
 	settings.NamesKeys(fs, "key-dir")
-	settings.FlagOnly(fs, "jwks") // a variable for verifying is not meant here
+	settings.FlagOnly(fs, "jwks") // a variable for verifying does not apply here
 	settings.Keyed(fs, "jwks")
 	return cmd
 }

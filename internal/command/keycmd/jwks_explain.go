@@ -14,21 +14,21 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// judged is a key of a set with the verdict about it.
+// judged is a key of a set with the verdict on it.
 type judged struct {
 	Source string   `json:"source"`
 	Index  int      `json:"index"`
-	KeyID  *string  `json:"kid"` // null for a key without
+	KeyID  *string  `json:"kid"` // null if the key has none
 	Used   bool     `json:"used"`
 	Is     string   `json:"description,omitempty"`
 	Algs   []string `json:"algorithms,omitempty"`
-	// Code and Reason say why it is not used.
+	// Code and Reason are why it is not used.
 	Code   fault.Code `json:"code,omitempty"`
 	Reason string     `json:"reason,omitempty"`
 }
 
-// readSets reads the key sets of --jwks under the rules of verifying, and returns
-// the keys that are used and the verdict about each.
+// readSets reads the key sets of --jwks as verifying would, and returns the usable keys
+// and the verdict on each key.
 func readSets(ctx context.Context, d command.Deps, o jwksOptions) (used []keys.Entry, all []judged, err error) {
 	var empty error
 	for _, location := range o.sets {
@@ -43,7 +43,7 @@ func readSets(ctx context.Context, d command.Deps, o jwksOptions) (used []keys.E
 		loaded, err := keys.ParseSet(data, keys.Attributes{Source: source}, files.IsURL(location))
 		switch {
 		case fault.Has(err, fault.KeySetEmpty) && (o.explain || len(o.sets) > 1):
-			empty = err // the others may hold keys
+			empty = err // others may have keys
 		case err != nil:
 			return nil, nil, err
 		}
@@ -81,7 +81,8 @@ func judge(source string, e keys.Entry) judged {
 	return j
 }
 
-// explainSets prints for each key why it is or is not used: --kid marks the others.
+// explainSets prints for each key why it is used or not, including keys not selected by
+// --kid.
 func explainSets(d command.Deps, o jwksOptions, all []judged, picked []keys.Entry) error {
 	if o.keys.KeyID != "" {
 		for i := range all {

@@ -102,7 +102,7 @@ func runKey(ctx context.Context, d command.Deps, name string, o keyOptions) erro
 	return writeKeys(ctx, d, list, o, name)
 }
 
-// read returns the keys at name, by --kid, --alg and --public.
+// read returns the keys at name, selected by --kid, --alg and --public.
 func (o keyOptions) read(d command.Deps, name string) ([]*keys.Key, error) {
 	if err := input.CheckKeyID(o.kid); err != nil {
 		return nil, err
@@ -128,8 +128,8 @@ func (o keyOptions) read(d command.Deps, name string) ([]*keys.Key, error) {
 	return list, nil
 }
 
-// pickOrRename is keys.Pick, but gives a single key the id whatever it has: that
-// is what the flag is there for when a key is written.
+// pickOrRename is keys.Pick, except that a single key always gets the ID: when writing a
+// key, that is the purpose of the flag.
 func pickOrRename(list []*keys.Key, kid string) ([]*keys.Key, error) {
 	if len(list) == 1 {
 		named, err := list[0].With(keys.Attributes{ID: kid})
@@ -150,8 +150,8 @@ func printThumbprints(d command.Deps, list []*keys.Key, o keyOptions, name strin
 	return d.WriteResult(o.out, []byte(text.String()), files.Shared, []string{name})
 }
 
-// writeKeys writes list in another form. What is private goes to no terminal (S6)
-// and into a file for its owner alone.
+// writeKeys writes list in another format. Private keys are not written to a terminal
+// (S6), and only to files readable by their owner.
 func writeKeys(ctx context.Context, d command.Deps, list []*keys.Key, o keyOptions, name string) error {
 	text, err := o.encode(d, list)
 	if err != nil {

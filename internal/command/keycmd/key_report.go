@@ -13,7 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// keyReport is the JSON form of what a key is. It holds none of its numbers.
+// keyReport is the JSON description of a key, without its numbers.
 type keyReport struct {
 	Kind       string   `json:"kind"` // private, public, secret, certificate, remote
 	Type       string   `json:"kty"`
@@ -38,7 +38,7 @@ func reportKey(k *keys.Key) (keyReport, error) {
 			r.Algorithms = append(r.Algorithms, string(alg))
 		}
 	}
-	if i := slices.Index(r.Algorithms, string(k.Algorithm())); i > 0 { // the one to sign with comes first
+	if i := slices.Index(r.Algorithms, string(k.Algorithm())); i > 0 { // list the one to sign with first
 		r.Algorithms = slices.Insert(slices.Delete(r.Algorithms, i, i+1), 0, string(k.Algorithm()))
 	}
 	return r, nil

@@ -69,7 +69,7 @@ func Keygen(d command.Deps) *cobra.Command {
 	return cmd
 }
 
-// register adds the flags that gen-and-serve has too.
+// register adds the flags shared with gen-and-serve.
 func (o *keygenOptions) register(fs *pflag.FlagSet) {
 	if fs.Lookup("alg") == nil {
 		fs.StringVar(&o.alg, "alg", "ES256", "`ALGORITHM`: "+algorithmNames())
@@ -82,8 +82,8 @@ func (o *keygenOptions) register(fs *pflag.FlagSet) {
 	settings.Keyed(fs, "keygen")
 }
 
-// checkRSABits refuses an explicit size of 0: to the library it means
-// the default (S4).
+// checkRSABits refuses an explicit size of 0, which the library takes for the default
+// (S4).
 func checkRSABits(cmd *cobra.Command, o keygenOptions) error {
 	if o.rsaBits != 0 && o.alg == "ES256" && !cmd.Flags().Changed("alg") {
 		return fault.New(fault.UsageError, "--rsa-bits", "%s keys have no size to choose", o.alg).WithHint("--alg RS256 makes an RSA key")
@@ -102,7 +102,7 @@ func algorithmNames() string {
 	return strings.Join(names, ", ")
 }
 
-// plan turns flags into what to make and where to put it; it is pure.
+// plan converts flags to what to generate and where to write it. It is pure.
 func (o keygenOptions) plan() (req keygen.Request, out keygen.Output, err error) {
 	alg, err := input.ParseAlgorithm(o.alg)
 	if err != nil {
@@ -123,7 +123,7 @@ func (o keygenOptions) plan() (req keygen.Request, out keygen.Output, err error)
 		keygen.Output{Private: private, Public: o.publicOut, Format: format, Force: o.force}, nil
 }
 
-// checkNames refuses a place or an id that no key can have.
+// checkNames refuses invalid paths and IDs.
 func (o keygenOptions) checkNames(alg keys.Algorithm) error {
 	switch {
 	case o.publicOut == "-":
@@ -143,8 +143,8 @@ func isSecret(alg keys.Algorithm) bool {
 	return slices.Contains([]keys.Algorithm{keys.HS256, keys.HS384, keys.HS512}, alg)
 }
 
-// checkPublicOut reports whether the public half of a key can go to path. It never
-// takes the place of a private key, not even by force (S2).
+// checkPublicOut returns an error unless a public key may be written to path. It never
+// replaces a private key, even with force (S2).
 func checkPublicOut(path string, force bool) error {
 	if path == "" {
 		return nil
@@ -160,7 +160,7 @@ func checkPublicOut(path string, force bool) error {
 	return err
 }
 
-// keyFormat returns the form of the key file.
+// keyFormat returns the format of the key file.
 func (o keygenOptions) keyFormat(alg keys.Algorithm) (keygen.Format, error) {
 	secret := isSecret(alg)
 	switch o.format {
@@ -188,7 +188,7 @@ func runKeygen(ctx context.Context, d command.Deps, o keygenOptions) error {
 			return fault.New(fault.UsageError, "--encrypt", "only PEM can be encrypted").WithHint("--format pem; a JWK has no such form")
 		}
 		if out.Private != "-" {
-			if err := out.Check(); err != nil { // before a person is asked
+			if err := out.Check(); err != nil { // before prompting
 				return err
 			}
 		}
@@ -214,7 +214,7 @@ func runKeygen(ctx context.Context, d command.Deps, o keygenOptions) error {
 	return renderKeygen(d, o, key, out)
 }
 
-// writeNew makes a key and writes its files.
+// writeNew generates a key and writes its files.
 func writeNew(ctx context.Context, d command.Deps, req keygen.Request, out keygen.Output) (*keys.Key, error) {
 	key, err := keygen.Generate(req)
 	if err != nil {
@@ -228,8 +228,7 @@ func writeNew(ctx context.Context, d command.Deps, req keygen.Request, out keyge
 	return key, nil
 }
 
-// keygenToStdout prints the private key itself, but not for all to see in a
-// terminal unless forced (S6).
+// keygenToStdout prints the private key, but to a terminal only if forced (S6).
 func keygenToStdout(d command.Deps, o keygenOptions, req keygen.Request, out keygen.Output) error {
 	if o.format == "json" {
 		return fault.New(fault.UsageError, "--format", "json reports on a key file; with -o - the key itself is printed")
@@ -270,8 +269,7 @@ func writeKeyHalf(half *keys.Key, out keygen.Output) error {
 	return files.Writer{}.Write(out.Public, text, files.Shared, out.Force)
 }
 
-// keygenReport is the JSON report. It names files and the key id, and holds no
-// key (S6).
+// keygenReport is the JSON report. It has file names and the key ID, but no keys (S6).
 type keygenReport struct {
 	KeyID     string `json:"kid"`
 	Algorithm string `json:"alg"`

@@ -108,7 +108,7 @@ func runRotate(ctx context.Context, d command.Deps, o rotateOptions) error {
 	return renderRotate(d, o, steps, state)
 }
 
-// renderRotate says what was done and what comes next.
+// renderRotate prints what was done and what comes next.
 func renderRotate(d command.Deps, o rotateOptions, steps []rotate.Step, s rotate.State) error {
 	if o.format == "json" {
 		type action struct {
@@ -139,5 +139,5 @@ func renderRotate(d command.Deps, o rotateOptions, steps []rotate.Step, s rotate
 	return nil
 }
 
-// stamp is a time for scripts and people alike.
+// stamp formats a time for scripts and people.
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -61,7 +61,7 @@ func Serve(d command.Deps) *cobra.Command {
 	return cmd
 }
 
-// register adds the flags that gen-and-serve has too.
+// register adds the flags shared with gen-and-serve.
 func (o *serveOptions) register(fs *pflag.FlagSet) {
 	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of key files (*.pem, *.jwk, *.json), all served side by side")
 	fs.StringVar(&o.listen, "listen", ":0", "`ADDRESS` to listen on; by default all interfaces and a free port")
@@ -75,7 +75,7 @@ func (o *serveOptions) register(fs *pflag.FlagSet) {
 	settings.Keyed(fs, "serve")
 }
 
-// check refuses what can be seen to be wrong without reading a key.
+// check refuses flags that are invalid whatever the keys are.
 func (o serveOptions) check() error {
 	if o.maxAge < jwks.MinMaxAge || o.maxAge > jwks.MaxMaxAge {
 		return fault.New(fault.UsageError, "--max-age", "%s is not from %s to %s", o.maxAge, jwks.MinMaxAge, jwks.MaxMaxAge)
@@ -118,8 +118,8 @@ func runServe(ctx context.Context, d command.Deps, o serveOptions) error {
 	})
 }
 
-// renderServe says where the set is: to scripts on stdout and in --url-file, to
-// people on stderr.
+// renderServe prints the address of the set: on stdout and in --url-file for scripts, on
+// stderr for people.
 func renderServe(d command.Deps, o serveOptions, s *jwks.Server, set *jwks.Snapshot, inputs []string) error {
 	if o.format == "json" {
 		line, err := json.Marshal(struct {
@@ -147,7 +147,7 @@ func renderServe(d command.Deps, o serveOptions, s *jwks.Server, set *jwks.Snaps
 	return nil
 }
 
-// warnOfKeys says which keys a Temporal server would pass over.
+// warnOfKeys warns of keys that a Temporal server would ignore.
 func warnOfKeys(d command.Deps, list []*keys.Key) {
 	for _, k := range list {
 		if !slices.ContainsFunc([]keys.Algorithm{keys.ES256, keys.RS256}, k.Allows) {

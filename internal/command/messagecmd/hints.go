@@ -9,10 +9,10 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-// What people put in the wrong place, and what to say to it.
+// Common mistakes, and hints for them.
 
-// notAFile refuses the text of a message or token where the name of its file is
-// needed; nil for anything else.
+// notAFile returns an error if arg is a message or token instead of a file name, and nil
+// otherwise.
 func notAFile(command, arg string) error {
 	switch {
 	case strings.HasPrefix(strings.TrimSpace(arg), "{"):
@@ -25,8 +25,8 @@ func notAFile(command, arg string) error {
 	return nil
 }
 
-// notABearer refuses for --bearer the name of a file that is there, without its
-// @, and standard input.
+// notABearer returns an error if --bearer is an existing file's name without @, or
+// standard input.
 func notABearer(arg string) error {
 	if arg == "-" || arg == "@-" {
 		return fault.New(fault.UsageError, "--bearer", "takes a token or @FILE").WithHint("--bearer @/dev/stdin")
@@ -38,8 +38,8 @@ func notABearer(arg string) error {
 		WithHint("--bearer %s takes the token that is in it", quote.Shell("@"+arg))
 }
 
-// withKeyHint adds to errors about keys which keys are in use: those that are
-// named replace the ones of jwtctl.yaml, with their ids and issuers.
+// withKeyHint adds to errors about keys which keys are in use: keys given by flags
+// replace those of jwtctl.yaml, including their IDs and issuers.
 func (m *messages) withKeyHint(err error) error {
 	return fault.Map(err, func(f *fault.Error) error {
 		switch {

@@ -19,7 +19,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-// messageFlags are those of the commands that sign and verify messages.
+// messageFlags are the flags shared by commands that sign and verify messages.
 type messageFlags struct {
 	policies.Flags
 	method string
@@ -38,8 +38,8 @@ func (f *messageFlags) register(fs *pflag.FlagSet) {
 	settings.FlagOnly(fs, "at")
 }
 
-// messages is what a command does to messages: a compiled policy, keys, and
-// which type each file holds.
+// messages is what a command needs to process messages: a compiled policy, keys, and the
+// type of each file.
 type messages struct {
 	*policies.Policy
 	d      command.Deps
@@ -48,14 +48,14 @@ type messages struct {
 	typ    string
 	token  string // the bearer token; "" for none
 	given  bool   // whether one was given
-	strict bool   // refuse what nothing checks
+	strict bool   // refuse messages that nothing checks
 	inputs []string
 
 	bearers sync.Map // *plan.Bearer → *bearerVerdict
 	targets sync.Map // path → *pathTarget
 }
 
-// load returns what the flags say to do to the messages in inputs.
+// load returns the messages to process as the flags say.
 func (f *messageFlags) load(ctx context.Context, d command.Deps, inputs []string) (*messages, error) {
 	if err := f.checkStdin(inputs); err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (f *messageFlags) load(ctx context.Context, d command.Deps, inputs []string
 	return m, nil
 }
 
-// checkStdin refuses to read standard input for two things.
+// checkStdin refuses to read standard input twice.
 func (f *messageFlags) checkStdin(inputs []string) error {
 	n := 0
 	for _, name := range slices.Concat(inputs, f.Keys.Files, f.Sets.JWKS, f.Protos.Sets) {
@@ -103,7 +103,7 @@ func (f *messageFlags) checkStdin(inputs []string) error {
 	return fault.New(fault.UsageError, "-", "standard input can be read once only")
 }
 
-// bearerToken returns the token that --bearer names.
+// bearerToken returns the token given by --bearer.
 func bearerToken(arg string) (string, error) {
 	if err := notABearer(arg); err != nil {
 		return "", err
@@ -123,8 +123,8 @@ func bearerToken(arg string) (string, error) {
 	return token, err
 }
 
-// expand returns the files that the arguments of a command name; a pattern that
-// is not the name of a file is replaced by the files that it matches.
+// expand returns the files given by arguments; a pattern that is not a file name is
+// replaced by its matches.
 func expand(d command.Deps, name string, args []string) ([]string, error) {
 	var list []string
 	for _, arg := range args {
@@ -155,7 +155,7 @@ func expand(d command.Deps, name string, args []string) ([]string, error) {
 
 // readMessage returns the text of one message.
 func readMessage(d command.Deps, path string) ([]byte, error) {
-	const limit = 16 * message.MaxBytes // more than a message may have, so that it is refused, not unread
+	const limit = 16 * message.MaxBytes // above the limit of a message, so that a larger one gets the error about that
 	if path == "-" {
 		return files.ReadAll(d.System.In, "standard input", limit, fault.FileFailed)
 	}

@@ -90,7 +90,7 @@ func (m *messages) signFiles(ctx context.Context, list []string, o signOptions) 
 			err = m.withKeyHint(err)
 			faults = append(faults, verdict{file: path, err: err}.failure(true))
 		}
-		if fault.ClassOf(err) == fault.Usage { // as for all the others
+		if fault.ClassOf(err) == fault.Usage { // the same for all others
 			break
 		}
 	}

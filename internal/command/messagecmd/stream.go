@@ -25,8 +25,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-// streamFlags are those of the commands that take messages, one or a stream of
-// them.
+// streamFlags are the flags of commands that accept a message or a stream of messages.
 type streamFlags struct {
 	ndjson bool
 	jobs   int
@@ -54,14 +53,14 @@ func (f streamFlags) options() ndjson.Options {
 	return ndjson.Options{Jobs: cmp.Or(f.jobs, runtime.GOMAXPROCS(0)), MaxLine: message.MaxBytes}
 }
 
-// tally counts what a run over lines did.
+// tally counts the results of a run over lines.
 type tally struct {
 	done, refused atomic.Int64
-	undecided     error // the first that says nothing about its line
+	undecided     error // the first error that is not about its line
 }
 
-// add counts a line. What is wrong with it is dealt with, and told by tell, in
-// the order of the lines, however many are worked on at once; tell may be nil.
+// add counts a line. Errors are handled, and reported by tell, in the order of the lines,
+// however many are processed at once; tell may be nil.
 func (t *tally) add(err error, to *ndjson.Answer, tell func()) {
 	t.done.Add(1)
 	if err == nil {
@@ -78,7 +77,7 @@ func (t *tally) add(err error, to *ndjson.Answer, tell func()) {
 	})
 }
 
-// verifyStreams checks each line of each file and prints the verdicts in order.
+// verifyStreams verifies each line of each file and prints the verdicts in order.
 func (m *messages) verifyStreams(ctx context.Context, list []string, o verifyOptions) error {
 	words := wordsFor(m.d, true)
 	var count tally
@@ -115,8 +114,8 @@ func (m *messages) verifyLine(ctx context.Context, path string, line ndjson.Line
 	return v
 }
 
-// inLine takes the line off a place in a message that is one line of a stream:
-// "line 1:7" next to "events.ndjson:3" would be read as two.
+// inLine removes the line from a position in a message that is one line of a stream:
+// "line 1:7" next to "events.ndjson:3" would be confusing.
 func inLine(err error) error {
 	if err == nil {
 		return nil
@@ -133,19 +132,19 @@ func tooLong() error {
 	return fault.New(fault.LimitExceeded, "", "larger than %d bytes", message.MaxBytes)
 }
 
-// failureAt is failure with the line of a stream.
+// failureAt is failure with the line in a stream.
 func (v verdict) failureAt(path string, line int) error {
 	v.file = fmt.Sprintf("%s:%d", path, line)
 	return v.failure(true)
 }
 
-// streams runs work over the lines of each file, with a line of progress for a
-// person, and returns what the whole run comes to.
+// streams runs work on the lines of each file, showing progress, and returns the overall
+// result.
 func streams(ctx context.Context, d command.Deps, list []string, o ndjson.Options, count *tally, work func(path string) ndjson.Work) error {
 	stop := progress(d, count)
 	defer stop()
-	// A stream leaves little alive, and much behind: 40 MiB more make the
-	// collector's share of the time a tenth.
+	// A stream has little live data and much garbage: 40 MiB more reduce the collector's
+	// share of the time to a tenth.
 	defer debug.SetGCPercent(debug.SetGCPercent(800))
 	var empty []error // files without a message
 	for _, path := range list {
@@ -160,7 +159,7 @@ func streams(ctx context.Context, d command.Deps, list []string, o ndjson.Option
 		})
 		err = errors.Join(err, in.Close())
 		if err != nil {
-			if d.Out.Err() != nil { // Main tells it
+			if d.Out.Err() != nil { // Main reports it
 				return nil
 			}
 			return err
@@ -184,7 +183,7 @@ func summaryOf(count *tally) string {
 	return fmt.Sprintf("%s, %d refused", console.Counted(int(count.done.Load()), "message", "messages"), count.refused.Load())
 }
 
-// openStream opens a file of any length to be read once.
+// openStream opens a file of any length for reading once.
 func openStream(d command.Deps, path string) (io.ReadCloser, error) {
 	if path == "-" {
 		return io.NopCloser(d.System.In), nil
@@ -196,9 +195,8 @@ func openStream(d command.Deps, path string) (io.ReadCloser, error) {
 	return f, nil
 }
 
-// progress shows how far a run has come, where a person looks at stderr and
-// stdout goes elsewhere. The function it returns ends that, and may be called
-// again.
+// progress shows the progress of a run, if stderr is a terminal and stdout is not. The
+// returned function ends that, and may be called again.
 func progress(d command.Deps, count *tally) (stop func()) {
 	if !d.System.ErrTTY || d.System.OutTTY || d.Quiet {
 		return func() {}

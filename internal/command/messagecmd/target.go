@@ -18,18 +18,17 @@ import (
 	"github.com/jwtctl/jwtctl/internal/plan"
 )
 
-// target is the policy that a message is held to.
+// target is the policy for a message.
 type target struct {
-	method  *plan.Method  // nil where only a type is known
-	message *plan.Message // nil where the method has nothing to do with its message
+	method  *plan.Method  // nil if only a type is given
+	message *plan.Message // nil if the method does not process its message
 	name    string        // of the message type
 	desc    protoreflect.MessageDescriptor
 }
 
-// target returns the policy of the message data of the file path, for signing or
-// not. The flags decide, then messages: of the configuration: the writer of a
-// message never chooses its check (S86). Only where neither is given does
-// "@type" in the message count.
+// target returns the policy for the message data in the file path, to sign or verify.
+// Flags decide first, then messages: in the configuration; the author of a message never
+// chooses its check (S86). Only if neither is given, "@type" in the message is used.
 func (m *messages) target(path string, data []byte, signs bool) (target, error) {
 	if m.method != "" || m.typ != "" {
 		return m.resolve(m.method, m.typ, signs)
@@ -55,15 +54,15 @@ func (m *messages) target(path string, data []byte, signs bool) (target, error) 
 	return t, err
 }
 
-// pathTarget is what the configuration decides for a path, once.
+// pathTarget is the configuration's decision for a path, made once.
 type pathTarget struct {
 	once   sync.Once
 	target target
 	err    error
 }
 
-// configured returns the target that messages: of the configuration names for a
-// file. One that no entry matches is a usage error, as is standard input.
+// configured returns the target for a file by messages: in the configuration. A file
+// without a matching entry is a usage error, as is standard input.
 func (m *messages) configured(path string, signs bool) (target, error) {
 	s := m.d.Settings
 	if path == "-" {
@@ -105,15 +104,15 @@ func (m *messages) resolve(method, typ string, signs bool) (target, error) {
 	return t, nil
 }
 
-// bearerVerdict is what was decided of the bearer token, once for each policy.
+// bearerVerdict is the verdict on the bearer token, made once for each policy.
 type bearerVerdict struct {
 	once  sync.Once
 	token *jws.Verified
 	err   error
 }
 
-// bearerOf returns the bearer token validated for t, nil if t has no use for
-// one: a method that does not validate it, or no token given for a type.
+// bearerOf returns the bearer token validated for t, or nil if t does not use one: its
+// method does not validate it, or t is a type and no token is given.
 func (m *messages) bearerOf(ctx context.Context, t target) (*jws.Verified, error) {
 	var need *plan.Bearer
 	switch {
@@ -128,7 +127,7 @@ func (m *messages) bearerOf(ctx context.Context, t target) (*jws.Verified, error
 	return v.token, v.err
 }
 
-// read returns the message in data. Faults of the whole text have no path.
+// read parses the message in data. Errors about the whole text have no path.
 func (m *messages) read(data []byte, t target) (*dynamicpb.Message, error) {
 	msg, err := m.codec.Read(data, t.desc)
 	var f *fault.Error

@@ -16,30 +16,29 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// verdictFormats are the forms of what verify says.
+// verdictFormats are the output formats of verify.
 func verdictFormats() []string { return []string{"text", "json", "junit", "github"} }
 
-// verdict is what was decided of one message, or of a bearer token alone.
+// verdict is the result for one message, or for a bearer token alone.
 type verdict struct {
 	file    string
 	line    int
 	typ     string
 	tokens  []verify.Token
 	bearer  *jws.Verified
-	message []byte // the validated message, where it is wanted
-	// unchecked is why nothing checks the message, "" if something does (S84).
+	message []byte // the validated message, if requested
+	// unchecked is why nothing checks the message, or "" if something does (S84).
 	unchecked string
 	err       error
 }
 
-// refuse returns v with err, and nothing else of what was learned: a refused
-// message yields nothing (A41).
+// refuse returns v with err and nothing else: a refused message yields no data (A41).
 func (v verdict) refuse(err error) verdict {
 	return verdict{file: v.file, line: v.line, typ: v.typ, err: err}
 }
 
-// checked reports whether a token decided about v: not where nothing checks the
-// message, or it could not be decided.
+// checked reports whether a token was the basis of v: not if nothing checks the message,
+// or it is undecided.
 func (v verdict) checked() bool {
 	if v.err != nil {
 		return fault.ClassOf(v.err) == fault.Refused && !fault.Has(v.err, fault.NotChecked)
@@ -47,7 +46,7 @@ func (v verdict) checked() bool {
 	return v.unchecked == ""
 }
 
-// at is the file, and in a stream the line.
+// at returns the file and, in a stream, the line.
 func (v verdict) at(stream bool) string {
 	if stream {
 		return v.file + ":" + strconv.Itoa(v.line)
@@ -55,8 +54,8 @@ func (v verdict) at(stream bool) string {
 	return v.file
 }
 
-// failure is what the program ends with for v: a refusal that stdout has told
-// is silent, anything else is reported on stderr.
+// failure returns the error with which the program ends for v: a refusal already printed
+// on stdout is silent, anything else is reported on stderr.
 func (v verdict) failure(silent bool) error {
 	if fault.ClassOf(v.err) == fault.Refused && !silent {
 		return console.AnsweredNo{Code: fault.CodeOf(v.err)}
@@ -72,7 +71,7 @@ func (v verdict) failure(silent bool) error {
 	})
 }
 
-// renderVerdicts returns the result in the form that was requested.
+// renderVerdicts returns the result in the requested format.
 func renderVerdicts(d command.Deps, list []verdict, o verifyOptions) ([]byte, error) {
 	var out []byte
 	switch {
@@ -110,8 +109,8 @@ func wordsFor(d command.Deps, onStdout bool) verdictWords {
 	return verdictWords{s.Good("ok") + "    ", s.Bad("FAIL") + "  "}
 }
 
-// appendText adds a line for each failure, or one that says ok. What could not
-// be decided is not a FAIL: stderr tells it.
+// appendText adds a line for each failure, or one with ok. An undecided message is not a
+// FAIL: stderr reports it.
 func (v verdict) appendText(out []byte, words verdictWords, stream bool) []byte {
 	where := quote.Printable(v.at(stream))
 	if v.err == nil {
@@ -168,13 +167,13 @@ type verdictJSON struct {
 	OK       bool            `json:"ok"`
 	Insecure bool            `json:"insecure,omitempty"`
 	Error    *failureJSON    `json:"error"`
-	Errors   []failureJSON   `json:"errors,omitempty"` // all, where there are several
+	Errors   []failureJSON   `json:"errors,omitempty"` // all of them, if there are several
 	Tokens   []tokenJSON     `json:"tokens"`
 	Message  json.RawMessage `json:"message"`
 	Checked  bool            `json:"checked"` // by a token (S84)
 }
 
-// appendJSON adds the object of v in one line.
+// appendJSON appends v as an object on one line.
 func (v verdict) appendJSON(out []byte, dev bool) []byte {
 	j := verdictJSON{File: v.file, Line: v.line, Type: v.typ, OK: v.err == nil, Checked: v.checked(), Insecure: dev, Tokens: []tokenJSON{}, Message: v.message}
 	if v.err != nil {
@@ -189,13 +188,13 @@ func (v verdict) appendJSON(out []byte, dev bool) []byte {
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(j); err != nil { // nothing in it can fail: raw parts were read as strict JSON
+	if err := enc.Encode(j); err != nil { // cannot fail: raw parts were parsed as strict JSON
 		return fmt.Appendf(out, "{\"file\":%q,\"ok\":false}\n", v.file)
 	}
 	return append(out, quote.EscapeControls(text.String())...)
 }
 
-// verified are all tokens that v rests on, the bearer token first.
+// verified returns all tokens on which v is based, the bearer token first.
 func (v verdict) verified() []verify.Token {
 	if v.bearer != nil && (len(v.tokens) == 0 || v.tokens[0].Verified != v.bearer) {
 		return append([]verify.Token{{Path: verify.BearerPath, Verified: v.bearer}}, v.tokens...)
@@ -203,8 +202,7 @@ func (v verdict) verified() []verify.Token {
 	return v.tokens
 }
 
-// detail writes to stderr, under -v, which key verified each token, and where it is
-// from (S85).
+// detail prints to stderr, with -v, which key verified each token, and its source (S85).
 func (v verdict) detail(d command.Deps, stream bool) {
 	for _, t := range v.verified() {
 		what := t.Path
@@ -219,7 +217,7 @@ func reportToken(path string, t *jws.Verified) tokenJSON {
 	return tokenJSON{path, t.Key.ID(), t.Header.Algorithm, json.RawMessage(t.Token.PayloadJSON()), t.Key.Source()}
 }
 
-// said is the reason of e, behind where in the message it is.
+// said returns the reason of e, after its place in the message.
 func (v verdict) said(e failureJSON) string {
 	if e.Path == "" || e.Path == v.file {
 		return e.Reason
@@ -227,7 +225,8 @@ func (v verdict) said(e failureJSON) string {
 	return e.Path + ": " + e.Reason
 }
 
-// findings are the refusals, and what nothing checks, for annotations in a pull request.
+// findings returns refusals, and messages that nothing checks, for annotations in a pull
+// request.
 func findings(list []verdict) []finding.Finding {
 	var found []finding.Finding
 	for _, v := range list {
@@ -246,8 +245,8 @@ func findings(list []verdict) []finding.Finding {
 	return found
 }
 
-// junitVerdicts returns the report; a refusal is a failure, what could not be
-// decided an error, what nothing checks skipped.
+// junitVerdicts returns the report: a refusal is a failure, an undecided message an
+// error, an unchecked one skipped.
 func junitVerdicts(list []verdict) ([]byte, error) {
 	cases := make([]finding.Case, len(list))
 	for i, v := range list {

@@ -99,7 +99,7 @@ func runVerify(ctx context.Context, d command.Deps, args []string, o verifyOptio
 	return m.verifyFiles(ctx, list, o)
 }
 
-// verifyFiles checks one message a file, or the bearer token alone.
+// verifyFiles verifies one message per file, or the bearer token alone.
 func (m *messages) verifyFiles(ctx context.Context, list []string, o verifyOptions) error {
 	var verdicts []verdict
 	if len(list) == 0 {
@@ -112,7 +112,7 @@ func (m *messages) verifyFiles(ctx context.Context, list []string, o verifyOptio
 			continue
 		}
 		v := m.verifyOne(ctx, path, 1, data, o.keeps(), message.Form{Indent: o.print && len(list) == 1})
-		if fault.ClassOf(v.err) == fault.Usage { // as for all the others
+		if fault.ClassOf(v.err) == fault.Usage { // the same for all others
 			return v.failure(true)
 		}
 		verdicts = append(verdicts, v)
@@ -147,8 +147,7 @@ func (m *messages) verifyFiles(ctx context.Context, list []string, o verifyOptio
 // keeps reports whether the validated message is part of the result.
 func (o verifyOptions) keeps() bool { return o.print || o.format == "json" }
 
-// verifyBearer decides about the bearer token of a call without looking at its
-// message.
+// verifyBearer checks the bearer token of a call without its message.
 func (m *messages) verifyBearer(ctx context.Context) verdict {
 	v := verdict{file: "bearer token"}
 	t, err := m.resolve(m.method, "", false)
@@ -167,8 +166,8 @@ func (m *messages) verifyBearer(ctx context.Context) verdict {
 	return v
 }
 
-// verifyOne decides about one message. keep reports whether the validated message
-// is wanted, and form how.
+// verifyOne verifies one message. keep is set if the validated message is needed, in the
+// given form.
 func (m *messages) verifyOne(ctx context.Context, path string, line int, data []byte, keep bool, form message.Form) verdict {
 	v := verdict{file: path, line: line}
 	t, err := m.target(path, data, false)

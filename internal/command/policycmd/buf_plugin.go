@@ -45,8 +45,8 @@ func BufPlugin(d command.Deps) *cobra.Command {
 	}
 }
 
-// bufFault tells what went wrong besides the calls themselves, whose faults the
-// protocol carries.
+// bufFault returns errors outside of the calls, whose own errors are part of the
+// protocol.
 func bufFault(err error) error {
 	var exit *pluginrpc.ExitError
 	if err == nil || errors.As(err, &exit) && exit.ExitCode() == 0 {

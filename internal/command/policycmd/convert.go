@@ -65,7 +65,7 @@ func Convert(d command.Deps) *cobra.Command {
 	return cmd
 }
 
-// rewritten is a file that changes.
+// rewritten is a file to change.
 type rewritten struct {
 	old, now []byte
 	found    int // annotations
@@ -108,8 +108,8 @@ func runConvert(ctx context.Context, d command.Deps, o convertOptions) error {
 	return nil
 }
 
-// convertAll returns the named files as they are to be. It has compiled them, and
-// found the policy to be the same.
+// convertAll returns the converted files, after compiling them and checking that the
+// policy is unchanged.
 func convertAll(ctx context.Context, d command.Deps, protos policies.ProtoFlags, set *descset.Set, named map[string]bool) (map[string]rewritten, error) {
 	var list map[string]rewritten
 	compile := func(keepImports bool) error {
@@ -138,7 +138,7 @@ func convertAll(ctx context.Context, d command.Deps, protos policies.ProtoFlags,
 	if err == nil {
 		return list, nil
 	}
-	if compile(true) == nil { // something needs the vendor's import that does not name it
+	if compile(true) == nil { // a file needs the vendor's import without naming it
 		return list, nil
 	}
 	for _, one := range fault.All(err) {
@@ -149,8 +149,8 @@ func convertAll(ctx context.Context, d command.Deps, protos policies.ProtoFlags,
 	return nil, err
 }
 
-// writeAll writes all files of list, or none: where one fails, those before it get
-// their old text back.
+// writeAll writes all files of list or none: if one fails, the ones before it are
+// restored.
 func writeAll(d command.Deps, list map[string]rewritten) error {
 	var done []string
 	write := func(path string, data []byte) error {
@@ -191,8 +191,8 @@ func converted(list map[string]rewritten) string {
 
 func annotations(n int) string { return console.Counted(n, "annotation", "annotations") }
 
-// printablePatch escapes what a terminal would act on (S70), except line ends of both
-// kinds, so that the patch of an ordinary source can be applied.
+// printablePatch escapes what a terminal would interpret (S70), except line ends of both
+// kinds, so that an ordinary patch can be applied.
 func printablePatch(text string) string {
 	lines := strings.Split(text, "\r\n")
 	for i := range lines {

@@ -139,7 +139,7 @@ func runDiff(ctx context.Context, d command.Deps, o diffOptions) error {
 	return nil
 }
 
-// invalid words why there is nothing to compare.
+// invalid returns the error for versions that cannot be compared.
 func (o diffOptions) invalid(err error, old *oldVersion) error {
 	var invalid *diff.InvalidError
 	if !errors.As(err, &invalid) {
@@ -172,25 +172,25 @@ func readAllow(path string) (diff.Allow, error) {
 	return allow, err
 }
 
-// oldVersion is what --against names.
+// oldVersion is the version given by --against.
 type oldVersion struct {
 	set *descset.Set
-	// dir is the folder that it was taken out into, "" for none; source what to
-	// call that, and top what it was the contents of.
+	// dir is the folder into which it was extracted, or ""; source is what to call it,
+	// and top the folder whose content it is.
 	dir, source, top string
-	// names are those that its annotated files declare, and annotated their paths; only
-	// where no paths are named.
+	// names are the declared names in its annotated files, and annotated their paths;
+	// only if no paths were given.
 	names, annotated []string
-	// found is what was read of a folder; only where no paths are named.
+	// found is what was read of a folder; only if no paths were given.
 	found discover.Selection
-	// absent are the submodules that git does not have at their commits.
+	// absent are the submodules whose commits git does not have.
 	absent []string
-	// config is its jwtctl.yaml, nil where it has none, or none that can be read.
+	// config is its jwtctl.yaml, or nil if it is missing or unreadable.
 	config *config.File
 }
 
-// readConfig reads the jwtctl.yaml of the old version at path, if it is there. One
-// that cannot be read is not compared.
+// readConfig reads the old version's jwtctl.yaml at path, if it exists. If it cannot be
+// read, it is not compared.
 func (v *oldVersion) readConfig(d command.Deps, path string) {
 	if _, err := os.Stat(path); err != nil || d.Settings.Path == "" {
 		return
@@ -203,7 +203,7 @@ func (v *oldVersion) readConfig(d command.Deps, path string) {
 	v.config = f
 }
 
-// place writes the folder that a revision was taken out into as the revision.
+// place replaces the folder into which a revision was extracted by the revision.
 func (v *oldVersion) place(text string) string {
 	if v.dir == "" {
 		return text
@@ -213,8 +213,7 @@ func (v *oldVersion) place(text string) string {
 
 func (v *oldVersion) name(at descset.Position) string { return v.place(at.String()) }
 
-// here returns the path that a file of the old version has, or had, in the
-// repository, which reports can show.
+// here returns the path in the repository of a file of the old version, for reports.
 func (v *oldVersion) here(path string) string {
 	inside, is := strings.CutPrefix(path, v.dir+string(os.PathSeparator))
 	if v.dir == "" || !is {
@@ -223,7 +222,7 @@ func (v *oldVersion) here(path string) string {
 	return filepath.Join(v.top, inside)
 }
 
-// changeSummary counts changes in words.
+// changeSummary returns the number of changes in words.
 func changeSummary(changes []diff.Change) string {
 	counts, accepted := map[diff.Direction]int{}, 0
 	for _, c := range changes {

@@ -20,8 +20,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// loadRevision reads what the paths of the new version were in revision rev; what is
-// annotated there where the new version is a tree.
+// loadRevision reads the state of the new version's paths in revision rev, or everything
+// annotated there if the new version is a tree.
 func loadRevision(ctx context.Context, d command.Deps, o diffOptions, rev string, tree *discover.Tree) (*oldVersion, error) {
 	if rev == "" {
 		return nil, fault.New(fault.UsageError, "--against", "git: names no revision").WithHint("--against git:origin/main")
@@ -74,7 +74,7 @@ func loadRevision(ctx context.Context, d command.Deps, o diffOptions, rev string
 	return version, nil
 }
 
-// revision maps paths of the working folder to those of what was taken out.
+// revision maps paths in the working folder to extracted ones.
 type revision struct {
 	tree *gittree.Tree
 	dir  string
@@ -88,8 +88,7 @@ func (r revision) paths(list []string) []string {
 	return out
 }
 
-// path returns where p was taken out to; paths outside of the repository are as
-// they are.
+// path returns the extracted path of p; paths outside of the repository are unchanged.
 func (r revision) path(p string) string {
 	inside := filepath.Join(filepath.FromSlash(r.tree.Prefix), p)
 	if filepath.IsAbs(p) {
@@ -105,29 +104,28 @@ func (r revision) path(p string) string {
 	return filepath.Join(r.dir, inside)
 }
 
-// gone reports whether the revision has nothing at a path; a pattern may match
-// nothing.
+// gone reports whether the revision has nothing at path; a pattern may match nothing.
 func (r revision) gone(path string) bool {
 	base, _ := files.SplitPattern(path)
 	_, err := os.Stat(base)
 	return err != nil
 }
 
-// holds reports whether path is one that was taken out: what is outside the
-// repository has no older version in it, and would be compared with itself.
+// holds reports whether path was extracted: a file outside of the repository has no older
+// version in it, and would be compared with itself.
 func (r revision) holds(path string) bool {
 	inside, err := filepath.Rel(r.dir, path)
 	return err == nil && filepath.IsLocal(inside)
 }
 
-// rename words faults about the folder as ones about the revision.
+// rename replaces the folder in errors by the revision.
 func (v *oldVersion) rename(err error) error {
 	return fault.Map(err, func(f *fault.Error) error {
 		return &fault.Error{Code: f.Code, What: v.place(f.What), Why: v.place(f.Why), Hint: v.hint(f)}
 	})
 }
 
-// hint returns the hint of f; that an import may be in a submodule that is not here.
+// hint returns the hint of f, or that an import may be in a missing submodule.
 func (v *oldVersion) hint(f *fault.Error) string {
 	if f.Code != fault.ImportNotFound || len(v.absent) == 0 {
 		return f.Hint
@@ -135,7 +133,7 @@ func (v *oldVersion) hint(f *fault.Error) string {
 	return fmt.Sprintf("git does not have the commit of the submodule %s that the revision names: git submodule update --init, or git fetch in it", strings.Join(v.absent, ", "))
 }
 
-// withRevisionHint says how --against names a revision.
+// withRevisionHint adds how --against names a revision.
 func withRevisionHint(err error, against string) error {
 	if f, ok := errors.AsType[*fault.Error](err); ok && f.What == against && errors.Is(err, fs.ErrNotExist) {
 		return f.WithHint("a branch, tag or commit is written --against %s", quote.Shell("git:"+against))

@@ -15,10 +15,10 @@ import (
 	"github.com/jwtctl/jwtctl/internal/input/policies"
 )
 
-// loadBoth reads the new version and the old one. Where no paths are named, each is
-// what is annotated in it, and what declares the services and messages that are
-// annotated in the other: a service that lost all its annotations, or moved to
-// another file without them, must not be taken for one that is gone.
+// loadBoth reads the new version and the old one. If no paths are given, each is what is
+// annotated in it, plus the declarations of services and messages annotated in the other:
+// a service that lost all its annotations, or moved to another file without them, must
+// not look as if it had been removed.
 func loadBoth(ctx context.Context, d command.Deps, o diffOptions) (now *descset.Set, old *oldVersion, err error) {
 	if o.protos.Named() {
 		if now, err = o.protos.Load(ctx, d); err != nil {
@@ -51,8 +51,8 @@ func loadBoth(ctx context.Context, d command.Deps, o diffOptions) (now *descset.
 	return now, old, err
 }
 
-// loadAgainst reads the old version. tree is the new one where no paths are named, nil
-// where they are.
+// loadAgainst reads the old version. tree is the new one if no paths are given, and nil
+// otherwise.
 func loadAgainst(ctx context.Context, d command.Deps, o diffOptions, tree *discover.Tree) (*oldVersion, error) {
 	if rev, isRev := strings.CutPrefix(o.against, "git:"); isRev {
 		return loadRevision(ctx, d, o, rev, tree)
@@ -85,8 +85,8 @@ func loadAgainst(ctx context.Context, d command.Deps, o diffOptions, tree *disco
 	return version, nil
 }
 
-// find reads what is annotated below dir, and what declares what is annotated in now. A
-// version without either has an empty policy.
+// find reads what is annotated below dir, and the declarations of what is annotated in
+// now. A version with neither has an empty policy.
 func (v *oldVersion) find(ctx context.Context, d command.Deps, protos policies.ProtoFlags, dir string, now *discover.Tree) error {
 	tree, err := discover.Look(ctx, dir)
 	if err != nil {
@@ -105,7 +105,7 @@ func (v *oldVersion) find(ctx context.Context, d command.Deps, protos policies.P
 	return err
 }
 
-// declaredIn returns the names of the services and messages of a set.
+// declaredIn returns the names of the services and messages in a set.
 func declaredIn(set *descset.Set) (names []string) {
 	for _, s := range set.Services() {
 		names = append(names, string(s.Name()))

@@ -63,7 +63,7 @@ func Explain(d command.Deps) *cobra.Command {
 	return cmd
 }
 
-// declared returns the names that the services and messages of arguments are declared by.
+// declared returns the names of services and messages in arguments.
 func declared(arguments []string) (names []string) {
 	for _, name := range arguments {
 		name, _, _ = strings.Cut(name, "/")
@@ -108,8 +108,8 @@ func runExplain(ctx context.Context, d command.Deps, names []string, o explainOp
 	return d.WriteResult(o.out, text.Bytes(), 0o644, o.protos.Inputs(set))
 }
 
-// configuredKeys tells which keys are configured. Of a file it is read whether
-// it is a public key; one that cannot be read is taken for what it should be.
+// configuredKeys returns the configured keys. It reads whether a file has a public key;
+// an unreadable file counts as what it should be.
 func configuredKeys(d command.Deps) explain.Options {
 	o := explain.Options{HaveKeys: len(d.Settings.Keys)+len(d.Settings.KeySets) > 0}
 	for _, k := range d.Settings.Keys {

@@ -8,11 +8,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 )
 
-// maxSource is how much of a source is read to show lines of it.
+// maxSource is the maximum size of a source from which lines are shown.
 const maxSource = 4 << 20
 
-// sourceLines returns a function that reads lines of the .proto files of sets, each
-// file once. It knows no line of what a descriptor set held.
+// sourceLines returns a function that reads lines of the .proto files of sets, each file
+// once. Lines of descriptor sets are unknown.
 func sourceLines(sets ...*descset.Set) func(file string, line int) string {
 	known := map[string][]string{}
 	for _, set := range sets {
@@ -30,7 +30,7 @@ func sourceLines(sets ...*descset.Set) func(file string, line int) string {
 		if lines == nil {
 			data, err := files.Read(file, maxSource, fault.FileFailed)
 			if err != nil {
-				data = nil // it was there a moment ago; the page is not about it
+				data = nil // it was readable a moment ago; show the page without it
 			}
 			lines = strings.Split(string(data), "\n")
 			known[file] = lines

@@ -101,7 +101,7 @@ func runLint(ctx context.Context, d command.Deps, o lintOptions) error {
 	return nil
 }
 
-// ruleOptions returns what the rules on configured keys need.
+// ruleOptions returns the options for rules about configured keys.
 func ruleOptions(d command.Deps, requireAll bool) lint.Options {
 	o := lint.Options{RequireAll: requireAll, HaveKeys: len(d.Settings.Keys)+len(d.Settings.KeySets) > 0}
 	for _, k := range d.Settings.Keys {

@@ -1,4 +1,4 @@
-// Package proxycmd has the commands that enforce a policy.
+// Package proxycmd has the command proxy, which enforces a policy.
 package proxycmd
 
 import (

@@ -110,7 +110,7 @@ func runDoctor(ctx context.Context, d command.Deps, o doctorOptions) error {
 	return nil
 }
 
-// examined gathers what there is to examine.
+// examined collects what to examine.
 func examined(ctx context.Context, d command.Deps, o doctorOptions, now time.Time) (doctor.Patient, error) {
 	var p doctor.Patient
 	var request temporal.Request
@@ -151,13 +151,13 @@ func examined(ctx context.Context, d command.Deps, o doctorOptions, now time.Tim
 	}
 	f.set(&request, p.Release)
 	if err := f.setKeys(d, &request, documents); err != nil && !f.fromConfig {
-		return p, err // else a finding, and the keys are not known
+		return p, err // otherwise a finding, and the keys are unknown
 	}
 	request.Namespace, request.Now = o.namespace, now
 	return p, o.call(ctx, d, &p, request, live)
 }
 
-// call explains the token, and asks the running server.
+// call explains the token, and calls the running server.
 func (o doctorOptions) call(ctx context.Context, d command.Deps, p *doctor.Patient, request temporal.Request, live *frontend) error {
 	var sent temporal.Sent
 	if o.token != "" {

@@ -120,7 +120,7 @@ func runExplainDenial(ctx context.Context, d command.Deps, args []string, o expl
 	return answered(err, v.Allowed, v.Undecided)
 }
 
-// explainSeveral answers for a task, or for every API if apis is nil.
+// explainSeveral explains a task, or every API if apis is nil.
 func explainSeveral(d command.Deps, o explainDenialOptions, request temporal.Request, apis []string) error {
 	r, err := temporal.ExplainAll(request, apis)
 	if err != nil {
@@ -141,7 +141,7 @@ func explainSeveral(d command.Deps, o explainDenialOptions, request temporal.Req
 	return answered(err, r.Allowed, r.Undecided)
 }
 
-// answered returns the exit code of an answer that was printed.
+// answered returns the exit code for a printed answer.
 func answered(err error, allowed bool, undecided string) error {
 	switch {
 	case err != nil || allowed:
@@ -152,8 +152,8 @@ func answered(err error, allowed bool, undecided string) error {
 	return console.AnsweredNo{Code: fault.AccessDenied}
 }
 
-// readHeader returns the header that args stand for, without a value for a call
-// without one. Spaces stay: a server trips over them.
+// readHeader returns the header given by args, with an empty value for a call without
+// one. Spaces are kept, since servers are sensitive to them.
 func readHeader(d command.Deps, args []string) (temporal.Sent, error) {
 	switch {
 	case len(args) == 1 && strings.HasPrefix(args[0], "@"):

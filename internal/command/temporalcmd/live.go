@@ -19,7 +19,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-// callTimeout bounds one call of a running server.
+// callTimeout limits one call to a running server.
 const callTimeout = 5 * time.Second
 
 // frontend is a running server.
@@ -43,7 +43,7 @@ func dial(address string, secure bool) (*frontend, error) {
 
 func (f *frontend) close() { _ = f.conn.Close() }
 
-// rawCodec passes messages as the bytes that they are.
+// rawCodec passes messages as encoded bytes.
 type rawCodec struct{}
 
 func (rawCodec) Name() string                  { return "proto" }
@@ -53,7 +53,7 @@ func (rawCodec) Unmarshal(data []byte, v any) error {
 	return nil
 }
 
-// invoke calls a method with a header, "" for none.
+// invoke calls a method with a header, or without one if it is "".
 func (f *frontend) invoke(ctx context.Context, method, header, value string, request []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -65,7 +65,7 @@ func (f *frontend) invoke(ctx context.Context, method, header, value string, req
 	return response, err
 }
 
-// version returns the release that the server reports, "" if it reports none.
+// version returns the release that the server reports, or "".
 func (f *frontend) version(ctx context.Context) string {
 	response, err := f.invoke(ctx, "/temporal.api.workflowservice.v1.WorkflowService/GetSystemInfo", "", "", nil)
 	if err != nil {
@@ -78,7 +78,7 @@ func (f *frontend) version(ctx context.Context) string {
 	return version
 }
 
-// textField returns a field of a message, "" if it is not there.
+// textField returns a field of a message, or "".
 func textField(message []byte, number protowire.Number) string {
 	for len(message) > 0 {
 		n, kind, size := protowire.ConsumeTag(message)
@@ -101,7 +101,7 @@ func textField(message []byte, number protowire.Number) string {
 	return ""
 }
 
-// ask calls every probe without a token, and with it if there is one.
+// ask calls every probe without a token, and also with it if there is one.
 func (f *frontend) ask(ctx context.Context, r temporal.Request, sent temporal.Sent) ([]doctor.Answer, error) {
 	var answers []doctor.Answer
 	for _, api := range doctor.Probes() {
@@ -127,8 +127,8 @@ func (f *frontend) ask(ctx context.Context, r temporal.Request, sent temporal.Se
 	return answers, nil
 }
 
-// denies reports whether the server's authorizer denies the call. Any other
-// answer means that it was allowed, except those that say nothing.
+// denies reports whether the server's authorizer denies the call. Any other response
+// means that it was allowed, except those that say nothing about it.
 func (f *frontend) denies(ctx context.Context, r temporal.Request) (bool, error) {
 	var request []byte
 	if api, _, err := r.Release.FindAPI(r.API); err == nil && api.Scope == temporal.ScopeNamespace {

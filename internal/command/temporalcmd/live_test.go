@@ -17,7 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-// serve answers every call as answer does, and returns its address.
+// serve answers every call with answer, and returns its address.
 func serve(t *testing.T, answer func(method, authorization string) error) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -45,7 +45,8 @@ func serve(t *testing.T, answer func(method, authorization string) error) string
 	return listener.Addr().String()
 }
 
-// The answers of a running server are held against those of explain-denial.
+// TestDoctorComparesALiveServer: a running server's decisions are compared with those of
+// explain-denial.
 func TestDoctorComparesALiveServer(t *testing.T) {
 	refused := status.Error(codes.PermissionDenied, "Request unauthorized.")
 	open := map[string]bool{"/temporal.api.workflowservice.v1.WorkflowService/GetSystemInfo": true, "/grpc.health.v1.Health/Check": true}

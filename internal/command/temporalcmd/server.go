@@ -16,7 +16,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-// serverFlags say how the server is set up.
+// serverFlags describe the server's setup.
 type serverFlags struct {
 	config   []string
 	given    func(flag string) bool
@@ -32,7 +32,7 @@ type serverFlags struct {
 	fromConfig bool // jwks are the server's own URIs
 }
 
-// ReadConfig reads a server's set-up.
+// ReadConfig reads a server's setup.
 func ReadConfig(names []string) (*serverconfig.Config, error) {
 	var inputs []serverconfig.Input
 	open := func(name string) ([]byte, error) { return files.Read(name, 1<<20, fault.FileFailed) }
@@ -46,7 +46,7 @@ func ReadConfig(names []string) (*serverconfig.Config, error) {
 	return serverconfig.ReadWith(open, inputs...)
 }
 
-// with takes from a server's set-up what no flag gives.
+// with takes from a server's setup what flags do not set.
 func (f serverFlags) with(d command.Deps, c *serverconfig.Config) (serverFlags, temporal.Request) {
 	for flag, setting := range map[string]struct {
 		to   *string
@@ -114,12 +114,12 @@ func (f serverFlags) request(ctx context.Context, d command.Deps) (temporal.Requ
 	return r, f.setKeys(d, &r, f.fetch(ctx, d, release))
 }
 
-// set puts into r what needs no reading.
+// set sets what needs no reading in r.
 func (f serverFlags) set(r *temporal.Request, release temporal.Release) {
 	r.Release, r.HeaderName, r.Audience, r.Claim, r.Format = release, f.header, f.audience, f.claim, temporal.ReadPermissionFormat(f.regex)
 }
 
-// fetch reads the key sets of --jwks, or the key sources of the server's set-up.
+// fetch reads the key sets of --jwks, or the key sources in the server's setup.
 func (f serverFlags) fetch(ctx context.Context, d command.Deps, release temporal.Release) []temporal.Document {
 	var documents []temporal.Document
 	for _, location := range f.jwks {
@@ -140,9 +140,9 @@ func (f serverFlags) unsupported(release temporal.Release, location string) erro
 	return nil
 }
 
-// setKeys sets the keys that the server would have, nil if they are not given,
-// and those to sign with. If only some sources can be read, the server has no
-// key, which is an answer; if none can, there is no answer.
+// setKeys sets the keys that the server would have, nil if they are not given, and those
+// to sign with. If only some sources can be read, the server has no keys, which is an
+// answer; if none can, there is no answer.
 func (f serverFlags) setKeys(d command.Deps, r *temporal.Request, documents []temporal.Document) error {
 	var failure error
 	unread := 0
@@ -179,8 +179,8 @@ func (f serverFlags) setKeys(d command.Deps, r *temporal.Request, documents []te
 	return nil
 }
 
-// signersAtHand returns the key that jwtctl token would sign with, and those of
-// files that can sign. What cannot be read is not available.
+// signersAtHand returns the key that jwtctl token would sign with, and those of files
+// that can sign. Unreadable files are skipped.
 func signersAtHand(d command.Deps, files []string) []temporal.Signer {
 	var signers []temporal.Signer
 	for _, p := range input.PlacesOf(d.Settings.Keys) {

@@ -11,7 +11,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-// printVerdict shows a verdict to people.
+// printVerdict prints a verdict as text.
 func printVerdict(d command.Deps, v temporal.Verdict) error {
 	s := d.OutStyles()
 	var b strings.Builder
@@ -29,7 +29,7 @@ func printVerdict(d command.Deps, v temporal.Verdict) error {
 		if len(v.HeldRoles) > 0 {
 			held = quote.Printable(strings.Join(v.HeldRoles, ", "))
 		}
-		if len(v.HeldRoles) > 0 || v.Undecided == "" { // what counts is what it depends on
+		if len(v.HeldRoles) > 0 || v.Undecided == "" { // the held roles are what the decision depends on
 			fmt.Fprintf(&b, "  holds  %s\n", held)
 		}
 	}
@@ -55,7 +55,7 @@ func printVerdict(d command.Deps, v temporal.Verdict) error {
 	return d.Print("%s", text+fixLine(d, v.Fix))
 }
 
-// fixLine shows the command that makes a token which would work.
+// fixLine returns the command that makes a token which would work.
 func fixLine(d command.Deps, fix string) string {
 	if fix == "" {
 		return ""
@@ -63,7 +63,7 @@ func fixLine(d command.Deps, fix string) string {
 	return d.WrapCommand("  "+quote.Printable(fix)) + "\n"
 }
 
-// answer names a verdict.
+// answer returns the words for a verdict.
 func answer(s console.Styles, v temporal.Verdict) string {
 	switch {
 	case v.Allowed:
@@ -74,8 +74,8 @@ func answer(s console.Styles, v temporal.Verdict) string {
 	return s.Bad("Denied")
 }
 
-// detailKeys writes to stderr, under -v, which key of the server the signature of
-// the calls' token was checked with, else those of set, and where they are from.
+// detailKeys prints to stderr, with -v, with which key of the server the token's
+// signature was verified, or else the keys of set, and their sources.
 func detailKeys(d command.Deps, set *temporal.KeySet, calls ...temporal.Verdict) {
 	for _, v := range calls {
 		if v.Key != nil {
@@ -96,8 +96,8 @@ func detailKeys(d command.Deps, set *temporal.KeySet, calls ...temporal.Verdict)
 	}
 }
 
-// printReport shows the verdicts of a task: each allowed call in a line, the
-// others in full, and one token for all of them.
+// printReport prints the verdicts of a task: each allowed call on one line, the others in
+// full, and one token for all of them.
 func printReport(d command.Deps, r temporal.Report) error {
 	_ = d.Print("Temporal server %s\n", r.ServerVersion)
 	for _, v := range r.Calls {
@@ -116,7 +116,7 @@ func printReport(d command.Deps, r temporal.Report) error {
 	return d.Print("%s\n%s", d.OutStyles().Bold("A token that would work for all"), fixLine(d, r.Fix))
 }
 
-// printTable shows one line for each API.
+// printTable prints one line per API.
 func printTable(d command.Deps, r temporal.Report) error {
 	s := d.OutStyles()
 	var b strings.Builder

@@ -10,8 +10,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// meeting returns o with what every token of an issuer must have by the rules r of
-// jwtctl.yaml, where made, the claims so far, and flags say nothing else.
+// meeting returns o with what the rules r of jwtctl.yaml require of every token of an
+// issuer, where neither made, the claims so far, nor flags set it.
 func (o tokenOptions) meeting(r keys.Rules, made *jws.Claims) tokenOptions {
 	has := func(claim string) bool { _, there := made.Get(claim); return there }
 	if o.typ == "" {
@@ -29,7 +29,7 @@ func (o tokenOptions) meeting(r keys.Rules, made *jws.Claims) tokenOptions {
 }
 
 // checkRules returns why the method of --for-method would refuse compact by the rules of
-// key, which the caller may have gone against. Times that were chosen are for tests.
+// key, which the caller may have overridden. Chosen times are for tests and not checked.
 func (o tokenOptions) checkRules(compact string, key *keys.Key, now time.Time) error {
 	if !o.met || o.setsTimes() || o.given("nbf") {
 		return nil

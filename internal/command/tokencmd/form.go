@@ -14,7 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-// tokenForm says how a token is printed.
+// tokenForm configures how a token is printed.
 type tokenForm struct {
 	format   string
 	audience string // --for
@@ -33,7 +33,7 @@ func (f *tokenForm) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.export, "export", false, "a line for eval: export NAME='VALUE'")
 }
 
-// check refuses forms that do not exist or do not go together.
+// check refuses invalid formats and combinations.
 func (f tokenForm) check() error {
 	if _, err := temporal.ParseClient(f.audience); err != nil {
 		return err
@@ -49,7 +49,7 @@ func (f tokenForm) check() error {
 
 func (f tokenForm) client() temporal.Client { return temporal.Client(f.audience) }
 
-// wantsVariable reports whether the variable's name is part of the output.
+// wantsVariable reports whether the output includes the variable's name.
 func (f tokenForm) wantsVariable() bool { return f.format == "env" || f.format == "json" }
 
 // name returns the variable's name.
@@ -71,7 +71,7 @@ type tokenReport struct {
 	Value     string          `json:"value"`
 }
 
-// render returns the one line, or the JSON object, that is printed.
+// render returns the line, or the JSON object, to print.
 func (f tokenForm) render(m minted) ([]byte, error) {
 	value := f.client().Value(m.compact)
 	switch f.format {
@@ -93,7 +93,7 @@ func (f tokenForm) render(m minted) ([]byte, error) {
 		}
 		return append(text, '\n'), nil
 	}
-	if f.export { // neither a variable's name nor a token holds a quote
+	if f.export { // neither a variable's name nor a token contains quotes
 		return fmt.Appendf(nil, "export %s='%s'\n", f.name(), value), nil
 	}
 	return fmt.Appendf(nil, "%s=%s\n", f.name(), value), nil

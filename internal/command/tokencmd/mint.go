@@ -13,8 +13,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
-// signer returns the key to sign with: the active one of --key-dir, or the one
-// that the key flags choose.
+// signer returns the key to sign with: the active one of --key-dir, or the one selected
+// by the key flags.
 func (o tokenOptions) signer(d command.Deps) (*keys.Key, error) {
 	if o.dir == "" {
 		key, err := o.keys.Signer(d, o.issuer)
@@ -34,8 +34,7 @@ func (o tokenOptions) signer(d command.Deps) (*keys.Key, error) {
 	return pinned[0], nil
 }
 
-// keyHint says which key is meant where there is none: a new one is unknown to
-// every server.
+// keyHint returns how to name the key if there is none: servers would not know a new one.
 func (o tokenOptions) keyHint() string {
 	who := "a Temporal server accepts"
 	if o.plain {
@@ -45,7 +44,7 @@ func (o tokenOptions) keyHint() string {
 		" in the folder where jwtctl serve runs. Without any key yet: jwtctl keygen, then jwtctl serve for the server to read"
 }
 
-// minted is a token with what is to be said of it.
+// minted is a token with related facts.
 type minted struct {
 	compact string
 	claims  []byte
@@ -53,7 +52,7 @@ type minted struct {
 	expires time.Time // zero for never
 }
 
-// mint makes one token with the keys as they are now.
+// mint makes a token with the current keys.
 func mint(d command.Deps, o tokenOptions, now time.Time) (minted, error) {
 	request, err := o.request(d.Settings.Claims, now)
 	if err != nil {
@@ -84,7 +83,7 @@ func mint(d command.Deps, o tokenOptions, now time.Time) (minted, error) {
 		}
 	}
 	if iss, err := made.Issuer(); err == nil && iss != nil {
-		o.issuer = *iss // however it came there, it picks the key (S89)
+		o.issuer = *iss // whatever set it, it selects the key (S89)
 	}
 	key, err := o.signer(d)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-// grants returns the permissions that the flags request.
+// grants returns the permissions requested by the flags.
 func (o tokenOptions) grants() ([]string, error) {
 	if o.plain {
 		if o.system || o.regex != "" || len(o.namespaces)+len(o.roles)+len(o.permissions) > 0 {
@@ -87,7 +87,7 @@ func (o tokenOptions) write(wanted []temporal.Permission) ([]string, error) {
 	return list, nil
 }
 
-// warnOfRoles warns of a token that opens no API, or may not.
+// warnOfRoles warns of a token that allows no API, or may not.
 func (o tokenOptions) warnOfRoles(d command.Deps) {
 	if o.plain || len(o.roles)+len(o.permissions) == 0 {
 		return

@@ -18,7 +18,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
-// plainOptions are the flags of jwtctl token that go with --plain alone.
+// plainOptions are the flags of jwtctl token that require --plain.
 type plainOptions struct {
 	claimsFile  string
 	headers     []string
@@ -50,7 +50,7 @@ func (plainOptions) flags() []string {
 
 func (o plainOptions) hasClaims() bool { return o.claimsFile != "" || o.given("claims") }
 
-// readClaims reads --claims, once for a token that is made again and again.
+// readClaims reads --claims, once for a token that is refreshed.
 func (o *tokenOptions) readClaims(d command.Deps) error {
 	if !o.plain || !o.hasClaims() {
 		return nil
@@ -76,7 +76,7 @@ func (o *tokenOptions) readClaims(d command.Deps) error {
 	return err
 }
 
-// readMethod adds to the claims to start from those that --for-method requires.
+// readMethod adds the claims that --for-method requires to those to start from.
 func (o *tokenOptions) readMethod(ctx context.Context, d command.Deps) (err error) {
 	if o.forMethod == "" {
 		return nil
@@ -96,7 +96,7 @@ func (o *tokenOptions) readMethod(ctx context.Context, d command.Deps) (err erro
 	return nil
 }
 
-// applyPlain adds to r what goes with --plain alone.
+// applyPlain applies the flags that require --plain to r.
 func (o tokenOptions) applyPlain(r *token.Request) error {
 	if !o.plain {
 		for _, name := range o.flags() {
@@ -121,7 +121,7 @@ func (o tokenOptions) applyPlain(r *token.Request) error {
 	case o.noSubject, !o.given("sub") && (o.hasClaims() || r.Has("sub")):
 		r.Subject = "" // the default one
 	}
-	// The configuration's give way to those of the command line, too.
+	// Those of the configuration give way to those of the command line too.
 	if !o.given("iss") && r.Has("iss") {
 		r.Issuer = ""
 	}
@@ -131,8 +131,8 @@ func (o tokenOptions) applyPlain(r *token.Request) error {
 	return nil
 }
 
-// choosesExpiry reports whether the token's exp is one that was chosen, rather
-// than made by --ttl.
+// choosesExpiry reports whether the token's exp was chosen, rather than derived from
+// --ttl.
 func (o tokenOptions) choosesExpiry() bool {
 	isExpiry := func(c token.Claim) bool { return c.Name == "exp" }
 	return slices.ContainsFunc(o.jsonClaims, func(c string) bool { return strings.HasPrefix(c, "exp=") }) ||
@@ -168,7 +168,7 @@ func (o tokenOptions) setsTimes() bool {
 	})
 }
 
-// warn reports that chosen times are for tests.
+// warn warns that chosen times are for tests.
 func (o tokenOptions) warn(d command.Deps, m minted, now time.Time) {
 	if !o.setsTimes() {
 		return

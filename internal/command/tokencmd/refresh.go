@@ -9,13 +9,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 )
 
-// retryAfter is the pause after a refresh that failed.
+// retryAfter is the delay after a failed refresh.
 const retryAfter = 5 * time.Second
 
-// refreshToken keeps the file of --out holding a token with at least a third
-// of its life left, until interrupted. The keys are read each time, so a
-// rotated key is taken up. After the first token a failure is reported and
-// tried again: the file still holds a good one.
+// refreshToken keeps a token with at least a third of its lifetime left in the file of
+// --out, until interrupted. It reads the keys each time, so that a rotated key is used.
+// After the first token, failures are reported and retried: the file still has a valid
+// one.
 func refreshToken(ctx context.Context, d command.Deps, o tokenOptions) error {
 	switch {
 	case o.out == "" || o.out == "-":
@@ -47,7 +47,7 @@ func refreshToken(ctx context.Context, d command.Deps, o tokenOptions) error {
 	}
 }
 
-// writeToken writes one token and returns how long it is fresh.
+// writeToken writes a token and returns how long it is fresh.
 func writeToken(d command.Deps, o tokenOptions) (time.Duration, error) {
 	now := d.System.Now()
 	m, err := mint(d, o, now)

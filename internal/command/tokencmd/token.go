@@ -54,7 +54,7 @@ type tokenOptions struct {
 	protos      input.ProtoFlags
 	readsMethod input.MethodReader
 	accepted    *input.MethodToken // by forMethod
-	met         bool               // the rules of the key's issuer, too
+	met         bool               // including the rules of the key's issuer
 	namespaces  []string
 	roles       []string
 	permissions []string
@@ -99,7 +99,7 @@ func Token(d command.Deps, methods input.MethodReader) *cobra.Command {
 			return runToken(cmd.Context(), d, o)
 		},
 	}
-	// The names of Temporal's sample stand for token --system; cobra lists no aliases of these.
+	// The names in Temporal's sample, for token --system; cobra does not list them.
 	cmd.Aliases = []string{"tctl-system-token", "cli-system-token"}
 	fs := cmd.Flags()
 	o.keys.Register(fs)
@@ -139,11 +139,10 @@ func (o *tokenOptions) registerClaims(fs *pflag.FlagSet) {
 	settings.Exclusive(fs, "system", "namespace", "plain", "for-method")
 }
 
-// plainLifetime is how long a token lives that is not of --system, without --ttl.
+// plainLifetime is the default lifetime of tokens other than --system.
 const plainLifetime = 10 * time.Minute
 
-// request turns the flags into what the token claims; it is pure except for the
-// clock.
+// request converts the flags to a token request; it is pure except for the clock.
 func (o tokenOptions) request(fromFile []token.Claim, now time.Time) (token.Request, error) {
 	permissions, err := o.grants()
 	if err != nil {
@@ -179,8 +178,8 @@ func (o tokenOptions) request(fromFile []token.Claim, now time.Time) (token.Requ
 	return r, nil
 }
 
-// extra returns the claims of --claim and --claim-json, and those of the file
-// that no flag gives.
+// extra returns the claims of --claim and --claim-json, and those of the file that no
+// flag sets.
 func (o tokenOptions) extra(fromFile []token.Claim) ([]token.Claim, error) {
 	list, err := input.NamedClaims("--claim", o.claims, token.TextClaim)
 	if err != nil {

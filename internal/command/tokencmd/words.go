@@ -7,8 +7,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// claimFlags are the flags that make a claim, headerFlags those that make a member
-// of the header: libraries know no flags, and name these where one is in the way.
+// claimFlags are the flags that set a claim, headerFlags those that set a header member,
+// for errors of libraries, which do not know flags.
 func claimFlags() map[string]string {
 	return map[string]string{
 		"sub": "--sub", "iss": "--iss", "aud": "--aud", "exp": "--ttl", "iat": "--iat", "nbf": "--nbf", "jti": "--jti",
@@ -20,7 +20,7 @@ func headerFlags() map[string]string {
 	return map[string]string{"alg": "--alg", "kid": "--kid", "typ": "--typ"}
 }
 
-// withFlags ends the hint of an error about claims with the flag that helps.
+// withFlags adds the helpful flag to the hint of an error about claims.
 func withFlags(err error) error {
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Code != fault.UsageError {

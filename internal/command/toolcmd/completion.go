@@ -53,7 +53,7 @@ func Completion(d command.Deps) *cobra.Command {
 				"fish":       func() error { return root.GenFishCompletion(d.Out, true) },
 				"powershell": func() error { return root.GenPowerShellCompletionWithDesc(d.Out) },
 			}[args[0]]
-			if err := print(); d.Out.Err() == nil { // which Main tells by itself
+			if err := print(); d.Out.Err() == nil { // Main reports that error itself
 				return err
 			}
 			return nil

@@ -52,8 +52,8 @@ func runConfigCheck(cmd *cobra.Command, d command.Deps, o *configCheckOptions, a
 	return errors.Join(printConfigReport(d, r), errors.Join(r.faults...))
 }
 
-// answered is the exit code of faults that the answer itself has told: that of
-// the gravest.
+// answered returns the exit code for faults that were already printed: that of the most
+// severe.
 func answered(faults []error) error {
 	var gravest error
 	for _, f := range faults {
@@ -67,7 +67,7 @@ func answered(faults []error) error {
 	return console.AnsweredNo{Code: fault.CodeOf(gravest)}
 }
 
-// checkConfig opens all that a.config names.
+// checkConfig opens everything that a.config names.
 func checkConfig(ctx context.Context, d command.Deps, r *configReport, online bool) {
 	checkConfigLeeway(d, r)
 	checkConfigKeys(ctx, d, r, online)
@@ -96,7 +96,7 @@ func checkConfig(ctx context.Context, d command.Deps, r *configReport, online bo
 		} else {
 			_, err = p.Message(e.Type)
 		}
-		if f, ok := errors.AsType[*fault.Error](err); ok { // of a flag that was not given
+		if f, ok := errors.AsType[*fault.Error](err); ok { // about a flag that was not set
 			r.fail(where, fault.New(fault.ConfigInvalid, where, "%s", f.Why).WithHint("%s", f.Hint))
 		}
 	}
@@ -106,7 +106,7 @@ func checkConfigKeys(ctx context.Context, d command.Deps, r *configReport, onlin
 	var all []*keys.Key
 	for i, place := range (&input.KeyFlags{}).Places(d) {
 		if len(d.Settings.Keys) == 0 {
-			break // the default key is not the file's
+			break // the default key is not named in the file
 		}
 		e := d.Settings.Keys[i]
 		where := d.Settings.KeyAt(i)

@@ -26,8 +26,8 @@ func checkConfigLeeway(d command.Deps, r *configReport) {
 	}
 }
 
-// checkConfigPolicy compiles the descriptors that a.config names; nil if it
-// names none, or they do not compile.
+// checkConfigPolicy compiles the descriptors that a.config names. It returns nil without
+// descriptors, or if they do not compile.
 func checkConfigPolicy(ctx context.Context, d command.Deps, r *configReport) *plan.Plan {
 	protos := policies.ProtoFlags{ProtoFlags: input.ProtoFlags{ImportPaths: d.Settings.ValuePaths("proto_paths"), Protos: d.Settings.ValuePaths("protos"), Sets: d.Settings.ValuePaths("descriptor_sets")}}
 	if len(protos.Protos)+len(protos.Sets) == 0 {
@@ -69,7 +69,7 @@ func checkConfigPolicy(ctx context.Context, d command.Deps, r *configReport) *pl
 	return p
 }
 
-// namedIn gives a path that cannot be read the line of the file that names it.
+// namedIn adds the line of the configuration to an error about an unreadable path.
 func namedIn(d command.Deps, err error) error {
 	var f *fault.Error
 	for _, key := range []string{"protos", "descriptor_sets", "proto_paths"} {

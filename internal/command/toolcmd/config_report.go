@@ -12,7 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// configReport is what the check found, and its JSON form.
+// configReport is the result of the check, and its JSON form.
 type configReport struct {
 	File     string           `json:"file"`
 	OK       bool             `json:"ok"`
@@ -30,14 +30,14 @@ type configKey struct {
 	Issuer    string `json:"issuer,omitempty"`
 	From      string `json:"from"`
 	Signs     bool   `json:"signs"`
-	// Rules are nil where there are none.
+	// Rules are nil if there are none.
 	Rules *keys.Rules `json:"rules,omitempty"`
 }
 
 type configSet struct {
 	Issuer string `json:"issuer,omitempty"`
 	From   string `json:"from"`
-	// Keys is how many it holds; nil if it was not fetched.
+	// Keys is the number of keys; nil if it was not fetched.
 	Keys  *int        `json:"keys,omitempty"`
 	Rules *keys.Rules `json:"rules,omitempty"`
 }
@@ -63,7 +63,7 @@ type configProblem struct {
 	Hint   string     `json:"hint,omitempty"`
 }
 
-// fail notes what is wrong at a place of the file.
+// fail records an error at a position of the file.
 func (r *configReport) fail(where string, err error) {
 	for _, one := range fault.All(err) {
 		var f *fault.Error
@@ -77,7 +77,7 @@ func (r *configReport) fail(where string, err error) {
 	}
 }
 
-// printConfigReport prints what there is, a line for each thing.
+// printConfigReport prints one line for each thing found.
 func printConfigReport(d command.Deps, r *configReport) error {
 	s := d.OutStyles()
 	line := func(kind, format string, args ...any) {

@@ -27,15 +27,15 @@ sign a message by its annotations, verify it, refuse it once tampered with, and
 lint annotations that lead nowhere. Each step is a jwtctl command, shown and run
 as you would run it.`
 
-// demoFiles are what the tour of messages works on.
+// demoFiles are the files for the tour of messages.
 //
 //go:embed demo
 var demoFiles embed.FS
 
-// Run runs the command that args name on sys.
+// Run runs the command given by args on sys.
 type Run func(ctx context.Context, sys system.System, args []string) error
 
-// Demo returns the command, which runs others.
+// Demo returns the command, which runs other commands.
 func Demo(d command.Deps, run Run) *cobra.Command {
 	return &cobra.Command{
 		Use:         "demo",
@@ -58,7 +58,7 @@ type demo struct {
 func runDemo(ctx context.Context, deps command.Deps, run Run) (err error) {
 	deps.Stay()
 	if deps.System.KeepPipes != nil {
-		deps.System.KeepPipes() // demo | head leaves nothing behind either
+		deps.System.KeepPipes() // demo | head must not leave files behind either
 	}
 	folder, err := os.MkdirTemp("", "jwtctl-demo-")
 	if err != nil {
@@ -66,7 +66,7 @@ func runDemo(ctx context.Context, deps command.Deps, run Run) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	d := &demo{Deps: deps, jwtctl: run, ctx: ctx, folder: folder}
-	if err := d.write(config.Name, nil); err != nil { // so that none of the user's counts
+	if err := d.write(config.Name, nil); err != nil { // so that the user's configuration is not used
 		return err
 	}
 	for _, tour := range []func() error{d.temporalTour, d.messageTour} {
@@ -77,7 +77,7 @@ func runDemo(ctx context.Context, deps command.Deps, run Run) (err error) {
 	return d.Print("\n%s\n", d.OutStyles().Good("All of this worked, and nothing of it is left behind."))
 }
 
-// temporalTour makes, serves, mints, checks and rotates.
+// temporalTour generates, serves, mints, checks and rotates.
 func (d *demo) temporalTour() error {
 	key, url, token, dir := d.path("key.priv.pem"), d.path("endpoint.txt"), d.path("token.jwt"), d.path("keys")
 	d.title("A key, served where a Temporal server finds it")
@@ -154,12 +154,12 @@ func (d *demo) messageTour() error {
 	return d.refused("lint", d.path("endless.proto"))
 }
 
-// write puts a file into the folder of the tour.
+// write writes a file into the tour's folder.
 func (d *demo) write(name string, data []byte) error {
 	return (files.Writer{}).Write(d.path(name), data, 0o600, true)
 }
 
-// refused is run for a command whose answer is no.
+// refused is run for a command that must answer no.
 func (d *demo) refused(args ...string) error {
 	err := d.run(args...)
 	if fault.ClassOf(err) != fault.Refused {
@@ -174,18 +174,18 @@ func (d *demo) title(text string) {
 	_ = d.Print("\n%s\n", d.OutStyles().Bold("# "+text))
 }
 
-// shown is args as a person would type them.
+// shown returns args as a person would type them.
 func (d *demo) shown(args []string) string {
 	return strings.ReplaceAll(strings.Join(args, " "), d.folder+string(filepath.Separator), "")
 }
 
-// run shows a command and runs it, its output with it.
+// run prints a command, runs it, and prints its output.
 func (d *demo) run(args ...string) error {
 	_ = d.Print("%s jwtctl %s\n", d.OutStyles().Dim("$"), d.shown(args))
 	return d.execute(d.ctx, nearby{d.Out, d.folder + string(filepath.Separator)}, args)
 }
 
-// nearby writes paths as they would be in the folder itself.
+// nearby shortens paths to what they are in the folder itself.
 type nearby struct {
 	io.Writer
 	folder string
@@ -196,7 +196,7 @@ func (n nearby) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-// quiet runs a command for its answer alone.
+// quiet runs a command without printing.
 func (d *demo) quiet(args ...string) error { return d.execute(d.ctx, io.Discard, args) }
 
 func (d *demo) execute(ctx context.Context, out io.Writer, args []string) error {
@@ -211,7 +211,7 @@ func (d *demo) execute(ctx context.Context, out io.Writer, args []string) error 
 	return d.jwtctl(ctx, sys, append([]string{args[0], "--config", d.path(config.Name)}, args[1:]...))
 }
 
-// serve shows and starts a server, and returns when it answers. stop ends it.
+// serve prints and starts a server, and returns when it responds. stop ends it.
 func (d *demo) serve(url string, args ...string) (stop func(), err error) {
 	_ = d.Print("%s jwtctl %s\n", d.OutStyles().Dim("$"), d.shown(args))
 	ctx, cancel := context.WithCancel(d.ctx)
@@ -237,10 +237,10 @@ func (d *demo) serve(url string, args ...string) (stop func(), err error) {
 	return stop, err
 }
 
-// stopped says that the server ended before it answered, and why.
+// stopped is returned if the server ended before it responded.
 type stopped struct{ error }
 
-// until asks again and again until there is no error, for ten seconds.
+// until retries until there is no error, for ten seconds.
 func (d *demo) until(ask func() error) error {
 	for range 200 {
 		err := ask()

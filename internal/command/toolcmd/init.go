@@ -93,7 +93,7 @@ func runInit(ctx context.Context, d command.Deps, o initOptions, dir string) err
 	return d.Print("%s\n", out)
 }
 
-// tellFound says what the file has, and what is left to do.
+// tellFound prints what the file has, and what is left to do.
 func tellFound(d command.Deps, f *scaffold.Found) {
 	count := func(n int, one, many string) {
 		if n > 0 {
@@ -114,7 +114,7 @@ func tellFound(d command.Deps, f *scaffold.Found) {
 	d.Say("next: jwtctl config check")
 }
 
-// renderConfig renders the file. What was not found is in it as a comment.
+// renderConfig returns the file. Missing settings are in it as comments.
 func renderConfig(f *scaffold.Found) string {
 	var b strings.Builder
 	w := configWriter{out: &b}
@@ -143,7 +143,7 @@ type configWriter struct {
 	out *strings.Builder
 }
 
-// comment writes lines behind "# ", and an empty one as such.
+// comment writes lines with the prefix "# ".
 func (w *configWriter) comment(lines ...string) {
 	for _, line := range lines {
 		if line != "" {
@@ -153,7 +153,7 @@ func (w *configWriter) comment(lines ...string) {
 	}
 }
 
-// entry writes a line, as a comment unless it holds.
+// entry writes a line, as a comment unless holds.
 func (w *configWriter) entry(holds bool, line string) {
 	if !holds {
 		line = "# " + line
@@ -161,7 +161,7 @@ func (w *configWriter) entry(holds bool, line string) {
 	w.out.WriteString(line + "\n")
 }
 
-// list writes one list in one line; without items, as a comment with an example.
+// list writes a list on one line, or as a comment with an example if it has no items.
 func (w *configWriter) list(holds bool, name string, items []string, example string) {
 	if len(items) == 0 {
 		items = []string{example}
@@ -173,8 +173,8 @@ func (w *configWriter) list(holds bool, name string, items []string, example str
 	w.entry(holds, name+": ["+strings.Join(quoted, ", ")+"]")
 }
 
-// text returns s as a YAML scalar that may be in a flow list. Go's escapes
-// are all ones of YAML.
+// text returns s as a YAML scalar that may be in a flow list. Go's escapes are all valid
+// in YAML.
 func (w *configWriter) text(s string) string {
 	var plain any
 	if regexp.MustCompile(`^[A-Za-z_][\w./-]*$`).MatchString(s) && yaml.Unmarshal([]byte(s), &plain) == nil && plain == s {

@@ -14,8 +14,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/scaffold"
 )
 
-// TestInit: whatever was found and however it is called, the strict loader reads
-// it again from the file, as it does the examples in the comments.
+// TestInit: the strict loader reads back everything found, whatever its name, from the
+// generated file, as it does the examples in comments.
 func TestInit(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
