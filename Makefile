@@ -103,7 +103,7 @@ api-baseline:
 	@ln -sfn $(CURDIR) /tmp/jwtctl-api && ln -sfn "$$($(GO) env GOMODCACHE)" /tmp/jwtctl-mod && cd /tmp/jwtctl-api && export GOMODCACHE=/tmp/jwtctl-mod && \
 	  for p in $(PUBLIC); do (cd $$p && $(APIDIFF) -w /tmp/jwtctl-api/tools/api/$${p//\//-}.export .); done; rm -f /tmp/jwtctl-api /tmp/jwtctl-mod
 
-## prose: check documents, help, comments and messages for plain English; the rules are in tools/vale/styles/Plain
+## prose: check documents, help, comments and messages for plain English; the rules are in tools/vale/styles
 prose: bin/vale
 	@rm -rf bin/prose
 	@cd tools && $(GO) build -o ../bin/extract-prose ./prose
