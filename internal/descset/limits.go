@@ -1,9 +1,8 @@
 package descset
 
 import (
-	"strings"
-
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // Limits that are checked before anything is linked (S51), so that a hostile file costs
@@ -32,9 +31,5 @@ func Larger(what, format string, args ...any) error {
 
 // Brief shortens external text for a message.
 func Brief(text string) string {
-	const most = 400
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
+	return quote.Cut(text, 400)
 }

@@ -103,11 +103,7 @@ func failed(ctx context.Context, address string, err error) error {
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
-	const most = 1024 // partly chosen by the server
-	text := quote.Escape(err.Error(), "")
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
-	}
+	text := quote.Cut(quote.Escape(err.Error(), ""), 1024) // a server has a part in it
 	failed := fault.New(fault.KeySetUnavailable, label(address), "cannot be fetched: %s", text)
 	if unknown := (x509.UnknownAuthorityError{}); errors.As(err, &unknown) {
 		return failed.WithRemedy(fault.TrustCA)

@@ -43,11 +43,7 @@ func IssuerSlip(token, configured string) string {
 // shownIssuer returns issuer for a message, longer than quote.Shorten leaves it: issuers
 // often differ at the end.
 func shownIssuer(issuer string) string {
-	const most = 256
-	if len(issuer) > most {
-		issuer = strings.ToValidUTF8(issuer[:most], "") + "…"
-	}
-	return quote.Escape(issuer, "")
+	return quote.Escape(quote.Cut(issuer, 256), "")
 }
 
 func withoutScheme(issuer string) string {

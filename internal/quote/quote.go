@@ -34,6 +34,14 @@ func Shorten(text string) string {
 	return b.String()
 }
 
+// Cut returns at most so many bytes of text, and "…" behind them where there were more.
+func Cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}
+
 // Escape writes each character that does something other than show itself as
 // \uXXXX, but those of keep: control, format and bidirectional characters, line
 // breaks of every kind, and what is not a character (S70). The spelling is
