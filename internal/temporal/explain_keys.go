@@ -197,39 +197,27 @@ func readServerJWK(text []byte) (serverJWK, error) {
 		return serverJWK{}, err
 	}
 	k := serverJWK{kid: f.text["kid"]}
+	var public interface{ Equal(crypto.PublicKey) bool } // nil for a secret
+	kept := false
 	switch f.text["kty"] {
 	case "EC":
-		k.kind = "a private key"
-		public, err := f.ecdsa()
-		if err != nil {
-			return k, err
-		}
-		if !f.has("d") {
-			k.material = public
-		}
-		return k, f.checkCertificate(public)
+		k.kind, kept = "a private key", !f.has("d")
+		public, err = f.ecdsa()
 	case "RSA":
 		if max(len(f.number["n"]), len(f.number["d"]), len(f.number["p"]), len(f.number["q"])) > maxRSABytes {
 			k.kind = "an RSA key too large to be checked here"
 			return k, nil
 		}
-		k.kind = "a private key"
-		public, err := f.rsa()
-		if err != nil {
-			return k, err
-		}
-		if !f.has("d") {
-			k.material = public
-		}
-		return k, f.checkCertificate(public)
+		k.kind, kept = "a private key", !f.has("d")
+		public, err = f.rsa()
 	case "OKP":
 		k.kind = "an Ed25519 key"
 		if f.text["crv"] != "Ed25519" || !f.has("x") {
 			return k, errors.New("a key of type OKP that is not Ed25519")
 		}
-		public := make(ed25519.PublicKey, ed25519.PublicKeySize)
-		copy(public, f.number["x"])
-		return k, f.checkCertificate(public)
+		ed := make(ed25519.PublicKey, ed25519.PublicKeySize)
+		copy(ed, f.number["x"])
+		public = ed
 	case "oct":
 		k.kind = "a shared secret"
 		if !f.has("k") {
@@ -238,7 +226,13 @@ func readServerJWK(text []byte) (serverJWK, error) {
 	default:
 		return k, fmt.Errorf("key type %q", quote.Shorten(f.text["kty"]))
 	}
-	return k, f.checkCertificate(nil)
+	if err != nil {
+		return k, err
+	}
+	if kept {
+		k.material = public
+	}
+	return k, f.checkCertificate(public)
 }
 
 // ecdsa returns the public half of an EC key.
