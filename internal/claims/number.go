@@ -64,9 +64,13 @@ func digits(text []byte) (first, rest []byte) {
 	return text[:i], text[i:]
 }
 
-// integer returns the absolute value of the number. It returns false if the number is not
-// integral or not below 2^64.
-func (n number) integer() (magnitude uint64, ok bool) {
+// integer returns text without its sign; ok is false if it is not an integral number, or
+// is 2^64 or more.
+func integer(text []byte) (magnitude uint64, negative, ok bool) {
+	n, ok := cutNumber(text)
+	if !ok {
+		return 0, false, false
+	}
 	digits, exp := n.whole, 0
 	if n.exp != 0 || len(n.fraction) > 0 {
 		digits, exp = n.normal()
@@ -74,39 +78,29 @@ func (n number) integer() (magnitude uint64, ok bool) {
 	const most = 20 // digits of 2^64
 	switch {
 	case len(digits) == 0:
-		return 0, true
+		return 0, n.negative, true
 	case exp < 0 || len(digits) > most || exp > most:
-		return 0, false
+		return 0, n.negative, false
 	}
 	magnitude, err := strconv.ParseUint(string(digits)+strings.Repeat("0", exp), 10, 64)
-	return magnitude, err == nil
+	return magnitude, n.negative, err == nil
 }
 
 // signed returns text as a signed integer of the given size.
 func signed(text []byte, bits int) (int64, bool) {
-	n, ok := cutNumber(text)
-	if !ok {
-		return 0, false
-	}
-	magnitude, ok := n.integer()
+	magnitude, negative, ok := integer(text)
 	limit := uint64(1) << (bits - 1)
-	switch {
-	case n.negative:
+	if negative {
 		return -int64(magnitude), ok && magnitude <= limit
-	default:
-		return int64(magnitude), ok && magnitude < limit
 	}
+	return int64(magnitude), ok && magnitude < limit
 }
 
 // unsigned returns text as an unsigned integer of the given size; -0 is 0.
 func unsigned(text []byte, bits int) (uint64, bool) {
-	n, ok := cutNumber(text)
-	if !ok {
-		return 0, false
-	}
-	magnitude, ok := n.integer()
+	magnitude, negative, ok := integer(text)
 	fits := magnitude>>(bits-1)>>1 == 0
-	return magnitude, ok && fits && (!n.negative || magnitude == 0)
+	return magnitude, ok && fits && (!negative || magnitude == 0)
 }
 
 // sameNumber reports whether two JSON numbers are exactly equal.
