@@ -156,9 +156,13 @@ func (p *Policy) ring(list []Key) (*keys.Ring, error) {
 
 // newPast returns the memory of a Policy, which is empty.
 func newPast() *diff.Past[*version] {
-	return &diff.Past[*version]{Compare: (*version).weaker, Lacks: func(before, after *version) bool {
-		return diff.Lacks(before.facts, after.facts) || diff.LacksRules(before.rules(), after.rules())
-	}}
+	return &diff.Past[*version]{
+		Compare: (*version).weaker,
+		Lacks: func(before, after *version) bool {
+			return diff.Lacks(before.facts, after.facts) || diff.LacksRules(before.rules(), after.rules())
+		},
+		Has: func(v *version, method string) bool { return diff.Has(v.facts, method) },
+	}
 }
 
 // rules returns the rules of v's keys.

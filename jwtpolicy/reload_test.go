@@ -155,6 +155,7 @@ func TestReloadRemembersWhatWasRemoved(t *testing.T) {
 		want  string
 	}{
 		"a method, open":       {[]jwtpolicy.Key{own}, step{without, []jwtpolicy.Key{own}}, step{open, []jwtpolicy.Key{own}}, "open-method-added t.S/Bearer, bearer-not-validated t.S/Bearer"},
+		"a service, as it was": {[]jwtpolicy.Key{own}, step{l.changed("service S {", "service Gone {"), []jwtpolicy.Key{own}}, step{l.source(), []jwtpolicy.Key{own}}, ""},
 		"a method, as it was":  {[]jwtpolicy.Key{own}, step{without, []jwtpolicy.Key{own}}, step{l.source(), []jwtpolicy.Key{own}}, ""},
 		"an issuer, any aud":   {[]jwtpolicy.Key{own, key("a", "you", "shop")}, step{l.source(), []jwtpolicy.Key{own}}, step{l.source(), []jwtpolicy.Key{own, key("b", "you")}}, "issuer-rule-loosened you"},
 		"an issuer, as it was": {[]jwtpolicy.Key{own, key("a", "you", "shop")}, step{l.source(), []jwtpolicy.Key{own}}, step{l.source(), []jwtpolicy.Key{own, key("b", "you", "shop")}}, ""},

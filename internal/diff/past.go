@@ -15,14 +15,17 @@ const MaxPast = 16
 type Past[V any] struct {
 	// Compare returns the failing changes from one version to another.
 	Compare func(before, after V) ([]Change, error)
-	// Lacks reports whether after lacks something that before enforces; see Lacks.
+	// Lacks reports whether after lacks something of before; see Lacks.
 	Lacks func(before, after V) bool
+	// Has reports whether v has the method that is the subject of a change; see Has.
+	Has func(v V, method string) bool
 
 	versions []V // oldest first
 }
 
 // Weaker returns the failing changes from inUse to next, and those since earlier versions
-// that inUse did not already have.
+// that inUse did not already have. A method that comes back as it last was is not one of
+// them: a file that was incomplete for a moment can be completed.
 func (p *Past[V]) Weaker(inUse, next V) ([]Change, error) {
 	found, err := p.Compare(inUse, next)
 	if err != nil {
@@ -50,7 +53,34 @@ func (p *Past[V]) Weaker(inUse, next V) ([]Change, error) {
 		}
 		later = append(later, v)
 	}
-	return found, nil
+	return p.withoutRestored(found, inUse, next)
+}
+
+// withoutRestored returns the changes besides those about methods that inUse lacks and the
+// last version with them had as next has them.
+func (p *Past[V]) withoutRestored(changes []Change, inUse, next V) (left []Change, err error) {
+	for _, c := range changes {
+		restored := false
+		if !p.Has(inUse, c.Subject) {
+			if restored, err = p.restored(c.Subject, next); err != nil {
+				return nil, err
+			}
+		}
+		if !restored {
+			left = append(left, c)
+		}
+	}
+	return left, nil
+}
+
+func (p *Past[V]) restored(method string, next V) (bool, error) {
+	for _, v := range slices.Backward(p.versions) {
+		if p.Has(v, method) {
+			since, err := p.Compare(v, next)
+			return !slices.ContainsFunc(since, func(c Change) bool { return c.Subject == method }), err
+		}
+	}
+	return false, nil
 }
 
 // like reports whether c and o are the same change, possibly between other versions.
@@ -71,22 +101,28 @@ func (p *Past[V]) Replace(inUse, next V) {
 	}
 }
 
-// Lacks reports whether after lacks a method for which before checks or makes tokens.
+// Lacks reports whether after lacks a method of before.
 func Lacks(before, after *policy.Policy) bool {
+	there := methods(after)
+	for name := range methods(before) {
+		if !there[name] {
+			return true
+		}
+	}
+	return false
+}
+
+// Has reports whether p has a method of that name, "pkg.Service/Method".
+func Has(p *policy.Policy, method string) bool { return methods(p)[method] }
+
+func methods(p *policy.Policy) map[string]bool {
 	names := map[string]bool{}
-	for _, s := range after.Services {
+	for _, s := range p.Services {
 		for _, m := range s.Methods {
 			names[m.Name()] = true
 		}
 	}
-	for _, s := range before.Services {
-		for _, m := range s.Methods {
-			if (m.Guarded() || m.Effective().SignsMessage()) && !names[m.Name()] {
-				return true
-			}
-		}
-	}
-	return false
+	return names
 }
 
 // LacksRules reports whether after lacks an issuer for whose tokens before has rules.

@@ -34,6 +34,7 @@ func newPast() *diff.Past[compared] {
 		Lacks: func(before, after compared) bool {
 			return diff.Lacks(before.facts, after.facts) || diff.LacksRules(before.rules, after.rules)
 		},
+		Has: func(v compared, method string) bool { return diff.Has(v.facts, method) },
 	}
 }
 
