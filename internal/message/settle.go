@@ -187,7 +187,8 @@ func otherWireType(fd protoreflect.FieldDescriptor, wire protowire.Type) *fault.
 // entries checks the map entries in wire, a message of desc: Go silently ignores a key or
 // value of another wire type. It leaves other errors to the decoder.
 func (c *Codec) entries(wire []byte, desc protoreflect.MessageDescriptor, depth int) *fault.Error {
-	if depth > c.limits.Depth || !c.shapeOf(desc).maps {
+	isEntry := desc.IsMapEntry() // which counts with the message that has the map
+	if !isEntry && (depth > c.limits.Depth || !c.shapeOf(desc).maps) {
 		return nil
 	}
 	for len(wire) > 0 {
@@ -201,42 +202,17 @@ func (c *Codec) entries(wire []byte, desc protoreflect.MessageDescriptor, depth 
 		}
 		value := wire[n : n+size]
 		wire = wire[n+size:]
-		fd := c.declared(desc, number)
-		if fd == nil || fd.Message() == nil || typ != wireType(fd) {
-			continue
-		}
-		if bad := c.entriesOf(fd, content(number, typ, value), depth); bad != nil {
-			return bad
-		}
-	}
-	return nil
-}
-
-// entriesOf is entries for one message in the field fd.
-func (c *Codec) entriesOf(fd protoreflect.FieldDescriptor, value []byte, depth int) *fault.Error {
-	if !fd.IsMap() {
-		return c.entries(value, fd.Message(), depth+1)
-	}
-	for len(value) > 0 {
-		number, typ, n := protowire.ConsumeTag(value)
-		if n < 0 {
-			return nil
-		}
-		size := protowire.ConsumeFieldValue(number, typ, value[n:])
-		if size < 0 {
-			return nil
-		}
-		if of := fd.Message().Fields().ByNumber(number); of != nil {
-			if typ != wireType(of) {
-				return otherWireType(of, typ)
+		switch fd := c.declared(desc, number); {
+		case fd == nil:
+		case typ != wireType(fd):
+			if isEntry {
+				return otherWireType(fd, typ)
 			}
-			if of.Message() != nil {
-				if bad := c.entries(content(number, typ, value[n:n+size]), of.Message(), depth+2); bad != nil {
-					return bad
-				}
+		case fd.Message() != nil:
+			if bad := c.entries(content(number, typ, value), fd.Message(), depth+1); bad != nil {
+				return bad
 			}
 		}
-		value = value[n+size:]
 	}
 	return nil
 }
