@@ -1,5 +1,5 @@
-// A gRPC service that knows nothing of JWTs: jwtctl proxy stands before it.
-// Usage: node server.js [HOST:PORT]; it prints where it listens.
+// A gRPC service that knows nothing about JWTs; jwtctl proxy runs in front of it.
+// Usage: node server.js [HOST:PORT]. It prints the address it listens on.
 const path = require('node:path');
 const grpc = require('@grpc/grpc-js');
 const loader = require('@grpc/proto-loader');
@@ -11,10 +11,10 @@ const definition = loader.loadSync('com/example/jwt_service.proto', {
   longs: String,
 });
 
-// Who calls is metadata: the claims of the bearer token, validated.
+// The caller is in the metadata: the claims of the verified bearer token.
 const caller = (call) => call.metadata.get('_kalix-jwt-claim-sub')[0];
 
-// The answer says what arrived.
+// The response contains what arrived.
 const answer = (call, msg, received) => ({ msg, metadata: call.metadata.getMap(), received });
 
 // The signer replaces the tokens, and clears the RAW claims.

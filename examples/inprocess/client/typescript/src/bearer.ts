@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import type { Interceptor } from "@connectrpc/connect";
 
-// bearer sends a token with each call. It asks for it each time, so that a token that was
-// renewed meanwhile counts.
+// bearer sends a token with each call. It calls token each time, so that it always sends
+// the newest one.
 export function bearer(token: () => string | Promise<string>): Interceptor {
   return (next) => async (request) => {
     request.header.set("Authorization", `Bearer ${await token()}`);
@@ -10,8 +10,8 @@ export function bearer(token: () => string | Promise<string>): Interceptor {
   };
 }
 
-// tokenFile reads the token in a file that somebody keeps fresh, such as jwtctl token
-// --refresh.
+// tokenFile reads the token from a file that another program keeps fresh, such as jwtctl
+// token --refresh.
 export function tokenFile(path: string): () => Promise<string> {
   return async () => {
     const token = (await readFile(path, "utf8")).trim();
