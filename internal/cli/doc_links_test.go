@@ -56,3 +56,28 @@ func hasHeading(text, anchor string) bool {
 	}
 	return false
 }
+
+// TestGuidesAreFoundAndNameTheirReaders: another document links to each page of
+// docs, and its first words are whom it is for. Generated pages and the changelog
+// need no such words.
+func TestGuidesAreFoundAndNameTheirReaders(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(pages) < 15 {
+		t.Fatalf("%d pages: %v", len(pages), err)
+	}
+	for _, page := range pages {
+		name := filepath.Base(page)
+		linked := strings.Contains(testkit.Read(t, "../../README.md"), "(docs/"+name+")")
+		for _, other := range pages {
+			linked = linked || other != page && strings.Contains(testkit.Read(t, other), "]("+name)
+		}
+		if !linked {
+			t.Errorf("no document links to docs/%s", name)
+		}
+		_, text, _ := strings.Cut(testkit.Read(t, page), "\n\n")
+		if name != "cli.md" && name != "CHANGELOG.md" && !strings.HasPrefix(text, "For ") {
+			t.Errorf("docs/%s begins %.40q instead of with whom it is for", name, text)
+		}
+	}
+}
