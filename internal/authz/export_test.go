@@ -15,8 +15,3 @@ func (a *Authority) Exchange(ctx context.Context) (step func([]byte) ([][]byte, 
 	x := a.exchange(ctx)
 	return x.step, x.end
 }
-
-// Immediate returns the response that refuses a call.
-func Immediate(r *enforce.Refusal, grpc string, frameless bool) []byte {
-	return immediate(r, grpc, frameless)
-}
