@@ -28,13 +28,13 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Shop sells things to those whose token says who they are.
+// Shop sells things to callers whose token identifies them.
 type ShopClient interface {
-	// Buy answers with a receipt that anybody can verify.
+	// Buy returns a receipt that anyone can verify.
 	Buy(ctx context.Context, in *Order, opts ...grpc.CallOption) (*Receipt, error)
-	// Show takes back a receipt, and believes what its token says.
+	// Show accepts a receipt, and trusts what its token contains.
 	Show(ctx context.Context, in *Receipt, opts ...grpc.CallOption) (*Order, error)
-	// Watch tells of every order.
+	// Watch reports every order.
 	Watch(ctx context.Context, in *Order, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Order], error)
 }
 
@@ -89,13 +89,13 @@ type Shop_WatchClient = grpc.ServerStreamingClient[Order]
 // All implementations must embed UnimplementedShopServer
 // for forward compatibility.
 //
-// Shop sells things to those whose token says who they are.
+// Shop sells things to callers whose token identifies them.
 type ShopServer interface {
-	// Buy answers with a receipt that anybody can verify.
+	// Buy returns a receipt that anyone can verify.
 	Buy(context.Context, *Order) (*Receipt, error)
-	// Show takes back a receipt, and believes what its token says.
+	// Show accepts a receipt, and trusts what its token contains.
 	Show(context.Context, *Receipt) (*Order, error)
-	// Watch tells of every order.
+	// Watch reports every order.
 	Watch(*Order, grpc.ServerStreamingServer[Order]) error
 	mustEmbedUnimplementedShopServer()
 }

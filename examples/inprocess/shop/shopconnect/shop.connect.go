@@ -58,11 +58,11 @@ var (
 
 // ShopClient is a client for the shop.Shop service.
 type ShopClient interface {
-	// Buy answers with a receipt that anybody can verify.
+	// Buy returns a receipt that anyone can verify.
 	Buy(context.Context, *shop.Order) (*shop.Receipt, error)
-	// Show takes back a receipt, and believes what its token says.
+	// Show accepts a receipt, and trusts what its token contains.
 	Show(context.Context, *shop.Receipt) (*shop.Order, error)
-	// Watch tells of every order.
+	// Watch reports every order.
 	Watch(context.Context, *shop.Order) (ShopWatchClientStream, error)
 }
 
@@ -94,11 +94,11 @@ func (s ShopWatchClientStream) Close() error {
 
 // ShopHandler is an implementation of the shop.Shop service.
 type ShopHandler interface {
-	// Buy answers with a receipt that anybody can verify.
+	// Buy returns a receipt that anyone can verify.
 	Buy(context.Context, *shop.Order) (*shop.Receipt, error)
-	// Show takes back a receipt, and believes what its token says.
+	// Show accepts a receipt, and trusts what its token contains.
 	Show(context.Context, *shop.Receipt) (*shop.Order, error)
-	// Watch tells of every order.
+	// Watch reports every order.
 	Watch(context.Context, *shop.Order, ShopWatchServerStream) error
 }
 
