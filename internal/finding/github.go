@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/quote"
@@ -27,7 +29,7 @@ func (r Report) WriteGitHub(w io.Writer) error {
 			properties = append(properties, name+"="+property.Replace(quote.Escape(value, "")))
 		}
 		if f.At.File != "" {
-			set("file", f.At.File)
+			set("file", r.inRepository(f.At.File))
 			if f.At.Line > 0 {
 				set("line", fmt.Sprint(f.At.Line))
 			}
@@ -49,4 +51,12 @@ func (r Report) WriteGitHub(w io.Writer) error {
 	}
 	_, err := b.WriteTo(w)
 	return err
+}
+
+// inRepository returns a file named from the working folder as seen from the repository.
+func (r Report) inRepository(file string) string {
+	if r.Folder == "" || filepath.IsAbs(file) {
+		return file
+	}
+	return path.Join(r.Folder, filepath.ToSlash(file))
 }

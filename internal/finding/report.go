@@ -17,6 +17,9 @@ type Report struct {
 	// Rules are the rules that the run knew, whether they found something or not.
 	Rules    []Rule
 	Findings []Finding
+	// Folder is the working folder in the repository, with slashes, which GitHub needs
+	// before the relative names of files; "" for the root.
+	Folder string
 	// Strict says that warnings fail the run too, which JUnit shows.
 	Strict bool
 }

@@ -29,6 +29,7 @@ func Write(d command.Deps, r finding.Report, format, out string, inputs []string
 			return s.Dim(word)
 		}
 	}
+	r.Folder = command.GitHubFolder(d)
 	var text bytes.Buffer
 	if err := r.Write(&text, format, opts); err != nil {
 		return err

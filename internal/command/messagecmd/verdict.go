@@ -87,7 +87,7 @@ func renderVerdicts(d command.Deps, list []verdict, o verifyOptions) ([]byte, er
 		return junitVerdicts(list)
 	case o.format == "github":
 		var text bytes.Buffer
-		err := finding.Report{Findings: findings(list)}.WriteGitHub(&text)
+		err := finding.Report{Findings: findings(list), Folder: command.GitHubFolder(d)}.WriteGitHub(&text)
 		return text.Bytes(), err
 	default:
 		words := wordsFor(d, o.stream.out == "" || o.stream.out == "-")
