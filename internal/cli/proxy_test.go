@@ -57,8 +57,8 @@ func TestS62_S65_ProxyFlags(t *testing.T) {
 		u := startEcho(t)
 		r := startProxy(t, t.TempDir(), u.addr, append([]string{flag}, args...)...)
 		r.want("S/Who", sign(ofMe), codes.OK)
-		if told := u.told.Load() == 1; told != (passed == "authorization") {
-			t.Errorf("%s: the upstream was told authorization: %v", flag, told)
+		if reported := u.told.Load() == 1; reported != (passed == "authorization") {
+			t.Errorf("%s: the upstream was told authorization: %v", flag, reported)
 		}
 		for _, method := range []string{health, reflection} {
 			before := u.calls.Load()

@@ -185,15 +185,15 @@ func (c *File) MessageOf(path string) *MessageEntry {
 	if err != nil {
 		return nil
 	}
-	real, err := realPath(path)
+	actual, err := realPath(path)
 	if err != nil {
 		return nil
 	}
 	for i, e := range c.Messages {
-		pattern, name := e.Files, real
+		pattern, name := e.Files, actual
 		inside, err := filepath.Rel(dir, e.Files)
 		if err == nil && (!filepath.IsAbs(e.Files) || !strings.HasPrefix(inside, "..")) {
-			below, err := filepath.Rel(home, real)
+			below, err := filepath.Rel(home, actual)
 			if err != nil {
 				continue
 			}

@@ -18,13 +18,13 @@ type Checks struct {
 
 // WithChecks adds changes of the settings to changes.
 func WithChecks(changes []Change, before, after Checks) []Change {
-	add := func(name, subject, old, new string, looser bool) {
+	add := func(name, subject, old, now string, looser bool) {
 		kind := "check-tightened"
 		if looser {
 			kind = "check-loosened"
 		}
-		if old != new {
-			changes = append(changes, setting(kind, subject, name, old, new, before.At, after.At))
+		if old != now {
+			changes = append(changes, setting(kind, subject, name, old, now, before.At, after.At))
 		}
 	}
 	add("leeway", "every token", before.Leeway.String(), after.Leeway.String(), after.Leeway > before.Leeway)

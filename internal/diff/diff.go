@@ -93,17 +93,17 @@ func Compare(before, after *policy.Policy) ([]Change, error) {
 	a, b, ask := newSide(before), newSide(after), newOracle()
 	kinds := byID()
 	var changes []Change
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	for _, l := range losses(a, b, ask, kinds) {
 		kind := kinds[l.kind]
-		told[kind.ID+l.key+"\n"+l.from.subject+"\n"+l.to.subject] = true
+		reported[kind.ID+l.key+"\n"+l.from.subject+"\n"+l.to.subject] = true
 		changes = append(changes, l.change(kind, l.direction(kind), l.from, l.to))
 	}
 	for _, l := range losses(b, a, ask, kinds) {
 		kind := kinds[kinds[l.kind].Mirror]
 		direction := kind.Direction
 		if kind.ID == kind.Mirror {
-			if told[kind.ID+l.key+"\n"+l.to.subject+"\n"+l.from.subject] {
+			if reported[kind.ID+l.key+"\n"+l.to.subject+"\n"+l.from.subject] {
 				continue
 			}
 			direction = Stronger // only the reverse is undecided

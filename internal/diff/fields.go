@@ -14,26 +14,26 @@ func (p *pass) fields(f, t *policy.Message) {
 	for _, old := range f.Fields {
 		desc := same[old.Desc]
 		from, to := p.from.field(f, old.Desc), p.to.field(t, desc)
-		new := &policy.Field{} // requires nothing
+		now := &policy.Field{} // requires nothing
 		if desc != nil {
 			if a := annotated(t, desc); a != nil {
-				new = a
+				now = a
 			}
 		}
-		p.nests(from, to, old, new)
-		p.claim(from, to, old, new, desc)
+		p.nests(from, to, old, now)
+		p.claim(from, to, old, now, desc)
 	}
 }
 
 // nests compares whether the messages in a field have their own tokens (A49).
-func (p *pass) nests(from, to place, old, new *policy.Field) {
+func (p *pass) nests(from, to place, old, now *policy.Field) {
 	switch {
-	case old.NestsTokens() && new.NestsTokens():
-		p.changed(from, to, old, new, true)
-		if !old.IsClaim() || !new.IsClaim() {
-			p.required(from.on(old.TokenAt), to.on(new.TokenAt), old, new)
+	case old.NestsTokens() && now.NestsTokens():
+		p.changed(from, to, old, now, true)
+		if !old.IsClaim() || !now.IsClaim() {
+			p.required(from.on(old.TokenAt), to.on(now.TokenAt), old, now)
 		}
-		p.types(from, to, old.Child, new.Child)
+		p.types(from, to, old.Child, now.Child)
 	case old.NestsTokens():
 		p.add(loss{kind: "nested-token-not-validated", from: from.on(old.TokenAt), to: to, old: "token: true"})
 	}
@@ -41,13 +41,13 @@ func (p *pass) nests(from, to place, old, new *policy.Field) {
 
 // claim compares the claims of a field. desc is the field in the later version, or nil if
 // it was removed: readers of the old field on the wire then trust its value unchecked.
-func (p *pass) claim(from, to place, old, new *policy.Field, desc protoreflect.FieldDescriptor) {
+func (p *pass) claim(from, to place, old, now *policy.Field, desc protoreflect.FieldDescriptor) {
 	if !old.IsClaim() {
 		return
 	}
-	l := loss{from: from.on(old.ClaimAt), to: to.on(new.ClaimAt), what: claimOf(old), old: word(old), new: word(new)}
+	l := loss{from: from.on(old.ClaimAt), to: to.on(now.ClaimAt), what: claimOf(old), old: word(old), new: word(now)}
 	switch {
-	case !new.IsClaim():
+	case !now.IsClaim():
 		l.kind = "claim-not-compared"
 		switch {
 		case old.Walks():
@@ -60,27 +60,27 @@ func (p *pass) claim(from, to place, old, new *policy.Field, desc protoreflect.F
 		}
 		p.add(l)
 		return
-	case old.Claim == policy.Extract && new.Claim == policy.Include:
+	case old.Claim == policy.Extract && now.Claim == policy.Include:
 		l.kind = "extract-to-include"
 		p.add(l)
-	case old.Claim == policy.Include && new.Claim == policy.Extract: // in the reverse direction
-	case old.Claim != new.Claim:
-		l.kind, l.what = "claim-action-changed", fmt.Sprintf("%s, no longer %s", new.Claim, old.Claim)
+	case old.Claim == policy.Include && now.Claim == policy.Extract: // in the reverse direction
+	case old.Claim != now.Claim:
+		l.kind, l.what = "claim-action-changed", fmt.Sprintf("%s, no longer %s", now.Claim, old.Claim)
 		p.add(l)
 		return
 	}
-	if old.Claim != policy.Descend && old.Claim != policy.Raw && old.ClaimName() != new.ClaimName() {
+	if old.Claim != policy.Descend && old.Claim != policy.Raw && old.ClaimName() != now.ClaimName() {
 		r := l
-		r.kind, r.what, r.old, r.new = "claim-renamed", fmt.Sprintf("%q, no longer %q", new.ClaimName(), old.ClaimName()), old.ClaimName(), new.ClaimName()
-		r.to = to.on(new.Name.At)
+		r.kind, r.what, r.old, r.new = "claim-renamed", fmt.Sprintf("%q, no longer %q", now.ClaimName(), old.ClaimName()), old.ClaimName(), now.ClaimName()
+		r.to = to.on(now.Name.At)
 		p.add(r)
 	}
-	p.changed(from, to, old, new, old.Walks())
-	p.required(l.from, l.to, old, new)
+	p.changed(from, to, old, now, old.Walks())
+	p.required(l.from, l.to, old, now)
 	switch {
 	case old.Walks():
-		p.types(from, to, old.Child, new.Child)
-	case old.Desc.HasPresence() && !new.Desc.HasPresence() && new.Desc.Cardinality() != protoreflect.Repeated:
+		p.types(from, to, old.Child, now.Child)
+	case old.Desc.HasPresence() && !now.Desc.HasPresence() && now.Desc.Cardinality() != protoreflect.Repeated:
 		l.kind = "zero-not-compared"
 		p.add(l)
 	}
@@ -107,20 +107,20 @@ func word(f *policy.Field) string {
 
 // changed reports if a field has changed in JSON or on the wire. The content of messages
 // that are walked is compared field by field.
-func (p *pass) changed(from, to place, old, new *policy.Field, walks bool) {
+func (p *pass) changed(from, to place, old, now *policy.Field, walks bool) {
 	s := shapes{}
-	what := s.differ(old.Desc, new.Desc, walks)
-	if free := new.Alternative(); what == "" && free != nil && old.Alternative() == nil {
+	what := s.differ(old.Desc, now.Desc, walks)
+	if free := now.Alternative(); what == "" && free != nil && old.Alternative() == nil {
 		what = fmt.Sprintf("a sender can set %s in its place, which is not a claim", free.Name())
 	}
 	if what != "" {
-		p.add(loss{kind: "field-changed", from: from, to: to, what: what, old: typeOf(old.Desc), new: typeOf(new.Desc)})
+		p.add(loss{kind: "field-changed", from: from, to: to, what: what, old: typeOf(old.Desc), new: typeOf(now.Desc)})
 	}
 }
 
 // required compares whether the field must be set.
-func (p *pass) required(from, to place, old, new *policy.Field) {
-	if old.Desc.Cardinality() == protoreflect.Required && new.Desc.Cardinality() == protoreflect.Optional {
+func (p *pass) required(from, to place, old, now *policy.Field) {
+	if old.Desc.Cardinality() == protoreflect.Required && now.Desc.Cardinality() == protoreflect.Optional {
 		p.add(loss{kind: "field-not-required", from: from, to: to, old: "required", new: "optional"})
 	}
 }

@@ -55,17 +55,17 @@ func (p *pass) message(f, t *policy.Message) {
 
 // token compares the requirements for the message's own token.
 func (p *pass) token(f, t *policy.Message) {
-	old, new := f.TokenField(), t.TokenField()
+	old, now := f.TokenField(), t.TokenField()
 	from, to := p.from.message(f), p.to.message(t)
-	if matchFields(f.Desc, t.Desc)[old.Desc] != new.Desc {
-		a, b := string(old.Desc.Name()), string(new.Desc.Name())
+	if matchFields(f.Desc, t.Desc)[old.Desc] != now.Desc {
+		a, b := string(old.Desc.Name()), string(now.Desc.Name())
 		p.add(loss{kind: "token-moved", from: from, to: to, what: b + ", not " + a, old: a, new: b})
 	}
-	from, to = p.from.field(f, old.Desc), p.to.field(t, new.Desc)
-	p.issuers(from, to, old.Issuers, new.Issuers)
-	p.statics(from, to, old.StaticClaims, new.StaticClaims)
+	from, to = p.from.field(f, old.Desc), p.to.field(t, now.Desc)
+	p.issuers(from, to, old.Issuers, now.Issuers)
+	p.statics(from, to, old.StaticClaims, now.StaticClaims)
 	for _, c := range old.BearerClaims {
-		if !slices.ContainsFunc(new.BearerClaims, func(n policy.Text) bool { return n.Value == c.Value }) {
+		if !slices.ContainsFunc(now.BearerClaims, func(n policy.Text) bool { return n.Value == c.Value }) {
 			p.add(loss{kind: "bearer-claim-not-included", from: from.on(c.At), to: to, what: c.Value, old: c.Value})
 		}
 	}
@@ -78,13 +78,13 @@ func (p *pass) token(f, t *policy.Message) {
 // parentClaims compares the claims of surrounding messages that the token must have
 // (A52).
 func (p *pass) parentClaims(f, t *policy.Message) {
-	old, new := f.TokenField(), t.TokenField()
-	from, to := p.from.field(f, old.Desc).on(old.IncludeParentClaimsAt), p.to.field(t, new.Desc)
+	old, now := f.TokenField(), t.TokenField()
+	from, to := p.from.field(f, old.Desc).on(old.IncludeParentClaimsAt), p.to.field(t, now.Desc)
 	if !p.from.inherits(f) {
 		return
 	}
 	if !p.to.inherits(t) {
-		if !new.IncludeParentClaims { // otherwise nothing nests it any more, which is reported there
+		if !now.IncludeParentClaims { // otherwise nothing nests it any more, which is reported there
 			p.add(loss{kind: "parent-claims-not-included", from: from, to: to, old: "include_parent_claims: true"})
 		}
 		return
@@ -99,19 +99,19 @@ func (p *pass) parentClaims(f, t *policy.Message) {
 
 // signing compares who signs the token, and for how long (A61, A62).
 func (p *pass) signing(f, t *policy.Message) {
-	old, new := f.TokenField(), t.TokenField()
-	l := loss{from: p.from.field(f, old.Desc), to: p.to.field(t, new.Desc)}
+	old, now := f.TokenField(), t.TokenField()
+	l := loss{from: p.from.field(f, old.Desc), to: p.to.field(t, now.Desc)}
 	// If one side has no issuer, issuers-dropped or -required reports it.
-	if len(old.Issuers) > 0 && len(new.Issuers) > 0 && old.Issuers[0].Value != new.Issuers[0].Value {
+	if len(old.Issuers) > 0 && len(now.Issuers) > 0 && old.Issuers[0].Value != now.Issuers[0].Value {
 		s := l
-		s.kind, s.old, s.new = "signing-issuer-changed", fmt.Sprintf("%q", old.Issuers[0].Value), fmt.Sprintf("%q", new.Issuers[0].Value)
-		s.what, s.to = s.new+", no longer "+s.old, s.to.on(new.Issuers[0].At)
+		s.kind, s.old, s.new = "signing-issuer-changed", fmt.Sprintf("%q", old.Issuers[0].Value), fmt.Sprintf("%q", now.Issuers[0].Value)
+		s.what, s.to = s.new+", no longer "+s.old, s.to.on(now.Issuers[0].At)
 		p.add(s)
 	}
 	a, b := p.from.lifetime(f), p.to.lifetime(t)
 	l.old, l.new, l.what = a.String(), b.String(), b.String()+", no longer "+a.String()
 	l.back = a.String() + ", no longer " + b.String()
-	l.from, l.to = l.from.on(old.ExpiresSecondsAt), l.to.on(new.ExpiresSecondsAt)
+	l.from, l.to = l.from.on(old.ExpiresSecondsAt), l.to.on(now.ExpiresSecondsAt)
 	switch {
 	case a == b || a.never():
 		return

@@ -30,7 +30,7 @@ func world(t *testing.T, k knobs, key *keys.Key) *policytest.World {
 // itself, and the reverse has the mirror of each change.
 func TestWhatPassesNowIsTold(t *testing.T) {
 	key := policytest.Key(t, keys.HS256, keys.Attributes{ID: "k"})
-	told, pairs := 0, 0
+	reported, pairs := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		// One drawn number seeds everything else: rapid prefers extreme values, with
 		// which no token would match.
@@ -54,12 +54,12 @@ func TestWhatPassesNowIsTold(t *testing.T) {
 		for range 20 {
 			s := drawSample(random, a.Token)
 			was, is := outcome(a, s), outcome(b, s)
-			told += tells(rt, s, was, is, there) + tells(rt, s, is, was, back)
+			reported += tells(rt, s, was, is, there) + tells(rt, s, is, was, back)
 		}
 	})
-	t.Logf("%d pairs of policies; %d times something passed that was refused before", pairs, told)
-	if told < 60 {
-		t.Errorf("only %d samples passed the one and not the other", told)
+	t.Logf("%d pairs of policies; %d times something passed that was refused before", pairs, reported)
+	if reported < 60 {
+		t.Errorf("only %d samples passed the one and not the other", reported)
 	}
 }
 
@@ -107,16 +107,16 @@ func TestEachChoiceIsTold(t *testing.T) {
 					worlds, outcomes = append(worlds, w), append(outcomes, of)
 				}
 			}
-			told := 0
+			reported := 0
 			for i, a := range worlds {
 				for j, b := range worlds {
 					changes := compare(t, a.Policy, b.Policy)
 					for n, s := range samples {
-						told += tells(t, s, outcomes[i][n], outcomes[j][n], changes)
+						reported += tells(t, s, outcomes[i][n], outcomes[j][n], changes)
 					}
 				}
 			}
-			if told == 0 && !quiet[name] {
+			if reported == 0 && !quiet[name] {
 				t.Error("no sample passes with one value and not with another")
 			}
 		})

@@ -50,11 +50,11 @@ type ruleChange struct {
 }
 
 // setting returns the change of a setting or a rule called name; "" means that it has none.
-func setting(kind, subject, name, old, new string, before, after descset.Position) Change {
+func setting(kind, subject, name, old, now string, before, after descset.Position) Change {
 	k := byID()[kind]
-	what := fmt.Sprintf("%s was %s, and is %s", name, cmp.Or(old, "none"), cmp.Or(new, "none"))
+	what := fmt.Sprintf("%s was %s, and is %s", name, cmp.Or(old, "none"), cmp.Or(now, "none"))
 	return Change{
-		Kind: k.ID, Direction: k.Direction, Subject: subject, What: name, Old: old, New: new, OldAt: before, NewAt: after, Gain: k.Gain,
+		Kind: k.ID, Direction: k.Direction, Subject: subject, What: name, Old: old, New: now, OldAt: before, NewAt: after, Gain: k.Gain,
 		Message: strings.NewReplacer("{s}", subject, "{w}", what).Replace(k.Text),
 	}
 }
@@ -62,9 +62,9 @@ func setting(kind, subject, name, old, new string, before, after descset.Positio
 // rulesOf returns the rules that differ.
 func rulesOf(before, after keys.Rules) []ruleChange {
 	var list []ruleChange
-	add := func(name, old, new string, looser, tighter bool) {
+	add := func(name, old, now string, looser, tighter bool) {
 		if looser || tighter {
-			list = append(list, ruleChange{name, old, new, looser, tighter})
+			list = append(list, ruleChange{name, old, now, looser, tighter})
 		}
 	}
 	add("audiences", strings.Join(before.Audiences, ", "), strings.Join(after.Audiences, ", "),

@@ -15,7 +15,7 @@ func TestWithRules(t *testing.T) {
 	type rules = keys.Rules
 	const loosened, tightened = "issuer-rule-loosened", "issuer-rule-tightened"
 	for name, tt := range map[string]struct {
-		old, new    rules
+		old, now    rules
 		there, back []string // kind and rule of each change
 	}{
 		"the same":              {rules{Audiences: []string{"a", "b"}, Type: "t"}, rules{Audiences: []string{"b", "a"}, Type: "t"}, nil, nil},
@@ -32,9 +32,9 @@ func TestWithRules(t *testing.T) {
 		"expiry still demanded": {rules{RequireExpiry: true}, rules{MaxLifetime: time.Hour}, []string{tightened + " max_lifetime"}, []string{loosened + " max_lifetime"}},
 	} {
 		at := descset.Position{File: "jwtctl.yaml", Line: 3, Column: 1}
-		compare := func(old, new rules) (got []string) {
+		compare := func(old, now rules) (got []string) {
 			entry := func(r rules) []IssuerRules { return []IssuerRules{{"an issuer", rules{}, at}, {"shop", r, at}} }
-			for _, c := range WithRules(nil, entry(old), entry(new)) {
+			for _, c := range WithRules(nil, entry(old), entry(now)) {
 				got = append(got, c.Kind+" "+c.What)
 				if c.Subject != "shop" || (c.Gain == "") != (c.Direction < Unknown) || c.Fails() != (c.Kind == loosened) || c.NewAt != at {
 					t.Errorf("%s: %+v", name, c)
@@ -42,10 +42,10 @@ func TestWithRules(t *testing.T) {
 			}
 			return got
 		}
-		if got := compare(tt.old, tt.new); !slices.Equal(got, tt.there) {
+		if got := compare(tt.old, tt.now); !slices.Equal(got, tt.there) {
 			t.Errorf("%s: %q, want %q", name, got, tt.there)
 		}
-		if got := compare(tt.new, tt.old); !slices.Equal(got, tt.back) {
+		if got := compare(tt.now, tt.old); !slices.Equal(got, tt.back) {
 			t.Errorf("%s, back: %q, want %q", name, got, tt.back)
 		}
 	}
@@ -80,9 +80,9 @@ func TestWithRulesAgreesWithTheRules(t *testing.T) {
 					}
 				}
 			}
-			told := slices.ContainsFunc(WithRules(nil, []IssuerRules{{Of: "i", Rules: old}}, []IssuerRules{{Of: "i", Rules: now}}), Change.Fails)
-			if told != weaker {
-				t.Errorf("from %+v to %+v: weaker %v, told %v", old, now, weaker, told)
+			reported := slices.ContainsFunc(WithRules(nil, []IssuerRules{{Of: "i", Rules: old}}, []IssuerRules{{Of: "i", Rules: now}}), Change.Fails)
+			if reported != weaker {
+				t.Errorf("from %+v to %+v: weaker %v, told %v", old, now, weaker, reported)
 			}
 		}
 	}

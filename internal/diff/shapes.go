@@ -50,12 +50,12 @@ func enums(a, b protoreflect.EnumDescriptor) string {
 	if a.IsClosed() != b.IsClosed() {
 		return fmt.Sprintf("%s is open to unknown values: %v, no longer %v", b.FullName(), !b.IsClosed(), !a.IsClosed())
 	}
-	if old, new := a.Values().Get(0), b.Values().Get(0); old.Name() != new.Name() {
-		return fmt.Sprintf("the first value of %s is %s, and was %s", b.FullName(), new.Name(), old.Name())
+	if old, now := a.Values().Get(0), b.Values().Get(0); old.Name() != now.Name() {
+		return fmt.Sprintf("the first value of %s is %s, and was %s", b.FullName(), now.Name(), old.Name())
 	}
 	for old := range descset.Each(a.Values()) {
-		if new := b.Values().ByName(old.Name()); new != nil && new.Number() != old.Number() {
-			return fmt.Sprintf("%s is %d, and was %d", new.FullName(), new.Number(), old.Number())
+		if now := b.Values().ByName(old.Name()); now != nil && now.Number() != old.Number() {
+			return fmt.Sprintf("%s is %d, and was %d", now.FullName(), now.Number(), old.Number())
 		}
 	}
 	return ""
@@ -75,18 +75,18 @@ func (s shapes) messages(a, b protoreflect.MessageDescriptor) string {
 		return fmt.Sprintf("%s, no longer %s", b.FullName(), a.FullName())
 	}
 	for old := range descset.Each(a.Fields()) {
-		new := b.Fields().ByName(old.Name())
-		if new == nil {
+		now := b.Fields().ByName(old.Name())
+		if now == nil {
 			continue
 		}
-		if what := s.differ(old, new, false); what != "" {
+		if what := s.differ(old, now, false); what != "" {
 			return what
 		}
-		if required := old.Cardinality() == protoreflect.Required; required != (new.Cardinality() == protoreflect.Required) {
-			return fmt.Sprintf("whether %s must be set: %v, no longer %v", new.FullName(), !required, required)
+		if required := old.Cardinality() == protoreflect.Required; required != (now.Cardinality() == protoreflect.Required) {
+			return fmt.Sprintf("whether %s must be set: %v, no longer %v", now.FullName(), !required, required)
 		}
-		if old.HasPresence() != new.HasPresence() {
-			return fmt.Sprintf("the presence of %s", new.FullName())
+		if old.HasPresence() != now.HasPresence() {
+			return fmt.Sprintf("the presence of %s", now.FullName())
 		}
 	}
 	return ""

@@ -12,17 +12,17 @@ import (
 )
 
 // issuers compares the accepted issuers. None means any (A32, A50).
-func (p *pass) issuers(from, to place, old, new []policy.Text) {
+func (p *pass) issuers(from, to place, old, now []policy.Text) {
 	if len(old) == 0 {
 		return
 	}
-	l := loss{from: from.on(old[0].At), to: to, what: quoted(old), old: quoted(old), new: quoted(new)}
-	if len(new) == 0 {
+	l := loss{from: from.on(old[0].At), to: to, what: quoted(old), old: quoted(old), new: quoted(now)}
+	if len(now) == 0 {
 		l.kind = "issuers-dropped"
 		p.add(l)
 		return
 	}
-	for _, n := range new {
+	for _, n := range now {
 		if !slices.ContainsFunc(old, func(o policy.Text) bool { return o.Value == n.Value }) {
 			l.kind, l.what, l.to = "issuer-added", n.Value, to.on(n.At)
 			p.add(l)
@@ -150,9 +150,9 @@ func implied(list []atom, b atom, ask *oracle) (verdict, string) {
 }
 
 // statics compares the static claims of a token (section 7).
-func (p *pass) statics(from, to place, old, new []policy.StaticClaim) {
+func (p *pass) statics(from, to place, old, now []policy.StaticClaim) {
 	claims, asked := atoms(old)
-	news, asks := atoms(new)
+	news, asks := atoms(now)
 	required := map[string]descset.Position{}
 	for _, r := range news {
 		required[r.Claim] = r.At
@@ -211,7 +211,7 @@ func (p *pass) atomLost(l loss, claim string, a atom, asked, asks []atom, answer
 }
 
 // replaces sets l to one pattern, or several, replacing others.
-func (l *loss) replaces(claim, old, new string) {
+func (l *loss) replaces(claim, old, now string) {
 	arrow := func(a, b string) string { return claim + ": " + a + " → " + b }
-	l.what, l.back, l.shown, l.backShown = arrow(old, new), arrow(new, old), "", ""
+	l.what, l.back, l.shown, l.backShown = arrow(old, now), arrow(now, old), "", ""
 }

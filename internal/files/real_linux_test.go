@@ -102,9 +102,9 @@ func TestS3_OnlyPlainFilesAreReplaced(t *testing.T) {
 		"socket":   makeSocket,
 		"full":     func(p string) error { return os.Symlink("/dev/full", p) },
 	}
-	for name, make := range paths {
+	for name, create := range paths {
 		path := filepath.Join(dir, name)
-		if err := make(path); err != nil {
+		if err := create(path); err != nil {
 			t.Fatal(err)
 		}
 		before, _ := os.Lstat(path)

@@ -175,8 +175,8 @@ func resolve(path string) string {
 	}
 	missing := ""
 	for {
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			return filepath.Join(real, missing)
+		if actual, err := filepath.EvalSymlinks(path); err == nil {
+			return filepath.Join(actual, missing)
 		}
 		dir, base := filepath.Split(strings.TrimRight(path, separator))
 		if base == "" {

@@ -97,7 +97,7 @@ func Sort(findings []Finding) []Finding {
 }
 
 // Count returns how many of the findings, as given, have each severity.
-func Count(findings []Finding) (errors, warnings, notes int) {
+func Count(findings []Finding) (errs, warnings, notes int) {
 	for _, f := range findings {
 		switch f.Severity {
 		case Note:
@@ -105,8 +105,8 @@ func Count(findings []Finding) (errors, warnings, notes int) {
 		case Warning:
 			warnings++
 		default:
-			errors++
+			errs++
 		}
 	}
-	return errors, warnings, notes
+	return errs, warnings, notes
 }

@@ -119,8 +119,8 @@ func TestS53_OutputIsIdenticalOver100Runs(t *testing.T) {
 
 func TestCount(t *testing.T) {
 	t.Parallel()
-	errors, warnings, notes := Count([]Finding{{Severity: Error}, {Severity: Warning}, {Severity: Error}, {Severity: Note}, {Severity: Error + 1}})
-	if errors != 3 || warnings != 1 || notes != 1 {
-		t.Errorf("got %d errors, %d warnings, %d notes; want 3, 1, 1", errors, warnings, notes)
+	errs, warnings, notes := Count([]Finding{{Severity: Error}, {Severity: Warning}, {Severity: Error}, {Severity: Note}, {Severity: Error + 1}})
+	if errs != 3 || warnings != 1 || notes != 1 {
+		t.Errorf("got %d errors, %d warnings, %d notes; want 3, 1, 1", errs, warnings, notes)
 	}
 }

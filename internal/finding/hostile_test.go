@@ -60,8 +60,8 @@ func checkJSON(t *testing.T, text string, want []Finding) {
 	if err := dec.Decode(&got); err != nil || got.Findings == nil || len(got.Findings) != len(want) {
 		t.Fatalf("json: %v, %d findings, want %d:\n%s", err, len(got.Findings), len(want), text)
 	}
-	errors, warnings, notes := Count(want)
-	if got.Errors != errors || got.Warnings != warnings || got.Notes != notes {
+	errs, warnings, notes := Count(want)
+	if got.Errors != errs || got.Warnings != warnings || got.Notes != notes {
 		t.Fatalf("json: counts of %s", text)
 	}
 	for i, f := range want {
@@ -83,10 +83,10 @@ func checkJUnit(t *testing.T, text string, want []Finding, strict bool) {
 	if rest := text[dec.InputOffset():]; rest != "\n" {
 		t.Fatalf("junit: %q behind the end:\n%s", rest, text)
 	}
-	errors, warnings, notes := Count(want)
-	total := junitCounts{Tests: max(1, len(want)), Failures: errors, Skipped: warnings + notes}
+	errs, warnings, notes := Count(want)
+	total := junitCounts{Tests: max(1, len(want)), Failures: errs, Skipped: warnings + notes}
 	if strict {
-		total.Failures, total.Skipped = errors+warnings, notes
+		total.Failures, total.Skipped = errs+warnings, notes
 	}
 	var sum junitCounts
 	var cases []junitCase

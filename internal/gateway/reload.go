@@ -108,16 +108,16 @@ func (r *reloader) inForce(p *policies.Policy, w watched, seen map[string]os.Fil
 // inputs returns the files that results must not overwrite.
 func (r *reloader) inputs() []string { return slices.Collect(maps.Keys(r.seen)) }
 
-// watch reloads changed files, and whenever told receives, until ctx is done. Like
+// watch reloads changed files, and whenever requests receives, until ctx is done. Like
 // jwks.Publisher, it polls rather than waits for events.
-func (r *reloader) watch(ctx context.Context, told <-chan struct{}) {
+func (r *reloader) watch(ctx context.Context, requests <-chan struct{}) {
 	ticker := time.NewTicker(r.serving.every)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-told:
+		case <-requests:
 			r.reload(ctx, true)
 		case <-ticker.C:
 			// After a failure the files may look the same as before: one may be back in

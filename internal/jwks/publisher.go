@@ -75,10 +75,10 @@ func (p *Publisher) Current() *Snapshot { return p.current.Load() }
 // error as its Problem; the error is also logged and returned (S17).
 func (p *Publisher) Reload() error { return p.reload(true) }
 
-// Watch reloads every interval (PollInterval if it is not positive), and whenever told
-// receives, until ctx is done. told may be nil. It polls because events are unreliable:
+// Watch reloads every interval (PollInterval if it is not positive), and whenever requests
+// receives, until ctx is done. requests may be nil. It polls because events are unreliable:
 // Kubernetes swaps links, and network file systems send none.
-func (p *Publisher) Watch(ctx context.Context, interval time.Duration, told <-chan struct{}) {
+func (p *Publisher) Watch(ctx context.Context, interval time.Duration, requests <-chan struct{}) {
 	if interval <= 0 {
 		interval = PollInterval
 	}
@@ -88,7 +88,7 @@ func (p *Publisher) Watch(ctx context.Context, interval time.Duration, told <-ch
 		select {
 		case <-ctx.Done():
 			return
-		case <-told:
+		case <-requests:
 			_ = p.reload(true) // the error is logged and in the snapshot
 		case <-ticker.C:
 			_ = p.reload(false)

@@ -19,10 +19,10 @@ import (
 )
 
 // watch makes p check for changes frequently until the test ends.
-func watch(t *testing.T, p *published, told <-chan struct{}, interval time.Duration) {
+func watch(t *testing.T, p *published, requests <-chan struct{}, interval time.Duration) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
-	go func() { p.publisher.Watch(ctx, interval, told); close(ended) }()
+	go func() { p.publisher.Watch(ctx, interval, requests); close(ended) }()
 	t.Cleanup(func() { cancel(); <-ended })
 }
 
@@ -108,13 +108,13 @@ func TestS17_ReloadWhenTold(t *testing.T) {
 	p := publish(t, func(log *slog.Logger) jwks.Load {
 		return (&jwks.Source{Files: []string{path}, Log: log}).Load
 	}, jwks.HandlerOptions{})
-	told := make(chan struct{})
-	watch(t, p, told, time.Hour)
+	requests := make(chan struct{})
+	watch(t, p, requests, time.Hour)
 	write(t, dir, "key", jwkOf(t, newKey(t, keys.ES256, "b")))
 	if got := p.kids(t); !slices.Equal(got, []string{"a"}) {
 		t.Fatalf("serves %v before it was told", got)
 	}
-	told <- struct{}{}
+	requests <- struct{}{}
 	becomes(t, p, "b")
 	if _, health := p.get(t, jwks.HealthPath); health != "ok\n" {
 		t.Errorf("health: %s", health)

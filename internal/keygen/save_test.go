@@ -131,12 +131,12 @@ func TestS2_ExistingFilesAreKept(t *testing.T) {
 func TestS3_OnlyPlainFilesAreWritten(t *testing.T) {
 	k := generate(t, keygen.Request{Algorithm: keys.ES256})
 	for _, place := range []string{"k.pem", "k.pub.pem"} {
-		for kind, make := range map[string]func(path string) error{
+		for kind, create := range map[string]func(path string) error{
 			"link":   func(path string) error { return os.Symlink("elsewhere", path) },
 			"folder": func(path string) error { return os.Mkdir(path, 0o755) },
 		} {
 			dir := t.TempDir()
-			if err := make(filepath.Join(dir, place)); err != nil {
+			if err := create(filepath.Join(dir, place)); err != nil {
 				t.Fatal(err)
 			}
 			o := pair(dir)

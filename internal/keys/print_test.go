@@ -103,12 +103,12 @@ func TestS69_PrintingHidesPrivateParts(t *testing.T) {
 func TestS69_LoggingHidesPrivateParts(t *testing.T) {
 	for _, name := range types() {
 		k := newKey(t, name, keys.Attributes{})
-		for how, make := range map[string]func(*bytes.Buffer) slog.Handler{
+		for how, create := range map[string]func(*bytes.Buffer) slog.Handler{
 			"text": func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) },
 			"JSON": func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) },
 		} {
 			var b bytes.Buffer
-			slog.New(make(&b)).Info("a key", "k", k, "v", *k, "list", []*keys.Key{k}, slog.Group("g", "k", k))
+			slog.New(create(&b)).Info("a key", "k", k, "v", *k, "list", []*keys.Key{k}, slog.Group("g", "k", k))
 			wantNoSecret(t, material()[name], how, b.String())
 			if n := strings.Count(b.String(), k.ID()); n < 3 {
 				t.Errorf("%s: the id stands %d times: %s", how, n, b.String())

@@ -71,7 +71,7 @@ func duplicateClaim(p *pass) {
 		}
 	})
 	type pair struct{ a, b *policy.Field }
-	told := map[pair]bool{}
+	reported := map[pair]bool{}
 	for _, m := range p.Messages {
 		if descended[m] && m.TokenField() == nil && !m.BearerToken && !p.ofToken(m) {
 			continue
@@ -86,14 +86,14 @@ func duplicateClaim(p *pass) {
 			a, is := first[b.Name]
 			if !is {
 				first[b.Name] = b
-			} else if !told[pair{a.Field, b.Field}] && !alternatives(a.Field, b.Field) {
-				told[pair{a.Field, b.Field}] = true
+			} else if !reported[pair{a.Field, b.Field}] && !alternatives(a.Field, b.Field) {
+				reported[pair{a.Field, b.Field}] = true
 				p.report(b.Field.Desc, nameAt(b.Field), "give one of them another name", "the claim %q of %s is made twice: by %s, and by %s", b.Name, label(m.Desc), through(a), through(b))
 			}
 		}
 		for _, f := range c.Twice {
-			if !told[pair{f, f}] {
-				told[pair{f, f}] = true
+			if !reported[pair{f, f}] {
+				reported[pair{f, f}] = true
 				p.report(f.Desc, f.ClaimAt, "use NEST for one of the fields, so that each has an object of its own",
 					"the claims of %s come into %s twice, the second time through %s", label(f.Child.Desc), label(m.Desc), label(f.Desc))
 			}

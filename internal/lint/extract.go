@@ -172,10 +172,10 @@ func (p *pass) extractFromParents(m *policy.Message, open []policy.Made, parents
 func (f *facts) signedParents() map[*policy.Message][]*policy.Message {
 	parents := map[*policy.Message][]*policy.Message{}
 	for _, m := range f.Messages {
-		told := policy.Set{}
+		reported := policy.Set{}
 		for _, child := range nestedTokens(m) {
-			if f.reach.Signed[m] && !told[child] {
-				told[child] = true
+			if f.reach.Signed[m] && !reported[child] {
+				reported[child] = true
 				parents[child] = append(parents[child], m)
 			}
 		}

@@ -68,7 +68,7 @@ func fixture(t *testing.T, id string) {
 	}
 	testkit.Golden(t, filepath.Join(dir, "bad.golden"), textOf(t, found))
 	fine := Check(ok, optionsFor(id))
-	if errors, warnings, _ := finding.Count(fine); errors+warnings > 0 || len(of(fine, id)) > 0 {
+	if errs, warnings, _ := finding.Count(fine); errs+warnings > 0 || len(of(fine, id)) > 0 {
 		t.Errorf("ok.proto has\n%s", textOf(t, fine))
 	}
 	// Comments are part of the source info; linked descriptors have no MessageSet,

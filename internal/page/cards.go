@@ -143,7 +143,7 @@ func around(v *explain.View, m explain.Message) *explain.View {
 }
 
 // findings returns the cards of findings, most severe first, and the number of errors.
-func (p *printer) findings(list []finding.Finding) (cards []*card, errors int) {
+func (p *printer) findings(list []finding.Finding) (cards []*card, errs int) {
 	list = finding.Sort(list)
 	slices.SortStableFunc(list, func(a, b finding.Finding) int { return cmp.Compare(b.Severity, a.Severity) })
 	for i, f := range list {
@@ -156,8 +156,8 @@ func (p *printer) findings(list []finding.Finding) (cards []*card, errors int) {
 		}
 		cards = append(cards, c)
 	}
-	errors, _, _ = finding.Count(list)
-	return cards, errors
+	errs, _, _ = finding.Count(list)
+	return cards, errs
 }
 
 // subject returns the ID of the card for the element with that full name: a message, a

@@ -151,17 +151,17 @@ func (v *versions) change(i int, c diff.Change, groups map[diff.Direction][]*car
 	if place == nil {
 		place = descset.Position.String
 	}
-	told := change{Direction: c.Direction.String(), Tone: tones[c.Direction], Text: v.escape(c.Message), Gain: v.escape(c.Gain)}
+	reported := change{Direction: c.Direction.String(), Tone: tones[c.Direction], Text: v.escape(c.Message), Gain: v.escape(c.Gain)}
 	if c.OldAt != (descset.Position{}) {
-		told.Old = v.at(v.escape(place(c.OldAt)), one)
+		reported.Old = v.at(v.escape(place(c.OldAt)), one)
 	}
 	if c.NewAt != (descset.Position{}) {
-		told.New = v.at(v.escape(c.NewAt.String()), one)
+		reported.New = v.at(v.escape(c.NewAt.String()), one)
 	}
 	if c.Accepted != nil {
-		told.Accepted = "accepted until " + c.Accepted.Until + ": " + v.escape(c.Accepted.Reason)
+		reported.Accepted = "accepted until " + c.Accepted.Until + ": " + v.escape(c.Accepted.Reason)
 	}
-	one.Changes = append(one.Changes, told)
+	one.Changes = append(one.Changes, reported)
 }
 
 // about returns the method or message that name is, or is part of, and otherwise name

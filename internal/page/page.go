@@ -115,10 +115,10 @@ func Explain(w io.Writer, v *explain.View, o Options) error {
 	open, guarded := p.methods(v, sections)
 	messages := p.messages(v, sections)
 	keys, unkeyed := p.issuers(v, sections)
-	findings, errors := p.findings(o.Findings)
+	findings, errs := p.findings(o.Findings)
 	notes := p.rest(sections)
-	if errors > 0 {
-		d.Alert = "Nothing runs with this policy: lint finds errors in it (" + count(errors, "error") + ")."
+	if errs > 0 {
+		d.Alert = "Nothing runs with this policy: lint finds errors in it (" + count(errs, "error") + ")."
 	}
 	d.Groups = []group{
 		{ID: "open", Title: "Open methods", About: "Anyone may call these: they require no token.", Tone: explain.StyleWarn, Cards: open},
@@ -132,7 +132,7 @@ func Explain(w io.Writer, v *explain.View, o Options) error {
 		{len(open), plural(len(open), "open method"), "#open", tone(len(open) > 0, explain.StyleWarn, explain.StyleGood)},
 		{len(guarded), plural(len(guarded), "guarded method"), "#guarded", ""},
 		{len(messages), plural(len(messages), "message"), "#messages", ""},
-		{len(findings), plural(len(findings), "finding"), "#findings", tone(errors > 0, explain.StyleBad, tone(len(findings) > 0, explain.StyleWarn, explain.StyleGood))},
+		{len(findings), plural(len(findings), "finding"), "#findings", tone(errs > 0, explain.StyleBad, tone(len(findings) > 0, explain.StyleWarn, explain.StyleGood))},
 		{len(keys), plural(len(keys), "issuer"), "#keys", tone(unkeyed, explain.StyleWarn, "")},
 	}
 	if len(open)+len(guarded)+len(messages) == 0 {

@@ -152,9 +152,9 @@ func nameEachField(t interface {
 }, p *policy.Policy) {
 	t.Helper()
 	key := func(c policy.Cycle) string { return fmt.Sprint([]*policy.Field(c)) }
-	real, shortest := map[string]bool{}, map[*policy.Field]int{}
+	actual, shortest := map[string]bool{}, map[*policy.Field]int{}
 	for _, c := range everyCycle(p) {
-		real[key(c)] = true
+		actual[key(c)] = true
 		for _, f := range c {
 			if shortest[f] == 0 || len(c) < shortest[f] {
 				shortest[f] = len(c)
@@ -172,10 +172,10 @@ func nameEachField(t interface {
 	named := map[*policy.Field]bool{}
 	got := p.Cycles()
 	for _, c := range got {
-		if !real[key(c)] {
+		if !actual[key(c)] {
 			t.Errorf("not a cycle, or a duplicate: %s", lines(p, []policy.Cycle{c}))
 		}
-		delete(real, key(c))
+		delete(actual, key(c))
 		if !slices.ContainsFunc(c, func(f *policy.Field) bool { return shortest[f] == len(c) }) {
 			t.Errorf("longer than need be: %s", lines(p, []policy.Cycle{c}))
 		}

@@ -240,16 +240,16 @@ func withoutLinks(list []string) []string {
 	if len(links) == 0 {
 		return list
 	}
-	real := map[string]bool{}
+	actual := map[string]bool{}
 	for path := range own {
 		if to, err := filepath.EvalSymlinks(path); err == nil {
-			real[to] = true
+			actual[to] = true
 		}
 	}
 	return slices.DeleteFunc(list, func(path string) bool {
 		to, isLink := links[path]
-		again := isLink && real[to]
-		real[to] = real[to] || isLink // two links to a file that is elsewhere
+		again := isLink && actual[to]
+		actual[to] = actual[to] || isLink // two links to a file that is elsewhere
 		return again
 	})
 }

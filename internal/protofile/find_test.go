@@ -15,9 +15,9 @@ import (
 // TestFindsFilesFoldersAndPatterns: files, folders and patterns are found, with their
 // import names.
 func TestFindsFilesFoldersAndPatterns(t *testing.T) {
-	const any = "syntax = 'proto3';"
+	const empty = "syntax = 'proto3';"
 	dir := testkit.Folder(t, map[string]string{
-		"proto/a.proto": any, "proto/x/b.proto": any, "proto/x/y/c.proto": any, "proto/readme.txt": "text", "lib/d.proto": any,
+		"proto/a.proto": empty, "proto/x/b.proto": empty, "proto/x/y/c.proto": empty, "proto/readme.txt": "text", "lib/d.proto": empty,
 		"proto/.hidden/e.proto": "broken", "proto/node_modules/f.proto": "broken",
 	})
 	t.Chdir(dir)

@@ -120,7 +120,7 @@ func TestA4_EveryForm(t *testing.T) {
 			if got := model(set, true); c.sourceInfo && got != shallow.Replace(model(source, true)) {
 				t.Errorf("positions differ: got\n%s\nfrom source\n%s", got, model(source, true))
 			}
-			if told := len(set.Warnings()) > 0; told == c.sourceInfo {
+			if reported := len(set.Warnings()) > 0; reported == c.sourceInfo {
 				t.Errorf("source info: %v, warnings: %v", c.sourceInfo, set.Warnings())
 			}
 			fromStdin := load(t, Sources{DescriptorSets: []string{"-"}, Stdin: bytes.NewReader(c.data)})

@@ -102,12 +102,12 @@ func isWord(c byte) bool {
 
 // commentEnd returns the end of the comment that starts at i.
 func commentEnd(text []byte, i int) int {
-	close := "\n"
+	closing := "\n"
 	if text[i+1] == '*' {
-		close = "*/"
+		closing = "*/"
 	}
-	if n := bytes.Index(text[i+2:], []byte(close)); n >= 0 {
-		return i + 2 + n + len(close)
+	if n := bytes.Index(text[i+2:], []byte(closing)); n >= 0 {
+		return i + 2 + n + len(closing)
 	}
 	return len(text)
 }

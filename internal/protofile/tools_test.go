@@ -187,7 +187,7 @@ func TestA4_RealTools(t *testing.T) {
 					if got, want := model(set, false), model(source, false); got != want {
 						t.Errorf("got\n%s\nfrom source\n%s", got, want)
 					}
-					if told := len(set.Warnings()) > 0; told != (c.move == nil) {
+					if reported := len(set.Warnings()) > 0; reported != (c.move == nil) {
 						t.Errorf("warnings: %v", set.Warnings())
 					}
 					if c.move == nil {

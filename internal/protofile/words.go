@@ -26,18 +26,18 @@ func (c *compiler) twoNames() error {
 	}
 	byFile := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(c.origin)) {
-		real, err := filepath.EvalSymlinks(c.origin[name])
+		actual, err := filepath.EvalSymlinks(c.origin[name])
 		if err == nil {
-			real, err = filepath.Abs(real)
+			actual, err = filepath.Abs(actual)
 		}
 		if err != nil {
 			continue
 		}
-		if first := byFile[real]; first != "" {
+		if first := byFile[actual]; first != "" {
 			return fault.New(fault.ImportNotAllowed, c.origin[name], "is compiled by two names, %s (%s) and %s (%s)", first, c.origin[first], name, c.origin[name]).
 				WithHint("name and import each file by one path: leave out an import path (-I) that is within another, or the link")
 		}
-		byFile[real] = name
+		byFile[actual] = name
 	}
 	return nil
 }
@@ -91,11 +91,11 @@ func compileFault(err error, origin map[string]string) error {
 		if placed == nil {
 			return ours
 		}
-		told := &fault.Error{Code: ours.Code, What: where, Why: "import of " + ours.Error(), Hint: ours.Hint, Cause: ours}
+		reported := &fault.Error{Code: ours.Code, What: where, Why: "import of " + ours.Error(), Hint: ours.Hint, Cause: ours}
 		if ours.Code == fault.ImportNotFound {
-			told.Hint = importHint(origin[placed.GetPosition().Filename], ours.What, ours.Hint)
+			reported.Hint = importHint(origin[placed.GetPosition().Filename], ours.What, ours.Hint)
 		}
-		return told
+		return reported
 	}
 	return withSchemaHint(fault.New(fault.ProtoSyntax, where, "%s", descset.Brief(err.Error())), origin)
 }

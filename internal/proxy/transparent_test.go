@@ -201,14 +201,14 @@ func TestS67_HeaderAtOnce(t *testing.T) {
 func TestS67_DeadlinesReachTheUpstream(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
-	type told struct {
+	type seenDeadline struct {
 		left time.Duration
-		any  bool
+		has  bool
 	}
-	begun, over := make(chan told, 100), make(chan error, 100)
+	begun, over := make(chan seenDeadline, 100), make(chan error, 100)
 	r.upstream.become(func(_ string, ss grpc.ServerStream) error {
-		deadline, any := ss.Context().Deadline()
-		begun <- told{time.Until(deadline), any}
+		deadline, has := ss.Context().Deadline()
+		begun <- seenDeadline{time.Until(deadline), has}
 		<-ss.Context().Done()
 		over <- ss.Context().Err()
 		return ss.Context().Err()
@@ -227,7 +227,7 @@ func TestS67_DeadlinesReachTheUpstream(t *testing.T) {
 			}
 		}
 		for len(begun) > 0 {
-			if got := <-begun; !got.any || got.left > limit {
+			if got := <-begun; !got.has || got.left > limit {
 				t.Errorf("%s: the upstream was told %+v", name, got)
 			}
 			if err := <-over; err == nil {

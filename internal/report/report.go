@@ -42,12 +42,12 @@ func Write(d command.Deps, r finding.Report, format, out string, inputs []string
 }
 
 // Summary counts findings in words.
-func Summary(errors, warnings, notes int) string {
+func Summary(errs, warnings, notes int) string {
 	var parts []string
 	for _, c := range []struct {
 		n    int
 		word string
-	}{{errors, "error"}, {warnings, "warning"}, {notes, "note"}} {
+	}{{errs, "error"}, {warnings, "warning"}, {notes, "note"}} {
 		switch {
 		case c.n == 1:
 			parts = append(parts, "1 "+c.word)

@@ -206,13 +206,13 @@ func call(f reflect.Value, in []reflect.Value) (value reflect.Value, err error) 
 }
 
 // logic returns the first argument that decides, else the last one: or if any, and if all.
-func (s *state) logic(dot reflect.Value, any bool, args []parse.Node, last given) (value reflect.Value) {
+func (s *state) logic(dot reflect.Value, some bool, args []parse.Node, last given) (value reflect.Value) {
 	if len(args) == 0 && last == nil {
 		s.fail("wrong number of args for %s: want at least 1 got 0", s.node)
 	}
 	for _, arg := range args {
 		value = s.value(dot, arg)
-		if truth, _ := isTrue(value); truth == any {
+		if truth, _ := isTrue(value); truth == some {
 			return value
 		}
 	}

@@ -110,19 +110,19 @@ func (f *jwkFields) checkCertificate(public interface{ Equal(crypto.PublicKey) b
 // checkThumbprints requires x5t and x5t#S256 to have the length of their hash, possibly
 // in hexadecimal, and to be those of leaf.
 func (f *jwkFields) checkThumbprints(leaf *x509.Certificate) error {
-	for _, print := range []struct {
+	for _, show := range []struct {
 		name string
 		hash crypto.Hash
 	}{{"x5t", crypto.SHA1}, {"x5t#S256", crypto.SHA256}} {
-		if f.text[print.name] == "" {
+		if f.text[show.name] == "" {
 			continue
 		}
-		got, err := readBase64(f.text[print.name])
-		if len(got) == 2*print.hash.Size() {
+		got, err := readBase64(f.text[show.name])
+		if len(got) == 2*show.hash.Size() {
 			got, err = hex.DecodeString(string(got))
 		}
-		if err != nil || len(got) != print.hash.Size() || (leaf != nil && !slices.Equal(got, sum(print.hash, leaf.Raw))) {
-			return fmt.Errorf("its %s is not its certificate's", print.name)
+		if err != nil || len(got) != show.hash.Size() || (leaf != nil && !slices.Equal(got, sum(show.hash, leaf.Raw))) {
+			return fmt.Errorf("its %s is not its certificate's", show.name)
 		}
 	}
 	return nil

@@ -39,7 +39,7 @@ func TestA90_A91_S57_DevelopmentTokens(t *testing.T) {
 	}
 	key := es256(t, "k", "")
 	const good = `{"sub":"hello","role":"admin"}`
-	real := signed(t, key, good)
+	actual := signed(t, key, good)
 	for name, c := range map[string]struct {
 		token string
 		code  fault.Code
@@ -48,9 +48,9 @@ func TestA90_A91_S57_DevelopmentTokens(t *testing.T) {
 		"A91 two parts":                {token: unsigned(`{"alg":"none"}`, good)},
 		"A91 an empty third":           {token: unsigned(`{"alg":"none","kid":"dev"}`, good) + "."},
 		"A91 a signature":              {token: unsigned(`{"alg":"none"}`, good) + ".c2ln", code: fault.TokenMalformed},
-		"A91 a signed token":           {token: real},
-		"S57 its signature is checked": {token: tampered(real), code: fault.SignatureInvalid},
-		"S57 its signature taken away": {token: real[:strings.LastIndexByte(real, '.')+1], code: fault.TokenMalformed},
+		"A91 a signed token":           {token: actual},
+		"S57 its signature is checked": {token: tampered(actual), code: fault.SignatureInvalid},
+		"S57 its signature taken away": {token: actual[:strings.LastIndexByte(actual, '.')+1], code: fault.TokenMalformed},
 		"S57 ES256 in two parts":       {token: unsigned(`{"alg":"ES256","kid":"k"}`, good), code: fault.TokenMalformed},
 		"S57 RS256, empty signature":   {token: unsigned(`{"alg":"RS256"}`, good) + ".", code: fault.TokenMalformed},
 		"S57 None":                     {token: unsigned(`{"alg":"None"}`, good) + ".", code: fault.AlgorithmNotAllowed},

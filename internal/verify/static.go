@@ -34,7 +34,7 @@ func checkOneStatic(c object, s *plan.Static) error {
 	case s.Pattern != nil && !matches(s, value):
 		return fault.New(fault.StaticClaimMismatch, "", "the claim %q does not match the pattern as a whole", quote.Shorten(s.Claim))
 	}
-	if lacks, any := lacking(value, s.Values); any && s.Pattern == nil {
+	if lacks, some := lacking(value, s.Values); some && s.Pattern == nil {
 		return fault.New(fault.StaticClaimMismatch, "", "the claim %q must contain %q", quote.Shorten(s.Claim), quote.Shorten(lacks))
 	}
 	return nil
@@ -42,7 +42,7 @@ func checkOneStatic(c object, s *plan.Static) error {
 
 // lacking returns the first of want that is not in value: a string is a single value, an
 // array all its strings (A70).
-func lacking(value strictjson.Value, want []string) (lacks string, any bool) {
+func lacking(value strictjson.Value, want []string) (lacks string, some bool) {
 	var have []string
 	if text, ok := strictjson.String(value); ok {
 		have = []string{text}

@@ -82,7 +82,7 @@ func TestWebHoldsToStreamLimit(t *testing.T) {
 	if err := framer.WriteSettings(); err != nil {
 		t.Fatal(err)
 	}
-	told, refused := uint32(0), false
+	reported, refused := uint32(0), false
 	_, token, _ := strings.Cut(r.bearer(goodClaims), ": ")      // otherwise they would end
 	for id := uint32(1); id < 2*(proxy.MaxStreams+2); id += 2 { // none of them ends
 		var headers strings.Builder
@@ -94,15 +94,15 @@ func TestWebHoldsToStreamLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for !refused || told == 0 {
+	for !refused || reported == 0 {
 		f, err := framer.ReadFrame()
 		if err != nil {
-			t.Fatalf("%v; told %d, refused %v", err, told, refused)
+			t.Fatalf("%v; told %d, refused %v", err, reported, refused)
 		}
 		switch f := f.(type) {
 		case *http2.SettingsFrame:
 			if n, has := f.Value(http2.SettingMaxConcurrentStreams); has {
-				told = n
+				reported = n
 			}
 		case *http2.RSTStreamFrame:
 			refused = refused || f.ErrCode == http2.ErrCodeRefusedStream
@@ -110,8 +110,8 @@ func TestWebHoldsToStreamLimit(t *testing.T) {
 			refused = true
 		}
 	}
-	if told != proxy.MaxStreams {
-		t.Errorf("clients are told %d", told)
+	if reported != proxy.MaxStreams {
+		t.Errorf("clients are told %d", reported)
 	}
 	if a := r.do(http.MethodPost, "/t.S/Who", `{}`, asJSON, r.bearer(goodClaims)); a.status != http.StatusOK {
 		t.Errorf("another connection: status %d", a.status)

@@ -56,12 +56,12 @@ func run(t *testing.T, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	var errors bytes.Buffer
+	var errs bytes.Buffer
 	cmd := exec.CommandContext(ctx, program(t), args...)
-	cmd.Stderr = &errors
+	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%v: %v\n%s", args, err, errors.String())
+		t.Fatalf("%v: %v\n%s", args, err, errs.String())
 	}
 	return string(out)
 }

@@ -128,12 +128,12 @@ func printed(t *testing.T, proxy, policy string) []byte {
 	if program == "" {
 		program = "../../../bin/jwtctl"
 	}
-	var errors bytes.Buffer
+	var errs bytes.Buffer
 	cmd := exec.Command(program, "authz", "--print", proxy, "--proto", file)
-	cmd.Stderr = &errors
+	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%v: %v\n%s", cmd.Args, err, errors.String())
+		t.Fatalf("%v: %v\n%s", cmd.Args, err, errs.String())
 	}
 	return out
 }

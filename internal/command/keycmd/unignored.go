@@ -22,9 +22,9 @@ func warnUnignoredBy(ctx context.Context, d command.Deps, path, line string) {
 		return
 	}
 	d.Danger("%s: git does not ignore it, so \"git add .\" would commit a private key", quote.Printable(path))
-	print := "echo "
+	show := "echo "
 	if strings.Contains(line, `\`) { // some shells' echo interprets it
-		print = `printf '%s\n' `
+		show = `printf '%s\n' `
 	}
-	d.Hint(print + quote.Shell(line) + " >>" + quote.ShellPath(filepath.Join(filepath.Dir(path), ".gitignore")))
+	d.Hint(show + quote.Shell(line) + " >>" + quote.ShellPath(filepath.Join(filepath.Dir(path), ".gitignore")))
 }

@@ -89,13 +89,13 @@ func runLint(ctx context.Context, d command.Deps, o lintOptions) error {
 	if err := report.Write(d, made, o.format, o.out, o.protos.Inputs(set)); err != nil {
 		return err
 	}
-	errors, warnings, notes := finding.Count(found)
+	errs, warnings, notes := finding.Count(found)
 	of := ""
 	if o.out != "" && o.out != "-" {
 		of = o.out + ": "
 	}
-	d.Say("%s%s", of, report.Summary(errors, warnings, notes))
-	if errors > 0 || o.strict && warnings > 0 {
+	d.Say("%s%s", of, report.Summary(errs, warnings, notes))
+	if errs > 0 || o.strict && warnings > 0 {
 		return console.AnsweredNo{Code: fault.PolicyFaulty}
 	}
 	return nil

@@ -102,9 +102,9 @@ func runDoctor(ctx context.Context, d command.Deps, o doctorOptions) error {
 	if err := report.Write(d, r, o.format, o.out, o.server.config); err != nil {
 		return err
 	}
-	errors, warnings, notes := finding.Count(found)
-	d.Say("Temporal server %s: %s", p.Release.Version, report.Summary(errors, warnings, notes))
-	if errors > 0 || o.strict && warnings > 0 {
+	errs, warnings, notes := finding.Count(found)
+	d.Say("Temporal server %s: %s", p.Release.Version, report.Summary(errs, warnings, notes))
+	if errs > 0 || o.strict && warnings > 0 {
 		return console.AnsweredNo{Code: fault.SetupFaulty}
 	}
 	return nil

@@ -47,13 +47,13 @@ func Completion(d command.Deps) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root := cmd.Root()
-			print := map[string]func() error{
+			show := map[string]func() error{
 				"bash":       func() error { return root.GenBashCompletionV2(d.Out, true) },
 				"zsh":        func() error { return root.GenZshCompletion(d.Out) },
 				"fish":       func() error { return root.GenFishCompletion(d.Out, true) },
 				"powershell": func() error { return root.GenPowerShellCompletionWithDesc(d.Out) },
 			}[args[0]]
-			if err := print(); d.Out.Err() == nil { // Main reports that error itself
+			if err := show(); d.Out.Err() == nil { // Main reports that error itself
 				return err
 			}
 			return nil
