@@ -22,10 +22,10 @@ type Endpoint struct {
 func (e Endpoint) Settings() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Temporal server in a container%s:\n\n%s\n", e.containerNote(), indent(e.Container()))
-	fmt.Fprintf(&b, "SERVICES is for images up to 1.29, TEMPORAL_SERVICES for those since 1.30. Setting both\nserves every image.\n\n")
+	fmt.Fprintf(&b, "SERVICES is for images up to 1.29, TEMPORAL_SERVICES for those since 1.30.\nSetting both serves every image.\n\n")
 	fmt.Fprintf(&b, "Standalone Temporal server (start its internal-frontend service too):\n\n%s", indent(e.Standalone()))
 	if since := fileSourcesSince(); since != "" {
-		fmt.Fprintf(&b, "\nSince %s it also reads a file: file:///etc/temporal/jwks.json, which jwtctl jwks makes.\n", since)
+		fmt.Fprintf(&b, "\nSince %s it also reads a file, such as file:///etc/temporal/jwks.json,\nwhich jwtctl jwks -o writes.\n", since)
 	}
 	fmt.Fprintf(&b, "\nValues of Temporal's Helm chart%s:\n\n%s", e.podNote(), indent(e.Helm()))
 	return b.String()
