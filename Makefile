@@ -45,6 +45,10 @@ build:
 install: build
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' tools/install.sh
 
+## uninstall: remove what install has installed, with the same PREFIX and DESTDIR
+uninstall:
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' tools/install.sh uninstall
+
 ## cross: build for every released platform, in bin/cross
 cross:
 	@here=$$($(GO) env GOHOSTOS)/$$($(GO) env GOHOSTARCH); for target in $(PLATFORMS); do \
@@ -306,4 +310,4 @@ packages:
 clean:
 	rm -rf bin dist
 
-.PHONY: protojson mesh bench-mesh idp-clients temporal-ui temporal-cli temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench bench-lint fuzz generate temporal-releases tools packages clean
+.PHONY: protojson mesh bench-mesh idp-clients temporal-ui temporal-cli temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install uninstall cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench bench-lint fuzz generate temporal-releases tools packages clean

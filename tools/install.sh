@@ -18,6 +18,11 @@ man=$share/man/man1
 bash=$share/bash-completion/completions
 zsh=$share/zsh/site-functions
 fish=$share/fish/vendor_completions.d
+if [ "${1:-}" = uninstall ]; then
+  rm -f "$bin/jwtctl" "$bin/temporal-jwt" "$man"/jwtctl.1 "$man"/jwtctl-*.1 "$bash/jwtctl" "$zsh/_jwtctl" "$fish/jwtctl.fish"
+  echo "removed jwtctl and temporal-jwt from $bin, man pages and completion from $share"
+  exit
+fi
 mkdir -p "$bin" "$man" "$bash" "$zsh" "$fish"
 rm -f "$bin/jwtctl" "$bin/temporal-jwt" # a running program cannot be overwritten
 cp bin/jwtctl "$bin/jwtctl"
@@ -33,5 +38,9 @@ if [ -z "${DESTDIR:-}" ]; then
   case :$PATH: in
   *:"$bin":*) ;;
   *) echo "$bin is not in PATH: add it" ;;
+  esac
+  case $share in
+  /usr/share | /usr/local/share) ;;
+  *) echo "shells may not look for completion there: jwtctl completion --help says how to load it" ;;
   esac
 fi

@@ -22,15 +22,19 @@ func TestInstall(t *testing.T) {
 		{"over the first", "GOBIN=" + dir + "/c/bin", "c/bin", "c/share"},
 		{"GOBIN with another name", "GOBIN=" + dir + "/d", "d", "d/share"},
 	} {
-		cmd := exec.CommandContext(t.Context(), "make", "-s", "-C", root, "install")
-		cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
-			return strings.HasPrefix(v, "PREFIX=") || strings.HasPrefix(v, "DESTDIR=") || strings.HasPrefix(v, "MAKE")
-		})
-		cmd.Env = append(cmd.Env, strings.Fields(row.setting)...)
-		said, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%s: %v\n%s", row.name, err, said)
+		run := func(target string) []byte {
+			cmd := exec.CommandContext(t.Context(), "make", "-s", "-C", root, target)
+			cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
+				return strings.HasPrefix(v, "PREFIX=") || strings.HasPrefix(v, "DESTDIR=") || strings.HasPrefix(v, "MAKE")
+			})
+			cmd.Env = append(cmd.Env, strings.Fields(row.setting)...)
+			said, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%s: %v\n%s", row.name, err, said)
+			}
+			return said
 		}
+		said := run("install")
 		bin, share := filepath.Join(dir, row.bin), filepath.Join(dir, row.share)
 		for _, path := range []string{
 			bin + "/jwtctl", bin + "/temporal-jwt", share + "/man/man1/jwtctl-keygen.1", share + "/bash-completion/completions/jwtctl",
@@ -50,6 +54,28 @@ func TestInstall(t *testing.T) {
 		jwt := exec.CommandContext(t.Context(), bin+"/temporal-jwt", "token", "--system", "--key", file)
 		if got, err := jwt.Output(); err != nil || !bytes.HasPrefix(got, []byte("TEMPORAL_GRPC_META_AUTHORIZATION=Bearer ey")) {
 			t.Errorf("%s: temporal-jwt token --system: %v, %.40q", row.name, err, got)
+		}
+		if told := bytes.Contains(said, []byte("jwtctl completion --help")); told == strings.Contains(row.setting, "DESTDIR=") {
+			t.Errorf("%s: how to load completion: %v\n%s", row.name, told, said)
+		}
+		if row.name == "GOBIN" { // the next one installs over it
+			continue
+		}
+		other := filepath.Join(bin, "other")
+		if err := os.WriteFile(other, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		run("uninstall")
+		for _, folder := range []string{bin, share} {
+			_ = filepath.WalkDir(folder, func(path string, entry os.DirEntry, _ error) error {
+				if entry != nil && !entry.IsDir() && path != other {
+					t.Errorf("%s: uninstall leaves %s", row.name, path)
+				}
+				return nil
+			})
+		}
+		if err := os.Remove(other); err != nil {
+			t.Errorf("%s: uninstall removes what is not its own: %v", row.name, err)
 		}
 	}
 }
