@@ -57,6 +57,10 @@ func section(page *strings.Builder, cmd *cobra.Command) {
 func manPage(cmd *cobra.Command) ([]byte, error) {
 	day := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 	var b bytes.Buffer
+	use, text := cmd.Use, cmd.Long
+	defer func() { cmd.Use, cmd.Long = use, text }()
+	cmd.Use = strings.NewReplacer("[", `\[`, "]", `\]`).Replace(use) // [A] (B) would be a link of Markdown
+	cmd.Long = strings.ReplaceAll(text, "\n  ", "\n      ")          // four spaces make an example
 	err := doc.GenMan(cmd, &doc.GenManHeader{Title: "JWTCTL", Section: "1", Source: "jwtctl", Manual: "jwtctl manual", Date: &day}, &b)
-	return b.Bytes(), err
+	return bytes.ReplaceAll(b.Bytes(), []byte("[=false]"), nil), err // flags without a value
 }
