@@ -71,5 +71,5 @@ func ExampleServerInterceptor() {
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	fmt.Println(response.Status, string(body), err)
-	// Output: 401 Unauthorized {"code":"unauthenticated","message":"Bearer token is missing"} <nil>
+	// Output: 401 Unauthorized {"code":"unauthenticated","message":"Bearer token expected"} <nil>
 }

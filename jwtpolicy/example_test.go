@@ -73,7 +73,7 @@ func ExampleNew() {
 	if errors.As(err, &refused) {
 		fmt.Println(refused.Code, refused.Status, refused.Message)
 	}
-	// Output: token_missing 16 Bearer token is missing
+	// Output: token_missing 16 Bearer token expected
 }
 
 func ExamplePolicy_SignMessage() {

@@ -206,7 +206,7 @@ func TestMethodsBeyondHeaders(t *testing.T) {
 			t.Errorf("%s: %+v", method, got)
 		}
 	}
-	if got := d.envoy(t, "/t.S/CheckMine", nil, true); got.text != "Bearer token is missing" {
+	if got := d.envoy(t, "/t.S/CheckMine", nil, true); got.text != "Bearer token expected" {
 		t.Errorf("without a token: %+v", got)
 	}
 }

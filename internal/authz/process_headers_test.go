@@ -274,7 +274,7 @@ func TestProcessOverGRPC(t *testing.T) {
 	refused := parse(t, answers[0][7][0])
 	code, _ := protowire.ConsumeVarint(parse(t, refused[4][0])[1][0])
 	httpStatus, _ := protowire.ConsumeVarint(parse(t, refused[1][0])[1][0])
-	if string(refused[3][0]) != "Bearer token is missing" || code != 16 || httpStatus != 200 || string(refused[5][0]) != "jwtctl_token_missing" {
+	if string(refused[3][0]) != "Bearer token expected" || code != 16 || httpStatus != 200 || string(refused[5][0]) != "jwtctl_token_missing" {
 		t.Errorf("%q", refused)
 	}
 	r := reply{set: map[string]string{}}

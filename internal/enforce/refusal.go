@@ -68,7 +68,7 @@ func (r *Refusal) signedBy(keyID func() *string) *Refusal {
 	return r
 }
 
-// clientText returns everything that a client learns. The two texts of A36 are those of
+// clientText returns everything that a client learns. The texts that A36 quotes are those of
 // the vendor's runtime.
 func clientText(at Place, reason fault.Code, code fault.GRPC) string {
 	switch {
@@ -97,7 +97,7 @@ func clientText(at Place, reason fault.Code, code fault.GRPC) string {
 	case at == InRequest:
 		return "Message is not valid"
 	case reason == fault.TokenMissing:
-		return "Bearer token is missing"
+		return "Bearer token expected"
 	case reason == fault.IssuerNotAllowed:
 		return "Bearer token from wrong issuer"
 	case reason == fault.StaticClaimMismatch:

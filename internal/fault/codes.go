@@ -165,7 +165,7 @@ func Table(yield func(Row) bool) {
 		yield(Row{TokenExpired, Refused, GRPCUnauthenticated, "the token has expired"}) &&
 		yield(Row{TokenNotYetValid, Refused, GRPCUnauthenticated, "nbf or iat is in the future"}) &&
 		yield(Row{IssuerNotAllowed, Refused, GRPCUnauthenticated, "iss is not an accepted issuer"}) &&
-		yield(Row{AudienceNotAllowed, Refused, GRPCPermissionDenied, "aud does not contain an accepted audience"}) &&
+		yield(Row{AudienceNotAllowed, Refused, GRPCUnauthenticated, "aud does not contain an accepted audience"}) &&
 		yield(Row{SubjectNotAllowed, Refused, GRPCPermissionDenied, "sub is not the accepted subject"}) &&
 		yield(Row{ClaimMissing, Refused, GRPCPermissionDenied, "a required claim is missing"}) &&
 		yield(Row{TokenTooOld, Refused, GRPCUnauthenticated, "iat is longer ago than max_age allows"}) &&

@@ -92,7 +92,7 @@ func (w *World) BadBearers() []BadBearer {
 	const u, d = fault.GRPCUnauthenticated, fault.GRPCPermissionDenied
 	const invalid = "Bearer token is not valid"
 	return []BadBearer{
-		{"none", "", u, "Bearer token is missing", fault.TokenMissing},
+		{"none", "", u, "Bearer token expected", fault.TokenMissing},
 		{"malformed", "a.b.c", u, invalid, fault.TokenMalformed},
 		{"expired", w.Token(`{"iss":"me","role":"admin","exp":1769859599}`), u, invalid, fault.TokenExpired},
 		{"not yet", w.Token(`{"iss":"me","role":"admin","nbf":1769863200}`), u, invalid, fault.TokenNotYetValid},
@@ -167,7 +167,7 @@ func (w *World) CallCases() []CallCase {
 		if row.code != "" {
 			c.Passed, c.Code, c.Status, c.Text = 0, row.code, fault.GRPCUnauthenticated, "Bearer token is not valid"
 			if row.code == fault.TokenMissing {
-				c.Text = "Bearer token is missing"
+				c.Text = "Bearer token expected"
 			}
 		}
 		all = append(all, c)

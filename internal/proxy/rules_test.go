@@ -30,8 +30,8 @@ func TestProxyEnforcesRulesOfTheKey(t *testing.T) {
 			want   codes.Code
 		}{
 			"by the rules":     {who + `"aud":"shop","iat":1769860800,"exp":1769860900}`, codes.OK},
-			"another audience": {who + `"aud":"bank","iat":1769860800,"exp":1769860900}`, codes.PermissionDenied},
-			"no audience":      {who + `"iat":1769860800,"exp":1769860900}`, codes.PermissionDenied},
+			"another audience": {who + `"aud":"bank","iat":1769860800,"exp":1769860900}`, codes.Unauthenticated},
+			"no audience":      {who + `"iat":1769860800,"exp":1769860900}`, codes.Unauthenticated},
 			"too old":          {who + `"aud":"shop","iat":1769860739,"exp":1769860900}`, codes.Unauthenticated},
 			"no iat":           {who + `"aud":"shop","exp":1769860900}`, codes.PermissionDenied},
 			"too long a life":  {who + `"aud":"shop","iat":1769860800,"exp":1769864401}`, codes.Unauthenticated},
@@ -47,7 +47,7 @@ func TestProxyEnforcesRulesOfTheKey(t *testing.T) {
 		}
 		for claims, want := range map[string]codes.Code{
 			`{"iss":"maker","role":"r","user":"bob","aud":"shop","iat":1769860800,"exp":1769860900}`: codes.OK,
-			`{"iss":"maker","role":"r","user":"bob","iat":1769860800,"exp":1769860900}`:              codes.PermissionDenied,
+			`{"iss":"maker","role":"r","user":"bob","iat":1769860800,"exp":1769860900}`:              codes.Unauthenticated,
 		} {
 			got := r.call(context.Background(), r.conn, "Check", `{"user":"bob","tok":"`+r.Token(claims)+`"}`)
 			if status.Code(got.err) != want {
