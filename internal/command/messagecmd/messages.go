@@ -34,6 +34,7 @@ func (f *messageFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.typ, "type", "", "message `TYPE`, as pkg.Message, whose annotations apply without a method")
 	fs.StringVar(&f.bearer, "bearer", "", "bearer token of the call: `TOKEN`, or @FILE")
 	settings.AtPaths(fs, "bearer")
+	settings.Exclusive(fs, "method", "type")
 	command.AtFlag(fs, &f.at)
 	settings.FlagOnly(fs, "at")
 }
