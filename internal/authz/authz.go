@@ -116,7 +116,7 @@ func (a *Authority) Swap(policy enforce.Policy) error {
 	return nil
 }
 
-// Decide decides about the call of r.
+// Decide checks the call of r.
 func (a *Authority) Decide(ctx context.Context, r Request) (v Verdict) {
 	began := a.options.Now()
 	a.options.Observer.Begin()

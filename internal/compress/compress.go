@@ -1,5 +1,5 @@
-// Package compress has the encodings of gRPC messages that are read and written, whatever
-// carries them (gRPC's compression.md).
+// Package compress has the supported encodings of gRPC messages, for all transports
+// (gRPC's compression.md).
 package compress
 
 import (
@@ -15,7 +15,7 @@ import (
 // All returns the encodings.
 func All() []*Compressor { return slices.Clone(known) }
 
-// Find returns the encoding called name, nil for none.
+// Find returns the encoding called name, or nil.
 func Find(name string) *Compressor {
 	for _, c := range known {
 		if c.name == name {
@@ -28,7 +28,7 @@ func Find(name string) *Compressor {
 var known = []*Compressor{
 	{
 		name:   "gzip",
-		writer: func() resetWriter { w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed); return w }, // fails for other levels alone
+		writer: func() resetWriter { w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed); return w }, // only fails for other levels
 		reader: func() resetReader { return new(gzip.Reader) },
 	},
 	{
@@ -43,7 +43,7 @@ var known = []*Compressor{
 			return w
 		},
 		reader: func() resetReader {
-			// RFC 8878, section 3.1.1.1.2, wants windows of 8 MiB read, and no more.
+			// RFC 8878 section 3.1.1.1.2 requires support for windows of up to 8 MiB.
 			r, _ := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20))
 			return r
 		},
@@ -60,7 +60,7 @@ type resetReader interface {
 	Reset(io.Reader) error
 }
 
-// Compressor is an encoding that is known; what it needs is used again.
+// Compressor is a supported encoding; its buffers are reused.
 type Compressor struct {
 	name             string
 	writer           func() resetWriter
@@ -68,10 +68,10 @@ type Compressor struct {
 	writers, readers sync.Pool
 }
 
-// Name is that of encoding.Compressor.
+// Name implements encoding.Compressor.
 func (c *Compressor) Name() string { return c.name }
 
-// Compress is that of encoding.Compressor.
+// Compress implements encoding.Compressor.
 func (c *Compressor) Compress(to io.Writer) (io.WriteCloser, error) {
 	w, is := c.writers.Get().(resetWriter)
 	if !is {
@@ -91,8 +91,7 @@ func (w *pooledWriter) Close() error {
 	return w.resetWriter.Close()
 }
 
-// Decompress is that of encoding.Compressor. How much is read is for the
-// caller, who stops at the largest message.
+// Decompress implements encoding.Compressor. The caller limits how much it reads.
 func (c *Compressor) Decompress(from io.Reader) (io.Reader, error) {
 	r, is := c.readers.Get().(resetReader)
 	if !is {
@@ -117,7 +116,7 @@ func (r *pooledReader) Close() error {
 	return nil
 }
 
-// zlibReader is a reader of zlib that can be made before there is anything to read.
+// zlibReader is a zlib reader that can be created before there is input.
 type zlibReader struct{ io.ReadCloser }
 
 // Reset is that of resetReader.

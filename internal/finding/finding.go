@@ -1,11 +1,9 @@
-// Package finding is what a check of annotations reports: findings in one
-// stable order, and their five printed forms: text, json, github, sarif, junit.
+// Package finding holds the findings of a check of annotations, in a stable order, and
+// prints them in five formats: text, json, github, sarif, junit.
 //
-// It makes no findings, reads no files and decides no exit status. Texts of
-// findings may come from anywhere: no form lets one break out of its place, and
-// none passes on a character that a terminal acts on (S70).
-//
-// Of jwtctl it imports fault.
+// It makes no findings, reads no files and decides no exit status. Texts of findings may
+// be external: no format lets one end its field, or passes on a character that a terminal
+// interprets (S70).
 package finding
 
 import (
@@ -14,7 +12,7 @@ import (
 	"slices"
 )
 
-// Severity says how grave a finding is; a graver one is the greater number.
+// Severity is the severity of a finding; a more severe one is a greater number.
 type Severity int
 
 // The severities. An unknown one counts as an Error.
@@ -35,7 +33,7 @@ func (s Severity) String() string {
 	return "error"
 }
 
-// Position is a place in a source. Line and Column count from 1; 0 is unknown.
+// Position is a position in a source. Line and Column count from 1; 0 means unknown.
 type Position struct {
 	File         string
 	Line, Column int
@@ -52,34 +50,33 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
-// Finding is one thing that a rule has to say.
+// Finding is one finding of a rule.
 type Finding struct {
 	Severity Severity
-	// Rule is the id of the rule, such as "claim-cycle".
+	// Rule is the ID of the rule, such as "claim-cycle".
 	Rule string
-	// Message says what is wrong: lower case, no full stop at the end.
+	// Message describes the problem: lower case, without a final full stop.
 	Message string
-	// Hint says what to do about it; empty where nothing helps.
+	// Hint says how to fix it; may be empty.
 	Hint string
 	At   Position
-	// Subject is the full protobuf name of what is annotated; may
-	// be empty.
+	// Subject is the full protobuf name of the annotated element; may be empty.
 	Subject string
 }
 
-// Rule describes a rule for people and for tools that show its findings.
+// Rule describes a rule, for people and for tools that show its findings.
 type Rule struct {
 	ID       string
 	Severity Severity
-	// Purpose is one sentence that says what the rule is for.
+	// Purpose is a sentence about the purpose of the rule.
 	Purpose string
-	// Refs are the numbers of the rules of annotations.md it holds to: "A100".
+	// Refs are the rules of annotations.md that it checks: "A100".
 	Refs []string
 }
 
-// Sort returns the findings by file, line, column and rule, each once. The
-// order is total: it depends on what the findings say alone (S53). The argument
-// stays as it is.
+// Sort returns the findings by file, line, column and rule, without duplicates. The order
+// is total: it depends only on the content of the findings (S53). The argument is not
+// modified.
 func Sort(findings []Finding) []Finding {
 	sorted := slices.SortedFunc(slices.Values(findings), func(a, b Finding) int {
 		return cmp.Or(
@@ -96,7 +93,7 @@ func Sort(findings []Finding) []Finding {
 	return slices.Compact(sorted)
 }
 
-// Count returns how many of the findings, as given, have each severity.
+// Count returns the number of findings of each severity, including duplicates.
 func Count(findings []Finding) (errs, warnings, notes int) {
 	for _, f := range findings {
 		switch f.Severity {

@@ -11,11 +11,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// WriteGitHub prints a workflow command for each finding, which GitHub Actions
-// shows at its line of a pull request. A note is a notice there. The hint
-// follows the message on a line of its own, within the one command.
+// WriteGitHub prints a workflow command for each finding, which GitHub Actions shows at
+// its line in a pull request. A note becomes a notice. The hint follows the message on a
+// separate line, within the same command.
 func (r Report) WriteGitHub(w io.Writer) error {
-	// What the runner takes apart, in the spelling that it puts back together.
+	// The escapes that the runner decodes.
 	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
 	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 	var b bytes.Buffer

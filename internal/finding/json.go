@@ -8,8 +8,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// jsonReport is the schema of the json form. Scripts rely on it (S53): every
-// member is always there, none changes its name or meaning, new ones may come.
+// jsonReport is the schema of the json format. Scripts rely on it (S53): members are
+// never omitted, renamed or changed in meaning, but new ones may be added.
 type jsonReport struct {
 	Findings []jsonFinding `json:"findings"` // never null
 	Errors   int           `json:"errors"`
@@ -43,8 +43,8 @@ func (r Report) WriteJSON(w io.Writer) error {
 	return writeJSON(w, out)
 }
 
-// writeJSON prints v indented. encoding/json leaves C1 and bidirectional
-// characters as they are; escaped they mean the same and do nothing (S70).
+// writeJSON prints v indented. encoding/json does not escape C1 and bidirectional
+// characters; escaped they mean the same and have no effect on a terminal (S70).
 func writeJSON(w io.Writer, v any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

@@ -11,14 +11,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// WriteJUnit prints JUnit XML as GitLab, Jenkins and the actions of GitHub read
-// it: a suite for each file, in it a case for each finding. What fails the run
-// is a failure: errors, and warnings if the report is Strict. Any other finding
-// is a skipped case, which CI systems show and nothing fails by. A run without
-// findings is one case that passed, since Jenkins refuses a file without any.
+// WriteJUnit prints JUnit XML as GitLab, Jenkins and GitHub actions read it: a suite for
+// each file with a case for each finding. Findings that fail the run are failures:
+// errors, and warnings if the report is Strict. Others are skipped cases, which CI
+// systems show without failing. A run without findings is one passed case, since Jenkins
+// refuses a file without any.
 //
-// Characters that a terminal acts on, or that XML cannot hold, are written as
-// \uXXXX.
+// Characters that a terminal interprets, or that XML cannot hold, are written as \uXXXX.
 func (r Report) WriteJUnit(w io.Writer) error {
 	var cases []Case
 	sorted := Sort(r.Findings)
@@ -39,18 +38,17 @@ func (r Report) WriteJUnit(w io.Writer) error {
 	return WriteJUnit(w, r.Tool, cases)
 }
 
-// textOf is f as Jenkins, which shows the attribute, does not need it, and GitLab,
-// which shows the text, does.
+// textOf returns f as text: Jenkins shows the attribute, but GitLab shows the text.
 func textOf(f Finding) string {
 	var text bytes.Buffer
-	_ = Report{Findings: []Finding{f}}.WriteText(&text, TextOptions{}) // a buffer takes everything
+	_ = Report{Findings: []Finding{f}}.WriteText(&text, TextOptions{}) // a buffer never fails
 	return strings.TrimSuffix(text.String(), "\n")
 }
 
-// Outcome is what became of a Case.
+// Outcome is the result of a Case.
 type Outcome int
 
-// The outcomes. Errored is what could not be decided.
+// The outcomes. Errored means that it could not be decided.
 const (
 	Passed Outcome = iota
 	Failed
@@ -61,23 +59,23 @@ const (
 // Case is one case of a JUnit report.
 type Case struct {
 	Suite, Class, Name string
-	// File is "" and Line is 0 if the case has no place.
+	// File is "" and Line is 0 if the case has no position.
 	File    string
 	Line    int
 	Outcome Outcome
-	// What follows says why, unless the case passed. Text is printed as it is.
+	// The reason, unless the case passed. Text is printed unchanged.
 	Type, Message, Text string
 }
 
-// WriteJUnit prints cases as JUnit XML, those of one Suite that follow each other
-// in one element. The error is that of w.
+// WriteJUnit prints cases as JUnit XML, with consecutive cases of one Suite in one
+// element. The error is that of w.
 func WriteJUnit(w io.Writer, name string, cases []Case) error {
 	out := junitSuites{Name: quote.Escape(name, "")}
 	seen := map[junitCase]int{}
 	for _, one := range cases {
 		c := junitCase{Class: quote.Escape(one.Class, ""), Name: quote.Escape(one.Name, ""), File: quote.Escape(one.File, "")}
-		// GitLab follows a case from run to run by its name and drops the second
-		// of one name: so the name holds no line, and a number where it repeats.
+		// GitLab identifies cases across runs by name and drops duplicates: so the name
+		// has no line number, but a counter if it repeats.
 		key := c
 		if seen[key]++; seen[key] > 1 {
 			c.Name += fmt.Sprintf(" #%d", seen[key])
@@ -124,7 +122,7 @@ type junitCounts struct {
 	Failures int `xml:"failures,attr"`
 	Errors   int `xml:"errors,attr"`
 	Skipped  int `xml:"skipped,attr"`
-	Time     int `xml:"time,attr"` // always 0, so that equal findings print equally
+	Time     int `xml:"time,attr"` // always 0, so that equal findings print the same
 }
 
 type junitCase struct {
@@ -144,7 +142,7 @@ type junitOutcome struct {
 	Text    string `xml:",chardata"`
 }
 
-// add puts c into the last suite if that is its own, otherwise into a new one.
+// add adds c to the last suite if that has the same name, and otherwise to a new one.
 func (s *junitSuites) add(suite string, c junitCase) {
 	if n := len(s.Suites); n == 0 || s.Suites[n-1].Name != suite {
 		s.Suites = append(s.Suites, junitSuite{Name: suite})

@@ -8,27 +8,26 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Report is what one run of a tool found. Every Write method prints the
-// findings as Sort returns them, with one call of the writer whose error it
-// returns.
+// Report is the result of a run. Every Write method prints the findings as sorted by
+// Sort, in one write, whose error it returns.
 type Report struct {
 	// Tool and Version name the program that made the findings.
 	Tool, Version string
-	// Rules are the rules that the run knew, whether they found something or not.
+	// Rules are all rules of the run, with or without findings.
 	Rules    []Rule
 	Findings []Finding
-	// Folder is the working folder in the repository, with slashes, which GitHub needs
-	// before the relative names of files; "" for the root.
+	// Folder is the working folder within the repository, with slashes; GitHub needs it
+	// as a prefix of file names. "" means the root.
 	Folder string
-	// Strict says that warnings fail the run too, which JUnit shows.
+	// Strict means that warnings fail the run too, which JUnit shows.
 	Strict bool
 }
 
-// Formats returns the names that Write takes.
+// Formats returns the names that Write accepts.
 func Formats() []string { return []string{"text", "json", "github", "sarif", "junit"} }
 
-// Write prints the report in one of the Formats; opts are for text alone. The
-// error is the writer's, or a usage fault for an unknown format.
+// Write prints the report in one of the Formats; opts are only for text. It returns the
+// error of w, or a usage fault for an unknown format.
 func (r Report) Write(w io.Writer, format string, opts TextOptions) error {
 	switch format {
 	case "text":

@@ -12,10 +12,9 @@ import (
 	"strings"
 )
 
-// WriteSARIF prints a SARIF 2.1.0 log as GitHub code scanning wants it: paths
-// relative to the root of the repository (so lint must run there), and a
-// fingerprint that stays the same when lines move, so that an alert stays one
-// alert.
+// WriteSARIF prints a SARIF 2.1.0 log for GitHub code scanning: paths are relative to the
+// root of the repository (so lint must run there), and fingerprints do not change when
+// lines move, so that an alert stays the same.
 func (r Report) WriteSARIF(w io.Writer) error {
 	rules := slices.Clone(r.Rules)
 	slices.SortStableFunc(rules, func(a, b Rule) int { return strings.Compare(a.ID, b.ID) })
@@ -54,8 +53,8 @@ func (r Report) WriteSARIF(w io.Writer) error {
 	})
 }
 
-// newSARIFRule says the purpose three times, since code scanning requires all
-// three places.
+// newSARIFRule repeats the purpose three times, since code scanning requires it in three
+// places.
 func newSARIFRule(r Rule) sarifRule {
 	help := r.Purpose
 	if len(r.Refs) > 0 {
@@ -70,14 +69,13 @@ func newSARIFRule(r Rule) sarifRule {
 	}
 }
 
-// sarifMessage returns text as a plain text message, in which braces are
-// doubled (SARIF 3.11.5) and "[text](uri)" would be a link (3.11.6).
+// sarifMessage returns text as a plain text message, in which braces are doubled (SARIF
+// 3.11.5) and "[text](uri)" would be a link (3.11.6).
 func sarifMessage(text string) sarifText {
 	return sarifText{strings.NewReplacer("{", "{{", "}", "}}", "](", "] (").Replace(text)}
 }
 
-// sarifLocations returns the one place of a finding, or none if nothing of it
-// is known.
+// sarifLocations returns the position of a finding, or none if it is unknown.
 func sarifLocations(f Finding) []sarifLocation {
 	var at sarifLocation
 	if f.At.File != "" {
@@ -96,8 +94,8 @@ func sarifLocations(f Finding) []sarifLocation {
 	return []sarifLocation{at}
 }
 
-// artifact returns the file as a URI: an absolute path with its scheme, any
-// other against %SRCROOT%, unless it leads out of there (SARIF 3.4.4).
+// artifact returns the file as a URI: an absolute path with its scheme, any other
+// relative to %SRCROOT%, unless it leads out of it (SARIF 3.4.4).
 func artifact(file string) sarifArtifact {
 	name := path.Clean(filepath.ToSlash(file))
 	if filepath.IsAbs(file) {
@@ -111,8 +109,8 @@ func artifact(file string) sarifArtifact {
 	return sarifArtifact{URI: uri, Base: "%SRCROOT%"}
 }
 
-// fingerprint tells findings apart by all but their place: positions that
-// the message names do not count either.
+// fingerprint identifies a finding by everything but its position, including positions in
+// its message.
 func fingerprint(f Finding) string {
 	message := regexp.MustCompile(`:[0-9]+`).ReplaceAllString(f.Message, "")
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{f.Rule, f.At.File, f.Subject, message}))

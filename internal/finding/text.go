@@ -8,19 +8,19 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// TextOptions shape the text for its reader.
+// TextOptions configure the text format.
 type TextOptions struct {
-	// Escape is applied to every text from outside, before what it leaves of
-	// characters that a terminal acts on, line breaks among them, is written as
-	// \uXXXX (S70). Nil changes nothing before that.
+	// Escape, if not nil, is applied to every external text. Afterwards, remaining
+	// characters that a terminal interprets, including line breaks, are written as \uXXXX
+	// (S70).
 	Escape func(string) string
-	// Paint colours the word of the severity; nil means without colour (S71).
+	// Paint colors the word for the severity; nil means no color (S71).
 	Paint func(Severity, string) string
 }
 
-// WriteText prints a line for each finding, "f.proto:12:5: error: message
-// (rule-id)", and below it its hint if it has one. Without findings it prints
-// nothing: a summary is for the caller to write, and elsewhere.
+// WriteText prints a line for each finding, "f.proto:12:5: error: message (rule-id)",
+// followed by its hint, if any. Without findings it prints nothing; a summary is up to
+// the caller.
 func (r Report) WriteText(w io.Writer, opts TextOptions) error {
 	clean := func(text string) string {
 		if opts.Escape != nil {

@@ -1,8 +1,6 @@
-// Package gittree reads files of a revision of the git repository around a
-// folder, with the git that is installed: nothing else knows every repository's
-// format, alternates and partial clones. It changes nothing in the repository.
-//
-// It imports files and fault.
+// Package gittree reads files of a revision of the git repository around a folder, using
+// the installed git, since nothing else supports every repository format, alternates and
+// partial clones. It does not modify the repository.
 package gittree
 
 import (
@@ -22,7 +20,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 )
 
-// Limits of what is taken out of a revision.
+// Limits of what is extracted from a revision.
 const (
 	maxFiles = 20_000
 	maxBytes = 256 << 20
@@ -30,21 +28,21 @@ const (
 
 // Tree is the files of one revision.
 type Tree struct {
-	// Top is the repository's folder, and Prefix the path from there to the folder
-	// that Open was given: "" or "api/".
+	// Top is the repository's folder, and Prefix the path from there to the folder given
+	// to Open: "" or "api/".
 	Top, Prefix string
 	rev         string
 	commit      string
-	gitDir      string // where it is not that of Top
+	gitDir      string // if not that of Top
 	depth       int    // of submodules
-	// Absent are the submodules whose commit the repository does not have, after
+	// Absent are the submodules whose commit the repository does not have, set by
 	// Extract: paths from Top.
 	Absent []string
 }
 
-// Open returns the tree of revision rev (a branch, tag or commit, as git names
-// them) of the repository that dir is in. The error is file_failed where git, the
-// repository or the revision is missing.
+// Open returns the tree of revision rev (a branch, tag or commit, as in git) of the
+// repository that contains dir. It returns file_failed if git, the repository or the
+// revision is missing.
 func Open(ctx context.Context, dir, rev string) (*Tree, error) {
 	t := &Tree{rev: rev}
 	top, err := t.git(ctx, dir, "rev-parse", "--show-toplevel", "--show-prefix")
@@ -70,7 +68,7 @@ func Open(ctx context.Context, dir, rev string) (*Tree, error) {
 	return t, nil
 }
 
-// Up is the path from the folder that Open was given to Top: "." or "..".
+// Up returns the path from the folder given to Open to Top: "." or "..".
 func (t *Tree) Up() string {
 	return filepath.Join(".", strings.Repeat("../", strings.Count(t.Prefix, "/")))
 }
@@ -78,9 +76,10 @@ func (t *Tree) Up() string {
 // blob is a file of the tree.
 type blob struct{ id, path string }
 
-// Extract writes the files that keep wants, by their paths from Top with slashes,
-// below the folder into, and returns how many; those of submodules too, at the commits
-// that the revision names. Links are passed over. The error is file_failed, or file_too_large for more than anyone means.
+// Extract writes the files that keep selects, by their paths from Top with slashes, below
+// the folder into, and returns their number; it includes those of submodules at the
+// commits that the revision names, and skips links. It returns file_failed, or
+// file_too_large beyond the limits.
 func (t *Tree) Extract(ctx context.Context, into string, keep func(path string) bool) (int, error) {
 	listed, err := t.git(ctx, t.Top, "ls-tree", "-r", "-z", "--full-tree", t.commit)
 	if err != nil {
@@ -114,10 +113,10 @@ func (t *Tree) Extract(ctx context.Context, into string, keep func(path string) 
 	return len(blobs) + n, err
 }
 
-// write asks git for blobs, one after the other, and writes them.
+// write reads blobs from git, one after the other, and writes them.
 func (t *Tree) write(ctx context.Context, into string, blobs []blob, ids io.Reader) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends git where reading ends early
+	defer cancel() // ends git if reading ends early
 	cmd := t.command(ctx, t.Top, ids, "cat-file", "--batch")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -153,7 +152,7 @@ func (t *Tree) write(ctx context.Context, into string, blobs []blob, ids io.Read
 		if err := files.MakeFolder(filepath.Dir(path)); err != nil {
 			return err
 		}
-		if err := os.WriteFile(path, text, files.Private); err != nil { // not synced: it is gone soon
+		if err := os.WriteFile(path, text, files.Private); err != nil { // not synced: it is removed soon
 			return fault.New(fault.FileFailed, path, "%w", files.Reason(err))
 		}
 	}
@@ -165,7 +164,7 @@ func (t *Tree) fail(format string, args ...any) *fault.Error {
 }
 
 func (t *Tree) command(ctx context.Context, dir string, in io.Reader, args ...string) *exec.Cmd {
-	if t.gitDir != "" { // its work tree need not be there
+	if t.gitDir != "" { // its work tree may not exist
 		args = append([]string{"--git-dir", t.gitDir, "--work-tree", "."}, args...)
 	}
 	cmd := exec.CommandContext(ctx, "git", append([]string{"--no-optional-locks", "-C", dir}, args...)...)
@@ -173,7 +172,7 @@ func (t *Tree) command(ctx context.Context, dir string, in io.Reader, args ...st
 	return cmd
 }
 
-// git runs git in dir and returns what it prints.
+// git runs git in dir and returns its output.
 func (t *Tree) git(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	cmd := t.command(ctx, dir, nil, args...)
 	var errs bytes.Buffer

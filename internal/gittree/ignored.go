@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Unignored reports whether `git add .` would take the file at path along: it is
-// in a work tree, and no .gitignore or exclude file names it. Where git is not
-// installed, or has no answer in two seconds, it reports false.
+// Unignored reports whether `git add .` would add the file at path: it is in a work tree,
+// and no .gitignore or exclude file matches it. If git is not installed, or does not
+// respond within two seconds, it returns false.
 func Unignored(ctx context.Context, path string) bool {
 	path, err := filepath.Abs(path)
 	if err != nil || !below(filepath.Dir(path)) {
@@ -26,8 +26,7 @@ func Unignored(ctx context.Context, path string) bool {
 	return errors.As(err, &exit) && exit.ExitCode() == 1 // 0: ignored; 128: no work tree
 }
 
-// below reports whether dir or a folder above it has a .git, so that git need not
-// be started elsewhere.
+// below reports whether dir or a parent has a .git; otherwise git need not be started.
 func below(dir string) bool {
 	for {
 		if _, err := os.Lstat(filepath.Join(dir, ".git")); !errors.Is(err, fs.ErrNotExist) {
@@ -41,8 +40,8 @@ func below(dir string) bool {
 	}
 }
 
-// IgnoreLine is the line for the .gitignore of a file's own folder that names the
-// file called name, and no other (gitignore(5)).
+// IgnoreLine returns a line for the .gitignore in a file's folder that matches only the
+// file called name (gitignore(5)).
 func IgnoreLine(name string) string {
 	escaped := strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`, " ", `\ `).Replace(name)
 	return "/" + escaped

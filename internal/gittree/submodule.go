@@ -7,11 +7,10 @@ import (
 	"strings"
 )
 
-// maxDepth is how deep submodules may be within each other.
+// maxDepth is the maximum nesting of submodules.
 const maxDepth = 8
 
-// extractModules extracts the submodules of a tree, and notes those that the
-// repository does not have.
+// extractModules extracts the submodules of a tree, and records missing ones.
 func (t *Tree) extractModules(ctx context.Context, into string, modules []blob, keep func(path string) bool) (files int, err error) {
 	for _, m := range modules {
 		sub := t.module(ctx, m)
@@ -31,8 +30,8 @@ func (t *Tree) extractModules(ctx context.Context, into string, modules []blob, 
 	return files, nil
 }
 
-// module returns the tree of a submodule at the commit m, from its work tree, or from
-// what git keeps of it; nil if neither has that commit.
+// module returns the tree of a submodule at the commit m, from its work tree or from
+// git's own copy, or nil if neither has that commit.
 func (t *Tree) module(ctx context.Context, m blob) *Tree {
 	var dirs []string
 	work := filepath.Join(t.Top, filepath.FromSlash(m.path))
@@ -64,8 +63,8 @@ func (t *Tree) module(ctx context.Context, m blob) *Tree {
 	return nil
 }
 
-// moduleName returns what .gitmodules of the revision calls the submodule at path; "" if
-// it does not say.
+// moduleName returns the name of the submodule at path in the revision's .gitmodules, or
+// "".
 func (t *Tree) moduleName(ctx context.Context, path string) string {
 	list, err := t.git(ctx, t.Top, "config", "--blob", t.commit+":.gitmodules", "--null", "--get-regexp", `^submodule\..*\.path$`)
 	if err != nil {

@@ -45,7 +45,7 @@ func HoldBadTokens(t *testing.T, start Start) {
 	}
 }
 
-// HoldKeysDown holds a server to S59 where keys cannot be had: UNAVAILABLE on all kinds of
+// HoldKeysDown holds a server to S59 where keys are not available: UNAVAILABLE on all kinds of
 // method, and no handler is called.
 func HoldKeysDown(t *testing.T, start Start) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

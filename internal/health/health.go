@@ -1,4 +1,4 @@
-// Package health answers grpc.health.v1 for servers that enforce a policy.
+// Package health implements grpc.health.v1 for servers that enforce a policy.
 package health
 
 import (
@@ -15,11 +15,12 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// Server answers for one server: it serves, all of it or a service of its policy,
-// until Shutdown. What upstream and key sets do is not part of that: to restart the
-// server would not mend them.
+// Server is the health of one server: until Shutdown it serves, as a whole and each
+// service of its policy. Upstream and key sets do not count, since restarting the server
+// would not repair them.
 //
-// grpc-go's own has watchers that never end, and a graceful stop waits for them.
+// grpc-go's own implementation has watchers that never end, so that a graceful stop waits
+// forever.
 type Server struct {
 	grpc_health_v1.UnimplementedHealthServer
 	paths   func() iter.Seq[string]
@@ -27,13 +28,13 @@ type Server struct {
 	closing chan struct{}
 }
 
-// New returns a Server. paths returns those of the methods in force.
+// New returns a Server. paths returns the paths of the methods in force.
 func New(paths func() iter.Seq[string]) *Server {
 	return &Server{paths: paths, closing: make(chan struct{})}
 }
 
-// Shutdown makes s answer that it serves no more, ends those who watch, and lets the
-// calls of server end. Those that have not when ctx is done are broken off with UNAVAILABLE;
+// Shutdown reports that the server no longer serves, ends watchers, and waits for the
+// calls of server. Those that have not ended when ctx is done are cut off as UNAVAILABLE;
 // the error is then interrupted, about what.
 func (s *Server) Shutdown(ctx context.Context, server *grpc.Server, what string) error {
 	s.once.Do(func() { close(s.closing) })
@@ -52,7 +53,7 @@ func (s *Server) Shutdown(ctx context.Context, server *grpc.Server, what string)
 	}
 }
 
-// Closing is closed by Shutdown.
+// Closing returns a channel that Shutdown closes.
 func (s *Server) Closing() <-chan struct{} { return s.closing }
 
 func (s *Server) status() *grpc_health_v1.HealthCheckResponse {
@@ -64,7 +65,7 @@ func (s *Server) status() *grpc_health_v1.HealthCheckResponse {
 	}
 }
 
-// knows reports whether service is one of the policy, or none, which is all of it.
+// knows reports whether service is in the policy, or is "", which means the whole server.
 func (s *Server) knows(service string) bool {
 	if service == "" {
 		return true
@@ -77,7 +78,7 @@ func (s *Server) knows(service string) bool {
 	return false
 }
 
-// Check is that of grpc.health.v1.
+// Check implements grpc.health.v1.
 func (s *Server) Check(_ context.Context, r *grpc_health_v1.HealthCheckRequest) (*grpc_health_v1.HealthCheckResponse, error) {
 	if !s.knows(r.GetService()) {
 		return nil, status.Error(codes.NotFound, "Unknown service")
@@ -85,7 +86,7 @@ func (s *Server) Check(_ context.Context, r *grpc_health_v1.HealthCheckRequest) 
 	return s.status(), nil
 }
 
-// Watch is that of grpc.health.v1; it ends with Shutdown.
+// Watch implements grpc.health.v1; it ends with Shutdown.
 func (s *Server) Watch(r *grpc_health_v1.HealthCheckRequest, stream grpc.ServerStreamingServer[grpc_health_v1.HealthCheckResponse]) error {
 	now := s.status()
 	if !s.knows(r.GetService()) {

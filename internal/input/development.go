@@ -5,7 +5,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// DevelopmentID is the id of the development key (A90).
+// DevelopmentID is the ID of the development key (A90).
 const DevelopmentID = "dev"
 
 // DevelopmentKey returns the key of --dev.

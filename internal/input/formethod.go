@@ -10,13 +10,13 @@ import (
 
 // MethodToken is what a method requires of its bearer token.
 type MethodToken struct {
-	// Claims are those that a token needs, besides the caller's.
+	// Claims are the required claims that the caller does not set.
 	Claims []strictjson.Member
-	// Check returns why the method would refuse a token with these claims, which the
-	// caller may have chosen.
+	// Check returns why the method would refuse a token with these claims, some of which
+	// the caller may have set.
 	Check func(*jws.Claims) error
 }
 
-// A MethodReader returns what the method called name requires, of the policy that protos
-// name. given reports which claims the caller sets.
+// A MethodReader returns the requirements of the method called name in the policy given
+// by protos. given reports which claims the caller sets.
 type MethodReader func(ctx context.Context, d command.Deps, protos ProtoFlags, name string, given func(string) bool) (*MethodToken, error)

@@ -11,8 +11,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// WithHint gives an error of code that has no hint the one that hint returns,
-// unless that is "".
+// WithHint adds the result of hint, unless "", to an error with code that has no hint.
 func WithHint(err error, code fault.Code, hint func() string) error {
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Code != code || f.Hint != "" {
@@ -24,7 +23,7 @@ func WithHint(err error, code fault.Code, hint func() string) error {
 	return err
 }
 
-// KeyHint names the keys of ring, and which others are set aside.
+// KeyHint lists the keys of ring, and the ones they replace.
 func KeyHint(d command.Deps, ring *keys.Ring) string {
 	text := KeysInUse(ring)
 	if by := d.Settings.SetAside(); by != "" {
@@ -33,8 +32,7 @@ func KeyHint(d command.Deps, ring *keys.Ring) string {
 	return text
 }
 
-// KeysInUse lists the keys that ring holds, those of sets too; "" where
-// there are none.
+// KeysInUse lists the keys that ring and its sets hold, or returns "".
 func KeysInUse(ring *keys.Ring) string {
 	const most = 8
 	var names []string
@@ -59,8 +57,7 @@ func KeysInUse(ring *keys.Ring) string {
 	return "the keys are " + strings.Join(names, ", ")
 }
 
-// WarnPassed names the folders that a pattern passes over though files in them
-// match it (S86).
+// WarnPassed lists folders that a pattern skips although files in them match it (S86).
 func WarnPassed(d command.Deps, pattern string, folders []string) {
 	for _, dir := range folders {
 		d.Warn("%s: passed over, and files in it match %s: patterns look neither into folders that begin with a dot, nor node_modules, nor links", quote.Printable(dir), quote.Printable(pattern))

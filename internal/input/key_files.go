@@ -54,7 +54,7 @@ func readKeys(d command.Deps, name string, with keys.Attributes, strict bool) ([
 	return loaded.Keys, nil
 }
 
-// readKey returns the text called name, and what to call it in messages.
+// readKey returns the content of the key called name, and its name for messages.
 func readKey(d command.Deps, name string) (data []byte, source string, err error) {
 	if variable, isVariable := strings.CutPrefix(name, "env:"); isVariable {
 		if variable == "" {
@@ -74,7 +74,7 @@ func readKey(d command.Deps, name string) (data []byte, source string, err error
 	return data, name, err
 }
 
-// CheckPermissions warns of private keys that others can read, or refuses them
+// CheckPermissions warns of private keys that others can read or, if strict, refuses them
 // (S8).
 func CheckPermissions(d command.Deps, path string, list []*keys.Key, strict bool) error {
 	info, err := os.Stat(path)
@@ -95,7 +95,7 @@ func CheckPermissions(d command.Deps, path string, list []*keys.Key, strict bool
 	return nil
 }
 
-// loadSecret reads the secret of e from its variable.
+// loadSecret reads the secret of e from its environment variable.
 func loadSecret(d command.Deps, e config.KeyEntry, with keys.Attributes) ([]*keys.Key, error) {
 	text, set := d.System.Getenv(e.Secret)
 	if !set || text == "" {

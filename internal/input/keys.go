@@ -1,5 +1,5 @@
-// Package input is what commands read: keys, key sets and tokens, by the flags that
-// name them or what jwtctl.yaml has instead, and the flags that name descriptors.
+// Package input reads the inputs of commands: keys, key sets and tokens, given by flags
+// or jwtctl.yaml; and it has the flags for descriptors.
 package input
 
 import (
@@ -20,10 +20,10 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-// DefaultKeyFile is what keygen writes and everything else reads.
+// DefaultKeyFile is the file that keygen writes and all other commands read by default.
 const DefaultKeyFile = "key.priv.pem"
 
-// KeyFlags say which keys a command uses.
+// KeyFlags select the keys of a command.
 type KeyFlags struct {
 	Files       []string
 	Secrets     []string
@@ -32,8 +32,8 @@ type KeyFlags struct {
 	Passphrase  Passphrase
 }
 
-// Register adds the flags. They have no section: keys of the file are a list
-// of their own, and a kid or alg belongs to one of them.
+// Register adds the flags. They have no section: keys in the file are a separate list,
+// and each has its own kid and alg.
 func (k *KeyFlags) Register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&k.Files, "key", nil, "key `FILE`: PEM, JWK or JWKS; env:NAME takes it from a variable, - from stdin, agent:COMMENT or agent:SHA256:… signs through $SSH_AUTH_SOCK; repeatable (default "+DefaultKeyFile+")")
 	fs.StringArrayVar(&k.Secrets, "secret", nil, "HMAC secret as plain bytes: `env:NAME` or @FILE; repeatable")
@@ -48,13 +48,13 @@ func (k *KeyFlags) Register(fs *pflag.FlagSet) {
 	settings.Keyed(fs, "", "secret", "strict-perms")
 }
 
-// Place is where one or more keys come from: a name that --key takes, or
-// a secret of the configuration or of --secret.
+// Place is the source of one or more keys: a name that --key accepts, or a secret of the
+// configuration or of --secret.
 type Place struct {
 	Name   string
 	With   keys.Attributes
 	Secret *config.KeyEntry
-	// Bytes is what --secret takes, "" for none.
+	// Bytes is the value of --secret, or "".
 	Bytes string
 }
 
@@ -63,7 +63,7 @@ func (p Place) IsFile() bool {
 	return p.Secret == nil && p.Bytes == "" && p.Name != "-" && !strings.HasPrefix(p.Name, "env:") && !strings.HasPrefix(p.Name, agent.Prefix)
 }
 
-// Places returns those of the flags, else of the configuration, else the
+// Places returns the places given by the flags, or else the configuration, or else the
 // default file.
 func (k *KeyFlags) Places(d command.Deps) []Place {
 	with := k.Attributes(d)
@@ -83,12 +83,12 @@ func (k *KeyFlags) Places(d command.Deps) []Place {
 	return list
 }
 
-// Attributes are those of every key that is read.
+// Attributes returns the attributes for all keys.
 func (k *KeyFlags) Attributes(d command.Deps) keys.Attributes {
 	return keys.Attributes{Passphrase: k.Passphrase.asker(d)}
 }
 
-// PlacesOf returns the places of entries, of none the default file.
+// PlacesOf returns the places of entries, or the default file if there are none.
 func PlacesOf(entries []config.KeyEntry) []Place {
 	if len(entries) == 0 {
 		return []Place{{Name: DefaultKeyFile}}
@@ -105,7 +105,7 @@ func PlacesOf(entries []config.KeyEntry) []Place {
 	return list
 }
 
-// Read returns the keys at p as they are now.
+// Read returns the current keys at p.
 func (p Place) Read(d command.Deps, strict bool) ([]*keys.Key, error) {
 	switch {
 	case p.Secret != nil:
@@ -138,11 +138,11 @@ func (k *KeyFlags) All(d command.Deps) ([]*keys.Key, error) {
 	return k.Pinned(list)
 }
 
-// Named reports whether flags or variables name a key.
+// Named reports whether flags or variables give a key.
 func (k *KeyFlags) Named() bool { return len(k.Files)+len(k.Secrets) > 0 }
 
-// picked is Load with --kid applied: it picks the key with that id, or names
-// the one key that has no id of its own.
+// picked is Load with --kid applied: it selects the key with that ID, or gives it to the
+// only key, if that has no ID of its own.
 func (k *KeyFlags) picked(d command.Deps) ([]*keys.Key, error) {
 	list, err := k.Load(d)
 	if err != nil || k.KeyID == "" {
@@ -172,8 +172,8 @@ func (k *KeyFlags) Pinned(list []*keys.Key) ([]*keys.Key, error) {
 	return out, nil
 }
 
-// Signer returns the one key to sign a token of issuer with (A23). --alg pins
-// that key alone.
+// Signer returns the key to sign a token of issuer with (A23). --alg applies to that key
+// only.
 func (k *KeyFlags) Signer(d command.Deps, issuer string) (*keys.Key, error) {
 	list, err := k.picked(d)
 	if err != nil {
@@ -183,7 +183,7 @@ func (k *KeyFlags) Signer(d command.Deps, issuer string) (*keys.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	var of *string // of a token without an issuer
+	var of *string // stays nil for a token without an issuer
 	if issuer != "" {
 		of = &issuer
 	}
@@ -201,7 +201,7 @@ func (k *KeyFlags) Signer(d command.Deps, issuer string) (*keys.Key, error) {
 	return chosen[0], nil
 }
 
-// WithKeyFileHint says what to do about a key file that is missing or not a key.
+// WithKeyFileHint adds what to do about a key file that is missing or not a key.
 func WithKeyFileHint(err error) error {
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Hint != "" {
@@ -220,8 +220,8 @@ func WithKeyFileHint(err error) error {
 	return err
 }
 
-// WithoutDefaultKey gives an error about the default key file, which nothing
-// names and is not there, the hint that fits what the key was for.
+// WithoutDefaultKey replaces the hint of an error about the default key file, if that was
+// not given and does not exist.
 func WithoutDefaultKey(err error, hint string) error {
 	if f, ok := errors.AsType[*fault.Error](err); ok && f.What == DefaultKeyFile && errors.Is(err, fs.ErrNotExist) {
 		return f.WithHint("%s", hint)
@@ -229,7 +229,7 @@ func WithoutDefaultKey(err error, hint string) error {
 	return err
 }
 
-// ParseAlgorithm reads --alg.
+// ParseAlgorithm parses --alg.
 func ParseAlgorithm(name string) (keys.Algorithm, error) {
 	alg, err := keys.ParseAlgorithm(name)
 	if err != nil {
@@ -238,7 +238,7 @@ func ParseAlgorithm(name string) (keys.Algorithm, error) {
 	return alg, nil
 }
 
-// CheckKeyID refuses an id that cannot be one line of text.
+// CheckKeyID refuses an ID that is not a single line of text.
 func CheckKeyID(id string) error {
 	if strings.ContainsFunc(id, unicode.IsControl) {
 		return fault.New(fault.UsageError, "--kid", "%q contains a line break or another control character", quote.Shorten(id))

@@ -8,7 +8,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
-// NamedClaims reads values of flag, NAME=VALUE each, by parse.
+// NamedClaims parses values of flag, each NAME=VALUE, with parse.
 func NamedClaims(flag string, values []string, parse func(name, value string) (token.Claim, error)) (list []token.Claim, err error) {
 	for _, text := range values {
 		name, value, found := strings.Cut(text, "=")

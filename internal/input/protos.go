@@ -6,17 +6,17 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-// ProtoFlags say where descriptors come from.
+// ProtoFlags are the sources of descriptors.
 type ProtoFlags struct {
 	ImportPaths []string
 	Protos      []string
 	Sets        []string
-	MaxInput    int // bytes of all sources, or of a descriptor set; 0 is the default
-	// Rewrite is that of protofile.Sources.
+	MaxInput    int // total bytes of sources, or of a descriptor set; 0 means the default
+	// Rewrite is as in protofile.Sources.
 	Rewrite func(where string, text []byte) ([]byte, error)
 }
 
-// defaultInput is what package protofile takes of sources where no limit is given.
+// defaultInput is package protofile's default limit for sources.
 const defaultInput = 96 << 20
 
 // Register adds the flags.
@@ -30,20 +30,20 @@ func (p *ProtoFlags) Register(fs *pflag.FlagSet) {
 	settings.KeyedAs(fs, "max-input", "max_input")
 	settings.KeyedAs(fs, "proto", "protos")
 	settings.KeyedAs(fs, "descriptor-set", "descriptor_sets")
-	settings.Exclusive(fs, "proto", "descriptor-set") // one of them given is the whole input
+	settings.Exclusive(fs, "proto", "descriptor-set") // either is the whole input
 	fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		switch name {
-		case "protoset", "descriptor_set_in": // as grpcurl and protoc call it
+		case "protoset", "descriptor_set_in": // names in grpcurl and protoc
 			name = "descriptor-set"
 		}
 		return pflag.NormalizedName(name)
 	})
 }
 
-// Named reports whether flags, arguments or configuration name any descriptors.
+// Named reports whether flags, arguments or configuration give any descriptors.
 func (p *ProtoFlags) Named() bool { return len(p.Protos)+len(p.Sets) > 0 }
 
-// Limit is the most bytes to read, 0 where no limit is given.
+// Limit returns the maximum number of bytes to read, or 0 for the default.
 func (p *ProtoFlags) Limit() int64 {
 	if p.MaxInput == defaultInput {
 		return 0

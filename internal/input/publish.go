@@ -10,16 +10,16 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// Published is where the keys of a set come from. Its Load may be called again
-// and again: files are read again, what cannot be read twice is kept.
+// Published is the source of the keys of a set. Load may be called repeatedly: it reads
+// files again, and keeps the content of what can be read only once.
 type Published struct {
 	Load jwks.Load
-	// Inputs are the files read, for the check that none is overwritten.
+	// Inputs are the files read, which must not be overwritten.
 	Inputs []string
 }
 
-// Publishing returns the source of the keys of flags and of the folder dir. A
-// folder alone replaces the default key.
+// Publishing returns the source of the keys given by flags and the folder dir. A folder
+// alone replaces the default key.
 func Publishing(d command.Deps, k KeyFlags, dir string) Published {
 	var parts []jwks.Load
 	var p Published
@@ -41,7 +41,7 @@ func Publishing(d command.Deps, k KeyFlags, dir string) Published {
 		parts = append(parts, func() ([]*keys.Key, error) {
 			list, err := folder.Load()
 			if beside && fault.Has(err, fault.KeySetEmpty) {
-				return nil, nil // it may fill up later
+				return nil, nil // it may be filled later
 			}
 			return list, err
 		})
@@ -66,9 +66,9 @@ func Publishing(d command.Deps, k KeyFlags, dir string) Published {
 	return p
 }
 
-// Serve answers by server until ctx is done, and publishes keys that have changed: what is
-// there is looked at each time that every has passed, and on a signal. ready is called once
-// requests are answered; its error ends the server.
+// Serve runs server until ctx is done, and publishes changed keys: it checks for changes
+// each time every has passed, and on a signal. It calls ready once requests are served;
+// an error of ready ends the server.
 func Serve(ctx context.Context, d command.Deps, server *jwks.Server, published *jwks.Publisher, every time.Duration, ready func() error) error {
 	served, stop := context.WithCancel(ctx)
 	defer stop()
@@ -87,7 +87,7 @@ func Serve(ctx context.Context, d command.Deps, server *jwks.Server, published *
 	return err
 }
 
-// once keeps the keys that load returns, for sources that give them away once.
+// once keeps the keys that load returns, for sources that can be read only once.
 func once(load jwks.Load) jwks.Load {
 	var kept []*keys.Key
 	return func() ([]*keys.Key, error) {
@@ -100,7 +100,7 @@ func once(load jwks.Load) jwks.Load {
 	}
 }
 
-// checkedOnce checks the permissions of the file the first time it is loaded.
+// checkedOnce checks the permissions of the file on the first load.
 func checkedOnce(d command.Deps, path string, strict bool, load jwks.Load) jwks.Load {
 	checked := false
 	return func() ([]*keys.Key, error) {

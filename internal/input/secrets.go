@@ -17,12 +17,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-// maxSecretBytes bounds a secret or passphrase.
+// maxSecretBytes limits a secret or passphrase.
 const maxSecretBytes = 64 << 10
 
-// ReadSecret returns the bytes of a secret that is in a variable (env:NAME) or a
-// file (@FILE), for flag. A line break at the end of a text is not part of it,
-// since editors and echo add one.
+// ReadSecret returns the secret in a variable (env:NAME) or a file (@FILE), for flag. It
+// removes a line break at the end, since editors and echo add one.
 func ReadSecret(d command.Deps, flag, place string) (data []byte, source string, err error) {
 	if variable, isVariable := strings.CutPrefix(place, "env:"); isVariable && variable != "" {
 		value, set := d.System.Getenv(variable)
@@ -65,16 +64,16 @@ func readSecret(d command.Deps, place string, with keys.Attributes) ([]*keys.Key
 	return []*keys.Key{key}, nil
 }
 
-// Passphrase is the flag that says where the passphrase of an encrypted key is.
+// Passphrase is the flag for the passphrase of an encrypted key.
 type Passphrase struct {
 	Place string
 	asked *answers
 }
 
-// answers are what a person typed, by file, for as long as the program runs.
+// answers are typed passphrases, by file, kept while the program runs.
 type answers struct {
 	known map[string][]byte
-	over  bool // nothing is asked in the background
+	over  bool // no prompts in the background
 }
 
 // Register adds the flag.
@@ -85,15 +84,14 @@ func (p *Passphrase) Register(fs *pflag.FlagSet) {
 	p.asked = &answers{known: map[string][]byte{}}
 }
 
-// StopAsking makes keys that are read from now on do with what has been typed: what
-// runs in the background must not wait for a person, nor write to their terminal.
+// StopAsking makes later reads use only passphrases already typed: a background task must
+// not wait for a person, or write to the terminal.
 func (p Passphrase) StopAsking() { p.asked.over = true }
 
-// Remember takes over what was typed for before.
+// Remember takes over the passphrases typed for before.
 func (p *Passphrase) Remember(before Passphrase) { p.asked = before.asked }
 
-// asker returns what keys.Attributes.Passphrase is. A person is asked once for
-// each file.
+// asker returns a function for keys.Attributes.Passphrase. It prompts once for each file.
 func (p Passphrase) asker(d command.Deps) func(source string) ([]byte, error) {
 	return func(source string) ([]byte, error) {
 		if p.Place != "" {
@@ -119,7 +117,7 @@ func (p Passphrase) asker(d command.Deps) func(source string) ([]byte, error) {
 	}
 }
 
-// New returns a passphrase to encrypt with, which a person types twice.
+// New returns a passphrase for encryption, which must be typed twice.
 func (p Passphrase) New(d command.Deps) ([]byte, error) {
 	if p.Place != "" {
 		passphrase, _, err := ReadSecret(d, "--passphrase", p.Place)

@@ -7,19 +7,18 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// SetCache keeps remote key sets, with the keys they hold, for a command that
-// loads its policy again and again.
+// SetCache keeps remote key sets with their keys, for a command that reloads its policy.
 type SetCache struct {
 	mu sync.Mutex
-	// inForce are the sets of the policy in force, by what they were made of;
-	// asked are those that the load under way has used.
+	// inForce are the sets of the policy in force, by their options; asked are those used
+	// by the current load.
 	inForce, asked map[string]keys.Set
 }
 
 // NewSetCache returns an empty cache.
 func NewSetCache() *SetCache { return &SetCache{asked: map[string]keys.Set{}} }
 
-// set returns the set called id of the policy in force, else what opened makes.
+// set returns the set called id of the policy in force, or else the result of opened.
 func (c *SetCache) set(id string, opened func() (keys.Set, error)) (keys.Set, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -36,8 +35,8 @@ func (c *SetCache) set(id string, opened func() (keys.Set, error)) (keys.Set, er
 	return set, err
 }
 
-// Loaded ends a load. The sets of one that was refused are forgotten; those of one
-// that is in force are fetched before a token needs them.
+// Loaded ends a load. If it was refused, its sets are dropped; otherwise they are fetched
+// before a token needs them.
 func (c *SetCache) Loaded(inForce bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -19,19 +19,19 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-// wellKnown is what an issuer's URL is continued with (OpenID Connect Discovery 1.0).
+// wellKnown is the suffix of an issuer's URL (OpenID Connect Discovery 1.0).
 const wellKnown = "/.well-known/openid-configuration"
 
-// SetFlags name the key sets of others.
+// SetFlags give remote key sets.
 type SetFlags struct {
 	JWKS []string
 	OIDC []string
 	NetworkFlags
-	// kid, unless empty, picks keys of the sets.
+	// kid, if not empty, selects keys of the sets.
 	kid string
 }
 
-// NetworkFlags say how key sets are fetched.
+// NetworkFlags configure how key sets are fetched.
 type NetworkFlags struct {
 	AllowHTTP      bool
 	AllowLinkLocal bool
@@ -47,7 +47,7 @@ func (f *NetworkFlags) Register(fs *pflag.FlagSet) {
 	settings.Keyed(fs, "", "allow-http", "allow-link-local", "ca-cert")
 }
 
-// network returns how to fetch, by the flags and the proxies of the environment.
+// network returns how to fetch, from the flags and the environment's proxies.
 func (f NetworkFlags) network(d command.Deps) (jwks.Network, error) {
 	n := jwks.Network{AllowHTTP: f.AllowHTTP, AllowLinkLocal: f.AllowLinkLocal, Proxy: jwks.ProxyFrom(d.System.Getenv)}
 	if f.CACert == "" {
@@ -71,7 +71,7 @@ func (f *SetFlags) Register(fs *pflag.FlagSet) {
 	settings.NamesKeys(fs, "jwks", "oidc-issuer")
 }
 
-// Load returns the sets of the flags, else of the configuration. Files are read
+// Load returns the sets given by the flags, or else the configuration. Files are read
 // now, URLs when a token needs them.
 func (f *SetFlags) Load(d command.Deps, cache *SetCache) ([]keys.Set, error) {
 	var sets []keys.Set
@@ -88,18 +88,17 @@ func (f *SetFlags) Load(d command.Deps, cache *SetCache) ([]keys.Set, error) {
 	return sets, nil
 }
 
-// Pick lets --kid name a key of the one set, where there are no other keys for it
-// to name.
+// Pick applies --kid to the only set, if there are no keys that it could refer to.
 func (f *SetFlags) Pick(d command.Deps, k KeyFlags) {
 	if !k.Named() && len(d.Settings.ConfiguredKeys()) == 0 && len(f.Entries(d)) == 1 {
 		f.kid = k.KeyID
 	}
 }
 
-// Named reports whether flags or variables name a key set.
+// Named reports whether flags or variables give a key set.
 func (f *SetFlags) Named() bool { return len(f.JWKS)+len(f.OIDC) > 0 }
 
-// Entries returns key_sets: of the configuration, or what the flags say instead.
+// Entries returns key_sets of the configuration, or those given by the flags instead.
 func (f *SetFlags) Entries(d command.Deps) []config.KeySetEntry {
 	if !f.Named() {
 		return d.Settings.ConfiguredSets()
@@ -114,7 +113,7 @@ func (f *SetFlags) Entries(d command.Deps) []config.KeySetEntry {
 	return list
 }
 
-// withURLHint says what a location without a file may lack to be a URL.
+// withURLHint adds what a location that is not a file may lack to be a URL.
 func withURLHint(err error, location string) error {
 	var f *fault.Error
 	host, _, isPath := strings.Cut(location, "/")
@@ -128,8 +127,8 @@ func withURLHint(err error, location string) error {
 	return err
 }
 
-// Open returns the set of e. A remote one that was loaded before is the same
-// again, with the keys that it holds.
+// Open returns the set of e. A remote set that was loaded before is returned again, with
+// its keys.
 func (f *SetFlags) Open(d command.Deps, e config.KeySetEntry, cache *SetCache) (keys.Set, error) {
 	opened := func() (keys.Set, error) {
 		if e.OIDCDiscovery && strings.HasSuffix(strings.TrimRight(e.Issuer, "/"), wellKnown) {
@@ -155,7 +154,7 @@ func (f *SetFlags) Open(d command.Deps, e config.KeySetEntry, cache *SetCache) (
 	if cache == nil || !e.IsRemote() {
 		return opened()
 	}
-	e.Line = 0 // its position in the file says nothing about the set
+	e.Line = 0 // its line in the file does not matter
 	return cache.set(fmt.Sprintf("%+v %+v", e, f.NetworkFlags), opened)
 }
 
@@ -175,14 +174,14 @@ func (f *SetFlags) options(d command.Deps, e config.KeySetEntry, cache *SetCache
 	return o, err
 }
 
-// StdinName is what messages call standard input.
+// StdinName is the name of standard input in messages.
 const StdinName = "standard input"
 
 func readStdinKeys(d command.Deps) ([]byte, error) {
 	return files.ReadAll(d.System.In, StdinName, keys.MaxFileBytes, fault.KeyUnreadable)
 }
 
-// Read returns what is at location: a URL, a file or, for -, standard input.
+// Read returns the content of location: a URL, a file or, for -, standard input.
 func (f NetworkFlags) Read(ctx context.Context, d command.Deps, location string) ([]byte, error) {
 	switch {
 	case location == "-":

@@ -11,12 +11,12 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-// MaxToken bounds what is read for a token: more than a token may have,
-// so that the token itself is refused for its size, not cut.
+// MaxToken limits what is read for a token. It is more than a token may have, so that a
+// large token gets the error about its size, rather than being cut.
 const MaxToken = 1 << 20
 
-// ReadToken returns the token that args name, itself, @FILE or stdin, and the
-// text that it stood in.
+// ReadToken returns the token given by args, as itself, @FILE or stdin, and the text that
+// contained it.
 func ReadToken(d command.Deps, args []string) (token, text string, err error) {
 	where := StdinName
 	switch {
@@ -47,7 +47,7 @@ func ReadToken(d command.Deps, args []string) (token, text string, err error) {
 	return token, text, WithTokenHint(err, text)
 }
 
-// CheckTokenArgument refuses the name of a file in place of a token.
+// CheckTokenArgument refuses a file name instead of a token.
 func CheckTokenArgument(args []string) error {
 	if len(args) == 1 && args[0] != "-" && settings.IsFile(args[0]) {
 		return fault.New(fault.UsageError, "the token", "%q is a file", quote.Shorten(args[0])).WithHint("%s reads the token from it", quote.Shell("@"+args[0]))
@@ -55,7 +55,7 @@ func CheckTokenArgument(args []string) error {
 	return nil
 }
 
-// WithTokenHint adds to a fault of a malformed token what text looks like.
+// WithTokenHint adds to an error about a malformed token what text looks like.
 func WithTokenHint(err error, text string) error {
 	f, isFault := err.(*fault.Error)
 	if !isFault || f.Code != fault.TokenMalformed || f.Hint != "" {
@@ -84,13 +84,13 @@ func WithTokenHint(err error, text string) error {
 	return f.WithHint("%s", hint)
 }
 
-// UnwrapToken takes off what jwtctl token puts around a token: white space,
-// `export NAME='…'`, `NAME=`, `Authorization:` and `Bearer`.
+// UnwrapToken removes what jwtctl token prints around a token: white space, `export
+// NAME='…'`, `NAME=`, `Authorization:` and `Bearer`.
 func UnwrapToken(text string) (string, error) {
 	text = strings.TrimSpace(text)
 	text = strings.TrimPrefix(text, "export ")
 	if name, value, found := strings.Cut(text, "="); found && IsVariableName(name) {
-		// Padding of an unsigned token (A91) has an equals sign of its own.
+		// The padding of an unsigned token (A91) also has an equals sign.
 		if value = strings.Trim(value, "'"); strings.HasPrefix(value, "Bearer ") || strings.HasPrefix(value, "ey") {
 			text = value
 		}
@@ -105,7 +105,7 @@ func UnwrapToken(text string) (string, error) {
 	return text, nil
 }
 
-// IsVariableName reports whether a shell takes name for a variable's.
+// IsVariableName reports whether name is a valid name of a shell variable.
 func IsVariableName(name string) bool {
 	for i, r := range name {
 		letter := r == '_' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z'

@@ -1,5 +1,5 @@
-// Package metrics counts the calls of a server that enforces a policy, and writes
-// the numbers for Prometheus.
+// Package metrics counts the calls of a server that enforces a policy, and writes the
+// numbers for Prometheus.
 package metrics
 
 import (
@@ -19,22 +19,22 @@ import (
 
 // Call is how a call ended.
 type Call struct {
-	// Method is "pkg.Service/Method", "" for one that the policy does not know:
-	// what clients send must not name metrics.
+	// Method is "pkg.Service/Method", or "" if the policy does not have it, so that
+	// clients cannot create metrics of any name.
 	Method string
 	Status fault.GRPC
-	// Reason is why the call was refused, "" for one that passed.
+	// Reason is why the call was refused, or "".
 	Reason fault.Code
 	Took   time.Duration
 }
 
-// Observer is called for the calls that a server decides, by many goroutines at
-// once; calls that it answers for itself, such as health, are not among them.
+// Observer is called for the calls that a server decides, concurrently; not for calls
+// that it answers itself, such as health checks.
 type Observer interface {
 	Begin()
 	End(Call)
-	// WouldRefuse tells of a call that goes on although the policy refuses it, at
-	// most once for each call, and before its End. method is that of Call.
+	// WouldRefuse is called for a call that goes on although the policy refuses it, at
+	// most once per call, and before its End. method is as in Call.
 	WouldRefuse(method string, reason fault.Code)
 }
 
@@ -53,12 +53,12 @@ func (Discard) WouldRefuse(string, fault.Code) {}
 // buckets are the upper bounds of the latency histogram, in seconds.
 var buckets = [...]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
-// ContentType is that of what Metrics writes.
+// ContentType is the content type of Metrics' output.
 const ContentType = "text/plain; version=0.0.4; charset=utf-8"
 
-// Metrics counts calls, and writes what it counted in the text format of
-// Prometheus. It is an Observer. The format is a page long, so that no library
-// is started with every jwtctl for it.
+// Metrics counts calls, and writes the numbers in Prometheus' text format. It is an
+// Observer. The format is simple enough not to link a library for it into every start of
+// jwtctl.
 type Metrics struct {
 	prefix string // of every name
 	mu     sync.Mutex
@@ -81,35 +81,35 @@ type histogram struct {
 	sum    float64
 }
 
-// Family is a metric that others know the numbers of, such as the age of key sets.
+// Family is a metric whose numbers come from elsewhere, such as the age of key sets.
 type Family struct {
 	Name, Help string // a Prometheus name, and what it is
-	Counter    bool   // else it is a gauge
+	Counter    bool   // otherwise a gauge
 	Labels     []string
-	// Read returns the numbers, no two with the same values of Labels.
+	// Read returns the numbers, with distinct label values.
 	Read func() []Sample
 }
 
-// Sample is a number, and the values of its family's labels.
+// Sample is a number with the values of its family's labels.
 type Sample struct {
 	Labels []string
 	Number float64
 }
 
-// New returns Metrics that also show more. server, "proxy" or "authz", is in every
-// name.
+// New returns Metrics that also include more. server, "proxy" or "authz", is part of
+// every name.
 func New(server string, more ...Family) *Metrics {
 	return &Metrics{prefix: "jwtctl_" + server + "_", ended: map[verdict]uint64{}, would: map[verdict]uint64{}, took: map[string]*histogram{}, more: more}
 }
 
-// Begin counts a call as under way.
+// Begin counts the start of a call.
 func (m *Metrics) Begin() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.open++
 }
 
-// End counts a call that has ended.
+// End counts the end of a call.
 func (m *Metrics) End(c Call) {
 	method := cmp.Or(c.Method, "unknown")
 	seconds := c.Took.Seconds()
@@ -129,14 +129,14 @@ func (m *Metrics) End(c Call) {
 	}
 }
 
-// WouldRefuse counts a refusal that is reported only.
+// WouldRefuse counts a refusal that did not end the call.
 func (m *Metrics) WouldRefuse(method string, reason fault.Code) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.would[verdict{method: cmp.Or(method, "unknown"), reason: reason}]++
 }
 
-// WriteTo writes all that was counted, in an order that does not change.
+// WriteTo writes all metrics in a fixed order.
 func (m *Metrics) WriteTo(w io.Writer) (int64, error) {
 	var out bytes.Buffer
 	head := func(name, kind, help string) {

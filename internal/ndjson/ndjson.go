@@ -1,9 +1,5 @@
-// Package ndjson runs a function over the lines of a stream, on several cores,
-// with the answers in the order of the lines and memory that does not grow with
-// the stream.
-//
-// It knows nothing of JSON but that a value is in one line, and imports
-// fault.
+// Package ndjson runs a function over the lines of a stream, on several cores, with the
+// results in the order of the lines and constant memory.
 package ndjson
 
 import (
@@ -23,57 +19,56 @@ type Line struct {
 	Number int
 	// Text is valid until the work on it returns. It is nil if TooLong.
 	Text []byte
-	// TooLong says that the line is longer than the limit and was passed over.
+	// TooLong means that the line exceeds the limit and was skipped.
 	TooLong bool
 }
 
-// Answer is what some lines in a row were answered.
+// Answer is the result for several consecutive lines.
 type Answer struct {
 	Out []byte // is emitted
-	// Then are called once that is done, on the goroutine of Run's caller: what
-	// is to happen in the order of the lines too.
+	// Then are called after Out is emitted, by the caller's goroutine, for actions that
+	// must follow the order of the lines.
 	Then []func()
 }
 
-// Work adds the answer of one line to what those before it were answered. It
-// runs on several goroutines at once, and returns what must end the run.
+// Work adds the result of a line to those of the lines before it. It runs concurrently,
+// and returns an error that must end the run.
 type Work func(ctx context.Context, line Line, to *Answer) error
 
-// Options bound a run. All are needed.
+// Options limit a run. All are required.
 type Options struct {
 	Jobs    int // goroutines that work
 	MaxLine int // bytes of a line
 }
 
-// The lines that go to a worker at once: so many that handing them over costs
-// little next to the work, no more than this many bytes of short ones, and none
-// that would have to be waited for: who writes a line now and then is answered
-// each time.
+// The number of lines passed to a worker at once: enough to make the overhead small,
+// limited in bytes, and never waiting for more input: a slow writer gets the result of
+// each line at once.
 const (
 	batchLines = 64
 	batchBytes = 64 << 10
 )
 
-// batch is some lines in a row and, once done, what they were answered.
+// batch is several consecutive lines and, once done, their results.
 type batch struct {
 	first int
 	text  []byte
-	ends  []int // of each line in text; -1 for one that is too long
+	ends  []int // of each line in text; -1 if too long
 	to    Answer
 	err   error
 	done  chan struct{}
 }
 
-// Run reads r to its end and calls emit with the answers, in the order of the
-// lines and on the goroutine of the caller. Lines of white space are passed
-// over, but counted. It stops at the first error of r, work or emit, or when ctx
-// is done, after emitting what was answered before, and returns it.
+// Run reads r to its end and calls emit with the results, in the order of the lines, in
+// the caller's goroutine. It skips blank lines, but counts them. It stops at the first
+// error of r, work or emit, or when ctx is done, after emitting earlier results, and
+// returns the error.
 func Run(ctx context.Context, r io.Reader, o Options, work Work, emit func([]byte) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	pool := sync.Pool{New: func() any { return new(batch) }}
 	todo := make(chan *batch)
-	order := make(chan *batch, 2*o.Jobs) // bounds what is in memory
+	order := make(chan *batch, 2*o.Jobs) // limits memory
 
 	var workers sync.WaitGroup
 	for range o.Jobs {
@@ -137,9 +132,9 @@ func emitAll(emit func([]byte) error, a Answer) error {
 	return nil
 }
 
-// run answers the lines of b.
+// run processes the lines of b.
 func (b *batch) run(ctx context.Context, work Work) {
-	failed := b.err // of reading on, behind these lines
+	failed := b.err // an error of reading after these lines
 	b.err = nil
 	start := 0
 	for i, end := range b.ends {
@@ -169,8 +164,8 @@ type lines struct {
 	number int
 }
 
-// read fills b; false says that there is nothing after it, b.err why if that is
-// not the end of the stream.
+// read fills b. It returns false if nothing follows; b.err is then the error, unless the
+// stream ended.
 func (l *lines) read(b *batch) (more bool) {
 	for len(b.ends) == 0 || len(b.ends) < batchLines && len(b.text) < batchBytes && l.r.Buffered() > 0 {
 		start, long := len(b.text), false

@@ -18,8 +18,8 @@ func Duration(d time.Duration) string {
 	return text
 }
 
-// Distance formats how far apart two times are: to the second, and in whole days
-// from two of them on.
+// Distance formats the distance between two times: to the second, and in whole days from
+// two days on.
 func Distance(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:

@@ -1,5 +1,5 @@
-// Package quote makes text from outside fit to be shown: it can neither act on
-// a terminal (S70), nor fill a screen (S35), nor leak a credential (S69).
+// Package quote makes external text safe to show: it cannot act on a terminal (S70), fill
+// the screen (S35), or leak a credential (S69).
 package quote
 
 import (
@@ -11,11 +11,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxShown is how many characters Shorten leaves.
+// maxShown is the maximum number of characters after Shorten.
 const maxShown = 64
 
-// Shorten cuts text to at most 64 characters and escapes those that a terminal
-// would act on (S35, S70).
+// Shorten shortens text to 64 characters and escapes those that a terminal interprets
+// (S35, S70).
 func Shorten(text string) string {
 	var b strings.Builder
 	n := 0
@@ -34,7 +34,7 @@ func Shorten(text string) string {
 	return b.String()
 }
 
-// Cut returns at most so many bytes of text, and "…" behind them where there were more.
+// Cut returns at most this number of bytes of text, followed by "…" if text was longer.
 func Cut(text string, most int) string {
 	if len(text) <= most {
 		return text
@@ -42,10 +42,10 @@ func Cut(text string, most int) string {
 	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
-// Escape writes each character that does something other than show itself as
-// \uXXXX, but those of keep: control, format and bidirectional characters, line
-// breaks of every kind, and what is not a character (S70). The spelling is
-// JSON's, so that within a JSON string the value stays the same.
+// Escape writes each character that is not simply displayed as \uXXXX, except those in
+// keep: control, format and bidirectional characters, line breaks of every kind, and
+// invalid characters (S70). The spelling is JSON's, so that the value of a JSON string
+// does not change.
 func Escape(text, keep string) string {
 	acts := func(r rune) bool { return !unicode.IsPrint(r) && !strings.ContainsRune(keep, r) }
 	if utf8.ValidString(text) && strings.IndexFunc(text, acts) < 0 {
@@ -64,11 +64,10 @@ func Escape(text, keep string) string {
 	return b.String()
 }
 
-// EscapeControls is Escape that keeps line breaks and tabs.
+// EscapeControls is Escape except for line breaks and tabs.
 func EscapeControls(text string) string { return Escape(text, "\n\t") }
 
-// Printable is EscapeControls that leaves of a token only the start of its
-// header (S69).
+// Printable is EscapeControls, and leaves only the start of a token's header (S69).
 func Printable(text string) string {
 	if strings.Contains(text, "eyJ") {
 		text = regexp.MustCompile(`(eyJ[A-Za-z0-9_-]{8,40})[A-Za-z0-9_-]*\.[A-Za-z0-9_.-]*`).ReplaceAllString(text, "$1…")
@@ -76,23 +75,22 @@ func Printable(text string) string {
 	return EscapeControls(text)
 }
 
-// OneLine is Printable that escapes line breaks and tabs too.
+// OneLine is Printable, and escapes line breaks and tabs too.
 func OneLine(text string) string {
 	return strings.NewReplacer("\n", `\u000a`, "\t", `\u0009`).Replace(Printable(text))
 }
 
-// Message is Printable without private keys that ended up in the wrong place
-// (S69).
+// Message is Printable, and removes private keys that ended up in the wrong place (S69).
 func Message(text string) string { return Printable(withoutSecrets(text)) }
 
-// secretText matches what a message must not show (S69), however it came
-// there: the body of a private key in PEM, the private members of a JWK.
+// secretText matches what a message must never show (S69): the body of a private key in
+// PEM, the private members of a JWK.
 func secretText() *regexp.Regexp {
 	return regexp.MustCompile(`(-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----)[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z0-9 ]*-----)?` +
 		`|(\\?"(?:k|d|p|q|dp|dq|qi)\\?"\s*:\s*\\?")[A-Za-z0-9_-]+`)
 }
 
-// withoutSecrets cuts private keys out of the text of a message.
+// withoutSecrets removes private keys from the text of a message.
 func withoutSecrets(text string) string {
 	if !strings.Contains(text, "PRIVATE KEY") && !strings.Contains(text, `"`) {
 		return text

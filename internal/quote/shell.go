@@ -2,7 +2,7 @@ package quote
 
 import "strings"
 
-// Shell writes word so that a shell takes it for one word: as it is, or in quotes.
+// Shell returns word as a single shell word, quoted if necessary.
 func Shell(word string) string {
 	plain := func(r rune) bool {
 		return strings.ContainsRune("-_./:@%+=,", r) || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z'
@@ -13,7 +13,7 @@ func Shell(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// ShellPath is Shell for the path of a file, which no program takes for a flag.
+// ShellPath is Shell for a file path, which programs must not take for a flag.
 func ShellPath(path string) string {
 	if strings.HasPrefix(path, "-") {
 		path = "./" + path

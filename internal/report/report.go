@@ -1,5 +1,4 @@
-// Package report prints what rules found, and the rules, for the commands that
-// have some.
+// Package report prints findings and rules, for commands with rules.
 package report
 
 import (
@@ -14,7 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Write prints findings in one of their forms.
+// Write prints findings in one of the formats.
 func Write(d command.Deps, r finding.Report, format, out string, inputs []string) error {
 	opts := finding.TextOptions{Escape: quote.Printable}
 	if out == "" || out == "-" {
@@ -41,7 +40,7 @@ func Write(d command.Deps, r finding.Report, format, out string, inputs []string
 	return d.WriteResult(out, result, 0o644, inputs)
 }
 
-// Summary counts findings in words.
+// Summary returns the numbers of findings in words.
 func Summary(errs, warnings, notes int) string {
 	var parts []string
 	for _, c := range []struct {
@@ -61,7 +60,7 @@ func Summary(errs, warnings, notes int) string {
 	return strings.Join(parts, ", ")
 }
 
-// Rules lists the rules, the gravest first.
+// Rules lists the rules, most severe first.
 func Rules(d command.Deps, rules []finding.Rule, format string) error {
 	rules = slices.Clone(rules)
 	slices.SortStableFunc(rules, func(x, y finding.Rule) int { return int(y.Severity) - int(x.Severity) })

@@ -9,8 +9,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// option respells n if it is an annotation of the vendor's: by the path to it,
-// (kalix.method).jwt.validate = …, or inside of a literal, (kalix.method) = {jwt: …}.
+// option respells n if it is a vendor's annotation: as a path,
+// (kalix.method).jwt.validate = …, or in a literal, (kalix.method) = {jwt: …}.
 func (s *source) option(n *ast.OptionNode) error {
 	parts := n.Name.Parts
 	kind := s.kind(parts[0])
@@ -22,7 +22,7 @@ func (s *source) option(n *ast.OptionNode) error {
 			return nil
 		}
 		s.rename(n, kind)
-		// The dot and the name; what is between them may be a comment.
+		// The dot and the name; there may be a comment between them.
 		s.wipe(span{s.span(parts[0]).to, s.span(parts[1]).to})
 		return nil
 	}
@@ -63,7 +63,7 @@ func (s *source) rename(n *ast.OptionNode, kind string) {
 	s.found++
 }
 
-// unwrap makes (kalix.method) = {jwt: X} into (jwtctl.v1.method) = X.
+// unwrap turns (kalix.method) = {jwt: X} into (jwtctl.v1.method) = X.
 func (s *source) unwrap(n *ast.OptionNode, kind string, outer *ast.MessageLiteralNode) {
 	s.rename(n, kind)
 	inner := outer.Elements[0].Val.(*ast.MessageLiteralNode)
@@ -75,8 +75,8 @@ func (s *source) unwrap(n *ast.OptionNode, kind string, outer *ast.MessageLitera
 	s.wipe(span{to.to, s.span(outer.Close).to})
 }
 
-// deeper returns how much further in the line of one place begins than that of
-// another, if both begin their lines and one continues the other's white space.
+// deeper returns how much further one line is indented than another, if both positions
+// start their lines and one continues the other's white space.
 func (s *source) deeper(inner, outer int) string {
 	more, is := strings.CutPrefix(s.indent(inner), s.indent(outer))
 	if !is || !s.leads(inner) || !s.leads(outer) {
@@ -85,7 +85,7 @@ func (s *source) deeper(inner, outer int) string {
 	return more
 }
 
-// shift moves the lines in p to the left by more, except those in comments.
+// shift reduces the indentation of the lines in p by more, except in comments.
 func (s *source) shift(p span, more string) {
 	if more == "" {
 		return
@@ -101,15 +101,15 @@ func (s *source) inComment(at int) bool {
 	return slices.ContainsFunc(s.comments, func(c span) bool { return c.from < at && at < c.to })
 }
 
-// moveOut takes element i, jwt, out of the literal of n, with its comments, into an
-// option of its own behind n.
+// moveOut moves element i, jwt, with its comments out of the literal of n into a separate
+// option after n.
 func (s *source) moveOut(n *ast.OptionNode, kind string, outer *ast.MessageLiteralNode, i int) {
 	e := outer.Elements[i]
 	whole := s.span(e)
 	if sep := outer.Seps[i]; sep != nil {
 		whole.to = s.span(sep).to
 	} else if i == len(outer.Elements)-1 && outer.Seps[i-1] != nil && len(s.within(span{s.span(outer.Seps[i-1]).to, whole.from})) == 0 {
-		whole.from = s.span(outer.Seps[i-1]).from // no comma is left at the end
+		whole.from = s.span(outer.Seps[i-1]).from // no trailing comma is left
 	}
 	inner := e.Val.(*ast.MessageLiteralNode)
 	comments := s.about(e, whole, inner)
@@ -142,8 +142,8 @@ func (s *source) moveOut(n *ast.OptionNode, kind string, outer *ast.MessageLiter
 	s.cutOut(whole)
 }
 
-// about returns the comments that belong to e: those before it, those behind it on
-// its line, and those among its parts that its value does not hold.
+// about returns the comments that belong to e: those before it, those after it on its
+// line, and those within it that its value does not contain.
 func (s *source) about(e *ast.MessageFieldNode, whole span, inner *ast.MessageLiteralNode) (list []span) {
 	before := s.file.NodeInfo(e).LeadingComments()
 	value := s.span(inner)
@@ -171,7 +171,7 @@ func (s *source) about(e *ast.MessageFieldNode, whole span, inner *ast.MessageLi
 	return list
 }
 
-// literal returns the text of m as the value of an option, moved to the left.
+// literal returns the text of m as the value of an option, with less indentation.
 func (s *source) literal(m *ast.MessageLiteralNode, more string) string {
 	from, to := s.span(m.Open), s.span(m.Close)
 	part := &source{text: s.text, comments: s.comments}
@@ -182,7 +182,7 @@ func (s *source) literal(m *ast.MessageLiteralNode, more string) string {
 	return string(part.apply()[from.from:])
 }
 
-// cutOut removes p, and the white space or the lines that it leaves empty.
+// cutOut removes p, and the white space or lines that would be left empty.
 func (s *source) cutOut(p span) {
 	rest := s.text[p.to:]
 	behind := len(rest) - len(strings.TrimLeft(rest, " \t"))
@@ -195,7 +195,7 @@ func (s *source) cutOut(p span) {
 		return
 	}
 	before := p.from - len(strings.TrimRight(s.text[:p.from], " \t"))
-	if strings.IndexByte("}>", rest[behind]) >= 0 { // it was the last: the space before goes too
+	if strings.IndexByte("}>", rest[behind]) >= 0 { // it was the last: remove the space before it too
 		s.replace(span{p.from - before, p.to}, "")
 		return
 	}

@@ -1,10 +1,8 @@
-// Package respell rewrites the JWT annotations of a .proto source from the
-// vendor's spelling, (kalix.method).jwt, to that of package jwtctl.v1. Places come
-// from the parsed source, so that comments, formatting and all that is not about
-// JWTs stay as they are.
+// Package respell rewrites the JWT annotations of a .proto source from the vendor's
+// spelling, (kalix.method).jwt, to that of package jwtctl.v1. It uses positions of the
+// parsed source, so that comments, formatting and everything else stay the same.
 //
-// It imports descset, explain, fault, lint and policy. It reads and writes no file:
-// Source works on a text, and Same compares two policies.
+// It reads and writes no files: Source works on a text, and Same compares two policies.
 package respell
 
 import (
@@ -24,13 +22,13 @@ const kalixFile = "kalix/annotations.proto"
 
 var bom = []byte("\xef\xbb\xbf")
 
-// Source returns text with each annotation of the vendor's spelling in ours, and how
-// many there were: 0 leaves the text as it is. The import of kalix/annotations.proto
-// becomes the one of jwtctl/v1/annotations.proto where nothing else needs it, and
-// is joined by it where something does. keepImport keeps it in any case.
+// Source returns text with each of the vendor's annotations in our spelling, and their
+// number; with 0 text is unchanged. The import of kalix/annotations.proto is replaced by
+// jwtctl/v1/annotations.proto or, if something else needs it or keepImport is set, kept
+// in addition to it.
 //
-// The error is proto_syntax where text cannot be parsed, or has an annotation in a
-// form that no compiler accepts.
+// It returns proto_syntax if text cannot be parsed, or has an annotation in a form that
+// no compiler accepts.
 func Source(name string, text []byte, keepImport bool) ([]byte, int, error) {
 	body, marked := bytes.CutPrefix(text, bom)
 	tree, err := parser.Parse(name, bytes.NewReader(body), reporter.NewHandler(nil))
@@ -62,7 +60,7 @@ func Source(name string, text []byte, keepImport bool) ([]byte, int, error) {
 	return out, s.found, nil
 }
 
-// source is a file that is rewritten.
+// source is a file being rewritten.
 type source struct {
 	file     *ast.FileNode
 	text     string
@@ -70,11 +68,11 @@ type source struct {
 	scope    string // its package
 	comments []span
 	edits    []edit
-	spelled  map[ast.Node]bool // names of options that are respelled
+	spelled  map[ast.Node]bool // option names that are respelled
 	found    int
 }
 
-// span is a part of the text, and edit what replaces it.
+// span is a part of the text, and edit its replacement.
 type span struct{ from, to int }
 
 type edit struct {
@@ -112,7 +110,7 @@ func (s *source) within(p span) (list []span) {
 	return list
 }
 
-// wipe removes p, except the comments in it and what keeps them apart.
+// wipe removes p, except comments in it and their separators.
 func (s *source) wipe(p span) {
 	comments := s.within(p)
 	if len(comments) == 0 {
@@ -137,7 +135,7 @@ func (s *source) wipe(p span) {
 	}
 }
 
-// apply returns the text with all edits made. Edits at the same place stay in the
+// apply returns the text with all edits. Edits at the same position are applied in the
 // order in which they were added.
 func (s *source) apply() []byte {
 	slices.SortStableFunc(s.edits, func(a, b edit) int {
@@ -149,7 +147,7 @@ func (s *source) apply() []byte {
 	var out []byte
 	at := 0
 	for _, e := range s.edits {
-		if e.from < at { // what is around it is gone already
+		if e.from < at { // an enclosing edit has removed it
 			continue
 		}
 		out = append(append(out, s.text[at:e.from]...), e.text...)
@@ -158,7 +156,7 @@ func (s *source) apply() []byte {
 	return append(out, s.text[at:]...)
 }
 
-// kind returns which of the vendor's options ref names, "" for none: "method".
+// kind returns the kind of the vendor's option that ref names, such as "method", or "".
 func (s *source) kind(ref *ast.FieldReferenceNode) string {
 	if !ref.IsExtension() {
 		return ""
@@ -181,8 +179,8 @@ func (s *source) kind(ref *ast.FieldReferenceNode) string {
 	}
 }
 
-// ours is the name of our option of that kind. In a package with a part called
-// jwtctl the name is written from the root: it would be looked up there first.
+// ours returns the name of our option of that kind. In a package with a part called
+// jwtctl it starts at the root, since it would be resolved relative to the package.
 func (s *source) ours(kind string) string {
 	if slices.Contains(strings.Split(s.scope, "."), "jwtctl") {
 		return ".jwtctl.v1." + kind
@@ -190,11 +188,11 @@ func (s *source) ours(kind string) string {
 	return "jwtctl.v1." + kind
 }
 
-// otherKalix reports whether the source names something of package kalix besides
-// the annotations that are respelled.
+// otherKalix reports whether the source uses anything of package kalix except the
+// annotations being respelled.
 func (s *source) otherKalix() bool {
 	if strings.Split(s.scope, ".")[0] == "kalix" {
-		return true // it may name it without its package
+		return true // it may use it without the package
 	}
 	other := false
 	name := func(n ast.IdentValueNode) {
@@ -202,8 +200,7 @@ func (s *source) otherKalix() bool {
 			other = true
 		}
 	}
-	// A visit of a compound name comes before those of its parts, which are not
-	// names themselves.
+	// Compound names are visited before their parts, which are not names themselves.
 	_ = ast.Walk(s.file, &ast.SimpleVisitor{
 		DoVisitIdentNode:         func(n *ast.IdentNode) error { name(n); return nil },
 		DoVisitCompoundIdentNode: func(n *ast.CompoundIdentNode) error { name(n); return nil },
@@ -211,7 +208,8 @@ func (s *source) otherKalix() bool {
 	return other
 }
 
-// imports brings our annotations in, and drops the vendor's unless they are kept.
+// imports adds the import of our annotations, and removes the vendor's unless keep is
+// set.
 func (s *source) imports(keep bool) {
 	var vendors, last *ast.ImportNode
 	has := false
@@ -235,18 +233,18 @@ func (s *source) imports(keep bool) {
 		s.replace(s.span(vendors.Name), ours)
 	case !has && vendors != nil:
 		s.below(vendors, "import "+ours+";")
-	case !has && last != nil: // the vendor's come through a public import
+	case !has && last != nil: // the vendor's annotations come through a public import
 		s.below(last, "import "+ours+";")
 	}
 }
 
-// below adds a line behind the one that n ends on.
+// below adds a line after the one on which n ends.
 func (s *source) below(n ast.Node, text string) {
 	end := s.lineEnd(n)
 	s.replace(span{end, end}, s.eol+text)
 }
 
-// lineEnd returns the end of n, or of the comment behind it.
+// lineEnd returns the end of n, or of the comment after it.
 func (s *source) lineEnd(n ast.Node) int {
 	end := s.span(n).to
 	if comments := s.file.NodeInfo(n).TrailingComments(); comments.Len() > 0 {
@@ -256,7 +254,7 @@ func (s *source) lineEnd(n ast.Node) int {
 	return end
 }
 
-// line removes p, and the line that it leaves empty.
+// line removes p, and its line if that becomes empty.
 func (s *source) line(p span) {
 	if s.leads(p.from) {
 		rest := strings.TrimLeft(s.text[p.to:], " \t\r")
@@ -267,13 +265,13 @@ func (s *source) line(p span) {
 	s.replace(p, "")
 }
 
-// indent is the white space that the line of a place begins with.
+// indent returns the indentation of the line at a position.
 func (s *source) indent(at int) string {
 	line := s.text[strings.LastIndexByte(s.text[:at], '\n')+1:]
 	return line[:len(line)-len(strings.TrimLeft(line, " \t"))]
 }
 
-// leads reports whether nothing but white space is before a place on its line.
+// leads reports whether a position is the first on its line, ignoring white space.
 func (s *source) leads(at int) bool {
 	return strings.TrimLeft(s.text[strings.LastIndexByte(s.text[:at], '\n')+1:at], " \t") == ""
 }

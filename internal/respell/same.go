@@ -14,9 +14,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// Same returns an error unless two policies are one: their JSON by explain is the
-// same, byte for byte, except places and the spelling of options, and so are the
-// findings of lint.
+// Same returns an error unless two policies are the same: explain's JSON is the same,
+// byte for byte, except positions and the spelling of options, and so are lint's
+// findings.
 func Same(before, after *policy.Policy) error {
 	var texts [2]string
 	for i, p := range []*policy.Policy{before, after} {
@@ -42,7 +42,7 @@ func Same(before, after *policy.Policy) error {
 	return fault.New(fault.Internal, "the rewritten files", "their policy would be another: %s is added", strings.TrimSpace(is[len(was)]))
 }
 
-// plain returns p without its places, and in our spelling.
+// plain returns p without positions, in our spelling.
 func plain(p *policy.Policy) (string, error) {
 	v, err := explain.New(p, nil, explain.Options{})
 	if err != nil {
@@ -74,7 +74,7 @@ func plain(p *policy.Policy) (string, error) {
 	return text, nil
 }
 
-// withoutPlaces empties the members of explain's JSON that are places.
+// withoutPlaces clears the members of explain's JSON that are positions.
 func withoutPlaces(value any) {
 	switch value := value.(type) {
 	case []any:

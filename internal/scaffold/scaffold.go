@@ -1,9 +1,8 @@
-// Package scaffold looks at a folder for what a jwtctl.yaml could name: .proto
-// files with JWT annotations and the folders that their imports start from,
-// descriptor sets, keys and key sets. It reads, and writes nothing.
+// Package scaffold searches a folder for the content of a jwtctl.yaml: .proto files with
+// JWT annotations and their import folders, descriptor sets, keys and key sets. It only
+// reads.
 //
-// What it finds is a proposal: a folder of imports that it takes for one may be
-// another. It imports descset, policy, keys, files and fault.
+// The result is a proposal: the import folders are a guess.
 package scaffold
 
 import (
@@ -21,37 +20,36 @@ import (
 	"github.com/jwtctl/jwtctl/internal/protofile"
 )
 
-// Found is what a folder holds. Paths have slashes and are relative to it.
+// Found is the content of a folder. Paths are relative to it, with slashes.
 type Found struct {
 	// ProtoPaths and Protos are the import folders and patterns of the annotated
 	// sources.
 	ProtoPaths, Protos []string
-	// Sets are descriptor sets with annotations; they may hold what Protos name.
+	// Sets are descriptor sets with annotations; they may overlap with Protos.
 	Sets []string
-	// Keys are key files, those that sign before those that only verify, and
-	// KeySets files with several keys.
+	// Keys are key files, starting with those that can sign, and KeySets files with
+	// several keys.
 	Keys    []Key
 	KeySets []string
-	// Issuers are those that the annotations name, sorted; Methods and Types
-	// what can be verified by them, in the order of the files.
+	// Issuers are those in the annotations, sorted; Methods and Types are what can be
+	// verified, in the order of the files.
 	Issuers, Methods, Types []string
-	// Faulty is why the sources could not be read as they were found; nil if
-	// they could.
+	// Faulty is why the sources found could not be read, or nil.
 	Faulty error
 }
 
-// Key is one key file.
+// Key is a key file.
 type Key struct {
 	Path, ID  string
 	Algorithm keys.Algorithm
 	Signs     bool
 }
 
-// maxProbe is how much of a file that may be of interest is read.
+// maxProbe is the maximum size of files that are examined.
 const maxProbe = 4 << 20
 
-// Look returns what dir holds, in folders called node_modules or with a dot in
-// front aside. The error is file_failed where dir cannot be read.
+// Look returns the content of dir, skipping folders named node_modules or starting with a
+// dot. It returns file_failed if dir cannot be read.
 func Look(ctx context.Context, dir string) (*Found, error) {
 	list, err := files.Find(dir, "**", fault.FileFailed)
 	if err != nil {
@@ -77,7 +75,7 @@ type look struct {
 	sources *discover.Tree
 }
 
-// file sorts in the file at path.
+// file classifies the file at path.
 func (l *look) file(ctx context.Context, path string) {
 	switch filepath.Ext(path) {
 	case ".proto":
@@ -99,8 +97,8 @@ func (l *look) file(ctx context.Context, path string) {
 
 func (l *look) at(path string) string { return filepath.Join(l.dir, filepath.FromSlash(path)) }
 
-// read returns the text of a file; nil if it cannot be read or is too large to
-// be what it is called.
+// read returns the content of a file, or nil if it is unreadable or too large for its
+// kind.
 func (l *look) read(path string) []byte {
 	text, err := files.Read(l.at(path), maxProbe, fault.FileFailed)
 	if err != nil {
@@ -109,11 +107,11 @@ func (l *look) read(path string) []byte {
 	return text
 }
 
-// keyFile notes the key, or keys, at path.
+// keyFile records the keys at path.
 func (l *look) keyFile(path string) {
 	text := l.read(path)
 	if bytes.Contains(text, []byte("BEGIN CERTIFICATE")) {
-		return // more likely it is a server's than an issuer's
+		return // probably a server's key
 	}
 	loaded, err := keys.Parse(text, keys.Attributes{Source: path})
 	switch {
@@ -126,7 +124,7 @@ func (l *look) keyFile(path string) {
 	}
 }
 
-// keys puts those that sign first, and drops the public half of one of them.
+// keys moves keys that sign to the front, and drops their public halves.
 func (l *look) keys() {
 	list := l.found.Keys
 	slices.SortStableFunc(list, func(a, b Key) int {
@@ -146,8 +144,7 @@ func (l *look) keys() {
 	})
 }
 
-// roots says where the imports of the annotated sources start, and which
-// patterns name these sources.
+// roots determines the import folders and patterns of the annotated sources.
 func (l *look) roots() {
 	l.found.ProtoPaths = l.sources.Roots()
 	for _, file := range l.sources.Annotated() {
@@ -163,7 +160,7 @@ func (l *look) roots() {
 	}
 }
 
-// policy reads what was found, for its issuers, methods and types.
+// policy reads the sources found, for their issuers, methods and types.
 func (l *look) policy(ctx context.Context) {
 	var src protofile.Sources
 	for _, p := range l.found.ProtoPaths {
@@ -214,8 +211,7 @@ func rulesOf(r *policy.Rules) []policy.Text {
 	return r.Issuers
 }
 
-// issuers notes those in the annotations as they are; what an
-// environment makes of the others is not for a file.
+// issuers records issuers without variables, whose values do not belong in a file.
 func (l *look) issuers(list []policy.Text) {
 	for _, t := range list {
 		if variables, err := t.Variables(); err == nil && len(variables) == 0 && t.Value != "" {

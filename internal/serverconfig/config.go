@@ -1,11 +1,9 @@
-// Package serverconfig reads how a Temporal server is set up for JWT
-// authorization, from what its operator has: the static YAML file, with or
-// without templates, Helm values, a compose file, and .env files. It finds
-// what the server would read, not what was meant: keys in another spelling are
-// passed over, as the server does, and reported as such.
+// Package serverconfig reads how a Temporal server is set up for JWT authorization from
+// its operator's files: the static YAML file, with or without templates, Helm values, a
+// compose file, and .env files. It finds what the server would read rather than what was
+// meant: keys in another spelling are ignored, as by the server, and reported.
 //
-// It runs nothing and asks nothing. Of jwtctl it imports fault, finding and
-// quote.
+// It runs no programs and uses no network.
 package serverconfig
 
 import (
@@ -15,10 +13,10 @@ import (
 	"github.com/jwtctl/jwtctl/internal/finding"
 )
 
-// Value is a setting, and where it is set.
+// Value is a setting with its position.
 type Value struct {
 	Text string
-	// Set says that it is there, though it may be empty.
+	// Set is true if it is present, even if empty.
 	Set bool
 	At  finding.Position
 }
@@ -26,7 +24,7 @@ type Value struct {
 // Form is a kind of configuration.
 type Form string
 
-// The forms. A container is set up by variables, from which its template makes a
+// The forms. A container is configured by variables, from which its template makes a
 // static configuration.
 const (
 	Static    Form = "static configuration"
@@ -34,7 +32,7 @@ const (
 	Container Form = "container variables"
 )
 
-// Config is the set-up of one server.
+// Config is the setup of one server.
 type Config struct {
 	Form Form
 	// At is the authorization section, or the server's container.
@@ -48,20 +46,20 @@ type Config struct {
 	InternalFrontend            Value // set if one is configured
 	PublicClient                Value
 	Version                     Value            // of the image
-	Services                    map[string]Value // SERVICES and TEMPORAL_SERVICES of the container
+	Services                    map[string]Value // unknown to the server; the text is the key
 	Unread                      []Value          // keys of the section that the server does not know; the text is the key
 	Variables, UI               map[string]Value // of the server's containers, and of the Web UI's
-	HasUI                       bool             // a Web UI is part of it
+	HasUI                       bool             // it includes a Web UI
 	Missing                     []string         // variables that a template reads and nothing sets
-	Problem                     error            // why the server would not start with this, nil if it would
+	Problem                     error            // why the server would not start, or nil
 
-	expanded int // bytes that variables made
+	expanded int // bytes produced by variables
 
 	open         func(path string) ([]byte, error)
 	envFilesRead int
 }
 
-// Authorizes reports whether the server checks tokens at all, and if not, why.
+// Authorizes reports whether the server checks tokens at all, and the reason if not.
 func (c *Config) Authorizes() (bool, string) {
 	switch {
 	case c.Authorizer.Text == "":
@@ -72,8 +70,8 @@ func (c *Config) Authorizes() (bool, string) {
 	return true, ""
 }
 
-// Unset returns the variables about authorization that a template reads, if none
-// of them is given.
+// Unset returns the variables about authorization that a template reads, if none of them
+// is set.
 func (c *Config) Unset() []string {
 	if len(c.Variables) > 0 {
 		return nil
@@ -83,7 +81,7 @@ func (c *Config) Unset() []string {
 	})
 }
 
-// keysOf are the keys of the authorization section, as the server spells them.
+// keysOf returns the keys of the authorization section in the server's spelling.
 func (c *Config) keysOf() map[string]*Value {
 	return map[string]*Value{
 		"authorizer": &c.Authorizer, "claimMapper": &c.ClaimMapper, "permissionsClaimName": &c.ClaimName, "permissionsRegex": &c.Regex,
@@ -91,8 +89,8 @@ func (c *Config) keysOf() map[string]*Value {
 	}
 }
 
-// Nearest returns the known key that key was most likely meant to be, "" for
-// none: they differ in case, - and _ alone.
+// Nearest returns the known key that was probably meant, which differs only in case, -
+// and _; or "".
 func Nearest(key string, known []string) string {
 	plain := func(s string) string { return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(s)) }
 	for _, k := range known {

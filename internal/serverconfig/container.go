@@ -49,7 +49,8 @@ func (c *Config) readCompose(in Input, vars map[string]string) error {
 	return nil
 }
 
-// maxExpanded is the most bytes that variables of all containers may make.
+// maxExpanded is the maximum number of bytes that the variables of all containers may
+// produce.
 const maxExpanded = 16 << 20
 
 // environment reads NAME: VALUE, a list of NAME=VALUE, or Kubernetes' list of
@@ -70,7 +71,7 @@ func (c *Config) environment(n *yaml.Node, d document, into map[string]Value, va
 		return
 	}
 	for key, v := range members(n) {
-		if v.Tag != "!!null" { // null takes the variable of the shell that starts it
+		if v.Tag != "!!null" { // null takes the variable from the shell
 			set(key.Value, v.Value, key)
 		}
 	}
@@ -90,8 +91,8 @@ func (c *Config) environment(n *yaml.Node, d document, into map[string]Value, va
 	}
 }
 
-// takeVariables reads .env files, which may be the server's, the Web UI's, or
-// those of both: each reads the names that it knows.
+// takeVariables reads .env files, which may be for the server, the Web UI, or both: each
+// reads the names that it knows.
 func (c *Config) takeVariables(vars map[string]Value) {
 	for name := range vars {
 		c.HasUI = c.HasUI || setsLogin(name)
@@ -105,8 +106,8 @@ func (c *Config) takeVariables(vars map[string]Value) {
 	}
 }
 
-// setsLogin reports whether a variable is about the Web UI's login, and the
-// server's image does not read it.
+// setsLogin reports whether a variable is about the Web UI's login, and not read by the
+// server's image.
 func setsLogin(name string) bool {
 	short, found := strings.CutPrefix(name, "TEMPORAL_AUTH_")
 	return found && slices.Contains([]string{
@@ -115,8 +116,8 @@ func setsLogin(name string) bool {
 	}, short)
 }
 
-// readByUI reports whether the Web UI's image reads a variable (config/docker.yaml
-// of ui-server 2.58.1), and the server's does not.
+// readByUI reports whether the Web UI's image reads a variable (config/docker.yaml of
+// ui-server 2.58.1) that the server's does not.
 func readByUI(name string) bool {
 	others := []string{"TEMPORAL_ADDRESS", "TEMPORAL_DEFAULT_NAMESPACE", "TEMPORAL_MAX_SESSION_DURATION", "TEMPORAL_DISABLE_NEWS_FETCH"}
 	for _, prefix := range []string{"TEMPORAL_UI_", "TEMPORAL_CORS_", "TEMPORAL_CSRF_", "TEMPORAL_CODEC_"} {
@@ -127,8 +128,8 @@ func readByUI(name string) bool {
 	return setsLogin(name) || slices.Contains(others, name)
 }
 
-// fromVariables makes the server's configuration as the template of its image
-// does: text goes into YAML as it is, and YAML may read it differently.
+// fromVariables makes the server's configuration like its image's template: texts are
+// inserted into YAML unquoted, so YAML may read them differently.
 func (c *Config) fromVariables() {
 	if c.At.File == "" {
 		for _, name := range slices.Sorted(maps.Keys(c.Variables)) {

@@ -12,11 +12,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// maxEnvFiles is the most files that compose files may name.
+// maxEnvFiles is the maximum number of files that compose files may name.
 const maxEnvFiles = 100
 
-// defaultEnv reads the .env file next to a compose file, as docker compose does
-// where no other is named.
+// defaultEnv reads the .env file next to a compose file, which docker compose uses if no
+// other is given.
 func (c *Config) defaultEnv(in Input) (map[string]Value, error) {
 	name := filepath.Join(filepath.Dir(in.Name), ".env")
 	text, err := c.open(name)
@@ -76,8 +76,8 @@ func (c *Config) envFile(in Input, name string, required bool, into map[string]V
 	return err
 }
 
-// addContainer adds the variables of one of the server's containers to those of
-// the others. Together they start what each of them starts.
+// addContainer merges the variables of one of the server's containers with those of the
+// others, which together run the server.
 func (c *Config) addContainer(own map[string]Value) {
 	for name, separator := range map[string]string{"SERVICES": ":", "TEMPORAL_SERVICES": ","} {
 		if before := c.Variables[name]; before.Text != "" && own[name].Text != "" {

@@ -11,9 +11,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/template"
 )
 
-// functions returns sprig's, without those that reach this machine's variables and
-// network, or make lists from numbers. Those that make much of little are bounded by
-// what they would make; all others by the work of the template.
+// functions returns sprig's functions, except those that access this machine's variables
+// and network, or make lists from numbers. Functions that can amplify their input are
+// limited by the size of their result; all others by the template's work.
 func functions() template.Functions {
 	funcs := template.Functions(sprig.FuncMap())
 	for _, unsafe := range []string{"getHostByName", "until", "untilStep", "seq", "repeat"} {
@@ -67,7 +67,7 @@ func functions() template.Functions {
 	return funcs
 }
 
-// small returns an error if n times each would be more than a template may make.
+// small returns an error if n times each exceeds what a template may produce.
 func small(function string, n, each int) error {
 	if n > maxRendered || each > maxRendered || n*each > maxRendered {
 		return fmt.Errorf("%s makes more than 1 MiB", function)

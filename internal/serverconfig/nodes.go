@@ -6,15 +6,15 @@ import (
 	"github.com/jwtctl/jwtctl/internal/finding"
 )
 
-// members yields the keys and values of a mapping, its own before those that
-// merge keys (<<) bring.
+// members yields the keys and values of a mapping, its own before those from merge keys
+// (<<).
 func members(n *yaml.Node) func(yield func(key, value *yaml.Node) bool) {
 	return func(yield func(key, value *yaml.Node) bool) {
 		_ = eachMember(n, map[string]bool{}, map[*yaml.Node]bool{}, yield)
 	}
 }
 
-// eachMember takes each mapping once: merge keys can go in circles.
+// eachMember visits each mapping once: merge keys can be circular.
 func eachMember(n *yaml.Node, seen map[string]bool, taken map[*yaml.Node]bool, yield func(key, value *yaml.Node) bool) bool {
 	if n == nil || n.Kind != yaml.MappingNode || taken[n] {
 		return true
@@ -50,7 +50,7 @@ func resolved(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// child returns the value of a key, nil if there is none.
+// child returns the value of a key, or nil.
 func child(n *yaml.Node, name string) *yaml.Node {
 	for key, value := range members(n) {
 		if key.Value == name {
@@ -63,7 +63,7 @@ func child(n *yaml.Node, name string) *yaml.Node {
 // document is a file whose YAML is read.
 type document struct {
 	file     string
-	rendered bool // by a template, so that lines of the result say nothing
+	rendered bool // by a template, so that its line numbers mean nothing
 }
 
 func (d document) at(n *yaml.Node) finding.Position {

@@ -18,23 +18,23 @@ import (
 	"github.com/jwtctl/jwtctl/internal/finding"
 )
 
-// Input is a file of the operator's.
+// Input is one of the operator's files.
 type Input struct {
 	Name string
 	Text []byte
 }
 
-// Read is ReadWith for inputs that name no other files.
+// Read is ReadWith for inputs that refer to no other files.
 func Read(inputs ...Input) (*Config, error) {
 	return ReadWith(func(path string) ([]byte, error) {
 		return nil, fault.New(fault.FileFailed, path, "%w", fs.ErrNotExist)
 	}, inputs...)
 }
 
-// ReadWith returns the set-up that inputs make together: variables of .env and
-// compose files first, then the static YAML or Helm values that read them. Any
-// other file is an error; what a server would not start with is Config.Problem.
-// open reads what a compose file names by env_file, and the .env file next to it.
+// ReadWith returns the setup given by all inputs: first variables from .env and compose
+// files, then the static YAML or Helm values that use them. Any other file is an error; a
+// setup with which the server would not start is in Config.Problem. open opens the files
+// that a compose file names in env_file, and the .env file next to it.
 func ReadWith(open func(path string) ([]byte, error), inputs ...Input) (*Config, error) {
 	c := &Config{open: open, Variables: map[string]Value{}, UI: map[string]Value{}, Services: map[string]Value{}}
 	var dotenv, compose, settings []Input
@@ -94,7 +94,7 @@ func unreadable(name, format string, args ...any) error {
 		WithHint("it takes a Temporal server's static YAML, Helm values, a compose file or a .env file")
 }
 
-// kindOf tells the inputs apart by their content.
+// kindOf detects the kind of an input by its content.
 func kindOf(in Input) (string, error) {
 	base := filepath.Base(in.Name)
 	if base == ".env" || strings.HasPrefix(base, ".env.") || strings.HasSuffix(base, ".env") {
@@ -251,7 +251,7 @@ func (c *Config) provider(section *yaml.Node, d document) {
 		switch key.Value {
 		case "keySourceURIs":
 			for _, item := range n.Content {
-				if item = resolved(item); strings.TrimSpace(item.Value) != "" { // the server passes over empty ones
+				if item = resolved(item); strings.TrimSpace(item.Value) != "" { // the server ignores empty ones
 					c.Sources = append(c.Sources, d.value(item))
 				}
 			}

@@ -12,17 +12,16 @@ import (
 	"github.com/jwtctl/jwtctl/internal/template"
 )
 
-// What a template may make, in bytes, and how much work that may be, by
-// template.Template.Work. Those of servers take a thousandth.
+// Limits of a template: output in bytes, and work as in template.Template.Work. Real
+// templates need a thousandth.
 const (
 	maxRendered = 1 << 20
 	maxWork     = 8 << 20
 )
 
-// render runs a template of a server's configuration with the variables vars. A
-// server reads two kinds: those of its program, with functions like sprig's,
-// after a comment "enable-template", and dockerize's, with .Env. Text that is
-// neither is returned as it is.
+// render runs a template of a server's configuration with the variables vars. A server
+// supports two kinds: its own, with functions like sprig's, after a comment
+// "enable-template", and dockerize's, with .Env. Other text is returned unchanged.
 func render(name string, text []byte, vars map[string]string) (out []byte, missing []string, err error) {
 	read := func(variable string) string {
 		value, set := vars[variable]
@@ -59,7 +58,7 @@ func render(name string, text []byte, vars map[string]string) (out []byte, missi
 	return w.Bytes(), missing, nil
 }
 
-// isEnabled reports whether text asks the server to run it as a template.
+// isEnabled reports whether text enables the server's own templates.
 func isEnabled(text []byte) bool {
 	head := text[:min(len(text), 1024)]
 	return slices.ContainsFunc(strings.Split(string(head), "\n"), func(line string) bool {
@@ -73,7 +72,7 @@ func isTemplate(text []byte) bool {
 	return isEnabled(text) || bytes.Contains(text, []byte("{{")) && bytes.Contains(text, []byte(".Env."))
 }
 
-// limited is a buffer that takes maxRendered bytes.
+// limited is a buffer of up to maxRendered bytes.
 type limited struct{ bytes.Buffer }
 
 func (l *limited) Write(p []byte) (int, error) {
@@ -83,8 +82,8 @@ func (l *limited) Write(p []byte) (int, error) {
 	return l.Buffer.Write(p)
 }
 
-// dockerize returns dockerize's functions, where all has sprig's; default takes its
-// arguments the other way round than sprig's.
+// dockerize returns dockerize's functions, given sprig's; its default has the arguments
+// in the other order.
 func dockerize(all template.Functions) template.Functions {
 	replace := all["replace"].(func(string, string, string) (string, error))
 	return template.Functions{
@@ -116,8 +115,8 @@ func dockerize(all template.Functions) template.Functions {
 	}
 }
 
-// expand replaces $NAME, ${NAME}, ${NAME:-DEFAULT} and ${NAME-DEFAULT} as compose
-// does; $$ is a dollar sign. What is longer than maxRendered is cut.
+// expand replaces $NAME, ${NAME}, ${NAME:-DEFAULT} and ${NAME-DEFAULT} like compose; $$
+// is a dollar sign. The result is cut at maxRendered.
 func expand(text string, vars map[string]string) string {
 	var b strings.Builder
 	for {

@@ -10,20 +10,20 @@ import (
 	"github.com/jwtctl/jwtctl/internal/config"
 )
 
-// choice is the value of a flag that takes one of a few words. The command line,
-// variables, jwtctl.yaml and its schema, and completion know them by it.
+// choice is the value of a flag with a fixed set of words, which the command line,
+// variables, jwtctl.yaml and its schema, and completion use.
 type choice struct {
 	to *string
 	of []string
 }
 
-// ChoiceVar defines a flag that takes one of these words.
+// ChoiceVar defines a flag that accepts one of these words.
 func ChoiceVar(fs *pflag.FlagSet, to *string, name, initial, usage string, of ...string) {
 	*to = initial
 	fs.Var(choice{to, of}, name, usage)
 }
 
-// Set is that of pflag.Value.
+// Set implements pflag.Value.
 func (c choice) Set(text string) error {
 	if !slices.Contains(c.of, text) {
 		return errors.New(config.Kind{Words: c.of}.Needed())
@@ -32,18 +32,18 @@ func (c choice) Set(text string) error {
 	return nil
 }
 
-// String is that of pflag.Value.
+// String implements pflag.Value.
 func (c choice) String() string {
-	if c.to == nil { // as pflag makes one to know the zero
+	if c.to == nil { // pflag makes a zero value to compare with
 		return ""
 	}
 	return *c.to
 }
 
-// Type is that of pflag.Value.
+// Type implements pflag.Value.
 func (choice) Type() string { return "string" }
 
-// CompleteChoices lets the shell complete the words of cmd's flags.
+// CompleteChoices adds completion of the words of cmd's flags.
 func CompleteChoices(cmd *cobra.Command) {
 	EachFlag(cmd, func(f *pflag.Flag) {
 		words := f.Annotations[markWords]

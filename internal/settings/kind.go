@@ -11,7 +11,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/config"
 )
 
-// KindOf returns what f takes.
+// KindOf returns the kind of f's values.
 func KindOf(f *pflag.Flag) config.Kind {
 	k := config.Kind{Type: f.Value.Type(), Usage: f.Usage}
 	if c, ok := f.Value.(choice); ok {
@@ -23,14 +23,14 @@ func KindOf(f *pflag.Flag) config.Kind {
 	return k
 }
 
-// TableOf returns the table of the flags that the commands of root have.
+// TableOf returns the table of all flags of root's commands.
 func TableOf(root *cobra.Command) string {
 	rows := map[string]string{}
 	EachCommand(root, func(cmd *cobra.Command) {
 		EachFlag(cmd, func(f *pflag.Flag) {
 			if key := mark(f, markKey); key != "" {
 				k := KindOf(f)
-				usage, _, _ := strings.Cut(k.Usage, " [JWTCTL_") // which Describe added
+				usage, _, _ := strings.Cut(k.Usage, " [JWTCTL_") // added by Describe
 				usage = strings.ReplaceAll(usage, "`", "")
 				rows[key] = strings.Join([]string{key, k.Type, strings.Join(k.Words, " "), usage}, "\t") + "\n"
 			}

@@ -7,18 +7,18 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Marks that a flag carries.
+// Annotations of flags.
 const (
 	markKey      = "jwtctl:key"       // its key of jwtctl.yaml, or none with flagOnly
 	markFlagOnly = "jwtctl:flag-only" // neither a key nor, except for --config, a variable
 	markPath     = "jwtctl:path"      // a path: in the file relative to it
 	markAtPath   = "jwtctl:at-path"   // a path after an @: the same
 	markGroup    = "jwtctl:group"     // flags of one group exclude each other
-	markWords    = "jwtctl:words"     // what the shell offers, though the flag takes more
+	markWords    = "jwtctl:words"     // completions of a flag that accepts more
 )
 
-// Keyed gives flags their key in jwtctl.yaml: section.name, or name alone
-// where section is empty. Without names, every flag that has none yet.
+// Keyed gives flags their key in jwtctl.yaml: section.name, or only name if section is
+// empty. Without names, it applies to every flag without a key.
 func Keyed(fs *pflag.FlagSet, section string, names ...string) {
 	set := func(f *pflag.Flag) {
 		if mark(f, markKey) != "" || mark(f, markFlagOnly) != "" {
@@ -41,17 +41,17 @@ func Keyed(fs *pflag.FlagSet, section string, names ...string) {
 // KeyedAs gives one flag a key of another name.
 func KeyedAs(fs *pflag.FlagSet, name, key string) { setMark(fs.Lookup(name), markKey, key) }
 
-// FlagOnly marks flags that must be given each time: what weakens a check or
-// destroys something is never left lying in an environment (S55).
+// FlagOnly marks flags that must be given each time: what weakens a check or destroys
+// something must not be left in an environment (S55).
 func FlagOnly(fs *pflag.FlagSet, names ...string) {
 	for _, n := range names {
 		setMark(fs.Lookup(n), markFlagOnly, "yes")
 	}
 }
 
-// Offer names the words that the shell offers for a flag that takes more than these.
+// Offer sets the completions of a flag that accepts more than these.
 func Offer(fs *pflag.FlagSet, name string, words ...string) {
-	_ = fs.SetAnnotation(name, markWords, words) // an error is that there is no such flag
+	_ = fs.SetAnnotation(name, markWords, words) // an error means that there is no such flag
 }
 
 // Paths marks flags whose value is a path.
@@ -68,27 +68,27 @@ func AtPaths(fs *pflag.FlagSet, names ...string) {
 	}
 }
 
-// Exclusive puts flags into one group: one of them on the command line leaves
-// the variables and keys of the others unread, and one variable their keys.
+// Exclusive puts flags into a group: if the command line has one of them, the variables
+// and keys of the others are ignored; if a variable is set, their keys are.
 func Exclusive(fs *pflag.FlagSet, names ...string) {
 	for _, n := range names {
 		setMark(fs.Lookup(n), markGroup, names[0])
 	}
 }
 
-// keySources is the group of the flags that name keys.
+// keySources is the group of flags that give keys.
 const keySources = "keys"
 
-// NamesKeys marks the flags that say which keys a command uses. Keys that are
-// named count alone (S85): one of these flags, or of their variables, replaces
-// keys: and key_sets: of the file, and no variable adds to a flag.
+// NamesKeys marks the flags that select a command's keys. Given keys are the only ones
+// used (S85): one of these flags, or of their variables, replaces keys: and key_sets: of
+// the file, and no variable adds to a flag.
 func NamesKeys(fs *pflag.FlagSet, names ...string) {
 	for _, n := range names {
 		setMark(fs.Lookup(n), markGroup, keySources)
 	}
 }
 
-// Key returns the key of jwtctl.yaml that sets f, "" for none.
+// Key returns the key of jwtctl.yaml that sets f, or "".
 func Key(f *pflag.Flag) string { return mark(f, markKey) }
 
 // IsFlagOnly reports whether f must be given each time.
@@ -110,7 +110,7 @@ func mark(f *pflag.Flag, name string) string {
 
 func snake(name string) string { return strings.ReplaceAll(name, "-", "_") }
 
-// Variable returns the environment variable that sets f, "" for none.
+// Variable returns the environment variable that sets f, or "".
 func Variable(f *pflag.Flag) string {
 	if f.Name == "help" || mark(f, markFlagOnly) != "" && f.Name != "config" {
 		return ""
@@ -118,7 +118,7 @@ func Variable(f *pflag.Flag) string {
 	return "JWTCTL_" + strings.ToUpper(snake(f.Name))
 }
 
-// Describe ends the help of every flag with its variable and key.
+// Describe adds its variable and key to the help of every flag.
 func Describe(root *cobra.Command) {
 	done := map[*pflag.Flag]bool{}
 	EachCommand(root, func(cmd *cobra.Command) {
@@ -148,7 +148,7 @@ func EachCommand(cmd *cobra.Command, do func(*cobra.Command)) {
 	}
 }
 
-// EachFlag visits cmd's own flags and those it hands down.
+// EachFlag visits cmd's own flags and its persistent ones.
 func EachFlag(cmd *cobra.Command, do func(*pflag.Flag)) {
 	cmd.Flags().VisitAll(do)
 	cmd.PersistentFlags().VisitAll(do)

@@ -6,8 +6,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/config"
 )
 
-// ConfiguredKeys returns keys: of the configuration, none where other keys are
-// named (S85).
+// ConfiguredKeys returns keys: of the configuration, or none if other keys are given
+// (S85).
 func (s *Settings) ConfiguredKeys() []config.KeyEntry {
 	if s.keysNamedBy != "" {
 		return nil
@@ -15,8 +15,8 @@ func (s *Settings) ConfiguredKeys() []config.KeyEntry {
 	return s.Keys
 }
 
-// ConfiguredSets returns key_sets: of the configuration, none where other keys
-// are named (S85).
+// ConfiguredSets returns key_sets: of the configuration, or none if other keys are given
+// (S85).
 func (s *Settings) ConfiguredSets() []config.KeySetEntry {
 	if s.keysNamedBy != "" {
 		return nil
@@ -24,8 +24,8 @@ func (s *Settings) ConfiguredSets() []config.KeySetEntry {
 	return s.KeySets
 }
 
-// SetAside says what replaces the keys of jwtctl.yaml (S85); "" where they
-// count, or there are none.
+// SetAside returns what replaces the keys of jwtctl.yaml (S85), or "" if they are used or
+// there are none.
 func (s *Settings) SetAside() string {
 	if s.keysNamedBy == "" || len(s.Keys)+len(s.KeySets) == 0 {
 		return ""

@@ -8,19 +8,19 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// origin is where the values of a flag are from that were not on the command
-// line: a variable, or a line of jwtctl.yaml.
+// origin is where values of a flag came from that were not on the command line: a
+// variable, or a line of jwtctl.yaml.
 type origin struct {
 	flag, where string
 	values      []string
 }
 
-// came notes where values of a flag are from.
+// came records where values of a flag came from.
 func (s *Settings) came(flag, where string, values ...string) {
 	s.origins = append(s.origins, origin{flag, where, values})
 }
 
-// Given reports whether the command line itself sets one of the flags, and which.
+// Given reports whether the command line sets one of the flags, and which.
 func (s *Settings) Given(names ...string) (string, bool) {
 	for _, name := range names {
 		if f := s.cmd.Flags().Lookup(name); f != nil && f.Changed && s.isGiven(name) {
@@ -35,8 +35,8 @@ func (s *Settings) isGiven(flag string) bool {
 	return !slices.ContainsFunc(s.origins, func(o origin) bool { return o.flag == flag })
 }
 
-// Placed lets f name what is at fault by the place that set it: a variable or a
-// line of jwtctl.yaml, for a command line without --ttl.
+// Placed returns f with the place that set the faulty value: a variable or a line of
+// jwtctl.yaml, rather than a flag that is not on the command line.
 func (s *Settings) Placed(f *fault.Error) *fault.Error {
 	if name := s.flagOf(f); name != "" {
 		f = f.About("--" + name)
@@ -55,8 +55,8 @@ func (s *Settings) Placed(f *fault.Error) *fault.Error {
 	return f
 }
 
-// flagOf returns the flag that a library's usage fault is about, "" for none:
-// libraries name what they are given, and know no flags.
+// flagOf returns the flag that a library's usage fault is about, or "": libraries name
+// their inputs, and do not know flags.
 func (s *Settings) flagOf(f *fault.Error) string {
 	if s.cmd == nil || f.What == NameOf(s.cmd) {
 		return ""

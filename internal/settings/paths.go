@@ -10,9 +10,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// checkValues refuses values of flags that a slip of the shell makes: nothing,
-// which must never mean anything (S87), and for paths a tilde, or the key
-// itself.
+// checkValues refuses flag values that are typical shell mistakes: an empty value, which
+// must never have a meaning (S87), and for paths a tilde, or the key itself.
 func (s *Settings) checkValues(fs *pflag.FlagSet) error {
 	var failed error
 	fs.VisitAll(func(f *pflag.Flag) {
@@ -71,7 +70,7 @@ func isKeyText(value string) bool {
 	return strings.Contains(value, "-----BEGIN ") || strings.HasPrefix(strings.TrimSpace(value), "{")
 }
 
-// IsFile reports whether path is a file that is there.
+// IsFile reports whether path is an existing file.
 func IsFile(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && !info.IsDir()

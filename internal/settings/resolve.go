@@ -12,13 +12,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// resolve gives every flag of fs that was not set the value of its variable,
-// else of its key in the file. viper ranks the two and converts the values;
-// the environment is passed in, so viper's own reading stays off.
+// resolve sets every flag of fs that was not set from its variable, or else its key in
+// the file. viper ranks the two and converts the values; the environment is passed in, so
+// viper does not read it.
 func (s *Settings) resolve(fs *pflag.FlagSet) error {
-	v := viper.NewWithOptions(viper.KeyDelimiter("\x00")) // keys hold dots of their own
+	v := viper.NewWithOptions(viper.KeyDelimiter("\x00")) // keys contain dots
 	environment := map[string]any{}
-	byFlag, byVariable := map[string]string{}, map[string]string{} // what decides a group
+	byFlag, byVariable := map[string]string{}, map[string]string{} // to decide about a group
 	fs.VisitAll(func(f *pflag.Flag) {
 		group := mark(f, markGroup)
 		if f.Changed {
@@ -59,14 +59,14 @@ func (s *Settings) resolve(fs *pflag.FlagSet) error {
 	return failed
 }
 
-// isEmpty reports whether the variable is set to nothing, which must not mean
-// anything (S87): a script that fills it in has failed to.
+// isEmpty reports whether the variable is set but empty, which must not have a meaning
+// (S87): a script has probably failed to fill it in.
 func (s *Settings) isEmpty(name string) bool {
 	text, set := s.getenv(name)
 	return name != "" && set && text == ""
 }
 
-// listOf splits a variable of a repeatable flag into its values, one a line.
+// listOf splits a variable of a repeatable flag into values, one per line.
 func listOf(f *pflag.Flag, text string) []string {
 	if f.Value.Type() == "stringArray" {
 		return strings.Split(strings.TrimRight(text, "\n"), "\n")
@@ -74,7 +74,7 @@ func listOf(f *pflag.Flag, text string) []string {
 	return []string{text}
 }
 
-// setFlag gives f its values, which came from where.
+// setFlag sets f to values, which came from where.
 func (s *Settings) setFlag(f *pflag.Flag, values []string, where string) error {
 	for _, value := range values {
 		if err := f.Value.Set(value); err != nil {

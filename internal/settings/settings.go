@@ -1,5 +1,5 @@
-// Package settings is what a run of the program is set to: by flags, else by
-// variables, else by jwtctl.yaml, and where each value came from.
+// Package settings has the settings of a run: from flags, or else variables, or else
+// jwtctl.yaml, with the origin of each value.
 package settings
 
 import (
@@ -12,30 +12,30 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// NeedsNoFile marks commands that answer whatever jwtctl.yaml and variables say.
+// NeedsNoFile marks commands that ignore jwtctl.yaml and variables.
 const NeedsNoFile = "jwtctl:needs-no-config"
 
-// Settings are those of one command.
+// Settings are the settings of one command.
 type Settings struct {
-	// File is what jwtctl.yaml says; it is empty where there is none.
+	// File is the content of jwtctl.yaml; empty if there is none.
 	*config.File
 	getenv func(name string) (value string, set bool)
-	// origins are where values are from that were not on the command line.
+	// origins are the origins of values that were not on the command line.
 	origins []origin
-	// keysNamedBy is the flag or variable that names the keys to use, "" where
-	// those of the file count.
+	// keysNamedBy is the flag or variable that gives the keys, or "" if those of the file
+	// are used.
 	keysNamedBy string
-	// cmd is the command whose flags are read, nil before that.
+	// cmd is the command whose flags were read, or nil before that.
 	cmd *cobra.Command
 }
 
-// New returns the settings of a command that is not known yet.
+// New returns the settings of a command that is not yet known.
 func New(getenv func(name string) (value string, set bool)) *Settings {
 	return &Settings{File: &config.File{}, getenv: getenv}
 }
 
-// Load gives every flag of cmd that the command line does not set the value of
-// its variable, else of its key in the configuration file that counts.
+// Load sets every flag of cmd that the command line does not set from its variable, or
+// else its key in the configuration file.
 func (s *Settings) Load(cmd *cobra.Command) error {
 	s.cmd = cmd
 	if cmd.Annotations[NeedsNoFile] != "" {
@@ -48,7 +48,7 @@ func (s *Settings) Load(cmd *cobra.Command) error {
 	return s.read(cmd, path, found)
 }
 
-// read applies the file at path, "" for none.
+// read applies the file at path, if not "".
 func (s *Settings) read(cmd *cobra.Command, path string, found bool) (err error) {
 	file := &config.File{}
 	if path != "" {
@@ -59,7 +59,7 @@ func (s *Settings) read(cmd *cobra.Command, path string, found bool) (err error)
 	return s.Apply(cmd, file)
 }
 
-// Apply is Load with what a file says that was read already.
+// Apply is Load with a file that was already read.
 func (s *Settings) Apply(cmd *cobra.Command, file *config.File) error {
 	s.File, s.cmd = file, cmd
 	for i, e := range file.Keys {
@@ -74,9 +74,9 @@ func (s *Settings) Apply(cmd *cobra.Command, file *config.File) error {
 	return s.checkValues(cmd.Flags())
 }
 
-// Again returns the settings as the files and variables are now, for a command
-// that runs for long. register defines the command's flags in fs, on options
-// that are not in use yet; they get the values of the command line too.
+// Again evaluates the current files and variables, for a long-running command. register
+// defines the command's flags in fs, bound to new options; these get the values of the
+// command line too.
 func (s *Settings) Again(register func(fs *pflag.FlagSet)) (*Settings, error) {
 	cmd := &cobra.Command{Use: s.cmd.Use}
 	fs := cmd.Flags()
@@ -106,8 +106,8 @@ func (s *Settings) Again(register func(fs *pflag.FlagSet)) (*Settings, error) {
 	return fresh, fresh.read(cmd, path, found)
 }
 
-// Find returns the configuration file that counts for cmd, "" for none, and
-// whether it was found rather than named.
+// Find returns the configuration file for cmd, or "", and whether it was found rather
+// than named.
 func (s *Settings) Find(cmd *cobra.Command) (path string, found bool, err error) {
 	if f := cmd.Flags().Lookup("config"); f != nil && f.Value.String() != "" {
 		return f.Value.String(), false, nil
@@ -120,7 +120,7 @@ func (s *Settings) Find(cmd *cobra.Command) (path string, found bool, err error)
 	return path, true, err
 }
 
-// NameOf names cmd in messages, which begin with the program's name anyway.
+// NameOf returns the name of cmd for messages, without the program's name.
 func NameOf(cmd *cobra.Command) string {
 	return strings.TrimPrefix(strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()), " ")
 }

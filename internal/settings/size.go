@@ -9,13 +9,13 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// size is the value of a flag that takes a number of bytes: 4MiB, 16KiB, 1000.
+// size is the value of a flag for a number of bytes: 4MiB, 16KiB, 1000.
 type size struct {
 	to          *int
 	least, most int
 }
 
-// SizeVar defines a flag that takes a number of bytes from least to most.
+// SizeVar defines a flag for a number of bytes from least to most.
 func SizeVar(fs *pflag.FlagSet, to *int, name string, initial, least, most int, usage string) {
 	*to = initial
 	fs.Var(size{to, least, most}, name, usage)
@@ -26,7 +26,7 @@ var sizeUnits = []struct {
 	bytes int
 }{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}}
 
-// Set is that of pflag.Value.
+// Set implements pflag.Value.
 func (s size) Set(text string) error {
 	for _, unit := range sizeUnits {
 		digits, is := strings.CutSuffix(text, unit.name)
@@ -50,18 +50,18 @@ func (s size) needed() string {
 	return fmt.Sprintf("must be a number of bytes from %s to %s", sizeText(s.least), sizeText(s.most))
 }
 
-// String is that of pflag.Value.
+// String implements pflag.Value.
 func (s size) String() string {
-	if s.to == nil { // as pflag makes one to know the zero
+	if s.to == nil { // pflag makes a zero value to compare with
 		return ""
 	}
 	return sizeText(*s.to)
 }
 
-// Type is that of pflag.Value.
+// Type implements pflag.Value.
 func (size) Type() string { return "string" }
 
-// sizeText writes n in the largest unit that leaves no rest.
+// sizeText formats n in the largest unit that divides it.
 func sizeText(n int) string {
 	for _, unit := range sizeUnits {
 		if unit.bytes > 1 && n >= unit.bytes && n%unit.bytes == 0 {

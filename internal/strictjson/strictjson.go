@@ -1,9 +1,8 @@
-// Package strictjson reads JSON the one way that leaves no room for two
-// readers to disagree: one value, UTF-8 only, no name twice at any depth, no
-// lone surrogate, no byte order mark, bounded nesting; numbers keep their
-// spelling (RFC 8259, RFC 7493; S11, S30, A84).
+// Package strictjson reads JSON so that no two readers can disagree: a single value,
+// UTF-8 only, no duplicate names at any depth, no lone surrogates, no byte order mark,
+// limited nesting; numbers keep their spelling (RFC 8259, RFC 7493; S11, S30, A84).
 //
-// The grammar is go-json-experiment/json's (the coming encoding/json/v2).
+// The grammar is that of go-json-experiment/json (the future encoding/json/v2).
 package strictjson
 
 import (
@@ -17,28 +16,26 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Value is a JSON value as it was written.
+// Value is a JSON value as written.
 type Value = jsontext.Value
 
-// Member is a name of an object with its value, in the order of the text.
+// Member is a member of an object, in the order of the text.
 type Member struct {
 	Name  string
 	Value Value
 }
 
-// Reasons that callers tell apart; every other error is a fault of syntax.
+// Errors that callers distinguish; all others are syntax errors.
 var (
 	ErrTooDeep   = errors.New("nested too deeply")
 	ErrNotObject = errors.New("not a JSON object")
 	ErrTrailing  = errors.New("more text follows the JSON value")
 )
 
-// Object returns the members of the one JSON object in data, which may nest
-// maxDepth levels, itself included. White space may surround it. The values
-// share data's memory.
+// Object returns the members of the JSON object data, which may nest maxDepth levels,
+// including itself, and be surrounded by white space. The values share data's memory.
 //
-// It returns ErrTooDeep, ErrNotObject or ErrTrailing (wrapped), or what is
-// wrong with the syntax.
+// It returns ErrTooDeep, ErrNotObject or ErrTrailing (wrapped), or a syntax error.
 func Object(data []byte, maxDepth int) ([]Member, error) {
 	if err := Check(data, maxDepth); err != nil {
 		return nil, err
@@ -62,8 +59,7 @@ func Object(data []byte, maxDepth int) ([]Member, error) {
 	return members, nil
 }
 
-// Array returns the elements of the one JSON array in data, under the rules
-// of Object.
+// Array returns the elements of the JSON array data, under the rules of Object.
 func Array(data []byte, maxDepth int) ([]Value, error) {
 	elements, err := Elements(data, maxDepth)
 	if err != nil {
@@ -72,8 +68,8 @@ func Array(data []byte, maxDepth int) ([]Value, error) {
 	return slices.Collect(elements), nil
 }
 
-// Elements is Array for callers that may stop early: a list of half a million
-// numbers costs them no memory.
+// Elements is Array for callers that may stop early: they need not allocate a list of
+// half a million numbers.
 func Elements(data []byte, maxDepth int) (iter.Seq[Value], error) {
 	if err := Check(data, maxDepth); err != nil {
 		return nil, err
@@ -95,9 +91,9 @@ func Elements(data []byte, maxDepth int) (iter.Seq[Value], error) {
 	}, nil
 }
 
-// Check says what is wrong with data if it is not one JSON value, under the rules
-// and with the errors of Object. What is wrong is read a second time to find out,
-// by a reader that is slower.
+// Check returns nil if data is a single JSON value, under the rules and with the errors
+// of Object. To find the error it parses invalid data a second time, with a slower
+// parser.
 func Check(data []byte, maxDepth int) error {
 	if depth(data) > maxDepth {
 		return fmt.Errorf("%w: more than %d levels", ErrTooDeep, maxDepth)
@@ -112,13 +108,13 @@ func Check(data []byte, maxDepth int) error {
 	return ErrTrailing
 }
 
-// cursor cuts up text that Check found valid, so it looks for ends alone.
+// cursor splits text that Check accepted, so it only looks for ends.
 type cursor struct {
 	data []byte
 	pos  int
 }
 
-// next moves over white space and returns the byte behind it.
+// next skips white space and returns the next byte.
 func (c *cursor) next() byte {
 	for {
 		switch b := c.data[c.pos]; b {
@@ -130,8 +126,7 @@ func (c *cursor) next() byte {
 	}
 }
 
-// value moves over the value that begins here, which something follows, and
-// returns it.
+// value returns the value that starts here and skips it; something must follow it.
 func (c *cursor) value() Value {
 	start := c.pos
 	if b := c.data[start]; b != '"' && b != '{' && b != '[' {
@@ -158,8 +153,8 @@ func (c *cursor) value() Value {
 	}
 }
 
-// String returns the text of a JSON string; ok is false for any other value. v is
-// JSON that Check found valid, or a part of it.
+// String returns the text of a JSON string; ok is false for other values. v must be
+// accepted by Check, or be a part of such JSON.
 func String(v Value) (text string, ok bool) {
 	if v.Kind() != '"' {
 		return "", false
@@ -172,8 +167,8 @@ func String(v Value) (text string, ok bool) {
 	return string(b), err == nil
 }
 
-// syntax words a decoder's error without the text around it, which could be
-// part of a secret.
+// syntax returns a decoder's error without the text around it, which could be part of a
+// secret.
 func syntax(err error) error {
 	if errors.Is(err, jsontext.ErrDuplicateName) {
 		return errors.New("duplicate name in one object")
@@ -188,8 +183,8 @@ func syntax(err error) error {
 	return errors.New("not valid JSON")
 }
 
-// depth returns how deep brackets nest in data outside of strings. It is a
-// bound taken before parsing, so it needs no valid JSON.
+// depth returns how deep brackets outside of strings nest in data, as a limit before
+// parsing. data need not be valid JSON.
 func depth(data []byte) int {
 	deepest, level, inString := 0, 0, false
 	for i := 0; i < len(data); i++ {
@@ -209,8 +204,8 @@ func depth(data []byte) int {
 	return deepest
 }
 
-// AppendMembers appends members to b, an object that is not closed yet. The error is
-// about a name that is not UTF-8, or a value that is not one strict JSON value.
+// AppendMembers appends members to b, an unclosed object. It returns an error for a name
+// that is not UTF-8, or a value that is not a single strict JSON value.
 func AppendMembers(b []byte, members []Member) ([]byte, error) {
 	for _, m := range members {
 		if b[len(b)-1] != '{' {
@@ -227,8 +222,8 @@ func AppendMembers(b []byte, members []Member) ([]byte, error) {
 	return b, nil
 }
 
-// Quote returns the JSON string of text; bytes that are not UTF-8 become U+FFFD.
+// Quote returns text as a JSON string; bytes that are not UTF-8 become U+FFFD.
 func Quote(text string) Value {
-	quoted, _ := jsontext.AppendQuote(nil, text) // its one error is about such bytes, which it replaces
+	quoted, _ := jsontext.AppendQuote(nil, text) // its only error is about such bytes, which it replaces
 	return quoted
 }

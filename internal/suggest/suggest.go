@@ -1,17 +1,15 @@
-// Package suggest finds the name that somebody probably meant. It imports
-// nothing.
+// Package suggest finds the name that was probably meant.
 package suggest
 
 import "strings"
 
-// longest is the most bytes of a name that is compared: the time of Distance
-// grows with both.
+// longest is the maximum length of compared names in bytes: the time of Distance grows
+// with both.
 const longest = 256
 
-// Nearest returns the one of known that name was probably meant to be: the same
-// in another case or without its package, or else the one with the fewest
-// letters to change, if those are few for its length. It returns "" if none is
-// near. Of several it is the first.
+// Nearest returns the element of known that was probably meant by name: equal except for
+// case or package, or else the one with the smallest distance, if that is small for the
+// length; the first if there are several. It returns "" if none is similar.
 func Nearest(name string, known []string) string {
 	wanted := strings.ToLower(strings.Trim(name, "/."))
 	if wanted == "" || len(wanted) > longest {
@@ -40,7 +38,7 @@ func Nearest(name string, known []string) string {
 	return found
 }
 
-// Distance counts the letters to change, add or drop to get from a to b
+// Distance returns the number of letters to change, insert or delete to get from a to b
 // (Levenshtein).
 func Distance(a, b string) int {
 	row := make([]int, len(b)+1)

@@ -11,17 +11,16 @@ import (
 	"golang.org/x/term"
 )
 
-// errNoTerminal says that there is no person to ask.
+// errNoTerminal is the error if there is no terminal to prompt on.
 var errNoTerminal = errors.New("there is no terminal to ask on")
 
-// prompt reads a passphrase from the terminal of the process, whatever its
-// streams are.
+// prompt reads a passphrase from the process's terminal, whatever its streams are.
 type prompt struct {
 	mu      sync.Mutex
-	restore func() // the echo, while it is off
+	restore func() // turns the echo on again; nil if it is on
 }
 
-// read prints text and returns the line that is typed, without showing it.
+// read prints text and returns the line typed, without echo.
 func (p *prompt) read(text string) ([]byte, error) {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
@@ -45,8 +44,8 @@ func (p *prompt) read(text string) ([]byte, error) {
 	return line, err
 }
 
-// quitAsInterrupt makes SIGQUIT (Ctrl+\) an interrupt until stop is called. By default
-// Go prints its stacks and ends the process, with the echo still off.
+// quitAsInterrupt turns SIGQUIT (Ctrl+\) into an interrupt until stop is called. By
+// default Go would print stacks and exit with the echo still off.
 func quitAsInterrupt() (stop func()) {
 	quit, done := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(quit, syscall.SIGQUIT)
@@ -71,7 +70,7 @@ func (p *prompt) set(restore func()) {
 	p.restore = restore
 }
 
-// quit turns the echo on again if the process ends at a prompt (S74).
+// quit turns the echo on again if the process exits during a prompt (S74).
 func (p *prompt) quit() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

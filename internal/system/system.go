@@ -1,5 +1,5 @@
-// Package system is the outside world: streams, environment, clock and signals
-// of the process, in one struct that tests can fill by themselves.
+// Package system is the interface to the outside world: streams, environment, clock and
+// signals of the process, in a struct that tests can fill.
 package system
 
 import (
@@ -13,37 +13,35 @@ import (
 	"golang.org/x/term"
 )
 
-// System is the outside world, so that tests can replace it.
+// System is the outside world, which tests can replace.
 //
-// Out takes a command's result and nothing else; all that is for people goes
-// to Err.
+// Out is for a command's result only; messages go to Err.
 type System struct {
 	In       io.Reader
 	Out, Err io.Writer
-	// InTTY, OutTTY and ErrTTY report whether a person is at the other end.
+	// InTTY, OutTTY and ErrTTY report whether the stream is a terminal.
 	InTTY, OutTTY, ErrTTY bool
-	// OutColumns and ErrColumns are how wide Out and Err are, 0 for no terminal.
+	// OutColumns and ErrColumns are the widths of Out and Err, or 0 without a terminal.
 	OutColumns, ErrColumns int
 	Getenv                 func(name string) (value string, set bool)
 	Now                    func() time.Time
-	// MemoryLimit returns the bytes that the container may take, 0 for any number.
+	// MemoryLimit returns the container's memory limit in bytes, or 0.
 	MemoryLimit func() uint64
-	// Interrupt returns a context that ends at SIGINT or SIGTERM.
+	// Interrupt returns a context that is done at SIGINT or SIGTERM.
 	Interrupt func(parent context.Context) (context.Context, context.CancelFunc)
-	// KeepPipes lets a write to a pipe that no one reads any more fail, instead
-	// of ending the process where it is.
+	// KeepPipes makes a write to a closed pipe return an error, instead of ending the
+	// process.
 	KeepPipes func()
-	// ReadPassphrase asks a person, who is shown text, for a passphrase; an error
-	// where there is none to ask. Quit ends a prompt that is open: the terminal is
-	// as it was.
+	// ReadPassphrase prompts for a passphrase with text, and fails without a terminal.
+	// Quit ends an open prompt and restores the terminal.
 	ReadPassphrase func(text string) ([]byte, error)
 	Quit           func()
-	// Reload returns a channel that receives at every SIGHUP until ctx ends.
+	// Reload returns a channel that receives at every SIGHUP until ctx is done.
 	Reload func(ctx context.Context) <-chan struct{}
 }
 
-// OS returns the machine that the process runs on. It is the one function that
-// names the process's streams, environment, clock and signals.
+// OS returns the real System. It is the only function that uses the process's streams,
+// environment, clock and signals.
 func OS() System {
 	asking := &prompt{}
 	return System{
@@ -66,7 +64,7 @@ func OS() System {
 	}
 }
 
-// columnsOf returns how wide the terminal f is, 0 if it is not a terminal.
+// columnsOf returns the width of the terminal f, or 0 if it is not a terminal.
 func columnsOf(f *os.File) int {
 	columns, _, err := term.GetSize(int(f.Fd()))
 	if err != nil {

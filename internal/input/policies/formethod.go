@@ -14,7 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// ForMethod is an input.MethodReader of a policy that is loaded as for the proxy.
+// ForMethod is an input.MethodReader that loads the policy as the proxy does.
 func ForMethod(ctx context.Context, d command.Deps, protos input.ProtoFlags, name string, given func(string) bool) (*input.MethodToken, error) {
 	p := ProtoFlags{protos}
 	set, err := p.Load(ctx, d)

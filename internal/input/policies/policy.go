@@ -1,5 +1,5 @@
-// Package policies loads descriptors, and the policy that they make with the keys that
-// it is enforced with, by the flags of package input.
+// Package policies loads descriptors, and a policy with its keys, as the flags of package
+// input say.
 package policies
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// Flags say which policy applies to messages, and which keys count.
+// Flags select the policy for messages, and the keys.
 type Flags struct {
 	Protos ProtoFlags
 	Keys   input.KeyFlags
@@ -43,11 +43,11 @@ func (f *Flags) Register(fs *pflag.FlagSet) {
 	settings.FlagOnly(fs, "dev")
 }
 
-// Policy is a policy, and the keys that it is enforced with.
+// Policy is a policy, and the keys to enforce it with.
 type Policy struct {
 	Set   *descset.Set
 	Facts *policy.Policy
-	// Rules are those of the configured issuers, nil where other keys are named.
+	// Rules are those of the configured issuers, nil if other keys are given.
 	Rules []diff.IssuerRules
 	// Checks are those of this run.
 	Checks   diff.Checks
@@ -57,12 +57,11 @@ type Policy struct {
 	Signer   *sign.Signer
 }
 
-// LoadOptions are those of commands that load a policy again and again.
+// LoadOptions are for commands that load a policy repeatedly.
 type LoadOptions struct {
-	// Cache keeps remote key sets between loads; nil opens them each time.
+	// Cache keeps remote key sets between loads; if nil, each load opens them.
 	Cache *input.SetCache
-	// Keyless lets a policy that enforces nothing be without any key, where none
-	// is named.
+	// Keyless permits a policy that enforces nothing to have no keys, if none are given.
 	Keyless bool
 }
 
@@ -90,14 +89,14 @@ func (f *Flags) Load(ctx context.Context, d command.Deps, clock func() time.Time
 	codec := claims.New(set.Types())
 	p.Verifier, err = verify.New(codec, p.Ring, verify.Options{Leeway: f.Leeway, Development: f.Dev, AnySignature: !f.Keys.Named() && !f.Sets.Named(), RefuseUnknownFields: f.RefuseUnknown, Now: clock})
 	if err != nil {
-		return nil, command.AsUsage(err, "--leeway") // the one option that can be wrong
+		return nil, command.AsUsage(err, "--leeway") // no other option can be invalid
 	}
 	p.Signer, err = f.signer(d, codec, p.Ring, clock)
 	return p, err
 }
 
-// signer signs with the keys of ring; with --dev the tokens are unsigned (A91),
-// unless --kid names one of the others.
+// signer returns a signer with the keys of ring. With --dev, tokens are unsigned (A91),
+// unless --kid selects another key.
 func (f *Flags) signer(d command.Deps, codec *claims.Codec, ring *keys.Ring, clock func() time.Time) (*sign.Signer, error) {
 	if !f.Dev || f.Keys.KeyID != "" && f.Keys.KeyID != input.DevelopmentID {
 		return sign.New(codec, ring, sign.Options{KeyID: f.Keys.KeyID, RefuseUnknownFields: f.RefuseUnknown, Now: clock}), nil
@@ -106,14 +105,13 @@ func (f *Flags) signer(d command.Deps, codec *claims.Codec, ring *keys.Ring, clo
 	return sign.New(codec, ring, sign.Options{RefuseUnknownFields: f.RefuseUnknown, Now: clock}), err
 }
 
-// namesKeys reports whether flags or configuration name any key or set.
+// namesKeys reports whether flags or configuration give any key or set.
 func (f *Flags) namesKeys(d command.Deps) bool {
 	return f.Dev || f.Keys.Named() || len(d.Settings.ConfiguredKeys()) > 0 || len(f.Sets.Entries(d)) > 0
 }
 
-// ring returns the keys of the flags or the configuration, the sets, and with
-// --dev the development key last (A90). Without any other key or set, the
-// default key file is one.
+// ring returns the keys and sets of the flags or the configuration, and with --dev the
+// development key last (A90). Without any other, it has the default key file.
 func (f *Flags) ring(d command.Deps, cache *input.SetCache) (*keys.Ring, error) {
 	f.Sets.Pick(d, f.Keys)
 	sets, err := f.Sets.Load(d, cache)

@@ -20,11 +20,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// ProtoFlags are those of the command line, and load what they name.
+// ProtoFlags are input.ProtoFlags that can load descriptors.
 type ProtoFlags struct{ input.ProtoFlags }
 
-// PathArguments takes each PATH for the flag that it could have been given as:
-// sources for --proto, anything else for --descriptor-set.
+// PathArguments treats each PATH like a value of the matching flag: sources for --proto,
+// anything else for --descriptor-set.
 func PathArguments(cmd *cobra.Command, args []string) error {
 	for _, arg := range args {
 		name := "descriptor-set"
@@ -38,7 +38,7 @@ func PathArguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// Load reads the descriptors that are named; if none are, it is a usage error.
+// Load reads the given descriptors; none given is a usage error.
 func (p *ProtoFlags) Load(ctx context.Context, d command.Deps) (*descset.Set, error) {
 	if !p.Named() {
 		return nil, fault.New(fault.UsageError, "descriptors", "no .proto file or descriptor set is named").
@@ -59,9 +59,10 @@ func (p *ProtoFlags) load(ctx context.Context, d command.Deps, src protofile.Sou
 	return set, nil
 }
 
-// LoadOrFind is Load; where nothing is named, it reads the annotated sources below the
-// working folder, the files next to them, those that declare one of the names, and what
-// they import, however large the rest is. That nothing is annotated is an error.
+// LoadOrFind is Load, except that without given descriptors it reads the annotated
+// sources below the working folder, files next to them, files that declare one of the
+// names, and their imports, however large the folder is. It fails if nothing is
+// annotated.
 func (p *ProtoFlags) LoadOrFind(ctx context.Context, d command.Deps, names []string) (*descset.Set, error) {
 	if p.Named() {
 		return p.Load(ctx, d)
@@ -80,8 +81,7 @@ func (p *ProtoFlags) LoadOrFind(ctx context.Context, d command.Deps, names []str
 	return set, err
 }
 
-// Find looks for the sources below a folder, and warns of annotated ones that it passes
-// over.
+// Find searches sources below a folder, and warns of annotated ones that it skips.
 func (p *ProtoFlags) Find(ctx context.Context, d command.Deps, dir string) (*discover.Tree, error) {
 	tree, err := discover.Look(ctx, dir)
 	if err == nil {
@@ -99,7 +99,7 @@ func (p *ProtoFlags) Find(ctx context.Context, d command.Deps, dir string) (*dis
 	return tree, err
 }
 
-// LoadFound reads what LoadOrFind reads from a tree, and returns what that is.
+// LoadFound reads from a tree what LoadOrFind would, and returns the selection.
 func (p *ProtoFlags) LoadFound(ctx context.Context, d command.Deps, tree *discover.Tree, names []string, paths ...string) (*descset.Set, discover.Selection, error) {
 	found := tree.Select(names, paths...)
 	if len(found.Protos) == 0 {
@@ -113,14 +113,14 @@ func (p *ProtoFlags) LoadFound(ctx context.Context, d command.Deps, tree *discov
 	return set, found, err
 }
 
-// Looked words what of a folder was read, for "looked at"; of says whose files they are,
-// and may be empty.
+// Looked describes what was read of a folder, after "looked at"; of says whose files they
+// are, and may be empty.
 func Looked(found discover.Selection, of string) string {
 	return fmt.Sprintf("%d of %d .proto files%s: those with JWT annotations, and their folders; name a folder to look at all of it", len(found.Protos), found.Total, of)
 }
 
-// notAnnotated is the error of a folder without annotations: that nothing is guarded is
-// not the same as that nothing is wrong.
+// notAnnotated returns the error for a folder without annotations: an unprotected folder
+// must not look like one without problems.
 func notAnnotated(tree *discover.Tree) error {
 	return fault.New(fault.DescriptorUnreadable, tree.Dir(), "has no JWT annotation (.proto files looked through: %d)", tree.Len()).
 		WithHint("name the files or the folder to look at them all the same")

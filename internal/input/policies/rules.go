@@ -8,8 +8,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/diff"
 )
 
-// IssuerRules returns the rules for the tokens of the issuers in f, and where they
-// are.
+// IssuerRules returns the rules for the tokens of f's issuers, with positions.
 func IssuerRules(f *config.File) []diff.IssuerRules {
 	var list []diff.IssuerRules
 	for _, e := range f.RuleEntries() {
@@ -18,12 +17,12 @@ func IssuerRules(f *config.File) []diff.IssuerRules {
 	return list
 }
 
-// ChecksOf returns how tokens and messages are checked by f, for a run
-// without flags or variables.
+// ChecksOf returns the checks of tokens and messages set in f, ignoring flags and
+// variables.
 func ChecksOf(f *config.File) diff.Checks {
 	c := diff.Checks{At: descset.Position{File: f.Path, Line: 1, Column: 1}}
 	for _, value := range f.Values("leeway") {
-		c.Leeway, _ = time.ParseDuration(value) // checked when it was read
+		c.Leeway, _ = time.ParseDuration(value) // validated when it was read
 	}
 	for _, value := range f.Values("proxy.refuse_unknown_fields") {
 		c.RefuseUnknown = value == "true"
