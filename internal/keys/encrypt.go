@@ -31,8 +31,7 @@ func decrypt(block *pem.Block, a Attributes) (*pem.Block, error) {
 		return nil, err
 	}
 	if block.Type != labelEncrypted {
-		// lint:ignore SA1019 old keys have this form; jwtctl only reads it, and never
-		// writes it
+		//lint:ignore SA1019 old keys have this form; jwtctl only reads it, and never writes it
 		der, err := x509.DecryptPEMBlock(block, passphrase)
 		if err != nil {
 			return nil, cannotDecrypt(a.Source, errors.Is(err, x509.IncorrectPasswordError))

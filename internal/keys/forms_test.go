@@ -58,7 +58,7 @@ func TestA25_OtherCurves(t *testing.T) {
 	p := *elliptic.P256().Params()
 	p.Name = "look-alike"
 	for _, curve := range []elliptic.Curve{&p, elliptic.P224(), nil} {
-		// lint:ignore SA1019 an invalid key cannot be made otherwise
+		//lint:ignore SA1019 an invalid key cannot be made otherwise
 		_, err := keys.New(&ecdsa.PublicKey{Curve: curve, X: big.NewInt(1), Y: big.NewInt(1)}, keys.Attributes{})
 		testkit.WantCode(t, err, fault.KeyTypeUnsupported)
 	}

@@ -48,7 +48,7 @@ func wantNoSecret(t *testing.T, m any, how, text string) {
 	if k, ok := m.(*rsa.PrivateKey); ok && strings.Contains(text, k.D.String()[:20]) {
 		t.Errorf("%s shows d: %s", how, text)
 	}
-	// lint:ignore SA1019 the test compares the number itself
+	//lint:ignore SA1019 the test compares the number itself
 	if k, ok := m.(*ecdsa.PrivateKey); ok && strings.Contains(text, k.D.String()[:20]) {
 		t.Errorf("%s shows d: %s", how, text)
 	}
@@ -87,7 +87,7 @@ func TestS69_PrintingHidesPrivateParts(t *testing.T) {
 				}
 				wantNoSecret(t, material()[name], how+" JSON", string(text))
 			}
-			// lint:ignore SA9005 the test is that nothing is marshaled
+			//lint:ignore SA9005 the test is that nothing is marshaled
 			if text := string(testkit.Must(json.Marshal(k))); text != "{}" {
 				t.Errorf("JSON is %s", text)
 			}

@@ -1,7 +1,6 @@
 package proxy_test
 
-// lint:file-ignore SA1019 a compressor of one connection: the registry that replaces it
-// is for the whole process
+//lint:file-ignore SA1019 a compressor of one connection: the registry that replaces it is of the whole process
 
 import (
 	"context"
