@@ -11,9 +11,30 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-// MaxToken limits what is read for a token. It is more than a token may have, so that a
+// maxToken limits what is read for a token. It is more than a token may have, so that a
 // large token gets the error about its size, rather than being cut.
-const MaxToken = 1 << 20
+const maxToken = 1 << 20
+
+// TokenFile returns the text of the file at path, which should hold a token.
+func TokenFile(path string) (string, error) {
+	data, err := files.Read(path, maxToken, fault.FileFailed)
+	return tokenText(data, path, err)
+}
+
+// TokenStdin returns the text of standard input, which should hold a token.
+func TokenStdin(d command.Deps) (string, error) {
+	data, err := files.ReadAll(d.System.In, StdinName, maxToken, fault.FileFailed)
+	return tokenText(data, StdinName, err)
+}
+
+// tokenText returns data as text. What is too large to be read is too large for a token
+// as well, and refused as such (S30).
+func tokenText(data []byte, where string, err error) (string, error) {
+	if fault.CodeOf(err) == fault.FileTooLarge {
+		return "", fault.New(fault.LimitExceeded, where, "larger than %d bytes; a token has at most %d", maxToken, jws.MaxTokenBytes)
+	}
+	return string(data), err
+}
 
 // ReadToken returns the token given by args, as itself, @FILE or stdin, and the text that
 // contained it.
@@ -24,18 +45,13 @@ func ReadToken(d command.Deps, args []string) (token, text string, err error) {
 		text, where = args[0], "the token"
 	case len(args) == 1 && args[0] != "-":
 		where = args[0][1:]
-		data, err := files.Read(where, MaxToken, fault.FileFailed)
-		if err != nil {
-			return "", "", err
-		}
-		text = string(data)
+		text, err = TokenFile(where)
 	case len(args) == 0 && d.System.InTTY: // a person would not know what it waits for
 	default:
-		data, err := files.ReadAll(d.System.In, where, MaxToken, fault.FileFailed)
-		if err != nil {
-			return "", "", err
-		}
-		text = string(data)
+		text, err = TokenStdin(d)
+	}
+	if err != nil {
+		return "", "", err
 	}
 	token, err = UnwrapToken(text)
 	switch {

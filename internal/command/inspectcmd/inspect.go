@@ -94,6 +94,9 @@ func runInspect(ctx context.Context, d command.Deps, args []string, o inspectOpt
 		return fault.New(fault.UsageError, "--"+o.demand, "needs a key").WithHint("add --key, --jwks or --oidc-issuer")
 	}
 	compact, raw, err := input.ReadToken(d, args)
+	if fault.ClassOf(err) == fault.Refused {
+		return errors.Join(renderInspected(d, inspected{err: err}, o), err)
+	}
 	if err != nil {
 		return err
 	}

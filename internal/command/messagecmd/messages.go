@@ -111,11 +111,11 @@ func bearerToken(arg string) (string, error) {
 	}
 	what := "--bearer"
 	if path, isFile := strings.CutPrefix(arg, "@"); isFile {
-		data, err := files.Read(path, input.MaxToken, fault.FileFailed)
+		text, err := input.TokenFile(path)
 		if err != nil {
 			return "", err
 		}
-		arg, what = string(data), path
+		arg, what = text, path
 	}
 	token, err := input.UnwrapToken(arg)
 	if f, ok := errors.AsType[*fault.Error](err); ok {
@@ -154,11 +154,17 @@ func expand(d command.Deps, name string, args []string) ([]string, error) {
 	return list, nil
 }
 
-// readMessage returns the text of one message.
-func readMessage(d command.Deps, path string) ([]byte, error) {
+// readMessage returns the text of one message. What is too large to be read is too large
+// for a message as well, and refused as such (S50).
+func readMessage(d command.Deps, path string) (data []byte, err error) {
 	const limit = 16 * message.MaxBytes // above the limit of a message, so that a larger one gets the error about that
 	if path == "-" {
-		return files.ReadAll(d.System.In, "standard input", limit, fault.FileFailed)
+		data, err = files.ReadAll(d.System.In, "standard input", limit, fault.FileFailed)
+	} else {
+		data, err = files.Read(path, limit, fault.FileFailed)
 	}
-	return files.Read(path, limit, fault.FileFailed)
+	if fault.CodeOf(err) == fault.FileTooLarge {
+		return nil, fault.New(fault.LimitExceeded, path, "larger than %d bytes; a message has at most %d", limit, message.MaxBytes)
+	}
+	return data, err
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/temporal"
@@ -157,13 +156,13 @@ func answered(err error, allowed bool, undecided string) error {
 func readHeader(d command.Deps, args []string) (temporal.Sent, error) {
 	switch {
 	case len(args) == 1 && strings.HasPrefix(args[0], "@"):
-		data, err := files.Read(args[0][1:], input.MaxToken, fault.FileFailed)
-		return temporal.SentBy(string(data)), err
+		text, err := input.TokenFile(args[0][1:])
+		return temporal.SentBy(text), err
 	case len(args) == 1 && args[0] != "-":
 		return temporal.SentBy(args[0]), nil
 	case len(args) == 0 && d.System.InTTY:
 		return temporal.Sent{}, nil
 	}
-	data, err := files.ReadAll(d.System.In, "standard input", input.MaxToken, fault.FileFailed)
-	return temporal.SentBy(string(data)), err
+	text, err := input.TokenStdin(d)
+	return temporal.SentBy(text), err
 }
