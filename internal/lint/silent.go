@@ -195,7 +195,7 @@ func emptyName(p *pass) {
 func serviceValidatesNothing(p *pass) {
 	for _, s := range p.Services {
 		if r := s.Own; r != nil && len(r.Validate)+len(r.Issuers)+len(r.StaticClaims) == 0 {
-			p.report(s.Desc, r.At, "add validate: BEARER_TOKEN, or remove it; for a method that is open on purpose, option (kalix.method).jwt = {}",
+			p.report(s.Desc, r.At, "add validate: BEARER_TOKEN, or remove it; for a method that is open on purpose, option "+r.OnMethod()+" = {}",
 				"the annotation of %s does nothing: it names nothing to validate", label(s.Desc))
 		}
 	}
@@ -210,7 +210,7 @@ func modeUnspecified(p *pass) {
 				if i >= len(r.Validate) {
 					option, other = "sign", "MESSAGE"
 				}
-				p.report(d, m.At, "write "+option+": "+other+"; for a method that is open on purpose, option (kalix.method).jwt = {}",
+				p.report(d, m.At, "write "+option+": "+other+"; for a method that is open on purpose, option "+r.OnMethod()+" = {}",
 					"%s: UNSPECIFIED of %s does nothing", option, label(d))
 			}
 		}

@@ -10,6 +10,7 @@ package policy
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -116,6 +117,9 @@ type Rules struct {
 	Issuers      []Text
 	StaticClaims []StaticClaim
 }
+
+// OnMethod returns the annotation of a method in the spelling of r (A111).
+func (r *Rules) OnMethod() string { return strings.Replace(r.Option, ".service)", ".method)", 1) }
 
 // ValidatesBearer reports whether the request needs a bearer token (A12). nil Rules
 // validate nothing.

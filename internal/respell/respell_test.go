@@ -140,6 +140,12 @@ func check(t rapid.TB, dir, text string) {
 			}
 		}
 	}
+	// What is said about such a file names no option that it does not have.
+	for _, f := range lint.Check(after, lint.Options{RequireAll: true}) {
+		if strings.Contains(f.Message+f.Hint, "(kalix.") {
+			t.Fatalf("%s: %s; %s\nin\n%s", f.Rule, f.Message, f.Hint, out)
+		}
+	}
 	for _, m := range after.Messages {
 		for _, f := range m.Fields {
 			if !strings.HasPrefix(f.Option, "(jwtctl.v1.") {
