@@ -21,8 +21,8 @@ type finding struct {
 	Plugin  string `json:"plugin"`
 }
 
-// TestPlugin: "buf lint" passes what is right, and tells of what is wrong where
-// it stands, under the id of the rule.
+// TestPlugin: "buf lint" accepts valid annotations, and reports errors at their position
+// with the ID of the rule.
 func TestPlugin(t *testing.T) {
 	program := install(t)
 	const message = "the claims of loop.v1.Parcel lead back to it"
@@ -66,9 +66,9 @@ func TestPlugin(t *testing.T) {
 	}
 }
 
-// TestPluginRules: buf knows each rule of jwtctl lint, by its id in Buf's
-// spelling; category JWT is its errors and warnings, JWT_ERRORS the errors, but for the
-// one that must be asked for.
+// TestPluginRules: buf knows each rule of jwtctl lint, by its ID in Buf's spelling;
+// category JWT has its errors and warnings, JWT_ERRORS the errors, except the rule that
+// must be enabled.
 func TestPluginRules(t *testing.T) {
 	program := install(t)
 	stdout, stderr, exit := run(t, program, "config", "ls-lint-rules", "--format", "json")
@@ -102,7 +102,7 @@ func TestPluginRules(t *testing.T) {
 	for _, r := range own.Rules {
 		id, category := "JWT_"+strings.ReplaceAll(strings.ToUpper(r.ID), "-", "_"), "JWT"
 		switch {
-		case r.ID == "unannotated-method", r.Severity == "note": // chosen by their own ids alone
+		case r.ID == "unannotated-method", r.Severity == "note": // only selected by ID
 			category = ""
 		case r.Severity == "error":
 			category = "JWT JWT_ERRORS"

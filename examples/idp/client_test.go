@@ -84,7 +84,7 @@ func signIn(ctx context.Context, t *testing.T, issuer string) login {
 	return l
 }
 
-// verify is what the documentation of go-oidc tells a client to do.
+// verify does what the documentation of go-oidc recommends to clients.
 func (l login) verify(ctx context.Context) (*oidc.IDToken, error) {
 	return l.provider.Verifier(&oidc.Config{ClientID: "web"}).Verify(ctx, l.id)
 }

@@ -33,7 +33,7 @@ import (
 // Loaded is a set as a source.
 type Loaded struct{ Set *descset.Set }
 
-// Descriptors is that of jwtpolicy.Source.
+// Descriptors implements jwtpolicy.Source.
 func (l Loaded) Descriptors(context.Context) (*descset.Set, error) { return l.Set, nil }
 
 // KeyOf returns k, which is private, as a key file holds it.

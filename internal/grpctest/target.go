@@ -135,10 +135,10 @@ type clock struct{ passed atomic.Int64 }
 
 func (c *clock) now() time.Time { return policytest.Now.Add(time.Duration(c.passed.Load())) }
 
-// begun is an Observer that tells of calls that have begun.
+// begun is an Observer that reports the calls that have begun.
 type begun chan string
 
-// Begin is that of jwtpolicy.Observer, as are all others.
+// Begin implements jwtpolicy.Observer, as do the methods below.
 func (b begun) Begin(method string)                  { b <- method }
 func (b begun) End(string, *jwtpolicy.Error)         {}
 func (b begun) WouldRefuse(string, *jwtpolicy.Error) {}

@@ -192,7 +192,7 @@ func (r *lenientReader) bytes() ([]byte, error) {
 	return v, r.skip(n)
 }
 
-// skip goes on behind the next n bytes; less than 0 is an error.
+// skip continues after the next n bytes; a negative n is an error.
 func (r *lenientReader) skip(n int) error {
 	if n < 0 {
 		return errLenient

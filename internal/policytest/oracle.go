@@ -45,8 +45,8 @@ type Report struct {
 	Tokens []string
 	// Under has what the reader sees under each of Tokens, by the path of claims.
 	Under []map[string]string
-	// Unasked has the claims of each of Tokens that nothing in the policy or the
-	// message makes. RAW entries, which signing clears, are among them.
+	// Unasked has the claims of each of Tokens that nothing in the policy or the message
+	// sets. RAW entries, which signing clears, are included.
 	Unasked [][]string
 	// Claims are those of each of Tokens.
 	Claims []map[string]any
@@ -120,8 +120,8 @@ func (o *Oracle) message(r *Report, t *Type, m protoreflect.Message, up *around,
 	o.within(r, t, m, here, path)
 }
 
-// unasked are the claims that neither the annotation of the token, nor the
-// fields of its message, nor those around it make.
+// unasked returns the claims that neither the token's annotation, nor the fields of its
+// message, nor surrounding ones set.
 func unasked(t *Type, m protoreflect.Message, up *around, claims map[string]any) []string {
 	asked := made(t, m)
 	f := t.Token()

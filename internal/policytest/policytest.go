@@ -32,8 +32,7 @@ import (
 // Now is the time of every World.
 var Now = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 
-// Header begins each source that has no syntax or edition of its own; its
-// package is t.
+// Header is prepended to each source without its own syntax or edition; its package is t.
 const Header = `syntax = "proto3"; package t;
 import "kalix/annotations.proto"; import "google/protobuf/any.proto"; import "google/protobuf/duration.proto"; import "google/protobuf/empty.proto";
 import "google/protobuf/field_mask.proto"; import "google/protobuf/struct.proto"; import "google/protobuf/timestamp.proto"; import "google/protobuf/wrappers.proto";
@@ -128,8 +127,7 @@ func Key(tb testing.TB, alg keys.Algorithm, a keys.Attributes) *keys.Key {
 	return k
 }
 
-// Message returns the plan of a message of package t, and the message that
-// ProtoJSON makes of it.
+// Message returns the plan of a message of package t, and the message given as ProtoJSON.
 func (w *World) Message(name, json string) (*plan.Message, *dynamicpb.Message) {
 	w.TB.Helper()
 	p, err := w.Plan.Message("t." + name)
@@ -176,8 +174,8 @@ func (w *World) Bearer(claims string) *jws.Verified {
 	return token
 }
 
-// Verify validates the message that json makes, and returns it as it is then.
-// In json, $(claims) stands for a token with these claims.
+// Verify validates the message given as json, and returns the result. In json, $(claims)
+// is replaced by a token with these claims.
 func (w *World) Verify(name, json string, bearer *jws.Verified) (string, error) {
 	w.TB.Helper()
 	p, m := w.Message(name, w.tokens(json))

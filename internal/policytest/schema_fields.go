@@ -44,7 +44,7 @@ func (g *generator) token(nested bool) *Field {
 // returns the names of those at the top of t's token.
 func (g *generator) claims(t *Type, depth int, inherit []string) []string {
 	names := []string{}
-	// One claim at least: lint has a hazard of its own for none.
+	// One claim at least: lint warns about none.
 	f := g.scalar(t, g.next(), g.pick("claim", "INCLUDE", "EXTRACT"))
 	t.Fields = append(t.Fields, f)
 	names = append(names, f.ClaimName)

@@ -83,8 +83,7 @@ func WrongWireTypes(fd protoreflect.FieldDescriptor) []protowire.Type {
 	return list
 }
 
-// Within replaces what is in the first message at path of wire by what edit makes
-// of it.
+// Within replaces the content of the first message at path of wire by the result of edit.
 func Within(t testing.TB, wire []byte, path []protowire.Number, edit func([]byte) []byte) []byte {
 	t.Helper()
 	if len(path) == 0 {
@@ -136,9 +135,9 @@ type WireCase struct {
 	Wire  []byte
 }
 
-// WireCases returns a good request of EveryField, and from it each that has, in one of
-// Places, a field of each kind with each wrong wire type: before what is there, after it,
-// both, and alone (S82).
+// WireCases returns a good request of EveryField, and variants of it that have, in one of
+// Places, a field of each kind with each wrong wire type: before the existing field,
+// after it, both, and instead of it (S82).
 func (w *World) WireCases() (good []byte, cases []WireCase) {
 	w.TB.Helper()
 	good = w.SignedWire("All", EveryValue)
@@ -184,7 +183,7 @@ func (w *World) SignedWire(name, json string) []byte {
 // Descriptor returns that of a message, or of a map's entry.
 func (w *World) Descriptor(name protoreflect.FullName) protoreflect.MessageDescriptor {
 	w.TB.Helper()
-	if entry, ok := strings.CutSuffix(string(name), "Entry"); ok { // no type of its own
+	if entry, ok := strings.CutSuffix(string(name), "Entry"); ok { // not a type in the source
 		parent := w.Descriptor(protoreflect.FullName(entry).Parent())
 		return parent.Messages().ByName(name.Name())
 	}

@@ -230,7 +230,7 @@ func (s *state) argument(dot reflect.Value, typ reflect.Type, node parse.Node) r
 		if typ.Kind() != reflect.String && typ.Kind() != reflect.Bool || value.IsValid() && value.Type().AssignableTo(typ) {
 			return s.fit(value, typ)
 		}
-		switch node.(type) { // of a constant, the kind alone counts
+		switch node.(type) { // only the kind of a constant matters
 		case *parse.StringNode, *parse.BoolNode:
 			if value.Kind() == typ.Kind() {
 				return value.Convert(typ)

@@ -13,22 +13,22 @@ import (
 	"text/template/parse"
 )
 
-// Functions are those that a template can call, by their names. Each returns one value,
-// or a value and an error.
+// Functions are the functions of a template by name. Each returns one value, or a value
+// and an error.
 type Functions map[string]any
 
-// Template is a text that was parsed.
+// Template is a parsed template.
 type Template struct {
-	// Work bounds an execution, 0 for not at all: each node costs nodeCost, each byte of a
-	// text that is printed, or given to or returned by a function, one, and each element of
-	// a list or map elementCost. A list or map that holds itself is beyond any bound.
+	// Work limits an execution; 0 means no limit. Each node costs nodeCost, each byte of
+	// text that is printed, or passed to or returned by a function, one, and each element
+	// of a list or map elementCost. A list or map that contains itself exceeds any limit.
 	Work  int
 	name  string
 	trees map[string]*parse.Tree
 	funcs map[string]reflect.Value
 }
 
-// Parse parses text with the actions between left and right, {{ and }} if these are empty.
+// Parse parses text with the actions between left and right; the default is {{ and }}.
 func Parse(name, text, left, right string, funcs Functions) (*Template, error) {
 	all := builtins()
 	maps.Copy(all, funcs)
@@ -43,8 +43,8 @@ func Parse(name, text, left, right string, funcs Functions) (*Template, error) {
 	return t, nil
 }
 
-// Execute writes to w what the template makes of data. A key that a map does not have is
-// the zero value of what it holds. The error says where the template fails.
+// Execute applies the template to data and writes the result to w. A missing key of a map
+// is the zero value of the map's elements. The error has the position in the template.
 func (t *Template) Execute(w io.Writer, data any) (err error) {
 	tree := t.trees[t.name]
 	if tree == nil || tree.Root == nil {
@@ -66,7 +66,7 @@ func (t *Template) Execute(w io.Writer, data any) (err error) {
 	return nil
 }
 
-// failure is what ends an execution, by a panic that Execute recovers.
+// failure ends an execution, as a panic that Execute recovers.
 type failure struct{ error }
 
 // variable is one that is declared.
@@ -86,7 +86,7 @@ type state struct {
 	left  *int // of Work
 }
 
-// fail ends the execution at the node that is executed.
+// fail ends the execution with an error at the current node.
 func (s *state) fail(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	if s.node == nil {

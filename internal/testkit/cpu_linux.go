@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// CPU returns how long the processor worked at do, in this goroutine alone: whatever
-// else the machine does counts for nothing.
+// CPU returns the CPU time that do takes in this goroutine, regardless of other load.
 func CPU(do func()) time.Duration {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

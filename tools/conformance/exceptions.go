@@ -23,8 +23,8 @@ func (e exception) covers(suite, name string) bool {
 	return e.suite.MatchString(suite) && e.cases.MatchString(name)
 }
 
-// shared reports whether e holds for several suites, so that one of them alone
-// cannot tell that it is no longer needed.
+// shared reports whether e applies to several suites, so that a single suite cannot show
+// that it is no longer needed.
 func (e exception) shared() bool { return strings.Contains(e.suiteText, "*") }
 
 // readExceptions reads lines of "SUITE | CASE | REASON", in which * is any text.

@@ -117,7 +117,7 @@ func (g *guard) Begin(string)                         { g.begun.Add(1) }
 func (g *guard) End(string, *jwtpolicy.Error)         {}
 func (g *guard) WouldRefuse(string, *jwtpolicy.Error) {}
 
-// Weakened is that of jwtpolicy.Observer.
+// Weakened implements jwtpolicy.Observer.
 func (g *guard) Weakened(jwtpolicy.Change) {}
 
 // passed is an error if a handler was called without the interceptors.

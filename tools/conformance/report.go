@@ -20,7 +20,7 @@ type result struct {
 	suite           string
 	direct, through outcome
 
-	broken   []string // fail through the proxy alone, and no exception names them
+	broken   []string // only fail through the proxy, without an exception
 	excepted int
 	mended   []exception // name cases of which none fails any longer
 }

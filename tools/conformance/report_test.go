@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// S80: what fails through the proxy alone fails the run, unless an exception
-// names it; an exception that is no longer needed fails it too.
+// TestJudge: a test that only fails through the proxy fails the run, unless an exception
+// names it; so does an exception that is no longer needed. S80.
 func TestJudge(t *testing.T) {
 	run := func(total int, failed ...string) outcome {
 		o := outcome{total: total, failed: map[string]string{}}

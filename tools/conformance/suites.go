@@ -115,8 +115,7 @@ func (b *bench) token(ctx context.Context) (string, error) {
 
 func (b *bench) program(name string) string { return filepath.Join(b.programs, name) }
 
-// setup returns a proxy's setup for the policy that the flags name, and a folder
-// of its own.
+// setup returns a proxy's setup for the policy given by the flags, and a folder for it.
 func (b *bench) setup(name string, policy ...string) (setup, error) {
 	dir, err := os.MkdirTemp(b.work, strings.NewReplacer(" ", "-", ",", "").Replace(name))
 	return setup{JWTCTL: b.jwtctl, Policy: append(policy, "--key", b.key), Protos: b.protos, Work: dir}, err

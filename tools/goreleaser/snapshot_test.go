@@ -73,7 +73,8 @@ func (s source) checksums(t *testing.T) {
 	}
 }
 
-// archive: the program for that platform, and what belongs beside it; nothing else.
+// archive checks that an archive has exactly the program for that platform and its
+// accompanying files.
 func (s source) archive(t *testing.T, platform string) {
 	files := s.unpack(t, platform)
 	name := "jwtctl"

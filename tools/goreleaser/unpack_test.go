@@ -79,7 +79,7 @@ func untar(t *testing.T, archive string) files {
 		if h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeSymlink {
 			continue
 		}
-		// Links in apk have numbers alone.
+		// Links in apk only have numbers.
 		named := h.Typeflag != tar.TypeSymlink
 		if (h.Uid != 0 || h.Gid != 0 || named && (h.Uname != "root" || h.Gname != "root")) && !strings.HasPrefix(h.Name, ".") { // but apk's metadata
 			t.Errorf("%s belongs to %s:%s", h.Name, h.Uname, h.Gname)

@@ -79,7 +79,7 @@ func unregistered(meta metadata) []method {
 	return list
 }
 
-// join gives each method what the server's metadata says of it.
+// join adds the server's metadata to each method.
 func (r *release) join(list []method, meta metadata) {
 	for _, m := range list {
 		known, found := meta[m.service][m.name]

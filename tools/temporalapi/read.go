@@ -21,7 +21,7 @@ type release struct {
 	methods                                        []method
 }
 
-// method is what the table says of an API.
+// method is an API's row in the table.
 type method struct {
 	service, name           string
 	scope, access           string // constants of package temporal

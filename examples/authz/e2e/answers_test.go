@@ -26,9 +26,9 @@ const (
 	perConn = 100
 )
 
-// TestNoAnswerRefuses: while jwtctl hangs, is asked more than it answers, or is down,
-// no call reaches the server, guarded or not, and none does later when jwtctl answers
-// after all; once it answers again, calls pass. S60.
+// TestNoAnswerRefuses: while jwtctl hangs, is overloaded or down, no call reaches the
+// server, protected or not, even if jwtctl responds later; once it responds again, calls
+// pass. S60.
 func TestNoAnswerRefuses(t *testing.T) {
 	f := newFixture(t)
 	p, grpcAt, httpAt := f.authz(t)
@@ -96,8 +96,8 @@ func TestNoAnswerRefuses(t *testing.T) {
 	pass("after a restart")
 }
 
-// pause stops all threads of p. The signal alone is only a request: until they have
-// stopped, one may still answer.
+// pause stops all threads of p. The signal is only a request: until they have stopped,
+// one may still respond.
 func (p *process) pause(t *testing.T) {
 	t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {

@@ -83,8 +83,8 @@ func (passer) Check(context.Context, *auth.CheckRequest) (*auth.CheckResponse, e
 	return &auth.CheckResponse{HttpResponse: &auth.CheckResponse_OkResponse{OkResponse: &auth.OkHttpResponse{}}}, nil
 }
 
-// passing starts an authorization server that lets every call pass, in a process of its
-// own as jwtctl is: in the client's, it would be awake already when Envoy asks.
+// passing starts an authorization server that accepts every call, in a separate process
+// like jwtctl: in the client's process it would already be awake when Envoy calls it.
 func passing(t *testing.T) (address string) {
 	t.Helper()
 	self, err := os.Executable()

@@ -16,8 +16,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// newMatrix is a fixture with the policy of matrix.proto: keys of the issuer "far"
-// cannot be had, and tokens of "shop" must be for the audience "shop".
+// newMatrix is a fixture with the policy of matrix.proto: keys of the issuer "far" are
+// unavailable, and tokens of "shop" must be for the audience "shop".
 func newMatrix(t *testing.T) (*fixture, *minter) {
 	t.Helper()
 	f := &fixture{upstream: newUpstream(t), ways: map[string]*way{}}

@@ -62,7 +62,7 @@ func TestProcessingClaims(t *testing.T) {
 // delivered, and ends the stream. S63, S88.
 func TestProcessingExpiry(t *testing.T) {
 	for name, filter := range forms {
-		if name == "buffered" || name == "printed" { // one ends with the body, the other sends headers alone
+		if name == "buffered" || name == "printed" { // one ends with the body, the other only sends headers
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
@@ -94,8 +94,8 @@ func TestProcessingExpiry(t *testing.T) {
 	}
 }
 
-// TestProcessingIgnoresNoRefusal: also an Envoy that is told to pass over immediate
-// responses delivers nothing that is refused.
+// TestProcessingIgnoresNoRefusal: even an Envoy configured to ignore immediate responses
+// delivers nothing that is refused.
 func TestProcessingIgnoresNoRefusal(t *testing.T) {
 	p := newProcessing(t, policytest.CallSource, authz.Options{})
 	conn := p.envoyWith(extProc("FULL_DUPLEX_STREAMED", "              disable_immediate_response: true\n"))

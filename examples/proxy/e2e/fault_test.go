@@ -17,8 +17,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// TestFaultUpstreamKilled kills the Node server in the midst of a stream: its
-// client is told at once, and is served again once there is a new server.
+// TestFaultUpstreamKilled kills the Node server during a stream: its client gets an error
+// at once, and is served again once there is a new server.
 func TestFaultUpstreamKilled(t *testing.T) {
 	p := install(t)
 	node := startNode(t, p)

@@ -20,7 +20,7 @@ type curl struct {
 	addr    string
 }
 
-// protos tell grpcurl of the example's service without reflection.
+// protos are the flags with which grpcurl finds the example's service without reflection.
 var protos = []string{"-import-path", "proto", "-import-path", "schema", "-proto", "com/example/jwt_service.proto"}
 
 // call calls a method of the example's service with requests, which are JSON, and
@@ -173,7 +173,7 @@ func (c curl) streams(bearer string) {
 	}
 }
 
-// ending is what grpcurl tells of the end of a call.
+// ending is what grpcurl prints about the end of a call.
 func ending(out string) string {
 	_, after, _ := strings.Cut(out, "Response trailers received:")
 	var lines []string
@@ -214,8 +214,8 @@ func TestS59_GRPCurl(t *testing.T) {
 	}
 }
 
-// TestS65_GRPCurl: the upstream's reflection and health pass where they are asked
-// for; without, there is no reflection, and health is the proxy's own.
+// TestS65_GRPCurl: the upstream's reflection and health are reachable if enabled;
+// otherwise there is no reflection, and health is the proxy's own.
 func TestS65_GRPCurl(t *testing.T) {
 	p := install(t)
 	upstream := startGo(t)

@@ -1,5 +1,5 @@
-// Package e2e runs the example: the real Node server, jwtctl before it, and the
-// real grpcurl. README.md's commands are run as they stand there.
+// Package e2e runs the example: the real Node server, jwtctl in front of it, and the real
+// grpcurl. It runs README.md's commands verbatim.
 package e2e
 
 import (
@@ -118,7 +118,7 @@ func start(t *testing.T, env []string, program string, args ...string) *process 
 	return p
 }
 
-// stop sends SIGTERM and demands exit code 0.
+// stop sends SIGTERM and expects exit code 0.
 func (p *process) stop() {
 	p.t.Helper()
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)

@@ -56,7 +56,7 @@ func (u usage) String() string {
 	return fmt.Sprintf("%d MiB (%d at most), %d files", u.rss, u.peak, u.files)
 }
 
-// hold demands that p has kept within bound, and says how it did.
+// hold fails unless p has kept within bound, and logs its memory.
 func (p *process) hold(what string) {
 	p.t.Helper()
 	u := p.usage()

@@ -36,9 +36,10 @@ type Config struct {
 
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Renewed is told of every new token; nil means no one is. It must not call the Provider.
+	// Renewed, if not nil, is called with every new token. It must not call the Provider.
 	Renewed func(keyID string, expires time.Time)
-	// Failed is told why a new token could not be made while the old one still holds; nil means no one is.
+	// Failed, if not nil, is called with the error if a new token could not be made while
+	// the old one is still valid.
 	Failed func(error)
 }
 

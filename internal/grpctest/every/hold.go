@@ -17,7 +17,7 @@ import (
 
 //go:generate protoc -I . -I ../../../proto --go_out=. --go_opt=paths=source_relative every.proto
 
-// registry is the generated code alone.
+// registry has only the generated code.
 func registry(t *testing.T) *protoregistry.Files {
 	t.Helper()
 	r := &protoregistry.Files{}

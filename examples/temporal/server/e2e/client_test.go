@@ -15,8 +15,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// The greeting of ../../greeting, which is in a module of its own: its SDK and this server need different versions of
-// go.temporal.io/api.
+// The greeting of ../../greeting, which is in a separate module: its SDK and this server
+// need different versions of go.temporal.io/api.
 const (
 	greetingWorkflow = "Workflow"
 	greetingQueue    = "jwtctl-greeting"

@@ -110,7 +110,7 @@ func keySets(t *testing.T, e *explainer) map[string]string {
 	}
 }
 
-// coordinates returns what tells the JWK of one EC key from another's.
+// coordinates returns what distinguishes the JWKs of two EC keys.
 func coordinates(t *testing.T, k *ecdsa.PublicKey) map[string]any {
 	t.Helper()
 	point, err := k.Bytes()
@@ -144,7 +144,8 @@ func certificate(t *testing.T, k signingKey) string {
 	return base64.StdEncoding.EncodeToString(der)
 }
 
-// interceptorAsker returns a function that puts a case to the server's authorization alone, which reads the keys once.
+// interceptorAsker returns a function that runs a case through the server's authorization
+// only, which reads the keys once.
 func interceptorAsker(t *testing.T, jwksURL string) func(*testing.T, denialCase) answer {
 	t.Helper()
 	log := &recorder{}

@@ -103,7 +103,7 @@ func TestDenialEverywhere(t *testing.T) {
 				for _, namespace := range []string{"own", "other"} {
 					for _, v := range e.all(t, s, token, namespace) {
 						if strings.HasPrefix(v.API, "/temporal.api.nexusservice.") {
-							continue // HTTP alone
+							continue // HTTP only
 						}
 						calls++
 						if v.Allowed {

@@ -44,8 +44,9 @@ type verdict struct {
 	Fix string `json:"fix"`
 }
 
-// TestDenial holds every verdict of jwtctl explain-denial against the answer of a real server, and the log line it
-// foretells against the server's log. Then every command that was offered as a fix is run and its token tried.
+// TestDenial compares every verdict of jwtctl explain-denial with the response of a real
+// server, and the predicted log line with the server's log. Then it runs every command
+// offered as a fix, and tries its token.
 func TestDenial(t *testing.T) {
 	t.Cleanup(func() { forbidCaching(t) })
 	e := newExplainer(t)
@@ -108,7 +109,8 @@ func (e *explainer) tryFixes(t *testing.T, ask func(*testing.T, denialCase) answ
 	}
 }
 
-// compare returns how the verdict differs from the answer. The server logs the first fault alone.
+// compare returns how the verdict differs from the response. The server only logs the
+// first fault.
 func compare(a answer, v verdict) error {
 	var foretold []string
 	if len(v.Faults) > 0 && v.Faults[0].Log != "" {

@@ -60,7 +60,8 @@ func (k signingKey) token(header map[string]any, c claims) string {
 	return k.sign(all, c)
 }
 
-// sign signs header and payload, each a JSON text or what becomes one, with SHA-256 whatever the header says.
+// sign signs header and payload, each a JSON text or a value to encode, with SHA-256
+// whatever the header says.
 func (k signingKey) sign(header, payload any) string {
 	input := part(header) + "." + part(payload)
 	digest := sha256.Sum256([]byte(input))

@@ -30,7 +30,7 @@ func buildPrograms(t *testing.T) programs {
 	}
 }
 
-// buildJwtctl builds jwtctl alone, if JWTCTL_BIN names none.
+// buildJwtctl builds jwtctl, unless JWTCTL_BIN names one.
 func buildJwtctl(t *testing.T) string {
 	t.Helper()
 	if named := os.Getenv("JWTCTL_BIN"); named != "" {

@@ -60,8 +60,8 @@ func testTokenRotation(t *testing.T, bin programs) {
 	}
 }
 
-// testKeyRotation replaces the key: publish the new one beside the old, change over, retire the old. The worker runs
-// all the while.
+// testKeyRotation replaces the key: publish the new one next to the old, switch, retire
+// the old. The worker keeps running.
 func testKeyRotation(t *testing.T, bin programs) {
 	here := newPlace(t)
 	served := filepath.Join(here.dir, "served")

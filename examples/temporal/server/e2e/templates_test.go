@@ -16,8 +16,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// TestTemplatesAreReadAsByTheServer gives jwtctl the templates of the server's own releases, in both forms, with the
-// variables of a container, and wants the findings and verdicts that it has for what the server's loader makes of them.
+// TestTemplatesAreReadAsByTheServer gives jwtctl the templates of the server's own
+// releases, in both forms, with a container's variables, and expects the same findings
+// and verdicts as for the output of the server's loader.
 func TestTemplatesAreReadAsByTheServer(t *testing.T) {
 	t.Cleanup(func() { forbidCaching(t) })
 	e := newExplainer(t)
@@ -67,7 +68,8 @@ func template(t *testing.T, version, path string) string {
 	return filepath.Join(module.Dir, filepath.FromSlash(path))
 }
 
-// loaded returns what the server's loader makes of a template with variables, as far as it is about authorization.
+// loaded returns the part about authorization of the server's loader's output for a
+// template with variables.
 func loaded(t *testing.T, path, env string) []byte {
 	t.Helper()
 	for line := range strings.Lines(env) {
