@@ -91,7 +91,7 @@ func (o *tokenOptions) readMethod(ctx context.Context, d command.Deps) (err erro
 		return err
 	}
 	for _, c := range o.accepted.Claims {
-		o.base = append(o.base, token.Claim{Name: c.Name, Value: c.Value})
+		o.base = append(o.base, token.Claim(c))
 	}
 	return nil
 }
