@@ -78,7 +78,7 @@ func (f *file) token(context.Context) (string, error) {
 	}
 	token := strings.TrimSpace(string(data))
 	if token == "" || strings.ContainsAny(token, " \r\n\t") {
-		return "", status.Errorf(codes.Unavailable, "no token: %s does not hold one token alone", f.path)
+		return "", status.Errorf(codes.Unavailable, "no token: %s must contain exactly one token", f.path)
 	}
 	f.value, f.was, f.size = token, info.ModTime(), info.Size()
 	return token, nil

@@ -75,7 +75,7 @@ func ExampleUnaryServerInterceptor() {
 	_, _ = logged(context.Background(), nil, &grpc.UnaryServerInfo{FullMethod: "/shop.Shop/Buy"}, func(ctx context.Context, req any) (any, error) {
 		return grpcauth.UnaryServerInterceptor(policy)(ctx, req, &grpc.UnaryServerInfo{FullMethod: "/shop.Shop/Buy"}, nil)
 	})
-	// Output: /shop.Shop/Buy bearer token: authorization: there is none
+	// Output: /shop.Shop/Buy bearer token: authorization: missing
 }
 
 func ExampleTokenFunc() {

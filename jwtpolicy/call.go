@@ -188,7 +188,7 @@ func (c *Call) request(ctx context.Context, m proto.Message) (r *enforce.Refusal
 	case m == nil && c.requests > 1 && c.OneRequest(): // one too many, whatever its content
 		return c.rules.Request(ctx, nil)
 	case m == nil:
-		return c.rules.AboutRequest(fault.New(fault.MessageMalformed, "request", "it is not a message of protobuf"), nil)
+		return c.rules.AboutRequest(fault.New(fault.MessageMalformed, "request", "is not a protobuf message"), nil)
 	case !c.policy.o.ReportOnly:
 		return c.rules.Request(ctx, m)
 	}
@@ -223,7 +223,7 @@ func (c *Call) Response(ctx context.Context, m proto.Message) (proto.Message, er
 func (c *Call) sign(m proto.Message) (signed proto.Message, r *enforce.Refusal) {
 	defer crashes(&r)
 	if m == nil {
-		return nil, enforce.Refuse(enforce.InResponse, fault.New(fault.MessageMalformed, "response", "it is not a message of protobuf"))
+		return nil, enforce.Refuse(enforce.InResponse, fault.New(fault.MessageMalformed, "response", "is not a protobuf message"))
 	}
 	signed = proto.Clone(m)
 	return signed, c.rules.Response(signed)

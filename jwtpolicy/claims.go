@@ -79,7 +79,7 @@ func (c Claims) Decode(name string, v any) error {
 		return &Error{Code: "claim_missing", Path: name, Reason: "the token has no such claim"}
 	}
 	if err := json.Unmarshal(value, v); err != nil {
-		return &Error{Code: "invalid_claim", Path: name, Reason: "it does not fit the type that it is read into", cause: err}
+		return &Error{Code: "invalid_claim", Path: name, Reason: "does not fit the type that it is read into", cause: err}
 	}
 	return nil
 }

@@ -118,7 +118,7 @@ func ExamplePolicy_Call() {
 	// Output:
 	// alice map[_kalix-jwt-claim-iss:accounts _kalix-jwt-claim-sub:alice]
 	// <nil>
-	// bearer token: authorization: there is none
+	// bearer token: authorization: missing
 }
 
 // observer prints what it observes.

@@ -57,7 +57,7 @@ func (o KeyOptions) issuerRules(place string) diff.IssuerRules {
 
 func (o KeyOptions) algorithms() (list []keys.Algorithm, err error) {
 	if o.Algorithms != nil && len(o.Algorithms) == 0 { // S87
-		return nil, fault.New(fault.UsageError, "algorithms", "the list is empty").WithHint("nil permits all that fit the key")
+		return nil, fault.New(fault.UsageError, "algorithms", "the list is empty").WithHint("nil allows all that fit the key")
 	}
 	for _, name := range o.Algorithms {
 		alg, err := keys.ParseAlgorithm(name)
@@ -109,7 +109,7 @@ func parseKeys(data []byte, from string, o KeyOptions) ([]*keys.Key, error) {
 	case len(algorithms) == 1:
 		a.Algorithm = algorithms[0]
 	case len(algorithms) > 1:
-		return nil, fault.New(fault.UsageError, from, "it takes one algorithm, got %d", len(algorithms))
+		return nil, fault.New(fault.UsageError, from, "takes one algorithm (got %d)", len(algorithms))
 	}
 	loaded, err := keys.Parse(data, a)
 	return loaded.Keys, err

@@ -65,7 +65,7 @@ func TestWarnsOfResponsesThatNoKeySigns(t *testing.T) {
 	for name, warns := range map[string]bool{"test": false, "other": true} {
 		var log testkit.Buffer
 		l.policy(l.source(), jwtpolicy.Options{SigningKeyID: name, Log: slog.New(slog.NewTextHandler(&log, nil))})
-		if got := strings.Contains(log.String(), `msg="no key signs the responses of a method: every call of it fails" method=t.S/`); got != warns {
+		if got := strings.Contains(log.String(), `msg="no key can sign the responses of a method: every call to it fails" method=t.S/`); got != warns {
 			t.Errorf("%s: %s", name, log.String())
 		}
 	}

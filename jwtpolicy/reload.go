@@ -84,15 +84,15 @@ type version struct {
 
 func (p *Policy) load(ctx context.Context, src Source, list []Key) (*version, error) {
 	if src == nil {
-		return nil, fault.New(fault.UsageError, "source", "it is nil")
+		return nil, fault.New(fault.UsageError, "source", "is nil")
 	}
 	set, err := src.Descriptors(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if len(set.Services()) == 0 {
-		return nil, fault.New(fault.DescriptorInvalid, "descriptors", "they have no service, so nothing could be called").
-			WithHint("import the generated code, or name the files of the services")
+		return nil, fault.New(fault.DescriptorInvalid, "descriptors", "no services, so nothing could be called").
+			WithHint("import the generated code, or pass the files of the services")
 	}
 	facts := policy.Read(set)
 	compiled, err := plan.Compile(facts, p.o.Env)
@@ -113,7 +113,7 @@ func (p *Policy) load(ctx context.Context, src Source, list []Key) (*version, er
 	}
 	signer := sign.New(codec, ring, sign.Options{KeyID: p.o.SigningKeyID, RefuseUnknownFields: p.o.RefuseUnknownFields, Now: p.o.Now})
 	if compiled.Enforces() && len(list) == 0 {
-		return nil, fault.New(fault.KeyMissing, "keys", "the policy checks or makes tokens, and there is no key")
+		return nil, fault.New(fault.KeyMissing, "keys", "the policy checks or makes tokens, but there is no key")
 	}
 	state, err := enforce.New(enforce.Policy{Plan: compiled, Verifier: verifier, Signer: signer}, enforce.Options{Open: p.o.Open, CachedTokens: p.o.CachedTokens, Now: p.o.Now})
 	if err != nil {
@@ -128,7 +128,7 @@ func (p *Policy) ring(list []Key) (*keys.Ring, error) {
 	var sets []keys.Set
 	for _, k := range list {
 		if k.open == nil {
-			return nil, fault.New(fault.UsageError, "keys", "one is the zero value")
+			return nil, fault.New(fault.UsageError, "keys", "has a zero value")
 		}
 		if err := k.rules.Rules.Validate(); err != nil {
 			return nil, err

@@ -153,7 +153,7 @@ func (k *Kit) Wrong(method string, claims map[string]any) []Wrong {
 	good := k.claims(method, claims)
 	m, _ := k.plan.Method(strings.TrimPrefix(method, "/")) // found by claims
 	if m.Bearer == nil {
-		k.tb.Fatalf("jwttest: %s requires no bearer token, so it refuses none", method)
+		k.tb.Fatalf("jwttest: %s does not require a bearer token, so it refuses none", method)
 	}
 	with := func(changes map[string]any) map[string]any {
 		all := maps.Clone(good)

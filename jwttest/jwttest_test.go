@@ -118,7 +118,7 @@ func TestNoWrongTokensOfOpenMethods(t *testing.T) {
 		defer close(done)
 		k.Wrong("t.S/Open", nil)
 	}()
-	if <-done; tb.why != "jwttest: t.S/Open requires no bearer token, so it refuses none" {
+	if <-done; tb.why != "jwttest: t.S/Open does not require a bearer token, so it refuses none" {
 		t.Errorf("%q", tb.why)
 	}
 }

@@ -44,7 +44,7 @@ func Find(socket, name string, a keys.Attributes) (*keys.Key, error) {
 	a.Source = name
 	wanted := strings.TrimPrefix(name, Prefix)
 	if wanted == "" {
-		return nil, fault.New(fault.UsageError, name, "it names no key").WithHint("agent:COMMENT or agent:SHA256:…, as ssh-add -l prints them")
+		return nil, fault.New(fault.UsageError, name, "does not name a key").WithHint("use agent:COMMENT or agent:SHA256:…, as printed by ssh-add -l")
 	}
 	var listed []*sshagent.Key
 	err := talk(socket, name, func(c sshagent.ExtendedAgent) (err error) {
@@ -62,11 +62,11 @@ func Find(socket, name string, a keys.Attributes) (*keys.Key, error) {
 	}
 	switch {
 	case len(listed) == 0:
-		return nil, fault.New(fault.KeyUnreadable, name, "the agent holds no keys, or is locked").WithHint("ssh-add -l lists its keys, ssh-add -X unlocks it")
+		return nil, fault.New(fault.KeyUnreadable, name, "the agent has no keys, or is locked").WithHint("list its keys with ssh-add -l, unlock it with ssh-add -X")
 	case len(found) == 0:
-		return nil, fault.New(fault.KeyUnreadable, name, "the agent has no such key").WithHint("it has %s", described(listed))
+		return nil, fault.New(fault.KeyUnreadable, name, "the agent has no such key").WithHint("the agent has %s", described(listed))
 	case len(found) > 1:
-		return nil, fault.New(fault.KeyAmbiguous, name, "several keys of the agent have this comment").WithHint("name one by its fingerprint: %s", described(found))
+		return nil, fault.New(fault.KeyAmbiguous, name, "several keys in the agent have this comment").WithHint("use a fingerprint: %s", described(found))
 	}
 	return newKey(socket, found[0], a)
 }
@@ -89,15 +89,15 @@ func newKey(socket string, k *sshagent.Key, a keys.Attributes) (*keys.Key, error
 		return fault.New(fault.KeyTypeUnsupported, a.Source, "%s (%s)", why, quote.Shorten(k.Format))
 	}
 	if strings.HasPrefix(k.Format, "sk-") {
-		return nil, unsupported("a security key signs data of its own with each message, which no JWS has")
+		return nil, unsupported("security keys add their own data to what they sign, which a JWS does not allow")
 	}
 	parsed, err := ssh.ParsePublicKey(k.Blob)
 	if err != nil {
-		return nil, unsupported("it cannot be read")
+		return nil, unsupported("cannot be read")
 	}
 	public, isCrypto := parsed.(ssh.CryptoPublicKey)
 	if !isCrypto {
-		return nil, unsupported("it makes no JWS signatures")
+		return nil, unsupported("cannot make JWS signatures")
 	}
 	var algs []keys.Algorithm
 	material := public.CryptoPublicKey()
@@ -110,7 +110,7 @@ func newKey(socket string, k *sshagent.Key, a keys.Attributes) (*keys.Key, error
 		algs = []keys.Algorithm{keys.EdDSA, keys.Ed25519}
 	default:
 		_ = p
-		return nil, unsupported("it makes no JWS signatures")
+		return nil, unsupported("cannot make JWS signatures")
 	}
 	return keys.NewRemote(material, &signer{socket: socket, key: parsed, public: material, source: a.Source}, algs, a)
 }
@@ -142,7 +142,7 @@ func (s *signer) SignMessage(alg keys.Algorithm, message []byte) ([]byte, error)
 	}
 	made, ok := jwsForm(signature, s.public)
 	if !ok {
-		return nil, fault.New(fault.KeyInvalid, s.source, "the agent answered with a signature of another kind (%s)", quote.Shorten(signature.Format))
+		return nil, fault.New(fault.KeyInvalid, s.source, "the agent returned a signature of the wrong kind (%s)", quote.Shorten(signature.Format))
 	}
 	return made, nil
 }
@@ -172,15 +172,15 @@ func jwsForm(signature *ssh.Signature, public crypto.PublicKey) ([]byte, bool) {
 // talk calls exchange with the agent on socket.
 func talk(socket, what string, exchange func(sshagent.ExtendedAgent) error) error {
 	if socket == "" {
-		return fault.New(fault.KeyUnreadable, what, "there is no agent: SSH_AUTH_SOCK is not set").WithHint("eval \"$(ssh-agent)\" starts one, ssh-add FILE gives it a key")
+		return fault.New(fault.KeyUnreadable, what, "no SSH agent: SSH_AUTH_SOCK is not set").WithHint("start one with eval \"$(ssh-agent)\", then add a key with ssh-add FILE")
 	}
 	conn, err := net.DialTimeout("unix", socket, 5*time.Second)
 	if err != nil {
-		return fault.New(fault.KeyUnreadable, what, "the agent cannot be reached: %w", reason(err)).WithHint("is SSH_AUTH_SOCK that of an agent that runs?")
+		return fault.New(fault.KeyUnreadable, what, "cannot reach the agent: %w", reason(err)).WithHint("check that SSH_AUTH_SOCK belongs to a running agent")
 	}
 	defer func() { _ = conn.Close() }()
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		return fault.New(fault.KeyUnreadable, what, "the agent cannot be reached: %w", reason(err))
+		return fault.New(fault.KeyUnreadable, what, "cannot reach the agent: %w", reason(err))
 	}
 	err = exchange(sshagent.NewClient(conn))
 	switch {
@@ -189,7 +189,7 @@ func talk(socket, what string, exchange func(sshagent.ExtendedAgent) error) erro
 	case errors.Is(err, io.EOF):
 		return fault.New(fault.KeyUnreadable, what, "the agent closed the connection")
 	case strings.Contains(err.Error(), "sign challenge"), strings.Contains(err.Error(), "failure"):
-		return fault.New(fault.KeyUnreadable, what, "the agent refused: it is locked, has the key no longer, or was not allowed to use it").WithHint("ssh-add -l lists its keys")
+		return fault.New(fault.KeyUnreadable, what, "the agent refused: it is locked, no longer has the key, or was not allowed to use it").WithHint("list its keys with ssh-add -l")
 	}
 	return fault.New(fault.KeyUnreadable, what, "the agent did not answer: %s", quote.Shorten(err.Error()))
 }

@@ -148,8 +148,8 @@ func (a *Authority) refuse(ctx context.Context, call *enforce.Call, r Request) *
 		refusal = call.Admit(ctx, values(r.Headers, "authorization"))
 	}
 	if refusal == nil && call.Method.WithMessages() && !a.options.BearerOnly {
-		f := fault.New(fault.PolicyInvalid, call.Method.Name, "validates or signs messages, which are not seen here")
-		refusal = enforce.Refuse(enforce.InCall, f.WithHint("have Envoy ask by ext_proc; if something else checks messages, let the bearer token alone decide"))
+		f := fault.New(fault.PolicyInvalid, call.Method.Name, "validates or signs messages, but the proxy in front sends only headers")
+		refusal = enforce.Refuse(enforce.InCall, f.WithHint("use Envoy's ext_proc; or, if something else checks messages, check only the bearer token"))
 	}
 	return call.Ends(refusal)
 }
@@ -163,14 +163,14 @@ func (a *Authority) tooLarge(headers []Header) *enforce.Refusal {
 	if size <= a.options.MetadataBytes {
 		return nil
 	}
-	return enforce.Refuse(enforce.InCall, fault.New(fault.LimitExceeded, "metadata", "%d bytes; at most %d are read", size, a.options.MetadataBytes))
+	return enforce.Refuse(enforce.InCall, fault.New(fault.LimitExceeded, "metadata", "%d bytes, more than the limit of %d", size, a.options.MetadataBytes))
 }
 
 // fromClient refuses headers that could be taken for claims.
 func fromClient(headers []Header) *enforce.Refusal {
 	for _, h := range headers {
 		if enforce.IsClaim(h.Name) {
-			return enforce.Refuse(enforce.InCall, fault.New(fault.ClaimFromClient, quote.Shorten(h.Name), "this header of the client looks like a claim"))
+			return enforce.Refuse(enforce.InCall, fault.New(fault.ClaimFromClient, quote.Shorten(h.Name), "clients must not send this header: it looks like a claim"))
 		}
 	}
 	return nil

@@ -123,9 +123,9 @@ func (x *exchange) step(question []byte) (answers [][]byte, refusal *enforce.Ref
 	e, err := processingRequest(question)
 	switch {
 	case err != nil:
-		return nil, enforce.Refuse(enforce.InCall, fault.New(fault.Internal, "ext_proc", "what the proxy in front sends is not valid: %w", err))
+		return nil, enforce.Refuse(enforce.InCall, fault.New(fault.Internal, "ext_proc", "invalid message from the proxy in front: %w", err))
 	case e.observes:
-		return nil, cannot("ext_proc", "with observability_mode, the proxy in front refuses nothing")
+		return nil, cannot("ext_proc", "observability_mode is on, so the proxy in front refuses nothing")
 	}
 	switch e.part {
 	case requestHeaders:
@@ -146,7 +146,7 @@ func (x *exchange) step(question []byte) (answers [][]byte, refusal *enforce.Ref
 
 // cannot returns the refusal of a call for which the proxy in front is misconfigured.
 func cannot(what, format string, args ...any) *enforce.Refusal {
-	f := fault.New(fault.PolicyInvalid, what, format, args...).WithHint("docs/authz.md has the processing_mode that is needed")
+	f := fault.New(fault.PolicyInvalid, what, format, args...).WithHint("docs/authz.md has the required processing_mode")
 	return enforce.Refuse(enforce.InCall, f)
 }
 
@@ -230,10 +230,10 @@ func (x *exchange) unseen(e event) *enforce.Refusal {
 	early := x.modes.request == bodyStreamed && !x.modes.eager // the server would hear of the call first
 	missing := method.Request != nil && (!whole(x.modes.request) || early) && !(e.end && x.messages)
 	if missing && !(x.a.options.BearerOnly && x.modes.request == bodyNone) {
-		return cannot(method.Name, "its requests are validated, which request_body_mode %d of the proxy in front does not allow", x.modes.request)
+		return cannot(method.Name, "its requests must be validated, but the proxy in front uses request_body_mode %d", x.modes.request)
 	}
 	if method.Response != nil && !whole(x.modes.response) && !(x.a.options.BearerOnly && x.modes.response == bodyNone) {
-		return cannot(method.Name, "its responses are signed, which response_body_mode %d of the proxy in front does not allow", x.modes.response)
+		return cannot(method.Name, "its responses must be signed, but the proxy in front uses response_body_mode %d", x.modes.response)
 	}
 	return nil
 }

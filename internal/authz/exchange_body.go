@@ -226,7 +226,7 @@ func (x *exchange) message(w *way, f frame, p *plan.Message) (m *dynamicpb.Messa
 func (x *exchange) repacked(at enforce.Place, w *way, f frame, m *dynamicpb.Message) (frame, *enforce.Refusal) {
 	wire, err := proto.Marshal(m)
 	if err != nil {
-		return f, enforce.Refuse(at, fault.New(fault.Internal, string(m.Descriptor().FullName()), "it cannot be encoded"))
+		return f, enforce.Refuse(at, fault.New(fault.Internal, string(m.Descriptor().FullName()), "cannot be encoded"))
 	}
 	return packed(wire, w.encoding, f.packed)
 }
@@ -277,7 +277,7 @@ func (x *exchange) responseHeaders(e event) ([][]byte, *enforce.Refusal) {
 	if w.reads = w.reads && !e.end && w.mode != bodyNone; w.reads && !x.frameless {
 		w.reads = len(kinds) == 1 && isGRPC(kinds[0])
 		if status := values(e.headers, ":status"); !w.reads && len(status) == 1 && status[0] == "200" {
-			refusal := enforce.Refuse(enforce.InResponse, fault.New(fault.MessageMalformed, "content-type", "the response is not one of gRPC"))
+			refusal := enforce.Refuse(enforce.InResponse, fault.New(fault.MessageMalformed, "content-type", "not a gRPC response"))
 			return nil, x.call.Ends(refusal)
 		}
 	}

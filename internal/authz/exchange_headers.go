@@ -53,7 +53,7 @@ func (m *mutation) accept(headers []Header) {
 func pathIn(e event) (string, *enforce.Refusal) {
 	all := append(values(e.headers, ":path"), e.paths...)
 	if len(all) == 0 || slices.ContainsFunc(all, func(path string) bool { return path != all[0] }) {
-		return "", cannot("ext_proc", "its request headers name %d paths; for grpc-go, request_attributes must have request.path", len(all))
+		return "", cannot("ext_proc", "got %d paths in the request headers, want 1; grpc-go needs request.path in request_attributes", len(all))
 	}
 	return all[0], nil
 }

@@ -33,8 +33,8 @@ func (a *Authority) Forward(header string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path, ok := pathOf(r.Header, names)
 		if !ok { // the proxy in front is misconfigured: the client gets no details
-			a.options.Log.Error("question refused", "reason", "its headers do not name one path", "headers", strings.Join(names, ", "))
-			http.Error(w, "The path of the call is not known", http.StatusBadRequest)
+			a.options.Log.Error("request refused", "reason", "its headers must name exactly one path", "headers", strings.Join(names, ", "))
+			http.Error(w, "The path of the call is unknown", http.StatusBadRequest)
 			return
 		}
 		v := a.Decide(r.Context(), Request{Path: path, Headers: headersOf(r.Header), RefuseClaims: r.URL.Path == RefuseClaimsPath})

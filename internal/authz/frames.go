@@ -119,7 +119,7 @@ func packed(data []byte, encoding string, as bool) (frame, *enforce.Refusal) {
 		err = w.Close()
 	}
 	if err != nil {
-		return frame{}, enforce.Refuse(enforce.InCall, fault.New(fault.Internal, "message", "it cannot be compressed: %w", err))
+		return frame{}, enforce.Refuse(enforce.InCall, fault.New(fault.Internal, "message", "cannot be compressed: %w", err))
 	}
 	return frame{out.Bytes(), true}, nil
 }

@@ -47,7 +47,7 @@ func Snippet(proxy string, p *plan.Plan, at Places) (string, error) {
 		}
 	}
 	if mesh := proxy == "istio" || proxy == "gateway"; mesh && strings.HasPrefix(at.Authz, "unix:") {
-		return "", fault.New(fault.UsageError, at.Authz, "is not host:port, and pods of other services ask there")
+		return "", fault.New(fault.UsageError, at.Authz, "must be host:port, since pods of other services connect to it")
 	}
 	text, err := snippets.ReadFile("snippets/" + proxy + ".tmpl")
 	if err != nil {

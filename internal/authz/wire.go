@@ -16,7 +16,7 @@ import (
 
 // errNotMessage returns the error for bytes that are not a message of Envoy's protocols.
 func errNotMessage() error {
-	return fault.New(fault.MessageMalformed, "question", "it is not a valid message")
+	return fault.New(fault.MessageMalformed, "question", "is not a valid message")
 }
 
 // checkRequest parses a CheckRequest: attributes (1), request (4), http (2), and in it

@@ -47,8 +47,8 @@ func Claims(need *plan.Bearer, given func(name string) bool) ([]strictjson.Membe
 		}
 		text, ok := Example(s.Pattern)
 		if !ok {
-			return nil, fault.New(fault.UsageError, "claim", "no example of the pattern of claim %q was found", quote.Shorten(s.Claim)).
-				WithHint("give a text that matches: %s=TEXT", quote.Shell(s.Claim))
+			return nil, fault.New(fault.UsageError, "claim", "found no example that matches the pattern of claim %q", quote.Shorten(s.Claim)).
+				WithHint("pass a value that matches: %s=TEXT", quote.Shell(s.Claim))
 		}
 		texts[s.Claim] = append(texts[s.Claim], text)
 	}
@@ -62,7 +62,7 @@ func Claims(need *plan.Bearer, given func(name string) bool) ([]strictjson.Membe
 		}
 		text, err := json.Marshal(value)
 		if err != nil {
-			return nil, fault.New(fault.Internal, name, "it cannot be encoded")
+			return nil, fault.New(fault.Internal, name, "cannot be encoded")
 		}
 		list = append(list, strictjson.Member{Name: name, Value: text})
 	}

@@ -131,7 +131,7 @@ func rules() []*checkv1.Rule {
 func categories() []*checkv1.Category {
 	return []*checkv1.Category{
 		{Id: Category, Purpose: "Finds JWT annotations that contradict each other, have no effect, or protect less than they seem to."},
-		{Id: CategoryErrors, Purpose: "Finds JWT annotations that no policy runs with."},
+		{Id: CategoryErrors, Purpose: "Finds JWT annotations that make a policy invalid."},
 	}
 }
 

@@ -81,7 +81,7 @@ func (c *Codec) Value(fd protoreflect.FieldDescriptor, v protoreflect.Value) (st
 // the field's oneof is set and would be lost; into is then unchanged.
 func (c *Codec) Parse(fd protoreflect.FieldDescriptor, claim strictjson.Value, into protoreflect.Message) error {
 	if other := Sibling(fd, into); other != nil {
-		return fault.New(fault.ClaimMismatch, string(fd.FullName()), "it would replace %s, which is set, of the same oneof", other.Name())
+		return fault.New(fault.ClaimMismatch, string(fd.FullName()), "would replace %s, which is set in the same oneof", other.Name())
 	}
 	v, ok := c.parse(fd, claim, into)
 	if !ok {
@@ -247,5 +247,5 @@ func jsonKind(claim strictjson.Value) string {
 	case '[':
 		return "an array"
 	}
-	return "a null"
+	return "null"
 }

@@ -17,7 +17,7 @@ func Object(members []strictjson.Member) (strictjson.Value, error) {
 		return nil, w.err
 	}
 	if !w.out.IsValid() {
-		return nil, fault.New(fault.MessageMalformed, "claims", "a claim is there twice, or is not valid JSON")
+		return nil, fault.New(fault.MessageMalformed, "claims", "duplicate claim, or not valid JSON")
 	}
 	return w.out, nil
 }

@@ -70,5 +70,5 @@ func fits(fd protoreflect.FieldDescriptor, claim strictjson.Value) bool {
 }
 
 func noStringKeys(fd protoreflect.FieldDescriptor) error {
-	return fault.New(fault.Internal, string(fd.FullName()), "only a map with string keys can be claims")
+	return fault.New(fault.Internal, string(fd.FullName()), "only a map with string keys can hold claims")
 }

@@ -80,7 +80,7 @@ func (w *writer) one(fd protoreflect.FieldDescriptor, v protoreflect.Value) {
 func (w *writer) quote(what, text string) {
 	out, err := jsontext.AppendQuote(w.out, text)
 	if err != nil && w.err == nil {
-		w.err = fault.New(fault.MessageMalformed, what, "it is not UTF-8")
+		w.err = fault.New(fault.MessageMalformed, what, "is not UTF-8")
 	}
 	w.out = out
 }

@@ -41,7 +41,7 @@ func unknownFlag(cmd *cobra.Command, e *pflag.NotExistError, args []string) erro
 	if group == "" {
 		err := fault.New(fault.UsageError, settings.NameOf(cmd), "unknown flag: --%s", quote.Shorten(name))
 		if name == "version" {
-			return err.WithHint("jwtctl version prints it")
+			return err.WithHint("use jwtctl version")
 		}
 		if like := config.Nearest(name, names); like != "" {
 			return err.WithHint("did you mean --%s?", like)

@@ -43,9 +43,9 @@ func newHelp(root *cobra.Command, d command.Deps) *cobra.Command {
 // unknownTopic returns the error for args, which are not a topic, listing the topics.
 func unknownTopic(root *cobra.Command, args []string) error {
 	name := strings.Join(args, " ")
-	err := fault.New(fault.UsageError, "help", "there is no command or topic %q", quote.Shorten(name))
+	err := fault.New(fault.UsageError, "help", "unknown command or topic %q", quote.Shorten(name))
 	if knownCode(name) || strings.Trim(name, "0123") == "" && name != "" || suggest.Nearest(name, []string{codesTopic}) != "" {
-		return err.WithHint("jwtctl help %s lists them all", codesTopic)
+		return err.WithHint("for all of them, run jwtctl help %s", codesTopic)
 	}
 	cmd := root
 	if len(args) > 1 {
@@ -78,7 +78,7 @@ func ExitCodes() string {
 	}{
 		{fault.Done, "yes, or done"},
 		{fault.Refused, "the answer is no"},
-		{fault.Usage, "wrong usage, or a wrong configuration file"},
+		{fault.Usage, "wrong usage, or an invalid configuration file"},
 		{fault.Undecided, "could not decide"},
 	} {
 		fmt.Fprintf(&b, "\n  %d  %s\n", c.class, c.text)

@@ -71,7 +71,7 @@ func execute(root *cobra.Command, sys system.System, stays *atomic.Bool) error {
 			if p := recover(); p != nil {
 				// The value of a panic may quote input: only show its position.
 				done <- fault.New(fault.Internal, "", "internal error (%T)\n%s", p, debug.Stack()).
-					WithHint("please report this bug, without your keys and tokens")
+					WithHint("please report this bug; leave out keys and tokens")
 			}
 		}()
 		done <- root.ExecuteContext(ctx)

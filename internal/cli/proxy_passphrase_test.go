@@ -32,7 +32,7 @@ func TestProxyAsksForPassphraseOnlyAtStart(t *testing.T) {
 		case asked <- text:
 			return []byte("correct horse"), nil
 		default:
-			return nil, errors.New("there is no terminal")
+			return nil, errors.New("no terminal to ask on")
 		}
 	}
 	list := testkit.File(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto/*.proto]\nkeys:\n  - {issuer: me, file: locked.pem}\n")
@@ -48,7 +48,7 @@ func TestProxyAsksForPassphraseOnlyAtStart(t *testing.T) {
 
 	// Another passphrase and another file: neither causes a prompt.
 	run("key", jwk, "--encrypt", "--passphrase", "env:OTHER", "--force", "-o", locked)
-	r.eventuallyLogs("the passphrase is wrong")
+	r.eventuallyLogs("wrong passphrase")
 	run("key", jwk, "--encrypt", "--passphrase", "env:OTHER", "-o", filepath.Join(dir, "new.pem"))
 	testkit.File(t, list, "protos: [proto/*.proto]\nkeys:\n  - {issuer: me, file: new.pem}\n")
 	r.eventuallyLogs("new.pem: the private key is protected by a passphrase")

@@ -121,7 +121,7 @@ func TestProxyReloadsConfiguration(t *testing.T) {
 	config("me", "leeway: 30s\n")
 	hangup()
 	r.eventuallyIs("S/Who", late, codes.OK)
-	r.eventuallyLogs("take effect at the next start")
+	r.eventuallyLogs("take effect after a restart")
 	if n := fetched.Load(); n != 1 {
 		t.Errorf("the set was fetched %d times", n)
 	}
@@ -131,7 +131,7 @@ func TestProxyReloadsConfiguration(t *testing.T) {
 	r.want("S/Who", late, codes.OK)
 	config("me", "keys: [{id: k, file: \"-\"}]\n")
 	hangup()
-	r.eventuallyLogs("can be read once only")
+	r.eventuallyLogs("cannot be stdin")
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}

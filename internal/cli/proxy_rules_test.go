@@ -61,9 +61,9 @@ func TestProxyWarnsOfLooserChecks(t *testing.T) {
 		t.Errorf("a smaller leeway is called weaker\n%s", r.err.String())
 	}
 	testkit.File(t, file, settings("1m", "false"))
-	r.eventuallyLogs(`change=check-loosened subject="every token" detail="every token is checked less: leeway was 5s, and is 1m0s"`)
-	r.eventuallyLogs(`detail="every message is checked less: refuse_unknown_fields was true, and is false"`)
-	kept.eventuallyLogs("leeway was 5s, and is 1m0s (check-loosened)")
+	r.eventuallyLogs(`change=check-loosened subject="every token" detail="every token is checked less: leeway was 5s, now is 1m0s"`)
+	r.eventuallyLogs(`detail="every message is checked less: refuse_unknown_fields was true, now is false"`)
+	kept.eventuallyLogs("leeway was 5s, now is 1m0s (check-loosened)")
 	if strings.Count(kept.err.String(), "policy reloaded") != 1 {
 		t.Errorf("it is in force\n%s", kept.err.String())
 	}
@@ -82,7 +82,7 @@ func TestProxyWarnsOfResponsesThatNoKeySigns(t *testing.T) {
 	if strings.Contains(r.err.String(), "no key signs") {
 		t.Errorf("it has a key: %s", r.err.String())
 	}
-	const warning = `msg="no key signs the responses of a method: every call of it fails" method=t.S/Sign reason="t.Token.token: `
+	const warning = `msg="no key can sign the responses of a method: every call to it fails" method=t.S/Sign reason="t.Token.token: `
 	testkit.File(t, filepath.Join(dir, "key.jwk"), publicHalf(t, filepath.Join(dir, "key.jwk")))
 	r.eventuallyLogs(warning)
 	r.stop(0)

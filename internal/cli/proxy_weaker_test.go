@@ -24,7 +24,7 @@ func TestProxyRefusesReloadWithoutService(t *testing.T) {
 	for _, text := range []string{"", `syntax = "proto3";`} {
 		before := strings.Count(r.err.String(), "policy reloaded")
 		testkit.File(t, proto, text)
-		r.eventuallyLogs("the new version has no service")
+		r.eventuallyLogs("the new version has no services")
 		r.want("S/Who", "", codes.Unauthenticated)
 		r.want("S/Who", sign(ofMe), codes.OK)
 		testkit.File(t, proto, guarded("S", "me"))

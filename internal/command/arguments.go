@@ -23,12 +23,12 @@ func NoArguments(cmd *cobra.Command, args []string) error {
 	if !cmd.HasSubCommands() {
 		return MeantAsFlag(cmd, args[0], fault.New(fault.UsageError, settings.NameOf(cmd), "takes no arguments (got %q)", quote.Shorten(args[0])))
 	}
-	err := fault.New(fault.UsageError, settings.NameOf(cmd), "there is no command %q", quote.Printable(args[0]))
+	err := fault.New(fault.UsageError, settings.NameOf(cmd), "unknown command %q", quote.Printable(args[0]))
 	if like := NearestCommand(cmd, args[0]); like != "" {
 		return err.WithHint("did you mean %s %s?", cmd.CommandPath(), like)
 	}
 	if strings.HasPrefix(args[0], "eyJ") {
-		return err.WithHint("jwtctl inspect shows what a token says")
+		return err.WithHint("to decode a token, use jwtctl inspect")
 	}
 	return err.WithHint("%s --help lists the commands", cmd.CommandPath())
 }
@@ -42,13 +42,13 @@ func MeantAsFlag(cmd *cobra.Command, arg string, err *fault.Error) error {
 	var like string
 	switch {
 	case arg == "true" || arg == "false":
-		return err.WithHint("a switch takes its value after an equals sign: --FLAG=%s", arg)
+		return err.WithHint("set a boolean flag with an equals sign: --FLAG=%s", arg)
 	case has("alg") && notAlg == nil:
 		like = "alg"
 	case has("key-dir") && statErr == nil && info.IsDir():
 		like = "key-dir"
 	case has("key") && statErr == nil && info.Mode().IsRegular():
-		return err.WithHint("--key names a file; for several, --key each time")
+		return err.WithHint("repeat --key for each file")
 	case has("listen") && strings.Trim(arg, "0123456789.:") == "" && arg != "":
 		if like = "listen"; !strings.Contains(arg, ":") {
 			arg = ":" + arg
@@ -87,8 +87,8 @@ func NearestCommand(cmd *cobra.Command, name string) string {
 // AtMostOne refuses more than one argument.
 func AtMostOne(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return fault.New(fault.UsageError, settings.NameOf(cmd), "takes one argument, not %d", len(args)).
-			WithHint("put a token that holds spaces into quotes")
+		return fault.New(fault.UsageError, settings.NameOf(cmd), "takes one argument (got %d)", len(args)).
+			WithHint("quote a token that contains spaces")
 	}
 	return nil
 }

@@ -18,9 +18,9 @@ func CheckListen(address string) error {
 	if err == nil || address == "" {
 		return nil
 	}
-	wrong := fault.New(fault.UsageError, "--listen", "%q is not an address and port", quote.Shorten(address))
+	wrong := fault.New(fault.UsageError, "--listen", "%q is not host:port", quote.Shorten(address))
 	if _, portErr := net.LookupPort("tcp", address); portErr == nil {
-		return wrong.WithHint("127.0.0.1:%[1]s for this machine alone, :%[1]s for all interfaces", address)
+		return wrong.WithHint("use 127.0.0.1:%[1]s for this machine only, or :%[1]s for all interfaces", address)
 	}
 	return wrong.WithHint("such as 127.0.0.1:8080, or :8080 for all interfaces")
 }
@@ -31,7 +31,7 @@ func WithPortHint(err error) error {
 	switch {
 	case !ok:
 	case errors.Is(err, syscall.EADDRINUSE):
-		return f.WithHint("another program listens there; port 0 takes a free one")
+		return f.WithHint("another program uses this port; use port 0 for a free one")
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return f.WithHint("this machine does not have that address; leave it out to listen on all that it has, such as --listen :8080")
 	case errors.Is(err, syscall.EACCES):

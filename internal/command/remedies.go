@@ -26,33 +26,33 @@ func flagsOf(f *fault.Error) string {
 	case fault.MakeKeyPair:
 		return "make another key: jwtctl keygen --alg ES256"
 	case fault.GivePassphrase:
-		return "--passphrase env:NAME or @FILE gives it"
+		return "pass it with --passphrase env:NAME or @FILE"
 	case fault.WriteJWK:
 		return "use --format jwk"
 	case fault.OneKeyAFile:
-		return "keep one key in a file; give several files with --key"
+		return "keep one key per file, and repeat --key"
 	case fault.OneKeyAnID:
-		return `give each key an id of its own: --kid, or "kid" in a JWK`
+		return `give each key its own id: --kid, or "kid" in a JWK`
 	case fault.NameScope:
 		return "use --system, or the scope temporal-system"
 	case fault.NameNamespaces:
 		return "name each namespace, or use --system"
 	case fault.GiveClaim:
-		return `give the claim yourself: --claim-json 'permissions=["…"]'`
+		return `set the claim yourself: --claim-json 'permissions=["…"]'`
 	case fault.Unsigned:
-		return "only --dev, for development, accepts unsigned tokens"
+		return "unsigned tokens are for development only: --dev accepts them"
 	case fault.TrustCA:
-		return "if its CA is one of your own, --ca-cert FILE trusts it"
+		return "to trust your own CA, use --ca-cert FILE"
 	case fault.UseHTTPS:
-		return "use https; --allow-http accepts the risk"
+		return "use https, or accept the risk with --allow-http"
 	case fault.NameSources:
-		return "name sources with --proto, or under protos:"
+		return "pass .proto files with --proto, or list them under protos:"
 	case fault.StartRotation:
-		return "jwtctl rotate --key-dir " + quote.ShellPath(f.What) + " makes one and says from when it signs"
+		return "make one with jwtctl rotate --key-dir " + quote.ShellPath(f.What) + "; it prints from when the key signs"
 	case fault.WriteElsewhere:
-		return "--force replaces it; -o writes somewhere else"
+		return "use --force to overwrite it, or -o for another file"
 	case fault.RaiseInput:
-		return "--max-input SIZE raises the limit; fewer files, or a set without source info, stay below it"
+		return "raise the limit with --max-input SIZE, or use fewer files, or a set without source info"
 	}
 	return ""
 }

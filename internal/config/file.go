@@ -119,8 +119,8 @@ func checkWriters(path string, info fs.FileInfo) error {
 	if why == "" {
 		return nil
 	}
-	return fault.New(fault.ConfigInvalid, path, "%s, so it does not count unless it is named", why).
-		WithHint("--config %s or JWTCTL_CONFIG=%[1]s names it; chmod and chown make it yours alone to write", quote.ShellPath(path))
+	return fault.New(fault.ConfigInvalid, path, "%s, so it is ignored unless named explicitly", why).
+		WithHint("use it with --config %s or JWTCTL_CONFIG=%[1]s, or let only yourself write it (chmod, chown)", quote.ShellPath(path))
 }
 
 // At returns the position of key in the file: `jwtctl.yaml:12: token.ttl`.

@@ -37,7 +37,7 @@ func (c *File) ClientAt(i int) string { return c.entryAt(clientsKey, c.Clients[i
 func (r *reader) user() entry {
 	e := UserEntry{}
 	return entry{members{
-		"name":        r.textTo(&e.Name, "what the login page shows"),
+		"name":        r.textTo(&e.Name, "name on the login page"),
 		"permissions": r.textsTo(&e.Permissions, "NS:ROLE, for Temporal"),
 		"roles":       r.textsTo(&e.Roles, "roles, where idp.like has them"),
 		"groups":      r.textsTo(&e.Groups, "groups, where idp.like has them"),
@@ -55,11 +55,11 @@ func (r *reader) client() entry {
 	e := ClientEntry{}
 	return entry{members{
 		"id":          r.textTo(&e.ID, "client_id"),
-		"secret":      r.textTo(&e.Secret, "client_secret; a client without one needs PKCE"),
-		"redirects":   r.textsTo(&e.Redirects, "addresses that a login may return to"),
+		"secret":      r.textTo(&e.Secret, "client_secret; without one, the client must use PKCE"),
+		"redirects":   r.textsTo(&e.Redirects, "URLs that a login may redirect to"),
 		"audiences":   r.textsTo(&e.Audiences, "aud of the client's access tokens"),
-		"permissions": r.textsTo(&e.Permissions, "NS:ROLE, for Temporal, of the client's own tokens"),
-		"faults":      r.textsTo(&e.Faults, "what is wrong with the client's tokens on purpose"),
+		"permissions": r.textsTo(&e.Permissions, "NS:ROLE, for Temporal, in the client's own tokens"),
+		"faults":      r.textsTo(&e.Faults, "faults of the client's tokens, for tests"),
 		"claims":      r.claimsTo(&e.Claims, "claims of the client's own tokens, by their names"),
 	}, required("id"), func(n *yaml.Node, key string, valid bool) {
 		if e.Line = n.Line; valid && e.ID == "" {

@@ -105,14 +105,14 @@ func (r *reader) key() entry {
 	e := KeyEntry{}
 	known := r.rules(&e.Rules)
 	maps.Copy(known, members{
-		"id":        r.textTo(&e.ID, "key id; by default the file's own, else the RFC 7638 thumbprint"),
+		"id":        r.textTo(&e.ID, "key id; default: the file's own, else the RFC 7638 thumbprint"),
 		"algorithm": {"", algorithmSchema, func(n *yaml.Node, here string) { e.Algorithm = r.algorithm(n, here) }},
 		"issuer":    r.textTo(&e.Issuer, "the issuer whose tokens it signs and verifies"),
 		"file":      r.pathTo(&e.File, "PEM, JWK or JWKS"),
 		"secret": {"env:NAME, the variable that holds the secret of HS256, HS384 or HS512", secretSchema, func(n *yaml.Node, here string) {
 			variable, isVariable := strings.CutPrefix(r.text(n, here), "env:")
 			if n.Value != "" && (!isVariable || variable == "") {
-				r.failHint(n, here, "write secret: \"env:NAME\" and put the secret into NAME", "a secret must not be in the file")
+				r.failHint(n, here, "write secret: \"env:NAME\" and set the variable NAME", "a secret must not be in the file")
 			}
 			e.Secret = variable
 		}},
@@ -140,8 +140,8 @@ func (r *reader) keySet() entry {
 	known := r.rules(&e.Rules)
 	maps.Copy(known, members{
 		"issuer":           r.textTo(&e.Issuer, "the issuer whose tokens it verifies"),
-		"oidc_discovery":   r.flagTo(&e.OIDCDiscovery, "take the set that the issuer's OpenID configuration names"),
-		"refresh_interval": r.durationTo(&e.RefreshInterval, "age at which the set is fetched again"),
+		"oidc_discovery":   r.flagTo(&e.OIDCDiscovery, "find the set through the issuer's OpenID configuration"),
+		"refresh_interval": r.durationTo(&e.RefreshInterval, "age at which the set is refetched"),
 		"jwks": {"file or URL of the JWK set", textSchema, func(n *yaml.Node, here string) {
 			e.JWKS = r.text(n, here)
 			if !strings.Contains(e.JWKS, "://") {

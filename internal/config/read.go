@@ -39,7 +39,7 @@ func Parse(data []byte, path string) (*File, error) {
 	case err != nil:
 		f := fault.New(fault.ConfigInvalid, path, "not valid YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
 		if bytes.Contains(data, []byte("\n\t")) {
-			f = f.WithHint("YAML indents by spaces; there are tabs")
+			f = f.WithHint("YAML indents with spaces, not tabs")
 		}
 		return nil, f
 	}
@@ -89,7 +89,7 @@ func (r *reader) fields(n *yaml.Node, key string, do func(name string, at, value
 		name, value := n.Content[i], n.Content[i+1]
 		switch {
 		case name.Kind != yaml.ScalarNode || name.Tag == "!!merge":
-			r.fail(name, key, "names are plain text here")
+			r.fail(name, key, "names must be plain text")
 		case value.Kind == yaml.AliasNode:
 			r.fail(value, join(key, name.Value), "aliases are not allowed; write the value out")
 		case seen[name.Value]:
@@ -108,7 +108,7 @@ func (r *reader) items(n *yaml.Node, key string, do func(key string, item *yaml.
 		return
 	}
 	if len(n.Content) == 0 {
-		r.failHint(n, key, "remove it, or list what it holds", "the list is empty")
+		r.failHint(n, key, "remove it, or add entries", "the list is empty")
 	}
 	for i, item := range n.Content {
 		do(fmt.Sprintf("%s[%d]", key, i), item)
@@ -127,14 +127,14 @@ func (r *reader) text(n *yaml.Node, key string) string {
 		return ""
 	}
 	if n.Value == "" {
-		r.failHint(n, key, "remove it, or give it a value", "it is empty")
+		r.failHint(n, key, "remove it, or give it a value", "is empty")
 	}
 	return n.Value
 }
 
 // unknown refuses a key, suggesting the one that was probably meant.
 func (r *reader) unknown(at *yaml.Node, key string, known []string) {
-	hint := "known here: " + strings.Join(known, ", ")
+	hint := "allowed here: " + strings.Join(known, ", ")
 	name := strings.ReplaceAll(at.Value, "-", "_")
 	var nested []string
 	for other := range keysOf(table) {
@@ -148,7 +148,7 @@ func (r *reader) unknown(at *yaml.Node, key string, known []string) {
 	case dotted && key == at.Value:
 		hint = fmt.Sprintf("write %s: {%s: …}", section, inner)
 	case slices.Contains([]string{"force", "no_expiry", "now", "dev", "at"}, name) && key != at.Value:
-		hint = "--" + strings.ReplaceAll(name, "_", "-") + " is given each time, on the command line"
+		hint = "--" + strings.ReplaceAll(name, "_", "-") + " can only be set on the command line"
 	case name == "gen_and_serve":
 		hint = "its settings are under keygen and serve"
 	case like != "":

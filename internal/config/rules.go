@@ -16,10 +16,10 @@ import (
 // rules returns the members of an entry that are rules for the tokens of its issuer.
 func (r *reader) rules(to *keys.Rules) members {
 	return members{
-		"audiences":      r.textsTo(&to.Audiences, "audiences of which aud must hold one, in every token of the issuer"),
+		"audiences":      r.textsTo(&to.Audiences, "accepted audiences: aud of every token of the issuer must have one"),
 		"type":           r.textTo(&to.Type, "typ that every token of the issuer must have, such as at+jwt"),
-		"max_lifetime":   r.durationTo(&to.MaxLifetime, "how far exp may be from iat; both are then required"),
-		"max_age":        r.durationTo(&to.MaxAge, "how long ago iat may be; it is then required"),
+		"max_lifetime":   r.durationTo(&to.MaxLifetime, "maximum lifetime from iat to exp, which are then required"),
+		"max_age":        r.durationTo(&to.MaxAge, "maximum age counted from iat, which is then required"),
 		"require_expiry": r.flagTo(&to.RequireExpiry, "refuse tokens of the issuer without exp"),
 	}
 }
@@ -51,7 +51,7 @@ func (r *reader) shareRules() {
 			case all.rules == nil:
 				all = s
 			case !s.rules.Equal(*all.rules):
-				r.fail(&yaml.Node{Line: s.line}, s.at, "its rules for the issuer's tokens differ from those of %s", all.at)
+				r.fail(&yaml.Node{Line: s.line}, s.at, "its rules for this issuer's tokens differ from those of %s", all.at)
 			}
 		}
 		if all.rules == nil {

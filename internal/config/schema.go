@@ -29,7 +29,7 @@ func SchemaOf(rows string) ([]byte, error) {
 		}
 		if properties[section] == nil {
 			properties[section] = mapping(object{})
-			properties[section].(object)["description"] = "what jwtctl " + strings.ReplaceAll(section, "_", "-") + " does unless a flag or variable says otherwise"
+			properties[section].(object)["description"] = "what jwtctl " + strings.ReplaceAll(section, "_", "-") + " does by default: its flags"
 		}
 		in(section)[name] = kind.schema()
 	}

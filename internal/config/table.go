@@ -109,13 +109,13 @@ func durationHint(value string) string {
 	switch m := regexp.MustCompile(`^(\d{1,6})(?:\s*(d|days?|w|weeks?))?$`).FindStringSubmatch(value); {
 	case m == nil:
 	case m[2] == "":
-		return fmt.Sprintf("with its unit: %ss, %sm or %sh", m[1], m[1], m[1])
+		return fmt.Sprintf("add a unit: %ss, %sm or %sh", m[1], m[1], m[1])
 	default:
 		_, _ = fmt.Sscan(m[1], &n)
 		if m[2][0] == 'w' {
 			n *= 7
 		}
-		return fmt.Sprintf("the longest unit is the hour: %dh", n*24)
+		return fmt.Sprintf("the largest unit is hours: %dh", n*24)
 	}
 	return ""
 }

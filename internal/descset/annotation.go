@@ -161,7 +161,7 @@ func (s *Set) read(spellings []kind, d protoreflect.Descriptor) error {
 			var bad badText
 			if errors.As(err, &bad) {
 				return fault.New(fault.AnnotationUnreadable, a.Position(bad.path...).String(), "%s.%s of %s is not valid UTF-8", k.option(), bad.name(), d.FullName()).
-					WithHint(`save the .proto file as UTF-8, and write characters, not escapes of bytes such as \xe9`)
+					WithHint(`save the .proto file as UTF-8, and write characters, not byte escapes such as \xe9`)
 			}
 			return fault.New(fault.AnnotationUnreadable, a.Position().String(), "the option (%s) of %s: %w", k.extension, d.FullName(), err)
 		}

@@ -82,7 +82,7 @@ func decodeSet(data []byte, where string, schema *Schema) ([]Unit, error) {
 	seen := map[string]bool{}
 	for i, f := range set.GetFile() {
 		if f.GetName() == "" || seen[f.GetName()] {
-			return nil, invalid(where, "file %d has no name or one that another has: %q", i, Brief(f.GetName()))
+			return nil, invalid(where, "file %d has no name, or the name of another file: %q", i, Brief(f.GetName()))
 		}
 		seen[f.GetName()] = true
 		imported := imports[i] || IsWellKnown(f.GetName()) || strings.HasPrefix(f.GetName(), "kalix/") || f.GetName() == JwtctlFile || isGoogleAPI(f.GetName())
@@ -104,7 +104,7 @@ func decodeBinary(data []byte, where string, maxNodes int) (*descriptorpb.FileDe
 	// Without types, extensions stay bytes, whatever declares them.
 	noTypes := proto.UnmarshalOptions{Resolver: (*protoregistry.Types)(nil), AllowPartial: true}
 	if err := noTypes.Unmarshal(data, set); err != nil || len(set.ProtoReflect().GetUnknown()) > 0 {
-		return nil, nil, invalid(where, "neither a FileDescriptorSet nor a Buf image, or cut short")
+		return nil, nil, invalid(where, "neither a FileDescriptorSet nor a Buf image, or truncated")
 	}
 	imports := map[int]bool{}
 	for i, f := range set.GetFile() {
@@ -153,11 +153,11 @@ func measure(data []byte, d protoreflect.MessageDescriptor, depth int, nodes *no
 	}
 	for m, err := range wireFields(data) {
 		if err != nil {
-			return invalid(where, "neither a FileDescriptorSet nor a Buf image, or cut short")
+			return invalid(where, "neither a FileDescriptorSet nor a Buf image, or truncated")
 		}
 		if f := d.Fields().ByNumber(m.number); f != nil && (f.Message() != nil || f.IsList()) {
 			if nodes.have++; nodes.have > nodes.most {
-				return Larger(where, "holds more than %d elements", nodes.most)
+				return Larger(where, "contains more than %d elements", nodes.most)
 			}
 			if f.Message() != nil && m.kind == protowire.BytesType {
 				if err := measure(m.bytes(), f.Message(), depth+1, nodes, where); err != nil {
@@ -178,7 +178,7 @@ func withSetHint(err error, where string) error {
 	case strings.HasSuffix(where, ".proto"):
 		return f.WithRemedy(fault.NameSources)
 	}
-	return f.WithHint("protoc -o FILE and buf build -o FILE make descriptor sets")
+	return f.WithHint("make a descriptor set with protoc -o FILE or buf build -o FILE")
 }
 
 func invalid(what, format string, args ...any) error {

@@ -21,7 +21,7 @@ import (
 // of ours, and is omitted (A3).
 func decodeJSON(data []byte, where string, schema *Schema) (*descriptorpb.FileDescriptorSet, map[int]bool, error) {
 	if len(data) > maxJSONSet {
-		return nil, nil, Beyond(where, "larger than %d bytes in JSON; the binary form may have %d", maxJSONSet, maxSet)
+		return nil, nil, Beyond(where, "larger than %d bytes in JSON; the limit of the binary form is %d", maxJSONSet, maxSet)
 	}
 	if deeper(data, maxJSONDepth) {
 		return nil, nil, Beyond(where, "brackets nest more than %d levels", maxJSONDepth)

@@ -48,7 +48,7 @@ func merge(schema *Schema, inputs [][]Unit) (*pool, error) {
 			}
 			first, twice := p.units[name]
 			if twice && !isGoogleAPI(name) && !schema.same(first.Proto, u.Proto) {
-				return nil, invalid(u.Where, "is not the same as in %s", first.Where)
+				return nil, invalid(u.Where, "differs from the one in %s", first.Where)
 			}
 			if twice && (first.Proto.GetSourceCodeInfo() != nil || u.Proto.GetSourceCodeInfo() == nil || isGoogleAPI(name)) {
 				u.Proto, u.Where = first.Proto, first.Where
@@ -59,7 +59,7 @@ func merge(schema *Schema, inputs [][]Unit) (*pool, error) {
 		maps.Copy(have, here)
 	}
 	if len(p.units) > MaxFiles {
-		return nil, Beyond("descriptors", "%d files, of %d at most", len(p.units), MaxFiles)
+		return nil, Beyond("descriptors", "%d files, more than the limit of %d", len(p.units), MaxFiles)
 	}
 	for _, name := range p.names() {
 		f := p.units[name].Proto
@@ -79,7 +79,7 @@ func (p *pool) measureNames(where, scope string, messages []*descriptorpb.Descri
 	add := func(name string) {
 		p.bytes += len(scope) + 1 + len(name)
 		if err == nil && (len(scope)+1+len(name) > 2*MaxName || p.bytes > maxSet) {
-			err = Beyond(where, "names are longer than %d bytes, or than %d together", 2*MaxName, maxSet)
+			err = Beyond(where, "names have more than %d bytes, or more than %d together", 2*MaxName, maxSet)
 		}
 	}
 	for _, f := range fields {
@@ -237,7 +237,7 @@ func complete(where string, f protoreflect.FileDescriptor, missing []string) err
 		why = fmt.Sprintf("uses %s, and its import of %s is missing", lost.FullName(), strings.Join(missing, ", "))
 	}
 	return fault.New(fault.ImportNotFound, where, "%s", Brief(why)).
-		WithHint("make the descriptor set with its imports (protoc --include_imports), or give the set that holds them too")
+		WithHint("make the descriptor set with its imports (protoc --include_imports), or add the set that has them")
 }
 
 // warn records what the inputs lack.
@@ -245,14 +245,14 @@ func (s *Set) warn(missing map[string][]string) {
 	bare := map[string]int{}
 	for _, f := range s.files {
 		if lost := missing[f.Descriptor.Path()]; len(lost) > 0 {
-			s.warnings = append(s.warnings, Warning{f.Where, "made without its imports: " + Brief(strings.Join(lost, ", ")) + " is missing; no type of it is used here, its options are not read"})
+			s.warnings = append(s.warnings, Warning{f.Where, "made without its imports: " + Brief(strings.Join(lost, ", ")) + " is missing; none of its types is used here, and its options are not read"})
 		}
 		if input, _, inSet := strings.Cut(f.Where, ": "); inSet && !f.Import && !f.SourceInfo {
 			bare[input]++
 		}
 	}
 	for _, input := range slices.Sorted(maps.Keys(bare)) {
-		s.warnings = append(s.warnings, Warning{input, fmt.Sprintf("%s without source info (protoc --include_source_info): positions name the file alone, comments are not seen", countedFiles(bare[input]))})
+		s.warnings = append(s.warnings, Warning{input, fmt.Sprintf("%s without source info (protoc --include_source_info): positions name only the file, and comments are ignored", countedFiles(bare[input]))})
 	}
 }
 

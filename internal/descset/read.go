@@ -21,7 +21,7 @@ func (k kind) read(options protoreflect.ProtoMessage) (protoreflect.Message, err
 	const uninterpreted = 999 // options that a parser without types has left
 	m := options.ProtoReflect()
 	if f := m.Descriptor().Fields().ByNumber(uninterpreted); f != nil && m.Get(f).List().Len() > 0 {
-		return nil, fmt.Errorf("the file's options were never interpreted: compile it again")
+		return nil, fmt.Errorf("the file's options were never interpreted: recompile it")
 	}
 	jwt, found, err := k.stored(m)
 	name := "the option"
@@ -40,7 +40,7 @@ func (k kind) read(options protoreflect.ProtoMessage) (protoreflect.Message, err
 		return nil, fmt.Errorf("%s is not of type %s: %s", name, k.as, protobufs(err))
 	}
 	if where := unknown(value, name); where != "" {
-		return nil, fmt.Errorf("%s, which %s does not have in this form: this version of jwtctl does not know what it requires", where, k.as)
+		return nil, fmt.Errorf("%s, which %s does not have in this form: this version of jwtctl cannot enforce it", where, k.as)
 	}
 	return value, nil
 }

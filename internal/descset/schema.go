@@ -164,7 +164,7 @@ func (c checker) extensions(scope string, list []*descriptorpb.FieldDescriptorPr
 				continue
 			}
 			if name != ourName || theirs.GetExtendee() != ours.GetExtendee() {
-				return c.differs(name, "it takes the place of %s, number %d of %s", ourName, ours.GetNumber(), ours.GetExtendee()[1:])
+				return c.differs(name, "takes the place of %s, number %d of %s", ourName, ours.GetNumber(), ours.GetExtendee()[1:])
 			}
 			if err := c.field(name, theirs, ours); err != nil {
 				return err
@@ -210,7 +210,7 @@ func (c checker) message(name string, theirs, ours *descriptorpb.DescriptorProto
 			for _, v := range their.GetValue() {
 				for _, w := range our.GetValue() {
 					if (v.GetNumber() == w.GetNumber()) != (v.GetName() == w.GetName()) {
-						return c.differs(name+"."+v.GetName(), "it is %d, where %s is %d", v.GetNumber(), w.GetName(), w.GetNumber())
+						return c.differs(name+"."+v.GetName(), "is %d, but %s is %d", v.GetNumber(), w.GetName(), w.GetNumber())
 					}
 				}
 			}
@@ -227,7 +227,7 @@ func (c checker) field(name string, theirs, ours *descriptorpb.FieldDescriptorPr
 		(theirs.GetLabel() == repeated) == (ours.GetLabel() == repeated) {
 		return nil
 	}
-	return c.differs(name, "it is %s, where jwtctl's schema has %s", signature(theirs), signature(ours))
+	return c.differs(name, "is %s, but jwtctl's schema has %s", signature(theirs), signature(ours))
 }
 
 func signature(f *descriptorpb.FieldDescriptorProto) string {
@@ -249,5 +249,5 @@ func (c checker) differs(name, format string, args ...any) error {
 	if strings.HasPrefix(name, "jwtctl.") {
 		file = JwtctlFile
 	}
-	return f.WithHint("remove this copy of the schema: jwtctl brings its own %s", file)
+	return f.WithHint("remove this copy of the schema: jwtctl has %s built in", file)
 }

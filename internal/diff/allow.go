@@ -76,7 +76,7 @@ func ReadAllow(data []byte) (Allow, error) {
 		}
 		same := Entry{Kind: e.Kind, Subject: e.Subject, What: e.What}
 		if first, twice := seen[same]; twice {
-			return nil, fault.New(fault.ConfigInvalid, fmt.Sprintf("entry %d", i+1), "it accepts the same change as entry %d", first)
+			return nil, fault.New(fault.ConfigInvalid, fmt.Sprintf("entry %d", i+1), "accepts the same change as entry %d", first)
 		}
 		seen[same] = i + 1
 		allow = append(allow, e)
@@ -90,7 +90,7 @@ func readEntry(value strictjson.Value, kinds map[string]Kind) (e Entry, _ *fault
 	}
 	members, err := strictjson.Object(value, maxDepth-1)
 	if err != nil {
-		return e, invalid("it must be a JSON object of strings: %w", err)
+		return e, invalid("must be a JSON object of strings: %w", err)
 	}
 	texts := map[string]*string{"kind": &e.Kind, "subject": &e.Subject, "what": &e.What, "reason": &e.Reason, "until": &e.Until}
 	for _, m := range members {
@@ -128,7 +128,7 @@ func unknownKind(name string, kinds map[string]Kind) *fault.Error {
 			ids = append(ids, k.ID)
 		}
 	}
-	err := fault.New(fault.ConfigInvalid, "", "there is no kind of change %q", quote.Shorten(name))
+	err := fault.New(fault.ConfigInvalid, "", "unknown kind of change %q", quote.Shorten(name))
 	if like := suggest.Nearest(name, ids); like != "" {
 		return err.WithHint("did you mean %s?", like)
 	}

@@ -95,11 +95,11 @@ func TestMethodChanges(t *testing.T) {
 			`message M { string tok = 1 [(kalix.field).jwt = {token: true}]; } service S { rpc Old(M) returns (E); rpc Login(E) returns (M) { option (kalix.method).jwt = {sign: MESSAGE}; } } message E {}`,
 			[]string{"can't tell open-method-added t.S/Login: it signs its response"}},
 		"a new service, half open": {`message E {}`, `message E {} service S { rpc A(E) returns (E) { option (kalix.method).jwt = {validate: BEARER_TOKEN}; } rpc B(E) returns (E); }`, []string{
-			"weaker open-method-added t.S/B", "neutral method-added t.S/A: , and guarded"}},
+			"weaker open-method-added t.S/B", "neutral method-added t.S/A: (protected)"}},
 		"an empty method option hides": {guarded, strings.Replace(guarded, "rpc Do(E) returns (E);", "rpc Do(E) returns (E) { option (kalix.method).jwt = {}; }", 1), []string{
-			"weaker bearer-not-validated t.Old/Do: its own option hides the one of t.Old"}},
+			"weaker bearer-not-validated t.Old/Do: its own option overrides that of t.Old"}},
 		"a new method hides": {guarded, strings.Replace(guarded, "rpc Do", "rpc More(E) returns (E) { option (kalix.method).jwt = {}; } rpc Do", 1), []string{
-			"weaker open-method-added t.Old/More: its own option hides the one of t.Old"}},
+			"weaker open-method-added t.Old/More: its own option overrides that of t.Old"}},
 		"signing, and the output's type": {signs(``), strings.Replace(signs(`message N { string tok = 1 [(kalix.field).jwt = {token: true expires_seconds: -1}]; }`), "returns (M)", "returns (N)", 1), []string{
 			"weaker expiry-removed t.N.tok: forever, no longer 3600 seconds", "neutral message-type-changed t.S/Do: t.N, no longer t.M"}},
 		"an issuer for another": {one(`bearer_token_issuer: "a"`), one(`bearer_token_issuer: "b"`), []string{`weaker issuer-added t.S/Do: "b"`, `stronger issuer-removed t.S/Do: "a"`}},
@@ -197,7 +197,7 @@ func TestPlaces(t *testing.T) {
 	if changes = of(t, in(``, ``), "message E {}"); len(changes) != 2 || changes[0].NewAt.Line != 0 || !changes[0].Deleted {
 		t.Errorf("%+v", changes)
 	}
-	if found = Findings(changes, nil); found[0].At.Line == 0 || !strings.Contains(found[0].Message, "(it was at ") {
+	if found = Findings(changes, nil); found[0].At.Line == 0 || !strings.Contains(found[0].Message, "(was at ") {
 		t.Errorf("%+v", found)
 	}
 }

@@ -178,7 +178,7 @@ func (l loss) change(k Kind, d Direction, before, after place) Change {
 		c.Gain = k.Gain
 	}
 	if variable(l.old) || variable(l.new) || variable(l.what) {
-		c.Message += " (what the variable stands for is not looked at)"
+		c.Message += " (the value of the variable is not considered)"
 	}
 	return c
 }

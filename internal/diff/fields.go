@@ -56,7 +56,7 @@ func (p *pass) claim(from, to place, old, now *policy.Field, desc protoreflect.F
 			l.kind = "raw-claims-not-taken"
 		}
 		if desc == nil {
-			l.because = fmt.Sprintf("; the field is gone, and readers that still use number %d get an unchecked value", old.Desc.Number())
+			l.because = fmt.Sprintf("; the field was removed, and readers that still use number %d get an unchecked value", old.Desc.Number())
 		}
 		p.add(l)
 		return
@@ -111,7 +111,7 @@ func (p *pass) changed(from, to place, old, now *policy.Field, walks bool) {
 	s := shapes{}
 	what := s.differ(old.Desc, now.Desc, walks)
 	if free := now.Alternative(); what == "" && free != nil && old.Alternative() == nil {
-		what = fmt.Sprintf("a sender can set %s in its place, which is not a claim", free.Name())
+		what = fmt.Sprintf("a sender can set %s instead, which is not a claim", free.Name())
 	}
 	if what != "" {
 		p.add(loss{kind: "field-changed", from: from, to: to, what: what, old: typeOf(old.Desc), new: typeOf(now.Desc)})

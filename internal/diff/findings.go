@@ -36,7 +36,7 @@ func Findings(changes []Change, name func(descset.Position) string) []finding.Fi
 		}
 		switch {
 		case c.NewAt == descset.Position{}:
-			f.Message += fmt.Sprintf(" (it was at %s)", name(c.OldAt))
+			f.Message += fmt.Sprintf(" (was at %s)", name(c.OldAt))
 		case c.Deleted:
 			f.Message += fmt.Sprintf(" (the annotation was at %s)", name(c.OldAt))
 		}
@@ -79,7 +79,7 @@ func Rules() []finding.Rule {
 }
 
 // detail matches the part of Text about a particular change.
-var detail = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(: it was|:)? ?\{[wq]\}`) })
+var detail = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(: it was| from|:)? ?\{[wq]\}`) })
 
 // Purpose returns Text as a general sentence.
 func (k Kind) Purpose() string {

@@ -59,7 +59,7 @@ func describe(r *policy.Rules) string {
 // (A10, A11).
 func hides(m *policy.Method) string {
 	if m.Own != nil && m.Service.Own.ValidatesBearer() && !m.Own.ValidatesBearer() {
-		return fmt.Sprintf(": its own option hides the one of %s, which validates it", m.Service.Desc.FullName())
+		return fmt.Sprintf(": its own option overrides that of %s, which validates it", m.Service.Desc.FullName())
 	}
 	return ""
 }
@@ -67,7 +67,7 @@ func hides(m *policy.Method) string {
 // mints returns a remark if anyone can have m sign.
 func mints(m *policy.Method) string {
 	if m.Effective().SignsMessage() && !m.Guarded() {
-		return "; nothing guards it, and it signs its response"
+		return "; it is unprotected and signs its response"
 	}
 	return ""
 }

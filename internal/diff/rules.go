@@ -52,7 +52,7 @@ type ruleChange struct {
 // setting returns the change of a setting or a rule called name; "" means that it has none.
 func setting(kind, subject, name, old, now string, before, after descset.Position) Change {
 	k := byID()[kind]
-	what := fmt.Sprintf("%s was %s, and is %s", name, cmp.Or(old, "none"), cmp.Or(now, "none"))
+	what := fmt.Sprintf("%s was %s, now is %s", name, cmp.Or(old, "none"), cmp.Or(now, "none"))
 	return Change{
 		Kind: k.ID, Direction: k.Direction, Subject: subject, What: name, Old: old, New: now, OldAt: before, NewAt: after, Gain: k.Gain,
 		Message: strings.NewReplacer("{s}", subject, "{w}", what).Replace(k.Text),

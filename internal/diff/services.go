@@ -164,17 +164,17 @@ func (p *pass) added(m *policy.Method, in surroundings, g *policy.Method) {
 		p.replaced(m, g)
 		return
 	case m.Guarded():
-		l.kind, l.what, l.new = "method-added", ", and guarded", describe(m.Effective())
+		l.kind, l.what, l.new = "method-added", " (protected)", describe(m.Effective())
 	case in.guarded:
-		l.because = ", in a service with guarded methods" + hides(m)
+		l.because = ", in a service with protected methods" + hides(m)
 	case in.replaces:
-		l.unknown, l.because = true, "; a service with guarded methods is gone, and whether this one replaces it cannot be decided"
+		l.unknown, l.because = true, "; a service with protected methods was removed, and this one may replace it"
 	case len(p.twins(m)) > 0:
-		l.unknown, l.because = true, "; "+p.twins(m)[0].Name()+", which has its name and messages, is guarded"
+		l.unknown, l.because = true, "; "+p.twins(m)[0].Name()+", which has its name and messages, is protected"
 	case m.Effective().SignsMessage():
 		l.unknown, l.because = true, ", and it signs its response"
 	default:
-		l.kind, l.what = "method-added", ", unguarded as all of its service"
+		l.kind, l.what = "method-added", " (unprotected like its whole service)"
 	}
 	p.add(l)
 }

@@ -29,7 +29,7 @@ func (s shapes) differ(a, b protoreflect.FieldDescriptor, without bool) string {
 		}
 		return s.differ(a.MapValue(), b.MapValue(), false)
 	case policy.UnsetValue(a) != policy.UnsetValue(b):
-		return fmt.Sprintf("it reads as %s when it is not set, and read as %s", unset(b), unset(a))
+		return fmt.Sprintf("unset, it reads as %s, and read as %s before", unset(b), unset(a))
 	case a.Enum() != nil:
 		return enums(a.Enum(), b.Enum())
 	case a.Message() != nil && !without:
@@ -51,11 +51,11 @@ func enums(a, b protoreflect.EnumDescriptor) string {
 		return fmt.Sprintf("%s is open to unknown values: %v, no longer %v", b.FullName(), !b.IsClosed(), !a.IsClosed())
 	}
 	if old, now := a.Values().Get(0), b.Values().Get(0); old.Name() != now.Name() {
-		return fmt.Sprintf("the first value of %s is %s, and was %s", b.FullName(), now.Name(), old.Name())
+		return fmt.Sprintf("the first value of %s is %s, was %s", b.FullName(), now.Name(), old.Name())
 	}
 	for old := range descset.Each(a.Values()) {
 		if now := b.Values().ByName(old.Name()); now != nil && now.Number() != old.Number() {
-			return fmt.Sprintf("%s is %d, and was %d", now.FullName(), now.Number(), old.Number())
+			return fmt.Sprintf("%s is %d, was %d", now.FullName(), now.Number(), old.Number())
 		}
 	}
 	return ""

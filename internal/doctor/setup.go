@@ -34,7 +34,7 @@ func authorizerUnknown(x *pass, c *serverconfig.Config) {
 
 func claimMapperMissing(x *pass, c *serverconfig.Config) {
 	if c.Authorizer.Text != "" && c.ClaimMapper.Text == "" {
-		x.report(place(c.ClaimMapper, c), "there is an authorizer, but no claimMapper")
+		x.report(place(c.ClaimMapper, c), "an authorizer is set, but no claimMapper")
 	}
 }
 
@@ -74,7 +74,7 @@ func internalFrontendNotStarted(x *pass, c *serverconfig.Config) {
 		if known {
 			v = c.Services[variable]
 		}
-		x.report(place(v, c), "USE_INTERNAL_FRONTEND configures an internal-frontend, and %s (which server %s reads) starts none", variable, x.Release.Version)
+		x.report(place(v, c), "USE_INTERNAL_FRONTEND configures an internal-frontend, but %s (which server %s reads) does not start it", variable, x.Release.Version)
 	}
 }
 
@@ -86,7 +86,7 @@ func publicClientSet(x *pass, c *serverconfig.Config) {
 
 func regexIgnored(x *pass, c *serverconfig.Config) {
 	if f := temporal.ReadPermissionFormat(c.Regex.Text); f.Problem != "" {
-		x.report(place(c.Regex, c), "permissionsRegex: %s; the server reads NAMESPACE:ROLE", f.Problem)
+		x.report(place(c.Regex, c), "permissionsRegex: %s; the server falls back to NAMESPACE:ROLE", f.Problem)
 	}
 }
 
@@ -150,19 +150,19 @@ func keyUnread(x *pass, c *serverconfig.Config) {
 
 func refreshMissing(x *pass, c *serverconfig.Config) {
 	if text := c.RefreshInterval.Text; text == "" || strings.Trim(text, "0smh") == "" {
-		x.report(place(c.RefreshInterval, c), "no refreshInterval is set: a new key is never read, and neither is one that was unreachable at the start")
+		x.report(place(c.RefreshInterval, c), "no refreshInterval is set: the server never reads new keys, nor keys that were unreachable at startup")
 	}
 }
 
 func claimNameDotted(x *pass, c *serverconfig.Config) {
 	if strings.Contains(c.ClaimName.Text, ".") {
-		x.report(place(c.ClaimName, c), "permissionsClaimName %s means a claim of that very name", shown(c.ClaimName))
+		x.report(place(c.ClaimName, c), "permissionsClaimName %s means a claim with exactly that name", shown(c.ClaimName))
 	}
 }
 
 func authHeaderRenamed(x *pass, c *serverconfig.Config) {
 	if text := c.AuthHeader.Text; text != "" && !strings.EqualFold(text, temporal.DefaultHeader) {
-		x.report(place(c.AuthHeader, c), "the server reads the header %s, and no token in authorization", shown(c.AuthHeader))
+		x.report(place(c.AuthHeader, c), "the server reads the header %s, not authorization", shown(c.AuthHeader))
 	}
 }
 
@@ -189,7 +189,7 @@ func serverSettingsOnUI(x *pass) {
 
 func uiWithoutLogin(x *pass, c *serverconfig.Config) {
 	if c.HasUI && !strings.EqualFold(c.UI["TEMPORAL_AUTH_ENABLED"].Text, "true") {
-		x.report(c.At, "the Web UI has no login, and sends no token")
+		x.report(c.At, "the Web UI has no login, so it sends no token")
 	}
 }
 

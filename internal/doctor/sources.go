@@ -44,7 +44,7 @@ func keySetUnusable(x *pass, c *serverconfig.Config) {
 			continue
 		}
 		if set := temporal.ReadKeySet(d); len(set.Usable()) == 0 {
-			x.report(place(s, c), "the server finds no key that it can use in %s: %s", shown(s), strings.Join(set.Notes(), "; "))
+			x.report(place(s, c), "no usable key for the server in %s: %s", shown(s), strings.Join(set.Notes(), "; "))
 		}
 	}
 }
@@ -94,7 +94,7 @@ func issuerUnchecked(x *pass, c *serverconfig.Config) {
 		}
 		for _, host := range shared() {
 			if u.Hostname() == host {
-				x.report(place(s, c), "%s signs tokens for anyone, and no audience is set", host)
+				x.report(place(s, c), "%s signs tokens for anyone, but no audience is set", host)
 			}
 		}
 	}

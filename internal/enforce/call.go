@@ -62,7 +62,7 @@ func (c *Call) Known() *Refusal {
 	if c.known {
 		return nil
 	}
-	return c.Ends(Refuse(InCall, fault.New(fault.MethodUnknown, "", "the descriptors have no method of this path")))
+	return c.Ends(Refuse(InCall, fault.New(fault.MethodUnknown, "", "the descriptors have no method with this path")))
 }
 
 // Codec returns the codec for messages of the call from the network.
@@ -197,11 +197,11 @@ func (s *State) as(p *plan.Message, m proto.Message, do func(protoreflect.Messag
 		return do(r)
 	}
 	if r.Descriptor().FullName() != p.Desc.FullName() {
-		return fault.New(fault.MessageMalformed, string(p.Desc.FullName()), "it is of another type: %s", r.Descriptor().FullName())
+		return fault.New(fault.MessageMalformed, string(p.Desc.FullName()), "has another type: %s", r.Descriptor().FullName())
 	}
 	wire, err := proto.Marshal(m)
 	if err != nil {
-		return fault.New(fault.MessageMalformed, string(p.Desc.FullName()), "it cannot be encoded")
+		return fault.New(fault.MessageMalformed, string(p.Desc.FullName()), "cannot be encoded")
 	}
 	same := dynamicpb.NewMessage(p.Desc)
 	if err := s.codec.Decode(wire, same); err != nil {
@@ -214,7 +214,7 @@ func (s *State) as(p *plan.Message, m proto.Message, do func(protoreflect.Messag
 		err = proto.Unmarshal(wire, m)
 	}
 	if err != nil {
-		return fault.New(fault.Internal, string(p.Desc.FullName()), "it cannot be encoded")
+		return fault.New(fault.Internal, string(p.Desc.FullName()), "cannot be encoded")
 	}
 	return nil
 }
@@ -248,12 +248,12 @@ func (s *State) SignMessage(m proto.Message, bearer *jws.Verified) error {
 
 func (s *State) message(m proto.Message) (*plan.Message, error) {
 	if m == nil || !m.ProtoReflect().IsValid() {
-		return nil, fault.New(fault.MessageMalformed, "message", "it is nil")
+		return nil, fault.New(fault.MessageMalformed, "message", "is nil")
 	}
 	name := m.ProtoReflect().Descriptor().FullName()
 	p, err := s.Plan.Message(string(name))
 	if err != nil {
-		return nil, fault.New(fault.MethodUnknown, string(name), "the descriptors have no message of this name")
+		return nil, fault.New(fault.MethodUnknown, string(name), "the descriptors have no message with this name")
 	}
 	return p, nil
 }

@@ -35,7 +35,7 @@ func (p Policy) WarnUnsigned(ctx context.Context, log *slog.Logger) {
 			continue
 		}
 		if err := p.Signer.Able(m.Response); err != nil {
-			log.WarnContext(ctx, "no key signs the responses of a method: every call of it fails", "method", m.Name, "reason", err.Error())
+			log.WarnContext(ctx, "no key can sign the responses of a method: every call to it fails", "method", m.Name, "reason", err.Error())
 		}
 	}
 }

@@ -132,7 +132,7 @@ func gravest(err error) *fault.Error {
 // Crashed returns the refusal of a call whose handling panicked with cause (S74). It only
 // reports the type of cause, whose text could hold anything.
 func Crashed(cause any) *Refusal {
-	r := Refuse(InCall, fault.New(fault.Internal, "proxy", "it panicked: %T", cause))
+	r := Refuse(InCall, fault.New(fault.Internal, "proxy", "panicked: %T", cause))
 	r.Stack = debug.Stack()
 	return r
 }

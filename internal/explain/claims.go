@@ -69,7 +69,7 @@ func (w *walker) expand(f *policy.Field, c Claim) []Claim {
 		return []Claim{c}
 	}
 	if w.onCycle(f) {
-		c.Cycle, c.Fault = true, "it leads back to "+full(f.Parent)+"; lint refuses it"
+		c.Cycle, c.Fault = true, "leads back to "+full(f.Parent)+"; lint refuses it"
 		return []Claim{c}
 	}
 	if w.depth+1 == maxDepth {
@@ -104,10 +104,10 @@ func (w *walker) meaning(f *policy.Field) string {
 	case policy.Extract:
 		return "must equal the field if " + given + ", else fills it"
 	case policy.Descend:
-		return "claims of the message are next to these"
+		return "its claims are on the same level as these"
 	case policy.Nest:
 		if f.Desc.IsList() {
-			return "must be an array of as many objects, each with these claims, if " + given
+			return "must be an array with as many objects, each with these claims, if " + given
 		}
 		return "must be an object with these claims if " + given
 	case policy.Raw:
@@ -141,7 +141,7 @@ func misuse(f *policy.Field) string {
 	d := f.Desc
 	switch {
 	case !f.Claim.Known():
-		why = "the action " + f.Claim.String() + " is not known here"
+		why = "the action " + f.Claim.String() + " is unknown"
 	case f.Claim == policy.Descend && (f.Child == nil || d.IsList()):
 		why = "DESCEND needs a message that is not repeated"
 	case f.Claim == policy.Nest && f.Child == nil:
@@ -151,7 +151,7 @@ func misuse(f *policy.Field) string {
 	case d.IsMap() && d.MapKey().Kind() != protoreflect.StringKind:
 		why = "a map needs string keys"
 	case (f.Claim == policy.Include || f.Claim == policy.Extract) && policy.UnsetValue(d) != "":
-		why = "it reads as " + policy.UnsetValue(d) + " when it is not set, and nothing is compared then"
+		why = "reads as " + policy.UnsetValue(d) + " when unset, and is then not compared"
 	default:
 		return ""
 	}

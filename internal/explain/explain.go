@@ -44,7 +44,7 @@ func New(p *policy.Policy, names []string, o Options) (*View, error) {
 	v.Cycles = s.cycles(p)
 	if len(names) == 0 {
 		for _, f := range p.Extensions {
-			v.Notes = append(v.Notes, Note{"the annotation of the extension " + string(f.Desc.FullName()) + " has no effect: no walk of a message reaches extensions", at(f.At)})
+			v.Notes = append(v.Notes, Note{"the annotation of the extension " + string(f.Desc.FullName()) + " has no effect: extensions are not checked", at(f.At)})
 		}
 	}
 	return v, nil

@@ -37,11 +37,11 @@ func TestNamesSelectWhatIsExplained(t *testing.T) {
 		"a slash in front":      {[]string{"/examples.nested.Parcels/Send"}, nil, nil, "did you mean examples.nested.Parcels/Send?"},
 		"the last part alone":   {[]string{"label"}, nil, nil, "did you mean examples.nested.Label?"},
 		"the method alone":      {[]string{"Receive"}, nil, nil, "did you mean examples.nested.Parcels/Receive?"},
-		"nothing like it":       {[]string{"zzz"}, nil, nil, "names are written in full: pkg.Service/Method, pkg.Service or pkg.Message"},
-		"empty":                 {[]string{""}, nil, nil, "names are written in full: pkg.Service/Method, pkg.Service or pkg.Message"},
-		"far too long":          {[]string{strings.Repeat("examples.", 1e6)}, nil, nil, "names are written in full: pkg.Service/Method, pkg.Service or pkg.Message"},
+		"nothing like it":       {[]string{"zzz"}, nil, nil, "use full names: pkg.Service/Method, pkg.Service or pkg.Message"},
+		"empty":                 {[]string{""}, nil, nil, "use full names: pkg.Service/Method, pkg.Service or pkg.Message"},
+		"far too long":          {[]string{strings.Repeat("examples.", 1e6)}, nil, nil, "use full names: pkg.Service/Method, pkg.Service or pkg.Message"},
 		"one good and one not":  {[]string{"examples.nested.Seal", "examples.nested.Sael"}, nil, nil, "did you mean examples.nested.Seal?"},
-		"escapes are shortened": {[]string{"\x1b[31m"}, nil, nil, "names are written in full: pkg.Service/Method, pkg.Service or pkg.Message"},
+		"escapes are shortened": {[]string{"\x1b[31m"}, nil, nil, "use full names: pkg.Service/Method, pkg.Service or pkg.Message"},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -130,7 +130,7 @@ message B { optional string tok = 1 [(kalix.field).jwt = {token: true}]; optiona
 	for cardinality, optional := range map[string]bool{"optional": true, "repeated": true, "required": false} {
 		v := view(t, source(t, strings.Replace(text, "CARDINALITY", cardinality, 1)), Options{})
 		got := squeeze(textOf(t, v, TextOptions{Width: 300}))
-		if has := strings.Contains(got, "no token is needed in it"); has != optional || v.Methods[0].Request.TokenOptional != optional {
+		if has := strings.Contains(got, "no token required"); has != optional || v.Methods[0].Request.TokenOptional != optional {
 			t.Errorf("%s: it says so: %v, %v, in\n%s", cardinality, has, v.Methods[0].Request.TokenOptional, got)
 		}
 		if !strings.Contains(v.Messages[0].Claims[0].Meaning, "and there is a token") {
@@ -155,7 +155,7 @@ func TestA100_CyclesAreReported(t *testing.T) {
 	}}))
 	for _, want := range []string{
 		"CYCLE 2 steps RED(x.A.child (DESCEND) → x.B)", "RED(x.B.back (NEST) → x.A)", "CYCLE 1 step RED(x.B.me (NEST) → x.B)",
-		"RED(it leads back to x.A; lint refuses it)", "nested again: x.A, by its own token, if it is set", "x.A.again: back, self, x",
+		"RED(leads back to x.A; lint refuses it)", "nested again: x.A, by its own token, if set", "x.A.again: back, self, x",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
@@ -200,7 +200,7 @@ func TestHugePoliciesAreBounded(t *testing.T) {
 		}
 		// The total is used up, but a message's own fields are still listed.
 		poor := builder{policy: p, uses: usesOf(p), onCycle: p.OnCycle(), left: 3, flat: policy.Flattener{Left: 3}}
-		if a, b := poor.message(p.Messages[0]), poor.message(p.Messages[18]); count(a.Claims)+count(b.Claims) > 7 || !slices.ContainsFunc(b.Notes, func(n Note) bool { return strings.Contains(n.Text, "hand down more") }) {
+		if a, b := poor.message(p.Messages[0]), poor.message(p.Messages[18]); count(a.Claims)+count(b.Claims) > 7 || !slices.ContainsFunc(b.Notes, func(n Note) bool { return strings.Contains(n.Text, "gets more claims from its parents") }) {
 			t.Errorf("%s: %d and %d claims, %+v", action, count(a.Claims), count(b.Claims), b.Notes)
 		}
 		if m := poor.message(p.Messages[20]); count(m.Claims) != 2 || slices.ContainsFunc(m.Notes, cut) {

@@ -9,7 +9,7 @@ func (o Options) validating(issuers []Text) []KeyChoice {
 		if o.HaveKeys {
 			c.Keys = append([]Key{}, o.Keys...)
 			if len(c.Keys) == 0 {
-				c.Rule = "none is configured: every token is refused"
+				c.Rule = "none configured: every token is refused"
 			}
 		}
 		return []KeyChoice{c}

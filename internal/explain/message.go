@@ -14,7 +14,7 @@ func (b *builder) message(m *policy.Message) Message {
 	var cut bool
 	v.Claims, cut = b.claims(m)
 	if cut {
-		v.Notes = append(v.Notes, Note{"it makes more claims than are listed here; name the messages inside it to see theirs", at(m.At)})
+		v.Notes = append(v.Notes, Note{"makes more claims than are listed here; name its nested messages to see theirs", at(m.At)})
 	}
 	for _, f := range m.Fields {
 		b.field(m, f, &v)
@@ -52,9 +52,9 @@ func (b *builder) field(m *policy.Message, f *policy.Field, v *Message) {
 	case f.Token && m.TokenField() != f:
 		note(at(f.TokenAt), "a second token field; lint refuses it")
 	case !f.Token && !f.IsClaim():
-		note(at(f.At), "its annotation makes it neither a claim nor a token")
+		note(at(f.At), "the annotation makes it neither a claim nor a token")
 	case !f.Token && (len(f.Issuers)+len(f.BearerClaims)+len(f.StaticClaims) > 0 || f.IncludeParentClaims || f.ExpiresSeconds != 0):
-		note(at(f.At), "its options for tokens have no effect: it is not a token")
+		note(at(f.At), "the token options have no effect: it is not a token")
 	}
 }
 
@@ -75,7 +75,7 @@ func (b *builder) token(f *policy.Field, claims []Claim, cut bool, notes []Note)
 		t.ParentClaims = &ParentClaims{From: at(f.IncludeParentClaimsAt)}
 		var short bool
 		if t.ParentClaims.Parents, short = b.parents(f.Parent); short {
-			notes = append(notes, Note{"its parents hand down more claims than are listed here", t.ParentClaims.From})
+			notes = append(notes, Note{"gets more claims from its parents than are listed here", t.ParentClaims.From})
 		}
 		cut = cut || short
 	}
@@ -83,7 +83,7 @@ func (b *builder) token(f *policy.Field, claims []Claim, cut bool, notes []Note)
 	supplied := supplied(f, t, claims)
 	for _, c := range f.StaticClaims {
 		if c.Pattern.Value != "" && !cut && !supplied(c.Claim.Value) { // A65
-			notes = append(notes, Note{fmt.Sprintf("nothing supplies the claim %q when signing, and a pattern does not: a token signed here never passes", c.Claim.Value), at(c.At)})
+			notes = append(notes, Note{fmt.Sprintf("nothing sets the claim %q when signing (a pattern does not), so a token signed here never passes", c.Claim.Value), at(c.At)})
 		}
 	}
 	return t, notes

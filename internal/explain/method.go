@@ -26,7 +26,7 @@ func (b *builder) method(m *policy.Method) Method {
 	} else if own := m.Service.Own; own != nil {
 		v.Replaces = at(own.At)
 		if own.ValidatesBearer() && !r.ValidatesBearer() { // A11
-			v.Notes = append(v.Notes, Note{"the service requires a bearer token; the method's own annotation replaces that, and does not", at(r.At)})
+			v.Notes = append(v.Notes, Note{"the service requires a bearer token, but the method's own annotation replaces that and does not", at(r.At)})
 		}
 	}
 	if r.ValidatesMessage() {
@@ -45,10 +45,10 @@ func (b *builder) method(m *policy.Method) Method {
 func (b *builder) bearer(r *policy.Rules, notes []Note) (*Bearer, []Note) {
 	if !r.ValidatesBearer() {
 		for _, t := range r.Issuers {
-			notes = append(notes, Note{"an issuer without effect: no bearer token is validated", at(t.At)})
+			notes = append(notes, Note{"issuer without effect: no bearer token is validated", at(t.At)})
 		}
 		for _, c := range r.StaticClaims {
-			notes = append(notes, Note{"a static claim without effect: no bearer token is validated", at(c.At)})
+			notes = append(notes, Note{"static claim without effect: no bearer token is validated", at(c.At)})
 		}
 		return nil, notes
 	}
@@ -70,7 +70,7 @@ func (b *builder) doubtful(m *policy.Method, r *policy.Rules, v *Method) {
 		switch {
 		case !mode.Mode.Known(), r.OnService && mode.Mode == policy.ModeMessage:
 			v.Open = false
-			note(mode, "validate: %s is not known here", mode.Mode)
+			note(mode, "validate: %s is unknown", mode.Mode)
 		case mode.Mode == policy.ModeMessage && !m.Input.HasTokens():
 			note(mode, "%s is validated, but there is no token in it", full(m.Input))
 		case mode.Mode == policy.ModeMessage && m.Input.BearerToken && !r.ValidatesBearer():
@@ -83,7 +83,7 @@ func (b *builder) doubtful(m *policy.Method, r *policy.Rules, v *Method) {
 			note(mode, "sign: BEARER_TOKEN means nothing")
 		case !mode.Mode.Known():
 			v.Open = false
-			note(mode, "sign: %s is not known here", mode.Mode)
+			note(mode, "sign: %s is unknown", mode.Mode)
 		case mode.Mode == policy.ModeMessage && !signable(m.Output):
 			note(mode, "%s is signed, but no field of it holds a token", full(m.Output))
 		}

@@ -80,7 +80,7 @@ func unknownName(p *policy.Policy, name string) error {
 	if strings.HasSuffix(name, ".proto") {
 		return err.WithRemedy(fault.NameSources)
 	}
-	return err.WithHint("names are written in full: pkg.Service/Method, pkg.Service or pkg.Message")
+	return err.WithHint("use full names: pkg.Service/Method, pkg.Service or pkg.Message")
 }
 
 // nearest returns the name that was probably meant, or "".

@@ -26,7 +26,7 @@ func (t *writer) message(m Message) {
 		case n.Repeated:
 			text = t.clean(n.Field) + ": each " + t.clean(n.Message) + ", by its own token"
 		case n.Optional:
-			text += ", if it is set"
+			text += ", if set"
 		}
 		t.about(t.add("nested", text, n.From, ""), MessageSection, n.Message)
 	}
@@ -85,7 +85,7 @@ func (t *writer) claims(list []Claim, depth int) {
 			t.under(depth+1, "through "+t.clean(s.Field)+" of "+t.clean(s.Message)+" ("+s.Action+")", s.From, StyleDim)
 		}
 		if c.NameFrom != "" && c.NameFrom != c.From {
-			t.under(depth+1, "called so by its name", c.NameFrom, StyleDim)
+			t.under(depth+1, "named here", c.NameFrom, StyleDim)
 		}
 		if c.Fault != "" {
 			t.under(depth+1, t.clean(c.Fault), "", StyleBad)

@@ -128,7 +128,7 @@ func (t *writer) method(m Method) {
 		t.add("policy", "its own, "+m.Annotation, m.From, "")
 	}
 	if m.Replaces != "" {
-		t.add("", "in place of the service's", m.Replaces, "")
+		t.add("", "replaces the service's", m.Replaces, "")
 	}
 	if m.Open {
 		t.add("", "OPEN: anyone may call", "", StyleWarn)
@@ -155,7 +155,7 @@ func (t *writer) body(label string, b Body, stream bool) {
 	}
 	t.about(t.add(label, text+" is "+b.Is, b.From, StyleGood), MessageSection, b.Message)
 	if b.TokenOptional {
-		t.add("", "no token is needed in it: each is in a message that may be absent", "", StyleWarn)
+		t.add("", "no token required: each is in a message that may be absent", "", StyleWarn)
 	}
 }
 
@@ -183,7 +183,7 @@ func (t *writer) statics(list []StaticClaim) {
 			text += []string{" = ", " and "}[min(i, 1)] + t.quote(v.Value) + t.environment(v)
 		}
 		if c.Pattern != "" {
-			text += " matches as a whole: " + t.pattern(c.Pattern)
+			text += " fully matches " + t.pattern(c.Pattern)
 		}
 		t.add("claim", text, c.From, "")
 	}
@@ -207,7 +207,7 @@ func (t *writer) allKeys(list []Key) {
 	}
 	t.section(KeysSection, "", "")
 	if len(list) == 0 {
-		t.under(-1, "none is configured", "", StyleWarn)
+		t.under(-1, "none configured", "", StyleWarn)
 	}
 	for _, k := range list {
 		text := t.key(k)

@@ -158,79 +158,79 @@ type Row struct {
 // refusal looks up its code.
 func Table(yield func(Row) bool) {
 	_ = yield(Row{TokenMissing, Refused, GRPCUnauthenticated, "a required token is missing"}) &&
-		yield(Row{TokenMalformed, Refused, GRPCUnauthenticated, "not a compact JWS in strict form"}) &&
-		yield(Row{SignatureInvalid, Refused, GRPCUnauthenticated, "the signature does not fit the key"}) &&
+		yield(Row{TokenMalformed, Refused, GRPCUnauthenticated, "not a valid compact JWS"}) &&
+		yield(Row{SignatureInvalid, Refused, GRPCUnauthenticated, "the signature does not match the key"}) &&
 		yield(Row{KeyNotFound, Refused, GRPCUnauthenticated, "no configured key has the token's issuer and key id"}) &&
-		yield(Row{AlgorithmNotAllowed, Refused, GRPCUnauthenticated, "the header's alg is not the key's, or not one jwtctl knows"}) &&
+		yield(Row{AlgorithmNotAllowed, Refused, GRPCUnauthenticated, "alg does not match the key, or is unknown"}) &&
 		yield(Row{TokenExpired, Refused, GRPCUnauthenticated, "the token has expired"}) &&
 		yield(Row{TokenNotYetValid, Refused, GRPCUnauthenticated, "nbf or iat is in the future"}) &&
 		yield(Row{IssuerNotAllowed, Refused, GRPCUnauthenticated, "iss is not an accepted issuer"}) &&
 		yield(Row{AudienceNotAllowed, Refused, GRPCUnauthenticated, "aud does not contain an accepted audience"}) &&
 		yield(Row{SubjectNotAllowed, Refused, GRPCPermissionDenied, "sub is not the accepted subject"}) &&
 		yield(Row{ClaimMissing, Refused, GRPCPermissionDenied, "a required claim is missing"}) &&
-		yield(Row{TokenTooOld, Refused, GRPCUnauthenticated, "iat is longer ago than max_age allows"}) &&
+		yield(Row{TokenTooOld, Refused, GRPCUnauthenticated, "iat is older than max_age allows"}) &&
 		yield(Row{LifetimeTooLong, Refused, GRPCUnauthenticated, "exp is further from iat than max_lifetime allows"}) &&
 		yield(Row{TypeNotAllowed, Refused, GRPCUnauthenticated, "the header's typ is not the required one"}) &&
 		yield(Row{InvalidClaim, Refused, GRPCUnauthenticated, "a registered claim has a type or value that RFC 7519 does not allow"}) &&
 		yield(Row{PayloadNotClaims, Refused, GRPCUnauthenticated, "the signature is valid, but the payload is not a JSON object"}) &&
-		yield(Row{LimitExceeded, Refused, GRPCInvalidArgument, "larger or deeper than the limits"}) &&
-		yield(Row{MessageMalformed, Refused, GRPCInvalidArgument, "not a valid message of its type, or one that two readers could read differently (A38, A41)"}) &&
+		yield(Row{LimitExceeded, Refused, GRPCInvalidArgument, "exceeds a size or depth limit"}) &&
+		yield(Row{MessageMalformed, Refused, GRPCInvalidArgument, "not a valid message of its type, or ambiguous between readers (A38, A41)"}) &&
 		yield(Row{StaticClaimMismatch, Refused, GRPCPermissionDenied, "a static claim is missing, or has another value"}) &&
 		yield(Row{ClaimConflict, Refused, GRPCInternal, "the claims that a message to sign makes do not agree with its fields, with each other, or with the rules for its issuer (A61, A65)"}) &&
-		yield(Row{ClaimMismatch, Refused, GRPCPermissionDenied, "a claim is not the value of its field"}) &&
-		yield(Row{MethodUnknown, Refused, GRPCUnimplemented, "the descriptors have no method of this path, in this spelling (S60)"}) &&
-		yield(Row{EncodingUnknown, Refused, GRPCUnimplemented, "a message that must be read is compressed in an encoding that the proxy does not know"}) &&
-		yield(Row{RequestCount, Refused, GRPCUnimplemented, "a method that takes one request message got none, or more than one (A37)"}) &&
-		yield(Row{ClaimFromClient, Refused, GRPCPermissionDenied, "the client sent a header that a server would read as a claim, and the proxy in front cannot remove it"}) &&
-		yield(Row{NotChecked, Refused, GRPCFailedPrecond, "nothing checks the message, and one that is checked was required (S84)"}) &&
+		yield(Row{ClaimMismatch, Refused, GRPCPermissionDenied, "a claim differs from its field"}) &&
+		yield(Row{MethodUnknown, Refused, GRPCUnimplemented, "the descriptors have no method with exactly this path (S60)"}) &&
+		yield(Row{EncodingUnknown, Refused, GRPCUnimplemented, "a message that must be read uses an unknown compression"}) &&
+		yield(Row{RequestCount, Refused, GRPCUnimplemented, "a method with a single request message got none or several (A37)"}) &&
+		yield(Row{ClaimFromClient, Refused, GRPCPermissionDenied, "the client sent a header that the server would read as a claim, and the proxy in front cannot remove it"}) &&
+		yield(Row{NotChecked, Refused, GRPCFailedPrecond, "nothing to check in the message, but a check is required (S84)"}) &&
 		yield(Row{AccessDenied, Refused, GRPCPermissionDenied, "the server would deny the call"}) &&
-		yield(Row{SetupFaulty, Refused, GRPCFailedPrecond, "doctor found what is wrong with a server's set-up"}) &&
+		yield(Row{SetupFaulty, Refused, GRPCFailedPrecond, "doctor found errors in a server's setup"}) &&
 		yield(Row{HeaderMalformed, Refused, GRPCPermissionDenied, "the authorization header is not \"Bearer \" and a token"}) &&
-		yield(Row{KeyIDMissing, Refused, GRPCPermissionDenied, "the token names no key, and a Temporal server wants a kid"}) &&
-		yield(Row{RoleMissing, Refused, GRPCPermissionDenied, "no role of the token reaches what the call needs"}) &&
-		yield(Row{PermissionIneffective, Refused, GRPCPermissionDenied, "a permission that gives nothing: the server ignores it, or it names another scope"}) &&
-		yield(Row{NamespaceMissing, Refused, GRPCPermissionDenied, "the call names no namespace for the token's roles to count in"}) &&
+		yield(Row{KeyIDMissing, Refused, GRPCPermissionDenied, "the token has no kid, which a Temporal server requires"}) &&
+		yield(Row{RoleMissing, Refused, GRPCPermissionDenied, "the token has no role that is high enough for the call"}) &&
+		yield(Row{PermissionIneffective, Refused, GRPCPermissionDenied, "a permission without effect: the server ignores it, or it is for another scope"}) &&
+		yield(Row{NamespaceMissing, Refused, GRPCPermissionDenied, "the call has no namespace, so the token's roles do not apply"}) &&
 
 		yield(Row{UsageError, Usage, GRPCInvalidArgument, "wrong flags or arguments"}) &&
 		yield(Row{ConfigInvalid, Usage, GRPCFailedPrecond, "the configuration file or a variable is invalid"}) &&
 		yield(Row{KeyMissing, Usage, GRPCFailedPrecond, "no configured key can make this signature (A23)"}) &&
-		yield(Row{FileExists, Usage, GRPCFailedPrecond, "the output exists, and is not to be replaced"}) &&
+		yield(Row{FileExists, Usage, GRPCFailedPrecond, "the output file exists"}) &&
 		yield(Row{FileConflict, Usage, GRPCFailedPrecond, "the output is also an input or another output"}) &&
 
 		yield(Row{KeyUnreadable, Undecided, GRPCUnavailable, "a key file cannot be read"}) &&
-		yield(Row{KeyFormatUnknown, Undecided, GRPCUnavailable, "neither PEM, JWK nor JWKS, or a PEM block of another kind"}) &&
+		yield(Row{KeyFormatUnknown, Undecided, GRPCUnavailable, "not PEM, JWK or JWKS, or an unsupported PEM block"}) &&
 		yield(Row{KeyMultipleBlocks, Undecided, GRPCUnavailable, "a PEM file holds more than one key"}) &&
-		yield(Row{KeyTrailingData, Undecided, GRPCUnavailable, "there is other data before or after the key"}) &&
-		yield(Row{KeyEncrypted, Undecided, GRPCUnavailable, "the key is protected by a passphrase"}) &&
-		yield(Row{KeyInvalid, Undecided, GRPCUnavailable, "the key's numbers do not make a key"}) &&
-		yield(Row{KeyWeak, Undecided, GRPCUnavailable, "too short or known to be broken"}) &&
+		yield(Row{KeyTrailingData, Undecided, GRPCUnavailable, "extra data before or after the key"}) &&
+		yield(Row{KeyEncrypted, Undecided, GRPCUnavailable, "the key is encrypted with a passphrase"}) &&
+		yield(Row{KeyInvalid, Undecided, GRPCUnavailable, "the key is mathematically invalid"}) &&
+		yield(Row{KeyWeak, Undecided, GRPCUnavailable, "the key is too short or known to be broken"}) &&
 		yield(Row{KeyTypeUnsupported, Undecided, GRPCUnavailable, "a key type or curve that jwtctl does not support"}) &&
-		yield(Row{KeyUseMismatch, Undecided, GRPCUnavailable, "the key says it is not for signatures"}) &&
-		yield(Row{KeyAlgMismatch, Undecided, GRPCUnavailable, "the algorithm is not one for this key"}) &&
+		yield(Row{KeyUseMismatch, Undecided, GRPCUnavailable, "the key is marked as not for signatures"}) &&
+		yield(Row{KeyAlgMismatch, Undecided, GRPCUnavailable, "the algorithm does not fit the key"}) &&
 		yield(Row{KeyNotPrivate, Undecided, GRPCUnavailable, "a public key was given where a private key is required"}) &&
 		yield(Row{KeyIsCertificate, Undecided, GRPCUnavailable, "a certificate was given where a private key is required"}) &&
-		yield(Row{KeyIsSecret, Undecided, GRPCUnavailable, "a shared secret was given where a public key is published"}) &&
-		yield(Row{KeyPermissions, Undecided, GRPCUnavailable, "others can read the private key, which strict permissions forbid"}) &&
-		yield(Row{KeyAmbiguous, Undecided, GRPCUnavailable, "two different keys have one id"}) &&
+		yield(Row{KeyIsSecret, Undecided, GRPCUnavailable, "a shared secret was given where a public key is required"}) &&
+		yield(Row{KeyPermissions, Undecided, GRPCUnavailable, "others can read the private key, and strict permissions are on"}) &&
+		yield(Row{KeyAmbiguous, Undecided, GRPCUnavailable, "two different keys have the same id"}) &&
 		yield(Row{KeySetMixed, Undecided, GRPCUnavailable, "secrets and public keys in one set"}) &&
 		yield(Row{KeySetEmpty, Undecided, GRPCUnavailable, "a key set without a usable key"}) &&
 		yield(Row{KeySetUnavailable, Undecided, GRPCUnavailable, "a key set cannot be fetched"}) &&
 		yield(Row{KeySetURLNotAllowed, Undecided, GRPCUnavailable, "a key set's URL is not allowed"}) &&
 		yield(Row{DescriptorUnreadable, Undecided, GRPCFailedPrecond, "a .proto file, folder, pattern or descriptor set cannot be read"}) &&
 		yield(Row{DescriptorInvalid, Undecided, GRPCFailedPrecond, "not a descriptor set, or its files are inconsistent"}) &&
-		yield(Row{DescriptorLimit, Undecided, GRPCFailedPrecond, "descriptors are larger or deeper than the limits"}) &&
+		yield(Row{DescriptorLimit, Undecided, GRPCFailedPrecond, "descriptors are exceeds a size or depth limit"}) &&
 		yield(Row{ProtoSyntax, Undecided, GRPCFailedPrecond, "a .proto file does not compile"}) &&
 		yield(Row{ImportNotFound, Undecided, GRPCFailedPrecond, "an imported file was not found"}) &&
-		yield(Row{ImportNotAllowed, Undecided, GRPCFailedPrecond, "a file or import leads out of the import paths"}) &&
-		yield(Row{AnnotationUnreadable, Undecided, GRPCFailedPrecond, "an annotation cannot be read, or another schema redefines it"}) &&
-		yield(Row{PolicyFaulty, Refused, GRPCFailedPrecond, "lint found what it was asked to fail for"}) &&
+		yield(Row{ImportNotAllowed, Undecided, GRPCFailedPrecond, "a file or import is outside the import paths"}) &&
+		yield(Row{AnnotationUnreadable, Undecided, GRPCFailedPrecond, "an annotation cannot be read, or its schema is redefined"}) &&
+		yield(Row{PolicyFaulty, Refused, GRPCFailedPrecond, "lint found problems"}) &&
 		yield(Row{PolicyInvalid, Undecided, GRPCFailedPrecond, "the annotations have an error that jwtctl lint reports: such a policy never runs (A101)"}) &&
-		yield(Row{AccessUndecided, Undecided, GRPCUnavailable, "whether a Temporal server allows the call depends on what was not given"}) &&
+		yield(Row{AccessUndecided, Undecided, GRPCUnavailable, "the answer depends on something that was not given"}) &&
 		yield(Row{FileNotPlain, Undecided, GRPCInternal, "the output is a link, folder, device or pipe"}) &&
 		yield(Row{FileFailed, Undecided, GRPCInternal, "a file or stream could not be read or written"}) &&
-		yield(Row{FileTooLarge, Undecided, GRPCInternal, "a file is larger than its limit"}) &&
+		yield(Row{FileTooLarge, Undecided, GRPCInternal, "a file exceeds its size limit"}) &&
 		yield(Row{ListenFailed, Undecided, GRPCInternal, "cannot listen on the address"}) &&
-		yield(Row{Interrupted, Undecided, GRPCUnavailable, "stopped by a signal before there was an answer"}) &&
+		yield(Row{Interrupted, Undecided, GRPCUnavailable, "interrupted by a signal"}) &&
 		yield(Row{Internal, Undecided, GRPCInternal, "internal error (a bug in jwtctl)"})
 }
 

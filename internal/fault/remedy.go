@@ -6,22 +6,22 @@ type Remedy string
 
 // Remedies used by packages that do not know the command line.
 const (
-	MakeSecret     Remedy = "make a longer secret"
-	MakeKeyPair    Remedy = "make an asymmetric key, such as one for ES256"
-	GivePassphrase Remedy = "give its passphrase"
+	MakeSecret     Remedy = "use a longer secret"
+	MakeKeyPair    Remedy = "use an asymmetric key, such as one for ES256"
+	GivePassphrase Remedy = "pass its passphrase"
 	WriteJWK       Remedy = "write it as a JWK"
-	OneKeyAFile    Remedy = "keep one key in a file, and give several files"
-	OneKeyAnID     Remedy = "give each key an id of its own"
+	OneKeyAFile    Remedy = "keep one key per file"
+	OneKeyAnID     Remedy = "give each key its own id"
 	NameScope      Remedy = "the scope of the cluster is temporal-system"
 	NameNamespaces Remedy = "name each namespace, or the cluster by temporal-system"
-	GiveClaim      Remedy = "give the whole claim yourself"
-	Unsigned       Remedy = "unsigned tokens are for development alone"
-	TrustCA        Remedy = "trust its CA if that is one of your own"
+	GiveClaim      Remedy = "set the whole claim yourself"
+	Unsigned       Remedy = "unsigned tokens are for development only"
+	TrustCA        Remedy = "trust its CA if it is your own"
 	UseHTTPS       Remedy = "use https, or accept the risk"
-	NameSources    Remedy = ".proto files are given as sources"
-	StartRotation  Remedy = "let rotation make one: it says from when the key signs"
+	NameSources    Remedy = "pass .proto files as sources"
+	StartRotation  Remedy = "let rotation make one; it reports from when the key signs"
 	WriteElsewhere Remedy = "remove it, or write to another file"
-	RaiseInput     Remedy = "name fewer files, make the set without source info, or raise the limit"
+	RaiseInput     Remedy = "use fewer files, a set without source info, or a higher limit"
 )
 
 // Remedies returns all remedies.

@@ -23,7 +23,7 @@ func OtherWriters(info fs.FileInfo, uid int) string {
 		return fmt.Sprintf("its owner is user %d, neither you (%d) nor root", stat.Uid, uid)
 	case mode&fs.ModeSymlink != 0: // the mode of a link has no effect
 	case mode.Perm()&0o002 != 0:
-		return fmt.Sprintf("everyone can write it (mode %04o)", mode.Perm())
+		return fmt.Sprintf("anyone can write it (mode %04o)", mode.Perm())
 	case mode.Perm()&0o020 != 0 && !(known && isOwnGroup(int(stat.Gid), uid)):
 		return fmt.Sprintf("its group can write it (mode %04o)", mode.Perm())
 	}

@@ -82,11 +82,11 @@ func ReadAll(r io.Reader, path string, limit int64, code fault.Code) ([]byte, er
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, fault.New(code, path, "is a pipe whose writer did not end within %s", pipePatience)
+		return nil, fault.New(code, path, "is a pipe that was not closed within %s", pipePatience)
 	case err != nil:
 		return nil, unreadable(path, code, err)
 	case int64(len(data)) > limit:
-		return nil, fault.New(fault.FileTooLarge, path, "larger than %d bytes, the most that is read", limit)
+		return nil, fault.New(fault.FileTooLarge, path, "larger than the limit of %d bytes", limit)
 	}
 	return data, nil
 }

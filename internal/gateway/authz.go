@@ -49,17 +49,17 @@ func (o *AuthzOptions) Register(fs *pflag.FlagSet) {
 	fs.Lookup("key").Usage = keyUsage
 	s := &o.serving
 	s.register(fs)
-	fs.Lookup("listen").Usage = "`ADDRESS` to answer Envoy on, over gRPC: host:port, where port 0 is a free one, or unix:PATH"
-	fs.Lookup("max-metadata").Usage = "most bytes of a call's headers, as `SIZE`"
-	fs.Lookup("pass-health").Usage = "let calls of the service's grpc.health.v1 through unguarded"
-	fs.Lookup("pass-reflection").Usage = "let calls of the service's grpc.reflection through unguarded"
-	fs.Lookup("forward-authorization").Usage = "leave authorization on calls where it was validated, too"
-	fs.Lookup("dev-allow-remote").Usage = "let --dev answer other machines"
-	fs.StringVar(&s.http, "http", "", "`ADDRESS` to answer forward-auth on, over HTTP, for nginx, Caddy, Traefik, HAProxy and others")
-	fs.StringVar(&s.pathHeader, "path-header", "", "`NAME` of the header with the path of the call, for --http (default: X-Original-URI or X-Forwarded-Uri)")
-	fs.BoolVar(&s.bearerOnly, "bearer-only", false, "let methods that validate or sign messages pass on their bearer tokens where their messages are not sent here")
-	settings.SizeVar(fs, &s.maxMessage, "max-message", authz.MaxMessageBytes, 1, 1<<30, "largest message, as `SIZE` after decompression, in either direction")
-	fs.StringVar(&s.print, "print", "", "print the configuration of `PROXY` for this policy, and end: "+strings.Join(authz.Proxies(), ", "))
+	fs.Lookup("listen").Usage = "`ADDRESS` to serve Envoy on, over gRPC: host:port (port 0 for a free one) or unix:PATH"
+	fs.Lookup("max-metadata").Usage = "maximum `SIZE` of a call's headers"
+	fs.Lookup("pass-health").Usage = "let calls to the service's grpc.health.v1 pass unprotected"
+	fs.Lookup("pass-reflection").Usage = "let calls to the service's grpc.reflection pass unprotected"
+	fs.Lookup("forward-authorization").Usage = "keep authorization on calls even where it was validated"
+	fs.Lookup("dev-allow-remote").Usage = "allow --dev to serve other machines"
+	fs.StringVar(&s.http, "http", "", "`ADDRESS` to serve forward-auth on, over HTTP, for nginx, Caddy, Traefik, HAProxy and others")
+	fs.StringVar(&s.pathHeader, "path-header", "", "for --http, `NAME` of the header with the path of the call (default: X-Original-URI or X-Forwarded-Uri)")
+	fs.BoolVar(&s.bearerOnly, "bearer-only", false, "where messages are not sent here, check only the bearer token of methods that validate or sign messages")
+	settings.SizeVar(fs, &s.maxMessage, "max-message", authz.MaxMessageBytes, 1, 1<<30, "maximum `SIZE` of a message after decompression, in either direction")
+	fs.StringVar(&s.print, "print", "", "print the configuration of `PROXY` for this policy and exit: "+strings.Join(authz.Proxies(), ", "))
 	settings.Offer(fs, "print", authz.Proxies()...)
 	settings.FlagOnly(fs, "print")
 	settings.Keyed(fs, "authz")
@@ -76,7 +76,7 @@ func (o *AuthzOptions) Check(d command.Deps) error {
 		return fault.New(fault.UsageError, "--path-header", "has no effect without --http")
 	}
 	if s.pathHeader != "" && !enforce.ValidKey(s.pathHeader) {
-		return fault.New(fault.UsageError, "--path-header", "is not the name of a header")
+		return fault.New(fault.UsageError, "--path-header", "is not a valid header name")
 	}
 	return errors.Join(s.check(), s.checkReach(o.Policy.Dev, sides...), checkRereadable(d, o.Policy))
 }
@@ -93,7 +93,7 @@ func RunAuthz(ctx context.Context, d command.Deps, o AuthzOptions) error {
 		d.Danger("--dev makes and accepts unsigned tokens, which anyone can forge")
 	}
 	if o.serving.reportOnly {
-		d.Danger("--report-only refuses nothing: calls that the policy does not allow reach the server")
+		d.Danger("--report-only refuses nothing: calls that violate the policy reach the server")
 	}
 	d.Console = d.Logging(o.serving.log(d, o.Policy.Dev))
 	r := &reloader{d: d, name: "authz", sets: input.NewSetCache(), policy: o.Policy, serving: o.serving.sharedFlags, again: o.again(d)}

@@ -57,7 +57,7 @@ func listenForMetrics(ctx context.Context, d command.Deps, address string, m *me
 		}
 		answer(w, http.StatusOK, "ok")
 	})
-	d.Logger().Info("metrics are served", "url", "http://"+listener.Addr().String()+MetricsPath)
+	d.Logger().Info("serving metrics", "url", "http://"+listener.Addr().String()+MetricsPath)
 	const each = 5 * time.Second // limits how long a slow client can hold a connection
 	return &metricsServer{listener: listener, log: d.Logger(), server: &http.Server{
 		Handler: mux, ReadTimeout: each, WriteTimeout: each, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
@@ -86,20 +86,20 @@ func (r *reloader) families() []metrics.Family {
 	}
 	sets := func() []jwks.Status { return byLabels(r.sets.Status()) }
 	return []metrics.Family{
-		one("policy_loaded_timestamp_seconds", "When the policy in force was read, in Unix time.", func() float64 { return float64(r.at.Load()) }),
-		one("reload_failing", "1 while the newest version of the policy is refused.", func() float64 { return flag(r.failing.Load()) }),
+		one("policy_loaded_timestamp_seconds", "When the current policy was loaded, in Unix time.", func() float64 { return float64(r.at.Load()) }),
+		one("reload_failing", "1 while the newest version of the policy is rejected.", func() float64 { return flag(r.failing.Load()) }),
 		{
-			Name: prefix + "policy_weakened_total", Help: "Changes by which reloads made the policy weaker.", Counter: true,
+			Name: prefix + "policy_weakened_total", Help: "Changes that made the policy weaker on reload.", Counter: true,
 			Read: func() []metrics.Sample { return []metrics.Sample{{Number: float64(r.weakened.Load())}} },
 		},
 		one("report_only", "1 with --report-only: no call is refused.", func() float64 { return flag(r.serving.reportOnly) }),
 		one("insecure", "1 with --dev.", func() float64 { return flag(r.policy.Dev) }),
 		{
-			Name: prefix + "key_set_age_seconds", Help: "Time since the last fetch of a remote key set that brought keys; absent before the first.",
+			Name: prefix + "key_set_age_seconds", Help: "Time since the last successful fetch of a remote key set; absent before the first.",
 			Labels: []string{"set", "issuer"}, Read: func() []metrics.Sample { return ages(sets(), r.d.System.Now()) },
 		},
 		{
-			Name: prefix + "key_set_fetches_total", Help: "Fetches of a remote key set that ended, by whether they brought keys.", Counter: true,
+			Name: prefix + "key_set_fetches_total", Help: "Completed fetches of a remote key set, by outcome.", Counter: true,
 			Labels: []string{"set", "issuer", "result"}, Read: func() []metrics.Sample { return fetches(sets()) },
 		},
 	}

@@ -38,7 +38,7 @@ type servingFlags struct {
 func (o *Options) Register(fs *pflag.FlagSet) {
 	o.Policy.Register(fs)
 	fs.Lookup("key").Usage = keyUsage
-	fs.BoolVar(&o.Policy.RefuseUnknown, "refuse-unknown-fields", false, "refuse messages that are validated or signed if they have a field that their type does not declare")
+	fs.BoolVar(&o.Policy.RefuseUnknown, "refuse-unknown-fields", false, "refuse validated or signed messages with fields that their type does not declare")
 	o.serving.Register(fs)
 	o.web.register(fs)
 	settings.Keyed(fs, "proxy")
@@ -46,12 +46,12 @@ func (o *Options) Register(fs *pflag.FlagSet) {
 
 func (o *servingFlags) Register(fs *pflag.FlagSet) {
 	o.sharedFlags.register(fs)
-	fs.StringVar(&o.upstream, "upstream", "", "`ADDRESS` of the gRPC server, as host:port or a name of gRPC such as unix:///run/shop.sock")
+	fs.StringVar(&o.upstream, "upstream", "", "`ADDRESS` of the gRPC server: host:port, or a gRPC target such as unix:///run/shop.sock")
 	o.tls.RegisterUpstream(fs)
-	settings.SizeVar(fs, &o.maxMessage, "max-message", proxy.MaxMessageBytes, 1, 1<<30, "largest message, as `SIZE` after decompression, in either direction")
-	fs.IntVar(&o.maxStreams, "max-streams", proxy.MaxStreams, "`N` calls at once that a connection of a client may have")
-	fs.DurationVar(&o.age, "max-connection-age", 10*time.Minute, "age, give or take a tenth, at which clients are asked to reconnect, so that replicas share the load; 0 for never")
-	fs.DurationVar(&o.ageGrace, "max-connection-age-grace", 0, "how long calls of such a connection may go on; 0 for as long as they take")
+	settings.SizeVar(fs, &o.maxMessage, "max-message", proxy.MaxMessageBytes, 1, 1<<30, "maximum `SIZE` of a message after decompression, in either direction")
+	fs.IntVar(&o.maxStreams, "max-streams", proxy.MaxStreams, "maximum `N` of concurrent calls per client connection")
+	fs.DurationVar(&o.age, "max-connection-age", 10*time.Minute, "connection age (±10%) at which clients are asked to reconnect, to spread load over replicas; 0 for never")
+	fs.DurationVar(&o.ageGrace, "max-connection-age-grace", 0, "how long calls on such a connection may continue; 0 for no limit")
 }
 
 // Check refuses flags that are invalid whatever the files contain.
@@ -59,13 +59,13 @@ func (o *Options) Check(d command.Deps) error {
 	s := &o.serving
 	switch {
 	case s.upstream == "":
-		return fault.New(fault.UsageError, "--upstream", "is required").WithHint("--upstream 127.0.0.1:9000 names the gRPC server to forward to")
+		return fault.New(fault.UsageError, "--upstream", "is required").WithHint("such as --upstream 127.0.0.1:9000, the gRPC server to forward to")
 	case s.maxStreams < 1 || s.maxStreams > math.MaxInt32:
-		return fault.New(fault.UsageError, "--max-streams", "must be from 1 to %d", math.MaxInt32)
+		return fault.New(fault.UsageError, "--max-streams", "must be between 1 and %d", math.MaxInt32)
 	case s.age < 0:
-		return fault.New(fault.UsageError, "--max-connection-age", "%s is less than 0", s.age)
+		return fault.New(fault.UsageError, "--max-connection-age", "must not be negative (got %s)", s.age)
 	case s.ageGrace < 0:
-		return fault.New(fault.UsageError, "--max-connection-age-grace", "%s is less than 0", s.ageGrace)
+		return fault.New(fault.UsageError, "--max-connection-age-grace", "must not be negative (got %s)", s.ageGrace)
 	case s.listen == s.upstream:
 		return fault.New(fault.UsageError, "--upstream", "%s is the same as --listen: the proxy would forward to itself", quote.Printable(s.upstream))
 	}
@@ -75,7 +75,7 @@ func (o *Options) Check(d command.Deps) error {
 // checkRereadable refuses inputs that can be read only once.
 func checkRereadable(d command.Deps, f policies.Flags) error {
 	once := func(flag string) error {
-		return fault.New(fault.UsageError, flag, "standard input can be read once only, and it is read again while the program runs").WithHint("name a file")
+		return fault.New(fault.UsageError, flag, "cannot be stdin, since keys are reloaded").WithHint("use a file")
 	}
 	if slices.Contains(f.Protos.Sets, "-") {
 		return once("--descriptor-set")

@@ -156,7 +156,7 @@ func (r *reloader) reload(ctx context.Context, asked bool) {
 func (r *reloader) renew(ctx context.Context) (err error) {
 	defer func() {
 		if v := recover(); v != nil { // a panic in the background would end the proxy
-			err = fault.New(fault.Internal, "policy", "loading failed (panic)")
+			err = fault.New(fault.Internal, "policy", "reload failed (panic)")
 		}
 	}()
 	before := r.watched.look()
@@ -165,7 +165,7 @@ func (r *reloader) renew(ctx context.Context) (err error) {
 		return err
 	}
 	if now.late {
-		r.d.Warn("changes under %s: in jwtctl.yaml take effect at the next start", r.name)
+		r.d.Warn("changes under %s: in jwtctl.yaml take effect after a restart", r.name)
 	}
 	w := watchedBy(now.d, now.policy, r.serving.tls)
 	seen := w.look()

@@ -76,7 +76,7 @@ func (o *Options) warn(d command.Deps) {
 		d.Danger("--dev makes and accepts unsigned tokens, which anyone can forge")
 	}
 	if o.serving.reportOnly {
-		d.Danger("--report-only refuses nothing: calls that the policy does not allow reach the server")
+		d.Danger("--report-only refuses nothing: calls that violate the policy reach the server")
 	}
 }
 
@@ -164,7 +164,7 @@ func (o *sharedFlags) untilDone(ctx context.Context, d command.Deps, ready func(
 			return err
 		case <-ctx.Done():
 		}
-		d.Logger().Info("stopping: waiting for open calls", "within", o.drain)
+		d.Logger().Info("stopping, waiting for open calls", "within", o.drain)
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.drain)
 	defer cancel()

@@ -15,7 +15,7 @@ import (
 )
 
 // keyUsage describes --key for a gateway, which does not need a private key.
-const keyUsage = "key `FILE`: PEM, JWK or JWKS; env:NAME takes it from a variable; repeatable (default " + input.DefaultKeyFile + ")"
+const keyUsage = "key `FILE`: PEM, JWK or JWKS; or env:NAME for a variable; repeatable (default " + input.DefaultKeyFile + ")"
 
 // sharedFlags are the flags of every gateway; they do not change at run time.
 type sharedFlags struct {
@@ -31,22 +31,22 @@ type sharedFlags struct {
 }
 
 func (o *sharedFlags) register(fs *pflag.FlagSet) {
-	fs.StringVar(&o.listen, "listen", "127.0.0.1:0", "`ADDRESS` to listen on; port 0 is a free one")
+	fs.StringVar(&o.listen, "listen", "127.0.0.1:0", "`ADDRESS` to listen on; port 0 for a free one")
 	fs.StringVar(&o.metrics, "metrics", "", "`ADDRESS` to serve Prometheus metrics on, over HTTP under "+MetricsPath+", and "+AlivePath+" and "+ReadyPath+" for probes")
 	o.tls.RegisterListening(fs)
-	fs.BoolVar(&o.allowPlaintext, "allow-plaintext", false, "speak without TLS to other machines too")
-	fs.BoolVar(&o.devRemote, "dev-allow-remote", false, "let --dev serve or forward to other machines")
-	fs.BoolVar(&o.forwardAuthorization, "forward-authorization", false, "send authorization upstream where it was validated, too")
-	fs.BoolVar(&o.passHealth, "pass-health", false, "let calls of the upstream's grpc.health.v1 through unguarded, instead of answering them")
-	fs.BoolVar(&o.passReflection, "pass-reflection", false, "let calls of the upstream's grpc.reflection through unguarded")
+	fs.BoolVar(&o.allowPlaintext, "allow-plaintext", false, "also accept plaintext to and from other machines")
+	fs.BoolVar(&o.devRemote, "dev-allow-remote", false, "allow --dev to serve or forward to other machines")
+	fs.BoolVar(&o.forwardAuthorization, "forward-authorization", false, "forward authorization even where it was validated")
+	fs.BoolVar(&o.passHealth, "pass-health", false, "let calls to the upstream's grpc.health.v1 pass unprotected, instead of answering them")
+	fs.BoolVar(&o.passReflection, "pass-reflection", false, "let calls to the upstream's grpc.reflection pass unprotected")
 	fs.BoolVar(&o.refuseWeaker, "refuse-weaker", false, "refuse to reload a policy that lets more through than one in force since the start, as by jwtctl diff")
-	fs.BoolVar(&o.reportOnly, "report-only", false, "refuse no call: log and count those that would be refused")
-	fs.IntVar(&o.cachedTokens, "cache-tokens", 10000, "`N` bearer tokens to remember with their verdict; 0 for none")
-	settings.SizeVar(fs, &o.maxMetadata, "max-metadata", proxy.MaxMetadataBytes, 1<<10, 16<<20, "most metadata of a call, as `SIZE` in either direction")
-	fs.DurationVar(&o.drain, "drain-timeout", 30*time.Second, "how long calls under way may take to end")
-	fs.DurationVar(&o.every, "reload-interval", 2*time.Second, "how often to look for changed files")
-	settings.ChoiceVar(fs, &o.logFormat, "log-format", "text", "of the log on stderr: text or json", "text", "json")
-	fs.StringVar(&o.addrFile, "addr-file", "", "`FILE` to write the address listened on to, once it answers")
+	fs.BoolVar(&o.reportOnly, "report-only", false, "refuse no calls: only log and count those that would be refused")
+	fs.IntVar(&o.cachedTokens, "cache-tokens", 10000, "cache the verdicts of `N` bearer tokens; 0 for none")
+	settings.SizeVar(fs, &o.maxMetadata, "max-metadata", proxy.MaxMetadataBytes, 1<<10, 16<<20, "maximum `SIZE` of a call's metadata, in either direction")
+	fs.DurationVar(&o.drain, "drain-timeout", 30*time.Second, "how long open calls may take to finish on shutdown")
+	fs.DurationVar(&o.every, "reload-interval", 2*time.Second, "how often to check for changed files")
+	settings.ChoiceVar(fs, &o.logFormat, "log-format", "text", "format format of the log on stderr: text or json", "text", "json")
+	fs.StringVar(&o.addrFile, "addr-file", "", "write the listen address to `FILE` once calls are answered")
 	settings.Paths(fs, "addr-file")
 	settings.FlagOnly(fs, "allow-plaintext", "dev-allow-remote", "report-only")
 }
@@ -55,9 +55,9 @@ func (o *sharedFlags) register(fs *pflag.FlagSet) {
 func (o *sharedFlags) check() error {
 	switch {
 	case o.cachedTokens < 0:
-		return fault.New(fault.UsageError, "--cache-tokens", "%d is less than 0", o.cachedTokens)
+		return fault.New(fault.UsageError, "--cache-tokens", "must not be negative (got %d)", o.cachedTokens)
 	case o.drain < 0:
-		return fault.New(fault.UsageError, "--drain-timeout", "%s is less than 0", o.drain)
+		return fault.New(fault.UsageError, "--drain-timeout", "must not be negative (got %s)", o.drain)
 	case o.every <= 0:
 		return fault.New(fault.UsageError, "--reload-interval", "must be greater than 0 (got %s)", o.every)
 	}
@@ -90,10 +90,10 @@ func (o *sharedFlags) checkReach(dev bool, sides ...side) error {
 		case side.local:
 		case dev && !o.devRemote:
 			return fault.New(fault.UsageError, side.flag, "%s is not a loopback address, and --dev accepts tokens that anyone can forge", quote.Printable(side.address)).
-				WithHint("--dev-allow-remote takes the risk")
+				WithHint("to accept the risk, add --dev-allow-remote")
 		case !side.encrypted && !o.allowPlaintext:
 			return fault.New(fault.UsageError, side.flag, "%s is not a loopback address, and tokens would be sent in plaintext", quote.Printable(side.address)).
-				WithHint("%s, or --allow-plaintext where the network is safe", side.secure)
+				WithHint("use %s, or --allow-plaintext if the network is safe", side.secure)
 		}
 	}
 	return nil

@@ -46,7 +46,7 @@ func newPast() *diff.Past[compared] {
 // file that is being written is empty for a moment.
 func (r *reloader) weaker(next *policies.Policy) ([]diff.Change, error) {
 	if len(next.Set.Services()) == 0 && len(r.inUse.Set.Services()) > 0 {
-		return nil, fault.New(fault.PolicyInvalid, "descriptors", "the new version has no service")
+		return nil, fault.New(fault.PolicyInvalid, "descriptors", "the new version has no services")
 	}
 	return r.past.Weaker(comparedOf(r.inUse), comparedOf(next))
 }
@@ -71,7 +71,7 @@ func (r *reloader) warnOpen(p *policies.Policy) {
 	from := strings.Join(slices.Concat(named.Protos, named.Sets), " ")
 	switch {
 	case len(p.Set.Services()) == 0:
-		r.d.Logger().Warn("the descriptors have no service: calls of any method are refused", "descriptors", from)
+		r.d.Logger().Warn("the descriptors have no services: all calls are refused", "descriptors", from)
 	case !p.Plan.Enforces():
 		r.d.Logger().Warn("no method has JWT annotations: nothing is enforced, and calls pass unchanged", "descriptors", from)
 	}

@@ -24,8 +24,8 @@ type webFlags struct {
 }
 
 func (f *webFlags) register(fs *pflag.FlagSet) {
-	fs.StringVar(&f.address, "web", "", "`ADDRESS` to answer gRPC-Web, Connect and REST (google.api.http) on, over HTTP/1.1 and HTTP/2")
-	fs.StringArrayVar(&f.origins, "web-origin", nil, "`ORIGIN` whose pages may call --web from a browser (CORS), such as https://app.example.com; * for all; repeatable (default: none)")
+	fs.StringVar(&f.address, "web", "", "`ADDRESS` to serve gRPC-Web, Connect and REST (google.api.http) on, over HTTP/1.1 and HTTP/2")
+	fs.StringArrayVar(&f.origins, "web-origin", nil, "allow pages of `ORIGIN` to call --web from a browser (CORS), such as https://app.example.com; * for all; repeatable (default: none)")
 }
 
 func (f *webFlags) equal(other webFlags) bool {
@@ -52,7 +52,7 @@ func (f *webFlags) check(listen string) error {
 	case f.address == "":
 		return nil
 	case f.address == listen && !anyPort(listen):
-		return fault.New(fault.UsageError, "--web", "is the same as --listen").WithHint("give browsers a port of their own")
+		return fault.New(fault.UsageError, "--web", "is the same as --listen").WithHint("use a separate port for browsers")
 	}
 	_, err := f.parsed()
 	return errors.Join(checkAddress("--web", f.address), err)

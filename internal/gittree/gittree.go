@@ -51,18 +51,18 @@ func Open(ctx context.Context, dir, rev string) (*Tree, error) {
 	}
 	lines := strings.Split(string(top), "\n")
 	if len(lines) < 2 {
-		return nil, t.fail("git names no folder of the repository")
+		return nil, t.fail("git does not report the folder of the repository")
 	}
 	t.Top, t.Prefix = filepath.FromSlash(lines[0]), lines[1]
 	if rev == "" || strings.HasPrefix(rev, "-") {
-		return nil, t.fail("it is not a revision")
+		return nil, t.fail("not a revision")
 	}
 	commit, err := t.git(ctx, dir, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
 	if err != nil {
 		if before, path, found := strings.Cut(rev, ":"); found {
-			return nil, t.fail("the repository has no such revision").WithHint("git:%s alone: the paths to compare, such as %s, are arguments", before, path)
+			return nil, t.fail("the repository has no such revision").WithHint("use only git:%s; pass the paths to compare, such as %s, as arguments", before, path)
 		}
-		return nil, t.fail("the repository has no such revision").WithHint("a clone of one commit has no other: git fetch, or fetch-depth: 0 of actions/checkout")
+		return nil, t.fail("the repository has no such revision").WithHint("a shallow clone has only one commit: run git fetch, or set fetch-depth: 0 for actions/checkout")
 	}
 	t.commit = strings.TrimSpace(string(commit))
 	return t, nil
@@ -146,7 +146,7 @@ func (t *Tree) write(ctx context.Context, into string, blobs []blob, ids io.Read
 			return t.fail("git ended in %s", b.path)
 		}
 		if _, err := r.Discard(1); err != nil {
-			return t.fail("git ended behind %s", b.path)
+			return t.fail("git ended after %s", b.path)
 		}
 		path := filepath.Join(into, filepath.FromSlash(b.path))
 		if err := files.MakeFolder(filepath.Dir(path)); err != nil {
@@ -184,7 +184,7 @@ func (t *Tree) git(ctx context.Context, dir string, args ...string) ([]byte, err
 	case ctx.Err() != nil:
 		return nil, fault.New(fault.Interrupted, "git:"+t.rev, "%w", ctx.Err())
 	case errors.Is(err, exec.ErrNotFound):
-		return nil, t.fail("git is not installed, or not in PATH").WithHint("give a folder or a descriptor set instead")
+		return nil, t.fail("git is not installed, or not in PATH").WithHint("compare with a folder or a descriptor set instead")
 	}
 	first, _, _ := strings.Cut(strings.TrimSpace(errs.String()), "\n")
 	if first == "" {

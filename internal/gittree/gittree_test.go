@@ -173,8 +173,8 @@ func TestOpen_Refusals(t *testing.T) {
 		"no repository": {t.TempDir(), "HEAD", "not a git repository"},
 		"no folder":     {filepath.Join(r.dir, "none"), "HEAD", "No such file or directory"},
 		"no revision":   {r.dir, "nowhere", "the repository has no such revision"},
-		"empty":         {r.dir, "", "it is not a revision"},
-		"an option":     {r.dir, "--exec=touch x", "it is not a revision"},
+		"empty":         {r.dir, "", "not a revision"},
+		"an option":     {r.dir, "--exec=touch x", "not a revision"},
 		"a file":        {r.dir, blob, "the repository has no such revision"},
 	} {
 		if _, err := gittree.Open(context.Background(), c.dir, c.rev); !fault.Has(err, fault.FileFailed) || !strings.Contains(err.Error(), c.why) {

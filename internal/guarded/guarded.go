@@ -60,7 +60,7 @@ func (s *Stream) Next(ctx context.Context, m any) error {
 	s.first = nil
 	to, is := m.(proto.Message)
 	if !is {
-		return s.Invalid("the handler receives what is not a message of protobuf")
+		return s.Invalid("the handler receives something other than a protobuf message")
 	}
 	return s.assign(to, first)
 }
@@ -88,7 +88,7 @@ func (s *Stream) receive(ctx context.Context, m any) error {
 	s.ended = true
 	if s.Uncounted {
 		if !is {
-			return s.Invalid("the handler receives what is not a message of protobuf")
+			return s.Invalid("the handler receives something other than a protobuf message")
 		}
 		switch err := s.next(request.ProtoReflect().New().Interface()); {
 		case err == nil:

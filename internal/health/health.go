@@ -49,7 +49,7 @@ func (s *Server) Shutdown(ctx context.Context, server *grpc.Server, what string)
 	case <-ctx.Done():
 		server.Stop()
 		<-drained
-		return fault.New(fault.Interrupted, what, "calls were still open at the end of the shutdown time: %w", ctx.Err())
+		return fault.New(fault.Interrupted, what, "calls were still open when the shutdown timeout ended: %w", ctx.Err())
 	}
 }
 

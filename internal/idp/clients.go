@@ -38,7 +38,7 @@ type Client struct {
 // party.
 func (c Client) check() error {
 	if c.ID == "" {
-		return fault.New(fault.UsageError, "client", "a client has no id").WithHint("name it as ID or ID:SECRET")
+		return fault.New(fault.UsageError, "client", "a client needs an id").WithHint("use ID or ID:SECRET")
 	}
 	for _, redirect := range c.Redirects {
 		u, err := url.Parse(redirect)
@@ -47,13 +47,13 @@ func (c Client) check() error {
 				WithHint("such as http://127.0.0.1:3000/callback")
 		}
 		if slices.Contains([]string{"javascript", "data", "vbscript", "file"}, u.Scheme) {
-			return fault.New(fault.UsageError, "redirect", "%q cannot be redirected to", quote.Shorten(redirect))
+			return fault.New(fault.UsageError, "redirect", "cannot redirect to %q", quote.Shorten(redirect))
 		}
 	}
 	for _, f := range c.Faults {
 		if f == SlowJWKS || f == EmptyJWKS {
-			return fault.New(fault.UsageError, "fault", "%s is of the key set, which all clients share", f).
-				WithHint("%s, without a client", f)
+			return fault.New(fault.UsageError, "fault", "fault %s is about the key set, which all clients share", f).
+				WithHint("use %s without a client", f)
 		}
 	}
 	return nil

@@ -71,7 +71,7 @@ func (p *Provider) Handler(set *jwks.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, known := mux[r.URL.EscapedPath()]
 		if !known {
-			problem(w, http.StatusNotFound, "there is nothing at this path; the paths are in the discovery document")
+			problem(w, http.StatusNotFound, "not found; the discovery document lists the paths")
 			return
 		}
 		h.ServeHTTP(w, r)
@@ -86,7 +86,7 @@ func only(h http.Handler, methods []string) http.Handler {
 			return
 		}
 		w.Header().Set("Allow", strings.Join(methods, ", "))
-		problem(w, http.StatusMethodNotAllowed, "this endpoint takes "+strings.Join(methods, " and "))
+		problem(w, http.StatusMethodNotAllowed, "use "+strings.Join(methods, " and "))
 	})
 }
 

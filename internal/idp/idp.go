@@ -157,9 +157,9 @@ func (o Options) check() error {
 	for _, u := range o.Users {
 		switch {
 		case u.Name == "":
-			return fault.New(fault.UsageError, "user", "a user has no name")
+			return fault.New(fault.UsageError, "user", "a user needs a name")
 		case seen[u.Name]:
-			return fault.New(fault.UsageError, "user", "two users are called %q", quote.Shorten(u.Name))
+			return fault.New(fault.UsageError, "user", "duplicate user %q", quote.Shorten(u.Name))
 		}
 		seen[u.Name] = true
 		if err := checkClaims(u.Claims); err != nil {
@@ -167,19 +167,19 @@ func (o Options) check() error {
 		}
 	}
 	if o.RefreshLeeway < 0 || o.RefreshLeeway > MaxRefreshLeeway {
-		return fault.New(fault.UsageError, "refresh-leeway", "%s is not from 0s to %s", o.RefreshLeeway, MaxRefreshLeeway)
+		return fault.New(fault.UsageError, "refresh-leeway", "%s is not between 0s and %s", o.RefreshLeeway, MaxRefreshLeeway)
 	}
 	if o.AutoLogin != "" && !seen[o.AutoLogin] {
-		return fault.New(fault.UsageError, "auto-login", "no user is called %q", quote.Shorten(o.AutoLogin))
+		return fault.New(fault.UsageError, "auto-login", "unknown user %q", quote.Shorten(o.AutoLogin))
 	}
 	if len(o.Clients) == 0 {
-		return fault.New(fault.UsageError, "client", "there is no client").
-			WithHint("give one as ID:SECRET with a redirect URL, or under clients of idp: in jwtctl.yaml")
+		return fault.New(fault.UsageError, "client", "no client is configured").
+			WithHint("add one as ID:SECRET with a redirect URL, or under idp: clients: in jwtctl.yaml")
 	}
 	ids := map[string]bool{}
 	for _, c := range o.Clients {
 		if ids[c.ID] {
-			return fault.New(fault.UsageError, "client", "two clients are called %q", quote.Shorten(c.ID))
+			return fault.New(fault.UsageError, "client", "duplicate client %q", quote.Shorten(c.ID))
 		}
 		ids[c.ID] = true
 		if err := checkClaims(c.Claims); err != nil {
@@ -198,7 +198,7 @@ func checkClaims(list []token.Claim) error {
 	for _, c := range list {
 		text := slices.Concat([]byte{'{'}, strictjson.Quote(c.Name), []byte{':'}, c.Value, []byte{'}'})
 		if _, err := jws.CheckClaims(text); err != nil {
-			return fault.New(fault.UsageError, "claim", "%w", err).WithHint("give numbers and lists as JSON; a fault makes tokens that are wrong on purpose")
+			return fault.New(fault.UsageError, "claim", "%w", err).WithHint("pass numbers and lists as JSON; to make invalid tokens on purpose, use a fault")
 		}
 	}
 	return nil

@@ -70,7 +70,7 @@ func (r *KeyRing) Signer() (*keys.Key, error) {
 			return nil, err
 		}
 		if !r.publishes(key) {
-			return nil, fault.New(fault.KeyMissing, key.Source(), "the key that signs is not in the key set")
+			return nil, fault.New(fault.KeyMissing, key.Source(), "the signing key is not in the key set")
 		}
 	}
 	return key, key.RequireSigner()

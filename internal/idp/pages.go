@@ -10,7 +10,7 @@ import (
 )
 
 // endedLogin is the text for a login that cannot continue.
-const endedLogin = "This login has ended or took too long. Begin it again in the application."
+const endedLogin = "This login has ended or took too long. Start again in the application."
 
 // page is the content of a page.
 type page struct {
@@ -45,7 +45,7 @@ func (p page) html() string {
 	line(`<!doctype html><html lang="en"><head><meta charset="utf-8">`)
 	line(`<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">`)
 	line(`<title>`, p.Title, `</title><style>`+style+`</style></head><body><main><h1>`, p.Title, `</h1>`)
-	line(`<p class="note">For development: there is no password. Anyone who reaches this page can be any user.</p>`)
+	line(`<p class="note">For development: there is no password. Anyone who can reach this page can log in as any user.</p>`)
 	if p.Problem != "" {
 		line(`<p role="alert">`, p.Problem, `</p>`)
 	}
@@ -57,7 +57,7 @@ func (p page) html() string {
 		if p.ID != "" {
 			line(`<input type="hidden" name="id" value="`, p.ID, `">`)
 		} else {
-			line(`<p><label for="user_code">Code that the device shows</label> <input id="user_code" name="user_code" value="`,
+			line(`<p><label for="user_code">Code shown on the device</label> <input id="user_code" name="user_code" value="`,
 				p.UserCode, `" autocomplete="off" autocapitalize="characters" spellcheck="false" required></p>`)
 		}
 		line(`<fieldset><legend>Continue as</legend>`)
@@ -97,7 +97,7 @@ func (p *Provider) form(w http.ResponseWriter, r *http.Request) (url.Values, boo
 	}
 	foreign := r.Method == http.MethodPost && http.NewCrossOriginProtection().Check(r) != nil
 	if err := r.ParseForm(); err != nil || foreign {
-		p.show(w, http.StatusBadRequest, page{Title: "Cannot log in", Problem: "The form was not sent by a page of this provider."})
+		p.show(w, http.StatusBadRequest, page{Title: "Cannot log in", Problem: "The form was not sent from a page of this provider."})
 		return nil, false
 	}
 	return r.Form, true
@@ -182,7 +182,7 @@ func (p *Provider) serveDevice(w http.ResponseWriter, r *http.Request) {
 		shown.Problem = "Pick one of these users."
 		p.show(w, http.StatusBadRequest, shown)
 	case !p.storage.answerDevice(shown.UserCode, picked):
-		shown.Problem = "No device shows this code, or it has been answered."
+		shown.Problem = "No device is waiting for this code."
 		p.show(w, http.StatusBadRequest, shown)
 	default:
 		done := "The device is logged in. You can close this page."

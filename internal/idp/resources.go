@@ -44,14 +44,14 @@ func (p *Provider) grantOf(ctx context.Context, access string) (*grant, *jws.Cla
 			}
 		}
 	}
-	return nil, nil, fault.New(fault.InvalidClaim, "jti", "it was revoked, or is not an access token")
+	return nil, nil, fault.New(fault.InvalidClaim, "jti", "was revoked, or is not an access token")
 }
 
 // UserInfo returns the claims of the user of an access token.
 func (s *server) UserInfo(ctx context.Context, r *op.Request[oidc.UserInfoRequest]) (*op.Response, error) {
 	g, _, err := s.p.grantOf(ctx, r.Data.AccessToken)
 	if err != nil || g.User == nil || !slices.Contains(g.Scopes, oidc.ScopeOpenID) {
-		invalid := &oidc.Error{ErrorType: "invalid_token", Description: "the access token does not count here"}
+		invalid := &oidc.Error{ErrorType: "invalid_token", Description: "the access token is not valid for this"}
 		return nil, op.NewStatusError(invalid, http.StatusUnauthorized)
 	}
 	c := claims{"sub": g.subject()}
@@ -123,11 +123,11 @@ func (p *Provider) readHint(text string) (hint, error) {
 		Audience json.RawMessage `json:"aud"`
 	}
 	if err := json.Unmarshal(payload, &said); err != nil || said.Issuer != p.issuer {
-		return hint{}, fault.New(fault.InvalidClaim, "iss", "the token is not of this provider")
+		return hint{}, fault.New(fault.InvalidClaim, "iss", "the token is not from this provider")
 	}
 	h := hint{}
 	if json.Unmarshal(said.Audience, &h.client) != nil || p.clients[h.client] == nil {
-		return hint{}, fault.New(fault.InvalidClaim, "aud", "the token is not an id_token of a client")
+		return hint{}, fault.New(fault.InvalidClaim, "aud", "the token is not the id_token of a client")
 	}
 	for i := range p.o.Users {
 		u := &p.o.Users[i]
@@ -149,10 +149,10 @@ func (s *server) EndSession(ctx context.Context, r *op.Request[oidc.EndSessionRe
 	if asked.IdTokenHint != "" {
 		h, err := s.p.readHint(asked.IdTokenHint)
 		if err != nil {
-			return nil, oidc.ErrInvalidRequest().WithDescription("the id_token_hint is not a token of this provider")
+			return nil, oidc.ErrInvalidRequest().WithDescription("the id_token_hint is not from this provider")
 		}
 		if asked.ClientID != "" && asked.ClientID != h.client {
-			return nil, oidc.ErrInvalidRequest().WithDescription("the id_token_hint is another client's")
+			return nil, oidc.ErrInvalidRequest().WithDescription("the id_token_hint belongs to another client")
 		}
 		asked.ClientID, asked.IdTokenHint, user = h.client, "", h.user
 	}

@@ -56,9 +56,9 @@ func (s *server) checkRequest(r *op.ClientRequest[oidc.AuthRequest]) error {
 	case r.Form.Has("request"):
 		return oidc.ErrRequestNotSupported()
 	case r.Form.Has("request_uri"):
-		return &oidc.Error{ErrorType: "request_uri_not_supported", Description: "request_uri is not offered"}
+		return &oidc.Error{ErrorType: "request_uri_not_supported", Description: "request_uri is not supported"}
 	case r.Form.Has("registration"):
-		return &oidc.Error{ErrorType: "registration_not_supported", Description: "registration is not offered"}
+		return &oidc.Error{ErrorType: "registration_not_supported", Description: "registration is not supported"}
 	case r.Data.CodeChallenge != "" && r.Data.CodeChallengeMethod != oidc.CodeChallengeMethodS256:
 		return oidc.ErrInvalidRequest().WithDescription("the code_challenge_method must be S256")
 	case r.Data.CodeChallenge == "" && r.Client.AuthMethod() == oidc.AuthMethodNone:
@@ -78,7 +78,7 @@ func (s *server) Authorize(_ context.Context, r *op.ClientRequest[oidc.AuthReque
 	if r.Data.IDTokenHint != "" {
 		who, err := s.p.readHint(r.Data.IDTokenHint)
 		if err != nil {
-			return nil, oidc.ErrLoginRequired().WithDescription("the id_token_hint is not a token of this provider")
+			return nil, oidc.ErrLoginRequired().WithDescription("the id_token_hint is not from this provider")
 		}
 		hinted = who.user
 	}
@@ -107,7 +107,7 @@ func (s *server) CodeExchange(ctx context.Context, r *op.ClientRequest[oidc.Acce
 		return nil, err
 	}
 	if asked.GetClientID() != r.Client.GetID() {
-		return nil, oidc.ErrInvalidGrant().WithDescription("the code is another client's")
+		return nil, oidc.ErrInvalidGrant().WithDescription("the code belongs to another client")
 	}
 	if err := op.AuthorizeCodeChallenge(r.Data.CodeVerifier, asked.GetCodeChallenge()); err != nil {
 		return nil, oidc.ErrInvalidGrant().WithParent(err).WithDescription("the code_verifier is missing, unexpected or wrong")

@@ -36,7 +36,7 @@ var (
 
 // errUnused is returned by methods that the library does not call, since server handles
 // those requests itself.
-var errUnused = errors.New("not offered")
+var errUnused = errors.New("not supported")
 
 func newStorage(p *Provider) (*storage, error) {
 	_, private, err := ed25519.GenerateKey(rand.Reader)

@@ -142,14 +142,14 @@ func (s *storage) TerminateSession(_ context.Context, user, client string) error
 func (s *storage) RevokeToken(_ context.Context, token, _, client string) *oidc.Error {
 	if r, found := s.refresh.get(hashed(token)); found {
 		if r.grant.Client.ID != client {
-			return oidc.ErrInvalidClient().WithDescription("the token is another client's")
+			return oidc.ErrInvalidClient().WithDescription("the token belongs to another client")
 		}
 		s.revokeSession(r.grant.Session)
 		return nil
 	}
 	if g, found := s.grants.get(token); found {
 		if g.Client.ID != client {
-			return oidc.ErrInvalidClient().WithDescription("the token is another client's")
+			return oidc.ErrInvalidClient().WithDescription("the token belongs to another client")
 		}
 		s.grants.take(token)
 	}

@@ -58,11 +58,11 @@ func readKeys(d command.Deps, name string, with keys.Attributes, strict bool) ([
 func readKey(d command.Deps, name string) (data []byte, source string, err error) {
 	if variable, isVariable := strings.CutPrefix(name, "env:"); isVariable {
 		if variable == "" {
-			return nil, "", fault.New(fault.UsageError, "--key", "%q names no variable", name).WithHint("--key env:NAME")
+			return nil, "", fault.New(fault.UsageError, "--key", "%q does not name a variable", name).WithHint("use --key env:NAME")
 		}
 		text, set := d.System.Getenv(variable)
 		if !set || text == "" {
-			return nil, "", fault.New(fault.KeyUnreadable, name, "the variable is not set").WithHint("export %s, holding the key itself", variable)
+			return nil, "", fault.New(fault.KeyUnreadable, name, "the variable is not set").WithHint("export %s with the key itself", variable)
 		}
 		return []byte(text), "variable " + variable, nil
 	}

@@ -35,12 +35,12 @@ type KeyFlags struct {
 // Register adds the flags. They have no section: keys in the file are a separate list,
 // and each has its own kid and alg.
 func (k *KeyFlags) Register(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&k.Files, "key", nil, "key `FILE`: PEM, JWK or JWKS; env:NAME takes it from a variable, - from stdin, agent:COMMENT or agent:SHA256:… signs through $SSH_AUTH_SOCK; repeatable (default "+DefaultKeyFile+")")
+	fs.StringArrayVar(&k.Files, "key", nil, "key `FILE`: PEM, JWK or JWKS; or env:NAME for a variable, - for stdin, agent:COMMENT or agent:SHA256:… for a key in the SSH agent ($SSH_AUTH_SOCK); repeatable (default "+DefaultKeyFile+")")
 	fs.StringArrayVar(&k.Secrets, "secret", nil, "HMAC secret as plain bytes: `env:NAME` or @FILE; repeatable")
 	k.Passphrase.Register(fs)
 	fs.StringVar(&k.KeyID, "kid", "", "`ID` of the key to use, or to give to a key file that has none (default: its RFC 7638 thumbprint)")
 	fs.StringVar(&k.Alg, "alg", "", "`ALGORITHM`, where the key allows several (default: the key's own)")
-	fs.BoolVar(&k.StrictPerms, "strict-perms", false, "refuse a private key file that others can read, instead of warning")
+	fs.BoolVar(&k.StrictPerms, "strict-perms", false, "fail, instead of warning, if others can read a private key file")
 	settings.Paths(fs, "key")
 	settings.AtPaths(fs, "secret")
 	settings.KeyedAs(fs, "key", "keys")
@@ -211,11 +211,11 @@ func WithKeyFileHint(err error) error {
 	info, statErr := os.Stat(f.What)
 	switch {
 	case missing && f.What == DefaultKeyFile:
-		return f.WithHint("make one: jwtctl keygen; or name yours: --key FILE")
+		return f.WithHint("make one with jwtctl keygen, or use yours with --key FILE")
 	case missing && strings.ContainsAny(f.What, ", *?\n"):
-		return f.WithHint("--key takes one file; for several, --key each time")
+		return f.WithHint("--key takes one file; repeat it for more")
 	case f.Code == fault.KeyUnreadable && statErr == nil && info.IsDir():
-		return f.WithHint("--key names a file; --key-dir, where a command has it, a folder")
+		return f.WithHint("--key takes a file; for a folder use --key-dir, where a command has it")
 	}
 	return err
 }

@@ -21,10 +21,10 @@ const defaultInput = 96 << 20
 
 // Register adds the flags.
 func (p *ProtoFlags) Register(fs *pflag.FlagSet) {
-	fs.StringArrayVarP(&p.ImportPaths, "proto-path", "I", nil, "folder `DIR` that imports start from; repeatable. kalix/*.proto, google/{api,rpc,type,longrunning}, validate, buf/validate and protoc-gen-openapiv2 are built in")
+	fs.StringArrayVarP(&p.ImportPaths, "proto-path", "I", nil, "import folder `DIR`; repeatable. kalix/*.proto, google/{api,rpc,type,longrunning}, validate, buf/validate and protoc-gen-openapiv2 are built in")
 	fs.StringArrayVar(&p.Protos, "proto", nil, ".proto `FILE` (from the working folder, else from an import path), folder, or pattern with * and **; repeatable")
 	fs.StringArrayVar(&p.Sets, "descriptor-set", nil, "descriptor set or Buf image `FILE` (also --protoset, --descriptor_set_in); repeatable")
-	settings.SizeVar(fs, &p.MaxInput, "max-input", defaultInput, 1, 4<<30, "most that is read, as `SIZE`: of all .proto files together, and of a descriptor set (there 64MiB unless this is set)")
+	settings.SizeVar(fs, &p.MaxInput, "max-input", defaultInput, 1, 4<<30, "input limit `SIZE`: for all .proto files together, and for a descriptor set (its default is 64MiB)")
 	settings.Paths(fs, "proto-path", "proto", "descriptor-set")
 	settings.KeyedAs(fs, "proto-path", "proto_paths")
 	settings.KeyedAs(fs, "max-input", "max_input")

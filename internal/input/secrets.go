@@ -26,13 +26,13 @@ func ReadSecret(d command.Deps, flag, place string) (data []byte, source string,
 	if variable, isVariable := strings.CutPrefix(place, "env:"); isVariable && variable != "" {
 		value, set := d.System.Getenv(variable)
 		if !set || value == "" {
-			return nil, "", fault.New(fault.KeyUnreadable, "variable "+variable, "it is not set")
+			return nil, "", fault.New(fault.KeyUnreadable, "variable "+variable, "is not set")
 		}
 		return []byte(value), "variable " + variable, nil
 	}
 	path, isFile := strings.CutPrefix(place, "@")
 	if !isFile || path == "" {
-		return nil, "", fault.New(fault.UsageError, flag, "it takes env:NAME or @FILE, never the secret itself")
+		return nil, "", fault.New(fault.UsageError, flag, "takes env:NAME or @FILE, never the secret itself")
 	}
 	if data, err = files.Read(path, maxSecretBytes, fault.KeyUnreadable); err != nil {
 		return nil, "", err
@@ -41,7 +41,7 @@ func ReadSecret(d command.Deps, flag, place string) (data []byte, source string,
 		data = bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
 	}
 	if len(data) == 0 {
-		return nil, "", fault.New(fault.KeyUnreadable, path, "it is empty")
+		return nil, "", fault.New(fault.KeyUnreadable, path, "is empty")
 	}
 	return data, path, nil
 }
@@ -78,7 +78,7 @@ type answers struct {
 
 // Register adds the flag.
 func (p *Passphrase) Register(fs *pflag.FlagSet) {
-	fs.StringVar(&p.Place, "passphrase", "", "where the passphrase of an encrypted key is: `env:NAME` or @FILE (default: a prompt on the terminal)")
+	fs.StringVar(&p.Place, "passphrase", "", "passphrase of an encrypted key: `env:NAME` or @FILE (default: a prompt on the terminal)")
 	settings.Keyed(fs, "", "passphrase")
 	settings.AtPaths(fs, "passphrase")
 	p.asked = &answers{known: map[string][]byte{}}
@@ -106,11 +106,11 @@ func (p Passphrase) asker(d command.Deps) func(source string) ([]byte, error) {
 		}
 		needed := fault.New(fault.KeyEncrypted, source, "the private key is protected by a passphrase")
 		if p.asked.over {
-			return nil, needed.WithHint("--passphrase env:NAME or @FILE gives it; jwtctl asks only when it starts")
+			return nil, needed.WithHint("pass it with --passphrase env:NAME or @FILE; jwtctl asks only at startup")
 		}
 		passphrase, err := prompt(d, "Passphrase of "+quote.Printable(source)+": ")
 		if err != nil {
-			return nil, needed.WithHint("--passphrase env:NAME or @FILE gives it; on a terminal, jwtctl asks")
+			return nil, needed.WithHint("pass it with --passphrase env:NAME or @FILE; on a terminal, jwtctl asks")
 		}
 		p.asked.known[source] = passphrase
 		return passphrase, nil
@@ -125,18 +125,18 @@ func (p Passphrase) New(d command.Deps) ([]byte, error) {
 	}
 	first, err := prompt(d, "New passphrase: ")
 	if err != nil {
-		return nil, fault.New(fault.UsageError, "--passphrase", "a new passphrase is needed").WithHint("--passphrase env:NAME or @FILE; on a terminal, jwtctl asks")
+		return nil, fault.New(fault.UsageError, "--passphrase", "needs a new passphrase").WithHint("pass it with --passphrase env:NAME or @FILE; on a terminal, jwtctl asks")
 	}
-	second, err := prompt(d, "The same again: ")
+	second, err := prompt(d, "Repeat passphrase: ")
 	if err != nil || subtle.ConstantTimeCompare(first, second) != 1 {
-		return nil, fault.New(fault.UsageError, "--passphrase", "the two are not the same")
+		return nil, fault.New(fault.UsageError, "--passphrase", "the passphrases do not match")
 	}
 	return first, nil
 }
 
 func prompt(d command.Deps, text string) ([]byte, error) {
 	if d.System.ReadPassphrase == nil {
-		return nil, fault.New(fault.KeyEncrypted, "", "there is no terminal")
+		return nil, fault.New(fault.KeyEncrypted, "", "no terminal to ask on")
 	}
 	return d.System.ReadPassphrase(text)
 }

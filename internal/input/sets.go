@@ -40,8 +40,8 @@ type NetworkFlags struct {
 
 // Register adds the flags.
 func (f *NetworkFlags) Register(fs *pflag.FlagSet) {
-	fs.BoolVar(&f.AllowHTTP, "allow-http", false, "fetch key sets over plain http from other machines too")
-	fs.BoolVar(&f.AllowLinkLocal, "allow-link-local", false, "fetch key sets from link-local and cloud metadata addresses too")
+	fs.BoolVar(&f.AllowHTTP, "allow-http", false, "also fetch key sets over plain http from other machines")
+	fs.BoolVar(&f.AllowLinkLocal, "allow-link-local", false, "also fetch key sets from link-local and cloud metadata addresses")
 	fs.StringVar(&f.CACert, "ca-cert", "", "PEM `FILE` of CA certificates to trust in addition to this machine's")
 	settings.Paths(fs, "ca-cert")
 	settings.Keyed(fs, "", "allow-http", "allow-link-local", "ca-cert")
@@ -63,8 +63,8 @@ func (f NetworkFlags) network(d command.Deps) (jwks.Network, error) {
 
 // Register adds the flags.
 func (f *SetFlags) Register(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&f.JWKS, "jwks", nil, "key set, `FILE|URL`, - for stdin; http only for this machine, unless --allow-http; repeatable")
-	fs.StringArrayVar(&f.OIDC, "oidc-issuer", nil, "issuer `URL` whose OpenID configuration names its key set; repeatable")
+	fs.StringArrayVar(&f.JWKS, "jwks", nil, "key set `FILE|URL`, - for stdin; http only for this machine, unless --allow-http; repeatable")
+	fs.StringArrayVar(&f.OIDC, "oidc-issuer", nil, "issuer `URL`: find its key set through its OpenID configuration; repeatable")
 	f.NetworkFlags.Register(fs)
 	settings.KeyedAs(fs, "jwks", "key_sets")
 	settings.KeyedAs(fs, "oidc-issuer", "key_sets")
@@ -133,7 +133,7 @@ func (f *SetFlags) Open(d command.Deps, e config.KeySetEntry, cache *SetCache) (
 	opened := func() (keys.Set, error) {
 		if e.OIDCDiscovery && strings.HasSuffix(strings.TrimRight(e.Issuer, "/"), wellKnown) {
 			return nil, fault.New(fault.UsageError, "--oidc-issuer", "expected the issuer, got the URL of its configuration").
-				WithHint("leave %s out", wellKnown)
+				WithHint("leave out %s", wellKnown)
 		}
 		options, err := f.options(d, e, cache)
 		switch {

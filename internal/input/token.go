@@ -56,9 +56,9 @@ func ReadToken(d command.Deps, args []string) (token, text string, err error) {
 	token, err = UnwrapToken(text)
 	switch {
 	case err == nil && token == "" && len(args) == 1 && args[0] == "":
-		return "", "", fault.New(fault.UsageError, where, "it is empty").WithHint("is a variable in it not set?")
+		return "", "", fault.New(fault.UsageError, where, "is empty").WithHint("check for an unset variable in it")
 	case err == nil && token == "":
-		return "", "", fault.New(fault.UsageError, where, "holds no token").WithHint("jwtctl token --system | jwtctl inspect")
+		return "", "", fault.New(fault.UsageError, where, "contains no token").WithHint("such as jwtctl token --system | jwtctl inspect")
 	}
 	return token, text, WithTokenHint(err, text)
 }
@@ -66,7 +66,7 @@ func ReadToken(d command.Deps, args []string) (token, text string, err error) {
 // CheckTokenArgument refuses a file name instead of a token.
 func CheckTokenArgument(args []string) error {
 	if len(args) == 1 && args[0] != "-" && settings.IsFile(args[0]) {
-		return fault.New(fault.UsageError, "the token", "%q is a file", quote.Shorten(args[0])).WithHint("%s reads the token from it", quote.Shell("@"+args[0]))
+		return fault.New(fault.UsageError, "the token", "%q is a file", quote.Shorten(args[0])).WithHint("to read the token from it, use %s", quote.Shell("@"+args[0]))
 	}
 	return nil
 }
@@ -81,19 +81,19 @@ func WithTokenHint(err error, text string) error {
 	hint := ""
 	switch first := text[:min(1, len(text))]; {
 	case strings.Contains(text, "-----BEGIN "):
-		hint = "it is a key or certificate, not a token: --key FILE verifies with one"
+		hint = "it is a key or certificate, not a token; to verify with it, use --key FILE"
 	case strings.Contains(text, "\x00"):
-		hint = "it looks like UTF-16 text, as PowerShell writes it; save it as UTF-8"
+		hint = "it looks like UTF-16 text, as written by PowerShell; save it as UTF-8"
 	case strings.HasPrefix(text, "\ufeff"):
 		hint = "the file begins with a byte order mark; save it as UTF-8 without one"
 	case first == "{" || first == "[":
-		hint = "it is JSON; give the token in it alone, as by jq -r .access_token"
+		hint = "it is JSON; pass only the token in it, for example with jq -r .access_token"
 	case first == "<":
 		hint = "it looks like a web page"
 	case first == "'" || first == "\"":
 		hint = "the token is in quotes; remove them"
 	case strings.ContainsAny(text, "\r\n"):
-		hint = "it has more than one line; a token is one"
+		hint = "it has more than one line; a token is a single line"
 	default:
 		return err
 	}

@@ -38,9 +38,9 @@ func (f *fetcher) discover(ctx context.Context, issuer string) (string, error) {
 	case named != issuer:
 		return "", wrongIssuer(at, named, issuer)
 	case uri == "":
-		return "", fault.New(fault.KeySetUnavailable, label(at), "it names no jwks_uri")
+		return "", fault.New(fault.KeySetUnavailable, label(at), "has no jwks_uri")
 	case isHTTPS(issuer) && !isHTTPS(uri):
-		return "", fault.New(fault.KeySetURLNotAllowed, label(at), "its jwks_uri %q is not https", quote.Shorten(uri))
+		return "", fault.New(fault.KeySetURLNotAllowed, label(at), "jwks_uri %q is not https", quote.Shorten(uri))
 	}
 	return uri, nil
 }
@@ -48,12 +48,12 @@ func (f *fetcher) discover(ctx context.Context, issuer string) (string, error) {
 // wrongIssuer returns the error for a document that names another issuer, with the likely
 // mistake if they are similar.
 func wrongIssuer(at, named, wanted string) *fault.Error {
-	err := fault.New(fault.KeySetUnavailable, label(at), "it is about the issuer %q, not %q", quote.Shorten(named), quote.Shorten(wanted))
+	err := fault.New(fault.KeySetUnavailable, label(at), "is for the issuer %q, not %q", quote.Shorten(named), quote.Shorten(wanted))
 	switch slip := keys.IssuerSlip(named, wanted); {
 	case strings.Contains(named, "{tenantid}"):
-		return err.WithHint("it is for any tenant; name your own in place of %q", "{tenantid}")
+		return err.WithHint("this configuration is for any tenant; use your own in place of %q", "{tenantid}")
 	case slip != "" && label(named) == named:
-		return err.WithHint("the issuer is written %s", named)
+		return err.WithHint("use the issuer that it names: %s", named)
 	}
 	return err
 }

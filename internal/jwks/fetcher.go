@@ -75,14 +75,14 @@ func (f *fetcher) get(ctx context.Context, address string) (answer, error) {
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return answer{}, fault.New(fault.KeySetUnavailable, label(address), "it answered %d, not 200", response.StatusCode)
+		return answer{}, fault.New(fault.KeySetUnavailable, label(address), "answered with status %d, not 200", response.StatusCode)
 	}
 	if coding := response.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return answer{}, fault.New(fault.KeySetUnavailable, label(address), "the server answered in the encoding %q, which was not requested", quote.Shorten(coding))
 	}
 	body, err := files.ReadAll(response.Body, label(address), keys.MaxFileBytes, fault.KeySetUnavailable)
 	if fault.CodeOf(err) == fault.FileTooLarge {
-		return answer{}, fault.New(fault.KeySetUnavailable, label(address), "it is larger than %d bytes", keys.MaxFileBytes)
+		return answer{}, fault.New(fault.KeySetUnavailable, label(address), "larger than %d bytes", keys.MaxFileBytes)
 	}
 	if err != nil {
 		return answer{}, failed(ctx, address, err)
@@ -119,13 +119,13 @@ func failureHint(err error) string {
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &name):
-		return "the certificate is for another name: use the name that it is for"
+		return "the certificate is for another name: use that name"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "the certificate has expired, or the clock of this machine is wrong"
 	case errors.As(err, &record):
 		return "the server does not speak TLS on this port"
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return "is the name of the host spelled right?"
+		return "check the spelling of the host name"
 	}
 	return ""
 }

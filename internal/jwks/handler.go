@@ -54,14 +54,14 @@ func NewHandler(p *Publisher, o HandlerOptions) (*Handler, error) {
 	o.Path = cmp.Or(o.Path, DefaultPath)
 	o.MaxAge = cmp.Or(o.MaxAge, DefaultMaxAge)
 	if o.Path == HealthPath {
-		return nil, fault.New(fault.UsageError, "path", "%q is the path of the server's health", o.Path)
+		return nil, fault.New(fault.UsageError, "path", "%q is the path of the health check", o.Path)
 	}
 	if !isPlainPath(o.Path) {
 		return nil, fault.New(fault.UsageError, "path", "%q cannot be the path of a key set", quote.Shorten(o.Path)).
 			WithHint("a path begins with a slash and needs no escaping, such as %s", DefaultPath)
 	}
 	if o.MaxAge < MinMaxAge || o.MaxAge > MaxMaxAge {
-		return nil, fault.New(fault.UsageError, "max-age", "%s is not from %s to %s", o.MaxAge, MinMaxAge, MaxMaxAge)
+		return nil, fault.New(fault.UsageError, "max-age", "%s is not between %s and %s", o.MaxAge, MinMaxAge, MaxMaxAge)
 	}
 	return &Handler{
 		publisher: p,

@@ -60,13 +60,13 @@ func (f *fetcher) parseURL(address string) (*url.URL, error) {
 func (f *fetcher) checkURL(u *url.URL) *fault.Error {
 	switch {
 	case u.Scheme == "" || u.Opaque != "":
-		return fault.New(fault.KeySetURLNotAllowed, "", "it is not a complete URL").WithHint("such as https://%s", quote.Shorten(u.String()))
+		return fault.New(fault.KeySetURLNotAllowed, "", "not a complete URL").WithHint("such as https://%s", quote.Shorten(u.String()))
 	case u.Scheme != "https" && u.Scheme != "http":
-		return fault.New(fault.KeySetURLNotAllowed, "", "its scheme is %q; a key set is fetched by https", quote.Shorten(u.Scheme))
+		return fault.New(fault.KeySetURLNotAllowed, "", "scheme is %q; key sets are fetched over https", quote.Shorten(u.Scheme))
 	case u.Hostname() == "":
-		return fault.New(fault.KeySetURLNotAllowed, "", "it names no host")
+		return fault.New(fault.KeySetURLNotAllowed, "", "has no host")
 	case u.User != nil:
-		return fault.New(fault.KeySetURLNotAllowed, "", "it holds a user name; a key set is public")
+		return fault.New(fault.KeySetURLNotAllowed, "", "contains a user name, but key sets are public")
 	case u.Scheme == "http" && !f.network.AllowHTTP && !isThisMachine(u.Hostname()):
 		return fault.New(fault.KeySetURLNotAllowed, "", "over http, anyone on the network path can replace the keys").
 			WithRemedy(fault.UseHTTPS)
@@ -82,12 +82,12 @@ func (f *fetcher) checkURL(u *url.URL) *fault.Error {
 func (f *fetcher) checkRedirect(r *http.Request, via []*http.Request) error {
 	switch err := f.checkURL(r.URL); {
 	case err != nil:
-		err.Why = "it redirects to a URL that is not allowed: " + err.Why
+		err.Why = "redirects to a URL that is not allowed: " + err.Why
 		return err
 	case r.URL.Scheme != via[0].URL.Scheme:
-		return fault.New(fault.KeySetURLNotAllowed, "", "it redirects from %s to %s", via[0].URL.Scheme, r.URL.Scheme)
+		return fault.New(fault.KeySetURLNotAllowed, "", "redirects from %s to %s", via[0].URL.Scheme, r.URL.Scheme)
 	case len(via) > MaxRedirects:
-		return fault.New(fault.KeySetURLNotAllowed, "", "it redirects more than %d times", MaxRedirects)
+		return fault.New(fault.KeySetURLNotAllowed, "", "redirects more than %d times", MaxRedirects)
 	}
 	return nil
 }
@@ -105,10 +105,10 @@ func (f *fetcher) checkAddress(ctx context.Context, _, address string, _ syscall
 	}
 	ip = ip.Unmap()
 	if ctx.Value(loopbackOnly{}) != nil && !ip.IsLoopback() {
-		return fault.New(fault.KeySetURLNotAllowed, "", "its name leads to %s, and http is for this machine alone", ip)
+		return fault.New(fault.KeySetURLNotAllowed, "", "its name resolves to %s, but http is for this machine only", ip)
 	}
 	if !f.network.AllowLinkLocal && isLinkLocal(ip) {
-		return fault.New(fault.KeySetURLNotAllowed, "", "its name leads to %s, a link-local or metadata address", ip)
+		return fault.New(fault.KeySetURLNotAllowed, "", "its name resolves to %s, a link-local or metadata address", ip)
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func Read(data []byte, source string, o RemoteOptions) (keys.Set, error) {
 func (o RemoteOptions) parse(data []byte, source string, published bool) (keys.Loaded, error) {
 	loaded, err := keys.ParseSet(data, keys.Attributes{Source: source, Issuer: o.Issuer, Rules: o.Rules}, published)
 	for _, e := range loaded.PassedOver() {
-		o.Log.Debug("a key is skipped", "reason", e.Problem)
+		o.Log.Debug("key skipped", "reason", e.Problem)
 	}
 	if err == nil && o.KeyID != "" {
 		if loaded.Keys, err = keys.Pick(loaded.Keys, o.KeyID); err != nil {
@@ -90,7 +90,7 @@ func narrow(list []*keys.Key, source string, algorithms []keys.Algorithm) ([]*ke
 		}
 	}
 	if len(narrowed) == 0 {
-		return nil, fault.New(fault.KeySetEmpty, source, "the set holds no key with an allowed algorithm (%s); its keys are %s", keys.JoinAlgorithms(algorithms), described(list))
+		return nil, fault.New(fault.KeySetEmpty, source, "the set has no key with an allowed algorithm (%s); its keys are %s", keys.JoinAlgorithms(algorithms), described(list))
 	}
 	return narrowed, nil
 }

@@ -81,8 +81,8 @@ func TrustCA(data []byte, source string) (*x509.CertPool, error) {
 		pool = x509.NewCertPool()
 	}
 	if !pool.AppendCertsFromPEM(data) {
-		return nil, fault.New(fault.KeyFormatUnknown, source, "it holds no CA certificate in PEM").
-			WithHint("a certificate in DER becomes PEM by: openssl x509 -inform DER")
+		return nil, fault.New(fault.KeyFormatUnknown, source, "contains no CA certificate in PEM").
+			WithHint("convert a DER certificate to PEM with openssl x509 -inform DER")
 	}
 	return pool, nil
 }

@@ -21,14 +21,14 @@ func (r *Remote) await(ctx context.Context, flight <-chan struct{}, long time.Du
 	case <-flight:
 		return nil
 	case <-ctx.Done():
-		return fault.New(fault.KeySetUnavailable, label(r.where), "the wait for it was given up: %w", ctx.Err())
+		return fault.New(fault.KeySetUnavailable, label(r.where), "gave up waiting for it: %w", ctx.Err())
 	case <-over:
 	}
 	select {
 	case <-flight: // both are ready
 		return nil
 	default:
-		return fault.New(fault.KeySetUnavailable, label(r.where), "it does not answer within %s", r.options.Patience)
+		return fault.New(fault.KeySetUnavailable, label(r.where), "does not answer within %s", r.options.Patience)
 	}
 }
 

@@ -120,7 +120,7 @@ func newRemote(where string, o RemoteOptions) (*Remote, error) {
 	case o.Refresh < 0 || o.Refresh > 0 && o.Refresh < Cooldown:
 		return nil, fault.New(fault.UsageError, "refresh interval", "%s; at least %s", o.Refresh, Cooldown)
 	case o.MaxStale < 0:
-		return nil, fault.New(fault.UsageError, "max stale", "%s is negative", o.MaxStale)
+		return nil, fault.New(fault.UsageError, "max stale", "must not be negative (got %s)", o.MaxStale)
 	}
 	o.Refresh = cmp.Or(o.Refresh, DefaultRefresh)
 	o.MaxStale = cmp.Or(o.MaxStale, DefaultMaxStale)
@@ -194,7 +194,7 @@ func (r *Remote) believed(now time.Time, kid string) ([]*keys.Key, error) {
 	case age < r.ttl, age < r.options.MaxStale && r.knows(kid):
 		return r.held, nil
 	}
-	err := fault.New(fault.KeySetUnavailable, label(r.where), "its keys are %s old, and fetching newer ones failed: %w", age.Truncate(time.Second), r.problem)
+	err := fault.New(fault.KeySetUnavailable, label(r.where), "its keys are %s old, and fetching new ones failed: %w", age.Truncate(time.Second), r.problem)
 	if age < r.options.MaxStale && r.speaksFor(kid) {
 		return r.held, err
 	}

@@ -79,7 +79,7 @@ func (s *Source) Load() ([]*keys.Key, error) {
 		list = append(list, c.keys...)
 	}
 	if len(list) == 0 {
-		return nil, fault.New(fault.KeySetEmpty, s.Folder, "there is no key to publish").
+		return nil, fault.New(fault.KeySetEmpty, s.Folder, "no key to publish").
 			WithHint("make one: jwtctl keygen -o %s", quote.ShellPath(filepath.Join(s.Folder, "key.priv.pem")))
 	}
 	s.seen = seen
@@ -111,7 +111,7 @@ func (s *Source) read(path string) (content, error) {
 		return content{}, err
 	}
 	for _, e := range loaded.PassedOver() {
-		s.Log.Warn("a key is skipped", "reason", e.Problem)
+		s.Log.Warn("key skipped", "reason", e.Problem)
 	}
 	now.keys = loaded.Keys
 	return now, nil

@@ -17,23 +17,23 @@ import (
 func Bearer(values ...string) (string, error) {
 	switch len(values) {
 	case 0:
-		return "", fault.New(fault.TokenMissing, "authorization", "there is none")
+		return "", fault.New(fault.TokenMissing, "authorization", "missing")
 	case 1:
 	default:
-		return "", malformed("authorization", "%d values; one is read", len(values))
+		return "", malformed("authorization", "%d values, want 1", len(values))
 	}
 	scheme, token, found := strings.Cut(values[0], " ")
 	switch {
 	case !printable(values[0]):
-		return "", malformed("authorization", "it holds a character that no header value has")
+		return "", malformed("authorization", "contains a character that is not allowed in a header")
 	case !strings.EqualFold(scheme, "Bearer") && !found:
-		return "", fault.New(fault.TokenMissing, "authorization", "it has no scheme; \"Bearer\" and a token are needed")
+		return "", fault.New(fault.TokenMissing, "authorization", "has no scheme, want \"Bearer TOKEN\"")
 	case !strings.EqualFold(scheme, "Bearer"):
-		return "", fault.New(fault.TokenMissing, "authorization", "its scheme is %q, not \"Bearer\"", quote.Shorten(scheme))
+		return "", fault.New(fault.TokenMissing, "authorization", "scheme is %q, not \"Bearer\"", quote.Shorten(scheme))
 	case token == "":
 		return "", fault.New(fault.TokenMissing, "authorization", "no token follows \"Bearer\"")
 	case strings.IndexByte(token, ' ') >= 0 || strings.IndexByte(token, ',') >= 0:
-		return "", malformed("authorization", "more than one token, or a space too many")
+		return "", malformed("authorization", "more than one token, or an extra space")
 	}
 	return token, nil
 }

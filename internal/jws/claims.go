@@ -64,9 +64,9 @@ func checkObject(payload []byte) *fault.Error {
 	text := bytes.TrimLeft(payload, " \t\r\n")
 	switch {
 	case len(payload) == 0:
-		return fault.New(fault.PayloadNotClaims, "payload", "it is empty, so there are no claims in it")
+		return fault.New(fault.PayloadNotClaims, "payload", "is empty, so it has no claims")
 	case len(text) == 0 || text[0] != '{':
-		return fault.New(fault.PayloadNotClaims, "payload", "not a JSON object, so there are no claims in it")
+		return fault.New(fault.PayloadNotClaims, "payload", "not a JSON object, so it has no claims")
 	}
 	return nil
 }
@@ -131,7 +131,7 @@ func (c *Claims) text(name string) (*string, *fault.Error) {
 	}
 	text, isString := strictjson.String(v)
 	if !isString {
-		return nil, fault.New(fault.InvalidClaim, name, "it is not a string")
+		return nil, fault.New(fault.InvalidClaim, name, "is not a string")
 	}
 	return &text, nil
 }
@@ -146,13 +146,13 @@ func (c *Claims) audience() ([]string, *fault.Error) {
 	}
 	elements, err := strictjson.Array(v, MaxDepth)
 	if err != nil {
-		return nil, fault.New(fault.InvalidClaim, "aud", "it is neither a string nor an array of strings")
+		return nil, fault.New(fault.InvalidClaim, "aud", "is neither a string nor an array of strings")
 	}
 	list := make([]string, len(elements))
 	for i, e := range elements {
 		text, isString := strictjson.String(e)
 		if !isString {
-			return nil, fault.New(fault.InvalidClaim, "aud", "its element %d is not a string", i+1)
+			return nil, fault.New(fault.InvalidClaim, "aud", "element %d is not a string", i+1)
 		}
 		list[i] = text
 	}
@@ -166,7 +166,7 @@ func (c *Claims) time(name string) (time.Time, *fault.Error) {
 	}
 	t, ok := numericDate(v)
 	if !ok {
-		return time.Time{}, fault.New(fault.InvalidClaim, name, "it is not a number of seconds that makes a time between 1970 and 9999")
+		return time.Time{}, fault.New(fault.InvalidClaim, name, "is not a number of seconds for a time between 1970 and 9999")
 	}
 	return t, nil
 }

@@ -46,7 +46,7 @@ func Decode(text string, l Limits) (*Decoded, error) { return plain(decode(text,
 
 func decode(text string, l Limits) (*Decoded, *fault.Error) {
 	if len(text) > l.TokenBytes {
-		return nil, fault.New(fault.LimitExceeded, "token", "%d bytes; at most %d are read", len(text), l.TokenBytes)
+		return nil, fault.New(fault.LimitExceeded, "token", "%d bytes, more than the limit of %d", len(text), l.TokenBytes)
 	}
 	compact, rest, hasDisclosures := strings.Cut(text, "~")
 	parts := strings.Split(compact, ".")
@@ -66,7 +66,7 @@ func decode(text string, l Limits) (*Decoded, *fault.Error) {
 		return nil, err
 	}
 	if len(d.HeaderJSON) > l.HeaderBytes {
-		return nil, fault.New(fault.LimitExceeded, "header", "%d bytes; at most %d are read", len(d.HeaderJSON), l.HeaderBytes)
+		return nil, fault.New(fault.LimitExceeded, "header", "%d bytes, more than the limit of %d", len(d.HeaderJSON), l.HeaderBytes)
 	}
 	var bad error
 	if d.Header, bad = strictjson.Object(d.HeaderJSON, l.Depth); bad != nil {
@@ -107,7 +107,7 @@ func (d *Decoded) readDisclosures(text string, l Limits) *fault.Error {
 	if strings.Contains(segments[last], ".") {
 		d.KeyBinding = segments[last]
 	} else if segments[last] != "" {
-		return malformed("disclosures", "the last does not end in a tilde")
+		return malformed("disclosures", "the last one does not end in a tilde")
 	}
 	for i, segment := range segments[:last] {
 		what := fmt.Sprintf("disclosure %d", i+1)
@@ -127,11 +127,11 @@ func (d *Decoded) readDisclosures(text string, l Limits) *fault.Error {
 		case 3:
 			name, isString := strictjson.String(elements[1])
 			if !isString {
-				return malformed(what, "its name is not a string")
+				return malformed(what, "the name is not a string")
 			}
 			disclosed.Name, disclosed.Value = name, elements[2]
 		default:
-			return malformed(what, "it has %d elements, want 2 or 3", len(elements))
+			return malformed(what, "has %d elements, want 2 or 3", len(elements))
 		}
 		d.Disclosures = append(d.Disclosures, disclosed)
 	}

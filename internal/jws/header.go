@@ -34,7 +34,7 @@ func readHeader(data []byte, maxDepth int, anyAlgorithm bool) (Header, *fault.Er
 		case "alg", "kid", "typ", "cty":
 			text, isString := strictjson.String(m.Value)
 			if !isString {
-				return Header{}, malformed(m.Name, "it is not a string")
+				return Header{}, malformed(m.Name, "is not a string")
 			}
 			switch m.Name {
 			case "alg":
@@ -47,13 +47,13 @@ func readHeader(data []byte, maxDepth int, anyAlgorithm bool) (Header, *fault.Er
 				h.ContentType = &text
 			}
 		case "crit":
-			return Header{}, malformed("crit", "the token demands extensions, and jwtctl has none (RFC 7515 section 4.1.11)")
+			return Header{}, malformed("crit", "the token requires extensions, and jwtctl supports none (RFC 7515 section 4.1.11)")
 		case "b64":
 			return Header{}, malformed("b64", "unencoded payloads are not accepted (RFC 7797)")
 		}
 	}
 	if !hasAlg {
-		return Header{}, malformed("alg", "the header has none")
+		return Header{}, malformed("alg", "missing in the header")
 	}
 	return h, h.check(anyAlgorithm)
 }
@@ -67,7 +67,7 @@ func (h Header) check(anyAlgorithm bool) *fault.Error {
 		}
 	}
 	if h.ContentType != nil && mediaType(*h.ContentType) == "jwt" {
-		return fault.New(fault.TypeNotAllowed, "cty", "a token within a token is not accepted (RFC 7519 section 5.2)")
+		return fault.New(fault.TypeNotAllowed, "cty", "nested tokens are not accepted (RFC 7519 section 5.2)")
 	}
 	return nil
 }

@@ -134,7 +134,7 @@ func (m *headerMemo) put(segment string, t *Token) {
 func parse(compact string, l Limits, r rules) (*Token, *fault.Error) {
 	l = l.orDefault()
 	if len(compact) > l.TokenBytes {
-		return nil, fault.New(fault.LimitExceeded, "token", "%d bytes; at most %d are read", len(compact), l.TokenBytes)
+		return nil, fault.New(fault.LimitExceeded, "token", "%d bytes, more than the limit of %d", len(compact), l.TokenBytes)
 	}
 	if err := checkForm(compact); err != nil {
 		return nil, err
@@ -151,13 +151,13 @@ func parse(compact string, l Limits, r rules) (*Token, *fault.Error) {
 	case r.anySignature:
 		signature = ""
 	case unsigned && !r.unsigned:
-		return nil, fault.New(fault.AlgorithmNotAllowed, "alg", "the token says %q: it is not signed", keys.None).
+		return nil, fault.New(fault.AlgorithmNotAllowed, "alg", "the token is not signed (alg is %q)", keys.None).
 			WithRemedy(fault.Unsigned)
 	case unsigned && signature != "":
-		return nil, malformed("signature", "a token with alg none has none")
+		return nil, malformed("signature", "a token with alg none must not have one")
 	case unsigned:
 	case signature == "":
-		return nil, malformed("signature", "there is none; a signed token is header.payload.signature")
+		return nil, malformed("signature", "missing; a signed token is header.payload.signature")
 	}
 	if t.payload, err = d.decode("payload", payload); err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func (t *Token) readHeader(d *decoder, segment string, l Limits, r rules) (err *
 		return err
 	}
 	if len(t.headerJSON) > l.HeaderBytes {
-		return fault.New(fault.LimitExceeded, "header", "%d bytes; at most %d are read", len(t.headerJSON), l.HeaderBytes)
+		return fault.New(fault.LimitExceeded, "header", "%d bytes, more than the limit of %d", len(t.headerJSON), l.HeaderBytes)
 	}
 	if t.header, err = readHeader(t.headerJSON, l.Depth, r.anySignature); err != nil {
 		return err
@@ -198,11 +198,11 @@ func (t *Token) readHeader(d *decoder, segment string, l Limits, r rules) (err *
 func checkForm(compact string) *fault.Error {
 	switch parts := strings.Count(compact, ".") + 1; {
 	case compact == "":
-		return malformed("token", "it is empty")
+		return malformed("token", "is empty")
 	case strings.HasPrefix(compact, "{"):
 		return malformed("token", "JSON serialization; only the compact form is accepted (RFC 7515 section 7.1)")
 	case parts == 5:
-		return malformed("token", "5 parts: it is encrypted (JWE); only signed tokens are accepted")
+		return malformed("token", "encrypted (a JWE, 5 parts); only signed tokens are accepted")
 	case parts != 2 && parts != 3:
 		return malformed("token", "has %d parts, want 3 (header.payload.signature)", parts)
 	}
@@ -231,7 +231,7 @@ func (d *decoder) decode(what, text string) ([]byte, *fault.Error) {
 			}
 		}
 	}
-	return nil, malformed(what, "not base64url without padding, or cut short")
+	return nil, malformed(what, "not base64url without padding, or truncated")
 }
 
 func (d *decoder) try(enc *base64.Encoding, text string) ([]byte, bool) {

@@ -70,7 +70,7 @@ func TestS28_OnlyTheCompactFormWithThreeParts(t *testing.T) {
 	wantCodes(t, v, empty, "payload_not_claims")
 	wantCodes(t, v, withSignature(empty, make([]byte, 64)), "signature_invalid")
 	for token, reason := range map[string]string{
-		"{" + good: "JSON serialization", good + ".a.b": "encrypted", part[0] + "." + part[1]: "there is none", "": "empty", "a.b.c.d": "has 4 parts",
+		"{" + good: "JSON serialization", good + ".a.b": "encrypted", part[0] + "." + part[1]: "missing", "": "empty", "a.b.c.d": "has 4 parts",
 	} {
 		if _, err := Parse(token, Limits{}); err == nil || !strings.Contains(err.Error(), reason) {
 			t.Errorf("%q: got %v, want %q in it", token, err, reason)

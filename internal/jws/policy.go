@@ -52,7 +52,7 @@ func (p Policy) Validate() error {
 		values []string
 	}{{"issuer", p.Issuers}, {"audience", p.Audiences}, {"subject", p.Subjects}} {
 		if slices.Contains(list.values, "") {
-			return fault.New(fault.UsageError, list.what, "it is empty").
+			return fault.New(fault.UsageError, list.what, "is empty").
 				WithHint("leave it out to accept any")
 		}
 	}
@@ -60,11 +60,11 @@ func (p Policy) Validate() error {
 	case p.Leeway < 0 || p.Leeway > MaxLeeway:
 		return fault.New(fault.UsageError, "leeway", "%s is not between 0 and %s", p.Leeway, MaxLeeway)
 	case p.MaxAge < 0:
-		return fault.New(fault.UsageError, "max-age", "%s is less than 0", p.MaxAge)
+		return fault.New(fault.UsageError, "max-age", "must not be negative (got %s)", p.MaxAge)
 	case p.MaxLifetime < 0:
-		return fault.New(fault.UsageError, "max-lifetime", "%s is less than 0", p.MaxLifetime)
+		return fault.New(fault.UsageError, "max-lifetime", "must not be negative (got %s)", p.MaxLifetime)
 	case p.Limits.TokenBytes < 0 || p.Limits.HeaderBytes < 0 || p.Limits.Depth < 0:
-		return fault.New(fault.UsageError, "limits", "one is less than 0")
+		return fault.New(fault.UsageError, "limits", "must not be negative")
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func checkType(h Header, want string) *fault.Error {
 	switch {
 	case want == "":
 	case h.Type == nil:
-		return fault.New(fault.TypeNotAllowed, "typ", "the header has none, not %q", quote.Shorten(want))
+		return fault.New(fault.TypeNotAllowed, "typ", "missing in the header, want %q", quote.Shorten(want))
 	case mediaType(*h.Type) != mediaType(want):
 		return fault.New(fault.TypeNotAllowed, "typ", "%q is not %q", quote.Shorten(*h.Type), quote.Shorten(want))
 	}
@@ -149,7 +149,7 @@ func oneOf(code fault.Code, name string, value *string, err *fault.Error, allowe
 		return err
 	case len(allowed) == 0:
 	case value == nil:
-		return fault.New(code, name, "the token has none")
+		return fault.New(code, name, "missing in the token")
 	case !slices.Contains(allowed, *value):
 		return notAccepted(code, name, *value, allowed)
 	}
@@ -183,7 +183,7 @@ func checkAudience(c *Claims, accepted []string) *fault.Error {
 		}
 	}
 	if len(aud) == 0 {
-		return fault.New(fault.AudienceNotAllowed, "aud", "the token has none")
+		return fault.New(fault.AudienceNotAllowed, "aud", "missing in the token")
 	}
 	return notAccepted(fault.AudienceNotAllowed, "aud", aud[0], accepted)
 }
@@ -207,7 +207,7 @@ func (p Policy) checkTimes(c *Claims, now time.Time, add func(*fault.Error)) {
 		add(err)
 		return
 	case iat.IsZero() && (p.MaxAge > 0 || p.MaxLifetime > 0):
-		add(fault.New(fault.ClaimMissing, "iat", "the token has none, so its age is not known"))
+		add(fault.New(fault.ClaimMissing, "iat", "missing in the token, so its age is unknown"))
 		return
 	case iat.IsZero():
 		return
@@ -236,7 +236,7 @@ func (p Policy) checkExpiry(c *Claims, now time.Time) (time.Time, *fault.Error) 
 	case err != nil:
 		return exp, err
 	case exp.IsZero() && (p.RequireExpiry || p.MaxLifetime > 0):
-		return exp, fault.New(fault.ClaimMissing, "exp", "the token has none")
+		return exp, fault.New(fault.ClaimMissing, "exp", "missing in the token")
 	case !exp.IsZero() && !now.Before(exp.Add(p.Leeway)):
 		return exp, fault.New(fault.TokenExpired, "exp", "expired %s ago", quote.Distance(now.Sub(exp)))
 	}

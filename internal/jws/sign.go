@@ -32,9 +32,9 @@ func (o HeaderOptions) check() error {
 	for _, m := range o.Members {
 		switch {
 		case m.Name == "alg" || m.Name == "kid" || m.Name == "typ":
-			return fault.New(fault.UsageError, "header", "%s is set by %s", m.Name, cmp.Or(o.Fields[m.Name], "a field of its own"))
+			return fault.New(fault.UsageError, "header", "%s is set by %s", m.Name, cmp.Or(o.Fields[m.Name], "its own field"))
 		case m.Name == "crit" || m.Name == "b64":
-			return fault.New(fault.UsageError, "header", "%s would change how the token is read, and jwtctl has no such extension", m.Name)
+			return fault.New(fault.UsageError, "header", "%s would change how the token is read, which jwtctl does not support", m.Name)
 		case seen[m.Name]:
 			return fault.New(fault.UsageError, "header", "%q is given twice", quote.Shorten(m.Name))
 		}
@@ -64,7 +64,7 @@ func sign(key *keys.Key, claims []byte, o HeaderOptions) (string, error) {
 	var space [256]byte
 	header, err := appendHeader(space[:0], alg, key.ID(), o)
 	if err != nil {
-		return "", fault.New(fault.KeyInvalid, key.Source(), "its id or a member of the header is not UTF-8")
+		return "", fault.New(fault.KeyInvalid, key.Source(), "its id or a header parameter is not UTF-8")
 	}
 	enc := base64.RawURLEncoding
 	out := make([]byte, 0, enc.EncodedLen(len(header))+enc.EncodedLen(len(claims))+180) // the longest ECDSA signature
@@ -90,7 +90,7 @@ func signature(key *keys.Key, alg keys.Algorithm, message []byte) ([]byte, error
 	if !isRemote {
 		made, err := method(alg).Sign(string(message), key.SigningMaterial())
 		if err != nil {
-			return nil, fault.New(fault.KeyInvalid, key.Source(), "it cannot sign: %w", err)
+			return nil, fault.New(fault.KeyInvalid, key.Source(), "cannot sign: %w", err)
 		}
 		return made, nil
 	}
@@ -99,7 +99,7 @@ func signature(key *keys.Key, alg keys.Algorithm, message []byte) ([]byte, error
 		return nil, err
 	}
 	if method(alg).Verify(string(message), made, key.VerifyingMaterial()) != nil {
-		return nil, fault.New(fault.KeyInvalid, key.Source(), "what signs for it made a signature by another key or of another algorithm; it was discarded")
+		return nil, fault.New(fault.KeyInvalid, key.Source(), "the signer returned a signature by another key or algorithm; it was discarded")
 	}
 	return made, nil
 }

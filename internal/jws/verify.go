@@ -163,7 +163,7 @@ func (t *Token) checkSignature(key *keys.Key) *fault.Error {
 		return nil // parse has checked that there is no signature
 	}
 	if err := method(alg).Verify(t.signed, t.signature, key.VerifyingMaterial()); err != nil {
-		return fault.New(fault.SignatureInvalid, "signature", "it does not fit key %s", quote.Shorten(key.ID()))
+		return fault.New(fault.SignatureInvalid, "signature", "does not match key %s", quote.Shorten(key.ID()))
 	}
 	return nil
 }

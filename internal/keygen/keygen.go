@@ -49,7 +49,7 @@ func generate(r Request) (any, error) {
 		return rsa.GenerateKey(rand.Reader, bits)
 	}
 	if r.RSABits != 0 {
-		return nil, fault.New(fault.UsageError, "rsa-bits", "%s keys have no size to choose", quote.Shorten(string(r.Algorithm)))
+		return nil, fault.New(fault.UsageError, "rsa-bits", "%s keys have a fixed size", quote.Shorten(string(r.Algorithm)))
 	}
 	switch r.Algorithm {
 	case keys.ES256:

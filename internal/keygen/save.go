@@ -32,7 +32,7 @@ type Output struct {
 // (S2, S3). It is called before a key is generated.
 func (o Output) Check() error {
 	if o.Public != "" && files.Same(o.Private, o.Public) {
-		return fault.New(fault.FileConflict, o.Public, "is the place of both the private and the public key")
+		return fault.New(fault.FileConflict, o.Public, "is given for both the private and the public key")
 	}
 	if err := files.CheckTarget(o.Private, o.Force); err != nil {
 		return err

@@ -33,7 +33,7 @@ func (k *Key) check() *fault.Error {
 		return k.checkEd25519(p)
 	}
 	if n := len(k.private.secret); n < MinSecretBytes {
-		return fault.New(fault.KeyWeak, "", "a secret of %d bytes; HS256 needs %d (RFC 7518 section 3.2)", n, MinSecretBytes).
+		return fault.New(fault.KeyWeak, "", "secret has %d bytes; HS256 needs at least %d (RFC 7518 section 3.2)", n, MinSecretBytes).
 			WithRemedy(fault.MakeSecret)
 	}
 	return nil
@@ -41,7 +41,7 @@ func (k *Key) check() *fault.Error {
 
 func (k *Key) checkEd25519(p ed25519.PublicKey) *fault.Error {
 	if len(p) != ed25519.PublicKeySize {
-		return fault.New(fault.KeyInvalid, "", "an Ed25519 public key of %d bytes, not %d", len(p), ed25519.PublicKeySize)
+		return fault.New(fault.KeyInvalid, "", "Ed25519 public key has %d bytes, want %d", len(p), ed25519.PublicKeySize)
 	}
 	if private, ok := k.SigningMaterial().(ed25519.PrivateKey); ok && !private.Equal(ed25519.NewKeyFromSeed(private.Seed())) {
 		return errHalves()
@@ -55,7 +55,7 @@ func (k *Key) checkRSAPrivate() *fault.Error {
 		return nil
 	}
 	if n := len(private.Primes); n != 2 {
-		return fault.New(fault.KeyTypeUnsupported, "", "an RSA key of %d primes; two are used", n)
+		return fault.New(fault.KeyTypeUnsupported, "", "RSA key has %d primes; only two are supported", n)
 	}
 	if err := private.Validate(); err != nil {
 		return errHalves()
@@ -66,7 +66,7 @@ func (k *Key) checkRSAPrivate() *fault.Error {
 
 // errHalves is the error for a private key that does not match its public key.
 func errHalves() *fault.Error {
-	return fault.New(fault.KeyInvalid, "", "its private and public halves do not belong together")
+	return fault.New(fault.KeyInvalid, "", "private and public half do not match")
 }
 
 func (k *Key) checkEC(p *ecdsa.PublicKey) *fault.Error {
@@ -75,11 +75,11 @@ func (k *Key) checkEC(p *ecdsa.PublicKey) *fault.Error {
 		if p.Curve != nil {
 			name = p.Curve.Params().Name
 		}
-		return fault.New(fault.KeyTypeUnsupported, "", "curve %s; P-256, P-384 and P-521 are used", name)
+		return fault.New(fault.KeyTypeUnsupported, "", "curve %s is not supported; use P-256, P-384 or P-521", name)
 	}
 	point, err := p.Bytes() // refuses the point at infinity and those off the curve
 	if err != nil {
-		return fault.New(fault.KeyInvalid, "", "its point is not on curve %s", p.Curve.Params().Name)
+		return fault.New(fault.KeyInvalid, "", "the point is not on curve %s", p.Curve.Params().Name)
 	}
 	private, ok := k.SigningMaterial().(*ecdsa.PrivateKey)
 	if !ok {
@@ -87,11 +87,11 @@ func (k *Key) checkEC(p *ecdsa.PublicKey) *fault.Error {
 	}
 	d, err := private.Bytes()
 	if err != nil {
-		return fault.New(fault.KeyInvalid, "", "its private number is out of range")
+		return fault.New(fault.KeyInvalid, "", "the private number is out of range")
 	}
 	again, err := ecdsa.ParseRawPrivateKey(p.Curve, d)
 	if err != nil {
-		return fault.New(fault.KeyInvalid, "", "its private number is out of range")
+		return fault.New(fault.KeyInvalid, "", "the private number is out of range")
 	}
 	if derived, err := again.PublicKey.Bytes(); err != nil || string(derived) != string(point) {
 		return errHalves()
@@ -102,19 +102,19 @@ func (k *Key) checkEC(p *ecdsa.PublicKey) *fault.Error {
 // checkRSA refuses RSA keys with bad public numbers.
 func checkRSA(n, e *big.Int) *fault.Error {
 	if n == nil || n.Sign() <= 0 {
-		return fault.New(fault.KeyInvalid, "", "an RSA key without a modulus")
+		return fault.New(fault.KeyInvalid, "", "RSA key has no modulus")
 	}
 	switch bits := n.BitLen(); {
 	case bits < MinRSABits:
-		return fault.New(fault.KeyWeak, "", "an RSA key of %d bits; at least %d are needed", bits, MinRSABits)
+		return fault.New(fault.KeyWeak, "", "RSA key has %d bits; at least %d are required", bits, MinRSABits)
 	case bits > MaxRSABits:
-		return fault.New(fault.KeyWeak, "", "an RSA key of %d bits; at most %d are used", bits, MaxRSABits)
+		return fault.New(fault.KeyWeak, "", "RSA key has %d bits; at most %d are supported", bits, MaxRSABits)
 	case n.Bit(0) == 0:
-		return fault.New(fault.KeyInvalid, "", "an RSA key with an even modulus")
+		return fault.New(fault.KeyInvalid, "", "RSA key has an even modulus")
 	case e.BitLen() < 2 || e.BitLen() > 31 || e.Bit(0) == 0:
-		return fault.New(fault.KeyWeak, "", "an RSA key whose exponent is not odd and between 3 and 2147483647")
+		return fault.New(fault.KeyWeak, "", "RSA exponent must be odd and between 3 and 2147483647")
 	case isROCA(n):
-		return fault.New(fault.KeyWeak, "", "an RSA key with the ROCA weakness (CVE-2017-15361): its private half can be computed")
+		return fault.New(fault.KeyWeak, "", "RSA key has the ROCA weakness (CVE-2017-15361): its private half can be computed")
 	}
 	return nil
 }

@@ -20,12 +20,12 @@ import (
 func decodeBlock(block *pem.Block, source string) (any, error) {
 	labels := []string{labelPKCS8, labelPKCS1, labelSEC1, labelPKIX, labelRSAPub, labelCert}
 	if !slices.Contains(labels, block.Type) {
-		err := fault.New(fault.KeyFormatUnknown, source, "a PEM block of type %q is not a key that jwtctl supports", quote.Shorten(block.Type))
-		return nil, err.WithHint("it reads %s", strings.Join(labels, ", "))
+		err := fault.New(fault.KeyFormatUnknown, source, "PEM block %q is not a supported key", quote.Shorten(block.Type))
+		return nil, err.WithHint("supported: %s", strings.Join(labels, ", "))
 	}
 	rest, err := asn1.Unmarshal(block.Bytes, &asn1.RawValue{})
 	if err == nil && len(rest) > 0 {
-		return nil, fault.New(fault.KeyTrailingData, source, "%d bytes follow the key in the PEM block", len(rest))
+		return nil, fault.New(fault.KeyTrailingData, source, "%d extra bytes after the key in the PEM block", len(rest))
 	}
 	var material any
 	der := block.Bytes
@@ -48,11 +48,11 @@ func decodeBlock(block *pem.Block, source string) (any, error) {
 	}
 	switch {
 	case err == nil && material == nil, err != nil && unsupported(err, der): // nil for a certificate
-		return nil, fault.New(fault.KeyTypeUnsupported, source, "the PEM block %q holds a kind of key that jwtctl does not use", block.Type).
-			WithHint("it uses EC keys on the named curves P-256, P-384 and P-521, RSA keys but those for PSS alone, and Ed25519")
+		return nil, fault.New(fault.KeyTypeUnsupported, source, "PEM block %q contains an unsupported kind of key", block.Type).
+			WithHint("supported: EC keys on the named curves P-256, P-384 and P-521, RSA keys (except PSS-only ones), and Ed25519")
 	case err != nil || !exact(material, der):
 		// The error of x509 may quote numbers of the key; the block's type is enough.
-		return nil, fault.New(fault.KeyInvalid, source, "the PEM block %q does not hold a valid key", block.Type)
+		return nil, fault.New(fault.KeyInvalid, source, "PEM block %q does not contain a valid key", block.Type)
 	}
 	return material, nil
 }

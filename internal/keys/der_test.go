@@ -22,7 +22,7 @@ func TestDERThatEndsInWhiteSpace(t *testing.T) {
 		der := testkit.Must(x509.MarshalPKCS8PrivateKey(ed25519.NewKeyFromSeed(seed)))
 		_, err := keys.Parse(der, keys.Attributes{Source: "key.der"})
 		var f *fault.Error
-		if !errors.As(err, &f) || !strings.HasPrefix(f.Hint, "it is DER; as PEM: ") {
+		if !errors.As(err, &f) || !strings.HasPrefix(f.Hint, "it is DER; convert it to PEM: ") {
 			t.Errorf("DER that ends in %q: %v, hint %q", last, err, f.Hint)
 		}
 	}

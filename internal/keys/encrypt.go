@@ -49,10 +49,10 @@ func decrypt(block *pem.Block, a Attributes) (*pem.Block, error) {
 // its encryption is supported.
 func cannotDecrypt(source string, byPassphrase bool) error {
 	if byPassphrase {
-		return fault.New(fault.KeyEncrypted, source, "it cannot be decrypted: the passphrase is wrong, or the file is damaged")
+		return fault.New(fault.KeyEncrypted, source, "cannot decrypt: wrong passphrase, or damaged file")
 	}
 	return fault.New(fault.KeyEncrypted, source, "it cannot be decrypted: jwtctl does not support its encryption").
-		WithHint("PKCS#8 with PBES2 and the old form of OpenSSL (DEK-Info) are read; openssl pkcs8 -topk8 -v2 aes-256-cbc writes the first")
+		WithHint("supported: PKCS#8 with PBES2, as written by openssl pkcs8 -topk8 -v2 aes-256-cbc, and OpenSSL's old form (DEK-Info)")
 }
 
 // passphrase returns the passphrase of the encrypted key that a is about.
@@ -71,11 +71,11 @@ func (a Attributes) passphrase() ([]byte, error) {
 func (k *Key) EncryptedPEM(passphrase []byte) ([]byte, error) {
 	switch {
 	case k.public == nil:
-		return nil, fault.New(fault.KeyIsSecret, k.source, "a shared secret has no PEM form, and so no encrypted one")
+		return nil, fault.New(fault.KeyIsSecret, k.source, "a shared secret has no PEM form, so it cannot be encrypted")
 	case k.private == nil || k.IsRemote():
-		return nil, fault.New(fault.KeyNotPrivate, k.source, "there is no private key to encrypt")
+		return nil, fault.New(fault.KeyNotPrivate, k.source, "no private key to encrypt")
 	case len(passphrase) < MinPassphrase:
-		return nil, fault.New(fault.UsageError, "passphrase", "it has %d bytes; at least %d are needed", len(passphrase), MinPassphrase)
+		return nil, fault.New(fault.UsageError, "passphrase", "has %d bytes; at least %d are required", len(passphrase), MinPassphrase)
 	}
 	der, err := pkcs8.MarshalPrivateKey(k.private.signer, passphrase, &pkcs8.Opts{
 		Cipher: pkcs8.AES256CBC,
@@ -84,7 +84,7 @@ func (k *Key) EncryptedPEM(passphrase []byte) ([]byte, error) {
 		KDFOpts: pkcs8.PBKDF2Opts{SaltSize: 16, IterationCount: 600_000, HMACHash: crypto.SHA256},
 	})
 	if err != nil {
-		return nil, fault.New(fault.KeyInvalid, k.source, "it cannot be encrypted: %s", quote.Shorten(err.Error()))
+		return nil, fault.New(fault.KeyInvalid, k.source, "cannot be encrypted: %s", quote.Shorten(err.Error()))
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: labelEncrypted, Bytes: der}), nil
 }

@@ -41,7 +41,7 @@ func (k *Key) Thumbprint() (string, error) {
 		sum, err = j.Thumbprint(crypto.SHA256)
 	}
 	if err != nil {
-		return "", fault.New(fault.KeyInvalid, k.source, "its thumbprint cannot be made: %w", err)
+		return "", fault.New(fault.KeyInvalid, k.source, "cannot compute the thumbprint: %w", err)
 	}
 	return base64.RawURLEncoding.EncodeToString(sum), nil
 }

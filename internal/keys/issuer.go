@@ -14,7 +14,7 @@ import (
 // regardless (A20, S38).
 func IssuerSlip(token, configured string) string {
 	differs := func(how string, args ...any) string {
-		return fmt.Sprintf("the token says %q, the configuration %q: %s", shownIssuer(token), shownIssuer(configured), fmt.Sprintf(how, args...))
+		return fmt.Sprintf("the token has %q, the configuration %q: %s", shownIssuer(token), shownIssuer(configured), fmt.Sprintf(how, args...))
 	}
 	tokenHas := func(suffix string) bool { return strings.HasSuffix(token, suffix) }
 	switch {
@@ -25,13 +25,13 @@ func IssuerSlip(token, configured string) string {
 	case strings.TrimRight(token, "/") == strings.TrimRight(configured, "/"):
 		return differs("the token has no slash at the end")
 	case strings.TrimSpace(token) == strings.TrimSpace(configured):
-		return differs("one has white space around it")
+		return differs("one has surrounding white space")
 	case "https://"+token == configured || "https://"+strings.TrimRight(token, "/") == strings.TrimRight(configured, "/"):
-		return differs("the token leaves https:// out")
+		return differs("the token omits https://")
 	case token == "https://"+configured || strings.TrimRight(token, "/") == "https://"+strings.TrimRight(configured, "/"):
-		return differs("the configuration leaves https:// out")
+		return differs("the configuration omits https://")
 	case strings.EqualFold(token, configured):
-		return differs("they differ in upper and lower case")
+		return differs("they differ only in case")
 	case withoutScheme(token) == withoutScheme(configured):
 		return differs("one is http, the other https")
 	case isMicrosoft(token) && isMicrosoft(configured):
@@ -67,10 +67,10 @@ func microsoftSlip(token, configured string) string {
 		return append(parts, "")[min(1, len(parts))]
 	}
 	if name := tenant(configured); slices.Contains([]string{"common", "organizations", "consumers", "{tenantid}"}, name) {
-		return fmt.Sprintf("%q stands for any tenant, and a token names its own; configure the issuer of that tenant", name)
+		return fmt.Sprintf("%q means any tenant, but a token names its own; configure the issuer of that tenant", name)
 	}
 	if tenant(token) != tenant(configured) {
 		return "they are different tenants"
 	}
-	return "they are of different versions of the endpoint (v1.0 and v2.0)"
+	return "they are from different versions of the endpoint (v1.0 and v2.0)"
 }

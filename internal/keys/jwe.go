@@ -34,7 +34,7 @@ func isJWE(members []strictjson.Member) bool {
 func parseEncrypted(data []byte, a Attributes, r reading) (Loaded, error) {
 	message, err := jwe.Parse(data)
 	if err != nil || len(message.Recipients()) > 1 {
-		return Loaded{}, fault.New(fault.KeyInvalid, a.Source, "it looks like an encrypted JWK, but is not a JWE of one recipient")
+		return Loaded{}, fault.New(fault.KeyInvalid, a.Source, "looks like an encrypted JWK, but is not a JWE with one recipient")
 	}
 	alg, contentType, bad := encryption(message)
 	if bad != nil {
@@ -51,11 +51,11 @@ func parseEncrypted(data []byte, a Attributes, r reading) (Loaded, error) {
 	}
 	members, err := strictjson.Object(plain, jsonDepth)
 	if err != nil || isJWE(members) {
-		return Loaded{}, fault.New(fault.KeyInvalid, a.Source, "what it encrypts is not a JWK or JWKS")
+		return Loaded{}, fault.New(fault.KeyInvalid, a.Source, "the decrypted content is not a JWK or JWKS")
 	}
 	isSet := slices.ContainsFunc(members, func(m strictjson.Member) bool { return m.Name == "keys" })
 	if contentType != "" && isSet != (contentType == "jwk-set+json") {
-		return Loaded{}, fault.New(fault.KeyInvalid, a.Source, "its cty is %q, and that is not what it encrypts", contentType)
+		return Loaded{}, fault.New(fault.KeyInvalid, a.Source, "cty is %q, but the decrypted content is something else", contentType)
 	}
 	return parseJSON(plain, a, r)
 }
@@ -69,12 +69,12 @@ func encryption(message *jwe.Message) (alg jwa.KeyEncryptionAlgorithm, contentTy
 		alg, _ = list[0].Headers().Algorithm()
 	}
 	if !slices.Contains([]jwa.KeyEncryptionAlgorithm{jwa.PBES2_HS256_A128KW(), jwa.PBES2_HS384_A192KW(), jwa.PBES2_HS512_A256KW()}, alg) {
-		return alg, "", fault.New(fault.KeyEncrypted, "", "it is encrypted by %q; a JWK that a passphrase protects (PBES2) is read", quote.Shorten(alg.String()))
+		return alg, "", fault.New(fault.KeyEncrypted, "", "encrypted with %q; only a JWK encrypted with a passphrase (PBES2) is supported", quote.Shorten(alg.String()))
 	}
 	contentType, _ = headers.ContentType()
 	contentType = strings.TrimPrefix(contentType, "application/") // RFC 7515 section 4.1.10
 	if contentType != "" && contentType != "jwk+json" && contentType != "jwk-set+json" {
-		return alg, "", fault.New(fault.KeyFormatUnknown, "", "it encrypts %q, not a JWK", quote.Shorten(contentType))
+		return alg, "", fault.New(fault.KeyFormatUnknown, "", "contains %q, not a JWK", quote.Shorten(contentType))
 	}
 	return alg, contentType, nil
 }

@@ -96,12 +96,12 @@ func readFacts(members []strictjson.Member) (*jwkFacts, *fault.Error) {
 		f.members[m.Name] = m.Value
 		if target, ok := texts[m.Name]; ok {
 			if *target, ok = strictjson.String(m.Value); !ok {
-				return nil, fault.New(fault.KeyInvalid, "", "its %s is not a string", m.Name)
+				return nil, fault.New(fault.KeyInvalid, "", "%s is not a string", m.Name)
 			}
 		}
 	}
 	if f.has("kid") && f.kid == "" {
-		return nil, fault.New(fault.KeyInvalid, "", "its kid is empty")
+		return nil, fault.New(fault.KeyInvalid, "", "kid is empty")
 	}
 	if !f.has("key_ops") {
 		return f, nil
@@ -115,7 +115,7 @@ func readFacts(members []strictjson.Member) (*jwkFacts, *fault.Error) {
 		f.ops = append(f.ops, text)
 	}
 	if err != nil {
-		return nil, fault.New(fault.KeyInvalid, "", "its key_ops is not an array of strings")
+		return nil, fault.New(fault.KeyInvalid, "", "key_ops is not an array of strings")
 	}
 	return f, nil
 }
@@ -146,28 +146,28 @@ func (f *jwkFacts) check() *fault.Error {
 	switch f.kty {
 	case "EC", "OKP":
 		if f.coordinateBytes() == 0 {
-			return fault.New(fault.KeyTypeUnsupported, "", "curve %q of key type %s; jwtctl uses P-256, P-384, P-521 and Ed25519", quote.Shorten(f.crv), f.kty)
+			return fault.New(fault.KeyTypeUnsupported, "", "curve %q of key type %s is not supported; use P-256, P-384, P-521 or Ed25519", quote.Shorten(f.crv), f.kty)
 		}
 	case "RSA", "oct":
 	case "":
-		return fault.New(fault.KeyInvalid, "", "it has no kty").WithHint("a JWK has a member kty, a JWKS a member keys")
+		return fault.New(fault.KeyInvalid, "", "has no kty").WithHint("a JWK has a member kty, a JWKS a member keys")
 	default:
-		return fault.New(fault.KeyTypeUnsupported, "", "key type %q; jwtctl uses EC, RSA, OKP and oct", quote.Shorten(f.kty))
+		return fault.New(fault.KeyTypeUnsupported, "", "key type %q is not supported; use EC, RSA, OKP or oct", quote.Shorten(f.kty))
 	}
 	switch {
 	case f.has("use") && f.use != "sig" && f.use != "jwt-svid": // SPIFFE's value for keys that sign JWT-SVIDs
-		return fault.New(fault.KeyUseMismatch, "", "its use is %q, not \"sig\"", quote.Shorten(f.use))
+		return fault.New(fault.KeyUseMismatch, "", "use is %q, not \"sig\"", quote.Shorten(f.use))
 	case f.has("key_ops") && len(f.ops) == 0:
-		return fault.New(fault.KeyUseMismatch, "", "its key_ops is empty, which permits nothing")
+		return fault.New(fault.KeyUseMismatch, "", "key_ops is empty, which permits nothing")
 	case !f.permits("sign") && !f.permits("verify"):
-		return fault.New(fault.KeyUseMismatch, "", "its key_ops names neither sign nor verify")
+		return fault.New(fault.KeyUseMismatch, "", "key_ops has neither sign nor verify")
 	case !f.permits("verify") && f.kty != "oct" && !f.has("d"):
-		return fault.New(fault.KeyUseMismatch, "", "it is a public key, and its key_ops does not permit it to verify")
+		return fault.New(fault.KeyUseMismatch, "", "public key whose key_ops does not include verify")
 	case f.has("oth"):
-		return fault.New(fault.KeyTypeUnsupported, "", "an RSA key of more than two primes; two are used")
+		return fault.New(fault.KeyTypeUnsupported, "", "RSA key has more than two primes; only two are supported")
 	case f.has("alg") && !slices.Contains(Algorithms(), Algorithm(f.alg)):
-		return fault.New(fault.KeyAlgMismatch, "", "its alg %q is not a signature algorithm that jwtctl uses", quote.Shorten(f.alg)).
-			WithHint("it uses %s", JoinAlgorithms(Algorithms()))
+		return fault.New(fault.KeyAlgMismatch, "", "alg %q is not a supported signature algorithm", quote.Shorten(f.alg)).
+			WithHint("supported: %s", JoinAlgorithms(Algorithms()))
 	}
 	return nil
 }
@@ -199,7 +199,7 @@ func (f *jwkFacts) material() (any, *fault.Error) {
 		}
 	}
 	if err != nil { // the error may quote the numbers
-		return nil, fault.New(fault.KeyInvalid, "", "its numbers do not make a key of type %s", f.kty)
+		return nil, fault.New(fault.KeyInvalid, "", "its numbers do not form a valid key of type %s", f.kty)
 	}
 	if !f.permits("sign") {
 		if private, ok := raw.(crypto.Signer); ok {
@@ -239,25 +239,25 @@ func (f *jwkFacts) numbers() (map[string]strictjson.Value, *fault.Error) {
 // number returns the number in the member called name.
 func (f *jwkFacts) number(name string) ([]byte, *fault.Error) {
 	if !f.has(name) {
-		return nil, fault.New(fault.KeyInvalid, "", "it has no %s", name)
+		return nil, fault.New(fault.KeyInvalid, "", "has no %s", name)
 	}
 	text, isString := strictjson.String(f.members[name])
 	if !isString {
-		return nil, fault.New(fault.KeyInvalid, "", "its %s is not a string", name)
+		return nil, fault.New(fault.KeyInvalid, "", "%s is not a string", name)
 	}
 	number, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	exact := f.coordinateBytes()
 	switch {
 	case err != nil || strings.ContainsAny(text, "\r\n"): // Go's decoder skips these
-		return nil, fault.New(fault.KeyInvalid, "", "its %s is not base64url without padding", name)
+		return nil, fault.New(fault.KeyInvalid, "", "%s is not base64url without padding", name)
 	case exact != 0 && len(number) != exact:
-		return nil, fault.New(fault.KeyInvalid, "", "its %s has %d bytes; %s needs %d", name, len(number), f.crv, exact)
+		return nil, fault.New(fault.KeyInvalid, "", "%s has %d bytes; %s needs %d", name, len(number), f.crv, exact)
 	case len(number) == 0:
-		return nil, fault.New(fault.KeyInvalid, "", "its %s is empty", name)
+		return nil, fault.New(fault.KeyInvalid, "", "%s is empty", name)
 	case f.kty == "RSA" && number[0] == 0:
-		return nil, fault.New(fault.KeyInvalid, "", "its %s begins with a zero byte", name)
+		return nil, fault.New(fault.KeyInvalid, "", "%s begins with a zero byte", name)
 	case f.kty == "RSA" && len(number) > MaxRSABits/8 && name != "n": // n is checked together with e
-		return nil, fault.New(fault.KeyInvalid, "", "its %s is larger than any modulus", name)
+		return nil, fault.New(fault.KeyInvalid, "", "%s is larger than any modulus", name)
 	}
 	return number, nil
 }

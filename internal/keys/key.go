@@ -81,7 +81,7 @@ func New(material any, a Attributes) (*Key, error) {
 		k.private, k.public = &private{signer: m}, &m.PublicKey
 	case ed25519.PrivateKey:
 		if len(m) != ed25519.PrivateKeySize {
-			return nil, fault.New(fault.KeyInvalid, a.Source, "an Ed25519 private key of %d bytes, not %d", len(m), ed25519.PrivateKeySize)
+			return nil, fault.New(fault.KeyInvalid, a.Source, "Ed25519 private key has %d bytes, want %d", len(m), ed25519.PrivateKeySize)
 		}
 		k.private, k.public = &private{signer: m}, m.Public()
 	case *ecdsa.PublicKey, *rsa.PublicKey, ed25519.PublicKey:
@@ -89,7 +89,7 @@ func New(material any, a Attributes) (*Key, error) {
 	case []byte:
 		k.private = &private{secret: slices.Clone(m)}
 	default:
-		return nil, fault.New(fault.KeyTypeUnsupported, a.Source, "keys of type %T are not for signatures here", material)
+		return nil, fault.New(fault.KeyTypeUnsupported, a.Source, "keys of type %T are not supported", material)
 	}
 	if err := k.check(); err != nil {
 		return nil, err.About(a.Source)
@@ -122,7 +122,7 @@ func NewRemote(public crypto.PublicKey, remote Remote, algs []Algorithm, a Attri
 	k.private = &private{remote: remote}
 	k.algs = slices.DeleteFunc(slices.Clone(algs), func(alg Algorithm) bool { return !k.Allows(alg) })
 	if len(k.algs) == 0 {
-		return nil, fault.New(fault.KeyTypeUnsupported, a.Source, "it signs by no algorithm for this %s", k.Material())
+		return nil, fault.New(fault.KeyTypeUnsupported, a.Source, "the signer supports no algorithm for this %s", k.Material())
 	}
 	return k.With(Attributes{Algorithm: alg})
 }
@@ -141,7 +141,7 @@ func Development(issuer string) *Key {
 func (k *Key) pin(alg Algorithm) error {
 	if !k.Allows(alg) {
 		return fault.New(fault.KeyAlgMismatch, k.source, "%s is not an algorithm for this %s", quote.Shorten(string(alg)), k.Material()).
-			WithHint("it can be used with %s", JoinAlgorithms(k.algs))
+			WithHint("this key can be used with %s", JoinAlgorithms(k.algs))
 	}
 	k.algs = alg.names()
 	return nil
@@ -203,13 +203,13 @@ func (k *Key) RequireSigner() error {
 	case k.CanSign():
 		return nil
 	case k.onlyVerifies:
-		return fault.New(fault.KeyUseMismatch, k.source, "its key_ops does not permit it to sign")
+		return fault.New(fault.KeyUseMismatch, k.source, "key_ops does not include sign")
 	case k.certificate:
-		return fault.New(fault.KeyIsCertificate, k.source, "a certificate holds a public key alone; signing needs the private key").
-			WithHint("give the key that belongs to the certificate")
+		return fault.New(fault.KeyIsCertificate, k.source, "a certificate contains only a public key; signing needs the private key").
+			WithHint("use the private key of the certificate")
 	}
-	return fault.New(fault.KeyNotPrivate, k.source, "it is a public key; signing needs the private one").
-		WithHint("make a pair: jwtctl keygen -o key.priv.pem")
+	return fault.New(fault.KeyNotPrivate, k.source, "is a public key; signing needs the private key").
+		WithHint("make a key pair: jwtctl keygen -o key.priv.pem")
 }
 
 // SigningMaterial returns what signs: a crypto.Signer, a Remote, a []byte secret, or nil

@@ -30,7 +30,7 @@ func decodeOpenSSH(block *pem.Block, a Attributes) (any, error) {
 		}
 	}
 	if err != nil { // the error may quote numbers of the key
-		return nil, fault.New(fault.KeyInvalid, a.Source, "the PEM block %q does not hold a valid key", block.Type)
+		return nil, fault.New(fault.KeyInvalid, a.Source, "PEM block %q does not contain a valid key", block.Type)
 	}
 	if ed, isPointer := material.(*ed25519.PrivateKey); isPointer {
 		return *ed, nil
@@ -51,15 +51,15 @@ func isOpenSSHPublic(text []byte) bool {
 // parseOpenSSHPublic reads a single-line OpenSSH public key.
 func parseOpenSSHPublic(text []byte, a Attributes) (*Key, error) {
 	if bytes.ContainsAny(text, "\r\n") {
-		return nil, fault.New(fault.KeyTrailingData, a.Source, "it has more than one line; an OpenSSH public key is one")
+		return nil, fault.New(fault.KeyTrailingData, a.Source, "has more than one line; an OpenSSH public key is a single line")
 	}
 	parsed, _, _, _, err := ssh.ParseAuthorizedKey(text)
 	if err != nil {
-		return nil, fault.New(fault.KeyInvalid, a.Source, "the line does not hold a valid OpenSSH public key")
+		return nil, fault.New(fault.KeyInvalid, a.Source, "not a valid OpenSSH public key")
 	}
 	public, isCrypto := parsed.(ssh.CryptoPublicKey)
 	if !isCrypto || bytes.HasPrefix(text, []byte("sk-")) {
-		return nil, fault.New(fault.KeyTypeUnsupported, a.Source, "keys of type %s are not for signatures here", quote.Shorten(parsed.Type()))
+		return nil, fault.New(fault.KeyTypeUnsupported, a.Source, "keys of type %s are not supported", quote.Shorten(parsed.Type()))
 	}
 	return New(public.CryptoPublicKey(), a)
 }

@@ -64,12 +64,12 @@ func Parse(data []byte, a Attributes) (Loaded, error) {
 
 func parse(data []byte, a Attributes, r reading) (Loaded, error) {
 	if len(data) > MaxFileBytes {
-		return Loaded{}, fault.New(fault.FileTooLarge, a.Source, "larger than %d bytes, the most a key file may have", MaxFileBytes)
+		return Loaded{}, fault.New(fault.FileTooLarge, a.Source, "larger than %d bytes, the limit for a key file", MaxFileBytes)
 	}
 	trimmed := bytes.TrimSpace(data)
 	switch {
 	case len(trimmed) == 0:
-		return Loaded{}, fault.New(fault.KeyFormatUnknown, a.Source, "it is empty")
+		return Loaded{}, fault.New(fault.KeyFormatUnknown, a.Source, "is empty")
 	case trimmed[0] == '{':
 		return parseJSON(data, a, r)
 	case bytes.Contains(data, []byte("-----BEGIN ")):
@@ -102,9 +102,9 @@ func formHint(data []byte, source string) string {
 	case begins("\x30") && isFile:
 		return derHint(data, file)
 	case begins("\x30"):
-		return "it looks like DER or PKCS#12, which openssl makes PEM of"
+		return "it looks like DER or PKCS#12; convert it to PEM with openssl"
 	case begins("\xff\xfe") || begins("\xfe\xff"):
-		return "it is UTF-16 text, as PowerShell writes it; save it as UTF-8"
+		return "it is UTF-16 text, as written by PowerShell; save it as UTF-8"
 	case begins("\xef\xbb\xbf"):
 		return "it begins with a byte order mark; save it as UTF-8 without one"
 	case begins("["):
@@ -112,9 +112,9 @@ func formHint(data []byte, source string) string {
 	case begins("eyJ"):
 		return "it looks like a token, not a key"
 	case begins("LS0tLS1CRUdJTi") && !isFile:
-		return "it is PEM in base64 once more: base64 -d decodes it"
+		return "it is base64-encoded PEM; decode it with base64 -d"
 	case begins("LS0tLS1CRUdJTi"):
-		return "it is PEM in base64 once more; decode it: (umask 077; base64 -d " + file + " >key.pem)"
+		return "it is base64-encoded PEM; decode it: (umask 077; base64 -d " + file + " >key.pem)"
 	case begins("<"):
 		return "it looks like a web page"
 	}
@@ -123,7 +123,7 @@ func formHint(data []byte, source string) string {
 
 // derHint says how to convert the DER in data to PEM.
 func derHint(data []byte, file string) string {
-	as := func(command string) string { return "it is DER; as PEM: " + command }
+	as := func(command string) string { return "it is DER; convert it to PEM: " + command }
 	if _, err := x509.ParseCertificate(data); err == nil {
 		return as("openssl x509 -inform DER -in " + file + " -out cert.pem")
 	}
@@ -138,5 +138,5 @@ func derHint(data []byte, file string) string {
 	if _, err := x509.ParseECPrivateKey(data); err == nil || pkcs8Err == nil || pkcs1Err == nil {
 		return as("(umask 077; openssl pkey -inform DER -in " + file + " -out key.pem)")
 	}
-	return "it looks like DER or PKCS#12, which openssl makes PEM of"
+	return "it looks like DER or PKCS#12; convert it to PEM with openssl"
 }

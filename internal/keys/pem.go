@@ -26,18 +26,18 @@ const pemBegin = "-----BEGIN "
 func parsePEM(data []byte, a Attributes) (*Key, error) {
 	lead := data[:bytes.Index(data, []byte(pemBegin))]
 	if string(lead) == "\ufeff" {
-		return nil, fault.New(fault.KeyTrailingData, a.Source, "there is a byte order mark before the PEM block").WithHint("save it as UTF-8 without one")
+		return nil, fault.New(fault.KeyTrailingData, a.Source, "byte order mark before the PEM block").WithHint("save it as UTF-8 without one")
 	}
 	if len(bytes.TrimSpace(lead)) > 0 {
-		return nil, fault.New(fault.KeyTrailingData, a.Source, "there are %d bytes of other text before the PEM block", len(lead))
+		return nil, fault.New(fault.KeyTrailingData, a.Source, "%d bytes of other text before the PEM block", len(lead))
 	}
 	block, rest := decodeFirst(data)
 	if block == nil {
-		err := fault.New(fault.KeyFormatUnknown, a.Source, "it looks like PEM, but the block cannot be decoded")
+		err := fault.New(fault.KeyFormatUnknown, a.Source, "looks like PEM, but the block cannot be decoded")
 		if bytes.Contains(data, []byte(`\n`)) {
-			return nil, err.WithHint(`its line breaks are written as \n; they must be line breaks`)
+			return nil, err.WithHint(`it has \n instead of line breaks; write real line breaks`)
 		}
-		return nil, err.WithHint("it needs whole lines, from -----BEGIN to -----END")
+		return nil, err.WithHint("it needs all lines from -----BEGIN to -----END")
 	}
 	// `openssl ecparam -genkey` writes the curve in a separate block before the key.
 	if block.Type == labelECParams {
@@ -87,10 +87,10 @@ func checkRest(rest []byte, source string) error {
 		return nil
 	}
 	if next, _ := pem.Decode(rest); next != nil {
-		return fault.New(fault.KeyMultipleBlocks, source, "it holds more than one PEM block (the second is %q)", quote.Shorten(next.Type)).
+		return fault.New(fault.KeyMultipleBlocks, source, "contains more than one PEM block (the second is %q)", quote.Shorten(next.Type)).
 			WithRemedy(fault.OneKeyAFile)
 	}
-	return fault.New(fault.KeyTrailingData, source, "%d bytes follow the PEM block", len(rest))
+	return fault.New(fault.KeyTrailingData, source, "%d extra bytes after the PEM block", len(rest))
 }
 
 // PEM returns k's private part, if there is one, as PKCS#8 (RFC 5958), or else its public
@@ -107,7 +107,7 @@ func (k *Key) PEM() ([]byte, error) {
 		der, err = x509.MarshalPKIXPublicKey(k.public)
 	}
 	if err != nil {
-		return nil, fault.New(fault.KeyInvalid, k.source, "it cannot be written as PEM: %w", err)
+		return nil, fault.New(fault.KeyInvalid, k.source, "cannot be written as PEM: %w", err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}), nil
 }

@@ -41,7 +41,7 @@ func readPEMMap(members []strictjson.Member, a Attributes, r reading) (Loaded, e
 
 func readPEMMember(m strictjson.Member, a Attributes) (*Key, *fault.Error) {
 	if m.Name == "" {
-		return nil, fault.New(fault.KeyInvalid, a.Source, "its kid is empty")
+		return nil, fault.New(fault.KeyInvalid, a.Source, "kid is empty")
 	}
 	text, _ := strictjson.String(m.Value)
 	k, err := parsePEM([]byte(text), a)

@@ -16,7 +16,7 @@ import (
 // key_invalid.
 func (k *Key) JWK() ([]byte, error) {
 	if !utf8.ValidString(k.id) {
-		return nil, fault.New(fault.KeyInvalid, k.source, "its id is not UTF-8")
+		return nil, fault.New(fault.KeyInvalid, k.source, "id is not UTF-8")
 	}
 	material := k.SigningMaterial()
 	if material == nil || k.IsRemote() {
@@ -27,11 +27,11 @@ func (k *Key) JWK() ([]byte, error) {
 		err = errors.Join(j.Set(jwk.KeyIDKey, k.id), j.Set(jwk.AlgorithmKey, string(k.Algorithm())), j.Set(jwk.KeyUsageKey, "sig"))
 	}
 	if err != nil {
-		return nil, fault.New(fault.KeyInvalid, k.source, "it cannot be written as a JWK: %w", err)
+		return nil, fault.New(fault.KeyInvalid, k.source, "cannot be written as a JWK: %w", err)
 	}
 	text, err := json.Marshal(j)
 	if err != nil {
-		return nil, fault.New(fault.KeyInvalid, k.source, "it cannot be written as a JWK: %w", err)
+		return nil, fault.New(fault.KeyInvalid, k.source, "cannot be written as a JWK: %w", err)
 	}
 	return text, nil
 }
@@ -49,7 +49,7 @@ type jwkSet struct {
 func PublicSet(list []*Key) ([]byte, error) {
 	var set jwkSet
 	if len(list) == 0 {
-		return nil, fault.New(fault.KeySetEmpty, "", "there is no key to publish")
+		return nil, fault.New(fault.KeySetEmpty, "", "no key to publish")
 	}
 	var public []*Key
 next:
@@ -62,7 +62,7 @@ next:
 			switch {
 			case other.id != p.id:
 			case !other.SameMaterial(p):
-				return nil, fault.New(fault.KeyAmbiguous, p.source, "its id %q is also that of another key (%s)", quote.Shorten(p.id), other.source).
+				return nil, fault.New(fault.KeyAmbiguous, p.source, "id %q is also the id of another key (%s)", quote.Shorten(p.id), other.source).
 					WithRemedy(fault.OneKeyAnID)
 			case other.Algorithm() == p.Algorithm():
 				continue next
@@ -93,7 +93,7 @@ func MergeSets(entries []Entry) ([]byte, error) {
 		}
 		for _, other := range used {
 			if ambiguous(e.Key, other) {
-				return nil, fault.New(fault.KeyAmbiguous, e.Key.source, "its id %q is also that of another key (%s)", quote.Shorten(e.Key.id), other.source)
+				return nil, fault.New(fault.KeyAmbiguous, e.Key.source, "id %q is also the id of another key (%s)", quote.Shorten(e.Key.id), other.source)
 			}
 		}
 		used = append(used, e.Key)
@@ -107,7 +107,7 @@ func MergeSets(entries []Entry) ([]byte, error) {
 		}
 	}
 	if len(used) == 0 {
-		return nil, fault.New(fault.KeySetEmpty, "", "there is no key to publish")
+		return nil, fault.New(fault.KeySetEmpty, "", "no key to publish")
 	}
 	return json.MarshalIndent(set, "", "  ")
 }
@@ -133,7 +133,7 @@ func (e Entry) public() ([]byte, error) {
 	}
 	if e.Key.hasID { // its attributes may have set it
 		if members["kid"], err = json.Marshal(e.Key.id); err != nil {
-			return nil, fault.New(fault.KeyInvalid, e.Key.source, "its id is not UTF-8")
+			return nil, fault.New(fault.KeyInvalid, e.Key.source, "id is not UTF-8")
 		}
 	}
 	return json.Marshal(members)

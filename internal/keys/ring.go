@@ -64,15 +64,15 @@ next:
 	for _, k := range list {
 		for _, e := range r.entries {
 			if e.key.issuer == k.issuer && !e.key.rules.Equal(k.rules) && e.key.SameMaterial(k) {
-				return nil, fault.New(fault.KeyAmbiguous, k.source, "the same key is also configured with other rules for its tokens (%s)", e.key.source).
+				return nil, fault.New(fault.KeyAmbiguous, k.source, "the same key is also configured with different rules (%s)", e.key.source).
 					WithHint("the issuer of a token could choose which rules apply")
 			}
 			if e.key.id != k.id || e.key.issuer != k.issuer {
 				continue
 			}
 			if !e.key.SameMaterial(k) {
-				return nil, fault.New(fault.KeyAmbiguous, k.source, "its id %q is also that of another key (%s)", quote.Shorten(k.id), e.key.source).
-					WithHint("give each key an id of its own, or bind them to different issuers")
+				return nil, fault.New(fault.KeyAmbiguous, k.source, "id %q is also the id of another key (%s)", quote.Shorten(k.id), e.key.source).
+					WithHint("give each key its own id, or bind them to different issuers")
 			}
 			if slices.Equal(e.key.algs, k.algs) && (e.key.CanSign() || !k.CanSign()) && (e.key.CanVerify() || !k.CanVerify()) {
 				continue next
@@ -193,7 +193,7 @@ func (r *Ring) explain(q Query, err error) error {
 	}
 	switch {
 	case r.bindsElsewhere(q):
-		return fault.New(fault.KeyNotFound, "kid", "no key of the token's issuer has the id %q; one of another issuer has", quote.Shorten(*q.KeyID))
+		return fault.New(fault.KeyNotFound, "kid", "no key of the token's issuer has the id %q, but a key of another issuer does", quote.Shorten(*q.KeyID))
 	case len(r.free) == 0 && len(r.bound[*q.Issuer]) == 0 && len(r.bound) > 0:
 		return fault.New(fault.KeyNotFound, "iss", "no key is configured for the token's issuer %q", quote.Shorten(*q.Issuer)).
 			WithHint("keys are configured for %s", r.issuers())
@@ -261,11 +261,11 @@ func (r *Ring) Signer(issuer *string, kid string) (*Key, error) {
 	case (kid != "" || len(list) == 1) && !named.CanSign():
 		return nil, named.RequireSigner()
 	case kid != "":
-		return nil, fault.New(fault.KeyMissing, "kid", "the key %q is bound to the issuer %q, and the token's is %q", quote.Shorten(kid), quote.Shorten(named.issuer), quote.Shorten(*issuer))
+		return nil, fault.New(fault.KeyMissing, "kid", "key %q is bound to the issuer %q, but the token has %q", quote.Shorten(kid), quote.Shorten(named.issuer), quote.Shorten(*issuer))
 	case issuer != nil:
-		return nil, fault.New(fault.KeyMissing, "keys", "none that can sign has the issuer %q, and none is without an issuer", quote.Shorten(*issuer))
+		return nil, fault.New(fault.KeyMissing, "keys", "no key that can sign has the issuer %q or no issuer", quote.Shorten(*issuer))
 	}
-	return nil, fault.New(fault.KeyMissing, "keys", "none of them can sign")
+	return nil, fault.New(fault.KeyMissing, "keys", "no key can sign")
 }
 
 // signerRank returns how well k is suited to sign for issuer; 0 means not at all.

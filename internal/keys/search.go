@@ -188,11 +188,11 @@ func (s *search) failure() error {
 	case unavailable != nil:
 		return unavailable
 	case len(s.tried) == 1:
-		return fault.New(fault.SignatureInvalid, "signature", "it does not fit key %s", quote.Shorten(s.tried[0].id))
+		return fault.New(fault.SignatureInvalid, "signature", "does not match key %s", quote.Shorten(s.tried[0].id))
 	case len(s.tried) > 1:
-		return fault.New(fault.SignatureInvalid, "signature", "no key has the id %q, and it does not fit any of the keys without an id that were tried (%d, at most %d)", quote.Shorten(s.keyID()), len(s.tried), MaxTried)
+		return fault.New(fault.SignatureInvalid, "signature", "no key has the id %q, and none of the keys without an id that were tried (%d, at most %d) matches", quote.Shorten(s.keyID()), len(s.tried), MaxTried)
 	case otherAlgorithm, named && unnamed:
-		return fault.New(fault.AlgorithmNotAllowed, "alg", "no key that may be used has the algorithm %q", alg)
+		return fault.New(fault.AlgorithmNotAllowed, "alg", "no usable key has the algorithm %q", alg)
 	case named:
 		return s.notFound()
 	}
@@ -203,13 +203,13 @@ func (s *search) failure() error {
 func (s *search) notFound() error {
 	for k := range s.keys {
 		if k.id == s.keyID() { // otherwise it would have been found
-			return fault.New(fault.KeyNotFound, "kid", "the key %q may only sign: its key_ops does not permit it to verify", quote.Shorten(s.keyID()))
+			return fault.New(fault.KeyNotFound, "kid", "key %q may only sign: key_ops does not include verify", quote.Shorten(s.keyID()))
 		}
 	}
 	for _, e := range s.entries {
 		if set, knows := e.set.(PassesOver); knows {
 			if problem := set.PassedOver(s.keyID()); problem != nil {
-				return fault.New(fault.KeyNotFound, "kid", "the key %q is skipped: %w", quote.Shorten(s.keyID()), problem)
+				return fault.New(fault.KeyNotFound, "kid", "key %q is skipped: %w", quote.Shorten(s.keyID()), problem)
 			}
 		}
 	}

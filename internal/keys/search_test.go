@@ -206,7 +206,7 @@ func TestA20_IdOfAnotherIssuer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for id, want := range map[string]string{"a": "one of another issuer has", "b": `no key is configured for the token's issuer "shop"`} {
+	for id, want := range map[string]string{"a": "a key of another issuer does", "b": `no key is configured for the token's issuer "shop"`} {
 		issuer := "shop"
 		_, err := ring.Find(t.Context(), keys.Query{Issuer: &issuer, KeyID: &id, Algorithm: keys.ES256})
 		if fault.CodeOf(err) != fault.KeyNotFound || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "partner") {

@@ -97,8 +97,8 @@ func (r reading) present(members []strictjson.Member) []strictjson.Member {
 }
 
 func errPublished(source, what string) *fault.Error {
-	return fault.New(fault.KeySetUnavailable, source, "it publishes private key material (%s)", what).
-		WithHint("publish public keys only: jwtctl jwks prints them; replace the keys that were published")
+	return fault.New(fault.KeySetUnavailable, source, "publishes private key material (%s)", what).
+		WithHint("publish only public keys, such as jwtctl jwks prints, and replace the keys that leaked")
 }
 
 // privateMember returns the name of a member that only a private or secret key has, or
@@ -130,7 +130,7 @@ func privateMember(members []strictjson.Member, problem *fault.Error) string {
 func readSet(array strictjson.Value, a Attributes, r reading) (Loaded, error) {
 	elements, err := strictjson.Elements(array, jsonDepth)
 	if err != nil {
-		return Loaded{}, fault.New(fault.KeyInvalid, a.Source, "its \"keys\" is not an array: %w", err)
+		return Loaded{}, fault.New(fault.KeyInvalid, a.Source, "\"keys\" is not an array: %w", err)
 	}
 	out, err := readElements(elements, a, r)
 	if err != nil {
@@ -157,7 +157,7 @@ func (l Loaded) settled(a Attributes) (Loaded, error) {
 }
 
 func errTooManyKeys(source string) error {
-	return fault.New(fault.FileTooLarge, source, "the set holds more than %d keys", MaxSetKeys)
+	return fault.New(fault.FileTooLarge, source, "the set has more than %d keys", MaxSetKeys)
 }
 
 func readElements(elements iter.Seq[strictjson.Value], a Attributes, r reading) (Loaded, error) {
@@ -221,7 +221,7 @@ func (r reading) members(members []strictjson.Member, a Attributes) (Entry, *fau
 // errNoKey lists why no key of a set is usable.
 func errNoKey(entries []Entry, source string) *fault.Error {
 	if len(entries) == 0 {
-		return fault.New(fault.KeySetEmpty, source, "the set is empty: it holds no keys")
+		return fault.New(fault.KeySetEmpty, source, "the set has no keys")
 	}
 	const most = 8
 	var reasons []string
@@ -231,7 +231,7 @@ func errNoKey(entries []Entry, source string) *fault.Error {
 	if more := len(entries) - most; more > 0 {
 		reasons = append(reasons, fmt.Sprintf("%d more", more))
 	}
-	return fault.New(fault.KeySetEmpty, source, "the set holds no key that can be used: %s", strings.Join(reasons, "; "))
+	return fault.New(fault.KeySetEmpty, source, "the set has no usable key: %s", strings.Join(reasons, "; "))
 }
 
 // ambiguous reports whether two different keys could verify a signature with the same ID
@@ -260,13 +260,13 @@ func checkSet(set Loaded, source string) error {
 		}
 	}
 	if secrets != 0 && secrets != len(set.Keys) {
-		return fault.New(fault.KeySetMixed, source, "the set holds shared secrets next to asymmetric keys")
+		return fault.New(fault.KeySetMixed, source, "the set mixes shared secrets and asymmetric keys")
 	}
 	return nil
 }
 
 func errAmbiguous(source, kid string) *fault.Error {
-	return fault.New(fault.KeyAmbiguous, source, "two different keys of the set have the kid %q", quote.Shorten(kid))
+	return fault.New(fault.KeyAmbiguous, source, "two different keys in the set have the kid %q", quote.Shorten(kid))
 }
 
 // Pick returns the keys of list with the ID kid: one, or the same key for several
@@ -291,7 +291,7 @@ func Pick(list []*Key, kid string) ([]*Key, error) {
 		ids[i] = quote.Shorten(k.id)
 	}
 	return nil, fault.New(fault.KeyMissing, "kid", "no key has the id %q", quote.Shorten(kid)).
-		WithHint("there are %s", strings.Join(ids, ", "))
+		WithHint("available: %s", strings.Join(ids, ", "))
 }
 
 // about returns err, if not nil, with source as its place.

@@ -32,7 +32,7 @@ func TestCases(t *testing.T) {
 		"A52 parents that make no claim": {
 			signs + `message A {` + token + ` B b = 2 [(kalix.field).jwt.token = true]; }
 			message B { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; string x = 2 [(kalix.field).jwt.claim = INCLUDE]; }`,
-			[]string{"parent-claims-without-parent: no message around t.B makes any"},
+			[]string{"parent-claims-without-parent: no parent of t.B has any"},
 		},
 		"A52 a claim of a parent's parent": {
 			signs + `message A { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; B b = 2 [(kalix.field).jwt.token = true]; }
@@ -44,7 +44,7 @@ func TestCases(t *testing.T) {
 			signs + `message A { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; string token = 3 [(kalix.field).jwt.token = true]; B b = 2 [(kalix.field).jwt.token = true]; }
 			message B {` + token + ` C c = 2 [(kalix.field).jwt.token = true]; }
 			message C { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; }`,
-			[]string{"parent-claims-without-parent: no message around t.C makes any"},
+			[]string{"parent-claims-without-parent: no parent of t.C has any"},
 		},
 		"an annotation that says nothing": {
 			signs + `message A {` + token + ` string x = 2 [(kalix.field).jwt = {}]; string y = 3 [(kalix.field).jwt.claim = UNSPECIFIED]; string z = 4 [(kalix.field).jwt.claim = INCLUDE]; }`,
@@ -68,7 +68,7 @@ func TestCases(t *testing.T) {
 		"A61 in a message that others descend into, once": {
 			checks + `message A {` + token + ` B b = 1 [(kalix.field).jwt.claim = DESCEND]; }
 			message B { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; string y = 2 [(kalix.field).jwt = {claim: INCLUDE name: "x"}]; }`,
-			[]string{"duplicate-claim: t.B.x (through t.A.b), and by t.B.y (through t.A.b)"},
+			[]string{"duplicate-claim: t.B.x (through t.A.b) and by t.B.y (through t.A.b)"},
 		},
 		"A61 in a nested object": {
 			checks + `message A {` + token + ` B b = 1 [(kalix.field).jwt.claim = NEST]; string x = 2 [(kalix.field).jwt.claim = INCLUDE]; }
@@ -92,7 +92,7 @@ func TestCases(t *testing.T) {
 			signs + `message A { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; B b = 2 [(kalix.field).jwt = {token: true claim: NEST}]; }
 			message B { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; C c = 2 [(kalix.field).jwt.token = true]; }
 			message C { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; }`,
-			[]string{"parent-claim-contains-token: t.B.token takes over the claim t.A.b", "walk-without-claims: NEST in t.A.b"},
+			[]string{"parent-claim-contains-token: t.B.token includes the claim t.A.b", "walk-without-claims: NEST in t.A.b"},
 		},
 		"A64 a token deep within a message that is a claim": {
 			signs + `message A { B b = 1 [(kalix.field).jwt.token = true]; map<string, D> d = 2 [(kalix.field).jwt.claim = INCLUDE]; C c = 3 [(kalix.field).jwt.claim = INCLUDE]; }
@@ -144,7 +144,7 @@ func TestCases(t *testing.T) {
 				static_claim: {claim: "x" value: "a"} static_claim: {claim: "p" pattern: "a"} static_claim: {claim: "i" value: "1"} static_claim: {claim: "e" value: "a"}}];
 				bool x = 2 [(kalix.field).jwt.claim = EXTRACT]; bool p = 3 [(kalix.field).jwt.claim = EXTRACT]; bool i = 4 [(kalix.field).jwt.claim = INCLUDE];
 				repeated string e = 5 [(kalix.field).jwt.claim = EXTRACT]; int32 exp = 6 [(kalix.field).jwt.claim = EXTRACT]; }`,
-			[]string{`extract-wrong-type: "x" of t.A must have what static_claim of token says, and t.A.x is bool`},
+			[]string{`extract-wrong-type: "x" of t.A must match the static_claim of token, but t.A.x is bool`},
 		},
 		"A44 what the bearer token claims is not known": {
 			`service S { rpc Do(A) returns (A) { option (kalix.method).jwt = {validate: BEARER_TOKEN validate: MESSAGE sign: MESSAGE}; } }
@@ -287,8 +287,8 @@ func TestIgnore(t *testing.T) {
 		"message, for a field of a nested one": {"// jwtctl:ignore environment-variable why\nmessage A { message B {\nstring token = 1 [(kalix.field).jwt = {token: true issuer: \"${X}\"}]; } }", nil},
 		"field":                                {"message A {\n// jwtctl:ignore environment-variable why\nstring token = 1 [(kalix.field).jwt = {token: true issuer: \"${X}\"}]; }", nil},
 		"an error":                             {"message A {\n// jwtctl:ignore nest-not-message why\nstring x = 1 [(kalix.field).jwt.claim = NEST]; }", []string{"nest-not-message"}},
-		"an import is no place":                {"// jwtctl:ignore nest-not-message why\nimport \"google/protobuf/empty.proto\";", []string{"ignore-invalid: not above anything that could be silenced"}},
-		"nor is a oneof's name":                {"message A {\n// jwtctl:ignore nest-not-message why\noneof o { string x = 1; } }", []string{"ignore-invalid: not above anything that could be silenced"}},
+		"an import is no place":                {"// jwtctl:ignore nest-not-message why\nimport \"google/protobuf/empty.proto\";", []string{"ignore-invalid: not above anything that it could silence"}},
+		"nor is a oneof's name":                {"message A {\n// jwtctl:ignore nest-not-message why\noneof o { string x = 1; } }", []string{"ignore-invalid: not above anything that it could silence"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { wants(t, check(t, test.text, Options{}), test.want...) })

@@ -19,15 +19,15 @@ func claimCycle(p *pass) {
 		}
 		chain := c.String()
 		left -= len(chain)
-		p.report(c[0].Desc, c[0].ClaimAt, "leave the annotation out on one of these fields, or INCLUDE it as it is",
-			"the claims of %s lead back to it, and would never end: %s", label(c[0].Parent.Desc), chain)
+		p.report(c[0].Desc, c[0].ClaimAt, "remove the annotation from one of these fields, or use INCLUDE for it",
+			"the claims of %s lead back to it in a cycle: %s", label(c[0].Parent.Desc), chain)
 	}
 }
 
 func descendNotMessage(p *pass) {
 	p.fields(func(f *policy.Field) {
 		if f.Claim == policy.Descend && (f.Child == nil || f.Desc.IsList()) {
-			p.report(f.Desc, f.ClaimAt, "use INCLUDE for the value as a whole, or NEST for repeated messages",
+			p.report(f.Desc, f.ClaimAt, "use INCLUDE for the whole value, or NEST for repeated messages",
 				"%s is %s: DESCEND takes one message", label(f.Desc), policy.TypeName(f.Desc))
 		}
 	})
@@ -36,8 +36,8 @@ func descendNotMessage(p *pass) {
 func nestNotMessage(p *pass) {
 	p.fields(func(f *policy.Field) {
 		if f.Claim == policy.Nest && f.Child == nil {
-			p.report(f.Desc, f.ClaimAt, "use INCLUDE for the value as a whole",
-				"%s is %s: NEST takes a message, or repeated ones", label(f.Desc), policy.TypeName(f.Desc))
+			p.report(f.Desc, f.ClaimAt, "use INCLUDE for the whole value",
+				"%s is %s: NEST takes a message or repeated messages", label(f.Desc), policy.TypeName(f.Desc))
 		}
 	})
 }
@@ -88,14 +88,14 @@ func duplicateClaim(p *pass) {
 				first[b.Name] = b
 			} else if !reported[pair{a.Field, b.Field}] && !alternatives(a.Field, b.Field) {
 				reported[pair{a.Field, b.Field}] = true
-				p.report(b.Field.Desc, nameAt(b.Field), "give one of them another name", "the claim %q of %s is made twice: by %s, and by %s", b.Name, label(m.Desc), through(a), through(b))
+				p.report(b.Field.Desc, nameAt(b.Field), "give one of them another name", "the claim %q of %s is set twice: by %s and by %s", b.Name, label(m.Desc), through(a), through(b))
 			}
 		}
 		for _, f := range c.Twice {
 			if !reported[pair{f, f}] {
 				reported[pair{f, f}] = true
-				p.report(f.Desc, f.ClaimAt, "use NEST for one of the fields, so that each has an object of its own",
-					"the claims of %s come into %s twice, the second time through %s", label(f.Child.Desc), label(m.Desc), label(f.Desc))
+				p.report(f.Desc, f.ClaimAt, "use NEST for one of the fields, so that each has its own object",
+					"the claims of %s are in %s twice, the second time through %s", label(f.Child.Desc), label(m.Desc), label(f.Desc))
 			}
 		}
 	}
@@ -162,8 +162,8 @@ func parentClaimContainsToken(p *pass) {
 					takers[f.Child], order = takers[m], append(order, f.Child)
 				}
 			case inner != nil:
-				p.report(f.Desc, f.ClaimAt, "leave the claim or include_parent_claims out",
-					"the token %s takes over the claim %s (include_parent_claims), which is or holds a token itself, %s: that changes when it is signed",
+				p.report(f.Desc, f.ClaimAt, "remove the claim or include_parent_claims",
+					"the token %s includes the claim %s of its parent (include_parent_claims), which is or contains a token, %s: that changes when it is signed",
 					label(takers[m].Desc), label(f.Desc), label(inner.Desc))
 			}
 		}

@@ -83,7 +83,7 @@ func extractWrongType(p *pass) {
 	}
 }
 
-const holdsNot = "give it a type that can hold that, or leave the claim out"
+const holdsNot = "give it a type that can hold the value, or remove the claim"
 
 // extractSigned checks the claims that the options of t, the token of m, set. It returns
 // those that surrounding messages may set.
@@ -97,7 +97,7 @@ func (p *pass) extractSigned(codec *jsonclaims.Codec, m *policy.Message, t *poli
 			open = append(open, c)
 		case !d.FromBearer && !valueOf(d).fits(codec, c.Field.Desc):
 			p.report(c.Field.Desc, nameAt(c.Field), holdsNot,
-				"the claim %q of %s comes from %s of %s, and %s is %s, which can't hold it: no message is signed that leaves it empty",
+				"the claim %q of %s comes from %s of %s, but %s is %s, which cannot hold it: messages that leave it empty are not signed",
 				c.Name, label(m.Desc), d.Option, t.Desc.Name(), label(c.Field.Desc), policy.TypeName(c.Field.Desc))
 		}
 	}
@@ -121,7 +121,7 @@ func (p *pass) extractStatic(codec *jsonclaims.Codec, m *policy.Message, t *poli
 			continue
 		}
 		p.report(c.Field.Desc, nameAt(c.Field), holdsNot,
-			"the claim %q of %s must have what static_claim of %s says, and %s is %s, which can't hold it: every message is refused",
+			"the claim %q of %s must match the static_claim of %s, but %s is %s, which cannot hold it: every message is refused",
 			c.Name, label(m.Desc), t.Desc.Name(), label(c.Field.Desc), policy.TypeName(c.Field.Desc))
 	}
 }
@@ -160,8 +160,8 @@ func (p *pass) extractFromParents(m *policy.Message, open []policy.Made, parents
 			if !there || strings.ContainsAny(kindsOf(outer.Field.Desc), kindsOf(inner.Field.Desc)) {
 				continue
 			}
-			p.report(inner.Field.Desc, nameAt(inner.Field), "give it the type of the other, or another name",
-				"the claim %q of %s comes from %s (include_parent_claims) where %s is empty, and that is %s, which can't hold it: the message is not signed then",
+			p.report(inner.Field.Desc, nameAt(inner.Field), "give it the same type, or another name",
+				"the claim %q of %s comes from %s (include_parent_claims) if %s is empty, but that is %s, which cannot hold it: the message is then not signed",
 				inner.Name, label(m.Desc), label(outer.Field.Desc), label(inner.Field.Desc), policy.TypeName(inner.Field.Desc))
 		}
 	}

@@ -146,11 +146,11 @@ func ignoreInvalid(p *pass) {
 			switch {
 			case onFile:
 				p.report(i.on, i.at, "put it above the message, field, service or method that it is about",
-					"this %s comment is not above anything that could be silenced", ignoreMark)
+					"this %s comment is not above anything that it could silence", ignoreMark)
 			case i.rule == "":
 				p.report(i.on, i.at, hint, "a %s comment at %s names no rule", ignoreMark, label(i.on))
 			case !known[i.rule]:
-				p.report(i.on, i.at, hint, "a %s comment at %s names %q, and there is no such rule", ignoreMark, label(i.on), i.rule)
+				p.report(i.on, i.at, hint, "a %s comment at %s names the unknown rule %q", ignoreMark, label(i.on), i.rule)
 			case i.reason == "":
 				p.report(i.on, i.at, hint, "a %s comment at %s gives no reason, so %s is not silenced", ignoreMark, label(i.on), i.rule)
 			}

@@ -19,7 +19,7 @@ func unreachedAnnotation(p *pass) {
 				"the token %s has no effect: %s is checked against the bearer token (validate_bearer_token), and no method signs it", label(t.Desc), label(m.Desc))
 		case p.reach.All[m] && t != nil && !p.ofToken(m):
 			p.report(t.Desc, t.TokenAt, "annotate the field that holds the message with token: true",
-				"the token %s has no effect: %s is only looked into for the claims of others", label(t.Desc), label(m.Desc))
+				"the token %s has no effect: %s only supplies claims to other messages", label(t.Desc), label(m.Desc))
 		case p.reach.All[m], len(m.Fields) == 0 && !m.BearerToken:
 		default:
 			at := m.BearerTokenAt
@@ -45,7 +45,7 @@ func (f *facts) ways() map[*policy.Message]string {
 	}
 	f.fields(func(f *policy.Field) {
 		if f.Child != nil && (f.Claim == policy.Include || f.Claim == policy.Extract) {
-			add(f.Child, "use NEST or DESCEND in "+label(f.Desc)+", which takes it as a whole")
+			add(f.Child, "use NEST or DESCEND in "+label(f.Desc)+", which takes the whole message")
 		}
 	})
 	return ways
@@ -73,8 +73,8 @@ func claimWithoutToken(p *pass) {
 		}
 		for _, f := range m.Fields {
 			if nests && !taken && f.IsClaim() {
-				p.report(f.Desc, f.ClaimAt, "give the message a token of its own, or the token it nests include_parent_claims",
-					"the claims of %s are in no token: nothing checks them, and anyone can change them", label(m.Desc))
+				p.report(f.Desc, f.ClaimAt, "add a token to the message, or include_parent_claims to the token that it nests",
+					"the claims of %s are in no token, so anyone can change them", label(m.Desc))
 				break
 			}
 		}
@@ -92,7 +92,7 @@ func claimOverridden(p *pass) {
 		by := decisions(t)
 		for _, c := range p.claimsOf(m).List {
 			if d, decided := by[c.Name]; decided && !d.FromBearer && c.Field.Claim != policy.Extract {
-				p.report(c.Field.Desc, nameAt(c.Field), "use EXTRACT and leave it empty when it is signed, or remove one of the two",
+				p.report(c.Field.Desc, nameAt(c.Field), "use EXTRACT and leave the field empty when signing, or remove one of the two",
 					"the claim %q of %s comes from %s of %s, so a message with another value in %s is not signed",
 					c.Name, label(m.Desc), d.Option, t.Desc.Name(), label(c.Field.Desc))
 			}
@@ -119,7 +119,7 @@ func claimFromBearer(p *pass) {
 		}
 		for _, c := range p.claimsOf(m).List {
 			if _, both := from[c.Name]; both && c.Field.Claim != policy.Extract {
-				p.report(c.Field.Desc, nameAt(c.Field), "use EXTRACT and leave it empty when it is signed, or give the claim another name",
+				p.report(c.Field.Desc, nameAt(c.Field), "use EXTRACT and leave the field empty when signing, or give the claim another name",
 					"the claim %q of %s comes from the bearer token (include_bearer_token_claim of %s), so a message with another value in %s is not signed",
 					c.Name, label(m.Desc), t.Desc.Name(), label(c.Field.Desc))
 			}

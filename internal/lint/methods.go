@@ -11,16 +11,16 @@ import (
 
 func messageWithoutToken(p *pass) {
 	with, signable := p.withToken(), p.signable()
-	const hint = "annotate a string field of it with token: true"
+	const hint = "annotate one of its string fields with token: true"
 	for _, m := range p.methods {
 		r := m.Effective()
 		if r.ValidatesMessage() && !with[m.Input] {
 			p.report(m.Desc, r.Where(r.Validate, policy.ModeMessage), hint+", or set validate_bearer_token",
-				"%s validates %s, and that has no token", label(m.Desc), label(m.Input.Desc))
+				"%s validates %s, which has no token", label(m.Desc), label(m.Input.Desc))
 		}
 		if r.SignsMessage() && !signable[m.Output] {
 			p.report(m.Desc, r.Where(r.Sign, policy.ModeMessage), hint,
-				"%s signs %s, and that has no token to write", label(m.Desc), label(m.Output.Desc))
+				"%s signs %s, which has no token field", label(m.Desc), label(m.Output.Desc))
 		}
 	}
 }
@@ -31,7 +31,7 @@ func bearerTokenNotValidated(p *pass) {
 		r := m.Effective()
 		if r.ValidatesMessage() && !r.ValidatesBearer() && needs[m.Input] != nil {
 			p.report(m.Desc, r.Where(r.Validate, policy.ModeMessage), "add validate: BEARER_TOKEN to the method",
-				"%s checks %s against the bearer token (validate_bearer_token), and does not validate that", label(m.Desc), label(needs[m.Input].Desc))
+				"%s checks %s against the bearer token (validate_bearer_token), but does not validate that token", label(m.Desc), label(needs[m.Input].Desc))
 		}
 	}
 }
@@ -49,7 +49,7 @@ func bearerClaimNotValidated(p *pass) {
 		r := m.Effective()
 		tell := func(list []policy.ModeAt, verb string, f *policy.Field) {
 			p.report(m.Desc, r.Where(list, policy.ModeMessage), "add validate: BEARER_TOKEN to the method",
-				"%s %s the token %s with the claim %q of the bearer token (include_bearer_token_claim), and does not validate that",
+				"%s %s the token %s with the claim %q of the bearer token (include_bearer_token_claim), but does not validate that token",
 				label(m.Desc), verb, label(f.Desc), f.BearerClaims[0].Value)
 		}
 		if r.ValidatesMessage() && !r.ValidatesBearer() && needs[m.Input] != nil {
@@ -103,7 +103,7 @@ func unannotatedMethod(p *pass) {
 	for _, m := range p.methods {
 		if p.RequireAll && m.Effective() == nil {
 			p.report(m.Desc, m.At, "annotate it; if it is meant to be open: option "+policy.MethodOption(m.Desc)+" = {}",
-				"%s has no annotation, and neither has its service", label(m.Desc))
+				"%s has no annotation, nor does its service", label(m.Desc))
 		}
 	}
 }
@@ -157,7 +157,7 @@ func unguardedMethod(p *pass) {
 		for _, m := range s.Methods {
 			if guarded != nil && m.Effective() == nil {
 				p.report(m.Desc, m.At, "annotate it; if it is meant to be open: option "+policy.MethodOption(m.Desc)+" = {}",
-					"%s is open to everyone, while %s is guarded", label(m.Desc), guarded.Desc.Name())
+					"%s is open to everyone, but %s is protected", label(m.Desc), guarded.Desc.Name())
 			}
 		}
 	}

@@ -42,7 +42,7 @@ func registeredClaimType(p *pass) {
 			is, makes = texts, "an array of strings"
 		}
 		if want, shapes := registered(c.Claim.Value); shapes != nil && len(c.Values) > 0 && !slices.Contains(shapes, is) {
-			p.report(d, c.At, "use pattern, or another name", "the claim %q of a token must be %s, and the static claim of %s is %s", c.Claim.Value, want, label(d), makes)
+			p.report(d, c.At, "use pattern, or another name", "the claim %q of a token must be %s, but the static claim of %s is %s", c.Claim.Value, want, label(d), makes)
 		}
 	})
 	var tokens []*policy.Message
@@ -61,7 +61,7 @@ func registeredClaimType(p *pass) {
 			}
 			want, _ := registered(f.ClaimName())
 			p.report(f.Desc, nameAt(f), "change its type, or give the claim another name",
-				"the claim %q of a token must be %s, and %s is %s", f.ClaimName(), want, label(f.Desc), policy.TypeName(f.Desc))
+				"the claim %q of a token must be %s, but %s is %s", f.ClaimName(), want, label(f.Desc), policy.TypeName(f.Desc))
 		}
 	}
 }

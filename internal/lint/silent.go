@@ -18,8 +18,8 @@ func claimWithDefault(p *pass) {
 			return
 		}
 		if value := policy.UnsetValue(f.Desc); value != "" {
-			p.report(f.Desc, f.ClaimAt, "remove the default, or give the enum a first value of 0 that means nothing",
-				"%s reads as %s when it is not set, and then it is not compared with its claim: a sender leaves it out to say %s without a token that says so",
+			p.report(f.Desc, f.ClaimAt, "remove the default, or give the enum a first value of 0 without a meaning",
+				"%s reads as %s when unset, and is then not compared with its claim: a sender can omit it to say %s without a token that says so",
 				label(f.Desc), value, value)
 		}
 	})
@@ -40,7 +40,7 @@ func everyTokenOptional(p *pass) {
 				names += map[bool]string{true: ", "}[names != ""] + string(f.Desc.Name())
 			}
 		}
-		p.report(m.Desc, r.Where(r.Validate, policy.ModeMessage), "give the request a token of its own, or validate the bearer token as well",
+		p.report(m.Desc, r.Where(r.Validate, policy.ModeMessage), "give the request its own token, or validate the bearer token as well",
 			"%s validates %s, whose only tokens are in messages that may be absent (%s): a request without them is accepted without any token",
 			label(m.Desc), label(m.Input.Desc), names)
 	}
@@ -106,7 +106,7 @@ func (p *pass) unvalidated(m *policy.Message, fd protoreflect.FieldDescriptor, i
 		if fd.IsMap() {
 			hint = "make it a repeated field, and annotate that with token: true"
 		}
-		p.report(fd, at, hint, "%s holds the token %s, and nothing validates that: no annotation leads from %s to it", label(fd), label(inner.Desc), label(m.Desc))
+		p.report(fd, at, hint, "%s contains the token %s, but nothing validates it: no annotation leads from %s to it", label(fd), label(inner.Desc), label(m.Desc))
 		return
 	}
 	value := fd
@@ -127,13 +127,13 @@ func tokenWithoutClaims(p *pass) {
 		if !p.reach.Validated[m] || len(flat.List) > 0 || flat.Raw || len(nestedTokens(m)) > 0 {
 			continue
 		}
-		const hint = "annotate the fields that the token must vouch for with claim: INCLUDE"
+		const hint = "annotate the fields that the token must confirm with claim: INCLUDE"
 		switch {
 		case m.BearerToken && m.Desc.Fields().Len() > 0:
-			p.report(m.Desc, m.BearerTokenAt, hint, "%s is checked against the bearer token, and no field of it is a claim: any content is accepted", label(m.Desc))
+			p.report(m.Desc, m.BearerTokenAt, hint, "%s is checked against the bearer token, but none of its fields is a claim: any content is accepted", label(m.Desc))
 		case m.BearerToken || t == nil || m.Desc.Fields().Len() == 1 || len(t.StaticClaims)+len(t.BearerClaims) > 0 || t.IncludeParentClaims:
 		default:
-			p.report(t.Desc, t.TokenAt, hint, "no field of %s is a claim of its token: with any valid token every content is accepted", label(m.Desc))
+			p.report(t.Desc, t.TokenAt, hint, "no field of %s is a claim of its token: any content is accepted with any valid token", label(m.Desc))
 		}
 	}
 }
@@ -158,7 +158,7 @@ func walkWithoutClaims(p *pass) {
 	cycle := p.OnCycle() // reported as another error
 	p.fields(func(f *policy.Field) {
 		if f.Walks() && !leads[f.Child] && !cycle(f) {
-			p.report(f.Desc, f.ClaimAt, "annotate fields of it with claim: INCLUDE, or use INCLUDE here for the value as a whole",
+			p.report(f.Desc, f.ClaimAt, "annotate its fields with claim: INCLUDE, or use INCLUDE here for the whole value",
 				"%s in %s compares nothing: no field of %s is a claim", f.Claim, label(f.Desc), label(f.Child.Desc))
 		}
 	})
@@ -168,7 +168,7 @@ func claimInOneof(p *pass) {
 	p.fields(func(f *policy.Field) {
 		if free := f.Alternative(); free != nil {
 			p.report(f.Desc, f.ClaimAt, "make "+string(free.Name())+" a claim as well, or move it out of the oneof",
-				"%s is a member of the oneof %s, and so is %s, which is not a claim: a sender sets that instead, and no token must vouch for it",
+				"%s is a member of the oneof %s, and so is %s, which is not a claim: a sender can set that instead, unconfirmed by a token",
 				label(f.Desc), f.Desc.ContainingOneof().Name(), free.Name())
 		}
 	})
@@ -184,7 +184,7 @@ func emptyName(p *pass) {
 	p.fields(func(f *policy.Field) {
 		for _, t := range f.BearerClaims {
 			if t.Value == "" {
-				p.report(f.Desc, t.At, "name the claim, or remove the option", "include_bearer_token_claim of %s is empty: it names no claim", label(f.Desc))
+				p.report(f.Desc, t.At, "name the claim, or remove the option", "include_bearer_token_claim of %s is empty", label(f.Desc))
 			}
 		}
 	})
@@ -196,7 +196,7 @@ func serviceValidatesNothing(p *pass) {
 	for _, s := range p.Services {
 		if r := s.Own; r != nil && len(r.Validate)+len(r.Issuers)+len(r.StaticClaims) == 0 {
 			p.report(s.Desc, r.At, "add validate: BEARER_TOKEN, or remove it; for a method that is open on purpose, option "+r.OnMethod()+" = {}",
-				"the annotation of %s does nothing: it names nothing to validate", label(s.Desc))
+				"the annotation of %s has no effect: it does not say what to validate", label(s.Desc))
 		}
 	}
 }
@@ -211,7 +211,7 @@ func modeUnspecified(p *pass) {
 					option, other = "sign", "MESSAGE"
 				}
 				p.report(d, m.At, "write "+option+": "+other+"; for a method that is open on purpose, option "+r.OnMethod()+" = {}",
-					"%s: UNSPECIFIED of %s does nothing", option, label(d))
+					"%s: UNSPECIFIED of %s has no effect", option, label(d))
 			}
 		}
 	})

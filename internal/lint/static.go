@@ -11,10 +11,10 @@ import (
 
 func staticClaimInvalid(p *pass) {
 	p.statics(func(d protoreflect.Descriptor, c policy.StaticClaim) {
-		const hint = "write value for what the claim must hold, or pattern for what it must match"
+		const hint = "set value to what the claim must contain, or pattern to what it must match"
 		values, pattern := len(c.Values) > 0, c.Pattern.Value != ""
 		if c.Claim.Value == "" {
-			p.report(d, c.At, "set claim", "a static claim of %s names no claim", label(d))
+			p.report(d, c.At, "set claim", "a static claim of %s has no claim name", label(d))
 		}
 		if values && pattern {
 			p.report(d, c.Pattern.At, hint, "the static claim %q of %s has both value and pattern", c.Claim.Value, label(d))
@@ -33,7 +33,7 @@ func patternInvalid(p *pass) {
 		if _, err := p.compile(c); err != nil {
 			hint := "see https://github.com/google/re2/wiki/Syntax"
 			if errors.Is(err, policy.ErrNotRE2) {
-				hint = "write it without; several static claims of one name must all match, which can take the place of look-ahead"
+				hint = "rewrite it without; several static claims of one name must all match, which can replace look-ahead"
 			}
 			p.report(d, c.Pattern.At, hint, "the pattern of claim %q of %s is not a valid regular expression: %s", c.Claim.Value, label(d), err)
 		}
@@ -47,7 +47,7 @@ func patternMatchesEverything(p *pass) {
 		}
 		if re, err := p.compile(c); err == nil && policy.MatchesEverything(re) {
 			p.report(d, c.Pattern.At, "say what the claim must look like; ^\\S+$ is any word",
-				"the pattern of claim %q of %s matches everything: only that the claim is there gets checked", c.Claim.Value, label(d))
+				"the pattern of claim %q of %s matches everything: it only checks that the claim exists", c.Claim.Value, label(d))
 		}
 	})
 }
@@ -61,7 +61,7 @@ func issStaticClaim(p *pass) {
 		if _, onField := d.(protoreflect.FieldDescriptor); onField {
 			option = "issuer"
 		}
-		p.report(d, c.At, "use "+option, "%s requires its issuer by a static claim, which does not choose the key", label(d))
+		p.report(d, c.At, "use "+option, "%s requires its issuer by a static claim, which does not select the key", label(d))
 	})
 }
 
@@ -104,8 +104,8 @@ func patternNotSigned(p *pass) {
 		}
 		for _, c := range f.StaticClaims {
 			if c.Pattern.Value != "" && !made[c.Claim.Value] && !p.claimsOf(f.Parent).Makes(c.Claim.Value) {
-				p.report(f.Desc, c.Pattern.At, "make a field the claim, or leave the pattern to those who only check such tokens",
-					"tokens that are signed in %s lack the claim %q, and so do not pass its pattern", label(f.Desc), c.Claim.Value)
+				p.report(f.Desc, c.Pattern.At, "set the claim from a field, or use the pattern only where such tokens are checked",
+					"tokens signed in %s lack the claim %q, so they never match its pattern", label(f.Desc), c.Claim.Value)
 			}
 		}
 	})

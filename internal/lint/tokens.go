@@ -14,7 +14,7 @@ func severalTokenFields(p *pass) {
 		first := m.TokenField()
 		for _, f := range m.Fields {
 			if f.HoldsToken() && f != first {
-				p.report(f.Desc, f.TokenAt, "put one of the tokens into a message of its own",
+				p.report(f.Desc, f.TokenAt, "move one of the tokens into its own message",
 					"%s has two token fields, %s and %s", label(m.Desc), first.Desc.Name(), f.Desc.Name())
 			}
 		}
@@ -26,8 +26,8 @@ func misplacedToken(f *policy.Field) bool { return f.Token && !f.HoldsToken() &&
 func tokenWrongType(p *pass) {
 	p.fields(func(f *policy.Field) {
 		if misplacedToken(f) {
-			p.report(f.Desc, f.TokenAt, "make it a string; for several tokens, put each into a message and repeat that",
-				"%s is %s: a token is a string or bytes, and a message, also a repeated one, may nest tokens", label(f.Desc), policy.TypeName(f.Desc))
+			p.report(f.Desc, f.TokenAt, "make it a string; for several tokens, put each into a message and repeat the message",
+				"%s is %s: a token must be a string or bytes, or a message or repeated messages with nested tokens", label(f.Desc), policy.TypeName(f.Desc))
 		}
 	})
 }
@@ -38,8 +38,8 @@ func tokenClaimsItself(p *pass) {
 	p.fields(func(f *policy.Field) {
 		makes := f.Claim == policy.Include || f.Claim == policy.Extract
 		if f.HoldsToken() && makes && p.ofToken(f.Parent) && !f.Parent.BearerToken {
-			p.report(f.Desc, f.ClaimAt, "leave the claim out",
-				"%s holds the token of %s and can't be a claim of it: no token holds itself", label(f.Desc), label(f.Parent.Desc))
+			p.report(f.Desc, f.ClaimAt, "remove the claim",
+				"%s holds the token of %s and cannot be a claim of it: a token cannot contain itself", label(f.Desc), label(f.Parent.Desc))
 		}
 	})
 }
@@ -76,8 +76,8 @@ func nestedTokenMissing(p *pass) {
 	with := p.withToken()
 	p.fields(func(f *policy.Field) {
 		if f.NestsTokens() && !with[f.Child] {
-			p.report(f.Desc, f.TokenAt, "annotate a string field of it with token: true, or remove token from this field",
-				"%s nests %s as a token, and that has no token of its own", label(f.Desc), label(f.Child.Desc))
+			p.report(f.Desc, f.TokenAt, "annotate one of its string fields with token: true, or remove token from this field",
+				"%s nests %s as a token, which has no token field", label(f.Desc), label(f.Child.Desc))
 		}
 	})
 }
@@ -86,7 +86,7 @@ func expiresSecondsInvalid(p *pass) {
 	p.fields(func(f *policy.Field) {
 		if f.ExpiresSeconds < -1 {
 			p.report(f.Desc, f.ExpiresSecondsAt, "write -1 for a token that never expires",
-				"expires_seconds of %s is %d: it is a number of seconds, 0 for an hour, or -1 for never", label(f.Desc), f.ExpiresSeconds)
+				"expires_seconds of %s is %d: it must be a number of seconds, 0 for an hour, or -1 for never", label(f.Desc), f.ExpiresSeconds)
 		}
 	})
 }
@@ -94,7 +94,7 @@ func expiresSecondsInvalid(p *pass) {
 func annotatedExtension(p *pass) {
 	for _, f := range p.Extensions {
 		p.report(f.Desc, f.At, "make it a field of the message itself",
-			"%s extends %s: neither its value nor its token would ever be looked at", label(f.Desc), f.Desc.ContainingMessage().FullName())
+			"%s extends %s: neither its value nor its token would ever be checked", label(f.Desc), f.Desc.ContainingMessage().FullName())
 	}
 }
 
@@ -103,11 +103,11 @@ func optionWithoutEffect(p *pass) {
 	p.fields(func(f *policy.Field) {
 		tell := func(there bool, at descset.Position, option, where string) {
 			if there {
-				p.report(f.Desc, at, "remove it", "%s of %s means nothing: it is for %s", option, label(f.Desc), where)
+				p.report(f.Desc, at, "remove it", "%s of %s has no effect: it only applies to %s", option, label(f.Desc), where)
 			}
 		}
 		if options := f.Name.Value != "" || f.ExpiresSeconds != 0 || f.IncludeParentClaims || len(f.Issuers)+len(f.BearerClaims)+len(f.StaticClaims) > 0; !options && !f.IsClaim() && !f.Token {
-			p.report(f.Desc, f.At, "say claim or token, or remove it", "the annotation of %s makes it neither a claim nor a token: it does nothing", label(f.Desc))
+			p.report(f.Desc, f.At, "add claim or token, or remove it", "the annotation of %s makes it neither a claim nor a token, so it has no effect", label(f.Desc))
 		}
 		named := f.Claim == policy.Include || f.Claim == policy.Extract || f.Claim == policy.Nest || !f.Claim.Known()
 		tell(f.Name.Value != "" && !named, f.Name.At, "name", "fields that INCLUDE, EXTRACT or NEST")
@@ -140,7 +140,7 @@ func parentClaimsWithoutParent(p *pass) {
 				"%s includes the claims of its parent, but no message nests %s as a token", label(f.Desc), label(f.Parent.Desc))
 		} else if f.HoldsToken() && f.IncludeParentClaims && !handed[f.Parent] {
 			p.report(f.Desc, f.IncludeParentClaimsAt, "make fields of the parent claims, or remove the option",
-				"%s includes the claims of its parent, but no message around %s makes any: it can be moved from one into another", label(f.Desc), label(f.Parent.Desc))
+				"%s includes the claims of its parent, but no parent of %s has any: it can be moved from one into another", label(f.Desc), label(f.Parent.Desc))
 		}
 	})
 }
@@ -165,7 +165,7 @@ func tokenNeverExpires(p *pass) {
 	p.fields(func(f *policy.Field) {
 		if f.HoldsToken() && f.ExpiresSeconds == -1 && p.reach.Signed[f.Parent] && !p.claimsOf(f.Parent).Makes("exp") {
 			p.report(f.Desc, f.ExpiresSecondsAt, "set expires_seconds to a number of seconds, or make a field the claim exp",
-				"the tokens that are signed in %s never expire", label(f.Desc))
+				"tokens signed in %s never expire", label(f.Desc))
 		}
 	})
 }
@@ -177,17 +177,17 @@ func tokenWithoutIssuer(p *pass) {
 	pinned := func(list []policy.StaticClaim) bool {
 		return slices.ContainsFunc(list, func(c policy.StaticClaim) bool { return c.Claim.Value == "iss" })
 	}
-	const hint = "say whose tokens are meant"
+	const hint = "set the issuer of the tokens"
 	p.rules(func(d protoreflect.Descriptor, r *policy.Rules) {
 		if r.ValidatesBearer() && len(r.Issuers) == 0 && !pinned(r.StaticClaims) {
 			p.report(d, r.Where(r.Validate, policy.ModeBearerToken), hint+" with bearer_token_issuer",
-				"the bearer token of %s may come from any issuer, and keys of several are configured", label(d))
+				"the bearer token of %s may come from any issuer, but keys of several are configured", label(d))
 		}
 	})
 	p.fields(func(f *policy.Field) {
 		if f.HoldsToken() && !f.Parent.BearerToken && len(f.Issuers) == 0 && !pinned(f.StaticClaims) {
 			p.report(f.Desc, f.TokenAt, hint+" with issuer",
-				"the token in %s may come from any issuer, and keys of several are configured", label(f.Desc))
+				"the token in %s may come from any issuer, but keys of several are configured", label(f.Desc))
 		}
 	})
 }
@@ -208,7 +208,7 @@ func issuerWithoutKey(p *pass) {
 		names, err := t.Variables()
 		if len(names) == 0 && err == nil && !known[t.Value] {
 			p.report(d, t.At, "configure a key with this issuer, so that no other key's owner can issue such tokens",
-				"%s requires the issuer %q, and no configured key has it", label(d), t.Value)
+				"%s requires the issuer %q, but no configured key has it", label(d), t.Value)
 		}
 	})
 }

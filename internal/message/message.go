@@ -125,7 +125,7 @@ func (c *Codec) Write(m protoreflect.Message, form Form) ([]byte, error) {
 	}
 	if form.Indent {
 		if err := text.Indent(jsontext.WithIndent("  ")); err != nil {
-			return nil, malformed("it does not make valid JSON")
+			return nil, malformed("cannot be written as valid JSON")
 		}
 	}
 	return append(text, '\n'), nil
@@ -169,7 +169,7 @@ func (c *Codec) encode(m protoreflect.Message, protoNames bool) (jsontext.Value,
 // have both.
 func (c *Codec) complete(m protoreflect.Message, anys int) *fault.Error {
 	if len(m.GetUnknown()) > 0 {
-		return malformed("a %s in it has a field that the type does not know", m.Descriptor().FullName())
+		return malformed("a %s in it has a field that the type does not declare", m.Descriptor().FullName())
 	}
 	if m.Descriptor().FullName() == anyName {
 		if anys == c.limits.AnyDepth {
@@ -243,14 +243,14 @@ func (c *Codec) Decode(wire []byte, m protoreflect.Message) error {
 func (c *Codec) decode(options proto.UnmarshalOptions, wire []byte, m protoreflect.Message) (bad *fault.Error) {
 	defer func() {
 		if recover() != nil {
-			bad = malformed("it is not valid protobuf of %s", m.Descriptor().FullName())
+			bad = malformed("not a valid protobuf encoding of %s", m.Descriptor().FullName())
 		}
 	}()
 	if bad := c.entries(wire, m.Descriptor(), 0); bad != nil {
 		return bad
 	}
 	if err := options.Unmarshal(wire, m.Interface()); err != nil {
-		return malformed("it is not valid protobuf of %s", m.Descriptor().FullName())
+		return malformed("not a valid protobuf encoding of %s", m.Descriptor().FullName())
 	}
 	return nil
 }

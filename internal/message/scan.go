@@ -16,10 +16,10 @@ import (
 // scan checks data before it is parsed: size, strict JSON, and nesting.
 func (c *Codec) scan(data []byte) *fault.Error {
 	if len(data) > c.limits.Bytes {
-		return fault.New(fault.LimitExceeded, what, "it is larger than %d bytes", c.limits.Bytes)
+		return fault.New(fault.LimitExceeded, what, "larger than %d bytes", c.limits.Bytes)
 	}
 	if isBOM(data) {
-		return malformed("line 1:1: it begins with a byte order mark")
+		return malformed("line 1:1: begins with a byte order mark")
 	}
 	return c.nesting(data)
 }
@@ -72,7 +72,7 @@ func (c *Codec) walk(data []byte) *fault.Error {
 		switch token.Kind() {
 		case '{', '[':
 			if len(stack) > c.limits.Depth {
-				return fault.New(fault.LimitExceeded, what, "it nests deeper than %d levels", c.limits.Depth)
+				return fault.New(fault.LimitExceeded, what, "nested more than %d levels deep", c.limits.Depth)
 			}
 			stack = append(stack, open{})
 		case '}', ']':
@@ -116,9 +116,9 @@ func syntax(data []byte, err error) *fault.Error {
 	var s *jsontext.SyntacticError
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
-		return malformed("line %s: it ends too early", place(data, len(data)))
+		return malformed("line %s: unexpected end", place(data, len(data)))
 	case !errors.As(err, &s):
-		return malformed("it is not valid JSON")
+		return malformed("not valid JSON")
 	case errors.Is(err, jsontext.ErrDuplicateName):
 		return malformed("line %s: duplicate name %q in one object", place(data, int(s.ByteOffset)), quote.Shorten(s.JSONPointer.LastToken()))
 	}

@@ -98,7 +98,7 @@ func (s *settler) one(fd protoreflect.FieldDescriptor, v protoreflect.Value, any
 		return s.nested(v.Message(), anys)
 	}
 	if fd.Enum().Values().ByNumber(v.Enum()) == nil {
-		return fault.New(fault.MessageMalformed, string(fd.FullName()), "it has the number %d, which the closed enum %s lacks", v.Enum(), fd.Enum().FullName())
+		return fault.New(fault.MessageMalformed, string(fd.FullName()), "has the number %d, which is not in the closed enum %s", v.Enum(), fd.Enum().FullName())
 	}
 	return nil
 }
@@ -109,7 +109,7 @@ func (s *settler) nested(m protoreflect.Message, anys int) *fault.Error {
 		return s.message(m, anys)
 	}
 	if s.depth == s.strict.Depth {
-		return malformed("it nests deeper than %d levels", s.strict.Depth)
+		return malformed("nested more than %d levels deep", s.strict.Depth)
 	}
 	s.depth++
 	bad := s.message(m, anys)
@@ -154,13 +154,13 @@ func (s *settler) unknown(desc protoreflect.MessageDescriptor, fields []byte) *f
 	for len(fields) > 0 {
 		number, wire, n := protowire.ConsumeField(fields)
 		if n < 0 {
-			return malformed("it is not valid protobuf of %s", desc.FullName())
+			return malformed("not a valid protobuf encoding of %s", desc.FullName())
 		}
 		if fd := s.declared(desc, number); fd != nil {
 			return otherWireType(fd, wire)
 		}
 		if s.strict.UnknownFields {
-			return fault.New(fault.MessageMalformed, string(desc.FullName()), "it has a field with the number %d, which the type does not declare", number)
+			return fault.New(fault.MessageMalformed, string(desc.FullName()), "has a field with the number %d, which the type does not declare", number)
 		}
 		fields = fields[n:]
 	}
@@ -181,7 +181,7 @@ func (c *Codec) declared(desc protoreflect.MessageDescriptor, number protowire.N
 }
 
 func otherWireType(fd protoreflect.FieldDescriptor, wire protowire.Type) *fault.Error {
-	return fault.New(fault.MessageMalformed, string(fd.FullName()), "its number %d comes with wire type %d, which is not that of the field: other readers would take it for the field", fd.Number(), wire)
+	return fault.New(fault.MessageMalformed, string(fd.FullName()), "number %d has wire type %d, which is not that of the field: other readers would take it for the field", fd.Number(), wire)
 }
 
 // entries checks the map entries in wire, a message of desc: Go silently ignores a key or

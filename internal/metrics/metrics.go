@@ -143,19 +143,19 @@ func (m *Metrics) WriteTo(w io.Writer) (int64, error) {
 		fmt.Fprintf(&out, "# HELP %s %s\n# TYPE %s %s\n", name, strings.NewReplacer(`\`, `\\`, "\n", `\n`).Replace(help), name, kind)
 	}
 	m.mu.Lock()
-	head(m.prefix+"calls_total", "counter", "Calls that ended, by gRPC status, and by the reason where the policy refused them.")
+	head(m.prefix+"calls_total", "counter", "Completed calls, by gRPC status, and by reason where the policy refused them.")
 	for _, v := range slices.SortedFunc(maps.Keys(m.ended), verdict.compare) {
 		fmt.Fprintf(&out, "%scalls_total{method=%s,grpc_code=%s,reason=%s} %d\n", m.prefix, label(v.method), label(v.status.String()), label(string(v.reason)), m.ended[v])
 	}
-	head(m.prefix+"would_refuse_total", "counter", "Calls that passed because refusals are only reported, and would have been refused, by the reason.")
+	head(m.prefix+"would_refuse_total", "counter", "Calls that passed only because refusals are reported and not enforced, by reason.")
 	for _, v := range slices.SortedFunc(maps.Keys(m.would), verdict.compare) {
 		fmt.Fprintf(&out, "%swould_refuse_total{method=%s,reason=%s} %d\n", m.prefix, label(v.method), label(string(v.reason)), m.would[v])
 	}
-	head(m.prefix+"call_seconds", "histogram", "How long calls took, from their first byte to their status.")
+	head(m.prefix+"call_seconds", "histogram", "Duration of calls, from the first byte to the status.")
 	for _, method := range slices.Sorted(maps.Keys(m.took)) {
 		m.took[method].write(&out, m.prefix+"call_seconds", label(method))
 	}
-	head(m.prefix+"calls_open", "gauge", "Calls under way.")
+	head(m.prefix+"calls_open", "gauge", "Open calls.")
 	fmt.Fprintf(&out, "%scalls_open %d\n", m.prefix, m.open)
 	m.mu.Unlock()
 	for _, f := range m.more {

@@ -71,20 +71,20 @@ func Diff(w io.Writer, c Comparison, o Options) error {
 		counts[change.Direction]++
 	}
 	d.Groups = []group{
-		{ID: "weaker", Title: "Weaker", About: "These let through what was refused.", Tone: explain.StyleBad, Cards: cards[diff.Weaker]},
-		{ID: "unknown", Title: "Can't tell", About: "What these let through cannot be decided; they count as weaker.", Tone: explain.StyleWarn, Cards: cards[diff.Unknown]},
+		{ID: "weaker", Title: "Weaker", About: "These accept what was refused before.", Tone: explain.StyleBad, Cards: cards[diff.Weaker]},
+		{ID: "unknown", Title: "Undecided", About: "Whether these accept more cannot be decided; they count as weaker.", Tone: explain.StyleWarn, Cards: cards[diff.Unknown]},
 		{ID: "stronger", Title: "Stronger", Cards: cards[diff.Stronger]},
 		{ID: "neutral", Title: "Neutral", Cards: cards[diff.Neutral]},
 	}
 	d.Tiles = []tile{
 		{counts[diff.Weaker], "weaker", "#weaker", tone(counts[diff.Weaker] > 0, explain.StyleBad, explain.StyleGood)},
-		{counts[diff.Unknown], "can't tell", "#unknown", tone(counts[diff.Unknown] > 0, explain.StyleWarn, "")},
+		{counts[diff.Unknown], "undecided", "#unknown", tone(counts[diff.Unknown] > 0, explain.StyleWarn, "")},
 		{counts[diff.Stronger], "stronger", "#stronger", ""},
 		{counts[diff.Neutral], "neutral", "#neutral", ""},
 		{accepted, "accepted", "", ""},
 	}
 	if len(c.Changes) == 0 {
-		d.Empty = "No change of the policy."
+		d.Empty = "No policy changes."
 	}
 	all := len(v.cards) <= openCards
 	for _, g := range d.Groups {

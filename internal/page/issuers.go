@@ -79,7 +79,7 @@ func (p *printer) issuer(v *explain.View, name string, users []user, rows []expl
 	n := len(c.Rows)
 	switch {
 	case v.Keys == nil:
-		c.Badges = []badge{{"keys not known", explain.StyleDim}}
+		c.Badges = []badge{{"unknown keys", explain.StyleDim}}
 	case n > 0 && name == "":
 		c.Badges = []badge{{count(n, "key") + " without an issuer", explain.StyleGood}}
 	case n > 0:

@@ -118,11 +118,11 @@ func Explain(w io.Writer, v *explain.View, o Options) error {
 	findings, errs := p.findings(o.Findings)
 	notes := p.rest(sections)
 	if errs > 0 {
-		d.Alert = "Nothing runs with this policy: lint finds errors in it (" + count(errs, "error") + ")."
+		d.Alert = "Invalid policy: no command runs with it, because lint finds errors (" + count(errs, "error") + ")."
 	}
 	d.Groups = []group{
 		{ID: "open", Title: "Open methods", About: "Anyone may call these: they require no token.", Tone: explain.StyleWarn, Cards: open},
-		{ID: "guarded", Title: "Guarded methods", Cards: guarded},
+		{ID: "guarded", Title: "Protected methods", Cards: guarded},
 		{ID: "messages", Title: "Messages", Cards: messages, Legend: true},
 		{ID: "findings", Title: "Findings of lint", Cards: findings},
 		{ID: "keys", Title: "Keys by issuer", Cards: keys},
@@ -130,13 +130,13 @@ func Explain(w io.Writer, v *explain.View, o Options) error {
 	}
 	d.Tiles = []tile{
 		{len(open), plural(len(open), "open method"), "#open", tone(len(open) > 0, explain.StyleWarn, explain.StyleGood)},
-		{len(guarded), plural(len(guarded), "guarded method"), "#guarded", ""},
+		{len(guarded), plural(len(guarded), "protected method"), "#guarded", ""},
 		{len(messages), plural(len(messages), "message"), "#messages", ""},
 		{len(findings), plural(len(findings), "finding"), "#findings", tone(errs > 0, explain.StyleBad, tone(len(findings) > 0, explain.StyleWarn, explain.StyleGood))},
 		{len(keys), plural(len(keys), "issuer"), "#keys", tone(unkeyed, explain.StyleWarn, "")},
 	}
 	if len(open)+len(guarded)+len(messages) == 0 {
-		d.Empty = "There are no methods and no annotated messages here."
+		d.Empty = "No methods and no annotated messages."
 	}
 	all := len(open)+len(guarded)+len(messages) <= openCards
 	for _, g := range d.Groups {

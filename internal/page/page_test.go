@@ -169,7 +169,7 @@ func TestDiffShowsBothVersions(t *testing.T) {
 	if !strings.Contains(text, `<div class="pair"><div class="half"><span class="what">issuer</span><span>one</span>`) {
 		t.Error("what stayed is not on both sides, so the renamed method is compared with nothing")
 	}
-	if same := inspect(t, compared(t, before, policyOf(t, t.TempDir(), "x.proto", method("Buy", `validate: BEARER_TOKEN bearer_token_issuer: "one"`)))); !same.says("No change of the policy.") {
+	if same := inspect(t, compared(t, before, policyOf(t, t.TempDir(), "x.proto", method("Buy", `validate: BEARER_TOKEN bearer_token_issuer: "one"`)))); !same.says("No policy changes.") {
 		t.Error("no change is not reported")
 	}
 }

@@ -190,7 +190,7 @@ func (m *markup) sources(files []*file) {
 		return
 	}
 	m.block("section", attrs{"id", "sources"}, func() {
-		m.heading("Places", len(files), "The lines that the facts above come from, and what each of them is about.")
+		m.heading("Places", len(files), "The source lines of the facts above, and what each is about.")
 		for _, f := range files {
 			m.block("article", attrs{"class", "card source", "id", f.ID}, func() {
 				m.elementLine("h3", f.Name, "class", "name")

@@ -24,7 +24,7 @@ type StaticClaim struct {
 }
 
 // ErrNotRE2 is the error for a pattern that other engines support but RE2 does not (A74).
-var ErrNotRE2 = errors.New("RE2, whose matching time is linear, has no such thing")
+var ErrNotRE2 = errors.New("RE2 does not support this, to keep matching time linear")
 
 // lacking matches the start of constructs that RE2 does not have. Escaped backslashes are
 // removed first.
@@ -36,7 +36,7 @@ var lacking = sync.OnceValue(func() *regexp.Regexp {
 func (c StaticClaim) Compile() (*regexp.Regexp, error) {
 	pattern := c.Pattern.Value
 	if len(pattern) > MaxPattern {
-		return nil, fmt.Errorf("it has %d bytes, and at most %d are read", len(pattern), MaxPattern)
+		return nil, fmt.Errorf("has %d bytes, more than the limit of %d", len(pattern), MaxPattern)
 	}
 	parsed, err := syntax.Parse(pattern, syntax.Perl) // parsed alone: within the group below, "a)(b" would be valid
 	if err != nil {

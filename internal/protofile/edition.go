@@ -31,11 +31,11 @@ func checkEdition(where string, text []byte) error {
 		return nil
 	}
 	at := bytes.LastIndex(text[:min(len(text), m[3]+3)], []byte(edition))
-	err := fault.New(fault.ProtoSyntax, position(where, text, at), "sources of edition %s cannot be compiled, those of 2023 and before can", descset.Brief(strings.ToValidUTF8(edition, "")))
+	err := fault.New(fault.ProtoSyntax, position(where, text, at), "cannot compile sources of edition %s, only up to 2023", descset.Brief(strings.ToValidUTF8(edition, "")))
 	if edition != "2024" { // a descriptor set of it cannot be read either
 		return err
 	}
-	return err.WithHint("a descriptor set of it can be read: buf build -o - | jwtctl lint -")
+	return err.WithHint("use a descriptor set instead: buf build -o - | jwtctl lint -")
 }
 
 // checkEncoding refuses UTF-16, for which the compiler reports every character.
@@ -43,5 +43,5 @@ func checkEncoding(where string, text []byte) error {
 	if !bytes.HasPrefix(text, []byte("\xff\xfe")) && !bytes.HasPrefix(text, []byte("\xfe\xff")) {
 		return nil
 	}
-	return fault.New(fault.ProtoSyntax, where, "it is UTF-16 text").WithHint("save the .proto file as UTF-8")
+	return fault.New(fault.ProtoSyntax, where, "is UTF-16 text").WithHint("save the .proto file as UTF-8")
 }

@@ -51,7 +51,7 @@ func TestNamesUTF16(t *testing.T) {
 		file := testkit.File(t, filepath.Join(t.TempDir(), "t.proto"), []byte(mark+"s\x00y\x00"))
 		_, err := Load(t.Context(), Sources{Protos: []string{file}})
 		var f *fault.Error
-		if !errors.As(err, &f) || f.Code != fault.ProtoSyntax || f.Error() != file+": it is UTF-16 text" || f.Hint == "" {
+		if !errors.As(err, &f) || f.Code != fault.ProtoSyntax || f.Error() != file+": is UTF-16 text" || f.Hint == "" {
 			t.Errorf("got %v", err)
 		}
 	}

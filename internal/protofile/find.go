@@ -39,7 +39,7 @@ func openPaths(src Sources) (paths importPaths, names []string, err error) {
 		}
 	}
 	if len(found) > descset.MaxFiles {
-		return nil, nil, descset.Beyond(src.Protos[0], "%d files to compile, of %d at most", len(found), descset.MaxFiles)
+		return nil, nil, descset.Beyond(src.Protos[0], "%d files to compile, more than the limit of %d", len(found), descset.MaxFiles)
 	}
 	for _, dir := range dirs {
 		root, err := os.OpenRoot(dir)
@@ -78,16 +78,16 @@ func (p importPaths) name(file string) (string, error) {
 		name = filepath.ToSlash(name)
 		for _, before := range p[:i] {
 			if info, err := before.root.Stat(name); err == nil && info.Mode().IsRegular() && !sameFile(info, file) {
-				return "", fault.New(fault.ImportNotAllowed, file, "its name %s is taken by %s, which comes first among the import paths", name, filepath.Join(before.dir, name))
+				return "", fault.New(fault.ImportNotAllowed, file, "its name %s is taken by %s, which is earlier in the import paths", name, filepath.Join(before.dir, name))
 			}
 		}
 		return name, nil
 	}
 	f := fault.New(fault.ImportNotAllowed, file, "is not under any import path")
 	if other, err := p.find(file); err == nil {
-		return "", f.WithHint("did you mean %s? a file in the working folder comes first", other)
+		return "", f.WithHint("did you mean %s? A file in the working folder is found first", other)
 	}
-	return "", f.WithHint("add the folder that its imports start from with -I")
+	return "", f.WithHint("add its import folder with -I")
 }
 
 // find returns the file with this name in an import path.
@@ -121,12 +121,12 @@ func relative(dir, file string) (string, error) {
 
 // errNotThere is the error for an import that is not in any import path.
 var errNotThere = fault.New(fault.ImportNotFound, "", "not found in any import path, nor bundled with jwtctl").
-	WithHint("add the folder that imports start from with -I")
+	WithHint("add the import folder with -I")
 
 // read returns the content and path of the file with this import name.
 func (p importPaths) read(name string) (text []byte, where string, err error) {
 	if !fs.ValidPath(name) || strings.ContainsAny(name, "\\\x00") {
-		return nil, "", fault.New(fault.ImportNotAllowed, descset.Brief(name), "an import is a path below an import path, without \"..\" or \"/\" in front")
+		return nil, "", fault.New(fault.ImportNotAllowed, descset.Brief(name), "an import is a path below an import folder, without \"..\" or a leading \"/\"")
 	}
 	notThere := errNotThere.About(descset.Brief(name))
 	for _, one := range p {
@@ -140,8 +140,8 @@ func (p importPaths) read(name string) (text []byte, where string, err error) {
 			continue
 		case err != nil:
 			if _, outside := os.Stat(where); outside == nil && !errors.Is(err, fs.ErrPermission) {
-				return nil, "", fault.New(fault.ImportNotAllowed, where, "is a link that leads out of its import path").
-					WithHint("add the folder it leads to with -I")
+				return nil, "", fault.New(fault.ImportNotAllowed, where, "is a link that points out of its import path").
+					WithHint("add the folder that it points to with -I")
 			}
 			return nil, "", fault.New(fault.DescriptorUnreadable, where, "%w", files.Reason(err))
 		}
@@ -200,10 +200,10 @@ func expand(arg string, dirs []string) (list []string, root string, err error) {
 	}
 	list, err = files.Find(base, pattern, fault.DescriptorUnreadable)
 	if errors.Is(err, fs.ErrNotExist) && base != arg {
-		err = fault.New(fault.DescriptorUnreadable, arg, "matches no file: there is no folder %s", base)
+		err = fault.New(fault.DescriptorUnreadable, arg, "matches no file: no such folder %s", base)
 	}
 	if err == nil && len(list) == 0 {
-		err = fault.New(fault.DescriptorUnreadable, arg, "holds or matches no .proto file")
+		err = fault.New(fault.DescriptorUnreadable, arg, "contains or matches no .proto file")
 	}
 	return withoutLinks(list), base, err
 }
@@ -218,7 +218,7 @@ func notHere(arg string, dirs []string, err error) error {
 	}
 	f := fault.New(fault.DescriptorUnreadable, arg, "%w", files.Reason(err))
 	if slices.ContainsFunc(dirs, func(dir string) bool { return filepath.Clean(dir) != "." }) {
-		return f.WithHint("it is looked for in the working folder and in the folders of -I: %s", strings.Join(dirs, ", "))
+		return f.WithHint("it is searched for in the working folder and in the -I folders: %s", strings.Join(dirs, ", "))
 	}
 	return f
 }

@@ -229,7 +229,7 @@ func TestA4_InputsThatDiffer(t *testing.T) {
 				if c.same {
 					load(t, src)
 				} else {
-					refused(t, src, fault.DescriptorInvalid, "is not the same as in")
+					refused(t, src, fault.DescriptorInvalid, "differs from the one in")
 				}
 			}
 		})

@@ -45,7 +45,7 @@ func importHint(importer, name, otherwise string) string {
 		}
 	}
 	if dir := bufFolder(importer); dir != "" {
-		return fmt.Sprintf("buf.yaml in %s may name what has it: buf build %[1]s -o api.binpb makes a descriptor set with all imports", dir)
+		return fmt.Sprintf("for a descriptor set with all imports (buf.yaml in %s may name them), run buf build %[1]s -o api.binpb", dir)
 	}
 	return otherwise
 }

@@ -44,7 +44,7 @@ func Load(ctx context.Context, src Sources) (set *descset.Set, err error) {
 		}
 	}()
 	if len(src.Protos)+len(src.DescriptorSets) == 0 {
-		return nil, fault.New(fault.UsageError, "descriptors", "no .proto file or descriptor set is named")
+		return nil, fault.New(fault.UsageError, "descriptors", "no .proto files or descriptor set given")
 	}
 	schema, err := descset.LoadSchema()
 	if err != nil {

@@ -49,7 +49,7 @@ func scan(where string, text []byte) error {
 		case words > maxWords:
 			why = fmt.Sprintf("more than %d words and signs in one file", maxWords)
 		case columns > maxColumns:
-			why = "long lines with many words: put them on lines of their own"
+			why = "split long lines with many words"
 		}
 		if why != "" {
 			return descset.Beyond(position(where, text, i), "%s", why)

@@ -107,12 +107,12 @@ func TestMissingImports(t *testing.T) {
 		want   []string
 	}{
 		"files": {[]string{"api/a.proto", "api/b.proto"}, []string{
-			"api/a.proto:2:8: import of acme/one.proto: not found in any import path, nor bundled with jwtctl|add the folder that imports start from with -I",
-			"api/b.proto:3:8: import of acme/three.proto: not found in any import path, nor bundled with jwtctl|add the folder that imports start from with -I",
+			"api/a.proto:2:8: import of acme/one.proto: not found in any import path, nor bundled with jwtctl|add the import folder with -I",
+			"api/b.proto:3:8: import of acme/three.proto: not found in any import path, nor bundled with jwtctl|add the import folder with -I",
 			"api/a.proto:4:8: import of envoy/x.proto: not found in any import path, nor bundled with jwtctl|buf export buf.build/envoyproxy/envoy -o third_party, then add -I third_party",
 		}},
 		"syntax too": {[]string{"api/bad.proto", "api/b.proto"}, []string{"api/bad.proto:2:9: syntax error|", "import of acme/one.proto|", "import of acme/three.proto|"}},
-		"buf.yaml":   {[]string{"buf/c.proto"}, []string{"buf/c.proto:2:8: import of acme/four.proto|buf.yaml in buf may name what has it: buf build buf -o api.binpb"}},
+		"buf.yaml":   {[]string{"buf/c.proto"}, []string{"buf/c.proto:2:8: import of acme/four.proto|for a descriptor set with all imports (buf.yaml in buf may name them), run buf build buf -o api.binpb"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Load(t.Context(), Sources{ImportPaths: []string{"api", "buf"}, Protos: c.protos})

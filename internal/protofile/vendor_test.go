@@ -146,7 +146,7 @@ func TestA2_VendorOnImportPath(t *testing.T) {
 				if fault.CodeOf(err) != fault.ProtoSyntax {
 					t.Errorf("got %v, want %s", err, fault.ProtoSyntax)
 				}
-				if f := (*fault.Error)(nil); !errors.As(err, &f) || !strings.Contains(f.Hint, dir) || !strings.Contains(f.Hint, "newer copy") {
+				if f := (*fault.Error)(nil); !errors.As(err, &f) || !strings.Contains(f.Hint, dir) || !strings.Contains(f.Hint, "newer one") {
 					t.Errorf("nothing says whose schema lacks it: %#v", f)
 				}
 				cmd := exec.CommandContext(t.Context(), "protoc", "-I"+fixtures, "-I"+dir, "-o", os.DevNull, name)

@@ -34,8 +34,8 @@ func (c *compiler) twoNames() error {
 			continue
 		}
 		if first := byFile[actual]; first != "" {
-			return fault.New(fault.ImportNotAllowed, c.origin[name], "is compiled by two names, %s (%s) and %s (%s)", first, c.origin[first], name, c.origin[name]).
-				WithHint("name and import each file by one path: leave out an import path (-I) that is within another, or the link")
+			return fault.New(fault.ImportNotAllowed, c.origin[name], "is compiled under two names, %s (%s) and %s (%s)", first, c.origin[first], name, c.origin[name]).
+				WithHint("use one path for each file: leave out an import path (-I) that is within another, or the link")
 		}
 		byFile[actual] = name
 	}
@@ -123,7 +123,7 @@ func withSchemaHint(f *fault.Error, origin map[string]string) *fault.Error {
 	}
 	for _, name := range []string{"kalix/jwt.proto", "kalix/annotations.proto"} {
 		if path := origin[name]; path != "" && path != name+descset.OfJwtctl {
-			return f.WithHint("the schema is that of %s; jwtctl brings its own, newer copy: leave that folder out of -I", path)
+			return f.WithHint("the schema comes from %s; jwtctl has a newer one built in: leave that folder out of -I", path)
 		}
 	}
 	return f

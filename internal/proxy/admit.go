@@ -38,7 +38,7 @@ func (c *call) decide(ctx context.Context, md metadata.MD) *enforce.Refusal {
 		c.subtype = strings.TrimLeft(strings.TrimPrefix(values[0], "application/grpc"), "+;")
 	}
 	if n, most := listSize(c.method.Name, md), c.options.Limits.MetadataBytes; n > int(most) {
-		return refuse(enforce.InCall, fault.New(fault.LimitExceeded, "metadata", "%d bytes; at most %d are read", n, most))
+		return refuse(enforce.InCall, fault.New(fault.LimitExceeded, "metadata", "%d bytes, more than the limit of %d", n, most))
 	}
 	// Messages to be checked must be protobuf.
 	if valid := c.subtype == "" || enforce.ValidKey(c.subtype); !valid || c.rules.Looks() && !c.isProtobuf() {

@@ -114,7 +114,7 @@ func TestS74_PanicEndsOneCall(t *testing.T) {
 			t.Error(i, err)
 		}
 	}
-	if text := r.waitLog(0, "it panicked"); strings.Contains(text, "CANARY") || !strings.Contains(text, "verify.go") {
+	if text := r.waitLog(0, "panicked"); strings.Contains(text, "CANARY") || !strings.Contains(text, "verify.go") {
 		t.Errorf("logged: %s", text)
 	}
 	broken.Store(false)

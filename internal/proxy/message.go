@@ -71,7 +71,7 @@ func (c *call) decode(f *frame, p *plan.Message) (*dynamicpb.Message, error) {
 func encode(at enforce.Place, m *dynamicpb.Message) (*frame, error) {
 	wire, err := proto.Marshal(m)
 	if err != nil {
-		return nil, refused(refuse(at, fault.New(fault.Internal, string(m.Descriptor().FullName()), "it cannot be encoded")))
+		return nil, refused(refuse(at, fault.New(fault.Internal, string(m.Descriptor().FullName()), "cannot be encoded")))
 	}
 	return &frame{data: mem.BufferSlice{mem.SliceBuffer(wire)}}, nil
 }

@@ -34,11 +34,11 @@ type Policy struct {
 func (p Policy) Check() error {
 	switch {
 	case p.Every < 0:
-		return fault.New(fault.UsageError, "every", "%s is negative", p.Every)
+		return fault.New(fault.UsageError, "every", "must not be negative (got %s)", p.Every)
 	case p.PublishWait < 0:
-		return fault.New(fault.UsageError, "publish-wait", "%s is negative", p.PublishWait)
+		return fault.New(fault.UsageError, "publish-wait", "must not be negative (got %s)", p.PublishWait)
 	case p.MaxTokenLife <= 0:
-		return fault.New(fault.UsageError, "max-token-life", "%s is not positive", p.MaxTokenLife)
+		return fault.New(fault.UsageError, "max-token-life", "must be greater than 0 (got %s)", p.MaxTokenLife)
 	}
 	return nil
 }
@@ -132,8 +132,8 @@ func begin(held Held, now time.Time) (Step, error) {
 	case 1:
 		return Step{Adopt, signers[0], State{Active: &Active{KeyID: signers[0], Since: now}}}, nil
 	}
-	return Step{}, fault.New(fault.KeyAmbiguous, "", "it holds %d private keys, and nothing says which of them signs", len(signers)).
-		WithHint("keep the one to sign with; of the others, the public halves may stay")
+	return Step{}, fault.New(fault.KeyAmbiguous, "", "has %d private keys, but no record of which one signs", len(signers)).
+		WithHint("keep only the one to sign with; public halves of the others may stay")
 }
 
 func promote(s State, now time.Time, p Policy) Step {

@@ -73,7 +73,7 @@ func (r *Rotation) Run() ([]Step, State, error) {
 		}
 		done = append(done, step)
 	}
-	return done, State{}, fault.New(fault.Internal, r.Folder, "rotation does not come to an end")
+	return done, State{}, fault.New(fault.Internal, r.Folder, "rotation does not finish")
 }
 
 // take carries out step, and returns it as carried out.
@@ -103,7 +103,7 @@ func (r *Rotation) make(step Step) (Step, error) {
 		return step, err
 	}
 	if !isFileName(k.ID()) {
-		return step, fault.New(fault.KeyInvalid, "kid", "%q does not make a file name", quote.Shorten(k.ID()))
+		return step, fault.New(fault.KeyInvalid, "kid", "%q cannot be a file name", quote.Shorten(k.ID()))
 	}
 	text, err := k.JWK() // unlike PEM, it has the ID and the algorithm
 	if err != nil {
@@ -180,7 +180,7 @@ func Signer(dir string) (*keys.Key, error) {
 		id = step.KeyID
 	}
 	if !held[id].CanSign {
-		return nil, fault.New(fault.KeyMissing, dir, "no key of it may sign").
+		return nil, fault.New(fault.KeyMissing, dir, "has no key that may sign").
 			WithRemedy(fault.StartRotation)
 	}
 	return held[id].key, nil
@@ -203,12 +203,12 @@ func read(dir string) (Held, error) {
 			return nil, err
 		}
 		if len(loaded.Keys) > 1 {
-			return nil, fault.New(fault.KeyMultipleBlocks, path, "it holds %d keys; a folder that is rotated has one in each file", len(loaded.Keys))
+			return nil, fault.New(fault.KeyMultipleBlocks, path, "has %d keys; files in a rotated folder must have one each", len(loaded.Keys))
 		}
 		k := loaded.Keys[0]
 		f, known := held[k.ID()]
 		if known && !f.key.SameMaterial(k) {
-			return nil, fault.New(fault.KeyAmbiguous, path, "its id %q is also that of another key (%s)", quote.Shorten(k.ID()), f.key.Source())
+			return nil, fault.New(fault.KeyAmbiguous, path, "id %q is also the id of another key (%s)", quote.Shorten(k.ID()), f.key.Source())
 		}
 		f.Paths = append(f.Paths, path)
 		canSign := k.CanSign() && k.Type() != keys.TypeSecret

@@ -74,7 +74,7 @@ func ReadState(dir string) (State, error) {
 	s, err := parseState(data)
 	if err != nil {
 		return State{}, fault.New(fault.ConfigInvalid, path, "not a rotation state: %w", err).
-			WithHint("restore it; or remove it with all private keys but the one to sign with, and rotate again")
+			WithHint("restore it, or remove it and all private keys except the one to sign with, and rotate again")
 	}
 	return s, nil
 }
@@ -92,7 +92,7 @@ func parseState(data []byte) (State, error) {
 	seen := map[string]bool{"": true}
 	for _, id := range s.keyIDs() {
 		if seen[id] { // removing one would remove the other
-			return State{}, errors.New("it has an empty kid, or one kid twice")
+			return State{}, errors.New("has an empty or duplicate kid")
 		}
 		seen[id] = true
 	}

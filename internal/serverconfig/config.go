@@ -65,7 +65,7 @@ func (c *Config) Authorizes() (bool, string) {
 	case c.Authorizer.Text == "":
 		return false, "no authorizer is set, so the server allows every call"
 	case c.ClaimMapper.Text == "":
-		return false, "no claimMapper is set, so the server takes every caller for an administrator"
+		return false, "no claimMapper is set, so the server treats every caller as an administrator"
 	}
 	return true, ""
 }

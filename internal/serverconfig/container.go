@@ -58,7 +58,7 @@ const maxExpanded = 16 << 20
 func (c *Config) environment(n *yaml.Node, d document, into map[string]Value, vars map[string]string) {
 	set := func(name, text string, at *yaml.Node) {
 		if c.expanded > maxExpanded {
-			c.Problem = fmt.Errorf("its variables make more than %d MiB", maxExpanded>>20)
+			c.Problem = fmt.Errorf("its variables expand to more than %d MiB", maxExpanded>>20)
 			return
 		}
 		if vars != nil {
@@ -146,12 +146,12 @@ func (c *Config) fromVariables() {
 		}
 		var scalar yaml.Node
 		if err := yaml.Unmarshal([]byte("x: "+v.Text+"\n"), &scalar); err != nil || len(scalar.Content) != 1 {
-			c.Problem = fmt.Errorf("%s is not a value of YAML when it is put into the image's template: %q", name, quote.Shorten(v.Text))
+			c.Problem = fmt.Errorf("%s is not a valid YAML value in the image's template: %q", name, quote.Shorten(v.Text))
 			return
 		}
 		n := child(scalar.Content[0], "x")
 		if n == nil || n.Kind != yaml.ScalarNode {
-			c.Problem = fmt.Errorf("%s becomes more than a text when it is put into the image's template: %q", name, quote.Shorten(v.Text))
+			c.Problem = fmt.Errorf("%s changes the structure of the image's template: %q", name, quote.Shorten(v.Text))
 			return
 		}
 		*target = Value{Text: n.Value, Set: true, At: v.At}

@@ -74,7 +74,7 @@ func TestComposeOfTheUIAlone(t *testing.T) {
 	ui := Input{"compose.yaml", []byte("services: {ui: {image: temporalio/ui}}")}
 	for _, inputs := range [][]Input{{ui}, {ui, ui}, {{".env", nil}, ui}} {
 		_, err := Read(inputs...)
-		if !fault.Has(err, fault.UsageError) || !strings.Contains(err.Error(), inputs[0].Name+": sets up the Web UI, and no server") {
+		if !fault.Has(err, fault.UsageError) || !strings.Contains(err.Error(), inputs[0].Name+": configures only the Web UI, not a server") {
 			t.Errorf("%v", err)
 		}
 	}

@@ -51,7 +51,7 @@ func ReadWith(open func(path string) ([]byte, error), inputs ...Input) (*Config,
 		}
 	}
 	if len(settings) > 1 {
-		return nil, fault.New(fault.UsageError, settings[1].Name, "a second configuration after %s: only .env and compose files go with another file", settings[0].Name)
+		return nil, fault.New(fault.UsageError, settings[1].Name, "a second configuration after %s: only .env and compose files can be combined with another file", settings[0].Name)
 	}
 	vars := map[string]Value{}
 	for _, in := range dotenv {
@@ -77,7 +77,7 @@ func ReadWith(open func(path string) ([]byte, error), inputs ...Input) (*Config,
 	}
 	if len(settings) == 0 {
 		if c.HasUI && len(c.Variables) == 0 {
-			return nil, fault.New(fault.UsageError, inputs[0].Name, "sets up the Web UI, and no server").WithHint("give the server's configuration too")
+			return nil, fault.New(fault.UsageError, inputs[0].Name, "configures only the Web UI, not a server").WithHint("add the server's configuration")
 		}
 		c.Form = Container
 		c.fromVariables()
@@ -91,7 +91,7 @@ func ReadWith(open func(path string) ([]byte, error), inputs ...Input) (*Config,
 
 func unreadable(name, format string, args ...any) error {
 	return fault.New(fault.FileFailed, name, format, args...).
-		WithHint("it takes a Temporal server's static YAML, Helm values, a compose file or a .env file")
+		WithHint("use a Temporal server's static YAML, Helm values, a compose file or a .env file")
 }
 
 // kindOf detects the kind of an input by its content.
@@ -186,7 +186,7 @@ func (c *Config) readSettings(in Input) error {
 	root, err := mapping(Input{in.Name, text})
 	if err != nil {
 		if !bytes.Equal(text, in.Text) {
-			c.At, c.Problem = finding.Position{File: in.Name}, errors.New("what the template makes is not a YAML mapping")
+			c.At, c.Problem = finding.Position{File: in.Name}, errors.New("the output of the template is not a YAML mapping")
 			return nil
 		}
 		return err

@@ -147,7 +147,7 @@ func TestReadRefusesOtherFiles(t *testing.T) {
 	if _, err := Read(Input{"a.yaml", []byte(static)}, Input{"b.yaml", []byte(static)}); err == nil || !strings.Contains(err.Error(), "second") {
 		t.Errorf("two configurations: %v", err)
 	}
-	if _, err := Read(Input{"ui.env", []byte("TEMPORAL_AUTH_ENABLED=true\nTEMPORAL_UI_PORT=1\n")}); err == nil || !strings.Contains(err.Error(), "no server") {
+	if _, err := Read(Input{"ui.env", []byte("TEMPORAL_AUTH_ENABLED=true\nTEMPORAL_UI_PORT=1\n")}); err == nil || !strings.Contains(err.Error(), "not a server") {
 		t.Errorf("the Web UI alone: %v", err)
 	}
 }

@@ -77,7 +77,7 @@ type limited struct{ bytes.Buffer }
 
 func (l *limited) Write(p []byte) (int, error) {
 	if l.Len()+len(p) > maxRendered {
-		return 0, errors.New("it makes more than 1 MiB")
+		return 0, errors.New("makes more than 1 MiB")
 	}
 	return l.Buffer.Write(p)
 }

@@ -42,14 +42,14 @@ func (s *Settings) Placed(f *fault.Error) *fault.Error {
 		f = f.About("--" + name)
 	}
 	if f.Hint == "" && strings.Contains("/"+f.What, "/~/") {
-		return f.WithHint("only a shell knows ~; write the path out")
+		return f.WithHint("only a shell expands ~; write the full path")
 	}
 	for _, o := range s.origins {
 		switch {
 		case f.What == "--"+o.flag:
 			return f.About(o.where)
 		case f.What != "" && f.Hint == "" && slices.Contains(o.values, f.What):
-			return f.WithHint("%s names it", o.where)
+			return f.WithHint("set by %s", o.where)
 		}
 	}
 	return f

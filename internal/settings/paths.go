@@ -22,7 +22,7 @@ func (s *Settings) checkValues(fs *pflag.FlagSet) error {
 		for _, value := range flagValues(f) {
 			switch {
 			case value == "":
-				failed = fault.New(fault.UsageError, "--"+f.Name, "it is empty").WithHint("is a variable in it not set?")
+				failed = fault.New(fault.UsageError, "--"+f.Name, "is empty").WithHint("check for an unset variable in it")
 			case isPath:
 				failed = s.checkPath(fs, f.Name, value)
 			}
@@ -48,18 +48,18 @@ func (s *Settings) checkPath(fs *pflag.FlagSet, flag, value string) error {
 	switch {
 	case isKeyText(value) && flag == "key":
 		return wrong("expected a file name, got the key itself").
-			WithHint("--key env:NAME takes the key from the variable NAME, --key - from stdin")
+			WithHint("use --key env:NAME for a key in variable NAME, or --key - for stdin")
 	case isKeyText(value):
 		return wrong("expected a file name, got PEM or JSON")
 	case strings.HasPrefix(value, "~/") && s.isGiven(flag):
-		return wrong("%q: only a shell knows ~, and only at the start of a word without quotes", quote.Printable(value)).
-			WithHint("--%s %s, with a space, or the whole path", flag, quote.Printable(value))
+		return wrong("%q: a shell expands ~ only at the start of an unquoted word", quote.Printable(value)).
+			WithHint("use --%s %s, with a space, or the full path", flag, quote.Printable(value))
 	case flag == "key-dir" && IsFile(value):
-		return fault.New(fault.KeyUnreadable, value, "is a file, and --key-dir takes a folder")
+		return fault.New(fault.KeyUnreadable, value, "is a file, but --key-dir takes a folder")
 	case flag == "key" && strings.Contains(value, "://"):
-		err := wrong("%q is a URL, and keys are read from files", quote.Printable(value))
+		err := wrong("%q is a URL, but keys are read from files", quote.Printable(value))
 		if fs.Lookup("jwks") != nil {
-			return err.WithHint("--jwks takes the URL of a key set")
+			return err.WithHint("for the URL of a key set, use --jwks")
 		}
 		return err
 	}

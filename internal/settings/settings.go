@@ -101,7 +101,7 @@ func (s *Settings) Again(register func(fs *pflag.FlagSet)) (*Settings, error) {
 		return nil, err
 	}
 	if path != s.Path {
-		return nil, fault.New(fault.ConfigInvalid, "the configuration", "%q counted at the start, now it is %q", s.Path, path)
+		return nil, fault.New(fault.ConfigInvalid, "the configuration", "was %q at startup, but is now %q", s.Path, path)
 	}
 	return fresh, fresh.read(cmd, path, found)
 }

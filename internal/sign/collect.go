@@ -31,7 +31,7 @@ func (w *walker) claims(p *plan.Message, m protoreflect.Message, around *parent)
 	for _, r := range raw.members {
 		for _, other := range []*set{all, fields} {
 			if value, there := other.get(r.Name); there && !claims.Same(value, r.Value) {
-				return nil, fault.New(fault.ClaimConflict, w.path.To(p.Token.Field, plan.Single).String(), "a RAW entry and a field make the claim %q with different values", quote.Shorten(r.Name))
+				return nil, fault.New(fault.ClaimConflict, w.path.To(p.Token.Field, plan.Single).String(), "a RAW entry and a field set the claim %q to different values", quote.Shorten(r.Name))
 			}
 		}
 	}
@@ -194,17 +194,17 @@ func (w *walker) decide(all *set, t *plan.Token) error {
 		switch {
 		case d.Default && all.has(d.Claim):
 		case d.FromBearer && w.bearer == nil:
-			return fault.New(fault.TokenMissing, path(), "it includes the claim %q of the bearer token, but there is no bearer token", quote.Shorten(d.Claim))
+			return fault.New(fault.TokenMissing, path(), "includes the claim %q of the bearer token, but there is no bearer token", quote.Shorten(d.Claim))
 		case d.FromBearer:
 			value, there := w.bearer.Claims.Get(d.Claim)
 			if !there {
-				return fault.New(fault.ClaimMissing, path(), "it includes the claim %q of the bearer token, which has none", quote.Shorten(d.Claim))
+				return fault.New(fault.ClaimMissing, path(), "includes the claim %q of the bearer token, which does not have it", quote.Shorten(d.Claim))
 			}
 			all.settle(d.Claim, value)
 		case d.Lifetime > 0:
 			now := w.now.Unix()
 			if d.Lifetime > lastSecond-now {
-				return fault.New(fault.PolicyInvalid, path(), "expires_seconds: %d is past the year 9999, which no verifier takes", d.Lifetime)
+				return fault.New(fault.PolicyInvalid, path(), "expires_seconds: %d is past the year 9999, which no verifier accepts", d.Lifetime)
 			}
 			all.settle(d.Claim, strictjson.Value(strconv.FormatInt(now+d.Lifetime, 10)))
 		default:

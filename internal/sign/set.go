@@ -75,7 +75,7 @@ func (s *set) has(name string) bool { _, there := s.find(name); return there }
 // add is put for the claims of fields, which must not conflict (A61).
 func (s *set) add(name string, value strictjson.Value, path func() string) error {
 	if old, there := s.get(name); there && !claims.Same(old, value) {
-		return fault.New(fault.ClaimConflict, path(), "makes the claim %q, of which another field makes another value", quote.Shorten(name))
+		return fault.New(fault.ClaimConflict, path(), "sets the claim %q, which another field sets to a different value", quote.Shorten(name))
 	}
 	s.put(name, value)
 	return nil
@@ -90,7 +90,7 @@ func (s *set) issuer() (*string, error) {
 	}
 	text, isString := strictjson.String(value)
 	if !isString {
-		return nil, fault.New(fault.MessageMalformed, "", "no verifier would accept the claim iss that the message makes: it is not a string")
+		return nil, fault.New(fault.MessageMalformed, "", "no verifier would accept the claim iss of the message: it is not a string")
 	}
 	return &text, nil
 }

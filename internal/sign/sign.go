@@ -56,7 +56,7 @@ type Token struct {
 // no form as a claim, those of message.Codec.Settle (A38), and policy_invalid for a message without a token.
 func (s *Signer) Message(p *plan.Message, m protoreflect.Message, bearer *jws.Verified) ([]Token, error) {
 	if p.Token == nil && len(p.Nested) == 0 {
-		return nil, fault.New(fault.PolicyInvalid, string(p.Desc.FullName()), "has no field to put a token into: none is annotated token: true")
+		return nil, fault.New(fault.PolicyInvalid, string(p.Desc.FullName()), "has no field for a token: none is annotated token: true")
 	}
 	if err := s.codec.Settle(m, message.Strictness{UnknownFields: s.o.RefuseUnknownFields}); err != nil {
 		return nil, err
@@ -174,7 +174,7 @@ func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) 
 		return fault.New(fault.ClaimConflict, path, "the rules for tokens of its issuer would refuse it: %w", err)
 	}
 	if other := claims.Sibling(p.Token.Field, m); other != nil {
-		return fault.New(fault.ClaimConflict, path, "it would replace %s, which is set, of the same oneof", other.Name())
+		return fault.New(fault.ClaimConflict, path, "would replace %s, which is set in the same oneof", other.Name())
 	}
 	if p.Token.Field.Kind() == protoreflect.BytesKind {
 		m.Set(p.Token.Field, protoreflect.ValueOfBytes([]byte(compact)))
@@ -201,7 +201,7 @@ func (w *walker) fits(p *plan.Message, m protoreflect.Message, made *set) error 
 // registered claims (A65). Lint has checked the types of fields.
 func checkReadable(compact string, of *set) error {
 	if len(compact) > jws.MaxTokenBytes {
-		return fault.New(fault.LimitExceeded, "", "the token would have %d bytes, and at most %d are read", len(compact), jws.MaxTokenBytes)
+		return fault.New(fault.LimitExceeded, "", "the token would have %d bytes, more than the limit of %d", len(compact), jws.MaxTokenBytes)
 	}
 	if !of.doubtful {
 		return nil
@@ -215,7 +215,7 @@ func checkReadable(compact string, of *set) error {
 		return err
 	}
 	if f := c.Valid("iss", "sub", "aud", "exp", "nbf", "iat"); f != nil {
-		return fault.New(fault.MessageMalformed, "", "no verifier would take the claim %s that the message makes: %s", f.What, f.Why)
+		return fault.New(fault.MessageMalformed, "", "no verifier would accept the claim %s of the message: %s", f.What, f.Why)
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // errNoTerminal is the error if there is no terminal to prompt on.
-var errNoTerminal = errors.New("there is no terminal to ask on")
+var errNoTerminal = errors.New("no terminal to ask on")
 
 // prompt reads a passphrase from the process's terminal, whatever its streams are.
 type prompt struct {

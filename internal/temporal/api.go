@@ -92,7 +92,7 @@ func (r Release) FindAPI(name string) (api API, homonyms []string, err error) {
 func (r Release) unknownAPI(name string) error {
 	err := fault.New(fault.UsageError, "API", "Temporal server %s has no API %q", r.Version, quote.Shorten(name))
 	if others := elsewhere(name); others != "" {
-		return err.WithHint("servers have it %s: choose one of them", others)
+		return err.WithHint("servers have it %s: choose one of these releases", others)
 	}
 	if near := r.nearestAPIs(name); len(near) > 0 {
 		return err.WithHint("did you mean %s? (upper and lower case count)", strings.Join(near, " or "))

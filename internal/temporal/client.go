@@ -59,7 +59,7 @@ func Header(token string) string { return "Bearer " + token }
 // Note returns a note for users of the client, or "".
 func (c Client) Note() string {
 	if c == APIKey {
-		return "with TEMPORAL_API_KEY set the temporal CLI speaks TLS; for a server without it, set TEMPORAL_TLS=false"
+		return "with TEMPORAL_API_KEY set, the temporal CLI uses TLS; for a server without TLS, set TEMPORAL_TLS=false"
 	}
 	return ""
 }

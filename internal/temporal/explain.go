@@ -116,7 +116,7 @@ func explainOne(r Request) (*explainer, Verdict, error) {
 	r.Claim, r.HeaderName = cmp.Or(r.Claim, PermissionsClaim), strings.ToLower(cmp.Or(r.HeaderName, DefaultHeader))
 	e := &explainer{Request: r, api: api}
 	if len(homonyms) > 0 {
-		e.note("the name also means %s: give the full name for that one", strings.Join(homonyms, ", "))
+		e.note("the name also matches %s: use the full name for that one", strings.Join(homonyms, ", "))
 	}
 	v := Verdict{ServerVersion: r.Release.Version, API: api.Name, Namespace: r.Namespace, Scope: api.Scope, HeldRoles: []string{}}
 	if why := e.open(); why != "" {
@@ -133,7 +133,7 @@ func explainOne(r Request) (*explainer, Verdict, error) {
 		v.Allowed = tokenIsGood
 		e.note("this API needs no token, but refuses a bad one")
 	case AccessNever:
-		e.fault(fault.AccessDenied, e.denialLog(), "the default authorizer does not know this API and refuses it to everyone")
+		e.fault(fault.AccessDenied, e.denialLog(), "the default authorizer does not know this API and denies it to everyone")
 	default:
 		if v.Undecided = e.undecided(held); v.Undecided == "" {
 			v.Allowed = e.authorize(held) && tokenIsGood
@@ -153,7 +153,7 @@ func (e *explainer) open() string {
 	case e.api.Access == AccessUnchecked:
 		return "server " + e.Release.Version + " authorizes no streams"
 	case e.NoClaimMapper && e.api.Access != AccessNever:
-		return "the server has no claim mapper and takes every caller for an administrator"
+		return "the server has no claim mapper and treats every caller as an administrator"
 	}
 	return ""
 }

@@ -18,27 +18,27 @@ func (e *explainer) checkTimes() {
 	nbf, state := numericDate(e.claims, "nbf")
 	switch {
 	case state == notNumber:
-		e.fault(fault.InvalidClaim, "Token is not valid yet", "its nbf is not a number")
+		e.fault(fault.InvalidClaim, "Token is not valid yet", "nbf is not a number")
 	case state == given && now.Before(nbf):
-		e.fault(fault.TokenNotYetValid, "Token is not valid yet", "its nbf is %s in the future", quote.Distance(nbf.Sub(now)))
+		e.fault(fault.TokenNotYetValid, "Token is not valid yet", "nbf is %s in the future", quote.Distance(nbf.Sub(now)))
 	}
 	iat, state := numericDate(e.claims, "iat")
 	switch {
 	case state == notNumber:
-		e.fault(fault.InvalidClaim, "Token used before issued", "its iat is not a number")
+		e.fault(fault.InvalidClaim, "Token used before issued", "iat is not a number")
 	case state == given && now.Before(iat):
-		e.fault(fault.TokenNotYetValid, "Token used before issued", "its iat is %s in the future; the server allows for no difference of clocks", quote.Distance(iat.Sub(now)))
+		e.fault(fault.TokenNotYetValid, "Token used before issued", "iat is %s in the future; the server allows no clock skew", quote.Distance(iat.Sub(now)))
 	}
 	exp, state := numericDate(e.claims, "exp")
 	switch {
 	case state == notNumber:
-		e.fault(fault.InvalidClaim, "Token is expired", "its exp is not a number, which the server takes for expired")
+		e.fault(fault.InvalidClaim, "Token is expired", "exp is not a number, so the server treats the token as expired")
 	case state == absent:
 		e.note("the token never expires: the server does not require exp")
 	case !now.Before(exp):
-		e.fault(fault.TokenExpired, "Token is expired", "it expired %s ago; the server gives no leeway", quote.Distance(now.Sub(exp)))
+		e.fault(fault.TokenExpired, "Token is expired", "the token expired %s ago; the server allows no leeway", quote.Distance(now.Sub(exp)))
 	case exp.Year() > 9999:
-		e.note("its exp is in the year %d: are these milliseconds?", exp.Year())
+		e.note("exp is in the year %d: is it in milliseconds?", exp.Year())
 	}
 }
 
@@ -75,27 +75,27 @@ func (e *explainer) checkAudience() {
 		return
 	}
 	if !e.checksAudience() {
-		kind := "as it is called over HTTP"
+		kind := "since it is called over HTTP"
 		if e.api.Stream {
-			kind = "as it is a stream"
+			kind = "since it is a stream"
 		}
-		e.note("server %s checks no audience for this API, %s", e.Release.Version, kind)
+		e.note("server %s does not check the audience for this API, %s", e.Release.Version, kind)
 		return
 	}
 	const log = "audience mismatch"
 	switch aud := e.claims["aud"].(type) {
 	case string:
 		if aud != e.Audience {
-			e.fault(fault.AudienceNotAllowed, log, "its aud is %q, not %q", quote.Shorten(aud), quote.Shorten(e.Audience))
+			e.fault(fault.AudienceNotAllowed, log, "aud is %q, not %q", quote.Shorten(aud), quote.Shorten(e.Audience))
 		}
 	case []any:
 		if slices.ContainsFunc(aud, func(a any) bool { _, isString := a.(string); return !isString }) {
-			e.fault(fault.AudienceNotAllowed, log, "its aud contains something other than a string")
+			e.fault(fault.AudienceNotAllowed, log, "aud contains something other than a string")
 		} else if !slices.Contains(aud, any(e.Audience)) {
-			e.fault(fault.AudienceNotAllowed, log, "its aud does not contain %q", quote.Shorten(e.Audience))
+			e.fault(fault.AudienceNotAllowed, log, "aud does not contain %q", quote.Shorten(e.Audience))
 		}
 	default:
-		e.fault(fault.AudienceNotAllowed, log, "it has no aud; the server wants %q", quote.Shorten(e.Audience))
+		e.fault(fault.AudienceNotAllowed, log, "the token has no aud; the server requires %q", quote.Shorten(e.Audience))
 	}
 }
 
@@ -112,8 +112,8 @@ func (e *explainer) checkSubject() {
 		return
 	}
 	if !has {
-		e.fault(fault.ClaimMissing, log, "it has no sub, which the server demands")
+		e.fault(fault.ClaimMissing, log, "the token has no sub, which the server requires")
 		return
 	}
-	e.fault(fault.InvalidClaim, log, "its sub is not a string")
+	e.fault(fault.InvalidClaim, log, "sub is not a string")
 }

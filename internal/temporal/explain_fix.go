@@ -140,11 +140,11 @@ func (e *explainer) unknownSigner() bool {
 // noteOnSigner adds a note about which key FILE in Fix means.
 func (e *explainer) noteOnSigner() {
 	if len(e.Signers) == 0 {
-		e.note("FILE is the private half of a key that the server knows: %s. A key that jwtctl keygen makes now is not one of them until the server has fetched it", e.Keys.describe())
+		e.note("FILE is the private half of a key that the server has: %s. A new key from jwtctl keygen works only after the server has fetched it", e.Keys.describe())
 		return
 	}
 	k := e.Signers[0].Key
-	e.note("the available key, %s (%s), is not one that the server knows: it knows %s. Sign with the private half of one of those (--key FILE), or let the server fetch yours: jwtctl serve",
+	e.note("the server does not have the available key, %s (%s); it has %s. Sign with the private half of one of those (--key FILE), or publish yours with jwtctl serve",
 		quote.Shorten(k.ID()), k.Source(), e.Keys.describe())
 }
 
@@ -153,13 +153,13 @@ func (e *explainer) noteOnDenial() {
 	switch {
 	case e.api.Access == AccessNever:
 	case e.Keys != nil && len(e.Keys.Usable()) == 0:
-		e.note("no token will do before the server finds a key that it can use: see jwtctl serve")
+		e.note("no token works before the server finds a usable key: see jwtctl serve")
 	case e.unknownSigner():
 		e.noteOnSigner()
 	case e.keyAtFault && e.Keys != nil:
 		e.note("sign with the private half of a key that the server has: %s", e.Keys.describe())
 	case e.keyAtFault:
-		e.note("sign with the private half of a key that the server has, by RS256 or ES256")
+		e.note("sign with the private half of a key that the server has, with RS256 or ES256")
 	}
 	if !slices.ContainsFunc(e.faults, func(f Fault) bool { return f.Log != "" }) {
 		e.note("the server logs nothing about this denial; the client only sees \"Request unauthorized.\"")
@@ -173,6 +173,6 @@ func (e *explainer) noteOnNamespace() {
 	case e.Namespace == "" && e.api.TaskToken:
 		e.note("a request without a namespace gets that of its task token before it is authorized")
 	case len(e.Namespace) > limit:
-		e.note("before it looks at the token, the server refuses namespaces of more than %d bytes", limit)
+		e.note("the server refuses namespaces of more than %d bytes before it looks at the token", limit)
 	}
 }

@@ -33,14 +33,14 @@ func readJWKFields(text []byte) (*jwkFields, error) {
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	if open, _ := dec.Token(); open != json.Delim('{') {
-		return nil, errors.New("it is not a JSON object")
+		return nil, errors.New("is not a JSON object")
 	}
 	seen := map[string]bool{}
 	for dec.More() {
 		name, _ := dec.Token() // no error: text was parsed before
 		key, _ := name.(string)
 		if seen[key] {
-			return nil, errors.New("it has a duplicate name")
+			return nil, errors.New("has a duplicate name")
 		}
 		seen[key] = true
 		var value json.RawMessage
@@ -74,7 +74,7 @@ func (f *jwkFields) set(name string, value json.RawMessage) error {
 		err = json.Unmarshal(value, &f.chain)
 	}
 	if err != nil {
-		return fmt.Errorf("its %s is of the wrong type or encoding", name)
+		return fmt.Errorf("%s has the wrong type or encoding", name)
 	}
 	return nil
 }
@@ -86,11 +86,11 @@ func (f *jwkFields) checkCertificate(public interface{ Equal(crypto.PublicKey) b
 	for i, text := range f.chain {
 		der, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
-			return errors.New("its x5c is not base64")
+			return errors.New("x5c is not base64")
 		}
 		certificate, err := x509.ParseCertificate(der)
 		if err != nil {
-			return errors.New("its x5c holds no X.509 certificate")
+			return errors.New("x5c contains no X.509 certificate")
 		}
 		if i == 0 {
 			leaf = certificate
@@ -98,11 +98,11 @@ func (f *jwkFields) checkCertificate(public interface{ Equal(crypto.PublicKey) b
 	}
 	if leaf != nil {
 		if f.text["kty"] == "oct" || (public != nil && !public.Equal(leaf.PublicKey)) {
-			return errors.New("its x5c is the certificate of another key")
+			return errors.New("x5c is the certificate of another key")
 		}
 	}
 	if _, err := url.Parse(f.text["x5u"]); err != nil {
-		return errors.New("its x5u is not a URL")
+		return errors.New("x5u is not a URL")
 	}
 	return f.checkThumbprints(leaf)
 }
@@ -122,7 +122,7 @@ func (f *jwkFields) checkThumbprints(leaf *x509.Certificate) error {
 			got, err = hex.DecodeString(string(got))
 		}
 		if err != nil || len(got) != show.hash.Size() || (leaf != nil && !slices.Equal(got, sum(show.hash, leaf.Raw))) {
-			return fmt.Errorf("its %s is not its certificate's", show.name)
+			return fmt.Errorf("%s is not that of its certificate", show.name)
 		}
 	}
 	return nil

@@ -51,15 +51,15 @@ func ReadKeySet(documents ...Document) *KeySet {
 		}
 		if err != nil {
 			broken := newKeySet()
-			broken.note("%s: %v; the server drops the whole update and keeps the keys it had, none right after a start", d.Source, err)
+			broken.note("%s: %v; the server drops the whole update and keeps the keys it had (none right after startup)", d.Source, err)
 			return broken
 		}
 	}
 	if len(s.notes) > maxKeyNotes {
-		s.notes = append(s.notes[:maxKeyNotes], "and more about these keys")
+		s.notes = append(s.notes[:maxKeyNotes], "(more notes about these keys)")
 	}
 	if len(s.rsa)+len(s.ecdsa) == 0 {
-		s.note("the set holds no key for a Temporal server; reading it drops all keys that the server had")
+		s.note("the set has no key for a Temporal server; reading it drops all keys that the server had")
 	}
 	return s
 }
@@ -150,7 +150,7 @@ func (s *KeySet) describe() string {
 		names = append(names, fmt.Sprintf("%q (%s)", quote.Shorten(k.ID), k.Algorithm))
 	}
 	if len(names) == 0 {
-		return "none that it can use"
+		return "no usable key"
 	}
 	return strings.Join(names, ", ")
 }
@@ -162,7 +162,7 @@ func (s *KeySet) read(d Document) error {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.NewDecoder(bytes.NewReader(d.Body)).Decode(&set); err != nil {
-		return errors.New("it is not a JWKS")
+		return errors.New("not a JWKS")
 	}
 	for i, text := range set.Keys {
 		at := fmt.Sprintf("%s: keys[%d]", d.Source, i)
@@ -171,9 +171,9 @@ func (s *KeySet) read(d Document) error {
 		case err != nil:
 			return fmt.Errorf("keys[%d]: %w", i, err)
 		case !s.add(k.kid, k.material, cmp.Or(d.KeyNames[k.kid], at)):
-			s.note("%s is passed over: %s", at, k.kind)
+			s.note("%s is skipped: %s", at, k.kind)
 		case k.kid == "":
-			s.note("%s: it has no kid, so that no sensible token can name it", at)
+			s.note("%s has no kid, so no proper token can refer to it", at)
 		}
 	}
 	return nil
@@ -245,13 +245,13 @@ func (f *jwkFields) ecdsa() (*ecdsa.PublicKey, error) {
 	size := (curve.Params().BitSize + 7) / 8
 	for _, name := range []string{"x", "y", "d"} {
 		if (name != "d" || f.has("d")) && len(f.number[name]) != size {
-			return nil, fmt.Errorf("its %s has %d bytes; %s needs %d", name, len(f.number[name]), f.text["crv"], size)
+			return nil, fmt.Errorf("%s has %d bytes; %s needs %d", name, len(f.number[name]), f.text["crv"], size)
 		}
 	}
 	point := slices.Concat([]byte{4}, f.number["x"], f.number["y"]) // SEC 1 section 2.3.3, uncompressed
 	public, err := ecdsa.ParseUncompressedPublicKey(curve, point)
 	if err != nil {
-		return nil, fmt.Errorf("its point is not on %s", f.text["crv"])
+		return nil, fmt.Errorf("the point is not on %s", f.text["crv"])
 	}
 	return public, nil
 }
@@ -271,7 +271,7 @@ func (f *jwkFields) rsa() (*rsa.PublicKey, error) {
 	}
 	private := rsa.PrivateKey{PublicKey: public, D: number("d"), Primes: []*big.Int{number("p"), number("q")}}
 	if private.Validate() != nil {
-		return nil, errors.New("a private RSA key whose numbers do not belong together")
+		return nil, errors.New("a private RSA key whose numbers do not match")
 	}
 	return &public, nil
 }

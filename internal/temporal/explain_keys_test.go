@@ -73,7 +73,7 @@ func TestTemporal5Sets(t *testing.T) {
 		"text after it":             {body: text + "garbage"},
 		"KEYS":                      {body: strings.Replace(text, `"keys"`, `"KEYS"`, 1)},
 		"keys twice, last counts":   {body: strings.Replace(text, `"keys":`, `"keys":[],"keys":`, 1)},
-		"an Ed25519 key beside":     {body: jwks(ed, good), note: "keys[0] is passed over: an Ed25519 key"},
+		"an Ed25519 key beside":     {body: jwks(ed, good), note: "keys[0] is skipped: an Ed25519 key"},
 		"a secret beside":           {body: jwks(map[string]any{"kty": "oct", "k": "AA"}, good), note: "a shared secret"},
 		"private":                   {body: jwks(ecJWK(ecKey(), map[string]any{"d": private})), want: fault.KeyNotFound, note: "a private key"},
 		"certificate":               {body: jwks(ecJWK(ecKey(), map[string]any{"x5c": []string{certificate(ecKey())}}))},
@@ -95,10 +95,10 @@ func TestTemporal5Sets(t *testing.T) {
 		"unknown type":              {body: jwks(good, map[string]any{"kty": "X"}), want: fault.KeyNotFound, note: `keys[1]: key type "X"`},
 		"secp256k1":                 {body: jwks(good, ecJWK(ecKey(), map[string]any{"crv": "secp256k1"})), want: fault.KeyNotFound, note: "curve"},
 		"X25519":                    {body: jwks(good, changed(maps.Clone(ed), map[string]any{"crv": "X25519"})), want: fault.KeyNotFound, note: "not Ed25519"},
-		"wrong length":              {body: jwks(good, ecJWK(ecKey(), map[string]any{"x": "AAAA"})), want: fault.KeyNotFound, note: "its x has 3 bytes"},
+		"wrong length":              {body: jwks(good, ecJWK(ecKey(), map[string]any{"x": "AAAA"})), want: fault.KeyNotFound, note: "x has 3 bytes"},
 		"not on the curve":          {body: jwks(good, ecJWK(ecKey(), map[string]any{"x": good["y"]})), want: fault.KeyNotFound, note: "not on P-256"},
-		"member of another type":    {body: jwks(good, map[string]any{"kty": 5}), want: fault.KeyNotFound, note: "its kty"},
-		"bad base64":                {body: jwks(good, ecJWK(ecKey(), map[string]any{"y": "!"})), want: fault.KeyNotFound, note: "its y"},
+		"member of another type":    {body: jwks(good, map[string]any{"kty": 5}), want: fault.KeyNotFound, note: "kty has"},
+		"bad base64":                {body: jwks(good, ecJWK(ecKey(), map[string]any{"y": "!"})), want: fault.KeyNotFound, note: "y has"},
 		"a name twice":              {body: strings.Replace(text, `"kty":`, `"kty":"EC","kty":`, 1), want: fault.KeyNotFound, note: "duplicate name"},
 		"null for a key":            {body: jwks(good, nil), want: fault.KeyNotFound, note: "key type"},
 	} {
@@ -155,10 +155,10 @@ func TestTemporal5Sources(t *testing.T) {
 		t.Errorf("holds %s", got)
 	}
 	p384 := testkit.Must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
-	if got := ReadKeySet(Document{Source: "c", Body: []byte(jwks(ecJWK(p384, nil)))}).describe(); got != "none that it can use" {
+	if got := ReadKeySet(Document{Source: "c", Body: []byte(jwks(ecJWK(p384, nil)))}).describe(); got != "no usable key" {
 		t.Errorf("holds %s", got)
 	}
-	if got := ReadKeySet(a, broken, b).describe(); got != "none that it can use" {
+	if got := ReadKeySet(a, broken, b).describe(); got != "no usable key" {
 		t.Errorf("holds %s", got)
 	}
 }

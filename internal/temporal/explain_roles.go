@@ -126,7 +126,7 @@ func (e *explainer) authorize(held heldRoles) bool {
 		return false
 	}
 	if e.api.Scope == ScopeNamespace && e.Namespace == "" && !e.api.TaskToken {
-		e.fault(fault.NamespaceMissing, "", "the call names no namespace, so that only roles of %s count", SystemScope)
+		e.fault(fault.NamespaceMissing, "", "the call has no namespace, so only roles in %s count", SystemScope)
 	}
 	e.fault(fault.RoleMissing, e.denialLog(), "the call needs %s; the token has %s", e.need(), e.has(held))
 	e.faults = append(e.faults, useless...)
@@ -145,7 +145,7 @@ func (e *explainer) denialLog() string {
 // need describes the required role.
 func (e *explainer) need() string {
 	if e.api.Scope == ScopeCluster {
-		return fmt.Sprintf("%s or more in %s, as it concerns the whole cluster", e.api.Role(), SystemScope)
+		return fmt.Sprintf("%s or more in %s, since it affects the whole cluster", e.api.Role(), SystemScope)
 	}
 	if e.Namespace == "" || e.Namespace == SystemScope {
 		return fmt.Sprintf("%s or more in %s", e.api.Role(), SystemScope)
@@ -161,7 +161,7 @@ func (e *explainer) has(held heldRoles) string {
 	if _, there := e.claims[e.Claim]; !there {
 		text := fmt.Sprintf("no claim %q", quote.Shorten(e.Claim))
 		if nested(e.claims, e.Claim) {
-			text += fmt.Sprintf(": the server takes %q for the name of one claim, and looks into none", quote.Shorten(e.Claim))
+			text += fmt.Sprintf(": the server takes %q as the name of a single claim, and does not look inside claims", quote.Shorten(e.Claim))
 		}
 		return text
 	}
@@ -196,7 +196,7 @@ const maxUseless = 10
 func (e *explainer) useless() []Fault {
 	value, there := e.claims[e.Claim]
 	if _, isArray := value.([]any); there && !isArray {
-		return []Fault{{Code: fault.PermissionIneffective, Reason: fmt.Sprintf("the claim %q is not an array, so the server takes no role from it", quote.Shorten(e.Claim))}}
+		return []Fault{{Code: fault.PermissionIneffective, Reason: fmt.Sprintf("the claim %q is not an array, so the server reads no roles from it", quote.Shorten(e.Claim))}}
 	}
 	var list []Fault
 	for i, entry := range e.entries() {
@@ -231,9 +231,9 @@ func (e *explainer) judge(entry any) (reason, log string) {
 	case scope == "*":
 		return shown + ": there are no wildcards", ""
 	case scope == "system" || strings.EqualFold(scope, SystemScope) || strings.TrimSpace(scope) == SystemScope:
-		return shown + ": the scope of the whole cluster is written " + SystemScope, ""
+		return shown + ": the scope of the whole cluster is " + SystemScope, ""
 	case strings.EqualFold(scope, e.Namespace) || strings.TrimSpace(scope) == e.Namespace:
-		return fmt.Sprintf("%s: not namespace %q: case and spaces count", shown, quote.Shorten(e.Namespace)), ""
+		return fmt.Sprintf("%s: not namespace %q (case and spaces matter)", shown, quote.Shorten(e.Namespace)), ""
 	}
 	return "", ""
 }

@@ -76,10 +76,10 @@ func TestTemporal4Permissions(t *testing.T) {
 		"upper case role":       {permissions: []any{"default:WRITE"}},
 		"unknown role":          {permissions: []any{"default:owner"}, want: ineffective, reason: `the role "owner"`},
 		"a space before role":   {permissions: []any{"default: write"}, want: ineffective, reason: `the role " write"`},
-		"upper case namespace":  {permissions: []any{"Default:write"}, want: ineffective, reason: "case and spaces count"},
+		"upper case namespace":  {permissions: []any{"Default:write"}, want: ineffective, reason: "case and spaces matter"},
 		"wildcard":              {permissions: []any{"*:write"}, want: ineffective, reason: "no wildcards"},
-		"system":                {permissions: []any{"system:admin"}, want: ineffective, reason: "is written temporal-system"},
-		"TEMPORAL-SYSTEM":       {permissions: []any{"TEMPORAL-SYSTEM:admin"}, want: ineffective, reason: "is written temporal-system"},
+		"system":                {permissions: []any{"system:admin"}, want: ineffective, reason: "is temporal-system"},
+		"TEMPORAL-SYSTEM":       {permissions: []any{"TEMPORAL-SYSTEM:admin"}, want: ineffective, reason: "is temporal-system"},
 		"elsewhere":             {permissions: []any{"other:admin"}, want: []string{"role_missing"}, reason: "elsewhere only: other:admin"},
 		"only the first colon":  {permissions: []any{"default:x:write"}, want: ineffective},
 		"useless, but enough":   {permissions: []any{"default:owner", "default:write"}, reason: "owner"},
@@ -141,7 +141,7 @@ func TestExplainLeavesTaskTokensUndecided(t *testing.T) {
 func TestExplainFollowsNoDotsInTheClaimName(t *testing.T) {
 	nested := map[string]any{"permissions": nil, "realm_access": map[string]any{"roles": []any{"default:write"}}}
 	v := explain(t, Header(es256(nested)), func(r *Request) { r.Claim = "realm_access.roles" })
-	if v.Allowed || !strings.Contains(fmt.Sprint(v.Faults), "looks into none") {
+	if v.Allowed || !strings.Contains(fmt.Sprint(v.Faults), "does not look inside claims") {
 		t.Errorf("%+v", v)
 	}
 	v = explain(t, Header(es256(map[string]any{"permissions": nil, "realm_access.roles": []any{"default:write"}})), func(r *Request) { r.Claim = "realm_access.roles" })

@@ -22,7 +22,7 @@ import (
 func (e *explainer) readAuthorization() {
 	value := e.Authorization
 	if i := strings.IndexFunc(value, func(r rune) bool { return r < ' ' || r > '~' }); i >= 0 {
-		e.fault(fault.HeaderMalformed, "", "byte %d of the header is not printable ASCII (such as a line end): a client refuses to send it", i+1)
+		e.fault(fault.HeaderMalformed, "", "byte %d of the header is not printable ASCII (such as a line end): clients refuse to send it", i+1)
 	}
 	if sent := strings.ToLower(e.SentIn); value != "" && sent != "" && sent != e.HeaderName {
 		e.note("the token is in the header %q, which the server's default claim mapper does not read", quote.Shorten(sent))
@@ -71,7 +71,7 @@ func (e *explainer) readToken(token string) {
 		e.checkSubject()
 	}
 	if err := readStrictly(token); err != nil && len(e.faults) == 0 {
-		e.note("the server takes this token, but jwtctl itself, which is stricter, does not: %v", err)
+		e.note("the server accepts this token, but jwtctl, which is stricter, does not: %v", err)
 	}
 }
 
@@ -100,12 +100,12 @@ func (e *explainer) readHeader(token, part string) (map[string]any, bool) {
 		if strings.HasPrefix(strings.ToLower(token), "bearer ") {
 			log = "tokenstring should not contain 'bearer '"
 		}
-		e.fault(fault.TokenMalformed, log, "its header is not base64url%s", spaces(part))
+		e.fault(fault.TokenMalformed, log, "the header is not base64url%s", spaces(part))
 		return nil, false
 	}
 	var header map[string]any
 	if err := json.Unmarshal(data, &header); err != nil {
-		e.fault(fault.TokenMalformed, jsonLog(err, "map[string]interface {}"), "its header is not a JSON object")
+		e.fault(fault.TokenMalformed, jsonLog(err, "map[string]interface {}"), "the header is not a JSON object")
 		return nil, false
 	}
 	return header, true
@@ -115,16 +115,16 @@ func (e *explainer) readHeader(token, part string) (map[string]any, bool) {
 func (e *explainer) readClaims(part string) {
 	data, err := readBase64(part)
 	if err != nil {
-		e.fault(fault.TokenMalformed, err.Error(), "its payload is not base64url%s", spaces(part))
+		e.fault(fault.TokenMalformed, err.Error(), "the payload is not base64url%s", spaces(part))
 		return
 	}
 	claims := map[string]any{}
 	err = json.NewDecoder(bytes.NewReader(data)).Decode(&claims)
 	switch {
 	case errors.Is(err, io.EOF):
-		e.fault(fault.TokenMalformed, err.Error(), "its payload is empty")
+		e.fault(fault.TokenMalformed, err.Error(), "the payload is empty")
 	case err != nil:
-		e.fault(fault.TokenMalformed, jsonLog(err, "jwt.MapClaims"), "its payload is not a JSON object")
+		e.fault(fault.TokenMalformed, jsonLog(err, "jwt.MapClaims"), "the payload is not a JSON object")
 	case claims == nil: // JSON null
 		e.claims = map[string]any{}
 	default:
@@ -147,7 +147,7 @@ func jsonLog(err error, object string) string {
 
 func spaces(part string) string {
 	if strings.Contains(part, " ") {
-		return ": it holds a space"
+		return ": it contains a space"
 	}
 	return ""
 }
@@ -162,14 +162,14 @@ func (e *explainer) checkKey(header map[string]any, parts []string) {
 	signature, err := readBase64(parts[2])
 	switch {
 	case err != nil:
-		e.fault(fault.TokenMalformed, err.Error(), "its signature is not base64url%s", spaces(parts[2]))
+		e.fault(fault.TokenMalformed, err.Error(), "the signature is not base64url%s", spaces(parts[2]))
 	case usable && known:
 		kid, _ := header["kid"].(string)
 		by := e.Keys.held(kid, alg)
 		e.checkedBy = &by
 		if err := jws.CheckSignature(alg, key, parts[0]+"."+parts[1], signature); err != nil {
 			e.keyAtFault = true
-			e.fault(fault.SignatureInvalid, err.Error(), "its signature was not made with the key that the server has under its kid, or the token was changed")
+			e.fault(fault.SignatureInvalid, err.Error(), "the signature was not made with the server's key for this kid, or the token was changed")
 		}
 	}
 }
@@ -181,11 +181,11 @@ func (e *explainer) checkAlgorithm(header map[string]any) (keys.Algorithm, bool)
 	const only = "a Temporal server accepts only RS256 and ES256"
 	switch {
 	case !isString:
-		e.fault(fault.AlgorithmNotAllowed, "signing method (alg) is unspecified.", "its header has no alg; %s", only)
+		e.fault(fault.AlgorithmNotAllowed, "signing method (alg) is unspecified.", "the header has no alg; %s", only)
 	case alg != keys.None && (alg == keys.Ed25519 || !slices.Contains(keys.Algorithms(), alg)): // golang-jwt's list, which has no Ed25519
-		e.fault(fault.AlgorithmNotAllowed, "signing method (alg) is unavailable.", "its alg %q is unknown; %s", quote.Shorten(name), only)
+		e.fault(fault.AlgorithmNotAllowed, "signing method (alg) is unavailable.", "alg %q is unknown; %s", quote.Shorten(name), only)
 	case alg != keys.RS256 && alg != keys.ES256:
-		e.fault(fault.AlgorithmNotAllowed, "signing method "+name+" is invalid", "its alg is %s; %s", name, only)
+		e.fault(fault.AlgorithmNotAllowed, "signing method "+name+" is invalid", "alg is %s; %s", name, only)
 	default:
 		return alg, true
 	}
@@ -198,11 +198,11 @@ func (e *explainer) checkKeyID(header map[string]any, alg keys.Algorithm, usable
 	kid, isString := header["kid"].(string)
 	if !isString {
 		e.keyAtFault = true
-		e.fault(fault.KeyIDMissing, `malformed token - no "kid" header`, "its header has no kid")
+		e.fault(fault.KeyIDMissing, `malformed token - no "kid" header`, "the header has no kid")
 		return nil, false
 	}
 	if e.Keys == nil {
-		e.note("neither kid nor signature was checked, as the server's keys were not given")
+		e.note("kid and signature were not checked, since the server's keys were not given")
 		return nil, false
 	}
 	kind, mine, other := "ECDSA", keys.ES256, keys.RS256
@@ -210,7 +210,7 @@ func (e *explainer) checkKeyID(header map[string]any, alg keys.Algorithm, usable
 		kind, mine, other = "RSA", keys.RS256, keys.ES256
 	}
 	if key, known = e.Keys.find(mine, kid); known {
-		e.note("this holds once the server has fetched these keys: at its start, then at every refreshInterval")
+		e.note("this applies once the server has fetched these keys: at startup, then at every refreshInterval")
 		return key, true
 	}
 	reason := fmt.Sprintf("the server has no key %q; it has %s", quote.Shorten(kid), e.Keys.describe())
@@ -218,10 +218,10 @@ func (e *explainer) checkKeyID(header map[string]any, alg keys.Algorithm, usable
 		if !usable { // alg must change anyway, and the kid may fit then
 			return nil, false
 		}
-		reason = fmt.Sprintf("the server's key %q is not one for %s", quote.Shorten(kid), mine)
+		reason = fmt.Sprintf("the server's key %q is not for %s", quote.Shorten(kid), mine)
 	}
 	e.keyAtFault = true
 	e.fault(fault.KeyNotFound, kind+" key not found for key ID: "+quote.Shorten(kid), "%s", reason)
-	e.note("a kid that is new to the server does not make it look: it fetches keys at its start and at every refreshInterval, without one never again")
+	e.note("an unknown kid does not make the server fetch keys: it does so at startup and at every refreshInterval (never again without one)")
 	return nil, false
 }

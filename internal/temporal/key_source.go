@@ -27,11 +27,11 @@ func (r Release) SourceFailure(uri string) error {
 	u, err := url.Parse(uri)
 	switch {
 	case err != nil:
-		return errors.New("it is not a URI")
+		return errors.New("not a URI")
 	case u.Scheme == "file" && !r.FileSources:
-		return fmt.Errorf("server %s reads no file:// source (servers do %s)", r.Version, since(func(r Release) bool { return r.FileSources }))
+		return fmt.Errorf("server %s does not read file:// sources (servers do %s)", r.Version, since(func(r Release) bool { return r.FileSources }))
 	case u.Scheme == "file" && u.Host != "" && u.Host != "localhost":
-		return errors.New("a file:// source names no host but localhost; it needs three slashes")
+		return errors.New("a file:// source cannot have a host other than localhost; it needs three slashes")
 	case u.Scheme != "file" && u.Scheme != "http" && u.Scheme != "https":
 		return fmt.Errorf("the scheme %q is not http, https or file", quote.Shorten(u.Scheme))
 	}

@@ -82,18 +82,18 @@ func CheckScope(scope string) error {
 	}
 	switch {
 	case scope == "":
-		return bad("it is empty")
+		return bad("is empty")
 	case scope == "system":
 		return bad("\"system\" is not the cluster: a server would deny every call").WithRemedy(fault.NameScope)
 	case strings.EqualFold(scope, SystemScope) && scope != SystemScope:
-		return bad("%q is not the cluster: it is written %s", scope, SystemScope)
+		return bad("%q is not the cluster: use %s", scope, SystemScope)
 	case strings.ContainsAny(scope, "*?"):
-		return bad("%q: permissions have no wildcards; a server would look for a namespace of this name", quote.Shorten(scope)).
+		return bad("%q: permissions have no wildcards; a server would look for a namespace with this name", quote.Shorten(scope)).
 			WithRemedy(fault.NameNamespaces)
 	case strings.Contains(scope, ":"):
-		return bad("%q holds a colon, which ends the namespace in a permission", quote.Shorten(scope))
+		return bad("%q contains a colon, which ends the namespace in a permission", quote.Shorten(scope))
 	case strings.IndexFunc(scope, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) >= 0:
-		return bad("%q holds white space or control characters", quote.Shorten(scope))
+		return bad("%q contains white space or control characters", quote.Shorten(scope))
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func CheckAlgorithm(alg keys.Algorithm) error {
 	if alg == keys.RS256 || alg == keys.ES256 {
 		return nil
 	}
-	return fault.New(fault.UsageError, "algorithm", "%s: a Temporal server accepts RS256 and ES256 alone, and answers \"Request unauthorized.\" to all others", alg).
+	return fault.New(fault.UsageError, "algorithm", "%s: a Temporal server only accepts RS256 and ES256, and answers \"Request unauthorized.\" to all others", alg).
 		WithRemedy(fault.MakeKeyPair)
 }
 

@@ -92,7 +92,7 @@ func (e Endpoint) containerNote() string {
 
 func (e Endpoint) podNote() string {
 	if e.everywhere() || e.IP.IsLoopback() {
-		return " (put a name there that pods reach)"
+		return " (use a name that pods can reach)"
 	}
 	return ""
 }

@@ -67,7 +67,7 @@ func FindTask(name string) (Task, error) {
 		}
 		names = append(names, t.Name)
 	}
-	return Task{}, fault.New(fault.UsageError, "for", "unknown task %q", quote.Shorten(name)).WithHint("tasks are %s; any API can be named by itself", strings.Join(names, ", "))
+	return Task{}, fault.New(fault.UsageError, "for", "unknown task %q", quote.Shorten(name)).WithHint("tasks are %s; or name a single API", strings.Join(names, ", "))
 }
 
 // Report is the server's decision on several calls with one token.

@@ -19,7 +19,7 @@ func ParseClaim(name, value string) (Claim, error) {
 	members, err := strictjson.Object([]byte(`{"value":`+value+`}`), jws.MaxDepth)
 	if err != nil || len(members) != 1 {
 		return Claim{}, fault.New(fault.UsageError, "claim-json", "the value of %q is not valid JSON", quote.Shorten(name)).
-			WithHint("a string needs its quotes: %s='\"text\"'", quote.Shorten(name))
+			WithHint("put quotes around a string: %s='\"text\"'", quote.Shorten(name))
 	}
 	return Claim{Name: name, Value: members[0].Value}, nil
 }
@@ -37,7 +37,7 @@ func TextClaim(name, text string) (Claim, error) {
 func ParseClaims(data []byte, source string) ([]Claim, error) {
 	members, err := strictjson.Object(data, jws.MaxDepth)
 	if err != nil {
-		return nil, fault.New(fault.UsageError, source, "it is not a JSON object of claims: %w", err)
+		return nil, fault.New(fault.UsageError, source, "not a JSON object of claims: %w", err)
 	}
 	return members, nil
 }

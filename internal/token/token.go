@@ -82,7 +82,7 @@ func Claims(r Request) ([]byte, error) {
 	}
 	claims, err := strictjson.AppendMembers(append(make([]byte, 0, 256), '{'), slices.Concat(list, made, r.Extra))
 	if err != nil {
-		return nil, fault.New(fault.UsageError, "claims", "they make no JSON object: %w", err)
+		return nil, fault.New(fault.UsageError, "claims", "do not form a JSON object: %w", err)
 	}
 	claims = append(claims, '}')
 	if err := r.checkMade(claims); err != nil {
@@ -141,7 +141,7 @@ func (r Request) made() ([]Claim, error) {
 	}
 	text("jti", r.ID)
 	if bad != nil {
-		return nil, fault.New(fault.UsageError, "claims", "they make no JSON object: %w", bad)
+		return nil, fault.New(fault.UsageError, "claims", "do not form a JSON object: %w", bad)
 	}
 	return list, nil
 }
@@ -162,12 +162,12 @@ func (r Request) check() error {
 		return fault.New(fault.UsageError, "no-expiry", "the claims have exp")
 	case r.NoExpiry, r.TTL == 0 && r.Has("exp"):
 	case r.TTL < time.Second:
-		return fault.New(fault.UsageError, "ttl", "%s: a token lives at least 1s", r.TTL)
+		return fault.New(fault.UsageError, "ttl", "must be at least 1s (got %s)", r.TTL)
 	case r.TTL > r.limit():
 		return r.tooLong("ttl", r.TTL)
 	}
 	if slices.Contains(r.Audience, "") {
-		return fault.New(fault.UsageError, "aud", "it is empty")
+		return fault.New(fault.UsageError, "aud", "is empty")
 	}
 	return r.checkNames()
 }
@@ -201,7 +201,7 @@ func (r Request) checkNames() error {
 	add := func(name string) error {
 		for other := range seen { // S44: readers that ignore case see a duplicate claim
 			if name != other && strings.EqualFold(other, name) {
-				return fault.New(fault.UsageError, "claim", "the claim %q differs from %q in case alone", quote.Shorten(name), quote.Shorten(other))
+				return fault.New(fault.UsageError, "claim", "the claim %q differs from %q only in case", quote.Shorten(name), quote.Shorten(other))
 			}
 		}
 		seen[name] = ""
@@ -209,7 +209,7 @@ func (r Request) checkNames() error {
 	}
 	for _, c := range r.Base {
 		if field := seen[c.Name]; field != "" && !slices.Contains([]string{"exp", "nbf", "iat"}, c.Name) {
-			return fault.New(fault.UsageError, "claims", "the claim %q is also made by %s", c.Name, field)
+			return fault.New(fault.UsageError, "claims", "the claim %q is also set by %s", c.Name, field)
 		}
 		if err := add(c.Name); err != nil {
 			return err
@@ -220,7 +220,7 @@ func (r Request) checkNames() error {
 		case taken && field == "":
 			return fault.New(fault.UsageError, "claim", "the claim %q is given twice", quote.Shorten(c.Name))
 		case taken:
-			return fault.New(fault.UsageError, "claim", "the claim %q is made by %s", c.Name, field)
+			return fault.New(fault.UsageError, "claim", "the claim %q is set by %s", c.Name, field)
 		}
 		if err := add(c.Name); err != nil {
 			return err
@@ -235,7 +235,7 @@ func (r Request) checkMade(claims []byte) error {
 	c, err := jws.CheckClaims(claims)
 	var bad *fault.Error
 	if errors.As(err, &bad) {
-		return fault.New(fault.UsageError, "claim", "the claim %q is not valid: %s (RFC 7519 section 4.1)", bad.What, bad.Why)
+		return fault.New(fault.UsageError, "claim", "invalid claim %q: %s (RFC 7519 section 4.1)", bad.What, bad.Why)
 	}
 	exp, err := c.Expiry()
 	if err != nil || exp.IsZero() || r.TTL != 0 {
@@ -244,7 +244,7 @@ func (r Request) checkMade(claims []byte) error {
 	isExtra := slices.ContainsFunc(r.Extra, func(c Claim) bool { return c.Name == "exp" })
 	switch life := exp.Sub(r.Now); {
 	case life <= 0 && !isExtra:
-		return fault.New(fault.UsageError, "claims", "its exp is over (%s)", exp.UTC().Format(time.RFC3339))
+		return fault.New(fault.UsageError, "claims", "exp is in the past (%s)", exp.UTC().Format(time.RFC3339))
 	case life > r.limit():
 		return r.tooLong("exp", life.Round(time.Second))
 	}

@@ -68,7 +68,7 @@ func (c *Call) Request(ctx context.Context, m protoreflect.Message) error {
 func (c *Call) End() error {
 	switch {
 	case c.requests == 0 && c.method.Request != nil:
-		return fault.New(fault.TokenMissing, "request", "the method validates its request messages, and the call ended without one")
+		return fault.New(fault.TokenMissing, "request", "the method validates its request messages, but the call ended without one")
 	case !c.method.OneRequest():
 		return nil
 	case c.requests == 0:
@@ -94,5 +94,5 @@ func (c *Call) bearerCounts() error {
 }
 
 func requestCount(why string) error {
-	return fault.New(fault.RequestCount, "request", "%s, and the method takes exactly one", why)
+	return fault.New(fault.RequestCount, "request", "%s, but the method takes exactly one", why)
 }

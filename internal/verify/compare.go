@@ -141,7 +141,7 @@ func (w *walker) objects(claim *plan.Claim, value strictjson.Value, want int) ([
 	case err != nil:
 		return nil, fault.New(fault.ClaimMismatch, w.where(claim.Field), "the claim %q is not an array", quote.Shorten(claim.Name))
 	case want != anyLength && len(elements) != want:
-		return nil, fault.New(fault.ClaimMismatch, w.where(claim.Field), "the claim %q has %d elements, and the field has %d", quote.Shorten(claim.Name), len(elements), want)
+		return nil, fault.New(fault.ClaimMismatch, w.where(claim.Field), "the claim %q has %d elements, but the field has %d", quote.Shorten(claim.Name), len(elements), want)
 	}
 	list := make([]members, len(elements))
 	for i, element := range elements {

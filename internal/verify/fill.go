@@ -84,7 +84,7 @@ func (w *walker) fillChild(claim *plan.Claim, m protoreflect.Message, c object) 
 		m.Set(claim.Field, child)
 		return true, nil
 	case extracted:
-		return false, fault.New(fault.ClaimMismatch, w.path.String(), "the token fills it, but %s, which is set, is of the same oneof", other.Name())
+		return false, fault.New(fault.ClaimMismatch, w.path.String(), "the token fills it, but %s is set in the same oneof", other.Name())
 	}
 	return false, nil // only RAW entries, which any claim makes
 }

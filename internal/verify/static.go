@@ -30,7 +30,7 @@ func checkOneStatic(c object, s *plan.Static) error {
 	case !ok:
 		return fault.New(fault.StaticClaimMismatch, "", "the token is missing claim %q", quote.Shorten(s.Claim))
 	case s.Pattern != nil && len(value) > MaxClaimText:
-		return fault.New(fault.StaticClaimMismatch, "", "the claim %q has %d bytes; a pattern is tried on %d at most", quote.Shorten(s.Claim), len(value), MaxClaimText)
+		return fault.New(fault.StaticClaimMismatch, "", "the claim %q has %d bytes; patterns are matched against at most %d", quote.Shorten(s.Claim), len(value), MaxClaimText)
 	case s.Pattern != nil && !matches(s, value):
 		return fault.New(fault.StaticClaimMismatch, "", "the claim %q does not match the pattern as a whole", quote.Shorten(s.Claim))
 	}

@@ -64,7 +64,7 @@ func (w *walker) message(p *plan.Message, m protoreflect.Message, around *parent
 func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) (*jws.Verified, error) {
 	if p.UsesBearer {
 		if w.bearer == nil {
-			return nil, fault.New(fault.TokenMissing, BearerPath, "%s is validated against it, and there is none", p.Desc.FullName())
+			return nil, fault.New(fault.TokenMissing, BearerPath, "missing, but %s is validated against it", p.Desc.FullName())
 		}
 		w.tokens = append(w.tokens, Token{BearerPath, w.bearer})
 		return w.bearer, nil
@@ -76,7 +76,7 @@ func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) 
 	path := w.where(t.Field)
 	compact := text(t.Field, m.Get(t.Field))
 	if compact == "" {
-		return nil, fault.New(fault.TokenMissing, path, "the message has no token there")
+		return nil, fault.New(fault.TokenMissing, path, "the message has no token in this field")
 	}
 	token, err := w.Verifier.tokens.Verify(w.ctx, compact)
 	if err == nil {
@@ -115,7 +115,7 @@ func (w *walker) checkToken(t *plan.Token, c *jws.Claims) error {
 func (w *walker) checkBearerClaims(t *plan.Token, c object) error {
 	for _, name := range t.BearerClaims {
 		if w.bearer == nil {
-			return fault.New(fault.TokenMissing, "", "it includes the claim %q of the bearer token, but there is no bearer token", quote.Shorten(name))
+			return fault.New(fault.TokenMissing, "", "includes the claim %q of the bearer token, but there is no bearer token", quote.Shorten(name))
 		}
 		want, inBearer := w.bearer.Claims.Get(name)
 		got, carried := c.Get(name)
@@ -123,9 +123,9 @@ func (w *walker) checkBearerClaims(t *plan.Token, c object) error {
 		case !inBearer:
 			return fault.New(fault.ClaimMissing, "", "the bearer token has no claim %q", quote.Shorten(name))
 		case !carried:
-			return fault.New(fault.ClaimMissing, "", "there is no claim %q, which the bearer token has", quote.Shorten(name))
+			return fault.New(fault.ClaimMissing, "", "no claim %q, which the bearer token has", quote.Shorten(name))
 		case !claims.Same(want, got):
-			return fault.New(fault.ClaimMismatch, "", "the claim %q is not the bearer token's", quote.Shorten(name))
+			return fault.New(fault.ClaimMismatch, "", "the claim %q differs from the bearer token's", quote.Shorten(name))
 		}
 	}
 	return nil
@@ -165,7 +165,7 @@ func outer(err error) error {
 	if !errors.As(err, &f) {
 		return err
 	}
-	return fault.New(f.Code, "", "it includes the claims around it, but %s: %s", f.What, f.Why)
+	return fault.New(f.Code, "", "includes the claims of its parent, but %s: %s", f.What, f.Why)
 }
 
 // checkIssuer implements A32 and A50.

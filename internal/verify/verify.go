@@ -105,7 +105,7 @@ func (v *Verifier) BearerToken(ctx context.Context, need *plan.Bearer, compact s
 	return token, nil
 }
 
-func noBearer() error { return fault.New(fault.TokenMissing, BearerPath, "there is none") }
+func noBearer() error { return fault.New(fault.TokenMissing, BearerPath, "none given") }
 
 // Meets checks the claims of a bearer token against the requirements of a method (A32,
 // A33, A35).

@@ -135,7 +135,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	return fault.New(fault.Interrupted, "web", "requests were still under way when the time to end them was over: %w", errors.Join(err, s.http.Close()))
+	return fault.New(fault.Interrupted, "web", "requests were still open when the shutdown timeout ended: %w", errors.Join(err, s.http.Close()))
 }
 
 // forBrowsers returns config with HTTP/1.1 in addition to HTTP/2, or nil for nil.

@@ -27,10 +27,10 @@ type Flags struct {
 // Register binds the flags to a flag set.
 func (f *Flags) Register(flags *flag.FlagSet) {
 	flags.StringVar(&f.Address, "address", client.DefaultHostPort, "`HOST:PORT` of the Temporal frontend")
-	flags.StringVar(&f.Namespace, "namespace", client.DefaultNamespace, "namespace to work in; the tokens allow default only")
+	flags.StringVar(&f.Namespace, "namespace", client.DefaultNamespace, "namespace to use; the tokens are only valid for default")
 	flags.StringVar(&f.KeyFile, "key", "key.priv.pem", "private key `FILE` (PKCS#8 PEM, EC P-256 or RSA)")
 	flags.StringVar(&f.KeyID, "kid", "", "key `ID` of the tokens (default: the key's RFC 7638 thumbprint)")
-	flags.DurationVar(&f.TokenTTL, "token-ttl", 10*time.Minute, "life of a token; a new one is made when a third of it is left")
+	flags.DurationVar(&f.TokenTTL, "token-ttl", 10*time.Minute, "token lifetime; a new token is made when a third of it is left")
 }
 
 // Dial returns a client whose every request carries a fresh token. New tokens are reported to the logger, without the
@@ -44,10 +44,10 @@ func (f *Flags) Dial(ctx context.Context, logger *slog.Logger) (client.Client, e
 		Renewed: func(keyID string, expires time.Time) {
 			logger.Info("new token", "kid", keyID, "expires", expires.Format(time.RFC3339))
 		},
-		Failed: func(err error) { logger.Warn("no new token, keeping the old one", "error", err) },
+		Failed: func(err error) { logger.Warn("making a new token failed, keeping the old one", "error", err) },
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w\nhint: --key names the file that jwtctl gen-and-serve or keygen made", err)
+		return nil, fmt.Errorf("%w\nhint: set --key to the file that jwtctl gen-and-serve or keygen wrote", err)
 	}
 	c, err := client.DialContext(ctx, client.Options{
 		HostPort:        f.Address,

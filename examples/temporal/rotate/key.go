@@ -44,7 +44,7 @@ func loadKey(file, keyID string) (*signingKey, error) {
 func parseKey(data []byte) (*signingKey, error) {
 	block, _ := pem.Decode(data)
 	if block == nil || block.Type != "PRIVATE KEY" {
-		return nil, fmt.Errorf("no PEM block PRIVATE KEY (PKCS#8); jwtctl keygen makes one")
+		return nil, fmt.Errorf("no PRIVATE KEY block (PKCS#8 PEM); jwtctl keygen makes one")
 	}
 	private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {

@@ -108,7 +108,7 @@ func (p *Provider) current() (string, error) {
 		}
 		return p.token, nil
 	default:
-		return "", fmt.Errorf("token expired, no new one: %w", err)
+		return "", fmt.Errorf("token expired, and making a new one failed: %w", err)
 	}
 }
 

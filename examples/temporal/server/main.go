@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 	}
 	if err := standalone.CheckPorts(cfg); err != nil {
-		return fmt.Errorf("%w\nhint: --port moves all ports of the server, --port 0 finds free ones", err)
+		return fmt.Errorf("%w\nhint: use another --port (it moves all ports of the server), or --port 0 for free ports", err)
 	}
 	server, err := standalone.New(cfg, log.NewZapLogger(log.BuildZapLogger(cfg.Log)))
 	if err != nil {
@@ -65,7 +65,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := server.Start(); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	fmt.Fprintf(stdout, "Temporal server ready on 127.0.0.1:%d. Keys: %s, again every %s. Ctrl+C to exit.\n",
+	fmt.Fprintf(stdout, "Temporal server ready on 127.0.0.1:%d. Keys: %s, fetched every %s. Ctrl+C to exit.\n",
 		opts.Port, strings.Join(opts.JWKS, ", "), cfg.Global.Authorization.JWTKeyProvider.RefreshInterval)
 	<-ctx.Done()
 	fmt.Fprintln(stderr, "server: stopping")
@@ -79,10 +79,10 @@ func parse(args []string) (standalone.Options, error) {
 		opts.JWKS = append(opts.JWKS, url)
 		return nil
 	})
-	flags.DurationVar(&opts.RefreshInterval, "refresh", standalone.DefaultRefreshInterval, "how often to fetch the JWKS again")
+	flags.DurationVar(&opts.RefreshInterval, "refresh", standalone.DefaultRefreshInterval, "how often to refetch the JWKS")
 	flags.IntVar(&opts.Port, "port", standalone.DefaultPort, "gRPC port of the frontend, 0 for a free one; the other services' ports move with it")
-	flags.StringVar(&opts.DatabaseFile, "db", "", "SQLite `FILE` to keep everything in (default: memory)")
-	flags.StringVar(&opts.LogLevel, "log-level", "warn", "debug, info, warn or error; causes of refused tokens show at error")
+	flags.StringVar(&opts.DatabaseFile, "db", "", "SQLite `FILE` to store everything in (default: in memory)")
+	flags.StringVar(&opts.LogLevel, "log-level", "warn", "log level: debug, info, warn or error; why tokens are refused is logged at error")
 	if err := flags.Parse(args); err != nil {
 		return opts, err
 	}

@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string, stdout io.Writer, logger *slog.Logg
 
 	started, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{TaskQueue: greeting.TaskQueue}, greeting.Workflow, "Temporal")
 	if err != nil {
-		return fmt.Errorf("start workflow: %w\nhint: only the server's log names the cause of a refusal", err)
+		return fmt.Errorf("start workflow: %w\nhint: look for the reason of a refusal in the server's log", err)
 	}
 	var result string
 	if err := started.Get(ctx, &result); err != nil {

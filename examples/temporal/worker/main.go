@@ -39,7 +39,7 @@ func run(args []string, logger *slog.Logger) error {
 	w.RegisterWorkflow(greeting.Workflow)
 	w.RegisterActivity(greeting.Activity)
 	if err := w.Run(worker.InterruptCh()); err != nil {
-		return fmt.Errorf("%w\nhint: is namespace %q registered, and does the server know this key?", err, to.Namespace)
+		return fmt.Errorf("%w\nhint: check that namespace %q is registered and that the server has this key", err, to.Namespace)
 	}
 	return nil
 }

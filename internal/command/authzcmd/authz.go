@@ -8,26 +8,27 @@ import (
 	"github.com/jwtctl/jwtctl/internal/gateway"
 )
 
-const authzText = `Decide for other proxies: Envoy asks over gRPC (ext_authz, ext_proc), and nginx,
-Caddy, Traefik, HAProxy and others over HTTP (forward-auth, --http). Verdicts, codes
-and texts are those of jwtctl proxy.
+const authzText = `Decide calls for other proxies: Envoy over gRPC (ext_authz, ext_proc); nginx,
+Caddy, Traefik, HAProxy and others over HTTP (forward-auth, --http). Verdicts,
+codes and texts are those of jwtctl proxy.
 
-A call that passes gets the caller's claims as _kalix-jwt-claim-* headers in place of
-any that the client sent, and loses authorization where it was validated. A call that
-does not pass is refused in gRPC's form if it is one of gRPC, and else with an HTTP
+An accepted call gets the caller's claims as _kalix-jwt-claim-* headers, which
+replace any that the client sent; authorization is removed where it was
+validated. A refused gRPC call gets a gRPC status, any other call an HTTP
 status and WWW-Authenticate.
 
-By ext_proc, Envoy sends messages as well: requests are validated and filled in,
-responses signed, each message of a stream on its own. Where only headers are seen,
-a method that validates or signs messages is refused, unless --bearer-only says that
-something else does that part, such as jwtctl proxy next to the service.
+With ext_proc, Envoy also sends messages: requests are validated and filled in,
+responses signed, each message of a stream on its own. Where only headers are
+sent, methods that validate or sign messages are refused, unless --bearer-only
+declares that something else checks the messages, such as jwtctl proxy next to
+the service.
 
-Keys, descriptors, certificates, CAs and jwtctl.yaml are read again when they change,
-and at SIGHUP, by the rules of jwtctl proxy. The first line on stdout is printed when
-questions are answered; logs go to stderr.
+Keys, descriptors, certificates, CAs and jwtctl.yaml are reloaded when they
+change and on SIGHUP, by the rules of jwtctl proxy. The first line on stdout is
+printed once the server answers; logs go to stderr.
 
-The proxy in front must refuse calls while this server cannot be reached.
-docs/authz.md has the settings of each.`
+Configure the proxy in front to refuse calls while this server cannot be
+reached. docs/authz.md has the settings for each proxy.`
 
 const authzExample = `  jwtctl authz --listen 127.0.0.1:9001 --proto "proto/**/*.proto" --jwks https://example.com/jwks.json
   jwtctl authz --listen unix:/run/jwtctl/authz.sock --descriptor-set api.binpb --key public.pem

@@ -21,24 +21,25 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const idpText = `Run an OpenID provider for development and tests, until interrupted. There is no
-password: anyone who reaches it picks a user on a page, or becomes --auto-login.
-It listens on this machine alone unless --listen says otherwise, keeps nothing,
-and returns to no address but those of --redirect.
+const idpText = `Run an OpenID provider for development and tests, until interrupted. There are
+no passwords: anyone who can reach it logs in as a user picked on a page, or as
+--auto-login. By default it listens on this machine only. It stores nothing,
+and redirects only to --redirect URLs.
 
-It has discovery, the authorization code flow with PKCE, refresh tokens, client
-credentials, device codes, userinfo, introspection, revocation and logout.
-Tokens are JWTs. They are signed by the keys that --key or --key-dir name, which
-are read again and rotated as those of jwtctl serve; without any, by a key that
-is made for this run.
+It supports discovery, the authorization code flow with PKCE, refresh tokens,
+client credentials, device codes, userinfo, introspection, revocation and
+logout. Tokens are JWTs, signed by the keys of --key or --key-dir, which are
+reloaded and rotated as in jwtctl serve; without either, by a key made for this
+run.
 
-With one --user, --permission and --claim are that user's. More users and
-clients, each with its own claims, are listed under idp: in jwtctl.yaml.
+With a single --user, --permission and --claim apply to that user. List more
+users and clients, each with their own claims, under idp: in jwtctl.yaml.
 
---fault makes tokens or the key set wrong on purpose, for tests of services that
-must refuse them. docs/idp.md has what each fault shows.
+--fault breaks tokens or the key set on purpose, to test services that must
+refuse them. docs/idp.md describes each fault.
 
-The issuer is in the first line on stdout, printed when requests are answered.`
+The first line on stdout has the issuer, and is printed once the provider
+answers.`
 
 const idpExample = `  jwtctl idp --user alice --permission default:write --client web:secret --redirect http://127.0.0.1:3000/callback
   jwtctl idp --listen 127.0.0.1:8085 --user ci --auto-login ci --client app --redirect http://127.0.0.1/callback
@@ -82,22 +83,22 @@ func IDP(d command.Deps) *cobra.Command {
 
 func (o *options) register(fs *pflag.FlagSet) {
 	o.keys.Register(fs)
-	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of keys that jwtctl rotate looks after: the active one signs")
-	fs.StringVar(&o.listen, "listen", "127.0.0.1:0", "`ADDRESS` to listen on; by default this machine alone and a free port")
-	fs.StringVar(&o.issuer, "issuer", "", "`URL` by which clients reach it (default: http:// and the address)")
-	fs.StringVar(&o.urlFile, "url-file", "", "`FILE` to write the issuer to, once it answers")
-	fs.DurationVar(&o.ttl, "ttl", idp.DefaultTTL, "how long tokens live")
+	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of keys maintained by jwtctl rotate; the active key signs")
+	fs.StringVar(&o.listen, "listen", "127.0.0.1:0", "`ADDRESS` to listen on (default: a free port, this machine only)")
+	fs.StringVar(&o.issuer, "issuer", "", "`URL` that clients use (default: http:// and the address)")
+	fs.StringVar(&o.urlFile, "url-file", "", "write the issuer to `FILE` once the provider answers")
+	fs.DurationVar(&o.ttl, "ttl", idp.DefaultTTL, "lifetime of tokens")
 	fs.DurationVar(&o.reuse, "refresh-leeway", idp.DefaultRefreshLeeway, "how long a refresh token that was used may be used again, as by tabs that renew at once; 0s for never")
 	fs.StringArrayVar(&o.audiences, "aud", nil, "audience `A` of access tokens (default: the client); repeatable")
 	fs.StringArrayVar(&o.users, "user", nil, "`NAME` of a user; repeatable")
-	fs.StringArrayVar(&o.permissions, "permission", nil, "the user's permission `NS:ROLE` for Temporal; repeatable")
-	fs.StringArrayVar(&o.claims, "claim", nil, "a claim `NAME=TEXT` of the user; repeatable")
-	fs.StringArrayVar(&o.jsonClaims, "claim-json", nil, "a claim `NAME=JSON` of the user; repeatable")
-	fs.StringArrayVar(&o.clients, "client", nil, "a client `ID[:SECRET]`; one without a secret needs PKCE; repeatable")
-	fs.StringArrayVar(&o.redirects, "redirect", nil, "`URL` that logins of --client may return to; a loopback address without a port takes any; repeatable")
+	fs.StringArrayVar(&o.permissions, "permission", nil, "Temporal permission `NS:ROLE` of the user; repeatable")
+	fs.StringArrayVar(&o.claims, "claim", nil, "claim `NAME=TEXT` of the user; repeatable")
+	fs.StringArrayVar(&o.jsonClaims, "claim-json", nil, "claim `NAME=JSON` of the user; repeatable")
+	fs.StringArrayVar(&o.clients, "client", nil, "client `ID[:SECRET]`; without a secret it must use PKCE; repeatable")
+	fs.StringArrayVar(&o.redirects, "redirect", nil, "`URL` that --client may redirect to; a loopback URL without a port allows any port; repeatable")
 	fs.StringVar(&o.autoLogin, "auto-login", "", "log in as `USER` without a page")
 	settings.ChoiceVar(fs, &o.like, "like", "", "imitate the tokens and paths of another issuer: auth0, keycloak, entra, okta, github-actions or gitlab", texts(idp.Likes())...)
-	fs.StringArrayVar(&o.faults, "fault", nil, "make tokens of all clients, or of one, wrong: `FAULT` or CLIENT:FAULT, such as expired or api:no-kid; repeatable")
+	fs.StringArrayVar(&o.faults, "fault", nil, "break the tokens of all clients, or of one: `FAULT` or CLIENT:FAULT, such as expired or api:no-kid; repeatable")
 	settings.Offer(fs, "fault", texts(idp.Faults())...)
 	settings.Paths(fs, "key-dir", "url-file")
 	settings.NamesKeys(fs, "key-dir")
@@ -176,16 +177,16 @@ func (o options) address(at net.Addr) string {
 // render prints the provider's address: on stdout and in --url-file for scripts, on
 // stderr for people.
 func render(d command.Deps, o options, p *idp.Provider, made idp.Options, at net.Addr, inputs []string) error {
-	d.Danger("for development only: there is no password, and anyone who reaches %s can be any user", at)
+	d.Danger("for development only: there are no passwords, and anyone who can reach %s can log in as any user", at)
 	if tcp, ok := at.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
-		d.Danger("%s is not a loopback address: other machines can get tokens of any user", at)
+		d.Danger("%s is not a loopback address: other machines can get tokens for any user", at)
 	}
 	for _, f := range made.Faults {
-		d.Danger("fault %s: wrong on purpose for every client", f)
+		d.Danger("fault %s is on for every client", f)
 	}
 	for _, c := range made.Clients {
 		for _, f := range c.Faults {
-			d.Danger("fault %s: wrong on purpose for client %s", f, quote.Printable(c.ID))
+			d.Danger("fault %s is on for client %s", f, quote.Printable(c.ID))
 		}
 	}
 	_ = d.Print("Started OpenID provider. Issuer: %s. Ctrl+C to exit.\n", p.Issuer())
@@ -204,10 +205,10 @@ func (o options) check() error {
 		return err
 	}
 	if o.ttl < time.Second || o.ttl > maxTTL {
-		return fault.New(fault.UsageError, "--ttl", "%s is not from 1s to %s", o.ttl, maxTTL)
+		return fault.New(fault.UsageError, "--ttl", "%s is not between 1s and %s", o.ttl, maxTTL)
 	}
 	if o.reuse < 0 || o.reuse > idp.MaxRefreshLeeway {
-		return fault.New(fault.UsageError, "--refresh-leeway", "%s is not from 0s to %s", o.reuse, idp.MaxRefreshLeeway)
+		return fault.New(fault.UsageError, "--refresh-leeway", "%s is not between 0s and %s", o.reuse, idp.MaxRefreshLeeway)
 	}
 	return nil
 }

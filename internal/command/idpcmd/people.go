@@ -39,7 +39,7 @@ func (o options) provider(d command.Deps) (idp.Options, error) {
 		return made, err
 	}
 	if len(made.Users) == 0 {
-		return made, fault.New(fault.UsageError, "--user", "there is no user").WithHint("--user NAME, or users of idp: in jwtctl.yaml")
+		return made, fault.New(fault.UsageError, "--user", "no user is configured").WithHint("add --user NAME, or users under idp: in jwtctl.yaml")
 	}
 	for _, text := range o.faults {
 		if err := addFault(&made, text); err != nil {
@@ -78,7 +78,7 @@ func addFault(made *idp.Options, text string) error {
 			return nil
 		}
 	}
-	return fault.New(fault.UsageError, "--fault", "no client is called %q", quote.Shorten(text[:i]))
+	return fault.New(fault.UsageError, "--fault", "unknown client %q", quote.Shorten(text[:i]))
 }
 
 // allUsers returns the users of the flags, then those of the file.
@@ -92,13 +92,13 @@ func (o options) allUsers(file *config.File) ([]idp.User, error) {
 		if len(o.permissions) > 0 {
 			flag = "--permission"
 		}
-		return nil, fault.New(fault.UsageError, flag, "needs exactly one --user (there are %d)", len(o.users)).
-			WithHint("users of idp: in jwtctl.yaml have claims and permissions of their own")
+		return nil, fault.New(fault.UsageError, flag, "needs exactly one --user (got %d)", len(o.users)).
+			WithHint("with several users, set the claims and permissions of each under idp: in jwtctl.yaml")
 	}
 	var list []idp.User
 	for _, name := range o.users {
 		if strings.TrimSpace(name) == "" {
-			return nil, fault.New(fault.UsageError, "--user", "it is empty")
+			return nil, fault.New(fault.UsageError, "--user", "is empty")
 		}
 		granted, err := permissions(o.permissions)
 		if err != nil {
@@ -154,14 +154,14 @@ func permissions(list []string) ([]token.Claim, error) {
 // those of the file.
 func (o options) allClients(file *config.File) ([]idp.Client, error) {
 	if len(o.redirects) > 0 && len(o.clients) == 0 {
-		return nil, fault.New(fault.UsageError, "--redirect", "needs a --client, whose address it is")
+		return nil, fault.New(fault.UsageError, "--redirect", "needs a --client")
 	}
 	var list []idp.Client
 	for _, text := range o.clients {
 		id, secret, found := strings.Cut(text, ":")
 		if found && secret == "" {
 			return nil, fault.New(fault.UsageError, "--client", "the secret of %q is empty", quote.Shorten(id)).
-				WithHint("without the colon, it is a client without a secret")
+				WithHint("for a client without a secret, leave out the colon")
 		}
 		list = append(list, idp.Client{ID: id, Secret: secret, Redirects: o.redirects})
 	}

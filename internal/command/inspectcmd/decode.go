@@ -64,7 +64,7 @@ func decode(d command.Deps, compact, raw, format string, v view) error {
 	decodeText(d, t, v, maxNested)
 	notes(d, t)
 	if _, err := os.Lstat(input.DefaultKeyFile); err == nil && !t.Opaque() && !t.Encrypted {
-		d.Hint("--key " + input.DefaultKeyFile + " verifies it by the key in this folder")
+		d.Hint("to verify it with the key in this folder, add --key " + input.DefaultKeyFile)
 	}
 	return nil
 }
@@ -155,18 +155,18 @@ func notes(d command.Deps, t *jws.Decoded) {
 		switch value, _ := strictjson.String(m.Value); m.Name {
 		case "alg":
 			if _, err := keys.ParseAlgorithm(value); err != nil && value != string(keys.None) {
-				d.Say("note: jwtctl does not verify the algorithm %q", quote.Shorten(value))
+				d.Say("note: jwtctl cannot verify algorithm %q", quote.Shorten(value))
 			}
 		case "crit":
-			d.Say("note: with a key, jwtctl refuses a token with crit: it has no extensions (RFC 7515 section 4.1.11)")
+			d.Say("note: with a key, jwtctl refuses tokens with crit: it supports no extensions (RFC 7515 section 4.1.11)")
 		case "cty":
 			if strings.EqualFold(strings.TrimPrefix(strings.ToLower(value), "application/"), "jwt") {
-				d.Say("note: with a key, jwtctl refuses a token that says it holds another one (cty)")
+				d.Say("note: with a key, jwtctl refuses nested tokens (cty)")
 			}
 		}
 	}
 	if len(t.Disclosures) > 0 || t.KeyBinding != "" {
-		d.Say("note: with a key, jwtctl refuses an SD-JWT; whether the disclosures belong to it was not checked")
+		d.Say("note: with a key, jwtctl refuses SD-JWTs; the disclosures were not checked against the token")
 	}
 }
 

@@ -34,17 +34,17 @@ type verifyFlags struct {
 
 func (v *verifyFlags) register(fs *pflag.FlagSet) {
 	v.keys.Register(fs)
-	fs.Lookup("key").Usage = "key `FILE` to verify with: PEM, JWK or JWKS; env:NAME takes it from a variable; repeatable"
+	fs.Lookup("key").Usage = "key `FILE` to verify with: PEM, JWK or JWKS; or env:NAME for a variable; repeatable"
 	v.sets.Register(fs)
-	fs.StringArrayVar(&v.issuers, "iss", nil, "issuer `I` that iss must be; repeatable for any of them")
-	fs.StringArrayVar(&v.audiences, "aud", nil, "audience `A` that aud must hold; repeatable for any of them")
-	fs.StringArrayVar(&v.subjects, "sub", nil, "subject `S` that sub must be; repeatable for any of them")
-	fs.StringVar(&v.typ, "typ", "", "`TYPE` that the header's typ must be, such as at+jwt")
+	fs.StringArrayVar(&v.issuers, "iss", nil, "required issuer `I`; repeat to accept any of several")
+	fs.StringArrayVar(&v.audiences, "aud", nil, "required audience `A`; repeat to accept any of several")
+	fs.StringArrayVar(&v.subjects, "sub", nil, "required subject `S`; repeat to accept any of several")
+	fs.StringVar(&v.typ, "typ", "", "required `TYPE` in the header (typ), such as at+jwt")
 	fs.DurationVar(&v.leeway, "leeway", 0, "clock tolerance for exp, nbf and iat, at most 10m")
-	fs.DurationVar(&v.maxAge, "max-age", 0, "how long ago iat may be")
-	fs.DurationVar(&v.maxLifetime, "max-lifetime", 0, "how far exp may be from iat")
+	fs.DurationVar(&v.maxAge, "max-age", 0, "maximum age of the token, counted from iat")
+	fs.DurationVar(&v.maxLifetime, "max-lifetime", 0, "maximum lifetime of the token, from iat to exp")
 	fs.BoolVar(&v.requireExp, "require-exp", false, "refuse a token without exp")
-	fs.BoolVar(&v.dev, "dev", false, "accept unsigned tokens too, as the development key makes them")
+	fs.BoolVar(&v.dev, "dev", false, "also accept unsigned tokens, as made by the development key")
 	command.AtFlag(fs, &v.at)
 	settings.Keyed(fs, "", "leeway")
 	settings.FlagOnly(fs, "dev", "at")
@@ -105,9 +105,9 @@ func (v *verifyFlags) checkStdin() error {
 	}
 	switch {
 	case flag != "" && v.tokenFromStdin:
-		return fault.New(fault.UsageError, flag, "- is standard input, and the token is read from there").WithHint("@FILE reads a token from a file")
+		return fault.New(fault.UsageError, flag, "cannot read stdin twice: the token comes from there").WithHint("to read the token from a file, use @FILE")
 	case flag == "--jwks" && slices.ContainsFunc(v.keys.Files, isStdin):
-		return fault.New(fault.UsageError, flag, "- is standard input, and --key is read from there")
+		return fault.New(fault.UsageError, flag, "cannot read stdin twice: --key comes from there")
 	}
 	return nil
 }

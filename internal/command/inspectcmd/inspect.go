@@ -18,18 +18,19 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-const inspectText = `Show what a token says. With a key, a key set or an issuer it is verified too.
-If it is refused, stdout stays empty, and stderr shows it as UNVERIFIED with the
-reason; without a key, stderr says NOT VERIFIED.
+const inspectText = `Show what a token says. With a key, a key set or an issuer, also verify it: if
+it is refused, stdout stays empty, and stderr shows the token as UNVERIFIED
+with the reason. Without a key, stderr says NOT VERIFIED.
 
-Without a key, any token is decoded as far as it can be read: a JWS of any
-algorithm, with text or a token as its payload, or with the disclosures of an
-SD-JWT; the header of an encrypted token; else "no JWT: an opaque token".
+Without a key, any token is decoded as far as possible: a JWS with any
+algorithm, even if its payload is text or another token; an SD-JWT with its
+disclosures; the header of an encrypted token. Anything else is "no JWT: an
+opaque token".
 
 The token is the argument, @FILE, or stdin; the lines that jwtctl token prints
-(NAME=Bearer …, Authorization: Bearer …) are taken apart. Text is for people,
---format json for scripts, with the token's numbers as they were written.
---format claims prints the claims alone, for jwtctl token --plain --claims -.`
+(NAME=Bearer …, Authorization: Bearer …) are accepted too. In scripts, use
+--format json, which keeps the token's numbers as written. --format claims
+prints only the claims, as input for jwtctl token --plain --claims -.`
 
 const inspectExample = `  jwtctl token --system | jwtctl inspect
   jwtctl inspect --key key.priv.pem --iss my-issuer @token.jwt
@@ -58,7 +59,7 @@ func Inspect(d command.Deps) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, name := range []string{"max-age", "max-lifetime"} {
 				if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "0s" {
-					return fault.New(fault.UsageError, "--"+name, "must be greater than 0").WithHint("leave it out to accept any")
+					return fault.New(fault.UsageError, "--"+name, "must be greater than 0").WithHint("leave the flag out to accept any")
 				}
 			}
 			o.demand, _ = d.Settings.Given("iss", "aud", "sub", "typ", "max-age", "max-lifetime", "require-exp")
@@ -67,8 +68,8 @@ func Inspect(d command.Deps) *cobra.Command {
 	}
 	fs := cmd.Flags()
 	o.verify.register(fs)
-	fs.StringVar(&o.regex, "permissions-regex", "", "the Temporal server's permissionsRegex: read permissions by this `PATTERN`")
-	settings.ChoiceVar(fs, &o.format, "format", "text", "text, json, or claims for the claims alone", "text", "json", "claims")
+	fs.StringVar(&o.regex, "permissions-regex", "", "read permissions with this `PATTERN`, the Temporal server's permissionsRegex")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "text, json, or claims for only the claims", "text", "json", "claims")
 	settings.Keyed(fs, "inspect")
 	return cmd
 }
@@ -106,7 +107,7 @@ func runInspect(ctx context.Context, d command.Deps, args []string, o inspectOpt
 	}
 	v := view{now, temporal.ReadPermissionFormat(o.regex)}
 	if v.format.Problem != "" {
-		d.Warn("--permissions-regex: %s; a server reads NAMESPACE:ROLE then", v.format.Problem)
+		d.Warn("--permissions-regex: %s; a server falls back to NAMESPACE:ROLE", v.format.Problem)
 	}
 	if verifier == nil {
 		return decode(d, compact, raw, o.format, v)

@@ -117,7 +117,7 @@ func permissionLines(c *jws.Claims, format temporal.PermissionFormat) string {
 		}
 		p, err := format.Parse(text)
 		if err != nil {
-			fmt.Fprintf(&b, "  %s  worth nothing: %s\n", quote.OneLine(text), quote.Printable(err.Error()))
+			fmt.Fprintf(&b, "  %s  has no effect: %s\n", quote.OneLine(text), quote.Printable(err.Error()))
 			continue
 		}
 		fmt.Fprintf(&b, "  %s  %s\n", quote.OneLine(text), quote.OneLine(temporal.Explanation(p)))

@@ -22,8 +22,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const genAndServeText = `Make a key if there is none yet, then serve its public half: keygen and serve
-in one. An existing key file is used as it is; --force replaces it.`
+const genAndServeText = `Make a key if there is none, then serve its public half: keygen and serve in
+one command. An existing key file is kept; --force replaces it.`
 
 type genAndServeOptions struct {
 	gen   keygenOptions
@@ -47,10 +47,10 @@ func GenAndServe(d command.Deps) *cobra.Command {
 	flags := cmd.Flags()
 	o.gen.register(flags)
 	o.serve.register(flags)
-	flags.StringArrayVar(&o.serve.keys.Files, "key", nil, "key `FILE` to make and serve, further ones to serve; repeatable (default "+input.DefaultKeyFile+")")
+	flags.StringArrayVar(&o.serve.keys.Files, "key", nil, "key `FILE` to make and serve; repeat to serve more keys (default "+input.DefaultKeyFile+")")
 	flags.StringVarP(&o.gen.out, "out", "o", "", "`FILE` of the key to make, instead of the first --key")
 	flags.StringVar(&o.gen.kid, "kid", "", "key `ID` (default: the RFC 7638 SHA-256 thumbprint)")
-	flags.BoolVar(&o.serve.keys.StrictPerms, "strict-perms", false, "refuse a private key file that others can read, instead of warning")
+	flags.BoolVar(&o.serve.keys.StrictPerms, "strict-perms", false, "fail, instead of warning, if others can read a private key file")
 	o.serve.keys.Passphrase.Register(flags)
 	settings.Paths(flags, "key", "out")
 	settings.KeyedAs(flags, "key", "keys")
@@ -112,9 +112,9 @@ func (o *genAndServeOptions) useConfigured(e config.KeyEntry, algGiven bool) {
 func (o genAndServeOptions) check(alg keys.Algorithm, private string) error {
 	switch {
 	case private == "-" || strings.HasPrefix(private, "env:"):
-		return fault.New(fault.UsageError, "--key", "cannot create a key in %q", quote.Printable(private)).WithHint("jwtctl serve serves a key from another source")
+		return fault.New(fault.UsageError, "--key", "cannot create a key in %q", quote.Printable(private)).WithHint("to serve a key from another source, use jwtctl serve")
 	case isSecret(alg):
-		return fault.New(fault.UsageError, "--alg", "%s makes a shared secret, which is never published", alg).WithHint("--alg ES256 makes a pair")
+		return fault.New(fault.UsageError, "--alg", "%s makes a shared secret, which is never published", alg).WithHint("use --alg ES256 for a key pair")
 	}
 	for _, path := range append(o.serve.keys.Files[min(1, len(o.serve.keys.Files)):], o.serve.dir) {
 		if path == "" || path == "-" || strings.HasPrefix(path, "env:") || strings.HasPrefix(path, agent.Prefix) {
@@ -139,7 +139,7 @@ func keepKey(d command.Deps, k input.KeyFlags, path string, req keygen.Request, 
 	}
 	if algGiven && !list[0].Allows(req.Algorithm) {
 		return fault.New(fault.UsageError, "--alg", "%s exists and is a %s, not a key for %s", path, list[0].Describe(), req.Algorithm).
-			WithHint("--force replaces it; --key makes the new one elsewhere")
+			WithHint("use --force to replace it, or --key for another file")
 	}
 	d.Say("using existing key %s (%s)", path, list[0].Describe())
 	return nil

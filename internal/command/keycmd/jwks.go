@@ -14,13 +14,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const jwksText = `Print the public halves of keys as a JWK set (RFC 7517): kty, the key's public
-numbers, kid, alg and use. Private numbers never leave; a shared secret is
-refused, since it has no public half.
+const jwksText = `Print the public halves of keys as a JWK set (RFC 7517): kty, the public
+numbers, kid, alg and use. Private parts are never printed. A shared secret has
+no public half, and is refused.
 
---jwks takes the key sets of others, and merges them: what verifying passes over
-is left out, and --kid picks a key. --explain prints instead, for each key,
-whether it is used, and why not.`
+--jwks reads existing key sets and merges them, without the keys that
+verification would skip; --kid picks a single key. --explain prints instead,
+for each key, whether it is used, and if not, why.`
 
 type jwksOptions struct {
 	keys    input.KeyFlags
@@ -46,12 +46,12 @@ func JWKS(d command.Deps) *cobra.Command {
 	}
 	fs := cmd.Flags()
 	o.keys.Register(fs)
-	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of key files (*.pem, *.jwk, *.json) to take instead of --key")
-	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write instead of stdout")
-	fs.StringArrayVar(&o.sets, "jwks", nil, "key set of others to merge, `FILE|URL`, - for stdin; repeatable")
+	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of key files (*.pem, *.jwk, *.json), instead of --key")
+	fs.StringVarP(&o.out, "out", "o", "", "write to `FILE` instead of stdout")
+	fs.StringArrayVar(&o.sets, "jwks", nil, "key set to merge: `FILE|URL`, - for stdin; repeatable")
 	o.network.Register(fs)
 	fs.BoolVar(&o.explain, "explain", false, "print for each key of --jwks whether it is used, and why not")
-	settings.ChoiceVar(fs, &o.format, "format", "text", "of --explain: text or json", "text", "json")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "format format format of --explain: text or json", "text", "json")
 	settings.Paths(fs, "out", "key-dir")
 	settings.NamesKeys(fs, "key-dir")
 	settings.FlagOnly(fs, "jwks") // a variable for verifying does not apply here
@@ -62,7 +62,7 @@ func JWKS(d command.Deps) *cobra.Command {
 func runJWKS(ctx context.Context, d command.Deps, o jwksOptions) error {
 	if len(o.sets) == 0 {
 		if o.explain {
-			return fault.New(fault.UsageError, "--explain", "it needs a key set: --jwks FILE or URL")
+			return fault.New(fault.UsageError, "--explain", "needs a key set: add --jwks FILE or URL")
 		}
 		source := input.Publishing(d, o.keys, o.dir)
 		list, err := source.Load()
@@ -72,7 +72,7 @@ func runJWKS(ctx context.Context, d command.Deps, o jwksOptions) error {
 		return printSet(d, o.out, list, source.Inputs)
 	}
 	if o.keys.Named() || o.dir != "" || o.keys.Alg != "" {
-		return fault.New(fault.UsageError, "--jwks", "it does not go with --key, --secret, --key-dir and --alg")
+		return fault.New(fault.UsageError, "--jwks", "cannot be combined with --key, --secret, --key-dir or --alg")
 	}
 	used, all, failed := readSets(ctx, d, o)
 	if failed == nil && o.keys.KeyID != "" {

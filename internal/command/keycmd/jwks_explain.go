@@ -54,7 +54,7 @@ func readSets(ctx context.Context, d command.Deps, o jwksOptions) (used []keys.E
 			all = append(all, judge(source, e))
 		}
 		for _, e := range loaded.PassedOver() {
-			d.Detail("passed over: %v", e.Problem)
+			d.Detail("skipped: %v", e.Problem)
 		}
 	}
 	if len(used) == 0 {
@@ -87,7 +87,7 @@ func explainSets(d command.Deps, o jwksOptions, all []judged, picked []keys.Entr
 	if o.keys.KeyID != "" {
 		for i := range all {
 			if j := &all[i]; j.Used && !o.isPicked(*j, picked) {
-				j.Used, j.Reason = false, "--kid picks another key"
+				j.Used, j.Reason = false, "use --kid to pick another key"
 			}
 		}
 	}

@@ -17,12 +17,12 @@ import (
 )
 
 const keyText = `Show a key, or write it in another form: PEM, JWK or JWK set, encrypted or not,
-the pair or its public half.
+the pair or only its public half.
 
-The key is whatever --key of other commands reads, encrypted or not: PEM, a
-certificate, a JWK, a JWK set, env:NAME, - for stdin, or agent:COMMENT. Without
-flags, jwtctl says what it is. A private key is written to a file that only you
-can read, or to a pipe, never to a terminal.`
+The key is anything that --key of other commands accepts, encrypted or not:
+PEM, a certificate, a JWK, a JWK set, env:NAME, - for stdin, or agent:COMMENT.
+Without flags, jwtctl describes the key. A private key is only written to a
+pipe, or to a file that only you can read, never to a terminal.`
 
 const keyExample = `  jwtctl key key.priv.pem
   jwtctl key key.priv.pem --public --format jwk
@@ -61,17 +61,17 @@ func Key(d command.Deps) *cobra.Command {
 		},
 	}
 	fs := cmd.Flags()
-	fs.BoolVar(&o.public, "public", false, "the public half alone")
-	fs.BoolVar(&o.thumbprint, "thumbprint", false, "print the RFC 7638 SHA-256 thumbprint alone")
+	fs.BoolVar(&o.public, "public", false, "only the public half")
+	fs.BoolVar(&o.thumbprint, "thumbprint", false, "print only the RFC 7638 SHA-256 thumbprint")
 	settings.ChoiceVar(fs, &o.format, "format", "", "pem, jwk or jwks to write the key; text or json to describe it (default text)", "text", "json", "pem", "jwk", "jwks")
 	fs.BoolVar(&o.encrypt, "encrypt", false, "write encrypted PEM (PKCS#8 with PBES2)")
 	o.passphrase.Register(fs)
-	fs.StringVar(&o.newPassphrase, "new-passphrase", "", "where the passphrase for --encrypt is: `env:NAME` or @FILE (default: that of --passphrase)")
+	fs.StringVar(&o.newPassphrase, "new-passphrase", "", "passphrase for --encrypt: `env:NAME` or @FILE (default: --passphrase)")
 	settings.AtPaths(fs, "new-passphrase")
-	fs.StringVar(&o.kid, "kid", "", "`ID` of the key of a set, or to give to a key")
+	fs.StringVar(&o.kid, "kid", "", "`ID` of the key to pick from a set, or to give to a key")
 	fs.StringVar(&o.alg, "alg", "", "`ALGORITHM` to write into the JWK")
-	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write instead of stdout")
-	fs.BoolVar(&o.force, "force", false, "replace a private key file that exists")
+	fs.StringVarP(&o.out, "out", "o", "", "write to `FILE` instead of stdout")
+	fs.BoolVar(&o.force, "force", false, "overwrite an existing private key file")
 	settings.Paths(fs, "out")
 	settings.FlagOnly(fs, "force")
 	settings.Keyed(fs, "key")
@@ -88,14 +88,14 @@ func runKey(ctx context.Context, d command.Deps, name string, o keyOptions) erro
 	}
 	switch {
 	case o.encrypt && (o.format != "pem" || o.public || o.thumbprint):
-		return fault.New(fault.UsageError, "--encrypt", "it writes a private key as PEM, and nothing else")
+		return fault.New(fault.UsageError, "--encrypt", "only writes a private key as PEM")
 	case o.newPassphrase != "" && !o.encrypt:
-		return fault.New(fault.UsageError, "--new-passphrase", "it goes with --encrypt")
+		return fault.New(fault.UsageError, "--new-passphrase", "needs --encrypt")
 	case o.thumbprint:
 		return printThumbprints(d, list, o, name)
 	case o.format == "json" || o.format == "text" || o.format == "":
 		if o.format == "" && o.out != "" {
-			return fault.New(fault.UsageError, "--out", "in which form?").WithHint("--format pem, jwk or jwks")
+			return fault.New(fault.UsageError, "--out", "needs a --format").WithHint("add --format pem, jwk or jwks")
 		}
 		return describeKeys(d, list, o, name)
 	}
@@ -163,7 +163,7 @@ func writeKeys(ctx context.Context, d command.Deps, list []*keys.Key, o keyOptio
 	case !private:
 		return d.WriteResult(o.out, text, files.Shared, []string{name})
 	case !toFile && d.System.OutTTY:
-		return fault.New(fault.UsageError, "key", "refusing to print a private key to a terminal").WithHint("-o FILE writes it, --public prints the public half")
+		return fault.New(fault.UsageError, "key", "refusing to print a private key to a terminal").WithHint("write it to a file with -o FILE, or print the public half with --public")
 	case !toFile:
 		return d.Print("%s", text)
 	case files.Same(name, o.out):
@@ -183,11 +183,11 @@ func writeKeys(ctx context.Context, d command.Deps, list []*keys.Key, o keyOptio
 func (o keyOptions) encode(d command.Deps, list []*keys.Key) ([]byte, error) {
 	for _, k := range list {
 		if k.IsRemote() {
-			return nil, fault.New(fault.KeyNotPrivate, k.Source(), "its private half stays in the agent").WithHint("--public writes its public half")
+			return nil, fault.New(fault.KeyNotPrivate, k.Source(), "the private half cannot leave the agent").WithHint("use --public for the public half")
 		}
 	}
 	if o.format != "jwks" && len(list) != 1 {
-		return nil, fault.New(fault.UsageError, "--format", "%s has room for one key, and there are %d", o.format, len(list)).WithHint("--kid picks one; --format jwks writes all")
+		return nil, fault.New(fault.UsageError, "--format", "%s can hold one key (got %d)", o.format, len(list)).WithHint("pick one with --kid, or write all with --format jwks")
 	}
 	switch o.format {
 	case "pem":

@@ -22,14 +22,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const keygenText = `Make a new key pair and write the private half to a file that only you can
+const keygenText = `Make a new key pair, and write the private half to a file that only you can
 read. The key id goes to stdout.
 
-The key is PKCS#8 in PEM, or a JWK with --format jwk or an output called
-*.jwk or *.json; a secret (HS256, HS384, HS512) has no PEM form and becomes a
-JWK. --format json prints a report of kid, alg and files. A file that exists
-is kept unless --force is given. In a git work tree that does not ignore the
-file, stderr has the line for .gitignore.`
+The key is PKCS#8 PEM, or a JWK with --format jwk or an output file called
+*.jwk or *.json. A secret (HS256, HS384, HS512) has no PEM form and becomes a
+JWK. --format json prints a report with kid, alg and files. An existing file is
+kept unless --force is given. In a git work tree that does not ignore the file,
+stderr shows the line to add to .gitignore.`
 
 type keygenOptions struct {
 	alg       string
@@ -62,7 +62,7 @@ func Keygen(d command.Deps) *cobra.Command {
 	settings.ChoiceVar(cmd.Flags(), &o.format, "format", "", "pem or jwk for the key, or json for the report (default pem)", "pem", "jwk", "json")
 	cmd.Flags().StringVarP(&o.out, "out", "o", "", "`FILE` for the private key, - for stdout (default "+input.DefaultKeyFile+", key.priv.jwk for a JWK)")
 	cmd.Flags().StringVar(&o.kid, "kid", "", "key `ID` (default: the RFC 7638 SHA-256 thumbprint)")
-	cmd.Flags().BoolVar(&o.encrypt, "encrypt", false, "protect the private key by a passphrase (PKCS#8 with PBES2)")
+	cmd.Flags().BoolVar(&o.encrypt, "encrypt", false, "protect the private key with a passphrase (PKCS#8 with PBES2)")
 	o.passphrase.Register(cmd.Flags())
 	settings.Paths(cmd.Flags(), "out")
 	settings.Keyed(cmd.Flags(), "keygen")
@@ -75,8 +75,8 @@ func (o *keygenOptions) register(fs *pflag.FlagSet) {
 		fs.StringVar(&o.alg, "alg", "ES256", "`ALGORITHM`: "+algorithmNames())
 	}
 	fs.IntVar(&o.rsaBits, "rsa-bits", 0, "size `N` of an RSA key, 2048 to 8192 bits (default 2048)")
-	fs.StringVar(&o.publicOut, "public-out", "", "`FILE` for the public key, none by default")
-	fs.BoolVar(&o.force, "force", false, "replace a key file that exists")
+	fs.StringVar(&o.publicOut, "public-out", "", "`FILE` for the public key (default: none)")
+	fs.BoolVar(&o.force, "force", false, "overwrite an existing key file")
 	settings.Paths(fs, "public-out")
 	settings.FlagOnly(fs, "force")
 	settings.Keyed(fs, "keygen")
@@ -86,7 +86,7 @@ func (o *keygenOptions) register(fs *pflag.FlagSet) {
 // (S4).
 func checkRSABits(cmd *cobra.Command, o keygenOptions) error {
 	if o.rsaBits != 0 && o.alg == "ES256" && !cmd.Flags().Changed("alg") {
-		return fault.New(fault.UsageError, "--rsa-bits", "%s keys have no size to choose", o.alg).WithHint("--alg RS256 makes an RSA key")
+		return fault.New(fault.UsageError, "--rsa-bits", "%s keys have a fixed size", o.alg).WithHint("use --alg RS256 for an RSA key")
 	}
 	if o.rsaBits == 0 && cmd.Flags().Changed("rsa-bits") {
 		return fault.New(fault.UsageError, "--rsa-bits", "0 is not a multiple of 8 from %d to %d", keys.MinRSABits, keys.MaxRSABits)
@@ -127,9 +127,9 @@ func (o keygenOptions) plan() (req keygen.Request, out keygen.Output, err error)
 func (o keygenOptions) checkNames(alg keys.Algorithm) error {
 	switch {
 	case o.publicOut == "-":
-		return fault.New(fault.UsageError, "--public-out", "it is written to a file, not to stdout").WithHint("jwtctl jwks prints the public half of a key")
+		return fault.New(fault.UsageError, "--public-out", "must be a file, not stdout").WithHint("to print the public half of a key, use jwtctl jwks")
 	case o.publicOut != "" && isSecret(alg):
-		return fault.New(fault.UsageError, "--public-out", "a secret (%s) has no public half", alg).WithHint("--alg ES256 makes a pair")
+		return fault.New(fault.UsageError, "--public-out", "a secret (%s) has no public half", alg).WithHint("use --alg ES256 for a key pair")
 	case strings.HasSuffix(o.out, "/"):
 		return fault.New(fault.UsageError, "--out", "%q is a folder, not a file", quote.Printable(o.out)).
 			WithHint("--out %s", quote.ShellPath(o.out+input.DefaultKeyFile))
@@ -150,12 +150,12 @@ func checkPublicOut(path string, force bool) error {
 		return nil
 	}
 	if console.HoldsPrivateKey(path) {
-		return fault.New(fault.FileExists, path, "holds a private key, which a public one does not replace").
-			WithHint("--public-out writes somewhere else")
+		return fault.New(fault.FileExists, path, "holds a private key; refusing to overwrite it with a public key").
+			WithHint("use another file for --public-out")
 	}
 	err := files.CheckTarget(path, force)
 	if f, ok := errors.AsType[*fault.Error](err); ok && f.Code == fault.FileExists {
-		return f.WithHint("--force replaces it; --public-out writes somewhere else")
+		return f.WithHint("use --force to overwrite it, or another file for --public-out")
 	}
 	return err
 }
@@ -185,7 +185,7 @@ func runKeygen(ctx context.Context, d command.Deps, o keygenOptions) error {
 	}
 	if o.encrypt {
 		if out.Format != keygen.PEM {
-			return fault.New(fault.UsageError, "--encrypt", "only PEM can be encrypted").WithHint("--format pem; a JWK has no such form")
+			return fault.New(fault.UsageError, "--encrypt", "only PEM can be encrypted").WithHint("use --format pem")
 		}
 		if out.Private != "-" {
 			if err := out.Check(); err != nil { // before prompting
@@ -231,10 +231,10 @@ func writeNew(ctx context.Context, d command.Deps, req keygen.Request, out keyge
 // keygenToStdout prints the private key, but to a terminal only if forced (S6).
 func keygenToStdout(d command.Deps, o keygenOptions, req keygen.Request, out keygen.Output) error {
 	if o.format == "json" {
-		return fault.New(fault.UsageError, "--format", "json reports on a key file; with -o - the key itself is printed")
+		return fault.New(fault.UsageError, "--format", "json is the report on a key file, but -o - prints the key itself")
 	}
 	if d.System.OutTTY && !o.force {
-		return fault.New(fault.UsageError, "-o", "refusing to print a private key to a terminal").WithHint("--force prints it all the same")
+		return fault.New(fault.UsageError, "-o", "refusing to print a private key to a terminal").WithHint("use --force to print it anyway")
 	}
 	key, err := keygen.Generate(req)
 	if err != nil {

@@ -16,18 +16,19 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const rotateText = `Take every step of a key rotation that is due in a folder of keys. Run it as
-often as you like, from cron say; what is not due is left alone.
+const rotateText = `Take every key rotation step that is due in a folder of keys. Run it as often
+as you like, for example from cron: it does nothing until a step is due.
 
-A new key is published first and signs only after --publish-wait, when every
-server has fetched it; then the old one is retired, stays published for
---max-token-life, until the last token it signed has expired, and is removed.
-serve --key-dir publishes the folder, token --key-dir signs with its active
-key. The file rotation.json, next to the keys, records which key that is.
+A new key is published first, and signs only after --publish-wait, once every
+server has fetched it. The old key is then retired: it stays published for
+--max-token-life, until the last token it signed has expired, and is then
+removed. serve --key-dir publishes the folder, token --key-dir signs with its
+active key. The file rotation.json, next to the keys, records which key is
+active.
 
-Keys in an agent, certificates and public keys cannot be rotated: jwtctl can
-neither make nor remove them where they are. Make the new one there, name both to
-jwtctl serve by --key, and drop the old one when its last token has expired.`
+Keys in an agent, certificates and public keys cannot be rotated: jwtctl cannot
+make or remove them. Make the new key where the old one is, pass both to jwtctl
+serve with --key, and drop the old one when its last token has expired.`
 
 type rotateOptions struct {
 	dir          string
@@ -45,20 +46,20 @@ func Rotate(d command.Deps) *cobra.Command {
 	var o rotateOptions
 	cmd := &cobra.Command{
 		Use:     "rotate --key-dir DIR",
-		Short:   "Rotate the keys of a folder, a safe step at a time",
+		Short:   "Rotate the keys of a folder, one safe step at a time",
 		Long:    rotateText,
 		Example: "  jwtctl rotate --key-dir keys\n  jwtctl rotate --key-dir keys --now --publish-wait 5m",
 		Args:    command.NoArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runRotate(cmd.Context(), d, o) },
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of the keys; made if it does not exist")
+	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of the keys; created if missing")
 	fs.StringVar(&o.alg, "alg", "ES256", "`ALGORITHM` of new keys")
-	fs.DurationVar(&o.every, "every", 30*24*time.Hour, "how old the active key becomes before a new one is made; 0s for never")
-	fs.DurationVar(&o.publishWait, "publish-wait", 10*time.Minute, "how long a new key is published before it signs; more than the servers' refresh interval")
+	fs.DurationVar(&o.every, "every", 30*24*time.Hour, "age of the active key at which a new one is made; 0s for never")
+	fs.DurationVar(&o.publishWait, "publish-wait", 10*time.Minute, "how long a new key is published before it signs; must exceed the servers' refresh interval")
 	fs.DurationVar(&o.maxTokenLife, "max-token-life", 24*time.Hour, "how long a retired key stays published; at least the longest --ttl of token")
-	fs.BoolVar(&o.force, "now", false, "make a new key whatever the active one's age")
-	settings.ChoiceVar(fs, &o.format, "format", "text", "of the report: text or json", "text", "json")
+	fs.BoolVar(&o.force, "now", false, "make a new key now, whatever the age of the active key")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "report format: text or json", "text", "json")
 	command.AtFlag(fs, &o.at)
 	settings.Paths(fs, "key-dir")
 	settings.FlagOnly(fs, "now", "at")
@@ -84,7 +85,7 @@ func runRotate(ctx context.Context, d command.Deps, o rotateOptions) error {
 		return err
 	}
 	if isSecret(alg) {
-		return fault.New(fault.UsageError, "--alg", "%s makes a shared secret, which is never published", alg).WithHint("--alg ES256 makes a pair")
+		return fault.New(fault.UsageError, "--alg", "%s makes a shared secret, which is never published", alg).WithHint("use --alg ES256 for a key pair")
 	}
 	if err := files.MakeFolder(o.dir); err != nil {
 		return err

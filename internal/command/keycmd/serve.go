@@ -25,12 +25,11 @@ import (
 
 const serveText = `Serve the public JWK set of keys over HTTP until interrupted.
 
-The set is found under --path and /.well-known/jwks.json, the server's health
-under /healthz. Changed, new and removed key files are picked up without a
-restart; a file that is broken leaves the last good set in place. SIGHUP
-reloads at once. The endpoint is the first line on stdout, printed when
-requests are answered; the settings of a Temporal server that uses it follow
-on stderr.`
+The set is at --path and at /.well-known/jwks.json, a health check at /healthz.
+Changed, new and removed key files are picked up without a restart; if a file
+is broken, the last good set stays. SIGHUP reloads at once. The first line on
+stdout has the endpoint, and is printed once requests are answered; settings
+for a Temporal server that uses it follow on stderr.`
 
 type serveOptions struct {
 	keys    input.KeyFlags
@@ -63,13 +62,13 @@ func Serve(d command.Deps) *cobra.Command {
 
 // register adds the flags shared with gen-and-serve.
 func (o *serveOptions) register(fs *pflag.FlagSet) {
-	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of key files (*.pem, *.jwk, *.json), all served side by side")
-	fs.StringVar(&o.listen, "listen", ":0", "`ADDRESS` to listen on; by default all interfaces and a free port")
+	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of key files (*.pem, *.jwk, *.json) to serve")
+	fs.StringVar(&o.listen, "listen", ":0", "`ADDRESS` to listen on (default: a free port, all interfaces)")
 	fs.StringVar(&o.path, "path", jwks.DefaultPath, "`PATH` of the set")
-	settings.ChoiceVar(fs, &o.format, "format", "text", "of the first line on stdout: text or json", "text", "json")
-	fs.StringVar(&o.urlFile, "url-file", "", "`FILE` to write the endpoint's URL to, once it answers")
-	fs.DurationVar(&o.maxAge, "max-age", jwks.DefaultMaxAge, "how long others may cache the set, 1s to 1h")
-	fs.DurationVar(&o.every, "reload-interval", jwks.PollInterval, "how often to look for changed keys")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "format format format of the first line on stdout: text or json", "text", "json")
+	fs.StringVar(&o.urlFile, "url-file", "", "write the endpoint's URL to `FILE` once it answers")
+	fs.DurationVar(&o.maxAge, "max-age", jwks.DefaultMaxAge, "how long clients may cache the set, 1s to 1h")
+	fs.DurationVar(&o.every, "reload-interval", jwks.PollInterval, "how often to check for changed keys")
 	settings.Paths(fs, "key-dir", "url-file")
 	settings.NamesKeys(fs, "key-dir")
 	settings.Keyed(fs, "serve")
@@ -78,7 +77,7 @@ func (o *serveOptions) register(fs *pflag.FlagSet) {
 // check refuses flags that are invalid whatever the keys are.
 func (o serveOptions) check() error {
 	if o.maxAge < jwks.MinMaxAge || o.maxAge > jwks.MaxMaxAge {
-		return fault.New(fault.UsageError, "--max-age", "%s is not from %s to %s", o.maxAge, jwks.MinMaxAge, jwks.MaxMaxAge)
+		return fault.New(fault.UsageError, "--max-age", "%s is not between %s and %s", o.maxAge, jwks.MinMaxAge, jwks.MaxMaxAge)
 	}
 	if err := command.CheckListen(o.listen); err != nil {
 		return err

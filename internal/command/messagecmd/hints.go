@@ -20,7 +20,7 @@ func notAFile(command, arg string) error {
 			WithHint("echo '{…}' | jwtctl %s -", command)
 	case strings.HasPrefix(arg, "eyJ") && strings.Count(arg, ".") >= 1 && !strings.HasSuffix(arg, ".json"):
 		return fault.New(fault.UsageError, command, "expected the file of a message, got a token").
-			WithHint("jwtctl inspect checks a token by itself, --bearer TOKEN the bearer token of a call")
+			WithHint("check a token with jwtctl inspect, or pass the bearer token of a call with --bearer")
 	}
 	return nil
 }
@@ -29,13 +29,13 @@ func notAFile(command, arg string) error {
 // standard input.
 func notABearer(arg string) error {
 	if arg == "-" || arg == "@-" {
-		return fault.New(fault.UsageError, "--bearer", "takes a token or @FILE").WithHint("--bearer @/dev/stdin")
+		return fault.New(fault.UsageError, "--bearer", "takes a token or @FILE").WithHint("to read it from stdin, use --bearer @/dev/stdin")
 	}
 	if !settings.IsFile(arg) {
 		return nil
 	}
-	return fault.New(fault.UsageError, "--bearer", "%s is the name of a file, not a token", quote.Printable(arg)).
-		WithHint("--bearer %s takes the token that is in it", quote.Shell("@"+arg))
+	return fault.New(fault.UsageError, "--bearer", "%s is a file, not a token", quote.Printable(arg)).
+		WithHint("to read the token from it, use --bearer %s", quote.Shell("@"+arg))
 }
 
 // withKeyHint adds to errors about keys which keys are in use: keys given by flags
@@ -51,7 +51,7 @@ func (m *messages) withKeyHint(err error) error {
 		case f.Code == fault.KeyMissing && f.What != "keys":
 			return f.WithHint("%s", input.KeysInUse(m.Ring))
 		case f.Code == fault.TokenMissing && !m.given && f.What == "bearer token":
-			return f.WithHint("--bearer TOKEN, or --bearer @FILE")
+			return f.WithHint("add --bearer TOKEN or --bearer @FILE")
 		}
 		return f
 	})

@@ -30,8 +30,8 @@ type messageFlags struct {
 
 func (f *messageFlags) register(fs *pflag.FlagSet) {
 	f.Register(fs)
-	fs.StringVar(&f.method, "method", "", "`METHOD` whose policy applies, as pkg.Service/Method")
-	fs.StringVar(&f.typ, "type", "", "message `TYPE`, as pkg.Message, whose annotations apply without a method")
+	fs.StringVar(&f.method, "method", "", "apply the policy of `METHOD`, pkg.Service/Method")
+	fs.StringVar(&f.typ, "type", "", "apply the annotations of message `TYPE`, pkg.Message, without a method")
 	fs.StringVar(&f.bearer, "bearer", "", "bearer token of the call: `TOKEN`, or @FILE")
 	settings.AtPaths(fs, "bearer")
 	settings.Exclusive(fs, "method", "type")
@@ -62,7 +62,7 @@ func (f *messageFlags) load(ctx context.Context, d command.Deps, inputs []string
 		return nil, err
 	}
 	if f.method != "" && f.typ != "" {
-		return nil, fault.New(fault.UsageError, "--method", "excludes --type: a method says which message it takes")
+		return nil, fault.New(fault.UsageError, "--method", "cannot be combined with --type: the method determines the message type")
 	}
 	clock, err := d.Clock(f.at)
 	if err != nil {
@@ -101,7 +101,7 @@ func (f *messageFlags) checkStdin(inputs []string) error {
 	if n < 2 {
 		return nil
 	}
-	return fault.New(fault.UsageError, "-", "standard input can be read once only")
+	return fault.New(fault.UsageError, "-", "stdin can be read only once")
 }
 
 // bearerToken returns the token given by --bearer.
@@ -119,7 +119,7 @@ func bearerToken(arg string) (string, error) {
 	}
 	token, err := input.UnwrapToken(arg)
 	if f, ok := errors.AsType[*fault.Error](err); ok {
-		return "", f.About(what).WithHint("a token by itself, or after \"Bearer \"")
+		return "", f.About(what).WithHint("pass only the token, or \"Bearer \" and the token")
 	}
 	return token, err
 }
@@ -147,7 +147,7 @@ func expand(d command.Deps, name string, args []string) ([]string, error) {
 	seen := map[string]bool{}
 	for _, path := range list {
 		if path == "-" && seen[path] {
-			return nil, fault.New(fault.UsageError, "-", "standard input can be read once only")
+			return nil, fault.New(fault.UsageError, "-", "stdin can be read only once")
 		}
 		seen[path] = true
 	}

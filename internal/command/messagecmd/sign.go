@@ -13,18 +13,18 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const signText = `Sign protobuf-JSON messages as a server that enforces their JWT annotations
-would: add the tokens that the annotations require.
+const signText = `Sign protobuf-JSON messages: add the tokens that their JWT annotations require,
+as a server that enforces them would.
 
-With --method, the message is the response of that method, which must sign it;
-with --type, any message whose type has a token field. Without either,
-messages: in jwtctl.yaml decides, and where there is none, "@type" in the
-message. Where the method validates the bearer token, or a token takes claims
-of it, --bearer is required.
+With --method, the message is the response of that method, which must sign it.
+With --type, it is any message whose type has a token field. Without either,
+messages: in jwtctl.yaml sets the type, or, if there is no messages:, "@type"
+in the message. --bearer is required if the method validates the bearer token,
+or if a token includes claims of it.
 
-The signed message is printed: one in several lines, several in one line each.
-Nothing is printed unless all of them could be signed. With --ndjson each line
-is a message; failures are reported on stderr and skipped.`
+A single signed message is printed on several lines, several messages one per
+line. Nothing is printed unless all of them could be signed. With --ndjson,
+each line is a message; failures are reported on stderr and skipped.`
 
 const signExample = `  jwtctl sign --type shop.Order order.json -o signed.json
   jwtctl sign --method shop.Shop/Login --key key.priv.pem response.json
@@ -60,7 +60,7 @@ func runSign(ctx context.Context, d command.Deps, args []string, o signOptions) 
 	}
 	switch {
 	case len(args) == 0 && d.System.InTTY:
-		return fault.New(fault.UsageError, "sign", "no message is named").WithHint("jwtctl sign msg.json, or - for stdin")
+		return fault.New(fault.UsageError, "sign", "no message given").WithHint("such as jwtctl sign msg.json, or - for stdin")
 	case len(args) == 0:
 		args = []string{"-"}
 	}
@@ -108,7 +108,7 @@ func (m *messages) signOne(ctx context.Context, path string, data, out []byte, f
 	}
 	if t.message == nil {
 		return out, fault.New(fault.UsageError, t.method.Name, "does not sign its response").
-			WithHint("sign: MESSAGE in its annotation makes it, --type %s signs such a message all the same", t.name)
+			WithHint("add sign: MESSAGE to its annotation, or sign the message with --type %s", t.name)
 	}
 	bearer, err := m.bearerOf(ctx, t)
 	if err != nil {

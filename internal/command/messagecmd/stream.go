@@ -33,18 +33,18 @@ type streamFlags struct {
 }
 
 func (f *streamFlags) register(fs *pflag.FlagSet) {
-	fs.BoolVar(&f.ndjson, "ndjson", false, "each line is a message; goes on after one that is refused")
-	fs.IntVar(&f.jobs, "jobs", 0, "lines of --ndjson to work on at once (default: one for each core)")
-	fs.StringVarP(&f.out, "out", "o", "", "`FILE` to write to instead of stdout, whole or not at all")
+	fs.BoolVar(&f.ndjson, "ndjson", false, "read one message per line; continue after one is refused")
+	fs.IntVar(&f.jobs, "jobs", 0, "lines of --ndjson to process in parallel (default: one per core)")
+	fs.StringVarP(&f.out, "out", "o", "", "write to `FILE` instead of stdout, all or nothing")
 	settings.Paths(fs, "out")
 }
 
 func (f streamFlags) check() error {
 	switch {
 	case f.jobs < 0:
-		return fault.New(fault.UsageError, "--jobs", "%d is less than 0", f.jobs)
+		return fault.New(fault.UsageError, "--jobs", "must not be negative (got %d)", f.jobs)
 	case f.ndjson && f.out != "":
-		return fault.New(fault.UsageError, "--out", "is for results that fit into memory; with --ndjson write > FILE")
+		return fault.New(fault.UsageError, "--out", "cannot be combined with --ndjson; redirect stdout instead: > FILE")
 	}
 	return nil
 }
@@ -165,7 +165,7 @@ func streams(ctx context.Context, d command.Deps, list []string, o ndjson.Option
 			return err
 		}
 		if count.done.Load() == before {
-			empty = append(empty, fault.New(fault.FileFailed, path, "holds no message"))
+			empty = append(empty, fault.New(fault.FileFailed, path, "contains no message"))
 		}
 	}
 	stop()

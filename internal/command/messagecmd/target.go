@@ -44,8 +44,8 @@ func (m *messages) target(path string, data []byte, signs bool) (target, error) 
 		return target{}, err
 	}
 	if !named {
-		return target{}, fault.New(fault.UsageError, path, "nothing says which type it holds").
-			WithHint("--type pkg.Message, --method pkg.Service/Method, \"@type\" in the message, or messages: in %s", config.Name)
+		return target{}, fault.New(fault.UsageError, path, "message type unknown").
+			WithHint("set it with --type pkg.Message, --method pkg.Service/Method, \"@type\" in the message, or messages: in %s", config.Name)
 	}
 	t, err := m.resolve("", string(name), signs)
 	if f, ok := errors.AsType[*fault.Error](err); ok {
@@ -66,13 +66,13 @@ type pathTarget struct {
 func (m *messages) configured(path string, signs bool) (target, error) {
 	s := m.d.Settings
 	if path == "-" {
-		return target{}, fault.New(fault.UsageError, path, "messages: in %s goes by the names of files", s.Path).
-			WithHint("--type pkg.Message or --method pkg.Service/Method decides")
+		return target{}, fault.New(fault.UsageError, path, "messages: in %s only matches file names", s.Path).
+			WithHint("use --type pkg.Message or --method pkg.Service/Method")
 	}
 	e := s.MessageOf(path)
 	if e == nil {
-		return target{}, fault.New(fault.UsageError, path, "no pattern of messages: in %s matches it", s.Path).
-			WithHint("--type pkg.Message or --method pkg.Service/Method decides; patterns match the path without links, case included")
+		return target{}, fault.New(fault.UsageError, path, "no pattern under messages: in %s matches", s.Path).
+			WithHint("use --type pkg.Message or --method pkg.Service/Method; patterns match the path with links resolved, and are case-sensitive")
 	}
 	t, err := m.resolve(e.Method, e.Type, signs)
 	return t, config.AsFault(err, fmt.Sprintf("%s:%d: messages", s.Path, e.Line))
@@ -138,15 +138,15 @@ func (m *messages) read(data []byte, t target) (*dynamicpb.Message, error) {
 	begin := bytes.TrimLeft(data, " \t\r\n")
 	switch {
 	case len(begin) == 0:
-		f.Why = "line 1:1: it is empty; a message is a JSON object"
+		f.Why = "line 1:1: empty; a message is a JSON object"
 	case begin[0] == '[':
-		f.Why += "; a message is one JSON object, and --ndjson reads one a line"
+		f.Why += "; a message is one JSON object; use --ndjson for one per line"
 	case begin[0] != '{' && !bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
 		f.Why += "; a message is a JSON object"
 	case strings.Contains(f.Why, "unknown field"):
 		f.Why += fmt.Sprintf(", which %s has not", t.name)
 	case strings.Contains(f.Why, "more text follows"):
-		f.Why += "; --ndjson reads one message a line"
+		f.Why += "; use --ndjson for one message per line"
 	}
 	return nil, f
 }

@@ -231,7 +231,7 @@ func findings(list []verdict) []finding.Finding {
 	var found []finding.Finding
 	for _, v := range list {
 		if v.err == nil && v.unchecked != "" {
-			found = append(found, finding.Finding{Severity: finding.Note, Rule: string(fault.NotChecked), Message: "nothing checks this message: " + v.unchecked, At: finding.Position{File: v.file, Line: v.line}})
+			found = append(found, finding.Finding{Severity: finding.Note, Rule: string(fault.NotChecked), Message: "nothing to check in this message: " + v.unchecked, At: finding.Position{File: v.file, Line: v.line}})
 		}
 		for _, e := range failuresOf(v.err) {
 			text := v.said(e)
@@ -259,7 +259,7 @@ func junitVerdicts(list []verdict) ([]byte, error) {
 				c.Outcome = finding.Failed
 			}
 		case v.unchecked != "":
-			c.Outcome, c.Message = finding.Skipped, "nothing checks it: "+v.unchecked
+			c.Outcome, c.Message = finding.Skipped, "nothing to check: "+v.unchecked
 		}
 		cases[i] = c
 	}

@@ -18,17 +18,18 @@ import (
 const verifyText = `Check protobuf-JSON messages by the JWT annotations of their types, as a server
 that enforces them would.
 
-With --method, the bearer token is checked first and then the request message;
-without FILE the bearer token alone. With --type, the message on its own.
-Without either, messages: in jwtctl.yaml decides which type a file holds; a file
-or stream that it does not name is refused. Where there is no messages:, "@type"
-in the message counts. FILE may be a pattern, and - is stdin.
+With --method, check the bearer token first and then the request message;
+without FILE, only the bearer token. With --type, check the message on its own.
+Without either, messages: in jwtctl.yaml sets the type of each file, and a file
+or stream that no entry matches is refused; if there is no messages:, "@type"
+in the message counts. FILE may be a pattern; - is stdin.
 
-A line for each message says ok or FAIL; --print shows the validated message
-instead, with what its token says filled in. With --ndjson each line is a
-message. A message that nothing checks, since its method has no policy or it
-holds no token, is ok with a note; --strict refuses it. Exit code 1: at least
-one was refused; 3: at least one could not be decided, or a stream held none.`
+Each message gets a line with ok or FAIL; --print shows the validated message
+instead, with fields filled in from its token. With --ndjson, each line is a
+message. A message with nothing to check (its method has no policy, or it has
+no token) is ok with a note; --strict refuses it. Exit code 1: at least one
+message was refused; 3: at least one could not be decided, or a stream had no
+messages.`
 
 const verifyExample = `  jwtctl verify msg.json
   jwtctl verify --type shop.Order --key key.pub.pem "orders/*.json"
@@ -59,7 +60,7 @@ func Verify(d command.Deps) *cobra.Command {
 	o.messages.register(fs)
 	o.stream.register(fs)
 	fs.BoolVar(&o.print, "print", false, "print the validated messages instead of verdicts")
-	fs.BoolVar(&o.strict, "strict", false, "refuse a message that nothing checks")
+	fs.BoolVar(&o.strict, "strict", false, "refuse messages with nothing to check")
 	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(verdictFormats(), ", "), verdictFormats()...)
 	settings.Keyed(fs, "verify")
 	return cmd
@@ -68,14 +69,14 @@ func Verify(d command.Deps) *cobra.Command {
 func (o verifyOptions) validate(args []string) error {
 	switch {
 	case o.print && o.format != "text":
-		return fault.New(fault.UsageError, "--print", "prints messages, so --format %s has nothing to print", o.format)
+		return fault.New(fault.UsageError, "--print", "prints messages, not verdicts, so --format %s does not apply", o.format)
 	case o.stream.ndjson && o.format != "text" && o.format != "json":
-		return fault.New(fault.UsageError, "--format", "%s is one document; --ndjson streams text or json", o.format)
+		return fault.New(fault.UsageError, "--format", "%s is a single document; --ndjson needs text or json", o.format)
 	case o.stream.ndjson && len(args) == 0:
 		return fault.New(fault.UsageError, "verify", "--ndjson needs a file of messages, or - for stdin")
 	case len(args) == 0 && o.messages.method == "":
-		return fault.New(fault.UsageError, "verify", "neither a message nor a method is named").
-			WithHint("jwtctl verify msg.json, or --method pkg.Service/Method to check the bearer token alone")
+		return fault.New(fault.UsageError, "verify", "no message or method given").
+			WithHint("such as jwtctl verify msg.json, or --method pkg.Service/Method to check only a bearer token")
 	}
 	return o.stream.check()
 }
@@ -155,8 +156,8 @@ func (m *messages) verifyBearer(ctx context.Context) verdict {
 		return v.refuse(err)
 	}
 	if t.method.Bearer == nil {
-		return v.refuse(fault.New(fault.UsageError, t.method.Name, "validates no bearer token, so there is nothing to check").
-			WithHint("name the file of a request message, if it validates that"))
+		return v.refuse(fault.New(fault.UsageError, t.method.Name, "does not validate a bearer token, so there is nothing to check").
+			WithHint("if the method validates its request, name a file with one"))
 	}
 	token, err := m.bearerOf(ctx, t)
 	if err != nil {
@@ -193,10 +194,10 @@ func (m *messages) verifyOne(ctx context.Context, path string, line int, data []
 	case t.message == nil:
 		v.unchecked = "its method has no policy"
 	default:
-		v.unchecked = "it holds no token"
+		v.unchecked = "it has no token"
 	}
 	if v.unchecked != "" && m.strict {
-		return v.refuse(fault.New(fault.NotChecked, "", "nothing checks it: %s", v.unchecked))
+		return v.refuse(fault.New(fault.NotChecked, "", "nothing to check: %s", v.unchecked))
 	}
 	v.bearer = bearer
 	if keep {

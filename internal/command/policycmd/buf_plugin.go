@@ -20,10 +20,10 @@ with these lines in buf.yaml:
   lint:
     use: [STANDARD, JWT]
 
-A rule is called by its id in Buf's spelling: claim-cycle is JWT_CLAIM_CYCLE.
-The category JWT is every error and warning, JWT_ERRORS the errors alone.`
+Rule ids are in Buf's spelling: claim-cycle is JWT_CLAIM_CYCLE. The category
+JWT has all errors and warnings, JWT_ERRORS only the errors.`
 
-const bufPluginHint = "jwtctl lint checks the same by itself; jwtctl buf-plugin --help says how Buf finds it"
+const bufPluginHint = "for the same checks run jwtctl lint; for the lines in buf.yaml see jwtctl buf-plugin --help"
 
 // BufPlugin returns the command.
 func BufPlugin(d command.Deps) *cobra.Command {
@@ -38,7 +38,7 @@ func BufPlugin(d command.Deps) *cobra.Command {
 				return cmd.Help()
 			}
 			if len(args) == 0 {
-				return fault.New(fault.UsageError, "buf-plugin", "is started by buf lint").WithHint(bufPluginHint)
+				return fault.New(fault.UsageError, "buf-plugin", "only buf lint starts this command").WithHint(bufPluginHint)
 			}
 			return bufFault(bufplugin.Serve(cmd.Context(), args, d.System.In, d.Out, d.System.Err))
 		},

@@ -29,12 +29,13 @@ import (
 const convertText = `Rewrite the JWT annotations of .proto files from the spelling of package kalix,
 (kalix.method).jwt, to that of package jwtctl.v1, (jwtctl.v1.method).
 
-PATH is a .proto file, a folder of them, or a pattern; by default what jwtctl.yaml
-names. Prints what would change as a diff; --write changes the files. Comments,
-formatting and options that are not about JWTs stay as they are.
+PATH is a .proto file, a folder of them, or a pattern; the default is what
+jwtctl.yaml names. convert prints the changes as a diff; --write changes the
+files. Comments, formatting and options that are not about JWTs stay as they
+are.
 
-The rewritten files are compiled first, and their policy compared with the one that
-was: unless explain and lint say the same of both, nothing is written.`
+Before anything is printed or written, jwtctl compiles the rewritten files and
+compares the policies: explain and lint must report the same for both.`
 
 const convertExample = `  jwtctl convert .
   jwtctl convert --write proto
@@ -60,7 +61,7 @@ func Convert(d command.Deps) *cobra.Command {
 	}
 	fs := cmd.Flags()
 	o.protos.Register(fs)
-	fs.BoolVarP(&o.write, "write", "w", false, "write the files, in place of printing a diff")
+	fs.BoolVarP(&o.write, "write", "w", false, "change the files instead of printing a diff")
 	settings.FlagOnly(fs, "write")
 	return cmd
 }
@@ -73,7 +74,7 @@ type rewritten struct {
 
 func runConvert(ctx context.Context, d command.Deps, o convertOptions) error {
 	if !o.protos.Named() {
-		return fault.New(fault.UsageError, "convert", "no .proto file is named").WithHint("jwtctl convert . rewrites those of this folder and below")
+		return fault.New(fault.UsageError, "convert", "no .proto file given").WithHint("for this folder and everything below, run jwtctl convert .")
 	}
 	set, err := o.protos.Load(ctx, d)
 	if err != nil {
@@ -86,14 +87,14 @@ func runConvert(ctx context.Context, d command.Deps, o convertOptions) error {
 		}
 	}
 	if len(named) == 0 {
-		return fault.New(fault.UsageError, "convert", "descriptor sets cannot be rewritten; .proto files can").WithHint("jwtctl convert DIR")
+		return fault.New(fault.UsageError, "convert", "only .proto files can be rewritten, not descriptor sets").WithHint("run jwtctl convert DIR")
 	}
 	list, err := convertAll(ctx, d, o.protos, set, named)
 	if err != nil {
 		return err
 	}
 	if len(list) == 0 {
-		d.Say("no annotation of package kalix")
+		d.Say("no kalix annotations found, nothing to do")
 		return nil
 	}
 	if o.write {
@@ -104,7 +105,7 @@ func runConvert(ctx context.Context, d command.Deps, o convertOptions) error {
 		text := diff.Diff("a/"+name, list[path].old, "b/"+name, list[path].now)
 		_ = d.Print("%s", printablePatch(string(text)))
 	}
-	d.Say("%s; --write writes it", converted(list))
+	d.Say("%s; add --write to change the files", converted(list))
 	return nil
 }
 
@@ -143,7 +144,7 @@ func convertAll(ctx context.Context, d command.Deps, protos policies.ProtoFlags,
 	}
 	for _, one := range fault.All(err) {
 		if f, ok := errors.AsType[*fault.Error](one); ok {
-			return nil, f.WithHint("nothing is written; the place is that in the rewritten file")
+			return nil, f.WithHint("no file was changed; the position is in the rewritten file")
 		}
 	}
 	return nil, err

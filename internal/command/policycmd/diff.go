@@ -31,16 +31,18 @@ import (
 const diffText = `Compare the JWT policy of two versions of the descriptors. Exit 1 if it became
 weaker: a method that no longer validates, one more accepted issuer, a claim
 that is no longer compared, a longer expiry, and so on. Each change is printed
-with its annotation's place and what an attacker gains. A change that cannot be
-decided (such as two patterns with no distinguishing example) counts as weaker.
+with the position of its annotation and what an attacker gains. A change that
+cannot be decided (such as two patterns with no distinguishing example) counts
+as weaker.
 
-PATH is the new version, as for lint: by default what jwtctl.yaml names, else
-what is annotated below the working folder, in either version. --against is the old one: a folder of .proto files, a .proto
-file, a descriptor set or Buf image, or git:REV, the same paths as they are in
-that branch, tag or commit.
+PATH is the new version, as for lint; the default is what jwtctl.yaml names,
+else every file below the working folder that is annotated in either version.
+--against is the old version: a folder of .proto files, a .proto file, a
+descriptor set or Buf image, or git:REV for the same paths in that branch, tag
+or commit.
 
---format html is one page for a browser: both versions of what changed, side by
-side, the gravest first.
+--format html writes one page for a browser that shows both versions of each
+change side by side, the most serious first.
 
 --allow FILE is a JSON array of accepted changes, each with an end date. The
 hint printed for a change is its entry, except reason and until.
@@ -80,8 +82,8 @@ func Diff(d command.Deps) *cobra.Command {
 	fs.StringVar(&o.against, "against", "", "the old version: `FILE|DIR|git:REV`")
 	fs.StringVar(&o.allow, "allow", "", "JSON `FILE` of accepted changes")
 	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(diffFormats(), ", "), diffFormats()...)
-	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout")
-	fs.BoolVar(&o.rules, "rules", false, "list the kinds of changes, and compare nothing")
+	fs.StringVarP(&o.out, "out", "o", "", "write to `FILE` instead of stdout")
+	fs.BoolVar(&o.rules, "rules", false, "list the kinds of changes and exit")
 	settings.Paths(fs, "allow", "out")
 	settings.FlagOnly(fs, "rules")
 	settings.Keyed(fs, "diff")
@@ -93,7 +95,7 @@ func runDiff(ctx context.Context, d command.Deps, o diffOptions) error {
 		return report.Rules(d, diff.Rules(), o.format)
 	}
 	if o.against == "" {
-		return fault.New(fault.UsageError, "--against", "is required: it names the version to compare with").WithHint("--against git:origin/main, or a folder or descriptor set of the old version")
+		return fault.New(fault.UsageError, "--against", "is required: the version to compare with").WithHint("such as --against git:origin/main, or a folder or descriptor set of the old version")
 	}
 	allow, err := readAllow(o.allow)
 	if err != nil {
@@ -116,7 +118,7 @@ func runDiff(ctx context.Context, d command.Deps, o diffOptions) error {
 		d.Warn("%s: expired on %s: %s", o.allow, e.Until, e)
 	}
 	for _, e := range unused {
-		d.Warn("%s: accepts no change, remove it: %s", o.allow, e)
+		d.Warn("%s: matches no change; remove it: %s", o.allow, e)
 	}
 	found := diff.Findings(changes, old.name)
 	for i := range found {
@@ -149,7 +151,7 @@ func (o diffOptions) invalid(err error, old *oldVersion) error {
 		return invalid.Err
 	}
 	return fault.Map(invalid.Err, func(f *fault.Error) error {
-		return &fault.Error{Code: f.Code, What: "--against " + o.against, Why: "the old version has errors, so it admitted nothing: " + old.place(f.Error()), Hint: "compare with a version that runs"}
+		return &fault.Error{Code: f.Code, What: "--against " + o.against, Why: "the old version has errors, so it never ran: " + old.place(f.Error()), Hint: "compare with a version without errors"}
 	})
 }
 
@@ -242,7 +244,7 @@ func changeSummary(changes []diff.Change) string {
 		parts = append(parts, fmt.Sprintf("%d accepted", accepted))
 	}
 	if parts == nil {
-		return "no change of the policy"
+		return "no policy changes"
 	}
 	return strings.Join(parts, ", ")
 }

@@ -24,7 +24,7 @@ import (
 // annotated there if the new version is a tree.
 func loadRevision(ctx context.Context, d command.Deps, o diffOptions, rev string, tree *discover.Tree) (*oldVersion, error) {
 	if rev == "" {
-		return nil, fault.New(fault.UsageError, "--against", "git: names no revision").WithHint("--against git:origin/main")
+		return nil, fault.New(fault.UsageError, "--against", "git: needs a revision").WithHint("such as --against git:origin/main")
 	}
 	git, err := gittree.Open(ctx, ".", rev)
 	if err != nil {
@@ -130,13 +130,13 @@ func (v *oldVersion) hint(f *fault.Error) string {
 	if f.Code != fault.ImportNotFound || len(v.absent) == 0 {
 		return f.Hint
 	}
-	return fmt.Sprintf("git does not have the commit of the submodule %s that the revision names: git submodule update --init, or git fetch in it", strings.Join(v.absent, ", "))
+	return fmt.Sprintf("the commit of submodule %s is not in this clone: run git submodule update --init, or git fetch in the submodule", strings.Join(v.absent, ", "))
 }
 
 // withRevisionHint adds how --against names a revision.
 func withRevisionHint(err error, against string) error {
 	if f, ok := errors.AsType[*fault.Error](err); ok && f.What == against && errors.Is(err, fs.ErrNotExist) {
-		return f.WithHint("a branch, tag or commit is written --against %s", quote.Shell("git:"+against))
+		return f.WithHint("for a branch, tag or commit, use --against %s", quote.Shell("git:"+against))
 	}
 	return err
 }

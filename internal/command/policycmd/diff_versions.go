@@ -38,15 +38,15 @@ func loadBoth(ctx context.Context, d command.Deps, o diffOptions) (now *descset.
 	switch {
 	case err != nil:
 	case found.Left() && old.found.Left():
-		d.Say("looked at %d of %d .proto files of the old version, and %s", len(old.found.Protos), old.found.Total, policies.Looked(found, " of the new one"))
+		d.Say("checked %d of %d .proto files of the old version, and %s", len(old.found.Protos), old.found.Total, policies.Looked(found, " of the new one"))
 	case found.Left():
-		d.Say("looked at %s", policies.Looked(found, " of the new version"))
+		d.Say("checked %s", policies.Looked(found, " of the new version"))
 	case old.found.Left():
-		d.Say("looked at %s", policies.Looked(old.found, " of the old version"))
+		d.Say("checked %s", policies.Looked(old.found, " of the old version"))
 	}
 	if err == nil && !now.Annotated() && !old.set.Annotated() {
 		err = fault.New(fault.DescriptorUnreadable, "descriptors", "neither version has a JWT annotation").
-			WithHint("name the files or the folder to compare them all the same")
+			WithHint("to compare them anyway, name the files or the folder")
 	}
 	return now, old, err
 }

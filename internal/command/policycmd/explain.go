@@ -21,14 +21,15 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const explainText = `Show the effective policy that the JWT annotations make: for each method what it
-asks of the bearer token and which messages it validates or signs; for each
-message its tokens, the claims they carry, and the field each claim is from.
-Every fact names the annotation it comes from, as file:line:column.
+const explainText = `Show the effective policy of the JWT annotations: for each method, what it
+requires of the bearer token and which messages it validates or signs; for each
+message, its tokens, their claims, and the field of each claim. Every fact
+names its annotation as file:line:column.
 
-A policy that lint refuses is explained too, with its cycles marked. mermaid and dot
-draw how claims flow from fields into tokens. html is one page for a browser, with
-the findings of lint and the keys of each issuer; it loads nothing else.`
+A policy that lint refuses is explained too, with its cycles marked. mermaid
+and dot draw how claims flow from fields into tokens. html is one
+self-contained page for a browser, with the findings of lint and the keys of
+each issuer.`
 
 const explainExample = `  jwtctl explain
   jwtctl explain shop.Shop/Buy shop.Order
@@ -57,7 +58,7 @@ func Explain(d command.Deps) *cobra.Command {
 	fs := cmd.Flags()
 	o.protos.Register(fs)
 	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(explainFormats(), ", "), explainFormats()...)
-	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout")
+	fs.StringVarP(&o.out, "out", "o", "", "write to `FILE` instead of stdout")
 	settings.Paths(fs, "out")
 	settings.Keyed(fs, "explain")
 	return cmd
@@ -85,7 +86,7 @@ func runExplain(ctx context.Context, d command.Deps, names []string, o explainOp
 		return err
 	}
 	if n, _, _ := finding.Count(lint.Errors(p)); n > 0 {
-		d.Warn("nothing runs with this policy: jwtctl lint finds errors in it (%d)", n)
+		d.Warn("invalid policy, which sign, verify and proxy refuse: jwtctl lint lists its errors (%d)", n)
 	}
 	var text bytes.Buffer
 	switch o.format {

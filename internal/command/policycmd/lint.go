@@ -21,16 +21,17 @@ import (
 
 const lintText = `Check the JWT annotations of .proto files, descriptor sets and Buf images.
 
-PATH is a .proto file, a folder of them, a pattern, or a descriptor set; by
-default what jwtctl.yaml names, else the annotated files below the working
-folder with what is next to them and what they import (with --require-all,
-every file). An error is what sign,
-verify and proxy refuse to run with: lint then exits 1. A warning is most
-likely a mistake: with --strict, it exits 1 for one too.
+PATH is a .proto file, a folder of them, a pattern, or a descriptor set. The
+default is what jwtctl.yaml names, else the annotated files below the working
+folder, the files next to them and their imports (with --require-all, every
+file).
+
+An error is what sign, verify and proxy refuse to run with: lint exits 1. A
+warning is probably a mistake: lint exits 1 only with --strict.
 
   // jwtctl:ignore RULE-ID REASON
 
-in the comment before what it is about silences a warning or a note, never an
+in the comment above an element silences a warning or note about it, never an
 error. --rules lists the rules.`
 
 const lintExample = `  jwtctl lint proto
@@ -63,10 +64,10 @@ func Lint(d command.Deps) *cobra.Command {
 	fs := cmd.Flags()
 	o.protos.Register(fs)
 	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(finding.Formats(), ", "), finding.Formats()...)
-	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout")
-	fs.BoolVar(&o.strict, "strict", false, "exit 1 on a warning too")
-	fs.BoolVar(&o.requireAll, "require-all", false, "a method without a policy is an error")
-	fs.BoolVar(&o.rules, "rules", false, "list the rules, and check nothing")
+	fs.StringVarP(&o.out, "out", "o", "", "write to `FILE` instead of stdout")
+	fs.BoolVar(&o.strict, "strict", false, "exit 1 on warnings too")
+	fs.BoolVar(&o.requireAll, "require-all", false, "report methods without a policy as errors")
+	fs.BoolVar(&o.rules, "rules", false, "list the rules and exit")
 	settings.Paths(fs, "out")
 	settings.FlagOnly(fs, "rules")
 	settings.Keyed(fs, "lint")

@@ -8,28 +8,27 @@ import (
 	"github.com/jwtctl/jwtctl/internal/gateway"
 )
 
-const proxyText = `Enforce the JWT annotations in front of a gRPC server: refuse calls whose bearer
-token or messages are not valid, pass the caller's claims to the server as
-metadata, and sign responses. Verdicts are those of jwtctl verify; everything
-else passes unchanged.
+const proxyText = `Enforce the JWT annotations in front of a gRPC server: refuse calls whose
+bearer token or messages are not valid, pass the caller's claims to the server
+as metadata, and sign responses. Verdicts are those of jwtctl verify;
+everything else passes unchanged.
 
-Methods that no descriptor has are refused. Messages of methods without
-annotations pass as bytes. authorization is not forwarded where it was
-validated, and _kalix-jwt-claim-* metadata of clients never is.
+Methods that are not in the descriptors are refused. Messages of methods
+without annotations pass as bytes. authorization is not forwarded where it was
+validated, and _kalix-jwt-claim-* metadata from clients never is.
 
-Keys, descriptors, certificates, CAs and jwtctl.yaml are read again when they
-change, and at SIGHUP. A broken version, or one without any service, is refused,
-and the current policy stays in force; a weaker one is logged, change by change, and
-refused with --refuse-weaker. Settings under proxy: in jwtctl.yaml are read at
-startup only. The first line on stdout is printed when calls are answered; logs
-go to stderr. SIGTERM lets open calls finish.
+Keys, descriptors, certificates, CAs and jwtctl.yaml are reloaded when they
+change and on SIGHUP. A broken version, or one without services, is refused and
+the current policy stays in force. A weaker one is logged, change by change,
+and refused with --refuse-weaker. Settings under proxy: in jwtctl.yaml are read
+at startup only. The first line on stdout is printed once calls are answered;
+logs go to stderr. On SIGTERM, open calls may finish.
 
---web answers browsers and curl as well: gRPC-Web, Connect, and REST by the
-google.api.http options of the methods. Pages of the origins that --web-origin
-names may call it.
+--web also answers browsers and curl: gRPC-Web, Connect, and REST by the
+google.api.http options of the methods. Pages from --web-origin may call it.
 
---report-only is for putting a policy in front of live traffic: everything is
-decided, claims are sent and responses signed, and no call is refused.`
+--report-only is for trying a policy on live traffic: everything is decided,
+claims are sent and responses signed, but no call is refused.`
 
 const proxyExample = `  jwtctl proxy --upstream 127.0.0.1:9000 --listen 127.0.0.1:8080 --proto "proto/**/*.proto"
   jwtctl proxy --upstream shop:9000 --upstream-tls --listen :8443 --tls-cert tls.crt --tls-key tls.key \

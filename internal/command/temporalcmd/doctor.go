@@ -18,16 +18,16 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-const doctorText = `Find what is wrong with a Temporal server's set-up for JWT authorization, each
-finding with its cure. It examines what is given: the server's configuration and
-its key sources, a token, and with --address the running server, which it asks
-five calls that change nothing, with and without the token; their answers must
-be those that explain-denial gives.
+const doctorText = `Find problems in the JWT setup of a Temporal server, each with its fix. doctor
+checks what you give it: the server's configuration and its key sources, a
+token, and with --address the running server. It sends that server five calls
+that change nothing, with and without the token, and compares the answers with
+those of explain-denial.
 
---server-config takes the static YAML, with its templates, Helm values, a
-compose file or a .env file, and can be repeated. --for names the task that the
-token is for. An error fails the run: it exits 1; with --strict, a warning does
-too. --rules lists the rules.`
+--server-config takes static YAML (with its templates), Helm values, a compose
+file or a .env file; repeat it for several. --for is the task that the token is
+meant for. doctor exits 1 on any error; with --strict, on warnings too. --rules
+lists the rules.`
 
 const doctorExample = `  jwtctl doctor --server-config compose.yaml --server-config .env
   jwtctl doctor --server-config values.yaml --token @token.jwt --for ui
@@ -54,7 +54,7 @@ func Doctor(d command.Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "doctor",
 		SuggestFor: []string{"diagnose", "check", "troubleshoot"},
-		Short:      "Find what is wrong with a Temporal server's JWT set-up",
+		Short:      "Find problems in a Temporal server's JWT setup",
 		Long:       doctorText,
 		Example:    doctorExample,
 		Args:       command.NoArguments,
@@ -64,15 +64,15 @@ func Doctor(d command.Deps) *cobra.Command {
 	}
 	fs := cmd.Flags()
 	o.server.register(fs)
-	fs.StringVar(&o.address, "address", "", "ask the server at `HOST:PORT` too")
-	fs.BoolVar(&o.tls, "tls", false, "call --address by TLS")
-	fs.StringVar(&o.token, "token", "", "a `TOKEN` to examine, as explain-denial takes it, or @FILE")
-	fs.StringVar(&o.task, "for", "", "the `TASK` that the token is for, such as ui, worker or \"workflow start\"")
+	fs.StringVar(&o.address, "address", "", "also call the server at `HOST:PORT`")
+	fs.BoolVar(&o.tls, "tls", false, "use TLS for --address")
+	fs.StringVar(&o.token, "token", "", "`TOKEN` to check, in any form that explain-denial accepts, or @FILE")
+	fs.StringVar(&o.task, "for", "", "`TASK` that the token is for, such as ui, worker or \"workflow start\"")
 	fs.StringVar(&o.namespace, "namespace", "default", "namespace `NS` of the calls")
 	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(finding.Formats(), ", "), finding.Formats()...)
-	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write to instead of stdout")
-	fs.BoolVar(&o.strict, "strict", false, "exit 1 on a warning too")
-	fs.BoolVar(&o.rules, "rules", false, "list the rules, and examine nothing")
+	fs.StringVarP(&o.out, "out", "o", "", "write to `FILE` instead of stdout")
+	fs.BoolVar(&o.strict, "strict", false, "exit 1 on warnings too")
+	fs.BoolVar(&o.rules, "rules", false, "list the rules and exit")
 	command.AtFlag(fs, &o.at)
 	settings.Paths(fs, "out")
 	settings.FlagOnly(fs, "rules", "at", "token")
@@ -85,9 +85,9 @@ func runDoctor(ctx context.Context, d command.Deps, o doctorOptions) error {
 	case o.rules:
 		return report.Rules(d, doctor.Rules(), o.format)
 	case len(o.server.config) == 0 && o.address == "" && o.token == "":
-		return fault.New(fault.UsageError, "doctor", "has nothing to examine").WithHint("--server-config FILE, --address HOST:PORT, --token TOKEN")
+		return fault.New(fault.UsageError, "doctor", "nothing to check").WithHint("add --server-config FILE, --address HOST:PORT or --token TOKEN")
 	case o.task != "" && o.token == "":
-		return fault.New(fault.UsageError, "--for", "needs --token: it is what the token is for")
+		return fault.New(fault.UsageError, "--for", "needs --token")
 	}
 	now, err := d.Now(o.at)
 	if err != nil {

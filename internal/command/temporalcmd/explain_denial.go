@@ -14,20 +14,19 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-const explainDenialText = `Say why a Temporal server with the default authorizer and claim mapper allows
-or denies a call: the role it needs, the roles that the token holds, each fault
-of the token with the server's own log line, and the token that would work. A
-client only ever sees "Request unauthorized.".
+const explainDenialText = `Explain why a Temporal server with the default authorizer and claim mapper
+allows or denies a call: the role it needs, the roles that the token holds,
+each fault of the token with the server's own log line, and a token that would
+work. Clients only ever see "Request unauthorized.".
 
-The token is the argument, @FILE or stdin, as a header, a variable or by
-itself; empty means a call without one. Give the keys that the server has with
---jwks or --key; without them neither key id nor signature is checked. With -v,
-stderr names the key that the signature was checked with, and where it is from.
+The token is the argument, @FILE or stdin, as a header, a variable or only the
+token; empty means a call without one. Pass the server's keys with --jwks or
+--key; without them, key id and signature are not checked.
 
---for takes a task in place of an API: ui, worker, or a command of the temporal
-CLI, such as "workflow start". --all lists every API, allowed or not, and
-succeeds whatever they are. An answer that depends on what was not given, such
-as the namespace of a task token, is exit code 3.`
+--for takes a task instead of an API: ui, worker, or a command of the temporal
+CLI, such as "workflow start". --all lists every API, allowed or not, and exits
+0. If the answer depends on something not given, such as the namespace of a
+task token, the exit code is 3.`
 
 const explainDenialExample = `  jwtctl explain-denial "$TEMPORAL_CLI_AUTH" --api StartWorkflowExecution --namespace default
   jwtctl explain-denial @token.jwt --for "workflow start" --namespace default --jwks http://127.0.0.1:61884/jwks.json
@@ -50,7 +49,7 @@ func ExplainDenial(d command.Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "explain-denial [TOKEN | @FILE | -] (--api API | --for TASK | --all)",
 		SuggestFor: []string{"why", "denied", "denial"},
-		Short:      "Say why a Temporal server allows or denies a call",
+		Short:      "Explain why a Temporal server allows or denies a call",
 		Long:       explainDenialText,
 		Example:    explainDenialExample,
 		Args:       command.AtMostOne,
@@ -59,9 +58,9 @@ func ExplainDenial(d command.Deps) *cobra.Command {
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&o.api, "api", "", "the `API` called, such as StartWorkflowExecution")
-	fs.StringVar(&o.task, "for", "", "the `TASK` in place of an API, such as ui, worker or \"workflow start\"")
-	fs.BoolVar(&o.all, "all", false, "every API of the server, allowed or not")
+	fs.StringVar(&o.api, "api", "", "`API` that is called, such as StartWorkflowExecution")
+	fs.StringVar(&o.task, "for", "", "`TASK` instead of an API, such as ui, worker or \"workflow start\"")
+	fs.BoolVar(&o.all, "all", false, "list every API of the server, allowed or not")
 	fs.StringVar(&o.namespace, "namespace", "", "namespace `NS` of the call")
 	o.server.register(fs)
 	settings.ChoiceVar(fs, &o.format, "format", "text", "text or json", "text", "json")
@@ -80,7 +79,7 @@ func runExplainDenial(ctx context.Context, d command.Deps, args []string, o expl
 	var apis []string
 	switch {
 	case o.all && o.api+o.task != "" || o.api != "" && o.task != "":
-		return fault.New(fault.UsageError, "--api", "does not go with --for or --all: choose one of them")
+		return fault.New(fault.UsageError, "--api", "cannot be combined with --for or --all")
 	case o.task != "":
 		task, err := temporal.FindTask(o.task)
 		if err != nil {
@@ -88,7 +87,7 @@ func runExplainDenial(ctx context.Context, d command.Deps, args []string, o expl
 		}
 		apis = task.APIs
 	case o.api == "" && !o.all:
-		return fault.New(fault.UsageError, "--api", "is required, or --for or --all").WithHint("such as --api StartWorkflowExecution, or --for \"workflow start\"")
+		return fault.New(fault.UsageError, "--api", "is required, unless --for or --all is given").WithHint("such as --api StartWorkflowExecution, or --for \"workflow start\"")
 	}
 	if err := input.CheckTokenArgument(args); err != nil {
 		return err

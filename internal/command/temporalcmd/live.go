@@ -36,7 +36,7 @@ func dial(address string, secure bool) (*frontend, error) {
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(transport), grpc.WithDisableServiceConfig(),
 		grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{}), grpc.MaxCallRecvMsgSize(4<<20)))
 	if err != nil {
-		return nil, fault.New(fault.UsageError, "--address", "%q is not HOST:PORT", address)
+		return nil, fault.New(fault.UsageError, "--address", "%q is not host:port", address)
 	}
 	return &frontend{address, conn}, nil
 }
@@ -142,7 +142,7 @@ func (f *frontend) denies(ctx context.Context, r temporal.Request) (bool, error)
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
 		return false, fault.New(fault.FileFailed, f.address, "the server does not answer: %s", s.Message())
 	case codes.Unimplemented, codes.Internal, codes.Unauthenticated:
-		return false, fault.New(fault.FileFailed, f.address, "it does not answer like a Temporal server: %s", s.Message()).WithHint("is it the gRPC port of the frontend, such as 7233?")
+		return false, fault.New(fault.FileFailed, f.address, "does not answer like a Temporal server: %s", s.Message()).WithHint("use the gRPC port of the frontend, such as 7233")
 	}
 	return false, nil
 }

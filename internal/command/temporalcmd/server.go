@@ -69,19 +69,19 @@ func (f serverFlags) with(d command.Deps, c *serverconfig.Config) (serverFlags, 
 		}
 	}
 	if unset := c.Unset(); len(unset) > 0 {
-		d.Warn("the template reads %s, which no file sets: add the .env or compose file with another --server-config", strings.Join(unset, ", "))
+		d.Warn("the template reads %s, which is not set: add the .env or compose file with another --server-config", strings.Join(unset, ", "))
 	}
 	return f, temporal.Request{NoAuthorizer: c.Authorizer.Text == "", NoClaimMapper: c.Authorizer.Text != "" && c.ClaimMapper.Text == ""}
 }
 
 func (f *serverFlags) register(fs *pflag.FlagSet) {
 	f.given = fs.Changed
-	fs.StringArrayVar(&f.config, "server-config", nil, "set-up of the server, `FILE`: static YAML, Helm values, compose file or .env; repeatable")
+	fs.StringArrayVar(&f.config, "server-config", nil, "configuration `FILE` of the server: static YAML, Helm values, compose file or .env; repeatable")
 	fs.StringVar(&f.version, "server-version", temporal.Newest().Version, "release `V` of the server, such as 1.30 or 1.30.8")
-	fs.StringArrayVar(&f.jwks, "jwks", nil, "key set that the server reads, `FILE|URL`; repeatable")
-	fs.StringArrayVar(&f.keys, "key", nil, "key `FILE` that the server would have; repeatable")
+	fs.StringArrayVar(&f.jwks, "jwks", nil, "key set of the server: `FILE|URL`; repeatable")
+	fs.StringArrayVar(&f.keys, "key", nil, "key `FILE` of the server; repeatable")
 	f.network.Register(fs)
-	fs.StringVar(&f.audience, "audience", "", "the server's configured audience, none by default")
+	fs.StringVar(&f.audience, "audience", "", "audience configured on the server (default: none)")
 	fs.StringVar(&f.claim, "permissions-claim", temporal.PermissionsClaim, "the server's permissionsClaimName")
 	fs.StringVar(&f.regex, "permissions-regex", "", "the server's permissionsRegex, `PATTERN` with the groups namespace and role")
 	fs.StringVar(&f.header, "auth-header", temporal.DefaultHeader, "the server's authHeaderName, `NAME` of the header that it reads")
@@ -98,7 +98,7 @@ func (f serverFlags) request(ctx context.Context, d command.Deps) (temporal.Requ
 			return r, err
 		}
 		if c.Problem != nil {
-			return r, fault.New(fault.FileFailed, c.At.String(), "the server does not start: %v", c.Problem)
+			return r, fault.New(fault.FileFailed, c.At.String(), "the server would not start: %v", c.Problem)
 		}
 		f, r = f.with(d, c)
 	}
@@ -108,7 +108,7 @@ func (f serverFlags) request(ctx context.Context, d command.Deps) (temporal.Requ
 	}
 	format := temporal.ReadPermissionFormat(f.regex)
 	if format.Problem != "" {
-		d.Warn("--permissions-regex: %s; the server logs so at its start, and reads NAMESPACE:ROLE", format.Problem)
+		d.Warn("--permissions-regex: %s; the server logs this at startup and falls back to NAMESPACE:ROLE", format.Problem)
 	}
 	f.set(&r, release)
 	return r, f.setKeys(d, &r, f.fetch(ctx, d, release))

@@ -21,11 +21,11 @@ func printVerdict(d command.Deps, v temporal.Verdict) error {
 	}
 	fmt.Fprintf(&b, "\n  server %s\n", v.ServerVersion)
 	if v.Undecided != "" {
-		fmt.Fprintf(&b, "  %s; give it with --namespace\n", v.Undecided)
+		fmt.Fprintf(&b, "  %s; set it with --namespace\n", v.Undecided)
 	}
 	if v.RequiredRole != "" {
 		fmt.Fprintf(&b, "  needs  %s or more, %s\n", v.RequiredRole, scopeText(v))
-		held := "nothing that counts"
+		held := "no role that counts here"
 		if len(v.HeldRoles) > 0 {
 			held = quote.Printable(strings.Join(v.HeldRoles, ", "))
 		}

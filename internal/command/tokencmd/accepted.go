@@ -44,7 +44,7 @@ func (o tokenOptions) checkRules(compact string, key *keys.Key, now time.Time) e
 	}
 	if _, err := verifier.Verify(context.Background(), compact); err != nil {
 		return fault.New(fault.UsageError, "--for-method", "%s would refuse the token: %w", quote.Shorten(o.forMethod), err).
-			WithHint("the rules are those of its issuer in jwtctl.yaml")
+			WithHint("see the rules for its issuer in jwtctl.yaml")
 	}
 	return nil
 }

@@ -28,9 +28,9 @@ func (f *tokenForm) register(fs *pflag.FlagSet) {
 	for _, c := range temporal.Clients() {
 		clients = append(clients, string(c))
 	}
-	settings.ChoiceVar(fs, &f.audience, "for", string(temporal.TCTL), "`CLIENT` that reads the variable: tctl, temporal (its CLI and the SDKs) or api-key", clients...)
-	fs.StringVar(&f.variable, "env-var", "", "`NAME` of the variable (default: the one that --for reads)")
-	fs.BoolVar(&f.export, "export", false, "a line for eval: export NAME='VALUE'")
+	settings.ChoiceVar(fs, &f.audience, "for", string(temporal.TCTL), "`CLIENT` that reads the variable: tctl, temporal (CLI and SDKs) or api-key", clients...)
+	fs.StringVar(&f.variable, "env-var", "", "`NAME` of the variable (default: by --for)")
+	fs.BoolVar(&f.export, "export", false, "print a line for eval: export NAME='VALUE'")
 }
 
 // check refuses invalid formats and combinations.
@@ -39,7 +39,7 @@ func (f tokenForm) check() error {
 		return err
 	}
 	if f.export && f.format != "env" {
-		return fault.New(fault.UsageError, "--export", "goes with --format env alone, not with %s", f.format)
+		return fault.New(fault.UsageError, "--export", "needs --format env, not %s", f.format)
 	}
 	if f.variable != "" && !input.IsVariableName(f.variable) {
 		return fault.New(fault.UsageError, "--env-var", "%q is not a valid variable name", quote.Shorten(f.variable)).WithHint("use letters, digits and _, and do not begin with a digit")

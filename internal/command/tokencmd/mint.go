@@ -21,7 +21,7 @@ func (o tokenOptions) signer(d command.Deps) (*keys.Key, error) {
 		return key, input.WithoutDefaultKey(err, o.keyHint())
 	}
 	if o.keys.Named() || o.keys.KeyID != "" {
-		return nil, fault.New(fault.UsageError, "--key-dir", "does not go with --key or --kid: its active key signs")
+		return nil, fault.New(fault.UsageError, "--key-dir", "cannot be combined with --key or --kid: the active key of the folder signs")
 	}
 	key, err := rotate.Signer(o.dir)
 	if err != nil {

@@ -14,13 +14,13 @@ import (
 func (o tokenOptions) grants() ([]string, error) {
 	if o.plain {
 		if o.system || o.regex != "" || len(o.namespaces)+len(o.roles)+len(o.permissions) > 0 {
-			return nil, fault.New(fault.UsageError, "--plain", "does not go with --system, --namespace, --role, --permission and --permissions-regex: they are for Temporal")
+			return nil, fault.New(fault.UsageError, "--plain", "cannot be combined with --system, --namespace, --role, --permission or --permissions-regex, which are for Temporal")
 		}
 		return nil, nil
 	}
 	if o.system && len(o.namespaces) > 0 {
-		return nil, fault.New(fault.UsageError, "--system", "does not go with --namespace").
-			WithHint("--permission NS:ROLE adds single permissions to either")
+		return nil, fault.New(fault.UsageError, "--system", "cannot be combined with --namespace").
+			WithHint("to add single permissions to either, use --permission NS:ROLE")
 	}
 	scopes, roles := o.namespaces, []string{string(temporal.RoleRead), string(temporal.RoleWrite)}
 	if o.system {
@@ -32,8 +32,8 @@ func (o tokenOptions) grants() ([]string, error) {
 	var wanted []temporal.Permission
 	for _, scope := range scopes {
 		if strings.Contains(scope, ",") {
-			return nil, fault.New(fault.UsageError, "--namespace", "%q holds a comma, and is one name", quote.Shorten(scope)).
-				WithHint("--namespace each time for several; in a variable, one a line")
+			return nil, fault.New(fault.UsageError, "--namespace", "%q contains a comma, but must be one name", quote.Shorten(scope)).
+				WithHint("repeat --namespace for each; in a variable, put one per line")
 		}
 		if err := temporal.CheckScope(scope); err != nil {
 			return nil, command.AsUsage(err, "--namespace")
@@ -49,7 +49,7 @@ func (o tokenOptions) grants() ([]string, error) {
 	for _, text := range o.permissions {
 		p, err := temporal.ParsePermission(text)
 		if strings.HasPrefix(text, ":") {
-			return nil, fault.New(fault.UsageError, "--permission", "%q names no namespace before its colon", quote.Shorten(text)).
+			return nil, fault.New(fault.UsageError, "--permission", "%q has no namespace before the colon", quote.Shorten(text)).
 				WithHint("write NAMESPACE:ROLE, such as default:read")
 		}
 		if err != nil {
@@ -71,7 +71,7 @@ func (o tokenOptions) grants() ([]string, error) {
 func (o tokenOptions) write(wanted []temporal.Permission) ([]string, error) {
 	format := temporal.ReadPermissionFormat(o.regex)
 	if format.Problem != "" {
-		return nil, fault.New(fault.UsageError, "--permissions-regex", "%s; a server would read NAMESPACE:ROLE instead", format.Problem).
+		return nil, fault.New(fault.UsageError, "--permissions-regex", "%s; a server would fall back to NAMESPACE:ROLE", format.Problem).
 			WithHint("such as '^(?P<role>\\w+):(?P<namespace>\\w+)$'")
 	}
 	var list []string
@@ -97,5 +97,5 @@ func (o tokenOptions) warnOfRoles(d command.Deps) {
 		slices.ContainsFunc(o.permissions, func(p string) bool { return more(p[strings.LastIndex(p, ":")+1:]) }) {
 		return
 	}
-	d.Warn("no API of a Temporal server accepts the role worker alone: this token opens nothing. A worker needs --role write")
+	d.Warn("no API of a Temporal server accepts the role worker, so this token allows nothing. For a worker, use --role write")
 }

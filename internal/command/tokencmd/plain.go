@@ -33,12 +33,12 @@ type plainOptions struct {
 }
 
 func (o *plainOptions) register(fs *pflag.FlagSet) {
-	fs.StringVar(&o.claimsFile, "claims", "", "with --plain, `FILE` with a JSON object of claims to start from, - for stdin")
-	fs.StringArrayVar(&o.headers, "header", nil, "with --plain, a member of the header `NAME=TEXT`; repeatable")
-	fs.StringArrayVar(&o.jsonHeaders, "header-json", nil, "with --plain, a member of the header `NAME=JSON`; repeatable")
+	fs.StringVar(&o.claimsFile, "claims", "", "with --plain, `FILE` with a JSON object of initial claims, - for stdin")
+	fs.StringArrayVar(&o.headers, "header", nil, "with --plain, header parameter `NAME=TEXT`; repeatable")
+	fs.StringArrayVar(&o.jsonHeaders, "header-json", nil, "with --plain, header parameter `NAME=JSON`; repeatable")
 	fs.StringVar(&o.typ, "typ", "", "with --plain, the header's `TYPE`, such as at+jwt (default JWT)")
 	fs.StringVar(&o.id, "jti", "", "with --plain, token `ID`")
-	fs.DurationVar(&o.notBefore, "nbf", 0, "with --plain, how far from now the token becomes valid; may be negative")
+	fs.DurationVar(&o.notBefore, "nbf", 0, "with --plain, delay until the token becomes valid (nbf); may be negative")
 	fs.BoolVar(&o.noSubject, "no-sub", false, "with --plain, no subject")
 	settings.Paths(fs, "claims")
 }
@@ -60,9 +60,9 @@ func (o *tokenOptions) readClaims(d command.Deps) error {
 	source := o.claimsFile
 	switch {
 	case source == "":
-		return fault.New(fault.UsageError, "--claims", "it is empty").WithHint("--claims FILE, or - for stdin")
+		return fault.New(fault.UsageError, "--claims", "is empty").WithHint("use --claims FILE, or - for stdin")
 	case source == "-" && slices.Contains(o.keys.Files, "-"):
-		return fault.New(fault.UsageError, "--claims", "- is standard input, and --key is read from there")
+		return fault.New(fault.UsageError, "--claims", "cannot read stdin twice: --key comes from there")
 	case source == "-":
 		source = input.StdinName
 		data, err = files.ReadAll(d.System.In, source, jws.MaxTokenBytes, fault.FileFailed)
@@ -101,14 +101,14 @@ func (o tokenOptions) applyPlain(r *token.Request) error {
 	if !o.plain {
 		for _, name := range o.flags() {
 			if o.given(name) {
-				return fault.New(fault.UsageError, "--"+name, "goes with --plain: a Temporal server reads none of it")
+				return fault.New(fault.UsageError, "--"+name, "needs --plain: a Temporal server ignores it")
 			}
 		}
 		return nil
 	}
 	for _, name := range []string{"typ", "jti"} {
 		if o.given(name) && o.typ+o.id == "" {
-			return fault.New(fault.UsageError, "--"+name, "it is empty")
+			return fault.New(fault.UsageError, "--"+name, "is empty")
 		}
 	}
 	r.Base, r.ID = o.base, o.id
@@ -117,7 +117,7 @@ func (o tokenOptions) applyPlain(r *token.Request) error {
 	}
 	switch {
 	case o.noSubject && (o.given("sub") || r.Has("sub")):
-		return fault.New(fault.UsageError, "--no-sub", "the token has a sub")
+		return fault.New(fault.UsageError, "--no-sub", "conflicts with the sub that is given")
 	case o.noSubject, !o.given("sub") && (o.hasClaims() || r.Has("sub")):
 		r.Subject = "" // the default one
 	}
@@ -175,8 +175,8 @@ func (o tokenOptions) warn(d command.Deps, m minted, now time.Time) {
 	}
 	switch {
 	case !m.expires.IsZero() && !now.Before(m.expires):
-		d.Warn("this token has expired already: its exp was set by --claim-json")
+		d.Warn("this token has already expired: its exp was set with --claim-json")
 	case !o.plain:
-		d.Warn("exp, nbf and iat that --claim-json sets are for tests")
+		d.Warn("exp, nbf and iat set with --claim-json are for tests only")
 	}
 }

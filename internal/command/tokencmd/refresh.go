@@ -21,11 +21,11 @@ func refreshToken(ctx context.Context, d command.Deps, o tokenOptions) error {
 	case o.out == "" || o.out == "-":
 		return fault.New(fault.UsageError, "--refresh", "needs --out FILE")
 	case o.at != "":
-		return fault.New(fault.UsageError, "--refresh", "does not go with --at")
+		return fault.New(fault.UsageError, "--refresh", "cannot be combined with --at")
 	case o.choosesExpiry():
-		return fault.New(fault.UsageError, "--refresh", "does not go with an exp of its own").WithHint("--ttl says how long each token lives")
+		return fault.New(fault.UsageError, "--refresh", "cannot be combined with an exp claim").WithHint("set the lifetime of each token with --ttl")
 	case o.noExpiry:
-		return fault.New(fault.UsageError, "--refresh", "does not go with --no-expiry")
+		return fault.New(fault.UsageError, "--refresh", "cannot be combined with --no-expiry")
 	}
 	d.Stay()
 	pause, err := writeToken(d, o)
@@ -61,6 +61,6 @@ func writeToken(d command.Deps, o tokenOptions) (time.Duration, error) {
 	if err := d.WriteResult(o.out, text, files.Private, o.keys.Files); err != nil {
 		return 0, err
 	}
-	d.Say("%s: a fresh token until %s", o.out, m.expires.Local().Format(time.RFC3339))
+	d.Say("%s: new token, valid until %s", o.out, m.expires.Local().Format(time.RFC3339))
 	return m.expires.Sub(now) * 2 / 3, nil
 }

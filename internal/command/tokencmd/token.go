@@ -18,23 +18,23 @@ import (
 
 const tokenText = `Make a token for a Temporal server with JWT authorization.
 
---system is temporal-system:admin for an hour, --namespace NS is NS:read and
-NS:write for ten minutes; --role replaces the roles, --permission adds single
+--system is temporal-system:admin for an hour; --namespace NS is NS:read and
+NS:write for ten minutes. --role replaces these roles, --permission adds single
 permissions. What the server would silently ignore or deny is an error here.
 
-By default one line NAME=VALUE for tctl goes to stdout; --for temporal and
+By default, one line NAME=VALUE for tctl goes to stdout; --for temporal and
 --for api-key set the variables of the temporal CLI and the SDKs. --export
-makes it a line for eval. With --out FILE --refresh the file is kept holding a
-fresh token until interrupted.
+prints a line for eval. --out FILE --refresh keeps a fresh token in FILE until
+interrupted.
 
 --plain makes a bearer token for any other service, such as one behind jwtctl
-proxy: with any algorithm, any claims and header, and printed alone. --claims
-takes a JSON object to start from, as jwtctl inspect --format claims prints it;
-its exp gives way to --ttl.
+proxy, with any algorithm, claims and header, and prints only the token.
+--claims starts from a JSON object, as printed by jwtctl inspect --format
+claims; --ttl replaces its exp.
 
---for-method pkg.Service/Method makes the plain token that this method accepts:
-with its issuer, signed by a key for that, its static claims, and an example of
-what a pattern requires. It is for tests of the service.`
+--for-method pkg.Service/Method makes a plain token that this method accepts,
+for tests of the service: with its issuer, signed by a key of that issuer, with
+its static claims, and an example of each pattern.`
 
 const tokenExample = `  export "$(jwtctl token --system)"
   export "$(jwtctl token --namespace default --for temporal)"
@@ -103,13 +103,13 @@ func Token(d command.Deps, methods input.MethodReader) *cobra.Command {
 	cmd.Aliases = []string{"tctl-system-token", "cli-system-token"}
 	fs := cmd.Flags()
 	o.keys.Register(fs)
-	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of keys that jwtctl rotate looks after: the active one signs")
+	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of keys maintained by jwtctl rotate; the active key signs")
 	o.registerClaims(fs)
 	o.protos.Register(fs)
 	command.AtFlag(fs, &o.at)
 	o.tokenForm.register(fs)
-	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write instead of stdout, readable only by you")
-	fs.BoolVar(&o.refresh, "refresh", false, "keep --out holding a fresh token until interrupted")
+	fs.StringVarP(&o.out, "out", "o", "", "write to `FILE`, readable only by you, instead of stdout")
+	fs.BoolVar(&o.refresh, "refresh", false, "keep a fresh token in --out until interrupted")
 	settings.Paths(fs, "out", "key-dir")
 	settings.NamesKeys(fs, "key-dir")
 	settings.FlagOnly(fs, "at", "no-expiry", "for-method")
@@ -121,18 +121,18 @@ func (o *tokenOptions) registerClaims(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.system, "system", false, "permission temporal-system:admin, for an hour")
 	fs.StringArrayVar(&o.namespaces, "namespace", nil, "permissions `NS`:read and NS:write, for ten minutes; repeatable")
 	fs.BoolVar(&o.plain, "plain", false, "a bearer token for a service other than Temporal")
-	fs.StringVar(&o.forMethod, "for-method", "", "a bearer token that `METHOD`, pkg.Service/Method of --proto or --descriptor-set, accepts")
-	fs.StringArrayVar(&o.roles, "role", nil, "`ROLE` instead of those: read, write, worker or admin; repeatable")
+	fs.StringVar(&o.forMethod, "for-method", "", "a bearer token that `METHOD` (pkg.Service/Method) accepts")
+	fs.StringArrayVar(&o.roles, "role", nil, "`ROLE` instead of the default ones: read, write, worker or admin; repeatable")
 	fs.StringArrayVar(&o.permissions, "permission", nil, "a single permission `NS:ROLE`; repeatable")
-	fs.StringVar(&o.regex, "permissions-regex", "", "the server's permissionsRegex: write permissions as its `PATTERN` reads them")
-	fs.DurationVar(&o.ttl, "ttl", 0, "how long the token lives (default 1h with --system, else 10m)")
-	fs.DurationVar(&o.maxTTL, "max-ttl", token.MaxLifetime, "the longest --ttl that is accepted")
+	fs.StringVar(&o.regex, "permissions-regex", "", "write permissions in the form that `PATTERN`, the server's permissionsRegex, reads")
+	fs.DurationVar(&o.ttl, "ttl", 0, "lifetime of the token (default 1h with --system, else 10m)")
+	fs.DurationVar(&o.maxTTL, "max-ttl", token.MaxLifetime, "maximum --ttl")
 	fs.BoolVar(&o.noExpiry, "no-expiry", false, "a token that never expires; it cannot be revoked")
 	fs.StringVar(&o.subject, "sub", "jwtctl", "subject `S`")
-	fs.StringVar(&o.issuer, "iss", "", "issuer `I`; it also picks the key of that issuer")
+	fs.StringVar(&o.issuer, "iss", "", "issuer `I`; also selects the key of that issuer")
 	fs.StringArrayVar(&o.audiences, "aud", nil, "audience `A`; repeatable")
-	fs.StringArrayVar(&o.claims, "claim", nil, "another claim `NAME=TEXT`; repeatable")
-	fs.StringArrayVar(&o.jsonClaims, "claim-json", nil, "another claim `NAME=JSON`; repeatable. In the file, a mapping")
+	fs.StringArrayVar(&o.claims, "claim", nil, "additional claim `NAME=TEXT`; repeatable")
+	fs.StringArrayVar(&o.jsonClaims, "claim-json", nil, "additional claim `NAME=JSON`; repeatable; a mapping in the file")
 	fs.BoolVar(&o.issuedAt, "iat", false, "add iat; a server whose clock is behind refuses such a token")
 	o.plainOptions.register(fs)
 	settings.KeyedAs(fs, "claim-json", "token.claims")
@@ -149,17 +149,17 @@ func (o tokenOptions) request(fromFile []token.Claim, now time.Time) (token.Requ
 		return token.Request{}, err
 	}
 	if o.maxTTL <= 0 {
-		return token.Request{}, fault.New(fault.UsageError, "--max-ttl", "%s is not a limit", o.maxTTL)
+		return token.Request{}, fault.New(fault.UsageError, "--max-ttl", "must be greater than 0 (got %s)", o.maxTTL)
 	}
 	if o.subject == "" {
-		return token.Request{}, fault.New(fault.UsageError, "--sub", "it is empty").WithHint("the server logs it as the caller; leave it out for %q", "jwtctl")
+		return token.Request{}, fault.New(fault.UsageError, "--sub", "is empty").WithHint("the server logs it as the caller; leave the flag out for %q", "jwtctl")
 	}
 	extra, err := o.extra(fromFile)
 	if err != nil {
 		return token.Request{}, err
 	}
 	if slices.Contains(o.audiences, "") {
-		return token.Request{}, fault.New(fault.UsageError, "--aud", "it is empty")
+		return token.Request{}, fault.New(fault.UsageError, "--aud", "is empty")
 	}
 	r := token.Request{
 		Subject: o.subject, Issuer: o.issuer, Audience: o.audiences, Permissions: permissions,

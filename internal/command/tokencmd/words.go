@@ -28,9 +28,9 @@ func withFlags(err error) error {
 	}
 	switch {
 	case (f.What == "ttl" || f.What == "exp") && f.Hint != "":
-		return f.WithHint("%s; --max-ttl raises the limit", f.Hint)
-	case f.What == "claims" && strings.HasPrefix(f.Why, "its exp is over"):
-		return f.WithHint("--ttl 10m gives the token a new one")
+		return f.WithHint("%s; raise the limit with --max-ttl", f.Hint)
+	case f.What == "claims" && strings.HasPrefix(f.Why, "exp is in the past"):
+		return f.WithHint("set a new one with --ttl 10m")
 	case f.What == "claim-json":
 		return f.WithHint("%s; or use --claim", f.Hint)
 	}

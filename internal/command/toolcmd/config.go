@@ -10,19 +10,20 @@ import (
 )
 
 const configText = `jwtctl.yaml holds what a team's commands share: where the protos are, which
-keys and key sets count, which type a message file holds, and any flag's value.
-Commands use the nearest one in this or a parent directory. jwtctl init writes one.`
+keys and key sets to use, the type of each message file, and values of flags.
+Commands use the nearest one in this or a parent directory. jwtctl init writes
+one.`
 
-const configCheckText = `Read jwtctl.yaml strictly, and open everything that it names: keys, key sets,
-descriptors and their policy, and the message files with their types. It
-reports every problem with its line number, not just the first.
+const configCheckText = `Read jwtctl.yaml strictly, and open everything it names: keys, key sets,
+descriptors and their policy, and message files with their types. Reports every
+problem with its line number, not just the first.
 
-FILE is the nearest jwtctl.yaml by default. Key sets at a URL are fetched with
---online only. What is found goes to stdout, problems go to stderr; the exit
+FILE is the nearest jwtctl.yaml by default. Key sets at URLs are fetched only
+with --online. What was found goes to stdout, problems go to stderr; the exit
 code is that of the most serious problem (jwtctl help exit-codes).`
 
 const configSchemaText = `Print the JSON Schema (2020-12) of jwtctl.yaml, for editors that complete and
-check YAML by one. It is also docs/jwtctl.schema.json.`
+check YAML. The same schema is in docs/jwtctl.schema.json.`
 
 // Config returns the command.
 func Config(d command.Deps) *cobra.Command {
@@ -48,7 +49,7 @@ func configCheck(d command.Deps) *cobra.Command {
 		Annotations: map[string]string{settings.NeedsNoFile: "yes"}, // it reads the file itself
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return fault.New(fault.UsageError, "config check", "takes one file, and there are %d", len(args))
+				return fault.New(fault.UsageError, "config check", "takes one file (got %d)", len(args))
 			}
 			return nil
 		},

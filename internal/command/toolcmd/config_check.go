@@ -30,7 +30,7 @@ func runConfigCheck(cmd *cobra.Command, d command.Deps, o *configCheckOptions, a
 		return err
 	}
 	if path == "" {
-		return fault.New(fault.UsageError, config.Name, "is neither in this nor in a parent directory").WithHint("jwtctl init writes one")
+		return fault.New(fault.UsageError, config.Name, "not found in this or a parent directory").WithHint("create one with jwtctl init")
 	}
 	file, wrong := config.Read(path, found)
 	if wrong != nil {
@@ -112,7 +112,7 @@ func checkConfigKeys(ctx context.Context, d command.Deps, r *configReport, onlin
 		where := d.Settings.KeyAt(i)
 		if place.Secret != nil {
 			if text, set := d.System.Getenv(e.Secret); !set || text == "" {
-				d.Warn("%s: the variable %s is not set here: this key is not checked", where, e.Secret)
+				d.Warn("%s: variable %s is not set, so this key was not checked", where, e.Secret)
 				continue
 			}
 		}

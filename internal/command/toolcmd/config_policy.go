@@ -32,7 +32,7 @@ func checkConfigPolicy(ctx context.Context, d command.Deps, r *configReport) *pl
 	protos := policies.ProtoFlags{ProtoFlags: input.ProtoFlags{ImportPaths: d.Settings.ValuePaths("proto_paths"), Protos: d.Settings.ValuePaths("protos"), Sets: d.Settings.ValuePaths("descriptor_sets")}}
 	if len(protos.Protos)+len(protos.Sets) == 0 {
 		if len(d.Settings.Messages) > 0 {
-			r.fail(d.Settings.Path+": messages", fault.New(fault.ConfigInvalid, d.Settings.Path+": messages", "neither protos nor descriptor_sets says where their types are"))
+			r.fail(d.Settings.Path+": messages", fault.New(fault.ConfigInvalid, d.Settings.Path+": messages", "needs protos or descriptor_sets to find the types"))
 		}
 		return nil
 	}

@@ -91,7 +91,7 @@ func printConfigReport(d command.Deps, r *configReport) error {
 		line("key", "%s (%s, from %s) %s%s%s", quote.Shorten(k.ID), k.Algorithm, k.From, use, ofIssuer(k.Issuer), withRules(k.Rules))
 	}
 	for _, k := range r.KeySets {
-		held := "not fetched: --online does"
+		held := "not fetched (use --online)"
 		if k.Keys != nil {
 			held = console.Counted(*k.Keys, "key", "keys")
 		}

@@ -21,11 +21,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/system"
 )
 
-const demoText = `Show the whole tour in a folder of its own that is gone afterwards: make a key
-and serve it, mint a token, check it against the served set, rotate the key;
-sign a message by its annotations, verify it, refuse it once tampered with, and
-lint annotations that lead nowhere. Each step is a jwtctl command, shown and run
-as you would run it.`
+const demoText = `Show the whole tour in a temporary folder that is removed afterwards: make a
+key and serve it, mint a token, check it against the served set, rotate the
+key; sign a message by its annotations, verify it, see it refused after
+tampering, and lint annotations that form a cycle. Each step is a jwtctl
+command, shown and run as you would run it.`
 
 // demoFiles are the files for the tour of messages.
 //
@@ -62,7 +62,7 @@ func runDemo(ctx context.Context, deps command.Deps, run Run) (err error) {
 	}
 	folder, err := os.MkdirTemp("", "jwtctl-demo-")
 	if err != nil {
-		return fault.New(fault.FileFailed, "temporary folder", "%w", err).WithHint("TMPDIR says where it is made")
+		return fault.New(fault.FileFailed, "temporary folder", "%w", err).WithHint("set TMPDIR to use another place")
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	d := &demo{Deps: deps, jwtctl: run, ctx: ctx, folder: folder}
@@ -74,7 +74,7 @@ func runDemo(ctx context.Context, deps command.Deps, run Run) (err error) {
 			return err
 		}
 	}
-	return d.Print("\n%s\n", d.OutStyles().Good("All of this worked, and nothing of it is left behind."))
+	return d.Print("\n%s\n", d.OutStyles().Good("All steps worked. Nothing is left behind."))
 }
 
 // temporalTour generates, serves, mints, checks and rotates.
@@ -150,7 +150,7 @@ func (d *demo) messageTour() error {
 	if err := d.refused(append([]string{"verify", tampered}, common...)...); err != nil {
 		return err
 	}
-	d.title("Annotations that would never end")
+	d.title("Annotations that form a cycle")
 	return d.refused("lint", d.path("endless.proto"))
 }
 

@@ -22,13 +22,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const initText = `Write a commented jwtctl.yaml for the folder DIR (default: the working folder),
-from what is in it: .proto files with JWT annotations and the folders that
-their imports start from, descriptor sets, keys and key sets. What it cannot
-know is there as a comment to be filled in.
+const initText = `Write a commented jwtctl.yaml for folder DIR (default: the working folder),
+from what is in it: .proto files with JWT annotations and their import folders,
+descriptor sets, keys and key sets. What jwtctl cannot know is left as a
+comment to fill in.
 
 An existing jwtctl.yaml is kept unless --force is given. The path of the new
-file goes to stdout; jwtctl config check finds problems in it.`
+file goes to stdout; check it with jwtctl config check.`
 
 type initOptions struct {
 	out   string
@@ -40,7 +40,7 @@ func Init(d command.Deps) *cobra.Command {
 	var o initOptions
 	cmd := &cobra.Command{
 		Use:         "init [DIR]",
-		Short:       "Write a jwtctl.yaml for what a folder holds",
+		Short:       "Write a jwtctl.yaml for a folder",
 		Long:        initText,
 		Example:     "  jwtctl init\n  jwtctl init -o - ./api",
 		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
@@ -60,14 +60,14 @@ func Init(d command.Deps) *cobra.Command {
 	}
 	fs := cmd.Flags()
 	fs.StringVarP(&o.out, "out", "o", "", "`FILE` to write, - for stdout (default DIR/"+config.Name+")")
-	fs.BoolVar(&o.force, "force", false, "replace a file that exists")
+	fs.BoolVar(&o.force, "force", false, "overwrite an existing file")
 	settings.FlagOnly(fs, "out", "force")
 	return cmd
 }
 
 func runInit(ctx context.Context, d command.Deps, o initOptions, dir string) error {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-		return fault.New(fault.UsageError, "init", "%s is not a folder", quote.Printable(dir)).WithHint("jwtctl init -o FILE names the file to write")
+		return fault.New(fault.UsageError, "init", "%s is not a folder", quote.Printable(dir)).WithHint("to choose the file, use jwtctl init -o FILE")
 	}
 	out := o.out
 	if out == "" {
@@ -106,7 +106,7 @@ func tellFound(d command.Deps, f *scaffold.Found) {
 	count(len(f.KeySets), "key set", "key sets")
 	switch {
 	case f.Faulty != nil:
-		d.Warn("the .proto files cannot be read as they were found: correct proto_paths and protos")
+		d.Warn("the .proto files do not compile as found: correct proto_paths and protos")
 		d.Warn("%s", fault.All(f.Faulty)[0])
 	case len(f.Protos)+len(f.Sets) == 0:
 		d.Say("found no .proto file that imports jwtctl/v1/annotations.proto or kalix/annotations.proto")
@@ -118,11 +118,11 @@ func tellFound(d command.Deps, f *scaffold.Found) {
 func renderConfig(f *scaffold.Found) string {
 	var b strings.Builder
 	w := configWriter{out: &b}
-	w.comment("jwtctl.yaml: what jwtctl uses in this folder and below. Paths are relative to this file.",
-		"jwtctl config check finds problems in it.")
-	w.comment("", ".proto files with JWT annotations, and the folders that their imports start from.")
+	w.comment("jwtctl.yaml: settings of jwtctl in this folder and below. Paths are relative to this file.",
+		"Check it with jwtctl config check.")
+	w.comment("", ".proto files with JWT annotations, and their import folders.")
 	if len(f.Protos)+len(f.Sets) == 0 {
-		w.comment("To annotate one: import \"jwtctl/v1/annotations.proto\", which jwtctl brings, and then",
+		w.comment("To annotate one: import \"jwtctl/v1/annotations.proto\" (built into jwtctl), and then",
 			"  option (jwtctl.v1.method) = {validate: BEARER_TOKEN};   // in a method",
 			"  string token = 1 [(jwtctl.v1.field) = {token: true}];   // in a message")
 	}
@@ -184,8 +184,8 @@ func (w *configWriter) text(s string) string {
 }
 
 func (w *configWriter) keys(f *scaffold.Found) {
-	w.comment("", "Keys, in the order in which one to sign with is looked for. The issuer says whose tokens a key makes",
-		"and checks; a secret is in a variable, never here.")
+	w.comment("", "Keys; the first that fits signs. A key signs and verifies the tokens of its issuer.",
+		"A secret belongs in a variable, never in this file.")
 	if len(f.Issuers) > 0 {
 		quoted := make([]string, len(f.Issuers))
 		for i, issuer := range f.Issuers {
@@ -212,7 +212,7 @@ func (w *configWriter) keys(f *scaffold.Found) {
 }
 
 func (w *configWriter) keySets(f *scaffold.Found) {
-	w.comment("", "Key sets of others: a file, a URL, or what an OpenID provider names.")
+	w.comment("", "Key sets of others: a file, a URL, or the set of an OpenID provider.")
 	w.entry(len(f.KeySets) > 0, "key_sets:")
 	for _, path := range f.KeySets {
 		w.entry(true, "  - {jwks: "+w.text(path)+"}")
@@ -229,6 +229,6 @@ func (w *configWriter) messages(f *scaffold.Found) {
 	if len(f.Types) > 0 {
 		typ = f.Types[0]
 	}
-	w.comment("", "Which type a message file holds, for jwtctl verify FILE without more; the first match wins.", "messages:",
+	w.comment("", "The type of each message file, for jwtctl verify FILE without --type or --method; the first match wins.", "messages:",
 		`  - {files: "requests/*.json", method: `+method+"}", `  - {files: "tokens/*.json", type: `+typ+"}")
 }

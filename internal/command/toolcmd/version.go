@@ -8,9 +8,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const versionText = `Print the version, the commit it was built from and when that was made, and the
-Go release and platform it was built with. "modified" says that files differed
-from the commit.`
+const versionText = `Print the version, the commit and its date, and the Go release and platform of
+the build. "modified" means that files differed from the commit.`
 
 // Version returns the command.
 func Version(d command.Deps) *cobra.Command {

@@ -32,19 +32,19 @@ type Flags struct {
 
 // RegisterListening adds the flags for the listening side.
 func (f *Flags) RegisterListening(fs *pflag.FlagSet) {
-	fs.StringVar(&f.Cert, "tls-cert", "", "PEM `FILE` of the certificate, and of those between it and its CA, to show to clients")
-	fs.StringVar(&f.key, "tls-key", "", "PEM `FILE` of its private key")
-	fs.StringVar(&f.clientCA, "tls-client-ca", "", "PEM `FILE` of the CAs, one of which must have signed a client's certificate (mTLS)")
+	fs.StringVar(&f.Cert, "tls-cert", "", "PEM `FILE` of the server certificate, with intermediate certificates")
+	fs.StringVar(&f.key, "tls-key", "", "PEM `FILE` of the certificate's private key")
+	fs.StringVar(&f.clientCA, "tls-client-ca", "", "PEM `FILE` of the CAs for client certificates, which are then required (mTLS)")
 	settings.Paths(fs, "tls-cert", "tls-key", "tls-client-ca")
 }
 
 // RegisterUpstream adds the flags for the upstream.
 func (f *Flags) RegisterUpstream(fs *pflag.FlagSet) {
-	fs.BoolVar(&f.Upstream, "upstream-tls", false, "speak TLS to the upstream, and verify its certificate")
-	fs.StringVar(&f.upstreamCA, "upstream-ca", "", "PEM `FILE` of the CAs to verify it by (default: those of the machine)")
-	fs.StringVar(&f.upstreamCert, "upstream-cert", "", "PEM `FILE` of the certificate to show to the upstream (mTLS)")
-	fs.StringVar(&f.upstreamKey, "upstream-key", "", "PEM `FILE` of its private key")
-	fs.StringVar(&f.upstreamServer, "upstream-server-name", "", "`NAME` that the upstream's certificate must have (default: the host of --upstream)")
+	fs.BoolVar(&f.Upstream, "upstream-tls", false, "use TLS to the upstream, and verify its certificate")
+	fs.StringVar(&f.upstreamCA, "upstream-ca", "", "PEM `FILE` of the CAs for its certificate (default: this machine's)")
+	fs.StringVar(&f.upstreamCert, "upstream-cert", "", "PEM `FILE` of the client certificate for the upstream (mTLS)")
+	fs.StringVar(&f.upstreamKey, "upstream-key", "", "PEM `FILE` of the certificate's private key")
+	fs.StringVar(&f.upstreamServer, "upstream-server-name", "", "`NAME` required in the upstream's certificate (default: the host of --upstream)")
 	settings.Paths(fs, "upstream-ca", "upstream-cert", "upstream-key")
 }
 
@@ -177,7 +177,7 @@ func readPair(cert, key string) (*tls.Certificate, error) {
 	if err != nil {
 		f := fault.New(fault.KeyInvalid, cert, "with %s: %w", key, err)
 		if bytes.Contains(certPEM, []byte("PRIVATE KEY-----")) && bytes.Contains(keyPEM, []byte("BEGIN CERTIFICATE-----")) {
-			f = fault.New(fault.KeyInvalid, cert, "is a private key, and %s the certificate", key).WithHint("swap them: --tls-cert FILE --tls-key FILE")
+			f = fault.New(fault.KeyInvalid, cert, "is a private key, but %s is the certificate", key).WithHint("swap the two files")
 		}
 		return nil, f
 	}
@@ -191,7 +191,7 @@ func readCAs(path string) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(data) {
-		return nil, fault.New(fault.KeyFormatUnknown, path, "holds no certificate in PEM")
+		return nil, fault.New(fault.KeyFormatUnknown, path, "contains no PEM certificate")
 	}
 	return pool, nil
 }

@@ -30,8 +30,8 @@ func ForMethod(ctx context.Context, d command.Deps, protos input.ProtoFlags, nam
 		return nil, command.AsUsage(err, "--for-method")
 	}
 	if m.Bearer == nil {
-		return nil, fault.New(fault.UsageError, "--for-method", "%s requires no bearer token", quote.Shorten(name)).
-			WithHint("jwtctl explain %s says what it requires", quote.Shell(name))
+		return nil, fault.New(fault.UsageError, "--for-method", "%s does not require a bearer token", quote.Shorten(name)).
+			WithHint("for what it requires, see jwtctl explain %s", quote.Shell(name))
 	}
 	needed, err := bearer.Claims(m.Bearer, given)
 	if err != nil {

@@ -41,8 +41,8 @@ func PathArguments(cmd *cobra.Command, args []string) error {
 // Load reads the given descriptors; none given is a usage error.
 func (p *ProtoFlags) Load(ctx context.Context, d command.Deps) (*descset.Set, error) {
 	if !p.Named() {
-		return nil, fault.New(fault.UsageError, "descriptors", "no .proto file or descriptor set is named").
-			WithHint("--proto FILE or --descriptor-set FILE, or protos: in %s", config.Name)
+		return nil, fault.New(fault.UsageError, "descriptors", "no .proto files or descriptor set given").
+			WithHint("add --proto FILE or --descriptor-set FILE, or protos: in %s", config.Name)
 	}
 	return p.load(ctx, d, protofile.Sources{ImportPaths: p.ImportPaths, Protos: p.Protos, DescriptorSets: p.Sets, Stdin: d.System.In, Rewrite: p.Rewrite})
 }
@@ -73,7 +73,7 @@ func (p *ProtoFlags) LoadOrFind(ctx context.Context, d command.Deps, names []str
 	}
 	set, found, err := p.LoadFound(ctx, d, tree, names)
 	if err == nil && found.Left() {
-		d.Say("looked at %s", Looked(found, ""))
+		d.Say("checked %s", Looked(found, ""))
 	}
 	if err == nil && !set.Annotated() && len(names) == 0 {
 		return nil, notAnnotated(tree)
@@ -86,15 +86,15 @@ func (p *ProtoFlags) Find(ctx context.Context, d command.Deps, dir string) (*dis
 	tree, err := discover.Look(ctx, dir)
 	if err == nil {
 		for _, file := range tree.Passed() {
-			d.Warn("%s: may have JWT annotations, and is passed over: folders that begin with a dot, node_modules and links are looked into only where they are named", quote.Printable(file))
+			d.Warn("%s: may have JWT annotations, but was skipped: hidden folders, node_modules and links are searched only if named", quote.Printable(file))
 		}
 	}
 	if f, ok := errors.AsType[*fault.Error](err); ok && f.Code == fault.DescriptorUnreadable {
-		return nil, f.WithHint("nothing is named, so all below %s is looked through: name .proto files, a folder or a descriptor set, here or in %s", place(dir), config.Name)
+		return nil, f.WithHint("no input given, so everything below %s is searched: name .proto files, a folder or a descriptor set, as arguments or in %s", place(dir), config.Name)
 	}
 	if err == nil && tree.Len() == 0 {
-		return nil, fault.New(fault.DescriptorUnreadable, dir, "holds no .proto file").
-			WithHint("name .proto files, a folder or a descriptor set, here or in %s, which jwtctl init writes", config.Name)
+		return nil, fault.New(fault.DescriptorUnreadable, dir, "contains no .proto files").
+			WithHint("name .proto files, a folder or a descriptor set, as arguments or in %s (jwtctl init writes it)", config.Name)
 	}
 	return tree, err
 }
@@ -116,14 +116,14 @@ func (p *ProtoFlags) LoadFound(ctx context.Context, d command.Deps, tree *discov
 // Looked describes what was read of a folder, after "looked at"; of says whose files they
 // are, and may be empty.
 func Looked(found discover.Selection, of string) string {
-	return fmt.Sprintf("%d of %d .proto files%s: those with JWT annotations, and their folders; name a folder to look at all of it", len(found.Protos), found.Total, of)
+	return fmt.Sprintf("%d of %d .proto files%s: those with JWT annotations, and their folders; name a folder to check all of it", len(found.Protos), found.Total, of)
 }
 
 // notAnnotated returns the error for a folder without annotations: an unprotected folder
 // must not look like one without problems.
 func notAnnotated(tree *discover.Tree) error {
-	return fault.New(fault.DescriptorUnreadable, tree.Dir(), "has no JWT annotation (.proto files looked through: %d)", tree.Len()).
-		WithHint("name the files or the folder to look at them all the same")
+	return fault.New(fault.DescriptorUnreadable, tree.Dir(), "has no JWT annotations (.proto files searched: %d)", tree.Len()).
+		WithHint("to check them anyway, name the files or the folder")
 }
 
 func place(dir string) string {

@@ -43,7 +43,7 @@ func Config(o Options) (*config.Config, error) {
 		return nil, fmt.Errorf("config.yaml: %w", err)
 	}
 	if len(o.JWKS) == 0 {
-		return nil, errors.New("no JWKS URL: without one the server knows no key and refuses every token")
+		return nil, errors.New("no JWKS URL: without one the server has no keys and refuses every token")
 	}
 	for _, jwks := range o.JWKS {
 		if err := checkURL(jwks); err != nil {

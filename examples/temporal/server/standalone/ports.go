@@ -22,7 +22,7 @@ const (
 // movePorts shifts every port by the same amount, so that one number is enough to run a second server.
 func movePorts(cfg *config.Config, port int) error {
 	if port <= portsBelow || port > 65535-portsAbove {
-		return fmt.Errorf("port %d: want %d to %d, as the other services' ports lie around it",
+		return fmt.Errorf("port %d: want %d to %d, since the other services use ports around it",
 			port, portsBelow+1, 65535-portsAbove)
 	}
 	shift := port - DefaultPort

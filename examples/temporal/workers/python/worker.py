@@ -47,7 +47,7 @@ async def keep_token(client: Client, file: Path, token: str) -> None:
             token = new
             logging.info("new token, kid=%s", key_id(token))
         except OSError as err:
-            logging.warning("no new token, keeping the old one: %s", err)
+            logging.warning("making a new token failed, keeping the old one: %s", err)
 
 
 async def main() -> None:

@@ -33,7 +33,7 @@ async function main(): Promise<void> {
       token = next;
       logToken(token);
     } catch (err) {
-      console.error('no new token, keeping the old one:', err);
+      console.error('making a new token failed, keeping the old one:', err);
     }
   }, 500);
   try {
