@@ -37,7 +37,7 @@ func TestOtherWriters(t *testing.T) {
 		"another's":              {file: fileOf{mode: 0o600, uid: 1234}, uid: uid, want: "owner is user 1234"},
 		"another's, for root":    {file: fileOf{mode: 0o600, uid: 1234}, uid: 0, want: "owner is user 1234"},
 		"everyone may write":     {file: fileOf{mode: 0o646, uid: uid}, uid: uid, want: "anyone can write it (mode 0646)"},
-		"root's, for everyone":   {file: fileOf{mode: 0o666}, uid: uid, want: "everyone"},
+		"root's, for everyone":   {file: fileOf{mode: 0o666}, uid: uid, want: "anyone"},
 		"a group may write":      {file: fileOf{mode: 0o664, uid: uid, gid: 100}, uid: uid, want: "its group can write it (mode 0664)"},
 		"a link has no mode":     {file: fileOf{mode: fs.ModeSymlink | 0o777, uid: uid}, uid: uid},
 		"a link of another user": {file: fileOf{mode: fs.ModeSymlink | 0o777, uid: 1234}, uid: uid, want: "owner is user 1234"},
