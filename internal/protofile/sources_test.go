@@ -36,7 +36,7 @@ func TestS52_HostileSourcesAreRefused(t *testing.T) {
 		"messages":                       {head + strings.Repeat("message M{", 1000) + strings.Repeat("}", 1000), fault.DescriptorLimit, "brackets nest"},
 		"brackets in strings":            {head + "option java_package = '" + strings.Repeat("{", 1000) + "';", "", ""},
 		"brackets in comments":           {head + "/*" + strings.Repeat("{", 1000) + "*/ //" + strings.Repeat("{", 1000) + "\n", "", ""},
-		"more than 8 MiB":                {head + strings.Repeat(" ", maxSource), fault.FileTooLarge, "larger than 8388608 bytes"},
+		"more than 8 MiB":                {head + strings.Repeat(" ", maxSource), fault.FileTooLarge, "larger than the limit of 8388608 bytes"},
 		"a long name":                    {head + "message " + strings.Repeat("x", 1000) + "{}", fault.DescriptorLimit, "a name is longer"},
 		"a long name in pieces":          {head + "message M { " + strings.Repeat("a . /**/", 1000) + " b = 1; }", fault.DescriptorLimit, "a name is longer"},
 		"nothing but semicolons":         {head + strings.Repeat(";\n", (1<<20-len(head))/2), "", ""},
