@@ -227,6 +227,7 @@ func TestA3_SourceOptions(t *testing.T) {
 		"an unknown member of a jwt literal":  {on: field, option: `(kalix.field).jwt = {tokn: true}`, refused: "field tokn not found\ndid you mean token?"},
 		"an unknown member of a static claim": {on: field, option: `(kalix.field).jwt = {token: true static_claim: {clam: "x"}}`, refused: "field clam not found\ndid you mean claim?"},
 		"an unknown value":                    {on: field, option: `(kalix.field).jwt.claim = INCLUD`, refused: "has no value named INCLUD\ndid you mean INCLUDE?"},
+		"a backslash of an expression":        {on: method, option: `(kalix.method).jwt = {static_claim: {claim: "name" pattern: "^\S+$"}}`, refused: "invalid escape sequence: \\S\na .proto file needs two backslashes for one: \"\\\\S\""},
 		"of another package":                  {on: field, option: `(acme.field).id = true`, refused: "unknown extension acme.field\n"},
 		"a literal where none fits":           {on: field, option: `(kalix.field) = true`, refused: "expecting message, got identifier\n"},
 	}

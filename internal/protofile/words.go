@@ -42,8 +42,15 @@ func (c *compiler) twoNames() error {
 	return nil
 }
 
+// followUp is the parser's second error about a token that is already in error.
+const followUp = "syntax error: unexpected error"
+
 // told returns the collected errors by file and position.
 func (c *compiler) told() error {
+	follows := func(err reporter.ErrorWithPos) bool { return err.Unwrap().Error() == followUp }
+	if others := slices.DeleteFunc(slices.Clone(c.errs), follows); len(others) > 0 {
+		c.errs = others
+	}
 	slices.SortStableFunc(c.errs, func(a, b reporter.ErrorWithPos) int {
 		x, y := a.GetPosition(), b.GetPosition()
 		return cmp.Or(cmp.Compare(c.origin[x.Filename], c.origin[y.Filename]), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Col, y.Col))
@@ -97,7 +104,11 @@ func compileFault(err error, origin map[string]string) error {
 		}
 		return reported
 	}
-	return withSchemaHint(fault.New(fault.ProtoSyntax, where, "%s", descset.Brief(err.Error())), origin)
+	reported := fault.New(fault.ProtoSyntax, where, "%s", descset.Brief(err.Error()))
+	if escape, is := strings.CutPrefix(reported.Why, `invalid escape sequence: \`); is { // \S of an expression, as the vendor's document has it
+		return reported.WithHint(`a .proto file needs two backslashes for one: "\\%s"`, escape)
+	}
+	return withSchemaHint(reported, origin)
 }
 
 // noExtension matches the compiler's message for an option that is not in the schema.
