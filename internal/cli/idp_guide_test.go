@@ -78,7 +78,7 @@ func TestIDPGuideRuns(t *testing.T) {
 		}
 		if f.language == "sh" && ran["yaml"] == 1 && ran["sh"] == 2 {
 			text, _ := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
-			if !strings.Contains(string(text), `"permissions":["default:worker"]`) || !strings.Contains(string(text), `"aud":"temporal"`) {
+			if !strings.Contains(string(text), `"permissions":["default:write"]`) || !strings.Contains(string(text), `"aud":"temporal"`) {
 				t.Errorf("the worker's token says %s", text)
 			}
 		}

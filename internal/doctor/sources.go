@@ -31,8 +31,11 @@ func (x *pass) fetched(yield func(serverconfig.Value, temporal.Document) bool) {
 
 func keySourceUnreachable(x *pass, c *serverconfig.Config) {
 	for s, d := range x.fetched {
-		if d.Failure != nil {
+		switch {
+		case d.Failure != nil:
 			x.report(place(s, c), "the key source cannot be read from here: %v", d.Failure)
+		case d.Status != 0:
+			x.report(place(s, c), "the key source answered with status %d; the server ignores the status and reads the body", d.Status)
 		}
 	}
 }

@@ -183,15 +183,34 @@ func readStdinKeys(d command.Deps) ([]byte, error) {
 
 // Read returns the content of location: a URL, a file or, for -, standard input.
 func (f NetworkFlags) Read(ctx context.Context, d command.Deps, location string) ([]byte, error) {
-	switch {
-	case location == "-":
-		return readStdinKeys(d)
-	case files.IsURL(location):
+	if files.IsURL(location) {
 		network, err := f.network(d)
 		if err != nil {
 			return nil, err
 		}
 		return jwks.Fetch(ctx, location, network)
+	}
+	return readLocal(d, location)
+}
+
+// ReadWithErrors is like Read, but if a URL answers anything but 200, it returns the body
+// and the HTTP status together with the error.
+func (f NetworkFlags) ReadWithErrors(ctx context.Context, d command.Deps, location string) (data []byte, status int, err error) {
+	if files.IsURL(location) {
+		network, err := f.network(d)
+		if err != nil {
+			return nil, 0, err
+		}
+		return jwks.FetchWithErrors(ctx, location, network)
+	}
+	data, err = readLocal(d, location)
+	return data, 0, err
+}
+
+// readLocal reads a file or, for -, standard input.
+func readLocal(d command.Deps, location string) ([]byte, error) {
+	if location == "-" {
+		return readStdinKeys(d)
 	}
 	path, err := files.PathOf(location, fault.KeySetURLNotAllowed)
 	if err != nil {

@@ -20,13 +20,15 @@ import (
 
 // fetcher makes bounded requests over a Network.
 type fetcher struct {
-	network Network
-	client  *http.Client
+	network  Network
+	client   *http.Client
+	keepBody bool // return the body of a response other than 200 with its error
 }
 
 // answer is the content of a URL.
 type answer struct {
 	body   []byte
+	status int            // the HTTP status
 	maxAge *time.Duration // from Cache-Control; nil if not given
 }
 
@@ -75,7 +77,11 @@ func (f *fetcher) get(ctx context.Context, address string) (answer, error) {
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return answer{}, fault.New(fault.KeySetUnavailable, label(address), "answered with status %d, not 200", response.StatusCode)
+		bad := answer{status: response.StatusCode}
+		if f.keepBody {
+			bad.body, _ = files.ReadAll(response.Body, label(address), keys.MaxFileBytes, fault.KeySetUnavailable)
+		}
+		return bad, fault.New(fault.KeySetUnavailable, label(address), "answered with status %d, not 200", response.StatusCode)
 	}
 	if coding := response.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return answer{}, fault.New(fault.KeySetUnavailable, label(address), "the server answered in the encoding %q, which was not requested", quote.Shorten(coding))
@@ -87,7 +93,7 @@ func (f *fetcher) get(ctx context.Context, address string) (answer, error) {
 	if err != nil {
 		return answer{}, failed(ctx, address, err)
 	}
-	return answer{body: body, maxAge: maxAge(response.Header)}, nil
+	return answer{status: response.StatusCode, body: body, maxAge: maxAge(response.Header)}, nil
 }
 
 // failed returns the error for a failed request.

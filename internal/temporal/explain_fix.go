@@ -161,7 +161,10 @@ func (e *explainer) noteOnDenial() {
 	case e.keyAtFault:
 		e.note("sign with the private half of a key that the server has, with RS256 or ES256")
 	}
-	if !slices.ContainsFunc(e.faults, func(f Fault) bool { return f.Log != "" }) {
+	switch {
+	case unsendable(e.Authorization) >= 0:
+		e.note("the server logs nothing about a call that the client does not make")
+	case !slices.ContainsFunc(e.faults, func(f Fault) bool { return f.Log != "" }):
 		e.note("the server logs nothing about this denial; the client only sees \"Request unauthorized.\"")
 	}
 }

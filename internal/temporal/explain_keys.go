@@ -29,6 +29,8 @@ type KeySet struct {
 	ecdsa map[string]*ecdsa.PublicKey
 	from  map[HeldKey]string // without From
 	notes []string
+	// statuses are notes about HTTP statuses, which the server ignores.
+	statuses []string
 }
 
 // HeldKey is a key with which a server checks signatures of one algorithm.
@@ -53,6 +55,9 @@ func ReadKeySet(documents ...Document) *KeySet {
 			broken := newKeySet()
 			broken.note("%s: %v; the server drops the whole update and keeps the keys it had (none right after startup)", d.Source, err)
 			return broken
+		}
+		if d.Status != 0 {
+			s.statuses = append(s.statuses, fmt.Sprintf("%s: answered with status %d; the server ignores the status and reads the body", d.Source, d.Status))
 		}
 	}
 	if len(s.notes) > maxKeyNotes {

@@ -21,8 +21,8 @@ import (
 // collects every problem.
 func (e *explainer) readAuthorization() {
 	value := e.Authorization
-	if i := strings.IndexFunc(value, func(r rune) bool { return r < ' ' || r > '~' }); i >= 0 {
-		e.fault(fault.HeaderMalformed, "", "byte %d of the header is not printable ASCII (such as a line end): clients refuse to send it", i+1)
+	if i := unsendable(value); i >= 0 {
+		e.fault(fault.HeaderMalformed, "", "byte %d of the header is not printable ASCII (such as a line end): clients refuse to send it: header key %q contains value with non-printable ASCII characters", i+1, e.HeaderName)
 	}
 	if sent := strings.ToLower(e.SentIn); value != "" && sent != "" && sent != e.HeaderName {
 		e.note("the token is in the header %q, which the server's default claim mapper does not read", quote.Shorten(sent))
@@ -155,7 +155,7 @@ func spaces(part string) string {
 // checkKey checks alg, kid and signature.
 func (e *explainer) checkKey(header map[string]any, parts []string) {
 	if e.Keys != nil {
-		e.notes = append(e.notes, e.Keys.notes...)
+		e.notes = slices.Concat(e.notes, e.Keys.statuses, e.Keys.notes)
 	}
 	alg, usable := e.checkAlgorithm(header)
 	key, known := e.checkKeyID(header, alg, usable)

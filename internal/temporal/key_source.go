@@ -9,12 +9,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Document is the response of one of the server's keySourceURIs: only the body, since the
-// server checks neither status nor content type.
+// Document is the response of one of the server's keySourceURIs. The server checks neither
+// status nor content type.
 type Document struct {
 	// Source is its location, for notes.
 	Source string
 	Body   []byte
+	// Status is the HTTP status if it is not 200, or else 0.
+	Status int
 	// KeyNames are the locations of keys of Body by kid, where they are not Source.
 	KeyNames map[string]string
 	// Failure is why it cannot be read, or nil.
@@ -37,6 +39,10 @@ func (r Release) SourceFailure(uri string) error {
 	}
 	return nil
 }
+
+// Replaces reports whether the server replaces its keys with those in d's body, even if
+// there are none. Otherwise it keeps the keys it had.
+func (d Document) Replaces() bool { return newKeySet().read(d) == nil }
 
 // Notes returns the problems that the server has with the set.
 func (s *KeySet) Notes() []string { return slices.Clone(s.notes) }

@@ -15,11 +15,19 @@ type Sent struct {
 	Value string
 }
 
+// Sendable reports whether clients send the value: gRPC metadata is printable ASCII.
+func (s Sent) Sendable() bool { return unsendable(s.Value) < 0 }
+
+// unsendable returns the index of the first byte that a header cannot hold, or -1.
+func unsendable(value string) int {
+	return strings.IndexFunc(value, func(r rune) bool { return r < ' ' || r > '~' })
+}
+
 // SentBy returns the header for what a person pasted: a variable with its value as in
 // Client, a header line, an argument of the temporal CLI's --grpc-meta, a header's value,
-// or only a token. It removes a line end but keeps spaces, which matter.
+// or only a token. It keeps spaces and, except after only a token, a line end: clients
+// send the former and fail at the latter.
 func SentBy(text string) Sent {
-	text = strings.TrimRight(text, "\r\n")
 	variable := strings.TrimPrefix(text, "export ")
 	for _, c := range Clients() {
 		if value, found := strings.CutPrefix(variable, c.Variable()+"="); found {
@@ -41,11 +49,15 @@ func SentBy(text string) Sent {
 	if s, found := headerLine(text); found {
 		return s
 	}
-	if text == "" || strings.Contains(text, " ") {
+	token := WithoutLineEnd(text)
+	if token == "" || strings.Contains(token, " ") {
 		return Sent{Value: text}
 	}
-	return Sent{Value: Header(text)}
+	return Sent{Value: Header(token)}
 }
+
+// WithoutLineEnd returns the text of a file that ends in a line end.
+func WithoutLineEnd(text string) string { return strings.TrimRight(text, "\r\n") }
 
 // headerLine parses "NAME: VALUE" or "NAME=VALUE" if the name is authorization or the
 // value starts with "Bearer ".

@@ -151,17 +151,18 @@ func answered(err error, allowed bool, undecided string) error {
 }
 
 // readHeader returns the header given by args, with an empty value for a call without
-// one. Spaces are kept, since servers are sensitive to them.
+// one. Spaces are kept, since servers are sensitive to them, and so is the line end of an
+// argument, which is one of the variable that it is from.
 func readHeader(d command.Deps, args []string) (temporal.Sent, error) {
 	switch {
 	case len(args) == 1 && strings.HasPrefix(args[0], "@"):
 		text, err := input.TokenFile(args[0][1:])
-		return temporal.SentBy(text), err
+		return temporal.SentBy(temporal.WithoutLineEnd(text)), err
 	case len(args) == 1 && args[0] != "-":
 		return temporal.SentBy(args[0]), nil
 	case len(args) == 0 && d.System.InTTY:
 		return temporal.Sent{}, nil
 	}
 	text, err := input.TokenStdin(d)
-	return temporal.SentBy(text), err
+	return temporal.SentBy(temporal.WithoutLineEnd(text)), err
 }

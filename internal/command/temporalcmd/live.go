@@ -101,12 +101,13 @@ func textField(message []byte, number protowire.Number) string {
 	return ""
 }
 
-// ask calls every probe without a token, and also with it if there is one.
+// ask calls every probe without a token, and also with it if there is one that clients
+// send.
 func (f *frontend) ask(ctx context.Context, r temporal.Request, sent temporal.Sent) ([]doctor.Answer, error) {
 	var answers []doctor.Answer
 	for _, api := range doctor.Probes() {
 		for _, withToken := range []bool{false, true} {
-			if withToken && sent.Value == "" {
+			if withToken && (sent.Value == "" || !sent.Sendable()) {
 				continue
 			}
 			r.API, r.Authorization, r.SentIn = api, "", ""

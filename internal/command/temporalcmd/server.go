@@ -125,11 +125,22 @@ func (f serverFlags) fetch(ctx context.Context, d command.Deps, release temporal
 	for _, location := range f.jwks {
 		doc := temporal.Document{Source: location, Failure: f.unsupported(release, location)}
 		if doc.Failure == nil {
-			doc.Body, doc.Failure = f.network.Read(ctx, d, location)
+			doc = f.read(ctx, d, location)
 		}
 		documents = append(documents, doc)
 	}
 	return documents
+}
+
+// read returns the response of a key source. A server ignores the HTTP status: it drops all
+// its keys for an error that is a JSON object, and keeps them for one that is not.
+func (f serverFlags) read(ctx context.Context, d command.Deps, location string) temporal.Document {
+	body, status, err := f.network.ReadWithErrors(ctx, d, location)
+	doc := temporal.Document{Source: location, Body: body, Failure: err}
+	if err != nil && status != 0 && doc.Replaces() {
+		doc.Failure, doc.Status = nil, status
+	}
+	return doc
 }
 
 // unsupported returns why the server cannot read location, wherever it is.
