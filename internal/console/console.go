@@ -68,9 +68,13 @@ func (c *Console) Say(format string, args ...any) {
 	}
 }
 
-// Detail prints a line to stderr with -v.
+// Detail prints a line to stderr with -v, or logs it if Logging is used.
 func (c *Console) Detail(format string, args ...any) {
-	if c.Verbose {
+	switch {
+	case !c.Verbose:
+	case c.log != nil:
+		c.log.Debug(quote.Message(fmt.Sprintf(format, args...)))
+	default:
 		c.Say(format, args...)
 	}
 }

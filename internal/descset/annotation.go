@@ -18,6 +18,8 @@ type Annotation struct {
 	Of protoreflect.Descriptor
 	// Option is the spelling of the annotation: (kalix.field).jwt, (jwtctl.v1.field).
 	Option string
+	// Package is that of the spelling: "kalix", "jwtctl.v1".
+	Package string
 	// JWT is the kalix.Jwt…Options message of jwtctl's own schema, for either spelling of
 	// the annotation (A111) and whatever schema the input was compiled with. Callers must
 	// not modify it. An enum may hold a number without a name: package policy judges that
@@ -150,7 +152,7 @@ func (s *Set) read(spellings []kind, d protoreflect.Descriptor) error {
 		if jwt == nil && err == nil {
 			continue
 		}
-		a := &Annotation{Of: d, Option: k.option(), JWT: jwt, set: s}
+		a := &Annotation{Of: d, Option: k.option(), Package: string(k.extension.Parent()), JWT: jwt, set: s}
 		if at := d.ParentFile().SourceLocations().ByDescriptor(d).Path; at != nil {
 			a.path = append(slices.Clone(at), int32(k.options), int32(k.number))
 			if k.within != 0 {

@@ -139,6 +139,18 @@ func (s *Set) Method(name string) protoreflect.MethodDescriptor {
 // Annotated reports whether any element in the set has an annotation.
 func (s *Set) Annotated() bool { return len(s.annotations) > 0 }
 
+// Spellings returns how many elements have an annotation of each package, "jwtctl.v1" or
+// "kalix" (A111).
+func (s *Set) Spellings() map[string]int {
+	counts := map[string]int{}
+	for _, first := range s.annotations {
+		for a := first; a != nil; a = a.Other {
+			counts[a.Package]++
+		}
+	}
+	return counts
+}
+
 // Types returns a resolver of the set's messages and extensions, for reading and writing
 // ProtoJSON with Any.
 func (s *Set) Types() *dynamicpb.Types { return s.types }

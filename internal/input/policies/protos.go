@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/config"
+	"github.com/jwtctl/jwtctl/internal/console"
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/discover"
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -56,7 +59,25 @@ func (p *ProtoFlags) load(ctx context.Context, d command.Deps, src protofile.Sou
 	for _, w := range set.Warnings() {
 		d.Warn("%s", w)
 	}
+	d.Detail("read %s", readWords(set.Spellings()))
 	return set, nil
+}
+
+// readWords describes which annotations were read (A111): "3 annotations of jwtctl.v1 and
+// 1 of kalix".
+func readWords(counts map[string]int) string {
+	var parts []string
+	for _, pkg := range slices.Sorted(maps.Keys(counts)) {
+		text := strconv.Itoa(counts[pkg])
+		if len(parts) == 0 {
+			text = console.Counted(counts[pkg], "annotation", "annotations")
+		}
+		parts = append(parts, text+" of "+pkg)
+	}
+	if len(parts) == 0 {
+		return "no annotations"
+	}
+	return strings.Join(parts, " and ")
 }
 
 // LoadOrFind is Load, except that without given descriptors it reads the annotated
