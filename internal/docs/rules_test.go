@@ -90,12 +90,15 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// testOfRules matches what comes before a rule in the name of a test: TestA42_A43_Empty.
+var testOfRules = regexp.MustCompile(`Test([AS][0-9]+a?_)*$`)
+
 // rulesIn returns the numbers of rules in text, each once.
 func rulesIn(text string) (list []string) {
 	letter := func(b byte) bool { return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' }
 	for _, at := range ruleName.FindAllStringIndex(text, -1) {
 		before := at[0] > 0 && (letter(text[at[0]-1]) || strings.ContainsRune("-_/+.\"", rune(text[at[0]-1])))
-		if at[0] >= 4 && text[at[0]-4:at[0]] == "Test" {
+		if testOfRules.MatchString(text[max(0, at[0]-40):at[0]]) {
 			before = false
 		}
 		after := at[1] < len(text) && (letter(text[at[1]]) || strings.ContainsRune("-/+=\"", rune(text[at[1]])))
