@@ -90,7 +90,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// testOfRules matches what comes before a rule in the name of a test: TestA42_A43_Empty.
+// testOfRules matches what comes before a rule in the name of a test: TestA10_A13_MethodReplacesService.
 var testOfRules = regexp.MustCompile(`Test([AS][0-9]+a?_)*$`)
 
 // rulesIn returns the numbers of rules in text, each once.
