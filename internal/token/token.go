@@ -164,7 +164,7 @@ func (r Request) check() error {
 	case r.TTL < time.Second:
 		return fault.New(fault.UsageError, "ttl", "must be at least 1s (got %s)", r.TTL)
 	case r.TTL > r.limit():
-		return r.tooLong("ttl", r.TTL)
+		return fault.New(fault.UsageError, "ttl", "%s is longer than %s", r.TTL, r.limit()).WithHint(irrevocable)
 	}
 	if slices.Contains(r.Audience, "") {
 		return fault.New(fault.UsageError, "aud", "is empty")
@@ -172,10 +172,7 @@ func (r Request) check() error {
 	return r.checkNames()
 }
 
-func (r Request) tooLong(what string, life time.Duration) error {
-	return fault.New(fault.UsageError, what, "%s is longer than %s", life, r.limit()).
-		WithHint("a token cannot be revoked before it expires")
-}
+const irrevocable = "a token cannot be revoked before it expires"
 
 // reserved returns the claims that Base and Extra may not set because a field of r does,
 // with the field's name for messages.
@@ -246,7 +243,12 @@ func (r Request) checkMade(claims []byte) error {
 	case life <= 0 && !isExtra:
 		return fault.New(fault.UsageError, "claims", "exp is in the past (%s)", exp.UTC().Format(time.RFC3339))
 	case life > r.limit():
-		return r.tooLong("exp", life.Round(time.Second))
+		from := "claims"
+		if isExtra {
+			from = "claim-json"
+		}
+		return fault.New(fault.UsageError, from, "exp (%s) is more than %s away", exp.UTC().Format(time.RFC3339), r.limit()).
+			WithHint(irrevocable)
 	}
 	return nil
 }

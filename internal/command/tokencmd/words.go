@@ -27,7 +27,7 @@ func withFlags(err error) error {
 		return err
 	}
 	switch {
-	case (f.What == "ttl" || f.What == "exp") && f.Hint != "":
+	case strings.HasPrefix(f.Hint, "a token cannot be revoked"):
 		return f.WithHint("%s; raise the limit with --max-ttl", f.Hint)
 	case f.What == "claims" && strings.HasPrefix(f.Why, "exp is in the past"):
 		return f.WithHint("set a new one with --ttl 10m")
