@@ -25,7 +25,10 @@ func (c *Console) Print(format string, args ...any) error {
 
 // PrintJSON prints v to stdout as JSON. Characters that a terminal would interpret are
 // escaped, which does not change the JSON (S70).
-func (c *Console) PrintJSON(v any) error {
+func (c *Console) PrintJSON(v any) error { return c.WriteJSON("", v) }
+
+// WriteJSON is PrintJSON to the file out, or to stdout if out is "" or "-".
+func (c *Console) WriteJSON(out string, v any) error {
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
@@ -33,7 +36,7 @@ func (c *Console) PrintJSON(v any) error {
 	if err := enc.Encode(v); err != nil {
 		return fault.New(fault.Internal, "output", "%w", err)
 	}
-	return c.Print("%s", quote.EscapeControls(text.String()))
+	return c.WriteResult(out, []byte(quote.EscapeControls(text.String())), 0o644, nil)
 }
 
 // WriteResult writes data to the file out, or to stdout if out is "" or "-". It replaces

@@ -60,8 +60,9 @@ func Summary(errs, warnings, notes int) string {
 	return strings.Join(parts, ", ")
 }
 
-// Rules lists the rules, most severe first.
-func Rules(d command.Deps, rules []finding.Rule, format string) error {
+// Rules writes the rules, most severe first, to the file out, or to stdout if out is "" or
+// "-".
+func Rules(d command.Deps, rules []finding.Rule, format, out string) error {
 	rules = slices.Clone(rules)
 	slices.SortStableFunc(rules, func(x, y finding.Rule) int { return int(y.Severity) - int(x.Severity) })
 	switch format {
@@ -76,16 +77,17 @@ func Rules(d command.Deps, rules []finding.Rule, format string) error {
 		for _, r := range rules {
 			list = append(list, row{r.ID, r.Severity.String(), r.Purpose, append([]string{}, r.Refs...)})
 		}
-		return d.PrintJSON(map[string]any{"rules": list})
+		return d.WriteJSON(out, map[string]any{"rules": list})
 	case "text":
 		width := 0
 		for _, r := range rules {
 			width = max(width, len(r.ID))
 		}
+		var text bytes.Buffer
 		for _, r := range rules {
-			_ = d.Print("%-7s  %-*s  %s\n", r.Severity, width, r.ID, r.Purpose)
+			fmt.Fprintf(&text, "%-7s  %-*s  %s\n", r.Severity, width, r.ID, r.Purpose)
 		}
-		return nil
+		return d.WriteResult(out, text.Bytes(), 0o644, nil)
 	}
 	return fault.New(fault.UsageError, "format", "the rules are listed as text or json")
 }

@@ -92,7 +92,7 @@ func Diff(d command.Deps) *cobra.Command {
 
 func runDiff(ctx context.Context, d command.Deps, o diffOptions) error {
 	if o.rules {
-		return report.Rules(d, diff.Rules(), o.format)
+		return report.Rules(d, diff.Rules(), o.format, o.out)
 	}
 	if o.against == "" {
 		return fault.New(fault.UsageError, "--against", "is required: the version to compare with").WithHint("such as --against git:origin/main, or a folder or descriptor set of the old version")

@@ -76,7 +76,7 @@ func Lint(d command.Deps) *cobra.Command {
 
 func runLint(ctx context.Context, d command.Deps, o lintOptions) error {
 	if o.rules {
-		return report.Rules(d, lint.Rules(), o.format)
+		return report.Rules(d, lint.Rules(), o.format, o.out)
 	}
 	if o.requireAll && !o.protos.Named() {
 		o.protos.Protos = []string{"."} // a method without a policy may be in any file

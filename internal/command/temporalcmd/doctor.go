@@ -83,7 +83,7 @@ func Doctor(d command.Deps) *cobra.Command {
 func runDoctor(ctx context.Context, d command.Deps, o doctorOptions) error {
 	switch {
 	case o.rules:
-		return report.Rules(d, doctor.Rules(), o.format)
+		return report.Rules(d, doctor.Rules(), o.format, o.out)
 	case len(o.server.config) == 0 && o.address == "" && o.token == "":
 		return fault.New(fault.UsageError, "doctor", "nothing to check").WithHint("add --server-config FILE, --address HOST:PORT or --token TOKEN")
 	case o.task != "" && o.token == "":
