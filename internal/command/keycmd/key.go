@@ -63,7 +63,7 @@ func Key(d command.Deps) *cobra.Command {
 	fs := cmd.Flags()
 	fs.BoolVar(&o.public, "public", false, "only the public half")
 	fs.BoolVar(&o.thumbprint, "thumbprint", false, "print only the RFC 7638 SHA-256 thumbprint")
-	settings.ChoiceVar(fs, &o.format, "format", "", "pem, jwk or jwks to write the key; text or json to describe it (default text)", "text", "json", "pem", "jwk", "jwks")
+	settings.ChoiceVar(fs, &o.format, "format", "", "pem, jwk or jwks to write the key; text or json to describe it (default text, or pem with --public)", "text", "json", "pem", "jwk", "jwks")
 	fs.BoolVar(&o.encrypt, "encrypt", false, "write encrypted PEM (PKCS#8 with PBES2)")
 	o.passphrase.Register(fs)
 	fs.StringVar(&o.newPassphrase, "new-passphrase", "", "passphrase for --encrypt: `env:NAME` or @FILE (default: --passphrase)")
@@ -83,7 +83,11 @@ func runKey(ctx context.Context, d command.Deps, name string, o keyOptions) erro
 	if err != nil {
 		return err
 	}
-	if o.encrypt && o.format == "" {
+	switch {
+	case o.format != "" || o.thumbprint:
+	case o.public && len(list) > 1:
+		o.format = "jwks" // PEM can hold one key
+	case o.public, o.encrypt:
 		o.format = "pem"
 	}
 	switch {
