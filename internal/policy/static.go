@@ -24,13 +24,47 @@ type StaticClaim struct {
 }
 
 // ErrNotRE2 is the error for a pattern that other engines support but RE2 does not (A74).
-var ErrNotRE2 = errors.New("RE2 does not support this, to keep matching time linear")
+var ErrNotRE2 = errors.New("RE2 does not support this")
 
 // lacking matches the start of constructs that RE2 does not have. Escaped backslashes are
 // removed first.
 var lacking = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`\(\?<?[=!]|\(\?>|\\[1-9]|\\k[<{']|[*+?}]\+|\(\?\(|\(\?R\)|\(\?#|\\[GZXR]`)
+	return regexp.MustCompile(`\(\?<?[=!]|\(\?>|\\[1-9]|\\k[<{']|[*+?}]\+|\(\?\(|\(\?R\)|\(\?#|\\[GZXRhHKNVe]|\\u[0-9a-fA-F]|\\c.|\(\?[a-zA-Z-]*[dnux]|\\[pP]\{(?:Is|In|java|[A-Z][a-z]{2})`)
 })
+
+// intersects reports whether a class has "&&", which other engines take for an
+// intersection of classes, and RE2 for a character.
+func intersects(pattern string) bool {
+	inside, last := false, byte(0)
+	for i := 0; i < len(pattern); i++ {
+		c := pattern[i]
+		switch {
+		case c == '\\' && !inside && strings.HasPrefix(pattern[i:], `\Q`):
+			_, rest, closed := strings.Cut(pattern[i:], `\E`)
+			if !closed {
+				return false
+			}
+			i = len(pattern) - len(rest) - 1
+		case c == '\\':
+			i++
+		case !inside && c == '[':
+			inside = true
+			if rest := strings.TrimPrefix(pattern[i+1:], "^"); strings.HasPrefix(rest, "]") { // a character
+				i = len(pattern) - len(rest)
+			}
+		case inside && strings.HasPrefix(pattern[i:], "[:"):
+			if _, rest, closed := strings.Cut(pattern[i:], ":]"); closed {
+				i = len(pattern) - len(rest) - 1
+			}
+		case inside && c == ']':
+			inside = false
+		case inside && c == '&' && last == '&':
+			return true
+		}
+		last = c
+	}
+	return false
+}
 
 // Compile returns an expression that must match the whole value of a claim (A71).
 func (c StaticClaim) Compile() (*regexp.Regexp, error) {
@@ -41,6 +75,9 @@ func (c StaticClaim) Compile() (*regexp.Regexp, error) {
 	parsed, err := syntax.Parse(pattern, syntax.Perl) // parsed alone: within the group below, "a)(b" would be valid
 	if err != nil {
 		return nil, explain(pattern, err)
+	}
+	if intersects(pattern) {
+		return nil, fmt.Errorf("intersection of character classes: %q: %w", "&&", ErrNotRE2)
 	}
 	re, err := regexp.Compile(`\A(?:` + pattern + `)\z`)
 	if err != nil { // an open \Q quotes the end of the group

@@ -64,6 +64,14 @@ func TestA74_NamesWhatOnlyRE2Lacks(t *testing.T) {
 		"possessive":             {`a++`, true},
 		"atomic group":           {`(?>a)`, true},
 		"end but for line break": {`a\Z`, true},
+		"intersection":           {`[a-z&&[^bc]]`, true}, // RE2 takes && for a character
+		"intersection, later":    {`[]a][[:alpha:]&&b]`, true},
+		"free spacing":           {`(?x)a b`, true},
+		"Java's class":           {`\p{Alpha}+`, true},
+		"Java's script":          {`\p{IsLatin}`, true},
+		"horizontal space":       {`a\hb`, true},
+		"UTF-16":                 {`\u0041`, true},
+		"control":                {`\cA`, true},
 		"open group":             {`(a`, false},
 		"closing first":          {`a)(b`, false},
 		"bad class":              {`[z-a]`, false},
@@ -81,6 +89,15 @@ func TestA74_NamesWhatOnlyRE2Lacks(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// TestA74_AmpersandsAreCharacters: && outside of a class, or quoted, is no intersection.
+func TestA74_AmpersandsAreCharacters(t *testing.T) {
+	for _, text := range []string{`a&&b`, `[&]&&[&]`, `\[a&&b]`, `\Q[a&&b]\E`, `\Q[a&&b]`, `[a&\&b]`, `[]&]&&[^]&]`, `[[:alpha:]&]&&`} {
+		if _, err := pattern(text).Compile(); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
 
