@@ -1,3 +1,5 @@
+// Package keycmd has the commands that make, show, publish and rotate keys: keygen, key,
+// jwks, serve, gen-and-serve and rotate.
 package keycmd
 
 import (

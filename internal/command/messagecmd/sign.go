@@ -1,3 +1,4 @@
+// Package messagecmd has the commands sign and verify, which apply a policy to messages.
 package messagecmd
 
 import (

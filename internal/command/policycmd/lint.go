@@ -1,3 +1,5 @@
+// Package policycmd has the commands that read policies but enforce none: lint, explain,
+// diff, convert and buf-plugin.
 package policycmd
 
 import (

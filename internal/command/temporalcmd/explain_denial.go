@@ -1,3 +1,5 @@
+// Package temporalcmd has the commands explain-denial and doctor, which examine tokens and
+// the setup of a Temporal server.
 package temporalcmd
 
 import (

@@ -1,3 +1,4 @@
+// Package tokencmd has the command token.
 package tokencmd
 
 import (

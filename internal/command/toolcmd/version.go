@@ -1,3 +1,5 @@
+// Package toolcmd has the commands about jwtctl itself: init, config, demo, completion and
+// version.
 package toolcmd
 
 import (
