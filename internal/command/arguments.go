@@ -88,7 +88,7 @@ func NearestCommand(cmd *cobra.Command, name string) string {
 func AtMostOne(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
 		return fault.New(fault.UsageError, settings.NameOf(cmd), "takes one argument (got %d)", len(args)).
-			WithHint("quote a token that contains spaces")
+			WithHint("quote an argument that contains spaces")
 	}
 	return nil
 }
