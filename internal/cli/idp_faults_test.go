@@ -204,7 +204,7 @@ func TestWorkflowTokenIsVerifiedAndAdmitted(t *testing.T) {
 			file := testkit.File(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkey_sets: [{issuer: \""+issuer+"\", oidc_discovery: true, audiences: [sts.example.test]}]\n")
 			r := startProxy(t, dir, startEcho(t).addr, "--config", file)
 			r.want("S/Who", token, codes.OK)
-			r.want("S/Who", ownToken(t, issuer, "another.example.test"), codes.PermissionDenied)
+			r.want("S/Who", ownToken(t, issuer, "another.example.test"), codes.Unauthenticated)
 		})
 	}
 }
