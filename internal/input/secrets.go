@@ -117,8 +117,9 @@ func (p Passphrase) asker(d command.Deps) func(source string) ([]byte, error) {
 	}
 }
 
-// New returns a passphrase for encryption, which must be typed twice.
-func (p Passphrase) New(d command.Deps) ([]byte, error) {
+// New returns a passphrase for encryption, which must be typed twice, and remembers it for
+// the file to encrypt.
+func (p Passphrase) New(d command.Deps, file string) ([]byte, error) {
 	if p.Place != "" {
 		passphrase, _, err := ReadSecret(d, "--passphrase", p.Place)
 		return passphrase, err
@@ -131,6 +132,7 @@ func (p Passphrase) New(d command.Deps) ([]byte, error) {
 	if err != nil || subtle.ConstantTimeCompare(first, second) != 1 {
 		return nil, fault.New(fault.UsageError, "--passphrase", "the passphrases do not match")
 	}
+	p.asked.known[file] = first
 	return first, nil
 }
 

@@ -90,6 +90,9 @@ func runGenAndServe(ctx context.Context, d command.Deps, algGiven bool, o genAnd
 		if err := checkPublicOut(out.Public, out.Force); err != nil {
 			return err
 		}
+		if out.Passphrase, err = o.gen.newPassphrase(d, out, o.serve.keys.Passphrase); err != nil {
+			return err
+		}
 		if _, err := writeNew(ctx, d, req, out); err != nil {
 			return err
 		}

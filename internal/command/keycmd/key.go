@@ -226,7 +226,7 @@ func (o keyOptions) encode(d command.Deps, list []*keys.Key) ([]byte, error) {
 
 func (o keyOptions) passphraseToWrite(d command.Deps) ([]byte, error) {
 	if o.newPassphrase == "" {
-		return o.passphrase.New(d)
+		return o.passphrase.New(d, o.out)
 	}
 	passphrase, _, err := input.ReadSecret(d, "--new-passphrase", o.newPassphrase)
 	return passphrase, err

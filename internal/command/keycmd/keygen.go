@@ -64,7 +64,6 @@ func Keygen(d command.Deps) *cobra.Command {
 	settings.ChoiceVar(cmd.Flags(), &o.format, "format", "", "pem or jwk for the key, or json for the report (default pem)", "pem", "jwk", "json")
 	cmd.Flags().StringVarP(&o.out, "out", "o", "", "`FILE` for the private key, - for stdout (default "+input.DefaultKeyFile+", key.priv.jwk for a JWK)")
 	cmd.Flags().StringVar(&o.kid, "kid", "", "key `ID` (default: the RFC 7638 SHA-256 thumbprint)")
-	cmd.Flags().BoolVar(&o.encrypt, "encrypt", false, "protect the private key with a passphrase (PKCS#8 with PBES2)")
 	o.passphrase.Register(cmd.Flags())
 	settings.Paths(cmd.Flags(), "out")
 	settings.Keyed(cmd.Flags(), "keygen")
@@ -78,6 +77,7 @@ func (o *keygenOptions) register(fs *pflag.FlagSet) {
 	}
 	fs.IntVar(&o.rsaBits, "rsa-bits", 0, "size `N` of an RSA key, 2048 to 8192 bits (default 2048)")
 	fs.StringVar(&o.publicOut, "public-out", "", "`FILE` for the public key (default: none)")
+	fs.BoolVar(&o.encrypt, "encrypt", false, "protect the private key with a passphrase (PKCS#8 with PBES2)")
 	fs.BoolVar(&o.force, "force", false, "overwrite an existing key file")
 	settings.Paths(fs, "public-out")
 	settings.FlagOnly(fs, "force")
@@ -185,18 +185,8 @@ func runKeygen(ctx context.Context, d command.Deps, o keygenOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.encrypt {
-		if out.Format != keygen.PEM {
-			return fault.New(fault.UsageError, "--encrypt", "only PEM can be encrypted").WithHint("use --format pem")
-		}
-		if out.Private != "-" {
-			if err := out.Check(); err != nil { // before prompting
-				return err
-			}
-		}
-		if out.Passphrase, err = o.passphrase.New(d); err != nil {
-			return err
-		}
+	if out.Passphrase, err = o.newPassphrase(d, out, o.passphrase); err != nil {
+		return err
 	}
 	if out.Private == "-" {
 		return keygenToStdout(d, o, req, out)
@@ -214,6 +204,23 @@ func runKeygen(ctx context.Context, d command.Deps, o keygenOptions) error {
 		return err
 	}
 	return renderKeygen(d, o, key, out)
+}
+
+// newPassphrase returns the passphrase for --encrypt, or nil without that flag. It refuses
+// what cannot be written before it prompts.
+func (o keygenOptions) newPassphrase(d command.Deps, out keygen.Output, from input.Passphrase) ([]byte, error) {
+	if !o.encrypt {
+		return nil, nil
+	}
+	if out.Format != keygen.PEM {
+		return nil, fault.New(fault.UsageError, "--encrypt", "only PEM can be encrypted").WithHint("use --format pem")
+	}
+	if out.Private != "-" {
+		if err := out.Check(); err != nil {
+			return nil, err
+		}
+	}
+	return from.New(d, out.Private)
 }
 
 // writeNew generates a key and writes its files.
