@@ -134,7 +134,7 @@ func cureCases(t *testing.T, hosts *keyHosts) []cureCase {
 		},
 		{
 			rule: "variable-unread", broken: soundVariables("USE_", "TEMPORAL_JWT_AUDIENCE=temporal\nUSE_"),
-			mended: soundSection("authorizer:", "audience: temporal\nauthorizer:"), adds: "audience", cure: "static YAML of your own",
+			mended: soundSection("authorizer:", "audience: temporal\nauthorizer:"), adds: "audience", cure: "your own static YAML",
 			fails: func(t *testing.T, r trial) { r.expect(t, "", r.good()) },
 			works: func(t *testing.T, r trial) { r.expect(t, r.good(), r.token(map[string]any{"aud": "temporal"})) },
 		},

@@ -69,13 +69,26 @@ func TestDenial(t *testing.T) {
 // that jwtctl has the private half of.
 func (e *explainer) keySetsAgree(t *testing.T) {
 	var body []byte
-	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) }))
+	status := http.StatusOK
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = w.Write(body)
+	}))
 	defer endpoint.Close()
 	for name, set := range keySets(t, e) {
 		t.Run(name, func(t *testing.T) {
 			body = []byte(set)
 			e.write(t, "set.json", body)
 			e.agree(t, interceptorAsker(t, endpoint.URL), keyCases(e))
+		})
+	}
+	// The server ignores the status. For an answer that is not JSON too, explain-denial says
+	// that the set cannot be read.
+	status = http.StatusInternalServerError
+	for _, name := range []string{"good", "no set", "null", "error", "single JWK", "private"} {
+		t.Run(name+", with status 500", func(t *testing.T) {
+			body = []byte(keySets(t, e)[name])
+			e.agree(t, interceptorAsker(t, endpoint.URL), keyCases(e), "--jwks", endpoint.URL)
 		})
 	}
 }
@@ -179,7 +192,10 @@ func (e *explainer) explain(t *testing.T, c denialCase, flags []string) (verdict
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	args := []string{"explain-denial", "--server-version", headers.ServerVersion, "--api", c.api, "--jwks", "set.json", "--format", "json"}
+	args := []string{"explain-denial", "--server-version", headers.ServerVersion, "--api", c.api, "--format", "json"}
+	if !slices.Contains(flags, "--jwks") {
+		args = append(args, "--jwks", "set.json")
+	}
 	if c.namespace != "" {
 		args = append(args, "--namespace", c.namespace)
 	}
