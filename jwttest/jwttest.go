@@ -111,7 +111,7 @@ func (k *Kit) claims(method string, given map[string]any) map[string]any {
 		k.tb.Fatal(err)
 	}
 	all := map[string]any{"exp": k.Now().Add(time.Hour).Unix()}
-	list, err := bearer.Claims(m.Bearer, func(name string) bool { _, has := given[name]; return has })
+	list, _, err := bearer.Claims(m.Bearer, func(name string) bool { _, has := given[name]; return has })
 	if err != nil {
 		k.tb.Fatal(err)
 	}

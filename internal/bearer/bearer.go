@@ -18,14 +18,14 @@ import (
 
 // Claims returns the claims, apart from times, with which a method accepts a token: iss,
 // if the method names issuers, and its static claims. It omits claims for which given is
-// true. need may be nil.
+// true. need may be nil. examples are the claims whose value is only an example of a
+// pattern.
 //
 // It returns a usage error if it finds no example for a pattern, naming the claim.
-func Claims(need *plan.Bearer, given func(name string) bool) ([]strictjson.Member, error) {
+func Claims(need *plan.Bearer, given func(name string) bool) (list []strictjson.Member, examples []string, err error) {
 	if need == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
-	var list []strictjson.Member
 	if len(need.Issuers) > 0 && !given("iss") {
 		list = append(list, strictjson.Member{Name: "iss", Value: strictjson.Quote(need.Issuers[0])})
 	}
@@ -47,10 +47,11 @@ func Claims(need *plan.Bearer, given func(name string) bool) ([]strictjson.Membe
 		}
 		text, ok := Example(s.Pattern)
 		if !ok {
-			return nil, fault.New(fault.UsageError, "claim", "found no example that matches the pattern of claim %q", quote.Shorten(s.Claim)).
+			return nil, nil, fault.New(fault.UsageError, "claim", "found no example that matches the pattern of claim %q", quote.Shorten(s.Claim)).
 				WithHint("pass a value that matches: %s=TEXT", quote.Shell(s.Claim))
 		}
 		texts[s.Claim] = append(texts[s.Claim], text)
+		examples = append(examples, s.Claim)
 	}
 	for _, name := range order {
 		if name == "iss" && len(need.Issuers) > 0 {
@@ -62,11 +63,11 @@ func Claims(need *plan.Bearer, given func(name string) bool) ([]strictjson.Membe
 		}
 		text, err := json.Marshal(value)
 		if err != nil {
-			return nil, fault.New(fault.Internal, name, "cannot be encoded")
+			return nil, nil, fault.New(fault.Internal, name, "cannot be encoded")
 		}
 		list = append(list, strictjson.Member{Name: name, Value: text})
 	}
-	return list, nil
+	return list, examples, nil
 }
 
 func anyMatches(p *regexp.Regexp, texts []string) bool {

@@ -29,7 +29,7 @@ func TestClaimsPass(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		list, err := bearer.Claims(m.Bearer, func(string) bool { return false })
+		list, _, err := bearer.Claims(m.Bearer, func(string) bool { return false })
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -51,10 +51,10 @@ func TestUnknownExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := bearer.Claims(m.Bearer, func(string) bool { return false }); fault.CodeOf(err) != fault.UsageError || !strings.Contains(err.Error(), `"s"`) {
+	if _, _, err := bearer.Claims(m.Bearer, func(string) bool { return false }); fault.CodeOf(err) != fault.UsageError || !strings.Contains(err.Error(), `"s"`) {
 		t.Error(err)
 	}
-	if list, err := bearer.Claims(m.Bearer, func(name string) bool { return name == "s" }); err != nil || len(list) != 0 {
+	if list, _, err := bearer.Claims(m.Bearer, func(name string) bool { return name == "s" }); err != nil || len(list) != 0 {
 		t.Errorf("%v %v", list, err)
 	}
 	if text, ok := bearer.Example(regexp.MustCompile(`^(?:[^x]+)$`)); !ok || text == "" {

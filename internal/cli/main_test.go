@@ -220,7 +220,7 @@ func TestFlags(t *testing.T) {
 		})
 	})
 	slices.Sort(only)
-	if want := "allow-plaintext at config dev dev-allow-remote for-method force jwks no-expiry now print report-only rules token version write"; strings.Join(only, " ") != want {
+	if want := "allow-plaintext at config dev dev-allow-remote example for-method force jwks no-expiry now print report-only rules token version write"; strings.Join(only, " ") != want {
 		t.Errorf("flags that only a command line can give: %v, want %s", only, want)
 	}
 }

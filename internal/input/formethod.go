@@ -12,6 +12,8 @@ import (
 type MethodToken struct {
 	// Claims are the required claims that the caller does not set.
 	Claims []strictjson.Member
+	// Examples are the names of those whose value is only an example of a pattern.
+	Examples []string
 	// Check returns why the method would refuse a token with these claims, some of which
 	// the caller may have set.
 	Check func(*jws.Claims) error

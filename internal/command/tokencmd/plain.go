@@ -13,6 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 	"github.com/jwtctl/jwtctl/internal/token"
@@ -89,6 +90,10 @@ func (o *tokenOptions) readMethod(ctx context.Context, d command.Deps) (err erro
 	}
 	if o.accepted, err = o.readsMethod(ctx, d, o.protos, o.forMethod, given); err != nil {
 		return err
+	}
+	if list := o.accepted.Examples; !o.example && len(list) > 0 {
+		return fault.New(fault.UsageError, "--for-method", "%s requires claim %q to match a pattern", quote.Shorten(o.forMethod), quote.Shorten(list[0])).
+			WithHint("pass a value with --claim %s=TEXT, or leave --example on", quote.Shell(list[0]))
 	}
 	for _, c := range o.accepted.Claims {
 		o.base = append(o.base, token.Claim(c))

@@ -35,7 +35,8 @@ claims; --ttl replaces its exp.
 
 --for-method pkg.Service/Method makes a plain token that this method accepts,
 for tests of the service: with its issuer, signed by a key of that issuer, with
-its static claims, and an example of each pattern.`
+its static claims, and an example of each pattern
+(--example=false refuses instead).`
 
 const tokenExample = `  export "$(jwtctl token --system)"
   export "$(jwtctl token --namespace default --for temporal)"
@@ -52,6 +53,7 @@ type tokenOptions struct {
 	system      bool
 	plain       bool
 	forMethod   string
+	example     bool
 	protos      input.ProtoFlags
 	readsMethod input.MethodReader
 	accepted    *input.MethodToken // by forMethod
@@ -93,6 +95,9 @@ func Token(d command.Deps, methods input.MethodReader) *cobra.Command {
 			o.ttlGiven = cmd.Flags().Changed("ttl")
 			o.given = cmd.Flags().Changed
 			o.plain = o.plain || o.forMethod != ""
+			if o.forMethod == "" && cmd.Flags().Lookup("example").Changed {
+				return fault.New(fault.UsageError, "--example", "needs --for-method")
+			}
 			if o.plain && !cmd.Flags().Changed("format") {
 				o.format = "token"
 			}
@@ -113,7 +118,7 @@ func Token(d command.Deps, methods input.MethodReader) *cobra.Command {
 	fs.BoolVar(&o.refresh, "refresh", false, "keep a fresh token in --out until interrupted")
 	settings.Paths(fs, "out", "key-dir")
 	settings.NamesKeys(fs, "key-dir")
-	settings.FlagOnly(fs, "at", "no-expiry", "for-method")
+	settings.FlagOnly(fs, "at", "no-expiry", "for-method", "example")
 	settings.Keyed(fs, "token")
 	return cmd
 }
@@ -123,6 +128,7 @@ func (o *tokenOptions) registerClaims(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&o.namespaces, "namespace", nil, "permissions `NS`:read and NS:write, for ten minutes; repeatable")
 	fs.BoolVar(&o.plain, "plain", false, "a bearer token for a service other than Temporal")
 	fs.StringVar(&o.forMethod, "for-method", "", "a bearer token that `METHOD` (pkg.Service/Method) accepts")
+	fs.BoolVar(&o.example, "example", true, "with --for-method, make up a value for a claim that must match a pattern; false refuses")
 	fs.StringArrayVar(&o.roles, "role", nil, "`ROLE` instead of the default ones: read, write, worker or admin; repeatable")
 	fs.StringArrayVar(&o.permissions, "permission", nil, "a single permission `NS:ROLE`; repeatable")
 	fs.StringVar(&o.regex, "permissions-regex", "", "write permissions in the form that `PATTERN`, the server's permissionsRegex, reads")

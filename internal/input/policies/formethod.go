@@ -33,11 +33,11 @@ func ForMethod(ctx context.Context, d command.Deps, protos input.ProtoFlags, nam
 		return nil, fault.New(fault.UsageError, "--for-method", "%s does not require a bearer token", quote.Shorten(name)).
 			WithHint("for what it requires, see jwtctl explain %s", quote.Shell(name))
 	}
-	needed, err := bearer.Claims(m.Bearer, given)
+	needed, examples, err := bearer.Claims(m.Bearer, given)
 	if err != nil {
 		return nil, err
 	}
-	return &input.MethodToken{Claims: needed, Check: func(c *jws.Claims) error {
+	return &input.MethodToken{Claims: needed, Examples: examples, Check: func(c *jws.Claims) error {
 		if err := verify.Meets(c, m.Bearer); err != nil {
 			return fault.New(fault.UsageError, "--for-method", "%s would refuse the token: %w", quote.Shorten(name), err)
 		}
