@@ -218,7 +218,7 @@ func Table(yield func(Row) bool) {
 		yield(Row{KeySetURLNotAllowed, Undecided, GRPCUnavailable, "a key set's URL is not allowed"}) &&
 		yield(Row{DescriptorUnreadable, Undecided, GRPCFailedPrecond, "a .proto file, folder, pattern or descriptor set cannot be read"}) &&
 		yield(Row{DescriptorInvalid, Undecided, GRPCFailedPrecond, "not a descriptor set, or its files are inconsistent"}) &&
-		yield(Row{DescriptorLimit, Undecided, GRPCFailedPrecond, "descriptors are exceeds a size or depth limit"}) &&
+		yield(Row{DescriptorLimit, Undecided, GRPCFailedPrecond, "the descriptors exceed a size or depth limit"}) &&
 		yield(Row{ProtoSyntax, Undecided, GRPCFailedPrecond, "a .proto file does not compile"}) &&
 		yield(Row{ImportNotFound, Undecided, GRPCFailedPrecond, "an imported file was not found"}) &&
 		yield(Row{ImportNotAllowed, Undecided, GRPCFailedPrecond, "a file or import is outside the import paths"}) &&

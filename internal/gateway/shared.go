@@ -45,7 +45,7 @@ func (o *sharedFlags) register(fs *pflag.FlagSet) {
 	settings.SizeVar(fs, &o.maxMetadata, "max-metadata", proxy.MaxMetadataBytes, 1<<10, 16<<20, "maximum `SIZE` of a call's metadata, in either direction")
 	fs.DurationVar(&o.drain, "drain-timeout", 30*time.Second, "how long open calls may take to finish on shutdown")
 	fs.DurationVar(&o.every, "reload-interval", 2*time.Second, "how often to check for changed files")
-	settings.ChoiceVar(fs, &o.logFormat, "log-format", "text", "format format of the log on stderr: text or json", "text", "json")
+	settings.ChoiceVar(fs, &o.logFormat, "log-format", "text", "format of the log on stderr: text or json", "text", "json")
 	fs.StringVar(&o.addrFile, "addr-file", "", "write the listen address to `FILE` once calls are answered")
 	settings.Paths(fs, "addr-file")
 	settings.FlagOnly(fs, "allow-plaintext", "dev-allow-remote", "report-only")

@@ -51,7 +51,7 @@ func JWKS(d command.Deps) *cobra.Command {
 	fs.StringArrayVar(&o.sets, "jwks", nil, "key set to merge: `FILE|URL`, - for stdin; repeatable")
 	o.network.Register(fs)
 	fs.BoolVar(&o.explain, "explain", false, "print for each key of --jwks whether it is used, and why not")
-	settings.ChoiceVar(fs, &o.format, "format", "text", "format format format of --explain: text or json", "text", "json")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "format of --explain: text or json", "text", "json")
 	settings.Paths(fs, "out", "key-dir")
 	settings.NamesKeys(fs, "key-dir")
 	settings.FlagOnly(fs, "jwks") // a variable for verifying does not apply here

@@ -65,7 +65,7 @@ func (o *serveOptions) register(fs *pflag.FlagSet) {
 	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of key files (*.pem, *.jwk, *.json) to serve")
 	fs.StringVar(&o.listen, "listen", ":0", "`ADDRESS` to listen on (default: a free port, all interfaces)")
 	fs.StringVar(&o.path, "path", jwks.DefaultPath, "`PATH` of the set")
-	settings.ChoiceVar(fs, &o.format, "format", "text", "format format format of the first line on stdout: text or json", "text", "json")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "format of the first line on stdout: text or json", "text", "json")
 	fs.StringVar(&o.urlFile, "url-file", "", "write the endpoint's URL to `FILE` once it answers")
 	fs.DurationVar(&o.maxAge, "max-age", jwks.DefaultMaxAge, "how long clients may cache the set, 1s to 1h")
 	fs.DurationVar(&o.every, "reload-interval", jwks.PollInterval, "how often to check for changed keys")
