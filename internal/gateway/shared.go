@@ -47,7 +47,7 @@ func (o *sharedFlags) register(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.every, "reload-interval", 2*time.Second, "how often to check for changed files")
 	settings.ChoiceVar(fs, &o.logFormat, "log-format", "text", "format of the log on stderr: text or json", "text", "json")
 	fs.StringVar(&o.addrFile, "addr-file", "", "write the listen address to `FILE` once calls are answered")
-	settings.Paths(fs, "addr-file")
+	settings.Outputs(fs, "addr-file")
 	settings.FlagOnly(fs, "allow-plaintext", "dev-allow-remote", "report-only")
 }
 

@@ -61,6 +61,16 @@ func Paths(fs *pflag.FlagSet, names ...string) {
 	}
 }
 
+// Outputs marks flags whose value is the path of a file that the command writes.
+func Outputs(fs *pflag.FlagSet, names ...string) {
+	for _, n := range names {
+		setMark(fs.Lookup(n), markPath, output)
+	}
+}
+
+// output is the value of markPath for files that are written.
+const output = "output"
+
 // AtPaths marks flags whose value may be @FILE.
 func AtPaths(fs *pflag.FlagSet, names ...string) {
 	for _, n := range names {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
@@ -31,7 +32,44 @@ func (s *Settings) checkValues(fs *pflag.FlagSet) error {
 			}
 		}
 	})
-	return failed
+	if failed != nil {
+		return failed
+	}
+	return s.checkOutputs(fs)
+}
+
+// checkOutputs refuses to write a file that another flag names to be read, or the
+// configuration file (S2).
+func (s *Settings) checkOutputs(fs *pflag.FlagSet) error {
+	inputs, outputs := []string{}, []string{}
+	if s.Path != "" {
+		inputs = append(inputs, s.Path)
+	}
+	fs.VisitAll(func(f *pflag.Flag) {
+		if !f.Changed {
+			return
+		}
+		for _, value := range flagValues(f) {
+			path, isAt := strings.CutPrefix(value, "@")
+			switch {
+			case value == "-": // stdin or stdout
+			case mark(f, markPath) == output:
+				outputs = append(outputs, value)
+			case mark(f, markPath) != "" || f.Name == "jwks":
+				inputs = append(inputs, strings.TrimPrefix(value, "file://"))
+			case mark(f, markAtPath) != "" && isAt:
+				inputs = append(inputs, path)
+			}
+		}
+	})
+	for _, out := range outputs {
+		for _, in := range inputs {
+			if files.Same(in, out) {
+				return fault.New(fault.FileConflict, out, "is also an input (%s)", in).WithHint("write to another file")
+			}
+		}
+	}
+	return nil
 }
 
 func flagValues(f *pflag.Flag) []string {

@@ -100,7 +100,8 @@ func (o *options) register(fs *pflag.FlagSet) {
 	settings.ChoiceVar(fs, &o.like, "like", "", "imitate the tokens and paths of another issuer: auth0, keycloak, entra, okta, github-actions or gitlab", texts(idp.Likes())...)
 	fs.StringArrayVar(&o.faults, "fault", nil, "break the tokens of all clients, or of one: `FAULT` or CLIENT:FAULT, such as expired or api:no-kid; repeatable")
 	settings.Offer(fs, "fault", texts(idp.Faults())...)
-	settings.Paths(fs, "key-dir", "url-file")
+	settings.Paths(fs, "key-dir")
+	settings.Outputs(fs, "url-file")
 	settings.NamesKeys(fs, "key-dir")
 	settings.Keyed(fs, "idp")
 }

@@ -52,7 +52,7 @@ func GenAndServe(d command.Deps) *cobra.Command {
 	flags.StringVar(&o.gen.kid, "kid", "", "key `ID` (default: the RFC 7638 SHA-256 thumbprint)")
 	flags.BoolVar(&o.serve.keys.StrictPerms, "strict-perms", false, "fail, instead of warning, if others can read a private key file")
 	o.serve.keys.Passphrase.Register(flags)
-	settings.Paths(flags, "key", "out")
+	settings.Outputs(flags, "key", "out")
 	settings.KeyedAs(flags, "key", "keys")
 	settings.NamesKeys(flags, "key")
 	settings.Keyed(flags, "", "strict-perms")

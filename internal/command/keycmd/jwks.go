@@ -52,7 +52,8 @@ func JWKS(d command.Deps) *cobra.Command {
 	o.network.Register(fs)
 	fs.BoolVar(&o.explain, "explain", false, "print for each key of --jwks whether it is used, and why not")
 	settings.ChoiceVar(fs, &o.format, "format", "text", "format of --explain: text or json", "text", "json")
-	settings.Paths(fs, "out", "key-dir")
+	settings.Paths(fs, "key-dir")
+	settings.Outputs(fs, "out")
 	settings.NamesKeys(fs, "key-dir")
 	settings.FlagOnly(fs, "jwks") // a variable for verifying does not apply here
 	settings.Keyed(fs, "jwks")

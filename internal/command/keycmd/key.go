@@ -72,7 +72,7 @@ func Key(d command.Deps) *cobra.Command {
 	fs.StringVar(&o.alg, "alg", "", "`ALGORITHM` to write into the JWK")
 	fs.StringVarP(&o.out, "out", "o", "", "write to `FILE` instead of stdout")
 	fs.BoolVar(&o.force, "force", false, "overwrite an existing private key file")
-	settings.Paths(fs, "out")
+	settings.Outputs(fs, "out")
 	settings.FlagOnly(fs, "force")
 	settings.Keyed(fs, "key")
 	return cmd

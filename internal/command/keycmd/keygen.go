@@ -65,7 +65,7 @@ func Keygen(d command.Deps) *cobra.Command {
 	cmd.Flags().StringVarP(&o.out, "out", "o", "", "`FILE` for the private key, - for stdout (default "+input.DefaultKeyFile+", key.priv.jwk for a JWK)")
 	cmd.Flags().StringVar(&o.kid, "kid", "", "key `ID` (default: the RFC 7638 SHA-256 thumbprint)")
 	o.passphrase.Register(cmd.Flags())
-	settings.Paths(cmd.Flags(), "out")
+	settings.Outputs(cmd.Flags(), "out")
 	settings.Keyed(cmd.Flags(), "keygen")
 	return cmd
 }
@@ -79,7 +79,7 @@ func (o *keygenOptions) register(fs *pflag.FlagSet) {
 	fs.StringVar(&o.publicOut, "public-out", "", "`FILE` for the public key (default: none)")
 	fs.BoolVar(&o.encrypt, "encrypt", false, "protect the private key with a passphrase (PKCS#8 with PBES2)")
 	fs.BoolVar(&o.force, "force", false, "overwrite an existing key file")
-	settings.Paths(fs, "public-out")
+	settings.Outputs(fs, "public-out")
 	settings.FlagOnly(fs, "force")
 	settings.Keyed(fs, "keygen")
 }

@@ -69,7 +69,8 @@ func (o *serveOptions) register(fs *pflag.FlagSet) {
 	fs.StringVar(&o.urlFile, "url-file", "", "write the endpoint's URL to `FILE` once it answers")
 	fs.DurationVar(&o.maxAge, "max-age", jwks.DefaultMaxAge, "how long clients may cache the set, 1s to 1h")
 	fs.DurationVar(&o.every, "reload-interval", jwks.PollInterval, "how often to check for changed keys")
-	settings.Paths(fs, "key-dir", "url-file")
+	settings.Paths(fs, "key-dir")
+	settings.Outputs(fs, "url-file")
 	settings.NamesKeys(fs, "key-dir")
 	settings.Keyed(fs, "serve")
 }

@@ -36,7 +36,7 @@ func (f *streamFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.ndjson, "ndjson", false, "read one message per line; continue after one is refused")
 	fs.IntVar(&f.jobs, "jobs", 0, "lines of --ndjson to process in parallel (default: one per core)")
 	fs.StringVarP(&f.out, "out", "o", "", "write to `FILE` instead of stdout, all or nothing")
-	settings.Paths(fs, "out")
+	settings.Outputs(fs, "out")
 }
 
 func (f streamFlags) check() error {

@@ -84,7 +84,8 @@ func Diff(d command.Deps) *cobra.Command {
 	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(diffFormats(), ", "), diffFormats()...)
 	fs.StringVarP(&o.out, "out", "o", "", "write to `FILE` instead of stdout")
 	fs.BoolVar(&o.rules, "rules", false, "list the kinds of changes and exit")
-	settings.Paths(fs, "allow", "out")
+	settings.Paths(fs, "allow")
+	settings.Outputs(fs, "out")
 	settings.FlagOnly(fs, "rules")
 	settings.Keyed(fs, "diff")
 	return cmd

@@ -59,7 +59,7 @@ func Explain(d command.Deps) *cobra.Command {
 	o.protos.Register(fs)
 	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(explainFormats(), ", "), explainFormats()...)
 	fs.StringVarP(&o.out, "out", "o", "", "write to `FILE` instead of stdout")
-	settings.Paths(fs, "out")
+	settings.Outputs(fs, "out")
 	settings.Keyed(fs, "explain")
 	return cmd
 }

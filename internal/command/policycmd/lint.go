@@ -70,7 +70,7 @@ func Lint(d command.Deps) *cobra.Command {
 	fs.BoolVar(&o.strict, "strict", false, "exit 1 on warnings too")
 	fs.BoolVar(&o.requireAll, "require-all", false, "report methods without a policy as errors")
 	fs.BoolVar(&o.rules, "rules", false, "list the rules and exit")
-	settings.Paths(fs, "out")
+	settings.Outputs(fs, "out")
 	settings.FlagOnly(fs, "rules")
 	settings.Keyed(fs, "lint")
 	return cmd

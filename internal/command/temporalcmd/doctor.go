@@ -74,7 +74,7 @@ func Doctor(d command.Deps) *cobra.Command {
 	fs.BoolVar(&o.strict, "strict", false, "exit 1 on warnings too")
 	fs.BoolVar(&o.rules, "rules", false, "list the rules and exit")
 	command.AtFlag(fs, &o.at)
-	settings.Paths(fs, "out")
+	settings.Outputs(fs, "out")
 	settings.FlagOnly(fs, "rules", "at", "token")
 	settings.Keyed(fs, "doctor")
 	return cmd
