@@ -246,13 +246,15 @@ func Lookup(code Code) Row {
 
 // ClassOf returns the class of err: the most severe class in its tree, so a list of
 // refusals that includes an unreadable file is undecided. An error without a code is
-// undecided too.
+// undecided too. See RefuseIfAny for the exception.
 func ClassOf(err error) Class {
 	switch e := err.(type) {
 	case nil:
 		return Done
 	case *Error:
 		return Lookup(e.Code).Class
+	case refusal:
+		return Refused
 	case interface{ Unwrap() error }:
 		if below := e.Unwrap(); below != nil {
 			return ClassOf(below)

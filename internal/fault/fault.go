@@ -109,3 +109,19 @@ func Map(err error, change func(*Error) error) error {
 	}
 	return errors.Join(list...)
 }
+
+// refusal has the class Refused, whatever else is in its tree.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() []error { return []error{r.error} }
+
+// RefuseIfAny returns err with the class Refused if it includes a refusal: a batch with a
+// refused message is refused, even if other messages are undecided (S42).
+func RefuseIfAny(err error) error {
+	for _, one := range All(err) {
+		if ClassOf(one) == Refused {
+			return refusal{err}
+		}
+	}
+	return err
+}

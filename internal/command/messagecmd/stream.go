@@ -56,6 +56,7 @@ func (f streamFlags) options() ndjson.Options {
 // tally counts the results of a run over lines.
 type tally struct {
 	done, refused atomic.Int64
+	said          error // the answer no, if a message was refused
 	undecided     error // the first error that is not about its line
 }
 
@@ -68,7 +69,10 @@ func (t *tally) add(err error, to *ndjson.Answer, tell func()) {
 	}
 	t.refused.Add(1)
 	to.Then = append(to.Then, func() {
-		if t.undecided == nil && fault.ClassOf(err) != fault.Refused {
+		switch {
+		case fault.ClassOf(err) == fault.Refused:
+			t.said = console.AnsweredNo{Code: fault.CodeOf(err)}
+		case t.undecided == nil:
 			t.undecided = err
 		}
 		if tell != nil {
@@ -102,7 +106,11 @@ func (m *messages) verifyStreams(ctx context.Context, list []string, o verifyOpt
 			return nil
 		}
 	}
-	return streams(ctx, m.d, list, o.stream.options(), &count, work)
+	err := streams(ctx, m.d, list, o.stream.options(), &count, work)
+	if fault.Has(err, fault.Interrupted) || ctx.Err() != nil {
+		return err
+	}
+	return fault.RefuseIfAny(errors.Join(count.said, err))
 }
 
 func (m *messages) verifyLine(ctx context.Context, path string, line ndjson.Line, o verifyOptions) verdict {

@@ -28,8 +28,8 @@ Each message gets a line with ok or FAIL; --print shows the validated message
 instead, with fields filled in from its token. With --ndjson, each line is a
 message. A message with nothing to check (its method has no policy, or it has
 no token) is ok with a note; --strict refuses it. Exit code 1: at least one
-message was refused; 3: at least one could not be decided, or a stream had no
-messages.`
+message was refused; else 3: at least one could not be decided, or a stream had
+no messages.`
 
 const verifyExample = `  jwtctl verify msg.json
   jwtctl verify --type shop.Order --key key.pub.pem "orders/*.json"
@@ -142,7 +142,7 @@ func (m *messages) verifyFiles(ctx context.Context, list []string, o verifyOptio
 	if hint := input.KeyHint(m.d, m.Ring); unknownKey && hint != "" {
 		m.d.Hint(hint)
 	}
-	return errors.Join(faults...)
+	return fault.RefuseIfAny(errors.Join(faults...))
 }
 
 // keeps reports whether the validated message is part of the result.
