@@ -83,7 +83,7 @@ func IsPublic(path string) bool {
 
 // HoldsPrivateKey reports whether path is a file with a private key.
 func HoldsPrivateKey(path string) bool {
-	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
 		return false
 	}
 	private, err := readsPrivateKey(path)
