@@ -119,6 +119,7 @@ func withURLHint(err error, location string) error {
 	host, _, isPath := strings.Cut(location, "/")
 	switch {
 	case !errors.As(err, &f) || f.Hint != "" || !errors.Is(err, fs.ErrNotExist):
+	case strings.EqualFold(host, "file:"): // it is one
 	case strings.Contains(host, ":"):
 		return f.WithHint("a URL begins with http:// or https://")
 	case isPath && strings.Contains(strings.TrimLeft(host, "."), "."):
