@@ -26,6 +26,11 @@ func TestPrintedSettingsAreSound(t *testing.T) {
 		"another of this host": {net.IPv4(127, 0, 0, 2), "http://host.docker.internal:61884/jwks.json", "http://127.0.0.2:61884/jwks.json"},
 	} {
 		e := temporal.Endpoint{IP: test.ip, Port: 61884, Path: "/jwks.json"}
+		for line := range strings.Lines(e.Settings()) {
+			if len(strings.TrimSuffix(line, "\n")) > 80 {
+				t.Errorf("%s: wider than a terminal: %s", name, line)
+			}
+		}
 		for _, form := range []struct{ file, text, want string }{
 			{".env", e.Container(), test.container},
 			{"config.yaml", e.Standalone(), test.static},

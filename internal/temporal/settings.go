@@ -83,7 +83,7 @@ func (e Endpoint) fromContainer() string {
 func (e Endpoint) containerNote() string {
 	switch {
 	case e.everywhere():
-		return " (host.docker.internal is this machine; on Linux only with\n--add-host=host.docker.internal:host-gateway)"
+		return " (host.docker.internal is this machine;\non Linux only with --add-host=host.docker.internal:host-gateway)"
 	case e.IP.IsLoopback():
 		return " (it cannot reach " + e.IP.String() + " of this machine\nunless Docker Desktop forwards it: the address :" + strconv.Itoa(e.Port) + " is for all interfaces)"
 	}
