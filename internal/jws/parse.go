@@ -62,8 +62,8 @@ func Parse(compact string, l Limits) (*Token, error) {
 	return plain(parse(compact, l, rules{claims: true}))
 }
 
-// ParseDevelopment is like Parse, and also accepts the unsigned tokens of A91. Use it for
-// display only.
+// ParseDevelopment is like Parse, and also accepts the unsigned tokens of A91. Use it only
+// to display a token, or to check one that was just signed here.
 func ParseDevelopment(compact string, l Limits) (*Token, error) {
 	return plain(parse(compact, l, rules{claims: true, unsigned: true}))
 }

@@ -50,9 +50,10 @@ func (l Loaded) Problem(kid string) *fault.Error {
 
 // Parse reads the key or keys in data: PEM (PKCS#8, PKCS#1, SEC 1, PKIX, an X.509
 // certificate's public key, OpenSSH's own format), a line with an OpenSSH public key, a
-// JWK, a JWKS or a map from kid to PEM. Each of these may also be encrypted, JWKs as a JWE. The form is detected
-// by content (A25). a.Source is used in messages; a.Algorithm and a.Issuer apply to each
-// key; a.ID is given to the file's only key, or selects a key of a set.
+// JWK, a JWKS or a map from kid to PEM. Private keys in PEM, and JWKs as a JWE, may be
+// encrypted. The form is detected by content (A25). a.Source is used in messages;
+// a.Algorithm and a.Issuer apply to each key; a.ID is given to the file's only key, or
+// selects a key of a set.
 //
 // Parse is for files that their owner names: a broken key in a set is an error (ParseSet
 // skips it). Every error is a *fault.Error of class undecided, except key_missing if the

@@ -87,7 +87,7 @@ func explainSets(d command.Deps, o jwksOptions, all []judged, picked []keys.Entr
 	if o.keys.KeyID != "" {
 		for i := range all {
 			if j := &all[i]; j.Used && !o.isPicked(*j, picked) {
-				j.Used, j.Reason = false, "use --kid to pick another key"
+				j.Used, j.Reason = false, "--kid picks another key"
 			}
 		}
 	}
