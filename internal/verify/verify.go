@@ -1,8 +1,8 @@
 // Package verify checks bearer tokens and messages as their annotations require, using
 // the compiled plan (annotations.md sections 4, 5 and 7).
 //
-// It checks every field of a message before it writes into it, so that a refused message
-// is unchanged. It does not know files or gRPC.
+// It checks every field of a message as it came before it fills any in. A refused message
+// must not be used. The package does not know files or gRPC.
 package verify
 
 import (
