@@ -91,12 +91,12 @@ func addCommands(root *cobra.Command, d command.Deps, args []string) {
 const rootText = `Make keys and serve their public halves, mint and check JSON Web Tokens, and
 sign and verify protobuf messages by their JWT annotations.
 
-Results go to stdout, messages to stderr. Every flag can also be set by a
-variable or in jwtctl.yaml; its help names both. A flag overrides the variable,
-and the variable overrides the file. jwtctl uses the nearest jwtctl.yaml in
-this or a parent directory; paths in it are relative to it. A file that others
-can write is ignored unless --config names it. Keys given by flag or variable
-replace keys: and key_sets: of the file.`
+Results go to stdout, messages to stderr. Most flags can also be set by an
+environment variable or in jwtctl.yaml; their help names both. A flag overrides
+the variable, and the variable overrides the file. jwtctl uses the nearest
+jwtctl.yaml in this or a parent directory; paths in it are relative to it. A
+file that others can write is ignored unless --config names it. Keys given by
+flag or variable replace keys: and key_sets: of the file.`
 
 // Root returns the command tree for generators of documentation.
 func Root(sys system.System) *cobra.Command { return newRoot(newDeps(sys), nil) }

@@ -43,7 +43,7 @@ func (d Deps) Now(at string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, at)
 	if err != nil {
-		return time.Time{}, fault.New(fault.UsageError, "--at", "%q is not an RFC 3339 time", quote.Printable(at)).WithHint("such as 2026-01-31T12:00:00Z")
+		return time.Time{}, fault.New(fault.UsageError, "--at", "%q is not an RFC 3339 time", quote.Printable(at)).WithHint("write it like 2026-01-31T12:00:00Z")
 	}
 	return t, nil
 }

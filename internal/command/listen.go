@@ -22,7 +22,7 @@ func CheckListen(address string) error {
 	if _, portErr := net.LookupPort("tcp", address); portErr == nil {
 		return wrong.WithHint("use 127.0.0.1:%[1]s for this machine only, or :%[1]s for all interfaces", address)
 	}
-	return wrong.WithHint("such as 127.0.0.1:8080, or :8080 for all interfaces")
+	return wrong.WithHint("use an address such as 127.0.0.1:8080, or :8080 for all interfaces")
 }
 
 // WithPortHint adds a hint to an error about an unavailable address.

@@ -259,7 +259,7 @@ func (r *reader) algorithm(n *yaml.Node, key string) keys.Algorithm {
 		if f, ok := errors.AsType[*fault.Error](err); ok {
 			hint = f.Hint
 		}
-		r.failHint(n, key, cmp.Or(hint, "such as ES256, RS256 or EdDSA"), "unknown algorithm %q", quote.Printable(name))
+		r.failHint(n, key, cmp.Or(hint, "use an algorithm such as ES256, RS256 or EdDSA"), "unknown algorithm %q", quote.Printable(name))
 	}
 	return alg
 }

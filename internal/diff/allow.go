@@ -65,7 +65,7 @@ func ReadAllow(data []byte) (Allow, error) {
 	list, err := strictjson.Array(data, maxDepth)
 	if err != nil {
 		return nil, fault.New(fault.ConfigInvalid, "", "not a valid list of changes: %w", err).
-			WithHint(`[{"kind": "…", "subject": "…", "reason": "…", "until": "2026-12-31"}]`)
+			WithHint(`write [{"kind": "…", "subject": "…", "reason": "…", "until": "2026-12-31"}]`)
 	}
 	kinds, allow := byID(), Allow{}
 	seen := map[Entry]int{}

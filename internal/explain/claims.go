@@ -115,7 +115,7 @@ func (w *walker) meaning(f *policy.Field) string {
 			return "every claim that fits " + policy.TypeName(f.Desc.MapValue()) + " goes into the map; signing makes each entry a claim and empties the map"
 		}
 	}
-	return "means nothing"
+	return "not valid"
 }
 
 // condition describes when a field is not empty (A43).

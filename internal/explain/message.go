@@ -99,7 +99,7 @@ func expiryRule(seconds int64) string {
 	case seconds == -1:
 		return "never, unless a field gives exp"
 	}
-	return fmt.Sprintf("%d s means nothing; lint refuses it", seconds)
+	return fmt.Sprintf("%d s is not valid; lint refuses it", seconds)
 }
 
 // parents returns the messages whose claims the token of m inherits: those that nest it,

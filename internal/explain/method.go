@@ -80,7 +80,7 @@ func (b *builder) doubtful(m *policy.Method, r *policy.Rules, v *Method) {
 	for _, mode := range r.Sign {
 		switch {
 		case mode.Mode == policy.ModeBearerToken:
-			note(mode, "sign: BEARER_TOKEN means nothing")
+			note(mode, "sign: BEARER_TOKEN is not valid")
 		case !mode.Mode.Known():
 			v.Open = false
 			note(mode, "sign: %s is unknown", mode.Mode)

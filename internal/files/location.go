@@ -26,7 +26,7 @@ func PathOf(location string, code fault.Code) (string, error) {
 	}
 	u, err := url.Parse(location)
 	if err != nil || u.Host != "" && u.Host != "localhost" || u.Path == "" || u.RawQuery != "" || u.Fragment != "" {
-		return "", fault.New(code, quote.Shorten(location), "does not name a file on this machine").WithHint("such as file:///etc/keys/jwks.json")
+		return "", fault.New(code, quote.Shorten(location), "does not name a file on this machine").WithHint("use a URL such as file:///etc/keys/jwks.json")
 	}
 	path := u.Path
 	if len(path) > 2 && path[0] == '/' && path[2] == ':' { // file:///C:/keys

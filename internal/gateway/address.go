@@ -24,9 +24,9 @@ func checkAddress(flag, address string) error {
 	scheme, rest, isURL := strings.Cut(address, "://")
 	switch {
 	case isURL && flag == "--upstream" && scheme == "https":
-		return wrong("%q is a URL, not host:port", quote.Printable(address)).WithHint("--upstream %s --upstream-tls", quote.Printable(strings.TrimRight(rest, "/")))
+		return wrong("%q is a URL, not host:port", quote.Printable(address)).WithHint("use --upstream %s --upstream-tls", quote.Printable(strings.TrimRight(rest, "/")))
 	case isURL && (strings.HasPrefix(scheme, "http") || strings.HasPrefix(scheme, "grpc")):
-		return wrong("%q is a URL, not host:port", quote.Printable(address)).WithHint("%s %s", flag, quote.Printable(strings.TrimRight(rest, "/")))
+		return wrong("%q is a URL, not host:port", quote.Printable(address)).WithHint("use %s %s", flag, quote.Printable(strings.TrimRight(rest, "/")))
 	case strings.Contains(address, ":/") && flag == "--upstream":
 		return nil // unix:/…, dns:///…: the dialer reports errors
 	case isSocket(address) && flag == "--listen":
@@ -36,7 +36,7 @@ func checkAddress(flag, address string) error {
 	if err != nil || port == "" || strings.ContainsAny(address, "/ ") {
 		f := wrong("%q is not host:port", quote.Printable(address))
 		if _, err := strconv.Atoi(address); err == nil {
-			f = f.WithHint("%s 127.0.0.1:%s", flag, address)
+			f = f.WithHint("use %s 127.0.0.1:%s", flag, address)
 		}
 		return f
 	}

@@ -59,7 +59,7 @@ func (o *Options) Check(d command.Deps) error {
 	s := &o.serving
 	switch {
 	case s.upstream == "":
-		return fault.New(fault.UsageError, "--upstream", "is required").WithHint("such as --upstream 127.0.0.1:9000, the gRPC server to forward to")
+		return fault.New(fault.UsageError, "--upstream", "is required").WithHint("name the gRPC server to forward to, such as --upstream 127.0.0.1:9000")
 	case s.maxStreams < 1 || s.maxStreams > math.MaxInt32:
 		return fault.New(fault.UsageError, "--max-streams", "must be between 1 and %d", math.MaxInt32)
 	case s.age < 0:

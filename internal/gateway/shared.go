@@ -39,7 +39,7 @@ func (o *sharedFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.forwardAuthorization, "forward-authorization", false, "forward authorization even where it was validated")
 	fs.BoolVar(&o.passHealth, "pass-health", false, "let calls to the upstream's grpc.health.v1 pass unprotected, instead of answering them")
 	fs.BoolVar(&o.passReflection, "pass-reflection", false, "let calls to the upstream's grpc.reflection pass unprotected")
-	fs.BoolVar(&o.refuseWeaker, "refuse-weaker", false, "refuse to reload a policy that lets more through than one in force since the start, as by jwtctl diff")
+	fs.BoolVar(&o.refuseWeaker, "refuse-weaker", false, "refuse to reload a policy that is weaker, as by jwtctl diff, than any in force since startup")
 	fs.BoolVar(&o.reportOnly, "report-only", false, "refuse no calls: only log and count those that would be refused")
 	fs.IntVar(&o.cachedTokens, "cache-tokens", 10000, "cache the verdicts of `N` bearer tokens; 0 for none")
 	settings.SizeVar(fs, &o.maxMetadata, "max-metadata", proxy.MaxMetadataBytes, 1<<10, 16<<20, "maximum `SIZE` of a call's metadata, in either direction")

@@ -44,7 +44,7 @@ func (c Client) check() error {
 		u, err := url.Parse(redirect)
 		if err != nil || !u.IsAbs() || u.Fragment != "" || u.User != nil || u.Host == "" && (u.Scheme == "http" || u.Scheme == "https") {
 			return fault.New(fault.UsageError, "redirect", "%q is not an absolute URL without a fragment", quote.Shorten(redirect)).
-				WithHint("such as http://127.0.0.1:3000/callback")
+				WithHint("use a URL such as http://127.0.0.1:3000/callback")
 		}
 		if slices.Contains([]string{"javascript", "data", "vbscript", "file"}, u.Scheme) {
 			return fault.New(fault.UsageError, "redirect", "cannot redirect to %q", quote.Shorten(redirect))

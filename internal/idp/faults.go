@@ -56,7 +56,7 @@ func ParseFault(name string) (Fault, error) {
 	if like := suggest.Nearest(name, names); like != "" {
 		return "", err.WithHint("did you mean %s?", like)
 	}
-	return "", err.WithHint("one of %s", strings.Join(names, ", "))
+	return "", err.WithHint("use one of %s", strings.Join(names, ", "))
 }
 
 // falsify applies the faults of c to the claims of a token.

@@ -41,7 +41,7 @@ func ParseLike(name string) (Like, error) {
 	if name == "" {
 		return LikeNone, nil
 	}
-	return "", fault.New(fault.UsageError, "like", "unknown kind %q", quote.Shorten(name)).WithHint("one of %s", strings.Join(names, ", "))
+	return "", fault.New(fault.UsageError, "like", "unknown kind %q", quote.Shorten(name)).WithHint("use one of %s", strings.Join(names, ", "))
 }
 
 // tenant is the ID of the fictitious Entra tenant.

@@ -62,7 +62,7 @@ func readKey(d command.Deps, name string) (data []byte, source string, err error
 		}
 		text, set := d.System.Getenv(variable)
 		if !set || text == "" {
-			return nil, "", fault.New(fault.KeyUnreadable, name, "the variable is not set").WithHint("export %s with the key itself", variable)
+			return nil, "", fault.New(fault.KeyUnreadable, name, "the variable is not set").WithHint("set %s to the key itself, not to a file name", variable)
 		}
 		return []byte(text), "variable " + variable, nil
 	}

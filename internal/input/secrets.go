@@ -126,7 +126,7 @@ func (p Passphrase) New(d command.Deps, file string) ([]byte, error) {
 	}
 	first, err := prompt(d, "New passphrase: ")
 	if err != nil {
-		return nil, fault.New(fault.UsageError, "--passphrase", "needs a new passphrase").WithHint("pass it with --passphrase env:NAME or @FILE; on a terminal, jwtctl asks")
+		return nil, fault.New(fault.UsageError, "--passphrase", "no passphrase given").WithHint("pass it with --passphrase env:NAME or @FILE; on a terminal, jwtctl asks")
 	}
 	second, err := prompt(d, "Repeat passphrase: ")
 	if err != nil || subtle.ConstantTimeCompare(first, second) != 1 {

@@ -60,7 +60,7 @@ func (f *fetcher) parseURL(address string) (*url.URL, error) {
 func (f *fetcher) checkURL(u *url.URL) *fault.Error {
 	switch {
 	case u.Scheme == "" || u.Opaque != "":
-		return fault.New(fault.KeySetURLNotAllowed, "", "not a complete URL").WithHint("such as https://%s", quote.Shorten(u.String()))
+		return fault.New(fault.KeySetURLNotAllowed, "", "not a complete URL").WithHint("use a URL such as https://%s", quote.Shorten(u.String()))
 	case u.Scheme != "https" && u.Scheme != "http":
 		return fault.New(fault.KeySetURLNotAllowed, "", "scheme is %q; key sets are fetched over https", quote.Shorten(u.Scheme))
 	case u.Hostname() == "":

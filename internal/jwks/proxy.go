@@ -46,7 +46,7 @@ func readProxies(getenv func(string) (string, bool)) (func(*url.URL) (*url.URL, 
 			value, name = lookup(getenv, "all_proxy")
 		}
 		if v.name != "no_proxy" && value != "" && !isProxyURL(value) {
-			return nil, fault.New(fault.ConfigInvalid, name, "is not the URL of a proxy").WithHint("such as http://proxy.example.com:3128")
+			return nil, fault.New(fault.ConfigInvalid, name, "is not the URL of a proxy").WithHint("use a URL such as http://proxy.example.com:3128")
 		}
 		*v.to = value
 	}

@@ -152,7 +152,7 @@ func (c *Claims) audience() ([]string, *fault.Error) {
 	for i, e := range elements {
 		text, isString := strictjson.String(e)
 		if !isString {
-			return nil, fault.New(fault.InvalidClaim, "aud", "element %d is not a string", i+1)
+			return nil, fault.New(fault.InvalidClaim, "aud", "contains a value other than a string (element %d)", i+1)
 		}
 		list[i] = text
 	}

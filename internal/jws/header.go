@@ -53,7 +53,7 @@ func readHeader(data []byte, maxDepth int, anyAlgorithm bool) (Header, *fault.Er
 		}
 	}
 	if !hasAlg {
-		return Header{}, malformed("alg", "missing in the header")
+		return Header{}, malformed("alg", "missing from the header")
 	}
 	return h, h.check(anyAlgorithm)
 }

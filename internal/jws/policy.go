@@ -118,7 +118,7 @@ func checkType(h Header, want string) *fault.Error {
 	switch {
 	case want == "":
 	case h.Type == nil:
-		return fault.New(fault.TypeNotAllowed, "typ", "missing in the header, want %q", quote.Shorten(want))
+		return fault.New(fault.TypeNotAllowed, "typ", "missing from the header, want %q", quote.Shorten(want))
 	case mediaType(*h.Type) != mediaType(want):
 		return fault.New(fault.TypeNotAllowed, "typ", "%q is not %q", quote.Shorten(*h.Type), quote.Shorten(want))
 	}
@@ -149,7 +149,7 @@ func oneOf(code fault.Code, name string, value *string, err *fault.Error, allowe
 		return err
 	case len(allowed) == 0:
 	case value == nil:
-		return fault.New(code, name, "missing in the token")
+		return fault.New(code, name, "missing from the token")
 	case !slices.Contains(allowed, *value):
 		return notAccepted(code, name, *value, allowed)
 	}
@@ -183,7 +183,7 @@ func checkAudience(c *Claims, accepted []string) *fault.Error {
 		}
 	}
 	if len(aud) == 0 {
-		return fault.New(fault.AudienceNotAllowed, "aud", "missing in the token")
+		return fault.New(fault.AudienceNotAllowed, "aud", "missing from the token")
 	}
 	return notAccepted(fault.AudienceNotAllowed, "aud", aud[0], accepted)
 }
@@ -207,7 +207,7 @@ func (p Policy) checkTimes(c *Claims, now time.Time, add func(*fault.Error)) {
 		add(err)
 		return
 	case iat.IsZero() && (p.MaxAge > 0 || p.MaxLifetime > 0):
-		add(fault.New(fault.ClaimMissing, "iat", "missing in the token, so its age is unknown"))
+		add(fault.New(fault.ClaimMissing, "iat", "missing from the token, but its age or lifetime is limited"))
 		return
 	case iat.IsZero():
 		return
@@ -236,7 +236,7 @@ func (p Policy) checkExpiry(c *Claims, now time.Time) (time.Time, *fault.Error) 
 	case err != nil:
 		return exp, err
 	case exp.IsZero() && (p.RequireExpiry || p.MaxLifetime > 0):
-		return exp, fault.New(fault.ClaimMissing, "exp", "missing in the token")
+		return exp, fault.New(fault.ClaimMissing, "exp", "missing from the token")
 	case !exp.IsZero() && !now.Before(exp.Add(p.Leeway)):
 		return exp, fault.New(fault.TokenExpired, "exp", "expired %s ago", quote.Distance(now.Sub(exp)))
 	}

@@ -175,7 +175,7 @@ func (k *Key) With(a Attributes) (*Key, error) {
 // key_is_secret if k is a shared secret.
 func (k *Key) Public() (*Key, error) {
 	if k.public == nil {
-		return nil, fault.New(fault.KeyIsSecret, k.source, "a shared secret (%s) has no public half and is never published", k.Material()).
+		return nil, fault.New(fault.KeyIsSecret, k.source, "a shared secret has no public half and is never published").
 			WithRemedy(fault.MakeKeyPair)
 	}
 	c := *k

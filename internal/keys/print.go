@@ -30,7 +30,7 @@ func (k *Key) Material() string {
 		return "Ed25519 key"
 	}
 	if k.private != nil {
-		return fmt.Sprintf("secret of %d bytes", len(k.private.secret))
+		return fmt.Sprintf("%d-byte secret", len(k.private.secret))
 	}
 	return "development key"
 }

@@ -121,7 +121,7 @@ func TestS69_LoggingHidesPrivateParts(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	for name, want := range map[string]string{
 		"P-256": "P-256 key, ES256", "P-384": "P-384 key, ES384", "P-521": "P-521 key, ES512",
-		"RSA": "2048-bit RSA key, RS256", "OKP": "Ed25519 key, EdDSA", "oct": "secret of 64 bytes, HS256",
+		"RSA": "2048-bit RSA key, RS256", "OKP": "Ed25519 key, EdDSA", "oct": "64-byte secret, HS256",
 	} {
 		if got := newKey(t, name, keys.Attributes{}).Describe(); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -56,7 +56,7 @@ func mapKeyNotString(p *pass) {
 		included := f.Claim == policy.Include || f.Claim == policy.Extract
 		if included && f.Desc.IsMap() && f.Desc.MapKey().Kind() != protoreflect.StringKind {
 			p.report(f.Desc, f.ClaimAt, "make its keys strings",
-				"%s is %s: a map in a claim has string keys", label(f.Desc), policy.TypeName(f.Desc))
+				"%s is %s: a map in a claim must have string keys", label(f.Desc), policy.TypeName(f.Desc))
 		}
 	})
 }

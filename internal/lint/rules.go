@@ -66,7 +66,7 @@ func table() []rule {
 		warn("token-without-issuer", "With keys of several issuers, a token should say which of them may issue it.", tokenWithoutIssuer, "A20"),
 		warn("token-never-expires", "A token that is signed should expire.", tokenNeverExpires, "A62"),
 
-		note("environment-variable", "Which environment variables the policy needs at run time.", environmentVariable, "A72"),
+		note("environment-variable", "An environment variable that the policy refers to must be set at run time.", environmentVariable, "A72"),
 		note("claim-from-bearer", "A claim that is also taken from the bearer token must have the same value there, or nothing is signed.", claimFromBearer, "A51", "A61", "A65"),
 		note("pattern-not-signed", "A claim that must match a pattern needs a field that sets it when signing.", patternNotSigned, "A65"),
 	}

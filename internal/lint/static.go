@@ -14,7 +14,7 @@ func staticClaimInvalid(p *pass) {
 		const hint = "set value to what the claim must contain, or pattern to what it must match"
 		values, pattern := len(c.Values) > 0, c.Pattern.Value != ""
 		if c.Claim.Value == "" {
-			p.report(d, c.At, "set claim", "a static claim of %s has no claim name", label(d))
+			p.report(d, c.At, "set claim to the name of the claim", "a static claim of %s has no claim name", label(d))
 		}
 		if values && pattern {
 			p.report(d, c.Pattern.At, hint, "the static claim %q of %s has both value and pattern", c.Claim.Value, label(d))

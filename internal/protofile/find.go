@@ -45,7 +45,7 @@ func openPaths(src Sources) (paths importPaths, names []string, err error) {
 		root, err := os.OpenRoot(dir)
 		if err != nil {
 			paths.close()
-			return nil, nil, fault.New(fault.DescriptorUnreadable, dir, "as an import path: %w", files.Reason(err))
+			return nil, nil, fault.New(fault.DescriptorUnreadable, dir, "cannot be used as an import path: %w", files.Reason(err))
 		}
 		paths = append(paths, importPath{dir, root})
 	}
@@ -203,7 +203,7 @@ func expand(arg string, dirs []string) (list []string, root string, err error) {
 		err = fault.New(fault.DescriptorUnreadable, arg, "matches no file: no such folder %s", base)
 	}
 	if err == nil && len(list) == 0 {
-		err = fault.New(fault.DescriptorUnreadable, arg, "contains or matches no .proto file")
+		err = fault.New(fault.DescriptorUnreadable, arg, "no .proto files found")
 	}
 	return withoutLinks(list), base, err
 }

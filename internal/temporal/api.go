@@ -95,9 +95,9 @@ func (r Release) unknownAPI(name string) error {
 		return err.WithHint("servers have it %s: choose one of these releases", others)
 	}
 	if near := r.nearestAPIs(name); len(near) > 0 {
-		return err.WithHint("did you mean %s? (upper and lower case count)", strings.Join(near, " or "))
+		return err.WithHint("did you mean %s? (names are case-sensitive)", strings.Join(near, " or "))
 	}
-	return err.WithHint("such as StartWorkflowExecution or /temporal.api.workflowservice.v1.WorkflowService/StartWorkflowExecution")
+	return err.WithHint("use a name such as StartWorkflowExecution or /temporal.api.workflowservice.v1.WorkflowService/StartWorkflowExecution")
 }
 
 // nearestAPIs returns up to three methods whose name differs from the last part of name

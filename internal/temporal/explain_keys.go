@@ -178,7 +178,7 @@ func (s *KeySet) read(d Document) error {
 		case !s.add(k.kid, k.material, cmp.Or(d.KeyNames[k.kid], at)):
 			s.note("%s is skipped: %s", at, k.kind)
 		case k.kid == "":
-			s.note("%s has no kid, so no proper token can refer to it", at)
+			s.note("%s has no kid, so no valid token can refer to it", at)
 		}
 	}
 	return nil

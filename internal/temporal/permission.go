@@ -84,9 +84,9 @@ func CheckScope(scope string) error {
 	case scope == "":
 		return bad("is empty")
 	case scope == "system":
-		return bad("\"system\" is not the cluster: a server would deny every call").WithRemedy(fault.NameScope)
+		return bad("\"system\" is not the scope of the cluster; a server would deny every call").WithRemedy(fault.NameScope)
 	case strings.EqualFold(scope, SystemScope) && scope != SystemScope:
-		return bad("%q is not the cluster: use %s", scope, SystemScope)
+		return bad("%q is not the scope of the cluster; use %s", scope, SystemScope)
 	case strings.ContainsAny(scope, "*?"):
 		return bad("%q: permissions have no wildcards; a server would look for a namespace with this name", quote.Shorten(scope)).
 			WithRemedy(fault.NameNamespaces)

@@ -85,7 +85,7 @@ func (e Endpoint) containerNote() string {
 	case e.everywhere():
 		return " (host.docker.internal is this machine;\non Linux only with --add-host=host.docker.internal:host-gateway)"
 	case e.IP.IsLoopback():
-		return " (it cannot reach " + e.IP.String() + " of this machine\nunless Docker Desktop forwards it: the address :" + strconv.Itoa(e.Port) + " is for all interfaces)"
+		return " (it cannot reach " + e.IP.String() + " of this machine\nunless Docker Desktop forwards it: listen on :" + strconv.Itoa(e.Port) + " for all interfaces)"
 	}
 	return ""
 }

@@ -75,7 +75,7 @@ func unknownRelease(text, format string, args ...any) error {
 		known = append(known, r.Version)
 	}
 	return fault.New(fault.UsageError, "server-version", "%q %s", quote.Shorten(text), fmt.Sprintf(format, args...)).
-		WithHint("known are %s", strings.Join(known, ", "))
+		WithHint("known releases: %s", strings.Join(known, ", "))
 }
 
 // numbersOf parses "1.30" or "1.30.8".

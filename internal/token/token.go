@@ -232,7 +232,7 @@ func (r Request) checkMade(claims []byte) error {
 	c, err := jws.CheckClaims(claims)
 	var bad *fault.Error
 	if errors.As(err, &bad) {
-		return fault.New(fault.UsageError, "claim", "invalid claim %q: %s (RFC 7519 section 4.1)", bad.What, bad.Why)
+		return fault.New(fault.UsageError, "claim", "the claim %q %s (RFC 7519 section 4.1)", bad.What, bad.Why)
 	}
 	exp, err := c.Expiry()
 	if err != nil || exp.IsZero() || r.TTL != 0 {

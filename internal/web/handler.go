@@ -26,7 +26,7 @@ func ParseOrigin(text string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || *u != (url.URL{Scheme: u.Scheme, Host: u.Host}) || strings.Contains(u.Host, AnyOrigin) {
 		return "", fault.New(fault.UsageError, "origin", "invalid value %q: must be an origin", quote.Printable(text)).
-			WithHint("such as https://app.example.com or http://localhost:3000, without a path; * for all origins")
+			WithHint("use an origin such as https://app.example.com or http://localhost:3000, without a path; * for all origins")
 	}
 	host := strings.ToLower(u.Host)
 	if port := u.Port(); port == "" || port == map[string]string{"http": "80", "https": "443"}[u.Scheme] {

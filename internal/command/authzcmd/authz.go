@@ -8,9 +8,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/gateway"
 )
 
-const authzText = `Decide calls for other proxies: Envoy over gRPC (ext_authz, ext_proc); nginx,
-Caddy, Traefik, HAProxy and others over HTTP (forward-auth, --http). Verdicts,
-codes and texts are those of jwtctl proxy.
+const authzText = `Authorize calls for other proxies: Envoy over gRPC (ext_authz, ext_proc);
+nginx, Caddy, Traefik, HAProxy and others over HTTP (forward-auth, --http).
+Verdicts, codes and texts are those of jwtctl proxy.
 
 An accepted call gets the caller's claims as _kalix-jwt-claim-* headers, which
 replace any that the client sent; authorization is removed where it was
@@ -39,7 +39,7 @@ func Authz(d command.Deps) *cobra.Command {
 	var o gateway.AuthzOptions
 	cmd := &cobra.Command{
 		Use:     "authz",
-		Short:   "Decide for Envoy, nginx, Caddy, Traefik, HAProxy and others",
+		Short:   "Authorize calls for Envoy, nginx, HAProxy and other proxies",
 		Long:    authzText,
 		Example: authzExample,
 		Args:    command.NoArguments,

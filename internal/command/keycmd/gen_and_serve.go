@@ -141,7 +141,7 @@ func keepKey(d command.Deps, k input.KeyFlags, path string, req keygen.Request, 
 		return err
 	}
 	if algGiven && !list[0].Allows(req.Algorithm) {
-		return fault.New(fault.UsageError, "--alg", "%s exists and is a %s, not a key for %s", path, list[0].Describe(), req.Algorithm).
+		return fault.New(fault.UsageError, "--alg", "%s holds a %s, which cannot be used with %s", path, list[0].Material(), req.Algorithm).
 			WithHint("use --force to replace it, or --key for another file")
 	}
 	d.Say("using existing key %s (%s)", path, list[0].Describe())

@@ -78,7 +78,7 @@ func runRotate(ctx context.Context, d command.Deps, o rotateOptions) error {
 	}
 	switch {
 	case o.dir == "":
-		return fault.New(fault.UsageError, "--key-dir", "is required").WithHint("such as --key-dir keys")
+		return fault.New(fault.UsageError, "--key-dir", "is required").WithHint("name the folder, such as --key-dir keys")
 	}
 	policy := rotate.Policy{Every: o.every, PublishWait: o.publishWait, MaxTokenLife: o.maxTokenLife, Force: o.force}
 	if err := policy.Check(); err != nil {

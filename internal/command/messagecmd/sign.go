@@ -61,7 +61,7 @@ func runSign(ctx context.Context, d command.Deps, args []string, o signOptions) 
 	}
 	switch {
 	case len(args) == 0 && d.System.InTTY:
-		return fault.New(fault.UsageError, "sign", "no message given").WithHint("such as jwtctl sign msg.json, or - for stdin")
+		return fault.New(fault.UsageError, "sign", "no message given").WithHint("name a file, as in jwtctl sign msg.json, or - for stdin")
 	case len(args) == 0:
 		args = []string{"-"}
 	}

@@ -144,7 +144,7 @@ func (m *messages) read(data []byte, t target) (*dynamicpb.Message, error) {
 	case begin[0] != '{' && !bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
 		f.Why += "; a message is a JSON object"
 	case strings.Contains(f.Why, "unknown field"):
-		f.Why += fmt.Sprintf(", which %s has not", t.name)
+		f.Why += fmt.Sprintf(": %s has no such field", t.name)
 	case strings.Contains(f.Why, "more text follows"):
 		f.Why += "; use --ndjson for one message per line"
 	}

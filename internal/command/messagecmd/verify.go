@@ -76,7 +76,7 @@ func (o verifyOptions) validate(args []string) error {
 		return fault.New(fault.UsageError, "verify", "--ndjson needs a file of messages, or - for stdin")
 	case len(args) == 0 && o.messages.method == "":
 		return fault.New(fault.UsageError, "verify", "no message or method given").
-			WithHint("such as jwtctl verify msg.json, or --method pkg.Service/Method to check only a bearer token")
+			WithHint("name a file, as in jwtctl verify msg.json; to check only a bearer token, add --method pkg.Service/Method")
 	}
 	return o.stream.check()
 }

@@ -96,7 +96,7 @@ func runDiff(ctx context.Context, d command.Deps, o diffOptions) error {
 		return report.Rules(d, diff.Rules(), o.format, o.out)
 	}
 	if o.against == "" {
-		return fault.New(fault.UsageError, "--against", "is required: the version to compare with").WithHint("such as --against git:origin/main, or a folder or descriptor set of the old version")
+		return fault.New(fault.UsageError, "--against", "is required").WithHint("add the old version, such as --against git:origin/main, or its folder or descriptor set")
 	}
 	allow, err := readAllow(o.allow)
 	if err != nil {

@@ -24,7 +24,7 @@ import (
 // annotated there if the new version is a tree.
 func loadRevision(ctx context.Context, d command.Deps, o diffOptions, rev string, tree *discover.Tree) (*oldVersion, error) {
 	if rev == "" {
-		return nil, fault.New(fault.UsageError, "--against", "git: needs a revision").WithHint("such as --against git:origin/main")
+		return nil, fault.New(fault.UsageError, "--against", "git: needs a revision").WithHint("name one, as in --against git:origin/main")
 	}
 	git, err := gittree.Open(ctx, ".", rev)
 	if err != nil {

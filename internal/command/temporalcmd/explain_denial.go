@@ -89,7 +89,7 @@ func runExplainDenial(ctx context.Context, d command.Deps, args []string, o expl
 		}
 		apis = task.APIs
 	case o.api == "" && !o.all:
-		return fault.New(fault.UsageError, "--api", "is required, unless --for or --all is given").WithHint("such as --api StartWorkflowExecution, or --for \"workflow start\"")
+		return fault.New(fault.UsageError, "--api", "is required, unless --for or --all is given").WithHint("name the API, such as --api StartWorkflowExecution, or --for \"workflow start\"")
 	}
 	if err := input.CheckTokenArgument(args); err != nil {
 		return err

@@ -29,7 +29,7 @@ func (f *tokenForm) register(fs *pflag.FlagSet) {
 		clients = append(clients, string(c))
 	}
 	settings.ChoiceVar(fs, &f.audience, "for", string(temporal.TCTL), "`CLIENT` that reads the variable: tctl, temporal (CLI and SDKs) or api-key", clients...)
-	fs.StringVar(&f.variable, "env-var", "", "`NAME` of the variable (default: by --for)")
+	fs.StringVar(&f.variable, "env-var", "", "`NAME` of the variable (default: depends on --for)")
 	fs.BoolVar(&f.export, "export", false, "print a line for eval: export NAME='VALUE'")
 }
 

@@ -72,7 +72,7 @@ func (o tokenOptions) write(wanted []temporal.Permission) ([]string, error) {
 	format := temporal.ReadPermissionFormat(o.regex)
 	if format.Problem != "" {
 		return nil, fault.New(fault.UsageError, "--permissions-regex", "%s; a server would fall back to NAMESPACE:ROLE", format.Problem).
-			WithHint("such as '^(?P<role>\\w+):(?P<namespace>\\w+)$'")
+			WithHint("use a pattern such as '^(?P<role>\\w+):(?P<namespace>\\w+)$'")
 	}
 	var list []string
 	for _, p := range wanted {

@@ -122,7 +122,7 @@ func (o tokenOptions) applyPlain(r *token.Request) error {
 	}
 	switch {
 	case o.noSubject && (o.given("sub") || r.Has("sub")):
-		return fault.New(fault.UsageError, "--no-sub", "conflicts with the sub that is given")
+		return fault.New(fault.UsageError, "--no-sub", "conflicts with --sub or a sub claim")
 	case o.noSubject, !o.given("sub") && (o.hasClaims() || r.Has("sub")):
 		r.Subject = "" // the default one
 	}

@@ -21,9 +21,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/system"
 )
 
-const demoText = `Show the whole tour in a temporary folder that is removed afterwards: make a
-key and serve it, mint a token, check it against the served set, rotate the
-key; sign a message by its annotations, verify it, see it refused after
+const demoText = `Run a tour of the commands in a temporary folder that is removed afterwards:
+make a key and serve it, mint a token, check it against the served set, rotate
+the key; sign a message by its annotations, verify it, see it refused after
 tampering, and lint annotations that form a cycle. Each step is a jwtctl
 command, shown and run as you would run it.`
 
@@ -39,7 +39,7 @@ type Run func(ctx context.Context, sys system.System, args []string) error
 func Demo(d command.Deps, run Run) *cobra.Command {
 	return &cobra.Command{
 		Use:         "demo",
-		Short:       "Show the whole tour; leaves nothing behind",
+		Short:       "Run a tour of the commands; leaves nothing behind",
 		Long:        demoText,
 		Args:        command.NoArguments,
 		Annotations: map[string]string{settings.NeedsNoFile: "yes"},

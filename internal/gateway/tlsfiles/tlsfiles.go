@@ -41,7 +41,7 @@ func (f *Flags) RegisterListening(fs *pflag.FlagSet) {
 // RegisterUpstream adds the flags for the upstream.
 func (f *Flags) RegisterUpstream(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.Upstream, "upstream-tls", false, "use TLS to the upstream, and verify its certificate")
-	fs.StringVar(&f.upstreamCA, "upstream-ca", "", "PEM `FILE` of the CAs for its certificate (default: this machine's)")
+	fs.StringVar(&f.upstreamCA, "upstream-ca", "", "PEM `FILE` of the CAs for the upstream's certificate (default: this machine's)")
 	fs.StringVar(&f.upstreamCert, "upstream-cert", "", "PEM `FILE` of the client certificate for the upstream (mTLS)")
 	fs.StringVar(&f.upstreamKey, "upstream-key", "", "PEM `FILE` of the certificate's private key")
 	fs.StringVar(&f.upstreamServer, "upstream-server-name", "", "`NAME` required in the upstream's certificate (default: the host of --upstream)")
@@ -175,7 +175,7 @@ func readPair(cert, key string) (*tls.Certificate, error) {
 	}
 	pair, err := tls.X509KeyPair(certPEM, keyPEM)
 	if err != nil {
-		f := fault.New(fault.KeyInvalid, cert, "with %s: %w", key, err)
+		f := fault.New(fault.KeyInvalid, cert, "cannot be used with %s: %w", key, err)
 		if bytes.Contains(certPEM, []byte("PRIVATE KEY-----")) && bytes.Contains(keyPEM, []byte("BEGIN CERTIFICATE-----")) {
 			f = fault.New(fault.KeyInvalid, cert, "is a private key, but %s is the certificate", key).WithHint("swap the two files")
 		}
