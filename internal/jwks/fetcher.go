@@ -163,13 +163,5 @@ func maxAge(h http.Header) *time.Duration {
 	return shortest
 }
 
-// label returns address for use in messages: without possible secrets and terminal
-// control characters.
-func label(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return strconv.QuoteToASCII(quote.Shorten(address))
-	}
-	u.RawQuery, u.Fragment = "", ""
-	return strings.Trim(strconv.QuoteToASCII(u.Redacted()), `"`)
-}
+// label returns address for use in messages.
+func label(address string) string { return quote.URL(address) }

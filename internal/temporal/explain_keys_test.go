@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math/big"
 	"strings"
@@ -175,4 +176,23 @@ func FuzzReadKeySet(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestS69_KeySourcesShowNoQuery: neither the places of keys nor notes have the query of a
+// key source, which may be a secret.
+func TestS69_KeySourcesShowNoQuery(t *testing.T) {
+	good := jwks(ecJWK(ecKey(), map[string]any{"kid": "a"}), ecJWK(ecKey(), map[string]any{"kid": nil}))
+	for name, row := range map[string]struct{ scheme, body string }{
+		"https":      {"https", good},
+		"upper case": {"HTTPS", good},
+		"not a JWKS": {"http", "x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			set := ReadKeySet(Document{Source: row.scheme + "://keys.example/jwks?token=sesame", Body: []byte(row.body), Status: 500})
+			text := fmt.Sprint(set.Usable(), set.Notes(), set.statuses)
+			if strings.Contains(text, "sesame") || !strings.Contains(text, "://keys.example/jwks") {
+				t.Errorf("got %s", text)
+			}
+		})
+	}
 }

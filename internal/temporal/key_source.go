@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
@@ -12,7 +13,7 @@ import (
 // Document is the response of one of the server's keySourceURIs. The server checks neither
 // status nor content type.
 type Document struct {
-	// Source is its location, for notes.
+	// Source is its location.
 	Source string
 	Body   []byte
 	// Status is the HTTP status if it is not 200, or else 0.
@@ -21,6 +22,14 @@ type Document struct {
 	KeyNames map[string]string
 	// Failure is why it cannot be read, or nil.
 	Failure error
+}
+
+// place returns d's location for messages. The query of a URL may be a secret (S69).
+func (d Document) place() string {
+	if lower := strings.ToLower(d.Source); strings.HasPrefix(lower, "http://") || strings.HasPrefix(lower, "https://") {
+		return quote.URL(d.Source)
+	}
+	return d.Source
 }
 
 // SourceFailure returns why a server of this release cannot read a key source, or nil if
