@@ -191,3 +191,25 @@ func Cure(id string) string {
 	}
 	return ""
 }
+
+// TestS69_FindingsShowNoQuery: the query of a key source, which may be a secret, is in no
+// finding.
+func TestS69_FindingsShowNoQuery(t *testing.T) {
+	for rule, from := range map[string]struct{ source, body string }{
+		"key-source-loopback":    {"http://127.0.0.1/jwks?token=sesame", ""},
+		"key-source-unsupported": {"ftp://keys/jwks?token=sesame", ""},
+		"key-set-unusable":       {"https://keys/jwks?token=sesame", "{}"},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			found := setup{name: ".env", text: env("http://keys:8080/jwks.json", from.source), source: from.body}.examine(t)
+			if !slices.ContainsFunc(found, func(f finding.Finding) bool { return f.Rule == rule }) {
+				t.Errorf("no finding of the rule in %v", found)
+			}
+			for _, f := range found {
+				if strings.Contains(f.Message, "sesame") {
+					t.Errorf("%s: %s", f.Rule, f.Message)
+				}
+			}
+		})
+	}
+}

@@ -9,10 +9,15 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
+func shownSource(v serverconfig.Value) string {
+	v.Text = temporal.ShownSource(v.Text)
+	return shown(v)
+}
+
 func keySourceUnsupported(x *pass, c *serverconfig.Config) {
 	for _, s := range c.Sources {
 		if err := x.Release.SourceFailure(s.Text); err != nil {
-			x.report(place(s, c), "the key source %s: %v", shown(s), err)
+			x.report(place(s, c), "the key source %s: %v", shownSource(s), err)
 		}
 	}
 }
@@ -47,7 +52,7 @@ func keySetUnusable(x *pass, c *serverconfig.Config) {
 			continue
 		}
 		if set := temporal.ReadKeySet(d); len(set.Usable()) == 0 {
-			x.report(place(s, c), "no usable key for the server in %s: %s", shown(s), strings.Join(set.Notes(), "; "))
+			x.report(place(s, c), "no usable key for the server in %s: %s", shownSource(s), strings.Join(set.Notes(), "; "))
 		}
 	}
 }
@@ -76,7 +81,7 @@ func keySourceLoopback(x *pass, c *serverconfig.Config) {
 		}
 		host := u.Hostname()
 		if ip := net.ParseIP(host); u.Scheme != "file" && (strings.EqualFold(host, "localhost") || ip != nil && (ip.IsLoopback() || ip.IsUnspecified())) {
-			x.report(place(s, c), "the key source %s is the server's container itself", shown(s))
+			x.report(place(s, c), "the key source %s is the server's container itself", shownSource(s))
 		}
 	}
 }

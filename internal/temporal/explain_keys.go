@@ -53,11 +53,11 @@ func ReadKeySet(documents ...Document) *KeySet {
 		}
 		if err != nil {
 			broken := newKeySet()
-			broken.note("%s: %v; the server drops the whole update and keeps the keys it had (none right after startup)", d.place(), err)
+			broken.note("%s: %v; the server drops the whole update and keeps the keys it had (none right after startup)", ShownSource(d.Source), err)
 			return broken
 		}
 		if d.Status != 0 {
-			s.statuses = append(s.statuses, fmt.Sprintf("%s: answered with status %d; the server ignores the status and reads the body", d.place(), d.Status))
+			s.statuses = append(s.statuses, fmt.Sprintf("%s: answered with status %d; the server ignores the status and reads the body", ShownSource(d.Source), d.Status))
 		}
 	}
 	if len(s.notes) > maxKeyNotes {
@@ -170,7 +170,7 @@ func (s *KeySet) read(d Document) error {
 		return errors.New("not a JWKS")
 	}
 	for i, text := range set.Keys {
-		at := fmt.Sprintf("%s: keys[%d]", d.place(), i)
+		at := fmt.Sprintf("%s: keys[%d]", ShownSource(d.Source), i)
 		k, err := readServerJWK(text)
 		switch {
 		case err != nil:

@@ -24,12 +24,13 @@ type Document struct {
 	Failure error
 }
 
-// place returns d's location for messages. The query of a URL may be a secret (S69).
-func (d Document) place() string {
-	if lower := strings.ToLower(d.Source); strings.HasPrefix(lower, "http://") || strings.HasPrefix(lower, "https://") {
-		return quote.URL(d.Source)
+// ShownSource returns the location of keys for messages. The query of a URL may be a
+// secret (S69).
+func ShownSource(source string) string {
+	if !strings.Contains(source, "://") || strings.HasPrefix(strings.ToLower(source), "file:") {
+		return source
 	}
-	return d.Source
+	return quote.URL(source)
 }
 
 // SourceFailure returns why a server of this release cannot read a key source, or nil if
