@@ -90,7 +90,7 @@ func TestProxyRemembersWhatWasRemoved(t *testing.T) {
 	testkit.File(t, proto, `syntax = "proto3";`)
 	r.eventuallyIs("S/Who", sign(ofMe), codes.Unimplemented)
 	testkit.File(t, proto, strings.Replace(before, "validate: BEARER_TOKEN, bearer_token_issuer: \"me\"", "", 1))
-	r.eventuallyLogs("compared with a policy that was in force earlier (bearer-not-validated)")
+	r.eventuallyLogs("compared with a policy that was in force earlier; anyone")
 	r.want("S/Who", "", codes.Unimplemented)
 	testkit.File(t, proto, before)
 	r.eventuallyIs("S/Who", sign(ofMe), codes.OK)

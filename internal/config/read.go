@@ -127,7 +127,7 @@ func (r *reader) text(n *yaml.Node, key string) string {
 		return ""
 	}
 	if n.Value == "" {
-		r.failHint(n, key, "remove it, or give it a value", "is empty")
+		r.failHint(n, key, "remove it, or give it a value", "must not be empty")
 	}
 	return n.Value
 }

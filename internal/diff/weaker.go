@@ -18,11 +18,12 @@ func Failing(changes []Change) (fails []Change) {
 	return fails
 }
 
-// Refuse returns changes as errors (policy_faulty), joined; nil if there are none (S79).
+// Refuse returns changes as errors (policy_faulty), worded as by diff and joined; nil if
+// there are none (S79).
 func Refuse(changes []Change) error {
 	var all []error
 	for _, c := range changes {
-		all = append(all, fault.New(fault.PolicyFaulty, c.Subject, "%s (%s): %s", c.Message, c.Kind, c.Gain))
+		all = append(all, fault.New(fault.PolicyFaulty, "weaker", "%s; %s (%s)", c.Message, clause(c.Gain), c.Kind))
 	}
 	return errors.Join(all...)
 }

@@ -56,7 +56,7 @@ func ReadToken(d command.Deps, args []string) (token, text string, err error) {
 	token, err = UnwrapToken(text)
 	switch {
 	case err == nil && token == "" && len(args) == 1 && args[0] == "":
-		return "", "", fault.New(fault.UsageError, where, "is empty").WithHint("check for an unset variable in it")
+		return "", "", fault.New(fault.UsageError, where, "must not be empty").WithHint("check for an unset variable in it")
 	case err == nil && token == "":
 		return "", "", fault.New(fault.UsageError, where, "contains no token").WithHint("pipe a token in, as in jwtctl token --system | jwtctl inspect")
 	}

@@ -52,7 +52,7 @@ func (p Policy) Validate() error {
 		values []string
 	}{{"issuer", p.Issuers}, {"audience", p.Audiences}, {"subject", p.Subjects}} {
 		if slices.Contains(list.values, "") {
-			return fault.New(fault.UsageError, list.what, "is empty").
+			return fault.New(fault.UsageError, list.what, "must not be empty").
 				WithHint("leave it out to accept any")
 		}
 	}

@@ -23,7 +23,7 @@ func (s *Settings) checkValues(fs *pflag.FlagSet) error {
 		for _, value := range flagValues(f) {
 			switch {
 			case value == "":
-				failed = fault.New(fault.UsageError, "--"+f.Name, "is empty").WithHint("check for an unset variable in it")
+				failed = fault.New(fault.UsageError, "--"+f.Name, "must not be empty").WithHint("check for an unset variable in it")
 			case isPath:
 				failed = s.checkPath(fs, f.Name, value)
 			}

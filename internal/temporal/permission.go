@@ -82,7 +82,7 @@ func CheckScope(scope string) error {
 	}
 	switch {
 	case scope == "":
-		return bad("is empty")
+		return bad("must not be empty")
 	case scope == "system":
 		return bad("\"system\" is not the scope of the cluster; a server would deny every call").WithRemedy(fault.NameScope)
 	case strings.EqualFold(scope, SystemScope) && scope != SystemScope:

@@ -157,7 +157,7 @@ func (r Request) limit() time.Duration {
 func (r Request) check() error {
 	switch {
 	case r.NoExpiry && r.TTL != 0:
-		return fault.New(fault.UsageError, "no-expiry", "a token without exp has no lifetime")
+		return fault.New(fault.UsageError, "no-expiry", "a token without exp cannot have a lifetime")
 	case r.NoExpiry && r.Has("exp"):
 		return fault.New(fault.UsageError, "no-expiry", "the claims have exp")
 	case r.NoExpiry, r.TTL == 0 && r.Has("exp"):
@@ -167,7 +167,7 @@ func (r Request) check() error {
 		return fault.New(fault.UsageError, "ttl", "%s is longer than %s", r.TTL, r.limit()).WithHint(irrevocable)
 	}
 	if slices.Contains(r.Audience, "") {
-		return fault.New(fault.UsageError, "aud", "is empty")
+		return fault.New(fault.UsageError, "aud", "must not be empty")
 	}
 	return r.checkNames()
 }

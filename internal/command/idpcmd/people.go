@@ -98,7 +98,7 @@ func (o options) allUsers(file *config.File) ([]idp.User, error) {
 	var list []idp.User
 	for _, name := range o.users {
 		if strings.TrimSpace(name) == "" {
-			return nil, fault.New(fault.UsageError, "--user", "is empty")
+			return nil, fault.New(fault.UsageError, "--user", "must not be empty")
 		}
 		granted, err := permissions(o.permissions)
 		if err != nil {

@@ -61,7 +61,7 @@ func (o *tokenOptions) readClaims(d command.Deps) error {
 	source := o.claimsFile
 	switch {
 	case source == "":
-		return fault.New(fault.UsageError, "--claims", "is empty").WithHint("use --claims FILE, or - for stdin")
+		return fault.New(fault.UsageError, "--claims", "must not be empty").WithHint("use --claims FILE, or - for stdin")
 	case source == "-" && slices.Contains(o.keys.Files, "-"):
 		return fault.New(fault.UsageError, "--claims", "cannot read stdin twice: --key comes from there")
 	case source == "-":
@@ -113,7 +113,7 @@ func (o tokenOptions) applyPlain(r *token.Request) error {
 	}
 	for _, name := range []string{"typ", "jti"} {
 		if o.given(name) && o.typ+o.id == "" {
-			return fault.New(fault.UsageError, "--"+name, "is empty")
+			return fault.New(fault.UsageError, "--"+name, "must not be empty")
 		}
 	}
 	r.Base, r.ID = o.base, o.id

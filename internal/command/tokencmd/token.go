@@ -160,14 +160,14 @@ func (o tokenOptions) request(fromFile []token.Claim, now time.Time) (token.Requ
 		return token.Request{}, fault.New(fault.UsageError, "--max-ttl", "must be greater than 0 (got %s)", o.maxTTL)
 	}
 	if o.subject == "" {
-		return token.Request{}, fault.New(fault.UsageError, "--sub", "is empty").WithHint("the server logs it as the caller; leave the flag out for %q", "jwtctl")
+		return token.Request{}, fault.New(fault.UsageError, "--sub", "must not be empty").WithHint("the server logs it as the caller; leave the flag out for %q", "jwtctl")
 	}
 	extra, err := o.extra(fromFile)
 	if err != nil {
 		return token.Request{}, err
 	}
 	if slices.Contains(o.audiences, "") {
-		return token.Request{}, fault.New(fault.UsageError, "--aud", "is empty")
+		return token.Request{}, fault.New(fault.UsageError, "--aud", "must not be empty")
 	}
 	r := token.Request{
 		Subject: o.subject, Issuer: o.issuer, Audience: o.audiences, Permissions: permissions,
