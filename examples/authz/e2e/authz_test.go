@@ -187,7 +187,7 @@ func TestVerdictsAreThoseOfTheProxy(t *testing.T) {
 	// Without the filter that removes claims by pattern, jwtctl's own removal counts.
 	at := freeAddress(t)
 	bare := f.snippet(t, "envoy", grpcAt, httpAt, at)
-	before, rest, _ := strings.Cut(bare, "          # No claim of a client's own")
+	before, rest, _ := strings.Cut(bare, "          - name: envoy.filters.http.header_mutation")
 	_, after, found := strings.Cut(rest, "          - name: envoy.filters.http.ext_authz")
 	if !found {
 		t.Fatalf("another snippet:\n%s", bare)

@@ -165,7 +165,7 @@ func TestBench(t *testing.T) {
 	for name, filter := range f.envoyFilters(t) {
 		at := freeAddress(t)
 		config := f.snippet(t, "envoy", grpcAt, httpAt, at)
-		before, rest, _ := strings.Cut(config, "          # No claim of a client's own")
+		before, rest, _ := strings.Cut(config, "          - name: envoy.filters.http.header_mutation")
 		_, after, found := strings.Cut(rest, "          - name: envoy.filters.http.router")
 		if !found {
 			t.Fatalf("another snippet:\n%s", config)

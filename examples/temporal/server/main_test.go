@@ -111,7 +111,7 @@ func TestWrongOptions(t *testing.T) {
 		{name: "not found", args: []string{"--jwks", serve(t, http.StatusNotFound)}, wantErr: "404 Not Found"},
 		{name: "port too low", args: []string{"--jwks", "http://127.0.0.1:1/", "--port", "300"}, wantErr: "want 301 to 65525"},
 		{name: "port too high", args: []string{"--jwks", "http://127.0.0.1:1/", "--port", "65526"}, wantErr: "want 301 to 65525"},
-		{name: "port taken", args: []string{"--jwks", serve(t, http.StatusOK), "--port", takenPort}, wantErr: "hint: --port moves all ports"},
+		{name: "port taken", args: []string{"--jwks", serve(t, http.StatusOK), "--port", takenPort}, wantErr: "hint: use another --port"},
 		{name: "negative refresh", args: []string{"--jwks", "http://127.0.0.1:1/", "--refresh", "-1s"}, wantErr: "must not be negative"},
 		{name: "log level", args: []string{"--jwks", "http://127.0.0.1:1/", "--log-level", "loud"}, wantErr: "want debug, info, warn or error"},
 		{name: "argument", args: []string{"http://127.0.0.1:1/"}, wantErr: "unexpected argument"},
