@@ -122,17 +122,17 @@ func (w *walker) meaning(f *policy.Field) string {
 func condition(d protoreflect.FieldDescriptor) string {
 	switch {
 	case d.IsList(), d.IsMap():
-		return "that has elements"
+		return "the field has elements"
 	case d.HasPresence():
-		return "that is set"
+		return "the field is set"
 	case d.Kind() == protoreflect.BoolKind:
-		return "that is true"
+		return "the field is true"
 	case d.Kind() == protoreflect.StringKind, d.Kind() == protoreflect.BytesKind:
-		return "that is not empty"
+		return "the field is not empty"
 	case d.Enum() != nil && d.Enum().Values().Len() > 0: // the first is the zero value of an open enum
-		return "that is not " + string(d.Enum().Values().Get(0).Name())
+		return "the field is not " + string(d.Enum().Values().Get(0).Name())
 	}
-	return "that is not 0"
+	return "the field is not 0"
 }
 
 // misuse returns why lint refuses the claim of f, as far as f itself shows.
