@@ -30,12 +30,8 @@ import (
 // DefaultTTL is the default lifetime of tokens.
 const DefaultTTL = time.Hour
 
-// The leeway for refresh tokens: what an application needs whose tabs renew at once, and
-// the most that others offer.
-const (
-	DefaultRefreshLeeway = 10 * time.Second
-	MaxRefreshLeeway     = time.Minute
-)
+// MaxRefreshLeeway is the longest RefreshLeeway, as at other providers.
+const MaxRefreshLeeway = time.Minute
 
 // Limits of what is stored, in time and number. A login, a code and a device code must be
 // used within pendingTime.
@@ -63,7 +59,7 @@ type Options struct {
 	// TTL is the lifetime of tokens; 0 means DefaultTTL.
 	TTL time.Duration
 	// RefreshLeeway is how long after its first use a refresh token may be used again,
-	// from 0 to MaxRefreshLeeway.
+	// as by tabs that renew at once: from 0, which means never, to MaxRefreshLeeway.
 	RefreshLeeway time.Duration
 	// Like is the issuer to imitate.
 	Like Like

@@ -88,7 +88,7 @@ func (o *options) register(fs *pflag.FlagSet) {
 	fs.StringVar(&o.issuer, "issuer", "", "`URL` that clients use (default: http:// and the address)")
 	fs.StringVar(&o.urlFile, "url-file", "", "write the issuer to `FILE` once the provider answers")
 	fs.DurationVar(&o.ttl, "ttl", idp.DefaultTTL, "lifetime of tokens")
-	fs.DurationVar(&o.reuse, "refresh-leeway", idp.DefaultRefreshLeeway, "how long a used refresh token may be used again, as by tabs that renew at the same time; 0s for never")
+	fs.DurationVar(&o.reuse, "refresh-leeway", 0, "how long a used refresh token may be used again, as by tabs that renew at the same time (default: not at all)")
 	fs.StringArrayVar(&o.audiences, "aud", nil, "audience `A` of access tokens (default: the client); repeatable")
 	fs.StringArrayVar(&o.users, "user", nil, "`NAME` of a user; repeatable")
 	fs.StringArrayVar(&o.permissions, "permission", nil, "Temporal permission `NS:ROLE` of the user; repeatable")
