@@ -209,13 +209,13 @@ func (x *exchange) decide(e event) *enforce.Refusal {
 		return refusal
 	}
 	if x.call.Looks() && !x.a.options.BearerOnly && !x.isProtobuf(e.headers) {
-		return enforce.Refuse(enforce.InRequest, fault.New(fault.MessageMalformed, "content-type", "it is not that of protobuf"))
+		return enforce.Refuse(enforce.InRequest, fault.New(fault.MessageMalformed, "content-type", "must be application/grpc or application/grpc+proto"))
 	}
 	if refusal := x.call.Admit(x.ctx, values(e.headers, "authorization")); refusal != nil {
 		return refusal
 	}
 	if method.Request != nil && x.request.reads && x.request.encoding != "" && x.request.encoding != identity && compress.Find(x.request.encoding) == nil {
-		return enforce.Refuse(enforce.InRequest, fault.New(fault.EncodingUnknown, "grpc-encoding", "the messages must be read"))
+		return enforce.Refuse(enforce.InRequest, fault.New(fault.EncodingUnknown, "grpc-encoding", "unknown compression, but the messages must be read"))
 	}
 	if refusal := x.unseen(e); refusal != nil {
 		return refusal

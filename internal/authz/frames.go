@@ -84,7 +84,7 @@ func (f frame) unpacked(encoding string, most int) ([]byte, *enforce.Refusal) {
 	}
 	c := compress.Find(encoding)
 	if c == nil {
-		return nil, enforce.Refuse(enforce.InRequest, fault.New(fault.EncodingUnknown, "grpc-encoding", "the messages must be read"))
+		return nil, enforce.Refuse(enforce.InRequest, fault.New(fault.EncodingUnknown, "grpc-encoding", "unknown compression, but the messages must be read"))
 	}
 	r, err := c.Decompress(bytes.NewReader(f.data))
 	if err != nil {

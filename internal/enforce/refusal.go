@@ -75,7 +75,7 @@ func clientText(at Place, reason fault.Code, code fault.GRPC) string {
 	case reason == fault.MethodUnknown:
 		return "Unknown method"
 	case reason == fault.ClaimFromClient:
-		return "Call has claims of its own"
+		return "Call has headers that look like claims"
 	case reason == fault.RequestCount:
 		return "Method takes exactly one request message"
 	case reason == fault.EncodingUnknown:

@@ -26,7 +26,7 @@ func ReadSecret(d command.Deps, flag, place string) (data []byte, source string,
 	if variable, isVariable := strings.CutPrefix(place, "env:"); isVariable && variable != "" {
 		value, set := d.System.Getenv(variable)
 		if !set || value == "" {
-			return nil, "", fault.New(fault.KeyUnreadable, "variable "+variable, "is not set")
+			return nil, "", fault.New(fault.KeyUnreadable, "env:"+variable, "the variable is not set")
 		}
 		return []byte(value), "variable " + variable, nil
 	}

@@ -291,7 +291,7 @@ func Pick(list []*Key, kid string) ([]*Key, error) {
 		ids[i] = quote.Shorten(k.id)
 	}
 	return nil, fault.New(fault.KeyMissing, "kid", "no key has the id %q", quote.Shorten(kid)).
-		WithHint("available: %s", strings.Join(ids, ", "))
+		WithHint("available keys: %s", strings.Join(ids, ", "))
 }
 
 // about returns err, if not nil, with source as its place.

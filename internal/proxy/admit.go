@@ -45,7 +45,7 @@ func (c *call) decide(ctx context.Context, md metadata.MD) *enforce.Refusal {
 		if !valid {
 			c.subtype = ""
 		}
-		return refuse(enforce.InRequest, fault.New(fault.MessageMalformed, "content-type", "it is not that of protobuf"))
+		return refuse(enforce.InRequest, fault.New(fault.MessageMalformed, "content-type", "must be application/grpc or application/grpc+proto"))
 	}
 	if r := c.rules.Admit(ctx, md.Get(authorization)); r != nil {
 		return r

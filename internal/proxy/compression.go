@@ -124,7 +124,7 @@ func (c *call) refuseOpaque() *enforce.Refusal {
 		names = append(names, one.Name())
 	}
 	_ = grpc.SetHeader(c.client.Context(), metadata.Pairs(acceptEncoding, strings.Join(names, ",")))
-	return refuse(enforce.InRequest, fault.New(fault.EncodingUnknown, "grpc-encoding", "the messages must be read"))
+	return refuse(enforce.InRequest, fault.New(fault.EncodingUnknown, "grpc-encoding", "unknown compression, but the messages must be read"))
 }
 
 // isPlain reports whether requests are not compressed.
