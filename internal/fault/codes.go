@@ -176,7 +176,7 @@ func Table(yield func(Row) bool) {
 		yield(Row{LimitExceeded, Refused, GRPCInvalidArgument, "exceeds a size or depth limit"}) &&
 		yield(Row{MessageMalformed, Refused, GRPCInvalidArgument, "not a valid message of its type, or ambiguous between readers (A38, A41)"}) &&
 		yield(Row{StaticClaimMismatch, Refused, GRPCPermissionDenied, "a static claim is missing, or has another value"}) &&
-		yield(Row{ClaimConflict, Refused, GRPCInternal, "the claims that a message to sign makes do not agree with its fields, with each other, or with the rules for its issuer (A61, A65)"}) &&
+		yield(Row{ClaimConflict, Refused, GRPCInternal, "the claims of a message to sign conflict with its fields, with each other, or with the rules for its issuer (A61, A65)"}) &&
 		yield(Row{ClaimMismatch, Refused, GRPCPermissionDenied, "a claim differs from its field"}) &&
 		yield(Row{MethodUnknown, Refused, GRPCUnimplemented, "the descriptors have no method with exactly this path (S60)"}) &&
 		yield(Row{EncodingUnknown, Refused, GRPCUnimplemented, "a message that must be read uses an unknown compression"}) &&
@@ -224,7 +224,7 @@ func Table(yield func(Row) bool) {
 		yield(Row{ImportNotAllowed, Undecided, GRPCFailedPrecond, "a file or import is outside the import paths"}) &&
 		yield(Row{AnnotationUnreadable, Undecided, GRPCFailedPrecond, "an annotation cannot be read, or its schema is redefined"}) &&
 		yield(Row{PolicyFaulty, Refused, GRPCFailedPrecond, "lint found problems"}) &&
-		yield(Row{PolicyInvalid, Undecided, GRPCFailedPrecond, "the annotations have an error that jwtctl lint reports: such a policy never runs (A101)"}) &&
+		yield(Row{PolicyInvalid, Undecided, GRPCFailedPrecond, "the annotations have an error that jwtctl lint reports; such a policy never runs (A101)"}) &&
 		yield(Row{AccessUndecided, Undecided, GRPCUnavailable, "the answer depends on something that was not given"}) &&
 		yield(Row{FileNotPlain, Undecided, GRPCInternal, "the output is a link, folder, device or pipe"}) &&
 		yield(Row{FileFailed, Undecided, GRPCInternal, "a file or stream could not be read or written"}) &&

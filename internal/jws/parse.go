@@ -201,6 +201,8 @@ func checkForm(compact string) *fault.Error {
 		return malformed("token", "is empty")
 	case strings.HasPrefix(compact, "{"):
 		return malformed("token", "JSON serialization; only the compact form is accepted (RFC 7515 section 7.1)")
+	case parts == 1:
+		return malformed("token", "has 1 part, want 3 (header.payload.signature)")
 	case parts == 5:
 		return malformed("token", "encrypted (a JWE, 5 parts); only signed tokens are accepted")
 	case parts != 2 && parts != 3:

@@ -54,7 +54,10 @@ func (e *explainer) readToken(token string) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
 		reason := "has %d parts, want 3 (header.payload.signature)"
-		if len(parts) == 5 {
+		switch len(parts) {
+		case 1:
+			reason = "has %d part, want 3 (header.payload.signature)"
+		case 5:
 			reason += ": it is encrypted (JWE)"
 		}
 		e.fault(fault.TokenMalformed, "token contains an invalid number of segments", reason, len(parts))
