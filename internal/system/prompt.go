@@ -38,6 +38,11 @@ func (p *prompt) read(text string) ([]byte, error) {
 	})
 	defer p.set(nil)
 	defer quitAsInterrupt()()
+	// Before the prompt, since its answer may come at once, by a paste or a script.
+	if err := hideInput(fd); err != nil {
+		return nil, errNoTerminal
+	}
+	defer func() { _ = term.Restore(fd, state) }()
 	_, _ = fmt.Fprint(tty, text)
 	line, err := term.ReadPassword(fd)
 	_, _ = fmt.Fprintln(tty)

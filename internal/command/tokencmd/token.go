@@ -31,7 +31,7 @@ interrupted.
 --plain makes a bearer token for any other service, such as one behind jwtctl
 proxy, with any algorithm, claims and header, and prints only the token.
 --claims starts from a JSON object, as printed by jwtctl inspect --format
-claims; --ttl replaces its exp.
+claims; --ttl, --nbf and --iat replace its exp, nbf and iat.
 
 --for-method pkg.Service/Method makes a plain token that this method accepts,
 for tests of the service: with its issuer, signed by a key of that issuer, with
