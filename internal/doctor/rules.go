@@ -51,7 +51,7 @@ func table() []rule {
 		row(warn, "claim-name-dotted", "permissionsClaimName is the name of a single claim: the server does not look inside claims.",
 			"let the issuer put the permissions into a claim of their own, for example with a Keycloak mapper", authorized(claimNameDotted)),
 		row(warn, "key-source-unreachable", "Key sources should answer, or the server has no keys.",
-			"check the URL from the server's own network with curl; the server uses only its own proxy settings; over http from other machines, jwtctl fetches only with --allow-http", authorized(keySourceUnreachable)),
+			"check the URL from the server's own network with curl; the server uses only its own proxy settings; over http from other machines, jwtctl fetches only if allow_http is set", authorized(keySourceUnreachable)),
 		row(warn, "key-source-loopback", "In a container, 127.0.0.1 is the container itself.",
 			"use the name of the service, or host.docker.internal for the machine that runs the container", authorized(keySourceLoopback)),
 		row(warn, "key-skipped", "Keys that the server skips cannot check tokens.",
