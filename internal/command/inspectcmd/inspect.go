@@ -13,6 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/input"
 	"github.com/jwtctl/jwtctl/internal/jws"
+	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/temporal"
@@ -146,6 +147,9 @@ func renderInspected(d command.Deps, in inspected, o inspectOptions) error {
 	s := d.OutStyles()
 	key := in.verified.Key
 	_ = d.Print("%s", shown{header: in.verified.Header.Members, claims: in.verified.Claims}.text(s, in.view))
+	if key.Type() == keys.TypeNone {
+		return d.Print("%s: --dev does not check signatures\n", s.Warn("Accepted, not verified"))
+	}
 	return d.Print("%s by key %s (%s, %s)\n", s.Good("Verified"), quote.Printable(key.ID()), in.verified.Header.Algorithm, quote.Printable(key.Source()))
 }
 
