@@ -20,7 +20,7 @@ import (
 )
 
 // image returns the set at path as Buf writes it: with field 8042 in each file, which
-// says whether the file is an import.
+// reports whether the file is an import.
 func image(t *testing.T, path string, own ...string) *descriptorpb.FileDescriptorSet {
 	t.Helper()
 	set := readSet(t, path)
