@@ -72,3 +72,7 @@ async def main() -> None:
 
 if __name__ == "__main__":
     asyncio.run(main())
+    # Threads of the SDK outlive the worker, and may abort an interpreter that
+    # is shutting down (temporalio/sdk-python#300), so end without that.
+    logging.shutdown()
+    os._exit(0)
