@@ -220,7 +220,7 @@ func TestS62_HandlersGetNoClaimsOfClients(t *testing.T) {
 				}
 			}
 			if len(want) > 0 || s.sub != sub {
-				t.Errorf("%s, %s: lacks %v; sub %q", protocol, method, want, s.sub)
+				t.Errorf("%s, %s: lacks %v; sub %q, want %q", protocol, method, want, s.sub, sub)
 			}
 			s.mu.Unlock()
 		}

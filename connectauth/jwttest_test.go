@@ -73,7 +73,7 @@ func TestWrongTokens(t *testing.T) {
 			}
 		}
 		if err := call(name, kit.Token("t.S/"+name, nil)); err != nil || handled != 1 {
-			t.Errorf("%s, a good token: %v, the handler had %d calls", name, err, handled)
+			t.Errorf("%s, a good token: %v, the handler had %d calls, want 1", name, err, handled)
 		}
 		handled = 0
 	}

@@ -56,7 +56,7 @@ func TestInterceptorsAllocate(t *testing.T) {
 	plain := dynamicpb.NewMessage(w.Set.Message("t.Plain"))
 	open := unary(t, w, "Open", "", jwtpolicy.Options{}, plain, plain)
 	if n := testing.AllocsPerRun(100, open); n != 0 {
-		t.Errorf("a method without annotations: %v allocations", n)
+		t.Errorf("a method without annotations: %v allocations, want 0", n)
 	}
 	token := w.Token(policytest.GoodClaims)
 	seen, ctx := unary(t, w, "Who", token, jwtpolicy.Options{}, plain, plain), incoming(token)

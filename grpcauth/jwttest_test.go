@@ -56,7 +56,7 @@ func TestWrongTokens(t *testing.T) {
 			}
 		}
 		if err := call(method, kit.Token("t.S/"+method, nil)); err != nil || handled != 1 {
-			t.Errorf("%s, a good token: %v, the handler had %d calls", method, err, handled)
+			t.Errorf("%s, a good token: %v, the handler had %d calls, want 1", method, err, handled)
 		}
 		handled = 0
 	}

@@ -117,7 +117,7 @@ func TestS88_LateMessagesAreRefused(t *testing.T) {
 		}
 		err = exchange()
 		if _, got, _ := s.State(); status.Code(err) != want || got != delivered {
-			t.Errorf("late %t: %v, the handler got %d", late, err, got)
+			t.Errorf("late %t: got %v, the handler got %d, want %v, %d", late, err, got, want, delivered)
 		}
 	}
 }

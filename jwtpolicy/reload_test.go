@@ -242,7 +242,7 @@ func TestOpenPolicyIsLogged(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n := strings.Count(log.String(), "the policy has no annotated method"); n != 1 {
-			t.Errorf("%s: %d lines\n%s", name, n, log.String())
+			t.Errorf("%s: %d lines, want 1\n%s", name, n, log.String())
 		}
 	}
 }

@@ -47,7 +47,7 @@ func TestPlugin(t *testing.T) {
 			}
 			if c.want == nil {
 				if stdout != "" {
-					t.Errorf("printed %s", stdout)
+					t.Errorf("printed %s, want none", stdout)
 				}
 				return
 			}
@@ -73,7 +73,7 @@ func TestPluginRules(t *testing.T) {
 	program := install(t)
 	stdout, stderr, exit := run(t, program, "config", "ls-lint-rules", "--format", "json")
 	if exit != 0 {
-		t.Fatalf("exit %d\n%s", exit, stderr)
+		t.Fatalf("exit %d, want 0\n%s", exit, stderr)
 	}
 	listed := map[string]string{}
 	for line := range strings.Lines(stdout) {

@@ -106,7 +106,7 @@ func TestGoClientLogsInAndRenews(t *testing.T) {
 				t.Fatal(err)
 			}
 			if id.Nonce != l.nonce {
-				t.Errorf("nonce %q", id.Nonce)
+				t.Errorf("nonce %q, want %q", id.Nonce, l.nonce)
 			}
 			if id.AccessTokenHash != "" {
 				if err := id.VerifyAccessToken(l.tokens.AccessToken); err != nil {

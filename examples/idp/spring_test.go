@@ -42,7 +42,7 @@ func TestSpringLogsInAndRenews(t *testing.T) {
 				return
 			}
 			if err != nil || string(out) != row.want || row.want == "" {
-				t.Errorf("printed %q, %v", out, err)
+				t.Errorf("printed %q, %v, want %q", out, err, row.want)
 			}
 		})
 	}

@@ -74,10 +74,10 @@ func TestGoClient(t *testing.T) {
 	grpc, connect := addresses(t, kit.Policy)
 	for name, address := range map[string]string{"grpc-go": grpc, "Connect": connect} {
 		if out, err := run(t, nil, "", program, address, good, "tea"); err != nil || out != "alice bought tea\n" {
-			t.Errorf("%s: %q, %v", name, out, err)
+			t.Errorf("%s: got %q, %v, want %q", name, out, err, "alice bought tea\n")
 		}
 		if out, err := run(t, nil, "", program, address, bad, "tea"); err == nil || out != "" {
-			t.Errorf("%s, a guest: %q", name, out)
+			t.Errorf("%s, a guest: got %q, want none", name, out)
 		}
 	}
 }
@@ -114,7 +114,7 @@ func TestTypeScriptClient(t *testing.T) {
 	}
 	for transport, address := range map[string]string{"grpc": grpc, "connect": connect} {
 		if out, err := run(t, nil, dir, "node", "dist/src/main.js", transport, "http://"+address, tokenFile(t, token), "tea"); err != nil || out != "alice bought tea\n" {
-			t.Errorf("%s: %q, %v", transport, out, err)
+			t.Errorf("%s: got %q, %v, want %q", transport, out, err, "alice bought tea\n")
 		}
 	}
 }

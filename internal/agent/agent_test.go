@@ -103,7 +103,7 @@ func TestAgentSignaturesAreChecked(t *testing.T) {
 	} {
 		l.change = tc.change
 		if token, err := jws.SignChecked(key, []byte(`{"sub":"a"}`)); token != "" || fault.CodeOf(err) != tc.want || fault.ClassOf(err) != fault.Undecided {
-			t.Errorf("%s: %q, %v", name, token, err)
+			t.Errorf("%s: got %q, %v, want none, %v", name, token, err, tc.want)
 		}
 	}
 }
@@ -143,7 +143,7 @@ func TestAgentFind(t *testing.T) {
 	}
 	for _, socket := range []string{"", filepath.Join(t.TempDir(), "none")} {
 		if _, err := agent.Find(socket, "agent:one", keys.Attributes{}); fault.CodeOf(err) != fault.KeyUnreadable {
-			t.Errorf("socket %q: %v", socket, err)
+			t.Errorf("socket %q: got %v, want %v", socket, err, fault.KeyUnreadable)
 		}
 	}
 }

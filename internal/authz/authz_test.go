@@ -52,7 +52,7 @@ func TestCallCases(t *testing.T) {
 		}
 	}
 	if d.seen.open != 0 {
-		t.Errorf("%d decisions are counted as under way", d.seen.open)
+		t.Errorf("%d decisions are counted as under way, want 0", d.seen.open)
 	}
 	if tried < 60 {
 		t.Errorf("only %d cases", tried)
@@ -222,7 +222,7 @@ func TestReportOnly(t *testing.T) {
 		}
 	}
 	if want := []fault.Code{fault.TokenMissing, fault.MethodUnknown}; !slices.Equal(d.seen.would, want) {
-		t.Errorf("reported %v", d.seen.would)
+		t.Errorf("reported %v, want %v", d.seen.would, want)
 	}
 }
 

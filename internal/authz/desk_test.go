@@ -175,7 +175,7 @@ func (r *reply) option(t *testing.T, wire []byte) {
 	header := parse(t, fields[1][0])
 	r.set[string(header[1][0])] = string(slices.Concat(header[2]...))
 	if action, _ := protowire.ConsumeVarint(slices.Concat(fields[3]...)); action != 2 {
-		t.Errorf("%s has append_action %d", header[1][0], action)
+		t.Errorf("%s has append_action %d, want 2", header[1][0], action)
 	}
 	if keep, _ := protowire.ConsumeVarint(slices.Concat(fields[4]...)); keep != 1 {
 		t.Errorf("%s is left out, and so the client's kept, if it is empty", header[1][0])

@@ -62,7 +62,7 @@ func TestProcessCompression(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := b.JSON(readAs(t, b.World, "t.Signed", plain.Bytes())); !strings.Contains(got, `"n":"7"`) {
-				t.Errorf("%s, %s: %s", name, kind, got)
+				t.Errorf("%s, %s: got %s, want %q in it", name, kind, got, `"n":"7"`)
 			}
 		}
 		p := newPlane(t, b.authority, modes["duplex"])
@@ -72,7 +72,7 @@ func TestProcessCompression(t *testing.T) {
 		}
 		p.messages(4, true, nil)
 		if got := p.up.set["grpc-accept-encoding"]; got != name+",identity" {
-			t.Errorf("%s: the server may answer in %q", name, got)
+			t.Errorf("%s: the server may answer in %q, want %q", name, got, name+",identity")
 		}
 		p.headers(3, false, ":status", "200", "content-type", "application/grpc", "grpc-encoding", name)
 		answer := frames(pack(t, c, wireOf(t, b.World, "t.Signed", `{"user":"bob"}`)))
@@ -187,7 +187,7 @@ func TestProcessPieces(t *testing.T) {
 		}
 		if method == "SignServer" {
 			if len(down) != 3 {
-				rt.Fatalf("%d answers", len(down))
+				rt.Fatalf("%d answers, want 3", len(down))
 			}
 			for _, one := range down {
 				if _, err := b.Verify("Signed", b.JSON(readAs(t, b.World, "t.Signed", one)), nil); err != nil {

@@ -69,7 +69,7 @@ func (b *bound) mutate(p *plane, wire []byte) {
 			}
 		}
 		if action, _ := protowire.ConsumeVarint(slices.Concat(fields[3]...)); action != 2 {
-			p.tb.Errorf("%s has append_action %d", header[1][0], action)
+			p.tb.Errorf("%s has append_action %d, want 2", header[1][0], action)
 		}
 	}
 	for _, name := range p.fields(wire)[2] {

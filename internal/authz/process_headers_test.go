@@ -83,15 +83,15 @@ func TestProcessHeaders(t *testing.T) {
 		}
 		for key, value := range set {
 			if got, ok := p.up.set[key]; !ok || got != value {
-				t.Errorf("%s: %s is %q", name, key, got)
+				t.Errorf("%s: %s is %q, want %q", name, key, got, value)
 			}
 		}
 		want := []string{"-kalix.jwt-claim-y", "_kalix_jwt_claim_sub", "authorization", "content-length", "proxy-authorization"}
 		if p.refusal != nil || len(p.up.set) != len(set) || !slices.Equal(p.up.removed, want) {
-			t.Errorf("%s: %+v, set %v, removed %q", name, p.refusal, p.up.set, p.up.removed)
+			t.Errorf("%s: %+v, set %v, removed %q, want %q", name, p.refusal, p.up.set, p.up.removed, want)
 		}
 		if want = []string{"_kalix-jwt-claim-sub", "connection"}; !slices.Equal(p.up.left, want) {
-			t.Errorf("%s: removed from trailers %q", name, p.up.left)
+			t.Errorf("%s: removed from trailers %q, want %q", name, p.up.left, want)
 		}
 	}
 }
@@ -170,7 +170,8 @@ func TestProcessReportOnly(t *testing.T) {
 		for _, c := range b.CallCases() {
 			p := b.call(t, m, c)
 			if p.refusal != nil || len(p.up.delivered()) != len(c.Requests) || len(p.down.delivered()) != 1 {
-				t.Errorf("%s: %s, %s: %+v, %d requests", name, c.Method, c.Name, p.refusal, len(p.up.delivered()))
+				t.Errorf("%s: %s, %s: %+v, %d requests, want %d",
+					name, c.Method, c.Name, p.refusal, len(p.up.delivered()), len(c.Requests))
 			}
 			reported := b.seen.would
 			if b.seen.would = nil; len(reported) != truth(c.Status != 0) || c.Status != 0 && reported[0] != c.Code {
@@ -207,7 +208,7 @@ func TestProcessOverride(t *testing.T) {
 			fields := p.fields(p.override)
 			for _, n := range []protowire.Number{2, 5, 6} {
 				if v, _ := protowire.ConsumeVarint(fields[n][0]); v != 2 {
-					t.Errorf("%s: field %d is %d", name, n, v)
+					t.Errorf("%s: field %d is %d, want 2", name, n, v)
 				}
 			}
 			if len(fields) != 3 {
@@ -226,7 +227,7 @@ func TestProcessWindows(t *testing.T) {
 	p := newPlane(t, b.authority, modes["frameless"])
 	p.request("/t.S/Check", false)
 	if p.messages(4, false, good); p.windows != 0 {
-		t.Errorf("%d bytes before the headers", p.windows)
+		t.Errorf("%d bytes before the headers, want 0", p.windows)
 	}
 	if p.messages(4, true); p.windows != len(good) {
 		t.Errorf("%d bytes of %d", p.windows, len(good))
@@ -291,6 +292,6 @@ func TestProcessOverGRPC(t *testing.T) {
 		}
 	}
 	if d.seen.open != 0 || len(d.seen.decided) != 2 {
-		t.Errorf("%d calls are open, %d ended", d.seen.open, len(d.seen.decided))
+		t.Errorf("%d calls are open, %d ended, want 0, 2", d.seen.open, len(d.seen.decided))
 	}
 }

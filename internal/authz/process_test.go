@@ -91,7 +91,8 @@ func TestProcessCallCases(t *testing.T) {
 				continue
 			}
 			if delivered != c.Passed || !p.up.ended && m.request != buffered && m.request != streamed || len(p.down.delivered()) != 1 || !p.down.trailers {
-				t.Errorf("%s: %s, %s: %d requests and %d answers arrived", name, c.Method, c.Name, delivered, len(p.down.delivered()))
+				t.Errorf("%s: %s, %s: %d requests and %d answers arrived, want %d, 1",
+					name, c.Method, c.Name, delivered, len(p.down.delivered()), c.Passed)
 			}
 			if strings.HasPrefix(c.Method, "Sign") {
 				if _, err := b.Verify("Signed", b.JSON(readAs(t, b.World, "t.Signed", p.down.delivered()[0])), nil); err != nil {

@@ -41,7 +41,7 @@ func TestA43_EmptyFields(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m, fd := s.value(t, tt.field, tt.value)
 			if got := Empty(m, fd); got != tt.want {
-				t.Errorf("got %t", got)
+				t.Errorf("got %t, want %t", got, tt.want)
 			}
 		})
 	}
@@ -70,7 +70,7 @@ func TestA81_WideIntegers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m, fd := s.value(t, tt.field, tt.value)
 			if got, err := s.codec.Value(fd, m.Get(fd)); err != nil || string(got) != tt.want {
-				t.Errorf("got %s, %v", got, err)
+				t.Errorf("got %s, %v, want %s", got, err, tt.want)
 			}
 		})
 	}
@@ -115,7 +115,7 @@ func TestA44_OneofKeepsWhatIsSet(t *testing.T) {
 	fd := m.Descriptor().Fields().ByName("one_int64")
 	err := s.codec.Parse(fd, claim(`5`), m)
 	if !fault.Has(err, fault.ClaimMismatch) || !strings.Contains(err.Error(), "one_string") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %q in it", err, "one_string")
 	}
 	wantEqual(t, m, before)
 	if err := s.codec.Parse(m.Descriptor().Fields().ByName("one_string"), claim(`"b"`), m); err != nil {
@@ -237,6 +237,6 @@ func TestGeneratedMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, err := s.codec.Value(values, list.Get(values)); err != nil || string(got) != `[1,{"a":null}]` {
-		t.Errorf("%s, %v", got, err)
+		t.Errorf("got %s, %v, want %s", got, err, `[1,{"a":null}]`)
 	}
 }

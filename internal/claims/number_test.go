@@ -141,10 +141,10 @@ func TestA51_SameComparesJSONValues(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			if got := Same(claim(tt.a), claim(tt.b)); got != tt.want {
-				t.Errorf("got %t", got)
+				t.Errorf("got %t, want %t", got, tt.want)
 			}
 			if got := Same(claim(tt.b), claim(tt.a)); got != tt.want {
-				t.Errorf("got %t the other way round", got)
+				t.Errorf("got %t the other way round, want %t", got, tt.want)
 			}
 			if !json.Valid([]byte(tt.a)) || !json.Valid([]byte(tt.b)) {
 				t.Error("no JSON")

@@ -197,7 +197,7 @@ func (s schema) roundTrip(t *rapid.T, fd protoreflect.FieldDescriptor) {
 		t.Fatalf("%s: read as %v, not %v", text, into.Get(fd), v)
 	}
 	if again, err := s.codec.Value(fd, into.Get(fd)); err != nil || string(again) != string(text) {
-		t.Fatalf("%s, then %s, %v", text, again, err)
+		t.Fatalf("%s, then %s, %v, want %s", text, again, err, string(text))
 	}
 	other := k.field(m, fd, 2)
 	theirs, err := s.codec.Value(fd, other)

@@ -117,7 +117,7 @@ func TestA61_ObjectRefusesDoubles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got, err := Object(tt.members)
 			if string(got) != tt.want || (err == nil) != (tt.want != "") || err != nil && !fault.Has(err, fault.MessageMalformed) {
-				t.Errorf("got %s, %v", got, err)
+				t.Errorf("got %s, %v, want %s", got, err, tt.want)
 			}
 		})
 	}

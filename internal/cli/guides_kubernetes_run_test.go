@@ -90,14 +90,14 @@ func TestKubernetesManifestsRun(t *testing.T) {
 			}
 			good := sign(`{"iss":"https://accounts.example.com","sub":"alice","exp":4102444800}`)
 			if got := call(ca, good); got != codes.OK {
-				t.Errorf("a good call: %v\n%s", got, r.err.String())
+				t.Errorf("a good call: got %v, want %v\n%s", got, codes.OK, r.err.String())
 			}
 			if got := call(ca, sign(ofMe)); got != codes.Unauthenticated {
-				t.Errorf("a call of another issuer: %v", got)
+				t.Errorf("a call of another issuer: got %v, want %v", got, codes.Unauthenticated)
 			}
 			for _, path := range []string{l.proxy.LivenessProbe.HTTPGet.Path, l.proxy.ReadinessProbe.HTTPGet.Path} {
 				if status, _ := r.get(path); status != http.StatusOK {
-					t.Errorf("%s: %d", path, status)
+					t.Errorf("%s: got %d, want %d", path, status, http.StatusOK)
 				}
 			}
 			kubeMount(t, root+"/etc/tls", "..2", secret(next))

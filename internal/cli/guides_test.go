@@ -207,7 +207,7 @@ func TestGuides(t *testing.T) {
 		}
 	}
 	if shown != 3 {
-		t.Errorf("the guide shows %d files", shown)
+		t.Errorf("the guide shows %d files, want 3", shown)
 	}
 	g.run(t, dir, gitIdentity, g.text)
 }

@@ -40,7 +40,7 @@ func runIDP(t *testing.T, args ...string) (issuer, line string) {
 	t.Cleanup(func() {
 		interrupt()
 		if got := <-code; got != 0 {
-			t.Errorf("idp: exit code %d\n%s", got, f.err.String())
+			t.Errorf("idp: exit code %d, want 0\n%s", got, f.err.String())
 		}
 	})
 	testkit.Eventually(t, "idp has written its URL", func() bool {

@@ -184,7 +184,7 @@ func TestS12_KeySetsOfTheWorld(t *testing.T) {
 	// A single key, not in a set.
 	for name, bare := range map[string]map[string]any{"with kid": rs.public, "without": rs.but("kid", nil)} {
 		if code, stderr := inspectSet(t, testkit.Must(json.Marshal(bare)), rs.token); code != 0 {
-			t.Errorf("a bare key %s: exit %d:\n%s", name, code, stderr)
+			t.Errorf("a bare key %s: exit %d, want 0:\n%s", name, code, stderr)
 		}
 	}
 }

@@ -73,7 +73,7 @@ func TestKeygenRefusesToShowPrivateKeys_S6(t *testing.T) {
 			f.OutTTY = test.tty
 			f.run(t, test.code, test.args...)
 			if got := f.out.String(); !strings.Contains(got, test.stdout) || test.code != 0 && got != "" {
-				t.Errorf("stdout: %q", got)
+				t.Errorf("stdout: got %q, want %q in it", got, test.stdout)
 			}
 		})
 	}
@@ -108,7 +108,7 @@ func TestColorsOnlyOnTerminals_S71(t *testing.T) {
 			f.In = readerThatFails{t}
 			f.run(t, 3, append(test.args, "jwks", "--key", "nope.pem")...)
 			if got := strings.Contains(f.err.String(), "\x1b["); got != test.painted {
-				t.Errorf("painted: %v\n%q", got, f.err.String())
+				t.Errorf("painted: got %v, want %v\n%q", got, test.painted, f.err.String())
 			}
 			if strings.Contains(f.err.String(), "\x1b]") {
 				t.Error("the terminal was asked something")
@@ -140,7 +140,7 @@ func TestInterrupted(t *testing.T) {
 	}()
 	f.run(t, 3, "inspect", "-")
 	if got := f.err.String(); !strings.HasPrefix(got, "jwtctl: interrupted\n") {
-		t.Errorf("stderr: %s", got)
+		t.Errorf("stderr: got %s, want prefix %q", got, "jwtctl: interrupted\n")
 	}
 }
 
@@ -242,10 +242,10 @@ func TestSurvivesWithoutFilesAndSpace_S74(t *testing.T) {
 			cmd.Stderr = &stderr
 			_ = cmd.Run()
 			if code := cmd.ProcessState.ExitCode(); code != 3 {
-				t.Errorf("exit code %d\n%s", code, stderr.String())
+				t.Errorf("exit code %d, want 3\n%s", code, stderr.String())
 			}
 			if got := stderr.String(); !strings.Contains(got, test.stderr) || strings.Contains(got, "panic") || strings.Contains(got, "goroutine") {
-				t.Errorf("stderr: %s", got)
+				t.Errorf("stderr: got %s, want %q in it", got, test.stderr)
 			}
 		})
 	}

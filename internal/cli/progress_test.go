@@ -79,7 +79,7 @@ func TestProgress(t *testing.T) {
 				_ = feed.Close()
 			}()
 			if code := Main(args, sys); code != 1 {
-				t.Errorf("exit code %d", code)
+				t.Errorf("exit code %d, want 1", code)
 			}
 			text := errs.String()
 			if strings.Contains(text, "\r") != tt.shown {

@@ -113,7 +113,7 @@ func TestProxyProbes(t *testing.T) {
 	probe("/readyz", http.StatusServiceUnavailable)
 	close(u.hold)
 	if got := <-ended; got != codes.OK {
-		t.Errorf("the call under way ended with %v", got)
+		t.Errorf("the call under way ended with %v, want %v", got, codes.OK)
 	}
 	r.stop(0)
 }

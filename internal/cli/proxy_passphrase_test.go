@@ -40,7 +40,7 @@ func TestProxyAsksForPassphraseOnlyAtStart(t *testing.T) {
 	token := sign(ofMe)
 	r.want("S/Who", token, codes.OK)
 	if text := <-asked; !strings.Contains(text, "locked.pem") {
-		t.Errorf("it asks %q", text)
+		t.Errorf("it asks %q, want %q in it", text, "locked.pem")
 	}
 	testkit.File(t, proto, guarded("S", "me")+"\nmessage More {}\n")
 	r.eventuallyLogs("policy reloaded")

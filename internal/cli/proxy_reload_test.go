@@ -55,7 +55,7 @@ func TestProxyReloadsPolicy(t *testing.T) {
 	testkit.File(t, filepath.Join(dir, "proto", "new", "y.proto"), guarded("Y", "me"))
 	r.eventuallyIs("Y/Open", "", codes.OK)
 	if n := strings.Count(r.err.String(), "proto_syntax"); n != 1 {
-		t.Errorf("one reason was told %d times", n)
+		t.Errorf("one reason was told %d times, want 1", n)
 	}
 }
 
@@ -123,7 +123,7 @@ func TestProxyReloadsConfiguration(t *testing.T) {
 	r.eventuallyIs("S/Who", late, codes.OK)
 	r.eventuallyLogs("take effect after a restart")
 	if n := fetched.Load(); n != 1 {
-		t.Errorf("the set was fetched %d times", n)
+		t.Errorf("the set was fetched %d times, want 1", n)
 	}
 	config("me", "laeway: 1s\n")
 	hangup()

@@ -91,7 +91,7 @@ func TestProxyWarnsOfResponsesThatNoKeySigns(t *testing.T) {
 	testkit.File(t, filepath.Join(fresh, "addr"), "")
 	r = startProxy(t, fresh, startEcho(t).addr, args...)
 	if !strings.Contains(r.err.String(), warning) {
-		t.Errorf("started without a warning: %s", r.err.String())
+		t.Errorf("started without a warning: got %s, want %q in it", r.err.String(), warning)
 	}
 	r.stop(0)
 }

@@ -28,12 +28,12 @@ func TestProxyCommandEnforces_S59(t *testing.T) {
 		"unsigned": "eyJhbGciOiJub25lIn0.eyJpc3MiOiJtZSJ9",
 	} {
 		if got := r.call(r.conn, "S/Who", token); got != codes.Unauthenticated {
-			t.Errorf("%s: %v", name, got)
+			t.Errorf("%s: got %v, want %v", name, got, codes.Unauthenticated)
 		}
 	}
 	r.want("S/Nope", good, codes.Unimplemented)
 	if n := u.calls.Load(); n != 0 {
-		t.Errorf("the upstream was called %d times", n)
+		t.Errorf("the upstream was called %d times, want 0", n)
 	}
 	r.want("S/Who", good, codes.OK)
 	r.want("S/Open", "", codes.OK)
@@ -58,13 +58,14 @@ func TestS62_S65_ProxyFlags(t *testing.T) {
 		r := startProxy(t, t.TempDir(), u.addr, append([]string{flag}, args...)...)
 		r.want("S/Who", sign(ofMe), codes.OK)
 		if reported := u.told.Load() == 1; reported != (passed == "authorization") {
-			t.Errorf("%s: the upstream was told authorization: %v", flag, reported)
+			t.Errorf("%s: the upstream was told authorization: got %v, want %v",
+				flag, reported, passed == "authorization")
 		}
 		for _, method := range []string{health, reflection} {
 			before := u.calls.Load()
 			_ = r.call(r.conn, method, "")
 			if through := u.calls.Load() > before; through != (passed == method) {
-				t.Errorf("%s: %s went through: %v", flag, method, through)
+				t.Errorf("%s: %s went through: got %v, want %v", flag, method, through, passed == method)
 			}
 		}
 		r.stop(0)
@@ -96,7 +97,7 @@ func TestS56_ProxyMetrics(t *testing.T) {
 		return strings.Contains(text, "jwtctl_proxy_reload_failing 1\n")
 	})
 	if code, _ := r.get("/"); code != http.StatusNotFound {
-		t.Errorf("the root answers %d", code)
+		t.Errorf("the root answers %d, want %d", code, http.StatusNotFound)
 	}
 	r.stop(0)
 	banner, lines, _ := strings.Cut(r.err.String(), "\n")
@@ -143,7 +144,7 @@ func TestS74_ProxyDrains(t *testing.T) {
 				close(u.hold)
 			}
 			if got := <-ended; got != test.want {
-				t.Errorf("the call ended with %v", got)
+				t.Errorf("the call ended with %v, want %v", got, test.want)
 			}
 			r.stop(test.code)
 		})

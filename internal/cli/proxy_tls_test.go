@@ -113,7 +113,7 @@ func TestS68_ProxyTLS(t *testing.T) {
 		return r.call(conn, "S/Who", sign(ofMe))
 	}
 	if got := speak(servers.pool(), client); got != codes.OK {
-		t.Fatalf("%v\n%s", got, r.err.String())
+		t.Fatalf("got %v, want %v\n%s", got, codes.OK, r.err.String())
 	}
 	before := u.calls.Load()
 	for name, got := range map[string]codes.Code{
@@ -121,7 +121,7 @@ func TestS68_ProxyTLS(t *testing.T) {
 		"in plaintext": r.call(r.conn, "S/Open", ""), "to an unknown server": speak(next.pool(), client),
 	} {
 		if got != codes.Unavailable {
-			t.Errorf("%s: %v", name, got)
+			t.Errorf("%s: got %v, want %v", name, got, codes.Unavailable)
 		}
 	}
 	if u.calls.Load() != before {
@@ -130,14 +130,14 @@ func TestS68_ProxyTLS(t *testing.T) {
 	testkit.File(t, in("proxy.crt"), "broken")
 	r.eventuallyLogs("reload failed, keeping the current policy")
 	if got := speak(servers.pool(), client); got != codes.OK {
-		t.Errorf("the old certificate: %v", got)
+		t.Errorf("the old certificate: got %v, want %v", got, codes.OK)
 	}
 	next.pair(in("proxy"))
 	r.eventually("the new certificate", func() bool { return speak(next.pool(), client) == codes.OK })
 	testkit.File(t, in("clients.pem"), string(testkit.Must(os.ReadFile(next.file))))
 	r.eventually("the new CA of clients", func() bool { return speak(next.pool(), next.pair(in("other"))) == codes.OK })
 	if got := speak(next.pool(), client); got != codes.Unavailable {
-		t.Errorf("a client of the old CA: %v", got)
+		t.Errorf("a client of the old CA: got %v, want %v", got, codes.Unavailable)
 	}
 	for name, flags := range map[string][]string{
 		"an upstream of another CA":   {"--upstream-ca", in("next.pem"), "--upstream-cert", in("client.crt"), "--upstream-key", in("client.key")},
@@ -148,7 +148,7 @@ func TestS68_ProxyTLS(t *testing.T) {
 		sub := t.TempDir()
 		other := startProxy(t, sub, u.addr, append([]string{"--proto", in("proto"), "--key", in("key.jwk"), "--upstream-tls"}, flags...)...)
 		if got := other.call(other.conn, "S/Open", ""); got != codes.Unavailable {
-			t.Errorf("%s: %v", name, got)
+			t.Errorf("%s: got %v, want %v", name, got, codes.Unavailable)
 		}
 	}
 }

@@ -104,7 +104,7 @@ func TestPastForgetsWhatCameBack(t *testing.T) {
 		past.Replace(strengths{string(rune('a' + i)): 1}, strengths{})
 	}
 	if len(past.versions) != MaxPast {
-		t.Errorf("%d versions are kept", len(past.versions))
+		t.Errorf("%d versions are kept, want %d", len(past.versions), MaxPast)
 	}
 }
 
@@ -124,7 +124,7 @@ func TestLacks(t *testing.T) {
 		"another service":     {head + `service T { rpc A(M) returns (M); rpc B(M) returns (M); }`, true},
 	} {
 		if got := Lacks(policytest.Load(t, full), policytest.Load(t, row.after)); got != row.want {
-			t.Errorf("%s: %v", name, got)
+			t.Errorf("%s: got %v, want %v", name, got, row.want)
 		}
 	}
 	strict, none := IssuerRules{Of: "a", Rules: keys.Rules{Type: "at+jwt"}}, IssuerRules{Of: "b"}
@@ -137,7 +137,7 @@ func TestLacks(t *testing.T) {
 		"gone, without any": {[]IssuerRules{none}, nil, false},
 	} {
 		if got := LacksRules(row.before, row.after); got != row.want {
-			t.Errorf("%s: %v", name, got)
+			t.Errorf("%s: got %v, want %v", name, got, row.want)
 		}
 	}
 }

@@ -111,7 +111,7 @@ func (p *process) read(tb testing.TB, s schema, messages [][]byte) []seen {
 		if i > 0 {
 			all = append(all, answer)
 		} else if answer.Error != "" {
-			tb.Fatalf("the schema: %s\n%s", answer.Error, s.text)
+			tb.Fatalf("the schema: got %s, want none\n%s", answer.Error, s.text)
 		}
 	}
 	return all

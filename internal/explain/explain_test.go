@@ -65,7 +65,7 @@ func TestNamesSelectWhatIsExplained(t *testing.T) {
 				messages = append(messages, strings.TrimPrefix(m.Name, "examples.nested."))
 			}
 			if !slices.Equal(methods, row.methods) || !slices.Equal(messages, row.messages) {
-				t.Errorf("got %v and %v", methods, messages)
+				t.Errorf("got %v and %v, want %v, %v", methods, messages, row.methods, row.messages)
 			}
 		})
 	}
@@ -134,7 +134,7 @@ message B { optional string tok = 1 [(kalix.field).jwt = {token: true}]; optiona
 			t.Errorf("%s: it says so: %v, %v, in\n%s", cardinality, has, v.Methods[0].Request.TokenOptional, got)
 		}
 		if !strings.Contains(v.Messages[0].Claims[0].Meaning, "and there is a token") {
-			t.Errorf("%s: A.a %s", cardinality, v.Messages[0].Claims[0].Meaning)
+			t.Errorf("%s: A.a %s, want %q in it", cardinality, v.Messages[0].Claims[0].Meaning, "and there is a token")
 		}
 		if strings.Contains(v.Messages[1].Claims[0].Meaning, "there is a token") {
 			t.Errorf("%s: B.c %s", cardinality, v.Messages[1].Claims[0].Meaning)

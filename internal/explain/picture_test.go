@@ -139,7 +139,7 @@ func TestMermaidDrawsTheGraph(t *testing.T) {
 	}
 	for i, name := range names {
 		if got[i].Error != "" {
-			t.Errorf("%s: %s\n%s", name, got[i].Error, texts[i])
+			t.Errorf("%s: got %s, want none\n%s", name, got[i].Error, texts[i])
 			continue
 		}
 		nodes, edges := want(all[name].Graph())

@@ -125,11 +125,12 @@ func TestErrorText(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	if got := base.About("").Error(); got != "3 bytes: file already closed" {
-		t.Errorf("without what: %q", got)
+		t.Errorf("without what: got %q, want %q", got, "3 bytes: file already closed")
 	}
 	hinted := base.WithHint("try %s", "x")
 	if hinted.Hint != "try x" || base.Hint != "" {
-		t.Errorf("WithHint: %q, and it changed the original to %q", hinted.Hint, base.Hint)
+		t.Errorf("WithHint: got %q, and it changed the original to %q, want %q, none",
+			hinted.Hint, base.Hint, "try x")
 	}
 	if moved := hinted.About("j.pem"); moved.What != "j.pem" || moved.Hint != "try x" || base.What != "k.pem" {
 		t.Errorf("About: %+v from %+v", moved, base)
@@ -153,7 +154,7 @@ func TestErrorIs(t *testing.T) {
 		t.Errorf("CodeOf returns %q, not the first", got)
 	}
 	if got := fault.CodeOf(errors.New("plain")); got != "" {
-		t.Errorf("CodeOf of an error without a code: %q", got)
+		t.Errorf("CodeOf of an error without a code: got %q, want none", got)
 	}
 	if full := fault.New(fault.KeyInvalid, "other.pem", "else"); errors.Is(err, full) {
 		t.Error("errors.Is takes one fault for another of the same code")

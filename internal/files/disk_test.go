@@ -136,7 +136,7 @@ func checkFault(t *testing.T, d *disk, mode fs.FileMode, replace bool) {
 	err := Writer{Disk: d}.Write(path, []byte(newText), mode, replace)
 	testkit.WantCode(t, err, fault.FileFailed)
 	if fault.ClassOf(err) != fault.Undecided {
-		t.Errorf("class %d", fault.ClassOf(err))
+		t.Errorf("class %d, want %d", fault.ClassOf(err), fault.Undecided)
 	}
 	if d.err != nil && (!errors.Is(err, d.err) || !strings.Contains(err.Error(), d.err.Error())) {
 		t.Errorf("the reason is lost: %v", err)

@@ -68,7 +68,7 @@ func TestSoleMember(t *testing.T) {
 	}
 	for name, tt := range tests {
 		if got := soleMember(groups, tt.name, tt.gid); got != tt.want {
-			t.Errorf("%s: got %v", name, got)
+			t.Errorf("%s: got %v, want %v", name, got, tt.want)
 		}
 	}
 }

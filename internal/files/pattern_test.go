@@ -45,7 +45,7 @@ func TestSplitPattern(t *testing.T) {
 		"a/b": {"a/b", ""}, "a/*.json": {"a", "*.json"}, "*.json": {".", "*.json"}, "/*": {"/", "*"}, "/a/[b]/c": {"/a", "[b]/c"}, "a/b?/**": {"a", "b?/**"},
 	} {
 		if base, pattern := files.SplitPattern(arg); base != want[0] || pattern != want[1] {
-			t.Errorf("%q: got %q and %q", arg, base, pattern)
+			t.Errorf("%q: got %q and %q, want %q, %q", arg, base, pattern, want[0], want[1])
 		}
 	}
 }
@@ -63,13 +63,13 @@ func TestFind(t *testing.T) {
 	got, err := files.Find(dir, "**/*.json", fault.FileFailed)
 	want := []string{filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json"), filepath.Join(dir, "x/c.json")}
 	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("got %q, %v", got, err)
+		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 	if _, err := files.Find(dir, "[", fault.FileFailed); fault.CodeOf(err) != fault.FileFailed {
-		t.Errorf("no pattern: %v", err)
+		t.Errorf("no pattern: got %v, want %v", err, fault.FileFailed)
 	}
 	if _, err := files.Find(filepath.Join(dir, "nowhere"), "*", fault.FileFailed); fault.CodeOf(err) != fault.FileFailed {
-		t.Errorf("no folder: %v", err)
+		t.Errorf("no folder: got %v, want %v", err, fault.FileFailed)
 	}
 }
 

@@ -124,7 +124,7 @@ func TestS11_PipesAreReadToTheirEnd(t *testing.T) {
 			write(t, f, "one ", "two")
 		}()
 		if data, err := readPipe(f, fifo, limit, fault.KeyUnreadable, testkit.Patience); err != nil || string(data) != "one two" {
-			t.Errorf("got %q %v", data, err)
+			t.Errorf("got %q %v, want %q", data, err, "one two")
 		}
 	})
 	t.Run("a writer that thinks for longer than one is waited for", func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestS11_PipesAreReadToTheirEnd(t *testing.T) {
 			write(t, w, "text")
 		}()
 		if data, err := read(fdPath(r)); err != nil || string(data) != "text" {
-			t.Errorf("got %q %v", data, err)
+			t.Errorf("got %q %v, want %q", data, err, "text")
 		}
 		_ = r.Close()
 	})

@@ -35,10 +35,10 @@ func TestS1_PrivateFilesAreForTheirOwnerOnly(t *testing.T) {
 					d := &modes{t: t, dir: dir}
 					testkit.WantCode(t, Writer{Disk: d}.Write(path, []byte(newText), mode, replace), "")
 					if d.looked == 0 || d.touched != (mode == Shared) {
-						t.Errorf("looked %d times, mode touched: %v", d.looked, d.touched)
+						t.Errorf("looked %d times, mode touched: got %v, want %v", d.looked, d.touched, mode == Shared)
 					}
 					if info, err := os.Stat(path); err != nil || info.Mode() != mode {
-						t.Errorf("%v %v", info.Mode(), err)
+						t.Errorf("got %v %v, want %v", info.Mode(), err, mode)
 					}
 				})
 			}
@@ -166,7 +166,7 @@ func TestS7_KernelFaultsKeepTheOldFile(t *testing.T) {
 	for job, why := range map[string]string{"full file": "file too large", "no file numbers": "too many open files"} {
 		out, failed := inProcess(t, job, path)
 		if !failed || out != path+": cannot be written: "+why {
-			t.Errorf("%s: %q", job, out)
+			t.Errorf("%s: got %q, want %q", job, out, path+": cannot be written: "+why)
 		}
 		wantFile(t, path, oldText)
 		wantNames(t, dir, "k")

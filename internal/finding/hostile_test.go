@@ -81,7 +81,7 @@ func checkJUnit(t *testing.T, text string, want []Finding, strict bool) {
 		t.Fatalf("junit: %v:\n%s", err, text)
 	}
 	if rest := text[dec.InputOffset():]; rest != "\n" {
-		t.Fatalf("junit: %q behind the end:\n%s", rest, text)
+		t.Fatalf("junit: %q behind the end, want %q:\n%s", rest, "\n", text)
 	}
 	errs, warnings, notes := Count(want)
 	total := junitCounts{Tests: max(1, len(want)), Failures: errs, Skipped: warnings + notes}

@@ -178,7 +178,7 @@ func TestOpen_Refusals(t *testing.T) {
 		"a file":        {r.dir, blob, "the repository has no such revision"},
 	} {
 		if _, err := gittree.Open(context.Background(), c.dir, c.rev); !fault.Has(err, fault.FileFailed) || !strings.Contains(err.Error(), c.why) {
-			t.Errorf("%s: got %v", name, err)
+			t.Errorf("%s: got %v, want %q in it", name, err, c.why)
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -188,7 +188,7 @@ func TestOpen_Refusals(t *testing.T) {
 	}
 	t.Setenv("PATH", t.TempDir())
 	if _, err := gittree.Open(context.Background(), r.dir, "HEAD"); !fault.Has(err, fault.FileFailed) || !strings.Contains(err.Error(), "not installed") {
-		t.Errorf("no git: got %v", err)
+		t.Errorf("no git: got %v, want %q in it", err, "not installed")
 	}
 }
 

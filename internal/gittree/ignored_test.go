@@ -47,7 +47,7 @@ func TestUnignored(t *testing.T) {
 	} {
 		write(tt.path, "")
 		if got := Unignored(t.Context(), tt.path); got != tt.want {
-			t.Errorf("%s: %t", tt.path, got)
+			t.Errorf("%s: got %t, want %t", tt.path, got, tt.want)
 		}
 	}
 }

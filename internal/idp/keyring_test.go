@@ -44,7 +44,7 @@ func TestKeyThatBecomesActiveIsPublishedFirst(t *testing.T) {
 	signs("b", "a", "b")
 	held, active = []*keys.Key{a}, generate(t, keys.ES256, "a") // another key with a published ID
 	if key, err := ring.Signer(); fault.CodeOf(err) != fault.KeyMissing {
-		t.Errorf("%v signs: %v", key, err)
+		t.Errorf("%v signs: got %v, want %v", key, err, fault.KeyMissing)
 	}
 	active = a
 	if err := ring.Rotate(); err != nil {

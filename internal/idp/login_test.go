@@ -106,7 +106,7 @@ func TestAutoLoginNeedsNoPage(t *testing.T) {
 	a := r.get(r.root + r.ask("prompt", "none").header.Get("Location"))
 	got := r.json(r.exchange(a.location().Query().Get("code")))
 	if sub := part(t, got["id_token"], 1)["sub"]; sub != "bob" {
-		t.Errorf("sub %v", sub)
+		t.Errorf("sub %v, want %v", sub, "bob")
 	}
 }
 
@@ -150,7 +150,7 @@ func TestLoginPageEscapesAndLoadsNothing(t *testing.T) {
 	}
 	got := r.tokens(evil)
 	if sub := part(t, got["id_token"], 1)["sub"]; sub != evil {
-		t.Errorf("sub %v", sub)
+		t.Errorf("sub %v, want %v", sub, evil)
 	}
 	device := r.get(r.root + "/device?user_code=" + url.QueryEscape(evil))
 	if strings.Contains(device.body, "<script") {

@@ -27,7 +27,7 @@ func TestLoginsLeaveNoMemoryBehind(t *testing.T) {
 			r.browser.Jar, _ = cookiejar.New(nil)
 			got := r.json(r.renew(r.tokens("alice")))
 			if status := r.userinfo(got["access_token"]); status != http.StatusOK {
-				t.Fatalf("userinfo: %d", status)
+				t.Fatalf("userinfo: got %d, want %d", status, http.StatusOK)
 			}
 			r.clock.pass(time.Minute)
 		}

@@ -55,7 +55,7 @@ func TestOddRequestsSucceed(t *testing.T) {
 	}
 	q := form("client_id", "web", "response_type", "code", "redirect_uri", redirect, "scope", "openid", "prompt", "login")
 	if a := r.pick(r.post(r.at("authorization_endpoint"), q), "bob"); !strings.HasPrefix(a.header.Get("Location"), redirect+"?code=") {
-		t.Errorf("POST: %d %s", a.status, a.header.Get("Location"))
+		t.Errorf("POST: %d %s, want prefix %q", a.status, a.header.Get("Location"), redirect+"?code=")
 	}
 }
 

@@ -46,7 +46,7 @@ func TestOfTwoRequestsOneGetsTokens(t *testing.T) {
 			t.Error("both requests got tokens")
 		}
 		if n := s.grants.len(); n != 0 {
-			t.Errorf("%d access tokens count after the second request", n)
+			t.Errorf("%d access tokens count after the second request, want 0", n)
 		}
 		refreshed = next
 	}

@@ -91,7 +91,7 @@ func TestRefreshLeeway(t *testing.T) {
 
 	for _, wrong := range []time.Duration{-time.Second, idp.MaxRefreshLeeway + 1} {
 		if _, err := idp.New(idp.Options{RefreshLeeway: wrong, Clients: []idp.Client{{ID: "a"}}}); fault.CodeOf(err) != fault.UsageError {
-			t.Errorf("%s: %v", wrong, err)
+			t.Errorf("%s: got %v, want %v", wrong, err, fault.UsageError)
 		}
 	}
 }
@@ -105,7 +105,7 @@ func TestRefreshTokenRefuses(t *testing.T) {
 	r.refused(r.post(r.at("token_endpoint"), f, basic("other", "an0ther")...), 400, "invalid_grant")
 	r.refused(r.renew(map[string]any{"refresh_token": "guess"}), 400, "invalid_grant")
 	if narrow := r.json(r.renew(got, "scope", "openid")); narrow["scope"] != "openid" {
-		t.Errorf("scope %v", narrow["scope"])
+		t.Errorf("scope %v, want %v", narrow["scope"], "openid")
 	}
 	if r.tokens("alice", "scope", "openid")["refresh_token"] != nil {
 		t.Error("a refresh token without offline_access")

@@ -140,7 +140,7 @@ func TestLoopbackRedirectTakesAnyPort(t *testing.T) {
 		a := r.ask("client_id", "app", "redirect_uri", back, "prompt", "login")
 		a = r.pick(a, "bob")
 		if got := a.header.Get("Location"); !strings.HasPrefix(got, back+"?code=") {
-			t.Errorf("%s: returned to %s", back, got)
+			t.Errorf("%s: returned to %s, want prefix %q", back, got, back+"?code=")
 			continue
 		}
 		f := form("grant_type", "authorization_code", "client_id", "app", "code", a.location().Query().Get("code"), "redirect_uri", back, "code_verifier", verifier)
@@ -203,12 +203,12 @@ func TestEndpointsTakeTheirMethodsAlone(t *testing.T) {
 	r.refused(r.post(r.at("token_endpoint"), f, basic("web", "s3cret")...), 400, "invalid_request")
 	for _, name := range []string{"introspection_endpoint", "revocation_endpoint", "device_authorization_endpoint"} {
 		if a := r.get(r.at(name)); a.status != http.StatusMethodNotAllowed {
-			t.Errorf("GET %s: %d", name, a.status)
+			t.Errorf("GET %s: got %d, want %d", name, a.status, http.StatusMethodNotAllowed)
 		}
 	}
 	for _, path := range []string{"/token/", "//token", "/Token", "/keys", "/ready", "/.well-known/openid-configuration/"} {
 		if a := r.get(r.root + path); a.status != http.StatusNotFound {
-			t.Errorf("%s: %d", path, a.status)
+			t.Errorf("%s: got %d, want %d", path, a.status, http.StatusNotFound)
 		}
 	}
 }

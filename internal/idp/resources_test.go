@@ -47,7 +47,7 @@ func TestIntrospectionTellsWhatCounts(t *testing.T) {
 		t.Errorf("expired: %v", said)
 	}
 	if status := r.userinfo(got["access_token"]); status != http.StatusUnauthorized {
-		t.Errorf("userinfo of an expired token: %d", status)
+		t.Errorf("userinfo of an expired token: got %d, want %d", status, http.StatusUnauthorized)
 	}
 }
 
@@ -59,13 +59,13 @@ func TestUserinfoIsForUsersWhoLoggedIn(t *testing.T) {
 		t.Errorf("client credentials: %v", own)
 	}
 	if status := r.userinfo(own["access_token"]); status != http.StatusUnauthorized {
-		t.Errorf("a client's own token: %d", status)
+		t.Errorf("a client's own token: got %d, want %d", status, http.StatusUnauthorized)
 	}
 	if status := r.userinfo(r.tokens("alice")["id_token"]); status != http.StatusUnauthorized {
-		t.Errorf("an id_token: %d", status)
+		t.Errorf("an id_token: got %d, want %d", status, http.StatusUnauthorized)
 	}
 	if a := r.get(r.at("userinfo_endpoint")); a.status != http.StatusUnauthorized {
-		t.Errorf("no token: %d", a.status)
+		t.Errorf("no token: got %d, want %d", a.status, http.StatusUnauthorized)
 	}
 }
 
@@ -80,13 +80,13 @@ func TestRevokedTokensDoNotCount(t *testing.T) {
 		t.Errorf("another client: %d %s", a.status, a.body)
 	}
 	if status := r.userinfo(got["access_token"]); status != http.StatusOK {
-		t.Errorf("%d: another client revoked it", status)
+		t.Errorf("got %d: another client revoked it, want %d", status, http.StatusOK)
 	}
 	if a := revoke(got["access_token"], basic("web", "s3cret")...); a.status != http.StatusOK {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	if status := r.userinfo(got["access_token"]); status != http.StatusUnauthorized {
-		t.Errorf("userinfo: %d", status)
+		t.Errorf("userinfo: got %d, want %d", status, http.StatusUnauthorized)
 	}
 	next := r.json(r.renew(got))
 	if a := revoke(next["refresh_token"], basic("web", "s3cret")...); a.status != http.StatusOK {
@@ -94,7 +94,7 @@ func TestRevokedTokensDoNotCount(t *testing.T) {
 	}
 	r.refused(r.renew(next), 400, "invalid_grant")
 	if status := r.userinfo(next["access_token"]); status != http.StatusUnauthorized {
-		t.Errorf("the access token of a revoked login: %d", status)
+		t.Errorf("the access token of a revoked login: got %d, want %d", status, http.StatusUnauthorized)
 	}
 	if a := revoke("unknown", basic("web", "s3cret")...); a.status != http.StatusOK { // RFC 7009 section 2.2
 		t.Errorf("%d %s", a.status, a.body)
@@ -116,11 +116,11 @@ func TestLogoutEndsTheSessionAndReturnsToTheClient(t *testing.T) {
 		"another client's": {"id_token_hint", hint, "client_id", "other", "post_logout_redirect_uri", "https://other.example.test/cb"},
 	} {
 		if a := logout(pairs...); a.status != http.StatusBadRequest || a.header.Get("Location") != "" {
-			t.Errorf("%s: %d %s", name, a.status, a.header.Get("Location"))
+			t.Errorf("%s: got %d %s, want %d, none", name, a.status, a.header.Get("Location"), http.StatusBadRequest)
 		}
 	}
 	if status := r.userinfo(got["access_token"]); status != http.StatusOK {
-		t.Errorf("%d after logouts that were refused", status)
+		t.Errorf("%d after logouts that were refused, want %d", status, http.StatusOK)
 	}
 	r.clock.pass(2 * time.Hour) // the id_token has expired
 	if a := logout("id_token_hint", hint, "post_logout_redirect_uri", "http://127.0.0.1:3000/", "state", "bye"); a.header.Get("Location") != "http://127.0.0.1:3000/?state=bye" {
@@ -152,16 +152,16 @@ func TestDeviceLogsIn(t *testing.T) {
 		t.Fatalf("%d %s", page.status, page.body)
 	}
 	if a := r.post(r.root+"/device", form("user_code", "AAAA-AAAA", "user", "alice")); a.status != http.StatusBadRequest {
-		t.Errorf("unknown code: %d", a.status)
+		t.Errorf("unknown code: got %d, want %d", a.status, http.StatusBadRequest)
 	}
 	if a := r.post(r.root+"/device", form("user_code", d["user_code"].(string), "user", "carol")); a.status != http.StatusBadRequest {
-		t.Errorf("unknown user: %d", a.status)
+		t.Errorf("unknown user: got %d, want %d", a.status, http.StatusBadRequest)
 	}
 	if a := r.post(r.root+"/device", form("user_code", d["user_code"].(string), "user", "alice")); a.status != http.StatusOK {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
 	if a := r.post(r.root+"/device", form("user_code", d["user_code"].(string), "user", "bob")); a.status != http.StatusBadRequest {
-		t.Errorf("answered twice: %d", a.status)
+		t.Errorf("answered twice: got %d, want %d", a.status, http.StatusBadRequest)
 	}
 	if a := poll(d, basic("other", "an0ther")...); a.status == http.StatusOK {
 		t.Error("another client got the tokens")
@@ -194,12 +194,12 @@ func TestAudienceIsThatOfTheRequest(t *testing.T) {
 		return part(t, r.json(r.post(r.at("token_endpoint"), f, client...))["access_token"], 1)["aud"]
 	}
 	if aud := own(basic("web", "s3cret")); aud != "of-all" {
-		t.Errorf("%v", aud)
+		t.Errorf("got %v, want %v", aud, "of-all")
 	}
 	if aud := own(basic("other", "an0ther")); aud != "of-client" {
-		t.Errorf("%v", aud)
+		t.Errorf("got %v, want %v", aud, "of-client")
 	}
 	if aud := own(basic("other", "an0ther"), "resource", "https://api.example.test"); aud != "https://api.example.test" {
-		t.Errorf("%v", aud)
+		t.Errorf("got %v, want %v", aud, "https://api.example.test")
 	}
 }

@@ -53,7 +53,7 @@ func TestStoreIsBoundedInNumberAndTime(t *testing.T) {
 				k := key.Draw(t, "key")
 				i := find(k)
 				if done := s.update(k, func(v *int) bool { *v += 100; return true }); done != (i >= 0) {
-					t.Fatalf("update %s: %v", k, done)
+					t.Fatalf("update %s: got %v, want %v", k, done, i >= 0)
 				}
 				if i >= 0 {
 					model[i].value += 100

@@ -56,7 +56,7 @@ func TestS22_OneFetchForAThousand(t *testing.T) {
 	close(enter)
 	wait.Wait()
 	if got := i.fetches.Load(); got != 1 {
-		t.Errorf("%d fetches", got)
+		t.Errorf("%d fetches, want 1", got)
 	}
 }
 
@@ -236,21 +236,21 @@ func TestS24_ColdSetIsUnavailable(t *testing.T) {
 		return fault.CodeOf(err)
 	}
 	if got := find("theirs"); got != fault.KeySetUnavailable {
-		t.Errorf("got %q", got)
+		t.Errorf("got %q, want %q", got, fault.KeySetUnavailable)
 	}
 	if got := find("mine"); got != "" {
-		t.Errorf("a key of one's own: %q", got)
+		t.Errorf("a key of one's own: got %q, want none", got)
 	}
 	for range 100 {
 		find("theirs")
 	}
 	if got := i.fetches.Load(); got != 1 {
-		t.Errorf("a set that is down was asked %d times at once", got)
+		t.Errorf("a set that is down was asked %d times at once, want 1", got)
 	}
 	i.does(has(t, newKey(t, keys.ES256, "theirs")))
 	c.advance(jwks.ColdRetry)
 	if got := find("theirs"); got != "" {
-		t.Errorf("when it is up: %q", got)
+		t.Errorf("when it is up: got %q, want none", got)
 	}
 }
 
@@ -264,6 +264,6 @@ func TestPrefetchFetchesOnce(t *testing.T) {
 	set.Prefetch()
 	gives(t, set, "a", "a")
 	if got := i.fetches.Load(); got != 1 {
-		t.Errorf("%d fetches", got)
+		t.Errorf("%d fetches, want 1", got)
 	}
 }

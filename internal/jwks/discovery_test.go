@@ -64,7 +64,7 @@ func TestS19_DiscoveryChecksTheIssuer(t *testing.T) {
 			}
 			gives(t, set, "", tc.want)
 			if set.Issuer() != tc.issuer {
-				t.Errorf("bound to %q", set.Issuer())
+				t.Errorf("bound to %q, want %q", set.Issuer(), tc.issuer)
 			}
 		})
 	}
@@ -72,7 +72,7 @@ func TestS19_DiscoveryChecksTheIssuer(t *testing.T) {
 		t.Error("keys were fetched over http")
 	}
 	if _, err := jwks.NewDiscovered("http://example.com", jwks.RemoteOptions{}); fault.CodeOf(err) != fault.KeySetURLNotAllowed {
-		t.Errorf("an issuer at http: %v", err)
+		t.Errorf("an issuer at http: got %v, want %v", err, fault.KeySetURLNotAllowed)
 	}
 }
 
@@ -117,6 +117,6 @@ func TestOpenFile(t *testing.T) {
 	}
 	o := jwks.RemoteOptions{Algorithms: []keys.Algorithm{keys.RS256}, Log: (&logBook{}).logger()}
 	if _, err := jwks.Open(path, o); fault.CodeOf(err) != fault.KeySetEmpty {
-		t.Errorf("no allowed algorithm: %v", err)
+		t.Errorf("no allowed algorithm: got %v, want %v", err, fault.KeySetEmpty)
 	}
 }

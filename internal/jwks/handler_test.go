@@ -138,7 +138,7 @@ func raw(t *testing.T, p *published, text string) (*http.Response, string) {
 func checkNoJSON(t *testing.T, answer *http.Response, body string) {
 	t.Helper()
 	if kind := answer.Header.Get("Content-Type"); kind != "text/plain; charset=utf-8" {
-		t.Errorf("content type %q", kind)
+		t.Errorf("content type %q, want %q", kind, "text/plain; charset=utf-8")
 	}
 	var set struct{ Keys []any }
 	if json.Unmarshal([]byte(body), &set) == nil || json.NewDecoder(strings.NewReader(body)).Decode(&set) == nil {
@@ -195,14 +195,15 @@ func TestS14_PathsAndVerbs(t *testing.T) {
 		for _, path := range []string{"/jwks.json", "/.well-known/jwks.json", "/healthz"} {
 			answer, body := raw(t, p, method+" "+path+" HTTP/1.1\r\nHost: x\r\n\r\n")
 			if answer.StatusCode != 405 || answer.Header.Get("Allow") != "GET, HEAD" {
-				t.Errorf("%s %s: status %d, Allow %q", method, path, answer.StatusCode, answer.Header.Get("Allow"))
+				t.Errorf("%s %s: status %d, Allow %q, want 405, %q",
+					method, path, answer.StatusCode, answer.Header.Get("Allow"), "GET, HEAD")
 			}
 			checkNoJSON(t, answer, body)
 		}
 	}
 	for _, line := range []string{"OPTIONS *", "CONNECT x:1"} {
 		if answer, _ := raw(t, p, line+" HTTP/1.1\r\nHost: x\r\n\r\n"); answer.StatusCode != 404 {
-			t.Errorf("%s: status %d", line, answer.StatusCode)
+			t.Errorf("%s: status %d, want 404", line, answer.StatusCode)
 		}
 	}
 }
@@ -216,7 +217,7 @@ func TestS14_ServesOneConfiguredPath(t *testing.T) {
 	}
 	for _, bad := range []string{"jwks.json", "/a/", "//a", "/a/../b", "/a%20b", "/a b", "/é", "/a?b", "/healthz"} {
 		if _, err := jwks.NewHandler(p.publisher, jwks.HandlerOptions{Path: bad}); fault.CodeOf(err) != fault.UsageError {
-			t.Errorf("path %q: %v", bad, err)
+			t.Errorf("path %q: got %v, want %v", bad, err, fault.UsageError)
 		}
 	}
 }
@@ -267,11 +268,11 @@ func TestS15_SetsHeaders(t *testing.T) {
 func TestS15_SetsMaxAge(t *testing.T) {
 	p := publish(t, these(newKey(t, keys.ES256, "a")), jwks.HandlerOptions{MaxAge: time.Hour})
 	if answer, _ := p.get(t, jwks.DefaultPath); answer.Header.Get("Cache-Control") != "public, max-age=3600" {
-		t.Errorf("Cache-Control %q", answer.Header.Get("Cache-Control"))
+		t.Errorf("Cache-Control %q, want %q", answer.Header.Get("Cache-Control"), "public, max-age=3600")
 	}
 	for _, bad := range []time.Duration{-1, time.Millisecond, time.Hour + 1} {
 		if _, err := jwks.NewHandler(p.publisher, jwks.HandlerOptions{MaxAge: bad}); fault.CodeOf(err) != fault.UsageError {
-			t.Errorf("max-age %s: %v", bad, err)
+			t.Errorf("max-age %s: got %v, want %v", bad, err, fault.UsageError)
 		}
 	}
 }

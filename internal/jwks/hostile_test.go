@@ -219,7 +219,8 @@ func TestS21_ResetAtEachByte(t *testing.T) {
 				_ = conn.(*net.TCPConn).SetLinger(0) // so that closing sends a reset
 			}))
 			if got := idsIn(remote(t, i.URL, options(c, jwks.Network{})), ""); got != string(fault.KeySetUnavailable) {
-				t.Fatalf("%s, reset after %d of %d bytes: %s", name, k, len(text), got)
+				t.Fatalf("%s, reset after %d of %d bytes: got %s, want %s",
+					name, k, len(text), got, string(fault.KeySetUnavailable))
 			}
 		}
 		i.does(hijacked(func(conn net.Conn) { _, _ = io.WriteString(conn, text) }))

@@ -70,7 +70,7 @@ func TestPatienceEndsTheWait(t *testing.T) {
 	asks := func(what string) {
 		t.Helper()
 		if _, err := set.Keys(t.Context(), "a"); fault.CodeOf(err) != fault.KeySetUnavailable {
-			t.Errorf("%s: %v", what, err)
+			t.Errorf("%s: got %v, want %v", what, err, fault.KeySetUnavailable)
 		}
 	}
 	asks("the first")
@@ -80,6 +80,6 @@ func TestPatienceEndsTheWait(t *testing.T) {
 	testkit.Eventually(t, "the keys are there", func() bool { return set.Held() != nil })
 	gives(t, set, "a", "a")
 	if got := i.fetches.Load(); got != 1 {
-		t.Errorf("%d fetches", got)
+		t.Errorf("%d fetches, want 1", got)
 	}
 }

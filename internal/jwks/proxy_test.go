@@ -161,7 +161,7 @@ func TestTrustCA(t *testing.T) {
 	}
 	for _, text := range []string{"", "x", string(pemOf(t, newKey(t, keys.ES256, "a")))} {
 		if _, err := jwks.TrustCA([]byte(text), "ca.pem"); fault.CodeOf(err) != fault.KeyFormatUnknown {
-			t.Errorf("%q: %v", text, err)
+			t.Errorf("%q: got %v, want %v", text, err, fault.KeyFormatUnknown)
 		}
 	}
 }

@@ -117,7 +117,7 @@ func TestS17_ReloadWhenTold(t *testing.T) {
 	requests <- struct{}{}
 	becomes(t, p, "b")
 	if _, health := p.get(t, jwks.HealthPath); health != "ok\n" {
-		t.Errorf("health: %s", health)
+		t.Errorf("health: got %s, want %s", health, "ok\n")
 	}
 }
 
@@ -191,7 +191,7 @@ func TestS17_LogIsQuiet(t *testing.T) {
 	before := loads.Load()
 	testkit.Eventually(t, "it has tried ten times more", func() bool { return loads.Load() > before+10 })
 	if n := strings.Count(p.log.String(), "level=ERROR"); n != 1 {
-		t.Errorf("%d lines for one trouble:\n%s", n, p.log)
+		t.Errorf("%d lines for one trouble, want 1:\n%s", n, p.log)
 	}
 	remove(t, path)
 }

@@ -40,7 +40,7 @@ func TestEncodingIsNamed(t *testing.T) {
 	i := newIssuer(t, with(200, bomb(t, 10), "Content-Encoding", "gzip"))
 	_, err := remote(t, i.URL, options(newClock(), jwks.Network{})).Keys(t.Context(), "")
 	if err == nil || !strings.Contains(err.Error(), `the encoding "gzip"`) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %q in it", err, `the encoding "gzip"`)
 	}
 }
 
@@ -51,7 +51,7 @@ func TestRemoteOptionsChecked(t *testing.T) {
 		"negative stale":   {MaxStale: -1},
 	} {
 		if _, err := jwks.NewRemote("https://x", o); fault.CodeOf(err) != fault.UsageError {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want %v", name, err, fault.UsageError)
 		}
 	}
 }

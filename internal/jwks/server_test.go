@@ -51,7 +51,7 @@ func TestS16_ThousandSlowConnections(t *testing.T) {
 			})
 		}
 		if answer, _ := p.get(t, jwks.DefaultPath); answer.StatusCode != 200 {
-			t.Errorf("status %d", answer.StatusCode)
+			t.Errorf("status %d, want 200", answer.StatusCode)
 		}
 		passed = open.Load() > slow/2
 	}
@@ -131,7 +131,7 @@ func TestS16_BodiesAreRefusedUnread(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			answer, body := raw(t, p, head) // and not one byte of the body
 			if n := reads.Swap(0); n != 0 {
-				t.Errorf("the body was waited for %d times", n)
+				t.Errorf("the body was waited for %d times, want 0", n)
 			}
 			if answer.StatusCode != http.StatusRequestEntityTooLarge || !answer.Close {
 				t.Errorf("status %d, close %t; want 413 and the connection closed", answer.StatusCode, answer.Close)
@@ -154,7 +154,7 @@ func TestPanicEndsOneConnection(t *testing.T) {
 		t.Errorf("an answer came of a panic: %s %q", answer.Status, bodyOf(t, answer))
 	}
 	if answer, _ := broken.get(t, "/elsewhere"); answer.StatusCode != 404 {
-		t.Errorf("after the panic: status %d", answer.StatusCode)
+		t.Errorf("after the panic: status %d, want 404", answer.StatusCode)
 	}
 	if !strings.Contains(broken.log.String(), "panic serving") {
 		t.Errorf("the panic is not in the log: %s", broken.log)
@@ -175,7 +175,7 @@ func TestS18_StopFinishesRequests(t *testing.T) {
 	})
 	close(leave)
 	if got := <-status; got != 200 {
-		t.Errorf("the request under way: status %d", got)
+		t.Errorf("the request under way: status %d, want 200", got)
 	}
 	if err := <-ended; err != nil {
 		t.Error(err)
@@ -194,7 +194,7 @@ func TestS18_StopCutsOff(t *testing.T) {
 		t.Error(err)
 	}
 	if got := <-status; got != 0 {
-		t.Errorf("the request under way: status %d", got)
+		t.Errorf("the request under way: status %d, want 0", got)
 	}
 }
 

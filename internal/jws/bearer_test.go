@@ -53,7 +53,7 @@ func FuzzF9_Bearer(f *testing.F) {
 		token, err := Bearer(value)
 		if err != nil {
 			if token != "" || (fault.CodeOf(err) != fault.TokenMissing && fault.CodeOf(err) != fault.TokenMalformed) {
-				t.Fatalf("%q: %q, %v", value, token, err)
+				t.Fatalf("%q: got %q, %v, want none", value, token, err)
 			}
 			return
 		}

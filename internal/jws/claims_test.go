@@ -145,7 +145,7 @@ func TestS37_S38_PoliciesThatCannotBeMeant(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := NewVerifier(ringOf(t, signingKey(t, keys.ES256)), p, at(noon))
 			if fault.CodeOf(err) != fault.UsageError || fault.ClassOf(err) != fault.Usage {
-				t.Errorf("got %v", err)
+				t.Errorf("got %v, want %v", err, fault.UsageError)
 			}
 		})
 	}

@@ -37,7 +37,7 @@ func TestS57_DevelopmentTokens(t *testing.T) {
 				t.Errorf("ParseDevelopment: %v", err)
 			}
 			if _, err := Parse(token, Limits{}); fault.CodeOf(err) != fault.AlgorithmNotAllowed {
-				t.Errorf("Parse: %v", err)
+				t.Errorf("Parse: got %v, want %v", err, fault.AlgorithmNotAllowed)
 			}
 		})
 	}
@@ -155,6 +155,6 @@ func TestS58_UnsignedTokensAreForDevelopmentAlone(t *testing.T) {
 		wantCodes(t, verifier(t, Policy{}, signingKey(t, alg), keys.Development("")), token, "algorithm_not_allowed")
 	}
 	if _, _, err := verifier(t, Policy{}, keys.Development("")).VerifyPayload(context.Background(), token); fault.CodeOf(err) != fault.AlgorithmNotAllowed {
-		t.Errorf("VerifyPayload: %v", err)
+		t.Errorf("VerifyPayload: got %v, want %v", err, fault.AlgorithmNotAllowed)
 	}
 }

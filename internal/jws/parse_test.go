@@ -288,7 +288,7 @@ func TestS41_WhatWasWrittenComesOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got.Token.HeaderJSON()) != header || string(got.Token.PayloadJSON()) != payload {
-		t.Errorf("got %s and %s", got.Token.HeaderJSON(), got.Token.PayloadJSON())
+		t.Errorf("got %s and %s, want %s, %s", got.Token.HeaderJSON(), got.Token.PayloadJSON(), header, payload)
 	}
 	var text []string
 	for _, m := range got.Claims.Members() {

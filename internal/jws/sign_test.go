@@ -95,7 +95,7 @@ func TestS43_OwnSignatureIsVerified(t *testing.T) {
 	damaged[0] ^= 1 // in the memory of key
 	token, err := SignChecked(key, []byte(`{"sub":"a"}`))
 	if fault.CodeOf(err) != fault.Internal || token != "" {
-		t.Errorf("got %q, %v", token, err)
+		t.Errorf("got %q, %v, want none, %v", token, err, fault.Internal)
 	}
 }
 

@@ -64,7 +64,7 @@ func TestS20_KeysInTheHeaderAreNeverUsed(t *testing.T) {
 		wantCodes(t, verifier(t, Policy{}, ring...), es256(t, `{"alg":"ES256",`+extra+`}`, `{"sub":"a"}`), "ok")
 	}
 	if n := visits.Load(); n != 0 {
-		t.Errorf("%d connections to what the header names", n)
+		t.Errorf("%d connections to what the header names, want 0", n)
 	}
 }
 
@@ -273,7 +273,7 @@ func TestS40_BadSignatureSaysNothingElse(t *testing.T) {
 	wantCodes(t, v, token, "type_not_allowed,invalid_claim,audience_not_allowed,token_expired,token_not_yet_valid,invalid_claim")
 	_, err := v.Verify(context.Background(), token)
 	if !fault.Has(err, fault.TokenExpired) || fault.ClassOf(err) != fault.Refused {
-		t.Errorf("%v has class %d", err, fault.ClassOf(err))
+		t.Errorf("%v has class %d, want %d", err, fault.ClassOf(err), fault.Refused)
 	}
 	if _, err := v.Verify(context.Background(), es256(t, `{"alg":"ES256","typ":"x"}`, `{"iss":"i","aud":"a","exp":1}`)); codes(err) != "token_expired" {
 		t.Errorf("got %v", err)

@@ -80,7 +80,7 @@ func TestS5_OthersReadOurs(t *testing.T) {
 			if !secret {
 				pem := encoded(t, k, keygen.PEM)
 				if out := run(t, "openssl", "pkey", "-in", pem, "-check", "-noout"); !strings.Contains(out, "Key is valid") {
-					t.Errorf("openssl: %s", out)
+					t.Errorf("openssl: got %s, want %q in it", out, "Key is valid")
 				}
 				if got, want := run(t, "openssl", "pkey", "-in", pem, "-pubout"), pemOf(t, public(t, k)); got != want {
 					t.Errorf("openssl's public half is\n%s, not\n%s", got, want)

@@ -80,7 +80,7 @@ func TestS4_RefusesInvalidRequests(t *testing.T) {
 		})
 	}
 	if k := generate(t, keygen.Request{Algorithm: keys.ES256, ID: "my key"}); k.ID() != "my key" || !k.HasOwnID() {
-		t.Errorf("the id is %q", k.ID())
+		t.Errorf("the id is %q, want %q", k.ID(), "my key")
 	}
 }
 

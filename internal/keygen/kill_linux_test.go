@@ -63,7 +63,7 @@ func TestS73_KilledProcessLeavesWholeFiles(t *testing.T) {
 		partial += checkFolder(t, dir)
 	}
 	if left := names(t, elsewhere); left != "" {
-		t.Errorf("temporary files in another folder: %s", left)
+		t.Errorf("temporary files in another folder: got %s, want none", left)
 	}
 	t.Logf("%d of 200 were killed with a file in the making", partial)
 	if partial == 0 {

@@ -144,7 +144,8 @@ func TestS3_OnlyPlainFilesAreWritten(t *testing.T) {
 			err := keygen.Save(files.Writer{}, k, o)
 			testkit.WantCode(t, err, fault.FileNotPlain)
 			if names(t, dir) != place || fault.ClassOf(err) != fault.Undecided {
-				t.Errorf("%s: left %q, class %d", kind, names(t, dir), fault.ClassOf(err))
+				t.Errorf("%s: left %q, class %d, want %q, %d",
+					kind, names(t, dir), fault.ClassOf(err), place, fault.Undecided)
 			}
 		}
 	}
@@ -182,7 +183,7 @@ func TestEncodeEndsInOneNewline(t *testing.T) {
 	o.Format = keygen.JWK
 	testkit.WantCode(t, keygen.Save(files.Writer{}, secret, o), fault.KeyIsSecret)
 	if left := names(t, dir); left != "" {
-		t.Errorf("left %s", left)
+		t.Errorf("left %s, want none", left)
 	}
 	for _, f := range []keygen.Format{keygen.PEM, keygen.JWK} {
 		text, err := keygen.Encode(generate(t, keygen.Request{Algorithm: keys.ES256}), f)

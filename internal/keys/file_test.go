@@ -118,7 +118,7 @@ func manyKeys(t *testing.T, n int) string {
 func TestS11_ManyKeys(t *testing.T) {
 	loaded, err := parse(manyKeys(t, keys.MaxSetKeys))
 	if err != nil || len(loaded.Keys) != keys.MaxSetKeys {
-		t.Errorf("%d keys, %v", len(loaded.Keys), err)
+		t.Errorf("%d keys, %v, want %d", len(loaded.Keys), err, keys.MaxSetKeys)
 	}
 	wantRefused(t, manyKeys(t, keys.MaxSetKeys+1), fault.FileTooLarge)
 	_, err = keys.ParseSet([]byte(manyKeys(t, keys.MaxSetKeys+1)), keys.Attributes{}, true)

@@ -117,7 +117,8 @@ func TestS10_KeyOpsBind(t *testing.T) {
 			}
 			k := mustParse(t, of.with("kid", "k").text())
 			if k.CanSign() != c.sign || (k.SigningMaterial() != nil) != c.sign || k.CanVerify() != c.verify {
-				t.Errorf("%s, %q: signs %v, verifies %v", name, c.ops, k.CanSign(), k.CanVerify())
+				t.Errorf("%s, %q: signs %v, verifies %v, want %v, %v",
+					name, c.ops, k.CanSign(), k.CanVerify(), c.sign, c.verify)
 			}
 			bound := testkit.Must(k.With(keys.Attributes{Issuer: "A"}))
 			for _, k := range []*keys.Key{k, bound} {
@@ -184,7 +185,7 @@ func TestA22_AlgorithmsOfAKey(t *testing.T) {
 				for _, other := range keys.Algorithms() {
 					same := other == alg || strings.HasPrefix(string(alg), "Ed") && strings.HasPrefix(string(other), "Ed") // A24
 					if pinned.Allows(other) != same {
-						t.Errorf("%s pinned to %s allows %s: %v", name, alg, other, pinned.Allows(other))
+						t.Errorf("%s pinned to %s allows %s: got %v, want %v", name, alg, other, pinned.Allows(other), same)
 					}
 					if _, err := pinned.With(keys.Attributes{Algorithm: other}); (err == nil) != same {
 						t.Errorf("%s pinned to %s, then to %s: %v", name, alg, other, err)

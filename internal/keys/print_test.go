@@ -89,7 +89,7 @@ func TestS69_PrintingHidesPrivateParts(t *testing.T) {
 			}
 			//lint:ignore SA9005 the test is that nothing is marshaled
 			if text := string(testkit.Must(json.Marshal(k))); text != "{}" {
-				t.Errorf("JSON is %s", text)
+				t.Errorf("JSON is %s, want %s", text, "{}")
 			}
 			if err := gob.NewEncoder(&bytes.Buffer{}).Encode(k); err == nil {
 				t.Error("gob takes a key")
@@ -128,6 +128,6 @@ func TestDescribe(t *testing.T) {
 		}
 	}
 	if got := keys.Development("").Describe(); got != "development key, none" {
-		t.Errorf("got %q", got)
+		t.Errorf("got %q, want %q", got, "development key, none")
 	}
 }

@@ -226,7 +226,7 @@ func TestS89_EmptyIssuerIsAnIssuer(t *testing.T) {
 	empty := ""
 	bound, free := newKey(t, "EC2", keys.Attributes{ID: "b", Issuer: "B"}), newKey(t, "RSA", keys.Attributes{ID: "f"})
 	if k, err := testkit.Must(keys.NewRing([]*keys.Key{bound, free})).Signer(&empty, ""); err != nil || k != free {
-		t.Errorf("%v, %v", k, err)
+		t.Errorf("got %v, %v, want %v", k, err, free)
 	}
 	_, err := testkit.Must(keys.NewRing([]*keys.Key{bound})).Signer(&empty, "")
 	testkit.WantCode(t, err, fault.KeyMissing)

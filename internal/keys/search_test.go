@@ -188,7 +188,7 @@ func TestA20_SetsOfOtherIssuersAreLeftAlone(t *testing.T) {
 	defer cancel()
 	issuer := "mine"
 	if k, err := ring.Find(ctx, keys.Query{Issuer: &issuer, Algorithm: keys.ES256}); err != nil || k != b {
-		t.Errorf("got %v, %v", k, err)
+		t.Errorf("got %v, %v, want %v", k, err, b)
 	}
 	if other.asked.Load()+free.asked.Load() != 0 {
 		t.Error("a set that may not vouch for the token was asked")

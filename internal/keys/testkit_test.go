@@ -111,7 +111,7 @@ func mustParse(tb testing.TB, text string) *keys.Key {
 		tb.Fatal(err)
 	}
 	if len(loaded.Keys) != 1 {
-		tb.Fatalf("%d keys", len(loaded.Keys))
+		tb.Fatalf("%d keys, want 1", len(loaded.Keys))
 	}
 	return loaded.Keys[0]
 }

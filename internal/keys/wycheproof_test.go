@@ -75,7 +75,7 @@ func wantPrivate(t *testing.T, cases []ecdhCase) {
 		if text := string(c.Private); !seen[text] {
 			seen[text] = true
 			if v := verdict(t, c.Private); v != "loads" {
-				t.Errorf("%d: the private key is refused: %s", c.TcID, v)
+				t.Errorf("%d: the private key is refused: got %s, want %s", c.TcID, v, "loads")
 			}
 		}
 	}

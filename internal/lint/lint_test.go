@@ -118,7 +118,7 @@ func TestRules(t *testing.T) {
 			t.Errorf("id %q", r.ID)
 		}
 		if !strings.HasSuffix(r.Purpose, ".") || strings.Count(r.Purpose, ". ") > 0 {
-			t.Errorf("%s: no sentence: %q", r.ID, r.Purpose)
+			t.Errorf("%s: no sentence: got %q, want suffix %q", r.ID, r.Purpose, ".")
 		}
 		if r.Severity > least {
 			t.Errorf("%s: a %s behind a %s", r.ID, r.Severity, least)

@@ -185,7 +185,7 @@ func TestTypeOf(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got, ok, err := TypeOf([]byte(tt.text))
 			if got != tt.name || ok != (tt.name != "") || (err != nil) != tt.bad || err != nil && !fault.Has(err, fault.MessageMalformed) {
-				t.Errorf("got %q, %t, %v", got, ok, err)
+				t.Errorf("got %q, %t, %v, want %q, %t", got, ok, err, tt.name, tt.name != "")
 			}
 		})
 	}

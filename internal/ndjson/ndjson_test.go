@@ -48,7 +48,7 @@ func TestRun(t *testing.T) {
 			for kind, r := range map[string]io.Reader{"whole": strings.NewReader(tt.in), "by byte": iotest.OneByteReader(strings.NewReader(tt.in))} {
 				got, err := run(t, r, ndjson.Options{Jobs: jobs, MaxLine: 8}, echo)
 				if got != tt.want || err != nil {
-					t.Errorf("%s, %d jobs, %s: got %q, %v", name, jobs, kind, got, err)
+					t.Errorf("%s, %d jobs, %s: got %q, %v, want %q", name, jobs, kind, got, err, tt.want)
 				}
 			}
 		}
@@ -100,7 +100,7 @@ func TestRunStops(t *testing.T) {
 	t.Run("of the reader", func(t *testing.T) {
 		got, err := run(t, io.MultiReader(strings.NewReader("a\nb\n"), iotest.ErrReader(broken)), ndjson.Options{Jobs: 2, MaxLine: 8}, echo)
 		if !errors.Is(err, broken) || fault.CodeOf(err) != fault.FileFailed || got != "1:a:false\n2:b:false\n" {
-			t.Errorf("got %q, %v", got, err)
+			t.Errorf("got %q, %v, want %q, %v", got, err, "1:a:false\n2:b:false\n", fault.FileFailed)
 		}
 	})
 	t.Run("of the work", func(t *testing.T) {
@@ -111,7 +111,7 @@ func TestRunStops(t *testing.T) {
 			return echo(ctx, line, to)
 		})
 		if !errors.Is(err, broken) || strings.Count(got, "\n") != 99 {
-			t.Errorf("%d lines, %v", strings.Count(got, "\n"), err)
+			t.Errorf("%d lines, %v, want 99", strings.Count(got, "\n"), err)
 		}
 	})
 	t.Run("of emit", func(t *testing.T) {

@@ -58,7 +58,7 @@ func TestA52_OwnNames(t *testing.T) {
 	names := map[string]bool{}
 	p.Token.Names(names)
 	if got := strings.Join(slices.Sorted(maps.Keys(names)), " "); got != "exp iss role sub" {
-		t.Errorf("A61: %q", got)
+		t.Errorf("A61: got %q, want %q", got, "exp iss role sub")
 	}
 }
 
@@ -82,14 +82,14 @@ func TestUnknownNamesGetSuggestions(t *testing.T) {
 	for _, name := range []string{"/t.S/Get", "t.S.Get", "S/Get", "t.s/get"} {
 		_, err := w.Plan.Method(name)
 		if err == nil || !strings.Contains(hint(err), "t.S/Get") {
-			t.Errorf("%s: %v (%s)", name, err, hint(err))
+			t.Errorf("%s: %v (%s), want %q in it", name, err, hint(err), "t.S/Get")
 		}
 	}
 	if _, err := w.Plan.Message("m"); hint(err) != "did you mean t.M?" {
-		t.Errorf("%v (%s)", err, hint(err))
+		t.Errorf("%v (%s), want %s", err, hint(err), "did you mean t.M?")
 	}
 	if _, err := w.Plan.Message("nothing.like.it"); err == nil || hint(err) != "" {
-		t.Errorf("%v (%s)", err, hint(err))
+		t.Errorf("%v (%s), want none", err, hint(err))
 	}
 	if w.Plan.Set() != w.Set {
 		t.Error("another set")

@@ -225,6 +225,6 @@ func TestA43_UnsetValue(t *testing.T) {
 	}
 	open := one(t, `edition = "2023"; package t; message M { E f = 1; } enum E { ZERO = 0; }`).Message("t.M").Desc.Fields().Get(0)
 	if got := policy.UnsetValue(open); got != "" {
-		t.Errorf("an open enum: %q", got)
+		t.Errorf("an open enum: got %q, want none", got)
 	}
 }

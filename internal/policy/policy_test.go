@@ -173,7 +173,7 @@ func TestA48_ClaimName(t *testing.T) {
 }`)
 	fields := p.Message("t.M").Fields
 	if fields[0].ClaimName() != "my_field" || fields[1].ClaimName() != "my-claim" {
-		t.Errorf("got %s and %s", fields[0].ClaimName(), fields[1].ClaimName())
+		t.Errorf("got %s and %s, want %s, %s", fields[0].ClaimName(), fields[1].ClaimName(), "my_field", "my-claim")
 	}
 }
 
@@ -198,7 +198,8 @@ func TestA49_TokenPlaces(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := one(t, "message M { "+tt.field+" [(kalix.field).jwt.token = true]; }").Message("t.M")
 			if f := m.Fields[0]; f.HoldsToken() != tt.holds || f.NestsTokens() != tt.nests || m.HasTokens() != (tt.holds || tt.nests) {
-				t.Errorf("holds %v, nests %v, has %v", f.HoldsToken(), f.NestsTokens(), m.HasTokens())
+				t.Errorf("holds %v, nests %v, has %v, want %v, %v, %v",
+					f.HoldsToken(), f.NestsTokens(), m.HasTokens(), tt.holds, tt.nests, tt.holds || tt.nests)
 			}
 		})
 	}
@@ -220,7 +221,7 @@ service S { rpc M` + empty + `; }`})
 	}
 	want := []string{"t.A false", "t.B false", "t.extensions_are_for_proto2 false", "google.protobuf.Empty true"}
 	if !slices.Equal(names, want) {
-		t.Errorf("got %q", names)
+		t.Errorf("got %q, want %q", names, want)
 	}
 	if p.Message("google.protobuf.Timestamp") != nil {
 		t.Error("a message that nothing leads to is in the model")

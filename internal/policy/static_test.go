@@ -144,11 +144,11 @@ func TestA72_VariablesAreExpandedOnce(t *testing.T) {
 					t.Errorf("got %q, %v", got, err)
 				}
 			} else if err != nil || got != tt.want {
-				t.Errorf("got %q, %v", got, err)
+				t.Errorf("got %q, %v, want %q", got, err, tt.want)
 			}
 			names, err := text.Variables()
 			if (err != nil) != (tt.bad != "" && tt.names == nil) || !slices.Equal(names, tt.names) {
-				t.Errorf("names %q, %v", names, err)
+				t.Errorf("names %q, %v, want %q", names, err, tt.names)
 			}
 		})
 	}

@@ -189,7 +189,7 @@ message M {
 	}
 	bare := load(t, Sources{DescriptorSets: []string{protoc(t, filepath.Join(dir, "p"), []string{"t.proto"})}})
 	if got := bare.Annotation(bare.Method("t.S/Do")).Position(4, 1, 3).String(); !strings.HasSuffix(got, "t.proto") {
-		t.Errorf("without source info: %s", got)
+		t.Errorf("without source info: got %s, want suffix %q", got, "t.proto")
 	}
 }
 

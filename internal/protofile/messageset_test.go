@@ -33,7 +33,7 @@ func TestMessageSetStopsNothing(t *testing.T) {
 			t.Errorf("%s: the annotation next to it is lost", name)
 		}
 		if n := set.Message("old.Outer.Old").ExtensionRanges().Len(); n != 1 {
-			t.Errorf("%s: %d extension ranges", name, n)
+			t.Errorf("%s: %d extension ranges, want 1", name, n)
 		}
 	}
 }

@@ -67,7 +67,7 @@ func TestBundledImports(t *testing.T) {
 					t.Error("the bundled file does not use the one google.rpc.Status")
 				}
 				if got := status.Fields().ByNumber(77) != nil; got != copied {
-					t.Errorf("a copy is used: %t", got)
+					t.Errorf("a copy is used: got %t, want %t", got, copied)
 				}
 			}
 			check(set)
@@ -88,7 +88,7 @@ func TestOwnSetBeforeBundle(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{"t.proto": "syntax = 'proto3'; package t; import 'google/type/date.proto'; message M { google.type.Date d = 1; }", "set.binpb": string(set)})
 	got := load(t, Sources{Protos: []string{dir + "/t.proto"}, DescriptorSets: []string{dir + "/set.binpb"}})
 	if n := got.Message("t.M").Fields().Get(0).Message().Fields().Len(); n != 1 {
-		t.Errorf("the Date has %d fields", n)
+		t.Errorf("the Date has %d fields, want 1", n)
 	}
 }
 
@@ -135,7 +135,7 @@ func TestMissingImports(t *testing.T) {
 	}
 	_, err := Load(t.Context(), Sources{ImportPaths: []string{"api"}, Protos: []string{"api/a.proto"}})
 	if !strings.Contains(err.Error(), "import of sub/two.proto") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %q in it", err, "import of sub/two.proto")
 	}
 }
 

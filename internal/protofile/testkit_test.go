@@ -53,7 +53,7 @@ func refused(t *testing.T, src Sources, code fault.Code, want string) {
 		t.Errorf("got %s: %v\nwant %s: …%s…", fault.CodeOf(err), err, code, want)
 	}
 	if fault.ClassOf(err) != fault.Undecided {
-		t.Errorf("class %d: %v", fault.ClassOf(err), err)
+		t.Errorf("class %d: %v, want %d", fault.ClassOf(err), err, fault.Undecided)
 	}
 	if strings.Contains(err.Error(), "panic") || len(err.Error()) > 5000 {
 		t.Errorf("unfit for people: %.5000s", err)

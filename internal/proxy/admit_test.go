@@ -47,7 +47,7 @@ func TestS59_BadTokensNeverReachTheUpstream(t *testing.T) {
 			}
 		}
 		if n := r.upstream.calls.Load(); n != 0 {
-			t.Fatalf("%s: the upstream had %d calls", kind, n)
+			t.Fatalf("%s: the upstream had %d calls, want 0", kind, n)
 		}
 		if got := r.call(bearing(r.Token(goodClaims)), r.conn, kind, `{"text":"x"}`); got.err != nil || len(got.messages) != 1 {
 			t.Fatalf("%s: a good token: %+v", kind, got)
@@ -76,7 +76,7 @@ func TestS64_LogTellsNoToken(t *testing.T) {
 	for _, value := range []string{"Bearer " + secret, secret, secret + " x", "Basic " + secret, "Bearer  " + secret} {
 		ctx := metadata.AppendToOutgoingContext(context.Background(), "authorization", value)
 		if got := r.call(ctx, r.conn, "Who", `{}`); status.Code(got.err) != codes.Unauthenticated {
-			t.Errorf("%.20s: %v", value, got.err)
+			t.Errorf("%.20s: got %v, want %v", value, got.err, codes.Unauthenticated)
 		}
 	}
 	r.call(bearing(r.Token(goodClaims)), r.conn, "Check", `{"tok":"`+secret+`"}`)
@@ -109,7 +109,7 @@ func TestS59_CallsAreUnavailableWithoutKeys(t *testing.T) {
 	for _, kind := range []string{"Who", "WhoClient", "WhoServer", "WhoBidi"} {
 		got := r.call(bearing(r.Token(goodClaims)), r.conn, kind, `{}`)
 		if status.Code(got.err) != codes.Unavailable || strings.Contains(got.err.Error(), "127.0.0.1") {
-			t.Errorf("%s: %v", kind, got.err)
+			t.Errorf("%s: got %v, want %v", kind, got.err, codes.Unavailable)
 		}
 	}
 	r.noCalls()
@@ -185,7 +185,7 @@ func TestA92_DevelopmentKeyEnforcesTheRest(t *testing.T) {
 		`{"iss":"me","role":"admin","A":1,"a":"x"}`: codes.Unauthenticated,
 	} {
 		if got := r.call(bearing(unsigned(claims)), r.conn, "Who", `{}`); status.Code(got.err) != want {
-			t.Errorf("%s: %v", claims, got.err)
+			t.Errorf("%s: got %v, want %v", claims, got.err, want)
 		}
 	}
 	if got := r.call(context.Background(), r.conn, "Sign", `{}`); got.err != nil || !strings.Contains(got.messages[0], `."`) {

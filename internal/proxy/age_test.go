@@ -54,7 +54,7 @@ func TestConnectionAge_LosesNoCall(t *testing.T) {
 	}
 	_ = long.CloseSend()
 	if err := long.RecvMsg(nil); err != io.EOF {
-		t.Errorf("the stream that outlived its connection's age ends with %v", err)
+		t.Errorf("the stream that outlived its connection's age ends with %v, want %v", err, io.EOF)
 	}
 	if calls < 8 {
 		t.Errorf("%d calls only", calls)
@@ -69,6 +69,6 @@ func TestConnectionAge_Grace(t *testing.T) {
 	defer cancel()
 	s := r.open(ctx, "OpenBidi")
 	if _, err := s.receive(); status.Code(err) != codes.Unavailable {
-		t.Errorf("it ends with %v", err)
+		t.Errorf("it ends with %v, want %v", err, codes.Unavailable)
 	}
 }

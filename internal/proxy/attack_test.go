@@ -75,7 +75,7 @@ func startAttackers(b *testing.B, addr string) *child {
 	_, in, out := again(b, attackAddr+"="+addr, "nice", "-n", "19", os.Args[0])
 	c := &child{b, in, out}
 	if n := c.answer(); n != crowd {
-		b.Fatalf("%d attackers have connected", n)
+		b.Fatalf("%d attackers have connected, want %d", n, crowd)
 	}
 	return c
 }

@@ -45,7 +45,7 @@ func TestCallCases(t *testing.T) {
 		}
 		if c.Status != 0 {
 			if line := r.waitLog(before, "call refused"); !strings.Contains(line, `"code":"`+string(c.Code)+`"`) {
-				t.Errorf("%s: logged %s", name, line)
+				t.Errorf("%s: logged %s, want %q in it", name, line, `"code":"`+string(c.Code)+`"`)
 			}
 		}
 	}

@@ -75,7 +75,7 @@ func TestA35_NamesAlike(t *testing.T) {
 	for _, claims := range []string{`{"a":1,"A":1}`, `{"sub":"x","x":1,"sUb":"x"}`, `{"É":1,"é":2}`, `{"k":1,"K":2}`} {
 		got := r.call(bearing(r.Token(claims)), r.conn, "Bearer", `{}`)
 		if status.Code(got.err) != codes.Unauthenticated {
-			t.Errorf("%s: %v", claims, got.err)
+			t.Errorf("%s: got %v, want %v", claims, got.err, codes.Unauthenticated)
 		}
 	}
 	r.noCalls()

@@ -205,7 +205,7 @@ func TestBombsOfEveryEncoding(t *testing.T) {
 		for _, method := range []string{"/t.S/Open", "/t.S/Check", "/t.S/CheckBidi"} {
 			err := r.invoke(method, &large, new([]byte), grpc.ForceCodecV2(bytesCodec{}), grpc.UseCompressor(name))
 			if status.Code(err) != codes.ResourceExhausted {
-				t.Errorf("%s, %s: %v", name, method, err)
+				t.Errorf("%s, %s: got %v, want %v", name, method, err, codes.ResourceExhausted)
 			}
 		}
 	}
@@ -228,7 +228,7 @@ func TestEncodingsAtOnce(t *testing.T) {
 				err := r.conn.Invoke(ctx, "/t.S/Open", &sent, &got, grpc.ForceCodecV2(bytesCodec{}), grpc.UseCompressor(name), experimental.AcceptCompressors("gzip", "deflate", "zstd"))
 				cancel()
 				if err != nil || string(got) != string(sent) {
-					t.Errorf("%s: %q, %v", name, got, err)
+					t.Errorf("%s: got %q, %v, want %q", name, got, err, string(sent))
 				}
 			}
 		})

@@ -61,7 +61,7 @@ func TestMetadataOfHTTPPasses(t *testing.T) {
 		arrived(name+", trailer", got.trailer)
 		alone.Store(true)
 		if got = r.call(bearing(r.Token(goodClaims)), r.conn, name, `{}`); status.Code(got.err) != codes.Aborted {
-			t.Fatalf("%s: %v", name, got.err)
+			t.Fatalf("%s: got %v, want %v", name, got.err, codes.Aborted)
 		}
 		arrived(name+", trailer alone", got.trailer)
 

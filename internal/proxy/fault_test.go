@@ -30,7 +30,7 @@ func TestS67_UpstreamDown(t *testing.T) {
 	for _, name := range []string{"Open", "OpenClient", "OpenServer", "OpenBidi"} {
 		got := r.call(context.Background(), r.conn, name, `{}`)
 		if status.Code(got.err) != codes.Unavailable || strings.Contains(got.err.Error(), "127.0.0.1") {
-			t.Errorf("%s: %v", name, got.err)
+			t.Errorf("%s: got %v, want %v", name, got.err, codes.Unavailable)
 		}
 	}
 	back := listenAt(t, addr)
@@ -74,7 +74,7 @@ func TestS67_UpstreamKilled(t *testing.T) {
 		}
 		kill(<-accepted)
 		if _, err := s.receive(); status.Code(err) != codes.Unavailable || status.Convert(err).Message() != "Upstream is not available" {
-			t.Errorf("%d: %v", i, err)
+			t.Errorf("%d: got %v, want %v", i, err, codes.Unavailable)
 		}
 	}
 }
@@ -106,7 +106,7 @@ func TestS74_PanicEndsOneCall(t *testing.T) {
 	_, err := s.receive()
 	got := []error{err, r.call(bearing(r.Token(goodClaims)), r.conn, "Who", `{}`).err, r.call(context.Background(), r.conn, "Check", good).err}
 	if n := r.upstream.calls.Load(); n != 1 || len(r.upstream.received()) != 1 {
-		t.Errorf("forwarded: %d calls", n)
+		t.Errorf("forwarded: %d calls, want 1", n)
 	}
 	got = append(got, r.call(context.Background(), r.conn, "Sign", `{}`).err)
 	for i, err := range got {
@@ -115,7 +115,7 @@ func TestS74_PanicEndsOneCall(t *testing.T) {
 		}
 	}
 	if text := r.waitLog(0, "panicked"); strings.Contains(text, "CANARY") || !strings.Contains(text, "verify.go") {
-		t.Errorf("logged: %s", text)
+		t.Errorf("logged: got %s, want %q in it", text, "verify.go")
 	}
 	broken.Store(false)
 	if got := r.call(bearing(r.Token(goodClaims)), r.conn, "Who", `{}`); got.err != nil {

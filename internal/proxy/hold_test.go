@@ -27,7 +27,7 @@ func (r *rig) promptly(conn *grpc.ClientConn, n int) {
 			select {
 			case got = <-ended:
 				if status.Code(got.err) != codes.Unauthenticated {
-					r.t.Fatalf("call %d: %v", i+1, got.err)
+					r.t.Fatalf("call %d: got %v, want %v", i+1, got.err, codes.Unauthenticated)
 				}
 			case <-time.After(time.Millisecond):
 				if r.proxy.Held() > before {
@@ -89,7 +89,7 @@ func TestS76_RefusalsAreHeld(t *testing.T) {
 	good := func(conn *grpc.ClientConn, want codes.Code) {
 		t.Helper()
 		if got := r.call(bearing(r.Token(goodClaims)), conn, "Bearer", `{}`); status.Code(got.err) != want {
-			t.Fatalf("a good call: %v", got.err)
+			t.Fatalf("a good call: got %v, want %v", got.err, want)
 		}
 	}
 	r.promptly(other, 3) // the first of their connection
@@ -109,7 +109,7 @@ func TestS76_RefusalsAreHeld(t *testing.T) {
 	gone := r.heldCall(ctx, r.conn)
 	hangUp()
 	if got := <-gone; status.Code(got.err) != codes.Canceled {
-		t.Errorf("hung up: %v", got.err)
+		t.Errorf("hung up: got %v, want %v", got.err, codes.Canceled)
 	}
 	testkit.Eventually(t, "only the refusals of clients that wait are held", func() bool { return r.proxy.Held() <= 2 })
 	// Afterwards, refusals are prompt again.
@@ -131,11 +131,11 @@ func TestS76_RefusalsAreHeld(t *testing.T) {
 	}
 	for _, ended := range []<-chan reply{held, second} {
 		if got := <-ended; status.Code(got.err) != codes.Unauthenticated {
-			t.Errorf("at the end: %v", got.err)
+			t.Errorf("at the end: got %v, want %v", got.err, codes.Unauthenticated)
 		}
 	}
 	if n := r.proxy.Held(); n != 0 {
-		t.Errorf("%d refusals are held after the end", n)
+		t.Errorf("%d refusals are held after the end, want 0", n)
 	}
 }
 

@@ -74,7 +74,7 @@ func TestS78_HopFieldsStay(t *testing.T) {
 		alone.Store(true)
 		got = r.call(context.Background(), r.conn, name, `{}`)
 		if status.Code(got.err) != codes.Aborted {
-			t.Fatalf("%s: %v", name, got.err)
+			t.Fatalf("%s: got %v, want %v", name, got.err, codes.Aborted)
 		}
 		clean(name+", trailer alone", got.trailer)
 	}

@@ -140,7 +140,7 @@ func TestS66_LargeMetadataIsRefused(t *testing.T) {
 		t.Error(got.err)
 	}
 	if got := r.call(md(17<<10), r.conn, "Open", `{}`); status.Code(got.err) != codes.ResourceExhausted {
-		t.Errorf("17 KiB: %v", got.err)
+		t.Errorf("17 KiB: got %v, want %v", got.err, codes.ResourceExhausted)
 	}
 	if got := r.call(md(33<<10), r.conn, "Open", `{}`); got.err == nil {
 		t.Error("33 KiB passed")
@@ -164,7 +164,7 @@ func TestS66_LargeMetadataIsRefused(t *testing.T) {
 		})
 	}
 	if n := r.upstream.calls.Load(); n != 1 {
-		t.Errorf("the upstream had %d calls", n)
+		t.Errorf("the upstream had %d calls, want 1", n)
 	}
 }
 
@@ -265,7 +265,7 @@ func TestS66_LargeMessagesAreRefused(t *testing.T) {
 			}
 			err := r.invoke("/t.S/"+method, &request, new([]byte), options...)
 			if status.Code(err) != c.want {
-				t.Errorf("%s, %s: %v", name, method, err)
+				t.Errorf("%s, %s: got %v, want %v", name, method, err, c.want)
 			}
 			if method != "OpenBidi" && reached.Load() != c.reaches {
 				t.Errorf("%s, %s: the upstream was reached: %v", name, method, reached.Load())
@@ -287,7 +287,7 @@ func TestS66_StreamsAreLimited(t *testing.T) {
 	late, stop := context.WithTimeout(ctx, 200*time.Millisecond)
 	defer stop()
 	if got := r.call(late, r.conn, "Open", `{}`); status.Code(got.err) != codes.DeadlineExceeded {
-		t.Errorf("a sixth call: %v", got.err)
+		t.Errorf("a sixth call: got %v, want %v", got.err, codes.DeadlineExceeded)
 	}
 	cancel()
 	if got := r.call(context.Background(), r.conn, "Open", `{}`); got.err != nil {

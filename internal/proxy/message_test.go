@@ -36,7 +36,7 @@ func TestA12_ExtractAndRaw(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got.GetUnknown()) != string(unknown) {
-		t.Errorf("unknown fields: %x", got.GetUnknown())
+		t.Errorf("unknown fields: got %x, want %x", got.GetUnknown(), string(unknown))
 	}
 	got.SetUnknown(nil)
 	text := r.JSON(got)
@@ -85,16 +85,16 @@ func TestA36_MalformedMessagesAreRefused(t *testing.T) {
 	junk := []byte{0x0a, 0xff}
 	err := r.invoke("/t.S/Check", &junk, new([]byte), broken)
 	if status.Code(err) != codes.InvalidArgument || r.upstream.calls.Load() != 0 {
-		t.Errorf("a request: %v", err)
+		t.Errorf("a request: got %v, want %v", err, codes.InvalidArgument)
 	}
 	err = r.invoke("/t.S/Check", &junk, new([]byte), broken, grpc.CallContentSubtype("json"))
 	if status.Code(err) != codes.InvalidArgument || r.upstream.calls.Load() != 0 {
-		t.Errorf("another content type: %v", err)
+		t.Errorf("another content type: got %v, want %v", err, codes.InvalidArgument)
 	}
 	r2 := start(t, setup{upstream: ofBytes()})
 	r2.upstream.become(func(_ string, ss grpc.ServerStream) error { return ss.SendMsg(&junk) })
 	if got := r2.call(context.Background(), r2.conn, "Sign", `{}`); status.Code(got.err) != codes.Internal {
-		t.Errorf("a response: %v", got.err)
+		t.Errorf("a response: got %v, want %v", got.err, codes.Internal)
 	}
 	// Messages that are not checked pass, whatever they are.
 	out := []byte{}

@@ -58,7 +58,7 @@ func TestS60_OnlyExactPathsPass(t *testing.T) {
 			t.Errorf("%s: %v, want %v", path, err, want)
 		}
 		if reached := r.upstream.calls.Load() != before; reached != (want == codes.OK) {
-			t.Errorf("%s: the upstream was reached: %v", path, reached)
+			t.Errorf("%s: the upstream was reached: got %v, want %v", path, reached, want == codes.OK)
 		}
 	}
 }
@@ -125,7 +125,7 @@ func TestHealth(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 		defer cancel()
 		if _, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: service}); status.Code(err) != c.code {
-			t.Errorf("%q: %v", service, err)
+			t.Errorf("%q: got %v, want %v", service, err, c.code)
 		}
 		watch, err := client.Watch(ctx, &grpc_health_v1.HealthCheckRequest{Service: service})
 		if err != nil {

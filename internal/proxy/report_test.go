@@ -211,7 +211,7 @@ func TestReportOnlyPassesWhatCannotBeSigned(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	if log := r.waitLog(0, "call would be refused"); !strings.Contains(log, `"grpc_code":"INTERNAL"`) {
-		t.Errorf("logged %s", log)
+		t.Errorf("logged %s, want %q in it", log, `"grpc_code":"INTERNAL"`)
 	}
 }
 

@@ -37,7 +37,7 @@ func TestS77_NoMessageNoCall(t *testing.T) {
 	}
 	methods := r.Set.Services()[0].Methods()
 	if methods.Len() != 4*3*2 {
-		t.Fatalf("%d methods", methods.Len())
+		t.Fatalf("%d methods, want %d", methods.Len(), 4*3*2)
 	}
 	for name, end := range endings {
 		raw := r.raw()

@@ -42,7 +42,8 @@ func TestProxyEnforcesRulesOfTheKey(t *testing.T) {
 				t.Errorf("cache of %d, %s: %v, want %v", cached, name, got.err, tt.want)
 			}
 			if reached := len(r.upstream.received()) != before; reached != (tt.want == codes.OK) {
-				t.Errorf("cache of %d, %s: the call reached the upstream: %v", cached, name, reached)
+				t.Errorf("cache of %d, %s: the call reached the upstream: got %v, want %v",
+					cached, name, reached, tt.want == codes.OK)
 			}
 		}
 		for claims, want := range map[string]codes.Code{
@@ -63,7 +64,7 @@ func TestProxyEnforcesRulesOfTheKey(t *testing.T) {
 		}
 		r.advance(time.Second)
 		if got := r.call(bearing(token), r.conn, "Who", `{}`); status.Code(got.err) != codes.Unauthenticated {
-			t.Errorf("cache of %d: a token older than max_age: %v", cached, got.err)
+			t.Errorf("cache of %d: a token older than max_age: got %v, want %v", cached, got.err, codes.Unauthenticated)
 		}
 	}
 }

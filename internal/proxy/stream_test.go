@@ -38,7 +38,7 @@ func TestS63_BadMessageEndsTheStream(t *testing.T) {
 	}
 	expect := func(name string, got reply, want codes.Code, text string) {
 		if status.Code(got.err) != want || status.Convert(got.err).Message() != text {
-			t.Errorf("%s: %v", name, got.err)
+			t.Errorf("%s: got %v, want %v", name, got.err, want)
 		}
 	}
 	for name, c := range tests {
@@ -47,7 +47,7 @@ func TestS63_BadMessageEndsTheStream(t *testing.T) {
 		}
 	}
 	if n := r.upstream.calls.Load(); n != 0 {
-		t.Errorf("the upstream heard of %d calls whose first message was bad", n)
+		t.Errorf("the upstream heard of %d calls whose first message was bad, want 0", n)
 	}
 	for name, c := range tests {
 		bad, after := strings.Replace(c.bad, "{", `{"other":"BAD",`, 1), strings.Replace(good, "{", `{"other":"AFTER",`, 1)
@@ -143,7 +143,7 @@ func TestS60_OneRequest(t *testing.T) {
 			}
 		}
 		if err := s.RecvMsg(dynamicpb.NewMessage(m.Desc.Output())); status.Code(err) != codes.Unimplemented {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want %v", name, err, codes.Unimplemented)
 		}
 	}
 	r.noCalls()
@@ -165,7 +165,7 @@ func TestA37_NoRequestWhereNothingIsValidated(t *testing.T) {
 		}
 	}
 	if n := r.upstream.calls.Load(); n != 2 {
-		t.Errorf("the upstream had %d calls", n)
+		t.Errorf("the upstream had %d calls, want 2", n)
 	}
 }
 

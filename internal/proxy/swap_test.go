@@ -83,7 +83,7 @@ func TestSwap_RotationUnderLoad(t *testing.T) {
 	stop.Store(true)
 	wg.Wait()
 	if got := r.call(bearing(signed(t, ring[0], goodClaims)), r.conn, "Who", `{}`); status.Code(got.err) != codes.Unauthenticated {
-		t.Errorf("a key that is gone: %v", got.err)
+		t.Errorf("a key that is gone: got %v, want %v", got.err, codes.Unauthenticated)
 	}
 	t.Log(calls.Load(), "calls")
 }
@@ -109,7 +109,7 @@ func TestSwap_CallsKeepTheirPolicy(t *testing.T) {
 		"no signer": {Plan: r.Plan, Verifier: r.Verifier},
 	} {
 		if err := r.proxy.Swap(bad); fault.CodeOf(err) != fault.Internal {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want %v", name, err, fault.Internal)
 		}
 	}
 	if got := r.call(bearing(r.Token(goodClaims)), r.conn, "Who", `{}`); got.err != nil {
@@ -122,7 +122,7 @@ func TestSwap_CallsKeepTheirPolicy(t *testing.T) {
 		t.Errorf("a call that began before: %v", err)
 	}
 	if got := r.call(context.Background(), r.conn, "CheckBidi", `{"tok":"`+r.Token(signedClaims)+`"}`); status.Code(got.err) != codes.Unauthenticated {
-		t.Errorf("a call that began after: %v", got.err)
+		t.Errorf("a call that began after: got %v, want %v", got.err, codes.Unauthenticated)
 	}
 }
 
@@ -158,7 +158,7 @@ func TestCachedTokenIsAcceptedNoLonger(t *testing.T) {
 		t.Helper()
 		for range 3 {
 			if got := r.call(bearing(token), r.conn, method, `{}`); status.Code(got.err) != want {
-				t.Errorf("%s: %v", what, got.err)
+				t.Errorf("%s: got %v, want %v", what, got.err, want)
 			}
 		}
 	}

@@ -86,10 +86,10 @@ func TestS68_TLSOnBothSides(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := r.call(context.Background(), conn, "Open", `{}`); status.Code(got.err) != c.want {
-			t.Errorf("%s: %v", name, got.err)
+			t.Errorf("%s: got %v, want %v", name, got.err, c.want)
 		}
 		if reached := r.upstream.calls.Load() != before; reached != (c.want == codes.OK) {
-			t.Errorf("%s: the upstream was reached: %v", name, reached)
+			t.Errorf("%s: the upstream was reached: got %v, want %v", name, reached, c.want == codes.OK)
 		}
 		_ = conn.Close()
 		_ = p.Shutdown(context.Background())

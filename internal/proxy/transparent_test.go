@@ -223,7 +223,7 @@ func TestS67_DeadlinesReachTheUpstream(t *testing.T) {
 			got := r.call(ctx, r.conn, name, `{}`)
 			cancel()
 			if status.Code(got.err) != codes.DeadlineExceeded {
-				t.Errorf("%s: %v", name, got.err)
+				t.Errorf("%s: got %v, want %v", name, got.err, codes.DeadlineExceeded)
 			}
 		}
 		for len(begun) > 0 {
@@ -242,10 +242,10 @@ func TestS67_DeadlinesReachTheUpstream(t *testing.T) {
 		<-begun
 		cancel()
 		if err := <-ended; status.Code(err) != codes.Canceled {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want %v", name, err, codes.Canceled)
 		}
 		if err := <-over; err != context.Canceled {
-			t.Errorf("%s: upstream %v", name, err)
+			t.Errorf("%s: upstream %v, want %v", name, err, context.Canceled)
 		}
 	}
 }
@@ -284,9 +284,9 @@ func TestS67_AnswersInTheClientsEncoding(t *testing.T) {
 		}
 	}
 	if got := strings.Join(e.seen, ","); got != ",gzip,,gzip,,gzip" {
-		t.Errorf("answers were compressed with %q", got)
+		t.Errorf("answers were compressed with %q, want %q", got, ",gzip,,gzip,,gzip")
 	}
 	if got := r.upstream.received(); len(got) != 6 || !strings.Contains(got[1], text) {
-		t.Errorf("the upstream got %d messages", len(got))
+		t.Errorf("the upstream got %d messages, want 6", len(got))
 	}
 }

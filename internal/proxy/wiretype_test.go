@@ -161,7 +161,7 @@ func TestA38_ResponsesToo(t *testing.T) {
 	})
 	var answer []byte
 	if err := r.invoke("/t.S/Sign", new([]byte), &answer, grpc.ForceCodecV2(bytesCodec{})); status.Code(err) != codes.Internal || len(answer) != 0 {
-		t.Errorf("%v, %d bytes", err, len(answer))
+		t.Errorf("got %v, %d bytes, want %v, 0", err, len(answer), codes.Internal)
 	}
 }
 

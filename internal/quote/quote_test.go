@@ -21,7 +21,7 @@ func TestS69_WithoutSecrets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if got := withoutSecrets(text); strings.Contains(got, body[:4]) || !strings.Contains(got, "…") {
-				t.Errorf("%q", got)
+				t.Errorf("got %q, want %q in it", got, "…")
 			}
 		})
 	}

@@ -17,7 +17,7 @@ func TestShell(t *testing.T) {
 		}
 	}
 	if got := quote.ShellPath("-o x"); got != "'./-o x'" {
-		t.Errorf("got %s", got)
+		t.Errorf("got %s, want %s", got, "'./-o x'")
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		word := rapid.StringOf(rapid.RuneFrom([]rune(" abc'\"\\$`!*?~#;&|<>(){}[]\n\té-="))).Draw(t, "word")

@@ -31,7 +31,7 @@ func TestCross(t *testing.T) {
 				path += ".exe"
 			}
 			if got := platformOf(t, path); got != platform {
-				t.Errorf("a program for %q", got)
+				t.Errorf("a program for %q, want %q", got, platform)
 			}
 			info, err := buildinfo.ReadFile(path)
 			if err != nil {

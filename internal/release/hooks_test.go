@@ -90,7 +90,7 @@ func (a action) run(t *testing.T, dir, temp string, with map[string]string) (log
 	t.Helper()
 	here, err := filepath.Abs(root)
 	if err != nil || a.Runs.Using != "composite" {
-		t.Fatalf("%v, uses %s", err, a.Runs.Using)
+		t.Fatalf("%v, uses %s, want %s", err, a.Runs.Using, "composite")
 	}
 	var inputs []string
 	for name, input := range a.Inputs {
@@ -160,7 +160,7 @@ xargs -0 cp -P --parents -t "`+hooks+`"; cd "`+hooks+`"; git init -q; git add -A
 	} {
 		out, ok := script(t, dir, c.change+" && git commit -q -a -m x")
 		if ok != (c.log == nil) {
-			t.Errorf("%s: committed: %v\n%s", c.name, ok, out)
+			t.Errorf("%s: committed: got %v, want %v\n%s", c.name, ok, c.log == nil, out)
 		}
 		for _, want := range c.log {
 			if !strings.Contains(out, want) {

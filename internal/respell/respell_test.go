@@ -154,7 +154,7 @@ func check(t rapid.TB, dir, text string) {
 		}
 	}
 	if again, n, err := Source("x.proto", out, false); err != nil || n != 0 || string(again) != string(out) {
-		t.Fatalf("again: %d, %v\n%s", n, err, again)
+		t.Fatalf("again: got %d, %v, want 0\n%s", n, err, again)
 	}
 }
 

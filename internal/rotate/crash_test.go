@@ -81,7 +81,7 @@ func TestS73_DiesAtEachChange(t *testing.T) {
 			r.Writer.Disk = disk
 			if _, _, err := r.Run(); err != nil {
 				if fault.CodeOf(err) != fault.FileFailed || died {
-					t.Fatalf("died at change %d: %v", left, err)
+					t.Fatalf("died at change %d: got %v, want %v", left, err, fault.FileFailed)
 				}
 				died = true
 				disk.left = 1 << 30 // the disk works for the next run

@@ -138,7 +138,7 @@ func TestS17_NextTakesTheDueStep(t *testing.T) {
 				t.Fatal(err)
 			}
 			if after := fmt.Sprintf("%+v", tc.state.Retired); after != before {
-				t.Errorf("the state given became %s", after)
+				t.Errorf("the state given became %s, want %s", after, before)
 			}
 			if len(got.State.Retired) == 0 {
 				got.State.Retired = nil
@@ -149,7 +149,7 @@ func TestS17_NextTakesTheDueStep(t *testing.T) {
 		})
 	}
 	if _, err := rotate.Next(rotate.State{}, private("a", "b"), noon, policy); fault.CodeOf(err) != fault.KeyAmbiguous {
-		t.Errorf("two private keys without a state: %v", err)
+		t.Errorf("two private keys without a state: got %v, want %v", err, fault.KeyAmbiguous)
 	}
 }
 
@@ -164,7 +164,7 @@ func TestPolicyCheck(t *testing.T) {
 		"no token life": {},
 	} {
 		if err := p.Check(); fault.CodeOf(err) != fault.UsageError {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want %v", name, err, fault.UsageError)
 		}
 	}
 }

@@ -177,7 +177,7 @@ func TestS17_AdoptsTheOnlyPrivateKey(t *testing.T) {
 	}
 	r := newRotation(dir, c)
 	if got := run(t, r); got != "adopt" {
-		t.Errorf("got %q", got)
+		t.Errorf("got %q, want %q", got, "adopt")
 	}
 	if got := signer(t, dir); got != k.ID() {
 		t.Errorf("%s signs, not the key that was there", got)
@@ -243,10 +243,10 @@ func TestRunRefuses(t *testing.T) {
 	}
 	r := newRotation(filepath.Join(t.TempDir(), "none"), &clock{noon})
 	if _, _, err := r.Run(); fault.CodeOf(err) != fault.KeyUnreadable {
-		t.Errorf("no folder: %v", err)
+		t.Errorf("no folder: got %v, want %v", err, fault.KeyUnreadable)
 	}
 	if _, err := rotate.Signer(t.TempDir()); fault.CodeOf(err) != fault.KeyMissing {
-		t.Errorf("a signer from nothing: %v", err)
+		t.Errorf("a signer from nothing: got %v, want %v", err, fault.KeyMissing)
 	}
 }
 
@@ -263,6 +263,6 @@ func TestRunsWaitForEachOther(t *testing.T) {
 	}
 	wait.Wait()
 	if got := served(t, dir); len(got) != 1 {
-		t.Errorf("made %d keys", len(got))
+		t.Errorf("made %d keys, want 1", len(got))
 	}
 }

@@ -97,6 +97,6 @@ func TestSeveralContainersAreOneServer(t *testing.T) {
 		t.Errorf("it starts %q", got)
 	}
 	if c.Authorizer.Text != "default" {
-		t.Errorf("authorizer %q", c.Authorizer.Text)
+		t.Errorf("authorizer %q, want %q", c.Authorizer.Text, "default")
 	}
 }

@@ -145,10 +145,10 @@ func TestReadRefusesOtherFiles(t *testing.T) {
 		}
 	}
 	if _, err := Read(Input{"a.yaml", []byte(static)}, Input{"b.yaml", []byte(static)}); err == nil || !strings.Contains(err.Error(), "second") {
-		t.Errorf("two configurations: %v", err)
+		t.Errorf("two configurations: got %v, want %q in it", err, "second")
 	}
 	if _, err := Read(Input{"ui.env", []byte("TEMPORAL_AUTH_ENABLED=true\nTEMPORAL_UI_PORT=1\n")}); err == nil || !strings.Contains(err.Error(), "not a server") {
-		t.Errorf("the Web UI alone: %v", err)
+		t.Errorf("the Web UI alone: got %v, want %q in it", err, "not a server")
 	}
 }
 
@@ -169,7 +169,7 @@ func TestPositionsAreTheFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	if at := c.ClaimMapper.At.String(); at != "c.yaml:6:9" {
-		t.Errorf("claim mapper at %s", at)
+		t.Errorf("claim mapper at %s, want %s", at, "c.yaml:6:9")
 	}
 	if !slices.Contains([]string{"c.yaml:2:3"}, c.At.String()) {
 		t.Errorf("container at %s", c.At)

@@ -20,17 +20,17 @@ func TestSizeFlag(t *testing.T) {
 		err := fs.Set("x", text)
 		if want == 0 {
 			if err == nil || n != 7 {
-				t.Errorf("%q: %d, %v", text, n, err)
+				t.Errorf("%q: got %d, %v, want 7", text, n, err)
 			}
 			continue
 		}
 		if err != nil || n != want {
-			t.Errorf("%q: %d, %v", text, n, err)
+			t.Errorf("%q: got %d, %v, want %d", text, n, err, want)
 			continue
 		}
 		shown := fs.Lookup("x").Value.String()
 		if err := fs.Set("x", shown); err != nil || n != want {
-			t.Errorf("%q is shown as %q: %d, %v", text, shown, n, err)
+			t.Errorf("%q is shown as %q: got %d, %v, want %d", text, shown, n, err, want)
 		}
 	}
 }

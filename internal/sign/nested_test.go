@@ -99,7 +99,7 @@ func TestA64_InnermostFirst(t *testing.T) {
 		_, err = policytest.Compile(policytest.Load(t, `message M { string tok = 1 [(kalix.field).jwt = {token: true}]; C c = 2 [(kalix.field).jwt = {token: true claim: `+claim+`}]; }
 			message C { string tok = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; X x = 2 [(kalix.field).jwt = {token: true claim: INCLUDE}]; } message X { string tok = 1 [(kalix.field).jwt = {token: true}]; }`), nil)
 		if !fault.Has(err, fault.PolicyInvalid) || !strings.Contains(err.Error(), "parent-claim-contains-token") {
-			t.Errorf("%s: %v", claim, err)
+			t.Errorf("%s: got %v, want %q in it", claim, err, "parent-claim-contains-token")
 		}
 	}
 }

@@ -195,7 +195,7 @@ func TestString(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			text, ok := strictjson.String(strictjson.Value(c.value))
 			if text != c.text || ok != c.ok {
-				t.Errorf("got %q %v", text, ok)
+				t.Errorf("got %q %v, want %q, %v", text, ok, c.text, c.ok)
 			}
 		})
 	}

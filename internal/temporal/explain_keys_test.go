@@ -157,10 +157,10 @@ func TestTemporal5Sources(t *testing.T) {
 	}
 	p384 := testkit.Must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
 	if got := ReadKeySet(Document{Source: "c", Body: []byte(jwks(ecJWK(p384, nil)))}).describe(); got != "no usable key" {
-		t.Errorf("holds %s", got)
+		t.Errorf("holds %s, want %s", got, "no usable key")
 	}
 	if got := ReadKeySet(a, broken, b).describe(); got != "no usable key" {
-		t.Errorf("holds %s", got)
+		t.Errorf("holds %s, want %s", got, "no usable key")
 	}
 }
 
@@ -191,7 +191,7 @@ func TestS69_KeySourcesShowNoQuery(t *testing.T) {
 			set := ReadKeySet(Document{Source: row.scheme + "://keys.example/jwks?token=sesame", Body: []byte(row.body), Status: 500})
 			text := fmt.Sprint(set.Usable(), set.Notes(), set.statuses)
 			if strings.Contains(text, "sesame") || !strings.Contains(text, "://keys.example/jwks") {
-				t.Errorf("got %s", text)
+				t.Errorf("got %s, want %q in it", text, "://keys.example/jwks")
 			}
 		})
 	}

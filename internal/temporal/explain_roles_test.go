@@ -34,13 +34,13 @@ func TestTemporal4Roles(t *testing.T) {
 				v := explain(t, Header(es256(map[string]any{"permissions": permissions})), func(r *Request) { r.API = api.name })
 				counts := scope == "temporal-system" || (scope == "default" && api.scope == ScopeNamespace)
 				if want := counts && rank[role] >= rank[api.demand]; v.Allowed != want {
-					t.Errorf("%s with %s:%s: allowed is %v", api.name, scope, role, v.Allowed)
+					t.Errorf("%s with %s:%s: allowed is %v, want %v", api.name, scope, role, v.Allowed, want)
 				}
 				if got := strings.Join(v.HeldRoles, ","); counts && role != "none" && got != scope+":"+role {
 					t.Errorf("%s with %s:%s: held %q", api.name, scope, role, got)
 				}
 				if string(v.RequiredRole) != api.demand || v.Scope != api.scope {
-					t.Errorf("%s: required %s %s", api.name, v.Scope, v.RequiredRole)
+					t.Errorf("%s: required %s %s, want %s, %s", api.name, v.Scope, v.RequiredRole, api.scope, api.demand)
 				}
 			}
 		}
@@ -154,6 +154,6 @@ func TestExplainFollowsNoDotsInTheClaimName(t *testing.T) {
 func TestExplainManyPermissions(t *testing.T) {
 	v := explain(t, Header(es256(map[string]any{"permissions": slices.Repeat([]string{"x"}, 1000)})), nil)
 	if len(v.Faults) != maxUseless+2 || v.Faults[0].Code != fault.RoleMissing {
-		t.Errorf("%d faults", len(v.Faults))
+		t.Errorf("%d faults, want %d", len(v.Faults), maxUseless+2)
 	}
 }

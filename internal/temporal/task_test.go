@@ -28,7 +28,7 @@ func TestFindTask(t *testing.T) {
 		task, err := FindTask(name)
 		var f *fault.Error
 		if task.Name != want || (want == "") != errors.As(err, &f) {
-			t.Errorf("%q: %q, %v", name, task.Name, err)
+			t.Errorf("%q: got %q, %v, want %q", name, task.Name, err, want)
 		}
 	}
 }

@@ -156,7 +156,7 @@ func TestA31_Leeway(t *testing.T) {
 		}
 	}
 	if _, err := verify.New(w.Claims, nil, verify.Options{Leeway: -1, Now: time.Now}); fault.CodeOf(err) != fault.UsageError {
-		t.Errorf("negative leeway: %v", err)
+		t.Errorf("negative leeway: got %v, want %v", err, fault.UsageError)
 	}
 }
 
@@ -189,6 +189,6 @@ func TestA36_StatusOfEachRefusal(t *testing.T) {
 		t.Error(err)
 	}
 	if got := fault.Lookup(fault.MessageMalformed).GRPC; got != fault.GRPCInvalidArgument {
-		t.Errorf("message_malformed: %d", got)
+		t.Errorf("message_malformed: got %d, want %d", got, fault.GRPCInvalidArgument)
 	}
 }

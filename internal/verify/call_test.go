@@ -90,7 +90,7 @@ func TestS88_TokensCountUntilTheyExpire(t *testing.T) {
 					}
 				})
 				if fault.CodeOf(got) != want {
-					t.Errorf("%s, leeway %s, %s early: %v", name, leeway, early, got)
+					t.Errorf("%s, leeway %s, %s early: got %v, want %v", name, leeway, early, got, want)
 				}
 			}
 		}

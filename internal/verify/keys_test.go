@@ -160,7 +160,7 @@ func TestA25_AnyKeyFileVerifies(t *testing.T) {
 			}
 			w := policytest.New(t, withIssuers, policytest.Setup{Keys: []*keys.Key{key}})
 			if _, err := w.Verify("M", token, nil); fault.CodeOf(err) != c.code {
-				t.Errorf("%s %s: %v", format, name, err)
+				t.Errorf("%s %s: got %v, want %v", format, name, err, c.code)
 			}
 		}
 	}

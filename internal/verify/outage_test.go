@@ -51,7 +51,7 @@ message E {} service S { rpc Any(E) returns (E) { option (kalix.method).jwt = {v
 
 	_, err = w.Verify("M", in, nil)
 	if fault.CodeOf(err) != fault.KeySetUnavailable || fault.ClassOf(err) != fault.Undecided {
-		t.Errorf("message: %v", err)
+		t.Errorf("message: got %v, want %v", err, fault.KeySetUnavailable)
 	}
 	var f *fault.Error
 	if errors.As(err, &f) && strings.Contains(f.What, "tok") {

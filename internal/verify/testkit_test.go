@@ -38,7 +38,7 @@ func check(t *testing.T, w *policytest.World, rows map[string]row) {
 			if r.code != "" {
 				refused(t, err, r.code, r.path)
 				if out != "" {
-					t.Errorf("a refused message gave %s", out)
+					t.Errorf("a refused message gave %s, want none", out)
 				}
 				return
 			}

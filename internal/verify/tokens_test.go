@@ -175,7 +175,7 @@ message Open { string user = 1 [(kalix.field).jwt = {claim: INCLUDE}]; repeated 
 		"cs[0].user": m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v","g":{"tok":$({"user":"u"})}`)),
 	} {
 		if _, err := w.Verify("M", in, nil); err == nil || !strings.Contains(err.Error(), "but "+field+": ") {
-			t.Errorf("%s: %v", field, err)
+			t.Errorf("%s: got %v, want %q in it", field, err, "but "+field+": ")
 		}
 	}
 }

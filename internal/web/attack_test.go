@@ -47,7 +47,7 @@ func TestWebRefusesBadBearerTokens(t *testing.T) {
 		}
 	}
 	if calls, _ := r.seen(); calls != 0 {
-		t.Errorf("the upstream was called %d times", calls)
+		t.Errorf("the upstream was called %d times, want 0", calls)
 	}
 	for _, path := range []string{"/t.S/Who", "/v1/who"} {
 		if a := r.do(http.MethodPost, path, `{"name":"x"}`, asJSON, r.bearer(goodClaims)); a.status != 200 || !strings.Contains(a.body, `"x"`) {
@@ -76,14 +76,14 @@ func TestWebKnowsOneSpellingOfAMethod(t *testing.T) {
 	}
 	for _, kind := range []string{"", "text/plain", "application/xml", "application/grpc-websocket", "application/grpcweb"} {
 		if a := r.do(http.MethodPost, "/t.S/Open", "{}", "Content-Type: "+kind); a.status != http.StatusUnsupportedMediaType {
-			t.Errorf("content type %q: status %d", kind, a.status)
+			t.Errorf("content type %q: status %d, want %d", kind, a.status, http.StatusUnsupportedMediaType)
 		}
 	}
 	if a := r.do(http.MethodGet, "/t.S/Who", ""); a.status < 400 {
 		t.Errorf("GET of a method with side effects: status %d", a.status)
 	}
 	if calls, _ := r.seen(); calls != 0 {
-		t.Errorf("the upstream was called %d times", calls)
+		t.Errorf("the upstream was called %d times, want 0", calls)
 	}
 }
 
@@ -159,7 +159,8 @@ func TestWebChecksMessagesAsTheyGoOn(t *testing.T) {
 		}
 		after, _ := r.seen()
 		if reached := after > before; reached != (a.status == 200) {
-			t.Errorf("%s %s: status %d, upstream reached %t", row.path, row.body, a.status, reached)
+			t.Errorf("%s %s: status %d, upstream reached %t, want %t",
+				row.path, row.body, a.status, reached, a.status == 200)
 		}
 	}
 }
@@ -203,7 +204,7 @@ func TestWebAllowsOriginsThatAreNamed(t *testing.T) {
 				t.Errorf("status %d: %s", a.status, a.body)
 			}
 			if got := a.header.Get("Access-Control-Allow-Origin") != ""; got != row.preflit {
-				t.Errorf("allowed: %t", got)
+				t.Errorf("allowed: got %t, want %t", got, row.preflit)
 			}
 			if calls, _ := r.seen(); (calls == 1) != row.answered {
 				t.Errorf("the upstream was called %d times", calls)

@@ -111,10 +111,10 @@ func TestWebHoldsToStreamLimit(t *testing.T) {
 		}
 	}
 	if reported != proxy.MaxStreams {
-		t.Errorf("clients are told %d", reported)
+		t.Errorf("clients are told %d, want %d", reported, proxy.MaxStreams)
 	}
 	if a := r.do(http.MethodPost, "/t.S/Who", `{}`, asJSON, r.bearer(goodClaims)); a.status != http.StatusOK {
-		t.Errorf("another connection: status %d", a.status)
+		t.Errorf("another connection: status %d, want %d", a.status, http.StatusOK)
 	}
 }
 

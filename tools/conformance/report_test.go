@@ -59,7 +59,7 @@ func TestOnlyDeadlinesCutOffAreTriedAgain(t *testing.T) {
 		}
 		r.through.failed["Timeouts/other"] = "\texpected error code deadline_exceeded, got internal"
 		if got := r.late(); got != want {
-			t.Errorf("%q: %v", names, got)
+			t.Errorf("%q: got %v, want %v", names, got, want)
 		}
 	}
 }

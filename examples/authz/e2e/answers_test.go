@@ -62,7 +62,7 @@ func TestNoAnswerRefuses(t *testing.T) {
 	unseen := func(when string) {
 		t.Helper()
 		if n := len(f.upstream.taken()); n != 0 {
-			t.Errorf("%s, the server saw %d calls", when, n)
+			t.Errorf("%s, the server saw %d calls, want 0", when, n)
 		}
 	}
 	pass("at the start")

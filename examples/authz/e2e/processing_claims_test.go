@@ -88,7 +88,7 @@ func TestProcessingExpiry(t *testing.T) {
 			}
 			err = stream.RecvMsg(one)
 			if _, got, _ := p.service.taken(); status.Code(err) != codes.Unauthenticated || status.Convert(err).Message() != "Bearer token is not valid" || len(got) != 1 {
-				t.Errorf("%v, %d requests arrived", err, len(got))
+				t.Errorf("got %v, %d requests arrived, want %v, 1", err, len(got), codes.Unauthenticated)
 			}
 		})
 	}
@@ -155,14 +155,14 @@ func TestProcessingDown(t *testing.T) {
 			_, err := p.call(ctx, conn, method, `{}`)
 			cancel()
 			if calls, _, _ := p.service.taken(); status.Code(err) != code || calls != 0 {
-				t.Errorf("%s while authz hangs: %v, %d calls", method, err, calls)
+				t.Errorf("%s while authz hangs: got %v, %d calls, want %v, 0", method, err, calls, code)
 			}
 		}
 		server.stop()
 		for _, method := range []string{"Open", "Check"} {
 			_, err := p.call(t.Context(), conn, method, `{}`)
 			if calls, _, _ := p.service.taken(); status.Code(err) != codes.Unavailable || calls != 0 {
-				t.Errorf("%s while authz is down: %v, %d calls", method, err, calls)
+				t.Errorf("%s while authz is down: got %v, %d calls, want %v, 0", method, err, calls, codes.Unavailable)
 			}
 		}
 		server = begin()

@@ -46,7 +46,7 @@ func (f *fixture) arrived(t *testing.T, what string) map[string][]string {
 	t.Helper()
 	calls := f.upstream.taken()
 	if len(calls) != 1 {
-		t.Errorf("%s: the server saw %d calls", what, len(calls))
+		t.Errorf("%s: the server saw %d calls, want 1", what, len(calls))
 		return nil
 	}
 	claims := map[string][]string{}
@@ -103,7 +103,8 @@ func TestS62_NoSpoofedClaimArrives(t *testing.T) {
 				err := w.stream(&grpc.StreamDesc{}, method, md, patience/4)
 				if plane == "nginx" && slices.ContainsFunc(batch, onlyHyphens) {
 					if n := len(f.upstream.taken()); status.Code(err) != codes.PermissionDenied || n != 0 {
-						t.Errorf("%s through nginx with %s…: %v, and %d calls at the server", method, batch[0], err, n)
+						t.Errorf("%s through nginx with %s…: got %v, and %d calls at the server, want %v, 0",
+							method, batch[0], err, n, codes.PermissionDenied)
 					}
 					continue
 				}

@@ -181,7 +181,7 @@ func TestPrinted(t *testing.T) {
 				closed(t, proxy+", "+name, value)
 			}
 			if !slices.Equal(got, kinds[name != "bearer"]) {
-				t.Errorf("%s, %s: %q", proxy, name, got)
+				t.Errorf("%s, %s: got %q, want %q", proxy, name, got, kinds[name != "bearer"])
 			}
 			named := strings.Contains(string(text), "_kalix-jwt-claim-sub") && (!strings.Contains(policy, "role") || strings.Contains(string(text), "_kalix-jwt-claim-role"))
 			if !named || !strings.Contains(string(text), `[-_.]kalix[-_.]jwt[-_.]claim[-_.].*`) {

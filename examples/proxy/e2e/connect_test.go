@@ -132,7 +132,7 @@ func TestConnectGoCallsEveryMethod(t *testing.T) {
 				c := newConnectGo(t, addr, options...)
 				token := c.unary("Login", "", text("alice")).field(1)
 				if signed := token != ""; signed != (addr == proxy.addr) {
-					t.Fatalf("a token: %v", signed)
+					t.Fatalf("a token: got %v, want %v", signed, addr == proxy.addr)
 				}
 				if got := c.unary("JwtInToken", token, text("hi")).field(1); addr == proxy.addr && got != "Hello alice: hi" {
 					t.Errorf("JwtInToken: %q", got)
@@ -143,10 +143,10 @@ func TestConnectGoCallsEveryMethod(t *testing.T) {
 				}
 				many := c.serverStream("IssueMany", token, text("seat"))
 				if len(many) != 3 {
-					t.Fatalf("IssueMany: %d messages", len(many))
+					t.Fatalf("IssueMany: %d messages, want 3", len(many))
 				}
 				if got := c.bidi("RedeemMany", token, many); len(got) != 3 || addr == proxy.addr && got[2].field(1) != "Redeemed by alice" {
-					t.Errorf("RedeemMany: %d messages", len(got))
+					t.Errorf("RedeemMany: %d messages, want 3", len(got))
 				}
 			})
 		}

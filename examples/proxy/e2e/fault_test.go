@@ -47,10 +47,10 @@ func TestFaultUpstreamKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := stream.RecvMsg(&answer); status.Code(err) != codes.Unavailable || strings.Contains(err.Error(), "127.0.0.1") {
-		t.Errorf("the stream ended with %v", err)
+		t.Errorf("the stream ended with %v, want %v", err, codes.Unavailable)
 	}
 	if err := call(conn, "JwtInToken", bearer, nil); status.Code(err) != codes.Unavailable {
-		t.Errorf("a call without a server: %v", err)
+		t.Errorf("a call without a server: got %v, want %v", err, codes.Unavailable)
 	}
 	startNode(t, p, node.addr)
 	eventually(t, "a call that is served", func() bool { return call(conn, "JwtInToken", bearer, nil) == nil })
@@ -112,10 +112,10 @@ func TestFaultKeysDown(t *testing.T) {
 	proxy, _ := startProxy(t, p, upstream.addr, "--jwks", "http://"+address+"/")
 	conn := dial(t, proxy.addr)
 	if err := call(conn, "JwtInToken", bearer, nil); status.Code(err) != codes.Unavailable {
-		t.Errorf("without keys: %v", err)
+		t.Errorf("without keys: got %v, want %v", err, codes.Unavailable)
 	}
 	if n := upstream.calls.Load(); n != 0 {
-		t.Errorf("the upstream had %d calls", n)
+		t.Errorf("the upstream had %d calls, want 0", n)
 	}
 	if l, err = net.Listen("tcp", address); err != nil {
 		t.Fatal(err)

@@ -152,7 +152,7 @@ func (c curl) messages(bearer string) {
 		"the child's as token": {bearer, strings.Replace(text, m.MyTokenField, m.MyChildMessages[0].MyTokenField, 1), "Unauthenticated"},
 	} {
 		if out, ok := c.call("Redeem", bad.bearer, bad.text); ok || !strings.Contains(out, "Code: "+bad.status) {
-			t.Errorf("%s: %s", name, out)
+			t.Errorf("%s: got %s, want %q in it", name, out, "Code: "+bad.status)
 		}
 	}
 }
@@ -169,7 +169,7 @@ func (c curl) streams(bearer string) {
 	}
 	out, ok := c.call("RedeemMany", bearer, strings.Replace(text, `"seat 3"`, `"seat 1"`, 1))
 	if ok || !strings.Contains(out, "Code: PermissionDenied") || strings.Contains(out, `"seat 3"`) {
-		t.Errorf("the third is bad: %s", out)
+		t.Errorf("the third is bad: got %s, want %q in it", out, "Code: PermissionDenied")
 	}
 }
 
@@ -202,7 +202,7 @@ func TestS59_GRPCurl(t *testing.T) {
 	} {
 		for _, method := range []string{"JwtInToken", "Issue", "IssueMany", "Redeem", "RedeemMany"} {
 			if out, ok := c.call(method, bad, `{}`); ok || !strings.Contains(out, "Code: Unauthenticated") {
-				t.Errorf("%s, %s: %s", name, method, out)
+				t.Errorf("%s, %s: got %s, want %q in it", name, method, out, "Code: Unauthenticated")
 			}
 		}
 	}
@@ -210,7 +210,7 @@ func TestS59_GRPCurl(t *testing.T) {
 		t.Error(text)
 	}
 	if served := strings.Count(node.out.String(), "Serving "); served != 1 {
-		t.Errorf("the server heard of %d calls:\n%s", served, node.out)
+		t.Errorf("the server heard of %d calls, want 1:\n%s", served, node.out)
 	}
 }
 
@@ -248,7 +248,7 @@ service Health { rpc Check(HealthCheckRequest) returns (HealthCheckResponse); }`
 				args = slices.Clone(args)
 				args[slices.Index(args, "ADDR")] = proxy.addr
 				if out, _ := run(t, p.grpcurl, append([]string{"-plaintext"}, args...)...); !strings.Contains(out, want) {
-					t.Errorf("grpcurl %s: %s", strings.Join(args, " "), out)
+					t.Errorf("grpcurl %s: got %s, want %q in it", strings.Join(args, " "), out, want)
 				}
 			}
 		})

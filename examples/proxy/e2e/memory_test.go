@@ -93,7 +93,7 @@ func TestS66_BombsAreRefused(t *testing.T) {
 		proxy.hold(fmt.Sprintf("after %d bombs", 200*(round+1)))
 	}
 	if n := upstream.calls.Load(); n != 1 {
-		t.Errorf("the upstream had %d calls", n)
+		t.Errorf("the upstream had %d calls, want 1", n)
 	}
 }
 

@@ -102,6 +102,6 @@ func TestFrontendReportsItsVersion(t *testing.T) {
 	}
 	defer f.close()
 	if version := f.version(context.Background()); version != "1.30.8" {
-		t.Errorf("version %q", version)
+		t.Errorf("version %q, want %q", version, "1.30.8")
 	}
 }

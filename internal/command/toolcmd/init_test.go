@@ -56,7 +56,8 @@ func TestInit(t *testing.T) {
 		t.Fatalf("the examples: %v\n%s", err, examples)
 	}
 	if len(c.Keys) != 2 || len(c.KeySets) != 2 || len(c.Messages) != 2 {
-		t.Errorf("%d keys, %d sets, %d messages are read from the examples\n%s", len(c.Keys), len(c.KeySets), len(c.Messages), examples)
+		t.Errorf("%d keys, %d sets, %d messages are read from the examples, want 2, 2, 2\n%s",
+			len(c.Keys), len(c.KeySets), len(c.Messages), examples)
 	}
 	for _, key := range []string{"proto_paths", "protos", "descriptor_sets", "leeway", "lint.strict"} {
 		if len(c.Values(key)) == 0 {

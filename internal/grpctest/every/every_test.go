@@ -21,6 +21,6 @@ func TestGeneratedFromEveryField(t *testing.T) {
 		t.Errorf("every.proto has\n%s, want\n%s", got, want)
 	}
 	if n := File_every_proto.Messages().ByName("All").Fields().Len(); n != 25 { // after every.proto was changed: go generate
-		t.Errorf("the generated code has %d fields", n)
+		t.Errorf("the generated code has %d fields, want 25", n)
 	}
 }
