@@ -53,14 +53,24 @@ type Request struct {
 	// exp, nbf and iat, if the field is empty. exp then need not be in the future.
 	AnyExtra, TimesExtra bool
 	Now                  time.Time
-	// Fields gives, by claim, the name that messages use for the field that sets it.
-	Fields map[string]string
+	// Fields gives, by claim, the name that messages use for the field that sets it, and
+	// Sources the name for what set a claim of Extra, if not "claim".
+	Fields, Sources map[string]string
 }
 
 // Has reports whether Base or Extra have a claim called name.
-func (r Request) Has(name string) bool {
-	is := func(c Claim) bool { return c.Name == name }
-	return slices.ContainsFunc(r.Base, is) || slices.ContainsFunc(r.Extra, is)
+func (r Request) Has(name string) bool { return has(r.Base, name) || has(r.Extra, name) }
+
+func has(list []Claim, name string) bool {
+	return slices.ContainsFunc(list, func(c Claim) bool { return c.Name == name })
+}
+
+// source returns what set the claim called name of Base or Extra, for messages.
+func (r Request) source(name string) string {
+	if has(r.Extra, name) {
+		return cmp.Or(r.Sources[name], "claim")
+	}
+	return "claims"
 }
 
 // Claims returns r as a JSON object; the same request always gives the same bytes. An
@@ -198,7 +208,7 @@ func (r Request) checkNames() error {
 	add := func(name string) error {
 		for other := range seen { // S44: readers that ignore case see a duplicate claim
 			if name != other && strings.EqualFold(other, name) {
-				return fault.New(fault.UsageError, "claim", "the claim %q differs from %q only in case", quote.Shorten(name), quote.Shorten(other))
+				return fault.New(fault.UsageError, r.source(name), "the claim %q differs from %q only in case", quote.Shorten(name), quote.Shorten(other))
 			}
 		}
 		seen[name] = ""
@@ -215,9 +225,9 @@ func (r Request) checkNames() error {
 	for _, c := range r.Extra {
 		switch field, taken := seen[c.Name]; {
 		case taken && field == "":
-			return fault.New(fault.UsageError, "claim", "the claim %q is given twice", quote.Shorten(c.Name))
+			return fault.New(fault.UsageError, r.source(c.Name), "the claim %q is given twice", quote.Shorten(c.Name))
 		case taken:
-			return fault.New(fault.UsageError, "claim", "the claim %q is set by %s", c.Name, field)
+			return fault.New(fault.UsageError, r.source(c.Name), "the claim %q is set by %s", c.Name, field)
 		}
 		if err := add(c.Name); err != nil {
 			return err
@@ -226,29 +236,41 @@ func (r Request) checkNames() error {
 	return nil
 }
 
-// checkMade refuses registered claims that verifiers do not accept, and an expiry that
-// has passed or is too far away.
+// checkMade refuses registered claims that verifiers do not accept, and a time of validity
+// that has passed, is empty or is too far away. Times in Extra may be of the first two.
 func (r Request) checkMade(claims []byte) error {
 	c, err := jws.CheckClaims(claims)
 	var bad *fault.Error
 	if errors.As(err, &bad) {
-		return fault.New(fault.UsageError, "claim", "the claim %q %s (RFC 7519 section 4.1)", bad.What, bad.Why)
+		return fault.New(fault.UsageError, r.source(bad.What), "the claim %q %s (RFC 7519 section 4.1)", bad.What, bad.Why)
 	}
 	exp, err := c.Expiry()
-	if err != nil || exp.IsZero() || r.TTL != 0 {
+	if err != nil || exp.IsZero() {
 		return err
 	}
-	isExtra := slices.ContainsFunc(r.Extra, func(c Claim) bool { return c.Name == "exp" })
+	nbf, err := c.NotBefore()
 	switch life := exp.Sub(r.Now); {
-	case life <= 0 && !isExtra:
-		return fault.New(fault.UsageError, "claims", "exp is in the past (%s)", exp.UTC().Format(time.RFC3339))
+	case err != nil:
+		return err
+	case !nbf.IsZero() && !nbf.Before(exp) && !has(r.Extra, "exp") && !has(r.Extra, "nbf"):
+		return r.neverValid(nbf, exp)
+	case r.TTL != 0:
+	case life <= 0 && !has(r.Extra, "exp"):
+		return fault.New(fault.UsageError, "claims", "exp is in the past (%s)", utc(exp))
 	case life > r.limit():
-		from := "claims"
-		if isExtra {
-			from = "claim-json"
-		}
-		return fault.New(fault.UsageError, from, "exp (%s) is more than %s away", exp.UTC().Format(time.RFC3339), r.limit()).
+		return fault.New(fault.UsageError, r.source("exp"), "exp (%s) is more than %s away", utc(exp), r.limit()).
 			WithHint(irrevocable)
 	}
 	return nil
 }
+
+// neverValid returns the error for a token that expires before it becomes valid.
+func (r Request) neverValid(nbf, exp time.Time) error {
+	from := "claims"
+	if !r.NotBefore.IsZero() {
+		from = "nbf"
+	}
+	return fault.New(fault.UsageError, from, "the token would never be valid: exp (%s) is not after nbf (%s)", utc(exp), utc(nbf))
+}
+
+func utc(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -49,12 +49,13 @@ type minted struct {
 	compact string
 	claims  []byte
 	key     *keys.Key
-	expires time.Time // zero for never
+	// expires is zero for never, notBefore for at once.
+	expires, notBefore time.Time
 }
 
 // mint makes a token with the current keys.
 func mint(d command.Deps, o tokenOptions, now time.Time) (minted, error) {
-	request, err := o.request(d.Settings.Claims, now)
+	request, err := o.request(d.Settings, now)
 	if err != nil {
 		return minted{}, err
 	}
@@ -66,12 +67,8 @@ func mint(d command.Deps, o tokenOptions, now time.Time) (minted, error) {
 		return minted{}, err
 	}
 	claims, err := token.Claims(request)
-	err = withFlags(err)
-	if err != nil && len(o.claims)+len(o.jsonClaims)+len(o.base) == 0 && len(d.Settings.Claims) > 0 {
-		return minted{}, command.AsUsage(err, d.Settings.At("token.claims"))
-	}
 	if err != nil {
-		return minted{}, err
+		return minted{}, o.withLifetime(withFlags(err))
 	}
 	made, err := jws.CheckClaims(claims)
 	if err != nil {
@@ -104,6 +101,10 @@ func mint(d command.Deps, o tokenOptions, now time.Time) (minted, error) {
 	if err := o.checkRules(compact, key, now); err != nil {
 		return minted{}, err
 	}
-	expires, err := made.Expiry()
-	return minted{compact: compact, claims: claims, key: key, expires: expires}, err
+	m := minted{compact: compact, claims: claims, key: key}
+	if m.notBefore, err = made.NotBefore(); err != nil {
+		return minted{}, err
+	}
+	m.expires, err = made.Expiry()
+	return m, err
 }

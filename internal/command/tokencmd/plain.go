@@ -181,6 +181,8 @@ func (o tokenOptions) warn(d command.Deps, m minted, now time.Time) {
 	switch {
 	case !m.expires.IsZero() && !now.Before(m.expires):
 		d.Warn("this token has already expired: its exp was set with --claim-json")
+	case !m.expires.IsZero() && !m.notBefore.Before(m.expires):
+		d.Warn("this token is never valid: its exp is not after its nbf")
 	case !o.plain:
 		d.Warn("exp, nbf and iat set with --claim-json are for tests only")
 	}

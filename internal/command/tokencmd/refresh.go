@@ -24,6 +24,8 @@ func refreshToken(ctx context.Context, d command.Deps, o tokenOptions) error {
 		return fault.New(fault.UsageError, "--refresh", "cannot be combined with --at")
 	case o.choosesExpiry():
 		return fault.New(fault.UsageError, "--refresh", "cannot be combined with an exp claim").WithHint("set the lifetime of each token with --ttl")
+	case o.notBefore > 0:
+		return fault.New(fault.UsageError, "--refresh", "cannot be combined with --nbf in the future: the file would hold a token that is not valid yet")
 	case o.noExpiry:
 		return fault.New(fault.UsageError, "--refresh", "cannot be combined with --no-expiry")
 	}

@@ -144,6 +144,7 @@ func (o *tokenOptions) registerClaims(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.issuedAt, "iat", false, "add iat; a server whose clock is behind refuses such a token")
 	o.plainOptions.register(fs)
 	settings.KeyedAs(fs, "claim-json", "token.claims")
+	settings.KeyedAs(fs, "claims", "token.claims_file")
 	settings.Exclusive(fs, "system", "namespace", "plain", "for-method")
 }
 
@@ -151,7 +152,7 @@ func (o *tokenOptions) registerClaims(fs *pflag.FlagSet) {
 const plainLifetime = 10 * time.Minute
 
 // request converts the flags to a token request; it is pure except for the clock.
-func (o tokenOptions) request(fromFile []token.Claim, now time.Time) (token.Request, error) {
+func (o tokenOptions) request(file *settings.Settings, now time.Time) (token.Request, error) {
 	permissions, err := o.grants()
 	if err != nil {
 		return token.Request{}, err
@@ -162,7 +163,7 @@ func (o tokenOptions) request(fromFile []token.Claim, now time.Time) (token.Requ
 	if o.subject == "" {
 		return token.Request{}, fault.New(fault.UsageError, "--sub", "must not be empty").WithHint("the server logs it as the caller; leave the flag out for %q", "jwtctl")
 	}
-	extra, err := o.extra(fromFile)
+	extra, sources, err := o.extra(file)
 	if err != nil {
 		return token.Request{}, err
 	}
@@ -172,7 +173,7 @@ func (o tokenOptions) request(fromFile []token.Claim, now time.Time) (token.Requ
 	r := token.Request{
 		Subject: o.subject, Issuer: o.issuer, Audience: o.audiences, Permissions: permissions,
 		TTL: o.ttl, MaxTTL: o.maxTTL, NoExpiry: o.noExpiry, IssuedAt: o.issuedAt, Extra: extra, Now: now,
-		AnyExtra: o.plain, TimesExtra: o.setsTimes(), Fields: claimFlags(),
+		AnyExtra: o.plain, TimesExtra: o.setsTimes(), Fields: claimFlags(), Sources: sources,
 	}
 	if err := o.applyPlain(&r); err != nil {
 		return token.Request{}, err
@@ -187,24 +188,29 @@ func (o tokenOptions) request(fromFile []token.Claim, now time.Time) (token.Requ
 }
 
 // extra returns the claims of --claim and --claim-json, and those of the file that no
-// flag sets.
-func (o tokenOptions) extra(fromFile []token.Claim) ([]token.Claim, error) {
+// flag sets; and for messages, what set each.
+func (o tokenOptions) extra(file *settings.Settings) ([]token.Claim, map[string]string, error) {
 	list, err := input.NamedClaims("--claim", o.claims, token.TextClaim)
 	if err != nil {
-		return nil, withFlags(err)
+		return nil, nil, withFlags(err)
 	}
 	fromJSON, err := input.NamedClaims("--claim-json", o.jsonClaims, token.ParseClaim)
 	if err != nil {
-		return nil, withFlags(err)
+		return nil, nil, withFlags(err)
+	}
+	sources := map[string]string{}
+	for _, c := range fromJSON {
+		sources[c.Name] = "claim-json"
 	}
 	list = append(list, fromJSON...)
 	given := list
-	for _, c := range fromFile {
+	for _, c := range file.Claims {
 		if !slices.ContainsFunc(given, func(other token.Claim) bool { return other.Name == c.Name }) {
 			list = append(list, c)
+			sources[c.Name] = file.At("token.claims")
 		}
 	}
-	return list, nil
+	return list, sources, nil
 }
 
 func runToken(ctx context.Context, d command.Deps, o tokenOptions) error {

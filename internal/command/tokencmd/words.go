@@ -31,8 +31,19 @@ func withFlags(err error) error {
 		return f.WithHint("%s; raise the limit with --max-ttl", f.Hint)
 	case f.What == "claims" && strings.HasPrefix(f.Why, "exp is in the past"):
 		return f.WithHint("set a new one with --ttl 10m")
-	case f.What == "claim-json":
+	case f.What == "claim-json" && f.Hint != "":
 		return f.WithHint("%s; or use --claim", f.Hint)
+	case f.What == "claim" && strings.Contains(f.Why, "is not a number"):
+		return f.WithHint("--claim sets text; use --claim-json")
 	}
 	return err
+}
+
+// withLifetime adds a sufficient --ttl to the error for an nbf after exp.
+func (o tokenOptions) withLifetime(err error) error {
+	var f *fault.Error
+	if o.notBefore <= 0 || !errors.As(err, &f) || f.What != "nbf" {
+		return err
+	}
+	return f.WithHint("exp counts from now, not from nbf: use --ttl %s", o.notBefore+plainLifetime)
 }
