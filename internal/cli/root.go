@@ -95,7 +95,7 @@ Results go to stdout, messages to stderr. Most flags can also be set by an
 environment variable or in jwtctl.yaml; their help names both. A flag overrides
 the variable, and the variable overrides the file. jwtctl uses the nearest
 jwtctl.yaml in this or a parent directory; paths in it are relative to it. A
-file that others can write is ignored unless --config names it. Keys given by
+file that others can write is refused unless --config names it. Keys given by
 flag or variable replace keys: and key_sets: of the file.`
 
 // Root returns the command tree for generators of documentation.

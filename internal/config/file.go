@@ -119,7 +119,7 @@ func checkWriters(path string, info fs.FileInfo) error {
 	if why == "" {
 		return nil
 	}
-	return fault.New(fault.ConfigInvalid, path, "%s, so it is ignored unless named explicitly", why).
+	return fault.New(fault.ConfigInvalid, path, "%s, so it is refused unless named explicitly", why).
 		WithHint("use it with --config %s or JWTCTL_CONFIG=%[1]s, or let only yourself write it (chmod, chown)", quote.ShellPath(path))
 }
 
