@@ -160,7 +160,7 @@ mesh: build
 	  $(GO) test -count=1 -vet=off ./... && cd manifests && $(GO) test -count=1 $(QUICK) -vet=off ./...
 
 # The example's workers in other languages, each with its locked packages (PyPI, npm, Maven).
-# The underscore hides the folder from go, because npm packages contain Go files.
+# The underscore hides the directory from go, because npm packages contain Go files.
 WORKERS := bin/_workers
 WORKER_SOURCES := $(EXAMPLE)/workers
 temporal-workers: temporal-cli

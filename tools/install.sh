@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs bin/jwtctl, its man pages and completions. If DESTDIR or PREFIX is set, into
 # $DESTDIR$PREFIX (PREFIX defaults to /usr/local); otherwise the program into $GOBIN, and
-# the rest into the folder share next to it, where man and bash find it.
+# the rest into the directory share next to it, where man and bash find it.
 set -eu
 cd "$(dirname "$0")/.."
 if [ -n "${PREFIX:-}${DESTDIR:-}" ]; then

@@ -228,7 +228,7 @@ func AsFault(err error, where string) error {
 func Find() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
-		return "", fault.New(fault.FileFailed, "the working folder", "%w", err)
+		return "", fault.New(fault.FileFailed, "the current directory", "%w", err)
 	}
 	path, err := findAbove(dir)
 	if err != nil || path == "" {

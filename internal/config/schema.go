@@ -48,7 +48,7 @@ func SchemaOf(rows string) ([]byte, error) {
 	schema := mapping(properties)
 	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	schema["title"] = Name
-	schema["description"] = "configuration of jwtctl; paths in it are relative to its folder"
+	schema["description"] = "configuration of jwtctl; paths in it are relative to its directory"
 	text, err := json.MarshalIndent(schema, "", "  ")
 	if err != nil {
 		return nil, fault.New(fault.Internal, "schema", "%w", err)

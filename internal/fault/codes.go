@@ -216,7 +216,7 @@ func Table(yield func(Row) bool) {
 		yield(Row{KeySetEmpty, Undecided, GRPCUnavailable, "a key set without a usable key"}) &&
 		yield(Row{KeySetUnavailable, Undecided, GRPCUnavailable, "a key set cannot be fetched"}) &&
 		yield(Row{KeySetURLNotAllowed, Undecided, GRPCUnavailable, "a key set's URL is not allowed"}) &&
-		yield(Row{DescriptorUnreadable, Undecided, GRPCFailedPrecond, "a .proto file, folder, pattern or descriptor set cannot be read"}) &&
+		yield(Row{DescriptorUnreadable, Undecided, GRPCFailedPrecond, "a .proto file, directory, pattern or descriptor set cannot be read"}) &&
 		yield(Row{DescriptorInvalid, Undecided, GRPCFailedPrecond, "not a descriptor set, or its files are inconsistent"}) &&
 		yield(Row{DescriptorLimit, Undecided, GRPCFailedPrecond, "the descriptors exceed a size or depth limit"}) &&
 		yield(Row{ProtoSyntax, Undecided, GRPCFailedPrecond, "a .proto file does not compile"}) &&
@@ -226,7 +226,7 @@ func Table(yield func(Row) bool) {
 		yield(Row{PolicyFaulty, Refused, GRPCFailedPrecond, "lint found problems"}) &&
 		yield(Row{PolicyInvalid, Undecided, GRPCFailedPrecond, "the annotations have an error that jwtctl lint reports; such a policy never runs (A101)"}) &&
 		yield(Row{AccessUndecided, Undecided, GRPCUnavailable, "the answer depends on something that was not given"}) &&
-		yield(Row{FileNotPlain, Undecided, GRPCInternal, "the output is a link, folder, device or pipe"}) &&
+		yield(Row{FileNotPlain, Undecided, GRPCInternal, "the output is a link, directory, device or pipe"}) &&
 		yield(Row{FileFailed, Undecided, GRPCInternal, "a file or stream could not be read or written"}) &&
 		yield(Row{FileTooLarge, Undecided, GRPCInternal, "a file exceeds its size limit"}) &&
 		yield(Row{ListenFailed, Undecided, GRPCInternal, "cannot listen on the address"}) &&

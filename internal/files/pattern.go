@@ -96,7 +96,7 @@ func FindAll(base, pattern string, code fault.Code) (list, passed []string, err 
 			return fault.New(code, filepath.Join(base, name), "%w", Reason(err))
 		}
 		if entries++; entries > maxEntries {
-			return fault.New(code, what, "more than %d files and folders to search", maxEntries)
+			return fault.New(code, what, "more than %d files and directories to search", maxEntries)
 		}
 		switch part := d.Name(); {
 		case d.IsDir() && name != "." && (part[0] == '.' || part == "node_modules"):

@@ -51,7 +51,7 @@ func ReadIf(path string, limit int64, code fault.Code, accept func(fs.FileInfo) 
 	case mode&fs.ModeNamedPipe != 0:
 		return readPipe(f, path, limit, code, writerPatience)
 	case mode.IsDir():
-		return nil, fault.New(code, path, "is a folder")
+		return nil, fault.New(code, path, "is a directory")
 	default:
 		return nil, fault.New(code, path, "is neither a regular file nor a pipe")
 	}

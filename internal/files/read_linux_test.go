@@ -59,7 +59,7 @@ func TestS11_ReadsAreBounded(t *testing.T) {
 		"missing":                 {filepath.Join(dir, "missing"), 0, fault.KeyUnreadable, "no such file or directory"},
 		"no path":                 {"", 0, fault.KeyUnreadable, "no such file or directory"},
 		"NUL in the path":         {"a\x00b", 0, fault.KeyUnreadable, "invalid argument"},
-		"folder":                  {dir, 0, fault.KeyUnreadable, "is a folder"},
+		"folder":                  {dir, 0, fault.KeyUnreadable, "is a directory"},
 		"socket":                  {socket, 0, fault.KeyUnreadable, "no such device or address"},
 		"/dev/zero":               {"/dev/zero", 0, fault.KeyUnreadable, "neither a regular file nor a pipe"},
 		"/dev/null":               {"/dev/null", 0, fault.KeyUnreadable, "neither a regular file nor a pipe"},

@@ -51,7 +51,7 @@ func Open(ctx context.Context, dir, rev string) (*Tree, error) {
 	}
 	lines := strings.Split(string(top), "\n")
 	if len(lines) < 2 {
-		return nil, t.fail("git does not report the folder of the repository")
+		return nil, t.fail("git does not report the directory of the repository")
 	}
 	t.Top, t.Prefix = filepath.FromSlash(lines[0]), lines[1]
 	if rev == "" || strings.HasPrefix(rev, "-") {
@@ -184,7 +184,7 @@ func (t *Tree) git(ctx context.Context, dir string, args ...string) ([]byte, err
 	case ctx.Err() != nil:
 		return nil, fault.New(fault.Interrupted, "git:"+t.rev, "%w", ctx.Err())
 	case errors.Is(err, exec.ErrNotFound):
-		return nil, t.fail("git is not installed, or not in PATH").WithHint("compare with a folder or a descriptor set instead")
+		return nil, t.fail("git is not installed, or not in PATH").WithHint("compare with a directory or a descriptor set instead")
 	}
 	first, _, _ := strings.Cut(strings.TrimSpace(errs.String()), "\n")
 	if first == "" {

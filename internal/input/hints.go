@@ -60,6 +60,6 @@ func KeysInUse(ring *keys.Ring) string {
 // WarnPassed lists folders that a pattern skips although files in them match it (S86).
 func WarnPassed(d command.Deps, pattern string, folders []string) {
 	for _, dir := range folders {
-		d.Warn("%s: skipped, but files in it match %s: patterns do not look into hidden folders, node_modules or links", quote.Printable(dir), quote.Printable(pattern))
+		d.Warn("%s: skipped, but files in it match %s: patterns do not look into hidden directories, node_modules or links", quote.Printable(dir), quote.Printable(pattern))
 	}
 }

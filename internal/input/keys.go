@@ -215,7 +215,7 @@ func WithKeyFileHint(err error) error {
 	case missing && strings.ContainsAny(f.What, ", *?\n"):
 		return f.WithHint("--key takes one file; repeat it for more")
 	case f.Code == fault.KeyUnreadable && statErr == nil && info.IsDir():
-		return f.WithHint("--key takes a file; for a folder use --key-dir, where a command has it")
+		return f.WithHint("--key takes a file; for a directory use --key-dir, where a command has it")
 	}
 	return err
 }

@@ -21,8 +21,8 @@ const defaultInput = 96 << 20
 
 // Register adds the flags.
 func (p *ProtoFlags) Register(fs *pflag.FlagSet) {
-	fs.StringArrayVarP(&p.ImportPaths, "proto-path", "I", nil, "import folder `DIR`; repeatable. kalix/*.proto, google/{api,rpc,type,longrunning}, validate, buf/validate and protoc-gen-openapiv2 are built in")
-	fs.StringArrayVar(&p.Protos, "proto", nil, ".proto `FILE` (from the working folder, else from an import path), folder, or pattern with * and **; repeatable")
+	fs.StringArrayVarP(&p.ImportPaths, "proto-path", "I", nil, "import directory `DIR`; repeatable. kalix/*.proto, google/{api,rpc,type,longrunning}, validate, buf/validate and protoc-gen-openapiv2 are built in")
+	fs.StringArrayVar(&p.Protos, "proto", nil, ".proto `FILE` (from the current directory, else from an import path), directory, or pattern with * and **; repeatable")
 	fs.StringArrayVar(&p.Sets, "descriptor-set", nil, "descriptor set or Buf image `FILE` (also --protoset, --descriptor_set_in); repeatable")
 	settings.SizeVar(fs, &p.MaxInput, "max-input", defaultInput, 1, 4<<30, "input limit `SIZE`: for all .proto files together, and for a descriptor set (its default is 64MiB)")
 	settings.Paths(fs, "proto-path", "proto", "descriptor-set")

@@ -85,9 +85,9 @@ func (p importPaths) name(file string) (string, error) {
 	}
 	f := fault.New(fault.ImportNotAllowed, file, "is not under any import path")
 	if other, err := p.find(file); err == nil {
-		return "", f.WithHint("did you mean %s? A file in the working folder is found first", other)
+		return "", f.WithHint("did you mean %s? A file in the current directory is found first", other)
 	}
-	return "", f.WithHint("add its import folder with -I")
+	return "", f.WithHint("add its import directory with -I")
 }
 
 // find returns the file with this name in an import path.
@@ -121,12 +121,12 @@ func relative(dir, file string) (string, error) {
 
 // errNotThere is the error for an import that is not in any import path.
 var errNotThere = fault.New(fault.ImportNotFound, "", "not found in any import path, nor bundled with jwtctl").
-	WithHint("add the import folder with -I")
+	WithHint("add the import directory with -I")
 
 // read returns the content and path of the file with this import name.
 func (p importPaths) read(name string) (text []byte, where string, err error) {
 	if !fs.ValidPath(name) || strings.ContainsAny(name, "\\\x00") {
-		return nil, "", fault.New(fault.ImportNotAllowed, descset.Brief(name), "an import is a path below an import folder, without \"..\" or a leading \"/\"")
+		return nil, "", fault.New(fault.ImportNotAllowed, descset.Brief(name), "an import is a path below an import directory, without \"..\" or a leading \"/\"")
 	}
 	notThere := errNotThere.About(descset.Brief(name))
 	for _, one := range p {
@@ -141,7 +141,7 @@ func (p importPaths) read(name string) (text []byte, where string, err error) {
 		case err != nil:
 			if _, outside := os.Stat(where); outside == nil && !errors.Is(err, fs.ErrPermission) {
 				return nil, "", fault.New(fault.ImportNotAllowed, where, "is a link that points out of its import path").
-					WithHint("add the folder that it points to with -I")
+					WithHint("add the directory that it points to with -I")
 			}
 			return nil, "", fault.New(fault.DescriptorUnreadable, where, "%w", files.Reason(err))
 		}
@@ -200,7 +200,7 @@ func expand(arg string, dirs []string) (list []string, root string, err error) {
 	}
 	list, err = files.Find(base, pattern, fault.DescriptorUnreadable)
 	if errors.Is(err, fs.ErrNotExist) && base != arg {
-		err = fault.New(fault.DescriptorUnreadable, arg, "matches no file: no such folder %s", base)
+		err = fault.New(fault.DescriptorUnreadable, arg, "matches no file: no such directory %s", base)
 	}
 	if err == nil && len(list) == 0 {
 		err = fault.New(fault.DescriptorUnreadable, arg, "no .proto files found")
@@ -218,7 +218,7 @@ func notHere(arg string, dirs []string, err error) error {
 	}
 	f := fault.New(fault.DescriptorUnreadable, arg, "%w", files.Reason(err))
 	if slices.ContainsFunc(dirs, func(dir string) bool { return filepath.Clean(dir) != "." }) {
-		return f.WithHint("it is searched for in the working folder and in the -I folders: %s", strings.Join(dirs, ", "))
+		return f.WithHint("it is searched for in the current directory and in the -I directories: %s", strings.Join(dirs, ", "))
 	}
 	return f
 }

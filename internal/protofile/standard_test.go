@@ -107,8 +107,8 @@ func TestMissingImports(t *testing.T) {
 		want   []string
 	}{
 		"files": {[]string{"api/a.proto", "api/b.proto"}, []string{
-			"api/a.proto:2:8: import of acme/one.proto: not found in any import path, nor bundled with jwtctl|add the import folder with -I",
-			"api/b.proto:3:8: import of acme/three.proto: not found in any import path, nor bundled with jwtctl|add the import folder with -I",
+			"api/a.proto:2:8: import of acme/one.proto: not found in any import path, nor bundled with jwtctl|add the import directory with -I",
+			"api/b.proto:3:8: import of acme/three.proto: not found in any import path, nor bundled with jwtctl|add the import directory with -I",
 			"api/a.proto:4:8: import of envoy/x.proto: not found in any import path, nor bundled with jwtctl|buf export buf.build/envoyproxy/envoy -o third_party, then add -I third_party",
 		}},
 		"syntax too": {[]string{"api/bad.proto", "api/b.proto"}, []string{"api/bad.proto:2:9: syntax error|", "import of acme/one.proto|", "import of acme/three.proto|"}},

@@ -203,7 +203,7 @@ func read(dir string) (Held, error) {
 			return nil, err
 		}
 		if len(loaded.Keys) > 1 {
-			return nil, fault.New(fault.KeyMultipleBlocks, path, "has %d keys; files in a rotated folder must have one each", len(loaded.Keys))
+			return nil, fault.New(fault.KeyMultipleBlocks, path, "has %d keys; files in a rotated directory must have one each", len(loaded.Keys))
 		}
 		k := loaded.Keys[0]
 		f, known := held[k.ID()]

@@ -93,7 +93,7 @@ func (s *Settings) checkPath(fs *pflag.FlagSet, flag, value string) error {
 		return wrong("%q: a shell expands ~ only at the start of an unquoted word", quote.Printable(value)).
 			WithHint("use --%s %s, with a space, or the full path", flag, quote.Printable(value))
 	case flag == "key-dir" && IsFile(value):
-		return fault.New(fault.KeyUnreadable, value, "is a file, but --key-dir takes a folder")
+		return fault.New(fault.KeyUnreadable, value, "is a file, but --key-dir takes a directory")
 	case flag == "key" && strings.Contains(value, "://"):
 		err := wrong("%q is a URL, but keys are read from files", quote.Printable(value))
 		if fs.Lookup("jwks") != nil {

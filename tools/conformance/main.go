@@ -78,7 +78,7 @@ func parseOptions(args []string) (options, error) {
 	only := fs.String("only", ".", "`REGEXP` of the suites to run")
 	fs.StringVar(&o.jwtctl, "jwtctl", "../../bin/jwtctl", "`FILE` of the program to test")
 	fs.StringVar(&o.programs, "programs", "../../bin/conformance", "`DIR` of the peers' programs")
-	fs.StringVar(&o.work, "work", "", "`DIR` for logs (default: a temporary folder, removed unless a case fails)")
+	fs.StringVar(&o.work, "work", "", "`DIR` for logs (default: a temporary directory, removed unless a case fails)")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}

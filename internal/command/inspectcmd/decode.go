@@ -64,7 +64,7 @@ func decode(d command.Deps, compact, raw, format string, v view) error {
 	decodeText(d, t, v, maxNested)
 	notes(d, t)
 	if _, err := os.Lstat(input.DefaultKeyFile); err == nil && !t.Opaque() && !t.Encrypted {
-		d.Hint("to verify it with the key in this folder, add --key " + input.DefaultKeyFile)
+		d.Hint("to verify it with the key in this directory, add --key " + input.DefaultKeyFile)
 	}
 	return nil
 }

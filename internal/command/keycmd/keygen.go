@@ -133,10 +133,10 @@ func (o keygenOptions) checkNames(alg keys.Algorithm) error {
 	case o.publicOut != "" && isSecret(alg):
 		return fault.New(fault.UsageError, "--public-out", "a secret (%s) has no public half", alg).WithHint("use --alg ES256 for a key pair")
 	case strings.HasSuffix(o.out, "/"):
-		return fault.New(fault.UsageError, "--out", "%q is a folder, not a file", quote.Printable(o.out)).
+		return fault.New(fault.UsageError, "--out", "%q is a directory, not a file", quote.Printable(o.out)).
 			WithHint("--out %s", quote.ShellPath(o.out+input.DefaultKeyFile))
 	case strings.HasSuffix(o.publicOut, "/"):
-		return fault.New(fault.UsageError, "--public-out", "%q is a folder, not a file", quote.Printable(o.publicOut))
+		return fault.New(fault.UsageError, "--public-out", "%q is a directory, not a file", quote.Printable(o.publicOut))
 	}
 	return input.CheckKeyID(o.kid)
 }

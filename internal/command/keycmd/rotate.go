@@ -16,13 +16,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const rotateText = `Take every key rotation step that is due in a folder of keys. Run it as often
+const rotateText = `Take every key rotation step that is due in a directory of keys. Run it as often
 as you like, for example from cron: it does nothing until a step is due.
 
 A new key is published first, and signs only after --publish-wait, once every
 server has fetched it. The old key is then retired: it stays published for
 --max-token-life, until the last token it signed has expired, and is then
-removed. serve --key-dir publishes the folder, token --key-dir signs with its
+removed. serve --key-dir publishes the directory, token --key-dir signs with its
 active key. The file rotation.json, next to the keys, records which key is
 active.
 
@@ -46,7 +46,7 @@ func Rotate(d command.Deps) *cobra.Command {
 	var o rotateOptions
 	cmd := &cobra.Command{
 		Use:     "rotate --key-dir DIR",
-		Short:   "Rotate the keys of a folder, one safe step at a time",
+		Short:   "Rotate the keys of a directory, one safe step at a time",
 		Long:    rotateText,
 		Example: "  jwtctl rotate --key-dir keys\n  jwtctl rotate --key-dir keys --now --publish-wait 5m",
 		Args:    command.NoArguments,
@@ -78,7 +78,7 @@ func runRotate(ctx context.Context, d command.Deps, o rotateOptions) error {
 	}
 	switch {
 	case o.dir == "":
-		return fault.New(fault.UsageError, "--key-dir", "is required").WithHint("name the folder, such as --key-dir keys")
+		return fault.New(fault.UsageError, "--key-dir", "is required").WithHint("name the directory, such as --key-dir keys")
 	}
 	policy := rotate.Policy{Every: o.every, PublishWait: o.publishWait, MaxTokenLife: o.maxTokenLife, Force: o.force}
 	if err := policy.Check(); err != nil {

@@ -29,7 +29,7 @@ import (
 const convertText = `Rewrite the JWT annotations of .proto files from the spelling of package kalix,
 (kalix.method).jwt, to that of package jwtctl.v1, (jwtctl.v1.method).
 
-PATH is a .proto file, a folder of them, or a pattern; the default is what
+PATH is a .proto file, a directory of them, or a pattern; the default is what
 jwtctl.yaml names. convert prints the changes as a diff; --write changes the
 files. Comments, formatting and options that are not about JWTs stay as they
 are.
@@ -74,7 +74,7 @@ type rewritten struct {
 
 func runConvert(ctx context.Context, d command.Deps, o convertOptions) error {
 	if !o.protos.Named() {
-		return fault.New(fault.UsageError, "convert", "no .proto file given").WithHint("for this folder and everything below, run jwtctl convert .")
+		return fault.New(fault.UsageError, "convert", "no .proto file given").WithHint("for this directory and everything below, run jwtctl convert .")
 	}
 	set, err := o.protos.Load(ctx, d)
 	if err != nil {

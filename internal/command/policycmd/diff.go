@@ -36,8 +36,8 @@ cannot be decided (such as two patterns with no distinguishing example) counts
 as weaker.
 
 PATH is the new version, as for lint; the default is what jwtctl.yaml names,
-else every file below the working folder that is annotated in either version.
---against is the old version: a folder of .proto files, a .proto file, a
+else every file below the current directory that is annotated in either version.
+--against is the old version: a directory of .proto files, a .proto file, a
 descriptor set or Buf image, or git:REV for the same paths in that branch, tag
 or commit.
 
@@ -96,7 +96,7 @@ func runDiff(ctx context.Context, d command.Deps, o diffOptions) error {
 		return report.Rules(d, diff.Rules(), o.format, o.out)
 	}
 	if o.against == "" {
-		return fault.New(fault.UsageError, "--against", "is required").WithHint("add the old version, such as --against git:origin/main, or its folder or descriptor set")
+		return fault.New(fault.UsageError, "--against", "is required").WithHint("add the old version, such as --against git:origin/main, or its directory or descriptor set")
 	}
 	allow, err := readAllow(o.allow)
 	if err != nil {

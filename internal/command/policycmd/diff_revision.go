@@ -32,7 +32,7 @@ func loadRevision(ctx context.Context, d command.Deps, o diffOptions, rev string
 	}
 	dir, err := os.MkdirTemp("", "jwtctl-diff-")
 	if err != nil {
-		return nil, fault.New(fault.FileFailed, "a temporary folder", "%w", files.Reason(err))
+		return nil, fault.New(fault.FileFailed, "a temporary directory", "%w", files.Reason(err))
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 

@@ -46,7 +46,7 @@ func loadBoth(ctx context.Context, d command.Deps, o diffOptions) (now *descset.
 	}
 	if err == nil && !now.Annotated() && !old.set.Annotated() {
 		err = fault.New(fault.DescriptorUnreadable, "descriptors", "neither version has a JWT annotation").
-			WithHint("to compare them anyway, name the files or the folder")
+			WithHint("to compare them anyway, name the files or the directory")
 	}
 	return now, old, err
 }

@@ -23,9 +23,9 @@ import (
 
 const lintText = `Check the JWT annotations of .proto files, descriptor sets and Buf images.
 
-PATH is a .proto file, a folder of them, a pattern, or a descriptor set. The
+PATH is a .proto file, a directory of them, a pattern, or a descriptor set. The
 default is what jwtctl.yaml names, else the annotated files below the working
-folder, the files next to them and their imports (with --require-all, every
+directory, the files next to them and their imports (with --require-all, every
 file).
 
 An error is what sign, verify and proxy refuse to run with: lint exits 1. A

@@ -21,7 +21,7 @@ func (o tokenOptions) signer(d command.Deps) (*keys.Key, error) {
 		return key, input.WithoutDefaultKey(err, o.keyHint())
 	}
 	if o.keys.Named() || o.keys.KeyID != "" {
-		return nil, fault.New(fault.UsageError, "--key-dir", "cannot be combined with --key or --kid: the active key of the folder signs")
+		return nil, fault.New(fault.UsageError, "--key-dir", "cannot be combined with --key or --kid: the active key of the directory signs")
 	}
 	key, err := rotate.Signer(o.dir)
 	if err != nil {
@@ -41,7 +41,7 @@ func (o tokenOptions) keyHint() string {
 		who = "a service accepts"
 	}
 	return who + " only tokens signed by a key of its key set: name that key with --key FILE, such as the " + input.DefaultKeyFile +
-		" in the folder where jwtctl serve runs. Without any key yet: jwtctl keygen, then jwtctl serve for the server to read"
+		" in the directory where jwtctl serve runs. Without any key yet: jwtctl keygen, then jwtctl serve for the server to read"
 }
 
 // minted is a token with related facts.

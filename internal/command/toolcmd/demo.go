@@ -21,7 +21,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/system"
 )
 
-const demoText = `Run a tour of the commands in a temporary folder that is removed afterwards:
+const demoText = `Run a tour of the commands in a temporary directory that is removed afterwards:
 make a key and serve it, mint a token, check it against the served set, rotate
 the key; sign a message by its annotations, verify it, see it refused after
 tampering, and lint annotations that form a cycle. Each step is a jwtctl
@@ -62,7 +62,7 @@ func runDemo(ctx context.Context, deps command.Deps, run Run) (err error) {
 	}
 	folder, err := os.MkdirTemp("", "jwtctl-demo-")
 	if err != nil {
-		return fault.New(fault.FileFailed, "temporary folder", "%w", err).WithHint("set TMPDIR to use another place")
+		return fault.New(fault.FileFailed, "temporary directory", "%w", err).WithHint("set TMPDIR to use another place")
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	d := &demo{Deps: deps, jwtctl: run, ctx: ctx, folder: folder}

@@ -22,8 +22,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const initText = `Write a commented jwtctl.yaml for folder DIR (default: the working folder),
-from what is in it: .proto files with JWT annotations and their import folders,
+const initText = `Write a commented jwtctl.yaml for directory DIR (default: the current directory),
+from what is in it: .proto files with JWT annotations and their import directories,
 descriptor sets, keys and key sets. What jwtctl cannot know is left as a
 comment to fill in.
 
@@ -40,13 +40,13 @@ func Init(d command.Deps) *cobra.Command {
 	var o initOptions
 	cmd := &cobra.Command{
 		Use:         "init [DIR]",
-		Short:       "Write a jwtctl.yaml for a folder",
+		Short:       "Write a jwtctl.yaml for a directory",
 		Long:        initText,
 		Example:     "  jwtctl init\n  jwtctl init -o - ./api",
 		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return fault.New(fault.UsageError, "init", "takes one folder (got %d)", len(args))
+				return fault.New(fault.UsageError, "init", "takes one directory (got %d)", len(args))
 			}
 			return nil
 		},
@@ -67,7 +67,7 @@ func Init(d command.Deps) *cobra.Command {
 
 func runInit(ctx context.Context, d command.Deps, o initOptions, dir string) error {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-		return fault.New(fault.UsageError, "init", "%s is not a folder", quote.Printable(dir)).WithHint("to choose the file, use jwtctl init -o FILE")
+		return fault.New(fault.UsageError, "init", "%s is not a directory", quote.Printable(dir)).WithHint("to choose the file, use jwtctl init -o FILE")
 	}
 	out := o.out
 	if out == "" {
@@ -118,9 +118,9 @@ func tellFound(d command.Deps, f *scaffold.Found) {
 func renderConfig(f *scaffold.Found) string {
 	var b strings.Builder
 	w := configWriter{out: &b}
-	w.comment("jwtctl.yaml: settings of jwtctl in this folder and below. Paths are relative to this file.",
+	w.comment("jwtctl.yaml: settings of jwtctl in this directory and below. Paths are relative to this file.",
 		"Check it with jwtctl config check.")
-	w.comment("", ".proto files with JWT annotations, and their import folders.")
+	w.comment("", ".proto files with JWT annotations, and their import directories.")
 	if len(f.Protos)+len(f.Sets) == 0 {
 		w.comment("To annotate one: import \"jwtctl/v1/annotations.proto\" (built into jwtctl), and then",
 			"  option (jwtctl.v1.method) = {validate: BEARER_TOKEN};   // in a method",

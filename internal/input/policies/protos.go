@@ -107,15 +107,15 @@ func (p *ProtoFlags) Find(ctx context.Context, d command.Deps, dir string) (*dis
 	tree, err := discover.Look(ctx, dir)
 	if err == nil {
 		for _, file := range tree.Passed() {
-			d.Warn("%s: may have JWT annotations, but was skipped: hidden folders, node_modules and links are searched only if named", quote.Printable(file))
+			d.Warn("%s: may have JWT annotations, but was skipped: hidden directories, node_modules and links are searched only if named", quote.Printable(file))
 		}
 	}
 	if f, ok := errors.AsType[*fault.Error](err); ok && f.Code == fault.DescriptorUnreadable {
-		return nil, f.WithHint("no input given, so everything below %s is searched: name .proto files, a folder or a descriptor set, as arguments or in %s", place(dir), config.Name)
+		return nil, f.WithHint("no input given, so everything below %s is searched: name .proto files, a directory or a descriptor set, as arguments or in %s", place(dir), config.Name)
 	}
 	if err == nil && tree.Len() == 0 {
 		return nil, fault.New(fault.DescriptorUnreadable, dir, "contains no .proto files").
-			WithHint("name .proto files, a folder or a descriptor set, as arguments or in %s (jwtctl init writes it)", config.Name)
+			WithHint("name .proto files, a directory or a descriptor set, as arguments or in %s (jwtctl init writes it)", config.Name)
 	}
 	return tree, err
 }
@@ -137,19 +137,19 @@ func (p *ProtoFlags) LoadFound(ctx context.Context, d command.Deps, tree *discov
 // Looked describes what was read of a folder, after "looked at"; of says whose files they
 // are, and may be empty.
 func Looked(found discover.Selection, of string) string {
-	return fmt.Sprintf("%d of %d .proto files%s: those with JWT annotations, and their folders; name a folder to check all of it", len(found.Protos), found.Total, of)
+	return fmt.Sprintf("%d of %d .proto files%s: those with JWT annotations, and their directories; name a directory to check all of it", len(found.Protos), found.Total, of)
 }
 
 // notAnnotated returns the error for a folder without annotations: an unprotected folder
 // must not look like one without problems.
 func notAnnotated(tree *discover.Tree) error {
 	return fault.New(fault.DescriptorUnreadable, tree.Dir(), "has no JWT annotations (.proto files searched: %d)", tree.Len()).
-		WithHint("to check them anyway, name the files or the folder")
+		WithHint("to check them anyway, name the files or the directory")
 }
 
 func place(dir string) string {
 	if dir == "." {
-		return "the working folder"
+		return "the current directory"
 	}
 	return dir
 }
