@@ -1,5 +1,5 @@
-// Interceptors for Connect. A module of its own: what Connect v2 needs keeps out of
-// jwtctl's go.mod.
+// Interceptors for Connect. A separate module, so that the dependencies of Connect v2 stay
+// out of jwtctl's go.mod.
 module github.com/jwtctl/jwtctl/connectauth
 
 go 1.26.4

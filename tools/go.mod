@@ -1,5 +1,5 @@
-// The programs that `make test` runs, pinned. They are not part of jwtctl and
-// keep out of its go.mod.
+// The programs that `make test` runs, pinned. They are not part of jwtctl, so they stay
+// out of its go.mod.
 module github.com/jwtctl/jwtctl/tools
 
 go 1.26.0

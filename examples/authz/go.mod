@@ -1,5 +1,5 @@
-// The proxies that ask jwtctl authz, for real. A module of its own: Envoy's API
-// keeps out of jwtctl's go.mod.
+// Real proxies that ask jwtctl authz. A separate module, so that Envoy's API stays out
+// of jwtctl's go.mod.
 module github.com/jwtctl/jwtctl/examples/authz
 
 go 1.26.4

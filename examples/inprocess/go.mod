@@ -1,5 +1,5 @@
-// A service that enforces the annotations of its own .proto, by grpc-go and by Connect.
-// A module of its own: it sees of jwtctl what any program sees.
+// A service that enforces the annotations of its own .proto, with grpc-go and with Connect.
+// A separate module, so that it can use only what any other program can use of jwtctl.
 module github.com/jwtctl/jwtctl/examples/inprocess
 
 go 1.26.4

@@ -58,14 +58,14 @@ func connectHandler(policy *jwtpolicy.Policy) http.Handler {
 	return mux
 }
 
-// buy is what both kinds of server do: that the caller is a customer, and who they are,
-// the policy has made sure of.
+// buy serves both kinds of server. The policy has already checked that the caller is a
+// customer, and who the caller is.
 func buy(ctx context.Context, order *shop.Order) *shop.Receipt {
 	claims, _ := jwtpolicy.FromContext(ctx)
 	return &shop.Receipt{Buyer: claims.Subject(), Item: order.GetItem()}
 }
 
-// show believes the receipt, whose token the policy has verified.
+// show trusts the receipt, because the policy has verified its token.
 func show(receipt *shop.Receipt) *shop.Order { return &shop.Order{Item: receipt.GetItem()} }
 
 type grpcShop struct{ shop.UnimplementedShopServer }

@@ -1,5 +1,5 @@
-// Checks the manifests against the types of Kubernetes. A module of its own:
-// what those need keeps out of jwtctl's go.mod.
+// Checks the manifests against the types of Kubernetes. A separate module, so that
+// these types stay out of jwtctl's go.mod.
 module github.com/jwtctl/jwtctl/examples/kubernetes
 
 go 1.26.0

@@ -1,5 +1,5 @@
 // An example of jwtctl in front of a service, and the grpcurl that tests run,
-// pinned. A module of its own: what grpcurl needs keeps out of jwtctl's go.mod.
+// pinned. A separate module, so that grpcurl's dependencies stay out of jwtctl's go.mod.
 module github.com/jwtctl/jwtctl/examples/proxy
 
 go 1.26.0

@@ -1,5 +1,5 @@
-// Peers' own test suites, pinned, run directly and through jwtctl proxy. A
-// module of its own: what the suites need keeps out of jwtctl's go.mod.
+// Other projects' test suites, pinned, run directly and through jwtctl proxy. A
+// separate module, so that their dependencies stay out of jwtctl's go.mod.
 module github.com/jwtctl/jwtctl/tools/conformance
 
 go 1.26.4

@@ -1,8 +1,8 @@
-// The goreleaser that makes releases, pinned, and what checks them (`make
-// release-check`). A module of its own: goreleaser takes minutes to build, and
-// its requirements are nobody else's. 2.17 and later do not build here: 2.17
-// requires a module that the proxy refuses, 2.18 a newer Go. go mod tidy refuses,
-// too: it looks at the tests of what goreleaser requires.
+// The goreleaser that makes releases, pinned, and the tests of its output (`make
+// release-check`). A separate module, because goreleaser takes minutes to build and
+// nothing else needs its dependencies. 2.17 and later do not build here: 2.17 requires
+// a module that the proxy refuses, 2.18 a newer Go. go mod tidy fails too, because it
+// reads the tests of goreleaser's dependencies.
 module github.com/jwtctl/jwtctl/tools/goreleaser
 
 go 1.26.3

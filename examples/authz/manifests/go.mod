@@ -1,6 +1,6 @@
 // Checks what jwtctl authz prints for Istio and Envoy Gateway, and the manifest of authz,
-// against the types that these read. A module of its own: their types keep out of the
-// other modules.
+// against the types that these read. A separate module, so that their types stay out of
+// the other modules.
 module github.com/jwtctl/jwtctl/examples/authz/manifests
 
 go 1.26.7

@@ -46,5 +46,5 @@ require (
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
 
-// What the UI requires has been withdrawn.
+// The version that the UI requires has been withdrawn.
 replace github.com/labstack/echo/v4 => github.com/labstack/echo/v4 v4.16.0
