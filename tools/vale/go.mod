@@ -1,4 +1,4 @@
-// The prose linter of `make check`, pinned in a separate module.
+// The prose linter of `make check`, pinned in a module of its own.
 module github.com/jwtctl/jwtctl/tools/vale
 
 go 1.26
