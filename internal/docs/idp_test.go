@@ -21,7 +21,7 @@ oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported oid
 oidcc-ensure-request-object-with-redirect-uri oidcc-refresh-token oidcc-ensure-request-with-valid-pkce-succeeds`
 
 // TestIDPTablesNameTheirTests: each row of the tables in docs/idp.md that end in
-// "held by" names tests that exist, or a client of examples/idp, or says "not
+// "tested by" names tests that exist, or a client of examples/idp, or says "not
 // offered"; and no test of the basic profile is left out.
 func TestIDPTablesNameTheirTests(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "idp.md"))
@@ -47,7 +47,7 @@ func TestIDPTablesNameTheirTests(t *testing.T) {
 	tables, rows := 0, 0
 	for block := range strings.SplitSeq(string(text), "\n\n") {
 		head, body, _ := strings.Cut(block, "\n")
-		if !strings.HasSuffix(head, "| held by |") {
+		if !strings.HasSuffix(head, "| tested by |") {
 			continue
 		}
 		tables++
