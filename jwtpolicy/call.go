@@ -168,8 +168,8 @@ func (c *Call) OneRequest() bool { return c.rules.Method.OneRequest() }
 // Signs reports whether the method's responses are signed.
 func (c *Call) Signs() bool { return c.rules.Method.Response != nil }
 
-// IsClaimKey reports whether a service could take key for one of those that Call.Metadata
-// yields, in any case and spelling.
+// IsClaimKey reports whether a service could read the metadata under key as a claim: in
+// any case and spelling, key is one of those that Call.Metadata yields.
 func IsClaimKey(key string) bool { return enforce.IsClaim(key) }
 
 // Request checks the next request message, m, and fills in its EXTRACT and RAW fields if

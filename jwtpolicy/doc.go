@@ -1,7 +1,7 @@
-// Package jwtpolicy enforces JWT annotations of protobuf descriptors inside a Go program:
-// which methods need a bearer token, from whom and with which claims; which messages
-// carry a token that their fields must agree with; and which responses are signed. jwtctl
-// verify and jwtctl proxy use the same engine and reach the same verdicts.
+// Package jwtpolicy enforces the JWT annotations of protobuf descriptors inside a Go
+// program. The annotations name the methods that need a bearer token, its issuers and
+// claims; the messages whose fields must match a token in them; and the responses to sign.
+// jwtctl verify and jwtctl proxy use the same engine and reach the same verdicts.
 //
 // A Policy is made from annotated descriptors (a Source) and keys:
 //

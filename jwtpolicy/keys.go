@@ -77,6 +77,7 @@ type Key struct {
 	open  func(now func() time.Time, log *slog.Logger) ([]*keys.Key, keys.Set, error)
 }
 
+// String returns where the key is from: a path, a URL, or "key" for KeyBytes.
 func (k Key) String() string { return k.where }
 
 // KeyFile reads a key from a file: PEM (private key, public key or certificate), JWK or
@@ -115,9 +116,9 @@ func parseKeys(data []byte, from string, o KeyOptions) ([]*keys.Key, error) {
 	return loaded.Keys, err
 }
 
-// KeySet is a JWK set (RFC 7517) in a file or at an https URL. New and Reload start
-// fetching from a URL, and it is fetched again as KeyOptions.Refresh says. Keys that are
-// not for signatures are skipped.
+// KeySet is a JWK set (RFC 7517) in a file or at an https URL. New and Reload start to
+// fetch a set at a URL, which is then refreshed: see KeyOptions.Refresh. Keys that are not
+// for signatures are skipped.
 func KeySet(location string, o KeyOptions) Key { return set(location, o, jwks.Open) }
 
 // OIDC is the key set that an OpenID Connect issuer names in its discovery document. The

@@ -40,8 +40,8 @@ type Options struct {
 	// and reported to the Observer.
 	ReportOnly bool
 	// RefuseWeaker makes Reload fail if the new policy lets more through than the one in
-	// force, or one that was in force before and had what is new in it, or may do so, as
-	// jwtctl diff decides.
+	// force, or may do so, as jwtctl diff decides. A method or issuer that an earlier
+	// reload removed is compared with what it was.
 	RefuseWeaker bool
 	// Observer, if not nil, is called for every call.
 	Observer Observer
@@ -54,7 +54,8 @@ type Options struct {
 	Env func(name string) (string, bool)
 }
 
-// Observer counts calls and reloads. Its methods are called concurrently.
+// Observer learns of calls and reloads, for example to count them. Its methods may be
+// called concurrently.
 type Observer interface {
 	// Begin is called when a call begins. method is "pkg.Service/Method", or "" if the
 	// policy does not have it, so that clients cannot create metrics of any name.

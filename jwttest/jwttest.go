@@ -1,6 +1,6 @@
-// Package jwttest helps to test services that enforce a policy with package jwtpolicy. It
-// generates keys, tokens that a method accepts, and tokens that are each invalid in one
-// way, and has a clock.
+// Package jwttest helps to test services that enforce a policy with package jwtpolicy. A
+// Kit has a key, makes tokens that a method accepts and tokens that it must refuse, and
+// has a clock that only the test moves.
 //
 //	kit := jwttest.New(t, jwtpolicy.Linked())
 //	server := grpc.NewServer(grpcauth.ServerOptions(kit.Policy)...)

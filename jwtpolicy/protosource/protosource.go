@@ -11,9 +11,9 @@ import (
 	"github.com/jwtctl/jwtctl/jwtpolicy"
 )
 
-// Files reads .proto files, folders (every .proto file below them) and patterns. Imports
-// are searched in importPaths or, without any, in the folders that paths name. The files
-// of the annotations are always found.
+// Files reads .proto files, directories (every .proto file below them) and patterns.
+// Imports are searched in importPaths or, without any, in the directories that paths name.
+// The files that declare the annotations are built in.
 func Files(importPaths []string, paths ...string) jwtpolicy.Source {
 	return protos{importPaths, paths}
 }
