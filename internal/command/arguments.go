@@ -27,7 +27,7 @@ func NoArguments(cmd *cobra.Command, args []string) error {
 	if like := NearestCommand(cmd, args[0]); like != "" {
 		return err.WithHint("did you mean %s %s?", cmd.CommandPath(), like)
 	}
-	if strings.HasPrefix(args[0], "eyJ") {
+	if quote.IsToken(args[0]) {
 		return err.WithHint("to decode a token, use jwtctl inspect")
 	}
 	return err.WithHint("%s --help lists the commands", cmd.CommandPath())

@@ -107,7 +107,7 @@ func UnwrapToken(text string) (string, error) {
 	text = strings.TrimPrefix(text, "export ")
 	if name, value, found := strings.Cut(text, "="); found && IsVariableName(name) {
 		// The padding of an unsigned token (A91) also has an equals sign.
-		if value = strings.Trim(value, "'"); strings.HasPrefix(value, "Bearer ") || strings.HasPrefix(value, "ey") {
+		if value = strings.Trim(value, "'"); strings.HasPrefix(value, "Bearer ") || quote.IsToken(value) {
 			text = value
 		}
 	}

@@ -40,8 +40,9 @@ func (d *Decoded) Opaque() bool { return d.HeaderJSON == nil }
 
 // Decode decodes a token as far as possible: a JWS with any header, algorithm and
 // payload, with the disclosures of an SD-JWT, or the header of a JWE; any other possible
-// token is opaque. It returns token_malformed for a damaged JWT or text that cannot be a
-// token, and limit_exceeded.
+// token is opaque. A header may be as large as the token, as one with certificates (x5c)
+// is. It returns token_malformed for a damaged JWT or text that cannot be a token, and
+// limit_exceeded.
 func Decode(text string, l Limits) (*Decoded, error) { return plain(decode(text, l.orDefault())) }
 
 func decode(text string, l Limits) (*Decoded, *fault.Error) {
@@ -50,7 +51,7 @@ func decode(text string, l Limits) (*Decoded, *fault.Error) {
 	}
 	compact, rest, hasDisclosures := strings.Cut(text, "~")
 	parts := strings.Split(compact, ".")
-	if !strings.HasPrefix(compact, "ey") { // base64url of every JSON object that starts with a quote
+	if !beginsObject(compact) {
 		if isOpaque(text) {
 			return &Decoded{}, nil
 		}
@@ -64,9 +65,6 @@ func decode(text string, l Limits) (*Decoded, *fault.Error) {
 	var err *fault.Error
 	if d.HeaderJSON, err = r.decode("header", parts[0]); err != nil {
 		return nil, err
-	}
-	if len(d.HeaderJSON) > l.HeaderBytes {
-		return nil, fault.New(fault.LimitExceeded, "header", "%d bytes, more than the limit of %d", len(d.HeaderJSON), l.HeaderBytes)
 	}
 	var bad error
 	if d.Header, bad = strictjson.Object(d.HeaderJSON, l.Depth); bad != nil {
@@ -90,6 +88,16 @@ func decode(text string, l Limits) (*Decoded, *fault.Error) {
 		return d, d.readDisclosures(rest, l)
 	}
 	return d, nil
+}
+
+// beginsObject reports whether text is the base64url of a JSON object, or at least begins
+// like it. Most headers begin with {", but white space is permitted there (RFC 8259
+// section 2).
+func beginsObject(text string) bool {
+	const space = " \t\r\n"
+	head, _ := base64.RawURLEncoding.DecodeString(text) // up to the first dot
+	inside, isObject := strings.CutPrefix(strings.TrimLeft(string(head), space), "{")
+	return strings.HasPrefix(text, "ey") || isObject && strings.HasPrefix(strings.TrimLeft(inside, space), `"`)
 }
 
 // isOpaque reports whether text could be a token of RFC 6750 section 2.1.

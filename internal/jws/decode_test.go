@@ -54,7 +54,11 @@ func TestDecodeVerifiesNothing(t *testing.T) {
 		"cut in the header":       {good[:10] + "." + payload + signature, "token_malformed"},
 		"a name twice":            {b64(`{"alg":"RS256","alg":"none"}`) + "." + payload + signature, "token_malformed"},
 		"a claim twice":           {b64(`{"alg":"RS256"}`) + "." + b64(`{"a":1,"a":2}`) + signature, "token_malformed"},
-		"a large header":          {b64(`{"alg":"`+strings.Repeat("a", MaxHeaderBytes)+`"}`) + "." + payload + signature, "limit_exceeded"},
+		"a large header":          {b64(`{"alg":"`+strings.Repeat("a", MaxHeaderBytes)+`"}`) + "." + payload + signature, "claims"},
+		"a header on lines":       {b64("{\n  \"alg\": \"ES256K\"\n}") + "." + payload + signature, "claims"},
+		"white space in a JWE":    {b64("\r\n {\t\r\n\"alg\":\"dir\",\"enc\":\"A256GCM\"}") + "..b.c.d", "encrypted"},
+		"a header on lines, cut":  {b64("{\n  \"alg\": \"ES256K\"") + "." + payload + signature, "token_malformed"},
+		"text in braces":          {b64("{\n  not JSON}") + "." + payload + signature, "opaque"},
 		"a large token":           {strings.Repeat("a", MaxTokenBytes+1), "limit_exceeded"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,7 +95,8 @@ func TestDecodeReadsWhatVerifies(t *testing.T) {
 	v := verifier(t, Policy{}, signingKey(t, keys.ES256))
 	rapid.Check(t, func(r *rapid.T) {
 		text := rapid.SampledFrom([]string{`{}`, `{"sub":"a"}`, `{"x":[1.0,{"y":"é"}]}`, " {\"a\":1e400}\n"}).Draw(r, "claims")
-		token := es256(t, es256Header, text)
+		space := rapid.StringOfN(rapid.SampledFrom([]rune(" \t\r\n")), 0, 4, -1)
+		token := es256(t, space.Draw(r, "before")+"{"+space.Draw(r, "in")+es256Header[1:], text)
 		got, err := v.Verify(t.Context(), token)
 		if err != nil {
 			t.Fatal(err)

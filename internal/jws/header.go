@@ -48,7 +48,10 @@ func readHeader(data []byte, maxDepth int, anyAlgorithm bool) (Header, *fault.Er
 			}
 		case "crit":
 			return Header{}, malformed("crit", "the token requires extensions, and jwtctl supports none (RFC 7515 section 4.1.11)")
-		case "b64":
+		case "b64": // true means the same as its absence (RFC 7797 section 3)
+			if string(m.Value) == "true" {
+				continue
+			}
 			return Header{}, malformed("b64", "unencoded payloads are not accepted (RFC 7797)")
 		}
 	}

@@ -241,7 +241,7 @@ func TestS31_CritAndB64AreRefused(t *testing.T) {
 	for _, extra := range []string{
 		`"crit":["x"],"x":1`, `"crit":["x"]`, `"crit":[]`, `"crit":null`, `"crit":"x"`, `"crit":{}`, `"crit":["x","x"],"x":1`,
 		`"crit":["alg"]`, `"crit":["kid"]`, `"crit":["exp"],"exp":1`, `"crit":["b64"],"b64":false`, `"crit":["b64"],"b64":true`,
-		`"b64":false`, `"b64":true`, `"b64":null`, `"cr\u0069t":["x"]`,
+		`"b64":false`, `"b64":null`, `"b64":"true"`, `"b64":1`, `"cr\u0069t":["x"]`,
 	} {
 		t.Run(extra, func(t *testing.T) {
 			wantCodes(t, v, es256(t, `{"alg":"ES256",`+extra+`}`, `{"sub":"a"}`), "token_malformed")
@@ -249,6 +249,8 @@ func TestS31_CritAndB64AreRefused(t *testing.T) {
 	}
 	// Names are exact: these are other members, and unknown members are ignored.
 	wantCodes(t, v, es256(t, `{"alg":"ES256","Crit":["x"],"B64":false}`, `{"sub":"a"}`), "ok")
+	// The default, as RFC 7797 section 3 has it.
+	wantCodes(t, v, es256(t, `{"alg":"ES256","b64":true}`, `{"sub":"a"}`), "ok")
 }
 
 func TestS32_TypeOfTheToken(t *testing.T) {

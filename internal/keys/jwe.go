@@ -20,7 +20,7 @@ const maxPBES2Count = maxIterations
 // isCompactJWE reports whether text has the five parts of a compact JWE (RFC 7516 section
 // 3.1).
 func isCompactJWE(text []byte) bool {
-	return bytes.HasPrefix(text, []byte("eyJ")) && bytes.Count(text, []byte(".")) == 4
+	return quote.IsToken(string(text[:min(len(text), 4)])) && bytes.Count(text, []byte(".")) == 4
 }
 
 // isJWE reports whether members are those of the JSON serialization (RFC 7516 section

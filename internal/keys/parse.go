@@ -110,7 +110,9 @@ func formHint(data []byte, source string) string {
 		return "it begins with a byte order mark; save it as UTF-8 without one"
 	case begins("["):
 		return "an array of JWKs is a JWKS as the member keys of an object: {\"keys\": […]}"
-	case begins("eyJ"):
+	case quote.IsToken(string(text[:min(len(text), 4)])) && !bytes.Contains(text, []byte(".")):
+		return "it looks like base64 of JSON, not a key; decode it first"
+	case quote.IsToken(string(text[:min(len(text), 4)])):
 		return "it looks like a token, not a key"
 	case begins("LS0tLS1CRUdJTi") && !isFile:
 		return "it is base64-encoded PEM; decode it with base64 -d"

@@ -5,6 +5,7 @@ package quote
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -69,11 +70,18 @@ func EscapeControls(text string) string { return Escape(text, "\n\t") }
 
 // Printable is EscapeControls, and leaves only the start of a token's header (S69).
 func Printable(text string) string {
-	if strings.Contains(text, "eyJ") {
-		text = regexp.MustCompile(`(eyJ[A-Za-z0-9_-]{8,40})[A-Za-z0-9_-]*\.[A-Za-z0-9_.-]*`).ReplaceAllString(text, "$1…")
+	if slices.ContainsFunc([]string{"eyJ", "eyA", "ew0", "ewk", "ewo"}, func(start string) bool { return strings.Contains(text, start) }) {
+		text = regexp.MustCompile(`(`+tokenStart+`[A-Za-z0-9_-]{8,40})[A-Za-z0-9_-]*\.[A-Za-z0-9_.-]*`).ReplaceAllString(text, "$1…")
 	}
 	return EscapeControls(text)
 }
+
+// tokenStart matches the start of a token: base64url of {" and a letter, with or without
+// white space after the brace. Some programs write the header on several lines.
+const tokenStart = `e(?:yJ|(?:yA|w[0ko])[giJKN])`
+
+// IsToken reports whether text begins like a token.
+func IsToken(text string) bool { return regexp.MustCompile(`^` + tokenStart).MatchString(text) }
 
 // OneLine is Printable, and escapes line breaks and tabs too.
 func OneLine(text string) string {

@@ -1,6 +1,7 @@
 package quote
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 )
@@ -27,6 +28,25 @@ func TestS69_WithoutSecrets(t *testing.T) {
 	}
 	for _, text := range []string{"key.pem: no such file", `"a" is not one of "k", "d"`, `keys: no key has the id "d"`} {
 		if got := withoutSecrets(text); got != text {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+}
+
+// TestS69_NoTokenInMessages: of a token only the start of its header is printed, however
+// its header is written.
+func TestS69_NoTokenInMessages(t *testing.T) {
+	for _, header := range []string{`{"alg":"none"}`, `{"typ":"JWT"}`, `{ "alg":"none"}`, "{\n  \"alg\":\"none\"}", "{\r\n\t\"alg\":\"none\"}", "{\t\"alg\":\"none\"}", "{\n\"alg\":\"none\"}", "{ \r\n\"alg\":\"none\"}"} {
+		text := base64.RawURLEncoding.EncodeToString([]byte(header)) + ".e30.c2VjcmV0"
+		if got := Printable("open " + text + ": no such file"); strings.Contains(got, ".e30") || !strings.Contains(got, "…: no such file") {
+			t.Errorf("%q: got %q", header, got)
+		}
+		if !IsToken(text) {
+			t.Errorf("%q: not recognized", header)
+		}
+	}
+	for _, text := range []string{"key.priv.pem", "https://eyes.example.com/survey.Answers", "ewoks.and.ewes", "newkey.signing.example.com", "keyAccess.service.example"} {
+		if got := Printable(text); got != text || IsToken(text) {
 			t.Errorf("%q became %q", text, got)
 		}
 	}

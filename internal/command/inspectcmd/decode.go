@@ -95,11 +95,11 @@ func headerText(t *jws.Decoded, name string) string {
 
 // nestedIn returns the token in t's payload, or nil.
 func nestedIn(t *jws.Decoded, most int) *jws.Decoded {
-	if most == 0 || t.Claims != nil || t.Encrypted || !strings.HasPrefix(string(t.Payload), "ey") {
+	if most == 0 || t.Claims != nil || t.Encrypted {
 		return nil
 	}
 	inner, err := jws.Decode(string(t.Payload), jws.Limits{})
-	if err != nil {
+	if err != nil || inner.Opaque() {
 		return nil
 	}
 	return inner

@@ -18,7 +18,7 @@ func notAFile(command, arg string) error {
 	case strings.HasPrefix(strings.TrimSpace(arg), "{"):
 		return fault.New(fault.UsageError, command, "expected a file name, got the message itself").
 			WithHint("to pass it on stdin: echo '{…}' | jwtctl %s -", command)
-	case strings.HasPrefix(arg, "eyJ") && strings.Count(arg, ".") >= 1 && !strings.HasSuffix(arg, ".json"):
+	case quote.IsToken(arg) && strings.Count(arg, ".") >= 1 && !strings.HasSuffix(arg, ".json"):
 		return fault.New(fault.UsageError, command, "expected the file of a message, got a token").
 			WithHint("check a token with jwtctl inspect, or pass the bearer token of a call with --bearer")
 	}
