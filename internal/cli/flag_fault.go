@@ -20,7 +20,7 @@ func flagFault(cmd *cobra.Command, err error, args []string) error {
 	}
 	if without, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
 		f := without.GetFlag()
-		kind, usage := pflag.UnquoteUsage(f)
+		kind, usage := pflag.UnquoteUsage(described(f))
 		return fault.New(fault.UsageError, "--"+f.Name, "needs a value").WithHint("--%s %s: %s", f.Name, kind, usage)
 	}
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {

@@ -88,15 +88,17 @@ func addCommands(root *cobra.Command, d command.Deps, args []string) {
 	}
 }
 
-const rootText = `Make keys and serve their public halves, mint and check JSON Web Tokens, and
-sign and verify protobuf messages by their JWT annotations.
+const rootText = `Make keys and publish their public halves, mint and inspect JSON Web Tokens, and
+sign and verify protobuf messages as their JWT annotations require.
 
-Results go to stdout, messages to stderr. Most flags can also be set by an
-environment variable or in jwtctl.yaml; their help names both. A flag overrides
-the variable, and the variable overrides the file. jwtctl uses the nearest
-jwtctl.yaml in this or a parent directory; paths in it are relative to it. A
-file that others can write is refused unless --config names it. Keys given by
-flag or variable replace keys: and key_sets: of the file.`
+Results go to stdout, messages to stderr. Most flags can also be set with an
+environment variable or in jwtctl.yaml; the help of each flag names both in
+brackets. A flag overrides the variable, and the variable overrides the file.
+
+jwtctl uses the nearest jwtctl.yaml in this or a parent directory; paths in it
+are relative to it. A file that other users can write to is ignored unless
+--config names it. Keys given by a flag or variable replace keys: and key_sets:
+in the file.`
 
 // Root returns the command tree for generators of documentation.
 func Root(sys system.System) *cobra.Command { return newRoot(newDeps(sys), nil) }
@@ -135,7 +137,7 @@ func newRoot(d command.Deps, args []string) *cobra.Command {
 	root.Flags().BoolVar(&version, "version", false, "print the version")
 	fs := root.PersistentFlags()
 	fs.String("config", "", "configuration `FILE` (default: the nearest jwtctl.yaml in this or a parent directory)")
-	settings.ChoiceVar(fs, &d.Color, "color", "auto", "colours: auto, always or never", "auto", "always", "never")
+	settings.ChoiceVar(fs, &d.Color, "color", "auto", "use colours `WHEN`: auto, always or never", "auto", "always", "never")
 	fs.BoolVarP(&d.Quiet, "quiet", "q", false, "only print errors and security warnings to stderr")
 	fs.BoolVarP(&d.Verbose, "verbose", "v", false, "print details to stderr")
 	settings.Keyed(fs, "", "color", "quiet", "verbose")

@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/jwtctl/jwtctl/internal/console"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // helpFor returns a function that prints the help of a command for a terminal with this
@@ -83,20 +86,42 @@ func listFlags(b *strings.Builder, title string, fs *pflag.FlagSet, columns int)
 		return
 	}
 	shown := pflag.NewFlagSet("", pflag.ContinueOnError)
-	fs.VisitAll(func(f *pflag.Flag) {
-		if f.Value.Type() == "bool" {
-			switched := *f
-			switched.Value = onOff{f.Value}
-			f = &switched
-		}
-		shown.AddFlag(f)
-	})
+	fs.VisitAll(func(f *pflag.Flag) { shown.AddFlag(described(f)) })
 	b.WriteString("\n\n" + title + ":\n" + strings.TrimRight(shown.FlagUsagesWrapped(columns), " \n"))
 }
 
-// onOff is a flag without a value. pflag would add "[=true|false]" to the name
-// of each flag of type bool.
-type onOff struct{ pflag.Value }
+// described returns f as --help shows it: what it takes in capitals, and its default before
+// the variable and the key, unless the text has a default of its own.
+func described(f *pflag.Flag) *pflag.Flag {
+	d := *f
+	kind := f.Value.Type()
+	switch kind {
+	case "bool":
+		kind = "boolfunc" // pflag would add "[=true|false]" to the name
+	case "duration":
+		kind = "DURATION"
+	}
+	d.Value, d.DefValue = typed{f.Value, kind}, "" // pflag adds no default to a type it does not know
+	initial := f.DefValue
+	if length, err := time.ParseDuration(initial); err == nil {
+		initial = quote.Duration(length)
+	}
+	if slices.Contains([]string{"", "[]", "false", "0", "0s"}, initial) || strings.Contains(f.Usage, "(default") {
+		return &d
+	}
+	text, names, found := strings.Cut(f.Usage, " [JWTCTL_")
+	d.Usage = text + " (default " + initial + ")"
+	if found {
+		d.Usage += " [JWTCTL_" + names
+	}
+	return &d
+}
 
-func (onOff) Type() string     { return "boolfunc" }
-func (onOff) IsBoolFlag() bool { return true }
+// typed is the value of a flag whose type has the name that --help shows.
+type typed struct {
+	pflag.Value
+	name string
+}
+
+func (t typed) Type() string     { return t.name }
+func (t typed) IsBoolFlag() bool { return t.name == "boolfunc" }

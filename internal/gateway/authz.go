@@ -49,15 +49,15 @@ func (o *AuthzOptions) Register(fs *pflag.FlagSet) {
 	fs.Lookup("key").Usage = keyUsage
 	s := &o.serving
 	s.register(fs)
-	fs.Lookup("listen").Usage = "`ADDRESS` to serve Envoy on, over gRPC: host:port (port 0 for a free one) or unix:PATH"
+	fs.Lookup("listen").Usage = "`ADDRESS` to listen on for Envoy, over gRPC: host:port (port 0 for a free one) or unix:PATH"
 	fs.Lookup("max-metadata").Usage = "maximum `SIZE` of a call's headers"
 	fs.Lookup("pass-health").Usage = "let calls to the service's grpc.health.v1 pass unprotected"
 	fs.Lookup("pass-reflection").Usage = "let calls to the service's grpc.reflection pass unprotected"
-	fs.Lookup("forward-authorization").Usage = "keep authorization on calls even where it was validated"
+	fs.Lookup("forward-authorization").Usage = "keep the authorization header even where it was validated"
 	fs.Lookup("dev-allow-remote").Usage = "allow --dev to serve other machines"
-	fs.StringVar(&s.http, "http", "", "`ADDRESS` to serve forward-auth on, over HTTP, for nginx, Caddy, Traefik, HAProxy and others")
-	fs.StringVar(&s.pathHeader, "path-header", "", "for --http, `NAME` of the header with the path of the call (default: X-Original-URI or X-Forwarded-Uri)")
-	fs.BoolVar(&s.bearerOnly, "bearer-only", false, "where messages are not sent here, check only the bearer token of methods that validate or sign messages")
+	fs.StringVar(&s.http, "http", "", "`ADDRESS` to listen on for forward-auth, over HTTP: for nginx, Caddy, Traefik, HAProxy and others")
+	fs.StringVar(&s.pathHeader, "path-header", "", "with --http, `NAME` of the header with the path of the call (default: X-Original-URI or X-Forwarded-Uri)")
+	fs.BoolVar(&s.bearerOnly, "bearer-only", false, "if the proxy in front does not send messages, check only the bearer token of methods that validate or sign them")
 	settings.SizeVar(fs, &s.maxMessage, "max-message", authz.MaxMessageBytes, 1, 1<<30, "maximum `SIZE` of a message after decompression, in either direction")
 	fs.StringVar(&s.print, "print", "", "print the configuration of `PROXY` for this policy and exit: "+strings.Join(authz.Proxies(), ", "))
 	settings.Offer(fs, "print", authz.Proxies()...)

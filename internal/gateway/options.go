@@ -49,7 +49,7 @@ func (o *servingFlags) Register(fs *pflag.FlagSet) {
 	fs.StringVar(&o.upstream, "upstream", "", "`ADDRESS` of the gRPC server: host:port, or a gRPC target such as unix:///run/shop.sock")
 	o.tls.RegisterUpstream(fs)
 	settings.SizeVar(fs, &o.maxMessage, "max-message", proxy.MaxMessageBytes, 1, 1<<30, "maximum `SIZE` of a message after decompression, in either direction")
-	fs.IntVar(&o.maxStreams, "max-streams", proxy.MaxStreams, "maximum `N` of concurrent calls per client connection")
+	fs.IntVar(&o.maxStreams, "max-streams", proxy.MaxStreams, "maximum number `N` of concurrent calls per client connection")
 	fs.DurationVar(&o.age, "max-connection-age", 10*time.Minute, "connection age (±10%) at which clients are asked to reconnect, to spread load over replicas; 0 for never")
 	fs.DurationVar(&o.ageGrace, "max-connection-age-grace", 0, "how long calls on such a connection may continue; 0 for no limit")
 }

@@ -24,7 +24,7 @@ type webFlags struct {
 }
 
 func (f *webFlags) register(fs *pflag.FlagSet) {
-	fs.StringVar(&f.address, "web", "", "`ADDRESS` to serve gRPC-Web, Connect and REST (google.api.http) on, over HTTP/1.1 and HTTP/2")
+	fs.StringVar(&f.address, "web", "", "`ADDRESS` to listen on for gRPC-Web, Connect and REST (google.api.http), over HTTP/1.1 and HTTP/2")
 	fs.StringArrayVar(&f.origins, "web-origin", nil, "allow pages of `ORIGIN` to call --web from a browser (CORS), such as https://app.example.com; * for all; repeatable (default: none)")
 }
 

@@ -21,10 +21,10 @@ const defaultInput = 96 << 20
 
 // Register adds the flags.
 func (p *ProtoFlags) Register(fs *pflag.FlagSet) {
-	fs.StringArrayVarP(&p.ImportPaths, "proto-path", "I", nil, "import directory `DIR`; repeatable. kalix/*.proto, google/{api,rpc,type,longrunning}, validate, buf/validate and protoc-gen-openapiv2 are built in")
-	fs.StringArrayVar(&p.Protos, "proto", nil, ".proto `FILE` (from the current directory, else from an import path), directory, or pattern with * and **; repeatable")
+	fs.StringArrayVarP(&p.ImportPaths, "proto-path", "I", nil, "import path `DIR`; repeatable. kalix/*.proto, google/{api,rpc,type,longrunning}, validate, buf/validate and protoc-gen-openapiv2 are built in")
+	fs.StringArrayVar(&p.Protos, "proto", nil, ".proto `FILE`, directory, or pattern with * and **, in the current directory or an import path; repeatable")
 	fs.StringArrayVar(&p.Sets, "descriptor-set", nil, "descriptor set or Buf image `FILE` (also --protoset, --descriptor_set_in); repeatable")
-	settings.SizeVar(fs, &p.MaxInput, "max-input", defaultInput, 1, 4<<30, "input limit `SIZE`: for all .proto files together, and for a descriptor set (its default is 64MiB)")
+	settings.SizeVar(fs, &p.MaxInput, "max-input", defaultInput, 1, 4<<30, "maximum `SIZE` of all .proto files together (default 96MiB), and of a descriptor set (default 64MiB)")
 	settings.Paths(fs, "proto-path", "proto", "descriptor-set")
 	settings.KeyedAs(fs, "proto-path", "proto_paths")
 	settings.KeyedAs(fs, "max-input", "max_input")

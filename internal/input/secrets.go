@@ -78,7 +78,7 @@ type answers struct {
 
 // Register adds the flag.
 func (p *Passphrase) Register(fs *pflag.FlagSet) {
-	fs.StringVar(&p.Place, "passphrase", "", "passphrase of an encrypted key: `env:NAME` or @FILE (default: a prompt on the terminal)")
+	fs.StringVar(&p.Place, "passphrase", "", "passphrase of an encrypted key: `env:NAME` or @FILE (default: ask on the terminal)")
 	settings.Keyed(fs, "", "passphrase")
 	settings.AtPaths(fs, "passphrase")
 	p.asked = &answers{known: map[string][]byte{}}

@@ -42,7 +42,7 @@ type NetworkFlags struct {
 func (f *NetworkFlags) Register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.AllowHTTP, "allow-http", false, "also fetch key sets over plain http from other machines")
 	fs.BoolVar(&f.AllowLinkLocal, "allow-link-local", false, "also fetch key sets from link-local and cloud metadata addresses")
-	fs.StringVar(&f.CACert, "ca-cert", "", "PEM `FILE` of CA certificates to trust in addition to this machine's")
+	fs.StringVar(&f.CACert, "ca-cert", "", "PEM `FILE` with CA certificates to trust in addition to the system's")
 	settings.Paths(fs, "ca-cert")
 	settings.Keyed(fs, "", "allow-http", "allow-link-local", "ca-cert")
 }
@@ -63,8 +63,8 @@ func (f NetworkFlags) network(d command.Deps) (jwks.Network, error) {
 
 // Register adds the flags.
 func (f *SetFlags) Register(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&f.JWKS, "jwks", nil, "key set `FILE|URL`, - for stdin; http only for this machine, unless --allow-http; repeatable")
-	fs.StringArrayVar(&f.OIDC, "oidc-issuer", nil, "issuer `URL`: find its key set through its OpenID configuration; repeatable")
+	fs.StringArrayVar(&f.JWKS, "jwks", nil, "key set `FILE|URL`, or - for stdin; plain http only from this machine, unless --allow-http; repeatable")
+	fs.StringArrayVar(&f.OIDC, "oidc-issuer", nil, "issuer `URL` whose key set to use, as found through its OpenID configuration; repeatable")
 	f.NetworkFlags.Register(fs)
 	settings.KeyedAs(fs, "jwks", "key_sets")
 	settings.KeyedAs(fs, "oidc-issuer", "key_sets")

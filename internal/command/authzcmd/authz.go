@@ -8,27 +8,27 @@ import (
 	"github.com/jwtctl/jwtctl/internal/gateway"
 )
 
-const authzText = `Authorize calls for other proxies: Envoy over gRPC (ext_authz, ext_proc);
-nginx, Caddy, Traefik, HAProxy and others over HTTP (forward-auth, --http).
-Verdicts, codes and texts are those of jwtctl proxy.
+const authzText = `Authorize calls for other proxies: Envoy over gRPC (ext_authz, ext_proc); nginx,
+Caddy, Traefik, HAProxy and others over HTTP (forward-auth, --http). authz
+decides as jwtctl proxy does, with the same codes and messages.
 
 An accepted call gets the caller's claims as _kalix-jwt-claim-* headers, which
-replace any that the client sent; authorization is removed where it was
-validated. A refused gRPC call gets a gRPC status, any other call an HTTP
+replace any that the client sent; the authorization header is removed where it
+was validated. A refused gRPC call gets a gRPC status, any other call an HTTP
 status and WWW-Authenticate.
 
 With ext_proc, Envoy also sends messages: requests are validated and filled in,
-responses signed, each message of a stream on its own. Where only headers are
-sent, methods that validate or sign messages are refused, unless --bearer-only
-declares that something else checks the messages, such as jwtctl proxy next to
-the service.
+responses are signed, and each message of a stream is handled on its own. If the
+proxy sends only headers, methods that validate or sign messages are refused,
+unless --bearer-only declares that something else checks the messages, such as
+jwtctl proxy next to the service.
 
 Keys, descriptors, certificates, CAs and jwtctl.yaml are reloaded when they
-change and on SIGHUP, by the rules of jwtctl proxy. The first line on stdout is
-printed once the server answers; logs go to stderr.
+change and on SIGHUP, as in jwtctl proxy. The first line on stdout appears once
+the server is ready; logs go to stderr.
 
-Configure the proxy in front to refuse calls while this server cannot be
-reached. docs/authz.md has the settings for each proxy.`
+Configure the proxy in front to refuse calls while it cannot reach this server.
+docs/authz.md has the settings for each proxy.`
 
 const authzExample = `  jwtctl authz --listen 127.0.0.1:9001 --proto "proto/**/*.proto" --jwks https://example.com/jwks.json
   jwtctl authz --listen unix:/run/jwtctl/authz.sock --descriptor-set api.binpb --key public.pem

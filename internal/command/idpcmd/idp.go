@@ -22,24 +22,25 @@ import (
 )
 
 const idpText = `Run an OpenID provider for development and tests, until interrupted. There are
-no passwords: anyone who can reach it logs in as a user picked on a page, or as
---auto-login. By default it listens on this machine only. It stores nothing,
-and redirects only to --redirect URLs.
+no passwords: anyone who can reach it can log in, as a user picked on a page or
+as the user of --auto-login. By default it listens on this machine only. It
+stores nothing, and redirects only to --redirect URLs.
 
 It supports discovery, the authorization code flow with PKCE, refresh tokens,
 client credentials, device codes, userinfo, introspection, revocation and
-logout. Tokens are JWTs, signed by the keys of --key or --key-dir, which are
-reloaded and rotated as in jwtctl serve; without either, by a key made for this
-run.
+logout. Tokens are JWTs, signed with the keys of --key or --key-dir, which are
+reloaded and rotated as in jwtctl serve; without either, with a key made for
+this run.
 
-With a single --user, --permission and --claim apply to that user. List more
-users and clients, each with their own claims, under idp: in jwtctl.yaml.
+With a single --user, --permission and --claim apply to that user. To configure
+more users and clients, each with their own claims, list them under idp: in
+jwtctl.yaml.
 
 --fault breaks tokens or the key set on purpose, to test services that must
 refuse them. docs/idp.md describes each fault.
 
-The first line on stdout has the issuer, and is printed once the provider
-answers.`
+The first line on stdout names the issuer, and appears once the provider is
+ready.`
 
 const idpExample = `  jwtctl idp --user alice --permission default:write --client web:secret --redirect http://127.0.0.1:3000/callback
   jwtctl idp --listen 127.0.0.1:8085 --user ci --auto-login ci --client app --redirect http://127.0.0.1/callback
@@ -83,12 +84,12 @@ func IDP(d command.Deps) *cobra.Command {
 
 func (o *options) register(fs *pflag.FlagSet) {
 	o.keys.Register(fs)
-	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of keys maintained by jwtctl rotate; the active key signs")
-	fs.StringVar(&o.listen, "listen", "127.0.0.1:0", "`ADDRESS` to listen on (default: a free port, this machine only)")
-	fs.StringVar(&o.issuer, "issuer", "", "`URL` that clients use (default: http:// and the address)")
-	fs.StringVar(&o.urlFile, "url-file", "", "write the issuer to `FILE` once the provider answers")
+	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of keys that jwtctl rotate maintains; the active key signs")
+	fs.StringVar(&o.listen, "listen", "127.0.0.1:0", "`ADDRESS` to listen on (default 127.0.0.1:0, a free port on this machine only)")
+	fs.StringVar(&o.issuer, "issuer", "", "issuer `URL` that clients see (default: http:// and the listen address)")
+	fs.StringVar(&o.urlFile, "url-file", "", "write the issuer URL to `FILE` once the provider is ready")
 	fs.DurationVar(&o.ttl, "ttl", idp.DefaultTTL, "lifetime of tokens")
-	fs.DurationVar(&o.reuse, "refresh-leeway", 0, "how long a used refresh token may be used again, as by tabs that renew at the same time (default: not at all)")
+	fs.DurationVar(&o.reuse, "refresh-leeway", 0, "how long a used refresh token is still accepted, for tabs that renew at the same time (default: not at all)")
 	fs.StringArrayVar(&o.audiences, "aud", nil, "audience `A` of access tokens (default: the client); repeatable")
 	fs.StringArrayVar(&o.users, "user", nil, "`NAME` of a user; repeatable")
 	fs.StringArrayVar(&o.permissions, "permission", nil, "Temporal permission `NS:ROLE` of the user; repeatable")
@@ -96,8 +97,8 @@ func (o *options) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&o.jsonClaims, "claim-json", nil, "claim `NAME=JSON` of the user; repeatable")
 	fs.StringArrayVar(&o.clients, "client", nil, "client `ID[:SECRET]`; without a secret it must use PKCE; repeatable")
 	fs.StringArrayVar(&o.redirects, "redirect", nil, "`URL` that --client may redirect to; a loopback URL without a port allows any port; repeatable")
-	fs.StringVar(&o.autoLogin, "auto-login", "", "log in as `USER` without a page")
-	settings.ChoiceVar(fs, &o.like, "like", "", "imitate the tokens and paths of another issuer: auth0, keycloak, entra, okta, github-actions or gitlab", texts(idp.Likes())...)
+	fs.StringVar(&o.autoLogin, "auto-login", "", "log in as `USER` without showing the login page")
+	settings.ChoiceVar(fs, &o.like, "like", "", "`ISSUER` whose tokens and paths to imitate: auth0, keycloak, entra, okta, github-actions or gitlab", texts(idp.Likes())...)
 	fs.StringArrayVar(&o.faults, "fault", nil, "break the tokens of all clients, or of one: `FAULT` or CLIENT:FAULT, such as expired or api:no-kid; repeatable")
 	settings.Offer(fs, "fault", texts(idp.Faults())...)
 	settings.Paths(fs, "key-dir")

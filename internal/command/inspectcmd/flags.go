@@ -44,7 +44,7 @@ func (v *verifyFlags) register(fs *pflag.FlagSet) {
 	fs.DurationVar(&v.maxAge, "max-age", 0, "maximum age of the token, counted from iat")
 	fs.DurationVar(&v.maxLifetime, "max-lifetime", 0, "maximum lifetime of the token, from iat to exp")
 	fs.BoolVar(&v.requireExp, "require-exp", false, "refuse a token without exp")
-	fs.BoolVar(&v.dev, "dev", false, "also accept unsigned tokens, as made by the development key")
+	fs.BoolVar(&v.dev, "dev", false, "also accept unsigned tokens, as made with the development key")
 	command.AtFlag(fs, &v.at)
 	settings.Keyed(fs, "", "leeway")
 	settings.FlagOnly(fs, "dev", "at")

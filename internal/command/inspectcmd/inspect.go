@@ -19,18 +19,18 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-const inspectText = `Show what a token says. With a key, a key set or an issuer, also verify it: if
-it is refused, stdout stays empty, and stderr shows the token as UNVERIFIED
-with the reason. Without a key, stderr says NOT VERIFIED.
+const inspectText = `Decode a token. With a key, a key set or an issuer, also verify it: if it is
+refused, stdout stays empty, and stderr shows the reason and the token, marked
+UNVERIFIED. Without a key, stderr says NOT VERIFIED.
 
 Without a key, any token is decoded as far as possible: a JWS with any
 algorithm, even if its payload is text or another token; an SD-JWT with its
 disclosures; the header of an encrypted token. Anything else is "no JWT: an
 opaque token".
 
-The token is the argument, @FILE, or stdin; the lines that jwtctl token prints
-(NAME=Bearer …, Authorization: Bearer …) are accepted too. In scripts, use
---format json, which keeps the token's numbers as written. --format claims
+Pass the token as an argument, as @FILE or on stdin; the lines that jwtctl token
+prints (NAME=Bearer …, Authorization: Bearer …) are accepted too. In scripts,
+use --format json, which keeps the token's numbers as written. --format claims
 prints only the claims, as input for jwtctl token --plain --claims -.`
 
 const inspectExample = `  jwtctl token --system | jwtctl inspect
@@ -53,7 +53,7 @@ func Inspect(d command.Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "inspect [TOKEN | @FILE | -]",
 		SuggestFor: []string{"decode", "debug", "show", "parse", "introspect", "read"},
-		Short:      "Show what a token says, and verify it",
+		Short:      "Decode a token and, with a key, verify it",
 		Long:       inspectText,
 		Example:    inspectExample,
 		Args:       command.AtMostOne,
@@ -70,7 +70,7 @@ func Inspect(d command.Deps) *cobra.Command {
 	fs := cmd.Flags()
 	o.verify.register(fs)
 	fs.StringVar(&o.regex, "permissions-regex", "", "read permissions with this `PATTERN`, the Temporal server's permissionsRegex")
-	settings.ChoiceVar(fs, &o.format, "format", "text", "text, json, or claims for only the claims", "text", "json", "claims")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "output `FORMAT`: text, json, or claims for only the claims", "text", "json", "claims")
 	settings.Keyed(fs, "inspect")
 	return cmd
 }

@@ -22,8 +22,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const genAndServeText = `Make a key if there is none, then serve its public half: keygen and serve in
-one command. An existing key file is kept; --force replaces it.`
+const genAndServeText = `Make a key unless there is one already, then serve its public half: keygen and
+serve in one command. An existing key file is kept; --force replaces it.`
 
 type genAndServeOptions struct {
 	gen   keygenOptions
@@ -35,7 +35,7 @@ func GenAndServe(d command.Deps) *cobra.Command {
 	var o genAndServeOptions
 	cmd := &cobra.Command{
 		Use:     "gen-and-serve",
-		Short:   "Make a key if there is none, and serve its JWK set",
+		Short:   "Make a key if needed, and serve its JWK set",
 		Long:    genAndServeText,
 		Example: "  jwtctl gen-and-serve\n  jwtctl gen-and-serve --alg RS256 --key rsa.pem --listen 127.0.0.1:8080",
 		Args:    command.NoArguments,
@@ -48,9 +48,9 @@ func GenAndServe(d command.Deps) *cobra.Command {
 	o.gen.register(flags)
 	o.serve.register(flags)
 	flags.StringArrayVar(&o.serve.keys.Files, "key", nil, "key `FILE` to make and serve; repeat to serve more keys (default "+input.DefaultKeyFile+")")
-	flags.StringVarP(&o.gen.out, "out", "o", "", "`FILE` of the key to make, instead of the first --key")
-	flags.StringVar(&o.gen.kid, "kid", "", "key `ID` (default: the RFC 7638 SHA-256 thumbprint)")
-	flags.BoolVar(&o.serve.keys.StrictPerms, "strict-perms", false, "fail, instead of warning, if others can read a private key file")
+	flags.StringVarP(&o.gen.out, "out", "o", "", "`FILE` for the new key, instead of the first --key")
+	flags.StringVar(&o.gen.kid, "kid", "", "`ID` of the key (default: its RFC 7638 thumbprint)")
+	flags.BoolVar(&o.serve.keys.StrictPerms, "strict-perms", false, "fail instead of warning if other users can read a private key file")
 	o.serve.keys.Passphrase.Register(flags)
 	settings.Outputs(flags, "key", "out")
 	settings.KeyedAs(flags, "key", "keys")

@@ -14,13 +14,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const jwksText = `Print the public halves of keys as a JWK set (RFC 7517): kty, the public
-numbers, kid, alg and use. Private parts are never printed. A shared secret has
-no public half, and is refused.
+const jwksText = `Print the public halves of keys as a JWK set (RFC 7517) with kty, the public
+values, kid, alg and use. Private values are never printed. A shared secret has
+no public half and is refused.
 
 --jwks reads existing key sets and merges them, without the keys that
-verification would skip; --kid picks a single key. --explain prints instead,
-for each key, whether it is used, and if not, why.`
+verification would skip; --kid picks a single key. --explain reports instead
+whether each key is used and, if not, why.`
 
 type jwksOptions struct {
 	keys    input.KeyFlags
@@ -38,7 +38,7 @@ func JWKS(d command.Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "jwks",
 		SuggestFor: []string{"jwk", "public", "publish", "export", "keyset"},
-		Short:      "Print the public JWK set of keys",
+		Short:      "Print the public halves of keys as a JWK set",
 		Long:       jwksText,
 		Example:    "  jwtctl jwks\n  jwtctl jwks --key new.pem --key old.pem -o jwks.json\n  jwtctl jwks --jwks https://idp.example.com/jwks.json --explain",
 		Args:       command.NoArguments,
@@ -46,12 +46,12 @@ func JWKS(d command.Deps) *cobra.Command {
 	}
 	fs := cmd.Flags()
 	o.keys.Register(fs)
-	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of key files (*.pem, *.jwk, *.json), instead of --key")
+	fs.StringVar(&o.dir, "key-dir", "", "`DIR` with key files (*.pem, *.jwk, *.json), instead of --key")
 	fs.StringVarP(&o.out, "out", "o", "", "write to `FILE` instead of stdout")
-	fs.StringArrayVar(&o.sets, "jwks", nil, "key set to merge: `FILE|URL`, - for stdin; repeatable")
+	fs.StringArrayVar(&o.sets, "jwks", nil, "key set `FILE|URL` to merge, or - for stdin; repeatable")
 	o.network.Register(fs)
-	fs.BoolVar(&o.explain, "explain", false, "print for each key of --jwks whether it is used, and why not")
-	settings.ChoiceVar(fs, &o.format, "format", "text", "format of --explain: text or json", "text", "json")
+	fs.BoolVar(&o.explain, "explain", false, "report whether each key of --jwks is used and, if not, why")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "`FORMAT` of --explain: text or json", "text", "json")
 	settings.Paths(fs, "key-dir")
 	settings.Outputs(fs, "out")
 	settings.NamesKeys(fs, "key-dir")

@@ -19,7 +19,7 @@ import (
 const keyText = `Show a key, or write it in another form: PEM, JWK or JWK set, encrypted or not,
 the pair or only its public half.
 
-The key is anything that --key of other commands accepts, encrypted or not:
+The key can be anything that --key accepts in other commands, encrypted or not:
 PEM, a certificate, a JWK, a JWK set, env:NAME, - for stdin, or agent:COMMENT.
 Without flags, jwtctl describes the key. A private key is only written to a
 pipe, or to a file that only you can read, never to a terminal.`
@@ -61,14 +61,14 @@ func Key(d command.Deps) *cobra.Command {
 		},
 	}
 	fs := cmd.Flags()
-	fs.BoolVar(&o.public, "public", false, "only the public half")
-	fs.BoolVar(&o.thumbprint, "thumbprint", false, "print only the RFC 7638 SHA-256 thumbprint")
-	settings.ChoiceVar(fs, &o.format, "format", "", "pem, jwk or jwks to write the key; text or json to describe it (default text, or pem with --public)", "text", "json", "pem", "jwk", "jwks")
+	fs.BoolVar(&o.public, "public", false, "write only the public half")
+	fs.BoolVar(&o.thumbprint, "thumbprint", false, "print only the RFC 7638 thumbprint (SHA-256)")
+	settings.ChoiceVar(fs, &o.format, "format", "", "`FORMAT`: pem, jwk or jwks to write the key; text or json to describe it (default text, or pem with --public)", "text", "json", "pem", "jwk", "jwks")
 	fs.BoolVar(&o.encrypt, "encrypt", false, "write encrypted PEM (PKCS#8 with PBES2)")
 	o.passphrase.Register(fs)
 	fs.StringVar(&o.newPassphrase, "new-passphrase", "", "passphrase for --encrypt: `env:NAME` or @FILE (default: --passphrase)")
 	settings.AtPaths(fs, "new-passphrase")
-	fs.StringVar(&o.kid, "kid", "", "`ID` of the key to pick from a set, or to give to a key")
+	fs.StringVar(&o.kid, "kid", "", "`ID` of the key to pick from a set, or to assign to the key")
 	fs.StringVar(&o.alg, "alg", "", "`ALGORITHM` to write into the JWK")
 	fs.StringVarP(&o.out, "out", "o", "", "write to `FILE` instead of stdout")
 	fs.BoolVar(&o.force, "force", false, "overwrite an existing private key file")

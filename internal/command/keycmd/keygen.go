@@ -27,11 +27,11 @@ import (
 const keygenText = `Make a new key pair, and write the private half to a file that only you can
 read. The key id goes to stdout.
 
-The key is PKCS#8 PEM, or a JWK with --format jwk or an output file called
-*.jwk or *.json. A secret (HS256, HS384, HS512) has no PEM form and becomes a
-JWK. --format json prints a report with kid, alg and files. An existing file is
-kept unless --force is given. In a git work tree that does not ignore the file,
-stderr shows the line to add to .gitignore.`
+The key is written as PKCS#8 PEM, or as a JWK with --format jwk or if the output
+file is called *.jwk or *.json. A secret (HS256, HS384, HS512) has no PEM form
+and is written as a JWK. --format json prints a report with kid, alg and files.
+An existing file is kept unless --force is given. In a git work tree that does
+not ignore the file, stderr shows how to add it to .gitignore.`
 
 type keygenOptions struct {
 	alg       string
@@ -61,9 +61,9 @@ func Keygen(d command.Deps) *cobra.Command {
 		PreRunE:    func(cmd *cobra.Command, _ []string) error { return checkRSABits(cmd, o) },
 	}
 	o.register(cmd.Flags())
-	settings.ChoiceVar(cmd.Flags(), &o.format, "format", "", "pem or jwk for the key, or json for the report (default pem)", "pem", "jwk", "json")
+	settings.ChoiceVar(cmd.Flags(), &o.format, "format", "", "`FORMAT`: pem or jwk for the key file, or json for a report on stdout (default pem)", "pem", "jwk", "json")
 	cmd.Flags().StringVarP(&o.out, "out", "o", "", "`FILE` for the private key, - for stdout (default "+input.DefaultKeyFile+", key.priv.jwk for a JWK)")
-	cmd.Flags().StringVar(&o.kid, "kid", "", "key `ID` (default: the RFC 7638 SHA-256 thumbprint)")
+	cmd.Flags().StringVar(&o.kid, "kid", "", "`ID` of the key (default: its RFC 7638 thumbprint)")
 	o.passphrase.Register(cmd.Flags())
 	settings.Outputs(cmd.Flags(), "out")
 	settings.Keyed(cmd.Flags(), "keygen")
@@ -73,9 +73,9 @@ func Keygen(d command.Deps) *cobra.Command {
 // register adds the flags shared with gen-and-serve.
 func (o *keygenOptions) register(fs *pflag.FlagSet) {
 	if fs.Lookup("alg") == nil {
-		fs.StringVar(&o.alg, "alg", "ES256", "`ALGORITHM`: "+algorithmNames())
+		fs.StringVar(&o.alg, "alg", "ES256", "`ALGORITHM` of the key: "+algorithmNames())
 	}
-	fs.IntVar(&o.rsaBits, "rsa-bits", 0, "size `N` of an RSA key, 2048 to 8192 bits (default 2048)")
+	fs.IntVar(&o.rsaBits, "rsa-bits", 0, "size of an RSA key in bits, `N` from 2048 to 8192 (default 2048)")
 	fs.StringVar(&o.publicOut, "public-out", "", "`FILE` for the public key (default: none)")
 	fs.BoolVar(&o.encrypt, "encrypt", false, "protect the private key with a passphrase (PKCS#8 with PBES2)")
 	fs.BoolVar(&o.force, "force", false, "overwrite an existing key file")

@@ -16,15 +16,15 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const rotateText = `Take every key rotation step that is due in a directory of keys. Run it as often
-as you like, for example from cron: it does nothing until a step is due.
+const rotateText = `Take every rotation step that is due for a directory of keys. Run it as often as
+you like, for example from cron: it does nothing until a step is due.
 
 A new key is published first, and signs only after --publish-wait, once every
 server has fetched it. The old key is then retired: it stays published for
---max-token-life, until the last token it signed has expired, and is then
-removed. serve --key-dir publishes the directory, token --key-dir signs with its
-active key. The file rotation.json, next to the keys, records which key is
-active.
+--max-token-life, until the last token that it signed has expired, and is then
+removed. jwtctl serve --key-dir publishes the keys, and jwtctl token --key-dir
+signs with the active one. The file rotation.json, next to the keys, records
+which key is active.
 
 Keys in an agent, certificates and public keys cannot be rotated: jwtctl cannot
 make or remove them. Make the new key where the old one is, pass both to jwtctl
@@ -46,20 +46,20 @@ func Rotate(d command.Deps) *cobra.Command {
 	var o rotateOptions
 	cmd := &cobra.Command{
 		Use:     "rotate --key-dir DIR",
-		Short:   "Rotate the keys of a directory, one safe step at a time",
+		Short:   "Rotate the keys in a directory, one safe step at a time",
 		Long:    rotateText,
 		Example: "  jwtctl rotate --key-dir keys\n  jwtctl rotate --key-dir keys --now --publish-wait 5m",
 		Args:    command.NoArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runRotate(cmd.Context(), d, o) },
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of the keys; created if missing")
+	fs.StringVar(&o.dir, "key-dir", "", "`DIR` with the keys; created if missing")
 	fs.StringVar(&o.alg, "alg", "ES256", "`ALGORITHM` of new keys")
 	fs.DurationVar(&o.every, "every", 30*24*time.Hour, "age of the active key at which a new one is made; 0s for never")
 	fs.DurationVar(&o.publishWait, "publish-wait", 10*time.Minute, "how long a new key is published before it signs; must exceed the servers' refresh interval")
-	fs.DurationVar(&o.maxTokenLife, "max-token-life", 24*time.Hour, "how long a retired key stays published; at least the longest --ttl of token")
-	fs.BoolVar(&o.force, "now", false, "make a new key now, whatever the age of the active key")
-	settings.ChoiceVar(fs, &o.format, "format", "text", "report format: text or json", "text", "json")
+	fs.DurationVar(&o.maxTokenLife, "max-token-life", 24*time.Hour, "how long a retired key stays published; at least the longest --ttl of any token")
+	fs.BoolVar(&o.force, "now", false, "make a new key now, regardless of the age of the active key")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "report `FORMAT`: text or json", "text", "json")
 	command.AtFlag(fs, &o.at)
 	settings.Paths(fs, "key-dir")
 	settings.FlagOnly(fs, "now", "at")

@@ -23,13 +23,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-const serveText = `Serve the public JWK set of keys over HTTP until interrupted.
+const serveText = `Serve the public halves of keys as a JWK set over HTTP until interrupted.
 
 The set is at --path and at /.well-known/jwks.json, a health check at /healthz.
-Changed, new and removed key files are picked up without a restart; if a file
-is broken, the last good set stays. SIGHUP reloads at once. The first line on
-stdout has the endpoint, and is printed once requests are answered; settings
-for a Temporal server that uses it follow on stderr.`
+Changed, new and removed key files are picked up without a restart; if a file is
+broken, jwtctl keeps serving the last good set. SIGHUP reloads at once.
+
+The first line on stdout names the endpoint, and appears once the server is
+ready; stderr then shows settings for a Temporal server that uses it.`
 
 type serveOptions struct {
 	keys    input.KeyFlags
@@ -48,7 +49,7 @@ func Serve(d command.Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "serve",
 		SuggestFor: []string{"server", "start", "run", "listen", "jwks-server"},
-		Short:      "Serve the public JWK set of keys over HTTP",
+		Short:      "Serve the public halves of keys as a JWK set over HTTP",
 		Long:       serveText,
 		Example:    "  jwtctl serve --listen 127.0.0.1:8080\n  jwtctl serve --key-dir keys --url-file endpoint.txt",
 		Args:       command.NoArguments,
@@ -62,11 +63,11 @@ func Serve(d command.Deps) *cobra.Command {
 
 // register adds the flags shared with gen-and-serve.
 func (o *serveOptions) register(fs *pflag.FlagSet) {
-	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of key files (*.pem, *.jwk, *.json) to serve")
-	fs.StringVar(&o.listen, "listen", ":0", "`ADDRESS` to listen on (default: a free port, all interfaces)")
-	fs.StringVar(&o.path, "path", jwks.DefaultPath, "`PATH` of the set")
-	settings.ChoiceVar(fs, &o.format, "format", "text", "format of the first line on stdout: text or json", "text", "json")
-	fs.StringVar(&o.urlFile, "url-file", "", "write the endpoint's URL to `FILE` once it answers")
+	fs.StringVar(&o.dir, "key-dir", "", "`DIR` with key files (*.pem, *.jwk, *.json) to serve")
+	fs.StringVar(&o.listen, "listen", ":0", "`ADDRESS` to listen on (default :0, a free port on all interfaces)")
+	fs.StringVar(&o.path, "path", jwks.DefaultPath, "`PATH` of the set in its URL")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "`FORMAT` of the first line on stdout: text or json", "text", "json")
+	fs.StringVar(&o.urlFile, "url-file", "", "write the endpoint's URL to `FILE` once the server is ready")
 	fs.DurationVar(&o.maxAge, "max-age", jwks.DefaultMaxAge, "how long clients may cache the set, 1s to 1h")
 	fs.DurationVar(&o.every, "reload-interval", jwks.PollInterval, "how often to check for changed keys")
 	settings.Paths(fs, "key-dir")

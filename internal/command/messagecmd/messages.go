@@ -30,8 +30,8 @@ type messageFlags struct {
 
 func (f *messageFlags) register(fs *pflag.FlagSet) {
 	f.Register(fs)
-	fs.StringVar(&f.method, "method", "", "apply the policy of `METHOD`, pkg.Service/Method")
-	fs.StringVar(&f.typ, "type", "", "apply the annotations of message `TYPE`, pkg.Message, without a method")
+	fs.StringVar(&f.method, "method", "", "apply the policy of `METHOD` (pkg.Service/Method)")
+	fs.StringVar(&f.typ, "type", "", "apply the annotations of message `TYPE` (pkg.Message), without a method")
 	fs.StringVar(&f.bearer, "bearer", "", "bearer token of the call: `TOKEN`, or @FILE")
 	settings.AtPaths(fs, "bearer")
 	settings.Exclusive(fs, "method", "type")

@@ -19,13 +19,13 @@ as a server that enforces them would.
 
 With --method, the message is the response of that method, which must sign it.
 With --type, it is any message whose type has a token field. Without either,
-messages: in jwtctl.yaml sets the type, or, if there is no messages:, "@type"
-in the message. --bearer is required if the method validates the bearer token,
-or if a token includes claims of it.
+messages: in jwtctl.yaml determines the type or, if there is no messages:,
+"@type" in the message. --bearer is required if the method validates the bearer
+token, or if a token includes claims from it.
 
 A single signed message is printed on several lines, several messages one per
-line. Nothing is printed unless all of them could be signed. With --ndjson,
-each line is a message; failures are reported on stderr and skipped.`
+line. Nothing is printed unless all of them could be signed. With --ndjson, each
+line is a message; failures are reported on stderr and skipped.`
 
 const signExample = `  jwtctl sign --type shop.Order order.json -o signed.json
   jwtctl sign --method shop.Shop/Login --key key.priv.pem response.json

@@ -33,8 +33,8 @@ type streamFlags struct {
 }
 
 func (f *streamFlags) register(fs *pflag.FlagSet) {
-	fs.BoolVar(&f.ndjson, "ndjson", false, "read one message per line; continue after one is refused")
-	fs.IntVar(&f.jobs, "jobs", 0, "lines of --ndjson to process in parallel (default: one per core)")
+	fs.BoolVar(&f.ndjson, "ndjson", false, "read one message per line, and continue after failures")
+	fs.IntVar(&f.jobs, "jobs", 0, "number `N` of --ndjson lines to process in parallel (default: one per core)")
 	fs.StringVarP(&f.out, "out", "o", "", "write to `FILE` instead of stdout, all or nothing")
 	settings.Outputs(fs, "out")
 }

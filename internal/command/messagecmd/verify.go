@@ -15,21 +15,22 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const verifyText = `Check protobuf-JSON messages by the JWT annotations of their types, as a server
-that enforces them would.
+const verifyText = `Verify protobuf-JSON messages against their JWT annotations, as a server that
+enforces them would.
 
 With --method, check the bearer token first and then the request message;
 without FILE, only the bearer token. With --type, check the message on its own.
-Without either, messages: in jwtctl.yaml sets the type of each file, and a file
-or stream that no entry matches is refused; if there is no messages:, "@type"
-in the message counts. FILE may be a pattern; - is stdin.
+Without either, messages: in jwtctl.yaml determines the type of each file, and a
+file or stream that no entry matches is refused; if there is no messages:,
+"@type" in the message counts. FILE may be a pattern; - is stdin.
 
-Each message gets a line with ok or FAIL; --print shows the validated message
-instead, with fields filled in from its token. With --ndjson, each line is a
-message. A message with nothing to check (its method has no policy, or it has
-no token) is ok with a note; --strict refuses it. Exit code 1: at least one
-message was refused; else 3: at least one could not be decided, or a stream had
-no messages.`
+Each message gets a line with ok or FAIL; --print prints the validated message
+instead, with the fields that its token fills in. With --ndjson, each line is a
+message. A message with nothing to check (its method has no policy, or it has no
+token) is ok with a note; --strict refuses it.
+
+The exit code is 1 if any message was refused; otherwise, it is 3 if any could
+not be decided, or a stream had no messages.`
 
 const verifyExample = `  jwtctl verify msg.json
   jwtctl verify --type shop.Order --key key.pub.pem "orders/*.json"
@@ -49,7 +50,7 @@ func Verify(d command.Deps) *cobra.Command {
 	var o verifyOptions
 	cmd := &cobra.Command{
 		Use:     "verify [FILE… | -]",
-		Short:   "Check messages by the JWT annotations of their types",
+		Short:   "Verify messages against their JWT annotations",
 		Long:    verifyText,
 		Example: verifyExample,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -61,7 +62,7 @@ func Verify(d command.Deps) *cobra.Command {
 	o.stream.register(fs)
 	fs.BoolVar(&o.print, "print", false, "print the validated messages instead of verdicts")
 	fs.BoolVar(&o.strict, "strict", false, "refuse messages with nothing to check")
-	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(verdictFormats(), ", "), verdictFormats()...)
+	settings.ChoiceVar(fs, &o.format, "format", "text", "output `FORMAT`: "+strings.Join(verdictFormats(), ", "), verdictFormats()...)
 	settings.Keyed(fs, "verify")
 	return cmd
 }

@@ -12,16 +12,16 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const bufPluginText = `Run the rules of jwtctl lint inside buf lint. Buf starts this command itself,
-with these lines in buf.yaml:
+const bufPluginText = `Run the rules of jwtctl lint inside buf lint. Buf starts this command itself if
+buf.yaml has these lines:
 
   plugins:
     - plugin: [jwtctl, buf-plugin]
   lint:
     use: [STANDARD, JWT]
 
-Rule ids are in Buf's spelling: claim-cycle is JWT_CLAIM_CYCLE. The category
-JWT has all errors and warnings, JWT_ERRORS only the errors.`
+Rule ids follow Buf's spelling: claim-cycle becomes JWT_CLAIM_CYCLE. The
+category JWT contains all errors and warnings, JWT_ERRORS only the errors.`
 
 const bufPluginHint = "for the same checks run jwtctl lint; for the lines in buf.yaml see jwtctl buf-plugin --help"
 
@@ -29,7 +29,7 @@ const bufPluginHint = "for the same checks run jwtctl lint; for the lines in buf
 func BufPlugin(d command.Deps) *cobra.Command {
 	return &cobra.Command{
 		Use:                "buf-plugin",
-		Short:              "Run the rules of lint inside buf lint",
+		Short:              "Run the rules of jwtctl lint inside buf lint",
 		Long:               bufPluginText,
 		Annotations:        map[string]string{settings.NeedsNoFile: "yes"},
 		DisableFlagParsing: true, // they are the protocol's

@@ -26,15 +26,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const convertText = `Rewrite the JWT annotations of .proto files from the spelling of package kalix,
-(kalix.method).jwt, to that of package jwtctl.v1, (jwtctl.v1.method).
+const convertText = `Convert the JWT annotations in .proto files from package kalix, such as
+(kalix.method).jwt, to package jwtctl.v1, such as (jwtctl.v1.method).
 
-PATH is a .proto file, a directory of them, or a pattern; the default is what
-jwtctl.yaml names. convert prints the changes as a diff; --write changes the
-files. Comments, formatting and options that are not about JWTs stay as they
-are.
+PATH is a .proto file, a directory of them, or a pattern; the default is the
+files listed in jwtctl.yaml. The changes are printed as a diff; --write changes
+the files instead. Comments, formatting and all other options are kept.
 
-Before anything is printed or written, jwtctl compiles the rewritten files and
+Before it prints or writes anything, jwtctl compiles the converted files and
 compares the policies: explain and lint must report the same for both.`
 
 const convertExample = `  jwtctl convert .
@@ -51,7 +50,7 @@ func Convert(d command.Deps) *cobra.Command {
 	var o convertOptions
 	cmd := &cobra.Command{
 		Use:     "convert [PATH…]",
-		Short:   "Rewrite annotations of .proto files from kalix to jwtctl.v1",
+		Short:   "Convert annotations in .proto files from kalix to jwtctl.v1",
 		Long:    convertText,
 		Example: convertExample,
 		Args:    policies.PathArguments,

@@ -28,24 +28,24 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const diffText = `Compare the JWT policy of two versions of the descriptors. Exit 1 if it became
-weaker: a method that no longer validates, one more accepted issuer, a claim
-that is no longer compared, a longer expiry, and so on. Each change is printed
-with the position of its annotation and what an attacker gains. A change that
-cannot be decided (such as two patterns with no distinguishing example) counts
-as weaker.
+const diffText = `Compare the JWT policy of two versions of the descriptors, and exit 1 if it
+became weaker: a method that no longer validates, one more accepted issuer, a
+claim that is no longer compared, a longer expiry, and so on. Each change is
+printed with the position of its annotation and what an attacker could gain. A
+change that cannot be decided (such as two patterns with no distinguishing
+example) counts as weaker.
 
-PATH is the new version, as for lint; the default is what jwtctl.yaml names,
-else every file below the current directory that is annotated in either version.
---against is the old version: a directory of .proto files, a .proto file, a
-descriptor set or Buf image, or git:REV for the same paths in that branch, tag
-or commit.
+PATH is the new version, as for lint; the default is the files listed in
+jwtctl.yaml or, without any, every file under the current directory that is
+annotated in either version. --against is the old version: a directory of .proto
+files, a .proto file, a descriptor set or Buf image, or git:REV for the same
+paths in that branch, tag or commit.
 
---format html writes one page for a browser that shows both versions of each
+--format html writes a self-contained page that shows both versions of each
 change side by side, the most serious first.
 
 --allow FILE is a JSON array of accepted changes, each with an end date. The
-hint printed for a change is its entry, except reason and until.
+hint printed with a change is its entry, except for reason and until.
 
   [{"kind": "issuer-added", "subject": "shop.v1.Orders/Place", "what": "partner",
     "reason": "the partner signs orders from July", "until": "2026-12-31"}]`
@@ -80,8 +80,8 @@ func Diff(d command.Deps) *cobra.Command {
 	fs := cmd.Flags()
 	o.protos.Register(fs)
 	fs.StringVar(&o.against, "against", "", "the old version: `FILE|DIR|git:REV`")
-	fs.StringVar(&o.allow, "allow", "", "JSON `FILE` of accepted changes")
-	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(diffFormats(), ", "), diffFormats()...)
+	fs.StringVar(&o.allow, "allow", "", "JSON `FILE` with accepted changes")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "output `FORMAT`: "+strings.Join(diffFormats(), ", "), diffFormats()...)
 	fs.StringVarP(&o.out, "out", "o", "", "write to `FILE` instead of stdout")
 	fs.BoolVar(&o.rules, "rules", false, "list the kinds of changes and exit")
 	settings.Paths(fs, "allow")

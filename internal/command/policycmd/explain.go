@@ -21,15 +21,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const explainText = `Show the effective policy of the JWT annotations: for each method, what it
-requires of the bearer token and which messages it validates or signs; for each
-message, its tokens, their claims, and the field of each claim. Every fact
-names its annotation as file:line:column.
+const explainText = `Show the effective policy that the JWT annotations define: for each method, what
+it requires of the bearer token and which messages it validates or signs; for
+each message, its tokens, their claims, and the field of each claim. Each fact
+comes with the position of its annotation, as file:line:column.
 
-A policy that lint refuses is explained too, with its cycles marked. mermaid
-and dot draw how claims flow from fields into tokens. html is one
-self-contained page for a browser, with the findings of lint and the keys of
-each issuer.`
+A policy with lint errors is explained too, with its cycles marked. --format
+mermaid and dot draw how claims flow from fields into tokens; html writes a
+self-contained page with the findings of lint and the keys of each issuer.`
 
 const explainExample = `  jwtctl explain
   jwtctl explain shop.Shop/Buy shop.Order
@@ -48,7 +47,7 @@ func Explain(d command.Deps) *cobra.Command {
 	var o explainOptions
 	cmd := &cobra.Command{
 		Use:     "explain [METHOD | SERVICE | TYPE…]",
-		Short:   "Show the policy of JWT annotations, and where each part is from",
+		Short:   "Show the policy that JWT annotations define, and where",
 		Long:    explainText,
 		Example: explainExample,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -57,7 +56,7 @@ func Explain(d command.Deps) *cobra.Command {
 	}
 	fs := cmd.Flags()
 	o.protos.Register(fs)
-	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(explainFormats(), ", "), explainFormats()...)
+	settings.ChoiceVar(fs, &o.format, "format", "text", "output `FORMAT`: "+strings.Join(explainFormats(), ", "), explainFormats()...)
 	fs.StringVarP(&o.out, "out", "o", "", "write to `FILE` instead of stdout")
 	settings.Outputs(fs, "out")
 	settings.Keyed(fs, "explain")

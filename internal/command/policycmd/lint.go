@@ -24,17 +24,19 @@ import (
 const lintText = `Check the JWT annotations of .proto files, descriptor sets and Buf images.
 
 PATH is a .proto file, a directory of them, a pattern, or a descriptor set. The
-default is what jwtctl.yaml names, else the annotated files below the working
-directory, the files next to them and their imports (with --require-all, every
-file).
+default is the files listed in jwtctl.yaml or, without any, the annotated files
+under the current directory, the files next to them and their imports (with
+--require-all, every file).
 
-An error is what sign, verify and proxy refuse to run with: lint exits 1. A
-warning is probably a mistake: lint exits 1 only with --strict.
+An error is something that sign, verify and proxy refuse to run with: lint exits
+1. A warning is probably a mistake: lint exits 1 only with --strict.
+
+To silence a warning or note about an element, but never an error, put this in
+the comment above it:
 
   // jwtctl:ignore RULE-ID REASON
 
-in the comment above an element silences a warning or note about it, never an
-error. --rules lists the rules.`
+--rules lists the rules.`
 
 const lintExample = `  jwtctl lint proto
   jwtctl lint -I third_party --proto "proto/**/*.proto" --strict
@@ -65,7 +67,7 @@ func Lint(d command.Deps) *cobra.Command {
 	}
 	fs := cmd.Flags()
 	o.protos.Register(fs)
-	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(finding.Formats(), ", "), finding.Formats()...)
+	settings.ChoiceVar(fs, &o.format, "format", "text", "output `FORMAT`: "+strings.Join(finding.Formats(), ", "), finding.Formats()...)
 	fs.StringVarP(&o.out, "out", "o", "", "write to `FILE` instead of stdout")
 	fs.BoolVar(&o.strict, "strict", false, "exit 1 on warnings too")
 	fs.BoolVar(&o.requireAll, "require-all", false, "report methods without a policy as errors")

@@ -8,26 +8,30 @@ import (
 	"github.com/jwtctl/jwtctl/internal/gateway"
 )
 
-const proxyText = `Enforce the JWT annotations in front of a gRPC server: refuse calls whose
-bearer token or messages are not valid, pass the caller's claims to the server
-as metadata, and sign responses. Verdicts are those of jwtctl verify;
-everything else passes unchanged.
+const proxyText = `Enforce the JWT annotations in front of a gRPC server: refuse calls whose bearer
+token or messages are not valid, pass the caller's claims to the server as
+metadata, and sign responses. The proxy decides as jwtctl verify does, and
+passes everything else unchanged.
 
-Methods that are not in the descriptors are refused. Messages of methods
-without annotations pass as bytes. authorization is not forwarded where it was
-validated, and _kalix-jwt-claim-* metadata from clients never is.
+Calls to methods that are not in the descriptors are refused. Messages of
+methods without annotations pass as bytes. The authorization header is not
+forwarded where it was validated, and _kalix-jwt-claim-* metadata from clients
+never is.
 
 Keys, descriptors, certificates, CAs and jwtctl.yaml are reloaded when they
-change and on SIGHUP. A broken version, or one without services, is refused and
-the current policy stays in force. A weaker one is logged, change by change,
-and refused with --refuse-weaker. Settings under proxy: in jwtctl.yaml are read
-at startup only. The first line on stdout is printed once calls are answered;
-logs go to stderr. On SIGTERM, open calls may finish.
+change and on SIGHUP. A version that is broken or has no services is refused,
+and the current policy stays in force. A weaker version is logged, change by
+change, and refused with --refuse-weaker. Settings under proxy: in jwtctl.yaml
+are read at startup only.
 
---web also answers browsers and curl: gRPC-Web, Connect, and REST by the
-google.api.http options of the methods. Pages from --web-origin may call it.
+The first line on stdout appears once the proxy is ready; logs go to stderr. On
+SIGTERM, open calls may finish, for at most --drain-timeout.
 
---report-only is for trying a policy on live traffic: everything is decided,
+--web also serves browsers and curl: gRPC-Web, Connect, and REST as the
+google.api.http options of the methods define it. --web-origin lets web pages
+call it.
+
+--report-only is for trying a policy on live traffic: everything is checked,
 claims are sent and responses signed, but no call is refused.`
 
 const proxyExample = `  jwtctl proxy --upstream 127.0.0.1:9000 --listen 127.0.0.1:8080 --proto "proto/**/*.proto"

@@ -18,11 +18,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-const doctorText = `Find problems in the JWT setup of a Temporal server, each with its fix. doctor
-checks what you give it: the server's configuration and its key sources, a
-token, and with --address the running server. It sends that server five calls
-that change nothing, with and without the token, and compares the answers with
-those of explain-denial.
+const doctorText = `Find problems in the JWT setup of a Temporal server, and suggest a fix for each.
+doctor checks what you pass to it: the server's configuration and its key
+sources, a token and, with --address, the running server. It sends that server
+five calls that change nothing, with and without the token, and compares the
+answers with what explain-denial predicts.
 
 --server-config takes static YAML (with its templates), Helm values, a compose
 file or a .env file; repeat it for several. --for is the task that the token is
@@ -67,9 +67,9 @@ func Doctor(d command.Deps) *cobra.Command {
 	fs.StringVar(&o.address, "address", "", "also call the server at `HOST:PORT`")
 	fs.BoolVar(&o.tls, "tls", false, "use TLS for --address")
 	fs.StringVar(&o.token, "token", "", "`TOKEN` to check, in any form that explain-denial accepts, or @FILE")
-	fs.StringVar(&o.task, "for", "", "`TASK` that the token is for, such as ui, worker or \"workflow start\"")
-	fs.StringVar(&o.namespace, "namespace", "default", "namespace `NS` of the calls")
-	settings.ChoiceVar(fs, &o.format, "format", "text", strings.Join(finding.Formats(), ", "), finding.Formats()...)
+	fs.StringVar(&o.task, "for", "", "`TASK` that the token is meant for, such as ui, worker or \"workflow start\"")
+	fs.StringVar(&o.namespace, "namespace", "default", "namespace `NS` of the calls (default \"default\")")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "output `FORMAT`: "+strings.Join(finding.Formats(), ", "), finding.Formats()...)
 	fs.StringVarP(&o.out, "out", "o", "", "write to `FILE` instead of stdout")
 	fs.BoolVar(&o.strict, "strict", false, "exit 1 on warnings too")
 	fs.BoolVar(&o.rules, "rules", false, "list the rules and exit")

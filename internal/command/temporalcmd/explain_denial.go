@@ -17,18 +17,19 @@ import (
 )
 
 const explainDenialText = `Explain why a Temporal server with the default authorizer and claim mapper
-allows or denies a call: the role it needs, the roles that the token holds,
-each fault of the token with the server's own log line, and a token that would
-work. Clients only ever see "Request unauthorized.".
+allows or denies a call: the role that the call needs, the roles that the token
+has, each fault of the token with the log line of the server, and a token that
+would work. Clients only ever see "Request unauthorized.".
 
-The token is the argument, @FILE or stdin, as a header, a variable or only the
-token; empty means a call without one. Pass the server's keys with --jwks or
---key; without them, key id and signature are not checked.
+Pass the token as an argument, as @FILE or on stdin: by itself, as an
+authorization header, or as NAME=VALUE. An empty one means a call without a
+token. Pass the server's keys with --jwks or --key; without them, the key id and
+the signature are not checked.
 
 --for takes a task instead of an API: ui, worker, or a command of the temporal
 CLI, such as "workflow start". --all lists every API, allowed or not, and exits
-0. If the answer depends on something not given, such as the namespace of a
-task token, the exit code is 3.`
+0. If the answer depends on something that was not given, such as the namespace
+of a task token, the exit code is 3.`
 
 const explainDenialExample = `  jwtctl explain-denial "$TEMPORAL_CLI_AUTH" --api StartWorkflowExecution --namespace default
   jwtctl explain-denial @token.jwt --for "workflow start" --namespace default --jwks http://127.0.0.1:61884/jwks.json
@@ -60,12 +61,12 @@ func ExplainDenial(d command.Deps) *cobra.Command {
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&o.api, "api", "", "`API` that is called, such as StartWorkflowExecution")
-	fs.StringVar(&o.task, "for", "", "`TASK` instead of an API, such as ui, worker or \"workflow start\"")
+	fs.StringVar(&o.api, "api", "", "`API` being called, such as StartWorkflowExecution")
+	fs.StringVar(&o.task, "for", "", "`TASK` to explain instead of an API, such as ui, worker or \"workflow start\"")
 	fs.BoolVar(&o.all, "all", false, "list every API of the server, allowed or not")
 	fs.StringVar(&o.namespace, "namespace", "", "namespace `NS` of the call")
 	o.server.register(fs)
-	settings.ChoiceVar(fs, &o.format, "format", "text", "text or json", "text", "json")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "output `FORMAT`: text or json", "text", "json")
 	command.AtFlag(fs, &o.at)
 	settings.Exclusive(fs, "api", "for", "all")
 	settings.FlagOnly(fs, "at")

@@ -78,13 +78,13 @@ func (f *serverFlags) register(fs *pflag.FlagSet) {
 	f.given = fs.Changed
 	fs.StringArrayVar(&f.config, "server-config", nil, "configuration `FILE` of the server: static YAML, Helm values, compose file or .env; repeatable")
 	fs.StringVar(&f.version, "server-version", temporal.Newest().Version, "release `V` of the server, such as 1.30 or 1.30.8")
-	fs.StringArrayVar(&f.jwks, "jwks", nil, "key set of the server: `FILE|URL`; repeatable")
+	fs.StringArrayVar(&f.jwks, "jwks", nil, "key set `FILE|URL` of the server; repeatable")
 	fs.StringArrayVar(&f.keys, "key", nil, "key `FILE` of the server; repeatable")
 	f.network.Register(fs)
-	fs.StringVar(&f.audience, "audience", "", "audience configured on the server (default: none)")
-	fs.StringVar(&f.claim, "permissions-claim", temporal.PermissionsClaim, "the server's permissionsClaimName")
-	fs.StringVar(&f.regex, "permissions-regex", "", "the server's permissionsRegex, `PATTERN` with the groups namespace and role")
-	fs.StringVar(&f.header, "auth-header", temporal.DefaultHeader, "the server's authHeaderName, `NAME` of the header that it reads")
+	fs.StringVar(&f.audience, "audience", "", "`AUDIENCE` that the server is configured to require (default: none)")
+	fs.StringVar(&f.claim, "permissions-claim", temporal.PermissionsClaim, "`NAME` of the claim with the permissions: the server's permissionsClaimName")
+	fs.StringVar(&f.regex, "permissions-regex", "", "`PATTERN` with the groups namespace and role: the server's permissionsRegex")
+	fs.StringVar(&f.header, "auth-header", temporal.DefaultHeader, "`NAME` of the header that the server reads: its authHeaderName")
 	settings.Paths(fs, "key", "server-config")
 	settings.NamesKeys(fs, "key", "jwks")
 }

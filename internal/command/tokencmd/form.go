@@ -23,13 +23,13 @@ type tokenForm struct {
 }
 
 func (f *tokenForm) register(fs *pflag.FlagSet) {
-	settings.ChoiceVar(fs, &f.format, "format", "env", "env (NAME=VALUE), token, header (Authorization: Bearer …) or json", "env", "token", "header", "json")
+	settings.ChoiceVar(fs, &f.format, "format", "env", "output `FORMAT`: env (NAME=VALUE), token, header (Authorization: Bearer …) or json", "env", "token", "header", "json")
 	var clients []string
 	for _, c := range temporal.Clients() {
 		clients = append(clients, string(c))
 	}
 	settings.ChoiceVar(fs, &f.audience, "for", string(temporal.TCTL), "`CLIENT` that reads the variable: tctl, temporal (CLI and SDKs) or api-key", clients...)
-	fs.StringVar(&f.variable, "env-var", "", "`NAME` of the variable (default: depends on --for)")
+	fs.StringVar(&f.variable, "env-var", "", "`NAME` of the variable to set (default: depends on --for)")
 	fs.BoolVar(&f.export, "export", false, "print a line for eval: export NAME='VALUE'")
 }
 

@@ -39,8 +39,8 @@ func (o *plainOptions) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&o.jsonHeaders, "header-json", nil, "with --plain, header parameter `NAME=JSON`; repeatable")
 	fs.StringVar(&o.typ, "typ", "", "with --plain, the header's `TYPE`, such as at+jwt (default JWT)")
 	fs.StringVar(&o.id, "jti", "", "with --plain, token `ID`")
-	fs.DurationVar(&o.notBefore, "nbf", 0, "with --plain, delay until the token becomes valid (nbf); may be negative")
-	fs.BoolVar(&o.noSubject, "no-sub", false, "with --plain, no subject")
+	fs.DurationVar(&o.notBefore, "nbf", 0, "with --plain, time until the token becomes valid (nbf); may be negative")
+	fs.BoolVar(&o.noSubject, "no-sub", false, "with --plain, omit the subject")
 	settings.Paths(fs, "claims")
 }
 

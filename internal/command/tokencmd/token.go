@@ -17,11 +17,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/token"
 )
 
-const tokenText = `Make a token for a Temporal server with JWT authorization.
+const tokenText = `Make a token for a Temporal server with JWT authorization, or for another
+service.
 
---system is temporal-system:admin for an hour; --namespace NS is NS:read and
-NS:write for ten minutes. --role replaces these roles, --permission adds single
-permissions. What the server would silently ignore or deny is an error here.
+--system grants temporal-system:admin for an hour; --namespace NS grants NS:read
+and NS:write for ten minutes. --role replaces these roles, --permission adds
+single permissions. Anything that the server would silently ignore or deny is an
+error here.
 
 By default, one line NAME=VALUE for tctl goes to stdout; --for temporal and
 --for api-key set the variables of the temporal CLI and the SDKs. --export
@@ -33,10 +35,10 @@ proxy, with any algorithm, claims and header, and prints only the token.
 --claims starts from a JSON object, as printed by jwtctl inspect --format
 claims; --ttl, --nbf and --iat replace its exp, nbf and iat.
 
---for-method pkg.Service/Method makes a plain token that this method accepts,
-for tests of the service: with its issuer, signed by a key of that issuer, with
-its static claims, and an example of each pattern
-(--example=false refuses instead).`
+--for-method pkg.Service/Method makes a plain token that the method accepts, for
+tests of the service: signed with a key of the required issuer, with the
+required static claims, and with an example value for each pattern (with
+--example=false, a pattern is an error instead).`
 
 const tokenExample = `  export "$(jwtctl token --system)"
   export "$(jwtctl token --namespace default --for temporal)"
@@ -87,7 +89,7 @@ func Token(d command.Deps, methods input.MethodReader) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "token (--system | --namespace NS | --plain | --for-method METHOD)",
 		SuggestFor: []string{"mint", "issue", "encode", "jwt"},
-		Short:      "Make a token for a Temporal server, or a plain one",
+		Short:      "Make a token for a Temporal server or another service",
 		Long:       tokenText,
 		Example:    tokenExample,
 		Args:       command.NoArguments,
@@ -109,7 +111,7 @@ func Token(d command.Deps, methods input.MethodReader) *cobra.Command {
 	cmd.Aliases = []string{"tctl-system-token", "cli-system-token"}
 	fs := cmd.Flags()
 	o.keys.Register(fs)
-	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of keys maintained by jwtctl rotate; the active key signs")
+	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of keys that jwtctl rotate maintains; the active key signs")
 	o.registerClaims(fs)
 	o.protos.Register(fs)
 	command.AtFlag(fs, &o.at)
@@ -125,23 +127,23 @@ func Token(d command.Deps, methods input.MethodReader) *cobra.Command {
 }
 
 func (o *tokenOptions) registerClaims(fs *pflag.FlagSet) {
-	fs.BoolVar(&o.system, "system", false, "permission temporal-system:admin, for an hour")
-	fs.StringArrayVar(&o.namespaces, "namespace", nil, "permissions `NS`:read and NS:write, for ten minutes; repeatable")
-	fs.BoolVar(&o.plain, "plain", false, "a bearer token for a service other than Temporal")
-	fs.StringVar(&o.forMethod, "for-method", "", "a bearer token that `METHOD` (pkg.Service/Method) accepts")
-	fs.BoolVar(&o.example, "example", true, "with --for-method, make up a value for a claim that must match a pattern; false refuses")
-	fs.StringArrayVar(&o.roles, "role", nil, "`ROLE` instead of the default ones: read, write, worker or admin; repeatable")
-	fs.StringArrayVar(&o.permissions, "permission", nil, "a single permission `NS:ROLE`; repeatable")
+	fs.BoolVar(&o.system, "system", false, "grant temporal-system:admin for an hour")
+	fs.StringArrayVar(&o.namespaces, "namespace", nil, "grant `NS`:read and NS:write for ten minutes; repeatable")
+	fs.BoolVar(&o.plain, "plain", false, "make a bearer token for a service other than Temporal")
+	fs.StringVar(&o.forMethod, "for-method", "", "make a bearer token that `METHOD` (pkg.Service/Method) accepts")
+	fs.BoolVar(&o.example, "example", true, "with --for-method, make up values for claims that must match a pattern; use =false to fail instead")
+	fs.StringArrayVar(&o.roles, "role", nil, "`ROLE` to grant instead of the defaults: read, write, worker or admin; repeatable")
+	fs.StringArrayVar(&o.permissions, "permission", nil, "grant the single permission `NS:ROLE`; repeatable")
 	fs.StringVar(&o.regex, "permissions-regex", "", "write permissions in the form that `PATTERN`, the server's permissionsRegex, reads")
 	fs.DurationVar(&o.ttl, "ttl", 0, "lifetime of the token (default 1h with --system, else 10m)")
 	fs.DurationVar(&o.maxTTL, "max-ttl", token.MaxLifetime, "maximum --ttl")
-	fs.BoolVar(&o.noExpiry, "no-expiry", false, "a token that never expires; it cannot be revoked")
+	fs.BoolVar(&o.noExpiry, "no-expiry", false, "make a token that never expires; it cannot be revoked")
 	fs.StringVar(&o.subject, "sub", "jwtctl", "subject `S`")
 	fs.StringVar(&o.issuer, "iss", "", "issuer `I`; also selects the key of that issuer")
 	fs.StringArrayVar(&o.audiences, "aud", nil, "audience `A`; repeatable")
 	fs.StringArrayVar(&o.claims, "claim", nil, "additional claim `NAME=TEXT`; repeatable")
-	fs.StringArrayVar(&o.jsonClaims, "claim-json", nil, "additional claim `NAME=JSON`; repeatable; a mapping in the file")
-	fs.BoolVar(&o.issuedAt, "iat", false, "add iat; a server whose clock is behind refuses such a token")
+	fs.StringArrayVar(&o.jsonClaims, "claim-json", nil, "additional claim `NAME=JSON`; repeatable; a mapping in jwtctl.yaml")
+	fs.BoolVar(&o.issuedAt, "iat", false, "add iat; a server whose clock is behind refuses the token")
 	o.plainOptions.register(fs)
 	settings.KeyedAs(fs, "claim-json", "token.claims")
 	settings.KeyedAs(fs, "claims", "token.claims_file")

@@ -12,7 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
-const completionText = `Print the completion script of a shell.
+const completionText = `Print the completion script for a shell. To load it:
 
   bash        source <(jwtctl completion bash)
   zsh         jwtctl completion zsh > "${fpath[1]}/_jwtctl"
@@ -24,7 +24,7 @@ func Completion(d command.Deps) *cobra.Command {
 	shells := []string{"bash", "zsh", "fish", "powershell"}
 	return &cobra.Command{
 		Use:         "completion bash|zsh|fish|powershell",
-		Short:       "Print a shell's completion script",
+		Short:       "Print a shell completion script",
 		Long:        completionText,
 		ValidArgs:   shells,
 		Annotations: map[string]string{settings.NeedsNoFile: "yes"},

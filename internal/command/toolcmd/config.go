@@ -9,21 +9,21 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const configText = `jwtctl.yaml holds what a team's commands share: where the protos are, which
-keys and key sets to use, the type of each message file, and values of flags.
-Commands use the nearest one in this or a parent directory. jwtctl init writes
-one.`
+const configText = `jwtctl.yaml holds the settings that a team shares: where the .proto files are,
+which keys and key sets to use, the type of each message file, and values of
+flags. Commands use the nearest one in this or a parent directory. jwtctl init
+writes one.`
 
-const configCheckText = `Read jwtctl.yaml strictly, and open everything it names: keys, key sets,
-descriptors and their policy, and message files with their types. Reports every
-problem with its line number, not just the first.
+const configCheckText = `Read jwtctl.yaml strictly, and open everything that it names: keys, key sets,
+descriptors and their policy, and message files with their types. Every problem
+is reported with its line number, not just the first.
 
-FILE is the nearest jwtctl.yaml by default. Key sets at URLs are fetched only
-with --online. What was found goes to stdout, problems go to stderr; the exit
-code is that of the most serious problem (jwtctl help exit-codes).`
+FILE defaults to the nearest jwtctl.yaml. Key sets at URLs are fetched only with
+--online. A summary goes to stdout, problems go to stderr; the exit code is that
+of the most serious problem (jwtctl help exit-codes).`
 
-const configSchemaText = `Print the JSON Schema (2020-12) of jwtctl.yaml, for editors that complete and
-check YAML. The same schema is in docs/jwtctl.schema.json.`
+const configSchemaText = `Print the JSON Schema (2020-12) of jwtctl.yaml, for completion and validation in
+editors. The same schema is in docs/jwtctl.schema.json.`
 
 // Config returns the command.
 func Config(d command.Deps) *cobra.Command {
@@ -58,7 +58,7 @@ func configCheck(d command.Deps) *cobra.Command {
 		},
 	}
 	fs := cmd.Flags()
-	settings.ChoiceVar(fs, &o.format, "format", "text", "text or json", "text", "json")
+	settings.ChoiceVar(fs, &o.format, "format", "text", "output `FORMAT`: text or json", "text", "json")
 	fs.BoolVar(&o.online, "online", false, "fetch the key sets at URLs")
 	settings.Keyed(fs, "config")
 	return cmd

@@ -22,10 +22,10 @@ import (
 )
 
 const demoText = `Run a tour of the commands in a temporary directory that is removed afterwards:
-make a key and serve it, mint a token, check it against the served set, rotate
-the key; sign a message by its annotations, verify it, see it refused after
-tampering, and lint annotations that form a cycle. Each step is a jwtctl
-command, shown and run as you would run it.`
+make a key and serve it, mint a token, verify it with the served set, rotate the
+key; sign a message, verify it, see it refused after tampering, and lint
+annotations that form a cycle. Each step is a jwtctl command, shown and run as
+you would run it.`
 
 // demoFiles are the files for the tour of messages.
 //
@@ -39,7 +39,7 @@ type Run func(ctx context.Context, sys system.System, args []string) error
 func Demo(d command.Deps, run Run) *cobra.Command {
 	return &cobra.Command{
 		Use:         "demo",
-		Short:       "Run a tour of the commands; leaves nothing behind",
+		Short:       "Run a tour of the commands in a temporary directory",
 		Long:        demoText,
 		Args:        command.NoArguments,
 		Annotations: map[string]string{settings.NeedsNoFile: "yes"},

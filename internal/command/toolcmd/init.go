@@ -22,13 +22,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/settings"
 )
 
-const initText = `Write a commented jwtctl.yaml for directory DIR (default: the current directory),
-from what is in it: .proto files with JWT annotations and their import directories,
-descriptor sets, keys and key sets. What jwtctl cannot know is left as a
-comment to fill in.
+const initText = `Write a commented jwtctl.yaml for directory DIR (default: the current
+directory), based on what is in it: .proto files with JWT annotations and their
+import paths, descriptor sets, keys and key sets. What jwtctl cannot find out is
+left as a comment to fill in.
 
 An existing jwtctl.yaml is kept unless --force is given. The path of the new
-file goes to stdout; check it with jwtctl config check.`
+file goes to stdout; check the file with jwtctl config check.`
 
 type initOptions struct {
 	out   string

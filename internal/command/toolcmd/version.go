@@ -25,7 +25,7 @@ func Version(d command.Deps) *cobra.Command {
 		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
 		RunE:        func(*cobra.Command, []string) error { return runVersion(d, format) },
 	}
-	settings.ChoiceVar(cmd.Flags(), &format, "format", "text", "text or json", "text", "json")
+	settings.ChoiceVar(cmd.Flags(), &format, "format", "text", "output `FORMAT`: text or json", "text", "json")
 	settings.FlagOnly(cmd.Flags(), "format")
 	return cmd
 }

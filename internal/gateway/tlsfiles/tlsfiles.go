@@ -32,18 +32,18 @@ type Flags struct {
 
 // RegisterListening adds the flags for the listening side.
 func (f *Flags) RegisterListening(fs *pflag.FlagSet) {
-	fs.StringVar(&f.Cert, "tls-cert", "", "PEM `FILE` of the server certificate, with intermediate certificates")
-	fs.StringVar(&f.key, "tls-key", "", "PEM `FILE` of the certificate's private key")
-	fs.StringVar(&f.clientCA, "tls-client-ca", "", "PEM `FILE` of the CAs for client certificates, which are then required (mTLS)")
+	fs.StringVar(&f.Cert, "tls-cert", "", "PEM `FILE` with the server certificate and any intermediate certificates")
+	fs.StringVar(&f.key, "tls-key", "", "PEM `FILE` with the certificate's private key")
+	fs.StringVar(&f.clientCA, "tls-client-ca", "", "PEM `FILE` with the CAs of client certificates, which are then required (mTLS)")
 	settings.Paths(fs, "tls-cert", "tls-key", "tls-client-ca")
 }
 
 // RegisterUpstream adds the flags for the upstream.
 func (f *Flags) RegisterUpstream(fs *pflag.FlagSet) {
-	fs.BoolVar(&f.Upstream, "upstream-tls", false, "use TLS to the upstream, and verify its certificate")
-	fs.StringVar(&f.upstreamCA, "upstream-ca", "", "PEM `FILE` of the CAs for the upstream's certificate (default: this machine's)")
-	fs.StringVar(&f.upstreamCert, "upstream-cert", "", "PEM `FILE` of the client certificate for the upstream (mTLS)")
-	fs.StringVar(&f.upstreamKey, "upstream-key", "", "PEM `FILE` of the certificate's private key")
+	fs.BoolVar(&f.Upstream, "upstream-tls", false, "use TLS to the upstream, and verify the upstream's certificate")
+	fs.StringVar(&f.upstreamCA, "upstream-ca", "", "PEM `FILE` with the CAs to trust for the upstream's certificate (default: the system's)")
+	fs.StringVar(&f.upstreamCert, "upstream-cert", "", "PEM `FILE` with the client certificate for the upstream (mTLS)")
+	fs.StringVar(&f.upstreamKey, "upstream-key", "", "PEM `FILE` with the certificate's private key")
 	fs.StringVar(&f.upstreamServer, "upstream-server-name", "", "`NAME` required in the upstream's certificate (default: the host of --upstream)")
 	settings.Paths(fs, "upstream-ca", "upstream-cert", "upstream-key")
 }

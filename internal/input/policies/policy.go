@@ -38,7 +38,7 @@ func (f *Flags) Register(fs *pflag.FlagSet) {
 	f.Keys.Register(fs)
 	f.Sets.Register(fs)
 	fs.DurationVar(&f.Leeway, "leeway", 0, "clock tolerance for exp, nbf and iat, at most 10m")
-	fs.BoolVar(&f.Dev, "dev", false, "development key: make and accept unsigned tokens")
+	fs.BoolVar(&f.Dev, "dev", false, "use the development key: make and accept unsigned tokens")
 	settings.Keyed(fs, "", "leeway")
 	settings.FlagOnly(fs, "dev")
 }
