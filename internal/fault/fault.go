@@ -26,6 +26,9 @@ type Error struct {
 	// Cause is the underlying error, for errors.Is and errors.As. It is not printed: Why
 	// has the relevant part.
 	Cause error
+	// Quotes reports whether Why quotes the token or message that it is about, which no
+	// log may do (S64).
+	Quotes bool
 }
 
 // New returns an error about what. format and args make the reason; an error formatted
@@ -47,6 +50,13 @@ func (e *Error) WithHint(format string, args ...any) *Error {
 func (e *Error) About(what string) *Error {
 	c := *e
 	c.What = what
+	return &c
+}
+
+// Quoting returns a copy of e with Quotes set.
+func (e *Error) Quoting() *Error {
+	c := *e
+	c.Quotes = true
 	return &c
 }
 

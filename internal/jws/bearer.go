@@ -29,7 +29,7 @@ func Bearer(values ...string) (string, error) {
 	case !strings.EqualFold(scheme, "Bearer") && !found:
 		return "", fault.New(fault.TokenMissing, "authorization", "has no scheme, want \"Bearer TOKEN\"")
 	case !strings.EqualFold(scheme, "Bearer"):
-		return "", fault.New(fault.TokenMissing, "authorization", "scheme is %q, not \"Bearer\"", quote.Shorten(scheme))
+		return "", fault.New(fault.TokenMissing, "authorization", "scheme is %q, not \"Bearer\"", quote.Shorten(scheme)).Quoting()
 	case token == "":
 		return "", fault.New(fault.TokenMissing, "authorization", "no token follows \"Bearer\"")
 	case strings.IndexByte(token, ' ') >= 0 || strings.IndexByte(token, ',') >= 0:

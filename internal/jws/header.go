@@ -86,5 +86,5 @@ func jsonFault(what string, err error) *fault.Error {
 	if errors.Is(err, strictjson.ErrTooDeep) {
 		return fault.New(fault.LimitExceeded, what, "%w", err)
 	}
-	return malformed(what, "%w", err)
+	return malformed(what, "%w", err).Quoting()
 }

@@ -188,7 +188,7 @@ func (r *Ring) explain(q Query, err error) error {
 	}
 	for _, issuer := range slices.Sorted(maps.Keys(r.bound)) {
 		if slip := IssuerSlip(*q.Issuer, issuer); slip != "" {
-			return fault.New(fault.KeyNotFound, "iss", "no key is configured for the token's issuer; %s", slip)
+			return fault.New(fault.KeyNotFound, "iss", "no key is configured for the token's issuer; %s", slip).Quoting()
 		}
 	}
 	switch {
@@ -196,7 +196,7 @@ func (r *Ring) explain(q Query, err error) error {
 		return fault.New(fault.KeyNotFound, "kid", "no key of the token's issuer has the id %q, but a key of another issuer does", quote.Shorten(*q.KeyID))
 	case len(r.free) == 0 && len(r.bound[*q.Issuer]) == 0 && len(r.bound) > 0:
 		return fault.New(fault.KeyNotFound, "iss", "no key is configured for the token's issuer %q", quote.Shorten(*q.Issuer)).
-			WithHint("keys are configured for %s", r.issuers())
+			Quoting().WithHint("keys are configured for %s", r.issuers())
 	}
 	return err
 }
