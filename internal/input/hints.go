@@ -57,6 +57,14 @@ func KeysInUse(ring *keys.Ring) string {
 	return "the keys are " + strings.Join(names, ", ")
 }
 
+// DetailKeys prints to stderr, with -v, the keys that a token was refused with, and where
+// each comes from (S85).
+func DetailKeys(d command.Deps, ring *keys.Ring) {
+	for _, k := range ring.Held() {
+		d.Detail("key in use: %s (%s, %s)", k.ID(), k.Algorithm(), k.Source())
+	}
+}
+
 // WarnPassed lists folders that a pattern skips although files in them match it (S86).
 func WarnPassed(d command.Deps, pattern string, folders []string) {
 	for _, dir := range folders {

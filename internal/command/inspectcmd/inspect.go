@@ -130,6 +130,9 @@ func runInspect(ctx context.Context, d command.Deps, args []string, o inspectOpt
 	if in.err != nil && o.format == "text" {
 		showRefused(d, compact, v)
 	}
+	if in.err != nil {
+		input.DetailKeys(d, ring)
+	}
 	return errors.Join(renderInspected(d, in, o), in.err)
 }
 

@@ -96,9 +96,14 @@ func runVerify(ctx context.Context, d command.Deps, args []string, o verifyOptio
 	}
 	m.strict = o.strict
 	if o.stream.ndjson {
-		return m.verifyStreams(ctx, list, o)
+		err = m.verifyStreams(ctx, list, o)
+	} else {
+		err = m.verifyFiles(ctx, list, o)
 	}
-	return m.verifyFiles(ctx, list, o)
+	if fault.ClassOf(err) == fault.Refused {
+		input.DetailKeys(d, m.Ring)
+	}
+	return err
 }
 
 // verifyFiles verifies one message per file, or the bearer token alone.
@@ -186,6 +191,9 @@ func (m *messages) verifyOne(ctx context.Context, path string, line int, data []
 		return v.refuse(err)
 	}
 	if t.message != nil {
+		if m.strict && t.message.Tokenless() { // without strict, the error is about the policy
+			return v.refuse(fault.New(fault.NotChecked, "", "nothing to check: %s has no token", t.name))
+		}
 		if v.tokens, err = m.Verifier.Message(ctx, t.message, msg, bearer); err != nil {
 			return v.refuse(err)
 		}
