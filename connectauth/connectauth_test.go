@@ -115,7 +115,7 @@ func (s *service) handle(ctx context.Context, spec connect.Spec, stream connect.
 	return stream.Send(answer)
 }
 
-// call makes a call over transport, and returns the responses as JSON.
+// call makes a call over transport and returns the responses as JSON.
 func (s *service) call(transport connect.Transport, name string, metadata []string, requests ...string) (answers []string, err error) {
 	s.TB.Helper()
 	ctx, cancel := context.WithTimeout(s.TB.Context(), time.Minute)
@@ -182,20 +182,21 @@ func TestCallCases(t *testing.T) {
 			} else if err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
-			own := s.Set.Method("t.S/"+c.Method) == nil // Connect itself refuses it
+			own := s.Set.Method("t.S/"+c.Method) == nil // refused by Connect itself
 			if code != connect.Code(c.Status) || text != c.Text && !own {
 				t.Errorf("%s: %v %q, want %v %q", name, code, text, connect.Code(c.Status), c.Text)
 			}
 			s.mu.Lock()
 			if passed := s.got - got; passed > c.Passed || c.Status == 0 && passed != c.Passed || c.Passed == 0 && s.calls != calls {
-				t.Errorf("%s: the service got %d requests in %d calls", name, passed, s.calls-calls)
+				t.Errorf("%s: got %d requests in %d calls at the service", name, passed, s.calls-calls)
 			}
 			s.mu.Unlock()
 		}
 	}
 }
 
-// TestS62_HandlersGetNoClaimsOfClients: handlers get the claims of the token, and none that a client sends.
+// TestS62_HandlersGetNoClaimsOfClients: handlers get the claims of the token and none of
+// those that a client sends.
 func TestS62_HandlersGetNoClaimsOfClients(t *testing.T) {
 	s := serve(t, grpctest.Setup{Source: policytest.CallSource})
 	metadata := []string{"authorization", "Bearer " + s.Token(policytest.GoodClaims), "_kalix-jwt-claim-sub", "mallory", "_Kalix-Jwt-Claim-None", "x", "_kalix_jwt_claim_sub", "mallory", "x-other", "1"}

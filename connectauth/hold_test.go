@@ -32,8 +32,8 @@ func TestS82_OtherWireTypesReachNoHandler(t *testing.T)   { every.HoldWireTypes(
 func TestS88_FirstMessageMayNotComeLate(t *testing.T)     { grpctest.HoldLateFirstMessage(t, start) }
 func TestA102_DeepMessagesAreRefused(t *testing.T)        { grpctest.HoldDepth(t, start) }
 
-// TestConnectAnswersItself checks what docs/in-process.md says of calls that Connect
-// answers itself, or that are decided differently than under grpc-go.
+// TestConnectAnswersItself checks what docs/in-process.md says about calls that Connect
+// answers itself or that are decided differently from grpc-go.
 func TestConnectAnswersItself(t *testing.T) {
 	s := start(t, grpctest.Setup{Source: policytest.CallSource})
 	token, message := s.Token(policytest.GoodClaims), grpctest.Frame([]byte("\x0a\x01x"))
@@ -43,12 +43,12 @@ func TestConnectAnswersItself(t *testing.T) {
 		code   codes.Code
 		text   string
 	}{
-		"an unknown method":                     {"Nope", message, codes.Unimplemented, ""},
-		"bytes that are no message":             {"Who", grpctest.Frame([]byte("\x0a\x7f")), codes.InvalidArgument, "unmarshal"},
-		"bytes that are no message, on streams": {"WhoBidi", grpctest.Frame([]byte("\x0a\x7f")), codes.InvalidArgument, "unmarshal"},
-		"no message":                            {"Who", nil, codes.Unimplemented, "Method takes exactly one request message"},
-		"two messages":                          {"Who", slices.Concat(message, message), codes.Unimplemented, "unary request has multiple messages"},
-		"one, which reaches it":                 {"Who", message, codes.OK, ""},
+		"unknown method":                {"Nope", message, codes.Unimplemented, ""},
+		"malformed message":             {"Who", grpctest.Frame([]byte("\x0a\x7f")), codes.InvalidArgument, "unmarshal"},
+		"malformed message in a stream": {"WhoBidi", grpctest.Frame([]byte("\x0a\x7f")), codes.InvalidArgument, "unmarshal"},
+		"no message":                    {"Who", nil, codes.Unimplemented, "Method takes exactly one request message"},
+		"two messages":                  {"Who", slices.Concat(message, message), codes.Unimplemented, "unary request has multiple messages"},
+		"valid message":                 {"Who", message, codes.OK, ""},
 	} {
 		_, before, _ := s.State()
 		got, err := s.Post(t.Context(), row.method, token, bytes.NewReader(row.body))

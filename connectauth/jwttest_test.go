@@ -28,7 +28,7 @@ func TestWrongTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	kit := jwttest.New(t, protosource.Files(nil, path))
-	var refused error // by the last call, as an outer interceptor sees it
+	var refused error // by the last call, as seen by an outer interceptor
 	handled := 0
 	server := connect.NewServer(func(next connect.ServerFunc) connect.ServerFunc {
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
@@ -69,11 +69,11 @@ func TestWrongTokens(t *testing.T) {
 			err := call(name, w.Token)
 			var e *jwtpolicy.Error
 			if !errors.As(refused, &e) || e.Code != w.Code || connect.CodeOf(err) != connect.Code(w.Status) || handled != 0 {
-				t.Errorf("%s, %s: %v to the client, %v, want %s; the handler had %d calls", name, w.Name, err, refused, w.Code, handled)
+				t.Errorf("%s, %s: the client got %v, the interceptor %v, want %s; %d calls reached the handler", name, w.Name, err, refused, w.Code, handled)
 			}
 		}
 		if err := call(name, kit.Token("t.S/"+name, nil)); err != nil || handled != 1 {
-			t.Errorf("%s, a good token: %v, the handler had %d calls, want 1", name, err, handled)
+			t.Errorf("%s, a good token: %v, %d calls reached the handler, want 1", name, err, handled)
 		}
 		handled = 0
 	}

@@ -35,8 +35,7 @@ func unary(tb testing.TB, w *policytest.World, name, token string, o jwtpolicy.O
 	}
 }
 
-// byHand passes claims to a handler as metadata: the least that any interceptor has to
-// do.
+// byHand passes claims to a handler as metadata: the minimum work of any interceptor.
 func byHand(ctx context.Context) context.Context {
 	md, _ := metadata.FromIncomingContext(ctx)
 	delete(md, "authorization")
@@ -61,13 +60,13 @@ func TestInterceptorsAllocate(t *testing.T) {
 	token := w.Token(policytest.GoodClaims)
 	seen, ctx := unary(t, w, "Who", token, jwtpolicy.Options{}, plain, plain), incoming(token)
 	if n, most := testing.AllocsPerRun(100, seen), testing.AllocsPerRun(100, func() { byHand(ctx) }); n > most {
-		t.Errorf("a bearer token that was seen: %v allocations, and %v by hand", n, most)
+		t.Errorf("a known bearer token: %v allocations, and %v by hand", n, most)
 	}
 }
 
 // BenchmarkInterceptor measures the unary interceptor for a method without annotations, a
-// bearer token seen before, and a new bearer token. metadata is the cost of passing the
-// claims as metadata alone.
+// bearer token seen before, and a new bearer token. metadata is the cost of only passing
+// the claims as metadata.
 func BenchmarkInterceptor(b *testing.B) {
 	w := policytest.New(b, policytest.CallSource, policytest.Setup{})
 	plain, token := dynamicpb.NewMessage(w.Set.Message("t.Plain")), w.Token(policytest.GoodClaims)

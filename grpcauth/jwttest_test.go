@@ -52,11 +52,11 @@ func TestWrongTokens(t *testing.T) {
 			err := call(method, w.Token)
 			var e *jwtpolicy.Error
 			if !errors.As(err, &e) || e.Code != w.Code || status.Code(err) != codes.Code(w.Status) || handled != 0 {
-				t.Errorf("%s, %s: %v, want %s; the handler had %d calls", method, w.Name, err, w.Code, handled)
+				t.Errorf("%s, %s: got %v, want %s; %d calls reached the handler", method, w.Name, err, w.Code, handled)
 			}
 		}
 		if err := call(method, kit.Token("t.S/"+method, nil)); err != nil || handled != 1 {
-			t.Errorf("%s, a good token: %v, the handler had %d calls, want 1", method, err, handled)
+			t.Errorf("%s, a good token: %v, %d calls reached the handler, want 1", method, err, handled)
 		}
 		handled = 0
 	}

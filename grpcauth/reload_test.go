@@ -92,7 +92,7 @@ func TestReloadUnderLoad(t *testing.T) {
 		close(stop)
 		<-done
 		if failed.Load() > 0 {
-			t.Errorf("%d of %d calls went wrong in %d reloads", failed.Load(), made.Load(), reloads.Load())
+			t.Errorf("%d of %d calls failed in %d reloads", failed.Load(), made.Load(), reloads.Load())
 		}
 		t.Logf("%d calls, %d reloads", made.Load(), reloads.Load())
 	}

@@ -11,6 +11,5 @@ import (
 // A50, S59, S60, S61, S63, S77.
 //
 // Calls that gRPC refuses before it calls an interceptor get gRPC's own message: a call
-// without a message of a method that takes one, and of a method that the server does not
-// have.
+// without a message to a method that takes one, and a call to an unknown method.
 func TestCallCases(t *testing.T) { grpctest.HoldCallCases(t) }

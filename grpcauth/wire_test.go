@@ -61,7 +61,7 @@ func TestA44_A47_HandlersGetWhatTokensSay(t *testing.T) {
 		_, got := s.Last()
 		for _, part := range []string{`"n":"7"`, `"team":"x"`} {
 			if !strings.Contains(got, part) {
-				t.Errorf("%s: the handler got %s, without %s", method, got, part)
+				t.Errorf("%s: the handler got %s, want %s in it", method, got, part)
 			}
 		}
 		if strings.Contains(got, "mine") {
@@ -117,14 +117,14 @@ func TestS88_LateMessagesAreRefused(t *testing.T) {
 		}
 		err = exchange()
 		if _, got, _ := s.State(); status.Code(err) != want || got != delivered {
-			t.Errorf("late %t: got %v, the handler got %d, want %v, %d", late, err, got, want, delivered)
+			t.Errorf("late %t: got %v and %d messages at the handler, want %v and %d", late, err, got, want, delivered)
 		}
 	}
 }
 
-// TestGRPCAnswersItself checks what docs/in-process.md says of calls that grpc-go answers
-// before it calls an interceptor. None reaches the handler, and the log does not name the
-// method.
+// TestGRPCAnswersItself checks what docs/in-process.md says about calls that grpc-go
+// answers before it calls an interceptor. None reaches the handler, and the log does not
+// name the method.
 func TestGRPCAnswersItself(t *testing.T) {
 	s := grpctest.Serve(t, policytest.CallSource, false, jwtpolicy.Options{})
 	authorization := metadata.Pairs("authorization", "Bearer "+s.Token(policytest.GoodClaims))
@@ -137,12 +137,12 @@ func TestGRPCAnswersItself(t *testing.T) {
 		code     codes.Code
 		text     string
 	}{
-		"an unknown method":         {"/t.S/Nope", []any{plain.Interface()}, codes.Unimplemented, "unknown method"},
-		"an unknown service":        {"/t.T/Who", []any{plain.Interface()}, codes.Unimplemented, "unknown service"},
-		"bytes that are no message": {"/t.S/Who", []any{broken}, codes.Internal, ""},
-		"no message":                {"/t.S/Who", nil, codes.Internal, "cardinality violation"},
-		"two messages":              {"/t.S/Who", []any{plain.Interface(), plain.Interface()}, codes.Internal, "cardinality violation"},
-		"one, which reaches it":     {"/t.S/Who", []any{plain.Interface()}, codes.OK, ""},
+		"unknown method":    {"/t.S/Nope", []any{plain.Interface()}, codes.Unimplemented, "unknown method"},
+		"unknown service":   {"/t.T/Who", []any{plain.Interface()}, codes.Unimplemented, "unknown service"},
+		"malformed message": {"/t.S/Who", []any{broken}, codes.Internal, ""},
+		"no message":        {"/t.S/Who", nil, codes.Internal, "cardinality violation"},
+		"two messages":      {"/t.S/Who", []any{plain.Interface(), plain.Interface()}, codes.Internal, "cardinality violation"},
+		"valid message":     {"/t.S/Who", []any{plain.Interface()}, codes.OK, ""},
 	}
 	for name, row := range rows {
 		before, _, logged := s.State()
@@ -161,7 +161,7 @@ func TestGRPCAnswersItself(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if reached := calls - before; (reached == 1) != (row.code == codes.OK) || log != logged {
-			t.Errorf("%s: the handler got %d calls, and the log %q", name, reached, strings.TrimPrefix(log, logged))
+			t.Errorf("%s: got %d calls at the handler and the log %q", name, reached, strings.TrimPrefix(log, logged))
 		}
 	}
 }

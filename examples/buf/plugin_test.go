@@ -1,4 +1,4 @@
-// Package buf_test runs the example: the real buf, with jwtctl as its plugin.
+// Package buf_test runs the example: the real buf with jwtctl as its plugin.
 package buf_test
 
 import (
@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// finding is what buf prints of one finding with --error-format json.
+// finding is a finding as buf prints it with --error-format json.
 type finding struct {
 	Path    string `json:"path"`
 	Line    int    `json:"start_line"`
@@ -31,13 +31,13 @@ func TestPlugin(t *testing.T) {
 		exit int
 		want *finding
 	}{
-		"clean module":     {[]string{"proto"}, 0, nil},
-		"clean file":       {[]string{"--path", "proto/shop/v1/shop.proto"}, 0, nil},
-		"broken module":    {[]string{"broken"}, 100, &finding{"broken/loop/v1/loop.proto", 27, 21, "JWT_CLAIM_CYCLE", message, "jwtctl"}},
-		"the workspace":    {nil, 100, &finding{"broken/loop/v1/loop.proto", 27, 21, "JWT_CLAIM_CYCLE", message, "jwtctl"}},
-		"one rule":         {[]string{"broken", "--config", only("JWT_CLAIM_CYCLE")}, 100, &finding{"broken/loop/v1/loop.proto", 27, 21, "JWT_CLAIM_CYCLE", message, "jwtctl"}},
-		"the rule not":     {[]string{"broken", "--config", only("JWT_DUPLICATE_CLAIM")}, 0, nil},
-		"by default alone": {[]string{"broken", "--config", only()}, 100, &finding{"broken/loop/v1/loop.proto", 27, 21, "JWT_CLAIM_CYCLE", message, "jwtctl"}},
+		"clean module":       {[]string{"proto"}, 0, nil},
+		"clean file":         {[]string{"--path", "proto/shop/v1/shop.proto"}, 0, nil},
+		"broken module":      {[]string{"broken"}, 100, &finding{"broken/loop/v1/loop.proto", 27, 21, "JWT_CLAIM_CYCLE", message, "jwtctl"}},
+		"workspace":          {nil, 100, &finding{"broken/loop/v1/loop.proto", 27, 21, "JWT_CLAIM_CYCLE", message, "jwtctl"}},
+		"one rule only":      {[]string{"broken", "--config", only("JWT_CLAIM_CYCLE")}, 100, &finding{"broken/loop/v1/loop.proto", 27, 21, "JWT_CLAIM_CYCLE", message, "jwtctl"}},
+		"rule excluded":      {[]string{"broken", "--config", only("JWT_DUPLICATE_CLAIM")}, 0, nil},
+		"only default rules": {[]string{"broken", "--config", only()}, 100, &finding{"broken/loop/v1/loop.proto", 27, 21, "JWT_CLAIM_CYCLE", message, "jwtctl"}},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -102,22 +102,22 @@ func TestPluginRules(t *testing.T) {
 	for _, r := range own.Rules {
 		id, category := "JWT_"+strings.ReplaceAll(strings.ToUpper(r.ID), "-", "_"), "JWT"
 		switch {
-		case r.ID == "unannotated-method", r.Severity == "note": // only selected by ID
+		case r.ID == "unannotated-method", r.Severity == "note": // selected only by its ID
 			category = ""
 		case r.Severity == "error":
 			category = "JWT JWT_ERRORS"
 		}
 		if got, ok := listed[id]; !ok || got != category {
-			t.Errorf("%s: known: %v, category %q, want %q", id, ok, got, category)
+			t.Errorf("%s: known %v, category %q, want %q", id, ok, got, category)
 		}
 		delete(listed, id)
 	}
 	for id := range listed {
-		t.Errorf("%s is no rule of jwtctl", id)
+		t.Errorf("%s is not a rule of jwtctl", id)
 	}
 }
 
-// only is the example's configuration with nothing but the given rules.
+// only is the example's configuration with only the given rules.
 func only(rules ...string) string {
 	data, err := json.Marshal(map[string]any{
 		"version": "v2",
@@ -131,7 +131,7 @@ func only(rules ...string) string {
 	return string(data)
 }
 
-// programs are buf, and the folder that is put in front of its PATH.
+// programs are buf and the folder prepended to its PATH.
 type programs struct{ buf, path string }
 
 // install finds buf, builds jwtctl and puts it on PATH. JWTCTL_BIN names a jwtctl
@@ -143,7 +143,7 @@ func install(t *testing.T) programs {
 		_, err = os.Stat(buf)
 	}
 	if err != nil {
-		t.Fatalf("%v: npm ci --ignore-scripts brings it", err)
+		t.Fatalf("%v: install it with npm ci --ignore-scripts", err)
 	}
 	p := programs{buf: buf, path: t.TempDir()}
 	target := filepath.Join(p.path, "jwtctl")
@@ -157,7 +157,7 @@ func install(t *testing.T) programs {
 	return p
 }
 
-// command returns what a program prints.
+// command returns the output of a program.
 func command(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)

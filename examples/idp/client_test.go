@@ -1,5 +1,5 @@
-// Package idp logs in at jwtctl idp with coreos/go-oidc and golang.org/x/oauth2,
-// as Go services do.
+// Package idp logs in at jwtctl idp with coreos/go-oidc and golang.org/x/oauth2, like Go
+// services do.
 package idp
 
 import (
@@ -20,8 +20,7 @@ import (
 
 const redirect = "http://127.0.0.1:3000/callback"
 
-// start runs jwtctl idp with the user alice, who needs no page, and returns its
-// issuer.
+// start runs jwtctl idp with the user alice, who needs no page, and returns its issuer.
 func start(t *testing.T, args ...string) string {
 	t.Helper()
 	args = append([]string{"idp", "-q", "--user", "alice", "--auto-login", "alice", "--permission", "default:write", "--client", "web:s3cret", "--redirect", redirect}, args...)
@@ -84,7 +83,7 @@ func signIn(ctx context.Context, t *testing.T, issuer string) login {
 	return l
 }
 
-// verify does what the documentation of go-oidc recommends to clients.
+// verify does what go-oidc's documentation recommends to clients.
 func (l login) verify(ctx context.Context) (*oidc.IDToken, error) {
 	return l.provider.Verifier(&oidc.Config{ClientID: "web"}).Verify(ctx, l.id)
 }
@@ -106,7 +105,7 @@ func TestGoClientLogsInAndRenews(t *testing.T) {
 				t.Fatal(err)
 			}
 			if id.Nonce != l.nonce {
-				t.Errorf("nonce %q, want %q", id.Nonce, l.nonce)
+				t.Errorf("got nonce %q, want %q", id.Nonce, l.nonce)
 			}
 			if id.AccessTokenHash != "" {
 				if err := id.VerifyAccessToken(l.tokens.AccessToken); err != nil {
@@ -121,7 +120,7 @@ func TestGoClientLogsInAndRenews(t *testing.T) {
 			old.Expiry = time.Now().Add(-time.Minute)
 			next, err := l.config.TokenSource(ctx, &old).Token()
 			if err != nil || next.AccessToken == old.AccessToken || next.RefreshToken == old.RefreshToken {
-				t.Errorf("not renewed: %v", err)
+				t.Errorf("token not renewed: %v", err)
 			}
 			own := clientcredentials.Config{ClientID: "web", ClientSecret: "s3cret", TokenURL: l.config.Endpoint.TokenURL}
 			if token, err := own.Token(ctx); err != nil || !token.Valid() {
@@ -131,8 +130,8 @@ func TestGoClientLogsInAndRenews(t *testing.T) {
 	}
 }
 
-// TestGoClientMeetsEachFault: true where go-oidc itself refuses the id_token.
-// nonce and at_hash are for its caller to compare.
+// TestGoClientMeetsEachFault: true if go-oidc itself refuses the id_token. The caller must
+// compare nonce and at_hash.
 func TestGoClientMeetsEachFault(t *testing.T) {
 	t.Parallel()
 	for fault, refused := range map[string]bool{
@@ -150,7 +149,7 @@ func TestGoClientMeetsEachFault(t *testing.T) {
 			l := signIn(ctx, t, start(t, args...))
 			id, err := l.verify(ctx)
 			if (err != nil) != refused {
-				t.Fatalf("refused %v, want %v: %v", err != nil, refused, err)
+				t.Fatalf("got refused %v, want %v: %v", err != nil, refused, err)
 			}
 			if err != nil {
 				return

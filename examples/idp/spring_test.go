@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestSpringLogsInAndRenews: Spring Security does what it does behind
-// oauth2Login(), and refuses each id_token that is wrong. JWTCTL_IDP_JAVA names the
-// folder of the program, as make idp-clients builds it.
+// TestSpringLogsInAndRenews: Spring Security does what it does behind oauth2Login(), and
+// refuses each invalid id_token. JWTCTL_IDP_JAVA names the folder of the program that make
+// idp-clients builds.
 func TestSpringLogsInAndRenews(t *testing.T) {
 	folder := os.Getenv("JWTCTL_IDP_JAVA")
 	if folder == "" && os.Getenv("CI") != "" {
@@ -22,7 +22,7 @@ func TestSpringLogsInAndRenews(t *testing.T) {
 	}
 	for name, row := range map[string]struct {
 		args []string
-		want string // what the program prints, "" if it must refuse
+		want string // the output of the program; "" if it must refuse
 	}{
 		"plain":       {nil, "alice alice@example.test [default:write]\n"},
 		"okta":        {[]string{"--like", "okta"}, "00u61e53a32f7774ee6b alice@example.test [default:write]\n"},

@@ -18,7 +18,7 @@ import (
 	"github.com/jwtctl/jwtctl/jwttest"
 )
 
-// addresses starts both servers as main does.
+// addresses starts both servers like main does.
 func addresses(t *testing.T, policy *jwtpolicy.Policy) (grpc, connect string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -37,7 +37,7 @@ func addresses(t *testing.T, policy *jwtpolicy.Policy) (grpc, connect string) {
 	return l.Addr().String(), strings.TrimPrefix(h.URL, "http://")
 }
 
-// run runs a program, and returns what it printed to stdout and how it ended.
+// run runs a program and returns its stdout and its error.
 func run(t *testing.T, in []byte, dir, program string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, args...)
@@ -51,7 +51,7 @@ func run(t *testing.T, in []byte, dir, program string, args ...string) (string, 
 	return out.String(), err
 }
 
-// tokenFile returns a file that holds token.
+// tokenFile returns a file with token in it.
 func tokenFile(t *testing.T, token string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "token.jwt")
@@ -61,8 +61,8 @@ func tokenFile(t *testing.T, token string) string {
 	return path
 }
 
-// TestGoClient: the client in Go buys and shows with a token from a file, by both servers,
-// and ends with an error if it is refused. A32, S59.
+// TestGoClient: the client in Go buys and shows with a token from a file, from both
+// servers, and ends with an error if it is refused. A32, S59.
 func TestGoClient(t *testing.T) {
 	kit := jwttest.New(t, jwtpolicy.Linked())
 	program := filepath.Join(t.TempDir(), "client")
@@ -83,12 +83,12 @@ func TestGoClient(t *testing.T) {
 }
 
 // TestTypeScriptClient: the client in TypeScript buys, shows and watches with a token from
-// a file, by every protocol and both servers, as Node and as browsers call them; each wrong
-// token is refused with the code that it promises. A32, A33, A44, S59.
+// a file, over every protocol and from both servers, as Node and as browsers call them;
+// each bad token is refused with the promised code. A32, A33, A44, S59.
 func TestTypeScriptClient(t *testing.T) {
 	const dir = "client/typescript"
 	if _, err := os.Stat(filepath.Join(dir, "node_modules", ".bin", "tsc")); err != nil {
-		t.Fatal("make tools installs the packages: ", err)
+		t.Fatal("install the packages with make tools: ", err)
 	}
 	if out, err := run(t, nil, dir, "npm", "run", "--silent", "build"); err != nil {
 		t.Fatal(out)

@@ -22,11 +22,11 @@ import (
 	"github.com/jwtctl/jwtctl/jwttest"
 )
 
-// TestCallCases makes the calls of the proxy's suite in process, from a module that is not
+// TestCallCases makes the calls of the proxy's suite in process, from a module other than
 // the root. A12, A30-A37, A41, A42, A50, S59, S60, S61, S63, S77.
 func TestCallCases(t *testing.T) { grpctest.HoldCallCases(t) }
 
-// client is what the clients of both protocols can do here.
+// client has what the clients of both protocols can do here.
 type client interface {
 	Buy(ctx context.Context, token, item string) (*shop.Receipt, error)
 	Show(ctx context.Context, receipt *shop.Receipt) (*shop.Order, error)
@@ -64,8 +64,8 @@ func codeOf(err error) uint32 {
 	return uint32(status.Code(err))
 }
 
-// TestShop: the policy that is linked in holds on both servers, with generated code. A32,
-// A33, A42, A44, A60.
+// TestShop: the linked policy applies on both servers, with generated code. A32, A33, A42,
+// A44, A60.
 func TestShop(t *testing.T) {
 	kit := jwttest.New(t, jwtpolicy.Linked())
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -107,7 +107,7 @@ func TestShop(t *testing.T) {
 			}
 			receipt.Buyer = "mallory"
 			if _, err := c.Show(t.Context(), receipt); codeOf(err) != uint32(codes.PermissionDenied) {
-				t.Errorf("another's receipt: %v", err)
+				t.Errorf("another user's receipt: %v", err)
 			}
 		})
 	}

@@ -1,5 +1,5 @@
-// Package kubernetes checks the manifests of this folder against the types of
-// Kubernetes. That they run is a test of internal/cli.
+// Package kubernetes checks the manifests of this folder against the types of Kubernetes.
+// A test of internal/cli runs them.
 package kubernetes
 
 import (
@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestManifests: each object is of a known kind and version, and has no field
-// that Kubernetes would pass over or refuse.
+// TestManifests: each object is of a known kind and version, and has no field that
+// Kubernetes would ignore or refuse.
 func TestManifests(t *testing.T) {
 	paths, err := filepath.Glob("*.yaml")
 	if err != nil || len(paths) != 3 {
@@ -41,7 +41,7 @@ func TestManifests(t *testing.T) {
 				"networking.k8s.io/v1 NetworkPolicy":     &networkingv1.NetworkPolicy{},
 			}[kind.APIVersion+" "+kind.Kind]
 			if !known {
-				t.Errorf("%s: %+v is not known", path, kind)
+				t.Errorf("%s: unknown kind %+v", path, kind)
 			} else if err := yaml.UnmarshalStrict(one, into); err != nil {
 				t.Errorf("%s: %s: %v", path, kind.Kind, err)
 			}

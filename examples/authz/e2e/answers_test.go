@@ -17,16 +17,17 @@ import (
 )
 
 const (
-	// slow is more than the 2 s that all proxies but Traefik wait for an answer.
+	// slow is longer than the 2 s for which all proxies except Traefik wait for a
+	// response.
 	slow = 4 * time.Second
-	// crowd is how many calls are made at once through each proxy: more than the 1,024
-	// that Envoy lets wait for a cluster, and more than nginx has connections.
+	// crowd is the number of concurrent calls through each proxy: more than the 1,024 that
+	// Envoy queues for a cluster, and more than nginx has connections.
 	crowd = 1100
-	// perConn is less than the streams that each proxy allows on a connection.
+	// perConn is below each proxy's limit of streams per connection.
 	perConn = 100
 )
 
-// TestNoAnswerRefuses: while jwtctl hangs, is overloaded or down, no call reaches the
+// TestNoAnswerRefuses: while jwtctl hangs, is overloaded or is down, no call reaches the
 // server, protected or not, even if jwtctl responds later; once it responds again, calls
 // pass. S60.
 func TestNoAnswerRefuses(t *testing.T) {
@@ -86,7 +87,7 @@ func TestNoAnswerRefuses(t *testing.T) {
 	}
 	for _, md := range f.upstream.taken() {
 		if len(md.Get("after")) == 0 {
-			t.Error("the server saw a call that was refused before")
+			t.Error("a refused call reached the server later")
 		}
 	}
 	p.stop()
@@ -96,8 +97,8 @@ func TestNoAnswerRefuses(t *testing.T) {
 	pass("after a restart")
 }
 
-// pause stops all threads of p. The signal is only a request: until they have stopped,
-// one may still respond.
+// pause stops all threads of p. The signal is asynchronous: a thread may still respond
+// until it has stopped.
 func (p *process) pause(t *testing.T) {
 	t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
@@ -129,7 +130,7 @@ func (w *way) crowd(t *testing.T, kind string, md metadata.MD) {
 				switch err := other.stream(&grpc.StreamDesc{}, "/shop.Shop/Buy", md, slow); status.Code(err) {
 				case codes.OK:
 					t.Errorf("a call passed through %s", kind)
-				case codes.DeadlineExceeded, codes.Unavailable, codes.Internal, codes.Unknown: // each in its way
+				case codes.DeadlineExceeded, codes.Unavailable, codes.Internal, codes.Unknown: // each proxy in its own way
 				default:
 					t.Errorf("through %s: %v", kind, err)
 				}

@@ -16,7 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// fixture is a policy, keys and a server, and ways to it.
+// fixture is a policy, keys, a server, and the proxies in front of it.
 type fixture struct {
 	key, other string
 	policy     []string // flags
@@ -28,10 +28,10 @@ type fixture struct {
 type way struct {
 	address string
 	conn    *grpc.ClientConn
-	grpc    bool // it refuses in gRPC's form, with the text
-	named   bool // only claims that its configuration names arrive
-	strips  bool // authorization reaches no method, guarded or not
-	cleans  bool // it resolves dots, escapes and doubled slashes before it asks
+	grpc    bool // refuses in gRPC's form, with the text
+	named   bool // only claims named in its configuration arrive
+	strips  bool // authorization reaches no method, protected or not
+	cleans  bool // resolves dots, escapes and doubled slashes before it calls the authorization server
 }
 
 const policyFile = "../shop.proto"
@@ -46,7 +46,7 @@ func newFixture(t *testing.T) *fixture {
 	return f
 }
 
-// proxy starts jwtctl proxy, which the others are held to.
+// proxy starts jwtctl proxy, the reference for the others.
 func (f *fixture) proxy(t *testing.T) {
 	at := freeAddress(t)
 	start(t, program(t), append([]string{"proxy", "--upstream", f.upstream.address, "--listen", at}, f.policy...)...).answering(t, at)
@@ -65,7 +65,8 @@ func (f *fixture) authzAt(t *testing.T, grpc, http string) *process {
 	return p
 }
 
-// snippet is the configuration of proxy that jwtctl prints, with addresses of the test.
+// snippet returns the configuration that jwtctl prints for proxy, with addresses of the
+// test.
 func (f *fixture) snippet(t *testing.T, proxy, grpc, http, listen string) string {
 	text := run(t, append([]string{"authz", "--print", proxy, "--listen", grpc, "--http", http}, f.policy...)...)
 	_, port, _ := strings.Cut(listen, ":")
@@ -115,16 +116,16 @@ func (f *fixture) caddy(t *testing.T, address, config string) *way {
 	return &way{conn: dial(t, address), named: true, strips: true}
 }
 
-// missing notes that a program is not there, which fails where JWTCTL_ALL is set.
+// missing reports that a program is not installed; a failure where JWTCTL_ALL is set.
 func missing(t *testing.T, name string) *way {
 	if os.Getenv("JWTCTL_ALL") != "" {
 		t.Errorf("%s is not installed", name)
 	}
-	t.Logf("without %s, which is not installed: make mesh", name)
+	t.Logf("skipped %s, which is not installed; run make mesh", name)
 	return nil
 }
 
-// registered keeps of claims those that every snippet names.
+// registered returns those claims that every snippet names.
 func registered(claims string) string {
 	var list []string
 	for _, c := range strings.Split(claims, "] ") {
@@ -140,11 +141,11 @@ func (f *fixture) token(t *testing.T, key string, args ...string) string {
 	return strings.TrimSpace(run(t, append([]string{"token", "--plain", "--key", key, "--sub", "alice"}, args...)...))
 }
 
-// outcome is what client and server saw of a call.
+// outcome is what the client and the server saw of a call.
 type outcome struct {
 	code   codes.Code
 	text   string
-	claims string // that arrived, in order
+	claims string // claims that arrived, in order
 	auth   string
 }
 
@@ -166,7 +167,7 @@ func (f *fixture) call(t *testing.T, w *way, method string, md metadata.MD) outc
 		}
 		o.claims, o.auth = strings.Join(claims, " "), fmt.Sprint(calls[0]["authorization"])
 	} else if err == nil {
-		t.Error("it passed without the server")
+		t.Error("the call succeeded without reaching the server")
 	}
 	return o
 }
@@ -179,7 +180,7 @@ func bearer(values ...string) metadata.MD {
 	return md
 }
 
-// TestVerdictsAreThoseOfTheProxy: code, text and claims are equal, whatever asks.
+// TestVerdictsAreThoseOfTheProxy: code, text and claims are equal, whichever proxy asks.
 func TestVerdictsAreThoseOfTheProxy(t *testing.T) {
 	f := newFixture(t)
 	_, grpcAt, httpAt := f.authz(t)
@@ -190,7 +191,7 @@ func TestVerdictsAreThoseOfTheProxy(t *testing.T) {
 	before, rest, _ := strings.Cut(bare, "          - name: envoy.filters.http.header_mutation")
 	_, after, found := strings.Cut(rest, "          - name: envoy.filters.http.ext_authz")
 	if !found {
-		t.Fatalf("another snippet:\n%s", bare)
+		t.Fatalf("unexpected snippet:\n%s", bare)
 	}
 	f.ways["envoy without the filter"] = f.envoyAt(t, at, before+"          - name: envoy.filters.http.ext_authz"+after)
 
@@ -210,34 +211,34 @@ func TestVerdictsAreThoseOfTheProxy(t *testing.T) {
 	cases := map[string]struct {
 		method string
 		md     metadata.MD
-		clean  string // the method, for a proxy that cleans
+		clean  string // the method, for a proxy that normalizes paths
 	}{
-		"a good token":                    {method: "/shop.Shop/Buy", md: bearer("Bearer " + good)},
-		"lower-case scheme":               {method: "/shop.Shop/Buy", md: bearer("bearer " + good)},
-		"no token":                        {method: "/shop.Shop/Buy"},
-		"an empty token":                  {method: "/shop.Shop/Buy", md: bearer("Bearer ")},
-		"another scheme":                  {method: "/shop.Shop/Buy", md: bearer("Basic YTpi")},
-		"two tokens":                      {method: "/shop.Shop/Buy", md: bearer("Bearer "+good, "Bearer "+good)},
-		"not a token":                     {method: "/shop.Shop/Buy", md: bearer("Bearer x.y.z")},
-		"expired":                         {method: "/shop.Shop/Buy", md: bearer("Bearer " + expired)},
-		"another issuer":                  {method: "/shop.Shop/Buy", md: bearer("Bearer " + foreign)},
-		"another key":                     {method: "/shop.Shop/Buy", md: bearer("Bearer " + forged)},
-		"a static claim":                  {method: "/shop.Shop/Admin", md: bearer("Bearer " + admin)},
-		"a static claim that is missing":  {method: "/shop.Shop/Admin", md: bearer("Bearer " + good)},
-		"an unknown method":               {method: "/shop.Shop/Sell", md: bearer("Bearer " + good)},
-		"an unknown service":              {method: "/other.Shop/Buy", md: bearer("Bearer " + good)},
-		"another spelling":                {method: "/shop.Shop/buy", md: bearer("Bearer " + good)},
-		"an escaped path":                 {method: "/shop.Shop/%42uy", md: bearer("Bearer " + good), clean: "/shop.Shop/Buy"},
-		"a doubled slash":                 {method: "//shop.Shop/Buy", md: bearer("Bearer " + good), clean: "/shop.Shop/Buy"},
-		"dots":                            {method: "/shop.Open/../shop.Shop/Buy", clean: "/shop.Shop/Buy"},
-		"an open method":                  {method: "/shop.Open/Look"},
-		"an open method with a token":     {method: "/shop.Open/Look", md: bearer("Bearer " + good)},
-		"claims of the client's own":      {method: "/shop.Shop/Buy", md: spoofed},
-		"claims on an open method":        {method: "/shop.Open/Look", md: unguarded},
-		"claims that are no plain text":   {method: "/shop.Shop/Buy", md: bearer("Bearer " + claims)},
-		"a stream of answers":             {method: "/shop.Shop/Watch", md: bearer("Bearer " + good)},
-		"a stream of requests, no token":  {method: "/shop.Shop/Put"},
-		"a stream both ways, other token": {method: "/shop.Shop/Talk", md: bearer("Bearer " + forged)},
+		"valid token":                       {method: "/shop.Shop/Buy", md: bearer("Bearer " + good)},
+		"lower-case scheme":                 {method: "/shop.Shop/Buy", md: bearer("bearer " + good)},
+		"no token":                          {method: "/shop.Shop/Buy"},
+		"empty token":                       {method: "/shop.Shop/Buy", md: bearer("Bearer ")},
+		"wrong scheme":                      {method: "/shop.Shop/Buy", md: bearer("Basic YTpi")},
+		"two tokens":                        {method: "/shop.Shop/Buy", md: bearer("Bearer "+good, "Bearer "+good)},
+		"malformed token":                   {method: "/shop.Shop/Buy", md: bearer("Bearer x.y.z")},
+		"expired":                           {method: "/shop.Shop/Buy", md: bearer("Bearer " + expired)},
+		"unknown issuer":                    {method: "/shop.Shop/Buy", md: bearer("Bearer " + foreign)},
+		"unknown key":                       {method: "/shop.Shop/Buy", md: bearer("Bearer " + forged)},
+		"static claim mismatch":             {method: "/shop.Shop/Admin", md: bearer("Bearer " + admin)},
+		"static claim missing":              {method: "/shop.Shop/Admin", md: bearer("Bearer " + good)},
+		"unknown method":                    {method: "/shop.Shop/Sell", md: bearer("Bearer " + good)},
+		"unknown service":                   {method: "/other.Shop/Buy", md: bearer("Bearer " + good)},
+		"wrong case":                        {method: "/shop.Shop/buy", md: bearer("Bearer " + good)},
+		"escaped path":                      {method: "/shop.Shop/%42uy", md: bearer("Bearer " + good), clean: "/shop.Shop/Buy"},
+		"doubled slash":                     {method: "//shop.Shop/Buy", md: bearer("Bearer " + good), clean: "/shop.Shop/Buy"},
+		"dots":                              {method: "/shop.Open/../shop.Shop/Buy", clean: "/shop.Shop/Buy"},
+		"open method":                       {method: "/shop.Open/Look"},
+		"open method with a token":          {method: "/shop.Open/Look", md: bearer("Bearer " + good)},
+		"claims sent by the client":         {method: "/shop.Shop/Buy", md: spoofed},
+		"claims on an open method":          {method: "/shop.Open/Look", md: unguarded},
+		"claims that are not ASCII":         {method: "/shop.Shop/Buy", md: bearer("Bearer " + claims)},
+		"server stream":                     {method: "/shop.Shop/Watch", md: bearer("Bearer " + good)},
+		"client stream, no token":           {method: "/shop.Shop/Put"},
+		"bidirectional stream, wrong token": {method: "/shop.Shop/Talk", md: bearer("Bearer " + forged)},
 	}
 	for name, c := range cases {
 		want := f.call(t, f.ways["jwtctl proxy"], c.method, c.md)
@@ -247,16 +248,16 @@ func TestVerdictsAreThoseOfTheProxy(t *testing.T) {
 			}
 			got := f.call(t, w, c.method, c.md)
 			expect := want
-			if w.cleans && c.clean != "" { // and has that method called
+			if w.cleans && c.clean != "" { // and whose method is called
 				expect = f.call(t, f.ways["jwtctl proxy"], c.clean, c.md)
 			}
-			if w.named { // such a proxy cannot name what is not in its configuration
+			if w.named { // such a proxy can only remove claims named in its configuration
 				expect.claims, got.claims = registered(want.claims), registered(got.claims)
 			}
 			if w.strips && c.method == "/shop.Open/Look" {
 				expect.auth, got.auth = "", ""
 			}
-			if kind == "nginx" && name == "two tokens" { // it refuses them itself, with 400
+			if kind == "nginx" && name == "two tokens" { // Envoy refuses them itself, with 400
 				expect, got.text = outcome{code: codes.Internal}, ""
 			}
 			if !w.grpc {

@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	rounds = 9   // in each of which every way has its turn
+	rounds = 9   // in each of which every proxy takes its turn
 	calls  = 250 // of a turn, one after the other
 )
 
@@ -72,7 +72,7 @@ func (f *fixture) envoyFilters(t *testing.T) map[string]string {
 	}
 }
 
-// nothing is the least that a call costs with an authorization server in Go.
+// nothing is the minimum cost of a call with an authorization server in Go.
 const nothing = "Envoy, ext_authz that decides nothing"
 
 type passer struct {
@@ -114,16 +114,16 @@ func passing(t *testing.T) (address string) {
 			return at
 		}
 	}
-	t.Fatal("the passer did not start")
+	t.Fatal("the passing server did not start")
 	return ""
 }
 
 const passerEnv = "JWTCTL_BENCH_PASSER"
 
-// TestPasser is the process of passing. It ends with its standard input.
+// TestPasser is the process that passing starts. It ends when its standard input ends.
 func TestPasser(t *testing.T) {
 	if os.Getenv(passerEnv) == "" {
-		t.Skip("it is started by TestBench")
+		t.Skip("started by TestBench")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -137,7 +137,7 @@ func TestPasser(t *testing.T) {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
-// measured is a way with what its calls took in each round.
+// measured is a proxy and the costs of its calls in each round.
 type measured struct {
 	*way
 	name            string
@@ -150,8 +150,8 @@ func middle(list []time.Duration) time.Duration {
 	return slices.Sorted(slices.Values(list))[len(list)/2]
 }
 
-// TestBench prints what a call takes by each way, with one token for all calls and with
-// a new one for each: the median latency, and the processor time of client, proxy,
+// TestBench prints the cost of a call through each proxy, with one token for all calls and
+// with a new one for each: the median latency, and the processor time of client, proxy,
 // jwtctl and server together, each the median of rounds in which all take turns.
 func TestBench(t *testing.T) {
 	f := newFixture(t)
@@ -168,7 +168,7 @@ func TestBench(t *testing.T) {
 		before, rest, _ := strings.Cut(config, "          - name: envoy.filters.http.header_mutation")
 		_, after, found := strings.Cut(rest, "          - name: envoy.filters.http.router")
 		if !found {
-			t.Fatalf("another snippet:\n%s", config)
+			t.Fatalf("unexpected snippet:\n%s", config)
 		}
 		add(name, f.envoyAt(t, at, before+filter+"          - name: envoy.filters.http.router"+after))
 	}
@@ -200,7 +200,7 @@ func TestBench(t *testing.T) {
 	})
 }
 
-// compare has ways take turns, and prints.
+// compare lets the proxies take turns, and prints the results.
 func compare(t *testing.T, f *fixture, ways []*measured, token func() string) {
 	for _, w := range ways {
 		w.latency, w.worked, w.jwtctl = nil, nil, nil
@@ -222,7 +222,7 @@ func compare(t *testing.T, f *fixture, ways []*measured, token func() string) {
 			}
 			worked, oursNow := processorTime(t)
 			f.upstream.taken()
-			if round > 0 { // the first one warms up
+			if round > 0 { // the first round warms up
 				w.latency, w.worked = append(w.latency, middle(took)), append(w.worked, (worked-before)/calls)
 				w.jwtctl = append(w.jwtctl, (oursNow-ours)/calls)
 			}
@@ -259,7 +259,8 @@ func compare(t *testing.T, f *fixture, ways []*measured, token func() string) {
 	}
 }
 
-// processorTime is what this process and its children have worked, and jwtctl of that.
+// processorTime is the CPU time of this process and its children, and jwtctl's share of
+// it.
 func processorTime(t *testing.T) (all, jwtctl time.Duration) {
 	t.Helper()
 	self := os.Getpid()
@@ -270,7 +271,7 @@ func processorTime(t *testing.T) (all, jwtctl time.Duration) {
 	for _, stat := range stats {
 		text, err := os.ReadFile(stat)
 		if err != nil {
-			continue // it has ended
+			continue // the process has ended
 		}
 		name, rest, _ := strings.Cut(string(text), ") ")
 		fields := strings.Fields(rest)

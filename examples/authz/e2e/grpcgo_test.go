@@ -36,16 +36,16 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// The variables by which grpc-go 1.85 has its ext_proc filter, and the file that names its
-// xDS server. They are read at the start of a program.
+// The variables that enable the ext_proc filter of grpc-go 1.85, and the file that names
+// its xDS server. They are read at the start of a program.
 const (
 	extProcOnClient = "GRPC_EXPERIMENTAL_XDS_EXT_PROC_ON_CLIENT"
 	bootstrapFile   = "GRPC_XDS_BOOTSTRAP"
 )
 
-// TestGRPCGoCallCases decides the calls that all who enforce decide alike, for the
-// ext_proc filter of grpc-go's clients, which sends messages without frames. A call that is
-// refused after its response began ends with its code and text, too.
+// TestGRPCGoCallCases makes the calls of policytest through the ext_proc filter of
+// grpc-go's clients, which sends messages without frames. A call that is refused after its
+// response began also ends with its code and text.
 // A12, A30-A37, A41, A42, A50, S59, S60, S61, S63, S77.
 func TestGRPCGoCallCases(t *testing.T) {
 	if os.Getenv(extProcOnClient) == "" {
@@ -64,7 +64,7 @@ func TestGRPCGoCallCases(t *testing.T) {
 		p.service.taken()
 		_, err := p.call(metadata.AppendToOutgoingContext(context.Background(), c.Metadata...), conn, c.Method, c.Requests...)
 		if s := status.Convert(err); s.Code() != codes.Code(c.Status) || s.Message() != c.Text {
-			t.Errorf("%s, %s: %v, want %d %q", c.Method, c.Name, err, c.Status, c.Text)
+			t.Errorf("%s, %s: got %v, want %d %q", c.Method, c.Name, err, c.Status, c.Text)
 		}
 		calls, got, _ := p.service.taken()
 		if late(c) == 0 && (len(got) > c.Passed || c.Status == 0 && len(got) != c.Passed || c.Passed == 0 && calls != 0) {
@@ -73,8 +73,8 @@ func TestGRPCGoCallCases(t *testing.T) {
 	}
 }
 
-// grpcGo returns a connection of grpc-go to the service whose calls its own filter has
-// decided by authz, as an xDS server says.
+// grpcGo returns a grpc-go connection to the service whose own filter, configured by an
+// xDS server, lets authz decide each call.
 func (p *processing) grpcGo() *grpc.ClientConn {
 	p.t.Helper()
 	snapshots := cache.NewSnapshotCache(true, cache.IDHash{}, nil)

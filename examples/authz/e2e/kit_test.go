@@ -1,5 +1,5 @@
-// Package e2e puts real proxies between clients and a server, has jwtctl authz decide
-// for them, and holds the outcome against that of jwtctl proxy.
+// Package e2e puts real proxies between clients and a server, with jwtctl authz deciding
+// for them, and compares the outcome with that of jwtctl proxy.
 package e2e
 
 import (
@@ -22,10 +22,10 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// patience is how long anything may take that normally takes moments.
+// patience is a generous limit for what normally takes moments.
 const patience = time.Minute
 
-// jwtctl returns the program: JWTCTL_BIN, or one that is built.
+// jwtctl returns the path of the program: JWTCTL_BIN, or one built here.
 var jwtctl = sync.OnceValues(func() (string, error) {
 	if name := os.Getenv("JWTCTL_BIN"); name != "" {
 		return name, nil
@@ -66,7 +66,7 @@ func run(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// process is a program that runs until the test ends, or stop.
+// process is a program that runs until the test ends or stop is called.
 type process struct {
 	cmd  *exec.Cmd
 	out  *locked
@@ -126,10 +126,10 @@ func (p *process) answering(t *testing.T, address string) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	t.Fatalf("%v does not answer at %s:\n%s", p.cmd.Args, address, p.out)
+	t.Fatalf("%v does not respond at %s:\n%s", p.cmd.Args, address, p.out)
 }
 
-// freeAddress returns one of loopback that nothing listens at.
+// freeAddress returns a loopback address with a free port.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -140,8 +140,8 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// upstream is a gRPC server that answers every method with what it was sent, and
-// remembers the metadata of each call.
+// upstream is a gRPC server that echoes every request, and remembers the metadata of each
+// call.
 type upstream struct {
 	address string
 	mu      sync.Mutex
@@ -177,7 +177,7 @@ func newUpstream(t *testing.T) *upstream {
 	return u
 }
 
-// taken returns the calls that came since the last time.
+// taken returns the calls since the last time.
 func (u *upstream) taken() []metadata.MD {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -216,7 +216,7 @@ func connect(t *testing.T, address string, more ...grpc.DialOption) *grpc.Client
 	return conn
 }
 
-// write puts text into a file of the test's own folder.
+// write writes text to a file in the test's temporary folder.
 func write(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -226,8 +226,8 @@ func write(t *testing.T, name, text string) string {
 	return path
 }
 
-// installed returns the program called name, or that which variable names; "" where
-// there is none.
+// installed returns the program called name, or the one that variable names; "" if there
+// is none.
 func installed(name, variable string) string {
 	if path := os.Getenv(variable); variable != "" && path != "" {
 		return path

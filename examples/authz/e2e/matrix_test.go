@@ -25,7 +25,7 @@ func newMatrix(t *testing.T) (*fixture, *minter) {
 	f.key, f.other = filepath.Join(dir, "key.priv.pem"), filepath.Join(dir, "other.pem")
 	run(t, "keygen", "-o", f.key)
 	run(t, "keygen", "-o", f.other)
-	set := filepath.Join(dir, "set.json") // whose keys have an ID, which tokens must name
+	set := filepath.Join(dir, "set.json") // keys with an ID, which tokens must name
 	run(t, "jwks", "--key", f.key, "-o", set)
 	config := write(t, "jwtctl.yaml", `
 keys: [{issuer: shop, file: "`+set+`", audiences: [shop]}]
@@ -43,7 +43,7 @@ func kinds() map[string]*grpc.StreamDesc {
 	}
 }
 
-// stream makes a call of any kind with one message, and returns how it ended.
+// stream makes a call of any kind with one message, and returns its status.
 func (w *way) stream(desc *grpc.StreamDesc, method string, md metadata.MD, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(context.Background(), md), limit)
 	defer cancel()
@@ -67,9 +67,9 @@ func (w *way) stream(desc *grpc.StreamDesc, method string, md metadata.MD, limit
 	}
 }
 
-// TestS59_NoPlanePassesABadToken: whatever is wrong with a token, and whatever kind of
-// call it is, the call is refused with the code of jwtctl proxy and the server sees
-// none of it; the same calls with a good token pass.
+// TestS59_NoPlanePassesABadToken: whatever is wrong with a token, and whatever the kind of
+// call, the call is refused with the same code as by jwtctl proxy and the server sees
+// nothing of it; the same calls with a valid token pass.
 func TestS59_NoPlanePassesABadToken(t *testing.T) {
 	f, mint := newMatrix(t)
 	_, grpcAt, httpAt := f.authz(t)
@@ -88,28 +88,28 @@ func TestS59_NoPlanePassesABadToken(t *testing.T) {
 		token   string
 		code    codes.Code
 	}{
-		"good":                  {"Guarded", good, codes.OK},
-		"good, a role":          {"Role", mint.token(t, nil, over{"role": "admin"}), codes.OK},
-		"none":                  {"Guarded", "", codes.Unauthenticated},
-		"malformed":             {"Guarded", "a.b.c", codes.Unauthenticated},
-		"no signature":          {"Guarded", header + "." + claims + ".", codes.Unauthenticated},
-		"two parts":             {"Guarded", header + "." + claims, codes.Unauthenticated},
-		"another signature":     {"Guarded", header + "." + claims + "." + flipped + signature[1:], codes.Unauthenticated},
-		"other claims":          {"Guarded", header + "." + claims[:len(claims)-4] + "." + signature, codes.Unauthenticated},
-		"expired":               {"Guarded", mint.token(t, nil, over{"exp": now - 3600}), codes.Unauthenticated},
-		"not yet valid":         {"Guarded", mint.token(t, nil, over{"nbf": now + 3600}), codes.Unauthenticated},
-		"another issuer":        {"Guarded", mint.token(t, nil, over{"iss": "elsewhere"}), codes.Unauthenticated},
-		"no issuer":             {"Guarded", mint.token(t, nil, over{"iss": nil}), codes.Unauthenticated},
-		"another audience":      {"Guarded", mint.token(t, nil, over{"aud": "stock"}), codes.Unauthenticated},
-		"no audience":           {"Guarded", mint.token(t, nil, over{"aud": nil}), codes.Unauthenticated},
-		"another kid":           {"Guarded", mint.token(t, over{"kid": "another"}, nil), codes.Unauthenticated},
-		"the algorithm none":    {"Guarded", mint.token(t, over{"alg": "none"}, nil), codes.Unauthenticated},
-		"another algorithm":     {"Guarded", mint.token(t, over{"alg": "HS256"}, nil), codes.Unauthenticated},
-		"another key":           {"Guarded", f.token(t, f.other, "--iss", "shop", "--aud", "shop"), codes.Unauthenticated},
-		"another claim":         {"Role", mint.token(t, nil, over{"role": "user"}), codes.PermissionDenied},
-		"a claim that is not":   {"Role", good, codes.PermissionDenied},
-		"keys cannot be had":    {"Far", mint.token(t, nil, over{"iss": "far", "aud": nil}), codes.Unavailable},
-		"a method not declared": {"Missing", good, codes.Unimplemented},
+		"good":               {"Guarded", good, codes.OK},
+		"valid, with a role": {"Role", mint.token(t, nil, over{"role": "admin"}), codes.OK},
+		"none":               {"Guarded", "", codes.Unauthenticated},
+		"malformed":          {"Guarded", "a.b.c", codes.Unauthenticated},
+		"no signature":       {"Guarded", header + "." + claims + ".", codes.Unauthenticated},
+		"two parts":          {"Guarded", header + "." + claims, codes.Unauthenticated},
+		"wrong signature":    {"Guarded", header + "." + claims + "." + flipped + signature[1:], codes.Unauthenticated},
+		"changed claims":     {"Guarded", header + "." + claims[:len(claims)-4] + "." + signature, codes.Unauthenticated},
+		"expired":            {"Guarded", mint.token(t, nil, over{"exp": now - 3600}), codes.Unauthenticated},
+		"not yet valid":      {"Guarded", mint.token(t, nil, over{"nbf": now + 3600}), codes.Unauthenticated},
+		"unknown issuer":     {"Guarded", mint.token(t, nil, over{"iss": "elsewhere"}), codes.Unauthenticated},
+		"no issuer":          {"Guarded", mint.token(t, nil, over{"iss": nil}), codes.Unauthenticated},
+		"wrong audience":     {"Guarded", mint.token(t, nil, over{"aud": "stock"}), codes.Unauthenticated},
+		"no audience":        {"Guarded", mint.token(t, nil, over{"aud": nil}), codes.Unauthenticated},
+		"unknown kid":        {"Guarded", mint.token(t, over{"kid": "another"}, nil), codes.Unauthenticated},
+		"the algorithm none": {"Guarded", mint.token(t, over{"alg": "none"}, nil), codes.Unauthenticated},
+		"wrong algorithm":    {"Guarded", mint.token(t, over{"alg": "HS256"}, nil), codes.Unauthenticated},
+		"unknown key":        {"Guarded", f.token(t, f.other, "--iss", "shop", "--aud", "shop"), codes.Unauthenticated},
+		"wrong claim":        {"Role", mint.token(t, nil, over{"role": "user"}), codes.PermissionDenied},
+		"missing claim":      {"Role", good, codes.PermissionDenied},
+		"keys unavailable":   {"Far", mint.token(t, nil, over{"iss": "far", "aud": nil}), codes.Unavailable},
+		"unknown method":     {"Missing", good, codes.Unimplemented},
 	}
 	for name, row := range rows {
 		for kind, desc := range kinds() {
@@ -123,7 +123,7 @@ func TestS59_NoPlanePassesABadToken(t *testing.T) {
 				code := status.Code(w.stream(desc, method, md, patience/4))
 				calls := len(f.upstream.taken())
 				if code != row.code || (calls != 0) != (row.code == codes.OK) {
-					t.Errorf("%s, %s through %s: %v, and %d calls at the server", name, method, plane, code, calls)
+					t.Errorf("%s, %s through %s: got %v, and %d calls at the server", name, method, plane, code, calls)
 				}
 			}
 		}

@@ -45,7 +45,7 @@ func (f *fixture) traefik(t *testing.T, address, config string) *way {
 	}
 	start(t, traefik, "--entrypoints.calls.address="+address, "--providers.file.filename="+write(t, "dynamic.yaml", config),
 		"--global.checknewversion=false", "--global.sendanonymoususage=false").answering(t, address)
-	soon(t, "Traefik has no routes", func() bool { // until it has read them it answers 404 itself
+	soon(t, "Traefik has no routes", func() bool { // until it has read them it responds with 404 itself
 		answer, err := http.Get("http://" + address)
 		if err == nil {
 			_ = answer.Body.Close()
@@ -55,7 +55,7 @@ func (f *fixture) traefik(t *testing.T, address, config string) *way {
 	return &way{conn: dial(t, address), strips: true, cleans: true}
 }
 
-// soon waits until holds, or fails with what.
+// soon waits until holds returns true, and fails with what otherwise.
 func soon(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !holds(); time.Sleep(10 * time.Millisecond) {

@@ -19,16 +19,16 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// TestProcessingClaims: of the claims of a client's own, in every spelling, and what
-// concerns one connection, nothing reaches the service, in headers or trailers; those of
-// the token do, and authorization does not. S62, S78.
+// TestProcessingClaims: claims sent by the client, in every spelling, and headers of a
+// single connection never reach the service, in headers or trailers; claims of the token
+// do, and authorization does not. S62, S78.
 func TestProcessingClaims(t *testing.T) {
 	for name, filter := range forms {
 		t.Run(name, func(t *testing.T) {
 			p := newProcessing(t, policytest.CallSource, authz.Options{})
 			conn := p.envoyWith(filter)
 			token := p.Token(`{"iss":"me","sub":"alice","role":"admin","name":"Grüße","empty":""}`)
-			md := metadata.Pairs("authorization", "Bearer "+token, "proxy-authorization", "x") // Envoy refuses a content-length that is wrong
+			md := metadata.Pairs("authorization", "Bearer "+token, "proxy-authorization", "x") // Envoy refuses a wrong content-length
 			for _, claim := range []string{"sub", "other", "empty", "name-bin"} {
 				for _, spelling := range spellings(claim) {
 					md.Append(strings.ToLower(spelling), "mallory")
@@ -58,7 +58,7 @@ func TestProcessingClaims(t *testing.T) {
 	}
 }
 
-// TestProcessingExpiry: a message that comes after exp of the bearer token is not
+// TestProcessingExpiry: a message that arrives after exp of the bearer token is not
 // delivered, and ends the stream. S63, S88.
 func TestProcessingExpiry(t *testing.T) {
 	for name, filter := range forms {
@@ -95,7 +95,7 @@ func TestProcessingExpiry(t *testing.T) {
 }
 
 // TestProcessingIgnoresNoRefusal: even an Envoy configured to ignore immediate responses
-// delivers nothing that is refused.
+// delivers nothing that was refused.
 func TestProcessingIgnoresNoRefusal(t *testing.T) {
 	p := newProcessing(t, policytest.CallSource, authz.Options{})
 	conn := p.envoyWith(extProc("FULL_DUPLEX_STREAMED", "              disable_immediate_response: true\n"))
@@ -107,7 +107,7 @@ func TestProcessingIgnoresNoRefusal(t *testing.T) {
 	}
 }
 
-// messagePolicy is a policy with messages, for a program that authz is.
+// messagePolicy is a policy with messages, for jwtctl authz as a separate program.
 const messagePolicy = `syntax = "proto3"; package t;
 import "jwtctl/v1/annotations.proto";
 message Plain { string text = 1; }
@@ -117,8 +117,8 @@ service S {
   rpc Check(Signed) returns (Plain) { option (jwtctl.v1.method) = {validate: MESSAGE}; }
 }`
 
-// TestProcessingDown: while jwtctl authz hangs or is down no call reaches the service, and once it
-// or Envoy is back, calls are decided as before.
+// TestProcessingDown: while jwtctl authz hangs or is down no call reaches the service, and
+// once it or Envoy is back, calls are decided as before.
 func TestProcessingDown(t *testing.T) {
 	p := newProcessing(t, policytest.CallSource, authz.Options{})
 	dir := t.TempDir()
@@ -145,7 +145,8 @@ func TestProcessingDown(t *testing.T) {
 		if err := server.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
-		// Envoy has no timeout for FULL_DUPLEX_STREAMED: such a call lasts as its client waits.
+		// Envoy has no timeout for FULL_DUPLEX_STREAMED: such a call lasts as long as its
+		// client waits.
 		for method, code := range map[string]codes.Code{"Open": codes.Unavailable, "Check": codes.DeadlineExceeded} {
 			limit := 20 * time.Second
 			if method == "Check" {

@@ -27,8 +27,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// processing is an Envoy in front of a service, with jwtctl's authorization server in
-// this process, at a fixed time.
+// processing is an Envoy in front of a service, with jwtctl's authorization server in this
+// process, at a fixed time.
 type processing struct {
 	*policytest.World
 	t       *testing.T
@@ -39,8 +39,8 @@ type processing struct {
 	policy  enforce.Policy
 }
 
-// service has all methods of a World: each answers every request with one message, or
-// the last one where it has one answer.
+// service has all methods of a World: each answers every request with one message, or only
+// the last one if it has a single response.
 type service struct {
 	world   *policytest.World
 	address string
@@ -79,7 +79,8 @@ func newProcessing(t *testing.T, source string, o authz.Options) *processing {
 
 func (p *processing) now() time.Time { return time.Unix(0, p.clock.Load()) }
 
-// proxy starts jwtctl proxy in this process, with the same policy, and returns where.
+// proxy starts jwtctl proxy in this process, with the same policy, and returns its
+// address.
 func (p *processing) proxy() string {
 	p.t.Helper()
 	up, err := proxy.Dial(p.service.address, nil, proxy.Limits{})
@@ -170,13 +171,13 @@ func (s *service) taken() (calls int, got []string, md metadata.MD) {
 	return calls, got, md
 }
 
-// envoyWith starts Envoy with these filters, and returns a connection to it.
+// envoyWith starts Envoy with these filters and returns a connection to it.
 func (p *processing) envoyWith(filters string) *grpc.ClientConn {
 	p.t.Helper()
 	return connect(p.t, p.envoyAt(filters))
 }
 
-// envoyAt starts Envoy with these filters, and returns its address.
+// envoyAt starts Envoy with these filters and returns its address.
 func (p *processing) envoyAt(filters string) string {
 	p.t.Helper()
 	envoy := installed("envoy", "JWTCTL_ENVOY")
@@ -202,7 +203,7 @@ func (p *processing) envoyAt(filters string) string {
 	return at
 }
 
-// call makes a call of method t.S/name with the messages that JSON makes.
+// call calls method t.S/name with the messages given as JSON.
 func (p *processing) call(ctx context.Context, conn *grpc.ClientConn, name string, requests ...string) (answers []string, err error) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
@@ -270,7 +271,7 @@ const processingConfig = `static_resources:
     load_assignment: {cluster_name: service, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {%s}}}}]}]}
 `
 
-// extProc is the filter in a body mode.
+// extProc returns the filter in a body mode.
 func extProc(mode, more string) string {
 	return `          - name: envoy.filters.http.ext_proc
             typed_config:
@@ -281,10 +282,10 @@ func extProc(mode, more string) string {
 ` + more
 }
 
-// printed is what jwtctl prints.
+// printed is the configuration that jwtctl prints.
 const printed = ""
 
-// forms are the forms in which Envoy sends bodies, and what jwtctl prints.
+// forms are the ways in which Envoy sends bodies, and what jwtctl prints.
 var forms = map[string]string{
 	"printed":  printed,
 	"duplex":   extProc("FULL_DUPLEX_STREAMED", ""),

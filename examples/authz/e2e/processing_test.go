@@ -21,15 +21,15 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-func late(c policytest.CallCase) int { // what passed may reach the service after the answer
+func late(c policytest.CallCase) int { // what passed may reach the service after the response
 	if c.Status != 0 && c.Passed > 0 {
 		return 1
 	}
 	return 0
 }
 
-// TestCallCases decides the calls that all who enforce decide alike, by ext_proc in each
-// form in which Envoy sends bodies, and with both filters in a row.
+// TestCallCases makes the calls of policytest by ext_proc in each form in which Envoy
+// sends bodies, and with both filters in a row.
 // A12, A30-A37, A41, A42, A50, S59, S60, S61, S63, S77.
 func TestCallCases(t *testing.T) {
 	all := maps.Clone(forms)
@@ -56,7 +56,7 @@ func TestCallCases(t *testing.T) {
 					continue
 				}
 				if s.Code() != codes.Code(c.Status) || s.Message() != c.Text {
-					t.Errorf("%s, %s: %v, want %d %q", c.Method, c.Name, err, c.Status, c.Text)
+					t.Errorf("%s, %s: got %v, want %d %q", c.Method, c.Name, err, c.Status, c.Text)
 				}
 				calls, got, _ := p.service.taken()
 				if late(c) == 0 && (len(got) > c.Passed || c.Status == 0 && len(got) != c.Passed || c.Passed == 0 && calls != 0) {
@@ -67,15 +67,15 @@ func TestCallCases(t *testing.T) {
 	}
 }
 
-// raw is a request of HTTP/2 as no gRPC client would send it.
+// raw is an HTTP/2 request that no gRPC client would send.
 type raw struct {
 	path    string
 	headers []string
 	body    []byte
-	none    bool // the headers end it
+	none    bool // the request ends with its headers
 }
 
-// answer sends r to an address, and returns status and text.
+// answer sends r to an address and returns status and text.
 func (r raw) answer(t *testing.T, at string) (code, text string) {
 	t.Helper()
 	client := &http.Transport{Protocols: new(http.Protocols)}
@@ -115,7 +115,7 @@ func (r raw) answer(t *testing.T, at string) (code, text string) {
 }
 
 // TestProcessingNoMessage: calls without a message, ended by their headers or by an empty
-// body, are refused as by the proxy, and nothing reaches the service. A37, S77.
+// body, are refused like by the proxy, and nothing reaches the service. A37, S77.
 func TestProcessingNoMessage(t *testing.T) {
 	for name, filter := range forms {
 		t.Run(name, func(t *testing.T) {
@@ -123,12 +123,12 @@ func TestProcessingNoMessage(t *testing.T) {
 			at, want := p.envoyAt(filter), p.proxy()
 			bearer := []string{"Authorization", "Bearer " + p.Token(policytest.GoodClaims)}
 			for _, method := range []string{"Check", "CheckClient", "CheckServer", "CheckBidi", "CheckMine"} {
-				for how, r := range map[string]raw{"headers": {none: true}, "an empty body": {}} {
+				for how, r := range map[string]raw{"headers": {none: true}, "empty body": {}} {
 					r.path, r.headers = "/t.S/"+method, bearer
 					code, text := r.answer(t, at)
 					expected, words := r.answer(t, want)
 					if calls, _, _ := p.service.taken(); code != expected || text != words || code != "16" || calls != 0 {
-						t.Errorf("%s ended by %s: %s %q, want %s %q; %d calls", method, how, code, text, expected, words, calls)
+						t.Errorf("%s ended by %s: got %s %q, want %s %q; %d calls", method, how, code, text, expected, words, calls)
 					}
 				}
 			}
@@ -140,7 +140,7 @@ func TestProcessingNoMessage(t *testing.T) {
 const signedFields = 5
 
 // TestProcessingWireTypes: a message with a field of another wire type, before or after
-// those that pass, is refused as by the proxy, and nothing reaches the service. A38, S82.
+// valid ones, is refused like by the proxy, and nothing reaches the service. A38, S82.
 func TestProcessingWireTypes(t *testing.T) {
 	for name, filter := range forms {
 		t.Run(name, func(t *testing.T) {
@@ -164,7 +164,7 @@ func TestProcessingWireTypes(t *testing.T) {
 						_, got, _ := p.service.taken()
 						expected, words := r.answer(t, want)
 						if _, direct, _ := p.service.taken(); code != expected || text != words || len(got) != len(direct) {
-							t.Errorf("field %d as %d: %s %q, want %s %q; %d requests arrived, want %d", field, kind, code, text, expected, words, len(got), len(direct))
+							t.Errorf("field %d as %d: got %s %q, want %s %q; %d requests arrived, want %d", field, kind, code, text, expected, words, len(got), len(direct))
 						}
 						if code != "0" {
 							refused++
@@ -173,7 +173,7 @@ func TestProcessingWireTypes(t *testing.T) {
 				}
 			}
 			if refused < 40 {
-				t.Errorf("only %d are refused", refused)
+				t.Errorf("only %d messages were refused", refused)
 			}
 		})
 	}
@@ -183,8 +183,8 @@ func framed(flag byte, message []byte) []byte {
 	return append([]byte{flag, byte(len(message) >> 24), byte(len(message) >> 16), byte(len(message) >> 8), byte(len(message))}, message...)
 }
 
-// TestProcessingFrames: bodies that are not framed as gRPC says are refused with the code
-// and text of the proxy, and nothing reaches the service.
+// TestProcessingFrames: bodies with invalid gRPC framing are refused with the code and
+// text of the proxy, and nothing reaches the service.
 func TestProcessingFrames(t *testing.T) {
 	for name, filter := range forms {
 		t.Run(name, func(t *testing.T) {
@@ -193,20 +193,20 @@ func TestProcessingFrames(t *testing.T) {
 			_, m := p.Message("Signed", `{"user":"bob","tok":"`+p.Token(policytest.SignedClaims)+`"}`)
 			good, _ := proto.Marshal(m)
 			for what, r := range map[string]raw{
-				"a part of a header":  {body: framed(0, good)[:3]},
-				"a part of a message": {body: framed(0, good)[:50]},
-				"another flag":        {body: framed(2, good)},
-				"a flag, no encoding": {body: framed(1, good)},
-				"not compressed":      {body: framed(1, good), headers: []string{"Grpc-Encoding", "gzip"}},
-				"an unread encoding":  {body: framed(1, good), headers: []string{"Grpc-Encoding", "br"}},
-				"far too large":       {body: []byte{0, 0x7f, 0xff, 0xff, 0xff, 1, 2, 3}},
-				"two for one":         {body: append(framed(0, good), framed(0, good)...)},
+				"incomplete header":                   {body: framed(0, good)[:3]},
+				"incomplete message":                  {body: framed(0, good)[:50]},
+				"unknown flag":                        {body: framed(2, good)},
+				"compressed flag without an encoding": {body: framed(1, good)},
+				"uncompressed data":                   {body: framed(1, good), headers: []string{"Grpc-Encoding", "gzip"}},
+				"unsupported encoding":                {body: framed(1, good), headers: []string{"Grpc-Encoding", "br"}},
+				"too large":                           {body: []byte{0, 0x7f, 0xff, 0xff, 0xff, 1, 2, 3}},
+				"two messages for one":                {body: append(framed(0, good), framed(0, good)...)},
 			} {
 				r.path = "/t.S/Check"
 				code, text := r.answer(t, at)
 				expected, words := r.answer(t, want)
 				if calls, _, _ := p.service.taken(); code != expected || text != words || calls != 0 || code == "0" {
-					t.Errorf("%s: %s %q, want %s %q; %d calls", what, code, text, expected, words, calls)
+					t.Errorf("%s: got %s %q, want %s %q; %d calls", what, code, text, expected, words, calls)
 				}
 			}
 		})

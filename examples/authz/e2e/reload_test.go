@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// TestReload: a policy that changes is in force soon, a method whose messages are not seen
-// is refused, a policy that is not valid leaves the old one in force, metrics count, and an
-// interrupt ends the server with 0.
+// TestReload: a changed policy is soon in force, a method whose messages are not sent is
+// refused, an invalid policy leaves the old one in force, metrics count, and an interrupt
+// ends the server with 0.
 func TestReload(t *testing.T) {
 	dir := t.TempDir()
 	key, policy := filepath.Join(dir, "key.pem"), filepath.Join(dir, "shop.proto")
@@ -54,7 +54,7 @@ func TestReload(t *testing.T) {
 	}
 	look := func() int { status, _ := get("http://"+httpAt, "/shop.Open/Look"); return status }
 	if status := look(); status != http.StatusOK {
-		t.Fatalf("an open method: got %d, want %d", status, http.StatusOK)
+		t.Fatalf("open method: got %d, want %d", status, http.StatusOK)
 	}
 	guarded := strings.Replace(string(before), "service Open {", "service Open {\n  option (jwtctl.v1.service) = {validate: BEARER_TOKEN};", 1)
 	put(guarded)
@@ -65,7 +65,7 @@ func TestReload(t *testing.T) {
 	put("syntax = \"proto3\";\nmessage Broken {")
 	soon("the policy is not refused", func() bool { return strings.Contains(p.out.String(), "reload failed") })
 	if status := look(); status != http.StatusInternalServerError {
-		t.Errorf("after a reload that failed: got %d, want %d", status, http.StatusInternalServerError)
+		t.Errorf("after a failed reload: got %d, want %d", status, http.StatusInternalServerError)
 	}
 	if _, text := get("http://"+metricsAt+"/metrics", ""); !strings.Contains(text, `jwtctl_authz_calls_total{method="shop.Open/Look",grpc_code="UNAUTHENTICATED",reason="token_missing"}`) || !strings.Contains(text, "jwtctl_authz_reload_failing 1") {
 		t.Errorf("metrics:\n%s", text)
@@ -74,7 +74,7 @@ func TestReload(t *testing.T) {
 	select {
 	case <-p.done:
 	case <-time.After(patience):
-		t.Fatal("it does not end")
+		t.Fatal("the server does not end")
 	}
 	if code := p.cmd.ProcessState.ExitCode(); code != 0 || !strings.Contains(p.out.String(), "stopped") {
 		t.Errorf("exit code %d, want 0:\n%s", code, p.out)

@@ -18,8 +18,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// spellings returns name in every way that a server which folds "-", "_" and "." reads
-// as name.
+// spellings returns name in every way that a server which folds "-", "_" and "." reads as
+// name.
 func spellings(name string) []string {
 	list := []string{""}
 	for _, c := range name {
@@ -36,12 +36,12 @@ func spellings(name string) []string {
 	return list
 }
 
-// onlyHyphens reports whether nginx passes name on: it drops the others by itself, and
-// has calls with this one refused.
+// onlyHyphens reports whether nginx forwards name: it drops the others by itself, and is
+// configured to refuse calls with this one.
 func onlyHyphens(name string) bool { return !strings.ContainsAny(name, "_.") }
 
-// arrived returns the claims that the server was sent in its only call, by their name
-// in the spelling of jwtctl; one in any other spelling is an error.
+// arrived returns the claims in the only call that reached the server, by their name in
+// the spelling of jwtctl; any other spelling is an error.
 func (f *fixture) arrived(t *testing.T, what string) map[string][]string {
 	t.Helper()
 	calls := f.upstream.taken()
@@ -61,9 +61,8 @@ func (f *fixture) arrived(t *testing.T, what string) map[string][]string {
 	return claims
 }
 
-// TestS62_NoSpoofedClaimArrives sends claims in every spelling, over HTTP/2 and
-// HTTP/1.1, to a guarded and an open method: the server sees those of the token and no
-// other. S78.
+// TestS62_NoSpoofedClaimArrives sends claims in every spelling, over HTTP/2 and HTTP/1.1,
+// to a protected and an open method: only the claims of the token reach the server. S78.
 func TestS62_NoSpoofedClaimArrives(t *testing.T) {
 	f := newFixture(t)
 	_, grpcAt, httpAt := f.authz(t)
@@ -132,7 +131,7 @@ func TestS62_NoSpoofedClaimArrives(t *testing.T) {
 			case passed:
 				check(what, true)
 			case len(f.upstream.taken()) > 0:
-				t.Errorf("%s: refused, and yet it arrived", what)
+				t.Errorf("%s: refused, but the call arrived", what)
 			default:
 				t.Logf("%s is refused", what)
 			}
@@ -140,8 +139,8 @@ func TestS62_NoSpoofedClaimArrives(t *testing.T) {
 	}
 }
 
-// TestNoOtherPathIsDecided: a client that names another path in a header, or leads its
-// proxy to another, has no guarded method called without a token.
+// TestNoOtherPathIsDecided: a client that names another path in a header, or misleads its
+// proxy about the path, cannot call a protected method without a token.
 func TestNoOtherPathIsDecided(t *testing.T) {
 	f := newFixture(t)
 	_, grpcAt, httpAt := f.authz(t)
@@ -169,7 +168,7 @@ func TestNoOtherPathIsDecided(t *testing.T) {
 	}
 }
 
-// post makes a gRPC call over HTTP/1.1 with header lines as they are, and reports
+// post makes a gRPC call over HTTP/1.1 with header lines sent unchanged, and reports
 // whether it passed.
 func post(t *testing.T, address, path string, lines ...string) bool {
 	t.Helper()

@@ -20,8 +20,7 @@ type minter struct {
 	claims map[string]any
 }
 
-// newMinter returns one that makes tokens like example, a valid one of the P-256 key
-// in file.
+// newMinter returns a minter of tokens like example, a valid one of the P-256 key in file.
 func newMinter(t *testing.T, file, example string) *minter {
 	t.Helper()
 	text, err := os.ReadFile(file)

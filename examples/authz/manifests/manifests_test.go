@@ -1,5 +1,5 @@
-// Package manifests checks what jwtctl prints for Istio and Envoy Gateway against the
-// types of both, of the Kubernetes Gateway API and of Envoy.
+// Package manifests checks what jwtctl prints for Istio and Envoy Gateway against their
+// types and those of the Kubernetes Gateway API and of Envoy.
 package manifests
 
 import (
@@ -49,7 +49,7 @@ func types() map[string]func() any {
 	}
 }
 
-// check reads one document, in which no field may be unknown.
+// check reads one document, in which every field must be known.
 func check(text []byte) (kind string, read any, err error) {
 	var head struct {
 		APIVersion, Kind string
@@ -71,7 +71,7 @@ func check(text []byte) (kind string, read any, err error) {
 	kind = head.APIVersion + " " + head.Kind
 	newValue, ok := types()[kind]
 	if !ok {
-		return kind, nil, fmt.Errorf("%s is not known", kind)
+		return kind, nil, fmt.Errorf("unknown kind %s", kind)
 	}
 	value := newValue()
 	message, ok := value.(proto.Message)
@@ -91,7 +91,7 @@ func check(text []byte) (kind string, read any, err error) {
 	return kind, value, err
 }
 
-// checkFilters reads what an EnvoyFilter inserts, as Envoy does.
+// checkFilters reads what an EnvoyFilter inserts, like Envoy does.
 func checkFilters(filter *networking.EnvoyFilter) error {
 	for _, patch := range filter.ConfigPatches {
 		text, err := protojson.Marshal(patch.Patch.Value)
@@ -117,7 +117,7 @@ func checkFilters(filter *networking.EnvoyFilter) error {
 	return nil
 }
 
-// printed is what jwtctl prints for proxy and the policy.
+// printed is the output of jwtctl for proxy and the policy.
 func printed(t *testing.T, proxy, policy string) []byte {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "policy.proto")
@@ -138,7 +138,7 @@ func printed(t *testing.T, proxy, policy string) []byte {
 	return out
 }
 
-// policies are such that each part of what is printed is there in one of them.
+// policies cover each part of the output at least once.
 func policies() map[string]string {
 	const item = `message M { string x = 1; string token = 2 [(jwtctl.v1.field) = {token: true issuer: "i"}]; }
 `
@@ -153,9 +153,9 @@ func policies() map[string]string {
 	}
 }
 
-// TestPrinted: every object is of a known kind and version, and has no field that its
-// reader would refuse or pass over; calls are refused without an answer, and claims of
-// clients are removed.
+// TestPrinted: every object is of a known kind and version and has no field that its
+// reader would refuse or ignore; calls are refused if there is no response, and claims
+// sent by clients are removed.
 func TestPrinted(t *testing.T) {
 	want := map[string]map[bool][]string{ // by whether messages are read
 		"istio": {
@@ -191,7 +191,7 @@ func TestPrinted(t *testing.T) {
 	}
 }
 
-// closed holds value to refusing calls without an answer.
+// closed checks that value refuses calls if there is no response.
 func closed(t *testing.T, what string, value any) {
 	t.Helper()
 	open := false
@@ -210,6 +210,6 @@ func closed(t *testing.T, what string, value any) {
 		}
 	}
 	if open {
-		t.Errorf("%s: %T lets calls through without an answer", what, value)
+		t.Errorf("%s: %T lets calls through without a response", what, value)
 	}
 }

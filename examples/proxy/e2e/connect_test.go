@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// wire is a message as it is encoded, so that no Go code has to be generated.
+// wire is an encoded message, so that no Go code has to be generated.
 type wire struct{ bytes []byte }
 
 type wireCodec struct{}
@@ -116,30 +116,30 @@ func (c *connectGo) bidi(name, token string, list []*wire) (answers []*wire) {
 	return answers
 }
 
-// TestConnectGoCallsEveryMethod calls every method with connect-go, with and
-// without gzip, through the proxy and directly. S78.
+// TestConnectGoCallsEveryMethod calls every method with connect-go, with and without gzip,
+// through the proxy and directly. S78.
 func TestConnectGoCallsEveryMethod(t *testing.T) {
 	p := install(t)
 	node := startNode(t, p)
 	proxy, _ := startProxy(t, p, node.addr)
 	for name, options := range map[string][]connect.ClientOption{
-		"identity":      nil,
-		"gzip":          {connect.WithSendGzip()},
-		"refusing gzip": {connect.WithAcceptCompression("gzip", nil, nil)},
+		"identity":     nil,
+		"gzip":         {connect.WithSendGzip()},
+		"without gzip": {connect.WithAcceptCompression("gzip", nil, nil)},
 	} {
 		for where, addr := range map[string]string{"direct": node.addr, "through the proxy": proxy.addr} {
 			t.Run(name+", "+where, func(t *testing.T) {
 				c := newConnectGo(t, addr, options...)
 				token := c.unary("Login", "", text("alice")).field(1)
 				if signed := token != ""; signed != (addr == proxy.addr) {
-					t.Fatalf("a token: got %v, want %v", signed, addr == proxy.addr)
+					t.Fatalf("token: got %v, want %v", signed, addr == proxy.addr)
 				}
 				if got := c.unary("JwtInToken", token, text("hi")).field(1); addr == proxy.addr && got != "Hello alice: hi" {
-					t.Errorf("JwtInToken: %q", got)
+					t.Errorf("JwtInToken: got %q", got)
 				}
 				issued := c.unary("Issue", token, text("x"))
 				if got := c.unary("Redeem", token, issued).field(1); addr == proxy.addr && got != "Redeemed by alice" {
-					t.Errorf("Redeem: %q", got)
+					t.Errorf("Redeem: got %q", got)
 				}
 				many := c.serverStream("IssueMany", token, text("seat"))
 				if len(many) != 3 {

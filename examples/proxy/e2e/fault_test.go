@@ -50,14 +50,14 @@ func TestFaultUpstreamKilled(t *testing.T) {
 		t.Errorf("the stream ended with %v, want %v", err, codes.Unavailable)
 	}
 	if err := call(conn, "JwtInToken", bearer, nil); status.Code(err) != codes.Unavailable {
-		t.Errorf("a call without a server: got %v, want %v", err, codes.Unavailable)
+		t.Errorf("call without a server: got %v, want %v", err, codes.Unavailable)
 	}
 	startNode(t, p, node.addr)
 	eventually(t, "a call that is served", func() bool { return call(conn, "JwtInToken", bearer, nil) == nil })
 }
 
-// TestFaultTerminated sends SIGTERM under load: each call that the upstream heard
-// of is answered, and the proxy ends with 0.
+// TestFaultTerminated sends SIGTERM under load: each call that reached the upstream is
+// answered, and the proxy ends with 0.
 func TestFaultTerminated(t *testing.T) {
 	p := install(t)
 	upstream := startGo(t)
@@ -88,12 +88,12 @@ func TestFaultTerminated(t *testing.T) {
 	proxy.stop()
 	wg.Wait()
 	if n := upstream.calls.Load(); n != answered.Load() || refused.Load() != 50 {
-		t.Errorf("the upstream had %d calls, %d were answered, %d clients ended", n, answered.Load(), refused.Load())
+		t.Errorf("%d calls reached the upstream, %d were answered, %d clients ended", n, answered.Load(), refused.Load())
 	}
 }
 
-// TestFaultKeysDown starts the proxy before the server of its keys: it begins,
-// answers UNAVAILABLE where it needs them, and admits soon after they are there.
+// TestFaultKeysDown starts the proxy before the server of its keys: it starts, responds
+// with UNAVAILABLE if it needs them, and admits calls soon after they are there.
 func TestFaultKeysDown(t *testing.T) {
 	p := install(t)
 	key := newKey(t, p)
@@ -115,7 +115,7 @@ func TestFaultKeysDown(t *testing.T) {
 		t.Errorf("without keys: got %v, want %v", err, codes.Unavailable)
 	}
 	if n := upstream.calls.Load(); n != 0 {
-		t.Errorf("the upstream had %d calls, want 0", n)
+		t.Errorf("%d calls reached the upstream, want 0", n)
 	}
 	if l, err = net.Listen("tcp", address); err != nil {
 		t.Fatal(err)
@@ -125,6 +125,6 @@ func TestFaultKeysDown(t *testing.T) {
 	t.Cleanup(func() { _ = server.Close() })
 	begun := time.Now()
 	eventually(t, "a call that is served", func() bool { return call(conn, "JwtInToken", bearer, nil) == nil })
-	t.Logf("served %s after the keys were there", time.Since(begun).Round(time.Millisecond))
+	t.Logf("served only %s after the keys were there", time.Since(begun).Round(time.Millisecond))
 	proxy.stop()
 }

@@ -23,9 +23,8 @@ type curl struct {
 // protos are the flags with which grpcurl finds the example's service without reflection.
 var protos = []string{"-import-path", "proto", "-import-path", "schema", "-proto", "com/example/jwt_service.proto"}
 
-// call calls a method of the example's service with requests, which are JSON, and
-// a bearer token, "" for none. It returns what grpcurl wrote, and whether the
-// call passed.
+// call calls a method of the example's service with requests in JSON and a bearer token;
+// "" for none. It returns what grpcurl wrote, and whether the call passed.
 func (c curl) call(method, token, requests string, flags ...string) (string, bool) {
 	c.t.Helper()
 	args := slices.Concat([]string{"-plaintext"}, protos, flags)
@@ -35,7 +34,7 @@ func (c curl) call(method, token, requests string, flags ...string) (string, boo
 	return run(c.t, c.program, append(args, "-d", requests, c.addr, "com.example.JwtService/"+method)...)
 }
 
-// must returns the answers to a call that must pass, and their text.
+// must returns the responses to a call that must pass, and their text.
 func (c curl) must(method, token, requests string, flags ...string) ([]answer, string) {
 	c.t.Helper()
 	out, ok := c.call(method, token, requests, flags...)
@@ -71,8 +70,8 @@ type myMessage struct {
 	MyChildMessages                              []struct{ MyTokenField, Name string }
 }
 
-// TestExample takes the way of a user through the service: log in, call with the
-// bearer token, have messages signed, and hand them in again.
+// TestExample uses the service like a user does: log in, call with the bearer token, have
+// messages signed, and hand them in again.
 func TestExample(t *testing.T) {
 	p := install(t)
 	node := startNode(t, p)
@@ -92,14 +91,14 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// on returns c for a test within the one it was made for.
+// on returns c for a subtest.
 func (c curl) on(t *testing.T) curl {
 	c.t = t
 	return c
 }
 
-// claims expects the server to get a bearer token's claims as metadata, and none of the
-// client's own making.
+// claims expects the server to get a bearer token's claims as metadata, and none sent by
+// the client.
 func (c curl) claims(bearer string) {
 	t := c.t
 	got, _ := c.must("JwtInToken", bearer, `{"msg": "hi"}`, "-H", "_kalix-jwt-claim-sub: mallory", "-H", "_Kalix-JWT-Claim-Admin: true", "-H", "x-request-id: 7")
@@ -112,11 +111,11 @@ func (c curl) claims(bearer string) {
 	if want := map[string]string{
 		"_kalix-jwt-claim-sub": "alice", "_kalix-jwt-claim-iss": "my-issuer", "_kalix-jwt-claim-roles": `["admin","editor"]`, "x-request-id": "7",
 	}; !maps.Equal(md, want) {
-		t.Errorf("the server was told %v, want %v", md, want)
+		t.Errorf("the server got %v, want %v", md, want)
 	}
 }
 
-// passes expects metadata, errors and details as they are without the proxy.
+// passes expects the same metadata, errors and details as without the proxy.
 func (c curl) passes(bearer string, direct curl) {
 	t := c.t
 	if out, ok := c.call("JwtInToken", bearer, `{"msg": "hi"}`, "-v"); !ok || !strings.Contains(out, "x-served-by: node") || !strings.Contains(out, "x-cost: 3") {
@@ -129,13 +128,13 @@ func (c curl) passes(bearer string, direct curl) {
 	}
 }
 
-// messages has messages signed and hands them in, right and wrong.
+// messages has messages signed and hands them in, valid and invalid.
 func (c curl) messages(bearer string) {
 	t := c.t
 	issued, text := c.must("Issue", bearer, `{"msg": "x"}`)
 	m := issued[0]
 	if m.MyTokenField == "" || m.MyRawClaims != nil || len(m.MyChildMessages) != 2 || m.MyChildMessages[1].MyTokenField == "" {
-		t.Fatalf("signed: %s", text)
+		t.Fatalf("got signed message %s", text)
 	}
 	extracted := strings.Replace(text, `"myExtractedField"`, `"myExtractedField": 0, "ignored"`, 1)
 	got, _ := c.must("Redeem", bearer, extracted, "-allow-unknown-fields")
@@ -144,12 +143,12 @@ func (c curl) messages(bearer string) {
 	}
 	other, _ := c.must("Login", "", `{"user": "bob"}`)
 	for name, bad := range map[string]struct{ bearer, text, status string }{
-		"another claim":        {bearer, strings.Replace(text, `"x"`, `"y"`, 1), "PermissionDenied"},
-		"a child's claim":      {bearer, strings.Replace(text, `"second"`, `"third"`, 1), "PermissionDenied"},
-		"another user's":       {other[0].Token, text, "PermissionDenied"},
-		"no token":             {bearer, `{"myClaimField": "x"}`, "Unauthenticated"},
-		"no token, no bearer":  {"", text, "Unauthenticated"},
-		"the child's as token": {bearer, strings.Replace(text, m.MyTokenField, m.MyChildMessages[0].MyTokenField, 1), "Unauthenticated"},
+		"wrong claim":               {bearer, strings.Replace(text, `"x"`, `"y"`, 1), "PermissionDenied"},
+		"wrong claim of a child":    {bearer, strings.Replace(text, `"second"`, `"third"`, 1), "PermissionDenied"},
+		"token of another user":     {other[0].Token, text, "PermissionDenied"},
+		"no token":                  {bearer, `{"myClaimField": "x"}`, "Unauthenticated"},
+		"no token, no bearer token": {"", text, "Unauthenticated"},
+		"token of the child":        {bearer, strings.Replace(text, m.MyTokenField, m.MyChildMessages[0].MyTokenField, 1), "Unauthenticated"},
 	} {
 		if out, ok := c.call("Redeem", bad.bearer, bad.text); ok || !strings.Contains(out, "Code: "+bad.status) {
 			t.Errorf("%s: got %s, want %q in it", name, out, "Code: "+bad.status)
@@ -169,7 +168,7 @@ func (c curl) streams(bearer string) {
 	}
 	out, ok := c.call("RedeemMany", bearer, strings.Replace(text, `"seat 3"`, `"seat 1"`, 1))
 	if ok || !strings.Contains(out, "Code: PermissionDenied") || strings.Contains(out, `"seat 3"`) {
-		t.Errorf("the third is bad: got %s, want %q in it", out, "Code: PermissionDenied")
+		t.Errorf("bad third message: got %s, want %q in it", out, "Code: PermissionDenied")
 	}
 }
 
@@ -185,7 +184,8 @@ func ending(out string) string {
 	return strings.Join(lines, "")
 }
 
-// TestS59_GRPCurl refuses bad bearer tokens, and the Node server hears of none.
+// TestS59_GRPCurl: bad bearer tokens are refused, and those calls never reach the Node
+// server.
 func TestS59_GRPCurl(t *testing.T) {
 	p := install(t)
 	node := startNode(t, p)
@@ -196,7 +196,7 @@ func TestS59_GRPCurl(t *testing.T) {
 		"none":        "",
 		"malformed":   "x.y.z",
 		"expired":     token(t, p, key, `{"user": "alice"}`, "--at", "2020-01-01T00:00:00Z"),
-		"another key": token(t, p, newKey(t, p), `{"user": "alice"}`),
+		"unknown key": token(t, p, newKey(t, p), `{"user": "alice"}`),
 		"tampered":    good[:len(good)-8] + "AAAAAAAA",
 		"unsigned":    "eyJhbGciOiJub25lIn0.eyJpc3MiOiJteS1pc3N1ZXIifQ.",
 	} {
@@ -210,7 +210,7 @@ func TestS59_GRPCurl(t *testing.T) {
 		t.Error(text)
 	}
 	if served := strings.Count(node.out.String(), "Serving "); served != 1 {
-		t.Errorf("the server heard of %d calls, want 1:\n%s", served, node.out)
+		t.Errorf("%d calls reached the server, want 1:\n%s", served, node.out)
 	}
 }
 
@@ -230,13 +230,13 @@ service Health { rpc Check(HealthCheckRequest) returns (HealthCheckResponse); }`
 	proto := []string{"-import-path", filepath.Dir(health), "-proto", "health.proto"}
 	for name, test := range map[string]struct {
 		flags []string
-		want  map[string][]string // what grpcurl writes when it is called so
+		want  map[string][]string // what grpcurl prints for these arguments
 	}{
 		"by default": {nil, map[string][]string{
 			"does not support the reflection API": {"ADDR", "list"},
 			`"status": "SERVING"`:                 append(proto, "ADDR", "grpc.health.v1.Health/Check"),
 		}},
-		"asked for": {[]string{"--pass-reflection", "--pass-health"}, map[string][]string{
+		"enabled": {[]string{"--pass-reflection", "--pass-health"}, map[string][]string{
 			"grpc.health.v1.Health\ngrpc.reflection.v1.": {"ADDR", "list"},
 			"rpc Check":               {"ADDR", "describe", "grpc.health.v1.Health"},
 			`"status": "NOT_SERVING"`: {"ADDR", "grpc.health.v1.Health/Check"}, // known by reflection

@@ -18,14 +18,14 @@ import (
 	"time"
 )
 
-// patience is how long anything may take that normally takes moments: the
-// machine may be slow and loaded.
+// patience is a generous limit for what normally takes moments: the machine may be slow
+// and loaded.
 const patience = time.Minute
 
-// example is the folder of the example, where its programs are run.
+// example is the folder in which the example's programs run.
 const example = ".."
 
-// programs are those that the tests run.
+// programs are the paths of the programs that the tests run.
 type programs struct{ jwtctl, grpcurl, node string }
 
 // installed builds jwtctl, unless JWTCTL_BIN names one, and grpcurl.
@@ -61,8 +61,8 @@ func install(t *testing.T) programs {
 	return p
 }
 
-// run runs a program in the example's folder, and returns what it wrote to both
-// streams, and whether it ended with 0.
+// run runs a program in the example's folder, and returns its output and whether it exited
+// with 0.
 func run(t *testing.T, program string, args ...string) (string, bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -76,13 +76,13 @@ func run(t *testing.T, program string, args ...string) (string, bool) {
 	return string(out), err == nil
 }
 
-// process is a program that runs until the test ends, or stop.
+// process is a program that runs until the test ends or stop is called.
 type process struct {
 	t    *testing.T
 	cmd  *exec.Cmd
 	out  *output
 	done chan error
-	addr string // that it says it listens on
+	addr string // the address it prints
 }
 
 var listening = regexp.MustCompile(`Listening on (127\.0\.0\.1:\d+)`)
@@ -106,7 +106,7 @@ func start(t *testing.T, env []string, program string, args ...string) *process 
 	eventually(t, "the address of "+filepath.Base(program), func() bool {
 		select {
 		case err := <-p.done:
-			t.Fatalf("it ended: %v", err)
+			t.Fatalf("it ended early: %v", err)
 		default:
 		}
 		found := listening.FindStringSubmatch(p.out.String())
@@ -128,11 +128,11 @@ func (p *process) stop() {
 			p.t.Errorf("%s: %v", p.cmd, err)
 		}
 	case <-time.After(patience):
-		p.t.Errorf("%s does not end", p.cmd)
+		p.t.Errorf("%s did not end", p.cmd)
 	}
 }
 
-// startNode runs the example's server; at names an address for it.
+// startNode runs the example's server at the address at.
 func startNode(t *testing.T, p programs, at ...string) *process {
 	t.Helper()
 	modules, err := filepath.Abs("../../../bin/proxy-example/node_modules")
@@ -140,13 +140,12 @@ func startNode(t *testing.T, p programs, at ...string) *process {
 		_, err = os.Stat(modules)
 	}
 	if err != nil {
-		t.Fatalf("%v: \"make tools\" installs it", err)
+		t.Fatalf("%v: install it with \"make tools\"", err)
 	}
 	return start(t, []string{"NODE_PATH=" + modules}, p.node, "server/server.js", append(at, "127.0.0.1:0")[0])
 }
 
-// startProxy runs jwtctl proxy by the example's jwtctl.yaml, with a new key and
-// these flags besides.
+// startProxy runs jwtctl proxy with the example's jwtctl.yaml, a new key and these flags.
 func startProxy(t *testing.T, p programs, upstream string, flags ...string) (proxy *process, key string) {
 	t.Helper()
 	key = newKey(t, p)
@@ -163,7 +162,7 @@ func newKey(t *testing.T, p programs) string {
 	return key
 }
 
-// token returns the bearer token of a Session that is signed with key.
+// token returns the bearer token of a Session, signed with key.
 func token(t *testing.T, p programs, key, session string, flags ...string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "session.json")
@@ -200,7 +199,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("%s: not after %s", what, patience)
+			t.Fatalf("%s: not within %s", what, patience)
 		}
 	}
 }

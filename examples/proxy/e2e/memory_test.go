@@ -26,11 +26,11 @@ import (
 
 var streams = flag.Int("streams", 2000, "how many streams TestS68_IdleStreamsCostNothing opens; the rule says 10000")
 
-// bound is the most memory, in MiB, that the tests here let the proxy use: it
-// begins with about 30.
+// bound is the limit of the proxy's memory in these tests, in MiB: it starts with about
+// 30.
 const bound = 150
 
-// usage is what a process holds.
+// usage is the resource usage of a process.
 type usage struct{ rss, peak, files int } // in MiB, and a number
 
 func (p *process) usage() usage {
@@ -56,18 +56,18 @@ func (u usage) String() string {
 	return fmt.Sprintf("%d MiB (%d at most), %d files", u.rss, u.peak, u.files)
 }
 
-// hold fails unless p has kept within bound, and logs its memory.
+// hold fails if p is beyond bound, and logs its memory.
 func (p *process) hold(what string) {
 	p.t.Helper()
 	u := p.usage()
 	p.t.Logf("%-30s %s", what, u)
 	if u.peak > bound {
-		p.t.Errorf("%s: %s, which is over %d MiB", what, u, bound)
+		p.t.Errorf("%s: %s, more than %d MiB", what, u, bound)
 	}
 }
 
-// TestS66_BombsAreRefused sends messages that are 64 MiB when they are decompressed, many
-// at once: each is refused, and none is ever held whole.
+// TestS66_BombsAreRefused sends many messages at once that decompress to 64 MiB: each is
+// refused, and none is ever held whole.
 func TestS66_BombsAreRefused(t *testing.T) {
 	p := install(t)
 	upstream := startGo(t)
@@ -93,12 +93,12 @@ func TestS66_BombsAreRefused(t *testing.T) {
 		proxy.hold(fmt.Sprintf("after %d bombs", 200*(round+1)))
 	}
 	if n := upstream.calls.Load(); n != 1 {
-		t.Errorf("the upstream had %d calls, want 1", n)
+		t.Errorf("%d calls reached the upstream, want 1", n)
 	}
 }
 
-// bomb is a compressor that makes one of whatever it is given: 64 MiB, which
-// gzip makes 64 KiB of.
+// bomb is a compressor that turns any input into a bomb: 64 MiB, which gzip compresses to
+// 64 KiB.
 type bomb struct{ data []byte }
 
 func newBomb() bomb {
@@ -130,8 +130,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestS66_ResetsAreBounded begins 10,000 calls and takes them back, as CVE-2023-44487 did,
-// several times: what the proxy holds does not grow.
+// TestS66_ResetsAreBounded starts 10,000 calls and resets them, as in CVE-2023-44487,
+// several times: the proxy's memory does not grow.
 func TestS66_ResetsAreBounded(t *testing.T) {
 	p := install(t)
 	upstream := startGo(t)
@@ -178,15 +178,15 @@ func reset(t *testing.T, addr, bearer string) {
 		}
 		id := uint32(2*i + 1)
 		if framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block.Bytes(), EndHeaders: true}) != nil || framer.WriteRSTStream(id, http2.ErrCodeCancel) != nil {
-			t.Logf("the proxy had enough after %d", i)
+			t.Logf("the proxy disconnected after %d", i)
 			return
 		}
 	}
 }
 
-// TestS68_IdleStreamsCostNothing opens streams by the thousand and ends them, again and again:
-// the proxy's files come back, and its memory is no more than when all the garbage
-// that may gather has gathered.
+// TestS68_IdleStreamsCostNothing opens thousands of streams and ends them, again and
+// again: the proxy closes its files, and its memory stays within what it may use with
+// uncollected garbage.
 func TestS68_IdleStreamsCostNothing(t *testing.T) {
 	p := install(t)
 	upstream := startGo(t)
@@ -222,6 +222,6 @@ func TestS68_IdleStreamsCostNothing(t *testing.T) {
 		}
 	}
 	if u := proxy.usage(); u.rss > settled.rss*5/4+10 {
-		t.Errorf("%s, and %s after 40 rounds", u, settled)
+		t.Errorf("%s at first, %s after 40 rounds", u, settled)
 	}
 }

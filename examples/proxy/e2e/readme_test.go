@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestREADME runs the client's commands of README.md, and looks for what they are
-// said to print.
+// TestREADME runs the client's commands of README.md and compares their output with what
+// it shows.
 func TestREADME(t *testing.T) {
 	p := install(t)
 	proxy, _ := startProxy(t, p, startNode(t, p).addr)
@@ -26,7 +26,7 @@ func TestREADME(t *testing.T) {
 	for line := range strings.Lines(want.String()) {
 		_, after, found := strings.Cut(rest, strings.TrimRight(line, "\n"))
 		if !found {
-			t.Errorf("not printed, or not in this order: %s", line)
+			t.Errorf("missing in the output, or out of order: %s", line)
 		}
 		rest = after
 	}

@@ -19,10 +19,10 @@ import (
 
 var flood = flag.Duration("flood", 2*time.Second, "how long TestRapidResets attacks; S81 says 10s")
 
-// TestRapidResets begins calls and resets them on four connections without pause,
-// as CVE-2023-44487 did: the proxy's memory stays within bound, and a polite client
-// costs at most 20 times of the CPU time that it takes on an idle proxy, or the attack
-// costs less than a fifth of a processor: what else the machine does counts for neither. S81.
+// TestRapidResets starts calls and resets them on four connections without pause, as in
+// CVE-2023-44487: the proxy's memory stays within bound, and a call of a polite client
+// costs at most 20 times the CPU time that it costs on an idle proxy, or the attack costs
+// less than a fifth of a processor. Other load on the machine counts for neither. S81.
 func TestRapidResets(t *testing.T) {
 	p := install(t)
 	upstream := startGo(t)
@@ -33,7 +33,7 @@ func TestRapidResets(t *testing.T) {
 		t.Fatal(err)
 	}
 	idle := proxy.cost(polite, bearer, *flood/4)
-	for name, sent := range map[string]string{"a good token": bearer, "a forged token": bearer[:len(bearer)-8] + "AAAAAAAA", "no token": ""} {
+	for name, sent := range map[string]string{"valid token": bearer, "forged token": bearer[:len(bearer)-8] + "AAAAAAAA", "no token": ""} {
 		t.Run(name, func(t *testing.T) {
 			var stop atomic.Bool
 			var sentOff atomic.Int64
@@ -58,10 +58,10 @@ func TestRapidResets(t *testing.T) {
 	}
 }
 
-// spent is the CPU time that the proxy spent while a client made calls.
+// spent is the CPU time that the proxy used while a client made calls.
 type spent struct {
 	calls     int
-	cpu, long time.Duration // long by the clock
+	cpu, long time.Duration // wall clock
 }
 
 // each returns the CPU time for a call.
@@ -81,10 +81,10 @@ func (p *process) cost(conn *grpc.ClientConn, bearer string, long time.Duration)
 	return s
 }
 
-// tick is the unit of CPU time that Linux tells.
+// tick is the unit in which Linux reports CPU time.
 const tick = 10 * time.Millisecond
 
-// cpu returns the CPU time of the process by now.
+// cpu returns the CPU time that the process has used.
 func (p *process) cpu() time.Duration {
 	p.t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
@@ -100,7 +100,7 @@ func (p *process) cpu() time.Duration {
 	return (user + system) * tick
 }
 
-// resets begins calls on one connection and resets each at once, until stop.
+// resets starts calls on one connection and resets each at once, until stop.
 func resets(t *testing.T, addr, bearer string, stop *atomic.Bool, sent *atomic.Int64) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {

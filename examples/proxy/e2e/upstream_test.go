@@ -19,8 +19,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// goServer is an upstream that answers every message of every method with the
-// same bytes: faster than Node, for load.
+// goServer is an upstream that answers every message of every method with the same bytes:
+// faster than Node, for load.
 type goServer struct {
 	addr   string
 	health *health.Server
@@ -80,7 +80,7 @@ func call(conn *grpc.ClientConn, method, token string, request []byte, o ...grpc
 	return conn.Invoke(ctx, "/com.example.JwtService/"+method, &request, new([]byte), o...)
 }
 
-// bytesCodec sends and receives *[]byte as they are, and messages as ever.
+// bytesCodec passes *[]byte unchanged, and messages as usual.
 type bytesCodec struct{}
 
 func (bytesCodec) Name() string { return "proto" }

@@ -69,7 +69,7 @@ func TestParseKey(t *testing.T) {
 		{name: "EC P-384", pem: pkcs8(t, newECKey(t, elliptic.P384())), wantErr: "P-256 only"},
 		{name: "Ed25519", pem: pkcs8(t, edKey), wantErr: "EC P-256 and RSA keys only"},
 		{name: "SEC 1", pem: pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: sec1}), wantErr: "PKCS#8"},
-		{name: "no PEM", pem: []byte("not a key"), wantErr: "PKCS#8"},
+		{name: "not PEM", pem: []byte("not a key"), wantErr: "PKCS#8"},
 		{name: "empty", pem: nil, wantErr: "PKCS#8"},
 		{name: "broken DER", pem: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte{0x30, 0}}), wantErr: "asn1"},
 	} {
@@ -85,7 +85,7 @@ func TestParseKey(t *testing.T) {
 			case key.method.Alg() != test.alg:
 				t.Errorf("algorithm %s, want %s", key.method.Alg(), test.alg)
 			case len(decode(t, key.keyID)) != 32:
-				t.Errorf("key id %q is no SHA-256 thumbprint", key.keyID)
+				t.Errorf("key id %q is not a SHA-256 thumbprint", key.keyID)
 			}
 		})
 	}

@@ -92,7 +92,7 @@ func TestRenewal(t *testing.T) {
 			clock.advance(test.after)
 			second := bearer(t, p)
 			if renewed := second != first; renewed != test.renew || renewed != (renewals == 2) {
-				t.Errorf("new token: %v, told of %d, want %v", renewed, renewals, test.renew)
+				t.Errorf("new token: got %v and %d renewals, want %v", renewed, renewals, test.renew)
 			}
 			if third := bearer(t, p); third != second {
 				t.Error("renewed twice at the same moment")
@@ -101,7 +101,8 @@ func TestRenewal(t *testing.T) {
 	}
 }
 
-// exp counts whole seconds; what is cut off must shorten the cached life too, or the last token would be sent expired.
+// exp counts whole seconds; the fraction that is cut off must also shorten the cached
+// life, or the last token would be sent expired.
 func TestRenewalCountsFromTheRoundedExpiry(t *testing.T) {
 	clock := newClock()
 	clock.advance(999 * time.Millisecond)
@@ -128,7 +129,7 @@ func TestRotatedKeyReachesARunningProvider(t *testing.T) {
 	writeFile(t, config.KeyFile, pkcs8(t, newECKey(t, elliptic.P256())))
 	clock.advance(time.Minute)
 	if kid := parse(t, bearer(t, p)).Header["kid"]; kid != oldKey {
-		t.Error("the key was read although the token still holds")
+		t.Error("the key was read although the token is still valid")
 	}
 	clock.advance(8 * time.Minute)
 	if kid := verified(t, p, config).Header["kid"]; kid == oldKey {
@@ -153,11 +154,11 @@ func TestMissingKeyFile(t *testing.T) {
 	clock.advance(8 * time.Minute)
 	for range 3 {
 		if bearer(t, p) != first {
-			t.Error("the old token still holds and should be used")
+			t.Error("the old token is still valid and should be used")
 		}
 	}
 	if len(failures) != 1 || !errors.Is(failures[0], fs.ErrNotExist) {
-		t.Errorf("told of failures %v, want one: file does not exist", failures)
+		t.Errorf("got failures %v, want one: file does not exist", failures)
 	}
 
 	clock.advance(3 * time.Minute)
@@ -217,7 +218,7 @@ func TestConcurrentRequests(t *testing.T) {
 	}
 }
 
-// clock is a hand-driven time source.
+// clock is a time source that tests set.
 type clock struct{ at time.Time }
 
 func newClock() *clock { return &clock{at: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)} }

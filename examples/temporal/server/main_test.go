@@ -50,7 +50,7 @@ func TestStartAndInterrupt(t *testing.T) {
 	}
 }
 
-// startAndInterrupt wants the ready line, a listening frontend and a clean end.
+// startAndInterrupt expects the ready line, a listening frontend and a clean end.
 func startAndInterrupt(t *testing.T, args []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -107,7 +107,7 @@ func TestWrongOptions(t *testing.T) {
 		{name: "second JWKS without scheme", args: []string{"--jwks", "http://127.0.0.1/", "--jwks", "127.0.0.1:1"}, wantErr: "want http://HOST:PORT/PATH"},
 		{name: "JWKS without scheme", args: []string{"--jwks", "127.0.0.1:61884/jwks.json"}, wantErr: "want http://HOST:PORT/PATH"},
 		{name: "JWKS is a file", args: []string{"--jwks", "file:///jwks.json"}, wantErr: "want http://HOST:PORT/PATH"},
-		{name: "nobody serves", args: []string{"--jwks", "http://127.0.0.1:1/jwks.json"}, wantErr: "is jwtctl gen-and-serve running"},
+		{name: "no server", args: []string{"--jwks", "http://127.0.0.1:1/jwks.json"}, wantErr: "is jwtctl gen-and-serve running"},
 		{name: "not found", args: []string{"--jwks", serve(t, http.StatusNotFound)}, wantErr: "404 Not Found"},
 		{name: "port too low", args: []string{"--jwks", "http://127.0.0.1:1/", "--port", "300"}, wantErr: "want 301 to 65525"},
 		{name: "port too high", args: []string{"--jwks", "http://127.0.0.1:1/", "--port", "65526"}, wantErr: "want 301 to 65525"},
@@ -127,7 +127,7 @@ func TestWrongOptions(t *testing.T) {
 	}
 }
 
-// A key set that never comes must not hold up the start for longer than a person waits.
+// A key set that never arrives must not delay the start for longer than a person waits.
 func TestHangingJWKS(t *testing.T) {
 	hang := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	defer hang.Close()

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// testCLI runs the temporal CLI with nothing but the one variable that jwtctl token prints for it.
+// testCLI runs the temporal CLI with only the variable that jwtctl token prints for it.
 func testCLI(t *testing.T, bin programs) {
 	cli := temporalCLI(t)
 	here := newPlace(t)
@@ -40,7 +40,7 @@ func testCLI(t *testing.T, bin programs) {
 
 	apiKey := here.with(here.tokenVariable(t, bin, "--namespace", "default", "--for", "api-key"))
 	apiKey.with("TEMPORAL_TLS=false").mustRun(t, cli, list...)
-	if r := apiKey.run(t, cli, list...); r.exit == 0 { // it speaks TLS by itself, as jwtctl token warns
+	if r := apiKey.run(t, cli, list...); r.exit == 0 { // it uses TLS by default, as jwtctl token warns
 		t.Errorf("an API key without TEMPORAL_TLS=false: want a failure, got %s", r)
 	}
 
@@ -59,8 +59,8 @@ func testCLI(t *testing.T, bin programs) {
 	})
 }
 
-// testExtension runs jwtctl as the temporal CLI's command jwt: through a link temporal-jwt in PATH, which that CLI finds
-// since 1.6.0. It passes the exit code on since 1.8.0.
+// testExtension runs jwtctl as the temporal CLI's command jwt: through a link temporal-jwt
+// in PATH, which that CLI finds since 1.6.0. It passes on the exit code since 1.8.0.
 func testExtension(t *testing.T, bin programs) {
 	cli := temporalCLI(t)
 	here := newPlace(t)

@@ -33,7 +33,7 @@ func (a authorization) GetHeaders(context.Context) (map[string]string, error) {
 	return map[string]string{"authorization": string(a)}, nil
 }
 
-// headersProvider is the SDK's interface, which it keeps to itself.
+// headersProvider is the SDK's interface, which it does not export.
 type headersProvider interface {
 	GetHeaders(context.Context) (map[string]string, error)
 }
@@ -54,8 +54,8 @@ func (s *server) client(t *testing.T, namespace string, headers headersProvider)
 	return c
 }
 
-// mustRegister registers namespaces with a system token and waits until the server knows them everywhere: it remembers
-// for about a second that a namespace did not exist.
+// mustRegister registers namespaces with a system token and waits until the whole server
+// knows them: it caches for about a second that a namespace does not exist.
 func (s *server) mustRegister(t *testing.T, system authorization, namespaces ...string) {
 	t.Helper()
 	for _, namespace := range namespaces {
@@ -67,7 +67,8 @@ func (s *server) mustRegister(t *testing.T, system authorization, namespaces ...
 	}
 }
 
-// register registers a namespace, which the role admin in it or in temporal-system may.
+// register registers a namespace, which requires the role admin in it or in
+// temporal-system.
 func register(c client.Client, namespace string) error {
 	ctx, cancel := callContext()
 	defer cancel()
@@ -78,7 +79,8 @@ func register(c client.Client, namespace string) error {
 	return err
 }
 
-// count counts workflows, which takes the role read and asks the server's namespace cache.
+// count counts workflows, which requires the role read and uses the server's namespace
+// cache.
 func count(c client.Client) error {
 	ctx, cancel := callContext()
 	defer cancel()
@@ -86,7 +88,7 @@ func count(c client.Client) error {
 	return err
 }
 
-// startWorkflow only starts a workflow, which takes the role write.
+// startWorkflow only starts a workflow, which requires the role write.
 func startWorkflow(c client.Client) error {
 	ctx, cancel := callContext()
 	defer cancel()
@@ -112,7 +114,8 @@ func greet(c client.Client) error {
 	return nil
 }
 
-// refused returns nil if err is the one answer the server gives to a caller it refuses, whatever the cause.
+// refused returns nil if err is the one response that the server gives to a caller it
+// refuses, whatever the cause.
 func refused(err error) error {
 	var denied *serviceerror.PermissionDenied
 	switch {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// soundSection is a sound section of a static YAML, with changes.
+// soundSection is a valid section of a static YAML, with changes.
 func soundSection(changes ...string) setup {
 	return setup{services: allServices(), authorization: strings.NewReplacer(changes...).Replace(`jwtKeyProvider:
   keySourceURIs: ["http://keys.example/jwks.json"]
@@ -20,7 +20,7 @@ claimMapper: default
 `)}
 }
 
-// soundVariables are those of a container.
+// soundVariables are the variables of a container.
 func soundVariables(changes ...string) setup {
 	return setup{env: strings.NewReplacer(changes...).Replace(`TEMPORAL_JWT_KEY_SOURCE1=http://keys.example/jwks.json
 TEMPORAL_JWT_KEY_REFRESH=1s
@@ -42,7 +42,7 @@ func (s setup) without(service string) setup {
 	return s
 }
 
-// ends wants the server to end with a text in its log.
+// ends expects the server to end with a text in its log.
 func ends(text string) func(*testing.T, trial) {
 	return func(t *testing.T, r trial) {
 		if log := r.ended(t); !strings.Contains(log, text) {
@@ -53,13 +53,14 @@ func ends(text string) func(*testing.T, trial) {
 
 func goodIsRefused(t *testing.T, r trial) {
 	if !r.refuses(t, r.good()) {
-		t.Error("a good token is accepted")
+		t.Error("a valid token is accepted")
 	}
 }
 
-// goodIsAccepted wants the server to accept a good token, and to refuse a call without one.
+// goodIsAccepted expects the server to accept a valid token, and to refuse a call without
+// one.
 func goodIsAccepted(t *testing.T, r trial) {
-	eventually(t, "a good token is accepted", func() error {
+	eventually(t, "a valid token is accepted", func() error {
 		if r.refuses(t, r.good()) {
 			return errRefused
 		}
@@ -76,7 +77,8 @@ func open(t *testing.T, r trial) {
 	}
 }
 
-// expect wants the server to refuse one token, and to accept the other; an empty text leaves one out.
+// expect expects the server to refuse one token, and to accept the other; an empty text
+// omits one.
 func (r trial) expect(t *testing.T, refused, accepted string) {
 	t.Helper()
 	if refused != "" && !r.refuses(t, refused) {
@@ -91,8 +93,9 @@ func (r trial) token(changes map[string]any) string {
 	return "Bearer " + r.e.ec.token(nil, goodClaims(changes))
 }
 
-// cureCases has a row for each of doctor's rules that a server can show. The public reports behind them: helm-charts#931
-// and #848 (services), #540 (authorizer), temporal#3362 (publicClient), #5156 (issuer), #6007 (header), #7574 (regex).
+// cureCases has a row for each rule of doctor that a server can demonstrate. The public
+// reports behind them: helm-charts#931 and #848 (services), #540 (authorizer),
+// temporal#3362 (publicClient), #5156 (issuer), #6007 (header), #7574 (regex).
 func cureCases(t *testing.T, hosts *keyHosts) []cureCase {
 	sound := soundSection()
 	late := lateKeys(t, hosts)
@@ -108,7 +111,7 @@ func cureCases(t *testing.T, hosts *keyHosts) []cureCase {
 			rule: "key-set-unusable", broken: soundSection("keys.example", "empty.example"), mended: sound, cure: "publish RSA or P-256 keys with a kid",
 			fails: func(t *testing.T, r trial) {
 				goodIsRefused(t, r)
-				r.hosts.publish("empty.example", r.hosts.set("")) // the cure of the same server: it reads the set again
+				r.hosts.publish("empty.example", r.hosts.set("")) // the cure on the same server: it reads the set again
 				goodIsAccepted(t, r)
 			}, works: goodIsAccepted,
 		},
@@ -167,7 +170,7 @@ func cureCases(t *testing.T, hosts *keyHosts) []cureCase {
 				})
 				r.expect(t, token, r.good())
 			},
-			works: func(*testing.T, trial) {}, // seen already, with a shorter interval
+			works: func(*testing.T, trial) {}, // already seen, with a shorter interval
 		},
 		{
 			rule: "issuer-unchecked", broken: soundSection("http://keys.example/jwks.json", "http://www.googleapis.com/oauth2/v3/certs"),
@@ -182,14 +185,14 @@ func cureCases(t *testing.T, hosts *keyHosts) []cureCase {
 			fails: func(t *testing.T, r trial) {
 				goodIsRefused(t, r)
 				if r.denied(t, startAPI, "own", "x-auth", r.good()) {
-					t.Error("a token in the header of that name is refused")
+					t.Error("a token in that header is refused")
 				}
 			}, works: goodIsAccepted,
 		},
 	}...)
 }
 
-// startCases are of servers that end, or never finish their start.
+// startCases are for servers that end, or never finish starting.
 func startCases() []cureCase {
 	sound := soundSection()
 	works := func(t *testing.T, r trial) {

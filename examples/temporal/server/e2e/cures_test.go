@@ -19,26 +19,30 @@ import (
 	"go.temporal.io/api/enums/v1"
 )
 
-// cureCase is a set-up with a mistake, and the same after the cure that jwtctl doctor prints.
+// cureCase is a set-up with a mistake, and the same set-up after the cure that jwtctl
+// doctor prints.
 type cureCase struct {
 	rule           string
 	broken, mended setup
-	// adds is what the cure says to add, and the mended file has; removes is what the cure says to remove.
+	// adds is what the cure says to add, and the fixed file has; removes is what the cure
+	// says to remove.
 	adds, removes string
-	// cure is what the cure says, where it is no text of a file.
+	// cure is the cure's text if it does not change a file.
 	cure string
-	// fails holds the server with the mistake to what doctor says, works the mended one to the cure.
+	// fails checks that the server with the mistake fails as doctor says, works that the
+	// fixed one does what the cure promises.
 	fails, works func(*testing.T, trial)
 }
 
-// trial is a server, and tokens for it.
+// trial is a server and tokens for it.
 type trial struct {
 	*program
 	e     *explainer
 	hosts *keyHosts
 }
 
-// refuses reports whether the server refuses a call that needs write in the namespace own.
+// refuses reports whether the server refuses a call that requires write in the namespace
+// own.
 func (r trial) refuses(t *testing.T, token string) bool {
 	t.Helper()
 	return r.denied(t, startAPI, "own", "authorization", token)
@@ -46,8 +50,8 @@ func (r trial) refuses(t *testing.T, token string) bool {
 
 func (r trial) good() string { return r.e.holder("own:write") }
 
-// TestCures runs Temporal's own program with each set-up that jwtctl doctor finds a mistake in: it must fail as doctor
-// says, and work once the cure is applied.
+// TestCures runs Temporal's own program with each set-up in which jwtctl doctor finds a
+// mistake: it must fail as doctor says, and work once the cure is applied.
 func TestCures(t *testing.T) {
 	t.Cleanup(func() { forbidCaching(t) })
 	temporalServer(t)
@@ -55,7 +59,7 @@ func TestCures(t *testing.T) {
 	hosts := newKeyHosts(t, e)
 	here := e.here.with("HTTP_PROXY=" + hosts.proxy)
 	e.here = here
-	mended := map[string]*program{} // the sound set-up is the cure of many
+	mended := map[string]*program{} // the valid set-up is the cure of many
 	var started sync.Mutex
 	same := func(s setup) *program {
 		started.Lock()
@@ -74,7 +78,7 @@ func TestCures(t *testing.T) {
 				c.check(t, hint)
 				c.fails(t, trial{startProgram(t, here, c.broken, hosts.proxy), e, hosts})
 				if left := e.diagnose(t, c.mended, c.rule); left != "" {
-					t.Error("doctor finds it in the mended set-up too")
+					t.Error("doctor finds it in the fixed set-up too")
 				}
 				c.works(t, trial{same(c.mended), e, hosts})
 			})
@@ -83,25 +87,26 @@ func TestCures(t *testing.T) {
 	e.everyRuleTried(t, cureCases(t, hosts))
 }
 
-// check holds what the mended set-up differs in to the cure.
+// check compares the changes in the fixed set-up with the cure.
 func (c cureCase) check(t *testing.T, hint string) {
 	t.Helper()
 	_, before := c.broken.file(t)
 	_, after := c.mended.file(t)
 	for _, part := range []string{c.adds, c.removes, c.cure} {
 		if !strings.Contains(hint, part) {
-			t.Errorf("the cure is %q, without %q", hint, part)
+			t.Errorf("got the cure %q, want %q in it", hint, part)
 		}
 	}
 	if c.adds != "" && strings.Count(after, c.adds) <= strings.Count(before, c.adds) {
-		t.Errorf("the mended set-up lacks %q", c.adds)
+		t.Errorf("the fixed set-up lacks %q", c.adds)
 	}
 	if c.removes != "" && strings.Count(after, c.removes) >= strings.Count(before, c.removes) {
-		t.Errorf("the mended set-up still has %q", c.removes)
+		t.Errorf("the fixed set-up still has %q", c.removes)
 	}
 }
 
-// diagnose runs jwtctl doctor on a set-up and returns the cure for rule, "" if doctor does not find it.
+// diagnose runs jwtctl doctor on a set-up and returns the cure for rule, or "" if doctor
+// does not find it.
 func (e *explainer) diagnose(t *testing.T, s setup, rule string) string {
 	t.Helper()
 	here := e.here
@@ -124,7 +129,7 @@ func (e *explainer) diagnose(t *testing.T, s setup, rule string) string {
 	return hint
 }
 
-// everyRuleTried wants each of doctor's rules to have a row, or a reason why none.
+// everyRuleTried expects each rule of doctor to have a row, or a reason for its absence.
 func (e *explainer) everyRuleTried(t *testing.T, cases []cureCase) {
 	t.Helper()
 	elsewhere := map[string]string{
@@ -149,7 +154,8 @@ func (e *explainer) everyRuleTried(t *testing.T, cases []cureCase) {
 	}
 }
 
-// keyHosts are key sources under names of other machines: a proxy, which answers for all of them.
+// keyHosts are key sources under host names of other machines: a proxy, which responds for
+// all of them.
 type keyHosts struct {
 	proxy string
 	mu    sync.Mutex
@@ -181,7 +187,7 @@ func (h *keyHosts) publish(host, set string) {
 	h.sets[host] = set
 }
 
-// mixedSet is the set with a key of Ed25519 in it.
+// mixedSet is the set with an added Ed25519 key.
 func mixedSet(e *explainer) string {
 	return strings.Replace(string(e.set), `[`, `[{"kty":"OKP","crv":"Ed25519","kid":"ed","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},`, 1)
 }
@@ -198,7 +204,7 @@ func jwkSet(k signingKey) string {
 
 var errRefused = errors.New("refused")
 
-// ownWorkers waits until the server's own workers poll: they are what needs the internal-frontend.
+// ownWorkers waits until the server's own workers poll: they need the internal-frontend.
 func (r trial) ownWorkers(t *testing.T) {
 	t.Helper()
 	c := (&server{address: r.address}).client(t, "temporal-system", authorization(r.e.holder("temporal-system:admin")))

@@ -22,10 +22,10 @@ const (
 	openAPI         = workflowService + "GetSystemInfo"
 )
 
-// claims is a claims set, or a JSON text that takes its place.
+// claims is a claims set, or a JSON text used instead.
 type claims = any
 
-// goodClaims returns claims that allow startAPI, with changes; nil takes a claim out.
+// goodClaims returns claims that allow startAPI, with changes; nil removes a claim.
 func goodClaims(changes map[string]any) map[string]any {
 	c := map[string]any{"sub": "e2e", "exp": time.Now().Add(time.Hour).Unix(), "permissions": []string{"own:write"}}
 	maps.Copy(c, changes)
@@ -33,13 +33,13 @@ func goodClaims(changes map[string]any) map[string]any {
 	return c
 }
 
-// holder returns a header of a token with these permissions and no fault.
+// holder returns a header of a valid token with these permissions.
 func (e *explainer) holder(permissions ...string) string {
 	return "Bearer " + e.ec.token(nil, goodClaims(map[string]any{"permissions": permissions}))
 }
 
-// roleCases is the full product of scopes, roles and kinds of API. No namespace is registered: a call that is
-// authorized ends in NotFound.
+// roleCases is the full product of scopes, roles and kinds of API. No namespace is
+// registered: an authorized call ends in NotFound.
 func roleCases(e *explainer) []denialCase {
 	apis := []string{
 		workflowService + "DescribeWorkflowExecution", startAPI, workflowService + "UpdateNamespace", // read, write, admin of a namespace
@@ -69,8 +69,9 @@ func roleCases(e *explainer) []denialCase {
 	})
 }
 
-// apiCases asks about every API that the frontend has, with the strongest tokens that the server's own metadata says
-// are too weak, and the weakest that will do: a verdict that asks for more, for less or elsewhere shows in one of them.
+// apiCases tries every API of the frontend, with the strongest tokens that are too weak
+// according to the server's own metadata, and with the weakest that suffice: a verdict
+// that requires more, less or something else shows in one of them.
 func apiCases(e *explainer) []denialCase {
 	var cases []denialCase
 	for _, full := range frontendMethods() {
@@ -109,7 +110,8 @@ func frontendMethods() []string {
 	return methods
 }
 
-// faultCases is every fault of a token that temporal.md lists, and more, on an API with a demand and one without.
+// faultCases has every fault of a token that temporal.md lists, and more, on an API that
+// requires a permission and on one that does not.
 func faultCases(e *explainer) []denialCase {
 	now := time.Now()
 	at := func(d time.Duration) int64 { return now.Add(d).Unix() }
@@ -121,15 +123,15 @@ func faultCases(e *explainer) []denialCase {
 
 	headers := map[string]string{
 		"good": "Bearer " + good, "bearer": "bearer " + good, "BEARER": "BEARER " + good, "RS256": "Bearer " + e.rsa.token(nil, goodClaims(nil)),
-		"no Bearer": good, "Basic": "Basic " + good, "Bearer alone": "Bearer", "nothing after Bearer": "Bearer ", "a word": "x",
-		"two spaces": "Bearer  " + good, "a space after": "Bearer " + good + " ", "a space before": " Bearer " + good, "Bearer twice": "Bearer Bearer " + good,
-		"a part too few": "Bearer " + strings.Join(strings.Split(good, ".")[:2], "."), "five parts": "Bearer " + good + ".x.y", "padding": "Bearer " + good + "=",
+		"no Bearer": good, "Basic": "Basic " + good, "only Bearer": "Bearer", "nothing after Bearer": "Bearer ", "one word": "x",
+		"two spaces": "Bearer  " + good, "trailing space": "Bearer " + good + " ", "leading space": " Bearer " + good, "Bearer twice": "Bearer Bearer " + good,
+		"two parts": "Bearer " + strings.Join(strings.Split(good, ".")[:2], "."), "five parts": "Bearer " + good + ".x.y", "padding": "Bearer " + good + "=",
 		"no signature": "Bearer " + good[:strings.LastIndex(good, ".")+1], "cut": "Bearer " + good[:len(good)-4],
 		"expired": with(map[string]any{"exp": at(-time.Hour)}), "expired by seconds": with(map[string]any{"exp": at(-2 * time.Second)}),
 		"exp is a string": with(map[string]any{"exp": fmt.Sprint(at(time.Hour))}), "exp is null": headedText(e, `{"sub":"","exp":null}`),
 		"no exp": with(map[string]any{"exp": nil}), "exp is 0": with(map[string]any{"exp": 0}), "expmust not be negative (got )": with(map[string]any{"exp": -1}),
 		"fractional exp": with(map[string]any{"exp": float64(at(time.Hour)) + 0.7}), "exp in milliseconds": with(map[string]any{"exp": at(time.Hour) * 1000}),
-		"exp beyond all": with(map[string]any{"exp": 1e300}), "exp beyond numbers": headedText(e, `{"sub":"","exp":1e400}`),
+		"exp beyond int64": with(map[string]any{"exp": 1e300}), "exp beyond float64": headedText(e, `{"sub":"","exp":1e400}`),
 		"iat in the future": with(map[string]any{"iat": at(time.Hour)}), "iat in a minute": with(map[string]any{"iat": at(time.Minute)}),
 		"iat is a string": with(map[string]any{"iat": "x"}), "nbf in the future": with(map[string]any{"nbf": at(time.Hour)}), "nbf is a string": with(map[string]any{"nbf": "x"}),
 		"all three times": with(map[string]any{"exp": 1, "iat": at(time.Hour), "nbf": at(time.Hour)}),
@@ -139,13 +141,13 @@ func faultCases(e *explainer) []denialCase {
 		"unknown kid": headed(map[string]any{"kid": "nope"}), "wrong key": "Bearer " + foreign.token(nil, goodClaims(nil)),
 		"RS256, wrong key": "Bearer " + foreign.token(map[string]any{"alg": "RS256", "kid": e.rsa.kid}, goodClaims(nil)),
 		"alg twice":        headedRaw(e, `{"alg":"none","alg":"ES256","kid":"`+e.ec.kid+`"}`), "crit": headed(map[string]any{"crit": []string{"x"}}),
-		"header followed": headedRaw(e, `{"alg":"ES256","kid":"`+e.ec.kid+`"}{}`), "header is an array": headedRaw(e, `[]`), "header is null": headedRaw(e, `null`),
-		"payload followed": headedText(e, `{"sub":"","permissions":["own:write"]}garbage`), "payload is an array": headedText(e, `[]`),
+		"data after header": headedRaw(e, `{"alg":"ES256","kid":"`+e.ec.kid+`"}{}`), "header is an array": headedRaw(e, `[]`), "header is null": headedRaw(e, `null`),
+		"data after payload": headedText(e, `{"sub":"","permissions":["own:write"]}garbage`), "payload is an array": headedText(e, `[]`),
 		"payload is null": headedText(e, `null`), "payload is empty": headedText(e, ``), "sub twice": headedText(e, `{"sub":7,"sub":"","permissions":["own:write"]}`),
 		"permissions is a string": may("own:write"), "no permissions": may(nil), "permissions empty": may([]string{}), "no colon": may([]string{"own"}),
-		"no string": may([]any{5, nil, "own:write"}), "upper-case role": may([]string{"own:WRITE"}), "unknown role": may([]string{"own:owner"}),
+		"not a string": may([]any{5, nil, "own:write"}), "upper-case role": may([]string{"own:WRITE"}), "unknown role": may([]string{"own:owner"}),
 		"upper-case namespace": may([]string{"Own:write"}), "wildcard": may([]string{"*:write"}), "system": may([]string{"system:admin"}),
-		"space in role": may([]string{"own: write"}), "two colons": may([]string{"own:x:write"}), "other claim": with(map[string]any{"permissions": nil, "roles": []string{"own:write"}}),
+		"space in role": may([]string{"own: write"}), "two colons": may([]string{"own:x:write"}), "wrong claim": with(map[string]any{"permissions": nil, "roles": []string{"own:write"}}),
 		"an audience": with(map[string]any{"aud": "x"}), "audience is a number": with(map[string]any{"aud": 7}),
 	}
 	for _, alg := range []string{"ES384", "ES512", "EdDSA", "PS256", "RS384", "RS512", "HS256", "none", "None", "es256", "XX", ""} {

@@ -20,7 +20,8 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// audienceCases is for a server with the audience "temporal" and the permissions in the claim "roles".
+// audienceCases are for a server with the audience "temporal" and the permissions in the
+// claim "roles".
 func audienceCases(e *explainer) []denialCase {
 	with := func(changes map[string]any) string {
 		return "Bearer " + e.ec.token(nil, goodClaims(changes))
@@ -29,19 +30,19 @@ func audienceCases(e *explainer) []denialCase {
 	const stream = "/temporal.server.api.adminservice.v1.AdminService/StreamWorkflowReplicationMessages"
 	var cases []denialCase
 	for name, header := range map[string]string{
-		"no token":         "",
-		"all right":        with(map[string]any{"roles": roles, "aud": "temporal"}),
-		"array":            with(map[string]any{"roles": roles, "aud": []string{"x", "temporal"}}),
-		"no audience":      with(map[string]any{"roles": roles}),
-		"other audience":   with(map[string]any{"roles": roles, "aud": "x"}),
-		"upper case":       with(map[string]any{"roles": roles, "aud": "Temporal"}),
-		"empty":            with(map[string]any{"roles": roles, "aud": ""}),
-		"empty array":      with(map[string]any{"roles": roles, "aud": []string{}}),
-		"array of more":    with(map[string]any{"roles": roles, "aud": []any{"temporal", 5}}),
-		"a number":         with(map[string]any{"roles": roles, "aud": 5}),
-		"permissions only": with(map[string]any{"aud": "temporal"}),
-		"roles no array":   with(map[string]any{"roles": "own:write", "aud": "temporal"}),
-		"no sub either":    with(map[string]any{"sub": nil, "roles": roles}),
+		"no token":           "",
+		"valid":              with(map[string]any{"roles": roles, "aud": "temporal"}),
+		"array":              with(map[string]any{"roles": roles, "aud": []string{"x", "temporal"}}),
+		"no audience":        with(map[string]any{"roles": roles}),
+		"wrong audience":     with(map[string]any{"roles": roles, "aud": "x"}),
+		"upper case":         with(map[string]any{"roles": roles, "aud": "Temporal"}),
+		"empty":              with(map[string]any{"roles": roles, "aud": ""}),
+		"empty array":        with(map[string]any{"roles": roles, "aud": []string{}}),
+		"array of several":   with(map[string]any{"roles": roles, "aud": []any{"temporal", 5}}),
+		"a number":           with(map[string]any{"roles": roles, "aud": 5}),
+		"permissions only":   with(map[string]any{"aud": "temporal"}),
+		"roles not an array": with(map[string]any{"roles": "own:write", "aud": "temporal"}),
+		"no sub either":      with(map[string]any{"sub": nil, "roles": roles}),
 	} {
 		for _, api := range []string{startAPI, openAPI, stream} {
 			cases = append(cases, denialCase{name: name + ", calls " + api, api: api, namespace: "own", authorization: header})
@@ -50,7 +51,7 @@ func audienceCases(e *explainer) []denialCase {
 	return cases
 }
 
-// keyCases is one good token of each key, and one that names no key by an empty kid.
+// keyCases is one valid token of each key, and one with an empty kid.
 func keyCases(e *explainer) []denialCase {
 	c := goodClaims(nil)
 	return []denialCase{
@@ -60,7 +61,7 @@ func keyCases(e *explainer) []denialCase {
 	}
 }
 
-// keySets is what temporal.md section 5 says about key sets, and more.
+// keySets has the key sets in temporal.md section 5, and more.
 func keySets(t *testing.T, e *explainer) map[string]string {
 	t.Helper()
 	var set struct{ Keys []map[string]any }
@@ -93,20 +94,20 @@ func keySets(t *testing.T, e *explainer) map[string]string {
 	}
 	foreignJWK := but(ec, coordinates(t, &foreign.private.(*ecdsa.PrivateKey).PublicKey))
 	return map[string]string{
-		"good": text, "text after it": text + "garbage", "KEYS": strings.Replace(text, `"keys"`, `"KEYS"`, 1),
+		"good": text, "trailing text": text + "garbage", "KEYS": strings.Replace(text, `"keys"`, `"KEYS"`, 1),
 		"keys twice": strings.Replace(text, `"keys":`, `"keys":[],"keys":`, 1), "kty twice": strings.Replace(text, `"kty":`, `"kty":"EC","kty":`, 1),
 		"alg, use and ops": jwks(but(ec, map[string]any{"alg": "ES384", "use": "enc", "key_ops": []string{"encrypt"}}), rsa),
-		"Ed25519 beside":   jwks(ec, map[string]any{"kty": "OKP", "crv": "Ed25519", "x": ec["x"], "kid": "ed"}), "X25519 beside": jwks(ec, map[string]any{"kty": "OKP", "crv": "X25519", "x": ec["x"]}),
-		"secret beside": jwks(ec, map[string]any{"kty": "oct", "k": "AA"}), "unknown beside": jwks(ec, map[string]any{"kty": "X"}), "secp256k1 beside": jwks(rsa, but(ec, map[string]any{"crv": "secp256k1"})),
+		"next to Ed25519":  jwks(ec, map[string]any{"kty": "OKP", "crv": "Ed25519", "x": ec["x"], "kid": "ed"}), "next to X25519": jwks(ec, map[string]any{"kty": "OKP", "crv": "X25519", "x": ec["x"]}),
+		"next to a secret": jwks(ec, map[string]any{"kty": "oct", "k": "AA"}), "next to unknown": jwks(ec, map[string]any{"kty": "X"}), "next to secp256k1": jwks(rsa, but(ec, map[string]any{"crv": "secp256k1"})),
 		"private":     jwks(but(ec, map[string]any{"d": base64.RawURLEncoding.EncodeToString(private)}), rsa),
-		"certificate": jwks(but(ec, map[string]any{"x5c": []string{certificate(t, e.ec)}}), rsa), "other's certificate": jwks(but(ec, map[string]any{"x5c": []string{certificate(t, foreign)}}), rsa),
+		"certificate": jwks(but(ec, map[string]any{"x5c": []string{certificate(t, e.ec)}}), rsa), "another key's certificate": jwks(but(ec, map[string]any{"x5c": []string{certificate(t, foreign)}}), rsa),
 		"bad certificate": jwks(but(ec, map[string]any{"x5c": []string{"AAAA"}}), rsa), "bad thumbprint": jwks(but(ec, map[string]any{"x5t": "AAAA"}), rsa),
 		"no kid": jwks(but(ec, map[string]any{"kid": nil}), rsa), "kid of another type": jwks(but(ec, map[string]any{"kid": 5}), rsa),
-		"kid twice, right last":  jwks(foreignJWK, ec),
-		"kid twice, right first": jwks(ec, foreignJWK),
+		"kid twice, valid last":  jwks(foreignJWK, ec),
+		"kid twice, valid first": jwks(ec, foreignJWK),
 		"one kid for two types":  jwks(ec, but(rsa, map[string]any{"kid": e.ec.kid})), "P-384": jwks(but(ec, coordinates(t, &p384.PublicKey))),
 		"wrong length": jwks(but(ec, map[string]any{"x": "AAAA"}), rsa), "not on the curve": jwks(but(ec, map[string]any{"x": ec["y"]}), rsa), "no n": jwks(ec, but(rsa, map[string]any{"n": nil})), "n empty": jwks(ec, but(rsa, map[string]any{"n": ""})),
-		"no set": "{}", "null": "null", "error": `{"error":"x"}`, "single JWK": string(mustMarshal(t, ec)), "HTML": "<html>", "nothing": "", "array": "[" + text + "]", "null key": jwks(ec, nil),
+		"not a set": "{}", "null": "null", "error": `{"error":"x"}`, "single JWK": string(mustMarshal(t, ec)), "HTML": "<html>", "nothing": "", "array": "[" + text + "]", "null key": jwks(ec, nil),
 	}
 }
 
@@ -144,8 +145,8 @@ func certificate(t *testing.T, k signingKey) string {
 	return base64.StdEncoding.EncodeToString(der)
 }
 
-// interceptorAsker returns a function that runs a case through the server's authorization
-// only, which reads the keys once.
+// interceptorAsker returns a function that runs a case only through the server's
+// authorization, which reads the keys once.
 func interceptorAsker(t *testing.T, jwksURL string) func(*testing.T, denialCase) answer {
 	t.Helper()
 	log := &recorder{}
@@ -164,12 +165,12 @@ func interceptorAsker(t *testing.T, jwksURL string) func(*testing.T, denialCase)
 	}
 }
 
-// inNamespace is a request of which nothing but the namespace matters.
+// inNamespace is a request with only a namespace.
 type inNamespace string
 
 func (n inNamespace) GetNamespace() string { return string(n) }
 
-// anyNamespace knows every namespace; only metrics ask it.
+// anyNamespace knows every namespace; only metrics use it.
 type anyNamespace struct{}
 
 func (anyNamespace) Exists(namespace.Name) error { return nil }

@@ -16,7 +16,7 @@ import (
 	"go.temporal.io/server/common/headers"
 )
 
-// setting is a server with further settings, and how a token must be for it.
+// setting is a server with further settings, and what its tokens must be like.
 type setting struct {
 	name   string
 	change func(*config.Authorization)
@@ -51,7 +51,7 @@ func settings() []setting {
 // heldToken is a token and the header it is sent in.
 type heldToken struct{ name, header, authorization string }
 
-// tokens returns twenty and more tokens for s, from good ones to none.
+// tokens returns more than twenty tokens for s, from valid ones to none.
 func (e *explainer) tokens(s setting) []heldToken {
 	var list []heldToken
 	add := func(name string, changes map[string]any, permissions ...string) {
@@ -77,7 +77,7 @@ func (e *explainer) tokens(s setting) []heldToken {
 	add("role first", nil, "write:own")
 	add("none", nil)
 	add("no audience", map[string]any{"aud": nil}, own)
-	add("other audience", map[string]any{"aud": "x"}, s.permission("temporal-system", "admin"))
+	add("wrong audience", map[string]any{"aud": "x"}, s.permission("temporal-system", "admin"))
 	add("audiences", map[string]any{"aud": []string{"x", "temporal"}}, own)
 	add("expired", map[string]any{"exp": time.Now().Add(-time.Hour).Unix()}, own)
 	add("no sub", map[string]any{"sub": nil}, own)
@@ -88,8 +88,9 @@ func (e *explainer) tokens(s setting) []heldToken {
 		heldToken{"in the default header", "authorization", good}, heldToken{"in the extra header", "x-more", good})
 }
 
-// TestDenialEverywhere holds the verdicts of jwtctl explain-denial --all against a real server: every API of its
-// table, for every kind of token, in two namespaces, by several settings of the server.
+// TestDenialEverywhere compares the verdicts of jwtctl explain-denial --all with a real
+// server: every API of its table, every kind of token, two namespaces, several settings of
+// the server.
 func TestDenialEverywhere(t *testing.T) {
 	t.Cleanup(func() { forbidCaching(t) })
 	e := newExplainer(t)
@@ -118,7 +119,7 @@ func TestDenialEverywhere(t *testing.T) {
 			}
 			t.Logf("server %s, %s: %d calls, %d allowed", headers.ServerVersion, s.name, calls, allowed)
 			if calls < 20*2*150 || allowed == 0 || allowed == calls {
-				t.Errorf("%d calls, %d allowed: too few to say anything", calls, allowed)
+				t.Errorf("%d calls, %d allowed: too few to prove anything", calls, allowed)
 			}
 		})
 	}
@@ -130,7 +131,7 @@ type apiVerdict struct {
 	verdict
 }
 
-// all asks jwtctl about every API.
+// all gets the verdicts of jwtctl about every API.
 func (e *explainer) all(t *testing.T, s setting, token heldToken, namespace string) []apiVerdict {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

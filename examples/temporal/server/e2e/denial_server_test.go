@@ -21,11 +21,12 @@ import (
 	"github.com/jwtctl/jwtctl/examples/temporal/server/standalone"
 )
 
-// stopHeader marks a call that is to end behind the authorizer.
+// stopHeader marks a call that must end behind the authorizer.
 const stopHeader = "jwtctl-e2e-stop"
 
-// stop ends marked calls that all of the server's own interceptors let pass, so that no handler gets a request that
-// makes no sense: an empty AdminService/GetDLQTasks takes the whole server down.
+// stop ends marked calls that pass all of the server's own interceptors, so that no
+// handler gets an invalid request: an empty AdminService/GetDLQTasks takes the whole
+// server down.
 func stop(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	if len(metadata.ValueFromIncomingContext(ctx, stopHeader)) > 0 {
 		return nil, status.Error(codes.Aborted, "authorized")
@@ -33,13 +34,13 @@ func stop(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.Un
 	return handler(ctx, req)
 }
 
-// startDenialServer starts the server of startServer with further settings of authorization, read the way Temporal's
-// own cmd/server reads them, and with stop in it.
+// startDenialServer starts the server of startServer with further settings of
+// authorization, read as Temporal's own cmd/server reads them, and with stop in it.
 func startDenialServer(t *testing.T, jwksURL string, change func(*config.Authorization)) *server {
 	t.Helper()
 	options := standalone.Options{JWKS: []string{jwksURL}, RefreshInterval: time.Second}
 	var failure error
-	for range 3 { // someone else may take a port between the probe and the start
+	for range 3 { // another process may take a port between the probe and the start
 		port, err := standalone.FreePort()
 		if err != nil {
 			t.Fatal(err)
@@ -71,7 +72,7 @@ func startDenialServer(t *testing.T, jwksURL string, change func(*config.Authori
 	return nil
 }
 
-// asker returns a function that puts a case to the server.
+// asker returns a function that sends a case to the server.
 func (s *server) asker(t *testing.T) func(*testing.T, denialCase) answer {
 	t.Helper()
 	conn, err := grpc.NewClient(s.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -90,9 +91,9 @@ func (s *server) asker(t *testing.T) func(*testing.T, denialCase) answer {
 		mark := s.log.mark()
 		err := call(ctx, t, conn, c)
 		if code := status.Code(err); code == codes.DeadlineExceeded || code == codes.Unavailable || code == codes.Internal {
-			t.Errorf("%s: no answer: %v", c.name, err)
+			t.Errorf("%s: no response: %v", c.name, err)
 		}
-		// A stream gets the same text under another code than PermissionDenied.
+		// A stream gets the same text with a code other than PermissionDenied.
 		denied := status.Convert(err).Message() == auth.RequestUnauthorized
 		return answer{denied, s.log.refusals(mark)}
 	}

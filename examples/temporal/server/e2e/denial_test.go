@@ -18,16 +18,16 @@ import (
 	"go.temporal.io/server/common/headers"
 )
 
-// denialCase is one call that is put to the server and to jwtctl explain-denial.
+// denialCase is one call made to the server and given to jwtctl explain-denial.
 type denialCase struct {
 	name          string
 	api           string // the method's full name
 	namespace     string
 	header        string // its name, "" for authorization
-	authorization string // the header's value as it is sent
+	authorization string // the header's value as sent
 }
 
-// answer is what the server made of a call.
+// answer is the server's response to a call.
 type answer struct {
 	denied bool
 	causes []string // from its log
@@ -64,9 +64,9 @@ func TestDenial(t *testing.T) {
 	t.Run("key sets", e.keySetsAgree)
 }
 
-// keySetsAgree does so for key sets of any quality. Each is given to the server's own reader and interceptor without a
-// server around them, which would take a second to read the next. Fixes are not tried: many of these sets hold no key
-// that jwtctl has the private half of.
+// keySetsAgree does the same for valid and invalid key sets. Each is given to the server's
+// own reader and interceptor without a server around them, which would take a second to
+// read the next. Fixes are not tried: jwtctl has no private key for many of these sets.
 func (e *explainer) keySetsAgree(t *testing.T) {
 	var body []byte
 	status := http.StatusOK
@@ -82,10 +82,10 @@ func (e *explainer) keySetsAgree(t *testing.T) {
 			e.agree(t, interceptorAsker(t, endpoint.URL), keyCases(e))
 		})
 	}
-	// The server ignores the status. For an answer that is not JSON too, explain-denial says
-	// that the set cannot be read.
+	// The server ignores the status. For a response that is not JSON too, explain-denial
+	// says that the set cannot be read.
 	status = http.StatusInternalServerError
-	for _, name := range []string{"good", "no set", "null", "error", "single JWK", "private"} {
+	for _, name := range []string{"good", "not a set", "null", "error", "single JWK", "private"} {
 		t.Run(name+", with status 500", func(t *testing.T) {
 			body = []byte(keySets(t, e)[name])
 			e.agree(t, interceptorAsker(t, endpoint.URL), keyCases(e), "--jwks", endpoint.URL)
@@ -93,8 +93,8 @@ func (e *explainer) keySetsAgree(t *testing.T) {
 	}
 }
 
-// agree puts cases to the server and to jwtctl explain-denial with more flags, and returns the commands offered as a
-// fix, each with a case it is for.
+// agree gives cases to the server and to jwtctl explain-denial with more flags, and
+// returns the commands offered as a fix, each with a case it is for.
 func (e *explainer) agree(t *testing.T, ask func(*testing.T, denialCase) answer, cases []denialCase, flags ...string) map[string]denialCase {
 	t.Helper()
 	verdicts := e.explainAll(t, cases, flags)
@@ -131,14 +131,14 @@ func compare(a answer, v verdict) error {
 	}
 	switch {
 	case a.denied == v.Allowed:
-		return fmt.Errorf("denied is %v, causes %q; explained as %+v", a.denied, a.causes, v)
+		return fmt.Errorf("got denied %v, causes %q; explained as %+v", a.denied, a.causes, v)
 	case !slices.Equal(a.causes, foretold):
 		return fmt.Errorf("the log says %q; explained as %+v", a.causes, v)
 	}
 	return nil
 }
 
-// explainer runs jwtctl explain-denial, and signs tokens with the keys that the server has.
+// explainer runs jwtctl explain-denial, and signs tokens with the server's keys.
 type explainer struct {
 	here    place
 	bin     programs
@@ -163,7 +163,7 @@ func (e *explainer) write(t *testing.T, name string, text []byte) {
 	}
 }
 
-// explainAll asks jwtctl about all cases, two at a time.
+// explainAll gives all cases to jwtctl, two at a time.
 func (e *explainer) explainAll(t *testing.T, cases []denialCase, flags []string) []verdict {
 	t.Helper()
 	verdicts := make([]verdict, len(cases))
@@ -203,7 +203,7 @@ func (e *explainer) explain(t *testing.T, c denialCase, flags []string) (verdict
 	cmd.Stdin = strings.NewReader("TEMPORAL_CLI_AUTH=" + c.authorization) // the form that keeps every space
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	out, _ := cmd.Output() // the exit code is looked at below
+	out, _ := cmd.Output() // the exit code is checked below
 	var v verdict
 	if err := json.Unmarshal(out, &v); err != nil {
 		return v, fmt.Errorf("%w: %s%s", err, out, redact(stderr.String()))

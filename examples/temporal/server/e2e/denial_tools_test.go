@@ -52,7 +52,7 @@ func newKey(alg, kid string) signingKey {
 	return signingKey{alg, kid, private}
 }
 
-// token signs claims under a header with changes; nil takes a member out.
+// token signs claims under a header with changes; nil removes a member.
 func (k signingKey) token(header map[string]any, c claims) string {
 	all := map[string]any{"alg": k.alg, "kid": k.kid, "typ": "JWT"}
 	maps.Copy(all, header)
@@ -94,7 +94,7 @@ func part(v any) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(text))
 }
 
-// call calls any method by its descriptor, with nothing but the namespace in the request.
+// call calls any method by its descriptor, with only the namespace in the request.
 func call(ctx context.Context, t *testing.T, conn *grpc.ClientConn, c denialCase) error {
 	t.Helper()
 	service, method := filepath.Split(c.api)
@@ -114,6 +114,6 @@ func call(ctx context.Context, t *testing.T, conn *grpc.ClientConn, c denialCase
 	if err != nil {
 		return err
 	}
-	_ = stream.SendMsg(request) // fails with io.EOF if the server was faster; the answer is in what is received
+	_ = stream.SendMsg(request) // fails with io.EOF if the server was faster; the response has been received
 	return stream.RecvMsg(response)
 }

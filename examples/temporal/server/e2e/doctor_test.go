@@ -10,8 +10,8 @@ import (
 	"go.temporal.io/server/common/config"
 )
 
-// TestDoctorAsksTheRealServer runs jwtctl doctor against servers that are set up as its file says, otherwise, and without
-// authorization.
+// TestDoctorAsksTheRealServer runs jwtctl doctor against servers configured as its file
+// says, otherwise, and without authorization.
 func TestDoctorAsksTheRealServer(t *testing.T) {
 	t.Cleanup(func() { forbidCaching(t) })
 	e := newExplainer(t)
@@ -30,13 +30,13 @@ func TestDoctorAsksTheRealServer(t *testing.T) {
 	}{
 		"as its file says":      {authorized, file(""), 0, ""},
 		"without authorization": {open, file(""), 1, "ListNamespaces is allowed without a token (live-open)"},
-		"another audience":      {authorized, file("    audience: temporal\n"), 1, "(live-differs)"},
+		"wrong audience":        {authorized, file("    audience: temporal\n"), 1, "(live-differs)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e.write(t, "server.yaml", []byte(row.file))
 			r := e.here.run(t, e.bin.jwtctl, "doctor", "--server-config", "server.yaml", "--address", row.address, "--token", "@admin.env")
 			if r.exit != row.exit || !strings.Contains(r.stdout, row.says) {
-				t.Errorf("%s; want exit %d with %q", r, row.exit, row.says)
+				t.Errorf("got %s, want exit %d with %q", r, row.exit, row.says)
 			}
 		})
 	}

@@ -1,11 +1,14 @@
-// Package e2e runs jwtctl, the worker and the starter as programs against a real Temporal server, which is embedded so
-// that its log can be read: only the log tells why a token was refused. Every case has a server of its own.
+// Package e2e runs jwtctl, the worker and the starter as programs against a real Temporal
+// server, which is embedded so that its log can be read: only the log has the reason why a
+// token was refused. Every case has a server of its own.
 //
-// JWTCTL_BIN names a jwtctl to test instead of one built from this clone; JWTCTL_E2E_TEMPORAL the temporal CLI, and
-// JWTCTL_E2E_WORKERS the folder of the workers in other languages, as make installs them: what needs them is passed over
-// without.
+// JWTCTL_BIN names a jwtctl to test instead of one built from this clone;
+// JWTCTL_E2E_TEMPORAL the temporal CLI, and JWTCTL_E2E_WORKERS the folder of the workers
+// in other languages, as make installs them: without them, tests that need them are
+// skipped.
 //
-// The server is that of go.mod, or, with -modfile=../server-1.30.8.mod -tags=server130, an older one.
+// The server is that of go.mod or, with -modfile=../server-1.30.8.mod -tags=server130, an
+// older one.
 package e2e
 
 import (
@@ -40,7 +43,8 @@ func TestTemporal(t *testing.T) {
 	}
 }
 
-// forbidCaching lets go test see a file just changed, so that it runs the test again the next time.
+// forbidCaching makes go test see a file just changed, so that it runs the test again the
+// next time.
 func forbidCaching(t *testing.T) {
 	const file = "testdata/uncached"
 	if err := os.Chtimes(file, time.Time{}, time.Now()); err != nil {

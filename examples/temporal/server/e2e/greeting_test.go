@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// testGreeting is the whole way of the user's document, from no key to "Hello Temporal!".
+// testGreeting follows the whole user's document, from no key to "Hello Temporal!".
 func testGreeting(t *testing.T, bin programs, alg string) {
 	here := newPlace(t)
 	endpoint, served := here.serveKeys(t, bin, "gen-and-serve", "--alg", alg)
@@ -31,7 +31,7 @@ func testGreeting(t *testing.T, bin programs, alg string) {
 	}
 }
 
-// mustGreet runs the starter, for which a worker has to run.
+// mustGreet runs the starter, which needs a running worker.
 func (p place) mustGreet(t *testing.T, bin programs, s *server) {
 	t.Helper()
 	got := p.mustRun(t, bin.starter, "--address", s.address)
@@ -40,8 +40,8 @@ func (p place) mustGreet(t *testing.T, bin programs, s *server) {
 	}
 }
 
-// checkSettings looks for both forms of the settings that the user's document has one copy: for the container and for
-// a server of one's own, each with the port that was really taken.
+// checkSettings looks for both forms of the settings to copy in the user's document: for
+// the container and for a self-hosted server, each with the actual port.
 func checkSettings(t *testing.T, endpoint string, served *process) {
 	t.Helper()
 	u, err := url.Parse(endpoint)

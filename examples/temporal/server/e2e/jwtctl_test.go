@@ -30,7 +30,7 @@ func (p place) serveKeys(t *testing.T, bin programs, command ...string) (string,
 	return url, served
 }
 
-// token makes a token the way a script does and returns what follows TEMPORAL_CLI_AUTH=.
+// token makes a token like a script does and returns what follows TEMPORAL_CLI_AUTH=.
 func (p place) token(t *testing.T, bin programs, args ...string) authorization {
 	t.Helper()
 	value, ok := strings.CutPrefix(p.tokenVariable(t, bin, args...), "TEMPORAL_CLI_AUTH=")
@@ -40,7 +40,7 @@ func (p place) token(t *testing.T, bin programs, args ...string) authorization {
 	return authorization(value)
 }
 
-// tokenVariable makes a token and returns the one line of output, NAME=VALUE.
+// tokenVariable makes a token and returns the only line of output, NAME=VALUE.
 func (p place) tokenVariable(t *testing.T, bin programs, args ...string) string {
 	t.Helper()
 	out := p.mustRun(t, bin.jwtctl, append([]string{"token"}, args...)...)
@@ -57,13 +57,13 @@ func (p place) keygen(t *testing.T, bin programs, file string) string {
 	return strings.TrimSpace(p.mustRun(t, bin.jwtctl, "keygen", "-o", file))
 }
 
-// servedKey is what a served key says about itself.
+// servedKey has the members of a served key.
 type servedKey struct {
 	ID        string `json:"kid"`
 	Algorithm string `json:"alg"`
 }
 
-// onlyKey returns the one key that is served.
+// onlyKey returns the only key that is served.
 func onlyKey(t *testing.T, endpoint string) servedKey {
 	t.Helper()
 	resp, err := http.Get(endpoint)

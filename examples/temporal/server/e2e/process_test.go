@@ -15,20 +15,22 @@ import (
 	"time"
 )
 
-// patience is how long anything may take that normally takes moments: the machine may be slow and loaded.
+// patience is a generous limit for what normally takes moments: the machine may be slow
+// and loaded.
 const patience = time.Minute
 
 // stopPatience is how long a process may take to stop after an interrupt before it is killed.
 const stopPatience = time.Minute
 
-// anyExit as place.interrupted has what is started here killed instead, which is faster.
+// anyExit as place.interrupted kills what is started here instead, which is faster.
 const anyExit = -2
 
-// place is a working folder with an environment: programs find key.priv.pem and nothing of the developer's own settings.
+// place is a working folder with an environment: programs find key.priv.pem and none of
+// the developer's own settings.
 type place struct {
 	dir string
 	env []string
-	// interrupted is the exit code of what is started here, after an interrupt.
+	// interrupted is the exit code after an interrupt of what is started here.
 	interrupted int
 }
 
@@ -54,7 +56,7 @@ func (p place) command(ctx context.Context, program string, args ...string) *exe
 	return cmd
 }
 
-// result is what a finished program left behind.
+// result is the outcome of a finished program.
 type result struct {
 	stdout, stderr string
 	exit           int
@@ -104,10 +106,11 @@ type process struct {
 	done           chan struct{} // closed once it has ended
 }
 
-// start starts a program and stops it, by an interrupt, when the test ends. It must then end with the exit code of the place.
+// start starts a program and interrupts it when the test ends. It must then end with the
+// exit code of the place.
 func (p place) start(t *testing.T, program string, args ...string) *process {
 	t.Helper()
-	// The deadline keeps go test's own time-out from leaving the process behind.
+	// The deadline keeps go test's own timeout from leaving the process behind.
 	ctx, cancel := context.WithDeadline(context.Background(), deadline(t))
 	running := &process{stdout: &output{}, stderr: &output{}, done: make(chan struct{})}
 	cmd := p.command(ctx, program, args...)
@@ -117,7 +120,7 @@ func (p place) start(t *testing.T, program string, args ...string) *process {
 		t.Fatal(err)
 	}
 	go func() {
-		_ = cmd.Wait() // the exit code is looked at below
+		_ = cmd.Wait() // the exit code is checked below
 		close(running.done)
 	}()
 	t.Cleanup(func() {
@@ -144,7 +147,7 @@ func (p *process) waitFor(t *testing.T, from *output, pattern *regexp.Regexp) []
 		}
 		select {
 		case <-p.done:
-			return fmt.Errorf("the process has ended, having written %s", redact(from.String()))
+			return fmt.Errorf("the process has ended after writing %s", redact(from.String()))
 		default:
 			return fmt.Errorf("so far %q", redact(from.String()))
 		}
@@ -180,13 +183,13 @@ func eventually(t *testing.T, what string, check func() error) {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("%s: not after %s: %v", what, patience, err)
+			t.Fatalf("%s: not within %s: %v", what, patience, err)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
 }
 
-// deadline is when the test has to be through, with time left to stop what runs.
+// deadline is when the test must be done, with time left to stop what runs.
 func deadline(t *testing.T) time.Time {
 	if d, ok := t.Deadline(); ok {
 		return d.Add(-2 * stopPatience)
@@ -204,11 +207,11 @@ func containsAll(text string, wanted ...string) error {
 	return nil
 }
 
-// checkNoToken fails the test if a program's log or messages hold a token.
+// checkNoToken fails the test if a program's log or messages contain a token.
 func checkNoToken(t *testing.T, program, text string) {
 	t.Helper()
 	if safe := redact(text); safe != text {
-		t.Errorf("%s wrote a token where people look:\n%s", program, safe)
+		t.Errorf("%s printed a token to its log:\n%s", program, safe)
 	}
 }
 

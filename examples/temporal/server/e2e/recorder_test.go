@@ -17,7 +17,7 @@ type entry struct {
 
 func (e entry) String() string { return e.level + " " + e.message + " " + e.err }
 
-// recorder is a server's logger that keeps warnings and worse.
+// recorder is a server's logger that keeps warnings and errors.
 type recorder struct {
 	mu      sync.Mutex
 	entries []entry
@@ -40,7 +40,8 @@ func (r *recorder) Panic(message string, tags ...tag.Tag) {
 // fatal is the panic of a fatal log line.
 type fatal string
 
-// Fatal panics instead of ending the test process, so that the start can be tried again: a taken port ends here.
+// Fatal panics instead of ending the test process, so that the start can be retried: a
+// taken port ends here.
 func (r *recorder) Fatal(message string, tags ...tag.Tag) {
 	r.add("fatal", message, tags)
 	panic(fatal(message))
@@ -58,14 +59,14 @@ func (r *recorder) add(level, message string, tags []tag.Tag) {
 	r.entries = append(r.entries, e)
 }
 
-// mark is a place in the log, to look only at what comes after it.
+// mark is a position in the log, to read only what comes after it.
 func (r *recorder) mark() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.entries)
 }
 
-// refusals returns the causes of refused tokens that were logged since a mark.
+// refusals returns the logged causes of refused tokens since a mark.
 func (r *recorder) refusals(since int) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -8,8 +8,9 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
-// testRefused makes tokens that look right and must not do. The client gets the same answer every time; whether the
-// cause was the intended one is only in the server's log, where a good token that lacks the permission leaves no line.
+// testRefused makes tokens that look valid but must be refused. The client always gets the
+// same response; whether the cause was the intended one is only in the server's log, where
+// a valid token without the permission leaves no line.
 func testRefused(t *testing.T, bin programs) {
 	here := newPlace(t)
 	endpoint, _ := here.serveKeys(t, bin, "gen-and-serve")
@@ -24,7 +25,7 @@ func testRefused(t *testing.T, bin programs) {
 		name      string
 		token     []string
 		namespace string
-		allowed   func(client.Client) error // what the same token may do, where it is good for something
+		allowed   func(client.Client) error // what the same token may do, if anything
 		refused   func(client.Client) error
 		cause     string
 	}{
@@ -55,7 +56,7 @@ func testRefused(t *testing.T, bin programs) {
 			before := s.log.mark()
 			if test.allowed != nil {
 				if err := test.allowed(c); err != nil {
-					t.Errorf("the token should be good for something: %v", err)
+					t.Errorf("the token should allow something: %v", err)
 				}
 			}
 			if err := refused(test.refused(c)); err != nil {

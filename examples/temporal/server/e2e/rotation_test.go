@@ -17,7 +17,7 @@ import (
 func testTokenRotation(t *testing.T, bin programs) {
 	const (
 		life  = 6 * time.Second
-		wants = 5 // tokens on either side: two and a half lives
+		wants = 5 // tokens on either side: two and a half lifetimes
 	)
 	here := newPlace(t)
 	endpoint, _ := here.serveKeys(t, bin, "gen-and-serve")
@@ -51,7 +51,7 @@ func testTokenRotation(t *testing.T, bin programs) {
 	if refusals := s.log.refusals(0); len(refusals) > 0 {
 		t.Errorf("tokens were refused on the way: %q", refusals)
 	}
-	// The counter-check: without rotation the same client would be out by now.
+	// The counter-check: without rotation the same client would be refused by now.
 	if err := refused(count(fixed)); err != nil {
 		t.Errorf("fixed token of %s: %v", life, err)
 	}
@@ -110,7 +110,8 @@ func testKeyRotation(t *testing.T, bin programs) {
 	}
 }
 
-// replaceFile puts a copy of a file in place of another at once, so that no reader meets half of it.
+// replaceFile atomically replaces a file by a copy of another, so that no reader sees half
+// of it.
 func replaceFile(t *testing.T, from, to string) {
 	t.Helper()
 	data, err := os.ReadFile(from)
@@ -120,7 +121,8 @@ func replaceFile(t *testing.T, from, to string) {
 	}
 }
 
-// tokenFile is a headers provider that reads the file of jwtctl token --refresh for every request.
+// tokenFile is a headers provider that reads the file of jwtctl token --refresh for every
+// request.
 type tokenFile struct {
 	path string
 
@@ -153,7 +155,7 @@ func (f *tokenFile) GetHeaders(context.Context) (map[string]string, error) {
 	return map[string]string{"authorization": "Bearer " + token}, nil
 }
 
-// count returns how many different tokens went into requests.
+// count returns the number of different tokens in requests.
 func (f *tokenFile) count() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

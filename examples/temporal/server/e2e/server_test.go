@@ -21,11 +21,12 @@ type server struct {
 	log     *recorder
 }
 
-// startServer starts a server that fetches its keys from the URL every second and stops with the test.
+// startServer starts a server that fetches its keys from the URL every second, and stops
+// it with the test.
 func startServer(t *testing.T, jwksURL string) *server {
 	t.Helper()
 	var failures error
-	for range 3 { // someone else may take a port between the probe and the start
+	for range 3 { // another process may take a port between the probe and the start
 		s, err := tryServer(t, jwksURL)
 		if err == nil {
 			s.waitServing(t)
@@ -67,7 +68,7 @@ func tryServer(t *testing.T, jwksURL string) (*server, error) {
 	return &server{address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), log: log}, nil
 }
 
-// start makes and starts a server; a fatal log line on the way becomes an error.
+// start creates and starts a server; a fatal log line becomes an error.
 func start(create func() (temporal.Server, error)) (s temporal.Server, err error) {
 	defer func() {
 		switch p := recover().(type) {
@@ -84,7 +85,7 @@ func start(create func() (temporal.Server, error)) (s temporal.Server, err error
 	return s, s.Start()
 }
 
-// waitServing waits for the health check, which is open to callers without a token.
+// waitServing waits for the health check, which needs no token.
 func (s *server) waitServing(t *testing.T) {
 	t.Helper()
 	c := s.client(t, "default", authorization(""))

@@ -17,8 +17,8 @@ import (
 )
 
 // TestTemplatesAreReadAsByTheServer gives jwtctl the templates of the server's own
-// releases, in both forms, with a container's variables, and expects the same findings
-// and verdicts as for the output of the server's loader.
+// releases, in both forms, with a container's variables, and expects the same findings and
+// verdicts as for the output of the server's loader.
 func TestTemplatesAreReadAsByTheServer(t *testing.T) {
 	t.Cleanup(func() { forbidCaching(t) })
 	e := newExplainer(t)
@@ -30,15 +30,15 @@ func TestTemplatesAreReadAsByTheServer(t *testing.T) {
 	templates["1.30.8, embedded"] = template(t, "v1.30.8", "common/config/config_template_embedded.yaml")
 	const on = "TEMPORAL_AUTH_AUTHORIZER=default\nTEMPORAL_AUTH_CLAIM_MAPPER=default\nTEMPORAL_JWT_KEY_SOURCE1=http://keys.example/jwks.json\n"
 	for name, env := range map[string]string{
-		"on":                        on + "USE_INTERNAL_FRONTEND=1\n",
-		"without internal-frontend": on,
-		"off":                       "TEMPORAL_JWT_KEY_SOURCE1=http://keys.example/jwks.json\n",
-		"no key source":             "TEMPORAL_AUTH_AUTHORIZER=default\nTEMPORAL_AUTH_CLAIM_MAPPER=default\nUSE_INTERNAL_FRONTEND=1\n",
-		"two sources, another time": on + "TEMPORAL_JWT_KEY_SOURCE2=ftp://keys.example/more.json\nTEMPORAL_JWT_KEY_REFRESH=0s\nUSE_INTERNAL_FRONTEND=1\n",
-		"another claim":             on + "TEMPORAL_JWT_PERMISSIONS_CLAIM=roles\nUSE_INTERNAL_FRONTEND=1\n",
-		"a pattern":                 on + `TEMPORAL_JWT_PERMISSIONS_REGEX=^(?P<role>\w+)@(?P<namespace>\w+)$` + "\nUSE_INTERNAL_FRONTEND=1\n",
-		"a pattern without groups":  on + `TEMPORAL_JWT_PERMISSIONS_REGEX=^(\w+)@(\w+)$` + "\nUSE_INTERNAL_FRONTEND=1\n",
-		"a comment in a variable":   on + "TEMPORAL_JWT_PERMISSIONS_CLAIM='roles #x'\nUSE_INTERNAL_FRONTEND=1\n",
+		"on":                          on + "USE_INTERNAL_FRONTEND=1\n",
+		"without internal-frontend":   on,
+		"off":                         "TEMPORAL_JWT_KEY_SOURCE1=http://keys.example/jwks.json\n",
+		"no key source":               "TEMPORAL_AUTH_AUTHORIZER=default\nTEMPORAL_AUTH_CLAIM_MAPPER=default\nUSE_INTERNAL_FRONTEND=1\n",
+		"two sources, other interval": on + "TEMPORAL_JWT_KEY_SOURCE2=ftp://keys.example/more.json\nTEMPORAL_JWT_KEY_REFRESH=0s\nUSE_INTERNAL_FRONTEND=1\n",
+		"other claim":                 on + "TEMPORAL_JWT_PERMISSIONS_CLAIM=roles\nUSE_INTERNAL_FRONTEND=1\n",
+		"a pattern":                   on + `TEMPORAL_JWT_PERMISSIONS_REGEX=^(?P<role>\w+)@(?P<namespace>\w+)$` + "\nUSE_INTERNAL_FRONTEND=1\n",
+		"a pattern without groups":    on + `TEMPORAL_JWT_PERMISSIONS_REGEX=^(\w+)@(\w+)$` + "\nUSE_INTERNAL_FRONTEND=1\n",
+		"a comment in a variable":     on + "TEMPORAL_JWT_PERMISSIONS_CLAIM='roles #x'\nUSE_INTERNAL_FRONTEND=1\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			e.write(t, "server.yaml", loaded(t, embedded, env))
@@ -58,7 +58,7 @@ func TestTemplatesAreReadAsByTheServer(t *testing.T) {
 	}
 }
 
-// template returns the path of a file of a release of the server.
+// template returns the path of a file in a release of the server.
 func template(t *testing.T, version, path string) string {
 	t.Helper()
 	var module struct{ Dir string }
@@ -68,7 +68,7 @@ func template(t *testing.T, version, path string) string {
 	return filepath.Join(module.Dir, filepath.FromSlash(path))
 }
 
-// loaded returns the part about authorization of the server's loader's output for a
+// loaded returns the part about authorization of what the server's loader makes of a
 // template with variables.
 func loaded(t *testing.T, path, env string) []byte {
 	t.Helper()
@@ -95,7 +95,7 @@ func loaded(t *testing.T, path, env string) []byte {
 	return text
 }
 
-// readings are doctor's findings, and verdicts on some tokens, by configuration files.
+// readings are doctor's findings, and verdicts on some tokens, for configuration files.
 func (e *explainer) readings(t *testing.T, files ...string) []string {
 	t.Helper()
 	var named []string

@@ -25,16 +25,16 @@ import (
 	"github.com/jwtctl/jwtctl/examples/temporal/server/standalone"
 )
 
-// setup is a set-up of the program temporal-server, as an operator has it: a static YAML, or the variables of a container
-// whose image ends in "temporal-server start".
+// setup is an operator's set-up of the program temporal-server: a static YAML, or the
+// variables of a container whose image ends in "temporal-server start".
 type setup struct {
 	authorization string // the section of the static YAML
 	more          string // top-level keys of it
-	env           string // the variables, in place of a static YAML
+	env           string // the variables, instead of a static YAML
 	services      []string
 }
 
-// file returns the name and the text of what doctor reads.
+// file returns the name and the text of the file for doctor.
 func (s setup) file(t *testing.T) (name, text string) {
 	t.Helper()
 	if s.env != "" {
@@ -70,7 +70,8 @@ type program struct {
 	address string
 }
 
-// startProgram starts temporal-server with s. Key sources on other machines than this one are fetched through the proxy.
+// startProgram starts temporal-server with s. Key sources on other machines are fetched
+// through the proxy.
 func startProgram(t *testing.T, here place, s setup, proxy string) *program {
 	t.Helper()
 	binary := temporalServer(t)
@@ -78,7 +79,7 @@ func startProgram(t *testing.T, here place, s setup, proxy string) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	here.dir = t.TempDir() // a database of its own
+	here.dir = t.TempDir() // a separate database
 	here.interrupted = anyExit
 	here = here.with("HTTP_PROXY=" + proxy)
 	args := []string{"start"}
@@ -98,7 +99,8 @@ func startProgram(t *testing.T, here place, s setup, proxy string) *program {
 	return &program{here.start(t, binary, args...), net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
 }
 
-// movedPorts returns a text of standalone/config.yaml with the frontend at port, and a log.
+// movedPorts returns a text of standalone/config.yaml with the frontend at port, and a
+// log.
 func movedPorts(text string, port int) string {
 	moved := regexp.MustCompile(`(Port: |127\.0\.0\.1:)(7\d{3}|6\d{3})\b`).ReplaceAllStringFunc(text, func(found string) string {
 		i := strings.LastIndexAny(found, ": ") + 1
@@ -108,7 +110,7 @@ func movedPorts(text string, port int) string {
 	return strings.Replace(moved, "stdout: false", "stdout: true", 1)
 }
 
-// containerSettings are the variables of a container that have nothing to do with authorization.
+// containerSettings are the variables of a container that are unrelated to authorization.
 func containerSettings(port int) []string {
 	list := []string{"DB=sqlite", "SQLITE_MODE=memory", "SQLITE_CACHE=shared", "LOG_LEVEL=warn", "DYNAMIC_CONFIG_FILE_PATH=" + os.DevNull}
 	for name, usual := range map[string]int{
@@ -122,7 +124,7 @@ func containerSettings(port int) []string {
 	return list
 }
 
-// ended waits until the program has ended, and returns what it wrote.
+// ended waits until the program has ended and returns its output.
 func (p *program) ended(t *testing.T) string {
 	t.Helper()
 	eventually(t, "the server ends", func() error {
@@ -130,13 +132,14 @@ func (p *program) ended(t *testing.T) string {
 		case <-p.done:
 			return nil
 		default:
-			return fmt.Errorf("it runs: %s", redact(p.log()))
+			return fmt.Errorf("it still runs: %s", redact(p.log()))
 		}
 	})
 	return p.log()
 }
 
-// denied asks the server once it answers, and reports whether it refuses the call. The header is NAME: VALUE.
+// denied makes a call once the server responds, and reports whether it refuses the call.
+// The header is NAME: VALUE.
 func (p *program) denied(t *testing.T, api, namespace, header, value string) bool {
 	t.Helper()
 	conn, err := grpc.NewClient(p.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -164,7 +167,8 @@ func (p *program) denied(t *testing.T, api, namespace, header, value string) boo
 	return status.Convert(answer).Message() == auth.RequestUnauthorized
 }
 
-// temporalServer is Temporal's own program, in the folder of built programs, where a second build finds it up to date.
+// temporalServer is Temporal's own program, in the folder of built programs, where a
+// second build finds it up to date.
 func temporalServer(t *testing.T) string {
 	t.Helper()
 	binary, err := builtServer()

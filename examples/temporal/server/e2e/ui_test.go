@@ -9,10 +9,11 @@ import (
 	"testing"
 )
 
-// uiModule is the Web UI's server, whose configuration is read and not built.
+// uiModule is the Web UI's server, whose configuration is read but not built.
 const uiModule = "github.com/temporalio/ui-server/v2@v2.58.1"
 
-// TestUIVariables holds the variables that docs/temporal.md gives for the Web UI to those that it reads.
+// TestUIVariables compares the variables that docs/temporal.md lists for the Web UI with
+// those that it reads.
 func TestUIVariables(t *testing.T) {
 	var module struct{ Dir string }
 	if err := json.Unmarshal(goTool(t, "..", "mod", "download", "-json", uiModule), &module); err != nil {

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// fileWorker is a worker of examples/temporal/workers, which takes its tokens from a file.
+// fileWorker is a worker in examples/temporal/workers, which reads its tokens from a file.
 type fileWorker struct {
 	program string
 	args    []string
@@ -34,7 +34,8 @@ func typescriptWorker(t *testing.T) fileWorker {
 	return fileWorker{program: "node", args: []string{filepath.Join(installedWorkers(t), "typescript", "dist", "worker.js")}}
 }
 
-// javaWorker: a JVM that is interrupted ends with 128 and the signal's number, however orderly.
+// javaWorker: an interrupted JVM exits with 128 plus the signal's number, even after a
+// clean shutdown.
 func javaWorker(t *testing.T) fileWorker {
 	dir := filepath.Join(installedWorkers(t), "java")
 	return fileWorker{program: "java", args: []string{"-cp", dir + string(filepath.ListSeparator) + filepath.Join(dir, "*"), "example.GreetingWorker"}, interrupted: 130}
@@ -59,8 +60,9 @@ func absolute(t *testing.T, path string) string {
 	return path
 }
 
-// testFileWorker runs a worker while its tokens of seconds run out several times over, and jwtctl rotate replaces the key;
-// the old one is then removed. Nothing may be refused on the way.
+// testFileWorker runs a worker while its short-lived tokens expire several times over, and
+// jwtctl rotate replaces the key; the old one is then removed. No call may be refused
+// meanwhile.
 func testFileWorker(t *testing.T, bin programs, w fileWorker) {
 	here := newPlace(t)
 	here = here.with("PYTHONDONTWRITEBYTECODE=1")
@@ -94,7 +96,7 @@ func testFileWorker(t *testing.T, bin programs, w fileWorker) {
 		rotate()
 		return newKeyIn(worker.log(), old)
 	})
-	// rotate itself would keep the old key for a minute more than --max-token-life.
+	// rotate itself would keep the old key for a minute longer than --max-token-life.
 	if err := os.Remove(filepath.Join(here.dir, "keys", "key-"+old+".jwk")); err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +142,7 @@ func newKeyIn(log, old string) error {
 	return nil
 }
 
-// only returns nil if one key is served, another than old.
+// only returns nil if exactly one key, other than old, is served.
 func only(endpoint, old string) error {
 	resp, err := http.Get(endpoint)
 	if err != nil {
