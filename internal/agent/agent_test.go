@@ -19,7 +19,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// lying is an agent whose signatures a test changes.
+// lying is an agent whose signatures a test can alter.
 type lying struct {
 	sshagent.ExtendedAgent
 	change func(ssh.PublicKey, []byte) (*ssh.Signature, error)
@@ -91,12 +91,12 @@ func TestAgentSignaturesAreChecked(t *testing.T) {
 		change func(ssh.PublicKey, []byte) (*ssh.Signature, error)
 		want   fault.Code
 	}{
-		"by another key":      {func(_ ssh.PublicKey, data []byte) (*ssh.Signature, error) { return byOther.Sign(rand.Reader, data) }, fault.KeyInvalid},
-		"over something else": {func(_ ssh.PublicKey, data []byte) (*ssh.Signature, error) { return byMine.Sign(rand.Reader, data[1:]) }, fault.KeyInvalid},
+		"wrong key":     {func(_ ssh.PublicKey, data []byte) (*ssh.Signature, error) { return byOther.Sign(rand.Reader, data) }, fault.KeyInvalid},
+		"wrong message": {func(_ ssh.PublicKey, data []byte) (*ssh.Signature, error) { return byMine.Sign(rand.Reader, data[1:]) }, fault.KeyInvalid},
 		"not a signature": {func(ssh.PublicKey, []byte) (*ssh.Signature, error) {
 			return &ssh.Signature{Format: "ecdsa-sha2-nistp256", Blob: []byte("x")}, nil
 		}, fault.KeyInvalid},
-		"numbers of zero": {func(ssh.PublicKey, []byte) (*ssh.Signature, error) {
+		"zero r and s": {func(ssh.PublicKey, []byte) (*ssh.Signature, error) {
 			return &ssh.Signature{Format: "ecdsa-sha2-nistp256", Blob: make([]byte, 8)}, nil
 		}, fault.KeyInvalid},
 		"refused": {func(ssh.PublicKey, []byte) (*ssh.Signature, error) { return nil, errors.New("no") }, fault.KeyUnreadable},
@@ -108,7 +108,7 @@ func TestAgentSignaturesAreChecked(t *testing.T) {
 	}
 }
 
-// TestAgentFind: which keys a name matches.
+// TestAgentFind checks which keys a name matches.
 func TestAgentFind(t *testing.T) {
 	ring := sshagent.NewKeyring()
 	key := ecKey(t)

@@ -16,8 +16,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// TestCallCases: calls get the same verdicts as everywhere else, as far as headers show.
-// A12, A30-A34, A36, S59, S60, S61.
+// TestCallCases: calls get the same verdicts as everywhere else, as far as headers
+// determine them. A12, A30-A34, A36, S59, S60, S61.
 func TestCallCases(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, policytest.CallSource, authz.Options{BearerOnly: true})
@@ -41,7 +41,7 @@ func TestCallCases(t *testing.T) {
 				continue
 			}
 			if got.grpc != strconv.Itoa(int(c.Status)) || got.text != c.Text {
-				t.Errorf("%s, %s by %s: %s %q, want %d %q", c.Method, c.Name, kind, got.grpc, got.text, c.Status, c.Text)
+				t.Errorf("%s, %s by %s: got %s %q, want %d %q", c.Method, c.Name, kind, got.grpc, got.text, c.Status, c.Text)
 			}
 			if kind != "forward-auth" && (got.status != http.StatusOK || got.contentType != "application/grpc+proto") {
 				t.Errorf("%s, %s by %s: not in gRPC's form: %+v", c.Method, c.Name, kind, got)
@@ -52,7 +52,7 @@ func TestCallCases(t *testing.T) {
 		}
 	}
 	if d.seen.open != 0 {
-		t.Errorf("%d decisions are counted as under way, want 0", d.seen.open)
+		t.Errorf("%d decisions are counted as in progress, want 0", d.seen.open)
 	}
 	if tried < 60 {
 		t.Errorf("only %d cases", tried)
@@ -70,14 +70,14 @@ func TestHTTPRefusals(t *testing.T) {
 		status    int
 		challenge string
 	}{
-		"no token":          {"/t.S/Who", nil, 401, "Bearer"},
-		"no token, a query": {"/t.S/Who?connect=v1", nil, 401, "Bearer"},
-		"a bad token":       {"/t.S/Who", []string{"authorization", "Bearer a.b.c"}, 401, `Bearer error="invalid_token", error_description="Bearer token is not valid"`},
-		"a wrong claim":     {"/t.S/Who", []string{"authorization", "Bearer " + wrong}, 403, ""},
-		"an unknown method": {"/t.S/Nope", nil, 404, ""},
-		"no path":           {"", nil, 404, ""},
-		"too long":          {"/t.S/Open", []string{"x", strings.Repeat("x", authz.MaxMetadataBytes)}, 431, ""},
-		"of JSON":           {"/t.S/Who", []string{"content-type", "application/json"}, 401, "Bearer"},
+		"no token":               {"/t.S/Who", nil, 401, "Bearer"},
+		"no token, with a query": {"/t.S/Who?connect=v1", nil, 401, "Bearer"},
+		"invalid token":          {"/t.S/Who", []string{"authorization", "Bearer a.b.c"}, 401, `Bearer error="invalid_token", error_description="Bearer token is not valid"`},
+		"wrong claim":            {"/t.S/Who", []string{"authorization", "Bearer " + wrong}, 403, ""},
+		"unknown method":         {"/t.S/Nope", nil, 404, ""},
+		"no path":                {"", nil, 404, ""},
+		"too long":               {"/t.S/Open", []string{"x", strings.Repeat("x", authz.MaxMetadataBytes)}, 431, ""},
+		"JSON content type":      {"/t.S/Who", []string{"content-type", "application/json"}, 401, "Bearer"},
 	}
 	for name, row := range rows {
 		for kind, got := range map[string]reply{"ext_authz": d.envoy(t, row.path, row.headers, false), "forward-auth": d.forward(row.path, row.headers)} {
@@ -108,7 +108,7 @@ func TestClaimsReplaceThoseOfClients(t *testing.T) {
 		got := d.envoy(t, "/t.S/Who", spoofed, raw)
 		for name, value := range set {
 			if is, there := got.set[name]; is != value || !there {
-				t.Errorf("raw %v: %s is %q, set: %v", raw, name, is, there)
+				t.Errorf("raw %v: %s is %q, set %v", raw, name, is, there)
 			}
 		}
 		var names []string
@@ -137,18 +137,18 @@ func TestForwardPath(t *testing.T) {
 		headers []string
 		status  int
 	}{
-		"nginx":                      {"", []string{"X-Original-Uri", open}, 200},
-		"Traefik":                    {"", []string{"X-Forwarded-Uri", open}, 200},
-		"both alike":                 {"", []string{"X-Original-Uri", open, "X-Forwarded-Uri", open}, 200},
-		"the client names another":   {"", []string{"X-Forwarded-Uri", who, "X-Original-Uri", open}, 400},
-		"twice":                      {"", []string{"X-Original-Uri", open, "X-Original-Uri", who}, 400},
-		"none":                       {"", nil, 400},
-		"another header":             {"", []string{"X-Path", open}, 400},
-		"one of its own":             {"x-path", []string{"X-Path", who, "X-Original-Uri", open}, 401},
-		"one of its own, not there":  {"x-path", []string{"X-Original-Uri", open}, 400},
-		"guarded":                    {"", []string{"X-Original-Uri", who}, 401},
-		"a URL":                      {"", []string{"X-Original-Uri", "http://example.com" + open}, 404},
-		"a path in another spelling": {"", []string{"X-Original-Uri", "/t.S//Open"}, 404},
+		"nginx":                            {"", []string{"X-Original-Uri", open}, 200},
+		"Traefik":                          {"", []string{"X-Forwarded-Uri", open}, 200},
+		"two equal headers":                {"", []string{"X-Original-Uri", open, "X-Forwarded-Uri", open}, 200},
+		"client header names another path": {"", []string{"X-Forwarded-Uri", who, "X-Original-Uri", open}, 400},
+		"twice":                            {"", []string{"X-Original-Uri", open, "X-Original-Uri", who}, 400},
+		"none":                             {"", nil, 400},
+		"other header":                     {"", []string{"X-Path", open}, 400},
+		"configured header":                {"x-path", []string{"X-Path", who, "X-Original-Uri", open}, 401},
+		"configured header, missing":       {"x-path", []string{"X-Original-Uri", open}, 400},
+		"guarded":                          {"", []string{"X-Original-Uri", who}, 401},
+		"a URL":                            {"", []string{"X-Original-Uri", "http://example.com" + open}, 404},
+		"escaped path":                     {"", []string{"X-Original-Uri", "/t.S//Open"}, 404},
 	}
 	for name, row := range rows {
 		r := httptest.NewRequest(http.MethodGet, open, nil)
@@ -226,14 +226,14 @@ func TestReportOnly(t *testing.T) {
 	}
 }
 
-// TestCheckWireTypes: a question with another wire type in a field that is read is
-// refused.
+// TestCheckWireTypes: a CheckRequest is refused if a field that is read has another wire
+// type.
 func TestCheckWireTypes(t *testing.T) {
 	for name, row := range map[string]struct {
 		wire   []byte
 		passes bool
 	}{
-		"as it is":                {question("/t.S/Who", []string{"a", "b"}, true), true},
+		"unchanged":               {question("/t.S/Who", []string{"a", "b"}, true), true},
 		"size, which is a number": {sub(1, sub(4, sub(2, text(4, "/"), number(9, 5)))), true},
 		"attributes":              {number(1, 1), false},
 		"request":                 {sub(1, number(4, 1)), false},
@@ -250,7 +250,7 @@ func TestCheckWireTypes(t *testing.T) {
 	}
 }
 
-// FuzzCheck: invalid questions are refused, and no input passes a protected method
+// FuzzCheck: invalid CheckRequests are refused, and no input passes a protected method
 // without a token.
 func FuzzCheck(f *testing.F) {
 	f.Add(question("/t.S/Who", []string{"authorization", "Bearer a.b.c"}, false))

@@ -26,7 +26,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// desk is an Authority that is called through each protocol.
+// desk is an Authority called through each protocol.
 type desk struct {
 	*policytest.World
 	authority *authz.Authority
@@ -134,7 +134,7 @@ func question(path string, headers []string, raw bool) []byte {
 	return sub(1, sub(4, sub(2, http...)))
 }
 
-// envoy sends a question as Envoy does.
+// envoy sends a CheckRequest as Envoy does.
 func (d *desk) envoy(t *testing.T, path string, headers []string, raw bool) reply {
 	t.Helper()
 	in, out := &emptypb.Empty{}, &emptypb.Empty{} // the message is in their unknown fields
@@ -178,7 +178,7 @@ func (r *reply) option(t *testing.T, wire []byte) {
 		t.Errorf("%s has append_action %d, want 2", header[1][0], action)
 	}
 	if keep, _ := protowire.ConsumeVarint(slices.Concat(fields[4]...)); keep != 1 {
-		t.Errorf("%s is left out, and so the client's kept, if it is empty", header[1][0])
+		t.Errorf("%s is omitted if it is empty, so the client's value is kept", header[1][0])
 	}
 }
 
@@ -190,7 +190,7 @@ func parse(t *testing.T, wire []byte) map[protowire.Number][][]byte {
 		number, kind, n := protowire.ConsumeTag(wire)
 		size := protowire.ConsumeFieldValue(number, kind, wire[max(n, 0):])
 		if n < 0 || size < 0 {
-			t.Fatalf("no message: %x", wire)
+			t.Fatalf("not a message: %x", wire)
 		}
 		value := wire[n : n+size]
 		if kind == protowire.BytesType {
@@ -202,7 +202,7 @@ func parse(t *testing.T, wire []byte) map[protowire.Number][][]byte {
 	return all
 }
 
-// forward sends a question as nginx does.
+// forward sends a request as nginx does.
 func (d *desk) forward(path string, headers []string) reply {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("X-Original-URI", path)
@@ -221,7 +221,7 @@ func (d *desk) forward(path string, headers []string) reply {
 	return got
 }
 
-// bearerOnly reports whether a case of policytest depends on headers only.
+// bearerOnly reports whether a case of policytest depends only on headers.
 func bearerOnly(c policytest.CallCase) bool {
 	for _, prefix := range []string{"Who", "who", "Open", "Nope", "Bearer"} {
 		if strings.HasPrefix(c.Method, prefix) {

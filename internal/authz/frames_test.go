@@ -31,7 +31,7 @@ func pack(t testing.TB, c encoding.Compressor, data []byte) []byte {
 	return out.Bytes()
 }
 
-// TestProcessCompression: requests in gzip, deflate and zstd are read, and sent on in the
+// TestProcessCompression: requests in gzip, deflate and zstd are read and forwarded in the
 // same encoding; responses are signed in theirs. The server may only use encodings that
 // can be decoded here, and requests in others are refused.
 func TestProcessCompression(t *testing.T) {
@@ -68,11 +68,11 @@ func TestProcessCompression(t *testing.T) {
 		p := newPlane(t, b.authority, modes["duplex"])
 		p.request("/t.S/Sign", false, "grpc-accept-encoding", "br, "+name+",identity, snappy")
 		if got := p.up.set["grpc-accept-encoding"]; p.refusal != nil || p.up.answered && got != name+",identity" {
-			t.Errorf("%s: the server may answer in %q", name, got)
+			t.Errorf("%s: the server may respond in %q", name, got)
 		}
 		p.messages(4, true, nil)
 		if got := p.up.set["grpc-accept-encoding"]; got != name+",identity" {
-			t.Errorf("%s: the server may answer in %q, want %q", name, got, name+",identity")
+			t.Errorf("%s: the server may respond in %q, want %q", name, got, name+",identity")
 		}
 		p.headers(3, false, ":status", "200", "content-type", "application/grpc", "grpc-encoding", name)
 		answer := frames(pack(t, c, wireOf(t, b.World, "t.Signed", `{"user":"bob"}`)))
@@ -96,12 +96,12 @@ func TestProcessCompression(t *testing.T) {
 	p = newPlane(t, b.authority, modes["duplex"])
 	p.request("/t.S/Sign", false, "grpc-accept-encoding", "br")
 	if p.messages(4, true, nil); !slices.Contains(p.up.removed, "grpc-accept-encoding") {
-		t.Errorf("br alone: removed %q", p.up.removed)
+		t.Errorf("only br: removed %q", p.up.removed)
 	}
 }
 
-// TestProcessFrames: invalid framing is refused with the codes and texts of grpc-go,
-// which parses frames for the proxy, and nothing of it is delivered.
+// TestProcessFrames: invalid framing is refused with the codes and texts of grpc-go, which
+// parses frames for the proxy, and nothing of it is delivered.
 func TestProcessFrames(t *testing.T) {
 	t.Parallel()
 	b := newBureau(t, authz.Options{MessageBytes: 2000})
@@ -116,14 +116,14 @@ func TestProcessFrames(t *testing.T) {
 		status   fault.GRPC
 		text     string
 	}{
-		"too large":               {"identity", append([]byte{0, 0, 0, 7, 0xd1}, make([]byte, 2001)...), fault.GRPCResourceExhausted, "grpc: received message larger than max (2001 vs. 2000)"},
-		"too large, not all here": {"identity", []byte{0, 0xff, 0xff, 0xff, 0xff}, fault.GRPCResourceExhausted, "grpc: received message larger than max (4294967295 vs. 2000)"},
-		"too large within":        {"gzip", bomb, fault.GRPCResourceExhausted, "grpc: received message after decompression larger than max 2000"},
-		"a part of a header":      {"identity", good[:3], fault.GRPCInternal, "unexpected EOF"},
-		"a part of a message":     {"identity", good[:20], fault.GRPCInternal, "unexpected EOF"},
-		"another flag":            {"identity", append([]byte{2}, good[1:]...), fault.GRPCInternal, "grpc: received unexpected payload format 2"},
-		"a flag, no encoding":     {"identity", flagged, fault.GRPCInternal, "grpc: compressed flag set with identity or empty encoding"},
-		"not compressed":          {"gzip", flagged, fault.GRPCInternal, "grpc: failed to decompress the message: gzip: invalid header"},
+		"too large":                           {"identity", append([]byte{0, 0, 0, 7, 0xd1}, make([]byte, 2001)...), fault.GRPCResourceExhausted, "grpc: received message larger than max (2001 vs. 2000)"},
+		"too large, incomplete":               {"identity", []byte{0, 0xff, 0xff, 0xff, 0xff}, fault.GRPCResourceExhausted, "grpc: received message larger than max (4294967295 vs. 2000)"},
+		"too large after decompression":       {"gzip", bomb, fault.GRPCResourceExhausted, "grpc: received message after decompression larger than max 2000"},
+		"incomplete header":                   {"identity", good[:3], fault.GRPCInternal, "unexpected EOF"},
+		"incomplete message":                  {"identity", good[:20], fault.GRPCInternal, "unexpected EOF"},
+		"unknown flag":                        {"identity", append([]byte{2}, good[1:]...), fault.GRPCInternal, "grpc: received unexpected payload format 2"},
+		"compressed flag without an encoding": {"identity", flagged, fault.GRPCInternal, "grpc: compressed flag set with identity or empty encoding"},
+		"uncompressed data":                   {"gzip", flagged, fault.GRPCInternal, "grpc: failed to decompress the message: gzip: invalid header"},
 	} {
 		for kind, m := range modes {
 			if m.request == frameless {
@@ -139,7 +139,7 @@ func TestProcessFrames(t *testing.T) {
 	}
 }
 
-// TestProcessPieces: the same messages are delivered however a body is cut into pieces,
+// TestProcessPieces: the same messages are delivered however a body is split into pieces,
 // in both directions.
 func TestProcessPieces(t *testing.T) {
 	t.Parallel()
@@ -178,7 +178,7 @@ func TestProcessPieces(t *testing.T) {
 		send(t, p, method, cut("request", request), cut("response", response))
 		up, down := p.up.delivered(), p.down.delivered()
 		if len(up) != n || !bytes.Equal(frames(up...), p.up.body) || !bytes.Equal(frames(down...), p.down.body) {
-			rt.Fatalf("%s: %d requests, %d answers", method, len(up), len(down))
+			rt.Fatalf("%s: %d requests, %d responses", method, len(up), len(down))
 		}
 		for _, one := range up {
 			if method == "CheckBidi" && !strings.Contains(b.JSON(readAs(t, b.World, "t.Signed", one)), `"n":"7"`) {
@@ -187,7 +187,7 @@ func TestProcessPieces(t *testing.T) {
 		}
 		if method == "SignServer" {
 			if len(down) != 3 {
-				rt.Fatalf("%d answers, want 3", len(down))
+				rt.Fatalf("got %d responses, want 3", len(down))
 			}
 			for _, one := range down {
 				if _, err := b.Verify("Signed", b.JSON(readAs(t, b.World, "t.Signed", one)), nil); err != nil {

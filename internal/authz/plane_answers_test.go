@@ -13,7 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// obey does what a response says.
+// obey applies a response.
 func (p *plane) obey(wire []byte) {
 	answer := p.fields(wire)
 	if update := answer[14]; update != nil {
@@ -39,7 +39,7 @@ func (p *plane) obey(wire []byte) {
 		switch part {
 		case 1, 2:
 			if b.answered {
-				p.tb.Error("headers are answered twice")
+				p.tb.Error("two responses to headers")
 			}
 			b.answered = true
 			b.mutate(p, slices.Concat(common[2]...))
@@ -80,7 +80,7 @@ func (b *bound) mutate(p *plane, wire []byte) {
 // answered applies the response to a piece of a body.
 func (p *plane) answered(b *bound, common map[protowire.Number][][]byte) {
 	if !b.answered && b == &p.up {
-		p.tb.Error("a body is answered before the headers")
+		p.tb.Error("response to a body before the headers")
 	}
 	var mutation map[protowire.Number][][]byte
 	if len(common[3]) > 0 {
@@ -88,7 +88,7 @@ func (p *plane) answered(b *bound, common map[protowire.Number][][]byte) {
 	}
 	if b.mode == duplex || b.mode == frameless {
 		if len(mutation[3]) != 1 {
-			p.tb.Fatal("a body is answered without streamed_response")
+			p.tb.Fatal("response to a body without streamed_response")
 		}
 		s := p.fields(mutation[3][0])
 		body := slices.Concat(s[1]...)
@@ -100,7 +100,7 @@ func (p *plane) answered(b *bound, common map[protowire.Number][][]byte) {
 		return
 	}
 	if len(b.chunks) == 0 {
-		p.tb.Fatal("more answers than pieces")
+		p.tb.Fatal("more responses than pieces")
 	}
 	piece := b.chunks[0]
 	b.chunks = b.chunks[1:]

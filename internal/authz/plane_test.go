@@ -16,7 +16,7 @@ const (
 	none, streamed, buffered, partial, duplex, frameless = 0, 1, 2, 3, 4, 5
 )
 
-// mode says how a data plane sends bodies.
+// mode is how a data plane sends bodies.
 type mode struct {
 	request, response int
 	eager             bool
@@ -28,8 +28,8 @@ var modes = map[string]mode{
 	"buffered": {buffered, buffered, false}, "frameless": {frameless, frameless, false},
 }
 
-// plane is a data plane: it sends the parts of a call and obeys the responses, like
-// Envoy. What is refused is not forwarded.
+// plane is a data plane: it sends the parts of a call and obeys the responses, like Envoy.
+// Refused parts are not forwarded.
 type plane struct {
 	tb   testing.TB
 	mode mode
@@ -51,7 +51,7 @@ type bound struct {
 	answered bool // for the headers
 	set      map[string]string
 	removed  []string
-	chunks   [][]byte // not answered yet
+	chunks   [][]byte // no response yet
 	body     []byte   // with frames in every mode
 	ended    bool
 	trailers bool
@@ -172,7 +172,7 @@ func (p *plane) ask(part protowire.Number, fields ...[]byte) {
 	answers, refusal := p.step(question)
 	if p.refusal = refusal; refusal != nil {
 		if len(answers) > 0 {
-			p.tb.Error("a refusal with answers")
+			p.tb.Error("a refusal with responses")
 		}
 		if refusal.Stack != nil {
 			p.tb.Fatalf("%v\n%s", refusal.Fault, refusal.Stack)
@@ -191,7 +191,7 @@ func (p *plane) fields(wire []byte) map[protowire.Number][][]byte {
 		number, kind, n := protowire.ConsumeTag(wire)
 		size := protowire.ConsumeFieldValue(number, kind, wire[max(n, 0):])
 		if n < 0 || size < 0 {
-			p.tb.Fatalf("no message: %x", wire)
+			p.tb.Fatalf("not a message: %x", wire)
 		}
 		value := wire[n : n+size]
 		if kind == protowire.BytesType {

@@ -15,7 +15,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// fuzzed is what the programs of FuzzProcess are made of.
+// fuzzed are the inputs of FuzzProcess.
 type fuzzed struct {
 	*bureau
 	methods  []string
@@ -40,10 +40,10 @@ func newFuzzed(tb testing.TB) *fuzzed {
 	return f
 }
 
-// FuzzProcess sends parts of a call in any order, whole, cut and mangled, in any mode. It
-// must not panic or respond after a refusal, and whatever reaches the other side must
-// have been accepted: a bearer token, every message, and at least one message if
-// required; the same holds for what is signed. S59, S63, S77.
+// FuzzProcess sends parts of a call in any order, whole, split and corrupted, in any mode.
+// It must not panic or respond after a refusal, and whatever reaches the other side must
+// have been accepted: a bearer token, every message, and at least one message if required;
+// the same holds for what is signed. S59, S63, S77.
 func FuzzProcess(f *testing.F) {
 	for seed := range 13 {
 		for _, rest := range [][]byte{
@@ -71,7 +71,7 @@ func FuzzProcess(f *testing.F) {
 	})
 }
 
-// play does one step, and returns the headers of the request.
+// play executes one step, and returns the headers of the request.
 func (w *fuzzed) play(p *plane, path string, headers []string, op, arg byte) []string {
 	body := w.messages[int(arg)%len(w.messages)]
 	end := arg >= 128
@@ -109,7 +109,7 @@ func (w *fuzzed) play(p *plane, path string, headers []string, op, arg byte) []s
 		p.body(5, end, all[:int(arg)%len(all)])
 	case 9:
 		p.body(4, true, nil)
-	case 10: // bytes that make no sense
+	case 10: // random bytes
 		part := protowire.Number(2 + arg%6)
 		b := p.bound(part)
 		b.chunks = append(b.chunks, nil) // a body cannot be two bytes long
@@ -118,7 +118,7 @@ func (w *fuzzed) play(p *plane, path string, headers []string, op, arg byte) []s
 	return headers
 }
 
-// judge compares what was delivered with what may be.
+// judge compares what was delivered with what is allowed.
 func (w *fuzzed) judge(t *testing.T, p *plane, path string, headers []string) {
 	name := strings.TrimPrefix(path, "/t.S/")
 	known := name != "Nope"
@@ -129,7 +129,7 @@ func (w *fuzzed) judge(t *testing.T, p *plane, path string, headers []string) {
 	up := p.up.delivered()
 	if !p.up.arrived {
 		if len(p.down.body) > 0 && signs {
-			t.Error("an answer is signed, and the call did not pass")
+			t.Error("a response is signed although the call did not pass")
 		}
 		return
 	}

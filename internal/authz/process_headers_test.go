@@ -28,22 +28,22 @@ func TestProcessWireTypes(t *testing.T) {
 		question []byte
 		passes   bool
 	}{
-		"as they are":            {sub(2, headers, number(3, 1)), true},
-		"modes as they are":      {slices.Concat(sub(2, headers), sub(11, number(1, 5), number(2, 5))), true},
-		"the end as text":        {sub(2, headers, number(3, 1), text(3, "")), false},
-		"a header as a number":   {sub(2, sub(1, headerMap([]string{":path", "/t.S/OpenClient"}), number(1, 1))), false},
-		"a value as a number":    {sub(2, sub(1, headerMap([]string{":path", "/t.S/OpenClient"}), sub(1, text(1, "a"), number(2, 1)))), false},
-		"a request mode as text": {slices.Concat(sub(2, headers), sub(11, number(1, 5), text(1, ""))), false},
-		"response mode as text":  {slices.Concat(sub(2, headers), sub(11, number(2, 5), text(2, ""))), false},
-		"eagerness as text":      {slices.Concat(sub(2, headers), sub(11, number(3, 1), text(3, ""))), false},
-		"observing as text":      {slices.Concat(sub(2, headers), text(10, "")), false},
-		"an attribute's name":    {slices.Concat(sub(2, headers), sub(9, number(1, 1))), false},
-		"headers as a number":    {sub(2, headers, number(1, 1)), false},
-		"attributes as a number": {sub(2, headers, number(2, 1)), false},
-		"a body as a number":     {sub(4, number(1, 1)), false},
-		"a body's end as text":   {sub(4, text(1, ""), text(2, "")), false},
-		"no message, as text":    {sub(4, text(1, ""), text(3, "")), false},
-		"compressed, as text":    {sub(4, text(1, ""), text(4, "")), false},
+		"unchanged":                  {sub(2, headers, number(3, 1)), true},
+		"modes unchanged":            {slices.Concat(sub(2, headers), sub(11, number(1, 5), number(2, 5))), true},
+		"end_of_stream as text":      {sub(2, headers, number(3, 1), text(3, "")), false},
+		"header as a number":         {sub(2, sub(1, headerMap([]string{":path", "/t.S/OpenClient"}), number(1, 1))), false},
+		"value as a number":          {sub(2, sub(1, headerMap([]string{":path", "/t.S/OpenClient"}), sub(1, text(1, "a"), number(2, 1)))), false},
+		"request mode as text":       {slices.Concat(sub(2, headers), sub(11, number(1, 5), text(1, ""))), false},
+		"response mode as text":      {slices.Concat(sub(2, headers), sub(11, number(2, 5), text(2, ""))), false},
+		"eager mode as text":         {slices.Concat(sub(2, headers), sub(11, number(3, 1), text(3, ""))), false},
+		"observability mode as text": {slices.Concat(sub(2, headers), text(10, "")), false},
+		"attribute name as a number": {slices.Concat(sub(2, headers), sub(9, number(1, 1))), false},
+		"headers as a number":        {sub(2, headers, number(1, 1)), false},
+		"attributes as a number":     {sub(2, headers, number(2, 1)), false},
+		"body as a number":           {sub(4, number(1, 1)), false},
+		"end of a body as text":      {sub(4, text(1, ""), text(2, "")), false},
+		"no message, as text":        {sub(4, text(1, ""), text(3, "")), false},
+		"compressed, as text":        {sub(4, text(1, ""), text(4, "")), false},
 	} {
 		step, end := newBureau(t, authz.Options{}).authority.Exchange(t.Context())
 		var refusal *enforce.Refusal
@@ -61,9 +61,9 @@ func TestProcessWireTypes(t *testing.T) {
 }
 
 // TestProcessHeaders: claims overwrite those of the client; other headers that a server
-// could read as claims are removed, as are authorization and headers about one
-// connection; likewise in trailers. Envoy reads raw values; grpc-go reads plain ones, and
-// encodes binary ones itself. A34, A35, S62, S78.
+// could read as claims are removed, as are authorization and headers about one connection;
+// likewise in trailers. Envoy reads raw values; grpc-go reads plain ones, and encodes
+// binary ones itself. A34, A35, S62, S78.
 func TestProcessHeaders(t *testing.T) {
 	t.Parallel()
 	b := newBureau(t, authz.Options{})
@@ -105,17 +105,17 @@ func TestProcessPath(t *testing.T) {
 		headers   []string
 		status    fault.GRPC
 	}{
-		"header":             {"", []string{":path", "/t.S/Open"}, 0},
-		"attribute":          {"/t.S/Open", nil, 0},
-		"both":               {"/t.S/Open", []string{":path", "/t.S/Open"}, 0},
-		"with a query":       {"", []string{":path", "/t.S/Open?x=y"}, 0},
-		"two that differ":    {"/t.S/Who", []string{":path", "/t.S/Open"}, fault.GRPCFailedPrecond},
-		"two headers":        {"", []string{":path", "/t.S/Open", ":path", "/t.S/Who"}, fault.GRPCFailedPrecond},
-		"none":               {"", nil, fault.GRPCFailedPrecond},
-		"in another case":    {"", []string{":path", "/t.S/open"}, fault.GRPCUnimplemented},
-		"with a slash more":  {"", []string{":path", "//t.S/Open"}, fault.GRPCUnimplemented},
-		"without its slash":  {"", []string{":path", "t.S/Open"}, fault.GRPCUnimplemented},
-		"another's metadata": {"", []string{"path", "/t.S/Open"}, fault.GRPCFailedPrecond},
+		"header":                     {"", []string{":path", "/t.S/Open"}, 0},
+		"attribute":                  {"/t.S/Open", nil, 0},
+		"both":                       {"/t.S/Open", []string{":path", "/t.S/Open"}, 0},
+		"with a query":               {"", []string{":path", "/t.S/Open?x=y"}, 0},
+		"two that differ":            {"/t.S/Who", []string{":path", "/t.S/Open"}, fault.GRPCFailedPrecond},
+		"two headers":                {"", []string{":path", "/t.S/Open", ":path", "/t.S/Who"}, fault.GRPCFailedPrecond},
+		"none":                       {"", nil, fault.GRPCFailedPrecond},
+		"wrong case":                 {"", []string{":path", "/t.S/open"}, fault.GRPCUnimplemented},
+		"extra slash":                {"", []string{":path", "//t.S/Open"}, fault.GRPCUnimplemented},
+		"no leading slash":           {"", []string{":path", "t.S/Open"}, fault.GRPCUnimplemented},
+		"metadata of another filter": {"", []string{"path", "/t.S/Open"}, fault.GRPCFailedPrecond},
 	}
 	for name, row := range rows {
 		p := newPlane(t, b.authority, mode{frameless, frameless, false})
@@ -196,7 +196,7 @@ func TestProcessOverride(t *testing.T) {
 		"duplex":           {mode{duplex, duplex, false}, "Open", false},
 		"duplex responses": {mode{buffered, duplex, false}, "Open", false},
 		"none":             {mode{}, "Open", false},
-		"looked at":        {mode{buffered, buffered, false}, "Check", false},
+		"checked":          {mode{buffered, buffered, false}, "Check", false},
 		"signed":           {mode{buffered, buffered, false}, "Sign", false},
 	} {
 		p := newPlane(t, b.authority, row.mode)
@@ -266,11 +266,11 @@ func TestProcessOverGRPC(t *testing.T) {
 		}
 	}
 	if answers, err := process("/t.S/Open"); err != io.EOF || len(answers) != 1 || answers[0][1] == nil {
-		t.Errorf("an open method: %v, %v", answers, err)
+		t.Errorf("open method: %v, %v", answers, err)
 	}
 	answers, err := process("/t.S/Who")
 	if status.Code(err) != codes.Aborted || len(answers) != 1 {
-		t.Fatalf("a guarded method: %v, %v", answers, err)
+		t.Fatalf("protected method: %v, %v", answers, err)
 	}
 	refused := parse(t, answers[0][7][0])
 	code, _ := protowire.ConsumeVarint(parse(t, refused[4][0])[1][0])

@@ -14,7 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// bureau is an Authority with a clock that tests can move.
+// bureau is an Authority with a clock that tests set.
 type bureau struct {
 	*policytest.World
 	authority *authz.Authority
@@ -45,7 +45,7 @@ func (b *bureau) signed() string {
 	return `{"user":"bob","tok":"` + b.Token(policytest.SignedClaims) + `"}`
 }
 
-// call makes a complete call in mode m, playing both a client and a responding server.
+// call makes a complete call in mode m, as both a client and a responding server.
 func (b *bureau) call(tb testing.TB, m mode, c policytest.CallCase) *plane {
 	tb.Helper()
 	p := newPlane(tb, b.authority, m)
@@ -96,7 +96,7 @@ func TestProcessCallCases(t *testing.T) {
 			}
 			if strings.HasPrefix(c.Method, "Sign") {
 				if _, err := b.Verify("Signed", b.JSON(readAs(t, b.World, "t.Signed", p.down.delivered()[0])), nil); err != nil {
-					t.Errorf("%s: %s: the answer: %v", name, c.Method, err)
+					t.Errorf("%s: %s: the response: %v", name, c.Method, err)
 				}
 			}
 			if strings.HasPrefix(c.Method, "Check") && c.Method != "CheckMine" {
@@ -108,8 +108,8 @@ func TestProcessCallCases(t *testing.T) {
 	}
 }
 
-// TestProcessNoMessage: a call of a method that validates MESSAGE, which ends without a
-// message by its headers, an empty body, or trailers, is refused; nothing is delivered or
+// TestProcessNoMessage: a call to a method that validates MESSAGE is refused if it ends
+// without a message by its headers, an empty body, or trailers; nothing is delivered or
 // signed. A37, S77.
 func TestProcessNoMessage(t *testing.T) {
 	t.Parallel()
@@ -131,8 +131,8 @@ func TestProcessNoMessage(t *testing.T) {
 	}
 }
 
-// TestProcessOrder: parts out of order let nothing pass of a call that needs a message,
-// and nothing is signed. S59, S77.
+// TestProcessOrder: if parts are out of order, nothing of a call that needs a message
+// passes, and nothing is signed. S59, S77.
 func TestProcessOrder(t *testing.T) {
 	t.Parallel()
 	b := newBureau(t, authz.Options{})
@@ -141,28 +141,28 @@ func TestProcessOrder(t *testing.T) {
 	ok := []string{":status", "200", "content-type", "application/grpc"}
 	for name, m := range modes {
 		for how, send := range map[string]func(p *plane){
-			"a body first":                  func(p *plane) { p.body(4, true, frames(good)) },
-			"trailers first":                func(p *plane) { p.trailers(6) },
-			"response headers first":        func(p *plane) { p.headers(3, false, ok...) },
-			"a response first":              func(p *plane) { p.body(5, true, frames(signed)) },
-			"response trailers first":       func(p *plane) { p.trailers(7) },
-			"headers twice":                 func(p *plane) { p.request("/t.S/Check", false); p.request("/t.S/Open", false) },
-			"a body after the end":          func(p *plane) { p.request("/t.S/Sign", false); p.messages(4, true, nil); p.messages(4, true, nil) },
-			"a body after the headers' end": func(p *plane) { p.request("/t.S/WhoClient", true); p.body(4, true, nil) },
-			"trailers twice":                func(p *plane) { p.request("/t.S/OpenClient", false); p.trailers(6); p.trailers(6) },
-			"a body after trailers":         func(p *plane) { p.request("/t.S/OpenClient", false); p.trailers(6); p.messages(4, true, nil) },
-			"a response before the request": func(p *plane) {
+			"body first":                              func(p *plane) { p.body(4, true, frames(good)) },
+			"trailers first":                          func(p *plane) { p.trailers(6) },
+			"response headers first":                  func(p *plane) { p.headers(3, false, ok...) },
+			"response body first":                     func(p *plane) { p.body(5, true, frames(signed)) },
+			"response trailers first":                 func(p *plane) { p.trailers(7) },
+			"headers twice":                           func(p *plane) { p.request("/t.S/Check", false); p.request("/t.S/Open", false) },
+			"body after the end":                      func(p *plane) { p.request("/t.S/Sign", false); p.messages(4, true, nil); p.messages(4, true, nil) },
+			"body after headers that end the request": func(p *plane) { p.request("/t.S/WhoClient", true); p.body(4, true, nil) },
+			"trailers twice":                          func(p *plane) { p.request("/t.S/OpenClient", false); p.trailers(6); p.trailers(6) },
+			"body after trailers":                     func(p *plane) { p.request("/t.S/OpenClient", false); p.trailers(6); p.messages(4, true, nil) },
+			"response before the request": func(p *plane) {
 				p.request("/t.S/Sign", false)
 				p.headers(3, false, ok...)
 				p.messages(5, false, signed)
 			},
-			"a response without headers": func(p *plane) { p.request("/t.S/Sign", false); p.messages(4, true, nil); p.messages(5, true, signed) },
+			"response without headers": func(p *plane) { p.request("/t.S/Sign", false); p.messages(4, true, nil); p.messages(5, true, signed) },
 			"response headers twice": func(p *plane) {
 				p.request("/t.S/OpenBidi", false)
 				p.headers(3, false, ok...)
 				p.headers(3, false, ok...)
 			},
-			"a response after trailers": func(p *plane) {
+			"response after trailers": func(p *plane) {
 				p.request("/t.S/OpenBidi", false)
 				p.headers(3, false, ok...)
 				p.trailers(7)
@@ -175,12 +175,12 @@ func TestProcessOrder(t *testing.T) {
 			}
 		}
 	}
-	// A data plane that buffers, and does not send trailers, forwards a request without a
+	// A data plane that buffers and does not send trailers forwards a request without a
 	// body without asking: its response is refused.
 	p := newPlane(t, b.authority, modes["buffered"])
 	p.request("/t.S/CheckClient", false)
 	if p.headers(3, false, ok...); p.refusal == nil {
-		t.Error("the response to a request that did not pass")
+		t.Error("the response to a refused request passed")
 	}
 }
 
@@ -195,12 +195,12 @@ func TestProcessForeignErrors(t *testing.T) {
 			end     bool
 			passes  bool
 		}{
-			"gRPC":                 {[]string{":status", "200", "grpc-status", "16"}, true, true},
-			"HTTP":                 {[]string{":status", "401"}, false, true},
-			"success":              {[]string{":status", "200", "grpc-status", "0"}, true, false},
-			"an answer":            {[]string{":status", "200", "grpc-status", "16"}, false, false},
-			"no status":            {nil, true, false},
-			"two statuses of HTTP": {[]string{":status", "401", ":status", "200"}, false, false},
+			"gRPC":                {[]string{":status", "200", "grpc-status", "16"}, true, true},
+			"HTTP":                {[]string{":status", "401"}, false, true},
+			"success":             {[]string{":status", "200", "grpc-status", "0"}, true, false},
+			"successful response": {[]string{":status", "200", "grpc-status", "16"}, false, false},
+			"no status":           {nil, true, false},
+			"two HTTP statuses":   {[]string{":status", "401", ":status", "200"}, false, false},
 		} {
 			p := newPlane(t, b.authority, m)
 			p.headers(3, row.end, row.headers...)
@@ -211,14 +211,14 @@ func TestProcessForeignErrors(t *testing.T) {
 				t.Errorf("%s, %s: %+v", name, how, p.refusal)
 			}
 			if p.ask(4, sub(1, []byte("x"))); p.refusal == nil {
-				t.Errorf("%s, %s: a request behind it", name, how)
+				t.Errorf("%s, %s: a later request passed", name, how)
 			}
 		}
 	}
 }
 
-// TestProcessModes: what must be checked but is not sent, or is sent only after the
-// server has heard of the call, is refused; anything else passes.
+// TestProcessModes: what must be checked but is not sent, or is sent only after the server
+// has heard of the call, is refused; anything else passes.
 func TestProcessModes(t *testing.T) {
 	t.Parallel()
 	rows := map[string]struct {
@@ -229,8 +229,8 @@ func TestProcessModes(t *testing.T) {
 		"partial":             {mode{partial, partial, false}, false, false},
 		"streamed, not eager": {mode{streamed, streamed, false}, false, true},
 		"streamed":            {mode{streamed, streamed, true}, true, true},
-		"requests alone":      {mode{duplex, none, false}, true, false},
-		"responses alone":     {mode{none, duplex, false}, false, true},
+		"only requests":       {mode{duplex, none, false}, true, false},
+		"only responses":      {mode{none, duplex, false}, false, true},
 		"buffered responses":  {mode{duplex, buffered, false}, true, true},
 		"unknown":             {mode{6, 6, false}, false, false},
 	}

@@ -14,15 +14,15 @@ import (
 // static claim. A32, A70, A71, A75.
 func TestClaimsPass(t *testing.T) {
 	for name, rule := range map[string]string{
-		"nothing":            ``,
-		"an issuer":          `bearer_token_issuer: ["a", "b"]`,
-		"a value":            `static_claim: {claim: "role", value: "r"}`,
-		"values":             `static_claim: {claim: "role", value: ["r", "s"]}`,
-		"values, twice":      `static_claim: {claim: "role", value: "r"}, static_claim: {claim: "role", value: "s"}`,
-		"a pattern":          `static_claim: {claim: "sub", pattern: "my-subject-\\d+"}`,
-		"a choice":           `static_claim: {claim: "sub", pattern: "(admin|user)(-[a-f0-9]{4})?"}`,
-		"a pattern, value":   `static_claim: {claim: "role", value: "r"}, static_claim: {claim: "role", pattern: "x+"}`,
-		"a pattern of value": `static_claim: {claim: "role", value: "r1"}, static_claim: {claim: "role", pattern: "r.*"}`,
+		"nothing":                        ``,
+		"issuer":                         `bearer_token_issuer: ["a", "b"]`,
+		"single value":                   `static_claim: {claim: "role", value: "r"}`,
+		"values":                         `static_claim: {claim: "role", value: ["r", "s"]}`,
+		"values in two entries":          `static_claim: {claim: "role", value: "r"}, static_claim: {claim: "role", value: "s"}`,
+		"pattern":                        `static_claim: {claim: "sub", pattern: "my-subject-\\d+"}`,
+		"pattern with alternatives":      `static_claim: {claim: "sub", pattern: "(admin|user)(-[a-f0-9]{4})?"}`,
+		"pattern and value":              `static_claim: {claim: "role", value: "r"}, static_claim: {claim: "role", pattern: "x+"}`,
+		"pattern that matches the value": `static_claim: {claim: "role", value: "r1"}, static_claim: {claim: "role", pattern: "r.*"}`,
 	} {
 		w := policytest.New(t, `message M { string x = 1; } service S { rpc A(M) returns (M) { option (kalix.method).jwt = {validate: BEARER_TOKEN, `+rule+`}; } }`, policytest.Setup{})
 		m, err := w.Plan.Method("t.S/A")
@@ -44,7 +44,7 @@ func TestClaimsPass(t *testing.T) {
 	}
 }
 
-// TestUnknownExample: the error names the claim that must be given.
+// TestUnknownExample: the error names the claim for which a value must be given.
 func TestUnknownExample(t *testing.T) {
 	w := policytest.New(t, `message M { string x = 1; } service S { rpc A(M) returns (M) { option (kalix.method).jwt = {validate: BEARER_TOKEN, static_claim: {claim: "s", pattern: "a\\bb"}}; } }`, policytest.Setup{})
 	m, err := w.Plan.Method("t.S/A")

@@ -36,8 +36,7 @@ func call(t *testing.T, path string, request, response proto.Message) error {
 
 const service = "/buf.plugin.check.v1.CheckService/"
 
-// TestListRules: Buf is given every rule of lint, with an ID and a purpose that it
-// accepts.
+// TestListRules: Buf gets every rule of lint, with an ID and a purpose that it accepts.
 func TestListRules(t *testing.T) {
 	var rules checkv1.ListRulesResponse
 	var categories checkv1.ListCategoriesResponse
@@ -55,11 +54,11 @@ func TestListRules(t *testing.T) {
 	for _, r := range rules.GetRules() {
 		listed[r.GetId()] = r
 		if !regexp.MustCompile(`^[A-Z0-9][A-Z0-9_]{1,62}[A-Z0-9]$`).MatchString(r.GetId()) || !regexp.MustCompile(`^[A-Z].*[.]$`).MatchString(r.GetPurpose()) {
-			t.Errorf("Buf would refuse %s: %q", r.GetId(), r.GetPurpose())
+			t.Errorf("invalid in Buf: %s: %q", r.GetId(), r.GetPurpose())
 		}
 		for _, id := range r.GetCategoryIds() {
 			if !slices.Contains(known, id) {
-				t.Errorf("%s is in %s, which is not listed", r.GetId(), id)
+				t.Errorf("%s is in category %s, which is not listed", r.GetId(), id)
 			}
 		}
 	}
@@ -68,14 +67,14 @@ func TestListRules(t *testing.T) {
 		optional := r.Severity == finding.Note || r.ID == "unannotated-method"
 		switch {
 		case rule == nil:
-			t.Errorf("%s is not listed", r.ID)
+			t.Errorf("rule %s is not listed", r.ID)
 		case rule.GetDefault() == optional, slices.Contains(rule.GetCategoryIds(), bufplugin.Category) == optional,
 			slices.Contains(rule.GetCategoryIds(), bufplugin.CategoryErrors) != (r.Severity == finding.Error && !optional):
 			t.Errorf("%s: default %v, categories %v", r.ID, rule.GetDefault(), rule.GetCategoryIds())
 		}
 	}
 	if len(listed) != len(lint.Rules()) {
-		t.Errorf("%d rules are listed, of %d", len(listed), len(lint.Rules()))
+		t.Errorf("got %d rules, want %d", len(listed), len(lint.Rules()))
 	}
 }
 
@@ -86,7 +85,7 @@ func TestInfo(t *testing.T) {
 	}
 }
 
-// files compiles sources, those called import*.proto as imports.
+// files compiles sources; those called import*.proto are imports.
 func files(t *testing.T, sources map[string]string) []*descriptorv1.FileDescriptor {
 	t.Helper()
 	dir := t.TempDir()
@@ -108,7 +107,7 @@ func files(t *testing.T, sources map[string]string) []*descriptorv1.FileDescript
 	return list
 }
 
-// TestCheck: what is found and where, with only the selected rules.
+// TestCheck checks the findings and their positions, with only the selected rules.
 func TestCheck(t *testing.T) {
 	sources := map[string]string{
 		"import.proto": `package i; import "kalix/annotations.proto"; message I { string tok = 1 [(kalix.field).jwt = {token: true expires_seconds: -1}]; }
@@ -128,11 +127,11 @@ message A {
 		rules []string
 		want  []string
 	}{
-		"by default":    {nil, []string{"JWT_CLAIM_CYCLE", "JWT_UNGUARDED_METHOD", "JWT_UNREACHED_ANNOTATION"}},
-		"one":           {[]string{"JWT_CLAIM_CYCLE"}, []string{"JWT_CLAIM_CYCLE"}},
-		"a note":        {[]string{"JWT_ENVIRONMENT_VARIABLE"}, []string{"JWT_ENVIRONMENT_VARIABLE"}},
-		"every method":  {[]string{"JWT_UNANNOTATED_METHOD"}, []string{"JWT_UNANNOTATED_METHOD"}},
-		"none that has": {[]string{"JWT_DUPLICATE_CLAIM"}, nil},
+		"default rules":         {nil, []string{"JWT_CLAIM_CYCLE", "JWT_UNGUARDED_METHOD", "JWT_UNREACHED_ANNOTATION"}},
+		"one":                   {[]string{"JWT_CLAIM_CYCLE"}, []string{"JWT_CLAIM_CYCLE"}},
+		"note rule":             {[]string{"JWT_ENVIRONMENT_VARIABLE"}, []string{"JWT_ENVIRONMENT_VARIABLE"}},
+		"every method":          {[]string{"JWT_UNANNOTATED_METHOD"}, []string{"JWT_UNANNOTATED_METHOD"}},
+		"rule without findings": {[]string{"JWT_DUPLICATE_CLAIM"}, nil},
 	}
 	respelled := map[string]string{} // without the vendor's name (A111)
 	for name, text := range sources {
@@ -150,8 +149,8 @@ message A {
 	}
 }
 
-// checkFinds fails unless rules find want in t.proto, and a cycle at the annotation at
-// the path option.
+// checkFinds fails unless rules find want in t.proto, and a cycle at the annotation at the
+// path option.
 func checkFinds(t *testing.T, all []*descriptorv1.FileDescriptor, rules, want []string, option []int32) {
 	t.Helper()
 	var response checkv1.CheckResponse
@@ -174,14 +173,14 @@ func checkFinds(t *testing.T, all []*descriptorv1.FileDescriptor, rules, want []
 	}
 }
 
-// TestS45_CheckUnreadable: unreadable annotations fail the call, rather than give no
+// TestS45_CheckUnreadable: unreadable annotations fail the call instead of returning no
 // findings.
 func TestS45_CheckUnreadable(t *testing.T) {
 	list := files(t, map[string]string{"t.proto": `package t; import "kalix/annotations.proto"; message M { string a = 1 [(kalix.field).jwt.token = true]; }`})
 	for _, f := range list {
 		if f.GetFileDescriptorProto().GetName() == "t.proto" {
 			raw := f.GetFileDescriptorProto().GetMessageType()[0].GetField()[0]
-			raw.Options.ProtoReflect().SetUnknown([]byte{0xc2, 0x43, 0x02, 0x12, 0x7f}) // 1080, cut short
+			raw.Options.ProtoReflect().SetUnknown([]byte{0xc2, 0x43, 0x02, 0x12, 0x7f}) // 1080, truncated
 		}
 	}
 	var response checkv1.CheckResponse

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestVersion: the linker's values precede Go's, and nothing is made up.
+// TestVersion: the linker's values precede Go's, and nothing is invented.
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	noted := func(version string, settings ...debug.BuildSetting) *debug.BuildInfo {
@@ -23,16 +23,16 @@ func TestVersion(t *testing.T) {
 		text   string
 		json   string
 	}{
-		"nothing known":      {nil, [3]string{}, "jwtctl development\n", `"version":"development","modified":false`},
-		"no repository":      {noted("(devel)"), [3]string{}, "jwtctl development\n", `"version":"development","modified":false`},
-		"a module's version": {noted("v1.2.3"), [3]string{}, "jwtctl v1.2.3\n", `"version":"v1.2.3","modified":false`},
-		"a clone": {noted("v1.2.3", vcs...), [3]string{}, "jwtctl v1.2.3\ncommit    abc\ndate      2026-01-02T03:04:05Z\n",
+		"no information": {nil, [3]string{}, "jwtctl development\n", `"version":"development","modified":false`},
+		"no repository":  {noted("(devel)"), [3]string{}, "jwtctl development\n", `"version":"development","modified":false`},
+		"module version": {noted("v1.2.3"), [3]string{}, "jwtctl v1.2.3\n", `"version":"v1.2.3","modified":false`},
+		"clean clone": {noted("v1.2.3", vcs...), [3]string{}, "jwtctl v1.2.3\ncommit    abc\ndate      2026-01-02T03:04:05Z\n",
 			`"version":"v1.2.3","commit":"abc","date":"2026-01-02T03:04:05Z","modified":false`},
-		"a changed clone": {noted("(devel)", modified...), [3]string{}, "jwtctl development\ncommit    abc (modified)\ndate      2026-01-02T03:04:05Z\n",
+		"modified clone": {noted("(devel)", modified...), [3]string{}, "jwtctl development\ncommit    abc (modified)\ndate      2026-01-02T03:04:05Z\n",
 			`"version":"development","commit":"abc","date":"2026-01-02T03:04:05Z","modified":true`},
-		"a release": {noted("v0.0.0-2026", vcs...), [3]string{"1.2.3", "def", "2027-01-01T00:00:00Z"}, "jwtctl 1.2.3\ncommit    def\ndate      2027-01-01T00:00:00Z\n",
+		"release": {noted("v0.0.0-2026", vcs...), [3]string{"1.2.3", "def", "2027-01-01T00:00:00Z"}, "jwtctl 1.2.3\ncommit    def\ndate      2027-01-01T00:00:00Z\n",
 			`"version":"1.2.3","commit":"def","date":"2027-01-01T00:00:00Z","modified":false`},
-		"a release of changed files": {noted("", modified...), [3]string{"1.2.3", "", ""}, "jwtctl 1.2.3\ncommit    abc (modified)\ndate      2026-01-02T03:04:05Z\n",
+		"release of a modified clone": {noted("", modified...), [3]string{"1.2.3", "", ""}, "jwtctl 1.2.3\ncommit    abc (modified)\ndate      2026-01-02T03:04:05Z\n",
 			`"version":"1.2.3","commit":"abc","date":"2026-01-02T03:04:05Z","modified":true`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 )
 
 // BenchmarkClaims measures the cost of a claim. The metric is that cost as a share of an
-// ES256 signature check, which every token costs anyway.
+// ES256 signature check, which every token needs anyway.
 func BenchmarkClaims(b *testing.B) {
 	s := newSchema(b)
 	signature := signatureCheck(b)
@@ -66,7 +66,7 @@ func signatureCheck(b *testing.B) time.Duration {
 	begin := time.Now()
 	for range times {
 		if !ecdsa.VerifyASN1(&key.PublicKey, hash, sig) {
-			b.Fatal("the signature does not fit")
+			b.Fatal("the signature does not verify")
 		}
 	}
 	return time.Since(begin) / times
