@@ -3,6 +3,7 @@ package keys
 import (
 	"bytes"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -47,7 +48,7 @@ func decodeBlock(block *pem.Block, source string) (any, error) {
 		}
 	}
 	switch {
-	case err == nil && material == nil, err != nil && unsupported(err, der): // nil for a certificate
+	case err == nil && !signs(material), err != nil && unsupported(err, der):
 		return nil, fault.New(fault.KeyTypeUnsupported, source, "PEM block %q contains an unsupported kind of key", block.Type).
 			WithHint("supported: EC keys on the named curves P-256, P-384 and P-521, RSA keys (except PSS-only ones), and Ed25519")
 	case err != nil || !exact(material, der):
@@ -55,6 +56,16 @@ func decodeBlock(block *pem.Block, source string) (any, error) {
 		return nil, fault.New(fault.KeyInvalid, source, "PEM block %q does not contain a valid key", block.Type)
 	}
 	return material, nil
+}
+
+// signs reports whether New supports the type of material. It is nil for a certificate
+// with an unknown kind of key, and X25519 is only for encryption.
+func signs(material any) bool {
+	switch material.(type) {
+	case *ecdsa.PrivateKey, *ecdsa.PublicKey, *rsa.PrivateKey, *rsa.PublicKey, ed25519.PrivateKey, ed25519.PublicKey:
+		return true
+	}
+	return false
 }
 
 // unsupported reports whether x509 refused der because of the kind of key, rather than

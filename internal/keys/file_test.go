@@ -244,3 +244,19 @@ func TestS12_PicksByID(t *testing.T) {
 		t.Errorf("%v %v", one, err)
 	}
 }
+
+// TestHintsOfDocuments: a document that only leads to keys gets a hint where they are.
+func TestHintsOfDocuments(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"issuer":"https://idp.example","jwks_uri":"https://idp.example/keys"}`: "jwks_uri",
+		`{"client_id":"c","jwks":{"keys":[]}}`:                                   "member jwks",
+		`{"use":"sig"}`:                                                          "kty",
+		b64([]byte(`{"keys":[]}`)):                                               "base64",
+		"eyJhbGciOiJub25lIn0.e30.":                                               "a token",
+	} {
+		_, err := parse(text)
+		if f, isFault := err.(*fault.Error); !isFault || !strings.Contains(f.Hint, want) {
+			t.Errorf("%s: got %#v, want a hint with %q", text, err, want)
+		}
+	}
+}

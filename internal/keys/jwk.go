@@ -117,6 +117,11 @@ func readFacts(members []strictjson.Member) (*jwkFacts, *fault.Error) {
 	if err != nil {
 		return nil, fault.New(fault.KeyInvalid, "", "key_ops is not an array of strings")
 	}
+	for i, op := range f.ops { // RFC 7517 section 4.3
+		if slices.Contains(f.ops[:i], op) {
+			return nil, fault.New(fault.KeyInvalid, "", "key_ops lists %q twice", quote.Shorten(op))
+		}
+	}
 	return f, nil
 }
 
@@ -150,7 +155,7 @@ func (f *jwkFacts) check() *fault.Error {
 		}
 	case "RSA", "oct":
 	case "":
-		return fault.New(fault.KeyInvalid, "", "has no kty").WithHint("a JWK has a member kty, a JWKS a member keys")
+		return fault.New(fault.KeyInvalid, "", "has no kty").WithHint("%s", f.documentHint())
 	default:
 		return fault.New(fault.KeyTypeUnsupported, "", "key type %q is not supported; use EC, RSA, OKP or oct", quote.Shorten(f.kty))
 	}
@@ -172,6 +177,17 @@ func (f *jwkFacts) check() *fault.Error {
 	return nil
 }
 
+// documentHint says what a document without kty is, and where its keys are.
+func (f *jwkFacts) documentHint() string {
+	switch {
+	case f.has("jwks_uri"):
+		return "it is an OpenID configuration: its keys are at the URL in jwks_uri; --oidc-issuer finds them"
+	case f.has("jwks"):
+		return "the set is in the member jwks; use only that"
+	}
+	return "a JWK has a member kty, a JWKS a member keys"
+}
+
 // coordinateBytes returns the length of the numbers of an elliptic curve key, or 0 for
 // other types and unsupported curves (RFC 7518 section 6.2.1, RFC 8037 section 2).
 func (f *jwkFacts) coordinateBytes() int {
@@ -182,9 +198,15 @@ func (f *jwkFacts) coordinateBytes() int {
 // spellings and lengths than RFC 7518 section 6 allows, so it gets only what has been
 // checked here.
 func (f *jwkFacts) material() (any, *fault.Error) {
-	members, bad := f.numbers()
+	members, decoded, bad := f.numbers()
 	if bad != nil {
 		return nil, bad
+	}
+	if f.kty == "RSA" && decoded["d"] != nil && decoded["p"] == nil {
+		if key := withoutPrimes(decoded["n"], decoded["e"], decoded["d"]); key != nil {
+			return f.permitted(key), nil
+		}
+		return nil, errHalves()
 	}
 	members["kty"] = f.members["kty"]
 	if f.coordinateBytes() != 0 {
@@ -201,39 +223,45 @@ func (f *jwkFacts) material() (any, *fault.Error) {
 	if err != nil { // the error may quote the numbers
 		return nil, fault.New(fault.KeyInvalid, "", "its numbers do not form a valid key of type %s", f.kty)
 	}
-	if !f.permits("sign") {
-		if private, ok := raw.(crypto.Signer); ok {
-			raw = private.Public()
-		}
-	}
-	return raw, nil
+	return f.permitted(raw), nil
 }
 
-// numbers returns the members that make up the key. It requires strict base64url for
-// each, the full length of coordinates (RFC 7518 section 6.2.1), no leading zeros in RSA
-// numbers (section 6.3.1), and all private members or none (section 6.3.2).
-func (f *jwkFacts) numbers() (map[string]strictjson.Value, *fault.Error) {
+// permitted returns material, or only its public half if the key may not sign.
+func (f *jwkFacts) permitted(material any) any {
+	private, isPrivate := material.(crypto.Signer)
+	if isPrivate && !f.permits("sign") {
+		return private.Public()
+	}
+	return material
+}
+
+// numbers returns the members that make up the key, and their values. It requires strict
+// base64url for each, the full length of coordinates (RFC 7518 section 6.2.1), no leading
+// zeros in RSA numbers (section 6.3.1), and of the private members of an RSA key all, none
+// or only d (section 6.3.2).
+func (f *jwkFacts) numbers() (map[string]strictjson.Value, map[string]*big.Int, *fault.Error) {
 	names := map[string][]string{"EC": {"x", "y"}, "OKP": {"x"}, "RSA": {"n", "e"}, "oct": {"k"}}[f.kty]
-	private := map[string][]string{"EC": {"d"}, "OKP": {"d"}, "RSA": {"d", "p", "q", "dp", "dq", "qi"}}[f.kty]
-	if slices.ContainsFunc(private, f.has) {
-		names = slices.Concat(names, private)
+	if f.has("d") && f.kty != "oct" {
+		names = append(names, "d")
+	}
+	if primes := []string{"p", "q", "dp", "dq", "qi"}; f.kty == "RSA" && slices.ContainsFunc(primes, f.has) {
+		names = slices.Concat(names[:2], []string{"d"}, primes)
 	}
 	found := make(map[string]strictjson.Value, 10)
-	decoded := make(map[string][]byte, 8)
+	decoded := make(map[string]*big.Int, 8)
 	for _, name := range names {
 		number, bad := f.number(name)
 		if bad != nil {
-			return nil, bad
+			return nil, nil, bad
 		}
-		found[name], decoded[name] = f.members[name], number
+		found[name], decoded[name] = f.members[name], new(big.Int).SetBytes(number)
 	}
 	if f.kty == "RSA" { // checked before jwx, which does not say what is invalid
-		n, e := new(big.Int).SetBytes(decoded["n"]), new(big.Int).SetBytes(decoded["e"])
-		if bad := checkRSA(n, e); bad != nil {
-			return nil, bad
+		if bad := checkRSA(decoded["n"], decoded["e"]); bad != nil {
+			return nil, nil, bad
 		}
 	}
-	return found, nil
+	return found, decoded, nil
 }
 
 // number returns the number in the member called name.

@@ -86,6 +86,7 @@ func TestS10_KindAlgorithmAndUseMatch(t *testing.T) {
 		"key_ops with others":       {ec.with("key_ops", []string{"deriveKey", "verify"}), ""},
 		"key_ops without":           {ec.with("key_ops", []string{"encrypt", "wrapKey"}), fault.KeyUseMismatch},
 		"key_ops Sign":              {ec.with("key_ops", []string{"Sign"}), fault.KeyUseMismatch},
+		"key_ops verify twice":      {ec.with("key_ops", []string{"verify", "verify"}), fault.KeyInvalid},
 		"empty key_ops":             {ec.with("key_ops", []string{}), fault.KeyUseMismatch},
 		"key_ops is a string":       {ec.with("key_ops", "sign"), fault.KeyInvalid},
 		"key_ops is null":           {ec.with("key_ops", nil), ""},

@@ -24,12 +24,9 @@ const pemBegin = "-----BEGIN "
 
 // parsePEM reads the single key of a PEM text.
 func parsePEM(data []byte, a Attributes) (*Key, error) {
-	lead := data[:bytes.Index(data, []byte(pemBegin))]
-	if string(lead) == "\ufeff" {
-		return nil, fault.New(fault.KeyTrailingData, a.Source, "byte order mark before the PEM block").WithHint("save it as UTF-8 without one")
-	}
-	if len(bytes.TrimSpace(lead)) > 0 {
-		return nil, fault.New(fault.KeyTrailingData, a.Source, "%d bytes of other text before the PEM block", len(lead))
+	data = withLineFeeds(data)
+	if err := checkLead(data[:bytes.Index(data, []byte(pemBegin))], a.Source); err != nil {
+		return nil, err
 	}
 	block, rest := decodeFirst(data)
 	if block == nil {
@@ -68,6 +65,28 @@ func parsePEM(data []byte, a Attributes) (*Key, error) {
 	}
 	k.certificate = block.Type == labelCert
 	return k, nil
+}
+
+// withLineFeeds returns data with line feeds instead of the other line ends of RFC 7468
+// section 3; Go's decoder does not know a carriage return alone.
+func withLineFeeds(data []byte) []byte {
+	return bytes.ReplaceAll(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")), []byte("\r"), []byte("\n"))
+}
+
+// checkLead checks the text before the block. Explanatory text is permitted there (RFC
+// 7468 section 2), on lines of its own: openssl writes attributes, and the content of a
+// certificate.
+func checkLead(lead []byte, source string) *fault.Error {
+	line := lead[bytes.LastIndexByte(lead, '\n')+1:]
+	switch {
+	case bytes.HasPrefix(lead, []byte("\ufeff")):
+		return fault.New(fault.KeyTrailingData, source, "byte order mark before the PEM block").WithHint("save it as UTF-8 without one")
+	case bytes.IndexByte(lead, 0) >= 0:
+		return fault.New(fault.KeyTrailingData, source, "NUL before the PEM block")
+	case len(bytes.TrimSpace(line)) > 0:
+		return fault.New(fault.KeyTrailingData, source, "other text before -----BEGIN on its line")
+	}
+	return nil
 }
 
 // decodeFirst returns the first PEM block of data and the rest. It returns nil if that

@@ -51,6 +51,9 @@ func TestS9_PEMForms(t *testing.T) {
 			for how, text := range map[string]string{
 				"as it is":       text,
 				"CR LF":          strings.ReplaceAll(text, "\n", "\r\n"),
+				"CR":             strings.ReplaceAll(text, "\n", "\r"),
+				"after text":     "Bag Attributes\n    localKeyID: 01\nKey Attributes: <No Attributes>\n" + text,
+				"comment, CR LF": strings.ReplaceAll("# a key: {}\n\n"+text, "\n", "\r\n"),
 				"white space":    "\n  \t" + "\n" + text + "\n \n",
 				"no end of line": strings.TrimSuffix(text, "\n"),
 			} {
@@ -95,8 +98,11 @@ func TestS9_EachReasonHasItsCode(t *testing.T) {
 		"text behind":                  {ec + "x", fault.KeyTrailingData},
 		"NUL behind":                   {ec + "\x00", fault.KeyTrailingData},
 		"half a block behind":          {ec + "-----BEGIN PRIVATE KEY-----\n", fault.KeyTrailingData},
-		"text before":                  {"Bag Attributes\n" + ec, fault.KeyTrailingData},
+		"NUL before":                   {"a\x00\n" + ec, fault.KeyTrailingData},
 		"byte order mark":              {"\ufeff" + ec, fault.KeyTrailingData},
+		"byte order mark, text before": {"\ufeffBag Attributes\n" + ec, fault.KeyTrailingData},
+		"text, two keys":               {"Bag Attributes\n" + certificate + "Bag Attributes\n" + ec, fault.KeyMultipleBlocks},
+		"begin alone after text":       {"Bag Attributes\n-----BEGIN ", fault.KeyFormatUnknown},
 		"a damaged block before":       {damaged + ec, fault.KeyFormatUnknown},
 		"curve, damaged, key":          {params + strings.Replace(sec1, "\nM", "\n!", 1) + sec1, fault.KeyMultipleBlocks},
 		"damaged":                      {damaged, fault.KeyFormatUnknown},
@@ -154,7 +160,12 @@ func TestS9_UnsupportedKinds(t *testing.T) {
 		"another algorithm, PKIX": pemOf("PUBLIC KEY", swap(d["PUBLIC KEY, RSA"], rsaOID, other(rsaOID))),
 	}
 	for name, text := range tests {
-		t.Run(name, func(t *testing.T) { wantRefused(t, text, fault.KeyTypeUnsupported) })
+		t.Run(name, func(t *testing.T) {
+			wantRefused(t, text, fault.KeyTypeUnsupported)
+			if _, err := parse(text); strings.Contains(err.Error(), "ecdh") {
+				t.Errorf("the name of a Go type: %v", err)
+			}
+		})
 	}
 }
 

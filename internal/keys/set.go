@@ -206,6 +206,9 @@ func (r reading) members(members []strictjson.Member, a Attributes) (Entry, *fau
 	}
 	members = r.present(members)
 	entry.written = members
+	if r.published && slices.ContainsFunc(members, func(m strictjson.Member) bool { return m.Name == "d" && !isNull(m.Value) }) {
+		return Entry{}, errPublished(a.Source, "member d") // before any costly check of it
+	}
 	entry.Key, entry.Problem = parseJWK(members, a)
 	if r.published {
 		if secret := privateMember(members, entry.Problem); secret != "" {
