@@ -93,7 +93,7 @@ func TestS88_LateMessagesAreRefused(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		var passed atomic.Int64 // seconds since policytest.Now
 		s := grpctest.Serve(t, policytest.CallSource, false, jwtpolicy.Options{Now: func() time.Time { return policytest.Now.Add(time.Duration(passed.Load())) }})
-		ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+s.Token(policytest.GoodClaims)), testkit.Patience)
+		ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+s.Token(policytest.GoodClaims)), testkit.Timeout)
 		defer cancel()
 		stream, err := s.Conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, "/t.S/WhoBidi")
 		if err != nil {

@@ -59,19 +59,19 @@ func (p *Policy) Unguarded(path string) bool {
 
 func (c *Call) begin(ctx context.Context, authorization []string) (r *enforce.Refusal) {
 	defer crashes(&r)
-	if r = c.rules.Known(); r != nil {
+	if r = c.rules.CheckMethod(); r != nil {
 		return r
 	}
 	if r = c.rules.Admit(ctx, authorization); r == nil {
 		r = c.rules.Begin()
 	}
-	return c.rules.Ends(r)
+	return c.rules.Enforce(r)
 }
 
 // crashes turns a panic of the engine into the refusal of this call (S74).
 func crashes(r **enforce.Refusal) {
 	if cause := recover(); cause != nil {
-		*r = enforce.Crashed(cause)
+		*r = enforce.PanicRefusal(cause)
 	}
 }
 
@@ -188,12 +188,12 @@ func (c *Call) request(ctx context.Context, m proto.Message) (r *enforce.Refusal
 	case m == nil && c.requests > 1 && c.OneRequest(): // one too many, whatever its content
 		return c.rules.Request(ctx, nil)
 	case m == nil:
-		return c.rules.AboutRequest(fault.New(fault.MessageMalformed, "request", "is not a protobuf message"), nil)
+		return c.rules.RefuseRequest(fault.New(fault.MessageMalformed, "request", "is not a protobuf message"), nil)
 	case !c.policy.o.ReportOnly:
 		return c.rules.Request(ctx, m)
 	}
 	checked := proto.Clone(m) // a message that fails is passed on unchanged
-	if r = c.rules.Request(ctx, checked); r == nil && !c.rules.Passing() {
+	if r = c.rules.Request(ctx, checked); r == nil && !c.rules.PassesThrough() {
 		proto.Reset(m)
 		proto.Merge(m, checked)
 	}
@@ -214,7 +214,7 @@ func (c *Call) Response(ctx context.Context, m proto.Message) (proto.Message, er
 	if r == nil {
 		return signed, nil
 	}
-	if r = c.rules.Ends(r); r != nil {
+	if r = c.rules.Enforce(r); r != nil {
 		return nil, c.refuse(ctx, r)
 	}
 	return m, nil

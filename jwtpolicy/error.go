@@ -44,7 +44,7 @@ func (e *Error) Is(target error) bool {
 }
 
 func newError(f *fault.Error) *Error {
-	return &Error{Code: string(f.Code), Path: f.What, Reason: f.Why, Hint: f.Hint, cause: f.Cause}
+	return &Error{Code: string(f.Code), Path: f.What, Reason: f.Reason, Hint: f.Hint, cause: f.Cause}
 }
 
 // refused returns r as an error, or nil if r is nil.

@@ -139,8 +139,8 @@ func set(location string, o KeyOptions, open func(string, jwks.RemoteOptions) (k
 		}
 		r := jwks.RemoteOptions{
 			Issuer: o.Issuer, Rules: o.rules(), KeyID: o.ID, Refresh: o.Refresh, MaxStale: o.MaxStale,
-			Network:  jwks.Network{AllowHTTP: o.AllowHTTP, RootCAs: o.RootCAs},
-			Patience: jwks.CallPatience, Random: rand.Float64, Now: now, Log: log,
+			Network:     jwks.Network{AllowHTTP: o.AllowHTTP, RootCAs: o.RootCAs},
+			CallTimeout: jwks.CallTimeout, Random: rand.Float64, Now: now, Log: log,
 		}
 		var err error
 		if r.Algorithms, err = o.algorithms(); err != nil {

@@ -195,8 +195,8 @@ const unsignedHeader = "eyJhbGciOiJub25lIn0" // {"alg":"none"}
 
 // staticNames returns the names of the claims with static requirements, except iss.
 func staticNames(need *plan.Bearer) (names []string) {
-	for i := range need.Static {
-		if name := need.Static[i].Claim; name != "iss" && !slices.Contains(names, name) {
+	for i := range need.StaticClaims {
+		if name := need.StaticClaims[i].Claim; name != "iss" && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

@@ -30,9 +30,9 @@ import (
 // agent:COMMENT by comment.
 const Prefix = "agent:"
 
-// patience limits one exchange with the agent, in which a person may have to confirm or
+// timeout limits one exchange with the agent, in which a person may have to confirm or
 // touch something.
-const patience = 2 * time.Minute
+const timeout = 2 * time.Minute
 
 // Find returns the key called name of the agent that listens on socket, the value of
 // $SSH_AUTH_SOCK. The key gets a's ID, Algorithm and Issuer.
@@ -47,7 +47,7 @@ func Find(socket, name string, a keys.Attributes) (*keys.Key, error) {
 		return nil, fault.New(fault.UsageError, name, "does not name a key").WithHint("use agent:COMMENT or agent:SHA256:…, as printed by ssh-add -l")
 	}
 	var listed []*sshagent.Key
-	err := talk(socket, name, func(c sshagent.ExtendedAgent) (err error) {
+	err := withAgent(socket, name, func(c sshagent.ExtendedAgent) (err error) {
 		listed, err = c.List()
 		return err
 	})
@@ -64,15 +64,15 @@ func Find(socket, name string, a keys.Attributes) (*keys.Key, error) {
 	case len(listed) == 0:
 		return nil, fault.New(fault.KeyUnreadable, name, "the agent has no keys, or is locked").WithHint("list its keys with ssh-add -l, unlock it with ssh-add -X")
 	case len(found) == 0:
-		return nil, fault.New(fault.KeyUnreadable, name, "the agent has no such key").WithHint("the agent has %s", described(listed))
+		return nil, fault.New(fault.KeyUnreadable, name, "the agent has no such key").WithHint("the agent has %s", describeKeys(listed))
 	case len(found) > 1:
-		return nil, fault.New(fault.KeyAmbiguous, name, "several keys in the agent have this comment").WithHint("use a fingerprint: %s", described(found))
+		return nil, fault.New(fault.KeyAmbiguous, name, "several keys in the agent have this comment").WithHint("use a fingerprint: %s", describeKeys(found))
 	}
 	return newKey(socket, found[0], a)
 }
 
-// described lists keys as --key accepts them, up to a limit.
-func described(list []*sshagent.Key) string {
+// describeKeys lists keys as --key accepts them, up to a limit.
+func describeKeys(list []*sshagent.Key) string {
 	const most = 5
 	var names []string
 	for _, k := range list[:min(most, len(list))] {
@@ -133,22 +133,22 @@ func (s *signer) SignMessage(alg keys.Algorithm, message []byte) ([]byte, error)
 		flags = sshagent.SignatureFlagRsaSha512
 	}
 	var signature *ssh.Signature
-	err := talk(s.socket, s.source, func(c sshagent.ExtendedAgent) (err error) {
+	err := withAgent(s.socket, s.source, func(c sshagent.ExtendedAgent) (err error) {
 		signature, err = c.SignWithFlags(s.key, message, flags)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	made, ok := jwsForm(signature, s.public)
+	made, ok := toJWS(signature, s.public)
 	if !ok {
 		return nil, fault.New(fault.KeyInvalid, s.source, "the agent returned a signature of the wrong kind (%s)", quote.Shorten(signature.Format))
 	}
 	return made, nil
 }
 
-// jwsForm converts a signature to the form of RFC 7518 section 3.
-func jwsForm(signature *ssh.Signature, public crypto.PublicKey) ([]byte, bool) {
+// toJWS converts a signature to the form of RFC 7518 section 3.
+func toJWS(signature *ssh.Signature, public crypto.PublicKey) ([]byte, bool) {
 	switch p := public.(type) {
 	case *ecdsa.PublicKey:
 		var numbers struct{ R, S *big.Int } // RFC 5656 section 3.1.2
@@ -169,8 +169,8 @@ func jwsForm(signature *ssh.Signature, public crypto.PublicKey) ([]byte, bool) {
 	return signature.Blob, len(signature.Blob) == ed25519.SignatureSize
 }
 
-// talk calls exchange with the agent on socket.
-func talk(socket, what string, exchange func(sshagent.ExtendedAgent) error) error {
+// withAgent calls exchange with the agent on socket.
+func withAgent(socket, what string, exchange func(sshagent.ExtendedAgent) error) error {
 	if socket == "" {
 		return fault.New(fault.KeyUnreadable, what, "no SSH agent: SSH_AUTH_SOCK is not set").WithHint("start one with eval \"$(ssh-agent)\", then add a key with ssh-add FILE")
 	}
@@ -179,7 +179,7 @@ func talk(socket, what string, exchange func(sshagent.ExtendedAgent) error) erro
 		return fault.New(fault.KeyUnreadable, what, "cannot reach the agent: %w", reason(err)).WithHint("check that SSH_AUTH_SOCK belongs to a running agent")
 	}
 	defer func() { _ = conn.Close() }()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return fault.New(fault.KeyUnreadable, what, "cannot reach the agent: %w", reason(err))
 	}
 	err = exchange(sshagent.NewClient(conn))

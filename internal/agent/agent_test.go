@@ -137,7 +137,7 @@ func TestAgentFind(t *testing.T) {
 		if fault.CodeOf(err) != want {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
-		if err == nil && (!k.CanSign() || !k.IsRemote() || k.Issuer() != "i" || k.HasOwnID()) {
+		if err == nil && (!k.CanSign() || !k.IsRemote() || k.Issuer() != "i" || k.HasExplicitID()) {
 			t.Errorf("%s: %v", name, k)
 		}
 	}

@@ -124,7 +124,7 @@ func (a *Authority) Decide(ctx context.Context, r Request) (v Verdict) {
 	var call *enforce.Call
 	defer func() {
 		if cause := recover(); cause != nil { // S74
-			v = Verdict{Refusal: enforce.Crashed(cause)}
+			v = Verdict{Refusal: enforce.PanicRefusal(cause)}
 		}
 		a.end(ctx, call, path, v.Refusal, false, began)
 	}()
@@ -137,7 +137,7 @@ func (a *Authority) Decide(ctx context.Context, r Request) (v Verdict) {
 
 // refuse returns why the call must not continue, or nil.
 func (a *Authority) refuse(ctx context.Context, call *enforce.Call, r Request) *enforce.Refusal {
-	if refusal := call.Known(); refusal != nil {
+	if refusal := call.CheckMethod(); refusal != nil {
 		return refusal
 	}
 	refusal := a.tooLarge(r.Headers)
@@ -147,11 +147,11 @@ func (a *Authority) refuse(ctx context.Context, call *enforce.Call, r Request) *
 	if refusal == nil {
 		refusal = call.Admit(ctx, values(r.Headers, "authorization"))
 	}
-	if refusal == nil && call.Method.WithMessages() && !a.options.BearerOnly {
+	if refusal == nil && call.Method.UsesMessages() && !a.options.BearerOnly {
 		f := fault.New(fault.PolicyInvalid, call.Method.Name, "validates or signs messages, but the proxy in front sends only headers")
 		refusal = enforce.Refuse(enforce.InCall, f.WithHint("use Envoy's ext_proc; or, if something else checks messages, check only the bearer token"))
 	}
-	return call.Ends(refusal)
+	return call.Enforce(refusal)
 }
 
 // tooLarge refuses headers beyond the limit.
@@ -193,7 +193,7 @@ func (a *Authority) pass(call *enforce.Call, headers []Header) (v Verdict) {
 	}
 	ofGRPC := grpcType(headers) != ""
 	for _, h := range headers {
-		if enforce.IsClaim(h.Name) || ofGRPC && enforce.OfConnection(h.Name) && h.Name != "te" { // Envoy and gRPC need te
+		if enforce.IsClaim(h.Name) || ofGRPC && enforce.IsConnectionHeader(h.Name) && h.Name != "te" { // Envoy and gRPC need te
 			remove(h.Name)
 		}
 	}

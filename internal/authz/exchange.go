@@ -108,7 +108,7 @@ func (x *exchange) serve(receive func() ([]byte, error), send func([]byte) error
 // end reports the decision to log and observer. If the client left before that, the call
 // counts as cancelled.
 func (x *exchange) end(refusal *enforce.Refusal) {
-	undecided := x.call == nil || x.request.held != nil || x.waits && !x.passed && x.call.Looks()
+	undecided := x.call == nil || x.request.held != nil || x.waits && !x.passed && x.call.UsesMessages()
 	left := refusal == nil && undecided
 	x.a.end(x.ctx, x.call, x.path, refusal, left, x.began)
 }
@@ -117,7 +117,7 @@ func (x *exchange) end(refusal *enforce.Refusal) {
 func (x *exchange) step(question []byte) (answers [][]byte, refusal *enforce.Refusal) {
 	defer func() {
 		if cause := recover(); cause != nil { // S74
-			answers, refusal = nil, enforce.Crashed(cause)
+			answers, refusal = nil, enforce.PanicRefusal(cause)
 		}
 	}()
 	e, err := processingRequest(question)
@@ -169,11 +169,11 @@ func (x *exchange) requestHeaders(e event) ([][]byte, *enforce.Refusal) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	if refusal := x.call.Known(); refusal != nil {
+	if refusal := x.call.CheckMethod(); refusal != nil {
 		return nil, refusal
 	}
 	x.begin(e)
-	if refusal := x.call.Ends(x.decide(e)); refusal != nil {
+	if refusal := x.call.Enforce(x.decide(e)); refusal != nil {
 		return nil, refusal
 	}
 	if x.request.ended = e.end; e.end && x.messages {
@@ -182,7 +182,7 @@ func (x *exchange) requestHeaders(e event) ([][]byte, *enforce.Refusal) {
 		}
 		x.passed = true
 	}
-	x.waits = x.waits && !x.call.Passing() && !x.a.options.ReportOnly
+	x.waits = x.waits && !x.call.PassesThrough() && !x.a.options.ReportOnly
 	return x.answerRequest(e), nil
 }
 
@@ -208,7 +208,7 @@ func (x *exchange) decide(e event) *enforce.Refusal {
 	if refusal := x.a.tooLarge(e.headers); refusal != nil {
 		return refusal
 	}
-	if x.call.Looks() && !x.a.options.BearerOnly && !x.isProtobuf(e.headers) {
+	if x.call.UsesMessages() && !x.a.options.BearerOnly && !x.isProtobuf(e.headers) {
 		return enforce.Refuse(enforce.InRequest, fault.New(fault.MessageMalformed, "content-type", "must be application/grpc or application/grpc+proto"))
 	}
 	if refusal := x.call.Admit(x.ctx, values(e.headers, "authorization")); refusal != nil {

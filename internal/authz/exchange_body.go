@@ -59,7 +59,7 @@ func (x *exchange) notForwarded(e event) (names []string) {
 	}
 	request := e.part == requestTrailers
 	for _, h := range e.headers {
-		if (enforce.OfConnection(h.Name) || request && enforce.IsClaim(h.Name)) && !slices.Contains(names, h.Name) {
+		if (enforce.IsConnectionHeader(h.Name) || request && enforce.IsClaim(h.Name)) && !slices.Contains(names, h.Name) {
 			names = append(names, h.Name)
 		}
 	}
@@ -172,7 +172,7 @@ func wireOf(frames []frame) (b []byte) {
 // and RAW fields filled in.
 func (x *exchange) requestMessage(f frame) (frame, *enforce.Refusal) {
 	rules := x.call
-	if rules.Passing() {
+	if rules.PassesThrough() {
 		return f, nil
 	}
 	if rules.Method.Request == nil {
@@ -182,10 +182,10 @@ func (x *exchange) requestMessage(f frame) (frame, *enforce.Refusal) {
 	if refusal != nil {
 		return f, refusal
 	}
-	if refusal = rules.AboutRequest(err, m); err == nil {
+	if refusal = rules.RefuseRequest(err, m); err == nil {
 		refusal = rules.Request(x.ctx, m)
 	}
-	if refusal != nil || rules.Passing() {
+	if refusal != nil || rules.PassesThrough() {
 		return f, refusal
 	}
 	return x.repacked(enforce.InRequest, &x.request, f, m)
@@ -207,7 +207,7 @@ func (x *exchange) responseMessage(f frame) (frame, *enforce.Refusal) {
 		refusal = rules.Response(m)
 	}
 	if refusal != nil {
-		return f, rules.Ends(refusal)
+		return f, rules.Enforce(refusal)
 	}
 	return x.repacked(enforce.InResponse, &x.response, f, m)
 }
@@ -278,7 +278,7 @@ func (x *exchange) responseHeaders(e event) ([][]byte, *enforce.Refusal) {
 		w.reads = len(kinds) == 1 && isGRPC(kinds[0])
 		if status := values(e.headers, ":status"); !w.reads && len(status) == 1 && status[0] == "200" {
 			refusal := enforce.Refuse(enforce.InResponse, fault.New(fault.MessageMalformed, "content-type", "not a gRPC response"))
-			return nil, x.call.Ends(refusal)
+			return nil, x.call.Enforce(refusal)
 		}
 	}
 	answer := headersAnswer(responseHeaders, mutation{remove: x.notForwarded(e)}, x.frameless)

@@ -18,7 +18,7 @@ func (x *exchange) answerRequest(e event) [][]byte {
 	}
 	answer := headersAnswer(requestHeaders, m, x.frameless)
 	once := x.modes.request != bodyDuplex && x.modes.response != bodyDuplex && !x.frameless
-	if !x.call.Looks() && once && !x.modes.eager && (x.modes.request != bodyNone || x.modes.response != bodyNone) {
+	if !x.call.UsesMessages() && once && !x.modes.eager && (x.modes.request != bodyNone || x.modes.response != bodyNone) {
 		answer = withoutBodies(answer)
 	}
 	hold := x.modes.request == bodyDuplex || x.modes.request == bodyGRPC || x.modes.request == bodyStreamed && x.modes.eager

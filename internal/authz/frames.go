@@ -128,5 +128,5 @@ func packed(data []byte, encoding string, as bool) (frame, *enforce.Refusal) {
 // grpc-go, which parses frames for jwtctl proxy.
 func broken(reason fault.Code, status fault.GRPC, format string, args ...any) *enforce.Refusal {
 	f := fault.New(reason, "message", format, args...)
-	return &enforce.Refusal{Fault: f, Status: status, Text: f.Why}
+	return &enforce.Refusal{Fault: f, Status: status, Text: f.Reason}
 }

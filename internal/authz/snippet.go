@@ -80,7 +80,7 @@ type methods struct {
 
 func withMessages(p *plan.Plan, bearerOnly bool) (all methods) {
 	for m := range p.Methods {
-		if m.WithMessages() && !bearerOnly {
+		if m.UsesMessages() && !bearerOnly {
 			all.Messages = append(all.Messages, m)
 			all.Requests = all.Requests || m.Request != nil
 			all.Responses = all.Responses || m.Response != nil
@@ -101,7 +101,7 @@ func claimNames(p *plan.Plan) []string {
 		if m.Bearer == nil {
 			continue
 		}
-		for _, s := range m.Bearer.Static {
+		for _, s := range m.Bearer.StaticClaims {
 			if name := strings.ToLower(s.Claim); enforce.ValidKey(name) && !strings.ContainsAny(name, "._") && !strings.HasSuffix(name, "-bin") {
 				names[name] = true
 			}

@@ -30,8 +30,8 @@ func Claims(need *plan.Bearer, given func(name string) bool) (list []strictjson.
 		list = append(list, strictjson.Member{Name: "iss", Value: strictjson.Quote(need.Issuers[0])})
 	}
 	texts, order := map[string][]string{}, []string(nil)
-	for i := range need.Static {
-		s := &need.Static[i]
+	for i := range need.StaticClaims {
+		s := &need.StaticClaims[i]
 		if given(s.Claim) {
 			continue
 		}
@@ -40,8 +40,8 @@ func Claims(need *plan.Bearer, given func(name string) bool) (list []strictjson.
 		}
 		texts[s.Claim] = append(texts[s.Claim], s.Values...)
 	}
-	for i := range need.Static {
-		s := &need.Static[i]
+	for i := range need.StaticClaims {
+		s := &need.StaticClaims[i]
 		if s.Pattern == nil || given(s.Claim) || anyMatches(s.Pattern, texts[s.Claim]) {
 			continue
 		}

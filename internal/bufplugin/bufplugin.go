@@ -163,7 +163,7 @@ func check(ctx context.Context, r *checkv1.CheckRequest) (*checkv1.CheckResponse
 			if f.Hint != "" {
 				text += ": " + f.Hint
 			}
-			response.Annotations = append(response.Annotations, &checkv1.Annotation{RuleId: id, Message: text, FileLocation: places.of(f.At)})
+			response.Annotations = append(response.Annotations, &checkv1.Annotation{RuleId: id, Message: text, FileLocation: places.of(f.Pos)})
 		}
 	}
 	return response, nil

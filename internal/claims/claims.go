@@ -39,10 +39,10 @@ func New(types message.Resolver) *Codec {
 	return &Codec{messages: message.New(types, message.Limits{})}
 }
 
-// Settle ensures that all implementations read the same from m (A38); see
-// message.Codec.Settle.
-func (c *Codec) Settle(m protoreflect.Message, s message.Strictness) error {
-	return c.messages.Settle(m, s)
+// Normalize ensures that all implementations read the same from m (A38); see
+// message.Codec.Normalize.
+func (c *Codec) Normalize(m protoreflect.Message, s message.Strictness) error {
+	return c.messages.Normalize(m, s)
 }
 
 // Empty reports whether m's field is empty: not set if it has presence, and otherwise
@@ -85,7 +85,7 @@ func (c *Codec) Parse(fd protoreflect.FieldDescriptor, claim strictjson.Value, i
 	}
 	v, ok := c.parse(fd, claim, into)
 	if !ok {
-		return misfit(fd, claim)
+		return typeMismatch(fd, claim)
 	}
 	into.Set(fd, v)
 	return nil
@@ -226,11 +226,11 @@ func (c *Codec) differs(fd protoreflect.FieldDescriptor, claim strictjson.Value)
 	if _, fits := c.parse(fd, claim, scratch); fits {
 		return fault.New(fault.ClaimMismatch, string(fd.FullName()), "the field is not equal to the claim")
 	}
-	return misfit(fd, claim)
+	return typeMismatch(fd, claim)
 }
 
-// misfit returns the error for a claim that is not a value of the field's type.
-func misfit(fd protoreflect.FieldDescriptor, claim strictjson.Value) error {
+// typeMismatch returns the error for a claim that is not a value of the field's type.
+func typeMismatch(fd protoreflect.FieldDescriptor, claim strictjson.Value) error {
 	return fault.New(fault.ClaimMismatch, string(fd.FullName()), "the claim is %s, but the field is %s", jsonKind(claim), policy.TypeName(fd))
 }
 

@@ -14,13 +14,13 @@ type number struct {
 	exp             int
 }
 
-// farExp represents all larger exponents; no text has enough digits to bring such a
+// maxExponent represents all larger exponents; no text has enough digits to bring such a
 // number back into range.
-const farExp = 1 << 30
+const maxExponent = 1 << 30
 
-// cutNumber parses text by the grammar of RFC 8259 section 6. It returns false for
+// parseNumber parses text by the grammar of RFC 8259 section 6. It returns false for
 // anything else.
-func cutNumber(text []byte) (n number, ok bool) {
+func parseNumber(text []byte) (n number, ok bool) {
 	text, n.negative = cutSign(text, "-")
 	n.whole, text = digits(text)
 	if len(n.whole) == 0 || len(n.whole) > 1 && n.whole[0] == '0' {
@@ -44,7 +44,7 @@ func cutNumber(text []byte) (n number, ok bool) {
 			return n, false
 		}
 		for _, d := range exp {
-			n.exp = min(n.exp*10+int(d-'0'), farExp)
+			n.exp = min(n.exp*10+int(d-'0'), maxExponent)
 		}
 		if below {
 			n.exp = -n.exp
@@ -67,7 +67,7 @@ func digits(text []byte) (first, rest []byte) {
 // integer returns text without its sign; ok is false if it is not an integral number, or
 // is 2^64 or more.
 func integer(text []byte) (magnitude uint64, negative, ok bool) {
-	n, ok := cutNumber(text)
+	n, ok := parseNumber(text)
 	if !ok {
 		return 0, false, false
 	}
@@ -108,8 +108,8 @@ func sameNumber(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true
 	}
-	x, okX := cutNumber(a)
-	y, okY := cutNumber(b)
+	x, okX := parseNumber(a)
+	y, okY := parseNumber(b)
 	if !okX || !okY {
 		return false
 	}
@@ -121,8 +121,8 @@ func sameNumber(a, b []byte) bool {
 	if len(digitsX) == 0 {
 		return true
 	}
-	// Exponents beyond farExp are not known exactly.
-	near := max(x.exp, -x.exp, y.exp, -y.exp) < farExp
+	// Exponents beyond maxExponent are not known exactly.
+	near := max(x.exp, -x.exp, y.exp, -y.exp) < maxExponent
 	return near && expX == expY && x.negative == y.negative
 }
 

@@ -28,7 +28,7 @@ func (c *Codec) one(fd protoreflect.FieldDescriptor, claim strictjson.Value, fre
 	}
 	// What a claim adds to a message must be as unambiguous as what came with the message
 	// (A38).
-	sound := c.messages.Unmarshal(claim, v.Message()) == nil && c.messages.Settle(v.Message(), message.Strictness{UnknownTypes: true}) == nil
+	sound := c.messages.Unmarshal(claim, v.Message()) == nil && c.messages.Normalize(v.Message(), message.Strictness{UnknownTypes: true}) == nil
 	return v, sound
 }
 
@@ -136,7 +136,7 @@ func float(claim strictjson.Value, bits int) (float64, bool) {
 		}
 		return 0, false
 	}
-	if _, ok := cutNumber(claim); !ok {
+	if _, ok := parseNumber(claim); !ok {
 		return 0, false
 	}
 	f, err := strconv.ParseFloat(string(claim), bits)

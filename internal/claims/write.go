@@ -13,9 +13,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// maxSafe is the largest magnitude of an integer that is written as a JSON number (A81):
+// maxSafeInteger is the largest magnitude of an integer that is written as a JSON number (A81):
 // readers that use float64 represent these exactly (RFC 7493 section 2.2).
-const maxSafe = 1 << 53
+const maxSafeInteger = 1 << 53
 
 // writer writes one claim. After an error it writes nothing more.
 type writer struct {
@@ -61,10 +61,10 @@ func (w *writer) one(fd protoreflect.FieldDescriptor, v protoreflect.Value) {
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
 		w.out = strconv.AppendUint(w.out, v.Uint(), 10)
 	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
-		mark := w.openWide(-maxSafe <= v.Int() && v.Int() <= maxSafe)
+		mark := w.open64Bit(-maxSafeInteger <= v.Int() && v.Int() <= maxSafeInteger)
 		w.out = append(strconv.AppendInt(w.out, v.Int(), 10), mark...)
 	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
-		mark := w.openWide(v.Uint() <= maxSafe)
+		mark := w.open64Bit(v.Uint() <= maxSafeInteger)
 		w.out = append(strconv.AppendUint(w.out, v.Uint(), 10), mark...)
 	case protoreflect.FloatKind:
 		w.out = appendFloat(w.out, v.Float(), 32)
@@ -85,9 +85,9 @@ func (w *writer) quote(what, text string) {
 	w.out = out
 }
 
-// openWide starts a 64-bit integer and returns what ends it: a quotation mark unless it
+// open64Bit starts a 64-bit integer and returns what ends it: a quotation mark unless it
 // is a number.
-func (w *writer) openWide(safe bool) string {
+func (w *writer) open64Bit(safe bool) string {
 	if safe {
 		return ""
 	}

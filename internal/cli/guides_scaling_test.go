@@ -27,10 +27,10 @@ func TestScalingGuide(t *testing.T) {
 		}
 		return " | " + n + " |"
 	}
-	const middle = (jwks.EarliestAhead + jwks.LatestAhead) / 2
+	const middle = (jwks.MinRefreshFraction + jwks.MaxRefreshFraction) / 2
 	for _, row := range []string{
 		"the default" + perSecond(middle, jwks.DefaultRefresh),
-		"in one second" + perSecond(jwks.LatestAhead-jwks.EarliestAhead, jwks.DefaultRefresh),
+		"in one second" + perSecond(jwks.MaxRefreshFraction-jwks.MinRefreshFraction, jwks.DefaultRefresh),
 		"`refresh_interval` 30 min" + perSecond(middle, 30*time.Minute),
 		"as `jwtctl serve` does" + perSecond(middle, jwks.DefaultMaxAge),
 		"one in 30 s each" + perSecond(1, jwks.Cooldown),

@@ -38,11 +38,11 @@ func TestProxyDoesNotWaitForKeySetThatHangs(t *testing.T) {
 	select { // before any call
 	case conn := <-asked:
 		t.Cleanup(func() { _ = conn.Close() })
-	case <-time.After(testkit.Patience):
+	case <-time.After(testkit.Timeout):
 		t.Fatal("the key set is not fetched at the start")
 	}
 	r.want("S/Who", sign(ofMe), codes.Unavailable)
-	if limit := "within " + jwks.CallPatience.String(); !strings.Contains(r.err.String(), limit) { // rather than when the fetch times out
+	if limit := "within " + jwks.CallTimeout.String(); !strings.Contains(r.err.String(), limit) { // rather than when the fetch times out
 		t.Errorf("not logged: %s\n%s", limit, r.err.String())
 	}
 	r.want("S/Open", "", codes.OK)

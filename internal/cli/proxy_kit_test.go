@@ -144,7 +144,7 @@ func (r *proxyRun) stop(want int) {
 		if code != want {
 			r.t.Errorf("exit code %d, want %d\n%s", code, want, r.err.String())
 		}
-	case <-time.After(testkit.Patience):
+	case <-time.After(testkit.Timeout):
 		r.t.Error("it does not end")
 	}
 }
@@ -175,7 +175,7 @@ func (c *connections) HandleConn(_ context.Context, s stats.ConnStats) {
 
 // call makes a call with a bearer token, or without one if it is "".
 func (r *proxyRun) call(conn *grpc.ClientConn, method, token string) codes.Code {
-	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Timeout)
 	defer cancel()
 	if token != "" {
 		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
@@ -205,7 +205,7 @@ func (r *proxyRun) want(method, token string, want codes.Code) {
 
 func (r *proxyRun) eventually(what string, done func() bool) {
 	r.t.Helper()
-	for end := time.Now().Add(testkit.Patience); !done(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(testkit.Timeout); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			r.t.Fatalf("waited in vain for %s\n%s", what, r.err.String())
 		}

@@ -132,7 +132,7 @@ func TestProxyConnectionAge(t *testing.T) {
 	}{{r, true}, {u, false}} {
 		var begun connections
 		conn := test.r.dial(insecure.NewCredentials(), grpc.WithStatsHandler(&begun))
-		for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end) || test.want && begun.Load() < 4 && time.Since(end) < testkit.Patience; {
+		for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end) || test.want && begun.Load() < 4 && time.Since(end) < testkit.Timeout; {
 			if got := test.r.call(conn, "S/Who", sign(ofMe)); got != codes.OK {
 				t.Fatalf("%v after %d connections", got, begun.Load())
 			}

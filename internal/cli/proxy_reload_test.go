@@ -110,7 +110,7 @@ func TestProxyReloadsConfiguration(t *testing.T) {
 	hangup := func() {
 		select {
 		case r.hangup <- struct{}{}:
-		case <-time.After(testkit.Patience):
+		case <-time.After(testkit.Timeout):
 			t.Fatal("nobody hears SIGHUP")
 		}
 	}

@@ -152,7 +152,7 @@ func TestProxyLimitsAreFlags(t *testing.T) {
 	config := testkit.File(t, filepath.Join(dir, "jwtctl.yaml"), "protos: [proto]\nkeys: [{id: k, file: key.jwk}]\nproxy: {max_message: 1KiB, max_metadata: 2KiB, max_streams: 7}\n")
 	r := startProxy(t, dir, startEcho(t).addr, "--config", config)
 	send := func(message, metadataBytes int) codes.Code {
-		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), testkit.Timeout)
 		defer cancel()
 		ctx = metadata.AppendToOutgoingContext(ctx, "x", strings.Repeat("x", metadataBytes))
 		var out wrapperspb.StringValue

@@ -110,7 +110,7 @@ func stepsOf(transcript string) []step {
 // returns the output of each. For a background command it waits for the first output.
 func runSteps(t *testing.T, dir, prelude string, steps []step) []string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*testkit.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*testkit.Timeout)
 	defer cancel()
 	shell := exec.CommandContext(ctx, "bash", "--norc")
 	shell.Dir = dir

@@ -127,7 +127,7 @@ func part(ts *testscript.TestScript, neg bool, args []string) {
 
 // await waits until a file exists and is not empty or, as `! await`, until it is removed.
 func await(ts *testscript.TestScript, neg bool, args []string) {
-	for end := time.Now().Add(testkit.Patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(testkit.Timeout); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		info, err := os.Stat(ts.MkAbs(args[0]))
 		if there := err == nil && info.Size() > 0; there != neg {
 			return
@@ -147,7 +147,7 @@ func fetch(ts *testscript.TestScript, neg bool, args []string) {
 		url = scheme + "://" + host + args[1]
 	}
 	answer := ""
-	for end := time.Now().Add(testkit.Patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(testkit.Timeout); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		answer = get(ts, url)
 		if len(args) < 3 || strings.Contains(answer, args[2]) != neg {
 			_, err := fmt.Fprint(ts.Stdout(), answer)
@@ -159,7 +159,7 @@ func fetch(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func get(ts *testscript.TestScript, url string) string {
-	resp, err := (&http.Client{Timeout: testkit.Patience}).Get(url)
+	resp, err := (&http.Client{Timeout: testkit.Timeout}).Get(url)
 	ts.Check(err)
 	defer func() { _ = resp.Body.Close() }()
 	var body strings.Builder

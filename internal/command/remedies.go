@@ -29,9 +29,9 @@ func flagsOf(f *fault.Error) string {
 		return "pass it with --passphrase env:NAME or @FILE"
 	case fault.WriteJWK:
 		return "use --format jwk"
-	case fault.OneKeyAFile:
+	case fault.OneKeyPerFile:
 		return "keep one key per file, and repeat --key"
-	case fault.OneKeyAnID:
+	case fault.UniqueKeyIDs:
 		return `give each key its own id: --kid, or "kid" in a JWK`
 	case fault.NameScope:
 		return "use --system, or the scope temporal-system"
@@ -51,7 +51,7 @@ func flagsOf(f *fault.Error) string {
 		return "make one with jwtctl rotate --key-dir " + quote.ShellPath(f.What) + "; it prints from when the key signs"
 	case fault.WriteElsewhere:
 		return "use --force to overwrite it, or -o for another file"
-	case fault.RaiseInput:
+	case fault.RaiseMaxInput:
 		return "raise the limit with --max-input SIZE, or use fewer files, or a set without source info"
 	}
 	return ""

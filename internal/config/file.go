@@ -218,7 +218,7 @@ func realPath(path string) (string, error) {
 // AsFault adds a position in the file to a usage fault.
 func AsFault(err error, where string) error {
 	if f, isFault := err.(*fault.Error); isFault && f.Code == fault.UsageError {
-		return &fault.Error{Code: fault.ConfigInvalid, What: where, Why: f.Error(), Hint: f.Hint, Remedy: f.Remedy}
+		return &fault.Error{Code: fault.ConfigInvalid, What: where, Reason: f.Error(), Hint: f.Hint, Remedy: f.Remedy}
 	}
 	return err
 }

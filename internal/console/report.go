@@ -27,7 +27,7 @@ func (c *Console) Report(err error, place func(*fault.Error) *fault.Error) {
 		}
 		var f *fault.Error
 		if !errors.As(e, &f) {
-			f = &fault.Error{Why: e.Error()}
+			f = &fault.Error{Reason: e.Error()}
 		}
 		list = append(list, place(f))
 	}

@@ -14,8 +14,8 @@ import (
 // Annotation is the JWT annotation of a field, message, method or service. An empty
 // option is an annotation too: on a method it replaces that of the service (A10).
 type Annotation struct {
-	// Of is what is annotated.
-	Of protoreflect.Descriptor
+	// Descriptor is what is annotated.
+	Descriptor protoreflect.Descriptor
 	// Option is the spelling of the annotation: (kalix.field).jwt, (jwtctl.v1.field).
 	Option string
 	// Package is that of the spelling: "kalix", "jwtctl.v1".
@@ -54,19 +54,19 @@ func (p Position) String() string {
 // the position of the enclosing part: the whole annotation (as without a path), or the
 // annotated element.
 func (a *Annotation) Position(path ...int32) Position {
-	locations := a.Of.ParentFile().SourceLocations()
+	locations := a.Descriptor.ParentFile().SourceLocations()
 	for full := append(slices.Clone(a.path), path...); len(full) > 0 && len(full) >= len(a.path)-1; full = full[:len(full)-1] {
 		if l := locations.ByPath(full); l.Path != nil {
-			return a.set.at(l, a.Of)
+			return a.set.at(l, a.Descriptor)
 		}
 		if len(full) < len(a.path) {
 			break
 		}
-		if l, ok := a.set.first(a.Of.ParentFile(), full); ok {
-			return a.set.at(l, a.Of)
+		if l, ok := a.set.first(a.Descriptor.ParentFile(), full); ok {
+			return a.set.at(l, a.Descriptor)
 		}
 	}
-	return a.set.Position(a.Of)
+	return a.set.Position(a.Descriptor)
 }
 
 // Position returns the position of the declaration of d.
@@ -126,7 +126,7 @@ func (s *Set) annotate(schema *Schema) (err error) {
 		for x := range Each(f.Extensions()) {
 			read(kindField, x)
 		}
-		for m := range below(f.Messages()) {
+		for m := range allNested(f.Messages()) {
 			read(kindMessage, m)
 			for field := range Each(m.Fields()) {
 				read(kindField, field)
@@ -152,7 +152,7 @@ func (s *Set) read(spellings []kind, d protoreflect.Descriptor) error {
 		if jwt == nil && err == nil {
 			continue
 		}
-		a := &Annotation{Of: d, Option: k.option(), Package: string(k.extension.Parent()), JWT: jwt, set: s}
+		a := &Annotation{Descriptor: d, Option: k.option(), Package: string(k.extension.Parent()), JWT: jwt, set: s}
 		if at := d.ParentFile().SourceLocations().ByDescriptor(d).Path; at != nil {
 			a.path = append(slices.Clone(at), int32(k.options), int32(k.number))
 			if k.within != 0 {
@@ -160,7 +160,7 @@ func (s *Set) read(spellings []kind, d protoreflect.Descriptor) error {
 			}
 		}
 		if err != nil {
-			var bad badText
+			var bad invalidUTF8
 			if errors.As(err, &bad) {
 				return fault.New(fault.AnnotationUnreadable, a.Position(bad.path...).String(), "%s.%s of %s is not valid UTF-8", k.option(), bad.name(), d.FullName()).
 					WithHint(`save the .proto file as UTF-8, and write characters, not byte escapes such as \xe9`)

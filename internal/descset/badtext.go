@@ -8,17 +8,17 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// badText is the error for an annotation with a string that is not UTF-8. protoc compiles
+// invalidUTF8 is the error for an annotation with a string that is not UTF-8. protoc compiles
 // it with a warning, but it has no meaning in a JSON claim.
-type badText struct {
+type invalidUTF8 struct {
 	of   protoreflect.MessageDescriptor
 	path []int32 // as Annotation.Position takes it
 }
 
-func (b badText) Error() string { return b.name() + " is not valid UTF-8" }
+func (b invalidUTF8) Error() string { return b.name() + " is not valid UTF-8" }
 
 // name returns the member with the string: "name", "static_claim.value".
-func (b badText) name() string {
+func (b invalidUTF8) name() string {
 	var parts []string
 	for d, path := b.of, b.path; d != nil && len(path) > 0; path = path[1:] {
 		f := d.Fields().ByNumber(protoreflect.FieldNumber(path[0]))
@@ -33,9 +33,9 @@ func (b badText) name() string {
 	return strings.Join(parts, ".")
 }
 
-// badTextIn returns the path of the first string in raw, a message of type d, that is not
+// invalidUTF8In returns the path of the first string in raw, a message of type d, that is not
 // UTF-8, or nil.
-func badTextIn(raw []byte, d protoreflect.MessageDescriptor) []int32 {
+func invalidUTF8In(raw []byte, d protoreflect.MessageDescriptor) []int32 {
 	count := map[protowire.Number]int32{}
 	for m, err := range wireFields(raw) {
 		if err != nil {
@@ -55,7 +55,7 @@ func badTextIn(raw []byte, d protoreflect.MessageDescriptor) []int32 {
 		case f.Kind() == protoreflect.StringKind && !utf8.Valid(text):
 			return path
 		case f.Message() != nil:
-			if inner := badTextIn(text, f.Message()); inner != nil {
+			if inner := invalidUTF8In(text, f.Message()); inner != nil {
 				return append(path, inner...)
 			}
 		}
@@ -63,15 +63,15 @@ func badTextIn(raw []byte, d protoreflect.MessageDescriptor) []int32 {
 	return nil
 }
 
-// badTextOf is badTextIn for a message in memory, which then cannot be encoded.
-func badTextOf(m protoreflect.Message) (found []int32) {
+// findInvalidUTF8 is invalidUTF8In for a message in memory, which then cannot be encoded.
+func findInvalidUTF8(m protoreflect.Message) (found []int32) {
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		check := func(v protoreflect.Value, path ...int32) bool {
 			switch {
 			case f.Kind() == protoreflect.StringKind && !utf8.ValidString(v.String()):
 				found = path
 			case f.Message() != nil:
-				if inner := badTextOf(v.Message()); inner != nil {
+				if inner := findInvalidUTF8(v.Message()); inner != nil {
 					found = append(path, inner...)
 				}
 			}

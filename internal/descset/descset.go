@@ -34,26 +34,26 @@ type Set struct {
 // File is one file of a Set.
 type File struct {
 	Descriptor protoreflect.FileDescriptor
-	// Where is the path from which it was read, or the descriptor set that contains it.
-	Where string
+	// Location is the path from which it was read, or the descriptor set that contains it.
+	Location string
 	// Import is set if the file was not named as input, but is imported by others.
 	Import bool
 	// SourceInfo is set if positions and comments are known.
 	SourceInfo bool
 }
 
-// IsSource reports whether the file was read from a .proto source, at the path Where.
+// IsSource reports whether the file was read from a .proto source, at the path Location.
 func (f File) IsSource() bool {
-	_, _, inSet := strings.Cut(f.Where, ": ")
-	return !inSet && strings.HasSuffix(f.Where, ".proto")
+	_, _, inSet := strings.Cut(f.Location, ": ")
+	return !inSet && strings.HasSuffix(f.Location, ".proto")
 }
 
 // Warning is something that a set lacks, and its consequence.
 type Warning struct {
-	Where, Text string
+	Location, Text string
 }
 
-func (w Warning) String() string { return w.Where + ": " + w.Text }
+func (w Warning) String() string { return w.Location + ": " + w.Text }
 
 // Link merges inputs and links them into a set, with their annotations. A file in several
 // inputs must be the same in all. The error is a *fault.Error: descriptor_limit,

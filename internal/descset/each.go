@@ -21,8 +21,8 @@ func Each[D any](list interface {
 	}
 }
 
-// below yields the messages of list and their nested messages, parents first.
-func below(list protoreflect.MessageDescriptors) iter.Seq[protoreflect.MessageDescriptor] {
+// allNested yields the messages of list and their nested messages, parents first.
+func allNested(list protoreflect.MessageDescriptors) iter.Seq[protoreflect.MessageDescriptor] {
 	var walk func(protoreflect.MessageDescriptors, func(protoreflect.MessageDescriptor) bool) bool
 	walk = func(list protoreflect.MessageDescriptors, yield func(protoreflect.MessageDescriptor) bool) bool {
 		for m := range Each(list) {

@@ -20,9 +20,9 @@ import (
 // Unit is a file of an input before linking.
 type Unit struct {
 	Proto *descriptorpb.FileDescriptorProto
-	// Where is its name in messages; Source is the file of its positions: for a file of a
+	// Location is its name in messages; Source is the file of its positions: for a file of a
 	// set its import name, as in compiler messages.
-	Where, Source string
+	Location, Source string
 	// Imported is set if the file was not named as input, but is imported by others.
 	Imported bool
 }
@@ -42,7 +42,7 @@ func (s *Schema) ReadSets(paths []string, stdin io.Reader) ([][]Unit, error) {
 			data, err = files.Read(path, s.MaxSet, fault.DescriptorUnreadable)
 		}
 		if err != nil {
-			return nil, raisable(err)
+			return nil, withRaiseHint(err)
 		}
 		set, err := decodeSet(data, path, s)
 		if err != nil {
@@ -61,7 +61,7 @@ func decodeSet(data []byte, where string, schema *Schema) ([]Unit, error) {
 			return nil, invalid(where, "gzip: %w", err)
 		}
 		if data, err = files.ReadAll(unpacked, where, schema.MaxSet, fault.DescriptorInvalid); err != nil {
-			return nil, raisable(err)
+			return nil, withRaiseHint(err)
 		}
 	}
 	var set *descriptorpb.FileDescriptorSet
@@ -97,7 +97,7 @@ const bufExtension = 8042
 
 func decodeBinary(data []byte, where string, maxNodes int) (*descriptorpb.FileDescriptorSet, map[int]bool, error) {
 	set := &descriptorpb.FileDescriptorSet{}
-	nodes := nodeCount{most: maxNodes}
+	nodes := nodeCount{max: maxNodes}
 	if err := measure(data, set.ProtoReflect().Descriptor(), 0, &nodes, where); err != nil {
 		return nil, nil, err
 	}
@@ -130,17 +130,17 @@ func decodeBinary(data []byte, where string, maxNodes int) (*descriptorpb.FileDe
 // has raised the limit.
 func (s *Schema) maxNodes() int {
 	const usual = 8 // average bytes per element
-	return int(min(s.MaxSet, maxSet)/bytesANode + max(0, s.MaxSet-maxSet)/usual)
+	return int(min(s.MaxSet, maxSet)/bytesPerNode + max(0, s.MaxSet-maxSet)/usual)
 }
 
 // nodeCount is the number of elements of a set so far, and the maximum.
-type nodeCount struct{ have, most int }
+type nodeCount struct{ count, max int }
 
-// raisable adds to err how to raise the limit.
-func raisable(err error) error {
+// withRaiseHint adds to err how to raise the limit.
+func withRaiseHint(err error) error {
 	var f *fault.Error
 	if errors.As(err, &f) && f.Code == fault.FileTooLarge {
-		return f.WithRemedy(fault.RaiseInput)
+		return f.WithRemedy(fault.RaiseMaxInput)
 	}
 	return err
 }
@@ -149,15 +149,15 @@ func raisable(err error) error {
 // input can become an object of hundreds (S51).
 func measure(data []byte, d protoreflect.MessageDescriptor, depth int, nodes *nodeCount, where string) error {
 	if depth > maxSetDepth {
-		return Beyond(where, "messages nest more than %d levels", maxSetDepth)
+		return LimitExceeded(where, "messages nest more than %d levels", maxSetDepth)
 	}
 	for m, err := range wireFields(data) {
 		if err != nil {
 			return invalid(where, "neither a FileDescriptorSet nor a Buf image, or truncated")
 		}
 		if f := d.Fields().ByNumber(m.number); f != nil && (f.Message() != nil || f.IsList()) {
-			if nodes.have++; nodes.have > nodes.most {
-				return Larger(where, "contains more than %d elements", nodes.most)
+			if nodes.count++; nodes.count > nodes.max {
+				return RaisableLimit(where, "contains more than %d elements", nodes.max)
 			}
 			if f.Message() != nil && m.kind == protowire.BytesType {
 				if err := measure(m.bytes(), f.Message(), depth+1, nodes, where); err != nil {
@@ -183,6 +183,6 @@ func withSetHint(err error, where string) error {
 
 func invalid(what, format string, args ...any) error {
 	f := fault.New(fault.DescriptorInvalid, what, format, args...)
-	f.Why = Brief(f.Why)
+	f.Reason = Brief(f.Reason)
 	return f
 }

@@ -21,16 +21,16 @@ import (
 // of ours, and is omitted (A3).
 func decodeJSON(data []byte, where string, schema *Schema) (*descriptorpb.FileDescriptorSet, map[int]bool, error) {
 	if len(data) > maxJSONSet {
-		return nil, nil, Beyond(where, "larger than %d bytes in JSON; the limit of the binary form is %d", maxJSONSet, maxSet)
+		return nil, nil, LimitExceeded(where, "larger than %d bytes in JSON; the limit of the binary form is %d", maxJSONSet, maxSet)
 	}
-	if deeper(data, maxJSONDepth) {
-		return nil, nil, Beyond(where, "brackets nest more than %d levels", maxJSONDepth)
+	if nestsDeeper(data, maxJSONDepth) {
+		return nil, nil, LimitExceeded(where, "brackets nest more than %d levels", maxJSONDepth)
 	}
 	// First without options, to get the types that they need.
 	bare := &descriptorpb.FileDescriptorSet{}
 	noTypes := protojson.UnmarshalOptions{AllowPartial: true, DiscardUnknown: true, Resolver: (*protoregistry.Types)(nil), RecursionLimit: maxJSONDepth}
 	if err := noTypes.Unmarshal(data, bare); err != nil {
-		return nil, nil, noImage(where, err)
+		return nil, nil, invalidImage(where, err)
 	}
 	types := optionTypes{imageTypes(bare), schema.types}
 	slim, imports, err := strip(data, types)
@@ -40,19 +40,19 @@ func decodeJSON(data []byte, where string, schema *Schema) (*descriptorpb.FileDe
 	set := &descriptorpb.FileDescriptorSet{}
 	strict := protojson.UnmarshalOptions{AllowPartial: true, Resolver: types, RecursionLimit: maxJSONDepth}
 	if err := strict.Unmarshal(slim, set); err != nil {
-		return nil, nil, noImage(where, err)
+		return nil, nil, invalidImage(where, err)
 	}
 	return set, imports, nil
 }
 
-// noImage returns the fault for an error of protojson.
-func noImage(where string, err error) error {
-	return invalid(where, "not a Buf image in JSON: %s", protobufs(err))
+// invalidImage returns the fault for an error of protojson.
+func invalidImage(where string, err error) error {
+	return invalid(where, "not a Buf image in JSON: %s", protobufError(err))
 }
 
-// protobufs returns the text of an error of Go's protobuf without its prefix, whose white
+// protobufError returns the text of an error of Go's protobuf without its prefix, whose white
 // space varies between builds.
-func protobufs(err error) string {
+func protobufError(err error) string {
 	return strings.TrimLeftFunc(strings.TrimPrefix(err.Error(), "proto:"), unicode.IsSpace)
 }
 
@@ -78,8 +78,8 @@ func imageTypes(set *descriptorpb.FileDescriptorSet) *dynamicpb.Types {
 	return dynamicpb.NewTypes(all)
 }
 
-// deeper reports whether brackets in data nest deeper than most levels.
-func deeper(data []byte, most int) bool {
+// nestsDeeper reports whether brackets in data nest deeper than most levels.
+func nestsDeeper(data []byte, most int) bool {
 	level, quoted := 0, false
 	for i := 0; i < len(data); i++ {
 		switch c := data[i]; {

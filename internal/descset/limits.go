@@ -14,19 +14,19 @@ const (
 
 	maxSet       = 64 << 20 // bytes of a decompressed descriptor set, unless Schema.MaxSet is set
 	maxJSONSet   = 16 << 20 // in JSON, which needs more memory
-	bytesANode   = 64       // a set may have one element per this number of bytes of its limit
+	bytesPerNode = 64       // a set may have one element per this number of bytes of its limit
 	maxSetDepth  = 100      // nested messages in a set, options included
 	maxJSONDepth = 200
 )
 
-// Beyond returns the fault for exceeding a limit.
-func Beyond(what, format string, args ...any) error {
+// LimitExceeded returns the fault for exceeding a limit.
+func LimitExceeded(what, format string, args ...any) error {
 	return fault.New(fault.DescriptorLimit, what, format, args...)
 }
 
-// Larger is Beyond for a limit that callers can raise.
-func Larger(what, format string, args ...any) error {
-	return fault.New(fault.DescriptorLimit, what, format, args...).WithRemedy(fault.RaiseInput)
+// RaisableLimit is LimitExceeded for a limit that callers can raise.
+func RaisableLimit(what, format string, args ...any) error {
+	return fault.New(fault.DescriptorLimit, what, format, args...).WithRemedy(fault.RaiseMaxInput)
 }
 
 // Brief shortens external text for a message.

@@ -15,8 +15,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// OfJwtctl marks files that jwtctl provides.
-const OfJwtctl = " (of jwtctl)"
+// BuiltinSuffix marks files that jwtctl provides.
+const BuiltinSuffix = " (of jwtctl)"
 
 // pool holds the files of all inputs by import name before they are linked.
 type pool struct {
@@ -38,7 +38,7 @@ func merge(schema *Schema, inputs [][]Unit) (*pool, error) {
 			if IsWellKnown(name) {
 				continue // jwtctl's own
 			}
-			if err := schema.check(u.Where, u.Proto); err != nil {
+			if err := schema.check(u.Location, u.Proto); err != nil {
 				return nil, err
 			}
 			if schema := Family(name); schema != "" {
@@ -48,10 +48,10 @@ func merge(schema *Schema, inputs [][]Unit) (*pool, error) {
 			}
 			first, twice := p.units[name]
 			if twice && !isGoogleAPI(name) && !schema.same(first.Proto, u.Proto) {
-				return nil, invalid(u.Where, "differs from the one in %s", first.Where)
+				return nil, invalid(u.Location, "differs from the one in %s", first.Location)
 			}
 			if twice && (first.Proto.GetSourceCodeInfo() != nil || u.Proto.GetSourceCodeInfo() == nil || isGoogleAPI(name)) {
-				u.Proto, u.Where = first.Proto, first.Where
+				u.Proto, u.Location = first.Proto, first.Location
 			}
 			u.Imported = u.Imported && (!twice || first.Imported)
 			p.units[name] = u
@@ -59,11 +59,11 @@ func merge(schema *Schema, inputs [][]Unit) (*pool, error) {
 		maps.Copy(have, here)
 	}
 	if len(p.units) > MaxFiles {
-		return nil, Beyond("descriptors", "%d files, more than the limit of %d", len(p.units), MaxFiles)
+		return nil, LimitExceeded("descriptors", "%d files, more than the limit of %d", len(p.units), MaxFiles)
 	}
 	for _, name := range p.names() {
 		f := p.units[name].Proto
-		if err := p.measureNames(p.units[name].Where, f.GetPackage(), f.GetMessageType(), f.GetExtension(), f.GetEnumType(), f.GetService()); err != nil {
+		if err := p.measureNames(p.units[name].Location, f.GetPackage(), f.GetMessageType(), f.GetExtension(), f.GetEnumType(), f.GetService()); err != nil {
 			return nil, err
 		}
 	}
@@ -79,7 +79,7 @@ func (p *pool) measureNames(where, scope string, messages []*descriptorpb.Descri
 	add := func(name string) {
 		p.bytes += len(scope) + 1 + len(name)
 		if err == nil && (len(scope)+1+len(name) > 2*MaxName || p.bytes > maxSet) {
-			err = Beyond(where, "names have more than %d bytes, or more than %d together", 2*MaxName, maxSet)
+			err = LimitExceeded(where, "names have more than %d bytes, or more than %d together", 2*MaxName, maxSet)
 		}
 	}
 	for _, f := range fields {
@@ -118,7 +118,7 @@ func (p *pool) link() (*Set, error) {
 	s.registry.RangeFiles(func(f protoreflect.FileDescriptor) bool {
 		u, given := p.units[f.Path()]
 		if !given {
-			u = Unit{Where: f.Path() + OfJwtctl, Source: f.Path() + OfJwtctl, Imported: true}
+			u = Unit{Location: f.Path() + BuiltinSuffix, Source: f.Path() + BuiltinSuffix, Imported: true}
 		}
 		s.addFile(f, u)
 		return true
@@ -132,7 +132,7 @@ func (p *pool) link() (*Set, error) {
 func (s *Set) addFile(f protoreflect.FileDescriptor, u Unit) {
 	s.origins[f.Path()] = u.Source
 	s.orders[f.Path()] = sync.OnceValue(func() []int { return pathOrder(f) })
-	s.files = append(s.files, File{f, u.Where, u.Imported, f.SourceLocations().Len() > 0})
+	s.files = append(s.files, File{f, u.Location, u.Imported, f.SourceLocations().Len() > 0})
 }
 
 // linkFile links the file called name after its imports.
@@ -143,7 +143,7 @@ func (p *pool) linkFile(s *Set, name string, state map[string]int, missing map[s
 	case done:
 		return nil
 	case begun:
-		return invalid(u.Where, "imports itself, directly or through others")
+		return invalid(u.Location, "imports itself, directly or through others")
 	}
 	state[name] = begun
 	for _, dep := range u.Proto.GetDependency() {
@@ -151,10 +151,10 @@ func (p *pool) linkFile(s *Set, name string, state map[string]int, missing map[s
 			if err := p.linkFile(s, dep, state, missing); err != nil {
 				return err
 			}
-		} else if f := p.brought(dep); f != nil {
+		} else if f := p.builtin(dep); f != nil {
 			registerStandard(s.registry, f)
-		} else if f := p.schema.AtHand(dep); f != nil {
-			p.units[dep] = Unit{Proto: f, Where: dep + OfJwtctl, Source: dep + OfJwtctl, Imported: true}
+		} else if f := p.schema.Bundled(dep); f != nil {
+			p.units[dep] = Unit{Proto: f, Location: dep + BuiltinSuffix, Source: dep + BuiltinSuffix, Imported: true}
 			if err := p.linkFile(s, dep, state, missing); err != nil {
 				return err
 			}
@@ -164,23 +164,23 @@ func (p *pool) linkFile(s *Set, name string, state map[string]int, missing map[s
 	}
 	f, err := protodesc.FileOptions{AllowUnresolvable: true}.New(s.withoutMessageSets(u.Proto), s.registry)
 	if err != nil {
-		return invalid(u.Where, "%s", protobufs(err))
+		return invalid(u.Location, "%s", protobufError(err))
 	}
-	if err := complete(u.Where, f, missing[name]); err != nil {
+	if err := checkComplete(u.Location, f, missing[name]); err != nil {
 		return err
 	}
-	if name := redefines(f); name != "" {
-		return invalid(u.Where, "%s is not the type of that name: its JSON form would not fit its fields", name)
+	if name := redefinedType(f); name != "" {
+		return invalid(u.Location, "%s is not the type of that name: its JSON form would not fit its fields", name)
 	}
 	if err := s.registry.RegisterFile(f); err != nil {
-		return invalid(u.Where, "%s", protobufs(err))
+		return invalid(u.Location, "%s", protobufError(err))
 	}
 	state[name] = done
 	return nil
 }
 
-// brought returns a file that no input has, if jwtctl provides it.
-func (p *pool) brought(name string) protoreflect.FileDescriptor {
+// builtin returns a file that no input has, if jwtctl provides it.
+func (p *pool) builtin(name string) protoreflect.FileDescriptor {
 	if f := p.schema.Standard(name); f != nil {
 		return f
 	}
@@ -198,9 +198,9 @@ func registerStandard(r *protoregistry.Files, f protoreflect.FileDescriptor) {
 	_ = r.RegisterFile(f) // an input's own file takes precedence
 }
 
-// complete returns an error if a type that f uses is missing, since its annotations would
+// checkComplete returns an error if a type that f uses is missing, since its annotations would
 // be unknown.
-func complete(where string, f protoreflect.FileDescriptor, missing []string) error {
+func checkComplete(where string, f protoreflect.FileDescriptor, missing []string) error {
 	var lost protoreflect.Descriptor
 	check := func(d protoreflect.Descriptor) {
 		if d != nil && d.IsPlaceholder() {
@@ -212,7 +212,7 @@ func complete(where string, f protoreflect.FileDescriptor, missing []string) err
 		check(f.Message())
 		check(f.Enum())
 	}
-	for m := range below(f.Messages()) {
+	for m := range allNested(f.Messages()) {
 		for one := range Each(m.Fields()) {
 			field(one)
 		}
@@ -245,9 +245,9 @@ func (s *Set) warn(missing map[string][]string) {
 	bare := map[string]int{}
 	for _, f := range s.files {
 		if lost := missing[f.Descriptor.Path()]; len(lost) > 0 {
-			s.warnings = append(s.warnings, Warning{f.Where, "made without its imports: " + Brief(strings.Join(lost, ", ")) + " is missing; none of its types is used here, and its options are not read"})
+			s.warnings = append(s.warnings, Warning{f.Location, "made without its imports: " + Brief(strings.Join(lost, ", ")) + " is missing; none of its types is used here, and its options are not read"})
 		}
-		if input, _, inSet := strings.Cut(f.Where, ": "); inSet && !f.Import && !f.SourceInfo {
+		if input, _, inSet := strings.Cut(f.Location, ": "); inSet && !f.Import && !f.SourceInfo {
 			bare[input]++
 		}
 	}

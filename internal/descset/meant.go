@@ -14,17 +14,17 @@ import (
 // The compiler's messages for a member or value that is not in the schema. Compiled only
 // when a source has an error, to keep the start fast.
 var (
-	noMember = lazily(`\(((?:kalix|jwtctl\.v1)\.\w+)\).*field (\w+) (?:of (\S+) does not exist|not found)`)
-	noValue  = lazily(`enum ((?:kalix|jwtctl\.v1)\.\S+) has no value named (\w+)`)
+	noMember = lazyRegexp(`\(((?:kalix|jwtctl\.v1)\.\w+)\).*field (\w+) (?:of (\S+) does not exist|not found)`)
+	noValue  = lazyRegexp(`enum ((?:kalix|jwtctl\.v1)\.\S+) has no value named (\w+)`)
 )
 
-func lazily(pattern string) func() *regexp.Regexp {
+func lazyRegexp(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
 
-// Meant returns the member or value of an annotation that was probably meant, given the
+// Suggest returns the member or value of an annotation that was probably meant, given the
 // compiler's error why; "" if none is similar.
-func (s *Schema) Meant(why string) string {
+func (s *Schema) Suggest(why string) string {
 	if m := noValue().FindStringSubmatch(why); m != nil {
 		return suggest.Nearest(m[2], s.values(m[1]))
 	}

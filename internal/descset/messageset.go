@@ -21,21 +21,21 @@ func (s *Set) IsMessageSet(name protoreflect.FullName) bool { return s.messageSe
 // records their names in the set. A MessageSet somewhere must not prevent reading a
 // policy that does not use it.
 func (s *Set) withoutMessageSets(f *descriptorpb.FileDescriptorProto) *descriptorpb.FileDescriptorProto {
-	changes := slices.ContainsFunc(f.GetExtension(), beyondLast)
+	changes := slices.ContainsFunc(f.GetExtension(), isBeyondLast)
 	eachMessage(f.GetPackage(), f.GetMessageType(), func(name string, m *descriptorpb.DescriptorProto) {
 		if m.GetOptions().GetMessageSetWireFormat() {
 			s.messageSets[protoreflect.FullName(name)] = true
 			changes = true
 		}
-		changes = changes || slices.ContainsFunc(m.GetExtension(), beyondLast)
+		changes = changes || slices.ContainsFunc(m.GetExtension(), isBeyondLast)
 	})
 	if !changes {
 		return f
 	}
 	f = proto.CloneOf(f)
-	f.Extension = slices.DeleteFunc(f.Extension, beyondLast)
+	f.Extension = slices.DeleteFunc(f.Extension, isBeyondLast)
 	eachMessage(f.GetPackage(), f.GetMessageType(), func(_ string, m *descriptorpb.DescriptorProto) {
-		m.Extension = slices.DeleteFunc(m.Extension, beyondLast)
+		m.Extension = slices.DeleteFunc(m.Extension, isBeyondLast)
 		if !m.GetOptions().GetMessageSetWireFormat() {
 			return
 		}
@@ -48,7 +48,7 @@ func (s *Set) withoutMessageSets(f *descriptorpb.FileDescriptorProto) *descripto
 	return f
 }
 
-func beyondLast(x *descriptorpb.FieldDescriptorProto) bool { return x.GetNumber() > lastNumber }
+func isBeyondLast(x *descriptorpb.FieldDescriptorProto) bool { return x.GetNumber() > lastNumber }
 
 // eachMessage calls do with each message in list and below, and its full name.
 func eachMessage(scope string, list []*descriptorpb.DescriptorProto, do func(name string, m *descriptorpb.DescriptorProto)) {

@@ -23,7 +23,7 @@ func (k kind) read(options protoreflect.ProtoMessage) (protoreflect.Message, err
 	if f := m.Descriptor().Fields().ByNumber(uninterpreted); f != nil && m.Get(f).List().Len() > 0 {
 		return nil, fmt.Errorf("the file's options were never interpreted: recompile it")
 	}
-	jwt, found, err := k.stored(m)
+	jwt, found, err := k.raw(m)
 	name := "the option"
 	if found && err == nil && k.within != 0 {
 		name = "jwt"
@@ -32,12 +32,12 @@ func (k kind) read(options protoreflect.ProtoMessage) (protoreflect.Message, err
 	if !found || err != nil {
 		return nil, err
 	}
-	if path := badTextIn(jwt, k.jwt); path != nil {
-		return nil, badText{k.jwt, path}
+	if path := invalidUTF8In(jwt, k.jwt); path != nil {
+		return nil, invalidUTF8{k.jwt, path}
 	}
 	value := dynamicpb.NewMessage(k.jwt)
 	if err := (proto.UnmarshalOptions{RecursionLimit: 10}).Unmarshal(jwt, value); err != nil {
-		return nil, fmt.Errorf("%s is not of type %s: %s", name, k.as, protobufs(err))
+		return nil, fmt.Errorf("%s is not of type %s: %s", name, k.as, protobufError(err))
 	}
 	if where := unknown(value, name); where != "" {
 		return nil, fmt.Errorf("%s, which %s does not have in this form: this version of jwtctl cannot enforce it", where, k.as)
@@ -45,10 +45,10 @@ func (k kind) read(options protoreflect.ProtoMessage) (protoreflect.Message, err
 	return value, nil
 }
 
-// stored returns the bytes of the extension in an options message, whether known, dynamic
+// raw returns the bytes of the extension in an options message, whether known, dynamic
 // or unknown. It does not encode the other options: a string there that is not UTF-8
 // would make that fail.
-func (k kind) stored(options protoreflect.Message) (value []byte, found bool, err error) {
+func (k kind) raw(options protoreflect.Message) (value []byte, found bool, err error) {
 	var raw []byte
 	options.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		if f.Number() != k.number {
@@ -82,8 +82,8 @@ func (k kind) encode(extension protoreflect.Message) ([]byte, error) {
 		}
 		jwt = extension.Get(f).Message()
 	}
-	if path := badTextOf(jwt); path != nil {
-		return nil, badText{k.jwt, path}
+	if path := findInvalidUTF8(jwt); path != nil {
+		return nil, invalidUTF8{k.jwt, path}
 	}
 	if text, err = (proto.MarshalOptions{AllowPartial: true}).Marshal(jwt.Interface()); err != nil {
 		return nil, err

@@ -51,27 +51,27 @@ func (s *Set) addLinked(schema *Schema, f protoreflect.FileDescriptor) error {
 		if err := schema.check(where, protodesc.ToFileDescriptorProto(f)); err != nil {
 			return err
 		}
-		if err := complete(where, f, nil); err != nil {
+		if err := checkComplete(where, f, nil); err != nil {
 			return err
 		}
-		if name := redefines(f); name != "" {
+		if name := redefinedType(f); name != "" {
 			return invalid(where, "%s is not the type of that name: its JSON form would not fit its fields", name)
 		}
 	}
 	if err := s.registry.RegisterFile(f); err != nil {
-		return fault.New(fault.DescriptorInvalid, where, "%s", protobufs(err))
+		return fault.New(fault.DescriptorInvalid, where, "%s", protobufError(err))
 	}
-	for m := range below(f.Messages()) {
+	for m := range allNested(f.Messages()) {
 		if set, is := m.(interface{ IsMessageSet() bool }); is && set.IsMessageSet() {
 			s.messageSets[m.FullName()] = true
 		}
 	}
-	s.addFile(f, Unit{Where: where, Source: where, Imported: ofOthers(f)})
+	s.addFile(f, Unit{Location: where, Source: where, Imported: isForeign(f)})
 	return nil
 }
 
-// ofOthers reports whether f is not part of the program's own services.
-func ofOthers(f protoreflect.FileDescriptor) bool {
+// isForeign reports whether f is not part of the program's own services.
+func isForeign(f protoreflect.FileDescriptor) bool {
 	if IsWellKnown(f.Path()) || Family(f.Path()) != "" {
 		return true
 	}

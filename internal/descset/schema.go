@@ -144,7 +144,7 @@ func Family(name string) string {
 // (A1, A110, S45). With such a schema an annotation would be stored elsewhere, or read as
 // something else.
 func (s *Schema) check(where string, f *descriptorpb.FileDescriptorProto) error {
-	c := checker{Schema: s, where: where, pkg: f.GetPackage()}
+	c := checker{Schema: s, location: where, pkg: f.GetPackage()}
 	if err := c.extensions(c.pkg, f.GetExtension()); err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func (s *Schema) check(where string, f *descriptorpb.FileDescriptorProto) error 
 
 type checker struct {
 	*Schema
-	where, pkg string
+	location, pkg string
 }
 
 func (c checker) extensions(scope string, list []*descriptorpb.FieldDescriptorProto) error {
@@ -243,8 +243,8 @@ func signature(f *descriptorpb.FieldDescriptorProto) string {
 }
 
 func (c checker) differs(name, format string, args ...any) error {
-	f := fault.New(fault.AnnotationUnreadable, c.where+": "+name, format, args...)
-	f.Why = "another schema for the annotations: " + f.Why
+	f := fault.New(fault.AnnotationUnreadable, c.location+": "+name, format, args...)
+	f.Reason = "another schema for the annotations: " + f.Reason
 	file := kalixFile
 	if strings.HasPrefix(name, "jwtctl.") {
 		file = JwtctlFile

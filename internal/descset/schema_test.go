@@ -90,11 +90,11 @@ func TestBadTextIn(t *testing.T) {
 	bad := &descriptorpb.DescriptorProto{Name: proto.String("ok"), ReservedName: []string{"a", "caf\xe9"}}
 	d := (&descriptorpb.FileDescriptorProto{}).ProtoReflect().Descriptor()
 	raw := marshal(t, &descriptorpb.FileDescriptorProto{MessageType: []*descriptorpb.DescriptorProto{{}, bad}})
-	if got := (badText{d, badTextIn(raw, d)}).Error(); got != "message_type.reserved_name is not valid UTF-8" {
+	if got := (invalidUTF8{d, invalidUTF8In(raw, d)}).Error(); got != "message_type.reserved_name is not valid UTF-8" {
 		t.Error(got)
 	}
 	for name, raw := range map[string][]byte{"valid": marshal(t, &descriptorpb.FileDescriptorProto{Name: proto.String("é")}), "cut": raw[:1], "empty": nil} {
-		if got := badTextIn(raw, d); got != nil {
+		if got := invalidUTF8In(raw, d); got != nil {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -119,9 +119,9 @@ func (s *Schema) Standard(name string) protoreflect.FileDescriptor {
 	return s.bundled().wellKnown(name)
 }
 
-// AtHand returns a file of the bundle for an import that no input has, without its own
+// Bundled returns a file of the bundle for an import that no input has, without its own
 // imports, which may be an input's own copies. It returns nil if there is no such file.
-func (s *Schema) AtHand(name string) *descriptorpb.FileDescriptorProto {
+func (s *Schema) Bundled(name string) *descriptorpb.FileDescriptorProto {
 	if !slices.ContainsFunc(bundledFolders(), func(dir string) bool { return strings.HasPrefix(name, dir) }) {
 		return nil
 	}

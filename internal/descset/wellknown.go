@@ -21,9 +21,9 @@ func specialForms() []protoreflect.FileDescriptor {
 	}
 }
 
-// redefines returns the first message of f with the name of a type that has its own JSON
+// redefinedType returns the first message of f with the name of a type that has its own JSON
 // form, but other fields; "" if there is none.
-func redefines(f protoreflect.FileDescriptor) protoreflect.FullName {
+func redefinedType(f protoreflect.FileDescriptor) protoreflect.FullName {
 	if f.Package() != "google.protobuf" {
 		return ""
 	}

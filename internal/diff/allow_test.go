@@ -87,7 +87,7 @@ func TestReadAllow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			allow, err := ReadAllow([]byte(r.data))
 			f, ok := err.(*fault.Error)
-			if !ok || allow != nil || f.Code != fault.ConfigInvalid || f.What != r.about || !strings.Contains(f.Why, r.why) {
+			if !ok || allow != nil || f.Code != fault.ConfigInvalid || f.What != r.about || !strings.Contains(f.Reason, r.why) {
 				t.Errorf("%v, %+v", allow, err)
 			}
 			if name == "an unknown kind" && !strings.Contains(f.Hint, "issuer-added") {

@@ -197,7 +197,7 @@ func TestPlaces(t *testing.T) {
 	if changes = of(t, in(``, ``), "message E {}"); len(changes) != 2 || changes[0].NewAt.Line != 0 || !changes[0].Deleted {
 		t.Errorf("%+v", changes)
 	}
-	if found = Findings(changes, nil); found[0].At.Line == 0 || !strings.Contains(found[0].Message, "(was at ") {
+	if found = Findings(changes, nil); found[0].Pos.Line == 0 || !strings.Contains(found[0].Message, "(was at ") {
 		t.Errorf("%+v", found)
 	}
 }

@@ -31,11 +31,11 @@ func (p *pass) nests(from, to place, old, now *policy.Field) {
 	case old.NestsTokens() && now.NestsTokens():
 		p.changed(from, to, old, now, true)
 		if !old.IsClaim() || !now.IsClaim() {
-			p.required(from.on(old.TokenAt), to.on(now.TokenAt), old, now)
+			p.required(from.on(old.TokenPos), to.on(now.TokenPos), old, now)
 		}
 		p.types(from, to, old.Child, now.Child)
 	case old.NestsTokens():
-		p.add(loss{kind: "nested-token-not-validated", from: from.on(old.TokenAt), to: to, old: "token: true"})
+		p.add(loss{kind: "nested-token-not-validated", from: from.on(old.TokenPos), to: to, old: "token: true"})
 	}
 }
 
@@ -45,12 +45,12 @@ func (p *pass) claim(from, to place, old, now *policy.Field, desc protoreflect.F
 	if !old.IsClaim() {
 		return
 	}
-	l := loss{from: from.on(old.ClaimAt), to: to.on(now.ClaimAt), what: claimOf(old), old: word(old), new: word(now)}
+	l := loss{from: from.on(old.ClaimPos), to: to.on(now.ClaimPos), what: claimOf(old), old: word(old), new: word(now)}
 	switch {
 	case !now.IsClaim():
 		l.kind = "claim-not-compared"
 		switch {
-		case old.Walks():
+		case old.Recurses():
 			l.kind = "nested-claims-not-compared"
 		case old.Claim == policy.Raw:
 			l.kind = "raw-claims-not-taken"
@@ -72,13 +72,13 @@ func (p *pass) claim(from, to place, old, now *policy.Field, desc protoreflect.F
 	if old.Claim != policy.Descend && old.Claim != policy.Raw && old.ClaimName() != now.ClaimName() {
 		r := l
 		r.kind, r.what, r.old, r.new = "claim-renamed", fmt.Sprintf("%q, no longer %q", now.ClaimName(), old.ClaimName()), old.ClaimName(), now.ClaimName()
-		r.to = to.on(now.Name.At)
+		r.to = to.on(now.Name.Pos)
 		p.add(r)
 	}
-	p.changed(from, to, old, now, old.Walks())
+	p.changed(from, to, old, now, old.Recurses())
 	p.required(l.from, l.to, old, now)
 	switch {
-	case old.Walks():
+	case old.Recurses():
 		p.types(from, to, old.Child, now.Child)
 	case old.Desc.HasPresence() && !now.Desc.HasPresence() && now.Desc.Cardinality() != protoreflect.Repeated:
 		l.kind = "zero-not-compared"

@@ -32,7 +32,7 @@ func Findings(changes []Change, name func(descset.Position) string) []finding.Fi
 		}
 		f := finding.Finding{
 			Severity: finding.Note, Rule: c.Kind, Subject: c.Subject, Message: c.Direction.String() + ": " + c.Message,
-			At: finding.Position(at),
+			Pos: finding.Position(at),
 		}
 		switch {
 		case c.NewAt == descset.Position{}:

@@ -66,7 +66,7 @@ func (p *pass) token(f, t *policy.Message) {
 	p.statics(from, to, old.StaticClaims, now.StaticClaims)
 	for _, c := range old.BearerClaims {
 		if !slices.ContainsFunc(now.BearerClaims, func(n policy.Text) bool { return n.Value == c.Value }) {
-			p.add(loss{kind: "bearer-claim-not-included", from: from.on(c.At), to: to, what: c.Value, old: c.Value})
+			p.add(loss{kind: "bearer-claim-not-included", from: from.on(c.Pos), to: to, what: c.Value, old: c.Value})
 		}
 	}
 	p.parentClaims(f, t)
@@ -79,7 +79,7 @@ func (p *pass) token(f, t *policy.Message) {
 // (A52).
 func (p *pass) parentClaims(f, t *policy.Message) {
 	old, now := f.TokenField(), t.TokenField()
-	from, to := p.from.field(f, old.Desc).on(old.IncludeParentClaimsAt), p.to.field(t, now.Desc)
+	from, to := p.from.field(f, old.Desc).on(old.IncludeParentClaimsPos), p.to.field(t, now.Desc)
 	if !p.from.inherits(f) {
 		return
 	}
@@ -105,13 +105,13 @@ func (p *pass) signing(f, t *policy.Message) {
 	if len(old.Issuers) > 0 && len(now.Issuers) > 0 && old.Issuers[0].Value != now.Issuers[0].Value {
 		s := l
 		s.kind, s.old, s.new = "signing-issuer-changed", fmt.Sprintf("%q", old.Issuers[0].Value), fmt.Sprintf("%q", now.Issuers[0].Value)
-		s.what, s.to = s.new+", no longer "+s.old, s.to.on(now.Issuers[0].At)
+		s.what, s.to = s.new+", no longer "+s.old, s.to.on(now.Issuers[0].Pos)
 		p.add(s)
 	}
 	a, b := p.from.lifetime(f), p.to.lifetime(t)
 	l.old, l.new, l.what = a.String(), b.String(), b.String()+", no longer "+a.String()
 	l.back = a.String() + ", no longer " + b.String()
-	l.from, l.to = l.from.on(old.ExpiresSecondsAt), l.to.on(now.ExpiresSecondsAt)
+	l.from, l.to = l.from.on(old.ExpiresSecondsPos), l.to.on(now.ExpiresSecondsPos)
 	switch {
 	case a == b || a.never():
 		return
@@ -148,8 +148,8 @@ func (l lifetime) String() string {
 }
 
 func (s *side) lifetime(m *policy.Message) lifetime {
-	l := lifetime{-1, s.flat.Of(m).Makes("exp") || s.hands("exp")[m]}
-	for _, d := range m.TokenField().Decides() {
+	l := lifetime{-1, s.flat.Flatten(m).Sets("exp") || s.hands("exp")[m]}
+	for _, d := range m.TokenField().AnnotationClaims() {
 		switch {
 		case d.Claim != "exp":
 		case d.Lifetime > 0 && !d.Default:

@@ -58,7 +58,7 @@ func describe(r *policy.Rules) string {
 // hides returns a remark if only m's own option prevents its service from protecting it
 // (A10, A11).
 func hides(m *policy.Method) string {
-	if m.Own != nil && m.Service.Own.ValidatesBearer() && !m.Own.ValidatesBearer() {
+	if m.OwnRules != nil && m.Service.OwnRules.ValidatesBearer() && !m.OwnRules.ValidatesBearer() {
 		return fmt.Sprintf(": its own option overrides that of %s, which validates it", m.Service.Desc.FullName())
 	}
 	return ""
@@ -66,18 +66,18 @@ func hides(m *policy.Method) string {
 
 // mints returns a remark if anyone can have m sign.
 func mints(m *policy.Method) string {
-	if m.Effective().SignsMessage() && !m.Guarded() {
+	if m.EffectiveRules().SignsMessage() && !m.Guarded() {
 		return "; it is unprotected and signs its response"
 	}
 	return ""
 }
 
 func (p *pass) method(f, t *policy.Method) {
-	from, to, asked, asks := p.from.method(f), p.to.method(t), f.Effective(), t.Effective()
+	from, to, asked, asks := p.from.method(f), p.to.method(t), f.EffectiveRules(), t.EffectiveRules()
 	l := loss{from: from, to: to, old: describe(asked), new: describe(asks)}
-	tell := func(kind string, list []policy.ModeAt, mode policy.Mode, because string) {
+	tell := func(kind string, list []policy.ModeValue, mode policy.Mode, because string) {
 		one := l
-		one.kind, one.because, one.from = kind, because, from.on(asked.Where(list, mode))
+		one.kind, one.because, one.from = kind, because, from.on(asked.ModePos(list, mode))
 		p.add(one)
 	}
 	if f.Desc.Name() != t.Desc.Name() {

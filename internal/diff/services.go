@@ -97,7 +97,7 @@ type surroundings struct {
 }
 
 func guarded(s *policy.Service) bool {
-	return s.Own.ValidatesBearer() || slices.ContainsFunc(s.Methods, (*policy.Method).Guarded)
+	return s.OwnRules.ValidatesBearer() || slices.ContainsFunc(s.Methods, (*policy.Method).Guarded)
 }
 
 // predecessor returns a method of gone that m may have been, by its name or its messages,
@@ -122,7 +122,7 @@ type trial struct {
 
 // requiresLess reports whether t accepts something that f refuses, or may.
 func (p *pass) requiresLess(f, t *policy.Method) bool {
-	key := trial{f.Effective(), t.Effective(), f.Input, t.Input, f.Output, t.Output}
+	key := trial{f.EffectiveRules(), t.EffectiveRules(), f.Input, t.Input, f.Output, t.Output}
 	less, known := p.trials[key]
 	if !known {
 		try := newPass(p.from, p.to, p.oracle, p.kinds)
@@ -137,7 +137,7 @@ func (p *pass) requiresLess(f, t *policy.Method) bool {
 func (p *pass) replaced(m, g *policy.Method) {
 	if g != nil {
 		from, to := p.from.method(g), p.to.method(m)
-		p.add(loss{kind: "replaced-by-weaker", from: from, to: to, what: from.subject, back: to.subject, old: describe(g.Effective()), new: describe(m.Effective())})
+		p.add(loss{kind: "replaced-by-weaker", from: from, to: to, what: from.subject, back: to.subject, old: describe(g.EffectiveRules()), new: describe(m.EffectiveRules())})
 	}
 }
 
@@ -164,14 +164,14 @@ func (p *pass) added(m *policy.Method, in surroundings, g *policy.Method) {
 		p.replaced(m, g)
 		return
 	case m.Guarded():
-		l.kind, l.what, l.new = "method-added", " (protected)", describe(m.Effective())
+		l.kind, l.what, l.new = "method-added", " (protected)", describe(m.EffectiveRules())
 	case in.guarded:
 		l.because = ", in a service with protected methods" + hides(m)
 	case in.replaces:
 		l.unknown, l.because = true, "; a service with protected methods was removed, and this one may replace it"
 	case len(p.twins(m)) > 0:
 		l.unknown, l.because = true, "; "+p.twins(m)[0].Name()+", which has its name and messages, is protected"
-	case m.Effective().SignsMessage():
+	case m.EffectiveRules().SignsMessage():
 		l.unknown, l.because = true, ", and it signs its response"
 	default:
 		l.kind, l.what = "method-added", " (unprotected like its whole service)"

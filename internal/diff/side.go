@@ -16,13 +16,13 @@ type side struct {
 	// live are the messages whose fields are compared with a token: those with a token or
 	// with nested ones (A52), and all that give these their claims.
 	live   policy.Set
-	reach  policy.Reach
+	reach  policy.ReachableMessages
 	flat   policy.Flattener
 	handed map[string]policy.Set // cache of hands
 }
 
 func newSide(p *policy.Policy) *side {
-	s := &side{Policy: p, around: map[*policy.Message][]*policy.Message{}, reach: p.Reach(), flat: policy.Flattener{Left: math.MaxInt}, handed: map[string]policy.Set{}}
+	s := &side{Policy: p, around: map[*policy.Message][]*policy.Message{}, reach: p.ReachableMessages(), flat: policy.Flattener{Budget: math.MaxInt}, handed: map[string]policy.Set{}}
 	var roots []*policy.Message
 	for _, m := range p.Messages {
 		if m.HasTokens() {
@@ -34,7 +34,7 @@ func newSide(p *policy.Policy) *side {
 			}
 		}
 	}
-	s.live = policy.Spread(roots, (*policy.Field).Walks)
+	s.live = policy.Reachable(roots, (*policy.Field).Recurses)
 	return s
 }
 
@@ -61,7 +61,7 @@ func (s *side) hands(claim string) policy.Set {
 	s.handed[claim] = found
 	var todo []*policy.Message
 	for _, m := range s.Messages {
-		if slices.ContainsFunc(s.flat.Of(m).List, func(c policy.Made) bool { return c.Name == claim }) {
+		if slices.ContainsFunc(s.flat.Flatten(m).List, func(c policy.FieldClaim) bool { return c.Name == claim }) {
 			todo = append(todo, m)
 		}
 	}
@@ -82,10 +82,10 @@ func (s *side) hands(claim string) policy.Set {
 // surrounding message: 1 if its fields are set, 2 always (A61).
 func (s *side) decides(m *policy.Message) map[string]int {
 	claims := map[string]int{}
-	for _, c := range s.flat.Of(m).List {
+	for _, c := range s.flat.Flatten(m).List {
 		claims[c.Name] = 1
 	}
-	for _, d := range m.TokenField().Decides() {
+	for _, d := range m.TokenField().AnnotationClaims() {
 		if !d.Default {
 			claims[d.Claim] = 2
 		}
@@ -96,28 +96,28 @@ func (s *side) decides(m *policy.Message) map[string]int {
 // Positions of annotated elements.
 
 func (s *side) service(x *policy.Service) place {
-	p := place{subject: string(x.Desc.FullName()), stands: x.At}
-	if x.Own != nil {
-		p.at = x.Own.At
+	p := place{subject: string(x.Desc.FullName()), stands: x.Pos}
+	if x.OwnRules != nil {
+		p.at = x.OwnRules.Pos
 	}
 	return p
 }
 
 func (s *side) method(m *policy.Method) place {
-	p := place{subject: m.Name(), stands: m.At}
-	if r := m.Effective(); r != nil {
-		p.at = r.At
+	p := place{subject: m.Name(), stands: m.Pos}
+	if r := m.EffectiveRules(); r != nil {
+		p.at = r.Pos
 	}
 	return p
 }
 
 func (s *side) message(m *policy.Message) place {
-	p := place{subject: string(m.Desc.FullName()), stands: m.At}
+	p := place{subject: string(m.Desc.FullName()), stands: m.Pos}
 	switch t := m.TokenField(); {
 	case m.BearerToken:
-		p.at = m.BearerTokenAt
+		p.at = m.BearerTokenPos
 	case t != nil:
-		p.at = t.TokenAt
+		p.at = t.TokenPos
 	}
 	return p
 }
@@ -126,11 +126,11 @@ func (s *side) message(m *policy.Message) place {
 // nil.
 func (s *side) field(m *policy.Message, fd protoreflect.FieldDescriptor) place {
 	if fd == nil {
-		return place{stands: m.At}
+		return place{stands: m.Pos}
 	}
 	p := place{subject: string(fd.FullName()), stands: s.Set().Position(fd)}
 	if f := annotated(m, fd); f != nil {
-		p.at = f.At
+		p.at = f.Pos
 	}
 	return p
 }

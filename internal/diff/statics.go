@@ -16,7 +16,7 @@ func (p *pass) issuers(from, to place, old, now []policy.Text) {
 	if len(old) == 0 {
 		return
 	}
-	l := loss{from: from.on(old[0].At), to: to, what: quoted(old), old: quoted(old), new: quoted(now)}
+	l := loss{from: from.on(old[0].Pos), to: to, what: quoted(old), old: quoted(old), new: quoted(now)}
 	if len(now) == 0 {
 		l.kind = "issuers-dropped"
 		p.add(l)
@@ -24,7 +24,7 @@ func (p *pass) issuers(from, to place, old, now []policy.Text) {
 	}
 	for _, n := range now {
 		if !slices.ContainsFunc(old, func(o policy.Text) bool { return o.Value == n.Value }) {
-			l.kind, l.what, l.to = "issuer-added", n.Value, to.on(n.At)
+			l.kind, l.what, l.to = "issuer-added", n.Value, to.on(n.Pos)
 			p.add(l)
 		}
 	}
@@ -155,11 +155,11 @@ func (p *pass) statics(from, to place, old, now []policy.StaticClaim) {
 	news, asks := atoms(now)
 	required := map[string]descset.Position{}
 	for _, r := range news {
-		required[r.Claim] = r.At
+		required[r.Claim] = r.Pos
 	}
 	for _, r := range claims {
 		claim := r.Claim
-		l := loss{from: from.on(r.At), to: to, what: claim, old: list(asked[claim]), new: list(asks[claim]), key: claim}
+		l := loss{from: from.on(r.Pos), to: to, what: claim, old: list(asked[claim]), new: list(asks[claim]), key: claim}
 		if len(asks[claim]) == 0 {
 			l.kind = "static-claim-removed"
 			p.add(l)
@@ -187,11 +187,11 @@ func (p *pass) atomLost(l loss, claim string, a atom, asked, asks []atom, answer
 	for _, b := range asks {
 		if b.Pattern && !slices.ContainsFunc(asked, b.same) {
 			others = append(others, b.Value)
-			l.to = l.to.on(b.At)
+			l.to = l.to.on(b.Pos)
 		}
 	}
 	l.what, l.shown = claim+": "+a.Value, fmt.Sprintf("%q of %q", a.Value, claim)
-	l.from = l.from.on(a.At)
+	l.from = l.from.on(a.Pos)
 	switch {
 	case answer == untold:
 		l.kind = "static-pattern-changed"

@@ -37,7 +37,7 @@ func textOf(tb testing.TB, changes []Change) string {
 		return at.String()
 	})
 	for i := range found {
-		found[i].At.File = filepath.Base(found[i].At.File)
+		found[i].Pos.File = filepath.Base(found[i].Pos.File)
 	}
 	var b bytes.Buffer
 	if err := (finding.Report{Findings: found}).WriteText(&b, finding.TextOptions{}); err != nil {

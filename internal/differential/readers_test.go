@@ -68,7 +68,7 @@ func start(tb testing.TB, source bool, env []string, name string, args ...string
 	}
 	tb.Cleanup(func() {
 		_ = in.Close()
-		ended := time.AfterFunc(testkit.Patience, func() { _ = cmd.Process.Kill() })
+		ended := time.AfterFunc(testkit.Timeout, func() { _ = cmd.Process.Kill() })
 		defer ended.Stop()
 		if err := cmd.Wait(); err != nil {
 			tb.Errorf("%s: %v", name, err)

@@ -75,7 +75,7 @@ type pass struct {
 
 func (x *pass) report(at finding.Position, format string, args ...any) {
 	x.found = append(x.found, finding.Finding{
-		Severity: x.rule.Severity, Rule: x.rule.ID, Message: fmt.Sprintf(format, args...), Hint: x.rule.cure, At: at,
+		Severity: x.rule.Severity, Rule: x.rule.ID, Message: fmt.Sprintf(format, args...), Hint: x.rule.cure, Pos: at,
 	})
 }
 

@@ -150,7 +150,7 @@ func TestEveryRuleFindsItsFixture(t *testing.T) {
 				t.Fatalf("found %v", found)
 			}
 			f := found[i]
-			if f.Hint == "" || f.Hint != Cure(r.ID) || f.Message == "" || f.Severity != r.Severity || (s.name != "" && f.At.File == "") {
+			if f.Hint == "" || f.Hint != Cure(r.ID) || f.Message == "" || f.Severity != r.Severity || (s.name != "" && f.Pos.File == "") {
 				t.Errorf("%+v", f)
 			}
 			related := map[string]string{"services-unread": "internal-frontend-missing", "internal-frontend-not-started": "internal-frontend-not-started"}

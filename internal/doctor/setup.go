@@ -14,7 +14,7 @@ import (
 
 func cannotStart(x *pass) {
 	if x.Config != nil && x.Config.Problem != nil {
-		x.report(x.Config.At, "%v", x.Config.Problem)
+		x.report(x.Config.Pos, "%v", x.Config.Problem)
 	}
 }
 
@@ -40,7 +40,7 @@ func claimMapperMissing(x *pass, c *serverconfig.Config) {
 
 func keySourceMissing(x *pass, c *serverconfig.Config) {
 	if len(c.Sources) == 0 {
-		x.report(c.At, "no key source is set")
+		x.report(c.Pos, "no key source is set")
 	}
 }
 
@@ -60,7 +60,7 @@ func (x *pass) started(c *serverconfig.Config) (services []string, variable stri
 
 func internalFrontendMissing(x *pass, c *serverconfig.Config) {
 	if c.InternalFrontend.Text == "" {
-		x.report(c.At, "no internal-frontend is configured: the server's own workers are refused, and it stops")
+		x.report(c.Pos, "no internal-frontend is configured: the server's own workers are refused, and it stops")
 	}
 }
 
@@ -121,7 +121,7 @@ func variableUnread(x *pass, c *serverconfig.Config) {
 		if near := nearest(name); near != "" {
 			message += "; did you mean " + near + "?"
 		}
-		x.report(c.Variables[name].At, "%s", message)
+		x.report(c.Variables[name].Pos, "%s", message)
 	}
 }
 
@@ -144,7 +144,7 @@ func keyUnread(x *pass, c *serverconfig.Config) {
 		if near := serverconfig.Nearest(key.Text, serverconfig.Keys()); near != "" {
 			message += "; did you mean " + near + "?"
 		}
-		x.report(key.At, "%s", message)
+		x.report(key.Pos, "%s", message)
 	}
 }
 
@@ -171,7 +171,7 @@ func releaseUnknown(x *pass, c *serverconfig.Config) {
 		return
 	}
 	if _, err := temporal.ParseRelease(c.Version.Text); err != nil {
-		x.report(c.Version.At, "%s is not a known release; the findings are for %s", shown(c.Version), x.Release.Version)
+		x.report(c.Version.Pos, "%s is not a known release; the findings are for %s", shown(c.Version), x.Release.Version)
 	}
 }
 
@@ -182,21 +182,21 @@ func serverSettingsOnUI(x *pass) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(x.Config.UI)) {
 		if strings.HasPrefix(name, "TEMPORAL_JWT_") || name == "TEMPORAL_AUTH_AUTHORIZER" || name == "TEMPORAL_AUTH_CLAIM_MAPPER" {
-			x.report(x.Config.UI[name].At, "%s is set for the Web UI, which does not read it", name)
+			x.report(x.Config.UI[name].Pos, "%s is set for the Web UI, which does not read it", name)
 		}
 	}
 }
 
 func uiWithoutLogin(x *pass, c *serverconfig.Config) {
 	if c.HasUI && !strings.EqualFold(c.UI["TEMPORAL_AUTH_ENABLED"].Text, "true") {
-		x.report(c.At, "the Web UI has no login, so it sends no token")
+		x.report(c.Pos, "the Web UI has no login, so it sends no token")
 	}
 }
 
 // place returns where v is set, or the section if it is not.
 func place(v serverconfig.Value, c *serverconfig.Config) finding.Position {
-	if v.At.File != "" {
-		return v.At
+	if v.Pos.File != "" {
+		return v.Pos
 	}
-	return c.At
+	return c.Pos
 }

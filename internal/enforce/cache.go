@@ -22,10 +22,10 @@ const maxCachedToken = 4 << 10
 // The cache has two generations. When the young one is full it becomes the old one, and
 // the entries of the previous old one that were not used since are dropped.
 type tokenCache struct {
-	half int // entries
+	generationSize int // entries
 
 	mu         sync.Mutex
-	young, old map[tokenID]*remembered
+	young, old map[tokenID]*cachedAdmission
 }
 
 // tokenID is a token, and what a method requires of it.
@@ -34,7 +34,7 @@ type tokenID struct {
 	need *plan.Bearer
 }
 
-type remembered struct {
+type cachedAdmission struct {
 	*Admission
 	since time.Time // the time when it was accepted
 }
@@ -45,7 +45,7 @@ func identify(compact string, need *plan.Bearer) tokenID {
 }
 
 func newTokenCache(entries int) *tokenCache {
-	return &tokenCache{half: max(1, entries/2), young: map[tokenID]*remembered{}}
+	return &tokenCache{generationSize: max(1, entries/2), young: map[tokenID]*cachedAdmission{}}
 }
 
 // get returns what was put under id if it is still valid, or nil.
@@ -60,7 +60,7 @@ func (c *tokenCache) get(ctx context.Context, id tokenID, ring *keys.Ring, now t
 	c.mu.Unlock()
 	// After exp, even within the leeway, and if the clock was set back, the verifier
 	// decides.
-	if r == nil || r.overAt(now) || now.Before(r.since) {
+	if r == nil || r.expiredAt(now) || now.Before(r.since) {
 		return nil
 	}
 	iss, err := r.Token.Claims.Issuer()
@@ -82,13 +82,13 @@ func (c *tokenCache) put(id tokenID, a *Admission, now time.Time, size int) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.insert(id, &remembered{a, now})
+	c.insert(id, &cachedAdmission{a, now})
 }
 
 // insert adds r to the young generation. c.mu must be held.
-func (c *tokenCache) insert(id tokenID, r *remembered) {
-	if len(c.young) >= c.half {
-		c.old, c.young = c.young, make(map[tokenID]*remembered, c.half)
+func (c *tokenCache) insert(id tokenID, r *cachedAdmission) {
+	if len(c.young) >= c.generationSize {
+		c.old, c.young = c.young, make(map[tokenID]*cachedAdmission, c.generationSize)
 	}
 	c.young[id] = r
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
-// Call is one call on its way through a transport. The transport calls Known, Admit and
+// Call is one call on its way through a transport. The transport calls CheckMethod, Admit and
 // Begin, in this order; then Request for each request message before it is delivered, End
 // when the client has sent all of them, and Response for each response message before it
 // is sent. A refusal ends the call.
@@ -57,12 +57,12 @@ func (s *State) Start(c *Call, path string, report func(*Refusal)) {
 	}
 }
 
-// Known refuses a method that is not in the policy.
-func (c *Call) Known() *Refusal {
+// CheckMethod refuses a method that is not in the policy.
+func (c *Call) CheckMethod() *Refusal {
 	if c.known {
 		return nil
 	}
-	return c.Ends(Refuse(InCall, fault.New(fault.MethodUnknown, "", "the descriptors have no method with this path")))
+	return c.Enforce(Refuse(InCall, fault.New(fault.MethodUnknown, "", "the descriptors have no method with this path")))
 }
 
 // Codec returns the codec for messages of the call from the network.
@@ -97,9 +97,9 @@ func (c *Call) Begin() *Refusal {
 	return nil
 }
 
-// Ends returns r if it ends the call. If refusals are only reported, it reports the first
+// Enforce returns r if it ends the call. If refusals are only reported, it reports the first
 // one of the call and returns nil. A crash always ends the call.
-func (c *Call) Ends(r *Refusal) *Refusal {
+func (c *Call) Enforce(r *Refusal) *Refusal {
 	if r == nil || c.report == nil || r.Stack != nil {
 		return r
 	}
@@ -109,10 +109,10 @@ func (c *Call) Ends(r *Refusal) *Refusal {
 	return nil
 }
 
-// Passing reports whether the call would have been refused and is only passed through
+// PassesThrough reports whether the call would have been refused and is only passed through
 // from now on. A call that has no rules, although refusals end calls, is a bug in the
 // transport and does not pass.
-func (c *Call) Passing() bool { return !c.decide && c.report != nil }
+func (c *Call) PassesThrough() bool { return !c.decide && c.report != nil }
 
 // Admission returns the accepted bearer token, or nil if none was required.
 func (c *Call) Admission() *Admission { return c.bearer }
@@ -125,53 +125,53 @@ func (c *Call) verified() *jws.Verified {
 	return c.bearer.Token
 }
 
-// Looks reports whether the method has messages to check or sign.
-func (c *Call) Looks() bool { return c.Method.Request != nil || c.Method.Response != nil }
+// UsesMessages reports whether the method has messages to check or sign.
+func (c *Call) UsesMessages() bool { return c.Method.Request != nil || c.Method.Response != nil }
 
 // Request checks the next request (A37, S63, S88). If the method validates m, it also
 // fills it in; otherwise m may be nil, as it may for a request beyond the permitted one.
 // m must be of the method's type.
 func (c *Call) Request(ctx context.Context, m proto.Message) *Refusal {
-	if c.Passing() {
+	if c.PassesThrough() {
 		return nil
 	}
 	p := c.Method.Request
 	if p == nil || m == nil {
-		return c.AboutRequest(c.rules.Request(ctx, nil), nil)
+		return c.RefuseRequest(c.rules.Request(ctx, nil), nil)
 	}
-	return c.AboutRequest(c.state.as(p, m, func(m protoreflect.Message) error { return c.rules.Request(ctx, m) }), m)
+	return c.RefuseRequest(c.state.as(p, m, func(m protoreflect.Message) error { return c.rules.Request(ctx, m) }), m)
 }
 
 // End checks a call after its last request.
 func (c *Call) End() *Refusal {
-	if c.Passing() {
+	if c.PassesThrough() {
 		return nil
 	}
-	return c.AboutRequest(c.rules.End(), nil)
+	return c.RefuseRequest(c.rules.End(), nil)
 }
 
-// AboutRequest returns the refusal for err, an error of the rules or of parsing the
+// RefuseRequest returns the refusal for err, an error of the rules or of parsing the
 // request m. It returns nil for a nil error, and for a refusal that is only reported. m
 // is nil if the error is not about a particular message.
-func (c *Call) AboutRequest(err error, m proto.Message) *Refusal {
+func (c *Call) RefuseRequest(err error, m proto.Message) *Refusal {
 	if err == nil {
 		return nil
 	}
 	r := Refuse(InRequest, err)
 	switch {
-	case gravest(err).What == verify.BearerPath && c.bearer != nil:
+	case mostSevere(err).What == verify.BearerPath && c.bearer != nil:
 		r = Refuse(InBearer, err).signedBy(func() *string { return c.bearer.Token.Header.KeyID })
 	case m != nil && c.Method.Request != nil && m.ProtoReflect().Descriptor() == c.Method.Request.Desc:
 		r = r.signedBy(func() *string { return messageKeyID(c.Method.Request, m.ProtoReflect()) })
 	}
-	if r = c.Ends(r); r == nil {
+	if r = c.Enforce(r); r == nil {
 		c.decide = false
 	}
 	return r
 }
 
 // Response signs m, the next response, if the method signs (A60). m must be of the
-// method's type. The refusal may be one that is only reported, see Ends; m must not be
+// method's type. The refusal may be one that is only reported, see Enforce; m must not be
 // used then.
 func (c *Call) Response(m proto.Message) *Refusal {
 	p := c.Method.Response

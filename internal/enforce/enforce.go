@@ -34,7 +34,7 @@ func (p Policy) WarnUnsigned(ctx context.Context, log *slog.Logger) {
 		if m.Response == nil {
 			continue
 		}
-		if err := p.Signer.Able(m.Response); err != nil {
+		if err := p.Signer.CheckSignable(m.Response); err != nil {
 			log.WarnContext(ctx, "no key can sign the responses of a method: every call to it fails", "method", m.Name, "reason", err.Error())
 		}
 	}
@@ -130,14 +130,14 @@ type Admission struct {
 	expires time.Time
 }
 
-// overAt reports whether the token has expired by now, without leeway.
-func (a *Admission) overAt(now time.Time) bool {
+// expiredAt reports whether the token has expired by now, without leeway.
+func (a *Admission) expiredAt(now time.Time) bool {
 	return !a.expires.IsZero() && !now.Before(a.expires)
 }
 
 // admit checks the bearer token in values, those of authorization.
 func (s *State) admit(ctx context.Context, need *plan.Bearer, values []string) (*Admission, error) {
-	compact, err := verify.InHeader(values...)
+	compact, err := verify.HeaderToken(values...)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func (s *State) decide(ctx context.Context, need *plan.Bearer, compact string) (
 	if err != nil {
 		return nil, err
 	}
-	expires, err := token.GoodUntil()
+	expires, err := token.ValidUntil()
 	if err != nil {
 		return nil, err
 	}

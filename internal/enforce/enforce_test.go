@@ -150,7 +150,7 @@ func FuzzA34_ClaimMetadata(f *testing.F) {
 // are just reported.
 func TestCallWithoutRulesPassesNothing(t *testing.T) {
 	c := &Call{Method: &plan.Method{}}
-	if c.Passing() {
+	if c.PassesThrough() {
 		t.Error("it passes")
 	}
 	crashed := func() (is bool) {
@@ -162,7 +162,7 @@ func TestCallWithoutRulesPassesNothing(t *testing.T) {
 		t.Error("a request passes")
 	}
 	c.report = func(*Refusal) {}
-	if !c.Passing() {
+	if !c.PassesThrough() {
 		t.Error("it is refused where refusals are reported only")
 	}
 }

@@ -36,7 +36,7 @@ func (r *Refusal) Log(ctx context.Context, log *slog.Logger, message, method str
 // its code if the reason could quote a claim (S64).
 func reason(f *fault.Error, row fault.Row) string {
 	if row.Class != fault.Refused {
-		return f.Why
+		return f.Reason
 	}
 	switch f.Code {
 	case fault.TokenMissing, fault.TokenMalformed, fault.SignatureInvalid, fault.KeyNotFound, fault.AlgorithmNotAllowed, fault.TypeNotAllowed,
@@ -44,7 +44,7 @@ func reason(f *fault.Error, row fault.Row) string {
 		fault.InvalidClaim, fault.PayloadNotClaims, fault.ClaimMissing, fault.ClaimMismatch, fault.StaticClaimMismatch,
 		fault.LimitExceeded, fault.MethodUnknown, fault.RequestCount, fault.EncodingUnknown, fault.ClaimFromClient:
 		if !f.Quotes {
-			return f.Why
+			return f.Reason
 		}
 	}
 	return row.Meaning

@@ -61,7 +61,7 @@ func TestLogGivesTheReason(t *testing.T) {
 		"another aud":    {authorization: bearer(`{"iss":"https://canary-me","sub":"alice","aud":"canary","exp":1769864400}`), want: "aud does not contain an accepted audience"},
 		"another sub":    {authorization: bearer(`{"iss":"https://canary-me","sub":"canary","aud":"shop","exp":1769864400}`), want: "sub is not the accepted subject"},
 	} {
-		compact, err := jws.Bearer(row.authorization)
+		compact, err := jws.BearerToken(row.authorization)
 		if err == nil {
 			key := testkit.Must(w.Key.With(keys.Attributes{ID: cmp.Or(row.kid, "test"), Issuer: "https://canary-me"}))
 			ring := testkit.Must(keys.NewRing([]*keys.Key{key}))

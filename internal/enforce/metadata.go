@@ -107,18 +107,18 @@ func IsClaim(key string) bool {
 		return false
 	}
 	for i := range len(ClaimPrefix) {
-		if folded(key[i]) != folded(ClaimPrefix[i]) {
+		if fold(key[i]) != fold(ClaimPrefix[i]) {
 			return false
 		}
 	}
 	return true
 }
 
-// OfConnection reports whether key, in lower case, is about one connection or the framing
+// IsConnectionHeader reports whether key, in lower case, is about one connection or the framing
 // of its messages, so that it must not be forwarded (S78): the fields of RFC 9110 section
 // 7.6.1 and RFC 9113 section 8.2.2, those for proxies (RFC 9110 section 11.7), and
 // content-length, since a message may change its length.
-func OfConnection(key string) bool {
+func IsConnectionHeader(key string) bool {
 	switch key {
 	case "connection", "content-length", "expect", "http2-settings", "keep-alive",
 		"proxy-authenticate", "proxy-authentication-info", "proxy-authorization",
@@ -128,7 +128,7 @@ func OfConnection(key string) bool {
 	return false
 }
 
-func folded(c byte) byte {
+func fold(c byte) byte {
 	switch {
 	case c == '_', c == '.':
 		return '-'

@@ -51,7 +51,7 @@ func (r *Refusal) KeyID() string {
 // Refuse returns the refusal for err, about the part at. If err has several errors, the
 // most severe decides, and among those the first.
 func Refuse(at Place, err error) *Refusal {
-	f := gravest(err)
+	f := mostSevere(err)
 	code := fault.Lookup(f.Code).GRPC
 	switch {
 	case at == InResponse && code == fault.GRPCInvalidArgument:
@@ -106,8 +106,8 @@ func clientText(at Place, reason fault.Code, code fault.GRPC) string {
 	return "Bearer token is not valid"
 }
 
-// gravest returns the most severe fault in err.
-func gravest(err error) *fault.Error {
+// mostSevere returns the most severe fault in err.
+func mostSevere(err error) *fault.Error {
 	var worst *fault.Error
 	var walk func(error)
 	walk = func(err error) {
@@ -129,9 +129,9 @@ func gravest(err error) *fault.Error {
 	return worst
 }
 
-// Crashed returns the refusal of a call whose handling panicked with cause (S74). It only
+// PanicRefusal returns the refusal of a call whose handling panicked with cause (S74). It only
 // reports the type of cause, whose text could hold anything.
-func Crashed(cause any) *Refusal {
+func PanicRefusal(cause any) *Refusal {
 	r := Refuse(InCall, fault.New(fault.Internal, "proxy", "panicked: %T", cause))
 	r.Stack = debug.Stack()
 	return r
@@ -139,7 +139,7 @@ func Crashed(cause any) *Refusal {
 
 // bearerKeyID returns the key ID in the header of the token in values, or nil.
 func bearerKeyID(values []string) *string {
-	compact, err := jws.Bearer(values...)
+	compact, err := jws.BearerToken(values...)
 	if err != nil {
 		return nil
 	}

@@ -50,10 +50,10 @@ func (w *walker) walk(m *policy.Message, prefix string, via []Step) []Claim {
 		}
 		c := Claim{
 			Name: f.ClaimName(), Field: prefix + string(f.Desc.Name()), Type: policy.TypeName(f.Desc), Action: f.Claim.String(),
-			Meaning: w.meaning(f), From: at(f.ClaimAt), Via: via, Fault: misuse(f),
+			Meaning: w.meaning(f), From: at(f.ClaimPos), Via: via, Fault: misuse(f),
 		}
 		if f.Name.Value != "" {
-			c.NameFrom = at(f.Name.At)
+			c.NameFrom = at(f.Name.Pos)
 		}
 		list = append(list, w.expand(f, c)...)
 	}
@@ -65,7 +65,7 @@ func (w *walker) expand(f *policy.Field, c Claim) []Claim {
 	if f.Claim == policy.Raw || f.Claim == policy.Descend {
 		c.Name, c.NameFrom = "", ""
 	}
-	if !f.Walks() {
+	if !f.Recurses() {
 		return []Claim{c}
 	}
 	if w.onCycle(f) {

@@ -20,7 +20,7 @@ type Options struct {
 // Without names it explains all methods, and all messages with an annotation. An unknown
 // name is a usage error, with a similar name as a hint.
 func New(p *policy.Policy, names []string, o Options) (*View, error) {
-	b := builder{policy: p, keys: o, uses: usesOf(p), onCycle: p.OnCycle(), needs: p.NeedsToken(), left: maxTotal, flat: policy.Flattener{Left: maxTotal}}
+	b := builder{policy: p, keys: o, uses: usesOf(p), onCycle: p.OnCycle(), needs: p.NeedingToken(), left: maxTotal, flat: policy.Flattener{Budget: maxTotal}}
 	s, err := choose(p, names)
 	if err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func New(p *policy.Policy, names []string, o Options) (*View, error) {
 	v.Cycles = s.cycles(p)
 	if len(names) == 0 {
 		for _, f := range p.Extensions {
-			v.Notes = append(v.Notes, Note{"the annotation of the extension " + string(f.Desc.FullName()) + " has no effect: extensions are not checked", at(f.At)})
+			v.Notes = append(v.Notes, Note{"the annotation of the extension " + string(f.Desc.FullName()) + " has no effect: extensions are not checked", at(f.Pos)})
 		}
 	}
 	return v, nil
@@ -72,23 +72,23 @@ func usesOf(p *policy.Policy) map[*policy.Message][]use {
 	uses := map[*policy.Message][]use{}
 	for _, s := range p.Services {
 		for _, m := range s.Methods {
-			r := m.Effective()
+			r := m.EffectiveRules()
 			if r.ValidatesMessage() {
-				uses[m.Input] = append(uses[m.Input], use{Use{Validated, m.Name(), at(r.Where(r.Validate, policy.ModeMessage))}, nil})
+				uses[m.Input] = append(uses[m.Input], use{Use{Validated, m.Name(), at(r.ModePos(r.Validate, policy.ModeMessage))}, nil})
 			}
 			if r.SignsMessage() {
-				uses[m.Output] = append(uses[m.Output], use{Use{Signed, m.Name(), at(r.Where(r.Sign, policy.ModeMessage))}, nil})
+				uses[m.Output] = append(uses[m.Output], use{Use{Signed, m.Name(), at(r.ModePos(r.Sign, policy.ModeMessage))}, nil})
 			}
 		}
 	}
 	for _, m := range p.Messages {
 		for _, f := range m.Fields {
 			by := string(m.Desc.FullName()) + "." + string(f.Desc.Name())
-			if f.Walks() {
-				uses[f.Child] = append(uses[f.Child], use{Use{f.Claim.String(), by, at(f.ClaimAt)}, f})
+			if f.Recurses() {
+				uses[f.Child] = append(uses[f.Child], use{Use{f.Claim.String(), by, at(f.ClaimPos)}, f})
 			}
 			if f.NestsTokens() {
-				uses[f.Child] = append(uses[f.Child], use{Use{"token", by, at(f.TokenAt)}, f})
+				uses[f.Child] = append(uses[f.Child], use{Use{"token", by, at(f.TokenPos)}, f})
 			}
 		}
 	}
@@ -105,9 +105,9 @@ func textsOf(list []policy.Text) (all []Text, notes []Note) {
 	for _, t := range list {
 		names, err := t.Variables()
 		if err != nil {
-			notes = append(notes, Note{err.Error(), at(t.At)})
+			notes = append(notes, Note{err.Error(), at(t.Pos)})
 		}
-		all = append(all, Text{t.Value, names, at(t.At)})
+		all = append(all, Text{t.Value, names, at(t.Pos)})
 	}
 	return all, notes
 }
@@ -118,13 +118,13 @@ func staticsOf(list []policy.StaticClaim) (all []StaticClaim, notes []Note) {
 		notes = append(notes, bad...)
 		if c.Pattern.Value != "" {
 			if _, err := c.Compile(); err != nil {
-				notes = append(notes, Note{"the pattern: " + err.Error(), at(c.Pattern.At)})
+				notes = append(notes, Note{"the pattern: " + err.Error(), at(c.Pattern.Pos)})
 			}
 		}
 		if (len(values) > 0) == (c.Pattern.Value != "") {
-			notes = append(notes, Note{"a static claim has either values or a pattern; lint refuses it", at(c.At)})
+			notes = append(notes, Note{"a static claim has either values or a pattern; lint refuses it", at(c.Pos)})
 		}
-		all = append(all, StaticClaim{c.Claim.Value, values, c.Pattern.Value, at(c.At)})
+		all = append(all, StaticClaim{c.Claim.Value, values, c.Pattern.Value, at(c.Pos)})
 	}
 	return all, notes
 }
@@ -146,5 +146,5 @@ func (s *selection) cycles(p *policy.Policy) []Cycle {
 }
 
 func stepOf(f *policy.Field) Step {
-	return Step{full(f.Parent), string(f.Desc.Name()), f.Claim.String(), full(f.Child), at(f.ClaimAt)}
+	return Step{full(f.Parent), string(f.Desc.Name()), f.Claim.String(), full(f.Child), at(f.ClaimPos)}
 }

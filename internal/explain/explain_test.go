@@ -199,7 +199,7 @@ func TestHugePoliciesAreBounded(t *testing.T) {
 			t.Errorf("%s: cut short without a word, or a word too much: %+v, %+v", action, first.Notes, last.Notes)
 		}
 		// The total is used up, but a message's own fields are still listed.
-		poor := builder{policy: p, uses: usesOf(p), onCycle: p.OnCycle(), left: 3, flat: policy.Flattener{Left: 3}}
+		poor := builder{policy: p, uses: usesOf(p), onCycle: p.OnCycle(), left: 3, flat: policy.Flattener{Budget: 3}}
 		if a, b := poor.message(p.Messages[0]), poor.message(p.Messages[18]); count(a.Claims)+count(b.Claims) > 7 || !slices.ContainsFunc(b.Notes, func(n Note) bool { return strings.Contains(n.Text, "gets more claims from its parents") }) {
 			t.Errorf("%s: %d and %d claims, %+v", action, count(a.Claims), count(b.Claims), b.Notes)
 		}

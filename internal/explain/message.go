@@ -10,27 +10,27 @@ import (
 )
 
 func (b *builder) message(m *policy.Message) Message {
-	v := Message{Name: full(m), At: at(m.At), TokenIn: InNone}
+	v := Message{Name: full(m), At: at(m.Pos), TokenIn: InNone}
 	var cut bool
 	v.Claims, cut = b.claims(m)
 	if cut {
-		v.Notes = append(v.Notes, Note{"makes more claims than are listed here; name its nested messages to see theirs", at(m.At)})
+		v.Notes = append(v.Notes, Note{"makes more claims than are listed here; name its nested messages to see theirs", at(m.Pos)})
 	}
 	for _, f := range m.Fields {
 		b.field(m, f, &v)
 	}
 	if f := m.TokenField(); f != nil {
-		v.TokenIn, v.TokenFrom = InField, at(f.TokenAt)
+		v.TokenIn, v.TokenFrom = InField, at(f.TokenPos)
 		v.Token, v.Notes = b.token(f, v.Claims, cut, v.Notes)
 	}
 	if m.BearerToken {
-		v.TokenIn, v.TokenFrom = InBearer, at(m.BearerTokenAt)
+		v.TokenIn, v.TokenFrom = InBearer, at(m.BearerTokenPos)
 	}
 	for _, u := range b.uses[m] {
 		v.UsedBy = append(v.UsedBy, u.Use)
 	}
 	if len(v.UsedBy) == 0 && (m.BearerToken || len(m.Fields) > 0) {
-		v.Notes = append(v.Notes, Note{"no method and no annotated field leads to it", at(m.At)})
+		v.Notes = append(v.Notes, Note{"no method and no annotated field leads to it", at(m.Pos)})
 	}
 	return v
 }
@@ -43,18 +43,18 @@ func (b *builder) field(m *policy.Message, f *policy.Field, v *Message) {
 	}
 	switch {
 	case f.NestsTokens():
-		v.Nested = append(v.Nested, Nested{name, full(f.Child), f.Desc.IsList(), f.Desc.Cardinality() != protoreflect.Required, at(f.TokenAt)})
+		v.Nested = append(v.Nested, Nested{name, full(f.Child), f.Desc.IsList(), f.Desc.Cardinality() != protoreflect.Required, at(f.TokenPos)})
 		if !f.Child.HasTokens() {
-			note(at(f.TokenAt), "there is no token in %s; lint refuses it", full(f.Child))
+			note(at(f.TokenPos), "there is no token in %s; lint refuses it", full(f.Child))
 		}
 	case f.Token && !f.HoldsToken():
-		note(at(f.TokenAt), "a token on a field of type %s; lint refuses it", policy.TypeName(f.Desc))
+		note(at(f.TokenPos), "a token on a field of type %s; lint refuses it", policy.TypeName(f.Desc))
 	case f.Token && m.TokenField() != f:
-		note(at(f.TokenAt), "a second token field; lint refuses it")
+		note(at(f.TokenPos), "a second token field; lint refuses it")
 	case !f.Token && !f.IsClaim():
-		note(at(f.At), "the annotation makes it neither a claim nor a token")
+		note(at(f.Pos), "the annotation makes it neither a claim nor a token")
 	case !f.Token && (len(f.Issuers)+len(f.BearerClaims)+len(f.StaticClaims) > 0 || f.IncludeParentClaims || f.ExpiresSeconds != 0):
-		note(at(f.At), "the token options have no effect: it is not a token")
+		note(at(f.Pos), "the token options have no effect: it is not a token")
 	}
 }
 
@@ -66,13 +66,13 @@ func (b *builder) token(f *policy.Field, claims []Claim, cut bool, notes []Note)
 		bearer[i].Environment = nil // a name, in which variables are not replaced
 	}
 	t := &Token{
-		Field: string(f.Desc.Name()), Type: policy.TypeName(f.Desc), Annotation: f.Option, From: at(f.TokenAt), Issuers: issuers,
-		Expires:      Expiry{f.ExpiresSeconds, expiryRule(f.ExpiresSeconds), at(f.ExpiresSecondsAt)},
+		Field: string(f.Desc.Name()), Type: policy.TypeName(f.Desc), Annotation: f.Option, From: at(f.TokenPos), Issuers: issuers,
+		Expires:      Expiry{f.ExpiresSeconds, expiryRule(f.ExpiresSeconds), at(f.ExpiresSecondsPos)},
 		BearerClaims: bearer, StaticClaims: statics,
 		ValidatedBy: b.keys.validating(issuers), SignedBy: b.keys.signing(issuers),
 	}
 	if f.IncludeParentClaims {
-		t.ParentClaims = &ParentClaims{From: at(f.IncludeParentClaimsAt)}
+		t.ParentClaims = &ParentClaims{From: at(f.IncludeParentClaimsPos)}
 		var short bool
 		if t.ParentClaims.Parents, short = b.parents(f.Parent); short {
 			notes = append(notes, Note{"gets more claims from its parents than are listed here", t.ParentClaims.From})
@@ -83,7 +83,7 @@ func (b *builder) token(f *policy.Field, claims []Claim, cut bool, notes []Note)
 	supplied := supplied(f, t, claims)
 	for _, c := range f.StaticClaims {
 		if c.Pattern.Value != "" && !cut && !supplied(c.Claim.Value) { // A65
-			notes = append(notes, Note{fmt.Sprintf("nothing sets the claim %q when signing (a pattern does not), so a token signed here never passes", c.Claim.Value), at(c.At)})
+			notes = append(notes, Note{fmt.Sprintf("nothing sets the claim %q when signing (a pattern does not), so a token signed here never passes", c.Claim.Value), at(c.Pos)})
 		}
 	}
 	return t, notes
@@ -114,10 +114,10 @@ func (b *builder) parents(m *policy.Message) (all []Parent, cut bool) {
 			}
 			p := u.field.Parent
 			var names []string
-			for _, c := range b.flat.Of(p).List {
+			for _, c := range b.flat.Flatten(p).List {
 				names = append(names, c.Name)
 			}
-			if b.flat.Left < 0 {
+			if b.flat.Budget < 0 {
 				return all, true
 			}
 			all = append(all, Parent{full(p), string(u.field.Desc.Name()), names, u.From})
@@ -133,9 +133,9 @@ func (b *builder) parents(m *policy.Message) (all []Parent, cut bool) {
 // supplied returns a function that reports whether signing may add a claim of this name
 // to the token in f, described by t.
 func supplied(f *policy.Field, t *Token, claims []Claim) func(name string) bool {
-	decided := f.Decides()
+	decided := f.AnnotationClaims()
 	return func(name string) bool {
-		return slices.ContainsFunc(decided, func(d policy.Decision) bool { return d.Claim == name }) ||
+		return slices.ContainsFunc(decided, func(d policy.AnnotationClaim) bool { return d.Claim == name }) ||
 			slices.ContainsFunc(claims, func(c Claim) bool { return c.Name == name || c.Action == policy.Raw.String() }) ||
 			t.ParentClaims != nil && slices.ContainsFunc(t.ParentClaims.Parents, func(p Parent) bool { return slices.Contains(p.Claims, name) })
 	}

@@ -8,9 +8,9 @@ import (
 )
 
 func (b *builder) method(m *policy.Method) Method {
-	r := m.Effective()
+	r := m.EffectiveRules()
 	v := Method{
-		Name: m.Name(), At: at(m.At),
+		Name: m.Name(), At: at(m.Pos),
 		ClientStreaming: m.Desc.IsStreamingClient(), ServerStreaming: m.Desc.IsStreamingServer(),
 		Policy:   PolicyNone,
 		Open:     !m.Guarded(),
@@ -20,21 +20,21 @@ func (b *builder) method(m *policy.Method) Method {
 	if r == nil {
 		return v
 	}
-	v.Policy, v.Annotation, v.From = PolicyMethod, r.Option, at(r.At)
+	v.Policy, v.Annotation, v.From = PolicyMethod, r.Option, at(r.Pos)
 	if r.OnService {
 		v.Policy = PolicyService
-	} else if own := m.Service.Own; own != nil {
-		v.Replaces = at(own.At)
+	} else if own := m.Service.OwnRules; own != nil {
+		v.Replaces = at(own.Pos)
 		if own.ValidatesBearer() && !r.ValidatesBearer() { // A11
-			v.Notes = append(v.Notes, Note{"the service requires a bearer token, but the method's own annotation replaces that and does not", at(r.At)})
+			v.Notes = append(v.Notes, Note{"the service requires a bearer token, but the method's own annotation replaces that and does not", at(r.Pos)})
 		}
 	}
 	if r.ValidatesMessage() {
-		v.Request.Is, v.Request.From = Validated, at(r.Where(r.Validate, policy.ModeMessage))
+		v.Request.Is, v.Request.From = Validated, at(r.ModePos(r.Validate, policy.ModeMessage))
 		v.Request.TokenOptional = !b.needs[m.Input] && m.Input.HasTokens()
 	}
 	if r.SignsMessage() {
-		v.Response.Is, v.Response.From = Signed, at(r.Where(r.Sign, policy.ModeMessage))
+		v.Response.Is, v.Response.From = Signed, at(r.ModePos(r.Sign, policy.ModeMessage))
 	}
 	v.Bearer, v.Notes = b.bearer(r, v.Notes)
 	b.doubtful(m, r, &v)
@@ -45,17 +45,17 @@ func (b *builder) method(m *policy.Method) Method {
 func (b *builder) bearer(r *policy.Rules, notes []Note) (*Bearer, []Note) {
 	if !r.ValidatesBearer() {
 		for _, t := range r.Issuers {
-			notes = append(notes, Note{"issuer without effect: no bearer token is validated", at(t.At)})
+			notes = append(notes, Note{"issuer without effect: no bearer token is validated", at(t.Pos)})
 		}
 		for _, c := range r.StaticClaims {
-			notes = append(notes, Note{"static claim without effect: no bearer token is validated", at(c.At)})
+			notes = append(notes, Note{"static claim without effect: no bearer token is validated", at(c.Pos)})
 		}
 		return nil, notes
 	}
 	issuers, bad := textsOf(r.Issuers)
 	statics, worse := staticsOf(r.StaticClaims)
 	return &Bearer{
-		From:    at(r.Where(r.Validate, policy.ModeBearerToken)),
+		From:    at(r.ModePos(r.Validate, policy.ModeBearerToken)),
 		Issuers: issuers, StaticClaims: statics, Keys: b.keys.validating(issuers),
 	}, append(append(notes, bad...), worse...)
 }
@@ -63,8 +63,8 @@ func (b *builder) bearer(r *policy.Rules, notes []Note) (*Bearer, []Note) {
 // doubtful notes what lint refuses and what would otherwise look as if it worked. A
 // method with an unknown mode is not called open, since it is never enforced (S46).
 func (b *builder) doubtful(m *policy.Method, r *policy.Rules, v *Method) {
-	note := func(p policy.ModeAt, format string, args ...any) {
-		v.Notes = append(v.Notes, Note{fmt.Sprintf(format, args...) + "; lint refuses it", at(p.At)})
+	note := func(p policy.ModeValue, format string, args ...any) {
+		v.Notes = append(v.Notes, Note{fmt.Sprintf(format, args...) + "; lint refuses it", at(p.Pos)})
 	}
 	for _, mode := range r.Validate {
 		switch {

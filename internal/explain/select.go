@@ -57,17 +57,17 @@ func (s *selection) service(service *policy.Service) {
 
 func (s *selection) method(m *policy.Method) {
 	s.methods[m] = true
-	if m.Effective().ValidatesMessage() {
+	if m.EffectiveRules().ValidatesMessage() {
 		s.message(m.Input)
 	}
-	if m.Effective().SignsMessage() {
+	if m.EffectiveRules().SignsMessage() {
 		s.message(m.Output)
 	}
 }
 
 // message selects m and, through nested tokens, what it leads to.
 func (s *selection) message(m *policy.Message) {
-	for m := range policy.Spread([]*policy.Message{m}, (*policy.Field).NestsTokens) {
+	for m := range policy.Reachable([]*policy.Message{m}, (*policy.Field).NestsTokens) {
 		s.messages[m] = true
 	}
 }

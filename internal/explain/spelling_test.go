@@ -49,7 +49,7 @@ func TestA111_SpellingsAreOne(t *testing.T) {
 			}
 			var found strings.Builder
 			for _, f := range lint.Check(p, lint.Options{}) {
-				fmt.Fprintln(&found, f.At, f.Rule, f.Message)
+				fmt.Fprintln(&found, f.Pos, f.Rule, f.Message)
 			}
 			return strings.ReplaceAll(string(data), dir, ""), strings.ReplaceAll(found.String(), dir, "")
 		}

@@ -16,14 +16,14 @@ type Error struct {
 	// What is the file, flag, variable, annotation or part of a token at fault, with its
 	// position if known.
 	What string
-	// Why is the reason: lower case, without a final full stop.
-	Why string
+	// Reason is the reason: lower case, without a final full stop.
+	Reason string
 	// Hint says how to fix the problem; may be empty.
 	Hint string
 	// Remedy is the kind of Hint, which callers may replace by their own wording; "" if
 	// the Hint is specific to this error.
 	Remedy Remedy
-	// Cause is the underlying error, for errors.Is and errors.As. It is not printed: Why
+	// Cause is the underlying error, for errors.Is and errors.As. It is not printed: Reason
 	// has the relevant part.
 	Cause error
 	// Quotes reports whether Why quotes the token or message that it is about, which no
@@ -35,7 +35,7 @@ type Error struct {
 // with %w becomes the cause.
 func New(code Code, what, format string, args ...any) *Error {
 	wrapped := fmt.Errorf(format, args...)
-	return &Error{Code: code, What: what, Why: wrapped.Error(), Cause: errors.Unwrap(wrapped)}
+	return &Error{Code: code, What: what, Reason: wrapped.Error(), Cause: errors.Unwrap(wrapped)}
 }
 
 // WithHint returns a copy of e with a hint.
@@ -62,9 +62,9 @@ func (e *Error) Quoting() *Error {
 
 func (e *Error) Error() string {
 	if e.What == "" {
-		return e.Why
+		return e.Reason
 	}
-	return e.What + ": " + e.Why
+	return e.What + ": " + e.Reason
 }
 
 func (e *Error) Unwrap() error { return e.Cause }
@@ -73,7 +73,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 // &fault.Error{Code: c}) works.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
-	return ok && t.Code == e.Code && t.What == "" && t.Why == ""
+	return ok && t.Code == e.Code && t.What == "" && t.Reason == ""
 }
 
 // CodeOf returns the code of the first Error in err's tree, or "".

@@ -10,8 +10,8 @@ const (
 	MakeKeyPair    Remedy = "use an asymmetric key, such as one for ES256"
 	GivePassphrase Remedy = "pass its passphrase"
 	WriteJWK       Remedy = "write it as a JWK"
-	OneKeyAFile    Remedy = "keep one key per file"
-	OneKeyAnID     Remedy = "give each key its own id"
+	OneKeyPerFile  Remedy = "keep one key per file"
+	UniqueKeyIDs   Remedy = "give each key its own id"
 	NameScope      Remedy = "the scope of the cluster is temporal-system"
 	NameNamespaces Remedy = "name each namespace, or the cluster by temporal-system"
 	GiveClaim      Remedy = "set the whole claim yourself"
@@ -21,14 +21,14 @@ const (
 	NameSources    Remedy = "pass .proto files as sources"
 	StartRotation  Remedy = "let rotation make one; it reports from when the key signs"
 	WriteElsewhere Remedy = "remove it, or write to another file"
-	RaiseInput     Remedy = "use fewer files, a set without source info, or a higher limit"
+	RaiseMaxInput  Remedy = "use fewer files, a set without source info, or a higher limit"
 )
 
 // Remedies returns all remedies.
 func Remedies() []Remedy {
 	return []Remedy{
-		MakeSecret, MakeKeyPair, GivePassphrase, WriteJWK, OneKeyAFile, OneKeyAnID, NameScope, NameNamespaces,
-		GiveClaim, Unsigned, TrustCA, UseHTTPS, NameSources, StartRotation, WriteElsewhere, RaiseInput,
+		MakeSecret, MakeKeyPair, GivePassphrase, WriteJWK, OneKeyPerFile, UniqueKeyIDs, NameScope, NameNamespaces,
+		GiveClaim, Unsigned, TrustCA, UseHTTPS, NameSources, StartRotation, WriteElsewhere, RaiseMaxInput,
 	}
 }
 

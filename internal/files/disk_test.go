@@ -16,7 +16,7 @@ import (
 
 // disk is the real disk, except that one step fails. before is called ahead of each step.
 type disk struct {
-	machine
+	osDisk
 	step   string // create, chmod, write, short, sync, close, link, rename, remove, syncdir
 	err    error
 	before map[string]func()
@@ -36,17 +36,17 @@ func (d *disk) CreateTemp(dir, pattern string) (File, error) {
 	if err := d.at("create"); err != nil {
 		return nil, err
 	}
-	f, err := d.machine.CreateTemp(dir, pattern)
+	f, err := d.osDisk.CreateTemp(dir, pattern)
 	return &diskFile{File: f, disk: d}, err
 }
 
 func (d *disk) Link(from, to string) error {
-	return errors.Join(d.at("link"), d.unless("link", func() error { return d.machine.Link(from, to) }))
+	return errors.Join(d.at("link"), d.unless("link", func() error { return d.osDisk.Link(from, to) }))
 }
 func (d *disk) Rename(from, to string) error {
-	return errors.Join(d.at("rename"), d.unless("rename", func() error { return d.machine.Rename(from, to) }))
+	return errors.Join(d.at("rename"), d.unless("rename", func() error { return d.osDisk.Rename(from, to) }))
 }
-func (d *disk) SyncDir(dir string) error { return errors.Join(d.at("syncdir"), d.machine.SyncDir(dir)) }
+func (d *disk) SyncDir(dir string) error { return errors.Join(d.at("syncdir"), d.osDisk.SyncDir(dir)) }
 
 func (d *disk) unless(step string, do func() error) error {
 	if d.step == step {
@@ -61,7 +61,7 @@ func (d *disk) Remove(path string) error {
 		d.step = ""
 		return err
 	}
-	return d.machine.Remove(path)
+	return d.osDisk.Remove(path)
 }
 
 type diskFile struct {

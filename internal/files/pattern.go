@@ -100,7 +100,7 @@ func FindAll(base, pattern string, code fault.Code) (list, passed []string, err 
 		}
 		switch part := d.Name(); {
 		case d.IsDir() && name != "." && (part[0] == '.' || part == "node_modules"):
-			if holdsMatch(tree, name, pattern) {
+			if hasMatch(tree, name, pattern) {
 				passed = append(passed, filepath.Join(base, name))
 			}
 			return fs.SkipDir
@@ -117,9 +117,9 @@ func FindAll(base, pattern string, code fault.Code) (list, passed []string, err 
 	return list, passed, err
 }
 
-// holdsMatch reports whether a file in or below the folder dir matches pattern. A .git
+// hasMatch reports whether a file in or below the folder dir matches pattern. A .git
 // folder never does.
-func holdsMatch(tree fs.FS, dir, pattern string) bool {
+func hasMatch(tree fs.FS, dir, pattern string) bool {
 	const most = 10_000
 	if path.Base(dir) == ".git" || !mayMatchBelow(pattern, dir) {
 		return false

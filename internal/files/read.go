@@ -19,8 +19,8 @@ import (
 // How long to wait for a pipe: for a writer to open it (S11), and for the writer to
 // finish, since its program may have to prompt for a passphrase.
 const (
-	writerPatience = 500 * time.Millisecond
-	pipePatience   = time.Minute
+	writerTimeout = 500 * time.Millisecond
+	pipeTimeout   = time.Minute
 )
 
 // Read returns the content of the file at path, at most limit bytes. It reads regular
@@ -49,7 +49,7 @@ func ReadIf(path string, limit int64, code fault.Code, accept func(fs.FileInfo) 
 	switch mode := info.Mode(); {
 	case mode.IsRegular():
 	case mode&fs.ModeNamedPipe != 0:
-		return readPipe(f, path, limit, code, writerPatience)
+		return readPipe(f, path, limit, code, writerTimeout)
 	case mode.IsDir():
 		return nil, fault.New(code, path, "is a directory")
 	default:
@@ -62,7 +62,7 @@ func ReadIf(path string, limit int64, code fault.Code, accept func(fs.FileInfo) 
 // opened for writing ends at once, so it tries again.
 func readPipe(f *os.File, path string, limit int64, code fault.Code, patience time.Duration) ([]byte, error) {
 	begin := time.Now()
-	if err := f.SetReadDeadline(begin.Add(pipePatience)); err != nil {
+	if err := f.SetReadDeadline(begin.Add(pipeTimeout)); err != nil {
 		return nil, unreadable(path, code, err)
 	}
 	for {
@@ -82,7 +82,7 @@ func ReadAll(r io.Reader, path string, limit int64, code fault.Code) ([]byte, er
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, fault.New(code, path, "is a pipe that was not closed within %s", pipePatience)
+		return nil, fault.New(code, path, "is a pipe that was not closed within %s", pipeTimeout)
 	case err != nil:
 		return nil, unreadable(path, code, err)
 	case int64(len(data)) > limit:

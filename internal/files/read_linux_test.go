@@ -123,7 +123,7 @@ func TestS11_PipesAreReadToTheirEnd(t *testing.T) {
 			}
 			write(t, f, "one ", "two")
 		}()
-		if data, err := readPipe(f, fifo, limit, fault.KeyUnreadable, testkit.Patience); err != nil || string(data) != "one two" {
+		if data, err := readPipe(f, fifo, limit, fault.KeyUnreadable, testkit.Timeout); err != nil || string(data) != "one two" {
 			t.Errorf("got %q %v, want %q", data, err, "one two")
 		}
 	})
@@ -133,7 +133,7 @@ func TestS11_PipesAreReadToTheirEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		go func() {
-			time.Sleep(writerPatience + 200*time.Millisecond)
+			time.Sleep(writerTimeout + 200*time.Millisecond)
 			write(t, w, "text")
 		}()
 		if data, err := read(fdPath(r)); err != nil || string(data) != "text" {

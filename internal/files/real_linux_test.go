@@ -48,7 +48,7 @@ func TestS1_PrivateFilesAreForTheirOwnerOnly(t *testing.T) {
 
 // modes is a disk that checks the temporary file at each step.
 type modes struct {
-	machine
+	osDisk
 	t       *testing.T
 	dir     string
 	looked  int
@@ -56,7 +56,7 @@ type modes struct {
 }
 
 func (d *modes) CreateTemp(dir, pattern string) (File, error) {
-	f, err := d.machine.CreateTemp(dir, pattern)
+	f, err := d.osDisk.CreateTemp(dir, pattern)
 	d.look(f, Private)
 	return &modesFile{File: f, disk: d}, err
 }
@@ -120,7 +120,7 @@ func TestS3_OnlyPlainFilesAreReplaced(t *testing.T) {
 	wantFile(t, target, oldText)
 	wantNames(t, dir, "dangling", "fifo", "folder", "full", "link", "socket", "target")
 	// A device of the test's own: if the check were broken, root would replace the
-	// machine's.
+	// osDisk's.
 	null := filepath.Join(t.TempDir(), "null")
 	if err := syscall.Mknod(null, syscall.S_IFCHR|0o600, 1<<8|3); err == nil { // only root may do this
 		testkit.WantCode(t, Writer{}.Write(null, []byte(newText), Private, true), fault.FileNotPlain)

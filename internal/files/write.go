@@ -55,16 +55,16 @@ type Writer struct {
 func (w Writer) Write(path string, data []byte, mode fs.FileMode, replace bool) error {
 	disk := w.Disk
 	if disk == nil {
-		disk = machine{}
+		disk = osDisk{}
 	}
 	if err := CheckTarget(path, replace); err != nil {
 		return err
 	}
-	temp, err := fill(disk, path, data, mode)
+	temp, err := writeTemp(disk, path, data, mode)
 	if err != nil {
 		return failed(path, err)
 	}
-	if err := place(disk, temp, path, replace); err != nil {
+	if err := commit(disk, temp, path, replace); err != nil {
 		_ = disk.Remove(temp)
 		if errors.Is(err, fs.ErrExist) {
 			return exists(path)
@@ -94,8 +94,8 @@ func CheckTarget(path string, replace bool) error {
 	return nil
 }
 
-// fill writes data to a temporary file next to path and returns its name.
-func fill(disk Disk, path string, data []byte, mode fs.FileMode) (string, error) {
+// writeTemp writes data to a temporary file next to path and returns its name.
+func writeTemp(disk Disk, path string, data []byte, mode fs.FileMode) (string, error) {
 	f, err := disk.CreateTemp(Folder(path), "."+filepath.Base(path)+".*.tmp")
 	if err != nil {
 		return "", err
@@ -121,8 +121,8 @@ func fill(disk Disk, path string, data []byte, mode fs.FileMode) (string, error)
 	return f.Name(), nil
 }
 
-// place atomically renames the file at temp to path.
-func place(disk Disk, temp, path string, replace bool) error {
+// commit atomically renames the file at temp to path.
+func commit(disk Disk, temp, path string, replace bool) error {
 	if replace {
 		return disk.Rename(temp, path)
 	}
@@ -210,15 +210,15 @@ func kindOf(mode fs.FileMode) string {
 	return "a special file (" + strings.TrimSpace(mode.Type().String()) + ")"
 }
 
-// machine is the real Disk.
-type machine struct{}
+// osDisk is the real Disk.
+type osDisk struct{}
 
-func (machine) CreateTemp(dir, pattern string) (File, error) { return os.CreateTemp(dir, pattern) }
-func (machine) Link(from, to string) error                   { return os.Link(from, to) }
-func (machine) Rename(from, to string) error                 { return os.Rename(from, to) }
-func (machine) Remove(path string) error                     { return os.Remove(path) }
+func (osDisk) CreateTemp(dir, pattern string) (File, error) { return os.CreateTemp(dir, pattern) }
+func (osDisk) Link(from, to string) error                   { return os.Link(from, to) }
+func (osDisk) Rename(from, to string) error                 { return os.Rename(from, to) }
+func (osDisk) Remove(path string) error                     { return os.Remove(path) }
 
-func (machine) SyncDir(dir string) error {
+func (osDisk) SyncDir(dir string) error {
 	if runtime.GOOS == "windows" { // it can only sync files
 		return nil
 	}

@@ -59,7 +59,7 @@ type Finding struct {
 	Message string
 	// Hint says how to fix it; may be empty.
 	Hint string
-	At   Position
+	Pos  Position
 	// Subject is the full protobuf name of the annotated element; may be empty.
 	Subject string
 }
@@ -80,9 +80,9 @@ type Rule struct {
 func Sort(findings []Finding) []Finding {
 	sorted := slices.SortedFunc(slices.Values(findings), func(a, b Finding) int {
 		return cmp.Or(
-			cmp.Compare(a.At.File, b.At.File),
-			cmp.Compare(a.At.Line, b.At.Line),
-			cmp.Compare(a.At.Column, b.At.Column),
+			cmp.Compare(a.Pos.File, b.Pos.File),
+			cmp.Compare(a.Pos.Line, b.Pos.Line),
+			cmp.Compare(a.Pos.Column, b.Pos.Column),
 			cmp.Compare(a.Rule, b.Rule),
 			cmp.Compare(a.Message, b.Message),
 			cmp.Compare(a.Subject, b.Subject),

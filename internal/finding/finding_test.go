@@ -39,14 +39,14 @@ func TestS53_SortIsByPlaceAndDropsDuplicates(t *testing.T) {
 	t.Parallel()
 	a, b := Position{"a", 2, 9}, Position{"b", 1, 1}
 	want := []Finding{
-		{At: Position{"a", 0, 0}, Rule: "z"},
-		{At: Position{"a", 2, 1}, Rule: "z"},
-		{At: a, Rule: "x", Message: "2"},
-		{At: a, Rule: "y", Message: "1", Severity: Error},
-		{At: a, Rule: "y", Message: "1", Severity: Note},
-		{At: a, Rule: "y", Message: "2"},
-		{At: b, Rule: "a"},
-		{At: Position{"b", 10, 1}, Rule: "a"},
+		{Pos: Position{"a", 0, 0}, Rule: "z"},
+		{Pos: Position{"a", 2, 1}, Rule: "z"},
+		{Pos: a, Rule: "x", Message: "2"},
+		{Pos: a, Rule: "y", Message: "1", Severity: Error},
+		{Pos: a, Rule: "y", Message: "1", Severity: Note},
+		{Pos: a, Rule: "y", Message: "2"},
+		{Pos: b, Rule: "a"},
+		{Pos: Position{"b", 10, 1}, Rule: "a"},
 	}
 	in := slices.Concat(want, want)
 	slices.Reverse(in)
@@ -78,11 +78,11 @@ func TestS53_OrderOfInputDoesNotShow(t *testing.T) {
 			case 4:
 				f.Subject = text
 			case 5:
-				f.At.File = text
+				f.Pos.File = text
 			case 6:
-				f.At.Line = number
+				f.Pos.Line = number
 			case 7:
-				f.At.Column = number
+				f.Pos.Column = number
 			}
 		}
 		return f

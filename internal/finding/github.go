@@ -28,13 +28,13 @@ func (r Report) WriteGitHub(w io.Writer) error {
 		set := func(name, value string) {
 			properties = append(properties, name+"="+property.Replace(quote.Escape(value, "")))
 		}
-		if f.At.File != "" {
-			set("file", r.inRepository(f.At.File))
-			if f.At.Line > 0 {
-				set("line", fmt.Sprint(f.At.Line))
+		if f.Pos.File != "" {
+			set("file", r.inRepository(f.Pos.File))
+			if f.Pos.Line > 0 {
+				set("line", fmt.Sprint(f.Pos.Line))
 			}
-			if f.At.Line > 0 && f.At.Column > 0 {
-				set("col", fmt.Sprint(f.At.Column))
+			if f.Pos.Line > 0 && f.Pos.Column > 0 {
+				set("col", fmt.Sprint(f.Pos.Column))
 			}
 		}
 		if f.Rule != "" {

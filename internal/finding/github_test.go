@@ -34,14 +34,14 @@ func checkGitHub(t *testing.T, text string, want []Finding) {
 				got[name] = undo.Replace(value)
 			}
 		}
-		expect := map[string]string{"": quote.Escape(f.Message, ""), "title": quote.Escape(f.Rule, ""), "file": quote.Escape(f.At.File, "")}
+		expect := map[string]string{"": quote.Escape(f.Message, ""), "title": quote.Escape(f.Rule, ""), "file": quote.Escape(f.Pos.File, "")}
 		if f.Hint != "" {
 			expect[""] += "\nhint: " + quote.Escape(f.Hint, "")
 		}
-		if f.At.File != "" && f.At.Line > 0 {
-			expect["line"] = fmt.Sprint(f.At.Line)
-			if f.At.Column > 0 {
-				expect["col"] = fmt.Sprint(f.At.Column)
+		if f.Pos.File != "" && f.Pos.Line > 0 {
+			expect["line"] = fmt.Sprint(f.Pos.Line)
+			if f.Pos.Column > 0 {
+				expect["col"] = fmt.Sprint(f.Pos.Column)
 			}
 		}
 		for _, name := range []string{"", "title", "file", "line", "col"} {

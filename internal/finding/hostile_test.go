@@ -66,7 +66,7 @@ func checkJSON(t *testing.T, text string, want []Finding) {
 	}
 	for i, f := range want {
 		if g := got.Findings[i]; g != (jsonFinding{
-			f.Severity.String(), valid(f.Rule), valid(f.Message), valid(f.Hint), valid(f.At.File), f.At.Line, f.At.Column, valid(f.Subject),
+			f.Severity.String(), valid(f.Rule), valid(f.Message), valid(f.Hint), valid(f.Pos.File), f.Pos.Line, f.Pos.Column, valid(f.Subject),
 		}) {
 			t.Fatalf("json: got %+v of %+v", g, f)
 		}
@@ -109,7 +109,7 @@ func checkJUnit(t *testing.T, text string, want []Finding, strict bool) {
 		if outcome == nil {
 			outcome = cases[i].Skipped
 		}
-		if cases[i].Line != max(f.At.Line, 0) || outcome.Message != quote.Escape(f.Message, "") || outcome.Type != quote.Escape(f.Rule, "") {
+		if cases[i].Line != max(f.Pos.Line, 0) || outcome.Message != quote.Escape(f.Message, "") || outcome.Type != quote.Escape(f.Rule, "") {
 			t.Fatalf("junit: got %+v, %+v of %+v", cases[i], outcome, f)
 		}
 	}
@@ -121,9 +121,9 @@ func TestS70_HostileTextStaysInItsPlace(t *testing.T) {
 	everywhere := Report{Tool: "\x1b", Version: "\u202e"}
 	for _, text := range hostile() {
 		for _, f := range []Finding{
-			{Severity: Error, Rule: text, Message: text, Hint: text, At: Position{text, 1, 1}, Subject: text},
-			{Severity: Warning, Rule: "rule", Message: text, At: Position{"a.proto", 1, -1}},
-			{Severity: Note, Message: "message", At: Position{text, -1, 0}},
+			{Severity: Error, Rule: text, Message: text, Hint: text, Pos: Position{text, 1, 1}, Subject: text},
+			{Severity: Warning, Rule: "rule", Message: text, Pos: Position{"a.proto", 1, -1}},
+			{Severity: Note, Message: "message", Pos: Position{text, -1, 0}},
 		} {
 			rules := []Rule{{ID: text, Purpose: text, Refs: []string{text, text}}, {ID: text}, {ID: "rule"}, {ID: "rule"}}
 			checkFormats(t, Report{Tool: text, Version: text, Rules: rules, Findings: []Finding{f}}, schema)
@@ -145,7 +145,7 @@ func FuzzF12_Findings(f *testing.F) {
 	f.Fuzz(func(t *testing.T, file, rule, message, hint, subject string, line, column, severity int, strict bool) {
 		one := Finding{Severity(severity), rule, message, hint, Position{file, line, column}, subject}
 		other := one
-		other.At.Line, other.Hint = 7, ""
+		other.Pos.Line, other.Hint = 7, ""
 		r := Report{Tool: message, Version: rule, Rules: []Rule{{rule, one.Severity, message, []string{subject}}}, Strict: strict}
 		r.Findings = []Finding{one, other, one, {Message: message}}
 		checkFormats(t, r, schema)

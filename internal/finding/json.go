@@ -37,7 +37,7 @@ func (r Report) WriteJSON(w io.Writer) error {
 	for _, f := range sorted {
 		out.Findings = append(out.Findings, jsonFinding{
 			Severity: f.Severity.String(), Rule: f.Rule, Message: f.Message, Hint: f.Hint,
-			File: f.At.File, Line: f.At.Line, Column: f.At.Column, Subject: f.Subject,
+			File: f.Pos.File, Line: f.Pos.Line, Column: f.Pos.Column, Subject: f.Subject,
 		})
 	}
 	return writeJSON(w, out)

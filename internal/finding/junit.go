@@ -25,9 +25,9 @@ func (r Report) WriteJUnit(w io.Writer) error {
 		cases = append(cases, Case{Suite: r.Tool, Class: r.Tool, Name: "no findings"})
 	}
 	for _, f := range sorted {
-		class := cmp.Or(f.At.File, r.Tool)
+		class := cmp.Or(f.Pos.File, r.Tool)
 		c := Case{
-			Suite: class, Class: class, Name: cmp.Or(strings.TrimSpace(f.Rule+" "+f.Subject), "finding"), File: f.At.File, Line: f.At.Line,
+			Suite: class, Class: class, Name: cmp.Or(strings.TrimSpace(f.Rule+" "+f.Subject), "finding"), File: f.Pos.File, Line: f.Pos.Line,
 			Outcome: Skipped, Type: f.Rule, Message: f.Message, Text: textOf(f),
 		}
 		if f.Severity != Note && (r.Strict || f.Severity != Warning) {

@@ -30,7 +30,7 @@ func TestJUnitNamesAreUniqueAndStable(t *testing.T) {
 		t.Errorf("%d names for %d findings", len(before), len(Sort(r.Findings)))
 	}
 	for i := range r.Findings {
-		r.Findings[i].At.Line += 100
+		r.Findings[i].Pos.Line += 100
 	}
 	for name := range names(r) {
 		if before[name] != 1 {

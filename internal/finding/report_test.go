@@ -70,7 +70,7 @@ func TestErrorsOfTheWriterAreReturned(t *testing.T) {
 
 func TestTextOptions(t *testing.T) {
 	t.Parallel()
-	r := Report{Findings: []Finding{{Severity: Warning, Rule: "r", Message: "eyJx.\x1b\n", Hint: "secret", At: Position{"secret", 1, 2}}}}
+	r := Report{Findings: []Finding{{Severity: Warning, Rule: "r", Message: "eyJx.\x1b\n", Hint: "secret", Pos: Position{"secret", 1, 2}}}}
 	for name, row := range map[string]struct {
 		opts TextOptions
 		want string

@@ -78,10 +78,10 @@ func sarifMessage(text string) sarifText {
 // sarifLocations returns the position of a finding, or none if it is unknown.
 func sarifLocations(f Finding) []sarifLocation {
 	var at sarifLocation
-	if f.At.File != "" {
-		physical := &sarifPhysical{Artifact: artifact(f.At.File)}
-		if f.At.Line > 0 {
-			physical.Region = &sarifRegion{Line: f.At.Line, Column: max(f.At.Column, 0)}
+	if f.Pos.File != "" {
+		physical := &sarifPhysical{Artifact: artifact(f.Pos.File)}
+		if f.Pos.Line > 0 {
+			physical.Region = &sarifRegion{Line: f.Pos.Line, Column: max(f.Pos.Column, 0)}
 		}
 		at.Physical = physical
 	}
@@ -113,6 +113,6 @@ func artifact(file string) sarifArtifact {
 // its message.
 func fingerprint(f Finding) string {
 	message := regexp.MustCompile(`:[0-9]+`).ReplaceAllString(f.Message, "")
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{f.Rule, f.At.File, f.Subject, message}))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{f.Rule, f.Pos.File, f.Subject, message}))
 	return fmt.Sprintf("%x", sum[:16])
 }

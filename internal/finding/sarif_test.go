@@ -150,21 +150,21 @@ func TestSARIFFingerprints(t *testing.T) {
 	r := sample()
 	before := prints(r)
 	for i := range r.Findings {
-		if r.Findings[i].At.Line > 0 {
-			r.Findings[i].At.Line += 100
+		if r.Findings[i].Pos.Line > 0 {
+			r.Findings[i].Pos.Line += 100
 		}
 		r.Findings[i].Message = strings.ReplaceAll(r.Findings[i].Message, ":40:3", ":140:3")
 	}
 	if after := prints(r); !reflect.DeepEqual(after, before) {
 		t.Errorf("lines moved: got %q, want %q", after, before)
 	}
-	base := Finding{Rule: "r", Message: "m", At: Position{File: "f"}, Subject: "s"}
+	base := Finding{Rule: "r", Message: "m", Pos: Position{File: "f"}, Subject: "s"}
 	for name, change := range map[string]func(*Finding){
 		"rule":    func(f *Finding) { f.Rule = "x" },
 		"message": func(f *Finding) { f.Message = "x" },
-		"file":    func(f *Finding) { f.At.File = path.Join("x", f.At.File) },
+		"file":    func(f *Finding) { f.Pos.File = path.Join("x", f.Pos.File) },
 		"subject": func(f *Finding) { f.Subject = "x" },
-		"borders": func(f *Finding) { f.At.File, f.Subject = "fs", "" },
+		"borders": func(f *Finding) { f.Pos.File, f.Subject = "fs", "" },
 	} {
 		other := base
 		change(&other)

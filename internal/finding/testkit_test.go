@@ -10,10 +10,10 @@ import (
 func sample() Report {
 	ref := Finding{
 		Severity: Error, Rule: "claim-cycle", Message: "A holds B holds A (shop/v1/order.proto:40:3)",
-		Hint: "break the cycle with NONE", At: Position{"shop/v1/order.proto", 12, 5}, Subject: "shop.v1.Order.parent",
+		Hint: "break the cycle with NONE", Pos: Position{"shop/v1/order.proto", 12, 5}, Subject: "shop.v1.Order.parent",
 	}
 	moved := ref
-	moved.At.Line = 9
+	moved.Pos.Line = 9
 	return Report{
 		Tool: "jwtctl lint", Version: "1.2.3",
 		Rules: []Rule{
@@ -22,12 +22,12 @@ func sample() Report {
 			{ID: "iss-as-static-claim", Severity: Warning, Purpose: "finds iss among static claims", Refs: []string{"A73"}},
 		},
 		Findings: []Finding{
-			{Severity: Note, Rule: "secret-name", Message: "needs ${PARTNER_SECRET}", At: Position{"shop/v1/order.proto", 30, 0}, Subject: "shop.v1.Order"},
+			{Severity: Note, Rule: "secret-name", Message: "needs ${PARTNER_SECRET}", Pos: Position{"shop/v1/order.proto", 30, 0}, Subject: "shop.v1.Order"},
 			ref,
-			{Severity: Warning, Rule: "iss-as-static-claim", Message: `iss is a static claim: "a" & <b>`, At: Position{"auth/a b.proto", 3, 1}, Subject: "auth.S.Do"},
+			{Severity: Warning, Rule: "iss-as-static-claim", Message: `iss is a static claim: "a" & <b>`, Pos: Position{"auth/a b.proto", 3, 1}, Subject: "auth.S.Do"},
 			moved,
 			ref,
-			{Severity: Error, Rule: "unlisted-rule", Message: "no source info, see [the guide](1)", At: Position{File: "build/api.binpb"}},
+			{Severity: Error, Rule: "unlisted-rule", Message: "no source info, see [the guide](1)", Pos: Position{File: "build/api.binpb"}},
 			{Severity: Error, Message: "nothing known"},
 		},
 	}

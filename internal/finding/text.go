@@ -30,7 +30,7 @@ func (r Report) WriteText(w io.Writer, opts TextOptions) error {
 	}
 	var b bytes.Buffer
 	for _, f := range Sort(r.Findings) {
-		if at := f.At.String(); at != "" {
+		if at := f.Pos.String(); at != "" {
 			fmt.Fprintf(&b, "%s: ", clean(at))
 		}
 		word := f.Severity.String()

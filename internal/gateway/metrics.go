@@ -115,7 +115,7 @@ func number(name, help string, read func() float64) metrics.Family {
 func byLabels(all []jwks.Status) []jwks.Status {
 	merged := map[[2]string]jwks.Status{}
 	for _, s := range all {
-		id := [2]string{s.Where, s.Issuer}
+		id := [2]string{s.Location, s.Issuer}
 		m, known := merged[id]
 		if !known {
 			merged[id] = s
@@ -134,7 +134,7 @@ func byLabels(all []jwks.Status) []jwks.Status {
 func ages(sets []jwks.Status, now time.Time) (samples []metrics.Sample) {
 	for _, s := range sets {
 		if !s.FetchedAt.IsZero() {
-			samples = append(samples, metrics.Sample{Labels: []string{s.Where, s.Issuer}, Number: now.Sub(s.FetchedAt).Seconds()})
+			samples = append(samples, metrics.Sample{Labels: []string{s.Location, s.Issuer}, Number: now.Sub(s.FetchedAt).Seconds()})
 		}
 	}
 	return samples
@@ -143,8 +143,8 @@ func ages(sets []jwks.Status, now time.Time) (samples []metrics.Sample) {
 func fetches(sets []jwks.Status) (samples []metrics.Sample) {
 	for _, s := range sets {
 		samples = append(samples,
-			metrics.Sample{Labels: []string{s.Where, s.Issuer, "ok"}, Number: float64(s.Succeeded)},
-			metrics.Sample{Labels: []string{s.Where, s.Issuer, "failed"}, Number: float64(s.Failed)})
+			metrics.Sample{Labels: []string{s.Location, s.Issuer, "ok"}, Number: float64(s.Succeeded)},
+			metrics.Sample{Labels: []string{s.Location, s.Issuer, "failed"}, Number: float64(s.Failed)})
 	}
 	return samples
 }

@@ -20,9 +20,9 @@ import (
 func TestProxyKeySetLabels(t *testing.T) {
 	t.Parallel()
 	at := func(second int64) time.Time { return time.Unix(second, 0) }
-	never, old, young := jwks.Status{Where: "s", Failed: 1}, jwks.Status{Where: "s", FetchedAt: at(1), Succeeded: 2}, jwks.Status{Where: "s", FetchedAt: at(2), Succeeded: 3, Failed: 4}
-	other := jwks.Status{Where: "s", Issuer: "me"}
-	want := jwks.Status{Where: "s", FetchedAt: at(1), Succeeded: 5, Failed: 5}
+	never, old, young := jwks.Status{Location: "s", Failed: 1}, jwks.Status{Location: "s", FetchedAt: at(1), Succeeded: 2}, jwks.Status{Location: "s", FetchedAt: at(2), Succeeded: 3, Failed: 4}
+	other := jwks.Status{Location: "s", Issuer: "me"}
+	want := jwks.Status{Location: "s", FetchedAt: at(1), Succeeded: 5, Failed: 5}
 	for _, all := range [][]jwks.Status{{never, old, young, other}, {other, young, old, never}, {old, never, other, young}} {
 		got := byLabels(all)
 		if len(got) != 2 || !slices.Contains(got, want) || !slices.Contains(got, other) {

@@ -89,7 +89,7 @@ func enforced(p *policies.Policy) enforce.Policy {
 func (r *reloader) inForce(p *policies.Policy, w watched, seen map[string]os.FileInfo) {
 	var imports []string
 	for _, f := range p.Set.Files() {
-		imports = append(imports, f.Where)
+		imports = append(imports, f.Location)
 		for _, dir := range w.importPaths { // a new file there may take precedence
 			imports = append(imports, filepath.Join(dir, f.Descriptor.Path()))
 		}

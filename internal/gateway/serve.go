@@ -39,7 +39,7 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 	}
 	defer func() { _ = upstream.Close() }()
 	var p *proxy.Proxy
-	counts := metrics.New(r.name, append(r.families(), number("jwtctl_proxy_refusals_held", "Refusals currently being delayed.", func() float64 { return float64(p.Held()) }))...)
+	counts := metrics.New(r.name, append(r.families(), number("jwtctl_proxy_refusals_held", "Refusals currently being delayed.", func() float64 { return float64(p.DelayedRefusals()) }))...)
 	if p, err = proxy.New(enforced(policy), o.proxyOptions(d, upstream, r.certs, counts)); err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func (o *Options) listenForBrowsers(ctx context.Context, d command.Deps, p *prox
 	}
 	limits := o.serving.limits()
 	server, err := web.New(services, web.Options{
-		Dial: p.Inside(), TLS: certs.ToClients(), Origins: origins, Log: d.Logger(),
+		Dial: p.DialInMemory(), TLS: certs.ToClients(), Origins: origins, Log: d.Logger(),
 		MessageBytes: uint32(limits.MessageBytes), MetadataBytes: limits.MetadataBytes, Streams: int(limits.Streams),
 	})
 	if err != nil {

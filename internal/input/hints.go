@@ -36,7 +36,7 @@ func KeyHint(d command.Deps, ring *keys.Ring) string {
 func KeysInUse(ring *keys.Ring) string {
 	const most = 8
 	var names []string
-	for _, k := range ring.Held() {
+	for _, k := range ring.Loaded() {
 		name := quote.Shorten(k.ID())
 		if k.Issuer() != "" {
 			name += " (issuer " + quote.Shorten(k.Issuer()) + ")"
@@ -60,7 +60,7 @@ func KeysInUse(ring *keys.Ring) string {
 // DetailKeys prints to stderr, with -v, the keys that a token was refused with, and where
 // each comes from (S85).
 func DetailKeys(d command.Deps, ring *keys.Ring) {
-	for _, k := range ring.Held() {
+	for _, k := range ring.Loaded() {
 		d.Detail("key in use: %s (%s, %s)", k.ID(), k.Algorithm(), k.Source())
 	}
 }

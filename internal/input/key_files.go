@@ -43,7 +43,7 @@ func readKeys(d command.Deps, name string, with keys.Attributes, strict bool) ([
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range loaded.PassedOver() {
+	for _, e := range loaded.Skipped() {
 		d.Warn("%s: key skipped", e.Problem)
 	}
 	if source == name {

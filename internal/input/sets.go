@@ -168,7 +168,7 @@ func (f *SetFlags) options(d command.Deps, e config.KeySetEntry, cache *SetCache
 		return o, nil
 	}
 	if cache != nil {
-		o.Patience = jwks.CallPatience
+		o.CallTimeout = jwks.CallTimeout
 	}
 	var err error
 	o.Network, err = f.network(d)

@@ -116,7 +116,7 @@ func UnwrapToken(text string) (string, error) {
 		text = strings.TrimSpace(value)
 	}
 	if isHeader || strings.Contains(text, " ") && !strings.HasPrefix(text, "{") {
-		return jws.Bearer(text)
+		return jws.BearerToken(text)
 	}
 	return text, nil
 }

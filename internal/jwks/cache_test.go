@@ -128,14 +128,14 @@ func TestS23_AgeOfKeys(t *testing.T) {
 			o.Refresh = tc.refresh
 			set := remote(t, i.URL, o)
 			gives(t, set, "", "a")
-			if set.Held() == nil {
+			if set.Cached() == nil {
 				t.Error("new keys are held to be old")
 			}
 			i.does(has(t, b)) // a is removed
 			c.advance(tc.fresh - 1)
 			gives(t, set, "a", "a")
 			c.advance(1)
-			if set.Held() != nil {
+			if set.Cached() != nil {
 				t.Error("old keys are held to be fresh")
 			}
 			gives(t, set, "a", "b")
@@ -150,7 +150,7 @@ func TestS23_RefreshedAhead(t *testing.T) {
 	set := remote(t, i.URL, options(c, jwks.Network{}))
 	gives(t, set, "", "a")
 	c.advance(jwks.DefaultRefresh*3/4 - 1)
-	set.Held()
+	set.Cached()
 	if got := i.fetches.Load(); got != 1 || set.Fetching() {
 		t.Errorf("%d fetches of keys that are young, another under way: %v", got, set.Fetching())
 	}
@@ -158,12 +158,12 @@ func TestS23_RefreshedAhead(t *testing.T) {
 	next := has(t, newKey(t, keys.ES256, "b"))
 	i.does(func(w http.ResponseWriter, r *http.Request) { <-enter; next(w, r) })
 	c.advance(1)
-	if got := idsOf(set.Held()); len(got) != 1 || got[0] != "a" {
+	if got := idsOf(set.Cached()); len(got) != 1 || got[0] != "a" {
 		t.Fatalf("holds %v", got)
 	}
 	testkit.Eventually(t, "it is fetched meanwhile", func() bool { return i.fetches.Load() == 2 })
 	close(enter)
-	testkit.Eventually(t, "the new set is there", func() bool { return idsOf(set.Held())[0] == "b" })
+	testkit.Eventually(t, "the new set is there", func() bool { return idsOf(set.Cached())[0] == "b" })
 }
 
 func TestS23_LastGoodSetUntilMaxStale(t *testing.T) {
@@ -260,7 +260,7 @@ func TestPrefetchFetchesOnce(t *testing.T) {
 	set := remote(t, i.URL, options(c, jwks.Network{}))
 	set.Prefetch()
 	set.Prefetch()
-	testkit.Eventually(t, "the keys are there", func() bool { return set.Held() != nil })
+	testkit.Eventually(t, "the keys are there", func() bool { return set.Cached() != nil })
 	set.Prefetch()
 	gives(t, set, "a", "a")
 	if got := i.fetches.Load(); got != 1 {

@@ -85,8 +85,8 @@ func TestOpenFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	gives(t, set, "", "a b")
-	if set.Issuer() != "me" || len(set.Held()) != 2 {
-		t.Errorf("issuer %q, held %v", set.Issuer(), set.Held())
+	if set.Issuer() != "me" || len(set.Cached()) != 2 {
+		t.Errorf("issuer %q, held %v", set.Issuer(), set.Cached())
 	}
 	set, err = jwks.Open(path, jwks.RemoteOptions{Algorithms: []keys.Algorithm{keys.EdDSA}, Log: (&logBook{}).logger()})
 	if err != nil {
@@ -111,7 +111,7 @@ func TestOpenFile(t *testing.T) {
 		}
 	}
 	for _, location := range []string{"file://" + path, "FILE://localhost" + path, "file:///" + strings.ReplaceAll(path[1:], "/", "%2f")} {
-		if set, err := jwks.Open(location, jwks.RemoteOptions{Log: (&logBook{}).logger()}); err != nil || len(set.Held()) != 2 {
+		if set, err := jwks.Open(location, jwks.RemoteOptions{Log: (&logBook{}).logger()}); err != nil || len(set.Cached()) != 2 {
 			t.Errorf("%s: %v", location, err)
 		}
 	}

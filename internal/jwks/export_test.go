@@ -17,8 +17,8 @@ func (s *Server) Grace(d time.Duration) { s.grace = d }
 // LongestConnection bounds how long a connection may take for one request, and
 // ShutdownTime how long stopping may.
 const (
-	LongestConnection = max(headerTime, readTime, writeTime, idleTime)
-	ShutdownTime      = shutdownTime
+	LongestConnection = max(headerTimeout, readTimeout, writeTimeout, idleTimeout)
+	ShutdownTime      = shutdownTimeout
 )
 
 // Limit sets how long a fetch of r may take.
@@ -28,7 +28,7 @@ func (r *Remote) Limit(d time.Duration) { r.fetcher.network.Timeout = d }
 func (r *Remote) Fetching() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.flight != nil
+	return r.inFlight != nil
 }
 
 // CheckAddress runs the check that n makes before it connects to address.

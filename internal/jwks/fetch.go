@@ -20,7 +20,7 @@ func FetchWithErrors(ctx context.Context, address string, n Network) (body []byt
 	return a.body, a.status, err
 }
 
-func fetch(ctx context.Context, address string, f *fetcher) (answer, error) {
+func fetch(ctx context.Context, address string, f *fetcher) (fetchResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.network.Timeout)
 	defer cancel()
 	return f.get(ctx, address)

@@ -25,16 +25,16 @@ type fetcher struct {
 	keepBody bool // return the body of a response other than 200 with its error
 }
 
-// answer is the content of a URL.
-type answer struct {
+// fetchResult is the content of a URL.
+type fetchResult struct {
 	body   []byte
 	status int            // the HTTP status
 	maxAge *time.Duration // from Cache-Control; nil if not given
 }
 
 func newFetcher(n Network) *fetcher {
-	if n.Timeout <= 0 || n.Timeout > MaxFetchTime {
-		n.Timeout = MaxFetchTime
+	if n.Timeout <= 0 || n.Timeout > FetchTimeout {
+		n.Timeout = FetchTimeout
 	}
 	f := &fetcher{network: n}
 	dialer := &net.Dialer{Timeout: n.Timeout, Resolver: n.Resolver, ControlContext: f.checkAddress}
@@ -42,7 +42,7 @@ func newFetcher(n Network) *fetcher {
 		CheckRedirect: f.checkRedirect,
 		Transport: &http.Transport{
 			Proxy:                  n.Proxy,
-			DialContext:            dialThisMachine(dialer.DialContext),
+			DialContext:            dialLocalhost(dialer.DialContext),
 			TLSClientConfig:        &tls.Config{RootCAs: n.RootCAs, MinVersion: tls.VersionTLS12},
 			TLSHandshakeTimeout:    n.Timeout,
 			ForceAttemptHTTP2:      true,
@@ -56,44 +56,44 @@ func newFetcher(n Network) *fetcher {
 // get returns the content at address. Anything but a 200 with a complete body of at most
 // keys.MaxFileBytes is key_set_unavailable; a URL, redirect or network address that is
 // not permitted is key_set_url_not_allowed.
-func (f *fetcher) get(ctx context.Context, address string) (answer, error) {
+func (f *fetcher) get(ctx context.Context, address string) (fetchResult, error) {
 	u, err := f.parseURL(address)
 	if err != nil {
-		return answer{}, err
+		return fetchResult{}, err
 	}
 	if u.Scheme == "http" && !f.network.AllowHTTP {
 		ctx = context.WithValue(ctx, loopbackOnly{}, true)
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return answer{}, fault.New(fault.KeySetURLNotAllowed, label(address), "%w", err)
+		return fetchResult{}, fault.New(fault.KeySetURLNotAllowed, label(address), "%w", err)
 	}
 	r.Header.Set("Accept", "application/jwk-set+json, application/json")
 	r.Header.Set("Accept-Encoding", "identity") // so that the transport decompresses nothing: no bombs
 	r.Header.Set("User-Agent", "jwtctl")
 	response, err := f.client.Do(r)
 	if err != nil {
-		return answer{}, failed(ctx, address, err)
+		return fetchResult{}, failed(ctx, address, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		bad := answer{status: response.StatusCode}
+		bad := fetchResult{status: response.StatusCode}
 		if f.keepBody {
 			bad.body, _ = files.ReadAll(response.Body, label(address), keys.MaxFileBytes, fault.KeySetUnavailable)
 		}
 		return bad, fault.New(fault.KeySetUnavailable, label(address), "answered with status %d, not 200", response.StatusCode)
 	}
 	if coding := response.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
-		return answer{}, fault.New(fault.KeySetUnavailable, label(address), "the server answered in the encoding %q, which was not requested", quote.Shorten(coding))
+		return fetchResult{}, fault.New(fault.KeySetUnavailable, label(address), "the server answered in the encoding %q, which was not requested", quote.Shorten(coding))
 	}
 	body, err := files.ReadAll(response.Body, label(address), keys.MaxFileBytes, fault.KeySetUnavailable)
 	if fault.CodeOf(err) == fault.FileTooLarge {
-		return answer{}, fault.New(fault.KeySetUnavailable, label(address), "larger than %d bytes", keys.MaxFileBytes)
+		return fetchResult{}, fault.New(fault.KeySetUnavailable, label(address), "larger than %d bytes", keys.MaxFileBytes)
 	}
 	if err != nil {
-		return answer{}, failed(ctx, address, err)
+		return fetchResult{}, failed(ctx, address, err)
 	}
-	return answer{status: response.StatusCode, body: body, maxAge: maxAge(response.Header)}, nil
+	return fetchResult{status: response.StatusCode, body: body, maxAge: maxAge(response.Header)}, nil
 }
 
 // failed returns the error for a failed request.

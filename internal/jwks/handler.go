@@ -124,16 +124,16 @@ func (h *Handler) serveHealth(w http.ResponseWriter) {
 		text = fmt.Sprintf("degraded: the last reload failed (%s); serving the keys of %s",
 			fault.CodeOf(set.Problem), set.LoadedAt.UTC().Format(time.RFC3339))
 	}
-	plain(w, http.StatusOK, text)
+	writeText(w, http.StatusOK, text)
 }
 
 // refuse responds with status and its name. That is not valid JSON, so a client that
 // ignores the status does not take it for a set.
 func refuse(w http.ResponseWriter, status int) {
-	plain(w, status, strings.ToLower(http.StatusText(status)))
+	writeText(w, status, strings.ToLower(http.StatusText(status)))
 }
 
-func plain(w http.ResponseWriter, status int, text string) {
+func writeText(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")

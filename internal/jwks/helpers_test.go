@@ -156,7 +156,7 @@ func serve(t testing.TB, p *published) {
 	go func() { ended <- server.Serve(ctx) }()
 	p.stop = sync.OnceValue(func() error { cancel(); return <-ended })
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
-	p.client = &http.Client{Transport: transport, Timeout: testkit.Patience}
+	p.client = &http.Client{Transport: transport, Timeout: testkit.Timeout}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		if err := p.stop(); err != nil {

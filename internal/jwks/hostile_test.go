@@ -166,7 +166,7 @@ func TestS21_HostileServers(t *testing.T) {
 			warm.Limit(soon)
 			i.does(mode)
 
-			ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
+			ctx, cancel := context.WithTimeout(t.Context(), testkit.Timeout)
 			defer cancel()
 			grown := memory(func() {
 				_, err := remote(t, i.URL, options(c, jwks.Network{Timeout: soon})).Keys(ctx, "")

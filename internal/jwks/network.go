@@ -16,7 +16,7 @@ import (
 
 // The limits of fetches (S19, S21).
 const (
-	MaxFetchTime   = 10 * time.Second
+	FetchTimeout   = 10 * time.Second
 	MaxRedirects   = 3
 	maxFetchHeader = 64 << 10
 )
@@ -37,7 +37,7 @@ type Network struct {
 	Proxy func(*http.Request) (*url.URL, error)
 	// Resolver, if not nil, replaces the system's resolver.
 	Resolver *net.Resolver
-	// Timeout limits fetching a set, including discovery and redirects; MaxFetchTime is
+	// Timeout limits fetching a set, including discovery and redirects; FetchTimeout is
 	// the default and the maximum.
 	Timeout time.Duration
 }
@@ -67,7 +67,7 @@ func (f *fetcher) checkURL(u *url.URL) *fault.Error {
 		return fault.New(fault.KeySetURLNotAllowed, "", "has no host")
 	case u.User != nil:
 		return fault.New(fault.KeySetURLNotAllowed, "", "contains a user name, but key sets are public")
-	case u.Scheme == "http" && !f.network.AllowHTTP && !isThisMachine(u.Hostname()):
+	case u.Scheme == "http" && !f.network.AllowHTTP && !isLocalhost(u.Hostname()):
 		return fault.New(fault.KeySetURLNotAllowed, "", "over http, anyone on the network path can replace the keys").
 			WithRemedy(fault.UseHTTPS)
 	}
@@ -82,7 +82,7 @@ func (f *fetcher) checkURL(u *url.URL) *fault.Error {
 func (f *fetcher) checkRedirect(r *http.Request, via []*http.Request) error {
 	switch err := f.checkURL(r.URL); {
 	case err != nil:
-		err.Why = "redirects to a URL that is not allowed: " + err.Why
+		err.Reason = "redirects to a URL that is not allowed: " + err.Reason
 		return err
 	case r.URL.Scheme != via[0].URL.Scheme:
 		return fault.New(fault.KeySetURLNotAllowed, "", "redirects from %s to %s", via[0].URL.Scheme, r.URL.Scheme)
@@ -130,17 +130,17 @@ func isLinkLocal(ip netip.Addr) bool {
 	return false
 }
 
-// isThisMachine reports whether host is a spelling of this machine. This includes
+// isLocalhost reports whether host is a spelling of this machine. This includes
 // unspecified addresses (0.0.0.0, ::), which servers print if they listen on all
 // interfaces.
-func isThisMachine(host string) bool {
+func isLocalhost(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && (ip.Unmap().IsLoopback() || ip.Unmap().IsUnspecified())
 }
 
-// dialThisMachine returns dial, except that it dials a loopback address instead of an
+// dialLocalhost returns dial, except that it dials a loopback address instead of an
 // unspecified one, whose meaning depends on the system.
-func dialThisMachine(dial func(ctx context.Context, network, address string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+func dialLocalhost(dial func(ctx context.Context, network, address string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		host, port, err := net.SplitHostPort(address)
 		ip, notIP := netip.ParseAddr(host)

@@ -45,7 +45,7 @@ func Read(data []byte, source string, o RemoteOptions) (keys.Set, error) {
 // came from a URL.
 func (o RemoteOptions) parse(data []byte, source string, published bool) (keys.Loaded, error) {
 	loaded, err := keys.ParseSet(data, keys.Attributes{Source: source, Issuer: o.Issuer, Rules: o.Rules}, published)
-	for _, e := range loaded.PassedOver() {
+	for _, e := range loaded.Skipped() {
 		o.Log.Debug("key skipped", "reason", e.Problem)
 	}
 	if err == nil && o.KeyID != "" {
@@ -54,7 +54,7 @@ func (o RemoteOptions) parse(data []byte, source string, published bool) (keys.L
 		}
 	}
 	if err == nil {
-		loaded.Keys, err = narrow(loaded.Keys, source, o.Algorithms)
+		loaded.Keys, err = restrict(loaded.Keys, source, o.Algorithms)
 	}
 	return loaded, err
 }
@@ -66,13 +66,13 @@ type fileSet struct {
 }
 
 func (s fileSet) Issuer() string                                    { return s.issuer }
-func (s fileSet) Held() []*keys.Key                                 { return s.Loaded.Keys }
+func (s fileSet) Cached() []*keys.Key                               { return s.Loaded.Keys }
 func (s fileSet) Keys(context.Context, string) ([]*keys.Key, error) { return s.Loaded.Keys, nil }
-func (s fileSet) PassedOver(kid string) *fault.Error                { return s.Problem(kid) }
+func (s fileSet) SkipReason(kid string) *fault.Error                { return s.Problem(kid) }
 
-// narrow returns list with its keys restricted to algorithms, one copy per algorithm.
+// restrict returns list with its keys restricted to algorithms, one copy per algorithm.
 // Keys that allow none of them are omitted.
-func narrow(list []*keys.Key, source string, algorithms []keys.Algorithm) ([]*keys.Key, error) {
+func restrict(list []*keys.Key, source string, algorithms []keys.Algorithm) ([]*keys.Key, error) {
 	if len(algorithms) == 0 {
 		return list, nil
 	}
@@ -90,13 +90,13 @@ func narrow(list []*keys.Key, source string, algorithms []keys.Algorithm) ([]*ke
 		}
 	}
 	if len(narrowed) == 0 {
-		return nil, fault.New(fault.KeySetEmpty, source, "the set has no key with an allowed algorithm (%s); its keys are %s", keys.JoinAlgorithms(algorithms), described(list))
+		return nil, fault.New(fault.KeySetEmpty, source, "the set has no key with an allowed algorithm (%s); its keys are %s", keys.JoinAlgorithms(algorithms), describeKeys(list))
 	}
 	return narrowed, nil
 }
 
-// described lists the keys of list with their kinds, up to a limit.
-func described(list []*keys.Key) string {
+// describeKeys lists the keys of list with their kinds, up to a limit.
+func describeKeys(list []*keys.Key) string {
 	const most = 8
 	var names []string
 	for _, k := range list[:min(most, len(list))] {

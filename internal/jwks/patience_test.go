@@ -30,7 +30,7 @@ func TestS24_OneSlowIssuerDelaysNoOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	kid := "b"
-	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Timeout)
 	defer cancel()
 	for range 3 {
 		if _, err := ring.Find(ctx, keys.Query{KeyID: &kid, Algorithm: keys.ES256}); err != nil {
@@ -46,7 +46,7 @@ func TestS24_CallerMayGiveUp(t *testing.T) {
 	i, c := newIssuer(t, nil), newClock()
 	i.does(i.hangs)
 	set := remote(t, i.URL, options(c, jwks.Network{}))
-	set.Limit(testkit.Patience) // what a caller who may not give up would wait
+	set.Limit(testkit.Timeout) // what a caller who may not give up would wait
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := set.Keys(ctx, "")
@@ -64,9 +64,9 @@ func TestPatienceEndsTheWait(t *testing.T) {
 	good := has(t, newKey(t, keys.ES256, "a"))
 	i.does(func(w http.ResponseWriter, r *http.Request) { <-enter; good(w, r) })
 	o := options(c, jwks.Network{})
-	o.Patience = 50 * time.Millisecond
+	o.CallTimeout = 50 * time.Millisecond
 	set := remote(t, i.URL, o)
-	set.Limit(testkit.Patience)
+	set.Limit(testkit.Timeout)
 	asks := func(what string) {
 		t.Helper()
 		if _, err := set.Keys(t.Context(), "a"); fault.CodeOf(err) != fault.KeySetUnavailable {
@@ -74,10 +74,10 @@ func TestPatienceEndsTheWait(t *testing.T) {
 		}
 	}
 	asks("the first")
-	c.advance(o.Patience)
+	c.advance(o.CallTimeout)
 	asks("the next")
 	close(enter)
-	testkit.Eventually(t, "the keys are there", func() bool { return set.Held() != nil })
+	testkit.Eventually(t, "the keys are there", func() bool { return set.Cached() != nil })
 	gives(t, set, "a", "a")
 	if got := i.fetches.Load(); got != 1 {
 		t.Errorf("%d fetches, want 1", got)

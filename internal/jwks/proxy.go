@@ -23,7 +23,7 @@ func ProxyFrom(getenv func(name string) (value string, set bool)) func(*http.Req
 		return readProxies(getenv)
 	})
 	return func(r *http.Request) (*url.URL, error) {
-		if isThisMachine(r.URL.Hostname()) {
+		if isLocalhost(r.URL.Hostname()) {
 			return nil, nil
 		}
 		proxy, err := choose()

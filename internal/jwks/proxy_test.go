@@ -48,7 +48,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(w, answer.Body)
 		return
 	}
-	upstream, err := (&net.Dialer{Timeout: testkit.Patience}).DialContext(r.Context(), "tcp", p.to)
+	upstream, err := (&net.Dialer{Timeout: testkit.Timeout}).DialContext(r.Context(), "tcp", p.to)
 	if err != nil {
 		w.WriteHeader(http.StatusBadGateway)
 		return
@@ -59,7 +59,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = upstream.Close()
 		return
 	}
-	deadline := time.Now().Add(testkit.Patience)
+	deadline := time.Now().Add(testkit.Timeout)
 	_, _ = client.SetDeadline(deadline), upstream.SetDeadline(deadline)
 	go func() { _, _ = io.Copy(upstream, rest); _ = upstream.Close() }()
 	_, _ = io.Copy(client, upstream)

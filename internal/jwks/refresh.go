@@ -12,8 +12,8 @@ import (
 // await waits for the end of flight, a fetch that began long ago.
 func (r *Remote) await(ctx context.Context, flight <-chan struct{}, long time.Duration) error {
 	var over <-chan time.Time
-	if r.options.Patience > 0 {
-		timer := time.NewTimer(r.options.Patience - long)
+	if r.options.CallTimeout > 0 {
+		timer := time.NewTimer(r.options.CallTimeout - long)
 		defer timer.Stop()
 		over = timer.C
 	}
@@ -21,14 +21,14 @@ func (r *Remote) await(ctx context.Context, flight <-chan struct{}, long time.Du
 	case <-flight:
 		return nil
 	case <-ctx.Done():
-		return fault.New(fault.KeySetUnavailable, label(r.where), "gave up waiting for it: %w", ctx.Err())
+		return fault.New(fault.KeySetUnavailable, label(r.location), "gave up waiting for it: %w", ctx.Err())
 	case <-over:
 	}
 	select {
 	case <-flight: // both are ready
 		return nil
 	default:
-		return fault.New(fault.KeySetUnavailable, label(r.where), "does not answer within %s", r.options.Patience)
+		return fault.New(fault.KeySetUnavailable, label(r.location), "does not answer within %s", r.options.CallTimeout)
 	}
 }
 
@@ -37,7 +37,7 @@ func (r *Remote) await(ctx context.Context, flight <-chan struct{}, long time.Du
 func (r *Remote) Prefetch() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.flight == nil && r.tried.IsZero() {
+	if r.inFlight == nil && r.lastFetch.IsZero() {
 		r.start(r.options.Now())
 	}
 }
@@ -45,33 +45,33 @@ func (r *Remote) Prefetch() {
 // mayFetch reports whether a fetch may start at now. r.mu must be held.
 func (r *Remote) mayFetch(now time.Time) bool {
 	pause := Cooldown
-	if r.held == nil {
+	if r.keys == nil {
 		pause = ColdRetry
 	}
-	return r.flight == nil && (r.tried.IsZero() || now.Sub(r.tried) >= pause)
+	return r.inFlight == nil && (r.lastFetch.IsZero() || now.Sub(r.lastFetch) >= pause)
 }
 
 // start starts a fetch. It does not use a caller's context, since all callers wait for
 // the same fetch. r.mu must be held.
 func (r *Remote) start(now time.Time) {
 	flight := make(chan struct{})
-	r.flight, r.tried = flight, now
+	r.inFlight, r.lastFetch = flight, now
 	go func() {
 		loaded, ttl, err := r.fetch()
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		defer close(flight)
-		r.flight, r.problem = nil, err
+		r.inFlight, r.problem = nil, err
 		if err != nil {
 			r.failed++
-			if r.held != nil { // otherwise those who wait get the error
+			if r.keys != nil { // otherwise those who wait get the error
 				r.options.Log.Warn("fetching a key set failed, keeping the last good one", "code", fault.CodeOf(err), "error", err)
 			}
 			return
 		}
 		r.succeeded++
-		r.held, r.passed, r.ttl, r.fetched = loaded.Keys, keys.Loaded{Entries: loaded.PassedOver()}, ttl, now
-		r.ahead = time.Duration(float64(ttl) * (EarliestAhead + (LatestAhead-EarliestAhead)*r.options.Random()))
+		r.keys, r.loaded, r.ttl, r.fetched = loaded.Keys, keys.Loaded{Entries: loaded.Skipped()}, ttl, now
+		r.refreshAge = time.Duration(float64(ttl) * (MinRefreshFraction + (MaxRefreshFraction-MinRefreshFraction)*r.options.Random()))
 	}()
 }
 
@@ -79,7 +79,7 @@ func (r *Remote) start(now time.Time) {
 func (r *Remote) fetch() (loaded keys.Loaded, ttl time.Duration, err error) {
 	defer func() {
 		if v := recover(); v != nil { // a panic in the background would end the program
-			err = fault.New(fault.KeySetUnavailable, label(r.where), "reading failed (panic)")
+			err = fault.New(fault.KeySetUnavailable, label(r.location), "reading failed (panic)")
 		}
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), r.fetcher.network.Timeout)
@@ -108,5 +108,5 @@ func unavailable(err error) error {
 	if !errors.As(err, &f) {
 		return fault.New(fault.KeySetUnavailable, "", "%w", err)
 	}
-	return &fault.Error{Code: fault.KeySetUnavailable, What: f.What, Why: f.Why, Hint: f.Hint, Remedy: f.Remedy, Cause: err}
+	return &fault.Error{Code: fault.KeySetUnavailable, What: f.What, Reason: f.Reason, Hint: f.Hint, Remedy: f.Remedy, Cause: err}
 }

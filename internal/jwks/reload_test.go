@@ -29,7 +29,7 @@ func TestS17_NoRequestFailsDuringReloads(t *testing.T) {
 	write(t, dir, "0.jwk", jwkOf(t, newKey(t, keys.ES256, "stays")))
 	p := publish(t, folder(dir), jwks.HandlerOptions{})
 	watch(t, p, nil, time.Millisecond)
-	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Timeout)
 	defer cancel()
 	var good, changes atomic.Int64
 	var wait sync.WaitGroup

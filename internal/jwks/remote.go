@@ -24,15 +24,15 @@ const (
 	Cooldown = 30 * time.Second
 	// ColdRetry is the same for a set without keys.
 	ColdRetry = 5 * time.Second
-	// CallPatience is how long a call waits for a key set that does not respond.
-	CallPatience = 2 * time.Second
+	// CallTimeout is how long a call waits for a key set that does not respond.
+	CallTimeout = 2 * time.Second
 )
 
 // Keys in use are fetched again early, after a fraction of Refresh between these two, so
 // that replicas that started together do not all fetch at the same time.
 const (
-	EarliestAhead = 0.6
-	LatestAhead   = 0.9
+	MinRefreshFraction = 0.6
+	MaxRefreshFraction = 0.9
 )
 
 // RemoteOptions configure which keys a set holds and how long they are trusted.
@@ -54,11 +54,11 @@ type RemoteOptions struct {
 	// default is DefaultMaxStale. A fresh set is used in any case.
 	MaxStale time.Duration
 	Network  Network
-	// Patience, if not 0, is how long callers wait for a fetch, from its start. The fetch
+	// CallTimeout, if not 0, is how long callers wait for a fetch, from its start. The fetch
 	// then continues, and its keys are used when it ends.
-	Patience time.Duration
+	CallTimeout time.Duration
 	// Random, if not nil, returns a number in [0, 1) that places the next fetch between
-	// EarliestAhead and LatestAhead; by default it is in the middle. It must be safe for
+	// MinRefreshFraction and MaxRefreshFraction; by default it is in the middle. It must be safe for
 	// concurrent use.
 	Random func() float64
 	// Now is the clock, and Log gets failed fetches; both are required.
@@ -72,20 +72,20 @@ type RemoteOptions struct {
 // Refresh is over, or after Cooldown for an unknown key ID. If a fetch fails or returns
 // no usable key, the last good keys stay in use for MaxStale.
 type Remote struct {
-	options RemoteOptions
-	where   string // the set's URL, or the issuer to discover it from
-	locate  func(context.Context) (string, error)
-	fetcher *fetcher
+	options  RemoteOptions
+	location string // the set's URL, or the issuer to discover it from
+	locate   func(context.Context) (string, error)
+	fetcher  *fetcher
 
-	mu      sync.Mutex
-	held    []*keys.Key // the last good set
-	passed  keys.Loaded // skipped keys of that set
-	fetched time.Time   // when it was fetched
-	ttl     time.Duration
-	ahead   time.Duration // the age at which to fetch fresh keys again
-	tried   time.Time     // when the last fetch began; zero before the first
-	problem error         // of the last fetch
-	flight  chan struct{} // closed when the current fetch ends; nil if there is none
+	mu         sync.Mutex
+	keys       []*keys.Key // the last good set
+	loaded     keys.Loaded // skipped keys of that set
+	fetched    time.Time   // when it was fetched
+	ttl        time.Duration
+	refreshAge time.Duration // the age at which to fetch fresh keys again
+	lastFetch  time.Time     // when the last fetch began; zero before the first
+	problem    error         // of the last fetch
+	inFlight   chan struct{} // closed when the current fetch ends; nil if there is none
 
 	succeeded, failed uint64 // fetches
 }
@@ -131,26 +131,26 @@ func newRemote(where string, o RemoteOptions) (*Remote, error) {
 	if _, err := f.parseURL(where); err != nil {
 		return nil, err
 	}
-	return &Remote{options: o, where: where, fetcher: f}, nil
+	return &Remote{options: o, location: where, fetcher: f}, nil
 }
 
 // Issuer returns the issuer that the keys are bound to, or "".
 func (r *Remote) Issuer() string { return r.options.Issuer }
 
-// Held returns the keys if they are fresh, without waiting, and nil if Keys must be
+// Cached returns the keys if they are fresh, without waiting, and nil if Keys must be
 // called. If the keys are about to expire, it starts a fetch in the background.
-func (r *Remote) Held() []*keys.Key {
+func (r *Remote) Cached() []*keys.Key {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.options.Now()
 	age := now.Sub(r.fetched)
-	if r.held == nil || age >= r.ttl {
+	if r.keys == nil || age >= r.ttl {
 		return nil
 	}
-	if age >= r.ahead && r.mayFetch(now) {
+	if age >= r.refreshAge && r.mayFetch(now) {
 		r.start(now)
 	}
-	return r.held
+	return r.keys
 }
 
 // Keys returns the freshest available keys. It waits for a fetch, if one is permitted,
@@ -162,61 +162,61 @@ func (r *Remote) Held() []*keys.Key {
 func (r *Remote) Keys(ctx context.Context, kid string) ([]*keys.Key, error) {
 	r.mu.Lock()
 	now := r.options.Now()
-	if now.Sub(r.fetched) < r.ttl && r.knows(kid) {
+	if now.Sub(r.fetched) < r.ttl && r.has(kid) {
 		defer r.mu.Unlock()
-		return r.held, nil
+		return r.keys, nil
 	}
 	if r.mayFetch(now) {
 		r.start(now)
 	}
-	flight, tried := r.flight, r.tried
+	flight, tried := r.inFlight, r.lastFetch
 	// The last fetch failed: this one may take its time, since the keys are known.
-	failing := r.problem != nil && now.Sub(r.fetched) < r.options.MaxStale && r.speaksFor(kid)
+	failing := r.problem != nil && now.Sub(r.fetched) < r.options.MaxStale && r.mayHave(kid)
 	r.mu.Unlock()
 	if flight != nil && !failing {
 		if err := r.await(ctx, flight, now.Sub(tried)); err != nil {
 			return nil, err
 		}
 	}
-	return r.believed(now, kid)
+	return r.fallback(now, kid)
 }
 
-// believed returns the keys after everything that was possible at now. If old keys do not
+// fallback returns the keys after everything that was possible at now. If old keys do not
 // include the wanted ID, the result is an error rather than a refusal, since the key may
 // be new (S24).
-func (r *Remote) believed(now time.Time, kid string) ([]*keys.Key, error) {
+func (r *Remote) fallback(now time.Time, kid string) ([]*keys.Key, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	age := now.Sub(r.fetched)
 	switch {
-	case r.held == nil:
+	case r.keys == nil:
 		return nil, r.problem
-	case age < r.ttl, age < r.options.MaxStale && r.knows(kid):
-		return r.held, nil
+	case age < r.ttl, age < r.options.MaxStale && r.has(kid):
+		return r.keys, nil
 	}
-	err := fault.New(fault.KeySetUnavailable, label(r.where), "its keys are %s old, and fetching new ones failed: %w", age.Truncate(time.Second), r.problem)
-	if age < r.options.MaxStale && r.speaksFor(kid) {
-		return r.held, err
+	err := fault.New(fault.KeySetUnavailable, label(r.location), "its keys are %s old, and fetching new ones failed: %w", age.Truncate(time.Second), r.problem)
+	if age < r.options.MaxStale && r.mayHave(kid) {
+		return r.keys, err
 	}
 	return nil, err
 }
 
-// PassedOver returns why the key called kid of the last set is not used, or nil.
-func (r *Remote) PassedOver(kid string) *fault.Error {
+// SkipReason returns why the key called kid of the last set is not used, or nil.
+func (r *Remote) SkipReason(kid string) *fault.Error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.passed.Problem(kid)
+	return r.loaded.Problem(kid)
 }
 
-// knows reports whether there are keys and, unless kid is empty, one with that ID. r.mu
+// has reports whether there are keys and, unless kid is empty, one with that ID. r.mu
 // must be held.
-func (r *Remote) knows(kid string) bool {
-	return r.held != nil && (kid == "" || slices.ContainsFunc(r.held, func(k *keys.Key) bool { return k.ID() == kid }))
+func (r *Remote) has(kid string) bool {
+	return r.keys != nil && (kid == "" || slices.ContainsFunc(r.keys, func(k *keys.Key) bool { return k.ID() == kid }))
 }
 
-// speaksFor is like knows, but a key without an ID of its own matches any ID, as it is
+// mayHave is like has, but a key without an ID of its own matches any ID, as it is
 // tried for any (A21): a set of such keys is used as long as others are. r.mu must be
 // held.
-func (r *Remote) speaksFor(kid string) bool {
-	return r.knows(kid) || slices.ContainsFunc(r.held, func(k *keys.Key) bool { return !k.HasOwnID() })
+func (r *Remote) mayHave(kid string) bool {
+	return r.has(kid) || slices.ContainsFunc(r.keys, func(k *keys.Key) bool { return !k.HasExplicitID() })
 }

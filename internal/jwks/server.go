@@ -14,12 +14,12 @@ import (
 // The limits of a connection (S16, S18). Reading, writing and idling each end within ten
 // seconds, however slow the client is.
 const (
-	headerTime     = 5 * time.Second
-	readTime       = 5 * time.Second
-	writeTime      = 9 * time.Second
-	idleTime       = 9 * time.Second
-	shutdownTime   = 4 * time.Second
-	maxHeaderBytes = 16 << 10
+	headerTimeout   = 5 * time.Second
+	readTimeout     = 5 * time.Second
+	writeTimeout    = 9 * time.Second
+	idleTimeout     = 9 * time.Second
+	shutdownTimeout = 4 * time.Second
+	maxHeaderBytes  = 16 << 10
 )
 
 // Server listens on an address and serves a Handler, or a handler with more than a key
@@ -62,14 +62,14 @@ func NewServer(listener net.Listener, h http.Handler, path string, log *slog.Log
 	return &Server{
 		listener: listener,
 		path:     path,
-		grace:    shutdownTime,
+		grace:    shutdownTimeout,
 		server: &http.Server{
 			Handler:                      h,
 			DisableGeneralOptionsHandler: true, // OPTIONS * is not a path of ours
-			ReadHeaderTimeout:            headerTime,
-			ReadTimeout:                  readTime,
-			WriteTimeout:                 writeTime,
-			IdleTimeout:                  idleTime,
+			ReadHeaderTimeout:            headerTimeout,
+			ReadTimeout:                  readTimeout,
+			WriteTimeout:                 writeTimeout,
+			IdleTimeout:                  idleTimeout,
 			MaxHeaderBytes:               maxHeaderBytes,
 			ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		},

@@ -31,7 +31,7 @@ func TestS16_ThousandSlowConnections(t *testing.T) {
 	p := publish(t, these(newKey(t, keys.ES256, "a")), jwks.HandlerOptions{})
 	const slow = 1000
 	starts := []string{"", "G", "GET /jwks.json HTTP/1.1\r\nHost: x\r\nX-Slow: ", "POST /jwks.json HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1"}
-	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Timeout)
 	defer cancel()
 	var open atomic.Int32
 	var wait sync.WaitGroup
@@ -165,7 +165,7 @@ func TestPanicEndsOneConnection(t *testing.T) {
 // within the time for that.
 func TestS18_StopFinishesRequests(t *testing.T) {
 	t.Parallel()
-	stopping, status, leave, ended := stopWithin(t, testkit.Patience)
+	stopping, status, leave, ended := stopWithin(t, testkit.Timeout)
 	testkit.Eventually(t, "the listener is closed", func() bool {
 		conn, err := net.Dial("tcp", stopping.Addr().String())
 		if err == nil {

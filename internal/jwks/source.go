@@ -110,7 +110,7 @@ func (s *Source) read(path string) (content, error) {
 	if err != nil {
 		return content{}, err
 	}
-	for _, e := range loaded.PassedOver() {
+	for _, e := range loaded.Skipped() {
 		s.Log.Warn("key skipped", "reason", e.Problem)
 	}
 	now.keys = loaded.Keys

@@ -4,9 +4,9 @@ import "time"
 
 // Status is the state of a remote set, as far as known without fetching it.
 type Status struct {
-	// Where is its URL, or the issuer that it is discovered from, without possible
+	// Location is its URL, or the issuer that it is discovered from, without possible
 	// secrets. Issuer is the issuer that it is bound to, or "".
-	Where, Issuer string
+	Location, Issuer string
 	// FetchedAt is when the last successful fetch began, or zero.
 	FetchedAt time.Time
 	// Succeeded and Failed count completed fetches.
@@ -17,5 +17,5 @@ type Status struct {
 func (r *Remote) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return Status{Where: label(r.where), Issuer: r.options.Issuer, FetchedAt: r.fetched, Succeeded: r.succeeded, Failed: r.failed}
+	return Status{Location: label(r.location), Issuer: r.options.Issuer, FetchedAt: r.fetched, Succeeded: r.succeeded, Failed: r.failed}
 }

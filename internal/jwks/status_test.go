@@ -28,12 +28,12 @@ func TestS22_RefreshIsSpread(t *testing.T) {
 			set := remote(t, i.URL, o)
 			gives(t, set, "", "a")
 			c.advance(tc.at - time.Second)
-			set.Held()
+			set.Cached()
 			if got := i.fetches.Load(); got != 1 || set.Fetching() {
 				t.Errorf("%d fetches a second before it is time, another under way: %v", got, set.Fetching())
 			}
 			c.advance(time.Second)
-			set.Held()
+			set.Cached()
 			testkit.Eventually(t, "it is fetched again", func() bool { return i.fetches.Load() == 2 })
 		})
 	}
@@ -45,7 +45,7 @@ func TestStatusCountsFetches(t *testing.T) {
 	o := options(c, jwks.Network{})
 	o.Issuer = "me"
 	set := remote(t, i.URL+"/keys?secret=x", o)
-	want := jwks.Status{Where: i.URL + "/keys", Issuer: "me"}
+	want := jwks.Status{Location: i.URL + "/keys", Issuer: "me"}
 	is := func(when string) {
 		t.Helper()
 		if got := set.Status(); got != want {

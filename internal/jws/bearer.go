@@ -7,14 +7,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// Bearer returns the token in the values of an authorization header or gRPC metadata key
-// (RFC 6750 section 2.1, A30, S61): there must be one value with the scheme Bearer in any
+// BearerToken returns the token in the values of an authorization header or gRPC metadata key
+// (RFC 6750 section 2.1, A30, S61): there must be one value with the scheme BearerToken in any
 // case, one space, and the token.
 //
 // It returns token_missing for no value or another scheme, and token_malformed for
 // several values, several tokens in one value, and any other spelling, which two readers
 // could read differently. It does not check the token itself.
-func Bearer(values ...string) (string, error) {
+func BearerToken(values ...string) (string, error) {
 	switch len(values) {
 	case 0:
 		return "", fault.New(fault.TokenMissing, "authorization", "missing")

@@ -36,7 +36,7 @@ func TestA30_S61_ReadsOneBearerToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			token, err := Bearer(test.values...)
+			token, err := BearerToken(test.values...)
 			if token != test.token || fault.CodeOf(err) != test.code {
 				t.Errorf("%q, %v; want %q, %q", token, err, test.token, test.code)
 			}
@@ -50,7 +50,7 @@ func FuzzF9_Bearer(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		token, err := Bearer(value)
+		token, err := BearerToken(value)
 		if err != nil {
 			if token != "" || (fault.CodeOf(err) != fault.TokenMissing && fault.CodeOf(err) != fault.TokenMalformed) {
 				t.Fatalf("%q: got %q, %v, want none", value, token, err)

@@ -45,7 +45,7 @@ func CheckClaims(text []byte) (*Claims, error) {
 	if bad != nil {
 		return nil, bad
 	}
-	return plain(c, c.Valid("iss", "sub", "jti", "exp", "nbf", "iat", "aud"))
+	return untyped(c, c.Validate("iss", "sub", "jti", "exp", "nbf", "iat", "aud"))
 }
 
 // checkClaims returns the error that readClaims would, without allocating the claims.
@@ -86,28 +86,28 @@ func (c *Claims) Get(name string) (strictjson.Value, bool) {
 
 // Issuer returns "iss" (RFC 7519 section 4.1.1), or nil if absent. Callers must not
 // modify it.
-func (c *Claims) Issuer() (*string, error) { return plain(c.iss, c.issErr) }
+func (c *Claims) Issuer() (*string, error) { return untyped(c.iss, c.issErr) }
 
 // Subject returns "sub" (section 4.1.2), or nil if absent.
-func (c *Claims) Subject() (*string, error) { return plain(c.text("sub")) }
+func (c *Claims) Subject() (*string, error) { return untyped(c.text("sub")) }
 
 // Audience returns "aud" (section 4.1.3), or nil if absent. A string is returned as an
 // array of one.
-func (c *Claims) Audience() ([]string, error) { return plain(c.audience()) }
+func (c *Claims) Audience() ([]string, error) { return untyped(c.audience()) }
 
 // Expiry returns "exp" (section 4.1.4). Times are exact to the nanosecond and rounded up
 // beyond that, which makes no difference to a comparison with a nanosecond clock.
-func (c *Claims) Expiry() (time.Time, error) { return plain(c.time("exp")) }
+func (c *Claims) Expiry() (time.Time, error) { return untyped(c.time("exp")) }
 
 // NotBefore returns "nbf" (section 4.1.5).
-func (c *Claims) NotBefore() (time.Time, error) { return plain(c.time("nbf")) }
+func (c *Claims) NotBefore() (time.Time, error) { return untyped(c.time("nbf")) }
 
 // IssuedAt returns "iat" (section 4.1.6).
-func (c *Claims) IssuedAt() (time.Time, error) { return plain(c.time("iat")) }
+func (c *Claims) IssuedAt() (time.Time, error) { return untyped(c.time("iat")) }
 
-// Valid returns the first invalid_claim among the registered claims called names; nil if
+// Validate returns the first invalid_claim among the registered claims called names; nil if
 // RFC 7519 section 4.1 permits the values of all.
-func (c *Claims) Valid(names ...string) (bad *fault.Error) {
+func (c *Claims) Validate(names ...string) (bad *fault.Error) {
 	for _, name := range names {
 		switch name {
 		case "aud":

@@ -43,7 +43,7 @@ func (d *Decoded) Opaque() bool { return d.HeaderJSON == nil }
 // token is opaque. A header may be as large as the token, as one with certificates (x5c)
 // is. It returns token_malformed for a damaged JWT or text that cannot be a token, and
 // limit_exceeded.
-func Decode(text string, l Limits) (*Decoded, error) { return plain(decode(text, l.orDefault())) }
+func Decode(text string, l Limits) (*Decoded, error) { return untyped(decode(text, l.withDefaults())) }
 
 func decode(text string, l Limits) (*Decoded, *fault.Error) {
 	if len(text) > l.TokenBytes {
@@ -60,7 +60,7 @@ func decode(text string, l Limits) (*Decoded, *fault.Error) {
 	if n := len(parts); n != 2 && n != 3 && n != 5 {
 		return nil, checkForm(compact)
 	}
-	r := decoder{room: make([]byte, 0, base64.StdEncoding.DecodedLen(len(compact))), padded: len(parts) == 2 || parts[2] == ""}
+	r := decoder{buf: make([]byte, 0, base64.StdEncoding.DecodedLen(len(compact))), padded: len(parts) == 2 || parts[2] == ""}
 	d := &Decoded{Encrypted: len(parts) == 5}
 	var err *fault.Error
 	if d.HeaderJSON, err = r.decode("header", parts[0]); err != nil {
@@ -119,7 +119,7 @@ func (d *Decoded) readDisclosures(text string, l Limits) *fault.Error {
 	}
 	for i, segment := range segments[:last] {
 		what := fmt.Sprintf("disclosure %d", i+1)
-		r := decoder{room: make([]byte, 0, len(segment))}
+		r := decoder{buf: make([]byte, 0, len(segment))}
 		data, err := r.decode(what, segment)
 		if err != nil {
 			return err

@@ -71,7 +71,7 @@ func FuzzF1_Parse(f *testing.F) {
 	}
 	f.Add(b64(`{"alg":"ES256"}`) + "." + b64(`{"exp":1e400,"aud":[1],"iat":1.5}`) + ".AAAA")
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, r := range []rules{{claims: true}, {}, {claims: true, unsigned: true}} {
+		for _, r := range []parseRules{{claims: true}, {}, {claims: true, unsigned: true}} {
 			token, err := parse(text, Limits{}, r)
 			if err != nil {
 				if row := fault.Lookup(err.Code); row.Class != fault.Refused {

@@ -7,11 +7,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// CheckMade returns why a Verifier that has key, with its rules, refuses compact, which
+// CheckIssued returns why a Verifier that has key, with its rules, refuses compact, which
 // key has just signed, whenever it is used: the first of type_not_allowed,
 // audience_not_allowed, claim_missing and lifetime_too_long; nil if none. Whether it has
 // expired, is valid already, or is too old by then is not looked at.
-func CheckMade(key *keys.Key, compact string) error {
+func CheckIssued(key *keys.Key, compact string) error {
 	rules := key.Rules()
 	if rules.IsZero() {
 		return nil
@@ -20,22 +20,22 @@ func CheckMade(key *keys.Key, compact string) error {
 	if err != nil {
 		return err
 	}
-	return plainError(t.meets(rules))
+	return untypedError(t.checkRules(rules))
 }
 
-// CheckMadeType is CheckMade before there is a token: Sign's has the typ JWT (A63).
-func CheckMadeType(key *keys.Key) error {
+// CheckIssuedType is CheckIssued before there is a token: Sign's has the typ JWT (A63).
+func CheckIssuedType(key *keys.Key) error {
 	made := "JWT"
-	return plainError(checkType(Header{Type: &made}, key.Rules().Type))
+	return untypedError(checkType(Header{Type: &made}, key.Rules().Type))
 }
 
-// plainError keeps a nil *fault.Error from becoming an error that is not nil.
-func plainError(err *fault.Error) error {
-	_, plain := plain(struct{}{}, err)
+// untypedError keeps a nil *fault.Error from becoming an error that is not nil.
+func untypedError(err *fault.Error) error {
+	_, plain := untyped(struct{}{}, err)
 	return plain
 }
 
-func (t *Token) meets(r keys.Rules) *fault.Error {
+func (t *Token) checkRules(r keys.Rules) *fault.Error {
 	if t.claimsErr != nil {
 		return t.claimsErr
 	}

@@ -35,7 +35,7 @@ type Limits struct {
 	Depth int
 }
 
-func (l Limits) orDefault() Limits {
+func (l Limits) withDefaults() Limits {
 	return Limits{cmp.Or(l.TokenBytes, MaxTokenBytes), cmp.Or(l.HeaderBytes, MaxHeaderBytes), cmp.Or(l.Depth, MaxDepth)}
 }
 
@@ -59,17 +59,17 @@ type Token struct {
 // Errors are token_malformed, algorithm_not_allowed (an alg that is not in A24; none is
 // not, in any spelling), type_not_allowed (a nested token) and limit_exceeded.
 func Parse(compact string, l Limits) (*Token, error) {
-	return plain(parse(compact, l, rules{claims: true}))
+	return untyped(parse(compact, l, parseRules{claims: true}))
 }
 
 // ParseDevelopment is like Parse, and also accepts the unsigned tokens of A91. Use it only
 // to display a token, or to check one that was just signed here.
 func ParseDevelopment(compact string, l Limits) (*Token, error) {
-	return plain(parse(compact, l, rules{claims: true, unsigned: true}))
+	return untyped(parse(compact, l, parseRules{claims: true, unsigned: true}))
 }
 
-// plain turns a nil *fault.Error into a nil error.
-func plain[T any](v T, err *fault.Error) (T, error) {
+// untyped turns a nil *fault.Error into a nil error.
+func untyped[T any](v T, err *fault.Error) (T, error) {
 	if err != nil {
 		return v, err
 	}
@@ -95,27 +95,27 @@ func (t *Token) Claims() (*Claims, error) {
 	return t.claims, nil
 }
 
-// rules are the options of parse.
-type rules struct {
+// parseRules are the options of parse.
+type parseRules struct {
 	unsigned bool // accept tokens with algorithm none
 	// anySignature accepts any third part without reading it (A91).
 	anySignature bool
 	claims       bool // refuse a payload that starts an object but is not valid
-	headers      *headerMemo
+	headers      *headerCache
 }
 
-// headerMemo caches the last header: the tokens of one issuer have the same header until
+// headerCache caches the last header: the tokens of one issuer have the same header until
 // its key changes. The result depends only on the header's text.
-type headerMemo struct{ last atomic.Pointer[knownHeader] }
+type headerCache struct{ last atomic.Pointer[cachedHeader] }
 
-type knownHeader struct {
+type cachedHeader struct {
 	segment string
 	json    []byte
 	header  Header
 }
 
 // get returns the cached result for segment, or nil.
-func (m *headerMemo) get(segment string) *knownHeader {
+func (m *headerCache) get(segment string) *cachedHeader {
 	if m == nil {
 		return nil
 	}
@@ -125,14 +125,14 @@ func (m *headerMemo) get(segment string) *knownHeader {
 	return nil
 }
 
-func (m *headerMemo) put(segment string, t *Token) {
+func (m *headerCache) put(segment string, t *Token) {
 	if m != nil {
-		m.last.Store(&knownHeader{strings.Clone(segment), bytes.Clone(t.headerJSON), t.header})
+		m.last.Store(&cachedHeader{strings.Clone(segment), bytes.Clone(t.headerJSON), t.header})
 	}
 }
 
-func parse(compact string, l Limits, r rules) (*Token, *fault.Error) {
-	l = l.orDefault()
+func parse(compact string, l Limits, r parseRules) (*Token, *fault.Error) {
+	l = l.withDefaults()
 	if len(compact) > l.TokenBytes {
 		return nil, fault.New(fault.LimitExceeded, "token", "%d bytes, more than the limit of %d", len(compact), l.TokenBytes)
 	}
@@ -142,7 +142,7 @@ func parse(compact string, l Limits, r rules) (*Token, *fault.Error) {
 	header, rest, _ := strings.Cut(compact, ".")
 	payload, signature, _ := strings.Cut(rest, ".")
 	t := &Token{signed: compact[:len(header)+1+len(payload)]}
-	d := decoder{room: make([]byte, 0, base64.StdEncoding.DecodedLen(len(compact))), padded: signature == "" || r.anySignature}
+	d := decoder{buf: make([]byte, 0, base64.StdEncoding.DecodedLen(len(compact))), padded: signature == "" || r.anySignature}
 	err := t.readHeader(&d, header, l, r)
 	if err != nil {
 		return nil, err
@@ -173,7 +173,7 @@ func parse(compact string, l Limits, r rules) (*Token, *fault.Error) {
 }
 
 // readHeader parses the header, or takes it from the memo.
-func (t *Token) readHeader(d *decoder, segment string, l Limits, r rules) (err *fault.Error) {
+func (t *Token) readHeader(d *decoder, segment string, l Limits, r parseRules) (err *fault.Error) {
 	if known := r.headers.get(segment); known != nil {
 		t.headerJSON, t.header = known.json, known.header
 		return nil
@@ -213,7 +213,7 @@ func checkForm(compact string) *fault.Error {
 
 // decoder decodes the parts of one token.
 type decoder struct {
-	room []byte // shared by all parts
+	buf []byte // shared by all parts
 	// padded also accepts padded standard base64. It is only set for tokens whose
 	// signature is empty or not checked, which are accepted by A91 or not at all.
 	padded bool
@@ -237,12 +237,12 @@ func (d *decoder) decode(what, text string) ([]byte, *fault.Error) {
 }
 
 func (d *decoder) try(enc *base64.Encoding, text string) ([]byte, bool) {
-	start := len(d.room)
-	out, err := enc.AppendDecode(d.room, []byte(text))
+	start := len(d.buf)
+	out, err := enc.AppendDecode(d.buf, []byte(text))
 	if err != nil {
 		return nil, false
 	}
-	d.room = out
+	d.buf = out
 	return out[start:len(out):len(out)], true
 }
 

@@ -72,13 +72,13 @@ func (p Policy) Validate() error {
 // with combines p with the rules of a key: the stricter of two limits applies. Type and
 // Audiences of the rules are checked separately, since both must be met.
 func (p Policy) with(r keys.Rules) Policy {
-	p.MaxAge, p.MaxLifetime = tighter(p.MaxAge, r.MaxAge), tighter(p.MaxLifetime, r.MaxLifetime)
+	p.MaxAge, p.MaxLifetime = stricter(p.MaxAge, r.MaxAge), stricter(p.MaxLifetime, r.MaxLifetime)
 	p.RequireExpiry = p.RequireExpiry || r.RequireExpiry
 	return p
 }
 
-// tighter returns the shorter of two limits; 0 means no limit.
-func tighter(a, b time.Duration) time.Duration {
+// stricter returns the shorter of two limits; 0 means no limit.
+func stricter(a, b time.Duration) time.Duration {
 	if a == 0 || b == 0 {
 		return max(a, b)
 	}
@@ -131,8 +131,8 @@ func (p Policy) checkIssuer(c *Claims) *fault.Error {
 		return bad
 	}
 	for _, issuer := range p.Issuers {
-		if slip := keys.IssuerSlip(*c.iss, issuer); slip != "" {
-			return fault.New(bad.Code, bad.What, "%s; %s", bad.Why, slip)
+		if slip := keys.IssuerHint(*c.iss, issuer); slip != "" {
+			return fault.New(bad.Code, bad.What, "%s; %s", bad.Reason, slip)
 		}
 	}
 	return bad

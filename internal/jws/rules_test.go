@@ -132,15 +132,15 @@ func TestTokenIsTooOldLater(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		if until, err := token.GoodUntil(); err != nil || until.Unix() != tt.until {
+		if until, err := token.ValidUntil(); err != nil || until.Unix() != tt.until {
 			t.Errorf("%s: good until %v, %v; want %d", name, until, err, tt.until)
 		}
 		now = float64(tt.until) + 0.9
-		if err := v.StillCounts(token); err != nil {
+		if err := v.CheckTime(token); err != nil {
 			t.Errorf("%s: within leeway: %v", name, err)
 		}
 		now = float64(tt.until) + 1.1
-		if err := v.StillCounts(token); err == nil {
+		if err := v.CheckTime(token); err == nil {
 			t.Errorf("%s: counts for ever", name)
 		}
 	}

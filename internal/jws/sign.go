@@ -121,7 +121,7 @@ func SignHeader(key *keys.Key, claims []byte, o HeaderOptions) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	t, bad := parse(compact, Limits{}, rules{claims: true, unsigned: key.Type() == keys.TypeNone})
+	t, bad := parse(compact, Limits{}, parseRules{claims: true, unsigned: key.Type() == keys.TypeNone})
 	if bad != nil {
 		return "", bad
 	}

@@ -16,7 +16,7 @@ type Verifier struct {
 	ring    *keys.Ring
 	policy  Policy
 	now     func() time.Time
-	headers headerMemo
+	headers headerCache
 }
 
 // NewVerifier returns a verifier of tokens signed by keys of ring. now returns the time
@@ -48,7 +48,7 @@ type Verified struct {
 // errors.Join, in the order typ, iss, sub, aud, exp, nbf, iat or age, lifetime. The rules
 // of the key apply in addition to the policy.
 func (v *Verifier) Verify(ctx context.Context, compact string) (*Verified, error) {
-	t, key, err := v.authenticate(ctx, compact, v.rules(true))
+	t, key, err := v.authenticate(ctx, compact, v.parseRules(true))
 	if err != nil {
 		return nil, err
 	}
@@ -61,9 +61,9 @@ func (v *Verifier) Verify(ctx context.Context, compact string) (*Verified, error
 	return &Verified{Token: t, Header: t.header, Claims: t.claims, Key: key}, nil
 }
 
-// StillCounts returns an error if a token that passed Verify has since expired or become
+// CheckTime returns an error if a token that passed Verify has since expired or become
 // too old (S88). The other checks cannot change with time.
-func (v *Verifier) StillCounts(t *Verified) error {
+func (v *Verifier) CheckTime(t *Verified) error {
 	p, now := v.policy.with(t.Key.Rules()), v.now()
 	if _, err := p.checkExpiry(t.Claims, now); err != nil {
 		return err
@@ -76,9 +76,9 @@ func (v *Verifier) StillCounts(t *Verified) error {
 	return nil
 }
 
-// GoodUntil returns when the token stops being valid, not counting leeway: at its exp, or
+// ValidUntil returns when the token stops being valid, not counting leeway: at its exp, or
 // when it is too old for the rules of its key. It returns the zero time for never.
-func (t *Verified) GoodUntil() (time.Time, error) {
+func (t *Verified) ValidUntil() (time.Time, error) {
 	exp, err := t.Claims.Expiry()
 	age := t.Key.Rules().MaxAge
 	if err != nil || age == 0 {
@@ -96,17 +96,17 @@ func (t *Verified) GoodUntil() (time.Time, error) {
 // strict JSON object has no issuer, so any key of the ring may have signed it. Its errors
 // are the first of Verify's, up to signature_invalid.
 func (v *Verifier) VerifyPayload(ctx context.Context, compact string) ([]byte, *keys.Key, error) {
-	t, key, err := v.authenticate(ctx, compact, v.rules(false))
+	t, key, err := v.authenticate(ctx, compact, v.parseRules(false))
 	if err != nil {
 		return nil, nil, err
 	}
 	return t.payload, key, nil
 }
 
-// rules returns the options for parsing a token. claims requires that a payload that
+// parseRules returns the options for parsing a token. claims requires that a payload that
 // starts an object is a valid one.
-func (v *Verifier) rules(claims bool) rules {
-	r := rules{unsigned: v.policy.Development, anySignature: v.policy.Development && v.policy.AnySignature, claims: claims}
+func (v *Verifier) parseRules(claims bool) parseRules {
+	r := parseRules{unsigned: v.policy.Development, anySignature: v.policy.Development && v.policy.AnySignature, claims: claims}
 	if claims {
 		r.headers = &v.headers
 	}
@@ -115,7 +115,7 @@ func (v *Verifier) rules(claims bool) rules {
 
 // authenticate parses compact and verifies its signature with the key that the ring
 // selects.
-func (v *Verifier) authenticate(ctx context.Context, compact string, r rules) (*Token, *keys.Key, error) {
+func (v *Verifier) authenticate(ctx context.Context, compact string, r parseRules) (*Token, *keys.Key, error) {
 	t, bad := parse(compact, v.policy.Limits, r)
 	if bad != nil {
 		return nil, nil, bad
@@ -143,7 +143,7 @@ func (v *Verifier) authenticate(ctx context.Context, compact string, r rules) (*
 	return t, key, nil
 }
 
-// SignedBy reports whether key made t's signature. It implements keys.Signed.
+// SignedBy reports whether key made t's signature. It implements keys.SignatureChecker.
 func (t *Token) SignedBy(key *keys.Key) bool {
 	if t.checkSignature(key) != nil {
 		return false

@@ -71,7 +71,7 @@ func TestS4_RefusesInvalidRequests(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || k.Describe() != c.want || !k.CanSign() || k.HasOwnID() {
+			if err != nil || k.Describe() != c.want || !k.CanSign() || k.HasExplicitID() {
 				t.Errorf("got %v %v, want %s", k, err, c.want)
 			}
 			if p, ok := k.VerifyingMaterial().(*rsa.PublicKey); ok && p.E != 65537 {
@@ -79,7 +79,7 @@ func TestS4_RefusesInvalidRequests(t *testing.T) {
 			}
 		})
 	}
-	if k := generate(t, keygen.Request{Algorithm: keys.ES256, ID: "my key"}); k.ID() != "my key" || !k.HasOwnID() {
+	if k := generate(t, keygen.Request{Algorithm: keys.ES256, ID: "my key"}); k.ID() != "my key" || !k.HasExplicitID() {
 		t.Errorf("the id is %q, want %q", k.ID(), "my key")
 	}
 }

@@ -70,9 +70,9 @@ const (
 	TypeNone   Type = "none"
 )
 
-// fitting returns the algorithms that material can be used with, starting with the
+// algorithmsFor returns the algorithms that material can be used with, starting with the
 // default for signing (A22).
-func fitting(material any) []Algorithm {
+func algorithmsFor(material any) []Algorithm {
 	switch k := material.(type) {
 	case *ecdsa.PublicKey:
 		switch k.Curve { // by identity: other curves have these sizes too

@@ -70,7 +70,7 @@ func errHalves() *fault.Error {
 }
 
 func (k *Key) checkEC(p *ecdsa.PublicKey) *fault.Error {
-	if p.Curve == nil || fitting(p) == nil {
+	if p.Curve == nil || algorithmsFor(p) == nil {
 		name := "unknown"
 		if p.Curve != nil {
 			name = p.Curve.Params().Name

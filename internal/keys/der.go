@@ -51,7 +51,7 @@ func decodeBlock(block *pem.Block, source string) (any, error) {
 	case err == nil && !signs(material), err != nil && unsupported(err, der):
 		return nil, fault.New(fault.KeyTypeUnsupported, source, "PEM block %q contains an unsupported kind of key", block.Type).
 			WithHint("supported: EC keys on the named curves P-256, P-384 and P-521, RSA keys (except PSS-only ones), and Ed25519")
-	case err != nil || !exact(material, der):
+	case err != nil || !isCanonical(material, der):
 		// The error of x509 may quote numbers of the key; the block's type is enough.
 		return nil, fault.New(fault.KeyInvalid, source, "PEM block %q does not contain a valid key", block.Type)
 	}
@@ -80,9 +80,9 @@ func unsupported(err error, der []byte) bool {
 	return len(curve) > 0 && curve[0] == asn1.TagSequence|0x20 // a curve given by its parameters, not its name
 }
 
-// exact reports whether der encodes material and nothing else: a public key has one
+// isCanonical reports whether der encodes material and nothing else: a public key has one
 // encoding, and the point next to an EC private key must match it.
-func exact(material any, der []byte) bool {
+func isCanonical(material any, der []byte) bool {
 	switch k := material.(type) {
 	case *ecdsa.PrivateKey:
 		point := readSEC1(der).Point.Bytes

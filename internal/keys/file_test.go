@@ -206,14 +206,14 @@ func TestS12_WhatASetMayHold(t *testing.T) {
 			check := func(from string, loaded keys.Loaded, err error, code fault.Code) {
 				t.Helper()
 				testkit.WantCode(t, err, code)
-				if err == nil && (len(loaded.Keys) != c.keys || len(loaded.PassedOver()) != c.passed || len(loaded.Entries) != c.keys+c.passed) {
-					t.Errorf("%s: %v, %v passed over; want %d, %d", from, loaded.Keys, loaded.PassedOver(), c.keys, c.passed)
+				if err == nil && (len(loaded.Keys) != c.keys || len(loaded.Skipped()) != c.passed || len(loaded.Entries) != c.keys+c.passed) {
+					t.Errorf("%s: %v, %v passed over; want %d, %d", from, loaded.Keys, loaded.Skipped(), c.keys, c.passed)
 				}
-				for _, e := range loaded.PassedOver() {
-					if !strings.HasPrefix(e.Problem.What, "k: keys[") || e.Problem.Why == "" {
+				for _, e := range loaded.Skipped() {
+					if !strings.HasPrefix(e.Problem.What, "k: keys[") || e.Problem.Reason == "" {
 						t.Errorf("%s: the key skipped is not named: %v", from, e.Problem)
 					}
-					if fault.Has(err, fault.KeySetEmpty) && !strings.Contains(err.Error(), e.Problem.Why) {
+					if fault.Has(err, fault.KeySetEmpty) && !strings.Contains(err.Error(), e.Problem.Reason) {
 						t.Errorf("%s: %v does not say why", from, err)
 					}
 				}
@@ -232,7 +232,7 @@ func TestS12_WhatASetMayHold(t *testing.T) {
 func TestS12_PicksByID(t *testing.T) {
 	set := []byte(setOf(publicJWK(t, "P-256").with("kid", "a").text(), publicJWK(t, "EC2").with("kid", "b").text(), `{"kty":"?"}`))
 	loaded, err := keys.Parse(set, keys.Attributes{ID: "b", Issuer: "i", Algorithm: keys.ES256})
-	if err != nil || len(loaded.Keys) != 1 || loaded.Keys[0].ID() != "b" || loaded.Keys[0].Issuer() != "i" || len(loaded.PassedOver()) != 1 {
+	if err != nil || len(loaded.Keys) != 1 || loaded.Keys[0].ID() != "b" || loaded.Keys[0].Issuer() != "i" || len(loaded.Skipped()) != 1 {
 		t.Errorf("%v %v", loaded, err)
 	}
 	_, err = keys.Parse(set, keys.Attributes{ID: "c"})
@@ -240,7 +240,7 @@ func TestS12_PicksByID(t *testing.T) {
 	_, err = keys.Parse(set, keys.Attributes{Algorithm: keys.RS256})
 	testkit.WantCode(t, err, fault.KeyAlgMismatch)
 	one, err := keys.Parse([]byte(publicJWK(t, "P-256").with("kid", "a").text()), keys.Attributes{ID: "mine"})
-	if err != nil || one.Keys[0].ID() != "mine" || !one.Keys[0].HasOwnID() {
+	if err != nil || one.Keys[0].ID() != "mine" || !one.Keys[0].HasExplicitID() {
 		t.Errorf("%v %v", one, err)
 	}
 }

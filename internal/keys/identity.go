@@ -13,9 +13,9 @@ import (
 // ID returns the key ID.
 func (k *Key) ID() string { return k.id }
 
-// HasOwnID reports whether the ID was given with the key or to New, rather than derived
+// HasExplicitID reports whether the ID was given with the key or to New, rather than derived
 // from the key.
-func (k *Key) HasOwnID() bool { return k.hasID }
+func (k *Key) HasExplicitID() bool { return k.hasID }
 
 // Issuer returns the issuer that the key is bound to, or "".
 func (k *Key) Issuer() string { return k.issuer }

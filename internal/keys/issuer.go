@@ -9,10 +9,10 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// IssuerSlip describes how a token's issuer differs from a configured one if a person
+// IssuerHint describes how a token's issuer differs from a configured one if a person
 // could have meant the same, and returns "" otherwise. Issuers are compared exactly
 // regardless (A20, S38).
-func IssuerSlip(token, configured string) string {
+func IssuerHint(token, configured string) string {
 	differs := func(how string, args ...any) string {
 		return fmt.Sprintf("the token has %q, the configuration %q: %s", shownIssuer(token), shownIssuer(configured), fmt.Sprintf(how, args...))
 	}
@@ -35,7 +35,7 @@ func IssuerSlip(token, configured string) string {
 	case withoutScheme(token) == withoutScheme(configured):
 		return differs("one is http, the other https")
 	case isMicrosoft(token) && isMicrosoft(configured):
-		return differs("%s", microsoftSlip(token, configured))
+		return differs("%s", microsoftHint(token, configured))
 	}
 	return ""
 }
@@ -58,10 +58,10 @@ func isMicrosoft(issuer string) bool {
 	return err == nil && slices.Contains([]string{"login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn", microsoftV1}, u.Host)
 }
 
-// microsoftSlip recognizes the forms of Microsoft's issuers: those for many tenants
+// microsoftHint recognizes the forms of Microsoft's issuers: those for many tenants
 // (common, organizations, consumers, {tenantid}), which no token has, those for one
 // tenant, and two versions.
-func microsoftSlip(token, configured string) string {
+func microsoftHint(token, configured string) string {
 	tenant := func(issuer string) string {
 		parts := strings.Split(withoutScheme(issuer), "/")
 		return append(parts, "")[min(1, len(parts))]

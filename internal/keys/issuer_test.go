@@ -34,7 +34,7 @@ func TestIssuerSlip(t *testing.T) {
 		{"", "https://x", ""},
 		{"https://login.microsoftonline.com.evil.example/a/v2.0", "https://login.microsoftonline.com/common/v2.0", ""},
 	} {
-		got := keys.IssuerSlip(tc.token, tc.configured)
+		got := keys.IssuerHint(tc.token, tc.configured)
 		if (got == "") != (tc.want == "") || !strings.Contains(got, tc.want) || got != "" && (!strings.Contains(got, `"`+tc.token+`"`) || !strings.Contains(got, `"`+tc.configured+`"`)) {
 			t.Errorf("%q, %q: got %q, want %q", tc.token, tc.configured, got, tc.want)
 		}

@@ -31,7 +31,7 @@ func isJWE(members []strictjson.Member) bool {
 
 // parseEncrypted reads a JWK or JWKS protected by a passphrase: a JWE with PBES2 (RFC
 // 7517 section 7, RFC 7518 section 4.8).
-func parseEncrypted(data []byte, a Attributes, r reading) (Loaded, error) {
+func parseEncrypted(data []byte, a Attributes, r setReader) (Loaded, error) {
 	message, err := jwe.Parse(data)
 	if err != nil || len(message.Recipients()) > 1 {
 		return Loaded{}, fault.New(fault.KeyInvalid, a.Source, "looks like an encrypted JWK, but is not a JWE with one recipient")

@@ -21,15 +21,15 @@ import (
 // jsonDepth is the maximum nesting of a JWK or JWKS; valid ones have 3 levels (S11).
 const jsonDepth = 16
 
-// jwkFacts holds the members of a JWK that decide whether it may be used.
-type jwkFacts struct {
+// jwkFields holds the members of a JWK that decide whether it may be used.
+type jwkFields struct {
 	kty, crv, kid, use, alg string
 	ops                     []string
 	members                 map[string]strictjson.Value
 }
 
 // parseJSON reads a JWK (RFC 7517 section 4), a JWKS (section 5) or a map from kid to PEM.
-func parseJSON(data []byte, a Attributes, r reading) (Loaded, error) {
+func parseJSON(data []byte, a Attributes, r setReader) (Loaded, error) {
 	members, err := strictjson.Object(data, jsonDepth)
 	if err != nil {
 		code := fault.KeyInvalid
@@ -49,7 +49,7 @@ func parseJSON(data []byte, a Attributes, r reading) (Loaded, error) {
 	if isPEMMap(members) {
 		return readPEMMap(members, a, r)
 	}
-	r.passesOver = func(*fault.Error) bool { return false } // there is no other key to use
+	r.skips = func(*fault.Error) bool { return false } // there is no other key to use
 	entry, bad := r.members(members, a)
 	if bad != nil {
 		return Loaded{}, bad
@@ -62,7 +62,7 @@ func parseJSON(data []byte, a Attributes, r reading) (Loaded, error) {
 // parseJWK makes a key from the members of a JWK. A null member counts as absent, which
 // is what serializers that write null mean.
 func parseJWK(members []strictjson.Member, a Attributes) (*Key, *fault.Error) {
-	f, bad := readFacts(members)
+	f, bad := readFields(members)
 	if bad == nil {
 		bad = f.check()
 	}
@@ -76,8 +76,8 @@ func parseJWK(members []strictjson.Member, a Attributes) (*Key, *fault.Error) {
 	own := Attributes{ID: cmp.Or(a.ID, f.kid), Issuer: a.Issuer, Source: a.Source, Algorithm: Algorithm(f.alg), Rules: a.Rules}
 	k, err := New(material, own)
 	if err == nil {
-		k.onlyVerifies = k.Type() == TypeSecret && !f.permits("sign")
-		k.onlySigns = k.Type() == TypeSecret && !f.permits("verify")
+		k.verifyOnly = k.Type() == TypeSecret && !f.permits("sign")
+		k.signOnly = k.Type() == TypeSecret && !f.permits("verify")
 		k, err = k.With(Attributes{Algorithm: a.Algorithm})
 	}
 	if err != nil {
@@ -86,8 +86,8 @@ func parseJWK(members []strictjson.Member, a Attributes) (*Key, *fault.Error) {
 	return k, nil
 }
 
-func readFacts(members []strictjson.Member) (*jwkFacts, *fault.Error) {
-	f := &jwkFacts{members: make(map[string]strictjson.Value, len(members))}
+func readFields(members []strictjson.Member) (*jwkFields, *fault.Error) {
+	f := &jwkFields{members: make(map[string]strictjson.Value, len(members))}
 	texts := map[string]*string{"kty": &f.kty, "crv": &f.crv, "kid": &f.kid, "use": &f.use, "alg": &f.alg}
 	for _, m := range members {
 		if isNull(m.Value) || m.Name == "oth" && isEmpty(m.Value) {
@@ -142,12 +142,12 @@ func isEmpty(v strictjson.Value) bool {
 
 // permits reports whether the key may be used for op. Without key_ops, any use is
 // permitted (RFC 7517 section 4.3).
-func (f *jwkFacts) permits(op string) bool { return !f.has("key_ops") || slices.Contains(f.ops, op) }
+func (f *jwkFields) permits(op string) bool { return !f.has("key_ops") || slices.Contains(f.ops, op) }
 
-func (f *jwkFacts) has(name string) bool { _, has := f.members[name]; return has }
+func (f *jwkFields) has(name string) bool { _, has := f.members[name]; return has }
 
 // check refuses keys of unsupported kinds and for other uses (S10).
-func (f *jwkFacts) check() *fault.Error {
+func (f *jwkFields) check() *fault.Error {
 	switch f.kty {
 	case "EC", "OKP":
 		if f.coordinateBytes() == 0 {
@@ -178,7 +178,7 @@ func (f *jwkFacts) check() *fault.Error {
 }
 
 // documentHint says what a document without kty is, and where its keys are.
-func (f *jwkFacts) documentHint() string {
+func (f *jwkFields) documentHint() string {
 	switch {
 	case f.has("jwks_uri"):
 		return "it is an OpenID configuration: its keys are at the URL in jwks_uri; --oidc-issuer finds them"
@@ -190,14 +190,14 @@ func (f *jwkFacts) documentHint() string {
 
 // coordinateBytes returns the length of the numbers of an elliptic curve key, or 0 for
 // other types and unsupported curves (RFC 7518 section 6.2.1, RFC 8037 section 2).
-func (f *jwkFacts) coordinateBytes() int {
+func (f *jwkFields) coordinateBytes() int {
 	return map[string]int{"EC P-256": 32, "EC P-384": 48, "EC P-521": 66, "OKP Ed25519": 32}[f.kty+" "+f.crv]
 }
 
 // material converts the numbers to a key. jwx does the conversion, but accepts more
 // spellings and lengths than RFC 7518 section 6 allows, so it gets only what has been
 // checked here.
-func (f *jwkFacts) material() (any, *fault.Error) {
+func (f *jwkFields) material() (any, *fault.Error) {
 	members, decoded, bad := f.numbers()
 	if bad != nil {
 		return nil, bad
@@ -227,7 +227,7 @@ func (f *jwkFacts) material() (any, *fault.Error) {
 }
 
 // permitted returns material, or only its public half if the key may not sign.
-func (f *jwkFacts) permitted(material any) any {
+func (f *jwkFields) permitted(material any) any {
 	private, isPrivate := material.(crypto.Signer)
 	if isPrivate && !f.permits("sign") {
 		return private.Public()
@@ -239,7 +239,7 @@ func (f *jwkFacts) permitted(material any) any {
 // base64url for each, the full length of coordinates (RFC 7518 section 6.2.1), no leading
 // zeros in RSA numbers (section 6.3.1), and of the private members of an RSA key all, none
 // or only d (section 6.3.2).
-func (f *jwkFacts) numbers() (map[string]strictjson.Value, map[string]*big.Int, *fault.Error) {
+func (f *jwkFields) numbers() (map[string]strictjson.Value, map[string]*big.Int, *fault.Error) {
 	names := map[string][]string{"EC": {"x", "y"}, "OKP": {"x"}, "RSA": {"n", "e"}, "oct": {"k"}}[f.kty]
 	if f.has("d") && f.kty != "oct" {
 		names = append(names, "d")
@@ -265,7 +265,7 @@ func (f *jwkFacts) numbers() (map[string]strictjson.Value, map[string]*big.Int, 
 }
 
 // number returns the number in the member called name.
-func (f *jwkFacts) number(name string) ([]byte, *fault.Error) {
+func (f *jwkFields) number(name string) ([]byte, *fault.Error) {
 	if !f.has(name) {
 		return nil, fault.New(fault.KeyInvalid, "", "has no %s", name)
 	}

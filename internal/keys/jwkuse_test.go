@@ -219,7 +219,7 @@ func TestA24_RefusesOtherAlgorithms(t *testing.T) {
 	} {
 		_, err := keys.ParseAlgorithm(name)
 		testkit.WantCode(t, err, fault.AlgorithmNotAllowed)
-		if f, ok := err.(*fault.Error); !ok || name != "" && !strings.Contains(f.Why, strings.TrimRight(name, "\x00")) || !strings.HasSuffix(f.Hint, hint) || (f.Hint == "") != (hint == "") {
+		if f, ok := err.(*fault.Error); !ok || name != "" && !strings.Contains(f.Reason, strings.TrimRight(name, "\x00")) || !strings.HasSuffix(f.Hint, hint) || (f.Hint == "") != (hint == "") {
 			t.Errorf("%q: %v", name, err)
 		}
 	}

@@ -29,9 +29,9 @@ type Key struct {
 	public      crypto.PublicKey // nil for a secret
 	private     *private         // nil if only the public half is known
 	certificate bool             // the public half is from an X.509 certificate
-	// onlyVerifies and onlySigns restrict a secret as key_ops says (RFC 7517 section
+	// verifyOnly and signOnly restrict a secret as key_ops says (RFC 7517 section
 	// 4.3).
-	onlyVerifies, onlySigns bool
+	verifyOnly, signOnly bool
 }
 
 // private is the signing half. It is behind a pointer because fmt does not call methods
@@ -94,7 +94,7 @@ func New(material any, a Attributes) (*Key, error) {
 	if err := k.check(); err != nil {
 		return nil, err.About(a.Source)
 	}
-	k.algs = fitting(k.VerifyingMaterial())
+	k.algs = algorithmsFor(k.VerifyingMaterial())
 	if a.Algorithm != "" {
 		if err := k.pin(a.Algorithm); err != nil {
 			return nil, err
@@ -191,10 +191,10 @@ func (k *Key) Allows(alg Algorithm) bool { return slices.Contains(k.algs, alg) }
 
 // CanSign reports whether k has private or secret material that may sign. A development
 // key can sign without material.
-func (k *Key) CanSign() bool { return k.private != nil && !k.onlyVerifies || k.Type() == TypeNone }
+func (k *Key) CanSign() bool { return k.private != nil && !k.verifyOnly || k.Type() == TypeNone }
 
 // CanVerify reports whether k may verify signatures.
-func (k *Key) CanVerify() bool { return !k.onlySigns }
+func (k *Key) CanVerify() bool { return !k.signOnly }
 
 // RequireSigner returns nil if k can sign, or else key_is_certificate, key_use_mismatch
 // or key_not_private.
@@ -202,7 +202,7 @@ func (k *Key) RequireSigner() error {
 	switch {
 	case k.CanSign():
 		return nil
-	case k.onlyVerifies:
+	case k.verifyOnly:
 		return fault.New(fault.KeyUseMismatch, k.source, "key_ops does not include sign")
 	case k.certificate:
 		return fault.New(fault.KeyIsCertificate, k.source, "a certificate contains only a public key; signing needs the private key").
@@ -216,7 +216,7 @@ func (k *Key) RequireSigner() error {
 // if k cannot sign. Callers must not modify it.
 func (k *Key) SigningMaterial() any {
 	switch {
-	case k.private == nil || k.onlyVerifies:
+	case k.private == nil || k.verifyOnly:
 		return nil
 	case k.private.remote != nil:
 		return k.private.remote

@@ -29,7 +29,7 @@ func checkSet(set Loaded, source string) error {
 		}
 	}
 	for _, e := range set.Entries {
-		if e.Problem != nil && slices.ContainsFunc(byID[e.KeyID], e.claims) {
+		if e.Problem != nil && slices.ContainsFunc(byID[e.KeyID], e.shadows) {
 			return errAmbiguous(source, e.KeyID)
 		}
 	}

@@ -27,8 +27,8 @@ func (l *Loaded) add(e Entry) {
 	}
 }
 
-// PassedOver returns the entries that are not used.
-func (l Loaded) PassedOver() []Entry {
+// Skipped returns the entries that are not used.
+func (l Loaded) Skipped() []Entry {
 	var list []Entry
 	for _, e := range l.Entries {
 		if e.Problem != nil {
@@ -60,10 +60,10 @@ func (l Loaded) Problem(kid string) *fault.Error {
 // set has no key with the ID; none shows key material. Without an error there is at least
 // one key.
 func Parse(data []byte, a Attributes) (Loaded, error) {
-	return parse(data, a, strictly())
+	return parse(data, a, strict())
 }
 
-func parse(data []byte, a Attributes, r reading) (Loaded, error) {
+func parse(data []byte, a Attributes, r setReader) (Loaded, error) {
 	if len(data) > MaxFileBytes {
 		return Loaded{}, fault.New(fault.FileTooLarge, a.Source, "larger than %d bytes, the limit for a key file", MaxFileBytes)
 	}
@@ -74,27 +74,27 @@ func parse(data []byte, a Attributes, r reading) (Loaded, error) {
 	case trimmed[0] == '{':
 		return parseJSON(data, a, r)
 	case bytes.Contains(data, []byte("-----BEGIN ")):
-		return only(parsePEM(data, a))
+		return single(parsePEM(data, a))
 	case isCompactJWE(trimmed):
 		return parseEncrypted(trimmed, a, r)
 	case isOpenSSHPublic(trimmed):
-		return only(parseOpenSSHPublic(trimmed, a))
+		return single(parseOpenSSHPublic(trimmed, a))
 	}
-	return Loaded{}, fault.New(fault.KeyFormatUnknown, a.Source, "neither PEM, JWK nor JWKS").WithHint("%s", formHint(data, a.Source))
+	return Loaded{}, fault.New(fault.KeyFormatUnknown, a.Source, "neither PEM, JWK nor JWKS").WithHint("%s", formatHint(data, a.Source))
 }
 
-// only is what a file with the one key k held.
-func only(k *Key, err error) (l Loaded, _ error) {
+// single is what a file with the one key k held.
+func single(k *Key, err error) (l Loaded, _ error) {
 	if err == nil {
 		l.add(Entry{Key: k})
 	}
 	return l, err
 }
 
-// formHint describes what text, which is not a key, looks like, and how to convert it.
+// formatHint describes what text, which is not a key, looks like, and how to convert it.
 // Commands in it can be copied and run (S9a). DER may end in a byte that is also white
 // space.
-func formHint(data []byte, source string) string {
+func formatHint(data []byte, source string) string {
 	text := bytes.TrimSpace(data)
 	begins := func(with string) bool { return bytes.HasPrefix(text, []byte(with)) }
 	file := quote.ShellPath(source)

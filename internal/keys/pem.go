@@ -42,7 +42,7 @@ func parsePEM(data []byte, a Attributes) (*Key, error) {
 			block, rest = next, after
 		}
 	}
-	err := checkRest(rest, a.Source)
+	err := checkTrailing(rest, a.Source)
 	if err != nil {
 		return nil, err
 	}
@@ -99,15 +99,15 @@ func decodeFirst(data []byte) (block *pem.Block, rest []byte) {
 	return block, rest
 }
 
-// checkRest refuses anything after the key: a reader that takes the first block and one
+// checkTrailing refuses anything after the key: a reader that takes the first block and one
 // that takes the last would otherwise use different keys (S9).
-func checkRest(rest []byte, source string) error {
+func checkTrailing(rest []byte, source string) error {
 	if len(bytes.TrimSpace(rest)) == 0 {
 		return nil
 	}
 	if next, _ := pem.Decode(rest); next != nil {
 		return fault.New(fault.KeyMultipleBlocks, source, "contains more than one PEM block (the second is %q)", quote.Shorten(next.Type)).
-			WithRemedy(fault.OneKeyAFile)
+			WithRemedy(fault.OneKeyPerFile)
 	}
 	return fault.New(fault.KeyTrailingData, source, "%d extra bytes after the PEM block", len(rest))
 }

@@ -58,7 +58,7 @@ func TestS9_PEMForms(t *testing.T) {
 				"no end of line": strings.TrimSuffix(text, "\n"),
 			} {
 				k := mustParse(t, text)
-				if !k.SameMaterial(whole) || k.ID() != whole.ID() || k.HasOwnID() || k.Source() != "k" {
+				if !k.SameMaterial(whole) || k.ID() != whole.ID() || k.HasExplicitID() || k.Source() != "k" {
 					t.Errorf("%s: got %v", how, k)
 				}
 				if k.CanSign() != strings.Contains(label, "PRIVATE") {

@@ -21,7 +21,7 @@ func isPEMMap(members []strictjson.Member) bool {
 }
 
 // readPEMMap reads the keys of a map from kid to PEM, each as a file of its own is read.
-func readPEMMap(members []strictjson.Member, a Attributes, r reading) (Loaded, error) {
+func readPEMMap(members []strictjson.Member, a Attributes, r setReader) (Loaded, error) {
 	var out Loaded
 	if len(members) > MaxSetKeys {
 		return Loaded{}, errTooManyKeys(a.Source)
@@ -31,7 +31,7 @@ func readPEMMap(members []strictjson.Member, a Attributes, r reading) (Loaded, e
 		at.ID, at.Source = m.Name, fmt.Sprintf("%s: keys[%d]", a.Source, i)
 		entry := Entry{Index: i, KeyID: m.Name}
 		entry.Key, entry.Problem = readPEMMember(m, at)
-		if entry.Problem != nil && !r.passesOver(entry.Problem) {
+		if entry.Problem != nil && !r.skips(entry.Problem) {
 			return Loaded{}, entry.Problem
 		}
 		out.add(entry)

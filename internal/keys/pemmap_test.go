@@ -49,7 +49,7 @@ func TestA25_PEMByKeyID(t *testing.T) {
 			var list []string
 			for _, k := range got.Keys {
 				list = append(list, k.ID()+" "+string(k.Type()))
-				if !k.HasOwnID() {
+				if !k.HasExplicitID() {
 					t.Errorf("%s, %s: %v stands for any kid", name, how, k)
 				}
 			}

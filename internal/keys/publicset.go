@@ -63,7 +63,7 @@ next:
 			case other.id != p.id:
 			case !other.SameMaterial(p):
 				return nil, fault.New(fault.KeyAmbiguous, p.source, "id %q is also the id of another key (%s)", quote.Shorten(p.id), other.source).
-					WithRemedy(fault.OneKeyAnID)
+					WithRemedy(fault.UniqueKeyIDs)
 			case other.Algorithm() == p.Algorithm():
 				continue next
 			}

@@ -17,9 +17,9 @@ import (
 type Set interface {
 	// Issuer returns the issuer of all of its keys, or "".
 	Issuer() string
-	// Held returns the keys that may be used now, without blocking. It returns nil if
+	// Cached returns the keys that may be used now, without blocking. It returns nil if
 	// only Keys can answer, which may take time.
-	Held() []*Key
+	Cached() []*Key
 	// Keys returns the current keys. kid, if not empty, is the ID wanted: a set without
 	// it may fetch newer keys. An error means that the set cannot decide
 	// (key_set_unavailable): keys returned along with it may verify a token, but not
@@ -27,10 +27,10 @@ type Set interface {
 	Keys(ctx context.Context, kid string) ([]*Key, error)
 }
 
-// PassesOver is a Set that knows which of its keys are not used.
-type PassesOver interface {
-	// PassedOver returns why the key called kid is not used, or nil.
-	PassedOver(kid string) *fault.Error
+// Skipper is a Set that knows which of its keys are not used.
+type Skipper interface {
+	// SkipReason returns why the key called kid is not used, or nil.
+	SkipReason(kid string) *fault.Error
 }
 
 // Ring holds the keys of a configuration, in order. It is immutable and safe for
@@ -105,12 +105,12 @@ func (r *Ring) Keys() []*Key {
 	return list
 }
 
-// Held returns the ring's keys and those that its sets hold now, in order.
-func (r *Ring) Held() []*Key {
+// Loaded returns the ring's keys and those that its sets hold now, in order.
+func (r *Ring) Loaded() []*Key {
 	var list []*Key
 	for _, e := range r.entries {
 		if e.set != nil {
-			list = append(list, e.set.Held()...)
+			list = append(list, e.set.Cached()...)
 		} else {
 			list = append(list, e.key)
 		}
@@ -126,11 +126,11 @@ type Query struct {
 	Algorithm Algorithm
 	// Token is used to try keys without an ID of their own, since only the signature
 	// shows whether such a key is the one that the token names (A21).
-	Token Signed
+	Token SignatureChecker
 }
 
-// Signed is a token whose signature can be checked.
-type Signed interface {
+// SignatureChecker is a token whose signature can be checked.
+type SignatureChecker interface {
 	// SignedBy reports whether k made the signature.
 	SignedBy(k *Key) bool
 }
@@ -155,14 +155,14 @@ func (r *Ring) Find(ctx context.Context, q Query) (*Key, error) {
 	if k := first(entries, q); k != nil {
 		return k, nil
 	}
-	s := search{query: q, entries: entries, answers: make([]answer, len(entries))}
+	s := search{query: q, entries: entries, answers: make([]result, len(entries))}
 	for i, e := range entries {
-		s.answers[i] = e.held()
+		s.answers[i] = e.cached()
 	}
 	if k := s.match(); k != nil {
 		return k, nil
 	}
-	if k := s.ask(ctx); k != nil {
+	if k := s.querySets(ctx); k != nil {
 		return k, nil
 	}
 	return nil, r.explain(q, s.failure())
@@ -183,16 +183,16 @@ func (r *Ring) Development(q Query) (*Key, error) {
 // explain adds to a key_not_found error the likely reason: the issuer, if it rules out a
 // key.
 func (r *Ring) explain(q Query, err error) error {
-	if q.Issuer == nil || !fault.Has(err, fault.KeyNotFound) || len(r.bound[*q.Issuer]) > 0 && !r.bindsElsewhere(q) {
+	if q.Issuer == nil || !fault.Has(err, fault.KeyNotFound) || len(r.bound[*q.Issuer]) > 0 && !r.isBoundElsewhere(q) {
 		return err
 	}
 	for _, issuer := range slices.Sorted(maps.Keys(r.bound)) {
-		if slip := IssuerSlip(*q.Issuer, issuer); slip != "" {
+		if slip := IssuerHint(*q.Issuer, issuer); slip != "" {
 			return fault.New(fault.KeyNotFound, "iss", "no key is configured for the token's issuer; %s", slip).Quoting()
 		}
 	}
 	switch {
-	case r.bindsElsewhere(q):
+	case r.isBoundElsewhere(q):
 		return fault.New(fault.KeyNotFound, "kid", "no key of the token's issuer has the id %q, but a key of another issuer does", quote.Shorten(*q.KeyID))
 	case len(r.free) == 0 && len(r.bound[*q.Issuer]) == 0 && len(r.bound) > 0:
 		return fault.New(fault.KeyNotFound, "iss", "no key is configured for the token's issuer %q", quote.Shorten(*q.Issuer)).
@@ -215,9 +215,9 @@ func (r *Ring) issuers() string {
 	return strings.Join(list, ", ")
 }
 
-// bindsElsewhere reports whether one of the ring's own keys has the ID of q, but may not
+// isBoundElsewhere reports whether one of the ring's own keys has the ID of q, but may not
 // vouch for its issuer.
-func (r *Ring) bindsElsewhere(q Query) bool {
+func (r *Ring) isBoundElsewhere(q Query) bool {
 	return q.KeyID != nil && q.Issuer != nil && slices.ContainsFunc(r.Keys(), func(k *Key) bool { return k.id == *q.KeyID })
 }
 

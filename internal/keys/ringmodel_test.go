@@ -18,7 +18,7 @@ type fixedSet struct {
 }
 
 func (s fixedSet) Issuer() string                                    { return s.issuer }
-func (s fixedSet) Held() []*keys.Key                                 { return s.list }
+func (s fixedSet) Cached() []*keys.Key                               { return s.list }
 func (s fixedSet) Keys(context.Context, string) ([]*keys.Key, error) { return s.list, nil }
 
 // TestA21_FindAgreesWithAPlainModel compares Find and Signer with a plain model of the rules.
@@ -107,7 +107,7 @@ func modelFind(list []*keys.Key, iss, kid string, alg keys.Algorithm, token sign
 	if len(filter(list, called(kid))) > 0 {
 		return append(filter(list, called(kid), allows), nil)[0]
 	}
-	list = filter(list, allows, token.SignedBy, func(k *keys.Key) bool { return !k.HasOwnID() })
+	list = filter(list, allows, token.SignedBy, func(k *keys.Key) bool { return !k.HasExplicitID() })
 	return append(list, nil)[0]
 }
 

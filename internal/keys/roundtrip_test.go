@@ -82,7 +82,7 @@ func TestS13_NeverPrivate(t *testing.T) {
 			}
 		}
 		loaded, err := keys.ParseSet(text, keys.Attributes{}, true)
-		if err != nil || len(loaded.PassedOver()) != 0 {
+		if err != nil || len(loaded.Skipped()) != 0 {
 			t.Fatalf("%v %v", loaded, err)
 		}
 		for _, k := range list {

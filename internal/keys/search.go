@@ -12,32 +12,32 @@ import (
 type search struct {
 	query   Query
 	entries []entry
-	answers []answer // by index in entries
+	answers []result // by index in entries
 	tried   []*Key   // keys without an ID of their own that did not make the signature
 }
 
-// answer is the result of an entry.
-type answer struct {
+// result is the result of an entry.
+type result struct {
 	known bool // false while a set has not answered
 	one   *Key // if the entry is a single key
 	list  []*Key
 	err   error
 }
 
-// held returns what e can answer without blocking.
-func (e entry) held() answer {
+// cached returns what e can answer without blocking.
+func (e entry) cached() result {
 	if e.set == nil {
-		return answer{known: true, one: e.key}
+		return result{known: true, one: e.key}
 	}
-	list := e.set.Held()
-	return answer{known: list != nil, list: list}
+	list := e.set.Cached()
+	return result{known: list != nil, list: list}
 }
 
 // first is search.match for what entries hold, without allocating: enough for most
 // tokens.
 func first(entries []entry, q Query) *Key {
 	for _, e := range entries {
-		a := e.held()
+		a := e.cached()
 		if q.KeyID == nil && !a.known {
 			return nil
 		}
@@ -50,14 +50,14 @@ func first(entries []entry, q Query) *Key {
 
 // pick returns the first key of a that may have signed the token, or nil; named reports
 // whether the token names one of them.
-func (q *Query) pick(a *answer) (k *Key, named bool) {
-	if a.one != nil && q.fits(a.one) {
+func (q *Query) pick(a *result) (k *Key, named bool) {
+	if a.one != nil && q.matches(a.one) {
 		if named = true; a.one.Allows(q.Algorithm) {
 			return a.one, true
 		}
 	}
 	for _, k := range a.list {
-		if !q.fits(k) {
+		if !q.matches(k) {
 			continue
 		}
 		if named = true; k.Allows(q.Algorithm) {
@@ -74,8 +74,8 @@ func (s *search) keyID() string {
 	return *s.query.KeyID
 }
 
-// fits reports whether the token names k; its algorithm may still differ.
-func (q *Query) fits(k *Key) bool {
+// matches reports whether the token names k; its algorithm may still differ.
+func (q *Query) matches(k *Key) bool {
 	return k.CanVerify() && (q.KeyID == nil || k.id == *q.KeyID)
 }
 
@@ -136,12 +136,12 @@ func (s *search) try() *Key {
 
 func (s *search) wasTried(k *Key) bool { return slices.ContainsFunc(s.tried, k.SameMaterial) }
 
-// ask asks all sets for the key at once, until there is a match. For a token without a
+// querySets asks all sets for the key at once, until there is a match. For a token without a
 // key ID, sets that hold keys are not asked again.
-func (s *search) ask(ctx context.Context) *Key {
+func (s *search) querySets(ctx context.Context) *Key {
 	type arrival struct {
 		place int
-		answer
+		result
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -154,12 +154,12 @@ func (s *search) ask(ctx context.Context) *Key {
 		waiting++
 		go func() {
 			list, err := e.set.Keys(ctx, s.keyID())
-			arrivals <- arrival{i, answer{known: true, list: list, err: err}}
+			arrivals <- arrival{i, result{known: true, list: list, err: err}}
 		}()
 	}
 	for ; waiting > 0; waiting-- {
 		a := <-arrivals
-		s.answers[a.place] = a.answer
+		s.answers[a.place] = a.result
 		if k := s.match(); k != nil {
 			return k
 		}
@@ -177,7 +177,7 @@ func (s *search) failure() error {
 	}
 	otherAlgorithm, unnamed := false, false
 	for k := range s.keys {
-		otherAlgorithm = otherAlgorithm || s.query.fits(k)
+		otherAlgorithm = otherAlgorithm || s.query.matches(k)
 		unnamed = unnamed || !k.hasID && k.CanVerify()
 	}
 	named := s.query.KeyID != nil
@@ -207,8 +207,8 @@ func (s *search) notFound() error {
 		}
 	}
 	for _, e := range s.entries {
-		if set, knows := e.set.(PassesOver); knows {
-			if problem := set.PassedOver(s.keyID()); problem != nil {
+		if set, knows := e.set.(Skipper); knows {
+			if problem := set.SkipReason(s.keyID()); problem != nil {
 				return fault.New(fault.KeyNotFound, "kid", "key %q is skipped: %w", quote.Shorten(s.keyID()), problem)
 			}
 		}

@@ -27,8 +27,8 @@ type scriptedSet struct {
 	asked  atomic.Int32
 }
 
-func (s *scriptedSet) Issuer() string    { return s.issuer }
-func (s *scriptedSet) Held() []*keys.Key { return s.held }
+func (s *scriptedSet) Issuer() string      { return s.issuer }
+func (s *scriptedSet) Cached() []*keys.Key { return s.held }
 
 func (s *scriptedSet) Keys(ctx context.Context, _ string) ([]*keys.Key, error) {
 	s.asked.Add(1)
@@ -112,7 +112,7 @@ func TestS24_FindAmongSets(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
+			ctx, cancel := context.WithTimeout(t.Context(), testkit.Timeout)
 			defer cancel()
 			got, err := ring.Find(ctx, keys.Query{KeyID: tc.kid, Algorithm: keys.ES256})
 			if got != tc.want || fault.CodeOf(err) != tc.code {
@@ -143,7 +143,7 @@ func TestS24_SetsAreAskedTogether(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Timeout)
 	defer cancel()
 	kid := "7"
 	if k, err := ring.Find(ctx, keys.Query{KeyID: &kid, Algorithm: keys.ES256}); err != nil || k.ID() != kid {
@@ -158,8 +158,8 @@ type meetingSet struct {
 	keys     []*keys.Key
 }
 
-func (m meetingSet) Issuer() string    { return "" }
-func (m meetingSet) Held() []*keys.Key { return nil }
+func (m meetingSet) Issuer() string      { return "" }
+func (m meetingSet) Cached() []*keys.Key { return nil }
 
 func (m meetingSet) Keys(ctx context.Context, _ string) ([]*keys.Key, error) {
 	if m.waiting.Add(1) == m.n {
@@ -184,7 +184,7 @@ func TestA20_SetsOfOtherIssuersAreLeftAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Timeout)
 	defer cancel()
 	issuer := "mine"
 	if k, err := ring.Find(ctx, keys.Query{Issuer: &issuer, Algorithm: keys.ES256}); err != nil || k != b {

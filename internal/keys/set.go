@@ -28,9 +28,9 @@ type Entry struct {
 	written  []strictjson.Member // of a JWK
 }
 
-// claims reports whether e, a broken or weak key, was meant to verify the same signatures
+// shadows reports whether e, a broken or weak key, was meant to verify the same signatures
 // as k; then the two are ambiguous (S12).
-func (e Entry) claims(k *Key) bool {
+func (e Entry) shadows(k *Key) bool {
 	return e.Problem != nil && (e.Problem.Code == fault.KeyInvalid || e.Problem.Code == fault.KeyWeak) &&
 		e.KeyID == k.id && e.kty == string(k.Type()) && (e.alg == "" || k.Allows(Algorithm(e.alg)))
 }
@@ -55,7 +55,7 @@ func (e Entry) String() string {
 // reason for each key, key_ambiguous and key_set_mixed. With key_set_empty the entries
 // are returned too.
 func ParseSet(data []byte, a Attributes, published bool) (Loaded, error) {
-	loaded, err := parse(data, a, leniently(published))
+	loaded, err := parse(data, a, lenient(published))
 	if err != nil {
 		return loaded, err
 	}
@@ -65,32 +65,32 @@ func ParseSet(data []byte, a Attributes, published bool) (Loaded, error) {
 	return loaded, nil
 }
 
-// reading configures how the keys of a set are read.
-type reading struct {
-	// passesOver reports whether a key with this fault is skipped, rather than failing
+// setReader configures how the keys of a set are read.
+type setReader struct {
+	// skips reports whether a key with this fault is skipped, rather than failing
 	// the whole set.
-	passesOver func(*fault.Error) bool
-	// empties treats empty members as absent.
-	empties bool
+	skips func(*fault.Error) bool
+	// emptyIsAbsent treats empty members as absent.
+	emptyIsAbsent bool
 	// published refuses private material.
 	published bool
 }
 
-// strictly is for files that their owner names: unsupported kinds of keys are skipped
+// strict is for files that their owner names: unsupported kinds of keys are skipped
 // (RFC 7517 section 5), all others must load.
-func strictly() reading {
-	return reading{passesOver: func(err *fault.Error) bool {
+func strict() setReader {
+	return setReader{skips: func(err *fault.Error) bool {
 		return err.Code == fault.KeyTypeUnsupported || err.Code == fault.KeyUseMismatch
 	}}
 }
 
-func leniently(published bool) reading {
-	return reading{passesOver: func(*fault.Error) bool { return true }, empties: true, published: published}
+func lenient(published bool) setReader {
+	return setReader{skips: func(*fault.Error) bool { return true }, emptyIsAbsent: true, published: published}
 }
 
 // present returns the members that are not treated as absent.
-func (r reading) present(members []strictjson.Member) []strictjson.Member {
-	if !r.empties {
+func (r setReader) present(members []strictjson.Member) []strictjson.Member {
+	if !r.emptyIsAbsent {
 		return members
 	}
 	return slices.DeleteFunc(members, func(m strictjson.Member) bool { return m.Name != "key_ops" && isEmpty(m.Value) })
@@ -127,7 +127,7 @@ func privateMember(members []strictjson.Member, problem *fault.Error) string {
 }
 
 // readSet reads the JWKS whose "keys" member is array.
-func readSet(array strictjson.Value, a Attributes, r reading) (Loaded, error) {
+func readSet(array strictjson.Value, a Attributes, r setReader) (Loaded, error) {
 	elements, err := strictjson.Elements(array, jsonDepth)
 	if err != nil {
 		return Loaded{}, fault.New(fault.KeyInvalid, a.Source, "\"keys\" is not an array: %w", err)
@@ -153,14 +153,14 @@ func (l Loaded) settled(a Attributes) (Loaded, error) {
 		return l, nil
 	}
 	l.Keys, err = Pick(l.Keys, a.ID)
-	return l, about(err, a.Source)
+	return l, withSource(err, a.Source)
 }
 
 func errTooManyKeys(source string) error {
 	return fault.New(fault.FileTooLarge, source, "the set has more than %d keys", MaxSetKeys)
 }
 
-func readElements(elements iter.Seq[strictjson.Value], a Attributes, r reading) (Loaded, error) {
+func readElements(elements iter.Seq[strictjson.Value], a Attributes, r setReader) (Loaded, error) {
 	var out Loaded
 	for e := range elements {
 		n := len(out.Entries)
@@ -180,11 +180,11 @@ func readElements(elements iter.Seq[strictjson.Value], a Attributes, r reading) 
 }
 
 // element reads a key of a set, or a file's single JWK.
-func (r reading) element(e strictjson.Value, a Attributes) (Entry, *fault.Error) {
+func (r setReader) element(e strictjson.Value, a Attributes) (Entry, *fault.Error) {
 	members, err := strictjson.Object(e, jsonDepth)
 	if err != nil {
 		bad := fault.New(fault.KeyInvalid, a.Source, "%w", err)
-		if !r.passesOver(bad) {
+		if !r.skips(bad) {
 			return Entry{}, bad
 		}
 		return Entry{Problem: bad}, nil
@@ -192,7 +192,7 @@ func (r reading) element(e strictjson.Value, a Attributes) (Entry, *fault.Error)
 	return r.members(members, a)
 }
 
-func (r reading) members(members []strictjson.Member, a Attributes) (Entry, *fault.Error) {
+func (r setReader) members(members []strictjson.Member, a Attributes) (Entry, *fault.Error) {
 	var entry Entry
 	for _, m := range members {
 		switch m.Name {
@@ -215,7 +215,7 @@ func (r reading) members(members []strictjson.Member, a Attributes) (Entry, *fau
 			return Entry{}, errPublished(a.Source, "member "+secret)
 		}
 	}
-	if entry.Problem != nil && !r.passesOver(entry.Problem) {
+	if entry.Problem != nil && !r.skips(entry.Problem) {
 		return Entry{}, entry.Problem
 	}
 	return entry, nil
@@ -229,7 +229,7 @@ func errNoKey(entries []Entry, source string) *fault.Error {
 	const most = 8
 	var reasons []string
 	for _, e := range entries[:min(most, len(entries))] {
-		reasons = append(reasons, fmt.Sprintf("%s: %s", e, e.Problem.Why))
+		reasons = append(reasons, fmt.Sprintf("%s: %s", e, e.Problem.Reason))
 	}
 	if more := len(entries) - most; more > 0 {
 		reasons = append(reasons, fmt.Sprintf("%d more", more))
@@ -237,8 +237,8 @@ func errNoKey(entries []Entry, source string) *fault.Error {
 	return fault.New(fault.KeySetEmpty, source, "the set has no usable key: %s", strings.Join(reasons, "; "))
 }
 
-// about returns err, if not nil, with source as its place.
-func about(err error, source string) error {
+// withSource returns err, if not nil, with source as its place.
+func withSource(err error, source string) error {
 	if f, isFault := err.(*fault.Error); isFault {
 		return f.About(source)
 	}

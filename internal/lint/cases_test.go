@@ -308,7 +308,7 @@ func TestImported(t *testing.T) {
 	src.Protos = []string{src.ImportPaths[0] + "/a.proto"}
 	found := Check(protokit.Read(t, src), Options{})
 	wants(t, found, "expires-seconds-invalid")
-	if !strings.HasSuffix(found[0].At.File, "b.proto") || found[0].Severity != finding.Error {
+	if !strings.HasSuffix(found[0].Pos.File, "b.proto") || found[0].Severity != finding.Error {
 		t.Errorf("%+v", found[0])
 	}
 }

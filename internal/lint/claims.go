@@ -19,7 +19,7 @@ func claimCycle(p *pass) {
 		}
 		chain := c.String()
 		left -= len(chain)
-		p.report(c[0].Desc, c[0].ClaimAt, "remove the annotation from one of these fields, or use INCLUDE for it",
+		p.report(c[0].Desc, c[0].ClaimPos, "remove the annotation from one of these fields, or use INCLUDE for it",
 			"the claims of %s lead back to it in a cycle: %s", label(c[0].Parent.Desc), chain)
 	}
 }
@@ -27,7 +27,7 @@ func claimCycle(p *pass) {
 func descendNotMessage(p *pass) {
 	p.fields(func(f *policy.Field) {
 		if f.Claim == policy.Descend && (f.Child == nil || f.Desc.IsList()) {
-			p.report(f.Desc, f.ClaimAt, "use INCLUDE for the whole value, or NEST for repeated messages",
+			p.report(f.Desc, f.ClaimPos, "use INCLUDE for the whole value, or NEST for repeated messages",
 				"%s is %s: DESCEND takes one message", label(f.Desc), policy.TypeName(f.Desc))
 		}
 	})
@@ -36,7 +36,7 @@ func descendNotMessage(p *pass) {
 func nestNotMessage(p *pass) {
 	p.fields(func(f *policy.Field) {
 		if f.Claim == policy.Nest && f.Child == nil {
-			p.report(f.Desc, f.ClaimAt, "use INCLUDE for the whole value",
+			p.report(f.Desc, f.ClaimPos, "use INCLUDE for the whole value",
 				"%s is %s: NEST takes a message or repeated messages", label(f.Desc), policy.TypeName(f.Desc))
 		}
 	})
@@ -45,7 +45,7 @@ func nestNotMessage(p *pass) {
 func rawNotStringMap(p *pass) {
 	p.fields(func(f *policy.Field) {
 		if f.Claim == policy.Raw && (!f.Desc.IsMap() || f.Desc.MapKey().Kind() != protoreflect.StringKind) {
-			p.report(f.Desc, f.ClaimAt, "use INCLUDE, or make it a map<string, …>",
+			p.report(f.Desc, f.ClaimPos, "use INCLUDE, or make it a map<string, …>",
 				"%s is %s: RAW takes a map with string keys, the names of the claims", label(f.Desc), policy.TypeName(f.Desc))
 		}
 	})
@@ -55,7 +55,7 @@ func mapKeyNotString(p *pass) {
 	p.fields(func(f *policy.Field) {
 		included := f.Claim == policy.Include || f.Claim == policy.Extract
 		if included && f.Desc.IsMap() && f.Desc.MapKey().Kind() != protoreflect.StringKind {
-			p.report(f.Desc, f.ClaimAt, "make its keys strings",
+			p.report(f.Desc, f.ClaimPos, "make its keys strings",
 				"%s is %s: a map in a claim must have string keys", label(f.Desc), policy.TypeName(f.Desc))
 		}
 	})
@@ -77,11 +77,11 @@ func duplicateClaim(p *pass) {
 			continue
 		}
 		c := p.claimsOf(m)
-		if p.flat.Left < 0 {
-			p.report(m.Desc, m.At, "", "the messages share claims in too many ways to compare them all: more than %d", maxSteps)
+		if p.flat.Budget < 0 {
+			p.report(m.Desc, m.Pos, "", "the messages share claims in too many ways to compare them all: more than %d", maxSteps)
 			return
 		}
-		first := map[string]policy.Made{}
+		first := map[string]policy.FieldClaim{}
 		for _, b := range c.List {
 			a, is := first[b.Name]
 			if !is {
@@ -91,10 +91,10 @@ func duplicateClaim(p *pass) {
 				p.report(b.Field.Desc, nameAt(b.Field), "give one of them another name", "the claim %q of %s is set twice: by %s and by %s", b.Name, label(m.Desc), through(a), through(b))
 			}
 		}
-		for _, f := range c.Twice {
+		for _, f := range c.Repeated {
 			if !reported[pair{f, f}] {
 				reported[pair{f, f}] = true
-				p.report(f.Desc, f.ClaimAt, "use NEST for one of the fields, so that each has its own object",
+				p.report(f.Desc, f.ClaimPos, "use NEST for one of the fields, so that each has its own object",
 					"the claims of %s are in %s twice, the second time through %s", label(f.Child.Desc), label(m.Desc), label(f.Desc))
 			}
 		}
@@ -102,7 +102,7 @@ func duplicateClaim(p *pass) {
 }
 
 // through names the field that sets c, and the one that leads to it.
-func through(c policy.Made) string {
+func through(c policy.FieldClaim) string {
 	if c.Via != nil && c.Via != c.Field {
 		return label(c.Field.Desc) + " (through " + label(c.Via.Desc) + ")"
 	}
@@ -112,9 +112,9 @@ func through(c policy.Made) string {
 // nameAt returns the position of the name of the claim that f sets.
 func nameAt(f *policy.Field) descset.Position {
 	if f.Name.Value != "" {
-		return f.Name.At
+		return f.Name.Pos
 	}
-	return f.ClaimAt
+	return f.ClaimPos
 }
 
 // alternatives reports whether a and b are members of one oneof, so that they never both
@@ -157,12 +157,12 @@ func parentClaimContainsToken(p *pass) {
 			}
 			switch {
 			case !f.IsClaim():
-			case f.Walks() && !f.Token:
+			case f.Recurses() && !f.Token:
 				if takers[f.Child] == nil {
 					takers[f.Child], order = takers[m], append(order, f.Child)
 				}
 			case inner != nil:
-				p.report(f.Desc, f.ClaimAt, "remove the claim or include_parent_claims",
+				p.report(f.Desc, f.ClaimPos, "remove the claim or include_parent_claims",
 					"the token %s includes the claim %s of its parent (include_parent_claims), which is or contains a token, %s: that changes when it is signed",
 					label(takers[m].Desc), label(f.Desc), label(inner.Desc))
 			}

@@ -22,9 +22,9 @@ type made struct {
 }
 
 // decisions returns the claims set by the annotation of the token t (A61).
-func decisions(t *policy.Field) map[string]policy.Decision {
-	by := map[string]policy.Decision{}
-	for _, d := range t.Decides() {
+func decisions(t *policy.Field) map[string]policy.AnnotationClaim {
+	by := map[string]policy.AnnotationClaim{}
+	for _, d := range t.AnnotationClaims() {
 		if !d.Default {
 			by[d.Claim] = d
 		}
@@ -33,7 +33,7 @@ func decisions(t *policy.Field) map[string]policy.Decision {
 }
 
 // valueOf returns the result of signing d; a claim of the bearer token may be anything.
-func valueOf(d policy.Decision) made {
+func valueOf(d policy.AnnotationClaim) made {
 	if d.Lifetime > 0 { // a lower bound for the time of expiry
 		return made{"0", strictjson.Value(strconv.FormatInt(d.Lifetime, 10))}
 	}
@@ -87,7 +87,7 @@ const holdsNot = "give it a type that can hold the value, or remove the claim"
 
 // extractSigned checks the claims that the options of t, the token of m, set. It returns
 // those that surrounding messages may set.
-func (p *pass) extractSigned(codec *jsonclaims.Codec, m *policy.Message, t *policy.Field) (open []policy.Made) {
+func (p *pass) extractSigned(codec *jsonclaims.Codec, m *policy.Message, t *policy.Field) (open []policy.FieldClaim) {
 	by := decisions(t)
 	for _, c := range p.claimsOf(m).List {
 		d, decided := by[c.Name]
@@ -136,8 +136,8 @@ func (o made) fits(codec *jsonclaims.Codec, fd protoreflect.FieldDescriptor) boo
 
 // extractFromParents checks the claims that the token of m inherits: from the messages
 // that nest it, and from those around a message whose own token inherits too (A52).
-func (p *pass) extractFromParents(m *policy.Message, open []policy.Made, parents map[*policy.Message][]*policy.Message, left *int) {
-	byName := map[string]policy.Made{}
+func (p *pass) extractFromParents(m *policy.Message, open []policy.FieldClaim, parents map[*policy.Message][]*policy.Message, left *int) {
+	byName := map[string]policy.FieldClaim{}
 	for _, c := range open {
 		byName[c.Name] = c
 	}

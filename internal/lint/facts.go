@@ -16,7 +16,7 @@ type facts struct {
 	imports map[string]bool // files that were not named as input
 	methods []*policy.Method
 
-	reach policy.Reach
+	reach policy.ReachableMessages
 	// nested are the messages that are nested as tokens.
 	nested policy.Set
 
@@ -32,8 +32,8 @@ type compiled struct {
 
 func newFacts(p *policy.Policy, o Options) *facts {
 	f := &facts{
-		Policy: p, Options: o, imports: map[string]bool{}, reach: p.Reach(), nested: policy.Set{},
-		flat: policy.Flattener{Left: maxSteps}, patterns: map[string]compiled{},
+		Policy: p, Options: o, imports: map[string]bool{}, reach: p.ReachableMessages(), nested: policy.Set{},
+		flat: policy.Flattener{Budget: maxSteps}, patterns: map[string]compiled{},
 	}
 	for _, file := range p.Set().Files() {
 		f.imports[file.Descriptor.Path()] = file.Import
@@ -54,7 +54,7 @@ func newFacts(p *policy.Policy, o Options) *facts {
 const maxSteps = 2 << 20
 
 // claimsOf returns the claims of m, incomplete if maxSteps are used up.
-func (f *facts) claimsOf(m *policy.Message) *policy.Flat { return f.flat.Of(m) }
+func (f *facts) claimsOf(m *policy.Message) *policy.FlatClaims { return f.flat.Flatten(m) }
 
 // ofToken reports whether m has a token that a method validates or signs.
 func (f *facts) ofToken(m *policy.Message) bool { return f.reach.Validated[m] || f.reach.Signed[m] }
@@ -105,12 +105,12 @@ func (f *facts) fields(visit func(*policy.Field)) {
 // rules visits the annotations of services and methods.
 func (f *facts) rules(visit func(protoreflect.Descriptor, *policy.Rules)) {
 	for _, s := range f.Services {
-		if s.Own != nil {
-			visit(s.Desc, s.Own)
+		if s.OwnRules != nil {
+			visit(s.Desc, s.OwnRules)
 		}
 		for _, m := range s.Methods {
-			if m.Own != nil {
-				visit(m.Desc, m.Own)
+			if m.OwnRules != nil {
+				visit(m.Desc, m.OwnRules)
 			}
 		}
 	}

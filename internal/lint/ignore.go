@@ -30,7 +30,7 @@ func ignoresOf(files []descset.File) map[protoreflect.FullName][]ignore {
 				continue
 			}
 			on := element(f.Descriptor, l.Path)
-			at := descset.Position{File: f.Where, Line: l.StartLine + 1, Column: l.StartColumn + 1}
+			at := descset.Position{File: f.Location, Line: l.StartLine + 1, Column: l.StartColumn + 1}
 			for line := range strings.Lines(comment) {
 				if rest, ok := strings.CutPrefix(strings.TrimSpace(line), ignoreMark); ok {
 					rule, reason, _ := strings.Cut(strings.TrimSpace(rest), " ")

@@ -86,7 +86,7 @@ func (p *pass) report(d protoreflect.Descriptor, at descset.Position, hint, form
 	}
 	p.found = append(p.found, finding.Finding{
 		Severity: p.rule.Severity, Rule: p.rule.ID, Subject: string(d.FullName()),
-		At:      finding.Position(at),
+		Pos:     finding.Position(at),
 		Message: fmt.Sprintf(format, args...), Hint: hint,
 	})
 }

@@ -62,7 +62,7 @@ func fixture(t *testing.T, id string) {
 		t.Errorf("silent on bad.proto, which has\n%s", textOf(t, found))
 	}
 	for _, f := range of(found, id) {
-		if f.At.Line == 0 || f.Subject == "" {
+		if f.Pos.Line == 0 || f.Subject == "" {
 			t.Errorf("no place or subject: %+v", f)
 		}
 	}

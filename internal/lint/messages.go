@@ -15,16 +15,16 @@ func unreachedAnnotation(p *pass) {
 		t := m.TokenField()
 		switch {
 		case t != nil && m.BearerToken && p.reach.Validated[m] && !p.reach.Signed[m]:
-			p.report(t.Desc, t.TokenAt, "remove it, or remove validate_bearer_token from the message",
+			p.report(t.Desc, t.TokenPos, "remove it, or remove validate_bearer_token from the message",
 				"the token %s has no effect: %s is checked against the bearer token (validate_bearer_token), and no method signs it", label(t.Desc), label(m.Desc))
 		case p.reach.All[m] && t != nil && !p.ofToken(m):
-			p.report(t.Desc, t.TokenAt, "annotate the field that holds the message with token: true",
+			p.report(t.Desc, t.TokenPos, "annotate the field that holds the message with token: true",
 				"the token %s has no effect: %s only supplies claims to other messages", label(t.Desc), label(m.Desc))
 		case p.reach.All[m], len(m.Fields) == 0 && !m.BearerToken:
 		default:
-			at := m.BearerTokenAt
+			at := m.BearerTokenPos
 			if !m.BearerToken {
-				at = m.Fields[0].At
+				at = m.Fields[0].Pos
 			}
 			p.report(m.Desc, at, ways[m], "the annotations of %s have no effect: no method validates or signs it, by itself or within another message", label(m.Desc))
 		}
@@ -55,11 +55,11 @@ func (f *facts) ways() map[*policy.Message]string {
 func claimWithoutToken(p *pass) {
 	var giving []*policy.Message // giving claims to tokens of others
 	p.fields(func(f *policy.Field) {
-		if f.Walks() && p.ofToken(f.Parent) && (f.Parent.BearerToken || f.Parent.TokenField() != nil) {
+		if f.Recurses() && p.ofToken(f.Parent) && (f.Parent.BearerToken || f.Parent.TokenField() != nil) {
 			giving = append(giving, f.Child)
 		}
 	})
-	given := policy.Spread(giving, (*policy.Field).Walks)
+	given := policy.Reachable(giving, (*policy.Field).Recurses)
 	for _, m := range p.Messages {
 		if !p.ofToken(m) || m.BearerToken || m.TokenField() != nil || given[m] {
 			continue
@@ -73,7 +73,7 @@ func claimWithoutToken(p *pass) {
 		}
 		for _, f := range m.Fields {
 			if nests && !taken && f.IsClaim() {
-				p.report(f.Desc, f.ClaimAt, "add a token to the message, or include_parent_claims to the token that it nests",
+				p.report(f.Desc, f.ClaimPos, "add a token to the message, or include_parent_claims to the token that it nests",
 					"the claims of %s are in no token, so anyone can change them", label(m.Desc))
 				break
 			}
@@ -108,12 +108,12 @@ func claimFromBearer(p *pass) {
 		if t == nil || !p.reach.Signed[m] {
 			continue
 		}
-		from := map[string]policy.Decision{}
-		for _, d := range t.Decides() {
+		from := map[string]policy.AnnotationClaim{}
+		for _, d := range t.AnnotationClaims() {
 			if d.FromBearer {
 				from[d.Claim] = d
 			} else if bearer, both := from[d.Claim]; both && !d.Default {
-				p.report(t.Desc, bearer.At, "remove one of the two, or let the method accept such bearer tokens only",
+				p.report(t.Desc, bearer.Pos, "remove one of the two, or let the method accept such bearer tokens only",
 					"the claim %q of %s is that of the bearer token and of %s: where the two differ, the message is not signed", d.Claim, label(m.Desc), d.Option)
 			}
 		}

@@ -13,13 +13,13 @@ func messageWithoutToken(p *pass) {
 	with, signable := p.withToken(), p.signable()
 	const hint = "annotate one of its string fields with token: true"
 	for _, m := range p.methods {
-		r := m.Effective()
+		r := m.EffectiveRules()
 		if r.ValidatesMessage() && !with[m.Input] {
-			p.report(m.Desc, r.Where(r.Validate, policy.ModeMessage), hint+", or set validate_bearer_token",
+			p.report(m.Desc, r.ModePos(r.Validate, policy.ModeMessage), hint+", or set validate_bearer_token",
 				"%s validates %s, which has no token", label(m.Desc), label(m.Input.Desc))
 		}
 		if r.SignsMessage() && !signable[m.Output] {
-			p.report(m.Desc, r.Where(r.Sign, policy.ModeMessage), hint,
+			p.report(m.Desc, r.ModePos(r.Sign, policy.ModeMessage), hint,
 				"%s signs %s, which has no token field", label(m.Desc), label(m.Output.Desc))
 		}
 	}
@@ -28,9 +28,9 @@ func messageWithoutToken(p *pass) {
 func bearerTokenNotValidated(p *pass) {
 	needs := nearest(p.Messages, func(m *policy.Message) (*policy.Message, bool) { return m, m.BearerToken }, nestedTokens)
 	for _, m := range p.methods {
-		r := m.Effective()
+		r := m.EffectiveRules()
 		if r.ValidatesMessage() && !r.ValidatesBearer() && needs[m.Input] != nil {
-			p.report(m.Desc, r.Where(r.Validate, policy.ModeMessage), "add validate: BEARER_TOKEN to the method",
+			p.report(m.Desc, r.ModePos(r.Validate, policy.ModeMessage), "add validate: BEARER_TOKEN to the method",
 				"%s checks %s against the bearer token (validate_bearer_token), but does not validate that token", label(m.Desc), label(needs[m.Input].Desc))
 		}
 	}
@@ -46,9 +46,9 @@ func bearerClaimNotValidated(p *pass) {
 		return nil, false
 	}, nestedTokens)
 	for _, m := range p.methods {
-		r := m.Effective()
-		tell := func(list []policy.ModeAt, verb string, f *policy.Field) {
-			p.report(m.Desc, r.Where(list, policy.ModeMessage), "add validate: BEARER_TOKEN to the method",
+		r := m.EffectiveRules()
+		tell := func(list []policy.ModeValue, verb string, f *policy.Field) {
+			p.report(m.Desc, r.ModePos(list, policy.ModeMessage), "add validate: BEARER_TOKEN to the method",
 				"%s %s the token %s with the claim %q of the bearer token (include_bearer_token_claim), but does not validate that token",
 				label(m.Desc), verb, label(f.Desc), f.BearerClaims[0].Value)
 		}
@@ -65,22 +65,22 @@ func signBearerToken(p *pass) {
 	p.rules(func(d protoreflect.Descriptor, r *policy.Rules) {
 		for _, m := range r.Sign {
 			if m.Mode == policy.ModeBearerToken {
-				p.report(d, m.At, "use validate: BEARER_TOKEN to check it, or sign: MESSAGE", "%s signs the bearer token: a response has none", label(d))
+				p.report(d, m.Pos, "use validate: BEARER_TOKEN to check it, or sign: MESSAGE", "%s signs the bearer token: a response has none", label(d))
 			}
 		}
 	})
 }
 
 func annotatedTwice(p *pass) {
-	for _, t := range p.Twice {
-		p.report(t.Desc, t.OtherAt, "remove one of them", "%s is annotated twice, by %s and %s", label(t.Desc), t.Option, t.Other)
+	for _, t := range p.DualAnnotations {
+		p.report(t.Desc, t.OtherPos, "remove one of them", "%s is annotated twice, by %s and %s", label(t.Desc), t.Option, t.Other)
 	}
 }
 
 func unknownEnumValue(p *pass) {
 	const hint = "use a value that the schema names, or a newer jwtctl"
 	p.rules(func(d protoreflect.Descriptor, r *policy.Rules) {
-		for i, m := range append(append([]policy.ModeAt(nil), r.Validate...), r.Sign...) {
+		for i, m := range append(append([]policy.ModeValue(nil), r.Validate...), r.Sign...) {
 			if m.Mode.Known() && !(r.OnService && m.Mode == policy.ModeMessage) {
 				continue
 			}
@@ -88,12 +88,12 @@ func unknownEnumValue(p *pass) {
 			if i >= len(r.Validate) {
 				option = "sign"
 			}
-			p.report(d, m.At, hint, "%s of %s has the unknown enum value %d", option, label(d), m.Mode)
+			p.report(d, m.Pos, hint, "%s of %s has the unknown enum value %d", option, label(d), m.Mode)
 		}
 	})
 	p.fields(func(f *policy.Field) {
 		if !f.Claim.Known() {
-			p.report(f.Desc, f.ClaimAt, hint, "claim of %s has the unknown enum value %d", label(f.Desc), f.Claim)
+			p.report(f.Desc, f.ClaimPos, hint, "claim of %s has the unknown enum value %d", label(f.Desc), f.Claim)
 		}
 	})
 }
@@ -101,8 +101,8 @@ func unknownEnumValue(p *pass) {
 // unannotatedMethod takes an empty annotation for a decision.
 func unannotatedMethod(p *pass) {
 	for _, m := range p.methods {
-		if p.RequireAll && m.Effective() == nil {
-			p.report(m.Desc, m.At, "annotate it; if it is meant to be open: option "+policy.MethodOption(m.Desc)+" = {}",
+		if p.RequireAll && m.EffectiveRules() == nil {
+			p.report(m.Desc, m.Pos, "annotate it; if it is meant to be open: option "+policy.MethodOption(m.Desc)+" = {}",
 				"%s has no annotation, nor does its service", label(m.Desc))
 		}
 	}
@@ -136,8 +136,8 @@ func dropped(service, method *policy.Rules) []string {
 
 func methodDropsServicePolicy(p *pass) {
 	for _, m := range p.methods {
-		if missing := dropped(m.Service.Own, m.Own); missing != nil {
-			p.report(m.Desc, m.Own.At, "repeat in the method what its service requires; nothing is merged",
+		if missing := dropped(m.Service.OwnRules, m.OwnRules); missing != nil {
+			p.report(m.Desc, m.OwnRules.Pos, "repeat in the method what its service requires; nothing is merged",
 				"%s replaces the annotation of its service, and no longer checks %s", label(m.Desc), strings.Join(missing, " and "))
 		}
 	}
@@ -155,8 +155,8 @@ func unguardedMethod(p *pass) {
 			}
 		}
 		for _, m := range s.Methods {
-			if guarded != nil && m.Effective() == nil {
-				p.report(m.Desc, m.At, "annotate it; if it is meant to be open: option "+policy.MethodOption(m.Desc)+" = {}",
+			if guarded != nil && m.EffectiveRules() == nil {
+				p.report(m.Desc, m.Pos, "annotate it; if it is meant to be open: option "+policy.MethodOption(m.Desc)+" = {}",
 					"%s is open to everyone, but %s is protected", label(m.Desc), guarded.Desc.Name())
 			}
 		}
@@ -170,7 +170,7 @@ func bearerOptionsUnused(p *pass) {
 		}
 		option, at := "bearer_token_issuer", first(r.Issuers)
 		if len(r.Issuers) == 0 {
-			option, at = "static_claim", r.StaticClaims[0].At
+			option, at = "static_claim", r.StaticClaims[0].Pos
 		}
 		p.report(d, at, "add validate: BEARER_TOKEN", "%s of %s checks nothing: the bearer token is not validated", option, label(d))
 	})

@@ -42,7 +42,7 @@ func registeredClaimType(p *pass) {
 			is, makes = texts, "an array of strings"
 		}
 		if want, shapes := registered(c.Claim.Value); shapes != nil && len(c.Values) > 0 && !slices.Contains(shapes, is) {
-			p.report(d, c.At, "use pattern, or another name", "the claim %q of a token must be %s, but the static claim of %s is %s", c.Claim.Value, want, label(d), makes)
+			p.report(d, c.Pos, "use pattern, or another name", "the claim %q of a token must be %s, but the static claim of %s is %s", c.Claim.Value, want, label(d), makes)
 		}
 	})
 	var tokens []*policy.Message
@@ -51,7 +51,7 @@ func registeredClaimType(p *pass) {
 			tokens = append(tokens, m)
 		}
 	}
-	for m := range policy.Spread(tokens, func(f *policy.Field) bool { return f.Claim == policy.Descend }) {
+	for m := range policy.Reachable(tokens, func(f *policy.Field) bool { return f.Claim == policy.Descend }) {
 		for _, f := range m.Fields {
 			if f.Claim != policy.Include && f.Claim != policy.Extract && f.Claim != policy.Nest {
 				continue

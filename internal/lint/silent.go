@@ -18,7 +18,7 @@ func claimWithDefault(p *pass) {
 			return
 		}
 		if value := policy.UnsetValue(f.Desc); value != "" {
-			p.report(f.Desc, f.ClaimAt, "remove the default, or give the enum a first value of 0 without a meaning",
+			p.report(f.Desc, f.ClaimPos, "remove the default, or give the enum a first value of 0 without a meaning",
 				"%s reads as %s when unset, and is then not compared with its claim: a sender can omit it to say %s without a token that says so",
 				label(f.Desc), value, value)
 		}
@@ -28,9 +28,9 @@ func claimWithDefault(p *pass) {
 // everyTokenOptional only checks requests: in a response without tokens there is nothing
 // to sign.
 func everyTokenOptional(p *pass) {
-	needs, with := p.NeedsToken(), p.withToken()
+	needs, with := p.NeedingToken(), p.withToken()
 	for _, m := range p.methods {
-		r := m.Effective()
+		r := m.EffectiveRules()
 		if !r.ValidatesMessage() || r.ValidatesBearer() || needs[m.Input] || !with[m.Input] {
 			continue
 		}
@@ -40,7 +40,7 @@ func everyTokenOptional(p *pass) {
 				names += map[bool]string{true: ", "}[names != ""] + string(f.Desc.Name())
 			}
 		}
-		p.report(m.Desc, r.Where(r.Validate, policy.ModeMessage), "give the request its own token, or validate the bearer token as well",
+		p.report(m.Desc, r.ModePos(r.Validate, policy.ModeMessage), "give the request its own token, or validate the bearer token as well",
 			"%s validates %s, whose only tokens are in messages that may be absent (%s): a request without them is accepted without any token",
 			label(m.Desc), label(m.Input.Desc), names)
 	}
@@ -130,10 +130,10 @@ func tokenWithoutClaims(p *pass) {
 		const hint = "annotate the fields that the token must confirm with claim: INCLUDE"
 		switch {
 		case m.BearerToken && m.Desc.Fields().Len() > 0:
-			p.report(m.Desc, m.BearerTokenAt, hint, "%s is checked against the bearer token, but none of its fields is a claim: any content is accepted", label(m.Desc))
+			p.report(m.Desc, m.BearerTokenPos, hint, "%s is checked against the bearer token, but none of its fields is a claim: any content is accepted", label(m.Desc))
 		case m.BearerToken || t == nil || m.Desc.Fields().Len() == 1 || len(t.StaticClaims)+len(t.BearerClaims) > 0 || t.IncludeParentClaims:
 		default:
-			p.report(t.Desc, t.TokenAt, hint, "no field of %s is a claim of its token: any content is accepted with any valid token", label(m.Desc))
+			p.report(t.Desc, t.TokenPos, hint, "no field of %s is a claim of its token: any content is accepted with any valid token", label(m.Desc))
 		}
 	}
 }
@@ -149,7 +149,7 @@ func walkWithoutClaims(p *pass) {
 		return false, false
 	}, func(m *policy.Message) (list []*policy.Message) {
 		for _, f := range m.Fields {
-			if f.Walks() {
+			if f.Recurses() {
 				list = append(list, f.Child)
 			}
 		}
@@ -157,8 +157,8 @@ func walkWithoutClaims(p *pass) {
 	})
 	cycle := p.OnCycle() // reported as another error
 	p.fields(func(f *policy.Field) {
-		if f.Walks() && !leads[f.Child] && !cycle(f) {
-			p.report(f.Desc, f.ClaimAt, "annotate its fields with claim: INCLUDE, or use INCLUDE here for the whole value",
+		if f.Recurses() && !leads[f.Child] && !cycle(f) {
+			p.report(f.Desc, f.ClaimPos, "annotate its fields with claim: INCLUDE, or use INCLUDE here for the whole value",
 				"%s in %s compares nothing: no field of %s is a claim", f.Claim, label(f.Desc), label(f.Child.Desc))
 		}
 	})
@@ -167,7 +167,7 @@ func walkWithoutClaims(p *pass) {
 func claimInOneof(p *pass) {
 	p.fields(func(f *policy.Field) {
 		if free := f.Alternative(); free != nil {
-			p.report(f.Desc, f.ClaimAt, "make "+string(free.Name())+" a claim as well, or move it out of the oneof",
+			p.report(f.Desc, f.ClaimPos, "make "+string(free.Name())+" a claim as well, or move it out of the oneof",
 				"%s is a member of the oneof %s, and so is %s, which is not a claim: a sender can set that instead, unconfirmed by a token",
 				label(f.Desc), f.Desc.ContainingOneof().Name(), free.Name())
 		}
@@ -178,13 +178,13 @@ func claimInOneof(p *pass) {
 func emptyName(p *pass) {
 	p.issuers(func(d protoreflect.Descriptor, t policy.Text) {
 		if t.Value == "" {
-			p.report(d, t.At, "name the issuer, or remove the option", "an issuer of %s is empty", label(d))
+			p.report(d, t.Pos, "name the issuer, or remove the option", "an issuer of %s is empty", label(d))
 		}
 	})
 	p.fields(func(f *policy.Field) {
 		for _, t := range f.BearerClaims {
 			if t.Value == "" {
-				p.report(f.Desc, t.At, "name the claim, or remove the option", "include_bearer_token_claim of %s is empty", label(f.Desc))
+				p.report(f.Desc, t.Pos, "name the claim, or remove the option", "include_bearer_token_claim of %s is empty", label(f.Desc))
 			}
 		}
 	})
@@ -194,8 +194,8 @@ func emptyName(p *pass) {
 // UNSPECIFIED looks like an option that is not set.
 func serviceValidatesNothing(p *pass) {
 	for _, s := range p.Services {
-		if r := s.Own; r != nil && len(r.Validate)+len(r.Issuers)+len(r.StaticClaims) == 0 {
-			p.report(s.Desc, r.At, "add validate: BEARER_TOKEN, or remove it; for a method that is open on purpose, option "+r.OnMethod()+" = {}",
+		if r := s.OwnRules; r != nil && len(r.Validate)+len(r.Issuers)+len(r.StaticClaims) == 0 {
+			p.report(s.Desc, r.Pos, "add validate: BEARER_TOKEN, or remove it; for a method that is open on purpose, option "+r.OnMethod()+" = {}",
 				"the annotation of %s has no effect: it does not say what to validate", label(s.Desc))
 		}
 	}
@@ -204,13 +204,13 @@ func serviceValidatesNothing(p *pass) {
 // modeUnspecified checks methods; serviceValidatesNothing checks services.
 func modeUnspecified(p *pass) {
 	p.rules(func(d protoreflect.Descriptor, r *policy.Rules) {
-		for i, m := range append(append([]policy.ModeAt(nil), r.Validate...), r.Sign...) {
+		for i, m := range append(append([]policy.ModeValue(nil), r.Validate...), r.Sign...) {
 			if m.Mode == policy.ModeUnspecified {
 				option, other := "validate", "BEARER_TOKEN or MESSAGE"
 				if i >= len(r.Validate) {
 					option, other = "sign", "MESSAGE"
 				}
-				p.report(d, m.At, "write "+option+": "+other+"; for a method that is open on purpose, option "+r.OnMethod()+" = {}",
+				p.report(d, m.Pos, "write "+option+": "+other+"; for a method that is open on purpose, option "+r.OnMethod()+" = {}",
 					"%s: UNSPECIFIED of %s has no effect", option, label(d))
 			}
 		}

@@ -129,7 +129,7 @@ func TestA61_TooEntangled(t *testing.T) {
 	const n = 30
 	for steps, want := range map[int]int{n * n: 1, 3 * n * n: 0} {
 		p := &pass{facts: shared(t, n), rule: finding.Rule{ID: "duplicate-claim", Severity: finding.Error}}
-		p.flat.Left = steps
+		p.flat.Budget = steps
 		duplicateClaim(p)
 		if len(p.found) != want || want > 0 && !strings.Contains(p.found[0].Message, "too many ways") {
 			t.Errorf("%d steps: %+v", steps, p.found)
@@ -148,7 +148,7 @@ func TestA61_Chain(t *testing.T) {
 	fmt.Fprintf(&text, "message C%d {}\n", n)
 	p := &pass{facts: newFacts(protokit.Read(t, sources(t, map[string]string{"t.proto": text.String()})), Options{})}
 	duplicateClaim(p)
-	if took := maxSteps - p.flat.Left; took > 3*n {
+	if took := maxSteps - p.flat.Budget; took > 3*n {
 		t.Errorf("%d messages took %d steps", n, took)
 	}
 }

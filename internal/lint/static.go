@@ -14,13 +14,13 @@ func staticClaimInvalid(p *pass) {
 		const hint = "set value to what the claim must contain, or pattern to what it must match"
 		values, pattern := len(c.Values) > 0, c.Pattern.Value != ""
 		if c.Claim.Value == "" {
-			p.report(d, c.At, "set claim to the name of the claim", "a static claim of %s has no claim name", label(d))
+			p.report(d, c.Pos, "set claim to the name of the claim", "a static claim of %s has no claim name", label(d))
 		}
 		if values && pattern {
-			p.report(d, c.Pattern.At, hint, "the static claim %q of %s has both value and pattern", c.Claim.Value, label(d))
+			p.report(d, c.Pattern.Pos, hint, "the static claim %q of %s has both value and pattern", c.Claim.Value, label(d))
 		}
 		if !values && !pattern {
-			p.report(d, c.At, hint, "the static claim %q of %s has neither value nor pattern", c.Claim.Value, label(d))
+			p.report(d, c.Pos, hint, "the static claim %q of %s has neither value nor pattern", c.Claim.Value, label(d))
 		}
 	})
 }
@@ -35,7 +35,7 @@ func patternInvalid(p *pass) {
 			if errors.Is(err, policy.ErrNotRE2) {
 				hint = "rewrite it without; several static claims of one name must all match, which can replace look-ahead"
 			}
-			p.report(d, c.Pattern.At, hint, "the pattern of claim %q of %s is not a valid regular expression: %s", c.Claim.Value, label(d), err)
+			p.report(d, c.Pattern.Pos, hint, "the pattern of claim %q of %s is not a valid regular expression: %s", c.Claim.Value, label(d), err)
 		}
 	})
 }
@@ -46,7 +46,7 @@ func patternMatchesEverything(p *pass) {
 			return
 		}
 		if re, err := p.compile(c); err == nil && policy.MatchesEverything(re) {
-			p.report(d, c.Pattern.At, "say what the claim must look like; ^\\S+$ is any word",
+			p.report(d, c.Pattern.Pos, "say what the claim must look like; ^\\S+$ is any word",
 				"the pattern of claim %q of %s matches everything: it only checks that the claim exists", c.Claim.Value, label(d))
 		}
 	})
@@ -61,7 +61,7 @@ func issStaticClaim(p *pass) {
 		if _, onField := d.(protoreflect.FieldDescriptor); onField {
 			option = "issuer"
 		}
-		p.report(d, c.At, "use "+option, "%s requires its issuer by a static claim, which does not select the key", label(d))
+		p.report(d, c.Pos, "use "+option, "%s requires its issuer by a static claim, which does not select the key", label(d))
 	})
 }
 
@@ -78,7 +78,7 @@ func (f *facts) values(visit func(d protoreflect.Descriptor, what string, t poli
 func variableInvalid(p *pass) {
 	p.values(func(d protoreflect.Descriptor, what string, t policy.Text) {
 		if _, err := t.Variables(); err != nil {
-			p.report(d, t.At, "", "%s of %s is not valid: %s", what, label(d), err)
+			p.report(d, t.Pos, "", "%s of %s is not valid: %s", what, label(d), err)
 		}
 	})
 }
@@ -86,7 +86,7 @@ func variableInvalid(p *pass) {
 func environmentVariable(p *pass) {
 	p.values(func(d protoreflect.Descriptor, what string, t policy.Text) {
 		if names, err := t.Variables(); err == nil && len(names) > 0 {
-			p.report(d, t.At, "", "%s of %s comes from the environment: %s", what, label(d), strings.Join(names, ", "))
+			p.report(d, t.Pos, "", "%s of %s comes from the environment: %s", what, label(d), strings.Join(names, ", "))
 		}
 	})
 }
@@ -99,12 +99,12 @@ func patternNotSigned(p *pass) {
 			return
 		}
 		made := map[string]bool{}
-		for _, d := range f.Decides() {
+		for _, d := range f.AnnotationClaims() {
 			made[d.Claim] = true
 		}
 		for _, c := range f.StaticClaims {
-			if c.Pattern.Value != "" && !made[c.Claim.Value] && !p.claimsOf(f.Parent).Makes(c.Claim.Value) {
-				p.report(f.Desc, c.Pattern.At, "set the claim from a field, or use the pattern only where such tokens are checked",
+			if c.Pattern.Value != "" && !made[c.Claim.Value] && !p.claimsOf(f.Parent).Sets(c.Claim.Value) {
+				p.report(f.Desc, c.Pattern.Pos, "set the claim from a field, or use the pattern only where such tokens are checked",
 					"tokens signed in %s lack the claim %q, so they never match its pattern", label(f.Desc), c.Claim.Value)
 			}
 		}

@@ -29,7 +29,7 @@ func textOf(t testing.TB, found []finding.Finding) string {
 	t.Helper()
 	var list []finding.Finding
 	for _, f := range found {
-		f.At.File = filepath.Base(f.At.File)
+		f.Pos.File = filepath.Base(f.Pos.File)
 		list = append(list, f)
 	}
 	var b bytes.Buffer

@@ -41,7 +41,7 @@ func TestA2_VendorSamples(t *testing.T) {
 				// The examples have no findings except for a request that is accepted
 				// without a token (A49).
 				if f.Severity > finding.Note && f.Rule != "every-token-optional" {
-					t.Errorf("%s: %s: %s (%s)", f.At, f.Severity, f.Message, f.Rule)
+					t.Errorf("%s: %s: %s (%s)", f.Pos, f.Severity, f.Message, f.Rule)
 				}
 			}
 		})

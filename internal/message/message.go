@@ -30,9 +30,9 @@ const (
 	MaxAnyDepth = 5
 )
 
-// usualBytes is enough for most messages with a token, so that the encoder need not grow
+// typicalBytes is enough for most messages with a token, so that the encoder need not grow
 // its buffer.
-const usualBytes = 512
+const typicalBytes = 512
 
 // Limits limit a message. Zero means the default of that name.
 type Limits struct {
@@ -70,7 +70,7 @@ func (c *Codec) Read(data []byte, desc protoreflect.MessageDescriptor) (*dynamic
 	if err := c.scan(data); err != nil {
 		return nil, err
 	}
-	if !hasOwnForm(desc) {
+	if !hasSpecialJSON(desc) {
 		fields, err := withoutType(data, desc.FullName())
 		if err != nil {
 			return nil, err
@@ -144,7 +144,7 @@ func (c *Codec) encode(m protoreflect.Message, protoNames bool) (jsontext.Value,
 	if err := c.complete(m, 0); err != nil {
 		return nil, err
 	}
-	out, err := protojson.MarshalOptions{Resolver: c.types, UseProtoNames: protoNames, AllowPartial: !c.shapeOf(m.Descriptor()).requires}.MarshalAppend(make([]byte, 0, usualBytes), m.Interface())
+	out, err := protojson.MarshalOptions{Resolver: c.types, UseProtoNames: protoNames, AllowPartial: !c.shapeOf(m.Descriptor()).requires}.MarshalAppend(make([]byte, 0, typicalBytes), m.Interface())
 	if err != nil {
 		return nil, malformed("%s", reason(err))
 	}
@@ -226,7 +226,7 @@ func (c *Codec) unpack(m protoreflect.Message) (protoreflect.Message, *fault.Err
 // Decode decodes protobuf into m. An error is message_malformed, also if messages nest
 // deeper than Limits.Depth: encoding such a message costs its size times its depth. m
 // must not be used after an error. Do not use proto.Unmarshal for a dynamic message from
-// outside: see decode. Until Settle has checked m, different implementations may read
+// outside: see decode. Until Normalize has checked m, different implementations may read
 // different messages from wire.
 func (c *Codec) Decode(wire []byte, m protoreflect.Message) error {
 	options := proto.UnmarshalOptions{Resolver: c.types, RecursionLimit: c.limits.Depth, AllowPartial: !c.shapeOf(m.Descriptor()).requires}

@@ -101,7 +101,7 @@ func TestS49_RefusesLooseJSON(t *testing.T) {
 				}
 			}
 			var f *fault.Error
-			if !errors.As(err, &f) || f.Why == "" {
+			if !errors.As(err, &f) || f.Reason == "" {
 				t.Errorf("no reason: %v", err)
 			}
 		})

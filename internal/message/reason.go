@@ -10,15 +10,15 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// what is at fault in every error; callers that know the file use About.
-const what = "message"
+// subject is at fault in every error; callers that know the file use About.
+const subject = "message"
 
 func malformed(format string, args ...any) *fault.Error {
-	return fault.New(fault.MessageMalformed, what, format, args...)
+	return fault.New(fault.MessageMalformed, subject, format, args...)
 }
 
 func (c *Codec) tooManyAnys() *fault.Error {
-	return fault.New(fault.LimitExceeded, what, `objects with "@type" are nested more than %d levels deep`, c.limits.AnyDepth)
+	return fault.New(fault.LimitExceeded, subject, `objects with "@type" are nested more than %d levels deep`, c.limits.AnyDepth)
 }
 
 func unknownType(url string) *fault.Error {

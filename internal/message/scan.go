@@ -16,7 +16,7 @@ import (
 // scan checks data before it is parsed: size, strict JSON, and nesting.
 func (c *Codec) scan(data []byte) *fault.Error {
 	if len(data) > c.limits.Bytes {
-		return fault.New(fault.LimitExceeded, what, "larger than %d bytes", c.limits.Bytes)
+		return fault.New(fault.LimitExceeded, subject, "larger than %d bytes", c.limits.Bytes)
 	}
 	if isBOM(data) {
 		return malformed("line 1:1: begins with a byte order mark")
@@ -36,11 +36,11 @@ func (c *Codec) nesting(data []byte) *fault.Error {
 // than the limit, and no "@type". This is true of most messages, which then only need the
 // faster check that they are valid.
 func (c *Codec) flat(data []byte) bool {
-	return bytes.Count(data, []byte("{"))+bytes.Count(data, []byte("[")) <= c.limits.Depth && !mayName(data)
+	return bytes.Count(data, []byte("{"))+bytes.Count(data, []byte("[")) <= c.limits.Depth && !mayHaveType(data)
 }
 
-// mayName reports whether "@type" might be in data, in any spelling.
-func mayName(data []byte) bool {
+// mayHaveType reports whether "@type" might be in data, in any spelling.
+func mayHaveType(data []byte) bool {
 	return bytes.IndexByte(data, '\\') >= 0 || bytes.Contains(data, []byte(typeKey))
 }
 
@@ -72,7 +72,7 @@ func (c *Codec) walk(data []byte) *fault.Error {
 		switch token.Kind() {
 		case '{', '[':
 			if len(stack) > c.limits.Depth {
-				return fault.New(fault.LimitExceeded, what, "nested more than %d levels deep", c.limits.Depth)
+				return fault.New(fault.LimitExceeded, subject, "nested more than %d levels deep", c.limits.Depth)
 			}
 			stack = append(stack, open{})
 		case '}', ']':
@@ -91,7 +91,7 @@ func (c *Codec) walk(data []byte) *fault.Error {
 	end := dec.InputOffset()
 	if _, err := dec.ReadToken(); err != io.EOF {
 		rest := bytes.TrimLeft(data[end:], " \t\r\n")
-		return malformed("line %s: more text follows the message", place(data, len(data)-len(rest)))
+		return malformed("line %s: more text follows the message", positionOf(data, len(data)-len(rest)))
 	}
 	return nil
 }
@@ -116,17 +116,17 @@ func syntax(data []byte, err error) *fault.Error {
 	var s *jsontext.SyntacticError
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
-		return malformed("line %s: unexpected end", place(data, len(data)))
+		return malformed("line %s: unexpected end", positionOf(data, len(data)))
 	case !errors.As(err, &s):
 		return malformed("not valid JSON")
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		return malformed("line %s: duplicate name %q in one object", place(data, int(s.ByteOffset)), quote.Shorten(s.JSONPointer.LastToken()))
+		return malformed("line %s: duplicate name %q in one object", positionOf(data, int(s.ByteOffset)), quote.Shorten(s.JSONPointer.LastToken()))
 	}
-	return malformed("line %s: %s", place(data, int(s.ByteOffset)), quote.Shorten(s.Err.Error()))
+	return malformed("line %s: %s", positionOf(data, int(s.ByteOffset)), quote.Shorten(s.Err.Error()))
 }
 
-// place returns the line and column of offset, in protojson's format.
-func place(data []byte, offset int) position {
+// positionOf returns the line and column of offset, in protojson's format.
+func positionOf(data []byte, offset int) position {
 	before := data[:min(offset, len(data))]
 	line := bytes.Count(before, []byte("\n")) + 1
 	return position{line, utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1}

@@ -10,7 +10,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// Strictness says what Settle refuses in addition.
+// Strictness says what Normalize refuses in addition.
 type Strictness struct {
 	// UnknownFields refuses fields whose number their type does not declare.
 	UnknownFields bool
@@ -22,7 +22,7 @@ type Strictness struct {
 	Depth int
 }
 
-// Settle ensures that every implementation of protobuf reads the same from m and its
+// Normalize ensures that every implementation of protobuf reads the same from m and its
 // nested messages (A38). Some ignore the wire type of a field, or let its last value win,
 // where Go keeps the field as unknown and passes it on.
 //
@@ -30,21 +30,21 @@ type Strictness struct {
 // value that a closed enum does not have, and beyond Depth, and limit_exceeded for too
 // many nested Any. The content of an Any is checked likewise, and its bytes are replaced
 // by Go's encoding of the message in it.
-func (c *Codec) Settle(m protoreflect.Message, s Strictness) error {
-	if bad := (&settler{c, s, 1}).message(m, 0); bad != nil {
+func (c *Codec) Normalize(m protoreflect.Message, s Strictness) error {
+	if bad := (&normalizer{c, s, 1}).message(m, 0); bad != nil {
 		return bad
 	}
 	return nil
 }
 
-type settler struct {
+type normalizer struct {
 	*Codec
 	strict Strictness
 	depth  int // of the current message, not counting Any
 }
 
 // message settles m, which is nested in this many Any.
-func (s *settler) message(m protoreflect.Message, anys int) *fault.Error {
+func (s *normalizer) message(m protoreflect.Message, anys int) *fault.Error {
 	desc := m.Descriptor()
 	if unknown := m.GetUnknown(); len(unknown) > 0 {
 		if bad := s.unknown(desc, unknown); bad != nil {
@@ -67,7 +67,7 @@ func (s *settler) message(m protoreflect.Message, anys int) *fault.Error {
 	}
 	var bad *fault.Error
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		if fd.IsExtension() && looksInto(fd) {
+		if fd.IsExtension() && recursesInto(fd) {
 			bad = s.field(fd, v, anys)
 		}
 		return bad == nil
@@ -75,8 +75,8 @@ func (s *settler) message(m protoreflect.Message, anys int) *fault.Error {
 	return bad
 }
 
-// field settles the value of a field for which looksInto is true.
-func (s *settler) field(fd protoreflect.FieldDescriptor, v protoreflect.Value, anys int) (bad *fault.Error) {
+// field settles the value of a field for which recursesInto is true.
+func (s *normalizer) field(fd protoreflect.FieldDescriptor, v protoreflect.Value, anys int) (bad *fault.Error) {
 	switch {
 	case fd.IsMap():
 		v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
@@ -93,7 +93,7 @@ func (s *settler) field(fd protoreflect.FieldDescriptor, v protoreflect.Value, a
 	return bad
 }
 
-func (s *settler) one(fd protoreflect.FieldDescriptor, v protoreflect.Value, anys int) *fault.Error {
+func (s *normalizer) one(fd protoreflect.FieldDescriptor, v protoreflect.Value, anys int) *fault.Error {
 	if fd.Message() != nil {
 		return s.nested(v.Message(), anys)
 	}
@@ -104,7 +104,7 @@ func (s *settler) one(fd protoreflect.FieldDescriptor, v protoreflect.Value, any
 }
 
 // nested settles a nested message.
-func (s *settler) nested(m protoreflect.Message, anys int) *fault.Error {
+func (s *normalizer) nested(m protoreflect.Message, anys int) *fault.Error {
 	if anys > 0 || s.strict.Depth == 0 {
 		return s.message(m, anys)
 	}
@@ -118,7 +118,7 @@ func (s *settler) nested(m protoreflect.Message, anys int) *fault.Error {
 }
 
 // any settles the content of an Any.
-func (s *settler) any(m protoreflect.Message, anys int) *fault.Error {
+func (s *normalizer) any(m protoreflect.Message, anys int) *fault.Error {
 	if anys == s.limits.AnyDepth {
 		return s.tooManyAnys()
 	}
@@ -144,13 +144,13 @@ func (s *settler) any(m protoreflect.Message, anys int) *fault.Error {
 }
 
 // knows reports whether the type in an Any is known.
-func (s *settler) knows(m protoreflect.Message) bool {
+func (s *normalizer) knows(m protoreflect.Message) bool {
 	_, err := s.types.FindMessageByURL(m.Get(m.Descriptor().Fields().ByName("type_url")).String())
 	return err == nil
 }
 
 // unknown returns a fault for unknown fields of a message of desc.
-func (s *settler) unknown(desc protoreflect.MessageDescriptor, fields []byte) *fault.Error {
+func (s *normalizer) unknown(desc protoreflect.MessageDescriptor, fields []byte) *fault.Error {
 	for len(fields) > 0 {
 		number, wire, n := protowire.ConsumeField(fields)
 		if n < 0 {

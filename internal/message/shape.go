@@ -11,7 +11,7 @@ type shape struct {
 	maps bool
 	// times reports whether a message of the type can contain a Timestamp.
 	times bool
-	// fields are those that Settle checks; extensible types may have more.
+	// fields are those that Normalize checks; extensible types may have more.
 	fields     []protoreflect.FieldDescriptor
 	extensible bool
 }
@@ -21,12 +21,12 @@ func (c *Codec) shapeOf(desc protoreflect.MessageDescriptor) *shape {
 		return known.(*shape)
 	}
 	s := &shape{
-		requires: below(desc, map[protoreflect.MessageDescriptor]bool{}, func(d protoreflect.MessageDescriptor) bool { return d.RequiredNumbers().Len() > 0 }),
-		maps:     below(desc, map[protoreflect.MessageDescriptor]bool{}, protoreflect.MessageDescriptor.IsMapEntry),
-		times:    below(desc, map[protoreflect.MessageDescriptor]bool{}, holdsTimes),
+		requires: containsType(desc, map[protoreflect.MessageDescriptor]bool{}, func(d protoreflect.MessageDescriptor) bool { return d.RequiredNumbers().Len() > 0 }),
+		maps:     containsType(desc, map[protoreflect.MessageDescriptor]bool{}, protoreflect.MessageDescriptor.IsMapEntry),
+		times:    containsType(desc, map[protoreflect.MessageDescriptor]bool{}, containsTimes),
 	}
 	for i := range desc.Fields().Len() {
-		if fd := desc.Fields().Get(i); looksInto(fd) {
+		if fd := desc.Fields().Get(i); recursesInto(fd) {
 			s.fields = append(s.fields, fd)
 		}
 	}
@@ -35,19 +35,19 @@ func (c *Codec) shapeOf(desc protoreflect.MessageDescriptor) *shape {
 	return s
 }
 
-// looksInto reports whether fd may contain something for Settle: a message, or a number
+// recursesInto reports whether fd may contain something for Normalize: a message, or a number
 // that a closed enum does not have.
-func looksInto(fd protoreflect.FieldDescriptor) bool {
+func recursesInto(fd protoreflect.FieldDescriptor) bool {
 	if fd.IsMap() {
 		fd = fd.MapValue()
 	}
 	return fd.Message() != nil || fd.Enum() != nil && fd.Enum().IsClosed()
 }
 
-// below reports whether is holds for desc or for a type of the fields below it, except
+// containsType reports whether is holds for desc or for a type of the fields below it, except
 // those in seen. For extensible types it returns true, since their extensions are
 // unknown.
-func below(desc protoreflect.MessageDescriptor, seen map[protoreflect.MessageDescriptor]bool, is func(protoreflect.MessageDescriptor) bool) bool {
+func containsType(desc protoreflect.MessageDescriptor, seen map[protoreflect.MessageDescriptor]bool, is func(protoreflect.MessageDescriptor) bool) bool {
 	if seen[desc] {
 		return false
 	}
@@ -56,7 +56,7 @@ func below(desc protoreflect.MessageDescriptor, seen map[protoreflect.MessageDes
 		return true
 	}
 	for i := range desc.Fields().Len() {
-		if of := desc.Fields().Get(i).Message(); of != nil && below(of, seen, is) {
+		if of := desc.Fields().Get(i).Message(); of != nil && containsType(of, seen, is) {
 			return true
 		}
 	}

@@ -20,8 +20,8 @@ var impossibleOffset = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`T[0-9:.]+[+-](?:(?:2[4-9]|[3-9][0-9]):[0-9]{2}|[0-9]{2}:[6-9][0-9])$`)
 })
 
-// holdsTimes reports whether desc is a Timestamp or Any.
-func holdsTimes(desc protoreflect.MessageDescriptor) bool {
+// containsTimes reports whether desc is a Timestamp or Any.
+func containsTimes(desc protoreflect.MessageDescriptor) bool {
 	return desc.FullName() == "google.protobuf.Timestamp" || desc.FullName() == anyName
 }
 
@@ -65,5 +65,5 @@ func (c *Codec) checkTimes(m protoreflect.Message, data []byte) *fault.Error {
 	if count > 1 { // it is not known which of them is the time
 		return malformed(why)
 	}
-	return malformed("line %s: %s", place(data, first), why)
+	return malformed("line %s: %s", positionOf(data, first), why)
 }

@@ -74,7 +74,7 @@ func typeName(data []byte, offset int, value strictjson.Value) (protoreflect.Ful
 	url, isString := strictjson.String(value)
 	name := protoreflect.FullName(url[strings.LastIndexByte(url, '/')+1:])
 	if !isString || !name.IsValid() {
-		return "", malformed(`line %s: "@type" names no message type`, place(data, offset))
+		return "", malformed(`line %s: "@type" names no message type`, positionOf(data, offset))
 	}
 	return name, nil
 }
@@ -82,7 +82,7 @@ func typeName(data []byte, offset int, value strictjson.Value) (protoreflect.Ful
 // withoutType returns data with the member "@type" of its object replaced by blanks, so
 // that the rest keeps its line and column.
 func withoutType(data []byte, want protoreflect.FullName) ([]byte, *fault.Error) {
-	if !mayName(data) {
+	if !mayHaveType(data) {
 		return data, nil
 	}
 	at, err := findType(data)
@@ -107,9 +107,9 @@ func withoutType(data []byte, want protoreflect.FullName) ([]byte, *fault.Error)
 	return out, nil
 }
 
-// hasOwnForm reports whether desc is a well-known type that ProtoJSON does not write as
+// hasSpecialJSON reports whether desc is a well-known type that ProtoJSON does not write as
 // an object of its fields; in some of these "@type" would be a value.
-func hasOwnForm(desc protoreflect.MessageDescriptor) bool {
+func hasSpecialJSON(desc protoreflect.MessageDescriptor) bool {
 	if desc.FullName().Parent() != "google.protobuf" {
 		return false
 	}

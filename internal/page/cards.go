@@ -150,7 +150,7 @@ func (p *printer) findings(list []finding.Finding) (cards []*card, errs int) {
 		c := &card{ID: "finding-" + strconv.Itoa(i+1), Name: p.escape(f.Rule), Text: p.escape(f.Message), Hint: p.escape(f.Hint)}
 		c.Tone = [...]string{finding.Error: explain.StyleBad, finding.Warning: explain.StyleWarn, finding.Note: explain.StyleDim}[f.Severity]
 		c.Badges = []badge{{f.Severity.String(), c.Tone}}
-		c.At = p.at(p.escape(f.At.String()), c)
+		c.At = p.at(p.escape(f.Pos.String()), c)
 		if id, name := p.subject(f.Subject); id != "" {
 			c.Rows = []fact{{Label: "about", Link: name, Href: "#" + id}}
 		}

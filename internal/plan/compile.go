@@ -17,11 +17,11 @@ type compiler struct {
 
 func (c *compiler) method(m *policy.Method) {
 	out := &Method{Name: m.Name(), Desc: m.Desc}
-	rules := m.Effective()
+	rules := m.EffectiveRules()
 	if rules.ValidatesBearer() {
 		out.Bearer = &Bearer{
-			Issuers: c.texts(rules.Issuers, "bearer_token_issuer of "+out.Name),
-			Static:  c.statics(rules.StaticClaims, out.Name),
+			Issuers:      c.texts(rules.Issuers, "bearer_token_issuer of "+out.Name),
+			StaticClaims: c.statics(rules.StaticClaims, out.Name),
 		}
 	}
 	if rules.ValidatesMessage() {
@@ -50,7 +50,7 @@ func (c *compiler) message(m *policy.Message) *Message {
 		}
 		if f.IsClaim() {
 			claim := Claim{Field: f.Desc, Action: f.Claim, Name: f.ClaimName()}
-			if f.Walks() { // a tree: lint refuses cycles
+			if f.Recurses() { // a tree: lint refuses cycles
 				claim.Message = c.message(f.Child)
 			}
 			out.Claims = append(out.Claims, claim)
@@ -59,9 +59,9 @@ func (c *compiler) message(m *policy.Message) *Message {
 	return out
 }
 
-// settleFills sets Fills in all plans after all are complete: nested tokens may lead back
+// propagateFills sets MayFill in all plans after all are complete: nested tokens may lead back
 // to a message whose plan was still being made.
-func (c *compiler) settleFills() {
+func (c *compiler) propagateFills() {
 	done := map[*Message]bool{}
 	var fills func(*Message) bool
 	fills = func(m *Message) bool {
@@ -69,10 +69,10 @@ func (c *compiler) settleFills() {
 			done[m] = true
 			for _, claim := range m.Claims {
 				within := claim.Message != nil && fills(claim.Message)
-				m.Fills = m.Fills || within || claim.Action == policy.Extract || claim.Action == policy.Raw
+				m.MayFill = m.MayFill || within || claim.Action == policy.Extract || claim.Action == policy.Raw
 			}
 		}
-		return m.Fills
+		return m.MayFill
 	}
 	for _, m := range c.plan.messages {
 		fills(m)
@@ -85,24 +85,24 @@ func (c *compiler) token(f *policy.Field) *Token {
 		Field:        f.Desc,
 		Issuers:      c.texts(f.Issuers, "issuer of "+name),
 		ParentClaims: f.IncludeParentClaims,
-		Static:       c.statics(f.StaticClaims, name),
+		StaticClaims: c.statics(f.StaticClaims, name),
 	}
 	for _, claim := range f.BearerClaims {
 		t.BearerClaims = append(t.BearerClaims, claim.Value)
 	}
-	for _, d := range f.Decides() {
-		t.Decided = append(t.Decided, Decision{d.Claim, d.FromBearer, unique(c.expand(d.Strings)), d.Lifetime, d.Default})
+	for _, d := range f.AnnotationClaims() {
+		t.AnnotationClaims = append(t.AnnotationClaims, AnnotationClaim{d.Claim, d.FromBearer, unique(c.expand(d.Strings)), d.Lifetime, d.Default})
 	}
 	return t
 }
 
-// statics makes a Static for the values of each claim, and one for each pattern (A75).
-func (c *compiler) statics(list []policy.StaticClaim, of string) []Static {
-	var all []Static
+// statics makes a StaticClaim for the values of each claim, and one for each pattern (A75).
+func (c *compiler) statics(list []policy.StaticClaim, of string) []StaticClaim {
+	var all []StaticClaim
 	for _, r := range policy.RequiredClaims(list) {
 		what := fmt.Sprintf("static_claim %q of %s", r.Claim, of)
 		if values := unique(c.texts(r.Values(), what)); len(values) > 0 {
-			all = append(all, Static{Claim: r.Claim, Values: values})
+			all = append(all, StaticClaim{Claim: r.Claim, Values: values})
 		}
 		for _, t := range r.Terms {
 			if !t.Pattern {
@@ -112,7 +112,7 @@ func (c *compiler) statics(list []policy.StaticClaim, of string) []Static {
 			if err != nil { // lint has refused it before
 				c.fail(t.Text, what, fault.PolicyInvalid, err)
 			}
-			all = append(all, Static{Claim: r.Claim, Pattern: re})
+			all = append(all, StaticClaim{Claim: r.Claim, Pattern: re})
 		}
 	}
 	return all
@@ -153,7 +153,7 @@ func (c *compiler) expand(list []policy.Text) []string {
 }
 
 func (c *compiler) fail(t policy.Text, what string, code fault.Code, err error) {
-	c.faults = append(c.faults, fault.New(code, t.At.String(), "%s: %w", what, err))
+	c.faults = append(c.faults, fault.New(code, t.Pos.String(), "%s: %w", what, err))
 }
 
 // unknown returns the error for an unknown name, with a suggestion.

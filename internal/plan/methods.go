@@ -17,12 +17,12 @@ func (p *Plan) Methods(yield func(*Method) bool) {
 // Enforces reports whether any method validates or signs anything.
 func (p *Plan) Enforces() bool {
 	for _, m := range p.methods {
-		if m.Bearer != nil || m.WithMessages() {
+		if m.Bearer != nil || m.UsesMessages() {
 			return true
 		}
 	}
 	return false
 }
 
-// WithMessages reports whether the method validates or signs messages.
-func (m *Method) WithMessages() bool { return m.Request != nil || m.Response != nil }
+// UsesMessages reports whether the method validates or signs messages.
+func (m *Method) UsesMessages() bool { return m.Request != nil || m.Response != nil }

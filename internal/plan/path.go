@@ -16,10 +16,10 @@ type step struct {
 	index int // -1 unless an element of a list
 }
 
-// Single is the index of a field that is not a list.
-const Single = -1
+// NoIndex is the index of a field that is not a list.
+const NoIndex = -1
 
-// To returns the path to element index of fd, or to fd if index is Single. It may share
+// To returns the path to element index of fd, or to fd if index is NoIndex. It may share
 // p's memory: use Clone to keep a path beyond the next To.
 func (p Path) To(fd protoreflect.FieldDescriptor, index int) Path { return append(p, step{fd, index}) }
 

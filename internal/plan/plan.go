@@ -48,8 +48,8 @@ func (m *Method) OneResponse() bool { return m.Desc != nil && !m.Desc.IsStreamin
 
 // Bearer holds the requirements for a bearer token besides a valid signature.
 type Bearer struct {
-	Issuers []string // A32; empty means any
-	Static  []Static // A33
+	Issuers      []string      // A32; empty means any
+	StaticClaims []StaticClaim // A33
 }
 
 // Message is what to check and sign in messages of one type.
@@ -63,9 +63,9 @@ type Message struct {
 	Claims []Claim
 	// Nested are the fields whose messages have their own tokens (A49).
 	Nested []Nested
-	// Fills is set if validation may write into the message: it has an EXTRACT or RAW
+	// MayFill is set if validation may write into the message: it has an EXTRACT or RAW
 	// field, or a DESCEND or NEST field whose message has one.
-	Fills bool
+	MayFill bool
 }
 
 // Tokenless reports whether there is no token to check or sign.
@@ -77,15 +77,15 @@ type Token struct {
 	Issuers      []string // A50
 	ParentClaims bool     // A52
 	BearerClaims []string // A51
-	Static       []Static
-	// Decided are the claims that signing sets whatever the fields hold, in order (A61).
-	Decided []Decision
+	StaticClaims []StaticClaim
+	// AnnotationClaims are the claims that signing sets whatever the fields hold, in order (A61).
+	AnnotationClaims []AnnotationClaim
 }
 
-// Decision is a policy.Decision with its variables expanded.
-type Decision struct {
+// AnnotationClaim is a policy.AnnotationClaim with its variables expanded.
+type AnnotationClaim struct {
 	Claim string
-	// FromBearer, Strings, or Lifetime in seconds, as in policy.Decision. Default applies
+	// FromBearer, Strings, or Lifetime in seconds, as in policy.AnnotationClaim. Default applies
 	// only if nothing else sets the claim.
 	FromBearer bool
 	Strings    []string
@@ -108,14 +108,14 @@ type Nested struct {
 	Message *Message
 }
 
-// Each calls do with each message of m in the field, and its index, Single where the
+// Each calls do with each message of m in the field, and its index, NoIndex where the
 // field is not a list. It returns the first error.
 func (n Nested) Each(m protoreflect.Message, do func(inner protoreflect.Message, index int) error) error {
 	if !m.Has(n.Field) {
 		return nil
 	}
 	if !n.Field.IsList() {
-		return do(m.Mutable(n.Field).Message(), Single)
+		return do(m.Mutable(n.Field).Message(), NoIndex)
 	}
 	list := m.Mutable(n.Field).List()
 	for i := range list.Len() {
@@ -126,8 +126,8 @@ func (n Nested) Each(m protoreflect.Message, do func(inner protoreflect.Message,
 	return nil
 }
 
-// Static is a static claim: values that must all be present, or a pattern (A70, A71).
-type Static struct {
+// StaticClaim is a static claim: values that must all be present, or a pattern (A70, A71).
+type StaticClaim struct {
 	Claim   string
 	Values  []string
 	Pattern *regexp.Regexp // nil if there are values; matches the whole text
@@ -138,7 +138,7 @@ type Static struct {
 func Valid(p *policy.Policy) error {
 	var faults []error
 	for _, f := range lint.Errors(p) {
-		e := fault.New(fault.PolicyInvalid, f.At.String(), "%s (%s)", f.Message, f.Rule)
+		e := fault.New(fault.PolicyInvalid, f.Pos.String(), "%s (%s)", f.Message, f.Rule)
 		if f.Hint != "" {
 			e = e.WithHint("%s", f.Hint)
 		}
@@ -170,7 +170,7 @@ func Compile(p *policy.Policy, env func(string) (string, bool)) (*Plan, error) {
 	if len(c.faults) > 0 {
 		return nil, errors.Join(c.faults...)
 	}
-	c.settleFills()
+	c.propagateFills()
 	return c.plan, nil
 }
 
@@ -183,7 +183,7 @@ func (p *Plan) Method(name string) (*Method, error) {
 	if m := p.methods[name]; m != nil {
 		return m, nil
 	}
-	if err := p.isService("method", name, "method"); err != nil {
+	if err := p.refuseService("method", name, "method"); err != nil {
 		return nil, err
 	}
 	return nil, unknown("method", "method", name, p.methods)
@@ -198,14 +198,14 @@ func (p *Plan) Message(name string) (*Message, error) {
 	if p.methods[name] != nil {
 		return nil, fault.New(fault.UsageError, "type", "%q is a method, not a message", name)
 	}
-	if err := p.isService("type", name, "message"); err != nil {
+	if err := p.refuseService("type", name, "message"); err != nil {
 		return nil, err
 	}
 	return nil, unknown("message", "type", name, p.messages)
 }
 
-// isService returns a usage error if name, given for another kind, names a service.
-func (p *Plan) isService(flag, name, kind string) error {
+// refuseService returns a usage error if name, given for another kind, names a service.
+func (p *Plan) refuseService(flag, name, kind string) error {
 	var of []string
 	for full := range p.methods {
 		if strings.HasPrefix(full, name+"/") {
@@ -219,19 +219,19 @@ func (p *Plan) isService(flag, name, kind string) error {
 	return fault.New(fault.UsageError, flag, "%q is a service, not a %s", name, kind).WithHint("its methods are %s", strings.Join(of[:min(len(of), 8)], ", "))
 }
 
-// OwnNames adds to names the top-level claims of a token that the fields of m set. m is a
+// AddOwnClaims adds to names the top-level claims of a token that the fields of m set. m is a
 // message of p's type. Empty fields set none, nor does a NEST message that sets none
 // itself; RAW entries are not included.
-func (p *Message) OwnNames(m protoreflect.Message, names map[string]bool) {
+func (p *Message) AddOwnClaims(m protoreflect.Message, names map[string]bool) {
 	for i := range p.Claims {
 		c := &p.Claims[i]
 		switch {
 		case c.Action == policy.Raw || !m.Has(c.Field):
 		case c.Action == policy.Descend:
-			c.Message.OwnNames(m.Get(c.Field).Message(), names)
+			c.Message.AddOwnClaims(m.Get(c.Field).Message(), names)
 		case c.Action == policy.Nest && !c.Field.IsList():
 			within := map[string]bool{}
-			if c.Message.OwnNames(m.Get(c.Field).Message(), within); len(within) > 0 {
+			if c.Message.AddOwnClaims(m.Get(c.Field).Message(), within); len(within) > 0 {
 				names[c.Name] = true
 			}
 		default:
@@ -240,10 +240,10 @@ func (p *Message) OwnNames(m protoreflect.Message, names map[string]bool) {
 	}
 }
 
-// FilledNames adds to names the top-level claims from which EXTRACT fields of m are
+// AddFilledClaims adds to names the top-level claims from which EXTRACT fields of m are
 // filled (A44-A46): those of empty fields, and of NEST fields that contain one. m is nil
 // for a message that is not set.
-func (p *Message) FilledNames(m protoreflect.Message, names map[string]bool) {
+func (p *Message) AddFilledClaims(m protoreflect.Message, names map[string]bool) {
 	for i := range p.Claims {
 		c := &p.Claims[i]
 		switch c.Action {
@@ -253,12 +253,12 @@ func (p *Message) FilledNames(m protoreflect.Message, names map[string]bool) {
 			}
 		case policy.Descend:
 			for _, child := range children(m, c.Field) {
-				c.Message.FilledNames(child, names)
+				c.Message.AddFilledClaims(child, names)
 			}
 		case policy.Nest:
 			within := map[string]bool{}
 			for _, child := range children(m, c.Field) {
-				c.Message.FilledNames(child, within)
+				c.Message.AddFilledClaims(child, within)
 			}
 			if len(within) > 0 {
 				names[c.Name] = true
@@ -284,10 +284,10 @@ func children(m protoreflect.Message, fd protoreflect.FieldDescriptor) []protore
 	return all
 }
 
-// Names adds to names the claims that the token's annotation sets when it is signed,
+// AddClaims adds to names the claims that the token's annotation sets when it is signed,
 // whatever the fields hold (A61, A62).
-func (t *Token) Names(names map[string]bool) {
-	for _, d := range t.Decided {
+func (t *Token) AddClaims(names map[string]bool) {
+	for _, d := range t.AnnotationClaims {
 		if !d.Default {
 			names[d.Claim] = true
 		}

@@ -49,14 +49,14 @@ func TestA52_OwnNames(t *testing.T) {
 	} {
 		p, m := w.Message("M", in)
 		names := map[string]bool{}
-		p.OwnNames(m, names)
+		p.AddOwnClaims(m, names)
 		if got := strings.Join(slices.Sorted(maps.Keys(names)), " "); got != want {
 			t.Errorf("%s: got %q, want %q", in, got, want)
 		}
 	}
 	p, _ := w.Message("M", `{}`)
 	names := map[string]bool{}
-	p.Token.Names(names)
+	p.Token.AddClaims(names)
 	if got := strings.Join(slices.Sorted(maps.Keys(names)), " "); got != "exp iss role sub" {
 		t.Errorf("A61: got %q, want %q", got, "exp iss role sub")
 	}
@@ -68,7 +68,7 @@ func TestPath(t *testing.T) {
 	field := func(name protoreflect.Name) protoreflect.FieldDescriptor { return p.Desc.Fields().ByName(name) }
 	var root plan.Path
 	list := root.To(field("ms"), 12)
-	one, other := list.Clone().To(field("n"), plan.Single), list.Clone().To(field("user"), plan.Single)
+	one, other := list.Clone().To(field("n"), plan.NoIndex), list.Clone().To(field("user"), plan.NoIndex)
 	for want, path := range map[string]plan.Path{"": root, "ms[12]": list, "ms[12].n": one, "ms[12].user": other} {
 		if got := path.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -9,10 +9,10 @@ import (
 	"github.com/jwtctl/jwtctl/internal/descset"
 )
 
-// NeedsToken returns the messages of p that are never accepted without a token (A40,
+// NeedingToken returns the messages of p that are never accepted without a token (A40,
 // A49): those with their own token, those that use the bearer token, and those that must
 // contain one of these. A nested message that is not set needs no token.
-func (p *Policy) NeedsToken() Set {
+func (p *Policy) NeedingToken() Set {
 	found, holders := Set{}, map[*Message][]*Message{}
 	var todo []*Message
 	for _, m := range p.Messages {
@@ -74,7 +74,7 @@ func UnsetValue(d protoreflect.FieldDescriptor) string {
 // if there is none, and for EXTRACT fields, which would be set again.
 func (f *Field) Alternative() protoreflect.FieldDescriptor {
 	oneof := f.Desc.ContainingOneof()
-	if oneof == nil || f.Parent == nil || f.Claim != Include && !f.Walks() {
+	if oneof == nil || f.Parent == nil || f.Claim != Include && !f.Recurses() {
 		return nil
 	}
 	checked := map[protoreflect.FieldDescriptor]bool{}

@@ -22,20 +22,20 @@ func (c Cycle) String() string {
 	return b.String() + string(c[0].Parent.Desc.FullName())
 }
 
-// maxLooks is the maximum number of fields that the searches visit. Only hundreds of
+// maxVisits is the maximum number of fields that the searches visit. Only hundreds of
 // fields between messages that all lead to each other need more; then some fields are in
 // no chain, but some chain is always found.
-const maxLooks = 1 << 20
+const maxVisits = 1 << 20
 
 // Cycles returns, for each field on a cycle, a shortest chain with it. The chains are
 // sorted by their fields, without duplicates.
 func (p *Policy) Cycles() []Cycle {
-	g := newWalks(p)
+	g := newClaimGraph(p)
 	named := map[*Field]bool{}
 	var found []Cycle
 	for _, m := range p.Messages {
 		for _, f := range m.Fields {
-			if named[f] || !g.OnCycle(f) || g.looks > maxLooks {
+			if named[f] || !g.OnCycle(f) || g.visits > maxVisits {
 				continue
 			}
 			c := append(Cycle{f}, g.shortest(f.Child, m)...)
@@ -51,26 +51,26 @@ func (p *Policy) Cycles() []Cycle {
 }
 
 // OnCycle returns a function that reports whether a field of p is on a cycle.
-func (p *Policy) OnCycle() func(*Field) bool { return newWalks(p).OnCycle }
+func (p *Policy) OnCycle() func(*Field) bool { return newClaimGraph(p).OnCycle }
 
-// walks is the graph of a policy's messages and the fields that walk from one to another
+// claimGraph is the graph of a policy's messages and the fields that walk from one to another
 // (A45, A46).
-type walks struct {
+type claimGraph struct {
 	order map[*Field]int
 	// group numbers the messages: two have the same number if each leads to the other.
-	group map[*Message]int
-	looks int
+	group  map[*Message]int
+	visits int
 	// State of Tarjan's algorithm (1972): when a message was first visited, the earliest
 	// one that it leads to, and those without a group yet.
 	seen, low map[*Message]int
 	stack     []*Message
 }
 
-func newWalks(p *Policy) *walks {
-	g := &walks{order: map[*Field]int{}, group: map[*Message]int{}, seen: map[*Message]int{}, low: map[*Message]int{}}
+func newClaimGraph(p *Policy) *claimGraph {
+	g := &claimGraph{order: map[*Field]int{}, group: map[*Message]int{}, seen: map[*Message]int{}, low: map[*Message]int{}}
 	for _, m := range p.Messages {
 		for _, f := range m.Fields {
-			if f.Walks() {
+			if f.Recurses() {
 				g.order[f] = len(g.order)
 				if g.seen[m] == 0 {
 					g.visit(m)
@@ -81,19 +81,21 @@ func newWalks(p *Policy) *walks {
 	return g
 }
 
-func (g *walks) compare(a, b *Field) int { return cmp.Compare(g.order[a], g.order[b]) }
+func (g *claimGraph) compare(a, b *Field) int { return cmp.Compare(g.order[a], g.order[b]) }
 
 // OnCycle reports whether f leads back to its message.
-func (g *walks) OnCycle(f *Field) bool { return f.Walks() && g.group[f.Parent] == g.group[f.Child] }
+func (g *claimGraph) OnCycle(f *Field) bool {
+	return f.Recurses() && g.group[f.Parent] == g.group[f.Child]
+}
 
 // visit assigns groups to m and what it leads to. It recurses as deep as there are
 // messages in a row, which Go's growing stacks allow.
-func (g *walks) visit(m *Message) {
+func (g *claimGraph) visit(m *Message) {
 	g.seen[m] = len(g.seen) + 1
 	g.low[m] = g.seen[m]
 	g.stack = append(g.stack, m)
 	for _, f := range m.Fields {
-		if !f.Walks() || g.group[f.Child] != 0 {
+		if !f.Recurses() || g.group[f.Child] != 0 {
 			continue
 		}
 		if g.seen[f.Child] == 0 {
@@ -114,11 +116,11 @@ func (g *walks) visit(m *Message) {
 }
 
 // shortest returns a shortest path between two messages of one group.
-func (g *walks) shortest(from, to *Message) Cycle {
+func (g *claimGraph) shortest(from, to *Message) Cycle {
 	came := map[*Message]*Field{}
 	for queue := []*Message{from}; came[to] == nil && from != to; queue = queue[1:] {
 		for _, f := range queue[0].Fields {
-			g.looks++
+			g.visits++
 			if g.OnCycle(f) && f.Child != from && came[f.Child] == nil {
 				came[f.Child] = f
 				queue = append(queue, f.Child)

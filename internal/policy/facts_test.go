@@ -34,7 +34,7 @@ func TestA61_TokenDecides(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := one(t, `message M { string t = 1 [(kalix.field).jwt = {token: true `+test.options+`}]; }`).Messages[0].Fields[0]
 			var got []string
-			for _, d := range f.Decides() {
+			for _, d := range f.AnnotationClaims() {
 				text := d.Claim
 				switch {
 				case d.FromBearer:
@@ -50,7 +50,7 @@ func TestA61_TokenDecides(t *testing.T) {
 				if d.Default {
 					text += " unless made"
 				}
-				if !strings.Contains(`include_bearer_token_claim static_claim issuer expires_seconds`, d.Option) || d.Option == "" || d.At.Line == 0 {
+				if !strings.Contains(`include_bearer_token_claim static_claim issuer expires_seconds`, d.Option) || d.Option == "" || d.Pos.Line == 0 {
 					t.Errorf("%+v has no option or place", d)
 				}
 				got = append(got, text)
@@ -73,7 +73,7 @@ func TestA75_RequiredClaims(t *testing.T) {
 		for _, term := range r.Terms {
 			text += fmt.Sprintf(" %s/%v", term.Value, term.Pattern)
 		}
-		got = append(got, fmt.Sprintf("%s (%d values, line %d)", text, len(r.Values()), r.At.Line))
+		got = append(got, fmt.Sprintf("%s (%d values, line %d)", text, len(r.Values()), r.Pos.Line))
 	}
 	if want := []string{"r: x/true x/false y/false (2 values, line 3)", "s: 1/false (1 values, line 3)"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -100,11 +100,11 @@ func TestA45_FlatClaims(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			fl := policy.Flattener{Left: 100}
+			fl := policy.Flattener{Budget: 100}
 			if test.left > 0 {
-				fl.Left = test.left
+				fl.Budget = test.left
 			}
-			flat := fl.Of(one(t, test.text).Message("t.M"))
+			flat := fl.Flatten(one(t, test.text).Message("t.M"))
 			var got []string
 			for _, c := range flat.List {
 				text := c.Name
@@ -112,20 +112,20 @@ func TestA45_FlatClaims(t *testing.T) {
 					text += "(" + string(c.Via.Desc.Name()) + ")"
 				}
 				got = append(got, text)
-				if !flat.Makes(c.Name) {
+				if !flat.Sets(c.Name) {
 					t.Errorf("it does not make %q", c.Name)
 				}
 			}
-			for _, f := range flat.Twice {
+			for _, f := range flat.Repeated {
 				got = append(got, "twice:"+string(f.Desc.Name()))
 			}
 			if flat.Raw {
 				got = append(got, "raw")
 			}
-			if fl.Left < 0 {
+			if fl.Budget < 0 {
 				got = append(got, "short")
 			}
-			if flat.Makes("no such claim") != flat.Raw {
+			if flat.Sets("no such claim") != flat.Raw {
 				t.Errorf("it makes any claim: %v, and has a RAW map: %v", !flat.Raw, flat.Raw)
 			}
 			if strings.Join(got, " ") != test.want {
@@ -154,7 +154,7 @@ message D { repeated B b = 1 [(kalix.field).jwt.token = true]; }`)
 		slices.Sort(list)
 		return strings.Join(list, " ")
 	}
-	r := p.Reach()
+	r := p.ReachableMessages()
 	for got, want := range map[string]string{"validated " + names(r.Validated): "validated A B", "signed " + names(r.Signed): "signed A B D", "all " + names(r.All): "all A B C D"} {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)
@@ -185,7 +185,7 @@ message May { optional Own o = 1 [(kalix.field).jwt.token = true]; }
 message Many { repeated Own o = 1 [(kalix.field).jwt.token = true]; }
 message Round { required Round r = 1 [(kalix.field).jwt.token = true]; }
 message Walks { required Own o = 1 [(kalix.field).jwt.claim = NEST]; }`)
-	needs := p.NeedsToken()
+	needs := p.NeedingToken()
 	for name, want := range map[protoreflect.FullName]bool{"t.Own": true, "t.Bearer": true, "t.Must": true, "t.Deep": true, "t.May": false, "t.Many": false, "t.Round": false, "t.Walks": false} {
 		if needs[p.Message(name)] != want {
 			t.Errorf("%s needs a token: %v, want %v", name, !want, want)

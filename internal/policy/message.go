@@ -37,13 +37,13 @@ func (a Action) String() string {
 // Message is a message type with its annotation and its annotated fields.
 type Message struct {
 	Desc protoreflect.MessageDescriptor
-	At   descset.Position // of the declaration
+	Pos  descset.Position // of the declaration
 	// Imported is set if its file was not named as input.
 	Imported bool
 	// BearerToken is set if the bearer token is the token of this message
-	// (validate_bearer_token, A40); BearerTokenAt is the position of that option.
-	BearerToken   bool
-	BearerTokenAt descset.Position
+	// (validate_bearer_token, A40); BearerTokenPos is the position of that option.
+	BearerToken    bool
+	BearerTokenPos descset.Position
 	// Fields are the annotated fields, in the order of the file.
 	Fields []*Field
 }
@@ -52,26 +52,26 @@ type Message struct {
 type Field struct {
 	Desc   protoreflect.FieldDescriptor
 	Parent *Message         // nil for an extension
-	At     descset.Position // of the annotation
+	Pos    descset.Position // of the annotation
 	Option string           // the option's spelling
 	// Child is the message type of the field or its elements; nil for other types and for
 	// maps.
 	Child *Message
 
-	Claim   Action
-	ClaimAt descset.Position
-	Name    Text // the option; use ClaimName for the claim's name
+	Claim    Action
+	ClaimPos descset.Position
+	Name     Text // the option; use ClaimName for the claim's name
 
-	Token   bool
-	TokenAt descset.Position
+	Token    bool
+	TokenPos descset.Position
 	// The following only apply to tokens.
-	Issuers               []Text
-	BearerClaims          []Text // include_bearer_token_claim (A51)
-	IncludeParentClaims   bool   // A52
-	IncludeParentClaimsAt descset.Position
-	ExpiresSeconds        int64 // A62
-	ExpiresSecondsAt      descset.Position
-	StaticClaims          []StaticClaim
+	Issuers                []Text
+	BearerClaims           []Text // include_bearer_token_claim (A51)
+	IncludeParentClaims    bool   // A52
+	IncludeParentClaimsPos descset.Position
+	ExpiresSeconds         int64 // A62
+	ExpiresSecondsPos      descset.Position
+	StaticClaims           []StaticClaim
 }
 
 // ClaimName returns the claim's name: the option, or else the field's name in the .proto
@@ -95,9 +95,9 @@ func (f *Field) HoldsToken() bool {
 // NestsTokens reports whether the field holds messages that have their own tokens (A49).
 func (f *Field) NestsTokens() bool { return f.Token && f.Child != nil }
 
-// Walks reports whether the field's claims are those of the fields of its message (A45,
+// Recurses reports whether the field's claims are those of the fields of its message (A45,
 // A46).
-func (f *Field) Walks() bool { return f.Child != nil && (f.Claim == Descend || f.Claim == Nest) }
+func (f *Field) Recurses() bool { return f.Child != nil && (f.Claim == Descend || f.Claim == Nest) }
 
 // TokenField returns the field that holds the message's token, the first if there are
 // several, or nil.

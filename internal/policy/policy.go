@@ -29,9 +29,9 @@ type Policy struct {
 	// Extensions are the annotated extension fields of the input files. Walking a message
 	// does not reach them.
 	Extensions []*Field
-	// Twice are the elements annotated in both spellings (A111). The model has the
+	// DualAnnotations are the elements annotated in both spellings (A111). The model has the
 	// vendor's annotation.
-	Twice []Twice
+	DualAnnotations []DualAnnotation
 
 	set      *descset.Set
 	messages map[protoreflect.FullName]*Message
@@ -48,12 +48,12 @@ func (p *Policy) Message(name protoreflect.FullName) *Message { return p.message
 // or nil.
 func (p *Policy) Method(name string) *Method { return p.methods[name] }
 
-// Twice is an element annotated in both spellings.
-type Twice struct {
+// DualAnnotation is an element annotated in both spellings.
+type DualAnnotation struct {
 	Desc protoreflect.Descriptor
-	// Option and Other are the spellings; OtherAt is the position of the second.
+	// Option and Other are the spellings; OtherPos is the position of the second.
 	Option, Other string
-	OtherAt       descset.Position
+	OtherPos      descset.Position
 }
 
 // MethodOption returns the spelling of an annotation of method in its file.
@@ -66,11 +66,11 @@ func MethodOption(method protoreflect.MethodDescriptor) string {
 	return "(kalix.method).jwt"
 }
 
-// Text is a text in an annotation. If it is missing, Value is "" and At the position of
+// Text is a text in an annotation. If it is missing, Value is "" and Pos the position of
 // the annotation.
 type Text struct {
 	Value string
-	At    descset.Position
+	Pos   descset.Position
 }
 
 // Mode is a JwtMethodMode or JwtServiceMode by its number: what to validate or sign
@@ -100,19 +100,19 @@ func (m Mode) String() string {
 	return strconv.Itoa(int(m))
 }
 
-// ModeAt is a mode and its position.
-type ModeAt struct {
+// ModeValue is a mode and its position.
+type ModeValue struct {
 	Mode Mode
-	At   descset.Position
+	Pos  descset.Position
 }
 
 // Rules is the annotation of a method or service.
 type Rules struct {
 	// Option is the spelling of the annotation: (kalix.method).jwt.
 	Option         string
-	At             descset.Position
+	Pos            descset.Position
 	OnService      bool
-	Validate, Sign []ModeAt
+	Validate, Sign []ModeValue
 	// Issuers and StaticClaims are requirements for the bearer token (A13).
 	Issuers      []Text
 	StaticClaims []StaticClaim
@@ -131,34 +131,34 @@ func (r *Rules) ValidatesMessage() bool { return r != nil && has(r.Validate, Mod
 // SignsMessage reports whether the response message is signed (A12).
 func (r *Rules) SignsMessage() bool { return r != nil && has(r.Sign, ModeMessage) }
 
-func has(list []ModeAt, mode Mode) bool {
-	return slices.ContainsFunc(list, func(m ModeAt) bool { return m.Mode == mode })
+func has(list []ModeValue, mode Mode) bool {
+	return slices.ContainsFunc(list, func(m ModeValue) bool { return m.Mode == mode })
 }
 
-// Where returns the position of the first mode in list, or else that of the annotation.
-func (r *Rules) Where(list []ModeAt, mode Mode) descset.Position {
+// ModePos returns the position of the first mode in list, or else that of the annotation.
+func (r *Rules) ModePos(list []ModeValue, mode Mode) descset.Position {
 	for _, m := range list {
 		if m.Mode == mode {
-			return m.At
+			return m.Pos
 		}
 	}
-	return r.At
+	return r.Pos
 }
 
 // Service is a service and its annotation.
 type Service struct {
-	Desc    protoreflect.ServiceDescriptor
-	At      descset.Position // of the declaration
-	Own     *Rules           // nil if it has none
-	Methods []*Method
+	Desc     protoreflect.ServiceDescriptor
+	Pos      descset.Position // of the declaration
+	OwnRules *Rules           // nil if it has none
+	Methods  []*Method
 }
 
 // Method is a method, its own annotation, and its request and response messages.
 type Method struct {
 	Desc          protoreflect.MethodDescriptor
 	Service       *Service
-	At            descset.Position // of the declaration
-	Own           *Rules           // nil if it has none
+	Pos           descset.Position // of the declaration
+	OwnRules      *Rules           // nil if it has none
 	Input, Output *Message
 }
 
@@ -167,17 +167,17 @@ func (m *Method) Name() string {
 	return string(m.Service.Desc.FullName()) + "/" + string(m.Desc.Name())
 }
 
-// Effective returns the rules that apply to m: its own annotation replaces its service's
+// EffectiveRules returns the rules that apply to m: its own annotation replaces its service's
 // as a whole (A10). nil means that m is unprotected.
-func (m *Method) Effective() *Rules {
-	if m.Own != nil {
-		return m.Own
+func (m *Method) EffectiveRules() *Rules {
+	if m.OwnRules != nil {
+		return m.OwnRules
 	}
-	return m.Service.Own
+	return m.Service.OwnRules
 }
 
 // Guarded reports whether m validates anything.
 func (m *Method) Guarded() bool {
-	r := m.Effective()
+	r := m.EffectiveRules()
 	return r.ValidatesBearer() || r.ValidatesMessage()
 }

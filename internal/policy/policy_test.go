@@ -47,15 +47,15 @@ service Bare { rpc Open`+empty+`; }`)
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			m := p.Method(name)
-			r := m.Effective()
-			if (m.Own == nil) != tt.inherited || r.ValidatesBearer() != tt.bearer || r.SignsMessage() != tt.signs || m.Guarded() != tt.guarded ||
+			r := m.EffectiveRules()
+			if (m.OwnRules == nil) != tt.inherited || r.ValidatesBearer() != tt.bearer || r.SignsMessage() != tt.signs || m.Guarded() != tt.guarded ||
 				len(r.Issuers) != tt.issuers || len(r.StaticClaims) != tt.claims {
-				t.Errorf("own %v, effective %+v", m.Own, r)
+				t.Errorf("own %v, effective %+v", m.OwnRules, r)
 			}
 		})
 	}
-	if m := p.Method("t.Bare/Open"); m.Effective() != nil || m.Guarded() {
-		t.Errorf("a method without annotation has %+v", m.Effective())
+	if m := p.Method("t.Bare/Open"); m.EffectiveRules() != nil || m.Guarded() {
+		t.Errorf("a method without annotation has %+v", m.EffectiveRules())
 	}
 	for _, name := range []string{"/t.S/Other", "t.S/other", "t.S/Other/", "t.S.Other", "t.S//Other", ""} {
 		if p.Method(name) != nil {
@@ -77,7 +77,7 @@ func TestA12_ModesValidateAndSign(t *testing.T) {
 		"t.S/Wrong":   {false, false, false},
 	}
 	for name, tt := range tests {
-		r := p.Method(name).Effective()
+		r := p.Method(name).EffectiveRules()
 		if r.ValidatesBearer() != tt.bearer || r.ValidatesMessage() != tt.message || r.SignsMessage() != tt.signs {
 			t.Errorf("%s: %+v", name, r)
 		}
@@ -129,7 +129,7 @@ message Child {
   };
 }`)
 	m := p.Message("t.M")
-	if len(m.Fields) != 4 || !p.Message("t.Child").BearerToken || p.Message("t.Child").BearerTokenAt.Line != 26 {
+	if len(m.Fields) != 4 || !p.Message("t.Child").BearerToken || p.Message("t.Child").BearerTokenPos.Line != 26 {
 		t.Fatalf("M has %d fields; Child is %+v", len(m.Fields), p.Message("t.Child"))
 	}
 	tok := m.Fields[0]
@@ -144,20 +144,20 @@ message Child {
 		at   descset.Position
 		line int
 	}{
-		"annotation": {tok.At, 3}, "token": {tok.TokenAt, 4}, "parent": {tok.IncludeParentClaimsAt, 5}, "second bearer claim": {tok.BearerClaims[1].At, 7},
-		"issuer": {tok.Issuers[0].At, 8}, "expires": {tok.ExpiresSecondsAt, 9}, "first static": {tok.StaticClaims[0].At, 10},
-		"its claim": {tok.StaticClaims[0].Claim.At, 11}, "its value": {tok.StaticClaims[0].Values[0].At, 12}, "pattern": {tok.StaticClaims[1].Pattern.At, 16},
-		"claim of tok, which is not set": {tok.ClaimAt, 3}, "claim": {m.Fields[1].ClaimAt, 19}, "name": {m.Fields[1].Name.At, 19},
+		"annotation": {tok.Pos, 3}, "token": {tok.TokenPos, 4}, "parent": {tok.IncludeParentClaimsPos, 5}, "second bearer claim": {tok.BearerClaims[1].Pos, 7},
+		"issuer": {tok.Issuers[0].Pos, 8}, "expires": {tok.ExpiresSecondsPos, 9}, "first static": {tok.StaticClaims[0].Pos, 10},
+		"its claim": {tok.StaticClaims[0].Claim.Pos, 11}, "its value": {tok.StaticClaims[0].Values[0].Pos, 12}, "pattern": {tok.StaticClaims[1].Pattern.Pos, 16},
+		"claim of tok, which is not set": {tok.ClaimPos, 3}, "claim": {m.Fields[1].ClaimPos, 19}, "name": {m.Fields[1].Name.Pos, 19},
 	} {
 		if got.at.Line != got.line || filepath.Base(got.at.File) != "t.proto" {
 			t.Errorf("%s is at %v, not in line %d", what, got.at, got.line)
 		}
 	}
 	child, raw, list := m.Fields[1], m.Fields[2], m.Fields[3]
-	if child.Claim != policy.Nest || child.ClaimName() != "kid" || child.Child != p.Message("t.Child") || !child.Walks() || child.Token {
+	if child.Claim != policy.Nest || child.ClaimName() != "kid" || child.Child != p.Message("t.Child") || !child.Recurses() || child.Token {
 		t.Errorf("child: %+v", child)
 	}
-	if raw.Claim != policy.Raw || raw.Child != nil || raw.Walks() {
+	if raw.Claim != policy.Raw || raw.Child != nil || raw.Recurses() {
 		t.Errorf("raw: %+v", raw)
 	}
 	if !list.NestsTokens() || list.HoldsToken() || list.IsClaim() || list.Child == nil {

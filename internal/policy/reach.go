@@ -3,9 +3,9 @@ package policy
 // Set is a set of messages.
 type Set map[*Message]bool
 
-// Spread returns roots and all messages that they lead to, directly or indirectly,
+// Reachable returns roots and all messages that they lead to, directly or indirectly,
 // through fields that follow accepts.
-func Spread(roots []*Message, follow func(*Field) bool) Set {
+func Reachable(roots []*Message, follow func(*Field) bool) Set {
 	found := Set{}
 	for todo := append([]*Message(nil), roots...); len(todo) > 0; {
 		m := todo[len(todo)-1]
@@ -23,8 +23,8 @@ func Spread(roots []*Message, follow func(*Field) bool) Set {
 	return found
 }
 
-// Reach is the set of messages that the methods of a policy act on.
-type Reach struct {
+// ReachableMessages is the set of messages that the methods of a policy act on.
+type ReachableMessages struct {
 	// Validated and Signed are the messages whose token is validated or signed: those of
 	// methods, and their nested messages with tokens (A12, A49).
 	Validated, Signed Set
@@ -32,22 +32,22 @@ type Reach struct {
 	All Set
 }
 
-// Reach returns which messages the methods of p act on.
-func (p *Policy) Reach() Reach {
+// ReachableMessages returns which messages the methods of p act on.
+func (p *Policy) ReachableMessages() ReachableMessages {
 	var inputs, outputs []*Message
 	for _, s := range p.Services {
 		for _, m := range s.Methods {
-			if m.Effective().ValidatesMessage() {
+			if m.EffectiveRules().ValidatesMessage() {
 				inputs = append(inputs, m.Input)
 			}
-			if m.Effective().SignsMessage() {
+			if m.EffectiveRules().SignsMessage() {
 				outputs = append(outputs, m.Output)
 			}
 		}
 	}
-	return Reach{
-		Validated: Spread(inputs, (*Field).NestsTokens),
-		Signed:    Spread(outputs, (*Field).NestsTokens),
-		All:       Spread(append(inputs, outputs...), func(f *Field) bool { return f.NestsTokens() || f.Walks() }),
+	return ReachableMessages{
+		Validated: Reachable(inputs, (*Field).NestsTokens),
+		Signed:    Reachable(outputs, (*Field).NestsTokens),
+		All:       Reachable(append(inputs, outputs...), func(f *Field) bool { return f.NestsTokens() || f.Recurses() }),
 	}
 }

@@ -41,9 +41,9 @@ type reader struct {
 }
 
 func (r reader) service(desc protoreflect.ServiceDescriptor) *Service {
-	s := &Service{Desc: desc, At: r.set.Position(desc), Own: r.rules(desc)}
+	s := &Service{Desc: desc, Pos: r.set.Position(desc), OwnRules: r.rules(desc)}
 	for d := range descset.Each(desc.Methods()) {
-		m := &Method{Desc: d, Service: s, At: r.set.Position(d), Own: r.rules(d), Input: r.message(d.Input()), Output: r.message(d.Output())}
+		m := &Method{Desc: d, Service: s, Pos: r.set.Position(d), OwnRules: r.rules(d), Input: r.message(d.Input()), Output: r.message(d.Output())}
 		s.Methods = append(s.Methods, m)
 		r.methods[m.Name()] = m
 	}
@@ -62,7 +62,7 @@ const (
 func (r reader) annotation(d protoreflect.Descriptor) *descset.Annotation {
 	a := r.set.Annotation(d)
 	if a != nil && a.Other != nil {
-		r.Twice = append(r.Twice, Twice{d, a.Option, a.Other.Option, a.Other.Position()})
+		r.DualAnnotations = append(r.DualAnnotations, DualAnnotation{d, a.Option, a.Other.Option, a.Other.Position()})
 	}
 	return a
 }
@@ -74,10 +74,10 @@ func (r reader) rules(d protoreflect.Descriptor) *Rules {
 	}
 	_, onService := d.(protoreflect.ServiceDescriptor)
 	o := optionsOf(a)
-	rules := &Rules{Option: a.Option, At: o.whole, OnService: onService, Issuers: o.texts(rulesIssuer), StaticClaims: o.static(rulesStatic)}
+	rules := &Rules{Option: a.Option, Pos: o.whole, OnService: onService, Issuers: o.texts(rulesIssuer), StaticClaims: o.static(rulesStatic)}
 	if onService {
 		if v := o.get(rulesValidate).Enum(); v != 0 {
-			rules.Validate = []ModeAt{{Mode(v), o.at(rulesValidate)}}
+			rules.Validate = []ModeValue{{Mode(v), o.pos(rulesValidate)}}
 		}
 		return rules
 	}
@@ -94,12 +94,12 @@ func (r reader) message(desc protoreflect.MessageDescriptor) *Message {
 	if m := r.messages[desc.FullName()]; m != nil {
 		return m
 	}
-	m := &Message{Desc: desc, At: r.set.Position(desc), Imported: r.imports[desc.ParentFile().Path()]}
+	m := &Message{Desc: desc, Pos: r.set.Position(desc), Imported: r.imports[desc.ParentFile().Path()]}
 	r.messages[desc.FullName()] = m
 	r.Messages = append(r.Messages, m)
 	if a := r.annotation(desc); a != nil {
 		o := optionsOf(a)
-		m.BearerToken, m.BearerTokenAt = o.get(messageBearer).Bool(), o.at(messageBearer)
+		m.BearerToken, m.BearerTokenPos = o.get(messageBearer).Bool(), o.pos(messageBearer)
 	}
 	for d := range descset.Each(desc.Fields()) {
 		if f := r.field(d); f != nil {
@@ -143,13 +143,13 @@ func (r reader) field(desc protoreflect.FieldDescriptor) *Field {
 	}
 	o := optionsOf(a)
 	f := &Field{
-		Desc: desc, At: o.whole, Option: a.Option,
-		Claim: Action(o.get(fieldClaim).Enum()), ClaimAt: o.at(fieldClaim),
+		Desc: desc, Pos: o.whole, Option: a.Option,
+		Claim: Action(o.get(fieldClaim).Enum()), ClaimPos: o.pos(fieldClaim),
 		Name:  o.text(fieldName),
-		Token: o.get(fieldToken).Bool(), TokenAt: o.at(fieldToken),
+		Token: o.get(fieldToken).Bool(), TokenPos: o.pos(fieldToken),
 		Issuers: o.texts(fieldIssuer), BearerClaims: o.texts(fieldBearer), StaticClaims: o.static(fieldStatic),
-		IncludeParentClaims: o.get(fieldParent).Bool(), IncludeParentClaimsAt: o.at(fieldParent),
-		ExpiresSeconds: o.get(fieldExpires).Int(), ExpiresSecondsAt: o.at(fieldExpires),
+		IncludeParentClaims: o.get(fieldParent).Bool(), IncludeParentClaimsPos: o.pos(fieldParent),
+		ExpiresSeconds: o.get(fieldExpires).Int(), ExpiresSecondsPos: o.pos(fieldExpires),
 	}
 	if m := desc.Message(); m != nil && !desc.IsMap() {
 		f.Child = r.message(m)
@@ -165,9 +165,9 @@ type options struct {
 
 func optionsOf(a *descset.Annotation) options { return options{a, a.Position()} }
 
-// at returns the position of a field of the annotation, or that of the annotation if the
+// pos returns the position of a field of the annotation, or that of the annotation if the
 // field is not set, which saves a search.
-func (o options) at(number int32) descset.Position {
+func (o options) pos(number int32) descset.Position {
 	if !o.JWT.Has(o.JWT.Descriptor().Fields().ByNumber(protoreflect.FieldNumber(number))) {
 		return o.whole
 	}
@@ -179,7 +179,7 @@ func (o options) get(number protoreflect.FieldNumber) protoreflect.Value {
 }
 
 func (o options) text(number int32) Text {
-	return Text{o.get(protoreflect.FieldNumber(number)).String(), o.at(number)}
+	return Text{o.get(protoreflect.FieldNumber(number)).String(), o.pos(number)}
 }
 
 func (o options) texts(number int32) []Text {
@@ -194,11 +194,11 @@ func texts(list protoreflect.List, a *descset.Annotation, path ...int32) []Text 
 	return all
 }
 
-func (o options) modes(number int32) []ModeAt {
+func (o options) modes(number int32) []ModeValue {
 	list := o.get(protoreflect.FieldNumber(number)).List()
-	all := make([]ModeAt, list.Len())
+	all := make([]ModeValue, list.Len())
 	for i := range all {
-		all[i] = ModeAt{Mode(list.Get(i).Enum()), o.Position(number, int32(i))}
+		all[i] = ModeValue{Mode(list.Get(i).Enum()), o.Position(number, int32(i))}
 	}
 	return all
 }
@@ -219,7 +219,7 @@ func (o options) static(number int32) []StaticClaim {
 		}
 		fields := m.Descriptor().Fields()
 		all[i] = StaticClaim{
-			At:      at(),
+			Pos:     at(),
 			Claim:   Text{m.Get(fields.ByNumber(staticClaim)).String(), at(staticClaim)},
 			Values:  texts(m.Get(fields.ByNumber(staticValue)).List(), o.Annotation, number, int32(i), staticValue),
 			Pattern: Text{m.Get(fields.ByNumber(staticPattern)).String(), at(staticPattern)},

@@ -17,7 +17,7 @@ const MaxPattern = 4 << 10
 
 // StaticClaim is a JwtStaticClaim (annotations.md section 7).
 type StaticClaim struct {
-	At      descset.Position
+	Pos     descset.Position
 	Claim   Text
 	Values  []Text
 	Pattern Text // Value is "" if there is none
@@ -26,15 +26,15 @@ type StaticClaim struct {
 // ErrNotRE2 is the error for a pattern that other engines support but RE2 does not (A74).
 var ErrNotRE2 = errors.New("RE2 does not support this")
 
-// lacking matches the start of constructs that RE2 does not have. Escaped backslashes are
+// unsupportedSyntax matches the start of constructs that RE2 does not have. Escaped backslashes are
 // removed first.
-var lacking = sync.OnceValue(func() *regexp.Regexp {
+var unsupportedSyntax = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`\(\?<?[=!]|\(\?>|\\[1-9]|\\k[<{']|[*+?}]\+|\(\?\(|\(\?R\)|\(\?#|\\[GZXRhHKNVe]|\\u[0-9a-fA-F]|\\c.|\(\?[a-zA-Z-]*[dnux]|\\[pP]\{(?:Is|In|java|[A-Z][a-z]{2})`)
 })
 
-// intersects reports whether a class has "&&", which other engines take for an
+// hasClassIntersection reports whether a class has "&&", which other engines take for an
 // intersection of classes, and RE2 for a character.
-func intersects(pattern string) bool {
+func hasClassIntersection(pattern string) bool {
 	inside, last := false, byte(0)
 	for i := 0; i < len(pattern); i++ {
 		c := pattern[i]
@@ -76,7 +76,7 @@ func (c StaticClaim) Compile() (*regexp.Regexp, error) {
 	if err != nil {
 		return nil, explain(pattern, err)
 	}
-	if intersects(pattern) {
+	if hasClassIntersection(pattern) {
 		return nil, fmt.Errorf("intersection of character classes: %q: %w", "&&", ErrNotRE2)
 	}
 	re, err := regexp.Compile(`\A(?:` + pattern + `)\z`)
@@ -92,7 +92,7 @@ func explain(pattern string, err error) error {
 	if e := (*syntax.Error)(nil); errors.As(err, &e) {
 		reason = fmt.Sprintf("%s: %q", e.Code, e.Expr)
 	}
-	if found := lacking().FindString(strings.ReplaceAll(pattern, `\\`, "")); found != "" {
+	if found := unsupportedSyntax().FindString(strings.ReplaceAll(pattern, `\\`, "")); found != "" {
 		return fmt.Errorf("%s (%q: %w)", reason, found, ErrNotRE2)
 	}
 	return errors.New(reason)

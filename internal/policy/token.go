@@ -10,13 +10,13 @@ import (
 // sets one (A62).
 const DefaultLifetime = 3600
 
-// Decision is a claim that the token's annotation sets, whatever the fields of the
+// AnnotationClaim is a claim that the token's annotation sets, whatever the fields of the
 // message hold (A61). Exactly one of FromBearer, Strings and Lifetime is set.
-type Decision struct {
+type AnnotationClaim struct {
 	Claim string
 	// Option is the annotation's option that decides: "static_claim".
 	Option string
-	At     descset.Position
+	Pos    descset.Position
 	// FromBearer takes the value from the bearer token (A51).
 	FromBearer bool
 	// Strings holds the value; several make an array.
@@ -27,23 +27,23 @@ type Decision struct {
 	Default bool
 }
 
-// Decides returns the claims that the annotation of the token in f sets, in the order of
+// AnnotationClaims returns the claims that the annotation of the token in f sets, in the order of
 // signing: a later decision about the same claim wins (A61, A62). This order is defined
 // only here: plan compiles it for sign and verify, and lint, diff and explain use it.
-func (f *Field) Decides() []Decision {
-	var all []Decision
+func (f *Field) AnnotationClaims() []AnnotationClaim {
+	var all []AnnotationClaim
 	for _, c := range f.BearerClaims {
-		all = append(all, Decision{Claim: c.Value, Option: "include_bearer_token_claim", At: c.At, FromBearer: true})
+		all = append(all, AnnotationClaim{Claim: c.Value, Option: "include_bearer_token_claim", Pos: c.Pos, FromBearer: true})
 	}
 	for _, r := range RequiredClaims(f.StaticClaims) {
 		if values := r.Values(); len(values) > 0 {
-			all = append(all, Decision{Claim: r.Claim, Option: "static_claim", At: r.At, Strings: values})
+			all = append(all, AnnotationClaim{Claim: r.Claim, Option: "static_claim", Pos: r.Pos, Strings: values})
 		}
 	}
 	if len(f.Issuers) > 0 {
-		all = append(all, Decision{Claim: "iss", Option: "issuer", At: f.Issuers[0].At, Strings: f.Issuers[:1]})
+		all = append(all, AnnotationClaim{Claim: "iss", Option: "issuer", Pos: f.Issuers[0].Pos, Strings: f.Issuers[:1]})
 	}
-	switch exp := (Decision{Claim: "exp", Option: "expires_seconds", At: f.ExpiresSecondsAt}); {
+	switch exp := (AnnotationClaim{Claim: "exp", Option: "expires_seconds", Pos: f.ExpiresSecondsPos}); {
 	case f.ExpiresSeconds > 0:
 		exp.Lifetime = f.ExpiresSeconds
 		all = append(all, exp)
@@ -58,7 +58,7 @@ func (f *Field) Decides() []Decision {
 // and a match of every pattern, of all entries (A70, A71, A75).
 type RequiredClaim struct {
 	Claim string
-	At    descset.Position // of the first entry
+	Pos   descset.Position // of the first entry
 	Terms []Term           // in the order of the annotation, without duplicates
 }
 
@@ -86,7 +86,7 @@ func RequiredClaims(list []StaticClaim) []RequiredClaim {
 	for _, s := range list {
 		at := slices.IndexFunc(all, func(r RequiredClaim) bool { return r.Claim == s.Claim.Value })
 		if at < 0 {
-			at, all = len(all), append(all, RequiredClaim{Claim: s.Claim.Value, At: s.At})
+			at, all = len(all), append(all, RequiredClaim{Claim: s.Claim.Value, Pos: s.Pos})
 		}
 		for _, v := range s.Values {
 			all[at].add(Term{v, false})

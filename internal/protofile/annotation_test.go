@@ -205,7 +205,7 @@ func TestExamples(t *testing.T) {
 		if !f.Import {
 			own++
 			if !f.SourceInfo || f.Descriptor.SourceLocations().Len() == 0 {
-				t.Errorf("%s has no positions", f.Where)
+				t.Errorf("%s has no positions", f.Location)
 			}
 		}
 	}

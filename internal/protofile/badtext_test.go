@@ -48,7 +48,7 @@ func TestRefusesAnnotationThatIsNotUTF8(t *testing.T) {
 				_, err := Load(t.Context(), src)
 				var f *fault.Error
 				if !errors.As(err, &f) || f.Code != fault.AnnotationUnreadable || !strings.HasSuffix(f.What, where) ||
-					!strings.Contains(f.Why, c.want+" is not valid UTF-8") || !strings.Contains(f.Hint, "UTF-8") {
+					!strings.Contains(f.Reason, c.want+" is not valid UTF-8") || !strings.Contains(f.Hint, "UTF-8") {
 					t.Errorf("got %v, want %s at %s", err, c.want, where)
 				}
 			}

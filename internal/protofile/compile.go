@@ -117,13 +117,13 @@ func (c *compiler) elsewhere(name string, notFound error) (resolved, error) {
 		if !c.hasOwn(descset.Family(name)) {
 			return resolved{desc: f}, nil
 		}
-		return resolved{proto: protodesc.ToFileDescriptorProto(f)}, c.add(name, name+descset.OfJwtctl, 0)
+		return resolved{proto: protodesc.ToFileDescriptorProto(f)}, c.add(name, name+descset.BuiltinSuffix, 0)
 	}
 	if f := c.sets[name]; f != nil {
 		return resolved{proto: f}, nil
 	}
-	if f := c.schema.AtHand(name); f != nil {
-		return resolved{proto: f}, c.add(name, name+descset.OfJwtctl, 0)
+	if f := c.schema.Bundled(name); f != nil {
+		return resolved{proto: f}, c.add(name, name+descset.BuiltinSuffix, 0)
 	}
 	return resolved{}, notFound
 }
@@ -150,10 +150,10 @@ func (c *compiler) add(name, where string, size int) error {
 	defer c.mu.Unlock()
 	c.origin[name] = where
 	if c.bytes += size; c.bytes > c.maxBytes {
-		return descset.Larger(where, "the sources together are larger than %d bytes", c.maxBytes)
+		return descset.RaisableLimit(where, "the sources together are larger than %d bytes", c.maxBytes)
 	}
 	if len(c.origin) > descset.MaxFiles {
-		return descset.Beyond(where, "more than %d files to compile", descset.MaxFiles)
+		return descset.LimitExceeded(where, "more than %d files to compile", descset.MaxFiles)
 	}
 	return nil
 }
@@ -183,7 +183,7 @@ func (c *compiler) units(compiled linker.Files, names []string) []descset.Unit {
 		result, ok := f.(linker.Result)
 		if where := c.origin[f.Path()]; ok && where != "" {
 			_, named := slices.BinarySearch(names, f.Path())
-			list = append(list, descset.Unit{Proto: result.FileDescriptorProto(), Where: where, Source: where, Imported: !named})
+			list = append(list, descset.Unit{Proto: result.FileDescriptorProto(), Location: where, Source: where, Imported: !named})
 		}
 		for imported := range descset.Each(f.Imports()) {
 			if dep := f.FindImportByPath(imported.Path()); dep != nil {

@@ -39,7 +39,7 @@ func openPaths(src Sources) (paths importPaths, names []string, err error) {
 		}
 	}
 	if len(found) > descset.MaxFiles {
-		return nil, nil, descset.Beyond(src.Protos[0], "%d files to compile, more than the limit of %d", len(found), descset.MaxFiles)
+		return nil, nil, descset.LimitExceeded(src.Protos[0], "%d files to compile, more than the limit of %d", len(found), descset.MaxFiles)
 	}
 	for _, dir := range dirs {
 		root, err := os.OpenRoot(dir)
@@ -135,7 +135,7 @@ func (p importPaths) read(name string) (text []byte, where string, err error) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
 			if link := dangling(where); link != nil {
-				notThere = fault.New(fault.ImportNotFound, descset.Brief(name), "%s %s", link.What, link.Why)
+				notThere = fault.New(fault.ImportNotFound, descset.Brief(name), "%s %s", link.What, link.Reason)
 			}
 			continue
 		case err != nil:

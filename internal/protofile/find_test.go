@@ -67,8 +67,8 @@ func TestFindsFilesFoldersAndPatterns(t *testing.T) {
 			var names []string
 			for _, f := range set.Files() {
 				names = append(names, f.Descriptor.Path())
-				if _, err := os.Stat(f.Where); err != nil {
-					t.Errorf("%s is said to be at %s", f.Descriptor.Path(), f.Where)
+				if _, err := os.Stat(f.Location); err != nil {
+					t.Errorf("%s is said to be at %s", f.Descriptor.Path(), f.Location)
 				}
 			}
 			if got := strings.Join(names, " "); got != c.want {

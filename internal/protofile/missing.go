@@ -23,7 +23,7 @@ func (c *compiler) lost(missing missingImports) error {
 		worded := c.fault(err)
 		var f *fault.Error
 		if more := len(missing) - maxMissing; i == maxMissing-1 && more > 0 && errors.As(worded, &f) {
-			f.Why += fmt.Sprintf("; %d more imports are missing", more)
+			f.Reason += fmt.Sprintf("; %d more imports are missing", more)
 		}
 		all = append(all, worded)
 		if i == maxMissing-1 {

@@ -52,7 +52,7 @@ func scan(where string, text []byte) error {
 			why = "split long lines with many words"
 		}
 		if why != "" {
-			return descset.Beyond(position(where, text, i), "%s", why)
+			return descset.LimitExceeded(position(where, text, i), "%s", why)
 		}
 		i = end
 	}

@@ -243,7 +243,7 @@ func TestA3_SourceOptions(t *testing.T) {
 			if test.refused != "" {
 				var f *fault.Error
 				if !errors.As(err, &f) || f.Code != fault.ProtoSyntax || !strings.HasPrefix(f.What, dir+"/a.proto:1:") ||
-					!strings.HasSuffix(f.Why+"\n"+f.Hint, test.refused) && f.Why+"\n"+f.Hint != test.refused {
+					!strings.HasSuffix(f.Reason+"\n"+f.Hint, test.refused) && f.Reason+"\n"+f.Hint != test.refused {
 					t.Errorf("got %v, hint %q; want …%q", err, hintOf(err), test.refused)
 				}
 				return

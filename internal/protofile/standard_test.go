@@ -82,7 +82,7 @@ func TestBundledImports(t *testing.T) {
 // too.
 func TestOwnSetBeforeBundle(t *testing.T) {
 	t.Parallel()
-	date := proto.CloneOf(testkit.Must(descset.LoadSchema()).AtHand("google/type/date.proto"))
+	date := proto.CloneOf(testkit.Must(descset.LoadSchema()).Bundled("google/type/date.proto"))
 	date.MessageType[0].Field = date.MessageType[0].Field[:1]
 	set := setOf(t, date)
 	dir := testkit.Folder(t, map[string]string{"t.proto": "syntax = 'proto3'; package t; import 'google/type/date.proto'; message M { google.type.Date d = 1; }", "set.binpb": string(set)})

@@ -67,7 +67,7 @@ func (c *compiler) fault(err error) error {
 	worded := compileFault(err, c.origin)
 	var f *fault.Error
 	if errors.As(worded, &f) && f.Hint == "" {
-		if meant := c.schema.Meant(f.Why); meant != "" {
+		if meant := c.schema.Suggest(f.Reason); meant != "" {
 			return f.WithHint("did you mean %s?", meant)
 		}
 	}
@@ -98,14 +98,14 @@ func compileFault(err error, origin map[string]string) error {
 		if placed == nil {
 			return ours
 		}
-		reported := &fault.Error{Code: ours.Code, What: where, Why: "import of " + ours.Error(), Hint: ours.Hint, Cause: ours}
+		reported := &fault.Error{Code: ours.Code, What: where, Reason: "import of " + ours.Error(), Hint: ours.Hint, Cause: ours}
 		if ours.Code == fault.ImportNotFound {
 			reported.Hint = importHint(origin[placed.GetPosition().Filename], ours.What, ours.Hint)
 		}
 		return reported
 	}
 	reported := fault.New(fault.ProtoSyntax, where, "%s", descset.Brief(err.Error()))
-	if escape, is := strings.CutPrefix(reported.Why, `invalid escape sequence: \`); is { // \S of an expression, as the vendor's document has it
+	if escape, is := strings.CutPrefix(reported.Reason, `invalid escape sequence: \`); is { // \S of an expression, as the vendor's document has it
 		return reported.WithHint(`a .proto file needs two backslashes for one: "\\%s"`, escape)
 	}
 	return withSchemaHint(reported, origin)
@@ -120,7 +120,7 @@ var noExtension = sync.OnceValue(func() *regexp.Regexp {
 // withSchemaHint adds which schema of the annotations a source was compiled with, if that
 // does not have what the source uses.
 func withSchemaHint(f *fault.Error, origin map[string]string) *fault.Error {
-	if m := noExtension().FindStringSubmatch(f.Why); m != nil {
+	if m := noExtension().FindStringSubmatch(f.Reason); m != nil {
 		if !slices.Contains(descset.Kinds, m[2]) {
 			if like := suggest.Nearest(m[2], descset.Kinds); like != "" {
 				return f.WithHint("did you mean (%s.%s)?", m[1], like)
@@ -129,11 +129,11 @@ func withSchemaHint(f *fault.Error, origin map[string]string) *fault.Error {
 		}
 		return f.WithHint("import \"%s/annotations.proto\" declares it", strings.ReplaceAll(m[1], ".", "/"))
 	}
-	if !strings.Contains(f.Why, "(kalix.") && !strings.Contains(f.Why, "kalix.ServiceOptions") {
+	if !strings.Contains(f.Reason, "(kalix.") && !strings.Contains(f.Reason, "kalix.ServiceOptions") {
 		return f
 	}
 	for _, name := range []string{"kalix/jwt.proto", "kalix/annotations.proto"} {
-		if path := origin[name]; path != "" && path != name+descset.OfJwtctl {
+		if path := origin[name]; path != "" && path != name+descset.BuiltinSuffix {
 			return f.WithHint("the schema comes from %s; jwtctl has a newer one built in: leave that directory out of -I", path)
 		}
 	}

@@ -16,7 +16,7 @@ func (c *call) admit() (context.Context, error) {
 	ctx := c.client.Context()
 	md, _ := metadata.FromIncomingContext(ctx) // a copy
 	c.compression = c.compressionOf(ctx, md, c.method.Response != nil)
-	if r := c.rules.Ends(c.decide(ctx, md)); r != nil {
+	if r := c.rules.Enforce(c.decide(ctx, md)); r != nil {
 		return nil, refused(r)
 	}
 	if c.method.Bearer != nil && !c.options.ForwardAuthorization {
@@ -41,7 +41,7 @@ func (c *call) decide(ctx context.Context, md metadata.MD) *enforce.Refusal {
 		return refuse(enforce.InCall, fault.New(fault.LimitExceeded, "metadata", "%d bytes, more than the limit of %d", n, most))
 	}
 	// Messages to be checked must be protobuf.
-	if valid := c.subtype == "" || enforce.ValidKey(c.subtype); !valid || c.rules.Looks() && !c.isProtobuf() {
+	if valid := c.subtype == "" || enforce.ValidKey(c.subtype); !valid || c.rules.UsesMessages() && !c.isProtobuf() {
 		if !valid {
 			c.subtype = ""
 		}

@@ -44,7 +44,7 @@ func TestConnectionAge_LosesNoCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	calls := 0
-	for end := time.Now().Add(testkit.Patience); c.begun.Load() < 8; calls++ {
+	for end := time.Now().Add(testkit.Timeout); c.begun.Load() < 8; calls++ {
 		if got := r.call(context.Background(), conn, "Open", `{}`); got.err != nil {
 			t.Fatalf("call %d: %v", calls, got.err)
 		}
@@ -65,7 +65,7 @@ func TestConnectionAge_LosesNoCall(t *testing.T) {
 func TestConnectionAge_Grace(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{options: proxy.Options{ConnectionAge: 20 * time.Millisecond, ConnectionGrace: 50 * time.Millisecond}})
-	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Timeout)
 	defer cancel()
 	s := r.open(ctx, "OpenBidi")
 	if _, err := s.receive(); status.Code(err) != codes.Unavailable {

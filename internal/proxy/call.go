@@ -26,11 +26,11 @@ type call struct {
 	// subtype is the message format in the content type, or "" for protobuf.
 	subtype string
 	// otherType is set if the upstream's response has another.
-	otherType   bool
-	compression compression
-	answers     string // the encoding of the response, if it is watched
-	exact       *exact // nil for calls that need none
-	watched     exact
+	otherType        bool
+	compression      compression
+	responseEncoding string       // the encoding of the response, if it is watched
+	exact            *rawMetadata // nil for calls that need none
+	watched          rawMetadata
 	// answered is set once the client was sent a message.
 	answered bool
 	// in and out hold the current request and response.
@@ -47,21 +47,21 @@ func (p *Proxy) handle(_ any, client grpc.ServerStream) (err error) {
 	p.options.Observer.Begin()
 	defer func() {
 		now, ctx := p.options.Now(), client.Context()
-		if v := visitorOf(ctx); v != nil {
+		if v := clientConnOf(ctx); v != nil {
 			v.resets.count(ctx, err, c.answered, c.began, now)
-			p.holder.hold(ctx, v, err, err == nil || c.rules.Admission() != nil, now)
+			p.holder.delay(ctx, v, err, err == nil || c.rules.Admission() != nil, now)
 		}
 	}()
 	defer func() { c.end(err) }()
 	defer func() {
 		if cause := recover(); cause != nil { // S74
-			err = refused(enforce.Crashed(cause))
+			err = refused(enforce.PanicRefusal(cause))
 		}
 	}()
-	if err := gone(client.Context()); err != nil {
+	if err := callEnded(client.Context()); err != nil {
 		return err
 	}
-	if r := c.rules.Known(); r != nil {
+	if r := c.rules.CheckMethod(); r != nil {
 		return refused(r)
 	}
 	ctx, err := c.admit()
@@ -92,7 +92,7 @@ func (c *call) forward(ctx context.Context) error {
 		}
 	}
 	if one {
-		if err := c.noMore(ctx); err != nil {
+		if err := c.checkNoMoreRequests(ctx); err != nil {
 			first.free()
 			return err
 		}
@@ -104,16 +104,16 @@ func (c *call) forward(ctx context.Context) error {
 		first.free()
 		return unreachable(err)
 	case !waits:
-		go c.pump(ctx, cancel, up)
+		go c.forwardRequests(ctx, cancel, up)
 	case up.SendMsg(first) == nil && !one: // RecvMsg returns the error
-		go c.pump(ctx, cancel, up)
+		go c.forwardRequests(ctx, cancel, up)
 	}
 	return c.respond(ctx, up)
 }
 
-// noMore waits until the client has sent all requests of a method that takes one. It
+// checkNoMoreRequests waits until the client has sent all requests of a method that takes one. It
 // returns an error if there is another, or if the request may no longer be delivered.
-func (c *call) noMore(ctx context.Context) error {
+func (c *call) checkNoMoreRequests(ctx context.Context) error {
 	var f frame
 	switch err := c.client.RecvMsg(&f); {
 	case err == io.EOF:
@@ -125,12 +125,12 @@ func (c *call) noMore(ctx context.Context) error {
 	return refused(c.rules.Request(ctx, nil))
 }
 
-// pump forwards requests until the client has no more. A refused message ends the call
+// forwardRequests forwards requests until the client has no more. A refused message ends the call
 // through its context, with the refusal (S63).
-func (c *call) pump(ctx context.Context, cancel context.CancelCauseFunc, up grpc.ClientStream) {
+func (c *call) forwardRequests(ctx context.Context, cancel context.CancelCauseFunc, up grpc.ClientStream) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			cancel(refused(enforce.Crashed(cause)))
+			cancel(refused(enforce.PanicRefusal(cause)))
 		}
 	}()
 	for {
@@ -191,8 +191,8 @@ func (c *call) respond(ctx context.Context, up grpc.ClientStream) error {
 			f.free()
 			return status.Error(codes.Internal, "Response has another content type than the request")
 		}
-		if f.opaque || isOpaque(c.answers) {
-			if err := f.fits(c.answers); err != nil {
+		if f.opaque || isOpaque(c.responseEncoding) {
+			if err := f.fits(c.responseEncoding); err != nil {
 				f.free()
 				return err
 			}
@@ -225,14 +225,14 @@ func (c *call) header(ctx context.Context, up grpc.ClientStream, send func(conte
 	}
 	// The client would take the messages for the type that it requested: the response has
 	// that content type.
-	c.otherType = !c.answeredAs(md["content-type"])
+	c.otherType = !c.isRequestType(md["content-type"])
 	return send(c.client.Context(), forwardable(md))
 }
 
-// answeredAs reports whether values, the content type of a response, is that of the
+// isRequestType reports whether values, the content type of a response, is that of the
 // request: gRPC without a subtype means protobuf (PROTOCOL-HTTP2.md, Content-Type). The
 // transport has refused content types that are not gRPC.
-func (c *call) answeredAs(values []string) bool {
+func (c *call) isRequestType(values []string) bool {
 	if len(values) == 0 {
 		return true
 	}
@@ -244,7 +244,7 @@ func (c *call) answeredAs(values []string) bool {
 // finish returns how the call ends after RecvMsg has returned ended.
 func (c *call) finish(ctx context.Context, up grpc.ClientStream, ended error, empty bool) error {
 	if cause := context.Cause(ctx); cause != nil {
-		if _, ours := status.FromError(cause); ours { // pump's; that of a client is not a status
+		if _, ours := status.FromError(cause); ours { // forwardRequests's; that of a client is not a status
 			return cause
 		}
 	}

@@ -142,15 +142,15 @@ func (c *call) answerIn(ctx context.Context, empty bool) error {
 		return nil // RecvMsg returns the reason
 	}
 	if !empty {
-		c.answers = c.exact.encoding
+		c.responseEncoding = c.exact.encoding
 	}
-	if !slices.Contains(own.accept, c.answers) && !(own.mirrors && c.answers == own.request) { // RecvMsg refuses what is not accepted
-		c.answers = ""
+	if !slices.Contains(own.accept, c.responseEncoding) && !(own.mirrors && c.responseEncoding == own.request) { // RecvMsg refuses what is not accepted
+		c.responseEncoding = ""
 	}
-	if c.answers == "" && own.isPlain() {
+	if c.responseEncoding == "" && own.isPlain() {
 		return nil
 	}
-	return grpc.SetSendCompressor(c.client.Context(), cmp.Or(c.answers, encoding.Identity))
+	return grpc.SetSendCompressor(c.client.Context(), cmp.Or(c.responseEncoding, encoding.Identity))
 }
 
 // fits returns an error if the message cannot be sent in an encoding: only messages that

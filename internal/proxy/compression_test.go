@@ -223,7 +223,7 @@ func TestEncodingsAtOnce(t *testing.T) {
 			name := []string{"gzip", "deflate", "zstd"}[i%3]
 			for n := range 20 {
 				sent := []byte("\n" + strings.Repeat(string(rune('a'+i)), 1+n*50))
-				ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(context.Background(), nil), testkit.Patience)
+				ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(context.Background(), nil), testkit.Timeout)
 				var got []byte
 				err := r.conn.Invoke(ctx, "/t.S/Open", &sent, &got, grpc.ForceCodecV2(bytesCodec{}), grpc.UseCompressor(name), experimental.AcceptCompressors("gzip", "deflate", "zstd"))
 				cancel()

@@ -30,7 +30,7 @@ func Dial(target string, config func() *tls.Config, l Limits) (*Upstream, error)
 	if err != nil {
 		return nil, err
 	}
-	exact, err := dial(target, config, l, grpc.WithStatsHandler(exactStats{}))
+	exact, err := dial(target, config, l, grpc.WithStatsHandler(rawMetadataStats{}))
 	if err != nil {
 		return nil, errors.Join(err, plain.Close())
 	}
@@ -41,7 +41,7 @@ func dial(target string, config func() *tls.Config, l Limits, more ...grpc.DialO
 	l = l.orDefault()
 	creds := insecure.NewCredentials()
 	if config != nil {
-		creds = renewed{credentials.NewTLS(config()), config}
+		creds = reloadingCredentials{credentials.NewTLS(config()), config}
 	}
 	conn, err := grpc.NewClient(target, append(more,
 		grpc.WithTransportCredentials(creds),
@@ -69,19 +69,19 @@ func dial(target string, config func() *tls.Config, l Limits, more ...grpc.DialO
 	return conn, nil
 }
 
-// renewed uses the TLS configuration current at each handshake. The embedded one provides
+// reloadingCredentials uses the TLS configuration current at each handshake. The embedded one provides
 // the rest, in which configurations do not differ.
-type renewed struct {
+type reloadingCredentials struct {
 	credentials.TransportCredentials
 	config func() *tls.Config
 }
 
 // ClientHandshake implements credentials.TransportCredentials.
-func (r renewed) ClientHandshake(ctx context.Context, authority string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
+func (r reloadingCredentials) ClientHandshake(ctx context.Context, authority string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	return credentials.NewTLS(r.config()).ClientHandshake(ctx, authority, conn)
 }
 
 // Clone implements credentials.TransportCredentials.
-func (r renewed) Clone() credentials.TransportCredentials {
-	return renewed{r.TransportCredentials.Clone(), r.config}
+func (r reloadingCredentials) Clone() credentials.TransportCredentials {
+	return reloadingCredentials{r.TransportCredentials.Clone(), r.config}
 }

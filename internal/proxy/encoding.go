@@ -39,12 +39,12 @@ func isOpaque(name string) bool { return name != "" && name != encoding.Identity
 
 func isKnown(name string) bool { return compress.Find(name) != nil }
 
-// mark is at the end of a message with an opaque encoding, between grpc-go's Decompress,
+// opaqueMark is at the end of a message with an opaque encoding, between grpc-go's Decompress,
 // which knows that the message is compressed, and Unmarshal, which does not; and at the
 // start of one between Marshal and Compress. It never leaves the process, and is random
 // so that peers cannot send it. It is generated on first use: randomness costs a file
 // descriptor and time at each start.
-var mark = sync.OnceValue(func() []byte {
+var opaqueMark = sync.OnceValue(func() []byte {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b) // never fails
 	return b
@@ -58,7 +58,7 @@ func (c opaqueCompressor) Name() string { return string(c) }
 
 // Decompress implements encoding.Compressor.
 func (opaqueCompressor) Decompress(from io.Reader) (io.Reader, error) {
-	return io.MultiReader(from, bytes.NewReader(mark())), nil
+	return io.MultiReader(from, bytes.NewReader(opaqueMark())), nil
 }
 
 // Compress implements encoding.Compressor.
@@ -75,7 +75,7 @@ func (w *opaqueWriter) Write(p []byte) (int, error) {
 	if w.marked {
 		return w.to.Write(p)
 	}
-	if len(p) != len(mark()) || &p[0] != &mark()[0] {
+	if len(p) != len(opaqueMark()) || &p[0] != &opaqueMark()[0] {
 		return 0, errors.New("the encoding is not known")
 	}
 	w.marked = true

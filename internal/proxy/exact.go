@@ -23,7 +23,7 @@ type Upstream struct {
 
 // NewStream implements grpc.ClientConnInterface.
 func (u *Upstream) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	if exactly(ctx) != nil {
+	if withRawMetadata(ctx) != nil {
 		return u.exact.NewStream(ctx, desc, method, opts...)
 	}
 	return u.plain.NewStream(ctx, desc, method, opts...)
@@ -32,20 +32,20 @@ func (u *Upstream) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 // Close closes both connections.
 func (u *Upstream) Close() error { return errors.Join(u.plain.Close(), u.exact.Close()) }
 
-// exact is metadata that grpc-go would refuse to send, and the encoding of the response,
+// rawMetadata is metadata that grpc-go would refuse to send, and the encoding of the response,
 // or "". The encoding is known before the first message of the response, or earlier, once
 // seen is closed.
-type exact struct {
+type rawMetadata struct {
 	pairs    []string      // alternating names and values
 	seen     chan struct{} // nil if not needed before the first message
 	once     sync.Once
 	encoding string
 }
 
-type exactKey struct{}
+type rawMetadataKey struct{}
 
-func exactly(ctx context.Context) *exact {
-	x, _ := ctx.Value(exactKey{}).(*exact)
+func withRawMetadata(ctx context.Context) *rawMetadata {
+	x, _ := ctx.Value(rawMetadataKey{}).(*rawMetadata)
 	return x
 }
 
@@ -70,7 +70,7 @@ func (c *call) outgoing(ctx context.Context, md metadata.MD) context.Context {
 		if c.exact.pairs = beyond; !c.method.OneResponse() {
 			c.exact.seen = make(chan struct{})
 		}
-		ctx = context.WithValue(ctx, exactKey{}, c.exact)
+		ctx = context.WithValue(ctx, rawMetadataKey{}, c.exact)
 	}
 	return metadata.NewOutgoingContext(ctx, md)
 }
@@ -94,29 +94,29 @@ func grpcValid(key string, values []string) bool {
 	return true
 }
 
-// exactStats adds the metadata of exact after grpc-go's check.
-type exactStats struct{}
+// rawMetadataStats adds the metadata of rawMetadata after grpc-go's check.
+type rawMetadataStats struct{}
 
 // TagRPC implements stats.Handler.
-func (exactStats) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
-	if x := exactly(ctx); x != nil && x.pairs != nil {
+func (rawMetadataStats) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
+	if x := withRawMetadata(ctx); x != nil && x.pairs != nil {
 		return metadata.AppendToOutgoingContext(ctx, x.pairs...)
 	}
 	return ctx
 }
 
 // HandleRPC implements stats.Handler.
-func (exactStats) HandleRPC(ctx context.Context, s stats.RPCStats) {
+func (rawMetadataStats) HandleRPC(ctx context.Context, s stats.RPCStats) {
 	switch s := s.(type) {
 	case *stats.InHeader:
-		exactly(ctx).answered(s.Compression)
+		withRawMetadata(ctx).answered(s.Compression)
 	case *stats.InTrailer, *stats.End: // without a header
-		exactly(ctx).answered("")
+		withRawMetadata(ctx).answered("")
 	}
 }
 
 // answered records the encoding of the response, once.
-func (x *exact) answered(encoding string) {
+func (x *rawMetadata) answered(encoding string) {
 	if x == nil {
 		return
 	}
@@ -129,7 +129,7 @@ func (x *exact) answered(encoding string) {
 }
 
 // wait waits until the encoding is known. It returns false if ctx ends first.
-func (x *exact) wait(ctx context.Context) bool {
+func (x *rawMetadata) wait(ctx context.Context) bool {
 	if x.seen == nil {
 		return true
 	}
@@ -142,7 +142,9 @@ func (x *exact) wait(ctx context.Context) bool {
 }
 
 // TagConn implements stats.Handler.
-func (exactStats) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+func (rawMetadataStats) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context {
+	return ctx
+}
 
 // HandleConn implements stats.Handler.
-func (exactStats) HandleConn(context.Context, stats.ConnStats) {}
+func (rawMetadataStats) HandleConn(context.Context, stats.ConnStats) {}

@@ -34,7 +34,7 @@ func (codec) Marshal(v any) (mem.BufferSlice, error) {
 		data := f.data
 		f.data = nil
 		if f.opaque {
-			data = append(mem.BufferSlice{mem.SliceBuffer(mark())}, data...)
+			data = append(mem.BufferSlice{mem.SliceBuffer(opaqueMark())}, data...)
 		}
 		return data, nil
 	}
@@ -43,9 +43,9 @@ func (codec) Marshal(v any) (mem.BufferSlice, error) {
 
 func (codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if f, ok := v.(*frame); ok {
-		if f.opaque = marked(data); f.opaque {
+		if f.opaque = hasOpaqueMark(data); f.opaque {
 			whole := data.Materialize()
-			data = mem.BufferSlice{mem.SliceBuffer(whole[:len(whole)-len(mark())])}
+			data = mem.BufferSlice{mem.SliceBuffer(whole[:len(whole)-len(opaqueMark())])}
 		}
 		data.Ref()
 		f.data = data
@@ -54,9 +54,9 @@ func (codec) Unmarshal(data mem.BufferSlice, v any) error {
 	return encoding.GetCodecV2(proto.Name).Unmarshal(data, v)
 }
 
-// marked reports whether data ends in mark.
-func marked(data mem.BufferSlice) bool {
-	rest := mark()
+// hasOpaqueMark reports whether data ends in mark.
+func hasOpaqueMark(data mem.BufferSlice) bool {
+	rest := opaqueMark()
 	for i := len(data) - 1; i >= 0 && len(rest) > 0; i-- {
 		part := data[i].ReadOnlyData()
 		n := min(len(part), len(rest))

@@ -10,13 +10,13 @@ import (
 // SpareGarbage is a good amount of garbage to let accumulate, in bytes.
 const SpareGarbage = 96 << 20
 
-// smallestHeap is Go's minimum for live data.
-const smallestHeap = 4 << 20
+// minHeap is Go's minimum for live data.
+const minHeap = 4 << 20
 
 // gcPercent returns the argument for debug.SetGCPercent with this amount of live data, so
 // that spare bytes of garbage may accumulate, or as much as is live if that is more.
 func gcPercent(live, spare uint64) int {
-	return int(max(100, spare*100/max(live, smallestHeap)))
+	return int(max(100, spare*100/max(live, minHeap)))
 }
 
 // KeepGarbage lets the process accumulate more garbage than Go does by default, spare

@@ -28,7 +28,7 @@ func TestKeepGarbage(t *testing.T) {
 	}
 	becomes := func(what string, right func(uint64) bool) {
 		t.Helper()
-		for deadline := time.Now().Add(testkit.Patience); !right(percent()); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(testkit.Timeout); !right(percent()); time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("%s: %d %%", what, percent())
 			}

@@ -164,7 +164,7 @@ func (g *gauntlet) faults() []string {
 
 // settle waits until the upstream has ended all calls.
 func (g *gauntlet) settle() {
-	for deadline := time.Now().Add(testkit.Patience); time.Now().Before(deadline); time.Sleep(100 * time.Microsecond) {
+	for deadline := time.Now().Add(testkit.Timeout); time.Now().Before(deadline); time.Sleep(100 * time.Microsecond) {
 		g.mu.Lock()
 		active := g.active
 		g.mu.Unlock()

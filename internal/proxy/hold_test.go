@@ -21,7 +21,7 @@ import (
 func (r *rig) promptly(conn *grpc.ClientConn, n int) {
 	r.t.Helper()
 	for i := range n {
-		ended, before := make(chan reply, 1), r.proxy.Held()
+		ended, before := make(chan reply, 1), r.proxy.DelayedRefusals()
 		go func() { ended <- r.call(bearing("bad"), conn, "Bearer", `{}`) }()
 		for got := (reply{}); got.err == nil; {
 			select {
@@ -30,7 +30,7 @@ func (r *rig) promptly(conn *grpc.ClientConn, n int) {
 					r.t.Fatalf("call %d: got %v, want %v", i+1, got.err, codes.Unauthenticated)
 				}
 			case <-time.After(time.Millisecond):
-				if r.proxy.Held() > before {
+				if r.proxy.DelayedRefusals() > before {
 					r.t.Fatalf("call %d is held", i+1)
 				}
 			}
@@ -50,7 +50,7 @@ func (r *rig) heldUntil(ctx context.Context, want codes.Code) {
 		took := time.Since(begun)
 		cancel()
 		switch code := status.Code(got.err); {
-		case code == codes.DeadlineExceeded && limit < testkit.Patience:
+		case code == codes.DeadlineExceeded && limit < testkit.Timeout:
 			continue
 		case code != want:
 			r.t.Errorf("with a deadline: %v, want %s", got.err, want)
@@ -64,9 +64,9 @@ func (r *rig) heldUntil(ctx context.Context, want codes.Code) {
 // heldCall makes a call that is refused and held, and returns its result in a channel.
 func (r *rig) heldCall(ctx context.Context, conn *grpc.ClientConn) <-chan reply {
 	r.t.Helper()
-	ended, before := make(chan reply, 1), r.proxy.Held()
+	ended, before := make(chan reply, 1), r.proxy.DelayedRefusals()
 	go func() { ended <- r.call(ctx, conn, "Bearer", `{}`) }()
-	for r.proxy.Held() == before {
+	for r.proxy.DelayedRefusals() == before {
 		select {
 		case got := <-ended:
 			r.t.Fatalf("it was told at once: %v", got.err)
@@ -111,7 +111,7 @@ func TestS76_RefusalsAreHeld(t *testing.T) {
 	if got := <-gone; status.Code(got.err) != codes.Canceled {
 		t.Errorf("hung up: got %v, want %v", got.err, codes.Canceled)
 	}
-	testkit.Eventually(t, "only the refusals of clients that wait are held", func() bool { return r.proxy.Held() <= 2 })
+	testkit.Eventually(t, "only the refusals of clients that wait are held", func() bool { return r.proxy.DelayedRefusals() <= 2 })
 	// Afterwards, refusals are prompt again.
 	r.advance(time.Second)
 	r.promptly(r.conn, 50)
@@ -124,7 +124,7 @@ func TestS76_RefusalsAreHeld(t *testing.T) {
 	default:
 	}
 	// Shutdown releases all, long before their clients give up.
-	down, cancel := context.WithTimeout(context.Background(), testkit.Patience)
+	down, cancel := context.WithTimeout(context.Background(), testkit.Timeout)
 	defer cancel()
 	if err := r.proxy.Shutdown(down); err != nil {
 		t.Errorf("Shutdown: %v", err)
@@ -134,7 +134,7 @@ func TestS76_RefusalsAreHeld(t *testing.T) {
 			t.Errorf("at the end: got %v, want %v", got.err, codes.Unauthenticated)
 		}
 	}
-	if n := r.proxy.Held(); n != 0 {
+	if n := r.proxy.DelayedRefusals(); n != 0 {
 		t.Errorf("%d refusals are held after the end, want 0", n)
 	}
 }
@@ -142,8 +142,8 @@ func TestS76_RefusalsAreHeld(t *testing.T) {
 // downSet is an unavailable key set.
 type downSet struct{}
 
-func (downSet) Issuer() string    { return "elsewhere" }
-func (downSet) Held() []*keys.Key { return nil }
+func (downSet) Issuer() string      { return "elsewhere" }
+func (downSet) Cached() []*keys.Key { return nil }
 func (downSet) Keys(context.Context, string) ([]*keys.Key, error) {
 	return nil, fault.New(fault.KeySetUnavailable, "elsewhere", "it is down")
 }

@@ -101,7 +101,7 @@ func TestS66_RapidResets(t *testing.T) {
 			worst = max(worst, runtime.NumGoroutine())
 		}
 	}
-	// Per current call: its handler and pump here, and the upstream's.
+	// Per current call: its handler and forwardRequests here, and the upstream's.
 	if worst > before+5*proxy.MaxStreams {
 		t.Errorf("%d goroutines, %d before", worst, before)
 	}

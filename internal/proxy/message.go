@@ -16,7 +16,7 @@ import (
 // with its EXTRACT and RAW fields filled in, and encoded again, so that the upstream
 // reads exactly what was checked.
 func (c *call) request(ctx context.Context, f *frame) (*frame, error) {
-	if c.rules.Passing() {
+	if c.rules.PassesThrough() {
 		return f, nil
 	}
 	if c.method.Request == nil {
@@ -27,7 +27,7 @@ func (c *call) request(ctx context.Context, f *frame) (*frame, error) {
 		return f, nil
 	}
 	m, err := c.decode(f, c.method.Request)
-	r := c.rules.AboutRequest(err, m)
+	r := c.rules.RefuseRequest(err, m)
 	if err == nil {
 		r = c.rules.Request(ctx, m)
 	}
@@ -35,7 +35,7 @@ func (c *call) request(ctx context.Context, f *frame) (*frame, error) {
 	case r != nil:
 		f.free()
 		return nil, refused(r)
-	case c.rules.Passing():
+	case c.rules.PassesThrough():
 		return f, nil
 	}
 	f.free()
@@ -52,7 +52,7 @@ func (c *call) sign(f *frame) (*frame, error) {
 		r = c.rules.Response(m)
 	}
 	if r != nil {
-		if r = c.rules.Ends(r); r == nil {
+		if r = c.rules.Enforce(r); r == nil {
 			return f, nil
 		}
 		f.free()

@@ -11,18 +11,18 @@ import (
 
 const authorization = "authorization"
 
-// ofTransport reports whether key, in lower case, is never forwarded: fields about one
+// isTransportHeader reports whether key, in lower case, is never forwarded: fields about one
 // connection (S78), and those that gRPC's transport writes itself for each side.
-func ofTransport(key string) bool {
+func isTransportHeader(key string) bool {
 	switch key {
 	case ":authority", "content-type", "user-agent", "grpc-accept-encoding":
 		return true
 	}
-	return enforce.OfConnection(key)
+	return enforce.IsConnectionHeader(key)
 }
 
 // forwardable removes from md, received metadata, what must not be forwarded: the fields
-// of ofTransport, and those that connection names.
+// of isTransportHeader, and those that connection names.
 func forwardable(md metadata.MD) metadata.MD {
 	for _, value := range md["connection"] {
 		for name := range strings.SplitSeq(value, ",") {
@@ -30,7 +30,7 @@ func forwardable(md metadata.MD) metadata.MD {
 		}
 	}
 	for key := range md {
-		if ofTransport(key) {
+		if isTransportHeader(key) {
 			delete(md, key)
 		}
 	}

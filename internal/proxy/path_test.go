@@ -122,7 +122,7 @@ func TestHealth(t *testing.T) {
 		"x.Y": {codes.NotFound, grpc_health_v1.HealthCheckResponse_SERVICE_UNKNOWN},
 	}
 	for service, c := range tests {
-		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), testkit.Timeout)
 		defer cancel()
 		if _, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: service}); status.Code(err) != c.code {
 			t.Errorf("%q: got %v, want %v", service, err, c.code)

@@ -118,7 +118,7 @@ type Proxy struct {
 	upstream *Upstream
 	server   *grpc.Server
 	health   *health.Server
-	holder   *holder
+	holder   *refusalDelayer
 	state    atomic.Pointer[enforce.State]
 	accepts  lastAccepted
 }
@@ -135,7 +135,7 @@ func New(policy Policy, o Options) (*Proxy, error) {
 	}
 	p := &Proxy{options: o, upstream: o.Upstream}
 	p.health = health.New(func() iter.Seq[string] { return p.state.Load().Paths })
-	p.holder = newHolder(p.health.Closing())
+	p.holder = newRefusalDelayer(p.health.Closing())
 	if err := p.Swap(policy); err != nil {
 		return nil, err
 	}
@@ -172,7 +172,7 @@ func (p *Proxy) serverOptions() []grpc.ServerOption {
 	if p.options.TLS != nil {
 		creds = credentials.NewTLS(p.options.TLS)
 	}
-	return append(all, grpc.Creds(visited{creds, p.options.Now, p.health.Closing()}))
+	return append(all, grpc.Creds(clientCredentials{creds, p.options.Now, p.health.Closing()}))
 }
 
 // Swap puts policy in force for new calls. Current calls keep the policy that they began

@@ -27,7 +27,7 @@ func (r *rig) raw() *rawConn {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
+	_ = conn.SetDeadline(time.Now().Add(testkit.Timeout))
 	if _, err := conn.Write([]byte(http2.ClientPreface)); err != nil {
 		r.t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ import (
 // bytesCall makes a call of any path with encoded messages.
 func (r *rig) bytesCall(ctx context.Context, path string, requests [][]byte, o ...grpc.CallOption) (answers [][]byte, err error) {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, testkit.Patience)
+	ctx, cancel := context.WithTimeout(ctx, testkit.Timeout)
 	defer cancel()
 	s, err := r.conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, path, append(o, grpc.ForceCodecV2(bytesCodec{}))...)
 	if err != nil {
@@ -219,7 +219,7 @@ func TestReportOnlyPassesWhatCannotBeSigned(t *testing.T) {
 func TestReportOnlyOutlivesTheToken(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{options: proxy.Options{ReportOnly: true}})
-	ctx, cancel := context.WithTimeout(bearing(r.Token(fmt.Sprintf(`{"iss":"me","role":"admin","exp":%d}`, policytest.Now.Unix()+60))), testkit.Patience)
+	ctx, cancel := context.WithTimeout(bearing(r.Token(fmt.Sprintf(`{"iss":"me","role":"admin","exp":%d}`, policytest.Now.Unix()+60))), testkit.Timeout)
 	defer cancel()
 	s := r.open(ctx, "WhoBidi")
 	for range 3 {

@@ -67,7 +67,7 @@ func TestS77_NoMessageNoCall(t *testing.T) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Timeout)
 	defer cancel()
 	if err := r.proxy.Shutdown(ctx); err != nil { // so that all have been decided
 		t.Error(err)

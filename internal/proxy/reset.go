@@ -12,18 +12,18 @@ import (
 
 // A call that its client resets at once costs the client a few bytes and the proxy, and
 // possibly the upstream, a call (CVE-2023-44487). So a connection that resets more calls
-// than resetsAtOnce at once and resetRate per second is read more slowly, and TCP slows
+// than resetBurst at once and resetRate per second is read more slowly, and TCP slows
 // its client down. No call is refused because of it, and clients that mostly wait for
 // responses are not slowed, however often they reset other calls (S81).
 const (
-	resetsAtOnce = 200
-	resetRate    = 50
-	resetAtOnce  = time.Second     // how long a call is young
-	longestPause = 5 * time.Second // far less than the keepalive timeout
+	resetBurst = 200
+	resetRate  = 50
+	youngCall  = time.Second     // how long a call is young
+	maxPause   = 5 * time.Second // far less than the keepalive timeout
 )
 
-// resets is the number of resets that a connection may still make at once.
-type resets struct {
+// resetBudget is the number of resets that a connection may still make at once.
+type resetBudget struct {
 	mu    sync.Mutex
 	left  float64 // negative: paid by waiting
 	since time.Time
@@ -31,38 +31,38 @@ type resets struct {
 
 // count records a call that ended with err at now. begun is when it began, and answered
 // is set if its client got a message.
-func (r *resets) count(ctx context.Context, err error, answered bool, begun, now time.Time) {
+func (r *resetBudget) count(ctx context.Context, err error, answered bool, begun, now time.Time) {
 	switch {
 	case err == nil:
 		r.add(1, now)
-	case ctx.Err() == context.Canceled && !answered && now.Sub(begun) < resetAtOnce:
+	case ctx.Err() == context.Canceled && !answered && now.Sub(begun) < youngCall:
 		r.add(-1, now)
 	}
 }
 
 // add adds n, and what accrued up to now.
-func (r *resets) add(n float64, now time.Time) {
+func (r *resetBudget) add(n float64, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if passed := now.Sub(r.since).Seconds(); passed > 0 {
 		r.left += passed * resetRate
 		r.since = now
 	}
-	r.left = min(r.left+n, resetsAtOnce)
+	r.left = min(r.left+n, resetBurst)
 }
 
 // pause returns how long to wait before the next read.
-func (r *resets) pause(now time.Time) time.Duration {
+func (r *resetBudget) pause(now time.Time) time.Duration {
 	r.add(0, now)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return min(longestPause, time.Duration(max(0, -r.left)/resetRate*float64(time.Second)))
+	return min(maxPause, time.Duration(max(0, -r.left)/resetRate*float64(time.Second)))
 }
 
 // pacedConn is a client's connection that is read no faster than its resets permit.
 type pacedConn struct {
 	net.Conn
-	visitor *visitor
+	visitor *clientConn
 	now     func() time.Time
 	stop    <-chan struct{} // ends all waiting
 	once    sync.Once
@@ -89,9 +89,9 @@ func (c *pacedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// gone returns the error of a call that its client has reset, or whose deadline has
+// callEnded returns the error of a call that its client has reset, or whose deadline has
 // passed, before any work on it.
-func gone(ctx context.Context) error {
+func callEnded(ctx context.Context) error {
 	switch ctx.Err() {
 	case nil:
 		return nil

@@ -35,20 +35,20 @@ func TestResetsSlowTheirConnection(t *testing.T) {
 		wait  time.Duration // between the calls and the pause
 		pause time.Duration
 	}{
-		"a few resets":            {calls: []call{reset(resetsAtOnce)}},
-		"one more":                {calls: []call{reset(resetsAtOnce + 1)}, pause: time.Second / resetRate},
-		"a crowd":                 {calls: []call{reset(100_000)}, pause: longestPause},
-		"paid by waiting":         {calls: []call{reset(resetsAtOnce + resetRate)}, wait: 600 * time.Millisecond, pause: 400 * time.Millisecond},
-		"paid by answered calls":  {calls: []call{reset(150), {n: 150, ctx: context.Background()}, reset(resetsAtOnce)}},
-		"answers before are few":  {calls: []call{{n: 1000, ctx: context.Background()}, reset(resetsAtOnce + resetRate)}, pause: time.Second},
+		"a few resets":            {calls: []call{reset(resetBurst)}},
+		"one more":                {calls: []call{reset(resetBurst + 1)}, pause: time.Second / resetRate},
+		"a crowd":                 {calls: []call{reset(100_000)}, pause: maxPause},
+		"paid by waiting":         {calls: []call{reset(resetBurst + resetRate)}, wait: 600 * time.Millisecond, pause: 400 * time.Millisecond},
+		"paid by answered calls":  {calls: []call{reset(150), {n: 150, ctx: context.Background()}, reset(resetBurst)}},
+		"answers before are few":  {calls: []call{{n: 1000, ctx: context.Background()}, reset(resetBurst + resetRate)}, pause: time.Second},
 		"reset after an answer":   {calls: []call{{n: 1000, ctx: gone, err: canceled, answered: true}}},
-		"reset later":             {calls: []call{{n: 1000, ctx: gone, err: canceled, after: resetAtOnce}}},
+		"reset later":             {calls: []call{{n: 1000, ctx: gone, err: canceled, after: youngCall}}},
 		"a deadline passed":       {calls: []call{{n: 1000, ctx: late, err: status.Error(codes.DeadlineExceeded, "")}}},
 		"refused, and not reset":  {calls: []call{{n: 1000, ctx: context.Background(), err: status.Error(codes.Unauthenticated, "")}}},
 		"refusals pay for no one": {calls: []call{reset(200), {n: 200, ctx: context.Background(), err: canceled}, reset(resetRate)}, pause: time.Second},
 	} {
-		var r resets
-		r.add(resetsAtOnce, begun)
+		var r resetBudget
+		r.add(resetBurst, begun)
 		for _, one := range c.calls {
 			for range one.n {
 				r.count(one.ctx, one.err, one.answered, begun.Add(-one.after), begun)
@@ -67,7 +67,7 @@ func TestPausedConnectionEnds(t *testing.T) {
 	for _, shutDown := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) { // its clock moves only if all goroutines wait
 			client, server := net.Pipe()
-			v, stop := &visitor{resets: resets{left: -1e6, since: time.Now()}}, make(chan struct{})
+			v, stop := &clientConn{resets: resetBudget{left: -1e6, since: time.Now()}}, make(chan struct{})
 			c := &pacedConn{Conn: server, visitor: v, now: time.Now, stop: stop, closed: make(chan struct{})}
 			ended := make(chan error, 1)
 			go func() {

@@ -162,7 +162,7 @@ func (r *rig) play(t *rapid.T, s *schedule, arrived <-chan struct{}) {
 				default:
 					refusal = &a
 				}
-			case <-time.After(testkit.Patience):
+			case <-time.After(testkit.Timeout):
 				t.Fatalf("part %d of %+v: nothing came of it", i, s)
 			}
 			switch {

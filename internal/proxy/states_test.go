@@ -104,7 +104,7 @@ func (s *scene) of(id uint32) *heard {
 
 // ended waits until the client knows how the call ended.
 func (s *scene) ended(id uint32) heard {
-	timer := time.AfterFunc(testkit.Patience, func() { s.t.Errorf("%s: no answer", s.path); _ = s.raw.conn.Close(); s.more.Broadcast() })
+	timer := time.AfterFunc(testkit.Timeout, func() { s.t.Errorf("%s: no answer", s.path); _ = s.raw.conn.Close(); s.more.Broadcast() })
 	defer timer.Stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()

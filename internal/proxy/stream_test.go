@@ -131,7 +131,7 @@ func TestS60_OneRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"Open", "Check", "CheckServer"} {
-		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), testkit.Timeout)
 		defer cancel()
 		s, err := r.conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, "/t.S/"+name)
 		if err != nil {

@@ -213,7 +213,7 @@ func TestShutdown_LosesNoCall(t *testing.T) {
 	if _, err := watch.Recv(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Timeout)
 	defer cancel()
 	if err := r.proxy.Shutdown(ctx); err != nil {
 		t.Error(err)

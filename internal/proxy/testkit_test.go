@@ -94,7 +94,7 @@ func start(t testing.TB, s setup) *rig {
 	r.conn, r.direct = dial(t, r.addr), dial(t, r.upstream.addr)
 	t.Cleanup(func() {
 		_ = r.conn.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), testkit.Timeout)
 		defer cancel()
 		_ = r.proxy.Shutdown(ctx)
 		if err := <-served; err != nil {
@@ -171,7 +171,7 @@ type reply struct {
 // call makes a call of method t.S/name with messages given as JSON.
 func (r *rig) call(ctx context.Context, conn *grpc.ClientConn, name string, requests ...string) reply {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, testkit.Patience)
+	ctx, cancel := context.WithTimeout(ctx, testkit.Timeout)
 	defer cancel()
 	m, err := r.Plan.Method("t.S/" + name)
 	if err != nil {
@@ -213,7 +213,7 @@ func (r *rig) call(ctx context.Context, conn *grpc.ClientConn, name string, requ
 
 // invoke makes a call of any path with one request, and reads its answer into out.
 func (r *rig) invoke(path string, in, out any, o ...grpc.CallOption) error {
-	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Timeout)
 	defer cancel()
 	return r.conn.Invoke(ctx, path, in, out, o...)
 }

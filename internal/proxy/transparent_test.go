@@ -120,7 +120,7 @@ func (s script) play(t *rapid.T, r *rig, conn *grpc.ClientConn) seen {
 		defer mu.Unlock()
 		return s.serve(ss, &got)
 	})
-	ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(context.Background(), s.sent), testkit.Patience)
+	ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(context.Background(), s.sent), testkit.Timeout)
 	defer cancel()
 	m, _ := r.Plan.Method("t.S/" + s.method)
 	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: m.Desc.IsStreamingClient(), ServerStreams: m.Desc.IsStreamingServer()}, "/t.S/"+s.method, grpc.ForceCodecV2(bytesCodec{}))
@@ -182,7 +182,7 @@ func TestS67_HeaderAtOnce(t *testing.T) {
 		<-ss.Context().Done()
 		return ss.Context().Err()
 	})
-	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Timeout)
 	defer cancel()
 	for _, name := range []string{"OpenServer", "OpenBidi"} {
 		s := r.open(ctx, name)
@@ -216,7 +216,7 @@ func TestS67_DeadlinesReachTheUpstream(t *testing.T) {
 	for _, name := range []string{"Open", "OpenClient", "OpenServer", "OpenBidi"} {
 		limit := 150 * time.Millisecond
 		for len(begun) == 0 { // a busy machine takes longer to reach the upstream
-			if limit *= 2; limit > testkit.Patience {
+			if limit *= 2; limit > testkit.Timeout {
 				t.Fatalf("%s: the upstream was not called", name)
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), limit)

@@ -135,7 +135,7 @@ func check(t rapid.TB, dir, text string) {
 	}
 	for _, s := range after.Services {
 		for _, m := range s.Methods {
-			if r := m.Effective(); r != nil && !strings.HasPrefix(r.Option, "(jwtctl.v1.") {
+			if r := m.EffectiveRules(); r != nil && !strings.HasPrefix(r.Option, "(jwtctl.v1.") {
 				t.Fatalf("%s still has %s in\n%s", m.Name(), r.Option, out)
 			}
 		}

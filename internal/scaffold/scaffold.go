@@ -184,9 +184,9 @@ func (l *look) policy(ctx context.Context) {
 	}
 	p := policy.Read(set)
 	for _, s := range p.Services {
-		l.issuers(rulesOf(s.Own))
+		l.issuers(rulesOf(s.OwnRules))
 		for _, m := range s.Methods {
-			l.issuers(rulesOf(m.Own))
+			l.issuers(rulesOf(m.OwnRules))
 			if m.Guarded() {
 				l.found.Methods = append(l.found.Methods, m.Name())
 			}
@@ -222,6 +222,6 @@ func (l *look) issuers(list []policy.Text) {
 
 func annotated(p *policy.Policy) bool {
 	return slices.ContainsFunc(p.Services, func(s *policy.Service) bool {
-		return s.Own != nil || slices.ContainsFunc(s.Methods, func(m *policy.Method) bool { return m.Own != nil })
+		return s.OwnRules != nil || slices.ContainsFunc(s.Methods, func(m *policy.Method) bool { return m.OwnRules != nil })
 	}) || slices.ContainsFunc(p.Messages, func(m *policy.Message) bool { return len(m.Fields) > 0 || m.BearerToken })
 }

@@ -18,7 +18,7 @@ type Value struct {
 	Text string
 	// Set is true if it is present, even if empty.
 	Set bool
-	At  finding.Position
+	Pos finding.Position
 }
 
 // Form is a kind of configuration.
@@ -35,8 +35,8 @@ const (
 // Config is the setup of one server.
 type Config struct {
 	Form Form
-	// At is the authorization section, or the server's container.
-	At finding.Position
+	// Pos is the authorization section, or the server's container.
+	Pos finding.Position
 
 	Authorizer, ClaimMapper     Value
 	ClaimName, Regex, Audience  Value

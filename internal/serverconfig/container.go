@@ -36,9 +36,9 @@ func (c *Config) readCompose(in Input, vars map[string]string) error {
 			}
 			maps.Copy(c.UI, own)
 		case strings.Contains(image, "temporalio/server") || strings.Contains(image, "temporalio/auto-setup") || image == "" && name.Value == "temporal":
-			c.At = d.at(name)
+			c.Pos = d.pos(name)
 			if _, tag, tagged := strings.Cut(image[strings.LastIndex(image, "/")+1:], ":"); tagged {
-				c.Version = Value{Text: tag, Set: true, At: d.at(child(service, "image"))}
+				c.Version = Value{Text: tag, Set: true, Pos: d.pos(child(service, "image"))}
 			}
 			if err := read(); err != nil {
 				return err
@@ -65,7 +65,7 @@ func (c *Config) environment(n *yaml.Node, d document, into map[string]Value, va
 			text = expand(text, vars)
 			c.expanded += len(text)
 		}
-		into[name] = Value{Text: text, Set: true, At: d.at(at)}
+		into[name] = Value{Text: text, Set: true, Pos: d.pos(at)}
 	}
 	if n == nil {
 		return
@@ -131,9 +131,9 @@ func readByUI(name string) bool {
 // fromVariables makes the server's configuration like its image's template: texts are
 // inserted into YAML unquoted, so YAML may read them differently.
 func (c *Config) fromVariables() {
-	if c.At.File == "" {
+	if c.Pos.File == "" {
 		for _, name := range slices.Sorted(maps.Keys(c.Variables)) {
-			if c.At = (finding.Position{File: c.Variables[name].At.File}); strings.HasPrefix(name, "TEMPORAL_") {
+			if c.Pos = (finding.Position{File: c.Variables[name].Pos.File}); strings.HasPrefix(name, "TEMPORAL_") {
 				break
 			}
 		}
@@ -141,7 +141,7 @@ func (c *Config) fromVariables() {
 	take := func(name, fallback string, target *Value) {
 		v := c.Variables[name]
 		if v.Text == "" {
-			*target = Value{Text: fallback, At: c.At}
+			*target = Value{Text: fallback, Pos: c.Pos}
 			return
 		}
 		var scalar yaml.Node
@@ -154,7 +154,7 @@ func (c *Config) fromVariables() {
 			c.Problem = fmt.Errorf("%s changes the structure of the image's template: %q", name, quote.Shorten(v.Text))
 			return
 		}
-		*target = Value{Text: n.Value, Set: true, At: v.At}
+		*target = Value{Text: n.Value, Set: true, Pos: v.Pos}
 		if n.Tag == "!!null" {
 			target.Text = ""
 		}

@@ -65,7 +65,7 @@ func TestComposeReadsFilesAsDockerDoes(t *testing.T) {
 	})
 	t.Run("where it is set", func(t *testing.T) {
 		c, err := readFiles(service("env_file: a.env"), files)
-		if at := c.ClaimName.At.String(); err != nil || filepath.ToSlash(at) != "deploy/a.env:2" {
+		if at := c.ClaimName.Pos.String(); err != nil || filepath.ToSlash(at) != "deploy/a.env:2" {
 			t.Errorf("at %s, %v", at, err)
 		}
 	})

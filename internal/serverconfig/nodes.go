@@ -66,7 +66,7 @@ type document struct {
 	rendered bool // by a template, so that its line numbers mean nothing
 }
 
-func (d document) at(n *yaml.Node) finding.Position {
+func (d document) pos(n *yaml.Node) finding.Position {
 	if d.rendered {
 		return finding.Position{File: d.file}
 	}
@@ -77,7 +77,7 @@ func (d document) value(n *yaml.Node) Value {
 	if n == nil || n.Kind != yaml.ScalarNode {
 		return Value{}
 	}
-	v := Value{Text: n.Value, Set: true, At: d.at(n)}
+	v := Value{Text: n.Value, Set: true, Pos: d.pos(n)}
 	if n.Tag == "!!null" {
 		v.Text = ""
 	}

@@ -144,14 +144,14 @@ func readDotenv(in Input) (map[string]Value, error) {
 	}
 	list := map[string]Value{}
 	for name, text := range values {
-		list[name] = Value{Text: text, Set: true, At: finding.Position{File: in.Name}}
+		list[name] = Value{Text: text, Set: true, Pos: finding.Position{File: in.Name}}
 	}
 	lines := bufio.NewScanner(bytes.NewReader(in.Text))
 	named := regexp.MustCompile(`^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*[=:]`)
 	for n := 1; lines.Scan(); n++ {
 		if found := named.FindStringSubmatch(lines.Text()); found != nil {
 			if v, known := list[found[1]]; known {
-				v.At.Line = n
+				v.Pos.Line = n
 				list[found[1]] = v
 			}
 		}
@@ -179,14 +179,14 @@ func (c *Config) readSettings(in Input) error {
 	}
 	text, missing, err := render(in.Name, in.Text, texts(c.Variables))
 	if err != nil {
-		c.At, c.Problem = finding.Position{File: in.Name}, templateProblem(in.Name, err)
+		c.Pos, c.Problem = finding.Position{File: in.Name}, templateProblem(in.Name, err)
 		return nil
 	}
 	c.Missing = missing
 	root, err := mapping(Input{in.Name, text})
 	if err != nil {
 		if !bytes.Equal(text, in.Text) {
-			c.At, c.Problem = finding.Position{File: in.Name}, errors.New("the output of the template is not a YAML mapping")
+			c.Pos, c.Problem = finding.Position{File: in.Name}, errors.New("the output of the template is not a YAML mapping")
 			return nil
 		}
 		return err
@@ -196,10 +196,10 @@ func (c *Config) readSettings(in Input) error {
 		c.readHelm(root, d)
 		return nil
 	}
-	c.At = finding.Position{File: in.Name}
+	c.Pos = finding.Position{File: in.Name}
 	c.authorization(child(child(root, "global"), "authorization"), d)
 	if n := child(child(root, "services"), "internal-frontend"); n != nil {
-		c.InternalFrontend = Value{Text: "true", Set: true, At: d.at(n)}
+		c.InternalFrontend = Value{Text: "true", Set: true, Pos: d.pos(n)}
 	}
 	c.PublicClient = d.value(child(child(root, "publicClient"), "hostPort"))
 	return nil
@@ -208,7 +208,7 @@ func (c *Config) readSettings(in Input) error {
 // readHelm reads the values of the Temporal chart.
 func (c *Config) readHelm(root *yaml.Node, d document) {
 	server := child(root, "server")
-	c.At = d.at(root)
+	c.Pos = d.pos(root)
 	c.authorization(child(child(server, "config"), "authorization"), d)
 	for _, name := range []string{"internalFrontend", "internal-frontend"} {
 		if enabled := d.value(child(child(server, name), "enabled")); enabled.Text == "true" {
@@ -230,7 +230,7 @@ func (c *Config) authorization(section *yaml.Node, d document) {
 	if section == nil {
 		return
 	}
-	c.At = d.at(section)
+	c.Pos = d.pos(section)
 	known := c.keysOf()
 	for key, n := range members(section) {
 		switch target := known[key.Value]; {
@@ -241,7 +241,7 @@ func (c *Config) authorization(section *yaml.Node, d document) {
 		case key.Value == "jwtKeyProvider":
 			c.provider(n, d)
 		case key.Value != "remoteClusterAuth":
-			c.Unread = append(c.Unread, Value{Text: key.Value, Set: true, At: d.at(key)})
+			c.Unread = append(c.Unread, Value{Text: key.Value, Set: true, Pos: d.pos(key)})
 		}
 	}
 }
@@ -258,7 +258,7 @@ func (c *Config) provider(section *yaml.Node, d document) {
 		case "refreshInterval":
 			c.RefreshInterval = d.value(n)
 		default:
-			c.Unread = append(c.Unread, Value{Text: key.Value, Set: true, At: d.at(key)})
+			c.Unread = append(c.Unread, Value{Text: key.Value, Set: true, Pos: d.pos(key)})
 		}
 	}
 }

@@ -168,11 +168,11 @@ func TestPositionsAreTheFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if at := c.ClaimMapper.At.String(); at != "c.yaml:6:9" {
+	if at := c.ClaimMapper.Pos.String(); at != "c.yaml:6:9" {
 		t.Errorf("claim mapper at %s, want %s", at, "c.yaml:6:9")
 	}
-	if !slices.Contains([]string{"c.yaml:2:3"}, c.At.String()) {
-		t.Errorf("container at %s", c.At)
+	if !slices.Contains([]string{"c.yaml:2:3"}, c.Pos.String()) {
+		t.Errorf("container at %s", c.Pos)
 	}
 }
 

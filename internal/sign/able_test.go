@@ -47,7 +47,7 @@ message None { string x = 1; }`
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := w.Signer.Able(p); (err == nil) != able[message] {
+			if err := w.Signer.CheckSignable(p); (err == nil) != able[message] {
 				t.Errorf("%s, %s: %v", name, message, err)
 			}
 		}

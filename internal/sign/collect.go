@@ -16,7 +16,7 @@ import (
 // claims returns the claims of the token of m. Later sources win: the surrounding
 // messages, m's own fields, the bearer token, static claims, iss and exp (A61).
 func (w *walker) claims(p *plan.Message, m protoreflect.Message, around *parent) (*set, error) {
-	all := newSet(len(p.Claims) + len(p.Token.Static) + 2) // iss, exp
+	all := newSet(len(p.Claims) + len(p.Token.StaticClaims) + 2) // iss, exp
 	if p.Token.ParentClaims {
 		if err := w.inherit(all, around); err != nil {
 			return nil, err
@@ -31,7 +31,7 @@ func (w *walker) claims(p *plan.Message, m protoreflect.Message, around *parent)
 	for _, r := range raw.members {
 		for _, other := range []*set{all, fields} {
 			if value, there := other.get(r.Name); there && !claims.Same(value, r.Value) {
-				return nil, fault.New(fault.ClaimConflict, w.path.To(p.Token.Field, plan.Single).String(), "a RAW entry and a field set the claim %q to different values", quote.Shorten(r.Name))
+				return nil, fault.New(fault.ClaimConflict, w.path.To(p.Token.Field, plan.NoIndex).String(), "a RAW entry and a field set the claim %q to different values", quote.Shorten(r.Name))
 			}
 		}
 	}
@@ -42,7 +42,7 @@ func (w *walker) claims(p *plan.Message, m protoreflect.Message, around *parent)
 		all.put(r.Name, r.Value)
 	}
 	all.doubtful = len(raw.members) > 0 || all.has("exp") || all.has("nbf") || all.has("iat")
-	return all, w.decide(all, p.Token)
+	return all, w.addAnnotationClaims(all, p.Token)
 }
 
 // inherit adds the claims of the surrounding messages, of which nearer ones win, as they
@@ -63,7 +63,7 @@ func (w *walker) inherit(all *set, around *parent) error {
 		all.put(c.Name, c.Value)
 	}
 	names := map[string]bool{}
-	if around.plan.FilledNames(around.message, names); len(names) == 0 {
+	if around.plan.AddFilledClaims(around.message, names); len(names) == 0 {
 		return nil
 	}
 	token, err := outside.tokenOf(around)
@@ -105,7 +105,7 @@ func (w *walker) collect(p *plan.Message, m protoreflect.Message, into, raw *set
 		case policy.Include, policy.Extract:
 			err = w.include(c, m, into)
 		case policy.Descend:
-			leave := w.enter(c.Field, plan.Single)
+			leave := w.enter(c.Field, plan.NoIndex)
 			err = w.collect(c.Message, m.Get(c.Field).Message(), into, raw)
 			leave()
 		case policy.Nest:
@@ -148,7 +148,7 @@ func (w *walker) entries(c *plan.Claim, v protoreflect.Value, raw *set) error {
 // position (A46, A60).
 func (w *walker) nest(c *plan.Claim, v protoreflect.Value, into *set, withRaw bool) error {
 	if !c.Field.IsList() {
-		object, some, err := w.object(c, v.Message(), plan.Single, withRaw)
+		object, some, err := w.object(c, v.Message(), plan.NoIndex, withRaw)
 		if err != nil || !some {
 			return err
 		}
@@ -186,11 +186,11 @@ func (w *walker) object(c *plan.Claim, m protoreflect.Message, index int, withRa
 // lastSecond is the latest time that jws accepts, the end of the year 9999.
 const lastSecond = 253402300799
 
-// decide adds the claims set by the annotation itself (A51, A61, A62).
-func (w *walker) decide(all *set, t *plan.Token) error {
-	path := func() string { return w.path.To(t.Field, plan.Single).String() }
-	for i := range t.Decided {
-		d := &t.Decided[i]
+// addAnnotationClaims adds the claims set by the annotation itself (A51, A61, A62).
+func (w *walker) addAnnotationClaims(all *set, t *plan.Token) error {
+	path := func() string { return w.path.To(t.Field, plan.NoIndex).String() }
+	for i := range t.AnnotationClaims {
+		d := &t.AnnotationClaims[i]
 		switch {
 		case d.Default && all.has(d.Claim):
 		case d.FromBearer && w.bearer == nil:
@@ -200,15 +200,15 @@ func (w *walker) decide(all *set, t *plan.Token) error {
 			if !there {
 				return fault.New(fault.ClaimMissing, path(), "includes the claim %q of the bearer token, which does not have it", quote.Shorten(d.Claim))
 			}
-			all.settle(d.Claim, value)
+			all.override(d.Claim, value)
 		case d.Lifetime > 0:
 			now := w.now.Unix()
 			if d.Lifetime > lastSecond-now {
 				return fault.New(fault.PolicyInvalid, path(), "expires_seconds: %d is past the year 9999, which no verifier accepts", d.Lifetime)
 			}
-			all.settle(d.Claim, strictjson.Value(strconv.FormatInt(now+d.Lifetime, 10)))
+			all.override(d.Claim, strictjson.Value(strconv.FormatInt(now+d.Lifetime, 10)))
 		default:
-			all.settle(d.Claim, stringsClaim(d.Strings))
+			all.override(d.Claim, stringsClaim(d.Strings))
 		}
 	}
 	return nil
@@ -250,4 +250,4 @@ func clearRaw(p *plan.Message, m protoreflect.Message) {
 	}
 }
 
-func (w *walker) at(c *plan.Claim) string { return w.path.To(c.Field, plan.Single).String() }
+func (w *walker) at(c *plan.Claim) string { return w.path.To(c.Field, plan.NoIndex).String() }

@@ -10,7 +10,7 @@ import (
 // set holds claims in the order in which they were added.
 type set struct {
 	members []strictjson.Member
-	index   map[string]int // by index of members; nil for up to fewMembers
+	index   map[string]int // by index of members; nil for up to maxUnindexed
 	// doubtful is set if a registered claim may have an invalid value: a time out of
 	// range, or the entry of a RAW field.
 	doubtful bool
@@ -21,8 +21,8 @@ type set struct {
 // newSet returns a set with space for room members.
 func newSet(room int) *set { return &set{members: make([]strictjson.Member, 0, room)} }
 
-// fewMembers is the number up to which a linear search is as fast as a map.
-const fewMembers = 16
+// maxUnindexed is the number up to which a linear search is as fast as a map.
+const maxUnindexed = 16
 
 func (s *set) find(name string) (int, bool) {
 	if s.index != nil {
@@ -37,8 +37,8 @@ func (s *set) find(name string) (int, bool) {
 	return 0, false
 }
 
-// settle is put for claims that the token's annotation sets (A61).
-func (s *set) settle(name string, value strictjson.Value) {
+// override is put for claims that the token's annotation sets (A61).
+func (s *set) override(name string, value strictjson.Value) {
 	before, there := s.get(name)
 	s.replaced = s.replaced || there && !claims.Same(before, value)
 	s.put(name, value)
@@ -52,12 +52,12 @@ func (s *set) put(name string, value strictjson.Value) {
 	}
 	s.members = append(s.members, strictjson.Member{Name: name, Value: value})
 	switch n := len(s.members); {
-	case n == fewMembers+1:
+	case n == maxUnindexed+1:
 		s.index = make(map[string]int, 2*n)
 		for i, m := range s.members {
 			s.index[m.Name] = i
 		}
-	case n > fewMembers:
+	case n > maxUnindexed:
 		s.index[name] = n - 1
 	}
 }

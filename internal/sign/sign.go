@@ -53,12 +53,12 @@ type Token struct {
 // as What: key_missing or what else keys.Ring.Signer and jws.Sign return,
 // token_missing and claim_missing where claims of a bearer token are to be
 // included (A51), claim_conflict (A61, and the rules of the key), message_malformed for a field that has
-// no form as a claim, those of message.Codec.Settle (A38), and policy_invalid for a message without a token.
+// no form as a claim, those of message.Codec.Normalize (A38), and policy_invalid for a message without a token.
 func (s *Signer) Message(p *plan.Message, m protoreflect.Message, bearer *jws.Verified) ([]Token, error) {
 	if p.Token == nil && len(p.Nested) == 0 {
 		return nil, fault.New(fault.PolicyInvalid, string(p.Desc.FullName()), "has no field for a token: none is annotated token: true")
 	}
-	if err := s.codec.Settle(m, message.Strictness{UnknownFields: s.o.RefuseUnknownFields}); err != nil {
+	if err := s.codec.Normalize(m, message.Strictness{UnknownFields: s.o.RefuseUnknownFields}); err != nil {
 		return nil, err
 	}
 	w := walker{Signer: s, bearer: bearer, now: s.o.Now()}
@@ -68,12 +68,14 @@ func (s *Signer) Message(p *plan.Message, m protoreflect.Message, bearer *jws.Ve
 	return w.tokens, nil
 }
 
-// Able returns why no key of the ring can sign some token of a message of p's type
+// CheckSignable returns why no key of the ring can sign some token of a message of p's type
 // (A23), or why none that it signs is ever accepted; nil if each has one. Of a token
 // whose issuer its message decides, only that there is a key at all can be known.
-func (s *Signer) Able(p *plan.Message) error { return s.able(p, map[*plan.Message]bool{}) }
+func (s *Signer) CheckSignable(p *plan.Message) error {
+	return s.checkSignable(p, map[*plan.Message]bool{})
+}
 
-func (s *Signer) able(p *plan.Message, seen map[*plan.Message]bool) error {
+func (s *Signer) checkSignable(p *plan.Message, seen map[*plan.Message]bool) error {
 	if seen[p] {
 		return nil
 	}
@@ -85,14 +87,14 @@ func (s *Signer) able(p *plan.Message, seen map[*plan.Message]bool) error {
 		}
 		key, err := s.ring.Signer(issuer, s.o.KeyID)
 		if err == nil {
-			err = jws.CheckMadeType(key)
+			err = jws.CheckIssuedType(key)
 		}
 		if err != nil {
 			return at(string(t.Field.FullName()), err)
 		}
 	}
 	for _, n := range p.Nested {
-		if err := s.able(n.Message, seen); err != nil {
+		if err := s.checkSignable(n.Message, seen); err != nil {
 			return err
 		}
 	}
@@ -143,12 +145,12 @@ func (w *walker) message(p *plan.Message, m protoreflect.Message, around *parent
 
 // token makes the token of m and stores it in its field.
 func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) error {
-	path := w.path.To(p.Token.Field, plan.Single).String()
+	path := w.path.To(p.Token.Field, plan.NoIndex).String()
 	set, err := w.claims(p, m, around)
 	if err != nil {
 		return err
 	}
-	if err := w.fits(p, m, set); err != nil {
+	if err := w.checkVerifiable(p, m, set); err != nil {
 		return fault.New(fault.ClaimConflict, path, "the message would be refused with this token: %w", err)
 	}
 	payload, err := claims.Object(set.members)
@@ -170,7 +172,7 @@ func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) 
 	if err := checkReadable(compact, set); err != nil {
 		return at(path, err)
 	}
-	if err := jws.CheckMade(key, compact); err != nil {
+	if err := jws.CheckIssued(key, compact); err != nil {
 		return fault.New(fault.ClaimConflict, path, "the rules for tokens of its issuer would refuse it: %w", err)
 	}
 	if other := claims.Sibling(p.Token.Field, m); other != nil {
@@ -186,15 +188,15 @@ func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) 
 	return nil
 }
 
-// fits returns an error if m would be refused with a token of the claims made (A65).
+// checkVerifiable returns an error if m would be refused with a token of the claims made (A65).
 // Claims of fields always match; it only checks those that the token's annotation
 // replaced, and those that would be filled in. A message that is validated against the
 // bearer token is not refused for another one (A40).
-func (w *walker) fits(p *plan.Message, m protoreflect.Message, made *set) error {
-	if p.UsesBearer || !made.replaced && !p.Fills {
+func (w *walker) checkVerifiable(p *plan.Message, m protoreflect.Message, made *set) error {
+	if p.UsesBearer || !made.replaced && !p.MayFill {
 		return nil
 	}
-	return verify.Fits(w.codec, p, m, w.path, made.members, w.bearer)
+	return verify.CheckClaims(w.codec, p, m, w.path, made.members, w.bearer)
 }
 
 // checkReadable refuses a token that verifiers would refuse for its size or its
@@ -214,8 +216,8 @@ func checkReadable(compact string, of *set) error {
 	if err != nil {
 		return err
 	}
-	if f := c.Valid("iss", "sub", "aud", "exp", "nbf", "iat"); f != nil {
-		return fault.New(fault.MessageMalformed, "", "no verifier would accept the claim %s of the message: %s", f.What, f.Why)
+	if f := c.Validate("iss", "sub", "aud", "exp", "nbf", "iat"); f != nil {
+		return fault.New(fault.MessageMalformed, "", "no verifier would accept the claim %s of the message: %s", f.What, f.Reason)
 	}
 	return nil
 }
@@ -231,7 +233,7 @@ func at(path string, err error) error {
 	var f *fault.Error
 	if errors.As(err, &f) {
 		if f.What != "" && fault.ClassOf(f) != fault.Refused {
-			return fault.New(f.Code, path, "%s: %s", f.What, f.Why).WithHint("%s", f.Hint)
+			return fault.New(f.Code, path, "%s: %s", f.What, f.Reason).WithHint("%s", f.Hint)
 		}
 		return f.About(path)
 	}

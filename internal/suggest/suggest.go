@@ -3,16 +3,16 @@ package suggest
 
 import "strings"
 
-// longest is the maximum length of compared names in bytes: the time of Distance grows
+// maxLength is the maximum length of compared names in bytes: the time of Distance grows
 // with both.
-const longest = 256
+const maxLength = 256
 
 // Nearest returns the element of known that was probably meant by name: equal except for
 // case or package, or else the one with the smallest distance, if that is small for the
 // length; the first if there are several. It returns "" if none is similar.
 func Nearest(name string, known []string) string {
 	wanted := strings.ToLower(strings.Trim(name, "/."))
-	if wanted == "" || len(wanted) > longest {
+	if wanted == "" || len(wanted) > maxLength {
 		return ""
 	}
 	found, least := "", max(3, len(wanted)/3+1)
@@ -21,7 +21,7 @@ func Nearest(name string, known []string) string {
 		if head, ends := strings.CutSuffix(lower, wanted); ends && (head == "" || strings.HasSuffix(head, ".") || strings.HasSuffix(head, "/")) {
 			return candidate
 		}
-		if delta := len(lower) - len(wanted); len(lower) <= longest && max(delta, -delta) < least {
+		if delta := len(lower) - len(wanted); len(lower) <= maxLength && max(delta, -delta) < least {
 			if d := Distance(wanted, lower); d < least && d < len(wanted) {
 				found, least = candidate, d
 			}

@@ -88,7 +88,7 @@ func readStrictly(token string) error {
 	if err != nil {
 		return err
 	}
-	if bad := c.Valid("iss", "aud", "exp", "nbf", "iat"); bad != nil {
+	if bad := c.Validate("iss", "aud", "exp", "nbf", "iat"); bad != nil {
 		return bad
 	}
 	return nil

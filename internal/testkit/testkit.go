@@ -106,16 +106,16 @@ func (b *Buffer) String() string {
 	return b.buf.String()
 }
 
-// Patience is how long anything may take that normally takes moments: the machine may
+// Timeout is how long anything may take that normally takes moments: the machine may
 // be slow and loaded.
-const Patience = time.Minute
+const Timeout = time.Minute
 
-// Eventually waits until what holds, and fails if it does not within Patience.
+// Eventually waits until what holds, and fails if it does not within Timeout.
 func Eventually(tb testing.TB, what string, holds func() bool) {
 	tb.Helper()
-	for deadline := time.Now().Add(Patience); !holds(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(Timeout); !holds(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			tb.Fatalf("not within %s: %s", Patience, what)
+			tb.Fatalf("not within %s: %s", Timeout, what)
 		}
 	}
 }

@@ -242,7 +242,7 @@ func (r Request) checkMade(claims []byte) error {
 	c, err := jws.CheckClaims(claims)
 	var bad *fault.Error
 	if errors.As(err, &bad) {
-		return fault.New(fault.UsageError, r.source(bad.What), "the claim %q %s (RFC 7519 section 4.1)", bad.What, bad.Why)
+		return fault.New(fault.UsageError, r.source(bad.What), "the claim %q %s (RFC 7519 section 4.1)", bad.What, bad.Reason)
 	}
 	exp, err := c.Expiry()
 	if err != nil || exp.IsZero() {

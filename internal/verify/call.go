@@ -49,7 +49,7 @@ func (c *Call) Request(ctx context.Context, m protoreflect.Message) error {
 	if c.requests > 1 && c.method.OneRequest() {
 		return requestCount("more than one request message")
 	}
-	if err := c.bearerCounts(); err != nil {
+	if err := c.checkBearerTime(); err != nil {
 		return err
 	}
 	if c.method.Request == nil {
@@ -74,23 +74,23 @@ func (c *Call) End() error {
 	case c.requests == 0:
 		return requestCount("no request message")
 	}
-	if err := c.bearerCounts(); err != nil {
+	if err := c.checkBearerTime(); err != nil {
 		return err
 	}
 	for _, t := range c.tokens {
-		if err := c.verifier.tokens.StillCounts(t.Verified); err != nil {
+		if err := c.verifier.tokens.CheckTime(t.Verified); err != nil {
 			return inToken(t.Path, err)
 		}
 	}
 	return nil
 }
 
-// bearerCounts returns an error if the bearer token has expired.
-func (c *Call) bearerCounts() error {
+// checkBearerTime returns an error if the bearer token has expired.
+func (c *Call) checkBearerTime() error {
 	if c.bearer == nil || c.method.Bearer == nil {
 		return nil
 	}
-	return inToken(BearerPath, c.verifier.tokens.StillCounts(c.bearer))
+	return inToken(BearerPath, c.verifier.tokens.CheckTime(c.bearer))
 }
 
 func requestCount(why string) error {

@@ -54,7 +54,7 @@ func (w *walker) compare(p *plan.Message, m protoreflect.Message, c object, deci
 		case policy.Include, policy.Extract:
 			err = w.compareOne(claim, m.Get(claim.Field), c)
 		case policy.Descend:
-			w.enter(claim.Field, plan.Single)
+			w.enter(claim.Field, plan.NoIndex)
 			err = w.compare(claim.Message, m.Get(claim.Field).Message(), c, decided)
 			w.leave()
 		case policy.Nest:
@@ -66,11 +66,11 @@ func (w *walker) compare(p *plan.Message, m protoreflect.Message, c object, deci
 			}
 		}
 	}
-	return join(wrong)
+	return joinFaults(wrong)
 }
 
-// join returns nil, the only error, or all errors joined.
-func join(list []error) error {
+// joinFaults returns nil, the only error, or all errors joined.
+func joinFaults(list []error) error {
 	if len(list) == 1 {
 		return list[0]
 	}
@@ -89,7 +89,7 @@ func (w *walker) compareOne(claim *plan.Claim, v protoreflect.Value, c object) e
 		return err
 	}
 	if f = f.About(w.where(claim.Field)); claim.Name != string(claim.Field.Name()) {
-		f.Why = fmt.Sprintf("claim %q: %s", quote.Shorten(claim.Name), f.Why)
+		f.Reason = fmt.Sprintf("claim %q: %s", quote.Shorten(claim.Name), f.Reason)
 	}
 	return f
 }
@@ -108,7 +108,7 @@ func (w *walker) compareNested(claim *plan.Claim, v protoreflect.Value, c object
 		if err != nil {
 			return err
 		}
-		w.enter(claim.Field, plan.Single)
+		w.enter(claim.Field, plan.NoIndex)
 		defer w.leave()
 		return w.compare(claim.Message, v.Message(), inner, nil)
 	}
@@ -128,7 +128,7 @@ func (w *walker) compareNested(claim *plan.Claim, v protoreflect.Value, c object
 		}
 		w.leave()
 	}
-	return join(wrong)
+	return joinFaults(wrong)
 }
 
 // anyLength permits any length.

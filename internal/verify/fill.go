@@ -64,7 +64,7 @@ func (w *walker) extract(claim *plan.Claim, m protoreflect.Message, c object) (b
 // fillChild fills the message of a singular field, creating it if there is something to
 // write (A45).
 func (w *walker) fillChild(claim *plan.Claim, m protoreflect.Message, c object) (bool, error) {
-	w.enter(claim.Field, plan.Single)
+	w.enter(claim.Field, plan.NoIndex)
 	defer w.leave()
 	if !claims.Empty(m, claim.Field) {
 		return w.fill(claim.Message, m.Mutable(claim.Field).Message(), c)
@@ -75,7 +75,7 @@ func (w *walker) fillChild(claim *plan.Claim, m protoreflect.Message, c object) 
 		return false, err
 	}
 	extracted := w.extracted > before
-	if whole, err := w.whole(child.Message(), extracted); !whole {
+	if whole, err := w.checkRequired(child.Message(), extracted); !whole {
 		return false, err
 	}
 	other := claims.Sibling(claim.Field, m)
@@ -89,10 +89,10 @@ func (w *walker) fillChild(claim *plan.Claim, m protoreflect.Message, c object) 
 	return false, nil // only RAW entries, which any claim makes
 }
 
-// whole reports whether a new message that the token filled has all its required fields.
+// checkRequired reports whether a new message that the token filled has all its required fields.
 // Without them it cannot be encoded: that is claim_mismatch if the token filled an
 // EXTRACT field; RAW entries alone do not create a message.
-func (w *walker) whole(child protoreflect.Message, extracted bool) (bool, error) {
+func (w *walker) checkRequired(child protoreflect.Message, extracted bool) (bool, error) {
 	switch {
 	case proto.CheckInitialized(child.Interface()) == nil:
 		return true, nil
@@ -105,7 +105,7 @@ func (w *walker) whole(child protoreflect.Message, extracted bool) (bool, error)
 // fillNested fills the messages of a NEST field from its claim.
 func (w *walker) fillNested(claim *plan.Claim, m protoreflect.Message, c object) (bool, error) {
 	value, ok := c.Get(claim.Name)
-	if !claim.Message.Fills || !ok && claims.Empty(m, claim.Field) {
+	if !claim.Message.MayFill || !ok && claims.Empty(m, claim.Field) {
 		return false, nil
 	}
 	if claim.Field.IsList() {
@@ -154,7 +154,7 @@ func (w *walker) fillList(claim *plan.Claim, m protoreflect.Message, value stric
 	}
 	for i := range list.Len() {
 		w.enter(claim.Field, i)
-		whole, err := w.whole(list.Get(i).Message(), w.extracted > before)
+		whole, err := w.checkRequired(list.Get(i).Message(), w.extracted > before)
 		if w.leave(); !whole {
 			return false, err
 		}

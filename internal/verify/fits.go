@@ -14,7 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// Fits returns why Verifier.Message would refuse m if its token had the claims made, or
+// CheckClaims returns why Verifier.Message would refuse m if its token had the claims made, or
 // nil. It uses Verifier.Message's own checks, so that signing makes no token that its
 // message fails against (A65).
 //
@@ -24,20 +24,20 @@ import (
 //
 // Errors are claim_missing, claim_mismatch and static_claim_mismatch, with the path of
 // the field as What, or "" if the fault is only in the token.
-func Fits(codec *claims.Codec, p *plan.Message, m protoreflect.Message, at plan.Path, made []strictjson.Member, bearer *jws.Verified) error {
+func CheckClaims(codec *claims.Codec, p *plan.Message, m protoreflect.Message, at plan.Path, made []strictjson.Member, bearer *jws.Verified) error {
 	w := walker{Verifier: &Verifier{codec: codec}, bearer: bearer, path: at.Clone()}
 	c := members(made)
-	for i := range p.Token.Static {
-		if s := &p.Token.Static[i]; s.Pattern == nil {
+	for i := range p.Token.StaticClaims {
+		if s := &p.Token.StaticClaims[i]; s.Pattern == nil {
 			if err := checkOneStatic(c, s); err != nil {
 				return err
 			}
 		}
 	}
 	if err := errors.Join(w.checkBearerClaims(p.Token, c), w.compare(p, m, c, nil)); err != nil {
-		return first(err)
+		return firstFault(err)
 	}
-	if !p.Fills || !fillsAny(p, m, c) {
+	if !p.MayFill || !fillsAny(p, m, c) {
 		return nil
 	}
 	_, err := w.fill(p, proto.Clone(m.Interface()).ProtoReflect(), c)
@@ -47,12 +47,12 @@ func Fits(codec *claims.Codec, p *plan.Message, m protoreflect.Message, at plan.
 // fillsAny reports whether there is a claim for an empty EXTRACT field.
 func fillsAny(p *plan.Message, m protoreflect.Message, c members) bool {
 	names := map[string]bool{}
-	p.FilledNames(m, names)
+	p.AddFilledClaims(m, names)
 	return slices.ContainsFunc(c, func(one strictjson.Member) bool { return names[one.Name] })
 }
 
-// first returns the first of several faults.
-func first(err error) error {
+// firstFault returns the first of several faults.
+func firstFault(err error) error {
 	var f *fault.Error
 	if errors.As(err, &f) {
 		return f

@@ -144,7 +144,7 @@ type site struct {
 // sites calls visit for each message with its own token.
 func (c *trial) sites(p *plan.Message, m protoreflect.Message, around map[string]bool, path string, visit func(site)) {
 	own := map[string]bool{}
-	p.OwnNames(m, own)
+	p.AddOwnClaims(m, own)
 	if p.Token != nil {
 		if p.Token.ParentClaims {
 			for name := range around {
@@ -210,7 +210,7 @@ func (c *trial) changeClaims(s site) {
 		c.Fatal(err)
 	}
 	decided := map[string]bool{}
-	s.plan.Token.Names(decided)
+	s.plan.Token.AddClaims(decided)
 	for i, claim := range claims {
 		if !s.checked[claim.Name] && !(decided[claim.Name] && claim.Name != "exp") {
 			continue

@@ -15,7 +15,7 @@ import (
 const MaxClaimText = 8 << 10
 
 // checkStatic checks that c has every static claim (A75).
-func checkStatic(c object, list []plan.Static) error {
+func checkStatic(c object, list []plan.StaticClaim) error {
 	for i := range list {
 		if err := checkOneStatic(c, &list[i]); err != nil {
 			return err
@@ -24,7 +24,7 @@ func checkStatic(c object, list []plan.Static) error {
 	return nil
 }
 
-func checkOneStatic(c object, s *plan.Static) error {
+func checkOneStatic(c object, s *plan.StaticClaim) error {
 	value, ok := c.Get(s.Claim)
 	switch {
 	case !ok:
@@ -34,15 +34,15 @@ func checkOneStatic(c object, s *plan.Static) error {
 	case s.Pattern != nil && !matches(s, value):
 		return fault.New(fault.StaticClaimMismatch, "", "the claim %q does not match the pattern as a whole", quote.Shorten(s.Claim))
 	}
-	if lacks, some := lacking(value, s.Values); some && s.Pattern == nil {
+	if lacks, some := missingValue(value, s.Values); some && s.Pattern == nil {
 		return fault.New(fault.StaticClaimMismatch, "", "the claim %q must contain %q", quote.Shorten(s.Claim), quote.Shorten(lacks))
 	}
 	return nil
 }
 
-// lacking returns the first of want that is not in value: a string is a single value, an
+// missingValue returns the first of want that is not in value: a string is a single value, an
 // array all its strings (A70).
-func lacking(value strictjson.Value, want []string) (lacks string, some bool) {
+func missingValue(value strictjson.Value, want []string) (lacks string, some bool) {
 	var have []string
 	if text, ok := strictjson.String(value); ok {
 		have = []string{text}
@@ -62,7 +62,7 @@ func lacking(value strictjson.Value, want []string) (lacks string, some bool) {
 }
 
 // matches implements A71: the whole value, or one element of an array, must match.
-func matches(s *plan.Static, value strictjson.Value) bool {
+func matches(s *plan.StaticClaim, value strictjson.Value) bool {
 	if value.Kind() != '[' {
 		return matchesOne(s, value)
 	}
@@ -70,7 +70,7 @@ func matches(s *plan.Static, value strictjson.Value) bool {
 	return err == nil && slices.ContainsFunc(elements, func(e strictjson.Value) bool { return matchesOne(s, e) })
 }
 
-func matchesOne(s *plan.Static, value strictjson.Value) bool {
+func matchesOne(s *plan.StaticClaim, value strictjson.Value) bool {
 	switch value.Kind() {
 	case '"':
 		text, ok := strictjson.String(value)

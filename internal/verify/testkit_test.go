@@ -60,7 +60,7 @@ func refused(t *testing.T, err error, code fault.Code, path string) {
 		t.Fatalf("got %v, want %s at %q", err, code, path)
 	}
 	if f.Code != code || f.What != path {
-		t.Errorf("got %s at %q (%s), want %s at %q", f.Code, f.What, f.Why, code, path)
+		t.Errorf("got %s at %q (%s), want %s at %q", f.Code, f.What, f.Reason, code, path)
 	}
 	t.Log(err) // for go test -v
 	presentable(t, err)

@@ -37,8 +37,8 @@ func (w *walker) message(p *plan.Message, m protoreflect.Message, around *parent
 			return err
 		}
 	}
-	if p.Fills {
-		w.fills = append(w.fills, filling{p, m, top, w.path.Clone()})
+	if p.MayFill {
+		w.fills = append(w.fills, pendingFill{p, m, top, w.path.Clone()})
 	}
 	if len(p.Nested) == 0 {
 		return nil
@@ -86,7 +86,7 @@ func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) 
 		return nil, inToken(path, err)
 	}
 	if t.ParentClaims && around != nil {
-		w.inherits = append(w.inherits, inheritance{p, m, token, around, w.path.Clone()})
+		w.inherits = append(w.inherits, parentCheck{p, m, token, around, w.path.Clone()})
 	}
 	w.tokens = append(w.tokens, Token{path, token})
 	return token, nil
@@ -105,7 +105,7 @@ func (w *walker) checkToken(t *plan.Token, c *jws.Claims) error {
 	if err := checkIssuer(c, t.Issuers); err != nil {
 		return err
 	}
-	if err := checkStatic(c, t.Static); err != nil {
+	if err := checkStatic(c, t.StaticClaims); err != nil {
 		return err
 	}
 	return w.checkBearerClaims(t, c)
@@ -131,9 +131,9 @@ func (w *walker) checkBearerClaims(t *plan.Token, c object) error {
 	return nil
 }
 
-// inheritance is the token of a message that must include the claims of surrounding
+// parentCheck is the token of a message that must include the claims of surrounding
 // messages.
-type inheritance struct {
+type parentCheck struct {
 	plan    *plan.Message
 	message protoreflect.Message
 	token   *jws.Verified
@@ -144,28 +144,28 @@ type inheritance struct {
 // checkParents checks that a token has the claims of the surrounding messages' fields,
 // except names that it decides itself (A52, A61). It runs after all messages are filled
 // in, so that fields filled from another token are compared too.
-func (w *walker) checkParents(of inheritance) error {
+func (w *walker) checkParents(of parentCheck) error {
 	decided := map[string]bool{}
-	of.plan.OwnNames(of.message, decided)
-	of.plan.Token.Names(decided)
+	of.plan.AddOwnClaims(of.message, decided)
+	of.plan.Token.AddClaims(decided)
 	for up := of.around; up != nil; up = up.up {
 		w.path = slices.Clip(of.path[:up.depth])
 		if err := w.compare(up.plan, up.message, of.token.Claims, decided); err != nil {
 			w.path = of.path
-			return inToken(w.where(of.plan.Token.Field), outer(err))
+			return inToken(w.where(of.plan.Token.Field), ofParent(err))
 		}
-		up.plan.OwnNames(up.message, decided) // those of the nearer parent win
+		up.plan.AddOwnClaims(up.message, decided) // those of the nearer parent win
 	}
 	return nil
 }
 
-// outer adds to a mismatch that it is with a field of a surrounding message.
-func outer(err error) error {
+// ofParent adds to a mismatch that it is with a field of a surrounding message.
+func ofParent(err error) error {
 	var f *fault.Error
 	if !errors.As(err, &f) {
 		return err
 	}
-	return fault.New(f.Code, "", "includes the claims of its parent, but %s: %s", f.What, f.Why)
+	return fault.New(f.Code, "", "includes the claims of its parent, but %s: %s", f.What, f.Reason)
 }
 
 // checkIssuer implements A32 and A50.
@@ -208,7 +208,7 @@ func inToken(path string, err error) error {
 	case part.What == "" || part.What == "token":
 	case part.Code == fault.TokenExpired || part.Code == fault.TokenNotYetValid: // the code says so, as in cli.md
 	default:
-		part.Why = part.What + ": " + part.Why
+		part.Reason = part.What + ": " + part.Reason
 	}
 	return part.About(path)
 }

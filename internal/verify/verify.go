@@ -74,19 +74,19 @@ type Token struct {
 // or metadata key (A30). need is what the method requires besides a valid signature, or
 // nil.
 //
-// Errors have BearerPath as What: those of jws.Bearer and jws.Verifier.Verify,
+// Errors have BearerPath as What: those of jws.BearerToken and jws.Verifier.Verify,
 // issuer_not_allowed (A32) and static_claim_mismatch (A33).
 func (v *Verifier) Bearer(ctx context.Context, need *plan.Bearer, values ...string) (*jws.Verified, error) {
-	compact, err := InHeader(values...)
+	compact, err := HeaderToken(values...)
 	if err != nil {
 		return nil, err
 	}
 	return v.BearerToken(ctx, need, compact)
 }
 
-// InHeader is jws.Bearer with BearerPath as What of its errors.
-func InHeader(values ...string) (string, error) {
-	compact, err := jws.Bearer(values...)
+// HeaderToken is jws.BearerToken with BearerPath as What of its errors.
+func HeaderToken(values ...string) (string, error) {
+	compact, err := jws.BearerToken(values...)
 	return compact, inToken(BearerPath, err)
 }
 
@@ -97,7 +97,7 @@ func (v *Verifier) BearerToken(ctx context.Context, need *plan.Bearer, compact s
 	}
 	token, err := v.tokens.Verify(ctx, compact)
 	if err == nil && need != nil {
-		err = Meets(token.Claims, need)
+		err = CheckBearer(token.Claims, need)
 	}
 	if err != nil {
 		return nil, inToken(BearerPath, err)
@@ -107,13 +107,13 @@ func (v *Verifier) BearerToken(ctx context.Context, need *plan.Bearer, compact s
 
 func noBearer() error { return fault.New(fault.TokenMissing, BearerPath, "none given") }
 
-// Meets checks the claims of a bearer token against the requirements of a method (A32,
+// CheckBearer checks the claims of a bearer token against the requirements of a method (A32,
 // A33, A35).
-func Meets(c *jws.Claims, need *plan.Bearer) error {
+func CheckBearer(c *jws.Claims, need *plan.Bearer) error {
 	if err := checkIssuer(c, need.Issuers); err != nil {
 		return err
 	}
-	if err := checkStatic(c, need.Static); err != nil {
+	if err := checkStatic(c, need.StaticClaims); err != nil {
 		return err
 	}
 	return distinctNames(c.Members())
@@ -140,13 +140,13 @@ func distinctNames(claims []strictjson.Member) error {
 //
 // Errors have the path of a token or field as What: those of jws.Verifier.Verify,
 // token_missing (A41), issuer_not_allowed (A50), static_claim_mismatch, claim_missing and
-// claim_mismatch; those of message.Codec.Settle, with the field or type as What; and
+// claim_mismatch; those of message.Codec.Normalize, with the field or type as What; and
 // policy_invalid for a message without any token. m must not be used after an error.
 func (v *Verifier) Message(ctx context.Context, p *plan.Message, m protoreflect.Message, bearer *jws.Verified) ([]Token, error) {
 	if p.Tokenless() {
 		return nil, fault.New(fault.PolicyInvalid, string(p.Desc.FullName()), "has no token: no field is annotated token: true, and validate_bearer_token is not set")
 	}
-	if err := v.codec.Settle(m, v.strict); err != nil {
+	if err := v.codec.Normalize(m, v.strict); err != nil {
 		return nil, err
 	}
 	w := walker{Verifier: v, ctx: ctx, bearer: bearer}
@@ -174,15 +174,15 @@ type walker struct {
 	bearer *jws.Verified
 	path   plan.Path
 	tokens []Token
-	fills  []filling
+	fills  []pendingFill
 	// inherits are compared after everything is filled in.
-	inherits []inheritance
+	inherits []parentCheck
 	// extracted counts the filled EXTRACT fields.
 	extracted int
 }
 
-// filling is a message to fill from claims after everything is checked.
-type filling struct {
+// pendingFill is a message to fill from claims after everything is checked.
+type pendingFill struct {
 	plan    *plan.Message
 	message protoreflect.Message
 	claims  object
@@ -194,5 +194,5 @@ func (w *walker) leave()                                           { w.path = w.
 
 // where returns the path to fd of the current message.
 func (w *walker) where(fd protoreflect.FieldDescriptor) string {
-	return w.path.To(fd, plan.Single).String()
+	return w.path.To(fd, plan.NoIndex).String()
 }

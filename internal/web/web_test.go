@@ -78,7 +78,7 @@ func start(t *testing.T, origins ...string) *rig {
 		t.Fatal(err)
 	}
 	s, err := web.New(r.Set.Services(), web.Options{
-		Dial: p.Inside(), Origins: origins, Log: log,
+		Dial: p.DialInMemory(), Origins: origins, Log: log,
 		MessageBytes: proxy.MaxMessageBytes, MetadataBytes: proxy.MaxMetadataBytes, Streams: proxy.MaxStreams,
 	})
 	if err != nil {
@@ -89,7 +89,7 @@ func start(t *testing.T, origins ...string) *rig {
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(front) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), testkit.Timeout)
 		defer cancel()
 		if err := s.Shutdown(ctx); err != nil {
 			t.Error(err)
@@ -133,7 +133,7 @@ type answer struct {
 // do sends a request with headers "Name: value".
 func (r *rig) do(method, path, body string, headers ...string) answer {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, r.url+path, strings.NewReader(body))
 	if err != nil {

@@ -53,7 +53,7 @@ func readSets(ctx context.Context, d command.Deps, o jwksOptions) (used []keys.E
 			}
 			all = append(all, judge(source, e))
 		}
-		for _, e := range loaded.PassedOver() {
+		for _, e := range loaded.Skipped() {
 			d.Detail("skipped: %v", e.Problem)
 		}
 	}
@@ -69,7 +69,7 @@ func judge(source string, e keys.Entry) judged {
 		j.KeyID = &e.KeyID
 	}
 	if e.Key == nil {
-		j.Code, j.Reason = e.Problem.Code, e.Problem.Why
+		j.Code, j.Reason = e.Problem.Code, e.Problem.Reason
 		return j
 	}
 	j.Is = e.Key.Material()

@@ -31,7 +31,7 @@ func reportKey(k *keys.Key) (keyReport, error) {
 	}
 	r := keyReport{
 		Kind: k.Kind(), Type: string(k.Type()), Size: k.Material(),
-		KeyID: k.ID(), OwnID: k.HasOwnID(), Thumbprint: thumbprint,
+		KeyID: k.ID(), OwnID: k.HasExplicitID(), Thumbprint: thumbprint,
 	}
 	for _, alg := range keys.Algorithms() {
 		if k.Allows(alg) {

@@ -128,9 +128,9 @@ func inLine(err error) error {
 	if err == nil {
 		return nil
 	}
-	if f, ok := errors.AsType[*fault.Error](err); ok && strings.HasPrefix(f.Why, "line 1:") {
+	if f, ok := errors.AsType[*fault.Error](err); ok && strings.HasPrefix(f.Reason, "line 1:") {
 		c := *f
-		c.Why = "column " + strings.TrimPrefix(f.Why, "line 1:")
+		c.Reason = "column " + strings.TrimPrefix(f.Reason, "line 1:")
 		return &c
 	}
 	return err

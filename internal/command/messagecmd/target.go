@@ -138,15 +138,15 @@ func (m *messages) read(data []byte, t target) (*dynamicpb.Message, error) {
 	begin := bytes.TrimLeft(data, " \t\r\n")
 	switch {
 	case len(begin) == 0:
-		f.Why = "line 1:1: empty; a message is a JSON object"
+		f.Reason = "line 1:1: empty; a message is a JSON object"
 	case begin[0] == '[':
-		f.Why += "; a message is one JSON object; use --ndjson for one per line"
+		f.Reason += "; a message is one JSON object; use --ndjson for one per line"
 	case begin[0] != '{' && !bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
-		f.Why += "; a message is a JSON object"
-	case strings.Contains(f.Why, "unknown field"):
-		f.Why += fmt.Sprintf(": %s has no such field", t.name)
-	case strings.Contains(f.Why, "more text follows"):
-		f.Why += "; use --ndjson for one message per line"
+		f.Reason += "; a message is a JSON object"
+	case strings.Contains(f.Reason, "unknown field"):
+		f.Reason += fmt.Sprintf(": %s has no such field", t.name)
+	case strings.Contains(f.Reason, "more text follows"):
+		f.Reason += "; use --ndjson for one message per line"
 	}
 	return nil, f
 }

@@ -144,9 +144,9 @@ type failureJSON struct {
 func failuresOf(err error) []failureJSON {
 	var list []failureJSON
 	for _, e := range fault.All(err) {
-		f := &fault.Error{Code: fault.Internal, Why: e.Error()}
+		f := &fault.Error{Code: fault.Internal, Reason: e.Error()}
 		errors.As(e, &f)
-		list = append(list, failureJSON{f.Code, f.What, f.Why, fault.Lookup(f.Code).GRPC.String()})
+		list = append(list, failureJSON{f.Code, f.What, f.Reason, fault.Lookup(f.Code).GRPC.String()})
 	}
 	return list
 }
@@ -231,7 +231,7 @@ func findings(list []verdict) []finding.Finding {
 	var found []finding.Finding
 	for _, v := range list {
 		if v.err == nil && v.unchecked != "" {
-			found = append(found, finding.Finding{Severity: finding.Note, Rule: string(fault.NotChecked), Message: "nothing to check in this message: " + v.unchecked, At: finding.Position{File: v.file, Line: v.line}})
+			found = append(found, finding.Finding{Severity: finding.Note, Rule: string(fault.NotChecked), Message: "nothing to check in this message: " + v.unchecked, Pos: finding.Position{File: v.file, Line: v.line}})
 		}
 		for _, e := range failuresOf(v.err) {
 			text := v.said(e)
@@ -239,7 +239,7 @@ func findings(list []verdict) []finding.Finding {
 			if n, err := fmt.Sscanf(text, "line %d:%d:", &at.Line, &at.Column); n < 2 || err != nil {
 				at = finding.Position{File: v.file, Line: v.line}
 			}
-			found = append(found, finding.Finding{Severity: finding.Error, Rule: string(e.Code), Message: text, At: at})
+			found = append(found, finding.Finding{Severity: finding.Error, Rule: string(e.Code), Message: text, Pos: at})
 		}
 	}
 	return found

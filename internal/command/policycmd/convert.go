@@ -82,7 +82,7 @@ func runConvert(ctx context.Context, d command.Deps, o convertOptions) error {
 	named := map[string]bool{}
 	for _, f := range set.Files() {
 		if !f.Import && f.IsSource() {
-			named[f.Where] = true
+			named[f.Location] = true
 		}
 	}
 	if len(named) == 0 {

@@ -123,7 +123,7 @@ func runDiff(ctx context.Context, d command.Deps, o diffOptions) error {
 	}
 	found := diff.Findings(changes, old.name)
 	for i := range found {
-		found[i].At.File = old.here(found[i].At.File)
+		found[i].Pos.File = old.here(found[i].Pos.File)
 	}
 	made := finding.Report{Tool: "jwtctl", Version: build.Version(), Rules: diff.Rules(), Findings: found}
 	inputs := append(append(o.protos.Inputs(now), o.allow), o.protos.Inputs(old.set)...)
@@ -152,7 +152,7 @@ func (o diffOptions) invalid(err error, old *oldVersion) error {
 		return invalid.Err
 	}
 	return fault.Map(invalid.Err, func(f *fault.Error) error {
-		return &fault.Error{Code: f.Code, What: "--against " + o.against, Why: "the old version has errors, so it never ran: " + old.place(f.Error()), Hint: "compare with a version without errors"}
+		return &fault.Error{Code: f.Code, What: "--against " + o.against, Reason: "the old version has errors, so it never ran: " + old.place(f.Error()), Hint: "compare with a version without errors"}
 	})
 }
 

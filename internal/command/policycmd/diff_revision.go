@@ -121,7 +121,7 @@ func (r revision) holds(path string) bool {
 // rename replaces the folder in errors by the revision.
 func (v *oldVersion) rename(err error) error {
 	return fault.Map(err, func(f *fault.Error) error {
-		return &fault.Error{Code: f.Code, What: v.place(f.What), Why: v.place(f.Why), Hint: v.hint(f)}
+		return &fault.Error{Code: f.Code, What: v.place(f.What), Reason: v.place(f.Reason), Hint: v.hint(f)}
 	})
 }
 

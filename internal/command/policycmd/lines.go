@@ -18,7 +18,7 @@ func sourceLines(sets ...*descset.Set) func(file string, line int) string {
 	for _, set := range sets {
 		for _, f := range set.Files() {
 			if f.IsSource() {
-				known[f.Where] = nil
+				known[f.Location] = nil
 			}
 		}
 	}

@@ -98,7 +98,7 @@ func (f serverFlags) request(ctx context.Context, d command.Deps) (temporal.Requ
 			return r, err
 		}
 		if c.Problem != nil {
-			return r, fault.New(fault.FileFailed, c.At.String(), "the server would not start: %v", c.Problem)
+			return r, fault.New(fault.FileFailed, c.Pos.String(), "the server would not start: %v", c.Problem)
 		}
 		f, r = f.with(d, c)
 	}

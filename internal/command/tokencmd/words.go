@@ -29,11 +29,11 @@ func withFlags(err error) error {
 	switch {
 	case strings.HasPrefix(f.Hint, "a token cannot be revoked"):
 		return f.WithHint("%s; raise the limit with --max-ttl", f.Hint)
-	case f.What == "claims" && strings.HasPrefix(f.Why, "exp is in the past"):
+	case f.What == "claims" && strings.HasPrefix(f.Reason, "exp is in the past"):
 		return f.WithHint("set a new one with --ttl 10m")
 	case f.What == "claim-json" && f.Hint != "":
 		return f.WithHint("%s; or use --claim", f.Hint)
-	case f.What == "claim" && strings.Contains(f.Why, "is not a number"):
+	case f.What == "claim" && strings.Contains(f.Reason, "is not a number"):
 		return f.WithHint("--claim sets text; use --claim-json")
 	}
 	return err

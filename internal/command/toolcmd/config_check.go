@@ -97,7 +97,7 @@ func checkConfig(ctx context.Context, d command.Deps, r *configReport, online bo
 			_, err = p.Message(e.Type)
 		}
 		if f, ok := errors.AsType[*fault.Error](err); ok { // about a flag that was not set
-			r.fail(where, fault.New(fault.ConfigInvalid, where, "%s", f.Why).WithHint("%s", f.Hint))
+			r.fail(where, fault.New(fault.ConfigInvalid, where, "%s", f.Reason).WithHint("%s", f.Hint))
 		}
 	}
 }

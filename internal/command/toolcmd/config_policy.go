@@ -74,7 +74,7 @@ func namedIn(d command.Deps, err error) error {
 	var f *fault.Error
 	for _, key := range []string{"protos", "descriptor_sets", "proto_paths"} {
 		if errors.As(err, &f) && slices.Contains(d.Settings.ValuePaths(key), f.What) {
-			return &fault.Error{Code: f.Code, What: d.Settings.At(key), Why: f.Error(), Hint: f.Hint, Cause: f}
+			return &fault.Error{Code: f.Code, What: d.Settings.At(key), Reason: f.Error(), Hint: f.Hint, Cause: f}
 		}
 	}
 	return err

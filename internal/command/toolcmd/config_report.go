@@ -70,10 +70,10 @@ func (r *configReport) fail(where string, err error) {
 		if !errors.As(one, &f) {
 			f = fault.New(fault.ConfigInvalid, where, "%w", one)
 		} else if where != "" && !strings.HasPrefix(f.What, r.File) {
-			f = &fault.Error{Code: f.Code, What: where, Why: f.Error(), Hint: f.Hint, Cause: f}
+			f = &fault.Error{Code: f.Code, What: where, Reason: f.Error(), Hint: f.Hint, Cause: f}
 		}
 		r.faults = append(r.faults, f)
-		r.Problems = append(r.Problems, configProblem{f.Code, f.What, f.Why, f.Hint})
+		r.Problems = append(r.Problems, configProblem{f.Code, f.What, f.Reason, f.Hint})
 	}
 }
 

@@ -38,7 +38,7 @@ func ForMethod(ctx context.Context, d command.Deps, protos input.ProtoFlags, nam
 		return nil, err
 	}
 	return &input.MethodToken{Claims: needed, Examples: examples, Check: func(c *jws.Claims) error {
-		if err := verify.Meets(c, m.Bearer); err != nil {
+		if err := verify.CheckBearer(c, m.Bearer); err != nil {
 			return fault.New(fault.UsageError, "--for-method", "%s would refuse the token: %w", quote.Shorten(name), err)
 		}
 		return nil

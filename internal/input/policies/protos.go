@@ -158,7 +158,7 @@ func place(dir string) string {
 func (p *ProtoFlags) Inputs(set *descset.Set) []string {
 	list := slices.Clone(p.Sets)
 	for _, f := range set.Files() {
-		list = append(list, f.Where)
+		list = append(list, f.Location)
 	}
 	return list
 }
