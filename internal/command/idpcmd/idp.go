@@ -84,6 +84,7 @@ func IDP(d command.Deps) *cobra.Command {
 
 func (o *options) register(fs *pflag.FlagSet) {
 	o.keys.Register(fs)
+	fs.Lookup("key").Usage = "key `FILE` to sign with: PEM, JWK or JWKS; or env:NAME for a variable, - for stdin, agent:COMMENT or agent:SHA256:… for a key in the SSH agent ($SSH_AUTH_SOCK); repeatable (default: a new key for each run)"
 	fs.StringVar(&o.dir, "key-dir", "", "`DIR` of keys that jwtctl rotate maintains; the active key signs")
 	fs.StringVar(&o.listen, "listen", "127.0.0.1:0", "`ADDRESS` to listen on (default 127.0.0.1:0, a free port on this machine only)")
 	fs.StringVar(&o.issuer, "issuer", "", "issuer `URL` that clients see (default: http:// and the listen address)")
