@@ -100,10 +100,12 @@ func beginsObject(text string) bool {
 	return strings.HasPrefix(text, "ey") || isObject && strings.HasPrefix(strings.TrimLeft(inside, space), `"`)
 }
 
-// isOpaque reports whether text could be a token of RFC 6750 section 2.1.
+// isOpaque reports whether text could be a token of RFC 6750 section 2.1, or one with
+// other marks that issuers use: RFC 6749 appendix A.12 permits all printable ASCII.
+// Quotes, brackets, spaces and what is only in URLs mean that it is something else.
 func isOpaque(text string) bool {
 	odd := func(r rune) bool {
-		return !strings.ContainsRune("-._~+/=:", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+		return !strings.ContainsRune("-._~+/=:!|$%*#", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 	}
 	return text != "" && text[0] != '-' && !strings.ContainsFunc(text, odd)
 }

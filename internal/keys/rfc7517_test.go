@@ -26,6 +26,10 @@ func TestExamplesOfRFC7517(t *testing.T) {
 		"A.1 public keys":    {setOf(ec, rsa), "2011-04-29", fault.KeyUseMismatch, ""},
 		"A.2 private keys":   {setOf(ecPair, rsa), "2011-04-29", fault.KeyUseMismatch, fault.KeySetUnavailable},
 		"A.3 symmetric keys": {setOf(wrap, hmac), "HMAC key used in JWS spec Appendix A.1 example", fault.KeyAlgMismatch, fault.KeySetUnavailable},
+		"ML-DSA, public":     {setOf(`{"kty":"AKP","alg":"ML-DSA-44","pub":"AA"}`, rsa), "2011-04-29", fault.KeyTypeUnsupported, ""},
+		"ML-DSA, null":       {setOf(`{"kty":"AKP","alg":"ML-DSA-44","pub":"AA","priv":null}`, rsa), "2011-04-29", fault.KeyTypeUnsupported, ""},
+		"ML-DSA, private":    {setOf(`{"priv":"AA","kty":"AKP","alg":"ML-DSA-44","pub":"AA"}`, rsa), "2011-04-29", fault.KeyTypeUnsupported, fault.KeySetUnavailable},
+		"priv of another":    {setOf(`{"kty":"?","priv":"AA"}`, rsa), "2011-04-29", fault.KeyTypeUnsupported, ""},
 	} {
 		loaded, err := keys.ParseSet([]byte(tc.set), keys.Attributes{Source: "k"}, false)
 		if err != nil || len(loaded.Keys) != 1 || loaded.Keys[0].ID() != tc.kid || loaded.Skipped()[0].Problem.Code != tc.passed {

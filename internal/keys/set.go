@@ -105,13 +105,19 @@ func errPublished(source, what string) *fault.Error {
 // "". The k of a key that is not for signatures is ignored: it cannot forge a token.
 func privateMember(members []strictjson.Member, problem *fault.Error) string {
 	forOther := problem != nil && problem.Code == fault.KeyUseMismatch
+	isAKP := false
 	for _, m := range members {
-		alg, _ := strictjson.String(m.Value)
-		forOther = forOther || m.Name == "alg" && alg != "" && !slices.Contains(Algorithms(), Algorithm(alg))
+		text, _ := strictjson.String(m.Value)
+		forOther = forOther || m.Name == "alg" && text != "" && !slices.Contains(Algorithms(), Algorithm(text))
+		isAKP = isAKP || m.Name == "kty" && text == "AKP"
 	}
 	for _, m := range members {
 		switch m.Name {
 		case "d", "p", "q", "dp", "dq", "qi", "oth":
+		case "priv": // RFC 9964 section 3
+			if !isAKP {
+				continue
+			}
 		case "k":
 			if forOther {
 				continue

@@ -95,7 +95,7 @@ func Message(text string) string { return Printable(withoutSecrets(text)) }
 // PEM, the private members of a JWK.
 func secretText() *regexp.Regexp {
 	return regexp.MustCompile(`(-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----)[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z0-9 ]*-----)?` +
-		`|(\\?"(?:k|d|p|q|dp|dq|qi)\\?"\s*:\s*\\?")[A-Za-z0-9_-]+`)
+		`|(\\?"(?:k|d|p|q|dp|dq|qi|priv)\\?"\s*:\s*\\?")[A-Za-z0-9_-]+`)
 }
 
 // withoutSecrets removes private keys from the text of a message.

@@ -17,6 +17,7 @@ func TestS69_WithoutSecrets(t *testing.T) {
 		"escaped":   `"-----BEGIN PRIVATE KEY-----\n` + body + `\n-----END PRIVATE KEY-----\n" is wrong`,
 		"jwk":       `{"kty":"oct","k":"` + body + `"} is wrong`,
 		"quoted":    `"{\"kty\":\"EC\",\"d\": \"` + body + `\"}" is wrong`,
+		"AKP":       `{"kty":"AKP","priv":"` + body + `"} is wrong`,
 		"cut":       `{"kty":"oct","k":"` + body,
 	} {
 		t.Run(name, func(t *testing.T) {
