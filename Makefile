@@ -61,7 +61,7 @@ cross:
 test: tools check unit e2e-quick conformance-quick
 
 ## test-all: run all tests: test, then what takes longer or needs a real Temporal server; CI runs this
-test-all: test race peers differential-all e2e mesh conformance protojson browser idp-clients temporal-ui check-examples shipping release-check
+test-all: modules test race peers differential-all e2e mesh conformance protojson browser idp-clients temporal-ui check-examples shipping release-check
 
 ## differential-all: compare how Python and Java (PyPI, Maven) read what goes upstream; DIFFERENTIAL (300) schemas
 READERS := bin/differential
@@ -69,11 +69,8 @@ READER_SOURCES := internal/differential/testdata
 differential-all: tools
 	@$(MAKE) -s packages PROGRAMS="python3 mvn:maven javac:default-jdk-headless"
 	@python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) -s packages PROGRAMS=no-venv:python3-venv
-	@cmp -s $(READER_SOURCES)/requirements.txt $(READERS)/python/.locked || { rm -rf $(READERS)/python; python3 -m venv $(READERS)/python; \
-	  $(READERS)/python/bin/pip install -q --disable-pip-version-check --require-hashes -r $(READER_SOURCES)/requirements.txt; \
-	  cp $(READER_SOURCES)/requirements.txt $(READERS)/python/.locked; }
-	@rm -rf $(READERS)/java; mkdir -p $(READERS)/java; cp -r $(READER_SOURCES)/java $(READERS)/java/build; \
-	  cd $(READERS)/java/build && mvn -q -B compile dependency:copy-dependencies -DoutputDirectory=.. -DincludeScope=runtime && cp target/classes/*.class ..
+	@$(call pip,$(READER_SOURCES)/requirements.txt,$(READERS)/python)
+	@$(call mvn,$(READER_SOURCES)/java,$(READERS)/java)
 	JWTCTL_READERS=$(CURDIR)/$(READERS) $(GO) test -count=1 -vet=off ./internal/differential -rapid.checks=$(DIFFERENTIAL) -v -run TestS82
 
 ## peers: exchange keys and tokens with smallstep's step (built from the Go proxy in two minutes) and Java
@@ -82,7 +79,7 @@ peers: tools bin/step
 	JWTCTL_PEERS=1 PATH="$(CURDIR)/bin:$$PATH" $(GO) test -count=1 -vet=off ./internal/cli -run '^TestComingFrom$$|^TestScripts$$/^key$$/^(step|java)$$'
 
 bin/step:
-	@GOBIN=$(CURDIR)/bin $(GO) install github.com/smallstep/cli/cmd/step@v0.27.5
+	@GOBIN=$(CURDIR)/bin tools/retry.sh $(GO) install github.com/smallstep/cli/cmd/step@v0.27.5
 
 ## check: check formatting, vet, staticcheck, tidy modules, generated files, the public API and prose
 check:
@@ -153,9 +150,8 @@ e2e: build temporal-workers
 mesh: build
 	@PATH="$$PATH:/usr/sbin"; $(MAKE) -s packages PROGRAMS="python3 nginx:nginx-light caddy haproxy"
 	@python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) -s packages PROGRAMS=no-venv:python3-venv
-	@cmp -s examples/authz/requirements.txt bin/mesh/.locked || { rm -rf bin/mesh; python3 -m venv bin/mesh; \
-	  bin/mesh/bin/pip install -q --disable-pip-version-check --require-hashes -r examples/authz/requirements.txt; \
-	  chmod +x bin/mesh/lib/python3*/site-packages/envoy/_bin/envoy; cp examples/authz/requirements.txt bin/mesh/.locked; }
+	@$(call pip,examples/authz/requirements.txt,bin/mesh)
+	@chmod +x bin/mesh/lib/python3*/site-packages/envoy/_bin/envoy
 	cd examples/authz && export PATH="$$PATH:/usr/sbin" JWTCTL_ALL=1 JWTCTL_BIN=$(CURDIR)/bin/jwtctl JWTCTL_ENVOY=$$(echo $(CURDIR)/bin/mesh/lib/python3*/site-packages/envoy/_bin/envoy) JWTCTL_TRAEFIK=$(CURDIR)/bin/mesh/bin/traefik && \
 	  $(GO) test -count=1 -vet=off ./... && cd manifests && $(GO) test -count=1 $(QUICK) -vet=off ./...
 
@@ -166,21 +162,16 @@ WORKER_SOURCES := $(EXAMPLE)/workers
 temporal-workers: temporal-cli
 	@$(MAKE) -s packages PROGRAMS="python3 node:nodejs npm mvn:maven javac:default-jdk-headless"
 	@python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) -s packages PROGRAMS=no-venv:python3-venv
-	@cmp -s $(WORKER_SOURCES)/python/requirements.txt $(WORKERS)/python/.locked || { rm -rf $(WORKERS)/python; python3 -m venv $(WORKERS)/python; \
-	  $(WORKERS)/python/bin/pip install -q --disable-pip-version-check --require-hashes -r $(WORKER_SOURCES)/python/requirements.txt; \
-	  cp $(WORKER_SOURCES)/python/requirements.txt $(WORKERS)/python/.locked; }
+	@$(call pip,$(WORKER_SOURCES)/python/requirements.txt,$(WORKERS)/python)
 	@$(call npm,$(WORKER_SOURCES)/typescript,$(WORKERS)/typescript,--ignore-scripts)
 	@rm -rf $(WORKERS)/typescript/{src,dist}; cp -r $(WORKER_SOURCES)/typescript/{src,tsconfig.json} $(WORKERS)/typescript/; cd $(WORKERS)/typescript && npm run --silent build
-	@rm -rf $(WORKERS)/java; mkdir -p $(WORKERS)/java; cp -r $(WORKER_SOURCES)/java $(WORKERS)/java/build; cd $(WORKERS)/java/build && \
-	  mvn -q -B compile dependency:copy-dependencies -DoutputDirectory=.. -DincludeScope=runtime && cp -r target/classes/example ..
+	@$(call mvn,$(WORKER_SOURCES)/java,$(WORKERS)/java)
 
 # The temporal CLI (PyPI).
 temporal-cli:
 	@$(MAKE) -s packages PROGRAMS=python3
 	@python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) -s packages PROGRAMS=no-venv:python3-venv
-	@cmp -s $(SERVER)/e2e/requirements.txt $(WORKERS)/cli/.locked || { rm -rf $(WORKERS)/cli; python3 -m venv $(WORKERS)/cli; \
-	  $(WORKERS)/cli/bin/pip install -q --disable-pip-version-check --require-hashes --no-deps -r $(SERVER)/e2e/requirements.txt; \
-	  cp $(SERVER)/e2e/requirements.txt $(WORKERS)/cli/.locked; }
+	@$(call pip,$(SERVER)/e2e/requirements.txt,$(WORKERS)/cli,--no-deps)
 
 ## conformance: run the suites of connectrpc.com/conformance and grpc-go, directly, through the proxy and under the interceptors; ONLY=regexp selects some
 conformance: conformance-programs
@@ -199,15 +190,16 @@ protojson:
 ## browser: test connect-web through jwtctl proxy --web, and the pages of explain and diff, in a headless Chromium
 browser: build tools
 	@$(MAKE) -s packages PROGRAMS=chromium
-	cd examples/web && npm ci --silent --no-audit --no-fund --ignore-scripts && node --test test.js policy.test.js
+	@$(call npm,examples/web,examples/web,--ignore-scripts)
+	cd examples/web && node --test test.js policy.test.js
 
 ## idp-clients: log in at jwtctl idp with go-oidc, Spring Security, openid-client and, in a headless Chromium, oidc-client-ts
 IDP_JAVA := bin/idp-java
 idp-clients: build
 	@$(MAKE) -s packages PROGRAMS="chromium node:nodejs npm mvn:maven javac:default-jdk-headless"
-	@rm -rf $(IDP_JAVA); mkdir -p $(IDP_JAVA); cp -r examples/idp/java $(IDP_JAVA)/build; cd $(IDP_JAVA)/build && \
-	  mvn -q -B compile dependency:copy-dependencies -DoutputDirectory=.. -DincludeScope=runtime && cp -r target/classes/example ..
-	cd examples/idp && JWTCTL_IDP_JAVA=$(CURDIR)/$(IDP_JAVA) $(GO) test -count=1 -vet=off ./... && npm ci --silent --no-audit --no-fund --ignore-scripts && npm test --silent
+	@$(call mvn,examples/idp/java,$(IDP_JAVA))
+	@$(call npm,examples/idp,examples/idp,--ignore-scripts)
+	cd examples/idp && JWTCTL_IDP_JAVA=$(CURDIR)/$(IDP_JAVA) $(GO) test -count=1 -vet=off ./... && npm test --silent
 
 ## temporal-ui: test the Temporal Web UI with single sign-on: jwtctl idp, a real server, a real UI and a headless Chromium
 # The guide uses fixed ports, so this runs in its own network namespace if the system has them.
@@ -288,11 +280,25 @@ tools: packages
 	@$(GO) tool -modfile=tools/go.mod -n actionlint >/dev/null
 	@cd examples/proxy && $(GO) tool -n grpcurl >/dev/null # builds it before the tests, whose time is limited
 
+# What downloads is tried again: registries fail now and then. Go modules are downloaded
+# before anything is built, because go itself does not try again.
+modules:
+	@export $(FOR_SERVER); for file in $$(git ls-files go.mod '*/go.mod'); do tools/retry.sh $(GO) -C $$(dirname $$file) mod download; done; \
+	  tools/retry.sh $(GO) -C $(SERVER) mod download -modfile=server-1.30.8.mod
+
+# pip,REQUIREMENTS,TO,OPTIONS installs locked packages into the virtual environment TO, once.
+pip = cmp -s $(1) $(2)/.locked || { rm -rf $(2); python3 -m venv $(2); \
+  tools/retry.sh $(2)/bin/pip install -q --disable-pip-version-check --require-hashes $(3) -r $(1); cp $(1) $(2)/.locked; }
+
+# mvn,FROM,TO compiles FROM's program into TO, with the packages that it needs.
+mvn = rm -rf $(2); mkdir -p $(2); cp -r $(1) $(2)/build; cd $(2)/build && \
+  $(CURDIR)/tools/retry.sh mvn -q -B compile dependency:copy-dependencies -DoutputDirectory=.. -DincludeScope=runtime && cp -r target/classes/. ..
+
 # npm,FROM,TO,OPTIONS installs FROM's locked packages into TO, once. It copies the lock
 # file last, so that a failed installation is retried.
 npm = cmp -s $(1)/package-lock.json $(2)/node_modules/.locked || { mkdir -p $(2); \
   [ $(1) = $(2) ] || cp $(1)/package.json $(1)/package-lock.json $(2)/; \
-  npm ci $(3) --loglevel=error --no-audit --no-fund --prefix $(2) >/dev/null && cp $(1)/package-lock.json $(2)/node_modules/.locked; }
+  tools/retry.sh npm ci $(3) --loglevel=error --no-audit --no-fund --prefix $(2) >/dev/null && cp $(1)/package-lock.json $(2)/node_modules/.locked; }
 
 packages:
 	@need=""; for t in $(PROGRAMS); do \
@@ -304,10 +310,11 @@ packages:
 	  echo "Install them as root: apt-get install -y$$need"; exit 1; \
 	fi; \
 	echo "installing:$$need"; \
-	$$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq $$need >/dev/null
+	export DEBIAN_FRONTEND=noninteractive; \
+	tools/retry.sh $$as apt-get update -qq && tools/retry.sh $$as apt-get install -y -qq -o DPkg::Lock::Timeout=300 $$need >/dev/null
 
 ## clean: remove everything make built
 clean:
 	rm -rf bin dist
 
-.PHONY: protojson mesh bench-mesh idp-clients temporal-ui temporal-cli temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install uninstall cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench bench-lint fuzz generate temporal-releases tools packages clean
+.PHONY: protojson mesh bench-mesh idp-clients temporal-ui temporal-cli temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install uninstall cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench bench-lint fuzz generate temporal-releases tools packages modules clean
