@@ -39,9 +39,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if opts.Port == 0 {
-		if opts.Port, err = standalone.FreePort(); err != nil {
+		port, reservation, err := standalone.FreePort()
+		if err != nil {
 			return err
 		}
+		defer reservation.Close()
+		opts.Port = port
 	}
 	if len(opts.JWKS) == 0 {
 		return errors.New("no --jwks URL\nhint: run jwtctl gen-and-serve and pass the URL it prints")

@@ -88,10 +88,11 @@ func startAndInterrupt(t *testing.T, args []string) {
 }
 
 func TestWrongOptions(t *testing.T) {
-	port, err := standalone.FreePort()
+	port, reservation, err := standalone.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer reservation.Close()
 	takenPort := strconv.Itoa(port)
 	taken, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", takenPort))
 	if err != nil {

@@ -41,11 +41,7 @@ func startDenialServer(t *testing.T, jwksURL string, change func(*config.Authori
 	options := standalone.Options{JWKS: []string{jwksURL}, RefreshInterval: time.Second}
 	var failure error
 	for range 3 { // another process may take a port between the probe and the start
-		port, err := standalone.FreePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		options.Port = port
+		options.Port = freePort(t)
 		cfg, err := standalone.Config(options)
 		if err != nil {
 			t.Fatal(err)
@@ -64,7 +60,7 @@ func startDenialServer(t *testing.T, jwksURL string, change func(*config.Authori
 				t.Errorf("stop server: %v", err)
 			}
 		})
-		s := &server{address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), log: log}
+		s := &server{address: net.JoinHostPort("127.0.0.1", strconv.Itoa(options.Port)), log: log}
 		s.waitServing(t)
 		return s
 	}

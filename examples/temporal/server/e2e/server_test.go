@@ -38,12 +38,20 @@ func startServer(t *testing.T, jwksURL string) *server {
 	return nil
 }
 
+// freePort returns a port for a server. No other test gets it before this one has ended.
+func freePort(t *testing.T) int {
+	t.Helper()
+	port, reservation, err := standalone.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = reservation.Close() })
+	return port
+}
+
 func tryServer(t *testing.T, jwksURL string) (*server, error) {
 	t.Helper()
-	port, err := standalone.FreePort()
-	if err != nil {
-		return nil, err
-	}
+	port := freePort(t)
 	cfg, err := standalone.Config(standalone.Options{
 		JWKS:            []string{jwksURL},
 		RefreshInterval: time.Second,

@@ -75,12 +75,9 @@ type program struct {
 func startProgram(t *testing.T, here place, s setup, proxy string) *program {
 	t.Helper()
 	binary := temporalServer(t)
-	port, err := standalone.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
+	port := freePort(t)
 	here.dir = t.TempDir() // a separate database
-	here.interrupted = anyExit
+	here.terminated = anyExit
 	here = here.with("HTTP_PROXY=" + proxy)
 	args := []string{"start"}
 	if s.env != "" {

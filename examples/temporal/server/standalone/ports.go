@@ -3,6 +3,7 @@ package standalone
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"strconv"
@@ -17,6 +18,8 @@ const DefaultPort = 7233
 const (
 	portsBelow = 300
 	portsAbove = 10
+	// portStep is the distance between ports of FreePort: a server uses fewer in a row, above the frontend's and below.
+	portStep = 20
 )
 
 // movePorts shifts every port by the same amount, so that one number is enough to run a second server.
@@ -54,27 +57,53 @@ func allPorts(cfg *config.Config) []int {
 }
 
 // FreePort returns a frontend port around which all ports of a server are free at this moment. It stays below the range
-// that systems take the ports of outgoing connections from, so that no such connection gets in between.
-func FreePort() (int, error) {
-	const lowest, highest, step = 10_000, 32_000, 20
+// that systems take the ports of outgoing connections from, so that no such connection gets in between. Until the
+// reservation is closed, FreePort returns no port whose server would be in the way, in any process: a server takes a
+// while to listen.
+func FreePort() (port int, reservation io.Closer, err error) {
+	const lowest, highest = 10_000, 32_000
 	for range 100 {
-		port := lowest + step*rand.IntN((highest-lowest)/step)
+		port := lowest + portStep*rand.IntN((highest-lowest)/portStep)
 		cfg, err := Config(Options{JWKS: []string{"http://127.0.0.1/"}, Port: port})
 		if err != nil {
-			return 0, err
+			return 0, nil, err
 		}
-		if CheckPorts(cfg) == nil {
-			return port, nil
+		if r, free := reserve(port); free {
+			if CheckPorts(cfg) == nil {
+				return port, r, nil
+			}
+			_ = r.Close()
 		}
 	}
-	return 0, errors.New("no free ports")
+	return 0, nil, errors.New("no free ports")
+}
+
+// reservation listens on the last port of both ranges of a server, which no server uses.
+type reservation struct{ below, above net.Listener }
+
+func reserve(port int) (r reservation, free bool) {
+	var err error
+	if r.below, err = listen(port - portsBelow + portStep - 1); err != nil {
+		return r, false
+	}
+	if r.above, err = listen(port + portStep - 1); err != nil {
+		_ = r.below.Close()
+		return r, false
+	}
+	return r, true
+}
+
+func (r reservation) Close() error { return errors.Join(r.below.Close(), r.above.Close()) }
+
+func listen(port int) (net.Listener, error) {
+	return net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 }
 
 // CheckPorts returns an error naming the first port of a server with this configuration that is taken. The server itself
 // would end the process there.
 func CheckPorts(cfg *config.Config) error {
 	for _, port := range allPorts(cfg) {
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		l, err := listen(port)
 		if err != nil {
 			return err
 		}
