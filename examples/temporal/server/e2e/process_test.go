@@ -11,18 +11,20 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
 
 // patience is a generous limit for what normally takes moments: the machine may be slow
 // and loaded.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
-// stopPatience is how long a process may take to stop after an interrupt before it is killed.
-const stopPatience = time.Minute
+// stopPatience is how long a process may take to stop after SIGTERM before it is killed: the SDKs may wait for long polls
+// of a minute.
+const stopPatience = 2 * time.Minute
 
-// anyExit as place.interrupted kills what is started here instead, which is faster.
+// anyExit as place.terminated kills what is started here instead, which is faster.
 const anyExit = -2
 
 // place is a working folder with an environment: programs find key.priv.pem and none of
@@ -30,8 +32,8 @@ const anyExit = -2
 type place struct {
 	dir string
 	env []string
-	// interrupted is the exit code after an interrupt of what is started here.
-	interrupted int
+	// terminated is the exit code after SIGTERM of what is started here.
+	terminated int
 }
 
 func newPlace(t *testing.T) place {
@@ -49,8 +51,9 @@ func (p place) with(env ...string) place {
 func (p place) command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir, cmd.Env = p.dir, p.env
-	if p.interrupted != anyExit {
-		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	if p.terminated != anyExit {
+		// A JVM ignores SIGINT if its parent did, as in the background of a shell.
+		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	}
 	cmd.WaitDelay = stopPatience
 	return cmd
@@ -106,7 +109,7 @@ type process struct {
 	done           chan struct{} // closed once it has ended
 }
 
-// start starts a program and interrupts it when the test ends. It must then end with the
+// start starts a program and terminates it when the test ends. It must then end with the
 // exit code of the place.
 func (p place) start(t *testing.T, program string, args ...string) *process {
 	t.Helper()
@@ -126,8 +129,8 @@ func (p place) start(t *testing.T, program string, args ...string) *process {
 	t.Cleanup(func() {
 		cancel()
 		<-running.done
-		if code := cmd.ProcessState.ExitCode(); code != p.interrupted && p.interrupted != anyExit {
-			t.Errorf("%s: exit code %d after an interrupt", program, code)
+		if code := cmd.ProcessState.ExitCode(); code != p.terminated && p.terminated != anyExit {
+			t.Errorf("%s: exit code %d after SIGTERM", program, code)
 		}
 		checkNoToken(t, program, running.stdout.String()+running.stderr.String())
 		if t.Failed() {

@@ -11,14 +11,18 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
+
+// fileTokenLife is much longer than a token stays in the file: a worker may be slow.
+const fileTokenLife = 24 * time.Second
 
 // fileWorker is a worker in examples/temporal/workers, which reads its tokens from a file.
 type fileWorker struct {
 	program string
 	args    []string
-	// interrupted is its exit code after an interrupt.
-	interrupted int
+	// terminated is its exit code after SIGTERM.
+	terminated int
 }
 
 func goWorker(bin programs) fileWorker { return fileWorker{program: bin.fileWorker} }
@@ -34,11 +38,11 @@ func typescriptWorker(t *testing.T) fileWorker {
 	return fileWorker{program: "node", args: []string{filepath.Join(installedWorkers(t), "typescript", "dist", "worker.js")}}
 }
 
-// javaWorker: an interrupted JVM exits with 128 plus the signal's number, even after a
-// clean shutdown.
+// javaWorker: a terminated JVM exits with 128 plus the signal's number, even after a clean
+// shutdown.
 func javaWorker(t *testing.T) fileWorker {
 	dir := filepath.Join(installedWorkers(t), "java")
-	return fileWorker{program: "java", args: []string{"-cp", dir + string(filepath.ListSeparator) + filepath.Join(dir, "*"), "example.GreetingWorker"}, interrupted: 130}
+	return fileWorker{program: "java", args: []string{"-cp", dir + string(filepath.ListSeparator) + filepath.Join(dir, "*"), "example.GreetingWorker"}, terminated: 143}
 }
 
 // installedWorkers skips the test if no folder of workers is named.
@@ -60,14 +64,14 @@ func absolute(t *testing.T, path string) string {
 	return path
 }
 
-// testFileWorker runs a worker while its short-lived tokens expire several times over, and
-// jwtctl rotate replaces the key; the old one is then removed. No call may be refused
-// meanwhile.
+// testFileWorker runs a worker until its first token has expired, while newer ones replace
+// it, and jwtctl rotate replaces the key; the old one is then removed. No call may be
+// refused meanwhile.
 func testFileWorker(t *testing.T, bin programs, w fileWorker) {
 	here := newPlace(t)
 	here = here.with("PYTHONDONTWRITEBYTECODE=1")
 	rotate := func(flags ...string) {
-		here.mustRun(t, bin.jwtctl, slices.Concat([]string{"rotate", "--key-dir", "keys", "--publish-wait", "6s", "--max-token-life", "7s"}, flags)...)
+		here.mustRun(t, bin.jwtctl, slices.Concat([]string{"rotate", "--key-dir", "keys", "--publish-wait", "10s", "--max-token-life", fileTokenLife.String()}, flags)...)
 	}
 	rotate()
 	endpoint, _ := here.serveKeys(t, bin, "serve", "--key-dir", "keys", "--reload-interval", "500ms")
@@ -75,9 +79,10 @@ func testFileWorker(t *testing.T, bin programs, w fileWorker) {
 	s := startServer(t, endpoint)
 	s.mustRegister(t, here.token(t, bin, "--system", "--key-dir", "keys"), "default")
 
-	tokens := here.keepToken(t, bin, "--key-dir", "keys", "--namespace", "default", "--ttl", "6s")
+	tokens := here.replaceToken(t, bin, "--key-dir", "keys", "--namespace", "default", "--ttl", fileTokenLife.String())
+	expired := time.Now().Add(fileTokenLife) // the first token
 	at := here.with("TEMPORAL_ADDRESS="+s.address, "TOKEN_FILE="+tokens.path)
-	at.interrupted = w.interrupted
+	at.terminated = w.terminated
 	worker := at.start(t, w.program, w.args...)
 	client := s.client(t, "default", tokens)
 	workflows := 0
@@ -92,7 +97,7 @@ func testFileWorker(t *testing.T, bin programs, w fileWorker) {
 	}
 	until("3 tokens", func() error { return tokensIn(worker.log(), 3) })
 	rotate("--now")
-	until("a new key that signs", func() error {
+	until("3 tokens of a new key", func() error { // so no request with the old one is still on its way
 		rotate()
 		return newKeyIn(worker.log(), old)
 	})
@@ -103,6 +108,12 @@ func testFileWorker(t *testing.T, bin programs, w fileWorker) {
 	until("the old key removed", func() error { return only(endpoint, old) })
 	settled := len(keyIDs(worker.log()))
 	until("2 tokens of the new key alone", func() error { return tokensIn(worker.log(), settled+2) })
+	until("the end of the first token", func() error {
+		if left := time.Until(expired); left > 0 {
+			return fmt.Errorf("it has %s left", left)
+		}
+		return nil
+	})
 
 	ids := keyIDs(worker.log())
 	t.Logf("%d workflows; the worker used %d tokens of the keys %v", workflows, len(ids), slices.Compact(slices.Clone(ids)))
@@ -135,8 +146,10 @@ func tokensIn(log string, want int) error {
 	return nil
 }
 
+// newKeyIn returns nil once the last 3 tokens are of another key than old.
 func newKeyIn(log, old string) error {
-	if ids := keyIDs(log); len(ids) == 0 || ids[len(ids)-1] == old {
+	ids := keyIDs(log)
+	if last := ids[max(0, len(ids)-3):]; len(last) < 3 || slices.Contains(last, old) {
 		return errors.New("still the old key")
 	}
 	return nil

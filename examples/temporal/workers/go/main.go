@@ -53,13 +53,13 @@ type tokenFile struct {
 
 // GetHeaders returns the Authorization header of one request. The file is small and in the system's cache.
 func (f *tokenFile) GetHeaders(context.Context) (map[string]string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	text, err := os.ReadFile(f.path)
 	if err != nil {
 		return nil, err
 	}
 	token := strings.TrimSpace(string(text))
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if token != f.last {
 		f.last = token
 		f.logger.Info("new token, kid=" + keyID(token))
