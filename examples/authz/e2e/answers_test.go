@@ -32,6 +32,7 @@ const (
 // pass. S60.
 func TestNoAnswerRefuses(t *testing.T) {
 	f := newFixture(t)
+	f.brief = true
 	p, grpcAt, httpAt := f.authz(t)
 	ways := f.planes(t, grpcAt, httpAt)
 	good := bearer("Bearer " + f.token(t, f.key, "--iss", "shop"))

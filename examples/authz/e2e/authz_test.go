@@ -22,6 +22,7 @@ type fixture struct {
 	policy     []string // flags
 	upstream   *upstream
 	ways       map[string]*way
+	brief      bool // proxies wait for jwtctl as long as it prints, and not as long as a slow machine takes
 }
 
 // way is a proxy in front of the server.
@@ -74,7 +75,15 @@ func (f *fixture) snippet(t *testing.T, proxy, grpc, http, listen string) string
 	if proxy == "envoy" {
 		swap = strings.NewReplacer(envoyAddress("127.0.0.1:8080"), envoyAddress(listen), envoyAddress("127.0.0.1:9000"), envoyAddress(f.upstream.address))
 	}
+	if !f.brief {
+		text = unhurried(text)
+	}
 	return swap.Replace(text)
+}
+
+// unhurried has a printed configuration wait a minute for jwtctl, in place of 2 seconds.
+func unhurried(text string) string {
+	return strings.NewReplacer("timeout: 2s", "timeout: 60s", "timeout 2s", "timeout 60s", "timeout = 2000", "timeout = 60000").Replace(text)
 }
 
 func envoyAddress(address string) string {

@@ -23,7 +23,7 @@ import (
 )
 
 // patience is a generous limit for what normally takes moments.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // jwtctl returns the path of the program: JWTCTL_BIN, or one built here.
 var jwtctl = sync.OnceValues(func() (string, error) {

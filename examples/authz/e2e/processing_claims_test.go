@@ -5,7 +5,6 @@ import (
 	"maps"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -121,6 +120,7 @@ service S {
 // once it or Envoy is back, calls are decided as before.
 func TestProcessingDown(t *testing.T) {
 	p := newProcessing(t, policytest.CallSource, authz.Options{})
+	p.brief = true
 	dir := t.TempDir()
 	key := filepath.Join(dir, "key.pem")
 	run(t, "keygen", "-o", key)
@@ -142,13 +142,11 @@ func TestProcessingDown(t *testing.T) {
 			return err == nil && calls == 1 && missed == 0 && status.Convert(refused).Message() == "Message token is missing"
 		}
 		soon(t, "calls are not decided", decided)
-		if err := server.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
+		server.pause(t)
 		// Envoy has no timeout for FULL_DUPLEX_STREAMED: such a call lasts as long as its
 		// client waits.
 		for method, code := range map[string]codes.Code{"Open": codes.Unavailable, "Check": codes.DeadlineExceeded} {
-			limit := 20 * time.Second
+			limit := patience
 			if method == "Check" {
 				limit = time.Second
 			}

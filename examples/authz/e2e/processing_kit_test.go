@@ -37,6 +37,7 @@ type processing struct {
 	logged  *locked
 	clock   atomic.Int64
 	policy  enforce.Policy
+	brief   bool // Envoy waits for authz as long as jwtctl prints, and not as long as a slow machine takes
 }
 
 // service has all methods of a World: each answers every request with one message, or only
@@ -192,6 +193,9 @@ func (p *processing) envoyAt(filters string) string {
 		if config, err = authz.Snippet("envoy", p.Plan, authz.Places{Listen: at, Authz: p.authzAt, Service: p.service.address}); err != nil {
 			p.t.Fatal(err)
 		}
+		if !p.brief {
+			config = unhurried(config)
+		}
 	}
 	e := start(p.t, envoy, "-c", write(p.t, "envoy.yaml", config), "--use-dynamic-base-id", "--concurrency", "1", "-l", "error")
 	e.answering(p.t, at)
@@ -206,7 +210,7 @@ func (p *processing) envoyAt(filters string) string {
 // call calls method t.S/name with the messages given as JSON.
 func (p *processing) call(ctx context.Context, conn *grpc.ClientConn, name string, requests ...string) (answers []string, err error) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience/4)
 	defer cancel()
 	m := p.Set.Method("t.S/" + name)
 	if m == nil {
@@ -277,7 +281,7 @@ func extProc(mode, more string) string {
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor
               grpc_service: {envoy_grpc: {cluster_name: authz}}
-              message_timeout: 20s
+              message_timeout: 60s
               processing_mode: {request_body_mode: ` + mode + `, response_body_mode: ` + mode + `, request_trailer_mode: SEND, response_trailer_mode: SEND}
 ` + more
 }
@@ -298,6 +302,6 @@ const extAuthz = `          - name: envoy.filters.http.ext_authz
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
               transport_api_version: V3
-              grpc_service: {envoy_grpc: {cluster_name: authz}, timeout: 20s}
+              grpc_service: {envoy_grpc: {cluster_name: authz}, timeout: 60s}
               encode_raw_headers: true
 `
