@@ -30,8 +30,8 @@ before(async () => {
   const script = built.outputFiles[0].text.replaceAll('</script', '<\\/script');
   [app, stranger] = [await page(script), await page(script)];
   idp = await provider('--client', 'spa', '--redirect', `${app}/callback`);
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
-}, { timeout: 120_000 });
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'], timeout: 120_000 });
+}, { timeout: 300_000 });
 
 after(async () => {
   await browser?.close();
@@ -41,8 +41,9 @@ after(async () => {
 
 const settings = (origin) => ({ authority: idp.issuer, client_id: 'spa', redirect_uri: `${origin}/callback`, post_logout_redirect_uri: `${origin}/`, scope: 'openid profile offline_access' });
 
-test('oidc-client-ts logs in by the page, renews and logs out', { timeout: 60_000 }, async () => {
+test('oidc-client-ts logs in by the page, renews and logs out', { timeout: 300_000 }, async () => {
   const context = await browser.newContext();
+  context.setDefaultTimeout(120_000);
   const tab = await context.newPage();
   const foreign = [];
   tab.on('request', (r) => { if (!r.url().startsWith(app) && !r.url().startsWith(idp.issuer)) foreign.push(r.url()); });
@@ -72,8 +73,9 @@ test('oidc-client-ts logs in by the page, renews and logs out', { timeout: 60_00
   await context.close();
 });
 
-test('a page of another origin can neither log in nor read the provider', { timeout: 60_000 }, async () => {
+test('a page of another origin can neither log in nor read the provider', { timeout: 300_000 }, async () => {
   const tab = await browser.newPage();
+  tab.setDefaultTimeout(120_000);
   await tab.goto(`${stranger}/`);
   const refused = await tab.evaluate(async (s) => {
     try {

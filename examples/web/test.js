@@ -54,14 +54,16 @@ before(async () => {
     '--proto-path', path.join(example, 'proto'), '--proto', path.join(example, 'proto', 'com', 'example', 'jwt_service.proto')]);
   browser = await chromium.launchPersistentContext(path.join(dir, 'profile'), {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    timeout: 120_000,
     args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   });
-}, { timeout: 120_000 });
+  browser.setDefaultTimeout(120_000);
+}, { timeout: 600_000 });
 
 after(async () => {
   await browser?.close();
   for (const child of started) child.kill();
-  rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
+  rmSync(dir, { recursive: true, force: true, maxRetries: 20 });
 });
 
 async function run(from, protocol) {
@@ -75,13 +77,13 @@ async function run(from, protocol) {
 }
 
 for (const protocol of ['connect', 'grpc-web']) {
-  test(`${protocol} in Chromium gets the decisions of gRPC`, { timeout: 60_000 }, async () => {
+  test(`${protocol} in Chromium gets the decisions of gRPC`, { timeout: 300_000 }, async () => {
     assert.deepEqual(await run(origin, protocol), {
       user: 'alice', issued: 3, withoutToken: 'Unauthenticated', hello: 'Hello alice: hi', redeemed: 'Redeemed by alice', forged: 'PermissionDenied',
     });
   });
 
-  test(`${protocol} from an origin that is not named gets nothing`, { timeout: 60_000 }, async () => {
+  test(`${protocol} from an origin that is not named gets nothing`, { timeout: 300_000 }, async () => {
     assert.deepEqual(await run(stranger, protocol), { login: 'Unknown' });
   });
 }

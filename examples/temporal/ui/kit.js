@@ -18,7 +18,7 @@ export class Ended extends Error {}
 
 // Polls until check returns something other than undefined, and returns it. What
 // check throws counts as "not yet", except an Ended.
-export async function eventually(what, check, seconds = 60) {
+export async function eventually(what, check, seconds = 180) {
   const end = Date.now() + seconds * 1000;
   for (;;) {
     let last;
@@ -34,12 +34,13 @@ export async function eventually(what, check, seconds = 60) {
   }
 }
 
-export async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+// Returns so many different ports that nothing listens on.
+export async function freePorts(count) {
+  const servers = Array.from({ length: count }, () => createServer());
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))));
+  const ports = servers.map((server) => server.address().port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
 }
 
 // Stage is a folder with key.priv.pem in which programs run until end.
@@ -61,7 +62,7 @@ export class Stage {
 
   // The same for one that must end with exit code.
   ends(code, name, ...args) {
-    const { status, stdout, stderr } = spawnSync(program(name), args, { cwd: this.dir, env: this.env, encoding: 'utf8', timeout: 120_000 });
+    const { status, stdout, stderr } = spawnSync(program(name), args, { cwd: this.dir, env: this.env, encoding: 'utf8', timeout: 300_000 });
     assert.equal(status, code, `${name} ${args[0]}: ${stderr}`);
     return stdout;
   }
@@ -84,7 +85,7 @@ export class Stage {
   async end() {
     for (const { child } of this.children.reverse()) child.kill('SIGINT');
     await Promise.all(this.children.map((c) => c.ended));
-    rmSync(this.dir, { recursive: true, force: true });
+    rmSync(this.dir, { recursive: true, force: true, maxRetries: 20 });
   }
 
   // The Web UI as its container starts it, on 127.0.0.1 alone; returns its URL.

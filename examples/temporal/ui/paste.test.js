@@ -16,9 +16,9 @@ const home = mkdtempSync(path.join(tmpdir(), 'jwtctl-paste-'));
 const terminals = [];
 
 after(async () => {
-  for (const { child } of terminals.toReversed()) if (child.exitCode === null) process.kill(-child.pid, 'SIGINT');
+  for (const { child } of terminals.toReversed()) if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGINT');
   await Promise.all(terminals.map((t) => t.ended));
-  rmSync(home, { recursive: true, force: true });
+  rmSync(home, { recursive: true, force: true, maxRetries: 20 });
 });
 
 // The numbered steps of the guide: their text, and the blocks in it.
@@ -47,7 +47,7 @@ async function paste({ title, command, output }, cwd, env) {
   }, 600);
 }
 
-test('the blocks of the guide lead from nothing to a login', { timeout: 900_000 }, async () => {
+test('the blocks of the guide lead from nothing to a login', { timeout: 1_800_000 }, async () => {
   const place = path.join(home, 'examples', 'temporal');
   cpSync(path.join(here, '..'), place, { recursive: true, filter: (f) => !/node_modules|key\.priv/.test(f) });
   const env = { ...process.env, HOME: home, GOBIN: path.join(home, 'bin'), PATH: `${home}/bin:${process.env.TEMPORAL_CLI}:${process.env.PATH}` };
@@ -67,10 +67,10 @@ test('the blocks of the guide lead from nothing to a login', { timeout: 900_000 
 
 // Logs in at the UI, and waits for the workflow that the starter ran.
 async function logIn(url, user) {
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'], timeout: 120_000 });
   try {
     const tab = await browser.newPage();
-    tab.setDefaultTimeout(60_000);
+    tab.setDefaultTimeout(120_000);
     await tab.goto(url);
     await tab.getByRole('button', { name: 'Continue to SSO' }).click();
     await tab.getByRole('button', { name: user }).click();
