@@ -3,9 +3,10 @@
 package e2e
 
 import (
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -119,7 +120,7 @@ func cureCases(t *testing.T, hosts *keyHosts) []cureCase {
 			rule: "key-source-unreachable", broken: soundSection("http://keys.example", late.url), mended: sound, cure: "check the URL",
 			fails: func(t *testing.T, r trial) {
 				goodIsRefused(t, r)
-				late.start(t)
+				late.start()
 				goodIsAccepted(t, r)
 			}, works: goodIsAccepted,
 		},
@@ -236,27 +237,21 @@ func rolesIn(claim string, read bool) func(*testing.T, trial) {
 	}
 }
 
-// lateSource is a key source that starts only later.
+// lateSource is a key source that answers only once it is started.
 type lateSource struct {
 	url   string
-	start func(*testing.T)
+	start func()
 }
 
 func lateKeys(t *testing.T, hosts *keyHosts) lateSource {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
-	return lateSource{"http://" + address, func(t *testing.T) {
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			t.Fatal(err)
+	var started atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if !started.Load() {
+			panic(http.ErrAbortHandler) // closes the connection
 		}
-		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(hosts.set(""))) })}
-		go func() { _ = server.Serve(l) }()
-		t.Cleanup(func() { _ = server.Close() })
-	}}
+		_, _ = w.Write([]byte(hosts.set("")))
+	}))
+	t.Cleanup(server.Close)
+	return lateSource{server.URL, func() { started.Store(true) }}
 }
