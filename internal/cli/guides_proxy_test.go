@@ -110,7 +110,8 @@ func (r resolver) FindDescriptorByName(name protoreflect.FullName) (protoreflect
 	return r[1].FindDescriptorByName(name)
 }
 
-// TestProxyGuideIsTrue: the table of statuses in docs/proxy.md agrees with the code.
+// TestProxyGuideIsTrue: the table of statuses in docs/proxy.md agrees with the code, and
+// has every code of UNAUTHENTICATED.
 func TestProxyGuideIsTrue(t *testing.T) {
 	t.Parallel()
 	text := testkit.Read(t, "../../docs/proxy.md")
@@ -130,5 +131,10 @@ func TestProxyGuideIsTrue(t *testing.T) {
 	}
 	if codes < 15 {
 		t.Errorf("the guide has %d codes", codes)
+	}
+	for row := range fault.Table {
+		if row.GRPC == fault.GRPCUnauthenticated && !strings.Contains(statuses, "`"+string(row.Code)+"`") {
+			t.Errorf("the guide does not have %s", row.Code)
+		}
 	}
 }
