@@ -59,8 +59,7 @@ func (o *AuthzOptions) Register(fs *pflag.FlagSet) {
 	fs.StringVar(&s.pathHeader, "path-header", "", "with --http, `NAME` of the header with the path of the call (default: X-Original-URI or X-Forwarded-Uri)")
 	fs.BoolVar(&s.bearerOnly, "bearer-only", false, "if the proxy in front does not send messages, check only the bearer token of methods that validate or sign them")
 	settings.SizeVar(fs, &s.maxMessage, "max-message", authz.MaxMessageBytes, 1, 1<<30, "maximum `SIZE` of a message after decompression, in either direction")
-	fs.StringVar(&s.print, "print", "", "print the configuration of `PROXY` for this policy and exit: "+strings.Join(authz.Proxies(), ", "))
-	settings.Offer(fs, "print", authz.Proxies()...)
+	settings.ChoiceVar(fs, &s.print, "print", "", "print the configuration of `PROXY` for this policy and exit: "+strings.Join(authz.Proxies(), ", "), authz.Proxies()...)
 	settings.FlagOnly(fs, "print")
 	settings.Keyed(fs, "authz")
 }

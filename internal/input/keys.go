@@ -41,6 +41,8 @@ func (k *KeyFlags) Register(fs *pflag.FlagSet) {
 	fs.StringVar(&k.KeyID, "kid", "", "`ID` of the key to use, or to assign to a key file without one (default: its RFC 7638 thumbprint)")
 	fs.StringVar(&k.Alg, "alg", "", "signature `ALGORITHM`, if the key allows several (default: the key's own)")
 	fs.BoolVar(&k.StrictPerms, "strict-perms", false, "fail instead of warning if other users can read a private key file")
+	settings.Check(fs, "kid", CheckKeyID)
+	CheckAlgorithm(fs)
 	settings.Paths(fs, "key")
 	settings.AtPaths(fs, "secret")
 	settings.KeyedAs(fs, "key", "keys")
@@ -227,6 +229,14 @@ func WithoutDefaultKey(err error, hint string) error {
 		return f.WithHint("%s", hint)
 	}
 	return err
+}
+
+// CheckAlgorithm checks --alg of fs before the command runs.
+func CheckAlgorithm(fs *pflag.FlagSet) {
+	settings.Check(fs, "alg", func(name string) error {
+		_, err := keys.ParseAlgorithm(name)
+		return err
+	})
 }
 
 // ParseAlgorithm parses --alg.

@@ -30,10 +30,10 @@ func ReadSecret(d command.Deps, flag, place string) (data []byte, source string,
 		}
 		return []byte(value), "variable " + variable, nil
 	}
-	path, isFile := strings.CutPrefix(place, "@")
-	if !isFile || path == "" {
-		return nil, "", fault.New(fault.UsageError, flag, "takes env:NAME or @FILE, never the secret itself")
+	if err := checkPlace(flag, place); err != nil {
+		return nil, "", err
 	}
+	path := strings.TrimPrefix(place, "@")
 	if data, err = files.Read(path, maxSecretBytes, fault.KeyUnreadable); err != nil {
 		return nil, "", err
 	}
@@ -44,6 +44,16 @@ func ReadSecret(d command.Deps, flag, place string) (data []byte, source string,
 		return nil, "", fault.New(fault.KeyUnreadable, path, "is empty")
 	}
 	return data, path, nil
+}
+
+// checkPlace refuses a value of flag that is not the place of a secret.
+func checkPlace(flag, place string) error {
+	for _, prefix := range []string{"env:", "@"} {
+		if strings.HasPrefix(place, prefix) && place != prefix {
+			return nil
+		}
+	}
+	return fault.New(fault.UsageError, flag, "takes env:NAME or @FILE, never the secret itself")
 }
 
 func isText(data []byte) bool {
@@ -80,6 +90,7 @@ type answers struct {
 func (p *Passphrase) Register(fs *pflag.FlagSet) {
 	fs.StringVar(&p.Place, "passphrase", "", "passphrase of an encrypted key: `env:NAME` or @FILE (default: ask on the terminal)")
 	settings.Keyed(fs, "", "passphrase")
+	settings.Check(fs, "passphrase", func(place string) error { return checkPlace("--passphrase", place) })
 	settings.AtPaths(fs, "passphrase")
 	p.asked = &answers{known: map[string][]byte{}}
 }

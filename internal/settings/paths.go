@@ -11,8 +11,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// checkValues refuses flag values that are typical shell mistakes: an empty value, which
-// must never have a meaning (S87), and for paths a tilde, or the key itself.
+// checkValues refuses flag values that their own check refuses, and typical shell
+// mistakes: an empty value, which must never have a meaning (S87), and for paths a tilde,
+// or the key itself.
 func (s *Settings) checkValues(fs *pflag.FlagSet) error {
 	var failed error
 	fs.VisitAll(func(f *pflag.Flag) {
@@ -26,6 +27,8 @@ func (s *Settings) checkValues(fs *pflag.FlagSet) error {
 				failed = fault.New(fault.UsageError, "--"+f.Name, "must not be empty").WithHint("check for an unset variable in it")
 			case isPath:
 				failed = s.checkPath(fs, f.Name, value)
+			default:
+				failed = checkValue(f, value)
 			}
 			if failed != nil {
 				return

@@ -15,7 +15,6 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/input"
-	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keygen"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/quote"
@@ -126,9 +125,6 @@ func (o genAndServeOptions) check(alg keys.Algorithm, private string) error {
 		if _, err := os.Stat(path); err != nil {
 			return fault.New(fault.KeyUnreadable, path, "%w", files.Reason(err))
 		}
-	}
-	if _, err := jwks.NewHandler(nil, jwks.HandlerOptions{Path: o.serve.path, MaxAge: o.serve.maxAge}); err != nil {
-		return err
 	}
 	return o.serve.check()
 }

@@ -70,6 +70,7 @@ func Key(d command.Deps) *cobra.Command {
 	settings.AtPaths(fs, "new-passphrase")
 	fs.StringVar(&o.kid, "kid", "", "`ID` of the key to pick from a set, or to assign to the key")
 	fs.StringVar(&o.alg, "alg", "", "`ALGORITHM` to write into the JWK")
+	input.CheckAlgorithm(fs)
 	fs.StringVarP(&o.out, "out", "o", "", "write to `FILE` instead of stdout")
 	fs.BoolVar(&o.force, "force", false, "overwrite an existing private key file")
 	settings.Outputs(fs, "out")

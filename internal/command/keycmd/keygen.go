@@ -279,16 +279,21 @@ func writeKeyHalf(half *keys.Key, out keygen.Output) error {
 }
 
 // keygenReport is the JSON report. It has file names and the key ID, but no keys (S6).
+// Public is null without a public file.
 type keygenReport struct {
-	KeyID     string `json:"kid"`
-	Algorithm string `json:"alg"`
-	Private   string `json:"private"`
-	Public    string `json:"public,omitempty"`
+	KeyID     string  `json:"kid"`
+	Algorithm string  `json:"alg"`
+	Private   string  `json:"private"`
+	Public    *string `json:"public"`
 }
 
 func renderKeygen(d command.Deps, o keygenOptions, key *keys.Key, out keygen.Output) error {
 	if o.format != "json" {
 		return d.Print("%s\n", key.ID())
 	}
-	return d.PrintJSON(keygenReport{key.ID(), string(key.Algorithm()), out.Private, out.Public})
+	report := keygenReport{KeyID: key.ID(), Algorithm: string(key.Algorithm()), Private: out.Private}
+	if out.Public != "" {
+		report.Public = &out.Public
+	}
+	return d.PrintJSON(report)
 }

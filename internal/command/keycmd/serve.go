@@ -87,7 +87,8 @@ func (o serveOptions) check() error {
 	if o.every <= 0 {
 		return fault.New(fault.UsageError, "--reload-interval", "must be greater than 0 (got %s)", o.every)
 	}
-	return nil
+	_, err := jwks.NewHandler(nil, jwks.HandlerOptions{Path: o.path, MaxAge: o.maxAge})
+	return err
 }
 
 func runServe(ctx context.Context, d command.Deps, o serveOptions) error {

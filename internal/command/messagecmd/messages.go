@@ -68,21 +68,21 @@ func (f *messageFlags) load(ctx context.Context, d command.Deps, inputs []string
 	if err != nil {
 		return nil, err
 	}
+	token := ""
+	if f.bearer != "" {
+		if token, err = bearerToken(f.bearer); err != nil {
+			return nil, err
+		}
+	}
 	p, err := f.Flags.Load(ctx, d, clock, policies.LoadOptions{})
 	if err != nil {
 		return nil, err
 	}
-	m := &messages{Policy: p, d: d, codec: message.New(p.Set.Types(), message.Limits{}), method: f.method, typ: f.typ, inputs: f.Protos.Inputs(p.Set)}
+	m := &messages{Policy: p, d: d, codec: message.New(p.Set.Types(), message.Limits{}), method: f.method, typ: f.typ, token: token, given: f.bearer != "", inputs: f.Protos.Inputs(p.Set)}
 	if m.method != "" || m.typ != "" { // a wrong name is reported once, before any message
 		if _, err := m.resolve(m.method, m.typ, false); err != nil {
 			return nil, err
 		}
-	}
-	if f.bearer != "" {
-		if m.token, err = bearerToken(f.bearer); err != nil {
-			return nil, err
-		}
-		m.given = true
 	}
 	if f.Dev {
 		d.Danger("--dev makes and accepts unsigned tokens, which anyone can forge")

@@ -2,6 +2,7 @@ package temporalcmd
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -74,6 +75,7 @@ func Doctor(d command.Deps) *cobra.Command {
 	fs.BoolVar(&o.strict, "strict", false, "exit 1 on warnings too")
 	fs.BoolVar(&o.rules, "rules", false, "list the rules and exit")
 	command.AtFlag(fs, &o.at)
+	checkTask(fs)
 	settings.Outputs(fs, "out")
 	settings.FlagOnly(fs, "rules", "at", "token")
 	settings.Keyed(fs, "doctor")
@@ -94,7 +96,8 @@ func runDoctor(ctx context.Context, d command.Deps, o doctorOptions) error {
 		return err
 	}
 	p, err := examined(ctx, d, o, now)
-	if err != nil {
+	var silent noAnswer
+	if nothingElse := len(o.server.config) == 0 && o.token == ""; err != nil && (nothingElse || !errors.As(err, &silent)) {
 		return err
 	}
 	found := doctor.Examine(p)
@@ -105,17 +108,28 @@ func runDoctor(ctx context.Context, d command.Deps, o doctorOptions) error {
 	errs, warnings, notes := finding.Count(found)
 	d.Say("Temporal server %s: %s", p.Release.Version, report.Summary(errs, warnings, notes))
 	if errs > 0 || o.strict && warnings > 0 {
-		return console.AnsweredNo{Code: fault.SetupFaulty}
+		err = errors.Join(console.AnsweredNo{Code: fault.SetupFaulty}, silent.error)
+		return fault.RefuseIfAny(err)
 	}
-	return nil
+	return silent.error
 }
 
-// examined collects what to examine.
+// noAnswer is the error if only the running server could not be examined.
+type noAnswer struct{ error }
+
+// examined collects what to examine. Its error may be noAnswer.
 func examined(ctx context.Context, d command.Deps, o doctorOptions, now time.Time) (doctor.Patient, error) {
 	var p doctor.Patient
 	var request temporal.Request
 	var err error
 	f := o.server
+	var live *frontend
+	if o.address != "" {
+		if live, err = dial(o.address, o.tls); err != nil {
+			return p, err
+		}
+		defer live.close()
+	}
 	if len(f.config) > 0 {
 		if p.Config, err = ReadConfig(f.config); err != nil {
 			return p, err
@@ -123,12 +137,7 @@ func examined(ctx context.Context, d command.Deps, o doctorOptions, now time.Tim
 		f, request = f.with(d, p.Config)
 	}
 	p.VersionGiven = f.given("server-version")
-	var live *frontend
-	if o.address != "" {
-		if live, err = dial(o.address, o.tls); err != nil {
-			return p, err
-		}
-		defer live.close()
+	if live != nil {
 		if version := live.version(ctx); version != "" && !p.VersionGiven {
 			f.version, p.VersionGiven = version, true
 		}
@@ -186,6 +195,9 @@ func (o doctorOptions) call(ctx context.Context, d command.Deps, p *doctor.Patie
 		return nil
 	}
 	answers, err := live.ask(ctx, request, sent)
+	if err != nil {
+		return noAnswer{err}
+	}
 	p.Live = answers
-	return err
+	return nil
 }

@@ -4,9 +4,11 @@ package temporalcmd
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/console"
@@ -65,6 +67,7 @@ func ExplainDenial(d command.Deps) *cobra.Command {
 	fs.StringVar(&o.task, "for", "", "`TASK` to explain instead of an API, such as ui, worker or \"workflow start\"")
 	fs.BoolVar(&o.all, "all", false, "list every API of the server, allowed or not")
 	fs.StringVar(&o.namespace, "namespace", "", "namespace `NS` of the call")
+	checkTask(fs)
 	o.server.register(fs)
 	settings.ChoiceVar(fs, &o.format, "format", "text", "output `FORMAT`: text or json", "text", "json")
 	command.AtFlag(fs, &o.at)
@@ -72,6 +75,25 @@ func ExplainDenial(d command.Deps) *cobra.Command {
 	settings.FlagOnly(fs, "at")
 	settings.Keyed(fs, "explain_denial")
 	return cmd
+}
+
+// checkTask checks --for before the command runs.
+func checkTask(fs *pflag.FlagSet) {
+	settings.Check(fs, "for", func(name string) error {
+		_, err := temporal.FindTask(name)
+		return err
+	})
+}
+
+// checkAPI refuses an unknown --api before anything is read, if no file determines the
+// release.
+func (o explainDenialOptions) checkAPI() error {
+	release, err := temporal.ParseRelease(o.server.version)
+	if err != nil || o.api == "" || len(o.server.config) > 0 {
+		return err
+	}
+	_, _, err = release.FindAPI(o.api)
+	return command.AsUsage(err, "--api")
 }
 
 func runExplainDenial(ctx context.Context, d command.Deps, args []string, o explainDenialOptions) error {
@@ -92,7 +114,7 @@ func runExplainDenial(ctx context.Context, d command.Deps, args []string, o expl
 	case o.api == "" && !o.all:
 		return fault.New(fault.UsageError, "--api", "is required, unless --for or --all is given").WithHint("name the API, such as --api StartWorkflowExecution, or --for \"workflow start\"")
 	}
-	if err := input.CheckTokenArgument(args); err != nil {
+	if err := errors.Join(o.checkAPI(), input.CheckTokenArgument(args)); err != nil {
 		return err
 	}
 	sent, err := readHeader(d, args)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"net"
 	"time"
 
 	"google.golang.org/grpc"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/doctor"
 	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
@@ -29,6 +31,9 @@ type frontend struct {
 }
 
 func dial(address string, secure bool) (*frontend, error) {
+	if _, port, err := net.SplitHostPort(address); err != nil || port == "" { // gRPC would use port 443
+		return nil, fault.New(fault.UsageError, "--address", "%q is not host:port", quote.Printable(address)).WithHint("the frontend's gRPC port is usually 7233")
+	}
 	transport := insecure.NewCredentials()
 	if secure {
 		transport = credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12})
@@ -36,7 +41,7 @@ func dial(address string, secure bool) (*frontend, error) {
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(transport), grpc.WithDisableServiceConfig(),
 		grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{}), grpc.MaxCallRecvMsgSize(4<<20)))
 	if err != nil {
-		return nil, fault.New(fault.UsageError, "--address", "%q is not host:port", address)
+		return nil, fault.New(fault.UsageError, "--address", "%w", err)
 	}
 	return &frontend{address, conn}, nil
 }
@@ -141,7 +146,7 @@ func (f *frontend) denies(ctx context.Context, r temporal.Request) (bool, error)
 	case codes.PermissionDenied:
 		return true, nil
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
-		return false, fault.New(fault.FileFailed, f.address, "the server does not answer: %s", s.Message())
+		return false, fault.New(fault.FileFailed, f.address, "the server does not answer: %s", s.Message()).WithHint("use the gRPC port of the frontend, such as 7233; add --tls if it uses TLS")
 	case codes.Unimplemented, codes.Internal, codes.Unauthenticated:
 		return false, fault.New(fault.FileFailed, f.address, "does not answer like a Temporal server: %s", s.Message()).WithHint("use the gRPC port of the frontend, such as 7233")
 	}

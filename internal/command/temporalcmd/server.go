@@ -85,6 +85,10 @@ func (f *serverFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.claim, "permissions-claim", temporal.PermissionsClaim, "`NAME` of the claim with the permissions: the server's permissionsClaimName")
 	fs.StringVar(&f.regex, "permissions-regex", "", "`PATTERN` with the groups namespace and role: the server's permissionsRegex")
 	fs.StringVar(&f.header, "auth-header", temporal.DefaultHeader, "`NAME` of the header that the server reads: its authHeaderName")
+	settings.Check(fs, "server-version", func(text string) error {
+		_, err := temporal.ParseRelease(text)
+		return err
+	})
 	settings.Paths(fs, "key", "server-config")
 	settings.NamesKeys(fs, "key", "jwks")
 }

@@ -30,6 +30,7 @@ func (f *tokenForm) register(fs *pflag.FlagSet) {
 	}
 	settings.ChoiceVar(fs, &f.audience, "for", string(temporal.TCTL), "`CLIENT` that reads the variable: tctl, temporal (CLI and SDKs) or api-key", clients...)
 	fs.StringVar(&f.variable, "env-var", "", "`NAME` of the variable to set (default: depends on --for)")
+	settings.Check(fs, "env-var", checkVariable)
 	fs.BoolVar(&f.export, "export", false, "print a line for eval: export NAME='VALUE'")
 }
 
@@ -41,8 +42,12 @@ func (f tokenForm) check() error {
 	if f.export && f.format != "env" {
 		return fault.New(fault.UsageError, "--export", "needs --format env, not %s", f.format)
 	}
-	if f.variable != "" && !input.IsVariableName(f.variable) {
-		return fault.New(fault.UsageError, "--env-var", "%q is not a valid variable name", quote.Shorten(f.variable)).WithHint("use letters, digits and _, and do not begin with a digit")
+	return nil
+}
+
+func checkVariable(name string) error {
+	if !input.IsVariableName(name) {
+		return fault.New(fault.UsageError, "--env-var", "%q is not a valid variable name", quote.Shorten(name)).WithHint("use letters, digits and _, and do not begin with a digit")
 	}
 	return nil
 }

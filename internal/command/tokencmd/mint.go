@@ -53,17 +53,23 @@ type minted struct {
 	expires, notBefore time.Time
 }
 
-// mint makes a token with the current keys.
-func mint(d command.Deps, o tokenOptions, now time.Time) (minted, error) {
+// parts returns what the token consists of, or the error of a flag. It reads nothing.
+func (o tokenOptions) parts(d command.Deps, now time.Time) (token.Request, jws.HeaderOptions, error) {
 	request, err := o.request(d.Settings, now)
 	if err != nil {
-		return minted{}, err
+		return request, jws.HeaderOptions{}, err
 	}
 	header, err := o.header()
 	if err != nil {
-		return minted{}, err
+		return request, header, err
 	}
-	if err := o.tokenForm.check(); err != nil {
+	return request, header, o.tokenForm.check()
+}
+
+// mint makes a token with the current keys.
+func mint(d command.Deps, o tokenOptions, now time.Time) (minted, error) {
+	request, header, err := o.parts(d, now)
+	if err != nil {
 		return minted{}, err
 	}
 	claims, err := token.Claims(request)

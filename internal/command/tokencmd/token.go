@@ -220,6 +220,11 @@ func runToken(ctx context.Context, d command.Deps, o tokenOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.hasClaims() || o.forMethod != "" { // otherwise mint is the first to read
+		if _, _, err := o.parts(d, now); err != nil {
+			return err
+		}
+	}
 	if err := o.readClaims(d); err != nil {
 		return err
 	}

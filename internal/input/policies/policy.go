@@ -12,7 +12,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/command"
 	"github.com/jwtctl/jwtctl/internal/descset"
 	"github.com/jwtctl/jwtctl/internal/diff"
+	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/policy"
@@ -67,6 +69,9 @@ type LoadOptions struct {
 
 // Load reads descriptors and keys, and compiles the policy.
 func (f *Flags) Load(ctx context.Context, d command.Deps, clock func() time.Time, o LoadOptions) (*Policy, error) {
+	if f.Leeway < 0 || f.Leeway > jws.MaxLeeway {
+		return nil, fault.New(fault.UsageError, "--leeway", "%s is not between 0 and %s", f.Leeway, jws.MaxLeeway)
+	}
 	set, err := f.Protos.Load(ctx, d)
 	if err != nil {
 		return nil, err
@@ -89,7 +94,7 @@ func (f *Flags) Load(ctx context.Context, d command.Deps, clock func() time.Time
 	codec := claims.New(set.Types())
 	p.Verifier, err = verify.New(codec, p.Ring, verify.Options{Leeway: f.Leeway, Development: f.Dev, AnySignature: !f.Keys.Named() && !f.Sets.Named(), RefuseUnknownFields: f.RefuseUnknown, Now: clock})
 	if err != nil {
-		return nil, command.AsUsage(err, "--leeway") // no other option can be invalid
+		return nil, err
 	}
 	p.Signer, err = f.signer(d, codec, p.Ring, clock)
 	return p, err
