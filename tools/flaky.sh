@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Runs the tests of each package many times while all processors are busy, and prints
-# a table of runs and failures. Takes package patterns, of this module or of those in
-# folders below it; $FLAKY is how often (20), $LIMIT what one run may take (30m), $RACE
-# a word if the race detector watches. A package that has failed three times is not run
-# again. What has run is kept in bin/flaky: the same command later goes on from there,
-# and begins again with a package that has changed since. Ends with 1 if a run failed.
+# a table of runs and failures. The arguments are package patterns, of this module or of
+# modules in directories below it. $FLAKY is the number of runs (20), $LIMIT the longest
+# time of a run (30m); if $RACE is set, the race detector is on. A package that has failed
+# three times is not run again. Results are kept in bin/flaky: the same command continues
+# from there, and starts again with packages that have changed. Exits 1 if a run failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 runs=${FLAKY:-20} limit=${LIMIT:-30m} most=3
