@@ -41,6 +41,6 @@ if [ -z "${DESTDIR:-}" ]; then
   esac
   case $share in
   /usr/share | /usr/local/share) ;;
-  *) echo "shells may not look for completion there: jwtctl completion --help says how to load it" ;;
+  *) echo "shells may not look for completion there: jwtctl completion --help shows how to load it" ;;
   esac
 fi
