@@ -56,15 +56,15 @@ func TestA81_WideIntegers(t *testing.T) {
 		value string
 		want  string
 	}{
-		"last number":        {"p3.All.int64", `9007199254740992`, `9007199254740992`},
-		"first string":       {"p3.All.int64", `"9007199254740993"`, `"9007199254740993"`},
-		"last below":         {"p3.All.sint64", `-9007199254740992`, `-9007199254740992`},
-		"first string below": {"p3.All.sfixed64", `"-9007199254740993"`, `"-9007199254740993"`},
-		"smallest":           {"p3.All.int64", `"-9223372036854775808"`, `"-9223372036854775808"`},
-		"last unsigned":      {"p3.All.uint64", `9007199254740992`, `9007199254740992`},
-		"first string up":    {"p3.All.fixed64", `"9007199254740993"`, `"9007199254740993"`},
-		"map value":          {"p3.All.m_uint64", `{"a":1}`, `{"a":1}`},
-		"within a message":   {"p3.All.childs", `[{"big":1}]`, `[{"big":"1"}]`},
+		"largest number":           {"p3.All.int64", `9007199254740992`, `9007199254740992`},
+		"smallest string":          {"p3.All.int64", `"9007199254740993"`, `"9007199254740993"`},
+		"smallest number":          {"p3.All.sint64", `-9007199254740992`, `-9007199254740992`},
+		"largest negative string":  {"p3.All.sfixed64", `"-9007199254740993"`, `"-9007199254740993"`},
+		"smallest":                 {"p3.All.int64", `"-9223372036854775808"`, `"-9223372036854775808"`},
+		"largest unsigned number":  {"p3.All.uint64", `9007199254740992`, `9007199254740992`},
+		"smallest unsigned string": {"p3.All.fixed64", `"9007199254740993"`, `"9007199254740993"`},
+		"map value":                {"p3.All.m_uint64", `{"a":1}`, `{"a":1}`},
+		"in a message":             {"p3.All.childs", `[{"big":1}]`, `[{"big":"1"}]`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestA82_FloatsByValue(t *testing.T) {
 		"infinity":      {math.Inf(1), []string{`"Infinity"`}, []string{`"-Infinity"`, `1e999`, `"inf"`}},
 		"-infinity":     {math.Inf(-1), []string{`"-Infinity"`}, []string{`"Infinity"`, `-1e999`}},
 		"negative zero": {math.Copysign(0, -1), []string{`-0`, `0`, `0e5`}, []string{`1e-5`}},
-		"a third":       {1.0 / 3, []string{`0.3333333333333333`, `0.33333333333333331`}, []string{`0.3333`}},
+		"one third":     {1.0 / 3, []string{`0.3333333333333333`, `0.33333333333333331`}, []string{`0.3333`}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestA82_FloatsByValue(t *testing.T) {
 	}
 }
 
-// TestA44_OneofKeepsWhatIsSet: setting one member of a oneof would drop another, which
+// TestA44_OneofKeepsWhatIsSet: setting one member of a oneof would drop another one that
 // was checked. A44.
 func TestA44_OneofKeepsWhatIsSet(t *testing.T) {
 	s := newSchema(t)
@@ -152,12 +152,12 @@ func TestS69_MismatchHidesValues(t *testing.T) {
 	}
 	into, _ := s.field(t, "p3.All.m_int64")
 	if err := s.codec.Parse(fd, claim(`{"a":true}`), into); err == nil || !strings.Contains(err.Error(), "the claim is an object, but the field is") {
-		t.Errorf("got %v", err)
+		t.Errorf("a value is shown: %v", err)
 	}
 }
 
-// TestA80_NoClaimWithoutAllOfIt: a value that ProtoJSON cannot represent completely has
-// no claim: the token would vouch for something that it omits.
+// TestA80_NoClaimWithoutAllOfIt: a value that ProtoJSON cannot represent completely has no
+// claim: the token would vouch for something that it omits.
 func TestA80_NoClaimWithoutAllOfIt(t *testing.T) {
 	s := newSchema(t)
 	child := func(change func(m protoreflect.Message)) protoreflect.Value {
@@ -182,15 +182,15 @@ func TestA80_NoClaimWithoutAllOfIt(t *testing.T) {
 		field protoreflect.FullName
 		value protoreflect.Value
 	}{
-		"unknown field":      {"p3.All.child", child(unknown)},
-		"unknown in an any":  {"p3.All.any", anyOf("x/p3.Child", []byte{0xf8, 0x07, 0x01})},
-		"any of no type":     {"p3.All.any", anyOf("x/p3.Nobody", nil)},
-		"any of no bytes":    {"p3.All.any", anyOf("x/p3.Child", []byte{0xff})},
-		"any without a url":  {"p3.All.any", anyOf("", []byte{1})},
-		"string not utf-8":   {"p3.All.string", protoreflect.ValueOfString("\xff")},
-		"loose string":       {"e23.All.loose", protoreflect.ValueOfString("\xff")},
-		"string within":      {"p3.All.child", child(set("name", "\xff"))},
-		"generated and wide": {"p3.All.value", protoreflect.ValueOfMessage(structpb.NewNumberValue(math.NaN()).ProtoReflect())},
+		"unknown field":       {"p3.All.child", child(unknown)},
+		"unknown in an any":   {"p3.All.any", anyOf("x/p3.Child", []byte{0xf8, 0x07, 0x01})},
+		"any without a type":  {"p3.All.any", anyOf("x/p3.Nobody", nil)},
+		"any without bytes":   {"p3.All.any", anyOf("x/p3.Child", []byte{0xff})},
+		"any without a url":   {"p3.All.any", anyOf("", []byte{1})},
+		"string not utf-8":    {"p3.All.string", protoreflect.ValueOfString("\xff")},
+		"string in a list":    {"e23.All.loose", protoreflect.ValueOfString("\xff")},
+		"string in a message": {"p3.All.child", child(set("name", "\xff"))},
+		"generated and wide":  {"p3.All.value", protoreflect.ValueOfMessage(structpb.NewNumberValue(math.NaN()).ProtoReflect())},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -45,7 +45,7 @@ func TestA82_IntegersExactly(t *testing.T) {
 			for _, row := range tt.rows {
 				got, ok := tt.read(row.text)
 				if ok != row.ok {
-					t.Errorf("%s: read as %s, %t", row.text, got, ok)
+					t.Errorf("%s: got %s, %t", row.text, got, ok)
 					continue
 				}
 				if !strings.ContainsAny(row.text, "eE") { // big.Rat would write out the zeros
@@ -82,15 +82,15 @@ func TestA82_IntegersAsMathAndProtojson(t *testing.T) {
 		exact, _ := new(big.Rat).SetString(text)
 		n, ok := signed([]byte(text), 64)
 		if want := exact.IsInt() && exact.Num().IsInt64(); ok != want || ok && exact.Num().Int64() != n {
-			t.Fatalf("%s: %d, %t; want %s", text, n, ok, exact)
+			t.Fatalf("%s: got %d, %t, want %s", text, n, ok, exact)
 		}
 		u, ok := unsigned([]byte(text), 64)
 		if want := exact.IsInt() && exact.Num().IsUint64(); ok != want || ok && exact.Num().Uint64() != u {
-			t.Fatalf("%s: %d, %t; want %s", text, u, ok, exact)
+			t.Fatalf("%s: got %d, %t, want %s", text, u, ok, exact)
 		}
 		var theirs wrapperspb.Int64Value
 		if protojson.Unmarshal([]byte(text), &theirs) == nil && theirs.Value != n {
-			t.Fatalf("%s: %d, protojson %d", text, n, theirs.Value)
+			t.Fatalf("%s: got %d, protojson has %d", text, n, theirs.Value)
 		}
 	})
 }
@@ -102,11 +102,11 @@ func TestA80_FloatsAsProtojson(t *testing.T) {
 		double := rapid.OneOf(rapid.Float64(), rapid.SampledFrom(edge)).Draw(t, "double")
 		want, _ := protojson.Marshal(wrapperspb.Double(double))
 		if got := appendFloat(nil, double, 64); string(got) != string(want) {
-			t.Errorf("%s, protojson %s", got, want)
+			t.Errorf("got %s, protojson has %s", got, want)
 		}
 		single := float32(double)
 		if want, _ = protojson.Marshal(wrapperspb.Float(single)); string(appendFloat(nil, float64(single), 32)) != string(want) {
-			t.Errorf("%s, protojson %s", appendFloat(nil, float64(single), 32), want)
+			t.Errorf("got %s, protojson has %s", appendFloat(nil, float64(single), 32), want)
 		}
 	})
 }
@@ -131,10 +131,10 @@ func TestA51_SameComparesJSONValues(t *testing.T) {
 		"null":                 {`null`, `null`, true},
 		"null and absent":      {`{"a":null}`, `{}`, false},
 		"members in any order": {`{"a":1,"b":[true]}`, `{ "b": [true], "\u0061": 1.0 }`, true},
-		"another member":       {`{"a":1}`, `{"b":1}`, false},
-		"one member more":      {`{"a":1}`, `{"a":1,"b":1}`, false},
+		"different member":     {`{"a":1}`, `{"b":1}`, false},
+		"additional member":    {`{"a":1}`, `{"a":1,"b":1}`, false},
 		"elements in order":    {`[1,2]`, `[2,1]`, false},
-		"one element more":     {`[1]`, `[1,1]`, false},
+		"additional element":   {`[1]`, `[1,1]`, false},
 		"array and element":    {`["a"]`, `"a"`, false},
 		"nested":               {`[{"a":[{"b":1}]}]`, `[{"a":[{"b":2}]}]`, false},
 	}
@@ -144,10 +144,10 @@ func TestA51_SameComparesJSONValues(t *testing.T) {
 				t.Errorf("got %t, want %t", got, tt.want)
 			}
 			if got := Same(claim(tt.b), claim(tt.a)); got != tt.want {
-				t.Errorf("got %t the other way round, want %t", got, tt.want)
+				t.Errorf("got %t in reverse, want %t", got, tt.want)
 			}
 			if !json.Valid([]byte(tt.a)) || !json.Valid([]byte(tt.b)) {
-				t.Error("no JSON")
+				t.Error("not JSON")
 			}
 		})
 	}

@@ -194,7 +194,7 @@ func (s schema) roundTrip(t *rapid.T, fd protoreflect.FieldDescriptor) {
 		t.Fatalf("%s of %v: %v", text, v, err)
 	}
 	if !into.Get(fd).Equal(v) {
-		t.Fatalf("%s: read as %v, not %v", text, into.Get(fd), v)
+		t.Fatalf("%s: got %v, want %v", text, into.Get(fd), v)
 	}
 	if again, err := s.codec.Value(fd, into.Get(fd)); err != nil || string(again) != string(text) {
 		t.Fatalf("%s, then %s, %v, want %s", text, again, err, string(text))

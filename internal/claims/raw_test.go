@@ -19,8 +19,8 @@ func members(t *testing.T, text string) []strictjson.Member {
 	return list
 }
 
-// TestA47_RawFillTakesMatchingClaims: which claims of a token are added to maps of each type; previous
-// entries are dropped.
+// TestA47_RawFillTakesMatchingClaims checks which claims of a token are added to maps of
+// each type; previous entries are dropped.
 func TestA47_RawFillTakesMatchingClaims(t *testing.T) {
 	s := newSchema(t)
 	const token = `{"sub":"alice","b64":"AQ==","yes":true,"no":false,"n":1,"int":2.0,"half":1.5,"neg":-1,"big":9007199254740993,` +
@@ -68,10 +68,10 @@ func TestA60_RawEntriesAreSorted(t *testing.T) {
 	}
 	text, err := Object(got)
 	if want := `{"":3,"a":"9007199254740993","z":1,"é":2}`; err != nil || string(text) != want {
-		t.Errorf("got %s, %v; want %s", text, err, want)
+		t.Errorf("got %s, %v, want %s", text, err, want)
 	}
 	m, fd = s.value(t, "p3.All.m_value", `{"a":1}`)
-	m.Mutable(fd).Map().Set(mapKey("b"), m.Mutable(fd).Map().NewValue()) // of no kind
+	m.Mutable(fd).Map().Set(mapKey("b"), m.Mutable(fd).Map().NewValue()) // of unspecified kind
 	if _, err := s.codec.RawEntries(fd, m.Get(fd)); !fault.Has(err, fault.MessageMalformed) {
 		t.Errorf("got %v", err)
 	}
@@ -96,7 +96,7 @@ func TestA83_OnlyStringKeys(t *testing.T) {
 		t.Errorf("RawFill: %v", err)
 	}
 	if after := protojson.Format(m.Interface()); after != before {
-		t.Errorf("it was changed: %s", after)
+		t.Errorf("the message was changed: %s", after)
 	}
 }
 
@@ -105,11 +105,11 @@ func TestA61_ObjectRefusesDoubles(t *testing.T) {
 		members []strictjson.Member
 		want    string // "" for an error
 	}{
-		"in their order":     {[]strictjson.Member{{Name: "b", Value: claim(`1`)}, {Name: "a\"", Value: claim(`[]`)}}, `{"b":1,"a\"":[]}`},
+		"in order":           {[]strictjson.Member{{Name: "b", Value: claim(`1`)}, {Name: "a\"", Value: claim(`[]`)}}, `{"b":1,"a\"":[]}`},
 		"none":               {nil, `{}`},
 		"twice":              {[]strictjson.Member{{Name: "a", Value: claim(`1`)}, {Name: "a", Value: claim(`1`)}}, ``},
 		"no value":           {[]strictjson.Member{{Name: "a"}}, ``},
-		"another member":     {[]strictjson.Member{{Name: "a", Value: claim(`1,"b":2`)}, {Name: "b", Value: claim(`1`)}}, ``},
+		"unknown member":     {[]strictjson.Member{{Name: "a", Value: claim(`1,"b":2`)}, {Name: "b", Value: claim(`1`)}}, ``},
 		"name not in UTF-8":  {[]strictjson.Member{{Name: "\xff", Value: claim(`1`)}}, ``},
 		"value not in UTF-8": {[]strictjson.Member{{Name: "a", Value: claim("\"\xff\"")}}, ``},
 	}

@@ -16,7 +16,7 @@ type ban struct {
 	instead string
 }
 
-// bans holds what is banned by its qualified name; "*" means every name of a package.
+// bans has everything banned by its qualified name; "*" means every name of a package.
 var bans = map[string]ban{
 	"fmt.Print":          {"", "write to a stream of system.System"},
 	"fmt.Printf":         {"", "write to a stream of system.System"},
@@ -56,12 +56,12 @@ func TestBans(t *testing.T) {
 	})
 	for name, b := range bans {
 		if b.only != "" && !used[name] {
-			t.Errorf("nothing uses %s any more: let no package do so", name)
+			t.Errorf("%s is no longer used: allow it nowhere", name)
 		}
 	}
 }
 
-// namesIn returns the names that a node has in bans.
+// namesIn returns the names in a node that bans contains.
 func namesIn(n ast.Node) []string {
 	switch n := n.(type) {
 	case *ast.FuncDecl:
@@ -78,7 +78,7 @@ func namesIn(n ast.Node) []string {
 	return nil
 }
 
-// TestEveryPackageHasAComment: the documentation of each package says what it does.
+// TestEveryPackageHasAComment: each package has a comment that describes it.
 func TestEveryPackageHasAComment(t *testing.T) {
 	t.Parallel()
 	documented := map[string]bool{}
@@ -88,12 +88,13 @@ func TestEveryPackageHasAComment(t *testing.T) {
 	})
 	for folder, has := range documented {
 		if !has {
-			t.Errorf("%s has no comment", folder)
+			t.Errorf("package %s has no comment", folder)
 		}
 	}
 }
 
-// eachFile calls do for each written file of jwtctl's packages, without those for tests.
+// eachFile calls do for each file of jwtctl's packages that is neither generated nor a
+// test.
 func eachFile(t *testing.T, do func(folder, path string, file *ast.File)) {
 	t.Helper()
 	forTests := map[string]bool{"internal/testkit": true}

@@ -35,9 +35,9 @@ func TestDocLinks(t *testing.T) {
 				target = doc
 			}
 			if _, err := os.Stat(target); err != nil {
-				t.Errorf("%s: %s leads nowhere", doc, m[1])
+				t.Errorf("%s: link to missing file %s", doc, m[1])
 			} else if heading != "" && !hasHeading(testkit.Read(t, target), heading) {
-				t.Errorf("%s: %s has no such heading", doc, m[1])
+				t.Errorf("%s: link to missing heading %s", doc, m[1])
 			}
 		}
 	}
@@ -57,9 +57,8 @@ func hasHeading(text, anchor string) bool {
 	return false
 }
 
-// TestGuidesAreFoundAndNameTheirReaders: another document links to each page of
-// docs, and its first words are whom it is for. Generated pages and the changelog
-// need no such words.
+// TestGuidesAreFoundAndNameTheirReaders: another document links to each page of docs, and
+// its first words name its readers. Generated pages and the changelog need no such words.
 func TestGuidesAreFoundAndNameTheirReaders(t *testing.T) {
 	t.Parallel()
 	pages, err := filepath.Glob("../../docs/*.md")
@@ -77,7 +76,7 @@ func TestGuidesAreFoundAndNameTheirReaders(t *testing.T) {
 		}
 		_, text, _ := strings.Cut(testkit.Read(t, page), "\n\n")
 		if name != "cli.md" && name != "CHANGELOG.md" && !strings.HasPrefix(text, "For ") {
-			t.Errorf("docs/%s begins %.40q instead of with whom it is for", name, text)
+			t.Errorf("docs/%s begins with %.40q, want its readers", name, text)
 		}
 	}
 }

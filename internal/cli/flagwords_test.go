@@ -23,7 +23,7 @@ func TestLibrariesNameNoFlags(t *testing.T) {
 	flag := regexp.MustCompile(`(^|[^\w-])--[a-z][a-z-]*`)
 	others := regexp.MustCompile(`(protoc|buf build)( -o FILE)? --[a-z_]+|--grpc-meta|--add-host`) // flags of other programs: protoc, buf, temporal, docker
 	top := []string{"cli", "gateway", "input", "command", "settings", "config", "console", "docs"}
-	proposes := filepath.Join("..", "temporal", "explain_fix.go") // a whole command is what it works out
+	proposes := filepath.Join("..", "temporal", "explain_fix.go") // a whole command that it works out
 	for pkg := range importsByPackage(t) {
 		if slices.Contains(top, strings.Split(pkg, "/")[0]) || pkg == "gittree" { // it passes flags to git
 			continue
@@ -61,11 +61,11 @@ func TestRemediesHaveFlagWords(t *testing.T) {
 	source := testkit.Read(t, "../command/remedies.go")
 	names := regexp.MustCompile(`(?m)^\t(\w+) +Remedy = `).FindAllStringSubmatch(testkit.Read(t, "../fault/remedy.go"), -1)
 	if len(names) != len(fault.Remedies()) {
-		t.Errorf("%d remedies, of which Remedies has %d", len(names), len(fault.Remedies()))
+		t.Errorf("found %d remedies, Remedies has %d", len(names), len(fault.Remedies()))
 	}
 	for _, name := range names {
 		if !strings.Contains(source, "\tcase fault."+name[1]+":\n") {
-			t.Errorf("fault.%s: internal/command/remedies.go does not say it by flags", name[1])
+			t.Errorf("fault.%s: internal/command/remedies.go has no wording with flags", name[1])
 		}
 	}
 }

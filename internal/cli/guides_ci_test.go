@@ -13,14 +13,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// gitIdentity allows commits without a user's configuration.
+// gitIdentity allows commits without the user's configuration.
 const gitIdentity = `export GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=test GIT_AUTHOR_EMAIL=test@example.com \
   GIT_COMMITTER_NAME=test GIT_COMMITTER_EMAIL=test@example.com`
 
 // tampered changes a price in a request that its token vouches for.
 const tampered = `sed -i 's/"cents": 700/"cents": 100/' requests/book.json`
 
-// workflow is the part of a GitHub Actions workflow that is read.
+// workflow is the part of a GitHub Actions workflow that this test reads.
 type workflow struct {
 	Jobs map[string]struct {
 		Steps []struct {
@@ -31,9 +31,9 @@ type workflow struct {
 	}
 }
 
-// TestGuidesWorkflow runs the commands of the workflow as a runner would, on the
-// unchanged example and on changed ones. Actions need GitHub and are skipped; instead of
-// a checkout, there is this repository.
+// TestGuidesWorkflow runs the commands of the workflow as a runner would, on the unchanged
+// example and on changed ones. Actions need GitHub and are skipped; instead of a checkout,
+// there is this repository.
 func TestGuidesWorkflow(t *testing.T) {
 	t.Parallel()
 	var w workflow
@@ -42,10 +42,10 @@ func TestGuidesWorkflow(t *testing.T) {
 	}
 	gobin := t.TempDir()
 	for _, c := range []struct{ name, change, failed, log string }{
-		{"as it is", ":", "", "ok    events/orders.ndjson:3\n"},
-		{"a tampered request", tampered, "jwtctl verify --format github", "::error file=requests/book.json,line=1,title=claim_mismatch::"},
+		{"unchanged", ":", "", "ok    events/orders.ndjson:3\n"},
+		{"tampered request", tampered, "jwtctl verify --format github", "::error file=requests/book.json,line=1,title=claim_mismatch::"},
 		{"a tampered event", `sed -i 's/pen/pin/' events/orders.ndjson`, "jwtctl verify --ndjson", "FAIL  events/orders.ndjson:2: item: claim_mismatch: "},
-		{"an annotation dropped", `sed -i 's/token: true/token: false/' proto/shop/v1/shop.proto`, "jwtctl lint", "1 error"},
+		{"annotation dropped", `sed -i 's/token: true/token: false/' proto/shop/v1/shop.proto`, "jwtctl lint", "1 error"},
 	} {
 		t.Run(c.name, func(t *testing.T) { // not parallel: the first installs jwtctl for all
 			dir := copyExample(t)
@@ -80,7 +80,7 @@ func (w workflow) run(t *testing.T, dir, gobin string) (log, failed string) {
 			case s.Uses != "":
 				continue
 			case s.If != "" && s.If != "${{ !cancelled() }}":
-				t.Fatalf("this runner does not know if: %s", s.If)
+				t.Fatalf("unsupported condition: %s", s.If)
 			case s.If == "" && failed != "":
 				continue
 			}
@@ -114,7 +114,7 @@ func TestGuidesWorkflowSchema(t *testing.T) {
 	}
 }
 
-// TestGuidesHook commits with the hook of the example: only what is staged counts.
+// TestGuidesHook commits with the hook of the example: only staged content counts.
 func TestGuidesHook(t *testing.T) {
 	t.Parallel()
 	const untampered = `sed -i 's/"cents": 100/"cents": 700/' requests/book.json`
@@ -122,15 +122,15 @@ func TestGuidesHook(t *testing.T) {
 		script  string
 		commits bool
 	}{
-		"a good message":              {`sed -i 's/a gift/urgent/' requests/book.json; git commit -q -a -m x`, true},
-		"a tampered one":              {tampered + `; git commit -q -a -m x`, false},
-		"staged, then put right":      {tampered + `; git add .; ` + untampered + `; git commit -q -m x`, false},
-		"tampered, but not staged":    {`echo >>README; git add README; ` + tampered + `; git commit -q -m x`, true},
-		"that file alone":             {`echo >>README; git add README; ` + tampered + `; git commit -q -m x requests/book.json`, false},
-		"the annotation dropped":      {`sed -i 's/token: true/token: false/' proto/shop/v1/shop.proto; git commit -q -a -m x`, false},
-		"the key dropped":             {`git rm -q -r keys; git commit -q -m x`, false},
-		"the configuration dropped":   {`git rm -q jwtctl.yaml; git commit -q -m x`, false},
-		"in a folder, with its index": {`cd proto; ` + `echo '// more' >>shop/v1/shop.proto; git commit -q -a -m x`, true},
+		"valid message":                    {`sed -i 's/a gift/urgent/' requests/book.json; git commit -q -a -m x`, true},
+		"tampered message":                 {tampered + `; git commit -q -a -m x`, false},
+		"tampered when staged, then fixed": {tampered + `; git add .; ` + untampered + `; git commit -q -m x`, false},
+		"tampered, but not staged":         {`echo >>README; git add README; ` + tampered + `; git commit -q -m x`, true},
+		"only that file":                   {`echo >>README; git add README; ` + tampered + `; git commit -q -m x requests/book.json`, false},
+		"annotation dropped":               {`sed -i 's/token: true/token: false/' proto/shop/v1/shop.proto; git commit -q -a -m x`, false},
+		"key dropped":                      {`git rm -q -r keys; git commit -q -m x`, false},
+		"configuration dropped":            {`git rm -q jwtctl.yaml; git commit -q -m x`, false},
+		"in a folder, with its own index":  {`cd proto; ` + `echo '// more' >>shop/v1/shop.proto; git commit -q -a -m x`, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -142,7 +142,7 @@ git init -q; cp hooks/pre-commit .git/hooks/; git add .; git commit -q -m first`
 			out, committed := bash(t, dir, gitIdentity+"\n"+c.script)
 			log, _ := bash(t, dir, "git log --format=%s")
 			if committed != c.commits || (log == "x\nfirst\n") != c.commits {
-				t.Errorf("committed: %v, want %v; the log has\n%s\n%s", committed, c.commits, log, out)
+				t.Errorf("got committed %v, want %v; the log has\n%s\n%s", committed, c.commits, log, out)
 			}
 			if left, err := filepath.Glob(filepath.Join(dir, "../tmp/*")); err != nil || len(left) > 0 {
 				t.Errorf("left behind: %v %v", left, err)
@@ -177,11 +177,11 @@ func TestGuidesPreCommit(t *testing.T) {
 		change, file string
 		refused      string // by which hooks
 	}{
-		"as it is":              {":", "jwtctl.yaml", ""},
-		"a tampered request":    {tampered, "requests/book.json", "jwtctl-verify"},
-		"an annotation dropped": {`sed -i 's/token: true/token: false/' proto/shop/v1/shop.proto`, "proto/shop/v1/shop.proto", "jwtctl-lint jwtctl-verify"},
-		"the key dropped":       {`rm keys/*`, "keys/partner.pub.pem", "jwtctl-verify"},
-		"another file":          {tampered, "README.md", ""},
+		"unchanged":          {":", "jwtctl.yaml", ""},
+		"tampered request":   {tampered, "requests/book.json", "jwtctl-verify"},
+		"annotation dropped": {`sed -i 's/token: true/token: false/' proto/shop/v1/shop.proto`, "proto/shop/v1/shop.proto", "jwtctl-lint jwtctl-verify"},
+		"key dropped":        {`rm keys/*`, "keys/partner.pub.pem", "jwtctl-verify"},
+		"unrelated file":     {tampered, "README.md", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -190,7 +190,7 @@ func TestGuidesPreCommit(t *testing.T) {
 			var refused []string
 			for _, h := range config.Repos[0].Hooks {
 				if h.Language != "system" || h.PassFilenames == nil || *h.PassFilenames {
-					t.Errorf("%s is not run like this: %+v", h.ID, h)
+					t.Errorf("%s: unsupported hook: %+v", h.ID, h)
 				}
 				if !regexp.MustCompile(h.Files).MatchString(c.file) {
 					continue
@@ -200,7 +200,7 @@ func TestGuidesPreCommit(t *testing.T) {
 				}
 			}
 			if got := strings.Join(refused, " "); got != c.refused {
-				t.Errorf("refused by %q, want %q", got, c.refused)
+				t.Errorf("got refused by %q, want %q", got, c.refused)
 			}
 		})
 	}

@@ -46,7 +46,7 @@ func TestComingFrom(t *testing.T) {
 	ran := map[string]int{}
 	hasStep := withPeers()
 	if !hasStep {
-		t.Log("the lines of step do not run; make peers runs them")
+		t.Log("skipped the lines of step; make peers runs them")
 	}
 	for row := range strings.Lines(string(text)) {
 		cells := strings.Split(strings.ReplaceAll(row, `\|`, "\x00"), "|")
@@ -66,7 +66,7 @@ func TestComingFrom(t *testing.T) {
 		}
 	}
 	if hasStep && ran["step"] < 7 || ran["jwtctl"] < 20 || ran["jose"] < 5 || ran["openssl"] < 6 {
-		t.Errorf("lines that ran: %v", ran)
+		t.Errorf("lines run: %v", ran)
 	}
 	for _, b := range blocksOf(string(text)) {
 		out, err := run(b.text)

@@ -34,7 +34,7 @@ func kubeMount(t *testing.T, dir, version string, content map[string][]byte) {
 		}
 	}
 	for name, data := range content {
-		if err := os.WriteFile(filepath.Join(dir, version, name), data, 0o440); err != nil { // what fsGroup makes of 0400
+		if err := os.WriteFile(filepath.Join(dir, version, name), data, 0o440); err != nil { // the effect of fsGroup on 0400
 			t.Fatal(err)
 		}
 	}
@@ -90,10 +90,10 @@ func TestKubernetesManifestsRun(t *testing.T) {
 			}
 			good := sign(`{"iss":"https://accounts.example.com","sub":"alice","exp":4102444800}`)
 			if got := call(ca, good); got != codes.OK {
-				t.Errorf("a good call: got %v, want %v\n%s", got, codes.OK, r.err.String())
+				t.Errorf("a valid call: got %v, want %v\n%s", got, codes.OK, r.err.String())
 			}
 			if got := call(ca, sign(ofMe)); got != codes.Unauthenticated {
-				t.Errorf("a call of another issuer: got %v, want %v", got, codes.Unauthenticated)
+				t.Errorf("a call with a token of another issuer: got %v, want %v", got, codes.Unauthenticated)
 			}
 			for _, path := range []string{l.proxy.LivenessProbe.HTTPGet.Path, l.proxy.ReadinessProbe.HTTPGet.Path} {
 				if status, _ := r.get(path); status != http.StatusOK {

@@ -18,7 +18,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// kubeObject is the part of a Kubernetes object that is read.
+// kubeObject is the part of a Kubernetes object that this test reads.
 type kubeObject struct {
 	Kind     string
 	Metadata struct{ Name string }
@@ -103,7 +103,7 @@ type layout struct {
 	labels  map[string]string
 	proxy   kubeContainer
 	options gateway.Options
-	flags   *pflag.FlagSet // that are bound to options
+	flags   *pflag.FlagSet // bound to options
 }
 
 // flagged is implemented by the options of a command.
@@ -124,7 +124,7 @@ func openLayout(t *testing.T, name string) *layout {
 	t.Helper()
 	l := &layout{objects: kubeObjects(t, "../../examples/kubernetes/"+name)}
 	if len(l.objects["Deployment"]) != 1 {
-		t.Fatal("not one Deployment")
+		t.Fatal("not exactly one Deployment")
 	}
 	template := l.objects["Deployment"][0].Spec.Template
 	l.pod, l.labels = template.Spec, template.Metadata.Labels
@@ -161,10 +161,10 @@ func TestKubernetesManifests(t *testing.T) {
 			for kind, others := range l.objects {
 				for _, o := range others {
 					if kind == "PodDisruptionBudget" && !strings.Contains(string(o.Spec.Selector), string(testkit.Must(json.Marshal(l.labels)))) {
-						t.Errorf("the %s is of %s", kind, o.Spec.Selector)
+						t.Errorf("%s is not for %s", kind, o.Spec.Selector)
 					}
 					if kind == "HorizontalPodAutoscaler" && !strings.Contains(string(o.Spec.ScaleTargetRef), `"`+l.objects["Deployment"][0].Metadata.Name+`"`) {
-						t.Errorf("the %s is of %s", kind, o.Spec.ScaleTargetRef)
+						t.Errorf("%s is not for %s", kind, o.Spec.ScaleTargetRef)
 					}
 				}
 			}
@@ -174,7 +174,7 @@ func TestKubernetesManifests(t *testing.T) {
 				}
 			}
 			if len(l.objects["HorizontalPodAutoscaler"]) != len(l.objects["NetworkPolicy"]) || (name != "sidecar.yaml") != (len(l.objects["NetworkPolicy"]) == 1) {
-				t.Error("what others share has an autoscaler and a network policy")
+				t.Error("a shared deployment has an autoscaler or a network policy")
 			}
 		})
 	}
@@ -186,7 +186,7 @@ func (l *layout) checkPod(t *testing.T) {
 		t.Errorf("security context %+v", s)
 	}
 	if l.pod.AutomountServiceAccountToken == nil || *l.pod.AutomountServiceAccountToken {
-		t.Error("it gets a token of the cluster")
+		t.Error("it gets a service account token")
 	}
 	drain, err := l.flags.GetDuration("drain-timeout")
 	if err != nil {
@@ -216,7 +216,7 @@ func (l *layout) checkPorts(t *testing.T) {
 		ports[p.Name] = ":" + string(testkit.Must(json.Marshal(p.ContainerPort)))
 	}
 	if want := map[string]string{"grpc": l.value("listen"), "metrics": l.value("metrics")}; !maps.Equal(ports, want) {
-		t.Errorf("ports %v, and it listens on %v", ports, want)
+		t.Errorf("got ports %v, want those it listens on: %v", ports, want)
 	}
 	if p := l.proxy.LivenessProbe.HTTPGet; p.Path != gateway.AlivePath || p.Port != "metrics" {
 		t.Errorf("liveness %+v", p)
@@ -241,7 +241,7 @@ func (l *layout) checkVolumes(t *testing.T) {
 			t.Errorf("%s has mode %o", v.Name, v.Secret.DefaultMode)
 		}
 		if v.Secret.SecretName == "" && v.ConfigMap.Name != l.objects["ConfigMap"][0].Metadata.Name {
-			t.Errorf("%s is of %q", v.Name, v.ConfigMap.Name)
+			t.Errorf("%s: got %q", v.Name, v.ConfigMap.Name)
 		}
 	}
 	var mounts []string
@@ -253,7 +253,7 @@ func (l *layout) checkVolumes(t *testing.T) {
 	}
 	for _, path := range []string{l.value("tls-cert"), l.value("tls-key"), l.value("tls-client-ca"), l.value("upstream-ca"), l.value("upstream-cert"), l.value("upstream-key"), "/etc/jwtctl/jwtctl.yaml"} {
 		if path != "" && !slices.Contains(mounts, filepath.Dir(path)) {
-			t.Errorf("%s is mounted nowhere", path)
+			t.Errorf("%s is not mounted", path)
 		}
 	}
 }

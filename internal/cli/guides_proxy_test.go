@@ -125,12 +125,12 @@ func TestProxyGuideIsTrue(t *testing.T) {
 				continue
 			}
 			if got := fault.Lookup(fault.Code(code[1])).GRPC.String(); got != row[1] {
-				t.Errorf("%s is %s, and the guide says %s", code[1], got, row[1])
+				t.Errorf("%s: got %s, the guide has %s", code[1], got, row[1])
 			}
 		}
 	}
 	if codes < 15 {
-		t.Errorf("the guide has %d codes", codes)
+		t.Errorf("the guide has only %d codes", codes)
 	}
 	for row := range fault.Table {
 		if row.GRPC == fault.GRPCUnauthenticated && !strings.Contains(statuses, "`"+string(row.Code)+"`") {

@@ -37,7 +37,7 @@ func TestScalingGuide(t *testing.T) {
 		"one in 5 s each" + perSecond(1, jwks.ColdRetry),
 	} {
 		if !strings.Contains(g.text, row) {
-			t.Errorf("the guide has no row %s", row)
+			t.Errorf("the guide lacks the row %s", row)
 		}
 	}
 	for _, name := range []string{"gateway.yaml", "sidecar.yaml", "authz.yaml"} {

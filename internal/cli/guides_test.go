@@ -17,11 +17,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// guide is a document whose fenced blocks a test runs.
+// guide is a document whose fenced blocks are tested.
 type guide struct {
 	path, text string
 	mu         sync.Mutex
-	edits      []edit // made by UPDATE_SCRIPTS
+	edits      []edit // updated by UPDATE_SCRIPTS
 }
 
 type edit struct{ old, new string }
@@ -79,7 +79,7 @@ func (g *guide) run(t *testing.T, dir, prelude, text string) string {
 			continue
 		}
 		if os.Getenv("UPDATE_SCRIPTS") == "" {
-			t.Errorf("%s says:\n%s\nand now:\n%s", g.path, shown, now)
+			t.Errorf("%s shows:\n%s\ngot:\n%s", g.path, shown, now)
 			continue
 		}
 		g.mu.Lock()
@@ -89,7 +89,7 @@ func (g *guide) run(t *testing.T, dir, prelude, text string) string {
 	return printed
 }
 
-// atNoon makes commands that depend on the time use that of the guide.
+// atNoon makes commands that depend on the time use the guide's time.
 const atNoon = `jwtctl() {
   case $1 in sign|verify|token) command jwtctl "$1" --at 2026-01-31T12:00:00Z "${@:2}";; *) command jwtctl "$@";; esac
 }
@@ -124,7 +124,7 @@ func TestAnnotationsGuide(t *testing.T) {
 			}
 			printed := g.run(t, dir, atNoon, section)
 			if !strings.Contains(printed, "ok    ") || !strings.Contains(printed, "FAIL  ") {
-				t.Errorf("nothing passed, or nothing was refused:\n%s", printed)
+				t.Errorf("want an accepted and a refused message:\n%s", printed)
 			}
 			shown := 0
 			for _, b := range list {
@@ -134,7 +134,7 @@ func TestAnnotationsGuide(t *testing.T) {
 				}
 			}
 			if shown == 0 {
-				t.Error("no claims are shown")
+				t.Error("the guide shows no claims")
 			}
 		})
 	}
@@ -173,7 +173,7 @@ func demandClaims(t *testing.T, dir, where, text string) {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("the token %s has the claims\n%s\nthe guide says\n%s", where, payload, text)
+		t.Errorf("the token %s: got claims\n%s\nthe guide shows\n%s", where, payload, text)
 	}
 }
 
@@ -202,7 +202,7 @@ func TestGuides(t *testing.T) {
 		if _, name, isFile := strings.Cut(b.info, " "); isFile {
 			shown++
 			if have := testkit.Read(t, filepath.Join(dir, name)); have != b.text {
-				t.Errorf("%s is\n%s\nthe guide shows\n%s", name, have, b.text)
+				t.Errorf("%s: got\n%s\nthe guide shows\n%s", name, have, b.text)
 			}
 		}
 	}

@@ -94,7 +94,7 @@ func ownToken(t *testing.T, issuer, audience string) string {
 	return answer.Token
 }
 
-// faultRows returns the rows of the table in docs/idp.md: fault to jwtctl proxy's
+// faultRows returns the rows of the table in docs/idp.md: from fault to jwtctl proxy's
 // response.
 func faultRows(t *testing.T) map[string]string {
 	t.Helper()
@@ -127,7 +127,7 @@ func TestIDPFaultsAreRefusedAsDocumented(t *testing.T) {
 		}
 	}
 	if len(rows) != len(idp.Faults()) {
-		t.Errorf("docs/idp.md has %d rows, and there are %d faults", len(rows), len(idp.Faults()))
+		t.Errorf("docs/idp.md has %d rows for %d faults", len(rows), len(idp.Faults()))
 	}
 	rows[""] = "accepts it"
 	for name, answer := range rows {
@@ -153,7 +153,7 @@ func TestIDPFaultsAreRefusedAsDocumented(t *testing.T) {
 			}
 			m := regexp.MustCompile("^`([A-Z_]+)`, ([a-z_]+)").FindStringSubmatch(answer)
 			if m == nil {
-				t.Fatalf("docs/idp.md does not say what the proxy answers: %s", answer)
+				t.Fatalf("docs/idp.md lacks the proxy's response: %s", answer)
 			}
 			var want codes.Code
 			if err := want.UnmarshalJSON([]byte(`"` + m[1] + `"`)); err != nil {

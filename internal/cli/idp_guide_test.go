@@ -12,8 +12,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// guideIssuer is the address in the commands of docs/idp.md, which the test replaces by
-// the actual one.
+// guideIssuer is the address in the commands of docs/idp.md; the test replaces it with the
+// actual one.
 const guideIssuer = "http://127.0.0.1:8085"
 
 // fence is a block of a guide.
@@ -62,7 +62,7 @@ func TestIDPGuideRuns(t *testing.T) {
 		switch f.language {
 		case "":
 			if want := strings.ReplaceAll(text, guideIssuer, issuer); first != want {
-				t.Errorf("the first line is %q, the guide has %q", first, want)
+				t.Errorf("got first line %q, the guide has %q", first, want)
 			}
 		case "yaml":
 			testkit.File(t, settings, strings.Replace(text, "127.0.0.1:8085", "127.0.0.1:0", 1))
@@ -79,16 +79,16 @@ func TestIDPGuideRuns(t *testing.T) {
 		if f.language == "sh" && ran["yaml"] == 1 && ran["sh"] == 2 {
 			text, _ := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
 			if !strings.Contains(string(text), `"permissions":["default:write"]`) || !strings.Contains(string(text), `"aud":"temporal"`) {
-				t.Errorf("the worker's token says %s", text)
+				t.Errorf("the worker's token has %s", text)
 			}
 		}
 	}
 	if ran["sh"] != 3 || ran["yaml"] != 1 || ran[""] != 1 {
-		t.Fatalf("docs/idp.md has other blocks than this test runs: %v", ran)
+		t.Fatalf("docs/idp.md has blocks that this test does not run: %v", ran)
 	}
 	m := regexp.MustCompile("`jwtctl (inspect --oidc-issuer .*?)` verifies it").FindStringSubmatch(testkit.Read(t, "../../docs/idp.md"))
 	if m == nil {
-		t.Fatal("docs/idp.md does not inspect a job's token")
+		t.Fatal("docs/idp.md does not inspect a CI job's token")
 	}
 	f := newFake(t)
 	f.In = strings.NewReader(token)

@@ -75,7 +75,7 @@ func TestImports(t *testing.T) {
 	for pkg, imports := range all {
 		i, listed := row[pkg]
 		if !listed {
-			t.Errorf("docs/architecture.md has no row for %s", pkg)
+			t.Errorf("docs/architecture.md lacks a row for %s", pkg)
 			continue
 		}
 		var ours []string
@@ -91,7 +91,7 @@ func TestImports(t *testing.T) {
 		}
 		slices.Sort(ours)
 		if file, repeats := repeatsImports(t, pkg); repeats {
-			t.Errorf("%s lists imports in a comment: docs/architecture.md is the one place", file)
+			t.Errorf("%s lists imports in a comment: only docs/architecture.md should", file)
 		}
 		if got, want := strings.Join(ours, " "), rows[i][2]; got != want {
 			t.Errorf("%s imports %q, docs/architecture.md lists %q", pkg, got, want)
@@ -145,12 +145,12 @@ func TestPicture(t *testing.T) {
 				}
 			}
 			if from = names; i == 0 && len(names) == 0 {
-				t.Errorf("%q has no start", line)
+				t.Errorf("the arrow %q has no start", line)
 			}
 		}
 	}
 	if arrows < 40 {
-		t.Errorf("the picture has %d arrows", arrows)
+		t.Errorf("the picture has only %d arrows", arrows)
 	}
 	for pkg := range all {
 		if topFloor(pkg) && !shown[pkg] {
@@ -171,7 +171,7 @@ func TestArchitectureNamesWhatIs(t *testing.T) {
 	for _, m := range regexp.MustCompile("`([a-z]+)\\.([A-Z]\\w+)`").FindAllStringSubmatch(doc, -1) {
 		folder, ours := folders[m[1]]
 		if !ours {
-			t.Errorf("%s.%s: there is no such package", m[1], m[2])
+			t.Errorf("%s.%s: no such package", m[1], m[2])
 			continue
 		}
 		names++
@@ -191,7 +191,7 @@ func TestArchitectureNamesWhatIs(t *testing.T) {
 		}
 	}
 	if names < 25 || files < 5 {
-		t.Errorf("only %d names and %d files are found", names, files)
+		t.Errorf("found only %d names and %d files", names, files)
 	}
 }
 
@@ -206,7 +206,7 @@ func TestOnlyTestsUseWhatIsForTests(t *testing.T) {
 		}
 	}
 	if len(forTests) < 4 {
-		t.Errorf("only %d packages are for tests", len(forTests))
+		t.Errorf("found only %d packages for tests", len(forTests))
 	}
 	for pkg, imports := range importsByPackage(t) {
 		for _, path := range imports {
@@ -227,12 +227,12 @@ func TestNoCommandImportsAnother(t *testing.T) {
 		}
 		for _, path := range imports {
 			if strings.HasPrefix(shortName(path), "command/") && pkg != "cli" {
-				t.Errorf("%s imports %s, which only cli may", pkg, shortName(path))
+				t.Errorf("%s imports %s, which only cli may import", pkg, shortName(path))
 			}
 		}
 	}
 	if groups < 5 {
-		t.Errorf("only %d packages of commands: the rule says little", groups)
+		t.Errorf("only %d packages of commands: the rule proves little", groups)
 	}
 }
 

@@ -16,8 +16,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// issued is a key as an identity provider publishes it, and a function that signs with
-// it.
+// issued is a key as an identity provider publishes it, and a function that signs with it.
 type issued struct {
 	public map[string]any
 	token  string
@@ -51,7 +50,7 @@ func (i issued) but(pairs ...any) map[string]any {
 var null = json.RawMessage("null")
 
 // inspectSet inspects token with the set from each kind of location, and expects the same
-// answer.
+// result.
 func inspectSet(t *testing.T, set []byte, token string) (code int, stderr string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(set) }))
@@ -82,7 +81,7 @@ func inspectSet(t *testing.T, set []byte, token string) (code int, stderr string
 }
 
 // TestS12_KeySetsOfTheWorld: key sets like those of real issuers verify their token; for
-// each kind, the most similar set that must not does not.
+// each kind, the most similar set that must not verify it does not.
 func TestS12_KeySetsOfTheWorld(t *testing.T) {
 	rs, rs2, es, ed := issue(t, keys.RS256, "idp-1"), issue(t, keys.RS256, "idp-2"), issue(t, keys.ES256, "ec-1"), issue(t, keys.EdDSA, "ed-1")
 	ed25519 := issue(t, keys.Ed25519, "ed-2")
@@ -96,11 +95,11 @@ func TestS12_KeySetsOfTheWorld(t *testing.T) {
 		code  int
 		says  string
 	}{
-		"next to a key to wrap keys, A128KW":   {set{with(secret, "alg", "A128KW"), rs.public}, rs, 0, ""},
-		"next to a key to wrap keys, A256KW":   {set{rs.public, with(secret, "alg", "A256GCMKW")}, rs, 0, ""},
-		"next to a secret for encryption":      {set{rs.public, with(secret, "use", "enc")}, rs, 0, ""},
-		"next to a secret to encrypt, key_ops": {set{rs.public, with(secret, "key_ops", set{"wrapKey"})}, rs, 0, ""},
-		"next to a secret that signs":          {set{rs.public, with(secret, "k", strings.Repeat("MDEyMzQ1Njc4OWFiY2RlZg", 3)[:64], "alg", "HS256")}, rs, 3, ""},
+		"next to a key wrapping key, A128KW":    {set{with(secret, "alg", "A128KW"), rs.public}, rs, 0, ""},
+		"next to a key wrapping key, A256KW":    {set{rs.public, with(secret, "alg", "A256GCMKW")}, rs, 0, ""},
+		"next to an encryption secret":          {set{rs.public, with(secret, "use", "enc")}, rs, 0, ""},
+		"next to an encryption secret, key_ops": {set{rs.public, with(secret, "key_ops", set{"wrapKey"})}, rs, 0, ""},
+		"next to a signing secret":              {set{rs.public, with(secret, "k", strings.Repeat("MDEyMzQ1Njc4OWFiY2RlZg", 3)[:64], "alg", "HS256")}, rs, 3, ""},
 
 		"next to RSA-OAEP":             {set{rs.public, rs2.but("alg", "RSA-OAEP", "use", "enc")}, rs, 0, ""},
 		"next to RSA-OAEP-256, no use": {set{rs2.but("alg", "RSA-OAEP-256", "use", nil), rs.public}, rs, 0, ""},
@@ -110,64 +109,64 @@ func TestS12_KeySetsOfTheWorld(t *testing.T) {
 		"next to ES256K":               {set{es.but("alg", "ES256K", "crv", "secp256k1"), rs.public}, rs, 0, ""},
 		"next to ML-DSA-65":            {set{map[string]any{"kty": "AKP", "alg": "ML-DSA-65", "pub": "AAAA", "kid": "pq"}, rs.public}, rs, 0, ""},
 		"next to X25519":               {set{ed.but("crv", "X25519", "alg", "ECDH-ES"), rs.public}, rs, 0, ""},
-		"the key itself for RSA-OAEP":  {set{rs.but("alg", "RSA-OAEP"), rs2.public}, rs, 1, "is skipped"},
-		"the key itself for RS1":       {set{rs.but("alg", "RS1")}, rs, 3, `alg "RS1"`},
+		"the key itself with RSA-OAEP": {set{rs.but("alg", "RSA-OAEP"), rs2.public}, rs, 1, "is skipped"},
+		"the key itself with RS1":      {set{rs.but("alg", "RS1")}, rs, 3, `alg "RS1"`},
 
-		"next to Ed25519 by that name":     {set{rs.public, ed.but("alg", "Ed25519")}, rs, 0, ""},
-		"Ed25519 key, EdDSA token":         {set{ed.but("alg", "Ed25519")}, ed, 0, ""},
-		"EdDSA key, Ed25519 token":         {set{ed25519.but("alg", "EdDSA")}, ed25519, 0, ""},
-		"key without alg, Ed25519 token":   {set{ed25519.but("alg", nil)}, ed25519, 0, ""},
-		"Ed448 by name":                    {set{ed.but("alg", "Ed448")}, ed, 3, `alg "Ed448"`},
-		"another Ed25519 key of that name": {set{ed25519.but("kid", "ed-1")}, ed, 1, "signature_invalid|does not match"},
+		"alg Ed25519":                    {set{rs.public, ed.but("alg", "Ed25519")}, rs, 0, ""},
+		"Ed25519 key, EdDSA token":       {set{ed.but("alg", "Ed25519")}, ed, 0, ""},
+		"EdDSA key, Ed25519 token":       {set{ed25519.but("alg", "EdDSA")}, ed25519, 0, ""},
+		"key without alg, Ed25519 token": {set{ed25519.but("alg", nil)}, ed25519, 0, ""},
+		"alg Ed448":                      {set{ed.but("alg", "Ed448")}, ed, 3, `alg "Ed448"`},
+		"wrong key, alg Ed25519":         {set{ed25519.but("kid", "ed-1")}, ed, 1, "signature_invalid|does not match"},
 
-		"next to a short RSA key":     {set{short, rs.public}, rs, 0, ""},
-		"next to a broken RSA key":    {set{rs2.but("n", "AA"), rs.public}, rs, 0, ""},
-		"next to a point off curve":   {set{es.but("x", es.public["y"]), rs.public}, rs, 0, ""},
-		"next to an even exponent":    {set{rs.public, rs2.but("e", "AQAA")}, rs, 0, ""},
-		"signed by the short RSA key": {set{short, rs.public}, rs2, 1, "1032 bits|1026 bits|bits"},
-		"a short RSA key alone":       {set{short}, rs2, 3, "the set has no usable key: keys[0] (kid \"idp-2\"): RSA key has"},
+		"next to a short RSA key":   {set{short, rs.public}, rs, 0, ""},
+		"next to a broken RSA key":  {set{rs2.but("n", "AA"), rs.public}, rs, 0, ""},
+		"next to a point off curve": {set{es.but("x", es.public["y"]), rs.public}, rs, 0, ""},
+		"next to an even exponent":  {set{rs.public, rs2.but("e", "AQAA")}, rs, 0, ""},
+		"signed by a short RSA key": {set{short, rs.public}, rs2, 1, "1032 bits|1026 bits|bits"},
+		"only a short RSA key":      {set{short}, rs2, 3, "the set has no usable key: keys[0] (kid \"idp-2\"): RSA key has"},
 
-		"key_ops is empty":     {set{rs.but("key_ops", set{})}, rs, 3, "key_ops is empty"},
-		"key_ops to encrypt":   {set{rs.but("key_ops", set{"encrypt"})}, rs, 3, "key_ops"},
-		"key_ops is null":      {set{rs.but("key_ops", null)}, rs, 0, ""},
-		"key_ops to verify":    {set{rs.but("key_ops", set{"verify"})}, rs, 0, ""},
-		"key_ops, no use":      {set{rs.but("key_ops", set{"verify"}, "use", nil)}, rs, 0, ""},
-		"oth is empty":         {set{rs.but("oth", set{})}, rs, 0, ""},
-		"oth is null":          {set{rs.but("oth", null)}, rs, 0, ""},
-		"d is null":            {set{rs.but("d", null)}, rs, 0, ""},
-		"all private null":     {set{rs.but("d", null, "p", null, "q", null, "dp", null, "dq", null, "qi", null)}, rs, 0, ""},
-		"d is empty":           {set{rs.but("d", "")}, rs, 0, ""},
-		"d of EC null":         {set{es.but("d", null)}, es, 0, ""},
-		"everything else null": {set{rs.but("x5c", null, "x5t", null, "key_ops", null, "x", null, "crv", null)}, rs, 0, ""},
-		"alg is null":          {set{rs.but("alg", null)}, rs, 0, ""},
-		"use is null":          {set{rs.but("use", null)}, rs, 0, ""},
-		"use is empty":         {set{rs.but("use", "")}, rs, 0, ""},
-		"n is null":            {set{rs.but("n", null)}, rs, 3, "has no n"},
+		"key_ops is empty":          {set{rs.but("key_ops", set{})}, rs, 3, "key_ops is empty"},
+		"key_ops encrypt":           {set{rs.but("key_ops", set{"encrypt"})}, rs, 3, "key_ops"},
+		"key_ops is null":           {set{rs.but("key_ops", null)}, rs, 0, ""},
+		"key_ops verify":            {set{rs.but("key_ops", set{"verify"})}, rs, 0, ""},
+		"key_ops, no use":           {set{rs.but("key_ops", set{"verify"}, "use", nil)}, rs, 0, ""},
+		"oth is empty":              {set{rs.but("oth", set{})}, rs, 0, ""},
+		"oth is null":               {set{rs.but("oth", null)}, rs, 0, ""},
+		"d is null":                 {set{rs.but("d", null)}, rs, 0, ""},
+		"all private members null":  {set{rs.but("d", null, "p", null, "q", null, "dp", null, "dq", null, "qi", null)}, rs, 0, ""},
+		"d is empty":                {set{rs.but("d", "")}, rs, 0, ""},
+		"d of EC null":              {set{es.but("d", null)}, es, 0, ""},
+		"all optional members null": {set{rs.but("x5c", null, "x5t", null, "key_ops", null, "x", null, "crv", null)}, rs, 0, ""},
+		"alg is null":               {set{rs.but("alg", null)}, rs, 0, ""},
+		"use is null":               {set{rs.but("use", null)}, rs, 0, ""},
+		"use is empty":              {set{rs.but("use", "")}, rs, 0, ""},
+		"n is null":                 {set{rs.but("n", null)}, rs, 3, "has no n"},
 
-		"no kid":                         {set{rs.but("kid", nil)}, rs, 0, ""},
-		"kid is null":                    {set{rs.but("kid", null)}, rs, 0, ""},
-		"kid is empty":                   {set{rs.but("kid", "")}, rs, 0, ""},
-		"two without kid":                {set{rs2.but("kid", nil), rs.but("kid", nil)}, rs, 0, ""},
-		"null kid and alg next to":       {set{es.but("kid", null, "alg", null), rs.public}, rs, 0, ""},
-		"no kid, another key":            {set{rs2.but("kid", nil)}, rs, 1, "does not match"},
-		"no kid, and the kid is another": {set{rs.but("kid", nil), rs2.but("kid", "idp-1")}, rs, 1, "does not match"},
-		"no kid, another algorithm":      {set{rs.but("kid", nil, "alg", "PS256")}, rs, 1, `algorithm "RS256"`},
-		"another kid":                    {set{rs.but("kid", "IDP-1")}, rs, 1, `no key has the id "idp-1"`},
+		"no kid":                              {set{rs.but("kid", nil)}, rs, 0, ""},
+		"kid is null":                         {set{rs.but("kid", null)}, rs, 0, ""},
+		"kid is empty":                        {set{rs.but("kid", "")}, rs, 0, ""},
+		"two without kid":                     {set{rs2.but("kid", nil), rs.but("kid", nil)}, rs, 0, ""},
+		"next to null kid and alg":            {set{es.but("kid", null, "alg", null), rs.public}, rs, 0, ""},
+		"no kid, wrong key":                   {set{rs2.but("kid", nil)}, rs, 1, "does not match"},
+		"no kid in the set, kid in the token": {set{rs.but("kid", nil), rs2.but("kid", "idp-1")}, rs, 1, "does not match"},
+		"no kid, wrong algorithm":             {set{rs.but("kid", nil, "alg", "PS256")}, rs, 1, `algorithm "RS256"`},
+		"unknown kid":                         {set{rs.but("kid", "IDP-1")}, rs, 1, `no key has the id "idp-1"`},
 
-		"listed twice":               {set{rs.public, rs.public}, rs, 0, ""},
-		"listed twice, once bare":    {set{rs.public, rs.but("alg", nil, "use", nil)}, rs, 0, ""},
-		"listed three times":         {set{es.public, rs.public, es.public, rs.public, es.public}, es, 0, ""},
-		"one key, three algorithms":  {set{rs.public, rs.but("alg", "RS384"), rs.but("alg", "RS512")}, rs, 0, ""},
-		"the algorithm comes last":   {set{rs.but("alg", "PS256"), rs.but("alg", "RS512"), rs.public}, rs, 0, ""},
-		"none is the algorithm":      {set{rs.but("alg", "PS256"), rs.but("alg", "RS512")}, rs, 1, "is not the algorithm of key idp-1"},
-		"two keys of one kid":        {set{rs.public, rs2.but("kid", "idp-1")}, rs, 3, "two different keys in the set have the kid"},
-		"two keys, two algorithms":   {set{rs2.but("kid", "idp-1", "alg", "RS512"), rs.public}, rs, 0, ""},
-		"two keys of one kid, kinds": {set{es.but("kid", "idp-1"), rs.public}, rs, 0, ""},
+		"listed twice":                   {set{rs.public, rs.public}, rs, 0, ""},
+		"listed twice, once without kid": {set{rs.public, rs.but("alg", nil, "use", nil)}, rs, 0, ""},
+		"listed three times":             {set{es.public, rs.public, es.public, rs.public, es.public}, es, 0, ""},
+		"one key, three algorithms":      {set{rs.public, rs.but("alg", "RS384"), rs.but("alg", "RS512")}, rs, 0, ""},
+		"matching algorithm last":        {set{rs.but("alg", "PS256"), rs.but("alg", "RS512"), rs.public}, rs, 0, ""},
+		"no matching algorithm":          {set{rs.but("alg", "PS256"), rs.but("alg", "RS512")}, rs, 1, "is not the algorithm of key idp-1"},
+		"two keys with one kid":          {set{rs.public, rs2.but("kid", "idp-1")}, rs, 3, "two different keys in the set have the kid"},
+		"two keys, two algorithms":       {set{rs2.but("kid", "idp-1", "alg", "RS512"), rs.public}, rs, 0, ""},
+		"two kinds of keys with one kid": {set{es.but("kid", "idp-1"), rs.public}, rs, 0, ""},
 
-		"a SPIFFE bundle":           {set{es.but("use", "jwt-svid", "alg", nil), rs2.but("use", "x509-svid", "alg", nil, "kid", nil)}, es, 0, ""},
-		"a SPIFFE bundle, RSA":      {set{rs2.but("use", "x509-svid", "kid", nil), rs.but("use", "jwt-svid")}, rs, 0, ""},
-		"only X.509 keys of SPIFFE": {set{es.but("use", "x509-svid", "kid", nil)}, es, 3, `use is "x509-svid"`},
-		"signed by the X.509 key":   {set{rs.but("use", "x509-svid"), es.but("use", "jwt-svid")}, rs, 1, "is skipped"},
+		"a SPIFFE bundle":                  {set{es.but("use", "jwt-svid", "alg", nil), rs2.but("use", "x509-svid", "alg", nil, "kid", nil)}, es, 0, ""},
+		"a SPIFFE bundle, RSA":             {set{rs2.but("use", "x509-svid", "kid", nil), rs.but("use", "jwt-svid")}, rs, 0, ""},
+		"only X.509 keys in SPIFFE bundle": {set{es.but("use", "x509-svid", "kid", nil)}, es, 3, `use is "x509-svid"`},
+		"signed by the X.509 key":          {set{rs.but("use", "x509-svid"), es.but("use", "jwt-svid")}, rs, 1, "is skipped"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := testkit.Must(json.Marshal(map[string]any{"keys": tc.set, "spiffe_sequence": 1}))
@@ -177,11 +176,11 @@ func TestS12_KeySetsOfTheWorld(t *testing.T) {
 				said = said || strings.Contains(stderr, one)
 			}
 			if code != tc.code || !said {
-				t.Errorf("exit %d, want %d, saying %q:\n%s", code, tc.code, tc.says, stderr)
+				t.Errorf("exit %d, want %d and %q:\n%s", code, tc.code, tc.says, stderr)
 			}
 		})
 	}
-	// A single key, not in a set.
+	// A single key instead of a set.
 	for name, bare := range map[string]map[string]any{"with kid": rs.public, "without": rs.but("kid", nil)} {
 		if code, stderr := inspectSet(t, testkit.Must(json.Marshal(bare)), rs.token); code != 0 {
 			t.Errorf("a bare key %s: exit %d, want 0:\n%s", name, code, stderr)
@@ -230,7 +229,7 @@ func TestA21_TokensNameAnyKey(t *testing.T) {
 		{[]string{"--key", write(rs.but("kid", nil))}, 0},
 		{[]string{"--jwks", write(rs.but("kid", nil)), "--kid", "idp-1"}, 0},
 		{[]string{"--key", write(rs.but("kid", nil)), "--kid", "idp-1"}, 0},
-		{[]string{"--key", write(rs.but("kid", nil)), "--kid", "idp-2"}, 1}, // an ID was given
+		{[]string{"--key", write(rs.but("kid", nil)), "--kid", "idp-2"}, 1}, // with an explicit ID
 		{[]string{"--jwks", write(rs.but("kid", nil)), "--kid", "idp-2"}, 1},
 		{[]string{"--jwks", write(rs.public), "--kid", "idp-2"}, 2},
 		{[]string{"--key", write(rs.but("kid", "idp-2"))}, 1},

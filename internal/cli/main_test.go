@@ -43,8 +43,7 @@ func newFake(t *testing.T) *fake {
 	return f
 }
 
-// run runs jwtctl with these arguments, demands the exit code, and returns all
-// that f has on stdout.
+// run runs jwtctl with these arguments, expects the exit code, and returns f's stdout.
 func (f *fake) run(t *testing.T, code int, args ...string) string {
 	t.Helper()
 	if got := Main(args, f.System); got != code {
@@ -111,7 +110,7 @@ func TestColorsOnlyOnTerminals_S71(t *testing.T) {
 				t.Errorf("painted: got %v, want %v\n%q", got, test.painted, f.err.String())
 			}
 			if strings.Contains(f.err.String(), "\x1b]") {
-				t.Error("the terminal was asked something")
+				t.Error("the terminal was queried")
 			}
 		})
 	}
@@ -135,7 +134,7 @@ func TestInterrupted(t *testing.T) {
 	f.In = in
 	defer func() { _ = w.Close() }()
 	go func() {
-		_, _ = w.Write([]byte("eyJ")) // it is reading, and waits for more
+		_, _ = w.Write([]byte("eyJ")) // it is reading and waits for more
 		cancel()
 	}()
 	f.run(t, 3, "inspect", "-")
@@ -172,7 +171,7 @@ func TestCommandsBuildAlone(t *testing.T) {
 		}
 		among, _, err := all.Find([]string{c.name})
 		if err != nil || alone.Commands()[0].UsageString() != among.UsageString() {
-			t.Errorf("%s: alone it is described otherwise: %v", c.name, err)
+			t.Errorf("%s: different when built alone: %v", c.name, err)
 		}
 	}
 }
@@ -194,7 +193,7 @@ func TestUsageWidth(t *testing.T) {
 			longest = max(longest, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")))
 		}
 		if wrapped := longest <= 100; wrapped != want || want && longest > columns {
-			t.Errorf("%d columns: the longest line has %d", columns, longest)
+			t.Errorf("%d columns: got a line of %d", columns, longest)
 		}
 	}
 }
@@ -221,7 +220,7 @@ func TestFlags(t *testing.T) {
 	})
 	slices.Sort(only)
 	if want := "allow-plaintext at config dev dev-allow-remote example for-method force jwks no-expiry now print report-only rules token version write"; strings.Join(only, " ") != want {
-		t.Errorf("flags that only a command line can give: %v, want %s", only, want)
+		t.Errorf("got flags only for the command line: %v, want %s", only, want)
 	}
 }
 

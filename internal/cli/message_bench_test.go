@@ -146,7 +146,7 @@ func bare(b *testing.B, alg string) (verify, sign func()) {
 // a share of the throughput of the bare primitive just before and after. It is the median
 // of turns, since the load of the machine varies: use -benchtime 15x or more.
 func BenchmarkNDJSON(b *testing.B) {
-	// Enough lines to make the start of the program negligible.
+	// Enough lines to make the startup of the program negligible.
 	const lines = 40_000
 	for _, alg := range []string{"ES256", "RS256"} {
 		s := newStreamBench(b, alg, lines)
@@ -156,7 +156,7 @@ func BenchmarkNDJSON(b *testing.B) {
 			primitive func()
 		}{"verify": {s.signed, verify}, "sign": {[]byte(plainLines(lines)), sign}} {
 			if alg == "RS256" && name == "sign" {
-				continue // 30 times as slow as all others
+				continue // 30 times as slow as the others
 			}
 			b.Run(name+"/"+alg, func(b *testing.B) {
 				var wall, cpu, perSecond []float64

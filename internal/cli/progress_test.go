@@ -50,11 +50,11 @@ func TestProgress(t *testing.T) {
 		errTTY, outTTY, quiet bool
 		shown                 bool
 	}{
-		"stderr alone":    {errTTY: true, shown: true},
-		"both":            {errTTY: true, outTTY: true},
-		"neither":         {},
-		"stderr, but -q":  {errTTY: true, quiet: true},
-		"stdout, no more": {outTTY: true},
+		"only stderr":    {errTTY: true, shown: true},
+		"both":           {errTTY: true, outTTY: true},
+		"neither":        {},
+		"stderr, but -q": {errTTY: true, quiet: true},
+		"only stdout":    {outTTY: true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

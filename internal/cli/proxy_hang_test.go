@@ -13,7 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestProxyDoesNotWaitForKeySetThatHangs: keys are fetched at the start, and calls are
+// TestProxyDoesNotWaitForKeySetThatHangs: keys are fetched at startup, and calls are
 // UNAVAILABLE within seconds if their issuer accepts connections but does not respond.
 func TestProxyDoesNotWaitForKeySetThatHangs(t *testing.T) {
 	t.Parallel()
@@ -39,7 +39,7 @@ func TestProxyDoesNotWaitForKeySetThatHangs(t *testing.T) {
 	case conn := <-asked:
 		t.Cleanup(func() { _ = conn.Close() })
 	case <-time.After(testkit.Timeout):
-		t.Fatal("the key set is not fetched at the start")
+		t.Fatal("the key set is not fetched at startup")
 	}
 	r.want("S/Who", sign(ofMe), codes.Unavailable)
 	if limit := "within " + jwks.CallTimeout.String(); !strings.Contains(r.err.String(), limit) { // rather than when the fetch times out

@@ -25,8 +25,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// guarded is a service whose method Who accepts tokens of one issuer. A StringValue is a
-// Plain on the wire.
+// guarded is a service whose method Who accepts tokens of one issuer. A StringValue has
+// the same encoding as a Plain.
 func guarded(service, issuer string) string {
 	return `syntax = "proto3"; package t; import "kalix/annotations.proto";
 message Plain` + service + ` { string text = 1; }
@@ -131,7 +131,7 @@ func startProxyAs(t *testing.T, f *fake, env map[string]string, dir, upstream st
 	return r
 }
 
-// stop interrupts it, unless that was done, and expects the exit code.
+// stop interrupts the proxy, unless it has ended, and expects the exit code.
 func (r *proxyRun) stop(want int) {
 	r.t.Helper()
 	if r.interrupt == nil {
@@ -145,7 +145,7 @@ func (r *proxyRun) stop(want int) {
 			r.t.Errorf("exit code %d, want %d\n%s", code, want, r.err.String())
 		}
 	case <-time.After(testkit.Timeout):
-		r.t.Error("it does not end")
+		r.t.Error("the proxy does not end")
 	}
 }
 
@@ -199,7 +199,7 @@ func path(method string) string {
 func (r *proxyRun) want(method, token string, want codes.Code) {
 	r.t.Helper()
 	if got := r.call(r.conn, method, token); got != want {
-		r.t.Errorf("%s: %v, want %v\n%s", method, got, want, r.err.String())
+		r.t.Errorf("%s: got %v, want %v\n%s", method, got, want, r.err.String())
 	}
 }
 
@@ -207,7 +207,7 @@ func (r *proxyRun) eventually(what string, done func() bool) {
 	r.t.Helper()
 	for end := time.Now().Add(testkit.Timeout); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			r.t.Fatalf("waited in vain for %s\n%s", what, r.err.String())
+			r.t.Fatalf("timed out waiting for %s\n%s", what, r.err.String())
 		}
 	}
 }

@@ -41,7 +41,7 @@ func TestProxyKeySetMetrics(t *testing.T) {
 	dir, sign, _ := world(t)
 	set := newFake(t).run(t, 0, "jwks", "--key", filepath.Join(dir, "key.jwk"))
 	var down atomic.Bool
-	answering := make(chan struct{}) // closed when the issuer starts to respond: the proxy fetches at its start
+	answering := make(chan struct{}) // closed when the issuer starts to respond: the proxy fetches at startup
 	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		<-answering
 		if down.Load() {
@@ -99,7 +99,7 @@ func TestProxyProbes(t *testing.T) {
 	probe := func(path string, want int) {
 		t.Helper()
 		if status, text := r.get(path); status != want {
-			t.Errorf("%s answers %d %q, want %d", path, status, text, want)
+			t.Errorf("%s: got %d %q, want %d", path, status, text, want)
 		}
 	}
 	probe("/healthz", http.StatusOK)
@@ -113,7 +113,7 @@ func TestProxyProbes(t *testing.T) {
 	probe("/readyz", http.StatusServiceUnavailable)
 	close(u.hold)
 	if got := <-ended; got != codes.OK {
-		t.Errorf("the call under way ended with %v, want %v", got, codes.OK)
+		t.Errorf("the call in progress ended with %v, want %v", got, codes.OK)
 	}
 	r.stop(0)
 }
@@ -134,7 +134,7 @@ func TestProxyConnectionAge(t *testing.T) {
 		conn := test.r.dial(insecure.NewCredentials(), grpc.WithStatsHandler(&begun))
 		for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end) || test.want && begun.Load() < 4 && time.Since(end) < testkit.Timeout; {
 			if got := test.r.call(conn, "S/Who", sign(ofMe)); got != codes.OK {
-				t.Fatalf("%v after %d connections", got, begun.Load())
+				t.Fatalf("got %v after %d connections", got, begun.Load())
 			}
 		}
 		if n := begun.Load(); n < 4 && test.want || n != 1 && !test.want {

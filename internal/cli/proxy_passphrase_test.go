@@ -12,8 +12,8 @@ import (
 )
 
 // TestProxyAsksForPassphraseOnlyAtStart: a typed passphrase is remembered for its file,
-// and a reload that would have to prompt is refused, since it runs in the background
-// (S74, S79).
+// and a reload that would have to prompt is refused, since it runs in the background (S74,
+// S79).
 func TestProxyAsksForPassphraseOnlyAtStart(t *testing.T) {
 	t.Parallel()
 	dir, sign, _ := world(t)
@@ -40,7 +40,7 @@ func TestProxyAsksForPassphraseOnlyAtStart(t *testing.T) {
 	token := sign(ofMe)
 	r.want("S/Who", token, codes.OK)
 	if text := <-asked; !strings.Contains(text, "locked.pem") {
-		t.Errorf("it asks %q, want %q in it", text, "locked.pem")
+		t.Errorf("got prompt %q, want %q in it", text, "locked.pem")
 	}
 	testkit.File(t, proto, guarded("S", "me")+"\nmessage More {}\n")
 	r.eventuallyLogs("policy reloaded")
@@ -54,6 +54,6 @@ func TestProxyAsksForPassphraseOnlyAtStart(t *testing.T) {
 	r.eventuallyLogs("new.pem: the private key is protected by a passphrase")
 	r.want("S/Who", token, codes.OK)
 	if len(asked) != 0 {
-		t.Errorf("a reload asks %q", <-asked)
+		t.Errorf("a reload prompts with %q", <-asked)
 	}
 }

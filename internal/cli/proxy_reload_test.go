@@ -55,7 +55,7 @@ func TestProxyReloadsPolicy(t *testing.T) {
 	testkit.File(t, filepath.Join(dir, "proto", "new", "y.proto"), guarded("Y", "me"))
 	r.eventuallyIs("Y/Open", "", codes.OK)
 	if n := strings.Count(r.err.String(), "proto_syntax"); n != 1 {
-		t.Errorf("one reason was told %d times, want 1", n)
+		t.Errorf("one reason was logged %d times, want 1", n)
 	}
 }
 
@@ -111,7 +111,7 @@ func TestProxyReloadsConfiguration(t *testing.T) {
 		select {
 		case r.hangup <- struct{}{}:
 		case <-time.After(testkit.Timeout):
-			t.Fatal("nobody hears SIGHUP")
+			t.Fatal("SIGHUP has no handler")
 		}
 	}
 	late := sign(`{"iss":"me","exp":1769860790}`) // ten seconds ago
@@ -146,12 +146,12 @@ func TestProxyReloadsConfiguration(t *testing.T) {
 	hangup()
 	r.eventuallyIs("S/Who", me, codes.OK)
 	if n := fetched.Load(); n < 2 {
-		t.Errorf("the set was fetched %d times, though key_sets changed", n)
+		t.Errorf("the set was fetched only %d times although key_sets changed", n)
 	}
 }
 
-// TestProxyFollowsKeySetFiles: a key set file is used instead of fetching from its
-// issuer, and changes are followed.
+// TestProxyFollowsKeySetFiles: a key set file replaces fetching from its issuer, and
+// changes are followed.
 func TestProxyFollowsKeySetFiles(t *testing.T) {
 	t.Parallel()
 	dir, sign, _ := world(t)

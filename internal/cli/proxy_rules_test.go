@@ -58,19 +58,19 @@ func TestProxyWarnsOfLooserChecks(t *testing.T) {
 	r.eventuallyLogs("policy reloaded")
 	kept.eventuallyLogs("policy reloaded")
 	if strings.Contains(r.err.String(), "weaker") {
-		t.Errorf("a smaller leeway is called weaker\n%s", r.err.String())
+		t.Errorf("a smaller leeway is reported as weaker\n%s", r.err.String())
 	}
 	testkit.File(t, file, settings("1m", "false"))
 	r.eventuallyLogs(`change=check-loosened subject="every token" detail="every token is checked less: leeway was 5s, now is 1m0s"`)
 	r.eventuallyLogs(`detail="every message is checked less: refuse_unknown_fields was true, now is false"`)
 	kept.eventuallyLogs("leeway was 5s, now is 1m0s; tokens that have expired")
 	if strings.Count(kept.err.String(), "policy reloaded") != 1 {
-		t.Errorf("it is in force\n%s", kept.err.String())
+		t.Errorf("the refused policy is in force\n%s", kept.err.String())
 	}
 }
 
-// TestProxyWarnsOfResponsesThatNoKeySigns: a missing signing key is logged at the start
-// and at a reload. A23.
+// TestProxyWarnsOfResponsesThatNoKeySigns: a missing signing key is logged at startup and
+// at a reload. A23.
 func TestProxyWarnsOfResponsesThatNoKeySigns(t *testing.T) {
 	t.Parallel()
 	dir, _, args := world(t)
@@ -80,7 +80,7 @@ func TestProxyWarnsOfResponsesThatNoKeySigns(t *testing.T) {
 	testkit.File(t, filepath.Join(dir, "proto", "s.proto"), signs)
 	r := startProxy(t, dir, startEcho(t).addr, args...)
 	if strings.Contains(r.err.String(), "no key signs") {
-		t.Errorf("it has a key: %s", r.err.String())
+		t.Errorf("unexpected warning: %s", r.err.String())
 	}
 	const warning = `msg="no key can sign the responses of a method: every call to it fails" method=t.S/Sign reason="t.Token.token: `
 	testkit.File(t, filepath.Join(dir, "key.jwk"), publicHalf(t, filepath.Join(dir, "key.jwk")))
@@ -91,7 +91,7 @@ func TestProxyWarnsOfResponsesThatNoKeySigns(t *testing.T) {
 	testkit.File(t, filepath.Join(fresh, "addr"), "")
 	r = startProxy(t, fresh, startEcho(t).addr, args...)
 	if !strings.Contains(r.err.String(), warning) {
-		t.Errorf("started without a warning: got %s, want %q in it", r.err.String(), warning)
+		t.Errorf("no warning at startup: got %s, want %q in it", r.err.String(), warning)
 	}
 	r.stop(0)
 }

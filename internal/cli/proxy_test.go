@@ -14,8 +14,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestProxyCommandEnforces_S59: a good token is admitted and a bad one is not, and the
-// address is printed.
+// TestProxyCommandEnforces_S59: a valid token is admitted and an invalid one is not, and
+// the address is printed.
 func TestProxyCommandEnforces_S59(t *testing.T) {
 	t.Parallel()
 	dir, sign, args := world(t)
@@ -23,8 +23,8 @@ func TestProxyCommandEnforces_S59(t *testing.T) {
 	r := startProxy(t, dir, u.addr, args...)
 	good := sign(ofMe)
 	for name, token := range map[string]string{
-		"none": "", "malformed": "x", "tampered": good[:len(good)-8] + "AAAAAAAA", "another issuer": sign(`{"iss":"you"}`),
-		"expired": sign(`{"iss":"me","exp":1}`), "another key": makeKey(t, filepath.Join(dir, "other.jwk"))(ofMe),
+		"none": "", "malformed": "x", "tampered": good[:len(good)-8] + "AAAAAAAA", "unknown issuer": sign(`{"iss":"you"}`),
+		"expired": sign(`{"iss":"me","exp":1}`), "unknown key": makeKey(t, filepath.Join(dir, "other.jwk"))(ofMe),
 		"unsigned": "eyJhbGciOiJub25lIn0.eyJpc3MiOiJtZSJ9",
 	} {
 		if got := r.call(r.conn, "S/Who", token); got != codes.Unauthenticated {
@@ -33,7 +33,7 @@ func TestProxyCommandEnforces_S59(t *testing.T) {
 	}
 	r.want("S/Nope", good, codes.Unimplemented)
 	if n := u.calls.Load(); n != 0 {
-		t.Errorf("the upstream was called %d times, want 0", n)
+		t.Errorf("%d calls reached the upstream, want 0", n)
 	}
 	r.want("S/Who", good, codes.OK)
 	r.want("S/Open", "", codes.OK)
@@ -58,14 +58,14 @@ func TestS62_S65_ProxyFlags(t *testing.T) {
 		r := startProxy(t, t.TempDir(), u.addr, append([]string{flag}, args...)...)
 		r.want("S/Who", sign(ofMe), codes.OK)
 		if reported := u.told.Load() == 1; reported != (passed == "authorization") {
-			t.Errorf("%s: the upstream was told authorization: got %v, want %v",
+			t.Errorf("%s: authorization reached the upstream: got %v, want %v",
 				flag, reported, passed == "authorization")
 		}
 		for _, method := range []string{health, reflection} {
 			before := u.calls.Load()
 			_ = r.call(r.conn, method, "")
 			if through := u.calls.Load() > before; through != (passed == method) {
-				t.Errorf("%s: %s went through: got %v, want %v", flag, method, through, passed == method)
+				t.Errorf("%s: %s passed: got %v, want %v", flag, method, through, passed == method)
 			}
 		}
 		r.stop(0)
@@ -88,7 +88,7 @@ func TestS56_ProxyMetrics(t *testing.T) {
 		"jwtctl_proxy_insecure 1", "jwtctl_proxy_reload_failing 0", "jwtctl_proxy_policy_loaded_timestamp_seconds 1.7698608e+09",
 	} {
 		if !strings.Contains(text, line+"\n") {
-			t.Errorf("no %s in\n%s", line, text)
+			t.Errorf("want %s in\n%s", line, text)
 		}
 	}
 	testkit.File(t, filepath.Join(dir, "key.jwk"), "{")
@@ -97,7 +97,7 @@ func TestS56_ProxyMetrics(t *testing.T) {
 		return strings.Contains(text, "jwtctl_proxy_reload_failing 1\n")
 	})
 	if code, _ := r.get("/"); code != http.StatusNotFound {
-		t.Errorf("the root answers %d, want %d", code, http.StatusNotFound)
+		t.Errorf("root path: got status %d, want %d", code, http.StatusNotFound)
 	}
 	r.stop(0)
 	banner, lines, _ := strings.Cut(r.err.String(), "\n")
@@ -111,7 +111,7 @@ func TestS56_ProxyMetrics(t *testing.T) {
 	}
 }
 
-// TestS74_ProxyDrains: a current call may end, within the configured time.
+// TestS74_ProxyDrains: a call in progress may end, within the configured time.
 func TestS74_ProxyDrains(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

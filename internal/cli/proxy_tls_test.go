@@ -117,8 +117,8 @@ func TestS68_ProxyTLS(t *testing.T) {
 	}
 	before := u.calls.Load()
 	for name, got := range map[string]codes.Code{
-		"without a certificate": speak(servers.pool()), "with that of another CA": speak(servers.pool(), next.pair(in("stranger"))),
-		"in plaintext": r.call(r.conn, "S/Open", ""), "to an unknown server": speak(next.pool(), client),
+		"no certificate": speak(servers.pool()), "certificate of another CA": speak(servers.pool(), next.pair(in("stranger"))),
+		"plaintext": r.call(r.conn, "S/Open", ""), "unknown server": speak(next.pool(), client),
 	} {
 		if got != codes.Unavailable {
 			t.Errorf("%s: got %v, want %v", name, got, codes.Unavailable)
@@ -130,20 +130,20 @@ func TestS68_ProxyTLS(t *testing.T) {
 	testkit.File(t, in("proxy.crt"), "broken")
 	r.eventuallyLogs("reload failed, keeping the current policy")
 	if got := speak(servers.pool(), client); got != codes.OK {
-		t.Errorf("the old certificate: got %v, want %v", got, codes.OK)
+		t.Errorf("old certificate: got %v, want %v", got, codes.OK)
 	}
 	next.pair(in("proxy"))
 	r.eventually("the new certificate", func() bool { return speak(next.pool(), client) == codes.OK })
 	testkit.File(t, in("clients.pem"), string(testkit.Must(os.ReadFile(next.file))))
 	r.eventually("the new CA of clients", func() bool { return speak(next.pool(), next.pair(in("other"))) == codes.OK })
 	if got := speak(next.pool(), client); got != codes.Unavailable {
-		t.Errorf("a client of the old CA: got %v, want %v", got, codes.Unavailable)
+		t.Errorf("client of the old CA: got %v, want %v", got, codes.Unavailable)
 	}
 	for name, flags := range map[string][]string{
-		"an upstream of another CA":   {"--upstream-ca", in("next.pem"), "--upstream-cert", in("client.crt"), "--upstream-key", in("client.key")},
-		"an upstream of another name": append([]string{"--upstream-server-name", "example.com"}, upstream...),
-		"the machine's CAs":           upstream[2:],
-		"no certificate":              upstream[:2],
+		"upstream of another CA":     {"--upstream-ca", in("next.pem"), "--upstream-cert", in("client.crt"), "--upstream-key", in("client.key")},
+		"upstream with another name": append([]string{"--upstream-server-name", "example.com"}, upstream...),
+		"the machine's CAs":          upstream[2:],
+		"no certificate":             upstream[:2],
 	} {
 		sub := t.TempDir()
 		other := startProxy(t, sub, u.addr, append([]string{"--proto", in("proto"), "--key", in("key.jwk"), "--upstream-tls"}, flags...)...)

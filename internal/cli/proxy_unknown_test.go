@@ -33,7 +33,7 @@ service S { rpc Check(Mine) returns (Mine) { option (kalix.method).jwt = {valida
 			t.Errorf("%s: %v, %d calls", flag, err, u.calls.Load())
 		}
 		if want == codes.OK && len(out.ProtoReflect().GetUnknown()) == 0 {
-			t.Errorf("%s: the field is gone", flag)
+			t.Errorf("%s: the field was dropped", flag)
 		}
 		r.stop(0)
 	}

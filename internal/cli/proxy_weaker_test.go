@@ -42,7 +42,7 @@ func TestProxyWarnsOfWeakerPolicy(t *testing.T) {
 	testkit.File(t, proto, guarded("S", "me")+"\nmessage More {}\n")
 	r.eventuallyLogs("policy reloaded")
 	if strings.Contains(r.err.String(), "weaker") {
-		t.Fatalf("a change without effect is called weaker\n%s", r.err.String())
+		t.Fatalf("a change without effect is reported as weaker\n%s", r.err.String())
 	}
 	open := strings.Replace(guarded("S", "me"), "validate: BEARER_TOKEN, bearer_token_issuer: \"me\"", "", 1)
 	testkit.File(t, proto, open)
@@ -57,7 +57,7 @@ func TestProxyWarnsOfWeakerPolicy(t *testing.T) {
 	testkit.File(t, proto, guarded("S", "me"))
 	r.eventuallyIs("S/Who", "", codes.Unauthenticated)
 	if got := strings.Count(r.err.String(), "the policy became weaker"); got != strings.Count(log, "the policy became weaker") {
-		t.Errorf("a stronger policy is called weaker\n%s", r.err.String())
+		t.Errorf("a stronger policy is reported as weaker\n%s", r.err.String())
 	}
 }
 
@@ -76,9 +76,9 @@ func TestProxyRefusesWeakerPolicy(t *testing.T) {
 	r.eventuallyIs("S/Open", "", codes.Unauthenticated)
 }
 
-// TestProxyRemembersWhatWasRemoved refuses with --refuse-weaker to open a guarded service
-// that an earlier reload had removed, and takes it back as it was, its open method
-// included. S79.
+// TestProxyRemembersWhatWasRemoved: with --refuse-weaker, opening a guarded service that
+// an earlier reload had removed is refused, and restoring it unchanged, open method
+// included, is accepted. S79.
 func TestProxyRemembersWhatWasRemoved(t *testing.T) {
 	t.Parallel()
 	dir, sign, args := world(t)
@@ -113,8 +113,8 @@ func TestProxyWithoutAnnotationsNeedsNoKey(t *testing.T) {
 	r.want("S/Who", "", codes.Unimplemented)
 }
 
-// TestProxyWithoutServiceWarns: the proxy starts with descriptors that only have
-// messages, and uses a service once there is one. S79.
+// TestProxyWithoutServiceWarns: the proxy starts with descriptors that only have messages,
+// and uses a service once there is one. S79.
 func TestProxyWithoutServiceWarns(t *testing.T) {
 	t.Parallel()
 	dir, sign, args := world(t)
@@ -126,8 +126,8 @@ func TestProxyWithoutServiceWarns(t *testing.T) {
 	r.eventuallyIs("S/Who", sign(ofMe), codes.OK)
 }
 
-// TestProxyReportOnlyIsAFlagAlone: with the flag no call is refused, which stderr and a
-// metric report; it cannot be set by a variable or file (as S55).
+// TestProxyReportOnlyIsAFlagAlone: with the flag no call is refused, and stderr and a
+// metric report this; it cannot be set by a variable or file (like S55).
 func TestProxyReportOnlyIsAFlagAlone(t *testing.T) {
 	t.Parallel()
 	dir, _, args := world(t)
@@ -162,7 +162,7 @@ func TestProxyLimitsAreFlags(t *testing.T) {
 		message, metadata int
 		want              codes.Code
 	}{
-		"within": {1000, 1000, codes.OK}, "a message": {1025, 0, codes.ResourceExhausted}, "metadata": {0, 2048, codes.ResourceExhausted},
+		"within": {1000, 1000, codes.OK}, "message": {1025, 0, codes.ResourceExhausted}, "metadata": {0, 2048, codes.ResourceExhausted},
 	} {
 		if got := send(c.message, c.metadata); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)

@@ -40,7 +40,7 @@ func TestReadme(t *testing.T) {
 	}
 	for i, got := range runSteps(t, dir, "", steps) {
 		if have, want := normal(got), normal(steps[i].output); have != want {
-			t.Errorf("$ %s\nprinted:\n%s\nthe README says:\n%s", steps[i].command, have, want)
+			t.Errorf("$ %s\ngot:\n%s\nthe README shows:\n%s", steps[i].command, have, want)
 		}
 	}
 }
@@ -61,7 +61,7 @@ func TestDocumentsNameTheirFiles(t *testing.T) {
 			if _, name, isFile := strings.Cut(info, " "); fence && !inside && isFile {
 				files++
 				if first, _, _ := strings.Cut(name, " "); !strings.Contains(strings.ToLower(before), first) {
-					t.Errorf("%s: %q comes after %q, which does not name that file", doc, info, before)
+					t.Errorf("%s: the line before %q is %q, want the file's name in it", doc, info, before)
 				}
 			}
 			if fence {
@@ -89,8 +89,8 @@ func blocks(text, language string) []string {
 	}
 }
 
-// noRaceWait avoids the second that programs built with the race detector sleep at their
-// end. Races are still reported.
+// noRaceWait avoids the second for which programs built with the race detector sleep at
+// their end. Races are still reported.
 const noRaceWait = "GORACE=atexit_sleep_ms=0"
 
 // step is a command of a transcript, with the output shown below it.
@@ -165,7 +165,7 @@ func runSteps(t *testing.T, dir, prelude string, steps []step) []string {
 	return got
 }
 
-// normal replaces what varies between runs by names.
+// normal replaces output that varies between runs by names.
 func normal(text string) string {
 	for _, r := range []struct{ pattern, name string }{
 		{`[A-Za-z0-9_-]{43}`, "THUMBPRINT"},

@@ -133,7 +133,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 			return
 		}
 	}
-	ts.Fatalf("waited in vain for %s", args[0])
+	ts.Fatalf("timed out waiting for %s", args[0])
 }
 
 // fetch prints the response of the URL in a file, with an optional path: status line,
@@ -155,7 +155,7 @@ func fetch(ts *testscript.TestScript, neg bool, args []string) {
 			return
 		}
 	}
-	ts.Fatalf("%s never answered as hoped, last:\n%s", url, answer)
+	ts.Fatalf("%s: timed out, last response:\n%s", url, answer)
 }
 
 func get(ts *testscript.TestScript, url string) string {
@@ -189,6 +189,6 @@ func onlyHas(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	if have, want := strings.Join(got, " "), strings.Join(args[1:], " "); neg == (have == want) {
-		ts.Fatalf("%s holds %q", args[0], have)
+		ts.Fatalf("%s contains %q", args[0], have)
 	}
 }

@@ -38,11 +38,11 @@ func TestSecurityModel(t *testing.T) {
 	}
 	named := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(doc, -1)
 	if len(named) < 50 {
-		t.Errorf("only %d tests are named", len(named))
+		t.Errorf("the document names only %d tests", len(named))
 	}
 	for _, m := range named {
 		if !declared[m[1]] {
-			t.Errorf("there is no %s", m[1])
+			t.Errorf("no such test: %s", m[1])
 		}
 	}
 	for i := 1; i <= 79; i++ {

@@ -26,7 +26,7 @@ func BenchmarkColdStart(b *testing.B) {
 	dir := b.TempDir()
 	jwtctl := filepath.Join(dir, "jwtctl")
 	build := exec.Command("go", "build", "-trimpath", "-tags=grpcnotrace", "-ldflags=-s -w", "-o", jwtctl+".built", "../../cmd/jwtctl")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // like make build
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)
 	}

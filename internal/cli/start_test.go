@@ -15,7 +15,7 @@ import (
 // use are not linked in. GODEBUG=inittrace=1 bin/jwtctl version shows what is.
 func TestStartsWithoutUnusedPackages(t *testing.T) {
 	t.Parallel()
-	out, err := exec.Command("go", "list", "-tags=grpcnotrace", "-deps", "../../cmd/jwtctl").Output() // as make build does
+	out, err := exec.Command("go", "list", "-tags=grpcnotrace", "-deps", "../../cmd/jwtctl").Output() // like make build
 	if err != nil {
 		t.Fatal(err)
 	}

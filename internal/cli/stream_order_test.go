@@ -41,7 +41,7 @@ func TestStreamFaultsInOrder(t *testing.T) {
 		faults := strings.Split(errs.String(), "jwtctl: -:")[1:]
 		for i := range max(len(faults), count) {
 			if i >= len(faults) || !strings.HasPrefix(faults[i], fmt.Sprintf("%d: ", i+1)) {
-				t.Fatalf("%s: %d faults, the first in the wrong place that of line %d", command[0], len(faults), i+1)
+				t.Fatalf("%s: %d faults, the first out of order is for line %d", command[0], len(faults), i+1)
 			}
 		}
 		if out.Len() > 0 {

@@ -10,8 +10,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestTemporalReadsKeySourcesWhateverTheirStatus: a server checks no HTTP status, so that
-// an error in JSON is an empty set; one that is not JSON leaves the keys it had (temporal.md
+// TestTemporalReadsKeySourcesWhateverTheirStatus: a server checks no HTTP status, so an
+// error in JSON is an empty set; one that is not JSON leaves the keys it had (temporal.md
 // section 5).
 func TestTemporalReadsKeySourcesWhateverTheirStatus(t *testing.T) {
 	t.Chdir(t.TempDir())
@@ -24,16 +24,16 @@ func TestTemporalReadsKeySourcesWhateverTheirStatus(t *testing.T) {
 		explain, doctor int
 		says, finds     string
 	}{
-		"a set":              {http.StatusOK, set, 0, 0, "Allowed", "no findings"},
-		"500 with a set":     {http.StatusInternalServerError, set, 0, 0, "answered with status 500; the server ignores", "(key-source-unreachable)"},
-		"404 in JSON":        {http.StatusNotFound, `{"error":"not found"}`, 1, 1, "drops all keys", "(key-set-unusable)"},
-		"503, an empty one":  {http.StatusServiceUnavailable, "{}", 1, 1, "answered with status 503; the server ignores", "(key-set-unusable)"},
-		"404 in HTML":        {http.StatusNotFound, "<html>", 3, 0, "answered with status 404, not 200", "(key-source-unreachable)"},
-		"500 with no body":   {http.StatusInternalServerError, "", 3, 0, "answered with status 500, not 200", "(key-source-unreachable)"},
-		"200, an empty set":  {http.StatusOK, "{}", 1, 1, "drops all keys", "(key-set-unusable)"},
-		"200, not a JSON":    {http.StatusOK, "<html>", 1, 1, "keeps the keys it had", "(key-set-unusable)"},
-		"500, a broken set":  {http.StatusInternalServerError, `{"keys":[{"kty":"X"}]}`, 3, 0, "answered with status 500, not 200", "(key-source-unreachable)"},
-		"404, a single text": {http.StatusNotFound, `"not found"`, 3, 0, "answered with status 404, not 200", "(key-source-unreachable)"},
+		"200 with a set":         {http.StatusOK, set, 0, 0, "Allowed", "no findings"},
+		"500 with a set":         {http.StatusInternalServerError, set, 0, 0, "answered with status 500; the server ignores", "(key-source-unreachable)"},
+		"404 in JSON":            {http.StatusNotFound, `{"error":"not found"}`, 1, 1, "drops all keys", "(key-set-unusable)"},
+		"503 with an empty set":  {http.StatusServiceUnavailable, "{}", 1, 1, "answered with status 503; the server ignores", "(key-set-unusable)"},
+		"404 in HTML":            {http.StatusNotFound, "<html>", 3, 0, "answered with status 404, not 200", "(key-source-unreachable)"},
+		"500 with no body":       {http.StatusInternalServerError, "", 3, 0, "answered with status 500, not 200", "(key-source-unreachable)"},
+		"200 with an empty set":  {http.StatusOK, "{}", 1, 1, "drops all keys", "(key-set-unusable)"},
+		"200, not JSON":          {http.StatusOK, "<html>", 1, 1, "keeps the keys it had", "(key-set-unusable)"},
+		"500 with a broken set":  {http.StatusInternalServerError, `{"keys":[{"kty":"X"}]}`, 3, 0, "answered with status 500, not 200", "(key-source-unreachable)"},
+		"404 with a JSON string": {http.StatusNotFound, `"not found"`, 3, 0, "answered with status 404, not 200", "(key-source-unreachable)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -44,7 +44,7 @@ func TestTemporalReadsKeySourcesWhateverTheirStatus(t *testing.T) {
 			f := newFake(t)
 			f.run(t, row.explain, "explain-denial", token, "--api", "StartWorkflowExecution", "--namespace", "default", "--jwks", server.URL)
 			if all := f.out.String() + f.err.String(); !strings.Contains(all, row.says) {
-				t.Errorf("explain-denial says nothing about %q:\n%s", row.says, all)
+				t.Errorf("explain-denial does not report %q:\n%s", row.says, all)
 			}
 			config := "global:\n  authorization:\n    jwtKeyProvider: {keySourceURIs: [" + server.URL + "], refreshInterval: 1m}\n" +
 				"    authorizer: default\n    claimMapper: default\nservices: {internal-frontend: {}}\n"
@@ -54,14 +54,15 @@ func TestTemporalReadsKeySourcesWhateverTheirStatus(t *testing.T) {
 			f = newFake(t)
 			f.run(t, row.doctor, "doctor", "--server-config", "server.yaml")
 			if all := f.out.String() + f.err.String(); !strings.Contains(all, row.finds) {
-				t.Errorf("doctor does not find %s:\n%s", row.finds, all)
+				t.Errorf("doctor does not report %s:\n%s", row.finds, all)
 			}
 		})
 	}
 }
 
 // TestExplainDenialKeepsTheLineEndOfAVariable: a client does not send a header with a line
-// end (temporal.md section 4). That of a file, or after only a token, is none of its value.
+// end (temporal.md section 4). A line end in a file, or after only a token, is not part of
+// the value.
 func TestExplainDenialKeepsTheLineEndOfAVariable(t *testing.T) {
 	t.Chdir(t.TempDir())
 	newFake(t).run(t, 0, "keygen", "-q")
@@ -85,7 +86,7 @@ func TestExplainDenialKeepsTheLineEndOfAVariable(t *testing.T) {
 			f.In = strings.NewReader(row.stdin)
 			out := f.run(t, row.code, "explain-denial", row.arg, "--api", "StartWorkflowExecution", "--namespace", "default")
 			if strings.Contains(out, "header_malformed: ") != (row.code == 1) {
-				t.Errorf("it says:\n%s", out)
+				t.Errorf("got:\n%s", out)
 			}
 			if row.stdin == "" {
 				newFake(t).run(t, row.code, "doctor", "--token", row.arg)

@@ -26,20 +26,20 @@ func FuzzF10(f *testing.F) {
 		case err == nil:
 			for _, claim := range c.Claims {
 				if !claim.Value.IsValid() {
-					t.Errorf("claim %q holds no JSON: %s", claim.Name, claim.Value)
+					t.Errorf("claim %q is not JSON: %s", claim.Name, claim.Value)
 				}
 			}
 			for _, k := range c.Keys {
 				if (k.File == "") == (k.Secret == "") {
-					t.Error("a key without, or with two, places")
+					t.Error("a key with no location or two")
 				}
 			}
 		case !errors.As(err, &fe) || fe.Code != fault.ConfigInvalid:
 			t.Errorf("not config_invalid: %v", err)
 		case !strings.HasPrefix(fe.What, "jwtctl.yaml"):
-			t.Errorf("it does not name the file: %v", err)
+			t.Errorf("error does not name the file: %v", err)
 		case strings.Contains(err.Error(), "hunter2"):
-			t.Errorf("it shows a secret: %v", err)
+			t.Errorf("error shows a secret: %v", err)
 		}
 	})
 }

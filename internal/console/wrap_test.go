@@ -18,17 +18,17 @@ func TestWrap(t *testing.T) {
 		end     string
 		want    string
 	}{
-		"a pipe":          {words, 0, "", words},
-		"a narrow window": {words, 20, "", words},
-		"wide enough":     {words, 80, "", words},
-		"exactly":         {words, len(words), "", words},
-		"one less":        {words, len(words) - 1, "", "one two three four five six seven eight nine\n  ten"},
-		"indented":        {"  " + words + "\n", 40, "", "  one two three four five six seven\n    eight nine ten\n"},
-		"several lines":   {"a\n" + words + "\n\n" + words, 42, "", "a\none two three four five six seven eight\n  nine ten\n\none two three four five six seven eight\n  nine ten"},
-		"a long word":     {"a " + strings.Repeat("x", 50) + " b", 40, "", "a\n  " + strings.Repeat("x", 50) + "\n  b"},
-		"a command":       {"  " + words, 40, ` \`, "  one two three four five six seven \\\n    eight nine ten"},
-		"colours":         {"\x1b[31mone\x1b[0m two three four five six seven eight nine", 44, "", "\x1b[31mone\x1b[0m two three four five six seven eight nine"},
-		"wide characters": {strings.Repeat("鍵", 19) + " " + strings.Repeat("鍵", 2), 40, "", strings.Repeat("鍵", 19) + "\n  " + strings.Repeat("鍵", 2)},
+		"pipe":                  {words, 0, "", words},
+		"narrow terminal":       {words, 20, "", words},
+		"wide enough":           {words, 80, "", words},
+		"exactly":               {words, len(words), "", words},
+		"one column too narrow": {words, len(words) - 1, "", "one two three four five six seven eight nine\n  ten"},
+		"indented":              {"  " + words + "\n", 40, "", "  one two three four five six seven\n    eight nine ten\n"},
+		"several lines":         {"a\n" + words + "\n\n" + words, 42, "", "a\none two three four five six seven eight\n  nine ten\n\none two three four five six seven eight\n  nine ten"},
+		"long word":             {"a " + strings.Repeat("x", 50) + " b", 40, "", "a\n  " + strings.Repeat("x", 50) + "\n  b"},
+		"command":               {"  " + words, 40, ` \`, "  one two three four five six seven \\\n    eight nine ten"},
+		"colours":               {"\x1b[31mone\x1b[0m two three four five six seven eight nine", 44, "", "\x1b[31mone\x1b[0m two three four five six seven eight nine"},
+		"wide characters":       {strings.Repeat("鍵", 19) + " " + strings.Repeat("鍵", 2), 40, "", strings.Repeat("鍵", 19) + "\n  " + strings.Repeat("鍵", 2)},
 	}
 	for name, row := range rows {
 		if got := wrap(row.text, row.columns, row.end); got != row.want {
@@ -46,7 +46,7 @@ func TestWrapKeepsWords(t *testing.T) {
 		columns := rapid.IntRange(narrowest, 90).Draw(t, "columns")
 		got := wrap(text, columns, "")
 		if a, b := strings.Fields(got), strings.Fields(text); strings.Join(a, " ") != strings.Join(b, " ") {
-			t.Fatalf("got %q of %q", got, text)
+			t.Fatalf("got %q from %q", got, text)
 		}
 		for line := range strings.Lines(got) {
 			if lipgloss.Width(strings.TrimRight(line, " \n")) > columns && len(strings.Fields(line)) > 1 {
@@ -65,12 +65,12 @@ func TestFill(t *testing.T) {
 		columns int
 		want    string
 	}{
-		"a pipe":          {paragraph, 0, "one two three four five six seven eight nine ten eleven twelve"},
-		"a narrow window": {paragraph, 40, "one two three four five six seven eight\nnine ten eleven twelve"},
-		"a wide window":   {paragraph + " " + paragraph, 200, "one two three four five six seven eight nine ten eleven twelve one two three\nfour five six seven eight nine ten eleven twelve"},
+		"pipe":            {paragraph, 0, "one two three four five six seven eight nine ten eleven twelve"},
+		"narrow terminal": {paragraph, 40, "one two three four five six seven eight\nnine ten eleven twelve"},
+		"wide terminal":   {paragraph + " " + paragraph, 200, "one two three four five six seven eight nine ten eleven twelve one two three\nfour five six seven eight nine ten eleven twelve"},
 		"two paragraphs":  {"one\ntwo\n\nthree\nfour\n", 80, "one two\n\nthree four"},
-		"an example":      {"one\ntwo\n  three\n  four\nfive\nsix", 80, "one two\n  three\n  four\nfive six"},
-		"a long word":     {"a " + strings.Repeat("x", 50) + " b", 40, "a\n" + strings.Repeat("x", 50) + "\nb"},
+		"example":         {"one\ntwo\n  three\n  four\nfive\nsix", 80, "one two\n  three\n  four\nfive six"},
+		"long word":       {"a " + strings.Repeat("x", 50) + " b", 40, "a\n" + strings.Repeat("x", 50) + "\nb"},
 	} {
 		if got := Fill(row.text, row.columns); got != row.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, row.want)

@@ -16,21 +16,21 @@ func TestStandardFiles(t *testing.T) {
 	} {
 		name = "google/protobuf/" + name + ".proto"
 		if got := s.Standard(name); got == nil || got.Path() != name {
-			t.Errorf("%s is not there", name)
+			t.Errorf("%s is missing", name)
 		}
 	}
 	for name := range readBundle().protos {
 		if IsWellKnown(name) != strings.HasPrefix(name, "google/protobuf/") {
-			t.Errorf("%s: well known %v", name, IsWellKnown(name))
+			t.Errorf("%s: got well-known %v", name, IsWellKnown(name))
 		}
 	}
 	for _, name := range []string{"google/protobuf/nothing.proto", "google/protobuf/any", "google/protobuf/", "google/protobuf/sub/any.proto"} {
 		if IsWellKnown(name) {
-			t.Errorf("%s is none of protobuf's", name)
+			t.Errorf("%s is not one of protobuf's files", name)
 		}
 	}
 	if s.Standard("google/protobuf/nothing.proto") != nil || s.Standard("google/type/date.proto") != nil {
-		t.Error("others are, too")
+		t.Error("other files are reported as well-known")
 	}
 }
 
@@ -46,13 +46,13 @@ func TestBundle(t *testing.T) {
 		"protoc-gen-openapiv2/options/annotations.proto", "protoc-gen-openapiv2/options/openapiv2.proto",
 	} {
 		if b.protos[name] == nil {
-			t.Errorf("%s is not there", name)
+			t.Errorf("%s is missing", name)
 		}
 	}
 	for name, f := range b.protos {
 		for _, dep := range f.GetDependency() {
 			if b.protos[dep] == nil {
-				t.Errorf("%s imports %s, which is not there", name, dep)
+				t.Errorf("%s imports %s, which is missing", name, dep)
 			}
 		}
 		if f.GetSourceCodeInfo() != nil {

@@ -43,7 +43,7 @@ func TestAllow(t *testing.T) {
 	}
 	marked, expired, _ = allow.Apply(changes, day("2027-01-01T00:00:00Z"))
 	if !marked[0].Fails() || len(expired) != 2 {
-		t.Errorf("it counts still the day after: %v", expired)
+		t.Errorf("the entry still counts the day after: %v", expired)
 	}
 	// The hint can be pasted.
 	e := changes[1].Entry()
@@ -64,24 +64,24 @@ func TestReadAllow(t *testing.T) {
 		return `{"kind": "` + kind + `", "subject": "s", "reason": "r", "until": "` + until + `"}`
 	}
 	rows := map[string]struct{ data, about, why string }{
-		"nothing":             {``, "", "not a valid list of changes"},
-		"an object":           {`{}`, "", "not a valid list of changes"},
-		"a text":              {`["a"]`, "entry 1", "must be a JSON object"},
-		"too deep":            {`[{"kind": {}}]`, "", "not a valid list of changes"},
-		"more behind it":      {`[] []`, "", "not a valid list of changes"},
-		"a name twice":        {`[{"kind": "a", "kind": "b"}]`, "", "not a valid list of changes"},
-		"an unknown member":   {`[{"kinds": "a"}]`, "entry 1", `unknown member "kinds"`},
-		"a number":            {`[{"kind": 1}]`, "entry 1", "kind must be a JSON string"},
-		"no kind":             {`[{"subject": "s"}]`, "entry 1", "has no kind"},
-		"no subject":          {`[{"kind": "issuer-added"}]`, "entry 1", "has no subject"},
-		"no reason":           {`[{"kind": "issuer-added", "subject": "s", "reason": " "}]`, "entry 1", "has no reason"},
-		"no last day":         {`[{"kind": "issuer-added", "subject": "s", "reason": "r"}]`, "entry 1", "has no until"},
-		"an unknown kind":     {`[` + entry("issuer-add", "2026-12-31") + `]`, "entry 1", "unknown kind of change"},
-		"a far-off kind":      {`[` + entry("xyz", "2026-12-31") + `]`, "entry 1", "unknown kind of change"},
-		"one that is no harm": {`[` + entry("issuer-removed", "2026-12-31") + `]`, "entry 1", "they are stronger"},
-		"no day":              {`[` + entry("issuer-added", "2026-12-31T00:00:00Z") + `]`, "entry 1", "must be a date such as"},
-		"no such day":         {`[` + entry("issuer-added", "2026-02-30") + `]`, "entry 1", "must be a date such as"},
-		"the same twice":      {`[` + entry("issuer-added", "2026-12-31") + `, ` + entry("issuer-added", "2027-12-31") + `]`, "entry 2", "same change as entry 1"},
+		"nothing":                     {``, "", "not a valid list of changes"},
+		"object":                      {`{}`, "", "not a valid list of changes"},
+		"string":                      {`["a"]`, "entry 1", "must be a JSON object"},
+		"too deep":                    {`[{"kind": {}}]`, "", "not a valid list of changes"},
+		"trailing data":               {`[] []`, "", "not a valid list of changes"},
+		"duplicate name":              {`[{"kind": "a", "kind": "b"}]`, "", "not a valid list of changes"},
+		"unknown member":              {`[{"kinds": "a"}]`, "entry 1", `unknown member "kinds"`},
+		"number":                      {`[{"kind": 1}]`, "entry 1", "kind must be a JSON string"},
+		"no kind":                     {`[{"subject": "s"}]`, "entry 1", "has no kind"},
+		"no subject":                  {`[{"kind": "issuer-added"}]`, "entry 1", "has no subject"},
+		"no reason":                   {`[{"kind": "issuer-added", "subject": "s", "reason": " "}]`, "entry 1", "has no reason"},
+		"no until":                    {`[{"kind": "issuer-added", "subject": "s", "reason": "r"}]`, "entry 1", "has no until"},
+		"unknown kind":                {`[` + entry("issuer-add", "2026-12-31") + `]`, "entry 1", "unknown kind of change"},
+		"unknown kind, no suggestion": {`[` + entry("xyz", "2026-12-31") + `]`, "entry 1", "unknown kind of change"},
+		"kind of a harmless change":   {`[` + entry("issuer-removed", "2026-12-31") + `]`, "entry 1", "they are stronger"},
+		"malformed date":              {`[` + entry("issuer-added", "2026-12-31T00:00:00Z") + `]`, "entry 1", "must be a date such as"},
+		"invalid date":                {`[` + entry("issuer-added", "2026-02-30") + `]`, "entry 1", "must be a date such as"},
+		"duplicate entry":             {`[` + entry("issuer-added", "2026-12-31") + `, ` + entry("issuer-added", "2027-12-31") + `]`, "entry 2", "same change as entry 1"},
 	}
 	for name, r := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -90,7 +90,7 @@ func TestReadAllow(t *testing.T) {
 			if !ok || allow != nil || f.Code != fault.ConfigInvalid || f.What != r.about || !strings.Contains(f.Reason, r.why) {
 				t.Errorf("%v, %+v", allow, err)
 			}
-			if name == "an unknown kind" && !strings.Contains(f.Hint, "issuer-added") {
+			if name == "unknown kind" && !strings.Contains(f.Hint, "issuer-added") {
 				t.Errorf("hint %q", f.Hint)
 			}
 		})

@@ -37,24 +37,24 @@ func TestSameMeaning(t *testing.T) {
 			`service S { rpc Do(E) returns (E); } message E {}`,
 			`service S { rpc Do(E) returns (E) { option (kalix.method).jwt = {}; } } message E {}`},
 		"order of issuers":          {one(`bearer_token_issuer: "a" bearer_token_issuer: "b"`), one(`bearer_token_issuer: "b" bearer_token_issuer: "a" bearer_token_issuer: "b"`)},
-		"order, where none signs":   {in(`issuer: "a" issuer: "b"`, ``), in(`issuer: "b" issuer: "a"`, ``)},
-		"expiry, where none signs":  {in(`expires_seconds: 5`, ``), in(`expires_seconds: -1`, ``)},
+		"order, nothing signed":     {in(`issuer: "a" issuer: "b"`, ``), in(`issuer: "b" issuer: "a"`, ``)},
+		"expiry, nothing signed":    {in(`expires_seconds: 5`, ``), in(`expires_seconds: -1`, ``)},
 		"A62 the default":           {out(``, ``), out(`expires_seconds: 3600`, ``)},
 		"A62 the default, unused":   {out(`expires_seconds: 7`, `int64 exp = 2;`), out(`expires_seconds: 7`, `int64 exp = 2; int32 more = 3;`)},
-		"A48 the name written out":  {in(``, `string a = 2 [(kalix.field).jwt = {claim: INCLUDE}];`), in(``, `string a = 2 [(kalix.field).jwt = {claim: INCLUDE name: "a"}];`)},
+		"A48 explicit name":         {in(``, `string a = 2 [(kalix.field).jwt = {claim: INCLUDE}];`), in(``, `string a = 2 [(kalix.field).jwt = {claim: INCLUDE name: "a"}];`)},
 		"A48 a field renamed":       {in(``, `string a = 2 [(kalix.field).jwt = {claim: INCLUDE}];`), in(``, `string b = 2 [(kalix.field).jwt = {claim: INCLUDE name: "a"}];`)},
 		"A53 fields without claims": {in(``, `string a = 2;`), in(``, `int64 a = 3; string b = 4;`)},
-		"A75 entries split":         {one(`static_claim: {claim: "r" value: "x" value: "y"}`), one(`static_claim: {claim: "r" value: "y"} static_claim: {claim: "r" value: "x"} static_claim: {claim: "r" value: "x"}`)},
+		"A75 split entries":         {one(`static_claim: {claim: "r" value: "x" value: "y"}`), one(`static_claim: {claim: "r" value: "y"} static_claim: {claim: "r" value: "x"} static_claim: {claim: "r" value: "x"}`)},
 		"A71 a pattern as a value":  {one(`static_claim: {claim: "r" pattern: "ad(m)in"}`), one(`static_claim: {claim: "r" value: "admin"}`)},
-		"A71 a pattern besides":     {one(`static_claim: {claim: "r" pattern: "ad.*"} static_claim: {claim: "r" value: "admin"}`), one(`static_claim: {claim: "r" value: "admin"}`)},
-		"A72 a variable besides":    {one(`static_claim: {claim: "r" value: "a-${X}"} static_claim: {claim: "r" pattern: "(?s)a-.*"}`), one(`static_claim: {claim: "r" value: "a-${X}"}`)},
-		"a message nobody uses":     {in(``, ``) + `message U { string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }`, in(``, ``) + `message U { string x = 1; }`},
-		"a type renamed within":     {in(``, `P p = 2 [(kalix.field).jwt = {claim: INCLUDE}];`) + `message P { string s = 1; P more = 2; }`, in(``, `Q p = 2 [(kalix.field).jwt = {claim: INCLUDE}];`) + `message Q { string s = 1; Q more = 2; int32 i = 3; }`},
-		"an enum with a value more": {in(``, `G g = 2 [(kalix.field).jwt = {claim: INCLUDE}];`) + `enum G { NO = 0; }`, in(``, `G g = 2 [(kalix.field).jwt = {claim: INCLUDE}];`) + `enum G { NO = 0; YES = 1; }`},
-		"options of tokens on what is none": {
+		"A71 additional pattern":    {one(`static_claim: {claim: "r" pattern: "ad.*"} static_claim: {claim: "r" value: "admin"}`), one(`static_claim: {claim: "r" value: "admin"}`)},
+		"A72 additional variable":   {one(`static_claim: {claim: "r" value: "a-${X}"} static_claim: {claim: "r" pattern: "(?s)a-.*"}`), one(`static_claim: {claim: "r" value: "a-${X}"}`)},
+		"unused message":            {in(``, ``) + `message U { string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }`, in(``, ``) + `message U { string x = 1; }`},
+		"renamed nested type":       {in(``, `P p = 2 [(kalix.field).jwt = {claim: INCLUDE}];`) + `message P { string s = 1; P more = 2; }`, in(``, `Q p = 2 [(kalix.field).jwt = {claim: INCLUDE}];`) + `message Q { string s = 1; Q more = 2; int32 i = 3; }`},
+		"additional enum value":     {in(``, `G g = 2 [(kalix.field).jwt = {claim: INCLUDE}];`) + `enum G { NO = 0; }`, in(``, `G g = 2 [(kalix.field).jwt = {claim: INCLUDE}];`) + `enum G { NO = 0; YES = 1; }`},
+		"token options on a plain field": {
 			`message M { option (kalix.message).jwt = {validate_bearer_token: true}; string tok = 1 [(kalix.field).jwt = {token: true issuer: "a"}]; }`,
 			`message M { option (kalix.message).jwt = {validate_bearer_token: true}; string tok = 1; }`},
-		"A52 parents without any": {in(`include_parent_claims: true`, ``), in(``, ``)},
+		"A52 parents without claims": {in(`include_parent_claims: true`, ``), in(``, ``)},
 	}
 	for name, r := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestMethodChanges(t *testing.T) {
 			"weaker bearer-not-validated t.New/Also", "weaker bearer-not-validated t.New/Do", "neutral service-renamed t.New"}},
 		"a service that was guarded": {`service S { rpc Do(E) returns (E) { option (kalix.method).jwt = {validate: BEARER_TOKEN}; } } message E {} message F {}`,
 			`service S { rpc Ping(F) returns (F); } message E {} message F {}`, []string{"weaker open-method-added t.S/Ping", "neutral method-removed t.S/Do"}},
-		"renamed, but nobody can tell which": {guarded, strings.NewReplacer("Do", "Make", "Also", "More").Replace(guarded), []string{
+		"ambiguous rename": {guarded, strings.NewReplacer("Do", "Make", "Also", "More").Replace(guarded), []string{
 			"neutral method-removed t.Old/Also", "neutral method-removed t.Old/Do", "neutral method-added t.Old/Make", "neutral method-added t.Old/More"}},
 		"an open method that signs": {`message M { string tok = 1 [(kalix.field).jwt = {token: true}]; } service S { rpc Old(M) returns (E); } message E {}`,
 			`message M { string tok = 1 [(kalix.field).jwt = {token: true}]; } service S { rpc Old(M) returns (E); rpc Login(E) returns (M) { option (kalix.method).jwt = {sign: MESSAGE}; } } message E {}`,
@@ -122,11 +122,11 @@ message B { string tok = 1 [(kalix.field).jwt = {token: true ` + token + `}]; re
 	steps(t, map[string]step{
 		"A62 an exp field that comes": {out(``, `int64 exp = 2;`), out(``, `int64 exp = 2 [(kalix.field).jwt = {claim: INCLUDE}];`), []string{
 			"can't tell expiry-changed t.M.tok", "stronger claim-compared t.M.exp"}},
-		"A62 a RAW field may have exp": {out(`expires_seconds: -1`, ``), out(``, `map<string, string> r = 2 [(kalix.field).jwt = {claim: RAW}];`), []string{
+		"A62 RAW field with exp": {out(`expires_seconds: -1`, ``), out(``, `map<string, string> r = 2 [(kalix.field).jwt = {claim: RAW}];`), []string{
 			"stronger expiry-added t.M.tok", "stronger raw-claims-taken t.M.r"}},
-		"A52 what parents make": {nested(`include_parent_claims: true`, ``), nested(``, ``), []string{
+		"A52 claims from parents": {nested(`include_parent_claims: true`, ``), nested(``, ``), []string{
 			"weaker parent-claims-not-included t.B.tok", "can't tell expiry-changed t.B.tok"}},
-		"A52 nested no more": {nested(`include_parent_claims: true expires_seconds: 5`, ``), strings.ReplaceAll(nested(`include_parent_claims: true expires_seconds: 5`, ``), `B b = 3 [(kalix.field).jwt = {token: true}]`, `B b = 3`), []string{
+		"A52 no longer nested": {nested(`include_parent_claims: true expires_seconds: 5`, ``), strings.ReplaceAll(nested(`include_parent_claims: true expires_seconds: 5`, ``), `B b = 3 [(kalix.field).jwt = {token: true}]`, `B b = 3`), []string{
 			"weaker nested-token-not-validated t.A.b"}},
 		"A61 a static claim in the place of a parent's": {nested(`include_parent_claims: true expires_seconds: 5`, ``), nested(`include_parent_claims: true expires_seconds: 5 static_claim: {claim: "z" value: "1"}`, ``), []string{
 			"weaker parent-claim-shadowed t.B.tok", "stronger static-claim-added t.B.tok"}},
@@ -138,16 +138,16 @@ message B { string tok = 1 [(kalix.field).jwt = {token: true ` + token + `}]; re
 			nested(`include_parent_claims: true expires_seconds: 5`, `D d = 5 [(kalix.field).jwt = {claim: DESCEND}];`) + `message D { string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }`,
 			nested(`include_parent_claims: true expires_seconds: 5`, `D d = 5 [(kalix.field).jwt = {claim: DESCEND}];`) + `message D { string x = 1 [(kalix.field).jwt = {claim: INCLUDE name: "z"}]; }`,
 			[]string{"weaker parent-claim-shadowed t.B.tok", "can't tell claim-renamed t.D.x"}},
-		"A61 one issuer who signs for another": {out(`issuer: "i"`, ``), out(`issuer: "j" issuer: "i"`, ``), []string{
+		"A61 different signing issuer": {out(`issuer: "i"`, ``), out(`issuer: "j" issuer: "i"`, ``), []string{
 			"weaker issuer-added t.M.tok", `can't tell signing-issuer-changed t.M.tok: "j", no longer "i"`}},
 		"a list for a message":          {in(``, `C c = 2 [(kalix.field).jwt = {claim: NEST}];`), in(``, `repeated C c = 2 [(kalix.field).jwt = {claim: NEST}];`), []string{"can't tell field-changed t.M.c: repeated t.C c = 2"}},
-		"a map of others":               {in(``, `map<string, int32> m = 2 [(kalix.field).jwt = {claim: RAW}];`), in(``, `map<string, bool> m = 2 [(kalix.field).jwt = {claim: RAW}];`), []string{"can't tell field-changed t.M.m"}},
+		"map with other values":         {in(``, `map<string, int32> m = 2 [(kalix.field).jwt = {claim: RAW}];`), in(``, `map<string, bool> m = 2 [(kalix.field).jwt = {claim: RAW}];`), []string{"can't tell field-changed t.M.m"}},
 		"a well-known type":             {in(``, `google.protobuf.Duration d = 2 [(kalix.field).jwt = {claim: INCLUDE}];`), in(``, `google.protobuf.Timestamp d = 2 [(kalix.field).jwt = {claim: INCLUDE}];`), []string{"can't tell field-changed t.M.d"}},
-		"deep within":                   {in(``, `P p = 2 [(kalix.field).jwt = {claim: INCLUDE}];`) + `message P { optional int32 s = 1; }`, in(``, `P p = 2 [(kalix.field).jwt = {claim: INCLUDE}];`) + `message P { int32 s = 1; }`, []string{"can't tell field-changed t.M.p: the presence of t.P.s"}},
-		"deeper, a kind":                {in(``, `map<string, P> p = 2 [(kalix.field).jwt = {claim: INCLUDE}];`) + `message P { int32 s = 1; }`, in(``, `map<string, P> p = 2 [(kalix.field).jwt = {claim: INCLUDE}];`) + `message P { int64 s = 1; }`, []string{"can't tell field-changed t.M.p: int64 s = 1"}},
-		"a nested type of another name": {in(``, `C c = 2 [(kalix.field).jwt = {claim: NEST}];`), in(``, `D c = 2 [(kalix.field).jwt = {claim: NEST}];`) + `message D { string x = 1; }`, []string{"weaker claim-not-compared t.D.x", "neutral message-type-changed t.M.c"}},
-		"another way to compare":        {in(``, `C c = 2 [(kalix.field).jwt = {claim: DESCEND}];`), in(``, `C c = 2 [(kalix.field).jwt = {claim: NEST}];`), []string{"can't tell claim-action-changed t.M.c: NEST, no longer DESCEND"}},
-		"a bearer message without": {
+		"deeply nested":                 {in(``, `P p = 2 [(kalix.field).jwt = {claim: INCLUDE}];`) + `message P { optional int32 s = 1; }`, in(``, `P p = 2 [(kalix.field).jwt = {claim: INCLUDE}];`) + `message P { int32 s = 1; }`, []string{"can't tell field-changed t.M.p: the presence of t.P.s"}},
+		"deeply nested kind":            {in(``, `map<string, P> p = 2 [(kalix.field).jwt = {claim: INCLUDE}];`) + `message P { int32 s = 1; }`, in(``, `map<string, P> p = 2 [(kalix.field).jwt = {claim: INCLUDE}];`) + `message P { int64 s = 1; }`, []string{"can't tell field-changed t.M.p: int64 s = 1"}},
+		"nested type with another name": {in(``, `C c = 2 [(kalix.field).jwt = {claim: NEST}];`), in(``, `D c = 2 [(kalix.field).jwt = {claim: NEST}];`) + `message D { string x = 1; }`, []string{"weaker claim-not-compared t.D.x", "neutral message-type-changed t.M.c"}},
+		"other comparison":              {in(``, `C c = 2 [(kalix.field).jwt = {claim: DESCEND}];`), in(``, `C c = 2 [(kalix.field).jwt = {claim: NEST}];`), []string{"can't tell claim-action-changed t.M.c: NEST, no longer DESCEND"}},
+		"bearer message without one": {
 			`message M { option (kalix.message).jwt = {validate_bearer_token: true}; string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }`, `message M { string x = 1; }`,
 			[]string{"weaker token-not-required t.M"}},
 	})

@@ -14,10 +14,10 @@ func TestWithChecks(t *testing.T) {
 		before, after diff.Checks
 		want          []string
 	}{
-		"the same":     {strict, strict, nil},
-		"looser":       {strict, loose, []string{"check-loosened leeway 1s 1m0s", "check-loosened refuse_unknown_fields true false"}},
-		"stricter":     {loose, strict, []string{"check-tightened leeway 1m0s 1s", "check-tightened refuse_unknown_fields false true"}},
-		"leeway alone": {loose, diff.Checks{Leeway: time.Minute + 1}, []string{"check-loosened leeway 1m0s 1m0.000000001s"}},
+		"the same":    {strict, strict, nil},
+		"looser":      {strict, loose, []string{"check-loosened leeway 1s 1m0s", "check-loosened refuse_unknown_fields true false"}},
+		"stricter":    {loose, strict, []string{"check-tightened leeway 1m0s 1s", "check-tightened refuse_unknown_fields false true"}},
+		"only leeway": {loose, diff.Checks{Leeway: time.Minute + 1}, []string{"check-loosened leeway 1m0s 1m0.000000001s"}},
 		"both ways at once": {diff.Checks{Leeway: time.Second}, diff.Checks{Leeway: time.Hour, RefuseUnknown: true},
 			[]string{"check-loosened leeway 1s 1h0m0s", "check-tightened refuse_unknown_fields false true"}},
 	} {

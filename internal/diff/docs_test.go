@@ -37,13 +37,13 @@ func section(t *testing.T, name, want string) {
 	before, rest, found := strings.Cut(string(data), begin)
 	table, after, closed := strings.Cut(rest, end)
 	if !found || !closed {
-		t.Fatalf("%s has no place for the %s", path, name)
+		t.Fatalf("%s has no section for the %s", path, name)
 	}
 	if table == want {
 		return
 	}
 	if !testkit.Update() {
-		t.Fatalf("%s has other %s than the code; go test ./internal/diff -update writes them", path, name)
+		t.Fatalf("%s: outdated %s; run go test ./internal/diff -update", path, name)
 	}
 	if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o644); err != nil {
 		t.Fatal(err)

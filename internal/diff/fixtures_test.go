@@ -24,14 +24,14 @@ func TestFixtures(t *testing.T) {
 		t.Run(folder.Name(), func(t *testing.T) {
 			kind, known := kinds[folder.Name()]
 			if !known {
-				t.Fatalf("there is no such kind")
+				t.Fatalf("no such kind")
 			}
 			shown[kind.ID], shown[kind.Mirror] = true, true
 			dir := filepath.Join(fixtures, kind.ID)
 			before, after := protokit.File(t, filepath.Join(dir, "old.proto")), protokit.File(t, filepath.Join(dir, "new.proto"))
 			there, back := compare(t, before, after), compare(t, after, before)
 			if !has(there, kind.ID) || !has(back, kind.Mirror) {
-				t.Errorf("%s is not among the changes, or %s not among those back", kind.ID, kind.Mirror)
+				t.Errorf("want %s among the changes, and %s in reverse", kind.ID, kind.Mirror)
 			}
 			testkit.Golden(t, filepath.Join(dir, "diff.golden"), "# old to new\n"+textOf(t, there)+"# new to old\n"+textOf(t, back))
 			// S53: sets without source info have the same changes.
@@ -45,7 +45,7 @@ func TestFixtures(t *testing.T) {
 			}
 			for _, c := range append(there, back...) {
 				if at, _ := c.At(); at.Line == 0 || c.Subject == "" || (c.Gain == "") != (c.Direction < Unknown) {
-					t.Errorf("no place, subject or gain: %+v", c)
+					t.Errorf("no position, subject or gain: %+v", c)
 				}
 			}
 		})
@@ -73,7 +73,7 @@ func has(changes []Change, kind string) bool {
 func TestKinds(t *testing.T) {
 	kinds := byID()
 	if len(kinds) != len(Kinds()) {
-		t.Error("two kinds of one id")
+		t.Error("duplicate kind ID")
 	}
 	for _, k := range Kinds() {
 		mirror := kinds[k.Mirror]
@@ -81,11 +81,11 @@ func TestKinds(t *testing.T) {
 		case !regexp.MustCompile(`^[a-z]+(-[a-z]+)+$`).MatchString(k.ID):
 			t.Errorf("id %q", k.ID)
 		case mirror.Mirror != k.ID:
-			t.Errorf("%s: its mirror is %q, whose mirror is %q", k.ID, k.Mirror, mirror.Mirror)
+			t.Errorf("%s: got mirror %q, whose mirror is %q", k.ID, k.Mirror, mirror.Mirror)
 		case k.Direction == Weaker && mirror.Direction < Stronger, k.Direction == Stronger && mirror.Direction < Unknown, k.Direction == Neutral && mirror.Direction != Neutral:
-			t.Errorf("%s is %s, and %s, which takes it back, is %s", k.ID, k.Direction, k.Mirror, mirror.Direction)
+			t.Errorf("%s is %s, but its mirror %s is %s", k.ID, k.Direction, k.Mirror, mirror.Direction)
 		case (k.Gain == "") != (k.Direction < Unknown) || k.Gain != "" && (!strings.HasSuffix(k.Gain, ".") || strings.Count(k.Gain, ". ") > 0):
-			t.Errorf("%s: no sentence: %q", k.ID, k.Gain)
+			t.Errorf("%s: not a sentence: %q", k.ID, k.Gain)
 		case !strings.HasPrefix(k.Text, "{s}") || strings.HasSuffix(k.Text, ".") || len(k.Refs) == 0:
 			t.Errorf("%s: %q, %v", k.ID, k.Text, k.Refs)
 		case strings.ContainsAny(k.Purpose(), "{}:") || strings.Contains(k.Purpose(), "  "):

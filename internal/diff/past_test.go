@@ -66,7 +66,7 @@ func TestS79_WhatWasRemovedComesBackAsStrict(t *testing.T) {
 			}
 			slices.Sort(got)
 			if got = slices.Compact(got); !slices.Equal(got, want) {
-				t.Fatalf("in force %v, at most %v, next %v: weaker are %v, want %v", inUse, ever, next, got, want)
+				t.Fatalf("in force %v, at most %v, next %v: got weaker %v, want %v", inUse, ever, next, got, want)
 			}
 			if len(got) == 0 {
 				past.Replace(inUse, next)
@@ -104,7 +104,7 @@ func TestPastForgetsWhatCameBack(t *testing.T) {
 		past.Replace(strengths{string(rune('a' + i)): 1}, strengths{})
 	}
 	if len(past.versions) != MaxPast {
-		t.Errorf("%d versions are kept, want %d", len(past.versions), MaxPast)
+		t.Errorf("got %d versions kept, want %d", len(past.versions), MaxPast)
 	}
 }
 
@@ -116,12 +116,12 @@ func TestLacks(t *testing.T) {
 		after string
 		want  bool
 	}{
-		"all":                 {full, false},
-		"an open method less": {head + `service S { rpc A(M) returns (M); rpc B(M) returns (M); }`, true},
-		"one that is open":    {head + `service S { rpc A(M) returns (M); rpc B(M) returns (M); rpc C(M) returns (M); }`, false},
-		"a guarded one less":  {head + `service S { rpc B(M) returns (M); rpc C(M) returns (M); }`, true},
-		"one less that signs": {head + `service S { rpc A(M) returns (M); rpc C(M) returns (M); }`, true},
-		"another service":     {head + `service T { rpc A(M) returns (M); rpc B(M) returns (M); }`, true},
+		"all":                      {full, false},
+		"open method removed":      {head + `service S { rpc A(M) returns (M); rpc B(M) returns (M); }`, true},
+		"method made open":         {head + `service S { rpc A(M) returns (M); rpc B(M) returns (M); rpc C(M) returns (M); }`, false},
+		"protected method removed": {head + `service S { rpc B(M) returns (M); rpc C(M) returns (M); }`, true},
+		"signing method removed":   {head + `service S { rpc A(M) returns (M); rpc C(M) returns (M); }`, true},
+		"other service":            {head + `service T { rpc A(M) returns (M); rpc B(M) returns (M); }`, true},
 	} {
 		if got := Lacks(policytest.Load(t, full), policytest.Load(t, row.after)); got != row.want {
 			t.Errorf("%s: got %v, want %v", name, got, row.want)
@@ -132,9 +132,9 @@ func TestLacks(t *testing.T) {
 		before, after []IssuerRules
 		want          bool
 	}{
-		"the same":          {[]IssuerRules{strict}, []IssuerRules{{Of: "a"}}, false},
+		"equal":             {[]IssuerRules{strict}, []IssuerRules{{Of: "a"}}, false},
 		"gone":              {[]IssuerRules{strict}, nil, true},
-		"gone, without any": {[]IssuerRules{none}, nil, false},
+		"no service at all": {[]IssuerRules{none}, nil, false},
 	} {
 		if got := LacksRules(row.before, row.after); got != row.want {
 			t.Errorf("%s: got %v, want %v", name, got, row.want)

@@ -59,7 +59,7 @@ func TestWhatPassesNowIsTold(t *testing.T) {
 	})
 	t.Logf("%d pairs of policies; %d times something passed that was refused before", pairs, reported)
 	if reported < 60 {
-		t.Errorf("only %d samples passed the one and not the other", reported)
+		t.Errorf("only %d samples passed exactly one version", reported)
 	}
 }
 
@@ -72,7 +72,7 @@ func tells(tb rapid.TB, s sample, was, is [2]string, changes []Change) (n int) {
 			continue
 		}
 		if n++; !fail(changes) {
-			tb.Fatalf("this %s passes now, and nobody is told:\n%s\n%s\n%+v", how, s.bearer, s.message, changes)
+			tb.Fatalf("this %s passes now, but no change is reported:\n%s\n%s\n%+v", how, s.bearer, s.message, changes)
 		}
 	}
 	return n
@@ -117,7 +117,7 @@ func TestEachChoiceIsTold(t *testing.T) {
 				}
 			}
 			if reported == 0 && !quiet[name] {
-				t.Error("no sample passes with one value and not with another")
+				t.Error("every sample passes with all values or none")
 			}
 		})
 	}

@@ -130,8 +130,8 @@ message N { string tok = 1NT; string y = 2NY; }
 // sample is one call: a message with tokens, and a bearer token.
 type sample struct{ bearer, message string }
 
-// drawSample draws a call that mostly matches: tokens have the same claims as the
-// message, except for one or two. sign signs claims.
+// drawSample draws a call that mostly matches: tokens have the same claims as the message,
+// except for one or two. sign signs claims.
 func drawSample(r *rand.Rand, sign func(claims string) string) sample {
 	pick := func(usual string, others ...string) string {
 		if r.IntN(12) > 0 {

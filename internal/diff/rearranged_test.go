@@ -188,7 +188,7 @@ message M { string tok = 1 [(kalix.field).jwt = {token: true}]; ` + amount + ` }
 func TestRearrangements(t *testing.T) {
 	rows := rearrangements()
 	if len(rows) < 40 {
-		t.Errorf("%d rearrangements", len(rows))
+		t.Errorf("only %d rearrangements", len(rows))
 	}
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
@@ -201,7 +201,7 @@ func TestRearrangements(t *testing.T) {
 			}
 			known := r.change == "" && len(there) == 0 || slices.ContainsFunc(there, func(c Change) bool { return c.Kind+" "+c.Subject == r.change && c.Direction == r.verdict })
 			if r.old == r.new {
-				t.Error("the two are one")
+				t.Error("the two versions are equal")
 			}
 			if worst != r.verdict || !known || r.why == "" {
 				t.Errorf("%s, want %s and %q, in\n%s", worst, r.verdict, r.change, textOf(t, there))

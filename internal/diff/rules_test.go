@@ -18,18 +18,18 @@ func TestWithRules(t *testing.T) {
 		old, now    rules
 		there, back []string // kind and rule of each change
 	}{
-		"the same":              {rules{Audiences: []string{"a", "b"}, Type: "t"}, rules{Audiences: []string{"b", "a"}, Type: "t"}, nil, nil},
+		"equal":                 {rules{Audiences: []string{"a", "b"}, Type: "t"}, rules{Audiences: []string{"b", "a"}, Type: "t"}, nil, nil},
 		"audiences dropped":     {rules{Audiences: []string{"a"}}, rules{}, []string{loosened + " audiences"}, []string{tightened + " audiences"}},
-		"one audience more":     {rules{Audiences: []string{"a"}}, rules{Audiences: []string{"a", "b"}}, []string{loosened + " audiences"}, []string{tightened + " audiences"}},
-		"another audience":      {rules{Audiences: []string{"a"}}, rules{Audiences: []string{"b"}}, []string{loosened + " audiences", tightened + " audiences"}, []string{loosened + " audiences", tightened + " audiences"}},
+		"additional audience":   {rules{Audiences: []string{"a"}}, rules{Audiences: []string{"a", "b"}}, []string{loosened + " audiences"}, []string{tightened + " audiences"}},
+		"other audience":        {rules{Audiences: []string{"a"}}, rules{Audiences: []string{"b"}}, []string{loosened + " audiences", tightened + " audiences"}, []string{loosened + " audiences", tightened + " audiences"}},
 		"type dropped":          {rules{Type: "at+jwt"}, rules{}, []string{loosened + " type"}, []string{tightened + " type"}},
-		"another type":          {rules{Type: "at+jwt"}, rules{Type: "jwt"}, []string{loosened + " type", tightened + " type"}, []string{loosened + " type", tightened + " type"}},
-		"a longer age":          {rules{MaxAge: time.Minute}, rules{MaxAge: time.Hour}, []string{loosened + " max_age"}, []string{tightened + " max_age"}},
+		"other type":            {rules{Type: "at+jwt"}, rules{Type: "jwt"}, []string{loosened + " type", tightened + " type"}, []string{loosened + " type", tightened + " type"}},
+		"longer age":            {rules{MaxAge: time.Minute}, rules{MaxAge: time.Hour}, []string{loosened + " max_age"}, []string{tightened + " max_age"}},
 		"age dropped":           {rules{MaxAge: time.Minute}, rules{}, []string{loosened + " max_age"}, []string{tightened + " max_age"}},
-		"a longer life":         {rules{MaxLifetime: time.Minute}, rules{MaxLifetime: time.Hour}, []string{loosened + " max_lifetime"}, []string{tightened + " max_lifetime"}},
-		"life dropped":          {rules{MaxLifetime: time.Minute}, rules{}, []string{loosened + " max_lifetime"}, []string{tightened + " max_lifetime"}},
+		"longer lifetime":       {rules{MaxLifetime: time.Minute}, rules{MaxLifetime: time.Hour}, []string{loosened + " max_lifetime"}, []string{tightened + " max_lifetime"}},
+		"lifetime dropped":      {rules{MaxLifetime: time.Minute}, rules{}, []string{loosened + " max_lifetime"}, []string{tightened + " max_lifetime"}},
 		"expiry dropped":        {rules{RequireExpiry: true}, rules{}, []string{loosened + " require_expiry"}, []string{tightened + " require_expiry"}},
-		"expiry still demanded": {rules{RequireExpiry: true}, rules{MaxLifetime: time.Hour}, []string{tightened + " max_lifetime"}, []string{loosened + " max_lifetime"}},
+		"expiry still required": {rules{RequireExpiry: true}, rules{MaxLifetime: time.Hour}, []string{tightened + " max_lifetime"}, []string{loosened + " max_lifetime"}},
 	} {
 		at := descset.Position{File: "jwtctl.yaml", Line: 3, Column: 1}
 		compare := func(old, now rules) (got []string) {
@@ -50,7 +50,7 @@ func TestWithRules(t *testing.T) {
 		}
 	}
 	if got := WithRules(nil, []IssuerRules{{Of: "a", Rules: rules{Type: "t"}}}, []IssuerRules{{Of: "b"}}); len(got) > 0 {
-		t.Errorf("entries of one version only are compared: %+v", got)
+		t.Errorf("entries of only one version are compared: %+v", got)
 	}
 }
 
@@ -82,7 +82,7 @@ func TestWithRulesAgreesWithTheRules(t *testing.T) {
 			}
 			reported := slices.ContainsFunc(WithRules(nil, []IssuerRules{{Of: "i", Rules: old}}, []IssuerRules{{Of: "i", Rules: now}}), Change.Fails)
 			if reported != weaker {
-				t.Errorf("from %+v to %+v: weaker %v, told %v", old, now, weaker, reported)
+				t.Errorf("from %+v to %+v: weaker %v, reported %v", old, now, weaker, reported)
 			}
 		}
 	}

@@ -28,11 +28,11 @@ const trials = 20
 // classes of the reader of Java in java; make differential-all makes it.
 const moreReaders = "JWTCTL_READERS"
 
-// TestS82_EveryImplementationReadsWhatGoReads holds random attacked messages that
-// passed to what other implementations see in them.
+// TestS82_EveryImplementationReadsWhatGoReads compares random attacked messages that
+// passed with what other implementations read from them.
 //
-// With settler.unknown (internal/message) letting a declared number pass, the
-// reader of Node fails within 2 schemas, and sees another value within 4.
+// If settler.unknown (internal/message) let a declared number pass, the reader of Node
+// would fail within 2 schemas, and read another value within 4.
 func TestS82_EveryImplementationReadsWhatGoReads(t *testing.T) {
 	readers := map[string]reader{
 		"protobufjs": start(t, true, []string{"NODE_PATH=" + nodeModules(t)}, "node", "testdata/reader.js"),
@@ -66,8 +66,8 @@ func TestS82_EveryImplementationReadsWhatGoReads(t *testing.T) {
 	}
 }
 
-// attacked returns what goes upstream of the messages that pass. protoc prints
-// fields of undeclared numbers, which nothing here is about: they are dropped.
+// attacked returns what passes of the messages. protoc prints fields with undeclared
+// numbers, which this test is not about: they are dropped.
 func attacked(l *policytest.Lab) [][]byte {
 	var passed [][]byte
 	for range trials {
@@ -115,11 +115,11 @@ func hasUndeclared(m protoreflect.Message) bool {
 	return found
 }
 
-// compare checks what a reader sees in wire against what Go does.
+// compare compares what a reader sees in wire with what Go sees.
 func compare(l *policytest.Lab, name string, wire []byte, answer seen) {
 	m := dynamicpb.NewMessage(l.Method.Desc.Input())
 	if err := proto.Unmarshal(wire, m); err != nil {
-		l.Fatalf("Go does not read what passed: %v\n%x", err, wire)
+		l.Fatalf("Go cannot parse what passed: %v\n%x", err, wire)
 	}
 	want := form(l.Set.Types(), m)
 	if answer.Error != "" || !reflect.DeepEqual(want, answer.Message) {
@@ -135,9 +135,9 @@ func text(v any) string {
 	return string(b)
 }
 
-// files are file and all that it imports, each after its imports, without the
-// annotations: readers have no use for them. The file itself gets the message
-// Batch, which protoc reads many messages in.
+// files are file and all its imports, each after its own imports, without the annotations,
+// which readers do not use. The file itself gets the message Batch, in which protoc reads
+// many messages.
 func files(file protoreflect.FileDescriptor) *descriptorpb.FileDescriptorSet {
 	set := &descriptorpb.FileDescriptorSet{}
 	imports := file.Imports()
@@ -161,7 +161,7 @@ func files(file protoreflect.FileDescriptor) *descriptorpb.FileDescriptorSet {
 	return set
 }
 
-// nodeModules is where make tools has put the packages of examples/proxy.
+// nodeModules is where make tools installs the packages of examples/proxy.
 func nodeModules(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.Abs("../../bin/proxy-example/node_modules")
@@ -169,7 +169,7 @@ func nodeModules(t *testing.T) string {
 		_, err = os.Stat(filepath.Join(dir, "protobufjs"))
 	}
 	if err != nil {
-		t.Fatalf("%v: make tools installs it", err)
+		t.Fatalf("%v: install it with make tools", err)
 	}
 	return dir
 }

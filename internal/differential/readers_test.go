@@ -23,21 +23,21 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// schema is what readers are told before messages of it.
+// schema is what readers get before messages of it.
 type schema struct {
 	lab  *policytest.Lab
 	text string                          // of the .proto file
-	set  *descriptorpb.FileDescriptorSet // with all it imports but annotations
+	set  *descriptorpb.FileDescriptorSet // with all imports except annotations
 }
 
-// seen is what a reader says of one message.
+// seen is how a reader reads one message.
 type seen struct {
 	Message map[string]any `json:"message"`
 	Error   string         `json:"error"`
 }
 
-// reader is an implementation of protobuf. read returns what it sees in messages
-// of type t.M; nil for a schema that it does not know how to read.
+// reader is an implementation of protobuf. read returns what it sees in messages of type
+// t.M; nil for a schema that it cannot read.
 type reader interface {
 	read(tb testing.TB, s schema, messages [][]byte) []seen
 }
@@ -49,7 +49,7 @@ type process struct {
 	source bool // takes .proto text, not descriptors
 }
 
-// start runs a reader; what it writes to stderr is shown.
+// start runs a reader; its stderr is shown.
 func start(tb testing.TB, source bool, env []string, name string, args ...string) *process {
 	tb.Helper()
 	cmd := exec.Command(name, args...)
@@ -64,7 +64,7 @@ func start(tb testing.TB, source bool, env []string, name string, args ...string
 		tb.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		tb.Fatalf("%v: make tools installs what this test needs", err)
+		tb.Fatalf("%v: install it with make tools", err)
 	}
 	tb.Cleanup(func() {
 		_ = in.Close()
@@ -117,7 +117,7 @@ func (p *process) read(tb testing.TB, s schema, messages [][]byte) []seen {
 	return all
 }
 
-// protoc reads by protoc --decode, all messages of a schema in one run.
+// protoc reads with protoc --decode, all messages of a schema in one run.
 type protoc struct{ editions bool }
 
 var libprotoc = regexp.MustCompile(`libprotoc (\d+)`)
@@ -126,7 +126,7 @@ func newProtoc(tb testing.TB) *protoc {
 	tb.Helper()
 	out, err := exec.Command("protoc", "--version").Output()
 	if err != nil {
-		tb.Fatalf("%v: make tools installs it", err)
+		tb.Fatalf("%v: install it with make tools", err)
 	}
 	version := libprotoc.FindSubmatch(out)
 	return &protoc{editions: version != nil && len(version[1]) == 2 && string(version[1]) >= "27"}
@@ -169,8 +169,8 @@ func (p *protoc) read(tb testing.TB, s schema, messages [][]byte) []seen {
 	return all
 }
 
-// parse reads one block "m { … }". A field that has no name is one that protoc
-// does not know, which is a difference.
+// parse reads one block "m { … }". A field without a name is unknown to protoc, which is a
+// difference.
 func (p *protoc) parse(tb testing.TB, s schema, block string) seen {
 	tb.Helper()
 	inner := strings.TrimSuffix(strings.TrimPrefix(block, "m {\n"), "}\n")

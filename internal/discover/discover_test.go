@@ -19,26 +19,26 @@ const (
 	plain     = "syntax = \"proto3\";\npackage shop.v1;\nmessage Plain {}\n"
 )
 
-// TestFindsAnnotatedFiles: a file is found however its annotation is written; a missed
-// one would be a policy that is ignored.
+// TestFindsAnnotatedFiles: a file is found however its annotation is written; a missed one
+// would be a policy that is ignored.
 func TestFindsAnnotatedFiles(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"as usual":               annotated,
-		"the other spelling":     "import 'jwtctl/v1/annotations.proto';\nmessage M { string a = 1 [(jwtctl.v1.field) = {claim: INCLUDE}]; }",
-		"imported by another":    "import 'common.proto';\nmessage M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }",
-		"spaces and comments":    "message M { string a = 1 [ ( /* a */ . kalix // b\n . field ) .jwt = {claim: INCLUDE}]; }",
-		"within its package":     "package kalix.shop;\nmessage M { string a = 1 [(field).jwt = {claim: INCLUDE}]; }",
-		"within ours":            "package jwtctl.shop;\nmessage M { string a = 1 [(v1.field) = {claim: INCLUDE}]; }",
-		"lines end in CRLF":      strings.ReplaceAll(annotated, "\n", "\r\n"),
-		"lines end in CR":        strings.ReplaceAll(annotated, "\n", "\r"),
-		"byte order mark":        "\ufeff" + annotated,
-		"one line":               strings.ReplaceAll(annotated, "\n", " "),
-		"UTF-16":                 "s\x00y\x00n\x00",
-		"a renamed option":       "extend google.protobuf.FieldOptions { Mine mine = 1080; }",
-		"a renamed one, hex":     "extend /* x */ .google.protobuf.MethodOptions\n{ Mine mine = 0xC788; }",
-		"the vendor's package":   "package kalix;\nmessage M { string a = 1 [(field).jwt = {claim: INCLUDE}]; }",
-		"a service among theirs": "package kalix;\nservice /* s */ S { option (service).jwt = {validate: BEARER_TOKEN}; }",
+		"usual spelling":                    annotated,
+		"other spelling":                    "import 'jwtctl/v1/annotations.proto';\nmessage M { string a = 1 [(jwtctl.v1.field) = {claim: INCLUDE}]; }",
+		"imported by another":               "import 'common.proto';\nmessage M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }",
+		"spaces and comments":               "message M { string a = 1 [ ( /* a */ . kalix // b\n . field ) .jwt = {claim: INCLUDE}]; }",
+		"in the package of the annotations": "package kalix.shop;\nmessage M { string a = 1 [(field).jwt = {claim: INCLUDE}]; }",
+		"in our package":                    "package jwtctl.shop;\nmessage M { string a = 1 [(v1.field) = {claim: INCLUDE}]; }",
+		"lines end in CRLF":                 strings.ReplaceAll(annotated, "\n", "\r\n"),
+		"lines end in CR":                   strings.ReplaceAll(annotated, "\n", "\r"),
+		"byte order mark":                   "\ufeff" + annotated,
+		"one line":                          strings.ReplaceAll(annotated, "\n", " "),
+		"UTF-16":                            "s\x00y\x00n\x00",
+		"a renamed option":                  "extend google.protobuf.FieldOptions { Mine mine = 1080; }",
+		"a renamed one, hex":                "extend /* x */ .google.protobuf.MethodOptions\n{ Mine mine = 0xC788; }",
+		"the vendor's package":              "package kalix;\nmessage M { string a = 1 [(field).jwt = {claim: INCLUDE}]; }",
+		"service in the vendor's package":   "package kalix;\nservice /* s */ S { option (service).jwt = {validate: BEARER_TOKEN}; }",
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, path := range []string{"api/x.proto", "kalix/x.proto"} {
@@ -53,7 +53,7 @@ func TestFindsAnnotatedFiles(t *testing.T) {
 		})
 	}
 	for name, text := range map[string]string{
-		"plain": plain, "a number of theirs": "message M { int32 extend = 1080; }", "another option": "extend google.protobuf.FieldOptions { string mine = 51081; }",
+		"plain": plain, "vendor's field number": "message M { int32 extend = 1080; }", "other option": "extend google.protobuf.FieldOptions { string mine = 51081; }",
 		"an extension of a message": "extend M { string mine = 1080; }",
 	} {
 		tree, err := Look(t.Context(), testkit.Folder(t, map[string]string{"x.proto": text}))
@@ -117,8 +117,8 @@ func TestSelect(t *testing.T) {
 	}{
 		"next to it":          {map[string]string{"proto/shop/v1/a.proto": annotated, "proto/shop/v1/b.proto": plain, "proto/shop/v2/c.proto": plain}, nil, nil, "proto/shop/v1/a.proto proto/shop/v1/b.proto", "proto"},
 		"imports of imports":  {map[string]string{"proto/shop/v1/a.proto": annotated + types, "lib/shop/v1/types.proto": "import \"deep/x.proto\";", "lib2/deep/x.proto": plain, "lib3/none.proto": plain}, nil, nil, "proto/shop/v1/a.proto", "proto lib lib2"},
-		"the nearest copy":    {map[string]string{"one/shop/v1/a.proto": header + types + "message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }", "one/shop/v1/types.proto": plain, "a/shop/v1/types.proto": plain}, nil, nil, "one/shop/v1/a.proto one/shop/v1/types.proto", "one"},
-		"from the top":        {map[string]string{"svc/a.proto": annotated + "import \"svc/b.proto\";", "svc/b.proto": plain}, nil, nil, "svc/a.proto svc/b.proto", "."},
+		"nearest copy":        {map[string]string{"one/shop/v1/a.proto": header + types + "message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }", "one/shop/v1/types.proto": plain, "a/shop/v1/types.proto": plain}, nil, nil, "one/shop/v1/a.proto one/shop/v1/types.proto", "one"},
+		"from the root":       {map[string]string{"svc/a.proto": annotated + "import \"svc/b.proto\";", "svc/b.proto": plain}, nil, nil, "svc/a.proto svc/b.proto", "."},
 		"declares":            {map[string]string{"a/b.proto": "service /* x */ Orders {}", "a2/c.proto": "message Orders2 {}", "a3/d.proto": "// service\nmessage\n// m\nItem {}"}, []string{"Orders", "Item"}, nil, "a/b.proto a3/d.proto", "a a3"},
 		"by path":             {map[string]string{"a/b.proto": plain, "c/d.proto": plain}, nil, []string{"c/d.proto", "gone.proto"}, "c/d.proto", "c"},
 		"nothing":             {map[string]string{"a/b.proto": plain}, nil, nil, "", ""},
@@ -140,7 +140,7 @@ func TestSelect(t *testing.T) {
 				return strings.Join(all, " ")
 			}
 			if inside(got.Protos) != c.protos || inside(got.ImportPaths) != c.roots || got.Total != len(c.files) {
-				t.Errorf("files %q, want %q; import paths %q, want %q; %d in all", inside(got.Protos), c.protos, inside(got.ImportPaths), c.roots, got.Total)
+				t.Errorf("got files %q, want %q; import paths %q, want %q; %d in all", inside(got.Protos), c.protos, inside(got.ImportPaths), c.roots, got.Total)
 			}
 		})
 	}
@@ -171,7 +171,7 @@ func TestRootHoldsItsFiles(t *testing.T) {
 		}
 		for _, path := range tree.Annotated() {
 			if root := tree.Root(path); root != "." && !strings.HasPrefix(path, root+"/") {
-				t.Fatalf("the root of %s is %s", path, root)
+				t.Fatalf("root of %s: got %s", path, root)
 			}
 		}
 		for _, root := range tree.Roots() {

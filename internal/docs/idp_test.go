@@ -58,11 +58,11 @@ func TestIDPTablesNameTheirTests(t *testing.T) {
 			last := cells[len(cells)-1]
 			names := regexp.MustCompile(`Test\w+`).FindAllString(last, -1)
 			if len(names) == 0 && !strings.Contains(last, "`examples/idp`") && !strings.Contains(last, "not offered") {
-				t.Errorf("no test: %s", row)
+				t.Errorf("row without a test: %s", row)
 			}
 			for _, name := range names {
 				if !known[name] {
-					t.Errorf("there is no %s: %s", name, row)
+					t.Errorf("no such test %s: %s", name, row)
 				}
 			}
 		}
@@ -72,7 +72,7 @@ func TestIDPTablesNameTheirTests(t *testing.T) {
 	}
 	for _, name := range strings.Fields(basicProfile) {
 		if !strings.Contains(string(text), "`"+name+"`") {
-			t.Errorf("docs/idp.md says nothing about %s", name)
+			t.Errorf("docs/idp.md does not mention %s", name)
 		}
 	}
 }

@@ -19,8 +19,8 @@ var (
 	testFlag = regexp.MustCompile(`-(run|bench|fuzz)[ =](['"]?)(\S+)`)
 )
 
-// TestNamedTestsExist: every test that a document, the Makefile, a workflow or a
-// comment names exists, and every command that selects tests matches one.
+// TestNamedTestsExist: every test that a document, the Makefile, a workflow or a comment
+// names exists, and every command that selects tests matches one.
 func TestNamedTestsExist(t *testing.T) {
 	t.Parallel()
 	names := testNames(t)
@@ -46,8 +46,8 @@ func TestNamedTestsExist(t *testing.T) {
 	}
 }
 
-// checkPattern checks that each alternative of pattern, the argument of a flag of go
-// test, matches a name, unless it matches nothing on purpose or has a variable of make.
+// checkPattern checks that each alternative of pattern, the argument of a flag of go test,
+// matches a name, unless it matches nothing on purpose or has a variable of make.
 func checkPattern(t *testing.T, path, flag, pattern string, names []string) {
 	t.Helper()
 	pattern = strings.ReplaceAll(strings.TrimRight(pattern, "'\"`.,;)"), "$$", "$")

@@ -9,10 +9,11 @@ import (
 	"testing"
 )
 
-// public are the packages that programs of others import, with their folders.
+// public are the packages that other programs import, with their folders.
 var public = []string{"jwtpolicy", "jwtpolicy/protosource", "grpcauth", "connectauth", "jwttest"}
 
-// mostExported is how many types, functions, methods and constants fit on a page.
+// mostExported is the number of types, functions, methods and constants that fit on a
+// page.
 const mostExported = 60
 
 // TestPublicPackagesFitOnAPage, and an example that is compiled and run calls each of their
@@ -50,7 +51,7 @@ func TestPublicPackagesFitOnAPage(t *testing.T) {
 			}
 		}
 		if exported == 0 || exported > mostExported {
-			t.Errorf("%s exports %d types, functions, methods and constants; at most %d fit on a page", name, exported, mostExported)
+			t.Errorf("%s exports %d types, functions, methods and constants, more than the %d that fit on a page", name, exported, mostExported)
 		}
 		t.Logf("%s exports %d", name, exported)
 	}

@@ -23,12 +23,12 @@ var ruleName = regexp.MustCompile(`[AS][1-9][0-9]{0,2}a?`)
 // rulePages are the pages that define the rules, below docs/.
 var rulePages = []string{"rules/annotations.md", "rules/security.md"}
 
-// notRules look like numbers of rules in what the project reads or shows: seats
-// of an example, a code challenge method of OAuth.
+// notRules look like numbers of rules in what the project reads or shows: seats of an
+// example, a code challenge method of OAuth.
 var notRules = regexp.MustCompile(`"seat": ?"A[12]"|\bS256\b`)
 
-// TestRules: each rule has its statement and the tests that hold it, and each
-// number that code, documents and output name is one of a rule.
+// TestRules: each rule has its statement and its tests, and each number that code,
+// documents and output name belongs to a rule.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	tests := testsByRule(t)

@@ -13,8 +13,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/finding"
 )
 
-// Each row of the table of docs/temporal.md ends in what finds the cause: a rule
-// of doctor, or a code of explain-denial.
+// Each row of the table of docs/temporal.md ends with what finds the cause: a rule of
+// doctor, or a code of explain-denial.
 func TestTemporalTableNamesWhatFindsTheCause(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "temporal.md"))
 	if err != nil {
@@ -40,7 +40,7 @@ func TestTemporalTableNamesWhatFindsTheCause(t *testing.T) {
 			t.Errorf("neither a rule of doctor nor a code of explain-denial: %s", code)
 		}
 		if seen[code] {
-			t.Errorf("two rows of %s", code)
+			t.Errorf("duplicate row %s", code)
 		}
 		seen[code] = true
 	}

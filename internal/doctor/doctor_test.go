@@ -14,7 +14,7 @@ import (
 
 const goodKey = `{"keys":[{"kty":"EC","kid":"k","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}`
 
-// setup is a set of files by name, and what else a fixture needs.
+// setup is a set of files by name, and whatever else a fixture needs.
 type setup struct {
 	name, text string
 	version    string
@@ -141,13 +141,13 @@ func TestEveryRuleFindsItsFixture(t *testing.T) {
 		t.Run(r.ID, func(t *testing.T) {
 			s, has := all[r.ID]
 			if !has {
-				t.Fatal("no fixture")
+				t.Fatal("no fixture for the rule")
 			}
 			delete(all, r.ID)
 			found := s.examine(t)
 			i := slices.IndexFunc(found, func(f finding.Finding) bool { return f.Rule == r.ID })
 			if i < 0 {
-				t.Fatalf("found %v", found)
+				t.Fatalf("got findings %v", found)
 			}
 			f := found[i]
 			if f.Hint == "" || f.Hint != Cure(r.ID) || f.Message == "" || f.Severity != r.Severity || (s.name != "" && f.Pos.File == "") {
@@ -156,7 +156,7 @@ func TestEveryRuleFindsItsFixture(t *testing.T) {
 			related := map[string]string{"services-unread": "internal-frontend-missing", "internal-frontend-not-started": "internal-frontend-not-started"}
 			for _, other := range found {
 				if other.Rule != r.ID && other.Rule != related[r.ID] {
-					t.Errorf("also %s: %s", other.Rule, other.Message)
+					t.Errorf("unexpected finding %s: %s", other.Rule, other.Message)
 				}
 			}
 		})

@@ -44,14 +44,14 @@ func TestCacheEntriesAreLimited(t *testing.T) {
 		at   time.Time
 		hit  bool
 	}{
-		"at once":        {id, ring, now, true},
-		"just before":    {id, ring, now.Add(time.Minute - 1), true},
-		"at exp":         {id, ring, now.Add(time.Minute), false},
-		"clock set back": {id, ring, now.Add(-1), false},
-		"another need":   {identify("token", &plan.Bearer{}), ring, now, false},
-		"another token":  {identify("token2", need), ring, now, false},
-		"another key":    {id, later, now, false},
-		"a large token":  {identify("large", need), ring, now, false},
+		"at once":            {id, ring, now, true},
+		"just before":        {id, ring, now.Add(time.Minute - 1), true},
+		"at exp":             {id, ring, now.Add(time.Minute), false},
+		"clock set back":     {id, ring, now.Add(-1), false},
+		"other requirements": {identify("token", &plan.Bearer{}), ring, now, false},
+		"other token":        {identify("token2", need), ring, now, false},
+		"other key":          {id, later, now, false},
+		"large token":        {identify("large", need), ring, now, false},
 	}
 	for name, one := range tests {
 		if got := c.get(ctx, one.id, one.ring, one.at); (got == a) != one.hit || got != a && got != nil {
@@ -61,7 +61,7 @@ func TestCacheEntriesAreLimited(t *testing.T) {
 	for i := range 1000 {
 		c.put(identify(fmt.Sprint(i), need), a, now, 100)
 		if c.get(ctx, id, ring, now) == nil {
-			t.Fatalf("after %d others, the one asked for each time is gone", i)
+			t.Fatalf("after %d others, the token that is used every time is gone", i)
 		}
 		if n := len(c.young) + len(c.old); n > 10 {
 			t.Fatalf("%d entries", n)
@@ -89,10 +89,10 @@ func TestCachedTokenIsVerifiedOnce(t *testing.T) {
 	value := "Bearer " + w.Token(`{"sub":"x"}`)
 	first := admit(one, value)
 	if admit(one, value) != first || admit(one, "bearer"+value[6:]) != first {
-		t.Error("not remembered")
+		t.Error("verdict not cached")
 	}
 	if admit(other, value) == first {
-		t.Error("remembered for what it was not asked")
+		t.Error("verdict cached for other requirements")
 	}
 }
 
@@ -106,7 +106,7 @@ func TestS64_ClientTextsRevealNothing(t *testing.T) {
 				t.Errorf("%s at %d: %v", row.Code, at, s)
 			}
 			if at == InResponse && s.Status == fault.GRPCInvalidArgument {
-				t.Errorf("%s: the client is blamed for a response", row.Code)
+				t.Errorf("%s: a response's error blames the client", row.Code)
 			}
 		}
 	}
@@ -151,7 +151,7 @@ func FuzzA34_ClaimMetadata(f *testing.F) {
 func TestCallWithoutRulesPassesNothing(t *testing.T) {
 	c := &Call{Method: &plan.Method{}}
 	if c.PassesThrough() {
-		t.Error("it passes")
+		t.Error("an unchecked call passes")
 	}
 	crashed := func() (is bool) {
 		defer func() { is = recover() != nil }() // the client gets INTERNAL (S74)
@@ -159,10 +159,10 @@ func TestCallWithoutRulesPassesNothing(t *testing.T) {
 		return false
 	}
 	if !crashed() {
-		t.Error("a request passes")
+		t.Error("an unchecked request passes")
 	}
 	c.report = func(*Refusal) {}
 	if !c.PassesThrough() {
-		t.Error("it is refused where refusals are reported only")
+		t.Error("refused although refusals are only reported")
 	}
 }

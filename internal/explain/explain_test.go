@@ -26,22 +26,22 @@ func TestNamesSelectWhatIsExplained(t *testing.T) {
 		methods, messages []string
 		hint              string
 	}{
-		"all":                   {nil, []string{"Receive", "Send", "Ship"}, []string{"Parcel", "Seal", "Container", "Label"}, ""},
-		"a service":             {[]string{"examples.nested.Parcels"}, []string{"Receive", "Send", "Ship"}, []string{"Parcel", "Seal", "Container", "Label"}, ""},
-		"a method":              {[]string{"examples.nested.Parcels/Ship"}, []string{"Ship"}, []string{"Container", "Label"}, ""},
-		"a message":             {[]string{"examples.nested.Seal"}, nil, []string{"Seal"}, ""},
-		"one without anything":  {[]string{"examples.nested.Address"}, nil, []string{"Address"}, ""},
-		"two, in any order":     {[]string{"examples.nested.Seal", "examples.nested.Parcels/Receive"}, []string{"Receive"}, []string{"Parcel", "Seal"}, ""},
-		"a typing error":        {[]string{"examples.nested.Parcels/Shop"}, nil, nil, "did you mean examples.nested.Parcels/Ship?"},
-		"a dot for the slash":   {[]string{"examples.nested.Parcels.Send"}, nil, nil, "did you mean examples.nested.Parcels/Send?"},
-		"a slash in front":      {[]string{"/examples.nested.Parcels/Send"}, nil, nil, "did you mean examples.nested.Parcels/Send?"},
-		"the last part alone":   {[]string{"label"}, nil, nil, "did you mean examples.nested.Label?"},
-		"the method alone":      {[]string{"Receive"}, nil, nil, "did you mean examples.nested.Parcels/Receive?"},
-		"nothing like it":       {[]string{"zzz"}, nil, nil, "use full names: pkg.Service/Method, pkg.Service or pkg.Message"},
-		"empty":                 {[]string{""}, nil, nil, "use full names: pkg.Service/Method, pkg.Service or pkg.Message"},
-		"far too long":          {[]string{strings.Repeat("examples.", 1e6)}, nil, nil, "use full names: pkg.Service/Method, pkg.Service or pkg.Message"},
-		"one good and one not":  {[]string{"examples.nested.Seal", "examples.nested.Sael"}, nil, nil, "did you mean examples.nested.Seal?"},
-		"escapes are shortened": {[]string{"\x1b[31m"}, nil, nil, "use full names: pkg.Service/Method, pkg.Service or pkg.Message"},
+		"all":                         {nil, []string{"Receive", "Send", "Ship"}, []string{"Parcel", "Seal", "Container", "Label"}, ""},
+		"a service":                   {[]string{"examples.nested.Parcels"}, []string{"Receive", "Send", "Ship"}, []string{"Parcel", "Seal", "Container", "Label"}, ""},
+		"a method":                    {[]string{"examples.nested.Parcels/Ship"}, []string{"Ship"}, []string{"Container", "Label"}, ""},
+		"a message":                   {[]string{"examples.nested.Seal"}, nil, []string{"Seal"}, ""},
+		"message without annotations": {[]string{"examples.nested.Address"}, nil, []string{"Address"}, ""},
+		"two names in any order":      {[]string{"examples.nested.Seal", "examples.nested.Parcels/Receive"}, []string{"Receive"}, []string{"Parcel", "Seal"}, ""},
+		"typo":                        {[]string{"examples.nested.Parcels/Shop"}, nil, nil, "did you mean examples.nested.Parcels/Ship?"},
+		"dot instead of slash":        {[]string{"examples.nested.Parcels.Send"}, nil, nil, "did you mean examples.nested.Parcels/Send?"},
+		"leading slash":               {[]string{"/examples.nested.Parcels/Send"}, nil, nil, "did you mean examples.nested.Parcels/Send?"},
+		"only the last part":          {[]string{"label"}, nil, nil, "did you mean examples.nested.Label?"},
+		"only the method":             {[]string{"Receive"}, nil, nil, "did you mean examples.nested.Parcels/Receive?"},
+		"no similar name":             {[]string{"zzz"}, nil, nil, "use full names: pkg.Service/Method, pkg.Service or pkg.Message"},
+		"empty":                       {[]string{""}, nil, nil, "use full names: pkg.Service/Method, pkg.Service or pkg.Message"},
+		"far too long":                {[]string{strings.Repeat("examples.", 1e6)}, nil, nil, "use full names: pkg.Service/Method, pkg.Service or pkg.Message"},
+		"one known, one unknown":      {[]string{"examples.nested.Seal", "examples.nested.Sael"}, nil, nil, "did you mean examples.nested.Seal?"},
+		"escapes are shortened":       {[]string{"\x1b[31m"}, nil, nil, "use full names: pkg.Service/Method, pkg.Service or pkg.Message"},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -71,8 +71,8 @@ func TestNamesSelectWhatIsExplained(t *testing.T) {
 	}
 }
 
-// TestA20_NamesKeysThatMayValidate: the keys that may validate a token are listed, and
-// the one that signs it (A23).
+// TestA20_NamesKeysThatMayValidate: the keys that may validate a token are listed, and the
+// one that signs it (A23).
 func TestA20_NamesKeysThatMayValidate(t *testing.T) {
 	t.Parallel()
 	a, b, free := Key{ID: "a", Issuer: "A"}, Key{ID: "b", Issuer: "B", CanSign: true}, Key{ID: "free", CanSign: true}
@@ -82,14 +82,14 @@ func TestA20_NamesKeysThatMayValidate(t *testing.T) {
 		issuers          []Text
 		validate, signer string // the IDs, with ";" between issuers; null if unknown
 	}{
-		"any issuer":                      {[]Key{a, b, free, set}, nil, "a b free set", "b"},
-		"bound keys and sets":             {[]Key{a, b, free, set}, []Text{{Value: "A"}}, "a set", "free"},
-		"the free one only if none bound": {[]Key{a, b, free}, []Text{{Value: "C"}}, "free", "free"},
-		"several":                         {[]Key{a, b, free}, []Text{{Value: "B"}, {Value: "C"}}, "b;free", "b"},
-		"none for it":                     {[]Key{a, b}, []Text{{Value: "C"}}, "", ""},
-		"none at all":                     {[]Key{}, nil, "", ""},
-		"not known":                       {nil, nil, "null", "null"},
-		"from the environment":            {[]Key{a, b, free}, []Text{{Value: "${X}", Environment: []string{"X"}}}, "null", "null"},
+		"any issuer":                        {[]Key{a, b, free, set}, nil, "a b free set", "b"},
+		"bound keys and sets":               {[]Key{a, b, free, set}, []Text{{Value: "A"}}, "a set", "free"},
+		"unbound key only if none is bound": {[]Key{a, b, free}, []Text{{Value: "C"}}, "free", "free"},
+		"several":                           {[]Key{a, b, free}, []Text{{Value: "B"}, {Value: "C"}}, "b;free", "b"},
+		"no key for the issuer":             {[]Key{a, b}, []Text{{Value: "C"}}, "", ""},
+		"no key":                            {[]Key{}, nil, "", ""},
+		"not known":                         {nil, nil, "null", "null"},
+		"from the environment":              {[]Key{a, b, free}, []Text{{Value: "${X}", Environment: []string{"X"}}}, "null", "null"},
 	}
 	ids := func(list ...KeyChoice) string {
 		var all []string
@@ -131,7 +131,7 @@ message B { optional string tok = 1 [(kalix.field).jwt = {token: true}]; optiona
 		v := view(t, source(t, strings.Replace(text, "CARDINALITY", cardinality, 1)), Options{})
 		got := squeeze(textOf(t, v, TextOptions{Width: 300}))
 		if has := strings.Contains(got, "no token required"); has != optional || v.Methods[0].Request.TokenOptional != optional {
-			t.Errorf("%s: it says so: %v, %v, in\n%s", cardinality, has, v.Methods[0].Request.TokenOptional, got)
+			t.Errorf("%s: got optional %v, %v, in\n%s", cardinality, has, v.Methods[0].Request.TokenOptional, got)
 		}
 		if !strings.Contains(v.Messages[0].Claims[0].Meaning, "and there is a token") {
 			t.Errorf("%s: A.a %s, want %q in it", cardinality, v.Messages[0].Claims[0].Meaning, "and there is a token")
@@ -142,8 +142,8 @@ message B { optional string tok = 1 [(kalix.field).jwt = {token: true}]; optiona
 	}
 }
 
-// TestA100_CyclesAreReported: cycles are described and drawn in red, and recursion
-// through token: true ends without being one.
+// TestA100_CyclesAreReported: cycles are described and drawn in red, and recursion through
+// token: true ends and is not reported as one.
 func TestA100_CyclesAreReported(t *testing.T) {
 	t.Parallel()
 	v := view(t, source(t, loop), Options{})
@@ -158,7 +158,7 @@ func TestA100_CyclesAreReported(t *testing.T) {
 		"RED(leads back to x.A; lint refuses it)", "nested again: x.A, by its own token, if set", "x.A.again: back, self, x",
 	} {
 		if !strings.Contains(text, want) {
-			t.Errorf("no %q in\n%s", want, text)
+			t.Errorf("want %q in\n%s", want, text)
 		}
 	}
 	if len(v.Cycles) != 2 {
@@ -173,7 +173,7 @@ func TestA100_CyclesAreReported(t *testing.T) {
 		}
 	}
 	if v := view(t, source(t, loop+`message C { string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }`), Options{}, "x.C"); len(v.Cycles) > 0 {
-		t.Error("cycles of messages that nobody asked for")
+		t.Error("cycles of messages that were not selected")
 	}
 }
 
@@ -196,7 +196,7 @@ func TestHugePoliciesAreBounded(t *testing.T) {
 		}
 		cut := func(n Note) bool { return strings.Contains(n.Text, "more claims than are listed here") }
 		if !slices.ContainsFunc(first.Notes, cut) || slices.ContainsFunc(last.Notes, cut) {
-			t.Errorf("%s: cut short without a word, or a word too much: %+v, %+v", action, first.Notes, last.Notes)
+			t.Errorf("%s: omission not reported, or reported wrongly: %+v, %+v", action, first.Notes, last.Notes)
 		}
 		// The total is used up, but a message's own fields are still listed.
 		poor := builder{policy: p, uses: usesOf(p), onCycle: p.OnCycle(), left: 3, flat: policy.Flattener{Budget: 3}}
@@ -240,15 +240,15 @@ func TestS70_HostileTextsStayInPlace(t *testing.T) {
 		lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 		for _, line := range lines {
 			if re := statement[format]; re != nil && !re.MatchString(line) {
-				t.Errorf("%s: no statement: %s", format, line)
+				t.Errorf("%s: not a statement: %s", format, line)
 			}
 		}
 	}
 	var back View
 	if err := json.Unmarshal(formats(t, v)["json"], &back); err != nil || !reflect.DeepEqual(*v, back) {
-		t.Errorf("JSON does not read back as it was: %v\n%+v\n%+v", err, *v, back)
+		t.Errorf("JSON does not round-trip: %v\n%+v\n%+v", err, *v, back)
 	}
 	if text := textOf(t, v, TextOptions{Escape: func(s string) string { return s + "\n\tx" }}); strings.Contains(text, "\n\tx") {
-		t.Errorf("a line break of Escape counts as ours:\n%s", text)
+		t.Errorf("an escaped line break is treated as ours:\n%s", text)
 	}
 }

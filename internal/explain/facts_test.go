@@ -27,7 +27,7 @@ func TestExamplesOfTheVendorsDocument(t *testing.T) {
 			[]string{"policy the service's, (kalix.service).jwt service.proto:11:3", "bearer token required service.proto:12:5", "issuer my-issuer service.proto:13:5"}, []string{"my-other-issuer"}},
 		"A10 replaced as a whole": {"service.proto", "examples.service.JwtSpecService/MessageWithIssuer",
 			[]string{"policy its own, (kalix.method).jwt service.proto:21:5 replaces the service's service.proto:11:3", "issuer my-other-issuer service.proto:23:7"}, []string{"my-issuer", "note"}},
-		"A11 replaced by nothing": {"mixed.proto", "examples.mixed.Shop/Ping",
+		"A11 replaced by an empty policy": {"mixed.proto", "examples.mixed.Shop/Ping",
 			[]string{"OPEN: anyone may call", "note the service requires a bearer token"}, []string{"token required"}},
 		"A12 all three": {"message.proto", "examples.message.Orders/Renew",
 			[]string{"bearer token required message.proto:25:7", "request examples.message.Order is validated message.proto:26:7", "response examples.message.Order is signed message.proto:27:7"}, []string{"OPEN"}},
@@ -71,7 +71,7 @@ func TestExamplesOfTheVendorsDocument(t *testing.T) {
 			}
 			for _, not := range row.not {
 				if strings.Contains(text, not) {
-					t.Errorf("%q in\n%s", not, text)
+					t.Errorf("unwanted %q in\n%s", not, text)
 				}
 			}
 		})
@@ -86,15 +86,15 @@ func TestS46_ReportsUnprotectedMethods(t *testing.T) {
 		text, want string
 		open       bool
 	}{
-		"nothing":                {`service S { rpc M(R) returns (R); } message R {}`, "policy none OPEN", true},
-		"an empty annotation":    {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {}; } } message R {}`, "policy its own", true},
-		"issuers of nothing":     {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {bearer_token_issuer: "i"}; } } message R {}`, "issuer without effect", true},
-		"unknown mode":           {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {validate: 7}; } } message R {}`, "note validate: 7 is unknown; lint refuses it", false},
-		"unknown service mode":   {`service S { option (kalix.service).jwt = {validate: 2}; rpc M(R) returns (R); } message R {}`, "validate: MESSAGE is unknown", false},
-		"sign of a bearer token": {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {sign: BEARER_TOKEN}; } } message R {}`, "sign: BEARER_TOKEN is not valid; lint refuses it", true},
-		"no token to validate":   {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {validate: MESSAGE}; } } message R {}`, "x.R is validated, but there is no token in it", false},
-		"no token to sign":       {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {sign: MESSAGE}; } } message R {}`, "x.R is signed, but no field of it holds a token", true},
-		"bearer token unchecked": {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {validate: MESSAGE}; } } message R { option (kalix.message).jwt.validate_bearer_token = true; }`, "against the bearer token, which is not validated itself", false},
+		"nothing":                 {`service S { rpc M(R) returns (R); } message R {}`, "policy none OPEN", true},
+		"empty annotation":        {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {}; } } message R {}`, "policy its own", true},
+		"issuers without a token": {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {bearer_token_issuer: "i"}; } } message R {}`, "issuer without effect", true},
+		"unknown mode":            {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {validate: 7}; } } message R {}`, "note validate: 7 is unknown; lint refuses it", false},
+		"unknown service mode":    {`service S { option (kalix.service).jwt = {validate: 2}; rpc M(R) returns (R); } message R {}`, "validate: MESSAGE is unknown", false},
+		"sign of a bearer token":  {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {sign: BEARER_TOKEN}; } } message R {}`, "sign: BEARER_TOKEN is not valid; lint refuses it", true},
+		"no token to validate":    {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {validate: MESSAGE}; } } message R {}`, "x.R is validated, but there is no token in it", false},
+		"no token to sign":        {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {sign: MESSAGE}; } } message R {}`, "x.R is signed, but no field of it holds a token", true},
+		"unchecked bearer token":  {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {validate: MESSAGE}; } } message R { option (kalix.message).jwt.validate_bearer_token = true; }`, "against the bearer token, which is not validated itself", false},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -120,8 +120,8 @@ func TestMessageNotes(t *testing.T) {
 		"token options on a claim": {`string a = 1 [(kalix.field).jwt = {claim: INCLUDE expires_seconds: 3}];`, "a: the token options have no effect"},
 		"unknown action":           {`string a = 1 [(kalix.field).jwt = {claim: 9}];`, "9 string: not valid the action 9 is unknown"},
 		"DESCEND on text":          {`string a = 1 [(kalix.field).jwt = {claim: DESCEND}];`, "DESCEND needs a message that is not repeated"},
-		"DESCEND on many":          {`repeated E a = 1 [(kalix.field).jwt = {claim: DESCEND}];`, "DESCEND needs a message that is not repeated"},
-		"DESCEND to nothing":       {`E a = 1 [(kalix.field).jwt = {claim: DESCEND}];`, "DESCEND x.E: makes no claims: x.E has none"},
+		"DESCEND on repeated":      {`repeated E a = 1 [(kalix.field).jwt = {claim: DESCEND}];`, "DESCEND needs a message that is not repeated"},
+		"DESCEND without claims":   {`E a = 1 [(kalix.field).jwt = {claim: DESCEND}];`, "DESCEND x.E: makes no claims: x.E has none"},
 		"NEST on a map":            {`map<string, E> a = 1 [(kalix.field).jwt = {claim: NEST}];`, "NEST needs a message"},
 		"RAW on text":              {`string a = 1 [(kalix.field).jwt = {claim: RAW}];`, "RAW needs a map with string keys"},
 		"RAW with number keys":     {`map<int32, string> a = 1 [(kalix.field).jwt = {claim: RAW}];`, "RAW needs a map with string keys"},
@@ -135,7 +135,7 @@ func TestMessageNotes(t *testing.T) {
 		"A72 no reference":         {`string a = 1 [(kalix.field).jwt = {token: true issuer: "${}"}];`, `note "${}" is not a reference`},
 		"A73 value and pattern":    {`string a = 1 [(kalix.field).jwt = {token: true static_claim: {claim: "c" value: "v" pattern: "p"}}];`, "either values or a pattern"},
 		"A74 pattern not RE2":      {`string a = 1 [(kalix.field).jwt = {token: true static_claim: {claim: "c" pattern: "(?=x)"}}];`, "note the pattern: "},
-		"A65 unsuppliable":         {`string a = 1 [(kalix.field).jwt = {token: true static_claim: {claim: "c" pattern: "p"}}];`, `nothing sets the claim "c" when signing`},
+		"A65 no source":            {`string a = 1 [(kalix.field).jwt = {token: true static_claim: {claim: "c" pattern: "p"}}];`, `nothing sets the claim "c" when signing`},
 		"extension":                {``, "the annotation of the extension x.ext has no effect"},
 	}
 	for name, row := range rows {
@@ -157,13 +157,13 @@ func TestMessageNotes(t *testing.T) {
 func TestA65_PatternClaimsAreSupplied(t *testing.T) {
 	t.Parallel()
 	rows := map[string]string{
-		"a field":             `message R { string tok = 1 [(kalix.field).jwt = {token: true PATTERN}]; string c = 2 [(kalix.field).jwt = {claim: EXTRACT}]; }`,
-		"a field of a child":  `message R { string tok = 1 [(kalix.field).jwt = {token: true PATTERN}]; D d = 2 [(kalix.field).jwt = {claim: DESCEND}]; } message D { int32 c = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }`,
-		"RAW":                 `message R { string tok = 1 [(kalix.field).jwt = {token: true PATTERN}]; map<string, string> r = 2 [(kalix.field).jwt = {claim: RAW}]; }`,
-		"the bearer token":    `message R { string tok = 1 [(kalix.field).jwt = {token: true PATTERN include_bearer_token_claim: "c"}]; }`,
-		"another static one":  `message R { string tok = 1 [(kalix.field).jwt = {token: true PATTERN static_claim: {claim: "c" value: "p"}}]; }`,
-		"a parent's parent":   `message R { string c = 1 [(kalix.field).jwt = {claim: INCLUDE}]; D d = 2 [(kalix.field).jwt = {token: true}]; } message D { string t = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; E e = 2 [(kalix.field).jwt = {token: true}]; } message E { string t = 1 [(kalix.field).jwt = {token: true include_parent_claims: true PATTERN}]; }`,
-		"the issuer, for iss": `message R { string tok = 1 [(kalix.field).jwt = {token: true issuer: "p" static_claim: {claim: "iss" pattern: "p"}}]; }`,
+		"a field":              `message R { string tok = 1 [(kalix.field).jwt = {token: true PATTERN}]; string c = 2 [(kalix.field).jwt = {claim: EXTRACT}]; }`,
+		"a field of a child":   `message R { string tok = 1 [(kalix.field).jwt = {token: true PATTERN}]; D d = 2 [(kalix.field).jwt = {claim: DESCEND}]; } message D { int32 c = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }`,
+		"RAW":                  `message R { string tok = 1 [(kalix.field).jwt = {token: true PATTERN}]; map<string, string> r = 2 [(kalix.field).jwt = {claim: RAW}]; }`,
+		"the bearer token":     `message R { string tok = 1 [(kalix.field).jwt = {token: true PATTERN include_bearer_token_claim: "c"}]; }`,
+		"another static claim": `message R { string tok = 1 [(kalix.field).jwt = {token: true PATTERN static_claim: {claim: "c" value: "p"}}]; }`,
+		"grandparent":          `message R { string c = 1 [(kalix.field).jwt = {claim: INCLUDE}]; D d = 2 [(kalix.field).jwt = {token: true}]; } message D { string t = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; E e = 2 [(kalix.field).jwt = {token: true}]; } message E { string t = 1 [(kalix.field).jwt = {token: true include_parent_claims: true PATTERN}]; }`,
+		"the issuer, for iss":  `message R { string tok = 1 [(kalix.field).jwt = {token: true issuer: "p" static_claim: {claim: "iss" pattern: "p"}}]; }`,
 	}
 	for name, text := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -176,8 +176,8 @@ func TestA65_PatternClaimsAreSupplied(t *testing.T) {
 	}
 }
 
-// TestA52_EachParentIsNamedOnce: each parent is listed once, with each of its claims
-// once, even with cycles.
+// TestA52_EachParentIsNamedOnce: each parent is listed once, with each of its claims once,
+// even with cycles.
 func TestA52_EachParentIsNamedOnce(t *testing.T) {
 	t.Parallel()
 	p := source(t, `message P {

@@ -79,8 +79,8 @@ func charts(tb testing.TB) map[string]*View {
 	return all
 }
 
-// want returns what a picture of g must show: the text of each node, and each edge as
-// from and to, with the prefix "red " if it is red.
+// want returns the expected content of a picture of g: the text of each node, and each
+// edge as from and to, with the prefix "red " if it is red.
 func want(g *Graph) (nodes map[string]string, edges []string) {
 	nodes = map[string]string{}
 	put := func(list []Node) {
@@ -121,21 +121,21 @@ func TestMermaidDrawsTheGraph(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat("../../bin/mermaid/node_modules"); err != nil {
-		t.Fatal("Mermaid is missing: make tools installs it")
+		t.Fatal("Mermaid is not installed: run make tools")
 	}
 	cmd := exec.Command("node", "testdata/mermaid/parse.mjs", "../../bin/mermaid")
 	var stderr bytes.Buffer
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(input), &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("node with Mermaid (make tools installs it): %v\n%s", err, stderr.String())
+		t.Fatalf("node with Mermaid (installed by make tools): %v\n%s", err, stderr.String())
 	}
 	var got []understood
 	if err := json.Unmarshal(out, &got); err != nil || len(got) != len(texts)+1 {
 		t.Fatalf("%v: %s", err, out)
 	}
 	if got[len(texts)].Error == "" {
-		t.Error("Mermaid took a chart with an open quote: this test proves nothing")
+		t.Error("Mermaid accepted a chart with an open quote: this test proves nothing")
 	}
 	for i, name := range names {
 		if got[i].Error != "" {
@@ -166,7 +166,7 @@ func TestGraphvizDrawsTheGraph(t *testing.T) {
 			cmd.Stdin, cmd.Stderr = bytes.NewReader(formats(t, v)["dot"]), &stderr
 			svg, err := cmd.Output()
 			if err != nil || stderr.Len() > 0 {
-				t.Fatalf("dot (make tools installs it): %v\n%s\n%s", err, stderr.String(), formats(t, v)["dot"])
+				t.Fatalf("dot (installed by make tools): %v\n%s\n%s", err, stderr.String(), formats(t, v)["dot"])
 			}
 			nodes, edges := drawn(t, svg)
 			wantNodes, wantEdges := want(v.Graph())
@@ -248,7 +248,7 @@ func sameEdges(t *testing.T, name string, got, want []string) {
 	}
 	for e, n := range count {
 		if n != 0 {
-			t.Errorf("%s: edge %q: %d too few", name, e, n)
+			t.Errorf("%s: edge %q: %d missing", name, e, n)
 		}
 	}
 }
@@ -290,6 +290,6 @@ func TestCycleEdges(t *testing.T) {
 		}
 	}
 	if want := map[string]int{"b (NEST)": 1, "a (NEST)": 2, "c (DESCEND)": 1}; len(v.Cycles) != 2 || !maps.Equal(red, want) {
-		t.Errorf("%d cycles, red: %v, want %v", len(v.Cycles), red, want)
+		t.Errorf("got %d cycles, red %v, want %v", len(v.Cycles), red, want)
 	}
 }

@@ -63,7 +63,7 @@ func TestA111_SpellingsAreOne(t *testing.T) {
 			t.Errorf("%s: lint finds\n%s\nwant\n%s", file, found, respelled(theirs))
 		}
 		if strings.Contains(ours, "(kalix.") {
-			t.Errorf("%s: it names the vendor's spelling", file)
+			t.Errorf("%s: output has the vendor's spelling", file)
 		}
 		compared += strings.Count(vendors, `"annotation"`)
 	}

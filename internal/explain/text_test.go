@@ -67,7 +67,7 @@ func TestTextKeepsTheWidth(t *testing.T) {
 			return "\x1b[1m" + text + "\x1b[0m"
 		}})
 		if got := strings.NewReplacer("\x1b[1m", "", "\x1b[0m", "").Replace(painted); got != plain {
-			t.Errorf("%s: painting moves text:\n%s\n%s", name, got, plain)
+			t.Errorf("%s: colors change the text:\n%s\n%s", name, got, plain)
 		}
 	}
 	v := &View{Methods: []Method{{Name: "x.S/M"}}}

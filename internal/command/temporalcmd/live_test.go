@@ -17,7 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-// serve answers every call with answer, and returns its address.
+// serve responds to every call with answer, and returns its address.
 func serve(t *testing.T, answer func(method, authorization string) error) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -54,7 +54,7 @@ func TestDoctorComparesALiveServer(t *testing.T) {
 		answer func(method, authorization string) error
 		rules  map[string]int
 	}{
-		"as it should": {
+		"as configured": {
 			func(method, _ string) error {
 				if open[method] {
 					return nil
@@ -74,7 +74,7 @@ func TestDoctorComparesALiveServer(t *testing.T) {
 			request := temporal.Request{Release: temporal.Newest(), Namespace: "default", Now: time.Unix(1_800_000_000, 0)}
 			answers, err := f.ask(context.Background(), request, temporal.Sent{})
 			if err != nil || len(answers) != len(doctor.Probes()) {
-				t.Fatalf("%d answers, %v", len(answers), err)
+				t.Fatalf("got %d responses, %v", len(answers), err)
 			}
 			count := map[string]int{}
 			for _, found := range doctor.Examine(doctor.Patient{Live: answers}) {
@@ -89,7 +89,7 @@ func TestDoctorComparesALiveServer(t *testing.T) {
 				}
 			}
 			if len(count) != len(row.rules) {
-				t.Errorf("found %v", count)
+				t.Errorf("got findings %v", count)
 			}
 		})
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/scaffold"
 )
 
-// TestInit: the strict loader reads back everything found, whatever its name, from the
-// generated file, as it does the examples in comments.
+// TestInit: the strict loader reads everything found back from the generated file,
+// whatever its name, and the examples in comments too.
 func TestInit(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -34,7 +34,7 @@ func TestInit(t *testing.T) {
 			t.Fatalf("%v\n%s", err, file)
 		}
 		if got := c.Values("protos"); !slices.Equal(got, found.Protos) {
-			t.Errorf("protos %q, want %q", got, found.Protos)
+			t.Errorf("got protos %q, want %q", got, found.Protos)
 		}
 		if len(c.Keys) != len(found.Keys) || len(c.KeySets) != len(found.KeySets) {
 			t.Errorf("%d keys and %d sets, want %d and %d", len(c.Keys), len(c.KeySets), len(found.Keys), len(found.KeySets))
