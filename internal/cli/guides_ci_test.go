@@ -44,7 +44,7 @@ func TestGuidesWorkflow(t *testing.T) {
 	for _, c := range []struct{ name, change, failed, log string }{
 		{"unchanged", ":", "", "ok    events/orders.ndjson:3\n"},
 		{"tampered request", tampered, "jwtctl verify --format github", "::error file=requests/book.json,line=1,title=claim_mismatch::"},
-		{"a tampered event", `sed -i 's/pen/pin/' events/orders.ndjson`, "jwtctl verify --ndjson", "FAIL  events/orders.ndjson:2: item: claim_mismatch: "},
+		{"tampered event", `sed -i 's/pen/pin/' events/orders.ndjson`, "jwtctl verify --ndjson", "FAIL  events/orders.ndjson:2: item: claim_mismatch: "},
 		{"annotation dropped", `sed -i 's/token: true/token: false/' proto/shop/v1/shop.proto`, "jwtctl lint", "1 error"},
 	} {
 		t.Run(c.name, func(t *testing.T) { // not parallel: the first installs jwtctl for all

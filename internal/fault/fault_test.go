@@ -69,7 +69,7 @@ func TestTableHasEveryCodeOnce(t *testing.T) {
 		t.Errorf("the table has\n%v\nbut the constants are\n%v", listed, declared)
 	}
 	if double := len(listed) - len(slices.Compact(listed)); double != 0 {
-		t.Errorf("%d codes stand twice", double)
+		t.Errorf("%d codes are duplicates", double)
 	}
 }
 
@@ -88,27 +88,27 @@ func TestClassOf(t *testing.T) {
 		err  error
 		want fault.Class
 	}{
-		"none":                         {nil, fault.Done},
-		"refused":                      {refused, fault.Refused},
-		"usage":                        {usage, fault.Usage},
-		"undecided":                    {undecided, fault.Undecided},
-		"unknown code":                 {fault.New("odd", "", "odd"), fault.Undecided},
-		"no code":                      {errors.New("plain"), fault.Undecided},
-		"wrapped":                      {fmt.Errorf("a: %w", fmt.Errorf("b: %w", refused)), fault.Refused},
-		"two refusals":                 {errors.Join(refused, refused), fault.Refused},
-		"gravest last":                 {errors.Join(refused, usage, undecided), fault.Undecided},
-		"gravest first":                {errors.Join(undecided, refused), fault.Undecided},
-		"a refusal decides":            {fault.RefuseIfAny(errors.Join(undecided, refused)), fault.Refused},
-		"a refusal in a list within":   {fault.RefuseIfAny(errors.Join(undecided, errors.Join(refused, undecided))), fault.Refused},
-		"no refusal to decide":         {fault.RefuseIfAny(errors.Join(undecided, undecided)), fault.Undecided},
-		"nothing to decide":            {fault.RefuseIfAny(nil), fault.Done},
-		"failed after a refusal":       {errors.Join(fault.RefuseIfAny(errors.Join(undecided, refused)), undecided), fault.Undecided},
-		"gravest within":               {fmt.Errorf("x: %w", errors.Join(refused, errors.Join(usage))), fault.Usage},
-		"several %w":                   {fmt.Errorf("%w and %w", refused, usage), fault.Usage},
-		"a refusal and one without":    {errors.Join(refused, errors.New("plain")), fault.Undecided},
-		"the outer code counts":        {fault.New(fault.TokenMalformed, "", "x: %w", undecided), fault.Refused},
-		"joined nothing but plain":     {errors.Join(errors.New("a"), errors.New("b")), fault.Undecided},
-		"plain around one with a code": {fmt.Errorf("x: %w", usage), fault.Usage},
+		"none":                               {nil, fault.Done},
+		"refused":                            {refused, fault.Refused},
+		"usage":                              {usage, fault.Usage},
+		"undecided":                          {undecided, fault.Undecided},
+		"unknown code":                       {fault.New("odd", "", "odd"), fault.Undecided},
+		"no code":                            {errors.New("plain"), fault.Undecided},
+		"wrapped":                            {fmt.Errorf("a: %w", fmt.Errorf("b: %w", refused)), fault.Refused},
+		"two refusals":                       {errors.Join(refused, refused), fault.Refused},
+		"most severe last":                   {errors.Join(refused, usage, undecided), fault.Undecided},
+		"most severe first":                  {errors.Join(undecided, refused), fault.Undecided},
+		"refusal decides":                    {fault.RefuseIfAny(errors.Join(undecided, refused)), fault.Refused},
+		"refusal in a nested list":           {fault.RefuseIfAny(errors.Join(undecided, errors.Join(refused, undecided))), fault.Refused},
+		"no refusal to decide":               {fault.RefuseIfAny(errors.Join(undecided, undecided)), fault.Undecided},
+		"nothing to decide":                  {fault.RefuseIfAny(nil), fault.Done},
+		"failed after a refusal":             {errors.Join(fault.RefuseIfAny(errors.Join(undecided, refused)), undecided), fault.Undecided},
+		"most severe nested":                 {fmt.Errorf("x: %w", errors.Join(refused, errors.Join(usage))), fault.Usage},
+		"several %w":                         {fmt.Errorf("%w and %w", refused, usage), fault.Usage},
+		"refusal and error without a code":   {errors.Join(refused, errors.New("plain")), fault.Undecided},
+		"outer code counts":                  {fault.New(fault.TokenMalformed, "", "x: %w", undecided), fault.Refused},
+		"only errors without a code":         {errors.Join(errors.New("a"), errors.New("b")), fault.Undecided},
+		"plain error around one with a code": {fmt.Errorf("x: %w", usage), fault.Usage},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestErrorText(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	if got := base.About("").Error(); got != "3 bytes: file already closed" {
-		t.Errorf("without what: got %q, want %q", got, "3 bytes: file already closed")
+		t.Errorf("without a subject: got %q, want %q", got, "3 bytes: file already closed")
 	}
 	hinted := base.WithHint("try %s", "x")
 	if hinted.Hint != "try x" || base.Hint != "" {
@@ -142,7 +142,7 @@ func TestErrorIs(t *testing.T) {
 		fault.New(fault.TokenExpired, "exp", "expired"),
 		fault.New(fault.KeyInvalid, "k.pem", "%w", fs.ErrClosed)))
 	if !fault.Has(err, fault.KeyInvalid) || !fault.Has(err, fault.TokenExpired) {
-		t.Error("Has does not find the codes of joined errors")
+		t.Error("Has misses the codes of joined errors")
 	}
 	if fault.Has(err, fault.KeyWeak) || fault.Has(nil, fault.KeyWeak) {
 		t.Error("Has finds a code that is not there")
@@ -151,18 +151,18 @@ func TestErrorIs(t *testing.T) {
 		t.Error("the cause is lost")
 	}
 	if got := fault.CodeOf(err); got != fault.TokenExpired {
-		t.Errorf("CodeOf returns %q, not the first", got)
+		t.Errorf("CodeOf: got %q, want the first", got)
 	}
 	if got := fault.CodeOf(errors.New("plain")); got != "" {
 		t.Errorf("CodeOf of an error without a code: got %q, want none", got)
 	}
 	if full := fault.New(fault.KeyInvalid, "other.pem", "else"); errors.Is(err, full) {
-		t.Error("errors.Is takes one fault for another of the same code")
+		t.Error("errors.Is treats two faults with one code as equal")
 	}
 }
 
-// TestMapChangesEachFault: errors that are no faults stay, as do faults that are not changed,
-// with what wraps them.
+// TestMapChangesEachFault: errors that are not faults are kept, as are faults that are not
+// changed, with what wraps them.
 func TestMapChangesEachFault(t *testing.T) {
 	t.Parallel()
 	plain, kept := errors.New("plain"), fault.New(fault.KeyMissing, "kept", "why")

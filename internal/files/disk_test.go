@@ -87,7 +87,8 @@ func (f *diskFile) Write(data []byte) (int, error) {
 	return f.File.Write(data)
 }
 
-// TestS7_InjectedFaultsKeepTheOldFile: a failure in any step of writing leaves the old file, or none.
+// TestS7_InjectedFaultsKeepTheOldFile: after a failure in any step of writing there is the
+// old file, or none.
 func TestS7_InjectedFaultsKeepTheOldFile(t *testing.T) {
 	type step struct {
 		name    string
@@ -142,7 +143,7 @@ func checkFault(t *testing.T, d *disk, mode fs.FileMode, replace bool) {
 		t.Errorf("the reason is lost: %v", err)
 	}
 	if err != nil && strings.Count(err.Error(), path) != 1 {
-		t.Errorf("the file is not named once: %v", err)
+		t.Errorf("want the file named exactly once: %v", err)
 	}
 	wantFile(t, path, want)
 	wantNames(t, dir, names...)

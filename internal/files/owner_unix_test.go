@@ -31,16 +31,16 @@ func TestOtherWriters(t *testing.T) {
 		uid  int
 		want string // in the reason; "" for none
 	}{
-		"the user's":             {file: fileOf{mode: 0o644, uid: uid}, uid: uid},
-		"root's":                 {file: fileOf{mode: 0o644}, uid: uid},
-		"root's, for root":       {file: fileOf{mode: 0o600}, uid: 0},
-		"another's":              {file: fileOf{mode: 0o600, uid: 1234}, uid: uid, want: "owner is user 1234"},
-		"another's, for root":    {file: fileOf{mode: 0o600, uid: 1234}, uid: 0, want: "owner is user 1234"},
-		"everyone may write":     {file: fileOf{mode: 0o646, uid: uid}, uid: uid, want: "anyone can write it (mode 0646)"},
-		"root's, for everyone":   {file: fileOf{mode: 0o666}, uid: uid, want: "anyone"},
-		"a group may write":      {file: fileOf{mode: 0o664, uid: uid, gid: 100}, uid: uid, want: "its group can write it (mode 0664)"},
-		"a link has no mode":     {file: fileOf{mode: fs.ModeSymlink | 0o777, uid: uid}, uid: uid},
-		"a link of another user": {file: fileOf{mode: fs.ModeSymlink | 0o777, uid: 1234}, uid: uid, want: "owner is user 1234"},
+		"user's file":                       {file: fileOf{mode: 0o644, uid: uid}, uid: uid},
+		"root's":                            {file: fileOf{mode: 0o644}, uid: uid},
+		"root's file, user root":            {file: fileOf{mode: 0o600}, uid: 0},
+		"another's":                         {file: fileOf{mode: 0o600, uid: 1234}, uid: uid, want: "owner is user 1234"},
+		"another user's file, user root":    {file: fileOf{mode: 0o600, uid: 1234}, uid: 0, want: "owner is user 1234"},
+		"writable by everyone":              {file: fileOf{mode: 0o646, uid: uid}, uid: uid, want: "anyone can write it (mode 0646)"},
+		"root's file, writable by everyone": {file: fileOf{mode: 0o666}, uid: uid, want: "anyone"},
+		"writable by a group":               {file: fileOf{mode: 0o664, uid: uid, gid: 100}, uid: uid, want: "its group can write it (mode 0664)"},
+		"link":                              {file: fileOf{mode: fs.ModeSymlink | 0o777, uid: uid}, uid: uid},
+		"link of another user":              {file: fileOf{mode: fs.ModeSymlink | 0o777, uid: 1234}, uid: uid, want: "owner is user 1234"},
 	}
 	for name, tt := range tests {
 		got := OtherWriters(tt.file, tt.uid)
@@ -57,14 +57,14 @@ func TestSoleMember(t *testing.T) {
 		name, gid string
 		want      bool
 	}{
-		"no members":            {"alice", "1000", true},
-		"itself":                {"bob", "1001", true},
-		"and another":           {"carol", "1002", false},
-		"another alone":         {"dave", "1003", false},
-		"another name":          {"bob", "1000", false},
-		"shared":                {"bob", "50", false},
-		"unknown":               {"eve", "1009", false},
-		"two groups of one gid": {"twice", "1004", false},
+		"no members":              {"alice", "1000", true},
+		"itself":                  {"bob", "1001", true},
+		"additional member":       {"carol", "1002", false},
+		"only another member":     {"dave", "1003", false},
+		"other group name":        {"bob", "1000", false},
+		"shared":                  {"bob", "50", false},
+		"unknown":                 {"eve", "1009", false},
+		"two groups with one gid": {"twice", "1004", false},
 	}
 	for name, tt := range tests {
 		if got := soleMember(groups, tt.name, tt.gid); got != tt.want {

@@ -15,27 +15,27 @@ func TestMatch(t *testing.T) {
 		pattern, name string
 		want          bool
 	}{
-		"itself":                {"a/b.json", "a/b.json", true},
-		"star":                  {"a/*.json", "a/b.json", true},
-		"star is one part":      {"a/*.json", "a/x/b.json", false},
-		"two stars":             {"a/**/*.json", "a/x/y/b.json", true},
-		"two stars, no folder":  {"a/**/*.json", "a/b.json", true},
-		"two stars at the end":  {"a/**", "a/x/b.json", true},
-		"two stars in front":    {"**/b.json", "a/x/b.json", true},
-		"twice":                 {"**/**/b.json", "b.json", true},
-		"shorter":               {"a/b", "a", false},
-		"longer":                {"a", "a/b", false},
-		"question and class":    {"a/[a-c]?.json", "a/bx.json", true},
-		"no pattern":            {"a/[", "a/[", false},
-		"a dot is only itself":  {"a.json", "axjson", false},
-		"case counts":           {"A", "a", false},
-		"two stars and a part":  {"a/**/c", "a/b/d", false},
-		"absolute":              {"/tmp/*/x", "/tmp/y/x", true},
-		"absolute and relative": {"/tmp/*", "tmp/y", false},
+		"itself":                 {"a/b.json", "a/b.json", true},
+		"star":                   {"a/*.json", "a/b.json", true},
+		"star matches one part":  {"a/*.json", "a/x/b.json", false},
+		"two stars":              {"a/**/*.json", "a/x/y/b.json", true},
+		"two stars, no folder":   {"a/**/*.json", "a/b.json", true},
+		"two stars at the end":   {"a/**", "a/x/b.json", true},
+		"two stars in front":     {"**/b.json", "a/x/b.json", true},
+		"twice":                  {"**/**/b.json", "b.json", true},
+		"shorter":                {"a/b", "a", false},
+		"longer":                 {"a", "a/b", false},
+		"question and class":     {"a/[a-c]?.json", "a/bx.json", true},
+		"no pattern":             {"a/[", "a/[", false},
+		"dot is literal":         {"a.json", "axjson", false},
+		"case-sensitive":         {"A", "a", false},
+		"two stars next to text": {"a/**/c", "a/b/d", false},
+		"absolute":               {"/tmp/*/x", "/tmp/y/x", true},
+		"absolute and relative":  {"/tmp/*", "tmp/y", false},
 	}
 	for name, tt := range tests {
 		if files.Match(tt.pattern, tt.name) != tt.want {
-			t.Errorf("%s: Match(%q, %q) is %v", name, tt.pattern, tt.name, !tt.want)
+			t.Errorf("%s: Match(%q, %q): got %v", name, tt.pattern, tt.name, !tt.want)
 		}
 	}
 }
@@ -106,7 +106,7 @@ func TestFindAllNamesWhatItPassesOver(t *testing.T) {
 			got = append(got, filepath.ToSlash(name))
 		}
 		if err != nil || !slices.Equal(got, want) {
-			t.Errorf("%s: passed over %q, %v; want %q", pattern, got, err, want)
+			t.Errorf("%s: skipped %q, %v, want %q", pattern, got, err, want)
 		}
 	}
 }

@@ -50,25 +50,25 @@ func TestS11_ReadsAreBounded(t *testing.T) {
 		code fault.Code
 		why  string
 	}{
-		"file":                    {file("small", 3), 3, "", ""},
-		"empty":                   {file("empty", 0), 0, "", ""},
-		"link":                    {link("link", "small"), 3, "", ""},
-		"as large as may be":      {file("limit", limit), limit, "", ""},
-		"a byte more":             {file("more", limit+1), 0, fault.FileTooLarge, "larger than the limit of 1048576 bytes"},
-		"a tebibyte":              {sparse, 0, fault.FileTooLarge, "larger than the limit of 1048576 bytes"},
-		"missing":                 {filepath.Join(dir, "missing"), 0, fault.KeyUnreadable, "no such file or directory"},
-		"no path":                 {"", 0, fault.KeyUnreadable, "no such file or directory"},
-		"NUL in the path":         {"a\x00b", 0, fault.KeyUnreadable, "invalid argument"},
-		"folder":                  {dir, 0, fault.KeyUnreadable, "is a directory"},
-		"socket":                  {socket, 0, fault.KeyUnreadable, "no such device or address"},
-		"/dev/zero":               {"/dev/zero", 0, fault.KeyUnreadable, "neither a regular file nor a pipe"},
-		"/dev/null":               {"/dev/null", 0, fault.KeyUnreadable, "neither a regular file nor a pipe"},
-		"link to /dev/zero":       {link("zero", "/dev/zero"), 0, fault.KeyUnreadable, "neither a regular file nor a pipe"},
-		"link to itself":          {link("loop", "loop"), 0, fault.KeyUnreadable, "too many levels of symbolic links"},
-		"FIFO without a writer":   {fifo, 0, fault.KeyUnreadable, "a pipe without a writer"},
-		"/proc/self/mem":          {"/proc/self/mem", 0, fault.KeyUnreadable, "input/output error"},
-		"through a regular file":  {filepath.Join(dir, "small", "x"), 0, fault.KeyUnreadable, "not a directory"},
-		"a file that grows: proc": {"/proc/self/status", -1, "", ""},
+		"file":                   {file("small", 3), 3, "", ""},
+		"empty":                  {file("empty", 0), 0, "", ""},
+		"link":                   {link("link", "small"), 3, "", ""},
+		"at the limit":           {file("limit", limit), limit, "", ""},
+		"a byte over the limit":  {file("more", limit+1), 0, fault.FileTooLarge, "larger than the limit of 1048576 bytes"},
+		"a tebibyte":             {sparse, 0, fault.FileTooLarge, "larger than the limit of 1048576 bytes"},
+		"missing":                {filepath.Join(dir, "missing"), 0, fault.KeyUnreadable, "no such file or directory"},
+		"no path":                {"", 0, fault.KeyUnreadable, "no such file or directory"},
+		"NUL in the path":        {"a\x00b", 0, fault.KeyUnreadable, "invalid argument"},
+		"folder":                 {dir, 0, fault.KeyUnreadable, "is a directory"},
+		"socket":                 {socket, 0, fault.KeyUnreadable, "no such device or address"},
+		"/dev/zero":              {"/dev/zero", 0, fault.KeyUnreadable, "neither a regular file nor a pipe"},
+		"/dev/null":              {"/dev/null", 0, fault.KeyUnreadable, "neither a regular file nor a pipe"},
+		"link to /dev/zero":      {link("zero", "/dev/zero"), 0, fault.KeyUnreadable, "neither a regular file nor a pipe"},
+		"link to itself":         {link("loop", "loop"), 0, fault.KeyUnreadable, "too many levels of symbolic links"},
+		"FIFO without a writer":  {fifo, 0, fault.KeyUnreadable, "a pipe without a writer"},
+		"/proc/self/mem":         {"/proc/self/mem", 0, fault.KeyUnreadable, "input/output error"},
+		"through a regular file": {filepath.Join(dir, "small", "x"), 0, fault.KeyUnreadable, "not a directory"},
+		"growing file in /proc":  {"/proc/self/status", -1, "", ""},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestS11_ReadsAreBounded(t *testing.T) {
 			runtime.ReadMemStats(&after)
 			testkit.WantCode(t, err, c.code)
 			if err == nil && len(data) != c.size && c.size >= 0 || err != nil && data != nil {
-				t.Errorf("%d bytes, want %d", len(data), c.size)
+				t.Errorf("got %d bytes, want %d", len(data), c.size)
 			}
 			if err != nil && (!strings.Contains(err.Error(), c.why) || strings.Count(err.Error(), c.path) < 1) {
 				t.Errorf("got %q, want %q", err, c.why)
@@ -104,7 +104,7 @@ func TestS11_PipesAreReadToTheirEnd(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	t.Run("a writer that comes late", func(t *testing.T) {
+	t.Run("late writer", func(t *testing.T) {
 		fifo := filepath.Join(t.TempDir(), "fifo")
 		if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 			t.Fatal(err)
@@ -127,7 +127,7 @@ func TestS11_PipesAreReadToTheirEnd(t *testing.T) {
 			t.Errorf("got %q %v, want %q", data, err, "one two")
 		}
 	})
-	t.Run("a writer that thinks for longer than one is waited for", func(t *testing.T) {
+	t.Run("writer that pauses longer than the patience for opening", func(t *testing.T) {
 		r, w, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)
@@ -141,7 +141,7 @@ func TestS11_PipesAreReadToTheirEnd(t *testing.T) {
 		}
 		_ = r.Close()
 	})
-	t.Run("a writer without an end", func(t *testing.T) {
+	t.Run("endless writer", func(t *testing.T) {
 		r, w, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)

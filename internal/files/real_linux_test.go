@@ -35,7 +35,7 @@ func TestS1_PrivateFilesAreForTheirOwnerOnly(t *testing.T) {
 					d := &modes{t: t, dir: dir}
 					testkit.WantCode(t, Writer{Disk: d}.Write(path, []byte(newText), mode, replace), "")
 					if d.looked == 0 || d.touched != (mode == Shared) {
-						t.Errorf("looked %d times, mode touched: got %v, want %v", d.looked, d.touched, mode == Shared)
+						t.Errorf("checked %d times, mode changed: got %v, want %v", d.looked, d.touched, mode == Shared)
 					}
 					if info, err := os.Stat(path); err != nil || info.Mode() != mode {
 						t.Errorf("got %v %v, want %v", info.Mode(), err, mode)
@@ -114,13 +114,12 @@ func TestS3_OnlyPlainFilesAreReplaced(t *testing.T) {
 			testkit.WantCode(t, CheckTarget(path, replace), fault.FileNotPlain)
 		}
 		if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) || before.Mode() != after.Mode() {
-			t.Errorf("%s was touched: %v %v", name, after, err)
+			t.Errorf("%s was changed: %v %v", name, after, err)
 		}
 	}
 	wantFile(t, target, oldText)
 	wantNames(t, dir, "dangling", "fifo", "folder", "full", "link", "socket", "target")
-	// A device of the test's own: if the check were broken, root would replace the
-	// osDisk's.
+	// A separate device: if the check were broken, root would replace the machine's.
 	null := filepath.Join(t.TempDir(), "null")
 	if err := syscall.Mknod(null, syscall.S_IFCHR|0o600, 1<<8|3); err == nil { // only root may do this
 		testkit.WantCode(t, Writer{}.Write(null, []byte(newText), Private, true), fault.FileNotPlain)
@@ -144,7 +143,7 @@ var jobs = map[string]func(path string) error{
 			return Writer{}.Write(path, bytes.Repeat([]byte("x"), 4096), Private, true)
 		})
 	},
-	"no file numbers": func(path string) error {
+	"no file descriptors": func(path string) error {
 		return limited(syscall.RLIMIT_NOFILE, 3, func() error {
 			return Writer{}.Write(path, []byte(newText), Private, true)
 		})
@@ -163,7 +162,7 @@ func limited(resource int, most uint64, do func() error) error {
 func TestS7_KernelFaultsKeepTheOldFile(t *testing.T) {
 	dir := t.TempDir()
 	path := testkit.File(t, filepath.Join(dir, "k"), oldText)
-	for job, why := range map[string]string{"full file": "file too large", "no file numbers": "too many open files"} {
+	for job, why := range map[string]string{"full file": "file too large", "no file descriptors": "too many open files"} {
 		out, failed := inProcess(t, job, path)
 		if !failed || out != path+": cannot be written: "+why {
 			t.Errorf("%s: got %q, want %q", job, out, path+": cannot be written: "+why)
@@ -202,7 +201,7 @@ func writeCode(path string) fault.Code {
 func checkMounts(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8k"); err != nil {
-		t.Logf("no mounts here: %v", err)
+		t.Logf("cannot mount: %v", err)
 		return
 	}
 	defer func() {

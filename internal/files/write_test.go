@@ -21,12 +21,12 @@ func wantFile(t *testing.T, path, text string) {
 	got, err := os.ReadFile(path)
 	if text == "" {
 		if !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s is there: %q %v", path, got, err)
+			t.Errorf("%s exists: %q %v", path, got, err)
 		}
 		return
 	}
 	if err != nil || string(got) != text {
-		t.Errorf("%s holds %q (%v), want %q", path, got, err, text)
+		t.Errorf("%s: got %q (%v), want %q", path, got, err, text)
 	}
 }
 
@@ -42,7 +42,7 @@ func wantNames(t *testing.T, dir string, names ...string) {
 		got = append(got, e.Name())
 	}
 	if strings.Join(got, " ") != strings.Join(names, " ") {
-		t.Errorf("%s holds %q, want %q", dir, got, names)
+		t.Errorf("%s: got %q, want %q", dir, got, names)
 	}
 }
 
@@ -103,7 +103,7 @@ func TestS2_SameRecognizesSpellings(t *testing.T) {
 		"both missing, absolute":        {"a/y", filepath.Join(dir, "a/y"), true},
 		"both missing, linked folder":   {"a/y", "dirlink/y", true},
 		"both missing, new folders":     {"a/new/er/y", "dirlink/new/er/y", true},
-		"both missing, apart":           {"a/y", "a/z", false},
+		"both missing, different names": {"a/y", "a/z", false},
 		"both missing, other folder":    {"a/y", "y", false},
 		"dot dot behind a link, kept":   {"deep/../y", "far/y", true},
 		"dot dot behind a link, folded": {"deep/../y", "y", false},
@@ -112,14 +112,14 @@ func TestS2_SameRecognizesSpellings(t *testing.T) {
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
 			if Same(c.a, c.b) != c.want || Same(c.b, c.a) != c.want {
-				t.Errorf("Same(%s, %s) is %v, the other way round %v; want %v", c.a, c.b, Same(c.a, c.b), Same(c.b, c.a), c.want)
+				t.Errorf("Same(%s, %s): got %v, in reverse %v, want %v", c.a, c.b, Same(c.a, c.b), Same(c.b, c.a), c.want)
 			}
 		})
 	}
 	t.Run("from a linked folder", func(t *testing.T) {
 		t.Chdir(filepath.Join(dir, "deep")) // now $PWD is the link
 		if !Same("../y", filepath.Join(dir, "far/y")) || Same("../y", filepath.Join(dir, "y")) {
-			t.Error("a path from a linked folder is folded by its spelling")
+			t.Error("a path from a linked folder is resolved by its spelling")
 		}
 	})
 }

@@ -17,7 +17,7 @@ func TestSeverityString(t *testing.T) {
 		}
 	}
 	if Note >= Warning || Warning >= Error {
-		t.Error("a graver severity must be the greater number")
+		t.Error("a higher severity must be the greater number")
 	}
 }
 
@@ -59,8 +59,7 @@ func TestS53_SortIsByPlaceAndDropsDuplicates(t *testing.T) {
 	}
 }
 
-// TestS53_OrderOfInputDoesNotShow draws findings of which many differ in one
-// member alone.
+// TestS53_OrderOfInputDoesNotShow draws findings of which many differ in only one member.
 func TestS53_OrderOfInputDoesNotShow(t *testing.T) {
 	t.Parallel()
 	one := rapid.Custom(func(t *rapid.T) Finding {
@@ -96,7 +95,7 @@ func TestS53_OrderOfInputDoesNotShow(t *testing.T) {
 		}
 		for _, f := range in {
 			if n := len(slices.DeleteFunc(slices.Clone(got), func(g Finding) bool { return g != f })); n != 1 {
-				t.Fatalf("%+v is there %d times, want once", f, n)
+				t.Fatalf("got %+v %d times, want once", f, n)
 			}
 		}
 	})

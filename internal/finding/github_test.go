@@ -25,7 +25,7 @@ func checkGitHub(t *testing.T, text string, want []Finding) {
 		body, starts := strings.CutPrefix(lines[i], "::")
 		head, message, ends := strings.Cut(body, "::")
 		if !starts || !ends {
-			t.Fatalf("github: %q is no command", lines[i])
+			t.Fatalf("github: %q is not a command", lines[i])
 		}
 		command, list, _ := strings.Cut(head, " ")
 		got := map[string]string{"": undo.Replace(message)}

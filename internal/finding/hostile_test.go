@@ -21,8 +21,8 @@ func hostile() []string {
 	}
 }
 
-// checkFormats shows r in every format: each parses back to what r says, and
-// none holds a character that a terminal acts on.
+// checkFormats prints r in every format: each parses back to r, and none has a character
+// that a terminal interprets.
 func checkFormats(t *testing.T, r Report, schema sarifValidator) {
 	t.Helper()
 	want := Sort(r.Findings)
@@ -81,7 +81,7 @@ func checkJUnit(t *testing.T, text string, want []Finding, strict bool) {
 		t.Fatalf("junit: %v:\n%s", err, text)
 	}
 	if rest := text[dec.InputOffset():]; rest != "\n" {
-		t.Fatalf("junit: %q behind the end, want %q:\n%s", rest, "\n", text)
+		t.Fatalf("junit: got %q after the end, want %q:\n%s", rest, "\n", text)
 	}
 	errs, warnings, notes := Count(want)
 	total := junitCounts{Tests: max(1, len(want)), Failures: errs, Skipped: warnings + notes}
@@ -135,7 +135,7 @@ func TestS70_HostileTextStaysInItsPlace(t *testing.T) {
 	checkFormats(t, Report{}, schema)
 }
 
-// FuzzF12_Findings prints findings that say anything, two of them alike.
+// FuzzF12_Findings prints findings with arbitrary texts, two of them alike.
 func FuzzF12_Findings(f *testing.F) {
 	for i, text := range hostile() {
 		f.Add(text, "rule", text, text, "pkg.M", i-1, i%3, i%4, i%2 == 0)

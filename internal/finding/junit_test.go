@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestJUnitNamesAreUniqueAndStable: GitLab follows a case by its name from run
-// to run and drops the second of one name.
+// TestJUnitNamesAreUniqueAndStable: GitLab tracks a case by its name from run to run and
+// drops the second of two with the same name.
 func TestJUnitNamesAreUniqueAndStable(t *testing.T) {
 	t.Parallel()
 	names := func(r Report) map[[2]string]int {
@@ -34,7 +34,7 @@ func TestJUnitNamesAreUniqueAndStable(t *testing.T) {
 	}
 	for name := range names(r) {
 		if before[name] != 1 {
-			t.Errorf("%q is another name when lines move", name)
+			t.Errorf("%q: the name changes when lines move", name)
 		}
 	}
 }
@@ -83,7 +83,7 @@ func TestWriteJUnitCountsEachOutcome(t *testing.T) {
 		`name="c.json #2"`, `<skipped message="nothing"></skipped>`, `<testcase classname="t.N" name="d.json" file="d.json" line="7" time="0"></testcase>`,
 	} {
 		if !strings.Contains(b.String(), want) {
-			t.Errorf("no %s in\n%s", want, b.String())
+			t.Errorf("want %s in\n%s", want, b.String())
 		}
 	}
 }

@@ -22,7 +22,7 @@ func TestGolden(t *testing.T) {
 	} {
 		for _, format := range Formats() {
 			if name == "strict" && format != "junit" {
-				continue // the other formats do not know of it
+				continue // unknown to the other formats
 			}
 			testkit.Golden(t, filepath.Join("testdata", name+"."+format+".golden"), render(t, r, format))
 		}
@@ -37,12 +37,12 @@ func TestWriteRefusesOtherFormats(t *testing.T) {
 		if fault.ClassOf(err) != fault.Usage || b.Len() > 0 {
 			t.Errorf("%q: got %v and %d bytes, want a usage fault and none", format, err, b.Len())
 		} else if !strings.Contains(err.Error(), "text, json, github, sarif, junit") || strings.Contains(err.Error(), "\x1b") {
-			t.Errorf("%q: %q must name the formats and hold no control character", format, err)
+			t.Errorf("%q: got %q, want the formats and no control character", format, err)
 		}
 	}
 }
 
-// fullWriter takes room bytes and then nothing more.
+// fullWriter accepts room bytes and then nothing more.
 type fullWriter struct{ room int }
 
 var errFull = errors.New("no space left")

@@ -11,7 +11,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// sarifValidator says what the SARIF 2.1.0 schema of OASIS has against a log.
+// sarifValidator validates a log against the SARIF 2.1.0 schema of OASIS.
 type sarifValidator func(log string) error
 
 func newSARIFValidator(t testing.TB) sarifValidator {
@@ -80,7 +80,7 @@ func parseSARIF(t *testing.T, text string) sarifRun {
 	return log.Runs[0]
 }
 
-// TestSARIFSchemaRefuses shows that the validator is awake.
+// TestSARIFSchemaRefuses shows that the validator works.
 func TestSARIFSchemaRefuses(t *testing.T) {
 	t.Parallel()
 	schema := newSARIFValidator(t)
@@ -137,8 +137,8 @@ func TestSARIFMessageIsPlainText(t *testing.T) {
 	}
 }
 
-// TestSARIFFingerprints moves every line, as an import at the top of each file
-// does; and changes each thing that makes another finding.
+// TestSARIFFingerprints moves every line, like an import added at the top of each file
+// does, and changes each part that makes a finding a different one.
 func TestSARIFFingerprints(t *testing.T) {
 	t.Parallel()
 	prints := func(r Report) (all []string) {
@@ -169,7 +169,7 @@ func TestSARIFFingerprints(t *testing.T) {
 		other := base
 		change(&other)
 		if fingerprint(base) == fingerprint(other) {
-			t.Errorf("%s: the fingerprint does not tell them apart", name)
+			t.Errorf("%s: the fingerprint is the same", name)
 		}
 	}
 }

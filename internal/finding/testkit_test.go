@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// sample has a finding of each severity, two that differ by their place alone,
-// one twice, and ones of which little is known.
+// sample has a finding of each severity, two that differ only in their position, a
+// duplicate, and some with few details.
 func sample() Report {
 	ref := Finding{
 		Severity: Error, Rule: "claim-cycle", Message: "A holds B holds A (shop/v1/order.proto:40:3)",

@@ -45,11 +45,11 @@ func TestProxyGuideHasEachMetric(t *testing.T) {
 	}
 	found := regexp.MustCompile(`(?m)^# TYPE (\S+) (\S+)$`).FindAllStringSubmatch(shown.String(), -1)
 	if len(found) < 8 {
-		t.Errorf("only %d metrics are shown", len(found))
+		t.Errorf("only %d metrics are exported", len(found))
 	}
 	for _, m := range found {
 		if !strings.Contains(string(text), "| `"+m[1]+"` | "+m[2]+" |") {
-			t.Errorf("the guide has no row for the %s %s", m[2], m[1])
+			t.Errorf("the guide lacks a row for the %s %s", m[2], m[1])
 		}
 	}
 }
@@ -59,7 +59,7 @@ func TestSpareGarbage(t *testing.T) {
 	t.Parallel()
 	for limit, want := range map[uint64]uint64{0: proxy.SpareGarbage, 128 << 20: 32 << 20, 256 << 20: 64 << 20, 4 << 30: proxy.SpareGarbage} {
 		if got := spareGarbage(limit); got != want {
-			t.Errorf("limit %d: %d bytes of garbage may gather, want %d", limit, got, want)
+			t.Errorf("limit %d: got %d bytes of garbage allowed, want %d", limit, got, want)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/gittree"
 )
 
-// repo is a repository of the real git.
+// repo is a repository made with the real git.
 type repo struct {
 	t   *testing.T
 	dir string
@@ -79,7 +79,8 @@ func under(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-// TestExtract takes out the wanted files as they were, links aside, and leaves the repository as it is.
+// TestExtract extracts the wanted files unchanged, except links, and does not change the
+// repository.
 func TestExtract(t *testing.T) {
 	t.Parallel()
 	other := newRepo(t)
@@ -112,7 +113,7 @@ func TestExtract(t *testing.T) {
 				t.Fatal(err)
 			}
 			if tree.Top != r.dir || tree.Prefix != "api/x/" || tree.Up() != filepath.FromSlash("../..") {
-				t.Errorf("top %q, prefix %q, up %q", tree.Top, tree.Prefix, tree.Up())
+				t.Errorf("got top %q, prefix %q, up %q", tree.Top, tree.Prefix, tree.Up())
 			}
 			into := t.TempDir()
 			n, err := tree.Extract(context.Background(), into, func(path string) bool { return strings.HasSuffix(path, ".proto") })
@@ -127,14 +128,14 @@ func TestExtract(t *testing.T) {
 		t.Fatal(err, tree)
 	}
 	if n, err := tree.Extract(context.Background(), t.TempDir(), func(string) bool { return false }); n != 0 || err != nil {
-		t.Errorf("nothing wanted: %d, %v", n, err)
+		t.Errorf("no files wanted: got %d, %v", n, err)
 	}
 	if after := r.git("status", "--porcelain"); after != before {
 		t.Errorf("the repository changed: %q, was %q", after, before)
 	}
 }
 
-// TestExtract_Bounds: what is more than anybody means is refused before it is
+// TestExtract_Bounds: more than any reasonable input is refused before anything is
 // written.
 func TestExtract_Bounds(t *testing.T) {
 	t.Parallel()
@@ -162,7 +163,7 @@ func TestExtract_Bounds(t *testing.T) {
 	}
 }
 
-// TestOpen_Refusals: what is no revision of a repository says so.
+// TestOpen_Refusals: each input that is not a revision of a repository has its own error.
 func TestOpen_Refusals(t *testing.T) {
 	r := newRepo(t)
 	r.put("a.proto", "x")
@@ -174,8 +175,8 @@ func TestOpen_Refusals(t *testing.T) {
 		"no folder":     {filepath.Join(r.dir, "none"), "HEAD", "No such file or directory"},
 		"no revision":   {r.dir, "nowhere", "the repository has no such revision"},
 		"empty":         {r.dir, "", "not a revision"},
-		"an option":     {r.dir, "--exec=touch x", "not a revision"},
-		"a file":        {r.dir, blob, "the repository has no such revision"},
+		"option":        {r.dir, "--exec=touch x", "not a revision"},
+		"file":          {r.dir, blob, "the repository has no such revision"},
 	} {
 		if _, err := gittree.Open(context.Background(), c.dir, c.rev); !fault.Has(err, fault.FileFailed) || !strings.Contains(err.Error(), c.why) {
 			t.Errorf("%s: got %v, want %q in it", name, err, c.why)
@@ -230,7 +231,7 @@ func TestExtractReadsSubmodules(t *testing.T) {
 	}
 	check(old, "outer, old")
 	check(now, "outer, new")
-	if err := os.RemoveAll(filepath.Join(r.dir, "third")); err != nil { // what git keeps is enough
+	if err := os.RemoveAll(filepath.Join(r.dir, "third")); err != nil { // git's own data is enough
 		t.Fatal(err)
 	}
 	check(old, "outer, old")

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestUnignored holds the answers to what git status lists.
+// TestUnignored compares the results with the output of git status.
 func TestUnignored(t *testing.T) {
 	t.Parallel()
 	top := t.TempDir()
@@ -52,7 +52,7 @@ func TestUnignored(t *testing.T) {
 	}
 }
 
-// TestIgnoreLine: the line ignores the file, and no file like it.
+// TestIgnoreLine: the line ignores the file, and no similar one.
 func TestIgnoreLine(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"key.priv.pem", "#key", "!key", "a*b", "a?b", "a[b]c", `a\b`, "trailing ", " leading", "-", "käy"} {
@@ -74,7 +74,7 @@ func TestIgnoreLine(t *testing.T) {
 	}
 }
 
-// TestUnignoredWithoutGit: where git is not installed, there is no answer.
+// TestUnignoredWithoutGit: without git, nothing is reported.
 func TestUnignoredWithoutGit(t *testing.T) {
 	top := t.TempDir()
 	if err := os.Mkdir(filepath.Join(top, ".git"), 0o755); err != nil {
@@ -82,6 +82,6 @@ func TestUnignoredWithoutGit(t *testing.T) {
 	}
 	t.Setenv("PATH", t.TempDir())
 	if Unignored(t.Context(), filepath.Join(top, "key.priv.pem")) {
-		t.Error("it reports a file without git")
+		t.Error("a file is reported without git")
 	}
 }

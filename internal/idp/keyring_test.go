@@ -21,8 +21,8 @@ func generate(t *testing.T, alg keys.Algorithm, id string) *keys.Key {
 	return key
 }
 
-// TestKeyThatBecomesActiveIsPublishedFirst: no token is signed by a key that is not in
-// the set yet.
+// TestKeyThatBecomesActiveIsPublishedFirst: no token is signed by a key that is not yet in
+// the set.
 func TestKeyThatBecomesActiveIsPublishedFirst(t *testing.T) {
 	t.Parallel()
 	a, b := generate(t, keys.ES256, "a"), generate(t, keys.ES256, "b")
@@ -36,7 +36,7 @@ func TestKeyThatBecomesActiveIsPublishedFirst(t *testing.T) {
 		t.Helper()
 		key, err := ring.Signer()
 		if err != nil || key.ID() != want || !slices.Equal(ring.Set.Current().KeyIDs(), published) {
-			t.Errorf("%v signs, %v published (%v); want %s, %v", key, ring.Set.Current().KeyIDs(), err, want, published)
+			t.Errorf("%v signs, %v published (%v), want %s, %v", key, ring.Set.Current().KeyIDs(), err, want, published)
 		}
 	}
 	signs("a", "a")

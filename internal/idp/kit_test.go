@@ -44,7 +44,7 @@ type rig struct {
 	waited   []time.Duration
 }
 
-// clock is a clock that tests move.
+// clock is a clock that tests set.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -218,7 +218,7 @@ func (r *rig) ask(pairs ...string) answer {
 	return r.get(r.at("authorization_endpoint") + "?" + q.Encode())
 }
 
-// pick submits the login page that a leads to.
+// pick submits the login page in a.
 func (r *rig) pick(a answer, user string) answer {
 	r.t.Helper()
 	to := a.location()
@@ -227,7 +227,7 @@ func (r *rig) pick(a answer, user string) answer {
 	}
 	a = r.post(r.root+"/login", form("id", to.Query().Get("id"), "user", user))
 	if a.status != http.StatusSeeOther {
-		r.t.Fatalf("the page did not go on: %d %s", a.status, a.body)
+		r.t.Fatalf("the page did not continue: %d %s", a.status, a.body)
 	}
 	return r.get(r.root + a.header.Get("Location"))
 }
@@ -266,6 +266,6 @@ func (r *rig) tokens(user string, pairs ...string) map[string]any {
 func (r *rig) refused(a answer, status int, code string) {
 	r.t.Helper()
 	if got := r.json(a)["error"]; a.status != status || got != code {
-		r.t.Errorf("%d %v, want %d %s (%s)", a.status, got, status, code, a.body)
+		r.t.Errorf("got %d %v, want %d %s (%s)", a.status, got, status, code, a.body)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// TestLikenessHasTheShapesOfItsIssuer: tokens have the claims that programs read, and not
-// those that the real issuer does not have.
+// TestLikenessHasTheShapesOfItsIssuer: tokens have the claims that programs read, and none
+// that the real issuer does not have.
 func TestLikenessHasTheShapesOfItsIssuer(t *testing.T) {
 	t.Parallel()
 	for like, row := range map[idp.Like]struct {
@@ -48,7 +48,7 @@ func TestLikenessHasTheShapesOfItsIssuer(t *testing.T) {
 			t.Parallel()
 			r := start(t, func(o *idp.Options) { o.Like = like })
 			if r.url != r.root+row.path || r.metadata["issuer"] != r.url {
-				t.Errorf("issuer %s, in the metadata %v", r.url, r.metadata["issuer"])
+				t.Errorf("got issuer %s, in the metadata %v", r.url, r.metadata["issuer"])
 			}
 			got := r.tokens("alice")
 			access, id := part(t, got["access_token"], 1), part(t, got["id_token"], 1)
@@ -103,7 +103,7 @@ func TestLikenessHasTheShapesOfItsIssuer(t *testing.T) {
 				t.Errorf("client credentials: %v", part(t, own["access_token"], 1))
 			}
 			if r.active(own["access_token"], basic("web", "s3cret")...)["active"] != true {
-				t.Error("introspection does not know a client's own token")
+				t.Error("introspection does not recognize a client's own token")
 			}
 		})
 	}
@@ -117,7 +117,7 @@ func TestParseLikeAndFaultNameWhatThereIs(t *testing.T) {
 		}
 	}
 	if _, err := idp.ParseLike("google"); err == nil {
-		t.Error("google is known")
+		t.Error("the unknown issuer google is accepted")
 	}
 	for _, f := range idp.Faults() {
 		if got, err := idp.ParseFault(string(f)); err != nil || got != f {
@@ -125,6 +125,6 @@ func TestParseLikeAndFaultNameWhatThereIs(t *testing.T) {
 		}
 	}
 	if _, err := idp.ParseFault("Expired"); err == nil {
-		t.Error("Expired is known")
+		t.Error("Expired is accepted")
 	}
 }

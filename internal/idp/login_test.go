@@ -80,7 +80,7 @@ func TestSessionIsRemembered(t *testing.T) {
 	r.clock.pass(time.Minute)
 	got := r.json(r.exchange(silent("prompt", "none", "id_token_hint", hint).location().Query().Get("code")))
 	if again := part(t, got["id_token"], 1)["auth_time"]; again != first {
-		t.Errorf("auth_time went from %v to %v without a new login", first, again)
+		t.Errorf("auth_time changed from %v to %v without a new login", first, again)
 	}
 	if a := silent("max_age", "10"); a.location().Path != "/login" {
 		t.Errorf("max_age=10 a minute after the login: %s", a.location())
@@ -96,7 +96,7 @@ func TestSessionIsRemembered(t *testing.T) {
 		t.Errorf("the session is bob's, the hint alice's: %s", a.location())
 	}
 	if a := silent("prompt", "none", "id_token_hint", bob+"x"); a.location().Query().Get("error") != "login_required" {
-		t.Errorf("a hint that is no token: %s", a.location())
+		t.Errorf("invalid hint: %s", a.location())
 	}
 }
 
@@ -132,7 +132,7 @@ func TestCancelReturnsAccessDenied(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.location())
 	}
 	if a := r.post(r.root+"/login", form("id", id, "user", "bob")); a.status != http.StatusBadRequest {
-		t.Errorf("a cancelled login went on: %d %s", a.status, a.location())
+		t.Errorf("a cancelled login continued: %d %s", a.status, a.location())
 	}
 }
 

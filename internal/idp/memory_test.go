@@ -41,6 +41,6 @@ func TestLoginsLeaveNoMemoryBehind(t *testing.T) {
 		t.Errorf("the heap has grown by %d kB", grown/1024)
 	}
 	if now := runtime.NumGoroutine(); now > threads+10 {
-		t.Errorf("%d goroutines, before it were %d", now, threads)
+		t.Errorf("got %d goroutines, %d before", now, threads)
 	}
 }

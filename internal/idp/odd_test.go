@@ -30,7 +30,7 @@ func TestOddRequestsSucceed(t *testing.T) {
 		"consent":           {"prompt", "consent"},
 		"select_account":    {"prompt", "select_account"},
 		"login_hint":        {"login_hint", "somebody@else.example.test"},
-		"a query":           {"redirect_uri", withQuery},
+		"query":             {"redirect_uri", withQuery},
 	} {
 		prompt := []string{"prompt", "login"}
 		a := r.pick(r.ask(append(prompt, pairs...)...), "alice")
@@ -43,10 +43,10 @@ func TestOddRequestsSucceed(t *testing.T) {
 		switch name {
 		case "no PKCE":
 			exchange = []string{"code_verifier", ""}
-		case "a query":
+		case "query":
 			exchange = []string{"redirect_uri", withQuery}
 			if back.Get("tenant") != "a b" {
-				t.Errorf("the query is lost: %s", a.header.Get("Location"))
+				t.Errorf("the query was lost: %s", a.header.Get("Location"))
 			}
 		}
 		if a := r.exchange(back.Get("code"), exchange...); a.status != http.StatusOK {
@@ -70,6 +70,6 @@ func TestUserinfoTakesTheTokenInTheBody(t *testing.T) {
 		t.Errorf("header: %d %s", a.status, a.body)
 	}
 	if a := r.get(r.at("userinfo_endpoint") + "?access_token=" + token); a.status == http.StatusOK {
-		t.Error("a token in the URL, which logs keep, counts") // RFC 9700 section 4.3.2
+		t.Error("a token in the URL, which is logged, is accepted") // RFC 9700 section 4.3.2
 	}
 }

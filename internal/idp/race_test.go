@@ -39,20 +39,20 @@ func TestOfTwoRequestsOneGetsTokens(t *testing.T) {
 			t.Fatal(err)
 		}
 		if s.grants.len() == 0 {
-			t.Fatal("no access token is kept")
+			t.Fatal("no access token was stored")
 		}
 		next := refreshed
 		if _, _, _, err := s.CreateAccessAndRefreshTokens(ctx, second, current); err == nil {
 			t.Error("both requests got tokens")
 		}
 		if n := s.grants.len(); n != 0 {
-			t.Errorf("%d access tokens count after the second request, want 0", n)
+			t.Errorf("%d access tokens are valid after the second request, want 0", n)
 		}
 		refreshed = next
 	}
 	both(func() (op.TokenRequest, error) { return s.AuthRequestByCode(t.Context(), "code") }, "")
 	if _, err := s.TokenRequestByRefreshToken(t.Context(), refreshed); err == nil {
-		t.Error("the refresh token of a code that came twice counts")
+		t.Error("the refresh token of a reused code is valid")
 	}
 	s.refresh.put(hashed("token"), refresh{grant: grant{Client: p.clients["web"], User: p.user("alice"), Session: "s"}})
 	both(func() (op.TokenRequest, error) { return s.TokenRequestByRefreshToken(t.Context(), "token") }, "token")

@@ -33,8 +33,8 @@ func TestRefreshTokenCountsOnce(t *testing.T) {
 	r.refused(r.renew(second), 400, "invalid_grant")
 }
 
-// TestRefreshLeeway: two tabs that renew at once both get tokens that count. A reuse
-// later, or after the login has ended, gets none, and ends the login.
+// TestRefreshLeeway: two tabs that renew at once both get valid tokens. A reuse later, or
+// after the login has ended, gets none, and ends the login.
 func TestRefreshLeeway(t *testing.T) {
 	t.Parallel()
 	begin := func() (*rig, map[string]any) {
@@ -56,7 +56,8 @@ func TestRefreshLeeway(t *testing.T) {
 	r.json(r.renew(three))
 	r.json(r.renew(four))
 
-	// After the leeway, which a reuse does not prolong, all tokens of the login go.
+	// After the leeway, which a reuse does not prolong, all tokens of the login are
+	// revoked.
 	r, first = begin()
 	next := r.json(r.renew(first))
 	r.clock.pass(6 * time.Second)
@@ -69,21 +70,21 @@ func TestRefreshLeeway(t *testing.T) {
 	r.refused(r.renew(next), 400, "invalid_grant")
 	r.refused(r.renew(another), 400, "invalid_grant")
 
-	// One whose successor was used is over, within the leeway too.
+	// A token whose successor was used is invalid, even within the leeway.
 	r, first = begin()
 	next = r.json(r.renew(first))
 	last := r.json(r.renew(next))
 	r.refused(r.renew(first), 400, "invalid_grant")
 	r.refused(r.renew(last), 400, "invalid_grant")
 
-	// What was revoked is over.
+	// A revoked token is invalid.
 	r, first = begin()
 	next = r.json(r.renew(first))
 	if a := r.post(r.at("revocation_endpoint"), form("token", next["refresh_token"].(string)), basic("web", "s3cret")...); a.status != http.StatusOK {
 		t.Fatalf("revocation: %d %s", a.status, a.body)
 	}
 	r.refused(r.renew(first), 400, "invalid_grant")
-	// So is a reuse by another client.
+	// So is a token reused by another client.
 	r, first = begin()
 	r.json(r.renew(first))
 	f := form("grant_type", "refresh_token", "refresh_token", first["refresh_token"].(string))

@@ -20,22 +20,22 @@ func TestTokenEndpointRefuses(t *testing.T) {
 		status   int
 		code     string
 	}{
-		"wrong code_verifier":            {exchange: []string{"code_verifier", verifier + "x"}, status: 400, code: "invalid_grant"},
-		"no code_verifier":               {exchange: []string{"code_verifier", ""}, status: 400, code: "invalid_grant"},
-		"code_verifier for no challenge": {ask: []string{"code_challenge", "", "code_challenge_method", ""}, status: 400, code: "invalid_grant"},
-		"another redirect_uri":           {exchange: []string{"redirect_uri", redirect + "/"}, status: 400, code: "invalid_grant"},
-		"no redirect_uri":                {exchange: []string{"redirect_uri", ""}, status: 400, code: "invalid_request"},
-		"wrong secret":                   {client: basic("web", "guess"), status: 401, code: "invalid_client"},
-		"empty secret":                   {client: basic("web", ""), status: 401, code: "invalid_client"},
-		"no secret":                      {client: []string{"X-None", "1"}, exchange: []string{"client_id", "web"}, status: 401, code: "invalid_client"},
-		"unknown client":                 {client: basic("nobody", "s3cret"), status: 401, code: "invalid_client"},
-		"code of another client":         {client: basic("other", "an0ther"), status: 400, code: "invalid_grant"},
-		"secret in header and form":      {exchange: []string{"client_id", "web", "client_secret", "s3cret"}, status: 400, code: "invalid_request"},
-		"unknown code":                   {exchange: []string{"code", "guess"}, status: 400, code: "invalid_grant"},
-		"no code":                        {exchange: []string{"code", ""}, status: 400, code: "invalid_request"},
-		"unknown grant_type":             {exchange: []string{"grant_type", "password"}, status: 400, code: "unsupported_grant_type"},
-		"no grant_type":                  {exchange: []string{"grant_type", ""}, status: 400, code: "invalid_request"},
-		"JWT bearer grant":               {exchange: []string{"grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion", "x"}, status: 400, code: "unsupported_grant_type"},
+		"wrong code_verifier":               {exchange: []string{"code_verifier", verifier + "x"}, status: 400, code: "invalid_grant"},
+		"no code_verifier":                  {exchange: []string{"code_verifier", ""}, status: 400, code: "invalid_grant"},
+		"code_verifier without a challenge": {ask: []string{"code_challenge", "", "code_challenge_method", ""}, status: 400, code: "invalid_grant"},
+		"wrong redirect_uri":                {exchange: []string{"redirect_uri", redirect + "/"}, status: 400, code: "invalid_grant"},
+		"no redirect_uri":                   {exchange: []string{"redirect_uri", ""}, status: 400, code: "invalid_request"},
+		"wrong secret":                      {client: basic("web", "guess"), status: 401, code: "invalid_client"},
+		"empty secret":                      {client: basic("web", ""), status: 401, code: "invalid_client"},
+		"no secret":                         {client: []string{"X-None", "1"}, exchange: []string{"client_id", "web"}, status: 401, code: "invalid_client"},
+		"unknown client":                    {client: basic("nobody", "s3cret"), status: 401, code: "invalid_client"},
+		"code of another client":            {client: basic("other", "an0ther"), status: 400, code: "invalid_grant"},
+		"secret in header and form":         {exchange: []string{"client_id", "web", "client_secret", "s3cret"}, status: 400, code: "invalid_request"},
+		"unknown code":                      {exchange: []string{"code", "guess"}, status: 400, code: "invalid_grant"},
+		"no code":                           {exchange: []string{"code", ""}, status: 400, code: "invalid_request"},
+		"unknown grant_type":                {exchange: []string{"grant_type", "password"}, status: 400, code: "unsupported_grant_type"},
+		"no grant_type":                     {exchange: []string{"grant_type", ""}, status: 400, code: "invalid_request"},
+		"JWT bearer grant":                  {exchange: []string{"grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion", "x"}, status: 400, code: "unsupported_grant_type"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -65,7 +65,7 @@ func TestCodeCountsOnce(t *testing.T) {
 	r.refused(r.exchange(code), 400, "invalid_grant")
 	// RFC 6749 section 4.1.2: its tokens are revoked.
 	if a := r.get(r.at("userinfo_endpoint"), "Authorization", access); a.status != http.StatusUnauthorized {
-		t.Errorf("the access token of a code that was reused counts: %d %s", a.status, a.body)
+		t.Errorf("the access token of a reused code is valid: %d %s", a.status, a.body)
 	}
 	r.refused(r.renew(got), 400, "invalid_grant")
 }
@@ -107,24 +107,24 @@ func TestAuthorizeRedirectsToNoStranger(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
 	for name, pairs := range map[string][]string{
-		"another host":     {"redirect_uri", "https://evil.example.test/callback"},
-		"another port":     {"redirect_uri", "http://127.0.0.1:3001/callback"},
-		"another path":     {"redirect_uri", redirect + "/../x"},
-		"more path":        {"redirect_uri", redirect + "/x"},
-		"a query":          {"redirect_uri", redirect + "?x=1"},
-		"a fragment":       {"redirect_uri", redirect + "#x"},
-		"user information": {"redirect_uri", "http://127.0.0.1:3000@evil.example.test/callback"},
-		"none":             {"redirect_uri", ""},
-		"another client's": {"redirect_uri", "https://other.example.test/cb"},
-		"unknown client":   {"client_id", "nobody"},
-		"no client":        {"client_id", ""},
-		"app, any host":    {"client_id", "app", "redirect_uri", "http://localhost:99/native"},
-		"app, other path":  {"client_id", "app", "redirect_uri", "http://127.0.0.1:99/other"},
-		"app, user info":   {"client_id", "app", "redirect_uri", "http://127.0.0.1:80@evil.example.test/native"},
-		"app, https":       {"client_id", "app", "redirect_uri", "https://127.0.0.1:99/native"},
-		"app, a query":     {"client_id", "app", "redirect_uri", "http://127.0.0.1:99/native?a"},
-		"unsupported too":  {"redirect_uri", "https://evil.example.test/", "response_type", "token"},
-		"request object":   {"redirect_uri", "https://evil.example.test/", "request", "e30.e30."},
+		"wrong host":                     {"redirect_uri", "https://evil.example.test/callback"},
+		"wrong port":                     {"redirect_uri", "http://127.0.0.1:3001/callback"},
+		"wrong path":                     {"redirect_uri", redirect + "/../x"},
+		"longer path":                    {"redirect_uri", redirect + "/x"},
+		"a query":                        {"redirect_uri", redirect + "?x=1"},
+		"a fragment":                     {"redirect_uri", redirect + "#x"},
+		"user information":               {"redirect_uri", "http://127.0.0.1:3000@evil.example.test/callback"},
+		"none":                           {"redirect_uri", ""},
+		"redirect_uri of another client": {"redirect_uri", "https://other.example.test/cb"},
+		"unknown client":                 {"client_id", "nobody"},
+		"no client":                      {"client_id", ""},
+		"app, any host":                  {"client_id", "app", "redirect_uri", "http://localhost:99/native"},
+		"app, other path":                {"client_id", "app", "redirect_uri", "http://127.0.0.1:99/other"},
+		"app, user info":                 {"client_id", "app", "redirect_uri", "http://127.0.0.1:80@evil.example.test/native"},
+		"app, https":                     {"client_id", "app", "redirect_uri", "https://127.0.0.1:99/native"},
+		"app, a query":                   {"client_id", "app", "redirect_uri", "http://127.0.0.1:99/native?a"},
+		"also unsupported":               {"redirect_uri", "https://evil.example.test/", "response_type", "token"},
+		"request object":                 {"redirect_uri", "https://evil.example.test/", "request", "e30.e30."},
 	} {
 		a := r.ask(pairs...)
 		if a.header.Get("Location") != "" || a.status != http.StatusBadRequest {
@@ -157,19 +157,19 @@ func TestAuthorizeTellsTheClient(t *testing.T) {
 		pairs []string
 		code  string
 	}{
-		"implicit flow":      {[]string{"response_type", "id_token"}, "unauthorized_client"},
-		"hybrid flow":        {[]string{"response_type", "code id_token"}, "unauthorized_client"},
-		"no response_type":   {[]string{"response_type", ""}, "invalid_request"},
-		"PKCE plain":         {[]string{"code_challenge_method", "plain"}, "invalid_request"},
-		"PKCE plain, unsaid": {[]string{"code_challenge_method", ""}, "invalid_request"},
-		"app without PKCE":   {[]string{"client_id", "app", "redirect_uri", "http://127.0.0.1:5/native", "code_challenge", "", "code_challenge_method", ""}, "invalid_request"},
-		"request object":     {[]string{"request", "e30.e30."}, "request_not_supported"},
-		"request_uri":        {[]string{"request_uri", "https://evil.example.test/"}, "request_uri_not_supported"},
-		"registration":       {[]string{"registration", "{}"}, "registration_not_supported"},
-		"prompt none, login": {[]string{"prompt", "none login"}, "invalid_request"},
-		"no scope":           {[]string{"scope", ""}, "invalid_request"},
-		"fragment":           {[]string{"response_mode", "fragment"}, "invalid_request"},
-		"form_post":          {[]string{"response_mode", "form_post"}, "invalid_request"},
+		"implicit flow":         {[]string{"response_type", "id_token"}, "unauthorized_client"},
+		"hybrid flow":           {[]string{"response_type", "code id_token"}, "unauthorized_client"},
+		"no response_type":      {[]string{"response_type", ""}, "invalid_request"},
+		"PKCE plain":            {[]string{"code_challenge_method", "plain"}, "invalid_request"},
+		"PKCE plain by default": {[]string{"code_challenge_method", ""}, "invalid_request"},
+		"app without PKCE":      {[]string{"client_id", "app", "redirect_uri", "http://127.0.0.1:5/native", "code_challenge", "", "code_challenge_method", ""}, "invalid_request"},
+		"request object":        {[]string{"request", "e30.e30."}, "request_not_supported"},
+		"request_uri":           {[]string{"request_uri", "https://evil.example.test/"}, "request_uri_not_supported"},
+		"registration":          {[]string{"registration", "{}"}, "registration_not_supported"},
+		"prompt none, login":    {[]string{"prompt", "none login"}, "invalid_request"},
+		"no scope":              {[]string{"scope", ""}, "invalid_request"},
+		"fragment":              {[]string{"response_mode", "fragment"}, "invalid_request"},
+		"form_post":             {[]string{"response_mode", "form_post"}, "invalid_request"},
 	} {
 		a := r.ask(row.pairs...)
 		q := a.location().Query()
@@ -232,7 +232,7 @@ func TestOnlyPagesOfClientsMayCall(t *testing.T) {
 		}
 	}
 	if a := r.get(r.at("authorization_endpoint"), "Origin", "http://127.0.0.1:3000"); a.header.Get("Access-Control-Allow-Origin") != "" {
-		t.Error("scripts may call the authorization endpoint")
+		t.Error("the authorization endpoint allows scripts")
 	}
 }
 
@@ -240,9 +240,9 @@ func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*idp.Options){
 		"no client":        func(o *idp.Options) { o.Clients = nil },
-		"client twice":     func(o *idp.Options) { o.Clients = append(o.Clients, o.Clients[0]) },
+		"duplicate client": func(o *idp.Options) { o.Clients = append(o.Clients, o.Clients[0]) },
 		"client, no id":    func(o *idp.Options) { o.Clients[0].ID = "" },
-		"user twice":       func(o *idp.Options) { o.Users = append(o.Users, o.Users[0]) },
+		"duplicate user":   func(o *idp.Options) { o.Users = append(o.Users, o.Users[0]) },
 		"user, no name":    func(o *idp.Options) { o.Users[0].Name = "" },
 		"auto, no user":    func(o *idp.Options) { o.AutoLogin = "carol" },
 		"relative":         func(o *idp.Options) { o.Clients[0].Redirects = []string{"/callback"} },
@@ -252,7 +252,7 @@ func TestNewRefuses(t *testing.T) {
 		"no host":          func(o *idp.Options) { o.Clients[0].Redirects = []string{"https:///x"} },
 		"slow per client":  func(o *idp.Options) { o.Clients[0].Faults = []idp.Fault{idp.SlowJWKS} },
 		"issuer":           func(o *idp.Options) { o.Issuer = "ftp://x" },
-		"exp as a text":    func(o *idp.Options) { o.Users[0].Claims = []token.Claim{claim(t, "exp", `"1"`)} },
+		"exp as a string":  func(o *idp.Options) { o.Users[0].Claims = []token.Claim{claim(t, "exp", `"1"`)} },
 		"a client's sub":   func(o *idp.Options) { o.Clients[0].Claims = []token.Claim{claim(t, "sub", `1`)} },
 		"issuer, query":    func(o *idp.Options) { o.Issuer = "http://x/?a=b" },
 	} {

@@ -80,7 +80,7 @@ func TestRevokedTokensDoNotCount(t *testing.T) {
 		t.Errorf("another client: %d %s", a.status, a.body)
 	}
 	if status := r.userinfo(got["access_token"]); status != http.StatusOK {
-		t.Errorf("got %d: another client revoked it, want %d", status, http.StatusOK)
+		t.Errorf("after another client's revocation: got %d, want %d", status, http.StatusOK)
 	}
 	if a := revoke(got["access_token"], basic("web", "s3cret")...); a.status != http.StatusOK {
 		t.Errorf("%d %s", a.status, a.body)
@@ -94,7 +94,7 @@ func TestRevokedTokensDoNotCount(t *testing.T) {
 	}
 	r.refused(r.renew(next), 400, "invalid_grant")
 	if status := r.userinfo(next["access_token"]); status != http.StatusUnauthorized {
-		t.Errorf("the access token of a revoked login: got %d, want %d", status, http.StatusUnauthorized)
+		t.Errorf("access token of a revoked login: got %d, want %d", status, http.StatusUnauthorized)
 	}
 	if a := revoke("unknown", basic("web", "s3cret")...); a.status != http.StatusOK { // RFC 7009 section 2.2
 		t.Errorf("%d %s", a.status, a.body)
@@ -110,28 +110,28 @@ func TestLogoutEndsTheSessionAndReturnsToTheClient(t *testing.T) {
 	}
 	hint := got["id_token"].(string)
 	for name, pairs := range map[string][]string{
-		"a stranger":       {"id_token_hint", hint, "post_logout_redirect_uri", "https://evil.example.test/"},
-		"no hint":          {"post_logout_redirect_uri", redirect},
-		"not a token":      {"id_token_hint", hint + "A", "post_logout_redirect_uri", redirect},
-		"another client's": {"id_token_hint", hint, "client_id", "other", "post_logout_redirect_uri", "https://other.example.test/cb"},
+		"unknown address":           {"id_token_hint", hint, "post_logout_redirect_uri", "https://evil.example.test/"},
+		"no hint":                   {"post_logout_redirect_uri", redirect},
+		"not a token":               {"id_token_hint", hint + "A", "post_logout_redirect_uri", redirect},
+		"address of another client": {"id_token_hint", hint, "client_id", "other", "post_logout_redirect_uri", "https://other.example.test/cb"},
 	} {
 		if a := logout(pairs...); a.status != http.StatusBadRequest || a.header.Get("Location") != "" {
 			t.Errorf("%s: got %d %s, want %d, none", name, a.status, a.header.Get("Location"), http.StatusBadRequest)
 		}
 	}
 	if status := r.userinfo(got["access_token"]); status != http.StatusOK {
-		t.Errorf("%d after logouts that were refused, want %d", status, http.StatusOK)
+		t.Errorf("after refused logouts: got %d, want %d", status, http.StatusOK)
 	}
 	r.clock.pass(2 * time.Hour) // the id_token has expired
 	if a := logout("id_token_hint", hint, "post_logout_redirect_uri", "http://127.0.0.1:3000/", "state", "bye"); a.header.Get("Location") != "http://127.0.0.1:3000/?state=bye" {
 		t.Errorf("%d %s %s", a.status, a.header.Get("Location"), a.body)
 	}
 	if a := r.ask("prompt", "none"); a.location().Query().Get("error") != "login_required" {
-		t.Errorf("the session goes on: %s", a.location())
+		t.Errorf("the session continues: %s", a.location())
 	}
 	r.refused(r.renew(got), 400, "invalid_grant")
 	if a := logout(); a.status != http.StatusFound || r.get(r.root+a.header.Get("Location")).status != http.StatusOK {
-		t.Errorf("without anything: %d %s", a.status, a.header.Get("Location"))
+		t.Errorf("without parameters: %d %s", a.status, a.header.Get("Location"))
 	}
 }
 
@@ -161,7 +161,7 @@ func TestDeviceLogsIn(t *testing.T) {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
 	if a := r.post(r.root+"/device", form("user_code", d["user_code"].(string), "user", "bob")); a.status != http.StatusBadRequest {
-		t.Errorf("answered twice: got %d, want %d", a.status, http.StatusBadRequest)
+		t.Errorf("decided twice: got %d, want %d", a.status, http.StatusBadRequest)
 	}
 	if a := poll(d, basic("other", "an0ther")...); a.status == http.StatusOK {
 		t.Error("another client got the tokens")
@@ -174,15 +174,15 @@ func TestDeviceLogsIn(t *testing.T) {
 		t.Errorf("refresh: %d %s", a.status, a.body)
 	}
 	if a := poll(d, web...); a.status == http.StatusOK {
-		t.Error("a device code counted twice")
+		t.Error("a device code was accepted twice")
 	}
 	denied := begin()
 	r.post(r.root+"/device", form("user_code", denied["user_code"].(string), "cancel", "1"))
 	r.refused(poll(denied, web...), 400, "access_denied")
 }
 
-// TestAudienceIsThatOfTheRequest: the audience of the request precedes that of the
-// client, then the provider's, then the client itself.
+// TestAudienceIsThatOfTheRequest: the audience of the request takes precedence over that
+// of the client, then the provider's, then the client itself.
 func TestAudienceIsThatOfTheRequest(t *testing.T) {
 	t.Parallel()
 	r := start(t, func(o *idp.Options) {

@@ -43,7 +43,7 @@ func TestStoreIsBoundedInNumberAndTime(t *testing.T) {
 				got, found := s.take(k)
 				i := find(k)
 				if found != (i >= 0) || found && got != model[i].value {
-					t.Fatalf("take %s: %d, %v", k, got, found)
+					t.Fatalf("take %s: got %d, %v", k, got, found)
 				}
 				if found {
 					model = slices.Delete(model, i, i+1)
@@ -76,7 +76,7 @@ func TestStoreIsBoundedInNumberAndTime(t *testing.T) {
 	})
 }
 
-// len returns how many values are kept.
+// len returns the number of values in the store.
 func (s *store[T]) len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -60,7 +60,7 @@ func TestS22_OneFetchForAThousand(t *testing.T) {
 	}
 }
 
-// waitedOn counts those who have begun to wait until it is done.
+// waitedOn counts the callers that have begun to wait until it is done.
 type waitedOn struct {
 	context.Context
 	waits atomic.Int32
@@ -111,16 +111,16 @@ func TestS23_AgeOfKeys(t *testing.T) {
 		refresh time.Duration
 		fresh   time.Duration
 	}{
-		"by default":              {"", 0, 5 * time.Minute},
-		"of the option":           {"", time.Hour, time.Hour},
-		"shorter":                 {"public, max-age=60", 0, time.Minute},
-		"longer is cut":           {"max-age=86400", 0, 5 * time.Minute},
-		"none at all":             {"no-store", 0, jwks.Cooldown},
-		"zero":                    {"max-age=0", 0, jwks.Cooldown},
-		"the shortest of several": {"max-age=200, max-age=100, s-maxage=1", 0, 100 * time.Second},
-		"of any case, quoted":     {`MAX-AGE="120"`, 0, 2 * time.Minute},
-		"not a number":            {"max-age=-1", 0, 5 * time.Minute},
-		"too large a number":      {"max-age=99999999999999999999", 0, 5 * time.Minute},
+		"by default":             {"", 0, 5 * time.Minute},
+		"from the option":        {"", time.Hour, time.Hour},
+		"shorter":                {"public, max-age=60", 0, time.Minute},
+		"longer than the option": {"max-age=86400", 0, 5 * time.Minute},
+		"no max-age":             {"no-store", 0, jwks.Cooldown},
+		"zero":                   {"max-age=0", 0, jwks.Cooldown},
+		"shortest of several":    {"max-age=200, max-age=100, s-maxage=1", 0, 100 * time.Second},
+		"any case, quoted":       {`MAX-AGE="120"`, 0, 2 * time.Minute},
+		"not a number":           {"max-age=-1", 0, 5 * time.Minute},
+		"too large a number":     {"max-age=99999999999999999999", 0, 5 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i, c := newIssuer(t, cached(tc.header)), newClock()
@@ -129,14 +129,14 @@ func TestS23_AgeOfKeys(t *testing.T) {
 			set := remote(t, i.URL, o)
 			gives(t, set, "", "a")
 			if set.Cached() == nil {
-				t.Error("new keys are held to be old")
+				t.Error("new keys are treated as old")
 			}
 			i.does(has(t, b)) // a is removed
 			c.advance(tc.fresh - 1)
 			gives(t, set, "a", "a")
 			c.advance(1)
 			if set.Cached() != nil {
-				t.Error("old keys are held to be fresh")
+				t.Error("old keys are treated as fresh")
 			}
 			gives(t, set, "a", "b")
 		})
@@ -152,14 +152,14 @@ func TestS23_RefreshedAhead(t *testing.T) {
 	c.advance(jwks.DefaultRefresh*3/4 - 1)
 	set.Cached()
 	if got := i.fetches.Load(); got != 1 || set.Fetching() {
-		t.Errorf("%d fetches of keys that are young, another under way: %v", got, set.Fetching())
+		t.Errorf("%d fetches of fresh keys, another in progress: %v", got, set.Fetching())
 	}
 	enter := make(chan struct{})
 	next := has(t, newKey(t, keys.ES256, "b"))
 	i.does(func(w http.ResponseWriter, r *http.Request) { <-enter; next(w, r) })
 	c.advance(1)
 	if got := idsOf(set.Cached()); len(got) != 1 || got[0] != "a" {
-		t.Fatalf("holds %v", got)
+		t.Fatalf("got keys %v", got)
 	}
 	testkit.Eventually(t, "it is fetched meanwhile", func() bool { return i.fetches.Load() == 2 })
 	close(enter)
@@ -183,14 +183,14 @@ func TestS23_LastGoodSetUntilMaxStale(t *testing.T) {
 	gives(t, set, "a", string(fault.KeySetUnavailable))
 	_, err := set.Keys(t.Context(), "a")
 	if !fault.Has(err, fault.KeySetEmpty) {
-		t.Errorf("%v does not say what is wrong with the newer set", err)
+		t.Errorf("%v does not describe the fault of the newer set", err)
 	}
 	i.does(has(t, a))
 	c.advance(time.Minute)
 	gives(t, set, "a", "a")
 }
 
-// TestS23_StaleKeysDoNotWait: when an issuer stops answering, one caller waits, and the
+// TestS23_StaleKeysDoNotWait: when an issuer stops responding, one caller waits, and the
 // following ones do not.
 func TestS23_StaleKeysDoNotWait(t *testing.T) {
 	i, c := newIssuer(t, has(t, newKey(t, keys.ES256, "a"))), newClock()
@@ -209,8 +209,8 @@ func TestS23_StaleKeysDoNotWait(t *testing.T) {
 	testkit.Eventually(t, "it is tried again meanwhile", func() bool { return i.fetches.Load() == 3 })
 }
 
-// TestS23_NewKeyAfterFailure: an unknown key ID is worth waiting for, even if the last
-// fetch from the issuer failed.
+// TestS23_NewKeyAfterFailure: callers wait for an unknown key ID, even if the last fetch
+// from the issuer failed.
 func TestS23_NewKeyAfterFailure(t *testing.T) {
 	a, b := newKey(t, keys.ES256, "a"), newKey(t, keys.ES256, "b")
 	i, c := newIssuer(t, has(t, a)), newClock()
@@ -239,18 +239,18 @@ func TestS24_ColdSetIsUnavailable(t *testing.T) {
 		t.Errorf("got %q, want %q", got, fault.KeySetUnavailable)
 	}
 	if got := find("mine"); got != "" {
-		t.Errorf("a key of one's own: got %q, want none", got)
+		t.Errorf("a static key: got %q, want none", got)
 	}
 	for range 100 {
 		find("theirs")
 	}
 	if got := i.fetches.Load(); got != 1 {
-		t.Errorf("a set that is down was asked %d times at once, want 1", got)
+		t.Errorf("an unavailable set was fetched %d times at once, want 1", got)
 	}
 	i.does(has(t, newKey(t, keys.ES256, "theirs")))
 	c.advance(jwks.ColdRetry)
 	if got := find("theirs"); got != "" {
-		t.Errorf("when it is up: got %q, want none", got)
+		t.Errorf("once available: got %q, want none", got)
 	}
 }
 

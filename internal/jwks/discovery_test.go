@@ -35,26 +35,26 @@ func TestS19_DiscoveryChecksTheIssuer(t *testing.T) {
 	}
 	u := server.URL
 	for name, tc := range map[string]struct{ issuer, document, want string }{
-		"good":                     {u, doc(u, u+"/jwks"), "a"},
-		"of a tenant":              {u + "/tenant", doc(u+"/tenant", u+"/jwks"), "a"},
-		"with a slash at its end":  {u + "/slash/", doc(u+"/slash/", u+"/jwks"), "a"},
-		"with keys spelled oddly":  {u, doc(u, strings.Replace(u, "https", "HTTPS", 1)+"/jwks"), "a"},
-		"of another issuer":        {u, doc("https://evil.example", u+"/jwks"), unavailable},
-		"with a slash too many":    {u, doc(u+"/", u+"/jwks"), unavailable},
-		"with a slash too few":     {u + "/slash/", doc(u+"/slash", u+"/jwks"), unavailable},
-		"without an issuer":        {u, `{"jwks_uri":"` + u + `/jwks"}`, unavailable},
-		"without keys":             {u, `{"issuer":"` + u + `"}`, unavailable},
-		"with an issuer twice":     {u, `{"issuer":"x","issuer":"` + u + `","jwks_uri":"` + u + `/jwks"}`, unavailable},
-		"with keys of wrong type":  {u, `{"issuer":"` + u + `","jwks_uri":["` + u + `/jwks"]}`, unavailable},
-		"that is no object":        {u, `[]`, unavailable},
-		"that is null":             {u, `null`, unavailable},
-		"that is HTML":             {u, `<html>`, unavailable},
-		"with keys at http":        {u, doc(u, plain.URL), notAllowed},
-		"with keys at a file":      {u, doc(u, "file:///etc/passwd"), notAllowed},
-		"with keys at no URL":      {u, doc(u, "https://%zz/"), notAllowed},
-		"with keys of a metadata":  {u, doc(u, "https://169.254.169.254/"), notAllowed},
-		"with keys that are gone":  {u, doc(u, u+"/gone"), unavailable},
-		"of an issuer without one": {u + "/none", "", unavailable},
+		"good":                           {u, doc(u, u+"/jwks"), "a"},
+		"issuer of a tenant":             {u + "/tenant", doc(u+"/tenant", u+"/jwks"), "a"},
+		"trailing slash":                 {u + "/slash/", doc(u+"/slash/", u+"/jwks"), "a"},
+		"jwks_uri spelled oddly":         {u, doc(u, strings.Replace(u, "https", "HTTPS", 1)+"/jwks"), "a"},
+		"other issuer":                   {u, doc("https://evil.example", u+"/jwks"), unavailable},
+		"additional slash":               {u, doc(u+"/", u+"/jwks"), unavailable},
+		"missing slash":                  {u + "/slash/", doc(u+"/slash", u+"/jwks"), unavailable},
+		"no issuer":                      {u, `{"jwks_uri":"` + u + `/jwks"}`, unavailable},
+		"no jwks_uri":                    {u, `{"issuer":"` + u + `"}`, unavailable},
+		"duplicate issuer":               {u, `{"issuer":"x","issuer":"` + u + `","jwks_uri":"` + u + `/jwks"}`, unavailable},
+		"jwks_uri of wrong type":         {u, `{"issuer":"` + u + `","jwks_uri":["` + u + `/jwks"]}`, unavailable},
+		"not an object":                  {u, `[]`, unavailable},
+		"null":                           {u, `null`, unavailable},
+		"HTML":                           {u, `<html>`, unavailable},
+		"jwks_uri over http":             {u, doc(u, plain.URL), notAllowed},
+		"jwks_uri to a file":             {u, doc(u, "file:///etc/passwd"), notAllowed},
+		"jwks_uri not a URL":             {u, doc(u, "https://%zz/"), notAllowed},
+		"jwks_uri to a metadata service": {u, doc(u, "https://169.254.169.254/"), notAllowed},
+		"jwks_uri not found":             {u, doc(u, u+"/gone"), unavailable},
+		"no metadata":                    {u + "/none", "", unavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			document = tc.document
@@ -64,7 +64,7 @@ func TestS19_DiscoveryChecksTheIssuer(t *testing.T) {
 			}
 			gives(t, set, "", tc.want)
 			if set.Issuer() != tc.issuer {
-				t.Errorf("bound to %q, want %q", set.Issuer(), tc.issuer)
+				t.Errorf("got keys bound to %q, want %q", set.Issuer(), tc.issuer)
 			}
 		})
 	}
@@ -72,7 +72,7 @@ func TestS19_DiscoveryChecksTheIssuer(t *testing.T) {
 		t.Error("keys were fetched over http")
 	}
 	if _, err := jwks.NewDiscovered("http://example.com", jwks.RemoteOptions{}); fault.CodeOf(err) != fault.KeySetURLNotAllowed {
-		t.Errorf("an issuer at http: got %v, want %v", err, fault.KeySetURLNotAllowed)
+		t.Errorf("issuer over http: got %v, want %v", err, fault.KeySetURLNotAllowed)
 	}
 }
 
@@ -86,7 +86,7 @@ func TestOpenFile(t *testing.T) {
 	}
 	gives(t, set, "", "a b")
 	if set.Issuer() != "me" || len(set.Cached()) != 2 {
-		t.Errorf("issuer %q, held %v", set.Issuer(), set.Cached())
+		t.Errorf("got issuer %q, held %v", set.Issuer(), set.Cached())
 	}
 	set, err = jwks.Open(path, jwks.RemoteOptions{Algorithms: []keys.Algorithm{keys.EdDSA}, Log: (&logBook{}).logger()})
 	if err != nil {
@@ -97,14 +97,14 @@ func TestOpenFile(t *testing.T) {
 		location string
 		want     fault.Code
 	}{
-		"no such file":     {dir + "/none", fault.KeyUnreadable},
-		"a broken file":    {write(t, dir, "x", []byte("{")), fault.KeyInvalid},
-		"a file elsewhere": {"file://example.com" + path, fault.KeySetURLNotAllowed},
-		"no file at all":   {"file://", fault.KeySetURLNotAllowed},
-		"file, query":      {"file://" + path + "?x=1", fault.KeySetURLNotAllowed},
-		"no such file URL": {"file://" + path + "x", fault.KeyUnreadable},
-		"a URL at http":    {"http://example.com", fault.KeySetURLNotAllowed},
-		"an empty folder":  {dir, fault.KeyUnreadable},
+		"no such file":         {dir + "/none", fault.KeyUnreadable},
+		"broken file":          {write(t, dir, "x", []byte("{")), fault.KeyInvalid},
+		"file on another host": {"file://example.com" + path, fault.KeySetURLNotAllowed},
+		"no path":              {"file://", fault.KeySetURLNotAllowed},
+		"file, query":          {"file://" + path + "?x=1", fault.KeySetURLNotAllowed},
+		"no such file URL":     {"file://" + path + "x", fault.KeyUnreadable},
+		"http URL":             {"http://example.com", fault.KeySetURLNotAllowed},
+		"empty folder":         {dir, fault.KeyUnreadable},
 	} {
 		if _, err := jwks.Open(tc.location, jwks.RemoteOptions{Log: (&logBook{}).logger()}); fault.CodeOf(err) != tc.want {
 			t.Errorf("%s: got %v, want %s", name, err, tc.want)

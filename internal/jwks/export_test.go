@@ -11,7 +11,7 @@ func (s *Server) Wrap(around func(http.Handler) http.Handler) {
 	s.server.Handler = around(s.server.Handler)
 }
 
-// Grace sets how long s waits for requests under way when it stops.
+// Grace sets how long s waits for requests in progress when it stops.
 func (s *Server) Grace(d time.Duration) { s.grace = d }
 
 // LongestConnection bounds how long a connection may take for one request, and
@@ -24,7 +24,7 @@ const (
 // Limit sets how long a fetch of r may take.
 func (r *Remote) Limit(d time.Duration) { r.fetcher.network.Timeout = d }
 
-// Fetching reports whether a fetch is under way.
+// Fetching reports whether a fetch is in progress.
 func (r *Remote) Fetching() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

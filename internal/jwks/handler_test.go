@@ -54,13 +54,13 @@ func TestS13_RefusedAtStart(t *testing.T) {
 		files map[string][]byte
 		want  fault.Code
 	}{
-		"a secret":                {map[string][]byte{"a.jwk": jwkOf(t, newKey(t, keys.HS256, ""))}, fault.KeyIsSecret},
-		"a secret beside a key":   {map[string][]byte{"a.jwk": jwkOf(t, newKey(t, keys.HS256, "")), "b.jwk": jwkOf(t, one)}, fault.KeyIsSecret},
-		"two keys with one id":    {map[string][]byte{"a.jwk": jwkOf(t, one), "b.jwk": jwkOf(t, other)}, fault.KeyAmbiguous},
-		"an empty folder":         {nil, fault.KeySetEmpty},
-		"a broken file":           {map[string][]byte{"a.jwk": jwkOf(t, one), "b.pem": []byte("-----BEGIN ")}, fault.KeyFormatUnknown},
-		"only files of no key":    {map[string][]byte{"README.md": []byte("hello"), ".a.pem": pemOf(t, one)}, fault.KeySetEmpty},
-		"only the rotation state": {map[string][]byte{jwks.RotationState: []byte("{}")}, fault.KeySetEmpty},
+		"secret":               {map[string][]byte{"a.jwk": jwkOf(t, newKey(t, keys.HS256, ""))}, fault.KeyIsSecret},
+		"secret next to a key": {map[string][]byte{"a.jwk": jwkOf(t, newKey(t, keys.HS256, "")), "b.jwk": jwkOf(t, one)}, fault.KeyIsSecret},
+		"two keys with one ID": {map[string][]byte{"a.jwk": jwkOf(t, one), "b.jwk": jwkOf(t, other)}, fault.KeyAmbiguous},
+		"empty folder":         {nil, fault.KeySetEmpty},
+		"broken file":          {map[string][]byte{"a.jwk": jwkOf(t, one), "b.pem": []byte("-----BEGIN ")}, fault.KeyFormatUnknown},
+		"no key files":         {map[string][]byte{"README.md": []byte("hello"), ".a.pem": pemOf(t, one)}, fault.KeySetEmpty},
+		"only rotation state":  {map[string][]byte{jwks.RotationState: []byte("{}")}, fault.KeySetEmpty},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -70,7 +70,7 @@ func TestS13_RefusedAtStart(t *testing.T) {
 			log := (&logBook{}).logger()
 			_, err := jwks.NewPublisher((&jwks.Source{Folder: dir, Log: log}).Load, log, time.Now)
 			if fault.CodeOf(err) != tc.want || !strings.Contains(err.Error(), dir) {
-				t.Errorf("got %v, want %s and where", err, tc.want)
+				t.Errorf("got %v, want %s and the file", err, tc.want)
 			}
 		})
 	}
@@ -142,7 +142,7 @@ func checkNoJSON(t *testing.T, answer *http.Response, body string) {
 	}
 	var set struct{ Keys []any }
 	if json.Unmarshal([]byte(body), &set) == nil || json.NewDecoder(strings.NewReader(body)).Decode(&set) == nil {
-		t.Errorf("the body reads as JSON: %q", body)
+		t.Errorf("the body parses as JSON: %q", body)
 	}
 }
 

@@ -128,7 +128,7 @@ type published struct {
 	stop      func() error
 }
 
-// publish serves what load returns on a free loopback port.
+// publish serves the keys that load returns on a free loopback port.
 func publish(t testing.TB, load func(*slog.Logger) jwks.Load, o jwks.HandlerOptions) *published {
 	t.Helper()
 	p := &published{log: &logBook{}}
@@ -176,7 +176,7 @@ func these(list ...*keys.Key) func(*slog.Logger) jwks.Load {
 // url returns the URL of a path on p.
 func (p *published) url(path string) string { return "http://" + p.Addr().String() + path }
 
-// get fetches path and returns the answer with its body read.
+// get fetches path and returns the response with its body read.
 func (p *published) get(t testing.TB, path string) (*http.Response, string) {
 	t.Helper()
 	answer, err := p.client.Get(p.url(path))

@@ -80,60 +80,60 @@ func hostileModes(t *testing.T, i *issuer, good string) map[string]http.HandlerF
 	one := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(good), `{`), `}`)
 	many := `{"keys":[` + strings.Repeat("{},", keys.MaxSetKeys) + "{}]}"
 	return map[string]http.HandlerFunc{
-		"a body above 1 MiB":        says(strings.TrimSuffix(good, "}") + `,"x":"` + strings.Repeat("x", 1<<20) + `"}`),
-		"a good set after 1 MiB":    says(strings.Repeat(" ", 1<<20) + good),
-		"a body without end":        forever(`{"keys":[`, strings.Repeat(`{"kty":"EC"},`, 1000), 0),
-		"a body that drips":         forever(`{"keys":[`, " ", 20*time.Millisecond),
-		"headers that drip":         hijacked(func(c net.Conn) { dripHeaders(c, 20*time.Millisecond) }),
-		"headers above their limit": hijacked(func(c net.Conn) { dripHeaders(c, 0) }),
-		"endless early answers":     hijacked(func(c net.Conn) { repeat(c, "HTTP/1.1 103 Early Hints\r\n\r\n") }),
-		"silence":                   i.hangs,
-		"silence in the body": func(w http.ResponseWriter, r *http.Request) {
+		"body over 1 MiB":          says(strings.TrimSuffix(good, "}") + `,"x":"` + strings.Repeat("x", 1<<20) + `"}`),
+		"valid set after 1 MiB":    says(strings.Repeat(" ", 1<<20) + good),
+		"endless body":             forever(`{"keys":[`, strings.Repeat(`{"kty":"EC"},`, 1000), 0),
+		"slow body":                forever(`{"keys":[`, " ", 20*time.Millisecond),
+		"slow headers":             hijacked(func(c net.Conn) { dripHeaders(c, 20*time.Millisecond) }),
+		"headers over their limit": hijacked(func(c net.Conn) { dripHeaders(c, 0) }),
+		"endless early responses":  hijacked(func(c net.Conn) { repeat(c, "HTTP/1.1 103 Early Hints\r\n\r\n") }),
+		"silence":                  i.hangs,
+		"body that stalls": func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, good[:9])
 			_ = http.NewResponseController(w).Flush()
 			i.hangs(w, r)
 		},
-		"a gzip bomb":                 with(200, bomb(t, 32<<20), "Content-Encoding", "gzip"),
-		"gzip that was not asked for": with(200, bomb(t, 10), "Content-Encoding", "gzip"),
-		"gzip that it does not own":   says(bomb(t, 10)),
-		"500 with a good set":         with(500, good),
-		"404 with a good set":         with(404, good),
-		"203 with a good set":         with(203, good),
-		"206 with a good set":         with(206, good, "Content-Range", "bytes 0-9/10"),
-		"302 with a good set":         with(302, good),
-		"304 for no reason":           with(304, ""),
-		"204":                         with(204, ""),
-		"429":                         with(429, good, "Retry-After", "3600"),
-		"HTML":                        with(200, "<html>sign in</html>", "Content-Type", "text/html"),
-		"nothing":                     says(""),
-		"an empty object":             says("{}"),
-		"null":                        says("null"),
-		"a bare array":                says("[]"),
-		"a number":                    says("1"),
-		"an empty set":                says(`{"keys":[]}`),
-		"keys that are null":          says(`{"keys":null}`),
-		"keys that are an object":     says(`{"keys":{}}`),
-		"a set of unusable keys":      says(`{"keys":[{"kty":"EC"},{"kty":"XX"},1,null,[]]}`),
-		"a single private key":        says(string(jwkOf(t, private))),
-		"a private key in PEM":        says(string(pemOf(t, private))),
-		"half a set":                  says(good[:len(good)/2]),
-		"less than was announced":     with(200, good, "Content-Length", fmt.Sprint(len(good)+1)),
-		"two sets":                    says(good + good),
-		"keys twice":                  says(`{` + one + `,` + one + `}`),
-		"a byte order mark":           says("\ufeff" + good),
-		"bad UTF-8":                   says(strings.Replace(good, `"kid"`, "\"x\":\"\xff\",\"kid\"", 1)),
-		"a private key":               says(`{"keys":[` + string(jwkOf(t, private)) + `]}`),
-		"a good and a private key":    says(strings.Replace(good, "[", "["+string(jwkOf(t, private))+",", 1)),
-		"a secret":                    says(strings.Replace(good, "[", `[{"kty":"oct","k":"AAAA"},`, 1)),
-		"a secret, alg null":          says(strings.Replace(good, "[", `[{"kty":"oct","k":"AAAA","alg":null},`, 1)),
-		"a private key to decrypt":    says(strings.Replace(good, "[", `[{"kty":"RSA","n":"AAAA","e":"AQAB","d":"AAAA","use":"enc"},`, 1)),
-		"one kid twice":               says(`{"keys":[` + string(jwkOf(t, publicOf(t, newKey(t, keys.ES256, "x")))) + `,` + string(jwkOf(t, publicOf(t, newKey(t, keys.ES256, "x")))) + `]}`),
-		"more keys than fit":          says(many),
-		"a deep one":                  says(strings.Repeat(`{"keys":[`, 100_000)),
-		"half a million elements":     says(`{"keys":[` + strings.Repeat("0,", 500_000) + "0]}"),
-		"a redirect to itself":        with(302, "", "Location", "/"),
-		"no HTTP":                     hijacked(func(c net.Conn) { _, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.9\r\n") }),
-		"a closed connection":         hijacked(func(net.Conn) {}),
+		"gzip bomb":                     with(200, bomb(t, 32<<20), "Content-Encoding", "gzip"),
+		"unrequested gzip":              with(200, bomb(t, 10), "Content-Encoding", "gzip"),
+		"gzip without Content-Encoding": says(bomb(t, 10)),
+		"500 with a valid set":          with(500, good),
+		"404 with a valid set":          with(404, good),
+		"203 with a valid set":          with(203, good),
+		"206 with a valid set":          with(206, good, "Content-Range", "bytes 0-9/10"),
+		"302 with a valid set":          with(302, good),
+		"unexpected 304":                with(304, ""),
+		"204":                           with(204, ""),
+		"429":                           with(429, good, "Retry-After", "3600"),
+		"HTML":                          with(200, "<html>sign in</html>", "Content-Type", "text/html"),
+		"nothing":                       says(""),
+		"an empty object":               says("{}"),
+		"null":                          says("null"),
+		"a bare array":                  says("[]"),
+		"a number":                      says("1"),
+		"an empty set":                  says(`{"keys":[]}`),
+		"keys is null":                  says(`{"keys":null}`),
+		"keys is an object":             says(`{"keys":{}}`),
+		"a set of unusable keys":        says(`{"keys":[{"kty":"EC"},{"kty":"XX"},1,null,[]]}`),
+		"a single private key":          says(string(jwkOf(t, private))),
+		"a private key in PEM":          says(string(pemOf(t, private))),
+		"half a set":                    says(good[:len(good)/2]),
+		"shorter than Content-Length":   with(200, good, "Content-Length", fmt.Sprint(len(good)+1)),
+		"two sets":                      says(good + good),
+		"keys twice":                    says(`{` + one + `,` + one + `}`),
+		"a byte order mark":             says("\ufeff" + good),
+		"bad UTF-8":                     says(strings.Replace(good, `"kid"`, "\"x\":\"\xff\",\"kid\"", 1)),
+		"a private key":                 says(`{"keys":[` + string(jwkOf(t, private)) + `]}`),
+		"valid key and a private key":   says(strings.Replace(good, "[", "["+string(jwkOf(t, private))+",", 1)),
+		"a secret":                      says(strings.Replace(good, "[", `[{"kty":"oct","k":"AAAA"},`, 1)),
+		"a secret, alg null":            says(strings.Replace(good, "[", `[{"kty":"oct","k":"AAAA","alg":null},`, 1)),
+		"a private key to decrypt":      says(strings.Replace(good, "[", `[{"kty":"RSA","n":"AAAA","e":"AQAB","d":"AAAA","use":"enc"},`, 1)),
+		"duplicate kid":                 says(`{"keys":[` + string(jwkOf(t, publicOf(t, newKey(t, keys.ES256, "x")))) + `,` + string(jwkOf(t, publicOf(t, newKey(t, keys.ES256, "x")))) + `]}`),
+		"more keys than fit":            says(many),
+		"deep nesting":                  says(strings.Repeat(`{"keys":[`, 100_000)),
+		"half a million elements":       says(`{"keys":[` + strings.Repeat("0,", 500_000) + "0]}"),
+		"a redirect to itself":          with(302, "", "Location", "/"),
+		"not HTTP":                      hijacked(func(c net.Conn) { _, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.9\r\n") }),
+		"a closed connection":           hijacked(func(net.Conn) {}),
 	}
 }
 
@@ -178,7 +178,7 @@ func TestS21_HostileServers(t *testing.T) {
 				}
 			})
 			if ctx.Err() != nil {
-				t.Errorf("it does not give up after %s", soon)
+				t.Errorf("still fetching after %s", soon)
 			}
 			if grown > 32<<20 {
 				t.Errorf("allocated %d MiB", grown>>20)
@@ -187,7 +187,7 @@ func TestS21_HostileServers(t *testing.T) {
 			gives(t, warm, "good", "good")
 			c.advance(jwks.DefaultMaxStale)
 			if got := idsIn(warm, "good"); got == "good" {
-				t.Error("old keys are believed for ever")
+				t.Error("old keys never expire")
 			}
 		})
 	}
@@ -202,7 +202,7 @@ func memory(do func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// TestS21_ResetAtEachByte resets the connection after 0, 1, 2 … bytes of a good response.
+// TestS21_ResetAtEachByte resets the connection after 0, 1, 2 … bytes of a valid response.
 // Only the complete one may be accepted.
 func TestS21_ResetAtEachByte(t *testing.T) {
 	good := setOf(t, newKey(t, keys.ES256, "a"), newKey(t, keys.RS256, "b"))
@@ -212,7 +212,7 @@ func TestS21_ResetAtEachByte(t *testing.T) {
 		t.Fatalf("only %d bytes", len(text))
 	}
 	i, c := newIssuer(t, nil), newClock()
-	for name, text := range map[string]string{"of known length": text, "chunked": chunked} {
+	for name, text := range map[string]string{"known length": text, "chunked": chunked} {
 		for k := 0; k < len(text); k++ {
 			i.does(hijacked(func(conn net.Conn) {
 				_, _ = io.WriteString(conn, text[:k])
@@ -269,7 +269,7 @@ func TestS21_WholeFetchTime(t *testing.T) {
 		0: 10 * time.Second, -1: 10 * time.Second, time.Hour: 10 * time.Second, time.Second: time.Second,
 	} {
 		if got := jwks.TimeoutOf(jwks.Network{Timeout: given}); got != want {
-			t.Errorf("asked for %s: %s, want %s", given, got, want)
+			t.Errorf("%s: got %s, want %s", given, got, want)
 		}
 	}
 }

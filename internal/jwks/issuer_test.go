@@ -82,8 +82,8 @@ func options(c *testClock, n jwks.Network) jwks.RemoteOptions {
 	return jwks.RemoteOptions{Now: c.now, Log: (&logBook{}).logger(), Network: n}
 }
 
-// soon is when a fetch gives up in tests of servers that hang. A set that a test
-// expects to get is not fetched in such a hurry: the machine may be busy.
+// soon is the fetch timeout in tests of servers that hang. A set that a test expects to
+// get is not fetched in such a hurry: the machine may be busy.
 const soon = 200 * time.Millisecond
 
 func remote(t testing.TB, address string, o jwks.RemoteOptions) *jwks.Remote {
@@ -109,6 +109,6 @@ func gives(t testing.TB, set keys.Set, kid, want string) {
 	t.Helper()
 	if got := idsIn(set, kid); got != want {
 		_, err := set.Keys(context.Background(), kid)
-		t.Errorf("asked for %q: got %q, want %q (%v)", kid, got, want, err)
+		t.Errorf("key %q: got %q, want %q (%v)", kid, got, want, err)
 	}
 }

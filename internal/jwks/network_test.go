@@ -39,7 +39,7 @@ func TestS19_RefusesUnsafeURLs(t *testing.T) {
 		"http://localhost.example.com/":       {strict, fault.KeySetURLNotAllowed},
 		"http://127.0.0.1.example.com/":       {strict, fault.KeySetURLNotAllowed},
 		"http://10.0.0.1/":                    {strict, fault.KeySetURLNotAllowed},
-		"http://0.0.0.0/":                     {strict, ""}, // servers print this machine so
+		"http://0.0.0.0/":                     {strict, ""}, // servers print this machine like this
 		"http://[::]/":                        {strict, ""},
 		"http://0.0.0.1/":                     {strict, fault.KeySetURLNotAllowed},
 		"http://[::2]/":                       {strict, fault.KeySetURLNotAllowed},
@@ -63,7 +63,7 @@ func TestS19_RefusesUnsafeURLs(t *testing.T) {
 			t.Errorf("%q: got %v, want %q", address, err, tc.want)
 		}
 		if err != nil && (strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "t=s") || strings.Contains(err.Error(), "\x1b")) {
-			t.Errorf("%q: the error tells too much: %v", address, err)
+			t.Errorf("%q: the error reveals too much: %v", address, err)
 		}
 	}
 }
@@ -109,8 +109,8 @@ func TestS19_RefusesUnsafeAddresses(t *testing.T) {
 	}
 }
 
-// resolver returns one that queries a DNS server of this test, which answers every
-// address query with ip or, if ip is invalid, that the name does not exist.
+// resolver returns a resolver that queries a DNS server of this test, which responds to
+// every address query with ip or, if ip is invalid, that the name does not exist.
 func resolver(t *testing.T, ip netip.Addr) *net.Resolver {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -259,10 +259,10 @@ func TestS21_RefusesUntrustedCertificates(t *testing.T) {
 		version     uint16
 		want        string
 	}{
-		"valid":      {-time.Hour, time.Hour, 0, "a"},
-		"expired":    {-2 * time.Hour, -time.Hour, 0, string(fault.KeySetUnavailable)},
-		"not yet":    {time.Hour, 2 * time.Hour, 0, string(fault.KeySetUnavailable)},
-		"an old TLS": {-time.Hour, time.Hour, tls.VersionTLS11, string(fault.KeySetUnavailable)},
+		"valid":                     {-time.Hour, time.Hour, 0, "a"},
+		"expired":                   {-2 * time.Hour, -time.Hour, 0, string(fault.KeySetUnavailable)},
+		"certificate not yet valid": {time.Hour, 2 * time.Hour, 0, string(fault.KeySetUnavailable)},
+		"old TLS version":           {-time.Hour, time.Hour, tls.VersionTLS11, string(fault.KeySetUnavailable)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewUnstartedServer(good)

@@ -38,7 +38,7 @@ func TestS24_OneSlowIssuerDelaysNoOther(t *testing.T) {
 		}
 	}
 	if ctx.Err() != nil {
-		t.Error("it waited for the slow ones")
+		t.Error("Find waited for the slow sets")
 	}
 }
 
@@ -46,12 +46,12 @@ func TestS24_CallerMayGiveUp(t *testing.T) {
 	i, c := newIssuer(t, nil), newClock()
 	i.does(i.hangs)
 	set := remote(t, i.URL, options(c, jwks.Network{}))
-	set.Limit(testkit.Timeout) // what a caller who may not give up would wait
+	set.Limit(testkit.Timeout) // how long a caller would wait that cannot give up
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := set.Keys(ctx, "")
 	if !errors.Is(err, context.DeadlineExceeded) || fault.CodeOf(err) != fault.KeySetUnavailable || !set.Fetching() {
-		t.Errorf("got %v; the fetch goes on: %v", err, set.Fetching())
+		t.Errorf("got %v, fetch in progress %v", err, set.Fetching())
 	}
 }
 

@@ -97,26 +97,26 @@ func TestProxyFromEnvironment(t *testing.T) {
 		through int32 // requests to the proxy
 		want    string
 	}{
-		"https_proxy":            {"https://example.com", []string{"https_proxy", p.URL}, 1, "a"},
-		"in capitals":            {"https://example.com", []string{"HTTPS_PROXY", p.URL}, 1, "a"},
-		"without its scheme":     {"https://example.com", []string{"HTTPS_PROXY", p.Listener.Addr().String()}, 1, "a"},
-		"with a password":        {"https://example.com", []string{"HTTPS_PROXY", secret}, 1, "a"},
-		"small letters win":      {"https://example.com", []string{"HTTPS_PROXY", "http://127.0.0.1:1", "https_proxy", p.URL}, 1, "a"},
-		"all_proxy":              {"https://example.com", []string{"all_proxy", p.URL}, 1, "a"},
-		"http_proxy is not for":  {"https://example.com:" + port, []string{"http_proxy", p.URL}, 0, "a"},
-		"no_proxy":               {"https://example.com:" + port, []string{"https_proxy", p.URL, "no_proxy", "example.com"}, 0, "a"},
-		"NO_PROXY, a domain":     {"https://example.com:" + port, []string{"https_proxy", p.URL, "NO_PROXY", "x,.com"}, 0, "a"},
-		"NO_PROXY of others":     {"https://example.com", []string{"https_proxy", p.URL, "NO_PROXY", "ample.com"}, 1, "a"},
-		"NO_PROXY of everything": {"https://example.com:" + port, []string{"https_proxy", p.URL, "no_proxy", "*"}, 0, "a"},
-		"127.0.0.1":              {plain.URL, []string{"http_proxy", p.URL, "all_proxy", p.URL}, 0, "a"},
-		"localhost":              {strings.Replace(plain.URL, "127.0.0.1", "localhost", 1), []string{"http_proxy", p.URL}, 0, "a"},
-		"0.0.0.0":                {strings.Replace(plain.URL, "127.0.0.1", "0.0.0.0", 1), []string{"http_proxy", p.URL}, 0, "a"},
-		"[::]":                   {strings.Replace(plain.URL, "127.0.0.1", "[::]", 1), []string{"http_proxy", p.URL}, 0, "a"},
-		"it is not there":        {"https://example.com", []string{"https_proxy", "http://127.0.0.1:1"}, 0, unavailable},
-		"it is not a URL":        {"https://example.com", []string{"https_proxy", "://user:hunter2@x"}, 0, unavailable},
-		"of an unknown scheme":   {"https://example.com", []string{"https_proxy", "ftp://user:hunter2@x"}, 0, unavailable},
-		"a metadata address":     {"https://169.254.169.254/", []string{"https_proxy", p.URL}, 0, string(fault.KeySetURLNotAllowed)},
-		"http to others":         {"http://example.com", []string{"http_proxy", p.URL}, 0, string(fault.KeySetURLNotAllowed)},
+		"https_proxy":                      {"https://example.com", []string{"https_proxy", p.URL}, 1, "a"},
+		"upper case":                       {"https://example.com", []string{"HTTPS_PROXY", p.URL}, 1, "a"},
+		"without a scheme":                 {"https://example.com", []string{"HTTPS_PROXY", p.Listener.Addr().String()}, 1, "a"},
+		"with a password":                  {"https://example.com", []string{"HTTPS_PROXY", secret}, 1, "a"},
+		"lower case takes precedence":      {"https://example.com", []string{"HTTPS_PROXY", "http://127.0.0.1:1", "https_proxy", p.URL}, 1, "a"},
+		"all_proxy":                        {"https://example.com", []string{"all_proxy", p.URL}, 1, "a"},
+		"http_proxy is not used for https": {"https://example.com:" + port, []string{"http_proxy", p.URL}, 0, "a"},
+		"no_proxy":                         {"https://example.com:" + port, []string{"https_proxy", p.URL, "no_proxy", "example.com"}, 0, "a"},
+		"NO_PROXY, a domain":               {"https://example.com:" + port, []string{"https_proxy", p.URL, "NO_PROXY", "x,.com"}, 0, "a"},
+		"NO_PROXY of other hosts":          {"https://example.com", []string{"https_proxy", p.URL, "NO_PROXY", "ample.com"}, 1, "a"},
+		"NO_PROXY of everything":           {"https://example.com:" + port, []string{"https_proxy", p.URL, "no_proxy", "*"}, 0, "a"},
+		"127.0.0.1":                        {plain.URL, []string{"http_proxy", p.URL, "all_proxy", p.URL}, 0, "a"},
+		"localhost":                        {strings.Replace(plain.URL, "127.0.0.1", "localhost", 1), []string{"http_proxy", p.URL}, 0, "a"},
+		"0.0.0.0":                          {strings.Replace(plain.URL, "127.0.0.1", "0.0.0.0", 1), []string{"http_proxy", p.URL}, 0, "a"},
+		"[::]":                             {strings.Replace(plain.URL, "127.0.0.1", "[::]", 1), []string{"http_proxy", p.URL}, 0, "a"},
+		"not running":                      {"https://example.com", []string{"https_proxy", "http://127.0.0.1:1"}, 0, unavailable},
+		"not a URL":                        {"https://example.com", []string{"https_proxy", "://user:hunter2@x"}, 0, unavailable},
+		"unknown scheme":                   {"https://example.com", []string{"https_proxy", "ftp://user:hunter2@x"}, 0, unavailable},
+		"metadata address":                 {"https://169.254.169.254/", []string{"https_proxy", p.URL}, 0, string(fault.KeySetURLNotAllowed)},
+		"http to another host":             {"http://example.com", []string{"http_proxy", p.URL}, 0, string(fault.KeySetURLNotAllowed)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := p.asked.Load()
@@ -132,7 +132,7 @@ func TestProxyFromEnvironment(t *testing.T) {
 				t.Errorf("got %v, want %s", err, tc.want)
 			}
 			if err != nil && strings.Contains(err.Error(), "hunter2") {
-				t.Errorf("the error tells the password: %v", err)
+				t.Errorf("the error has the password: %v", err)
 			}
 			if through := p.asked.Load() - before; through != tc.through {
 				t.Errorf("%d requests through the proxy, want %d", through, tc.through)

@@ -34,7 +34,7 @@ func stays(t *testing.T, p *published, want []string, code fault.Code) {
 		return strings.HasPrefix(health, "degraded: ") && strings.Contains(health, string(code))
 	})
 	if got := p.kids(t); !slices.Equal(got, want) {
-		t.Errorf("serves %v, want %v", got, want)
+		t.Errorf("got keys %v, want %v", got, want)
 	}
 	if !strings.Contains(p.log.String(), "code="+string(code)) {
 		t.Errorf("the log does not name %s: %s", code, p.log)
@@ -85,10 +85,10 @@ func TestS17_FolderIsFollowed(t *testing.T) {
 	write(t, dir, "a.jwk", jwkOf(t, a))
 	becomes(t, p, "a")
 	if _, after := p.get(t, jwks.DefaultPath); after != before {
-		t.Errorf("the same keys, other bytes:\n%s\n%s", before, after)
+		t.Errorf("different bytes for the same keys:\n%s\n%s", before, after)
 	}
 	if _, health := p.get(t, jwks.HealthPath); strings.Contains(health, dir) {
-		t.Errorf("health tells paths: %s", health)
+		t.Errorf("health reveals paths: %s", health)
 	}
 }
 
@@ -112,7 +112,7 @@ func TestS17_ReloadWhenTold(t *testing.T) {
 	watch(t, p, requests, time.Hour)
 	write(t, dir, "key", jwkOf(t, newKey(t, keys.ES256, "b")))
 	if got := p.kids(t); !slices.Equal(got, []string{"a"}) {
-		t.Fatalf("serves %v before it was told", got)
+		t.Fatalf("serves %v before the reload", got)
 	}
 	requests <- struct{}{}
 	becomes(t, p, "b")
@@ -191,7 +191,7 @@ func TestS17_LogIsQuiet(t *testing.T) {
 	before := loads.Load()
 	testkit.Eventually(t, "it has tried ten times more", func() bool { return loads.Load() > before+10 })
 	if n := strings.Count(p.log.String(), "level=ERROR"); n != 1 {
-		t.Errorf("%d lines for one trouble, want 1:\n%s", n, p.log)
+		t.Errorf("got %d lines for one problem, want 1:\n%s", n, p.log)
 	}
 	remove(t, path)
 }

@@ -43,7 +43,7 @@ func TestS17_NoRequestFailsDuringReloads(t *testing.T) {
 					return
 				}
 				if tag != last && changes.Add(1) > 100 && strings.Contains(p.log.String(), "level=ERROR") {
-					cancel() // that was enough
+					cancel() // enough changes
 				}
 				last = tag
 				good.Add(1)
@@ -55,7 +55,7 @@ func TestS17_NoRequestFailsDuringReloads(t *testing.T) {
 	if changes.Load() < 10 || !strings.Contains(p.log.String(), "level=ERROR") {
 		t.Errorf("%d changes seen by %d requests: the test proves nothing", changes.Load(), good.Load())
 	}
-	t.Logf("%d good answers, %d changes seen", good.Load(), changes.Load())
+	t.Logf("%d valid responses, %d changes seen", good.Load(), changes.Load())
 }
 
 // checkAnswer fetches the set and returns its tag.

@@ -21,7 +21,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestS16_ThousandSlowConnections answers good requests while a thousand slow ones
+// TestS16_ThousandSlowConnections responds to valid requests while a thousand slow ones
 // are open, and ends those.
 func TestS16_ThousandSlowConnections(t *testing.T) {
 	t.Parallel()
@@ -35,8 +35,8 @@ func TestS16_ThousandSlowConnections(t *testing.T) {
 	defer cancel()
 	var open atomic.Int32
 	var wait sync.WaitGroup
-	// Slow ones are begun until a good one has passed them: a busy machine may take so
-	// long to begin them that the server has ended them before.
+	// Slow connections are opened until a good one has overtaken them: a busy machine may
+	// take so long to open them that the server has already ended them.
 	for passed := false; !passed && ctx.Err() == nil; {
 		for i := range slow {
 			conn, err := net.Dial("tcp", p.Addr().String())
@@ -57,7 +57,7 @@ func TestS16_ThousandSlowConnections(t *testing.T) {
 	}
 	wait.Wait()
 	if ctx.Err() != nil {
-		t.Error("slow connections are not ended, or hold up good ones")
+		t.Error("slow connections are not ended, or delay others")
 	}
 }
 
@@ -122,16 +122,16 @@ func TestS16_BodiesAreRefusedUnread(t *testing.T) {
 	go func() { ended <- p.Server.Serve(ctx) }()
 	defer func() { stop(); <-ended }()
 	for name, head := range map[string]string{
-		"of 10 MiB":         "GET /jwks.json HTTP/1.1\r\nHost: x\r\nContent-Length: 10485760\r\n\r\n",
-		"posted":            "POST /jwks.json HTTP/1.1\r\nHost: x\r\nContent-Length: 10485760\r\n\r\n",
-		"to elsewhere":      "PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 10485760\r\n\r\n",
-		"of unknown length": "GET /jwks.json HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
-		"asked for first":   "GET /jwks.json HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 10485760\r\n\r\n",
+		"10 MiB":                       "GET /jwks.json HTTP/1.1\r\nHost: x\r\nContent-Length: 10485760\r\n\r\n",
+		"posted":                       "POST /jwks.json HTTP/1.1\r\nHost: x\r\nContent-Length: 10485760\r\n\r\n",
+		"absolute URL of another host": "PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 10485760\r\n\r\n",
+		"unknown length":               "GET /jwks.json HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"with Expect: 100-continue":    "GET /jwks.json HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 10485760\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			answer, body := raw(t, p, head) // and not one byte of the body
+			answer, body := raw(t, p, head) // without reading a single byte of the body
 			if n := reads.Swap(0); n != 0 {
-				t.Errorf("the body was waited for %d times, want 0", n)
+				t.Errorf("the body was read %d times, want 0", n)
 			}
 			if answer.StatusCode != http.StatusRequestEntityTooLarge || !answer.Close {
 				t.Errorf("status %d, close %t; want 413 and the connection closed", answer.StatusCode, answer.Close)
@@ -151,7 +151,7 @@ func TestPanicEndsOneConnection(t *testing.T) {
 	serve(t, broken)
 	answer, err := broken.client.Get(broken.url(jwks.DefaultPath))
 	if err == nil {
-		t.Errorf("an answer came of a panic: %s %q", answer.Status, bodyOf(t, answer))
+		t.Errorf("response to a request that panicked: %s %q", answer.Status, bodyOf(t, answer))
 	}
 	if answer, _ := broken.get(t, "/elsewhere"); answer.StatusCode != 404 {
 		t.Errorf("after the panic: status %d, want 404", answer.StatusCode)
@@ -161,8 +161,8 @@ func TestPanicEndsOneConnection(t *testing.T) {
 	}
 }
 
-// TestS18_StopFinishesRequests lets a request under way end, however long it takes
-// within the time for that.
+// TestS18_StopFinishesRequests: a request in progress may end within the grace period,
+// however long it takes.
 func TestS18_StopFinishesRequests(t *testing.T) {
 	t.Parallel()
 	stopping, status, leave, ended := stopWithin(t, testkit.Timeout)
@@ -175,14 +175,14 @@ func TestS18_StopFinishesRequests(t *testing.T) {
 	})
 	close(leave)
 	if got := <-status; got != 200 {
-		t.Errorf("the request under way: status %d, want 200", got)
+		t.Errorf("request in progress: got status %d, want 200", got)
 	}
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
 }
 
-// TestS18_StopCutsOff ends what does not end in time.
+// TestS18_StopCutsOff: requests that do not end in time are cut off.
 func TestS18_StopCutsOff(t *testing.T) {
 	t.Parallel()
 	if jwks.ShutdownTime >= 5*time.Second {
@@ -194,13 +194,13 @@ func TestS18_StopCutsOff(t *testing.T) {
 		t.Error(err)
 	}
 	if got := <-status; got != 0 {
-		t.Errorf("the request under way: status %d, want 0", got)
+		t.Errorf("request in progress: got status %d, want 0", got)
 	}
 }
 
-// stopWithin stops a server, which has so long for it, while a connection is open that
-// says nothing and a request is under way that ends when leave is closed. It returns
-// that request's status, 0 if it was cut off, and what Serve returned.
+// stopWithin stops a server within a grace period, while an idle connection is open and a
+// request is in progress that ends when leave is closed. It returns that request's status,
+// 0 if it was cut off, and what Serve returned.
 func stopWithin(t *testing.T, grace time.Duration) (server *jwks.Server, status <-chan int, leave chan struct{}, ended <-chan error) {
 	t.Helper()
 	p := publish(t, these(newKey(t, keys.ES256, "a")), jwks.HandlerOptions{})

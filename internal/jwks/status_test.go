@@ -30,7 +30,7 @@ func TestS22_RefreshIsSpread(t *testing.T) {
 			c.advance(tc.at - time.Second)
 			set.Cached()
 			if got := i.fetches.Load(); got != 1 || set.Fetching() {
-				t.Errorf("%d fetches a second before it is time, another under way: %v", got, set.Fetching())
+				t.Errorf("%d fetches a second early, another in progress: %v", got, set.Fetching())
 			}
 			c.advance(time.Second)
 			set.Cached()
@@ -39,7 +39,8 @@ func TestS22_RefreshIsSpread(t *testing.T) {
 	}
 }
 
-// TestStatusCountsFetches: Status counts fetches and has the time of the last good one.
+// TestStatusCountsFetches: Status counts fetches and has the time of the last successful
+// one.
 func TestStatusCountsFetches(t *testing.T) {
 	i, c := newIssuer(t, http.NotFound), newClock()
 	o := options(c, jwks.Network{})

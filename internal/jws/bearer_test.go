@@ -38,13 +38,13 @@ func TestA30_S61_ReadsOneBearerToken(t *testing.T) {
 			t.Parallel()
 			token, err := BearerToken(test.values...)
 			if token != test.token || fault.CodeOf(err) != test.code {
-				t.Errorf("%q, %v; want %q, %q", token, err, test.token, test.code)
+				t.Errorf("got %q, %v, want %q, %q", token, err, test.token, test.code)
 			}
 		})
 	}
 }
 
-// FuzzF9_Bearer: an accepted value has only one reading, which gives back the value.
+// FuzzF9_Bearer: an accepted value has only one reading, which yields the value again.
 func FuzzF9_Bearer(f *testing.F) {
 	for _, seed := range []string{"Bearer a.b.c", "bearer x", "Bearer  x", "Bearer\tx", "Bearer a,Bearer b", "Basic x", "", "Bearer ", "Bearer \x00"} {
 		f.Add(seed)
@@ -58,7 +58,7 @@ func FuzzF9_Bearer(f *testing.F) {
 			return
 		}
 		if token == "" || strings.ContainsAny(token, " ,\t\r\n") || len(value) != len("Bearer ")+len(token) || value[7:] != token || !strings.EqualFold(value[:7], "bearer ") {
-			t.Fatalf("%q gave %q", value, token)
+			t.Fatalf("%q: got %q", value, token)
 		}
 	})
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// TestDecodeVerifiesNothing: what can be read of a token without a key; none of it counts as verified.
+// TestDecodeVerifiesNothing: what can be read from a token without a key; none of it
+// counts as verified.
 func TestDecodeVerifiesNothing(t *testing.T) {
 	payload := b64(`{"iss":"https://idp.example.org/","sub":"alice"}`)
 	signature := "." + b64("signature")
@@ -29,7 +30,7 @@ func TestDecodeVerifiesNothing(t *testing.T) {
 		"text":                    {b64(`{"alg":"RS256"}`) + "." + b64("not json") + signature, "payload"},
 		"bytes":                   {b64(`{"alg":"RS256"}`) + "." + b64("\xff\x00") + signature, "payload"},
 		"no payload":              {b64(`{"alg":"RS256"}`) + "." + signature, "payload"},
-		"an array":                {b64(`{"alg":"RS256"}`) + "." + b64(`[1]`) + signature, "payload"},
+		"array payload":           {b64(`{"alg":"RS256"}`) + "." + b64(`[1]`) + signature, "payload"},
 		"unsigned":                {b64(`{"alg":"none"}`) + "." + payload + ".", "claims"},
 		"unsigned, in two parts":  {b64(`{"alg":"none"}`) + "." + payload, "claims"},
 		"JWE":                     {b64(`{"alg":"RSA-OAEP-256","enc":"A256GCM"}`) + ".a.b.c.d", "encrypted"},
@@ -37,11 +38,11 @@ func TestDecodeVerifiesNothing(t *testing.T) {
 		"SD-JWT":                  {good + disclosures, "claims 2"},
 		"SD-JWT with key binding": {good + disclosures + good, "claims 2"},
 		"SD-JWT with none":        {good + "~", "claims"},
-		"a cut disclosure":        {good + "~" + b64(`["salt"]`) + "~", "token_malformed"},
-		"an open disclosure":      {good + "~" + b64(`["salt","a",1]`), "token_malformed"},
-		"a disclosure, no JSON":   {good + "~" + b64(`{}`) + "~", "token_malformed"},
+		"truncated disclosure":    {good + "~" + b64(`["salt"]`) + "~", "token_malformed"},
+		"unterminated disclosure": {good + "~" + b64(`["salt","a",1]`), "token_malformed"},
+		"disclosure not JSON":     {good + "~" + b64(`{}`) + "~", "token_malformed"},
 		"an access token":         {"ya29.A0AfH6SMBx-_5gk", "opaque"},
-		"a token of GitHub":       {"gho_16C7e42F292c6912E7710c838347Ae178B4a", "opaque"},
+		"GitHub token":            {"gho_16C7e42F292c6912E7710c838347Ae178B4a", "opaque"},
 		"a token of Salesforce":   {"00Dxx0000001gPL!AR8AQJXg5oj8_6dM.x", "opaque"},
 		"a token of Laravel":      {"12|kQ9vXo1m2n3b4v5c6x7z", "opaque"},
 		"a URL":                   {"https://idp.example.org/?code=a&state=b", "token_malformed"},
@@ -49,15 +50,15 @@ func TestDecodeVerifiesNothing(t *testing.T) {
 		"three parts":             {"a.b.c", "opaque"},
 		"hexadecimal":             {strings.Repeat("0f", 32), "opaque"},
 		"in base64":               {"c2VjcmV0+/==", "opaque"},
-		"a flag":                  {"--key", "token_malformed"},
+		"flag":                    {"--key", "token_malformed"},
 		"empty":                   {"", "token_malformed"},
 		"spaces":                  {"some words", "token_malformed"},
 		"JSON":                    {`{"a":1}`, "token_malformed"},
 		"one part":                {strings.Split(good, ".")[0], "token_malformed"},
 		"four parts":              {good + ".a", "token_malformed"},
-		"cut in the header":       {good[:10] + "." + payload + signature, "token_malformed"},
-		"a name twice":            {b64(`{"alg":"RS256","alg":"none"}`) + "." + payload + signature, "token_malformed"},
-		"a claim twice":           {b64(`{"alg":"RS256"}`) + "." + b64(`{"a":1,"a":2}`) + signature, "token_malformed"},
+		"truncated header":        {good[:10] + "." + payload + signature, "token_malformed"},
+		"duplicate header member": {b64(`{"alg":"RS256","alg":"none"}`) + "." + payload + signature, "token_malformed"},
+		"duplicate claim":         {b64(`{"alg":"RS256"}`) + "." + b64(`{"a":1,"a":2}`) + signature, "token_malformed"},
 		"a large header":          {b64(`{"alg":"`+strings.Repeat("a", MaxHeaderBytes)+`"}`) + "." + payload + signature, "claims"},
 		"a header on lines":       {b64("{\n  \"alg\": \"ES256K\"\n}") + "." + payload + signature, "claims"},
 		"white space in a JWE":    {b64("\r\n {\t\r\n\"alg\":\"dir\",\"enc\":\"A256GCM\"}") + "..b.c.d", "encrypted"},
@@ -83,7 +84,7 @@ func TestDecodeVerifiesNothing(t *testing.T) {
 				t.Errorf("got %s (%v), want %s", got, err, c.want)
 			}
 			if _, err := verifier(t, Policy{}, signingKey(t, keys.ES256)).Verify(t.Context(), c.token); err == nil {
-				t.Error("a verifier takes it")
+				t.Error("Verify accepts it")
 			}
 		})
 	}

@@ -13,13 +13,13 @@ import (
 // of signing.
 func developmentForms(header, payload string) map[string]string {
 	return map[string]string{
-		"base64url, 2 parts":        b64(header) + "." + b64(payload),
-		"base64url, 3 parts":        b64(header) + "." + b64(payload) + ".",
-		"padded standard, 2 parts":  padded(header) + "." + padded(payload),
-		"padded standard, 3 parts":  padded(header) + "." + padded(payload) + ".",
-		"header padded alone":       padded(header) + "." + b64(payload),
-		"payload padded alone":      b64(header) + "." + padded(payload) + ".",
-		"the document's own header": padded(`{"alg":"none"}`) + "." + padded(payload),
+		"base64url, 2 parts":            b64(header) + "." + b64(payload),
+		"base64url, 3 parts":            b64(header) + "." + b64(payload) + ".",
+		"padded standard, 2 parts":      padded(header) + "." + padded(payload),
+		"padded standard, 3 parts":      padded(header) + "." + padded(payload) + ".",
+		"only header padded":            padded(header) + "." + b64(payload),
+		"only payload padded":           b64(header) + "." + padded(payload) + ".",
+		"header of the user's document": padded(`{"alg":"none"}`) + "." + padded(payload),
 	}
 }
 
@@ -64,11 +64,11 @@ func TestS57_DevelopmentAcceptsNothingElse(t *testing.T) {
 		"standard without padding":    {b64(`{"alg":"none"}`) + "." + strings.TrimRight(padded(`{"sub":">>>>???"}`), "="), "token_malformed"},
 		"unused bits, padded":         {b64(`{"alg":"none"}`) + "." + "eyJzdWIiOiJhIn1=", "token_malformed"},
 		"unused bits":                 {b64(`{"alg":"none"}`) + "." + "e31", "token_malformed"},
-		"another kid":                 {b64(`{"alg":"none","kid":"key-ES256"}`) + "." + b64(payload) + ".", "algorithm_not_allowed"},
+		"other kid":                   {b64(`{"alg":"none","kid":"key-ES256"}`) + "." + b64(payload) + ".", "algorithm_not_allowed"},
 		"unknown kid":                 {b64(`{"alg":"none","kid":"x"}`) + "." + b64(payload) + ".", "key_not_found"},
 		"the dev kid":                 {b64(`{"alg":"none","kid":"dev"}`) + "." + b64(payload) + ".", "ok"},
 		"crit":                        {b64(`{"alg":"none","crit":["x"]}`) + "." + b64(payload) + ".", "token_malformed"},
-		"names twice":                 {b64(`{"alg":"none"}`) + "." + b64(`{"a":1,"a":2}`) + ".", "token_malformed"},
+		"duplicate names":             {b64(`{"alg":"none"}`) + "." + b64(`{"a":1,"a":2}`) + ".", "token_malformed"},
 		"no claims":                   {b64(`{"alg":"none"}`) + "." + b64(`text`) + ".", "payload_not_claims"},
 		"empty payload":               {b64(`{"alg":"none"}`) + "..", "payload_not_claims"},
 		"ES256 under the dev kid":     {es256(t, `{"alg":"ES256","kid":"dev"}`, payload), "algorithm_not_allowed"},
@@ -95,17 +95,17 @@ func TestA91_NoSignatureIsLookedAt(t *testing.T) {
 		want  string
 	}{
 		"HS256, two parts":            {free, b64(hs) + "." + b64(claims), "ok"},
-		"HS256, an empty third":       {free, b64(hs) + "." + b64(claims) + ".", "ok"},
+		"HS256, empty third part":     {free, b64(hs) + "." + b64(claims) + ".", "ok"},
 		"HS256, a third part":         {free, b64(hs) + "." + b64(claims) + ".SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c", "ok"},
 		"a third part of anything":    {free, b64(hs) + "." + b64(claims) + ".no signature!", "ok"},
 		"padded, with a third part":   {free, padded(hs) + "." + padded(claims) + ".x", "ok"},
 		"none, with a third part":     {free, b64(`{"alg":"none"}`) + "." + b64(claims) + ".x", "ok"},
-		"an algorithm of no one":      {free, b64(`{"alg":"HMD5"}`) + "." + b64(claims) + ".", "ok"},
-		"the id of another key":       {free, b64(`{"alg":"ES256","kid":"key-ES256"}`) + "." + b64(claims) + ".x", "ok"},
-		"an id of no key":             {free, b64(`{"alg":"none","kid":"x"}`) + "." + b64(claims) + ".", "ok"},
-		"its issuer":                  {bound, b64(hs) + "." + b64(`{"iss":"my-issuer"}`), "ok"},
-		"the issuer of a file's key":  {bound, b64(hs) + "." + b64(`{"iss":"shop"}`) + ".x", "ok"},
-		"an issuer of no key":         {bound, b64(hs) + "." + b64(`{"iss":"else"}`) + ".x", "key_not_found"},
+		"unknown algorithm":           {free, b64(`{"alg":"HMD5"}`) + "." + b64(claims) + ".", "ok"},
+		"ID of another key":           {free, b64(`{"alg":"ES256","kid":"key-ES256"}`) + "." + b64(claims) + ".x", "ok"},
+		"unknown ID":                  {free, b64(`{"alg":"none","kid":"x"}`) + "." + b64(claims) + ".", "ok"},
+		"issuer of the key":           {bound, b64(hs) + "." + b64(`{"iss":"my-issuer"}`), "ok"},
+		"issuer of a key file":        {bound, b64(hs) + "." + b64(`{"iss":"shop"}`) + ".x", "ok"},
+		"unknown issuer":              {bound, b64(hs) + "." + b64(`{"iss":"else"}`) + ".x", "key_not_found"},
 		"expired":                     {free, b64(hs) + "." + b64(`{"exp":1}`) + ".x", "token_expired"},
 		"four parts":                  {free, b64(hs) + "." + b64(claims) + "..", "token_malformed"},
 		"one part":                    {free, b64(hs), "token_malformed"},
@@ -127,10 +127,10 @@ func TestA92_DevelopmentClaimsAreEnforced(t *testing.T) {
 	p := Policy{Development: true, Issuers: []string{"my-issuer"}, Audiences: []string{"a"}, RequireExpiry: true, Type: "JWT"}
 	v := verifier(t, p, keys.Development(""))
 	for name, c := range map[string]struct{ header, payload, want string }{
-		"all right": {`{"alg":"none","typ":"JWT"}`, `{"iss":"my-issuer","aud":"a","exp":2000000001}`, "ok"},
-		"nothing":   {`{"alg":"none"}`, `{}`, "type_not_allowed,issuer_not_allowed,audience_not_allowed,claim_missing"},
-		"expired":   {`{"alg":"none","typ":"JWT"}`, `{"iss":"my-issuer","aud":"a","exp":2000000000}`, "token_expired"},
-		"invalid":   {`{"alg":"none","typ":"JWT"}`, `{"iss":"my-issuer","aud":"a","exp":0}`, "invalid_claim"},
+		"valid":   {`{"alg":"none","typ":"JWT"}`, `{"iss":"my-issuer","aud":"a","exp":2000000001}`, "ok"},
+		"nothing": {`{"alg":"none"}`, `{}`, "type_not_allowed,issuer_not_allowed,audience_not_allowed,claim_missing"},
+		"expired": {`{"alg":"none","typ":"JWT"}`, `{"iss":"my-issuer","aud":"a","exp":2000000000}`, "token_expired"},
+		"invalid": {`{"alg":"none","typ":"JWT"}`, `{"iss":"my-issuer","aud":"a","exp":0}`, "invalid_claim"},
 	} {
 		t.Run(name, func(t *testing.T) { wantCodes(t, v, b64(c.header)+"."+b64(c.payload), c.want) })
 	}

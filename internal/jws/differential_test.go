@@ -47,7 +47,7 @@ func FuzzF3_Verify(f *testing.F) {
 	})
 }
 
-// TestF3_EveryAlgorithm checks F3 for a good token of each algorithm.
+// TestF3_EveryAlgorithm checks F3 for a valid token of each algorithm.
 func TestF3_EveryAlgorithm(t *testing.T) {
 	for _, alg := range keys.Algorithms() {
 		key := signingKey(t, alg)
@@ -56,7 +56,7 @@ func TestF3_EveryAlgorithm(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !agree(t, key, token) {
-			t.Errorf("%s: a good token is refused", alg)
+			t.Errorf("%s: a valid token is refused", alg)
 		}
 	}
 }

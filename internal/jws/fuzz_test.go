@@ -21,7 +21,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// vectorTokens returns the tokens of all vectors, good and bad, as seeds.
+// vectorTokens returns the tokens of all vectors, valid and invalid, as seeds.
 func vectorTokens(tb testing.TB) []string {
 	tb.Helper()
 	var list []string
@@ -80,7 +80,7 @@ func FuzzF1_Parse(f *testing.F) {
 				continue
 			}
 			if r.unsigned && token.Header().Algorithm == "none" {
-				continue // has several spellings by A91
+				continue // several spellings are allowed by A91
 			}
 			enc := base64.RawURLEncoding
 			again := enc.EncodeToString(token.headerJSON) + "." + enc.EncodeToString(token.payload) + "." + enc.EncodeToString(token.signature)
@@ -119,10 +119,10 @@ func FuzzF2_JSON(f *testing.F) {
 			t.Fatalf("accepted %q; encoding/json: %v", data, err)
 		}
 		if dec.More() {
-			t.Fatalf("accepted %q with more behind it", data)
+			t.Fatalf("accepted %q with trailing data", data)
 		}
 		if got := tree(t, data); !reflect.DeepEqual(got, any(want)) {
-			t.Errorf("read %v, encoding/json %v", got, want)
+			t.Errorf("got %v, encoding/json has %v", got, want)
 		}
 		if len(claims.Members()) != len(want) {
 			t.Errorf("%d claims, encoding/json has %d", len(claims.Members()), len(want))
@@ -141,7 +141,7 @@ func tree(t *testing.T, data strictjson.Value) any {
 		out := map[string]any{}
 		for _, m := range members {
 			if _, twice := out[m.Name]; twice {
-				t.Fatalf("%q has %q twice", data, m.Name)
+				t.Fatalf("%q: duplicate %q", data, m.Name)
 			}
 			out[m.Name] = tree(t, m.Value)
 		}
@@ -159,7 +159,7 @@ func tree(t *testing.T, data strictjson.Value) any {
 	case '"':
 		text, ok := strictjson.String(data)
 		if !ok {
-			t.Fatalf("%q is no string", data)
+			t.Fatalf("%q is not a string", data)
 		}
 		return text
 	case 't', 'f':

@@ -30,14 +30,14 @@ func TestHeaderMemo(t *testing.T) {
 		}
 		want := map[string]string{a: "one", b: "two"}[compact]
 		if *token.Header.KeyID != want || token.Key.ID() != want || token.Header.Type == nil || !strings.Contains(string(token.Token.HeaderJSON()), want) {
-			t.Errorf("%d: %s is taken for %s", i, want, token.Token.HeaderJSON())
+			t.Errorf("%d: got %s, want %s", i, want, token.Token.HeaderJSON())
 		}
 	}
 	for name, bad := range map[string]string{
-		"the other's body": header(a) + b[len(header(b)):],
-		"no signature":     header(a) + ".e30.",
-		"two parts":        header(a) + ".e30",
-		"bad payload":      header(a) + ".e3" + a[strings.LastIndex(a, "."):],
+		"body of the other token": header(a) + b[len(header(b)):],
+		"no signature":            header(a) + ".e30.",
+		"two parts":               header(a) + ".e30",
+		"invalid payload":         header(a) + ".e3" + a[strings.LastIndex(a, "."):],
 	} {
 		if _, err := v.Verify(context.Background(), bad); fault.ClassOf(err) != fault.Refused {
 			t.Errorf("%s: %v", name, err)

@@ -19,14 +19,14 @@ func TestS26_NoneIsRefusedInEverySpelling(t *testing.T) {
 	for _, alg := range []string{"none", "None", "NONE", "nOnE", " none", "none ", `none\u0000`, `n\u006fne`, "nonе"} {
 		header, payload := b64(`{"alg":"`+alg+`"}`), b64(`{"sub":"a"}`)
 		for form, token := range map[string]string{
-			"two parts":         header + "." + payload,
-			"empty signature":   header + "." + payload + ".",
-			"with a signature":  header + "." + payload + good[strings.LastIndexByte(good, '.'):],
-			"of a good token":   withSignature(header+"."+payload+".x", signatureOf(t, good)),
-			"padded two parts":  padded(`{"alg":"`+alg+`"}`) + "." + padded(`{"sub":"a"}`),
-			"with the dev kid":  b64(`{"alg":"`+alg+`","kid":"dev"}`) + "." + payload + ".",
-			"with a key's kid":  b64(`{"alg":"`+alg+`","kid":"key-ES256"}`) + "." + payload + ".",
-			"among other names": b64(`{"typ":"JWT","alg":"`+alg+`","ALG":"ES256"}`) + "." + payload + ".",
+			"two parts":                  header + "." + payload,
+			"empty signature":            header + "." + payload + ".",
+			"with a signature":           header + "." + payload + good[strings.LastIndexByte(good, '.'):],
+			"signature of a valid token": withSignature(header+"."+payload+".x", signatureOf(t, good)),
+			"padded two parts":           padded(`{"alg":"`+alg+`"}`) + "." + padded(`{"sub":"a"}`),
+			"with the dev kid":           b64(`{"alg":"`+alg+`","kid":"dev"}`) + "." + payload + ".",
+			"with a key's kid":           b64(`{"alg":"`+alg+`","kid":"key-ES256"}`) + "." + payload + ".",
+			"with other members":         b64(`{"typ":"JWT","alg":"`+alg+`","ALG":"ES256"}`) + "." + payload + ".",
 		} {
 			t.Run(alg+" "+form, func(t *testing.T) { wantCodes(t, v, token, "algorithm_not_allowed") })
 		}
@@ -42,25 +42,25 @@ func TestS28_OnlyTheCompactFormWithThreeParts(t *testing.T) {
 	part := strings.Split(good, ".")
 	bad := withSignature(good, make([]byte, 64))[len(part[0])+len(part[1])+2:]
 	for name, token := range map[string]string{
-		"nothing":             "",
-		"one part":            part[0],
-		"two parts":           part[0] + "." + part[1],
-		"four parts":          good + "." + part[2],
-		"five parts (JWE)":    good + "." + part[2] + "." + part[2],
-		"dots alone":          "..",
-		"empty header":        "." + part[1] + "." + part[2],
-		"empty signature":     part[0] + "." + part[1] + ".",
-		"leading space":       " " + good,
-		"trailing space":      good + " ",
-		"trailing line feed":  good + "\n",
-		"leading tab":         "\t" + good,
-		"byte order mark":     "\ufeff" + good,
-		"the scheme":          "Bearer " + good,
-		"quotes":              `"` + good + `"`,
-		"flattened JSON":      `{"payload":"` + part[1] + `","protected":"` + part[0] + `","signature":"` + part[2] + `"}`,
-		"general JSON":        `{"payload":"` + part[1] + `","signatures":[{"protected":"` + part[0] + `","signature":"` + part[2] + `"}]}`,
-		"bad and good in one": `{"payload":"` + part[1] + `","signatures":[{"protected":"` + part[0] + `","signature":"` + bad + `"},{"protected":"` + part[0] + `","signature":"` + part[2] + `"}]}`,
-		"JSON behind a space": ` {"payload":"` + part[1] + `","protected":"` + part[0] + `","signature":"` + part[2] + `"}`,
+		"nothing":                     "",
+		"one part":                    part[0],
+		"two parts":                   part[0] + "." + part[1],
+		"four parts":                  good + "." + part[2],
+		"five parts (JWE)":            good + "." + part[2] + "." + part[2],
+		"only dots":                   "..",
+		"empty header":                "." + part[1] + "." + part[2],
+		"empty signature":             part[0] + "." + part[1] + ".",
+		"leading space":               " " + good,
+		"trailing space":              good + " ",
+		"trailing line feed":          good + "\n",
+		"leading tab":                 "\t" + good,
+		"byte order mark":             "\ufeff" + good,
+		"with the scheme":             "Bearer " + good,
+		"quotes":                      `"` + good + `"`,
+		"flattened JSON":              `{"payload":"` + part[1] + `","protected":"` + part[0] + `","signature":"` + part[2] + `"}`,
+		"general JSON":                `{"payload":"` + part[1] + `","signatures":[{"protected":"` + part[0] + `","signature":"` + part[2] + `"}]}`,
+		"invalid and valid signature": `{"payload":"` + part[1] + `","signatures":[{"protected":"` + part[0] + `","signature":"` + bad + `"},{"protected":"` + part[0] + `","signature":"` + part[2] + `"}]}`,
+		"JSON after a space":          ` {"payload":"` + part[1] + `","protected":"` + part[0] + `","signature":"` + part[2] + `"}`,
 	} {
 		t.Run(name, func(t *testing.T) { wantCodes(t, v, token, "token_malformed") })
 	}
@@ -105,7 +105,7 @@ func TestS29_Base64HasOneSpelling(t *testing.T) {
 			"line end":        change(p + "\r\n"),
 			"NUL":             change(p[:8] + "\x00" + p[8:]),
 			"percent":         change(p[:8] + "%3D" + p[8:]),
-			"one more":        change(p + strings.Repeat("A", 5-len(p)%4)), // 1 left over
+			"one more letter": change(p + strings.Repeat("A", 5-len(p)%4)), // 1 left over
 		} {
 			t.Run(name+" "+what, func(t *testing.T) { wantCodes(t, v, token, "token_malformed") })
 		}
@@ -209,11 +209,11 @@ func TestS30_HugeTokensAreCheap(t *testing.T) {
 	const size = 8 << 20
 	raised := Limits{TokenBytes: 2 * size, HeaderBytes: 2 * size}
 	for name, token := range map[string]string{
-		"dots":             strings.Repeat(".", size),
-		"a header":         strings.Repeat("A", size),
-		"an open array":    b64(strings.Repeat("[", size/2)) + ".e30.AAAA",
-		"open objects":     b64(strings.Repeat(`{"a":`, size/8)) + ".e30.AAAA",
-		"two of the parts": strings.Repeat("A", size/2) + "." + strings.Repeat("A", size/2),
+		"dots":            strings.Repeat(".", size),
+		"a header":        strings.Repeat("A", size),
+		"an open array":   b64(strings.Repeat("[", size/2)) + ".e30.AAAA",
+		"open objects":    b64(strings.Repeat(`{"a":`, size/8)) + ".e30.AAAA",
+		"two large parts": strings.Repeat("A", size/2) + "." + strings.Repeat("A", size/2),
 	} {
 		for limits, l := range map[string]Limits{"default": {}, "raised": raised} {
 			t.Run(name+" "+limits, func(t *testing.T) {
@@ -255,25 +255,25 @@ func TestS31_CritAndB64AreRefused(t *testing.T) {
 
 func TestS32_TypeOfTheToken(t *testing.T) {
 	for name, c := range map[string]struct{ demand, typ, want string }{
-		"not asked, none":  {"", ``, "ok"},
-		"not asked, any":   {"", `,"typ":"secevent+jwt"`, "ok"},
-		"same":             {"at+jwt", `,"typ":"at+jwt"`, "ok"},
-		"prefix":           {"at+jwt", `,"typ":"application/at+jwt"`, "ok"},
-		"prefix asked":     {"application/at+jwt", `,"typ":"at+jwt"`, "ok"},
-		"case":             {"at+jwt", `,"typ":"Application/AT+JWT"`, "ok"},
-		"JWT":              {"JWT", `,"typ":"jwt"`, "ok"},
-		"other":            {"at+jwt", `,"typ":"JWT"`, "type_not_allowed"},
-		"missing":          {"at+jwt", ``, "type_not_allowed"},
-		"empty":            {"at+jwt", `,"typ":""`, "type_not_allowed"},
-		"other prefix":     {"at+jwt", `,"typ":"text/at+jwt"`, "type_not_allowed"},
-		"prefix twice":     {"at+jwt", `,"typ":"application/application/at+jwt"`, "type_not_allowed"},
-		"with a parameter": {"at+jwt", `,"typ":"at+jwt; a=b"`, "type_not_allowed"},
-		"number":           {"", `,"typ":1`, "token_malformed"},
-		"null":             {"", `,"typ":null`, "token_malformed"},
-		"cty JWT":          {"", `,"cty":"JWT"`, "type_not_allowed"},
-		"cty jwt":          {"", `,"cty":"application/jwt"`, "type_not_allowed"},
-		"cty number":       {"", `,"cty":7`, "token_malformed"},
-		"cty other":        {"", `,"cty":"json"`, "ok"},
+		"not required, none":   {"", ``, "ok"},
+		"not required, any":    {"", `,"typ":"secevent+jwt"`, "ok"},
+		"same":                 {"at+jwt", `,"typ":"at+jwt"`, "ok"},
+		"prefix":               {"at+jwt", `,"typ":"application/at+jwt"`, "ok"},
+		"required with prefix": {"application/at+jwt", `,"typ":"at+jwt"`, "ok"},
+		"case":                 {"at+jwt", `,"typ":"Application/AT+JWT"`, "ok"},
+		"JWT":                  {"JWT", `,"typ":"jwt"`, "ok"},
+		"other":                {"at+jwt", `,"typ":"JWT"`, "type_not_allowed"},
+		"missing":              {"at+jwt", ``, "type_not_allowed"},
+		"empty":                {"at+jwt", `,"typ":""`, "type_not_allowed"},
+		"other prefix":         {"at+jwt", `,"typ":"text/at+jwt"`, "type_not_allowed"},
+		"duplicate prefix":     {"at+jwt", `,"typ":"application/application/at+jwt"`, "type_not_allowed"},
+		"with a parameter":     {"at+jwt", `,"typ":"at+jwt; a=b"`, "type_not_allowed"},
+		"number":               {"", `,"typ":1`, "token_malformed"},
+		"null":                 {"", `,"typ":null`, "token_malformed"},
+		"cty JWT":              {"", `,"cty":"JWT"`, "type_not_allowed"},
+		"cty jwt":              {"", `,"cty":"application/jwt"`, "type_not_allowed"},
+		"cty number":           {"", `,"cty":7`, "token_malformed"},
+		"cty other":            {"", `,"cty":"json"`, "ok"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := verifier(t, Policy{Type: c.demand}, signingKey(t, keys.ES256))

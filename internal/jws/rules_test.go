@@ -22,30 +22,30 @@ func TestRulesOfAKeyCountLikeAPolicy(t *testing.T) {
 		claims string
 		want   string
 	}{
-		"one audience of two":       {rules: audience, claims: `{"aud":["x","stock"]}`, want: "ok"},
-		"audience as text":          {rules: audience, claims: `{"aud":"shop"}`, want: "ok"},
-		"another audience":          {rules: audience, claims: `{"aud":"bank"}`, want: "audience_not_allowed"},
-		"audience in another case":  {rules: audience, claims: `{"aud":"Shop"}`, want: "audience_not_allowed"},
-		"no audience":               {rules: audience, claims: `{}`, want: "audience_not_allowed"},
-		"empty audience":            {rules: audience, claims: `{"aud":[]}`, want: "audience_not_allowed"},
-		"audience of another kind":  {rules: audience, claims: `{"aud":7}`, want: "invalid_claim"},
-		"type":                      {rules: typed, typ: "at+jwt", claims: `{}`, want: "ok"},
-		"type as a media type":      {rules: typed, typ: "application/AT+JWT", claims: `{}`, want: "ok"},
-		"a logout token":            {rules: typed, typ: "logout+jwt", claims: `{}`, want: "type_not_allowed"},
-		"no type":                   {rules: typed, claims: `{}`, want: "type_not_allowed"},
-		"longest lifetime":          {rules: lifetime, claims: `{"iat":2000000000,"exp":2000003600}`, want: "ok"},
-		"a second longer":           {rules: lifetime, claims: `{"iat":2000000000,"exp":2000003601}`, want: "lifetime_too_long"},
-		"lifetime without iat":      {rules: lifetime, claims: `{"exp":2000000001}`, want: "claim_missing"},
-		"lifetime without exp":      {rules: lifetime, claims: `{"iat":2000000000}`, want: "claim_missing"},
-		"lifetime without both":     {rules: lifetime, claims: `{}`, want: "claim_missing,claim_missing"},
-		"oldest":                    {rules: age, claims: `{"iat":1999999940}`, want: "ok"},
-		"a second older":            {rules: age, claims: `{"iat":1999999939}`, want: "token_too_old"},
-		"age without iat":           {rules: age, claims: `{}`, want: "claim_missing"},
-		"expiry":                    {rules: expiry, claims: `{"exp":2000000001}`, want: "ok"},
-		"no expiry":                 {rules: expiry, claims: `{}`, want: "claim_missing"},
-		"all at fault, each once":   {rules: keys.Rules{Audiences: []string{"a"}, Type: "t", MaxLifetime: 1, MaxAge: 1, RequireExpiry: true}, claims: `{}`, want: "type_not_allowed,audience_not_allowed,claim_missing,claim_missing"},
-		"nothing demanded":          {claims: `{}`, want: "ok"},
-		"expired, whatever it says": {rules: audience, claims: `{"aud":"shop","exp":2000000000}`, want: "token_expired"},
+		"one audience of two":          {rules: audience, claims: `{"aud":["x","stock"]}`, want: "ok"},
+		"audience as text":             {rules: audience, claims: `{"aud":"shop"}`, want: "ok"},
+		"other audience":               {rules: audience, claims: `{"aud":"bank"}`, want: "audience_not_allowed"},
+		"audience in another case":     {rules: audience, claims: `{"aud":"Shop"}`, want: "audience_not_allowed"},
+		"no audience":                  {rules: audience, claims: `{}`, want: "audience_not_allowed"},
+		"empty audience":               {rules: audience, claims: `{"aud":[]}`, want: "audience_not_allowed"},
+		"audience of wrong type":       {rules: audience, claims: `{"aud":7}`, want: "invalid_claim"},
+		"type":                         {rules: typed, typ: "at+jwt", claims: `{}`, want: "ok"},
+		"type as a media type":         {rules: typed, typ: "application/AT+JWT", claims: `{}`, want: "ok"},
+		"a logout token":               {rules: typed, typ: "logout+jwt", claims: `{}`, want: "type_not_allowed"},
+		"no type":                      {rules: typed, claims: `{}`, want: "type_not_allowed"},
+		"longest lifetime":             {rules: lifetime, claims: `{"iat":2000000000,"exp":2000003600}`, want: "ok"},
+		"a second longer":              {rules: lifetime, claims: `{"iat":2000000000,"exp":2000003601}`, want: "lifetime_too_long"},
+		"lifetime without iat":         {rules: lifetime, claims: `{"exp":2000000001}`, want: "claim_missing"},
+		"lifetime without exp":         {rules: lifetime, claims: `{"iat":2000000000}`, want: "claim_missing"},
+		"lifetime without exp and iat": {rules: lifetime, claims: `{}`, want: "claim_missing,claim_missing"},
+		"oldest":                       {rules: age, claims: `{"iat":1999999940}`, want: "ok"},
+		"a second older":               {rules: age, claims: `{"iat":1999999939}`, want: "token_too_old"},
+		"age without iat":              {rules: age, claims: `{}`, want: "claim_missing"},
+		"expiry":                       {rules: expiry, claims: `{"exp":2000000001}`, want: "ok"},
+		"no expiry":                    {rules: expiry, claims: `{}`, want: "claim_missing"},
+		"every rule violated":          {rules: keys.Rules{Audiences: []string{"a"}, Type: "t", MaxLifetime: 1, MaxAge: 1, RequireExpiry: true}, claims: `{}`, want: "type_not_allowed,audience_not_allowed,claim_missing,claim_missing"},
+		"no rules":                     {claims: `{}`, want: "ok"},
+		"expired, no rules":            {rules: audience, claims: `{"aud":"shop","exp":2000000000}`, want: "token_expired"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -71,14 +71,14 @@ func TestRulesOfAKeyAddToThePolicy(t *testing.T) {
 		claims string
 		want   string
 	}{
-		"an audience of each":       {Policy{Audiences: []string{"a"}}, keys.Rules{Audiences: []string{"b"}}, `{"aud":["b","a"]}`, "ok"},
-		"an audience of the policy": {Policy{Audiences: []string{"a"}}, keys.Rules{Audiences: []string{"b"}}, `{"aud":["a"]}`, "audience_not_allowed"},
-		"an audience of the rules":  {Policy{Audiences: []string{"a"}}, keys.Rules{Audiences: []string{"b"}}, `{"aud":["b"]}`, "audience_not_allowed"},
-		"the shorter life":          {Policy{MaxLifetime: time.Hour}, keys.Rules{MaxLifetime: time.Minute}, `{"iat":2000000000,"exp":2000000061}`, "lifetime_too_long"},
-		"the policy's shorter life": {Policy{MaxLifetime: time.Minute}, keys.Rules{MaxLifetime: time.Hour}, `{"iat":2000000000,"exp":2000000061}`, "lifetime_too_long"},
-		"the smaller age":           {Policy{MaxAge: time.Hour}, keys.Rules{MaxAge: time.Minute}, `{"iat":1999999900}`, "token_too_old"},
-		"leeway":                    {Policy{Leeway: time.Minute}, keys.Rules{MaxAge: time.Minute}, `{"iat":1999999880}`, "ok"},
-		"leeway passed":             {Policy{Leeway: time.Minute}, keys.Rules{MaxAge: time.Minute}, `{"iat":1999999879}`, "token_too_old"},
+		"audiences of both":          {Policy{Audiences: []string{"a"}}, keys.Rules{Audiences: []string{"b"}}, `{"aud":["b","a"]}`, "ok"},
+		"only the policy's audience": {Policy{Audiences: []string{"a"}}, keys.Rules{Audiences: []string{"b"}}, `{"aud":["a"]}`, "audience_not_allowed"},
+		"only the rules' audience":   {Policy{Audiences: []string{"a"}}, keys.Rules{Audiences: []string{"b"}}, `{"aud":["b"]}`, "audience_not_allowed"},
+		"the shorter life":           {Policy{MaxLifetime: time.Hour}, keys.Rules{MaxLifetime: time.Minute}, `{"iat":2000000000,"exp":2000000061}`, "lifetime_too_long"},
+		"the policy's shorter life":  {Policy{MaxLifetime: time.Minute}, keys.Rules{MaxLifetime: time.Hour}, `{"iat":2000000000,"exp":2000000061}`, "lifetime_too_long"},
+		"the smaller age":            {Policy{MaxAge: time.Hour}, keys.Rules{MaxAge: time.Minute}, `{"iat":1999999900}`, "token_too_old"},
+		"leeway":                     {Policy{Leeway: time.Minute}, keys.Rules{MaxAge: time.Minute}, `{"iat":1999999880}`, "ok"},
+		"beyond leeway":              {Policy{Leeway: time.Minute}, keys.Rules{MaxAge: time.Minute}, `{"iat":1999999879}`, "token_too_old"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestTokenIsTooOldLater(t *testing.T) {
 			t.Fatal(name, err)
 		}
 		if until, err := token.ValidUntil(); err != nil || until.Unix() != tt.until {
-			t.Errorf("%s: good until %v, %v; want %d", name, until, err, tt.until)
+			t.Errorf("%s: got valid until %v, %v, want %d", name, until, err, tt.until)
 		}
 		now = float64(tt.until) + 0.9
 		if err := v.CheckTime(token); err != nil {
@@ -141,7 +141,7 @@ func TestTokenIsTooOldLater(t *testing.T) {
 		}
 		now = float64(tt.until) + 1.1
 		if err := v.CheckTime(token); err == nil {
-			t.Errorf("%s: counts for ever", name)
+			t.Errorf("%s: accepted for ever", name)
 		}
 	}
 }

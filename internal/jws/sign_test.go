@@ -28,7 +28,7 @@ func TestA63_SignsClaimsAsWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		if want := `{"alg":"` + string(alg) + `","kid":"key-` + string(alg) + `","typ":"JWT"}`; string(got.Token.HeaderJSON()) != want {
-			t.Errorf("header %s, want %s", got.Token.HeaderJSON(), want)
+			t.Errorf("got header %s, want %s", got.Token.HeaderJSON(), want)
 		}
 		if string(got.Token.PayloadJSON()) != claims || got.Key.ID() != key.ID() {
 			t.Errorf("%s: got %s by %v", alg, got.Token.PayloadJSON(), got.Key)
@@ -48,10 +48,10 @@ func TestSign_Refuses(t *testing.T) {
 		want   fault.Code
 	}{
 		"a public key":     {public, `{}`, fault.KeyNotPrivate},
-		"no object":        {private, `[]`, fault.PayloadNotClaims},
+		"not an object":    {private, `[]`, fault.PayloadNotClaims},
 		"text":             {private, `hello`, fault.PayloadNotClaims},
 		"nothing":          {private, ``, fault.PayloadNotClaims},
-		"names twice":      {private, `{"a":1,"a":2}`, fault.TokenMalformed},
+		"duplicate names":  {private, `{"a":1,"a":2}`, fault.TokenMalformed},
 		"two objects":      {private, `{}{}`, fault.TokenMalformed},
 		"too deep":         {private, strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65), fault.LimitExceeded},
 		"not UTF-8":        {private, "{\"a\":\"\xff\"}", fault.TokenMalformed},
@@ -62,7 +62,7 @@ func TestSign_Refuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			token, err := SignChecked(c.key, []byte(c.claims))
 			if fault.CodeOf(err) != c.want || token != "" {
-				t.Errorf("got %q, %v; want %s", token, err, c.want)
+				t.Errorf("got %q, %v, want %s", token, err, c.want)
 			}
 		})
 	}

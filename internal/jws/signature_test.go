@@ -70,26 +70,26 @@ func TestS34_RefusesOtherECDSAValues(t *testing.T) {
 		}
 		zero, one := new(big.Int), big.NewInt(1)
 		for name, sig := range map[string][]byte{
-			"r 0":             pack(zero, s),
-			"s 0":             pack(r, zero),
-			"both 0":          pack(zero, zero),
-			"both 1":          pack(one, one),
-			"r n":             pack(n, s),
-			"s n":             pack(r, n),
-			"both n":          pack(n, n),
-			"r + n":           pack(new(big.Int).Add(r, n), s),
-			"s + n":           pack(r, new(big.Int).Add(s, n)),
-			"r the largest":   append(bytes.Repeat([]byte{0xff}, size), raw[size:]...),
-			"s the largest":   append(slices.Clone(raw[:size]), bytes.Repeat([]byte{0xff}, size)...),
-			"swapped":         pack(s, r),
-			"DER":             der,
-			"one byte less":   raw[:2*size-1],
-			"one byte more":   append(slices.Clone(raw), 0),
-			"zero before":     append([]byte{0}, raw...),
-			"each zero first": append(append([]byte{0}, raw[:size]...), append([]byte{0}, raw[size:]...)...),
-			"half":            raw[:size],
-			"twice":           append(slices.Clone(raw), raw...),
-			"one byte":        {1},
+			"r 0":                  pack(zero, s),
+			"s 0":                  pack(r, zero),
+			"both 0":               pack(zero, zero),
+			"both 1":               pack(one, one),
+			"r n":                  pack(n, s),
+			"s n":                  pack(r, n),
+			"both n":               pack(n, n),
+			"r + n":                pack(new(big.Int).Add(r, n), s),
+			"s + n":                pack(r, new(big.Int).Add(s, n)),
+			"largest r":            append(bytes.Repeat([]byte{0xff}, size), raw[size:]...),
+			"largest s":            append(slices.Clone(raw[:size]), bytes.Repeat([]byte{0xff}, size)...),
+			"swapped":              pack(s, r),
+			"DER":                  der,
+			"one byte less":        raw[:2*size-1],
+			"one byte more":        append(slices.Clone(raw), 0),
+			"leading zero":         append([]byte{0}, raw...),
+			"leading zero in each": append(append([]byte{0}, raw[:size]...), append([]byte{0}, raw[size:]...)...),
+			"half":                 raw[:size],
+			"twice":                append(slices.Clone(raw), raw...),
+			"one byte":             {1},
 		} {
 			t.Run(string(alg)+" "+name, func(t *testing.T) {
 				wantCodes(t, v, withSignature(good, sig), "signature_invalid")
@@ -128,14 +128,14 @@ func TestS34_Ed25519AndRSAValues(t *testing.T) {
 		raw := signatureOf(t, token)
 		wantCodes(t, v, token, "ok")
 		for name, sig := range map[string][]byte{
-			"plus n":      sum.FillBytes(make([]byte, 256)),
-			"n":           key.N.Bytes(),
-			"0":           make([]byte, 256),
-			"1":           append(make([]byte, 255), 1),
-			"zero before": append([]byte{0}, raw...),
-			"zero after":  append(slices.Clone(raw), 0),
-			"short":       raw[:255],
-			"half":        raw[:128],
+			"plus n":        sum.FillBytes(make([]byte, 256)),
+			"n":             key.N.Bytes(),
+			"0":             make([]byte, 256),
+			"1":             append(make([]byte, 255), 1),
+			"leading zero":  append([]byte{0}, raw...),
+			"trailing zero": append(slices.Clone(raw), 0),
+			"short":         raw[:255],
+			"half":          raw[:128],
 		} {
 			t.Run(string(alg)+" "+name, func(t *testing.T) { wantCodes(t, v, withSignature(token, sig), "signature_invalid") })
 		}
@@ -188,12 +188,12 @@ func TestWycheproofSignatures(t *testing.T) {
 						refuse++
 					}
 					if good != (test.Result == "valid") && !c.foreign {
-						t.Errorf("%d (%s): accepted is %v", test.TcID, test.Comment, good)
+						t.Errorf("%d (%s): got accepted %v", test.TcID, test.Comment, good)
 					}
 				}
 			}
 			if accept != c.accept || refuse != c.refuse {
-				t.Errorf("%d accepted, %d refused; want %d and %d", accept, refuse, c.accept, c.refuse)
+				t.Errorf("got %d accepted, %d refused, want %d and %d", accept, refuse, c.accept, c.refuse)
 			}
 		})
 	}

@@ -148,7 +148,7 @@ func wantCodes(tb testing.TB, v *Verifier, token, want string) {
 	tb.Helper()
 	got, err := v.Verify(context.Background(), token)
 	if (got == nil) != (err != nil) {
-		tb.Errorf("result %v with error %v", got, err)
+		tb.Errorf("got result %v with error %v", got, err)
 	}
 	if codes(err) != want {
 		tb.Errorf("got %s (%v), want %s", codes(err), err, want)

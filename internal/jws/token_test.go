@@ -32,10 +32,10 @@ func TestClaimsAccessors(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if v, has := c.Get("x"); !has || string(v) != "null" {
-		t.Errorf("x is %s, %v", v, has)
+		t.Errorf("x: got %s, %v", v, has)
 	}
 	if _, has := c.Get("X"); has {
-		t.Error("there is an X")
+		t.Error("unexpected member X")
 	}
 }
 
@@ -74,7 +74,7 @@ func TestS30_WorstTextsAreQuick(t *testing.T) {
 	const size = 45 << 10
 	for name, payload := range map[string]string{
 		"many names":      `{` + many.String() + `"x":0}`,
-		"a name twice":    `{` + many.String() + `"0":0}`,
+		"duplicate names": `{` + many.String() + `"0":0}`,
 		"many empty sets": `{"x":[` + strings.Repeat(`{},`, size/3) + `0]}`,
 		"escapes":         `{"x":"` + strings.Repeat(`\u0041`, size/6) + `"}`,
 		"a long number":   `{"exp":` + strings.Repeat("9", size) + `}`,

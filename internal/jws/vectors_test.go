@@ -104,17 +104,17 @@ func TestWycheproof(t *testing.T) {
 					accepts++
 				}
 				if verdict != want {
-					t.Errorf("%s %d (%s): %s, want %s", file.name, test.TcID, test.Comment, verdict, want)
+					t.Errorf("%s %d (%s): got %s, want %s", file.name, test.TcID, test.Comment, verdict, want)
 				}
 			}
 		}
 		if cases != file.cases || accepts != file.accepts {
-			t.Errorf("%s: %d cases, %d accepted; want %d and %d", file.name, cases, accepts, file.cases, file.accepts)
+			t.Errorf("%s: got %d cases, %d accepted, want %d and %d", file.name, cases, accepts, file.cases, file.accepts)
 		}
 		accepted += accepts
 	}
 	if scored != 474 || accepted != 49 {
-		t.Errorf("%d scored, %d accepted; want 474 and 49", scored, accepted)
+		t.Errorf("got %d scored, %d accepted, want 474 and 49", scored, accepted)
 	}
 }
 
@@ -177,6 +177,6 @@ func TestRFCVectors(t *testing.T) {
 		})
 	}
 	if accepted != 9 || len(list) != 18 {
-		t.Errorf("%d of %d accepted; want 9 of 18", accepted, len(list))
+		t.Errorf("got %d of %d accepted, want 9 of 18", accepted, len(list))
 	}
 }

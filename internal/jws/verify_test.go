@@ -22,8 +22,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// TestS20_KeysInTheHeaderAreNeverUsed: keys that a token brings along are neither fetched
-// nor used. S20.
+// TestS20_KeysInTheHeaderAreNeverUsed: keys in a token's header are neither fetched nor
+// used. S20.
 func TestS20_KeysInTheHeaderAreNeverUsed(t *testing.T) {
 	attacker := signingKey(t, keys.RS256, keys.Attributes{ID: "key-ES256"})
 	public, err := attacker.Public()
@@ -200,7 +200,7 @@ func TestS35_KeyIDIsALookupAndNothingElse(t *testing.T) {
 			wantCodes(t, v, token, "key_not_found")
 			_, err = v.Verify(context.Background(), token)
 			if strings.ContainsAny(err.Error(), "\x00\x1b\a\u202e") || len(err.Error()) > 200 {
-				t.Errorf("shown raw or whole: %q", err.Error())
+				t.Errorf("shown unescaped or untruncated: %q", err.Error())
 			}
 		})
 	}
@@ -241,18 +241,18 @@ func TestA20_IssuerChoosesTheKeys(t *testing.T) {
 		return craft(t, keys.ES384, material()[keys.ES384], `{"alg":"ES384"}`, payload)
 	}
 	for name, c := range map[string]struct{ token, want string }{
-		"its own":                 {es256(t, `{"alg":"ES256","kid":"k"}`, `{"iss":"https://a"}`), "ok"},
-		"no issuer":               {es256(t, `{"alg":"ES256","kid":"k"}`, `{}`), "ok"},
-		"another's":               {es256(t, `{"alg":"ES256","kid":"k"}`, `{"iss":"https://b"}`), "key_not_found"},
-		"another's, no kid":       {es256(t, `{"alg":"ES256"}`, `{"iss":"https://b"}`), "algorithm_not_allowed"},
-		"other case":              {es256(t, `{"alg":"ES256","kid":"k"}`, `{"iss":"https://A"}`), "key_not_found"},
-		"claim of another name":   {es256(t, `{"alg":"ES256","kid":"k"}`, `{"ISS":"https://b"}`), "ok"},
-		"free key for anybody":    {by384(`{"iss":"https://b"}`), "ok"},
-		"free key for the bound":  {by384(`{"iss":"https://a"}`), "algorithm_not_allowed"},
-		"number is no issuer":     {es256(t, `{"alg":"ES256","kid":"k"}`, `{"iss":1}`), "invalid_claim"},
-		"null is no issuer":       {es256(t, `{"alg":"ES256","kid":"k"}`, `{"iss":null}`), "invalid_claim"},
-		"two issuers are nobody":  {es256(t, `{"alg":"ES256","kid":"k"}`, `{"iss":"https://a","iss":"https://b"}`), "token_malformed"},
-		"escaped is still theirs": {es256(t, `{"alg":"ES256","kid":"k"}`, `{"iss":"https:\/\/b"}`), "key_not_found"},
+		"own issuer":                  {es256(t, `{"alg":"ES256","kid":"k"}`, `{"iss":"https://a"}`), "ok"},
+		"no issuer":                   {es256(t, `{"alg":"ES256","kid":"k"}`, `{}`), "ok"},
+		"another's":                   {es256(t, `{"alg":"ES256","kid":"k"}`, `{"iss":"https://b"}`), "key_not_found"},
+		"another issuer, no kid":      {es256(t, `{"alg":"ES256"}`, `{"iss":"https://b"}`), "algorithm_not_allowed"},
+		"other case":                  {es256(t, `{"alg":"ES256","kid":"k"}`, `{"iss":"https://A"}`), "key_not_found"},
+		"claim with another name":     {es256(t, `{"alg":"ES256","kid":"k"}`, `{"ISS":"https://b"}`), "ok"},
+		"unbound key, unbound issuer": {by384(`{"iss":"https://b"}`), "ok"},
+		"unbound key, bound issuer":   {by384(`{"iss":"https://a"}`), "algorithm_not_allowed"},
+		"number as issuer":            {es256(t, `{"alg":"ES256","kid":"k"}`, `{"iss":1}`), "invalid_claim"},
+		"null as issuer":              {es256(t, `{"alg":"ES256","kid":"k"}`, `{"iss":null}`), "invalid_claim"},
+		"array of issuers":            {es256(t, `{"alg":"ES256","kid":"k"}`, `{"iss":"https://a","iss":"https://b"}`), "token_malformed"},
+		"escaped issuer":              {es256(t, `{"alg":"ES256","kid":"k"}`, `{"iss":"https:\/\/b"}`), "key_not_found"},
 	} {
 		t.Run(name, func(t *testing.T) { wantCodes(t, v, c.token, c.want) })
 	}
@@ -278,7 +278,7 @@ func TestS40_BadSignatureSaysNothingElse(t *testing.T) {
 	if _, err := v.Verify(context.Background(), es256(t, `{"alg":"ES256","typ":"x"}`, `{"iss":"i","aud":"a","exp":1}`)); codes(err) != "token_expired" {
 		t.Errorf("got %v", err)
 	} else if _, plain := err.(*fault.Error); !plain {
-		t.Errorf("one failure alone is a %T", err)
+		t.Errorf("a single failure is a %T", err)
 	}
 	// VerifyPayload checks only the signature.
 	if payload, key, err := v.VerifyPayload(context.Background(), es256(t, es256Header, `text`)); err != nil || string(payload) != "text" || key.ID() != "key-ES256" {

@@ -21,7 +21,7 @@ func run(t testing.TB, tool string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(tool)
 	if err != nil {
-		t.Fatalf("%s is needed to compare with: apt-get install jose openssl", tool)
+		t.Fatalf("%s is not installed: apt-get install jose openssl", tool)
 	}
 	cmd := exec.Command(path, args...)
 	var stderr bytes.Buffer
@@ -83,7 +83,7 @@ func TestS5_OthersReadOurs(t *testing.T) {
 					t.Errorf("openssl: got %s, want %q in it", out, "Key is valid")
 				}
 				if got, want := run(t, "openssl", "pkey", "-in", pem, "-pubout"), pemOf(t, public(t, k)); got != want {
-					t.Errorf("openssl's public half is\n%s, not\n%s", got, want)
+					t.Errorf("openssl's public half: got\n%s, want\n%s", got, want)
 				}
 				run(t, "openssl", "pkey", "-pubin", "-in", encoded(t, public(t, k), keygen.PEM), "-pubcheck", "-noout")
 			}
@@ -92,7 +92,7 @@ func TestS5_OthersReadOurs(t *testing.T) {
 			}
 			jwk := encoded(t, k, keygen.JWK)
 			if got := strings.TrimSpace(run(t, "jose", "jwk", "thp", "-i", jwk)); got != k.ID() {
-				t.Errorf("jose's thumbprint is %s, not %s", got, k.ID())
+				t.Errorf("jose's thumbprint: got %s, want %s", got, k.ID())
 			}
 			run(t, "jose", "jwk", "use", "-i", jwk, "-a", "-u", "sign", "-u", "verify")
 			if secret {
@@ -103,7 +103,7 @@ func TestS5_OthersReadOurs(t *testing.T) {
 				t.Fatal(err)
 			}
 			if ours := membersOf(t, public(t, k)); !maps.Equal(theirs, ours) {
-				t.Errorf("jose's public half is\n%v, not\n%v", theirs, ours)
+				t.Errorf("jose's public half: got\n%v, want\n%v", theirs, ours)
 			}
 		})
 	}
@@ -118,35 +118,35 @@ func TestS9_WeReadOpenSSL(t *testing.T) {
 		command string
 		code    fault.Code
 	}{
-		"PKCS#8, P-256":        {"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256", ""},
-		"PKCS#8, P-384":        {"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384", ""},
-		"PKCS#8, P-521":        {"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521", ""},
-		"PKCS#8, RSA 2048":     {"genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048", ""},
-		"PKCS#8, RSA e=3":      {"genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen_pubexp:3", ""},
-		"PKCS#8, Ed25519":      {"genpkey -algorithm ED25519", ""},
-		"SEC 1 with its curve": {"ecparam -genkey -name prime256v1", ""},
-		"SEC 1":                {"ecparam -genkey -noout -name secp521r1", ""},
-		"compressed point":     {"ec -in " + p256 + " -conv_form compressed", ""},
-		"no public half":       {"ec -in " + p256 + " -no_public", ""},
-		"PKCS#1":               {"genrsa -traditional 2048", ""},
-		"certificate":          {"req -x509 -new -key " + p256 + " -subj /CN=throw-away", ""},
-		"RSA 1024":             {"genrsa 1024", fault.KeyWeak},
-		"RSA of three primes":  {"genrsa -traditional -primes 3 2048", fault.KeyTypeUnsupported},
-		"RSA for PSS":          {"genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048", fault.KeyTypeUnsupported},
-		"explicit, PKCS#8":     {"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -pkeyopt ec_param_enc:explicit", fault.KeyTypeUnsupported},
-		"explicit, SEC 1":      {"ecparam -genkey -noout -name prime256v1 -param_enc explicit", fault.KeyTypeUnsupported},
-		"explicit, PKIX":       {"ec -in " + p256 + " -pubout -param_enc explicit", fault.KeyTypeUnsupported},
-		"compressed, PKIX":     {"ec -in " + p256 + " -pubout -conv_form compressed", fault.KeyInvalid},
-		"P-224":                {"ecparam -genkey -noout -name secp224r1", fault.KeyTypeUnsupported},
-		"secp256k1":            {"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:secp256k1", fault.KeyTypeUnsupported},
-		"brainpool":            {"ecparam -genkey -noout -name brainpoolP256r1", fault.KeyTypeUnsupported},
-		"X25519":               {"genpkey -algorithm X25519", fault.KeyTypeUnsupported},
-		"Ed448":                {"genpkey -algorithm ED448", fault.KeyTypeUnsupported},
-		"DSA":                  {"genpkey -paramfile " + dsa, fault.KeyTypeUnsupported},
-		"encrypted PKCS#8":     {"pkcs8 -topk8 -in " + p256 + " -passout pass:x", fault.KeyEncrypted},
-		"encrypted SEC 1":      {"ec -in " + p256 + " -aes128 -passout pass:x", fault.KeyEncrypted},
-		"certificate, text":    {"req -x509 -new -key " + p256 + " -subj /CN=throw-away -text", ""},
-		"request":              {"req -new -key " + p256 + " -subj /CN=throw-away", fault.KeyFormatUnknown},
+		"PKCS#8, P-256":         {"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256", ""},
+		"PKCS#8, P-384":         {"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384", ""},
+		"PKCS#8, P-521":         {"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521", ""},
+		"PKCS#8, RSA 2048":      {"genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048", ""},
+		"PKCS#8, RSA e=3":       {"genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen_pubexp:3", ""},
+		"PKCS#8, Ed25519":       {"genpkey -algorithm ED25519", ""},
+		"SEC 1 with its curve":  {"ecparam -genkey -name prime256v1", ""},
+		"SEC 1":                 {"ecparam -genkey -noout -name secp521r1", ""},
+		"compressed point":      {"ec -in " + p256 + " -conv_form compressed", ""},
+		"no public half":        {"ec -in " + p256 + " -no_public", ""},
+		"PKCS#1":                {"genrsa -traditional 2048", ""},
+		"certificate":           {"req -x509 -new -key " + p256 + " -subj /CN=throw-away", ""},
+		"RSA 1024":              {"genrsa 1024", fault.KeyWeak},
+		"RSA with three primes": {"genrsa -traditional -primes 3 2048", fault.KeyTypeUnsupported},
+		"RSA for PSS":           {"genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048", fault.KeyTypeUnsupported},
+		"explicit, PKCS#8":      {"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -pkeyopt ec_param_enc:explicit", fault.KeyTypeUnsupported},
+		"explicit, SEC 1":       {"ecparam -genkey -noout -name prime256v1 -param_enc explicit", fault.KeyTypeUnsupported},
+		"explicit, PKIX":        {"ec -in " + p256 + " -pubout -param_enc explicit", fault.KeyTypeUnsupported},
+		"compressed, PKIX":      {"ec -in " + p256 + " -pubout -conv_form compressed", fault.KeyInvalid},
+		"P-224":                 {"ecparam -genkey -noout -name secp224r1", fault.KeyTypeUnsupported},
+		"secp256k1":             {"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:secp256k1", fault.KeyTypeUnsupported},
+		"brainpool":             {"ecparam -genkey -noout -name brainpoolP256r1", fault.KeyTypeUnsupported},
+		"X25519":                {"genpkey -algorithm X25519", fault.KeyTypeUnsupported},
+		"Ed448":                 {"genpkey -algorithm ED448", fault.KeyTypeUnsupported},
+		"DSA":                   {"genpkey -paramfile " + dsa, fault.KeyTypeUnsupported},
+		"encrypted PKCS#8":      {"pkcs8 -topk8 -in " + p256 + " -passout pass:x", fault.KeyEncrypted},
+		"encrypted SEC 1":       {"ec -in " + p256 + " -aes128 -passout pass:x", fault.KeyEncrypted},
+		"certificate, text":     {"req -x509 -new -key " + p256 + " -subj /CN=throw-away -text", ""},
+		"request":               {"req -new -key " + p256 + " -subj /CN=throw-away", fault.KeyFormatUnknown},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -166,7 +166,7 @@ func TestS9_WeReadOpenSSL(t *testing.T) {
 				command = append(command, "-ec_conv_form", "uncompressed")
 			}
 			if got, want := pemOf(t, public(t, k)), run(t, "openssl", command...); got != want {
-				t.Errorf("our public half is\n%s, not\n%s", got, want)
+				t.Errorf("our public half: got\n%s, want\n%s", got, want)
 			}
 		})
 	}
@@ -187,7 +187,7 @@ func TestS5_WeReadJose(t *testing.T) {
 		}
 		set = append(set, "-i", template)
 		if p := parse(t, run(t, "jose", "jwk", "pub", "-i", testkit.File(t, filepath.Join(t.TempDir(), "jwk"), text))); p.CanSign() || !p.SameMaterial(k) {
-			t.Errorf("%s: the public half is %v", alg, p)
+			t.Errorf("%s: got public half %v", alg, p)
 		}
 	}
 	text := run(t, "jose", set...)

@@ -25,41 +25,42 @@ func generate(t testing.TB, r keygen.Request) *keys.Key {
 	return k
 }
 
-// TestS4_RefusesInvalidRequests: which keys are generated, and which requests are errors.
+// TestS4_RefusesInvalidRequests checks which keys are generated, and which requests are
+// errors.
 func TestS4_RefusesInvalidRequests(t *testing.T) {
 	tests := map[string]struct {
 		request keygen.Request
 		want    string // Describe of the key
 	}{
-		"ES256":               {keygen.Request{Algorithm: keys.ES256}, "P-256 key, ES256"},
-		"ES384":               {keygen.Request{Algorithm: keys.ES384}, "P-384 key, ES384"},
-		"ES512":               {keygen.Request{Algorithm: keys.ES512}, "P-521 key, ES512"},
-		"EdDSA":               {keygen.Request{Algorithm: keys.EdDSA}, "Ed25519 key, EdDSA"},
-		"HS256":               {keygen.Request{Algorithm: keys.HS256}, "32-byte secret, HS256"},
-		"HS384":               {keygen.Request{Algorithm: keys.HS384}, "48-byte secret, HS384"},
-		"HS512":               {keygen.Request{Algorithm: keys.HS512}, "64-byte secret, HS512"},
-		"RS256":               {keygen.Request{Algorithm: keys.RS256}, "2048-bit RSA key, RS256"},
-		"PS512":               {keygen.Request{Algorithm: keys.PS512}, "2048-bit RSA key, PS512"},
-		"RS256, 2048":         {keygen.Request{Algorithm: keys.RS256, RSABits: 2048}, "2048-bit RSA key, RS256"},
-		"RS384, 3072":         {keygen.Request{Algorithm: keys.RS384, RSABits: 3072}, "3072-bit RSA key, RS384"},
-		"RS256, 1":            {keygen.Request{Algorithm: keys.RS256, RSABits: 1}, ""},
-		"RS256, -1":           {keygen.Request{Algorithm: keys.RS256, RSABits: -1}, ""},
-		"RS256, 1024":         {keygen.Request{Algorithm: keys.RS256, RSABits: 1024}, ""},
-		"RS256, 2047":         {keygen.Request{Algorithm: keys.RS256, RSABits: 2047}, ""},
-		"RS256, 2050":         {keygen.Request{Algorithm: keys.RS256, RSABits: 2050}, ""},
-		"RS256, 8193":         {keygen.Request{Algorithm: keys.RS256, RSABits: 8193}, ""},
-		"RS256, 8200":         {keygen.Request{Algorithm: keys.RS256, RSABits: 8200}, ""},
-		"RS256, 1<<62":        {keygen.Request{Algorithm: keys.RS256, RSABits: 1 << 62}, ""},
-		"ES256 of 2048 bits":  {keygen.Request{Algorithm: keys.ES256, RSABits: 2048}, ""},
-		"EdDSA of 256 bits":   {keygen.Request{Algorithm: keys.EdDSA, RSABits: 256}, ""},
-		"HS256 of 2048 bits":  {keygen.Request{Algorithm: keys.HS256, RSABits: 2048}, ""},
-		"no algorithm":        {keygen.Request{}, ""},
-		"none":                {keygen.Request{Algorithm: keys.None}, ""},
-		"none with a size":    {keygen.Request{Algorithm: keys.None, RSABits: 2048}, ""},
-		"ES521":               {keygen.Request{Algorithm: "ES521"}, ""},
-		"RS1, at once":        {keygen.Request{Algorithm: "RS1"}, ""},
-		"es256":               {keygen.Request{Algorithm: "es256"}, ""},
-		"PSXYZ, of 4096 bits": {keygen.Request{Algorithm: "PSXYZ", RSABits: 4096}, ""},
+		"ES256":                   {keygen.Request{Algorithm: keys.ES256}, "P-256 key, ES256"},
+		"ES384":                   {keygen.Request{Algorithm: keys.ES384}, "P-384 key, ES384"},
+		"ES512":                   {keygen.Request{Algorithm: keys.ES512}, "P-521 key, ES512"},
+		"EdDSA":                   {keygen.Request{Algorithm: keys.EdDSA}, "Ed25519 key, EdDSA"},
+		"HS256":                   {keygen.Request{Algorithm: keys.HS256}, "32-byte secret, HS256"},
+		"HS384":                   {keygen.Request{Algorithm: keys.HS384}, "48-byte secret, HS384"},
+		"HS512":                   {keygen.Request{Algorithm: keys.HS512}, "64-byte secret, HS512"},
+		"RS256":                   {keygen.Request{Algorithm: keys.RS256}, "2048-bit RSA key, RS256"},
+		"PS512":                   {keygen.Request{Algorithm: keys.PS512}, "2048-bit RSA key, PS512"},
+		"RS256, 2048":             {keygen.Request{Algorithm: keys.RS256, RSABits: 2048}, "2048-bit RSA key, RS256"},
+		"RS384, 3072":             {keygen.Request{Algorithm: keys.RS384, RSABits: 3072}, "3072-bit RSA key, RS384"},
+		"RS256, 1":                {keygen.Request{Algorithm: keys.RS256, RSABits: 1}, ""},
+		"RS256, -1":               {keygen.Request{Algorithm: keys.RS256, RSABits: -1}, ""},
+		"RS256, 1024":             {keygen.Request{Algorithm: keys.RS256, RSABits: 1024}, ""},
+		"RS256, 2047":             {keygen.Request{Algorithm: keys.RS256, RSABits: 2047}, ""},
+		"RS256, 2050":             {keygen.Request{Algorithm: keys.RS256, RSABits: 2050}, ""},
+		"RS256, 8193":             {keygen.Request{Algorithm: keys.RS256, RSABits: 8193}, ""},
+		"RS256, 8200":             {keygen.Request{Algorithm: keys.RS256, RSABits: 8200}, ""},
+		"RS256, 1<<62":            {keygen.Request{Algorithm: keys.RS256, RSABits: 1 << 62}, ""},
+		"ES256, 2048 bits":        {keygen.Request{Algorithm: keys.ES256, RSABits: 2048}, ""},
+		"EdDSA, 256 bits":         {keygen.Request{Algorithm: keys.EdDSA, RSABits: 256}, ""},
+		"HS256, 2048 bits":        {keygen.Request{Algorithm: keys.HS256, RSABits: 2048}, ""},
+		"no algorithm":            {keygen.Request{}, ""},
+		"none":                    {keygen.Request{Algorithm: keys.None}, ""},
+		"none, with a size":       {keygen.Request{Algorithm: keys.None, RSABits: 2048}, ""},
+		"ES521":                   {keygen.Request{Algorithm: "ES521"}, ""},
+		"RS1, without generating": {keygen.Request{Algorithm: "RS1"}, ""},
+		"es256":                   {keygen.Request{Algorithm: "es256"}, ""},
+		"PSXYZ, 4096 bits":        {keygen.Request{Algorithm: "PSXYZ", RSABits: 4096}, ""},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -75,12 +76,12 @@ func TestS4_RefusesInvalidRequests(t *testing.T) {
 				t.Errorf("got %v %v, want %s", k, err, c.want)
 			}
 			if p, ok := k.VerifyingMaterial().(*rsa.PublicKey); ok && p.E != 65537 {
-				t.Errorf("e is %d", p.E)
+				t.Errorf("got e %d", p.E)
 			}
 		})
 	}
 	if k := generate(t, keygen.Request{Algorithm: keys.ES256, ID: "my key"}); k.ID() != "my key" || !k.HasExplicitID() {
-		t.Errorf("the id is %q, want %q", k.ID(), "my key")
+		t.Errorf("got id %q, want %q", k.ID(), "my key")
 	}
 }
 
@@ -140,7 +141,7 @@ func TestS5_ManyKeysAreDistinct(t *testing.T) {
 					t.Errorf("kid %s, id %s, thumbprint %s", m["kid"], k.ID(), thumbprint(m))
 				}
 				if seen[k.ID()] || seen[m["d"]+m["k"]] {
-					t.Errorf("a number stands twice")
+					t.Errorf("a number occurs twice")
 				}
 				seen[k.ID()], seen[m["d"]+m["k"]] = true, true
 				text, err := json.Marshal(m)
@@ -154,7 +155,7 @@ func TestS5_ManyKeysAreDistinct(t *testing.T) {
 			}
 			set := testkit.File(t, filepath.Join(t.TempDir(), "set.jwks"), `{"keys":[`+strings.Join(texts, ",")+`]}`)
 			if got := run(t, "jose", "jwk", "thp", "-i", set); strings.Join(strings.Fields(got), " ") != strings.Join(ids, " ") {
-				t.Errorf("jose has other thumbprints: %.100s…, want %.100s…", got, ids)
+				t.Errorf("jose's thumbprints: got %.100s…, want %.100s…", got, ids)
 			}
 		})
 	}

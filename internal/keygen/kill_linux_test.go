@@ -65,9 +65,9 @@ func TestS73_KilledProcessLeavesWholeFiles(t *testing.T) {
 	if left := names(t, elsewhere); left != "" {
 		t.Errorf("temporary files in another folder: got %s, want none", left)
 	}
-	t.Logf("%d of 200 were killed with a file in the making", partial)
+	t.Logf("%d of 200 were killed while writing a file", partial)
 	if partial == 0 {
-		t.Error("none was killed in the middle of a file, so this shows nothing")
+		t.Error("none was killed while writing a file: this test proves nothing")
 	}
 }
 
@@ -84,7 +84,7 @@ func killSoon(t *testing.T, dir, elsewhere string) {
 		t.Fatal(err)
 	}
 	if _, err := io.ReadFull(out, make([]byte, len("ready\n"))); err != nil {
-		t.Fatalf("the process did not come up: %v", err)
+		t.Fatalf("the process did not start: %v", err)
 	}
 	time.Sleep(time.Duration(rand.IntN(4000)) * time.Microsecond)
 	if err := cmd.Process.Kill(); err != nil {
@@ -119,7 +119,7 @@ func checkFolder(t *testing.T, dir string) (partial int) {
 		case temporary:
 			partial = 1
 		case load(t, path).CanSign() == public:
-			t.Errorf("%s holds the other half", e.Name())
+			t.Errorf("%s contains the other half", e.Name())
 		}
 		if temporary || strings.HasPrefix(e.Name(), "new-") {
 			if err := os.Remove(path); err != nil {

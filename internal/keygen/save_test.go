@@ -73,15 +73,15 @@ func TestS2_ExistingFilesAreKept(t *testing.T) {
 		change func(*keygen.Output)
 		code   fault.Code
 	}{
-		"nothing there":           {"", nil, ""},
-		"the private file":        {"k.pem", nil, fault.FileExists},
-		"the public file":         {"k.pub.pem", nil, fault.FileExists},
-		"the private file, force": {"k.pem", func(o *keygen.Output) { o.Force = true }, ""},
-		"the public file, force":  {"k.pub.pem", func(o *keygen.Output) { o.Force = true }, ""},
-		"one place":               {"", func(o *keygen.Output) { o.Public = o.Private }, fault.FileConflict},
-		"one place, force":        {"k.pem", func(o *keygen.Output) { o.Public, o.Force = o.Private, true }, fault.FileConflict},
-		"one place, ./":           {"", func(o *keygen.Output) { o.Public = filepath.Dir(o.Private) + "/./k.pem" }, fault.FileConflict},
-		"one place, ../": {"", func(o *keygen.Output) {
+		"no files":                   {"", nil, ""},
+		"private file exists":        {"k.pem", nil, fault.FileExists},
+		"public file exists":         {"k.pub.pem", nil, fault.FileExists},
+		"private file exists, force": {"k.pem", func(o *keygen.Output) { o.Force = true }, ""},
+		"public file exists, force":  {"k.pub.pem", func(o *keygen.Output) { o.Force = true }, ""},
+		"same path":                  {"", func(o *keygen.Output) { o.Public = o.Private }, fault.FileConflict},
+		"same path, force":           {"k.pem", func(o *keygen.Output) { o.Public, o.Force = o.Private, true }, fault.FileConflict},
+		"same path, ./":              {"", func(o *keygen.Output) { o.Public = filepath.Dir(o.Private) + "/./k.pem" }, fault.FileConflict},
+		"same path, ../": {"", func(o *keygen.Output) {
 			o.Public = filepath.Dir(o.Private) + "/../" + filepath.Base(filepath.Dir(o.Private)) + "/k.pem"
 		}, fault.FileConflict},
 		"no public file": {"", func(o *keygen.Output) { o.Public = "" }, ""},
@@ -103,7 +103,7 @@ func TestS2_ExistingFilesAreKept(t *testing.T) {
 			testkit.WantCode(t, err, c.code)
 			if c.code != "" {
 				if fault.ClassOf(err) != fault.Usage || names(t, dir) != c.have {
-					t.Errorf("class %d; left %q, want %q", fault.ClassOf(err), names(t, dir), c.have)
+					t.Errorf("class %d: got files %q, want %q", fault.ClassOf(err), names(t, dir), c.have)
 				}
 				return
 			}
@@ -144,7 +144,7 @@ func TestS3_OnlyPlainFilesAreWritten(t *testing.T) {
 			err := keygen.Save(files.Writer{}, k, o)
 			testkit.WantCode(t, err, fault.FileNotPlain)
 			if names(t, dir) != place || fault.ClassOf(err) != fault.Undecided {
-				t.Errorf("%s: left %q, class %d, want %q, %d",
+				t.Errorf("%s: got files %q, class %d, want %q, %d",
 					kind, names(t, dir), fault.ClassOf(err), place, fault.Undecided)
 			}
 		}
@@ -183,7 +183,7 @@ func TestEncodeEndsInOneNewline(t *testing.T) {
 	o.Format = keygen.JWK
 	testkit.WantCode(t, keygen.Save(files.Writer{}, secret, o), fault.KeyIsSecret)
 	if left := names(t, dir); left != "" {
-		t.Errorf("left %s, want none", left)
+		t.Errorf("got files %s, want none", left)
 	}
 	for _, f := range []keygen.Format{keygen.PEM, keygen.JWK} {
 		text, err := keygen.Encode(generate(t, keygen.Request{Algorithm: keys.ES256}), f)

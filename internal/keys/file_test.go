@@ -24,53 +24,53 @@ func TestS11_RefusesLooseFiles(t *testing.T) {
 		text string
 		code fault.Code
 	}{
-		"JWK":                          {jwk, ""},
-		"JWKS":                         {set, ""},
-		"white space around":           {" \t\r\n" + jwk + " \t\r\n", ""},
-		"other members of a set":       {`{"a":{"keys":1},` + set[1:], ""},
-		"a set that is also a key":     {`{"kty":"oct","k":"AAAA",` + set[1:], ""},
-		"1 MiB":                        {jwk + large[1:], ""},
-		"1 MiB and a byte":             {jwk + large, fault.FileTooLarge},
-		"empty":                        {"", fault.KeyFormatUnknown},
-		"white space":                  {" \n", fault.KeyFormatUnknown},
-		"text":                         {"hello", fault.KeyFormatUnknown},
-		"DER":                          {string(ders()["PUBLIC KEY, EC"]), fault.KeyFormatUnknown},
-		"a compact token":              {"eyJhbGciOiJub25lIn0.e30.", fault.KeyFormatUnknown},
-		"an array":                     {"[" + jwk + "]", fault.KeyFormatUnknown},
-		"null":                         {"null", fault.KeyFormatUnknown},
-		"byte order mark":              {"\ufeff" + jwk, fault.KeyFormatUnknown},
-		"UTF-16":                       {"\xff\xfe{\x00}\x00", fault.KeyFormatUnknown},
-		"an empty object":              {"{}", fault.KeyInvalid},
-		"member twice":                 {twice, fault.KeyInvalid},
-		"member twice, by an escape":   {strings.Replace(jwk, `{`, `{"\u006bty":"EC",`, 1), fault.KeyInvalid},
-		"member twice in a set":        {setOf(jwk, twice), fault.KeyInvalid},
-		"keys twice":                   {`{"keys":[],` + set[1:], fault.KeyInvalid},
-		"NUL in a string":              {strings.Replace(jwk, `"EC"`, "\"EC\x00\"", 1), fault.KeyInvalid},
-		"invalid UTF-8":                {strings.Replace(jwk, `"EC"`, "\"EC\xff\"", 1), fault.KeyInvalid},
-		"lone surrogate":               {strings.Replace(jwk, `{`, `{"kid":"\ud800",`, 1), fault.KeyInvalid},
-		"cut":                          {jwk[:len(jwk)-1], fault.KeyInvalid},
-		"nested too deeply":            {strings.Replace(jwk, `{`, `{"a":`+strings.Repeat("[", 16)+strings.Repeat("]", 16)+`,`, 1), fault.KeyInvalid},
-		"a million brackets":           {`{"keys":` + strings.Repeat("[", 1_000_000), fault.KeyInvalid},
-		"NUL behind":                   {jwk + "\x00", fault.KeyTrailingData},
-		"text behind":                  {jwk + "x", fault.KeyTrailingData},
-		"a second key behind":          {jwk + okp, fault.KeyTrailingData},
-		"a no-break space behind":      {jwk + "\u00a0", fault.KeyTrailingData},
-		"a PEM text behind":            {jwk + pemOf("PUBLIC KEY", ders()["PUBLIC KEY, EC"]), fault.KeyTrailingData},
-		"a no-break space before":      {"\u00a0" + jwk, fault.KeyInvalid},
-		"keys is an object":            {`{"keys":` + jwk + `}`, fault.KeyInvalid},
-		"keys is null":                 {`{"keys":null}`, fault.KeyInvalid},
-		"a set in a set":               {setOf(set), fault.KeyInvalid},
-		"a number for a key":           {setOf("1"), fault.KeyInvalid},
-		"half a million elements":      {setOf(strings.Repeat("0,", 500_000) + "0"), fault.KeyInvalid},
-		"unusable ones, half a MB":     {setOf(strings.Repeat(`{"kty":"?"},`, 80_000) + jwk), fault.FileTooLarge},
-		"an empty set":                 {setOf(), fault.KeySetEmpty},
-		"a megabyte of one name":       {`{"` + strings.Repeat("a", 1_000_000) + `":1}`, fault.KeyInvalid},
-		"a hundred thousand names":     {`{"a0":0` + manyMembers(80_000) + `}`, fault.KeyInvalid},
-		"a megabyte of x":              {`{"kty":"EC","crv":"P-256","y":"","x":"` + strings.Repeat("A", 1_000_000) + `"}`, fault.KeyInvalid},
-		"a megabyte of n":              {`{"kty":"RSA","e":"AQAB","n":"` + strings.Repeat("B", 1_000_000) + `"}`, fault.KeyWeak},
-		"a megabyte of a PEM label":    {"-----BEGIN " + strings.Repeat("A", 1_000_000) + "-----\n", fault.KeyFormatUnknown},
-		"a megabyte of PEM beginnings": {strings.Repeat("-----BEGIN A-----\n", 50_000), fault.KeyFormatUnknown},
-		"a megabyte of PEM blocks":     {strings.Repeat("-----BEGIN A-----\n-----END A-----\n", 29_000), fault.KeyMultipleBlocks},
+		"JWK":                       {jwk, ""},
+		"JWKS":                      {set, ""},
+		"white space around":        {" \t\r\n" + jwk + " \t\r\n", ""},
+		"set with other members":    {`{"a":{"keys":1},` + set[1:], ""},
+		"set that is also a key":    {`{"kty":"oct","k":"AAAA",` + set[1:], ""},
+		"1 MiB":                     {jwk + large[1:], ""},
+		"1 MiB and one byte":        {jwk + large, fault.FileTooLarge},
+		"empty":                     {"", fault.KeyFormatUnknown},
+		"white space":               {" \n", fault.KeyFormatUnknown},
+		"text":                      {"hello", fault.KeyFormatUnknown},
+		"DER":                       {string(ders()["PUBLIC KEY, EC"]), fault.KeyFormatUnknown},
+		"compact token":             {"eyJhbGciOiJub25lIn0.e30.", fault.KeyFormatUnknown},
+		"array":                     {"[" + jwk + "]", fault.KeyFormatUnknown},
+		"null":                      {"null", fault.KeyFormatUnknown},
+		"byte order mark":           {"\ufeff" + jwk, fault.KeyFormatUnknown},
+		"UTF-16":                    {"\xff\xfe{\x00}\x00", fault.KeyFormatUnknown},
+		"empty object":              {"{}", fault.KeyInvalid},
+		"duplicate member":          {twice, fault.KeyInvalid},
+		"duplicate member, escaped": {strings.Replace(jwk, `{`, `{"\u006bty":"EC",`, 1), fault.KeyInvalid},
+		"duplicate member in a set": {setOf(jwk, twice), fault.KeyInvalid},
+		"duplicate keys":            {`{"keys":[],` + set[1:], fault.KeyInvalid},
+		"NUL in a string":           {strings.Replace(jwk, `"EC"`, "\"EC\x00\"", 1), fault.KeyInvalid},
+		"invalid UTF-8":             {strings.Replace(jwk, `"EC"`, "\"EC\xff\"", 1), fault.KeyInvalid},
+		"lone surrogate":            {strings.Replace(jwk, `{`, `{"kid":"\ud800",`, 1), fault.KeyInvalid},
+		"cut":                       {jwk[:len(jwk)-1], fault.KeyInvalid},
+		"nested too deeply":         {strings.Replace(jwk, `{`, `{"a":`+strings.Repeat("[", 16)+strings.Repeat("]", 16)+`,`, 1), fault.KeyInvalid},
+		"a million brackets":        {`{"keys":` + strings.Repeat("[", 1_000_000), fault.KeyInvalid},
+		"trailing NUL":              {jwk + "\x00", fault.KeyTrailingData},
+		"trailing text":             {jwk + "x", fault.KeyTrailingData},
+		"trailing second key":       {jwk + okp, fault.KeyTrailingData},
+		"trailing no-break space":   {jwk + "\u00a0", fault.KeyTrailingData},
+		"trailing PEM":              {jwk + pemOf("PUBLIC KEY", ders()["PUBLIC KEY, EC"]), fault.KeyTrailingData},
+		"leading no-break space":    {"\u00a0" + jwk, fault.KeyInvalid},
+		"keys is an object":         {`{"keys":` + jwk + `}`, fault.KeyInvalid},
+		"keys is null":              {`{"keys":null}`, fault.KeyInvalid},
+		"nested set":                {setOf(set), fault.KeyInvalid},
+		"number as a key":           {setOf("1"), fault.KeyInvalid},
+		"half a million elements":   {setOf(strings.Repeat("0,", 500_000) + "0"), fault.KeyInvalid},
+		"500 KB of unusable keys":   {setOf(strings.Repeat(`{"kty":"?"},`, 80_000) + jwk), fault.FileTooLarge},
+		"empty set":                 {setOf(), fault.KeySetEmpty},
+		"name of 1 MB":              {`{"` + strings.Repeat("a", 1_000_000) + `":1}`, fault.KeyInvalid},
+		"100,000 names":             {`{"a0":0` + manyMembers(80_000) + `}`, fault.KeyInvalid},
+		"x of 1 MB":                 {`{"kty":"EC","crv":"P-256","y":"","x":"` + strings.Repeat("A", 1_000_000) + `"}`, fault.KeyInvalid},
+		"n of 1 MB":                 {`{"kty":"RSA","e":"AQAB","n":"` + strings.Repeat("B", 1_000_000) + `"}`, fault.KeyWeak},
+		"PEM label of 1 MB":         {"-----BEGIN " + strings.Repeat("A", 1_000_000) + "-----\n", fault.KeyFormatUnknown},
+		"1 MB of BEGIN lines":       {strings.Repeat("-----BEGIN A-----\n", 50_000), fault.KeyFormatUnknown},
+		"1 MB of PEM blocks":        {strings.Repeat("-----BEGIN A-----\n-----END A-----\n", 29_000), fault.KeyMultipleBlocks},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -114,19 +114,19 @@ func manyKeys(t *testing.T, n int) string {
 	return setOf(texts...)
 }
 
-// TestS11_ManyKeys: a set may hold a thousand keys.
+// TestS11_ManyKeys: a set may have a thousand keys.
 func TestS11_ManyKeys(t *testing.T) {
 	loaded, err := parse(manyKeys(t, keys.MaxSetKeys))
 	if err != nil || len(loaded.Keys) != keys.MaxSetKeys {
-		t.Errorf("%d keys, %v, want %d", len(loaded.Keys), err, keys.MaxSetKeys)
+		t.Errorf("got %d keys, %v, want %d", len(loaded.Keys), err, keys.MaxSetKeys)
 	}
 	wantRefused(t, manyKeys(t, keys.MaxSetKeys+1), fault.FileTooLarge)
 	_, err = keys.ParseSet([]byte(manyKeys(t, keys.MaxSetKeys+1)), keys.Attributes{}, true)
 	testkit.WantCode(t, err, fault.FileTooLarge)
 }
 
-// TestS12_WhatASetMayHold: what a set may hold if its owner names it with --key, if it is another's
-// file, and if it comes from a URL.
+// TestS12_WhatASetMayHold checks what a set may contain if its owner names it with --key,
+// if it is another's file, and if it comes from a URL.
 func TestS12_WhatASetMayHold(t *testing.T) {
 	ec, ec2, okp := publicJWK(t, "P-256").text(), publicJWK(t, "EC2").text(), publicJWK(t, "OKP").text()
 	kid := func(name, id string) string { return publicJWK(t, name).with("kid", id).text() }
@@ -136,70 +136,70 @@ func TestS12_WhatASetMayHold(t *testing.T) {
 	rs := func(alg string) string { return publicJWK(t, "RSA").with("kid", "r", "alg", alg).text() }
 	tests := map[string]struct {
 		text         string
-		keys, passed int // where it loads
+		keys, passed int // number of keys
 		// The expected codes. url is the same as set if empty.
 		named, set, url fault.Code
 	}{
-		"two":                        {text: setOf(ec, okp), keys: 2},
-		"one kid twice":              {text: setOf(kid("P-256", "a"), kid("EC2", "a")), named: fault.KeyAmbiguous, set: fault.KeyAmbiguous},
-		"one kid twice, other type":  {text: setOf(kid("P-256", "a"), kid("OKP", "a")), keys: 2},
-		"one kid, RS256 and any":     {text: setOf(rs("RS256"), publicJWK(t, "RSA2").with("kid", "r").text()), named: fault.KeyAmbiguous, set: fault.KeyAmbiguous},
-		"one kid, RS256 and RS512":   {text: setOf(rs("RS256"), publicJWK(t, "RSA2").with("kid", "r", "alg", "RS512").text()), keys: 2},
-		"EdDSA and Ed25519":          {text: setOf(publicJWK(t, "OKP").with("kid", "e", "alg", "EdDSA").text(), publicJWK(t, "OKP2").with("kid", "e", "alg", "Ed25519").text()), named: fault.KeyAmbiguous, set: fault.KeyAmbiguous},
-		"the same key twice":         {text: setOf(ec, ec), keys: 2},
-		"one key, three algorithms":  {text: setOf(rs("RS256"), rs("RS384"), rs("PS512")), keys: 3},
-		"the same key, another kid":  {text: setOf(kid("P-256", "a"), kid("P-256", "b")), keys: 2},
-		"kids that differ in case":   {text: setOf(kid("P-256", "a"), kid("EC2", "A")), keys: 2},
-		"a thumbprint taken as kid":  {text: setOf(ec, kid("EC2", newKey(t, "P-256", keys.Attributes{}).ID())), named: fault.KeyAmbiguous, set: fault.KeyAmbiguous},
-		"a passed over key's kid":    {text: setOf(kid("P-256", "a"), `{"kty":"?","kid":"a"}`), keys: 1, passed: 1},
-		"secrets alone":              {text: setOf(secret), keys: 1, url: fault.KeySetUnavailable},
-		"a secret next to a key":     {text: setOf(ec, secret), named: fault.KeySetMixed, set: fault.KeySetMixed, url: fault.KeySetUnavailable},
-		"a key to wrap keys":         {text: setOf(ec, jwkOf(t, "oct").with("alg", "A128KW").text()), keys: 1, passed: 1, named: fault.KeyAlgMismatch},
-		"a secret for encryption":    {text: setOf(ec, jwkOf(t, "oct").with("use", "enc").text()), keys: 1, passed: 1},
-		"a short secret":             {text: setOf(ec, jwkOf(t, "oct").with("k", "AAAA").text()), keys: 1, passed: 1, named: fault.KeyWeak, url: fault.KeySetUnavailable},
-		"private ones":               {text: setOf(ec, private), keys: 2, url: fault.KeySetUnavailable},
-		"a private one to decrypt":   {text: setOf(ec, jwkOf(t, "RSA").with("alg", "RSA-OAEP").text()), keys: 1, passed: 1, named: fault.KeyAlgMismatch, url: fault.KeySetUnavailable},
-		"unknown kty":                {text: setOf(`{"kty":"AKP","alg":"ML-DSA-44"}`, ec), keys: 1, passed: 1},
-		"unknown curve":              {text: setOf(ec, publicJWK(t, "OKP").with("crv", "Ed448").text()), keys: 1, passed: 1},
-		"for encryption":             {text: setOf(publicJWK(t, "RSA").with("use", "enc").text(), ec), keys: 1, passed: 1},
-		"unknown ones alone":         {text: setOf(`{"kty":"?"}`, `{"kty":"?"}`), named: fault.KeySetEmpty, set: fault.KeySetEmpty},
-		"a broken key":               {text: setOf(ec, broken, ec2), keys: 2, passed: 1, named: fault.KeyInvalid},
-		"a broken key of one kid":    {text: setOf(kid("P-384", "a"), publicJWK(t, "P-384").with("kid", "a", "x", "AAAA").text()), named: fault.KeyInvalid, set: fault.KeyAmbiguous},
-		"a weak key of one kid":      {text: setOf(publicJWK(t, "RSA").with("kid", "r", "n", bits(1024)).text(), rs("RS256")), named: fault.KeyWeak, set: fault.KeyAmbiguous},
-		"the same, other algorithm":  {text: setOf(publicJWK(t, "RSA").with("kid", "r", "alg", "PS256", "n", bits(1024)).text(), rs("RS256")), keys: 1, passed: 1, named: fault.KeyWeak},
-		"a weak key":                 {text: setOf(weak, ec), keys: 1, passed: 1, named: fault.KeyWeak},
-		"RSA-OAEP-256":               {text: setOf(ec, rs("RSA-OAEP-256")), keys: 1, passed: 1, named: fault.KeyAlgMismatch},
-		"RS1":                        {text: setOf(ec, rs("RS1")), keys: 1, passed: 1, named: fault.KeyAlgMismatch},
-		"Ed25519 as alg":             {text: setOf(ec, publicJWK(t, "OKP").with("alg", "Ed25519").text()), keys: 2},
-		"an algorithm of another":    {text: setOf(publicJWK(t, "OKP").with("alg", "ES521").text(), ec), keys: 1, passed: 1, named: fault.KeyAlgMismatch},
-		"broken ones alone":          {text: setOf(broken), named: fault.KeyInvalid, set: fault.KeySetEmpty},
-		"not an object":              {text: setOf("1", ec), keys: 1, passed: 1, named: fault.KeyInvalid},
-		"null":                       {text: setOf("null", ec), keys: 1, passed: 1, named: fault.KeyInvalid},
-		"no kty":                     {text: setOf(`{}`, ec), keys: 1, passed: 1, named: fault.KeyInvalid},
-		"a key not for us with d":    {text: setOf(ec, `{"kty":"?","d":"AAAA"}`), keys: 1, passed: 1, url: fault.KeySetUnavailable},
-		"d is null":                  {text: setOf(publicJWK(t, "P-256").with("d", nil).text()), keys: 1},
-		"d is empty":                 {text: setOf(publicJWK(t, "P-256").with("d", "").text()), keys: 1, named: fault.KeyInvalid},
-		"d is an empty array":        {text: setOf(publicJWK(t, "RSA").with("d", []int{}).text()), keys: 1, named: fault.KeyInvalid},
-		"d is false":                 {text: setOf(ec2, publicJWK(t, "P-256").with("d", false).text()), keys: 1, passed: 1, named: fault.KeyInvalid, url: fault.KeySetUnavailable},
-		"oth is empty":               {text: setOf(publicJWK(t, "RSA").with("oth", []int{}).text()), keys: 1},
-		"oth is not":                 {text: setOf(ec, publicJWK(t, "RSA").with("oth", []members{{"r": "AQAB"}}).text()), keys: 1, passed: 1, url: fault.KeySetUnavailable},
-		"everything optional null":   {text: setOf(publicJWK(t, "P-256").with("alg", nil, "kid", nil, "use", nil, "key_ops", nil, "x5c", nil).text()), keys: 1},
-		"everything optional empty":  {text: setOf(publicJWK(t, "P-256").with("alg", "", "kid", "", "use", "", "x5c", []int{}, "x5t", "").text()), keys: 1, named: fault.KeyInvalid},
-		"n is null":                  {text: setOf(ec, publicJWK(t, "RSA").with("n", nil).text()), keys: 1, passed: 1, named: fault.KeyInvalid},
-		"x is empty":                 {text: setOf(ec2, publicJWK(t, "P-256").with("x", "").text()), keys: 1, passed: 1, named: fault.KeyInvalid},
-		"empty key_ops":              {text: setOf(publicJWK(t, "RSA").with("key_ops", []int{}).text()), named: fault.KeySetEmpty, set: fault.KeySetEmpty},
-		"SPIFFE's keys":              {text: setOf(publicJWK(t, "P-256").with("use", "jwt-svid").text(), publicJWK(t, "EC2").with("use", "x509-svid").text()), keys: 1, passed: 1},
-		"SPIFFE's use in capitals":   {text: setOf(publicJWK(t, "P-256").with("use", "JWT-SVID").text()), named: fault.KeySetEmpty, set: fault.KeySetEmpty},
-		"a single JWK":               {text: ec, keys: 1},
-		"a single private JWK":       {text: private, keys: 1, url: fault.KeySetUnavailable},
-		"empty":                      {text: setOf(), named: fault.KeySetEmpty, set: fault.KeySetEmpty},
-		"an object without keys":     {text: `{}`, named: fault.KeyInvalid, set: fault.KeyInvalid},
-		"keys that are null":         {text: `{"keys":null}`, named: fault.KeyInvalid, set: fault.KeyInvalid},
-		"a member twice":             {text: setOf(ec, strings.Replace(ec2, "{", `{"kid":"a","kid":"b",`, 1)), named: fault.KeyInvalid, set: fault.KeyInvalid},
-		"two readings":               {text: strings.Replace(setOf(ec), `{`, `{"keys":[],`, 1), named: fault.KeyInvalid, set: fault.KeyInvalid},
-		"a PEM text":                 {text: pemOf("PUBLIC KEY", ders()["PUBLIC KEY, EC"]), keys: 1},
-		"a private PEM text":         {text: encodePEM(t, newKey(t, "EC2", keys.Attributes{})), keys: 1, url: fault.KeySetUnavailable},
-		"members of the set, not us": {text: `{"keys":[` + ec + `],"d":"AAAA","k":"AAAA"}`, keys: 1},
+		"two":                                   {text: setOf(ec, okp), keys: 2},
+		"duplicate kid":                         {text: setOf(kid("P-256", "a"), kid("EC2", "a")), named: fault.KeyAmbiguous, set: fault.KeyAmbiguous},
+		"duplicate kid, other type":             {text: setOf(kid("P-256", "a"), kid("OKP", "a")), keys: 2},
+		"one kid, RS256 and no alg":             {text: setOf(rs("RS256"), publicJWK(t, "RSA2").with("kid", "r").text()), named: fault.KeyAmbiguous, set: fault.KeyAmbiguous},
+		"one kid, RS256 and RS512":              {text: setOf(rs("RS256"), publicJWK(t, "RSA2").with("kid", "r", "alg", "RS512").text()), keys: 2},
+		"EdDSA and Ed25519":                     {text: setOf(publicJWK(t, "OKP").with("kid", "e", "alg", "EdDSA").text(), publicJWK(t, "OKP2").with("kid", "e", "alg", "Ed25519").text()), named: fault.KeyAmbiguous, set: fault.KeyAmbiguous},
+		"same key twice":                        {text: setOf(ec, ec), keys: 2},
+		"one key, three algorithms":             {text: setOf(rs("RS256"), rs("RS384"), rs("PS512")), keys: 3},
+		"same key, different kid":               {text: setOf(kid("P-256", "a"), kid("P-256", "b")), keys: 2},
+		"kids that differ in case":              {text: setOf(kid("P-256", "a"), kid("EC2", "A")), keys: 2},
+		"thumbprint of another key as kid":      {text: setOf(ec, kid("EC2", newKey(t, "P-256", keys.Attributes{}).ID())), named: fault.KeyAmbiguous, set: fault.KeyAmbiguous},
+		"kid of a skipped key":                  {text: setOf(kid("P-256", "a"), `{"kty":"?","kid":"a"}`), keys: 1, passed: 1},
+		"only secrets":                          {text: setOf(secret), keys: 1, url: fault.KeySetUnavailable},
+		"a secret next to a key":                {text: setOf(ec, secret), named: fault.KeySetMixed, set: fault.KeySetMixed, url: fault.KeySetUnavailable},
+		"key wrapping key":                      {text: setOf(ec, jwkOf(t, "oct").with("alg", "A128KW").text()), keys: 1, passed: 1, named: fault.KeyAlgMismatch},
+		"encryption secret":                     {text: setOf(ec, jwkOf(t, "oct").with("use", "enc").text()), keys: 1, passed: 1},
+		"short secret":                          {text: setOf(ec, jwkOf(t, "oct").with("k", "AAAA").text()), keys: 1, passed: 1, named: fault.KeyWeak, url: fault.KeySetUnavailable},
+		"private keys":                          {text: setOf(ec, private), keys: 2, url: fault.KeySetUnavailable},
+		"private key to decrypt":                {text: setOf(ec, jwkOf(t, "RSA").with("alg", "RSA-OAEP").text()), keys: 1, passed: 1, named: fault.KeyAlgMismatch, url: fault.KeySetUnavailable},
+		"unknown kty":                           {text: setOf(`{"kty":"AKP","alg":"ML-DSA-44"}`, ec), keys: 1, passed: 1},
+		"unknown curve":                         {text: setOf(ec, publicJWK(t, "OKP").with("crv", "Ed448").text()), keys: 1, passed: 1},
+		"for encryption":                        {text: setOf(publicJWK(t, "RSA").with("use", "enc").text(), ec), keys: 1, passed: 1},
+		"only unknown types":                    {text: setOf(`{"kty":"?"}`, `{"kty":"?"}`), named: fault.KeySetEmpty, set: fault.KeySetEmpty},
+		"broken key":                            {text: setOf(ec, broken, ec2), keys: 2, passed: 1, named: fault.KeyInvalid},
+		"broken key with the same kid":          {text: setOf(kid("P-384", "a"), publicJWK(t, "P-384").with("kid", "a", "x", "AAAA").text()), named: fault.KeyInvalid, set: fault.KeyAmbiguous},
+		"weak key with the same kid":            {text: setOf(publicJWK(t, "RSA").with("kid", "r", "n", bits(1024)).text(), rs("RS256")), named: fault.KeyWeak, set: fault.KeyAmbiguous},
+		"weak key with the same kid, other alg": {text: setOf(publicJWK(t, "RSA").with("kid", "r", "alg", "PS256", "n", bits(1024)).text(), rs("RS256")), keys: 1, passed: 1, named: fault.KeyWeak},
+		"weak key":                              {text: setOf(weak, ec), keys: 1, passed: 1, named: fault.KeyWeak},
+		"RSA-OAEP-256":                          {text: setOf(ec, rs("RSA-OAEP-256")), keys: 1, passed: 1, named: fault.KeyAlgMismatch},
+		"RS1":                                   {text: setOf(ec, rs("RS1")), keys: 1, passed: 1, named: fault.KeyAlgMismatch},
+		"Ed25519 as alg":                        {text: setOf(ec, publicJWK(t, "OKP").with("alg", "Ed25519").text()), keys: 2},
+		"alg of another type":                   {text: setOf(publicJWK(t, "OKP").with("alg", "ES521").text(), ec), keys: 1, passed: 1, named: fault.KeyAlgMismatch},
+		"only broken keys":                      {text: setOf(broken), named: fault.KeyInvalid, set: fault.KeySetEmpty},
+		"not an object":                         {text: setOf("1", ec), keys: 1, passed: 1, named: fault.KeyInvalid},
+		"null":                                  {text: setOf("null", ec), keys: 1, passed: 1, named: fault.KeyInvalid},
+		"no kty":                                {text: setOf(`{}`, ec), keys: 1, passed: 1, named: fault.KeyInvalid},
+		"unsupported key with d":                {text: setOf(ec, `{"kty":"?","d":"AAAA"}`), keys: 1, passed: 1, url: fault.KeySetUnavailable},
+		"d is null":                             {text: setOf(publicJWK(t, "P-256").with("d", nil).text()), keys: 1},
+		"d is empty":                            {text: setOf(publicJWK(t, "P-256").with("d", "").text()), keys: 1, named: fault.KeyInvalid},
+		"d is an empty array":                   {text: setOf(publicJWK(t, "RSA").with("d", []int{}).text()), keys: 1, named: fault.KeyInvalid},
+		"d is false":                            {text: setOf(ec2, publicJWK(t, "P-256").with("d", false).text()), keys: 1, passed: 1, named: fault.KeyInvalid, url: fault.KeySetUnavailable},
+		"oth is empty":                          {text: setOf(publicJWK(t, "RSA").with("oth", []int{}).text()), keys: 1},
+		"oth is not empty":                      {text: setOf(ec, publicJWK(t, "RSA").with("oth", []members{{"r": "AQAB"}}).text()), keys: 1, passed: 1, url: fault.KeySetUnavailable},
+		"everything optional null":              {text: setOf(publicJWK(t, "P-256").with("alg", nil, "kid", nil, "use", nil, "key_ops", nil, "x5c", nil).text()), keys: 1},
+		"everything optional empty":             {text: setOf(publicJWK(t, "P-256").with("alg", "", "kid", "", "use", "", "x5c", []int{}, "x5t", "").text()), keys: 1, named: fault.KeyInvalid},
+		"n is null":                             {text: setOf(ec, publicJWK(t, "RSA").with("n", nil).text()), keys: 1, passed: 1, named: fault.KeyInvalid},
+		"x is empty":                            {text: setOf(ec2, publicJWK(t, "P-256").with("x", "").text()), keys: 1, passed: 1, named: fault.KeyInvalid},
+		"empty key_ops":                         {text: setOf(publicJWK(t, "RSA").with("key_ops", []int{}).text()), named: fault.KeySetEmpty, set: fault.KeySetEmpty},
+		"SPIFFE's keys":                         {text: setOf(publicJWK(t, "P-256").with("use", "jwt-svid").text(), publicJWK(t, "EC2").with("use", "x509-svid").text()), keys: 1, passed: 1},
+		"SPIFFE's use in capitals":              {text: setOf(publicJWK(t, "P-256").with("use", "JWT-SVID").text()), named: fault.KeySetEmpty, set: fault.KeySetEmpty},
+		"single JWK":                            {text: ec, keys: 1},
+		"single private JWK":                    {text: private, keys: 1, url: fault.KeySetUnavailable},
+		"empty":                                 {text: setOf(), named: fault.KeySetEmpty, set: fault.KeySetEmpty},
+		"object without keys":                   {text: `{}`, named: fault.KeyInvalid, set: fault.KeyInvalid},
+		"keys is null":                          {text: `{"keys":null}`, named: fault.KeyInvalid, set: fault.KeyInvalid},
+		"duplicate member":                      {text: setOf(ec, strings.Replace(ec2, "{", `{"kid":"a","kid":"b",`, 1)), named: fault.KeyInvalid, set: fault.KeyInvalid},
+		"two readings":                          {text: strings.Replace(setOf(ec), `{`, `{"keys":[],`, 1), named: fault.KeyInvalid, set: fault.KeyInvalid},
+		"PEM":                                   {text: pemOf("PUBLIC KEY", ders()["PUBLIC KEY, EC"]), keys: 1},
+		"private PEM":                           {text: encodePEM(t, newKey(t, "EC2", keys.Attributes{})), keys: 1, url: fault.KeySetUnavailable},
+		"unknown members of the set":            {text: `{"keys":[` + ec + `],"d":"AAAA","k":"AAAA"}`, keys: 1},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -207,14 +207,14 @@ func TestS12_WhatASetMayHold(t *testing.T) {
 				t.Helper()
 				testkit.WantCode(t, err, code)
 				if err == nil && (len(loaded.Keys) != c.keys || len(loaded.Skipped()) != c.passed || len(loaded.Entries) != c.keys+c.passed) {
-					t.Errorf("%s: %v, %v passed over; want %d, %d", from, loaded.Keys, loaded.Skipped(), c.keys, c.passed)
+					t.Errorf("%s: got %v, skipped %v, want %d, %d", from, loaded.Keys, loaded.Skipped(), c.keys, c.passed)
 				}
 				for _, e := range loaded.Skipped() {
 					if !strings.HasPrefix(e.Problem.What, "k: keys[") || e.Problem.Reason == "" {
 						t.Errorf("%s: the key skipped is not named: %v", from, e.Problem)
 					}
 					if fault.Has(err, fault.KeySetEmpty) && !strings.Contains(err.Error(), e.Problem.Reason) {
-						t.Errorf("%s: %v does not say why", from, err)
+						t.Errorf("%s: %v does not give the reason", from, err)
 					}
 				}
 			}

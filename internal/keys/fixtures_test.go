@@ -48,7 +48,7 @@ func TestS9_ReadsFilesOfOtherTools(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			want, listed := rows[name]
 			if !listed {
-				t.Fatal("testdata/README.md has no row for it")
+				t.Fatal("testdata/README.md lacks a row for the file")
 			}
 			delete(rows, name)
 			data, err := os.ReadFile(path)
@@ -74,11 +74,11 @@ func TestS9_ReadsFilesOfOtherTools(t *testing.T) {
 		})
 	}
 	for name := range rows {
-		t.Errorf("testdata/README.md has a row for %s, which is not there", name)
+		t.Errorf("testdata/README.md has a row for the missing file %s", name)
 	}
 }
 
-// TestA25_OneKeyInEachForm: the files of one key hold the same key.
+// TestA25_OneKeyInEachForm: the files of one key contain the same key.
 func TestA25_OneKeyInEachForm(t *testing.T) {
 	for prefix, n := range map[string]int{"throwaway-p256.": 3, "throwaway-rsa2048.": 4, "throwaway-es512.": 2, "throwaway-ed25519.p": 2} {
 		ids := map[string]int{}
@@ -93,7 +93,7 @@ func TestA25_OneKeyInEachForm(t *testing.T) {
 		}
 		for id, count := range ids {
 			if len(ids) != 1 || count != n {
-				t.Errorf("%s: %d files hold %s, want %d", prefix, count, id, n)
+				t.Errorf("%s: got %d files with %s, want %d", prefix, count, id, n)
 			}
 		}
 	}

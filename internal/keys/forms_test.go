@@ -133,14 +133,14 @@ func TestS5_LeadingZeros(t *testing.T) {
 			}
 			for _, name := range []string{"x", "y", "d"} {
 				if want := (size*8 + 5) / 6; len(m[name]) != want || name == which && m[name][0] != 'A' {
-					t.Errorf("%s %s: %s of %d characters, want %d", curve.Params().Name, which, name, len(m[name]), want)
+					t.Errorf("%s %s: got %s of %d characters, want %d", curve.Params().Name, which, name, len(m[name]), want)
 				}
 			}
 			short := testkit.Must(base64.RawURLEncoding.DecodeString(m[which]))[1:]
 			wantRefused(t, strings.Replace(string(text), m[which], b64(short), 1), fault.KeyInvalid)
 			for form, text := range map[string]string{"JWK": string(text), "PEM": encodePEM(t, k)} {
 				if back := mustParse(t, text); !back.SameMaterial(k) || back.ID() != k.ID() && form == "PEM" {
-					t.Errorf("%s %s: another key from %s", curve.Params().Name, which, form)
+					t.Errorf("%s %s: got another key from %s", curve.Params().Name, which, form)
 				}
 			}
 		}
@@ -158,7 +158,7 @@ func TestS15_SameBytes(t *testing.T) {
 	}
 }
 
-// TestS13_PublishesPublicHalves: which keys may be published, and how.
+// TestS13_PublishesPublicHalves checks which keys may be published, and how.
 func TestS13_PublishesPublicHalves(t *testing.T) {
 	ec, rsa, secret := newKey(t, "P-256", keys.Attributes{}), newKey(t, "RSA", keys.Attributes{}), newKey(t, "oct", keys.Attributes{})
 	a := func(name string) *keys.Key { return newKey(t, name, keys.Attributes{ID: "a"}) }
@@ -167,15 +167,15 @@ func TestS13_PublishesPublicHalves(t *testing.T) {
 		n    int
 		code fault.Code
 	}{
-		"two":                        {[]*keys.Key{ec, rsa}, 2, ""},
-		"the same twice":             {[]*keys.Key{ec, ec}, 1, ""},
-		"private and public half":    {[]*keys.Key{publicHalf(t, "P-256", keys.Attributes{}), ec}, 1, ""},
-		"one id for two":             {[]*keys.Key{a("P-256"), a("EC2")}, 0, fault.KeyAmbiguous},
-		"a secret":                   {[]*keys.Key{ec, secret}, 0, fault.KeyIsSecret},
-		"a development key":          {[]*keys.Key{keys.Development("")}, 0, fault.KeyIsSecret},
-		"none":                       {nil, 0, fault.KeySetEmpty},
-		"an id that is no UTF-8":     {[]*keys.Key{newKey(t, "P-256", keys.Attributes{ID: "\xff"})}, 0, fault.KeyInvalid},
-		"an id with every character": {[]*keys.Key{newKey(t, "P-256", keys.Attributes{ID: "\x00\"\\<>&\u2028\u202e😀"})}, 1, ""},
+		"two":                     {[]*keys.Key{ec, rsa}, 2, ""},
+		"same key twice":          {[]*keys.Key{ec, ec}, 1, ""},
+		"private and public half": {[]*keys.Key{publicHalf(t, "P-256", keys.Attributes{}), ec}, 1, ""},
+		"one id for two keys":     {[]*keys.Key{a("P-256"), a("EC2")}, 0, fault.KeyAmbiguous},
+		"secret":                  {[]*keys.Key{ec, secret}, 0, fault.KeyIsSecret},
+		"development key":         {[]*keys.Key{keys.Development("")}, 0, fault.KeyIsSecret},
+		"none":                    {nil, 0, fault.KeySetEmpty},
+		"id that is not UTF-8":    {[]*keys.Key{newKey(t, "P-256", keys.Attributes{ID: "\xff"})}, 0, fault.KeyInvalid},
+		"id with every character": {[]*keys.Key{newKey(t, "P-256", keys.Attributes{ID: "\x00\"\\<>&\u2028\u202e😀"})}, 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, err := keys.PublicSet(c.list)

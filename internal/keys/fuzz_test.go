@@ -22,7 +22,7 @@ func FuzzF5_Load(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(data)
-		if bytes.Contains(data, []byte("-----BEGIN ")) { // also by a kid, as Google publishes
+		if bytes.Contains(data, []byte("-----BEGIN ")) { // also a set by kid, as Google publishes it
 			f.Add(testkit.Must(json.Marshal(map[string]string{"a": string(data), "b": ""})))
 			f.Add(testkit.Must(json.Marshal(map[string]string{"a": string(data)})))
 		}
@@ -66,7 +66,7 @@ func checkSaved(t *testing.T, k *keys.Key) {
 			t.Errorf("%v became %v by\n%s", k, back, text)
 		}
 		if !strings.Contains(text, "BEGIN") && back.ID() != k.ID() {
-			t.Errorf("the id %q became %q", k.ID(), back.ID())
+			t.Errorf("id %q became %q", k.ID(), back.ID())
 		}
 	}
 }

@@ -48,7 +48,7 @@ func TestIssuerSlip(t *testing.T) {
 		kid := "a"
 		_, err = testkit.Must(keys.NewRing([]*keys.Key{bound})).Find(t.Context(), keys.Query{Issuer: &tc.token, KeyID: &kid, Algorithm: keys.ES256, Token: signedBy{bound}})
 		if fault.CodeOf(err) != fault.KeyNotFound || !strings.Contains(err.Error(), tc.want) {
-			t.Errorf("%q is vouched for by a key of %q: %v", tc.token, tc.configured, err)
+			t.Errorf("a key of %[2]q vouches for %[1]q: %[3]v", tc.token, tc.configured, err)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func TestKeysKeepTheirRules(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !k.Rules().Equal(want) || !copied.Rules().Equal(want) {
-				t.Errorf("%s: rules %+v, of a copy %+v", path, k.Rules(), copied.Rules())
+				t.Errorf("%s: got rules %+v, in a copy %+v", path, k.Rules(), copied.Rules())
 			}
 			if public, err := k.Public(); err == nil && !public.Rules().Equal(want) {
 				t.Errorf("%s: rules of the public half %+v", path, public.Rules())
@@ -49,7 +49,7 @@ func TestKeysKeepTheirRules(t *testing.T) {
 		}
 	}
 	if seen < 15 {
-		t.Errorf("%d keys were read", seen)
+		t.Errorf("got %d keys", seen)
 	}
 }
 

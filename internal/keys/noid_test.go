@@ -8,8 +8,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// TestA21_KeysWithoutAnID: a key without an ID of its own matches any ID that no other
-// candidate has, if it made the signature; otherwise the selection is no less strict.
+// TestA21_KeysWithoutAnID: a key without an ID matches any ID that no other candidate has,
+// if it made the signature; otherwise the selection is no less strict.
 func TestA21_KeysWithoutAnID(t *testing.T) {
 	plain, second, named, other := ec(t, ""), ec(t, ""), ec(t, "x"), ed(t, "x")
 	bound, err := plain.With(keys.Attributes{Issuer: "partner"})
@@ -30,26 +30,26 @@ func TestA21_KeysWithoutAnID(t *testing.T) {
 		want   *keys.Key
 		code   fault.Code
 	}{
-		"it stands for the id":                 {static: []*keys.Key{plain}, by: plain, want: plain},
-		"its signature is another's":           {static: []*keys.Key{plain}, by: second, code: fault.SignatureInvalid},
-		"the second fits":                      {static: []*keys.Key{plain, second}, by: second, want: second},
-		"none fits":                            {static: []*keys.Key{plain, second}, by: named, code: fault.SignatureInvalid},
-		"another key has the id":               {static: []*keys.Key{plain, named}, by: plain, want: named},
-		"a key of another kind has the id":     {static: []*keys.Key{plain, other}, by: plain, code: fault.AlgorithmNotAllowed},
-		"a set's key has the id":               {static: []*keys.Key{plain}, sets: []*scriptedSet{{held: []*keys.Key{named}}}, by: plain, want: named},
-		"its id was chosen":                    {static: []*keys.Key{chosen}, by: plain, code: fault.KeyNotFound},
-		"it is of another issuer":              {static: []*keys.Key{bound}, iss: "shop", by: plain, code: fault.KeyNotFound},
-		"it is of the issuer":                  {static: []*keys.Key{bound}, iss: "partner", by: plain, want: bound},
-		"a key of the issuer has another id":   {static: []*keys.Key{plain, testkit.Must(named.With(keys.Attributes{ID: "y", Issuer: "partner"}))}, iss: "partner", by: plain, code: fault.KeyNotFound},
-		"of a set":                             {sets: []*scriptedSet{{held: []*keys.Key{plain}}}, by: plain, want: plain},
-		"of a set that is asked":               {sets: []*scriptedSet{{newer: []*keys.Key{plain}}}, by: plain, want: plain},
-		"a newer one of a set":                 {sets: []*scriptedSet{{held: []*keys.Key{plain}, newer: []*keys.Key{second}}}, by: second, want: second},
-		"it does not fit, and a set is down":   {static: []*keys.Key{plain}, sets: []*scriptedSet{{err: down}}, by: second, code: fault.KeySetUnavailable},
-		"it fits, and a set is down":           {static: []*keys.Key{plain}, sets: []*scriptedSet{{err: down}}, by: plain, want: plain},
-		"stale, and it fits":                   {sets: []*scriptedSet{{newer: []*keys.Key{plain}, err: down}}, by: plain, want: plain},
-		"stale, and it does not fit":           {sets: []*scriptedSet{{newer: []*keys.Key{plain}, err: down}}, by: second, code: fault.KeySetUnavailable},
-		"without kid, the first alone (S35)":   {static: []*keys.Key{plain, second}, noKid: true, by: second, want: plain},
-		"without kid, though its set is stale": {sets: []*scriptedSet{{newer: []*keys.Key{plain}, err: down}}, noKid: true, by: plain, code: fault.KeySetUnavailable},
+		"matches the ID":                   {static: []*keys.Key{plain}, by: plain, want: plain},
+		"signed by another key":            {static: []*keys.Key{plain}, by: second, code: fault.SignatureInvalid},
+		"second key matches":               {static: []*keys.Key{plain, second}, by: second, want: second},
+		"no key matches":                   {static: []*keys.Key{plain, second}, by: named, code: fault.SignatureInvalid},
+		"another key has the ID":           {static: []*keys.Key{plain, named}, by: plain, want: named},
+		"key of another type has the ID":   {static: []*keys.Key{plain, other}, by: plain, code: fault.AlgorithmNotAllowed},
+		"key of a set has the ID":          {static: []*keys.Key{plain}, sets: []*scriptedSet{{held: []*keys.Key{named}}}, by: plain, want: named},
+		"ID is explicit":                   {static: []*keys.Key{chosen}, by: plain, code: fault.KeyNotFound},
+		"key of another issuer":            {static: []*keys.Key{bound}, iss: "shop", by: plain, code: fault.KeyNotFound},
+		"key of the issuer":                {static: []*keys.Key{bound}, iss: "partner", by: plain, want: bound},
+		"issuer's key has another ID":      {static: []*keys.Key{plain, testkit.Must(named.With(keys.Attributes{ID: "y", Issuer: "partner"}))}, iss: "partner", by: plain, code: fault.KeyNotFound},
+		"key of a set":                     {sets: []*scriptedSet{{held: []*keys.Key{plain}}}, by: plain, want: plain},
+		"key of a set that is fetched":     {sets: []*scriptedSet{{newer: []*keys.Key{plain}}}, by: plain, want: plain},
+		"newer key of a set":               {sets: []*scriptedSet{{held: []*keys.Key{plain}, newer: []*keys.Key{second}}}, by: second, want: second},
+		"no match, set unavailable":        {static: []*keys.Key{plain}, sets: []*scriptedSet{{err: down}}, by: second, code: fault.KeySetUnavailable},
+		"match, set unavailable":           {static: []*keys.Key{plain}, sets: []*scriptedSet{{err: down}}, by: plain, want: plain},
+		"stale set, match":                 {sets: []*scriptedSet{{newer: []*keys.Key{plain}, err: down}}, by: plain, want: plain},
+		"stale set, no match":              {sets: []*scriptedSet{{newer: []*keys.Key{plain}, err: down}}, by: second, code: fault.KeySetUnavailable},
+		"no kid, only the first key (S35)": {static: []*keys.Key{plain, second}, noKid: true, by: second, want: plain},
+		"no kid, stale set":                {sets: []*scriptedSet{{newer: []*keys.Key{plain}, err: down}}, noKid: true, by: plain, code: fault.KeySetUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var sets []keys.Set
@@ -66,7 +66,7 @@ func TestA21_KeysWithoutAnID(t *testing.T) {
 			}
 			got, err := testkit.Must(keys.NewRing(tc.static, sets...)).Find(t.Context(), q)
 			if got != tc.want || fault.CodeOf(err) != tc.code {
-				t.Errorf("got %v, %v; want %v, %q", got, err, tc.want, tc.code)
+				t.Errorf("got %v, %v, want %v, %q", got, err, tc.want, tc.code)
 			}
 		})
 	}

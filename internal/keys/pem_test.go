@@ -39,8 +39,8 @@ func ders() map[string][]byte {
 	}
 }
 
-// TestS9_PEMForms: each form is read as the same key, with the right answer to CanSign;
-// one more byte at the end is refused.
+// TestS9_PEMForms: each form is read as the same key, with the expected CanSign; one more
+// byte at the end is refused.
 func TestS9_PEMForms(t *testing.T) {
 	of := map[string]string{"EC": "P-256", "RSA": "RSA", "OKP": "OKP"}
 	for name, der := range ders() {
@@ -49,20 +49,20 @@ func TestS9_PEMForms(t *testing.T) {
 			text := pemOf(label, der)
 			whole := newKey(t, of[kind], keys.Attributes{})
 			for how, text := range map[string]string{
-				"as it is":       text,
-				"CR LF":          strings.ReplaceAll(text, "\n", "\r\n"),
-				"CR":             strings.ReplaceAll(text, "\n", "\r"),
-				"after text":     "Bag Attributes\n    localKeyID: 01\nKey Attributes: <No Attributes>\n" + text,
-				"comment, CR LF": strings.ReplaceAll("# a key: {}\n\n"+text, "\n", "\r\n"),
-				"white space":    "\n  \t" + "\n" + text + "\n \n",
-				"no end of line": strings.TrimSuffix(text, "\n"),
+				"unchanged":        text,
+				"CR LF":            strings.ReplaceAll(text, "\n", "\r\n"),
+				"CR":               strings.ReplaceAll(text, "\n", "\r"),
+				"after text":       "Bag Attributes\n    localKeyID: 01\nKey Attributes: <No Attributes>\n" + text,
+				"comment, CR LF":   strings.ReplaceAll("# a key: {}\n\n"+text, "\n", "\r\n"),
+				"white space":      "\n  \t" + "\n" + text + "\n \n",
+				"no final newline": strings.TrimSuffix(text, "\n"),
 			} {
 				k := mustParse(t, text)
 				if !k.SameMaterial(whole) || k.ID() != whole.ID() || k.HasExplicitID() || k.Source() != "k" {
 					t.Errorf("%s: got %v", how, k)
 				}
 				if k.CanSign() != strings.Contains(label, "PRIVATE") {
-					t.Errorf("%s: CanSign is %v", how, k.CanSign())
+					t.Errorf("%s: got CanSign %v", how, k.CanSign())
 				}
 			}
 			wantRefused(t, pemOf(label, append(slices.Clone(der), 0)), fault.KeyTrailingData)
@@ -72,7 +72,7 @@ func TestS9_PEMForms(t *testing.T) {
 	}
 }
 
-// TestS9_EachReasonHasItsCode: each reason has a code of its own.
+// TestS9_EachReasonHasItsCode: each reason has a separate code.
 func TestS9_EachReasonHasItsCode(t *testing.T) {
 	d := ders()
 	ec, ecPublic := pemOf("PRIVATE KEY", d["PRIVATE KEY, EC"]), pemOf("PUBLIC KEY", d["PUBLIC KEY, EC"])
@@ -85,44 +85,44 @@ func TestS9_EachReasonHasItsCode(t *testing.T) {
 		text string
 		code fault.Code
 	}{
-		"curve, then key":              {params + sec1, ""},
-		"two keys":                     {ec + ec, fault.KeyMultipleBlocks},
-		"a key and its public half":    {ec + ecPublic, fault.KeyMultipleBlocks},
-		"a key and its certificate":    {ec + certificate, fault.KeyMultipleBlocks},
-		"a chain of certificates":      {certificate + certificate, fault.KeyMultipleBlocks},
-		"curve, key, key":              {params + sec1 + sec1, fault.KeyMultipleBlocks},
-		"curve, then no SEC 1 key":     {params + ec, fault.KeyMultipleBlocks},
-		"two curves":                   {params + params, fault.KeyMultipleBlocks},
-		"key, then curve":              {sec1 + params, fault.KeyMultipleBlocks},
-		"a key and one behind text":    {ec + "text\n" + ec, fault.KeyMultipleBlocks},
-		"text behind":                  {ec + "x", fault.KeyTrailingData},
-		"NUL behind":                   {ec + "\x00", fault.KeyTrailingData},
-		"half a block behind":          {ec + "-----BEGIN PRIVATE KEY-----\n", fault.KeyTrailingData},
-		"NUL before":                   {"a\x00\n" + ec, fault.KeyTrailingData},
-		"byte order mark":              {"\ufeff" + ec, fault.KeyTrailingData},
-		"byte order mark, text before": {"\ufeffBag Attributes\n" + ec, fault.KeyTrailingData},
-		"text, two keys":               {"Bag Attributes\n" + certificate + "Bag Attributes\n" + ec, fault.KeyMultipleBlocks},
-		"begin alone after text":       {"Bag Attributes\n-----BEGIN ", fault.KeyFormatUnknown},
-		"a damaged block before":       {damaged + ec, fault.KeyFormatUnknown},
-		"curve, damaged, key":          {params + strings.Replace(sec1, "\nM", "\n!", 1) + sec1, fault.KeyMultipleBlocks},
-		"damaged":                      {damaged, fault.KeyFormatUnknown},
-		"no end":                       {strings.Split(ec, "-----END")[0], fault.KeyFormatUnknown},
-		"another end":                  {strings.Replace(ec, "END PRIVATE", "END PUBLIC", 1), fault.KeyFormatUnknown},
-		"not at the start of its line": {"x " + ec, fault.KeyTrailingData},
-		"begin alone":                  {"-----BEGIN ", fault.KeyFormatUnknown},
-		"curve alone":                  {params, fault.KeyFormatUnknown},
-		"OpenSSH":                      {pemOf("OPENSSH PRIVATE KEY", []byte("x")), fault.KeyInvalid},
-		"certificate request":          {pemOf("CERTIFICATE REQUEST", d["PUBLIC KEY, EC"]), fault.KeyFormatUnknown},
-		"label in lower case":          {pemOf("public key", d["PUBLIC KEY, EC"]), fault.KeyFormatUnknown},
-		"encrypted PKCS#8":             {pemOf("ENCRYPTED PRIVATE KEY", []byte("x")), fault.KeyEncrypted},
-		"encrypted SEC 1":              {procType, fault.KeyEncrypted},
-		"no key in it":                 {pemOf("PRIVATE KEY", nil), fault.KeyInvalid},
-		"PKCS#8 labelled SEC 1":        {pemOf("EC PRIVATE KEY", d["PRIVATE KEY, EC"]), fault.KeyInvalid},
-		"SEC 1 labelled PKCS#8":        {pemOf("PRIVATE KEY", d["EC PRIVATE KEY, EC"]), fault.KeyInvalid},
-		"PKCS#1 labelled PKIX":         {pemOf("PUBLIC KEY", d["RSA PUBLIC KEY, RSA"]), fault.KeyInvalid},
-		"PKIX labelled PKCS#1":         {pemOf("RSA PUBLIC KEY", d["PUBLIC KEY, RSA"]), fault.KeyInvalid},
-		"public labelled private":      {pemOf("PRIVATE KEY", d["PUBLIC KEY, EC"]), fault.KeyInvalid},
-		"RSA of 1024 bits, private":    {pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(testkit.Must(rsa.GenerateKey(rand.Reader, 1024)))), fault.KeyWeak},
+		"curve, then key":                  {params + sec1, ""},
+		"two keys":                         {ec + ec, fault.KeyMultipleBlocks},
+		"key and its public half":          {ec + ecPublic, fault.KeyMultipleBlocks},
+		"key and its certificate":          {ec + certificate, fault.KeyMultipleBlocks},
+		"certificate chain":                {certificate + certificate, fault.KeyMultipleBlocks},
+		"curve, key, key":                  {params + sec1 + sec1, fault.KeyMultipleBlocks},
+		"curve, then a key not SEC 1":      {params + ec, fault.KeyMultipleBlocks},
+		"two curves":                       {params + params, fault.KeyMultipleBlocks},
+		"key, then curve":                  {sec1 + params, fault.KeyMultipleBlocks},
+		"two keys with text between":       {ec + "text\n" + ec, fault.KeyMultipleBlocks},
+		"trailing text":                    {ec + "x", fault.KeyTrailingData},
+		"trailing NUL":                     {ec + "\x00", fault.KeyTrailingData},
+		"trailing half a block":            {ec + "-----BEGIN PRIVATE KEY-----\n", fault.KeyTrailingData},
+		"NUL before":                       {"a\x00\n" + ec, fault.KeyTrailingData},
+		"byte order mark":                  {"\ufeff" + ec, fault.KeyTrailingData},
+		"byte order mark, text before":     {"\ufeffBag Attributes\n" + ec, fault.KeyTrailingData},
+		"text, two keys":                   {"Bag Attributes\n" + certificate + "Bag Attributes\n" + ec, fault.KeyMultipleBlocks},
+		"begin alone after text":           {"Bag Attributes\n-----BEGIN ", fault.KeyFormatUnknown},
+		"leading damaged block":            {damaged + ec, fault.KeyFormatUnknown},
+		"curve, damaged block, key":        {params + strings.Replace(sec1, "\nM", "\n!", 1) + sec1, fault.KeyMultipleBlocks},
+		"damaged":                          {damaged, fault.KeyFormatUnknown},
+		"no END line":                      {strings.Split(ec, "-----END")[0], fault.KeyFormatUnknown},
+		"other END line":                   {strings.Replace(ec, "END PRIVATE", "END PUBLIC", 1), fault.KeyFormatUnknown},
+		"BEGIN not at the start of a line": {"x " + ec, fault.KeyTrailingData},
+		"only BEGIN":                       {"-----BEGIN ", fault.KeyFormatUnknown},
+		"only a curve":                     {params, fault.KeyFormatUnknown},
+		"OpenSSH":                          {pemOf("OPENSSH PRIVATE KEY", []byte("x")), fault.KeyInvalid},
+		"certificate request":              {pemOf("CERTIFICATE REQUEST", d["PUBLIC KEY, EC"]), fault.KeyFormatUnknown},
+		"label in lower case":              {pemOf("public key", d["PUBLIC KEY, EC"]), fault.KeyFormatUnknown},
+		"encrypted PKCS#8":                 {pemOf("ENCRYPTED PRIVATE KEY", []byte("x")), fault.KeyEncrypted},
+		"encrypted SEC 1":                  {procType, fault.KeyEncrypted},
+		"empty block":                      {pemOf("PRIVATE KEY", nil), fault.KeyInvalid},
+		"PKCS#8 labelled SEC 1":            {pemOf("EC PRIVATE KEY", d["PRIVATE KEY, EC"]), fault.KeyInvalid},
+		"SEC 1 labelled PKCS#8":            {pemOf("PRIVATE KEY", d["EC PRIVATE KEY, EC"]), fault.KeyInvalid},
+		"PKCS#1 labelled PKIX":             {pemOf("PUBLIC KEY", d["RSA PUBLIC KEY, RSA"]), fault.KeyInvalid},
+		"PKIX labelled PKCS#1":             {pemOf("RSA PUBLIC KEY", d["PUBLIC KEY, RSA"]), fault.KeyInvalid},
+		"public labelled private":          {pemOf("PRIVATE KEY", d["PUBLIC KEY, EC"]), fault.KeyInvalid},
+		"RSA of 1024 bits, private":        {pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(testkit.Must(rsa.GenerateKey(rand.Reader, 1024)))), fault.KeyWeak},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -135,7 +135,7 @@ func TestS9_EachReasonHasItsCode(t *testing.T) {
 	}
 }
 
-// TestS9_UnsupportedKinds: an unsupported kind of key has a different error than a broken
+// TestS9_UnsupportedKinds: an unsupported kind of key has a different error from a broken
 // key.
 func TestS9_UnsupportedKinds(t *testing.T) {
 	p224 := testkit.Must(ecdsa.GenerateKey(elliptic.P224(), rand.Reader))
@@ -154,10 +154,10 @@ func TestS9_UnsupportedKinds(t *testing.T) {
 		"RSA for PSS, PKIX":       pemOf("PUBLIC KEY", swap(d["PUBLIC KEY, RSA"], rsaOID, pssOID)),
 		"RSA for PSS, PKCS#8":     pemOf("PRIVATE KEY", swap(d["PRIVATE KEY, RSA"], rsaOID, pssOID)),
 		"RSA for PSS, cert":       pemOf("CERTIFICATE", swap(d["CERTIFICATE, RSA"], append(slices.Clone(rsaOID), 5, 0), append(slices.Clone(pssOID), 5, 0))),
-		"another curve, PKIX":     pemOf("PUBLIC KEY", swap(d["PUBLIC KEY, EC"], p256OID, other(p256OID))),
-		"another curve, PKCS#8":   pemOf("PRIVATE KEY", swap(d["PRIVATE KEY, EC"], p256OID, other(p256OID))),
-		"another curve, SEC 1":    pemOf("EC PRIVATE KEY", swap(d["EC PRIVATE KEY, EC"], p256OID, other(p256OID))),
-		"another algorithm, PKIX": pemOf("PUBLIC KEY", swap(d["PUBLIC KEY, RSA"], rsaOID, other(rsaOID))),
+		"unknown curve, PKIX":     pemOf("PUBLIC KEY", swap(d["PUBLIC KEY, EC"], p256OID, other(p256OID))),
+		"unknown curve, PKCS#8":   pemOf("PRIVATE KEY", swap(d["PRIVATE KEY, EC"], p256OID, other(p256OID))),
+		"unknown curve, SEC 1":    pemOf("EC PRIVATE KEY", swap(d["EC PRIVATE KEY, EC"], p256OID, other(p256OID))),
+		"unknown algorithm, PKIX": pemOf("PUBLIC KEY", swap(d["PUBLIC KEY, RSA"], rsaOID, other(rsaOID))),
 	}
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -188,22 +188,22 @@ func TestS9_EmbeddedPoint(t *testing.T) {
 		point []byte
 		code  fault.Code
 	}{
-		"its own":             {own, ""},
-		"compressed":          {compressed, ""},
-		"none":                {nil, ""},
-		"another's":           {alien, fault.KeyInvalid},
-		"the other y":         {wrongSign, fault.KeyInvalid},
-		"cut":                 {own[:40], fault.KeyInvalid},
-		"followed by a byte":  {append(slices.Clone(own), 0), fault.KeyInvalid},
-		"the infinite one":    {[]byte{0}, fault.KeyInvalid},
-		"another's, in short": {elliptic.MarshalCompressed(two.Curve, two.X, two.Y), fault.KeyInvalid},
+		"own point":                        {own, ""},
+		"compressed":                       {compressed, ""},
+		"none":                             {nil, ""},
+		"another's":                        {alien, fault.KeyInvalid},
+		"other y":                          {wrongSign, fault.KeyInvalid},
+		"cut":                              {own[:40], fault.KeyInvalid},
+		"trailing byte":                    {append(slices.Clone(own), 0), fault.KeyInvalid},
+		"point at infinity":                {[]byte{0}, fault.KeyInvalid},
+		"point of another key, compressed": {elliptic.MarshalCompressed(two.Curve, two.X, two.Y), fault.KeyInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, text := range ecPrivate(one, c.point) {
 				if c.code != "" {
 					wantRefused(t, text, c.code)
 				} else if k := mustParse(t, text); !k.SameMaterial(newKey(t, "P-256", keys.Attributes{})) {
-					t.Error("another key")
+					t.Error("got another key")
 				}
 			}
 		})

@@ -28,20 +28,20 @@ func TestA25_PEMByKeyID(t *testing.T) {
 		kid             string
 		file, set       string     // the keys with their types
 		fileErr, setErr fault.Code // "" for none
-		published       fault.Code // besides setErr
+		published       fault.Code // in addition to setErr
 	}{
-		"certificate and key": {map[string]string{"rsa": cert, "ec": public}, "", rsaAndEC, rsaAndEC, "", "", ""},
-		"one that is picked":  {map[string]string{"rsa": cert, "ec": public}, "ec", "ec EC", "ec EC", "", "", ""},
-		"one that is missing": {map[string]string{"rsa": cert, "ec": public}, "other", "", "", fault.KeyMissing, fault.KeyMissing, ""},
-		"line feeds escaped":  {json.RawMessage(`{"rsa":` + strings.ReplaceAll(string(testkit.Must(json.Marshal(cert))), "-", `\u002d`) + `}`), "", "rsa RSA", "rsa RSA", "", "", ""},
-		"one that is broken":  {map[string]string{"rsa": cert, "x": cert[:200]}, "", "", "rsa RSA", fault.KeyFormatUnknown, "", ""},
-		"all are broken":      {map[string]string{"x": cert[:200]}, "", "", "", fault.KeyFormatUnknown, fault.KeySetEmpty, ""},
-		"two blocks":          {map[string]string{"x": cert + public}, "", "", "", fault.KeyMultipleBlocks, fault.KeySetEmpty, ""},
-		"an empty kid":        {map[string]string{"": cert}, "", "", "", fault.KeyInvalid, fault.KeySetEmpty, ""},
-		"a private key":       {map[string]string{"ec": private, "rsa": cert}, "", rsaAndEC, rsaAndEC, "", "", fault.KeySetUnavailable},
-		"something else":      {map[string]any{"rsa": cert, "n": 1}, "", "", "", fault.KeyInvalid, fault.KeyInvalid, ""},
-		"twice the same kid":  {json.RawMessage(`{"a":"-----BEGIN x","a":"-----BEGIN x"}`), "", "", "", fault.KeyInvalid, fault.KeyInvalid, ""},
-		"too many":            {many, "", "", "", fault.FileTooLarge, fault.FileTooLarge, ""},
+		"certificate and key":   {map[string]string{"rsa": cert, "ec": public}, "", rsaAndEC, rsaAndEC, "", "", ""},
+		"key picked by kid":     {map[string]string{"rsa": cert, "ec": public}, "ec", "ec EC", "ec EC", "", "", ""},
+		"unknown kid":           {map[string]string{"rsa": cert, "ec": public}, "other", "", "", fault.KeyMissing, fault.KeyMissing, ""},
+		"escaped line feeds":    {json.RawMessage(`{"rsa":` + strings.ReplaceAll(string(testkit.Must(json.Marshal(cert))), "-", `\u002d`) + `}`), "", "rsa RSA", "rsa RSA", "", "", ""},
+		"one broken key":        {map[string]string{"rsa": cert, "x": cert[:200]}, "", "", "rsa RSA", fault.KeyFormatUnknown, "", ""},
+		"only broken keys":      {map[string]string{"x": cert[:200]}, "", "", "", fault.KeyFormatUnknown, fault.KeySetEmpty, ""},
+		"two blocks":            {map[string]string{"x": cert + public}, "", "", "", fault.KeyMultipleBlocks, fault.KeySetEmpty, ""},
+		"empty kid":             {map[string]string{"": cert}, "", "", "", fault.KeyInvalid, fault.KeySetEmpty, ""},
+		"private key":           {map[string]string{"ec": private, "rsa": cert}, "", rsaAndEC, rsaAndEC, "", "", fault.KeySetUnavailable},
+		"value that is not PEM": {map[string]any{"rsa": cert, "n": 1}, "", "", "", fault.KeyInvalid, fault.KeyInvalid, ""},
+		"duplicate kid":         {json.RawMessage(`{"a":"-----BEGIN x","a":"-----BEGIN x"}`), "", "", "", fault.KeyInvalid, fault.KeyInvalid, ""},
+		"too many keys":         {many, "", "", "", fault.FileTooLarge, fault.FileTooLarge, ""},
 	} {
 		data := testkit.Must(json.Marshal(row.text))
 		check := func(how, want string, code fault.Code, got keys.Loaded, err error) {
@@ -50,7 +50,7 @@ func TestA25_PEMByKeyID(t *testing.T) {
 			for _, k := range got.Keys {
 				list = append(list, k.ID()+" "+string(k.Type()))
 				if !k.HasExplicitID() {
-					t.Errorf("%s, %s: %v stands for any kid", name, how, k)
+					t.Errorf("%s, %s: %v matches any kid", name, how, k)
 				}
 			}
 			slices.Sort(list)

@@ -92,7 +92,7 @@ func TestS69_PrintingHidesPrivateParts(t *testing.T) {
 				t.Errorf("JSON is %s, want %s", text, "{}")
 			}
 			if err := gob.NewEncoder(&bytes.Buffer{}).Encode(k); err == nil {
-				t.Error("gob takes a key")
+				t.Error("gob encodes a key")
 			}
 			wantNoSecret(t, material()[name], "an error", fmt.Errorf("it: %v %w", k, fmt.Errorf("%+v", *k)).Error())
 			wantNoSecret(t, material()[name], "Describe", k.Describe())
@@ -111,13 +111,13 @@ func TestS69_LoggingHidesPrivateParts(t *testing.T) {
 			slog.New(create(&b)).Info("a key", "k", k, "v", *k, "list", []*keys.Key{k}, slog.Group("g", "k", k))
 			wantNoSecret(t, material()[name], how, b.String())
 			if n := strings.Count(b.String(), k.ID()); n < 3 {
-				t.Errorf("%s: the id stands %d times: %s", how, n, b.String())
+				t.Errorf("%s: the ID occurs %d times: %s", how, n, b.String())
 			}
 		}
 	}
 }
 
-// TestDescribe: the words that describe keys.
+// TestDescribe checks the words that describe keys.
 func TestDescribe(t *testing.T) {
 	for name, want := range map[string]string{
 		"P-256": "P-256 key, ES256", "P-384": "P-384 key, ES384", "P-521": "P-521 key, ES512",

@@ -69,12 +69,12 @@ func TestA20_IssuerFirst(t *testing.T) {
 		"the issuer's key":             {iss: "A", kid: "a", alg: keys.ES256, want: "a@A"},
 		"the issuer's key, no kid":     {iss: "A", alg: keys.ES256, want: "a@A"},
 		"another issuer's key":         {iss: "A", kid: "b", alg: keys.ES384, code: fault.KeyNotFound},
-		"no one's key, bound issuer":   {iss: "A", kid: "free", alg: keys.ES256, code: fault.KeyNotFound},
-		"no key of the alg, bound":     {iss: "B", alg: keys.ES256, code: fault.AlgorithmNotAllowed},
-		"an issuer nobody has":         {iss: "C", kid: "free", alg: keys.ES256, want: "free"},
-		"an issuer nobody has, no kid": {iss: "C", alg: keys.ES256, want: "free"},
-		"an issuer nobody has, A's":    {iss: "C", kid: "a", alg: keys.ES256, code: fault.KeyNotFound},
-		"the issuer in other case":     {iss: "a", kid: "a", alg: keys.ES256, code: fault.KeyNotFound},
+		"unbound key, bound issuer":    {iss: "A", kid: "free", alg: keys.ES256, code: fault.KeyNotFound},
+		"no key for alg, bound issuer": {iss: "B", alg: keys.ES256, code: fault.AlgorithmNotAllowed},
+		"unknown issuer":               {iss: "C", kid: "free", alg: keys.ES256, want: "free"},
+		"unknown issuer, no kid":       {iss: "C", alg: keys.ES256, want: "free"},
+		"unknown issuer, key of A":     {iss: "C", kid: "a", alg: keys.ES256, code: fault.KeyNotFound},
+		"issuer in other case":         {iss: "a", kid: "a", alg: keys.ES256, code: fault.KeyNotFound},
 		"no issuer, A's key":           {kid: "a", alg: keys.ES256, want: "a@A"},
 		"no issuer, B's key":           {kid: "b", alg: keys.ES384, want: "b@B"},
 		"no issuer, no kid":            {alg: keys.ES384, want: "b@B"},
@@ -85,7 +85,7 @@ func TestA20_IssuerFirst(t *testing.T) {
 		t.Errorf("iss \"\": %v %v", k, err)
 	}
 	checkFind(t, ringOf(t, [3]string{"P-256", "a", "A"}), map[string]ringRow{
-		"no key without an issuer": {iss: "C", kid: "a", alg: keys.ES256, code: fault.KeyNotFound},
+		"no unbound key": {iss: "C", kid: "a", alg: keys.ES256, code: fault.KeyNotFound},
 	})
 	checkFind(t, ringOf(t), map[string]ringRow{"no keys": {alg: keys.ES256, code: fault.KeyNotFound}})
 }
@@ -96,22 +96,22 @@ func TestA21_SelectsByKeyID(t *testing.T) {
 	r := ringOf(t, [3]string{"RSA", "r", ""}, [3]string{"P-256", "e1", ""}, [3]string{"EC2", "e2", ""}, [3]string{"OKP", "../../etc/passwd", ""})
 	checkFind(t, r, map[string]ringRow{
 		"by id":                    {kid: "e2", alg: keys.ES256, want: "e2"},
-		"by an odd id":             {kid: "../../etc/passwd", alg: keys.EdDSA, want: "../../etc/passwd"},
+		"by unusual id":            {kid: "../../etc/passwd", alg: keys.EdDSA, want: "../../etc/passwd"},
 		"unknown id":               {kid: "e3", alg: keys.ES256, code: fault.KeyNotFound},
 		"part of an id":            {kid: "e", alg: keys.ES256, code: fault.KeyNotFound},
 		"other case":               {kid: "E1", alg: keys.ES256, code: fault.KeyNotFound},
 		"no id: the first ES256":   {alg: keys.ES256, want: "e1"},
 		"no id: the first PS512":   {alg: keys.PS512, want: "r"},
-		"no id: no such algorithm": {alg: keys.ES512, code: fault.AlgorithmNotAllowed},
+		"no id: unknown algorithm": {alg: keys.ES512, code: fault.AlgorithmNotAllowed},
 	})
 	same := ringOf(t, [3]string{"P-256", "a", "A"}, [3]string{"EC2", "a", "B"}, [3]string{"P-384", "a", ""})
 	checkFind(t, same, map[string]ringRow{
-		"one id, issuer A":        {iss: "A", kid: "a", alg: keys.ES256, want: "a@A"},
-		"one id, issuer B":        {iss: "B", kid: "a", alg: keys.ES256, want: "a@B"},
-		"one id, no issuer: alg":  {kid: "a", alg: keys.ES384, want: "a"},
-		"one id, no issuer":       {kid: "a", alg: keys.ES256, want: "a@A"},
-		"one id, another issuer":  {iss: "C", kid: "a", alg: keys.ES384, want: "a"},
-		"one id, none of the alg": {iss: "C", kid: "a", alg: keys.ES256, code: fault.AlgorithmNotAllowed},
+		"one id, issuer A":       {iss: "A", kid: "a", alg: keys.ES256, want: "a@A"},
+		"one id, issuer B":       {iss: "B", kid: "a", alg: keys.ES256, want: "a@B"},
+		"one id, no issuer: alg": {kid: "a", alg: keys.ES384, want: "a"},
+		"one id, no issuer":      {kid: "a", alg: keys.ES256, want: "a@A"},
+		"one id, unknown issuer": {iss: "C", kid: "a", alg: keys.ES384, want: "a"},
+		"one id, no key for alg": {iss: "C", kid: "a", alg: keys.ES256, code: fault.AlgorithmNotAllowed},
 	})
 }
 
@@ -131,7 +131,7 @@ func TestA22_KeysAndSecrets(t *testing.T) {
 	})
 }
 
-// TestA23_SelectsTheSigner: which key signs.
+// TestA23_SelectsTheSigner checks which key signs.
 func TestA23_SelectsTheSigner(t *testing.T) {
 	public := func(name string, a keys.Attributes) *keys.Key { return publicHalf(t, name, a) }
 	private := func(name string, a keys.Attributes) *keys.Key { return newKey(t, name, a) }
@@ -147,23 +147,23 @@ func TestA23_SelectsTheSigner(t *testing.T) {
 		want     string
 		code     fault.Code
 	}{
-		"the first of the issuer":    {full, "A", "", "a1@A", ""},
-		"else one without an issuer": {full, "C", "", "free", ""},
-		"no issuer: the first":       {full, "", "", "b1@B", ""},
-		"by id":                      {full, "", "a2", "a2@A", ""},
-		"by id, of another issuer":   {full, "A", "b1", "", fault.KeyMissing},
-		"by id, without an issuer":   {full, "A", "free", "free", ""},
-		"by id, a public key":        {full, "", "pub", "", fault.KeyNotPrivate},
-		"by id, unknown":             {full, "", "zzz", "", fault.KeyMissing},
-		"one id, two issuers":        {bound, "A", "x", "x@A", ""},
-		"one id, another issuer":     {bound, "C", "x", "", fault.KeyMissing},
-		"no key of the issuer":       {bound, "C", "", "", fault.KeyMissing},
-		"the only key cannot":        {full[:1], "", "", "", fault.KeyNotPrivate},
-		"the only key cannot, bound": {full[3:4], "A", "", "", fault.KeyNotPrivate},
-		"none of several can":        {[]*keys.Key{full[0], full[3]}, "", "", "", fault.KeyMissing},
-		"no keys":                    {nil, "", "", "", fault.KeyMissing},
-		"a secret signs":             {[]*keys.Key{private("oct", keys.Attributes{ID: "s"})}, "", "", "s", ""},
-		"a development key signs":    {[]*keys.Key{keys.Development("dev-issuer")}, "", "", "dev@dev-issuer", ""},
+		"first key of the issuer":     {full, "A", "", "a1@A", ""},
+		"else an unbound key":         {full, "C", "", "free", ""},
+		"no issuer: the first":        {full, "", "", "b1@B", ""},
+		"by id":                       {full, "", "a2", "a2@A", ""},
+		"by id, of another issuer":    {full, "A", "b1", "", fault.KeyMissing},
+		"by id, without an issuer":    {full, "A", "free", "free", ""},
+		"by id, a public key":         {full, "", "pub", "", fault.KeyNotPrivate},
+		"by id, unknown":              {full, "", "zzz", "", fault.KeyMissing},
+		"one id, two issuers":         {bound, "A", "x", "x@A", ""},
+		"one id, another issuer":      {bound, "C", "x", "", fault.KeyMissing},
+		"no key of the issuer":        {bound, "C", "", "", fault.KeyMissing},
+		"only key cannot sign":        {full[:1], "", "", "", fault.KeyNotPrivate},
+		"only key cannot sign, bound": {full[3:4], "A", "", "", fault.KeyNotPrivate},
+		"none of several can sign":    {[]*keys.Key{full[0], full[3]}, "", "", "", fault.KeyMissing},
+		"no keys":                     {nil, "", "", "", fault.KeyMissing},
+		"secret signs":                {[]*keys.Key{private("oct", keys.Attributes{ID: "s"})}, "", "", "s", ""},
+		"development key signs":       {[]*keys.Key{keys.Development("dev-issuer")}, "", "", "dev@dev-issuer", ""},
 	}
 	for label, c := range tests {
 		t.Run(label, func(t *testing.T) {
@@ -193,14 +193,14 @@ func TestA20_OneIDOneKey(t *testing.T) {
 		n    int
 		code fault.Code
 	}{
-		"twice the same":             {[]*keys.Key{private, private}, 1, ""},
+		"same key twice":             {[]*keys.Key{private, private}, 1, ""},
 		"both halves":                {[]*keys.Key{public, private}, 2, ""},
 		"both halves, private first": {[]*keys.Key{private, public}, 1, ""},
-		"another algorithm":          {[]*keys.Key{pinned, private}, 2, ""},
+		"other algorithm":            {[]*keys.Key{pinned, private}, 2, ""},
 		"other keys":                 {[]*keys.Key{private, newKey(t, "EC2", id)}, 0, fault.KeyAmbiguous},
 		"a secret and a key":         {[]*keys.Key{newKey(t, "oct", id), private}, 0, fault.KeyAmbiguous},
 		"other issuers":              {[]*keys.Key{private, newKey(t, "EC2", keys.Attributes{ID: "a", Issuer: "A"})}, 2, ""},
-		"the third is another":       {[]*keys.Key{private, newKey(t, "OKP", keys.Attributes{}), newKey(t, "EC2", id)}, 0, fault.KeyAmbiguous},
+		"third key differs":          {[]*keys.Key{private, newKey(t, "OKP", keys.Attributes{}), newKey(t, "EC2", id)}, 0, fault.KeyAmbiguous},
 	} {
 		t.Run(label, func(t *testing.T) {
 			r, err := keys.NewRing(c.list)
@@ -221,7 +221,8 @@ func TestA20_OneIDOneKey(t *testing.T) {
 	}
 }
 
-// TestS89_EmptyIssuerIsAnIssuer: an empty issuer is an issuer, but not that of any bound key.
+// TestS89_EmptyIssuerIsAnIssuer: an empty issuer is an issuer, but not that of any bound
+// key.
 func TestS89_EmptyIssuerIsAnIssuer(t *testing.T) {
 	empty := ""
 	bound, free := newKey(t, "EC2", keys.Attributes{ID: "b", Issuer: "B"}), newKey(t, "RSA", keys.Attributes{ID: "f"})

@@ -42,7 +42,7 @@ func TestA21_FindAgreesWithAPlainModel(t *testing.T) {
 		}
 		r, err := keys.NewRing(list, sets...)
 		if ambiguous(list) != (err != nil) {
-			t.Fatalf("ambiguous is %v, but %v, want %v", ambiguous(list), err, err != nil)
+			t.Fatalf("got ambiguous %v (%v), want %v", ambiguous(list), err, err != nil)
 		}
 		if err != nil {
 			return

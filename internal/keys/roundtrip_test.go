@@ -87,7 +87,7 @@ func TestS13_NeverPrivate(t *testing.T) {
 		}
 		for _, k := range list {
 			if !slices.ContainsFunc(loaded.Keys, func(p *keys.Key) bool { return p.ID() == k.ID() && p.SameMaterial(k) && !p.CanSign() }) {
-				t.Fatalf("%v is missing in %s", k, text)
+				t.Fatalf("%v is missing from %s", k, text)
 			}
 		}
 	})

@@ -17,11 +17,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// scriptedSet is a set with scripted keys, answers and timing.
+// scriptedSet is a set with scripted keys, errors and timing.
 type scriptedSet struct {
 	issuer string
 	held   []*keys.Key
-	newer  []*keys.Key   // what Keys returns; held if nil
+	newer  []*keys.Key   // what Keys returns; the held keys if nil
 	err    error         // what Keys returns instead
 	slow   chan struct{} // unless nil, Keys waits for it
 	asked  atomic.Int32
@@ -84,24 +84,24 @@ func TestS24_FindAmongSets(t *testing.T) {
 		kid    *string
 		want   *keys.Key
 		code   fault.Code
-		asked  int // the maximum number of sets asked, in total
+		asked  int // the maximum number of sets fetched, in total
 	}{
-		"a static key, beside a slow set":         {static: []*keys.Key{a}, sets: []*scriptedSet{hangs()}, kid: id("a"), want: a},
-		"a static key, without kid":               {static: []*keys.Key{a}, sets: []*scriptedSet{hangs()}, want: a},
-		"a set's key, behind a slow set":          {sets: []*scriptedSet{hangs(), holds(b)}, kid: id("b"), want: b},
-		"a newer key, behind a slow set":          {sets: []*scriptedSet{hangs(), brings(b)}, kid: id("b"), want: b, asked: 2},
-		"a newer key, behind a set without it":    {sets: []*scriptedSet{holds(a), brings(b)}, kid: id("b"), want: b, asked: 2},
-		"a newer key of a set that holds others":  {sets: []*scriptedSet{{held: []*keys.Key{a}, newer: []*keys.Key{a, b}}}, kid: id("b"), want: b, asked: 1},
-		"a held key is not asked for":             {sets: []*scriptedSet{holds(a), holds(b)}, kid: id("b"), want: b},
-		"a newer key, behind a set that is down":  {sets: []*scriptedSet{fails(), brings(b)}, kid: id("b"), want: b, asked: 2},
-		"the first of the algorithm":              {static: []*keys.Key{other}, sets: []*scriptedSet{holds(b), holds(c)}, want: b},
-		"the first of it, though it comes later":  {sets: []*scriptedSet{brings(a), holds(b)}, want: a, asked: 1},
-		"nothing stands for a set that is down":   {sets: []*scriptedSet{fails(), holds(b)}, code: fault.KeySetUnavailable, asked: 1},
-		"no key has the id":                       {static: []*keys.Key{a}, sets: []*scriptedSet{holds(b)}, kid: id("x"), code: fault.KeyNotFound, asked: 1},
-		"no key has the id, but a set is down":    {sets: []*scriptedSet{holds(b), fails()}, kid: id("x"), code: fault.KeySetUnavailable, asked: 2},
-		"the id is that of a key of another kind": {sets: []*scriptedSet{holds(other), fails()}, kid: id("a"), code: fault.AlgorithmNotAllowed, asked: 2},
-		"no key is of the kind":                   {sets: []*scriptedSet{holds(other)}, code: fault.AlgorithmNotAllowed},
-		"no key at all":                           {code: fault.KeyNotFound},
+		"static key, slow set":             {static: []*keys.Key{a}, sets: []*scriptedSet{hangs()}, kid: id("a"), want: a},
+		"static key, no kid":               {static: []*keys.Key{a}, sets: []*scriptedSet{hangs()}, want: a},
+		"held key of a set, slow set":      {sets: []*scriptedSet{hangs(), holds(b)}, kid: id("b"), want: b},
+		"newer key of a set, slow set":     {sets: []*scriptedSet{hangs(), brings(b)}, kid: id("b"), want: b, asked: 2},
+		"newer key, other set without it":  {sets: []*scriptedSet{holds(a), brings(b)}, kid: id("b"), want: b, asked: 2},
+		"newer key of a set with others":   {sets: []*scriptedSet{{held: []*keys.Key{a}, newer: []*keys.Key{a, b}}}, kid: id("b"), want: b, asked: 1},
+		"held key needs no fetch":          {sets: []*scriptedSet{holds(a), holds(b)}, kid: id("b"), want: b},
+		"newer key, other set unavailable": {sets: []*scriptedSet{fails(), brings(b)}, kid: id("b"), want: b, asked: 2},
+		"first key for alg":                {static: []*keys.Key{other}, sets: []*scriptedSet{holds(b), holds(c)}, want: b},
+		"first key for alg, fetched later": {sets: []*scriptedSet{brings(a), holds(b)}, want: a, asked: 1},
+		"set unavailable":                  {sets: []*scriptedSet{fails(), holds(b)}, code: fault.KeySetUnavailable, asked: 1},
+		"unknown ID":                       {static: []*keys.Key{a}, sets: []*scriptedSet{holds(b)}, kid: id("x"), code: fault.KeyNotFound, asked: 1},
+		"unknown ID, set unavailable":      {sets: []*scriptedSet{holds(b), fails()}, kid: id("x"), code: fault.KeySetUnavailable, asked: 2},
+		"ID of a key of another type":      {sets: []*scriptedSet{holds(other), fails()}, kid: id("a"), code: fault.AlgorithmNotAllowed, asked: 2},
+		"no key of the type":               {sets: []*scriptedSet{holds(other)}, code: fault.AlgorithmNotAllowed},
+		"no keys":                          {code: fault.KeyNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var sets []keys.Set
@@ -116,20 +116,20 @@ func TestS24_FindAmongSets(t *testing.T) {
 			defer cancel()
 			got, err := ring.Find(ctx, keys.Query{KeyID: tc.kid, Algorithm: keys.ES256})
 			if got != tc.want || fault.CodeOf(err) != tc.code {
-				t.Errorf("got %v, %v; want %v, %q", got, err, tc.want, tc.code)
+				t.Errorf("got %v, %v, want %v, %q", got, err, tc.want, tc.code)
 			}
 			asked := 0
 			for _, s := range tc.sets {
 				asked += int(s.asked.Load())
 			}
 			if asked > tc.asked {
-				t.Errorf("%d sets were asked, want %d", asked, tc.asked)
+				t.Errorf("%d sets were fetched, want %d", asked, tc.asked)
 			}
 		})
 	}
 }
 
-// Each of ten sets answers only after all have been asked: asked in turn, none ever
+// Each of ten sets responds only once all have been called: called in turn, none ever
 // would.
 func TestS24_SetsAreAskedTogether(t *testing.T) {
 	const n = 10
@@ -173,7 +173,7 @@ func (m meetingSet) Keys(ctx context.Context, _ string) ([]*keys.Key, error) {
 	}
 }
 
-// TestA20_SetsOfOtherIssuersAreLeftAlone: a set of another issuer is neither asked (A20)
+// TestA20_SetsOfOtherIssuersAreLeftAlone: a set of another issuer is neither fetched (A20)
 // nor waited for.
 func TestA20_SetsOfOtherIssuersAreLeftAlone(t *testing.T) {
 	b := ec(t, "b")
@@ -191,7 +191,7 @@ func TestA20_SetsOfOtherIssuersAreLeftAlone(t *testing.T) {
 		t.Errorf("got %v, %v, want %v", k, err, b)
 	}
 	if other.asked.Load()+free.asked.Load() != 0 {
-		t.Error("a set that may not vouch for the token was asked")
+		t.Error("a set that must not vouch for the token was fetched")
 	}
 }
 

@@ -123,7 +123,7 @@ func wantRefused(t *testing.T, text string, code fault.Code) {
 	loaded, err := parse(text)
 	testkit.WantCode(t, err, code)
 	if len(loaded.Keys) != 0 {
-		t.Errorf("there are keys beside the error: %v", loaded)
+		t.Errorf("got keys in addition to the error: %v", loaded)
 	}
 	if err == nil {
 		return
@@ -132,7 +132,7 @@ func wantRefused(t *testing.T, text string, code fault.Code) {
 		t.Errorf("class %d, want %d", class, fault.Undecided)
 	}
 	if !strings.HasPrefix(err.Error(), "k: ") && !strings.HasPrefix(err.Error(), "k: keys[") {
-		t.Errorf("the file is not named: %v", err)
+		t.Errorf("the error does not name the file: %v", err)
 	}
 	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune("\"{}[]:, \n", r) }) {
 		if len(part) > 20 && strings.Contains(err.Error(), part[:20]) {

@@ -50,13 +50,13 @@ func TestA41_A65_TokenInOneof(t *testing.T) {
 		"Alone": {"", "", ""},
 	} {
 		if found["t."+name+".tok"] != (want.sign != "") {
-			t.Errorf("%s: found %v", name, found)
+			t.Errorf("%s: got findings %v", name, found)
 		}
 		if _, err := w.Sign(name, `{"other":"a"}`, nil); fault.CodeOf(err) != want.sign {
 			t.Errorf("%s: sign: %v, want %q", name, err, want.sign)
 		}
 		in := `{"other":"a","tok":$({"other":"a"})}`
-		if want.verify != "" { // there is no place for both
+		if want.verify != "" { // a oneof cannot hold both
 			in = `{"other":"a"}`
 		}
 		if _, err := w.Verify(name, in, nil); fault.CodeOf(err) != want.verify {
@@ -119,7 +119,7 @@ func TestA44_A61_ExtractWrongType(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 		if found["t."+name+".x"] != refused {
-			t.Errorf("%s: lint warns: %v; verification says %v", what, !refused, err)
+			t.Errorf("%s: got lint warning %v, but verification returns %v", what, !refused, err)
 		}
 		if refused {
 			both[0]++
@@ -172,7 +172,7 @@ func TestA44_A70_ExtractWrongTypeOfStatic(t *testing.T) {
 			passes = passes || err == nil
 		}
 		if found["t."+name+".x"] == passes {
-			t.Errorf("%s into %s: lint warns: %v; a token passes: %v", r.option, r.kind, !passes, passes)
+			t.Errorf("%s into %s: got lint warning %v, but a token passes: %v", r.option, r.kind, !passes, passes)
 		}
 		if !passes {
 			fired++
@@ -207,7 +207,7 @@ func TestA52_ExtractWrongTypeOfParents(t *testing.T) {
 			err := signedAndVerified(t, w, name, `{"x":`+v+`,"c":{}}`)
 			switch {
 			case found["t.C"+name+".x"] && !fault.Has(err, fault.ClaimMismatch):
-				t.Errorf("%s of %s into %s: lint warns, and verification says %v", v, p.outer, p.inner, err)
+				t.Errorf("%s of %s into %s: lint warns, but verification returns %v", v, p.outer, p.inner, err)
 			case p.outer == p.inner && err != nil:
 				t.Errorf("%s of %s: %v", v, p.outer, err)
 			}

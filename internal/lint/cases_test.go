@@ -21,7 +21,7 @@ func TestCases(t *testing.T) {
 		text string
 		want []string // "rule: part of the message", in order
 	}{
-		"A49 no token of a wrong type is a token": {
+		"A49 token option on a wrong type": {
 			checks + `message A { repeated string token = 1 [(kalix.field).jwt.token = true]; }`,
 			[]string{"message-without-token: t.S/Do", "token-wrong-type: t.A.token"},
 		},
@@ -29,24 +29,24 @@ func TestCases(t *testing.T) {
 			checks + `message A { repeated B b = 1 [(kalix.field).jwt.token = true]; } message B {` + token + `}`,
 			[]string{"every-token-optional: t.S/Do validates t.A, whose only tokens are in messages that may be absent (b)"},
 		},
-		"A52 parents that make no claim": {
+		"A52 parents that set no claim": {
 			signs + `message A {` + token + ` B b = 2 [(kalix.field).jwt.token = true]; }
 			message B { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; string x = 2 [(kalix.field).jwt.claim = INCLUDE]; }`,
 			[]string{"parent-claims-without-parent: no parent of t.B has any"},
 		},
-		"A52 a claim of a parent's parent": {
+		"A52 a claim of a grandparent": {
 			signs + `message A { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; B b = 2 [(kalix.field).jwt.token = true]; }
 			message B { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; C c = 2 [(kalix.field).jwt.token = true]; }
 			message C { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; }`,
 			nil,
 		},
-		"A52 a claim of a parent's parent, which the parent does not include": {
+		"A52 a claim of a grandparent that the parent does not include": {
 			signs + `message A { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; string token = 3 [(kalix.field).jwt.token = true]; B b = 2 [(kalix.field).jwt.token = true]; }
 			message B {` + token + ` C c = 2 [(kalix.field).jwt.token = true]; }
 			message C { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; }`,
 			[]string{"parent-claims-without-parent: no parent of t.C has any"},
 		},
-		"an annotation that says nothing": {
+		"empty annotation": {
 			signs + `message A {` + token + ` string x = 2 [(kalix.field).jwt = {}]; string y = 3 [(kalix.field).jwt.claim = UNSPECIFIED]; string z = 4 [(kalix.field).jwt.claim = INCLUDE]; }`,
 			[]string{"option-without-effect: t.A.x makes it neither a claim nor a token", "option-without-effect: t.A.y makes it neither a claim nor a token"},
 		},
@@ -84,11 +84,11 @@ func TestCases(t *testing.T) {
 			string z = 3 [(kalix.field).jwt = {claim: INCLUDE name: "x"}]; }`,
 			[]string{"duplicate-claim: t.A.z"},
 		},
-		"A61 a cycle makes nothing twice": {
+		"A61 a cycle sets nothing twice": {
 			checks + `message A {` + token + ` A a = 1 [(kalix.field).jwt.claim = DESCEND]; string x = 2 [(kalix.field).jwt.claim = INCLUDE]; }`,
 			[]string{"claim-cycle: t.A.a (DESCEND) → t.A"},
 		},
-		"A64 a grandparent's claims are looked at through the parent": {
+		"A64 a grandparent's claims are checked through the parent": {
 			signs + `message A { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; B b = 2 [(kalix.field).jwt = {token: true claim: NEST}]; }
 			message B { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; C c = 2 [(kalix.field).jwt.token = true]; }
 			message C { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; }`,
@@ -106,12 +106,12 @@ func TestCases(t *testing.T) {
 			message B { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; C c = 2 [(kalix.field).jwt.token = true]; } message C {` + token + `}`,
 			nil,
 		},
-		"A62 another's expiry is not that of the token": {
+		"A62 expiry of another token": {
 			signs + `message A { string token = 1 [(kalix.field).jwt = {token: true expires_seconds: -1}]; B b = 2 [(kalix.field).jwt.claim = NEST]; }
 			message B { int64 exp = 1 [(kalix.field).jwt.claim = INCLUDE]; }`,
 			[]string{"token-never-expires: t.A.token"},
 		},
-		"A62 a token that is only checked": {
+		"A62 a token that is only validated": {
 			checks + `message A { string token = 1 [(kalix.field).jwt = {token: true expires_seconds: -1}]; }`,
 			nil,
 		},
@@ -122,14 +122,14 @@ func TestCases(t *testing.T) {
 			} message A {}`,
 			[]string{`static-claim-invalid: "a" of t.S has`, "pattern-invalid: t.S/Do"},
 		},
-		"A11 an own annotation without effect is a dropped policy": {
+		"A11 an annotation without effect drops the service's policy": {
 			`service S { option (kalix.service).jwt.validate = BEARER_TOKEN; rpc Do(A) returns (A) { option (kalix.method).jwt = {}; } } message A {}`,
 			[]string{"method-drops-service-policy: t.S/Do"},
 		},
 		"A12 annotations of a set without methods may be used elsewhere": {
 			`message A {` + token + `}`, nil,
 		},
-		"A61 options that do not make the claim": {
+		"A61 options that do not set the claim": {
 			checks + `message A { string token = 1 [(kalix.field).jwt = {token: true issuer: "i"}]; string iss = 2 [(kalix.field).jwt.claim = INCLUDE]; }`,
 			nil,
 		},
@@ -139,26 +139,26 @@ func TestCases(t *testing.T) {
 			message B { string token = 1 [(kalix.field).jwt = {token: true claim: INCLUDE}]; }`,
 			[]string{"unreached-annotation: t.A is checked against the bearer token", "unreached-annotation: t.B.token"},
 		},
-		"A70 what is only validated": {
+		"A70 a message that is only validated": {
 			checks + `message A { string token = 1 [(kalix.field).jwt = {token: true expires_seconds: 60
 				static_claim: {claim: "x" value: "a"} static_claim: {claim: "p" pattern: "a"} static_claim: {claim: "i" value: "1"} static_claim: {claim: "e" value: "a"}}];
 				bool x = 2 [(kalix.field).jwt.claim = EXTRACT]; bool p = 3 [(kalix.field).jwt.claim = EXTRACT]; bool i = 4 [(kalix.field).jwt.claim = INCLUDE];
 				repeated string e = 5 [(kalix.field).jwt.claim = EXTRACT]; int32 exp = 6 [(kalix.field).jwt.claim = EXTRACT]; }`,
 			[]string{`extract-wrong-type: "x" of t.A must match the static_claim of token, but t.A.x is bool`},
 		},
-		"A44 what the bearer token claims is not known": {
+		"A44 the bearer token's claim types are unknown": {
 			`service S { rpc Do(A) returns (A) { option (kalix.method).jwt = {validate: BEARER_TOKEN validate: MESSAGE sign: MESSAGE}; } }
 			message A { option (kalix.message).jwt.validate_bearer_token = true; string token = 1 [(kalix.field).jwt = {token: true static_claim: {claim: "x" value: "a"}}];
 				bool x = 2 [(kalix.field).jwt.claim = EXTRACT]; string y = 3 [(kalix.field).jwt.claim = INCLUDE]; B b = 4 [(kalix.field).jwt.token = true]; }
 			message B { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true include_bearer_token_claim: "y"}]; bool y = 2 [(kalix.field).jwt.claim = EXTRACT]; }`,
 			nil,
 		},
-		"A61 the issuer is the first, and of a wrong type an error alone": {
+		"A61 the first issuer is used, and a wrong type is only an error": {
 			signs + `message A { string token = 1 [(kalix.field).jwt = {token: true issuer: "i" issuer: "j"}]; string iss = 2 [(kalix.field).jwt.claim = EXTRACT]; B b = 3 [(kalix.field).jwt.token = true]; }
 			message B { string token = 1 [(kalix.field).jwt = {token: true issuer: "i"}]; int32 iss = 2 [(kalix.field).jwt.claim = EXTRACT]; }`,
 			[]string{"registered-claim-type: t.B.iss"},
 		},
-		"A52 only from parents, which are signed": {
+		"A52 only from parents that are signed": {
 			signs + `service T { rpc Do(C) returns (Z) { option (kalix.method).jwt = {validate: MESSAGE}; } }
 			message A {` + token + ` string x = 2 [(kalix.field).jwt.claim = INCLUDE]; B b = 3 [(kalix.field).jwt.token = true]; }
 			message B {` + token + ` D d = 3 [(kalix.field).jwt.token = true]; }
@@ -166,7 +166,7 @@ func TestCases(t *testing.T) {
 			message D { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}]; bool x = 2 [(kalix.field).jwt.claim = EXTRACT]; }`,
 			nil,
 		},
-		"A52 what a parent nests is an object or an array": {
+		"A52 a parent nests an object or an array": {
 			signs + `message A {` + token + ` Z x = 2 [(kalix.field).jwt.claim = NEST]; repeated Z y = 3 [(kalix.field).jwt.claim = NEST]; B b = 4 [(kalix.field).jwt.token = true]; }
 			message B { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true}];
 				map<string, string> x = 2 [(kalix.field).jwt.claim = EXTRACT]; map<string, string> y = 3 [(kalix.field).jwt.claim = EXTRACT]; }`,
@@ -177,7 +177,7 @@ func TestCases(t *testing.T) {
 			message B { string token = 1 [(kalix.field).jwt = {token: true include_parent_claims: true static_claim: {claim: "x" pattern: "a"}}]; }`,
 			nil,
 		},
-		"A65 what supplies a claim": {
+		"A65 sources of a claim": {
 			`service S { rpc Do(Z) returns (A) { option (kalix.method).jwt = {validate: BEARER_TOKEN sign: MESSAGE}; } } message Z {}
 			message A { string token = 1 [(kalix.field).jwt = {token: true issuer: "i" include_bearer_token_claim: "sub"
 				static_claim: {claim: "sub" pattern: "a"} static_claim: {claim: "iss" pattern: "i"}
@@ -192,7 +192,7 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// TestA81_RegisteredClaims: the types that the claims of RFC 7519 may have.
+// TestA81_RegisteredClaims checks the types that the claims of RFC 7519 may have.
 func TestA81_RegisteredClaims(t *testing.T) {
 	const numbers = "int32 uint32 sint64 fixed64 int64 double float google.protobuf.Int32Value google.protobuf.DoubleValue google.protobuf.Value"
 	const strs = "string bytes E google.protobuf.StringValue google.protobuf.Int64Value google.protobuf.Timestamp google.protobuf.Value"
@@ -245,12 +245,12 @@ func TestOptions(t *testing.T) {
 		o    Options
 		want []string
 	}{
-		"nothing":           {Options{}, []string{note}},
-		"no keys after all": {Options{Issuers: []string{"one", "two"}}, []string{note}},
-		"keys without":      {Options{HaveKeys: true}, []string{`issuer-without-key: "one"`, note}},
-		"one issuer, twice": {Options{HaveKeys: true, Issuers: []string{"one", "one"}}, []string{note}},
-		"others":            {Options{HaveKeys: true, Issuers: []string{"two", "three"}}, []string{"token-without-issuer: t.S ", `issuer-without-key: "one"`, note}},
-		"every method":      {Options{RequireAll: true}, []string{note, "unannotated-method: t.T/Open"}},
+		"nothing":              {Options{}, []string{note}},
+		"no keys":              {Options{Issuers: []string{"one", "two"}}, []string{note}},
+		"keys without issuers": {Options{HaveKeys: true}, []string{`issuer-without-key: "one"`, note}},
+		"duplicate issuer":     {Options{HaveKeys: true, Issuers: []string{"one", "one"}}, []string{note}},
+		"others":               {Options{HaveKeys: true, Issuers: []string{"two", "three"}}, []string{"token-without-issuer: t.S ", `issuer-without-key: "one"`, note}},
+		"every method":         {Options{RequireAll: true}, []string{note, "unannotated-method: t.T/Open"}},
 	}
 	p := protokit.Read(t, sources(t, map[string]string{"t.proto": text}))
 	for name, test := range tests {
@@ -278,17 +278,17 @@ func TestIgnore(t *testing.T) {
 		"method":                               {"service S {\n// jwtctl:ignore unguarded-method why\nrpc Do(A) returns (A);" + guarded, nil},
 		"service":                              {"// Text.\n//\n// jwtctl:ignore unguarded-method why\n\n// More.\nservice S { rpc Do(A) returns (A);" + guarded, nil},
 		"block":                                {"service S {\n/*\n * Text.\n * jwtctl:ignore unguarded-method why\n */\nrpc Do(A) returns (A);" + guarded, nil},
-		"another rule":                         {"service S {\n// jwtctl:ignore unreached-annotation why\nrpc Do(A) returns (A);" + guarded, []string{"unguarded-method"}},
-		"in a sentence":                        {"service S {\n// Here jwtctl:ignore unguarded-method would do.\nrpc Do(A) returns (A);" + guarded, []string{"unguarded-method"}},
-		"a neighbour":                          {"service S {\n// jwtctl:ignore unguarded-method why\nrpc Do(A) returns (A);\nrpc Too(A) returns (A);" + guarded, []string{"unguarded-method: t.S/Too"}},
-		"without reason":                       {"service S {\n// jwtctl:ignore unguarded-method\nrpc Do(A) returns (A);" + guarded, []string{"ignore-invalid: no reason", "unguarded-method"}},
+		"other rule":                           {"service S {\n// jwtctl:ignore unreached-annotation why\nrpc Do(A) returns (A);" + guarded, []string{"unguarded-method"}},
+		"within a sentence":                    {"service S {\n// Here jwtctl:ignore unguarded-method would do.\nrpc Do(A) returns (A);" + guarded, []string{"unguarded-method"}},
+		"next element":                         {"service S {\n// jwtctl:ignore unguarded-method why\nrpc Do(A) returns (A);\nrpc Too(A) returns (A);" + guarded, []string{"unguarded-method: t.S/Too"}},
+		"no reason":                            {"service S {\n// jwtctl:ignore unguarded-method\nrpc Do(A) returns (A);" + guarded, []string{"ignore-invalid: no reason", "unguarded-method"}},
 		"wrong sign":                           {"service S {\n// jwtctl:ignore: unguarded-method why\nrpc Do(A) returns (A);" + guarded, []string{`ignore-invalid: ":"`, "unguarded-method"}},
 		"inside a method":                      {"service S { rpc Do(A) returns (A) {\n// jwtctl:ignore bearer-options-unused why\noption (kalix.method).jwt = {bearer_token_issuer: \"x\"}; } } message A {}", nil},
 		"message, for a field of a nested one": {"// jwtctl:ignore environment-variable why\nmessage A { message B {\nstring token = 1 [(kalix.field).jwt = {token: true issuer: \"${X}\"}]; } }", nil},
 		"field":                                {"message A {\n// jwtctl:ignore environment-variable why\nstring token = 1 [(kalix.field).jwt = {token: true issuer: \"${X}\"}]; }", nil},
 		"an error":                             {"message A {\n// jwtctl:ignore nest-not-message why\nstring x = 1 [(kalix.field).jwt.claim = NEST]; }", []string{"nest-not-message"}},
-		"an import is no place":                {"// jwtctl:ignore nest-not-message why\nimport \"google/protobuf/empty.proto\";", []string{"ignore-invalid: not above anything that it could silence"}},
-		"nor is a oneof's name":                {"message A {\n// jwtctl:ignore nest-not-message why\noneof o { string x = 1; } }", []string{"ignore-invalid: not above anything that it could silence"}},
+		"on an import":                         {"// jwtctl:ignore nest-not-message why\nimport \"google/protobuf/empty.proto\";", []string{"ignore-invalid: not above anything that it could silence"}},
+		"on a oneof":                           {"message A {\n// jwtctl:ignore nest-not-message why\noneof o { string x = 1; } }", []string{"ignore-invalid: not above anything that it could silence"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { wants(t, check(t, test.text, Options{}), test.want...) })

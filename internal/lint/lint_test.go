@@ -59,11 +59,11 @@ func fixture(t *testing.T, id string) {
 	bad, ok := protokit.Read(t, load("bad.proto")), protokit.Read(t, load("ok.proto"))
 	found := Check(bad, optionsFor(id))
 	if len(of(found, id)) == 0 {
-		t.Errorf("silent on bad.proto, which has\n%s", textOf(t, found))
+		t.Errorf("no finding in bad.proto; got\n%s", textOf(t, found))
 	}
 	for _, f := range of(found, id) {
 		if f.Pos.Line == 0 || f.Subject == "" {
-			t.Errorf("no place or subject: %+v", f)
+			t.Errorf("no position or subject: %+v", f)
 		}
 	}
 	testkit.Golden(t, filepath.Join(dir, "bad.golden"), textOf(t, found))
@@ -118,21 +118,21 @@ func TestRules(t *testing.T) {
 			t.Errorf("id %q", r.ID)
 		}
 		if !strings.HasSuffix(r.Purpose, ".") || strings.Count(r.Purpose, ". ") > 0 {
-			t.Errorf("%s: no sentence: got %q, want suffix %q", r.ID, r.Purpose, ".")
+			t.Errorf("%s: not a sentence: got %q, want suffix %q", r.ID, r.Purpose, ".")
 		}
 		if r.Severity > least {
-			t.Errorf("%s: a %s behind a %s", r.ID, r.Severity, least)
+			t.Errorf("%s: severity %s follows %s", r.ID, r.Severity, least)
 		}
 		for _, ref := range r.Refs {
 			if !slices.Contains(known, ref) {
-				t.Errorf("%s: there is no rule %s", r.ID, ref)
+				t.Errorf("%s: no such rule %s", r.ID, ref)
 			}
 		}
 		seen[r.ID], least = true, r.Severity
 	}
 	for _, id := range []string{"claim-cycle", "method-drops-service-policy", "parent-claim-contains-token"} { // names required by the specification
 		if !seen[id] {
-			t.Errorf("no rule %s", id)
+			t.Errorf("missing rule %s", id)
 		}
 	}
 }

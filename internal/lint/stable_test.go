@@ -38,7 +38,7 @@ func TestS53_SameInputSameFindings(t *testing.T) {
 	p := protokit.Read(t, src)
 	want := Check(p, everything)
 	if !reflect.DeepEqual(want, finding.Sort(want)) {
-		t.Error("not sorted, or something twice")
+		t.Error("not sorted, or a duplicate")
 	}
 	for range 100 {
 		if got := Check(p, everything); !reflect.DeepEqual(got, want) {

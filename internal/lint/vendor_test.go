@@ -27,9 +27,9 @@ func TestA2_VendorSamples(t *testing.T) {
 	newer := []string{"mixed.proto", "service.proto", "static_claim.proto"}
 	published := slices.DeleteFunc(slices.Clone(all), func(path string) bool { return slices.Contains(newer, filepath.Base(path)) })
 	tests := map[string]protofile.Sources{
-		"our schema":       {ImportPaths: []string{fixtures}, Protos: all},
-		"the vendor's":     {ImportPaths: []string{fixtures, vendor}, Protos: published},
-		"the vendor's own": {ImportPaths: []string{vendor}, Protos: []string{vendor}},
+		"our schema":         {ImportPaths: []string{fixtures}, Protos: all},
+		"vendor's schema":    {ImportPaths: []string{fixtures, vendor}, Protos: published},
+		"vendor's own files": {ImportPaths: []string{vendor}, Protos: []string{vendor}},
 	}
 	for name, src := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -46,7 +46,7 @@ func FuzzF8_Message(f *testing.F) {
 			return
 		}
 		if _, err := strictjson.Object(data, MaxDepth); err != nil {
-			t.Fatalf("read what is no strict JSON: %v", err)
+			t.Fatalf("accepted text that is not strict JSON: %v", err)
 		}
 		for _, form := range []Form{{}, {ProtoNames: true}, {Indent: true}} {
 			sameAgain(t, c, m, form)

@@ -9,8 +9,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/metrics"
 )
 
-// TestMetricsInPrometheusText: calls, their times and the numbers of others, labels
-// escaped and in an order that does not change.
+// TestMetricsInPrometheusText: calls, their times and other numbers, with labels escaped
+// and in a stable order.
 func TestMetricsInPrometheusText(t *testing.T) {
 	t.Parallel()
 	m := metrics.New("proxy",
@@ -43,7 +43,7 @@ func TestMetricsInPrometheusText(t *testing.T) {
 		"# TYPE loads_total counter\nloads_total 3\n",
 	} {
 		if !strings.Contains(text.String(), want) {
-			t.Errorf("no %s in\n%s", want, text.String())
+			t.Errorf("want %s in\n%s", want, text.String())
 		}
 	}
 }

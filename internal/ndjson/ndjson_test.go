@@ -34,18 +34,18 @@ func run(t testing.TB, r io.Reader, o ndjson.Options, work ndjson.Work) (string,
 
 func TestRun(t *testing.T) {
 	tests := map[string]struct{ in, want string }{
-		"nothing":           {"", ""},
-		"one":               {"a\n", "1:a:false\n"},
-		"no line feed":      {"a\nb", "1:a:false\n2:b:false\n"},
-		"CRLF":              {"a\r\nb\r\n", "1:a:false\n2:b:false\n"},
-		"white space":       {"\n \t\na\n\n", "3:a:false\n"},
-		"as long as may be": {"12345678\n1234567\n", "1:12345678:false\n2:1234567:false\n"},
-		"too long":          {"a\n123456789\nb\n", "1:a:false\n2::true\n3:b:false\n"},
-		"too long at end":   {"a\n1234567890", "1:a:false\n2::true\n"},
+		"nothing":         {"", ""},
+		"one":             {"a\n", "1:a:false\n"},
+		"no line feed":    {"a\nb", "1:a:false\n2:b:false\n"},
+		"CRLF":            {"a\r\nb\r\n", "1:a:false\n2:b:false\n"},
+		"white space":     {"\n \t\na\n\n", "3:a:false\n"},
+		"at the limit":    {"12345678\n1234567\n", "1:12345678:false\n2:1234567:false\n"},
+		"too long":        {"a\n123456789\nb\n", "1:a:false\n2::true\n3:b:false\n"},
+		"too long at end": {"a\n1234567890", "1:a:false\n2::true\n"},
 	}
 	for name, tt := range tests {
 		for _, jobs := range []int{1, 3} {
-			for kind, r := range map[string]io.Reader{"whole": strings.NewReader(tt.in), "by byte": iotest.OneByteReader(strings.NewReader(tt.in))} {
+			for kind, r := range map[string]io.Reader{"whole": strings.NewReader(tt.in), "byte by byte": iotest.OneByteReader(strings.NewReader(tt.in))} {
 				got, err := run(t, r, ndjson.Options{Jobs: jobs, MaxLine: 8}, echo)
 				if got != tt.want || err != nil {
 					t.Errorf("%s, %d jobs, %s: got %q, %v, want %q", name, jobs, kind, got, err, tt.want)
@@ -55,8 +55,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestRunKeepsOrder: answers come in the order of the lines, however long each
-// takes.
+// TestRunKeepsOrder: results are in the order of the lines, however long each takes.
 func TestRunKeepsOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		list := rapid.SliceOfN(rapid.StringMatching(`[a-z]{0,300}`), 0, 400).Draw(t, "lines")
@@ -80,7 +79,7 @@ func TestRunKeepsOrder(t *testing.T) {
 				if line.Number%3 == 0 {
 					to.Then = append(to.Then, func() {
 						if !strings.Contains(out.String(), fmt.Sprintf("%d:", line.Number)) {
-							t.Errorf("line %d is not out yet", line.Number)
+							t.Errorf("line %d was not written yet", line.Number)
 						}
 						then = append(then, line.Number)
 					})
@@ -135,7 +134,7 @@ func TestRunStops(t *testing.T) {
 	})
 }
 
-// TestRunAnswersEachLine: an answer does not wait for the next line.
+// TestRunAnswersEachLine: a result does not wait for the next line.
 func TestRunAnswersEachLine(t *testing.T) {
 	in, feed := io.Pipe()
 	answers := make(chan string)
@@ -167,7 +166,7 @@ func (endless) Read(p []byte) (int, error) {
 	return len(p) / 2 * 2, nil
 }
 
-// TestRunHoldsLittle: what waits for a slow reader of the answers is bounded.
+// TestRunHoldsLittle: the number of results that wait for a slow reader is bounded.
 func TestRunHoldsLittle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -177,9 +176,9 @@ func TestRunHoldsLittle(t *testing.T) {
 			to.Out = append(to.Out, 'x')
 			return nil
 		}, func([]byte) error {
-			synctest.Wait() // until nothing can go on
+			synctest.Wait() // until nothing can proceed
 			if n := worked.Load(); n > 64*16 {
-				t.Errorf("%d lines were worked on while the first answer waited", n)
+				t.Errorf("%d lines were processed while the first result waited", n)
 			}
 			cancel()
 			return nil

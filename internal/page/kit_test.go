@@ -18,7 +18,7 @@ import (
 
 const fixtures = "../../testdata/proto"
 
-// configured are the keys that pages are made with.
+// configured are the keys with which pages are made.
 var configured = explain.Options{HaveKeys: true, Keys: []explain.Key{
 	{ID: "my-key", Algorithm: "ES256", Issuer: "my-issuer", Source: "key.priv.pem", CanSign: true},
 	{ID: "shared", Algorithm: "HS256", Source: "env:SHARED", CanSign: true},
@@ -32,7 +32,7 @@ func policyOf(tb rapid.TB, dir, name, text string) *policy.Policy {
 	return protokit.File(tb, filepath.Join(dir, name))
 }
 
-// lineOf reads a line of a file, as the command does.
+// lineOf reads a line of a file, like the command does.
 func lineOf(file string, n int) string {
 	data, err := os.ReadFile(file)
 	if lines := strings.Split(string(data), "\n"); err == nil && n <= len(lines) {
@@ -55,7 +55,7 @@ func explained(tb rapid.TB, p *policy.Policy, o explain.Options) []byte {
 	return b.Bytes()
 }
 
-// compared returns the page of what changed from one policy to the other.
+// compared returns the page of changes from one policy to the other.
 func compared(tb rapid.TB, before, after *policy.Policy) []byte {
 	tb.Helper()
 	changes, err := diff.Compare(before, after)
@@ -75,7 +75,7 @@ func compared(tb rapid.TB, before, after *policy.Policy) []byte {
 	return b.Bytes()
 }
 
-// parsed is what a browser would make of a page.
+// parsed is what a browser makes of a page.
 type parsed struct {
 	root  *html.Node
 	ids   map[string]bool
@@ -84,7 +84,7 @@ type parsed struct {
 }
 
 // inspect parses page like a browser, and checks what must hold for every page: it loads
-// nothing else, and all its links lead somewhere in it.
+// nothing else, and all its links lead to an element of it.
 func inspect(t rapid.TB, page []byte) *parsed {
 	t.Helper()
 	root, err := html.Parse(bytes.NewReader(page))
@@ -104,7 +104,7 @@ func inspect(t rapid.TB, page []byte) *parsed {
 		for _, a := range n.Attr {
 			switch {
 			case a.Key == "id" && p.ids[a.Val]:
-				t.Errorf("two elements have the id %q", a.Val)
+				t.Errorf("duplicate id %q", a.Val)
 			case a.Key == "id":
 				p.ids[a.Val] = true
 			case a.Key == "href" && n.Data == "a":
@@ -117,17 +117,17 @@ func inspect(t rapid.TB, page []byte) *parsed {
 	}
 	for _, link := range p.links {
 		if id, is := strings.CutPrefix(link, "#"); !is || !p.ids[id] {
-			t.Errorf("the link %q leads nowhere in the page", link)
+			t.Errorf("the link %q has no target in the page", link)
 		}
 	}
 	for _, element := range []string{"script", "style", "title", "main", "h1"} {
 		if want := 1; count[element] != want && element != "title" {
-			t.Errorf("%d elements %s, want %d", count[element], element, want)
+			t.Errorf("got %d elements %s, want %d", count[element], element, want)
 		}
 	}
 	for _, element := range []string{"img", "iframe", "object", "embed", "form", "base", "foreignobject", "use", "image"} {
 		if count[element] > 0 {
-			t.Errorf("there is an element %s", element)
+			t.Errorf("unexpected element %s", element)
 		}
 	}
 	return p

@@ -32,7 +32,7 @@ func TestLayoutKeepsApart(t *testing.T) {
 		l, width, height := draw()
 		for i, a := range l.boxes {
 			if a.x < margin || a.y < margin || a.x+a.w > width-margin || a.y+a.h > height-margin {
-				t.Fatalf("box %d is at %d,%d, outside of %d×%d", i, a.x, a.y, width, height)
+				t.Fatalf("box %d is at %d,%d, outside %d×%d", i, a.x, a.y, width, height)
 			}
 			for _, b := range l.boxes[:i] {
 				if a.x < b.x+b.w && b.x < a.x+a.w && a.y < b.y+b.h && b.y < a.y+a.h {
@@ -45,7 +45,7 @@ func TestLayoutKeepsApart(t *testing.T) {
 				t.Fatalf("link %d leads from column %d to %d", i, l.boxes[k.from].column, l.boxes[k.to].column)
 			}
 			if k.back && k.from != k.to && l.boxes[k.from].column < l.boxes[k.to].column {
-				t.Fatalf("link %d is called one that closes a cycle, and leads onward", i)
+				t.Fatalf("link %d is marked as closing a cycle, but leads to the right", i)
 			}
 		}
 		again, _, _ := draw()

@@ -57,13 +57,13 @@ func TestPageShowsEveryFact(t *testing.T) {
 		}
 		page := explained(t, p, configured)
 		if again := explained(t, p, configured); !bytes.Equal(page, again) {
-			t.Fatal("the same policy has two pages")
+			t.Fatal("two pages of the same policy differ")
 		}
 		got := inspect(t, page)
 		for _, s := range v.Sections(newPrinter(Options{}).escape) {
 			for _, r := range s.Rows {
 				if !got.says(r.Text) || !got.says(r.Place) {
-					t.Fatalf("%s %s: the page does not have %q from %q", s.Kind, s.Name, r.Text, r.Place)
+					t.Fatalf("%s %s: the page lacks %q from %q", s.Kind, s.Name, r.Text, r.Place)
 				}
 			}
 		}
@@ -125,7 +125,7 @@ func TestPageIsLockedDown(t *testing.T) {
 	}
 	for _, text := range []string{"http:", "https:", "@import", "url(", "fetch(", "innerHTML", "eval("} {
 		if strings.Contains(string(style), text) || strings.Contains(string(script), text) {
-			t.Errorf("an asset has %q", text)
+			t.Errorf("an asset contains %q", text)
 		}
 	}
 }
@@ -142,7 +142,7 @@ func TestOpenMethodsComeFirst(t *testing.T) {
 		t.Errorf("the open method is at %d, the guarded one at %d", open, guarded)
 	}
 	if !strings.Contains(page, `<a class="tile warn" href="#open"><b>1</b> open method</a>`) {
-		t.Error("the number of open methods is no warning")
+		t.Error("the number of open methods is not a warning")
 	}
 }
 
@@ -159,7 +159,7 @@ func TestDiffShowsBothVersions(t *testing.T) {
 	got := inspect(t, page)
 	for _, want := range []string{"accepts one more issuer", "two", "S/Purchase"} {
 		if !got.says(want) {
-			t.Errorf("the page does not say %q", want)
+			t.Errorf("the page lacks %q", want)
 		}
 	}
 	text := string(page)
@@ -167,9 +167,9 @@ func TestDiffShowsBothVersions(t *testing.T) {
 		t.Errorf("weaker at %d, neutral at %d", weaker, neutral)
 	}
 	if !strings.Contains(text, `<div class="pair"><div class="half"><span class="what">issuer</span><span>one</span>`) {
-		t.Error("what stayed is not on both sides, so the renamed method is compared with nothing")
+		t.Error("unchanged options are not on both sides: the renamed method has no counterpart")
 	}
 	if same := inspect(t, compared(t, before, policyOf(t, t.TempDir(), "x.proto", method("Buy", `validate: BEARER_TOKEN bearer_token_issuer: "one"`)))); !same.says("No policy changes.") {
-		t.Error("no change is not reported")
+		t.Error("an unchanged policy is not reported as such")
 	}
 }

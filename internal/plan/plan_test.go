@@ -30,7 +30,7 @@ message E { string y = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }
 service S { rpc Get(M) returns (M) { option (kalix.method).jwt = {validate: BEARER_TOKEN validate: MESSAGE}; } }
 `
 
-// TestA52_OwnNames: the claims that the fields of a message set. A42, A43, A52.
+// TestA52_OwnNames checks the claims that the fields of a message set. A42, A43, A52.
 func TestA52_OwnNames(t *testing.T) {
 	w := policytest.New(t, family, policytest.Setup{})
 	for in, want := range map[string]string{
@@ -92,7 +92,7 @@ func TestUnknownNamesGetSuggestions(t *testing.T) {
 		t.Errorf("%v (%s), want none", err, hint(err))
 	}
 	if w.Plan.Set() != w.Set {
-		t.Error("another set")
+		t.Error("other set")
 	}
 }
 

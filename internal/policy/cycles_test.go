@@ -22,40 +22,40 @@ func TestA100_FindsCycles(t *testing.T) {
 			`message A { A child = 1 [(kalix.field).jwt.claim = DESCEND]; }`,
 			[]string{"t.A.child (DESCEND) → t.A"},
 		},
-		"through another, the first one declared leads": {
+		"through another, starting with the first declared": {
 			`message B { A back = 1 [(kalix.field).jwt.claim = NEST]; }
 			 message A { B child = 1 [(kalix.field).jwt.claim = DESCEND]; }`,
 			[]string{"t.B.back (NEST) → t.A.child (DESCEND) → t.B"},
 		},
-		"through a oneof and repeated ones": {
+		"through a oneof and repeated fields": {
 			`message A { oneof one { B b = 1 [(kalix.field).jwt.claim = DESCEND]; string s = 2; } }
 			 message B { repeated C c = 1 [(kalix.field).jwt.claim = NEST]; }
 			 message C { A a = 1 [(kalix.field).jwt.claim = NEST]; }`,
 			[]string{"t.A.b (DESCEND) → t.B.c (NEST) → t.C.a (NEST) → t.A"},
 		},
-		"two fields make two": {
+		"two fields, two cycles": {
 			`message A { B one = 1 [(kalix.field).jwt.claim = NEST]; B two = 2 [(kalix.field).jwt.claim = DESCEND]; }
 			 message B { A a = 1 [(kalix.field).jwt.claim = NEST]; }`,
 			[]string{"t.A.one (NEST) → t.B.a (NEST) → t.A", "t.A.two (DESCEND) → t.B.a (NEST) → t.A"},
 		},
-		"not from the message that is validated": {
+		"not including the validated message": {
 			`message A { B b = 1 [(kalix.field).jwt.claim = DESCEND]; }
 			 message B { B b = 1 [(kalix.field).jwt.claim = DESCEND]; }`,
 			[]string{"t.B.b (DESCEND) → t.B"},
 		},
-		"the first one declared leads, not the first one that fields lead to": {
+		"starting with the first declared, not the first reached": {
 			`message A { C c = 1 [(kalix.field).jwt.claim = NEST]; }
 			 message B { C c = 1 [(kalix.field).jwt.claim = NEST]; }
 			 message C { B b = 1 [(kalix.field).jwt.claim = NEST]; }`,
 			[]string{"t.B.c (NEST) → t.C.b (NEST) → t.B"},
 		},
-		"a figure of eight": {
+		"figure of eight": {
 			`message A { B b = 1 [(kalix.field).jwt.claim = NEST]; C c = 2 [(kalix.field).jwt.claim = NEST]; }
 			 message B { A a = 1 [(kalix.field).jwt.claim = NEST]; }
 			 message C { A a = 1 [(kalix.field).jwt.claim = NEST]; }`,
 			[]string{"t.A.b (NEST) → t.B.a (NEST) → t.A", "t.A.c (NEST) → t.C.a (NEST) → t.A"},
 		},
-		"recursion that walks nowhere": {
+		"recursion without annotations": {
 			`message A {
 				A plain = 1;
 				A whole = 2 [(kalix.field).jwt.claim = INCLUDE];
@@ -165,7 +165,7 @@ func nameEachField(t interface {
 	for _, m := range p.Messages {
 		for _, f := range m.Fields {
 			if onCycle(f) != (shortest[f] > 0) {
-				t.Errorf("OnCycle is %v, and the shortest cycle has %d fields", onCycle(f), shortest[f])
+				t.Errorf("got OnCycle %v, but the shortest cycle has %d fields", onCycle(f), shortest[f])
 			}
 		}
 	}
@@ -177,14 +177,14 @@ func nameEachField(t interface {
 		}
 		delete(actual, key(c))
 		if !slices.ContainsFunc(c, func(f *policy.Field) bool { return shortest[f] == len(c) }) {
-			t.Errorf("longer than need be: %s", lines(p, []policy.Cycle{c}))
+			t.Errorf("not a shortest cycle: %s", lines(p, []policy.Cycle{c}))
 		}
 		for _, f := range c {
 			named[f] = true
 		}
 	}
 	if len(named) != len(shortest) {
-		t.Errorf("%d fields are on a cycle, and %d are named", len(shortest), len(named))
+		t.Errorf("%d fields are on a cycle, but %d are named", len(shortest), len(named))
 	}
 	number := map[*policy.Field]int{}
 	for _, m := range p.Messages {
@@ -237,7 +237,7 @@ func TestA100_LargeGraphs(t *testing.T) {
 			took := testkit.CPU(func() { got = graph(shape.n, edges).Cycles() })
 			t.Logf("%d cycles, %s", len(got), took.Round(time.Millisecond))
 			if shape.want >= 0 && len(got) != shape.want {
-				t.Errorf("%d cycles, want %d", len(got), shape.want)
+				t.Errorf("got %d cycles, want %d", len(got), shape.want)
 			}
 			if took > time.Minute {
 				t.Errorf("took %s", took)

@@ -18,16 +18,16 @@ func TestA61_TokenDecides(t *testing.T) {
 		options string
 		want    string
 	}{
-		"nothing, but for the default time of A62": {``, `exp +3600 unless made`},
-		"everything, the issuer and time last": {
+		"only the default time of A62": {``, `exp +3600 unless made`},
+		"all options, issuer and time last": {
 			`expires_seconds: 60 issuer: "i" issuer: "j" static_claim: {claim: "role" value: "a" value: "b"} include_bearer_token_claim: "sub" include_bearer_token_claim: "org"`,
 			`sub from bearer, org from bearer, role = a b, iss = i, exp +60`},
-		"a bearer claim that a static one replaces": {
+		"bearer claim replaced by a static one": {
 			`include_bearer_token_claim: "role" static_claim: {claim: "role" value: "a"} expires_seconds: -1`, `role from bearer, role = a`},
-		"A75 entries of one claim together, each value once": {
+		"A75 entries of one claim combined, each value once": {
 			`static_claim: {claim: "r" value: "x"} static_claim: {claim: "s" value: "1"} static_claim: {claim: "r" value: "y" value: "x"} expires_seconds: -1`, `r = x y, s = 1`},
-		"a pattern adds nothing":                   {`static_claim: {claim: "r" pattern: "x.*"} expires_seconds: -1`, ``},
-		"a bearer token's exp, before the default": {`include_bearer_token_claim: "exp"`, `exp from bearer, exp +3600 unless made`},
+		"a pattern sets nothing":                     {`static_claim: {claim: "r" pattern: "x.*"} expires_seconds: -1`, ``},
+		"exp of the bearer token before the default": {`include_bearer_token_claim: "exp"`, `exp from bearer, exp +3600 unless made`},
 		"never": {`expires_seconds: -1`, ``},
 	}
 	for name, test := range tests {
@@ -51,7 +51,7 @@ func TestA61_TokenDecides(t *testing.T) {
 					text += " unless made"
 				}
 				if !strings.Contains(`include_bearer_token_claim static_claim issuer expires_seconds`, d.Option) || d.Option == "" || d.Pos.Line == 0 {
-					t.Errorf("%+v has no option or place", d)
+					t.Errorf("%+v has no option or position", d)
 				}
 				got = append(got, text)
 			}
@@ -88,15 +88,15 @@ func TestA45_FlatClaims(t *testing.T) {
 		text, want string
 		left       int
 	}{
-		"of its own":            {text: `message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE name: "n"}]; string b = 2 [(kalix.field).jwt.claim = EXTRACT]; string c = 3; }`, want: "n b"},
-		"through DESCEND":       {text: `message M { C c = 1 [(kalix.field).jwt.claim = DESCEND]; string a = 2 [(kalix.field).jwt.claim = INCLUDE]; }` + c, want: "x(c) a"},
-		"through two":           {text: `message M { D d = 1 [(kalix.field).jwt.claim = DESCEND]; } message D { C c = 1 [(kalix.field).jwt.claim = DESCEND]; }` + c, want: "x(d)"},
-		"NEST is one":           {text: `message M { C c = 1 [(kalix.field).jwt.claim = NEST]; }` + c, want: "c"},
-		"twice":                 {text: `message M { C c = 1 [(kalix.field).jwt.claim = DESCEND]; C d = 2 [(kalix.field).jwt.claim = DESCEND]; }` + c, want: "x(c) twice:d"},
-		"RAW may be any":        {text: `message M { map<string, string> r = 1 [(kalix.field).jwt.claim = RAW]; }`, want: "raw"},
-		"a cycle":               {text: `message M { M m = 1 [(kalix.field).jwt.claim = DESCEND]; string a = 2 [(kalix.field).jwt.claim = INCLUDE]; }`, want: "a"},
-		"DESCEND of no message": {text: `message M { string s = 1 [(kalix.field).jwt.claim = DESCEND]; }`, want: ""},
-		"more than may be":      {text: `message M { string a = 1 [(kalix.field).jwt.claim = INCLUDE]; string b = 2 [(kalix.field).jwt.claim = INCLUDE]; }`, left: 1, want: "a short"},
+		"own fields":           {text: `message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE name: "n"}]; string b = 2 [(kalix.field).jwt.claim = EXTRACT]; string c = 3; }`, want: "n b"},
+		"through DESCEND":      {text: `message M { C c = 1 [(kalix.field).jwt.claim = DESCEND]; string a = 2 [(kalix.field).jwt.claim = INCLUDE]; }` + c, want: "x(c) a"},
+		"through two messages": {text: `message M { D d = 1 [(kalix.field).jwt.claim = DESCEND]; } message D { C c = 1 [(kalix.field).jwt.claim = DESCEND]; }` + c, want: "x(d)"},
+		"NEST is one claim":    {text: `message M { C c = 1 [(kalix.field).jwt.claim = NEST]; }` + c, want: "c"},
+		"twice":                {text: `message M { C c = 1 [(kalix.field).jwt.claim = DESCEND]; C d = 2 [(kalix.field).jwt.claim = DESCEND]; }` + c, want: "x(c) twice:d"},
+		"RAW may be any":       {text: `message M { map<string, string> r = 1 [(kalix.field).jwt.claim = RAW]; }`, want: "raw"},
+		"cycle":                {text: `message M { M m = 1 [(kalix.field).jwt.claim = DESCEND]; string a = 2 [(kalix.field).jwt.claim = INCLUDE]; }`, want: "a"},
+		"DESCEND on a field that is not a message": {text: `message M { string s = 1 [(kalix.field).jwt.claim = DESCEND]; }`, want: ""},
+		"over the limit": {text: `message M { string a = 1 [(kalix.field).jwt.claim = INCLUDE]; string b = 2 [(kalix.field).jwt.claim = INCLUDE]; }`, left: 1, want: "a short"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestA45_FlatClaims(t *testing.T) {
 				}
 				got = append(got, text)
 				if !flat.Sets(c.Name) {
-					t.Errorf("it does not make %q", c.Name)
+					t.Errorf("missing claim %q", c.Name)
 				}
 			}
 			for _, f := range flat.Repeated {
@@ -126,7 +126,7 @@ func TestA45_FlatClaims(t *testing.T) {
 				got = append(got, "short")
 			}
 			if flat.Sets("no such claim") != flat.Raw {
-				t.Errorf("it makes any claim: %v, and has a RAW map: %v", !flat.Raw, flat.Raw)
+				t.Errorf("got any claim %v, but has a RAW map %v", !flat.Raw, flat.Raw)
 			}
 			if strings.Join(got, " ") != test.want {
 				t.Errorf("got %q, want %q", strings.Join(got, " "), test.want)
@@ -135,7 +135,7 @@ func TestA45_FlatClaims(t *testing.T) {
 	}
 }
 
-// TestA49_MethodsReachMessages: which messages the methods act on.
+// TestA49_MethodsReachMessages checks which messages the methods act on.
 func TestA49_MethodsReachMessages(t *testing.T) {
 	p := one(t, `service S {
   rpc V(A) returns (X) { option (kalix.method).jwt = {validate: MESSAGE}; }
@@ -173,8 +173,8 @@ func TestTypeName(t *testing.T) {
 	}
 }
 
-// TestA49_NeedsToken: a message needs a token if it has one, or must contain a message
-// that needs one.
+// TestA49_NeedsToken: a message needs a token if it has a token field, or must contain a
+// message that needs one.
 func TestA49_NeedsToken(t *testing.T) {
 	p := one(t, `syntax = "proto2"; package t; import "kalix/annotations.proto";
 message Own { optional string t = 1 [(kalix.field).jwt.token = true]; }
@@ -188,7 +188,7 @@ message Walks { required Own o = 1 [(kalix.field).jwt.claim = NEST]; }`)
 	needs := p.NeedingToken()
 	for name, want := range map[protoreflect.FullName]bool{"t.Own": true, "t.Bearer": true, "t.Must": true, "t.Deep": true, "t.May": false, "t.Many": false, "t.Round": false, "t.Walks": false} {
 		if needs[p.Message(name)] != want {
-			t.Errorf("%s needs a token: %v, want %v", name, !want, want)
+			t.Errorf("%s needs a token: got %v, want %v", name, !want, want)
 		}
 	}
 }
@@ -225,6 +225,6 @@ func TestA43_UnsetValue(t *testing.T) {
 	}
 	open := one(t, `edition = "2023"; package t; message M { E f = 1; } enum E { ZERO = 0; }`).Message("t.M").Desc.Fields().Get(0)
 	if got := policy.UnsetValue(open); got != "" {
-		t.Errorf("an open enum: got %q, want none", got)
+		t.Errorf("open enum: got %q, want none", got)
 	}
 }

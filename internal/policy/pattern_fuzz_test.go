@@ -24,18 +24,18 @@ func FuzzF11_Pattern(f *testing.F) {
 		re, err := policy.StaticClaim{Pattern: policy.Text{Value: pattern}}.Compile()
 		if err != nil {
 			if len(err.Error()) > 2*policy.MaxPattern {
-				t.Errorf("unfit for people: %d bytes", len(err.Error()))
+				t.Errorf("message too long for a person: %d bytes", len(err.Error()))
 			}
 			return
 		}
 		plain, err := regexp.Compile(pattern)
 		if err != nil {
-			t.Fatalf("%q is taken, and is no expression: %v", pattern, err)
+			t.Fatalf("%q is accepted, but is not an expression: %v", pattern, err)
 		}
 		plain.Longest()
 		at := plain.FindStringIndex(text)
 		if whole := at != nil && at[0] == 0 && at[1] == len(text); re.MatchString(text) != whole {
-			t.Errorf("%q matches %q: %v, want %v", pattern, text, !whole, whole)
+			t.Errorf("%q matches %q: got %v, want %v", pattern, text, !whole, whole)
 		}
 		policy.MatchesEverything(re)
 	})

@@ -50,7 +50,7 @@ service Bare { rpc Open`+empty+`; }`)
 			r := m.EffectiveRules()
 			if (m.OwnRules == nil) != tt.inherited || r.ValidatesBearer() != tt.bearer || r.SignsMessage() != tt.signs || m.Guarded() != tt.guarded ||
 				len(r.Issuers) != tt.issuers || len(r.StaticClaims) != tt.claims {
-				t.Errorf("own %v, effective %+v", m.OwnRules, r)
+				t.Errorf("got own %v, effective %+v", m.OwnRules, r)
 			}
 		})
 	}
@@ -64,7 +64,7 @@ service Bare { rpc Open`+empty+`; }`)
 	}
 }
 
-// TestA12_ModesValidateAndSign: what is validated and signed, in all combinations.
+// TestA12_ModesValidateAndSign checks what is validated and signed, in all combinations.
 func TestA12_ModesValidateAndSign(t *testing.T) {
 	p := one(t, `service S {
   rpc All`+empty+` { option (kalix.method).jwt = { validate: [BEARER_TOKEN, MESSAGE] sign: MESSAGE }; }
@@ -89,12 +89,12 @@ func TestA12_ModesValidateAndSign(t *testing.T) {
 func TestS46_UnknownNumbers(t *testing.T) {
 	for _, mode := range []policy.Mode{-1, 3, 1 << 30} {
 		if mode.Known() || mode.String() != fmt.Sprint(int32(mode)) {
-			t.Errorf("mode %d is known as %s", int32(mode), mode)
+			t.Errorf("mode %d has the name %s", int32(mode), mode)
 		}
 	}
 	for _, action := range []policy.Action{-1, 6} {
 		if action.Known() || action.String() != fmt.Sprint(int32(action)) {
-			t.Errorf("action %d is known as %s", int32(action), action)
+			t.Errorf("action %d has the name %s", int32(action), action)
 		}
 	}
 }
@@ -130,7 +130,7 @@ message Child {
 }`)
 	m := p.Message("t.M")
 	if len(m.Fields) != 4 || !p.Message("t.Child").BearerToken || p.Message("t.Child").BearerTokenPos.Line != 26 {
-		t.Fatalf("M has %d fields; Child is %+v", len(m.Fields), p.Message("t.Child"))
+		t.Fatalf("got %d fields in M, Child %+v", len(m.Fields), p.Message("t.Child"))
 	}
 	tok := m.Fields[0]
 	if !tok.HoldsToken() || tok.NestsTokens() || tok.IsClaim() || m.TokenField() != tok || !tok.IncludeParentClaims || tok.ExpiresSeconds != 300 || tok.ClaimName() != "tok" {
@@ -146,11 +146,11 @@ message Child {
 	}{
 		"annotation": {tok.Pos, 3}, "token": {tok.TokenPos, 4}, "parent": {tok.IncludeParentClaimsPos, 5}, "second bearer claim": {tok.BearerClaims[1].Pos, 7},
 		"issuer": {tok.Issuers[0].Pos, 8}, "expires": {tok.ExpiresSecondsPos, 9}, "first static": {tok.StaticClaims[0].Pos, 10},
-		"its claim": {tok.StaticClaims[0].Claim.Pos, 11}, "its value": {tok.StaticClaims[0].Values[0].Pos, 12}, "pattern": {tok.StaticClaims[1].Pattern.Pos, 16},
-		"claim of tok, which is not set": {tok.ClaimPos, 3}, "claim": {m.Fields[1].ClaimPos, 19}, "name": {m.Fields[1].Name.Pos, 19},
+		"claim of the first static": {tok.StaticClaims[0].Claim.Pos, 11}, "value of the first static": {tok.StaticClaims[0].Values[0].Pos, 12}, "pattern": {tok.StaticClaims[1].Pattern.Pos, 16},
+		"claim of tok, not set": {tok.ClaimPos, 3}, "claim": {m.Fields[1].ClaimPos, 19}, "name": {m.Fields[1].Name.Pos, 19},
 	} {
 		if got.at.Line != got.line || filepath.Base(got.at.File) != "t.proto" {
-			t.Errorf("%s is at %v, not in line %d", what, got.at, got.line)
+			t.Errorf("%s: got position %v, want line %d", what, got.at, got.line)
 		}
 	}
 	child, raw, list := m.Fields[1], m.Fields[2], m.Fields[3]
@@ -177,7 +177,7 @@ func TestA48_ClaimName(t *testing.T) {
 	}
 }
 
-// TestA49_TokenPlaces: which fields can hold a token, and which hold messages with
+// TestA49_TokenPlaces checks which fields can hold a token, and which hold messages with
 // tokens.
 func TestA49_TokenPlaces(t *testing.T) {
 	tests := map[string]struct {
@@ -198,7 +198,7 @@ func TestA49_TokenPlaces(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := one(t, "message M { "+tt.field+" [(kalix.field).jwt.token = true]; }").Message("t.M")
 			if f := m.Fields[0]; f.HoldsToken() != tt.holds || f.NestsTokens() != tt.nests || m.HasTokens() != (tt.holds || tt.nests) {
-				t.Errorf("holds %v, nests %v, has %v, want %v, %v, %v",
+				t.Errorf("got holds %v, nests %v, has %v, want %v, %v, %v",
 					f.HoldsToken(), f.NestsTokens(), m.HasTokens(), tt.holds, tt.nests, tt.holds || tt.nests)
 			}
 		})
@@ -224,7 +224,7 @@ service S { rpc M` + empty + `; }`})
 		t.Errorf("got %q, want %q", names, want)
 	}
 	if p.Message("google.protobuf.Timestamp") != nil {
-		t.Error("a message that nothing leads to is in the model")
+		t.Error("an unreachable message is in the model")
 	}
 }
 

@@ -19,15 +19,15 @@ func TestA71_WholeValue(t *testing.T) {
 		pattern  string
 		yes, not []string
 	}{
-		"the vendor's":       {`my-subject-\d+`, []string{"my-subject-456"}, []string{"not-my-subject-456", "my-subject-456x", "my-subject-", "my-subject-456\n"}},
+		"vendor's example":   {`my-subject-\d+`, []string{"my-subject-456"}, []string{"not-my-subject-456", "my-subject-456x", "my-subject-", "my-subject-456\n"}},
 		"alternatives":       {`admin|editor`, []string{"admin", "editor"}, []string{"not-admin", "admin2", "editors", "adminx|editor"}},
 		"anchored":           {`^(admin|editor)$`, []string{"admin"}, []string{"admins", "admin\n", "\nadmin"}},
 		"multiline flag":     {`(?m)^a$`, []string{"a"}, []string{"a\nb", "b\na"}},
 		"lazy":               {`a+?`, []string{"aaa", "a"}, []string{"aab", "baa"}},
 		"shorter first":      {`a|ab`, []string{"a", "ab"}, []string{"abc"}},
-		"open quote":         {`\Qa.b`, []string{"a.b"}, []string{"axb", "a.b)", "a.bc"}},
+		"unterminated quote": {`\Qa.b`, []string{"a.b"}, []string{"axb", "a.b)", "a.bc"}},
 		"case":               {`Admin`, []string{"Admin"}, []string{"admin"}},
-		"flag leaks nowhere": {`(?i)admin`, []string{"ADMIN"}, []string{"ADMINS"}},
+		"flag does not leak": {`(?i)admin`, []string{"ADMIN"}, []string{"ADMINS"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -56,31 +56,31 @@ func TestA74_NamesWhatOnlyRE2Lacks(t *testing.T) {
 		pattern string
 		lacks   bool
 	}{
-		"look-ahead":             {`a(?=b)`, true},
-		"negative look-ahead":    {`(?!a)b`, true},
-		"look-behind":            {`(?<=a)b`, true},
-		"back-reference":         {`(a)\1`, true},
-		"named back-reference":   {`(?P<x>a)\k<x>`, true},
-		"possessive":             {`a++`, true},
-		"atomic group":           {`(?>a)`, true},
-		"end but for line break": {`a\Z`, true},
-		"intersection":           {`[a-z&&[^bc]]`, true}, // RE2 takes && for a character
-		"intersection, later":    {`[]a][[:alpha:]&&b]`, true},
-		"free spacing":           {`(?x)a b`, true},
-		"Java's class":           {`\p{Alpha}+`, true},
-		"Java's script":          {`\p{IsLatin}`, true},
-		"horizontal space":       {`a\hb`, true},
-		"UTF-16":                 {`\u0041`, true},
-		"control":                {`\cA`, true},
-		"open group":             {`(a`, false},
-		"closing first":          {`a)(b`, false},
-		"bad class":              {`[z-a]`, false},
-		"repeat of nothing":      {`*a`, false},
-		"backslash at the end":   {`a\`, false},
-		"escaped backslash":      {`\\1(`, false},
-		"invalid UTF-8":          {"a\xff", false},
-		"too much repetition":    {`(a{1000}){1000}`, false},
-		"too long":               {strings.Repeat("a", policy.MaxPattern+1), false},
+		"look-ahead":                {`a(?=b)`, true},
+		"negative look-ahead":       {`(?!a)b`, true},
+		"look-behind":               {`(?<=a)b`, true},
+		"back-reference":            {`(a)\1`, true},
+		"named back-reference":      {`(?P<x>a)\k<x>`, true},
+		"possessive":                {`a++`, true},
+		"atomic group":              {`(?>a)`, true},
+		"end except line break":     {`a\Z`, true},
+		"intersection":              {`[a-z&&[^bc]]`, true}, // RE2 takes && for a character
+		"intersection, later":       {`[]a][[:alpha:]&&b]`, true},
+		"free spacing":              {`(?x)a b`, true},
+		"Java class":                {`\p{Alpha}+`, true},
+		"Java script":               {`\p{IsLatin}`, true},
+		"horizontal space":          {`a\hb`, true},
+		"UTF-16":                    {`\u0041`, true},
+		"control":                   {`\cA`, true},
+		"unterminated group":        {`(a`, false},
+		"closing parenthesis first": {`a)(b`, false},
+		"invalid class":             {`[z-a]`, false},
+		"repeat of nothing":         {`*a`, false},
+		"trailing backslash":        {`a\`, false},
+		"escaped backslash":         {`\\1(`, false},
+		"invalid UTF-8":             {"a\xff", false},
+		"too much repetition":       {`(a{1000}){1000}`, false},
+		"too long":                  {strings.Repeat("a", policy.MaxPattern+1), false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -92,7 +92,8 @@ func TestA74_NamesWhatOnlyRE2Lacks(t *testing.T) {
 	}
 }
 
-// TestA74_AmpersandsAreCharacters: && outside of a class, or quoted, is no intersection.
+// TestA74_AmpersandsAreCharacters: && outside of a class, or quoted, is not an
+// intersection.
 func TestA74_AmpersandsAreCharacters(t *testing.T) {
 	for _, text := range []string{`a&&b`, `[&]&&[&]`, `\[a&&b]`, `\Q[a&&b]\E`, `\Q[a&&b]`, `[a&\&b]`, `[]&]&&[^]&]`, `[[:alpha:]&]&&`} {
 		if _, err := pattern(text).Compile(); err != nil {
@@ -125,15 +126,15 @@ func TestA72_VariablesAreExpandedOnce(t *testing.T) {
 		names      []string
 		bad        string // in the error of Expand
 	}{
-		"none":           {text: "plain $A {A} $", want: "plain $A {A} $"},
-		"one":            {text: "${A}.kalix.io", want: "a.kalix.io", names: []string{"A"}},
-		"twice":          {text: "${A}${A}-${B_1}", want: "aa-${A}", names: []string{"A", "B_1"}},
-		"empty value":    {text: "x${EMPTY}", names: []string{"EMPTY"}, bad: "EMPTY is empty"}, // S87
-		"unset":          {text: "${A}${NOT_SET}", names: []string{"A", "NOT_SET"}, bad: "NOT_SET is not set"},
-		"no name":        {text: "${}", bad: `"${}"`},
-		"no end":         {text: "a${A", bad: `"${A"`},
-		"no such name":   {text: "${a-b}", bad: `"${a-b}"`},
-		"default syntax": {text: "${A:-x}", bad: `"${A:-x}"`},
+		"none":             {text: "plain $A {A} $", want: "plain $A {A} $"},
+		"one":              {text: "${A}.kalix.io", want: "a.kalix.io", names: []string{"A"}},
+		"twice":            {text: "${A}${A}-${B_1}", want: "aa-${A}", names: []string{"A", "B_1"}},
+		"empty value":      {text: "x${EMPTY}", names: []string{"EMPTY"}, bad: "EMPTY is empty"}, // S87
+		"unset":            {text: "${A}${NOT_SET}", names: []string{"A", "NOT_SET"}, bad: "NOT_SET is not set"},
+		"empty name":       {text: "${}", bad: `"${}"`},
+		"no closing brace": {text: "a${A", bad: `"${A"`},
+		"unset variable":   {text: "${a-b}", bad: `"${a-b}"`},
+		"default value":    {text: "${A:-x}", bad: `"${A:-x}"`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -148,7 +149,7 @@ func TestA72_VariablesAreExpandedOnce(t *testing.T) {
 			}
 			names, err := text.Variables()
 			if (err != nil) != (tt.bad != "" && tt.names == nil) || !slices.Equal(names, tt.names) {
-				t.Errorf("names %q, %v, want %q", names, err, tt.names)
+				t.Errorf("got names %q, %v, want %q", names, err, tt.names)
 			}
 		})
 	}
