@@ -69,6 +69,15 @@ type KeySetEntry struct {
 // IsRemote reports whether the set is fetched over the network.
 func (e KeySetEntry) IsRemote() bool { return e.OIDCDiscovery || files.IsURL(e.JWKS) }
 
+// Shown returns the location of the set for messages: a URL without its query and
+// password, which may be secret.
+func (e KeySetEntry) Shown() string {
+	if files.IsURL(e.JWKS) {
+		return quote.URL(e.JWKS)
+	}
+	return e.JWKS
+}
+
 // MessageEntry is an entry of messages.
 type MessageEntry struct {
 	Files, Method, Type string

@@ -66,18 +66,19 @@ func (r *reader) shareRules() {
 // RuleEntry is an issuer, or an entry without one, with the rules for its tokens.
 type RuleEntry struct {
 	// Of is the issuer, or else identifies the entry: its ID, file, variable or set.
-	Of    string
-	Rules keys.Rules
-	Line  int
+	// Shown is Of for messages, without what may be secret in a URL.
+	Of, Shown string
+	Rules     keys.Rules
+	Line      int
 }
 
 // RuleEntries returns each issuer once, and each entry without one, with its rules, even
 // if there are none.
 func (c *File) RuleEntries() []RuleEntry {
 	var list []RuleEntry
-	add := func(of string, r keys.Rules, line int) {
+	add := func(of, shown string, r keys.Rules, line int) {
 		if !slices.ContainsFunc(list, func(e RuleEntry) bool { return e.Of == of }) {
-			list = append(list, RuleEntry{of, r, line})
+			list = append(list, RuleEntry{of, shown, r, line})
 		}
 	}
 	for _, e := range c.Keys {
@@ -85,10 +86,11 @@ func (c *File) RuleEntries() []RuleEntry {
 		if e.File != "" {
 			place = "key " + c.inside(e.File)
 		}
-		add(cmp.Or(e.Issuer, e.ID, place), e.Rules, e.Line)
+		of := cmp.Or(e.Issuer, e.ID, place)
+		add(of, of, e.Rules, e.Line)
 	}
 	for _, e := range c.KeySets {
-		add(cmp.Or(e.Issuer, "key set "+c.inside(e.JWKS)), e.Rules, e.Line)
+		add(cmp.Or(e.Issuer, "key set "+c.inside(e.JWKS)), cmp.Or(e.Issuer, "key set "+c.inside(e.Shown())), e.Rules, e.Line)
 	}
 	return list
 }

@@ -15,10 +15,11 @@ import (
 // IssuerRules are a configuration's rules for the tokens of one issuer, or of an entry
 // without issuer.
 type IssuerRules struct {
-	// Of identifies the issuer or entry; rules with the same Of are compared.
-	Of    string
-	Rules keys.Rules
-	At    descset.Position
+	// Of identifies the issuer or entry; rules with the same Of are compared. Shown is Of
+	// for messages, "" if it is the same.
+	Of, Shown string
+	Rules     keys.Rules
+	At        descset.Position
 }
 
 // WithRules adds changes of the rules that both versions of a configuration have for one
@@ -29,13 +30,13 @@ func WithRules(changes []Change, before, after []IssuerRules) []Change {
 		if i < 0 {
 			continue
 		}
-		old := before[i]
+		old, of := before[i], cmp.Or(now.Shown, now.Of)
 		for _, r := range rulesOf(old.Rules, now.Rules) {
 			if r.looser {
-				changes = append(changes, setting("issuer-rule-loosened", now.Of, r.name, r.old, r.new, old.At, now.At))
+				changes = append(changes, setting("issuer-rule-loosened", of, r.name, r.old, r.new, old.At, now.At))
 			}
 			if r.tighter {
-				changes = append(changes, setting("issuer-rule-tightened", now.Of, r.name, r.old, r.new, old.At, now.At))
+				changes = append(changes, setting("issuer-rule-tightened", of, r.name, r.old, r.new, old.At, now.At))
 			}
 		}
 	}

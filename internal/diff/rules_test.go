@@ -33,7 +33,7 @@ func TestWithRules(t *testing.T) {
 	} {
 		at := descset.Position{File: "jwtctl.yaml", Line: 3, Column: 1}
 		compare := func(old, now rules) (got []string) {
-			entry := func(r rules) []IssuerRules { return []IssuerRules{{"an issuer", rules{}, at}, {"shop", r, at}} }
+			entry := func(r rules) []IssuerRules { return []IssuerRules{{Of: "an issuer", At: at}, {Of: "shop", Rules: r, At: at}} }
 			for _, c := range WithRules(nil, entry(old), entry(now)) {
 				got = append(got, c.Kind+" "+c.What)
 				if c.Subject != "shop" || (c.Gain == "") != (c.Direction < Unknown) || c.Fails() != (c.Kind == loosened) || c.NewAt != at {

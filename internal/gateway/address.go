@@ -24,9 +24,9 @@ func checkAddress(flag, address string) error {
 	scheme, rest, isURL := strings.Cut(address, "://")
 	switch {
 	case isURL && flag == "--upstream" && scheme == "https":
-		return wrong("%q is a URL, not host:port", quote.Printable(address)).WithHint("use --upstream %s --upstream-tls", quote.Printable(strings.TrimRight(rest, "/")))
+		return wrong("%s is a URL, not host:port", quote.URL(address)).WithHint("use --upstream %s --upstream-tls", authority(rest))
 	case isURL && (strings.HasPrefix(scheme, "http") || strings.HasPrefix(scheme, "grpc")):
-		return wrong("%q is a URL, not host:port", quote.Printable(address)).WithHint("use %s %s", flag, quote.Printable(strings.TrimRight(rest, "/")))
+		return wrong("%s is a URL, not host:port", quote.URL(address)).WithHint("use %s %s", flag, authority(rest))
 	case strings.Contains(address, ":/") && flag == "--upstream":
 		return nil // unix:/…, dns:///…: the dialer reports errors
 	case isSocket(address) && flag == "--listen":
@@ -44,6 +44,15 @@ func checkAddress(flag, address string) error {
 		return wrong("%q has no port: %s is not between 0 and 65535", quote.Printable(address), port)
 	}
 	return nil
+}
+
+// authority returns the host and port at the start of rest, the part of a URL after its
+// scheme.
+func authority(rest string) string {
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	return quote.Printable(rest[strings.LastIndexByte(rest, '@')+1:])
 }
 
 // ofFlag adds the flag to the error for an unusable address.

@@ -98,7 +98,7 @@ func (s *Settings) checkPath(fs *pflag.FlagSet, flag, value string) error {
 	case flag == "key-dir" && IsFile(value):
 		return fault.New(fault.KeyUnreadable, value, "is a file, but --key-dir takes a directory")
 	case flag == "key" && strings.Contains(value, "://"):
-		err := wrong("%q is a URL, but keys are read from files", quote.Printable(value))
+		err := wrong("%s is a URL, but keys are read from files", quote.URL(value))
 		if fs.Lookup("jwks") != nil {
 			return err.WithHint("for the URL of a key set, use --jwks")
 		}

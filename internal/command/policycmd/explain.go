@@ -120,7 +120,7 @@ func configuredKeys(d command.Deps) explain.Options {
 		o.Keys = append(o.Keys, explain.Key{ID: k.ID, Algorithm: string(k.Algorithm), Issuer: k.Issuer, Source: source, CanSign: k.Secret != "" || !console.IsPublic(k.File), Rules: k.Rules.OrNil()})
 	}
 	for _, s := range d.Settings.KeySets {
-		source := s.JWKS
+		source := s.Shown()
 		if s.OIDCDiscovery {
 			source = fmt.Sprintf("discovery at %s", s.Issuer)
 		}

@@ -32,7 +32,7 @@ type frontend struct {
 
 func dial(address string, secure bool) (*frontend, error) {
 	if _, port, err := net.SplitHostPort(address); err != nil || port == "" { // gRPC would use port 443
-		return nil, fault.New(fault.UsageError, "--address", "%q is not host:port", quote.Printable(address)).WithHint("the frontend's gRPC port is usually 7233")
+		return nil, fault.New(fault.UsageError, "--address", "%s is not host:port", quote.URL(address)).WithHint("the frontend's gRPC port is usually 7233")
 	}
 	transport := insecure.NewCredentials()
 	if secure {

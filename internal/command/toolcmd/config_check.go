@@ -137,7 +137,7 @@ func checkConfigKeys(ctx context.Context, d command.Deps, r *configReport, onlin
 			r.fail(where, config.AsFault(err, where))
 			continue
 		}
-		found := configSet{Issuer: e.Issuer, From: e.JWKS, Rules: e.Rules.OrNil()}
+		found := configSet{Issuer: e.Issuer, From: e.Shown(), Rules: e.Rules.OrNil()}
 		if e.OIDCDiscovery {
 			found.From = "OpenID configuration of " + e.Issuer
 		}

@@ -12,7 +12,7 @@ import (
 func IssuerRules(f *config.File) []diff.IssuerRules {
 	var list []diff.IssuerRules
 	for _, e := range f.RuleEntries() {
-		list = append(list, diff.IssuerRules{Of: e.Of, Rules: e.Rules, At: descset.Position{File: f.Path, Line: e.Line, Column: 1}})
+		list = append(list, diff.IssuerRules{Of: e.Of, Shown: e.Shown, Rules: e.Rules, At: descset.Position{File: f.Path, Line: e.Line, Column: 1}})
 	}
 	return list
 }
