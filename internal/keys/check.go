@@ -43,6 +43,9 @@ func (k *Key) checkEd25519(p ed25519.PublicKey) *fault.Error {
 	if len(p) != ed25519.PublicKeySize {
 		return fault.New(fault.KeyInvalid, "", "Ed25519 public key has %d bytes, want %d", len(p), ed25519.PublicKeySize)
 	}
+	if bad := checkEdwardsPoint(p); bad != nil {
+		return bad
+	}
 	if private, ok := k.SigningMaterial().(ed25519.PrivateKey); ok && !private.Equal(ed25519.NewKeyFromSeed(private.Seed())) {
 		return errHalves()
 	}

@@ -98,9 +98,28 @@ func isCanonical(material any, der []byte) bool {
 		}
 	case *rsa.PrivateKey:
 		return true
+	case ed25519.PrivateKey:
+		return bytes.HasSuffix(k, readPKCS8Public(der))
 	}
 	again, err := x509.MarshalPKIXPublicKey(material)
 	return err != nil || bytes.Equal(der, again)
+}
+
+// readPKCS8Public returns the public key in the PKCS#8 of an Ed25519 private key (RFC 5958
+// section 2), or nil. Its tag replaces that of a BIT STRING; some libraries write both.
+func readPKCS8Public(der []byte) []byte {
+	var key struct {
+		Version    int
+		Algorithm  pkix.AlgorithmIdentifier
+		Key        []byte
+		Attributes asn1.RawValue `asn1:"optional,tag:0"`
+		Public     asn1.RawValue `asn1:"optional,tag:1"`
+	}
+	_, err := asn1.Unmarshal(der, &key)
+	if err != nil || len(key.Public.Bytes) < ed25519.PublicKeySize {
+		return key.Public.Bytes
+	}
+	return key.Public.Bytes[len(key.Public.Bytes)-ed25519.PublicKeySize:]
 }
 
 // sec1 is an ECPrivateKey (RFC 5915 section 3).

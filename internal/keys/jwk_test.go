@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"encoding/base64"
+	"encoding/hex"
 	"math/big"
 	"strings"
 	"testing"
@@ -115,6 +116,26 @@ func TestS10_ChecksEd25519Numbers(t *testing.T) {
 		"d of another key": {private.with("d", b64(seed)), fault.KeyInvalid},
 		"x of another key": {private.with("x", publicJWK(t, "OKP2")["x"]), fault.KeyInvalid},
 	})
+	for encoded, code := range map[string]fault.Code{
+		"01" + strings.Repeat("00", 31):                                    fault.KeyWeak, // of order 1
+		"01" + strings.Repeat("00", 30) + "80":                             fault.KeyWeak,
+		"ec" + strings.Repeat("ff", 30) + "7f":                             fault.KeyWeak, // 2
+		"ec" + strings.Repeat("ff", 31):                                    fault.KeyWeak,
+		strings.Repeat("00", 32):                                           fault.KeyWeak, // 4
+		strings.Repeat("00", 31) + "80":                                    fault.KeyWeak,
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05": fault.KeyWeak, // 8
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85": fault.KeyWeak,
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a": fault.KeyWeak,
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa": fault.KeyWeak,
+		"ed" + strings.Repeat("ff", 30) + "7f":                             fault.KeyInvalid, // y is the prime
+		"ee" + strings.Repeat("ff", 30) + "7f":                             fault.KeyInvalid,
+		strings.Repeat("ff", 32):                                           fault.KeyInvalid,
+		"02" + strings.Repeat("00", 31):                                    fault.KeyInvalid, // no x
+		"58" + strings.Repeat("66", 31):                                    "",               // the base point
+		"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a": "",               // RFC 8032 section 7.1
+	} {
+		checkRows(t, map[string]jwkRow{encoded: {public.with("x", b64(testkit.Must(hex.DecodeString(encoded)))), code}})
+	}
 	mixed := append(ed25519.PrivateKey{}, material()["OKP"].(ed25519.PrivateKey)...)
 	copy(mixed, seed)
 	_, err := keys.New(mixed, keys.Attributes{})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ecdh"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -207,6 +208,23 @@ func TestS9_EmbeddedPoint(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestS9_PublicHalfOfEd25519: a private key that includes a public half (RFC 5958) must
+// include its own, in the form of the standard and in that of older libraries.
+func TestS9_PublicHalfOfEd25519(t *testing.T) {
+	private := material()["OKP"].(ed25519.PrivateKey)
+	own, alien := private.Public().(ed25519.PublicKey), material()["OKP2"].(ed25519.PrivateKey).Public().(ed25519.PublicKey)
+	for name, begin := range map[string]string{"standard": "\x81\x21\x00", "with both tags": "\xa1\x23\x03\x21\x00"} {
+		text := func(public ed25519.PublicKey) string {
+			body := "\x02\x01\x01\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20" + string(private.Seed()) + begin + string(public)
+			return pemOf("PRIVATE KEY", append([]byte{0x30, byte(len(body))}, body...))
+		}
+		if k := mustParse(t, text(own)); !k.CanSign() || !k.SameMaterial(newKey(t, "OKP", keys.Attributes{})) {
+			t.Errorf("%s: another key", name)
+		}
+		wantRefused(t, text(alien), fault.KeyInvalid)
 	}
 }
 
